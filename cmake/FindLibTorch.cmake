@@ -1,0 +1,51 @@
+# Finds the C++ part of a PyTorch wheel and makes the target LibTorch::LibTorch.
+#
+# The wheel's own TorchConfig.cmake stops without a CUDA toolkit; a CPU build needs nothing but torch_cpu and c10.
+# Looked for in LIBTORCH_ROOT (CMake or environment variable), then in .deps/torch of the checkout, then in the Python
+# on the PATH. With MONGE_CUDA the CUDA libraries of the same wheel are linked as well.
+
+if(NOT LIBTORCH_ROOT AND DEFINED ENV{LIBTORCH_ROOT})
+  set(LIBTORCH_ROOT $ENV{LIBTORCH_ROOT})
+endif()
+if(NOT LIBTORCH_ROOT AND EXISTS "${CMAKE_SOURCE_DIR}/.deps/torch/torch/lib/libtorch_cpu.so")
+  set(LIBTORCH_ROOT "${CMAKE_SOURCE_DIR}/.deps/torch/torch")
+endif()
+if(NOT LIBTORCH_ROOT)
+  execute_process(COMMAND python3 -c "import importlib.util as u, os; print(os.path.dirname(u.find_spec('torch').origin))"
+    OUTPUT_VARIABLE LIBTORCH_ROOT OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+endif()
+
+find_path(LibTorch_INCLUDE_DIR torch/types.h PATHS "${LIBTORCH_ROOT}/include/torch/csrc/api/include" NO_DEFAULT_PATH)
+find_library(LibTorch_CPU_LIBRARY torch_cpu PATHS "${LIBTORCH_ROOT}/lib" NO_DEFAULT_PATH)
+find_library(LibTorch_C10_LIBRARY c10 PATHS "${LIBTORCH_ROOT}/lib" NO_DEFAULT_PATH)
+set(LibTorch_LIBRARIES ${LibTorch_CPU_LIBRARY} ${LibTorch_C10_LIBRARY})
+
+if(MONGE_CUDA)
+  find_package(CUDAToolkit REQUIRED)
+  find_library(LibTorch_CUDA_LIBRARY torch_cuda PATHS "${LIBTORCH_ROOT}/lib" NO_DEFAULT_PATH REQUIRED)
+  find_library(LibTorch_C10_CUDA_LIBRARY c10_cuda PATHS "${LIBTORCH_ROOT}/lib" NO_DEFAULT_PATH REQUIRED)
+endif()
+
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(LibTorch
+  REQUIRED_VARS LibTorch_INCLUDE_DIR LibTorch_CPU_LIBRARY LibTorch_C10_LIBRARY
+  REASON_FAILURE_MESSAGE "run script/bootstrap, or set LIBTORCH_ROOT to the folder 'torch' of an installed wheel")
+
+if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
+  add_library(LibTorch::LibTorch INTERFACE IMPORTED)
+  set_target_properties(LibTorch::LibTorch PROPERTIES
+    INTERFACE_INCLUDE_DIRECTORIES "${LibTorch_INCLUDE_DIR};${LIBTORCH_ROOT}/include"
+    INTERFACE_COMPILE_DEFINITIONS "_GLIBCXX_USE_CXX11_ABI=1"
+    INTERFACE_LINK_LIBRARIES "${LibTorch_LIBRARIES}"
+    # The wheel's libraries name others (CUDA runtime, OpenMP) that the loader finds beside them.
+    INTERFACE_LINK_OPTIONS "LINKER:--unresolved-symbols=ignore-in-shared-libs")
+  if(MONGE_CUDA)
+    set_property(TARGET LibTorch::LibTorch APPEND PROPERTY INTERFACE_COMPILE_DEFINITIONS MONGE_CUDA=1)
+    # Nothing refers to torch_cuda by symbol: it registers its kernels when loaded, so it must not be dropped.
+    set_property(TARGET LibTorch::LibTorch APPEND PROPERTY INTERFACE_LINK_LIBRARIES
+      "$<LINK_LIBRARY:MONGE_KEEP,${LibTorch_CUDA_LIBRARY}>" ${LibTorch_C10_CUDA_LIBRARY} CUDA::cudart)
+  endif()
+endif()
+set(CMAKE_CXX_LINK_LIBRARY_USING_MONGE_KEEP
+  "LINKER:--push-state,--no-as-needed" "<LIB_ITEM>" "LINKER:--pop-state")
+set(CMAKE_CXX_LINK_LIBRARY_USING_MONGE_KEEP_SUPPORTED TRUE)

@@ -1,0 +1,42 @@
+// The file system behind a seam, so that tests can fill the disk, cut a write short or flip a bit.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace monge {
+
+/// Reads and publishes whole files. Thread-safe. Virtual for tests; use `real_files()` elsewhere.
+class Files {
+ public:
+  virtual ~Files() = default;
+
+  /// The whole file. @throws Error naming the path when it is missing, a folder, or unreadable.
+  virtual std::string read(const std::filesystem::path& path) const;
+
+  /// Writes the parts one after another to `path` (replaced when there) and waits until they are on the disk.
+  /// @throws SystemError with the system's reason; a partial file may remain.
+  virtual void write(const std::filesystem::path& path, std::span<const std::string_view> parts) const;
+
+  /// Renames `from` to `to` and makes the new name durable: after a crash `to` is the old or the new, never a part.
+  virtual void publish(const std::filesystem::path& from, const std::filesystem::path& to) const;
+
+  /// A whole file in one durable step: written beside its place, then published.
+  void replace(const std::filesystem::path& path, std::string_view bytes) const;
+
+  /// Appends a piece and flushes it to the system (not to the disk).
+  virtual void append(const std::filesystem::path& path, std::string_view bytes) const;
+};
+
+/// The real file system.
+const Files& real_files();
+
+/// 64-bit content hash (XXH3) as 16 hexadecimal digits; detects damage, not malice.
+std::string content_hash(std::string_view bytes);
+
+/// Creates `folder` with its parents. @throws Error with the reason when it cannot be made or written to.
+void make_writable_folder(const std::filesystem::path& folder);
+
+}  // namespace monge

@@ -1,0 +1,200 @@
+#include "monge/core/options.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+
+#include "monge/core/error.h"
+#include "monge/core/nearest.h"
+
+namespace monge {
+namespace {
+
+std::string number(double value) {
+  char shortest[32];
+  const auto end = std::to_chars(shortest, shortest + sizeof shortest, value).ptr;
+  std::string out(shortest, end);
+  if (std::isfinite(value) && out.find_first_of(".en") == std::string::npos) out += ".0";
+  return out;
+}
+
+std::string quoted(const std::string& value) {
+  std::string out = "\"";
+  for (const char letter : value) {
+    if (letter == '"' || letter == '\\') out += '\\';
+    if (letter == '\n') {
+      out += "\\n";
+    } else {
+      out += letter;
+    }
+  }
+  return out + '"';
+}
+
+template <class T>
+std::string listed(const std::vector<T>& values) {
+  std::string out = "[";
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (i) out += ", ";
+    if constexpr (std::is_same_v<T, double>) {
+      out += number(values[i]);
+    } else {
+      out += std::to_string(values[i]);
+    }
+  }
+  return out + "]";
+}
+
+std::string shown(const OptionValue& value) {
+  struct Visitor {
+    std::string operator()(bool v) const { return v ? "true" : "false"; }
+    std::string operator()(int64_t v) const { return std::to_string(v); }
+    std::string operator()(double v) const { return number(v); }
+    std::string operator()(const std::string& v) const { return quoted(v); }
+    std::string operator()(const std::vector<double>& v) const { return listed(v); }
+    std::string operator()(const std::vector<int64_t>& v) const { return listed(v); }
+  };
+  return std::visit(Visitor{}, value);
+}
+
+OptionValue current(const OptionField& field) {
+  return std::visit([](const auto* pointer) { return OptionValue(*pointer); }, field);
+}
+
+std::string type_name(const OptionField& field) {
+  static const char* const names[] = {"true or false", "a whole number", "a number", "a text", "a list of numbers",
+                                      "a list of whole numbers"};
+  return names[field.index()];
+}
+
+std::string range_text(const Option& option) {
+  if (!option.choices.empty()) return join(option.choices, " | ");
+  const bool low = std::isfinite(option.least), high = std::isfinite(option.most);
+  const bool whole = std::holds_alternative<int64_t*>(option.field) || std::holds_alternative<std::vector<int64_t>*>(option.field);
+  const auto bound = [whole](double v) { return whole ? std::to_string(static_cast<int64_t>(v)) : number(v); };
+  if (low && high) return bound(option.least) + " to " + bound(option.most);
+  if (low) return "at least " + bound(option.least);
+  if (high) return "at most " + bound(option.most);
+  return {};
+}
+
+void check_range(const Option& option, double value, const std::string& where, const OptionValue& given) {
+  if (std::isnan(value) || value < option.least || value > option.most) {
+    throw Error(Complaint{.what = option.key + " is out of range", .where = where, .value = shown(given),
+                          .allowed = std::isnan(value) ? "a number" : range_text(option)});
+  }
+}
+
+}  // namespace
+
+OptionTable::OptionTable(std::vector<std::pair<std::string, std::string>> sections, std::vector<Option> options)
+    : sections_(std::move(sections)), options_(std::move(options)) {}
+
+const Option& OptionTable::at(const std::string& key, const std::string& where) const {
+  std::vector<std::string> known;
+  for (const auto& option : options_) {
+    if (option.key == key) return option;
+    known.push_back(option.key);
+  }
+  const auto near = suggestion(key, known);
+  throw Error(Complaint{.what = "unknown key \"" + key + "\"", .where = where,
+                        .fix = near.empty() ? "docs/recipes.md lists every key" : near});
+}
+
+void OptionTable::set(const std::string& key, const OptionValue& value, const std::string& where) const {
+  const Option& option = at(key, where);
+  const auto wrong_type = [&]() -> Error {
+    return Error(Complaint{.what = key + " must be " + type_name(option.field), .where = where, .value = shown(value),
+                           .allowed = range_text(option)});
+  };
+  if (auto* field = std::get_if<bool*>(&option.field)) {
+    if (!std::holds_alternative<bool>(value)) throw wrong_type();
+    **field = std::get<bool>(value);
+  } else if (auto* field = std::get_if<int64_t*>(&option.field)) {
+    const auto* whole = std::get_if<int64_t>(&value);
+    if (!whole) throw wrong_type();
+    check_range(option, static_cast<double>(*whole), where, value);
+    **field = *whole;
+  } else if (auto* field = std::get_if<double*>(&option.field)) {
+    const auto* whole = std::get_if<int64_t>(&value);
+    const auto* real = std::get_if<double>(&value);
+    if (!whole && !real) throw wrong_type();
+    const double given = whole ? static_cast<double>(*whole) : *real;
+    check_range(option, given, where, value);
+    **field = given;
+  } else if (auto* field = std::get_if<std::string*>(&option.field)) {
+    if (!std::holds_alternative<std::string>(value)) {
+      // cost.scale = 0.001 is a number where words are usual; the text of a number is kept.
+      if (!option.choices.empty() || std::holds_alternative<bool>(value)) throw wrong_type();
+      **field = shown(value);
+      return;
+    }
+    const auto& word = std::get<std::string>(value);
+    if (!option.choices.empty() && std::find(option.choices.begin(), option.choices.end(), word) == option.choices.end()) {
+      throw Error(Complaint{.what = "unknown " + key, .where = where, .value = quoted(word),
+                            .allowed = join(option.choices), .fix = suggestion(word, option.choices)});
+    }
+    **field = word;
+  } else if (auto* field = std::get_if<std::vector<double>*>(&option.field)) {
+    std::vector<double> numbers;
+    if (const auto* reals = std::get_if<std::vector<double>>(&value)) {
+      numbers = *reals;
+    } else if (const auto* wholes = std::get_if<std::vector<int64_t>>(&value)) {
+      numbers.assign(wholes->begin(), wholes->end());
+    } else {
+      throw wrong_type();
+    }
+    for (const double entry : numbers) check_range(option, entry, where, value);
+    **field = numbers;
+  } else if (auto* field = std::get_if<std::vector<int64_t>*>(&option.field)) {
+    std::vector<int64_t> numbers;
+    if (const auto* wholes = std::get_if<std::vector<int64_t>>(&value)) {
+      numbers = *wholes;
+    } else if (const auto* reals = std::get_if<std::vector<double>>(&value); !reals || !reals->empty()) {
+      throw wrong_type();  // an empty list has no type of its own
+    }
+    for (const int64_t entry : numbers) check_range(option, static_cast<double>(entry), where, value);
+    **field = numbers;
+  }
+}
+
+std::string OptionTable::to_toml(const Option& option) { return shown(current(option.field)); }
+
+std::string OptionTable::to_toml(bool commented) const {
+  std::string out;
+  for (const auto& [section, help] : sections_) {
+    if (!section.empty()) out += "\n[" + section + "]" + (commented ? "  # " + help : "") + "\n";
+    for (const auto& option : options_) {
+      const auto dot = option.key.find('.');
+      const auto own = dot == std::string::npos ? "" : option.key.substr(0, dot);
+      if (own != section) continue;
+      const auto key = dot == std::string::npos ? option.key : option.key.substr(dot + 1);
+      out += key + " = " + to_toml(option) + (commented ? "  # " + option.help : "") + "\n";
+    }
+  }
+  return out;
+}
+
+std::string OptionTable::to_markdown() const {
+  const auto cell = [](const std::string& value) {  // a bar would end the cell
+    std::string out;
+    for (const char letter : value) out += letter == '|' ? "\\|" : std::string(1, letter);
+    return out;
+  };
+  std::string out;
+  for (const auto& [section, help] : sections_) {
+    out += "\n## " + (section.empty() ? std::string("Top of the file") : "[" + section + "]") + "\n\n" + help +
+           ".\n\n| key | default | unit | allowed | meaning |\n| --- | --- | --- | --- | --- |\n";
+    for (const auto& option : options_) {
+      const auto dot = option.key.find('.');
+      const auto own = dot == std::string::npos ? "" : option.key.substr(0, dot);
+      if (own != section) continue;
+      out += "| `" + option.key + "` | `" + to_toml(option) + "` | " + option.unit + " | " + cell(range_text(option)) +
+             " | " + cell(option.help) + " |\n";
+    }
+  }
+  return out;
+}
+
+}  // namespace monge

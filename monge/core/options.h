@@ -1,0 +1,60 @@
+// A table of options: one place for key, default, unit, range and help, from which the command line, the check of unknown
+// keys, the written recipe and the reference page are made.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace monge {
+
+/// A pointer to the field that an option sets. The table does not own it: the options struct must outlive the table.
+using OptionField = std::variant<bool*, int64_t*, double*, std::string*, std::vector<double>*, std::vector<int64_t>*>;
+
+/// A value read from a recipe or a command line, before it is known which type the option wants.
+using OptionValue = std::variant<bool, int64_t, double, std::string, std::vector<double>, std::vector<int64_t>>;
+
+struct Option {
+  std::string key;      ///< "section.key", or "key" at the top
+  OptionField field;
+  std::string help;     ///< one sentence without a full stop
+  std::string unit = {};
+  std::vector<std::string> choices = {};  ///< legal words of a string option; empty: any
+  double least = -std::numeric_limits<double>::infinity();  ///< legal range of a number, inclusive
+  double most = std::numeric_limits<double>::infinity();
+};
+
+class OptionTable {
+ public:
+  /// @param sections  name and one line of help, in the order in which they are written.
+  OptionTable(std::vector<std::pair<std::string, std::string>> sections, std::vector<Option> options);
+
+  /// Sets the field of `key`.
+  /// @param where  for the message: a file with line, or "--set".
+  /// @throws Error  unknown key (with the nearest), wrong type, value out of range; each with what is allowed.
+  void set(const std::string& key, const OptionValue& value, const std::string& where) const;
+
+  /// Sets from a command-line text such as "weak.gamma1=0.66" or "train.betas=[0, 0.9]".
+  void set_text(const std::string& assignment, const std::string& where) const;
+
+  /// The value of an option as TOML ("0.66", "\"weak\"", "[0.0, 0.9]").
+  static std::string to_toml(const Option& option);
+
+  /// The whole table as TOML with its help as comments when `commented`.
+  std::string to_toml(bool commented) const;
+
+  /// A reference page: a section, a table of key, default, unit, range, help each.
+  std::string to_markdown() const;
+
+  const std::vector<Option>& options() const { return options_; }
+  const Option& at(const std::string& key, const std::string& where) const;
+
+ private:
+  std::vector<std::pair<std::string, std::string>> sections_;
+  std::vector<Option> options_;
+};
+
+}  // namespace monge

@@ -1,0 +1,31 @@
+// Named random streams: a draw is a pure function of (seed, purpose, step).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include <torch/types.h>
+
+namespace monge {
+
+/// A 64-bit seed that differs for every (seed, purpose, step). FNV-1a over the name, mixed by SplitMix64's finaliser.
+uint64_t stream_seed(uint64_t seed, std::string_view purpose, int64_t step);
+
+/// Gives generators by purpose and step. There is no state to save: two objects of one seed give the same draws, in any
+/// order, so a picture drawn or a batch skipped changes no later sample.
+class RandomStreams {
+ public:
+  explicit RandomStreams(uint64_t seed, torch::Device device = torch::kCPU) : seed_(seed), device_(device) {}
+
+  /// A fresh generator at the start of its stream.
+  torch::Generator at(std::string_view purpose, int64_t step) const;
+
+  uint64_t seed() const { return seed_; }
+  torch::Device device() const { return device_; }
+
+ private:
+  uint64_t seed_;
+  torch::Device device_;
+};
+
+}  // namespace monge

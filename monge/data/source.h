@@ -1,0 +1,42 @@
+// Where samples come from: the one interface between data and training.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <torch/types.h>
+
+namespace monge::data {
+
+/// A distribution known by samples: a fixed set of items, or a law that can be drawn from without end.
+///
+/// Items are float32 on the CPU: images [C,H,W] (RGB, in [-1,1]) or vectors [D]. Implementations are immutable after
+/// construction as far as callers can see, and safe to use from several threads.
+class Source {
+ public:
+  virtual ~Source() = default;
+
+  /// What it is and where, for messages and records ("toy:moons", "faces.tar").
+  virtual std::string name() const = 0;
+
+  /// The shape of one item: [C,H,W] or [D].
+  virtual std::vector<int64_t> item_shape() const = 0;
+
+  /// Number of items; 0 for an endless law.
+  virtual int64_t size() const = 0;
+  bool endless() const { return size() == 0; }
+
+  /// The items at `indices` (each in [0, size())), stacked: [n, ...item_shape]. Finite sources only.
+  /// @throws Error when the source is endless, an index is out of range, or an item cannot be read (naming it).
+  virtual torch::Tensor items(const std::vector<int64_t>& indices) const = 0;
+
+  /// n independent draws [n, ...item_shape]: fresh from the law, or uniform with replacement from the set.
+  /// A pure function of the generator's state.
+  virtual torch::Tensor draw(int64_t n, torch::Generator generator) const = 0;
+
+  /// The name of item i without folders, for output files ("smile.png"); "000123" where items have none.
+  virtual std::string item_name(int64_t index) const;
+};
+
+}  // namespace monge::data
