@@ -37,8 +37,6 @@ class OptionTable {
   /// @throws Error  unknown key (with the nearest), wrong type, value out of range; each with what is allowed.
   void set(const std::string& key, const OptionValue& value, const std::string& where) const;
 
-  /// Sets from a command-line text such as "weak.gamma1=0.66" or "train.betas=[0, 0.9]".
-  void set_text(const std::string& assignment, const std::string& where) const;
 
   /// The value of an option as TOML ("0.66", "\"weak\"", "[0.0, 0.9]").
   static std::string to_toml(const Option& option);

@@ -1,0 +1,69 @@
+#include "monge/ot/method.h"
+
+#include "monge/core/registry.h"
+#include "monge/ot/kernel.h"
+#include "monge/ot/noised.h"
+#include "monge/ot/strong.h"
+#include "monge/ot/weak.h"
+
+namespace monge::ot {
+namespace {
+
+using Factory = std::function<std::unique_ptr<Method>(const MethodOptions&)>;
+
+template <class M>
+Factory maker() {
+  return [](const MethodOptions& options) { return std::make_unique<M>(options); };
+}
+
+const Registry<Factory>& registry() {
+  static const Registry<Factory> methods("method", {{"strong", maker<Strong>()},
+                                                    {"weak", maker<Weak>()},
+                                                    {"kernel", maker<Kernel>()},
+                                                    {"noised", maker<Noised>()}});
+  return methods;
+}
+
+}  // namespace
+
+Perturbation Method::perturb(const torch::Tensor&, torch::Generator) const { return {}; }
+
+std::unique_ptr<Method> make_method(const std::string& name, const MethodOptions& options) {
+  return registry().at(name)(options);
+}
+
+std::vector<std::string> method_names() { return registry().names(); }
+
+MapLoss map_loss(const Method& method, const Potential& f, const torch::Tensor& x, const torch::Tensor& y,
+                 const Perturbation& perturbation, int64_t iteration) {
+  const int64_t batch = y.size(0), draws = y.size(1);
+  const auto cost_B = method.cost(x, y, iteration);
+  auto shown = y.flatten(0, 1);
+  auto sigma = perturbation.sigma_B;
+  if (perturbation.defined()) {
+    if (draws > 1) sigma = sigma.repeat_interleave(draws);
+    shown = (y + perturbation.noise.unsqueeze(1)).flatten(0, 1);
+  }
+  const auto potential_B = f(shown, sigma).to(cost_B.scalar_type()).view({batch, draws}).mean(1);
+  const auto value_B = cost_B - potential_B;
+  return {perturbation.defined() ? (perturbation.weight_B * value_B).mean() : value_B.mean(), cost_B.detach().mean(),
+          potential_B.detach().mean()};
+}
+
+PotentialLoss potential_loss(const Potential& f, const torch::Tensor& fake, const torch::Tensor& real,
+                             const Perturbation& perturbation) {
+  require(fake.sizes() == real.sizes(), "potential_loss: outputs and target samples must have one shape; got ",
+          fake.sizes(), " and ", real.sizes());
+  auto both = torch::cat({fake, real});
+  torch::Tensor sigma;
+  if (perturbation.defined()) {
+    both = both + torch::cat({perturbation.noise, perturbation.noise});
+    sigma = torch::cat({perturbation.sigma_B, perturbation.sigma_B});
+  }
+  const auto values = f(both, sigma).to(real.scalar_type()).chunk(2);
+  const auto difference_B = values[0] - values[1];
+  const auto loss = perturbation.defined() ? (perturbation.weight_B * difference_B).mean() : difference_B.mean();
+  return {loss, values[0], values[1]};
+}
+
+}  // namespace monge::ot

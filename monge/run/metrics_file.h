@@ -1,0 +1,46 @@
+// metrics.jsonl: one JSON object a line, one line an outer iteration or an evaluation.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "monge/run/event_file.h"
+#include "monge/train/observer.h"
+
+namespace monge::run {
+
+/// Figures by name, as an evaluation gives them.
+using NamedFigures = std::vector<std::pair<std::string, double>>;
+
+/// Writes the figures of training, and those handed to add(), to metrics.jsonl and to a TensorBoard event file.
+/// Keys of a training line: iteration, seconds (since this run's first start), loss_map, cost, potential_fake,
+/// loss_potential, gradient_map, gradient_potential, rate_map, rate_potential, skipped. Of an evaluation line: iteration,
+/// eval: {...}. NaN is written as null.
+class MetricsFile : public train::Observer {
+ public:
+  explicit MetricsFile(std::filesystem::path folder);
+
+  /// Lines after `iteration` are of steps that will be made again; they are dropped.
+  void started(train::Trainer& trainer, int64_t iteration) override;
+  void iteration_done(train::Trainer& trainer, int64_t done, const train::Figures& figures) override;
+  void checkpoint_saved(train::Trainer& trainer, const std::filesystem::path& folder) override;
+  void ended(train::Trainer& trainer, int64_t done, bool complete) override;
+
+  void add(int64_t iteration, const NamedFigures& figures);
+
+ private:
+  double seconds() const;
+  void flush();
+
+  std::filesystem::path folder_;
+  std::string pending_;
+  std::unique_ptr<EventFile> events_;
+  double seconds_before_ = 0;
+  std::chrono::steady_clock::time_point began_, flushed_;
+};
+
+}  // namespace monge::run

@@ -1,0 +1,30 @@
+// The folder that a run leaves behind: everything a later command needs is in it.
+//
+//     runs/00007-NAME/ recipe.toml (resolved)  environment.json  log.txt  metrics.jsonl  events.out.tfevents...
+//                      checkpoints/step_000500/  best -> checkpoints/step_...  samples/step_000500.png
+//                      summary.json  report.html
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include <torch/types.h>
+
+#include "monge/core/log.h"
+#include "monge/train/recipe.h"
+
+namespace monge::run {
+
+/// Makes the next numbered folder under `parent` ("runs"), or exactly `out` when that is not empty, and writes recipe.toml
+/// and environment.json.
+/// @throws Error when `out` already holds a run (its checkpoints would be mixed up) or cannot be written to.
+std::filesystem::path create_run(const std::filesystem::path& parent, const std::filesystem::path& out,
+                                 train::Recipe recipe, torch::Device device);
+
+/// What the figures of a run depend on beside the recipe: versions, processor, threads, device; JSON text.
+std::string environment(torch::Device device);
+
+/// A sink that appends lines to folder/log.txt with the time of day and passes them on.
+LogSink log_to_file(const std::filesystem::path& folder, LogSink next);
+
+}  // namespace monge::run

@@ -1,0 +1,149 @@
+#include "monge/train/checkpoint.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include <nlohmann/json.hpp>
+
+#include "monge/core/error.h"
+#include "monge/io/safetensors.h"
+
+namespace monge::train {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kFormat = "monge-checkpoint";
+constexpr int kVersion = 1;
+
+std::string folder_name(int64_t iteration) {
+  char name[32];
+  std::snprintf(name, sizeof name, "step_%06lld", static_cast<long long>(iteration));
+  return name;
+}
+
+json parse_manifest(const fs::path& file, const std::string& bytes) {
+  auto manifest = json::parse(bytes, nullptr, /*allow_exceptions=*/false);
+  require(manifest.is_object() && manifest.value("format", "") == kFormat, file.string(), ": is not a checkpoint's manifest");
+  require(manifest.value("version", 0) == kVersion, file.string(), ": checkpoint version ", manifest.value("version", 0),
+          ", this program reads version ", kVersion);
+  return manifest;
+}
+
+/// The file's bytes if they are the ones that the manifest promises.
+std::string verified(const fs::path& folder, const std::string& name, const json& manifest, const Files& files) {
+  const auto path = folder / name;
+  const auto bytes = files.read(path);
+  const auto& entry = manifest.at("files").at(name);
+  require(static_cast<int64_t>(bytes.size()) == entry.at("bytes").get<int64_t>(), path.string(), ": holds ", bytes.size(),
+          " bytes, its manifest says ", entry.at("bytes").get<int64_t>());
+  require(content_hash(bytes) == entry.at("xxh3").get<std::string>(), path.string(),
+          ": is damaged (its content hash differs from the manifest's)");
+  return bytes;
+}
+
+}  // namespace
+
+fs::path save_checkpoint(const fs::path& parent, const Checkpoint& checkpoint, const Files& files) {
+  const auto name = folder_name(checkpoint.iteration);
+  const auto part = parent / ("." + name + ".part"), whole = parent / name;
+  std::error_code ignored;
+  fs::remove_all(part, ignored);
+  fs::create_directories(part, ignored);
+
+  io::TensorFile state;
+  state.tensors = checkpoint.tensors;
+  const std::array<std::pair<std::string, std::string>, 2> contents{
+      {{"state.safetensors", io::safetensors_bytes(state)}, {"recipe.toml", checkpoint.recipe_toml}}};
+  json manifest{{"format", kFormat},
+                {"version", kVersion},
+                {"iteration", checkpoint.iteration},
+                {"source_shape", checkpoint.source_shape},
+                {"target_shape", checkpoint.target_shape},
+                {"source_items", checkpoint.source_items},
+                {"target_items", checkpoint.target_items},
+                {"best_figure", checkpoint.best_figure ? json(*checkpoint.best_figure) : json()},
+                {"best_iteration", checkpoint.best_iteration}};
+  try {
+    for (const auto& [file, bytes] : contents) {
+      files.write(part / file, std::array<std::string_view, 1>{bytes});
+      manifest["files"][file] = {{"bytes", bytes.size()}, {"xxh3", content_hash(bytes)}};
+    }
+    const auto text = manifest.dump(2) + "\n";
+    files.write(part / "manifest.json", std::array<std::string_view, 1>{text});
+    fs::remove_all(whole, ignored);  // a resumed run may write a step again
+    files.publish(part, whole);
+  } catch (...) {
+    fs::remove_all(part, ignored);
+    throw;
+  }
+  return whole;
+}
+
+Checkpoint load_checkpoint(const fs::path& folder, const Files& files) {
+  const auto manifest_file = folder / "manifest.json";
+  const auto manifest = parse_manifest(manifest_file, files.read(manifest_file));
+  Checkpoint out;
+  try {
+    out.iteration = manifest.at("iteration").get<int64_t>();
+    out.source_shape = manifest.at("source_shape").get<std::vector<int64_t>>();
+    out.target_shape = manifest.at("target_shape").get<std::vector<int64_t>>();
+    out.source_items = manifest.at("source_items").get<int64_t>();
+    out.target_items = manifest.at("target_items").get<int64_t>();
+    if (!manifest.at("best_figure").is_null()) out.best_figure = manifest.at("best_figure").get<double>();
+    out.best_iteration = manifest.at("best_iteration").get<int64_t>();
+    out.recipe_toml = verified(folder, "recipe.toml", manifest, files);
+    const auto bytes = verified(folder, "state.safetensors", manifest, files);
+    out.tensors = io::parse_safetensors(bytes, (folder / "state.safetensors").string()).tensors;
+  } catch (const json::exception& error) {
+    throw Error(text(manifest_file.string(), ": is damaged: ", error.what()));
+  }
+  return out;
+}
+
+std::vector<fs::path> list_checkpoints(const fs::path& parent) {
+  std::vector<std::pair<int64_t, fs::path>> found;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(parent, ignored)) {
+    const auto name = entry.path().filename().string();
+    const auto digits = name.substr(std::min(name.size(), size_t{5}));
+    if (name.starts_with("step_") && !digits.empty() && digits.size() < 19 &&
+        digits.find_first_not_of("0123456789") == std::string::npos) {
+      found.emplace_back(std::stoll(digits), entry.path());
+    }
+  }
+  std::sort(found.begin(), found.end());
+  std::vector<fs::path> out;
+  for (auto& entry : found) out.push_back(std::move(entry.second));
+  return out;
+}
+
+Checkpoint load_newest(const fs::path& parent, const LogSink& log, const Files& files) {
+  auto folders = list_checkpoints(parent);
+  require(!folders.empty(), parent.string(), ": no checkpoint is there yet; start the run again with monge train");
+  std::string complaints;
+  for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
+    try {
+      return load_checkpoint(*folder, files);
+    } catch (const Error& error) {
+      complaints += text("\n  ", error.what());
+      if (folder + 1 != folders.rend()) {
+        log(LogLevel::warning, text(error.what(), "; falling back to the checkpoint before it, ",
+                                    (folder + 1)->filename().string()));
+      }
+    }
+  }
+  throw Error(text(parent.string(), ": no checkpoint can be used:", complaints));
+}
+
+void prune_checkpoints(const fs::path& parent, int64_t keep, const fs::path& spare) {
+  const auto folders = list_checkpoints(parent);
+  for (size_t i = 0; i + static_cast<size_t>(keep) < folders.size(); ++i) {
+    std::error_code ignored;
+    if (folders[i].filename() != spare.filename()) fs::remove_all(folders[i], ignored);
+  }
+}
+
+}  // namespace monge::train

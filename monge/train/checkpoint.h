@@ -1,0 +1,52 @@
+// Checkpoints: folders that are whole or absent, checked by content when read.
+//
+//     checkpoints/step_000500/ manifest.json   format, iteration, shapes, sizes and hashes of the other files
+//                              state.safetensors   map/ ema/ potential/ adam_map/ adam_potential/ ...
+//                              recipe.toml
+//
+// Random streams, schedules and the data's position are pure functions of (recipe, iteration), so these two are their
+// state.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "monge/core/files.h"
+#include "monge/core/log.h"
+#include "monge/nn/module.h"
+
+namespace monge::train {
+
+struct Checkpoint {
+  int64_t iteration = 0;                          ///< outer iterations done
+  nn::NamedTensors tensors;                       ///< Solver::state()
+  std::string recipe_toml;                        ///< resolved
+  std::vector<int64_t> source_shape, target_shape;
+  int64_t source_items = 0, target_items = 0;     ///< training items when saved; 0 for endless sources
+  std::optional<double> best_figure;              ///< of the run so far; smaller is better
+  int64_t best_iteration = 0;
+};
+
+/// Writes to a hidden folder beside its place, waits for the disk, then renames: after a crash or a full disk the folder
+/// is there whole or not at all, and older checkpoints are untouched.
+/// @return the folder, `parent`/step_NNNNNN.
+/// @throws SystemError with the system's reason.
+std::filesystem::path save_checkpoint(const std::filesystem::path& parent, const Checkpoint& checkpoint,
+                                      const Files& files = real_files());
+
+/// Reads and verifies one checkpoint folder. @throws Error naming the file that is missing, damaged or of another version.
+Checkpoint load_checkpoint(const std::filesystem::path& folder, const Files& files = real_files());
+
+/// The checkpoint folders under `parent`, oldest first.
+std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& parent);
+
+/// The newest checkpoint that is whole; a damaged one is reported to `log` and the one before it taken.
+/// @throws Error when there is none, listing what was wrong with each.
+Checkpoint load_newest(const std::filesystem::path& parent, const LogSink& log, const Files& files = real_files());
+
+/// Removes all but the newest `keep` and the one that `spare` names.
+void prune_checkpoints(const std::filesystem::path& parent, int64_t keep, const std::filesystem::path& spare);
+
+}  // namespace monge::train

@@ -1,0 +1,135 @@
+#include "monge/train/model.h"
+
+#include <nlohmann/json.hpp>
+#include <torch/torch.h>
+
+#include "monge/core/error.h"
+#include "monge/io/safetensors.h"
+#include "monge/io/torch_checkpoint.h"
+#include "monge/nn/infer.h"
+#include "monge/nn/unet.h"
+#include "monge/train/checkpoint.h"
+#include "monge/train/nets.h"
+#include "monge/train/solver.h"
+
+namespace monge::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Standard deviation of the noise channels of the public weak maps, whose files do not say it.
+constexpr double kPublicNoise = 0.1;
+
+Model from_recipe(const std::string& origin, const std::string& recipe_toml, const std::vector<int64_t>& shape,
+                  const nn::NamedTensors& state, torch::Device device) {
+  Model model;
+  model.origin = origin;
+  model.recipe = parse_recipe(recipe_toml, origin);
+  model.item_shape = shape;
+  model.noise = map_noise(*model.recipe);
+  model.net = make_map(*model.recipe, shape, shape);
+  if (model.recipe->train.precision == "fp64") nn::to_type(*model.net, torch::kFloat64);
+  nn::load_state_dict(*model.net, state, origin);
+  nn::to_type(*model.net, torch::kFloat32);
+  if (model.recipe->train.channels_last) nn::to_channels_last(*model.net);
+  model.net->to(device);
+  model.net->eval();
+  model.device = device;
+  return model;
+}
+
+Model from_checkpoint(const std::string& origin, const Checkpoint& checkpoint, torch::Device device) {
+  const bool averaged = parse_recipe(checkpoint.recipe_toml, origin).train.ema > 0;
+  const std::string prefix = averaged ? "ema/" : "map/";
+  nn::NamedTensors state;
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    if (name.starts_with(prefix)) state.emplace_back(name.substr(prefix.size()), tensor);
+  }
+  auto model = from_recipe(origin, checkpoint.recipe_toml, checkpoint.source_shape, state, device);
+  model.iteration = checkpoint.iteration;
+  return model;
+}
+
+Model from_public(const fs::path& path, torch::Device device) {
+  const auto file = io::read_torch_checkpoint(path);
+  Model model;
+  model.origin = path.string();
+  model.net = nn::map_from_state(file.tensors, path.string());
+  const auto* unet = dynamic_cast<const nn::UNet*>(model.net.get());
+  require(unet != nullptr, path.string(), ": holds no map that is known");
+  model.item_shape = {unet->options().out, 0, 0};
+  model.noise = {4, unet->options().in - unet->options().out, kPublicNoise};
+  model.net->to(device);
+  model.device = device;
+  return model;
+}
+
+Model from_safetensors(const fs::path& path, torch::Device device) {
+  const auto file = io::read_safetensors(path);
+  const auto find = [&](const char* key) {
+    const auto found = file.metadata.find(key);
+    require(found != file.metadata.end(), path.string(), ": has no \"", key, "\" in its metadata, so it is no model; ",
+            "monge export --to safetensors writes one");
+    return found->second;
+  };
+  const auto shape = nlohmann::json::parse(find("monge.item_shape"), nullptr, false);
+  require(shape.is_array(), path.string(), ": \"monge.item_shape\" in its metadata is not a list");
+  auto model = from_recipe(path.string(), find("monge.recipe"), shape.get<std::vector<int64_t>>(), file.tensors, device);
+  model.iteration = std::strtoll(find("monge.iteration").c_str(), nullptr, 10);
+  return model;
+}
+
+}  // namespace
+
+torch::Tensor Model::translate(const torch::Tensor& x, int64_t draws, torch::Generator generator) const {
+  torch::InferenceMode inference;
+  const bool images = item_shape.size() == 3;
+  const bool fits = x.dim() == static_cast<int64_t>(item_shape.size()) + 1 && x.size(1) == item_shape[0] &&
+                    (!images || item_shape[1] == 0 || (x.size(2) == item_shape[1] && x.size(3) == item_shape[2]));
+  // A bare net also takes inputs that carry their noise channels already.
+  const bool carries_noise = !recipe && x.dim() == 4 && x.size(1) == item_shape[0] + noise.channels;
+  require(fits || carries_noise, origin, ": the map takes items of shape ", torch::IntArrayRef(item_shape),
+          images && item_shape[1] == 0 ? " (any height and width)" : "", ", got ", x.sizes().slice(1));
+  const int64_t each = stochastic() && !carries_noise ? draws : 1;
+  const auto z = carries_noise ? torch::Tensor() : draw_noise(x, each, noise, generator);
+  auto input = with_noise(x, z).to(device, torch::kFloat32);
+  if (images) input = input.contiguous(torch::MemoryFormat::ChannelsLast);
+  return net->forward(input).cpu().contiguous().unflatten(0, std::vector<int64_t>{x.size(0), each});
+}
+
+Model load_model(const fs::path& path, torch::Device device, const LogSink& log) {
+  std::error_code ignored;
+  require(fs::exists(path, ignored), path.string(), ": no such model (a run directory, a checkpoint folder, ",
+          "or a .safetensors, .pt or .pth file)");
+  if (fs::is_directory(path, ignored)) {
+    if (fs::exists(path / "manifest.json", ignored)) return from_checkpoint(path.string(), load_checkpoint(path), device);
+    require(fs::exists(path / "checkpoints", ignored), path.string(),
+            ": is neither a run directory (it has no checkpoints/) nor a checkpoint (it has no manifest.json)");
+    return from_checkpoint(path.string(), load_newest(path / "checkpoints", log), device);
+  }
+  const auto extension = path.extension().string();
+  if (extension == ".safetensors") return from_safetensors(path, device);
+  if (extension == ".pt" || extension == ".pth" || extension == ".ckpt") return from_public(path, device);
+  throw Error(Complaint{.what = "is not a model", .where = path.string(), .value = '"' + extension + '"',
+                        .allowed = "a run directory, a checkpoint folder, .safetensors, .pt, .pth"});
+}
+
+void export_safetensors(const Model& model, const fs::path& path) {
+  require(model.recipe.has_value(), model.origin,
+          ": a bare checkpoint has no recipe to put beside its weights; export --to torch keeps it as it is");
+  io::TensorFile file;
+  file.tensors = nn::state_dict(*model.net);
+  auto recipe = *model.recipe;
+  file.metadata["monge.recipe"] = recipe.options().to_toml(false);
+  file.metadata["monge.item_shape"] = nlohmann::json(model.item_shape).dump();
+  file.metadata["monge.iteration"] = std::to_string(model.iteration);
+  io::write_safetensors(path, file);
+}
+
+void export_torch(const Model& model, const fs::path& path) {
+  io::TensorFile file;
+  file.tensors = nn::state_dict(*model.net);
+  io::write_torch_checkpoint(path, file);
+}
+
+}  // namespace monge::train

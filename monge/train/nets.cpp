@@ -1,0 +1,109 @@
+#include "monge/train/nets.h"
+
+#include "monge/core/error.h"
+#include "monge/core/random.h"
+#include "monge/nn/mlp.h"
+#include "monge/nn/resnet_potential.h"
+#include "monge/nn/seeded.h"
+#include "monge/nn/unet.h"
+
+namespace monge::train {
+namespace {
+
+std::string shape_text(const std::vector<int64_t>& shape) {
+  std::string out = "[";
+  for (size_t i = 0; i < shape.size(); ++i) out += (i ? ", " : "") + std::to_string(shape[i]);
+  return out + "]";
+}
+
+/// "auto" by the kind of data, else the chosen one if it fits.
+std::string choose(const std::string& key, const std::string& chosen, const std::string& for_images, bool images) {
+  if (chosen == "auto") return images ? for_images : "mlp";
+  if ((chosen == for_images) != images) {
+    throw Error(Complaint{.what = text("the net does not fit the data, which are ", images ? "pictures" : "vectors"),
+                          .where = key, .value = '"' + chosen + '"', .allowed = images ? for_images : "mlp",
+                          .fix = "leave it at \"auto\""});
+  }
+  return chosen;
+}
+
+nn::MlpOptions mlp_options(int64_t width, int64_t depth, const std::string& activation, bool zero_last) {
+  return {std::vector<int64_t>(static_cast<size_t>(depth == 0 ? 3 : depth), width == 0 ? 128 : width), activation, zero_last};
+}
+
+nn::NoiseEmbeddingOptions embedding(const Recipe& recipe) {
+  if (recipe.method != "noised") return {};
+  const auto& n = recipe.noised;
+  nn::NoiseEmbeddingOptions options;
+  options.channels = n.embedding_channels;
+  options.input = n.embedding;
+  options.scale_input = n.scale_input;
+  options.sigma_data = n.sigma_data;
+  return options;
+}
+
+}  // namespace
+
+std::shared_ptr<nn::MapNet> make_map(const Recipe& recipe, const std::vector<int64_t>& source_shape,
+                                     const std::vector<int64_t>& target_shape) {
+  if (source_shape != target_shape) {
+    throw Error(Complaint{.what = "source and target must have items of one shape, since the cost compares x with T(x)",
+                          .where = "source.path, target.path",
+                          .value = shape_text(source_shape) + " and " + shape_text(target_shape),
+                          .fix = source_shape.size() == 3 ? "give both the same size (source.size, target.size)"
+                                                          : "give both tables the same number of columns"});
+  }
+  const bool images = source_shape.size() == 3;
+  const int64_t channels = source_shape.at(0), noise = map_noise(recipe).channels;
+  const auto& m = recipe.map;
+  const nn::SeededInitialisation seeded(stream_seed(static_cast<uint64_t>(recipe.train.seed), "init map", 0));
+  if (choose("map.net", m.net, "unet", images) == "unet") {
+    nn::UNetOptions options;
+    options.in = channels + noise;
+    options.out = channels;
+    options.base = m.width == 0 ? 48 : m.width;
+    options.depth = m.depth == 0 ? 4 : m.depth;
+    options.norm = m.norm;
+    options.output = m.output;
+    options.residual = m.residual;
+    options.zero_last = m.zero_last;
+    return std::make_shared<nn::UNet>(options);
+  }
+  nn::MlpMapOptions options;
+  options.in = channels + noise;
+  options.out = channels;
+  options.mlp = mlp_options(m.width, m.depth, m.activation, m.zero_last);
+  options.residual = m.residual;
+  return std::make_shared<nn::MlpMap>(options);
+}
+
+std::shared_ptr<nn::PotentialNet> make_potential(const Recipe& recipe, const std::vector<int64_t>& target_shape) {
+  const bool images = target_shape.size() == 3;
+  const auto& p = recipe.potential;
+  const nn::SeededInitialisation seeded(stream_seed(static_cast<uint64_t>(recipe.train.seed), "init potential", 0));
+  if (choose("potential.net", p.net, "resnet", images) == "resnet") {
+    require(target_shape[1] == target_shape[2], "the resnet potential takes square pictures, got ",
+            shape_text(target_shape));
+    nn::ResNetPotentialOptions options;
+    options.size = target_shape[1];
+    options.nc = target_shape[0];
+    options.nfilter = p.width == 0 ? 64 : p.width;
+    options.nfilter_max = std::max(p.width_max, options.nfilter);
+    options.res_ratio = p.res_ratio;
+    options.noise = embedding(recipe);
+    return std::make_shared<nn::ResNetPotential>(options);
+  }
+  nn::MlpPotentialOptions options;
+  options.dim = target_shape.at(0);
+  options.mlp = mlp_options(p.width, p.depth, p.activation, p.zero_last);
+  options.quadratic = p.quadratic;
+  options.noise = embedding(recipe);
+  return std::make_shared<nn::MlpPotential>(options);
+}
+
+Nets make_nets(const Recipe& recipe, const std::vector<int64_t>& source_shape, const std::vector<int64_t>& target_shape) {
+  return {make_map(recipe, source_shape, target_shape), make_map(recipe, source_shape, target_shape),
+          make_potential(recipe, target_shape)};
+}
+
+}  // namespace monge::train

@@ -1,0 +1,59 @@
+// Adam on the parameters of one net, as one fused call, with clipping, loss scaling and a guard that lets nothing
+// non-finite through.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "monge/nn/module.h"
+
+namespace monge::train {
+
+using nn::NamedTensors;
+
+struct AdamOptions {
+  double beta1 = 0.0, beta2 = 0.9;  ///< in [0, 1)
+  double eps = 1e-8;
+  double weight_decay = 0.0;        ///< added to the gradient
+  double clip = 0.0;                ///< largest gradient norm over all parameters; 0 does not clip
+  bool scale_loss = false;          ///< dynamic loss scaling, for fp16
+};
+
+/// Adam (Kingma & Ba 2015) with bias correction, as torch.optim.Adam computes it.
+class Adam {
+ public:
+  /// @param parameters  shared with the net; named for the state.
+  Adam(NamedTensors parameters, const AdamOptions& options);
+
+  /// Drops the gradients.
+  void zero_grad();
+
+  /// Switches the parameters' requires_grad, so that the other net's update computes no gradient for them.
+  void require_gradients(bool on);
+
+  /// loss times the loss scale; call backward on the result.
+  torch::Tensor scaled(const torch::Tensor& loss) const;
+
+  struct Step {
+    torch::Tensor blocked;        ///< float32 scalar, 1 when the step was not taken because something was not finite
+    torch::Tensor gradient_norm;  ///< scalar, before clipping
+  };
+
+  /// Takes one step unless the loss or the gradient's norm is not finite; then parameters and state stay as they are.
+  /// Nothing here waits for the device.
+  Step step(double rate, const torch::Tensor& loss);
+
+  /// Moments, step count and scaler under stable names, sharing memory with this object.
+  NamedTensors state() const;
+
+ private:
+  NamedTensors named_;
+  std::vector<torch::Tensor> parameters_, average_, square_, steps_;
+  torch::Tensor step_, scale_, growth_;
+  AdamOptions options_;
+};
+
+}  // namespace monge::train

@@ -1,0 +1,219 @@
+#include "monge/train/recipe.h"
+
+#include <limits>
+
+#include "monge/core/error.h"
+#include "monge/ot/method.h"
+
+namespace monge::train {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kTiny = 1e-300;  // "above 0" for a range with inclusive ends
+
+void add_source(std::vector<Option>& table, const std::string& section, SourceSection& source) {
+  const auto key = [&](const char* name) { return section + "." + name; };
+  table.push_back({.key = key("path"), .field = &source.path,
+                   .help = "folder, archive, picture, .npy, .csv, toy:NAME?dim=2 or font:FILE.ttf?mode=grey&part=1/2"});
+  table.push_back({.key = key("size"), .field = &source.size, .help = "side of the square that pictures are brought to",
+                   .unit = "pixels", .least = 8, .most = 4096});
+  table.push_back({.key = key("crop"), .field = &source.crop,
+                   .help = "centre (largest square), none (squash) or WxH+dx,dy (W x H around the centre, moved by dx,dy)"});
+  table.push_back({.key = key("filter"), .field = &source.filter, .help = "antialiased resizing, equal to Pillow's",
+                   .choices = {"box", "bilinear", "bicubic", "lanczos"}});
+  table.push_back({.key = key("background"), .field = &source.background,
+                   .help = "what shows through transparent pictures: white, black or #rrggbb"});
+  table.push_back({.key = key("grey"), .field = &source.grey, .help = "take the luma in all three channels"});
+  table.push_back({.key = key("on_error"), .field = &source.on_error,
+                   .help = "an unreadable picture stops the run, or is left out and counted", .choices = {"fail", "skip"}});
+}
+
+}  // namespace
+
+OptionTable Recipe::options() {
+  std::vector<Option> t;
+  t.push_back({.key = "name", .field = &name, .help = "names the run's folder: runs/00007-NAME"});
+  t.push_back({.key = "method", .field = &method, .help = "which optimal transport problem is solved",
+               .choices = ot::method_names()});
+  add_source(t, "source", source);
+  add_source(t, "target", target);
+
+  t.push_back({.key = "data.flip", .field = &data.flip, .help = "mirror half of the training pictures, at random"});
+  t.push_back({.key = "data.cache_mb", .field = &data.cache_mb,
+               .help = "decoded pictures of a source are kept in memory up to this size, else decoded when needed",
+               .unit = "MiB", .least = 0});
+
+  t.push_back({.key = "cost.scale", .field = &cost.scale,
+               .help = "tau of the cost tau ||x-y||^2: mean (1/D), half (1/2) or a number"});
+
+  t.push_back({.key = "weak.gamma0", .field = &weak.gamma0, .help = "weight of the variance at iteration 0", .least = 0});
+  t.push_back({.key = "weak.gamma1", .field = &weak.gamma1, .help = "weight of the variance from gamma_iters on", .least = 0});
+  t.push_back({.key = "weak.gamma_iters", .field = &weak.gamma_iters, .help = "length of the ramp from gamma0 to gamma1",
+               .unit = "iterations", .least = 0});
+  t.push_back({.key = "weak.z", .field = &weak.z, .help = "outputs drawn per input in a map update", .least = 1});
+  t.push_back({.key = "weak.z_channels", .field = &weak.z_channels,
+               .help = "noise channels (pictures) or entries (vectors) beside the input", .least = 1});
+  t.push_back({.key = "weak.z_std", .field = &weak.z_std, .help = "standard deviation of the noise", .least = kTiny});
+
+  t.push_back({.key = "kernel.gamma", .field = &kernel.gamma, .help = "weight of the spread", .least = 0, .most = 1});
+  t.push_back({.key = "kernel.gamma_iters", .field = &kernel.gamma_iters, .help = "length of the ramp from 0 to gamma",
+               .unit = "iterations", .least = 0});
+  t.push_back({.key = "kernel.z", .field = &kernel.z, .help = "outputs drawn per input in a map update", .least = 1});
+  t.push_back({.key = "kernel.z_channels", .field = &kernel.z_channels,
+               .help = "noise channels (pictures) or entries (vectors) beside the input", .least = 1});
+  t.push_back({.key = "kernel.z_std", .field = &kernel.z_std, .help = "standard deviation of the noise", .least = kTiny});
+
+  t.push_back({.key = "noised.sigma_law", .field = &noised.sigma_law,
+               .help = "law of the noise level: edm (log-normal) or log_uniform", .choices = {"edm", "log_uniform"}});
+  t.push_back({.key = "noised.sigma_min", .field = &noised.sigma_min, .help = "smallest noise level", .unit = "data units",
+               .least = kTiny});
+  t.push_back({.key = "noised.sigma_max", .field = &noised.sigma_max, .help = "largest noise level", .unit = "data units",
+               .least = kTiny});
+  t.push_back({.key = "noised.p_mean", .field = &noised.p_mean, .help = "mean of ln sigma (edm)"});
+  t.push_back({.key = "noised.p_std", .field = &noised.p_std, .help = "standard deviation of ln sigma (edm)", .least = kTiny});
+  t.push_back({.key = "noised.weight", .field = &noised.weight,
+               .help = "weight of a sample by its sigma s: edm (s^2+sd^2)/(s sd)^2, inverse 1/s^2, none",
+               .choices = {"edm", "inverse", "none"}});
+  t.push_back({.key = "noised.sigma_data", .field = &noised.sigma_data, .help = "sd, standard deviation of the data",
+               .unit = "data units", .least = kTiny});
+  t.push_back({.key = "noised.normalise", .field = &noised.normalise, .help = "divide the weights by their batch mean"});
+  t.push_back({.key = "noised.clip", .field = &noised.clip,
+               .help = "largest weight, in multiples of the batch mean; 0 does not clip", .least = 0});
+  t.push_back({.key = "noised.embedding", .field = &noised.embedding,
+               .help = "how sigma enters the potential: positional of 1000 ln(sigma)/4 (log) or of sigma itself (sigma, as the reference does), or Fourier features of ln(sigma)/4",
+               .choices = {"log", "sigma", "fourier"}});
+  t.push_back({.key = "noised.embedding_channels", .field = &noised.embedding_channels, .help = "width of that embedding, even",
+               .least = 2, .most = 1024});
+  t.push_back({.key = "noised.scale_input", .field = &noised.scale_input,
+               .help = "multiply what the potential sees by 1/sqrt(sigma^2 + sd^2)"});
+
+  t.push_back({.key = "map.net", .field = &map.net, .help = "auto takes unet for pictures and mlp for vectors",
+               .choices = {"auto", "unet", "mlp"}});
+  t.push_back({.key = "map.width", .field = &map.width, .help = "first width of the unet, or hidden width of the mlp; 0 takes 48 and 128", .least = 0, .most = 65536});
+  t.push_back({.key = "map.depth", .field = &map.depth, .help = "halvings of the unet (1 to 4), or hidden layers of the mlp",
+               .least = 1, .most = 64});
+  t.push_back({.key = "map.activation", .field = &map.activation, .help = "of the mlp",
+               .choices = {"relu", "silu", "elu", "leaky_relu", "softplus", "tanh"}});
+  t.push_back({.key = "map.norm", .field = &map.norm,
+               .help = "of the unet: batch as in the public codes, or group, which does not depend on the rest of the batch",
+               .choices = {"batch", "group"}});
+  t.push_back({.key = "map.residual", .field = &map.residual, .help = "T(x) = x + net(x)"});
+  t.push_back({.key = "map.zero_last", .field = &map.zero_last,
+               .help = "start the last layer at zero: with residual the map starts as the identity"});
+  t.push_back({.key = "map.output", .field = &map.output, .help = "last activation of the unet", .choices = {"none", "tanh"}});
+
+  t.push_back({.key = "potential.net", .field = &potential.net, .help = "auto takes resnet for pictures and mlp for vectors",
+               .choices = {"auto", "resnet", "mlp"}});
+  t.push_back({.key = "potential.width", .field = &potential.width,
+               .help = "first width of the resnet, or hidden width of the mlp; 0 takes 64 and 128", .least = 0, .most = 65536});
+  t.push_back({.key = "potential.width_max", .field = &potential.width_max, .help = "largest width of the resnet",
+               .least = 1, .most = 65536});
+  t.push_back({.key = "potential.depth", .field = &potential.depth, .help = "hidden layers of the mlp", .least = 1, .most = 64});
+  t.push_back({.key = "potential.activation", .field = &potential.activation, .help = "of the mlp",
+               .choices = {"relu", "silu", "elu", "leaky_relu", "softplus", "tanh"}});
+  t.push_back({.key = "potential.res_ratio", .field = &potential.res_ratio, .help = "weight of a resnet block's branch"});
+  t.push_back({.key = "potential.quadratic", .field = &potential.quadratic,
+               .help = "add y'Ay + b'y to the mlp: needed in tens of dimensions"});
+  t.push_back({.key = "potential.zero_last", .field = &potential.zero_last, .help = "start the mlp's last layer at zero"});
+  t.push_back({.key = "potential.r1", .field = &potential.r1,
+               .help = "lambda of the R1 penalty lambda/2 ||grad f||^2 on target samples; 0 is off", .least = 0});
+  t.push_back({.key = "potential.r1_every", .field = &potential.r1_every,
+               .help = "compute R1 in every n-th potential step and scale it by n", .unit = "iterations", .least = 1});
+  t.push_back({.key = "potential.expectile", .field = &potential.expectile,
+               .help = "weight of the expectile regulariser (ENOT); 0 is off", .least = 0});
+  t.push_back({.key = "potential.expectile_level", .field = &potential.expectile_level, .help = "its expectile, 0.9 to 0.99",
+               .least = 0.5, .most = 0.9999});
+
+  t.push_back({.key = "train.iterations", .field = &train.iterations,
+               .help = "outer iterations: k_t map updates and one potential update each", .unit = "iterations", .least = 1});
+  t.push_back({.key = "train.batch", .field = &train.batch, .help = "inputs per update", .least = 1, .most = 1 << 24});
+  t.push_back({.key = "train.k_t", .field = &train.k_t, .help = "map updates per potential update (K_T)", .least = 1});
+  t.push_back({.key = "train.accumulate", .field = &train.accumulate,
+               .help = "split a batch into this many pieces whose gradients are added, to save memory", .least = 1});
+  t.push_back({.key = "train.lr_map", .field = &train.lr_map, .help = "learning rate of the map", .least = 0});
+  t.push_back({.key = "train.lr_potential", .field = &train.lr_potential, .help = "learning rate of the potential", .least = 0});
+  t.push_back({.key = "train.betas", .field = &train.betas, .help = "Adam's two decays", .least = 0, .most = 0.999999});
+  t.push_back({.key = "train.eps", .field = &train.eps, .help = "Adam's epsilon", .least = 0});
+  t.push_back({.key = "train.weight_decay", .field = &train.weight_decay, .help = "added to the gradient (L2)", .least = 0});
+  t.push_back({.key = "train.schedule", .field = &train.schedule, .help = "of both rates", .choices = {"constant", "cosine", "steps"}});
+  t.push_back({.key = "train.milestones", .field = &train.milestones, .help = "where steps multiplies the rates by decay",
+               .unit = "iterations", .least = 0});
+  t.push_back({.key = "train.decay", .field = &train.decay, .help = "the factor of steps", .least = kTiny, .most = 1});
+  t.push_back({.key = "train.warmup", .field = &train.warmup, .help = "linear warm-up of both rates", .unit = "iterations", .least = 0});
+  t.push_back({.key = "train.ema", .field = &train.ema,
+               .help = "decay of the averaged map that is evaluated, shown and exported; 0 takes the raw map", .least = 0,
+               .most = 0.9999999});
+  t.push_back({.key = "train.clip", .field = &train.clip, .help = "largest norm of a gradient; 0 does not clip", .least = 0});
+  t.push_back({.key = "train.precision", .field = &train.precision,
+               .help = "fp32, mixed bf16 or fp16 (fp16 needs a GPU to pay), or fp64 for checks",
+               .choices = {"fp32", "bf16", "fp16", "fp64"}});
+  t.push_back({.key = "train.channels_last", .field = &train.channels_last, .help = "memory layout of pictures in the nets"});
+  t.push_back({.key = "train.eval_map_in_potential_step", .field = &train.eval_map_in_potential_step,
+               .help = "use the map's running batch-norm statistics in the potential's step, as the public codes do"});
+  t.push_back({.key = "train.seed", .field = &train.seed, .help = "of every random draw", .least = 0});
+  t.push_back({.key = "train.threads", .field = &train.threads, .help = "CPU threads; 0 takes all cores", .least = 0, .most = 4096});
+
+  t.push_back({.key = "checkpoint.every", .field = &checkpoint.every, .help = "between two checkpoints", .unit = "iterations", .least = 1});
+  t.push_back({.key = "checkpoint.keep", .field = &checkpoint.keep, .help = "how many of the last are kept (the best is kept beside them)", .least = 1});
+
+  t.push_back({.key = "eval.every", .field = &eval.every, .help = "between two evaluations; 0 is off", .unit = "iterations", .least = 0});
+  t.push_back({.key = "eval.samples", .field = &eval.samples, .help = "inputs of an evaluation", .least = 2, .most = 1 << 20});
+  t.push_back({.key = "eval.holdout", .field = &eval.holdout,
+               .help = "last part of each finite source that is not trained on", .unit = "share", .least = 0, .most = 0.9});
+  t.push_back({.key = "eval.source", .field = &eval.source, .help = "another path to evaluate from, in place of the held-out part"});
+  t.push_back({.key = "eval.target", .field = &eval.target, .help = "another path to compare with, in place of the held-out part"});
+
+  t.push_back({.key = "samples.every", .field = &samples.every, .help = "between two sample pictures; 0 is off", .unit = "iterations", .least = 0});
+  t.push_back({.key = "samples.count", .field = &samples.count, .help = "inputs in a sample picture", .least = 1, .most = 4096});
+  t.push_back({.key = "samples.draws", .field = &samples.draws, .help = "outputs per input where the map takes noise", .least = 1, .most = 256});
+
+  return OptionTable({{"", "The run as a whole"},
+                      {"source", "The distribution P that is carried over"},
+                      {"target", "The distribution Q that is to be reached"},
+                      {"data", "Loading"},
+                      {"cost", "The transport cost"},
+                      {"weak", "Method weak: quadratic cost minus gamma times the variance of the outputs"},
+                      {"kernel", "Method kernel: distances minus gamma times the spread of the outputs"},
+                      {"noised", "Method noised: a potential that knows the noise level of what it sees"},
+                      {"map", "The network T"},
+                      {"potential", "The network f and what steadies it"},
+                      {"train", "The loop"},
+                      {"checkpoint", "What is kept"},
+                      {"eval", "Figures on data that is not trained on"},
+                      {"samples", "Pictures of fixed inputs during training"}},
+                     std::move(t));
+}
+
+MapNoise map_noise(const Recipe& recipe) {
+  if (recipe.method == "weak") return {recipe.weak.z, recipe.weak.z_channels, recipe.weak.z_std};
+  if (recipe.method == "kernel") return {recipe.kernel.z, recipe.kernel.z_channels, recipe.kernel.z_std};
+  return {};
+}
+
+void validate(const Recipe& recipe) {
+  const auto noise = map_noise(recipe);
+  if (noise.channels > 0 && noise.draws < 2) {
+    throw Error(Complaint{.what = "method \"" + recipe.method + "\" needs at least 2 draws per input to see their spread",
+                          .where = recipe.method + ".z",
+                          .value = "Z = " + std::to_string(noise.draws),
+                          .allowed = "2 or more",
+                          .fix = "set " + recipe.method + ".z = 2 or more, or method = \"strong\""});
+  }
+  if (recipe.train.betas.size() != 2) {
+    throw Error(Complaint{.what = "Adam has two decays", .where = "train.betas",
+                          .value = std::to_string(recipe.train.betas.size()) + " numbers", .allowed = "[b1, b2], each in [0, 1)"});
+  }
+  require(recipe.noised.sigma_min <= recipe.noised.sigma_max, "noised.sigma_min = ", recipe.noised.sigma_min,
+          " is above noised.sigma_max = ", recipe.noised.sigma_max);
+  require(recipe.train.accumulate <= recipe.train.batch, "train.accumulate = ", recipe.train.accumulate,
+          " is more than train.batch = ", recipe.train.batch, "; a piece must hold at least one input");
+  for (const auto& [key, path] : {std::pair{"source.path", &recipe.source.path}, {"target.path", &recipe.target.path}}) {
+    if (path->empty()) {
+      throw Error(Complaint{.what = "no data is named", .where = key, .value = "\"\"",
+                            .allowed = "a folder, an archive, a picture, .npy, .csv, toy:NAME or font:FILE",
+                            .fix = std::string("write it into the recipe or add --set ") + key + "=PATH"});
+    }
+  }
+}
+
+}  // namespace monge::train

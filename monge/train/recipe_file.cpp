@@ -1,0 +1,116 @@
+// Recipes as TOML, by toml++ (the one file that includes it).
+#include <sstream>
+
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/train/recipe.h"
+
+#define TOML_EXCEPTIONS 1
+#include <toml++/toml.h>
+
+namespace monge::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+OptionValue value_of(const toml::node& node, const std::string& key, const std::string& where) {
+  if (const auto* v = node.as_boolean()) return v->get();
+  if (const auto* v = node.as_integer()) return v->get();
+  if (const auto* v = node.as_floating_point()) return v->get();
+  if (const auto* v = node.as_string()) return v->get();
+  if (const auto* list = node.as_array()) {
+    std::vector<double> reals;
+    std::vector<int64_t> wholes;
+    for (const auto& entry : *list) {
+      if (const auto* v = entry.as_integer()) {
+        wholes.push_back(v->get());
+        reals.push_back(static_cast<double>(v->get()));
+      } else if (const auto* v = entry.as_floating_point()) {
+        reals.push_back(v->get());
+      } else {
+        throw Error(text(where, ": ", key, " must be a list of numbers"));
+      }
+    }
+    if (wholes.size() == reals.size() && !wholes.empty()) return wholes;
+    return reals;
+  }
+  throw Error(text(where, ": ", key, " has a type that no option takes (a date?)"));
+}
+
+toml::table parse(const std::string& toml, const std::string& where) {
+  try {
+    return toml::parse(toml, where);
+  } catch (const toml::parse_error& error) {
+    throw Error(text(where, ", line ", error.source().begin.line, ": not valid TOML: ", error.description()));
+  }
+}
+
+void apply(const toml::table& table, const std::string& prefix, const OptionTable& options, const std::string& where) {
+  for (const auto& [name, node] : table) {
+    const std::string key = prefix.empty() ? std::string(name.str()) : prefix + "." + std::string(name.str());
+    const std::string here = text(where, ", line ", node.source().begin.line);
+    if (const auto* inner = node.as_table()) {
+      if (!prefix.empty()) options.at(key, here);  // sections do not nest: name the nearest key instead
+      apply(*inner, key, options, where);
+    } else {
+      options.set(key, value_of(node, key, here), here);
+    }
+  }
+}
+
+void apply_assignment(const std::string& assignment, const OptionTable& options) {
+  const auto equals = assignment.find('=');
+  require(equals != std::string::npos && equals > 0, "--set ", assignment, ": expected section.key=value");
+  const auto key = assignment.substr(0, equals), value = assignment.substr(equals + 1);
+  const Option& option = options.at(key, "--set");
+  // On a command line a word needs no quotes: what is not TOML is a text.
+  const bool wants_text = std::holds_alternative<std::string*>(option.field);
+  if (wants_text && (value.empty() || (value.front() != '"' && value.front() != '\''))) {
+    options.set(key, value, "--set");
+    return;
+  }
+  toml::table parsed;
+  try {
+    parsed = toml::parse("value = " + value, "--set");
+  } catch (const toml::parse_error&) {
+    options.set(key, value, "--set");  // complains about the type, with what is allowed
+    return;
+  }
+  options.set(key, value_of(*parsed.get("value"), key, "--set"), "--set");
+}
+
+/// "font:FILE?..." and plain paths may be relative to the recipe.
+void resolve(std::string& path, const fs::path& folder) {
+  if (path.empty() || path.starts_with("toy:")) return;
+  const std::string prefix = path.starts_with("font:") ? "font:" : "";
+  const auto rest = path.substr(prefix.size());
+  const auto mark = prefix.empty() ? std::string::npos : rest.find('?');
+  const fs::path file = rest.substr(0, mark);
+  std::error_code ignored;
+  if (file.is_absolute() || !fs::exists(folder / file, ignored)) return;
+  path = prefix + (folder / file).lexically_normal().string() + (mark == std::string::npos ? "" : rest.substr(mark));
+}
+
+}  // namespace
+
+Recipe parse_recipe(const std::string& toml, const std::string& where, const std::vector<std::string>& assignments,
+                    const fs::path& folder) {
+  Recipe recipe;
+  const auto options = recipe.options();
+  apply(parse(toml, where), "", options, where);
+  if (!folder.empty()) {
+    for (auto* entry : {&recipe.source.path, &recipe.target.path, &recipe.eval.source, &recipe.eval.target}) {
+      resolve(*entry, folder);
+    }
+  }
+  for (const auto& assignment : assignments) apply_assignment(assignment, options);
+  validate(recipe);
+  return recipe;
+}
+
+Recipe read_recipe(const fs::path& path, const std::vector<std::string>& assignments) {
+  const auto folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  return parse_recipe(real_files().read(path), path.string(), assignments, folder);
+}
+
+}  // namespace monge::train

@@ -1,0 +1,104 @@
+// One outer iteration of neural optimal transport: K_T updates of the map, then one of the potential.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "monge/core/random.h"
+#include "monge/nn/module.h"
+#include "monge/ot/method.h"
+#include "monge/ot/schedule.h"
+#include "monge/train/optimiser.h"
+#include "monge/train/recipe.h"
+
+namespace monge::train {
+
+/// Batches by step, on the solver's device and in its type or float32. A pure function of the step, so that a resumed run
+/// sees the same data. Map updates take source batches k*(K_T+1) .. k*(K_T+1)+K_T-1, the potential update the next one and
+/// target batch k.
+struct Feed {
+  std::function<torch::Tensor(int64_t step)> source, target;  ///< [B, ...item]
+};
+
+/// The random part of one update.
+struct Draws {
+  torch::Tensor z;                ///< [B, Z, channels, ...], already scaled; undefined for a deterministic map
+  ot::Perturbation perturbation;  ///< of the method; undefined for most
+};
+
+/// What one outer iteration gave. Means over its map updates where there are several.
+struct Figures {
+  double loss_map = 0, cost = 0, potential_fake = 0, loss_potential = 0;
+  double gradient_map = 0, gradient_potential = 0;  ///< norms before clipping, of the last updates
+  double rate_map = 0, rate_potential = 0;
+  int64_t skipped = 0;  ///< updates left out by the loss scaler (fp16)
+};
+
+/// The two nets, their optimisers and the averaged map. Owns its random streams; takes batches, gives figures; knows
+/// neither files nor time.
+class Solver {
+ public:
+  /// @param recipe     validated; precision fp64 turns the nets to double.
+  /// @param map        T; moved to `device`.
+  /// @param ema        a second net of the same architecture, overwritten with the average.
+  /// @param potential  f.
+  /// @param dim        entries of an item (for cost.scale = "mean").
+  Solver(const Recipe& recipe, std::shared_ptr<nn::MapNet> map, std::shared_ptr<nn::MapNet> ema,
+         std::shared_ptr<nn::PotentialNet> potential, int64_t dim, torch::Device device);
+
+  /// K_T map updates and one potential update.
+  /// @throws DivergedError naming the iteration, the update and the batch when a loss or gradient is not finite. No
+  ///         optimiser has then seen it.
+  Figures outer_iteration(int64_t iteration, const Feed& feed);
+
+  /// The pieces, for tests and benchmarks; the losses before the update.
+  struct Update {
+    torch::Tensor loss, cost, potential, gradient_norm, blocked;
+  };
+  Update map_update(const torch::Tensor& x, const Draws& draws, int64_t iteration);
+  Update potential_update(const torch::Tensor& x, const torch::Tensor& y, const Draws& draws, int64_t iteration);
+
+  /// T(x, z) as the losses see it, [B, Z, ...] in float32 (fp64: double).
+  torch::Tensor transport(nn::MapNet& map, const torch::Tensor& x, const torch::Tensor& z) const;
+
+  /// All that training changes, under stable names, sharing memory with this object: loading is copying into it.
+  NamedTensors state() const;
+
+  nn::MapNet& map() { return *map_; }
+  /// The averaged map, or the raw one when train.ema is 0; what is evaluated and exported.
+  std::shared_ptr<nn::MapNet> averaged_map() const { return recipe_.train.ema > 0 ? ema_ : map_; }
+  nn::PotentialNet& potential() { return *potential_; }
+  const ot::Method& method() const { return *method_; }
+  torch::Device device() const { return device_; }
+  double tau() const { return tau_; }
+
+ private:
+  Draws draw(const torch::Tensor& like, int64_t step, int64_t per_input) const;
+  ot::Potential potential_function() const;
+  void update_average(int64_t iteration);
+
+  Recipe recipe_;
+  std::shared_ptr<nn::MapNet> map_, ema_;
+  std::shared_ptr<nn::PotentialNet> potential_;
+  torch::Device device_;
+  double tau_;
+  MapNoise noise_;
+  RandomStreams streams_;
+  std::unique_ptr<ot::Method> method_;
+  ot::RateSchedule schedule_;
+  Adam adam_map_, adam_potential_;
+  std::vector<torch::Tensor> raw_parameters_, ema_parameters_;
+  int64_t blocked_in_a_row_ = 0;
+};
+
+/// T's input: x with z beside it. @param x [B, ...]  @param z [B, Z, channels, ...] or undefined  @return [B*Z, ...], b major.
+torch::Tensor with_noise(const torch::Tensor& x, const torch::Tensor& z);
+
+/// z for items like x: [B, draws, channels, H, W] or [B, draws, channels], times std; undefined when channels is 0.
+torch::Tensor draw_noise(const torch::Tensor& x, int64_t draws, const MapNoise& noise, torch::Generator generator);
+
+}  // namespace monge::train

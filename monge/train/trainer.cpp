@@ -1,0 +1,160 @@
+#include "monge/train/trainer.h"
+
+#include "monge/core/error.h"
+#include "monge/data/open.h"
+#include "monge/data/split.h"
+#include "monge/train/nets.h"
+
+namespace monge::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+data::SourceOptions source_options(const SourceSection& section, const Recipe& recipe) {
+  data::SourceOptions options;
+  options.path = section.path;
+  options.size = section.size;
+  options.crop = section.crop;
+  options.filter = section.filter;
+  options.background = section.background;
+  options.grey = section.grey;
+  options.on_error = section.on_error;
+  options.cache_mb = recipe.data.cache_mb;
+  return options;
+}
+
+int64_t product(const std::vector<int64_t>& shape) {
+  int64_t out = 1;
+  for (const int64_t extent : shape) out *= extent;
+  return out;
+}
+
+/// The two parts of one side: what is trained on and what is held out.
+std::pair<std::shared_ptr<const data::Source>, std::shared_ptr<const data::Source>> split(
+    const SourceSection& section, const std::string& held_path, const Recipe& recipe, const LogSink& log,
+    const std::function<void(int64_t, int64_t)>& progress) {
+  auto whole = data::open_source(source_options(section, recipe), log, progress);
+  if (!held_path.empty()) {
+    auto other = section;
+    other.path = held_path;
+    return {whole, data::open_source(source_options(other, recipe), log, progress)};
+  }
+  const int64_t held = static_cast<int64_t>(static_cast<double>(whole->size()) * recipe.eval.holdout);
+  // A law without end needs no holding out, and of a handful of items nothing can be spared.
+  if (whole->endless() || held < 2) return {whole, whole};
+  const int64_t kept = whole->size() - held;
+  return {std::make_shared<data::Subset>(whole, 0, kept), std::make_shared<data::Subset>(whole, kept, whole->size())};
+}
+
+}  // namespace
+
+TrainingData open_training_data(const Recipe& recipe, const LogSink& log,
+                                const std::function<void(int64_t, int64_t)>& progress) {
+  TrainingData data;
+  std::tie(data.source, data.held_source) = split(recipe.source, recipe.eval.source, recipe, log, progress);
+  std::tie(data.target, data.held_target) = split(recipe.target, recipe.eval.target, recipe, log, progress);
+  return data;
+}
+
+Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, fs::path folder, LogSink log,
+                 const Files& files)
+    : recipe_(recipe), data_(std::move(data)), folder_(std::move(folder)), log_(std::move(log)), files_(files) {
+  validate(recipe_);
+  const auto seed = static_cast<uint64_t>(recipe_.train.seed);
+  source_sampler_ = std::make_unique<data::Sampler>(data_.source, seed, "source", recipe_.data.flip);
+  target_sampler_ = std::make_unique<data::Sampler>(data_.target, seed, "target", recipe_.data.flip);
+  const auto source_shape = data_.source->item_shape(), target_shape = data_.target->item_shape();
+  auto nets = make_nets(recipe_, source_shape, target_shape);
+  solver_ = std::make_unique<Solver>(recipe_, nets.map, nets.ema, nets.potential, product(source_shape), device);
+}
+
+Feed Trainer::feed() const {
+  const auto type = recipe_.train.precision == "fp64" ? torch::kFloat64 : torch::kFloat32;
+  const auto batch = [this, type](data::Sampler& sampler, int64_t step) {
+    return sampler.batch(step, recipe_.train.batch).to(solver_->device(), type);
+  };
+  return {[this, batch](int64_t step) { return batch(*source_sampler_, step); },
+          [this, batch](int64_t step) { return batch(*target_sampler_, step); }};
+}
+
+void Trainer::resume(const Checkpoint& checkpoint) {
+  nn::NamedTensors own = solver_->state();
+  require(own.size() == checkpoint.tensors.size(), "the checkpoint holds ", checkpoint.tensors.size(),
+          " tensors, this recipe's training needs ", own.size());
+  torch::NoGradGuard no_grad;
+  for (size_t i = 0; i < own.size(); ++i) {
+    // Files keep their own order; names decide.
+    const auto& name = own[i].first;
+    const auto found = std::find_if(checkpoint.tensors.begin(), checkpoint.tensors.end(),
+                                    [&](const auto& entry) { return entry.first == name; });
+    require(found != checkpoint.tensors.end(), "the checkpoint lacks the tensor \"", name, "\"");
+    require(found->second.sizes() == own[i].second.sizes(), "the checkpoint's tensor \"", name, "\" has the shape ",
+            found->second.sizes(), ", this recipe's net has ", own[i].second.sizes());
+  }
+  for (auto& [name, tensor] : own) {
+    const auto found = std::find_if(checkpoint.tensors.begin(), checkpoint.tensors.end(),
+                                    [&name = name](const auto& entry) { return entry.first == name; });
+    tensor.copy_(found->second);
+  }
+  for (const auto& [side, was, now] : {std::tuple{"source", checkpoint.source_items, data_.source->size()},
+                                       {"target", checkpoint.target_items, data_.target->size()}}) {
+    if (was != now) {
+      log_(LogLevel::warning, text("the ", side, " has ", now, " training items now and had ", was,
+                                   " when the checkpoint was saved; the run goes on, but not as it would have"));
+    }
+  }
+  done_ = saved_at_ = checkpoint.iteration;
+  best_figure_ = checkpoint.best_figure;
+  best_iteration_ = checkpoint.best_iteration;
+}
+
+fs::path Trainer::save() {
+  if (folder_.empty()) return {};
+  Checkpoint checkpoint;
+  checkpoint.iteration = done_;
+  checkpoint.tensors = solver_->state();
+  checkpoint.recipe_toml = recipe_.options().to_toml(false);
+  checkpoint.source_shape = data_.source->item_shape();
+  checkpoint.target_shape = data_.target->item_shape();
+  checkpoint.source_items = data_.source->size();
+  checkpoint.target_items = data_.target->size();
+  checkpoint.best_figure = best_figure_;
+  checkpoint.best_iteration = best_iteration_;
+  const auto written = save_checkpoint(folder_ / "checkpoints", checkpoint, files_);
+  saved_at_ = done_;
+  std::error_code none;
+  prune_checkpoints(folder_ / "checkpoints", recipe_.checkpoint.keep, fs::read_symlink(folder_ / "best", none));
+  for (auto* observer : observers_) observer->checkpoint_saved(*this, written);
+  return written;
+}
+
+void Trainer::offer(double figure) {
+  if (best_figure_ && figure >= *best_figure_) return;
+  best_figure_ = figure;
+  best_iteration_ = done_;
+  const auto written = save();
+  if (written.empty()) return;
+  // A link beside its place, then renamed over it: best always points at a whole checkpoint.
+  const auto link = folder_ / ".best.part";
+  std::error_code ignored;
+  fs::remove(link, ignored);
+  fs::create_directory_symlink(fs::path("checkpoints") / written.filename(), link);
+  files_.publish(link, folder_ / "best");
+}
+
+bool Trainer::run(const std::atomic<bool>& stop) {
+  const auto batches = feed();
+  for (auto* observer : observers_) observer->started(*this, done_);
+  while (done_ < recipe_.train.iterations && !stop) {
+    const auto figures = solver_->outer_iteration(done_, batches);
+    ++done_;
+    for (auto* observer : observers_) observer->iteration_done(*this, done_, figures);
+    if (done_ % recipe_.checkpoint.every == 0 && saved_at_ != done_) save();
+  }
+  if (saved_at_ != done_) save();
+  const bool complete = done_ >= recipe_.train.iterations;
+  for (auto* observer : observers_) observer->ended(*this, done_, complete);
+  return complete;
+}
+
+}  // namespace monge::train

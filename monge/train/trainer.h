@@ -1,0 +1,83 @@
+// The loop: data to solver, checkpoints in time, observers told.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "monge/core/log.h"
+#include "monge/data/sampler.h"
+#include "monge/data/source.h"
+#include "monge/train/checkpoint.h"
+#include "monge/train/observer.h"
+#include "monge/train/recipe.h"
+#include "monge/train/solver.h"
+
+namespace monge::train {
+
+/// What is trained on, and what is held out for evaluation (the same source where there is nothing to hold out).
+struct TrainingData {
+  std::shared_ptr<const data::Source> source, target;
+  std::shared_ptr<const data::Source> held_source, held_target;
+};
+
+/// Opens the recipe's sources and splits off the held-out part of the finite ones.
+/// @param progress  told (done, total) while pictures are decoded; may be empty.
+TrainingData open_training_data(const Recipe& recipe, const LogSink& log,
+                                const std::function<void(int64_t, int64_t)>& progress = {});
+
+class Trainer {
+ public:
+  /// @param folder  of the run; checkpoints go to folder/checkpoints. Empty: nothing is written.
+  Trainer(const Recipe& recipe, TrainingData data, torch::Device device, std::filesystem::path folder, LogSink log,
+          const Files& files = real_files());
+
+  /// `observer` must outlive the trainer.
+  void attach(Observer& observer) { observers_.push_back(&observer); }
+
+  /// Takes up where `checkpoint` was saved. Warns when the data have another number of items now.
+  /// @throws Error when it does not fit this recipe's nets.
+  void resume(const Checkpoint& checkpoint);
+
+  /// Trains up to train.iterations or until `stop` is set; then the step in hand is finished. The last state is saved
+  /// either way. @return whether the run is complete.
+  /// @throws DivergedError with nothing saved over the last good checkpoint.
+  bool run(const std::atomic<bool>& stop);
+
+  /// Saves now (once per iteration) and prunes. @return the folder, empty without a run folder.
+  std::filesystem::path save();
+
+  /// For observers that measure: saves when `figure` (smaller is better) is the best of the run; folder/best then points at
+  /// that checkpoint.
+  void offer(double figure);
+
+  const Recipe& recipe() const { return recipe_; }
+  const TrainingData& data() const { return data_; }
+  Solver& solver() { return *solver_; }
+  int64_t done() const { return done_; }
+  const std::filesystem::path& folder() const { return folder_; }
+  const std::optional<double>& best_figure() const { return best_figure_; }
+  int64_t best_iteration() const { return best_iteration_; }
+  const LogSink& log() const { return log_; }
+
+  /// The batches of training, on the solver's device.
+  Feed feed() const;
+
+ private:
+  Recipe recipe_;
+  TrainingData data_;
+  std::filesystem::path folder_;
+  LogSink log_;
+  const Files& files_;
+  std::unique_ptr<data::Sampler> source_sampler_, target_sampler_;
+  std::unique_ptr<Solver> solver_;
+  std::vector<Observer*> observers_;
+  int64_t done_ = 0, saved_at_ = -1;
+  std::optional<double> best_figure_;
+  int64_t best_iteration_ = 0;
+};
+
+}  // namespace monge::train

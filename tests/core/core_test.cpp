@@ -1,0 +1,115 @@
+#include <fstream>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "monge/core/checked.h"
+#include "monge/core/files.h"
+#include "monge/core/progress.h"
+#include "monge/core/random.h"
+#include "monge/core/registry.h"
+#include "tests/support/support.h"
+
+namespace monge {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using testing::message_of;
+
+TEST(Error, SaysWhatWhereValueAllowedAndFix) {
+  const Error error(Complaint{.what = "is out of range", .where = "a.toml", .value = "7", .allowed = "1 to 3", .fix = "set 2"});
+  EXPECT_STREQ(error.what(), "a.toml: is out of range, got 7 (allowed: 1 to 3); set 2");
+}
+
+TEST(Checked, RefusesOverflowAndNegatives) {
+  EXPECT_EQ(checked_product(std::vector<int64_t>{2, 3, 4}, "t"), 24);
+  EXPECT_THAT(message_of([] { checked_multiply(int64_t{1} << 62, 4, "tensor w"); }), HasSubstr("tensor w"));
+  EXPECT_THAT(message_of([] { checked_add(INT64_MAX, 1, "offset"); }), HasSubstr("overflows"));
+  EXPECT_THAT(message_of([] { checked_multiply(-1, 4, "t"); }), HasSubstr("overflows"));
+}
+
+TEST(Registry, ListsAndSuggests) {
+  const Registry<int> registry("net", {{"unet", 1}, {"mlp", 2}});
+  EXPECT_EQ(registry.at("mlp"), 2);
+  EXPECT_THAT(message_of([&] { registry.at("unte"); }), AllOf(HasSubstr("mlp, unet"), HasSubstr("did you mean \"unet\"")));
+}
+
+TEST(RandomStreams, AreAPureFunctionOfSeedPurposeAndStep) {
+  const RandomStreams one(7), two(7), other(8);
+  const auto draw = [](const RandomStreams& s, const char* purpose, int64_t step) {
+    return torch::randn({8}, s.at(purpose, step));
+  };
+  const auto first = draw(one, "z", 3);
+  draw(two, "picture", 0);  // another purpose in between changes nothing
+  EXPECT_TRUE(torch::equal(first, draw(two, "z", 3)));
+  EXPECT_FALSE(torch::equal(first, draw(one, "z", 4)));
+  EXPECT_FALSE(torch::equal(first, draw(one, "x", 3)));
+  EXPECT_FALSE(torch::equal(first, draw(other, "z", 3)));
+}
+
+TEST(Files, ReplacePublishesWholeFilesOnly) {
+  testing::ScratchFolder scratch;
+  real_files().replace(scratch / "a", "one");
+  real_files().replace(scratch / "a", "two");
+  EXPECT_EQ(real_files().read(scratch / "a"), "two");
+  EXPECT_FALSE(std::filesystem::exists(scratch / "a.part"));
+}
+
+TEST(Files, NameWhatCannotBeRead) {
+  testing::ScratchFolder scratch;
+  EXPECT_THAT(message_of([&] { real_files().read(scratch / "absent"); }), AllOf(HasSubstr("absent"), HasSubstr("no such file")));
+  EXPECT_THAT(message_of([&] { real_files().read(scratch.path()); }), HasSubstr("is a folder"));
+}
+
+TEST(Files, AFullDiskIsTheSystemsFault) {
+  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "needs /dev/full";
+  const std::array<std::string_view, 1> part{"some bytes"};
+  try {
+    real_files().write("/dev/full", part);
+    FAIL() << "the write was not refused";
+  } catch (const SystemError& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("No space left"), HasSubstr("free some space")));
+  }
+}
+
+TEST(Files, AFolderThatCannotBeMadeIsNamed) {
+  testing::ScratchFolder scratch;
+  std::ofstream(scratch / "file") << "x";
+  EXPECT_THAT(message_of([&] { make_writable_folder(scratch / "file" / "below"); }), AllOf(HasSubstr("below"), HasSubstr("--out")));
+}
+
+TEST(ContentHash, SeesOneFlippedBit) {
+  std::string bytes(1000, 'a');
+  const auto before = content_hash(bytes);
+  bytes[500] ^= 1;
+  EXPECT_NE(content_hash(bytes), before);
+}
+
+TEST(Progress, WritesPlainLinesWithTheTimeLeft) {
+  std::ostringstream out;
+  {
+    Progress progress(out, Progress::Style::plain, "train", 100, 0, /*plain_seconds=*/0);
+    progress.update(50, "loss 1.5");
+    progress.update(100);
+  }
+  EXPECT_THAT(out.str(), AllOf(HasSubstr("train  50/100  50 %"), HasSubstr("left  loss 1.5\n"), HasSubstr("100/100"),
+                               ::testing::Not(HasSubstr("\r"))));
+}
+
+TEST(Progress, IsSilentWhenQuiet) {
+  std::ostringstream out;
+  Progress(out, Progress::Style::quiet, "train", 100).update(50);
+  EXPECT_EQ(out.str(), "");
+}
+
+TEST(Duration, ReadsLikeASentence) {
+  EXPECT_EQ(duration(8.2), "8 s");
+  EXPECT_EQ(duration(200), "3 min 20 s");
+  EXPECT_EQ(duration(7500), "2 h 05 min");
+}
+
+}  // namespace
+}  // namespace monge
