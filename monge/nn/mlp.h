@@ -1,0 +1,77 @@
+// Chains of linear layers: maps and potentials of vectors.
+#pragma once
+
+#include <torch/nn/modules/linear.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "monge/nn/module.h"
+#include "monge/nn/noise_embedding.h"
+
+namespace monge::nn {
+
+/// linear, activation, ..., linear; the layers have the keys 0, 2, 4, ... of a PyTorch Sequential.
+struct MlpOptions {
+  std::vector<int64_t> hidden = {128, 128, 128};  ///< widths of the hidden layers, 1..65536 each; may be empty.
+  std::string activation = "silu";                ///< relu, silu, elu, leaky_relu (slope 0.2), softplus or tanh.
+  bool zero_last = false;                         ///< starts the last layer at zero.
+};
+
+struct MlpMapOptions {
+  int64_t in = 2;   ///< entries of the input, D + zd; 1..65536.
+  int64_t out = 2;  ///< entries of the output, D; 1..65536.
+  MlpOptions mlp = {};
+  bool residual =
+      false;  ///< output = first `out` entries of the input + net; with mlp.zero_last it starts as identity.
+};
+
+struct MlpPotentialOptions {
+  int64_t dim = 2;  ///< D; 1..65536.
+  MlpOptions mlp = {};
+  bool quadratic =
+      false;  ///< adds y'Ay + b'y, A and b starting at zero: the potential between Gaussians is of this form.
+  NoiseEmbeddingOptions noise = {};  ///< channels > 0: f(y, sigma), the embedding concatenated to y.
+};
+
+/// T(x) on vectors. Keys 0.weight, 0.bias, 2.weight, ...
+class MlpMap : public MapNet {
+ public:
+  /// @throws Error for an option out of its range.
+  explicit MlpMap(const MlpMapOptions& options);
+
+  /// @param input  [B, in].
+  /// @return       [B, out].
+  torch::Tensor forward(const torch::Tensor& input) override;
+
+  const MlpMapOptions& options() const { return options_; }
+
+ private:
+  MlpMapOptions options_;
+  std::vector<torch::nn::Linear> layers_;
+};
+
+/// f(y) = net(y) [ + y'Ay + b'y ] on vectors. Keys as above, quadratic.A [D, D], quadratic.b [D].
+class MlpPotential : public PotentialNet {
+ public:
+  /// @throws Error for an option out of its range.
+  explicit MlpPotential(const MlpPotentialOptions& options);
+
+  /// @param y  [B, dim].
+  torch::Tensor forward(const torch::Tensor& y, const torch::Tensor& sigma = {}) override;
+  bool conditional() const override { return options_.noise.channels > 0; }
+
+  const MlpPotentialOptions& options() const { return options_; }
+
+ private:
+  MlpPotentialOptions options_;
+  std::shared_ptr<NoiseEmbedding> embedding_;
+  std::vector<torch::nn::Linear> layers_;
+  torch::Tensor A_, b_;
+};
+
+/// The names that MlpOptions::activation may take.
+std::vector<std::string> activation_names();
+
+}  // namespace monge::nn

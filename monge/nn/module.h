@@ -1,0 +1,58 @@
+// The two kinds of network of the semi-dual problem, and their state as the public codes name it.
+#pragma once
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace monge::nn {
+
+/// A transport map T, one-to-one or (with noise in the last channels of its input) one-to-many.
+class MapNet : public torch::nn::Module {
+ public:
+  /// @param input  images [B, C + zc, H, W] or vectors [B, D + zd]: the sample, then its noise.
+  /// @return       [B, C, H, W] or [B, D].
+  /// @throws Error if the shape does not fit the net.
+  virtual torch::Tensor forward(const torch::Tensor& input) = 0;
+};
+
+/// A potential f, by convention low on the target (it is minimised on mean f(T(x)) - mean f(y)).
+class PotentialNet : public torch::nn::Module {
+ public:
+  /// @param y      images [B, C, H, W] or vectors [B, D].
+  /// @param sigma  noise levels [B] > 0 when the net is conditional(); else undefined.
+  /// @return       [B].
+  /// @throws Error if a shape does not fit, or if sigma is missing or not wanted.
+  virtual torch::Tensor forward(const torch::Tensor& y, const torch::Tensor& sigma = {}) = 0;
+
+  /// True if the potential is f(y, sigma).
+  virtual bool conditional() const { return false; }
+};
+
+/// Tensors by name, in an order that matters.
+using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
+
+/// Parameters and buffers in the order of PyTorch's state_dict(): per module its parameters, its buffers, its children.
+/// The tensors share storage with the module.
+NamedTensors state_dict(const torch::nn::Module& module);
+
+/// Copies `state` into the module, in the module's type and on its device.
+///
+/// Strict: every key of the module must be there with its shape, and nothing else. A counter may be [] or [1].
+/// @param where  for the message: the file.
+/// @throws Error that lists missing and unexpected keys and wrong shapes or types; the module is then unchanged.
+void load_state_dict(torch::nn::Module& module, const NamedTensors& state, const std::string& where);
+
+/// Casts floating-point parameters and buffers, and those alone: Module::to(type) casts BatchNorm's counters as well.
+void to_type(torch::nn::Module& module, torch::ScalarType type);
+
+/// Stores convolution weights channels-last, which is the faster layout for the convolutions of images.
+void to_channels_last(torch::nn::Module& module);
+
+/// Number of trained values.
+int64_t parameter_count(const torch::nn::Module& module);
+
+}  // namespace monge::nn

@@ -1,0 +1,118 @@
+#include "monge/nn/resnet_potential.h"
+
+#include <torch/torch.h>
+
+#include "monge/core/error.h"
+
+namespace monge::nn {
+namespace {
+
+constexpr double slope = 0.2;
+constexpr int64_t least_last_size = 4;
+
+torch::nn::Conv2d convolution(int64_t in, int64_t out) {
+  return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).padding(1));
+}
+
+int64_t pooling_count(int64_t size) {
+  int64_t out = 0;
+  while (size >= 2 * least_last_size) {
+    size /= 2;
+    ++out;
+  }
+  return out;
+}
+
+int64_t size_after(int64_t size, int64_t poolings) {
+  for (int64_t i = 0; i < poolings; ++i) size = (size + 1) / 2;
+  return size;
+}
+
+void check(const ResNetPotentialOptions& options) {
+  const auto in_range = [](const char* key, int64_t value, int64_t least, int64_t most) {
+    require(value >= least && value <= most, "ResNetPotential: ", key, " = ", value, " (allowed: ", least, "..", most,
+            ")");
+  };
+  in_range("size", options.size, 2 * least_last_size, 4096);
+  in_range("nc", options.nc, 1, 4096);
+  in_range("nfilter", options.nfilter, 1, 4096);
+  in_range("nfilter_max", options.nfilter_max, options.nfilter, 8192);
+  require(options.init == "kaiming" || options.init == "default", "ResNetPotential: init = \"", options.init,
+          "\" (allowed: kaiming, default)");
+}
+
+void kaiming_fan_out(torch::nn::Module& module) {
+  for (const auto& child : module.modules(/*include_self=*/false)) {
+    if (auto* conv = child->as<torch::nn::Conv2d>()) {
+      torch::nn::init::kaiming_normal_(conv->weight, /*a=*/0, torch::kFanOut, torch::kReLU);
+    }
+  }
+}
+
+}  // namespace
+
+class ResNetPotential::Block : public torch::nn::Module {
+ public:
+  Block(int64_t in, int64_t out, double ratio)
+      : ratio_(ratio),
+        conv_0_(register_module("conv_0", convolution(in, std::min(in, out)))),
+        conv_1_(register_module("conv_1", convolution(std::min(in, out), out))) {
+    if (in != out) {
+      conv_s_ = register_module("conv_s", torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 1).bias(false)));
+    }
+  }
+
+  torch::Tensor forward(const torch::Tensor& x) {
+    auto hidden = conv_0_->forward(x);
+    const auto dx = conv_1_->forward(torch::leaky_relu_(hidden, slope));
+    const auto shortcut = conv_s_ ? conv_s_->forward(x) : x;
+    return torch::leaky_relu(torch::add(shortcut, dx, ratio_), slope);
+  }
+
+ private:
+  double ratio_;
+  torch::nn::Conv2d conv_0_, conv_1_, conv_s_{nullptr};
+};
+
+ResNetPotential::ResNetPotential(const ResNetPotentialOptions& options) : options_(options) {
+  check(options);
+  const int64_t poolings = pooling_count(options.size);
+  const auto width = [&](int64_t level) {
+    int64_t out = options.nfilter;
+    for (int64_t i = 0; i < level && out < options.nfilter_max; ++i) out *= 2;
+    return std::min(out, options.nfilter_max);
+  };
+
+  if (conditional()) embedding_ = register_module("embedding", std::make_shared<NoiseEmbedding>(options.noise));
+  conv_img_ = register_module("conv_img", convolution(options.nc + options.noise.channels, width(0)));
+  const auto chain = register_module("resnet", std::make_shared<torch::nn::Module>());
+  for (int64_t level = 0; level <= poolings; ++level) {
+    for (int64_t i : {0, 1}) {
+      blocks_.push_back(std::make_shared<Block>(width(level), width(level + i), options.res_ratio));
+      chain->register_module(std::to_string(3 * level + i), blocks_.back());
+    }
+  }
+  last_size_ = size_after(options.size, poolings);
+  // The public code takes width(poolings) here, which is wrong where the widths have not reached nfilter_max.
+  fc_ = register_module("fc", torch::nn::Linear(width(poolings + 1) * last_size_ * last_size_, 1));
+  if (options.init == "kaiming") kaiming_fan_out(*this);
+}
+
+torch::Tensor ResNetPotential::forward(const torch::Tensor& y, const torch::Tensor& sigma) {
+  const int64_t poolings = static_cast<int64_t>(blocks_.size()) / 2 - 1;
+  require(y.dim() == 4 && y.size(1) == options_.nc && size_after(y.size(2), poolings) == last_size_ &&
+              size_after(y.size(3), poolings) == last_size_,
+          "ResNetPotential: the images must be [B, ", options_.nc, ", ", options_.size, ", ", options_.size, "]; got ",
+          y.sizes());
+  check_sigma(y, sigma, conditional(), "ResNetPotential");
+
+  auto h = conv_img_->forward(conditional() ? embedding_->attach(y, sigma) : y);
+  h = torch::leaky_relu_(h, slope);
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    if (i > 0 && i % 2 == 0) h = torch::avg_pool2d(h, {3, 3}, {2, 2}, {1, 1});
+    h = blocks_[i]->forward(h);
+  }
+  return fc_->forward(h.flatten(1)).squeeze(1);
+}
+
+}  // namespace monge::nn

@@ -1,0 +1,57 @@
+// The residual potential of images of the public neural optimal transport codes, with the same keys and numbers.
+#pragma once
+
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/linear.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "monge/nn/module.h"
+#include "monge/nn/noise_embedding.h"
+
+namespace monge::nn {
+
+struct ResNetPotentialOptions {
+  int64_t size = 64;                 ///< height and width of the images; 8..4096, any number.
+  int64_t nc = 3;                    ///< colour channels; 1..4096.
+  int64_t nfilter = 64;              ///< channels of the first block; 1..4096.
+  int64_t nfilter_max = 512;         ///< most channels of a block; nfilter..8192.
+  double res_ratio = 0.1;            ///< weight of a block's convolutions beside its shortcut.
+  std::string init = "kaiming";      ///< convolution weights: "kaiming": N(0, 2 / fan_out); "default": LibTorch's.
+  NoiseEmbeddingOptions noise = {};  ///< channels = 16 for the conditional potential of the public code.
+};
+
+/// conv3x3, then two residual blocks per level with an average pooling (3x3, stride 2) between the levels, until they
+/// are under 8 pixels (rounding down; odd sizes are rounded up, so that 4..8 are left), then one linear layer. Widths
+/// nfilter * 2^i up to nfilter_max; no normalisation.
+///
+///     block(x) = lrelu(s(x) + res_ratio * conv_1(lrelu(conv_0(x)))),   lrelu slope 0.2, s a 1x1 convolution or nothing
+///
+/// After Mescheder et al. 2018 (GAN stability), as Korotin et al. 2023 use it for potentials; 22,933,441 parameters at
+/// size 64, 32,372,673 at 128. Keys: conv_img.*, resnet.{0,1,3,4,6,7,...}.{conv_0,conv_1,conv_s}.*, fc.* (the pools
+/// take the indices 2, 5, 8, ...), embedding.frequencies for the Fourier embedding.
+class ResNetPotential : public PotentialNet {
+ public:
+  /// @throws Error for an option out of its range.
+  explicit ResNetPotential(const ResNetPotentialOptions& options);
+
+  /// @param y  [B, nc, size, size]; other sizes that shrink to the same last level are accepted too.
+  torch::Tensor forward(const torch::Tensor& y, const torch::Tensor& sigma = {}) override;
+  bool conditional() const override { return options_.noise.channels > 0; }
+
+  const ResNetPotentialOptions& options() const { return options_; }
+
+ private:
+  class Block;
+
+  ResNetPotentialOptions options_;
+  int64_t last_size_;
+  std::shared_ptr<NoiseEmbedding> embedding_;
+  torch::nn::Conv2d conv_img_{nullptr};
+  std::vector<std::shared_ptr<Block>> blocks_;
+  torch::nn::Linear fc_{nullptr};
+};
+
+}  // namespace monge::nn

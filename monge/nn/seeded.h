@@ -1,0 +1,26 @@
+// Repeatable initialisation: LibTorch's layers draw their first weights from the global generator.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+
+namespace monge::nn {
+
+/// While the object lives the global CPU generator runs from `seed`; its former state comes back at the end, so that
+/// the building of a net changes no other draw. Build nets on one thread at a time.
+///
+///     const SeededInitialisation seeded(stream_seed(seed, "init map", 0));
+///     auto map = std::make_shared<UNet>(options);
+class SeededInitialisation {
+ public:
+  explicit SeededInitialisation(uint64_t seed);
+  ~SeededInitialisation();
+  SeededInitialisation(const SeededInitialisation&) = delete;
+  SeededInitialisation& operator=(const SeededInitialisation&) = delete;
+
+ private:
+  torch::Tensor former_state_;
+};
+
+}  // namespace monge::nn

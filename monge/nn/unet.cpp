@@ -1,0 +1,137 @@
+#include "monge/nn/unet.h"
+
+#include <torch/torch.h>
+
+#include "monge/core/error.h"
+
+namespace monge::nn {
+namespace {
+
+constexpr int64_t least_size = 8;
+
+int64_t group_count(int64_t channels) {
+  for (int64_t groups = 8; groups > 1; --groups) {
+    if (channels % groups == 0) return groups;
+  }
+  return 1;
+}
+
+torch::nn::Conv2d convolution(int64_t in, int64_t out, int64_t kernel) {
+  return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, kernel).padding(kernel / 2));
+}
+
+/// Halves both sides; a side of one pixel stays.
+torch::Tensor pool(const torch::Tensor& x) {
+  const bool ceil = x.size(2) < 2 || x.size(3) < 2;
+  return torch::max_pool2d(x, {2, 2}, {2, 2}, {0, 0}, {1, 1}, ceil);
+}
+
+/// Doubles `low`, but never beyond the skip, and centres it in the skip's frame.
+torch::Tensor enlarge(const torch::Tensor& low, const torch::Tensor& skip) {
+  const int64_t height = std::min(2 * low.size(2), skip.size(2)), width = std::min(2 * low.size(3), skip.size(3));
+  const auto up = torch::upsample_bilinear2d(low, {height, width}, /*align_corners=*/true);
+  const int64_t dh = skip.size(2) - height, dw = skip.size(3) - width;
+  if (dh == 0 && dw == 0) return up;
+  return torch::constant_pad_nd(up, {dw / 2, dw - dw / 2, dh / 2, dh - dh / 2});
+}
+
+void check(const UNetOptions& options) {
+  const auto in_range = [](const char* key, int64_t value, int64_t least, int64_t most) {
+    require(value >= least && value <= most, "UNet: ", key, " = ", value, " (allowed: ", least, "..", most, ")");
+  };
+  in_range("in", options.in, 1, 4096);
+  in_range("out", options.out, 1, 4096);
+  in_range("base", options.base, 1, 1024);
+  in_range("depth", options.depth, 1, 4);
+  require(options.norm == "batch" || options.norm == "group", "UNet: norm = \"", options.norm,
+          "\" (allowed: batch, group)");
+  require(options.output == "none" || options.output == "tanh", "UNet: output = \"", options.output,
+          "\" (allowed: none, tanh)");
+  require(!options.residual || options.in >= options.out, "UNet: residual adds the first ", options.out,
+          " input channels to the output, but there are only ", options.in, "; set residual = false");
+}
+
+}  // namespace
+
+/// conv3x3, norm, ReLU, twice; the layers are children 0, 1, 3, 4 of "double_conv".
+class UNet::DoubleConv : public torch::nn::Module {
+ public:
+  DoubleConv(int64_t in, int64_t out, int64_t middle, const std::string& norm)
+      : conv_{convolution(in, middle, 3), convolution(middle, out, 3)} {
+    const auto chain = register_module("double_conv", std::make_shared<torch::nn::Module>());
+    const int64_t widths[] = {middle, out};
+    for (int i : {0, 1}) {
+      chain->register_module(std::to_string(3 * i), conv_[i]);
+      if (norm == "batch") {
+        batch_norm_[i] = chain->register_module(std::to_string(3 * i + 1), torch::nn::BatchNorm2d(widths[i]));
+      } else {
+        const torch::nn::GroupNormOptions groups(group_count(widths[i]), widths[i]);
+        group_norm_[i] = chain->register_module(std::to_string(3 * i + 1), torch::nn::GroupNorm(groups));
+      }
+    }
+  }
+
+  torch::Tensor forward(torch::Tensor x) {
+    for (int i : {0, 1}) {
+      x = conv_[i]->forward(x);
+      x = batch_norm_[i] ? batch_norm_[i]->forward(x) : group_norm_[i]->forward(x);
+      x = torch::relu_(x);
+    }
+    return x;
+  }
+
+ private:
+  torch::nn::Conv2d conv_[2];
+  torch::nn::BatchNorm2d batch_norm_[2]{{nullptr}, {nullptr}};
+  torch::nn::GroupNorm group_norm_[2]{{nullptr}, {nullptr}};
+};
+
+UNet::UNet(const UNetOptions& options) : options_(options) {
+  check(options);
+  const auto width = [&](int64_t level) { return options.base << std::min(level, options.depth - 1); };
+  inc_ = register_module("inc", std::make_shared<DoubleConv>(options.in, width(0), width(0), options.norm));
+  for (int64_t level = 1; level <= options.depth; ++level) {
+    down_.push_back(std::make_shared<DoubleConv>(width(level - 1), width(level), width(level), options.norm));
+    const auto down = register_module(text("down", level), std::make_shared<torch::nn::Module>());
+    // Child 0 is the pooling, which has no state.
+    down->register_module("maxpool_conv", std::make_shared<torch::nn::Module>())->register_module("1", down_.back());
+  }
+  for (int64_t step = 1; step <= options.depth; ++step) {
+    const int64_t level = options.depth - step;
+    const int64_t out = width(std::max<int64_t>(level - 1, 0));
+    up_.push_back(std::make_shared<DoubleConv>(2 * width(level), out, width(level), options.norm));
+    register_module(text("up", step), std::make_shared<torch::nn::Module>())->register_module("conv", up_.back());
+  }
+  outc_ = convolution(width(0), options.out, 1);
+  register_module("outc", std::make_shared<torch::nn::Module>())->register_module("conv", outc_);
+  if (options.zero_last) {
+    torch::nn::init::zeros_(outc_->weight);
+    torch::nn::init::zeros_(outc_->bias);
+  }
+}
+
+torch::Tensor UNet::forward(const torch::Tensor& input) {
+  require(input.dim() == 4 && input.size(1) == options_.in, "UNet: the input must be [B, ", options_.in,
+          ", H, W] (colours, then noise channels); got ", input.sizes());
+  require(input.size(2) >= least_size && input.size(3) >= least_size, "UNet: images must be at least ", least_size,
+          " pixels high and wide; got ", input.sizes());
+
+  std::vector<torch::Tensor> skips = {inc_->forward(input)};
+  for (const auto& down : down_) {
+    const auto pooled = pool(skips.back());
+    require(options_.norm != "batch" || !is_training() || pooled.size(0) * pooled.size(2) * pooled.size(3) != 1,
+            "UNet: batch normalisation cannot train on the single pixel that one image of ", input.size(2), " x ",
+            input.size(3), " leaves at the deepest level; use train.batch = 2 or more, or norm = \"group\"");
+    skips.push_back(down->forward(pooled));
+  }
+  auto y = skips.back();
+  for (size_t step = 0; step < up_.size(); ++step) {
+    const auto& skip = skips[up_.size() - 1 - step];
+    y = up_[step]->forward(torch::cat({skip, enlarge(y, skip)}, 1));
+  }
+  y = outc_->forward(y);
+  if (options_.residual) y = input.narrow(1, 0, options_.out) + y;
+  return options_.output == "tanh" ? torch::tanh(y) : y;
+}
+
+}  // namespace monge::nn
