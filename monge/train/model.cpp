@@ -11,6 +11,7 @@
 #include "monge/train/checkpoint.h"
 #include "monge/train/nets.h"
 #include "monge/train/solver.h"
+#include "monge/train/trainer.h"
 
 namespace monge::train {
 namespace {
@@ -30,7 +31,6 @@ Model from_recipe(const std::string& origin, const std::string& recipe_toml, con
   model.net = make_map(*model.recipe, shape, shape);
   if (model.recipe->train.precision == "fp64") nn::to_type(*model.net, torch::kFloat64);
   nn::load_state_dict(*model.net, state, origin);
-  nn::to_type(*model.net, torch::kFloat32);
   if (model.recipe->train.channels_last) nn::to_channels_last(*model.net);
   model.net->to(device);
   model.net->eval();
@@ -81,20 +81,29 @@ Model from_safetensors(const fs::path& path, torch::Device device) {
 
 }  // namespace
 
-torch::Tensor Model::translate(const torch::Tensor& x, int64_t draws, torch::Generator generator) const {
-  torch::InferenceMode inference;
+bool Model::carries_noise(const torch::Tensor& x) const {
+  return !recipe && x.dim() == 4 && x.size(1) == item_shape[0] + noise.channels;
+}
+
+torch::Tensor Model::noise_for(const torch::Tensor& x, int64_t draws, torch::Generator generator) const {
+  return carries_noise(x) ? torch::Tensor() : draw_noise(x, draws, noise, generator);
+}
+
+torch::Tensor Model::apply(const torch::Tensor& x, const torch::Tensor& z) const {
+  const torch::InferenceMode inference;
   const bool images = item_shape.size() == 3;
   const bool fits = x.dim() == static_cast<int64_t>(item_shape.size()) + 1 && x.size(1) == item_shape[0] &&
                     (!images || item_shape[1] == 0 || (x.size(2) == item_shape[1] && x.size(3) == item_shape[2]));
-  // A bare net also takes inputs that carry their noise channels already.
-  const bool carries_noise = !recipe && x.dim() == 4 && x.size(1) == item_shape[0] + noise.channels;
-  require(fits || carries_noise, origin, ": the map takes items of shape ", torch::IntArrayRef(item_shape),
+  require(fits || carries_noise(x), origin, ": the map takes items of shape ", torch::IntArrayRef(item_shape),
           images && item_shape[1] == 0 ? " (any height and width)" : "", ", got ", x.sizes().slice(1));
-  const int64_t each = stochastic() && !carries_noise ? draws : 1;
-  const auto z = carries_noise ? torch::Tensor() : draw_noise(x, each, noise, generator);
-  auto input = with_noise(x, z).to(device, torch::kFloat32);
+  auto input = with_noise(x, z).to(device, net->parameters().at(0).scalar_type());
   if (images) input = input.contiguous(torch::MemoryFormat::ChannelsLast);
-  return net->forward(input).cpu().contiguous().unflatten(0, std::vector<int64_t>{x.size(0), each});
+  const auto output = net->forward(input).to(torch::kCPU, torch::kFloat32).contiguous();
+  return output.unflatten(0, std::vector<int64_t>{x.size(0), z.defined() ? z.size(1) : 1});
+}
+
+torch::Tensor Model::translate(const torch::Tensor& x, int64_t draws, torch::Generator generator) const {
+  return apply(x, noise_for(x, draws, generator));
 }
 
 Model load_model(const fs::path& path, torch::Device device, const LogSink& log) {
@@ -112,6 +121,19 @@ Model load_model(const fs::path& path, torch::Device device, const LogSink& log)
   if (extension == ".pt" || extension == ".pth" || extension == ".ckpt") return from_public(path, device);
   throw Error(Complaint{.what = "is not a model", .where = path.string(), .value = '"' + extension + '"',
                         .allowed = "a run directory, a checkpoint folder, .safetensors, .pt, .pth"});
+}
+
+Model model_of(Trainer& trainer) {
+  Model model;
+  model.origin = "the map in training";
+  model.net = trainer.solver().averaged_map();
+  model.net->eval();
+  model.item_shape = trainer.data().source->item_shape();
+  model.recipe = trainer.recipe();
+  model.noise = map_noise(trainer.recipe());
+  model.iteration = trainer.done();
+  model.device = trainer.solver().device();
+  return model;
 }
 
 void export_safetensors(const Model& model, const fs::path& path) {

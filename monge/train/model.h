@@ -33,6 +33,15 @@ class Model {
   /// @return   [B, draws, ...item] on the CPU; not clamped. A deterministic map gives one draw whatever is asked.
   /// @throws Error when the shape does not fit the net.
   torch::Tensor translate(const torch::Tensor& x, int64_t draws, torch::Generator generator) const;
+
+  /// The same with given noises [B, draws, ...] (undefined for a deterministic map).
+  torch::Tensor apply(const torch::Tensor& x, const torch::Tensor& z) const;
+
+  /// Noises for items shaped like x; undefined for a deterministic map.
+  torch::Tensor noise_for(const torch::Tensor& x, int64_t draws, torch::Generator generator) const;
+
+  /// Whether x carries its noise channels already, as inputs of bare checkpoints may.
+  bool carries_noise(const torch::Tensor& x) const;
 };
 
 /// Loads a map from
@@ -41,6 +50,11 @@ class Model {
 ///   - a .pt or .pth state dict of the public codes, whose architecture is read off keys and shapes.
 /// @throws Error that names the path and says what a model is.
 Model load_model(const std::filesystem::path& path, torch::Device device, const LogSink& log);
+
+class Trainer;
+
+/// The averaged map of a training as it is now; shares its weights.
+Model model_of(Trainer& trainer);
 
 /// Writes the map alone: safetensors (with the recipe in its metadata, so that it loads without anything else).
 void export_safetensors(const Model& model, const std::filesystem::path& path);

@@ -71,7 +71,7 @@ void apply_assignment(const std::string& assignment, const OptionTable& options)
   }
   toml::table parsed;
   try {
-    parsed = toml::parse("value = " + value, "--set");
+    parsed = toml::parse("value = " + value, std::string("--set"));
   } catch (const toml::parse_error&) {
     options.set(key, value, "--set");  // complains about the type, with what is allowed
     return;

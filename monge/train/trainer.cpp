@@ -10,19 +10,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-data::SourceOptions source_options(const SourceSection& section, const Recipe& recipe) {
-  data::SourceOptions options;
-  options.path = section.path;
-  options.size = section.size;
-  options.crop = section.crop;
-  options.filter = section.filter;
-  options.background = section.background;
-  options.grey = section.grey;
-  options.on_error = section.on_error;
-  options.cache_mb = recipe.data.cache_mb;
-  return options;
-}
-
 int64_t product(const std::vector<int64_t>& shape) {
   int64_t out = 1;
   for (const int64_t extent : shape) out *= extent;
@@ -47,6 +34,19 @@ std::pair<std::shared_ptr<const data::Source>, std::shared_ptr<const data::Sourc
 }
 
 }  // namespace
+
+data::SourceOptions source_options(const SourceSection& section, const Recipe& recipe) {
+  data::SourceOptions options;
+  options.path = section.path;
+  options.size = section.size;
+  options.crop = section.crop;
+  options.filter = section.filter;
+  options.background = section.background;
+  options.grey = section.grey;
+  options.on_error = section.on_error;
+  options.cache_mb = recipe.data.cache_mb;
+  return options;
+}
 
 TrainingData open_training_data(const Recipe& recipe, const LogSink& log,
                                 const std::function<void(int64_t, int64_t)>& progress) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "monge/core/log.h"
+#include "monge/data/open.h"
 #include "monge/data/sampler.h"
 #include "monge/data/source.h"
 #include "monge/train/checkpoint.h"
@@ -28,6 +29,9 @@ struct TrainingData {
 /// @param progress  told (done, total) while pictures are decoded; may be empty.
 TrainingData open_training_data(const Recipe& recipe, const LogSink& log,
                                 const std::function<void(int64_t, int64_t)>& progress = {});
+
+/// What opens a side of the recipe.
+data::SourceOptions source_options(const SourceSection& section, const Recipe& recipe);
 
 class Trainer {
  public:

@@ -1,0 +1,90 @@
+#include "monge/cli/command.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <iostream>
+#include <memory>
+#include <thread>
+
+#include <torch/torch.h>
+
+#include "monge/core/error.h"
+
+namespace monge::cli {
+namespace {
+
+std::atomic<bool> stop{false};
+
+void on_signal(int number) {
+  if (stop.exchange(true)) {
+    std::signal(number, SIG_DFL);
+    std::raise(number);
+  }
+}
+
+}  // namespace
+
+void add_common(CLI::App& command, Common& common) {
+  command.add_flag("-q,--quiet", common.quiet, "Show warnings and errors only");
+  command.add_flag("--json", common.json, "Print one JSON object per result on stdout and nothing else there");
+  command.add_option("--device", common.device, "Where to compute")->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+      ->capture_default_str();
+  command.add_option("--threads", common.threads, "CPU threads; 0 takes all cores")->check(CLI::Range(0, 4096))
+      ->capture_default_str();
+}
+
+torch::Device device_of(const Common& common) {
+  const bool available = torch::cuda::is_available();
+  if (common.device == "cuda" && !available) {
+    throw Error(Complaint{.what = "no CUDA device can be used", .where = "--device", .value = "cuda",
+                          .fix = "use --device cpu; monge info says what this build can use"});
+  }
+  return common.device == "cpu" || !available ? torch::kCPU : torch::kCUDA;
+}
+
+void set_threads(const Common& common, int64_t recipe_threads) {
+  const int64_t wanted = common.threads > 0 ? common.threads : recipe_threads;
+  torch::set_num_threads(static_cast<int>(wanted > 0 ? wanted : std::max(1u, std::thread::hardware_concurrency())));
+}
+
+LogSink log_sink(const Common& common) {
+  return [quiet = common.quiet](LogLevel level, const std::string& line) {
+    if (level == LogLevel::warning) {
+      std::cerr << "monge: warning: " << line << std::endl;
+    } else if (!quiet) {
+      std::cerr << line << std::endl;
+    }
+  };
+}
+
+Progress::Style progress_style(const Common& common) {
+  if (common.quiet) return Progress::Style::quiet;
+  return isatty(STDERR_FILENO) ? Progress::Style::terminal : Progress::Style::plain;
+}
+
+std::function<void(int64_t, int64_t)> progress_callback(const Common& common, const std::string& label) {
+  struct State {
+    std::unique_ptr<Progress> line;
+    int64_t total = 0;
+  };
+  return [state = std::make_shared<State>(), style = progress_style(common), label](int64_t done, int64_t total) {
+    if (!state->line || state->total != total || done == 0) {
+      state->line = std::make_unique<Progress>(std::cerr, style, label, total);
+      state->total = total;
+    }
+    state->line->update(done);
+    if (done >= total) state->line.reset();
+  };
+}
+
+void print_json(const nlohmann::ordered_json& object) { std::cout << object.dump() << std::endl; }
+
+const std::atomic<bool>& stop_flag() { return stop; }
+
+void watch_signals() {
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+}
+
+}  // namespace monge::cli

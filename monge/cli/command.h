@@ -1,0 +1,66 @@
+// What the commands share: the flags that are the same everywhere, where they print, and how they stop.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <iosfwd>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+#include <torch/types.h>
+
+#include "monge/core/log.h"
+#include "monge/core/progress.h"
+
+namespace monge::cli {
+
+/// Exit codes; part of the interface.
+enum Exit { kDone = 0, kFailure = 1, kUsage = 2, kStopped = 3, kDiverged = 4 };
+
+/// Flags that every command has.
+struct Common {
+  bool quiet = false;
+  bool json = false;
+  std::string device = "auto";
+  int64_t threads = 0;
+};
+
+/// A command's work; returns an exit code. Errors are thrown and turned into messages in main.cpp.
+using Action = std::function<int()>;
+
+/// Adds --quiet, --json, --device, --threads.
+void add_common(CLI::App& command, Common& common);
+
+/// "auto" takes CUDA where there is a device. @throws Error when CUDA is asked for and absent.
+torch::Device device_of(const Common& common);
+
+/// Sets LibTorch's threads: the flag if given, else `recipe_threads`, else all cores.
+void set_threads(const Common& common, int64_t recipe_threads = 0);
+
+/// Messages to stderr unless quiet; warnings always.
+LogSink log_sink(const Common& common);
+
+/// Redrawn on a terminal, plain lines elsewhere, none when quiet.
+Progress::Style progress_style(const Common& common);
+
+/// A progress callback (done, total) that makes its line on the first call.
+std::function<void(int64_t, int64_t)> progress_callback(const Common& common, const std::string& label);
+
+/// One line on stdout.
+void print_json(const nlohmann::ordered_json& object);
+
+/// Set by SIGINT and SIGTERM after watch_signals(); a second signal ends the process at once.
+const std::atomic<bool>& stop_flag();
+void watch_signals();
+
+/// Commands, one file each: add themselves to the program and set `action` when chosen.
+void add_train(CLI::App& program, Action& action);
+void add_resume(CLI::App& program, Action& action);
+void add_translate(CLI::App& program, Action& action);
+void add_eval(CLI::App& program, Action& action);
+void add_export(CLI::App& program, Action& action);
+void add_info(CLI::App& program, Action& action);
+void add_options(CLI::App& program, Action& action);
+
+}  // namespace monge::cli

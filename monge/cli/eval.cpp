@@ -1,0 +1,76 @@
+// monge eval: the figures of a model on data that it was not trained on.
+#include <cstdio>
+#include <iostream>
+#include <memory>
+
+#include "monge/cli/command.h"
+#include "monge/core/error.h"
+#include "monge/eval/evaluation.h"
+#include "monge/train/trainer.h"
+
+namespace monge::cli {
+namespace {
+
+struct EvalOptions {
+  Common common;
+  std::string model, source, target;
+  int64_t samples = 512, seed = 0;
+};
+
+/// The figures as a person reads them.
+void print_table(const eval::Evaluation& e) {
+  std::printf("target error   %.5g   energy distance between outputs and held-out target samples\n"
+              "target floor   %.5g   the same between two sets of target samples: a perfect map gets this\n"
+              "cost           %.5g   mean tau ||x - T(x)||^2\n"
+              "mse            %.5g   mean (x - T(x))^2 per entry: how far the map moves\n",
+              e.target_error, e.target_floor, e.cost, e.mse);
+  for (const auto& [name, value] : e.named()) {
+    if (name == "psnr") std::printf("psnr           %.4g dB\n", value);
+    if (name == "diversity") std::printf("diversity      %.4g   RMS difference per entry between two outputs of one input\n", value);
+    if (name == "colourfulness_output") std::printf("colourfulness  %.4g of the outputs, ", value);
+    if (name == "colourfulness_target") std::printf("%.4g of the target\n", value);
+  }
+  std::fflush(stdout);
+}
+
+int eval_command(const EvalOptions& options) {
+  set_threads(options.common);
+  const auto log = log_sink(options.common);
+  const auto model = train::load_model(options.model, device_of(options.common), log);
+  train::Recipe recipe;
+  if (model.recipe) recipe = *model.recipe;
+  if (!options.source.empty()) recipe.eval.source = recipe.source.path = options.source;
+  if (!options.target.empty()) recipe.eval.target = recipe.target.path = options.target;
+  if (!model.recipe) {
+    require(!options.source.empty() && !options.target.empty(), model.origin,
+            ": a bare checkpoint names no data; add --source PATH --target PATH");
+  }
+  const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));
+  const auto result = eval::evaluate(model, *data.held_source, *data.held_target, *data.target, options.samples,
+                                     static_cast<uint64_t>(options.seed));
+  if (options.common.json) {
+    nlohmann::ordered_json line{{"model", model.origin}, {"iteration", model.iteration}, {"samples", result.samples}};
+    for (const auto& [name, value] : result.named()) line[name] = value;
+    print_json(line);
+  } else {
+    print_table(result);
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_eval(CLI::App& program, Action& action) {
+  auto* command = program.add_subcommand("eval", "Does the map reach its target, and what does it cost: on held-out data");
+  auto options = std::make_shared<EvalOptions>();
+  command->add_option("MODEL", options->model, "Run directory, checkpoint folder (RUN/best) or model file")->required();
+  command->add_option("--source", options->source, "Inputs; default: what the recipe held out");
+  command->add_option("--target", options->target, "Target samples; default: what the recipe held out");
+  command->add_option("--samples", options->samples, "Inputs")->check(CLI::Range(2, 1 << 20))->capture_default_str();
+  command->add_option("--seed", options->seed, "Of the choice of samples and noises")->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  add_common(*command, options->common);
+  command->callback([&action, options] { action = [options] { return eval_command(*options); }; });
+}
+
+}  // namespace monge::cli

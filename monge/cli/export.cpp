@@ -1,0 +1,43 @@
+// monge export: the map alone, for other programs.
+#include <iostream>
+#include <memory>
+
+#include "monge/cli/command.h"
+#include "monge/core/error.h"
+#include "monge/train/model.h"
+
+namespace monge::cli {
+
+void add_export(CLI::App& program, Action& action) {
+  auto* command = program.add_subcommand("export", "Write a model's map alone, as safetensors or as a torch.save file");
+  struct Options {
+    Common common;
+    std::string model, to = "safetensors", out;
+  };
+  auto options = std::make_shared<Options>();
+  command->add_option("MODEL", options->model, "Run directory, checkpoint folder (RUN/best) or model file")->required();
+  command->add_option("--to", options->to, "safetensors: loads by itself; torch: a state dict under the public codes' keys")
+      ->check(CLI::IsMember({"safetensors", "torch"}))->capture_default_str();
+  command->add_option("--out", options->out, "File to write; default: map.safetensors or map.pt in the working folder");
+  add_common(*command, options->common);
+  command->callback([&action, options] {
+    action = [options] {
+      const auto model = train::load_model(options->model, torch::kCPU, log_sink(options->common));
+      const bool torch_file = options->to == "torch";
+      const std::string out = !options->out.empty() ? options->out : torch_file ? "map.pt" : "map.safetensors";
+      if (torch_file) {
+        train::export_torch(model, out);
+      } else {
+        train::export_safetensors(model, out);
+      }
+      if (options->common.json) {
+        print_json({{"model", model.origin}, {"to", options->to}, {"out", out}, {"parameters", nn::parameter_count(*model.net)}});
+      } else {
+        std::cout << out << std::endl;
+      }
+      return int{kDone};
+    };
+  });
+}
+
+}  // namespace monge::cli

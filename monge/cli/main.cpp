@@ -1,0 +1,50 @@
+// The program: finds the command, turns what is thrown into a message and an exit code.
+#include <exception>
+#include <iostream>
+
+#include "monge/cli/command.h"
+#include "monge/core/error.h"
+#include "monge/core/version.h"
+
+int main(int argc, char** argv) {
+  using namespace monge;
+  CLI::App program("Learns optimal transport maps and plans between two sets of samples with neural networks, and applies them.",
+                   "monge");
+  program.set_version_flag("--version", "monge " + version());
+  program.require_subcommand(1);
+  program.footer("Start with: monge train recipes/quick/moons.toml\nDocs: README.md, docs/recipes.md.\n"
+                 "Exit codes: 0 done, 1 failure, 2 wrong usage or input, 3 stopped by a signal with a checkpoint saved, "
+                 "4 training diverged.");
+  cli::Action action;
+  cli::add_train(program, action);
+  cli::add_resume(program, action);
+  cli::add_translate(program, action);
+  cli::add_eval(program, action);
+  cli::add_export(program, action);
+  cli::add_options(program, action);
+  cli::add_info(program, action);
+
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return program.exit(error) == 0 ? cli::kDone : cli::kUsage;
+  }
+  try {
+    return action();
+  } catch (const DivergedError& error) {
+    std::cerr << "monge: " << error.what() << std::endl;
+    return cli::kDiverged;
+  } catch (const SystemError& error) {
+    std::cerr << "monge: " << error.what() << std::endl;
+    return cli::kFailure;
+  } catch (const Error& error) {
+    std::cerr << "monge: " << error.what() << std::endl;
+    return cli::kUsage;
+  } catch (const std::bad_alloc&) {
+    std::cerr << "monge: out of memory; use a smaller train.batch, or train.accumulate = 2 or more" << std::endl;
+    return cli::kFailure;
+  } catch (const std::exception& error) {
+    std::cerr << "monge: internal error: " << error.what() << std::endl;
+    return cli::kFailure;
+  }
+}

@@ -1,0 +1,220 @@
+// monge train and monge resume: a training with everything attached that watches it.
+#include <chrono>
+#include <cstdio>
+#include <iomanip>
+#include <iostream>
+#include <memory>
+
+#include <torch/torch.h>
+
+#include "monge/cli/command.h"
+#include "monge/core/error.h"
+#include "monge/eval/evaluation.h"
+#include "monge/run/metrics_file.h"
+#include "monge/run/report.h"
+#include "monge/run/run_directory.h"
+#include "monge/run/sample_pictures.h"
+#include "monge/train/memory.h"
+#include "monge/train/nets.h"
+#include "monge/train/trainer.h"
+
+namespace monge::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+struct TrainOptions {
+  Common common;
+  std::string recipe, out, runs = "runs";
+  std::vector<std::string> set;
+  bool dry_run = false;
+};
+
+std::string short_number(double value) {
+  char out[32];
+  std::snprintf(out, sizeof out, "%.4g", value);
+  return out;
+}
+
+/// The status line of a training.
+class StatusLine : public train::Observer {
+ public:
+  explicit StatusLine(const Common& common) : common_(common) {}
+
+  void started(train::Trainer& trainer, int64_t iteration) override {
+    progress_ = std::make_unique<Progress>(std::cerr, progress_style(common_), "training",
+                                           trainer.recipe().train.iterations, iteration);
+  }
+  void iteration_done(train::Trainer&, int64_t done, const train::Figures& f) override {
+    progress_->update(done, "cost " + short_number(f.cost) + "  loss T " + short_number(f.loss_map) + "  loss f " +
+                                short_number(f.loss_potential) + target_);
+  }
+  void ended(train::Trainer&, int64_t, bool) override { progress_->finish(); }
+
+  void evaluated(const eval::Evaluation& evaluation) {
+    target_ = "  target " + short_number(evaluation.target_error) + " (floor " + short_number(evaluation.target_floor) + ")";
+  }
+
+ private:
+  Common common_;
+  std::unique_ptr<Progress> progress_;
+  std::string target_;
+};
+
+void print_dry_run(train::Recipe recipe, const train::TrainingData& data, const Common& common) {
+  const auto nets = train::make_nets(recipe, data.source->item_shape(), data.target->item_shape());
+  const auto memory = train::measure_memory(recipe, data.source->item_shape());
+  const int64_t map = nn::parameter_count(*nets.map), potential = nn::parameter_count(*nets.potential);
+  if (common.json) {
+    print_json({{"recipe", recipe.options().to_toml(false)}, {"parameters_map", map}, {"parameters_potential", potential},
+                {"source_items", data.source->size()}, {"target_items", data.target->size()},
+                {"bytes_state", memory.state}, {"bytes_step", memory.step}});
+    return;
+  }
+  const auto items = [](const data::Source& source) {
+    return source.endless() ? std::string("endless") : std::to_string(source.size()) + " training items";
+  };
+  const auto mib = [](int64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; };
+  std::cout << recipe.options().to_toml(true) << "\n# source      " << data.source->name() << ", " << items(*data.source)
+            << "\n# target      " << data.target->name() << ", " << items(*data.target) << "\n# map         " << map
+            << " parameters\n# potential   " << potential << " parameters\n# memory      " << mib(memory.state)
+            << " for weights, averages and moments, and " << mib(memory.step) << " for the largest step (measured on a "
+            << "small batch)" << std::endl;
+}
+
+/// Runs `trainer` with all observers to its end or a signal.
+int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
+  const auto& folder = trainer.folder();
+  StatusLine status(common);
+  run::MetricsFile metrics(folder);
+  run::SamplePictures pictures;
+  std::optional<eval::Evaluation> last;
+  eval::HeldOut held_out([&](int64_t iteration, const eval::Evaluation& evaluation) {
+    metrics.add(iteration, evaluation.named());
+    status.evaluated(evaluation);
+    last = evaluation;
+  });
+  trainer.attach(status);
+  trainer.attach(metrics);
+  trainer.attach(held_out);
+  trainer.attach(pictures);
+
+  const auto began = std::chrono::steady_clock::now();
+  bool complete = false;
+  try {
+    complete = trainer.run(stop_flag());
+  } catch (const DivergedError&) {
+    const auto checkpoints = train::list_checkpoints(folder / "checkpoints");
+    log(LogLevel::warning, checkpoints.empty() ? "no checkpoint had been saved"
+                                               : "the last good checkpoint is " + checkpoints.back().string());
+    throw;
+  }
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+
+  ordered_json summary{{"run", folder.string()},       {"complete", complete},
+                       {"iterations", trainer.done()}, {"of", trainer.recipe().train.iterations},
+                       {"seconds", seconds},           {"best_iteration", nullptr},
+                       {"best_target_error", nullptr}};
+  if (trainer.best_figure()) {
+    summary["best_iteration"] = trainer.best_iteration();
+    summary["best_target_error"] = *trainer.best_figure();
+  }
+  if (last) {
+    for (const auto& [name, value] : last->named()) summary[name] = value;
+  }
+  real_files().replace(folder / "summary.json", summary.dump(2) + "\n");
+  run::write_report(folder);
+  if (common.json) {
+    print_json(summary);
+  } else if (complete) {
+    std::cout << "run        " << folder.string() << "\n";
+    if (last) {
+      std::cout << "target     error " << short_number(last->target_error) << ", floor " << short_number(last->target_floor)
+                << " (energy distance, " << last->samples << " held-out samples)\ncost       " << short_number(last->cost)
+                << "\n";
+    }
+    std::cout << "report     " << (folder / "report.html").string() << "\nuse it     monge translate " << folder.string()
+              << " INPUT OUTPUT" << std::endl;
+  }
+  if (complete) return kDone;
+  log(LogLevel::info, "stopped after iteration " + std::to_string(trainer.done()) + ", everything is saved; go on with\n  " +
+                          "monge resume " + folder.string());
+  return kStopped;
+}
+
+std::string facts(train::Trainer& trainer) {
+  auto& solver = trainer.solver();
+  return text("method ", trainer.recipe().method, ", tau ", short_number(solver.tau()), ", map ",
+              nn::parameter_count(solver.map()), " and potential ", nn::parameter_count(solver.potential()),
+              " parameters, on ", solver.device().str(), " with ", torch::get_num_threads(), " threads");
+}
+
+int train_command(const TrainOptions& options) {
+  const auto recipe = train::read_recipe(options.recipe, options.set);
+  set_threads(options.common, recipe.train.threads);
+  const auto device = device_of(options.common);
+  watch_signals();
+  auto log = log_sink(options.common);
+  const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));
+  if (options.dry_run) {
+    print_dry_run(recipe, data, options.common);
+    return kDone;
+  }
+  // Nets that do not fit the data are found before a folder is made.
+  train::make_nets(recipe, data.source->item_shape(), data.target->item_shape());
+  const auto folder = run::create_run(options.runs, options.out, recipe, device);
+  log = run::log_to_file(folder, log);
+  train::Trainer trainer(recipe, data, device, folder, log);
+  log(LogLevel::info, "run " + folder.string());
+  log(LogLevel::info, facts(trainer));
+  return conduct(trainer, options.common, log);
+}
+
+int resume_command(const TrainOptions& options) {
+  const fs::path folder = options.recipe;
+  auto log = log_sink(options.common);
+  std::error_code ignored;
+  require(fs::exists(folder / "checkpoints", ignored), folder.string(),
+          ": is not a run directory (it has no checkpoints/)");
+  const auto checkpoint = train::load_newest(folder / "checkpoints", log);
+  // Only what does not touch the course so far may change: a longer run, other intervals.
+  const auto recipe = train::parse_recipe(checkpoint.recipe_toml, (folder / "recipe.toml").string(), options.set);
+  make_writable_folder(folder);
+  log = run::log_to_file(folder, log);
+  set_threads(options.common, recipe.train.threads);
+  watch_signals();
+  const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));
+  train::Trainer trainer(recipe, data, device_of(options.common), folder, log);
+  trainer.resume(checkpoint);
+  log(LogLevel::info, text("resumed ", folder.string(), " at iteration ", trainer.done(), " of ", recipe.train.iterations));
+  if (trainer.done() >= recipe.train.iterations) {
+    log(LogLevel::info, "nothing is left to do; train longer with --set train.iterations=N");
+  }
+  return conduct(trainer, options.common, log);
+}
+
+}  // namespace
+
+void add_train(CLI::App& program, Action& action) {
+  auto* command = program.add_subcommand("train", "Learn a map or plan as a recipe says");
+  auto options = std::make_shared<TrainOptions>();
+  command->add_option("RECIPE", options->recipe, "Recipe file; monge options prints every key")->required();
+  command->add_option("--set", options->set, "Override a key: section.key=value (repeatable)")->allow_extra_args(false);
+  command->add_option("--out", options->out, "Run directory; default: the next number under --runs");
+  command->add_option("--runs", options->runs, "Folder of the numbered runs")->capture_default_str();
+  command->add_flag("--dry-run", options->dry_run, "Print the resolved recipe, parameter counts and memory, and stop");
+  add_common(*command, options->common);
+  command->callback([&action, options] { action = [options] { return train_command(*options); }; });
+}
+
+void add_resume(CLI::App& program, Action& action) {
+  auto* command = program.add_subcommand("resume", "Go on with a run exactly where its newest checkpoint was saved");
+  auto options = std::make_shared<TrainOptions>();
+  command->add_option("RUN", options->recipe, "Run directory")->required();
+  command->add_option("--set", options->set, "Override a key, for example train.iterations=20000")->allow_extra_args(false);
+  add_common(*command, options->common);
+  command->callback([&action, options] { action = [options] { return resume_command(*options); }; });
+}
+
+}  // namespace monge::cli

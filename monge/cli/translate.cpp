@@ -1,0 +1,212 @@
+// monge translate: a map applied to a picture, a folder, an archive or a table; the same kind comes out.
+#include <iostream>
+#include <memory>
+
+#include "monge/cli/command.h"
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/core/random.h"
+#include "monge/data/open.h"
+#include "monge/io/archive.h"
+#include "monge/io/csv.h"
+#include "monge/io/image.h"
+#include "monge/io/npy.h"
+#include "monge/run/grid.h"
+#include "monge/train/model.h"
+#include "monge/train/trainer.h"
+
+namespace monge::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct TranslateOptions {
+  Common common;
+  std::string model, in, out, grid;
+  int64_t samples = 1, seed = 0, batch = 32, size = 0, grid_rows = 8;
+};
+
+enum class Kind { table, picture, folder, archive };
+
+bool is_archive(const fs::path& path) {
+  const auto name = path.filename().string();
+  for (const char* end : {".tar", ".tgz", ".tar.gz", ".zip", ".7z"}) {
+    if (name.ends_with(end)) return true;
+  }
+  return false;
+}
+
+Kind kind_of(const fs::path& path) {
+  std::error_code ignored;
+  const auto extension = path.extension().string();
+  if (extension == ".npy" || extension == ".csv" || extension == ".tsv" || extension == ".txt") return Kind::table;
+  if (is_archive(path)) return Kind::archive;
+  return fs::is_directory(path, ignored) ? Kind::folder : Kind::picture;
+}
+
+void check_output(Kind kind, const fs::path& in, const fs::path& out) {
+  const auto wrong = [&](const char* allowed) {
+    throw Error(Complaint{.what = "the output must be of the input's kind", .where = "OUT", .value = out.string(),
+                          .allowed = allowed});
+  };
+  std::error_code ignored;
+  require(!fs::equivalent(in, out, ignored), out.string(), ": is the input itself; choose another OUT");
+  const auto extension = out.extension().string();
+  if (kind == Kind::table && extension != ".npy" && extension != ".csv") wrong("a .npy or .csv file");
+  if (kind == Kind::archive && extension != ".tar" && extension != ".zip") wrong("a .tar or .zip file");
+  if (kind == Kind::picture && extension != ".png" && extension != ".jpg" && extension != ".jpeg" && extension != ".webp") {
+    wrong("a .png, .jpg or .webp file");
+  }
+  if (kind == Kind::folder && fs::exists(out, ignored) && !fs::is_directory(out, ignored)) wrong("a folder");
+}
+
+/// "a/smile.jpg" and draw 2 of several give "a/smile_2.jpg".
+fs::path output_name(const fs::path& item, int64_t draw, int64_t draws) {
+  auto name = item;
+  if (!name.has_extension()) name += ".png";
+  if (draws == 1) return name;
+  return name.parent_path() / (name.stem().string() + "_" + std::to_string(draw + 1) + name.extension().string());
+}
+
+/// Takes the outputs one by one and leaves them where and as the user asked.
+class Writer {
+ public:
+  Writer(Kind kind, fs::path out) : kind_(kind), out_(std::move(out)) {
+    if (kind_ == Kind::folder) make_writable_folder(out_);
+    if (kind_ != Kind::folder && out_.has_parent_path()) make_writable_folder(out_.parent_path());
+  }
+
+  void add(const std::string& item, const torch::Tensor& draws_KCHW) {
+    const int64_t draws = draws_KCHW.size(0);
+    if (kind_ == Kind::table) {
+      rows_.push_back(draws_KCHW);
+      return;
+    }
+    for (int64_t k = 0; k < draws; ++k) {
+      const auto image = io::from_float(draws_KCHW[k]);
+      if (kind_ == Kind::picture) {
+        io::write_image(output_name(out_, k, draws), image);
+      } else if (kind_ == Kind::folder) {
+        const auto path = out_ / output_name(item, k, draws);
+        fs::create_directories(path.parent_path());
+        io::write_image(path, image);
+      } else {
+        const auto name = output_name(item, k, draws);
+        entries_.push_back({name.string(), io::encode_image(image, name.extension().string())});
+      }
+    }
+  }
+
+  void finish() {
+    if (kind_ == Kind::archive) io::write_archive(out_, entries_);
+    if (kind_ != Kind::table) return;
+    auto all = torch::stack(rows_);  // [N, K, ...]
+    if (out_.extension() == ".npy") {
+      io::write_npy(out_, all.size(1) == 1 ? all.squeeze(1) : all);
+    } else {
+      io::write_csv(out_, all.flatten(0, 1));
+    }
+  }
+
+ private:
+  Kind kind_;
+  fs::path out_;
+  std::vector<torch::Tensor> rows_;
+  std::vector<io::ArchiveEntry> entries_;
+};
+
+std::shared_ptr<const data::Source> open_input(const TranslateOptions& options, const train::Model& model,
+                                               const LogSink& log) {
+  data::SourceOptions source;
+  if (model.recipe) source = train::source_options(model.recipe->source, *model.recipe);
+  source.path = options.in;
+  source.cache_mb = 0;
+  if (options.size > 0) source.size = options.size;
+  if (model.item_shape.size() == 3 && model.item_shape[1] > 0) {
+    require(options.size == 0 || options.size == model.item_shape[1], "--size ", options.size, ": this map was trained at ",
+            model.item_shape[1], " pixels and takes no other size");
+  }
+  return data::open_source(source, log);
+}
+
+int translate_command(const TranslateOptions& options) {
+  set_threads(options.common);
+  const auto log = log_sink(options.common);
+  const Kind kind = kind_of(options.in);
+  std::error_code ignored;
+  require(fs::exists(options.in, ignored), options.in, ": no such file or folder");
+  check_output(kind, options.in, options.out);
+  const auto model = train::load_model(options.model, device_of(options.common), log);
+  if (options.samples > 1 && !model.stochastic()) {
+    throw Error(Complaint{.what = "this map is deterministic: it has one output per input", .where = "--samples",
+                          .value = std::to_string(options.samples), .allowed = "1",
+                          .fix = "methods weak and kernel learn maps with several"});
+  }
+  // A table for a bare checkpoint is taken as it is: it may be pictures or carry noise channels.
+  const auto source = open_input(options, model, log);
+  const RandomStreams streams(static_cast<uint64_t>(options.seed));
+  Writer writer(kind, options.out);
+  std::vector<torch::Tensor> cells;
+  const auto progress = progress_callback(options.common, "translating");
+  const int64_t count = source->size();
+  int64_t draws = 1;
+  for (int64_t begin = 0; begin < count; begin += options.batch) {
+    std::vector<int64_t> indices;
+    for (int64_t i = begin; i < std::min(begin + options.batch, count); ++i) indices.push_back(i);
+    const auto x = source->items(indices);
+    // One stream an item: the outputs depend on neither the batch nor the other items.
+    std::vector<torch::Tensor> noises;
+    for (const int64_t i : indices) {
+      const auto z = model.noise_for(x.narrow(0, i - begin, 1), options.samples, streams.at("translate", i));
+      if (z.defined()) noises.push_back(z);
+    }
+    const auto y = model.apply(x, noises.empty() ? torch::Tensor() : torch::cat(noises));
+    draws = y.size(1);
+    for (int64_t i = 0; i < y.size(0); ++i) {
+      writer.add(source->item_name(indices[static_cast<size_t>(i)]), y[i]);
+      if (begin + i < options.grid_rows && y.dim() == 5) {
+        cells.push_back(x[i].narrow(0, 0, y.size(2)));
+        for (int64_t k = 0; k < draws; ++k) cells.push_back(y[i][k]);
+      }
+    }
+    progress(std::min(begin + options.batch, count), count);
+  }
+  writer.finish();
+  if (!options.grid.empty()) {
+    require(!cells.empty(), "--grid: only pictures make a grid");
+    io::write_image(options.grid, run::picture_grid(cells, 1 + draws, std::max<int64_t>(1, 96 / cells[0].size(2))));
+  }
+  if (options.common.json) {
+    print_json({{"model", model.origin}, {"in", options.in}, {"out", options.out}, {"items", count}, {"samples", draws}});
+  } else {
+    log(LogLevel::info, std::to_string(count) + " items, " + std::to_string(draws) + " output" + (draws > 1 ? "s" : "") +
+                            " each, written to " + options.out);
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_translate(CLI::App& program, Action& action) {
+  auto* command = program.add_subcommand("translate", "Apply a model to a picture, folder, archive, .npy or .csv");
+  auto options = std::make_shared<TranslateOptions>();
+  command->add_option("MODEL", options->model, "Run directory, checkpoint folder (RUN/best), exported file, or a .pt of the public codes")
+      ->required();
+  command->add_option("IN", options->in, "What to translate")->required();
+  command->add_option("OUT", options->out, "Where to; of the same kind as IN")->required();
+  command->add_option("--samples", options->samples, "Outputs per input, for maps with noise")->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command->add_option("--seed", options->seed, "Of the noises; one seed gives the same outputs again")
+      ->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--batch", options->batch, "Items at once; changes speed and memory, not the outputs")
+      ->check(CLI::Range(1, 65536))->capture_default_str();
+  command->add_option("--size", options->size, "Side that pictures are brought to, for bare checkpoints [64]")
+      ->check(CLI::Range(8, 4096));
+  command->add_option("--grid", options->grid, "Also write a picture of the first inputs and their outputs");
+  command->add_option("--grid-rows", options->grid_rows, "Inputs in that picture")->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  add_common(*command, options->common);
+  command->callback([&action, options] { action = [options] { return translate_command(*options); }; });
+}
+
+}  // namespace monge::cli

@@ -1,0 +1,84 @@
+#include "monge/run/metrics_file.h"
+
+#include <cmath>
+#include <cstring>
+
+#include <nlohmann/json.hpp>
+
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/train/trainer.h"
+
+namespace monge::run {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+constexpr double kFlushSeconds = 2;
+
+/// JSON has no NaN.
+ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(); }
+
+}  // namespace
+
+MetricsFile::MetricsFile(fs::path folder) : folder_(std::move(folder)) {}
+
+double MetricsFile::seconds() const {
+  return seconds_before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+}
+
+void MetricsFile::started(train::Trainer& /*trainer*/, int64_t iteration) {
+  began_ = flushed_ = std::chrono::steady_clock::now();
+  events_ = std::make_unique<EventFile>(folder_);
+  const auto file = folder_ / "metrics.jsonl";
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) return;
+  std::istringstream in(real_files().read(file));
+  std::string kept;
+  for (std::string line; std::getline(in, line);) {
+    const auto parsed = ordered_json::parse(line, nullptr, false);  // the last line may be torn
+    if (!parsed.is_object() || parsed.value("iteration", int64_t{0}) > iteration) continue;
+    if (parsed.contains("seconds") && parsed["seconds"].is_number()) seconds_before_ = parsed["seconds"].get<double>();
+    kept += line + "\n";
+  }
+  real_files().replace(file, kept);
+}
+
+void MetricsFile::iteration_done(train::Trainer& /*trainer*/, int64_t done, const train::Figures& f) {
+  const NamedFigures named{{"loss_map", f.loss_map},           {"cost", f.cost},
+                           {"potential_fake", f.potential_fake}, {"loss_potential", f.loss_potential},
+                           {"gradient_map", f.gradient_map},   {"gradient_potential", f.gradient_potential},
+                           {"rate_map", f.rate_map},           {"rate_potential", f.rate_potential}};
+  ordered_json line{{"iteration", done}, {"seconds", number(seconds())}};
+  for (const auto& [name, value] : named) {
+    line[name] = number(value);
+    events_->scalar("train/" + name, value, done);
+  }
+  line["skipped"] = f.skipped;
+  pending_ += line.dump() + "\n";
+  if (std::chrono::duration<double>(std::chrono::steady_clock::now() - flushed_).count() > kFlushSeconds) flush();
+}
+
+void MetricsFile::add(int64_t iteration, const NamedFigures& figures) {
+  ordered_json eval;
+  for (const auto& [name, value] : figures) {
+    eval[name] = number(value);
+    events_->scalar("eval/" + name, value, iteration);
+  }
+  pending_ += ordered_json{{"iteration", iteration}, {"seconds", number(seconds())}, {"eval", eval}}.dump() + "\n";
+  flush();
+}
+
+void MetricsFile::flush() {
+  real_files().append(folder_ / "metrics.jsonl", pending_);
+  pending_.clear();
+  events_->flush();
+  flushed_ = std::chrono::steady_clock::now();
+}
+
+void MetricsFile::checkpoint_saved(train::Trainer&, const fs::path&) { flush(); }
+
+void MetricsFile::ended(train::Trainer&, int64_t, bool) { flush(); }
+
+}  // namespace monge::run

@@ -1,0 +1,62 @@
+#include "monge/run/sample_pictures.h"
+
+#include <cstdio>
+
+#include "monge/core/random.h"
+#include "monge/io/image.h"
+#include "monge/run/grid.h"
+#include "monge/run/plot.h"
+#include "monge/train/trainer.h"
+
+namespace monge::run {
+namespace {
+
+constexpr int64_t kScatterPoints = 512;
+constexpr int64_t kPictureSide = 96;  // small pictures are enlarged to about this, to be seen on a screen
+
+}  // namespace
+
+torch::Tensor picture(const train::Model& model, const torch::Tensor& x, const torch::Tensor& target, int64_t draws,
+                      uint64_t seed) {
+  const auto y = model.translate(x, draws, RandomStreams(seed).at("picture z", 0));
+  if (x.dim() == 2) {
+    return scatter_image({x, target, y.flatten(0, 1)});
+  }
+  std::vector<torch::Tensor> cells;
+  for (int64_t b = 0; b < x.size(0); ++b) {
+    cells.push_back(x[b]);
+    for (int64_t k = 0; k < y.size(1); ++k) cells.push_back(y[b][k]);
+  }
+  const int64_t scale = std::max<int64_t>(1, kPictureSide / x.size(3));
+  return picture_grid(cells, /*columns=*/1 + y.size(1), scale);
+}
+
+void SamplePictures::started(train::Trainer& trainer, int64_t /*iteration*/) {
+  const auto& recipe = trainer.recipe();
+  const RandomStreams streams(static_cast<uint64_t>(recipe.train.seed));
+  const bool images = trainer.data().held_source->item_shape().size() == 3;
+  const int64_t count = images ? recipe.samples.count : kScatterPoints;
+  x_ = trainer.data().held_source->draw(count, streams.at("sample inputs", 0));
+  target_ = trainer.data().held_target->draw(count, streams.at("sample targets", 0));
+}
+
+void SamplePictures::draw(train::Trainer& trainer, int64_t done) {
+  char name[32];
+  std::snprintf(name, sizeof name, "step_%06lld.png", static_cast<long long>(done));
+  const auto model = train::model_of(trainer);
+  const auto image = picture(model, x_, target_, trainer.recipe().samples.draws,
+                             static_cast<uint64_t>(trainer.recipe().train.seed));
+  io::write_image(trainer.folder() / "samples" / name, image);
+  drawn_at_ = done;
+}
+
+void SamplePictures::iteration_done(train::Trainer& trainer, int64_t done, const train::Figures&) {
+  const int64_t every = trainer.recipe().samples.every;
+  if (every > 0 && done % every == 0) draw(trainer, done);
+}
+
+void SamplePictures::ended(train::Trainer& trainer, int64_t done, bool) {
+  if (trainer.recipe().samples.every > 0 && drawn_at_ != done) draw(trainer, done);
+}
+
+}  // namespace monge::run

@@ -1,0 +1,39 @@
+// Pictures of the same inputs and noises at every step, so that pictures of different steps compare.
+#pragma once
+
+#include <functional>
+#include <filesystem>
+
+#include <torch/types.h>
+
+#include "monge/train/model.h"
+#include "monge/train/observer.h"
+
+namespace monge::run {
+
+/// One picture of a model at work.
+/// For images: a row per input, the input first, then its draws. For vectors: the first two coordinates as a scatter of
+/// source, target and outputs.
+/// @param x       inputs [B, ...item].
+/// @param target  target samples; used for vectors only.
+/// @param draws   outputs per input where the map is stochastic.
+/// @param seed    of the noises; the same seed gives the same noises.
+/// @return        uint8 [H, W, 3].
+torch::Tensor picture(const train::Model& model, const torch::Tensor& x, const torch::Tensor& target, int64_t draws,
+                      uint64_t seed);
+
+/// Writes folder/samples/step_NNNNNN.png every samples.every iterations and at the end, of held-out inputs chosen once.
+class SamplePictures : public train::Observer {
+ public:
+  void started(train::Trainer& trainer, int64_t iteration) override;
+  void iteration_done(train::Trainer& trainer, int64_t done, const train::Figures& figures) override;
+  void ended(train::Trainer& trainer, int64_t done, bool complete) override;
+
+ private:
+  void draw(train::Trainer& trainer, int64_t done);
+
+  torch::Tensor x_, target_;
+  int64_t drawn_at_ = -1;
+};
+
+}  // namespace monge::run

@@ -1,0 +1,72 @@
+#include "monge/train/memory.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include <c10/core/Allocator.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
+#include <torch/torch.h>
+
+#include "monge/train/nets.h"
+#include "monge/train/solver.h"
+
+namespace monge::train {
+namespace {
+
+/// Follows the CPU allocator of this thread and of the backward passes that it starts.
+class AllocationWatch : public c10::MemoryReportingInfoBase {
+ public:
+  void reportMemoryUsage(void*, int64_t change, size_t, size_t, c10::Device) override {
+    const int64_t now = current_.fetch_add(change) + change;
+    int64_t seen = peak_.load();
+    while (now > seen && !peak_.compare_exchange_weak(seen, now)) {
+    }
+  }
+  bool memoryProfilingEnabled() const override { return true; }
+  void restart() { current_ = peak_ = 0; }
+  int64_t peak() const { return peak_; }
+
+ private:
+  std::atomic<int64_t> current_{0}, peak_{0};
+};
+
+/// Peak of one outer iteration with a batch of `batch`, after one that fills the optimisers.
+int64_t peak_of(const Recipe& recipe, const std::vector<int64_t>& item_shape, int64_t batch) {
+  auto small = recipe;
+  small.train.batch = batch;
+  small.train.k_t = 1;
+  small.train.accumulate = 1;
+  auto nets = make_nets(small, item_shape, item_shape);
+  int64_t dim = 1;
+  std::vector<int64_t> shape{batch};
+  for (const int64_t extent : item_shape) {
+    dim *= extent;
+    shape.push_back(extent);
+  }
+  Solver solver(small, nets.map, nets.ema, nets.potential, dim, torch::kCPU);
+  const auto type = recipe.train.precision == "fp64" ? torch::kFloat64 : torch::kFloat32;
+  const auto batch_of = [&](int64_t) { return torch::zeros(shape, type) + 0.1; };
+  const Feed feed{batch_of, batch_of};
+  const auto watch = std::make_shared<AllocationWatch>();
+  const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, watch);
+  solver.outer_iteration(0, feed);
+  watch->restart();
+  solver.outer_iteration(1, feed);
+  return watch->peak();
+}
+
+}  // namespace
+
+Memory measure_memory(const Recipe& recipe, const std::vector<int64_t>& item_shape) {
+  const auto nets = make_nets(recipe, item_shape, item_shape);
+  const int64_t width = recipe.train.precision == "fp64" ? 8 : 4;
+  const int64_t map = nn::parameter_count(*nets.map), potential = nn::parameter_count(*nets.potential);
+  const int64_t two = peak_of(recipe, item_shape, 2), four = peak_of(recipe, item_shape, 4);
+  const int64_t piece = (recipe.train.batch + recipe.train.accumulate - 1) / recipe.train.accumulate;
+  Memory out;
+  out.state = width * (4 * map + 3 * potential);  // weights, two moments; the map's average. Gradients count in the step
+  out.step = std::max(four, two + (four - two) / 2 * (piece - 2));
+  return out;
+}
+
+}  // namespace monge::train

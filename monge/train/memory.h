@@ -1,0 +1,21 @@
+// How much memory a training will need, measured and not guessed.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "monge/train/recipe.h"
+
+namespace monge::train {
+
+struct Memory {
+  int64_t state = 0;  ///< bytes: both nets, the map's average and Adam's moments
+  int64_t step = 0;   ///< bytes: peak of activations, gradients and batches in one map or potential update of the recipe's batch
+};
+
+/// Runs one map and one potential update on the CPU at batches of 2 and 4, watching the allocator, and extends the straight
+/// line through both to the recipe's batch (a piece of it with train.accumulate). Takes a second or so for the reference
+/// nets. Convolution workspaces on a GPU come on top.
+Memory measure_memory(const Recipe& recipe, const std::vector<int64_t>& item_shape);
+
+}  // namespace monge::train
