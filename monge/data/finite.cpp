@@ -1,0 +1,20 @@
+#include "monge/data/finite.h"
+
+#include "monge/core/error.h"
+
+namespace monge::data {
+
+torch::Tensor FiniteSource::draw(int64_t n, torch::Generator generator) const {
+  require(n >= 0, name(), ": cannot draw ", n, " items");
+  const auto chosen = torch::randint(size(), {n}, generator, torch::kInt64);
+  const auto* first = chosen.data_ptr<int64_t>();
+  return items({first, first + n});
+}
+
+void FiniteSource::check(const std::vector<int64_t>& indices) const {
+  for (const int64_t index : indices) {
+    require(index >= 0 && index < size(), name(), ": item ", index, " does not exist; the items are 0 to ", size() - 1);
+  }
+}
+
+}  // namespace monge::data

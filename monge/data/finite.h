@@ -1,0 +1,19 @@
+// What all fixed sets of items share: the check of indices and uniform draws.
+#pragma once
+
+#include "monge/data/source.h"
+
+namespace monge::data {
+
+/// A source of size() > 0 items; a subclass gives the items.
+class FiniteSource : public Source {
+ public:
+  /// Uniform with replacement.
+  torch::Tensor draw(int64_t n, torch::Generator generator) const override;
+
+ protected:
+  /// @throws Error naming the source and the first index outside [0, size()).
+  void check(const std::vector<int64_t>& indices) const;
+};
+
+}  // namespace monge::data

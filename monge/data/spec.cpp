@@ -1,0 +1,94 @@
+#include "monge/data/spec.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "monge/core/error.h"
+#include "monge/core/nearest.h"
+
+namespace monge::data {
+namespace {
+
+/// The whole of `word` as a number, or nothing.
+template <class Number>
+bool parse(const std::string& word, Number& out) {
+  const auto [end, failure] = std::from_chars(word.data(), word.data() + word.size(), out);
+  return failure == std::errc() && end == word.data() + word.size();
+}
+
+}  // namespace
+
+bool Spec::is(std::string_view kind, std::string_view line) {
+  return line.size() > kind.size() && line.starts_with(kind) && line[kind.size()] == ':';
+}
+
+Spec::Spec(const std::string& line) : line_(line) {
+  const auto colon = line.find(':');
+  require(colon != std::string::npos && colon > 0, "\"", line, "\": the form is KIND:NAME?key=value&key=value");
+  kind_ = line.substr(0, colon);
+  const auto question = std::min(line.find('?', colon), line.size());
+  name_ = line.substr(colon + 1, question - colon - 1);
+
+  for (size_t at = question + 1; at < line.size();) {
+    const auto end = std::min(line.find('&', at), line.size());
+    const auto pair = line.substr(at, end - at);
+    const auto equals = pair.find('=');
+    require(equals != std::string::npos && equals > 0, line_, ": the parameter \"", pair,
+            "\" has no value; write key=value");
+    const bool first = parameters_.emplace(pair.substr(0, equals), pair.substr(equals + 1)).second;
+    require(first, line_, ": the parameter ", pair.substr(0, equals), " is given twice");
+    at = end + 1;
+  }
+}
+
+const std::string* Spec::find(const std::string& key) {
+  known_.push_back(key);
+  const auto found = parameters_.find(key);
+  return found == parameters_.end() ? nullptr : &found->second;
+}
+
+void Spec::refuse(const std::string& key, const std::string& allowed) const {
+  throw Error(Complaint{.what = "the parameter " + key + " cannot be used",
+                        .where = line_,
+                        .value = '"' + parameters_.at(key) + '"',
+                        .allowed = allowed});
+}
+
+double Spec::number(const std::string& key, double otherwise, double least, double most) {
+  const auto* word = find(key);
+  if (!word) return otherwise;
+  double value = 0;
+  const bool fits = parse(*word, value) && std::isfinite(value) && value >= least && value <= most;
+  const bool bounded = least > std::numeric_limits<double>::lowest() || most < std::numeric_limits<double>::max();
+  if (!fits) refuse(key, bounded ? text("a number, ", least, " to ", most) : "a number");
+  return value;
+}
+
+int64_t Spec::integer(const std::string& key, int64_t otherwise, int64_t least, int64_t most) {
+  const auto* word = find(key);
+  if (!word) return otherwise;
+  int64_t value = 0;
+  if (!parse(*word, value) || value < least || value > most) refuse(key, text("a whole number, ", least, " to ", most));
+  return value;
+}
+
+std::string Spec::word(const std::string& key, const std::string& otherwise, const std::vector<std::string>& choices) {
+  const auto* word = find(key);
+  if (!word) return otherwise;
+  if (!choices.empty() && std::count(choices.begin(), choices.end(), *word) == 0) refuse(key, join(choices));
+  return *word;
+}
+
+void Spec::refuse_unknown() const {
+  for (const auto& [key, value] : parameters_) {
+    if (std::count(known_.begin(), known_.end(), key) > 0) continue;
+    throw Error(Complaint{.what = "unknown parameter",
+                          .where = line_,
+                          .value = '"' + key + '"',
+                          .allowed = known_.empty() ? "none" : join(known_),
+                          .fix = suggestion(key, known_)});
+  }
+}
+
+}  // namespace monge::data

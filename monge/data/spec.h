@@ -1,0 +1,45 @@
+// Sources named by a line of text: "KIND:NAME?key=value&key=value".
+#pragma once
+
+#include <limits>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace monge::data {
+
+/// The line taken apart. Read the parameters with the getters, then call refuse_unknown(): what no getter asked for is
+/// an error.
+class Spec {
+ public:
+  /// @throws Error showing the line: no KIND, a parameter without '=', or given twice.
+  explicit Spec(const std::string& line);
+
+  /// Whether the line begins with "KIND:".
+  static bool is(std::string_view kind, std::string_view line);
+
+  const std::string& line() const { return line_; }
+  const std::string& kind() const { return kind_; }
+  const std::string& name() const { return name_; }  ///< between ':' and '?'
+
+  /// Each gives the parameter or `otherwise`. @throws Error naming line, key, value and what is allowed.
+  double number(const std::string& key, double otherwise, double least = std::numeric_limits<double>::lowest(),
+                double most = std::numeric_limits<double>::max());
+  int64_t integer(const std::string& key, int64_t otherwise, int64_t least, int64_t most);
+  std::string word(const std::string& key, const std::string& otherwise, const std::vector<std::string>& choices = {});
+  bool has(const std::string& key) const { return parameters_.count(key) > 0; }
+
+  /// @throws Error naming a parameter that no getter asked for, with the nearest known one.
+  void refuse_unknown() const;
+
+ private:
+  const std::string* find(const std::string& key);
+  [[noreturn]] void refuse(const std::string& key, const std::string& allowed) const;
+
+  std::string line_, kind_, name_;
+  std::map<std::string, std::string> parameters_;
+  std::vector<std::string> known_;
+};
+
+}  // namespace monge::data

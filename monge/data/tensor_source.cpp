@@ -1,0 +1,30 @@
+#include "monge/data/tensor_source.h"
+
+#include "monge/core/error.h"
+#include "monge/io/image.h"
+
+namespace monge::data {
+
+TensorSource::TensorSource(std::string name, torch::Tensor rows, std::vector<std::string> names)
+    : name_(std::move(name)), rows_(rows.contiguous()), names_(std::move(names)) {
+  require(rows_.dim() >= 2 && rows_.size(0) >= 1, name_, ": one or more items [N, ...] are needed, got ",
+          rows_.sizes());
+  require(rows_.scalar_type() == torch::kFloat32 || rows_.scalar_type() == torch::kUInt8, name_,
+          ": items must be float32 or uint8, got ", rows_.scalar_type());
+  require(rows_.device().is_cpu(), name_, ": items must lie on the CPU, got ", rows_.device());
+  require(names_.empty() || static_cast<int64_t>(names_.size()) == size(), name_, ": ", names_.size(), " names for ",
+          size(), " items");
+}
+
+torch::Tensor TensorSource::items(const std::vector<int64_t>& indices) const {
+  check(indices);
+  const auto chosen = rows_.index_select(0, torch::tensor(indices, torch::kInt64));
+  return chosen.scalar_type() == torch::kUInt8 ? io::scale_to_float(chosen) : chosen;
+}
+
+std::string TensorSource::item_name(int64_t index) const {
+  check({index});
+  return names_.empty() ? Source::item_name(index) : names_[static_cast<size_t>(index)];
+}
+
+}  // namespace monge::data

@@ -1,0 +1,168 @@
+#include "monge/data/toys.h"
+
+#include <functional>
+#include <numbers>
+
+#include "monge/core/random.h"
+#include "monge/core/registry.h"
+#include "monge/data/spec.h"
+
+namespace monge::data {
+namespace {
+
+using Draw = std::function<torch::Tensor(int64_t n, const torch::Generator& generator)>;
+
+[[noreturn]] void refuse_items(const std::string& name) {
+  throw Error(text(name, ": the law is endless and has no numbered items; draw from it instead"));
+}
+
+/// A law that is one function.
+class LawSource : public Source {
+ public:
+  LawSource(std::string name, int64_t dim, Draw draw) : name_(std::move(name)), dim_(dim), draw_(std::move(draw)) {}
+
+  std::string name() const override { return name_; }
+  std::vector<int64_t> item_shape() const override { return {dim_}; }
+  int64_t size() const override { return 0; }
+  torch::Tensor items(const std::vector<int64_t>&) const override { refuse_items(name_); }
+  torch::Tensor draw(int64_t n, torch::Generator generator) const override {
+    require(n >= 0, name_, ": cannot draw ", n, " items");
+    return draw_(n, generator);
+  }
+
+ private:
+  std::string name_;
+  int64_t dim_;
+  Draw draw_;
+};
+
+constexpr double kMost = 1e6;  // keeps squares of coordinates well inside float32
+constexpr int64_t kMostDim = 1 << 20;
+
+torch::Tensor uniform(int64_t n, double low, double high, const torch::Generator& generator) {
+  return torch::rand({n}, generator) * (high - low) + low;
+}
+
+torch::Tensor noise_N2(int64_t n, double std, const torch::Generator& generator) {
+  return torch::randn({n, 2}, generator) * std;
+}
+
+torch::Tensor plane(const torch::Tensor& x, const torch::Tensor& y) { return torch::stack({x, y}, 1); }
+
+using Factory = std::shared_ptr<const Source> (*)(Spec& spec);
+
+/// A law in the plane: reads its own parameters before.
+std::shared_ptr<const Source> in_plane(Spec& spec, Draw draw) {
+  spec.integer("dim", 2, 2, 2);
+  spec.refuse_unknown();
+  return std::make_shared<LawSource>(spec.line(), 2, std::move(draw));
+}
+
+std::shared_ptr<const Source> gaussian(Spec& spec) {
+  const bool correlated = spec.has("cov_seed");
+  const int64_t dim = spec.integer("dim", 2, 1, correlated ? 4096 : kMostDim);
+  const double mean = spec.number("mean", 0, -kMost, kMost), scale = spec.number("std", 1, 0, kMost);
+  const int64_t seed = spec.integer("cov_seed", 0, 0, std::numeric_limits<int64_t>::max());
+  spec.refuse_unknown();
+  if (correlated) {
+    return std::make_shared<GaussianSource>(
+        GaussianSource::random(spec.line(), dim, mean, scale, static_cast<uint64_t>(seed)));
+  }
+  if (dim > 4096) {  // the covariance as a matrix would not fit
+    return std::make_shared<LawSource>(spec.line(), dim, [=](int64_t n, const torch::Generator& generator) {
+      return torch::randn({n, dim}, generator) * scale + mean;
+    });
+  }
+  const auto identity = torch::eye(dim, torch::kFloat64);
+  return std::make_shared<GaussianSource>(spec.line(), torch::full({dim}, mean, torch::kFloat64), identity * scale);
+}
+
+std::shared_ptr<const Source> uniform_cube(Spec& spec) {
+  const int64_t dim = spec.integer("dim", 2, 1, kMostDim);
+  const double half = spec.number("half", 1, 0, kMost);
+  spec.refuse_unknown();
+  return std::make_shared<LawSource>(spec.line(), dim, [=](int64_t n, const torch::Generator& generator) {
+    return (torch::rand({n, dim}, generator) * 2 - 1) * half;
+  });
+}
+
+std::shared_ptr<const Source> mixture8(Spec& spec) {
+  const double radius = spec.number("radius", 2, 0, kMost), std = spec.number("std", 0.1, 0, kMost);
+  return in_plane(spec, [=](int64_t n, const torch::Generator& generator) {
+    const auto angle = torch::randint(8, {n}, generator, torch::kFloat32) * (std::numbers::pi / 4);
+    return plane(angle.cos(), angle.sin()) * radius + noise_N2(n, std, generator);
+  });
+}
+
+std::shared_ptr<const Source> swiss_roll(Spec& spec) {
+  const double scale = spec.number("scale", 1, 0, kMost), noise = spec.number("noise", 0.05, 0, kMost);
+  return in_plane(spec, [=](int64_t n, const torch::Generator& generator) {
+    constexpr double inner = 1.5 * std::numbers::pi, outer = 4.5 * std::numbers::pi;
+    const auto t = uniform(n, inner, outer, generator);
+    return plane(t * t.cos(), t * t.sin()) * (scale / outer) + noise_N2(n, noise, generator);
+  });
+}
+
+std::shared_ptr<const Source> moons(Spec& spec) {
+  const double noise = spec.number("noise", 0.05, 0, kMost);
+  return in_plane(spec, [=](int64_t n, const torch::Generator& generator) {
+    const auto t = uniform(n, 0, std::numbers::pi, generator);
+    const auto upper = torch::randint(2, {n}, generator, torch::kFloat32);
+    const auto x = upper * t.cos() + (1 - upper) * (1 - t.cos());
+    const auto y = upper * t.sin() + (1 - upper) * (0.5 - t.sin());
+    return plane(x - 0.5, y - 0.25) + noise_N2(n, noise, generator);
+  });
+}
+
+std::shared_ptr<const Source> segments(Spec& spec) {
+  const int64_t count = spec.integer("count", 2, 1, 1000);
+  const double gap = spec.number("gap", 2, 0, kMost), length = spec.number("length", 2, 0, kMost);
+  return in_plane(spec, [=](int64_t n, const torch::Generator& generator) {
+    const auto x = uniform(n, -length / 2, length / 2, generator);
+    const auto which = torch::randint(count, {n}, generator, torch::kFloat32);
+    return plane(x, (which - static_cast<double>(count - 1) / 2) * gap);
+  });
+}
+
+const Registry<Factory>& toys() {
+  static const Registry<Factory> registry("toy law", {{"gaussian", gaussian},
+                                                      {"mixture8", mixture8},
+                                                      {"moons", moons},
+                                                      {"segments", segments},
+                                                      {"swiss_roll", swiss_roll},
+                                                      {"uniform", uniform_cube}});
+  return registry;
+}
+
+}  // namespace
+
+GaussianSource::GaussianSource(std::string name, torch::Tensor mean_D, torch::Tensor factor_DD)
+    : name_(std::move(name)), mean_(mean_D.to(torch::kFloat64)), factor_(factor_DD.to(torch::kFloat64)) {
+  require(
+      mean_.dim() == 1 && mean_.size(0) >= 1 && factor_.sizes() == torch::IntArrayRef({mean_.size(0), mean_.size(0)}),
+      name_, ": a mean [D] and a factor [D, D] are needed, got ", mean_.sizes(), " and ", factor_.sizes());
+  factor_float_ = factor_.t().to(torch::kFloat32).contiguous();
+}
+
+GaussianSource GaussianSource::random(std::string name, int64_t dim, double mean, double scale, uint64_t seed) {
+  const auto random_DD = torch::randn({dim, dim}, RandomStreams(seed).at("toy/covariance", 0), torch::kFloat64);
+  const auto factor = torch::eye(dim, torch::kFloat64) + 0.3 / std::sqrt(static_cast<double>(dim)) * random_DD;
+  return {std::move(name), torch::full({dim}, mean, torch::kFloat64), factor * scale};
+}
+
+torch::Tensor GaussianSource::items(const std::vector<int64_t>&) const { refuse_items(name_); }
+
+torch::Tensor GaussianSource::draw(int64_t n, torch::Generator generator) const {
+  require(n >= 0, name_, ": cannot draw ", n, " items");
+  return torch::randn({n, mean_.size(0)}, generator).matmul(factor_float_) + mean_.to(torch::kFloat32);
+}
+
+std::shared_ptr<const Source> open_toy(const std::string& line) {
+  Spec spec(line);
+  require(spec.kind() == "toy", line, ": a toy law is written toy:NAME?key=value");
+  return toys().at(spec.name())(spec);
+}
+
+std::vector<std::string> toy_names() { return toys().names(); }
+
+}  // namespace monge::data

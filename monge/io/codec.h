@@ -1,0 +1,24 @@
+// Between image.cpp and its codecs: one pair of functions a format, and the checks they share. Not for other callers.
+#pragma once
+
+#include <torch/types.h>
+
+#include <string>
+#include <string_view>
+
+namespace monge::io {
+
+torch::Tensor decode_png(std::string_view bytes, const std::string& name, int64_t most_pixels);
+torch::Tensor decode_jpeg(std::string_view bytes, const std::string& name, int64_t most_pixels);
+torch::Tensor decode_webp(std::string_view bytes, const std::string& name, int64_t most_pixels);
+
+/// @throws Error unless 1 <= width * height <= most_pixels.
+void check_pixel_count(int64_t width, int64_t height, int64_t most_pixels, const std::string& name);
+
+/// The image contiguous on the CPU. @throws Error unless it is uint8 [H, W, 1..4] and not empty.
+torch::Tensor checked_image(const torch::Tensor& image_HWC, const char* caller);
+
+/// @throws Error: a file of this kind that cannot be decoded, with the decoder's reason.
+[[noreturn]] void refuse_image(const std::string& name, const char* format, const std::string& reason);
+
+}  // namespace monge::io

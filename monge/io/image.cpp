@@ -1,0 +1,162 @@
+#include "monge/io/image.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdio>
+
+#include "monge/core/error.h"
+#include "monge/io/codec.h"
+
+namespace monge::io {
+namespace {
+
+std::string lower_extension(const std::filesystem::path& path) {
+  auto extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  return extension;
+}
+
+/// The first bytes of a file as they can be printed: "<!DOCTYPE html>", "\x7fELF".
+std::string opening(std::string_view bytes) {
+  std::string out;
+  for (const char letter : bytes.substr(0, 16)) {
+    const auto byte = static_cast<unsigned char>(letter);
+    char hex[8];
+    std::snprintf(hex, sizeof hex, "\\x%02x", byte);
+    out += byte >= 32 && byte < 127 ? std::string(1, letter) : std::string(hex);
+  }
+  return '"' + out + '"';
+}
+
+}  // namespace
+
+void check_pixel_count(int64_t width, int64_t height, int64_t most_pixels, const std::string& name) {
+  const bool fits = width > 0 && height > 0 && width <= most_pixels / height;
+  if (fits) return;
+  throw Error(Complaint{.what = "the image is too large",
+                        .where = name,
+                        .value = text(width, " x ", height, " pixels"),
+                        .allowed = text("1 to ", most_pixels, " pixels"),
+                        .fix = "shrink it or take it out of the set"});
+}
+
+torch::Tensor checked_image(const torch::Tensor& image_HWC, const char* caller) {
+  require(image_HWC.defined() && image_HWC.scalar_type() == torch::kUInt8 && image_HWC.dim() == 3 &&
+              image_HWC.numel() > 0 && image_HWC.size(2) <= 4,
+          caller, ": the image must be uint8 [H, W, C] with C = 1..4, got ",
+          image_HWC.defined() ? text(image_HWC.scalar_type(), " ", image_HWC.sizes()) : "an undefined tensor");
+  return image_HWC.cpu().contiguous();
+}
+
+void refuse_image(const std::string& name, const char* format, const std::string& reason) {
+  throw Error(Complaint{.what = text("this ", format, " file cannot be decoded: ", reason),
+                        .where = name,
+                        .fix = "replace the file or take it out of the set"});
+}
+
+bool has_image_extension(const std::filesystem::path& path) {
+  return std::count(kImageExtensions.begin(), kImageExtensions.end(), lower_extension(path)) > 0;
+}
+
+torch::Tensor decode_image(std::string_view bytes, const std::string& name, int64_t most_pixels) {
+  require(!bytes.empty(), name, ": the file is empty; replace it or take it out of the set");
+  if (bytes.starts_with("\x89PNG\r\n\x1a\n")) return decode_png(bytes, name, most_pixels);
+  if (bytes.starts_with("\xff\xd8\xff")) return decode_jpeg(bytes, name, most_pixels);
+  if (bytes.starts_with("RIFF") && bytes.size() >= 12 && bytes.substr(8, 4) == "WEBP") {
+    return decode_webp(bytes, name, most_pixels);
+  }
+  throw Error(text(name, ": is not a PNG, JPEG or WebP image (it begins with ", opening(bytes),
+                   "); convert it or take it out of the set"));
+}
+
+torch::Tensor read_image(const std::filesystem::path& path, int64_t most_pixels) {
+  return decode_image(real_files().read(path), path.string(), most_pixels);
+}
+
+void write_image(const std::filesystem::path& path, const torch::Tensor& image_HWC, const Files& files) {
+  const auto extension = lower_extension(path);
+  std::string bytes;
+  if (extension == ".png") {
+    bytes = encode_png(image_HWC);
+  } else if (extension == ".jpg" || extension == ".jpeg") {
+    bytes = encode_jpeg(image_HWC);
+  } else if (extension == ".webp") {
+    bytes = encode_webp(image_HWC);
+  } else {
+    throw Error(Complaint{.what = "no image format goes by this extension",
+                          .where = path.string(),
+                          .value = '"' + extension + '"',
+                          .allowed = ".png, .jpg, .jpeg, .webp",
+                          .fix = "name the file .png"});
+  }
+  files.replace(path, bytes);
+}
+
+Colour parse_colour(const std::string& word, const std::string& key) {
+  if (word == "white") return kWhite;
+  if (word == "black") return {0, 0, 0};
+  const bool hexadecimal =
+      word.size() == 7 && word[0] == '#' &&
+      std::all_of(word.begin() + 1, word.end(), [](unsigned char digit) { return std::isxdigit(digit); });
+  if (!hexadecimal) {
+    throw Error(Complaint{.what = "not a colour",
+                          .where = key,
+                          .value = '"' + word + '"',
+                          .allowed = "white, black, #rrggbb",
+                          .fix = "write for example \"#808080\""});
+  }
+  const auto channel = [&](size_t at) { return static_cast<uint8_t>(std::stoi(word.substr(at, 2), nullptr, 16)); };
+  return {channel(1), channel(3), channel(5)};
+}
+
+// Plain loops, not tensor operations: these run inside loader threads, where LibTorch would start a thread pool each.
+torch::Tensor to_rgb(const torch::Tensor& image_HWC, const Colour& background) {
+  const auto image = checked_image(image_HWC, "to_rgb");
+  const int64_t channels = image.size(2);
+  if (channels == 3) return image;
+  auto out = torch::empty({image.size(0), image.size(1), 3}, torch::kUInt8);
+  const uint8_t* from = image.data_ptr<uint8_t>();
+  uint8_t* to = out.data_ptr<uint8_t>();
+  const bool has_alpha = channels % 2 == 0;
+  const bool is_grey = channels < 3;
+  for (int64_t pixel = image.size(0) * image.size(1); pixel > 0; --pixel, from += channels, to += 3) {
+    const int alpha = has_alpha ? from[channels - 1] : 255;
+    for (int c = 0; c < 3; ++c) {
+      const int value = from[is_grey ? 0 : c];
+      to[c] = static_cast<uint8_t>((value * alpha + background[c] * (255 - alpha) + 127) / 255);
+    }
+  }
+  return out;
+}
+
+torch::Tensor to_grey(const torch::Tensor& rgb_HWC) {
+  const auto image = checked_image(rgb_HWC, "to_grey");
+  require(image.size(2) == 3, "to_grey: the image must be [H, W, 3], got ", image.sizes());
+  auto out = torch::empty_like(image);
+  const uint8_t* from = image.data_ptr<uint8_t>();
+  uint8_t* to = out.data_ptr<uint8_t>();
+  for (int64_t pixel = image.size(0) * image.size(1); pixel > 0; --pixel, from += 3, to += 3) {
+    // 0.299, 0.587 and 0.114 in units of 2^-16.
+    const int luma = (19595 * from[0] + 38470 * from[1] + 7471 * from[2] + 32768) >> 16;
+    to[0] = to[1] = to[2] = static_cast<uint8_t>(luma);
+  }
+  return out;
+}
+
+torch::Tensor scale_to_float(const torch::Tensor& pixels) { return pixels.to(torch::kFloat32).div_(127.5).sub_(1); }
+
+torch::Tensor to_float(const torch::Tensor& rgb_HWC) {
+  const auto image = checked_image(rgb_HWC, "to_float");
+  require(image.size(2) == 3, "to_float: the image must be [H, W, 3], got ", image.sizes(), "; call to_rgb first");
+  return scale_to_float(image.permute({2, 0, 1}).contiguous());
+}
+
+torch::Tensor from_float(const torch::Tensor& image_CHW) {
+  require(image_CHW.dim() == 3 && image_CHW.size(0) == 3 && image_CHW.is_floating_point(),
+          "from_float: the image must be floats [3, H, W], got ", image_CHW.scalar_type(), " ", image_CHW.sizes());
+  const auto scaled = image_CHW.detach().cpu().to(torch::kFloat32).add(1).mul(127.5);
+  return scaled.nan_to_num(0).clamp(0, 255).round().to(torch::kUInt8).permute({1, 2, 0}).contiguous();
+}
+
+}  // namespace monge::io

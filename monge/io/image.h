@@ -1,0 +1,76 @@
+// Pictures as files and as tensors: PNG, JPEG and WebP in both directions, and the conversions to what networks see.
+#pragma once
+
+#include <torch/types.h>
+
+#include <array>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "monge/core/files.h"
+
+namespace monge::io {
+
+/// The default guard against files that claim absurd sizes: 64 million pixels.
+inline constexpr int64_t kMostPixels = int64_t{1} << 26;
+
+/// Extensions that name a picture, lower case with the dot.
+inline constexpr std::array<std::string_view, 4> kImageExtensions = {".png", ".jpg", ".jpeg", ".webp"};
+
+/// Whether the path ends in one of kImageExtensions, in either case.
+bool has_image_extension(const std::filesystem::path& path);
+
+/// Decodes a PNG, JPEG or WebP file; the type is told by its first bytes. Thread-safe.
+///
+/// 16-bit PNG is scaled to 8 bits with rounding; palettes and transparent colours are expanded; CMYK and YCCK JPEG
+/// become RGB (a plain product of the inks, no profile). Colour profiles, gamma and EXIF orientation are not applied,
+/// as in the public training codes.
+///
+/// @param bytes  the whole file.
+/// @param name   the file's name, for messages.
+/// @return  uint8 [H, W, C] with C = 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA (alpha not premultiplied).
+/// @throws Error naming the file: empty, another format, damaged, truncated, or of more than `most_pixels` pixels; the
+///         size is checked before memory is taken for it.
+torch::Tensor decode_image(std::string_view bytes, const std::string& name, int64_t most_pixels = kMostPixels);
+
+/// Reads and decodes a file. @throws Error as decode_image, or when it cannot be read.
+torch::Tensor read_image(const std::filesystem::path& path, int64_t most_pixels = kMostPixels);
+
+/// Encodes uint8 [H, W, C], C = 1..4. @throws Error on another shape or type.
+std::string encode_png(const torch::Tensor& image_HWC);
+
+/// Encodes uint8 [H, W, C], C = 1 or 3. @param quality in [1, 100]. @throws Error, also for C = 2 or 4: JPEG has no
+/// alpha.
+std::string encode_jpeg(const torch::Tensor& image_HWC, int quality = 92);
+
+/// Encodes uint8 [H, W, C], C = 1..4 (grey is stored as RGB), sides up to 16383.
+/// @param quality  in [0, 100); 100 is lossless. @throws Error on another shape, type or quality.
+std::string encode_webp(const torch::Tensor& image_HWC, float quality = 90);
+
+/// Encodes by the extension of `path` and replaces the file in one durable step.
+/// @throws Error for an unknown extension or an image the format cannot hold; SystemError when writing fails.
+void write_image(const std::filesystem::path& path, const torch::Tensor& image_HWC, const Files& files = real_files());
+
+using Colour = std::array<uint8_t, 3>;
+inline constexpr Colour kWhite = {255, 255, 255};
+
+/// "white", "black" or "#rrggbb". @param key  the option's name for the message. @throws Error for anything else.
+Colour parse_colour(const std::string& word, const std::string& key);
+
+/// uint8 [H, W, 1..4] -> uint8 [H, W, 3]: alpha is composited over `background` (rounded), grey is repeated.
+torch::Tensor to_rgb(const torch::Tensor& image_HWC, const Colour& background = kWhite);
+
+/// uint8 RGB [H, W, 3] -> uint8 [H, W, 3] of its luma (Rec. 601 in 16-bit fixed point, as Pillow's "L"), repeated.
+torch::Tensor to_grey(const torch::Tensor& rgb_HWC);
+
+/// uint8 of any shape -> float32 in [-1, 1]: v / 127.5 - 1.
+torch::Tensor scale_to_float(const torch::Tensor& pixels);
+
+/// uint8 [H, W, 3] -> float32 [3, H, W] in [-1, 1].
+torch::Tensor to_float(const torch::Tensor& rgb_HWC);
+
+/// float [3, H, W] -> uint8 [H, W, 3], clamped to [-1, 1] and rounded; NaN becomes black. Inverts to_float exactly.
+torch::Tensor from_float(const torch::Tensor& image_CHW);
+
+}  // namespace monge::io

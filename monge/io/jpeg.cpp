@@ -1,0 +1,201 @@
+// JPEG by libjpeg(-turbo). As in png.cpp, the functions that call setjmp hold no C++ object.
+// libjpeg's headers need FILE and size_t declared before them, and jerror.h needs what jpeglib.h configures.
+// clang-format off
+#include <cstddef>
+#include <cstdio>
+#include <jpeglib.h>
+#include <jerror.h>
+// clang-format on
+
+#include <csetjmp>
+#include <cstdlib>
+#include <vector>
+
+#include "monge/core/error.h"
+#include "monge/io/codec.h"
+#include "monge/io/image.h"
+
+namespace monge::io {
+namespace {
+
+struct Failure : jpeg_error_mgr {
+  std::jmp_buf jump;
+  char text[JMSG_LENGTH_MAX] = "unknown";
+};
+
+void on_error(j_common_ptr jpeg) {
+  auto* failure = static_cast<Failure*>(jpeg->err);
+  (*failure->format_message)(jpeg, failure->text);
+  std::longjmp(failure->jump, 1);
+}
+
+/// libjpeg goes on after damage with grey blocks and a warning; a training set must not hold such pictures.
+void on_message(j_common_ptr jpeg, int level) {
+  if (level >= 0) return;
+  switch (jpeg->err->msg_code) {
+    case JWRN_JPEG_EOF:
+    case JWRN_HIT_MARKER:
+    case JWRN_HUFF_BAD_CODE:
+    case JWRN_ARITH_BAD_CODE:
+    case JWRN_MUST_RESYNC:
+      on_error(jpeg);
+      break;
+    default:  // odd but harmless headers
+      break;
+  }
+}
+
+void arm(Failure& failure) {
+  jpeg_std_error(&failure);
+  failure.error_exit = on_error;
+  failure.emit_message = on_message;
+}
+
+/// A progressive file may hold any number of scans over the whole picture; encoders write about ten.
+constexpr int kMostScans = 100;
+
+void on_progress(j_common_ptr jpeg) {
+  const auto* decoder = reinterpret_cast<j_decompress_ptr>(jpeg);
+  if (decoder->input_scan_number <= kMostScans) return;
+  auto* failure = static_cast<Failure*>(jpeg->err);
+  std::snprintf(failure->text, sizeof failure->text, "more than %d scans", kMostScans);
+  std::longjmp(failure->jump, 1);
+}
+
+class Reader {
+ public:
+  explicit Reader(std::string_view bytes) : bytes_(bytes) {
+    arm(failure_);
+    jpeg_.err = &failure_;
+    progress_.progress_monitor = on_progress;
+  }
+  ~Reader() { jpeg_destroy_decompress(&jpeg_); }
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+  bool read_header() {
+    if (setjmp(failure_.jump)) return false;
+    jpeg_create_decompress(&jpeg_);
+    jpeg_.progress = &progress_;
+    jpeg_mem_src(&jpeg_, reinterpret_cast<const unsigned char*>(bytes_.data()), bytes_.size());
+    jpeg_read_header(&jpeg_, TRUE);
+    const bool inks = jpeg_.jpeg_color_space == JCS_CMYK || jpeg_.jpeg_color_space == JCS_YCCK;
+    const bool grey = jpeg_.jpeg_color_space == JCS_GRAYSCALE;
+    jpeg_.out_color_space = inks ? JCS_CMYK : grey ? JCS_GRAYSCALE : JCS_RGB;
+    return true;
+  }
+
+  bool start() {
+    if (setjmp(failure_.jump)) return false;
+    jpeg_start_decompress(&jpeg_);
+    return true;
+  }
+
+  bool read_row(uint8_t* row) {
+    if (setjmp(failure_.jump)) return false;
+    return jpeg_read_scanlines(&jpeg_, &row, 1) == 1;
+  }
+
+  bool finish() {
+    if (setjmp(failure_.jump)) return false;
+    return jpeg_finish_decompress(&jpeg_) == TRUE;
+  }
+
+  int64_t width() const { return jpeg_.image_width; }
+  int64_t height() const { return jpeg_.image_height; }
+  bool inks() const { return jpeg_.out_color_space == JCS_CMYK; }
+  bool grey() const { return jpeg_.out_color_space == JCS_GRAYSCALE; }
+  bool inverted() const { return jpeg_.saw_Adobe_marker; }
+  const char* reason() const { return failure_.text; }
+
+ private:
+  std::string_view bytes_;
+  Failure failure_{};
+  jpeg_progress_mgr progress_{};
+  jpeg_decompress_struct jpeg_{};
+};
+
+/// Adobe writes CMYK as 255 - ink, that is, as light let through; then RGB is the product with the key's light.
+void inks_to_rgb(const uint8_t* cmyk, uint8_t* rgb, int64_t width, bool inverted) {
+  const auto light = [inverted](int value) { return inverted ? value : 255 - value; };
+  for (int64_t x = 0; x < width; ++x, cmyk += 4, rgb += 3) {
+    for (int c = 0; c < 3; ++c) rgb[c] = static_cast<uint8_t>((light(cmyk[c]) * light(cmyk[3]) + 127) / 255);
+  }
+}
+
+class Writer {
+ public:
+  Writer() {
+    arm(failure_);
+    jpeg_.err = &failure_;
+  }
+  ~Writer() {
+    jpeg_destroy_compress(&jpeg_);
+    std::free(buffer_);
+  }
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  bool write(const uint8_t* pixels, int64_t width, int64_t height, int channels, int quality) {
+    if (setjmp(failure_.jump)) return false;
+    jpeg_create_compress(&jpeg_);
+    jpeg_mem_dest(&jpeg_, &buffer_, &size_);
+    jpeg_.image_width = static_cast<JDIMENSION>(width);
+    jpeg_.image_height = static_cast<JDIMENSION>(height);
+    jpeg_.input_components = channels;
+    jpeg_.in_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    jpeg_set_defaults(&jpeg_);
+    jpeg_set_quality(&jpeg_, quality, TRUE);
+    jpeg_start_compress(&jpeg_, TRUE);
+    while (jpeg_.next_scanline < jpeg_.image_height) {
+      auto* row = const_cast<uint8_t*>(pixels) + static_cast<int64_t>(jpeg_.next_scanline) * width * channels;
+      jpeg_write_scanlines(&jpeg_, &row, 1);
+    }
+    jpeg_finish_compress(&jpeg_);
+    return true;
+  }
+
+  std::string bytes() const { return {reinterpret_cast<const char*>(buffer_), size_}; }
+  const char* reason() const { return failure_.text; }
+
+ private:
+  Failure failure_{};
+  jpeg_compress_struct jpeg_{};
+  unsigned char* buffer_ = nullptr;
+  unsigned long size_ = 0;
+};
+
+}  // namespace
+
+torch::Tensor decode_jpeg(std::string_view bytes, const std::string& name, int64_t most_pixels) {
+  Reader reader(bytes);
+  if (!reader.read_header()) refuse_image(name, "JPEG", reader.reason());
+  const int64_t width = reader.width(), height = reader.height();
+  check_pixel_count(width, height, most_pixels, name);
+
+  if (!reader.start()) refuse_image(name, "JPEG", reader.reason());
+  const int64_t channels = reader.grey() ? 1 : 3;
+  auto image = torch::empty({height, width, channels}, torch::kUInt8);
+  std::vector<uint8_t> ink_row(reader.inks() ? static_cast<size_t>(width) * 4 : 0);
+  for (int64_t y = 0; y < height; ++y) {
+    uint8_t* row = image.data_ptr<uint8_t>() + y * width * channels;
+    if (!reader.read_row(reader.inks() ? ink_row.data() : row)) refuse_image(name, "JPEG", reader.reason());
+    if (reader.inks()) inks_to_rgb(ink_row.data(), row, width, reader.inverted());
+  }
+  if (!reader.finish()) refuse_image(name, "JPEG", reader.reason());
+  return image;
+}
+
+std::string encode_jpeg(const torch::Tensor& image_HWC, int quality) {
+  const auto image = checked_image(image_HWC, "encode_jpeg");
+  const int channels = static_cast<int>(image.size(2));
+  require(channels == 1 || channels == 3, "encode_jpeg: JPEG has no transparency, got ", channels,
+          " channels; write a .png, or call to_rgb first");
+  require(quality >= 1 && quality <= 100, "encode_jpeg: the quality must be 1 to 100, got ", quality);
+  Writer writer;
+  const bool written = writer.write(image.data_ptr<uint8_t>(), image.size(1), image.size(0), channels, quality);
+  require(written, "encode_jpeg: ", writer.reason());
+  return writer.bytes();
+}
+
+}  // namespace monge::io

@@ -1,0 +1,155 @@
+// PNG by libpng. Its errors jump; so the functions that call setjmp hold no C++ object, and everything that owns memory
+// lives in their callers.
+#include <png.h>
+
+#include <cstdio>
+#include <cstring>
+#include <new>
+#include <vector>
+
+#include "monge/core/error.h"
+#include "monge/io/codec.h"
+#include "monge/io/image.h"
+
+namespace monge::io {
+namespace {
+
+struct Reason {
+  char text[160] = "unknown";
+};
+
+void on_error(png_structp png, png_const_charp message) {
+  auto* reason = static_cast<Reason*>(png_get_error_ptr(png));
+  std::snprintf(reason->text, sizeof reason->text, "%s", message);
+  png_longjmp(png, 1);
+}
+
+void on_warning(png_structp, png_const_charp) {}
+
+class Reader {
+ public:
+  explicit Reader(std::string_view bytes) : rest_(bytes) {
+    png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reason_, on_error, on_warning);
+    info_ = png_ ? png_create_info_struct(png_) : nullptr;
+    if (!info_) throw std::bad_alloc();
+    png_set_read_fn(png_, this, &Reader::give);
+    png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // check_pixel_count judges the size, with our message
+  }
+  ~Reader() { png_destroy_read_struct(&png_, &info_, nullptr); }
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+  bool read_header() {
+    if (setjmp(png_jmpbuf(png_))) return false;
+    png_read_info(png_, info_);
+    png_set_scale_16(png_);
+    png_set_expand(png_);  // palettes, fewer than 8 bits, transparent colours
+    png_set_interlace_handling(png_);
+    png_read_update_info(png_, info_);
+    return true;
+  }
+
+  bool read_rows(png_bytepp rows) {
+    if (setjmp(png_jmpbuf(png_))) return false;
+    png_read_image(png_, rows);
+    png_read_end(png_, nullptr);
+    return true;
+  }
+
+  int64_t width() const { return png_get_image_width(png_, info_); }
+  int64_t height() const { return png_get_image_height(png_, info_); }
+  int64_t channels() const { return png_get_channels(png_, info_); }
+  size_t row_bytes() const { return png_get_rowbytes(png_, info_); }
+  const char* reason() const { return reason_.text; }
+
+ private:
+  static void give(png_structp png, png_bytep to, size_t count) {
+    auto* self = static_cast<Reader*>(png_get_io_ptr(png));
+    if (count > self->rest_.size()) png_error(png, "the file is truncated");
+    std::memcpy(to, self->rest_.data(), count);
+    self->rest_.remove_prefix(count);
+  }
+
+  std::string_view rest_;
+  Reason reason_;
+  png_structp png_ = nullptr;
+  png_infop info_ = nullptr;
+};
+
+class Writer {
+ public:
+  explicit Writer(std::string& out) : out_(out) {
+    png_ = png_create_write_struct(PNG_LIBPNG_VER_STRING, &reason_, on_error, on_warning);
+    info_ = png_ ? png_create_info_struct(png_) : nullptr;
+    if (!info_) throw std::bad_alloc();
+    png_set_write_fn(png_, this, &Writer::take, [](png_structp) {});
+  }
+  ~Writer() { png_destroy_write_struct(&png_, &info_); }
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  bool write(int64_t width, int64_t height, int colour_type, png_bytepp rows) {
+    if (setjmp(png_jmpbuf(png_))) return false;
+    png_set_IHDR(png_, info_, static_cast<png_uint_32>(width), static_cast<png_uint_32>(height), 8, colour_type,
+                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_write_info(png_, info_);
+    png_write_image(png_, rows);
+    png_write_end(png_, nullptr);
+    return true;
+  }
+
+  const char* reason() const { return reason_.text; }
+
+ private:
+  static void take(png_structp png, png_bytep from, size_t count) {
+    auto* self = static_cast<Writer*>(png_get_io_ptr(png));
+    bool kept = true;
+    try {
+      self->out_.append(reinterpret_cast<const char*>(from), count);
+    } catch (const std::bad_alloc&) {
+      kept = false;
+    }
+    if (!kept) png_error(png, "out of memory");
+  }
+
+  std::string& out_;
+  Reason reason_;
+  png_structp png_ = nullptr;
+  png_infop info_ = nullptr;
+};
+
+std::vector<png_bytep> row_pointers(uint8_t* pixels, int64_t height, int64_t row_bytes) {
+  std::vector<png_bytep> rows(static_cast<size_t>(height));
+  for (int64_t y = 0; y < height; ++y) rows[static_cast<size_t>(y)] = pixels + y * row_bytes;
+  return rows;
+}
+
+}  // namespace
+
+torch::Tensor decode_png(std::string_view bytes, const std::string& name, int64_t most_pixels) {
+  Reader reader(bytes);
+  if (!reader.read_header()) refuse_image(name, "PNG", reader.reason());
+  const int64_t width = reader.width(), height = reader.height(), channels = reader.channels();
+  check_pixel_count(width, height, most_pixels, name);
+  if (reader.row_bytes() != static_cast<size_t>(width * channels)) refuse_image(name, "PNG", "odd sample depth");
+
+  auto image = torch::empty({height, width, channels}, torch::kUInt8);
+  auto rows = row_pointers(image.data_ptr<uint8_t>(), height, width * channels);
+  if (!reader.read_rows(rows.data())) refuse_image(name, "PNG", reader.reason());
+  return image;
+}
+
+std::string encode_png(const torch::Tensor& image_HWC) {
+  const auto image = checked_image(image_HWC, "encode_png");
+  const int64_t height = image.size(0), width = image.size(1), channels = image.size(2);
+  constexpr int kColourTypes[] = {PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, PNG_COLOR_TYPE_RGB,
+                                  PNG_COLOR_TYPE_RGB_ALPHA};
+  auto rows = row_pointers(image.data_ptr<uint8_t>(), height, width * channels);
+  std::string out;
+  Writer writer(out);
+  const bool written = writer.write(width, height, kColourTypes[channels - 1], rows.data());
+  require(written, "encode_png: ", writer.reason());
+  return out;
+}
+
+}  // namespace monge::io

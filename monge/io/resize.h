@@ -1,0 +1,43 @@
+// Antialiased resizing that equals Pillow's bit for bit, since published image sets, FID and LPIPS figures were made
+// with it.
+#pragma once
+
+#include <torch/types.h>
+
+#include <string>
+
+namespace monge::io {
+
+/// The kernels, by their half width in source pixels: box 0.5, bilinear 1, bicubic 2 (a = -0.5), lanczos 3.
+enum class Filter { box, bilinear, bicubic, lanczos };
+
+/// @throws Error listing the filters, with the nearest, for another name.
+Filter filter_named(const std::string& name);
+
+/// Which axis is resized first; it matters because the image between the passes is rounded to 8 bits.
+enum class PassOrder {
+  pillow13,  ///< vertical first where the height shrinks by more than twice as much as the width, else horizontal
+  pillow11,  ///< always horizontal first: Pillow up to 11.3, with which most published sets were made
+};
+
+/// Resizes as Pillow's Image.resize: when shrinking, the kernel is stretched over the source (antialiasing).
+///
+/// Per axis, scale = in/out, s = max(scale, 1), output i is sum_j k((j - c + 0.5) / s) v_j, c = (i + 0.5) scale, over
+/// the pixels within the kernel's reach, divided by the sum of weights. Weights are integers of 1/2^22; each pass
+/// rounds and clips to 8 bits. With alpha (C = 2 or 4) colours are multiplied by alpha before and divided after.
+///
+/// @param image_HWC  uint8 [H, W, C], C = 1..4, on the CPU.
+/// @param height, width  in [1, 65536].
+/// @return uint8 [height, width, C]; the input itself when the size is the same. Runs in the calling thread alone.
+/// @throws Error for another shape, type or size.
+torch::Tensor resize_uint8(const torch::Tensor& image_HWC, int64_t height, int64_t width, Filter filter,
+                           PassOrder order = PassOrder::pillow13);
+
+/// The same for floats, as Pillow's mode F channel by channel (the manner of clean-fid): sums in double, float32
+/// between the passes, no rounding and no clipping, alpha not treated specially.
+/// @param image_HWC  float32 [H, W, C], any C >= 1.
+/// @return float32 [height, width, C].
+torch::Tensor resize_float(const torch::Tensor& image_HWC, int64_t height, int64_t width, Filter filter,
+                           PassOrder order = PassOrder::pillow13);
+
+}  // namespace monge::io
