@@ -120,8 +120,8 @@ std::shared_ptr<const data::Source> open_input(const TranslateOptions& options, 
   data::SourceOptions source;
   if (model.recipe) source = train::source_options(model.recipe->source, *model.recipe);
   source.path = options.in;
-  source.cache_mb = 0;
-  if (options.size > 0) source.size = options.size;
+  source.images.cache_mb = 0;
+  if (options.size > 0) source.images.size = options.size;
   if (model.item_shape.size() == 3 && model.item_shape[1] > 0) {
     require(options.size == 0 || options.size == model.item_shape[1], "--size ", options.size, ": this map was trained at ",
             model.item_shape[1], " pixels and takes no other size");

@@ -19,7 +19,7 @@ int64_t product(const std::vector<int64_t>& shape) {
 /// The two parts of one side: what is trained on and what is held out.
 std::pair<std::shared_ptr<const data::Source>, std::shared_ptr<const data::Source>> split(
     const SourceSection& section, const std::string& held_path, const Recipe& recipe, const LogSink& log,
-    const std::function<void(int64_t, int64_t)>& progress) {
+    const data::ProgressCallback& progress) {
   auto whole = data::open_source(source_options(section, recipe), log, progress);
   if (!held_path.empty()) {
     auto other = section;
@@ -38,13 +38,13 @@ std::pair<std::shared_ptr<const data::Source>, std::shared_ptr<const data::Sourc
 data::SourceOptions source_options(const SourceSection& section, const Recipe& recipe) {
   data::SourceOptions options;
   options.path = section.path;
-  options.size = section.size;
-  options.crop = section.crop;
-  options.filter = section.filter;
-  options.background = section.background;
-  options.grey = section.grey;
-  options.on_error = section.on_error;
-  options.cache_mb = recipe.data.cache_mb;
+  options.images.size = section.size;
+  options.images.crop = section.crop;
+  options.images.filter = section.filter;
+  options.images.background = section.background;
+  options.images.grey = section.grey;
+  options.images.on_error = section.on_error;
+  options.images.cache_mb = recipe.data.cache_mb;
   return options;
 }
 
