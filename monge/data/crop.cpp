@@ -1,0 +1,56 @@
+#include "monge/data/crop.h"
+
+#include <algorithm>
+#include <regex>
+
+#include "monge/core/error.h"
+
+namespace monge::data {
+
+Crop::Crop(const std::string& text, const std::string& key) {
+  if (text == "centre") return;
+  if (text == "none") {
+    kind_ = Kind::none;
+    return;
+  }
+  static const std::regex form(R"((\d{1,6})x(\d{1,6})(?:\+([+-]?\d{1,6}),([+-]?\d{1,6}))?)");
+  std::smatch found;
+  const bool fits = text.size() < 64 && std::regex_match(text, found, form);
+  if (fits) {
+    kind_ = Kind::fixed;
+    width_ = std::stoll(found[1]);
+    height_ = std::stoll(found[2]);
+    if (found[3].matched) dx_ = std::stoll(found[3]);
+    if (found[4].matched) dy_ = std::stoll(found[4]);
+  }
+  if (!fits || width_ == 0 || height_ == 0) {
+    throw Error(Complaint{.what = "not a crop",
+                          .where = key,
+                          .value = '"' + text + '"',
+                          .allowed = "centre, none, WxH, WxH+dx,dy in pixels",
+                          .fix = "write for example \"140x140+0,15\""});
+  }
+}
+
+torch::Tensor Crop::operator()(const torch::Tensor& image_HWC) const {
+  if (kind_ == Kind::none) return image_HWC;
+  const int64_t height = image_HWC.size(0), width = image_HWC.size(1);
+  const int64_t side = std::min(height, width);
+  const int64_t part_height = kind_ == Kind::fixed ? height_ : side, part_width = kind_ == Kind::fixed ? width_ : side;
+  const int64_t top = (height - part_height) / 2 + dy_, left = (width - part_width) / 2 + dx_;
+  require(part_height <= height && part_width <= width && top >= 0 && left >= 0 && top + part_height <= height &&
+              left + part_width <= width,
+          "the crop of ", part_width, "x", part_height, " moved by ", dx_, ",", dy_, " reaches outside the picture of ",
+          width, "x", height, "; choose a smaller crop, or crop = \"centre\"");
+  if (part_height == height && part_width == width) return image_HWC;
+  // By rows, not by narrow() and contiguous(): this runs inside loader threads, where LibTorch would start a pool each.
+  const int64_t channels = image_HWC.size(2);
+  auto part = torch::empty({part_height, part_width, channels}, torch::kUInt8);
+  for (int64_t y = 0; y < part_height; ++y) {
+    const auto* from = image_HWC.data_ptr<uint8_t>() + ((top + y) * width + left) * channels;
+    std::copy_n(from, part_width * channels, part.data_ptr<uint8_t>() + y * part_width * channels);
+  }
+  return part;
+}
+
+}  // namespace monge::data

@@ -1,0 +1,242 @@
+#include "monge/data/images.h"
+
+#include <algorithm>
+#include <mutex>
+
+#include "monge/core/checked.h"
+#include "monge/core/files.h"
+#include "monge/core/nearest.h"
+#include "monge/data/crop.h"
+#include "monge/data/parallel.h"
+#include "monge/io/archive.h"
+#include "monge/io/image.h"
+#include "monge/io/resize.h"
+
+namespace monge::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kMostComplaints = 20;
+
+/// The options, checked and parsed.
+struct Preparation {
+  explicit Preparation(const ImageOptions& options)
+      : size(options.size),
+        crop(options.crop),
+        filter(io::filter_named(options.filter)),
+        background(io::parse_colour(options.background, "background")),
+        grey(options.grey) {
+    require(size >= 1 && size <= 4096, "size: the side of the pictures must be 1 to 4096 pixels, got ", size);
+  }
+
+  /// Writes the picture to `to`, [3, size, size].
+  void write(const torch::Tensor& image_HWC, uint8_t* to) const {
+    auto image = io::resize_uint8(io::to_rgb(crop(image_HWC), background), size, size, filter);
+    if (grey) image = io::to_grey(image);
+    const uint8_t* from = image.data_ptr<uint8_t>();
+    const int64_t pixels = size * size;
+    for (int64_t i = 0; i < pixels; ++i) {
+      for (int64_t c = 0; c < 3; ++c) to[c * pixels + i] = from[3 * i + c];
+    }
+  }
+
+  int64_t size;
+  Crop crop;
+  io::Filter filter;
+  io::Colour background;
+  bool grey;
+};
+
+/// A picture not decoded yet: its bytes out of an archive, or else a file.
+struct Encoded {
+  std::string name;
+  fs::path path;      ///< empty for pictures out of an archive
+  std::string bytes;  ///< empty for files
+
+  torch::Tensor decode() const { return io::decode_image(path.empty() ? bytes : real_files().read(path), name); }
+};
+
+bool is_hidden(const fs::path& name) {
+  return std::any_of(name.begin(), name.end(), [](const fs::path& part) { return part.string().starts_with('.'); });
+}
+
+std::vector<Encoded> list_folder(const fs::path& folder) {
+  std::vector<Encoded> out;
+  try {
+    for (fs::recursive_directory_iterator at(folder), end; at != end; ++at) {
+      const bool hidden = is_hidden(at->path().filename());
+      std::error_code ignored;
+      if (hidden && at->is_directory(ignored)) at.disable_recursion_pending();
+      if (hidden || !io::has_image_extension(at->path()) || at->is_directory(ignored)) continue;
+      out.push_back({at->path().string(), at->path(), {}});
+    }
+  } catch (const fs::filesystem_error& error) {
+    throw Error(text(folder.string(), ": the folder cannot be listed: ", error.code().message()));
+  }
+  return out;
+}
+
+std::vector<Encoded> list_archive(const fs::path& path) {
+  const auto wanted = [](const std::string& name) { return io::has_image_extension(name) && !is_hidden(name); };
+  std::vector<Encoded> out;
+  for (auto& entry : io::read_archive(path, wanted)) {
+    // An empty entry keeps its place, so that it is complained about by name.
+    out.push_back({path.string() + "/" + entry.name, {}, std::move(entry.bytes)});
+  }
+  return out;
+}
+
+std::vector<Encoded> list_pictures(const fs::path& path) {
+  std::error_code ignored;
+  require(fs::exists(path, ignored), path.string(), ": no such file or folder");
+  if (!fs::is_directory(path, ignored) && !io::has_archive_extension(path)) return {{path.string(), path, {}}};
+  auto out = fs::is_directory(path, ignored) ? list_folder(path) : list_archive(path);
+  if (out.empty()) {
+    throw Error(Complaint{.what = "no pictures found in it or in folders within it",
+                          .where = path.string(),
+                          .allowed = "files named *.png, *.jpg, *.jpeg or *.webp",
+                          .fix = "check the path; hidden files are not used"});
+  }
+  std::sort(out.begin(), out.end(), [](const Encoded& a, const Encoded& b) { return a.name < b.name; });
+  return out;
+}
+
+/// What went wrong with the pictures of a set; one entry a picture, "" where it is well.
+std::vector<std::string> some_complaints(const std::vector<std::string>& faults) {
+  std::vector<std::string> out;
+  for (const auto& fault : faults) {
+    if (!fault.empty() && out.size() < kMostComplaints) out.push_back(fault);
+  }
+  return out;
+}
+
+int64_t count_faults(const std::vector<std::string>& faults) {
+  return std::count_if(faults.begin(), faults.end(), [](const std::string& fault) { return !fault.empty(); });
+}
+
+[[noreturn]] void refuse_set(const std::string& name, const std::vector<std::string>& faults, const std::string& fix) {
+  const auto bad = static_cast<size_t>(count_faults(faults));
+  std::string lines = "\n  " + join(some_complaints(faults), "\n  ");
+  if (bad > kMostComplaints) lines += text("\n  and ", bad - kMostComplaints, " more");
+  throw Error(text(name, ": ", bad, " of ", faults.size(), " pictures cannot be used; ", fix, lines));
+}
+
+}  // namespace
+
+struct ImageSource::State {
+  State(const fs::path& path, const ImageOptions& options, const ProgressCallback& progress)
+      : name(path.string()), preparation(options), pictures(list_pictures(path)) {
+    require(options.on_error == "fail" || options.on_error == "skip", "on_error: got \"", options.on_error,
+            "\" (allowed: fail, skip)");
+    require(options.cache_mb >= 0, "cache_mb: must be 0 or more MiB, got ", options.cache_mb);
+    const bool skip = options.on_error == "skip";
+    const auto count = static_cast<int64_t>(pictures.size());
+    const bool fits = checked_multiply(count, item_bytes(), name) >> 20 < options.cache_mb;
+    if (!fits && !skip) return;
+
+    if (fits) pixels = torch::empty({count, 3, preparation.size, preparation.size}, torch::kUInt8);
+    const auto faults = try_all(progress);
+    skipped = count_faults(faults);
+    if (skipped > 0 && !skip) refuse_set(name, faults, "mend or remove them, or set on_error = \"skip\"");
+    if (skipped == count) refuse_set(name, faults, "none is left");
+    complaints = some_complaints(faults);
+    drop(faults);
+    if (fits) {
+      for (auto& picture : pictures) picture.bytes = {};
+    }
+  }
+
+  int64_t item_bytes() const { return 3 * preparation.size * preparation.size; }
+
+  void load(const Encoded& picture, uint8_t* to) const {
+    const auto image = picture.decode();
+    try {
+      preparation.write(image, to);
+    } catch (const Error& error) {
+      throw Error(text(picture.name, ": ", error.what()));
+    }
+  }
+
+  /// Decodes every picture, into `pixels` where there are such; gives the faults.
+  std::vector<std::string> try_all(const ProgressCallback& progress) {
+    const auto count = static_cast<int64_t>(pictures.size());
+    std::vector<std::string> faults(pictures.size());
+    uint8_t* all = pixels.defined() ? pixels.data_ptr<uint8_t>() : nullptr;
+    std::mutex guard;
+    int64_t done = 0;
+    for_each_parallel(count, [&] {
+      return [&, scratch = std::vector<uint8_t>(all ? 0 : static_cast<size_t>(item_bytes()))](int64_t i) mutable {
+        try {
+          load(pictures[static_cast<size_t>(i)], all ? all + i * item_bytes() : scratch.data());
+        } catch (const Error& error) {
+          faults[static_cast<size_t>(i)] = error.what();
+        }
+        if (!progress) return;
+        const std::lock_guard lock(guard);
+        progress(++done, count);
+      };
+    });
+    return faults;
+  }
+
+  void drop(const std::vector<std::string>& faults) {
+    if (skipped == 0) return;
+    std::vector<Encoded> kept;
+    std::vector<int64_t> rows;
+    for (size_t i = 0; i < faults.size(); ++i) {
+      if (!faults[i].empty()) continue;
+      kept.push_back(std::move(pictures[i]));
+      rows.push_back(static_cast<int64_t>(i));
+    }
+    pictures = std::move(kept);
+    if (pixels.defined()) pixels = pixels.index_select(0, torch::tensor(rows, torch::kInt64));
+  }
+
+  std::string name;
+  Preparation preparation;
+  std::vector<Encoded> pictures;
+  torch::Tensor pixels;  ///< uint8 [N, 3, size, size], or undefined when the set is too large
+  int64_t skipped = 0;
+  std::vector<std::string> complaints;
+};
+
+ImageSource::ImageSource(const fs::path& path, const ImageOptions& options, const ProgressCallback& progress)
+    : state_(std::make_unique<State>(path, options, progress)) {}
+ImageSource::~ImageSource() = default;
+
+std::string ImageSource::name() const { return state_->name; }
+std::vector<int64_t> ImageSource::item_shape() const { return {3, state_->preparation.size, state_->preparation.size}; }
+int64_t ImageSource::size() const { return static_cast<int64_t>(state_->pictures.size()); }
+int64_t ImageSource::skipped() const { return state_->skipped; }
+const std::vector<std::string>& ImageSource::complaints() const { return state_->complaints; }
+bool ImageSource::cached() const { return state_->pixels.defined(); }
+
+std::string ImageSource::item_name(int64_t index) const {
+  check({index});
+  return fs::path(state_->pictures[static_cast<size_t>(index)].name).filename().string();
+}
+
+torch::Tensor ImageSource::items(const std::vector<int64_t>& indices) const {
+  check(indices);
+  if (cached()) return io::scale_to_float(state_->pixels.index_select(0, torch::tensor(indices, torch::kInt64)));
+  const auto count = static_cast<int64_t>(indices.size());
+  auto pixels = torch::empty({count, 3, state_->preparation.size, state_->preparation.size}, torch::kUInt8);
+  uint8_t* to = pixels.data_ptr<uint8_t>();
+  for_each_parallel(count, [&] {
+    return [&](int64_t i) {
+      const auto index = static_cast<size_t>(indices[static_cast<size_t>(i)]);
+      state_->load(state_->pictures[index], to + i * state_->item_bytes());
+    };
+  });
+  return io::scale_to_float(pixels);
+}
+
+torch::Tensor prepare_image(const torch::Tensor& image_HWC, const ImageOptions& options) {
+  const Preparation preparation(options);
+  auto out = torch::empty({3, options.size, options.size}, torch::kUInt8);
+  preparation.write(image_HWC.contiguous(), out.data_ptr<uint8_t>());
+  return out;
+}
+
+}  // namespace monge::data

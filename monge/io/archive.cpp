@@ -1,0 +1,164 @@
+#include "monge/io/archive.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <memory>
+
+#include "monge/core/error.h"
+
+namespace monge::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array kReadable = {".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".7z"};
+
+bool ends_with(const fs::path& path, std::string_view extension) {
+  auto name = path.filename().string();
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return name.ends_with(extension);
+}
+
+/// A name that stays inside the folder where the archive would be unpacked.
+bool is_safe(const fs::path& name) {
+  return !name.empty() && name.is_relative() && std::find(name.begin(), name.end(), "..") == name.end();
+}
+
+[[noreturn]] void refuse(const fs::path& path, ::archive* archive) {
+  const char* reason = archive_error_string(archive);
+  throw Error(Complaint{.what = text("the archive cannot be read: ", reason ? reason : "unknown damage"),
+                        .where = path.string(),
+                        .fix = "check that it was copied whole and is a tar, zip or 7z archive"});
+}
+
+using Reader = std::unique_ptr<::archive, decltype(&archive_read_free)>;
+using Writer = std::unique_ptr<::archive, decltype(&archive_write_free)>;
+using Entry = std::unique_ptr<::archive_entry, decltype(&archive_entry_free)>;
+
+Reader open_archive(const fs::path& path) {
+  Reader reader(archive_read_new(), archive_read_free);
+  if (!reader) throw std::bad_alloc();
+  archive_read_support_format_tar(reader.get());
+  archive_read_support_format_zip(reader.get());
+  archive_read_support_format_7zip(reader.get());
+  archive_read_support_filter_gzip(reader.get());
+  archive_read_support_filter_bzip2(reader.get());
+  archive_read_support_filter_xz(reader.get());
+  archive_read_support_filter_zstd(reader.get());
+  constexpr size_t kBlock = 1 << 18;
+  if (archive_read_open_filename(reader.get(), path.c_str(), kBlock) != ARCHIVE_OK) refuse(path, reader.get());
+  return reader;
+}
+
+/// The name as bytes. In the locale "C" libarchive cannot give a Unicode name as plain characters, but as UTF-8 it can.
+std::string name_of(::archive_entry* entry) {
+  if (const char* plain = archive_entry_pathname(entry)) return plain;
+  if (const char* utf8 = archive_entry_pathname_utf8(entry)) return utf8;
+  return {};
+}
+
+std::string read_entry(const fs::path& path, ::archive* archive, const std::string& name, int64_t most_bytes) {
+  std::string out;
+  std::array<char, 1 << 16> block;
+  for (;;) {
+    const auto count = archive_read_data(archive, block.data(), block.size());
+    if (count < 0) refuse(path, archive);
+    if (count == 0) return out;
+    require(static_cast<int64_t>(out.size()) + count <= most_bytes, path.string(), ": the entry ", name,
+            " unpacks to more than ", most_bytes, " bytes; this is not a set of pictures, or a trap");
+    out.append(block.data(), static_cast<size_t>(count));
+  }
+}
+
+}  // namespace
+
+bool has_archive_extension(const fs::path& path) {
+  return std::any_of(kReadable.begin(), kReadable.end(), [&](const char* known) { return ends_with(path, known); });
+}
+
+std::vector<ArchiveEntry> read_archive(const fs::path& path, const std::function<bool(const std::string&)>& wanted,
+                                       const ArchiveLimits& limits) {
+  std::error_code ignored;
+  require(fs::exists(path, ignored), path.string(), ": no such file");
+  require(!fs::is_directory(path, ignored), path.string(), ": is a folder, an archive was expected");
+  require(!fs::is_regular_file(path, ignored) || fs::file_size(path, ignored) > 0, path.string(),
+          ": the archive is empty (0 bytes)");
+
+  const auto reader = open_archive(path);
+  std::vector<ArchiveEntry> out;
+  int64_t left = limits.most_bytes;
+  for (int64_t seen = 0;; ++seen) {
+    ::archive_entry* entry = nullptr;
+    const int status = archive_read_next_header(reader.get(), &entry);
+    if (status == ARCHIVE_EOF) return out;
+    if (status < ARCHIVE_WARN) refuse(path, reader.get());
+    require(seen < limits.most_entries, path.string(), ": more than ", limits.most_entries,
+            " entries; split the archive");
+    const auto name = name_of(entry);
+    const bool plain_file = archive_entry_filetype(entry) == AE_IFREG && !archive_entry_hardlink(entry);
+    if (!plain_file || !is_safe(name) || (wanted && !wanted(name))) continue;
+    require(!archive_entry_is_encrypted(entry), path.string(), ": the entry ", name, " is encrypted; unpack it first");
+    out.push_back({name, read_entry(path, reader.get(), name, std::min(left, limits.most_entry_bytes))});
+    left -= static_cast<int64_t>(out.back().bytes.size());
+  }
+}
+
+void write_archive(const fs::path& path, const std::vector<ArchiveEntry>& entries, const Files& files) {
+  const bool zip = ends_with(path, ".zip"), packed = ends_with(path, ".tar.gz") || ends_with(path, ".tgz");
+  if (!zip && !packed && !ends_with(path, ".tar")) {
+    throw Error(Complaint{.what = "no archive of this kind can be written",
+                          .where = path.string(),
+                          .value = '"' + path.extension().string() + '"',
+                          .allowed = ".zip, .tar, .tar.gz, .tgz",
+                          .fix = "name the archive .zip"});
+  }
+  Writer writer(archive_write_new(), archive_write_free);
+  if (!writer) throw std::bad_alloc();
+  const auto need = [&](la_ssize_t status) {
+    if (status >= ARCHIVE_WARN) return;
+    const char* reason = archive_error_string(writer.get());
+    throw SystemError(text(path.string(), ": cannot write the archive: ", reason ? reason : "unknown reason"));
+  };
+  need(zip ? archive_write_set_format_zip(writer.get()) : archive_write_set_format_gnutar(writer.get()));
+  if (zip) need(archive_write_zip_set_compression_store(writer.get()));
+  if (packed) {
+    need(archive_write_add_filter_gzip(writer.get()));
+    need(archive_write_set_filter_option(writer.get(), "gzip", "timestamp", nullptr));
+  }
+
+  std::string bytes;
+  const auto take = [](::archive* self, void* to, const void* from, size_t count) -> la_ssize_t {
+    try {
+      static_cast<std::string*>(to)->append(static_cast<const char*>(from), count);
+    } catch (const std::bad_alloc&) {
+      archive_set_error(self, ENOMEM, "out of memory");
+      return -1;
+    }
+    return static_cast<la_ssize_t>(count);
+  };
+  need(archive_write_set_bytes_in_last_block(writer.get(), 1));
+  need(archive_write_open(writer.get(), &bytes, nullptr, take, nullptr));
+  for (const auto& item : entries) {
+    require(is_safe(item.name), path.string(), ": the entry name \"", item.name,
+            "\" is empty, absolute or climbs with \"..\"");
+    const Entry entry(archive_entry_new(), archive_entry_free);
+    if (!entry) throw std::bad_alloc();
+    archive_entry_set_pathname(entry.get(), item.name.c_str());
+    archive_entry_set_size(entry.get(), static_cast<la_int64_t>(item.bytes.size()));
+    archive_entry_set_filetype(entry.get(), AE_IFREG);
+    archive_entry_set_perm(entry.get(), 0644);
+    constexpr time_t kFixed = 315'619'200;  // 1980-01-02: zip knows no earlier year, in any time zone
+    archive_entry_set_mtime(entry.get(), kFixed, 0);
+    need(archive_write_header(writer.get(), entry.get()));
+    need(archive_write_data(writer.get(), item.bytes.data(), item.bytes.size()));
+  }
+  need(archive_write_close(writer.get()));
+  files.replace(path, bytes);
+}
+
+}  // namespace monge::io

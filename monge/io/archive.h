@@ -1,0 +1,42 @@
+// Archives of files: read tar (plain, gzip, bzip2, xz, zstd), zip and 7z; write tar and zip.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "monge/core/files.h"
+
+namespace monge::io {
+
+struct ArchiveEntry {
+  std::string name;  ///< path inside the archive, with '/'; never absolute, never with ".."
+  std::string bytes;
+};
+
+struct ArchiveLimits {
+  int64_t most_entries = 20'000'000;            ///< entries looked at
+  int64_t most_bytes = int64_t{64} << 30;       ///< unpacked bytes in all
+  int64_t most_entry_bytes = int64_t{4} << 30;  ///< unpacked bytes of one entry
+};
+
+/// Whether the name ends in .zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz, .tar.zst or .7z, in either case.
+bool has_archive_extension(const std::filesystem::path& path);
+
+/// The regular files of an archive in its order, all in memory; the kind is told by content. Folders, links and
+/// devices, and entries whose names are absolute or climb with "..", are left out.
+/// @param wanted  entries whose names it refuses are skipped without unpacking; empty: all are taken.
+/// @throws Error naming the archive: missing, of another kind, truncated, damaged, encrypted, or beyond the limits.
+std::vector<ArchiveEntry> read_archive(const std::filesystem::path& path,
+                                       const std::function<bool(const std::string& name)>& wanted = {},
+                                       const ArchiveLimits& limits = {});
+
+/// Writes .zip (stored, for pictures are compressed already), .tar, .tar.gz or .tgz in one durable step. The same
+/// entries give the same bytes: times are fixed. @throws Error for another extension or an unsafe name; SystemError
+/// when writing fails.
+void write_archive(const std::filesystem::path& path, const std::vector<ArchiveEntry>& entries,
+                   const Files& files = real_files());
+
+}  // namespace monge::io

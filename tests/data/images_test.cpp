@@ -1,0 +1,228 @@
+#include "monge/data/images.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "monge/core/error.h"
+#include "monge/core/random.h"
+#include "monge/data/crop.h"
+#include "monge/io/archive.h"
+#include "monge/io/image.h"
+#include "monge/io/resize.h"
+#include "tests/support/support.h"
+
+namespace monge::data {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using testing::message_of;
+using ::testing::Not;
+using testing::ScratchFolder;
+
+/// A picture of one colour, told apart from others by its red.
+torch::Tensor plain(int64_t height, int64_t width, int red, int64_t channels = 3) {
+  auto out = torch::full({height, width, channels}, 100, torch::kUInt8);
+  out.select(2, 0).fill_(red);
+  return out;
+}
+
+torch::Tensor noise(int64_t height, int64_t width) {
+  torch::manual_seed(2);
+  return torch::randint(0, 256, {height, width, 3}, torch::kUInt8);
+}
+
+void put(const std::filesystem::path& path, const std::string& bytes) {
+  std::filesystem::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+/// Five pictures of mixed sizes, kinds and folders, with things among them that are not to be used.
+void fill(const std::filesystem::path& folder) {
+  put(folder / "b.png", io::encode_png(plain(20, 30, 20)));
+  put(folder / "a/z.PNG", io::encode_png(plain(64, 64, 10)));
+  put(folder / "c.webp", io::encode_webp(plain(31, 17, 30), 100));
+  put(folder / "d/e/f.jpeg", io::encode_jpeg(plain(16, 16, 40), 100));
+  put(folder / "grey.png", io::encode_png(plain(9, 9, 50, 1)));
+  put(folder / ".hidden.png", "not looked at");
+  put(folder / ".cache/x.png", "not looked at");
+  put(folder / "notes.txt", "not looked at");
+}
+
+/// The red of item i, 0..255.
+double red(const Source& source, int64_t i) { return (source.items({i})[0][0].mean().item<double>() + 1) * 127.5; }
+
+TEST(Images, AreFoundInFoldersInTheOrderOfTheirPaths) {
+  const ScratchFolder folder;
+  fill(folder.path());
+  const ImageSource source(folder.path(), {.size = 8});
+  ASSERT_EQ(source.size(), 5);
+  EXPECT_EQ(source.item_shape(), (std::vector<int64_t>{3, 8, 8}));
+  EXPECT_EQ(source.item_name(0), "z.PNG");
+  EXPECT_EQ(source.item_name(3), "f.jpeg");
+  for (int64_t i = 0; i < 5; ++i) EXPECT_NEAR(red(source, i), 10 * (i + 1), 1.5) << source.item_name(i);
+  EXPECT_TRUE(source.cached());
+  EXPECT_THAT(message_of([&] { source.items({5}); }), HasSubstr("item 5 does not exist"));
+}
+
+TEST(Images, AreTheSameCachedOrNotAndOutOfArchives) {
+  const ScratchFolder folder;
+  fill(folder / "set");
+  std::vector<io::ArchiveEntry> entries;
+  for (const char* name : {"grey.png", "d/e/f.jpeg", "c.webp", "b.png", "a/z.PNG", ".hidden.png", "notes.txt"}) {
+    entries.push_back({name, real_files().read(folder / "set" / name)});
+  }
+  const std::vector<int64_t> some = {3, 0, 0, 4};
+  const auto expected = ImageSource(folder / "set", {.size = 12}).items(some);
+  for (const char* name : {"set", "set.zip", "set.tar", "set.tar.gz"}) {
+    if (std::string(name) != "set") io::write_archive(folder / name, entries);
+    for (const int64_t cache_mb : {0, 100}) {
+      const ImageSource source(folder / name, {.size = 12, .cache_mb = cache_mb});
+      EXPECT_EQ(source.cached(), cache_mb > 0);
+      EXPECT_EQ(source.size(), 5) << name;
+      EXPECT_EQ(source.item_name(3), "f.jpeg") << name;
+      EXPECT_TRUE(torch::equal(source.items(some), expected)) << name << " with cache_mb " << cache_mb;
+    }
+  }
+}
+
+TEST(Images, DrawIsPureAndReachesAll) {
+  const ScratchFolder folder;
+  fill(folder.path());
+  const ImageSource source(folder.path(), {.size = 4});
+  const auto once = source.draw(200, RandomStreams(1).at("a", 0));
+  EXPECT_TRUE(torch::equal(once, source.draw(200, RandomStreams(1).at("a", 0))));
+  EXPECT_EQ(std::get<0>(torch::unique_dim(once.flatten(1), 0)).size(0), 5);
+}
+
+TEST(Images, AreResizedAsPillowDoesAfterTheCrop) {
+  const auto image = noise(50, 80);
+  const auto expect = [&](const std::string& crop, const torch::Tensor& part) {
+    const auto expected = io::resize_uint8(part, 16, 16, io::Filter::lanczos).permute({2, 0, 1});
+    const auto out = prepare_image(image, {.size = 16, .crop = crop, .filter = "lanczos"});
+    EXPECT_TRUE(torch::equal(out, expected)) << crop;
+  };
+  expect("centre", image.slice(1, 15, 65));
+  expect("none", image);
+  expect("20x30", image.slice(0, 10, 40).slice(1, 30, 50));
+  expect("20x30+7,-4", image.slice(0, 6, 36).slice(1, 37, 57));
+}
+
+TEST(Images, CompositeTransparencyAndDropColour) {
+  auto glass = torch::zeros({4, 4, 4}, torch::kUInt8);
+  EXPECT_EQ(prepare_image(glass, {.size = 2})[0][0][0].item<int>(), 255);
+  EXPECT_EQ(prepare_image(glass, {.size = 2, .background = "#102030"})[1][0][0].item<int>(), 0x20);
+  const auto grey = prepare_image(noise(8, 8), {.size = 4, .grey = true});
+  EXPECT_TRUE(torch::equal(grey[0], grey[1]) && torch::equal(grey[0], grey[2]));
+}
+
+TEST(Images, TellProgress) {
+  const ScratchFolder folder;
+  fill(folder.path());
+  int64_t calls = 0, last = 0, of = 0;
+  const ImageSource source(folder.path(), {.size = 4}, [&](int64_t done, int64_t total) {
+    ++calls;
+    last = done;
+    of = total;
+  });
+  EXPECT_EQ(calls, 5);
+  EXPECT_EQ(last, 5);
+  EXPECT_EQ(of, 5);
+}
+
+/// Three good pictures and five bad ones.
+void spoil(const std::filesystem::path& folder) {
+  const auto png = io::encode_png(noise(12, 12)), jpeg = io::encode_jpeg(noise(32, 32));
+  for (const char* name : {"good1.png", "good2.png", "good3.png"}) put(folder / name, png);
+  put(folder / "empty.png", "");
+  put(folder / "page.png", "<html>404</html>");
+  put(folder / "cut.png", png.substr(0, png.size() - 9));
+  put(folder / "cut.jpg", jpeg.substr(0, jpeg.size() / 2));
+  put(folder / "cut.webp", io::encode_webp(noise(12, 12)).substr(0, 60));
+}
+
+TEST(Images, NameAllThatCannotBeUsedAtOnce) {
+  const ScratchFolder folder;
+  spoil(folder.path());
+  const auto message = message_of([&] { ImageSource(folder.path(), {.size = 8}); });
+  EXPECT_THAT(message, AllOf(HasSubstr("5 of 8 pictures"), HasSubstr("on_error = \"skip\"")));
+  EXPECT_THAT(message,
+              AllOf(HasSubstr("empty.png: the file is empty"), HasSubstr("page.png: is not a PNG, JPEG or WebP"),
+                    HasSubstr("cut.png: this PNG file cannot be decoded: the file is truncated"),
+                    HasSubstr("cut.jpg: this JPEG file cannot be decoded"), HasSubstr("cut.webp")));
+  EXPECT_THAT(message, Not(HasSubstr("good")));
+}
+
+TEST(Images, ListAtMostTwentyFaults) {
+  const ScratchFolder folder;
+  for (int i = 0; i < 23; ++i) put(folder / (std::to_string(100 + i) + ".png"), "x");
+  const auto message = message_of([&] { ImageSource(folder.path(), {.size = 8}); });
+  EXPECT_THAT(message,
+              AllOf(HasSubstr("23 of 23"), HasSubstr("119.png"), Not(HasSubstr("120.png")), HasSubstr("and 3 more")));
+  EXPECT_THAT(message_of([&] { ImageSource(folder.path(), {.size = 8, .on_error = "skip"}); }),
+              HasSubstr("none is left"));
+}
+
+TEST(Images, SkipWhatCannotBeUsedWhenAsked) {
+  const ScratchFolder folder;
+  spoil(folder.path());
+  for (const int64_t cache_mb : {0, 100}) {
+    const ImageSource source(folder.path(), {.size = 8, .cache_mb = cache_mb, .on_error = "skip"});
+    EXPECT_EQ(source.size(), 3);
+    EXPECT_EQ(source.skipped(), 5);
+    EXPECT_EQ(source.complaints().size(), 5u);
+    EXPECT_EQ(source.item_name(1), "good2.png");
+    EXPECT_TRUE(torch::equal(source.items({2})[0], source.items({0})[0]));
+  }
+}
+
+TEST(Images, NameABadFileThatIsFoundWhenItIsUsed) {
+  const ScratchFolder folder;
+  spoil(folder.path());
+  const ImageSource source(folder.path(), {.size = 8, .cache_mb = 0});
+  EXPECT_EQ(source.size(), 8);
+  EXPECT_THAT(message_of([&] { source.items({5, 3, 6}); }), HasSubstr("empty.png: the file is empty"));
+}
+
+TEST(Images, SayWhatIsMissing) {
+  const ScratchFolder folder;
+  EXPECT_THAT(message_of([&] { ImageSource(folder / "none"); }),
+              AllOf(HasSubstr("none"), HasSubstr("no such file or folder")));
+  put(folder / "notes.txt", "x");
+  EXPECT_THAT(message_of([&] { ImageSource(folder.path()); }),
+              AllOf(HasSubstr(folder.path().string()), HasSubstr("no pictures found"), HasSubstr("*.webp")));
+  io::write_archive(folder / "a.zip", {{"notes.txt", "x"}});
+  EXPECT_THAT(message_of([&] { ImageSource(folder / "a.zip"); }),
+              AllOf(HasSubstr("a.zip"), HasSubstr("no pictures found")));
+}
+
+TEST(Images, RefuseBadOptions) {
+  const ScratchFolder folder;
+  fill(folder.path());
+  const auto message = [&](const ImageOptions& options) {
+    return message_of([&] { ImageSource(folder.path(), options); });
+  };
+  EXPECT_THAT(message({.size = 0}), AllOf(HasSubstr("size"), HasSubstr("1 to 4096"), HasSubstr("got 0")));
+  EXPECT_THAT(message({.crop = "center"}), AllOf(HasSubstr("crop"), HasSubstr("\"center\""), HasSubstr("centre")));
+  EXPECT_THAT(message({.crop = "8x8+1"}), HasSubstr("WxH+dx,dy"));
+  EXPECT_THAT(message({.filter = "cubic"}), HasSubstr("bicubic"));
+  EXPECT_THAT(message({.background = "blue"}), AllOf(HasSubstr("background"), HasSubstr("#rrggbb")));
+  EXPECT_THAT(message({.on_error = "ignore"}), AllOf(HasSubstr("on_error"), HasSubstr("fail, skip")));
+  EXPECT_THAT(message({.crop = "40x8"}), AllOf(HasSubstr("b.png: the crop of 40x8"), HasSubstr("30x20")));
+}
+
+TEST(Images, OpensASingleFileAndTheSharedShard) {
+  const ScratchFolder folder;
+  put(folder / "one.jpg", io::encode_jpeg(plain(20, 20, 77), 100));
+  EXPECT_NEAR(red(ImageSource(folder / "one.jpg", {.size = 5}), 0), 77, 2);
+  MONGE_NEEDS_SHARED("data/faces64-test.tar");
+  const ImageSource faces(testing::shared_folder() / "data/faces64-test.tar", {.size = 64});
+  EXPECT_EQ(faces.size(), 300);
+  EXPECT_EQ(faces.item_name(7), "000007.jpg");
+  EXPECT_LT(faces.items({0, 1}).abs().mean().item<double>(), 1);
+}
+
+}  // namespace
+}  // namespace monge::data

@@ -1,0 +1,135 @@
+#include "monge/io/archive.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "monge/core/error.h"
+#include "tests/support/support.h"
+
+namespace monge::io {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::message_of;
+using testing::ScratchFolder;
+
+std::string letters(size_t count) {
+  std::string out;
+  for (size_t i = 0; i < count; ++i) out += static_cast<char>('a' + (i * i * 7 + i / 13) % 26);
+  return out;
+}
+
+std::vector<std::string> names_in(const std::filesystem::path& path) {
+  std::vector<std::string> out;
+  for (const auto& entry : read_archive(path)) out.push_back(entry.name);
+  return out;
+}
+
+/// A tar with entries that write_archive would not write.
+void write_odd_tar(const std::filesystem::path& path) {
+  auto* writer = archive_write_new();
+  archive_write_set_format_ustar(writer);
+  archive_write_open_filename(writer, path.c_str());
+  const auto add = [&](const char* name, unsigned type, const char* target, const std::string& bytes) {
+    auto* entry = archive_entry_new();
+    archive_entry_set_pathname(entry, name);
+    archive_entry_set_filetype(entry, type);
+    archive_entry_set_perm(entry, 0644);
+    archive_entry_set_size(entry, static_cast<int64_t>(bytes.size()));
+    if (type == AE_IFLNK) archive_entry_set_symlink(entry, target);
+    if (type == AE_IFREG && target) archive_entry_set_hardlink(entry, target);
+    archive_write_header(writer, entry);
+    archive_write_data(writer, bytes.data(), bytes.size());
+    archive_entry_free(entry);
+  };
+  add("good.png", AE_IFREG, nullptr, "good");
+  add("/etc/passwd", AE_IFREG, nullptr, "bad");
+  add("a/../../b.png", AE_IFREG, nullptr, "bad");
+  add("link.png", AE_IFLNK, "/etc/passwd", "");
+  add("hard.png", AE_IFREG, "good.png", "");
+  add("folder", AE_IFDIR, nullptr, "");
+  add("folder/also..good.png", AE_IFREG, nullptr, "good too");
+  archive_write_close(writer);
+  archive_write_free(writer);
+}
+
+TEST(Archive, ReadsBackWhatItWrote) {
+  const ScratchFolder folder;
+  const std::vector<ArchiveEntry> entries = {{"b/one.bin", letters(100'000)}, {"a.txt", ""}, {"b/t\xc3\xa9.png", "x"}};
+  for (const char* name : {"a.zip", "a.tar", "a.tar.gz", "A.TGZ"}) {
+    write_archive(folder / name, entries);
+    const auto back = read_archive(folder / name);
+    ASSERT_EQ(back.size(), entries.size()) << name;
+    for (size_t i = 0; i < entries.size(); ++i) {
+      EXPECT_EQ(back[i].name, entries[i].name) << name;
+      EXPECT_EQ(back[i].bytes, entries[i].bytes) << name;
+    }
+    const auto once = real_files().read(folder / name);
+    write_archive(folder / name, entries);
+    EXPECT_EQ(once, real_files().read(folder / name)) << "the same entries give the same bytes";
+  }
+}
+
+TEST(Archive, LeavesOutLinksAndNamesThatClimb) {
+  const ScratchFolder folder;
+  write_odd_tar(folder / "odd.tar");
+  EXPECT_THAT(names_in(folder / "odd.tar"), ElementsAre("good.png", "folder/also..good.png"));
+}
+
+TEST(Archive, UnpacksOnlyWhatIsWanted) {
+  const ScratchFolder folder;
+  write_archive(folder / "a.tar", {{"a.txt", letters(5000)}, {"b.png", "png"}});
+  const auto wanted = [](const std::string& name) { return name.ends_with(".png"); };
+  const auto entries = read_archive(folder / "a.tar", wanted, {.most_entry_bytes = 10});
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_EQ(entries[0].bytes, "png");
+}
+
+TEST(Archive, RefusesTruncationAndOtherFiles) {
+  const ScratchFolder folder;
+  for (const char* name : {"a.tar", "a.tar.gz", "a.zip"}) {
+    write_archive(folder / name, {{"one.bin", letters(50'000)}, {"two.bin", letters(50'000)}});
+    const auto whole = real_files().read(folder / name);
+    for (const size_t length : {whole.size() / 4, whole.size() * 2 / 3}) {
+      real_files().replace(folder / "cut", std::string_view(whole).substr(0, length));
+      EXPECT_THAT(message_of([&] { read_archive(folder / "cut"); }),
+                  AllOf(HasSubstr("cut"), HasSubstr("cannot be read")))
+          << name << " at " << length;
+    }
+  }
+  real_files().replace(folder / "text.zip", "<!DOCTYPE html><html>not found</html>");
+  EXPECT_THAT(message_of([&] { read_archive(folder / "text.zip"); }),
+              AllOf(HasSubstr("text.zip"), HasSubstr("tar, zip or 7z")));
+  real_files().replace(folder / "void.tar", "");
+  EXPECT_THAT(message_of([&] { read_archive(folder / "void.tar"); }), AllOf(HasSubstr("void.tar"), HasSubstr("empty")));
+  EXPECT_THAT(message_of([&] { read_archive(folder / "none.tar"); }), HasSubstr("no such file"));
+  EXPECT_THAT(message_of([&] { read_archive(folder.path()); }), HasSubstr("is a folder"));
+}
+
+TEST(Archive, StopsAtItsLimits) {
+  const ScratchFolder folder;
+  write_archive(folder / "bomb.tgz",
+                {{"one.bin", std::string(1'000'000, 'a')}, {"two.bin", std::string(1'000'000, 'a')}});
+  EXPECT_THAT(message_of([&] { read_archive(folder / "bomb.tgz", {}, {.most_entry_bytes = 999'999}); }),
+              AllOf(HasSubstr("bomb.tgz"), HasSubstr("one.bin"), HasSubstr("999999 bytes")));
+  EXPECT_THAT(message_of([&] { read_archive(folder / "bomb.tgz", {}, {.most_bytes = 1'500'000}); }),
+              HasSubstr("two.bin"));
+  EXPECT_THAT(message_of([&] { read_archive(folder / "bomb.tgz", {}, {.most_entries = 1}); }),
+              HasSubstr("more than 1 entries"));
+}
+
+TEST(Archive, WritesOnlySafeNamesAndKnownKinds) {
+  const ScratchFolder folder;
+  EXPECT_THAT(message_of([&] { write_archive(folder / "a.rar", {}); }),
+              AllOf(HasSubstr("\".rar\""), HasSubstr(".zip")));
+  EXPECT_THAT(message_of([&] { write_archive(folder / "a.zip", {{"../x", ""}}); }), HasSubstr("\"../x\""));
+  EXPECT_TRUE(has_archive_extension("x/faces.TAR.gz"));
+  EXPECT_FALSE(has_archive_extension("x/faces.gz"));
+}
+
+}  // namespace
+}  // namespace monge::io
