@@ -45,7 +45,7 @@ class Shapes {
         out.push_back("...");
         break;
       }
-      out.push_back(key);
+      out.push_back(shown_key(key));
     }
     return out.empty() ? "no tensors" : join(out);
   }

@@ -77,6 +77,11 @@ TEST(StateDict, RefusesAKeyThatComesTwice) {
   EXPECT_THAT(message_of([&] { load_state_dict(net, state, "x.pt"); }), HasSubstr("1 repeated (0.weight)"));
 }
 
+TEST(StateDict, ShowsHostileKeysHarmlessly) {
+  EXPECT_EQ(shown_key("a\x1b[2J\n"), "a?[2J?");
+  EXPECT_EQ(shown_key(std::string(1'000'000, 'k')).size(), 83);
+}
+
 TEST(StateDict, TakesCountersOfEitherShapeAndHalfPrecision) {
   UNet net({.base = 1, .depth = 1});
   auto state = copied(net);
