@@ -1,0 +1,35 @@
+// The map figures on the stored points of the Wasserstein-2 benchmark, to the six digits of its README.
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "monge/eval/pushforward.h"
+#include "monge/io/safetensors.h"
+#include "tests/support/support.h"
+
+namespace monge::eval {
+namespace {
+
+struct Row {
+  int64_t dim;
+  double uvp, cosine, identity_uvp;
+};
+
+TEST(W2Benchmark, GivesTheFiguresOfTheLinearMap) {
+  MONGE_NEEDS_SHARED("fixtures/w2bench");
+  for (const Row& row : {Row{2, 13.810304, 0.759334, 32.612214}, Row{16, 41.403978, 0.735565, 87.901627},
+                         Row{64, 63.656914, 0.748450, 134.105602}}) {
+    const auto path = monge::testing::shared_folder() / "fixtures/w2bench" / (std::to_string(row.dim) + ".safetensors");
+    const auto file = io::read_safetensors(path);
+    const auto get = [&](const char* key) { return file.at(key, path.string()).to(torch::kFloat64); };
+    const auto x = get("X"), y = get("Y");
+    const auto linear = torch::matmul(x, get("linear/weight").t()) + get("linear/bias");
+    const double variance = get("out_var").item<double>();
+    EXPECT_NEAR(l2_uvp(linear, y, variance), row.uvp, 6e-7);
+    EXPECT_NEAR(displacement_cosine(x, linear, y), row.cosine, 6e-7);
+    EXPECT_NEAR(l2_uvp(x, y, variance), row.identity_uvp, 6e-7);
+    EXPECT_EQ(displacement_cosine(x, x, y), 0);
+  }
+}
+
+}  // namespace
+}  // namespace monge::eval
