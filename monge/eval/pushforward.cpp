@@ -1,9 +1,9 @@
 #include "monge/eval/pushforward.h"
 
+#include <torch/torch.h>
+
 #include <algorithm>
 #include <cmath>
-
-#include <torch/torch.h>
 
 #include "monge/core/error.h"
 #include "monge/core/random.h"
@@ -118,8 +118,9 @@ double displacement_cosine(const torch::Tensor& x, const torch::Tensor& predicti
 PushForward push_forward_error(const torch::Tensor& outputs, const torch::Tensor& target_a,
                                const torch::Tensor& target_b) {
   check_same_kind("push-forward error", outputs, target_b);
-  require(target_b.size(0) >= outputs.size(0), "push-forward error: the floor needs as many target samples as outputs; got ",
-          target_b.size(0), " for ", outputs.size(0));
+  require(target_b.size(0) >= outputs.size(0),
+          "push-forward error: the floor needs as many target samples as outputs; got ", target_b.size(0), " for ",
+          outputs.size(0));
   return {.error = energy_distance(outputs, target_a),
           .floor = energy_distance(target_b.slice(0, 0, outputs.size(0)), target_a)};
 }

@@ -1,15 +1,16 @@
 // How far the outputs of a map are from the target, and from the true map where that is known.
 #pragma once
 
-#include <cstdint>
-
 #include <torch/types.h>
+
+#include <cstdint>
 
 namespace monge::eval {
 
 /// How expectations over pairs are estimated from samples.
 enum class Pairs {
-  all,      ///< V-statistic: every pair, i = j too. Never negative, 0 for equal sets; too high by about E|a-a'|/N + E|b-b'|/M.
+  all,      ///< V-statistic: every pair, i = j too. Never negative, 0 for equal sets; too high by about E|a-a'|/N +
+            ///< E|b-b'|/M.
   distinct  ///< U-statistic: i != j. Right on average, so it scatters around 0 (below it, too) for equal laws.
 };
 
@@ -52,8 +53,8 @@ struct PushForward {
 PushForward push_forward_error(const torch::Tensor& outputs, const torch::Tensor& target_a,
                                const torch::Tensor& target_b);
 
-/// How much the outputs for one input differ: the root mean square over entries of the difference of two draws, averaged
-/// over pairs of draws and over inputs. 0 when the map ignores its noise.
+/// How much the outputs for one input differ: the root mean square over entries of the difference of two draws,
+/// averaged over pairs of draws and over inputs. 0 when the map ignores its noise.
 /// @param outputs  [B, K, ...], K >= 2 draws per input. @throws Error for fewer.
 double draw_diversity(const torch::Tensor& outputs);
 

@@ -13,9 +13,9 @@ struct NoiseEmbeddingOptions {
   std::string input = "sigma";  ///< "sigma": positional, of sigma itself (the public code; blind below about 0.1).
                                 ///< "log": positional, of 1000 ln(sigma)/4. "fourier": cos and sin of 2 pi w
                                 ///< ln(sigma)/4 with fixed w ~ N(0, fourier_scale^2).
-  double fourier_scale = 4;  ///< standard deviation of w; > 0. Larger tells nearer levels apart.
-  bool scale_input = false;  ///< divides y by sqrt(sigma^2 + sigma_data^2), so that the net sees unit variance.
-  double sigma_data = 0.5;   ///< standard deviation of the clean data; > 0.
+  double fourier_scale = 4;     ///< standard deviation of w; > 0. Larger tells nearer levels apart.
+  bool scale_input = false;     ///< divides y by sqrt(sigma^2 + sigma_data^2), so that the net sees unit variance.
+  double sigma_data = 0.5;      ///< standard deviation of the clean data; > 0.
 };
 
 /// Embeds noise levels.

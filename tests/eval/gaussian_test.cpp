@@ -18,8 +18,8 @@ torch::Tensor random_covariance(int64_t dim) {
 }
 
 TEST(GaussianMap, OfOneDimensionIsAffine) {
-  const auto map = gaussian_ot_map(torch::tensor({1.0}), torch::tensor({{4.0}}), torch::tensor({-2.0}),
-                                   torch::tensor({{9.0}}));
+  const auto map =
+      gaussian_ot_map(torch::tensor({1.0}), torch::tensor({{4.0}}), torch::tensor({-2.0}), torch::tensor({{9.0}}));
   EXPECT_NEAR(map.A.item<double>(), 1.5, 1e-12);
   EXPECT_NEAR(map.w2_squared, 9 + 1, 1e-9);
   EXPECT_NEAR(map(torch::tensor({{3.0f}})).item<double>(), -2 + 1.5 * 2, 1e-6);
@@ -34,8 +34,8 @@ TEST(GaussianMap, PushesTheCovarianceAndCostsWhatItSays) {
   EXPECT_LT(monge::testing::relative_error(torch::matmul(map.A, torch::matmul(S_p, map.A)), S_q), 1e-10);
   // E||x - T(x)||^2 = |m_p - m_q|^2 + tr((I - A) S_p (I - A)')
   const auto rest = torch::eye(dim, torch::kFloat64) - map.A;
-  const double cost = (m_p - m_q).square().sum().item<double>() +
-                      torch::matmul(rest, torch::matmul(S_p, rest)).trace().item<double>();
+  const double cost =
+      (m_p - m_q).square().sum().item<double>() + torch::matmul(rest, torch::matmul(S_p, rest)).trace().item<double>();
   EXPECT_NEAR(map.w2_squared, cost, 1e-9);
 }
 
@@ -48,10 +48,15 @@ TEST(GaussianMap, OfCommutingCovariancesIsTheRatioOfTheirRoots) {
 
 TEST(GaussianMap, RefusesWhatIsNoCovariance) {
   const auto m = torch::zeros(2), I = torch::eye(2);
-  EXPECT_THAT(message_of([&] { gaussian_ot_map(m, torch::diag(torch::tensor({1.0, 0.0})), m, I); }),
+  EXPECT_THAT(message_of([&] {
+                gaussian_ot_map(m, torch::diag(torch::tensor({1.0, 0.0})), m, I);
+              }),
               HasSubstr("the source's covariance has the eigenvalue"));
-  EXPECT_THAT(message_of([&] { gaussian_ot_map(m, I, m, -I); }), HasSubstr("the target's covariance has the eigenvalue -1"));
-  EXPECT_THAT(message_of([&] { gaussian_ot_map(m, torch::tensor({{1.0, 0.5}, {0.0, 1.0}}), m, I); }),
+  EXPECT_THAT(message_of([&] { gaussian_ot_map(m, I, m, -I); }),
+              HasSubstr("the target's covariance has the eigenvalue -1"));
+  EXPECT_THAT(message_of([&] {
+                gaussian_ot_map(m, torch::tensor({{1.0, 0.5}, {0.0, 1.0}}), m, I);
+              }),
               HasSubstr("not symmetric"));
   EXPECT_THAT(message_of([&] { gaussian_ot_map(m, I, torch::zeros(3), I); }), HasSubstr("must be [2, 2]"));
   EXPECT_THAT(message_of([&] { gaussian_ot_map(m, I * NAN, m, I); }), HasSubstr("not finite"));

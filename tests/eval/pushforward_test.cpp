@@ -13,9 +13,7 @@ using monge::testing::message_of;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-torch::Tensor column(std::vector<double> values) {
-  return torch::tensor(values, torch::kFloat64).unsqueeze(1);
-}
+torch::Tensor column(std::vector<double> values) { return torch::tensor(values, torch::kFloat64).unsqueeze(1); }
 
 TEST(EnergyDistance, IsAsByHand) {
   const auto a = column({0, 1}), b = column({0, 3, 5});
@@ -57,10 +55,14 @@ TEST(EnergyDistance, DoesNotDependOnItsBlocks) {
 }
 
 TEST(EnergyDistance, RefusesWhatDoesNotFit) {
-  EXPECT_THAT(message_of([] { energy_distance(torch::zeros({3, 2}), torch::zeros({3, 4})); }),
+  EXPECT_THAT(message_of([] {
+                energy_distance(torch::zeros({3, 2}), torch::zeros({3, 4}));
+              }),
               AllOf(HasSubstr("[3, 2]"), HasSubstr("[3, 4]")));
   EXPECT_THAT(message_of([] { energy_distance(torch::zeros({0, 2}), torch::zeros({3, 2})); }), HasSubstr("empty"));
-  EXPECT_THAT(message_of([] { energy_distance(torch::zeros({1, 2}), torch::zeros({3, 2}), Pairs::distinct); }),
+  EXPECT_THAT(message_of([] {
+                energy_distance(torch::zeros({1, 2}), torch::zeros({3, 2}), Pairs::distinct);
+              }),
               HasSubstr("need 2 samples"));
 }
 
