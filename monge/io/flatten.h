@@ -1,0 +1,21 @@
+// From the nested containers of a pickle to one list of named tensors.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "monge/io/pickle.h"
+#include "monge/io/tensor_file.h"
+
+namespace monge::io {
+
+/// Makes the tensor that a Kind::tensor describes; `where` is "FILE: tensor \"NAME\"" for messages.
+using TensorMaker = std::function<torch::Tensor(const PickleValue& tensor, const std::string& where)>;
+
+/// Names are the keys and list positions on the way, joined by '.'; scalars go to the metadata as text.
+/// @throws Error  naming `file` when the root is neither container nor tensor, two tensors get one name, containers are
+///                nested deeper than 64, or names and texts would take more than 256 MiB (containers that hold one another
+///                many times over).
+TensorFile flatten(const PickleValue& root, const std::string& file, const TensorMaker& make);
+
+}  // namespace monge::io

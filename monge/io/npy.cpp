@@ -1,0 +1,185 @@
+#include "monge/io/npy.h"
+
+#include <charconv>
+#include <cstring>
+#include <optional>
+
+#include "monge/core/error.h"
+#include "monge/core/nearest.h"
+#include "monge/io/tensor_file.h"
+
+namespace monge::io {
+namespace {
+
+constexpr std::string_view magic = "\x93NUMPY";
+
+const std::vector<std::pair<std::string, torch::ScalarType>>& types() {
+  static const std::vector<std::pair<std::string, torch::ScalarType>> table = {
+      {"<f8", torch::kFloat64}, {"<f4", torch::kFloat32}, {"<f2", torch::kFloat16},
+      {"<i8", torch::kInt64},   {"<i4", torch::kInt32},   {"<i2", torch::kInt16},
+      {"|i1", torch::kInt8},    {"|u1", torch::kUInt8},   {"|b1", torch::kBool}};
+  return table;
+}
+
+torch::ScalarType type_of(const std::string& descr, const std::string& name) {
+  std::vector<std::string> known;
+  for (const auto& [code, dtype] : types()) {
+    if (code == descr) return dtype;
+    known.push_back(code);
+  }
+  require(descr != "|O" && descr != "O", name, ": holds Python objects (\"|O\"), which are pickled code and are not read; ",
+          "save numbers: numpy.save(file, array.astype(numpy.float32))");
+  throw Error(Complaint{.what = descr.starts_with('>') ? "holds big-endian numbers" : "holds an unknown type of numbers",
+                        .where = name,
+                        .value = shown(descr),
+                        .allowed = join(known),
+                        .fix = "save it with numpy.save(file, array.astype(numpy.float32))"});
+}
+
+struct Header {
+  std::optional<std::string> descr;
+  std::optional<bool> fortran_order;
+  std::optional<std::vector<int64_t>> shape;
+};
+
+/// Reads the literal of a Python dictionary with the three keys of the format, and nothing more of Python.
+class HeaderReader {
+ public:
+  HeaderReader(std::string_view text, const std::string& name) : left_(text), name_(name) {}
+
+  Header read() {
+    Header out;
+    expect('{');
+    while (!accept('}')) {
+      const auto key = string();
+      expect(':');
+      if (key == "descr" && !out.descr) {
+        check(peek() != '[', "a type of records (allowed: arrays of plain numbers)");
+        out.descr = string();
+      } else if (key == "fortran_order" && !out.fortran_order) {
+        out.fortran_order = boolean();
+      } else if (key == "shape" && !out.shape) {
+        out.shape = tuple();
+      } else {
+        check(false, text("the key ", shown(key), " twice or in vain"));
+      }
+      if (!accept(',')) check(peek() == '}', "no comma between its parts");
+    }
+    check(peek() == '\0', "something after its end");
+    check(out.descr && out.fortran_order && out.shape, "no descr, fortran_order or shape");
+    return out;
+  }
+
+ private:
+  void check(bool fine, std::string_view what) const {
+    require(fine, name_, ": the header of this .npy file has ", what, "; write it with numpy.save");
+  }
+  /// The next character that is no space; 0 at the end.
+  char peek() {
+    while (!left_.empty() && (left_[0] == ' ' || left_[0] == '\n' || left_[0] == '\t' || left_[0] == '\r')) {
+      left_.remove_prefix(1);
+    }
+    return left_.empty() ? '\0' : left_[0];
+  }
+  bool accept(char wanted) {
+    if (peek() != wanted || left_.empty()) return false;
+    left_.remove_prefix(1);
+    return true;
+  }
+  void expect(char wanted) { check(accept(wanted), std::string("no ") + wanted + " where one is needed"); }
+
+  std::string string() {
+    const char quote = peek();
+    check(quote == '\'' || quote == '"', "no text where one is needed");
+    const auto end = left_.find(quote, 1);
+    check(end != std::string_view::npos, "a text without an end");
+    const auto out = left_.substr(1, end - 1);
+    left_.remove_prefix(end + 1);
+    return std::string(out);
+  }
+  bool boolean() {
+    peek();
+    const bool value = left_.starts_with("True");
+    check(value || left_.starts_with("False"), "a fortran_order other than True and False");
+    left_.remove_prefix(value ? 4 : 5);
+    return value;
+  }
+  std::vector<int64_t> tuple() {
+    std::vector<int64_t> out;
+    expect('(');
+    while (!accept(')')) {
+      int64_t extent = 0;
+      peek();
+      const auto [end, fault] = std::from_chars(left_.data(), left_.data() + left_.size(), extent);
+      check(fault == std::errc() && extent >= 0 && out.size() < 64, "an extent that is no count");
+      left_.remove_prefix(static_cast<size_t>(end - left_.data()));
+      out.push_back(extent);
+      accept('L');  // Python 2
+      if (!accept(',')) check(peek() == ')', "no comma in its shape");
+    }
+    return out;
+  }
+
+  std::string_view left_;
+  const std::string& name_;
+};
+
+/// What precedes the data, and the data.
+std::pair<Header, std::string_view> parts_of(std::string_view bytes, const std::string& name) {
+  require(bytes.starts_with(magic), name, ": is no .npy file; write it with numpy.save");
+  const auto number = [&](size_t at, size_t size) {
+    uint32_t out = 0;
+    require(bytes.size() >= at + size, name, ": the file is cut in its header; copy it again");
+    std::memcpy(&out, bytes.data() + at, size);
+    return size_t{out};
+  };
+  const size_t version = number(6, 1), length_size = version == 1 ? 2 : 4;
+  require(version >= 1 && version <= 3, name, ": has the unknown .npy version ", version, " (allowed: 1, 2, 3)");
+  const size_t length = number(8, length_size), begin = 8 + length_size;
+  require(length <= bytes.size() - begin, name, ": the file is cut in its header; copy it again");
+  return {HeaderReader(bytes.substr(begin, length), name).read(), bytes.substr(begin + length)};
+}
+
+}  // namespace
+
+torch::Tensor parse_npy(std::string_view bytes, const std::string& name) {
+  auto [header, data] = parts_of(bytes, name);
+  const auto dtype = type_of(*header.descr, name);
+  if (!*header.fortran_order) return tensor_from_bytes(data, dtype, *header.shape, name);
+  const std::vector<int64_t> reversed(header.shape->rbegin(), header.shape->rend());
+  const auto transposed = tensor_from_bytes(data, dtype, reversed, name);
+  std::vector<int64_t> order(reversed.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int64_t>(order.size() - 1 - i);
+  return transposed.permute(order).contiguous();
+}
+
+torch::Tensor read_npy(const std::filesystem::path& path, const Files& files) {
+  return parse_npy(files.read(path), path.string());
+}
+
+std::string npy_bytes(const torch::Tensor& tensor) {
+  std::string descr, shape;
+  for (const auto& [code, dtype] : types()) {
+    if (dtype == tensor.scalar_type()) descr = code;
+  }
+  require(!descr.empty(), "a tensor of ", torch::toString(tensor.scalar_type()),
+          " cannot be written as .npy, which has no such type; convert it to float32");
+  for (const int64_t extent : tensor.sizes()) shape += (shape.empty() ? "" : ", ") + std::to_string(extent);
+  if (tensor.dim() == 1) shape += ',';
+  auto header = "{'descr': '" + descr + "', 'fortran_order': False, 'shape': (" + shape + "), }";
+  const size_t before = magic.size() + 4;
+  header.resize((before + header.size() + 1 + 63) / 64 * 64 - before - 1, ' ');  // numpy aligns the data to 64
+  header += '\n';
+
+  const auto values = plain(tensor);
+  const auto length = static_cast<uint16_t>(header.size());
+  auto out = std::string(magic) + '\1' + '\0';
+  out.append(reinterpret_cast<const char*>(&length), sizeof length).append(header).append(bytes_of(values));
+  return out;
+}
+
+void write_npy(const std::filesystem::path& path, const torch::Tensor& tensor, const Files& files) {
+  files.replace(path, npy_bytes(tensor));
+}
+
+}  // namespace monge::io

@@ -1,0 +1,64 @@
+// A pickle machine that builds tensors and containers and nothing else. No name in a pickle is ever imported or called.
+#pragma once
+
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <torch/types.h>
+
+namespace monge::io {
+
+/// One Python object. A plain record: which members count depends on `kind`.
+struct PickleValue {
+  enum class Kind {
+    none,
+    boolean,      ///< integer: 0 or 1
+    integer,      ///< integer
+    big_integer,  ///< text: the little-endian two's complement bytes of an int beyond 64 bits
+    real,         ///< real
+    string,       ///< text: UTF-8, or raw bytes of a Python 2 string
+    bytes,        ///< text
+    tuple,        ///< items
+    list,         ///< items
+    set,          ///< items
+    dict,         ///< items: key, value, key, value, ... in insertion order; a key can come twice
+    name,         ///< text: the "module.attribute" of one of the allowed names
+    storage,      ///< text: its key; dtype; integer: elements; offset, extent: the part of it that is meant
+    tensor,       ///< items[0]: storage; dtype; offset in elements; sizes; strides
+  };
+  Kind kind = Kind::none;
+  torch::ScalarType dtype = torch::kFloat32;
+  int64_t integer = 0;
+  double real = 0;
+  std::string_view text = {};
+  int64_t offset = 0, extent = 0;
+  std::vector<const PickleValue*> items = {};
+  std::vector<int64_t> sizes = {}, strides = {};
+};
+
+/// A pickle that was read. Owns its values (they may refer to one another in circles) except for their text, which points
+/// into the bytes that were read. Movable.
+struct Pickle {
+  std::deque<PickleValue> values;
+  std::deque<std::string> texts;  ///< those that are not in the bytes as they are
+  const PickleValue* root = nullptr;
+  size_t consumed = 0;            ///< bytes up to and with the final STOP
+};
+
+/// Reads one pickle of protocol 2 to 5 from the front of `bytes`; the bytes must outlive the result.
+///
+/// Known names: collections.OrderedDict; set; torch.Size, device, dtypes, *Storage; torch._utils._rebuild_tensor,
+/// _rebuild_tensor_v2, _rebuild_tensor_v3, _rebuild_parameter(_with_state); _codecs.encode. Whatever else is named is
+/// refused by its name as soon as it is read:
+///
+///     evil.pt: refuses to load the Python object "posix.system"; only tensors and containers are read
+///
+/// Sizes and storages of tensors are descriptions that nobody has compared with the storage yet.
+///
+/// @param file  for messages.
+/// @throws Error  as above; on damage; beyond 2 million values.
+Pickle read_pickle(std::string_view bytes, const std::string& file);
+
+}  // namespace monge::io

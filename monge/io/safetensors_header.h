@@ -1,0 +1,32 @@
+// The JSON header of a safetensors file, checked while it is read so that a hostile one takes no more memory than its text.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <torch/types.h>
+
+namespace monge::io {
+
+/// One tensor of the header. begin and end are offsets into the data, not yet compared with their size.
+struct TensorEntry {
+  std::string name;
+  torch::ScalarType dtype = torch::kFloat32;
+  std::vector<int64_t> shape = {};
+  uint64_t begin = 0, end = 0;
+};
+
+struct SafetensorsHeader {
+  std::vector<TensorEntry> entries;  ///< in the order of the text; names are unique
+  std::map<std::string, std::string> metadata;
+};
+
+/// @throws Error  naming the file and the tensor, when the text is no JSON object or deviates from the format.
+SafetensorsHeader parse_safetensors_header(std::string_view json, const std::string& file);
+
+/// "F32" for kFloat32. @throws Error naming the tensor when the format has no such type.
+std::string safetensors_type_name(torch::ScalarType dtype, const std::string& tensor);
+
+}  // namespace monge::io

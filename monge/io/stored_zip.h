@@ -1,0 +1,39 @@
+// Zip archives whose entries are stored as they are, as torch.save writes them. What is compressed is refused: there is
+// nothing that could unpack to more than the file has.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace monge::io {
+
+struct ZipEntry {
+  std::string name;
+  std::string_view bytes;  ///< a part of the archive's bytes
+};
+
+/// The entries of an archive in the order of its directory; `archive` must outlive them. Reads zip64, too.
+/// Source: PKWARE APPNOTE.TXT 6.3.
+///
+/// @param file  for messages.
+/// @throws Error  when a part lies outside of the file, entries overlap, a name comes twice, a checksum is wrong, or an
+///                entry is compressed or encrypted.
+std::vector<ZipEntry> read_stored_zip(std::string_view archive, const std::string& file);
+
+/// Builds an archive in memory. The data of every entry begin at a multiple of 64 bytes, as torch.load with mmap wants it.
+class StoredZipWriter {
+ public:
+  /// @throws Error when the archive would pass 4 GiB.
+  void add(std::string_view name, std::string_view bytes);
+
+  /// The whole archive; the writer is empty afterwards.
+  std::string finish();
+
+ private:
+  std::string archive_, directory_;
+  uint16_t entries_ = 0;
+};
+
+}  // namespace monge::io

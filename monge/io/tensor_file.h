@@ -1,0 +1,47 @@
+// What the file formats of tensors share: a list of named tensors, and the way between a tensor and its bytes.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <torch/types.h>
+
+namespace monge::io {
+
+/// Named tensors in the order of their file, with the file's own notes. A plain value: copies share the tensors.
+struct TensorFile {
+  std::vector<std::pair<std::string, torch::Tensor>> tensors;  ///< names are unique
+  std::map<std::string, std::string> metadata = {};
+
+  /// nullptr when there is no such tensor. Linear in the number of tensors.
+  const torch::Tensor* find(std::string_view name) const;
+
+  /// @param where  the file, for the message.
+  /// @throws Error that suggests the nearest name.
+  const torch::Tensor& at(std::string_view name, const std::string& where) const;
+};
+
+/// A name that comes from a file as it should stand in a message: in quotes, control characters as \xNN, the middle of
+/// more than 120 bytes left out. Hostile files must not write to the terminal.
+std::string shown(std::string_view name);
+
+/// The number of elements of a shape that comes from a file.
+/// @throws Error starting with `where` when an extent is negative, there are more than 64 of them, or the product of the
+///         non-zero ones overflows (so that strides of empty tensors fit, too).
+int64_t checked_numel(const std::vector<int64_t>& shape, const std::string& where);
+
+/// A CPU tensor that owns a copy of little-endian `bytes`; every byte but 0 is a true of kBool.
+/// @throws Error starting with `where` when the bytes are not exactly numel * item size.
+torch::Tensor tensor_from_bytes(std::string_view bytes, torch::ScalarType dtype, const std::vector<int64_t>& shape,
+                                const std::string& where);
+
+/// The tensor on the CPU, contiguous and without gradient; the same memory where that is possible.
+torch::Tensor plain(const torch::Tensor& tensor);
+
+/// The bytes of a plain tensor; valid as long as the tensor.
+std::string_view bytes_of(const torch::Tensor& plain);
+
+}  // namespace monge::io

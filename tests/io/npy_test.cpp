@@ -1,0 +1,122 @@
+#include "monge/io/npy.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "monge/core/error.h"
+#include "tests/io/damage.h"
+#include "tests/io/tensors.h"
+#include "tests/support/support.h"
+
+namespace monge::io {
+namespace {
+
+using ::testing::HasSubstr;
+
+/// A version 1 file of this header and these data.
+std::string file_of(const std::string& header, const std::string& data) {
+  const auto length = static_cast<uint16_t>(header.size());
+  return std::string("\x93NUMPY\1\0", 8) + std::string(reinterpret_cast<const char*>(&length), 2) + header + data;
+}
+
+std::string complaint_about(const std::string& header, const std::string& data = "") {
+  return monge::testing::message_of([&] { parse_npy(file_of(header, data), "x.npy"); });
+}
+
+TEST(Npy, KeepsEveryTypeAndShape) {
+  const monge::testing::ScratchFolder scratch;
+  for (const auto& [name, tensor] : monge::testing::tensors_of_all_types().tensors) {
+    if (tensor.scalar_type() == torch::kBFloat16) continue;
+    write_npy(scratch / "x.npy", tensor);
+    const auto read = read_npy(scratch / "x.npy");
+    EXPECT_EQ(read.scalar_type(), tensor.scalar_type()) << name;
+    EXPECT_TRUE(torch::equal(read, tensor.detach())) << name;
+  }
+}
+
+TEST(Npy, WritesTheHeaderThatNumpyWrites) {
+  // numpy.save of zeros((2, 3), "f4"): 128 bytes, then the data; the padding and the line feed end the header.
+  const auto bytes = npy_bytes(torch::zeros({2, 3}));
+  EXPECT_EQ(bytes.substr(0, 10), std::string("\x93NUMPY\1\0\x76\0", 10));
+  EXPECT_THAT(bytes, HasSubstr("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }   "));
+  EXPECT_EQ(bytes[127], '\n');
+  EXPECT_EQ(bytes.size(), 128u + 24u);
+}
+
+TEST(Npy, ReadsFortranOrder) {
+  const auto columns = torch::arange(6, torch::kFloat32);  // [2, 3] column by column
+  const auto read = parse_npy(file_of("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }",
+                                      npy_bytes(columns).substr(128)), "x.npy");
+  EXPECT_TRUE(torch::equal(read, columns.view({3, 2}).t()));
+  EXPECT_TRUE(read.is_contiguous());
+}
+
+TEST(Npy, ReadsVersionsTwoAndThreeAndOldSpellings) {
+  const std::string header = R"({"shape":(2L,), 'fortran_order':False, "descr":'|u1'})";
+  for (const char version : {2, 3}) {
+    const auto bytes = std::string("\x93NUMPY") + version + std::string(1, '\0') + static_cast<char>(header.size()) +
+                       std::string(3, '\0') + header + "\5\6";
+    EXPECT_TRUE(torch::equal(parse_npy(bytes, "x.npy"), torch::tensor({5, 6}, torch::kUInt8)));
+  }
+}
+
+TEST(Npy, RefusesOtherTypes) {
+  const auto complaint = [](const std::string& descr) {
+    return complaint_about("{'descr': " + descr + ", 'fortran_order': False, 'shape': (1,), }", "12345678");
+  };
+  EXPECT_THAT(complaint("'|O'"), HasSubstr("x.npy: holds Python objects (\"|O\"), which are pickled code and are not read"));
+  EXPECT_THAT(complaint("'>f4'"), HasSubstr("x.npy: holds big-endian numbers, got \">f4\" (allowed: <f8, <f4"));
+  EXPECT_THAT(complaint("'<c8'"), HasSubstr("holds an unknown type of numbers, got \"<c8\""));
+  EXPECT_THAT(complaint("[('a', '<f4')]"), HasSubstr("a type of records"));
+}
+
+TEST(Npy, RefusesABrokenHeader) {
+  const auto complaint = [](const std::string& bytes) {
+    return monge::testing::message_of([&] { parse_npy(bytes, "x.npy"); });
+  };
+  EXPECT_THAT(complaint("PK"), HasSubstr("x.npy: is no .npy file"));
+  EXPECT_THAT(complaint("\x93NUMPY"), HasSubstr("cut in its header"));
+  EXPECT_THAT(complaint("\x93NUMPY\4"), HasSubstr("unknown .npy version 4 (allowed: 1, 2, 3)"));
+  EXPECT_THAT(complaint(std::string("\x93NUMPY\1\0\xff\xff{}", 12)), HasSubstr("cut in its header"));
+  EXPECT_THAT(complaint_about("__import__('os')"), HasSubstr("no { where one is needed"));
+  EXPECT_THAT(complaint_about("{}"), HasSubstr("no descr, fortran_order or shape"));
+  EXPECT_THAT(complaint_about("{'shape': (1,), 'shape': (1,)}"), HasSubstr("the key \"shape\" twice"));
+  EXPECT_THAT(complaint_about("{'shape': (-1,)}"), HasSubstr("an extent that is no count"));
+  EXPECT_THAT(complaint_about("{'shape': (99999999999999999999,)}"), HasSubstr("an extent that is no count"));
+  EXPECT_THAT(complaint_about("{'fortran_order': 1}"), HasSubstr("a fortran_order other than True and False"));
+  EXPECT_THAT(complaint_about("{'descr': '<f4"), HasSubstr("a text without an end"));
+}
+
+TEST(Npy, RefusesASizeThatIsNotThatOfTheFile) {
+  const auto complaint = [](const std::string& shape, const std::string& data) {
+    return complaint_about("{'descr': '<f4', 'fortran_order': False, 'shape': " + shape + ", }", data);
+  };
+  EXPECT_THAT(complaint("(2,)", "1234"), HasSubstr("x.npy: shape [2] of Float takes 8 bytes, the file has 4"));
+  EXPECT_THAT(complaint("(1,)", "12345678"), HasSubstr("takes 4 bytes, the file has 8"));
+  EXPECT_THAT(complaint("(4611686018427387904, 4)", "1234"), HasSubstr("overflows"));
+  EXPECT_THAT(complaint("(1000000000000,)", "1234"), HasSubstr("takes 4000000000000 bytes, the file has 4"));
+}
+
+TEST(Npy, RefusesToWriteBfloat16) {
+  EXPECT_THAT(monge::testing::message_of([] { npy_bytes(torch::zeros({1}, torch::kBFloat16)); }),
+              HasSubstr("convert it to float32"));
+}
+
+TEST(Npy, SurvivesDamage) {
+  const auto parse = [](const std::string& bytes) { parse_npy(bytes, "damaged"); };
+  EXPECT_GT(monge::testing::refuses_damage(npy_bytes(torch::randn({3, 4, 5})), 5000, parse), 2500);
+}
+
+TEST(Npy, ReadsEveryFixture) {
+  MONGE_NEEDS_SHARED("fixtures/resize");
+  int files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(monge::testing::shared_folder() / "fixtures")) {
+    if (entry.path().extension() != ".npy") continue;
+    EXPECT_GT(read_npy(entry.path()).numel(), 0) << entry.path();
+    ++files;
+  }
+  EXPECT_GT(files, 30);
+}
+
+}  // namespace
+}  // namespace monge::io
