@@ -164,7 +164,8 @@ std::string npy_bytes(const torch::Tensor& tensor) {
   }
   require(!descr.empty(), "a tensor of ", torch::toString(tensor.scalar_type()),
           " cannot be written as .npy, which has no such type; convert it to float32");
-  for (const int64_t extent : tensor.sizes()) shape += std::to_string(extent) + ',';
+  for (const int64_t extent : tensor.sizes()) shape += (shape.empty() ? "" : ", ") + std::to_string(extent);
+  if (tensor.dim() == 1) shape += ',';
   auto header = "{'descr': '" + descr + "', 'fortran_order': False, 'shape': (" + shape + "), }";
   const size_t before = magic.size() + 4;
   header.resize((before + header.size() + 1 + 63) / 64 * 64 - before - 1, ' ');  // numpy aligns the data to 64

@@ -38,7 +38,7 @@ TEST(Npy, WritesTheHeaderThatNumpyWrites) {
   // numpy.save of zeros((2, 3), "f4"): 128 bytes, then the data; the padding and the line feed end the header.
   const auto bytes = npy_bytes(torch::zeros({2, 3}));
   EXPECT_EQ(bytes.substr(0, 10), std::string("\x93NUMPY\1\0\x76\0", 10));
-  EXPECT_THAT(bytes, HasSubstr("{'descr': '<f4', 'fortran_order': False, 'shape': (2,3,), }   "));
+  EXPECT_THAT(bytes, HasSubstr("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }   "));
   EXPECT_EQ(bytes[127], '\n');
   EXPECT_EQ(bytes.size(), 128u + 24u);
 }

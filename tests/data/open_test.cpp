@@ -1,0 +1,136 @@
+#include "monge/data/open.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "monge/core/error.h"
+#include "monge/data/arrays.h"
+#include "monge/io/archive.h"
+#include "monge/io/image.h"
+#include "monge/io/npy.h"
+#include "tests/support/support.h"
+
+namespace monge::data {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::message_of;
+using testing::ScratchFolder;
+
+std::string png() { return io::encode_png(torch::full({6, 6, 3}, 90, torch::kUInt8)); }
+
+void put(const std::filesystem::path& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+std::vector<int64_t> shape_of(const std::string& path) {
+  const auto source = open_source({.path = path, .images = {.size = 8}});
+  auto shape = source->item_shape();
+  shape.insert(shape.begin(), source->size());
+  return shape;
+}
+
+TEST(Open, TellsTheKindByThePath) {
+  const ScratchFolder folder;
+  std::filesystem::create_directory(folder / "set");
+  put(folder / "set/a.png", png());
+  put(folder / "set/b.png", png());
+  put(folder / "one.PNG", png());
+  io::write_archive(folder / "pack.TGZ", {{"a.png", png()}, {"b.png", png()}, {"c.png", png()}});
+  io::write_npy(folder / "points.npy", torch::rand({5, 3}, torch::kFloat64));
+  put(folder / "table.csv", "x,y\n1,2\n3,4\n");
+
+  const auto at = [&](const char* name) { return shape_of((folder / name).string()); };
+  EXPECT_THAT(at("set"), ElementsAre(2, 3, 8, 8));
+  EXPECT_THAT(at("one.PNG"), ElementsAre(1, 3, 8, 8));
+  EXPECT_THAT(at("pack.TGZ"), ElementsAre(3, 3, 8, 8));
+  EXPECT_THAT(at("points.npy"), ElementsAre(5, 3));
+  EXPECT_THAT(at("table.csv"), ElementsAre(2, 2));
+  EXPECT_THAT(shape_of("toy:gaussian?dim=7"), ElementsAre(0, 7));
+}
+
+TEST(Open, TellsTheLogWhatItFoundAndLeftOut) {
+  const ScratchFolder folder;
+  put(folder / "a.png", png());
+  put(folder / "b.png", "x");
+  std::vector<std::string> infos, warnings;
+  const LogSink log = [&](LogLevel level, const std::string& line) {
+    (level == LogLevel::info ? infos : warnings).push_back(line);
+  };
+  open_source({.path = folder.path().string(), .images = {.size = 8, .on_error = "skip"}}, log);
+  EXPECT_THAT(infos, ElementsAre(HasSubstr("1 items of shape [3, 8, 8]")));
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("1 pictures cannot be used"), HasSubstr("b.png")));
+  warnings.clear();
+  open_source({.path = (folder / "a.png").string(), .images = {.cache_mb = 0}}, log);
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("cache_mb = 0")));
+}
+
+TEST(Open, SaysWhatIsAccepted) {
+  const ScratchFolder folder;
+  const auto message = [](const std::string& path) { return message_of([&] { open_source({.path = path}); }); };
+  EXPECT_THAT(message(""), HasSubstr("no data are named"));
+  EXPECT_THAT(message((folder / "none.tar").string()),
+              AllOf(HasSubstr("none.tar"), HasSubstr("no such file or folder")));
+  put(folder / "film.mp4", "x");
+  EXPECT_THAT(message((folder / "film.mp4").string()),
+              AllOf(HasSubstr("film.mp4"), HasSubstr("\".mp4\""), HasSubstr("toy:NAME")));
+  EXPECT_THAT(message("toy:"), HasSubstr("unknown toy law"));
+  EXPECT_THAT(message("font:none.ttf"), AllOf(HasSubstr("none.ttf"), HasSubstr("no such file")));
+}
+
+TEST(Arrays, TakeVectorsAndImagesOfManyTypes) {
+  const auto bytes = torch::tensor({0, 255, 51}, torch::kUInt8).view({1, 3, 1, 1});
+  EXPECT_TRUE(torch::allclose(array_source("a", bytes)->items({0}).flatten(), torch::tensor({-1.f, 1.f, -0.6f})));
+  const auto images = torch::rand({2, 3, 4, 4}) * 2 - 1;
+  EXPECT_TRUE(torch::equal(array_source("a", images)->items({0, 1}), images));
+  const auto whole = torch::tensor({300, -2}, torch::kInt64).view({2, 1});
+  EXPECT_TRUE(torch::equal(array_source("a", whole)->items({0, 1}), whole.to(torch::kFloat32)));
+  const auto byte_vectors = torch::tensor({7, 200}, torch::kUInt8).view({1, 2});
+  EXPECT_TRUE(torch::equal(array_source("a", byte_vectors)->items({0}), byte_vectors.to(torch::kFloat32)));
+}
+
+TEST(Arrays, NameTheFirstValueThatIsNotFinite) {
+  const ScratchFolder folder;
+  auto table = torch::zeros({4, 3});
+  table[2][1] = std::nanf("");
+  table[3][0] = INFINITY;
+  io::write_npy(folder / "holes.npy", table);
+  EXPECT_THAT(message_of([&] { open_array(folder / "holes.npy"); }),
+              AllOf(HasSubstr("holes.npy: 2 of its values"), HasSubstr("row 2, column 1"), HasSubstr("nan")));
+  put(folder / "holes.csv", "1,2\n3,inf\n");
+  EXPECT_THAT(message_of([&] { open_array(folder / "holes.csv"); }),
+              AllOf(HasSubstr("holes.csv"), HasSubstr("row 1, column 1")));
+  EXPECT_THAT(message_of([] {
+                array_source("wide", torch::full({1, 1}, 1e300, torch::kFloat64));
+              }),
+              HasSubstr("1e+300"));
+  auto images = torch::zeros({2, 3, 4, 4});
+  images[1][2][0][3] = std::nanf("");
+  EXPECT_THAT(message_of([&] { array_source("i", images); }), HasSubstr("item 1, position [2, 0, 3]"));
+}
+
+TEST(Arrays, RefuseOtherShapesAndRanges) {
+  const ScratchFolder folder;
+  io::write_npy(folder / "flat.npy", torch::zeros({4}));
+  EXPECT_THAT(message_of([&] { open_array(folder / "flat.npy"); }),
+              AllOf(HasSubstr("flat.npy"), HasSubstr("[4]"), HasSubstr("[N, 1]")));
+  EXPECT_THAT(message_of([] { array_source("a", torch::zeros({4, 5, 6})); }), HasSubstr("[4, 5, 6]"));
+  EXPECT_THAT(message_of([] { array_source("a", torch::zeros({0, 3})); }), HasSubstr("empty"));
+  EXPECT_THAT(message_of([] {
+                array_source("a", torch::zeros({4, 8, 8, 3}));
+              }),
+              HasSubstr("channels to the second place"));
+  EXPECT_THAT(message_of([] {
+                array_source("a", torch::full({1, 3, 2, 2}, 255.f));
+              }),
+              AllOf(HasSubstr("255"), HasSubstr("[-1, 1]")));
+  put(folder / "ragged.csv", "1,2\n3\n");
+  EXPECT_THAT(message_of([&] { open_array(folder / "ragged.csv"); }), HasSubstr("ragged.csv"));
+}
+
+}  // namespace
+}  // namespace monge::data
