@@ -45,7 +45,7 @@ void add_info(CLI::App& program, Action& action) {
       set_threads(*common);
       const auto device = device_of(*common);
       nlohmann::ordered_json devices = nlohmann::ordered_json::array({"cpu"});
-      for (size_t i = 0; torch::cuda::is_available() && i < torch::cuda::device_count(); ++i) {
+      for (int i = 0; torch::cuda::is_available() && i < torch::cuda::device_count(); ++i) {
         devices.push_back("cuda:" + std::to_string(i));
       }
 #ifdef MONGE_CUDA

@@ -28,19 +28,11 @@ struct TranslateOptions {
 
 enum class Kind { table, picture, folder, archive };
 
-bool is_archive(const fs::path& path) {
-  const auto name = path.filename().string();
-  for (const char* end : {".tar", ".tgz", ".tar.gz", ".zip", ".7z"}) {
-    if (name.ends_with(end)) return true;
-  }
-  return false;
-}
-
 Kind kind_of(const fs::path& path) {
   std::error_code ignored;
   const auto extension = path.extension().string();
   if (extension == ".npy" || extension == ".csv" || extension == ".tsv" || extension == ".txt") return Kind::table;
-  if (is_archive(path)) return Kind::archive;
+  if (io::has_archive_extension(path)) return Kind::archive;
   return fs::is_directory(path, ignored) ? Kind::folder : Kind::picture;
 }
 
@@ -58,6 +50,11 @@ void check_output(Kind kind, const fs::path& in, const fs::path& out) {
     wrong("a .png, .jpg or .webp file");
   }
   if (kind == Kind::folder && fs::exists(out, ignored) && !fs::is_directory(out, ignored)) wrong("a folder");
+}
+
+std::string encode(const torch::Tensor& image, const std::string& extension) {
+  if (extension == ".jpg" || extension == ".jpeg") return io::encode_jpeg(image);
+  return extension == ".webp" ? io::encode_webp(image) : io::encode_png(image);
 }
 
 /// "a/smile.jpg" and draw 2 of several give "a/smile_2.jpg".
@@ -92,7 +89,7 @@ class Writer {
         io::write_image(path, image);
       } else {
         const auto name = output_name(item, k, draws);
-        entries_.push_back({name.string(), io::encode_image(image, name.extension().string())});
+        entries_.push_back({name.string(), encode(image, name.extension().string())});
       }
     }
   }
@@ -174,7 +171,7 @@ int translate_command(const TranslateOptions& options) {
   writer.finish();
   if (!options.grid.empty()) {
     require(!cells.empty(), "--grid: only pictures make a grid");
-    io::write_image(options.grid, run::picture_grid(cells, 1 + draws, std::max<int64_t>(1, 96 / cells[0].size(2))));
+    io::write_image(options.grid, run::picture_grid(cells, {.columns = 1 + draws, .scale = std::max<int64_t>(1, 96 / cells[0].size(2))}));
   }
   if (options.common.json) {
     print_json({{"model", model.origin}, {"in", options.in}, {"out", options.out}, {"items", count}, {"samples", draws}});

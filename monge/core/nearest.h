@@ -13,7 +13,7 @@ std::string nearest(std::string_view name, const std::vector<std::string>& known
 /// "a, b, c".
 std::string join(const std::vector<std::string>& names, std::string_view separator = ", ");
 
-/// " (did you mean \"x\"?)" or "".
+/// "did you mean \"x\"?", or "" when nothing is near.
 std::string suggestion(std::string_view name, const std::vector<std::string>& known);
 
 }  // namespace monge

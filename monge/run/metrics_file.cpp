@@ -1,11 +1,10 @@
 #include "monge/run/metrics_file.h"
 
 #include <cmath>
-#include <cstring>
+#include <sstream>
 
 #include <nlohmann/json.hpp>
 
-#include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/train/trainer.h"
 
@@ -30,7 +29,7 @@ double MetricsFile::seconds() const {
 
 void MetricsFile::started(train::Trainer& /*trainer*/, int64_t iteration) {
   began_ = flushed_ = std::chrono::steady_clock::now();
-  events_ = std::make_unique<EventFile>(folder_);
+  events_ = std::make_unique<EventFile>(folder_ / "events.out.tfevents.monge");
   const auto file = folder_ / "metrics.jsonl";
   std::error_code ignored;
   if (!fs::exists(file, ignored)) return;
@@ -51,10 +50,12 @@ void MetricsFile::iteration_done(train::Trainer& /*trainer*/, int64_t done, cons
                            {"gradient_map", f.gradient_map},   {"gradient_potential", f.gradient_potential},
                            {"rate_map", f.rate_map},           {"rate_potential", f.rate_potential}};
   ordered_json line{{"iteration", done}, {"seconds", number(seconds())}};
+  NamedFigures tagged;
   for (const auto& [name, value] : named) {
     line[name] = number(value);
-    events_->scalar("train/" + name, value, done);
+    tagged.emplace_back("train/" + name, value);
   }
+  events_->add_scalars(done, tagged);
   line["skipped"] = f.skipped;
   pending_ += line.dump() + "\n";
   if (std::chrono::duration<double>(std::chrono::steady_clock::now() - flushed_).count() > kFlushSeconds) flush();
@@ -62,10 +63,12 @@ void MetricsFile::iteration_done(train::Trainer& /*trainer*/, int64_t done, cons
 
 void MetricsFile::add(int64_t iteration, const NamedFigures& figures) {
   ordered_json eval;
+  NamedFigures tagged;
   for (const auto& [name, value] : figures) {
     eval[name] = number(value);
-    events_->scalar("eval/" + name, value, iteration);
+    tagged.emplace_back("eval/" + name, value);
   }
+  events_->add_scalars(iteration, tagged);
   pending_ += ordered_json{{"iteration", iteration}, {"seconds", number(seconds())}, {"eval", eval}}.dump() + "\n";
   flush();
 }
@@ -73,7 +76,6 @@ void MetricsFile::add(int64_t iteration, const NamedFigures& figures) {
 void MetricsFile::flush() {
   real_files().append(folder_ / "metrics.jsonl", pending_);
   pending_.clear();
-  events_->flush();
   flushed_ = std::chrono::steady_clock::now();
 }
 

@@ -42,7 +42,7 @@ fs::path next_folder(const fs::path& parent, const std::string& name) {
     long long number = 0;
     if (std::sscanf(entry.path().filename().c_str(), "%5lld-", &number) == 1) last = std::max<int64_t>(last, number);
   }
-  char number[8];
+  char number[24];
   std::snprintf(number, sizeof number, "%05lld", static_cast<long long>(last + 1));
   return parent / (std::string(number) + "-" + name);
 }

@@ -12,6 +12,7 @@ namespace monge::run {
 namespace {
 
 constexpr int64_t kScatterPoints = 512;
+constexpr int64_t kSegments = 48;
 constexpr int64_t kPictureSide = 96;  // small pictures are enlarged to about this, to be seen on a screen
 
 }  // namespace
@@ -20,7 +21,15 @@ torch::Tensor picture(const train::Model& model, const torch::Tensor& x, const t
                       uint64_t seed) {
   const auto y = model.translate(x, draws, RandomStreams(seed).at("picture z", 0));
   if (x.dim() == 2) {
-    return scatter_image({x, target, y.flatten(0, 1)});
+    const auto plane = [](const torch::Tensor& points) { return points.narrow(1, 0, std::min<int64_t>(2, points.size(1))); };
+    const auto flat = [&](const torch::Tensor& points) {  // a line stands in the plane at height 0
+      const auto two = plane(points);
+      return two.size(1) == 2 ? two : torch::cat({two, torch::zeros_like(two)}, 1);
+    };
+    const auto first = y.select(1, 0);
+    const int64_t shown = std::min<int64_t>(kSegments, x.size(0));
+    return scatter_image({.source = flat(x), .target = flat(target), .images = flat(y.flatten(0, 1)),
+                          .segments = torch::cat({flat(x), flat(first)}, 1).narrow(0, 0, shown)});
   }
   std::vector<torch::Tensor> cells;
   for (int64_t b = 0; b < x.size(0); ++b) {
@@ -28,7 +37,7 @@ torch::Tensor picture(const train::Model& model, const torch::Tensor& x, const t
     for (int64_t k = 0; k < y.size(1); ++k) cells.push_back(y[b][k]);
   }
   const int64_t scale = std::max<int64_t>(1, kPictureSide / x.size(3));
-  return picture_grid(cells, /*columns=*/1 + y.size(1), scale);
+  return picture_grid(cells, {.columns = 1 + y.size(1), .scale = scale});
 }
 
 void SamplePictures::started(train::Trainer& trainer, int64_t /*iteration*/) {
