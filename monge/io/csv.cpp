@@ -95,11 +95,12 @@ torch::Tensor parse_csv(std::string_view text, const std::string& name) {
     for_each_field(line, separator, [&](std::string_view field) {
       const auto number = number_in(field);
       if (!number) {
-        throw Error(Complaint{.what = monge::text("field ", static_cast<int64_t>(values.size()) - before + 1, " is no number"),
-                              .where = monge::text(name, " line ", line_number),
-                              .value = shown(field),
-                              .allowed = "numbers within float32, such as -1.5e-3",
-                              .fix = "mend the line, or begin it with # to leave it out"});
+        throw Error(
+            Complaint{.what = monge::text("field ", static_cast<int64_t>(values.size()) - before + 1, " is no number"),
+                      .where = monge::text(name, " line ", line_number),
+                      .value = shown(field),
+                      .allowed = "numbers within float32, such as -1.5e-3",
+                      .fix = "mend the line, or begin it with # to leave it out"});
       }
       values.push_back(*number);
     });
@@ -108,8 +109,8 @@ torch::Tensor parse_csv(std::string_view text, const std::string& name) {
       columns = fields;
       first_line = line_number;
     }
-    require(fields == columns, name, " line ", line_number, ": has ", fields, " numbers, the first row (line ", first_line,
-            ") has ", columns, "; every row must have as many");
+    require(fields == columns, name, " line ", line_number, ": has ", fields, " numbers, the first row (line ",
+            first_line, ") has ", columns, "; every row must have as many");
   }
   require(rows > 0, name, ": has no row of numbers; give one row of numbers a line");
   return torch::from_blob(values.data(), {rows, columns}, torch::kFloat32).clone();

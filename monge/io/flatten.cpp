@@ -41,7 +41,9 @@ class Flattener {
         visit(*value.items[i + 1], joined(name, text_of(*value.items[i], name)), depth + 1);
       }
     } else if (is_container(value.kind)) {
-      for (size_t i = 0; i < value.items.size(); ++i) visit(*value.items[i], joined(name, std::to_string(i)), depth + 1);
+      for (size_t i = 0; i < value.items.size(); ++i) {
+        visit(*value.items[i], joined(name, std::to_string(i)), depth + 1);
+      }
     } else if (is_scalar(value.kind)) {
       out_.metadata[name] = text_of(value, name);
     }
@@ -60,18 +62,25 @@ class Flattener {
 
   std::string text_of(const PickleValue& value, const std::string& name) const {
     switch (value.kind) {
-      case Kind::none: return "None";
-      case Kind::boolean: return value.integer ? "True" : "False";
-      case Kind::integer: return std::to_string(value.integer);
-      case Kind::real: return shortest(value.real);
+      case Kind::none:
+        return "None";
+      case Kind::boolean:
+        return value.integer ? "True" : "False";
+      case Kind::integer:
+        return std::to_string(value.integer);
+      case Kind::real:
+        return shortest(value.real);
       case Kind::string:
-      case Kind::name: return std::string(value.text);
-      default: throw Error(text(file_, ": a key in ", shown(name), " is neither text nor number; save the state dict alone"));
+      case Kind::name:
+        return std::string(value.text);
+      default:
+        throw Error(text(file_, ": a key in ", shown(name), " is neither text nor number; save the state dict alone"));
     }
   }
 
   void add_tensor(const PickleValue& value, const std::string& name) {
-    require(names_.insert(name).second, file_, ": two tensors have the name ", shown(name), "; save the state dict alone");
+    require(names_.insert(name).second, file_, ": two tensors have the name ", shown(name),
+            "; save the state dict alone");
     out_.tensors.emplace_back(name, make_(value, text(file_, ": tensor ", shown(name))));
   }
 

@@ -14,8 +14,8 @@ using TensorMaker = std::function<torch::Tensor(const PickleValue& tensor, const
 
 /// Names are the keys and list positions on the way, joined by '.'; scalars go to the metadata as text.
 /// @throws Error  naming `file` when the root is neither container nor tensor, two tensors get one name, containers are
-///                nested deeper than 64, or names and texts would take more than 256 MiB (containers that hold one another
-///                many times over).
+///                nested deeper than 64, or names and texts would take more than 256 MiB (containers that hold one
+///                another many times over).
 TensorFile flatten(const PickleValue& root, const std::string& file, const TensorMaker& make);
 
 }  // namespace monge::io

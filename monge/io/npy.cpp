@@ -27,13 +27,15 @@ torch::ScalarType type_of(const std::string& descr, const std::string& name) {
     if (code == descr) return dtype;
     known.push_back(code);
   }
-  require(descr != "|O" && descr != "O", name, ": holds Python objects (\"|O\"), which are pickled code and are not read; ",
+  require(descr != "|O" && descr != "O", name,
+          ": holds Python objects (\"|O\"), which are pickled code and are not read; ",
           "save numbers: numpy.save(file, array.astype(numpy.float32))");
-  throw Error(Complaint{.what = descr.starts_with('>') ? "holds big-endian numbers" : "holds an unknown type of numbers",
-                        .where = name,
-                        .value = shown(descr),
-                        .allowed = join(known),
-                        .fix = "save it with numpy.save(file, array.astype(numpy.float32))"});
+  throw Error(
+      Complaint{.what = descr.starts_with('>') ? "holds big-endian numbers" : "holds an unknown type of numbers",
+                .where = name,
+                .value = shown(descr),
+                .allowed = join(known),
+                .fix = "save it with numpy.save(file, array.astype(numpy.float32))"});
 }
 
 struct Header {

@@ -1,11 +1,11 @@
 // NumPy's .npy format: one array.
 #pragma once
 
+#include <torch/types.h>
+
 #include <filesystem>
 #include <string>
 #include <string_view>
-
-#include <torch/types.h>
 
 #include "monge/core/files.h"
 
@@ -16,8 +16,8 @@ namespace monge::io {
 /// Types: <f8 <f4 <f2 <i8 <i4 <i2 |i1 |u1 |b1, kept as they are. Format versions 1, 2 and 3.
 /// Source: numpy.org, "numpy.lib.format". The header is read as text; nothing in it is evaluated.
 ///
-/// @throws Error  naming the file: no .npy file; another type (big-endian, unsigned, complex, text, records); an array of
-///                Python objects, which would be a pickle; more or fewer bytes than the shape takes.
+/// @throws Error  naming the file: no .npy file; another type (big-endian, unsigned, complex, text, records); an
+///                array of Python objects, which would be a pickle; more or fewer bytes than the shape takes.
 torch::Tensor read_npy(const std::filesystem::path& path, const Files& files = real_files());
 
 /// The same from memory; `name` stands for the file in messages.

@@ -30,6 +30,7 @@ class Machine {
 
  private:
   /// Carries out one operation; true at STOP. The codes are those of pickletools.py.
+  // clang-format off
   bool step(char code) {
     switch (code) {
       case '\x80': check(number<uint8_t>() <= 5, "a protocol above 5"); break;               // PROTO
@@ -87,6 +88,7 @@ class Machine {
     }
     return false;
   }
+  // clang-format on
 
   void check(bool fine, std::string_view what) const {
     if (!fine) refuse(what);
@@ -159,7 +161,9 @@ class Machine {
     std::memcpy(&value, digits.data(), size);
     push({.kind = Kind::integer, .integer = value});
   }
-  void push_double() { push({.kind = Kind::real, .real = std::bit_cast<double>(__builtin_bswap64(number<uint64_t>()))}); }
+  void push_double() {
+    push({.kind = Kind::real, .real = std::bit_cast<double>(__builtin_bswap64(number<uint64_t>()))});
+  }
   void push_text(Kind kind, uint64_t size) { push({.kind = kind, .text = take(size)}); }
 
   void push_dict(std::vector<const PickleValue*> items) {

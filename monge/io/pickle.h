@@ -1,12 +1,12 @@
 // A pickle machine that builds tensors and containers and nothing else. No name in a pickle is ever imported or called.
 #pragma once
 
+#include <torch/types.h>
+
 #include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <torch/types.h>
 
 namespace monge::io {
 
@@ -38,13 +38,13 @@ struct PickleValue {
   std::vector<int64_t> sizes = {}, strides = {};
 };
 
-/// A pickle that was read. Owns its values (they may refer to one another in circles) except for their text, which points
-/// into the bytes that were read. Movable.
+/// A pickle that was read. Owns its values (they may refer to one another in circles) except for their text, which
+/// points into the bytes that were read. Movable.
 struct Pickle {
   std::deque<PickleValue> values;
   std::deque<std::string> texts;  ///< those that are not in the bytes as they are
   const PickleValue* root = nullptr;
-  size_t consumed = 0;            ///< bytes up to and with the final STOP
+  size_t consumed = 0;  ///< bytes up to and with the final STOP
 };
 
 /// Reads one pickle of protocol 2 to 5 from the front of `bytes`; the bytes must outlive the result.

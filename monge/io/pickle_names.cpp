@@ -70,7 +70,8 @@ class Arguments {
   }
 
   void check(bool fine) const {
-    require(fine, file_, ": the arguments of \"", function_, "\" are not those that torch.save writes; the file is damaged");
+    require(fine, file_, ": the arguments of \"", function_,
+            "\" are not those that torch.save writes; the file is damaged");
   }
 
  private:
@@ -81,8 +82,12 @@ class Arguments {
 
 PickleValue rebuilt_tensor(const Arguments& arguments) {
   const auto& storage = arguments.at(0, Kind::storage);
-  PickleValue out{.kind = Kind::tensor, .dtype = storage.dtype, .offset = arguments.integer(1), .items = {&storage},
-                  .sizes = arguments.integers(2), .strides = arguments.integers(3)};
+  PickleValue out{.kind = Kind::tensor,
+                  .dtype = storage.dtype,
+                  .offset = arguments.integer(1),
+                  .items = {&storage},
+                  .sizes = arguments.integers(2),
+                  .strides = arguments.integers(3)};
   arguments.check(out.sizes.size() == out.strides.size());
   return out;
 }
@@ -172,7 +177,8 @@ PickleValue call_known_name(const PickleValue& function, const PickleValue& argu
                             const std::string& file) {
   const auto found = functions().find(function.text);
   require(function.kind == Kind::name && found != functions().end(), file, ": the pickle calls ",
-          function.kind == Kind::name ? shown(function.text) : "something", ", which is no function; the file is damaged");
+          function.kind == Kind::name ? shown(function.text) : "something",
+          ", which is no function; the file is damaged");
   return found->second(Arguments(arguments, function.text, file), texts);
 }
 
@@ -182,7 +188,9 @@ PickleValue storage_of_id(const PickleValue& id, const std::string& file) {
   const auto type = storage_types().find(storage_type(parts.at(1, Kind::name).text));
   parts.check(type != storage_types().end());
 
-  PickleValue out{.kind = Kind::storage, .dtype = type->second, .integer = parts.integer(4),
+  PickleValue out{.kind = Kind::storage,
+                  .dtype = type->second,
+                  .integer = parts.integer(4),
                   .text = parts.at(2, Kind::string).text};
   parts.check(out.integer >= 0);
   out.extent = out.integer;
@@ -191,7 +199,8 @@ PickleValue storage_of_id(const PickleValue& id, const std::string& file) {
     view.check(view.size() == 3);
     out.offset = view.integer(1);
     out.extent = view.integer(2);
-    view.check(out.offset >= 0 && out.extent >= 0 && out.extent <= out.integer && out.offset <= out.integer - out.extent);
+    view.check(out.offset >= 0 && out.extent >= 0 && out.extent <= out.integer &&
+               out.offset <= out.integer - out.extent);
   }
   return out;
 }

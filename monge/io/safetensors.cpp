@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <set>
-
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "monge/core/error.h"
 #include "monge/io/safetensors_header.h"
@@ -17,13 +16,12 @@ constexpr uint64_t header_limit = 100'000'000;  // as in the reference implement
 
 /// Every byte of the data belongs to exactly one tensor: else a file could hide content or make tensors alias.
 void require_coverage(std::vector<TensorEntry> entries, uint64_t data_size, const std::string& name) {
-  std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
-    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
-  });
+  std::sort(entries.begin(), entries.end(),
+            [](const auto& a, const auto& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
   uint64_t covered = 0;
   for (const auto& entry : entries) {
-    require(entry.begin >= covered, name, ": tensor ", shown(entry.name), " overlaps the tensor before it: it begins at ",
-            entry.begin, ", the other ends at ", covered);
+    require(entry.begin >= covered, name, ": tensor ", shown(entry.name),
+            " overlaps the tensor before it: it begins at ", entry.begin, ", the other ends at ", covered);
     require(entry.begin == covered, name, ": the bytes ", covered, " to ", entry.begin, " belong to no tensor");
     covered = entry.end;
   }
@@ -38,16 +36,17 @@ TensorFile parse_safetensors(std::string_view bytes, const std::string& name) {
           " bytes are too few for the length of the header");
   std::memcpy(&header_size, bytes.data(), sizeof header_size);
   bytes.remove_prefix(sizeof header_size);
-  require(header_size <= header_limit, name, ": is no safetensors file, or damaged: its header would have ", header_size,
-          " bytes (allowed: up to ", header_limit, ")");
+  require(header_size <= header_limit, name, ": is no safetensors file, or damaged: its header would have ",
+          header_size, " bytes (allowed: up to ", header_limit, ")");
   require(header_size <= bytes.size(), name, ": the file is cut: its header has ", header_size, " bytes, only ",
           bytes.size(), " are there; copy or download it again");
   const auto header = parse_safetensors_header(bytes.substr(0, header_size), name);
   const auto data = bytes.substr(header_size);
 
   for (const auto& entry : header.entries) {
-    require(entry.begin <= entry.end && entry.end <= data.size(), name, ": tensor ", shown(entry.name), " has data_offsets [",
-            entry.begin, ", ", entry.end, "] outside of the ", data.size(), " bytes of data; the file is cut or damaged");
+    require(entry.begin <= entry.end && entry.end <= data.size(), name, ": tensor ", shown(entry.name),
+            " has data_offsets [", entry.begin, ", ", entry.end, "] outside of the ", data.size(),
+            " bytes of data; the file is cut or damaged");
   }
   require_coverage(header.entries, data.size(), name);
 
@@ -71,7 +70,8 @@ std::string safetensors_bytes(const TensorFile& content) {
   for (const auto& [name, tensor] : content.tensors) {
     require(tensor.defined(), "tensor ", shown(name), " is undefined and cannot be written");
     require(name != "__metadata__", "a tensor cannot be named \"__metadata__\" in a safetensors file; rename it");
-    require(names.insert(name).second, "tensor ", shown(name), " appears twice; names in a safetensors file are unique");
+    require(names.insert(name).second, "tensor ", shown(name),
+            " appears twice; names in a safetensors file are unique");
     layout.push_back(tensors.size());
     tensors.push_back(plain(tensor));
   }

@@ -26,7 +26,8 @@ TensorFile parse_safetensors(std::string_view bytes, const std::string& name);
 
 /// The file as bytes. Tensors may be strided, on a GPU, or part of a graph. The data are laid out by falling item size,
 /// so that every tensor begins aligned; the header keeps the order of `content`.
-/// @throws Error  on a type that the format lacks, a duplicate name, the name "__metadata__", or a name that is not UTF-8.
+/// @throws Error  on a type that the format lacks, a duplicate name, the name "__metadata__", or a name that
+///                is not UTF-8.
 std::string safetensors_bytes(const TensorFile& content);
 
 /// Writes the file in one durable step: after a crash it is the old one or the new one.

@@ -1,8 +1,7 @@
 #include "monge/io/safetensors_header.h"
 
-#include <unordered_set>
-
 #include <nlohmann/json.hpp>
+#include <unordered_set>
 
 #include "monge/core/error.h"
 #include "monge/core/nearest.h"

@@ -1,12 +1,12 @@
-// The JSON header of a safetensors file, checked while it is read so that a hostile one takes no more memory than its text.
+// The JSON header of a safetensors file, checked while it is read: it takes little more memory than its text.
 #pragma once
+
+#include <torch/types.h>
 
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <torch/types.h>
 
 namespace monge::io {
 

@@ -1,10 +1,10 @@
 #include "monge/io/stored_zip.h"
 
+#include <zlib.h>  // crc32
+
 #include <algorithm>
 #include <cstring>
 #include <unordered_set>
-
-#include <zlib.h>  // crc32
 
 #include "monge/core/error.h"
 #include "monge/io/tensor_file.h"
@@ -69,11 +69,12 @@ Directory find_directory(const Reader& zip) {
     zip.check(zip.u32(end64) == end64_signature, "no 64-bit directory where it should be");
     out = {.begin = zip.u64(end64 + 48), .end = end64, .entries = zip.u64(end64 + 32)};
   }
-  zip.check(out.begin <= out.end && out.entries <= (out.end - out.begin) / central_size, "a directory of an impossible size");
+  zip.check(out.begin <= out.end && out.entries <= (out.end - out.begin) / central_size,
+            "a directory of an impossible size");
   return out;
 }
 
-/// Size and place of an entry; where the 32-bit fields are full, the real ones stand in the extra field 1, in this order.
+/// Size and place of an entry. Where the 32-bit fields are full, the real ones stand in extra field 1, in this order.
 struct Place {
   uint64_t size, packed, header;
 };
@@ -101,9 +102,9 @@ void put(std::string& out, T number) {
 
 /// The fields that the local header and the directory have in common, from "version needed" to the length of the name.
 void put_common(std::string& out, std::string_view name, std::string_view bytes, uint32_t crc) {
-  put<uint16_t>(out, 20);      // version 2.0
-  put<uint16_t>(out, 0x0800);  // names are UTF-8
-  put<uint16_t>(out, 0);       // stored
+  put<uint16_t>(out, 20);          // version 2.0
+  put<uint16_t>(out, 0x0800);      // names are UTF-8
+  put<uint16_t>(out, 0);           // stored
   put<uint32_t>(out, 0x00210000);  // 1 January 1980: the same tensors give the same file
   put<uint32_t>(out, crc);
   put<uint32_t>(out, static_cast<uint32_t>(bytes.size()));
@@ -156,8 +157,9 @@ std::vector<ZipEntry> read_stored_zip(std::string_view archive, const std::strin
 void StoredZipWriter::add(std::string_view name, std::string_view bytes) {
   const uint64_t header = archive_.size(), unpadded = header + local_size + name.size() + 4;
   const uint64_t padding = (alignment - unpadded % alignment) % alignment;
-  require(name.size() <= 0xffff && unpadded + padding + bytes.size() + directory_.size() < 0xf0000000 && entries_ < 0xfff0,
-          "a checkpoint in PyTorch's format ends at 4 GiB and 65000 tensors here; write safetensors instead");
+  require(
+      name.size() <= 0xffff && unpadded + padding + bytes.size() + directory_.size() < 0xf0000000 && entries_ < 0xfff0,
+      "a checkpoint in PyTorch's format ends at 4 GiB and 65000 tensors here; write safetensors instead");
 
   const uint32_t crc = checksum(bytes);
   put(archive_, local_signature);

@@ -22,7 +22,7 @@ struct ZipEntry {
 ///                entry is compressed or encrypted.
 std::vector<ZipEntry> read_stored_zip(std::string_view archive, const std::string& file);
 
-/// Builds an archive in memory. The data of every entry begin at a multiple of 64 bytes, as torch.load with mmap wants it.
+/// Builds an archive in memory. The data of every entry begin at a multiple of 64 bytes, as torch.save has them.
 class StoredZipWriter {
  public:
   /// @throws Error when the archive would pass 4 GiB.

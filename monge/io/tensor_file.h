@@ -1,13 +1,13 @@
 // What the file formats of tensors share: a list of named tensors, and the way between a tensor and its bytes.
 #pragma once
 
+#include <torch/types.h>
+
 #include <map>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include <torch/types.h>
 
 namespace monge::io {
 
@@ -29,8 +29,8 @@ struct TensorFile {
 std::string shown(std::string_view name);
 
 /// The number of elements of a shape that comes from a file.
-/// @throws Error starting with `where` when an extent is negative, there are more than 64 of them, or the product of the
-///         non-zero ones overflows (so that strides of empty tensors fit, too).
+/// @throws Error starting with `where` when an extent is negative, there are more than 64 of them, or the product
+///         of the non-zero ones overflows (so that strides of empty tensors fit, too).
 int64_t checked_numel(const std::vector<int64_t>& shape, const std::string& where);
 
 /// A CPU tensor that owns a copy of little-endian `bytes`; every byte but 0 is a true of kBool.

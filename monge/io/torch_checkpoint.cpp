@@ -16,7 +16,7 @@ namespace {
 
 using Kind = PickleValue::Kind;
 
-// A stride of 0 lets a few bytes stand for any number of elements; a buffer that was expanded before it was saved is small.
+// A stride of 0 lets a few bytes stand for any number of elements; a buffer that was honestly expanded is small.
 constexpr int64_t most_expanded_elements = int64_t{1} << 24;
 
 /// The bytes of the storages by key, made into tensors of bytes once each, so that tensors share them as they did.
@@ -34,7 +34,8 @@ class Storages {
     require_inside(view, capacity, where);
     auto out = torch::empty({0}, view.dtype);
     out.set_(memory.storage(), storage.offset * storage_item / item + view.offset, view.sizes, view.strides);
-    require(view.dtype != torch::kBool || is_boolean(memory), where, ": a value of this bool tensor is neither 0 nor 1");
+    require(view.dtype != torch::kBool || is_boolean(memory), where,
+            ": a value of this bool tensor is neither 0 nor 1");
     return out;
   }
 
@@ -56,11 +57,12 @@ class Storages {
     int64_t last = view.offset;
     for (size_t i = 0; i < view.sizes.size(); ++i) {
       require(view.strides[i] >= 0, where, ": has the negative stride ", view.strides[i]);
-      last = checked_add(last, checked_multiply(std::max<int64_t>(view.sizes[i] - 1, 0), view.strides[i], where), where);
+      last =
+          checked_add(last, checked_multiply(std::max<int64_t>(view.sizes[i] - 1, 0), view.strides[i], where), where);
     }
     require(numel == 0 ? view.offset <= capacity : last < capacity, where, ": shape ", torch::IntArrayRef(view.sizes),
-            " with strides ", torch::IntArrayRef(view.strides), " at offset ", view.offset,
-            " leaves its storage of ", capacity, " elements; the file is damaged");
+            " with strides ", torch::IntArrayRef(view.strides), " at offset ", view.offset, " leaves its storage of ",
+            capacity, " elements; the file is damaged");
     require(numel <= std::max(capacity, most_expanded_elements), where, ": shape ", torch::IntArrayRef(view.sizes),
             " is an expanded view of only ", capacity, " elements; save tensor.clone() instead");
   }
@@ -87,7 +89,8 @@ TensorFile parse_zip(std::string_view bytes, const std::string& name) {
     files[inner] = entry.bytes;
     if (inner.starts_with("data/")) storages[inner.substr(5)] = entry.bytes;
   }
-  require(!files.contains("constants.pkl"), name, ": is a TorchScript program, not a checkpoint; save net.state_dict()");
+  require(!files.contains("constants.pkl"), name,
+          ": is a TorchScript program, not a checkpoint; save net.state_dict()");
   require(files.contains("data.pkl"), name, ": is a zip archive without data.pkl, so torch.save did not write it");
   if (const auto order = files.find("byteorder"); order != files.end()) {
     require(order->second == "little", name, ": holds ", shown(order->second),
@@ -95,13 +98,14 @@ TensorFile parse_zip(std::string_view bytes, const std::string& name) {
   }
   const auto pickle = read_pickle(files["data.pkl"], name);
   Storages memory(std::move(storages), name);
-  return flatten(*pickle.root, name, [&](const auto& tensor, const auto& where) { return memory.tensor(tensor, where); });
+  return flatten(*pickle.root, name,
+                 [&](const auto& tensor, const auto& where) { return memory.tensor(tensor, where); });
 }
 
 /// The magic number of torch.save before 1.6: 0x1950a86a20f9469cfc6c.
 constexpr std::string_view legacy_magic("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 10);
 
-/// Five pickles (magic number, protocol, system, object, list of storage keys), then per key an int64 count and the items.
+/// Five pickles (magic number, protocol, system, object, list of storage keys), then an int64 count and items per key.
 TensorFile parse_legacy(std::string_view bytes, const std::string& name) {
   const auto next = [&] {
     auto pickle = read_pickle(bytes, name);
@@ -147,7 +151,8 @@ TensorFile parse_legacy(std::string_view bytes, const std::string& name) {
     bytes.remove_prefix(size);
   }
   Storages memory(std::move(storages), name);
-  return flatten(*object.root, name, [&](const auto& tensor, const auto& where) { return memory.tensor(tensor, where); });
+  return flatten(*object.root, name,
+                 [&](const auto& tensor, const auto& where) { return memory.tensor(tensor, where); });
 }
 
 }  // namespace

@@ -12,13 +12,13 @@ namespace monge::io {
 
 /// Reads the tensors of a file that torch.save wrote: a zip archive (PyTorch 1.6 and later) or the older legacy format.
 ///
-/// A dictionary gives one tensor per key. Dictionaries and lists inside of it are flattened: {"net": {"0.weight": w}} gives
-/// "net.0.weight", [a, b] gives "0" and "1". Numbers, texts, True, False and None go to the metadata under such names, bytes
-/// are left out. A file that is one tensor gives it the name "tensor". A leading "module." (nn.DataParallel) is taken off
-/// when all tensors have it.
+/// A dictionary gives one tensor per key. Dictionaries and lists inside of it are flattened: {"net": {"0.weight": w}}
+/// gives "net.0.weight", [a, b] gives "0" and "1". Numbers, texts, True, False and None go to the metadata under such
+/// names, bytes are left out. A file that is one tensor gives it the name "tensor". A leading "module."
+/// (nn.DataParallel) is taken off when all tensors have it.
 ///
-/// Device tags are ignored: everything comes to the CPU. As in torch.load, tensors may be strided views and may share their
-/// storage with each other (tied weights); copy before you write into one.
+/// Device tags are ignored: everything comes to the CPU. As in torch.load, tensors may be strided views and may share
+/// their storage with each other (tied weights); copy before you write into one.
 ///
 /// @throws Error  naming the Python object when the file wants more than tensors and containers:
 ///                    evil.pt: refuses to load the Python object "posix.system"; only tensors and containers are read
@@ -31,10 +31,11 @@ TensorFile parse_torch_checkpoint(std::string_view bytes, const std::string& nam
 /// Takes a leading "module." off all names when all have it; else returns `content` as it is.
 TensorFile strip_module_prefix(TensorFile content);
 
-/// The tensors as torch.save writes an OrderedDict of them (zip, protocol 2): torch.load(weights_only=True) reads it. The
-/// metadata are left out, because load_state_dict takes nothing but tensors. The same tensors give the same bytes.
+/// The tensors as torch.save writes an OrderedDict of them (zip, protocol 2): torch.load(weights_only=True) reads it.
+/// The metadata are left out, because load_state_dict takes nothing but tensors. The same tensors give the same bytes.
 /// @param name  the folder inside the archive, by custom the file's name without its ending.
-/// @throws Error  on a type other than float64/32/16, bfloat16, int64/32/16/8, uint8, bool; a duplicate name; above 4 GiB.
+/// @throws Error  on a type other than float64/32/16, bfloat16, int64/32/16/8, uint8, bool; a duplicate name;
+///                above 4 GiB.
 std::string torch_checkpoint_bytes(const TensorFile& content, const std::string& name);
 
 /// Writes the file in one durable step.

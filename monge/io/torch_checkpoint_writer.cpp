@@ -9,16 +9,26 @@ namespace {
 
 std::string storage_name(torch::ScalarType dtype, const std::string& tensor) {
   switch (dtype) {
-    case torch::kFloat64: return "DoubleStorage";
-    case torch::kFloat32: return "FloatStorage";
-    case torch::kFloat16: return "HalfStorage";
-    case torch::kBFloat16: return "BFloat16Storage";
-    case torch::kInt64: return "LongStorage";
-    case torch::kInt32: return "IntStorage";
-    case torch::kInt16: return "ShortStorage";
-    case torch::kInt8: return "CharStorage";
-    case torch::kUInt8: return "ByteStorage";
-    case torch::kBool: return "BoolStorage";
+    case torch::kFloat64:
+      return "DoubleStorage";
+    case torch::kFloat32:
+      return "FloatStorage";
+    case torch::kFloat16:
+      return "HalfStorage";
+    case torch::kBFloat16:
+      return "BFloat16Storage";
+    case torch::kInt64:
+      return "LongStorage";
+    case torch::kInt32:
+      return "IntStorage";
+    case torch::kInt16:
+      return "ShortStorage";
+    case torch::kInt8:
+      return "CharStorage";
+    case torch::kUInt8:
+      return "ByteStorage";
+    case torch::kBool:
+      return "BoolStorage";
     default:
       throw Error(Complaint{.what = "tensor " + shown(tensor) + " has a type that a checkpoint here cannot hold",
                             .value = torch::toString(dtype),

@@ -45,8 +45,8 @@ TEST(Npy, WritesTheHeaderThatNumpyWrites) {
 
 TEST(Npy, ReadsFortranOrder) {
   const auto columns = torch::arange(6, torch::kFloat32);  // [2, 3] column by column
-  const auto read = parse_npy(file_of("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }",
-                                      npy_bytes(columns).substr(128)), "x.npy");
+  const auto read = parse_npy(
+      file_of("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }", npy_bytes(columns).substr(128)), "x.npy");
   EXPECT_TRUE(torch::equal(read, columns.view({3, 2}).t()));
   EXPECT_TRUE(read.is_contiguous());
 }
@@ -64,7 +64,8 @@ TEST(Npy, RefusesOtherTypes) {
   const auto complaint = [](const std::string& descr) {
     return complaint_about("{'descr': " + descr + ", 'fortran_order': False, 'shape': (1,), }", "12345678");
   };
-  EXPECT_THAT(complaint("'|O'"), HasSubstr("x.npy: holds Python objects (\"|O\"), which are pickled code and are not read"));
+  EXPECT_THAT(complaint("'|O'"),
+              HasSubstr("x.npy: holds Python objects (\"|O\"), which are pickled code and are not read"));
   EXPECT_THAT(complaint("'>f4'"), HasSubstr("x.npy: holds big-endian numbers, got \">f4\" (allowed: <f8, <f4"));
   EXPECT_THAT(complaint("'<c8'"), HasSubstr("holds an unknown type of numbers, got \"<c8\""));
   EXPECT_THAT(complaint("[('a', '<f4')]"), HasSubstr("a type of records"));
@@ -110,7 +111,8 @@ TEST(Npy, SurvivesDamage) {
 TEST(Npy, ReadsEveryFixture) {
   MONGE_NEEDS_SHARED("fixtures/resize");
   int files = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(monge::testing::shared_folder() / "fixtures")) {
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(monge::testing::shared_folder() / "fixtures")) {
     if (entry.path().extension() != ".npy") continue;
     EXPECT_GT(read_npy(entry.path()).numel(), 0) << entry.path();
     ++files;

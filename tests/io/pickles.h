@@ -13,9 +13,13 @@ template <class T>
 std::string raw(T number) {
   return {reinterpret_cast<const char*>(&number), sizeof number};
 }
-inline std::string text_op(std::string_view text) { return "X" + raw(static_cast<uint32_t>(text.size())) + std::string(text); }
+inline std::string text_op(std::string_view text) {
+  return "X" + raw(static_cast<uint32_t>(text.size())) + std::string(text);
+}
 inline std::string int_op(int64_t number) { return "\x8a\x08" + raw(number); }
-inline std::string global_op(const std::string& module, const std::string& name) { return "c" + module + "\n" + name + "\n"; }
+inline std::string global_op(const std::string& module, const std::string& name) {
+  return "c" + module + "\n" + name + "\n";
+}
 inline std::string tuple_op(const std::vector<int64_t>& numbers) {
   std::string out = "(";
   for (const auto number : numbers) out += int_op(number);
@@ -25,7 +29,8 @@ inline std::string pickle_of(const std::string& operations) { return "\x80\x02" 
 
 /// The storage `key` of `elements` items.
 inline std::string storage_op(const std::string& type, const std::string& key, int64_t elements) {
-  return "(" + text_op("storage") + global_op("torch", type) + text_op(key) + text_op("cuda:0") + int_op(elements) + "tQ";
+  return "(" + text_op("storage") + global_op("torch", type) + text_op(key) + text_op("cuda:0") + int_op(elements) +
+         "tQ";
 }
 
 /// A call of _rebuild_tensor_v2 on a storage made by storage_op.
@@ -36,7 +41,9 @@ inline std::string tensor_op(const std::string& storage, int64_t offset, const s
 }
 
 /// {name: value}
-inline std::string dict_op(const std::string& name, const std::string& value) { return "}" + text_op(name) + value + "s"; }
+inline std::string dict_op(const std::string& name, const std::string& value) {
+  return "}" + text_op(name) + value + "s";
+}
 
 /// A checkpoint of this data.pkl and these storages.
 inline std::string checkpoint_of(const std::string& pickle, const std::vector<std::string>& storages = {}) {

@@ -1,10 +1,9 @@
 // The readers against files that the formats' own libraries write on the spot.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <sys/wait.h>
 
 #include <cstdlib>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "monge/io/npy.h"
 #include "monge/io/safetensors.h"
@@ -14,20 +13,22 @@
 namespace monge::io {
 namespace {
 
-using ::testing::HasSubstr;
 using monge::testing::message_of;
+using ::testing::HasSubstr;
 
 class PythonFiles : public ::testing::Test {
  protected:
   void SetUp() override {
     const char* named = std::getenv("PEER_PYTHON");
     const auto output = scratch_ / "output";
-    const auto command = std::string(named ? named : "python3") + " " MONGE_SOURCE_DIR "/tests/io/python_writes_files.py " +
-                         scratch_.path().string() + " > " + output.string() + " 2>&1";
+    const auto command = std::string(named ? named : "python3") +
+                         " " MONGE_SOURCE_DIR "/tests/io/python_writes_files.py " + scratch_.path().string() + " > " +
+                         output.string() + " 2>&1";
     const int status = std::system(command.c_str());
     const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     if (code == 77 || code == 127) {
-      GTEST_SKIP() << "needs a Python with torch, numpy and safetensors, named by PEER_PYTHON: " << real_files().read(output);
+      GTEST_SKIP() << "needs a Python with torch, numpy and safetensors, named by PEER_PYTHON: "
+                   << real_files().read(output);
     }
     ASSERT_EQ(code, 0) << real_files().read(output);
   }

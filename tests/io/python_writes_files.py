@@ -27,7 +27,8 @@ optimiser.step()
 
 for protocol in (2, 3, 4, 5):
     torch.save({"w": w}, folder / f"good_protocol{protocol}.pt", pickle_protocol=protocol)
-    torch.save({"w": w}, folder / f"good_legacy{protocol}.pt", pickle_protocol=protocol, _use_new_zipfile_serialization=False)
+    torch.save({"w": w}, folder / f"good_legacy{protocol}.pt", pickle_protocol=protocol,
+               _use_new_zipfile_serialization=False)
 torch.save({"w": torch.nn.Parameter(w)}, folder / "good_parameter.pt")
 torch.save({"w": w, "tied": w[1], "grown": torch.ones(1).expand(1000)}, folder / "good_views.pt")
 torch.save({"w": w.t()}, folder / "transposed.pt")

@@ -53,8 +53,9 @@ TEST(Safetensors, ReadsAFileWithoutTensors) {
 
 TEST(Safetensors, NamesTheNearestTensorWhenOneIsMissing) {
   const TensorFile content{{{"up1.weight", torch::ones({1})}}};
-  EXPECT_THAT(monge::testing::message_of([&] { content.at("up1.weigth", "net.safetensors"); }),
-              HasSubstr("net.safetensors: there is no tensor \"up1.weigth\" in this file; did you mean \"up1.weight\"?"));
+  EXPECT_THAT(
+      monge::testing::message_of([&] { content.at("up1.weigth", "net.safetensors"); }),
+      HasSubstr("net.safetensors: there is no tensor \"up1.weigth\" in this file; did you mean \"up1.weight\"?"));
 }
 
 TEST(Safetensors, RefusesABrokenFrame) {
@@ -83,7 +84,8 @@ TEST(Safetensors, RefusesAHeaderThatDeviatesFromTheFormat) {
               HasSubstr("fewer than two data_offsets"));
   EXPECT_THAT(complaint_about(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1,2]}})", 1),
               HasSubstr("more than two data_offsets"));
-  EXPECT_THAT(complaint_about(R"({"a":{"dtype":"U8","shape":[1]}})", 1), HasSubstr("without dtype, shape or data_offsets"));
+  EXPECT_THAT(complaint_about(R"({"a":{"dtype":"U8","shape":[1]}})", 1),
+              HasSubstr("without dtype, shape or data_offsets"));
   EXPECT_THAT(complaint_about(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"run":"me"}})", 1),
               HasSubstr("the key \"run\" at \"a\""));
   EXPECT_THAT(complaint_about(R"({"a":{"dtype":"U8","dtype":"U8"}})", 1), HasSubstr("the key \"dtype\" twice"));
@@ -113,7 +115,8 @@ TEST(Safetensors, RefusesOffsetsThatDoNotCoverTheDataOnce) {
   EXPECT_THAT(complaint_about(R"({"a":{"dtype":"F32","shape":[0,4611686018427387904,4],"data_offsets":[0,0]}})", 0),
               HasSubstr("overflows"));
   EXPECT_THAT(complaint_about(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},
-                                  "b":{"dtype":"U8","shape":[3],"data_offsets":[3,6]}})", 6),
+                                  "b":{"dtype":"U8","shape":[3],"data_offsets":[3,6]}})",
+                              6),
               HasSubstr("tensor \"b\" overlaps the tensor before it: it begins at 3, the other ends at 4"));
   EXPECT_THAT(complaint_about(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}})", 3),
               HasSubstr("the bytes 0 to 2 belong to no tensor"));
@@ -165,7 +168,8 @@ TEST(Safetensors, SurvivesDamage) {
 TEST(Safetensors, ReadsEveryFixture) {
   MONGE_NEEDS_SHARED("fixtures");
   int files = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(monge::testing::shared_folder() / "fixtures")) {
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(monge::testing::shared_folder() / "fixtures")) {
     if (entry.path().extension() != ".safetensors") continue;
     const auto content = read_safetensors(entry.path());
     EXPECT_FALSE(content.tensors.empty()) << entry.path();

@@ -9,8 +9,8 @@
 namespace monge::io {
 namespace {
 
-using ::testing::HasSubstr;
 using monge::testing::message_of;
+using ::testing::HasSubstr;
 
 std::filesystem::path parity(const std::string& name) {
   return monge::testing::shared_folder() / "fixtures/parity" / name;
@@ -88,7 +88,8 @@ TEST(TorchCheckpointFixtures, ReadsTheFeatureNetworks) {
   EXPECT_EQ(read_torch_checkpoint(weights / "vgg.pth").tensors.size(), 5u);
   const auto alexnet = read_torch_checkpoint(weights / "alexnet_features_torchvision.pth");
   EXPECT_EQ(alexnet.at("features.0.weight", "alexnet").sizes(), torch::IntArrayRef({64, 3, 11, 11}));
-  EXPECT_NE(read_torch_checkpoint(weights / "squeezenet1_1_features_torchvision.pth").find("features.0.weight"), nullptr);
+  EXPECT_NE(read_torch_checkpoint(weights / "squeezenet1_1_features_torchvision.pth").find("features.0.weight"),
+            nullptr);
   EXPECT_THAT(message_of([&] { read_torch_checkpoint(weights / "efficientnet_lite0_features.ts"); }),
               HasSubstr("is a TorchScript program, not a checkpoint"));
 }

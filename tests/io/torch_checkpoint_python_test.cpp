@@ -1,9 +1,8 @@
 // PyTorch reads what we write: torch.load(weights_only=True) and load_state_dict(strict=True), values compared exactly.
+#include <gtest/gtest.h>
 #include <sys/wait.h>
 
 #include <cstdlib>
-
-#include <gtest/gtest.h>
 
 #include "monge/io/torch_checkpoint.h"
 #include "tests/io/tensors.h"
@@ -14,10 +13,14 @@ namespace {
 
 TEST(TorchCheckpointPython, LoadsWithStrictKeysAndEqualValues) {
   const monge::testing::ScratchFolder scratch;
-  const std::vector<std::pair<std::string, std::vector<int64_t>>> shapes{
-      {"0.weight", {4, 3}},      {"0.bias", {4}},        {"1.weight", {4}},
-      {"1.bias", {4}},           {"1.running_mean", {4}}, {"1.running_var", {4}},
-      {"1.num_batches_tracked", {}}, {"2.weight", {2, 4}}};
+  const std::vector<std::pair<std::string, std::vector<int64_t>>> shapes{{"0.weight", {4, 3}},
+                                                                         {"0.bias", {4}},
+                                                                         {"1.weight", {4}},
+                                                                         {"1.bias", {4}},
+                                                                         {"1.running_mean", {4}},
+                                                                         {"1.running_var", {4}},
+                                                                         {"1.num_batches_tracked", {}},
+                                                                         {"2.weight", {2, 4}}};
   TensorFile net;
   for (const auto& [name, shape] : shapes) {
     const auto dtype = shape.empty() ? torch::kInt64 : torch::kFloat32;
@@ -29,9 +32,9 @@ TEST(TorchCheckpointPython, LoadsWithStrictKeysAndEqualValues) {
   write_torch_checkpoint(scratch / "types.pt", monge::testing::tensors_of_all_types());
 
   const char* named = std::getenv("PEER_PYTHON");
-  const auto command = std::string(named ? named : "python3") + " " MONGE_SOURCE_DIR "/tests/io/python_reads_exports.py " +
-                       (scratch / "net.pt").string() + ' ' + (scratch / "types.pt").string() + " > " +
-                       (scratch / "output").string() + " 2>&1";
+  const auto command = std::string(named ? named : "python3") +
+                       " " MONGE_SOURCE_DIR "/tests/io/python_reads_exports.py " + (scratch / "net.pt").string() + ' ' +
+                       (scratch / "types.pt").string() + " > " + (scratch / "output").string() + " 2>&1";
   const int status = std::system(command.c_str());
 
   const auto output = real_files().read(scratch / "output");

@@ -49,8 +49,9 @@ TEST(TorchCheckpoint, BeginsEveryStorageAtAMultipleOf64) {
 
 TEST(TorchCheckpoint, ReadsStridedAndSharedViews) {
   const auto storage = storage_op("FloatStorage", "0", 4);
-  const auto content = read_one("}(" + text_op("t") + tensor_op(storage, 0, {2, 2}, {1, 2}) + text_op("tail") +
-                                tensor_op(storage, 2, {2}, {1}) + text_op("last") + tensor_op(storage, 3, {}, {}) + "u");
+  const auto content =
+      read_one("}(" + text_op("t") + tensor_op(storage, 0, {2, 2}, {1, 2}) + text_op("tail") +
+               tensor_op(storage, 2, {2}, {1}) + text_op("last") + tensor_op(storage, 3, {}, {}) + "u");
 
   EXPECT_TRUE(torch::equal(content.at("t", ""), torch::arange(4, torch::kFloat32).view({2, 2}).t()));
   EXPECT_TRUE(torch::equal(content.at("tail", ""), torch::tensor({2.f, 3.f})));
@@ -68,8 +69,8 @@ TEST(TorchCheckpoint, ReadsParametersUntypedStoragesAndAttributes) {
                         global_op("torch", "float32") + "tR";
   const auto metadata = dict_op("_metadata", global_op("collections", "OrderedDict") + ")R");
 
-  const auto content = read_one(global_op("collections", "OrderedDict") + ")R(" + text_op("p") + parameter + text_op("v3") +
-                                by_dtype + "u" + metadata + "b");
+  const auto content = read_one(global_op("collections", "OrderedDict") + ")R(" + text_op("p") + parameter +
+                                text_op("v3") + by_dtype + "u" + metadata + "b");
 
   ASSERT_EQ(content.tensors.size(), 2u);
   for (const auto& entry : content.tensors) EXPECT_TRUE(torch::equal(entry.second, torch::arange(4, torch::kFloat32)));
@@ -86,8 +87,9 @@ TEST(TorchCheckpoint, FlattensContainersAndKeepsScalarsAsNotes) {
   std::vector<std::string> names;
   for (const auto& entry : content.tensors) names.push_back(entry.first);
   EXPECT_THAT(names, ::testing::ElementsAre("net.0.weight", "both.0", "both.1"));
-  const std::map<std::string, std::string> notes{{"epoch", "-5"},     {"lr", "0.5"},    {"done", "True"}, {"none", "None"},
-                                                 {"state.3", "adam"}, {"size.0", "2"}, {"size.1", "3"}};
+  const std::map<std::string, std::string> notes{{"epoch", "-5"},  {"lr", "0.5"},       {"done", "True"},
+                                                 {"none", "None"}, {"state.3", "adam"}, {"size.0", "2"},
+                                                 {"size.1", "3"}};
   EXPECT_EQ(content.metadata, notes);
 }
 
@@ -103,8 +105,8 @@ TEST(TorchCheckpoint, StripsThePrefixOfDataParallelOnlyWhenAllHaveIt) {
 }
 
 TEST(TorchCheckpoint, ReadsTheLegacyFormat) {
-  const auto view = "(" + text_op("storage") + global_op("torch.cuda", "FloatStorage") + text_op("0") + text_op("cuda:1") +
-                    int_op(4) + "(" + text_op("view") + int_op(1) + int_op(2) + "ttQ";
+  const auto view = "(" + text_op("storage") + global_op("torch.cuda", "FloatStorage") + text_op("0") +
+                    text_op("cuda:1") + int_op(4) + "(" + text_op("view") + int_op(1) + int_op(2) + "ttQ";
   const auto content = parse_torch_checkpoint(legacy_head() + pickle_of(dict_op("v", tensor_op(view, 0, {2}, {1}))) +
                                                   legacy_keys(1) + raw(int64_t{4}) + four_floats(),
                                               "old.pth");
@@ -117,12 +119,14 @@ TEST(TorchCheckpoint, RefusesEveryOtherNameBeforeItCouldRun) {
             "evil.pt: refuses to load the Python object \"posix.system\"; only tensors and containers are read");
   EXPECT_THAT(complaint_about(checkpoint_of(pickle_of(dict_op("w", global_op("builtins", "eval") + call)))),
               HasSubstr("\"builtins.eval\""));
-  EXPECT_THAT(complaint_about(checkpoint_of(pickle_of("(" + text_op("echo") + "ios\nsystem\n"))), HasSubstr("\"os.system\""));
+  EXPECT_THAT(complaint_about(checkpoint_of(pickle_of("(" + text_op("echo") + "ios\nsystem\n"))),
+              HasSubstr("\"os.system\""));
   EXPECT_THAT(complaint_about(checkpoint_of("\x80\x04\x8c\x02os\x8c\x06system\x93.")), HasSubstr("\"os.system\""));
   EXPECT_THAT(complaint_about(legacy_head() + pickle_of(global_op("nt", "system") + call)), HasSubstr("\"nt.system\""));
   EXPECT_THAT(complaint_about("cos\nsystem\n(S'echo ran'\ntR."), HasSubstr("is no PyTorch checkpoint"));
   // Names close to the known ones, and what would load a pickle inside of the pickle.
-  for (const std::string name : {"torch.FloatStorages", "torch.load", "torch.storage._load_from_bytes", "torch.", "torch"}) {
+  for (const std::string name :
+       {"torch.FloatStorages", "torch.load", "torch.storage._load_from_bytes", "torch.", "torch"}) {
     const auto dot = name.rfind('.');
     const auto module = dot == std::string::npos ? "" : name.substr(0, dot);
     EXPECT_THAT(complaint_about(checkpoint_of(pickle_of(global_op(module, name.substr(dot + 1))))),
@@ -132,7 +136,9 @@ TEST(TorchCheckpoint, RefusesEveryOtherNameBeforeItCouldRun) {
 }
 
 TEST(TorchCheckpoint, RefusesOperationsOutOfPlace) {
-  const auto complaint = [](const std::string& operations) { return complaint_about(checkpoint_of(pickle_of(operations))); };
+  const auto complaint = [](const std::string& operations) {
+    return complaint_about(checkpoint_of(pickle_of(operations)));
+  };
   EXPECT_THAT(complaint("h\x07"), HasSubstr("a reference to the missing memo entry 7"));
   EXPECT_THAT(complaint("j\xff\xff\xff\xff"), HasSubstr("a reference to the missing memo entry 4294967295"));
   EXPECT_THAT(complaint(""), HasSubstr("an operation on an empty stack"));
@@ -158,9 +164,14 @@ TEST(TorchCheckpoint, RefusesContainersThatExplode) {
   for (int i = 1; i < 100'000; ++i) deep += 'a';
   EXPECT_THAT(complaint_about(checkpoint_of(pickle_of(deep))), HasSubstr("nested deeper than 64"));
 
-  EXPECT_THAT(complaint_about(checkpoint_of(pickle_of("]q\x01h\x01" "a"))), HasSubstr("nested deeper than 64"));  // a list in itself
+  EXPECT_THAT(complaint_about(checkpoint_of(pickle_of("]q\x01h\x01"
+                                                      "a"))),
+              HasSubstr("nested deeper than 64"));  // a list in itself
 
-  for (int i = 0; i < 50; ++i) laughs = laughs + "](h\x01h\x01" "eq\x01";
+  for (int i = 0; i < 50; ++i)
+    laughs = laughs +
+             "](h\x01h\x01"
+             "eq\x01";
   EXPECT_THAT(complaint_about(checkpoint_of(pickle_of(laughs))), HasSubstr("take more than 256 MiB"));
 
   EXPECT_THAT(complaint_about(checkpoint_of(pickle_of(std::string(2'000'001, 'N')))),
@@ -170,7 +181,8 @@ TEST(TorchCheckpoint, RefusesContainersThatExplode) {
   for (int i = 0; i < 2'000; ++i) copies += "h\x02h\x01\x85R";
   EXPECT_THAT(complaint_about(checkpoint_of(pickle_of(copies))), HasSubstr("more than 2000000 Python objects"));
 
-  auto texts = text_op(std::string(10'000, 'x')) + text_op("latin1") + "\x86q\x01" + global_op("_codecs", "encode") + "q\x02";
+  auto texts =
+      text_op(std::string(10'000, 'x')) + text_op("latin1") + "\x86q\x01" + global_op("_codecs", "encode") + "q\x02";
   for (int i = 0; i < 100; ++i) texts += "h\x02h\x01R";
   EXPECT_THAT(complaint_about(checkpoint_of(pickle_of(texts))), HasSubstr("more text made by calls"));
 }
@@ -182,7 +194,8 @@ TEST(TorchCheckpoint, RefusesViewsThatLeaveTheirStorage) {
   };
   const auto floats = storage_op("FloatStorage", "0", 4);
   EXPECT_EQ(complaint(floats, 1, {4}, {1}),
-            "x.pt: tensor \"w\": shape [4] with strides [1] at offset 1 leaves its storage of 4 elements; the file is damaged");
+            "x.pt: tensor \"w\": shape [4] with strides [1] at offset 1 leaves its storage of 4 elements; the file is "
+            "damaged");
   EXPECT_THAT(complaint(floats, 5, {0}, {1}), HasSubstr("leaves its storage"));
   EXPECT_THAT(complaint(floats, -1, {1}, {1}), HasSubstr("begins at the negative offset -1"));
   EXPECT_THAT(complaint(floats, 3, {2}, {-1}), HasSubstr("has the negative stride -1"));
@@ -248,9 +261,10 @@ TEST(TorchCheckpoint, SurvivesDamageToThePickle) {
     if (entry.name.starts_with("x/data/")) storages.emplace_back(entry.bytes);
   }
 
-  EXPECT_GT(refuses_damage(pickle, 3000,
-                           [&](const std::string& bytes) { parse_torch_checkpoint(checkpoint_of(bytes, storages), "x"); }),
-            1500);
+  EXPECT_GT(
+      refuses_damage(pickle, 3000,
+                     [&](const std::string& bytes) { parse_torch_checkpoint(checkpoint_of(bytes, storages), "x"); }),
+      1500);
 
   const std::vector<int64_t> item_sizes{8, 4, 2, 2, 8, 4, 2, 1, 1, 1, 8, 4, 4, 4};
   ASSERT_EQ(item_sizes.size(), storages.size());
