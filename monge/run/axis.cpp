@@ -1,0 +1,75 @@
+#include "monge/run/axis.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+namespace monge::run {
+namespace {
+
+constexpr double tick_count = 5;
+
+/// 1, 2 or 5 times a power of ten, at least `step`.
+double round_up(double step) {
+  const double unit = std::pow(10, std::floor(std::log10(step)));
+  for (const double factor : {1.0, 2.0, 5.0}) {
+    if (step <= factor * unit * (1 + 1e-9)) return factor * unit;
+  }
+  return 10 * unit;
+}
+
+std::vector<double> multiples(double step, double low, double high) {
+  std::vector<double> out;
+  const double first = std::ceil(low / step - 1e-9);
+  for (double k = first; k * step <= high + 1e-9 * step && out.size() < 20; ++k) out.push_back(k == 0 ? 0 : k * step);
+  return out;
+}
+
+}  // namespace
+
+double Axis::position(double value) const {
+  if (!std::isfinite(value) || (log && value <= 0)) return std::numeric_limits<double>::quiet_NaN();
+  return ((log ? std::log10(value) : value) - low) / (high - low);
+}
+
+Axis fit_axis(const std::vector<double>& values, bool log) {
+  double low = std::numeric_limits<double>::infinity(), high = -low;
+  for (const double value : values) {
+    if (!std::isfinite(value) || (log && value <= 0)) continue;
+    const double place = log ? std::log10(value) : value;
+    low = std::min(low, place);
+    high = std::max(high, place);
+  }
+  if (low > high) low = high = 0;
+  // Halves keep the width finite even for values near the largest double.
+  const double half_width = high / 2 - low / 2;
+  const double room = half_width > 1e-12 * std::abs(low) ? 0.08 * half_width : std::max(0.5 * std::abs(low), 0.5);
+  Axis axis{.low = low - room, .high = high + room, .log = log, .ticks = {}};
+  axis.low = std::max(axis.low, -1e300);
+  axis.high = std::min(axis.high, 1e300);
+
+  const double step = round_up((axis.high - axis.low) / tick_count);
+  if (!log) {
+    axis.ticks = multiples(step, axis.low, axis.high);
+  } else {
+    for (const double power : multiples(std::max(step, 1.0), axis.low, axis.high)) {
+      axis.ticks.push_back(std::pow(10, power));
+    }
+    if (axis.ticks.size() < 2) {  // within one power of ten: round numbers of the values themselves
+      const double from = std::pow(10, axis.low), to = std::pow(10, axis.high);
+      axis.ticks = multiples(round_up((to - from) / tick_count), from, to);
+    }
+  }
+  std::erase_if(axis.ticks, [&](double tick) { return !std::isfinite(axis.position(tick)); });
+  return axis;
+}
+
+std::string number(double value, int digits) {
+  char buffer[64];
+  if (value == 0) value = 0;  // no "-0"
+  const auto end = std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::general, digits);
+  return {buffer, end.ptr};
+}
+
+}  // namespace monge::run

@@ -1,0 +1,99 @@
+// Reading of metrics.jsonl for the report.
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "monge/run/report.h"
+
+namespace monge::run {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* place_keys[] = {"iteration", "outer", "step"};
+
+bool is_place_or_time(const std::string& key) {
+  return std::find(std::begin(place_keys), std::end(place_keys), key) != std::end(place_keys) || key == "time" ||
+         key == "seconds";
+}
+
+double place_of(const Json& line, int64_t line_number) {
+  for (const char* key : place_keys) {
+    const auto found = line.find(key);
+    if (found != line.end() && found->is_number()) return found->get<double>();
+  }
+  return static_cast<double>(line_number);
+}
+
+class Collector {
+ public:
+  void start_line(double place) {
+    place_ = place;
+    if (place > last_place_) {
+      last_place_ = place;
+      return;
+    }
+    // The run was resumed from before this place, so what was logged behind it never happened.
+    for (auto& curve : curves_) {
+      const auto keep = std::find_if(curve.x.begin(), curve.x.end(), [&](double x) { return x >= place; });
+      const auto kept = keep - curve.x.begin();
+      curve.x.resize(kept);
+      curve.y.resize(kept);
+    }
+    last_place_ = place;
+  }
+
+  void add(const std::string& key, const Json& value) {
+    if (!value.is_number() && !value.is_null()) return;
+    const auto [found, is_new] = index_.emplace(key, curves_.size());
+    if (is_new) curves_.push_back({.name = key, .x = {}, .y = {}, .dashed = key.ends_with("_floor")});
+    auto& curve = curves_[found->second];
+    curve.x.push_back(place_);
+    curve.y.push_back(value.is_null() ? NAN : value.get<double>());
+  }
+
+  std::vector<Curve> take() {
+    // A key that was only ever null (unknown) has nothing to show.
+    std::erase_if(curves_, [](const Curve& curve) {
+      return std::all_of(curve.y.begin(), curve.y.end(), [](double y) { return std::isnan(y); });
+    });
+    return std::move(curves_);
+  }
+
+ private:
+  double place_ = 0, last_place_ = -INFINITY;
+  std::vector<Curve> curves_;
+  std::map<std::string, size_t> index_;
+};
+
+}  // namespace
+
+MetricsLog parse_metrics(std::string_view jsonl) {
+  MetricsLog out;
+  Collector collector;
+  for (int64_t line_number = 1; !jsonl.empty(); ++line_number) {
+    const auto end = std::min(jsonl.find('\n'), jsonl.size());
+    const auto line = jsonl.substr(0, end);
+    jsonl.remove_prefix(std::min(end + 1, jsonl.size()));
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    const auto json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!json.is_object()) {
+      out.rejected.push_back(line_number);
+      continue;
+    }
+    collector.start_line(place_of(json, line_number));
+    for (const auto& [key, value] : json.items()) {
+      if (is_place_or_time(key)) continue;
+      if (!value.is_object()) {
+        collector.add(key, value);
+        continue;
+      }
+      for (const auto& [inner, figure] : value.items()) collector.add(key + "." + inner, figure);
+    }
+  }
+  out.curves = collector.take();
+  return out;
+}
+
+}  // namespace monge::run
