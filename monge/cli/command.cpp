@@ -7,7 +7,9 @@
 #include <memory>
 #include <thread>
 
-#include <torch/torch.h>
+#include <ATen/Parallel.h>
+#include <torch/cuda.h>
+#include <torch/types.h>
 
 #include "monge/core/error.h"
 
@@ -45,7 +47,7 @@ torch::Device device_of(const Common& common) {
 
 void set_threads(const Common& common, int64_t recipe_threads) {
   const int64_t wanted = common.threads > 0 ? common.threads : recipe_threads;
-  torch::set_num_threads(static_cast<int>(wanted > 0 ? wanted : std::max(1u, std::thread::hardware_concurrency())));
+  at::set_num_threads(static_cast<int>(wanted > 0 ? wanted : std::max(1u, std::thread::hardware_concurrency())));
 }
 
 LogSink log_sink(const Common& common) {

@@ -2,7 +2,10 @@
 #include <iostream>
 #include <memory>
 
-#include <torch/torch.h>
+#include <ATen/Parallel.h>
+#include <torch/cuda.h>
+#include <torch/types.h>
+#include <torch/version.h>
 
 #include "monge/cli/command.h"
 #include "monge/core/random.h"
@@ -59,7 +62,7 @@ void add_info(CLI::App& program, Action& action) {
                                         {"libtorch", TORCH_VERSION},
                                         {"cuda", cuda_build},
                                         {"devices", devices},
-                                        {"threads", torch::get_num_threads()},
+                                        {"threads", at::get_num_threads()},
                                         {"cpu", at::get_cpu_capability()},
                                         {"self_test", passed ? "passed" : "failed"},
                                         {"self_test_error", error}};
@@ -68,7 +71,7 @@ void add_info(CLI::App& program, Action& action) {
       } else {
         std::cout << "monge      " << version() << "\nLibTorch   " << TORCH_VERSION << "\nCUDA build "
                   << (cuda_build ? "yes" : "no") << "\ndevices    " << devices.dump() << "\nCPU        "
-                  << at::get_cpu_capability() << ", " << torch::get_num_threads() << " threads\nself-test  "
+                  << at::get_cpu_capability() << ", " << at::get_num_threads() << " threads\nself-test  "
                   << (passed ? "passed" : "FAILED") << " on " << device.str() << " (float32 against double: " << error
                   << ")" << std::endl;
       }

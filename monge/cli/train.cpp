@@ -5,7 +5,8 @@
 #include <iostream>
 #include <memory>
 
-#include <torch/torch.h>
+#include <ATen/Parallel.h>
+#include <torch/types.h>
 
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
@@ -147,7 +148,7 @@ std::string facts(train::Trainer& trainer) {
   auto& solver = trainer.solver();
   return text("method ", trainer.recipe().method, ", tau ", short_number(solver.tau()), ", map ",
               nn::parameter_count(solver.map()), " and potential ", nn::parameter_count(solver.potential()),
-              " parameters, on ", solver.device().str(), " with ", torch::get_num_threads(), " threads");
+              " parameters, on ", solver.device().str(), " with ", at::get_num_threads(), " threads");
 }
 
 int train_command(const TrainOptions& options) {

@@ -1,6 +1,7 @@
 // monge translate: a map applied to a picture, a folder, an archive or a table; the same kind comes out.
 #include <iostream>
 #include <memory>
+#include <set>
 
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
@@ -84,11 +85,11 @@ class Writer {
       if (kind_ == Kind::picture) {
         io::write_image(output_name(out_, k, draws), image);
       } else if (kind_ == Kind::folder) {
-        const auto path = out_ / output_name(item, k, draws);
+        const auto path = out_ / unique(output_name(item, k, draws));
         fs::create_directories(path.parent_path());
         io::write_image(path, image);
       } else {
-        const auto name = output_name(item, k, draws);
+        const auto name = unique(output_name(item, k, draws));
         entries_.push_back({name.string(), encode(image, name.extension().string())});
       }
     }
@@ -106,8 +107,18 @@ class Writer {
   }
 
  private:
+  /// Nothing is lost when two inputs have one name, as entries of an archive may: later ones get "-2", "-3".
+  fs::path unique(const fs::path& name) {
+    auto out = name;
+    for (int64_t n = 2; !used_.insert(out.string()).second; ++n) {
+      out = name.parent_path() / (name.stem().string() + "-" + std::to_string(n) + name.extension().string());
+    }
+    return out;
+  }
+
   Kind kind_;
   fs::path out_;
+  std::set<std::string> used_;
   std::vector<torch::Tensor> rows_;
   std::vector<io::ArchiveEntry> entries_;
 };

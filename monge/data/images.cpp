@@ -214,7 +214,8 @@ bool ImageSource::cached() const { return state_->pixels.defined(); }
 
 std::string ImageSource::item_name(int64_t index) const {
   check({index});
-  return fs::path(state_->pictures[static_cast<size_t>(index)].name).filename().string();
+  const fs::path name = state_->pictures[static_cast<size_t>(index)].name, whole = state_->name;
+  return name == whole ? name.filename().string() : name.lexically_relative(whole).generic_string();
 }
 
 torch::Tensor ImageSource::items(const std::vector<int64_t>& indices) const {

@@ -35,7 +35,8 @@ class Source {
   /// A pure function of the generator's state.
   virtual torch::Tensor draw(int64_t n, torch::Generator generator) const = 0;
 
-  /// The name of item i without folders, for output files ("smile.png"); "000123" where items have none.
+  /// The name of item i inside its source, for output files ("a/smile.png"); "000123" where items have none. Never absolute,
+  /// never with "..".
   virtual std::string item_name(int64_t index) const;
 };
 

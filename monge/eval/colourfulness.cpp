@@ -1,6 +1,6 @@
 #include "monge/eval/colourfulness.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "monge/core/error.h"
 

@@ -1,6 +1,7 @@
 #include "monge/nn/mlp.h"
 
-#include <torch/torch.h>
+#include <torch/nn/init.h>
+#include <torch/types.h>
 
 #include "monge/core/error.h"
 #include "monge/core/registry.h"

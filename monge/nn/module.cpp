@@ -76,7 +76,7 @@ void load_state_dict(torch::nn::Module& module, const NamedTensors& state, const
                           .value = join(faults, "; "),
                           .fix = "give the net the widths and noise channels that the state was trained with"});
   }
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   for (auto& [key, tensor] : mine) tensor.copy_(given.at(key).reshape(tensor.sizes()));
 }
 

@@ -1,6 +1,6 @@
 #include "monge/nn/noise_embedding.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cmath>
 #include <numbers>

@@ -1,6 +1,7 @@
 #include "monge/nn/resnet_potential.h"
 
-#include <torch/torch.h>
+#include <torch/nn/init.h>
+#include <torch/types.h>
 
 #include "monge/core/error.h"
 
@@ -37,6 +38,10 @@ void check(const ResNetPotentialOptions& options) {
   in_range("nc", options.nc, 1, 4096);
   in_range("nfilter", options.nfilter, 1, 4096);
   in_range("nfilter_max", options.nfilter_max, options.nfilter, 8192);
+  in_range("patch", options.patch, 1, 8);
+  require(options.size % options.patch == 0 && options.size / options.patch >= 2 * least_last_size,
+          "ResNetPotential: patch = ", options.patch, " does not fit size = ", options.size, " (a multiple of it, at least ",
+          2 * least_last_size, " times as large)");
   require(options.init == "kaiming" || options.init == "default", "ResNetPotential: init = \"", options.init,
           "\" (allowed: kaiming, default)");
 }
@@ -76,7 +81,7 @@ class ResNetPotential::Block : public torch::nn::Module {
 
 ResNetPotential::ResNetPotential(const ResNetPotentialOptions& options) : options_(options) {
   check(options);
-  const int64_t poolings = pooling_count(options.size);
+  const int64_t size = options.size / options.patch, poolings = pooling_count(size);
   const auto width = [&](int64_t level) {
     int64_t out = options.nfilter;
     for (int64_t i = 0; i < level && out < options.nfilter_max; ++i) out *= 2;
@@ -84,7 +89,7 @@ ResNetPotential::ResNetPotential(const ResNetPotentialOptions& options) : option
   };
 
   if (conditional()) embedding_ = register_module("embedding", std::make_shared<NoiseEmbedding>(options.noise));
-  conv_img_ = register_module("conv_img", convolution(options.nc + options.noise.channels, width(0)));
+  conv_img_ = register_module("conv_img", convolution(options.nc * options.patch * options.patch + options.noise.channels, width(0)));
   const auto chain = register_module("resnet", std::make_shared<torch::nn::Module>());
   for (int64_t level = 0; level <= poolings; ++level) {
     for (int64_t i : {0, 1}) {
@@ -92,7 +97,7 @@ ResNetPotential::ResNetPotential(const ResNetPotentialOptions& options) : option
       chain->register_module(std::to_string(3 * level + i), blocks_.back());
     }
   }
-  last_size_ = size_after(options.size, poolings);
+  last_size_ = size_after(size, poolings);
   // The public code takes width(poolings) here, which is wrong where the widths have not reached nfilter_max.
   fc_ = register_module("fc", torch::nn::Linear(width(poolings + 1) * last_size_ * last_size_, 1));
   if (options.init == "kaiming") kaiming_fan_out(*this);
@@ -100,13 +105,15 @@ ResNetPotential::ResNetPotential(const ResNetPotentialOptions& options) : option
 
 torch::Tensor ResNetPotential::forward(const torch::Tensor& y, const torch::Tensor& sigma) {
   const int64_t poolings = static_cast<int64_t>(blocks_.size()) / 2 - 1;
-  require(y.dim() == 4 && y.size(1) == options_.nc && size_after(y.size(2), poolings) == last_size_ &&
-              size_after(y.size(3), poolings) == last_size_,
+  require(y.dim() == 4 && y.size(1) == options_.nc && y.size(2) % options_.patch == 0 && y.size(3) % options_.patch == 0 &&
+              size_after(y.size(2) / options_.patch, poolings) == last_size_ &&
+              size_after(y.size(3) / options_.patch, poolings) == last_size_,
           "ResNetPotential: the images must be [B, ", options_.nc, ", ", options_.size, ", ", options_.size, "]; got ",
           y.sizes());
   check_sigma(y, sigma, conditional(), "ResNetPotential");
 
-  auto h = conv_img_->forward(conditional() ? embedding_->attach(y, sigma) : y);
+  const auto patches = options_.patch == 1 ? y : torch::pixel_unshuffle(y, options_.patch);
+  auto h = conv_img_->forward(conditional() ? embedding_->attach(patches, sigma) : patches);
   h = torch::leaky_relu_(h, slope);
   for (size_t i = 0; i < blocks_.size(); ++i) {
     if (i > 0 && i % 2 == 0) h = torch::avg_pool2d(h, {3, 3}, {2, 2}, {1, 1});

@@ -1,6 +1,9 @@
 #include "monge/nn/unet.h"
 
-#include <torch/torch.h>
+#include <torch/nn/init.h>
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/modules/normalization.h>
+#include <torch/types.h>
 
 #include "monge/core/error.h"
 
@@ -43,6 +46,7 @@ void check(const UNetOptions& options) {
   in_range("out", options.out, 1, 4096);
   in_range("base", options.base, 1, 1024);
   in_range("depth", options.depth, 1, 4);
+  in_range("patch", options.patch, 1, 8);
   require(options.norm == "batch" || options.norm == "group", "UNet: norm = \"", options.norm,
           "\" (allowed: batch, group)");
   require(options.output == "none" || options.output == "tanh", "UNet: output = \"", options.output,
@@ -89,7 +93,8 @@ class UNet::DoubleConv : public torch::nn::Module {
 UNet::UNet(const UNetOptions& options) : options_(options) {
   check(options);
   const auto width = [&](int64_t level) { return options.base << std::min(level, options.depth - 1); };
-  inc_ = register_module("inc", std::make_shared<DoubleConv>(options.in, width(0), width(0), options.norm));
+  const int64_t area = options.patch * options.patch;
+  inc_ = register_module("inc", std::make_shared<DoubleConv>(area * options.in, width(0), width(0), options.norm));
   for (int64_t level = 1; level <= options.depth; ++level) {
     down_.push_back(std::make_shared<DoubleConv>(width(level - 1), width(level), width(level), options.norm));
     const auto down = register_module(text("down", level), std::make_shared<torch::nn::Module>());
@@ -102,7 +107,7 @@ UNet::UNet(const UNetOptions& options) : options_(options) {
     up_.push_back(std::make_shared<DoubleConv>(2 * width(level), out, width(level), options.norm));
     register_module(text("up", step), std::make_shared<torch::nn::Module>())->register_module("conv", up_.back());
   }
-  outc_ = convolution(width(0), options.out, 1);
+  outc_ = convolution(width(0), area * options.out, 1);
   register_module("outc", std::make_shared<torch::nn::Module>())->register_module("conv", outc_);
   if (options.zero_last) {
     torch::nn::init::zeros_(outc_->weight);
@@ -113,10 +118,13 @@ UNet::UNet(const UNetOptions& options) : options_(options) {
 torch::Tensor UNet::forward(const torch::Tensor& input) {
   require(input.dim() == 4 && input.size(1) == options_.in, "UNet: the input must be [B, ", options_.in,
           ", H, W] (colours, then noise channels); got ", input.sizes());
-  require(input.size(2) >= least_size && input.size(3) >= least_size, "UNet: images must be at least ", least_size,
-          " pixels high and wide; got ", input.sizes());
+  const int64_t patch = options_.patch;
+  require(input.size(2) >= least_size * patch && input.size(3) >= least_size * patch, "UNet: images must be at least ",
+          least_size * patch, " pixels high and wide; got ", input.sizes());
+  require(input.size(2) % patch == 0 && input.size(3) % patch == 0, "UNet: with patch = ", patch,
+          " height and width must be multiples of it; got ", input.sizes());
 
-  std::vector<torch::Tensor> skips = {inc_->forward(input)};
+  std::vector<torch::Tensor> skips = {inc_->forward(patch == 1 ? input : torch::pixel_unshuffle(input, patch))};
   for (const auto& down : down_) {
     const auto pooled = pool(skips.back());
     require(options_.norm != "batch" || !is_training() || pooled.size(0) * pooled.size(2) * pooled.size(3) != 1,
@@ -130,6 +138,7 @@ torch::Tensor UNet::forward(const torch::Tensor& input) {
     y = up_[step]->forward(torch::cat({skip, enlarge(y, skip)}, 1));
   }
   y = outc_->forward(y);
+  if (patch > 1) y = torch::pixel_shuffle(y, patch);
   if (options_.residual) y = input.narrow(1, 0, options_.out) + y;
   return options_.output == "tanh" ? torch::tanh(y) : y;
 }

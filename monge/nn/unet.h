@@ -19,6 +19,8 @@ struct UNetOptions {
   std::string norm = "batch";  ///< "batch", or "group": GroupNorm with the largest divisor of the width up to 8 groups.
   std::string output = "none";  ///< "none", or "tanh": bounds the output to (-1, 1).
   bool residual = false;        ///< output = first `out` input channels + net; needs in >= out.
+  int64_t patch = 1;             ///< 1..8: works on patch x patch pixels at once, as channels; 2 is about four times as
+                                 ///< fast. Height and width must be multiples of it.
   bool zero_last = false;       ///< starts the last layer at zero: with `residual` the map starts as the identity.
 };
 
@@ -35,7 +37,7 @@ class UNet : public MapNet {
   /// @throws Error for an option out of its range.
   explicit UNet(const UNetOptions& options);
 
-  /// @param input  [B, in, H, W], H and W >= 8.
+  /// @param input  [B, in, H, W], H and W >= 8 * patch and multiples of patch.
   /// @return       [B, out, H, W].
   torch::Tensor forward(const torch::Tensor& input) override;
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace monge::ot {
 
@@ -11,7 +11,7 @@ double ema_decay(double decay, int64_t iteration) {
 }
 
 void ema_update(std::vector<torch::Tensor>& average, const std::vector<torch::Tensor>& value, double decay) {
-  torch::NoGradGuard no_grad;
+  at::NoGradGuard no_grad;
   at::_foreach_lerp_(average, value, 1.0 - decay);
 }
 

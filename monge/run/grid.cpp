@@ -1,6 +1,6 @@
 #include "monge/run/grid.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "monge/core/checked.h"
 #include "monge/core/error.h"

@@ -7,7 +7,9 @@
 #include <thread>
 
 #include <nlohmann/json.hpp>
-#include <torch/torch.h>
+#include <ATen/Parallel.h>
+#include <torch/types.h>
+#include <torch/version.h>
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
@@ -55,7 +57,7 @@ std::string environment(torch::Device device) {
                              {"device", device.str()},
                              {"processor", processor()},
                              {"cores", std::thread::hardware_concurrency()},
-                             {"threads", torch::get_num_threads()},
+                             {"threads", at::get_num_threads()},
                              {"started", now("%Y-%m-%dT%H:%M:%S%z")}};
   return out.dump(2) + "\n";
 }

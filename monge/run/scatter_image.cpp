@@ -1,5 +1,5 @@
 // The pixels of a scatter plot: drawn three times as large, then averaged, which smooths every edge.
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <cmath>

@@ -5,7 +5,7 @@
 
 #include <c10/core/Allocator.h>
 #include <c10/util/ThreadLocalDebugInfo.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "monge/train/nets.h"
 #include "monge/train/solver.h"

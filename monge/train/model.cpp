@@ -1,7 +1,7 @@
 #include "monge/train/model.h"
 
 #include <nlohmann/json.hpp>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "monge/core/error.h"
 #include "monge/io/safetensors.h"
@@ -90,7 +90,7 @@ torch::Tensor Model::noise_for(const torch::Tensor& x, int64_t draws, torch::Gen
 }
 
 torch::Tensor Model::apply(const torch::Tensor& x, const torch::Tensor& z) const {
-  const torch::InferenceMode inference;
+  const c10::InferenceMode inference;
   const bool images = item_shape.size() == 3;
   const bool fits = x.dim() == static_cast<int64_t>(item_shape.size()) + 1 && x.size(1) == item_shape[0] &&
                     (!images || item_shape[1] == 0 || (x.size(2) == item_shape[1] && x.size(3) == item_shape[2]));

@@ -1,6 +1,6 @@
 #include "monge/train/optimiser.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace monge::train {
 
@@ -31,7 +31,7 @@ torch::Tensor Adam::scaled(const torch::Tensor& loss) const {
 }
 
 Adam::Step Adam::step(double rate, const torch::Tensor& loss) {
-  torch::NoGradGuard no_grad;
+  at::NoGradGuard no_grad;
   std::vector<torch::Tensor> gradients;
   gradients.reserve(parameters_.size());
   for (auto& parameter : parameters_) {

@@ -92,6 +92,9 @@ OptionTable Recipe::options() {
   t.push_back({.key = "map.width", .field = &map.width, .help = "first width of the unet, or hidden width of the mlp; 0 takes 48 and 128", .least = 0, .most = 65536});
   t.push_back({.key = "map.depth", .field = &map.depth, .help = "halvings of the unet (1 to 4), or hidden layers of the mlp",
                .least = 1, .most = 64});
+  t.push_back({.key = "map.patch", .field = &map.patch,
+               .help = "work on patch x patch pixels at once, as channels: 2 is about four times as fast", .unit = "pixels",
+               .least = 1, .most = 8});
   t.push_back({.key = "map.activation", .field = &map.activation, .help = "of the mlp",
                .choices = {"relu", "silu", "elu", "leaky_relu", "softplus", "tanh"}});
   t.push_back({.key = "map.norm", .field = &map.norm,
@@ -109,6 +112,9 @@ OptionTable Recipe::options() {
   t.push_back({.key = "potential.width_max", .field = &potential.width_max, .help = "largest width of the resnet",
                .least = 1, .most = 65536});
   t.push_back({.key = "potential.depth", .field = &potential.depth, .help = "hidden layers of the mlp", .least = 1, .most = 64});
+  t.push_back({.key = "potential.patch", .field = &potential.patch,
+               .help = "work on patch x patch pixels at once, as channels: 2 is about four times as fast", .unit = "pixels",
+               .least = 1, .most = 8});
   t.push_back({.key = "potential.activation", .field = &potential.activation, .help = "of the mlp",
                .choices = {"relu", "silu", "elu", "leaky_relu", "softplus", "tanh"}});
   t.push_back({.key = "potential.res_ratio", .field = &potential.res_ratio, .help = "weight of a resnet block's branch"});

@@ -56,14 +56,14 @@ struct Recipe {
   } noised;
   struct {
     std::string net = "auto";
-    int64_t width = 0, depth = 0;
+    int64_t width = 0, depth = 0, patch = 1;
     std::string activation = "silu", norm = "batch";
     bool residual = false, zero_last = false;
     std::string output = "none";
   } map;
   struct {
     std::string net = "auto";
-    int64_t width = 0, width_max = 512, depth = 3;
+    int64_t width = 0, width_max = 512, depth = 3, patch = 1;
     std::string activation = "silu";
     double res_ratio = 0.1;
     bool quadratic = false, zero_last = false;

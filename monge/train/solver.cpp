@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "monge/core/error.h"
 #include "monge/ot/cost.h"
@@ -184,7 +184,7 @@ Solver::Update Solver::potential_update(const torch::Tensor& x, const torch::Ten
     const auto shown = piece(draws.perturbation, begin, length);
     torch::Tensor fake;
     {
-      torch::NoGradGuard no_grad;
+      at::NoGradGuard no_grad;
       fake = transport(*map_, x_piece, draws.z.defined() ? draws.z.narrow(0, begin, length) : draws.z).squeeze(1);
     }
     const auto parts = ot::potential_loss(f, fake, y_piece, shown);
@@ -211,7 +211,7 @@ Solver::Update Solver::potential_update(const torch::Tensor& x, const torch::Ten
 void Solver::update_average(int64_t iteration) {
   if (recipe_.train.ema <= 0) return;
   ot::ema_update(ema_parameters_, raw_parameters_, ot::ema_decay(recipe_.train.ema, iteration));
-  torch::NoGradGuard no_grad;
+  at::NoGradGuard no_grad;
   auto to = ema_->buffers(), from = map_->buffers();
   for (size_t i = 0; i < to.size(); ++i) to[i].copy_(from[i]);  // batch statistics are averages already
 }

@@ -81,7 +81,7 @@ void Trainer::resume(const Checkpoint& checkpoint) {
   nn::NamedTensors own = solver_->state();
   require(own.size() == checkpoint.tensors.size(), "the checkpoint holds ", checkpoint.tensors.size(),
           " tensors, this recipe's training needs ", own.size());
-  torch::NoGradGuard no_grad;
+  at::NoGradGuard no_grad;
   for (size_t i = 0; i < own.size(); ++i) {
     // Files keep their own order; names decide.
     const auto& name = own[i].first;

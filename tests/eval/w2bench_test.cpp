@@ -1,6 +1,6 @@
 // The map figures on the stored points of the Wasserstein-2 benchmark, to the six digits of its README.
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "monge/eval/pushforward.h"
 #include "monge/io/safetensors.h"

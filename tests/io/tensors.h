@@ -1,7 +1,7 @@
 // Tensors of every type for the round trips of this area.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "monge/io/tensor_file.h"
 

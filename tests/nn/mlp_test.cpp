@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "tests/support/support.h"
 
@@ -50,7 +50,7 @@ TEST(MlpPotential, AddsItsQuadraticPart) {
   MlpPotential net({.dim = 2, .mlp = {.zero_last = true}, .quadratic = true});
   const auto y = torch::tensor({{1.0f, 2.0f}});
   EXPECT_EQ(net.forward(y).item<float>(), 0);
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   auto named = net.named_parameters();
   named["quadratic.A"].copy_(torch::tensor({{1.0f, 2.0f}, {3.0f, 4.0f}}));
   named["quadratic.b"].copy_(torch::tensor({5.0f, 6.0f}));

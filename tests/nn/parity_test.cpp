@@ -3,7 +3,8 @@
 #include <map>
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/optim/adam.h>
+#include <torch/types.h>
 
 #include "monge/io/safetensors.h"
 #include "monge/io/torch_checkpoint.h"
@@ -63,7 +64,7 @@ TEST_P(Parity, HoldsForOutputsGradientsStatisticsAndAnAdamStep) {
   };
 
   {
-    const torch::NoGradGuard no_grad;
+    const at::NoGradGuard no_grad;
     EXPECT_LT(relative_error(net.forward(input, sigma), golden.at("y_eval")), tolerance);
   }
   net.module().train();
@@ -93,7 +94,7 @@ TEST_P(Parity, HoldsForOutputsGradientsStatisticsAndAnAdamStep) {
   }
 
   net.module().eval();
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   EXPECT_LT(relative_error(net.forward(input, sigma), golden.at("y_eval_after")), wide ? 1e-8 : 1e-3);
   EXPECT_EQ(compared + 2, golden.size()) << "a golden value was not looked at";  // 2: w and y_eval_after
 }

@@ -2,7 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/autograd.h>
+#include <torch/types.h>
 
 #include "tests/support/support.h"
 
@@ -49,7 +50,7 @@ TEST(ResNetPotential, RunsAtEverySizeFromEightUp) {
 // A second route: the formula of the header on the raw tensors, the pooling as a mean of shifted images.
 TEST(ResNetPotential, AgreesWithItsFormulaAtSizeEight) {
   ResNetPotential net({.size = 8, .nc = 1, .nfilter = 2, .nfilter_max = 3, .res_ratio = 0.3});
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   for (const auto& parameter : net.parameters()) parameter.uniform_(-1, 1);
   auto named = net.named_parameters();
   const auto lrelu = [](const torch::Tensor& t) { return torch::where(t > 0, t, 0.2 * t); };

@@ -3,7 +3,7 @@
 #include <ATen/autocast_mode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "tests/support/support.h"
 
@@ -50,7 +50,7 @@ TEST(UNet, AgreesWithItsFormulaAtDepthOne) {
   torch::manual_seed(0);
   UNet net({.base = 3, .depth = 1});
   net.eval();
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   for (auto& [key, tensor] : state_dict(net)) {
     if (tensor.is_floating_point()) tensor.uniform_(0.2, 0.9);
   }

@@ -1,9 +1,10 @@
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <ATen/Parallel.h>
+#include <torch/types.h>
 
 // Two threads for every test, whatever the machine: sums over threads are part of the tolerances.
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
-  torch::set_num_threads(2);
+  at::set_num_threads(2);
   return RUN_ALL_TESTS();
 }

@@ -1,0 +1,243 @@
+// The program from outside: what it prints, what it leaves, how it ends.
+#include <algorithm>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <torch/cuda.h>
+#include <torch/types.h>
+
+#include "monge/io/archive.h"
+#include "monge/io/image.h"
+#include "monge/io/npy.h"
+#include "tests/cli/program.h"
+
+namespace monge {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using nlohmann::json;
+using testing::monge;
+
+const char* const kVectors = R"(
+method = "weak"
+[source]
+path = "toy:gaussian"
+[target]
+path = "toy:moons"
+[weak]
+z = 2
+[map]
+width = 16
+[potential]
+width = 16
+[train]
+iterations = 12
+batch = 32
+k_t = 2
+[checkpoint]
+every = 4
+[eval]
+every = 6
+samples = 64
+[samples]
+every = 6
+)";
+
+/// A scratch folder with a recipe for vectors and one for small pictures.
+class Cli : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::ofstream(folder / "v.toml") << kVectors;
+    fs::create_directories(folder / "pictures" / "inner");
+    for (int i = 0; i < 6; ++i) {
+      const auto image = torch::full({20, 24, 3}, 40 * i, torch::kUInt8);
+      io::write_image(folder / "pictures" / (i % 2 ? "inner" : ".") / (std::to_string(i) + ".png"), image);
+    }
+    std::ofstream(folder / "p.toml") << "method = \"weak\"\n[source]\npath = \"pictures\"\nsize = 16\n[target]\npath = \"pictures\"\n"
+                                        "size = 16\n[weak]\nz = 2\n[map]\nwidth = 2\n[potential]\nwidth = 4\nwidth_max = 8\n"
+                                        "[train]\niterations = 2\nbatch = 4\nk_t = 1\n[eval]\nsamples = 4\n";
+  }
+
+  testing::ScratchFolder folder;
+};
+
+TEST_F(Cli, TrainsLeavesARunDirectoryAndSaysHowToUseIt) {
+  const auto result = monge(folder.path(), "train v.toml");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("monge translate runs/00000-run"));
+  EXPECT_THAT(result.err, HasSubstr("training  12/12  100 %"));
+  const auto run = folder / "runs/00000-run";
+  for (const char* name : {"recipe.toml", "environment.json", "log.txt", "metrics.jsonl", "checkpoints/step_000012/state.safetensors",
+                           "samples/step_000006.png", "samples/step_000012.png", "best/manifest.json", "summary.json",
+                           "report.html", "events.out.tfevents.monge"}) {
+    EXPECT_TRUE(fs::exists(run / name)) << name;
+  }
+  std::istringstream lines(testing::slurp(run / "metrics.jsonl"));
+  int64_t trained = 0, evaluated = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const auto entry = json::parse(line);
+    entry.contains("eval") ? ++evaluated : ++trained;
+    if (entry.contains("eval")) {
+      EXPECT_TRUE(entry["eval"].contains("target_error") && entry["eval"].contains("target_floor"));
+    }
+  }
+  EXPECT_EQ(trained, 12);
+  EXPECT_EQ(evaluated, 2);
+  EXPECT_EQ(monge(folder.path(), "train v.toml -q").code, 0);
+  EXPECT_TRUE(fs::exists(folder / "runs/00001-run"));
+}
+
+TEST_F(Cli, JsonIsOneObjectOnStdoutAndNothingElse) {
+  const auto result = monge(folder.path(), "train v.toml --json --quiet");
+  ASSERT_EQ(result.code, 0) << result.err;
+  const auto summary = json::parse(result.out);
+  EXPECT_EQ(summary["iterations"], 12);
+  EXPECT_TRUE(summary["complete"]);
+  EXPECT_EQ(result.err, "");
+  const auto info = json::parse(monge(folder.path(), "info --json").out);
+  for (const char* key : {"version", "libtorch", "cuda", "devices"}) EXPECT_TRUE(info.contains(key)) << key;
+  EXPECT_EQ(info["self_test"], "passed");
+  const auto eval = json::parse(monge(folder.path(), "eval runs/00000-run --samples 32 --json -q").out);
+  for (const char* key : {"target_error", "target_floor", "cost", "mse", "diversity"}) EXPECT_TRUE(eval.contains(key)) << key;
+}
+
+// The run that is interrupted and resumed leaves the bytes of the one that was not.
+TEST_F(Cli, ASignalSavesAndResumeEndsWhereTheStraightRunDoes) {
+  ASSERT_EQ(monge(folder.path(), "train v.toml --out straight --set train.iterations=300 -q").code, 0);
+  const auto stopped = testing::monge_with_signal(folder.path(), "train v.toml --out broken --set train.iterations=300",
+                                                  folder / "broken/checkpoints/step_000004", SIGTERM);
+  ASSERT_EQ(stopped.code, 3) << stopped.err;
+  EXPECT_THAT(stopped.err, HasSubstr("monge resume broken"));
+  const auto resumed = monge(folder.path(), "resume broken");
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_EQ(testing::slurp(folder / "straight/checkpoints/step_000300/state.safetensors"),
+            testing::slurp(folder / "broken/checkpoints/step_000300/state.safetensors"));
+  std::istringstream lines(testing::slurp(folder / "broken/metrics.jsonl"));
+  int64_t expected = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const auto entry = json::parse(line);
+    if (entry.contains("eval")) continue;
+    EXPECT_EQ(entry["iteration"], ++expected);  // no step twice, none missing
+  }
+  EXPECT_EQ(expected, 300);
+}
+
+TEST_F(Cli, DryRunPrintsRecipeCountsAndMemoryAndLeavesNothing) {
+  const auto result = monge(folder.path(), "train v.toml --dry-run --set weak.z=3");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, AllOf(HasSubstr("z = 3"), HasSubstr("# map         "), HasSubstr(" parameters"), HasSubstr("MiB")));
+  EXPECT_FALSE(fs::exists(folder / "runs"));
+}
+
+TEST_F(Cli, TranslatesPicturesOfEveryKindAndKeepsTheirNames) {
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
+  auto result = monge(folder.path(), "translate run pictures out --samples 2 --grid grid.png");
+  ASSERT_EQ(result.code, 0) << result.err;
+  for (const char* name : {"0_1.png", "0_2.png", "inner/1_1.png", "inner/5_2.png"}) EXPECT_TRUE(fs::exists(folder / "out" / name)) << name;
+  EXPECT_EQ(io::read_image(folder / "out/inner/1_1.png").sizes(), torch::IntArrayRef({16, 16, 3}));
+  EXPECT_TRUE(fs::exists(folder / "grid.png"));
+
+  ASSERT_EQ(monge(folder.path(), "translate run pictures/2.png one.jpg -q").code, 0);
+  EXPECT_EQ(io::read_image(folder / "one.jpg").sizes(), torch::IntArrayRef({16, 16, 3}));
+
+  io::write_archive(folder / "in.tar", {{"a/x.png", testing::slurp(folder / "pictures/0.png")}, {"y.png", testing::slurp(folder / "pictures/2.png")}});
+  ASSERT_EQ(monge(folder.path(), "translate run in.tar out.zip -q").code, 0);
+  const auto entries = io::read_archive(folder / "out.zip");
+  ASSERT_EQ(entries.size(), 2u);
+  EXPECT_EQ(entries[0].name, "a/x.png");
+
+  // Outputs depend on the seed and the item, not on the batch or the item's company.
+  ASSERT_EQ(monge(folder.path(), "translate run pictures again --batch 1 -q").code, 0);
+  ASSERT_EQ(monge(folder.path(), "translate run pictures other --seed 1 -q").code, 0);
+  ASSERT_EQ(monge(folder.path(), "translate run pictures base -q").code, 0);
+  EXPECT_EQ(testing::slurp(folder / "again/inner/3.png"), testing::slurp(folder / "base/inner/3.png"));
+}
+
+TEST_F(Cli, TranslatesTables) {
+  ASSERT_EQ(monge(folder.path(), "train v.toml --out run -q").code, 0);
+  io::write_npy(folder / "x.npy", torch::rand({7, 2}));
+  ASSERT_EQ(monge(folder.path(), "translate run x.npy y.npy -q").code, 0);
+  EXPECT_EQ(io::read_npy(folder / "y.npy").sizes(), torch::IntArrayRef({7, 2}));
+  ASSERT_EQ(monge(folder.path(), "translate run x.npy z.npy --samples 3 -q").code, 0);
+  EXPECT_EQ(io::read_npy(folder / "z.npy").sizes(), torch::IntArrayRef({7, 3, 2}));
+  std::ofstream(folder / "x.csv") << "0.5,1\n-1,2\n";
+  ASSERT_EQ(monge(folder.path(), "translate run x.csv y.csv -q").code, 0);
+  const auto rows = testing::slurp(folder / "y.csv");
+  EXPECT_EQ(std::count(rows.begin(), rows.end(), '\n'), 2);
+}
+
+TEST_F(Cli, ExportsToBothFormatsAndReadsThemBack) {
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
+  ASSERT_EQ(monge(folder.path(), "export run --to safetensors --out map.safetensors").code, 0);
+  ASSERT_EQ(monge(folder.path(), "export run --to torch --out map.pt").code, 0);
+  io::write_npy(folder / "x.npy", torch::rand({3, 3, 16, 16}) * 2 - 1);
+  for (const char* model : {"run", "map.safetensors", "map.pt"}) {
+    const auto result = monge(folder.path(), std::string("translate ") + model + " x.npy " + fs::path(model).stem().string() + ".npy -q");
+    ASSERT_EQ(result.code, 0) << model << result.err;
+  }
+  EXPECT_TRUE(torch::equal(io::read_npy(folder / "run.npy"), io::read_npy(folder / "map.npy")));
+}
+
+// Every one of these is the user's mistake: exit code 2, one line that names it, no run directory.
+TEST_F(Cli, RefusesBadInputByName) {
+  std::ofstream(folder / "text.png") << "<html>not a picture</html>";
+  fs::create_directory(folder / "empty");
+  std::ofstream(folder / "zero.png");
+  auto nan = torch::rand({4, 2});
+  nan[2][1] = std::numeric_limits<float>::quiet_NaN();
+  io::write_npy(folder / "nan.npy", nan);
+  io::write_npy(folder / "three.npy", torch::rand({4, 3}));
+  std::ofstream(folder / "file") << "x";
+  const std::pair<const char*, std::vector<const char*>> cases[] = {
+      {"train absent.toml", {"absent.toml", "no such file"}},
+      {"train v.toml --set source.path=nowhere", {"nowhere"}},
+      {"train v.toml --set source.path=empty", {"empty", "*.png"}},
+      {"train v.toml --set source.path=text.png", {"text.png", "not a PNG, JPEG or WebP"}},
+      {"train v.toml --set source.path=zero.png", {"zero.png", "empty"}},
+      {"train v.toml --set source.path=nan.npy", {"nan.npy", "row"}},
+      {"train v.toml --set source.path=three.npy", {"one shape", "[3] and [2]"}},
+      {"train v.toml --set source.path=toy:moon", {"did you mean \"moons\""}},
+      {"train v.toml --set method=wek", {"unknown method", "weak"}},
+      {"train v.toml --set weak.z=1", {"Z = 1", "weak.z"}},
+      {"train v.toml --set train.batch=0", {"train.batch", "got 0"}},
+      {"train v.toml --set train.bath=1", {"did you mean \"train.batch\""}},
+      {"train v.toml --out file/below", {"file/below", "--out"}},
+      {"train v.toml --device cuda", {"cuda"}},
+      {"resume empty", {"not a run directory"}},
+      {"translate nothing v.toml out", {"nothing"}},
+      {"translate v.toml absent.png out.png", {"absent.png"}},
+      {"eval absent", {"absent"}},
+  };
+  for (const auto& [arguments, phrases] : cases) {
+    if (std::string(arguments).ends_with("cuda") && torch::cuda::is_available()) continue;
+    const auto result = monge(folder.path(), arguments);
+    EXPECT_EQ(result.code, 2) << arguments << "\n" << result.err;
+    EXPECT_EQ(result.out, "") << arguments;
+    for (const char* phrase : phrases) EXPECT_THAT(result.err, HasSubstr(phrase)) << arguments;
+    EXPECT_THAT(result.err, Not(HasSubstr("internal error"))) << arguments;
+    EXPECT_FALSE(fs::exists(folder / "runs")) << arguments;
+  }
+  EXPECT_EQ(monge(folder.path(), "trian v.toml").code, 2);
+  EXPECT_EQ(monge(folder.path(), "train").code, 2);
+  EXPECT_EQ(monge(folder.path(), "--help").code, 0);
+}
+
+TEST_F(Cli, DoesNotMixTwoRunsInOneFolder) {
+  ASSERT_EQ(monge(folder.path(), "train v.toml --out run -q").code, 0);
+  const auto again = monge(folder.path(), "train v.toml --out run -q");
+  EXPECT_EQ(again.code, 2);
+  EXPECT_THAT(again.err, AllOf(HasSubstr("already holds a run"), HasSubstr("monge resume run")));
+}
+
+TEST_F(Cli, DivergenceHasAnExitCodeOfItsOwn) {
+  const auto result = monge(folder.path(), "train v.toml --out run -q --set train.lr_map=1e30 --set train.lr_potential=1e30 --set train.iterations=50");
+  EXPECT_EQ(result.code, 4);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("diverged"), HasSubstr("outer iteration")));
+}
+
+}  // namespace
+}  // namespace monge

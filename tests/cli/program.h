@@ -1,0 +1,55 @@
+// Runs the program as a user would.
+#pragma once
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <thread>
+
+#include "tests/support/support.h"
+
+namespace monge::testing {
+
+struct Result {
+  int code = -1;
+  std::string out, err;
+};
+
+/// The whole of a file; empty when it is absent.
+inline std::string slurp(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// Runs `monge ARGUMENTS` in `folder` by the shell.
+inline Result monge(const std::filesystem::path& folder, const std::string& arguments) {
+  const auto out = folder / ".stdout", err = folder / ".stderr";
+  const std::string line = "cd '" + folder.string() + "' && '" MONGE_PROGRAM "' " + arguments + " >'" + out.string() +
+                           "' 2>'" + err.string() + "'";
+  const int status = std::system(line.c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), slurp(out), slurp(err)};
+}
+
+/// Starts `monge ARGUMENTS`, waits for `sign` to appear, sends a signal, waits for the end.
+inline Result monge_with_signal(const std::filesystem::path& folder, const std::string& arguments,
+                                const std::filesystem::path& sign, int signal) {
+  const auto out = folder / ".stdout", err = folder / ".stderr";
+  const std::string line = "cd '" + folder.string() + "' && exec '" MONGE_PROGRAM "' " + arguments + " >'" + out.string() +
+                           "' 2>'" + err.string() + "'";
+  const pid_t child = fork();
+  if (child == 0) {
+    execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
+    _exit(127);
+  }
+  for (int i = 0; i < 600 && !std::filesystem::exists(sign); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  kill(child, signal);
+  int status = 0;
+  waitpid(child, &status, 0);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), slurp(out), slurp(err)};
+}
+
+}  // namespace monge::testing

@@ -1,0 +1,104 @@
+#include "monge/train/recipe.h"
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/support.h"
+
+namespace monge::train {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using testing::message_of;
+
+const char* const kPaths = "[source]\npath = \"toy:gaussian\"\n[target]\npath = \"toy:moons\"\n";
+
+Recipe parse(const std::string& head, const std::vector<std::string>& set = {}) {
+  return parse_recipe(head + kPaths, "a.toml", set);
+}
+
+TEST(Recipe, ReadsWhatIsWrittenAndKeepsTheRest) {
+  const auto recipe = parse("method = \"weak\"\n[weak]\nz = 8\n[train]\nbetas = [0.5, 0.9]\nlr_map = 1\n");
+  EXPECT_EQ(recipe.method, "weak");
+  EXPECT_EQ(recipe.weak.z, 8);
+  EXPECT_EQ(recipe.train.betas, (std::vector<double>{0.5, 0.9}));
+  EXPECT_EQ(recipe.train.lr_map, 1.0);
+  EXPECT_EQ(recipe.weak.gamma1, 0.66);
+}
+
+TEST(Recipe, SurvivesItsOwnText) {
+  auto recipe = parse("method = \"kernel\"\n[train]\nmilestones = [10, 20]\neps = 1e-12\n[cost]\nscale = 0.001\n");
+  for (const bool commented : {false, true}) {
+    const auto text = recipe.options().to_toml(commented);
+    auto again = parse_recipe(text, "again.toml");
+    EXPECT_EQ(again.options().to_toml(commented), text);
+  }
+}
+
+TEST(Recipe, NamesTheNearestOfAnUnknownKeyWithItsLine) {
+  EXPECT_THAT(message_of([] { parse("[weak]\ngama1 = 0.5\n"); }),
+              AllOf(HasSubstr("a.toml, line 2"), HasSubstr("weak.gama1"), HasSubstr("did you mean \"weak.gamma1\"")));
+  EXPECT_THAT(message_of([] { parse("", {"train.bach=3"}); }), AllOf(HasSubstr("--set"), HasSubstr("train.batch")));
+}
+
+TEST(Recipe, RefusesWrongTypesValuesAndWords) {
+  EXPECT_THAT(message_of([] { parse("", {"train.batch=0"}); }), AllOf(HasSubstr("train.batch"), HasSubstr("got 0"), HasSubstr("1 to")));
+  EXPECT_THAT(message_of([] { parse("", {"train.batch=many"}); }), AllOf(HasSubstr("whole number"), HasSubstr("many")));
+  EXPECT_THAT(message_of([] { parse("", {"train.batch=1.5"}); }), HasSubstr("whole number"));
+  EXPECT_THAT(message_of([] { parse("", {"method=wek"}); }), AllOf(HasSubstr("strong, weak"), HasSubstr("did you mean \"weak\"")));
+  EXPECT_THAT(message_of([] { parse("", {"train.lr_map=nan"}); }), HasSubstr("train.lr_map"));
+  EXPECT_THAT(message_of([] { parse("", {"train.betas=[0.9]"}); }), AllOf(HasSubstr("train.betas"), HasSubstr("[b1, b2]")));
+  EXPECT_THAT(message_of([] { parse("", {"nonsense"}); }), HasSubstr("section.key=value"));
+}
+
+TEST(Recipe, RefusesASingleDrawWithWeakAndSaysWhatToSet) {
+  EXPECT_THAT(message_of([] { parse("method = \"weak\"\n[weak]\nz = 1\n"); }),
+              AllOf(HasSubstr("Z = 1"), HasSubstr("weak.z = 2 or more"), HasSubstr("strong")));
+}
+
+TEST(Recipe, WantsBothSources) {
+  EXPECT_THAT(message_of([] { parse_recipe("method = \"strong\"\n", "a.toml"); }),
+              AllOf(HasSubstr("source.path"), HasSubstr("--set source.path=PATH")));
+}
+
+TEST(Recipe, SaysWhereTheTomlIsBroken) {
+  EXPECT_THAT(message_of([] { parse_recipe("name = \"a\"\nmethod = strong\n", "a.toml"); }), HasSubstr("a.toml, line 2"));
+}
+
+TEST(Recipe, NamesAMissingFile) {
+  EXPECT_THAT(message_of([] { read_recipe("no/such.toml", {}); }), AllOf(HasSubstr("no/such.toml"), HasSubstr("no such file")));
+}
+
+TEST(Recipe, TakesItsOwnPathsFromItsFolderAndThoseOfSetFromTheWorkingFolder) {
+  testing::ScratchFolder scratch;
+  std::filesystem::create_directory(scratch / "faces");
+  std::ofstream(scratch / "r.toml") << "[source]\npath = \"faces\"\n[target]\npath = \"faces\"\n";
+  const auto recipe = read_recipe(scratch / "r.toml", {"target.path=faces"});
+  EXPECT_EQ(recipe.source.path, (scratch / "faces").string());
+  EXPECT_EQ(recipe.target.path, "faces");
+}
+
+// Every recipe of the repository must be readable; the seed's have no paths of their own.
+TEST(Recipe, AllThatAreShippedAreValid) {
+  int found = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(std::filesystem::path(MONGE_SOURCE_DIR) / "recipes")) {
+    if (entry.path().extension() != ".toml") continue;
+    ++found;
+    EXPECT_NO_THROW(read_recipe(entry.path(), {"source.path=x", "target.path=y"})) << entry.path();
+  }
+  EXPECT_GE(found, 6);
+}
+
+// docs/recipes.md is made from the table; a change of an option must not leave it behind.
+TEST(Recipe, TheReferencePageIsUpToDate) {
+  std::ifstream in(std::filesystem::path(MONGE_SOURCE_DIR) / "docs/recipes.md");
+  const std::string page{std::istreambuf_iterator<char>(in), {}};
+  Recipe recipe;
+  EXPECT_THAT(page, HasSubstr(recipe.options().to_markdown())) << "run: build/release/monge options --format markdown > docs/recipes.md";
+}
+
+}  // namespace
+}  // namespace monge::train
