@@ -73,6 +73,8 @@ std::string range_text(const Option& option) {
   const bool low = std::isfinite(option.least), high = std::isfinite(option.most);
   const bool whole = std::holds_alternative<int64_t*>(option.field) || std::holds_alternative<std::vector<int64_t>*>(option.field);
   const auto bound = [whole](double v) { return whole ? std::to_string(static_cast<int64_t>(v)) : number(v); };
+  const bool positive = option.least == OptionTable::kAboveZero;
+  if (positive) return high ? "above 0, at most " + bound(option.most) : "above 0";
   if (low && high) return bound(option.least) + " to " + bound(option.most);
   if (low) return "at least " + bound(option.least);
   if (high) return "at most " + bound(option.most);

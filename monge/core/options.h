@@ -29,6 +29,9 @@ struct Option {
 
 class OptionTable {
  public:
+  /// As `least`: any positive number. Ranges are inclusive.
+  static constexpr double kAboveZero = 1e-300;
+
   /// @param sections  name and one line of help, in the order in which they are written.
   OptionTable(std::vector<std::pair<std::string, std::string>> sections, std::vector<Option> options);
 

@@ -59,6 +59,7 @@ Model from_public(const fs::path& path, torch::Device device) {
   require(unet != nullptr, path.string(), ": holds no map that is known");
   model.item_shape = {unet->options().out, 0, 0};
   model.noise = {4, unet->options().in - unet->options().out, kPublicNoise};
+  nn::to_channels_last(*model.net);
   model.net->to(device);
   model.device = device;
   return model;

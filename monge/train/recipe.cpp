@@ -9,7 +9,7 @@ namespace monge::train {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kTiny = 1e-300;  // "above 0" for a range with inclusive ends
+constexpr double kTiny = OptionTable::kAboveZero;
 
 void add_source(std::vector<Option>& table, const std::string& section, SourceSection& source) {
   const auto key = [&](const char* name) { return section + "." + name; };
@@ -90,8 +90,8 @@ OptionTable Recipe::options() {
   t.push_back({.key = "map.net", .field = &map.net, .help = "auto takes unet for pictures and mlp for vectors",
                .choices = {"auto", "unet", "mlp"}});
   t.push_back({.key = "map.width", .field = &map.width, .help = "first width of the unet, or hidden width of the mlp; 0 takes 48 and 128", .least = 0, .most = 65536});
-  t.push_back({.key = "map.depth", .field = &map.depth, .help = "halvings of the unet (1 to 4), or hidden layers of the mlp",
-               .least = 1, .most = 64});
+  t.push_back({.key = "map.depth", .field = &map.depth, .help = "halvings of the unet (1 to 4), or hidden layers of the mlp; 0 takes 4 and 3",
+               .least = 0, .most = 64});
   t.push_back({.key = "map.patch", .field = &map.patch,
                .help = "work on patch x patch pixels at once, as channels: 2 is about four times as fast", .unit = "pixels",
                .least = 1, .most = 8});

@@ -60,8 +60,8 @@ TEST(Images, AreFoundInFoldersInTheOrderOfTheirPaths) {
   const ImageSource source(folder.path(), {.size = 8});
   ASSERT_EQ(source.size(), 5);
   EXPECT_EQ(source.item_shape(), (std::vector<int64_t>{3, 8, 8}));
-  EXPECT_EQ(source.item_name(0), "z.PNG");
-  EXPECT_EQ(source.item_name(3), "f.jpeg");
+  EXPECT_EQ(source.item_name(0), "a/z.PNG");
+  EXPECT_EQ(source.item_name(3), "d/e/f.jpeg");
   for (int64_t i = 0; i < 5; ++i) EXPECT_NEAR(red(source, i), 10 * (i + 1), 1.5) << source.item_name(i);
   EXPECT_TRUE(source.cached());
   EXPECT_THAT(message_of([&] { source.items({5}); }), HasSubstr("item 5 does not exist"));
@@ -82,7 +82,7 @@ TEST(Images, AreTheSameCachedOrNotAndOutOfArchives) {
       const ImageSource source(folder / name, {.size = 12, .cache_mb = cache_mb});
       EXPECT_EQ(source.cached(), cache_mb > 0);
       EXPECT_EQ(source.size(), 5) << name;
-      EXPECT_EQ(source.item_name(3), "f.jpeg") << name;
+      EXPECT_EQ(source.item_name(3), "d/e/f.jpeg") << name;
       EXPECT_TRUE(torch::equal(source.items(some), expected)) << name << " with cache_mb " << cache_mb;
     }
   }
