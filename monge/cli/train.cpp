@@ -15,6 +15,7 @@
 #include "monge/run/report.h"
 #include "monge/run/run_directory.h"
 #include "monge/run/sample_pictures.h"
+#include "monge/train/autocast.h"
 #include "monge/train/memory.h"
 #include "monge/train/nets.h"
 #include "monge/train/trainer.h"
@@ -152,9 +153,11 @@ std::string facts(train::Trainer& trainer) {
 }
 
 int train_command(const TrainOptions& options) {
-  const auto recipe = train::read_recipe(options.recipe, options.set);
+  auto recipe = train::read_recipe(options.recipe, options.set);
   set_threads(options.common, recipe.train.threads);
   const auto device = device_of(options.common);
+  // Written down as it is decided, so that a resumed run does not decide anew.
+  recipe.train.precision = train::resolve_precision(recipe.train.precision, device);
   watch_signals();
   auto log = log_sink(options.common);
   const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));

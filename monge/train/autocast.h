@@ -1,6 +1,8 @@
 // Mixed precision for a scope.
 #pragma once
 
+#include <string>
+
 #include <ATen/autocast_mode.h>
 #include <torch/types.h>
 
@@ -35,6 +37,9 @@ class AutocastScope {
   bool was_enabled_ = false;
   torch::ScalarType was_type_ = torch::kFloat32;
 };
+
+/// "auto" by what the device computes fast: bf16 on CUDA and on processors with AMX, else fp32. Others stay as they are.
+std::string resolve_precision(const std::string& precision, torch::Device device);
 
 /// "fp32" -> float32 and so on; what the recipe allows.
 inline torch::ScalarType precision_type(const std::string& precision) {

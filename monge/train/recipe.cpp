@@ -151,8 +151,8 @@ OptionTable Recipe::options() {
                .most = 0.9999999});
   t.push_back({.key = "train.clip", .field = &train.clip, .help = "largest norm of a gradient; 0 does not clip", .least = 0});
   t.push_back({.key = "train.precision", .field = &train.precision,
-               .help = "fp32, mixed bf16 or fp16 (fp16 needs a GPU to pay), or fp64 for checks",
-               .choices = {"fp32", "bf16", "fp16", "fp64"}});
+               .help = "fp32, mixed bf16 or fp16, fp64 for checks; auto takes bf16 where the device has matrix units for it",
+               .choices = {"auto", "fp32", "bf16", "fp16", "fp64"}});
   t.push_back({.key = "train.channels_last", .field = &train.channels_last, .help = "memory layout of pictures in the nets"});
   t.push_back({.key = "train.eval_map_in_potential_step", .field = &train.eval_map_in_potential_step,
                .help = "use the map's running batch-norm statistics in the potential's step, as the public codes do"});

@@ -1,0 +1,15 @@
+#include "monge/train/autocast.h"
+
+#include <ATen/cpu/Utils.h>
+
+namespace monge::train {
+
+std::string resolve_precision(const std::string& precision, torch::Device device) {
+  if (precision != "auto") return precision;
+  const auto abilities = at::cpu::get_cpu_capabilities();
+  const auto amx = abilities.find("amx_bf16");
+  const bool matrix_units = amx != abilities.end() && amx->second.isBool() && amx->second.toBool();
+  return device.is_cuda() || matrix_units ? "bf16" : "fp32";
+}
+
+}  // namespace monge::train
