@@ -36,13 +36,14 @@ void add_common(CLI::App& command, Common& common) {
       ->capture_default_str();
 }
 
-torch::Device device_of(const Common& common) {
+torch::Device device_of(const Common& common, const std::string& recipe_device) {
   const bool available = torch::cuda::is_available();
-  if (common.device == "cuda" && !available) {
+  const auto& wanted = common.device == "auto" ? recipe_device : common.device;
+  if (wanted == "cuda" && !available) {
     throw Error(Complaint{.what = "no CUDA device can be used", .where = "--device", .value = "cuda",
                           .fix = "use --device cpu; monge info says what this build can use"});
   }
-  return common.device == "cpu" || !available ? torch::kCPU : torch::kCUDA;
+  return wanted == "cpu" || !available ? torch::kCPU : torch::kCUDA;
 }
 
 void set_threads(const Common& common, int64_t recipe_threads) {

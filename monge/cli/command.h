@@ -33,7 +33,8 @@ using Action = std::function<int()>;
 void add_common(CLI::App& command, Common& common);
 
 /// "auto" takes CUDA where there is a device. @throws Error when CUDA is asked for and absent.
-torch::Device device_of(const Common& common);
+/// @param recipe_device  train.device, used where the flag is "auto".
+torch::Device device_of(const Common& common, const std::string& recipe_device = "auto");
 
 /// Sets LibTorch's threads: the flag if given, else `recipe_threads`, else all cores.
 void set_threads(const Common& common, int64_t recipe_threads = 0);

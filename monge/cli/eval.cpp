@@ -39,11 +39,16 @@ int eval_command(const EvalOptions& options) {
   const auto model = train::load_model(options.model, device_of(options.common), log);
   train::Recipe recipe;
   if (model.recipe) recipe = *model.recipe;
-  if (!options.source.empty()) recipe.eval.source = recipe.source.path = options.source;
-  if (!options.target.empty()) recipe.eval.target = recipe.target.path = options.target;
+  // Named data take the place of the held-out part; the recipe's own training target stays the other side of the floor.
+  if (!options.source.empty()) recipe.eval.source = options.source;
+  if (!options.target.empty()) recipe.eval.target = options.target;
   if (!model.recipe) {
     require(!options.source.empty() && !options.target.empty(), model.origin,
             ": a bare checkpoint names no data; add --source PATH --target PATH");
+    recipe.source.path = options.source;
+    recipe.target.path = options.target;
+    recipe.eval.source = recipe.eval.target = "";
+    recipe.eval.holdout = 0;  // one set on both sides: evaluate() halves it
   }
   const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));
   const auto result = eval::evaluate(model, *data.held_source, *data.held_target, *data.target, options.samples,

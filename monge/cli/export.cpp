@@ -22,11 +22,18 @@ void add_export(CLI::App& program, Action& action) {
   add_common(*command, options->common);
   command->callback([&action, options] {
     action = [options] {
-      const auto model = train::load_model(options->model, torch::kCPU, log_sink(options->common));
+      const auto log = log_sink(options->common);
+      const auto model = train::load_model(options->model, torch::kCPU, log);
       const bool torch_file = options->to == "torch";
       const std::string out = !options->out.empty() ? options->out : torch_file ? "map.pt" : "map.safetensors";
       if (torch_file) {
         train::export_torch(model, out);
+        if (model.recipe && (model.recipe->map.residual || model.recipe->map.output != "none" || model.recipe->map.patch > 1)) {
+          log(LogLevel::warning, text(out, ": a state dict cannot say that this map has map.residual = ",
+                                      model.recipe->map.residual ? "true" : "false", ", map.output = \"",
+                                      model.recipe->map.output, "\", map.patch = ", model.recipe->map.patch,
+                                      "; whoever loads it must apply them (--to safetensors keeps them)"));
+        }
       } else {
         train::export_safetensors(model, out);
       }

@@ -2,9 +2,22 @@
 #include <exception>
 #include <iostream>
 
+#include <c10/util/Exception.h>
+
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
 #include "monge/core/version.h"
+
+namespace {
+
+int out_of_memory() {
+  std::cerr << "monge: out of memory; use a smaller train.batch, or train.accumulate = 2 or more (monge train --dry-run "
+               "tells what is needed)"
+            << std::endl;
+  return monge::cli::kFailure;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace monge;
@@ -41,7 +54,13 @@ int main(int argc, char** argv) {
     std::cerr << "monge: " << error.what() << std::endl;
     return cli::kUsage;
   } catch (const std::bad_alloc&) {
-    std::cerr << "monge: out of memory; use a smaller train.batch, or train.accumulate = 2 or more" << std::endl;
+    return out_of_memory();
+  } catch (const c10::Error& error) {
+    const std::string what = error.what_without_backtrace();
+    if (what.find("out of memory") != std::string::npos || what.find("not enough memory") != std::string::npos) {
+      return out_of_memory();
+    }
+    std::cerr << "monge: internal error: " << what << std::endl;
     return cli::kFailure;
   } catch (const std::exception& error) {
     std::cerr << "monge: internal error: " << error.what() << std::endl;

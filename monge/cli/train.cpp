@@ -26,6 +26,9 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
+constexpr const char* kChangeable[] = {"train.iterations=", "train.threads=", "checkpoint.", "eval.", "samples.",
+                                       "data.cache_mb=", "source.path=", "target.path="};
+
 struct TrainOptions {
   Common common;
   std::string recipe, out, runs = "runs";
@@ -52,7 +55,10 @@ class StatusLine : public train::Observer {
     progress_->update(done, "cost " + short_number(f.cost) + "  loss T " + short_number(f.loss_map) + "  loss f " +
                                 short_number(f.loss_potential) + target_);
   }
-  void ended(train::Trainer&, int64_t, bool) override { progress_->finish(); }
+  void ended(train::Trainer&, int64_t, bool) override { finish(); }
+  void finish() {
+    if (progress_) progress_->finish();
+  }
 
   void evaluated(const eval::Evaluation& evaluation) {
     target_ = "  target " + short_number(evaluation.target_error) + " (floor " + short_number(evaluation.target_floor) + ")";
@@ -106,10 +112,17 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
   bool complete = false;
   try {
     complete = trainer.run(stop_flag());
-  } catch (const DivergedError&) {
+  } catch (const Error&) {
+    status.finish();
     const auto checkpoints = train::list_checkpoints(folder / "checkpoints");
     log(LogLevel::warning, checkpoints.empty() ? "no checkpoint had been saved"
                                                : "the last good checkpoint is " + checkpoints.back().string());
+    try {
+      metrics.flush();
+      run::write_report(folder);
+    } catch (const Error&) {
+      // On a full disk there is no report; the error that ended the run matters more.
+    }
     throw;
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
@@ -155,9 +168,11 @@ std::string facts(train::Trainer& trainer) {
 int train_command(const TrainOptions& options) {
   auto recipe = train::read_recipe(options.recipe, options.set);
   set_threads(options.common, recipe.train.threads);
-  const auto device = device_of(options.common);
+  const auto device = device_of(options.common, recipe.train.device);
   // Written down as it is decided, so that a resumed run does not decide anew.
   recipe.train.precision = train::resolve_precision(recipe.train.precision, device);
+  recipe.train.threads = at::get_num_threads();
+  recipe.train.device = device.is_cuda() ? "cuda" : "cpu";
   watch_signals();
   auto log = log_sink(options.common);
   const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));
@@ -165,8 +180,9 @@ int train_command(const TrainOptions& options) {
     print_dry_run(recipe, data, options.common);
     return kDone;
   }
-  // Nets that do not fit the data are found before a folder is made.
-  train::make_nets(recipe, data.source->item_shape(), data.target->item_shape());
+  // What does not fit together is found before a folder is made.
+  train::Trainer(recipe, data, device, "", silent());
+  train::make_paths_absolute(recipe);  // so that resume and eval find them from anywhere
   const auto folder = run::create_run(options.runs, options.out, recipe, device);
   log = run::log_to_file(folder, log);
   train::Trainer trainer(recipe, data, device, folder, log);
@@ -182,15 +198,22 @@ int resume_command(const TrainOptions& options) {
   require(fs::exists(folder / "checkpoints", ignored), folder.string(),
           ": is not a run directory (it has no checkpoints/)");
   const auto checkpoint = train::load_newest(folder / "checkpoints", log);
-  // Only what does not touch the course so far may change: a longer run, other intervals.
+  // Only what does not touch the course so far may change: a longer run, other intervals, data that moved.
+  for (const auto& assignment : options.set) {
+    const bool allowed = std::any_of(std::begin(kChangeable), std::end(kChangeable),
+                                     [&](const char* key) { return assignment.starts_with(key); });
+    require(allowed, "--set ", assignment, ": a resumed run goes on as it began; only train.iterations, train.threads, ",
+            "checkpoint.*, eval.*, samples.*, data.cache_mb, source.path and target.path can be changed. Start a new run for more");
+  }
   const auto recipe = train::parse_recipe(checkpoint.recipe_toml, (folder / "recipe.toml").string(), options.set);
   make_writable_folder(folder);
   log = run::log_to_file(folder, log);
   set_threads(options.common, recipe.train.threads);
   watch_signals();
   const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));
-  train::Trainer trainer(recipe, data, device_of(options.common), folder, log);
+  train::Trainer trainer(recipe, data, device_of(options.common, recipe.train.device), folder, log);
   trainer.resume(checkpoint);
+  real_files().replace(folder / "recipe.toml", train::Recipe(recipe).options().to_toml(true));
   log(LogLevel::info, text("resumed ", folder.string(), " at iteration ", trainer.done(), " of ", recipe.train.iterations));
   if (trainer.done() >= recipe.train.iterations) {
     log(LogLevel::info, "nothing is left to do; train longer with --set train.iterations=N");

@@ -7,6 +7,7 @@
 #include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/core/random.h"
+#include "monge/data/arrays.h"
 #include "monge/data/open.h"
 #include "monge/io/archive.h"
 #include "monge/io/csv.h"
@@ -31,8 +32,7 @@ enum class Kind { table, picture, folder, archive };
 
 Kind kind_of(const fs::path& path) {
   std::error_code ignored;
-  const auto extension = path.extension().string();
-  if (extension == ".npy" || extension == ".csv" || extension == ".tsv" || extension == ".txt") return Kind::table;
+  if (data::has_array_extension(path)) return Kind::table;
   if (io::has_archive_extension(path)) return Kind::archive;
   return fs::is_directory(path, ignored) ? Kind::folder : Kind::picture;
 }
@@ -46,7 +46,8 @@ void check_output(Kind kind, const fs::path& in, const fs::path& out) {
   require(!fs::equivalent(in, out, ignored), out.string(), ": is the input itself; choose another OUT");
   const auto extension = out.extension().string();
   if (kind == Kind::table && extension != ".npy" && extension != ".csv") wrong("a .npy or .csv file");
-  if (kind == Kind::archive && extension != ".tar" && extension != ".zip") wrong("a .tar or .zip file");
+  const bool writable = extension == ".tar" || extension == ".zip" || extension == ".tgz" || out.string().ends_with(".tar.gz");
+  if (kind == Kind::archive && !writable) wrong("a .tar, .tar.gz, .tgz or .zip file");
   if (kind == Kind::picture && extension != ".png" && extension != ".jpg" && extension != ".jpeg" && extension != ".webp") {
     wrong("a .png, .jpg or .webp file");
   }
@@ -125,6 +126,14 @@ class Writer {
 
 std::shared_ptr<const data::Source> open_input(const TranslateOptions& options, const train::Model& model,
                                                const LogSink& log) {
+  // An array for a bare checkpoint is taken as it is: it may carry its noise channels.
+  if (!model.recipe && fs::path(options.in).extension() == ".npy") {
+    const auto array = io::read_npy(options.in);
+    if (array.dim() == 4 && array.is_floating_point()) {
+      require(torch::isfinite(array).all().item<bool>(), options.in, ": holds NaN or infinite values");
+      return std::make_shared<data::TensorSource>(options.in, array.to(torch::kFloat32));
+    }
+  }
   data::SourceOptions source;
   if (model.recipe) source = train::source_options(model.recipe->source, *model.recipe);
   source.path = options.in;
@@ -150,7 +159,10 @@ int translate_command(const TranslateOptions& options) {
                           .value = std::to_string(options.samples), .allowed = "1",
                           .fix = "methods weak and kernel learn maps with several"});
   }
-  // A table for a bare checkpoint is taken as it is: it may be pictures or carry noise channels.
+  require(options.grid.empty() || io::has_image_extension(options.grid), "--grid ", options.grid,
+          ": must name a .png, .jpg or .webp file");
+  require(kind != Kind::table || fs::path(options.out).extension() == ".npy" || model.item_shape.size() == 1, options.out,
+          ": pictures do not fit into a table of text; name a .npy file");
   const auto source = open_input(options, model, log);
   const RandomStreams streams(static_cast<uint64_t>(options.seed));
   Writer writer(kind, options.out);

@@ -45,7 +45,7 @@ class SystemError : public Error {
   using Error::Error;
 };
 
-/// The training left the finite numbers; names the step. The parameters are those before the step (exit code 4).
+/// The training left the finite numbers; names the step, which was not taken (exit code 4).
 class DivergedError : public Error {
  public:
   using Error::Error;

@@ -26,7 +26,7 @@ std::shared_ptr<const Source> open_images(const SourceOptions& options, const Lo
     for (const auto& complaint : source->complaints()) log(LogLevel::warning, "  " + complaint);
   }
   if (!source->cached()) {
-    log(LogLevel::warning, text(source->name(), ": the pictures do not fit in cache_mb = ", options.images.cache_mb,
+    if (options.images.cache_mb > 0) log(LogLevel::warning, text(source->name(), ": the pictures do not fit in cache_mb = ", options.images.cache_mb,
                                 " and are decoded at each use; raise it if there is memory"));
   }
   return source;

@@ -6,6 +6,7 @@
 
 #include <torch/types.h>
 
+#include "monge/core/error.h"
 #include "monge/core/random.h"
 #include "monge/eval/colourfulness.h"
 #include "monge/eval/pushforward.h"
@@ -45,8 +46,17 @@ Evaluation evaluate(const train::Model& model, const data::Source& source, const
                     const data::Source& target_b, int64_t samples, uint64_t seed) {
   const RandomStreams streams(seed);
   const auto x = take(source, samples, streams.at("eval source", 0));
-  const auto y = take(target, samples, streams.at("eval target", 0));
-  const auto y_b = take(target_b, samples, streams.at("eval target b", 0));
+  auto y = take(target, samples, streams.at("eval target", 0));
+  torch::Tensor y_b;
+  if (&target == &target_b && !target.endless()) {
+    // One set serves as both sides: its halves must not share an item, or the floor would be too low.
+    require(y.size(0) >= 4, target.name(), ": an evaluation needs at least 4 target samples, got ", y.size(0));
+    const auto halves = y.chunk(2);
+    y_b = halves[1];
+    y = halves[0];
+  } else {
+    y_b = take(target_b, samples, streams.at("eval target b", 0));
+  }
   const int64_t draws = model.stochastic() ? 2 : 1;
   std::vector<torch::Tensor> pieces;
   const int64_t chunk = x.dim() == 4 ? kChunk : x.size(0);

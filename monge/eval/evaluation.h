@@ -28,7 +28,8 @@ struct Evaluation {
 
 /// @param source    inputs.
 /// @param target    what the outputs are compared with, and one side of the floor.
-/// @param target_b  the other side of the floor: target samples independent of `target` (the training part).
+/// @param target_b  the other side of the floor: target samples independent of `target` (the training part). May be `target`
+///                  itself: then two disjoint halves are compared.
 /// @param samples   drawn from each; finite sources smaller than that are used whole.
 /// @param seed      of draws and noises.
 Evaluation evaluate(const train::Model& model, const data::Source& source, const data::Source& target,

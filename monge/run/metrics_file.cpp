@@ -23,6 +23,14 @@ ordered_json number(double value) { return std::isfinite(value) ? ordered_json(v
 
 MetricsFile::MetricsFile(fs::path folder) : folder_(std::move(folder)) {}
 
+MetricsFile::~MetricsFile() {
+  try {
+    flush();
+  } catch (const std::exception&) {
+    // The disk that is full now was full before; the run's own error is on its way.
+  }
+}
+
 double MetricsFile::seconds() const {
   return seconds_before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
 }
@@ -74,6 +82,7 @@ void MetricsFile::add(int64_t iteration, const NamedFigures& figures) {
 }
 
 void MetricsFile::flush() {
+  if (pending_.empty()) return;
   real_files().append(folder_ / "metrics.jsonl", pending_);
   pending_.clear();
   flushed_ = std::chrono::steady_clock::now();

@@ -23,6 +23,8 @@ using NamedFigures = std::vector<std::pair<std::string, double>>;
 class MetricsFile : public train::Observer {
  public:
   explicit MetricsFile(std::filesystem::path folder);
+  /// Writes what is pending, so that the figures of a run that failed are there to be looked at.
+  ~MetricsFile() override;
 
   /// Lines after `iteration` are of steps that will be made again; they are dropped.
   void started(train::Trainer& trainer, int64_t iteration) override;
@@ -32,9 +34,11 @@ class MetricsFile : public train::Observer {
 
   void add(int64_t iteration, const NamedFigures& figures);
 
+  /// Writes what is pending.
+  void flush();
+
  private:
   double seconds() const;
-  void flush();
 
   std::filesystem::path folder_;
   std::string pending_;

@@ -30,7 +30,7 @@ class Collector {
  public:
   void start_line(double place) {
     place_ = place;
-    if (place > last_place_) {
+    if (place >= last_place_) {  // an evaluation shares its place with the iteration before it
       last_place_ = place;
       return;
     }

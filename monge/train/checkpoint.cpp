@@ -24,11 +24,20 @@ std::string folder_name(int64_t iteration) {
   return name;
 }
 
+/// Of all fields but the hash itself; nlohmann's dump is canonical (sorted keys, shortest numbers).
+std::string manifest_hash(json manifest) {
+  manifest.erase("xxh3");
+  return content_hash(manifest.dump());
+}
+
+/// @throws Error, or json::exception where a field has another type.
 json parse_manifest(const fs::path& file, const std::string& bytes) {
   auto manifest = json::parse(bytes, nullptr, /*allow_exceptions=*/false);
   require(manifest.is_object() && manifest.value("format", "") == kFormat, file.string(), ": is not a checkpoint's manifest");
   require(manifest.value("version", 0) == kVersion, file.string(), ": checkpoint version ", manifest.value("version", 0),
           ", this program reads version ", kVersion);
+  require(manifest.value("xxh3", "") == manifest_hash(manifest), file.string(),
+          ": is damaged (its content does not have the hash that it names)");
   return manifest;
 }
 
@@ -71,10 +80,16 @@ fs::path save_checkpoint(const fs::path& parent, const Checkpoint& checkpoint, c
       files.write(part / file, std::array<std::string_view, 1>{bytes});
       manifest["files"][file] = {{"bytes", bytes.size()}, {"xxh3", content_hash(bytes)}};
     }
+    manifest["xxh3"] = manifest_hash(manifest);
     const auto text = manifest.dump(2) + "\n";
     files.write(part / "manifest.json", std::array<std::string_view, 1>{text});
-    fs::remove_all(whole, ignored);  // a resumed run may write a step again
+    // A step may be written again, with a new best figure or by a resumed run; the old one is whole until the new one is.
+    const auto old = parent / ("." + name + ".old");
+    fs::remove_all(old, ignored);
+    const bool again = fs::exists(whole, ignored);
+    if (again) fs::rename(whole, old);
     files.publish(part, whole);
+    if (again) fs::remove_all(old, ignored);
   } catch (...) {
     fs::remove_all(part, ignored);
     throw;
@@ -84,9 +99,9 @@ fs::path save_checkpoint(const fs::path& parent, const Checkpoint& checkpoint, c
 
 Checkpoint load_checkpoint(const fs::path& folder, const Files& files) {
   const auto manifest_file = folder / "manifest.json";
-  const auto manifest = parse_manifest(manifest_file, files.read(manifest_file));
   Checkpoint out;
   try {
+    const auto manifest = parse_manifest(manifest_file, files.read(manifest_file));
     out.iteration = manifest.at("iteration").get<int64_t>();
     out.source_shape = manifest.at("source_shape").get<std::vector<int64_t>>();
     out.target_shape = manifest.at("target_shape").get<std::vector<int64_t>>();
@@ -136,6 +151,16 @@ Checkpoint load_newest(const fs::path& parent, const LogSink& log, const Files& 
     }
   }
   throw Error(text(parent.string(), ": no checkpoint can be used:", complaints));
+}
+
+void set_aside_newer(const fs::path& parent, int64_t iteration) {
+  for (const auto& folder : list_checkpoints(parent)) {
+    if (folder.filename() <= folder_name(iteration)) continue;
+    const auto aside = parent / ("damaged_" + folder.filename().string());
+    std::error_code ignored;
+    fs::remove_all(aside, ignored);
+    fs::rename(folder, aside, ignored);
+  }
 }
 
 void prune_checkpoints(const fs::path& parent, int64_t keep, const fs::path& spare) {

@@ -1,6 +1,6 @@
 // Checkpoints: folders that are whole or absent, checked by content when read.
 //
-//     checkpoints/step_000500/ manifest.json   format, iteration, shapes, sizes and hashes of the other files
+//     checkpoints/step_000500/ manifest.json   format, iteration, shapes, sizes and hashes of the other files and its own
 //                              state.safetensors   map/ ema/ potential/ adam_map/ adam_potential/ ...
 //                              recipe.toml
 //
@@ -45,6 +45,10 @@ std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path&
 /// The newest checkpoint that is whole; a damaged one is reported to `log` and the one before it taken.
 /// @throws Error when there is none, listing what was wrong with each.
 Checkpoint load_newest(const std::filesystem::path& parent, const LogSink& log, const Files& files = real_files());
+
+/// Renames the checkpoints after `iteration` to damaged_step_NNNNNN: a run that fell back to `iteration` makes those steps
+/// again, and what could not be read must not count among the newest.
+void set_aside_newer(const std::filesystem::path& parent, int64_t iteration);
 
 /// Removes all but the newest `keep` and the one that `spare` names.
 void prune_checkpoints(const std::filesystem::path& parent, int64_t keep, const std::filesystem::path& spare);

@@ -36,6 +36,7 @@ int64_t peak_of(const Recipe& recipe, const std::vector<int64_t>& item_shape, in
   small.train.batch = batch;
   small.train.k_t = 1;
   small.train.accumulate = 1;
+  small.potential.r1_every = 1;  // the step with the penalty is the largest
   auto nets = make_nets(small, item_shape, item_shape);
   int64_t dim = 1;
   std::vector<int64_t> shape{batch};

@@ -1,5 +1,7 @@
 #include "monge/train/model.h"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 #include <torch/types.h>
 
@@ -57,6 +59,8 @@ Model from_public(const fs::path& path, torch::Device device) {
   model.net = nn::map_from_state(file.tensors, path.string());
   const auto* unet = dynamic_cast<const nn::UNet*>(model.net.get());
   require(unet != nullptr, path.string(), ": holds no map that is known");
+  require(unet->options().in >= unet->options().out, path.string(), ": the net has fewer input channels (", unet->options().in,
+          ") than output channels (", unet->options().out, "), so it is no transport map");
   model.item_shape = {unet->options().out, 0, 0};
   model.noise = {4, unet->options().in - unet->options().out, kPublicNoise};
   nn::to_channels_last(*model.net);
@@ -74,7 +78,9 @@ Model from_safetensors(const fs::path& path, torch::Device device) {
     return found->second;
   };
   const auto shape = nlohmann::json::parse(find("monge.item_shape"), nullptr, false);
-  require(shape.is_array(), path.string(), ": \"monge.item_shape\" in its metadata is not a list");
+  const auto positive = [](const nlohmann::json& extent) { return extent.is_number_integer() && extent.get<int64_t>() > 0; };
+  require(shape.is_array() && (shape.size() == 1 || shape.size() == 3) && std::all_of(shape.begin(), shape.end(), positive),
+          path.string(), ": \"monge.item_shape\" in its metadata is neither [D] nor [C,H,W]");
   auto model = from_recipe(path.string(), find("monge.recipe"), shape.get<std::vector<int64_t>>(), file.tensors, device);
   model.iteration = std::strtoll(find("monge.iteration").c_str(), nullptr, 10);
   return model;

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "monge/core/error.h"
+#include "monge/ot/cost.h"
 #include "monge/ot/method.h"
 
 namespace monge::train {
@@ -153,6 +154,8 @@ OptionTable Recipe::options() {
   t.push_back({.key = "train.precision", .field = &train.precision,
                .help = "fp32, mixed bf16 or fp16, fp64 for checks; auto takes bf16 where the device has matrix units for it",
                .choices = {"auto", "fp32", "bf16", "fp16", "fp64"}});
+  t.push_back({.key = "train.device", .field = &train.device, .help = "where to compute; --device goes before it",
+               .choices = {"auto", "cpu", "cuda"}});
   t.push_back({.key = "train.channels_last", .field = &train.channels_last, .help = "memory layout of pictures in the nets"});
   t.push_back({.key = "train.eval_map_in_potential_step", .field = &train.eval_map_in_potential_step,
                .help = "use the map's running batch-norm statistics in the potential's step, as the public codes do"});
@@ -209,6 +212,7 @@ void validate(const Recipe& recipe) {
     throw Error(Complaint{.what = "Adam has two decays", .where = "train.betas",
                           .value = std::to_string(recipe.train.betas.size()) + " numbers", .allowed = "[b1, b2], each in [0, 1)"});
   }
+  ot::cost_scale(recipe.cost.scale, 1);
   require(recipe.noised.sigma_min <= recipe.noised.sigma_max, "noised.sigma_min = ", recipe.noised.sigma_min,
           " is above noised.sigma_max = ", recipe.noised.sigma_max);
   require(recipe.train.accumulate <= recipe.train.batch, "train.accumulate = ", recipe.train.accumulate,

@@ -81,7 +81,7 @@ struct Recipe {
     double decay = 0.5;
     int64_t warmup = 0;
     double ema = 0.999, clip = 0.0;
-    std::string precision = "fp32";
+    std::string precision = "fp32", device = "auto";
     bool channels_last = true, eval_map_in_potential_step = false;
     int64_t seed = 0, threads = 0;
   } train;
@@ -111,6 +111,9 @@ Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::str
 /// @param folder  where relative paths are looked for first; empty: nowhere.
 Recipe parse_recipe(const std::string& toml, const std::string& where, const std::vector<std::string>& assignments = {},
                     const std::filesystem::path& folder = {});
+
+/// Makes relative paths that exist absolute, also inside "font:FILE?...", so that the recipe means the same from any folder.
+void make_paths_absolute(Recipe& recipe);
 
 /// Checks between keys that the table cannot say: Z of a stochastic method, betas, sigma range.
 /// @throws Error that names both keys.

@@ -93,6 +93,15 @@ void resolve(std::string& path, const fs::path& folder) {
 
 }  // namespace
 
+void make_paths_absolute(Recipe& recipe) {
+  std::error_code ignored;
+  const auto here = fs::current_path(ignored);
+  if (ignored) return;
+  for (auto* entry : {&recipe.source.path, &recipe.target.path, &recipe.eval.source, &recipe.eval.target}) {
+    resolve(*entry, here);
+  }
+}
+
 Recipe parse_recipe(const std::string& toml, const std::string& where, const std::vector<std::string>& assignments,
                     const fs::path& folder) {
   Recipe recipe;

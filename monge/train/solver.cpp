@@ -61,6 +61,22 @@ ot::Perturbation piece(const ot::Perturbation& whole, int64_t begin, int64_t len
           whole.weight_B.narrow(0, begin, length)};
 }
 
+/// Buffers as they were, to be put back on the device when an update is blocked: batch norm takes its statistics in the
+/// forward pass, before anyone can know that it overflowed.
+class BufferGuard {
+ public:
+  explicit BufferGuard(torch::nn::Module& net) : buffers_(net.buffers()) {
+    for (const auto& buffer : buffers_) before_.push_back(buffer.clone());
+  }
+  void restore_if(const torch::Tensor& blocked) {
+    at::NoGradGuard no_grad;
+    for (size_t i = 0; i < buffers_.size(); ++i) buffers_[i].copy_(torch::where(blocked > 0, before_[i], buffers_[i]));
+  }
+
+ private:
+  std::vector<torch::Tensor> buffers_, before_;
+};
+
 /// Calls action(begin, length) for each piece of a batch.
 template <class Action>
 void for_pieces(int64_t batch, int64_t pieces, Action&& action) {
@@ -143,6 +159,7 @@ Solver::Update Solver::map_update(const torch::Tensor& x, const Draws& draws, in
   map_->train();
   potential_->eval();
   adam_map_.zero_grad();
+  BufferGuard statistics(*map_);
   const int64_t batch = x.size(0);
   Update out;
   for_pieces(batch, recipe_.train.accumulate, [&](int64_t begin, int64_t length) {
@@ -161,6 +178,7 @@ Solver::Update Solver::map_update(const torch::Tensor& x, const Draws& draws, in
     add(out.potential, loss.potential);
   });
   const auto step = adam_map_.step(recipe_.train.lr_map * ot::rate_factor(schedule_, iteration), out.loss);
+  statistics.restore_if(step.blocked);
   out.gradient_norm = step.gradient_norm;
   out.blocked = step.blocked;
   return out;
@@ -174,6 +192,7 @@ Solver::Update Solver::potential_update(const torch::Tensor& x, const torch::Ten
   map_->train(!recipe_.train.eval_map_in_potential_step);
   potential_->train();
   adam_potential_.zero_grad();
+  BufferGuard statistics(*map_);
   const bool penalise = options.r1 > 0 && iteration % options.r1_every == 0;
   const auto f = potential_function();
   const int64_t batch = x.size(0);
@@ -203,6 +222,7 @@ Solver::Update Solver::potential_update(const torch::Tensor& x, const torch::Ten
     out.loss = out.loss.defined() ? out.loss + parts.loss.detach() * share : parts.loss.detach() * share;
   });
   const auto step = adam_potential_.step(recipe_.train.lr_potential * ot::rate_factor(schedule_, iteration), out.loss);
+  statistics.restore_if(step.blocked);
   out.gradient_norm = step.gradient_norm;
   out.blocked = step.blocked;
   return out;
@@ -220,13 +240,21 @@ Figures Solver::outer_iteration(int64_t iteration, const Feed& feed) {
   const int64_t k_t = recipe_.train.k_t;
   std::vector<Update> updates;
   const int64_t first = iteration * (k_t + 1);
-  for (int64_t t = 0; t < k_t; ++t) {
+  const bool may_skip = recipe_.train.precision == "fp16" && device_.is_cuda();
+  // On a CPU looking costs nothing, so that nothing is done on top of a step that was not taken.
+  const auto failed = [&] { return device_.is_cpu() && updates.back().blocked.item<float>() != 0; };
+  bool whole = true;
+  for (int64_t t = 0; t < k_t && whole; ++t) {
     const auto x = feed.source(first + t);
     updates.push_back(map_update(x, draw(x, first + t, noise_.draws), iteration));
+    whole = !failed();
   }
-  const auto x = feed.source(first + k_t);
-  updates.push_back(potential_update(x, feed.target(iteration), draw(x, first + k_t, 1), iteration));
-  update_average(iteration);
+  if (whole) {
+    const auto x = feed.source(first + k_t);
+    updates.push_back(potential_update(x, feed.target(iteration), draw(x, first + k_t, 1), iteration));
+    whole = !failed();
+  }
+  if (whole) update_average(iteration);
 
   // The only place that waits for the device: one copy an outer iteration.
   std::vector<torch::Tensor> read;
@@ -242,13 +270,13 @@ Figures Solver::outer_iteration(int64_t iteration, const Feed& feed) {
 
   Figures out;
   std::vector<double> losses, costs, potentials;
-  const bool may_skip = recipe_.train.precision == "fp16" && device_.is_cuda();
   for (size_t u = 0; u < updates.size(); ++u, value += 5) {
-    const bool is_map = u + 1 < updates.size();
+    const bool is_map = static_cast<int64_t>(u) < k_t;
+    int64_t& in_a_row = is_map ? blocked_maps_ : blocked_potentials_;
     if (value[2] != 0) {
       ++out.skipped;
-      ++blocked_in_a_row_;
-      if (!may_skip || blocked_in_a_row_ > kMostBlocked) {
+      ++in_a_row;
+      if (!may_skip || in_a_row > kMostBlocked) {
         throw DivergedError(Complaint{
             .what = text("the training diverged: outer iteration ", iteration, ", ",
                          is_map ? text("map update ", u + 1, " of ", k_t) : std::string("potential update"),
@@ -258,7 +286,7 @@ Figures Solver::outer_iteration(int64_t iteration, const Feed& feed) {
                    "at that batch"});
       }
     } else {
-      blocked_in_a_row_ = 0;
+      in_a_row = 0;
     }
     if (is_map) {
       losses.push_back(value[0]);

@@ -52,7 +52,8 @@ class Solver {
 
   /// K_T map updates and one potential update.
   /// @throws DivergedError naming the iteration, the update and the batch when a loss or gradient is not finite. No
-  ///         optimiser has then seen it.
+  ///         optimiser has then seen it, and batch statistics are put back. (On a GPU the losses are read at the end of the
+  ///         iteration, so that later updates of the same iteration may have been made.)
   Figures outer_iteration(int64_t iteration, const Feed& feed);
 
   /// The pieces, for tests and benchmarks; the losses before the update.
@@ -92,7 +93,7 @@ class Solver {
   ot::RateSchedule schedule_;
   Adam adam_map_, adam_potential_;
   std::vector<torch::Tensor> raw_parameters_, ema_parameters_;
-  int64_t blocked_in_a_row_ = 0;
+  int64_t blocked_maps_ = 0, blocked_potentials_ = 0;  ///< in a row
 };
 
 /// T's input: x with z beside it. @param x [B, ...]  @param z [B, Z, channels, ...] or undefined  @return [B*Z, ...], b major.

@@ -103,6 +103,7 @@ void Trainer::resume(const Checkpoint& checkpoint) {
                                    " when the checkpoint was saved; the run goes on, but not as it would have"));
     }
   }
+  if (!folder_.empty()) set_aside_newer(folder_ / "checkpoints", checkpoint.iteration);
   done_ = saved_at_ = checkpoint.iteration;
   best_figure_ = checkpoint.best_figure;
   best_iteration_ = checkpoint.best_iteration;
@@ -138,7 +139,12 @@ void Trainer::offer(double figure) {
   const auto link = folder_ / ".best.part";
   std::error_code ignored;
   fs::remove(link, ignored);
-  fs::create_directory_symlink(fs::path("checkpoints") / written.filename(), link);
+  fs::create_directory_symlink(fs::path("checkpoints") / written.filename(), link, ignored);
+  if (ignored) {
+    log_(LogLevel::warning, text((folder_ / "best").string(), ": no link can be made there (", ignored.message(),
+                                 "); the best checkpoint is ", written.string(), ", but it will be pruned"));
+    return;
+  }
   files_.publish(link, folder_ / "best");
 }
 
