@@ -23,6 +23,8 @@ void on_signal(int number) {
     std::signal(number, SIG_DFL);
     std::raise(number);
   }
+  static constexpr char answer[] = "\nfinishing the step and saving; once more stops at once\n";
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, answer, sizeof answer - 1);
 }
 
 }  // namespace
@@ -88,6 +90,7 @@ const std::atomic<bool>& stop_flag() { return stop; }
 void watch_signals() {
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
+  std::signal(SIGHUP, on_signal);
 }
 
 }  // namespace monge::cli

@@ -26,6 +26,13 @@ void add_export(CLI::App& program, Action& action) {
       const auto model = train::load_model(options->model, torch::kCPU, log);
       const bool torch_file = options->to == "torch";
       const std::string out = !options->out.empty() ? options->out : torch_file ? "map.pt" : "map.safetensors";
+      const std::filesystem::path path = out;
+      const auto extension = path.extension().string();
+      require(torch_file ? extension == ".pt" || extension == ".pth" : extension == ".safetensors", "--out ", out,
+              ": the name must end in ", torch_file ? ".pt or .pth" : ".safetensors", " for --to ", options->to);
+      std::error_code ignored;
+      require(!std::filesystem::exists(path.parent_path() / "manifest.json", ignored), "--out ", out,
+              ": that folder is a checkpoint, whose files must stay as they are; choose another place");
       if (torch_file) {
         train::export_torch(model, out);
         if (model.recipe && (model.recipe->map.residual || model.recipe->map.output != "none" || model.recipe->map.patch > 1)) {

@@ -1,4 +1,5 @@
 // The program: finds the command, turns what is thrown into a message and an exit code.
+#include <cstdio>
 #include <exception>
 #include <iostream>
 
@@ -43,7 +44,13 @@ int main(int argc, char** argv) {
     return program.exit(error) == 0 ? cli::kDone : cli::kUsage;
   }
   try {
-    return action();
+    const int code = action();
+    std::cout.flush();
+    if (std::fflush(stdout) != 0 || !std::cout) {
+      std::cerr << "monge: the results could not be written to the standard output" << std::endl;
+      return cli::kFailure;
+    }
+    return code;
   } catch (const DivergedError& error) {
     std::cerr << "monge: " << error.what() << std::endl;
     return cli::kDiverged;

@@ -116,7 +116,8 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
     status.finish();
     const auto checkpoints = train::list_checkpoints(folder / "checkpoints");
     log(LogLevel::warning, checkpoints.empty() ? "no checkpoint had been saved"
-                                               : "the last good checkpoint is " + checkpoints.back().string());
+                                               : "the last good checkpoint is " + checkpoints.back().string() +
+                                                     "; to go on from it: monge resume " + folder.string());
     try {
       metrics.flush();
       run::write_report(folder);
@@ -142,7 +143,7 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
   run::write_report(folder);
   if (common.json) {
     print_json(summary);
-  } else if (complete) {
+  } else if (complete && !common.quiet) {
     std::cout << "run        " << folder.string() << "\n";
     if (last) {
       std::cout << "target     error " << short_number(last->target_error) << ", floor " << short_number(last->target_floor)
@@ -184,6 +185,7 @@ int train_command(const TrainOptions& options) {
   train::Trainer(recipe, data, device, "", silent());
   train::make_paths_absolute(recipe);  // so that resume and eval find them from anywhere
   const auto folder = run::create_run(options.runs, options.out, recipe, device);
+  const run::RunLock lock(folder);
   log = run::log_to_file(folder, log);
   train::Trainer trainer(recipe, data, device, folder, log);
   log(LogLevel::info, "run " + folder.string());
@@ -207,6 +209,7 @@ int resume_command(const TrainOptions& options) {
   }
   const auto recipe = train::parse_recipe(checkpoint.recipe_toml, (folder / "recipe.toml").string(), options.set);
   make_writable_folder(folder);
+  const run::RunLock lock(folder);
   log = run::log_to_file(folder, log);
   set_threads(options.common, recipe.train.threads);
   watch_signals();

@@ -1,4 +1,5 @@
 // monge translate: a map applied to a picture, a folder, an archive or a table; the same kind comes out.
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <set>
@@ -146,6 +147,22 @@ std::shared_ptr<const data::Source> open_input(const TranslateOptions& options, 
   return data::open_source(source, log);
 }
 
+/// Whether `path` is `folder` or lies in it; names that do not exist yet count too.
+bool lies_in(const fs::path& path, const fs::path& folder) {
+  const auto inner = fs::weakly_canonical(path), outer = fs::weakly_canonical(folder);
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
+
+/// No output may take the place of an input or be found among the inputs next time.
+void check_places(const TranslateOptions& options) {
+  require(!lies_in(options.out, options.in), options.out, ": lies in the input ", options.in,
+          ", where the next translation would find it; choose another OUT");
+  if (options.grid.empty()) return;
+  require(io::has_image_extension(options.grid), "--grid ", options.grid, ": must name a .png, .jpg or .webp file");
+  require(!lies_in(options.grid, options.in) && !lies_in(options.grid, options.out), "--grid ", options.grid,
+          ": lies among the inputs or outputs; choose another file");
+}
+
 int translate_command(const TranslateOptions& options) {
   set_threads(options.common);
   const auto log = log_sink(options.common);
@@ -153,14 +170,13 @@ int translate_command(const TranslateOptions& options) {
   std::error_code ignored;
   require(fs::exists(options.in, ignored), options.in, ": no such file or folder");
   check_output(kind, options.in, options.out);
+  check_places(options);
   const auto model = train::load_model(options.model, device_of(options.common), log);
   if (options.samples > 1 && !model.stochastic()) {
     throw Error(Complaint{.what = "this map is deterministic: it has one output per input", .where = "--samples",
                           .value = std::to_string(options.samples), .allowed = "1",
                           .fix = "methods weak and kernel learn maps with several"});
   }
-  require(options.grid.empty() || io::has_image_extension(options.grid), "--grid ", options.grid,
-          ": must name a .png, .jpg or .webp file");
   require(kind != Kind::table || fs::path(options.out).extension() == ".npy" || model.item_shape.size() == 1, options.out,
           ": pictures do not fit into a table of text; name a .npy file");
   const auto source = open_input(options, model, log);

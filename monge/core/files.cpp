@@ -116,14 +116,14 @@ std::string content_hash(std::string_view bytes) {
 void make_writable_folder(const fs::path& folder) {
   std::error_code failure;
   fs::create_directories(folder, failure);
-  require(!failure, folder.string(), ": cannot create the folder: ", failure.message(), "; choose another with --out");
+  require(!failure, folder.string(), ": cannot create the folder: ", failure.message(), "; choose another output folder");
   // access() alone says yes to root on a read-only mount; a real file tells.
   const auto probe = folder / ".monge-write-test";
   try {
     Descriptor(probe, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
   } catch (const SystemError& error) {
     throw Error(text(folder.string(), ": the folder cannot be written to (", error.complaint().what,
-                     "); choose another with --out"));
+                     "); choose another output folder"));
   }
   fs::remove(probe, failure);
 }

@@ -82,9 +82,9 @@ std::string range_text(const Option& option) {
 }
 
 void check_range(const Option& option, double value, const std::string& where, const OptionValue& given) {
-  if (std::isnan(value) || value < option.least || value > option.most) {
+  if (!std::isfinite(value) || value < option.least || value > option.most) {
     throw Error(Complaint{.what = option.key + " is out of range", .where = where, .value = shown(given),
-                          .allowed = std::isnan(value) ? "a number" : range_text(option)});
+                          .allowed = range_text(option).empty() ? "a finite number" : range_text(option)});
   }
 }
 

@@ -18,6 +18,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Files in a folder that do not have a picture's extension; hidden ones not counted.
+int64_t other_files(const fs::path& path) {
+  int64_t count = 0;
+  std::error_code ignored;
+  for (auto at = fs::recursive_directory_iterator(path, ignored); at != fs::recursive_directory_iterator(); at.increment(ignored)) {
+    const auto& file = at->path();
+    count += at->is_regular_file(ignored) && !io::has_image_extension(file) && file.filename().string()[0] != '.';
+  }
+  return count;
+}
+
 std::shared_ptr<const Source> open_images(const SourceOptions& options, const LogSink& log,
                                           const ProgressCallback& progress) {
   auto source = std::make_shared<ImageSource>(options.path, options.images, progress);
@@ -25,9 +36,13 @@ std::shared_ptr<const Source> open_images(const SourceOptions& options, const Lo
     log(LogLevel::warning, text(source->name(), ": ", source->skipped(), " pictures cannot be used and are left out:"));
     for (const auto& complaint : source->complaints()) log(LogLevel::warning, "  " + complaint);
   }
-  if (!source->cached()) {
-    if (options.images.cache_mb > 0) log(LogLevel::warning, text(source->name(), ": the pictures do not fit in cache_mb = ", options.images.cache_mb,
+  if (!source->cached() && options.images.cache_mb > 0) {
+    log(LogLevel::warning, text(source->name(), ": the pictures do not fit in cache_mb = ", options.images.cache_mb,
                                 " and are decoded at each use; raise it if there is memory"));
+  }
+  const int64_t others = other_files(options.path);
+  if (others > 0) {
+    log(LogLevel::info, text(source->name(), ": ", others, " files are no .png, .jpg or .webp and are left out"));
   }
   return source;
 }

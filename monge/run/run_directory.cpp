@@ -1,5 +1,10 @@
 #include "monge/run/run_directory.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -14,6 +19,7 @@
 #include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/core/version.h"
+#include "monge/train/checkpoint.h"
 
 namespace monge::run {
 namespace {
@@ -68,16 +74,32 @@ fs::path create_run(const fs::path& parent, const fs::path& out, train::Recipe r
   if (out.empty()) make_writable_folder(parent);
   const auto folder = out.empty() ? next_folder(parent, recipe.name) : out;
   std::error_code ignored;
-  if (fs::exists(folder / "recipe.toml", ignored)) {
+  const bool is_run = fs::exists(folder / "recipe.toml", ignored) && fs::exists(folder / "environment.json", ignored);
+  if (is_run && !train::list_checkpoints(folder / "checkpoints").empty()) {
     throw Error(Complaint{.what = "already holds a run", .where = folder.string(),
                           .fix = "choose another --out, or go on with it: monge resume " + folder.string()});
   }
+  require(is_run || !fs::exists(folder, ignored) || fs::is_empty(folder, ignored), folder.string(),
+          ": holds files that are no run's; choose another --out");
+  if (is_run) fs::remove(folder / "metrics.jsonl", ignored);
   make_writable_folder(folder);
   make_writable_folder(folder / "checkpoints");
   make_writable_folder(folder / "samples");
   real_files().replace(folder / "recipe.toml", recipe.options().to_toml(true));
   real_files().replace(folder / "environment.json", environment(device));
   return folder;
+}
+
+RunLock::RunLock(const fs::path& folder) : descriptor_(::open((folder / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
+  if (descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    ::close(descriptor_);
+    throw Error(Complaint{.what = "is in use by another monge process", .where = folder.string(),
+                          .fix = "wait for it, or stop it with Ctrl-C"});
+  }
+}
+
+RunLock::~RunLock() {
+  if (descriptor_ >= 0) ::close(descriptor_);
 }
 
 LogSink log_to_file(const fs::path& folder, LogSink next) {

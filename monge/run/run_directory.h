@@ -17,9 +17,24 @@ namespace monge::run {
 
 /// Makes the next numbered folder under `parent` ("runs"), or exactly `out` when that is not empty, and writes recipe.toml
 /// and environment.json.
-/// @throws Error when `out` already holds a run (its checkpoints would be mixed up) or cannot be written to.
+/// A run in `out` that never came to its first checkpoint is begun anew.
+/// @throws Error when `out` already holds a run's checkpoints or files that are no run's, or cannot be written to.
 std::filesystem::path create_run(const std::filesystem::path& parent, const std::filesystem::path& out,
                                  train::Recipe recipe, torch::Device device);
+
+/// Holds a run directory for one process; another one that wants it is refused. Released when the object or the process
+/// ends, however it ends.
+class RunLock {
+ public:
+  /// @throws Error when another process holds it.
+  explicit RunLock(const std::filesystem::path& folder);
+  ~RunLock();
+  RunLock(const RunLock&) = delete;
+  RunLock& operator=(const RunLock&) = delete;
+
+ private:
+  int descriptor_;
+};
 
 /// What the figures of a run depend on beside the recipe: versions, processor, threads, device; JSON text.
 std::string environment(torch::Device device);

@@ -6,34 +6,6 @@
 #include "monge/train/nets.h"
 
 namespace monge::train {
-namespace {
-
-namespace fs = std::filesystem;
-
-int64_t product(const std::vector<int64_t>& shape) {
-  int64_t out = 1;
-  for (const int64_t extent : shape) out *= extent;
-  return out;
-}
-
-/// The two parts of one side: what is trained on and what is held out.
-std::pair<std::shared_ptr<const data::Source>, std::shared_ptr<const data::Source>> split(
-    const SourceSection& section, const std::string& held_path, const Recipe& recipe, const LogSink& log,
-    const data::ProgressCallback& progress) {
-  auto whole = data::open_source(source_options(section, recipe), log, progress);
-  if (!held_path.empty()) {
-    auto other = section;
-    other.path = held_path;
-    return {whole, data::open_source(source_options(other, recipe), log, progress)};
-  }
-  const int64_t held = static_cast<int64_t>(static_cast<double>(whole->size()) * recipe.eval.holdout);
-  // A law without end needs no holding out, and of a handful of items nothing can be spared.
-  if (whole->endless() || held < 2) return {whole, whole};
-  const int64_t kept = whole->size() - held;
-  return {std::make_shared<data::Subset>(whole, 0, kept), std::make_shared<data::Subset>(whole, kept, whole->size())};
-}
-
-}  // namespace
 
 data::SourceOptions source_options(const SourceSection& section, const Recipe& recipe) {
   data::SourceOptions options;
@@ -48,11 +20,54 @@ data::SourceOptions source_options(const SourceSection& section, const Recipe& r
   return options;
 }
 
+namespace {
+
+namespace fs = std::filesystem;
+
+int64_t product(const std::vector<int64_t>& shape) {
+  int64_t out = 1;
+  for (const int64_t extent : shape) out *= extent;
+  return out;
+}
+
+using Opened = std::shared_ptr<const data::Source>;
+
+/// Opens a source for one side; errors say which side it was.
+Opened open_side(const std::string& side, SourceSection section, const std::string& path, const Recipe& recipe,
+                 const LogSink& log, const data::ProgressCallback& progress) {
+  section.path = path;
+  try {
+    return data::open_source(source_options(section, recipe), log, progress);
+  } catch (const SystemError&) {
+    throw;
+  } catch (const Error& error) {
+    throw Error(side + ": " + error.what());
+  }
+}
+
+/// The two parts of one side: what is trained on and what is held out.
+std::pair<Opened, Opened> split(const std::string& side, const SourceSection& section, const std::string& held_path,
+                                const Recipe& recipe, const LogSink& log, const data::ProgressCallback& progress) {
+  const auto whole = open_side(side, section, section.path, recipe, log, progress);
+  if (!held_path.empty()) return {whole, open_side("eval." + side, section, held_path, recipe, log, progress)};
+  const int64_t held = static_cast<int64_t>(static_cast<double>(whole->size()) * recipe.eval.holdout);
+  if (whole->endless() || recipe.eval.holdout == 0) return {whole, whole};
+  if (held < 2) {
+    log(LogLevel::warning, text(side, ": of ", whole->size(), " items none can be held out (eval.holdout = ",
+                                recipe.eval.holdout, "), so the figures are of samples that are trained on"));
+    return {whole, whole};
+  }
+  const auto parts = data::hold_out(whole, held);
+  return {parts.kept, parts.held_out};
+}
+
+}  // namespace
+
 TrainingData open_training_data(const Recipe& recipe, const LogSink& log,
                                 const std::function<void(int64_t, int64_t)>& progress) {
   TrainingData data;
-  std::tie(data.source, data.held_source) = split(recipe.source, recipe.eval.source, recipe, log, progress);
-  std::tie(data.target, data.held_target) = split(recipe.target, recipe.eval.target, recipe, log, progress);
+  std::tie(data.source, data.held_source) = split("source", recipe.source, recipe.eval.source, recipe, log, progress);
+  std::tie(data.target, data.held_target) = split("target", recipe.target, recipe.eval.target, recipe, log, progress);
   return data;
 }
 

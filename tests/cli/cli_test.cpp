@@ -1,4 +1,7 @@
 // The program from outside: what it prints, what it leaves, how it ends.
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include <algorithm>
 
 #include <gmock/gmock.h>
@@ -36,6 +39,7 @@ width = 16
 width = 16
 [train]
 iterations = 12
+threads = 1
 batch = 32
 k_t = 2
 [checkpoint]
@@ -59,7 +63,7 @@ class Cli : public ::testing::Test {
     }
     std::ofstream(folder / "p.toml") << "method = \"weak\"\n[source]\npath = \"pictures\"\nsize = 16\n[target]\npath = \"pictures\"\n"
                                         "size = 16\n[weak]\nz = 2\n[map]\nwidth = 2\n[potential]\nwidth = 4\nwidth_max = 8\n"
-                                        "[train]\niterations = 2\nbatch = 4\nk_t = 1\n[eval]\nsamples = 4\n";
+                                        "[train]\niterations = 2\nthreads = 1\nbatch = 4\nk_t = 1\n[eval]\nsamples = 4\n";
   }
 
   testing::ScratchFolder folder;
@@ -107,15 +111,15 @@ TEST_F(Cli, JsonIsOneObjectOnStdoutAndNothingElse) {
 
 // The run that is interrupted and resumed leaves the bytes of the one that was not.
 TEST_F(Cli, ASignalSavesAndResumeEndsWhereTheStraightRunDoes) {
-  ASSERT_EQ(monge(folder.path(), "train v.toml --out straight --set train.iterations=300 -q").code, 0);
-  const auto stopped = testing::monge_with_signal(folder.path(), "train v.toml --out broken --set train.iterations=300",
+  ASSERT_EQ(monge(folder.path(), "train v.toml --out straight --set train.iterations=150 -q").code, 0);
+  const auto stopped = testing::monge_with_signal(folder.path(), "train v.toml --out broken --set train.iterations=150",
                                                   folder / "broken/checkpoints/step_000004", SIGTERM);
   ASSERT_EQ(stopped.code, 3) << stopped.err;
   EXPECT_THAT(stopped.err, HasSubstr("monge resume broken"));
   const auto resumed = monge(folder.path(), "resume broken");
   ASSERT_EQ(resumed.code, 0) << resumed.err;
-  EXPECT_EQ(testing::slurp(folder / "straight/checkpoints/step_000300/state.safetensors"),
-            testing::slurp(folder / "broken/checkpoints/step_000300/state.safetensors"));
+  EXPECT_EQ(testing::slurp(folder / "straight/checkpoints/step_000150/state.safetensors"),
+            testing::slurp(folder / "broken/checkpoints/step_000150/state.safetensors"));
   std::istringstream lines(testing::slurp(folder / "broken/metrics.jsonl"));
   int64_t expected = 0;
   for (std::string line; std::getline(lines, line);) {
@@ -123,7 +127,7 @@ TEST_F(Cli, ASignalSavesAndResumeEndsWhereTheStraightRunDoes) {
     if (entry.contains("eval")) continue;
     EXPECT_EQ(entry["iteration"], ++expected);  // no step twice, none missing
   }
-  EXPECT_EQ(expected, 300);
+  EXPECT_EQ(expected, 150);
 }
 
 TEST_F(Cli, DryRunPrintsRecipeCountsAndMemoryAndLeavesNothing) {
@@ -207,7 +211,12 @@ TEST_F(Cli, RefusesBadInputByName) {
       {"train v.toml --set weak.z=1", {"Z = 1", "weak.z"}},
       {"train v.toml --set train.batch=0", {"train.batch", "got 0"}},
       {"train v.toml --set train.bath=1", {"did you mean \"train.batch\""}},
-      {"train v.toml --out file/below", {"file/below", "--out"}},
+      {"train v.toml --out file/below", {"file/below", "choose another"}},
+      {"train v.toml --out /proc/monge", {"/proc/monge", "choose another"}},  // cannot be written to, by root either
+      {"train v.toml --out pictures", {"pictures", "no run's"}},
+      {"train v.toml --set cost.scale=huge", {"cost.scale", "huge"}},
+      {"train v.toml --set train.lr_map=inf", {"train.lr_map", "inf"}},
+      {"train v.toml --set data.flip=true", {"flip"}},
       {"train v.toml --device cuda", {"cuda"}},
       {"resume empty", {"not a run directory"}},
       {"translate nothing pictures out", {"nothing", "no such model"}},
@@ -239,6 +248,48 @@ TEST_F(Cli, DivergenceHasAnExitCodeOfItsOwn) {
   const auto result = monge(folder.path(), "train v.toml --out run -q --set train.lr_map=1e30 --set train.lr_potential=1e30 --set train.iterations=50");
   EXPECT_EQ(result.code, 4);
   EXPECT_THAT(result.err, AllOf(HasSubstr("diverged"), HasSubstr("outer iteration")));
+}
+
+TEST_F(Cli, NothingTakesThePlaceOfWhatIsThere) {
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
+  const auto before = testing::slurp(folder / "pictures/0.png");
+  const std::pair<const char*, const char*> cases[] = {
+      {"translate run pictures pictures/out", "lies in the input"},
+      {"translate run pictures out --grid pictures/0.png", "choose another file"},
+      {"translate run pictures/0.png pictures/0.png", "the input itself"},
+      {"export run --out run/best/state.safetensors", "is a checkpoint"},
+      {"export run --to torch --out run/recipe.toml", ".pt or .pth"},
+      {"resume run --set train.batch=8", "Start a new run"},
+  };
+  for (const auto& [arguments, phrase] : cases) {
+    const auto result = monge(folder.path(), arguments);
+    EXPECT_EQ(result.code, 2) << arguments;
+    EXPECT_THAT(result.err, HasSubstr(phrase)) << arguments;
+  }
+  EXPECT_EQ(testing::slurp(folder / "pictures/0.png"), before);
+  EXPECT_EQ(monge(folder.path(), "eval run -q").code, 0);
+}
+
+TEST_F(Cli, ARunBelongsToOneProcess) {
+  ASSERT_EQ(monge(folder.path(), "train v.toml --out run -q").code, 0);
+  const int held = ::open((folder / "run/.lock").c_str(), O_RDWR | O_CREAT, 0644);
+  ASSERT_EQ(::flock(held, LOCK_EX), 0);
+  const auto result = monge(folder.path(), "resume run --set train.iterations=20");
+  ::close(held);
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, HasSubstr("in use by another"));
+}
+
+TEST_F(Cli, ARunWithoutACheckpointCanBeBegunAnew) {
+  const auto failed = monge(folder.path(), "train v.toml --out run -q --set train.lr_map=1e38 --set train.lr_potential=1e38");
+  ASSERT_EQ(failed.code, 4) << failed.err;
+  fs::remove_all(folder / "run/checkpoints");
+  EXPECT_EQ(monge(folder.path(), "train v.toml --out run -q").code, 0);
+}
+
+TEST_F(Cli, LostResultsAreAFailure) {
+  if (!fs::exists("/dev/full")) GTEST_SKIP() << "needs /dev/full";
+  EXPECT_EQ(std::system("'" MONGE_PROGRAM "' options >/dev/full 2>/dev/null") >> 8, 1);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ namespace monge::data {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::message_of;
@@ -66,7 +67,11 @@ TEST(Open, TellsTheLogWhatItFoundAndLeftOut) {
   EXPECT_THAT(warnings, ElementsAre(HasSubstr("1 pictures cannot be used"), HasSubstr("b.png")));
   warnings.clear();
   open_source({.path = (folder / "a.png").string(), .images = {.cache_mb = 0}}, log);
-  EXPECT_THAT(warnings, ElementsAre(HasSubstr("cache_mb = 0")));
+  EXPECT_TRUE(warnings.empty());  // somebody who asks for no cache needs no warning that there is none
+  put(folder / "c.gif", "x");
+  infos.clear();
+  open_source({.path = folder.path().string(), .images = {.size = 8, .on_error = "skip"}}, log);
+  EXPECT_THAT(infos, Contains(HasSubstr("1 files are no .png, .jpg or .webp")));
 }
 
 TEST(Open, SaysWhatIsAccepted) {

@@ -169,6 +169,39 @@ TEST(Checkpoint, AFlippedBitFallsBackToTheOneBeforeAndSaysSo) {
   EXPECT_THAT(said, AllOf(HasSubstr("step_000006"), HasSubstr("damaged"), HasSubstr("falling back"), HasSubstr("step_000004")));
 }
 
+// A digit of the manifest flips as easily as a weight: step 6 must not go on as step 7.
+TEST(Checkpoint, AChangedManifestIsDamageToo) {
+  const ShortRun run;
+  const auto file = run.checkpoints() / "step_000006" / "manifest.json";
+  auto manifest = real_files().read(file);
+  manifest.replace(manifest.find("\"iteration\": 6"), 14, "\"iteration\": 7");
+  real_files().replace(file, manifest);
+  EXPECT_THAT(testing::message_of([&] { load_checkpoint(file.parent_path()); }), AllOf(HasSubstr("manifest.json"), HasSubstr("damaged")));
+  EXPECT_EQ(load_newest(run.checkpoints(), silent()).iteration, 4);
+  real_files().replace(file, "{\"format\": 3}");
+  EXPECT_EQ(load_newest(run.checkpoints(), silent()).iteration, 4);
+}
+
+TEST(Checkpoint, ADamagedOneNeitherCountsNorReturnsAfterAResume) {
+  const ShortRun run(1);
+  auto recipe = run.recipe;
+  recipe.train.iterations = 10;
+  {
+    auto trainer = trainer_in(run.folder.path(), recipe, false);
+    trainer.resume(load_newest(run.checkpoints(), silent()));
+    trainer.run(std::atomic<bool>{false});
+  }
+  fs::rename(run.checkpoints() / "step_000010", run.checkpoints() / "step_000099");  // newer, and not to be trusted
+  auto trainer = trainer_in(run.folder.path(), run.recipe, false);
+  Checkpoint early;
+  early.iteration = 4;
+  early.tensors = trainer.solver().state();
+  trainer.resume(early);
+  trainer.save();
+  EXPECT_THAT(names(run.checkpoints()), ::testing::ElementsAre("step_000004"));
+  EXPECT_TRUE(fs::exists(run.checkpoints() / "damaged_step_000099"));
+}
+
 TEST(Checkpoint, SaysWhatIsWrongWithEachWhenNoneCanBeUsed) {
   const ShortRun run;
   for (const auto& folder : list_checkpoints(run.checkpoints())) fs::resize_file(folder / "state.safetensors", 100);

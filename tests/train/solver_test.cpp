@@ -104,6 +104,18 @@ TEST(Solver, ANonFiniteLossReachesNoOptimiser) {
                              HasSubstr("nan")));
 }
 
+// Batch norm takes its statistics in the forward pass; those of a blocked update must not stay.
+TEST(Solver, ABlockedUpdateLeavesTheRunningStatistics) {
+  auto solver = make_solver(small_picture("strong"), kPicture);
+  solver->outer_iteration(0, feed_of(kPicture));
+  const auto before = copy_of(*solver);
+  auto x = feed_of(kPicture).source(3).clone();
+  x[0][0][0][0] = std::numeric_limits<float>::infinity();
+  EXPECT_EQ(solver->map_update(x, {}, 1).blocked.item<float>(), 1);
+  EXPECT_EQ(solver->potential_update(x, feed_of(kPicture).target(1), {}, 1).blocked.item<float>(), 1);
+  expect_equal(before, solver->state());
+}
+
 TEST(Solver, DivergenceIsAnErrorOfItsOwn) {
   auto solver = make_solver(small("strong"), kPlane);
   const Feed poisoned{[](int64_t) { return torch::full({4, 2}, std::numeric_limits<float>::infinity()); }, feed_of(kPlane, 4).target};
