@@ -146,7 +146,7 @@ TEST(Kernel, ReachesAMixtureOfEight) {
   recipe.map.activation = recipe.potential.activation = "relu";
   recipe.train.batch = 256;
   recipe.train.k_t = 10;
-  recipe.train.iterations = 800;
+  recipe.train.iterations = 1200;
   auto trainer = train(recipe);
   const RandomStreams streams(3);
   const int64_t n = 2048;
