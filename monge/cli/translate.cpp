@@ -26,6 +26,7 @@ namespace fs = std::filesystem;
 struct TranslateOptions {
   Common common;
   std::string model, in, out, grid;
+  bool deterministic = false;
   int64_t samples = 1, seed = 0, batch = 32, size = 0, grid_rows = 8;
 };
 
@@ -171,11 +172,12 @@ int translate_command(const TranslateOptions& options) {
   require(fs::exists(options.in, ignored), options.in, ": no such file or folder");
   check_output(kind, options.in, options.out);
   check_places(options);
-  const auto model = train::load_model(options.model, device_of(options.common), log);
+  auto model = train::load_model(options.model, device_of(options.common), log);
+  model.deterministic = options.deterministic;
   if (options.samples > 1 && !model.stochastic()) {
-    throw Error(Complaint{.what = "this map is deterministic: it has one output per input", .where = "--samples",
+    throw Error(Complaint{.what = "there is one output per input: this map is deterministic" + std::string(options.deterministic ? " by --deterministic" : ""), .where = "--samples",
                           .value = std::to_string(options.samples), .allowed = "1",
-                          .fix = "methods weak and kernel learn maps with several"});
+                          .fix = "methods weak, kernel and otp learn several"});
   }
   require(kind != Kind::table || fs::path(options.out).extension() == ".npy" || model.item_shape.size() == 1, options.out,
           ": pictures do not fit into a table of text; name a .npy file");
@@ -191,13 +193,12 @@ int translate_command(const TranslateOptions& options) {
     for (int64_t i = begin; i < std::min(begin + options.batch, count); ++i) indices.push_back(i);
     const auto x = source->items(indices);
     // One stream an item: the outputs depend on neither the batch nor the other items.
-    std::vector<torch::Tensor> noises;
+    std::vector<torch::Tensor> inputs;
     for (const int64_t i : indices) {
-      const auto z = model.noise_for(x.narrow(0, i - begin, 1), options.samples, streams.at("translate", i));
-      if (z.defined()) noises.push_back(z);
+      inputs.push_back(model.inputs(x.narrow(0, i - begin, 1), options.samples, streams.at("translate", i)));
     }
-    const auto y = model.apply(x, noises.empty() ? torch::Tensor() : torch::cat(noises));
-    draws = y.size(1);
+    draws = inputs.front().size(0);
+    const auto y = model.outputs(torch::cat(inputs)).unflatten(0, std::vector<int64_t>{x.size(0), draws});
     for (int64_t i = 0; i < y.size(0); ++i) {
       writer.add(source->item_name(indices[static_cast<size_t>(i)]), y[i]);
       if (begin + i < options.grid_rows && y.dim() == 5) {
@@ -232,6 +233,7 @@ void add_translate(CLI::App& program, Action& action) {
   command->add_option("OUT", options->out, "Where to; of the same kind as IN")->required();
   command->add_option("--samples", options->samples, "Outputs per input, for maps with noise")->check(CLI::Range(1, 1024))
       ->capture_default_str();
+  command->add_flag("--deterministic", options->deterministic, "Set all noises to zero: one output per input, the same always");
   command->add_option("--seed", options->seed, "Of the noises; one seed gives the same outputs again")
       ->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_option("--batch", options->batch, "Items at once; changes speed and memory, not the outputs")

@@ -88,7 +88,7 @@ class HeaderReader {
     left_.remove_prefix(1);
     return true;
   }
-  void expect(char wanted) { check(accept(wanted), std::string("no ") + wanted + " where one is needed"); }
+  void expect(char wanted) { check(accept(wanted), text("no ", wanted, " where one is needed")); }
 
   std::string string() {
     const char quote = peek();

@@ -1,8 +1,8 @@
 #include "monge/ot/method.h"
 
 #include "monge/core/registry.h"
-#include "monge/ot/kernel.h"
 #include "monge/ot/noised.h"
+#include "monge/ot/otp.h"
 #include "monge/ot/strong.h"
 #include "monge/ot/weak.h"
 
@@ -11,20 +11,24 @@ namespace {
 
 using Factory = std::function<std::unique_ptr<Method>(const MethodOptions&)>;
 
-template <class M>
-Factory maker() {
-  return [](const MethodOptions& options) { return std::make_unique<M>(options); };
+std::unique_ptr<Method> make_otp(const MethodOptions& options) {
+  require(options.inner != "otp", "otp.cost = \"otp\": the cost is that of another method (allowed: kernel, noised, strong, weak)");
+  return std::make_unique<Otp>(make_method(options.inner, options), options.smoothing);
 }
 
 const Registry<Factory>& registry() {
-  static const Registry<Factory> methods("method", {{"strong", maker<Strong>()},
-                                                    {"weak", maker<Weak>()},
-                                                    {"kernel", maker<Kernel>()},
-                                                    {"noised", maker<Noised>()}});
+  static const Registry<Factory> methods(
+      "method", {{"strong", [](const MethodOptions& o) { return std::make_unique<Strong>(o); }},
+                 {"weak", [](const MethodOptions& o) { return std::make_unique<Weak>("weak", o, weak_cost, squared_cost); }},
+                 {"kernel", [](const MethodOptions& o) { return std::make_unique<Weak>("kernel", o, kernel_cost, distance_cost); }},
+                 {"noised", [](const MethodOptions& o) { return std::make_unique<Noised>(o); }},
+                 {"otp", make_otp}});
   return methods;
 }
 
 }  // namespace
+
+Smoothing Method::smoothing(int64_t) const { return {}; }
 
 Perturbation Method::perturb(const torch::Tensor&, torch::Generator) const { return {}; }
 

@@ -12,6 +12,7 @@
 #include <torch/types.h>
 
 #include "monge/ot/sigma_law.h"
+#include "monge/ot/smoothing.h"
 
 namespace monge::ot {
 
@@ -26,11 +27,16 @@ struct MethodOptions {
   double gamma1 = 0.66;        ///< gamma from `gamma_iters` on
   int64_t gamma_iters = 500;   ///< outer iterations of the ramp
   SigmaLaw sigma{};            ///< noised
+  std::string inner = "strong";  ///< otp: the method whose cost and potential it takes, any but otp
+  SmoothingOptions smoothing{};  ///< otp
 };
 
 class Method {
  public:
   virtual ~Method() = default;
+
+  /// What is done to the source at an outer iteration before anything else sees it; most methods leave it as it is.
+  virtual Smoothing smoothing(int64_t iteration) const;
 
   /// Outputs drawn per input in a map update (Z).
   virtual int64_t draws() const { return 1; }

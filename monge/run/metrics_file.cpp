@@ -53,10 +53,11 @@ void MetricsFile::started(train::Trainer& /*trainer*/, int64_t iteration) {
 }
 
 void MetricsFile::iteration_done(train::Trainer& /*trainer*/, int64_t done, const train::Figures& f) {
-  const NamedFigures named{{"loss_map", f.loss_map},           {"cost", f.cost},
+  NamedFigures named{{"loss_map", f.loss_map},           {"cost", f.cost},
                            {"potential_fake", f.potential_fake}, {"loss_potential", f.loss_potential},
                            {"gradient_map", f.gradient_map},   {"gradient_potential", f.gradient_potential},
                            {"rate_map", f.rate_map},           {"rate_potential", f.rate_potential}};
+  if (f.noise_level > 0) named.emplace_back("noise_level", f.noise_level);
   ordered_json line{{"iteration", done}, {"seconds", number(seconds())}};
   NamedFigures tagged;
   for (const auto& [name, value] : named) {

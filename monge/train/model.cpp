@@ -24,12 +24,14 @@ namespace fs = std::filesystem;
 constexpr double kPublicNoise = 0.1;
 
 Model from_recipe(const std::string& origin, const std::string& recipe_toml, const std::vector<int64_t>& shape,
-                  const nn::NamedTensors& state, torch::Device device) {
+                  const nn::NamedTensors& state, int64_t iteration, torch::Device device) {
   Model model;
   model.origin = origin;
   model.recipe = parse_recipe(recipe_toml, origin);
   model.item_shape = shape;
   model.noise = map_noise(*model.recipe);
+  model.iteration = iteration;
+  model.smoothing = source_smoothing(*model.recipe, iteration);
   model.net = make_map(*model.recipe, shape, shape);
   if (model.recipe->train.precision == "fp64") nn::to_type(*model.net, torch::kFloat64);
   nn::load_state_dict(*model.net, state, origin);
@@ -47,9 +49,7 @@ Model from_checkpoint(const std::string& origin, const Checkpoint& checkpoint, t
   for (const auto& [name, tensor] : checkpoint.tensors) {
     if (name.starts_with(prefix)) state.emplace_back(name.substr(prefix.size()), tensor);
   }
-  auto model = from_recipe(origin, checkpoint.recipe_toml, checkpoint.source_shape, state, device);
-  model.iteration = checkpoint.iteration;
-  return model;
+  return from_recipe(origin, checkpoint.recipe_toml, checkpoint.source_shape, state, checkpoint.iteration, device);
 }
 
 Model from_public(const fs::path& path, torch::Device device) {
@@ -81,36 +81,39 @@ Model from_safetensors(const fs::path& path, torch::Device device) {
   const auto positive = [](const nlohmann::json& extent) { return extent.is_number_integer() && extent.get<int64_t>() > 0; };
   require(shape.is_array() && (shape.size() == 1 || shape.size() == 3) && std::all_of(shape.begin(), shape.end(), positive),
           path.string(), ": \"monge.item_shape\" in its metadata is neither [D] nor [C,H,W]");
-  auto model = from_recipe(path.string(), find("monge.recipe"), shape.get<std::vector<int64_t>>(), file.tensors, device);
-  model.iteration = std::strtoll(find("monge.iteration").c_str(), nullptr, 10);
-  return model;
+  const int64_t iteration = std::strtoll(find("monge.iteration").c_str(), nullptr, 10);
+  return from_recipe(path.string(), find("monge.recipe"), shape.get<std::vector<int64_t>>(), file.tensors, iteration, device);
 }
 
 }  // namespace
 
-bool Model::carries_noise(const torch::Tensor& x) const {
-  return !recipe && x.dim() == 4 && x.size(1) == item_shape[0] + noise.channels;
-}
-
-torch::Tensor Model::noise_for(const torch::Tensor& x, int64_t draws, torch::Generator generator) const {
-  return carries_noise(x) ? torch::Tensor() : draw_noise(x, draws, noise, generator);
-}
-
-torch::Tensor Model::apply(const torch::Tensor& x, const torch::Tensor& z) const {
-  const c10::InferenceMode inference;
+torch::Tensor Model::inputs(const torch::Tensor& x, int64_t draws, torch::Generator generator) const {
   const bool images = item_shape.size() == 3;
   const bool fits = x.dim() == static_cast<int64_t>(item_shape.size()) + 1 && x.size(1) == item_shape[0] &&
                     (!images || item_shape[1] == 0 || (x.size(2) == item_shape[1] && x.size(3) == item_shape[2]));
-  require(fits || carries_noise(x), origin, ": the map takes items of shape ", torch::IntArrayRef(item_shape),
+  const bool carries_noise = !recipe && x.dim() == 4 && x.size(1) == item_shape[0] + noise.channels;
+  require(fits || carries_noise, origin, ": the map takes items of shape ", torch::IntArrayRef(item_shape),
           images && item_shape[1] == 0 ? " (any height and width)" : "", ", got ", x.sizes().slice(1));
-  auto input = with_noise(x, z).to(device, net->parameters().at(0).scalar_type());
-  if (images) input = input.contiguous(torch::MemoryFormat::ChannelsLast);
-  const auto output = net->forward(input).to(torch::kCPU, torch::kFloat32).contiguous();
-  return output.unflatten(0, std::vector<int64_t>{x.size(0), z.defined() ? z.size(1) : 1});
+  if (carries_noise && !fits) return x;
+  const int64_t repeat = stochastic() ? draws : 1;
+  const auto repeated = repeat == 1 ? x : x.repeat_interleave(repeat, 0);
+  const bool blur = smoothing.eps > 0 && !deterministic;
+  const auto smooth = ot::smooth(repeated, smoothing, blur ? torch::randn(repeated.sizes(), generator) : torch::Tensor());
+  if (noise.channels == 0) return smooth;
+  const auto z = draw_noise(repeated, 1, noise, generator);
+  return with_noise(smooth, deterministic ? torch::zeros_like(z) : z);
+}
+
+torch::Tensor Model::outputs(const torch::Tensor& inputs) const {
+  const c10::InferenceMode inference;
+  auto input = inputs.to(device, net->parameters().at(0).scalar_type());
+  if (item_shape.size() == 3) input = input.contiguous(torch::MemoryFormat::ChannelsLast);
+  return net->forward(input).to(torch::kCPU, torch::kFloat32).contiguous();
 }
 
 torch::Tensor Model::translate(const torch::Tensor& x, int64_t draws, torch::Generator generator) const {
-  return apply(x, noise_for(x, draws, generator));
+  const auto y = outputs(inputs(x, draws, generator));
+  return y.unflatten(0, std::vector<int64_t>{x.size(0), y.size(0) / x.size(0)});
 }
 
 Model load_model(const fs::path& path, torch::Device device, const LogSink& log) {
@@ -139,6 +142,7 @@ Model model_of(Trainer& trainer) {
   model.recipe = trainer.recipe();
   model.noise = map_noise(trainer.recipe());
   model.iteration = trainer.done();
+  model.smoothing = source_smoothing(trainer.recipe(), model.iteration);
   model.device = trainer.solver().device();
   return model;
 }

@@ -21,12 +21,15 @@ class Model {
   std::string origin;                 ///< the file or folder it came from
   std::shared_ptr<nn::MapNet> net;    ///< in eval mode, averaged weights where there are any
   std::vector<int64_t> item_shape;    ///< [C,H,W] or [D]; H and W are 0 when any size will do (bare public checkpoints)
-  MapNoise noise;
+  MapNoise noise;                     ///< that the net takes beside its input
+  ot::Smoothing smoothing;            ///< of the input: the level that the map was trained at last
   std::optional<Recipe> recipe;       ///< unset for bare public checkpoints
   int64_t iteration = 0;              ///< outer iterations trained; 0 when unknown
   torch::Device device = torch::kCPU;
 
-  bool stochastic() const { return noise.channels > 0; }
+  bool deterministic = false;         ///< all noises at 0, their mean: one output per input
+
+  bool stochastic() const { return !deterministic && (noise.channels > 0 || smoothing.eps > 0); }
 
   /// T(x, z) for `draws` noises per input.
   /// @param x  [B, ...item], float32, any device.
@@ -34,14 +37,13 @@ class Model {
   /// @throws Error when the shape does not fit the net.
   torch::Tensor translate(const torch::Tensor& x, int64_t draws, torch::Generator generator) const;
 
-  /// The same with given noises [B, draws, ...] (undefined for a deterministic map).
-  torch::Tensor apply(const torch::Tensor& x, const torch::Tensor& z) const;
+  /// The two halves of translate, for callers that batch the draws of several inputs. What the net is fed: x smoothed and
+  /// with its noise beside it, [B*draws, ...], b major. Inputs of bare checkpoints may carry their noise channels already.
+  /// @throws Error as translate.
+  torch::Tensor inputs(const torch::Tensor& x, int64_t draws, torch::Generator generator) const;
 
-  /// Noises for items shaped like x; undefined for a deterministic map.
-  torch::Tensor noise_for(const torch::Tensor& x, int64_t draws, torch::Generator generator) const;
-
-  /// Whether x carries its noise channels already, as inputs of bare checkpoints may.
-  bool carries_noise(const torch::Tensor& x) const;
+  /// The net on what `inputs` gave: [N, ...] to [N, ...item] on the CPU.
+  torch::Tensor outputs(const torch::Tensor& inputs) const;
 };
 
 /// Loads a map from

@@ -32,7 +32,7 @@ nn::MlpOptions mlp_options(int64_t width, int64_t depth, const std::string& acti
 }
 
 nn::NoiseEmbeddingOptions embedding(const Recipe& recipe) {
-  if (recipe.method != "noised") return {};
+  if (cost_method(recipe) != "noised") return {};
   const auto& n = recipe.noised;
   nn::NoiseEmbeddingOptions options;
   options.channels = n.embedding_channels;

@@ -1,5 +1,8 @@
 #include "monge/train/recipe.h"
 
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <limits>
 
 #include "monge/core/error.h"
@@ -87,6 +90,21 @@ OptionTable Recipe::options() {
                .least = 2, .most = 1024});
   t.push_back({.key = "noised.scale_input", .field = &noised.scale_input,
                .help = "multiply what the potential sees by 1/sqrt(sigma^2 + sd^2)"});
+
+  t.push_back({.key = "otp.cost", .field = &otp.cost, .help = "the method whose cost and potential are taken; its section counts too",
+               .choices = {"strong", "weak", "kernel", "noised"}});
+  t.push_back({.key = "otp.smoothing", .field = &otp.smoothing,
+               .help = "of a source sample x with noise n: ve x + eps n, vp sqrt(1-eps^2) x + eps n", .choices = {"ve", "vp"}});
+  t.push_back({.key = "otp.eps_start", .field = &otp.eps_start, .help = "noise level at iteration 0", .unit = "data units",
+               .least = 0});
+  t.push_back({.key = "otp.eps_end", .field = &otp.eps_end,
+               .help = "noise level at the end and at use: a number, or auto, the resolution of that many samples (docs/otp.md)",
+               .unit = "data units"});
+  t.push_back({.key = "otp.schedule", .field = &otp.schedule, .help = "how the level falls; constant is eps_end throughout",
+               .choices = {"geometric", "linear", "cosine", "steps", "constant"}});
+  t.push_back({.key = "otp.anneal", .field = &otp.anneal, .help = "over this part of the iterations; eps_end from there on",
+               .unit = "share", .least = 0, .most = 1});
+  t.push_back({.key = "otp.levels", .field = &otp.levels, .help = "plateaus of the schedule steps", .least = 2, .most = 10000});
 
   t.push_back({.key = "map.net", .field = &map.net, .help = "auto takes unet for pictures and mlp for vectors",
                .choices = {"auto", "unet", "mlp"}});
@@ -184,6 +202,7 @@ OptionTable Recipe::options() {
                       {"weak", "Method weak: quadratic cost minus gamma times the variance of the outputs"},
                       {"kernel", "Method kernel: distances minus gamma times the spread of the outputs"},
                       {"noised", "Method noised: a potential that knows the noise level of what it sees"},
+                      {"otp", "Method otp: a smoothed source whose noise falls, for plans and against maps that miss the target"},
                       {"map", "The network T"},
                       {"potential", "The network f and what steadies it"},
                       {"train", "The loop"},
@@ -193,26 +212,47 @@ OptionTable Recipe::options() {
                      std::move(t));
 }
 
+const std::string& cost_method(const Recipe& recipe) { return recipe.method == "otp" ? recipe.otp.cost : recipe.method; }
+
+ot::SmoothingOptions smoothing_options(const Recipe& recipe) {
+  const auto& o = recipe.otp;
+  char* end = nullptr;
+  const double eps_end = std::strtod(o.eps_end.c_str(), &end);
+  if (o.eps_end.empty() || *end != '\0' || !(eps_end >= 0) || !std::isfinite(eps_end)) {
+    throw Error(Complaint{.what = "no noise level", .where = "otp.eps_end", .value = '"' + o.eps_end + '"',
+                          .allowed = "\"auto\" or a number, 0 or more"});
+  }
+  return {o.smoothing, o.eps_start, eps_end, o.schedule, o.anneal, o.levels, recipe.train.iterations};
+}
+
+ot::Smoothing source_smoothing(const Recipe& recipe, int64_t iteration) {
+  if (recipe.method != "otp") return {};
+  return ot::smoothing_at(smoothing_options(recipe), std::max<int64_t>(iteration - 1, 0));
+}
+
 MapNoise map_noise(const Recipe& recipe) {
-  if (recipe.method == "weak") return {recipe.weak.z, recipe.weak.z_channels, recipe.weak.z_std};
-  if (recipe.method == "kernel") return {recipe.kernel.z, recipe.kernel.z_channels, recipe.kernel.z_std};
+  const auto& method = cost_method(recipe);
+  if (method == "weak") return {recipe.weak.z, recipe.weak.z_channels, recipe.weak.z_std};
+  if (method == "kernel") return {recipe.kernel.z, recipe.kernel.z_channels, recipe.kernel.z_std};
   return {};
 }
 
 void validate(const Recipe& recipe) {
   const auto noise = map_noise(recipe);
   if (noise.channels > 0 && noise.draws < 2) {
-    throw Error(Complaint{.what = "method \"" + recipe.method + "\" needs at least 2 draws per input to see their spread",
-                          .where = recipe.method + ".z",
+    const auto& method = cost_method(recipe);
+    throw Error(Complaint{.what = "method \"" + method + "\" needs at least 2 draws per input to see their spread",
+                          .where = method + ".z",
                           .value = "Z = " + std::to_string(noise.draws),
                           .allowed = "2 or more",
-                          .fix = "set " + recipe.method + ".z = 2 or more, or method = \"strong\""});
+                          .fix = "set " + method + ".z = 2 or more, or method = \"strong\""});
   }
   if (recipe.train.betas.size() != 2) {
     throw Error(Complaint{.what = "Adam has two decays", .where = "train.betas",
                           .value = std::to_string(recipe.train.betas.size()) + " numbers", .allowed = "[b1, b2], each in [0, 1)"});
   }
   ot::cost_scale(recipe.cost.scale, 1);
+  if (recipe.method == "otp" && recipe.otp.eps_end != "auto") source_smoothing(recipe, 0);
   require(recipe.noised.sigma_min <= recipe.noised.sigma_max, "noised.sigma_min = ", recipe.noised.sigma_min,
           " is above noised.sigma_max = ", recipe.noised.sigma_max);
   require(recipe.train.accumulate <= recipe.train.batch, "train.accumulate = ", recipe.train.accumulate,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "monge/core/options.h"
+#include "monge/ot/smoothing.h"
 
 namespace monge::train {
 
@@ -54,6 +55,15 @@ struct Recipe {
     int64_t embedding_channels = 16;
     bool scale_input = true;
   } noised;
+  struct {
+    std::string cost = "strong";
+    std::string smoothing = "ve";
+    double eps_start = 1.0;
+    std::string eps_end = "auto";
+    std::string schedule = "geometric";
+    double anneal = 0.7;
+    int64_t levels = 8;
+  } otp;
   struct {
     std::string net = "auto";
     int64_t width = 0, depth = 0, patch = 1;
@@ -126,5 +136,16 @@ struct MapNoise {
   double std = 0.0;
 };
 MapNoise map_noise(const Recipe& recipe);
+
+/// The method whose cost and potential are trained: otp.cost for otp, else `method` itself.
+const std::string& cost_method(const Recipe& recipe);
+
+/// What is done to inputs when a map of `iteration` outer iterations is used: the level that its last one was trained at.
+/// No smoothing for methods other than otp.
+/// @throws Error when otp.eps_end is still "auto" (see resolve_noise_level) or out of range.
+ot::Smoothing source_smoothing(const Recipe& recipe, int64_t iteration);
+
+/// [otp] as the method takes it. @throws Error as source_smoothing.
+ot::SmoothingOptions smoothing_options(const Recipe& recipe);
 
 }  // namespace monge::train

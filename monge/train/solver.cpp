@@ -20,7 +20,9 @@ ot::MethodOptions method_options(const Recipe& recipe, double tau) {
   const auto& n = recipe.noised;
   ot::MethodOptions options{.tau = tau, .draws = map_noise(recipe).draws};
   options.sigma = {n.sigma_law, n.sigma_min, n.sigma_max, n.p_mean, n.p_std, n.weight, n.sigma_data, n.normalise, n.clip};
-  if (recipe.method == "kernel") {
+  options.inner = recipe.otp.cost;
+  if (recipe.method == "otp") options.smoothing = smoothing_options(recipe);
+  if (cost_method(recipe) == "kernel") {
     options.gamma1 = recipe.kernel.gamma;
     options.gamma_iters = recipe.kernel.gamma_iters;
   } else {
@@ -145,6 +147,13 @@ ot::Potential Solver::potential_function() const {
   };
 }
 
+torch::Tensor Solver::smoothed(const torch::Tensor& x, int64_t step, int64_t iteration) const {
+  const auto smoothing = method_->smoothing(iteration);
+  if (smoothing.eps == 0) return x;
+  const auto noise = torch::randn(x.sizes(), streams_.at("smoothing", step), torch::dtype(torch::kFloat32).device(x.device()));
+  return ot::smooth(x, smoothing, noise.to(x.scalar_type()));
+}
+
 Draws Solver::draw(const torch::Tensor& like, int64_t step, int64_t per_input) const {
   Draws out;
   if (noise_.channels > 0) out.z = draw_noise(like, per_input, noise_, streams_.at("z", step));
@@ -245,12 +254,12 @@ Figures Solver::outer_iteration(int64_t iteration, const Feed& feed) {
   const auto failed = [&] { return device_.is_cpu() && updates.back().blocked.item<float>() != 0; };
   bool whole = true;
   for (int64_t t = 0; t < k_t && whole; ++t) {
-    const auto x = feed.source(first + t);
+    const auto x = smoothed(feed.source(first + t), first + t, iteration);
     updates.push_back(map_update(x, draw(x, first + t, noise_.draws), iteration));
     whole = !failed();
   }
   if (whole) {
-    const auto x = feed.source(first + k_t);
+    const auto x = smoothed(feed.source(first + k_t), first + k_t, iteration);
     updates.push_back(potential_update(x, feed.target(iteration), draw(x, first + k_t, 1), iteration));
     whole = !failed();
   }
@@ -304,6 +313,7 @@ Figures Solver::outer_iteration(int64_t iteration, const Feed& feed) {
   const double factor = ot::rate_factor(schedule_, iteration);
   out.rate_map = recipe_.train.lr_map * factor;
   out.rate_potential = recipe_.train.lr_potential * factor;
+  out.noise_level = method_->smoothing(iteration).eps;
   return out;
 }
 

@@ -35,6 +35,7 @@ struct Figures {
   double loss_map = 0, cost = 0, potential_fake = 0, loss_potential = 0;
   double gradient_map = 0, gradient_potential = 0;  ///< norms before clipping, of the last updates
   double rate_map = 0, rate_potential = 0;
+  double noise_level = 0;  ///< of the smoothed source (otp)
   int64_t skipped = 0;  ///< updates left out by the loss scaler (fp16)
 };
 
@@ -78,6 +79,7 @@ class Solver {
   double tau() const { return tau_; }
 
  private:
+  torch::Tensor smoothed(const torch::Tensor& x, int64_t step, int64_t iteration) const;
   Draws draw(const torch::Tensor& like, int64_t step, int64_t per_input) const;
   ot::Potential potential_function() const;
   void update_average(int64_t iteration);

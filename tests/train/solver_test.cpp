@@ -60,7 +60,7 @@ void expect_equal(const nn::NamedTensors& a, const nn::NamedTensors& b) {
 }
 
 TEST(Solver, IsAPureFunctionOfSeedAndFeed) {
-  for (const char* method : {"strong", "weak", "kernel", "noised"}) {
+  for (const char* method : {"strong", "weak", "kernel", "noised", "otp"}) {
     auto one = make_solver(small_picture(method), kPicture), two = make_solver(small_picture(method), kPicture);
     for (int64_t k = 0; k < 2; ++k) {
       one->outer_iteration(k, feed_of(kPicture));
@@ -124,7 +124,7 @@ TEST(Solver, DivergenceIsAnErrorOfItsOwn) {
 
 // Without batch norm the pieces of a batch give the gradient of the whole, up to the order of sums.
 TEST(Solver, AccumulationEqualsTheWholeBatch) {
-  for (const char* method : {"strong", "weak", "kernel", "noised"}) {
+  for (const char* method : {"strong", "weak", "kernel", "noised", "otp"}) {
     auto recipe = small_picture(method);
     recipe.map.norm = "group";
     recipe.potential.r1 = 0.1;

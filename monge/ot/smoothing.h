@@ -1,0 +1,38 @@
+// Smoothing of the source, with a noise level that falls during training.
+//
+// Where the source has no density, a saddle point of the semi-dual problem need not reach the target; for the smoothed
+// source x' = x + eps n it must. Training starts with much noise and ends with little. Choi, Choi, Kwon 2025 (OTP).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <torch/types.h>
+
+namespace monge::ot {
+
+/// How the noise level goes from eps_start to eps_end.
+struct SmoothingOptions {
+  std::string kind = "ve";             ///< "ve": x + eps n; "vp": sqrt(1 - eps^2) x + eps n
+  double eps_start = 1.0;              ///< in units of the data, >= eps_end; at most 1 for vp
+  double eps_end = 0.1;                ///< >= 0; above 0 for the geometric kinds
+  std::string schedule = "geometric";  ///< "geometric" | "linear" | "cosine" | "steps" | "constant" (eps_end throughout)
+  double anneal = 0.7;                 ///< share of the iterations over which the level falls, in [0, 1]; eps_end after it
+  int64_t levels = 8;                  ///< of "steps": plateaus in a geometric row, the first at eps_start, >= 2
+  int64_t total = 0;                   ///< outer iterations of the run
+};
+
+/// The smoothing at one moment. eps = 0 smooths nothing.
+struct Smoothing {
+  bool preserve_variance = false;
+  double eps = 0.0;
+};
+
+/// The noise level at an outer iteration (0-based); never rises.
+/// @throws Error for an unknown kind or schedule, or levels out of order, naming the key of the recipe.
+Smoothing smoothing_at(const SmoothingOptions& options, int64_t iteration);
+
+/// x + eps n or sqrt(1 - eps^2) x + eps n. @param noise  n, like x; undefined takes n = 0, the centre of the smoothed inputs.
+torch::Tensor smooth(const torch::Tensor& x, const Smoothing& smoothing, const torch::Tensor& noise);
+
+}  // namespace monge::ot
