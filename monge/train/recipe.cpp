@@ -82,7 +82,7 @@ OptionTable Recipe::options() {
                .unit = "data units", .least = kTiny});
   t.push_back({.key = "noised.normalise", .field = &noised.normalise, .help = "divide the weights by their batch mean"});
   t.push_back({.key = "noised.clip", .field = &noised.clip,
-               .help = "largest weight, in multiples of the batch mean; 0 does not clip", .least = 0});
+               .help = "largest weight, in multiples of the batch mean before clipping; 0 does not clip", .least = 0});
   t.push_back({.key = "noised.embedding", .field = &noised.embedding,
                .help = "how sigma enters the potential: positional of 1000 ln(sigma)/4 (log) or of sigma itself (sigma, as the reference does), or Fourier features of ln(sigma)/4",
                .choices = {"log", "sigma", "fourier"}});
@@ -186,7 +186,9 @@ OptionTable Recipe::options() {
   t.push_back({.key = "eval.every", .field = &eval.every, .help = "between two evaluations; 0 is off", .unit = "iterations", .least = 0});
   t.push_back({.key = "eval.samples", .field = &eval.samples, .help = "inputs of an evaluation", .least = 2, .most = 1 << 20});
   t.push_back({.key = "eval.holdout", .field = &eval.holdout,
-               .help = "last part of each finite source that is not trained on", .unit = "share", .least = 0, .most = 0.9});
+               .help = "part of each finite source that is not trained on", .unit = "share", .least = 0, .most = 0.9});
+  t.push_back({.key = "eval.split", .field = &eval.split,
+               .help = "which part: items chosen at random, or the last of each source", .choices = {"random", "last"}});
   t.push_back({.key = "eval.source", .field = &eval.source, .help = "another path to evaluate from, in place of the held-out part"});
   t.push_back({.key = "eval.target", .field = &eval.target, .help = "another path to compare with, in place of the held-out part"});
 

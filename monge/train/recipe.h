@@ -101,7 +101,7 @@ struct Recipe {
   struct {
     int64_t every = 500, samples = 512;
     double holdout = 0.05;
-    std::string source = "", target = "";
+    std::string split = "random", source = "", target = "";
   } eval;
   struct {
     int64_t every = 100, count = 8, draws = 4;

@@ -71,6 +71,8 @@ class Trainer {
   Feed feed() const;
 
  private:
+  void save_what_can_be();
+
   Recipe recipe_;
   TrainingData data_;
   std::filesystem::path folder_;
