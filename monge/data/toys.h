@@ -53,17 +53,22 @@ class GaussianSource : public Source {
 /// All but gaussian and uniform live in the plane; they take dim=2 and nothing else. `noise` and `std` are standard
 /// deviations. The laws of gaussian are GaussianSource.
 ///
-/// Pairs whose optimal cost is known while P = U([-1, 1]^(dim/2)) x {0} has no density, so that plain training may return
-/// maps that miss Q. side=source (the default) is P, side=target is Q. W2^2 is of the squared distance.
+/// Pairs whose optimal cost is known while P = U([-1, 1]^(dim/2)) x {0} has no density, so that plain training may
+/// return maps that miss Q. side=source (the default) is P, side=target is Q. W2^2 is of the squared distance.
 ///
-///     perpendicular        dim=2           Q = {0} x U([-1, 1]^(dim/2)). Every coupling is optimal: W2^2 = dim/3.
-///     one_to_many          dim=2           Q = P moved by +1 or -1 along the last coordinate, with equal odds. W2^2 = 1;
-///                                          the plan splits every point, so that no map is optimal.
-///     parallel             dim=2           Q = P moved by 1 along the last coordinate, which is the optimal map. W2^2 = 1.
-///     multi_perpendicular  count=2         in the plane: Q on `count` vertical segments {x_k} x [-1, 1] with equal odds,
-///                                          x_k the centres of `count` equal cells of [-1, 1]. W2^2 = (1 + 1/count^2)/3.
+///     perpendicular        dim=2
+///                          Q = {0} x U([-1, 1]^(dim/2)). Every coupling is optimal: W2^2 = dim/3.
+///     one_to_many          dim=2
+///                          Q = P moved by +1 or -1 along the last coordinate, with equal odds. W2^2 = 1; the plan
+///                          splits every point, so that no map is optimal.
+///     parallel             dim=2
+///                          Q = P moved by 1 along the last coordinate, which is the optimal map. W2^2 = 1.
+///     multi_perpendicular  count=2
+///                          in the plane: Q on `count` vertical segments {x_k} x [-1, 1] with equal odds, x_k the
+///                          centres of `count` equal cells of [-1, 1]. W2^2 = (1 + 1/count^2)/3.
 ///
-/// perpendicular and one_to_many are of Choi, Choi and Kwon 2025; the form of multi_perpendicular is ours. `dim` is even.
+/// perpendicular and one_to_many are of Choi, Choi and Kwon 2025; the form of multi_perpendicular is ours. `dim` must
+/// be even, and is 2 for multi_perpendicular.
 /// @throws Error for an unknown law or parameter (with the nearest known one) or a value out of range.
 std::shared_ptr<const Source> open_toy(const std::string& line);
 

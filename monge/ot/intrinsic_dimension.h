@@ -18,8 +18,9 @@ struct IntrinsicDimension {
 ///
 ///     m = n / sum_i ln(r2_i / r1_i)
 ///
-/// which is the maximum likelihood under P(r2/r1 <= u) = 1 - u^-m (Facco, d'Errico, Rodriguez and Laio 2017). Its standard
-/// error is m / sqrt(n); from m = 5 or so on the estimate is too low, because most points are near the edge of their set.
+/// which is the maximum likelihood under P(r2/r1 <= u) = 1 - u^-m (Facco, d'Errico, Rodriguez and Laio 2017). Its
+/// standard error is m / sqrt(n); from m = 5 or so on the estimate is too low, because most points are near the edge of
+/// their set.
 ///
 /// Repeated points would have r1 = 0; one of each is kept. In float64 on the CPU: neighbours are sought by products of
 /// centred rows, in blocks of at most 2^22 entries, and their distances taken from differences. O(N^2 D) time.
