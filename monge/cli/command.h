@@ -60,6 +60,7 @@ void add_train(CLI::App& program, Action& action);
 void add_resume(CLI::App& program, Action& action);
 void add_translate(CLI::App& program, Action& action);
 void add_eval(CLI::App& program, Action& action);
+void add_truth(CLI::App& program, Action& action);
 void add_export(CLI::App& program, Action& action);
 void add_info(CLI::App& program, Action& action);
 void add_options(CLI::App& program, Action& action);

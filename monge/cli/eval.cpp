@@ -6,6 +6,7 @@
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
 #include "monge/eval/evaluation.h"
+#include "monge/eval/reach.h"
 #include "monge/train/trainer.h"
 
 namespace monge::cli {
@@ -25,11 +26,14 @@ void print_table(const eval::Evaluation& e) {
               "mse            %.5g   mean (x - T(x))^2 per entry: how far the map moves\n",
               e.target_error, e.target_floor, e.cost, e.mse);
   for (const auto& [name, value] : e.named()) {
+    if (name == "feature_error") std::printf("feature error  %.5g   the target error in random convolution features\n", value);
+    if (name == "feature_floor") std::printf("feature floor  %.5g   and its floor\n", value);
     if (name == "psnr") std::printf("psnr           %.4g dB\n", value);
     if (name == "diversity") std::printf("diversity      %.4g   RMS difference per entry between two outputs of one input\n", value);
     if (name == "colourfulness_output") std::printf("colourfulness  %.4g of the outputs, ", value);
     if (name == "colourfulness_target") std::printf("%.4g of the target\n", value);
   }
+  std::printf("verdict        the map %s\n", eval::in_words(e.decisive()).c_str());
   std::fflush(stdout);
 }
 
@@ -56,6 +60,7 @@ int eval_command(const EvalOptions& options) {
   if (options.common.json) {
     nlohmann::ordered_json line{{"model", model.origin}, {"iteration", model.iteration}, {"samples", result.samples}};
     for (const auto& [name, value] : result.named()) line[name] = value;
+    line["verdict"] = "the map " + eval::in_words(result.decisive());
     print_json(line);
   } else {
     print_table(result);

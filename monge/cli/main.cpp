@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
   cli::add_resume(program, action);
   cli::add_translate(program, action);
   cli::add_eval(program, action);
+  cli::add_truth(program, action);
   cli::add_export(program, action);
   cli::add_options(program, action);
   cli::add_info(program, action);

@@ -1,5 +1,6 @@
 // monge train and monge resume: a training with everything attached that watches it.
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <iomanip>
 #include <iostream>
@@ -11,6 +12,7 @@
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
 #include "monge/eval/evaluation.h"
+#include "monge/eval/reach.h"
 #include "monge/run/metrics_file.h"
 #include "monge/run/report.h"
 #include "monge/run/run_directory.h"
@@ -18,6 +20,7 @@
 #include "monge/train/autocast.h"
 #include "monge/train/memory.h"
 #include "monge/train/nets.h"
+#include "monge/train/source_check.h"
 #include "monge/train/trainer.h"
 
 namespace monge::cli {
@@ -26,8 +29,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-constexpr const char* kChangeable[] = {"train.iterations=", "train.threads=", "checkpoint.", "eval.", "samples.",
-                                       "data.cache_mb=", "source.path=", "target.path="};
+constexpr const char* kChangeable[] = {"train.iterations=", "train.threads=", "checkpoint.", "eval.every=", "eval.samples=",
+                                       "samples.",          "data.cache_mb=",  "source.path=", "target.path="};
 
 struct TrainOptions {
   Common common;
@@ -138,6 +141,14 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
   }
   if (last) {
     for (const auto& [name, value] : last->named()) summary[name] = value;
+    const auto figures = last->decisive();
+    const auto reach = eval::judge(figures);
+    summary["reaches_target"] = reach == eval::Reach::unknown ? ordered_json() : ordered_json(reach == eval::Reach::reached);
+    summary["verdict"] = "the map " + eval::in_words(figures);
+    if (reach == eval::Reach::missed) {
+      log(LogLevel::warning, "the map " + eval::in_words(figures) + ". A small loss does not mean that it is reached. Train longer; "
+                             "where the error does not fall any more, the solution is spurious: method = \"otp\" (docs/otp.md)");
+    }
   }
   real_files().replace(folder / "summary.json", summary.dump(2) + "\n");
   run::write_report(folder);
@@ -147,8 +158,12 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
     std::cout << "run        " << folder.string() << "\n";
     if (last) {
       std::cout << "target     error " << short_number(last->target_error) << ", floor " << short_number(last->target_floor)
-                << " (energy distance, " << last->samples << " held-out samples)\ncost       " << short_number(last->cost)
-                << "\n";
+                << " (energy distance, " << last->samples << " held-out samples)\n";
+      if (std::isfinite(last->feature_error)) {
+        std::cout << "features   error " << short_number(last->feature_error) << ", floor " << short_number(last->feature_floor)
+                  << " (the same of random convolution features)\n";
+      }
+      std::cout << "verdict    the map " << eval::in_words(last->decisive()) << "\ncost       " << short_number(last->cost) << "\n";
     }
     std::cout << "report     " << (folder / "report.html").string() << "\nuse it     monge translate " << folder.string()
               << " INPUT OUTPUT" << std::endl;
@@ -174,9 +189,12 @@ int train_command(const TrainOptions& options) {
   recipe.train.precision = train::resolve_precision(recipe.train.precision, device);
   recipe.train.threads = at::get_num_threads();
   recipe.train.device = device.is_cuda() ? "cuda" : "cpu";
-  watch_signals();
   auto log = log_sink(options.common);
+  if (!options.dry_run) watch_signals();  // a dry run has nothing to save: Ctrl-C ends it at once
   const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));
+  const auto shape = train::measure_source(*data.source, static_cast<uint64_t>(recipe.train.seed));
+  train::resolve_noise_level(recipe, shape, data.source->size(), log);
+  train::advise(shape, recipe, log);
   if (options.dry_run) {
     print_dry_run(recipe, data, options.common);
     return kDone;
@@ -205,7 +223,7 @@ int resume_command(const TrainOptions& options) {
     const bool allowed = std::any_of(std::begin(kChangeable), std::end(kChangeable),
                                      [&](const char* key) { return assignment.starts_with(key); });
     require(allowed, "--set ", assignment, ": a resumed run goes on as it began; only train.iterations, train.threads, ",
-            "checkpoint.*, eval.*, samples.*, data.cache_mb, source.path and target.path can be changed. Start a new run for more");
+            "checkpoint.*, eval.every, eval.samples, samples.*, data.cache_mb, source.path and target.path can be changed. Start a new run for more");
   }
   const auto recipe = train::parse_recipe(checkpoint.recipe_toml, (folder / "recipe.toml").string(), options.set);
   make_writable_folder(folder);

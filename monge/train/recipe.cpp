@@ -18,7 +18,7 @@ constexpr double kTiny = OptionTable::kAboveZero;
 void add_source(std::vector<Option>& table, const std::string& section, SourceSection& source) {
   const auto key = [&](const char* name) { return section + "." + name; };
   table.push_back({.key = key("path"), .field = &source.path,
-                   .help = "folder, archive, picture, .npy, .csv, toy:NAME?dim=2 or font:FILE.ttf?mode=grey&part=1/2"});
+                   .help = "folder, archive, picture, .npy, .csv, toy:NAME?dim=2, font:FILE.ttf?mode=grey&part=1/2 or w2bench:FILE?side=source"});
   table.push_back({.key = key("size"), .field = &source.size, .help = "side of the square that pictures are brought to",
                    .unit = "pixels", .least = 8, .most = 4096});
   table.push_back({.key = key("crop"), .field = &source.crop,
@@ -262,7 +262,7 @@ void validate(const Recipe& recipe) {
   for (const auto& [key, path] : {std::pair{"source.path", &recipe.source.path}, {"target.path", &recipe.target.path}}) {
     if (path->empty()) {
       throw Error(Complaint{.what = "no data is named", .where = key, .value = "\"\"",
-                            .allowed = "a folder, an archive, a picture, .npy, .csv, toy:NAME or font:FILE",
+                            .allowed = "a folder, an archive, a picture, .npy, .csv, toy:NAME, font:FILE or w2bench:FILE",
                             .fix = std::string("write it into the recipe or add --set ") + key + "=PATH"});
     }
   }

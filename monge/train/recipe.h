@@ -122,6 +122,9 @@ Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::str
 Recipe parse_recipe(const std::string& toml, const std::string& where, const std::vector<std::string>& assignments = {},
                     const std::filesystem::path& folder = {});
 
+/// Applies "section.key=value" lines over a recipe; validate() is the caller's. @throws Error as read_recipe.
+void assign(Recipe& recipe, const std::vector<std::string>& assignments);
+
 /// Makes relative paths that exist absolute, also inside "font:FILE?...", so that the recipe means the same from any folder.
 void make_paths_absolute(Recipe& recipe);
 
