@@ -14,6 +14,7 @@
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
 #include "tests/cli/program.h"
+#include "tests/io/odd_pictures.h"
 
 namespace monge {
 namespace {
@@ -159,6 +160,14 @@ TEST_F(Cli, TranslatesPicturesOfEveryKindAndKeepsTheirNames) {
   ASSERT_EQ(monge(folder.path(), "translate run pictures other --seed 1 -q").code, 0);
   ASSERT_EQ(monge(folder.path(), "translate run pictures base -q").code, 0);
   EXPECT_EQ(testing::slurp(folder / "again/inner/3.png"), testing::slurp(folder / "base/inner/3.png"));
+}
+
+TEST_F(Cli, TranslateSaysWhatItConverted) {
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
+  std::ofstream(folder / "ink.jpg", std::ios::binary) << testing::cmyk_jpeg(torch::full({6, 6, 4}, 90, torch::kUInt8), true);
+  const auto result = monge(folder.path(), "translate run ink.jpg out.png");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("ink.jpg: converted 1 CMYK picture to 8-bit RGB\n"));
 }
 
 TEST_F(Cli, TranslatesTables) {
