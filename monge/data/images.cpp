@@ -80,21 +80,26 @@ std::vector<Encoded> list_folder(const fs::path& folder) {
   return out;
 }
 
-std::vector<Encoded> list_archive(const fs::path& path) {
+std::vector<Encoded> list_archive(const fs::path& path, const LogSink& log) {
   const auto wanted = [](const std::string& name) { return io::has_image_extension(name) && !is_hidden(name); };
   std::vector<Encoded> out;
-  for (auto& entry : io::read_archive(path, wanted)) {
+  int64_t unsafe = 0;
+  for (auto& entry : io::read_archive(path, wanted, {}, &unsafe)) {
     // An empty entry keeps its place, so that it is complained about by name.
     out.push_back({path.string() + "/" + entry.name, {}, std::move(entry.bytes)});
+  }
+  if (unsafe > 0) {
+    log(LogLevel::warning, text(path.string(), ": ", unsafe, unsafe == 1 ? " entry is" : " entries are",
+                                " left out for an unsafe name (absolute, empty, or climbing with \"..\")"));
   }
   return out;
 }
 
-std::vector<Encoded> list_pictures(const fs::path& path) {
+std::vector<Encoded> list_pictures(const fs::path& path, const LogSink& log) {
   std::error_code ignored;
   require(fs::exists(path, ignored), path.string(), ": no such file or folder");
   if (!fs::is_directory(path, ignored) && !io::has_archive_extension(path)) return {{path.string(), path, {}}};
-  auto out = fs::is_directory(path, ignored) ? list_folder(path) : list_archive(path);
+  auto out = fs::is_directory(path, ignored) ? list_folder(path) : list_archive(path, log);
   if (out.empty()) {
     throw Error(Complaint{.what = "no pictures found in it or in folders within it",
                           .where = path.string(),
@@ -157,7 +162,7 @@ class ConversionTeller {
 
 struct ImageSource::State {
   State(const fs::path& path, const ImageOptions& options, const ProgressCallback& progress, const LogSink& log)
-      : name(path.string()), preparation(options), pictures(list_pictures(path)), teller(log) {
+      : name(path.string()), preparation(options), pictures(list_pictures(path, log)), teller(log) {
     require(options.on_error == "fail" || options.on_error == "skip", "on_error: got \"", options.on_error,
             "\" (allowed: fail, skip)");
     require(options.cache_mb >= 0, "cache_mb: must be 0 or more MiB, got ", options.cache_mb);

@@ -105,6 +105,27 @@ TEST(Open, SaysWhatWasConvertedOnceASource) {
   EXPECT_THAT(said, ElementsAre(whole));
 }
 
+TEST(Open, WarnsOfEntriesWithUnsafeNames) {
+  const ScratchFolder folder;
+  auto entry = [](std::string name) { return io::ArchiveEntry{std::move(name), png()}; };
+  io::write_archive(folder / "a.tar", {entry("good.png"), entry("xx/bad1.png"), entry("xx/bad2.png")});
+  // The writer refuses such names, so they are put in afterwards; the header's sum must follow.
+  auto bytes = real_files().read(folder / "a.tar");
+  for (size_t at; (at = bytes.find("xx/bad")) != std::string::npos;) {
+    bytes.replace(at, 2, "..");
+    const int sum = std::stoi(bytes.substr(at + 148, 6), nullptr, 8) - 2 * ('x' - '.');
+    char octal[8];
+    std::snprintf(octal, sizeof octal, "%06o", sum);
+    bytes.replace(at + 148, 6, octal);
+  }
+  put(folder / "a.tar", bytes);
+  std::vector<std::string> warnings;
+  open_source({.path = (folder / "a.tar").string(), .images = {.size = 8}}, [&](LogLevel level, const std::string& line) {
+    if (level == LogLevel::warning) warnings.push_back(line);
+  });
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("a.tar: 2 entries are left out for an unsafe name")));
+}
+
 TEST(Open, SaysWhatIsAccepted) {
   const ScratchFolder folder;
   const auto message = [](const std::string& path) { return message_of([&] { open_source({.path = path}); }); };
