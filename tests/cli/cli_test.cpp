@@ -241,7 +241,9 @@ TEST_F(Cli, RefusesBadInputByName) {
     EXPECT_THAT(result.err, Not(HasSubstr("internal error"))) << arguments;
     EXPECT_FALSE(fs::exists(folder / "runs")) << arguments;
   }
-  EXPECT_EQ(monge(folder.path(), "trian v.toml").code, 2);
+  const auto misspelt = monge(folder.path(), "trian v.toml");
+  EXPECT_EQ(misspelt.code, 2);
+  EXPECT_THAT(misspelt.err, AllOf(HasSubstr("unknown command, got \"trian\""), HasSubstr("translate"), HasSubstr("did you mean \"train\"?")));
   EXPECT_EQ(monge(folder.path(), "train").code, 2);
   EXPECT_EQ(monge(folder.path(), "--help").code, 0);
 }
