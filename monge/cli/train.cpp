@@ -10,6 +10,7 @@
 
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
+#include "monge/core/shell.h"
 #include "monge/eval/evaluation.h"
 #include "monge/run/metrics_file.h"
 #include "monge/run/report.h"
@@ -117,7 +118,8 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
     const auto checkpoints = train::list_checkpoints(folder / "checkpoints");
     log(LogLevel::warning, checkpoints.empty() ? "no checkpoint had been saved"
                                                : "the last good checkpoint is " + checkpoints.back().string() +
-                                                     "; to go on from it: monge resume " + folder.string());
+                                                     "; to go on from it: monge resume " +
+                                                     shell_quoted(folder.string()));
     try {
       metrics.flush();
       run::write_report(folder);
@@ -150,12 +152,12 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
                 << " (energy distance, " << last->samples << " held-out samples)\ncost       " << short_number(last->cost)
                 << "\n";
     }
-    std::cout << "report     " << (folder / "report.html").string() << "\nuse it     monge translate " << folder.string()
-              << " INPUT OUTPUT" << std::endl;
+    std::cout << "report     " << (folder / "report.html").string() << "\nuse it     monge translate "
+              << shell_quoted(folder.string()) << " INPUT OUTPUT" << std::endl;
   }
   if (complete) return kDone;
   log(LogLevel::info, "stopped after iteration " + std::to_string(trainer.done()) + ", everything is saved; go on with\n  " +
-                          "monge resume " + folder.string());
+                          "monge resume " + shell_quoted(folder.string()));
   return kStopped;
 }
 

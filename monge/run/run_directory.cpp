@@ -18,6 +18,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
+#include "monge/core/shell.h"
 #include "monge/core/version.h"
 #include "monge/train/checkpoint.h"
 
@@ -77,7 +78,7 @@ fs::path create_run(const fs::path& parent, const fs::path& out, train::Recipe r
   const bool is_run = fs::exists(folder / "recipe.toml", ignored) && fs::exists(folder / "environment.json", ignored);
   if (is_run && !train::list_checkpoints(folder / "checkpoints").empty()) {
     throw Error(Complaint{.what = "already holds a run", .where = folder.string(),
-                          .fix = "choose another --out, or go on with it: monge resume " + folder.string()});
+                          .fix = "choose another --out, or go on with it: monge resume " + shell_quoted(folder.string())});
   }
   require(is_run || !fs::exists(folder, ignored) || fs::is_empty(folder, ignored), folder.string(),
           ": holds files that are no run's; choose another --out");

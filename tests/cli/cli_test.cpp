@@ -96,6 +96,18 @@ TEST_F(Cli, TrainsLeavesARunDirectoryAndSaysHowToUseIt) {
   EXPECT_TRUE(fs::exists(folder / "runs/00001-run"));
 }
 
+// The hint is taken at its word: pasted into the shell.
+TEST_F(Cli, SuggestedCommandsSurviveTheShell) {
+  const auto result = monge(folder.path(), "train v.toml --out \"it's my run\"");
+  ASSERT_EQ(result.code, 0) << result.err;
+  const std::string before = "use it     monge ", after = " INPUT OUTPUT";
+  const auto begin = result.out.find(before) + before.size();
+  const auto hint = result.out.substr(begin, result.out.find(after) - begin);
+  io::write_npy(folder / "x.npy", torch::rand({3, 2}));
+  EXPECT_EQ(monge(folder.path(), hint + " x.npy y.npy").code, 0) << hint;
+  EXPECT_THAT(monge(folder.path(), "train v.toml --out \"it's my run\"").err, HasSubstr("monge resume 'it'\\''s my run'"));
+}
+
 TEST_F(Cli, JsonIsOneObjectOnStdoutAndNothingElse) {
   const auto result = monge(folder.path(), "train v.toml --json --quiet");
   ASSERT_EQ(result.code, 0) << result.err;
