@@ -141,7 +141,7 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
   if (last) {
     for (const auto& [name, value] : last->named()) summary[name] = value;
   }
-  real_files().replace(folder / "summary.json", summary.dump(2) + "\n");
+  real_files().replace(folder / "summary.json", json_text(summary, 2) + "\n");
   run::write_report(folder);
   if (common.json) {
     print_json(summary);

@@ -182,6 +182,20 @@ TEST_F(Cli, TranslateSaysWhatItConverted) {
   EXPECT_THAT(result.err, HasSubstr("ink.jpg: converted 1 CMYK picture to 8-bit RGB\n"));
 }
 
+// Linux names files by bytes; JSON is UTF-8.
+TEST_F(Cli, NamesThatAreNotUtf8BreakNoJson) {
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
+  fs::copy_file(folder / "pictures/0.png", folder / "a\xff.png");
+  const auto result = monge(folder.path(), "translate run 'a\xff.png' 'b\xff.png' --json -q");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(json::parse(result.out)["in"], "a\xef\xbf\xbd.png");
+  EXPECT_TRUE(fs::exists(folder / "b\xff.png"));
+  const auto trained = monge(folder.path(), "train v.toml --out 'run\xff' --json -q");
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  EXPECT_TRUE(json::parse(trained.out).contains("run"));
+  EXPECT_TRUE(json::parse(testing::slurp(folder / "run\xff/summary.json")).contains("run"));
+}
+
 TEST_F(Cli, TranslatesTables) {
   ASSERT_EQ(monge(folder.path(), "train v.toml --out run -q").code, 0);
   io::write_npy(folder / "x.npy", torch::rand({7, 2}));
