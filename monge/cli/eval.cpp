@@ -50,8 +50,8 @@ int eval_command(const EvalOptions& options) {
     recipe.eval.source = recipe.eval.target = "";
     recipe.eval.holdout = 0;  // one set on both sides: evaluate() halves it
   }
-  const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));
-  const auto result = eval::evaluate(model, *data.held_source, *data.held_target, *data.target, options.samples,
+  const auto data = train::open_evaluation_data(recipe, log, progress_callback(options.common, "reading pictures"));
+  const auto result = eval::evaluate(model, *data.source, *data.target, *data.target_b, options.samples,
                                      static_cast<uint64_t>(options.seed));
   if (options.common.json) {
     nlohmann::ordered_json line{{"model", model.origin}, {"iteration", model.iteration}, {"samples", result.samples}};

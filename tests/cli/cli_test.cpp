@@ -274,6 +274,29 @@ TEST_F(Cli, RefusesBadInputByName) {
   EXPECT_EQ(monge(folder.path(), "--help").code, 0);
 }
 
+TEST_F(Cli, EvaluatesOnNamedSetsWhenTheTrainingDataAreGone) {
+  io::write_npy(folder / "a.npy", torch::rand({300, 2}));
+  io::write_npy(folder / "b.npy", torch::rand({300, 2}));
+  fs::create_directory(folder / "moved");
+  ASSERT_EQ(monge(folder.path(), "train v.toml --out run -q --set source.path=a.npy --set target.path=b.npy").code, 0);
+  const std::string eval = "eval run --json -q --samples 200 ";
+  const auto with_target = monge(folder.path(), eval + "--source a.npy --target a.npy");
+  EXPECT_EQ(with_target.err, "");
+
+  fs::rename(folder / "a.npy", folder / "moved/a.npy");  // neither flag needs it
+  auto result = monge(folder.path(), eval + "--source moved/a.npy");
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, Not(HasSubstr("compared instead")));
+
+  fs::rename(folder / "b.npy", folder / "moved/b.npy");
+  result = monge(folder.path(), eval + "--source moved/a.npy --target moved/b.npy");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("b.npy: no such file"), HasSubstr("two halves of moved/b.npy are compared instead")));
+  EXPECT_GT(json::parse(result.out)["target_floor"], 0);
+  EXPECT_EQ(monge(folder.path(), eval + "--target moved/b.npy").code, 2);  // the inputs are gone
+  EXPECT_EQ(monge(folder.path(), eval).code, 2);
+}
+
 TEST_F(Cli, DoesNotMixTwoRunsInOneFolder) {
   ASSERT_EQ(monge(folder.path(), "train v.toml --out run -q").code, 0);
   const auto again = monge(folder.path(), "train v.toml --out run -q");
