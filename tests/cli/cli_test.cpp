@@ -13,6 +13,7 @@
 #include "monge/io/archive.h"
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
+#include "monge/train/checkpoint.h"
 #include "tests/cli/program.h"
 #include "tests/io/odd_pictures.h"
 
@@ -345,6 +346,27 @@ TEST_F(Cli, ARunWithoutACheckpointCanBeBegunAnew) {
   ASSERT_EQ(failed.code, 4) << failed.err;
   fs::remove_all(folder / "run/checkpoints");
   EXPECT_EQ(monge(folder.path(), "train v.toml --out run -q").code, 0);
+}
+
+// A disk of our own: a tmpfs of 512 KiB in a mount namespace, gone when the command ends; so the run is copied out first.
+TEST_F(Cli, AFullDiskLeavesTheLastGoodCheckpoint) {
+  fs::create_directory(folder / "disk");
+  const std::string mount = "mount -t tmpfs -o size=512k none disk";
+  const auto in_namespace = [&](const std::string& script) {
+    return WEXITSTATUS(std::system(("cd '" + folder.path().string() + "' && unshare -rm sh -c \"" + script + "\" 2>err").c_str()));
+  };
+  if (in_namespace(mount) != 0) GTEST_SKIP() << "needs unshare -rm and a tmpfs of its own: " << testing::slurp(folder / "err");
+  const int code = in_namespace(mount + " && '" MONGE_PROGRAM "' train v.toml --out disk/run --set train.iterations=100000 " +
+                                "--set checkpoint.keep=100000 --set eval.every=0; code=\\$?; cp -r disk/run copy; exit \\$code");
+  const auto said = testing::slurp(folder / "err");
+  EXPECT_EQ(code, 1) << said;
+  EXPECT_THAT(said, AllOf(HasSubstr("No space left on device"), HasSubstr("free some space"), HasSubstr("the last good checkpoint is disk/run/checkpoints/step_"),
+                          HasSubstr("monge resume disk/run"), Not(HasSubstr("internal error"))));
+  const auto checkpoints = train::list_checkpoints(folder / "copy/checkpoints");
+  ASSERT_FALSE(checkpoints.empty());
+  EXPECT_THAT(said, HasSubstr(checkpoints.back().filename().string() + ";"));
+  for (const auto& checkpoint : checkpoints) EXPECT_NO_THROW(train::load_checkpoint(checkpoint)) << checkpoint;
+  EXPECT_EQ(monge(folder.path(), "eval copy -q").code, 0);
 }
 
 TEST_F(Cli, LostResultsAreAFailure) {
