@@ -6,6 +6,7 @@
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
 #include "monge/eval/evaluation.h"
+#include "monge/eval/few_samples.h"
 #include "monge/train/trainer.h"
 
 namespace monge::cli {
@@ -51,6 +52,8 @@ int eval_command(const EvalOptions& options) {
     recipe.eval.holdout = 0;  // one set on both sides: evaluate() halves it
   }
   const auto data = train::open_evaluation_data(recipe, log, progress_callback(options.common, "reading pictures"));
+  const auto warning = eval::few_samples_warning(*data.source, *data.target, *data.target_b, options.samples);
+  if (!warning.empty()) log(LogLevel::warning, warning);
   const auto result = eval::evaluate(model, *data.source, *data.target, *data.target_b, options.samples,
                                      static_cast<uint64_t>(options.seed));
   if (options.common.json) {

@@ -298,6 +298,16 @@ TEST_F(Cli, EvaluatesOnNamedSetsWhenTheTrainingDataAreGone) {
   EXPECT_EQ(monge(folder.path(), eval).code, 2);
 }
 
+TEST_F(Cli, WarnsOfFiguresThatRestOnAFewSamples) {
+  const std::string few = "the figures rest on 20 inputs and 20 target samples;";
+  const auto trained = monge(folder.path(), "train v.toml --out run -q --set eval.samples=20");
+  ASSERT_EQ(trained.code, 0);
+  EXPECT_THAT(trained.err, HasSubstr(few));
+  EXPECT_EQ(trained.err.find(few), trained.err.rfind(few));  // with the first evaluation alone
+  EXPECT_THAT(monge(folder.path(), "eval run --samples 20").err, HasSubstr(few));
+  EXPECT_THAT(monge(folder.path(), "eval run --samples 50").err, Not(HasSubstr("rest on")));
+}
+
 TEST_F(Cli, DoesNotMixTwoRunsInOneFolder) {
   ASSERT_EQ(monge(folder.path(), "train v.toml --out run -q").code, 0);
   const auto again = monge(folder.path(), "train v.toml --out run -q");
