@@ -102,6 +102,7 @@ std::string environment(torch::Device device) {
 fs::path create_run(const fs::path& parent, const fs::path& out, train::Recipe recipe, torch::Device device) {
   require(recipe.name.find('/') == std::string::npos && !recipe.name.empty(), "name = \"", recipe.name,
           "\": the name of a run becomes a folder, so it must not be empty or hold a slash");
+  const auto toml = recipe.options().to_toml(true);  // complains before there is a folder
   if (out.empty()) make_writable_folder(parent);
   const auto folder = out.empty() ? take_folder(parent, recipe.name) : out;
   std::error_code ignored;
@@ -116,7 +117,7 @@ fs::path create_run(const fs::path& parent, const fs::path& out, train::Recipe r
   make_writable_folder(folder);
   make_writable_folder(folder / "checkpoints");
   make_writable_folder(folder / "samples");
-  real_files().replace(folder / "recipe.toml", recipe.options().to_toml(true));
+  real_files().replace(folder / "recipe.toml", toml);
   real_files().replace(folder / "environment.json", environment(device));
   return folder;
 }

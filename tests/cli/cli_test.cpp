@@ -234,6 +234,7 @@ TEST_F(Cli, RefusesBadInputByName) {
   io::write_npy(folder / "nan.npy", nan);
   io::write_npy(folder / "three.npy", torch::rand({4, 3}));
   std::ofstream(folder / "file") << "x";
+  std::ofstream(folder / "\xff.csv") << "0,1\n1,0\n";
   const std::pair<const char*, std::vector<const char*>> cases[] = {
       {"train absent.toml", {"absent.toml", "no such file"}},
       {"train v.toml --set source.path=nowhere", {"nowhere"}},
@@ -254,6 +255,7 @@ TEST_F(Cli, RefusesBadInputByName) {
       {"train v.toml --set train.lr_map=inf", {"train.lr_map", "inf"}},
       {"train v.toml --set data.flip=true", {"flip"}},
       {"train v.toml --device cuda", {"cuda"}},
+      {"train v.toml --set source.path='\xff.csv'", {"source.path", "not UTF-8"}},
       {"resume empty", {"not a run directory"}},
       {"translate nothing pictures out", {"nothing", "no such model"}},
       {"translate v.toml absent.png out.png", {"absent.png"}},
