@@ -6,6 +6,7 @@
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
 #include "monge/eval/evaluation.h"
+#include "monge/eval/few_samples.h"
 #include "monge/eval/reach.h"
 #include "monge/train/trainer.h"
 
@@ -54,8 +55,10 @@ int eval_command(const EvalOptions& options) {
     recipe.eval.source = recipe.eval.target = "";
     recipe.eval.holdout = 0;  // one set on both sides: evaluate() halves it
   }
-  const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));
-  const auto result = eval::evaluate(model, *data.held_source, *data.held_target, *data.target, options.samples,
+  const auto data = train::open_evaluation_data(recipe, log, progress_callback(options.common, "reading pictures"));
+  const auto warning = eval::few_samples_warning(*data.source, *data.target, *data.target_b, options.samples);
+  if (!warning.empty()) log(LogLevel::warning, warning);
+  const auto result = eval::evaluate(model, *data.source, *data.target, *data.target_b, options.samples,
                                      static_cast<uint64_t>(options.seed));
   if (options.common.json) {
     nlohmann::ordered_json line{{"model", model.origin}, {"iteration", model.iteration}, {"samples", result.samples}};

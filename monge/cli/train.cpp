@@ -11,6 +11,7 @@
 
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
+#include "monge/core/shell.h"
 #include "monge/eval/evaluation.h"
 #include "monge/eval/reach.h"
 #include "monge/run/metrics_file.h"
@@ -120,7 +121,8 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
     const auto checkpoints = train::list_checkpoints(folder / "checkpoints");
     log(LogLevel::warning, checkpoints.empty() ? "no checkpoint had been saved"
                                                : "the last good checkpoint is " + checkpoints.back().string() +
-                                                     "; to go on from it: monge resume " + folder.string());
+                                                     "; to go on from it: monge resume " +
+                                                     shell_quoted(folder.string()));
     try {
       metrics.flush();
       run::write_report(folder);
@@ -150,7 +152,7 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
                              "where the error does not fall any more, the solution is spurious: method = \"otp\" (docs/otp.md)");
     }
   }
-  real_files().replace(folder / "summary.json", summary.dump(2) + "\n");
+  real_files().replace(folder / "summary.json", json_text(summary, 2) + "\n");
   run::write_report(folder);
   if (common.json) {
     print_json(summary);
@@ -165,12 +167,12 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
       }
       std::cout << "verdict    the map " << eval::in_words(last->decisive()) << "\ncost       " << short_number(last->cost) << "\n";
     }
-    std::cout << "report     " << (folder / "report.html").string() << "\nuse it     monge translate " << folder.string()
-              << " INPUT OUTPUT" << std::endl;
+    std::cout << "report     " << (folder / "report.html").string() << "\nuse it     monge translate "
+              << shell_quoted(folder.string()) << " INPUT OUTPUT" << std::endl;
   }
   if (complete) return kDone;
   log(LogLevel::info, "stopped after iteration " + std::to_string(trainer.done()) + ", everything is saved; go on with\n  " +
-                          "monge resume " + folder.string());
+                          "monge resume " + shell_quoted(folder.string()));
   return kStopped;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "monge/core/log.h"
 #include "monge/data/finite.h"
 
 namespace monge::data {
@@ -35,11 +36,14 @@ class ImageSource : public FiniteSource {
   /// @param path  a folder (searched recursively, hidden names skipped, for png jpg jpeg webp in either case), an
   /// archive
   ///              (.zip .tar .tar.gz .tgz .7z; its compressed bytes are held in memory while needed) or one picture.
+  /// @param log  warned of an archive's entries with unsafe names; told how many pictures were converted to 8-bit RGB:
+  ///             at construction where all are decoded there, else once for each kind, after the batch in which it first
+  ///             appears. Kept.
   /// @throws Error  no such path; nothing to find in it; a bad option; pictures that cannot be used: up to 20 with
   /// reasons and
   ///                how many there are.
   explicit ImageSource(const std::filesystem::path& path, const ImageOptions& options = {},
-                       const ProgressCallback& progress = {});
+                       const ProgressCallback& progress = {}, const LogSink& log = silent());
   ~ImageSource() override;
 
   std::string name() const override;

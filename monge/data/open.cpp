@@ -32,7 +32,7 @@ int64_t other_files(const fs::path& path) {
 
 std::shared_ptr<const Source> open_images(const SourceOptions& options, const LogSink& log,
                                           const ProgressCallback& progress) {
-  auto source = std::make_shared<ImageSource>(options.path, options.images, progress);
+  auto source = std::make_shared<ImageSource>(options.path, options.images, progress, log);
   if (source->skipped() > 0) {
     log(LogLevel::warning, text(source->name(), ": ", source->skipped(), " pictures cannot be used and are left out:"));
     for (const auto& complaint : source->complaints()) log(LogLevel::warning, "  " + complaint);

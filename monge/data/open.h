@@ -27,7 +27,8 @@ struct SourceOptions {
 ///     .npy, .csv .tsv .txt                 an array or a table, see open_array
 ///
 /// The path is used as it stands: "~" and "*" mean nothing.
-/// @param log       told once how many items there are, and warned of pictures left out with their reasons.
+/// @param log       told once how many items there are and which were converted, and warned of pictures left out with their
+///                  reasons.
 /// @param progress  called while pictures are decoded, see ProgressCallback.
 /// @throws Error  a missing path, a kind that is not known (with what is accepted), or whatever the opened kind
 ///                complains about.

@@ -9,6 +9,7 @@
 #include "monge/core/error.h"
 #include "monge/core/random.h"
 #include "monge/eval/colourfulness.h"
+#include "monge/eval/few_samples.h"
 #include "monge/eval/image_features.h"
 #include "monge/eval/pushforward.h"
 #include "monge/ot/cost.h"
@@ -111,9 +112,12 @@ Evaluation evaluate(const train::Model& model, const data::Source& source, const
 }
 
 void HeldOut::measure(train::Trainer& trainer, int64_t done) {
+  const bool first = measured_at_ < 0;
   measured_at_ = done;
   const auto& data = trainer.data();
   const auto& recipe = trainer.recipe();
+  const auto warning = few_samples_warning(*data.held_source, *data.held_target, *data.target, recipe.eval.samples);
+  if (first && !warning.empty()) trainer.log()(LogLevel::warning, warning);
   const auto result = evaluate(train::model_of(trainer), *data.held_source, *data.held_target, *data.target,
                                recipe.eval.samples, static_cast<uint64_t>(recipe.train.seed));
   report_(done, result);

@@ -18,6 +18,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
+#include "monge/core/shell.h"
 #include "monge/core/version.h"
 #include "monge/train/checkpoint.h"
 
@@ -43,6 +44,24 @@ std::string now(const char* format) {
   return out;
 }
 
+/// Held while a number is taken: two runs of different names must not get one number either, which making their folders
+/// would not tell. Where a file system knows no such locks, only equal names are kept apart.
+class NumberLock {
+ public:
+  explicit NumberLock(const fs::path& parent) : descriptor_(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    while (descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) {
+    }
+  }
+  ~NumberLock() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  NumberLock(const NumberLock&) = delete;
+  NumberLock& operator=(const NumberLock&) = delete;
+
+ private:
+  int descriptor_;
+};
+
 fs::path next_folder(const fs::path& parent, const std::string& name) {
   int64_t last = -1;
   std::error_code ignored;
@@ -53,6 +72,18 @@ fs::path next_folder(const fs::path& parent, const std::string& name) {
   char number[24];
   std::snprintf(number, sizeof number, "%05lld", static_cast<long long>(last + 1));
   return parent / (std::string(number) + "-" + name);
+}
+
+/// Makes the next numbered folder; nobody else has it.
+fs::path take_folder(const fs::path& parent, const std::string& name) {
+  const NumberLock lock(parent);
+  for (;;) {
+    const auto folder = next_folder(parent, name);
+    std::error_code failure;
+    if (fs::create_directory(folder, failure)) return folder;
+    // Not made and no failure: another process was faster, and the next number is larger now.
+    require(!failure, folder.string(), ": cannot create the folder: ", failure.message(), "; choose another --runs");
+  }
 }
 
 }  // namespace
@@ -71,13 +102,14 @@ std::string environment(torch::Device device) {
 fs::path create_run(const fs::path& parent, const fs::path& out, train::Recipe recipe, torch::Device device) {
   require(recipe.name.find('/') == std::string::npos && !recipe.name.empty(), "name = \"", recipe.name,
           "\": the name of a run becomes a folder, so it must not be empty or hold a slash");
+  const auto toml = recipe.options().to_toml(true);  // complains before there is a folder
   if (out.empty()) make_writable_folder(parent);
-  const auto folder = out.empty() ? next_folder(parent, recipe.name) : out;
+  const auto folder = out.empty() ? take_folder(parent, recipe.name) : out;
   std::error_code ignored;
   const bool is_run = fs::exists(folder / "recipe.toml", ignored) && fs::exists(folder / "environment.json", ignored);
   if (is_run && !train::list_checkpoints(folder / "checkpoints").empty()) {
     throw Error(Complaint{.what = "already holds a run", .where = folder.string(),
-                          .fix = "choose another --out, or go on with it: monge resume " + folder.string()});
+                          .fix = "choose another --out, or go on with it: monge resume " + shell_quoted(folder.string())});
   }
   require(is_run || !fs::exists(folder, ignored) || fs::is_empty(folder, ignored), folder.string(),
           ": holds files that are no run's; choose another --out");
@@ -85,7 +117,7 @@ fs::path create_run(const fs::path& parent, const fs::path& out, train::Recipe r
   make_writable_folder(folder);
   make_writable_folder(folder / "checkpoints");
   make_writable_folder(folder / "samples");
-  real_files().replace(folder / "recipe.toml", recipe.options().to_toml(true));
+  real_files().replace(folder / "recipe.toml", toml);
   real_files().replace(folder / "environment.json", environment(device));
   return folder;
 }

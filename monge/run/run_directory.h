@@ -16,9 +16,10 @@
 namespace monge::run {
 
 /// Makes the next numbered folder under `parent` ("runs"), or exactly `out` when that is not empty, and writes recipe.toml
-/// and environment.json.
+/// and environment.json. No two processes get one number.
 /// A run in `out` that never came to its first checkpoint is begun anew.
-/// @throws Error when `out` already holds a run's checkpoints or files that are no run's, or cannot be written to.
+/// @throws Error when the recipe cannot be written down (a path that is not UTF-8), or when `out` already holds a run's
+///               checkpoints or files that are no run's, or cannot be written to.
 std::filesystem::path create_run(const std::filesystem::path& parent, const std::filesystem::path& out,
                                  train::Recipe recipe, torch::Device device);
 

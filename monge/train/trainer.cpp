@@ -74,6 +74,31 @@ TrainingData open_training_data(const Recipe& recipe, const LogSink& log,
   return data;
 }
 
+EvaluationData open_evaluation_data(const Recipe& recipe, const LogSink& log,
+                                    const std::function<void(int64_t, int64_t)>& progress) {
+  EvaluationData data;
+  if (recipe.eval.source.empty()) {
+    data.source = split("source", recipe.source, "", recipe, log, progress).second;
+  } else {
+    data.source = open_side("eval.source", recipe.source, recipe.eval.source, recipe, log, progress);
+  }
+  if (recipe.eval.target.empty()) {
+    std::tie(data.target_b, data.target) = split("target", recipe.target, "", recipe, log, progress);
+    return data;
+  }
+  data.target = open_side("eval.target", recipe.target, recipe.eval.target, recipe, log, progress);
+  try {
+    data.target_b = open_side("target", recipe.target, recipe.target.path, recipe, log, progress);
+  } catch (const SystemError&) {
+    throw;
+  } catch (const Error& error) {
+    log(LogLevel::warning, text("the training target, which the floor is measured against, cannot be opened (", error.what(),
+                                "); the two halves of ", data.target->name(), " are compared instead"));
+    data.target_b = data.target;
+  }
+  return data;
+}
+
 Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, fs::path folder, LogSink log,
                  const Files& files)
     : recipe_(recipe), data_(std::move(data)), folder_(std::move(folder)), log_(std::move(log)), files_(files) {

@@ -74,7 +74,7 @@ TEST(Sampler, MirrorsAboutHalfOfTheImages) {
 
 TEST(Sampler, RefusesToFlipVectorsAndToOverflow) {
   EXPECT_THAT(message_of([] { Sampler(numbers(3), 1, "source", true); }),
-              AllOf(HasSubstr("numbers"), HasSubstr("flip = false")));
+              AllOf(HasSubstr("numbers"), HasSubstr("data.flip = false")));
   const Sampler sampler(numbers(3), 1, "source");
   EXPECT_THAT(message_of([&] { sampler.batch(-1, 4); }), HasSubstr("step -1"));
   EXPECT_THAT(message_of([&] { sampler.batch(int64_t{1} << 62, 8); }), HasSubstr("overflows"));

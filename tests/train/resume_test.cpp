@@ -8,6 +8,7 @@
 
 #include "monge/core/error.h"
 #include "monge/data/tensor_source.h"
+#include "monge/io/safetensors.h"
 #include "monge/train/model.h"
 #include "monge/train/trainer.h"
 #include "tests/support/support.h"
@@ -287,6 +288,27 @@ TEST(Model, IsTheAveragedMapWhereverItIsLoadedFrom) {
   const auto exported = load_model(run.folder / "map.safetensors", torch::kCPU, silent());
   EXPECT_TRUE(torch::equal(exported.translate(x, 1, RandomStreams(0).at("z", 0)), expected));
   EXPECT_EQ(exported.iteration, 6);
+}
+
+TEST(Model, AFlippedBitInAnExportedFileIsRefused) {
+  const ShortRun run;
+  const auto file = run.folder / "map.safetensors";
+  export_safetensors(load_model(run.folder.path(), torch::kCPU, silent()), file);
+  const auto whole = real_files().read(file);
+  auto bytes = whole;
+  bytes.back() ^= 1;  // in a weight
+  real_files().replace(file, bytes);
+  EXPECT_THAT(testing::message_of([&] { load_model(file, torch::kCPU, silent()); }),
+              AllOf(HasSubstr("map.safetensors"), HasSubstr("is damaged"), HasSubstr("export it anew")));
+  bytes = whole;
+  bytes.replace(bytes.find("z_std = 0.1"), 11, "z_std = 0.2");  // in the recipe
+  real_files().replace(file, bytes);
+  EXPECT_THAT(testing::message_of([&] { load_model(file, torch::kCPU, silent()); }), HasSubstr("is damaged"));
+
+  auto old = io::parse_safetensors(whole, "map");
+  ASSERT_EQ(old.metadata.erase("monge.xxh3"), 1u);
+  io::write_safetensors(file, old);
+  EXPECT_EQ(load_model(file, torch::kCPU, silent()).iteration, 6);
 }
 
 TEST(Model, SaysWhatAModelIs) {
