@@ -12,6 +12,7 @@
 #include "monge/io/image.h"
 #include "monge/run/plot.h"
 #include "monge/train/autocast.h"
+#include "monge/train/trainer.h"
 
 namespace monge::cli {
 namespace {
