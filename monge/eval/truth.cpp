@@ -15,7 +15,6 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int64_t kPoints = 1024;    // of an exact plan
-constexpr int64_t kRepeats = 8;      // exact plans of which the mean is taken: one alone scatters with the chance of its samples
 constexpr int64_t kMapPoints = 1 << 14;  // for figures that need no plan
 constexpr int64_t kSpread = 64;      // draws per input behind the plan's variance
 constexpr int64_t kBranchParts = 8;
@@ -25,16 +24,17 @@ double mean_square_gap(const torch::Tensor& a, const torch::Tensor& b) {
 }
 
 /// Means over repeats of the distances between fresh samples.
-void score_target(const train::Trainer& trainer, const train::Model& model, const RandomStreams& streams, TruthScore& out) {
+void score_target(const TruthCase& truth, const train::Trainer& trainer, const train::Model& model, const RandomStreams& streams,
+                  TruthScore& out) {
   const auto& source = *trainer.data().source;
   const auto& target = *trainer.data().target;
   out.points = kPoints;
   out.target_error = out.target_floor = out.target_collapse = 0;
-  for (int64_t k = 0; k < kRepeats; ++k) {
+  for (int64_t k = 0; k < truth.repeats; ++k) {
     const auto y = model.translate(source.draw(kPoints, streams.at("truth x", k)), 1, streams.at("truth z", k)).squeeze(1);
     const auto a = target.draw(kPoints, streams.at("truth target a", k)), b = target.draw(kPoints, streams.at("truth target b", k));
     const auto centre = a.mean(0, /*keepdim=*/true).expand_as(a);
-    const double share = 1.0 / kRepeats;
+    const double share = 1.0 / static_cast<double>(truth.repeats);
     out.target_error += share * exact_w2_squared(y, a);
     out.target_floor += share * exact_w2_squared(b, a);
     out.target_collapse += share * mean_square_gap(centre, a);  // all mass goes to one point: there is one plan
@@ -95,7 +95,7 @@ TruthResult run_truth(const TruthCase& truth, torch::Device device, const std::a
   // What is scored is drawn from streams of its own: every seed of the training meets the same questions.
   const RandomStreams streams(0x7472757468);
   const auto model = train::model_of(trainer);
-  score_target(trainer, model, streams, score);
+  score_target(truth, trainer, model, streams, score);
   const auto x = trainer.data().source->draw(kMapPoints, streams.at("truth cost x", 0));
   const auto y = model.translate(x, 1, streams.at("truth cost z", 0)).squeeze(1);
   const double w2_squared = std::isfinite(truth.w2_squared) ? truth.w2_squared : plan_cost(trainer, streams);

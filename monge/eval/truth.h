@@ -28,6 +28,7 @@ struct TruthCase {
   /// The optimal map, or the conditional mean of the optimal plan; empty where there is no single one. [N, D] to the same.
   std::function<torch::Tensor(const torch::Tensor& x)> map;
   double target_variance = 0;  ///< trace of the target's covariance, for L2-UVP; where there is a map
+  int64_t repeats = 8;  ///< exact plans of which the figures are means
   /// Variance per coordinate of the outputs for one input in the optimal plan; NaN where it is not known.
   double plan_variance = std::numeric_limits<double>::quiet_NaN();
 };
@@ -59,7 +60,7 @@ TruthCase truth_case(const std::string& name, const TruthOptions& options);
 /// How far a training ended from the answer. NaN where a figure does not apply.
 struct TruthScore {
   double cost_error = 0;        ///< | E|x - T(x)|^2 - W2^2 |
-  double target_error = 0;      ///< W2^2 of outputs against target samples, by the exact plan
+  double target_error = 0;      ///< W2^2 of outputs against target samples: the mean over exact plans of fresh samples
   double target_floor = 0;      ///< the same of target samples against target samples
   double target_collapse = 0;   ///< the same of the target's mean: what a map gets that sends all to one point
   double energy_error = 0, energy_floor = 0, energy_collapse = 0;  ///< the same by energy distance
