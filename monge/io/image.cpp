@@ -5,17 +5,11 @@
 #include <cstdio>
 
 #include "monge/core/error.h"
+#include "monge/core/names.h"
 #include "monge/io/codec.h"
 
 namespace monge::io {
 namespace {
-
-std::string lower_extension(const std::filesystem::path& path) {
-  auto extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
-  return extension;
-}
 
 /// The first bytes of a file as they can be printed: "<!DOCTYPE html>", "\x7fELF".
 std::string opening(std::string_view bytes) {

@@ -7,6 +7,7 @@
 
 #include "monge/core/checked.h"
 #include "monge/core/files.h"
+#include "monge/core/names.h"
 #include "monge/core/progress.h"
 #include "monge/core/random.h"
 #include "monge/core/registry.h"
@@ -79,6 +80,13 @@ TEST(Files, AFolderThatCannotBeMadeIsNamed) {
   testing::ScratchFolder scratch;
   std::ofstream(scratch / "file") << "x";
   EXPECT_THAT(message_of([&] { make_writable_folder(scratch / "file" / "below"); }), AllOf(HasSubstr("below"), HasSubstr("choose another")));
+}
+
+TEST(Names, StandHarmlesslyInMessages) {
+  EXPECT_EQ(shown("a\x1b[2J\n"), "\"a\\x1b[2J\\x0a\"");
+  EXPECT_LT(shown(std::string(1'000'000, 'k')).size(), 150u);
+  EXPECT_EQ(lower_extension("A/B.JpG"), ".jpg");
+  EXPECT_EQ(lower_extension("A.d/b"), "");
 }
 
 TEST(ContentHash, SeesOneFlippedBit) {

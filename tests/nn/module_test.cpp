@@ -74,12 +74,7 @@ TEST(StateDict, RefusesAKeyThatComesTwice) {
   MlpMap net({.mlp = {.hidden = {}}});
   auto state = copied(net);
   state.push_back(state[0]);
-  EXPECT_THAT(message_of([&] { load_state_dict(net, state, "x.pt"); }), HasSubstr("1 repeated (0.weight)"));
-}
-
-TEST(StateDict, ShowsHostileKeysHarmlessly) {
-  EXPECT_EQ(shown_key("a\x1b[2J\n"), "a?[2J?");
-  EXPECT_EQ(shown_key(std::string(1'000'000, 'k')).size(), 83);
+  EXPECT_THAT(message_of([&] { load_state_dict(net, state, "x.pt"); }), HasSubstr("1 repeated (\"0.weight\")"));
 }
 
 TEST(StateDict, TakesCountersOfEitherShapeAndHalfPrecision) {
