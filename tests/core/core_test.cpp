@@ -65,6 +65,46 @@ TEST(Files, NameWhatCannotBeRead) {
   EXPECT_THAT(message_of([&] { real_files().read(scratch.path()); }), HasSubstr("is a folder"));
 }
 
+// Address 0 is mapped nowhere: the file opens, and reading it is an input/output error.
+TEST(Files, HalfAFileIsNeverTakenForAWholeOne) {
+  try {
+    real_files().read("/proc/self/mem");
+    FAIL() << "the read error was taken for the end of the file";
+  } catch (const SystemError& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("/proc/self/mem"), HasSubstr("cannot read"), HasSubstr("Input/output error")));
+  }
+  EXPECT_THAT(real_files().read("/proc/self/status"), HasSubstr("Name:"));  // says that it has 0 bytes
+}
+
+TEST(Files, FoldersChangePlacesWhole) {
+  testing::ScratchFolder scratch;
+  for (const char* name : {"a", "b"}) {
+    std::filesystem::create_directory(scratch / name);
+    std::ofstream(scratch / name / "file") << name;
+  }
+  if (!real_files().exchange(scratch / "a", scratch / "b")) return;  // an old file system
+  EXPECT_EQ(real_files().read(scratch / "a" / "file"), "b");
+  EXPECT_EQ(real_files().read(scratch / "b" / "file"), "a");
+  EXPECT_FALSE(real_files().exchange(scratch / "a", scratch / "none"));
+}
+
+TEST(PartFile, IsThereWholeOrNotAtAll) {
+  testing::ScratchFolder scratch;
+  real_files().replace(scratch / "a", "old");
+  {
+    PartFile part(scratch / "a");
+    part.append("new");
+  }
+  EXPECT_EQ(real_files().read(scratch / "a"), "old");
+  EXPECT_FALSE(std::filesystem::exists(scratch / "a.part"));
+  PartFile part(scratch / "a");
+  part.append("new ");
+  part.append("text");
+  EXPECT_EQ(real_files().read(scratch / "a"), "old");
+  part.publish();
+  EXPECT_EQ(real_files().read(scratch / "a"), "new text");
+}
+
 TEST(Files, AFullDiskIsTheSystemsFault) {
   if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "needs /dev/full";
   const std::array<std::string_view, 1> part{"some bytes"};
