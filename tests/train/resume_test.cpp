@@ -203,6 +203,40 @@ TEST(Checkpoint, ADamagedOneNeitherCountsNorReturnsAfterAResume) {
 }
 
 TEST(Checkpoint, SaysWhatIsWrongWithEachWhenNoneCanBeUsed) {
+// As texts "step_999500" comes after "step_1000000".
+TEST(Checkpoint, StepsAreComparedAsNumbers) {
+  testing::ScratchFolder folder;
+  for (const char* name : {"step_999500", "step_1000000", "step_1000500"}) fs::create_directory(folder / name);
+  set_aside_newer(folder.path(), 1'000'000);
+  EXPECT_THAT(names(folder.path()), ::testing::ElementsAre("step_999500", "step_1000000"));
+  EXPECT_TRUE(fs::exists(folder / "damaged_step_1000500"));
+  set_aside_newer(folder.path(), 999'500);
+  EXPECT_THAT(names(folder.path()), ::testing::ElementsAre("step_999500"));
+}
+
+/// A file system that cannot exchange folders, on a machine that stops before the new one has its name.
+class StopsInARewrite : public Files {
+ public:
+  bool exchange(const fs::path&, const fs::path&) const override { return false; }
+  void publish(const fs::path&, const fs::path& to) const override { throw SystemError(to.string() + ": the machine stopped"); }
+};
+
+TEST(Checkpoint, AStepThatIsWrittenAgainIsNeverGone) {
+  const ShortRun run;
+  const auto parent = run.checkpoints();
+  auto checkpoint = load_newest(parent, silent());
+  checkpoint.best_figure = 0.25;
+  EXPECT_THAT(testing::message_of([&] { save_checkpoint(parent, checkpoint, StopsInARewrite()); }), HasSubstr("stopped"));
+  EXPECT_EQ(load_newest(parent, silent()).iteration, 6);
+  EXPECT_EQ(load_newest(parent, silent()).best_figure, std::nullopt);
+
+  for (int i = 0; i < 2; ++i) save_checkpoint(parent, checkpoint);
+  EXPECT_EQ(load_newest(parent, silent()).best_figure, 0.25);
+  for (const auto& entry : fs::directory_iterator(parent)) {
+    EXPECT_TRUE(entry.path().filename().string().starts_with("step_")) << entry.path() << " was left behind";
+  }
+}
+
   const ShortRun run;
   for (const auto& folder : list_checkpoints(run.checkpoints())) fs::resize_file(folder / "state.safetensors", 100);
   EXPECT_THAT(testing::message_of([&] { load_newest(run.checkpoints(), silent()); }),
