@@ -51,7 +51,8 @@ std::function<void(int64_t, int64_t)> progress_callback(const Common& common, co
 /// One line on stdout.
 void print_json(const nlohmann::ordered_json& object);
 
-/// Set by SIGINT, SIGTERM and SIGHUP after watch_signals(); a second signal ends the process at once.
+/// Set by SIGINT, SIGTERM and SIGHUP after watch_signals(), unless the program was started with them ignored (nohup); a
+/// second signal ends the process at once.
 const std::atomic<bool>& stop_flag();
 void watch_signals();
 

@@ -171,11 +171,11 @@ int train_command(const TrainOptions& options) {
   set_threads(options.common, recipe.train.threads);
   const auto device = device_of(options.common, recipe.train.device);
   // Written down as it is decided, so that a resumed run does not decide anew.
-  recipe.train.precision = train::resolve_precision(recipe.train.precision, device);
+  auto log = log_sink(options.common);
+  recipe.train.precision = train::resolve_precision(recipe.train.precision, device, log);
   recipe.train.threads = at::get_num_threads();
   recipe.train.device = device.is_cuda() ? "cuda" : "cpu";
   watch_signals();
-  auto log = log_sink(options.common);
   const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));
   if (options.dry_run) {
     print_dry_run(recipe, data, options.common);
