@@ -184,8 +184,7 @@ int train_command(const TrainOptions& options) {
   // What does not fit together is found before a folder is made.
   train::Trainer(recipe, data, device, "", silent());
   train::make_paths_absolute(recipe);  // so that resume and eval find them from anywhere
-  const auto folder = run::create_run(options.runs, options.out, recipe, device);
-  const run::RunLock lock(folder);
+  const auto [folder, lock] = run::create_run(options.runs, options.out, recipe, device);
   log = run::log_to_file(folder, log);
   train::Trainer trainer(recipe, data, device, folder, log);
   log(LogLevel::info, "run " + folder.string());
