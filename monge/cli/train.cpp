@@ -198,7 +198,6 @@ int resume_command(const TrainOptions& options) {
   std::error_code ignored;
   require(fs::exists(folder / "checkpoints", ignored), folder.string(),
           ": is not a run directory (it has no checkpoints/)");
-  const auto checkpoint = train::load_newest(folder / "checkpoints", log);
   // Only what does not touch the course so far may change: a longer run, other intervals, data that moved.
   for (const auto& assignment : options.set) {
     const bool allowed = std::any_of(std::begin(kChangeable), std::end(kChangeable),
@@ -206,16 +205,21 @@ int resume_command(const TrainOptions& options) {
     require(allowed, "--set ", assignment, ": a resumed run goes on as it began; only train.iterations, train.threads, ",
             "checkpoint.*, eval.*, samples.*, data.cache_mb, source.path and target.path can be changed. Start a new run for more");
   }
-  const auto recipe = train::parse_recipe(checkpoint.recipe_toml, (folder / "recipe.toml").string(), options.set);
   make_writable_folder(folder);
   const run::RunLock lock(folder);
   log = run::log_to_file(folder, log);
+  std::optional<train::Checkpoint> checkpoint = train::load_newest(folder / "checkpoints", log);
+  auto recipe = train::parse_recipe(checkpoint->recipe_toml, (folder / "recipe.toml").string(), options.set);
+  train::make_paths_absolute(recipe);  // those of --set
   set_threads(options.common, recipe.train.threads);
   watch_signals();
   const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));
-  train::Trainer trainer(recipe, data, device_of(options.common, recipe.train.device), folder, log);
-  trainer.resume(checkpoint);
-  real_files().replace(folder / "recipe.toml", train::Recipe(recipe).options().to_toml(true));
+  const auto device = device_of(options.common, recipe.train.device);
+  recipe.train.precision = train::resolve_precision(recipe.train.precision, device, log);
+  train::Trainer trainer(recipe, data, device, folder, log);
+  trainer.resume(*checkpoint);
+  checkpoint.reset();  // as large as the training itself, and the trainer has its own copy
+  real_files().replace(folder / "recipe.toml", recipe.options().to_toml(true));
   log(LogLevel::info, text("resumed ", folder.string(), " at iteration ", trainer.done(), " of ", recipe.train.iterations));
   if (trainer.done() >= recipe.train.iterations) {
     log(LogLevel::info, "nothing is left to do; train longer with --set train.iterations=N");
