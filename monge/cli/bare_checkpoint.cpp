@@ -18,7 +18,8 @@ void apply_bare_options(const BareOptions& bare, train::Model& model) {
             ": this map was trained at ", model.item_shape[1], " pixels and takes no other size");
   }
   if (bare.z_std > 0) {
-    require(!model.recipe, "--z-std ", bare.z_std, ": this model's recipe says the standard deviation of its noise; leave the flag out");
+    require(!model.recipe, "--z-std ", bare.z_std,
+            ": this model's recipe says the standard deviation of its noise; leave the flag out");
     require(model.noise.channels > 0, "--z-std ", bare.z_std, ": this map takes no noise");
     model.noise.std = bare.z_std;
   }

@@ -83,7 +83,11 @@ std::function<void(int64_t, int64_t)> progress_callback(const Common& common, co
   };
 }
 
-void print_json(const nlohmann::ordered_json& object) { std::cout << object.dump() << std::endl; }
+std::string json_text(const nlohmann::ordered_json& object, int indent) {
+  return object.dump(indent, ' ', /*ensure_ascii=*/false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+void print_json(const nlohmann::ordered_json& object) { std::cout << json_text(object) << std::endl; }
 
 const std::atomic<bool>& stop_flag() { return stop; }
 

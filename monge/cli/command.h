@@ -48,6 +48,10 @@ Progress::Style progress_style(const Common& common);
 /// A progress callback (done, total) that makes its line on the first call.
 std::function<void(int64_t, int64_t)> progress_callback(const Common& common, const std::string& label);
 
+/// As JSON text; bytes that are not UTF-8, as names of files may hold, become U+FFFD.
+/// @param indent  -1: on one line.
+std::string json_text(const nlohmann::ordered_json& object, int indent = -1);
+
 /// One line on stdout.
 void print_json(const nlohmann::ordered_json& object);
 
@@ -61,6 +65,7 @@ void add_train(CLI::App& program, Action& action);
 void add_resume(CLI::App& program, Action& action);
 void add_translate(CLI::App& program, Action& action);
 void add_eval(CLI::App& program, Action& action);
+void add_truth(CLI::App& program, Action& action);
 void add_export(CLI::App& program, Action& action);
 void add_info(CLI::App& program, Action& action);
 void add_options(CLI::App& program, Action& action);

@@ -7,6 +7,8 @@
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
 #include "monge/eval/evaluation.h"
+#include "monge/eval/few_samples.h"
+#include "monge/eval/reach.h"
 #include "monge/train/trainer.h"
 
 namespace monge::cli {
@@ -27,11 +29,14 @@ void print_table(const eval::Evaluation& e) {
               "mse            %.5g   mean (x - T(x))^2 per entry: how far the map moves\n",
               e.target_error, e.target_floor, e.cost, e.mse);
   for (const auto& [name, value] : e.named()) {
+    if (name == "feature_error") std::printf("feature error  %.5g   the target error in random convolution features\n", value);
+    if (name == "feature_floor") std::printf("feature floor  %.5g   and its floor\n", value);
     if (name == "psnr") std::printf("psnr           %.4g dB\n", value);
     if (name == "diversity") std::printf("diversity      %.4g   RMS difference per entry between two outputs of one input\n", value);
     if (name == "colourfulness_output") std::printf("colourfulness  %.4g of the outputs, ", value);
     if (name == "colourfulness_target") std::printf("%.4g of the target\n", value);
   }
+  std::printf("verdict        the map %s\n", eval::in_words(e.decisive()).c_str());
   std::fflush(stdout);
 }
 
@@ -54,12 +59,15 @@ int eval_command(const EvalOptions& options) {
     recipe.eval.source = recipe.eval.target = "";
     recipe.eval.holdout = 0;  // one set on both sides: evaluate() halves it
   }
-  const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));
-  const auto result = eval::evaluate(model, *data.held_source, *data.held_target, *data.target, options.samples,
+  const auto data = train::open_evaluation_data(recipe, log, progress_callback(options.common, "reading pictures"));
+  const auto warning = eval::few_samples_warning(*data.source, *data.target, *data.target_b, options.samples);
+  if (!warning.empty()) log(LogLevel::warning, warning);
+  const auto result = eval::evaluate(model, *data.source, *data.target, *data.target_b, options.samples,
                                      static_cast<uint64_t>(options.seed));
   if (options.common.json) {
     nlohmann::ordered_json line{{"model", model.origin}, {"iteration", model.iteration}, {"samples", result.samples}};
     for (const auto& [name, value] : result.named()) line[name] = value;
+    line["verdict"] = "the map " + eval::in_words(result.decisive());
     print_json(line);
   } else {
     print_table(result);

@@ -1,4 +1,5 @@
 // The program: finds the command, turns what is thrown into a message and an exit code.
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -7,6 +8,7 @@
 
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
+#include "monge/core/nearest.h"
 #include "monge/core/version.h"
 
 namespace {
@@ -16,6 +18,19 @@ int out_of_memory() {
                "tells what is needed)"
             << std::endl;
   return monge::cli::kFailure;
+}
+
+/// The complaint when the first argument is neither a command nor a flag; CLI11 would not name the nearest.
+std::string unknown_command(const CLI::App& program, int argc, char** argv) {
+  const std::string word = argc > 1 ? argv[1] : "";
+  std::vector<std::string> known;
+  for (const auto* command : program.get_subcommands(nullptr)) known.push_back(command->get_name());
+  if (word.empty() || word[0] == '-' || std::count(known.begin(), known.end(), word) > 0) return {};
+  return monge::Error(monge::Complaint{.what = "unknown command",
+                                       .value = '"' + word + '"',
+                                       .allowed = monge::join(known),
+                                       .fix = monge::suggestion(word, known)})
+      .what();
 }
 
 }  // namespace
@@ -34,10 +49,15 @@ int main(int argc, char** argv) {
   cli::add_resume(program, action);
   cli::add_translate(program, action);
   cli::add_eval(program, action);
+  cli::add_truth(program, action);
   cli::add_export(program, action);
   cli::add_options(program, action);
   cli::add_info(program, action);
 
+  if (const auto complaint = unknown_command(program, argc, argv); !complaint.empty()) {
+    std::cerr << "monge: " << complaint << std::endl;
+    return cli::kUsage;
+  }
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

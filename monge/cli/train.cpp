@@ -1,5 +1,6 @@
 // monge train and monge resume: a training with everything attached that watches it.
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <iomanip>
 #include <iostream>
@@ -10,7 +11,9 @@
 
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
+#include "monge/core/shell.h"
 #include "monge/eval/evaluation.h"
+#include "monge/eval/reach.h"
 #include "monge/run/metrics_file.h"
 #include "monge/run/report.h"
 #include "monge/run/run_directory.h"
@@ -18,6 +21,7 @@
 #include "monge/train/autocast.h"
 #include "monge/train/memory.h"
 #include "monge/train/nets.h"
+#include "monge/train/source_check.h"
 #include "monge/train/trainer.h"
 
 namespace monge::cli {
@@ -26,8 +30,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-constexpr const char* kChangeable[] = {"train.iterations=", "train.threads=", "checkpoint.", "eval.", "samples.",
-                                       "data.cache_mb=", "source.path=", "target.path="};
+constexpr const char* kChangeable[] = {"train.iterations=", "train.threads=", "checkpoint.", "eval.every=", "eval.samples=",
+                                       "samples.",          "data.cache_mb=",  "source.path=", "target.path="};
 
 struct TrainOptions {
   Common common;
@@ -117,7 +121,8 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
     const auto checkpoints = train::list_checkpoints(folder / "checkpoints");
     log(LogLevel::warning, checkpoints.empty() ? "no checkpoint had been saved"
                                                : "the last good checkpoint is " + checkpoints.back().string() +
-                                                     "; to go on from it: monge resume " + folder.string());
+                                                     "; to go on from it: monge resume " +
+                                                     shell_quoted(folder.string()));
     try {
       metrics.flush();
       run::write_report(folder);
@@ -138,8 +143,16 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
   }
   if (last) {
     for (const auto& [name, value] : last->named()) summary[name] = value;
+    const auto figures = last->decisive();
+    const auto reach = eval::judge(figures);
+    summary["reaches_target"] = reach == eval::Reach::unknown ? ordered_json() : ordered_json(reach == eval::Reach::reached);
+    summary["verdict"] = "the map " + eval::in_words(figures);
+    if (reach == eval::Reach::missed) {
+      log(LogLevel::warning, "the map " + eval::in_words(figures) + ". A small loss does not mean that it is reached. Train longer; "
+                             "where the error does not fall any more, the solution is spurious: method = \"otp\" (docs/otp.md)");
+    }
   }
-  real_files().replace(folder / "summary.json", summary.dump(2) + "\n");
+  real_files().replace(folder / "summary.json", json_text(summary, 2) + "\n");
   run::write_report(folder);
   if (common.json) {
     print_json(summary);
@@ -147,15 +160,19 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
     std::cout << "run        " << folder.string() << "\n";
     if (last) {
       std::cout << "target     error " << short_number(last->target_error) << ", floor " << short_number(last->target_floor)
-                << " (energy distance, " << last->samples << " held-out samples)\ncost       " << short_number(last->cost)
-                << "\n";
+                << " (energy distance, " << last->samples << " held-out samples)\n";
+      if (std::isfinite(last->feature_error)) {
+        std::cout << "features   error " << short_number(last->feature_error) << ", floor " << short_number(last->feature_floor)
+                  << " (the same of random convolution features)\n";
+      }
+      std::cout << "verdict    the map " << eval::in_words(last->decisive()) << "\ncost       " << short_number(last->cost) << "\n";
     }
-    std::cout << "report     " << (folder / "report.html").string() << "\nuse it     monge translate " << folder.string()
-              << " INPUT OUTPUT" << std::endl;
+    std::cout << "report     " << (folder / "report.html").string() << "\nuse it     monge translate "
+              << shell_quoted(folder.string()) << " INPUT OUTPUT" << std::endl;
   }
   if (complete) return kDone;
   log(LogLevel::info, "stopped after iteration " + std::to_string(trainer.done()) + ", everything is saved; go on with\n  " +
-                          "monge resume " + folder.string());
+                          "monge resume " + shell_quoted(folder.string()));
   return kStopped;
 }
 
@@ -175,8 +192,11 @@ int train_command(const TrainOptions& options) {
   recipe.train.precision = train::resolve_precision(recipe.train.precision, device, log);
   recipe.train.threads = at::get_num_threads();
   recipe.train.device = device.is_cuda() ? "cuda" : "cpu";
-  watch_signals();
+  if (!options.dry_run) watch_signals();  // a dry run has nothing to save: Ctrl-C ends it at once
   const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));
+  const auto shape = train::measure_source(*data.source, static_cast<uint64_t>(recipe.train.seed));
+  train::resolve_noise_level(recipe, shape, data.source->size(), log);
+  train::advise(shape, recipe, log);
   if (options.dry_run) {
     print_dry_run(recipe, data, options.common);
     return kDone;
@@ -203,7 +223,7 @@ int resume_command(const TrainOptions& options) {
     const bool allowed = std::any_of(std::begin(kChangeable), std::end(kChangeable),
                                      [&](const char* key) { return assignment.starts_with(key); });
     require(allowed, "--set ", assignment, ": a resumed run goes on as it began; only train.iterations, train.threads, ",
-            "checkpoint.*, eval.*, samples.*, data.cache_mb, source.path and target.path can be changed. Start a new run for more");
+            "checkpoint.*, eval.every, eval.samples, samples.*, data.cache_mb, source.path and target.path can be changed. Start a new run for more");
   }
   make_writable_folder(folder);
   const run::RunLock lock(folder);

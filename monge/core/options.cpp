@@ -23,13 +23,34 @@ std::string quoted(const std::string& value) {
   std::string out = "\"";
   for (const char letter : value) {
     if (letter == '"' || letter == '\\') out += '\\';
-    if (letter == '\n') {
-      out += "\\n";
+    if ((letter >= 0 && letter < ' ') || letter == 0x7f) {  // TOML takes none of these as they are
+      char escape[8];
+      std::snprintf(escape, sizeof escape, "\\u%04x", letter);
+      out += escape;
     } else {
       out += letter;
     }
   }
   return out + '"';
+}
+
+/// RFC 3629: shortest forms, no surrogates, nothing beyond U+10FFFF.
+bool is_utf8(std::string_view bytes) {
+  for (size_t at = 0; at < bytes.size();) {
+    const auto byte = [&](size_t i) -> uint32_t { return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0; };
+    const uint32_t first = byte(at);
+    const size_t length = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf8 ? 4 : 0;
+    if (length == 0) return false;
+    static constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+    uint32_t letter = length == 1 ? first : first & (0x7fu >> length);
+    for (size_t i = 1; i < length; ++i) {
+      if ((byte(at + i) & 0xc0) != 0x80) return false;
+      letter = letter << 6 | (byte(at + i) & 0x3f);
+    }
+    if (letter < kLeast[length] || letter > 0x10ffff || (letter >= 0xd800 && letter < 0xe000)) return false;
+    at += length;
+  }
+  return true;
 }
 
 template <class T>
@@ -161,7 +182,12 @@ void OptionTable::set(const std::string& key, const OptionValue& value, const st
   }
 }
 
-std::string OptionTable::to_toml(const Option& option) { return shown(current(option.field)); }
+std::string OptionTable::to_toml(const Option& option) {
+  const auto* const* word = std::get_if<std::string*>(&option.field);
+  require(!word || is_utf8(**word), option.key, " = ", shown(current(option.field)), ": its bytes are not UTF-8, so no recipe ",
+          "can hold it and no run could be resumed; rename the file or folder, or name a link to it");
+  return shown(current(option.field));
+}
 
 std::string OptionTable::to_toml(bool commented) const {
   std::string out;

@@ -42,6 +42,7 @@ class OptionTable {
 
 
   /// The value of an option as TOML ("0.66", "\"weak\"", "[0.0, 0.9]").
+  /// @throws Error naming the key, here and below, when its text is not UTF-8: TOML cannot hold it.
   static std::string to_toml(const Option& option);
 
   /// The whole table as TOML with its help as comments when `commented`.

@@ -1,6 +1,7 @@
 #include "monge/data/images.h"
 
 #include <algorithm>
+#include <array>
 #include <mutex>
 
 #include "monge/core/checked.h"
@@ -54,7 +55,9 @@ struct Encoded {
   fs::path path;      ///< empty for pictures out of an archive
   std::string bytes;  ///< empty for files
 
-  torch::Tensor decode() const { return io::decode_image(path.empty() ? bytes : real_files().read(path), name); }
+  torch::Tensor decode(io::Conversion& conversion) const {
+    return io::decode_image(path.empty() ? bytes : real_files().read(path), name, io::kMostPixels, &conversion);
+  }
 };
 
 bool is_hidden(const fs::path& name) {
@@ -77,21 +80,26 @@ std::vector<Encoded> list_folder(const fs::path& folder) {
   return out;
 }
 
-std::vector<Encoded> list_archive(const fs::path& path) {
+std::vector<Encoded> list_archive(const fs::path& path, const LogSink& log) {
   const auto wanted = [](const std::string& name) { return io::has_image_extension(name) && !is_hidden(name); };
   std::vector<Encoded> out;
-  for (auto& entry : io::read_archive(path, wanted)) {
+  int64_t unsafe = 0;
+  for (auto& entry : io::read_archive(path, wanted, {}, &unsafe)) {
     // An empty entry keeps its place, so that it is complained about by name.
     out.push_back({path.string() + "/" + entry.name, {}, std::move(entry.bytes)});
+  }
+  if (unsafe > 0) {
+    log(LogLevel::warning, text(path.string(), ": ", unsafe, unsafe == 1 ? " entry is" : " entries are",
+                                " left out for an unsafe name (absolute, empty, or climbing with \"..\")"));
   }
   return out;
 }
 
-std::vector<Encoded> list_pictures(const fs::path& path) {
+std::vector<Encoded> list_pictures(const fs::path& path, const LogSink& log) {
   std::error_code ignored;
   require(fs::exists(path, ignored), path.string(), ": no such file or folder");
   if (!fs::is_directory(path, ignored) && !io::has_archive_extension(path)) return {{path.string(), path, {}}};
-  auto out = fs::is_directory(path, ignored) ? list_folder(path) : list_archive(path);
+  auto out = fs::is_directory(path, ignored) ? list_folder(path) : list_archive(path, log);
   if (out.empty()) {
     throw Error(Complaint{.what = "no pictures found in it or in folders within it",
                           .where = path.string(),
@@ -122,11 +130,39 @@ int64_t count_faults(const std::vector<std::string>& faults) {
   throw Error(text(name, ": ", bad, " of ", faults.size(), " pictures cannot be used; ", fix, lines));
 }
 
+/// Tells the log what was converted, each kind once.
+class ConversionTeller {
+ public:
+  explicit ConversionTeller(LogSink log) : log_(std::move(log)) {}
+
+  /// @param whole  whether `found`, one entry a picture, is of the whole set.
+  void tell(const std::string& name, const std::vector<io::Conversion>& found, bool whole) {
+    io::ConversionCounts counts{};
+    for (const auto conversion : found) ++counts[static_cast<size_t>(conversion)];
+    bool any_new = false;
+    {
+      const std::lock_guard lock(guard_);
+      for (size_t kind = 1; kind < counts.size(); ++kind) {
+        any_new = any_new || (counts[kind] > 0 && !told_[kind]);
+        told_[kind] = told_[kind] || counts[kind] > 0;
+      }
+    }
+    if (!any_new) return;
+    const auto rest = whole ? "" : text(" among ", found.size(), " just decoded; later ones of these kinds are not reported");
+    log_(LogLevel::info, text(name, ": ", io::conversion_text(counts), rest));
+  }
+
+ private:
+  LogSink log_;
+  std::mutex guard_;
+  std::array<bool, io::kConversions> told_{};
+};
+
 }  // namespace
 
 struct ImageSource::State {
-  State(const fs::path& path, const ImageOptions& options, const ProgressCallback& progress)
-      : name(path.string()), preparation(options), pictures(list_pictures(path)) {
+  State(const fs::path& path, const ImageOptions& options, const ProgressCallback& progress, const LogSink& log)
+      : name(path.string()), preparation(options), pictures(list_pictures(path, log)), teller(log) {
     require(options.on_error == "fail" || options.on_error == "skip", "on_error: got \"", options.on_error,
             "\" (allowed: fail, skip)");
     require(options.cache_mb >= 0, "cache_mb: must be 0 or more MiB, got ", options.cache_mb);
@@ -136,11 +172,16 @@ struct ImageSource::State {
     if (!fits && !skip) return;
 
     if (fits) pixels = torch::empty({count, 3, preparation.size, preparation.size}, torch::kUInt8);
-    const auto faults = try_all(progress);
+    std::vector<io::Conversion> conversions(pictures.size(), io::Conversion::none);
+    const auto faults = try_all(progress, conversions);
     skipped = count_faults(faults);
     if (skipped > 0 && !skip) refuse_set(name, faults, "mend or remove them, or set on_error = \"skip\"");
     if (skipped == count) refuse_set(name, faults, "none is left");
     complaints = some_complaints(faults);
+    for (size_t i = 0; i < faults.size(); ++i) {
+      if (!faults[i].empty()) conversions[i] = io::Conversion::none;
+    }
+    teller.tell(name, conversions, /*whole=*/true);
     drop(faults);
     if (fits) {
       for (auto& picture : pictures) picture.bytes = {};
@@ -149,8 +190,8 @@ struct ImageSource::State {
 
   int64_t item_bytes() const { return 3 * preparation.size * preparation.size; }
 
-  void load(const Encoded& picture, uint8_t* to) const {
-    const auto image = picture.decode();
+  void load(const Encoded& picture, uint8_t* to, io::Conversion& conversion) const {
+    const auto image = picture.decode(conversion);
     try {
       preparation.write(image, to);
     } catch (const Error& error) {
@@ -158,8 +199,8 @@ struct ImageSource::State {
     }
   }
 
-  /// Decodes every picture, into `pixels` where there are such; gives the faults.
-  std::vector<std::string> try_all(const ProgressCallback& progress) {
+  /// Decodes every picture, into `pixels` where there are such; gives the faults, and fills `conversions`.
+  std::vector<std::string> try_all(const ProgressCallback& progress, std::vector<io::Conversion>& conversions) {
     const auto count = static_cast<int64_t>(pictures.size());
     std::vector<std::string> faults(pictures.size());
     uint8_t* all = pixels.defined() ? pixels.data_ptr<uint8_t>() : nullptr;
@@ -168,7 +209,8 @@ struct ImageSource::State {
     for_each_parallel(count, [&] {
       return [&, scratch = std::vector<uint8_t>(all ? 0 : static_cast<size_t>(item_bytes()))](int64_t i) mutable {
         try {
-          load(pictures[static_cast<size_t>(i)], all ? all + i * item_bytes() : scratch.data());
+          load(pictures[static_cast<size_t>(i)], all ? all + i * item_bytes() : scratch.data(),
+               conversions[static_cast<size_t>(i)]);
         } catch (const Error& error) {
           faults[static_cast<size_t>(i)] = error.what();
         }
@@ -199,10 +241,12 @@ struct ImageSource::State {
   torch::Tensor pixels;  ///< uint8 [N, 3, size, size], or undefined when the set is too large
   int64_t skipped = 0;
   std::vector<std::string> complaints;
+  mutable ConversionTeller teller;
 };
 
-ImageSource::ImageSource(const fs::path& path, const ImageOptions& options, const ProgressCallback& progress)
-    : state_(std::make_unique<State>(path, options, progress)) {}
+ImageSource::ImageSource(const fs::path& path, const ImageOptions& options, const ProgressCallback& progress,
+                         const LogSink& log)
+    : state_(std::make_unique<State>(path, options, progress, log)) {}
 ImageSource::~ImageSource() = default;
 
 std::string ImageSource::name() const { return state_->name; }
@@ -224,12 +268,14 @@ torch::Tensor ImageSource::items(const std::vector<int64_t>& indices) const {
   const auto count = static_cast<int64_t>(indices.size());
   auto pixels = torch::empty({count, 3, state_->preparation.size, state_->preparation.size}, torch::kUInt8);
   uint8_t* to = pixels.data_ptr<uint8_t>();
+  std::vector<io::Conversion> conversions(indices.size(), io::Conversion::none);
   for_each_parallel(count, [&] {
     return [&](int64_t i) {
       const auto index = static_cast<size_t>(indices[static_cast<size_t>(i)]);
-      state_->load(state_->pictures[index], to + i * state_->item_bytes());
+      state_->load(state_->pictures[index], to + i * state_->item_bytes(), conversions[static_cast<size_t>(i)]);
     };
   });
+  state_->teller.tell(state_->name, conversions, count == size());
   return io::scale_to_float(pixels);
 }
 

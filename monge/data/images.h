@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "monge/core/log.h"
 #include "monge/data/finite.h"
 
 namespace monge::data {
@@ -35,10 +36,13 @@ class ImageSource : public FiniteSource {
   /// @param path  a folder, searched recursively for .png .jpg .jpeg .webp in either case, hidden names skipped; an
   ///              archive (see io::has_archive_extension), whose compressed bytes are held in memory while needed; or
   ///              one picture.
-  /// @throws Error  no such path; nothing to find in it; a bad option; pictures that cannot be used: how many there are,
-  ///                and up to 20 with reasons.
+  /// @param log   warned of an archive's entries with unsafe names; told how many pictures were converted to 8-bit
+  ///              RGB: at construction where all are decoded there, else once for each kind, after the batch in which
+  ///              it first appears. Kept.
+  /// @throws Error  no such path; nothing to find in it; a bad option; pictures that cannot be used: how many there
+  ///                are, and up to 20 with reasons.
   explicit ImageSource(const std::filesystem::path& path, const ImageOptions& options = {},
-                       const ProgressCallback& progress = {});
+                       const ProgressCallback& progress = {}, const LogSink& log = silent());
   ~ImageSource() override;
 
   std::string name() const override;

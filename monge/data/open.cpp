@@ -10,6 +10,7 @@
 #include "monge/data/glyphs.h"
 #include "monge/data/spec.h"
 #include "monge/data/toys.h"
+#include "monge/data/w2_benchmark.h"
 #include "monge/io/archive.h"
 #include "monge/io/image.h"
 
@@ -31,7 +32,7 @@ int64_t other_files(const fs::path& path) {
 
 std::shared_ptr<const Source> open_images(const SourceOptions& options, const LogSink& log,
                                           const ProgressCallback& progress) {
-  auto source = std::make_shared<ImageSource>(options.path, options.images, progress);
+  auto source = std::make_shared<ImageSource>(options.path, options.images, progress, log);
   if (source->skipped() > 0) {
     log(LogLevel::warning, text(source->name(), ": ", source->skipped(), " pictures cannot be used and are left out:"));
     for (const auto& complaint : source->complaints()) log(LogLevel::warning, "  " + complaint);
@@ -51,8 +52,10 @@ std::shared_ptr<const Source> open_any(const SourceOptions& options, const LogSi
                                        const ProgressCallback& progress) {
   const auto& path = options.path;
   require(!path.empty(),
-          "path: no data are named; give a folder, an archive, a .npy or .csv file, toy:NAME or font:FILE.ttf");
+          "path: no data are named; give a folder, an archive, a .npy or .csv file, toy:NAME, font:FILE.ttf or "
+          "w2bench:FILE.safetensors");
   if (Spec::is("toy", path)) return open_toy(path);
+  if (Spec::is("w2bench", path)) return open_w2_benchmark(path);
   if (Spec::is("font", path)) return open_glyphs(path, options.images.size, options.images.grey, progress);
 
   std::error_code ignored;
@@ -66,7 +69,7 @@ std::shared_ptr<const Source> open_any(const SourceOptions& options, const LogSi
                         .value = '"' + fs::path(path).extension().string() + '"',
                         .allowed =
                             "a folder of pictures; .zip .tar .tar.gz .tgz .7z of pictures; .png .jpg .jpeg .webp; "
-                            ".npy; .csv .tsv .txt; toy:NAME; font:FILE.ttf",
+                            ".npy; .csv .tsv .txt; toy:NAME; font:FILE.ttf; w2bench:FILE.safetensors",
                         .fix = "convert it, or give the file the extension of what it holds"});
 }
 

@@ -16,22 +16,23 @@ struct SourceOptions {
   ImageOptions images = {};  ///< for pictures and glyphs; vectors need none of it
 };
 
-// clang-format off: a table.
 /// Opens
 ///
-///     toy:NAME?key=value                              a law by formula, see open_toy
-///     font:FILE.ttf?mode=grey&part=1/2                the colour pictures of a font; images.size and images.grey hold
-///                                                     where the line says nothing
+///     toy:NAME?key=value                   a law by formula, see open_toy
+///     w2bench:FILE.safetensors?side=source|target
+///                                          a side of a Wasserstein-2 benchmark pair, see W2Benchmark
+///     font:FILE.ttf?mode=grey&part=1/2     the colour pictures of a font; images.size and .grey where it says nothing
 ///     a folder, .zip .tar .tar.gz .tgz .tar.bz2 .tar.xz .tar.zst .7z
-///                                                     pictures, see ImageSource
-///     a .png .jpg .jpeg .webp file                    one picture
-///     .npy, .csv .tsv .txt                            an array or a table, see open_array
+///                                          pictures, see ImageSource
+///     a .png .jpg .jpeg .webp file         one picture
+///     .npy, .csv .tsv .txt                 an array or a table, see open_array
 ///
-// clang-format on
 /// The path is used as it stands: "~" and "*" mean nothing.
-/// @param log       told once how many items there are, and warned of pictures left out with their reasons.
+/// @param log       told once how many items there are and which were converted, and warned of pictures left out with
+///                  their reasons.
 /// @param progress  called while pictures are decoded, see ProgressCallback.
-/// @throws Error  a missing path, a kind that is not known (with what is accepted), or what the opened kind complains of.
+/// @throws Error  a missing path, a kind that is not known (with what is accepted), or whatever the opened kind
+///                complains about.
 std::shared_ptr<const Source> open_source(const SourceOptions& options, const LogSink& log = silent(),
                                           const ProgressCallback& progress = {});
 

@@ -11,7 +11,7 @@ Sampler::Sampler(std::shared_ptr<const Source> source, uint64_t seed, std::strin
   require(source_ != nullptr, "Sampler: a source is needed");
   require(!flip_ || source_->item_shape().size() == 3, source_->name(),
           ": flip is for images [C,H,W], but its items are ", torch::IntArrayRef(source_->item_shape()),
-          "; set flip = false");
+          "; set data.flip = false");
 }
 
 torch::Tensor Sampler::permutation(int64_t epoch) const {

@@ -73,6 +73,12 @@ int64_t Spec::integer(const std::string& key, int64_t otherwise, int64_t least, 
   return value;
 }
 
+int64_t Spec::even(const std::string& key, int64_t otherwise, int64_t least, int64_t most) {
+  const int64_t value = integer(key, otherwise, least, most);
+  if (value % 2 != 0) refuse(key, text("an even number, ", least, " to ", most));
+  return value;
+}
+
 std::string Spec::word(const std::string& key, const std::string& otherwise, const std::vector<std::string>& choices) {
   const auto* word = find(key);
   if (!word) return otherwise;

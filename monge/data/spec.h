@@ -27,6 +27,7 @@ class Spec {
   double number(const std::string& key, double otherwise, double least = std::numeric_limits<double>::lowest(),
                 double most = std::numeric_limits<double>::max());
   int64_t integer(const std::string& key, int64_t otherwise, int64_t least, int64_t most);
+  int64_t even(const std::string& key, int64_t otherwise, int64_t least, int64_t most);
   std::string word(const std::string& key, const std::string& otherwise, const std::vector<std::string>& choices = {});
   bool has(const std::string& key) const { return parameters_.count(key) > 0; }
 

@@ -2,26 +2,30 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "monge/data/finite.h"
 
 namespace monge::data {
 
-/// The items [begin, end) of another source, numbered from 0. Shares the other.
+/// Some items of another source, numbered from 0 in the order given. Shares the other.
 class Subset : public FiniteSource {
  public:
-  /// @throws Error when the source is endless or not 0 <= begin < end <= its size.
-  Subset(std::shared_ptr<const Source> whole, int64_t begin, int64_t end);
+  /// @param label  what part it is, for its name ("[0:90]", "[held out]").
+  /// @throws Error when the source is endless, there is no index, or one is out of range.
+  Subset(std::shared_ptr<const Source> whole, std::vector<int64_t> indices, std::string label);
 
   std::string name() const override;
   std::vector<int64_t> item_shape() const override { return whole_->item_shape(); }
-  int64_t size() const override { return end_ - begin_; }
+  int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
   torch::Tensor items(const std::vector<int64_t>& indices) const override;
   std::string item_name(int64_t index) const override;
 
  private:
   std::shared_ptr<const Source> whole_;
-  int64_t begin_, end_;
+  std::vector<int64_t> indices_;
+  std::string label_;
 };
 
 struct Split {
@@ -32,5 +36,9 @@ struct Split {
 /// holding out: both parts are the source itself.
 /// @throws Error when nothing would be kept.
 Split hold_out(std::shared_ptr<const Source> source, int64_t count);
+
+/// The same with `count` items chosen at random: rows and file names are often in an order, and then the last ones are of
+/// another law than the rest.
+Split hold_out(std::shared_ptr<const Source> source, int64_t count, torch::Generator generator);
 
 }  // namespace monge::data

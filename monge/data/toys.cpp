@@ -124,10 +124,63 @@ std::shared_ptr<const Source> segments(Spec& spec) {
   });
 }
 
+/// The pairs on a flat set: Q is made from a draw of P = U([-1, 1]^(D/2)) x {0}.
+using Target = std::function<torch::Tensor(const torch::Tensor& p_ND, const torch::Generator& generator)>;
+
+std::shared_ptr<const Source> on_half_the_axes(Spec& spec, int64_t dim, const Target& target) {
+  const bool source_side = spec.word("side", "source", {"source", "target"}) == "source";
+  spec.refuse_unknown();
+  return std::make_shared<LawSource>(spec.line(), dim, [=](int64_t n, const torch::Generator& generator) {
+    const auto flat = torch::rand({n, dim / 2}, generator) * 2 - 1;
+    const auto p_ND = torch::cat({flat, torch::zeros({n, dim - dim / 2})}, 1);
+    return source_side ? p_ND : target(p_ND, generator);
+  });
+}
+
+std::shared_ptr<const Source> perpendicular(Spec& spec) {
+  const int64_t dim = spec.even("dim", 2, 2, kMostDim);
+  return on_half_the_axes(spec, dim,
+                          [=](const torch::Tensor& p_ND, const torch::Generator&) { return p_ND.roll(dim / 2, 1); });
+}
+
+torch::Tensor moved_along_the_last_axis(const torch::Tensor& p_ND, const torch::Tensor& shift) {
+  auto out = p_ND.clone();
+  out.select(1, -1) += shift;
+  return out;
+}
+
+std::shared_ptr<const Source> one_to_many(Spec& spec) {
+  const int64_t dim = spec.even("dim", 2, 2, kMostDim);
+  return on_half_the_axes(spec, dim, [](const torch::Tensor& p_ND, const torch::Generator& generator) {
+    const auto sign = torch::randint(2, {p_ND.size(0)}, generator, torch::kFloat32) * 2 - 1;
+    return moved_along_the_last_axis(p_ND, sign);
+  });
+}
+
+std::shared_ptr<const Source> parallel(Spec& spec) {
+  const int64_t dim = spec.even("dim", 2, 2, kMostDim);
+  return on_half_the_axes(spec, dim, [](const torch::Tensor& p_ND, const torch::Generator&) {
+    return moved_along_the_last_axis(p_ND, torch::ones({}));
+  });
+}
+
+std::shared_ptr<const Source> multi_perpendicular(Spec& spec) {
+  const int64_t count = spec.integer("count", 2, 1, 1000);
+  const int64_t dim = spec.integer("dim", 2, 2, 2);
+  return on_half_the_axes(spec, dim, [=](const torch::Tensor& p_N2, const torch::Generator& generator) {
+    const auto which = torch::randint(count, {p_N2.size(0)}, generator, torch::kFloat32);
+    return plane((2 * which + 1) / static_cast<double>(count) - 1, p_N2.select(1, 0));
+  });
+}
+
 const Registry<Factory>& toys() {
   static const Registry<Factory> registry("toy law", {{"gaussian", gaussian},
                                                       {"mixture8", mixture8},
                                                       {"moons", moons},
+                                                      {"multi_perpendicular", multi_perpendicular},
+                                                      {"one_to_many", one_to_many},
+                                                      {"parallel", parallel},
+                                                      {"perpendicular", perpendicular},
                                                       {"segments", segments},
                                                       {"swiss_roll", swiss_roll},
                                                       {"uniform", uniform_cube}});

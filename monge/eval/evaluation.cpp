@@ -9,6 +9,8 @@
 #include "monge/core/error.h"
 #include "monge/core/random.h"
 #include "monge/eval/colourfulness.h"
+#include "monge/eval/few_samples.h"
+#include "monge/eval/image_features.h"
 #include "monge/eval/pushforward.h"
 #include "monge/ot/cost.h"
 #include "monge/train/trainer.h"
@@ -32,6 +34,10 @@ torch::Tensor take(const data::Source& source, int64_t samples, torch::Generator
 std::vector<std::pair<std::string, double>> Evaluation::named() const {
   std::vector<std::pair<std::string, double>> all{{"target_error", target_error},
                                                   {"target_floor", target_floor},
+                                                  {"target_start", target_start},
+                                                  {"feature_error", feature_error},
+                                                  {"feature_floor", feature_floor},
+                                                  {"feature_start", feature_start},
                                                   {"cost", cost},
                                                   {"mse", mse},
                                                   {"psnr", psnr},
@@ -42,6 +48,11 @@ std::vector<std::pair<std::string, double>> Evaluation::named() const {
   return all;
 }
 
+PushForward Evaluation::decisive() const {
+  if (std::isfinite(feature_error)) return {feature_error, feature_floor, feature_start};
+  return {target_error, target_floor, target_start};
+}
+
 Evaluation evaluate(const train::Model& model, const data::Source& source, const data::Source& target,
                     const data::Source& target_b, int64_t samples, uint64_t seed) {
   const RandomStreams streams(seed);
@@ -50,10 +61,11 @@ Evaluation evaluate(const train::Model& model, const data::Source& source, const
   torch::Tensor y_b;
   if (&target == &target_b && !target.endless()) {
     // One set serves as both sides: its halves must not share an item, or the floor would be too low.
-    require(y.size(0) >= 4, target.name(), ": an evaluation needs at least 4 target samples, got ", y.size(0));
-    const auto halves = y.chunk(2);
-    y_b = halves[1];
-    y = halves[0];
+    if (y.size(0) >= 4) {
+      const auto halves = y.chunk(2);
+      y_b = halves[1];
+      y = halves[0];
+    }
   } else {
     y_b = take(target_b, samples, streams.at("eval target b", 0));
   }
@@ -65,34 +77,59 @@ Evaluation evaluate(const train::Model& model, const data::Source& source, const
                                      streams.at("eval z", begin)));
   }
   const auto output = torch::cat(pieces);  // [B, draws, ...]
-  const auto first = output.select(1, 0);
   const bool images = x.dim() == 4;
   const int64_t dim = x[0].numel();
 
   Evaluation out;
   out.samples = x.size(0);
   // Maps are judged as they are used: pictures are clamped to their range before anyone sees them.
-  const auto shown = images ? first.clamp(-1, 1) : first;
-  out.target_error = energy_distance(shown, y);
-  out.target_floor = energy_distance(y_b, y);
-  out.mse = (output - x.unsqueeze(1)).square().mean().item<double>();
+  const auto shown = images ? output.clamp(-1, 1) : output;
+  const auto first = shown.select(1, 0);
+  const auto compare = [&](auto&& view) {
+    if (y_b.defined()) return push_forward_error(view(x), view(first), view(y), view(y_b));
+    const auto on_y = view(y);
+    return PushForward{energy_distance(view(first), on_y), kNaN, energy_distance(view(x), on_y)};
+  };
+  const auto as_it_is = [](const torch::Tensor& samples) { return samples; };
+  const auto target_figures = compare(as_it_is);
+  const bool large = images && x.size(2) >= 8 && x.size(3) >= 8;
+  const auto feature_figures = large ? compare(random_features) : PushForward{kNaN, kNaN, kNaN};
+  out.target_error = target_figures.error;
+  out.target_floor = target_figures.floor;
+  out.target_start = target_figures.start;
+  out.feature_error = feature_figures.error;
+  out.feature_floor = feature_figures.floor;
+  out.feature_start = feature_figures.start;
+  out.mse = (shown - x.unsqueeze(1)).square().mean().item<double>();
   const double tau = ot::cost_scale(model.recipe ? model.recipe->cost.scale : "mean", dim);
   out.cost = tau * static_cast<double>(dim) * out.mse;
   out.psnr = images ? 10 * std::log10(4 / std::max(out.mse, 1e-12)) : kNaN;
-  out.diversity = draws > 1 ? draw_diversity(output) : kNaN;
-  out.colourfulness_output = images ? colourfulness(shown) : kNaN;
-  out.colourfulness_target = images ? colourfulness(y) : kNaN;
+  out.diversity = draws > 1 ? draw_diversity(shown) : kNaN;
+  const bool coloured = images && x.size(1) == 3;
+  out.colourfulness_output = coloured ? colourfulness(first) : kNaN;
+  out.colourfulness_target = coloured ? colourfulness(y) : kNaN;
   return out;
 }
 
 void HeldOut::measure(train::Trainer& trainer, int64_t done) {
+  const bool first = measured_at_ < 0;
   measured_at_ = done;
   const auto& data = trainer.data();
   const auto& recipe = trainer.recipe();
+  const auto warning = few_samples_warning(*data.held_source, *data.held_target, *data.target, recipe.eval.samples);
+  if (first && !warning.empty()) trainer.log()(LogLevel::warning, warning);
   const auto result = evaluate(train::model_of(trainer), *data.held_source, *data.held_target, *data.target,
                                recipe.eval.samples, static_cast<uint64_t>(recipe.train.seed));
   report_(done, result);
-  if (std::isfinite(result.target_error)) trainer.offer(result.target_error);
+  const auto now = train::source_smoothing(recipe, done), last = train::source_smoothing(recipe, recipe.train.iterations);
+  if (std::isfinite(result.target_error) && now.eps == last.eps) trainer.offer(result.target_error);
+}
+
+void HeldOut::started(train::Trainer& trainer, int64_t iteration) {
+  began_at_ = iteration;
+  if (trainer.recipe().eval.every == 0) return;
+  const auto& data = trainer.data();
+  evaluate(train::model_of(trainer), *data.held_source, *data.held_target, *data.target, /*samples=*/4, /*seed=*/0);
 }
 
 void HeldOut::iteration_done(train::Trainer& trainer, int64_t done, const train::Figures&) {
@@ -100,8 +137,9 @@ void HeldOut::iteration_done(train::Trainer& trainer, int64_t done, const train:
   if (every > 0 && done % every == 0) measure(trainer, done);
 }
 
-void HeldOut::ended(train::Trainer& trainer, int64_t done, bool) {
-  if (trainer.recipe().eval.every > 0 && measured_at_ != done) measure(trainer, done);
+void HeldOut::ended(train::Trainer& trainer, int64_t done, bool complete) {
+  const bool trained = done > began_at_;
+  if (complete && trained && trainer.recipe().eval.every > 0 && measured_at_ != done) measure(trainer, done);
 }
 
 }  // namespace monge::eval

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "monge/data/source.h"
+#include "monge/eval/pushforward.h"
 #include "monge/train/model.h"
 #include "monge/train/observer.h"
 
@@ -16,11 +17,16 @@ struct Evaluation {
   int64_t samples = 0;
   double target_error = 0;  ///< energy distance between outputs and target samples
   double target_floor = 0;  ///< the same between two sets of target samples: what a perfect map would get
+  double target_start = 0;  ///< the same between inputs and target samples: what a map that does nothing would get
+  double feature_error = 0, feature_floor = 0, feature_start = 0;  ///< the same of random_features; pictures only
   double cost = 0;          ///< mean tau ||x - T(x)||^2 over inputs and draws (recipe's tau; 1/D for bare checkpoints)
   double mse = 0;           ///< mean (x - T(x))^2 per entry: how far the map moves, whatever cost.scale is
   double psnr = 0;          ///< 10 log10(4 / mse), dB; images in [-1,1] only
   double diversity = 0;     ///< mean RMS difference per entry between two draws of one input; stochastic maps only
   double colourfulness_output = 0, colourfulness_target = 0;  ///< Hasler-Suesstrunk of 0..255; images only
+
+  /// What the judgement of reach.h goes by: features for pictures, the samples themselves for vectors.
+  PushForward decisive() const;
 
   /// Key and value, as metrics.jsonl and --json name them; those that do not apply left out.
   std::vector<std::pair<std::string, double>> named() const;
@@ -29,19 +35,22 @@ struct Evaluation {
 /// @param source    inputs.
 /// @param target    what the outputs are compared with, and one side of the floor.
 /// @param target_b  the other side of the floor: target samples independent of `target` (the training part). May be `target`
-///                  itself: then two disjoint halves are compared.
+///                  itself: then two disjoint halves are compared. With fewer than 4 target samples there is no floor.
 /// @param samples   drawn from each; finite sources smaller than that are used whole.
 /// @param seed      of draws and noises.
 Evaluation evaluate(const train::Model& model, const data::Source& source, const data::Source& target,
                     const data::Source& target_b, int64_t samples, uint64_t seed);
 
-/// Evaluates the averaged map on held-out data every eval.every iterations and at the end, hands the figures to `report`
-/// and offers the target error to the trainer as the figure of the best checkpoint.
+/// Evaluates the averaged map on held-out data every eval.every iterations and at the end of a complete run, hands the
+/// figures to `report` and offers the target error to the trainer as the figure of the best checkpoint; while a smoothed
+/// source's noise still falls there is no best one, because more noise makes the target easier and the map worse.
 class HeldOut : public train::Observer {
  public:
   using Report = std::function<void(int64_t iteration, const Evaluation& evaluation)>;
   explicit HeldOut(Report report) : report_(std::move(report)) {}
 
+  /// Evaluates a few samples, so that data that do not fit are found before the training and not in its midst.
+  void started(train::Trainer& trainer, int64_t iteration) override;
   void iteration_done(train::Trainer& trainer, int64_t done, const train::Figures& figures) override;
   void ended(train::Trainer& trainer, int64_t done, bool complete) override;
 
@@ -49,7 +58,7 @@ class HeldOut : public train::Observer {
   void measure(train::Trainer& trainer, int64_t done);
 
   Report report_;
-  int64_t measured_at_ = -1;
+  int64_t began_at_ = 0, measured_at_ = -1;
 };
 
 }  // namespace monge::eval

@@ -115,14 +115,14 @@ double displacement_cosine(const torch::Tensor& x, const torch::Tensor& predicti
   return scale == 0 ? 0 : (a * b).sum().item<double>() / scale;
 }
 
-PushForward push_forward_error(const torch::Tensor& outputs, const torch::Tensor& target_a,
+PushForward push_forward_error(const torch::Tensor& inputs, const torch::Tensor& outputs, const torch::Tensor& target_a,
                                const torch::Tensor& target_b) {
+  check_same_shape("push-forward error", inputs, outputs);
   check_same_kind("push-forward error", outputs, target_b);
-  require(target_b.size(0) >= outputs.size(0),
-          "push-forward error: the floor needs as many target samples as outputs; got ", target_b.size(0), " for ",
-          outputs.size(0));
-  return {.error = energy_distance(outputs, target_a),
-          .floor = energy_distance(target_b.slice(0, 0, outputs.size(0)), target_a)};
+  const int64_t points = std::min(outputs.size(0), target_b.size(0));
+  return {.error = energy_distance(outputs.slice(0, 0, points), target_a),
+          .floor = energy_distance(target_b.slice(0, 0, points), target_a),
+          .start = energy_distance(inputs.slice(0, 0, points), target_a)};
 }
 
 double draw_diversity(const torch::Tensor& outputs) {

@@ -44,13 +44,16 @@ double displacement_cosine(const torch::Tensor& x, const torch::Tensor& predicti
 struct PushForward {
   double error = 0;  ///< energy distance of the outputs to held-out target samples, all pairs
   double floor = 0;  ///< the same of as many other target samples: what a perfect map would show
+  double start = 0;  ///< the same of the inputs: what a map that does nothing would show
 };
 
-/// @param outputs   [N, ...], T(x) for held-out x.
+/// All three of the same number of points, since the estimate falls with it.
+/// @param inputs    [N, ...], held-out x.
+/// @param outputs   [N, ...], T(x).
 /// @param target_a  [M, ...], held-out target samples.
-/// @param target_b  [N or more, ...], other target samples, of which the first N are used.
-/// @throws Error if target_b has too few samples, or as energy_distance.
-PushForward push_forward_error(const torch::Tensor& outputs, const torch::Tensor& target_a,
+/// @param target_b  [K, ...], other target samples; with fewer than N, the first K inputs and outputs are taken.
+/// @throws Error if a set is empty, or as energy_distance.
+PushForward push_forward_error(const torch::Tensor& inputs, const torch::Tensor& outputs, const torch::Tensor& target_a,
                                const torch::Tensor& target_b);
 
 /// How much the outputs for one input differ: the root mean square over entries of the difference of two draws,

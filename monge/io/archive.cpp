@@ -84,7 +84,8 @@ bool has_archive_extension(const fs::path& path) {
 }
 
 std::vector<ArchiveEntry> read_archive(const fs::path& path, const std::function<bool(const std::string&)>& wanted,
-                                       const ArchiveLimits& limits) {
+                                       const ArchiveLimits& limits, int64_t* unsafe) {
+  if (unsafe) *unsafe = 0;
   std::error_code ignored;
   require(fs::exists(path, ignored), path.string(), ": no such file");
   require(!fs::is_directory(path, ignored), path.string(), ": is a folder, an archive was expected");
@@ -103,7 +104,12 @@ std::vector<ArchiveEntry> read_archive(const fs::path& path, const std::function
             " entries; split the archive");
     const auto name = name_of(entry);
     const bool plain_file = archive_entry_filetype(entry) == AE_IFREG && !archive_entry_hardlink(entry);
-    if (!plain_file || !is_safe(name) || (wanted && !wanted(name))) continue;
+    if (!plain_file) continue;
+    if (!is_safe(name)) {
+      if (unsafe) ++*unsafe;
+      continue;
+    }
+    if (wanted && !wanted(name)) continue;
     require(!archive_entry_is_encrypted(entry), path.string(), ": the entry ", name, " is encrypted; unpack it first");
     out.push_back({name, read_entry(path, reader.get(), name, std::min(left, limits.most_entry_bytes))});
     left -= static_cast<int64_t>(out.back().bytes.size());

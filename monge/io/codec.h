@@ -6,10 +6,12 @@
 #include <string>
 #include <string_view>
 
+#include "monge/io/image.h"
+
 namespace monge::io {
 
-torch::Tensor decode_png(std::string_view bytes, const std::string& name, int64_t most_pixels);
-torch::Tensor decode_jpeg(std::string_view bytes, const std::string& name, int64_t most_pixels);
+torch::Tensor decode_png(std::string_view bytes, const std::string& name, int64_t most_pixels, Conversion& conversion);
+torch::Tensor decode_jpeg(std::string_view bytes, const std::string& name, int64_t most_pixels, Conversion& conversion);
 torch::Tensor decode_webp(std::string_view bytes, const std::string& name, int64_t most_pixels);
 
 /// @throws Error unless 1 <= width * height <= most_pixels.

@@ -6,6 +6,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
+#include "monge/core/nearest.h"
 #include "monge/io/codec.h"
 
 namespace monge::io {
@@ -53,10 +54,30 @@ bool has_image_extension(const std::filesystem::path& path) {
   return std::count(kImageExtensions.begin(), kImageExtensions.end(), lower_extension(path)) > 0;
 }
 
-torch::Tensor decode_image(std::string_view bytes, const std::string& name, int64_t most_pixels) {
+std::string conversion_text(const ConversionCounts& counts) {
+  constexpr std::array<const char*, kConversions> kNames = {"", "CMYK", "16-bit", "palette", "few-bit grey"};
+  std::vector<std::string> parts;
+  int64_t total = 0;
+  for (size_t kind = 1; kind < counts.size(); ++kind) {
+    if (counts[kind] == 0) continue;
+    parts.push_back(text(counts[kind], ' ', kNames[kind]));
+    total += counts[kind];
+  }
+  if (parts.empty()) return {};
+  const auto last = parts.back();
+  parts.pop_back();
+  return text("converted ", join(parts), parts.empty() ? "" : " and ", last, total == 1 ? " picture" : " pictures",
+              " to 8-bit RGB");
+}
+
+torch::Tensor decode_image(std::string_view bytes, const std::string& name, int64_t most_pixels,
+                           Conversion* conversion) {
+  Conversion ignored = Conversion::none;
+  auto& found = conversion ? *conversion : ignored;
+  found = Conversion::none;
   require(!bytes.empty(), name, ": the file is empty; replace it or take it out of the set");
-  if (bytes.starts_with("\x89PNG\r\n\x1a\n")) return decode_png(bytes, name, most_pixels);
-  if (bytes.starts_with("\xff\xd8\xff")) return decode_jpeg(bytes, name, most_pixels);
+  if (bytes.starts_with("\x89PNG\r\n\x1a\n")) return decode_png(bytes, name, most_pixels, found);
+  if (bytes.starts_with("\xff\xd8\xff")) return decode_jpeg(bytes, name, most_pixels, found);
   if (bytes.starts_with("RIFF") && bytes.size() >= 12 && bytes.substr(8, 4) == "WEBP") {
     return decode_webp(bytes, name, most_pixels);
   }

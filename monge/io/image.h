@@ -21,6 +21,22 @@ inline constexpr std::array<std::string_view, 4> kImageExtensions = {".png", ".j
 /// Whether the path ends in one of kImageExtensions, in either case.
 bool has_image_extension(const std::filesystem::path& path);
 
+/// What a picture was before it became 8-bit grey or RGB, where that is worth a word to the user.
+enum class Conversion {
+  none,         ///< 8 bits a channel already
+  cmyk,         ///< CMYK and YCCK JPEG; no profile is applied, so colours may differ from what a viewer shows
+  sixteen_bit,  ///< 16-bit PNG, rounded
+  palette,      ///< palette PNG; nothing is lost
+  few_bits,     ///< grey PNG of 1, 2 or 4 bits; nothing is lost
+};
+inline constexpr int kConversions = 5;
+
+/// How many pictures there were of each kind, by Conversion.
+using ConversionCounts = std::array<int64_t, kConversions>;
+
+/// "converted 3 CMYK and 2 16-bit pictures to 8-bit RGB"; "" when nothing but `none` was counted.
+std::string conversion_text(const ConversionCounts& counts);
+
 /// Decodes a PNG, JPEG or WebP file; the type is told by its first bytes. Thread-safe.
 ///
 /// 16-bit PNG is scaled to 8 bits with rounding; palettes and transparent colours are expanded; CMYK and YCCK JPEG
@@ -29,10 +45,12 @@ bool has_image_extension(const std::filesystem::path& path);
 ///
 /// @param bytes  the whole file.
 /// @param name   the file's name, for messages.
+/// @param conversion  told what was converted, unless null.
 /// @return  uint8 [H, W, C] with C = 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA (alpha not premultiplied).
 /// @throws Error naming the file: empty, another format, damaged, truncated, or of more than `most_pixels` pixels; the
 ///         size is checked before memory is taken for it.
-torch::Tensor decode_image(std::string_view bytes, const std::string& name, int64_t most_pixels = kMostPixels);
+torch::Tensor decode_image(std::string_view bytes, const std::string& name, int64_t most_pixels = kMostPixels,
+                           Conversion* conversion = nullptr);
 
 /// Reads and decodes a file. @throws Error as decode_image, or when it cannot be read.
 torch::Tensor read_image(const std::filesystem::path& path, int64_t most_pixels = kMostPixels);

@@ -167,9 +167,11 @@ class Writer {
 
 }  // namespace
 
-torch::Tensor decode_jpeg(std::string_view bytes, const std::string& name, int64_t most_pixels) {
+torch::Tensor decode_jpeg(std::string_view bytes, const std::string& name, int64_t most_pixels,
+                          Conversion& conversion) {
   Reader reader(bytes);
   if (!reader.read_header()) refuse_image(name, "JPEG", reader.reason());
+  if (reader.inks()) conversion = Conversion::cmyk;
   const int64_t width = reader.width(), height = reader.height();
   check_pixel_count(width, height, most_pixels, name);
 

@@ -42,6 +42,7 @@ class Reader {
   bool read_header() {
     if (setjmp(png_jmpbuf(png_))) return false;
     png_read_info(png_, info_);
+    conversion_ = conversion();  // before the transforms below, which change what the header says
     png_set_scale_16(png_);
     png_set_expand(png_);  // palettes, fewer than 8 bits, transparent colours
     png_set_interlace_handling(png_);
@@ -60,9 +61,16 @@ class Reader {
   int64_t height() const { return png_get_image_height(png_, info_); }
   int64_t channels() const { return png_get_channels(png_, info_); }
   size_t row_bytes() const { return png_get_rowbytes(png_, info_); }
+  Conversion converted() const { return conversion_; }
   const char* reason() const { return reason_.text; }
 
  private:
+  Conversion conversion() const {
+    const int bits = png_get_bit_depth(png_, info_);
+    if (png_get_color_type(png_, info_) == PNG_COLOR_TYPE_PALETTE) return Conversion::palette;
+    return bits == 16 ? Conversion::sixteen_bit : bits < 8 ? Conversion::few_bits : Conversion::none;
+  }
+
   static void give(png_structp png, png_bytep to, size_t count) {
     auto* self = static_cast<Reader*>(png_get_io_ptr(png));
     if (count > self->rest_.size()) png_error(png, "the file is truncated");
@@ -72,6 +80,7 @@ class Reader {
 
   std::string_view rest_;
   Reason reason_;
+  Conversion conversion_ = Conversion::none;
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
 };
@@ -126,9 +135,10 @@ std::vector<png_bytep> row_pointers(uint8_t* pixels, int64_t height, int64_t row
 
 }  // namespace
 
-torch::Tensor decode_png(std::string_view bytes, const std::string& name, int64_t most_pixels) {
+torch::Tensor decode_png(std::string_view bytes, const std::string& name, int64_t most_pixels, Conversion& conversion) {
   Reader reader(bytes);
   if (!reader.read_header()) refuse_image(name, "PNG", reader.reason());
+  conversion = reader.converted();
   const int64_t width = reader.width(), height = reader.height(), channels = reader.channels();
   check_pixel_count(width, height, most_pixels, name);
   if (reader.row_bytes() != static_cast<size_t>(width * channels)) refuse_image(name, "PNG", "odd sample depth");

@@ -16,9 +16,10 @@ const std::vector<std::string> inputs = {"sigma", "log", "fourier"};
 
 void check(const NoiseEmbeddingOptions& options) {
   require(options.channels > 0 && options.channels % 2 == 0 && options.channels <= 4096,
-          "noise embedding: channels = ", options.channels, " (allowed: an even number from 2 to 4096)");
+          "noise embedding: noised.embedding_channels = ", options.channels, " (allowed: an even number from 2 to 4096)");
   if (std::find(inputs.begin(), inputs.end(), options.input) == inputs.end()) {
     throw Error(Complaint{.what = "unknown input of the noise embedding",
+                          .where = "noised.embedding",
                           .value = '"' + options.input + '"',
                           .allowed = join(inputs),
                           .fix = suggestion(options.input, inputs)});
@@ -26,7 +27,7 @@ void check(const NoiseEmbeddingOptions& options) {
   require(options.fourier_scale > 0 && std::isfinite(options.fourier_scale),
           "noise embedding: fourier_scale = ", options.fourier_scale, " (allowed: above 0)");
   require(options.sigma_data > 0 && std::isfinite(options.sigma_data),
-          "noise embedding: sigma_data = ", options.sigma_data, " (allowed: above 0)");
+          "noise embedding: noised.sigma_data = ", options.sigma_data, " (allowed: above 0)");
 }
 
 }  // namespace
@@ -70,7 +71,7 @@ torch::Tensor NoiseEmbedding::attach(const torch::Tensor& y, const torch::Tensor
 void check_sigma(const torch::Tensor& y, const torch::Tensor& sigma, bool wanted, const char* net) {
   if (!wanted) {
     require(!sigma.defined(), net, ": a noise level was given to a potential without noise channels; set ",
-            "potential.sigma_channels = 16, or leave the level out");
+            "noised.embedding_channels with method = \"noised\", or leave the level out");
     return;
   }
   require(sigma.defined(), net, ": this potential is f(y, sigma) and needs a noise level per sample, [B]; got none");

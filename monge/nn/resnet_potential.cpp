@@ -29,19 +29,20 @@ int64_t size_after(int64_t size, int64_t poolings) {
   return size;
 }
 
+/// The recipe's keys stand in the messages: that is where users meet these options.
 void check(const ResNetPotentialOptions& options) {
   const auto in_range = [](const char* key, int64_t value, int64_t least, int64_t most) {
     require(value >= least && value <= most, "ResNetPotential: ", key, " = ", value, " (allowed: ", least, "..", most,
             ")");
   };
-  in_range("size", options.size, 2 * least_last_size, 4096);
+  in_range("source.size", options.size, 2 * least_last_size, 4096);
   in_range("nc", options.nc, 1, 4096);
-  in_range("nfilter", options.nfilter, 1, 4096);
-  in_range("nfilter_max", options.nfilter_max, options.nfilter, 8192);
-  in_range("patch", options.patch, 1, 8);
+  in_range("potential.width", options.nfilter, 1, 4096);
+  in_range("potential.width_max", options.nfilter_max, options.nfilter, 8192);
+  in_range("potential.patch", options.patch, 1, 8);
   require(options.size % options.patch == 0 && options.size / options.patch >= 2 * least_last_size,
-          "ResNetPotential: patch = ", options.patch, " does not fit size = ", options.size, " (a multiple of it, at least ",
-          2 * least_last_size, " times as large)");
+          "ResNetPotential: potential.patch = ", options.patch, " does not fit source.size = ", options.size,
+          " (a multiple of it, at least ", 2 * least_last_size, " times as large)");
   require(options.init == "kaiming" || options.init == "default", "ResNetPotential: init = \"", options.init,
           "\" (allowed: kaiming, default)");
 }

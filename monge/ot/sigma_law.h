@@ -17,7 +17,7 @@ struct SigmaLaw {
   std::string weight = "edm";  ///< "edm": (s^2 + sd^2)/(s sd)^2; "inverse": 1/s^2; "none": 1
   double sigma_data = 0.5;     ///< sd, standard deviation of the data
   bool normalise = true;       ///< divide the weights by their batch mean: 1/s^2 alone has a huge variance
-  double clip = 0.0;           ///< largest weight, in multiples of the batch mean; 0 does not clip
+  double clip = 0.0;           ///< largest weight, in multiples of the batch mean before clipping; 0 does not clip
 };
 
 /// One draw for a batch: y is shown to the potential as f(y + noise, sigma), and its loss counts `weight` times.

@@ -30,8 +30,8 @@ DataKind kind_of(const fs::path& path) {
 void check_output(DataKind kind, const fs::path& in, const fs::path& out) {
   const auto need = [&](bool fits, const char* allowed) {
     if (fits) return;
-    throw Error(Complaint{.what = "the output must be of the input's kind", .where = "OUT", .value = out.string(),
-                          .allowed = allowed});
+    throw Error(Complaint{
+        .what = "the output must be of the input's kind", .where = "OUT", .value = out.string(), .allowed = allowed});
   };
   std::error_code ignored;
   require(!fs::equivalent(in, out, ignored), out.string(), ": is the input itself; choose another OUT");

@@ -22,12 +22,12 @@ DataKind kind_of(const std::filesystem::path& path);
 ///                .npy or .csv for tables, .tar .tar.gz .tgz .zip for archives, .png .jpg .jpeg .webp for pictures.
 void check_output(DataKind kind, const std::filesystem::path& in, const std::filesystem::path& out);
 
-/// The name of draw `draw` (from 0) of `draws` for an item: "a/smile.jpg" stays, or becomes "a/smile_1.jpg" when there are
-/// several; a name without extension gets ".png".
+/// The name of draw `draw` (from 0) of `draws` for an item: "a/smile.jpg" stays, or becomes "a/smile_1.jpg" when there
+/// are several; a name without extension gets ".png".
 std::filesystem::path output_name(const std::filesystem::path& item, int64_t draw, int64_t draws);
 
-/// Takes outputs item by item and leaves them where and as the user asked. Pictures and entries of archives are written as
-/// they come, tables at the end. Every file appears whole or not at all; an archive and a table only with finish().
+/// Takes outputs item by item and leaves them where and as the user asked. Pictures and entries of archives are written
+/// as they come, tables at the end. Every file appears whole or not at all; an archive and a table only with finish().
 class OutputWriter {
  public:
   /// Makes the folders that are needed.

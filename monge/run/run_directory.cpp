@@ -19,6 +19,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
+#include "monge/core/shell.h"
 #include "monge/core/version.h"
 #include "monge/train/checkpoint.h"
 
@@ -49,6 +50,23 @@ int64_t number_of(const std::string& name) {
   const bool numbered = name.find_first_not_of("0123456789") == 5 && name[5] == '-';
   return numbered ? std::stoll(name.substr(0, 5)) : -1;
 }
+/// Held while a number is taken: two runs of different names must not get one number either, which making their folders
+/// would not tell. Where a file system knows no such locks, only equal names are kept apart.
+class NumberLock {
+ public:
+  explicit NumberLock(const fs::path& parent) : descriptor_(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    while (descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) {
+    }
+  }
+  ~NumberLock() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  NumberLock(const NumberLock&) = delete;
+  NumberLock& operator=(const NumberLock&) = delete;
+
+ private:
+  int descriptor_;
+};
 
 fs::path next_folder(const fs::path& parent, const std::string& name) {
   int64_t last = -1;
@@ -60,6 +78,18 @@ fs::path next_folder(const fs::path& parent, const std::string& name) {
   char number[24];
   std::snprintf(number, sizeof number, "%05lld", static_cast<long long>(last + 1));
   return parent / (std::string(number) + "-" + name);
+}
+
+/// Makes the next numbered folder; nobody else has it.
+fs::path take_folder(const fs::path& parent, const std::string& name) {
+  const NumberLock lock(parent);
+  for (;;) {
+    const auto folder = next_folder(parent, name);
+    std::error_code failure;
+    if (fs::create_directory(folder, failure)) return folder;
+    // Not made and no failure: another process was faster, and the next number is larger now.
+    require(!failure, folder.string(), ": cannot create the folder: ", failure.message(), "; choose another --runs");
+  }
 }
 
 /// Whether nothing is there, or what a process leaves that ended just after it took its lock.
@@ -93,14 +123,15 @@ std::string environment(torch::Device device) {
 NewRun create_run(const fs::path& parent, const fs::path& out, train::Recipe recipe, torch::Device device) {
   require(recipe.name.find('/') == std::string::npos && !recipe.name.empty(), "name = \"", recipe.name,
           "\": the name of a run becomes a folder, so it must not be empty or hold a slash");
+  const auto toml = recipe.options().to_toml(true);  // complains before there is a folder
   if (out.empty()) make_writable_folder(parent);
-  const auto folder = out.empty() ? next_folder(parent, recipe.name) : out;
+  const auto folder = out.empty() ? take_folder(parent, recipe.name) : out;
   std::error_code ignored;
   const bool is_run = fs::exists(folder / "recipe.toml", ignored) && fs::exists(folder / "environment.json", ignored);
   const auto refuse_checkpoints = [&] {
     if (train::list_checkpoints(folder / "checkpoints").empty()) return;
     throw Error(Complaint{.what = "already holds a run", .where = folder.string(),
-                          .fix = "choose another --out, or go on with it: monge resume " + folder.string()});
+                          .fix = "choose another --out, or go on with it: monge resume " + shell_quoted(folder.string())});
   };
   if (is_run) refuse_checkpoints();
   require(is_run || !fs::exists(folder, ignored) || (fs::is_directory(folder, ignored) && is_fresh(folder)), folder.string(),
@@ -112,7 +143,7 @@ NewRun create_run(const fs::path& parent, const fs::path& out, train::Recipe rec
   clear(folder);
   make_writable_folder(folder / "checkpoints");
   make_writable_folder(folder / "samples");
-  real_files().replace(folder / "recipe.toml", recipe.options().to_toml(true));
+  real_files().replace(folder / "recipe.toml", toml);
   real_files().replace(folder / "environment.json", environment(device));
   return {folder, std::move(lock)};
 }

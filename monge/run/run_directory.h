@@ -38,10 +38,11 @@ struct NewRun {
 };
 
 /// Makes the next numbered folder under `parent` ("runs"), or exactly `out` when that is not empty, and writes recipe.toml
-/// and environment.json.
+/// and environment.json. No two processes get one number.
 /// A run in `out` that never came to its first checkpoint is begun anew, and what it left is removed.
-/// @throws Error when `out` already holds a run's checkpoints or files that are no run's, cannot be written to, or is
-///               another process's; the folder is then as it was.
+/// @throws Error when the recipe cannot be written down (a path that is not UTF-8), or when `out` already holds a run's
+///               checkpoints or files that are no run's, cannot be written to, or is another process's; the folder is then
+///               as it was.
 NewRun create_run(const std::filesystem::path& parent, const std::filesystem::path& out, train::Recipe recipe,
                   torch::Device device);
 

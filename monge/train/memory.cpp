@@ -30,13 +30,16 @@ class AllocationWatch : public c10::MemoryReportingInfoBase {
   std::atomic<int64_t> current_{0}, peak_{0};
 };
 
-/// Peak of one outer iteration with a batch of `batch`, after one that fills the optimisers.
+/// Peak of one outer iteration of a recipe's nets with a batch of `batch`.
 int64_t peak_of(const Recipe& recipe, const std::vector<int64_t>& item_shape, int64_t batch) {
   auto small = recipe;
   small.train.batch = batch;
   small.train.k_t = 1;
   small.train.accumulate = 1;
   small.potential.r1_every = 1;  // the step with the penalty is the largest
+  small.otp.eps_end = "0";       // no noise level is known yet, and none changes a size
+  small.otp.schedule = "constant";
+  if (small.train.precision == "fp16") small.train.precision = "bf16";  // as large, and not as slow on a CPU
   auto nets = make_nets(small, item_shape, item_shape);
   int64_t dim = 1;
   std::vector<int64_t> shape{batch};
@@ -50,23 +53,28 @@ int64_t peak_of(const Recipe& recipe, const std::vector<int64_t>& item_shape, in
   const Feed feed{batch_of, batch_of};
   const auto watch = std::make_shared<AllocationWatch>();
   const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, watch);
-  solver.outer_iteration(0, feed);
   watch->restart();
-  solver.outer_iteration(1, feed);
+  solver.outer_iteration(0, feed);
   return watch->peak();
 }
 
 }  // namespace
 
 Memory measure_memory(const Recipe& recipe, const std::vector<int64_t>& item_shape) {
-  const auto nets = make_nets(recipe, item_shape, item_shape);
   const int64_t width = recipe.train.precision == "fp64" ? 8 : 4;
-  const int64_t map = nn::parameter_count(*nets.map), potential = nn::parameter_count(*nets.potential);
-  const int64_t two = peak_of(recipe, item_shape, 2), four = peak_of(recipe, item_shape, 4);
+  int64_t map = 0, potential = 0;
+  {
+    const auto nets = make_nets(recipe, item_shape, item_shape);
+    map = nn::parameter_count(*nets.map);
+    potential = nn::parameter_count(*nets.potential);
+  }
+  const int64_t copies = recipe.train.ema > 0 ? 4 : 3;  // weights, two moments; the map's average. Gradients count in the step
+  const int64_t gradients = width * std::max(map, potential);
+  const int64_t two = peak_of(recipe, item_shape, 2);
   const int64_t piece = (recipe.train.batch + recipe.train.accumulate - 1) / recipe.train.accumulate;
   Memory out;
-  out.state = width * (4 * map + 3 * potential);  // weights, two moments; the map's average. Gradients count in the step
-  out.step = std::max(four, two + (four - two) / 2 * (piece - 2));
+  out.state = width * (copies * map + 3 * potential);
+  out.step = std::max(two, gradients + std::max<int64_t>(two - gradients, 0) * piece / 2);
   return out;
 }
 

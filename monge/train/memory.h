@@ -13,9 +13,9 @@ struct Memory {
   int64_t step = 0;   ///< bytes: peak of activations, gradients and batches in one map or potential update of the recipe's batch
 };
 
-/// Runs one map and one potential update on the CPU at batches of 2 and 4, watching the allocator, and extends the straight
-/// line through both to the recipe's batch (a piece of it with train.accumulate). Takes a second or so for the reference
-/// nets. Convolution workspaces on a GPU come on top.
+/// Runs one map and one potential update of the recipe's nets on the CPU with a batch of 2, watching the allocator, and scales
+/// what is beyond the gradients to the recipe's batch (a piece of it with train.accumulate). A few seconds for the reference
+/// nets at 128 pixels. Convolution workspaces on a GPU come on top.
 Memory measure_memory(const Recipe& recipe, const std::vector<int64_t>& item_shape);
 
 }  // namespace monge::train

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include <nlohmann/json.hpp>
 #include <torch/types.h>
 
 #include "monge/core/error.h"
+#include "monge/core/files.h"
 #include "monge/io/safetensors.h"
 #include "monge/io/torch_checkpoint.h"
 #include "monge/nn/infer.h"
@@ -90,8 +92,28 @@ Model from_public(const fs::path& path, torch::Device device) {
   return model;
 }
 
+constexpr const char* kHashKey = "monge.xxh3";
+
+/// Of names, types, shapes and bytes of the tensors, in whatever order, and of all metadata but the hash itself.
+std::string exported_hash(const io::TensorFile& file) {
+  std::map<std::string, std::string> lines;
+  for (const auto& [name, tensor] : file.tensors) {
+    const auto plain = io::plain(tensor);
+    lines["tensor " + name] = text(plain.scalar_type(), ' ', plain.sizes(), ' ', content_hash(io::bytes_of(plain)));
+  }
+  for (const auto& [key, value] : file.metadata) {
+    if (key != kHashKey) lines["metadata " + key] = content_hash(value);
+  }
+  std::string all;
+  for (const auto& [name, value] : lines) all += name + '\n' + value + '\n';
+  return content_hash(all);
+}
+
 Model from_safetensors(const fs::path& path, torch::Device device) {
   const auto file = io::read_safetensors(path);
+  const auto hash = file.metadata.find(kHashKey);  // exports before 0.1.0 was out have none
+  require(hash == file.metadata.end() || hash->second == exported_hash(file), path.string(),
+          ": is damaged (its content does not have the hash that it names); copy it again, or export it anew");
   const auto find = [&](const char* key) {
     const auto found = file.metadata.find(key);
     require(found != file.metadata.end(), path.string(), ": has no \"", key, "\" in its metadata, so it is no model; ",
@@ -177,6 +199,7 @@ void export_safetensors(const Model& model, const fs::path& path) {
   file.metadata["monge.recipe"] = recipe.options().to_toml(false);
   file.metadata["monge.item_shape"] = nlohmann::json(model.item_shape).dump();
   file.metadata["monge.iteration"] = std::to_string(model.iteration);
+  file.metadata[kHashKey] = exported_hash(file);
   io::write_safetensors(path, file);
 }
 

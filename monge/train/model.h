@@ -50,7 +50,7 @@ class Model {
 ///   - a run directory (its newest whole checkpoint) or one checkpoint folder,
 ///   - a file written by `monge export --to safetensors`,
 ///   - a .pt or .pth state dict of the public codes, whose architecture is read off keys and shapes.
-/// @throws Error that names the path and says what a model is.
+/// @throws Error that names the path and says what a model is, or that the file is damaged.
 Model load_model(const std::filesystem::path& path, torch::Device device, const LogSink& log);
 
 class Trainer;
@@ -58,7 +58,8 @@ class Trainer;
 /// The averaged map of a training as it is now; shares its weights.
 Model model_of(Trainer& trainer);
 
-/// Writes the map alone: safetensors (with the recipe in its metadata, so that it loads without anything else).
+/// Writes the map alone: safetensors (with the recipe in its metadata, so that it loads without anything else; with
+/// a content hash that load_model checks).
 void export_safetensors(const Model& model, const std::filesystem::path& path);
 
 /// Writes the map's state dict as torch.save would, under the public codes' keys.

@@ -104,7 +104,8 @@ std::shared_ptr<nn::PotentialNet> make_potential(const Recipe& recipe, const std
 }
 
 Nets make_nets(const Recipe& recipe, const std::vector<int64_t>& source_shape, const std::vector<int64_t>& target_shape) {
-  return {make_map(recipe, source_shape, target_shape), make_map(recipe, source_shape, target_shape),
+  return {make_map(recipe, source_shape, target_shape),
+          recipe.train.ema > 0 ? make_map(recipe, source_shape, target_shape) : nullptr,
           make_potential(recipe, target_shape)};
 }
 

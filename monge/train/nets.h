@@ -10,7 +10,7 @@
 namespace monge::train {
 
 struct Nets {
-  std::shared_ptr<nn::MapNet> map, ema;
+  std::shared_ptr<nn::MapNet> map, ema;  ///< ema is null when train.ema is 0
   std::shared_ptr<nn::PotentialNet> potential;
 };
 

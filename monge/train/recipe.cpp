@@ -18,7 +18,7 @@ constexpr double kTiny = OptionTable::kAboveZero;
 void add_source(std::vector<Option>& table, const std::string& section, SourceSection& source) {
   const auto key = [&](const char* name) { return section + "." + name; };
   table.push_back({.key = key("path"), .field = &source.path,
-                   .help = "folder, archive, picture, .npy, .csv, toy:NAME?dim=2 or font:FILE.ttf?mode=grey&part=1/2"});
+                   .help = "folder, archive, picture, .npy, .csv, toy:NAME?dim=2, font:FILE.ttf?mode=grey&part=1/2 or w2bench:FILE?side=source"});
   table.push_back({.key = key("size"), .field = &source.size, .help = "side of the square that pictures are brought to",
                    .unit = "pixels", .least = 8, .most = 4096});
   table.push_back({.key = key("crop"), .field = &source.crop,
@@ -82,7 +82,7 @@ OptionTable Recipe::options() {
                .unit = "data units", .least = kTiny});
   t.push_back({.key = "noised.normalise", .field = &noised.normalise, .help = "divide the weights by their batch mean"});
   t.push_back({.key = "noised.clip", .field = &noised.clip,
-               .help = "largest weight, in multiples of the batch mean; 0 does not clip", .least = 0});
+               .help = "largest weight, in multiples of the batch mean before clipping; 0 does not clip", .least = 0});
   t.push_back({.key = "noised.embedding", .field = &noised.embedding,
                .help = "how sigma enters the potential: positional of 1000 ln(sigma)/4 (log) or of sigma itself (sigma, as the reference does), or Fourier features of ln(sigma)/4",
                .choices = {"log", "sigma", "fourier"}});
@@ -186,7 +186,9 @@ OptionTable Recipe::options() {
   t.push_back({.key = "eval.every", .field = &eval.every, .help = "between two evaluations; 0 is off", .unit = "iterations", .least = 0});
   t.push_back({.key = "eval.samples", .field = &eval.samples, .help = "inputs of an evaluation", .least = 2, .most = 1 << 20});
   t.push_back({.key = "eval.holdout", .field = &eval.holdout,
-               .help = "last part of each finite source that is not trained on", .unit = "share", .least = 0, .most = 0.9});
+               .help = "part of each finite source that is not trained on", .unit = "share", .least = 0, .most = 0.9});
+  t.push_back({.key = "eval.split", .field = &eval.split,
+               .help = "which part: items chosen at random, or the last of each source", .choices = {"random", "last"}});
   t.push_back({.key = "eval.source", .field = &eval.source, .help = "another path to evaluate from, in place of the held-out part"});
   t.push_back({.key = "eval.target", .field = &eval.target, .help = "another path to compare with, in place of the held-out part"});
 
@@ -260,7 +262,7 @@ void validate(const Recipe& recipe) {
   for (const auto& [key, path] : {std::pair{"source.path", &recipe.source.path}, {"target.path", &recipe.target.path}}) {
     if (path->empty()) {
       throw Error(Complaint{.what = "no data is named", .where = key, .value = "\"\"",
-                            .allowed = "a folder, an archive, a picture, .npy, .csv, toy:NAME or font:FILE",
+                            .allowed = "a folder, an archive, a picture, .npy, .csv, toy:NAME, font:FILE or w2bench:FILE",
                             .fix = std::string("write it into the recipe or add --set ") + key + "=PATH"});
     }
   }

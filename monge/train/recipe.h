@@ -101,7 +101,7 @@ struct Recipe {
   struct {
     int64_t every = 500, samples = 512;
     double holdout = 0.05;
-    std::string source = "", target = "";
+    std::string split = "random", source = "", target = "";
   } eval;
   struct {
     int64_t every = 100, count = 8, draws = 4;
@@ -121,6 +121,9 @@ Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::str
 /// @param folder  where relative paths are looked for first; empty: nowhere.
 Recipe parse_recipe(const std::string& toml, const std::string& where, const std::vector<std::string>& assignments = {},
                     const std::filesystem::path& folder = {});
+
+/// Applies "section.key=value" lines over a recipe; validate() is the caller's. @throws Error as read_recipe.
+void assign(Recipe& recipe, const std::vector<std::string>& assignments);
 
 /// Makes relative paths that exist absolute, also inside "font:FILE?...", so that the recipe means the same from any folder.
 void make_paths_absolute(Recipe& recipe);

@@ -79,10 +79,10 @@ void apply_assignment(const std::string& assignment, const OptionTable& options)
   options.set(key, value_of(*parsed.get("value"), key, "--set"), "--set");
 }
 
-/// "font:FILE?..." and plain paths may be relative to the recipe.
+/// "font:FILE?...", "w2bench:FILE?..." and plain paths may be relative to the recipe.
 void resolve(std::string& path, const fs::path& folder) {
   if (path.empty() || path.starts_with("toy:")) return;
-  const std::string prefix = path.starts_with("font:") ? "font:" : "";
+  const std::string prefix = path.starts_with("font:") ? "font:" : path.starts_with("w2bench:") ? "w2bench:" : "";
   const auto rest = path.substr(prefix.size());
   const auto mark = prefix.empty() ? std::string::npos : rest.find('?');
   const fs::path file = rest.substr(0, mark);
@@ -100,6 +100,11 @@ void make_paths_absolute(Recipe& recipe) {
   for (auto* entry : {&recipe.source.path, &recipe.target.path, &recipe.eval.source, &recipe.eval.target}) {
     resolve(*entry, here);
   }
+}
+
+void assign(Recipe& recipe, const std::vector<std::string>& assignments) {
+  const auto options = recipe.options();
+  for (const auto& assignment : assignments) apply_assignment(assignment, options);
 }
 
 Recipe parse_recipe(const std::string& toml, const std::string& where, const std::vector<std::string>& assignments,

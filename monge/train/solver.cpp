@@ -120,6 +120,9 @@ Solver::Solver(const Recipe& recipe, std::shared_ptr<nn::MapNet> map, std::share
       adam_potential_(parameters_of(*potential_, recipe, device), adam_options(recipe, device)) {
   require(potential_->conditional() == method_->conditional(), "method \"", recipe.method, "\" needs a potential ",
           method_->conditional() ? "with" : "without", " a noise level");
+  require((ema_ != nullptr) == (recipe.train.ema > 0), "train.ema = ", recipe.train.ema,
+          ": an averaged map is needed above 0 and of no use at 0");
+  if (!ema_) return;
   const auto own = values(parameters_of(*ema_, recipe, device));
   nn::load_state_dict(*ema_, nn::state_dict(*map_), "the averaged map");
   for (auto parameter : own) ema_parameters_.push_back(parameter.requires_grad_(false).detach());
@@ -205,6 +208,8 @@ Solver::Update Solver::potential_update(const torch::Tensor& x, const torch::Ten
   const bool penalise = options.r1 > 0 && iteration % options.r1_every == 0;
   const auto f = potential_function();
   const int64_t batch = x.size(0);
+  // One scale for the whole batch, so that pieces add up to the same loss.
+  const auto cost_scale = options.expectile > 0 ? method_->pair_cost(x, y).mean() : torch::Tensor();
   Update out;
   for_pieces(batch, recipe_.train.accumulate, [&](int64_t begin, int64_t length) {
     const double share = static_cast<double>(length) / static_cast<double>(batch);
@@ -223,9 +228,9 @@ Solver::Update Solver::potential_update(const torch::Tensor& x, const torch::Ten
       loss = loss + options.r1 * static_cast<double>(options.r1_every) * ot::r1_penalty(f_at, at);
     }
     if (options.expectile > 0) {
-      const auto cost_pair_B = method_->pair_cost(x_piece, y_piece);
-      loss = loss + options.expectile * ot::expectile_penalty(method_->pair_cost(x_piece, fake), parts.fake_B, cost_pair_B,
-                                                              parts.real_B, options.expectile_level, cost_pair_B.mean());
+      loss = loss + options.expectile * ot::expectile_penalty(method_->pair_cost(x_piece, fake), parts.fake_B,
+                                                              method_->pair_cost(x_piece, y_piece), parts.real_B,
+                                                              options.expectile_level, cost_scale);
     }
     adam_potential_.scaled(loss * share).backward();
     out.loss = out.loss.defined() ? out.loss + parts.loss.detach() * share : parts.loss.detach() * share;
@@ -238,7 +243,7 @@ Solver::Update Solver::potential_update(const torch::Tensor& x, const torch::Ten
 }
 
 void Solver::update_average(int64_t iteration) {
-  if (recipe_.train.ema <= 0) return;
+  if (!ema_) return;
   ot::ema_update(ema_parameters_, raw_parameters_, ot::ema_decay(recipe_.train.ema, iteration));
   at::NoGradGuard no_grad;
   auto to = ema_->buffers(), from = map_->buffers();
@@ -323,7 +328,7 @@ NamedTensors Solver::state() const {
     for (const auto& [name, tensor] : tensors) out.emplace_back(prefix + name, tensor);
   };
   add("map/", nn::state_dict(*map_));
-  add("ema/", nn::state_dict(*ema_));
+  if (ema_) add("ema/", nn::state_dict(*ema_));
   add("potential/", nn::state_dict(*potential_));
   add("adam_map/", adam_map_.state());
   add("adam_potential/", adam_potential_.state());

@@ -45,7 +45,7 @@ class Solver {
  public:
   /// @param recipe     validated; precision fp64 turns the nets to double.
   /// @param map        T; moved to `device`.
-  /// @param ema        a second net of the same architecture, overwritten with the average.
+  /// @param ema        a second net of the same architecture, overwritten with the average; null when train.ema is 0.
   /// @param potential  f.
   /// @param dim        entries of an item (for cost.scale = "mean").
   Solver(const Recipe& recipe, std::shared_ptr<nn::MapNet> map, std::shared_ptr<nn::MapNet> ema,
@@ -72,7 +72,7 @@ class Solver {
 
   nn::MapNet& map() { return *map_; }
   /// The averaged map, or the raw one when train.ema is 0; what is evaluated and exported.
-  std::shared_ptr<nn::MapNet> averaged_map() const { return recipe_.train.ema > 0 ? ema_ : map_; }
+  std::shared_ptr<nn::MapNet> averaged_map() const { return ema_ ? ema_ : map_; }
   nn::PotentialNet& potential() { return *potential_; }
   const ot::Method& method() const { return *method_; }
   torch::Device device() const { return device_; }

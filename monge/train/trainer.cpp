@@ -4,6 +4,7 @@
 #include "monge/data/open.h"
 #include "monge/data/split.h"
 #include "monge/train/nets.h"
+#include "monge/train/source_check.h"
 
 namespace monge::train {
 
@@ -51,13 +52,15 @@ std::pair<Opened, Opened> split(const std::string& side, const SourceSection& se
   const auto whole = open_side(side, section, section.path, recipe, log, progress);
   if (!held_path.empty()) return {whole, open_side("eval." + side, section, held_path, recipe, log, progress)};
   const int64_t held = static_cast<int64_t>(static_cast<double>(whole->size()) * recipe.eval.holdout);
-  if (whole->endless() || recipe.eval.holdout == 0) return {whole, whole};
+  if (whole->endless()) return {whole, whole};
   if (held < 2) {
     log(LogLevel::warning, text(side, ": of ", whole->size(), " items none can be held out (eval.holdout = ",
                                 recipe.eval.holdout, "), so the figures are of samples that are trained on"));
     return {whole, whole};
   }
-  const auto parts = data::hold_out(whole, held);
+  const auto parts = recipe.eval.split == "last"
+                         ? data::hold_out(whole, held)
+                         : data::hold_out(whole, held, RandomStreams(static_cast<uint64_t>(recipe.train.seed)).at("hold out " + side, 0));
   return {parts.kept, parts.held_out};
 }
 
@@ -71,10 +74,39 @@ TrainingData open_training_data(const Recipe& recipe, const LogSink& log,
   return data;
 }
 
+EvaluationData open_evaluation_data(const Recipe& recipe, const LogSink& log,
+                                    const std::function<void(int64_t, int64_t)>& progress) {
+  EvaluationData data;
+  if (recipe.eval.source.empty()) {
+    data.source = split("source", recipe.source, "", recipe, log, progress).second;
+  } else {
+    data.source = open_side("eval.source", recipe.source, recipe.eval.source, recipe, log, progress);
+  }
+  if (recipe.eval.target.empty()) {
+    std::tie(data.target_b, data.target) = split("target", recipe.target, "", recipe, log, progress);
+    return data;
+  }
+  data.target = open_side("eval.target", recipe.target, recipe.eval.target, recipe, log, progress);
+  try {
+    data.target_b = open_side("target", recipe.target, recipe.target.path, recipe, log, progress);
+  } catch (const SystemError&) {
+    throw;
+  } catch (const Error& error) {
+    log(LogLevel::warning, text("the training target, which the floor is measured against, cannot be opened (", error.what(),
+                                "); the two halves of ", data.target->name(), " are compared instead"));
+    data.target_b = data.target;
+  }
+  return data;
+}
+
 Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, fs::path folder, LogSink log,
                  const Files& files)
     : recipe_(recipe), data_(std::move(data)), folder_(std::move(folder)), log_(std::move(log)), files_(files) {
   validate(recipe_);
+  if (recipe_.method == "otp" && recipe_.otp.eps_end == "auto") {
+    const auto shape = measure_source(*data_.source, static_cast<uint64_t>(recipe_.train.seed));
+    resolve_noise_level(recipe_, shape, data_.source->size(), log_);
+  }
   const auto seed = static_cast<uint64_t>(recipe_.train.seed);
   source_sampler_ = std::make_unique<data::Sampler>(data_.source, seed, "source", recipe_.data.flip);
   target_sampler_ = std::make_unique<data::Sampler>(data_.target, seed, "target", recipe_.data.flip);
@@ -163,13 +195,26 @@ void Trainer::offer(double figure) {
   files_.publish(link, folder_ / "best");
 }
 
+void Trainer::save_what_can_be() {
+  try {
+    if (saved_at_ != done_) save();
+  } catch (const Error&) {
+    // On a full disk saving fails as well; the error on its way says why.
+  }
+}
+
 bool Trainer::run(const std::atomic<bool>& stop) {
   const auto batches = feed();
   for (auto* observer : observers_) observer->started(*this, done_);
   while (done_ < recipe_.train.iterations && !stop) {
     const auto figures = solver_->outer_iteration(done_, batches);
     ++done_;
-    for (auto* observer : observers_) observer->iteration_done(*this, done_, figures);
+    try {
+      for (auto* observer : observers_) observer->iteration_done(*this, done_, figures);
+    } catch (...) {
+      save_what_can_be();  // an evaluation or a picture that fails must not cost the iterations before it
+      throw;
+    }
     if (done_ % recipe_.checkpoint.every == 0 && saved_at_ != done_) save();
   }
   if (saved_at_ != done_) save();

@@ -30,6 +30,18 @@ struct TrainingData {
 TrainingData open_training_data(const Recipe& recipe, const LogSink& log,
                                 const std::function<void(int64_t, int64_t)>& progress = {});
 
+/// What an evaluation reads; nothing else is opened for it.
+struct EvaluationData {
+  std::shared_ptr<const data::Source> source, target;
+  std::shared_ptr<const data::Source> target_b;  ///< the other side of the floor; `target` itself: compare its halves
+};
+
+/// Opens what open_training_data holds out, and the training target for the floor. Where eval.source or eval.target is
+/// named, the recipe's own source is not opened for that side. A training target that cannot be opened any more is no
+/// error where eval.target is named: the log is told, and target_b is `target`.
+EvaluationData open_evaluation_data(const Recipe& recipe, const LogSink& log,
+                                    const std::function<void(int64_t, int64_t)>& progress = {});
+
 /// What opens a side of the recipe.
 data::SourceOptions source_options(const SourceSection& section, const Recipe& recipe);
 
@@ -71,6 +83,8 @@ class Trainer {
   Feed feed() const;
 
  private:
+  void save_what_can_be();
+
   Recipe recipe_;
   TrainingData data_;
   std::filesystem::path folder_;

@@ -15,7 +15,9 @@
 #include "monge/io/archive.h"
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
+#include "monge/train/checkpoint.h"
 #include "tests/cli/program.h"
+#include "tests/io/odd_pictures.h"
 
 namespace monge {
 namespace {
@@ -95,6 +97,18 @@ TEST_F(Cli, TrainsLeavesARunDirectoryAndSaysHowToUseIt) {
   EXPECT_EQ(evaluated, 2);
   EXPECT_EQ(monge(folder.path(), "train v.toml -q").code, 0);
   EXPECT_TRUE(fs::exists(folder / "runs/00001-run"));
+}
+
+// The hint is taken at its word: pasted into the shell.
+TEST_F(Cli, SuggestedCommandsSurviveTheShell) {
+  const auto result = monge(folder.path(), "train v.toml --out \"it's my run\"");
+  ASSERT_EQ(result.code, 0) << result.err;
+  const std::string before = "use it     monge ", after = " INPUT OUTPUT";
+  const auto begin = result.out.find(before) + before.size();
+  const auto hint = result.out.substr(begin, result.out.find(after) - begin);
+  io::write_npy(folder / "x.npy", torch::rand({3, 2}));
+  EXPECT_EQ(monge(folder.path(), hint + " x.npy y.npy").code, 0) << hint;
+  EXPECT_THAT(monge(folder.path(), "train v.toml --out \"it's my run\"").err, HasSubstr("monge resume 'it'\\''s my run'"));
 }
 
 TEST_F(Cli, JsonIsOneObjectOnStdoutAndNothingElse) {
@@ -205,6 +219,28 @@ TEST_F(Cli, AnOutputIsItsItemsAndItsSeeds) {
   EXPECT_NE(testing::slurp(folder / "twins/5.png"), expected);
 }
 
+TEST_F(Cli, TranslateSaysWhatItConverted) {
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
+  std::ofstream(folder / "ink.jpg", std::ios::binary) << testing::cmyk_jpeg(torch::full({6, 6, 4}, 90, torch::kUInt8), true);
+  const auto result = monge(folder.path(), "translate run ink.jpg out.png");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("ink.jpg: converted 1 CMYK picture to 8-bit RGB\n"));
+}
+
+// Linux names files by bytes; JSON is UTF-8.
+TEST_F(Cli, NamesThatAreNotUtf8BreakNoJson) {
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
+  fs::copy_file(folder / "pictures/0.png", folder / "a\xff.png");
+  const auto result = monge(folder.path(), "translate run 'a\xff.png' 'b\xff.png' --json -q");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(json::parse(result.out)["in"], "a\xef\xbf\xbd.png");
+  EXPECT_TRUE(fs::exists(folder / "b\xff.png"));
+  const auto trained = monge(folder.path(), "train v.toml --out 'run\xff' --json -q");
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  EXPECT_TRUE(json::parse(trained.out).contains("run"));
+  EXPECT_TRUE(json::parse(testing::slurp(folder / "run\xff/summary.json")).contains("run"));
+}
+
 TEST_F(Cli, TranslatesTables) {
   ASSERT_EQ(monge(folder.path(), "train v.toml --out run -q").code, 0);
   io::write_npy(folder / "x.npy", torch::rand({7, 2}));
@@ -264,6 +300,7 @@ TEST_F(Cli, RefusesBadInputByName) {
   io::write_npy(folder / "nan.npy", nan);
   io::write_npy(folder / "three.npy", torch::rand({4, 3}));
   std::ofstream(folder / "file") << "x";
+  std::ofstream(folder / "\xff.csv") << "0,1\n1,0\n";
   const std::pair<const char*, std::vector<const char*>> cases[] = {
       {"train absent.toml", {"absent.toml", "no such file"}},
       {"train v.toml --set source.path=nowhere", {"nowhere"}},
@@ -284,6 +321,7 @@ TEST_F(Cli, RefusesBadInputByName) {
       {"train v.toml --set train.lr_map=inf", {"train.lr_map", "inf"}},
       {"train v.toml --set data.flip=true", {"flip"}},
       {"train v.toml --device cuda", {"cuda"}},
+      {"train v.toml --set source.path='\xff.csv'", {"source.path", "not UTF-8"}},
       {"resume empty", {"not a run directory"}},
       {"translate nothing pictures out", {"nothing", "no such model"}},
       {"translate v.toml absent.png out.png", {"absent.png"}},
@@ -298,9 +336,44 @@ TEST_F(Cli, RefusesBadInputByName) {
     EXPECT_THAT(result.err, Not(HasSubstr("internal error"))) << arguments;
     EXPECT_FALSE(fs::exists(folder / "runs")) << arguments;
   }
-  EXPECT_EQ(monge(folder.path(), "trian v.toml").code, 2);
+  const auto misspelt = monge(folder.path(), "trian v.toml");
+  EXPECT_EQ(misspelt.code, 2);
+  EXPECT_THAT(misspelt.err, AllOf(HasSubstr("unknown command, got \"trian\""), HasSubstr("translate"), HasSubstr("did you mean \"train\"?")));
   EXPECT_EQ(monge(folder.path(), "train").code, 2);
   EXPECT_EQ(monge(folder.path(), "--help").code, 0);
+}
+
+TEST_F(Cli, EvaluatesOnNamedSetsWhenTheTrainingDataAreGone) {
+  io::write_npy(folder / "a.npy", torch::rand({300, 2}));
+  io::write_npy(folder / "b.npy", torch::rand({300, 2}));
+  fs::create_directory(folder / "moved");
+  ASSERT_EQ(monge(folder.path(), "train v.toml --out run -q --set source.path=a.npy --set target.path=b.npy").code, 0);
+  const std::string eval = "eval run --json -q --samples 200 ";
+  const auto with_target = monge(folder.path(), eval + "--source a.npy --target a.npy");
+  EXPECT_EQ(with_target.err, "");
+
+  fs::rename(folder / "a.npy", folder / "moved/a.npy");  // neither flag needs it
+  auto result = monge(folder.path(), eval + "--source moved/a.npy");
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, Not(HasSubstr("compared instead")));
+
+  fs::rename(folder / "b.npy", folder / "moved/b.npy");
+  result = monge(folder.path(), eval + "--source moved/a.npy --target moved/b.npy");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("b.npy: no such file"), HasSubstr("two halves of moved/b.npy are compared instead")));
+  EXPECT_GT(json::parse(result.out)["target_floor"], 0);
+  EXPECT_EQ(monge(folder.path(), eval + "--target moved/b.npy").code, 2);  // the inputs are gone
+  EXPECT_EQ(monge(folder.path(), eval).code, 2);
+}
+
+TEST_F(Cli, WarnsOfFiguresThatRestOnAFewSamples) {
+  const std::string few = "the figures rest on 20 inputs and 20 target samples;";
+  const auto trained = monge(folder.path(), "train v.toml --out run -q --set eval.samples=20");
+  ASSERT_EQ(trained.code, 0);
+  EXPECT_THAT(trained.err, HasSubstr(few));
+  EXPECT_EQ(trained.err.find(few), trained.err.rfind(few));  // with the first evaluation alone
+  EXPECT_THAT(monge(folder.path(), "eval run --samples 20").err, HasSubstr(few));
+  EXPECT_THAT(monge(folder.path(), "eval run --samples 50").err, Not(HasSubstr("rest on")));
 }
 
 TEST_F(Cli, DoesNotMixTwoRunsInOneFolder) {
@@ -390,6 +463,27 @@ TEST_F(Cli, ARunWithoutACheckpointCanBeBegunAnew) {
   ASSERT_EQ(failed.code, 4) << failed.err;
   fs::remove_all(folder / "run/checkpoints");
   EXPECT_EQ(monge(folder.path(), "train v.toml --out run -q").code, 0);
+}
+
+// A disk of our own: a tmpfs of 512 KiB in a mount namespace, gone when the command ends; so the run is copied out first.
+TEST_F(Cli, AFullDiskLeavesTheLastGoodCheckpoint) {
+  fs::create_directory(folder / "disk");
+  const std::string mount = "mount -t tmpfs -o size=512k none disk";
+  const auto in_namespace = [&](const std::string& script) {
+    return WEXITSTATUS(std::system(("cd '" + folder.path().string() + "' && unshare -rm sh -c \"" + script + "\" 2>err").c_str()));
+  };
+  if (in_namespace(mount) != 0) GTEST_SKIP() << "needs unshare -rm and a tmpfs of its own: " << testing::slurp(folder / "err");
+  const int code = in_namespace(mount + " && '" MONGE_PROGRAM "' train v.toml --out disk/run --set train.iterations=100000 " +
+                                "--set checkpoint.keep=100000 --set eval.every=0; code=\\$?; cp -r disk/run copy; exit \\$code");
+  const auto said = testing::slurp(folder / "err");
+  EXPECT_EQ(code, 1) << said;
+  EXPECT_THAT(said, AllOf(HasSubstr("No space left on device"), HasSubstr("free some space"), HasSubstr("the last good checkpoint is disk/run/checkpoints/step_"),
+                          HasSubstr("monge resume disk/run"), Not(HasSubstr("internal error"))));
+  const auto checkpoints = train::list_checkpoints(folder / "copy/checkpoints");
+  ASSERT_FALSE(checkpoints.empty());
+  EXPECT_THAT(said, HasSubstr(checkpoints.back().filename().string() + ";"));
+  for (const auto& checkpoint : checkpoints) EXPECT_NO_THROW(train::load_checkpoint(checkpoint)) << checkpoint;
+  EXPECT_EQ(monge(folder.path(), "eval copy -q").code, 0);
 }
 
 TEST_F(Cli, LostResultsAreAFailure) {

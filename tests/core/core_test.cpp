@@ -11,6 +11,7 @@
 #include "monge/core/progress.h"
 #include "monge/core/random.h"
 #include "monge/core/registry.h"
+#include "monge/core/shell.h"
 #include "tests/support/support.h"
 
 namespace monge {
@@ -157,6 +158,17 @@ TEST(Duration, ReadsLikeASentence) {
   EXPECT_EQ(duration(8.2), "8 s");
   EXPECT_EQ(duration(200), "3 min 20 s");
   EXPECT_EQ(duration(7500), "2 h 05 min");
+}
+
+TEST(Shell, QuotesWhatAShellWouldTakeApart) {
+  EXPECT_EQ(shell_quoted("runs/00007-a_b.c"), "runs/00007-a_b.c");
+  EXPECT_EQ(shell_quoted(""), "''");
+  for (const std::string word : {"my runs/a", "it's", "$HOME", "a;b", "~", "a*", "#a", "\"q\"", "b\\c", "two\nlines", "\xff"}) {
+    const testing::ScratchFolder scratch;
+    const auto out = (scratch / "out").string();
+    ASSERT_EQ(std::system(("printf %s " + shell_quoted(word) + " >" + out).c_str()), 0);
+    EXPECT_EQ(real_files().read(out), word);
+  }
 }
 
 }  // namespace

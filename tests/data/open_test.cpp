@@ -10,6 +10,7 @@
 #include "monge/io/archive.h"
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
+#include "tests/io/odd_pictures.h"
 #include "tests/support/support.h"
 
 namespace monge::data {
@@ -72,6 +73,57 @@ TEST(Open, TellsTheLogWhatItFoundAndLeftOut) {
   infos.clear();
   open_source({.path = folder.path().string(), .images = {.size = 8, .on_error = "skip"}}, log);
   EXPECT_THAT(infos, Contains(HasSubstr("1 files are no .png, .jpg or .webp")));
+}
+
+TEST(Open, SaysWhatWasConvertedOnceASource) {
+  const ScratchFolder folder;
+  put(folder / "a.png", png());
+  put(folder / "b.jpg", testing::cmyk_jpeg(torch::full({6, 6, 4}, 90, torch::kUInt8), true));
+  put(folder / "c.png", testing::deep_png());
+  put(folder / "d.png", testing::palette_png());
+  put(folder / "e.png", "damaged");
+  std::vector<std::string> said;
+  const LogSink log = [&](LogLevel level, const std::string& line) {
+    if (level == LogLevel::info && line.find("converted") != std::string::npos) said.push_back(line);
+  };
+  SourceOptions options{.path = folder.path().string(), .images = {.size = 8, .on_error = "skip"}};
+  const auto whole = folder.path().string() + ": converted 1 CMYK, 1 16-bit and 1 palette pictures to 8-bit RGB";
+  open_source(options, log)->items({0, 1, 2, 3});
+  EXPECT_THAT(said, ElementsAre(whole));
+
+  // Not decoded at once: each kind is told with the batch in which it first appears.
+  std::filesystem::remove(folder / "e.png");
+  options.images.cache_mb = 0;
+  options.images.on_error = "fail";
+  said.clear();
+  const auto source = open_source(options, log);
+  EXPECT_TRUE(said.empty());
+  for (const int64_t i : {0, 1, 1, 2, 1, 2}) source->items({i, 0});
+  EXPECT_THAT(said, ElementsAre(HasSubstr("converted 1 CMYK picture to 8-bit RGB among 2"), HasSubstr("1 16-bit picture")));
+  said.clear();
+  open_source(options, log)->items({0, 1, 2, 3});
+  EXPECT_THAT(said, ElementsAre(whole));
+}
+
+TEST(Open, WarnsOfEntriesWithUnsafeNames) {
+  const ScratchFolder folder;
+  auto entry = [](std::string name) { return io::ArchiveEntry{std::move(name), png()}; };
+  io::write_archive(folder / "a.tar", {entry("good.png"), entry("xx/bad1.png"), entry("xx/bad2.png")});
+  // The writer refuses such names, so they are put in afterwards; the header's sum must follow.
+  auto bytes = real_files().read(folder / "a.tar");
+  for (size_t at; (at = bytes.find("xx/bad")) != std::string::npos;) {
+    bytes.replace(at, 2, "..");
+    const int sum = std::stoi(bytes.substr(at + 148, 6), nullptr, 8) - 2 * ('x' - '.');
+    char octal[8];
+    std::snprintf(octal, sizeof octal, "%06o", sum);
+    bytes.replace(at + 148, 6, octal);
+  }
+  put(folder / "a.tar", bytes);
+  std::vector<std::string> warnings;
+  open_source({.path = (folder / "a.tar").string(), .images = {.size = 8}}, [&](LogLevel level, const std::string& line) {
+    if (level == LogLevel::warning) warnings.push_back(line);
+  });
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("a.tar: 2 entries are left out for an unsafe name")));
 }
 
 TEST(Open, SaysWhatIsAccepted) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <set>
 
 #include "monge/data/split.h"
@@ -73,7 +74,7 @@ TEST(Sampler, MirrorsAboutHalfOfTheImages) {
 
 TEST(Sampler, RefusesToFlipVectorsAndToOverflow) {
   EXPECT_THAT(message_of([] { Sampler(numbers(3), 1, "source", true); }),
-              AllOf(HasSubstr("numbers"), HasSubstr("flip = false")));
+              AllOf(HasSubstr("numbers"), HasSubstr("data.flip = false")));
   const Sampler sampler(numbers(3), 1, "source");
   EXPECT_THAT(message_of([&] { sampler.batch(-1, 4); }), HasSubstr("step -1"));
   EXPECT_THAT(message_of([&] { sampler.batch(int64_t{1} << 62, 8); }), HasSubstr("overflows"));
@@ -93,15 +94,26 @@ TEST(Split, HoldsOutTheLastItems) {
   EXPECT_EQ(kept->size(), 7);
   EXPECT_TRUE(torch::equal(held_out->items({0, 2}).flatten(), torch::tensor({7.f, 9.f})));
   EXPECT_EQ(held_out->item_name(0), "000007");
-  EXPECT_EQ(held_out->name(), "numbers[7:10]");
+  EXPECT_EQ(held_out->name(), "numbers[held out]");
   EXPECT_THAT(message_of([&, whole = held_out] { whole->items({3}); }), HasSubstr("item 3 does not exist"));
   EXPECT_EQ(hold_out(numbers(10), 0).held_out, nullptr);
 }
 
+TEST(Split, HoldsOutAtRandomAndLosesNothing) {
+  const auto [kept, held_out] = hold_out(numbers(1000), 300, RandomStreams(5).at("split", 0));
+  std::vector<int64_t> all_kept(700), all_held(300);
+  std::iota(all_kept.begin(), all_kept.end(), 0);
+  std::iota(all_held.begin(), all_held.end(), 0);
+  const auto held = held_out->items(all_held).flatten();
+  EXPECT_NEAR(held.mean().item<double>(), 499.5, 60);  // the last 300 would give 849.5; standard error 14
+  const auto together = std::get<0>(torch::cat({kept->items(all_kept).flatten(), held}).sort());
+  EXPECT_TRUE(torch::equal(together, torch::arange(1000, torch::kFloat32)));
+}
+
 TEST(Split, RefusesToLeaveNothing) {
   EXPECT_THAT(message_of([] { hold_out(numbers(3), 3); }), AllOf(HasSubstr("3 of 3"), HasSubstr("fewer")));
-  EXPECT_THAT(message_of([] { Subset(numbers(3), 2, 2); }), HasSubstr("2 to 2"));
-  EXPECT_THAT(message_of([] { Subset(open_toy("toy:moons"), 0, 2); }), HasSubstr("endless"));
+  EXPECT_THAT(message_of([] { Subset(numbers(3), {}, "[none]"); }), HasSubstr("empty"));
+  EXPECT_THAT(message_of([] { Subset(open_toy("toy:moons"), {0, 1}, "[two]"); }), HasSubstr("endless"));
 }
 
 }  // namespace

@@ -41,6 +41,60 @@ TEST(Toys, SegmentsLieWhereTheyShould) {
   EXPECT_GE(sample.select(1, 0).abs().max().item<double>(), 2.9);
 }
 
+/// Whether all coordinates but the given range are 0.
+bool only(const torch::Tensor& x_ND, int64_t begin, int64_t end) {
+  auto rest = x_ND.clone();
+  rest.slice(1, begin, end).zero_();
+  return rest.abs().max().item<double>() == 0;
+}
+
+TEST(Toys, PairsShareTheirFlatSource) {
+  for (const std::string name : {"perpendicular", "one_to_many", "parallel"}) {
+    const auto x = draw("toy:" + name + "?dim=6");
+    ASSERT_EQ(x.size(1), 6) << name;
+    EXPECT_TRUE(only(x, 0, 3)) << name;
+    EXPECT_LE(x.abs().max().item<double>(), 1) << name;
+    EXPECT_NEAR(x.slice(1, 0, 3).square().mean().item<double>(), 1.0 / 3, 0.005) << name;
+    EXPECT_TRUE(torch::equal(x, draw("toy:" + name + "?side=source&dim=6"))) << name;
+  }
+}
+
+TEST(Toys, PerpendicularTurnsItsSource) {
+  const auto y = draw("toy:perpendicular?dim=6&side=target");
+  EXPECT_TRUE(only(y, 3, 6));
+  EXPECT_LE(y.abs().max().item<double>(), 1);
+  // Any coupling costs E|x|^2 + E|y|^2 = dim/6 + dim/6.
+  EXPECT_NEAR(y.square().sum(1).mean().item<double>(), 1, 0.01);
+}
+
+TEST(Toys, OneToManyAndParallelMoveTheirSource) {
+  for (const std::string name : {"one_to_many", "parallel"}) {
+    const auto y = draw("toy:" + name + "?dim=6&side=target");
+    EXPECT_TRUE(torch::equal(y.select(1, 5).abs(), torch::ones({y.size(0)}))) << name;
+    auto back = y.clone();
+    back.select(1, 5).zero_();
+    EXPECT_TRUE(only(back, 0, 3)) << name;
+    EXPECT_NEAR(back.slice(1, 0, 3).square().mean().item<double>(), 1.0 / 3, 0.005) << name;
+  }
+  const auto branch = draw("toy:one_to_many?dim=4&side=target").select(1, 3);
+  EXPECT_NEAR(branch.mean().item<double>(), 0, 0.02);
+  EXPECT_EQ(draw("toy:parallel?dim=4&side=target").select(1, 3).min().item<double>(), 1);
+}
+
+TEST(Toys, MultiPerpendicularStandsOnItsCells) {
+  EXPECT_TRUE(only(draw("toy:multi_perpendicular?count=3"), 0, 1));
+  const auto y = draw("toy:multi_perpendicular?count=3&side=target");
+  const auto [places, inverse, counts] = torch::_unique2(y.select(1, 0), true, false, true);
+  EXPECT_TRUE(torch::allclose(places, torch::tensor({-2.0f / 3, 0.0f, 2.0f / 3}), 0, 1e-6));
+  EXPECT_LE((counts.to(torch::kFloat64) / 1e5 - 1.0 / 3).abs().max().item<double>(), 0.008);  // five standard errors
+  EXPECT_NEAR(y.select(1, 1).square().mean().item<double>(), 1.0 / 3, 0.005);
+  EXPECT_LE(y.abs().max().item<double>(), 1);
+  // A cell's points go to its centre: E(x - x_k)^2 + E y^2 = (1/count^2 + 1)/3.
+  const auto x = draw("toy:multi_perpendicular?count=3").select(1, 0);
+  const auto nearest = (x.unsqueeze(1) - places).square().amin(1);
+  EXPECT_NEAR(nearest.mean().item<double>() + 1.0 / 3, (1.0 / 9 + 1) / 3, 0.002);
+}
+
 TEST(Toys, GaussianKnowsItsMoments) {
   const auto source = open_toy("toy:gaussian?dim=4&mean=1.5&std=2&cov_seed=7");
   const auto* gaussian = dynamic_cast<const GaussianSource*>(source.get());
@@ -80,6 +134,13 @@ TEST(Toys, RefuseWhatTheyDoNotKnow) {
   EXPECT_THAT(message_of([] { open_toy("toy:gaussian?std=1x"); }), HasSubstr("\"1x\""));
   EXPECT_THAT(message_of([] { open_toy("toy:gaussian?std"); }), HasSubstr("key=value"));
   EXPECT_THAT(message_of([] { open_toy("toy:gaussian?std=1&std=2"); }), HasSubstr("given twice"));
+  for (const std::string name : {"perpendicular", "one_to_many", "parallel"}) {
+    EXPECT_THAT(message_of([&] { open_toy("toy:" + name + "?dim=5"); }),
+                AllOf(HasSubstr("dim"), HasSubstr("\"5\""), HasSubstr("an even number, 2 to 1048576")));
+  }
+  EXPECT_THAT(message_of([] { open_toy("toy:parallel?side=left"); }),
+              AllOf(HasSubstr("side"), HasSubstr("\"left\""), HasSubstr("source, target")));
+  EXPECT_THAT(message_of([] { open_toy("toy:multi_perpendicular?dim=4"); }), HasSubstr("2 to 2"));
 }
 
 }  // namespace

@@ -95,13 +95,22 @@ TEST(MapFigures, AreAsByHand) {
 TEST(PushForward, ComesWithItsFloor) {
   torch::manual_seed(3);
   const auto target_a = torch::randn({400, 2}), target_b = torch::randn({500, 2});
-  const auto good = push_forward_error(torch::randn({300, 2}), target_a, target_b);
-  const auto bad = push_forward_error(torch::randn({300, 2}) + 1, target_a, target_b);
+  const auto inputs = torch::randn({300, 2}) - 2;
+  const auto good = push_forward_error(inputs, torch::randn({300, 2}), target_a, target_b);
+  const auto bad = push_forward_error(inputs, torch::randn({300, 2}) + 1, target_a, target_b);
   EXPECT_DOUBLE_EQ(good.floor, energy_distance(target_b.slice(0, 0, 300), target_a));
   EXPECT_DOUBLE_EQ(good.floor, bad.floor);
   EXPECT_LT(good.error, 3 * good.floor);
   EXPECT_GT(bad.error, 10 * bad.floor);
-  EXPECT_THAT(message_of([&] { push_forward_error(target_b, target_a, target_a); }), HasSubstr("400 for 500"));
+  EXPECT_DOUBLE_EQ(good.start, energy_distance(inputs, target_a));
+}
+
+// The estimate falls with the number of points, so that figures of unequal numbers would not compare.
+TEST(PushForward, ComparesEqualNumbersOfPoints) {
+  torch::manual_seed(4);
+  const auto x = torch::randn({500, 2}), target_a = torch::randn({400, 2}), target_b = torch::randn({100, 2});
+  EXPECT_DOUBLE_EQ(push_forward_error(x, x, target_a, target_b).error, energy_distance(x.slice(0, 0, 100), target_a));
+  EXPECT_THAT(message_of([&] { push_forward_error(x, target_a, target_a, target_b); }), HasSubstr("same inputs"));
 }
 
 TEST(DrawDiversity, IsTheMeanGapOfTwoDraws) {

@@ -126,6 +126,9 @@ TEST(Archive, LeavesOutLinksAndNamesThatClimb) {
   const ScratchFolder folder;
   write_odd_tar(folder / "odd.tar");
   EXPECT_THAT(names_in(folder / "odd.tar"), ElementsAre("good.png", "folder/also..good.png"));
+  int64_t unsafe = -1;
+  read_archive(folder / "odd.tar", [](const std::string&) { return false; }, {}, &unsafe);
+  EXPECT_EQ(unsafe, 2);  // /etc/passwd and a/../../b.png
 }
 
 TEST(Archive, UnpacksOnlyWhatIsWanted) {

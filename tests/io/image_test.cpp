@@ -2,16 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-// clang-format off
-#include <cstdio>
-#include <jpeglib.h>  // needs FILE declared before it
-// clang-format on
-#include <png.h>
-
-#include <cstdlib>
-#include <functional>
 
 #include "monge/core/error.h"
+#include "tests/io/odd_pictures.h"
 #include "tests/support/support.h"
 
 namespace monge::io {
@@ -19,7 +12,9 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using testing::cmyk_jpeg;
 using testing::message_of;
+using testing::raw_png;
 
 torch::Tensor noise(int64_t height, int64_t width, int64_t channels) {
   torch::manual_seed(7);
@@ -38,59 +33,35 @@ double largest_difference(const torch::Tensor& a, const torch::Tensor& b) {
   return (a.to(torch::kInt) - b.to(torch::kInt)).abs().max().item<double>();
 }
 
-/// A PNG straight from libpng, for kinds that encode_png does not write. `setup` sets the header.
-std::string raw_png(const std::function<void(png_structp, png_infop)>& setup, std::vector<std::vector<uint8_t>> rows) {
-  std::string out;
-  auto* png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
-  auto* info = png_create_info_struct(png);
-  png_set_write_fn(
-      png, &out,
-      [](png_structp self, png_bytep bytes, size_t count) {
-        static_cast<std::string*>(png_get_io_ptr(self))->append(reinterpret_cast<char*>(bytes), count);
-      },
-      [](png_structp) {});
-  setup(png, info);
-  std::vector<png_bytep> pointers;
-  for (auto& row : rows) pointers.push_back(row.data());
-  png_set_rows(png, info, pointers.data());
-  png_write_png(png, info, PNG_TRANSFORM_IDENTITY, nullptr);
-  png_destroy_write_struct(&png, &info);
-  return out;
-}
-
-/// A JPEG of four inks, [H, W, 4]; Adobe's marker means that the values are stored inverted.
-std::string cmyk_jpeg(const torch::Tensor& inks_HWC, bool adobe) {
-  jpeg_compress_struct jpeg{};
-  jpeg_error_mgr errors{};
-  jpeg.err = jpeg_std_error(&errors);
-  jpeg_create_compress(&jpeg);
-  unsigned char* buffer = nullptr;
-  unsigned long size = 0;
-  jpeg_mem_dest(&jpeg, &buffer, &size);
-  jpeg.image_height = static_cast<JDIMENSION>(inks_HWC.size(0));
-  jpeg.image_width = static_cast<JDIMENSION>(inks_HWC.size(1));
-  jpeg.input_components = 4;
-  jpeg.in_color_space = JCS_CMYK;
-  jpeg_set_defaults(&jpeg);
-  jpeg_set_quality(&jpeg, 100, TRUE);
-  jpeg.write_Adobe_marker = adobe;
-  jpeg_start_compress(&jpeg, TRUE);
-  while (jpeg.next_scanline < jpeg.image_height) {
-    auto* row = inks_HWC.data_ptr<uint8_t>() + jpeg.next_scanline * jpeg.image_width * 4;
-    jpeg_write_scanlines(&jpeg, &row, 1);
-  }
-  jpeg_finish_compress(&jpeg);
-  std::string out(reinterpret_cast<char*>(buffer), size);
-  jpeg_destroy_compress(&jpeg);
-  std::free(buffer);
-  return out;
-}
-
 TEST(Png, KeepsEveryByteForAllChannelCounts) {
   for (int64_t channels = 1; channels <= 4; ++channels) {
     const auto image = noise(13, 29, channels);
     EXPECT_TRUE(torch::equal(decode_image(encode_png(image), "x.png"), image)) << channels << " channels";
   }
+}
+
+TEST(Image, TellsWhatWasConverted) {
+  const auto told = [](const std::string& bytes) {
+    auto out = Conversion::palette;
+    decode_image(bytes, "x", kMostPixels, &out);
+    return out;
+  };
+  for (int64_t channels = 1; channels <= 4; ++channels) {
+    EXPECT_EQ(told(encode_png(noise(4, 4, channels))), Conversion::none);
+    EXPECT_EQ(told(encode_webp(noise(4, 4, channels))), Conversion::none);
+  }
+  for (const int64_t channels : {1, 3}) EXPECT_EQ(told(encode_jpeg(noise(4, 4, channels))), Conversion::none);
+  EXPECT_EQ(told(cmyk_jpeg(noise(4, 4, 4), true)), Conversion::cmyk);
+  EXPECT_EQ(told(testing::deep_png()), Conversion::sixteen_bit);
+  EXPECT_EQ(told(testing::palette_png()), Conversion::palette);
+  const auto bits = [](png_structp png, png_infop info) {
+    png_set_IHDR(png, info, 8, 1, 1, PNG_COLOR_TYPE_GRAY, 0, 0, 0);
+  };
+  EXPECT_EQ(told(testing::raw_png(bits, {{0x55}})), Conversion::few_bits);
+
+  EXPECT_EQ(conversion_text({7, 0, 0, 0, 0}), "");
+  EXPECT_EQ(conversion_text({0, 1, 0, 0, 0}), "converted 1 CMYK picture to 8-bit RGB");
+  EXPECT_EQ(conversion_text({9, 3, 2, 4, 0}), "converted 3 CMYK, 2 16-bit and 4 palette pictures to 8-bit RGB");
 }
 
 TEST(Png, RoundsSixteenBitsToEight) {

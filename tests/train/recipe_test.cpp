@@ -38,6 +38,20 @@ TEST(Recipe, SurvivesItsOwnText) {
   }
 }
 
+// A run is resumed from its recipe's text, so a path that the text cannot hold must be refused before training.
+TEST(Recipe, HoldsEveryPathThatTomlCan) {
+  for (const std::string path : {"a\tb\r\n\x01\x7f", "quote\" back\\slash", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"}) {
+    auto recipe = parse("");
+    recipe.source.path = path;
+    EXPECT_EQ(parse_recipe(recipe.options().to_toml(true), "again.toml").source.path, path);
+  }
+  for (const std::string path : {"\xff", "a\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\x80"}) {
+    auto recipe = parse("");
+    recipe.source.path = path;
+    EXPECT_THAT(message_of([&] { recipe.options().to_toml(true); }), AllOf(HasSubstr("source.path"), HasSubstr("not UTF-8")));
+  }
+}
+
 TEST(Recipe, NamesTheNearestOfAnUnknownKeyWithItsLine) {
   EXPECT_THAT(message_of([] { parse("[weak]\ngama1 = 0.5\n"); }),
               AllOf(HasSubstr("a.toml, line 2"), HasSubstr("weak.gama1"), HasSubstr("did you mean \"weak.gamma1\"")));

@@ -379,6 +379,27 @@ TEST(Model, ARecipeThatAsksForMoreThanTheFileHoldsIsRefusedBeforeMemoryIsTaken) 
   EXPECT_THAT(complaint(deep, "[2]"), HasSubstr("not of one model"));
 }
 
+TEST(Model, AFlippedBitInAnExportedFileIsRefused) {
+  const ShortRun run;
+  const auto file = run.folder / "map.safetensors";
+  export_safetensors(load_model(run.folder.path(), torch::kCPU, silent()), file);
+  const auto whole = real_files().read(file);
+  auto bytes = whole;
+  bytes.back() ^= 1;  // in a weight
+  real_files().replace(file, bytes);
+  EXPECT_THAT(testing::message_of([&] { load_model(file, torch::kCPU, silent()); }),
+              AllOf(HasSubstr("map.safetensors"), HasSubstr("is damaged"), HasSubstr("export it anew")));
+  bytes = whole;
+  bytes.replace(bytes.find("z_std = 0.1"), 11, "z_std = 0.2");  // in the recipe
+  real_files().replace(file, bytes);
+  EXPECT_THAT(testing::message_of([&] { load_model(file, torch::kCPU, silent()); }), HasSubstr("is damaged"));
+
+  auto old = io::parse_safetensors(whole, "map");
+  ASSERT_EQ(old.metadata.erase("monge.xxh3"), 1u);
+  io::write_safetensors(file, old);
+  EXPECT_EQ(load_model(file, torch::kCPU, silent()).iteration, 6);
+}
+
 TEST(Model, SaysWhatAModelIs) {
   testing::ScratchFolder scratch;
   EXPECT_THAT(testing::message_of([&] { load_model(scratch / "none", torch::kCPU, silent()); }), HasSubstr("no such model"));

@@ -155,7 +155,7 @@ TEST(Kernel, ReachesAMixtureOfEight) {
   const auto x = trainer->data().source->draw(n, streams.at("x", 0));
   const auto y = model_of(*trainer).translate(x, 1, streams.at("z", 0)).squeeze(1);
   const auto& target = *trainer->data().target;
-  const auto reached = eval::push_forward_error(y, target.draw(n, streams.at("a", 0)), target.draw(n, streams.at("b", 0)));
+  const auto reached = eval::push_forward_error(x, y, target.draw(n, streams.at("a", 0)), target.draw(n, streams.at("b", 0)));
   std::printf("energy distance %.5f, floor %.5f\n", reached.error, reached.floor);
   EXPECT_LT(reached.error, 2 * reached.floor);
 }

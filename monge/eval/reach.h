@@ -1,0 +1,26 @@
+// Does a map reach its target? A small loss does not say so: the semi-dual problem has saddle points whose map misses it.
+#pragma once
+
+#include <string>
+
+#include "monge/eval/pushforward.h"
+
+namespace monge::eval {
+
+enum class Reach {
+  unknown,  ///< a figure is missing
+  reached,  ///< the error is within 1.5 of the floor: what is left is not told from the chance of the samples
+  near,     ///< at most a tenth of the way is left
+  missed    ///< more is left
+};
+
+/// The share of the way from the source to the target that is left: (error - floor) / (start - floor), with `start` the error
+/// of the source itself. 0 where nothing is left; NaN where a figure is missing or source and target hardly differ.
+double way_left(const PushForward& figures);
+
+Reach judge(const PushForward& figures);
+
+/// The judgement in words for the summary of a run: "reaches its target", "comes near its target: 4 % of the way is left", ...
+std::string in_words(const PushForward& figures);
+
+}  // namespace monge::eval

@@ -1,0 +1,114 @@
+#include "monge/eval/truth.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "monge/core/random.h"
+#include "monge/eval/discrete_ot.h"
+#include "monge/eval/pushforward.h"
+#include "monge/train/model.h"
+#include "monge/train/trainer.h"
+
+namespace monge::eval {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr int64_t kPoints = 1024;    // of an exact plan
+constexpr int64_t kRepeats = 8;      // exact plans of which the mean is taken: one alone scatters with the chance of its samples
+constexpr int64_t kMapPoints = 1 << 14;  // for figures that need no plan
+constexpr int64_t kSpread = 64;      // draws per input behind the plan's variance
+constexpr int64_t kBranchParts = 8;
+
+double mean_square_gap(const torch::Tensor& a, const torch::Tensor& b) {
+  return (a - b).to(torch::kFloat64).square().sum(1).mean().item<double>();
+}
+
+/// Means over repeats of the distances between fresh samples.
+void score_target(const train::Trainer& trainer, const train::Model& model, const RandomStreams& streams, TruthScore& out) {
+  const auto& source = *trainer.data().source;
+  const auto& target = *trainer.data().target;
+  out.points = kPoints;
+  out.target_error = out.target_floor = out.target_collapse = 0;
+  for (int64_t k = 0; k < kRepeats; ++k) {
+    const auto y = model.translate(source.draw(kPoints, streams.at("truth x", k)), 1, streams.at("truth z", k)).squeeze(1);
+    const auto a = target.draw(kPoints, streams.at("truth target a", k)), b = target.draw(kPoints, streams.at("truth target b", k));
+    const auto centre = a.mean(0, /*keepdim=*/true).expand_as(a);
+    const double share = 1.0 / kRepeats;
+    out.target_error += share * exact_w2_squared(y, a);
+    out.target_floor += share * exact_w2_squared(b, a);
+    out.target_collapse += share * mean_square_gap(centre, a);  // all mass goes to one point: there is one plan
+    out.energy_error += share * energy_distance(y, a);
+    out.energy_floor += share * energy_distance(b, a);
+    out.energy_collapse += share * energy_distance(centre, a);
+  }
+}
+
+void score_map(const TruthCase& truth, const train::Model& model, const torch::Tensor& x, const RandomStreams& streams,
+               TruthScore& out) {
+  const int64_t draws = model.stochastic() ? kSpread : 1;
+  const auto few = draws == 1 ? x : x.narrow(0, 0, std::min<int64_t>(2048, x.size(0)));
+  const auto y = model.translate(few, draws, streams.at("truth map z", 0)).to(torch::kFloat64);
+  const auto mean = y.mean(1);
+  out.plan_variance = draws > 1 ? y.var(1, /*unbiased=*/true).mean().item<double>() : kNaN;
+  if (!truth.map) return;
+  const auto expected = truth.map(few).to(torch::kFloat64);
+  out.l2_uvp = l2_uvp(mean, expected, truth.target_variance);
+  out.cosine = displacement_cosine(few.to(torch::kFloat64), mean, expected);
+}
+
+/// E|x - y|^2 of the exact plan between samples of the two laws.
+double plan_cost(const train::Trainer& trainer, const RandomStreams& streams) {
+  constexpr int64_t points = 2048;
+  return exact_w2_squared(trainer.data().source->draw(points, streams.at("truth plan x", 0)),
+                          trainer.data().target->draw(points, streams.at("truth plan y", 0)));
+}
+
+std::vector<double> branches(const torch::Tensor& x, const torch::Tensor& y) {
+  const auto upper = (y.select(1, -1) > 0).to(torch::kFloat64);
+  const auto part = ((x.select(1, 0) + 1) * (0.5 * kBranchParts)).floor().clamp(0, kBranchParts - 1);
+  std::vector<double> out;
+  for (int64_t k = 0; k < kBranchParts; ++k) out.push_back(upper.masked_select(part == k).mean().item<double>());
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, double>> TruthScore::named() const {
+  return {{"cost_error", cost_error},     {"target_error", target_error}, {"target_floor", target_floor},
+          {"l2_uvp", l2_uvp},             {"cosine", cosine},             {"seconds", seconds},
+          {"target_collapse", target_collapse}, {"energy_error", energy_error}, {"energy_floor", energy_floor},
+          {"energy_collapse", energy_collapse}, {"plan_variance", plan_variance}};
+}
+
+TruthResult run_truth(const TruthCase& truth, torch::Device device, const std::atomic<bool>& stop, const LogSink& log,
+                      train::Observer* watcher) {
+  train::validate(truth.recipe);
+  train::Trainer trainer(truth.recipe, train::open_training_data(truth.recipe, log), device, "", log);
+  if (watcher != nullptr) trainer.attach(*watcher);
+  TruthResult out;
+  const auto began = std::chrono::steady_clock::now();
+  out.complete = trainer.run(stop);
+  auto& score = out.score;
+  score.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+
+  // What is scored is drawn from streams of its own: every seed of the training meets the same questions.
+  const RandomStreams streams(0x7472757468);
+  const auto model = train::model_of(trainer);
+  score_target(trainer, model, streams, score);
+  const auto x = trainer.data().source->draw(kMapPoints, streams.at("truth cost x", 0));
+  const auto y = model.translate(x, 1, streams.at("truth cost z", 0)).squeeze(1);
+  const double w2_squared = std::isfinite(truth.w2_squared) ? truth.w2_squared : plan_cost(trainer, streams);
+  score.cost_error = std::abs(mean_square_gap(x, y) - w2_squared);
+  score.l2_uvp = score.cosine = kNaN;
+  score_map(truth, model, x, streams, score);
+  if (truth.name == "one-to-many") score.branch = branches(x, y);
+
+  constexpr int64_t shown = 512;
+  out.x = x.narrow(0, 0, shown);
+  out.y = model.translate(out.x, 4, streams.at("truth picture z", 0));
+  out.target = trainer.data().target->draw(shown, streams.at("truth picture target", 0));
+  return out;
+}
+
+}  // namespace monge::eval

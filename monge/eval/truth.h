@@ -1,0 +1,89 @@
+// Cases with a known answer: what a training should have found, and how far from it a method ends.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "monge/core/log.h"
+#include "monge/train/observer.h"
+#include "monge/train/recipe.h"
+
+namespace monge::eval {
+
+/// One case at one dimension: a recipe that trains it and the answer.
+struct TruthCase {
+  std::string name;
+  int64_t dim = 2;
+  train::Recipe recipe;  ///< of the case's own method; change method, seed or anything else before it is run
+  /// E|x - T(x)|^2 of an optimal plan; NaN: the exact plan of the samples is taken, and for a weak cost none.
+  double w2_squared = std::numeric_limits<double>::quiet_NaN();
+  /// The optimal map, or the conditional mean of the optimal plan; empty where there is no single one. [N, D] to the same.
+  std::function<torch::Tensor(const torch::Tensor& x)> map;
+  double target_variance = 0;  ///< trace of the target's covariance, for L2-UVP; where there is a map
+  /// Variance per coordinate of the outputs for one input in the optimal plan; NaN where it is not known.
+  double plan_variance = std::numeric_limits<double>::quiet_NaN();
+};
+
+struct TruthOptions {
+  int64_t dim = 0;       ///< 0: the case's own
+  std::string method;    ///< empty: the case's own
+  std::string pair;      ///< the file of w2bench
+  bool quick = false;    ///< few iterations, for a look in seconds
+};
+
+/// The cases, in the order in which they are shown:
+///
+///     gaussian             N(0, I) to N(1, random covariance): linear map, W2 in closed form
+///     line                 N(0, 1) to U([-1, 1]): the monotone map 2 Phi(x) - 1, W2^2 = 4/3 - 2/sqrt(pi); dim 1
+///     weak-gaussian        N(0, s^2 I) to N(0, I) with the weak cost, gamma = 0.8 > s = 0.5: conditional mean x / gamma,
+///                          conditional variance 1 - s^2 / gamma^2
+///     perpendicular        U([-1,1]^(D/2)) x {0} to {0} x U([-1,1]^(D/2)): every plan is optimal, W2^2 = D/3
+///     one-to-many          U([-1,1]^(D/2)) x {0} to the same moved by +1 or -1 along one axis: a plan and no map, W2^2 = 1
+///     multi-perpendicular  a segment to two perpendicular ones: W2^2 = 5/12; dim 2
+///     parallel             U([-1,1]^(D/2)) x {0} moved by 1: the shift, W2^2 = 1
+///     mixture8, moons      from N(0, I/4) in the plane, against the exact plan of samples
+///     w2bench              the Wasserstein-2 benchmark pair of `pair` (Korotin et al. 2021)
+std::vector<std::string> truth_names();
+
+/// @throws Error  for an unknown case (with the nearest), a dimension that it does not take, w2bench without a pair.
+TruthCase truth_case(const std::string& name, const TruthOptions& options);
+
+/// How far a training ended from the answer. NaN where a figure does not apply.
+struct TruthScore {
+  double cost_error = 0;        ///< | E|x - T(x)|^2 - W2^2 |
+  double target_error = 0;      ///< W2^2 of outputs against target samples, by the exact plan
+  double target_floor = 0;      ///< the same of target samples against target samples
+  double target_collapse = 0;   ///< the same of the target's mean: what a map gets that sends all to one point
+  double energy_error = 0, energy_floor = 0, energy_collapse = 0;  ///< the same by energy distance
+  double l2_uvp = 0;            ///< 100 E|T - T*|^2 / Var Q, in percent
+  double cosine = 0;            ///< between the displacements of T and T*
+  double plan_variance = 0;     ///< of the outputs for one input, per coordinate; stochastic maps
+  double seconds = 0;           ///< of the training
+  int64_t points = 0;           ///< in each of the exact plans
+  std::vector<double> branch;   ///< one-to-many: share of outputs on the upper branch, in 8 equal parts of the segment
+
+  /// Key and value in the order of the table; NaN for what does not apply.
+  std::vector<std::pair<std::string, double>> named() const;
+};
+
+/// A trained case: its score and what a picture needs.
+struct TruthResult {
+  TruthScore score;
+  bool complete = true;                ///< false when `stop` was set: the score is of the map so far
+  torch::Tensor x, y, target;          ///< [N, D], [N, draws, D], [N, D]
+};
+
+/// Trains the case's recipe in memory and scores its averaged map.
+/// @param watcher  attached to the training (a progress line); may be null.
+TruthResult run_truth(const TruthCase& truth, torch::Device device, const std::atomic<bool>& stop, const LogSink& log,
+                      train::Observer* watcher);
+
+}  // namespace monge::eval

@@ -1,0 +1,244 @@
+#include <cmath>
+#include <numbers>
+
+#include "monge/core/error.h"
+#include "monge/core/registry.h"
+#include "monge/data/open.h"
+#include "monge/data/toys.h"
+#include "monge/data/w2_benchmark.h"
+#include "monge/eval/gaussian.h"
+#include "monge/eval/truth.h"
+
+namespace monge::eval {
+namespace {
+
+using train::Recipe;
+
+/// Settings that the known cases share; the literature's nets are as small.
+Recipe base(const std::string& method, const std::string& source, const std::string& target) {
+  Recipe recipe;
+  recipe.method = method;
+  recipe.source.path = source;
+  recipe.target.path = target;
+  recipe.cost.scale = "half";
+  recipe.map.width = recipe.potential.width = 64;
+  recipe.map.depth = recipe.potential.depth = 3;
+  recipe.train.batch = 512;
+  recipe.train.k_t = 5;
+  recipe.train.lr_map = recipe.train.lr_potential = 1e-3;
+  recipe.train.schedule = "cosine";
+  recipe.train.ema = 0.99;
+  recipe.train.iterations = 1500;
+  recipe.eval.every = 0;
+  return recipe;
+}
+
+/// Starts at the identity with a potential that is a quadratic form: what a map close to linear wants.
+void start_at_identity(Recipe& recipe) {
+  recipe.map.residual = recipe.map.zero_last = true;
+  recipe.potential.quadratic = recipe.potential.zero_last = true;
+}
+
+int64_t dim_of(const TruthOptions& options, const std::string& name, int64_t usual, int64_t least, int64_t most, bool even = false) {
+  const int64_t dim = options.dim == 0 ? usual : options.dim;
+  if (dim < least || dim > most || (even && dim % 2 != 0)) {
+    const auto range = least == most ? std::to_string(least) : text(even ? "an even number, " : "", least, " to ", most);
+    throw Error(Complaint{.what = "the case \"" + name + "\" has no such dimension", .where = "--dim",
+                          .value = std::to_string(dim), .allowed = range});
+  }
+  return dim;
+}
+
+TruthCase gaussian(const TruthOptions& options) {
+  TruthCase out;
+  out.dim = dim_of(options, "gaussian", 2, 1, 256);
+  const auto dim = std::to_string(out.dim);
+  out.recipe = base("strong", "toy:gaussian?dim=" + dim, "toy:gaussian?dim=" + dim + "&mean=1&cov_seed=1");
+  start_at_identity(out.recipe);
+  if (out.dim > 32) out.recipe.map.width = out.recipe.potential.width = 128;
+  if (options.quick) out.recipe.train.iterations = 400;
+  const auto p = data::open_toy(out.recipe.source.path), q = data::open_toy(out.recipe.target.path);
+  const auto& gp = dynamic_cast<const data::GaussianSource&>(*p);
+  const auto& gq = dynamic_cast<const data::GaussianSource&>(*q);
+  const auto truth = gaussian_ot_map(gp.mean(), gp.covariance(), gq.mean(), gq.covariance());
+  out.w2_squared = truth.w2_squared;
+  out.map = truth;
+  out.target_variance = gq.covariance().trace().item<double>();
+  return out;
+}
+
+TruthCase line(const TruthOptions& options) {
+  TruthCase out;
+  out.dim = dim_of(options, "line", 1, 1, 1);
+  out.recipe = base("strong", "toy:gaussian?dim=1", "toy:uniform?dim=1&half=1");
+  start_at_identity(out.recipe);
+  out.recipe.potential.quadratic = false;
+  if (options.quick) out.recipe.train.iterations = 500;
+  out.w2_squared = 4.0 / 3 - 2 / std::sqrt(std::numbers::pi);
+  out.map = [](const torch::Tensor& x) { return torch::erf(x / std::numbers::sqrt2); };  // 2 Phi(x) - 1
+  out.target_variance = 1.0 / 3;
+  return out;
+}
+
+TruthCase weak_gaussian(const TruthOptions& options) {
+  constexpr double s = 0.5, gamma = 0.8;
+  TruthCase out;
+  out.dim = dim_of(options, "weak-gaussian", 2, 1, 64);
+  const auto dim = std::to_string(out.dim);
+  out.recipe = base("weak", "toy:gaussian?dim=" + dim + "&std=0.5", "toy:gaussian?dim=" + dim);
+  start_at_identity(out.recipe);
+  auto& r = out.recipe;
+  r.weak.gamma0 = r.weak.gamma1 = gamma;
+  r.weak.z = 4;
+  r.weak.z_channels = out.dim;
+  r.weak.z_std = 1;
+  r.map.activation = r.potential.activation = "relu";
+  // At the optimum the variance does not change the map's loss: only f's answer to it holds it in place, so f must be quick.
+  r.train.k_t = 4;
+  r.train.lr_potential = 4e-3;
+  r.train.ema = 0.998;
+  r.train.iterations = options.quick ? 600 : 1500;
+  // E|x - y|^2 of the plan with slope 1/gamma and variance v per coordinate: D (s^2 (1/gamma - 1)^2 + v).
+  out.plan_variance = 1 - s * s / (gamma * gamma);
+  out.w2_squared = static_cast<double>(out.dim) * (s * s * (1 / gamma - 1) * (1 / gamma - 1) + out.plan_variance);
+  out.map = [](const torch::Tensor& x) { return x / gamma; };
+  out.target_variance = static_cast<double>(out.dim);
+  return out;
+}
+
+/// What the cases of thin sets share: the settings with which plain training fails (ALGORITHMS) and smoothing does not.
+Recipe thin(const std::string& law, const TruthOptions& options) {
+  auto recipe = base("otp", "toy:" + law + "side=source", "toy:" + law + "side=target");
+  recipe.otp.eps_start = 0.5;
+  recipe.otp.eps_end = "0.05";
+  recipe.map.width = recipe.potential.width = 128;
+  recipe.potential.r1 = 0.02;
+  recipe.train.batch = 256;
+  recipe.train.k_t = 4;
+  recipe.train.iterations = options.quick ? 800 : 3000;
+  return recipe;
+}
+
+TruthCase perpendicular(const TruthOptions& options) {
+  TruthCase out;
+  out.dim = dim_of(options, "perpendicular", 2, 2, 4096, /*even=*/true);
+  out.recipe = thin("perpendicular?dim=" + std::to_string(out.dim) + "&", options);
+  out.w2_squared = static_cast<double>(out.dim) / 3;
+  return out;
+}
+
+TruthCase one_to_many(const TruthOptions& options) {
+  TruthCase out;
+  out.dim = dim_of(options, "one-to-many", 2, 2, 4096, /*even=*/true);
+  out.recipe = thin("one_to_many?dim=" + std::to_string(out.dim) + "&", options);
+  // Much noise at the end, so that the noise decides the branch: the net cannot sharpen as fast as less noise would ask.
+  out.recipe.otp.eps_start = 1.0;
+  out.recipe.otp.eps_end = "0.1";
+  out.w2_squared = 1;
+  return out;
+}
+
+TruthCase multi_perpendicular(const TruthOptions& options) {
+  TruthCase out;
+  out.dim = dim_of(options, "multi-perpendicular", 2, 2, 2);
+  out.recipe = thin("multi_perpendicular?", options);
+  out.w2_squared = 5.0 / 12;
+  return out;
+}
+
+TruthCase parallel(const TruthOptions& options) {
+  TruthCase out;
+  out.dim = dim_of(options, "parallel", 2, 2, 4096, /*even=*/true);
+  out.recipe = thin("parallel?dim=" + std::to_string(out.dim) + "&", options);
+  out.w2_squared = 1;
+  out.map = [](const torch::Tensor& x) {
+    auto y = x.clone();
+    y.select(1, -1) += 1;
+    return y;
+  };
+  out.target_variance = static_cast<double>(out.dim) / 6;  // D/2 coordinates of variance 1/3
+  return out;
+}
+
+TruthCase to_plane_law(const std::string& name, const std::string& target, const TruthOptions& options) {
+  TruthCase out;
+  out.dim = dim_of(options, name, 2, 2, 2);
+  out.recipe = base("strong", "toy:gaussian?std=0.5", target);
+  out.recipe.map.residual = out.recipe.map.zero_last = true;
+  out.recipe.map.width = out.recipe.potential.width = 128;
+  out.recipe.train.lr_map = out.recipe.train.lr_potential = 5e-4;
+  out.recipe.train.iterations = options.quick ? 600 : 2000;
+  return out;
+}
+
+TruthCase w2bench(const TruthOptions& options) {
+  if (options.pair.empty()) {
+    throw Error(Complaint{.what = "the case \"w2bench\" needs a pair", .where = "--pair", .value = "nothing",
+                          .allowed = "a .safetensors file of the Wasserstein-2 benchmark"});
+  }
+  const auto pair = data::W2Benchmark::load(options.pair);
+  TruthCase out;
+  out.dim = dim_of(options, "w2bench", pair->dim(), pair->dim(), pair->dim());
+  out.recipe = base("strong", "w2bench:" + options.pair + "?side=source", "w2bench:" + options.pair + "?side=target");
+  auto& r = out.recipe;
+  start_at_identity(r);
+  r.map.width = r.potential.width = out.dim < 32 ? 128 : 256;
+  r.train.batch = 1024;
+  r.train.betas = {0.5, 0.9};
+  r.train.ema = 0.995;
+  r.train.k_t = out.dim < 32 ? 5 : 10;
+  if (out.dim >= 32) r.train.lr_map = r.train.lr_potential = 3e-4;
+  r.train.iterations = options.quick ? 300 : 8000;
+  out.map = [pair](const torch::Tensor& x) { return pair->map(x); };
+  out.target_variance = pair->out_var();
+  // The map's own mean cost, on draws that no training sees.
+  const auto x = pair->draw(1 << 16, RandomStreams(0).at("truth w2bench cost", 0));
+  out.w2_squared = (pair->map(x) - x).square().sum(1).to(torch::kFloat64).mean().item<double>();
+  return out;
+}
+
+using Factory = TruthCase (*)(const TruthOptions& options);
+
+struct Named {
+  const char* name;
+  Factory make;
+};
+
+constexpr Named kCases[] = {
+    {"gaussian", gaussian},
+    {"line", line},
+    {"weak-gaussian", weak_gaussian},
+    {"perpendicular", perpendicular},
+    {"one-to-many", one_to_many},
+    {"multi-perpendicular", multi_perpendicular},
+    {"parallel", parallel},
+    {"mixture8", [](const TruthOptions& o) { return to_plane_law("mixture8", "toy:mixture8", o); }},
+    {"moons", [](const TruthOptions& o) { return to_plane_law("moons", "toy:moons", o); }},
+    {"w2bench", w2bench},
+};
+
+const Registry<Factory>& registry() {
+  static const Registry<Factory> cases = [] {
+    std::map<std::string, Factory> entries;
+    for (const auto& [name, make] : kCases) entries[name] = make;
+    return Registry<Factory>("case", entries);
+  }();
+  return cases;
+}
+
+}  // namespace
+
+std::vector<std::string> truth_names() {
+  std::vector<std::string> out;
+  for (const auto& entry : kCases) out.emplace_back(entry.name);
+  return out;
+}
+
+TruthCase truth_case(const std::string& name, const TruthOptions& options) {
+  auto out = registry().at(name)(options);
+  out.name = name;
+  if (!options.method.empty()) out.recipe.method = options.method;
+  return out;
+}
+
+}  // namespace monge::eval

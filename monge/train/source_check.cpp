@@ -1,0 +1,100 @@
+#include "monge/train/source_check.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+
+#include <torch/types.h>
+
+#include "monge/core/error.h"
+#include "monge/core/random.h"
+#include "monge/ot/intrinsic_dimension.h"
+
+namespace monge::train {
+namespace {
+
+constexpr int64_t kVectors = 2048, kPictures = 1024;
+constexpr int64_t kMostDim = 1 << 14;  // rows of samples in double: 1,024 x 16,384 are 128 MiB
+constexpr double kBelowNormal = 0.7;
+
+/// Different items of a finite source as far as it has them.
+torch::Tensor some(const data::Source& source, int64_t count, torch::Generator generator) {
+  if (source.endless()) return source.draw(count, generator);
+  const auto order = torch::randperm(source.size(), generator, torch::kInt64);
+  const int64_t* first = order.data_ptr<int64_t>();
+  return source.items({first, first + std::min(count, source.size())});
+}
+
+double twonn(const torch::Tensor& rows) {
+  try {
+    return ot::intrinsic_dimension(rows).dimension;
+  } catch (const Error&) {  // too few distinct points, or a grid
+    return std::numeric_limits<double>::quiet_NaN();
+  }
+}
+
+std::string short_number(double value) {
+  char out[32];
+  std::snprintf(out, sizeof out, "%.3g", value);
+  return out;
+}
+
+}  // namespace
+
+bool SourceShape::degenerate() const {
+  const bool spans_less = rank < std::min(dim, samples - 1);
+  return spans_less || intrinsic < kBelowNormal * intrinsic_normal;
+}
+
+SourceShape measure_source(const data::Source& source, uint64_t seed) {
+  const RandomStreams streams(seed);
+  const bool pictures = source.item_shape().size() == 3;
+  auto rows = some(source, pictures ? kPictures : kVectors, streams.at("source check", 0)).flatten(1).to(torch::kFloat64);
+  SourceShape shape;
+  shape.dim = rows.size(1);
+  shape.samples = rows.size(0);
+  shape.radius = ot::rms_radius(rows);
+  shape.intrinsic = twonn(rows);
+  // Large pictures are projected: a random projection to this many dimensions keeps distances within a few percent.
+  if (shape.dim > kMostDim) {
+    rows = rows.matmul(torch::randn({shape.dim, 1024}, streams.at("source check projection", 0), torch::kFloat64));
+  }
+  rows = rows - rows.mean(0, /*keepdim=*/true);
+  // Samples of the normal law with the rows' covariance: independent weights on the rows.
+  const auto weights = torch::randn({rows.size(0), rows.size(0)}, streams.at("source check normal", 0), torch::kFloat64);
+  shape.intrinsic_normal = twonn(weights.matmul(rows) / std::sqrt(static_cast<double>(rows.size(0))));
+  const bool wide = rows.size(1) > rows.size(0);
+  const auto spectrum = torch::linalg_eigvalsh(wide ? rows.matmul(rows.t()) : rows.t().matmul(rows));
+  const double most = spectrum[-1].item<double>();
+  shape.rank = (spectrum > 1e-10 * most).sum().item<int64_t>();
+  return shape;
+}
+
+void advise(const SourceShape& shape, const Recipe& recipe, const LogSink& log) {
+  if (!shape.degenerate() || recipe.method == "otp") return;
+  const bool spans_less = shape.rank < std::min(shape.dim, shape.samples - 1);
+  log(LogLevel::info,
+      "the source lies on a set of lower dimension (" +
+          (spans_less ? text("its samples span ", shape.rank, " of ", shape.dim, " dimensions")
+                      : text("about ", short_number(shape.intrinsic), " of ", shape.dim, " dimensions, by TwoNN; a law with a ",
+                             "density would show ", short_number(shape.intrinsic_normal))) +
+          "): a map may then miss its target with a small loss. Watch the target error; method = \"otp\" smooths the source");
+}
+
+void resolve_noise_level(Recipe& recipe, const SourceShape& shape, int64_t items, const LogSink& log) {
+  if (recipe.method != "otp" || recipe.otp.eps_end != "auto") return;
+  const double seen = static_cast<double>(recipe.train.iterations) * static_cast<double>(recipe.train.k_t + 1) *
+                      static_cast<double>(recipe.train.batch);
+  const int64_t count = items > 0 ? items : static_cast<int64_t>(std::min(seen, 1e15));
+  const double intrinsic = std::isfinite(shape.intrinsic) ? shape.intrinsic : static_cast<double>(shape.dim);
+  const double level = ot::statistical_noise_level(shape.radius, intrinsic, count, shape.dim);
+  const double taken = std::min(level, recipe.otp.eps_start);
+  require(taken > 0, "otp.eps_end = \"auto\": the source's samples are all equal, so no noise level can be told from them; give a number");
+  recipe.otp.eps_end = short_number(taken);
+  log(LogLevel::info, text("otp.eps_end = ", recipe.otp.eps_end, ": what ", count, items > 0 ? " samples" : " draws of an endless law",
+                           " of intrinsic dimension ", short_number(intrinsic), " (TwoNN) and radius ", short_number(shape.radius),
+                           " in ", shape.dim, " dimensions can tell", taken < level ? ", bounded by otp.eps_start" : ""));
+}
+
+}  // namespace monge::train
