@@ -31,6 +31,7 @@ Recipe recipe_for(const std::string& method, bool image) {
   recipe.potential.r1_every = 3;
   recipe.potential.expectile = 0.1;
   recipe.weak.z = recipe.kernel.z = 2;
+  recipe.otp.cost = "kernel";
   recipe.weak.gamma_iters = 15;
   recipe.train.iterations = 20;
   recipe.train.batch = 5;
@@ -103,7 +104,8 @@ TEST_P(Resume, TwentyEqualTenAndTenInEveryTensor) {
 INSTANTIATE_TEST_SUITE_P(EveryMethod, Resume,
                          ::testing::Values(Exact{"strong", false}, Exact{"weak", false}, Exact{"kernel", false},
                                            Exact{"noised", false}, Exact{"strong", true}, Exact{"weak", true},
-                                           Exact{"kernel", true}, Exact{"noised", true}),
+                                           Exact{"kernel", true}, Exact{"noised", true}, Exact{"otp", false},
+                                           Exact{"otp", true}),
                          [](const auto& info) { return info.param.method + (info.param.image ? "_picture" : "_vector"); });
 
 /// A run of 6 iterations with a checkpoint every 2.

@@ -25,6 +25,7 @@ Recipe small(const std::string& method) {
   recipe.train.k_t = 2;
   recipe.train.lr_map = recipe.train.lr_potential = 1e-3;
   recipe.weak.z = recipe.kernel.z = 2;
+  recipe.otp.eps_end = "0.1";
   return recipe;
 }
 
@@ -128,6 +129,7 @@ TEST(Solver, AccumulationEqualsTheWholeBatch) {
     auto recipe = small_picture(method);
     recipe.map.norm = "group";
     recipe.potential.r1 = 0.1;
+    recipe.potential.expectile = 0.1;
     recipe.train.precision = "fp64";
     auto whole = make_solver(recipe, kPicture);
     recipe.train.accumulate = 4;
@@ -138,6 +140,7 @@ TEST(Solver, AccumulationEqualsTheWholeBatch) {
     EXPECT_NEAR(a.loss_map, b.loss_map, 1e-9) << method;
     EXPECT_NEAR(a.loss_potential, b.loss_potential, 1e-9) << method;
     EXPECT_NEAR(a.gradient_map, b.gradient_map, 1e-6 * a.gradient_map) << method;
+    EXPECT_NEAR(a.gradient_potential, b.gradient_potential, 1e-6 * a.gradient_potential) << method;
   }
 }
 

@@ -1,0 +1,63 @@
+#include "monge/eval/reach.h"
+
+#include <cmath>
+#include <limits>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <torch/types.h>
+
+#include "monge/core/random.h"
+#include "monge/eval/image_features.h"
+#include "monge/eval/pushforward.h"
+#include "tests/support/support.h"
+
+namespace monge::eval {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+TEST(Reach, JudgesByFloorAndWay) {
+  EXPECT_EQ(judge({.error = 0.014, .floor = 0.01, .start = 1}), Reach::reached);
+  EXPECT_EQ(judge({.error = 0.05, .floor = 0.01, .start = 1}), Reach::near);
+  EXPECT_EQ(judge({.error = 0.3, .floor = 0.01, .start = 1}), Reach::missed);
+  EXPECT_EQ(judge({.error = 0.3, .floor = kNaN, .start = 1}), Reach::unknown);
+  EXPECT_EQ(judge({.error = 0.03, .floor = 0.01, .start = 0.011}), Reach::missed) << "spoilt although it began there";
+  EXPECT_EQ(way_left({.error = 0.005, .floor = 0.01, .start = 1}), 0);
+  EXPECT_NEAR(way_left({.error = 0.505, .floor = 0.01, .start = 1}), 0.5, 1e-12);
+}
+
+TEST(Reach, IsSaidPlainly) {
+  EXPECT_THAT(in_words({.error = 0.3, .floor = 0.0, .start = 1}), HasSubstr("MISSES its target: 30 % of the way is left"));
+  EXPECT_THAT(in_words({.error = 2, .floor = 0.0, .start = 1}), HasSubstr("farther off than the source"));
+  EXPECT_EQ(in_words({.error = 0.001, .floor = 0.001, .start = 1}), "reaches its target");
+  EXPECT_THAT(in_words({.error = kNaN, .floor = 0.001, .start = 1}), HasSubstr("not measured"));
+}
+
+torch::Tensor stripes(int64_t n, bool upright, const char* name) {
+  const auto phase = torch::rand({n, 1, 1, 1}, RandomStreams(3).at(name, 0)) * 6.28;
+  const auto ramp = torch::arange(16, torch::kFloat32);
+  const auto wave = upright ? ramp.view({1, 1, 1, 16}) : ramp.view({1, 1, 16, 1});
+  return torch::sin(wave * 1.5 + phase).expand({n, 3, 16, 16}).contiguous();
+}
+
+// One law of single pixels, two textures: pixels one by one cannot tell them, features must.
+TEST(RandomFeatures, TellTextures) {
+  const auto a = random_features(stripes(100, true, "a")), b = random_features(stripes(100, true, "b"));
+  const auto other = random_features(stripes(100, false, "c"));
+  EXPECT_EQ(a.sizes(), (std::vector<int64_t>{100, 192 + 48}));
+  EXPECT_GT(energy_distance(a, other), 20 * energy_distance(a, b));
+}
+
+TEST(RandomFeatures, DependOnNothingButThePicture) {
+  const auto images = torch::rand({300, 3, 9, 12}, RandomStreams(4).at("x", 0)) * 2 - 1;
+  const auto all = random_features(images);
+  EXPECT_TRUE(torch::allclose(all.narrow(0, 280, 20), random_features(images.narrow(0, 280, 20)), 1e-5, 1e-6));
+  EXPECT_TRUE(torch::allclose(random_features(images * 3), random_features((images * 3).clamp(-1, 1))));
+  EXPECT_THAT(testing::message_of([] { random_features(torch::rand({2, 3, 4, 4})); }), HasSubstr("8 x 8"));
+}
+
+}  // namespace
+}  // namespace monge::eval

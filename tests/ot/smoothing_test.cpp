@@ -1,0 +1,90 @@
+#include "monge/ot/smoothing.h"
+
+#include <cmath>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <torch/types.h>
+
+#include "monge/core/random.h"
+#include "monge/ot/method.h"
+#include "tests/support/support.h"
+
+namespace monge::ot {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using testing::message_of;
+
+SmoothingOptions with(const std::string& schedule) {
+  return {.eps_start = 0.8, .eps_end = 0.05, .schedule = schedule, .anneal = 0.5, .levels = 5, .total = 1000};
+}
+
+TEST(Smoothing, FallsFromStartToEndAndStaysThere) {
+  for (const char* schedule : {"geometric", "linear", "cosine", "steps"}) {
+    const auto options = with(schedule);
+    EXPECT_DOUBLE_EQ(smoothing_at(options, 0).eps, 0.8) << schedule;
+    double before = 1;
+    for (int64_t k = 0; k < 1000; ++k) {
+      const double eps = smoothing_at(options, k).eps;
+      EXPECT_LE(eps, before) << schedule << " rises at " << k;
+      before = eps;
+    }
+    EXPECT_GT(smoothing_at(options, 499).eps, 0.05) << schedule;
+    EXPECT_DOUBLE_EQ(smoothing_at(options, 500).eps, 0.05) << schedule;
+  }
+}
+
+TEST(Smoothing, HasTheMiddleOfItsSchedule) {
+  EXPECT_NEAR(smoothing_at(with("geometric"), 250).eps, std::sqrt(0.8 * 0.05), 1e-12);
+  EXPECT_NEAR(smoothing_at(with("linear"), 250).eps, 0.425, 1e-12);
+  EXPECT_NEAR(smoothing_at(with("cosine"), 250).eps, 0.425, 1e-12);
+  EXPECT_NEAR(smoothing_at(with("steps"), 250).eps, std::sqrt(0.8 * 0.05), 1e-12);  // the third of five plateaus
+  EXPECT_EQ(smoothing_at(with("steps"), 250).eps, smoothing_at(with("steps"), 374).eps);
+  EXPECT_DOUBLE_EQ(smoothing_at(with("constant"), 0).eps, 0.05);
+}
+
+TEST(Smoothing, KeepsTheVarianceWhereItShould) {
+  const auto x = torch::randn({20000}, RandomStreams(1).at("x", 0)), n = torch::randn({20000}, RandomStreams(1).at("n", 0));
+  EXPECT_NEAR(smooth(x, {true, 0.6}, n).var().item<double>(), 1, 0.05);
+  EXPECT_NEAR(smooth(x, {false, 0.6}, n).var().item<double>(), 1.36, 0.05);
+  EXPECT_TRUE(torch::allclose(smooth(x, {true, 0.6}, {}), 0.8 * x));
+  EXPECT_TRUE(torch::equal(smooth(x, {false, 0.6}, {}), x));
+}
+
+TEST(Smoothing, RefusesWhatCannotFall) {
+  auto bad = with("linear");
+  bad.eps_end = 0.9;
+  EXPECT_THAT(message_of([&] { smoothing_at(bad, 0); }), AllOf(HasSubstr("otp.eps_end = 0.9"), HasSubstr("otp.eps_start = 0.8")));
+  bad = with("geometric");
+  bad.eps_end = 0;
+  EXPECT_THAT(message_of([&] { smoothing_at(bad, 0); }), AllOf(HasSubstr("geometric"), HasSubstr("linear or cosine")));
+  bad = with("linear");
+  bad.kind = "vp";
+  bad.eps_start = 1.5;
+  EXPECT_THAT(message_of([&] { smoothing_at(bad, 0); }), AllOf(HasSubstr("vp"), HasSubstr("1.5")));
+  bad = with("exponential");
+  EXPECT_THAT(message_of([&] { smoothing_at(bad, 0); }), AllOf(HasSubstr("otp.schedule"), HasSubstr("exponential")));
+}
+
+TEST(Otp, TakesCostAndPotentialOfTheInnerMethod) {
+  MethodOptions options{.tau = 0.7, .draws = 3, .gamma0 = 0.5, .gamma1 = 0.5};
+  options.smoothing = with("linear");
+  const auto x = torch::randn({6, 2}, RandomStreams(2).at("x", 0)), y = torch::randn({6, 3, 2}, RandomStreams(2).at("y", 0));
+  for (const char* inner : {"strong", "weak", "kernel", "noised"}) {
+    options.inner = inner;
+    const auto otp = make_method("otp", options), plain = make_method(inner, options);
+    EXPECT_EQ(otp->draws(), plain->draws());
+    EXPECT_EQ(otp->conditional(), plain->conditional());
+    const auto shown = y.narrow(1, 0, plain->draws());
+    EXPECT_TRUE(torch::equal(otp->cost(x, shown, 3), plain->cost(x, shown, 3))) << inner;
+    EXPECT_EQ(plain->smoothing(0).eps, 0);
+    EXPECT_EQ(otp->smoothing(0).eps, 0.8);
+  }
+  options.inner = "otp";
+  EXPECT_THAT(message_of([&] { make_method("otp", options); }), HasSubstr("otp.cost"));
+}
+
+}  // namespace
+}  // namespace monge::ot
