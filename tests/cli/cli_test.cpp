@@ -435,7 +435,7 @@ TEST_F(Cli, OutOfMemoryOnAProcessorSaysWhatHelps) {
   GTEST_SKIP() << "the sanitizer needs an address space without limit";
 #endif
   const std::string line = "cd '" + folder.path().string() + "' && ulimit -v 12000000 && '" MONGE_PROGRAM
-                           "' train v.toml -q --set map.width=65536 >out 2>err";
+                           "' train v.toml -q --device cpu --set map.width=65536 >out 2>err";
   EXPECT_EQ(WEXITSTATUS(std::system(line.c_str())), 1);
   EXPECT_THAT(testing::slurp(folder / "err"), AllOf(HasSubstr("out of memory"), Not(HasSubstr("internal error"))));
 }
