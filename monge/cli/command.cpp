@@ -92,9 +92,15 @@ void print_json(const nlohmann::ordered_json& object) { std::cout << json_text(o
 const std::atomic<bool>& stop_flag() { return stop; }
 
 void watch_signals() {
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
-  std::signal(SIGHUP, on_signal);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction inherited {};
+    sigaction(number, nullptr, &inherited);
+    if (inherited.sa_handler == SIG_IGN) continue;  // as nohup and a shell's background jobs want it
+    struct sigaction action {};
+    action.sa_handler = on_signal;
+    action.sa_flags = SA_RESTART;
+    sigaction(number, &action, nullptr);
+  }
 }
 
 }  // namespace monge::cli

@@ -55,7 +55,8 @@ std::string json_text(const nlohmann::ordered_json& object, int indent = -1);
 /// One line on stdout.
 void print_json(const nlohmann::ordered_json& object);
 
-/// Set by SIGINT, SIGTERM and SIGHUP after watch_signals(); a second signal ends the process at once.
+/// Set by SIGINT, SIGTERM and SIGHUP after watch_signals(), unless the program was started with them ignored (nohup); a
+/// second signal ends the process at once.
 const std::atomic<bool>& stop_flag();
 void watch_signals();
 

@@ -3,6 +3,7 @@
 #include <iostream>
 #include <memory>
 
+#include "monge/cli/bare_checkpoint.h"
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
 #include "monge/eval/evaluation.h"
@@ -17,6 +18,7 @@ struct EvalOptions {
   Common common;
   std::string model, source, target;
   int64_t samples = 512, seed = 0;
+  BareOptions bare;
 };
 
 /// The figures as a person reads them.
@@ -41,7 +43,8 @@ void print_table(const eval::Evaluation& e) {
 int eval_command(const EvalOptions& options) {
   set_threads(options.common);
   const auto log = log_sink(options.common);
-  const auto model = train::load_model(options.model, device_of(options.common), log);
+  auto model = train::load_model(options.model, device_of(options.common), log);
+  apply_bare_options(options.bare, model);
   train::Recipe recipe;
   if (model.recipe) recipe = *model.recipe;
   // Named data take the place of the held-out part; the recipe's own training target stays the other side of the floor.
@@ -52,6 +55,7 @@ int eval_command(const EvalOptions& options) {
             ": a bare checkpoint names no data; add --source PATH --target PATH");
     recipe.source.path = options.source;
     recipe.target.path = options.target;
+    if (options.bare.size > 0) recipe.source.size = recipe.target.size = options.bare.size;
     recipe.eval.source = recipe.eval.target = "";
     recipe.eval.holdout = 0;  // one set on both sides: evaluate() halves it
   }
@@ -82,6 +86,7 @@ void add_eval(CLI::App& program, Action& action) {
   command->add_option("--samples", options->samples, "Inputs")->check(CLI::Range(2, 1 << 20))->capture_default_str();
   command->add_option("--seed", options->seed, "Of the choice of samples and noises")->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  add_bare_options(*command, options->bare);
   add_common(*command, options->common);
   command->callback([&action, options] { action = [options] { return eval_command(*options); }; });
 }

@@ -4,9 +4,35 @@
 
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
+#include "monge/train/checkpoint.h"
 #include "monge/train/model.h"
 
 namespace monge::cli {
+
+namespace {
+
+/// What a state dict cannot say of this map, and how to give it back.
+void warn_of_losses(const train::Model& model, const std::string& out, const LogSink& log) {
+  if (!model.recipe) return;
+  const auto& map = model.recipe->map;
+  if (map.residual || map.output != "none" || map.patch > 1) {
+    log(LogLevel::warning, text(out, ": a state dict cannot say that this map has map.residual = ",
+                                map.residual ? "true" : "false", ", map.output = \"", map.output, "\", map.patch = ",
+                                map.patch, "; whoever loads it must apply them (--to safetensors keeps them)"));
+  }
+  if (model.noise.channels > 0) {
+    const auto method = train::cost_method(*model.recipe);
+    log(LogLevel::warning, text(out, ": a state dict cannot say that this map's noise has ", method, ".z_std = ", model.noise.std,
+                                " and was trained with ", method, ".z = ", model.noise.draws,
+                                "; give the first back with --z-std ", model.noise.std, " (--to safetensors keeps both)"));
+  }
+  if (model.smoothing.eps > 0) {
+    log(LogLevel::warning, text(out, ": a state dict cannot say that this map's inputs are smoothed with noise of level ",
+                                model.smoothing.eps, "; whoever loads it must do so (--to safetensors keeps it)"));
+  }
+}
+
+}  // namespace
 
 void add_export(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand("export", "Write a model's map alone, as safetensors or as a torch.save file");
@@ -30,17 +56,11 @@ void add_export(CLI::App& program, Action& action) {
       const auto extension = path.extension().string();
       require(torch_file ? extension == ".pt" || extension == ".pth" : extension == ".safetensors", "--out ", out,
               ": the name must end in ", torch_file ? ".pt or .pth" : ".safetensors", " for --to ", options->to);
-      std::error_code ignored;
-      require(!std::filesystem::exists(path.parent_path() / "manifest.json", ignored), "--out ", out,
+      require(!train::is_checkpoint(path.parent_path()), "--out ", out,
               ": that folder is a checkpoint, whose files must stay as they are; choose another place");
       if (torch_file) {
         train::export_torch(model, out);
-        if (model.recipe && (model.recipe->map.residual || model.recipe->map.output != "none" || model.recipe->map.patch > 1)) {
-          log(LogLevel::warning, text(out, ": a state dict cannot say that this map has map.residual = ",
-                                      model.recipe->map.residual ? "true" : "false", ", map.output = \"",
-                                      model.recipe->map.output, "\", map.patch = ", model.recipe->map.patch,
-                                      "; whoever loads it must apply them (--to safetensors keeps them)"));
-        }
+        warn_of_losses(model, out, log);
       } else {
         train::export_safetensors(model, out);
       }

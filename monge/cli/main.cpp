@@ -84,8 +84,8 @@ int main(int argc, char** argv) {
     return out_of_memory();
   } catch (const c10::Error& error) {
     const std::string what = error.what_without_backtrace();
-    if (what.find("out of memory") != std::string::npos || what.find("not enough memory") != std::string::npos) {
-      return out_of_memory();
+    for (const char* phrase : {"out of memory", "not enough memory", "can't allocate memory"}) {  // of CUDA and of CPUs
+      if (what.find(phrase) != std::string::npos) return out_of_memory();
     }
     std::cerr << "monge: internal error: " << what << std::endl;
     return cli::kFailure;

@@ -188,10 +188,10 @@ int train_command(const TrainOptions& options) {
   set_threads(options.common, recipe.train.threads);
   const auto device = device_of(options.common, recipe.train.device);
   // Written down as it is decided, so that a resumed run does not decide anew.
-  recipe.train.precision = train::resolve_precision(recipe.train.precision, device);
+  auto log = log_sink(options.common);
+  recipe.train.precision = train::resolve_precision(recipe.train.precision, device, log);
   recipe.train.threads = at::get_num_threads();
   recipe.train.device = device.is_cuda() ? "cuda" : "cpu";
-  auto log = log_sink(options.common);
   if (!options.dry_run) watch_signals();  // a dry run has nothing to save: Ctrl-C ends it at once
   const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));
   const auto shape = train::measure_source(*data.source, static_cast<uint64_t>(recipe.train.seed));
@@ -204,8 +204,7 @@ int train_command(const TrainOptions& options) {
   // What does not fit together is found before a folder is made.
   train::Trainer(recipe, data, device, "", silent());
   train::make_paths_absolute(recipe);  // so that resume and eval find them from anywhere
-  const auto folder = run::create_run(options.runs, options.out, recipe, device);
-  const run::RunLock lock(folder);
+  const auto [folder, lock] = run::create_run(options.runs, options.out, recipe, device);
   log = run::log_to_file(folder, log);
   train::Trainer trainer(recipe, data, device, folder, log);
   log(LogLevel::info, "run " + folder.string());
@@ -219,7 +218,6 @@ int resume_command(const TrainOptions& options) {
   std::error_code ignored;
   require(fs::exists(folder / "checkpoints", ignored), folder.string(),
           ": is not a run directory (it has no checkpoints/)");
-  const auto checkpoint = train::load_newest(folder / "checkpoints", log);
   // Only what does not touch the course so far may change: a longer run, other intervals, data that moved.
   for (const auto& assignment : options.set) {
     const bool allowed = std::any_of(std::begin(kChangeable), std::end(kChangeable),
@@ -227,16 +225,21 @@ int resume_command(const TrainOptions& options) {
     require(allowed, "--set ", assignment, ": a resumed run goes on as it began; only train.iterations, train.threads, ",
             "checkpoint.*, eval.every, eval.samples, samples.*, data.cache_mb, source.path and target.path can be changed. Start a new run for more");
   }
-  const auto recipe = train::parse_recipe(checkpoint.recipe_toml, (folder / "recipe.toml").string(), options.set);
   make_writable_folder(folder);
   const run::RunLock lock(folder);
   log = run::log_to_file(folder, log);
+  std::optional<train::Checkpoint> checkpoint = train::load_newest(folder / "checkpoints", log);
+  auto recipe = train::parse_recipe(checkpoint->recipe_toml, (folder / "recipe.toml").string(), options.set);
+  train::make_paths_absolute(recipe);  // those of --set
   set_threads(options.common, recipe.train.threads);
   watch_signals();
   const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));
-  train::Trainer trainer(recipe, data, device_of(options.common, recipe.train.device), folder, log);
-  trainer.resume(checkpoint);
-  real_files().replace(folder / "recipe.toml", train::Recipe(recipe).options().to_toml(true));
+  const auto device = device_of(options.common, recipe.train.device);
+  recipe.train.precision = train::resolve_precision(recipe.train.precision, device, log);
+  train::Trainer trainer(recipe, data, device, folder, log);
+  trainer.resume(*checkpoint);
+  checkpoint.reset();  // as large as the training itself, and the trainer has its own copy
+  real_files().replace(folder / "recipe.toml", recipe.options().to_toml(true));
   log(LogLevel::info, text("resumed ", folder.string(), " at iteration ", trainer.done(), " of ", recipe.train.iterations));
   if (trainer.done() >= recipe.train.iterations) {
     log(LogLevel::info, "nothing is left to do; train longer with --set train.iterations=N");

@@ -1,20 +1,19 @@
 // monge translate: a map applied to a picture, a folder, an archive or a table; the same kind comes out.
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <memory>
-#include <set>
 
+#include "monge/cli/bare_checkpoint.h"
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
-#include "monge/core/files.h"
 #include "monge/core/random.h"
-#include "monge/data/arrays.h"
 #include "monge/data/open.h"
-#include "monge/io/archive.h"
-#include "monge/io/csv.h"
+#include "monge/data/tensor_source.h"
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
 #include "monge/run/grid.h"
+#include "monge/run/output_writer.h"
 #include "monge/train/model.h"
 #include "monge/train/trainer.h"
 
@@ -27,103 +26,8 @@ struct TranslateOptions {
   Common common;
   std::string model, in, out, grid;
   bool deterministic = false;
-  int64_t samples = 1, seed = 0, batch = 32, size = 0, grid_rows = 8;
-};
-
-enum class Kind { table, picture, folder, archive };
-
-Kind kind_of(const fs::path& path) {
-  std::error_code ignored;
-  if (data::has_array_extension(path)) return Kind::table;
-  if (io::has_archive_extension(path)) return Kind::archive;
-  return fs::is_directory(path, ignored) ? Kind::folder : Kind::picture;
-}
-
-void check_output(Kind kind, const fs::path& in, const fs::path& out) {
-  const auto wrong = [&](const char* allowed) {
-    throw Error(Complaint{.what = "the output must be of the input's kind", .where = "OUT", .value = out.string(),
-                          .allowed = allowed});
-  };
-  std::error_code ignored;
-  require(!fs::equivalent(in, out, ignored), out.string(), ": is the input itself; choose another OUT");
-  const auto extension = out.extension().string();
-  if (kind == Kind::table && extension != ".npy" && extension != ".csv") wrong("a .npy or .csv file");
-  const bool writable = extension == ".tar" || extension == ".zip" || extension == ".tgz" || out.string().ends_with(".tar.gz");
-  if (kind == Kind::archive && !writable) wrong("a .tar, .tar.gz, .tgz or .zip file");
-  if (kind == Kind::picture && extension != ".png" && extension != ".jpg" && extension != ".jpeg" && extension != ".webp") {
-    wrong("a .png, .jpg or .webp file");
-  }
-  if (kind == Kind::folder && fs::exists(out, ignored) && !fs::is_directory(out, ignored)) wrong("a folder");
-}
-
-std::string encode(const torch::Tensor& image, const std::string& extension) {
-  if (extension == ".jpg" || extension == ".jpeg") return io::encode_jpeg(image);
-  return extension == ".webp" ? io::encode_webp(image) : io::encode_png(image);
-}
-
-/// "a/smile.jpg" and draw 2 of several give "a/smile_2.jpg".
-fs::path output_name(const fs::path& item, int64_t draw, int64_t draws) {
-  auto name = item;
-  if (!name.has_extension()) name += ".png";
-  if (draws == 1) return name;
-  return name.parent_path() / (name.stem().string() + "_" + std::to_string(draw + 1) + name.extension().string());
-}
-
-/// Takes the outputs one by one and leaves them where and as the user asked.
-class Writer {
- public:
-  Writer(Kind kind, fs::path out) : kind_(kind), out_(std::move(out)) {
-    if (kind_ == Kind::folder) make_writable_folder(out_);
-    if (kind_ != Kind::folder && out_.has_parent_path()) make_writable_folder(out_.parent_path());
-  }
-
-  void add(const std::string& item, const torch::Tensor& draws_KCHW) {
-    const int64_t draws = draws_KCHW.size(0);
-    if (kind_ == Kind::table) {
-      rows_.push_back(draws_KCHW);
-      return;
-    }
-    for (int64_t k = 0; k < draws; ++k) {
-      const auto image = io::from_float(draws_KCHW[k]);
-      if (kind_ == Kind::picture) {
-        io::write_image(output_name(out_, k, draws), image);
-      } else if (kind_ == Kind::folder) {
-        const auto path = out_ / unique(output_name(item, k, draws));
-        fs::create_directories(path.parent_path());
-        io::write_image(path, image);
-      } else {
-        const auto name = unique(output_name(item, k, draws));
-        entries_.push_back({name.string(), encode(image, name.extension().string())});
-      }
-    }
-  }
-
-  void finish() {
-    if (kind_ == Kind::archive) io::write_archive(out_, entries_);
-    if (kind_ != Kind::table) return;
-    auto all = torch::stack(rows_);  // [N, K, ...]
-    if (out_.extension() == ".npy") {
-      io::write_npy(out_, all.size(1) == 1 ? all.squeeze(1) : all);
-    } else {
-      io::write_csv(out_, all.flatten(0, 1));
-    }
-  }
-
- private:
-  /// Nothing is lost when two inputs have one name, as entries of an archive may: later ones get "-2", "-3".
-  fs::path unique(const fs::path& name) {
-    auto out = name;
-    for (int64_t n = 2; !used_.insert(out.string()).second; ++n) {
-      out = name.parent_path() / (name.stem().string() + "-" + std::to_string(n) + name.extension().string());
-    }
-    return out;
-  }
-
-  Kind kind_;
-  fs::path out_;
-  std::set<std::string> used_;
-  std::vector<torch::Tensor> rows_;
-  std::vector<io::ArchiveEntry> entries_;
+  int64_t samples = 1, seed = 0, batch = 32, grid_rows = 8;
+  BareOptions bare;
 };
 
 std::shared_ptr<const data::Source> open_input(const TranslateOptions& options, const train::Model& model,
@@ -140,11 +44,7 @@ std::shared_ptr<const data::Source> open_input(const TranslateOptions& options, 
   if (model.recipe) source = train::source_options(model.recipe->source, *model.recipe);
   source.path = options.in;
   source.images.cache_mb = 0;
-  if (options.size > 0) source.images.size = options.size;
-  if (model.item_shape.size() == 3 && model.item_shape[1] > 0) {
-    require(options.size == 0 || options.size == model.item_shape[1], "--size ", options.size, ": this map was trained at ",
-            model.item_shape[1], " pixels and takes no other size");
-  }
+  if (options.bare.size > 0) source.images.size = options.bare.size;
   return data::open_source(source, log);
 }
 
@@ -167,23 +67,24 @@ void check_places(const TranslateOptions& options) {
 int translate_command(const TranslateOptions& options) {
   set_threads(options.common);
   const auto log = log_sink(options.common);
-  const Kind kind = kind_of(options.in);
+  const auto kind = run::kind_of(options.in);
   std::error_code ignored;
   require(fs::exists(options.in, ignored), options.in, ": no such file or folder");
-  check_output(kind, options.in, options.out);
+  run::check_output(kind, options.in, options.out);
   check_places(options);
   auto model = train::load_model(options.model, device_of(options.common), log);
   model.deterministic = options.deterministic;
+  apply_bare_options(options.bare, model);
   if (options.samples > 1 && !model.stochastic()) {
     throw Error(Complaint{.what = "there is one output per input: this map is deterministic" + std::string(options.deterministic ? " by --deterministic" : ""), .where = "--samples",
                           .value = std::to_string(options.samples), .allowed = "1",
                           .fix = "methods weak, kernel and otp learn several"});
   }
-  require(kind != Kind::table || fs::path(options.out).extension() == ".npy" || model.item_shape.size() == 1, options.out,
+  require(kind != run::DataKind::table || fs::path(options.out).extension() == ".npy" || model.item_shape.size() == 1, options.out,
           ": pictures do not fit into a table of text; name a .npy file");
   const auto source = open_input(options, model, log);
   const RandomStreams streams(static_cast<uint64_t>(options.seed));
-  Writer writer(kind, options.out);
+  run::OutputWriter writer(kind, options.out);
   std::vector<torch::Tensor> cells;
   const auto progress = progress_callback(options.common, "translating");
   const int64_t count = source->size();
@@ -192,10 +93,10 @@ int translate_command(const TranslateOptions& options) {
     std::vector<int64_t> indices;
     for (int64_t i = begin; i < std::min(begin + options.batch, count); ++i) indices.push_back(i);
     const auto x = source->items(indices);
-    // One stream an item: the outputs depend on neither the batch nor the other items.
+    // One stream an item, by its name: the outputs depend on neither the batch nor the other items.
     std::vector<torch::Tensor> inputs;
     for (const int64_t i : indices) {
-      inputs.push_back(model.inputs(x.narrow(0, i - begin, 1), options.samples, streams.at("translate", i)));
+      inputs.push_back(model.inputs(x.narrow(0, i - begin, 1), options.samples, streams.at("translate/" + source->item_name(i), 0)));
     }
     draws = inputs.front().size(0);
     const auto y = model.outputs(torch::cat(inputs)).unflatten(0, std::vector<int64_t>{x.size(0), draws});
@@ -234,12 +135,11 @@ void add_translate(CLI::App& program, Action& action) {
   command->add_option("--samples", options->samples, "Outputs per input, for maps with noise")->check(CLI::Range(1, 1024))
       ->capture_default_str();
   command->add_flag("--deterministic", options->deterministic, "Set all noises to zero: one output per input, the same always");
-  command->add_option("--seed", options->seed, "Of the noises; one seed gives the same outputs again")
+  command->add_option("--seed", options->seed, "Of the noises; a seed and the name of an item give the same outputs again")
       ->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_option("--batch", options->batch, "Items at once; changes speed and memory, not the outputs")
       ->check(CLI::Range(1, 65536))->capture_default_str();
-  command->add_option("--size", options->size, "Side that pictures are brought to, for bare checkpoints [64]")
-      ->check(CLI::Range(8, 4096));
+  add_bare_options(*command, options->bare);
   command->add_option("--grid", options->grid, "Also write a picture of the first inputs and their outputs");
   command->add_option("--grid-rows", options->grid_rows, "Inputs in that picture")->check(CLI::Range(1, 256))
       ->capture_default_str();

@@ -1,13 +1,14 @@
 #include "monge/core/files.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -39,6 +40,22 @@ class Descriptor {
       bytes.remove_prefix(static_cast<size_t>(written));
     }
   }
+  std::string read() {
+    struct stat facts {};
+    std::string out;
+    // A byte more than announced: the end is seen without growing.
+    if (::fstat(fd_, &facts) == 0 && facts.st_size > 0) out.resize(static_cast<size_t>(facts.st_size) + 1);
+    for (size_t have = 0;;) {
+      if (have == out.size()) out.resize(have + std::max(have, size_t{1} << 16));
+      const ssize_t count = ::read(fd_, out.data() + have, out.size() - have);
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) fail("cannot read");
+      have += static_cast<size_t>(count);
+      if (count > 0) continue;
+      out.resize(have);
+      return out;
+    }
+  }
   void sync() {
     // Some special files (pipes, /dev/null) cannot be synchronised; that is no loss.
     if (::fsync(fd_) != 0 && errno != EINVAL && errno != EROFS) fail("cannot flush to the disk");
@@ -56,19 +73,19 @@ class Descriptor {
   int fd_;
 };
 
+/// Makes the names in a folder durable; an empty path is the working folder.
+void sync_folder(const fs::path& folder) {
+  Descriptor(folder.empty() ? fs::path(".") : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC).sync();
+}
+
 }  // namespace
 
 std::string Files::read(const fs::path& path) const {
   std::error_code ignored;
   require(fs::exists(path, ignored), path.string(), ": no such file");
   require(!fs::is_directory(path, ignored), path.string(), ": is a folder, a file was expected");
-  std::ifstream in(path, std::ios::binary);
-  require(in.good(), path.string(), ": cannot be read: ", std::strerror(errno));
-  std::ostringstream out;
-  if (fs::is_regular_file(path, ignored) && fs::file_size(path, ignored) == 0) return {};
-  out << in.rdbuf();
-  require(!in.bad(), path.string(), ": reading failed: ", std::strerror(errno));
-  return std::move(out).str();
+  require(::access(path.c_str(), R_OK) == 0, path.string(), ": cannot be read: ", std::strerror(errno));
+  return Descriptor(path, O_RDONLY | O_CLOEXEC).read();
 }
 
 void Files::write(const fs::path& path, std::span<const std::string_view> parts) const {
@@ -78,11 +95,19 @@ void Files::write(const fs::path& path, std::span<const std::string_view> parts)
 }
 
 void Files::publish(const fs::path& from, const fs::path& to) const {
+  std::error_code ignored;
+  if (fs::is_directory(fs::symlink_status(from, ignored))) sync_folder(from);
   if (std::rename(from.c_str(), to.c_str()) != 0) {
     throw SystemError(text(to.string(), ": cannot publish ", from.string(), ": ", std::strerror(errno)));
   }
-  const auto folder = to.parent_path().empty() ? fs::path(".") : to.parent_path();
-  Descriptor(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC).sync();
+  sync_folder(to.parent_path());
+}
+
+bool Files::exchange(const fs::path& a, const fs::path& b) const {
+  sync_folder(a);
+  if (::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) != 0) return false;
+  sync_folder(b.parent_path());
+  return true;
 }
 
 void Files::replace(const fs::path& path, std::string_view bytes) const {
@@ -100,6 +125,29 @@ void Files::replace(const fs::path& path, std::string_view bytes) const {
 
 void Files::append(const fs::path& path, std::string_view bytes) const {
   Descriptor(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC).write(bytes);
+}
+
+struct PartFile::Open {
+  explicit Open(const fs::path& part) : file(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC) {}
+  Descriptor file;
+};
+
+PartFile::PartFile(fs::path path, const Files& files) : path_(std::move(path)), part_(path_), files_(files) {
+  part_ += ".part";
+  open_ = std::make_unique<Open>(part_);
+}
+
+PartFile::~PartFile() {
+  std::error_code ignored;
+  if (open_) fs::remove(part_, ignored);
+}
+
+void PartFile::append(std::string_view bytes) { open_->file.write(bytes); }
+
+void PartFile::publish() {
+  open_->file.sync();
+  files_.publish(part_, path_);
+  open_.reset();
 }
 
 const Files& real_files() {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 #include "monge/core/error.h"
+#include "monge/core/names.h"
 #include "monge/io/csv.h"
 #include "monge/io/npy.h"
 
@@ -12,13 +12,6 @@ namespace monge::data {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string lower_extension(const fs::path& path) {
-  auto out = path.extension().string();
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
 
 /// "row 3, column 2" of a table, "item 3, position [0, 5, 7]" of images.
 std::string place(const torch::Tensor& array, int64_t flat) {

@@ -33,15 +33,14 @@ using ProgressCallback = std::function<void(int64_t done, int64_t total)>;
 /// construction.
 class ImageSource : public FiniteSource {
  public:
-  /// @param path  a folder (searched recursively, hidden names skipped, for png jpg jpeg webp in either case), an
-  /// archive
-  ///              (.zip .tar .tar.gz .tgz .7z; its compressed bytes are held in memory while needed) or one picture.
-  /// @param log  warned of an archive's entries with unsafe names; told how many pictures were converted to 8-bit RGB:
-  ///             at construction where all are decoded there, else once for each kind, after the batch in which it first
-  ///             appears. Kept.
-  /// @throws Error  no such path; nothing to find in it; a bad option; pictures that cannot be used: up to 20 with
-  /// reasons and
-  ///                how many there are.
+  /// @param path  a folder, searched recursively for .png .jpg .jpeg .webp in either case, hidden names skipped; an
+  ///              archive (see io::has_archive_extension), whose compressed bytes are held in memory while needed; or
+  ///              one picture.
+  /// @param log   warned of an archive's entries with unsafe names; told how many pictures were converted to 8-bit
+  ///              RGB: at construction where all are decoded there, else once for each kind, after the batch in which
+  ///              it first appears. Kept.
+  /// @throws Error  no such path; nothing to find in it; a bad option; pictures that cannot be used: how many there
+  ///                are, and up to 20 with reasons.
   explicit ImageSource(const std::filesystem::path& path, const ImageOptions& options = {},
                        const ProgressCallback& progress = {}, const LogSink& log = silent());
   ~ImageSource() override;

@@ -22,13 +22,14 @@ struct SourceOptions {
 ///     w2bench:FILE.safetensors?side=source|target
 ///                                          a side of a Wasserstein-2 benchmark pair, see W2Benchmark
 ///     font:FILE.ttf?mode=grey&part=1/2     the colour pictures of a font; images.size and .grey where it says nothing
-///     a folder, .zip .tar .tar.gz .tgz .7z pictures, see ImageSource
+///     a folder, .zip .tar .tar.gz .tgz .tar.bz2 .tar.xz .tar.zst .7z
+///                                          pictures, see ImageSource
 ///     a .png .jpg .jpeg .webp file         one picture
 ///     .npy, .csv .tsv .txt                 an array or a table, see open_array
 ///
 /// The path is used as it stands: "~" and "*" mean nothing.
-/// @param log       told once how many items there are and which were converted, and warned of pictures left out with their
-///                  reasons.
+/// @param log       told once how many items there are and which were converted, and warned of pictures left out with
+///                  their reasons.
 /// @param progress  called while pictures are decoded, see ProgressCallback.
 /// @throws Error  a missing path, a kind that is not known (with what is accepted), or whatever the opened kind
 ///                complains about.

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cerrno>
+#include <exception>
 #include <memory>
 
 #include "monge/core/error.h"
@@ -114,7 +116,43 @@ std::vector<ArchiveEntry> read_archive(const fs::path& path, const std::function
   }
 }
 
-void write_archive(const fs::path& path, const std::vector<ArchiveEntry>& entries, const Files& files) {
+struct ArchiveWriter::State {
+  State(const fs::path& to, const Files& files) : path(to), part(to, files), writer(archive_write_new(), archive_write_free) {
+    if (!writer) throw std::bad_alloc();
+  }
+  ~State() {
+    // Freeing would close the archive and call take() with its end.
+    if (!closed) archive_write_fail(writer.get());
+  }
+
+  void need(la_ssize_t status) {
+    if (failure) std::rethrow_exception(failure);
+    if (status >= ARCHIVE_WARN) return;
+    const char* reason = archive_error_string(writer.get());
+    throw SystemError(text(path.string(), ": cannot write the archive: ", reason ? reason : "unknown reason"));
+  }
+
+  /// libarchive's outlet. Exceptions must not pass through its C; need() throws them on.
+  static la_ssize_t take(::archive* handle, void* self, const void* from, size_t count) {
+    auto& state = *static_cast<State*>(self);
+    try {
+      state.part.append({static_cast<const char*>(from), count});
+    } catch (...) {
+      state.failure = std::current_exception();
+      archive_set_error(handle, EIO, "the part cannot be written");
+      return -1;
+    }
+    return static_cast<la_ssize_t>(count);
+  }
+
+  fs::path path;
+  PartFile part;
+  Writer writer;
+  std::exception_ptr failure;
+  bool closed = false;
+};
+
+ArchiveWriter::ArchiveWriter(const fs::path& path, const Files& files) {
   const bool zip = ends_with(path, ".zip"), packed = ends_with(path, ".tar.gz") || ends_with(path, ".tgz");
   if (!zip && !packed && !ends_with(path, ".tar")) {
     throw Error(Complaint{.what = "no archive of this kind can be written",
@@ -123,48 +161,45 @@ void write_archive(const fs::path& path, const std::vector<ArchiveEntry>& entrie
                           .allowed = ".zip, .tar, .tar.gz, .tgz",
                           .fix = "name the archive .zip"});
   }
-  Writer writer(archive_write_new(), archive_write_free);
-  if (!writer) throw std::bad_alloc();
-  const auto need = [&](la_ssize_t status) {
-    if (status >= ARCHIVE_WARN) return;
-    const char* reason = archive_error_string(writer.get());
-    throw SystemError(text(path.string(), ": cannot write the archive: ", reason ? reason : "unknown reason"));
-  };
-  need(zip ? archive_write_set_format_zip(writer.get()) : archive_write_set_format_gnutar(writer.get()));
-  if (zip) need(archive_write_zip_set_compression_store(writer.get()));
+  state_ = std::make_unique<State>(path, files);
+  auto* writer = state_->writer.get();
+  state_->need(zip ? archive_write_set_format_zip(writer) : archive_write_set_format_gnutar(writer));
+  if (zip) state_->need(archive_write_zip_set_compression_store(writer));
   if (packed) {
-    need(archive_write_add_filter_gzip(writer.get()));
-    need(archive_write_set_filter_option(writer.get(), "gzip", "timestamp", nullptr));
+    state_->need(archive_write_add_filter_gzip(writer));
+    state_->need(archive_write_set_filter_option(writer, "gzip", "timestamp", nullptr));
   }
+  state_->need(archive_write_set_bytes_in_last_block(writer, 1));
+  state_->need(archive_write_open(writer, state_.get(), nullptr, State::take, nullptr));
+}
 
-  std::string bytes;
-  const auto take = [](::archive* self, void* to, const void* from, size_t count) -> la_ssize_t {
-    try {
-      static_cast<std::string*>(to)->append(static_cast<const char*>(from), count);
-    } catch (const std::bad_alloc&) {
-      archive_set_error(self, ENOMEM, "out of memory");
-      return -1;
-    }
-    return static_cast<la_ssize_t>(count);
-  };
-  need(archive_write_set_bytes_in_last_block(writer.get(), 1));
-  need(archive_write_open(writer.get(), &bytes, nullptr, take, nullptr));
-  for (const auto& item : entries) {
-    require(is_safe(item.name), path.string(), ": the entry name \"", item.name,
-            "\" is empty, absolute or climbs with \"..\"");
-    const Entry entry(archive_entry_new(), archive_entry_free);
-    if (!entry) throw std::bad_alloc();
-    archive_entry_set_pathname(entry.get(), item.name.c_str());
-    archive_entry_set_size(entry.get(), static_cast<la_int64_t>(item.bytes.size()));
-    archive_entry_set_filetype(entry.get(), AE_IFREG);
-    archive_entry_set_perm(entry.get(), 0644);
-    constexpr time_t kFixed = 315'619'200;  // 1980-01-02: zip knows no earlier year, in any time zone
-    archive_entry_set_mtime(entry.get(), kFixed, 0);
-    need(archive_write_header(writer.get(), entry.get()));
-    need(archive_write_data(writer.get(), item.bytes.data(), item.bytes.size()));
-  }
-  need(archive_write_close(writer.get()));
-  files.replace(path, bytes);
+ArchiveWriter::~ArchiveWriter() = default;
+
+void ArchiveWriter::add(const std::string& name, std::string_view bytes) {
+  require(is_safe(name), state_->path.string(), ": the entry name \"", name, "\" is empty, absolute or climbs with \"..\"");
+  const Entry entry(archive_entry_new(), archive_entry_free);
+  if (!entry) throw std::bad_alloc();
+  archive_entry_set_pathname(entry.get(), name.c_str());
+  archive_entry_set_size(entry.get(), static_cast<la_int64_t>(bytes.size()));
+  archive_entry_set_filetype(entry.get(), AE_IFREG);
+  archive_entry_set_perm(entry.get(), 0644);
+  constexpr time_t kFixed = 315'619'200;  // 1980-01-02: zip knows no earlier year, in any time zone
+  archive_entry_set_mtime(entry.get(), kFixed, 0);
+  state_->need(archive_write_header(state_->writer.get(), entry.get()));
+  state_->need(archive_write_data(state_->writer.get(), bytes.data(), bytes.size()));
+}
+
+void ArchiveWriter::finish() {
+  const auto status = archive_write_close(state_->writer.get());
+  state_->closed = true;
+  state_->need(status);
+  state_->part.publish();
+}
+
+void write_archive(const fs::path& path, const std::vector<ArchiveEntry>& entries, const Files& files) {
+  ArchiveWriter writer(path, files);
+  for (const auto& entry : entries) writer.add(entry.name, entry.bytes);
+  writer.finish();
 }
 
 }  // namespace monge::io

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "monge/core/files.h"
@@ -34,9 +36,30 @@ std::vector<ArchiveEntry> read_archive(const std::filesystem::path& path,
                                        const std::function<bool(const std::string& name)>& wanted = {},
                                        const ArchiveLimits& limits = {}, int64_t* unsafe = nullptr);
 
-/// Writes .zip (stored, for pictures are compressed already), .tar, .tar.gz or .tgz in one durable step. The same
-/// entries give the same bytes: times are fixed. @throws Error for another extension or an unsafe name; SystemError
-/// when writing fails.
+/// Writes .zip (stored, for pictures are compressed already), .tar, .tar.gz or .tgz entry by entry; little is held in
+/// memory. The archive appears under its name whole, with finish(), or not at all. The same entries give the same bytes:
+/// times are fixed.
+class ArchiveWriter {
+ public:
+  /// @throws Error for another extension; SystemError when the file cannot be made.
+  explicit ArchiveWriter(const std::filesystem::path& path, const Files& files = real_files());
+  /// Without finish() nothing is left.
+  ~ArchiveWriter();
+  ArchiveWriter(const ArchiveWriter&) = delete;
+  ArchiveWriter& operator=(const ArchiveWriter&) = delete;
+
+  /// @throws Error for an unsafe name; SystemError when writing fails.
+  void add(const std::string& name, std::string_view bytes);
+
+  /// Ends the archive and publishes it in one durable step. Nothing can be added afterwards.
+  void finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// An ArchiveWriter for entries that are all there.
 void write_archive(const std::filesystem::path& path, const std::vector<ArchiveEntry>& entries,
                    const Files& files = real_files());
 

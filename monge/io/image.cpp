@@ -5,18 +5,12 @@
 #include <cstdio>
 
 #include "monge/core/error.h"
+#include "monge/core/names.h"
 #include "monge/core/nearest.h"
 #include "monge/io/codec.h"
 
 namespace monge::io {
 namespace {
-
-std::string lower_extension(const std::filesystem::path& path) {
-  auto extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
-  return extension;
-}
 
 /// The first bytes of a file as they can be printed: "<!DOCTYPE html>", "\x7fELF".
 std::string opening(std::string_view bytes) {
@@ -95,23 +89,20 @@ torch::Tensor read_image(const std::filesystem::path& path, int64_t most_pixels)
   return decode_image(real_files().read(path), path.string(), most_pixels);
 }
 
+std::string encode_image(const torch::Tensor& image_HWC, const std::filesystem::path& name) {
+  const auto extension = lower_extension(name);
+  if (extension == ".png") return encode_png(image_HWC);
+  if (extension == ".jpg" || extension == ".jpeg") return encode_jpeg(image_HWC);
+  if (extension == ".webp") return encode_webp(image_HWC);
+  throw Error(Complaint{.what = "no image format goes by this extension",
+                        .where = name.string(),
+                        .value = '"' + extension + '"',
+                        .allowed = ".png, .jpg, .jpeg, .webp",
+                        .fix = "name the file .png"});
+}
+
 void write_image(const std::filesystem::path& path, const torch::Tensor& image_HWC, const Files& files) {
-  const auto extension = lower_extension(path);
-  std::string bytes;
-  if (extension == ".png") {
-    bytes = encode_png(image_HWC);
-  } else if (extension == ".jpg" || extension == ".jpeg") {
-    bytes = encode_jpeg(image_HWC);
-  } else if (extension == ".webp") {
-    bytes = encode_webp(image_HWC);
-  } else {
-    throw Error(Complaint{.what = "no image format goes by this extension",
-                          .where = path.string(),
-                          .value = '"' + extension + '"',
-                          .allowed = ".png, .jpg, .jpeg, .webp",
-                          .fix = "name the file .png"});
-  }
-  files.replace(path, bytes);
+  files.replace(path, encode_image(image_HWC, path));
 }
 
 Colour parse_colour(const std::string& word, const std::string& key) {

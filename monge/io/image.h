@@ -66,7 +66,11 @@ std::string encode_jpeg(const torch::Tensor& image_HWC, int quality = 92);
 /// @param quality  in [0, 100); 100 is lossless. @throws Error on another shape, type or quality.
 std::string encode_webp(const torch::Tensor& image_HWC, float quality = 90);
 
-/// Encodes by the extension of `path` and replaces the file in one durable step.
+/// Encodes by the extension of `name`, in either case. @throws Error naming it when its extension is none of
+/// kImageExtensions, or the format cannot hold the image.
+std::string encode_image(const torch::Tensor& image_HWC, const std::filesystem::path& name);
+
+/// encode_image by the extension of `path`; replaces the file in one durable step.
 /// @throws Error for an unknown extension or an image the format cannot hold; SystemError when writing fails.
 void write_image(const std::filesystem::path& path, const torch::Tensor& image_HWC, const Files& files = real_files());
 

@@ -26,23 +26,6 @@ const torch::Tensor& TensorFile::at(std::string_view name, const std::string& wh
       .what = "there is no tensor " + shown(name) + " in this file", .where = where, .fix = suggestion(name, names)});
 }
 
-std::string shown(std::string_view name) {
-  constexpr size_t longest = 120;
-  if (name.size() > longest) {
-    return shown(name.substr(0, longest / 2)) + "..." + shown(name.substr(name.size() - longest / 2));
-  }
-  std::string out = "\"";
-  for (const unsigned char letter : name) {
-    constexpr auto digits = "0123456789abcdef";
-    if (letter >= 32 && letter != 127) {
-      out += static_cast<char>(letter);
-    } else {
-      (out += "\\x") += {digits[letter / 16], digits[letter % 16]};
-    }
-  }
-  return out + '"';
-}
-
 int64_t checked_numel(const std::vector<int64_t>& shape, const std::string& where) {
   require(shape.size() <= 64, where, ": the shape has ", shape.size(), " extents (allowed: up to 64)");
   int64_t numel = 1, without_zeros = 1;

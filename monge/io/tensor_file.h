@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "monge/core/names.h"
+
 namespace monge::io {
 
 /// Named tensors in the order of their file, with the file's own notes. A plain value: copies share the tensors.
@@ -23,10 +25,6 @@ struct TensorFile {
   /// @throws Error that suggests the nearest name.
   const torch::Tensor& at(std::string_view name, const std::string& where) const;
 };
-
-/// A name that comes from a file as it should stand in a message: in quotes, control characters as \xNN, the middle of
-/// more than 120 bytes left out. Hostile files must not write to the terminal.
-std::string shown(std::string_view name);
 
 /// The number of elements of a shape that comes from a file.
 /// @throws Error starting with `where` when an extent is negative, there are more than 64 of them, or the product

@@ -159,22 +159,14 @@ TensorFile parse_legacy(std::string_view bytes, const std::string& name) {
 
 TensorFile parse_torch_checkpoint(std::string_view bytes, const std::string& name) {
   require(!bytes.empty(), name, ": is empty; copy or download it again");
-  if (bytes.starts_with("PK")) return strip_module_prefix(parse_zip(bytes, name));
+  if (bytes.starts_with("PK")) return parse_zip(bytes, name);
   require(bytes.starts_with('\x80'), name,
           ": is no PyTorch checkpoint: neither a zip archive nor the legacy format of torch.save");
-  return strip_module_prefix(parse_legacy(bytes, name));
+  return parse_legacy(bytes, name);
 }
 
 TensorFile read_torch_checkpoint(const std::filesystem::path& path, const Files& files) {
   return parse_torch_checkpoint(files.read(path), path.string());
-}
-
-TensorFile strip_module_prefix(TensorFile content) {
-  constexpr std::string_view prefix = "module.";
-  const auto has_prefix = [&](const auto& entry) { return entry.first.starts_with(prefix); };
-  if (!std::all_of(content.tensors.begin(), content.tensors.end(), has_prefix)) return content;
-  for (auto& entry : content.tensors) entry.first.erase(0, prefix.size());
-  return content;
 }
 
 }  // namespace monge::io

@@ -14,8 +14,8 @@ namespace monge::io {
 ///
 /// A dictionary gives one tensor per key. Dictionaries and lists inside of it are flattened: {"net": {"0.weight": w}}
 /// gives "net.0.weight", [a, b] gives "0" and "1". Numbers, texts, True, False and None go to the metadata under such
-/// names, bytes are left out. A file that is one tensor gives it the name "tensor". A leading "module."
-/// (nn.DataParallel) is taken off when all tensors have it.
+/// names, bytes are left out. A file that is one tensor gives it the name "tensor". Names
+/// stand as the file has them, with the "module." of nn.DataParallel.
 ///
 /// Device tags are ignored: everything comes to the CPU. As in torch.load, tensors may be strided views and may share
 /// their storage with each other (tied weights); copy before you write into one.
@@ -27,9 +27,6 @@ TensorFile read_torch_checkpoint(const std::filesystem::path& path, const Files&
 
 /// The same from memory; `name` stands for the file in messages.
 TensorFile parse_torch_checkpoint(std::string_view bytes, const std::string& name);
-
-/// Takes a leading "module." off all names when all have it; else returns `content` as it is.
-TensorFile strip_module_prefix(TensorFile content);
 
 /// The tensors as torch.save writes an OrderedDict of them (zip, protocol 2): torch.load(weights_only=True) reads it.
 /// The metadata are left out, because load_state_dict takes nothing but tensors. The same tensors give the same bytes.

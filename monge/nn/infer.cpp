@@ -3,6 +3,7 @@
 #include <map>
 
 #include "monge/core/error.h"
+#include "monge/core/names.h"
 #include "monge/core/nearest.h"
 
 namespace monge::nn {
@@ -45,7 +46,7 @@ class Shapes {
         out.push_back("...");
         break;
       }
-      out.push_back(shown_key(key));
+      out.push_back(shown(key));
     }
     return out.empty() ? "no tensors" : join(out);
   }

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "monge/core/error.h"
+#include "monge/core/names.h"
 #include "monge/core/nearest.h"
 
 namespace monge::nn {
@@ -46,12 +47,12 @@ void load_state_dict(torch::nn::Module& module, const NamedTensors& state, const
   std::map<std::string, torch::Tensor> given;
   std::vector<std::string> missing, unexpected, repeated, misshapen, mistyped;
   for (const auto& [key, tensor] : state) {
-    if (!given.emplace(key, tensor).second) repeated.push_back(shown_key(key));
+    if (!given.emplace(key, tensor).second) repeated.push_back(shown(key));
   }
   auto mine = state_dict(module);
   std::map<std::string, torch::Tensor> wanted(mine.begin(), mine.end());
   for (const auto& [key, tensor] : given) {
-    if (wanted.count(key) == 0) unexpected.push_back(shown_key(key));
+    if (wanted.count(key) == 0) unexpected.push_back(shown(key));
   }
   for (const auto& [key, tensor] : mine) {
     const auto found = given.find(key);
@@ -90,14 +91,6 @@ void to_channels_last(torch::nn::Module& module) {
   for (auto& [key, tensor] : state_dict(module)) {
     if (tensor.dim() == 4) tensor.set_data(tensor.detach().contiguous(torch::MemoryFormat::ChannelsLast));
   }
-}
-
-std::string shown_key(const std::string& key) {
-  std::string out = key.substr(0, 80);
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 32 || c == 127) c = '?';
-  }
-  return key.size() > out.size() ? out + "..." : out;
 }
 
 int64_t parameter_count(const torch::nn::Module& module) {

@@ -52,9 +52,6 @@ void to_type(torch::nn::Module& module, torch::ScalarType type);
 /// Stores convolution weights channels-last, which is the faster layout for the convolutions of images.
 void to_channels_last(torch::nn::Module& module);
 
-/// A key that comes from a file as it should stand in a message: at most 80 bytes, none that steer a terminal.
-std::string shown_key(const std::string& key);
-
 /// Number of trained values.
 int64_t parameter_count(const torch::nn::Module& module);
 

@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -44,6 +45,11 @@ std::string now(const char* format) {
   return out;
 }
 
+/// 7 for "00007-NAME"; -1 for all other names, such as a date's "20240501-NAME".
+int64_t number_of(const std::string& name) {
+  const bool numbered = name.find_first_not_of("0123456789") == 5 && name[5] == '-';
+  return numbered ? std::stoll(name.substr(0, 5)) : -1;
+}
 /// Held while a number is taken: two runs of different names must not get one number either, which making their folders
 /// would not tell. Where a file system knows no such locks, only equal names are kept apart.
 class NumberLock {
@@ -66,9 +72,9 @@ fs::path next_folder(const fs::path& parent, const std::string& name) {
   int64_t last = -1;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(parent, ignored)) {
-    long long number = 0;
-    if (std::sscanf(entry.path().filename().c_str(), "%5lld-", &number) == 1) last = std::max<int64_t>(last, number);
+    last = std::max(last, number_of(entry.path().filename().string()));
   }
+  require(last < 99'999, parent.string(), ": the numbers of runs are used up; choose another --runs");
   char number[24];
   std::snprintf(number, sizeof number, "%05lld", static_cast<long long>(last + 1));
   return parent / (std::string(number) + "-" + name);
@@ -86,6 +92,21 @@ fs::path take_folder(const fs::path& parent, const std::string& name) {
   }
 }
 
+/// Whether nothing is there, or what a process leaves that ended just after it took its lock.
+bool is_fresh(const fs::path& folder) {
+  std::error_code ignored;
+  const auto entries = fs::directory_iterator(folder, ignored);
+  return std::all_of(begin(entries), end(entries), [](const auto& entry) { return entry.path().filename() == ".lock"; });
+}
+
+/// Removes what a run without a checkpoint left: nothing of it may be taken for the new one's.
+void clear(const fs::path& folder) {
+  for (const char* name : {"metrics.jsonl", "events.out.tfevents.monge", "log.txt", "summary.json", "report.html", "best",
+                           ".best.part", "samples", "checkpoints"}) {
+    fs::remove_all(folder / name);
+  }
+}
+
 }  // namespace
 
 std::string environment(torch::Device device) {
@@ -99,7 +120,7 @@ std::string environment(torch::Device device) {
   return out.dump(2) + "\n";
 }
 
-fs::path create_run(const fs::path& parent, const fs::path& out, train::Recipe recipe, torch::Device device) {
+NewRun create_run(const fs::path& parent, const fs::path& out, train::Recipe recipe, torch::Device device) {
   require(recipe.name.find('/') == std::string::npos && !recipe.name.empty(), "name = \"", recipe.name,
           "\": the name of a run becomes a folder, so it must not be empty or hold a slash");
   const auto toml = recipe.options().to_toml(true);  // complains before there is a folder
@@ -107,19 +128,24 @@ fs::path create_run(const fs::path& parent, const fs::path& out, train::Recipe r
   const auto folder = out.empty() ? take_folder(parent, recipe.name) : out;
   std::error_code ignored;
   const bool is_run = fs::exists(folder / "recipe.toml", ignored) && fs::exists(folder / "environment.json", ignored);
-  if (is_run && !train::list_checkpoints(folder / "checkpoints").empty()) {
+  const auto refuse_checkpoints = [&] {
+    if (train::list_checkpoints(folder / "checkpoints").empty()) return;
     throw Error(Complaint{.what = "already holds a run", .where = folder.string(),
                           .fix = "choose another --out, or go on with it: monge resume " + shell_quoted(folder.string())});
-  }
-  require(is_run || !fs::exists(folder, ignored) || fs::is_empty(folder, ignored), folder.string(),
+  };
+  if (is_run) refuse_checkpoints();
+  require(is_run || !fs::exists(folder, ignored) || (fs::is_directory(folder, ignored) && is_fresh(folder)), folder.string(),
           ": holds files that are no run's; choose another --out");
-  if (is_run) fs::remove(folder / "metrics.jsonl", ignored);
   make_writable_folder(folder);
+  // Held before anything is changed: the run may be another process's that has no checkpoint yet.
+  RunLock lock(folder);
+  refuse_checkpoints();
+  clear(folder);
   make_writable_folder(folder / "checkpoints");
   make_writable_folder(folder / "samples");
   real_files().replace(folder / "recipe.toml", toml);
   real_files().replace(folder / "environment.json", environment(device));
-  return folder;
+  return {folder, std::move(lock)};
 }
 
 RunLock::RunLock(const fs::path& folder) : descriptor_(::open((folder / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 
 #include <torch/types.h>
 
@@ -15,14 +16,6 @@
 
 namespace monge::run {
 
-/// Makes the next numbered folder under `parent` ("runs"), or exactly `out` when that is not empty, and writes recipe.toml
-/// and environment.json. No two processes get one number.
-/// A run in `out` that never came to its first checkpoint is begun anew.
-/// @throws Error when the recipe cannot be written down (a path that is not UTF-8), or when `out` already holds a run's
-///               checkpoints or files that are no run's, or cannot be written to.
-std::filesystem::path create_run(const std::filesystem::path& parent, const std::filesystem::path& out,
-                                 train::Recipe recipe, torch::Device device);
-
 /// Holds a run directory for one process; another one that wants it is refused. Released when the object or the process
 /// ends, however it ends.
 class RunLock {
@@ -30,12 +23,28 @@ class RunLock {
   /// @throws Error when another process holds it.
   explicit RunLock(const std::filesystem::path& folder);
   ~RunLock();
+  RunLock(RunLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
   RunLock(const RunLock&) = delete;
   RunLock& operator=(const RunLock&) = delete;
 
  private:
   int descriptor_;
 };
+
+/// A folder made ready for a run, and held for it.
+struct NewRun {
+  std::filesystem::path folder;
+  RunLock lock;
+};
+
+/// Makes the next numbered folder under `parent` ("runs"), or exactly `out` when that is not empty, and writes recipe.toml
+/// and environment.json. No two processes get one number.
+/// A run in `out` that never came to its first checkpoint is begun anew, and what it left is removed.
+/// @throws Error when the recipe cannot be written down (a path that is not UTF-8), or when `out` already holds a run's
+///               checkpoints or files that are no run's, cannot be written to, or is another process's; the folder is then
+///               as it was.
+NewRun create_run(const std::filesystem::path& parent, const std::filesystem::path& out, train::Recipe recipe,
+                  torch::Device device);
 
 /// What the figures of a run depend on beside the recipe: versions, processor, threads, device; JSON text.
 std::string environment(torch::Device device);

@@ -6,6 +6,8 @@
 #include <ATen/autocast_mode.h>
 #include <torch/types.h>
 
+#include "monge/core/log.h"
+
 namespace monge::train {
 
 /// Casts the inputs of matrix products and convolutions to `type` while it lives; float32 and float64 change nothing.
@@ -38,8 +40,9 @@ class AutocastScope {
   torch::ScalarType was_type_ = torch::kFloat32;
 };
 
-/// "auto" by what the device computes fast: bf16 on CUDA and on processors with AMX, else fp32. Others stay as they are.
-std::string resolve_precision(const std::string& precision, torch::Device device);
+/// "auto" by what the device computes fast: bf16 on CUDA and on processors with AMX, else fp32. "fp16" becomes fp32 with a
+/// warning to `log` on processors, which compute it slowly and without the scaling of losses. Others stay as they are.
+std::string resolve_precision(const std::string& precision, torch::Device device, const LogSink& log = silent());
 
 /// "fp32" -> float32 and so on; what the recipe allows.
 inline torch::ScalarType precision_type(const std::string& precision) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <cstring>
+#include <map>
 
 #include <nlohmann/json.hpp>
 
@@ -17,11 +19,22 @@ using nlohmann::json;
 
 constexpr const char* kFormat = "monge-checkpoint";
 constexpr int kVersion = 1;
+constexpr const char* kOld = ".old";
 
 std::string folder_name(int64_t iteration) {
   char name[32];
   std::snprintf(name, sizeof name, "step_%06lld", static_cast<long long>(iteration));
   return name;
+}
+
+/// Of "step_000500", and of ".step_000500.old", the one before a rewrite of a step.
+std::optional<int64_t> iteration_of(const fs::path& folder) {
+  auto name = folder.filename().string();
+  if (name.starts_with('.') && name.ends_with(kOld)) name = name.substr(1, name.size() - 1 - std::strlen(kOld));
+  if (!name.starts_with("step_")) return {};
+  const auto digits = name.substr(5);
+  const bool number = !digits.empty() && digits.size() < 19 && digits.find_first_not_of("0123456789") == std::string::npos;
+  return number ? std::optional<int64_t>(std::stoll(digits)) : std::nullopt;
 }
 
 /// Of all fields but the hash itself; nlohmann's dump is canonical (sorted keys, shortest numbers).
@@ -84,12 +97,17 @@ fs::path save_checkpoint(const fs::path& parent, const Checkpoint& checkpoint, c
     const auto text = manifest.dump(2) + "\n";
     files.write(part / "manifest.json", std::array<std::string_view, 1>{text});
     // A step may be written again, with a new best figure or by a resumed run; the old one is whole until the new one is.
-    const auto old = parent / ("." + name + ".old");
+    const auto old = parent / ("." + name + kOld);
+    if (!fs::exists(whole, ignored)) {
+      files.publish(part, whole);
+    } else if (files.exchange(part, whole)) {
+      fs::remove_all(part, ignored);  // the old one
+    } else {
+      fs::remove_all(old, ignored);
+      fs::rename(whole, old);  // a crash here leaves a name that list_checkpoints knows
+      files.publish(part, whole);
+    }
     fs::remove_all(old, ignored);
-    const bool again = fs::exists(whole, ignored);
-    if (again) fs::rename(whole, old);
-    files.publish(part, whole);
-    if (again) fs::remove_all(old, ignored);
   } catch (...) {
     fs::remove_all(part, ignored);
     throw;
@@ -118,18 +136,21 @@ Checkpoint load_checkpoint(const fs::path& folder, const Files& files) {
   return out;
 }
 
+bool is_checkpoint(const fs::path& folder) {
+  std::error_code ignored;
+  const auto manifest = folder / "manifest.json";
+  return fs::is_regular_file(manifest, ignored) && real_files().read(manifest).find(kFormat) != std::string::npos;
+}
+
 std::vector<fs::path> list_checkpoints(const fs::path& parent) {
-  std::vector<std::pair<int64_t, fs::path>> found;
+  std::map<int64_t, fs::path> found;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(parent, ignored)) {
-    const auto name = entry.path().filename().string();
-    const auto digits = name.substr(std::min(name.size(), size_t{5}));
-    if (name.starts_with("step_") && !digits.empty() && digits.size() < 19 &&
-        digits.find_first_not_of("0123456789") == std::string::npos) {
-      found.emplace_back(std::stoll(digits), entry.path());
-    }
+    const auto iteration = iteration_of(entry.path());
+    if (!iteration) continue;
+    auto& place = found[*iteration];
+    if (place.empty() || place.extension() == kOld) place = entry.path();
   }
-  std::sort(found.begin(), found.end());
   std::vector<fs::path> out;
   for (auto& entry : found) out.push_back(std::move(entry.second));
   return out;
@@ -155,8 +176,9 @@ Checkpoint load_newest(const fs::path& parent, const LogSink& log, const Files& 
 
 void set_aside_newer(const fs::path& parent, int64_t iteration) {
   for (const auto& folder : list_checkpoints(parent)) {
-    if (folder.filename() <= folder_name(iteration)) continue;
-    const auto aside = parent / ("damaged_" + folder.filename().string());
+    const int64_t step = *iteration_of(folder);
+    if (step <= iteration) continue;
+    const auto aside = parent / ("damaged_" + folder_name(step));
     std::error_code ignored;
     fs::remove_all(aside, ignored);
     fs::rename(folder, aside, ignored);
@@ -167,7 +189,7 @@ void prune_checkpoints(const fs::path& parent, int64_t keep, const fs::path& spa
   const auto folders = list_checkpoints(parent);
   for (size_t i = 0; i + static_cast<size_t>(keep) < folders.size(); ++i) {
     std::error_code ignored;
-    if (folders[i].filename() != spare.filename()) fs::remove_all(folders[i], ignored);
+    if (iteration_of(folders[i]) != iteration_of(spare)) fs::remove_all(folders[i], ignored);
   }
 }
 

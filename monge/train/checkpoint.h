@@ -39,7 +39,11 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& parent, const
 /// Reads and verifies one checkpoint folder. @throws Error naming the file that is missing, damaged or of another version.
 Checkpoint load_checkpoint(const std::filesystem::path& folder, const Files& files = real_files());
 
-/// The checkpoint folders under `parent`, oldest first.
+/// Whether the folder is a checkpoint, be it damaged.
+bool is_checkpoint(const std::filesystem::path& folder);
+
+/// The checkpoint folders under `parent`, oldest first. A step that a crash left under its hidden name while it was written
+/// again counts.
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& parent);
 
 /// The newest checkpoint that is whole; a damaged one is reported to `log` and the one before it taken.

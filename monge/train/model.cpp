@@ -1,6 +1,7 @@
 #include "monge/train/model.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include <nlohmann/json.hpp>
@@ -25,6 +26,25 @@ namespace fs = std::filesystem;
 // Standard deviation of the noise channels of the public weak maps, whose files do not say it.
 constexpr double kPublicNoise = 0.1;
 
+/// The recipe of a file may ask for any width, so what is built from it is first compared with the tensors that are there:
+/// then the net takes a few times the memory that the file took already.
+/// @throws Error when `state` holds fewer values than the net must have.
+void require_weights(const std::string& origin, const Recipe& recipe, const std::vector<int64_t>& shape,
+                     const nn::NamedTensors& state) {
+  // In double, where nothing overflows. Defaults (0) count as little as they could be.
+  const double channels = static_cast<double>(shape[0]), in = channels + static_cast<double>(map_noise(recipe).channels);
+  const double width = static_cast<double>(std::max<int64_t>(recipe.map.width, 1));
+  const double depth = static_cast<double>(recipe.map.depth == 0 ? 2 : recipe.map.depth);
+  const double area = static_cast<double>(recipe.map.patch * recipe.map.patch), deepest = width * std::exp2(depth - 1);
+  // UNet: the first and the last convolution and one of the deepest. Mlp: all matrices.
+  const double least = shape.size() == 3 ? 9 * width * in * area + 9 * deepest * deepest + width * channels * area
+                                         : width * (in + (depth - 1) * width + channels);
+  double held = 0;
+  for (const auto& entry : state) held += static_cast<double>(entry.second.numel());
+  require(held >= least, origin, ": its recipe asks for a map of ", least, " weights or more, but it holds ", held,
+          " (map.width = ", recipe.map.width, ", map.depth = ", recipe.map.depth, "); recipe and tensors are not of one model");
+}
+
 Model from_recipe(const std::string& origin, const std::string& recipe_toml, const std::vector<int64_t>& shape,
                   const nn::NamedTensors& state, int64_t iteration, torch::Device device) {
   Model model;
@@ -34,6 +54,7 @@ Model from_recipe(const std::string& origin, const std::string& recipe_toml, con
   model.noise = map_noise(*model.recipe);
   model.iteration = iteration;
   model.smoothing = source_smoothing(*model.recipe, iteration);
+  require_weights(origin, *model.recipe, shape, state);
   model.net = make_map(*model.recipe, shape, shape);
   if (model.recipe->train.precision == "fp64") nn::to_type(*model.net, torch::kFloat64);
   nn::load_state_dict(*model.net, state, origin);

@@ -3,6 +3,8 @@
 #include <sys/file.h>
 
 #include <algorithm>
+#include <csignal>
+#include <tuple>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -168,11 +170,53 @@ TEST_F(Cli, TranslatesPicturesOfEveryKindAndKeepsTheirNames) {
   ASSERT_EQ(entries.size(), 2u);
   EXPECT_EQ(entries[0].name, "a/x.png");
 
-  // Outputs depend on the seed and the item, not on the batch or the item's company.
-  ASSERT_EQ(monge(folder.path(), "translate run pictures again --batch 1 -q").code, 0);
-  ASSERT_EQ(monge(folder.path(), "translate run pictures other --seed 1 -q").code, 0);
-  ASSERT_EQ(monge(folder.path(), "translate run pictures base -q").code, 0);
-  EXPECT_EQ(testing::slurp(folder / "again/inner/3.png"), testing::slurp(folder / "base/inner/3.png"));
+  // An extension in capitals is the same extension.
+  io::write_archive(folder / "capitals.tar", {{"X.JPG", io::encode_jpeg(torch::zeros({16, 16, 3}, torch::kUInt8))}});
+  ASSERT_EQ(monge(folder.path(), "translate run capitals.tar jpeg.zip -q").code, 0);
+  EXPECT_TRUE(io::read_archive(folder / "jpeg.zip").at(0).bytes.starts_with("\xff\xd8\xff"));
+}
+
+// A file that is no picture comes last: the entries before it are lost with it, the archive that was there is not.
+TEST_F(Cli, AFailedTranslationLeavesNoTornArchive) {
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
+  const auto good = testing::slurp(folder / "pictures/0.png");
+  io::write_archive(folder / "in.tar", {{"a.png", good}, {"b.png", good}, {"c.png", "no picture"}});
+  std::ofstream(folder / "out.tar") << "old";
+  EXPECT_EQ(monge(folder.path(), "translate run in.tar out.tar --batch 1 -q").code, 2);
+  EXPECT_EQ(testing::slurp(folder / "out.tar"), "old");
+  EXPECT_FALSE(fs::exists(folder / "out.tar.part"));
+}
+
+// Outputs depend on the seed and the item's name: not on the batch, the item's company or what holds them.
+TEST_F(Cli, AnOutputIsItsItemsAndItsSeeds) {
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
+  fs::create_directory(folder / "few");
+  for (const char* name : {"2.png", "4.png"}) fs::copy_file(folder / "pictures" / name, folder / "few" / name);
+  io::write_archive(folder / "in.tar", {{"9.png", testing::slurp(folder / "pictures/0.png")}, {"4.png", testing::slurp(folder / "pictures/4.png")}});
+  const auto translate = [&](const std::string& arguments) {
+    const auto result = monge(folder.path(), "translate run " + arguments + " -q");
+    EXPECT_EQ(result.code, 0) << arguments << "\n" << result.err;
+  };
+  translate("pictures base");
+  const auto expected = testing::slurp(folder / "base/4.png");
+  ASSERT_FALSE(expected.empty());
+  translate("pictures by_one --batch 1");
+  translate("few few_out");
+  translate("pictures/4.png alone.png");
+  translate("in.tar out.tar");
+  translate("pictures other --seed 1");
+  translate("few other_few --seed 1");
+  EXPECT_EQ(testing::slurp(folder / "by_one/4.png"), expected);
+  EXPECT_EQ(testing::slurp(folder / "few_out/4.png"), expected);
+  EXPECT_EQ(testing::slurp(folder / "alone.png"), expected);
+  EXPECT_EQ(io::read_archive(folder / "out.tar").at(0).bytes, expected);  // in the order of their names
+  EXPECT_NE(testing::slurp(folder / "other/4.png"), expected);
+  EXPECT_EQ(testing::slurp(folder / "other/4.png"), testing::slurp(folder / "other_few/4.png"));
+
+  // One picture under two names has two noises.
+  fs::copy_file(folder / "few/4.png", folder / "few/5.png");
+  translate("few twins");
+  EXPECT_NE(testing::slurp(folder / "twins/5.png"), expected);
 }
 
 TEST_F(Cli, TranslateSaysWhatItConverted) {
@@ -204,6 +248,8 @@ TEST_F(Cli, TranslatesTables) {
   EXPECT_EQ(io::read_npy(folder / "y.npy").sizes(), torch::IntArrayRef({7, 2}));
   ASSERT_EQ(monge(folder.path(), "translate run x.npy z.npy --samples 3 -q").code, 0);
   EXPECT_EQ(io::read_npy(folder / "z.npy").sizes(), torch::IntArrayRef({7, 3, 2}));
+  EXPECT_THAT(monge(folder.path(), "translate run x.npy w.npy --size 16").err, HasSubstr("takes vectors"));
+  EXPECT_THAT(monge(folder.path(), "translate run x.npy w.npy --z-std 1").err, HasSubstr("recipe says"));
   std::ofstream(folder / "x.csv") << "0.5,1\n-1,2\n";
   ASSERT_EQ(monge(folder.path(), "translate run x.csv y.csv -q").code, 0);
   const auto rows = testing::slurp(folder / "y.csv");
@@ -222,6 +268,26 @@ TEST_F(Cli, ExportsToBothFormatsAndReadsThemBack) {
   const auto expected = io::read_npy(folder / "run.npy");
   EXPECT_TRUE(torch::equal(io::read_npy(folder / "map.safetensors.npy"), expected));
   EXPECT_TRUE(torch::equal(io::read_npy(folder / "map.pt.npy"), expected));  // z_std of the recipe is the public 0.1
+}
+
+TEST_F(Cli, BareCheckpointsAreToldWhatTheirFilesDoNotSay) {
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q --set weak.z_std=1").code, 0);
+  std::ofstream(folder / "manifest.json") << "{\"name\": \"a web app\"}";  // no checkpoint's
+  const auto exported = monge(folder.path(), "export run --to torch --out ./map.pt");
+  ASSERT_EQ(exported.code, 0) << exported.err;
+  EXPECT_THAT(exported.err, AllOf(HasSubstr("weak.z_std = 1"), HasSubstr("weak.z = 2"), HasSubstr("--z-std 1")));
+  for (const auto& [model, out, flags] : {std::tuple{"run", "own", ""}, {"map.pt", "told", "--size 16 --z-std 1"}, {"map.pt", "untold", "--size 16"}}) {
+    const auto result = monge(folder.path(), std::string("translate ") + model + " pictures " + out + " -q " + flags);
+    ASSERT_EQ(result.code, 0) << result.err;
+  }
+  EXPECT_EQ(testing::slurp(folder / "told/0.png"), testing::slurp(folder / "own/0.png"));
+  EXPECT_NE(testing::slurp(folder / "untold/0.png"), testing::slurp(folder / "own/0.png"));
+
+  const std::string eval = "eval map.pt --source pictures --target pictures --json -q --samples 4 ";
+  const auto at16 = json::parse(monge(folder.path(), eval + "--size 16 --z-std 1").out), at64 = json::parse(monge(folder.path(), eval).out);
+  const auto own = json::parse(monge(folder.path(), "eval run --source pictures --target pictures --json -q --samples 4").out);
+  EXPECT_EQ(at16["mse"], own["mse"]);
+  EXPECT_NE(at16["mse"], at64["mse"]);
 }
 
 // Every one of these is the user's mistake: exit code 2, one line that names it, no run directory.
@@ -351,6 +417,45 @@ TEST_F(Cli, ARunBelongsToOneProcess) {
   ::close(held);
   EXPECT_EQ(result.code, 2);
   EXPECT_THAT(result.err, HasSubstr("in use by another"));
+}
+
+// nohup and a closed terminal: the run goes on to its end.
+TEST_F(Cli, ASignalThatWasIgnoredStaysIgnored) {
+  const auto before = std::signal(SIGHUP, SIG_IGN);
+  const auto result = testing::monge_with_signal(folder.path(), "train v.toml --out run --set train.iterations=150",
+                                                 folder / "run/checkpoints/step_000004", SIGHUP);
+  std::signal(SIGHUP, before);
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_TRUE(fs::exists(folder / "run/checkpoints/step_000150"));
+}
+
+// The address space is limited, so that the allocation fails at once instead of filling the machine.
+TEST_F(Cli, OutOfMemoryOnAProcessorSaysWhatHelps) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the sanitizer needs an address space without limit";
+#endif
+  const std::string line = "cd '" + folder.path().string() + "' && ulimit -v 12000000 && '" MONGE_PROGRAM
+                           "' train v.toml -q --device cpu --set map.width=65536 >out 2>err";
+  EXPECT_EQ(WEXITSTATUS(std::system(line.c_str())), 1);
+  EXPECT_THAT(testing::slurp(folder / "err"), AllOf(HasSubstr("out of memory"), Not(HasSubstr("internal error"))));
+}
+
+TEST_F(Cli, ResumeStoresWhereTheDataMovedTo) {
+  io::write_npy(folder / "x.npy", torch::rand({200, 2}));
+  ASSERT_EQ(monge(folder.path(), "train v.toml --out run -q --set source.path=x.npy").code, 0);
+  fs::create_directory(folder / "moved");
+  fs::rename(folder / "x.npy", folder / "moved/x.npy");
+  const auto resumed = monge(folder.path(), "resume run -q --set source.path=moved/x.npy --set train.iterations=14");
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_THAT(testing::slurp(folder / "run/recipe.toml"), HasSubstr("\"" + (folder / "moved/x.npy").string() + "\""));
+  EXPECT_EQ(monge(folder / "moved", "eval ../run -q").code, 0);  // from another folder
+}
+
+TEST_F(Cli, HalfPrecisionWithoutAGpuTrainsInSingleAndSaysSo) {
+  const auto result = monge(folder.path(), "train v.toml --out run --device cpu --set train.precision=fp16");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("\"fp16\" needs a GPU; training in fp32"));
+  EXPECT_THAT(testing::slurp(folder / "run/recipe.toml"), HasSubstr("precision = \"fp32\""));
 }
 
 TEST_F(Cli, ARunWithoutACheckpointCanBeBegunAnew) {

@@ -7,6 +7,7 @@
 
 #include "monge/core/checked.h"
 #include "monge/core/files.h"
+#include "monge/core/names.h"
 #include "monge/core/progress.h"
 #include "monge/core/random.h"
 #include "monge/core/registry.h"
@@ -65,6 +66,46 @@ TEST(Files, NameWhatCannotBeRead) {
   EXPECT_THAT(message_of([&] { real_files().read(scratch.path()); }), HasSubstr("is a folder"));
 }
 
+// Address 0 is mapped nowhere: the file opens, and reading it is an input/output error.
+TEST(Files, HalfAFileIsNeverTakenForAWholeOne) {
+  try {
+    real_files().read("/proc/self/mem");
+    FAIL() << "the read error was taken for the end of the file";
+  } catch (const SystemError& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("/proc/self/mem"), HasSubstr("cannot read"), HasSubstr("Input/output error")));
+  }
+  EXPECT_THAT(real_files().read("/proc/self/status"), HasSubstr("Name:"));  // says that it has 0 bytes
+}
+
+TEST(Files, FoldersChangePlacesWhole) {
+  testing::ScratchFolder scratch;
+  for (const char* name : {"a", "b"}) {
+    std::filesystem::create_directory(scratch / name);
+    std::ofstream(scratch / name / "file") << name;
+  }
+  if (!real_files().exchange(scratch / "a", scratch / "b")) return;  // an old file system
+  EXPECT_EQ(real_files().read(scratch / "a" / "file"), "b");
+  EXPECT_EQ(real_files().read(scratch / "b" / "file"), "a");
+  EXPECT_FALSE(real_files().exchange(scratch / "a", scratch / "none"));
+}
+
+TEST(PartFile, IsThereWholeOrNotAtAll) {
+  testing::ScratchFolder scratch;
+  real_files().replace(scratch / "a", "old");
+  {
+    PartFile part(scratch / "a");
+    part.append("new");
+  }
+  EXPECT_EQ(real_files().read(scratch / "a"), "old");
+  EXPECT_FALSE(std::filesystem::exists(scratch / "a.part"));
+  PartFile part(scratch / "a");
+  part.append("new ");
+  part.append("text");
+  EXPECT_EQ(real_files().read(scratch / "a"), "old");
+  part.publish();
+  EXPECT_EQ(real_files().read(scratch / "a"), "new text");
+}
+
 TEST(Files, AFullDiskIsTheSystemsFault) {
   if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "needs /dev/full";
   const std::array<std::string_view, 1> part{"some bytes"};
@@ -80,6 +121,13 @@ TEST(Files, AFolderThatCannotBeMadeIsNamed) {
   testing::ScratchFolder scratch;
   std::ofstream(scratch / "file") << "x";
   EXPECT_THAT(message_of([&] { make_writable_folder(scratch / "file" / "below"); }), AllOf(HasSubstr("below"), HasSubstr("choose another")));
+}
+
+TEST(Names, StandHarmlesslyInMessages) {
+  EXPECT_EQ(shown("a\x1b[2J\n"), "\"a\\x1b[2J\\x0a\"");
+  EXPECT_LT(shown(std::string(1'000'000, 'k')).size(), 150u);
+  EXPECT_EQ(lower_extension("A/B.JpG"), ".jpg");
+  EXPECT_EQ(lower_extension("A.d/b"), "");
 }
 
 TEST(ContentHash, SeesOneFlippedBit) {

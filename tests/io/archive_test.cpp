@@ -4,6 +4,9 @@
 #include <archive_entry.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
 
 #include "monge/core/error.h"
 #include "tests/support/support.h"
@@ -72,6 +75,51 @@ TEST(Archive, ReadsBackWhatItWrote) {
     write_archive(folder / name, entries);
     EXPECT_EQ(once, real_files().read(folder / name)) << "the same entries give the same bytes";
   }
+}
+
+TEST(Archive, IsWrittenEntryByEntryAndAppearsWhole) {
+  const ScratchFolder folder;
+  for (const char* name : {"a.zip", "a.tar", "a.tgz"}) {
+    const auto path = folder / name, part = folder / (std::string(name) + ".part");
+    write_archive(path, {{"old.png", "old"}});
+    {
+      ArchiveWriter broken(path);
+      broken.add("one.png", letters(1'000'000));
+      if (name != std::string("a.tgz")) {  // which gathers these few letters to a block
+        EXPECT_GT(std::filesystem::file_size(part), 500'000u) << "it is kept in memory";
+      }
+      EXPECT_THAT(message_of([&] { broken.add("/two.png", "x"); }), HasSubstr("/two.png"));
+    }
+    EXPECT_THAT(names_in(path), ElementsAre("old.png")) << name;
+    EXPECT_FALSE(std::filesystem::exists(part)) << name;
+    ArchiveWriter writer(path);
+    writer.add("one.png", letters(70'000));
+    writer.add("two.png", "two");
+    EXPECT_THAT(names_in(path), ElementsAre("old.png")) << name;
+    writer.finish();
+    EXPECT_THAT(names_in(path), ElementsAre("one.png", "two.png")) << name;
+  }
+}
+
+// A limit on the size of files stands for a full disk.
+TEST(Archive, ADiskThatFillsIsTheSystemsFaultAndLeavesNothing) {
+  const ScratchFolder folder;
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{.rlim_cur = 100'000, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  bool failed = false;
+  try {
+    write_archive(folder / "a.tar", {{"one.bin", letters(1'000'000)}});
+  } catch (const SystemError& error) {
+    failed = true;
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("a.tar.part"), HasSubstr("cannot write")));
+  }
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_TRUE(failed);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
 TEST(Archive, LeavesOutLinksAndNamesThatClimb) {

@@ -196,7 +196,9 @@ TEST(Image, IsWrittenByItsExtension) {
   for (const char* name : {"a.png", "b.JPG", "c.jpeg", "d.webp"}) {
     write_image(folder / name, image);
     EXPECT_LE(largest_difference(read_image(folder / name), image), 12) << name;
+    EXPECT_EQ(encode_image(image, name), real_files().read(folder / name)) << name;
   }
+  EXPECT_TRUE(encode_image(image, "inner/b.JPG").starts_with("\xff\xd8\xff"));
   EXPECT_THAT(message_of([&] { write_image(folder / "e.gif", image); }),
               AllOf(HasSubstr("\".gif\""), HasSubstr(".png")));
   EXPECT_THAT(message_of([&] { read_image(folder / "none.png"); }),

@@ -68,13 +68,13 @@ TEST(TorchCheckpointFixtures, ReadsTheStatesOfTheParityNets) {
   EXPECT_GE(states, 7);
 }
 
-TEST(TorchCheckpointFixtures, StripsThePrefixOfDataParallel) {
+TEST(TorchCheckpointFixtures, KeepsThePrefixOfDataParallel) {
   MONGE_NEEDS_SHARED("fixtures/parity/unet_c3_b2_32.dp.state.pt");
   const auto plain = read_torch_checkpoint(parity("unet_c3_b2_32.state.pt"));
   const auto parallel = read_torch_checkpoint(parity("unet_c3_b2_32.dp.state.pt"));
   ASSERT_EQ(plain.tensors.size(), parallel.tensors.size());
   for (size_t i = 0; i < plain.tensors.size(); ++i) {
-    EXPECT_EQ(plain.tensors[i].first, parallel.tensors[i].first);
+    EXPECT_EQ("module." + plain.tensors[i].first, parallel.tensors[i].first);
     EXPECT_TRUE(torch::equal(plain.tensors[i].second, parallel.tensors[i].second)) << plain.tensors[i].first;
   }
 }

@@ -98,12 +98,6 @@ TEST(TorchCheckpoint, NamesALoneTensor) {
   EXPECT_TRUE(torch::equal(content.at("tensor", ""), torch::arange(4, torch::kFloat32)));
 }
 
-TEST(TorchCheckpoint, StripsThePrefixOfDataParallelOnlyWhenAllHaveIt) {
-  const auto one = torch::ones({1});
-  EXPECT_NE(strip_module_prefix({{{"module.a", one}, {"module.b", one}}}).find("a"), nullptr);
-  EXPECT_NE(strip_module_prefix({{{"module.a", one}, {"b", one}}}).find("module.a"), nullptr);
-}
-
 TEST(TorchCheckpoint, ReadsTheLegacyFormat) {
   const auto view = "(" + text_op("storage") + global_op("torch.cuda", "FloatStorage") + text_op("0") +
                     text_op("cuda:1") + int_op(4) + "(" + text_op("view") + int_op(1) + int_op(2) + "ttQ";

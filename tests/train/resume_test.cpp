@@ -205,6 +205,40 @@ TEST(Checkpoint, ADamagedOneNeitherCountsNorReturnsAfterAResume) {
   EXPECT_TRUE(fs::exists(run.checkpoints() / "damaged_step_000099"));
 }
 
+// As texts "step_999500" comes after "step_1000000".
+TEST(Checkpoint, StepsAreComparedAsNumbers) {
+  testing::ScratchFolder folder;
+  for (const char* name : {"step_999500", "step_1000000", "step_1000500"}) fs::create_directory(folder / name);
+  set_aside_newer(folder.path(), 1'000'000);
+  EXPECT_THAT(names(folder.path()), ::testing::ElementsAre("step_999500", "step_1000000"));
+  EXPECT_TRUE(fs::exists(folder / "damaged_step_1000500"));
+  set_aside_newer(folder.path(), 999'500);
+  EXPECT_THAT(names(folder.path()), ::testing::ElementsAre("step_999500"));
+}
+
+/// A file system that cannot exchange folders, on a machine that stops before the new one has its name.
+class StopsInARewrite : public Files {
+ public:
+  bool exchange(const fs::path&, const fs::path&) const override { return false; }
+  void publish(const fs::path&, const fs::path& to) const override { throw SystemError(to.string() + ": the machine stopped"); }
+};
+
+TEST(Checkpoint, AStepThatIsWrittenAgainIsNeverGone) {
+  const ShortRun run;
+  const auto parent = run.checkpoints();
+  auto checkpoint = load_newest(parent, silent());
+  checkpoint.best_figure = 0.25;
+  EXPECT_THAT(testing::message_of([&] { save_checkpoint(parent, checkpoint, StopsInARewrite()); }), HasSubstr("stopped"));
+  EXPECT_EQ(load_newest(parent, silent()).iteration, 6);
+  EXPECT_EQ(load_newest(parent, silent()).best_figure, std::nullopt);
+
+  for (int i = 0; i < 2; ++i) save_checkpoint(parent, checkpoint);
+  EXPECT_EQ(load_newest(parent, silent()).best_figure, 0.25);
+  for (const auto& entry : fs::directory_iterator(parent)) {
+    EXPECT_TRUE(entry.path().filename().string().starts_with("step_")) << entry.path() << " was left behind";
+  }
+}
+
 TEST(Checkpoint, SaysWhatIsWrongWithEachWhenNoneCanBeUsed) {
   const ShortRun run;
   for (const auto& folder : list_checkpoints(run.checkpoints())) fs::resize_file(folder / "state.safetensors", 100);
@@ -252,21 +286,41 @@ TEST(Checkpoint, ARecipeThatDoesNotFitIsRefused) {
   EXPECT_THAT(testing::message_of([&] { trainer.resume(load_newest(run.checkpoints(), silent())); }), HasSubstr("shape"));
 }
 
-// A NaN in the data: the run ends, names the step, and the checkpoint before is whole.
+/// Items that are good until `broken` is set: then every draw of them holds a NaN.
+class Spoilable : public data::TensorSource {
+ public:
+  explicit Spoilable(const torch::Tensor& rows) : TensorSource("spoilable", rows) {}
+  torch::Tensor items(const std::vector<int64_t>& indices) const override {
+    auto out = TensorSource::items(indices).clone();
+    if (broken) out[0][0] = std::numeric_limits<float>::quiet_NaN();
+    return out;
+  }
+  bool broken = false;
+};
+
+// A NaN in the data after iteration 5: the run ends, names the step, and the checkpoint of iteration 4 is whole.
 TEST(Trainer, DivergenceKeepsTheLastGoodCheckpoint) {
   testing::ScratchFolder folder;
   auto recipe = recipe_for("strong", false);
   recipe.checkpoint.every = 2;
   auto data = data_for(false);
-  auto rows = torch::zeros({23, 2});
-  rows[7][0] = std::numeric_limits<float>::quiet_NaN();
-  data.source = std::make_shared<data::TensorSource>("poisoned", rows);
+  const auto source = std::make_shared<Spoilable>(torch::rand({23, 2}));
+  data.source = source;
+  struct Spoil : Observer {
+    explicit Spoil(Spoilable& spoilt) : source(spoilt) {}
+    void iteration_done(Trainer&, int64_t done, const Figures&) override { source.broken = done == 5; }
+    Spoilable& source;
+  } spoil(*source);
   Trainer trainer(recipe, data, torch::kCPU, folder.path(), silent());
+  trainer.attach(spoil);
   const std::atomic<bool> go{false};
   EXPECT_THAT(testing::message_of([&] { trainer.run(go); }), AllOf(HasSubstr("diverged"), HasSubstr("source batch")));
-  for (const auto& [name, tensor] : trainer.solver().state()) {
-    if (tensor.is_floating_point()) {
-      EXPECT_TRUE(torch::isfinite(tensor).all().item<bool>()) << name;
+  EXPECT_THAT(names(folder / "checkpoints"), ::testing::ElementsAre("step_000002", "step_000004"));
+  for (const auto& tensors : {trainer.solver().state(), load_newest(folder / "checkpoints", silent()).tensors}) {
+    for (const auto& [name, tensor] : tensors) {
+      if (tensor.is_floating_point()) {
+        EXPECT_TRUE(torch::isfinite(tensor).all().item<bool>()) << name;
+      }
     }
   }
 }
@@ -282,14 +336,49 @@ TEST(Trainer, WarnsWhenTheDataHaveChangedSinceTheCheckpoint) {
 }
 
 TEST(Model, IsTheAveragedMapWhereverItIsLoadedFrom) {
-  const ShortRun run;
+  testing::ScratchFolder folder;
+  auto recipe = recipe_for("strong", false);
+  recipe.train.iterations = 6;
+  recipe.train.lr_map = 1e-2;  // far enough from the average in six steps
+  auto trainer = trainer_in(folder.path(), recipe, false);
+  trainer.run(std::atomic<bool>{false});
   const auto x = torch::rand({4, 2});
-  const auto from_run = load_model(run.folder.path(), torch::kCPU, silent());
-  const auto expected = from_run.translate(x, 1, RandomStreams(0).at("z", 0));
-  export_safetensors(from_run, run.folder / "map.safetensors");
-  const auto exported = load_model(run.folder / "map.safetensors", torch::kCPU, silent());
-  EXPECT_TRUE(torch::equal(exported.translate(x, 1, RandomStreams(0).at("z", 0)), expected));
+  const auto outputs = [&](const Model& model) { return model.translate(x, 1, RandomStreams(0).at("z", 0)).squeeze(1); };
+  const auto expected = outputs(model_of(trainer));
+  const at::NoGradGuard no_grad;
+  trainer.solver().map().eval();
+  EXPECT_GT(testing::relative_error(trainer.solver().map().forward(x), expected), 1e-3) << "the averaged map is another one";
+
+  const auto from_run = load_model(folder.path(), torch::kCPU, silent());
+  EXPECT_TRUE(torch::equal(outputs(from_run), expected));
+  export_safetensors(from_run, folder / "map.safetensors");
+  const auto exported = load_model(folder / "map.safetensors", torch::kCPU, silent());
+  EXPECT_TRUE(torch::equal(outputs(exported), expected));
   EXPECT_EQ(exported.iteration, 6);
+}
+
+// 5 KB must not ask for 17 GB.
+TEST(Model, ARecipeThatAsksForMoreThanTheFileHoldsIsRefusedBeforeMemoryIsTaken) {
+  const ShortRun run;
+  const auto file = run.folder / "map.safetensors";
+  export_safetensors(load_model(run.folder.path(), torch::kCPU, silent()), file);
+  auto content = io::read_safetensors(file);
+  content.metadata.erase("monge.xxh3");
+  const auto complaint = [&](const Recipe& recipe, const std::string& shape) {
+    content.metadata["monge.recipe"] = Recipe(recipe).options().to_toml(false);
+    content.metadata["monge.item_shape"] = shape;
+    io::write_safetensors(file, content);
+    return testing::message_of([&] { load_model(file, torch::kCPU, silent()); });
+  };
+  auto wide = run.recipe;
+  wide.map.width = 65'536;
+  EXPECT_THAT(complaint(wide, "[2]"), AllOf(HasSubstr("map.safetensors"), HasSubstr("map.width = 65536"), HasSubstr("not of one model")));
+  EXPECT_THAT(complaint(run.recipe, "[65536]"), HasSubstr("not of one model"));
+  wide.map.width = 1024;
+  EXPECT_THAT(complaint(wide, "[3, 64, 64]"), HasSubstr("not of one model"));
+  auto deep = run.recipe;
+  deep.map.depth = 64;
+  EXPECT_THAT(complaint(deep, "[2]"), HasSubstr("not of one model"));
 }
 
 TEST(Model, AFlippedBitInAnExportedFileIsRefused) {

@@ -1,0 +1,17 @@
+// Names that come from outside: what their ending says, and how they stand in a message.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace monge {
+
+/// The extension with its dot in lower case: ".png" of "a/B.PNG"; empty where there is none.
+std::string lower_extension(const std::filesystem::path& path);
+
+/// A name that comes from a file as it should stand in a message: in quotes, control characters as \xNN, the middle of
+/// more than 120 bytes left out. Hostile files must not write to the terminal.
+std::string shown(std::string_view name);
+
+}  // namespace monge

@@ -1,0 +1,105 @@
+#include "monge/run/output_writer.h"
+
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/core/names.h"
+#include "monge/data/arrays.h"
+#include "monge/io/csv.h"
+#include "monge/io/image.h"
+#include "monge/io/npy.h"
+
+namespace monge::run {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// "a/smile.jpg" with "_2" is "a/smile_2.jpg".
+fs::path with_suffix(const fs::path& name, const std::string& suffix) {
+  return name.parent_path() / (name.stem().string() + suffix + name.extension().string());
+}
+
+}  // namespace
+
+DataKind kind_of(const fs::path& path) {
+  std::error_code ignored;
+  if (data::has_array_extension(path)) return DataKind::table;
+  if (io::has_archive_extension(path)) return DataKind::archive;
+  return fs::is_directory(path, ignored) ? DataKind::folder : DataKind::picture;
+}
+
+void check_output(DataKind kind, const fs::path& in, const fs::path& out) {
+  const auto need = [&](bool fits, const char* allowed) {
+    if (fits) return;
+    throw Error(Complaint{
+        .what = "the output must be of the input's kind", .where = "OUT", .value = out.string(), .allowed = allowed});
+  };
+  std::error_code ignored;
+  require(!fs::equivalent(in, out, ignored), out.string(), ": is the input itself; choose another OUT");
+  const auto extension = lower_extension(out);
+  switch (kind) {
+    case DataKind::table:
+      return need(extension == ".npy" || extension == ".csv", "a .npy or .csv file");
+    case DataKind::picture:
+      return need(io::has_image_extension(out), "a .png, .jpg or .webp file");
+    case DataKind::folder:
+      return need(!fs::exists(out, ignored) || fs::is_directory(out, ignored), "a folder");
+    case DataKind::archive:
+      return need(extension == ".tar" || extension == ".zip" || extension == ".tgz" ||
+                      (extension == ".gz" && lower_extension(out.stem()) == ".tar"),
+                  "a .tar, .tar.gz, .tgz or .zip file");
+  }
+}
+
+fs::path output_name(const fs::path& item, int64_t draw, int64_t draws) {
+  auto name = item;
+  if (!name.has_extension()) name += ".png";
+  return draws == 1 ? name : with_suffix(name, text("_", draw + 1));
+}
+
+OutputWriter::OutputWriter(DataKind kind, fs::path out) : kind_(kind), out_(std::move(out)) {
+  if (kind_ == DataKind::folder) make_writable_folder(out_);
+  if (kind_ != DataKind::folder && out_.has_parent_path()) make_writable_folder(out_.parent_path());
+  if (kind_ == DataKind::archive) archive_ = std::make_unique<io::ArchiveWriter>(out_);
+}
+
+void OutputWriter::add(const std::string& item, const torch::Tensor& draws_KCHW) {
+  if (kind_ == DataKind::table) {
+    rows_.push_back(draws_KCHW);
+    return;
+  }
+  const int64_t draws = draws_KCHW.size(0);
+  for (int64_t k = 0; k < draws; ++k) {
+    const auto image = io::from_float(draws_KCHW[k]);
+    if (kind_ == DataKind::picture) {
+      io::write_image(output_name(out_, k, draws), image);
+      continue;
+    }
+    const auto name = unique(output_name(item, k, draws));
+    if (archive_) {
+      archive_->add(name.string(), io::encode_image(image, name));
+    } else {
+      fs::create_directories((out_ / name).parent_path());
+      io::write_image(out_ / name, image);
+    }
+  }
+}
+
+void OutputWriter::finish() {
+  if (archive_) archive_->finish();
+  if (kind_ != DataKind::table) return;
+  const auto all = torch::stack(rows_);  // [N, K, ...]
+  if (lower_extension(out_) == ".npy") {
+    io::write_npy(out_, all.size(1) == 1 ? all.squeeze(1) : all);
+  } else {
+    io::write_csv(out_, all.flatten(0, 1));
+  }
+}
+
+/// Nothing is lost when two inputs have one name, as entries of an archive may.
+fs::path OutputWriter::unique(const fs::path& name) {
+  auto out = name;
+  for (int64_t n = 2; !used_.insert(out.string()).second; ++n) out = with_suffix(name, text("-", n));
+  return out;
+}
+
+}  // namespace monge::run

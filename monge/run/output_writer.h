@@ -1,0 +1,55 @@
+// Where the outputs of a map go: the kind of thing that came in comes out.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "monge/io/archive.h"
+
+namespace monge::run {
+
+enum class DataKind { table, picture, folder, archive };
+
+/// A table by its extension (.npy, .csv, .tsv, .txt), an archive by its, a folder by what is there; all else a picture.
+DataKind kind_of(const std::filesystem::path& path);
+
+/// @throws Error  unless `out` can take what a map makes of `in`, naming what is allowed: another name than `in`, and
+///                .npy or .csv for tables, .tar .tar.gz .tgz .zip for archives, .png .jpg .jpeg .webp for pictures.
+void check_output(DataKind kind, const std::filesystem::path& in, const std::filesystem::path& out);
+
+/// The name of draw `draw` (from 0) of `draws` for an item: "a/smile.jpg" stays, or becomes "a/smile_1.jpg" when there
+/// are several; a name without extension gets ".png".
+std::filesystem::path output_name(const std::filesystem::path& item, int64_t draw, int64_t draws);
+
+/// Takes outputs item by item and leaves them where and as the user asked. Pictures and entries of archives are written
+/// as they come, tables at the end. Every file appears whole or not at all; an archive and a table only with finish().
+class OutputWriter {
+ public:
+  /// Makes the folders that are needed.
+  /// @throws Error when they cannot be made or written to.
+  OutputWriter(DataKind kind, std::filesystem::path out);
+
+  /// @param item         its name, see data::Source::item_name. Of two items with one name the later gets "-2".
+  /// @param draws_KCHW   the outputs of one item: [K, 3, H, W] in [-1, 1], or [K, D] for tables.
+  /// @throws Error when the format cannot hold them; SystemError when writing fails.
+  void add(const std::string& item, const torch::Tensor& draws_KCHW);
+
+  /// A table is [N, ...] for one draw an item and [N, K, ...] for several; a .csv has the N * K rows.
+  void finish();
+
+ private:
+  std::filesystem::path unique(const std::filesystem::path& name);
+
+  DataKind kind_;
+  std::filesystem::path out_;
+  std::set<std::string> used_;
+  std::vector<torch::Tensor> rows_;
+  std::unique_ptr<io::ArchiveWriter> archive_;
+};
+
+}  // namespace monge::run
