@@ -246,7 +246,7 @@ TruthCase truth_case(const std::string& name, const TruthOptions& options) {
   // One plan alone scatters with the chance of its samples, in few dimensions by its own size: two samples of a target of two
   // branches seldom split alike.
   out.repeats = !options.quick && out.dim <= 16 ? 48 : 8;
-  if (!options.method.empty()) out.recipe.method = options.method;
+  if (!options.method.empty()) out.recipe.options().set("method", options.method, "--method");
   return out;
 }
 
