@@ -35,8 +35,8 @@ struct TruthCase {
 
 struct TruthOptions {
   int64_t dim = 0;       ///< 0: the case's own
-  std::string method;    ///< empty: the case's own
-  std::string pair;      ///< the file of w2bench
+  std::string method = {};  ///< empty: the case's own
+  std::string pair = {};    ///< the file of w2bench
   bool quick = false;    ///< few iterations, for a look in seconds
 };
 
