@@ -58,6 +58,7 @@ void add_export(CLI::App& program, Action& action) {
               ": the name must end in ", torch_file ? ".pt or .pth" : ".safetensors", " for --to ", options->to);
       require(!train::is_checkpoint(path.parent_path()), "--out ", out,
               ": that folder is a checkpoint, whose files must stay as they are; choose another place");
+      if (path.has_parent_path()) make_writable_folder(path.parent_path());
       if (torch_file) {
         train::export_torch(model, out);
         warn_of_losses(model, out, log);

@@ -107,11 +107,12 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
     status.evaluated(evaluation);
     last = evaluation;
   });
-  trainer.attach(status);
   trainer.attach(metrics);
   trainer.attach(held_out);
+  trainer.attach(status);  // after the evaluation, to show its figures and not the last one's
   trainer.attach(pictures);
 
+  const int64_t before = trainer.done();
   const auto began = std::chrono::steady_clock::now();
   bool complete = false;
   try {
@@ -149,8 +150,15 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
     summary["verdict"] = "the map " + eval::in_words(figures);
     if (reach == eval::Reach::missed) {
       log(LogLevel::warning, "the map " + eval::in_words(figures) + ". A small loss does not mean that it is reached. Train longer; "
-                             "where the error does not fall any more, the solution is spurious: method = \"otp\" (docs/otp.md)");
+                             "where the error does not fall any more, the solution is spurious: " +
+                                 (trainer.recipe().method == "otp" ? "a larger otp.eps_start or otp.eps_end, potential.r1 = 0.2"
+                                                                   : "method = \"otp\"") + " (docs/otp.md)");
     }
+  }
+  if (std::error_code none; trainer.done() == before && fs::exists(folder / "summary.json", none)) {
+    // Nothing was trained, so nothing was measured: what was found at the end still holds.
+    auto old = ordered_json::parse(real_files().read(folder / "summary.json"), nullptr, false);
+    if (old.is_object()) summary = std::move(old);
   }
   real_files().replace(folder / "summary.json", json_text(summary, 2) + "\n");
   run::write_report(folder);
@@ -231,6 +239,14 @@ int resume_command(const TrainOptions& options) {
   std::optional<train::Checkpoint> checkpoint = train::load_newest(folder / "checkpoints", log);
   auto recipe = train::parse_recipe(checkpoint->recipe_toml, (folder / "recipe.toml").string(), options.set);
   train::make_paths_absolute(recipe);  // those of --set
+  if (recipe.method == "otp") {
+    // The noise goes on falling as it began, however much longer the run is now.
+    const auto before = train::parse_recipe(checkpoint->recipe_toml, (folder / "recipe.toml").string());
+    const double iterations = before.otp.anneal * static_cast<double>(before.train.iterations);
+    recipe.otp.anneal = iterations / static_cast<double>(recipe.train.iterations);
+    require(recipe.otp.anneal <= 1, "--set train.iterations=", recipe.train.iterations, ": the noise of this run falls over ", iterations,
+            " iterations; a run must be at least that long");
+  }
   set_threads(options.common, recipe.train.threads);
   watch_signals();
   const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));
@@ -239,7 +255,7 @@ int resume_command(const TrainOptions& options) {
   train::Trainer trainer(recipe, data, device, folder, log);
   trainer.resume(*checkpoint);
   checkpoint.reset();  // as large as the training itself, and the trainer has its own copy
-  real_files().replace(folder / "recipe.toml", recipe.options().to_toml(true));
+  if (trainer.done() < recipe.train.iterations) real_files().replace(folder / "recipe.toml", recipe.options().to_toml(true));
   log(LogLevel::info, text("resumed ", folder.string(), " at iteration ", trainer.done(), " of ", recipe.train.iterations));
   if (trainer.done() >= recipe.train.iterations) {
     log(LogLevel::info, "nothing is left to do; train longer with --set train.iterations=N");

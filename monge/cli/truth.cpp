@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <iostream>
+#include <limits>
 #include <memory>
 
 #include "monge/cli/command.h"
@@ -51,7 +52,11 @@ struct Row {
 };
 
 /// What rows of one case are ranked by: the distance to the known map where there is one, else to the target.
-double rank(const Row& row) { return std::isfinite(row.score.l2_uvp) ? row.score.l2_uvp : row.score.target_error; }
+/// A training that diverged is the worst.
+double rank(const Row& row) {
+  const double figure = std::isfinite(row.score.l2_uvp) ? row.score.l2_uvp : row.score.target_error;
+  return std::isfinite(figure) ? figure : std::numeric_limits<double>::infinity();
+}
 
 ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(); }
 
@@ -68,9 +73,10 @@ void print_row(const Row& row, const std::string& seed) {
     return std::string(out);
   };
   const auto& s = row.score;
-  std::printf("%-20s %4lld %-7s %6s %11s %11s %11s %9s %8s %8.1f\n", row.name.c_str(), static_cast<long long>(row.dim),
+  std::printf("%-20s %4lld %-7s %6s %11s %11s %11s %9s %8s %8s\n", row.name.c_str(), static_cast<long long>(row.dim),
               row.method.c_str(), seed.c_str(), figure(s.cost_error, "%.5g").c_str(), figure(s.target_error, "%.5g").c_str(),
-              figure(s.target_floor, "%.5g").c_str(), figure(s.l2_uvp, "%.4g").c_str(), figure(s.cosine, "%.4f").c_str(), s.seconds);
+              figure(s.target_floor, "%.5g").c_str(), figure(s.l2_uvp, "%.4g").c_str(), figure(s.cosine, "%.4f").c_str(),
+              figure(s.seconds, "%.1f").c_str());
   std::fflush(stdout);
 }
 
@@ -96,7 +102,7 @@ void print_summary(std::vector<Row> rows, bool json) {
   print_json(out);
 }
 
-/// CASE-DIM-METHOD-SEED.png and .svg: source, target, images, and segments from some points to each of their draws.
+/// CASE-METHOD-SEED.png and .svg: source, target, images, and segments from some points to each of their draws.
 void write_plots(const fs::path& folder, const Row& row, const eval::TruthResult& result) {
   if (result.x.size(1) != 2) return;
   make_writable_folder(folder);
@@ -124,6 +130,13 @@ int truth_command(TruthCommand& command) {
     if (command.options.pair.empty()) std::erase(cases, "w2bench");
     require(command.options.dim == 0, "--dim ", command.options.dim, ": not every case takes every dimension; name a CASE");
   }
+  for (const auto& assignment : command.set) {
+    // The answer stands for these data; seed and device have flags of their own.
+    for (const char* fixed : {"source.", "target.", "method=", "train.seed=", "train.threads=", "train.device="}) {
+      require(!assignment.starts_with(fixed), "--set ", assignment, ": is fixed by the case or by a flag (--method, --seed, --threads, --device)");
+    }
+  }
+  if (!command.plots.empty()) make_writable_folder(command.plots);
   // A wrong name or dimension is found before the first training.
   std::vector<eval::TruthCase> ready;
   for (const auto& name : cases) {
@@ -135,13 +148,21 @@ int truth_command(TruthCommand& command) {
     ready.push_back(std::move(truth));
   }
   watch_signals();
+  bool diverged = false;
   if (!command.common.json) print_header();
   for (auto& truth : ready) {
     std::vector<Row> rows;
     for (int64_t k = 0; k < command.seeds; ++k) {
       truth.recipe.train.seed = command.seed + k;
       Watcher watcher(command.common, truth.name + " seed " + std::to_string(truth.recipe.train.seed));
-      const auto result = eval::run_truth(truth, device_of(command.common), stop_flag(), log, &watcher);
+      eval::TruthResult result;
+      try {
+        result = eval::run_truth(truth, device_of(command.common), stop_flag(), log, &watcher);
+      } catch (const DivergedError& error) {
+        log(LogLevel::warning, error.what());
+        diverged = true;
+        result.score = eval::TruthScore::unknown();
+      }
       if (!result.complete) {
         log(LogLevel::warning, "stopped; the training in hand is not shown");
         return kStopped;
@@ -152,11 +173,11 @@ int truth_command(TruthCommand& command) {
       } else {
         print_row(rows.back(), std::to_string(rows.back().seed));
       }
-      if (!command.plots.empty()) write_plots(command.plots, rows.back(), result);
+      if (!command.plots.empty() && result.x.defined()) write_plots(command.plots, rows.back(), result);
     }
     if (rows.size() > 1) print_summary(std::move(rows), command.common.json);
   }
-  return kDone;
+  return diverged ? kDiverged : kDone;
 }
 
 }  // namespace
@@ -166,6 +187,10 @@ void add_truth(CLI::App& program, Action& action) {
   auto options = std::make_shared<TruthCommand>();
   std::string names;
   for (const auto& name : eval::truth_names()) names += (names.empty() ? "" : ", ") + name;
+  command->footer("cost error   | E|x - T(x)|^2 - W2^2 |, W2 the true distance\n"
+                  "target       W2^2 of outputs to target samples by the exact plan; floor: the same of target samples, what a perfect\n"
+                  "             map gets. Well above the floor the map misses its target\n"
+                  "L2-UVP       100 E|T - T*|^2 / Var Q, T* the true map (of a plan: its mean); cosine: of the displacements, 1 is best");
   command->add_option("CASE", options->cases, "Some of: " + names + "; all but w2bench when none is named");
   command->add_option("--dim", options->options.dim, "Dimension; default: the case's own")->check(CLI::PositiveNumber);
   command->add_option("--method", options->options.method, "Method; default: the case's own");

@@ -84,7 +84,8 @@ std::string Files::read(const fs::path& path) const {
   std::error_code ignored;
   require(fs::exists(path, ignored), path.string(), ": no such file");
   require(!fs::is_directory(path, ignored), path.string(), ": is a folder, a file was expected");
-  require(::access(path.c_str(), R_OK) == 0, path.string(), ": cannot be read: ", std::strerror(errno));
+  const int refused = ::access(path.c_str(), R_OK) == 0 ? 0 : errno;
+  require(refused == 0, path.string(), ": cannot be read: ", std::strerror(refused));
   return Descriptor(path, O_RDONLY | O_CLOEXEC).read();
 }
 

@@ -40,4 +40,7 @@ class Source {
   virtual std::string item_name(int64_t index) const;
 };
 
+/// n different items of a finite source, all of them where it has fewer; n fresh draws of an endless one.
+torch::Tensor some_items(const Source& source, int64_t n, torch::Generator generator);
+
 }  // namespace monge::data

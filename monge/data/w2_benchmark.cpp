@@ -134,6 +134,9 @@ std::shared_ptr<const W2Benchmark> W2Benchmark::load(const std::filesystem::path
   out->std_ = file.number("std");
   out->scale_ = file.number("scale");
   out->out_var_ = file.number("out_var");
+  for (const auto& [tensor, value] : {std::pair{"scale", out->scale_}, {"out_var", out->out_var_}}) {
+    require(value > 0, file.where(), ": the tensor \"", tensor, "\" is ", value, " (allowed: above 0)");
+  }
   for (size_t p = 0; p < 2; ++p) {
     const std::string prefix = text("v", p + 1, "/");
     auto& psi = out->potentials_[p];

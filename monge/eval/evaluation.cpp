@@ -21,14 +21,6 @@ namespace {
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int64_t kChunk = 64;  // images at once through the net; bounds the memory of an evaluation
 
-/// Different items of a finite source as far as it has them, fresh draws of an endless one.
-torch::Tensor take(const data::Source& source, int64_t samples, torch::Generator generator) {
-  if (source.endless()) return source.draw(samples, generator);
-  const auto order = torch::randperm(source.size(), generator, torch::kInt64);
-  std::vector<int64_t> indices(order.data_ptr<int64_t>(), order.data_ptr<int64_t>() + std::min(samples, source.size()));
-  return source.items(indices);
-}
-
 }  // namespace
 
 std::vector<std::pair<std::string, double>> Evaluation::named() const {
@@ -56,8 +48,8 @@ PushForward Evaluation::decisive() const {
 Evaluation evaluate(const train::Model& model, const data::Source& source, const data::Source& target,
                     const data::Source& target_b, int64_t samples, uint64_t seed) {
   const RandomStreams streams(seed);
-  const auto x = take(source, samples, streams.at("eval source", 0));
-  auto y = take(target, samples, streams.at("eval target", 0));
+  const auto x = data::some_items(source, samples, streams.at("eval source", 0));
+  auto y = data::some_items(target, samples, streams.at("eval target", 0));
   torch::Tensor y_b;
   if (&target == &target_b && !target.endless()) {
     // One set serves as both sides: its halves must not share an item, or the floor would be too low.
@@ -67,7 +59,7 @@ Evaluation evaluate(const train::Model& model, const data::Source& source, const
       y = halves[0];
     }
   } else {
-    y_b = take(target_b, samples, streams.at("eval target b", 0));
+    y_b = data::some_items(target_b, samples, streams.at("eval target b", 0));
   }
   const int64_t draws = model.stochastic() ? 2 : 1;
   std::vector<torch::Tensor> pieces;

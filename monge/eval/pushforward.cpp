@@ -77,7 +77,8 @@ double energy_distance(const torch::Tensor& a, const torch::Tensor& b, Pairs pai
   const auto a_ND = rows(a), b_MD = rows(b);
   const double pair_count = static_cast<double>(a.size(0)) * static_cast<double>(b.size(0));
   const double between = sum_of_distances(a_ND, b_MD) / pair_count;
-  return 2 * between - mean_within(a_ND, pairs) - mean_within(b_MD, pairs);
+  const double distance = 2 * between - mean_within(a_ND, pairs) - mean_within(b_MD, pairs);
+  return pairs == Pairs::all ? std::max(0.0, distance) : distance;  // below 0 by rounding alone
 }
 
 double sliced_wasserstein(const torch::Tensor& a, const torch::Tensor& b, int64_t projections, uint64_t seed) {

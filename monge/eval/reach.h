@@ -8,8 +8,8 @@
 namespace monge::eval {
 
 enum class Reach {
-  unknown,  ///< a figure is missing
-  reached,  ///< the error is within 1.5 of the floor: what is left is not told from the chance of the samples
+  unknown,  ///< a figure is missing, or the samples are too few to tell even the source from the target
+  reached,  ///< the error is within 1.5 of the floor, and the source's is not
   near,     ///< at most a tenth of the way is left
   missed    ///< more is left
 };

@@ -78,7 +78,17 @@ std::vector<std::pair<std::string, double>> TruthScore::named() const {
   return {{"cost_error", cost_error},     {"target_error", target_error}, {"target_floor", target_floor},
           {"l2_uvp", l2_uvp},             {"cosine", cosine},             {"seconds", seconds},
           {"target_collapse", target_collapse}, {"energy_error", energy_error}, {"energy_floor", energy_floor},
-          {"energy_collapse", energy_collapse}, {"plan_variance", plan_variance}};
+          {"energy_collapse", energy_collapse}, {"plan_variance", plan_variance},
+          {"plan_variance_truth", plan_variance_truth}};
+}
+
+TruthScore TruthScore::unknown() {
+  TruthScore out;
+  for (double* figure : {&out.cost_error, &out.target_error, &out.target_floor, &out.target_collapse, &out.energy_error, &out.energy_floor,
+                         &out.energy_collapse, &out.l2_uvp, &out.cosine, &out.plan_variance, &out.plan_variance_truth, &out.seconds}) {
+    *figure = kNaN;
+  }
+  return out;
 }
 
 TruthResult run_truth(const TruthCase& truth, torch::Device device, const std::atomic<bool>& stop, const LogSink& log,
@@ -101,6 +111,7 @@ TruthResult run_truth(const TruthCase& truth, torch::Device device, const std::a
   const double w2_squared = std::isfinite(truth.w2_squared) ? truth.w2_squared : plan_cost(trainer, streams);
   score.cost_error = std::abs(mean_square_gap(x, y) - w2_squared);
   score.l2_uvp = score.cosine = kNaN;
+  score.plan_variance_truth = truth.plan_variance;
   score_map(truth, model, x, streams, score);
   if (truth.name == "one-to-many") score.branch = branches(x, y);
 

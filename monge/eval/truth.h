@@ -59,6 +59,8 @@ TruthCase truth_case(const std::string& name, const TruthOptions& options);
 
 /// How far a training ended from the answer. NaN where a figure does not apply.
 struct TruthScore {
+  static TruthScore unknown();  ///< all NaN: of a training that diverged
+
   double cost_error = 0;        ///< | E|x - T(x)|^2 - W2^2 |
   double target_error = 0;      ///< W2^2 of outputs against target samples: the mean over exact plans of fresh samples
   double target_floor = 0;      ///< the same of target samples against target samples
@@ -67,6 +69,7 @@ struct TruthScore {
   double l2_uvp = 0;            ///< 100 E|T - T*|^2 / Var Q, in percent
   double cosine = 0;            ///< between the displacements of T and T*
   double plan_variance = 0;     ///< of the outputs for one input, per coordinate; stochastic maps
+  double plan_variance_truth = 0;  ///< what it should be, where that is known
   double seconds = 0;           ///< of the training
   int64_t points = 0;           ///< in each of the exact plans
   std::vector<double> branch;   ///< one-to-many: share of outputs on the upper branch, in 8 equal parts of the segment

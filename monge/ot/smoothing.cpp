@@ -16,8 +16,7 @@ double level(const SmoothingOptions& options, int64_t iteration) {
   if (options.schedule == "linear") return from + (to - from) * done;
   if (options.schedule == "cosine") return to + (from - to) * 0.5 * (1 + std::cos(std::numbers::pi * done));
   if (options.schedule == "geometric") return from * std::pow(to / from, done);
-  // The last of the plateaus is the tail at eps_end.
-  const double plateau = std::floor(done * static_cast<double>(options.levels - 1));
+  const double plateau = std::floor(done * static_cast<double>(options.levels));  // the last is at eps_end
   return from * std::pow(to / from, plateau / static_cast<double>(options.levels - 1));
 }
 

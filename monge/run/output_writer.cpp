@@ -42,7 +42,9 @@ void check_output(DataKind kind, const fs::path& in, const fs::path& out) {
     case DataKind::picture:
       return need(io::has_image_extension(out), "a .png, .jpg or .webp file");
     case DataKind::folder:
-      return need(!fs::exists(out, ignored) || fs::is_directory(out, ignored), "a folder");
+      return need(fs::exists(out, ignored) ? fs::is_directory(out, ignored)
+                                           : !io::has_archive_extension(out) && !io::has_image_extension(out),
+                  "a folder");
     case DataKind::archive:
       return need(extension == ".tar" || extension == ".zip" || extension == ".tgz" ||
                       (extension == ".gz" && lower_extension(out.stem()) == ".tar"),

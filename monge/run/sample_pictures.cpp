@@ -46,13 +46,7 @@ void SamplePictures::started(train::Trainer& trainer, int64_t /*iteration*/) {
   const bool images = trainer.data().held_source->item_shape().size() == 3;
   const int64_t count = images ? recipe.samples.count : kScatterPoints;
   const auto& source = *trainer.data().held_source;
-  if (source.endless()) {
-    x_ = source.draw(count, streams.at("sample inputs", 0));
-  } else {  // no input twice
-    const auto order = torch::randperm(source.size(), streams.at("sample inputs", 0), torch::kInt64);
-    const int64_t* first = order.data_ptr<int64_t>();
-    x_ = source.items({first, first + std::min(count, source.size())});
-  }
+  x_ = data::some_items(source, count, streams.at("sample inputs", 0));  // no input twice
   target_ = trainer.data().held_target->draw(count, streams.at("sample targets", 0));
 }
 

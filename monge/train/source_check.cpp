@@ -1,6 +1,7 @@
 #include "monge/train/source_check.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <limits>
@@ -14,17 +15,9 @@
 namespace monge::train {
 namespace {
 
-constexpr int64_t kVectors = 2048, kPictures = 1024;
-constexpr int64_t kMostDim = 1 << 14;  // rows of samples in double: 1,024 x 16,384 are 128 MiB
+constexpr int64_t kMost = 2048, kLeast = 64;
+constexpr int64_t kMostEntries = 1 << 22;  // of the samples, in double: 32 MiB, of which a few copies are made
 constexpr double kBelowNormal = 0.7;
-
-/// Different items of a finite source as far as it has them.
-torch::Tensor some(const data::Source& source, int64_t count, torch::Generator generator) {
-  if (source.endless()) return source.draw(count, generator);
-  const auto order = torch::randperm(source.size(), generator, torch::kInt64);
-  const int64_t* first = order.data_ptr<int64_t>();
-  return source.items({first, first + std::min(count, source.size())});
-}
 
 double twonn(const torch::Tensor& rows) {
   try {
@@ -40,6 +33,12 @@ std::string short_number(double value) {
   return out;
 }
 
+/// The shortest text that reads back as the same number.
+std::string exact_number(double value) {
+  char out[32];
+  return {out, std::to_chars(out, out + sizeof out, value).ptr};
+}
+
 }  // namespace
 
 bool SourceShape::degenerate() const {
@@ -49,17 +48,15 @@ bool SourceShape::degenerate() const {
 
 SourceShape measure_source(const data::Source& source, uint64_t seed) {
   const RandomStreams streams(seed);
-  const bool pictures = source.item_shape().size() == 3;
-  auto rows = some(source, pictures ? kPictures : kVectors, streams.at("source check", 0)).flatten(1).to(torch::kFloat64);
+  int64_t dim = 1;
+  for (const int64_t extent : source.item_shape()) dim *= extent;
+  const int64_t count = std::clamp(kMostEntries / dim, kLeast, kMost);
+  auto rows = data::some_items(source, count, streams.at("source check", 0)).flatten(1).to(torch::kFloat64);
   SourceShape shape;
   shape.dim = rows.size(1);
   shape.samples = rows.size(0);
   shape.radius = ot::rms_radius(rows);
   shape.intrinsic = twonn(rows);
-  // Large pictures are projected: a random projection to this many dimensions keeps distances within a few percent.
-  if (shape.dim > kMostDim) {
-    rows = rows.matmul(torch::randn({shape.dim, 1024}, streams.at("source check projection", 0), torch::kFloat64));
-  }
   rows = rows - rows.mean(0, /*keepdim=*/true);
   // Samples of the normal law with the rows' covariance: independent weights on the rows.
   const auto weights = torch::randn({rows.size(0), rows.size(0)}, streams.at("source check normal", 0), torch::kFloat64);
@@ -89,12 +86,14 @@ void resolve_noise_level(Recipe& recipe, const SourceShape& shape, int64_t items
   const int64_t count = items > 0 ? items : static_cast<int64_t>(std::min(seen, 1e15));
   const double intrinsic = std::isfinite(shape.intrinsic) ? shape.intrinsic : static_cast<double>(shape.dim);
   const double level = ot::statistical_noise_level(shape.radius, intrinsic, count, shape.dim);
-  const double taken = std::min(level, recipe.otp.eps_start);
-  require(taken > 0, "otp.eps_end = \"auto\": the source's samples are all equal, so no noise level can be told from them; give a number");
-  recipe.otp.eps_end = short_number(taken);
+  require(recipe.otp.eps_start > 0, "otp.eps_start = 0 with otp.eps_end = \"auto\": there is no noise that could fall; set a level above 0");
+  require(level > 0, "otp.eps_end = \"auto\": the source's samples are all equal, so no noise level can be told from them; give a number");
+  // A bound is taken over as it is: rounded to three digits, it could lie above itself.
+  const bool below = std::stod(short_number(level)) < recipe.otp.eps_start;
+  recipe.otp.eps_end = below ? short_number(level) : exact_number(recipe.otp.eps_start);
   log(LogLevel::info, text("otp.eps_end = ", recipe.otp.eps_end, ": what ", count, items > 0 ? " samples" : " draws of an endless law",
                            " of intrinsic dimension ", short_number(intrinsic), " (TwoNN) and radius ", short_number(shape.radius),
-                           " in ", shape.dim, " dimensions can tell", taken < level ? ", bounded by otp.eps_start" : ""));
+                           " in ", shape.dim, " dimensions can tell", !below ? ", bounded by otp.eps_start" : ""));
 }
 
 }  // namespace monge::train

@@ -24,7 +24,7 @@ struct SourceShape {
   bool degenerate() const;
 };
 
-/// Measures at most 2,048 samples (of pictures 1,024). A pure function of source and seed.
+/// Measures at most 2,048 samples, fewer of large items (64 at least). A pure function of source and seed.
 SourceShape measure_source(const data::Source& source, uint64_t seed);
 
 /// The sufficient condition of Choi, Choi and Kwon 2025: where the source has a density, saddle points reach the target. Tells

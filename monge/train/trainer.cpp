@@ -58,9 +58,10 @@ std::pair<Opened, Opened> split(const std::string& side, const SourceSection& se
                                 recipe.eval.holdout, "), so the figures are of samples that are trained on"));
     return {whole, whole};
   }
+  // One stream for both sides: of a set that is on both, the same items are held out.
   const auto parts = recipe.eval.split == "last"
                          ? data::hold_out(whole, held)
-                         : data::hold_out(whole, held, RandomStreams(static_cast<uint64_t>(recipe.train.seed)).at("hold out " + side, 0));
+                         : data::hold_out(whole, held, RandomStreams(static_cast<uint64_t>(recipe.train.seed)).at("hold out", 0));
   return {parts.kept, parts.held_out};
 }
 

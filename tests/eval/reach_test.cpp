@@ -25,6 +25,7 @@ TEST(Reach, JudgesByFloorAndWay) {
   EXPECT_EQ(judge({.error = 0.3, .floor = 0.01, .start = 1}), Reach::missed);
   EXPECT_EQ(judge({.error = 0.3, .floor = kNaN, .start = 1}), Reach::unknown);
   EXPECT_EQ(judge({.error = 0.03, .floor = 0.01, .start = 0.011}), Reach::missed) << "spoilt although it began there";
+  EXPECT_EQ(judge({.error = 0.036, .floor = 0.037, .start = 0.036}), Reach::unknown) << "samples that cannot tell the source";
   EXPECT_EQ(way_left({.error = 0.005, .floor = 0.01, .start = 1}), 0);
   EXPECT_NEAR(way_left({.error = 0.505, .floor = 0.01, .start = 1}), 0.5, 1e-12);
 }
@@ -33,6 +34,8 @@ TEST(Reach, IsSaidPlainly) {
   EXPECT_THAT(in_words({.error = 0.3, .floor = 0.0, .start = 1}), HasSubstr("MISSES its target: 30 % of the way is left"));
   EXPECT_THAT(in_words({.error = 2, .floor = 0.0, .start = 1}), HasSubstr("farther off than the source"));
   EXPECT_EQ(in_words({.error = 0.001, .floor = 0.001, .start = 1}), "reaches its target");
+  EXPECT_THAT(in_words({.error = 0.999, .floor = 0.0, .start = 1}), HasSubstr("100 % of the way"));
+  EXPECT_THAT(in_words({.error = 0.036, .floor = 0.037, .start = 0.036}), HasSubstr("eval.samples"));
   EXPECT_THAT(in_words({.error = kNaN, .floor = 0.001, .start = 1}), HasSubstr("not measured"));
 }
 

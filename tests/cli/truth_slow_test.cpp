@@ -67,6 +67,8 @@ TEST(CliTruth, RefusesWhatCannotBe) {
   EXPECT_THAT(refused("w2bench --pair none.safetensors"), HasSubstr("none.safetensors"));
   EXPECT_THAT(refused("--dim 4"), HasSubstr("name a CASE"));
   EXPECT_THAT(refused("perpendicular --set otp.eps_end=0.9"), AllOf(HasSubstr("otp.eps_end = 0.9"), HasSubstr("otp.eps_start")));
+  EXPECT_THAT(refused("line --set train.seed=3"), HasSubstr("--seed"));
+  EXPECT_THAT(refused("line --set source.path=toy:moons"), HasSubstr("fixed by the case"));
   EXPECT_THAT(refused("perpendicular --set otp.eps=0.9"), HasSubstr("otp.eps"));
 }
 
@@ -129,6 +131,23 @@ TEST(CliOtp, DecidesItsNoiseLevelOnceAndDraws) {
   const auto refused = monge(folder.path(), "train bad.toml");
   EXPECT_EQ(refused.code, 2);
   EXPECT_THAT(refused.err, AllOf(HasSubstr("otp.eps_end = 0.5"), HasSubstr("otp.eps_start = 0.1")));
+}
+
+// A longer run must not make noise again.
+TEST(CliOtp, ALongerRunGoesOnWithTheNoiseWhereItWas) {
+  testing::ScratchFolder folder;
+  std::ofstream(folder / "r.toml") << recipe("otp") + "[otp]\neps_start = 0.5\neps_end = 0.1\nanneal = 0.5\n";
+  ASSERT_EQ(monge(folder.path(), "train r.toml -q").code, 0);
+  const auto run = folder / "runs/00000-run";
+  const auto summary = testing::slurp(run / "summary.json");
+  ASSERT_EQ(monge(folder.path(), "resume runs/00000-run -q").code, 0);
+  EXPECT_EQ(testing::slurp(run / "summary.json"), summary) << "nothing was trained, so nothing is forgotten";
+  ASSERT_EQ(monge(folder.path(), "resume runs/00000-run --set train.iterations=12 -q").code, 0);
+  for (const auto& line : lines_of(testing::slurp(run / "metrics.jsonl"))) {
+    if (line.contains("noise_level") && line["iteration"] > 2) {
+      EXPECT_DOUBLE_EQ(line["noise_level"], 0.1) << line["iteration"];
+    }
+  }
 }
 
 }  // namespace
