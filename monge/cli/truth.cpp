@@ -122,7 +122,7 @@ void Watcher::started(train::Trainer& trainer, int64_t) {
 }
 
 int truth_command(TruthCommand& command) {
-  set_threads(command.common);
+  set_threads(command.common, /*recipe_threads=*/1);  // nets this small lose more by sharing their steps than they gain
   const auto log = log_sink(command.common);
   auto cases = command.cases;
   if (cases.empty()) {
@@ -203,6 +203,7 @@ void add_truth(CLI::App& program, Action& action) {
       ->allow_extra_args(false);
   command->add_option("--plots", options->plots, "Folder for a picture of every case in the plane (PNG and SVG)");
   add_common(*command, options->common);
+  command->get_option("--threads")->description("CPU threads; 0 takes one, which is fastest for nets this small");
   command->callback([&action, options] { action = [options] { return truth_command(*options); }; });
 }
 
