@@ -198,8 +198,8 @@ TruthCase w2bench(const TruthOptions& options) {
     r.train.batch = 512;
     r.train.lr_map = 5e-4;
     r.train.lr_potential = 3e-4;
-    r.train.ema = 0.998;
-    r.train.iterations = options.quick ? 300 : 9000;
+    r.train.ema = 0.999;
+    r.train.iterations = options.quick ? 300 : 18000;
   }
   out.map = [pair](const torch::Tensor& x) { return pair->map(x); };
   out.target_variance = pair->out_var();
