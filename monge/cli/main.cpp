@@ -14,8 +14,8 @@
 namespace {
 
 int out_of_memory() {
-  std::cerr << "monge: out of memory; use a smaller train.batch, or train.accumulate = 2 or more (monge train --dry-run "
-               "tells what is needed)"
+  std::cerr << "monge: out of memory; use smaller nets (map.width, potential.width), a smaller train.batch, or "
+               "train.accumulate = 2 or more"
             << std::endl;
   return monge::cli::kFailure;
 }

@@ -11,6 +11,7 @@
 
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
+#include "monge/core/number.h"
 #include "monge/core/shell.h"
 #include "monge/eval/evaluation.h"
 #include "monge/eval/reach.h"
@@ -40,12 +41,6 @@ struct TrainOptions {
   bool dry_run = false;
 };
 
-std::string short_number(double value) {
-  char out[32];
-  std::snprintf(out, sizeof out, "%.4g", value);
-  return out;
-}
-
 /// The status line of a training.
 class StatusLine : public train::Observer {
  public:
@@ -56,8 +51,8 @@ class StatusLine : public train::Observer {
                                            trainer.recipe().train.iterations, iteration);
   }
   void iteration_done(train::Trainer&, int64_t done, const train::Figures& f) override {
-    progress_->update(done, "cost " + short_number(f.cost) + "  loss T " + short_number(f.loss_map) + "  loss f " +
-                                short_number(f.loss_potential) + target_);
+    progress_->update(done, "cost " + number(f.cost) + "  loss T " + number(f.loss_map) + "  loss f " +
+                                number(f.loss_potential) + target_);
   }
   void ended(train::Trainer&, int64_t, bool) override { finish(); }
   void finish() {
@@ -65,7 +60,7 @@ class StatusLine : public train::Observer {
   }
 
   void evaluated(const eval::Evaluation& evaluation) {
-    target_ = "  target " + short_number(evaluation.target_error) + " (floor " + short_number(evaluation.target_floor) + ")";
+    target_ = "  target " + number(evaluation.target_error) + " (floor " + number(evaluation.target_floor) + ")";
   }
 
  private:
@@ -167,13 +162,13 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
   } else if (complete && !common.quiet) {
     std::cout << "run        " << folder.string() << "\n";
     if (last) {
-      std::cout << "target     error " << short_number(last->target_error) << ", floor " << short_number(last->target_floor)
+      std::cout << "target     error " << number(last->target_error) << ", floor " << number(last->target_floor)
                 << " (energy distance, " << last->samples << " held-out samples)\n";
       if (std::isfinite(last->feature_error)) {
-        std::cout << "features   error " << short_number(last->feature_error) << ", floor " << short_number(last->feature_floor)
+        std::cout << "features   error " << number(last->feature_error) << ", floor " << number(last->feature_floor)
                   << " (the same of random convolution features)\n";
       }
-      std::cout << "verdict    the map " << eval::in_words(last->decisive()) << "\ncost       " << short_number(last->cost) << "\n";
+      std::cout << "verdict    the map " << eval::in_words(last->decisive()) << "\ncost       " << number(last->cost) << "\n";
     }
     std::cout << "report     " << (folder / "report.html").string() << "\nuse it     monge translate "
               << shell_quoted(folder.string()) << " INPUT OUTPUT" << std::endl;
@@ -186,7 +181,7 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
 
 std::string facts(train::Trainer& trainer) {
   auto& solver = trainer.solver();
-  return text("method ", trainer.recipe().method, ", tau ", short_number(solver.tau()), ", map ",
+  return text("method ", trainer.recipe().method, ", tau ", number(solver.tau()), ", map ",
               nn::parameter_count(solver.map()), " and potential ", nn::parameter_count(solver.potential()),
               " parameters, on ", solver.device().str(), " with ", at::get_num_threads(), " threads");
 }
@@ -237,16 +232,12 @@ int resume_command(const TrainOptions& options) {
   const run::RunLock lock(folder);
   log = run::log_to_file(folder, log);
   std::optional<train::Checkpoint> checkpoint = train::load_newest(folder / "checkpoints", log);
-  auto recipe = train::parse_recipe(checkpoint->recipe_toml, (folder / "recipe.toml").string(), options.set);
+  const auto before = train::parse_recipe(checkpoint->recipe_toml, (folder / "recipe.toml").string());
+  auto recipe = before;
+  train::assign(recipe, options.set);
+  train::keep_annealing(recipe, before.train.iterations);
+  train::validate(recipe);
   train::make_paths_absolute(recipe);  // those of --set
-  if (recipe.method == "otp") {
-    // The noise goes on falling as it began, however much longer the run is now.
-    const auto before = train::parse_recipe(checkpoint->recipe_toml, (folder / "recipe.toml").string());
-    const double iterations = before.otp.anneal * static_cast<double>(before.train.iterations);
-    recipe.otp.anneal = iterations / static_cast<double>(recipe.train.iterations);
-    require(recipe.otp.anneal <= 1, "--set train.iterations=", recipe.train.iterations, ": the noise of this run falls over ", iterations,
-            " iterations; a run must be at least that long");
-  }
   set_threads(options.common, recipe.train.threads);
   watch_signals();
   const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));

@@ -7,6 +7,7 @@
 #include "monge/cli/bare_checkpoint.h"
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
+#include "monge/core/names.h"
 #include "monge/core/random.h"
 #include "monge/data/open.h"
 #include "monge/data/tensor_source.h"
@@ -33,7 +34,7 @@ struct TranslateOptions {
 std::shared_ptr<const data::Source> open_input(const TranslateOptions& options, const train::Model& model,
                                                const LogSink& log) {
   // An array for a bare checkpoint is taken as it is: it may carry its noise channels.
-  if (!model.recipe && fs::path(options.in).extension() == ".npy") {
+  if (!model.recipe && lower_extension(options.in) == ".npy") {
     const auto array = io::read_npy(options.in);
     if (array.dim() == 4 && array.is_floating_point()) {
       require(torch::isfinite(array).all().item<bool>(), options.in, ": holds NaN or infinite values");
@@ -76,12 +77,14 @@ int translate_command(const TranslateOptions& options) {
   model.deterministic = options.deterministic;
   apply_bare_options(options.bare, model);
   if (options.samples > 1 && !model.stochastic()) {
-    throw Error(Complaint{.what = "there is one output per input: this map is deterministic" + std::string(options.deterministic ? " by --deterministic" : ""), .where = "--samples",
+    const char* by = options.deterministic ? " by --deterministic" : "";
+    throw Error(Complaint{.what = text("this map is deterministic", by, ": it has one output per input"), .where = "--samples",
                           .value = std::to_string(options.samples), .allowed = "1",
                           .fix = "methods weak, kernel and otp learn several"});
   }
-  require(kind != run::DataKind::table || fs::path(options.out).extension() == ".npy" || model.item_shape.size() == 1, options.out,
+  require(kind != run::DataKind::table || lower_extension(options.out) == ".npy" || model.item_shape.size() == 1, options.out,
           ": pictures do not fit into a table of text; name a .npy file");
+  require(options.grid.empty() || model.item_shape.size() == 3, "--grid ", options.grid, ": only pictures make a grid");
   const auto source = open_input(options, model, log);
   const RandomStreams streams(static_cast<uint64_t>(options.seed));
   run::OutputWriter writer(kind, options.out);

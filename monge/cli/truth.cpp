@@ -34,7 +34,9 @@ class Watcher : public train::Observer {
  public:
   Watcher(const Common& common, std::string label) : common_(common), label_(std::move(label)) {}
 
-  void started(train::Trainer& trainer, int64_t iteration) override;
+  void started(train::Trainer& trainer, int64_t) override {
+    progress_ = std::make_unique<Progress>(std::cerr, progress_style(common_), label_, trainer.recipe().train.iterations);
+  }
   void iteration_done(train::Trainer&, int64_t done, const train::Figures&) override { progress_->update(done); }
   void ended(train::Trainer&, int64_t, bool) override { progress_->finish(); }
 
@@ -58,8 +60,6 @@ double rank(const Row& row) {
   return std::isfinite(figure) ? figure : std::numeric_limits<double>::infinity();
 }
 
-ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(); }
-
 void print_header() {
   std::printf("%-20s %4s %-7s %6s %11s %11s %11s %9s %8s %8s\n", "case", "dim", "method", "seed", "cost error", "target", "floor",
               "L2-UVP %", "cosine", "seconds");
@@ -82,7 +82,7 @@ void print_row(const Row& row, const std::string& seed) {
 
 ordered_json json_of(const Row& row) {
   ordered_json out{{"case", row.name}, {"dim", row.dim}, {"method", row.method}, {"seed", row.seed}};
-  for (const auto& [name, value] : row.score.named()) out[name] = number(value);
+  for (const auto& [name, value] : row.score.named()) out[name] = value;  // NaN is written as null
   out["points"] = row.score.points;
   if (!row.score.branch.empty()) out["branch"] = row.score.branch;
   return out;
@@ -105,7 +105,6 @@ void print_summary(std::vector<Row> rows, bool json) {
 /// CASE-METHOD-SEED.png and .svg: source, target, images, and segments from some points to each of their draws.
 void write_plots(const fs::path& folder, const Row& row, const eval::TruthResult& result) {
   if (result.x.size(1) != 2) return;
-  make_writable_folder(folder);
   constexpr int64_t from = 24;
   const int64_t draws = result.y.size(1);
   const auto ends = result.y.narrow(0, 0, from).flatten(0, 1);
@@ -115,10 +114,6 @@ void write_plots(const fs::path& folder, const Row& row, const eval::TruthResult
   const auto stem = folder / (row.name + "-" + row.method + "-" + std::to_string(row.seed));
   io::write_image(stem.string() + ".png", run::scatter_image(scatter, 480));
   real_files().replace(stem.string() + ".svg", run::scatter_svg(scatter, 480));
-}
-
-void Watcher::started(train::Trainer& trainer, int64_t) {
-  progress_ = std::make_unique<Progress>(std::cerr, progress_style(common_), label_, trainer.recipe().train.iterations);
 }
 
 int truth_command(TruthCommand& command) {
@@ -131,9 +126,10 @@ int truth_command(TruthCommand& command) {
     require(command.options.dim == 0, "--dim ", command.options.dim, ": not every case takes every dimension; name a CASE");
   }
   for (const auto& assignment : command.set) {
-    // The answer stands for these data; seed and device have flags of their own.
-    for (const char* fixed : {"source.", "target.", "method=", "train.seed=", "train.threads=", "train.device="}) {
-      require(!assignment.starts_with(fixed), "--set ", assignment, ": is fixed by the case or by a flag (--method, --seed, --threads, --device)");
+    // The answer stands for these data and this cost; seed and device have flags of their own.
+    for (const char* fixed : {"source.", "target.", "method=", "otp.cost=", "weak.gamma", "train.seed=", "train.threads=", "train.device="}) {
+      require(!assignment.starts_with(fixed), "--set ", assignment,
+              ": is fixed by the case or by a flag (--method, --seed, --threads, --device)");
     }
   }
   if (!command.plots.empty()) make_writable_folder(command.plots);
@@ -143,7 +139,7 @@ int truth_command(TruthCommand& command) {
     auto truth = eval::truth_case(name, command.options);
     const auto device = device_of(command.common, truth.recipe.train.device);
     train::assign(truth.recipe, command.set);
-    truth.recipe.train.precision = train::resolve_precision(truth.recipe.train.precision, device);
+    truth.recipe.train.precision = train::resolve_precision(truth.recipe.train.precision, device, log);
     train::validate(truth.recipe);
     ready.push_back(std::move(truth));
   }

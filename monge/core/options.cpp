@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include <nlohmann/json.hpp>
+
 #include "monge/core/error.h"
 #include "monge/core/nearest.h"
 
@@ -34,23 +36,13 @@ std::string quoted(const std::string& value) {
   return out + '"';
 }
 
-/// RFC 3629: shortest forms, no surrogates, nothing beyond U+10FFFF.
-bool is_utf8(std::string_view bytes) {
-  for (size_t at = 0; at < bytes.size();) {
-    const auto byte = [&](size_t i) -> uint32_t { return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0; };
-    const uint32_t first = byte(at);
-    const size_t length = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf8 ? 4 : 0;
-    if (length == 0) return false;
-    static constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-    uint32_t letter = length == 1 ? first : first & (0x7fu >> length);
-    for (size_t i = 1; i < length; ++i) {
-      if ((byte(at + i) & 0xc0) != 0x80) return false;
-      letter = letter << 6 | (byte(at + i) & 0x3f);
-    }
-    if (letter < kLeast[length] || letter > 0x10ffff || (letter >= 0xd800 && letter < 0xe000)) return false;
-    at += length;
+bool is_utf8(const std::string& bytes) {
+  try {
+    nlohmann::json(bytes).dump();  // strict by default
+    return true;
+  } catch (const nlohmann::json::type_error&) {
+    return false;
   }
-  return true;
 }
 
 template <class T>

@@ -40,7 +40,8 @@ class Source {
   virtual std::string item_name(int64_t index) const;
 };
 
-/// n different items of a finite source, all of them where it has fewer; n fresh draws of an endless one.
+/// n different items of a finite source, all of them where it has fewer; n fresh draws of an endless one: [n, ...item_shape].
+/// A pure function of the generator's state. @throws Error as Source::items.
 torch::Tensor some_items(const Source& source, int64_t n, torch::Generator generator);
 
 }  // namespace monge::data

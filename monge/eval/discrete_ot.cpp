@@ -7,6 +7,7 @@
 
 #include "monge/core/error.h"
 #include "monge/eval/bipartite_graph.h"
+#include "monge/eval/distances.h"
 // After the graph, which says how LEMON is to be used.
 #include <lemon/network_simplex.h>
 
@@ -21,12 +22,6 @@ torch::Tensor wide(const torch::Tensor& t) { return t.detach().to(torch::kCPU, t
 void check_size(const char* which, int64_t points) {
   require(points >= 1 && points <= kMostPlanPoints, "exact plan: ", points, " ", which, " points (allowed: 1 to ",
           kMostPlanPoints, "); take a random part of them");
-}
-
-void check_same_kind(const torch::Tensor& a, const torch::Tensor& b) {
-  require(a.dim() >= 2 && b.dim() >= 2 && a.sizes().slice(1) == b.sizes().slice(1),
-          "squared distances: both sets must be [N, ...] with entries of one shape; got ", a.sizes(), " and ",
-          b.sizes());
 }
 
 /// Weights as whole numbers with the sum `total`; each is off by less than one unit, and 0 stays 0.
@@ -124,14 +119,12 @@ DiscretePlan exact_plan(const torch::Tensor& cost_NM, const torch::Tensor& weigh
 }
 
 torch::Tensor squared_distances(const torch::Tensor& a, const torch::Tensor& b) {
-  check_same_kind(a, b);
-  const auto a_ND = wide(a).flatten(1), b_MD = wide(b).flatten(1);
-  // The product form is fast in many dimensions; in few, the plain form is as fast and exact for near points.
-  return torch::cdist(a_ND, b_MD, 2.0, a_ND.size(1) > 32 ? 1 : 2).square_();
+  check_same_kind("squared distances", a, b);
+  return distances(wide(a).flatten(1), wide(b).flatten(1)).square_();
 }
 
 double exact_w2_squared(const torch::Tensor& a, const torch::Tensor& b) {
-  check_same_kind(a, b);
+  check_same_kind("squared distances", a, b);
   check_size("source", a.size(0));  // before N M distances are made
   check_size("target", b.size(0));
   return exact_plan(squared_distances(a, b)).cost;

@@ -31,8 +31,8 @@ torch::Tensor features_of(const torch::Tensor& images, const std::vector<torch::
 }  // namespace
 
 torch::Tensor random_features(const torch::Tensor& images) {
-  require(images.dim() == 4 && images.size(2) >= 8 && images.size(3) >= 8, "random features: images must be [N, C, H, W] of 8 x 8 ",
-          "pixels or more, got ", images.sizes());
+  require(images.dim() == 4 && images.size(0) > 0 && images.size(2) >= 8 && images.size(3) >= 8,
+          "random features: images must be [N, C, H, W] of 8 x 8 pixels or more, got ", images.sizes());
   const c10::InferenceMode inference;
   const RandomStreams streams(0x6d6f6e6765);
   std::vector<torch::Tensor> weights;
@@ -48,7 +48,7 @@ torch::Tensor random_features(const torch::Tensor& images) {
     const auto chunk = images.slice(0, begin, begin + kChunk).to(torch::kCPU, torch::kFloat32).clamp(-1, 1);
     out.push_back(features_of(chunk, weights));
   }
-  return out.empty() ? torch::empty({0, 2 * kFilters * kScales + kGrid * kGrid * images.size(1)}) : torch::cat(out);
+  return torch::cat(out);
 }
 
 }  // namespace monge::eval

@@ -7,6 +7,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/random.h"
+#include "monge/eval/distances.h"
 
 namespace monge::eval {
 namespace {
@@ -15,12 +16,6 @@ constexpr int64_t block_entries = int64_t{1} << 22;
 
 torch::Tensor rows(const torch::Tensor& samples) { return samples.detach().flatten(1).to(torch::kFloat64); }
 
-void check_same_kind(const char* what, const torch::Tensor& a, const torch::Tensor& b) {
-  require(a.dim() >= 2 && b.dim() >= 2 && a.sizes().slice(1) == b.sizes().slice(1), what,
-          ": both sets must be [N, ...] with entries of one shape; got ", a.sizes(), " and ", b.sizes());
-  require(a.numel() > 0 && b.numel() > 0, what, ": a set is empty; got ", a.sizes(), " and ", b.sizes());
-}
-
 void check_same_shape(const char* what, const torch::Tensor& a, const torch::Tensor& b) {
   check_same_kind(what, a, b);
   require(a.sizes() == b.sizes(), what, ": the sets must belong to the same inputs; got ", a.sizes(), " and ",
@@ -28,13 +23,11 @@ void check_same_shape(const char* what, const torch::Tensor& a, const torch::Ten
 }
 
 double sum_of_distances(const torch::Tensor& a_ND, const torch::Tensor& b_MD) {
-  // The product form is fast in many dimensions; in few, the plain form is as fast and exact for near points.
-  const int64_t mode = a_ND.size(1) > 32 ? 1 : 2;
   const int64_t step = std::max<int64_t>(1, block_entries / b_MD.size(0));
   double out = 0;
   for (int64_t i = 0; i < a_ND.size(0); i += step) {
     const auto block = a_ND.slice(0, i, i + step);
-    out += torch::cdist(block, b_MD, 2.0, mode).sum().item<double>();
+    out += distances(block, b_MD).sum().item<double>();
   }
   return out;
 }

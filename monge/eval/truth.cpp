@@ -99,6 +99,7 @@ TruthResult run_truth(const TruthCase& truth, torch::Device device, const std::a
   TruthResult out;
   const auto began = std::chrono::steady_clock::now();
   out.complete = trainer.run(stop);
+  if (!out.complete) return out;
   auto& score = out.score;
   score.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 
@@ -108,8 +109,8 @@ TruthResult run_truth(const TruthCase& truth, torch::Device device, const std::a
   score_target(truth, trainer, model, streams, score);
   const auto x = trainer.data().source->draw(kMapPoints, streams.at("truth cost x", 0));
   const auto y = model.translate(x, 1, streams.at("truth cost z", 0)).squeeze(1);
-  const double w2_squared = std::isfinite(truth.w2_squared) ? truth.w2_squared : plan_cost(trainer, streams);
-  score.cost_error = std::abs(mean_square_gap(x, y) - w2_squared);
+  const bool by_plan = std::isnan(truth.w2_squared) && truth.squared_cost;
+  score.cost_error = std::abs(mean_square_gap(x, y) - (by_plan ? plan_cost(trainer, streams) : truth.w2_squared));
   score.l2_uvp = score.cosine = kNaN;
   score.plan_variance_truth = truth.plan_variance;
   score_map(truth, model, x, streams, score);

@@ -23,7 +23,8 @@ struct TruthCase {
   std::string name;
   int64_t dim = 2;
   train::Recipe recipe;  ///< of the case's own method; change method, seed or anything else before it is run
-  /// E|x - T(x)|^2 of an optimal plan; NaN: the exact plan of the samples is taken, and for a weak cost none.
+  bool squared_cost = true;  ///< whether the method solves the problem of the squared distance, and not a weak one
+  /// E|x - T(x)|^2 of an optimal plan; NaN: that of the exact plan of samples for the squared cost, else unknown.
   double w2_squared = std::numeric_limits<double>::quiet_NaN();
   /// The optimal map, or the conditional mean of the optimal plan; empty where there is no single one. [N, D] to the same.
   std::function<torch::Tensor(const torch::Tensor& x)> map;
@@ -34,10 +35,10 @@ struct TruthCase {
 };
 
 struct TruthOptions {
-  int64_t dim = 0;       ///< 0: the case's own
+  int64_t dim = 0;          ///< 0: the case's own
   std::string method = {};  ///< empty: the case's own
   std::string pair = {};    ///< the file of w2bench
-  bool quick = false;    ///< few iterations, for a look in seconds
+  bool quick = false;       ///< few iterations, for a look in seconds
 };
 
 /// The cases, in the order in which they are shown:
@@ -54,7 +55,9 @@ struct TruthOptions {
 ///     w2bench              the Wasserstein-2 benchmark pair of `pair` (Korotin et al. 2021)
 std::vector<std::string> truth_names();
 
-/// @throws Error  for an unknown case (with the nearest), a dimension that it does not take, w2bench without a pair.
+/// A method with another cost than the case's own (kernel, or weak elsewhere than in weak-gaussian) has another answer: what
+/// is not known of it is left out.
+/// @throws Error  for an unknown case (with the nearest) or method, a dimension that it does not take, w2bench without a pair.
 TruthCase truth_case(const std::string& name, const TruthOptions& options);
 
 /// How far a training ended from the answer. NaN where a figure does not apply.
@@ -81,12 +84,13 @@ struct TruthScore {
 /// A trained case: its score and what a picture needs.
 struct TruthResult {
   TruthScore score;
-  bool complete = true;                ///< false when `stop` was set: the score is of the map so far
+  bool complete = true;                ///< false when `stop` was set; then nothing else is there
   torch::Tensor x, y, target;          ///< [N, D], [N, draws, D], [N, D]
 };
 
 /// Trains the case's recipe in memory and scores its averaged map.
 /// @param watcher  attached to the training (a progress line); may be null.
+/// @throws DivergedError when the training leaves the finite numbers; Error for a recipe that does not fit.
 TruthResult run_truth(const TruthCase& truth, torch::Device device, const std::atomic<bool>& stop, const LogSink& log,
                       train::Observer* watcher);
 

@@ -1,7 +1,11 @@
+// The cases of truth.h.
 #include <cmath>
+#include <limits>
+#include <map>
 #include <numbers>
 
 #include "monge/core/error.h"
+#include "monge/core/random.h"
 #include "monge/core/registry.h"
 #include "monge/data/open.h"
 #include "monge/data/toys.h"
@@ -253,8 +257,9 @@ TruthCase truth_case(const std::string& name, const TruthOptions& options) {
   // branches seldom split alike.
   out.repeats = !options.quick && out.dim <= 16 ? 48 : 8;
   if (!options.method.empty()) out.recipe.options().set("method", options.method, "--method");
-  if (name == "weak-gaussian" && out.recipe.method != "weak") {
-    // Another method has another answer: here the map x -> 2x, for the cost without a variance.
+  const auto& cost = train::cost_method(out.recipe);
+  out.squared_cost = cost == "strong" || cost == "noised";
+  if (out.squared_cost != (name != "weak-gaussian") || cost == "kernel") {
     out.w2_squared = out.plan_variance = std::numeric_limits<double>::quiet_NaN();
     out.map = nullptr;
   }

@@ -22,10 +22,10 @@ struct SmoothingOptions {
   int64_t total = 0;                   ///< outer iterations of the run
 };
 
-/// The smoothing at one moment. eps = 0 smooths nothing.
+/// The smoothing at one moment.
 struct Smoothing {
-  bool preserve_variance = false;
-  double eps = 0.0;
+  bool preserve_variance = false;  ///< the vp kind
+  double eps = 0.0;                ///< noise level in units of the data; 0 smooths nothing
 };
 
 /// The noise level at an outer iteration (0-based); never rises.

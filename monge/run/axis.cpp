@@ -1,7 +1,6 @@
 #include "monge/run/axis.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
 
@@ -63,13 +62,6 @@ Axis fit_axis(const std::vector<double>& values, bool log) {
   }
   std::erase_if(axis.ticks, [&](double tick) { return !std::isfinite(axis.position(tick)); });
   return axis;
-}
-
-std::string number(double value, int digits) {
-  char buffer[64];
-  if (value == 0) value = 0;  // no "-0"
-  const auto end = std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::general, digits);
-  return {buffer, end.ptr};
 }
 
 }  // namespace monge::run

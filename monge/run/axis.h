@@ -20,7 +20,4 @@ struct Axis {
 /// range of no or one value gets room around it. A logarithmic axis looks at positive values alone.
 Axis fit_axis(const std::vector<double>& values, bool log = false);
 
-/// The shortest text of at most `digits` digits, the same in every locale: "0.25", "1e-05", "nan".
-std::string number(double value, int digits = 4);
-
 }  // namespace monge::run

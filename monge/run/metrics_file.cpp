@@ -1,6 +1,5 @@
 #include "monge/run/metrics_file.h"
 
-#include <cmath>
 #include <sstream>
 
 #include <nlohmann/json.hpp>
@@ -15,9 +14,6 @@ namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
 constexpr double kFlushSeconds = 2;
-
-/// JSON has no NaN.
-ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(); }
 
 }  // namespace
 
@@ -53,15 +49,19 @@ void MetricsFile::started(train::Trainer& /*trainer*/, int64_t iteration) {
 }
 
 void MetricsFile::iteration_done(train::Trainer& /*trainer*/, int64_t done, const train::Figures& f) {
-  NamedFigures named{{"loss_map", f.loss_map},           {"cost", f.cost},
-                           {"potential_fake", f.potential_fake}, {"loss_potential", f.loss_potential},
-                           {"gradient_map", f.gradient_map},   {"gradient_potential", f.gradient_potential},
-                           {"rate_map", f.rate_map},           {"rate_potential", f.rate_potential}};
+  NamedFigures named{{"loss_map", f.loss_map},
+                     {"cost", f.cost},
+                     {"potential_fake", f.potential_fake},
+                     {"loss_potential", f.loss_potential},
+                     {"gradient_map", f.gradient_map},
+                     {"gradient_potential", f.gradient_potential},
+                     {"rate_map", f.rate_map},
+                     {"rate_potential", f.rate_potential}};
   if (f.noise_level > 0) named.emplace_back("noise_level", f.noise_level);
-  ordered_json line{{"iteration", done}, {"seconds", number(seconds())}};
+  ordered_json line{{"iteration", done}, {"seconds", seconds()}};
   NamedFigures tagged;
   for (const auto& [name, value] : named) {
-    line[name] = number(value);
+    line[name] = value;  // what is not finite is written as null
     tagged.emplace_back("train/" + name, value);
   }
   events_->add_scalars(done, tagged);
@@ -74,11 +74,11 @@ void MetricsFile::add(int64_t iteration, const NamedFigures& figures) {
   ordered_json eval;
   NamedFigures tagged;
   for (const auto& [name, value] : figures) {
-    eval[name] = number(value);
+    eval[name] = value;
     tagged.emplace_back("eval/" + name, value);
   }
   events_->add_scalars(iteration, tagged);
-  pending_ += ordered_json{{"iteration", iteration}, {"seconds", number(seconds())}, {"eval", eval}}.dump() + "\n";
+  pending_ += ordered_json{{"iteration", iteration}, {"seconds", seconds()}, {"eval", eval}}.dump() + "\n";
   flush();
 }
 

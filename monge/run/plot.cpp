@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "monge/core/error.h"
+#include "monge/core/number.h"
 #include "monge/run/axis.h"
 #include "monge/run/scatter_view.h"
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "monge/core/error.h"
+#include "monge/core/number.h"
 #include "monge/run/axis.h"
 
 namespace monge::run {

@@ -50,6 +50,7 @@ int64_t number_of(const std::string& name) {
   const bool numbered = name.find_first_not_of("0123456789") == 5 && name[5] == '-';
   return numbered ? std::stoll(name.substr(0, 5)) : -1;
 }
+
 /// Held while a number is taken: two runs of different names must not get one number either, which making their folders
 /// would not tell. Where a file system knows no such locks, only equal names are kept apart.
 class NumberLock {

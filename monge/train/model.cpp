@@ -139,7 +139,8 @@ torch::Tensor Model::inputs(const torch::Tensor& x, int64_t draws, torch::Genera
           images && item_shape[1] == 0 ? " (any height and width)" : "", ", got ", x.sizes().slice(1));
   if (carries_noise && !fits) return x;
   const int64_t repeat = stochastic() ? draws : 1;
-  const auto repeated = repeat == 1 ? x : x.repeat_interleave(repeat, 0);
+  // On the CPU, where the noise is drawn: the same on every device.
+  const auto repeated = x.to(torch::kCPU).repeat_interleave(repeat, 0);
   const bool blur = smoothing.eps > 0 && !deterministic;
   const auto smooth = ot::smooth(repeated, smoothing, blur ? torch::randn(repeated.sizes(), generator) : torch::Tensor());
   if (noise.channels == 0) return smooth;

@@ -32,7 +32,8 @@ class Model {
   bool stochastic() const { return !deterministic && (noise.channels > 0 || smoothing.eps > 0); }
 
   /// T(x, z) for `draws` noises per input.
-  /// @param x  [B, ...item], float32, any device.
+  /// @param x          [B, ...item], float32, any device.
+  /// @param generator  of the noises, on the CPU.
   /// @return   [B, draws, ...item] on the CPU; not clamped. A deterministic map gives one draw whatever is asked.
   /// @throws Error when the shape does not fit the net.
   torch::Tensor translate(const torch::Tensor& x, int64_t draws, torch::Generator generator) const;

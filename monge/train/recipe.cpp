@@ -232,6 +232,14 @@ ot::Smoothing source_smoothing(const Recipe& recipe, int64_t iteration) {
   return ot::smoothing_at(smoothing_options(recipe), std::max<int64_t>(iteration - 1, 0));
 }
 
+void keep_annealing(Recipe& recipe, int64_t iterations_before) {
+  if (recipe.method != "otp" || recipe.train.iterations == iterations_before) return;
+  const double length = recipe.otp.anneal * static_cast<double>(iterations_before);
+  recipe.otp.anneal = length / static_cast<double>(recipe.train.iterations);
+  require(recipe.otp.anneal <= 1, "train.iterations = ", recipe.train.iterations, ": the noise of this run falls over ", length,
+          " iterations, and the run must be at least that long");
+}
+
 MapNoise map_noise(const Recipe& recipe) {
   const auto& method = cost_method(recipe);
   if (method == "weak") return {recipe.weak.z, recipe.weak.z_channels, recipe.weak.z_std};

@@ -148,6 +148,11 @@ const std::string& cost_method(const Recipe& recipe);
 /// @throws Error when otp.eps_end is still "auto" (see resolve_noise_level) or out of range.
 ot::Smoothing source_smoothing(const Recipe& recipe, int64_t iteration);
 
+/// For a run that gets another length: sets otp.anneal so that the noise goes on falling over as many iterations as it did with
+/// `iterations_before`. Changes nothing, to the last bit, where the length stays.
+/// @throws Error when the run would be shorter than that.
+void keep_annealing(Recipe& recipe, int64_t iterations_before);
+
 /// [otp] as the method takes it. @throws Error as source_smoothing.
 ot::SmoothingOptions smoothing_options(const Recipe& recipe);
 

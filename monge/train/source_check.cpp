@@ -1,14 +1,13 @@
 #include "monge/train/source_check.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 
 #include <torch/types.h>
 
 #include "monge/core/error.h"
+#include "monge/core/number.h"
 #include "monge/core/random.h"
 #include "monge/ot/intrinsic_dimension.h"
 
@@ -27,24 +26,11 @@ double twonn(const torch::Tensor& rows) {
   }
 }
 
-std::string short_number(double value) {
-  char out[32];
-  std::snprintf(out, sizeof out, "%.3g", value);
-  return out;
-}
-
-/// The shortest text that reads back as the same number.
-std::string exact_number(double value) {
-  char out[32];
-  return {out, std::to_chars(out, out + sizeof out, value).ptr};
-}
-
 }  // namespace
 
-bool SourceShape::degenerate() const {
-  const bool spans_less = rank < std::min(dim, samples - 1);
-  return spans_less || intrinsic < kBelowNormal * intrinsic_normal;
-}
+bool SourceShape::spans_less() const { return rank < std::min(dim, samples - 1); }
+
+bool SourceShape::degenerate() const { return spans_less() || intrinsic < kBelowNormal * intrinsic_normal; }
 
 SourceShape measure_source(const data::Source& source, uint64_t seed) {
   const RandomStreams streams(seed);
@@ -70,12 +56,11 @@ SourceShape measure_source(const data::Source& source, uint64_t seed) {
 
 void advise(const SourceShape& shape, const Recipe& recipe, const LogSink& log) {
   if (!shape.degenerate() || recipe.method == "otp") return;
-  const bool spans_less = shape.rank < std::min(shape.dim, shape.samples - 1);
   log(LogLevel::info,
       "the source lies on a set of lower dimension (" +
-          (spans_less ? text("its samples span ", shape.rank, " of ", shape.dim, " dimensions")
-                      : text("about ", short_number(shape.intrinsic), " of ", shape.dim, " dimensions, by TwoNN; a law with a ",
-                             "density would show ", short_number(shape.intrinsic_normal))) +
+          (shape.spans_less() ? text("its samples span ", shape.rank, " of ", shape.dim, " dimensions")
+                      : text("about ", number(shape.intrinsic), " of ", shape.dim, " dimensions, by TwoNN; a law with a ",
+                             "density would show ", number(shape.intrinsic_normal))) +
           "): a map may then miss its target with a small loss. Watch the target error; method = \"otp\" smooths the source");
 }
 
@@ -89,10 +74,10 @@ void resolve_noise_level(Recipe& recipe, const SourceShape& shape, int64_t items
   require(recipe.otp.eps_start > 0, "otp.eps_start = 0 with otp.eps_end = \"auto\": there is no noise that could fall; set a level above 0");
   require(level > 0, "otp.eps_end = \"auto\": the source's samples are all equal, so no noise level can be told from them; give a number");
   // A bound is taken over as it is: rounded to three digits, it could lie above itself.
-  const bool below = std::stod(short_number(level)) < recipe.otp.eps_start;
-  recipe.otp.eps_end = below ? short_number(level) : exact_number(recipe.otp.eps_start);
+  const bool below = std::stod(number(level, 3)) < recipe.otp.eps_start;
+  recipe.otp.eps_end = below ? number(level, 3) : OptionTable::to_toml(recipe.options().at("otp.eps_start", ""));
   log(LogLevel::info, text("otp.eps_end = ", recipe.otp.eps_end, ": what ", count, items > 0 ? " samples" : " draws of an endless law",
-                           " of intrinsic dimension ", short_number(intrinsic), " (TwoNN) and radius ", short_number(shape.radius),
+                           " of intrinsic dimension ", number(intrinsic), " (TwoNN) and radius ", number(shape.radius),
                            " in ", shape.dim, " dimensions can tell", !below ? ", bounded by otp.eps_start" : ""));
 }
 

@@ -19,12 +19,16 @@ struct SourceShape {
   double radius = 0;            ///< RMS distance from the mean
   int64_t samples = 0;          ///< that all this was estimated from
 
+  /// Whether the samples span less than the space, or less than so few samples could.
+  bool spans_less() const;
+
   /// Whether the samples lie on a set of lower dimension: they span less than the space, or TwoNN finds less than 0.7 of
   /// what it finds for a normal law. (TwoNN alone is too low from 5 dimensions on, so it is compared and not taken.)
   bool degenerate() const;
 };
 
 /// Measures at most 2,048 samples, fewer of large items (64 at least). A pure function of source and seed.
+/// @throws Error when an item cannot be read.
 SourceShape measure_source(const data::Source& source, uint64_t seed);
 
 /// The sufficient condition of Choi, Choi and Kwon 2025: where the source has a density, saddle points reach the target. Tells
@@ -34,6 +38,8 @@ void advise(const SourceShape& shape, const Recipe& recipe, const LogSink& log);
 /// Replaces otp.eps_end = "auto" by the level under which the source's samples show no difference to their law
 /// (ot::statistical_noise_level with the number of items, or for an endless law of the samples that training draws), but at
 /// most otp.eps_start. Tells `log` the figures. Leaves every other recipe as it is.
+/// @param items  of the source; 0 for an endless law.
+/// @throws Error when otp.eps_start is 0, or the samples are all equal.
 void resolve_noise_level(Recipe& recipe, const SourceShape& shape, int64_t items, const LogSink& log);
 
 }  // namespace monge::train

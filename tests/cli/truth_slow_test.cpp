@@ -1,24 +1,13 @@
 // monge truth from outside, and the alarm of spurious solutions in monge train.
 #include <sstream>
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 #include <torch/types.h>
 
-#include "monge/io/image.h"
 #include "monge/io/npy.h"
-#include "tests/cli/program.h"
+#include "tests/cli/fixture.h"
 
 namespace monge {
 namespace {
-
-namespace fs = std::filesystem;
-using ::testing::AllOf;
-using ::testing::HasSubstr;
-using ::testing::Not;
-using nlohmann::json;
-using testing::monge;
 
 std::vector<json> lines_of(const std::string& text) {
   std::istringstream in(text);

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <fstream>
 #include <sstream>
 
@@ -8,6 +9,7 @@
 #include "monge/core/checked.h"
 #include "monge/core/files.h"
 #include "monge/core/names.h"
+#include "monge/core/number.h"
 #include "monge/core/progress.h"
 #include "monge/core/random.h"
 #include "monge/core/registry.h"
@@ -169,6 +171,13 @@ TEST(Shell, QuotesWhatAShellWouldTakeApart) {
     ASSERT_EQ(std::system(("printf %s " + shell_quoted(word) + " >" + out).c_str()), 0);
     EXPECT_EQ(real_files().read(out), word);
   }
+}
+
+TEST(Number, IsShort) {
+  EXPECT_EQ(number(0.25), "0.25");
+  EXPECT_EQ(number(-0.0), "0");
+  EXPECT_EQ(number(123456), "1.235e+05");
+  EXPECT_EQ(number(NAN), "nan");
 }
 
 }  // namespace

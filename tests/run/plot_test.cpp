@@ -52,13 +52,6 @@ TEST(Axis, OfLogarithmsTicksPowersOfTen) {
   EXPECT_TRUE(std::isnan(axis.position(-5)));
 }
 
-TEST(Number, IsShort) {
-  EXPECT_EQ(number(0.25), "0.25");
-  EXPECT_EQ(number(-0.0), "0");
-  EXPECT_EQ(number(123456), "1.235e+05");
-  EXPECT_EQ(number(NAN), "nan");
-}
-
 TEST(CurvesSvg, DrawsALineACurveAndBreaksItAtGaps) {
   const auto svg = curves_svg({{"a", {0, 1, 2, 3, 4}, {1, 2, NAN, 3, 4}}, {"floor", {0, 4}, {1, 1}, true}},
                               {.title = "<losses>", .x_label = "iteration", .y_label = "L"});

@@ -114,5 +114,19 @@ TEST(Recipe, TheReferencePageIsUpToDate) {
   EXPECT_THAT(page, HasSubstr(recipe.options().to_markdown())) << "run: build/release/monge options --format markdown > docs/recipes.md";
 }
 
+TEST(Recipe, ALongerRunKeepsTheLengthOfItsAnnealing) {
+  Recipe recipe;
+  recipe.method = "otp";
+  recipe.otp.anneal = 0.7;
+  recipe.train.iterations = 1000;
+  keep_annealing(recipe, 1000);
+  EXPECT_EQ(recipe.otp.anneal, 0.7) << "to the last bit: a resumed run must not differ";
+  recipe.train.iterations = 2000;
+  keep_annealing(recipe, 1000);
+  EXPECT_DOUBLE_EQ(recipe.otp.anneal, 0.35);
+  recipe.train.iterations = 500;
+  EXPECT_THAT(testing::message_of([&] { keep_annealing(recipe, 2000); }), AllOf(HasSubstr("500"), HasSubstr("700 iterations")));
+}
+
 }  // namespace
 }  // namespace monge::train
