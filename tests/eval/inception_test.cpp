@@ -1,0 +1,243 @@
+#include "monge/eval/inception.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <torch/types.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "monge/eval/inception_net.h"
+#include "monge/io/npy.h"
+#include "monge/io/torch_checkpoint.h"
+#include "tests/support/support.h"
+
+namespace monge::eval {
+namespace {
+
+using monge::testing::message_of;
+using monge::testing::relative_error;
+using monge::testing::ScratchFolder;
+using monge::testing::shared_folder;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+#pragma GCC push_options
+#pragma GCC optimize("O2")  // there are 24 million weights, and tests are not optimised
+
+/// The weight i of entry k, the entries in the order of their names: shared/fixtures/fid/README.md.
+double uniform(uint32_t i, uint32_t k) {
+  uint32_t x = i * 2654435761u + k * 40503u + 12345u;
+  x ^= x >> 16;
+  x *= 0x7feb352du;
+  x ^= x >> 15;
+  x *= 0x846ca68bu;
+  x ^= x >> 16;
+  return static_cast<double>(x) / 2147483648.0 - 1;
+}
+
+/// Gives values[i] = f(i), rounded to float32.
+template <class Function>
+void fill(const torch::Tensor& tensor, const Function& f) {
+  auto* values = tensor.data_ptr<float>();
+  for (int64_t i = 0; i < tensor.numel(); ++i) values[i] = static_cast<float>(f(i));
+}
+
+/// The synthetic weights, with which the goldens were made.
+io::TensorFile synthetic_state() {
+  io::TensorFile out{nn::state_dict(InceptionNet())};
+  std::sort(out.tensors.begin(), out.tensors.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (size_t k = 0; k < out.tensors.size(); ++k) {
+    const auto& [key, tensor] = out.tensors[k];
+    const double phase = 0.1 * static_cast<double>(k);
+    const auto wave = [&](double frequency) {
+      return [=](int64_t i) { return std::sin(frequency * static_cast<double>(i) + phase); };
+    };
+    if (key.ends_with("num_batches_tracked")) continue;
+    if (key.ends_with("running_mean")) {
+      fill(tensor, [sine = wave(0.53)](int64_t i) { return 0.01 * sine(i); });
+    } else if (key.ends_with("running_var")) {
+      fill(tensor, [&](int64_t i) { return 1 + 0.1 * std::cos(0.29 * static_cast<double>(i) + phase); });
+    } else if (key.ends_with("bn.weight")) {
+      fill(tensor, [sine = wave(0.41)](int64_t i) { return 1 + 0.2 * sine(i); });
+    } else if (key.ends_with("bias")) {
+      fill(tensor, [sine = wave(0.61)](int64_t i) { return 0.05 * sine(i); });
+    } else {
+      const double scale = 2.5 / std::sqrt(static_cast<double>(tensor.numel() / tensor.size(0)));  // sqrt(fan in)
+      fill(tensor, [=](int64_t i) { return scale * uniform(static_cast<uint32_t>(i), static_cast<uint32_t>(k)); });
+    }
+  }
+  return out;
+}
+
+#pragma GCC pop_options
+
+const io::TensorFile& synthetic() {
+  static const auto state = synthetic_state();
+  return state;
+}
+
+/// The synthetic weights as a file, once for all tests.
+const std::filesystem::path& synthetic_file() {
+  static const ScratchFolder folder;
+  static const auto path = [] {
+    const auto out = folder / "inception.pth";
+    io::write_torch_checkpoint(out, synthetic());
+    return out;
+  }();
+  return path;
+}
+
+std::vector<torch::Tensor> pictures_of(const torch::Tensor& images_NHWC) {
+  std::vector<torch::Tensor> out;
+  for (int64_t i = 0; i < images_NHWC.size(0); ++i) out.push_back(images_NHWC[i]);
+  return out;
+}
+
+torch::Tensor golden(const std::string& name) {
+  return io::read_npy(shared_folder() / "fixtures/fid" / (name + ".npy"));
+}
+
+TEST(InceptionGoldens, KeysAndWeightsAreThoseOfTheFile) {
+  MONGE_NEEDS_SHARED("fixtures/fid");
+  std::ifstream file(shared_folder() / "fixtures/fid/keys.json");
+  const auto entries = nlohmann::json::parse(file);
+  ASSERT_EQ(entries.size(), 566u);
+  ASSERT_EQ(synthetic().tensors.size(), entries.size());
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const auto& [key, tensor] = synthetic().tensors[i];
+    EXPECT_EQ(key, entries[i]["key"].get<std::string>());
+    EXPECT_EQ(tensor.sizes().vec(), entries[i]["shape"].get<std::vector<int64_t>>()) << key;
+  }
+  std::ifstream goldens(shared_folder() / "fixtures/fid/golden.json");
+  const auto checks = nlohmann::json::parse(goldens)["weights_check"];
+  for (const auto& [key, check] : checks.items()) {
+    const auto values = synthetic().at(key, "synthetic").flatten().to(torch::kFloat64);
+    EXPECT_DOUBLE_EQ(values[0].item<double>(), check[0].get<double>()) << key;
+    EXPECT_DOUBLE_EQ(values[-1].item<double>(), check[1].get<double>()) << key;
+    EXPECT_NEAR(values.sum().item<double>(), check[2].get<double>(), 1e-8) << key;
+  }
+}
+
+// float32 of another order of sums differs by 3.5e-7 from float64 (README of the goldens).
+TEST(InceptionGoldens, LegacyFeaturesAndBlocksHold) {
+  MONGE_NEEDS_SHARED("fixtures/fid");
+  const InceptionFeatures inception(synthetic_file(), InceptionMode::legacy);
+  const auto pictures = pictures_of(golden("images_uint8_4x64x64x3"));
+  const auto features = inception.features(pictures);
+  EXPECT_LT(relative_error(features, golden("pool3_float64_4x2048")), 3e-6);
+
+  InceptionNet net;
+  net.load(synthetic().tensors, "synthetic");
+  std::vector<torch::Tensor> inputs;
+  for (const auto& picture : pictures) inputs.push_back(inception.prepared(picture));
+  const at::NoGradGuard no_grad;
+  const auto x = torch::stack(inputs);
+  const auto blocks = net.blocks(x);  // not folded
+  ASSERT_EQ(blocks.size(), 4u);
+  EXPECT_EQ(blocks[0].sizes(), at::IntArrayRef({4, 64, 73, 73}));
+  EXPECT_EQ(blocks[1].sizes(), at::IntArrayRef({4, 192, 35, 35}));
+  EXPECT_EQ(blocks[2].sizes(), at::IntArrayRef({4, 768, 17, 17}));
+  EXPECT_LT(relative_error(blocks[0].mean({2, 3}), golden("block64_channel_means_float64_4x64")), 3e-6);
+  EXPECT_LT(relative_error(blocks[1].mean({2, 3}), golden("block192_channel_means_float64_4x192")), 3e-6);
+  EXPECT_LT(relative_error(blocks[2].mean({2, 3}), golden("block768_channel_means_float64_4x768")), 3e-6);
+  EXPECT_LT(relative_error(features, blocks[3].flatten(1)), 3e-6) << "folding changed the features";
+}
+
+/// The batch is cut into pieces, and pictures of other sizes lie between.
+TEST(Inception, FeaturesDependOnThePictureAlone) {
+  torch::manual_seed(1);
+  const InceptionFeatures inception(synthetic_file());
+  EXPECT_EQ(inception.name(), "inception");
+  EXPECT_EQ(inception.mode(), "clean");
+  EXPECT_EQ(inception.dim(), 2048);
+  EXPECT_EQ(inception.hash().size(), 16u);
+  const auto first = torch::randint(0, 256, {20, 31, 3}, torch::kUInt8),
+             second = torch::randint(0, 256, {320, 300, 3}, torch::kUInt8);
+  auto both = inception.features({first, second});
+  EXPECT_EQ(both.sizes(), at::IntArrayRef({2, 2048}));
+  EXPECT_LT(relative_error(both[0], inception.features({first})[0]), 1e-6);
+  EXPECT_LT(relative_error(both[1], inception.features({second})[0]), 1e-6);
+  EXPECT_TRUE(torch::equal(both, inception.features({first, second})));
+  both.zero_();  // an ordinary tensor, not one of inference mode
+}
+
+TEST(Inception, ModesPrepareAsTheirFormulasSay) {
+  const InceptionFeatures clean(synthetic_file()), legacy(synthetic_file(), InceptionMode::legacy);
+  // At the net's own size nothing is resized.
+  torch::manual_seed(2);
+  const auto image = torch::randint(0, 256, {299, 299, 3}, torch::kUInt8);
+  const auto planes = image.permute({2, 0, 1}).to(torch::kFloat32);
+  EXPECT_TRUE(torch::equal(clean.prepared(image), (planes - 128) / 128));
+  EXPECT_TRUE(torch::allclose(legacy.prepared(image), planes / 127.5 - 1, 0, 1e-6));
+  // A step: the bicubic filter overshoots and nothing clips it, the bilinear one does not.
+  auto step = torch::zeros({8, 8, 3}, torch::kUInt8);
+  step.slice(1, 4).fill_(255);
+  EXPECT_LT(clean.prepared(step).min().item<double>(), -1.01);
+  EXPECT_GT(clean.prepared(step).max().item<double>(), 1.01);
+  EXPECT_EQ(legacy.prepared(step).min().item<double>(), -1);
+  EXPECT_EQ(clean.prepared(step).sizes(), at::IntArrayRef({3, 299, 299}));
+  EXPECT_EQ(clean.hash(), legacy.hash());
+}
+
+TEST(Inception, TakesFilesWithoutCountersAndClassifier) {
+  io::TensorFile old;
+  for (const auto& entry : synthetic().tensors) {
+    if (!entry.first.ends_with("num_batches_tracked") && !entry.first.starts_with("fc.")) old.tensors.push_back(entry);
+  }
+  InceptionNet net;
+  EXPECT_NO_THROW(net.load(old.tensors, "old"));
+}
+
+TEST(Inception, SaysWhatIsWrongWithAFile) {
+  const ScratchFolder folder;
+  const auto refused = [&](const io::TensorFile& state) {
+    io::write_torch_checkpoint(folder / "wrong.pth", state);
+    return message_of([&] { InceptionFeatures(folder / "wrong.pth"); });
+  };
+  EXPECT_THAT(refused({{{"weight", torch::zeros({2})}}}),
+              AllOf(HasSubstr("wrong.pth"), HasSubstr("Conv2d_1a_3x3.conv.weight"),
+                    HasSubstr("1 unexpected (\"weight\")"), HasSubstr("pt_inception-2015-12-05-6726825d.pth")));
+  auto state = synthetic();
+  for (auto& [key, tensor] : state.tensors) {
+    if (key == "Mixed_6e.branch7x7_2.conv.weight") tensor = torch::zeros({192, 192, 7, 1});
+  }
+  InceptionNet net;
+  EXPECT_THAT(message_of([&] { net.load(state.tensors, "wrong.pth"); }),
+              HasSubstr("Mixed_6e.branch7x7_2.conv.weight is [192, 192, 7, 1], the net wants [192, 192, 1, 7]"));
+  EXPECT_THAT(message_of([&] { InceptionFeatures(folder / "absent.pth"); }), HasSubstr("absent.pth"));
+  EXPECT_THAT(message_of([] { inception_mode_named("clear"); }), AllOf(HasSubstr("clean, legacy"), HasSubstr("clear")));
+  EXPECT_THAT(message_of([&] { net.forward(torch::zeros({1, 3, 64, 64})); }), HasSubstr("75 x 75"));
+}
+
+TEST(Inception, RefusesWhatIsNoPicture) {
+  const InceptionFeatures inception(synthetic_file());
+  const auto good = torch::zeros({4, 4, 3}, torch::kUInt8);
+  EXPECT_THAT(message_of([&] { inception.features({}); }), HasSubstr("no pictures"));
+  EXPECT_THAT(message_of([&] {
+                inception.features({good, torch::zeros({4, 4, 3})});
+              }),
+              AllOf(HasSubstr("inception, picture 1"), HasSubstr("Float [4, 4, 3]"), HasSubstr("uint8 RGB [H, W, 3]")));
+  EXPECT_THAT(message_of([&] {
+                inception.features({torch::zeros({4, 4, 1}, torch::kUInt8)});
+              }),
+              HasSubstr("[4, 4, 1]"));
+}
+
+TEST(Inception, RefusesFeaturesThatAreNotFinite) {
+  auto state = synthetic();
+  for (auto& [key, tensor] : state.tensors) {
+    if (key == "Mixed_7c.branch_pool.bn.bias") tensor = torch::full_like(tensor, NAN);
+  }
+  const ScratchFolder folder;
+  io::write_torch_checkpoint(folder / "nan.pth", state);
+  EXPECT_THAT(message_of([&] {
+                InceptionFeatures(folder / "nan.pth").features({torch::zeros({4, 4, 3}, torch::kUInt8)});
+              }),
+              AllOf(HasSubstr("1 of 1 pictures are not finite"), HasSubstr("inception, picture 0")));
+}
+
+}  // namespace
+}  // namespace monge::eval
