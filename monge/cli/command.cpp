@@ -29,9 +29,13 @@ void on_signal(int number) {
 
 }  // namespace
 
-void add_common(CLI::App& command, Common& common) {
+void add_output_flags(CLI::App& command, Common& common) {
   command.add_flag("-q,--quiet", common.quiet, "Show warnings and errors only");
   command.add_flag("--json", common.json, "Print one JSON object per result on stdout and nothing else there");
+}
+
+void add_common(CLI::App& command, Common& common) {
+  add_output_flags(command, common);
   command.add_option("--device", common.device, "Where to compute")->check(CLI::IsMember({"auto", "cpu", "cuda"}))
       ->capture_default_str();
   command.add_option("--threads", common.threads, "CPU threads; 0 takes all cores")->check(CLI::Range(0, 4096))

@@ -29,7 +29,10 @@ struct Common {
 /// A command's work; returns an exit code. Errors are thrown and turned into messages in main.cpp.
 using Action = std::function<int()>;
 
-/// Adds --quiet, --json, --device, --threads.
+/// Adds --quiet and --json.
+void add_output_flags(CLI::App& command, Common& common);
+
+/// Adds these, --device and --threads.
 void add_common(CLI::App& command, Common& common);
 
 /// "auto" takes CUDA where there is a device. @throws Error when CUDA is asked for and absent.
@@ -69,5 +72,6 @@ void add_truth(CLI::App& program, Action& action);
 void add_export(CLI::App& program, Action& action);
 void add_info(CLI::App& program, Action& action);
 void add_options(CLI::App& program, Action& action);
+void add_weights(CLI::App& program, Action& action);
 
 }  // namespace monge::cli

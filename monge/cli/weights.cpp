@@ -1,0 +1,182 @@
+// monge weights: lists, fetches and verifies the weight files of the nets that judge pictures.
+#include <cstdio>
+#include <iostream>
+#include <memory>
+
+#include "monge/cli/command.h"
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/core/nearest.h"
+#include "monge/core/shell.h"
+#include "monge/eval/weights.h"
+
+namespace monge::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using eval::FoundWeights;
+using nlohmann::ordered_json;
+
+struct WeightsCommand {
+  Common common;
+  std::vector<std::string> names;
+  std::string folder, url;
+};
+
+const char* word(FoundWeights::Status status) {
+  switch (status) {
+    case FoundWeights::missing: return "missing";
+    case FoundWeights::damaged: return "damaged";
+    case FoundWeights::present: return "present";
+    case FoundWeights::intact: return "intact";
+  }
+  return "";
+}
+
+ordered_json json_of(const eval::Weights& weights, const FoundWeights& found, const char* state) {
+  const auto& form = found.form.file.empty() ? weights.forms[0] : found.form;
+  ordered_json out{{"name", weights.name}, {"state", state}, {"path", nullptr}, {"file", form.file}, {"bytes", form.bytes},
+                   {"sha256", form.sha256}, {"licence", weights.licence}, {"url", weights.url}, {"purpose", weights.purpose},
+                   {"needs", weights.needs}};
+  if (!found.path.empty()) out["path"] = found.path.string();
+  if (!found.problem.empty()) out["problem"] = found.problem;
+  return out;
+}
+
+/// "95.6 MB"
+std::string size_text(int64_t bytes) {
+  char out[32];
+  const double size = static_cast<double>(bytes);
+  bytes < 1000000 ? std::snprintf(out, sizeof out, "%.1f kB", size / 1e3) : std::snprintf(out, sizeof out, "%.1f MB", size / 1e6);
+  return out;
+}
+
+/// A progress line in megabytes; files below 10 MB have none.
+std::function<void(int64_t, int64_t)> megabytes(const Common& common, const std::string& label) {
+  struct Line {
+    std::unique_ptr<Progress> progress;
+  };
+  return [line = std::make_shared<Line>(), style = progress_style(common), label](int64_t done, int64_t total) {
+    if (total < 10000000) return;
+    const int64_t million = 1000000, now = done / million, all = (total + million - 1) / million;
+    if (!line->progress) line->progress = std::make_unique<Progress>(std::cerr, style, label + ", MB", all, now);
+    line->progress->update(done == total ? all : now);
+    if (done == total) line->progress.reset();
+  };
+}
+
+int list(const WeightsCommand& command) {
+  const auto folders = eval::weights_folders(command.folder);
+  if (!command.common.json) std::printf("%-14s %-8s %9s  %-13s %-50s %s\n", "name", "state", "size", "licence", "for", "file");
+  for (const auto& weights : eval::known_weights()) {
+    const auto found = look_for_weights(weights, folders);
+    if (command.common.json) {
+      print_json(json_of(weights, found, word(found.status)));
+      continue;
+    }
+    const auto& form = found.form.file.empty() ? weights.forms[0] : found.form;
+    auto purpose = weights.purpose;
+    for (const auto& need : weights.needs) purpose += ", with " + need;
+    std::printf("%-14s %-8s %9s  %-13s %-50s %s\n", weights.name.c_str(), word(found.status), size_text(form.bytes).c_str(),
+                weights.licence.c_str(), purpose.c_str(), found.path.empty() ? form.file.c_str() : found.path.c_str());
+  }
+  if (command.common.json || command.common.quiet) return kDone;
+  std::vector<std::string> places;
+  for (const auto& folder : folders) places.push_back(folder.string());
+  std::printf("\nLooked for in %s.\n"
+              "monge weights fetch fid (or kid) fetches inception; alex, squeeze and vgg fetch the heads of an LPIPS and their trunk.\n"
+              "monge weights verify compares SHA-256; --json shows it, and the addresses.\n",
+              join(places).c_str());
+  return kDone;
+}
+
+void make_folder(const fs::path& folder) {
+  try {
+    make_writable_folder(folder);
+  } catch (const Error& error) {
+    throw Error(text(error.what(), " with --weights or MONGE_WEIGHTS"));
+  }
+}
+
+int fetch(const WeightsCommand& command) {
+  const auto all = eval::weights_named(command.names);
+  if (!command.url.empty() && !command.url.ends_with('/') && all.size() > 1) {
+    std::string files;
+    for (const auto& weights : all) files += (files.empty() ? "" : ", ") + weights.forms[0].file;
+    throw Error(Complaint{.what = "one address, but " + std::to_string(all.size()) + " files (" + files + ")", .where = "--url",
+                          .value = io::without_credentials(command.url), .fix = "end it with / where it is a folder that holds them, or fetch one by one"});
+  }
+  const auto log = log_sink(command.common);
+  const auto folders = eval::weights_folders(command.folder);
+  // Who names a folder wants the file there, wherever else it may be.
+  const auto places = command.folder.empty() ? folders : std::vector{folders.front()};
+  watch_signals();
+  for (const auto& weights : all) {
+    auto found = verify_weights(weights, places, megabytes(command.common, "checking " + weights.name));
+    const bool there = found.status == FoundWeights::intact;
+    if (there) {
+      log(LogLevel::info, weights.name + ": is there, " + found.path.string());
+    } else {
+      if (found.status == FoundWeights::damaged) log(LogLevel::info, found.path.string() + " " + found.problem + "; it is fetched again");
+      const auto& form = weights.forms[0];
+      make_folder(folders.front());
+      const auto got = fetch_weights(weights, folders.front(), command.url,
+                                     {.progress = megabytes(command.common, "fetching " + weights.name), .stop = &stop_flag()});
+      if (!got.complete) {
+        log(LogLevel::warning, text("stopped; ", got.bytes, " bytes of ", weights.name, " are kept, and the same command goes on from there"));
+        return kStopped;
+      }
+      found = {.status = FoundWeights::intact, .path = folders.front() / form.file, .form = form};
+      log(LogLevel::info, weights.name + ": fetched and verified, " + found.path.string());
+    }
+    if (command.common.json) print_json(json_of(weights, found, there ? "intact" : "fetched"));
+  }
+  return kDone;
+}
+
+int verify(const WeightsCommand& command) {
+  const bool named = !command.names.empty();
+  const auto folders = eval::weights_folders(command.folder);
+  int code = kDone;
+  for (const auto& weights : named ? eval::weights_named(command.names) : eval::known_weights()) {
+    const auto found = verify_weights(weights, folders, megabytes(command.common, "checking " + weights.name));
+    if (found.status == FoundWeights::damaged || (named && found.status == FoundWeights::missing)) code = kUsage;
+    if (command.common.json) {
+      print_json(json_of(weights, found, word(found.status)));
+      continue;
+    }
+    std::cout << weights.name << ": " << word(found.status);
+    if (!found.path.empty()) std::cout << ", " << found.path.string();
+    if (!found.problem.empty()) std::cout << " " << found.problem;
+    if (found.status != FoundWeights::intact) {
+      std::cout << "; monge weights fetch " << weights.name
+                << (command.folder.empty() ? "" : " --weights " + shell_quoted(command.folder));
+    }
+    std::cout << std::endl;
+  }
+  return code;
+}
+
+}  // namespace
+
+void add_weights(CLI::App& program, Action& action) {
+  auto* command = program.add_subcommand("weights", "List, fetch and verify the weight files of the nets that judge pictures");
+  command->require_subcommand(1);
+  command->footer("Nothing is ever downloaded but by fetch. Looked for in --weights, MONGE_WEIGHTS, the user's cache. docs/weights.md");
+  const auto add = [&](const char* name, const char* help, int (*run)(const WeightsCommand&)) {
+    auto* sub = command->add_subcommand(name, help);
+    auto options = std::make_shared<WeightsCommand>();
+    sub->add_option("--weights", options->folder, "Folder of weight files");
+    add_output_flags(*sub, options->common);
+    sub->callback([&action, options, run] { action = [options, run] { return run(*options); }; });
+    return std::pair{sub, options};
+  };
+  add("list", "Print the known files, what they are for, and which are here", list);
+  const auto [get, get_options] = add("fetch", "Fetch files, resumed and checked; what is here and intact is left alone", fetch);
+  get->add_option("NAME", get_options->names, "Names of monge weights list, or fid, kid, alex, squeeze, vgg for all that these need")->required();
+  get->add_option("--url", get_options->url, "Address of a mirror: of the file, or with / at its end of a folder that holds the files");
+  const auto [check, check_options] = add("verify", "Compare size and SHA-256; exit code 2 when one is damaged, or named and missing", verify);
+  check->add_option("NAME", check_options->names, "As for fetch; all when none is named");
+}
+
+}  // namespace monge::cli

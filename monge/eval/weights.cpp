@@ -1,0 +1,139 @@
+#include "monge/eval/weights.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <sstream>
+
+#include "monge/core/error.h"
+#include "monge/core/nearest.h"
+#include "monge/core/shell.h"
+#include "monge/io/sha256.h"
+
+namespace monge::eval {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Words that stand for other names.
+const std::map<std::string, std::string>& aliases() {
+  static const std::map<std::string, std::string> out{
+      {"fid", "inception"}, {"kid", "inception"}, {"alex", "lpips-alex"}, {"squeeze", "lpips-squeeze"}, {"vgg", "lpips-vgg"}};
+  return out;
+}
+
+const Weights& weights_of(const std::string& word) {
+  const auto alias = aliases().find(word);
+  const auto& name = alias == aliases().end() ? word : alias->second;
+  std::vector<std::string> words;
+  for (const auto& weights : known_weights()) {
+    if (weights.name == name) return weights;
+    words.push_back(weights.name);
+  }
+  for (const auto& [short_word, unused] : aliases()) words.push_back(short_word);
+  throw Error(Complaint{.what = "unknown weights", .value = '"' + word + '"', .allowed = join(words), .fix = suggestion(word, words)});
+}
+
+/// "monge weights fetch NAME", with the folder where the user named one.
+std::string fetch_command(const std::string& name, const fs::path& flag) {
+  return "monge weights fetch " + name + (flag.empty() ? "" : " --weights " + shell_quoted(flag.string()));
+}
+
+FoundWeights damaged(FoundWeights found, const std::string& problem) {
+  found.status = FoundWeights::damaged;
+  found.problem = problem;
+  return found;
+}
+
+}  // namespace
+
+std::vector<Weights> weights_named(const std::vector<std::string>& words) {
+  std::vector<Weights> out;
+  const auto add = [&out](const Weights& weights) {
+    const bool had = std::any_of(out.begin(), out.end(), [&](const Weights& other) { return other.name == weights.name; });
+    if (!had) out.push_back(weights);
+  };
+  for (const auto& word : words) {
+    const auto& weights = weights_of(word);
+    add(weights);
+    for (const auto& need : weights.needs) add(weights_of(need));
+  }
+  return out;
+}
+
+std::vector<fs::path> weights_folders(const fs::path& flag) {
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value ? value : "");
+  };
+  std::vector<fs::path> out;
+  if (!flag.empty()) out.push_back(flag);
+  std::istringstream listed(variable("MONGE_WEIGHTS"));
+  for (std::string folder; std::getline(listed, folder, ':');) {
+    if (!folder.empty()) out.emplace_back(folder);
+  }
+  // The XDG base directory specification: a relative path is to be ignored.
+  if (const fs::path cache = variable("XDG_CACHE_HOME"); cache.is_absolute()) {
+    out.push_back(cache / "monge/weights");
+  } else if (const fs::path home = variable("HOME"); !home.empty()) {
+    out.push_back(home / ".cache/monge/weights");
+  }
+  if (!out.empty()) return out;
+  throw Error(Complaint{.what = "there is no folder for weights: HOME is not set", .fix = "name one with --weights or MONGE_WEIGHTS"});
+}
+
+FoundWeights look_for_weights(const Weights& weights, const std::vector<fs::path>& folders) {
+  for (const auto& folder : folders) {
+    for (const auto& form : weights.forms) {
+      FoundWeights found{.status = FoundWeights::present, .path = folder / form.file, .form = form};
+      std::error_code failure;
+      if (!fs::exists(found.path, failure)) continue;
+      const auto size = fs::is_regular_file(found.path, failure) ? fs::file_size(found.path, failure) : 0;
+      if (failure || size == 0) return damaged(found, "is empty or no file");
+      if (static_cast<int64_t>(size) == form.bytes) return found;
+      return damaged(found, text("has ", size, " bytes where ", form.bytes, " were expected"));
+    }
+  }
+  return {};
+}
+
+FoundWeights verify_weights(const Weights& weights, const std::vector<fs::path>& folders,
+                            const std::function<void(int64_t, int64_t)>& progress) {
+  auto found = look_for_weights(weights, folders);
+  if (found.status != FoundWeights::present) return found;
+  const auto digest = io::sha256_of_file(found.path, progress);
+  if (digest != found.form.sha256) return damaged(found, "has SHA-256 " + digest + " where " + found.form.sha256 + " was expected");
+  found.status = FoundWeights::intact;
+  return found;
+}
+
+fs::path find_weights(const std::string& name, const fs::path& flag) {
+  const auto& weights = weights_of(name);
+  std::error_code ignored;
+  if (!flag.empty() && !fs::is_directory(flag, ignored)) {
+    throw Error(Complaint{.what = "is no folder", .where = "--weights " + flag.string(),
+                          .fix = "name a folder with " + weights.forms[0].file + ", or make it: " + fetch_command(weights.name, flag)});
+  }
+  const auto folders = weights_folders(flag);
+  const auto found = look_for_weights(weights, folders);
+  if (found.status == FoundWeights::present) return found.path;
+  const auto fetch = "run: " + fetch_command(weights.name, flag);
+  if (found.status == FoundWeights::damaged) {
+    throw Error(Complaint{.what = found.problem, .where = found.path.string(), .fix = "it is cut short or another file; " + fetch});
+  }
+  std::vector<std::string> files, places;
+  for (const auto& form : weights.forms) files.push_back(form.file);
+  for (const auto& folder : folders) places.push_back(folder.string());
+  throw Error(Complaint{.what = "the weights " + weights.name + " (" + join(files, " or ") + ") are not in " + join(places), .fix = fetch});
+}
+
+io::Download fetch_weights(const Weights& weights, const fs::path& folder, const std::string& url, io::DownloadOptions options) {
+  const auto& form = weights.forms.at(0);
+  options.bytes = form.bytes;
+  options.sha256 = form.sha256;
+  options.allow_file_urls = !url.empty();
+  const auto address = url.empty() ? weights.url : url.ends_with('/') ? url + form.file : url;
+  return io::download(address, folder / form.file, options);
+}
+
+}  // namespace monge::eval

@@ -1,0 +1,44 @@
+// SHA-256, by which files that are published with one are told from damaged or false ones.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace monge::io {
+
+/// SHA-256 (FIPS 180-4) of bytes that come in pieces. Not thread-safe.
+///
+///     Sha256 hash;
+///     hash.update("ab");
+///     hash.update("c");
+///     hash.digest();  // "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+
+  void update(std::string_view bytes);
+
+  /// 64 lower-case hexadecimal digits of all bytes since the object was made or last asked; it begins anew.
+  std::string digest();
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
+
+/// Of bytes in memory.
+std::string sha256(std::string_view bytes);
+
+/// Of a whole file, read in blocks.
+/// @param progress  called with (bytes read, size of the file), at most once a MiB.
+/// @throws Error when the file is missing, a folder or unreadable; SystemError when reading it fails.
+std::string sha256_of_file(const std::filesystem::path& path, const std::function<void(int64_t, int64_t)>& progress = {});
+
+}  // namespace monge::io
