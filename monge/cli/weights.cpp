@@ -103,8 +103,10 @@ int fetch(const WeightsCommand& command) {
   if (!command.url.empty() && !command.url.ends_with('/') && all.size() > 1) {
     std::string files;
     for (const auto& weights : all) files += (files.empty() ? "" : ", ") + weights.forms[0].file;
-    throw Error(Complaint{.what = "one address, but " + std::to_string(all.size()) + " files (" + files + ")", .where = "--url",
-                          .value = io::without_credentials(command.url), .fix = "end it with / where it is a folder that holds them, or fetch one by one"});
+    throw Error(Complaint{.what = text("one address, but ", all.size(), " files (", files, ")"),
+                          .where = "--url",
+                          .value = io::without_credentials(command.url),
+                          .fix = "end it with / where it is a folder that holds them, or fetch one by one"});
   }
   const auto log = log_sink(command.common);
   const auto folders = eval::weights_folders(command.folder);
@@ -117,13 +119,16 @@ int fetch(const WeightsCommand& command) {
     if (there) {
       log(LogLevel::info, weights.name + ": is there, " + found.path.string());
     } else {
-      if (found.status == FoundWeights::damaged) log(LogLevel::info, found.path.string() + " " + found.problem + "; it is fetched again");
+      if (found.status == FoundWeights::damaged) {
+        log(LogLevel::info, found.path.string() + " " + found.problem + "; it is fetched again");
+      }
       const auto& form = weights.forms[0];
       make_folder(folders.front());
       const auto got = fetch_weights(weights, folders.front(), command.url,
                                      {.progress = megabytes(command.common, "fetching " + weights.name), .stop = &stop_flag()});
       if (!got.complete) {
-        log(LogLevel::warning, text("stopped; ", got.bytes, " bytes of ", weights.name, " are kept, and the same command goes on from there"));
+        log(LogLevel::warning, text("stopped; ", got.bytes, " bytes of ", weights.name,
+                                    " are kept, and the same command goes on from there"));
         return kStopped;
       }
       found = {.status = FoundWeights::intact, .path = folders.front() / form.file, .form = form};
@@ -173,9 +178,11 @@ void add_weights(CLI::App& program, Action& action) {
   };
   add("list", "Print the known files, what they are for, and which are here", list);
   const auto [get, get_options] = add("fetch", "Fetch files, resumed and checked; what is here and intact is left alone", fetch);
-  get->add_option("NAME", get_options->names, "Names of monge weights list, or fid, kid, alex, squeeze, vgg for all that these need")->required();
-  get->add_option("--url", get_options->url, "Address of a mirror: of the file, or with / at its end of a folder that holds the files");
-  const auto [check, check_options] = add("verify", "Compare size and SHA-256; exit code 2 when one is damaged, or named and missing", verify);
+  get->add_option("NAME", get_options->names, "Names of monge weights list, or fid, kid, alex, squeeze, vgg for all that these need")
+      ->required();
+  get->add_option("--url", get_options->url, "A mirror: address of the file or, with / at its end, of a folder that holds the files");
+  const auto [check, check_options] =
+      add("verify", "Compare size and SHA-256; exit code 2 when one is damaged, or named and missing", verify);
   check->add_option("NAME", check_options->names, "As for fetch; all when none is named");
 }
 

@@ -31,7 +31,8 @@ const Weights& weights_of(const std::string& word) {
     words.push_back(weights.name);
   }
   for (const auto& [short_word, unused] : aliases()) words.push_back(short_word);
-  throw Error(Complaint{.what = "unknown weights", .value = '"' + word + '"', .allowed = join(words), .fix = suggestion(word, words)});
+  throw Error(Complaint{
+      .what = "unknown weights", .value = '"' + word + '"', .allowed = join(words), .fix = suggestion(word, words)});
 }
 
 /// "monge weights fetch NAME", with the folder where the user named one.
@@ -79,7 +80,8 @@ std::vector<fs::path> weights_folders(const fs::path& flag) {
     out.push_back(home / ".cache/monge/weights");
   }
   if (!out.empty()) return out;
-  throw Error(Complaint{.what = "there is no folder for weights: HOME is not set", .fix = "name one with --weights or MONGE_WEIGHTS"});
+  throw Error(Complaint{.what = "there is no folder for weights: HOME is not set",
+                        .fix = "name one with --weights or MONGE_WEIGHTS"});
 }
 
 FoundWeights look_for_weights(const Weights& weights, const std::vector<fs::path>& folders) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
+#include <cmath>
 #include <optional>
 #include <thread>
 
@@ -91,18 +92,17 @@ Download download(const std::string& url, const fs::path& destination, const Dow
            scheme_of(url) != "file";
   };
   Download out;
-  bool afresh = false, second_chance = true;
+  bool second_chance = true;
   for (int64_t furthest = 0, in_vain = 0;;) {
-    const bool at_hand = !afresh && judged && part.size() > 0 && part.size() == options.bytes;
+    const bool at_hand = judged && part.size() > 0 && part.size() == options.bytes;
     TryOutcome outcome{.continued = true};
-    if (!at_hand) outcome = try_download(url, part, options, !afresh && may_go_on(), out.received);
-    afresh = false;
+    if (!at_hand) outcome = try_download(url, part, options, may_go_on(), out.received);
     switch (outcome.kind) {
       case TryOutcome::stopped:
         out.bytes = part.size();
         return out;
       case TryOutcome::unsplicable:
-        afresh = true;
+        part.restart({});
         continue;
       case TryOutcome::refused: give_up(outcome, shown, part, 1);
       case TryOutcome::broken:
@@ -110,8 +110,7 @@ Download download(const std::string& url, const fs::path& destination, const Dow
         in_vain = part.size() > furthest ? 1 : in_vain + 1;
         furthest = std::max(furthest, part.size());
         if (in_vain >= options.tries) give_up(outcome, shown, part, in_vain);
-        if (!wait(std::max(options.wait_seconds * static_cast<double>(1 << std::min<int64_t>(in_vain - 1, 6)), outcome.wait_seconds),
-                  options.stop)) {
+        if (!wait(std::max(options.wait_seconds * std::exp2(std::min<int64_t>(in_vain - 1, 6)), outcome.wait_seconds), options.stop)) {
           out.bytes = part.size();
           return out;
         }
@@ -121,7 +120,8 @@ Download download(const std::string& url, const fs::path& destination, const Dow
     }
     auto complaint = fault(part, options, out.sha256);
     if (outcome.kind == TryOutcome::wrong_size) {
-      complaint = Complaint{.what = "the file has the wrong size", .value = outcome.what + " bytes", .allowed = text(options.bytes)};
+      complaint = Complaint{
+          .what = "the file has the wrong size", .value = outcome.what + " bytes", .allowed = text(options.bytes)};
     }
     if (!complaint) {
       out.complete = true;
@@ -131,7 +131,7 @@ Download download(const std::string& url, const fs::path& destination, const Dow
     }
     if (outcome.continued && second_chance) {  // the earlier part may have been the bad one
       second_chance = false;
-      afresh = true;
+      part.restart({});
       continue;
     }
     part.discard();

@@ -72,7 +72,11 @@ struct Head {
 class Try {
  public:
   Try(const std::string& url, DownloadPart& part, const DownloadOptions& options, bool go_on, int64_t& received)
-      : url_(url), shown_(without_credentials(url)), part_(part), options_(options), received_(received),
+      : url_(url),
+        shown_(without_credentials(url)),
+        part_(part),
+        options_(options),
+        received_(received),
         offset_(go_on ? part.size() : 0) {}
 
   TryOutcome run();
@@ -233,10 +237,22 @@ TryOutcome Try::answer_refused() const {
       return {TryOutcome::broken, what + " (it is busy or in trouble)", {}, false, std::min(static_cast<double>(wish), 60.0)};
     }
   }
-  if (answer == 407) return {TryOutcome::refused, what + " (the proxy wants a name and a password)", "set them in http_proxy or https_proxy", true};
-  if (answer == 401 || answer == 403) return {TryOutcome::refused, what + " (it does not give this file to you)", {}, true};
-  if (answer == 404 || answer == 410) return {TryOutcome::refused, what + " (there is no such file)", "check the address", true};
-  return {TryOutcome::refused, what + ", where the file was expected", {}, true};
+  TryOutcome out{TryOutcome::refused, what + ", where the file was expected"};
+  out.users_fault = true;
+  switch (answer) {
+    case 401:
+    case 403: out.what = what + " (it does not give this file to you)"; break;
+    case 404:
+    case 410:
+      out.what = what + " (there is no such file)";
+      out.fix = "check the address";
+      break;
+    case 407:
+      out.what = what + " (the proxy wants a name and a password)";
+      out.fix = "set them in http_proxy or https_proxy";
+      break;
+  }
+  return out;
 }
 
 TryOutcome Try::transfer_failed(CURLcode code) const {
@@ -244,14 +260,15 @@ TryOutcome Try::transfer_failed(CURLcode code) const {
   const std::string detail = detail_[0] ? detail_ : curl_easy_strerror(code);
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST: return {TryOutcome::refused, "the server's name is not known (DNS)", network};
-    case CURLE_COULDNT_RESOLVE_PROXY: return {TryOutcome::refused, "the proxy's name is not known (DNS)", "check http_proxy and https_proxy"};
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return {TryOutcome::refused, "the proxy's name is not known (DNS)", "check http_proxy and https_proxy"};
     case CURLE_COULDNT_CONNECT: return {TryOutcome::broken, "the server cannot be reached: " + detail, network};
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_ISSUER_ERROR:
       return {TryOutcome::refused, "no safe connection (TLS): " + detail,
-              "install ca-certificates, check the clock, and name your proxy's certificates in SSL_CERT_FILE where it has its own"};
+              "install ca-certificates and check the clock; where a proxy has its own certificates, name them in SSL_CERT_FILE"};
     case CURLE_PARTIAL_FILE:
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
@@ -260,7 +277,8 @@ TryOutcome Try::transfer_failed(CURLcode code) const {
     case CURLE_HTTP2_STREAM:
     case CURLE_OPERATION_TIMEDOUT: return {TryOutcome::broken, "the transfer broke" + so_far() + ": " + detail};
     case CURLE_TOO_MANY_REDIRECTS: return {TryOutcome::refused, "the server redirects in a circle"};
-    case CURLE_UNSUPPORTED_PROTOCOL: return {TryOutcome::refused, "the server redirects to a protocol that is not followed: " + detail};
+    case CURLE_UNSUPPORTED_PROTOCOL:
+      return {TryOutcome::refused, "the server redirects to a protocol that is not followed: " + detail};
     case CURLE_URL_MALFORMAT: return {TryOutcome::refused, "is no address: " + detail, {}, true};
     case CURLE_FILE_COULDNT_READ_FILE: return {TryOutcome::refused, "cannot be read", "check the path", true};
     default: return {TryOutcome::refused, detail};

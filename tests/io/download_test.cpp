@@ -225,6 +225,16 @@ TEST_F(DownloadTest, APartThatIsWholeIsNotAskedForAgain) {
   expect_only_the_file();
 }
 
+TEST_F(DownloadTest, AFalsePartIsNotTakenAgainWhenTheServerIsInTrouble) {
+  HttpServer server([&, asked = 0](const HttpRequest& request) mutable {
+    return asked++ == 0 ? HttpReply{.status = 503} : file_reply(request, body);
+  });
+  write("f.part", other);
+  EXPECT_EQ(download(server.url("/f"), target, checked).received, size);
+  EXPECT_EQ(server.requests().at(1).header("range"), "");
+  expect_only_the_file();
+}
+
 TEST_F(DownloadTest, AWrongHashIsNotPublished) {
   HttpServer server(serving(other));
   write("f", "old");
