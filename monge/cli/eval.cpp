@@ -17,6 +17,7 @@ namespace {
 struct EvalOptions {
   Common common;
   std::string model, source, target;
+  std::string features, mode, lpips, weights;
   int64_t samples = 512, seed = 0;
   BareOptions bare;
 };
@@ -36,6 +37,7 @@ void print_table(const eval::Evaluation& e) {
     if (name == "colourfulness_output") std::printf("colourfulness  %.4g of the outputs, ", value);
     if (name == "colourfulness_target") std::printf("%.4g of the target\n", value);
   }
+  for (const auto& [name, value] : e.judged) std::printf("%-14s %.5g\n", name.c_str(), value);
   std::printf("verdict        the map %s\n", eval::in_words(e.decisive()).c_str());
   std::fflush(stdout);
 }
@@ -59,11 +61,17 @@ int eval_command(const EvalOptions& options) {
     recipe.eval.source = recipe.eval.target = "";
     recipe.eval.holdout = 0;  // one set on both sides: evaluate() halves it
   }
+  // The recipe's own judge unless others are asked for.
+  for (const auto& [given, key] : {std::pair{&options.features, &recipe.eval.features}, {&options.mode, &recipe.eval.mode},
+                                   {&options.lpips, &recipe.eval.lpips}, {&options.weights, &recipe.eval.weights}}) {
+    if (!given->empty()) *key = *given == "none" ? "" : *given;
+  }
+  const auto judge = eval::make_judge(recipe, device_of(options.common));
   const auto data = train::open_evaluation_data(recipe, log, progress_callback(options.common, "reading pictures"));
   const auto warning = eval::few_samples_warning(*data.source, *data.target, *data.target_b, options.samples);
   if (!warning.empty()) log(LogLevel::warning, warning);
   const auto result = eval::evaluate(model, *data.source, *data.target, *data.target_b, options.samples,
-                                     static_cast<uint64_t>(options.seed));
+                                     static_cast<uint64_t>(options.seed), judge.get());
   if (options.common.json) {
     nlohmann::ordered_json line{{"model", model.origin}, {"iteration", model.iteration}, {"samples", result.samples}};
     for (const auto& [name, value] : result.named()) line[name] = value;
@@ -86,6 +94,12 @@ void add_eval(CLI::App& program, Action& action) {
   command->add_option("--samples", options->samples, "Inputs")->check(CLI::Range(2, 1 << 20))->capture_default_str();
   command->add_option("--seed", options->seed, "Of the choice of samples and noises")->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  command->add_option("--features", options->features,
+                      "Also the Frechet and kernel distances by inception (FID, KID), by a TorchScript file, or none; default: the recipe's");
+  command->add_option("--mode", options->mode, "How pictures come to inception's size")->check(CLI::IsMember({"clean", "legacy"}));
+  command->add_option("--lpips", options->lpips, "Also LPIPS and SSIM between inputs, outputs and draws")
+      ->check(CLI::IsMember({"none", "alex", "squeeze", "vgg"}));
+  command->add_option("--weights", options->weights, "Folder of weight files that is looked in first; see monge weights list");
   add_bare_options(*command, options->bare);
   add_common(*command, options->common);
   command->callback([&action, options] { action = [options] { return eval_command(*options); }; });

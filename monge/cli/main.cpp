@@ -50,6 +50,9 @@ int main(int argc, char** argv) {
   cli::add_translate(program, action);
   cli::add_eval(program, action);
   cli::add_truth(program, action);
+  cli::add_bench(program, action);
+  cli::add_fid(program, action);
+  cli::add_lpips(program, action);
   cli::add_export(program, action);
   cli::add_options(program, action);
   cli::add_weights(program, action);

@@ -19,6 +19,7 @@
 #include "monge/run/report.h"
 #include "monge/run/run_directory.h"
 #include "monge/run/sample_pictures.h"
+#include "monge/run/second_half.h"
 #include "monge/train/autocast.h"
 #include "monge/train/memory.h"
 #include "monge/train/nets.h"
@@ -32,6 +33,7 @@ namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
 constexpr const char* kChangeable[] = {"train.iterations=", "train.threads=", "checkpoint.", "eval.every=", "eval.samples=",
+                                       "eval.features=",    "eval.mode=",     "eval.lpips=", "eval.weights=", "eval.patience=",
                                        "samples.",          "data.cache_mb=",  "source.path=", "target.path="};
 
 struct TrainOptions {
@@ -97,11 +99,12 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
   run::MetricsFile metrics(folder);
   run::SamplePictures pictures;
   std::optional<eval::Evaluation> last;
+  const auto judge = eval::make_judge(trainer.recipe(), trainer.solver().device());
   eval::HeldOut held_out([&](int64_t iteration, const eval::Evaluation& evaluation) {
     metrics.add(iteration, evaluation.named());
     status.evaluated(evaluation);
     last = evaluation;
-  });
+  }, judge.get());
   trainer.attach(metrics);
   trainer.attach(held_out);
   trainer.attach(status);  // after the evaluation, to show its figures and not the last one's
@@ -132,10 +135,10 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
   ordered_json summary{{"run", folder.string()},       {"complete", complete},
                        {"iterations", trainer.done()}, {"of", trainer.recipe().train.iterations},
                        {"seconds", seconds},           {"best_iteration", nullptr},
-                       {"best_target_error", nullptr}};
+                       {"best_figure", trainer.recipe().eval.best}, {"best_value", nullptr}};
   if (trainer.best_figure()) {
     summary["best_iteration"] = trainer.best_iteration();
-    summary["best_target_error"] = *trainer.best_figure();
+    summary["best_value"] = *trainer.best_figure();
   }
   if (last) {
     for (const auto& [name, value] : last->named()) summary[name] = value;
@@ -149,6 +152,10 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
                                  (trainer.recipe().method == "otp" ? "a larger otp.eps_start or otp.eps_end, potential.r1 = 0.2"
                                                                    : "method = \"otp\"") + " (docs/otp.md)");
     }
+  }
+  metrics.flush();
+  for (const auto& span : run::second_half(run::parse_metrics(real_files().read(folder / "metrics.jsonl")), trainer.done())) {
+    summary["second_half"][span.name] = {{"best", span.best}, {"last", span.last}, {"worst", span.worst}};
   }
   if (std::error_code none; trainer.done() == before && fs::exists(folder / "summary.json", none)) {
     // Nothing was trained, so nothing was measured: what was found at the end still holds.
@@ -168,6 +175,7 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
         std::cout << "features   error " << number(last->feature_error) << ", floor " << number(last->feature_floor)
                   << " (the same of random convolution features)\n";
       }
+      for (const auto& [name, value] : last->judged) std::cout << name << std::string(name.size() < 11 ? 11 - name.size() : 1, ' ') << number(value) << "\n";
       std::cout << "verdict    the map " << eval::in_words(last->decisive()) << "\ncost       " << number(last->cost) << "\n";
     }
     std::cout << "report     " << (folder / "report.html").string() << "\nuse it     monge translate "
@@ -226,7 +234,7 @@ int resume_command(const TrainOptions& options) {
     const bool allowed = std::any_of(std::begin(kChangeable), std::end(kChangeable),
                                      [&](const char* key) { return assignment.starts_with(key); });
     require(allowed, "--set ", assignment, ": a resumed run goes on as it began; only train.iterations, train.threads, ",
-            "checkpoint.*, eval.every, eval.samples, samples.*, data.cache_mb, source.path and target.path can be changed. Start a new run for more");
+            "checkpoint.*, eval.every, .samples, .features, .mode, .lpips, .weights and .patience, samples.*, data.cache_mb, source.path and target.path can be changed. Start a new run for more");
   }
   make_writable_folder(folder);
   const run::RunLock lock(folder);

@@ -5,11 +5,10 @@
 #include <mutex>
 
 #include "monge/core/checked.h"
-#include "monge/core/files.h"
 #include "monge/core/nearest.h"
 #include "monge/data/crop.h"
 #include "monge/data/parallel.h"
-#include "monge/io/archive.h"
+#include "monge/data/picture_file.h"
 #include "monge/io/image.h"
 #include "monge/io/resize.h"
 
@@ -48,67 +47,6 @@ struct Preparation {
   io::Colour background;
   bool grey;
 };
-
-/// A picture not decoded yet: its bytes out of an archive, or else a file.
-struct Encoded {
-  std::string name;
-  fs::path path;      ///< empty for pictures out of an archive
-  std::string bytes;  ///< empty for files
-
-  torch::Tensor decode(io::Conversion& conversion) const {
-    return io::decode_image(path.empty() ? bytes : real_files().read(path), name, io::kMostPixels, &conversion);
-  }
-};
-
-bool is_hidden(const fs::path& name) {
-  return std::any_of(name.begin(), name.end(), [](const fs::path& part) { return part.string().starts_with('.'); });
-}
-
-std::vector<Encoded> list_folder(const fs::path& folder) {
-  std::vector<Encoded> out;
-  try {
-    for (fs::recursive_directory_iterator at(folder), end; at != end; ++at) {
-      const bool hidden = is_hidden(at->path().filename());
-      std::error_code ignored;
-      if (hidden && at->is_directory(ignored)) at.disable_recursion_pending();
-      if (hidden || !io::has_image_extension(at->path()) || at->is_directory(ignored)) continue;
-      out.push_back({at->path().string(), at->path(), {}});
-    }
-  } catch (const fs::filesystem_error& error) {
-    throw Error(text(folder.string(), ": the folder cannot be listed: ", error.code().message()));
-  }
-  return out;
-}
-
-std::vector<Encoded> list_archive(const fs::path& path, const LogSink& log) {
-  const auto wanted = [](const std::string& name) { return io::has_image_extension(name) && !is_hidden(name); };
-  std::vector<Encoded> out;
-  int64_t unsafe = 0;
-  for (auto& entry : io::read_archive(path, wanted, {}, &unsafe)) {
-    // An empty entry keeps its place, so that it is complained about by name.
-    out.push_back({path.string() + "/" + entry.name, {}, std::move(entry.bytes)});
-  }
-  if (unsafe > 0) {
-    log(LogLevel::warning, text(path.string(), ": ", unsafe, unsafe == 1 ? " entry is" : " entries are",
-                                " left out for an unsafe name (absolute, empty, or climbing with \"..\")"));
-  }
-  return out;
-}
-
-std::vector<Encoded> list_pictures(const fs::path& path, const LogSink& log) {
-  std::error_code ignored;
-  require(fs::exists(path, ignored), path.string(), ": no such file or folder");
-  if (!fs::is_directory(path, ignored) && !io::has_archive_extension(path)) return {{path.string(), path, {}}};
-  auto out = fs::is_directory(path, ignored) ? list_folder(path) : list_archive(path, log);
-  if (out.empty()) {
-    throw Error(Complaint{.what = "no pictures found in it or in folders within it",
-                          .where = path.string(),
-                          .allowed = "files named *.png, *.jpg, *.jpeg or *.webp",
-                          .fix = "check the path; hidden files are not used"});
-  }
-  std::sort(out.begin(), out.end(), [](const Encoded& a, const Encoded& b) { return a.name < b.name; });
-  return out;
-}
 
 /// What went wrong with the pictures of a set; one entry a picture, "" where it is well.
 std::vector<std::string> some_complaints(const std::vector<std::string>& faults) {
@@ -190,7 +128,7 @@ struct ImageSource::State {
 
   int64_t item_bytes() const { return 3 * preparation.size * preparation.size; }
 
-  void load(const Encoded& picture, uint8_t* to, io::Conversion& conversion) const {
+  void load(const PictureFile& picture, uint8_t* to, io::Conversion& conversion) const {
     const auto image = picture.decode(conversion);
     try {
       preparation.write(image, to);
@@ -224,7 +162,7 @@ struct ImageSource::State {
 
   void drop(const std::vector<std::string>& faults) {
     if (skipped == 0) return;
-    std::vector<Encoded> kept;
+    std::vector<PictureFile> kept;
     std::vector<int64_t> rows;
     for (size_t i = 0; i < faults.size(); ++i) {
       if (!faults[i].empty()) continue;
@@ -237,7 +175,7 @@ struct ImageSource::State {
 
   std::string name;
   Preparation preparation;
-  std::vector<Encoded> pictures;
+  std::vector<PictureFile> pictures;
   torch::Tensor pixels;  ///< uint8 [N, 3, size, size], or undefined when the set is too large
   int64_t skipped = 0;
   std::vector<std::string> complaints;
@@ -258,8 +196,7 @@ bool ImageSource::cached() const { return state_->pixels.defined(); }
 
 std::string ImageSource::item_name(int64_t index) const {
   check({index});
-  const fs::path name = state_->pictures[static_cast<size_t>(index)].name, whole = state_->name;
-  return name == whole ? name.filename().string() : name.lexically_relative(whole).generic_string();
+  return state_->pictures[static_cast<size_t>(index)].name_within(state_->name);
 }
 
 torch::Tensor ImageSource::items(const std::vector<int64_t>& indices) const {

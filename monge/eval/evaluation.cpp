@@ -7,6 +7,7 @@
 #include <torch/types.h>
 
 #include "monge/core/error.h"
+#include "monge/core/nearest.h"
 #include "monge/core/random.h"
 #include "monge/eval/colourfulness.h"
 #include "monge/eval/few_samples.h"
@@ -20,6 +21,18 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int64_t kChunk = 64;  // images at once through the net; bounds the memory of an evaluation
+
+/// @throws Error for a figure that this evaluation does not have.
+double figure_of(const Evaluation& evaluation, const std::string& name) {
+  std::vector<std::string> known;
+  for (const auto& [key, value] : evaluation.named()) {
+    if (key == name) return value;
+    known.push_back(key);
+  }
+  if (name == "target_error") return kNaN;  // of a set too small for a floor it is left out
+  throw Error(Complaint{.what = "this evaluation has no such figure", .where = "eval.best", .value = '"' + name + '"',
+                        .allowed = join(known), .fix = suggestion(name, known)});
+}
 
 }  // namespace
 
@@ -36,6 +49,7 @@ std::vector<std::pair<std::string, double>> Evaluation::named() const {
                                                   {"diversity", diversity},
                                                   {"colourfulness_output", colourfulness_output},
                                                   {"colourfulness_target", colourfulness_target}};
+  all.insert(all.end(), judged.begin(), judged.end());
   std::erase_if(all, [](const auto& entry) { return std::isnan(entry.second); });
   return all;
 }
@@ -46,7 +60,7 @@ PushForward Evaluation::decisive() const {
 }
 
 Evaluation evaluate(const train::Model& model, const data::Source& source, const data::Source& target,
-                    const data::Source& target_b, int64_t samples, uint64_t seed) {
+                    const data::Source& target_b, int64_t samples, uint64_t seed, ImageJudge* judge) {
   const RandomStreams streams(seed);
   const auto x = data::some_items(source, samples, streams.at("eval source", 0));
   auto y = data::some_items(target, samples, streams.at("eval target", 0));
@@ -100,7 +114,15 @@ Evaluation evaluate(const train::Model& model, const data::Source& source, const
   const bool coloured = images && x.size(1) == 3;
   out.colourfulness_output = coloured ? colourfulness(first) : kNaN;
   out.colourfulness_target = coloured ? colourfulness(y) : kNaN;
+  if (judge && images) out.judged = judge->judge(x, shown, y, y_b);
   return out;
+}
+
+std::unique_ptr<ImageJudge> make_judge(const train::Recipe& recipe, torch::Device device) {
+  const auto& e = recipe.eval;
+  if (e.features.empty() && e.lpips.empty()) return nullptr;
+  return std::make_unique<ImageJudge>(e.features.empty() ? nullptr : open_features(e.features, e.mode, e.weights, device),
+                                      e.lpips.empty() ? nullptr : open_lpips(e.lpips, e.weights, device));
 }
 
 void HeldOut::measure(train::Trainer& trainer, int64_t done) {
@@ -111,17 +133,24 @@ void HeldOut::measure(train::Trainer& trainer, int64_t done) {
   const auto warning = few_samples_warning(*data.held_source, *data.held_target, *data.target, recipe.eval.samples);
   if (first && !warning.empty()) trainer.log()(LogLevel::warning, warning);
   const auto result = evaluate(train::model_of(trainer), *data.held_source, *data.held_target, *data.target,
-                               recipe.eval.samples, static_cast<uint64_t>(recipe.train.seed));
+                               recipe.eval.samples, static_cast<uint64_t>(recipe.train.seed), judge_);
   report_(done, result);
   const auto now = train::source_smoothing(recipe, done), last = train::source_smoothing(recipe, recipe.train.iterations);
-  if (std::isfinite(result.target_error) && now.eps == last.eps) trainer.offer(result.target_error);
+  if (now.eps != last.eps) return;
+  const double figure = figure_of(result, recipe.eval.best);
+  if (std::isfinite(figure)) trainer.offer(figure);
+  if (recipe.eval.patience > 0 && done - trainer.best_iteration() >= recipe.eval.patience * recipe.eval.every) {
+    trainer.end_early(text("no better ", recipe.eval.best, " in ", recipe.eval.patience, " evaluations (eval.patience)"));
+  }
 }
 
 void HeldOut::started(train::Trainer& trainer, int64_t iteration) {
   began_at_ = iteration;
   if (trainer.recipe().eval.every == 0) return;
   const auto& data = trainer.data();
-  evaluate(train::model_of(trainer), *data.held_source, *data.held_target, *data.target, /*samples=*/4, /*seed=*/0);
+  const auto trial = evaluate(train::model_of(trainer), *data.held_source, *data.held_target, *data.target, /*samples=*/4,
+                              /*seed=*/0, judge_);
+  figure_of(trial, trainer.recipe().eval.best);
 }
 
 void HeldOut::iteration_done(train::Trainer& trainer, int64_t done, const train::Figures&) {

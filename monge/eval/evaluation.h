@@ -1,11 +1,14 @@
 // The figures of a map: does it reach its target, and what does it cost.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "monge/data/source.h"
+#include "monge/eval/image_judge.h"
 #include "monge/eval/pushforward.h"
 #include "monge/train/model.h"
 #include "monge/train/observer.h"
@@ -24,6 +27,7 @@ struct Evaluation {
   double psnr = 0;          ///< 10 log10(4 / mse), dB; images in [-1,1] only
   double diversity = 0;     ///< mean RMS difference per entry between two draws of one input; stochastic maps only
   double colourfulness_output = 0, colourfulness_target = 0;  ///< Hasler-Suesstrunk of 0..255; images only
+  NamedFigures judged = {};  ///< by trained networks, see ImageJudge; pictures, where there is a judge
 
   /// What the judgement of reach.h goes by: features for pictures, the samples themselves for vectors.
   PushForward decisive() const;
@@ -38,16 +42,22 @@ struct Evaluation {
 ///                  itself: then two disjoint halves are compared. With fewer than 4 target samples there is no floor.
 /// @param samples   drawn from each; finite sources smaller than that are used whole.
 /// @param seed      of draws and noises.
+/// @param judge     of pictures by trained networks; may be null.
 Evaluation evaluate(const train::Model& model, const data::Source& source, const data::Source& target,
-                    const data::Source& target_b, int64_t samples, uint64_t seed);
+                    const data::Source& target_b, int64_t samples, uint64_t seed, ImageJudge* judge = nullptr);
+
+/// The judge that [eval] asks for; null where it asks for none. @throws Error  naming what is missing and how to get it.
+std::unique_ptr<ImageJudge> make_judge(const train::Recipe& recipe, torch::Device device);
 
 /// Evaluates the averaged map on held-out data every eval.every iterations and at the end of a complete run, hands the
-/// figures to `report` and offers the target error to the trainer as the figure of the best checkpoint; while a smoothed
-/// source's noise still falls there is no best one, because more noise makes the target easier and the map worse.
+/// figures to `report` and offers that of eval.best to the trainer as the figure of the best checkpoint; while a smoothed
+/// source's noise still falls there is no best one, because more noise makes the target easier and the map worse. After
+/// eval.patience evaluations without a new best one it ends the training.
 class HeldOut : public train::Observer {
  public:
   using Report = std::function<void(int64_t iteration, const Evaluation& evaluation)>;
-  explicit HeldOut(Report report) : report_(std::move(report)) {}
+  /// @param judge  of pictures; may be null, and must outlive this.
+  explicit HeldOut(Report report, ImageJudge* judge = nullptr) : report_(std::move(report)), judge_(judge) {}
 
   /// Evaluates a few samples, so that data that do not fit are found before the training and not in its midst.
   void started(train::Trainer& trainer, int64_t iteration) override;
@@ -58,6 +68,7 @@ class HeldOut : public train::Observer {
   void measure(train::Trainer& trainer, int64_t done);
 
   Report report_;
+  ImageJudge* judge_;
   int64_t began_at_ = 0, measured_at_ = -1;
 };
 

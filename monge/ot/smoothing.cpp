@@ -38,7 +38,16 @@ void check(const SmoothingOptions& options) {
 
 Smoothing smoothing_at(const SmoothingOptions& options, int64_t iteration) {
   check(options);
-  return {options.kind == "vp", level(options, iteration)};
+  return {options.kind == "vp", level(options, iteration), options.tint};
+}
+
+torch::Tensor smoothing_noise(const torch::Tensor& like, const Smoothing& smoothing, torch::Generator generator) {
+  const auto plain = torch::dtype(torch::kFloat32).device(like.device());
+  const auto white = torch::randn(like.sizes(), generator, plain);
+  if (smoothing.tint == 0) return white;
+  require(like.dim() == 4, "otp.tint = ", smoothing.tint, ": only pictures have a tint; set it to 0");
+  const auto tint = torch::randn({like.size(0), like.size(1), 1, 1}, generator, plain);
+  return std::sqrt(1 - smoothing.tint) * white + std::sqrt(smoothing.tint) * tint;
 }
 
 torch::Tensor smooth(const torch::Tensor& x, const Smoothing& smoothing, const torch::Tensor& noise) {

@@ -20,12 +20,14 @@ struct SmoothingOptions {
   double anneal = 0.7;                 ///< share of the iterations over which the level falls, in [0, 1]; eps_end after it
   int64_t levels = 8;                  ///< of "steps": plateaus in a geometric row, the first at eps_start, >= 2
   int64_t total = 0;                   ///< outer iterations of the run
+  double tint = 0.0;                   ///< see Smoothing
 };
 
 /// The smoothing at one moment.
 struct Smoothing {
   bool preserve_variance = false;  ///< the vp kind
   double eps = 0.0;                ///< noise level in units of the data; 0 smooths nothing
+  double tint = 0.0;               ///< share in [0, 1) of the noise's variance that is one value a channel for the whole picture
 };
 
 /// The noise level at an outer iteration (0-based); never rises.
@@ -34,5 +36,11 @@ Smoothing smoothing_at(const SmoothingOptions& options, int64_t iteration);
 
 /// x + eps n or sqrt(1 - eps^2) x + eps n. @param noise  n, like x; undefined takes n = 0, the centre of the smoothed inputs.
 torch::Tensor smooth(const torch::Tensor& x, const Smoothing& smoothing, const torch::Tensor& noise);
+
+/// The noise n of a batch: N(0, 1) in every entry. With a tint t, pictures get sqrt(1 - t) white + sqrt(t) m, m one draw a channel:
+/// still normal with a full covariance, which is all that the theory asks of it, and its colour is what a network sees across
+/// white noise, so that the noise can decide more than grain.
+/// @param like  [B, ...]: shape and device; with a tint [B, C, H, W]. @throws Error for another.
+torch::Tensor smoothing_noise(const torch::Tensor& like, const Smoothing& smoothing, torch::Generator generator);
 
 }  // namespace monge::ot

@@ -63,22 +63,35 @@ bool wants_log(const std::vector<Curve>& curves) {
   return least > 0 && most > 1e3 * least;
 }
 
-std::string plots(const std::vector<Curve>& curves) {
-  std::string out;
+/// The charts by the name of their first curve.
+std::vector<std::pair<std::string, std::string>> charts(const std::vector<Curve>& curves) {
+  std::vector<std::pair<std::string, std::string>> out;
   for (const auto& leader : curves) {
     if (chart_of(leader.name, curves) != leader.name) continue;
     std::vector<Curve> together = {leader};
     for (const auto& curve : curves) {
       if (curve.name != leader.name && chart_of(curve.name, curves) == leader.name) together.push_back(curve);
     }
-    out += curves_svg(together, {.title = leader.name,
-                                 .x_label = "iteration",
-                                 .y_label = "",
-                                 .width = 500,
-                                 .height = 260,
-                                 .log_y = wants_log(together)});
+    out.emplace_back(leader.name, curves_svg(together, {.title = leader.name,
+                                                        .x_label = "iteration",
+                                                        .y_label = "",
+                                                        .width = 500,
+                                                        .height = 260,
+                                                        .log_y = wants_log(together)}));
   }
   return out;
+}
+
+std::string plots(const std::vector<Curve>& curves) {
+  std::string out;
+  for (const auto& chart : charts(curves)) out += chart.second;
+  return out;
+}
+
+/// A figure's name as that of a file.
+std::string file_name(std::string name) {
+  std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)) && c != '_' && c != '.'; }, '_');
+  return name;
 }
 
 std::string figures_table(const std::vector<Curve>& curves) {
@@ -158,6 +171,9 @@ void write_report(const std::filesystem::path& run, const Files& files) {
                                  .recipe = text_of("recipe.toml"),
                                  .samples = sample_names(run)});
   files.replace(run / "report.html", html);
+  const auto log = parse_metrics(text_of("metrics.jsonl"));
+  if (!log.curves.empty()) make_writable_folder(run / "curves");
+  for (const auto& [curve, svg] : charts(log.curves)) files.replace(run / "curves" / (file_name(curve) + ".svg"), svg);
 }
 
 }  // namespace monge::run

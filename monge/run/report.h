@@ -32,7 +32,8 @@ struct ReportContent {
 /// The page: HTML with inline SVG, no script, nothing from elsewhere but the pictures of the run.
 std::string report_html(const ReportContent& content);
 
-/// Writes RUN/report.html from RUN/metrics.jsonl, recipe.toml and samples/*.png, as far as they are there.
+/// Writes RUN/report.html from RUN/metrics.jsonl, recipe.toml and samples/*.png, as far as they are there, and every chart as a
+/// picture of its own, RUN/curves/NAME.svg.
 /// @throws Error if RUN is no folder; SystemError if the page cannot be written.
 void write_report(const std::filesystem::path& run, const Files& files = real_files());
 

@@ -142,7 +142,7 @@ torch::Tensor Model::inputs(const torch::Tensor& x, int64_t draws, torch::Genera
   // On the CPU, where the noise is drawn: the same on every device.
   const auto repeated = x.to(torch::kCPU).repeat_interleave(repeat, 0);
   const bool blur = smoothing.eps > 0 && !deterministic;
-  const auto smooth = ot::smooth(repeated, smoothing, blur ? torch::randn(repeated.sizes(), generator) : torch::Tensor());
+  const auto smooth = ot::smooth(repeated, smoothing, blur ? ot::smoothing_noise(repeated, smoothing, generator) : torch::Tensor());
   if (noise.channels == 0) return smooth;
   const auto z = draw_noise(repeated, 1, noise, generator);
   return with_noise(smooth, deterministic ? torch::zeros_like(z) : z);

@@ -105,6 +105,8 @@ OptionTable Recipe::options() {
   t.push_back({.key = "otp.anneal", .field = &otp.anneal, .help = "over this part of the iterations; eps_end from there on",
                .unit = "share", .least = 0, .most = 1});
   t.push_back({.key = "otp.levels", .field = &otp.levels, .help = "plateaus of the schedule steps", .least = 2, .most = 10000});
+  t.push_back({.key = "otp.tint", .field = &otp.tint,
+               .help = "pictures: share of the noise's variance that is one value a channel, so that it can decide colours", .least = 0, .most = 0.99});
 
   t.push_back({.key = "map.net", .field = &map.net, .help = "auto takes unet for pictures and mlp for vectors",
                .choices = {"auto", "unet", "mlp"}});
@@ -175,6 +177,8 @@ OptionTable Recipe::options() {
   t.push_back({.key = "train.device", .field = &train.device, .help = "where to compute; --device goes before it",
                .choices = {"auto", "cpu", "cuda"}});
   t.push_back({.key = "train.channels_last", .field = &train.channels_last, .help = "memory layout of pictures in the nets"});
+  t.push_back({.key = "train.fused", .field = &train.fused,
+               .help = "nets of vectors by hand-written passes on a CPU: faster, equal within rounding"});
   t.push_back({.key = "train.eval_map_in_potential_step", .field = &train.eval_map_in_potential_step,
                .help = "use the map's running batch-norm statistics in the potential's step, as the public codes do"});
   t.push_back({.key = "train.seed", .field = &train.seed, .help = "of every random draw", .least = 0});
@@ -191,6 +195,18 @@ OptionTable Recipe::options() {
                .help = "which part: items chosen at random, or the last of each source", .choices = {"random", "last"}});
   t.push_back({.key = "eval.source", .field = &eval.source, .help = "another path to evaluate from, in place of the held-out part"});
   t.push_back({.key = "eval.target", .field = &eval.target, .help = "another path to compare with, in place of the held-out part"});
+
+  t.push_back({.key = "eval.features", .field = &eval.features,
+               .help = "feature net of the Frechet and kernel distances: \"inception\" (FID, KID) or a TorchScript file; empty is none"});
+  t.push_back({.key = "eval.mode", .field = &eval.mode, .help = "how pictures come to inception's size",
+               .choices = {"clean", "legacy"}});
+  t.push_back({.key = "eval.lpips", .field = &eval.lpips, .help = "trunk of LPIPS between inputs, outputs and draws; empty is none",
+               .choices = {"", "alex", "squeeze", "vgg"}});
+  t.push_back({.key = "eval.weights", .field = &eval.weights, .help = "folder of weight files that is looked in first (monge weights list)"});
+  t.push_back({.key = "eval.best", .field = &eval.best,
+               .help = "figure of the best checkpoint, smaller is better: target_error, feature_error, fid, kid, ..."});
+  t.push_back({.key = "eval.patience", .field = &eval.patience,
+               .help = "evaluations without a better one after which the training ends; 0 is never", .least = 0});
 
   t.push_back({.key = "samples.every", .field = &samples.every, .help = "between two sample pictures; 0 is off", .unit = "iterations", .least = 0});
   t.push_back({.key = "samples.count", .field = &samples.count, .help = "inputs in a sample picture", .least = 1, .most = 4096});
@@ -224,7 +240,7 @@ ot::SmoothingOptions smoothing_options(const Recipe& recipe) {
     throw Error(Complaint{.what = "no noise level", .where = "otp.eps_end", .value = '"' + o.eps_end + '"',
                           .allowed = "\"auto\" or a number, 0 or more"});
   }
-  return {o.smoothing, o.eps_start, eps_end, o.schedule, o.anneal, o.levels, recipe.train.iterations};
+  return {o.smoothing, o.eps_start, eps_end, o.schedule, o.anneal, o.levels, recipe.train.iterations, o.tint};
 }
 
 ot::Smoothing source_smoothing(const Recipe& recipe, int64_t iteration) {

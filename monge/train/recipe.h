@@ -63,6 +63,7 @@ struct Recipe {
     std::string schedule = "geometric";
     double anneal = 0.7;
     int64_t levels = 8;
+    double tint = 0.0;
   } otp;
   struct {
     std::string net = "auto";
@@ -92,7 +93,7 @@ struct Recipe {
     int64_t warmup = 0;
     double ema = 0.999, clip = 0.0;
     std::string precision = "fp32", device = "auto";
-    bool channels_last = true, eval_map_in_potential_step = false;
+    bool channels_last = true, fused = true, eval_map_in_potential_step = false;
     int64_t seed = 0, threads = 0;
   } train;
   struct {
@@ -102,6 +103,9 @@ struct Recipe {
     int64_t every = 500, samples = 512;
     double holdout = 0.05;
     std::string split = "random", source = "", target = "";
+    std::string features = "", mode = "clean", lpips = "", weights = "";
+    std::string best = "target_error";
+    int64_t patience = 0;
   } eval;
   struct {
     int64_t every = 100, count = 8, draws = 4;

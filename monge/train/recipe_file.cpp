@@ -1,4 +1,5 @@
 // Recipes as TOML, by toml++ (the one file that includes it).
+#include <array>
 #include <sstream>
 
 #include "monge/core/error.h"
@@ -91,15 +92,19 @@ void resolve(std::string& path, const fs::path& folder) {
   path = prefix + (folder / file).lexically_normal().string() + (mark == std::string::npos ? "" : rest.substr(mark));
 }
 
+/// The entries that may name files.
+std::array<std::string*, 6> paths_of(Recipe& recipe) {
+  auto& e = recipe.eval;
+  return {&recipe.source.path, &recipe.target.path, &e.source, &e.target, &e.features, &e.weights};
+}
+
 }  // namespace
 
 void make_paths_absolute(Recipe& recipe) {
   std::error_code ignored;
   const auto here = fs::current_path(ignored);
   if (ignored) return;
-  for (auto* entry : {&recipe.source.path, &recipe.target.path, &recipe.eval.source, &recipe.eval.target}) {
-    resolve(*entry, here);
-  }
+  for (auto* entry : paths_of(recipe)) resolve(*entry, here);
 }
 
 void assign(Recipe& recipe, const std::vector<std::string>& assignments) {
@@ -113,9 +118,7 @@ Recipe parse_recipe(const std::string& toml, const std::string& where, const std
   const auto options = recipe.options();
   apply(parse(toml, where), "", options, where);
   if (!folder.empty()) {
-    for (auto* entry : {&recipe.source.path, &recipe.target.path, &recipe.eval.source, &recipe.eval.target}) {
-      resolve(*entry, folder);
-    }
+    for (auto* entry : paths_of(recipe)) resolve(*entry, folder);
   }
   for (const auto& assignment : assignments) apply_assignment(assignment, options);
   validate(recipe);

@@ -153,8 +153,7 @@ ot::Potential Solver::potential_function() const {
 torch::Tensor Solver::smoothed(const torch::Tensor& x, int64_t step, int64_t iteration) const {
   const auto smoothing = method_->smoothing(iteration);
   if (smoothing.eps == 0) return x;
-  const auto noise = torch::randn(x.sizes(), streams_.at("smoothing", step), torch::dtype(torch::kFloat32).device(x.device()));
-  return ot::smooth(x, smoothing, noise.to(x.scalar_type()));
+  return ot::smooth(x, smoothing, ot::smoothing_noise(x, smoothing, streams_.at("smoothing", step)).to(x.scalar_type()));
 }
 
 Draws Solver::draw(const torch::Tensor& like, int64_t step, int64_t per_input) const {

@@ -196,6 +196,11 @@ void Trainer::offer(double figure) {
   files_.publish(link, folder_ / "best");
 }
 
+void Trainer::end_early(const std::string& reason) {
+  ends_early_ = true;
+  log_(LogLevel::info, text("the training ends at iteration ", done_, " of ", recipe_.train.iterations, ": ", reason));
+}
+
 void Trainer::save_what_can_be() {
   try {
     if (saved_at_ != done_) save();
@@ -207,7 +212,8 @@ void Trainer::save_what_can_be() {
 bool Trainer::run(const std::atomic<bool>& stop) {
   const auto batches = feed();
   for (auto* observer : observers_) observer->started(*this, done_);
-  while (done_ < recipe_.train.iterations && !stop) {
+  ends_early_ = false;
+  while (done_ < recipe_.train.iterations && !stop && !ends_early_) {
     const auto figures = solver_->outer_iteration(done_, batches);
     ++done_;
     try {
@@ -219,7 +225,7 @@ bool Trainer::run(const std::atomic<bool>& stop) {
     if (done_ % recipe_.checkpoint.every == 0 && saved_at_ != done_) save();
   }
   if (saved_at_ != done_) save();
-  const bool complete = done_ >= recipe_.train.iterations;
+  const bool complete = done_ >= recipe_.train.iterations || ends_early_;
   for (auto* observer : observers_) observer->ended(*this, done_, complete);
   return complete;
 }

@@ -59,7 +59,7 @@ class Trainer {
   void resume(const Checkpoint& checkpoint);
 
   /// Trains up to train.iterations or until `stop` is set; then the step in hand is finished. The last state is saved
-  /// either way. @return whether the run is complete.
+  /// either way. @return whether the run is complete, or was ended early.
   /// @throws DivergedError with nothing saved over the last good checkpoint.
   bool run(const std::atomic<bool>& stop);
 
@@ -69,6 +69,9 @@ class Trainer {
   /// For observers that measure: saves when `figure` (smaller is better) is the best of the run; folder/best then points at
   /// that checkpoint.
   void offer(double figure);
+
+  /// For observers: ends the run after this iteration as if it had been its last. Told to the log.
+  void end_early(const std::string& reason);
 
   const Recipe& recipe() const { return recipe_; }
   const TrainingData& data() const { return data_; }
@@ -96,6 +99,7 @@ class Trainer {
   int64_t done_ = 0, saved_at_ = -1;
   std::optional<double> best_figure_;
   int64_t best_iteration_ = 0;
+  bool ends_early_ = false;
 };
 
 }  // namespace monge::train

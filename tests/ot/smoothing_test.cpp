@@ -56,6 +56,18 @@ TEST(Smoothing, KeepsTheVarianceWhereItShould) {
   EXPECT_TRUE(torch::equal(smooth(x, {false, 0.6}, {}), x));
 }
 
+TEST(Smoothing, ATintIsSharedByAPictureAndKeepsTheVariance) {
+  const auto like = torch::empty({400, 3, 8, 8});
+  const auto white = smoothing_noise(like, {}, RandomStreams(1).at("n", 0));
+  EXPECT_TRUE(torch::equal(white, torch::randn(like.sizes(), RandomStreams(1).at("n", 0)))) << "as before there were tints";
+  const auto tinted = smoothing_noise(like, {.eps = 1, .tint = 0.5}, RandomStreams(1).at("n", 0));
+  EXPECT_NEAR(tinted.var().item<double>(), 1, 0.1);
+  EXPECT_NEAR(tinted.mean({2, 3}).var().item<double>(), 0.5 + 0.5 / 64, 0.05);
+  EXPECT_NEAR(white.mean({2, 3}).var().item<double>(), 1.0 / 64, 0.005);
+  EXPECT_THAT(message_of([] { smoothing_noise(torch::empty({4, 2}), {.eps = 1, .tint = 0.5}, RandomStreams(1).at("n", 0)); }),
+              HasSubstr("only pictures have a tint"));
+}
+
 TEST(Smoothing, RefusesWhatCannotFall) {
   auto bad = with("linear");
   bad.eps_end = 0.9;

@@ -1,0 +1,98 @@
+// monge fid, kid and stats: distances between two sets of pictures by the features of a net, and the features kept.
+#include <cstdio>
+#include <memory>
+
+#include "monge/cli/feature_options.h"
+#include "monge/core/error.h"
+
+namespace monge::cli {
+namespace {
+
+struct SetOptions {
+  Common common;
+  FeatureOptions features;
+  std::string a, b, out;
+  bool with_features = false;
+};
+
+/// The figure alone goes to stdout, its protocol to stderr; or both in one JSON object.
+int print_figure(const SetOptions& options, const std::string& metric, double value, const MeasuredSet& a, const MeasuredSet& b,
+                 const nlohmann::ordered_json& more) {
+  const auto &s = a.statistics, &t = b.statistics;
+  log_sink(options.common)(LogLevel::info, metric + " with " + protocol_line(s, t));
+  if (!options.common.json) {
+    std::printf("%.9g\n", value);
+    return kDone;
+  }
+  nlohmann::ordered_json line{{"metric", metric},         {"value", value},           {"features", s.protocol.net},
+                              {"mode", s.protocol.mode},  {"n_a", s.moments.count},   {"n_b", t.moments.count},
+                              {"weights", s.protocol.hash}, {"a", options.a},         {"b", options.b},
+                              {"skipped_a", a.skipped},   {"skipped_b", b.skipped}};
+  line.update(more);
+  print_json(line);
+  return kDone;
+}
+
+int stopped() { return kStopped; }
+
+int compare(const SetOptions& options, bool kernel) {
+  set_threads(options.common);
+  watch_signals();
+  std::shared_ptr<const eval::FeatureNet> net;
+  const auto a = measure_set(options.a, kernel, options.features, options.common, net);
+  if (!a.complete) return stopped();
+  const auto b = measure_set(options.b, kernel, options.features, options.common, net);
+  if (!b.complete) return stopped();
+  if (!kernel) {
+    return print_figure(options, eval::frechet_name(a.statistics.protocol), eval::frechet_distance(a.statistics, b.statistics), a, b, {});
+  }
+  const auto distance = eval::kernel_distance(a.statistics, b.statistics);
+  log_sink(options.common)(LogLevel::info, text("standard error ", distance.standard_error));
+  return print_figure(options, eval::kernel_name(a.statistics.protocol), distance.value, a, b,
+                      {{"standard_error", distance.standard_error}});
+}
+
+int keep(const SetOptions& options) {
+  set_threads(options.common);
+  watch_signals();
+  require(options.out.ends_with(".safetensors"), options.out, ": statistics are kept in a .safetensors file");
+  std::shared_ptr<const eval::FeatureNet> net;
+  const auto set = measure_set(options.a, options.with_features, options.features, options.common, net);
+  if (!set.complete) return stopped();
+  eval::write_statistics(options.out, set.statistics);
+  const auto& s = set.statistics;
+  log_sink(options.common)(LogLevel::info, text(s.moments.count, " pictures seen by ", s.protocol.net, " (", s.protocol.mode,
+                                                "), written to ", options.out));
+  if (options.common.json) {
+    print_json({{"out", options.out}, {"features", s.protocol.net}, {"mode", s.protocol.mode}, {"weights", s.protocol.hash},
+                {"n", s.moments.count}, {"skipped", set.skipped}, {"with_features", options.with_features}});
+  }
+  return kDone;
+}
+
+void add_comparison(CLI::App& program, Action& action, const char* name, const char* help, bool kernel) {
+  auto* command = program.add_subcommand(name, help);
+  auto options = std::make_shared<SetOptions>();
+  command->add_option("A", options->a, "A folder, archive or .npy of pictures, or a file of monge stats")->required();
+  command->add_option("B", options->b, "The same")->required();
+  add_feature_options(*command, options->features);
+  add_common(*command, options->common);
+  command->callback([&action, options, kernel] { action = [options, kernel] { return compare(*options, kernel); }; });
+}
+
+}  // namespace
+
+void add_fid(CLI::App& program, Action& action) {
+  add_comparison(program, action, "fid", "Frechet distance between two sets of pictures: FID, or FD(net) for another net", false);
+  add_comparison(program, action, "kid", "Kernel distance between two sets of pictures: KID, or KD(net) for another net", true);
+  auto* command = program.add_subcommand("stats", "Keep the statistics of a set of pictures, for monge fid and kid");
+  auto options = std::make_shared<SetOptions>();
+  command->add_option("SET", options->a, "A folder, archive or .npy of pictures")->required();
+  command->add_option("OUT", options->out, "A .safetensors file")->required();
+  command->add_flag("--with-features", options->with_features, "Keep the features too, which monge kid needs");
+  add_feature_options(*command, options->features);
+  add_common(*command, options->common);
+  command->callback([&action, options] { action = [options] { return keep(*options); }; });
+}
+
+}  // namespace monge::cli

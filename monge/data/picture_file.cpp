@@ -1,0 +1,75 @@
+#include "monge/data/picture_file.h"
+
+#include <algorithm>
+
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/io/archive.h"
+
+namespace monge::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_hidden(const fs::path& name) {
+  return std::any_of(name.begin(), name.end(), [](const fs::path& part) { return part.string().starts_with('.'); });
+}
+
+std::vector<PictureFile> list_folder(const fs::path& folder) {
+  std::vector<PictureFile> out;
+  try {
+    for (fs::recursive_directory_iterator at(folder), end; at != end; ++at) {
+      const bool hidden = is_hidden(at->path().filename());
+      std::error_code ignored;
+      if (hidden && at->is_directory(ignored)) at.disable_recursion_pending();
+      if (hidden || !io::has_image_extension(at->path()) || at->is_directory(ignored)) continue;
+      out.push_back({at->path().string(), at->path(), {}});
+    }
+  } catch (const fs::filesystem_error& error) {
+    throw Error(text(folder.string(), ": the folder cannot be listed: ", error.code().message()));
+  }
+  return out;
+}
+
+std::vector<PictureFile> list_archive(const fs::path& path, const LogSink& log) {
+  const auto wanted = [](const std::string& name) { return io::has_image_extension(name) && !is_hidden(name); };
+  std::vector<PictureFile> out;
+  int64_t unsafe = 0;
+  for (auto& entry : io::read_archive(path, wanted, {}, &unsafe)) {
+    // An empty entry keeps its place, so that it is complained about by name.
+    out.push_back({path.string() + "/" + entry.name, {}, std::move(entry.bytes)});
+  }
+  if (unsafe > 0) {
+    log(LogLevel::warning, text(path.string(), ": ", unsafe, unsafe == 1 ? " entry is" : " entries are",
+                                " left out for an unsafe name (absolute, empty, or climbing with \"..\")"));
+  }
+  return out;
+}
+
+}  // namespace
+
+torch::Tensor PictureFile::decode(io::Conversion& conversion) const {
+  return io::decode_image(path.empty() ? bytes : real_files().read(path), name, io::kMostPixels, &conversion);
+}
+
+std::string PictureFile::name_within(const fs::path& whole) const {
+  const fs::path own = name;
+  return own == whole ? own.filename().string() : own.lexically_relative(whole).generic_string();
+}
+
+std::vector<PictureFile> list_pictures(const fs::path& path, const LogSink& log) {
+  std::error_code ignored;
+  require(fs::exists(path, ignored), path.string(), ": no such file or folder");
+  if (!fs::is_directory(path, ignored) && !io::has_archive_extension(path)) return {{path.string(), path, {}}};
+  auto out = fs::is_directory(path, ignored) ? list_folder(path) : list_archive(path, log);
+  if (out.empty()) {
+    throw Error(Complaint{.what = "no pictures found in it or in folders within it",
+                          .where = path.string(),
+                          .allowed = "files named *.png, *.jpg, *.jpeg or *.webp",
+                          .fix = "check the path; hidden files are not used"});
+  }
+  std::sort(out.begin(), out.end(), [](const PictureFile& a, const PictureFile& b) { return a.name < b.name; });
+  return out;
+}
+
+}  // namespace monge::data

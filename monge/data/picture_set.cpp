@@ -1,0 +1,50 @@
+#include "monge/data/picture_set.h"
+
+#include "monge/core/error.h"
+#include "monge/data/arrays.h"
+#include "monge/data/parallel.h"
+
+namespace monge::data {
+
+PictureSet::PictureSet(const std::filesystem::path& path, const io::Colour& background, const LogSink& log)
+    : name_(path.string()), background_(background) {
+  if (!has_array_extension(path)) {
+    files_ = list_pictures(path, log);
+    return;
+  }
+  array_ = open_array(path);
+  if (array_->item_shape().size() != 3) {
+    throw Error(Complaint{.what = "holds no pictures", .where = name_, .value = text("items of shape ", torch::IntArrayRef(array_->item_shape())),
+                          .allowed = "a folder or archive of pictures, or a .npy array [N, C, H, W]"});
+  }
+}
+
+int64_t PictureSet::size() const { return array_ ? array_->size() : static_cast<int64_t>(files_.size()); }
+
+std::string PictureSet::item_name(int64_t index) const {
+  return array_ ? array_->item_name(index) : files_.at(static_cast<size_t>(index)).name_within(name_);
+}
+
+Picture PictureSet::load_one(int64_t index) const {
+  Picture out{.name = item_name(index), .rgb_HWC = {}, .fault = {}};
+  try {
+    if (array_) {
+      out.rgb_HWC = io::from_float(array_->items({index})[0].expand({3, -1, -1}));
+    } else {
+      io::Conversion ignored{};
+      out.rgb_HWC = io::to_rgb(files_[static_cast<size_t>(index)].decode(ignored), background_).contiguous();
+    }
+  } catch (const Error& error) {
+    out.fault = error.what();
+  }
+  return out;
+}
+
+std::vector<Picture> PictureSet::load(int64_t begin, int64_t end) const {
+  require(begin >= 0 && begin <= end && end <= size(), name_, ": pictures ", begin, " to ", end, " of ", size());
+  std::vector<Picture> out(static_cast<size_t>(end - begin));
+  for_each_parallel(end - begin, [&] { return [&](int64_t i) { out[static_cast<size_t>(i)] = load_one(begin + i); }; });
+  return out;
+}
+
+}  // namespace monge::data

@@ -1,0 +1,54 @@
+// Pictures at their own sizes, as metrics look at them: nothing cropped, nothing resized.
+#pragma once
+
+#include <torch/types.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "monge/core/log.h"
+#include "monge/data/picture_file.h"
+#include "monge/data/source.h"
+#include "monge/io/image.h"
+
+namespace monge::data {
+
+/// A picture of a set, or why there is none.
+struct Picture {
+  std::string name;       ///< inside its set: "a/smile.png"
+  torch::Tensor rgb_HWC;  ///< uint8 [H, W, 3]; undefined when `fault` is not empty
+  std::string fault;      ///< what is wrong with it, naming it; else empty
+};
+
+/// A folder, an archive or one picture; or an array of pictures (.npy, uint8 or float in [-1, 1]). In the order of names, or
+/// that of the array. Immutable after construction, safe to use from several threads.
+class PictureSet {
+ public:
+  /// Lists the pictures and decodes none.
+  /// @param background  what shows through transparency.
+  /// @throws Error  as list_pictures and open_array; an array of vectors; a path that is no set of pictures (.csv).
+  explicit PictureSet(const std::filesystem::path& path, const io::Colour& background = io::kWhite,
+                      const LogSink& log = silent());
+
+  const std::string& name() const { return name_; }
+  int64_t size() const;
+
+  /// The name of picture i inside the set; its number where it has none.
+  std::string item_name(int64_t index) const;
+
+  /// Pictures [begin, end), decoded on all cores, those that cannot be used with their faults. Grey is repeated in three
+  /// channels and transparency laid over the background. @throws Error for a range beyond the set.
+  std::vector<Picture> load(int64_t begin, int64_t end) const;
+
+ private:
+  Picture load_one(int64_t index) const;
+
+  std::string name_;
+  io::Colour background_;
+  std::vector<PictureFile> files_;
+  std::shared_ptr<const Source> array_;  ///< instead of files
+};
+
+}  // namespace monge::data

@@ -1,0 +1,65 @@
+#include "monge/eval/feature_moments.h"
+
+#include "monge/core/error.h"
+
+namespace monge::eval {
+namespace {
+
+constexpr int64_t kBlock = 512;  // rows; large enough for the matrix product to be as fast as it gets
+
+}  // namespace
+
+void MomentSum::add(const torch::Tensor& features_NF) {
+  require(features_NF.dim() == 2 && features_NF.is_floating_point(), "features must be [N, F] floats, got ", features_NF.sizes());
+  require(features_NF.isfinite().all().item<bool>(), "features: NaN or infinite values");
+  const auto rows = features_NF.detach().to(torch::kCPU, torch::kFloat64);
+  require(waiting_.empty() || waiting_[0].size(1) == rows.size(1), "features: rows of ", rows.size(1), " numbers after rows of ",
+          waiting_.empty() ? 0 : waiting_[0].size(1));
+  require(!shift_.defined() || shift_.size(0) == rows.size(1), "features: rows of ", rows.size(1), " numbers after rows of ",
+          shift_.defined() ? shift_.size(0) : 0);
+  for (int64_t begin = 0; begin < rows.size(0);) {
+    const int64_t length = std::min(kBlock - waiting_count_, rows.size(0) - begin);
+    waiting_.push_back(rows.narrow(0, begin, length).clone());
+    waiting_count_ += length;
+    begin += length;
+    if (waiting_count_ < kBlock) break;
+    take(torch::cat(waiting_));
+    waiting_.clear();
+    waiting_count_ = 0;
+  }
+  count_ += rows.size(0);
+}
+
+void MomentSum::take(const torch::Tensor& block_NF) {
+  if (!shift_.defined()) {
+    shift_ = block_NF.mean(0);
+    sum_ = torch::zeros_like(shift_);
+    products_ = torch::zeros({shift_.size(0), shift_.size(0)}, torch::kFloat64);
+  }
+  const auto centred = block_NF - shift_;
+  sum_ += centred.sum(0);
+  products_.addmm_(centred.t(), centred);
+}
+
+Moments MomentSum::moments() const {
+  require(count_ >= 2, "a covariance needs at least 2 samples, got ", count_);
+  MomentSum all;
+  all.shift_ = shift_;
+  if (shift_.defined()) {
+    all.sum_ = sum_.clone();
+    all.products_ = products_.clone();
+  }
+  if (!waiting_.empty()) all.take(torch::cat(waiting_));
+  const auto n = static_cast<double>(count_);
+  const auto mean = all.sum_ / n;
+  auto covariance = (all.products_ - n * torch::outer(mean, mean)) / (n - 1);
+  return {count_, all.shift_ + mean, (covariance + covariance.t()) / 2};
+}
+
+Moments moments_of(const torch::Tensor& features_NF) {
+  MomentSum sum;
+  sum.add(features_NF);
+  return sum.moments();
+}
+
+}  // namespace monge::eval

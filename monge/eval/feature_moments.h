@@ -1,0 +1,41 @@
+// Mean and covariance of features, taken piece by piece.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace monge::eval {
+
+struct Moments {
+  int64_t count = 0;
+  torch::Tensor mean_F;         ///< [F] float64
+  torch::Tensor covariance_FF;  ///< [F, F] float64, divisor count - 1 as numpy.cov
+};
+
+/// Sums in float64 over blocks of a fixed number of rows, whatever pieces they come in, so that the result does not depend on
+/// the batch size. Memory: 2 F^2 doubles.
+class MomentSum {
+ public:
+  /// @param features_NF  any float type, on any device; F as the first time. @throws Error otherwise, or for NaN and infinity.
+  void add(const torch::Tensor& features_NF);
+
+  int64_t count() const { return count_; }
+
+  /// Of all rows so far. @throws Error for fewer than 2.
+  Moments moments() const;
+
+ private:
+  void take(const torch::Tensor& block_NF);
+
+  int64_t count_ = 0, waiting_count_ = 0;
+  std::vector<torch::Tensor> waiting_;  ///< rows that do not fill a block yet, float64
+  torch::Tensor shift_;                ///< the mean of the first block: sums of squares of large numbers would lose digits
+  torch::Tensor sum_, products_;
+};
+
+/// Of a sample that is there whole.
+Moments moments_of(const torch::Tensor& features_NF);
+
+}  // namespace monge::eval

@@ -1,0 +1,51 @@
+// What is kept of the features of a set of pictures, with the protocol under which they were taken.
+#pragma once
+
+#include <torch/types.h>
+
+#include <filesystem>
+#include <string>
+
+#include "monge/core/files.h"
+#include "monge/eval/feature_moments.h"
+#include "monge/eval/features.h"
+#include "monge/eval/kernel_distance.h"
+
+namespace monge::eval {
+
+/// Which features, seen how. Figures of different protocols do not compare.
+struct FeatureProtocol {
+  std::string net;   ///< "inception", or the name of an outside net
+  std::string mode;  ///< how pictures reach the net's size, see FeatureNet::mode
+  std::string hash;  ///< of the net's weights
+};
+
+FeatureProtocol protocol_of(const FeatureNet& net);
+
+/// "FID" and "KID" for the FID Inception net, "FD(name)" and "KD(name)" for any other: those names are its alone.
+std::string frechet_name(const FeatureProtocol& protocol);
+std::string kernel_name(const FeatureProtocol& protocol);
+
+struct FeatureStatistics {
+  FeatureProtocol protocol;
+  std::string source;         ///< where the pictures came from, for records
+  Moments moments;
+  torch::Tensor features_NF;  ///< float32; undefined where only the moments were kept
+};
+
+/// A safetensors file: mean, covariance (float64), features (float32, if kept), and the protocol in the metadata.
+void write_statistics(const std::filesystem::path& path, const FeatureStatistics& statistics, const Files& files = real_files());
+
+/// @throws Error naming the file: not such a file, another version, shapes that do not fit each other.
+FeatureStatistics read_statistics(const std::filesystem::path& path, const Files& files = real_files());
+
+/// FID or FD. @throws Error  when the protocols differ, saying in what.
+double frechet_distance(const FeatureStatistics& a, const FeatureStatistics& b);
+
+/// KID or KD. @throws Error  when the protocols differ, or a side keeps no features.
+KernelDistance kernel_distance(const FeatureStatistics& a, const FeatureStatistics& b);
+
+/// A line for the user when there are fewer samples than features, so that a covariance is singular; else "".
+std::string few_features_warning(const FeatureStatistics& statistics);
+
+}  // namespace monge::eval

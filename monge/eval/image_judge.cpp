@@ -1,0 +1,111 @@
+#include "monge/eval/image_judge.h"
+
+#include <cctype>
+
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/eval/inception.h"
+#include "monge/eval/paired.h"
+#include "monge/eval/torchscript_features.h"
+#include "monge/eval/weights.h"
+#include "monge/io/image.h"
+#include "monge/io/tensor_file.h"
+
+namespace monge::eval {
+namespace {
+
+constexpr int64_t kSsimSide = 11;  // its window
+constexpr size_t kRemembered = 4;
+
+/// "fid" with this ending, or "fd_NAME".
+std::string key(const char* own, const char* other, const FeatureNet& net) {
+  if (net.name() == "inception") return own;
+  std::string out = std::string(other) + "_";
+  for (const char c : net.name()) out += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+  return out;
+}
+
+torch::Tensor in_colour(const torch::Tensor& images_BCHW) { return images_BCHW.expand({-1, 3, -1, -1}); }
+
+/// uint8 [H, W, 3] each.
+std::vector<torch::Tensor> as_saved(const torch::Tensor& images_BCHW) {
+  std::vector<torch::Tensor> out;
+  for (const auto& image : in_colour(images_BCHW.cpu()).unbind()) out.push_back(io::from_float(image));
+  return out;
+}
+
+SignedImages rounded(const torch::Tensor& images_BCHW) { return SignedImages::from_bytes(torch::stack(as_saved(images_BCHW))); }
+
+}  // namespace
+
+std::string frechet_key(const FeatureNet& net) { return key("fid", "fd", net); }
+
+std::shared_ptr<const FeatureNet> open_features(const std::string& features, const std::string& mode,
+                                                const std::string& weights, torch::Device device) {
+  if (features == "inception") {
+    return std::make_shared<InceptionFeatures>(find_weights("inception", weights), inception_mode_named(mode), device);
+  }
+  if (!std::filesystem::exists(features)) {
+    throw Error(Complaint{.what = "no such feature net", .where = "features", .value = '"' + features + '"',
+                          .allowed = "inception, or a TorchScript file"});
+  }
+  return std::make_shared<TorchScriptFeatures>(features, device);
+}
+
+std::shared_ptr<const Lpips> open_lpips(const std::string& net, const std::string& weights, torch::Device device) {
+  const auto kind = lpips_net_named(net);
+  static const std::map<std::string, const char*> trunks = {{"alex", "alexnet"}, {"squeeze", "squeezenet1_1"}, {"vgg", "vgg16"}};
+  return std::make_shared<Lpips>(kind, find_weights(trunks.at(net), weights), find_weights("lpips-" + net, weights), device);
+}
+
+FeatureStatistics ImageJudge::statistics(const torch::Tensor& images_BCHW) const {
+  const auto features = features_->features(as_saved(images_BCHW));
+  return {protocol_of(*features_), "the samples", moments_of(features), features};
+}
+
+const FeatureStatistics& ImageJudge::remembered(const torch::Tensor& images_BCHW) {
+  const auto plain = io::plain(images_BCHW);
+  const auto hash = content_hash(io::bytes_of(plain));
+  const auto at = remembered_.find(hash);
+  if (at != remembered_.end()) return at->second;
+  if (remembered_.size() >= kRemembered) remembered_.clear();
+  return remembered_.emplace(hash, statistics(images_BCHW)).first->second;
+}
+
+NamedFigures ImageJudge::judge(const torch::Tensor& x, const torch::Tensor& output, const torch::Tensor& y, const torch::Tensor& y_b) {
+  NamedFigures out;
+  const int64_t draws = output.size(1);
+  if (features_ && x.size(0) >= 2 && y.size(0) >= 2) {
+    const auto frechet = frechet_key(*features_), kernel = key("kid", "kd", *features_);
+    const auto mapped = statistics(output.select(1, 0));
+    const auto target = remembered(y);  // a copy of handles: the next call may forget it
+    const auto distance = kernel_distance(mapped, target);
+    out.emplace_back(frechet, frechet_distance(mapped, target));
+    out.emplace_back(kernel, distance.value);
+    out.emplace_back(kernel + "_stderr", distance.standard_error);
+    if (y_b.defined() && y_b.size(0) >= 2) {
+      const auto other = remembered(y_b.slice(0, 0, x.size(0)));  // as many as outputs: the Frechet distance falls with the count
+      out.emplace_back(frechet + "_floor", frechet_distance(other, target));
+      out.emplace_back(kernel + "_floor", kernel_distance(other, target).value);
+    }
+  }
+  if (!lpips_) return out;
+  const auto input = rounded(x);
+  double change = 0, similarity = 0, difference = 0;
+  for (int64_t k = 0; k < draws; ++k) {
+    const auto draw = rounded(output.select(1, k));
+    change += lpips_->distance(input, draw).mean().item<double>() / static_cast<double>(draws);
+    if (x.size(2) >= kSsimSide && x.size(3) >= kSsimSide) {
+      similarity += structural_similarity(input, draw).mean().item<double>() / static_cast<double>(draws);
+    }
+    for (int64_t other = 0; other < k; ++other) {
+      difference += lpips_->distance(rounded(output.select(1, other)), draw).mean().item<double>() / static_cast<double>(draws * (draws - 1) / 2);
+    }
+  }
+  out.emplace_back("lpips", change);
+  if (x.size(2) >= kSsimSide && x.size(3) >= kSsimSide) out.emplace_back("ssim", similarity);
+  if (draws > 1) out.emplace_back("lpips_diversity", difference);
+  return out;
+}
+
+}  // namespace monge::eval

@@ -1,0 +1,114 @@
+#include "monge/train/bench.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include <torch/cuda.h>
+
+#include "monge/train/nets.h"
+#include "monge/train/operation_count.h"
+
+namespace monge::train {
+namespace {
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+void wait_for(torch::Device device) {
+  if (device.is_cuda()) torch::cuda::synchronize();
+}
+
+int64_t product(const std::vector<int64_t>& shape) {
+  int64_t out = 1;
+  for (const int64_t extent : shape) out *= extent;
+  return out;
+}
+
+}  // namespace
+
+double matrix_ceiling(torch::Device device) {
+  double best = 0;
+  for (const int64_t size : {512, 1024, 2048}) {
+    const auto a = torch::rand({size, size}, device), b = torch::rand({size, size}, device);
+    auto c = torch::empty_like(a);
+    for (int repeat = 0; repeat < 8; ++repeat) {
+      wait_for(device);
+      const double began = now();
+      at::mm_out(c, a, b);
+      wait_for(device);
+      const double flops = 2.0 * static_cast<double>(size) * static_cast<double>(size) * static_cast<double>(size);
+      best = std::max(best, flops / (now() - began));
+    }
+  }
+  return best;
+}
+
+Feed synthetic_feed(const Recipe& recipe, const std::vector<int64_t>& item_shape, torch::Device device) {
+  std::vector<int64_t> shape{recipe.train.batch};
+  shape.insert(shape.end(), item_shape.begin(), item_shape.end());
+  const auto streams = std::make_shared<RandomStreams>(static_cast<uint64_t>(recipe.train.seed), device);
+  const auto draw = [=](const char* purpose, int64_t step) {
+    return torch::randn(shape, streams->at(purpose, step), torch::dtype(torch::kFloat32).device(device));
+  };
+  if (item_shape.size() == 1) {
+    return {[=](int64_t step) { return draw("bench source", step); }, [=](int64_t step) { return draw("bench target", step) + 1; }};
+  }
+  constexpr int64_t kPool = 4;
+  const auto pool = std::make_shared<std::vector<torch::Tensor>>();
+  for (int64_t i = 0; i < kPool; ++i) pool->push_back(draw("bench pool", i).tanh());
+  const auto from_pool = [pool](int64_t step) { return (*pool)[static_cast<size_t>(step % kPool)].clone(); };
+  return {from_pool, [from_pool](int64_t step) { return from_pool(step + 1); }};
+}
+
+BenchResult bench(const Recipe& recipe, const std::vector<int64_t>& item_shape, const Feed& feed, torch::Device device,
+                  const BenchOptions& options, const std::atomic<bool>& stop) {
+  const auto nets = make_nets(recipe, item_shape, item_shape);
+  Solver solver(recipe, nets.map, nets.ema, nets.potential, product(item_shape), device);
+  double waited = 0;
+  const auto timed = [&waited](const std::function<torch::Tensor(int64_t)>& batch) {
+    return [&waited, &batch](int64_t step) {
+      const double began = now();
+      auto out = batch(step);
+      waited += now() - began;
+      return out;
+    };
+  };
+  const Feed watched{timed(feed.source), timed(feed.target)};
+  BenchResult out;
+  out.ceiling = matrix_ceiling(device);
+  std::vector<double> times;
+  for (int64_t k = 0; k < options.warm + options.iterations; ++k) {
+    if (stop) {
+      out.complete = false;
+      return out;
+    }
+    if (k == options.warm) waited = 0;
+    wait_for(device);
+    const double began = now();
+    const auto figures = solver.outer_iteration(k, watched);
+    wait_for(device);
+    if (k >= options.warm) times.push_back(now() - began);
+    out.loss_map = figures.loss_map;
+    out.loss_potential = figures.loss_potential;
+  }
+  double whole = 0;
+  for (const double time : times) whole += time;
+  out.data_wait = waited / whole;
+  std::sort(times.begin(), times.end());
+  out.ms_median = 1e3 * times[times.size() / 2];
+  out.ms_least = 1e3 * times.front();
+  out.ms_most = 1e3 * times.back();
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  out.peak_bytes = usage.ru_maxrss * 1024;
+  {
+    const OperationCount count;
+    solver.outer_iteration(options.warm + options.iterations, feed);
+    out.flops = count.operations();
+  }
+  out.flops_per_second = 1e3 * static_cast<double>(out.flops) / out.ms_median;
+  return out;
+}
+
+}  // namespace monge::train

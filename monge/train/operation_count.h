@@ -1,0 +1,23 @@
+// Counts the floating-point operations of matrix products and convolutions, as they are made.
+#pragma once
+
+#include <cstdint>
+
+namespace monge::train {
+
+/// While it lives, counts what LibTorch is asked for in any thread: 2 m n k for a product, 2 |output| k^2 in for a convolution and
+/// for each of its gradients. Element-wise work is not counted: it is bound by memory. One at a time.
+class OperationCount {
+ public:
+  OperationCount();
+  ~OperationCount();
+  OperationCount(const OperationCount&) = delete;
+  OperationCount& operator=(const OperationCount&) = delete;
+
+  int64_t operations() const;
+
+ private:
+  uint64_t handle_;
+};
+
+}  // namespace monge::train

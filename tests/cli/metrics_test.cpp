@@ -1,0 +1,120 @@
+// monge fid, kid, stats, lpips, and the figures of networks in training, from outside. The feature net is a tiny TorchScript
+// file of the project's own.
+#include <cmath>
+
+#include "tests/cli/fixture.h"
+
+namespace monge {
+namespace {
+
+const std::string kNet = " --features " MONGE_SOURCE_DIR "/tests/fixtures/features.ts";
+
+/// Two folders of pictures that differ, of several sizes.
+class Metrics : public Cli {
+ protected:
+  void SetUp() override {
+    Cli::SetUp();
+    fs::create_directories(folder / "other");
+    for (int i = 0; i < 7; ++i) {
+      auto image = torch::randint(0, 120, {16 + i, 20, 3}, torch::kUInt8);
+      io::write_image(folder / "other" / (std::to_string(i) + ".png"), image);
+    }
+  }
+};
+
+TEST_F(Metrics, TheFigureAloneIsOnStdoutAndTheProtocolInTheJson) {
+  const auto plain = monge(folder.path(), "fid pictures other" + kNet);
+  ASSERT_EQ(plain.code, 0) << plain.err;
+  const double value = std::stod(plain.out);
+  EXPECT_GT(value, 0);
+  EXPECT_EQ(plain.out.find('\n'), plain.out.size() - 1) << plain.out;
+  EXPECT_THAT(plain.err, AllOf(HasSubstr("FD(features) with features features (own, weights "), HasSubstr("6 and 7 pictures"),
+                               Not(HasSubstr("FID"))));
+  const auto line = json::parse(monge(folder.path(), "fid pictures other --json -q" + kNet).out);
+  EXPECT_EQ(line.at("metric"), "FD(features)");
+  EXPECT_NEAR(line.at("value").get<double>(), value, 1e-6 * value);
+  for (const char* key : {"features", "mode", "n_a", "n_b", "weights"}) EXPECT_TRUE(line.contains(key)) << key;
+  EXPECT_EQ(line.at("n_b"), 7);
+  for (const char* batch : {"1", "3"}) {
+    EXPECT_NEAR(std::stod(monge(folder.path(), std::string("fid pictures other -q --batch ") + batch + kNet).out), value, 1e-6 * value);
+  }
+  const auto kernel = json::parse(monge(folder.path(), "kid pictures other --json -q" + kNet).out);
+  EXPECT_EQ(kernel.at("metric"), "KD(features)");
+  EXPECT_GT(kernel.at("standard_error").get<double>(), 0);
+}
+
+TEST_F(Metrics, StatisticsStandForTheirSet) {
+  const auto direct = std::stod(monge(folder.path(), "fid pictures other -q" + kNet).out);
+  ASSERT_EQ(monge(folder.path(), "stats pictures a.safetensors -q" + kNet).code, 0);
+  ASSERT_EQ(monge(folder.path(), "stats other b.safetensors -q --with-features" + kNet).code, 0);
+  const auto kept = monge(folder.path(), "fid a.safetensors b.safetensors -q");  // needs no net
+  ASSERT_EQ(kept.code, 0) << kept.err;
+  EXPECT_NEAR(std::stod(kept.out), direct, 1e-6 * direct);
+  EXPECT_NEAR(std::stod(monge(folder.path(), "fid a.safetensors other -q" + kNet).out), direct, 1e-6 * direct);
+  const auto without = monge(folder.path(), "kid a.safetensors b.safetensors -q");
+  EXPECT_EQ(without.code, 2);
+  EXPECT_THAT(without.err, AllOf(HasSubstr("a.safetensors"), HasSubstr("--with-features")));
+}
+
+TEST_F(Metrics, AMissingWeightFileIsAnErrorThatSaysTheOneCommand) {
+  const auto result = monge(folder.path(), "fid pictures other --weights .");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, HasSubstr("monge weights fetch inception"));
+  EXPECT_THAT(monge(folder.path(), "lpips pictures pictures --weights .").err, HasSubstr("monge weights fetch"));
+  EXPECT_THAT(monge(folder.path(), "fid pictures other --features nowhere.ts").err,
+              AllOf(HasSubstr("no such feature net"), HasSubstr("nowhere.ts")));
+}
+
+TEST_F(Metrics, BrokenPicturesAreNamedOrSkippedAndCounted) {
+  std::ofstream(folder / "other/3.png") << "no picture";
+  const auto failed = monge(folder.path(), "fid pictures other" + kNet);
+  EXPECT_EQ(failed.code, 2);
+  EXPECT_THAT(failed.err, AllOf(HasSubstr("1 of 7 pictures cannot be used"), HasSubstr("3.png")));
+  const auto skipped = monge(folder.path(), "fid pictures other --json --on-error skip" + kNet);
+  ASSERT_EQ(skipped.code, 0) << skipped.err;
+  EXPECT_EQ(json::parse(skipped.out).at("skipped_b"), 1);
+  EXPECT_EQ(json::parse(skipped.out).at("n_b"), 6);
+  EXPECT_THAT(skipped.err, HasSubstr("3.png"));
+  EXPECT_THAT(monge(folder.path(), "fid pictures/0.png other" + kNet).err, HasSubstr("1 picture to measure"));
+  EXPECT_THAT(monge(folder.path(), "fid nowhere other" + kNet).err, HasSubstr("no such file or folder"));
+}
+
+TEST_F(Metrics, TrainingJudgesByTheNetAndChoosesItsBestByIt) {
+  const auto train = [&](const std::string& more) {
+    return monge(folder.path(), "train p.toml --out run --set eval.every=2 --set train.iterations=6 --set eval.features=" MONGE_SOURCE_DIR
+                                "/tests/fixtures/features.ts " + more);
+  };
+  const auto result = train("--set eval.best=fd_features --json -q");
+  ASSERT_EQ(result.code, 0) << result.err;
+  const auto summary = json::parse(result.out);
+  EXPECT_EQ(summary.at("best_figure"), "fd_features");
+  for (const char* key : {"fd_features", "kd_features", "kd_features_stderr"}) EXPECT_TRUE(summary.contains(key)) << key;
+  const auto& half = summary.at("second_half").at("fd_features");
+  EXPECT_LE(half.at("best").get<double>(), half.at("last").get<double>());
+  EXPECT_LE(half.at("last").get<double>(), half.at("worst").get<double>());
+  EXPECT_TRUE(fs::exists(folder / "run/curves/eval.fd_features.svg"));
+  EXPECT_TRUE(fs::exists(folder / "run/curves/loss_map.svg"));
+  const auto line = json::parse(monge(folder.path(), "eval run --json -q").out);
+  EXPECT_TRUE(line.contains("fd_features")) << "the recipe's own judge is taken";
+  EXPECT_FALSE(json::parse(monge(folder.path(), "eval run --features none --json -q").out).contains("fd_features"));
+}
+
+TEST_F(Metrics, AnUnknownBestFigureIsFoundBeforeTheTraining) {
+  const auto result = monge(folder.path(), "train v.toml --out run --set eval.best=fid");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("eval.best"), HasSubstr("\"fid\""), HasSubstr("target_error")));
+}
+
+TEST_F(Metrics, PatienceEndsARunThatGetsNoBetter) {
+  // A map that hardly moves gets no better after its first evaluation, or only by chance for a while.
+  const auto result = monge(folder.path(), "train v.toml --out run --json --set train.iterations=4000 --set eval.every=2 --set eval.patience=2 "
+                                           "--set train.lr_map=1e-12 --set train.lr_potential=1e-12 --set checkpoint.every=4000");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("no better target_error in 2 evaluations (eval.patience)"));
+  const auto summary = json::parse(result.out);
+  EXPECT_LT(summary.at("iterations").get<int>(), 4000);
+  EXPECT_EQ(summary.at("complete"), true);
+}
+
+}  // namespace
+}  // namespace monge

@@ -1,0 +1,161 @@
+#include "monge/eval/feature_sweep.h"
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "monge/io/image.h"
+#include "monge/io/npy.h"
+#include "monge/io/safetensors.h"
+#include "tests/support/support.h"
+
+namespace monge::eval {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using monge::testing::message_of;
+using monge::testing::ScratchFolder;
+
+/// A net that sees the mean of each channel, and the width.
+class MeanColour : public FeatureNet {
+ public:
+  explicit MeanColour(std::string mode = "own", std::string hash = "0123") : mode_(std::move(mode)), hash_(std::move(hash)) {}
+  std::string name() const override { return "mean-colour"; }
+  std::string mode() const override { return mode_; }
+  std::string hash() const override { return hash_; }
+  int64_t dim() const override { return 4; }
+  torch::Device device() const override { return torch::kCPU; }
+  torch::Tensor features(const std::vector<torch::Tensor>& images_HWC) const override {
+    std::vector<torch::Tensor> out;
+    for (const auto& image : images_HWC) {
+      out.push_back(torch::cat({image.to(torch::kFloat32).mean({0, 1}), torch::tensor({static_cast<float>(image.size(1))})}));
+    }
+    return torch::stack(out);
+  }
+
+ private:
+  std::string mode_, hash_;
+};
+
+/// Twelve pictures of several sizes and kinds: RGB, grey, RGBA.
+struct Folder {
+  Folder() {
+    for (int i = 0; i < 12; ++i) {
+      const int channels = i % 3 == 0 ? 1 : i % 3 == 1 ? 3 : 4;
+      io::write_image(scratch / (std::to_string(10 + i) + ".png"), torch::full({8 + i, 9 + i, channels}, 20 * i, torch::kUInt8));
+    }
+  }
+  ScratchFolder scratch;
+};
+
+TEST(FeatureSweep, TakesPicturesOfAnySizeAndKindAndDoesNotDependOnTheBatch) {
+  const Folder folder;
+  const data::PictureSet set(folder.scratch.path());
+  ASSERT_EQ(set.size(), 12);
+  const MeanColour net;
+  const auto whole = sweep_features(net, set, {.batch = 64, .keep_features = true});
+  EXPECT_EQ(whole.statistics.moments.count, 12);
+  const auto& features = whole.statistics.features_NF;
+  EXPECT_EQ(features[3][0].item<float>(), 60);  // grey, repeated in all channels
+  EXPECT_EQ(features[3][2].item<float>(), 60);
+  EXPECT_EQ(features[4][3].item<float>(), 13);  // its own width
+  EXPECT_NEAR(features[5][0].item<float>(), 255 - 155 * 100 / 255.0, 1) << "transparent grey over white";
+  for (const int64_t batch : {1, 5}) {
+    const auto again = sweep_features(net, set, {.batch = batch, .keep_features = true});
+    EXPECT_TRUE(torch::equal(again.statistics.features_NF, features)) << batch;
+    EXPECT_TRUE(torch::equal(again.statistics.moments.covariance_FF, whole.statistics.moments.covariance_FF)) << batch;
+  }
+  EXPECT_EQ(sweep_features(net, set, {.most = 7}).statistics.moments.count, 7);
+}
+
+TEST(FeatureSweep, ReadsArraysAsTheFilesTheyWereMadeOf) {
+  const ScratchFolder scratch;
+  const auto pixels = torch::randint(0, 256, {5, 3, 6, 7}, torch::kUInt8);
+  io::write_npy(scratch / "bytes.npy", pixels);
+  io::write_npy(scratch / "floats.npy", pixels.to(torch::kFloat32) / 127.5 - 1);
+  const MeanColour net;
+  const auto a = sweep_features(net, data::PictureSet(scratch / "bytes.npy"), {.keep_features = true});
+  const auto b = sweep_features(net, data::PictureSet(scratch / "floats.npy"), {.keep_features = true});
+  EXPECT_TRUE(torch::equal(a.statistics.features_NF, b.statistics.features_NF));
+  EXPECT_NEAR(a.statistics.features_NF[2][1].item<double>(), pixels[2][1].to(torch::kFloat64).mean().item<double>(), 1e-4);
+  io::write_npy(scratch / "vectors.npy", torch::rand({5, 3}));
+  EXPECT_THAT(message_of([&] { data::PictureSet set(scratch / "vectors.npy"); }), HasSubstr("holds no pictures"));
+}
+
+TEST(FeatureSweep, RefusesFloatsInTheOtherRange) {
+  const ScratchFolder scratch;
+  io::write_npy(scratch / "unit.npy", torch::rand({4, 3, 32, 32}));
+  EXPECT_THAT(message_of([&] { data::PictureSet set(scratch / "unit.npy"); }),
+              AllOf(HasSubstr("all values of these lie in [0, 1]"), HasSubstr("2 v - 1")));
+}
+
+TEST(FeatureSweep, NamesAllBrokenPicturesOrSkipsAndCountsThem) {
+  const Folder folder;
+  std::ofstream(folder.scratch / "11.png") << "no picture";
+  std::ofstream(folder.scratch / "20.png", std::ios::trunc);
+  const data::PictureSet set(folder.scratch.path());
+  const auto message = message_of([&] { sweep_features(MeanColour(), set, {.batch = 3}); });
+  EXPECT_THAT(message, AllOf(HasSubstr("2 of 12 pictures cannot be used"), HasSubstr("11.png"), HasSubstr("20.png"),
+                             HasSubstr("--on-error skip")));
+  const auto sweep = sweep_features(MeanColour(), set, {.batch = 3, .skip_bad = true});
+  EXPECT_EQ(sweep.skipped, 2);
+  EXPECT_EQ(sweep.complaints.size(), 2u);
+  EXPECT_EQ(sweep.statistics.moments.count, 10);
+}
+
+TEST(FeatureSweep, NeedsTwoPicturesAndStopsWhenToldTo) {
+  const Folder folder;
+  EXPECT_THAT(message_of([&] { sweep_features(MeanColour(), data::PictureSet(folder.scratch / "12.png"), {}); }),
+              HasSubstr("1 picture to measure; a covariance needs at least 2"));
+  const std::atomic<bool> stop = true;
+  EXPECT_FALSE(sweep_features(MeanColour(), data::PictureSet(folder.scratch.path()), {.stop = &stop}).complete);
+}
+
+TEST(FeatureStatistics, ComeBackFromTheirFile) {
+  const Folder folder;
+  const data::PictureSet set(folder.scratch.path());
+  const auto kept = sweep_features(MeanColour(), set, {.keep_features = true}).statistics;
+  const ScratchFolder out;
+  write_statistics(out / "kept.safetensors", kept);
+  const auto back = read_statistics(out / "kept.safetensors");
+  EXPECT_EQ(back.protocol.net, "mean-colour");
+  EXPECT_EQ(back.protocol.hash, "0123");
+  EXPECT_EQ(back.moments.count, 12);
+  EXPECT_TRUE(torch::equal(back.moments.covariance_FF, kept.moments.covariance_FF));
+  EXPECT_TRUE(torch::equal(back.features_NF, kept.features_NF));
+  EXPECT_NEAR(frechet_distance(kept, back), 0, 1e-6);
+  EXPECT_EQ(frechet_name(back.protocol), "FD(mean-colour)") << "FID is the Inception net's alone";
+  EXPECT_EQ(frechet_name({.net = "inception", .mode = "clean", .hash = ""}), "FID");
+}
+
+TEST(FeatureStatistics, OfOtherProtocolsDoNotCompare) {
+  const Folder folder;
+  const data::PictureSet set(folder.scratch.path());
+  const auto of = [&](const char* mode, const char* hash) { return sweep_features(MeanColour(mode, hash), set, {}).statistics; };
+  EXPECT_THAT(message_of([&] { frechet_distance(of("clean", "1"), of("legacy", "1")); }),
+              AllOf(HasSubstr("different protocols"), HasSubstr("mean-colour (clean, weights 1)"), HasSubstr("(legacy, weights 1)")));
+  EXPECT_THAT(message_of([&] { frechet_distance(of("clean", "1"), of("clean", "2")); }), HasSubstr("different protocols"));
+  EXPECT_THAT(message_of([&] { kernel_distance(of("clean", "1"), of("clean", "1")); }), HasSubstr("--with-features"));
+}
+
+TEST(FeatureStatistics, RefuseOtherFiles) {
+  const ScratchFolder out;
+  io::write_safetensors(out / "other.safetensors", {{{"mean", torch::zeros({2})}}, {}});
+  EXPECT_THAT(message_of([&] { read_statistics(out / "other.safetensors"); }), AllOf(HasSubstr("holds no feature statistics"), HasSubstr("monge stats")));
+  io::write_safetensors(out / "torn.safetensors", {{{"mean", torch::zeros({2}, torch::kFloat64)}, {"covariance", torch::zeros({3, 3}, torch::kFloat64)}},
+                                                   {{"format", "monge feature statistics 1"}, {"count", "9"}}});
+  EXPECT_THAT(message_of([&] { read_statistics(out / "torn.safetensors"); }), HasSubstr("do not fit each other"));
+}
+
+TEST(FeatureStatistics, WarnOfFewerSamplesThanFeatures) {
+  FeatureStatistics few{.protocol = {}, .source = "few", .moments = {100, torch::zeros({2048}), {}}, .features_NF = {}};
+  EXPECT_THAT(few_features_warning(few), AllOf(HasSubstr("100 samples for 2048 features"), HasSubstr("monge kid")));
+  few.moments.count = 5000;
+  EXPECT_EQ(few_features_warning(few), "");
+}
+
+}  // namespace
+}  // namespace monge::eval
