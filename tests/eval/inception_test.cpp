@@ -90,6 +90,16 @@ const std::filesystem::path& synthetic_file() {
   return path;
 }
 
+const InceptionFeatures& clean_net() {
+  static const InceptionFeatures net(synthetic_file());
+  return net;
+}
+
+const InceptionFeatures& legacy_net() {
+  static const InceptionFeatures net(synthetic_file(), InceptionMode::legacy);
+  return net;
+}
+
 std::vector<torch::Tensor> pictures_of(const torch::Tensor& images_NHWC) {
   std::vector<torch::Tensor> out;
   for (int64_t i = 0; i < images_NHWC.size(0); ++i) out.push_back(images_NHWC[i]);
@@ -124,7 +134,7 @@ TEST(InceptionGoldens, KeysAndWeightsAreThoseOfTheFile) {
 // float32 of another order of sums differs by 3.5e-7 from float64 (README of the goldens).
 TEST(InceptionGoldens, LegacyFeaturesAndBlocksHold) {
   MONGE_NEEDS_SHARED("fixtures/fid");
-  const InceptionFeatures inception(synthetic_file(), InceptionMode::legacy);
+  const auto& inception = legacy_net();
   const auto pictures = pictures_of(golden("images_uint8_4x64x64x3"));
   const auto features = inception.features(pictures);
   EXPECT_LT(relative_error(features, golden("pool3_float64_4x2048")), 3e-6);
@@ -149,7 +159,7 @@ TEST(InceptionGoldens, LegacyFeaturesAndBlocksHold) {
 /// The batch is cut into pieces, and pictures of other sizes lie between.
 TEST(Inception, FeaturesDependOnThePictureAlone) {
   torch::manual_seed(1);
-  const InceptionFeatures inception(synthetic_file());
+  const auto& inception = clean_net();
   EXPECT_EQ(inception.name(), "inception");
   EXPECT_EQ(inception.mode(), "clean");
   EXPECT_EQ(inception.dim(), 2048);
@@ -165,7 +175,7 @@ TEST(Inception, FeaturesDependOnThePictureAlone) {
 }
 
 TEST(Inception, ModesPrepareAsTheirFormulasSay) {
-  const InceptionFeatures clean(synthetic_file()), legacy(synthetic_file(), InceptionMode::legacy);
+  const auto &clean = clean_net(), &legacy = legacy_net();
   // At the net's own size nothing is resized.
   torch::manual_seed(2);
   const auto image = torch::randint(0, 256, {299, 299, 3}, torch::kUInt8);
@@ -213,7 +223,7 @@ TEST(Inception, SaysWhatIsWrongWithAFile) {
 }
 
 TEST(Inception, RefusesWhatIsNoPicture) {
-  const InceptionFeatures inception(synthetic_file());
+  const auto& inception = clean_net();
   const auto good = torch::zeros({4, 4, 3}, torch::kUInt8);
   EXPECT_THAT(message_of([&] { inception.features({}); }), HasSubstr("no pictures"));
   EXPECT_THAT(message_of([&] {
@@ -226,17 +236,14 @@ TEST(Inception, RefusesWhatIsNoPicture) {
               HasSubstr("[4, 4, 1]"));
 }
 
-TEST(Inception, RefusesFeaturesThatAreNotFinite) {
-  auto state = synthetic();
-  for (auto& [key, tensor] : state.tensors) {
-    if (key == "Mixed_7c.branch_pool.bn.bias") tensor = torch::full_like(tensor, NAN);
-  }
-  const ScratchFolder folder;
-  io::write_torch_checkpoint(folder / "nan.pth", state);
-  EXPECT_THAT(message_of([&] {
-                InceptionFeatures(folder / "nan.pth").features({torch::zeros({4, 4, 3}, torch::kUInt8)});
-              }),
-              AllOf(HasSubstr("1 of 1 pictures are not finite"), HasSubstr("inception, picture 0")));
+TEST(FeatureNet, NamesThePictureWhoseFeaturesAreNotFinite) {
+  auto features = torch::zeros({3, 2});
+  EXPECT_NO_THROW(check_finite_features(features, "net"));
+  features[1][0] = NAN;
+  features[2][1] = INFINITY;
+  EXPECT_THAT(
+      message_of([&] { check_finite_features(features, "net"); }),
+      AllOf(HasSubstr("2 of 3 pictures are not finite"), HasSubstr("net, picture 1"), HasSubstr("weight file")));
 }
 
 }  // namespace
