@@ -141,10 +141,8 @@ TEST(InceptionGoldens, LegacyFeaturesAndBlocksHold) {
 
   InceptionNet net;
   net.load(synthetic().tensors, "synthetic");
-  std::vector<torch::Tensor> inputs;
-  for (const auto& picture : pictures) inputs.push_back(inception.prepared(picture));
   const at::NoGradGuard no_grad;
-  const auto x = torch::stack(inputs);
+  const auto x = inception.prepared(pictures);
   const auto blocks = net.blocks(x);  // not folded
   ASSERT_EQ(blocks.size(), 4u);
   EXPECT_EQ(blocks[0].sizes(), at::IntArrayRef({4, 64, 73, 73}));
@@ -180,15 +178,15 @@ TEST(Inception, ModesPrepareAsTheirFormulasSay) {
   torch::manual_seed(2);
   const auto image = torch::randint(0, 256, {299, 299, 3}, torch::kUInt8);
   const auto planes = image.permute({2, 0, 1}).to(torch::kFloat32);
-  EXPECT_TRUE(torch::equal(clean.prepared(image), (planes - 128) / 128));
-  EXPECT_TRUE(torch::allclose(legacy.prepared(image), planes / 127.5 - 1, 0, 1e-6));
+  EXPECT_TRUE(torch::equal(clean.prepared({image})[0], (planes - 128) / 128));
+  EXPECT_TRUE(torch::allclose(legacy.prepared({image})[0], planes / 127.5 - 1, 0, 1e-6));
   // A step: the bicubic filter overshoots and nothing clips it, the bilinear one does not.
   auto step = torch::zeros({8, 8, 3}, torch::kUInt8);
   step.slice(1, 4).fill_(255);
-  EXPECT_LT(clean.prepared(step).min().item<double>(), -1.01);
-  EXPECT_GT(clean.prepared(step).max().item<double>(), 1.01);
-  EXPECT_EQ(legacy.prepared(step).min().item<double>(), -1);
-  EXPECT_EQ(clean.prepared(step).sizes(), at::IntArrayRef({3, 299, 299}));
+  EXPECT_LT(clean.prepared({step})[0].min().item<double>(), -1.01);
+  EXPECT_GT(clean.prepared({step})[0].max().item<double>(), 1.01);
+  EXPECT_EQ(legacy.prepared({step})[0].min().item<double>(), -1);
+  EXPECT_EQ(clean.prepared({step})[0].sizes(), at::IntArrayRef({3, 299, 299}));
   EXPECT_EQ(clean.hash(), legacy.hash());
 }
 
