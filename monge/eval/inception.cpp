@@ -18,14 +18,24 @@ namespace {
 
 constexpr int64_t kSize = 299;
 
-torch::Tensor prepared_clean(const torch::Tensor& image_HWC) {
-  const auto resized = io::resize_float(image_HWC.to(torch::kFloat32), kSize, kSize, io::Filter::bicubic);
-  return ((resized - 128) / 128).permute({2, 0, 1});
+torch::Tensor prepared_clean(const std::vector<torch::Tensor>& images_HWC) {
+  std::vector<torch::Tensor> floats, resized(images_HWC.size());
+  for (const auto& image : images_HWC) floats.push_back(image.to(torch::kFloat32).contiguous());
+  // The threads do nothing but resize_float, which is plain C++: operators of LibTorch would each open a pool of their
+  // own.
+  const auto resize = [&](int64_t i) { resized[i] = io::resize_float(floats[i], kSize, kSize, io::Filter::bicubic); };
+  data::for_each_parallel(
+      static_cast<int64_t>(images_HWC.size()), [&] { return resize; }, at::get_num_threads());
+  return ((torch::stack(resized) - 128) / 128).permute({0, 3, 1, 2});
 }
 
-torch::Tensor prepared_legacy(const torch::Tensor& image_HWC) {
-  const auto unit = (image_HWC.permute({2, 0, 1}).to(torch::kFloat32) / 255).unsqueeze(0);
-  return (2 * torch::upsample_bilinear2d(unit.contiguous(), {kSize, kSize}, /*align_corners=*/false) - 1).squeeze(0);
+torch::Tensor prepared_legacy(const std::vector<torch::Tensor>& images_HWC) {
+  std::vector<torch::Tensor> resized;
+  for (const auto& image : images_HWC) {
+    const auto unit = image.permute({2, 0, 1}).unsqueeze(0).to(torch::kFloat32) / 255;
+    resized.push_back(torch::upsample_bilinear2d(unit.contiguous(), {kSize, kSize}, /*align_corners=*/false));
+  }
+  return (2 * torch::cat(resized) - 1).contiguous(torch::MemoryFormat::ChannelsLast);
 }
 
 }  // namespace
@@ -51,24 +61,20 @@ InceptionFeatures::InceptionFeatures(const std::filesystem::path& weights, Incep
 
 InceptionFeatures::~InceptionFeatures() = default;
 
-torch::Tensor InceptionFeatures::prepared(const torch::Tensor& image_HWC) const {
-  return mode_ == InceptionMode::clean ? prepared_clean(image_HWC) : prepared_legacy(image_HWC);
+torch::Tensor InceptionFeatures::prepared(const std::vector<torch::Tensor>& images_HWC) const {
+  check_pictures(images_HWC, name());
+  return mode_ == InceptionMode::clean ? prepared_clean(images_HWC) : prepared_legacy(images_HWC);
 }
 
 torch::Tensor InceptionFeatures::features(const std::vector<torch::Tensor>& images_HWC) const {
   check_pictures(images_HWC, name());
-  const auto count = static_cast<int64_t>(images_HWC.size());
+  const auto count = static_cast<int64_t>(images_HWC.size()), step = pictures_at_once(device_);
   auto out = torch::empty({count, dim()});  // before the guard: callers may write into it
   const c10::InferenceMode inference;
-  const int64_t step = pictures_at_once(device_);
   for (int64_t begin = 0; begin < count; begin += step) {
-    const int64_t size = std::min(step, count - begin);
-    auto batch = torch::empty({size, 3, kSize, kSize}, torch::MemoryFormat::ChannelsLast);
-    const auto prepare = [&](int64_t i) { batch[i].copy_(prepared(images_HWC[begin + i])); };
-    data::for_each_parallel(
-        size, [&] { return [&, inference = std::make_shared<c10::InferenceMode>()](int64_t i) { prepare(i); }; },
-        at::get_num_threads());
-    out.slice(0, begin, begin + size).copy_(net_->forward(batch.to(device_)));
+    const int64_t end = std::min(begin + step, count);
+    const std::vector<torch::Tensor> part(images_HWC.begin() + begin, images_HWC.begin() + end);
+    out.slice(0, begin, end).copy_(net_->forward(prepared(part).to(device_)));
   }
   check_finite_features(out, name());
   return out;

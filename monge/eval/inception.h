@@ -46,8 +46,8 @@ class InceptionFeatures : public FeatureNet {
 
   torch::Tensor features(const std::vector<torch::Tensor>& images_HWC) const override;
 
-  /// What the net sees of a picture: float32 [3, 299, 299] on the CPU.
-  torch::Tensor prepared(const torch::Tensor& image_HWC) const;
+  /// What the net sees of the pictures: float32 [N, 3, 299, 299] on the CPU, channels last. @throws Error as features.
+  torch::Tensor prepared(const std::vector<torch::Tensor>& images_HWC) const;
 
  private:
   InceptionMode mode_;

@@ -44,13 +44,14 @@ TorchScriptFeatures::TorchScriptFeatures(const std::filesystem::path& file, torc
   hash_ = content_hash(bytes);
   try {
     std::istringstream stream(bytes);
-    module_ = std::make_unique<Module>(Module{torch::jit::load(stream, device)});
+    module_ = std::make_unique<Module>(Module{torch::jit::load(stream, torch::kCPU)});
     module_->script.eval();
   } catch (const std::exception& error) {
     throw Error(Complaint{.what = "no TorchScript file (" + essence(error) + ")",
                           .where = file_,
                           .fix = "save the net with torch.jit.save(torch.jit.script(net), file)"});
   }
+  module_->script.to(device);
   if (!module_->script.find_method("forward")) {
     throw Error(Complaint{.what = "this TorchScript module has no method forward", .where = file_});
   }

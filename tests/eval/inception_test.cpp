@@ -90,6 +90,16 @@ const std::filesystem::path& synthetic_file() {
   return path;
 }
 
+const InceptionFeatures& clean_net() {
+  static const InceptionFeatures net(synthetic_file());
+  return net;
+}
+
+const InceptionFeatures& legacy_net() {
+  static const InceptionFeatures net(synthetic_file(), InceptionMode::legacy);
+  return net;
+}
+
 std::vector<torch::Tensor> pictures_of(const torch::Tensor& images_NHWC) {
   std::vector<torch::Tensor> out;
   for (int64_t i = 0; i < images_NHWC.size(0); ++i) out.push_back(images_NHWC[i]);
@@ -124,17 +134,15 @@ TEST(InceptionGoldens, KeysAndWeightsAreThoseOfTheFile) {
 // float32 of another order of sums differs by 3.5e-7 from float64 (README of the goldens).
 TEST(InceptionGoldens, LegacyFeaturesAndBlocksHold) {
   MONGE_NEEDS_SHARED("fixtures/fid");
-  const InceptionFeatures inception(synthetic_file(), InceptionMode::legacy);
+  const auto& inception = legacy_net();
   const auto pictures = pictures_of(golden("images_uint8_4x64x64x3"));
   const auto features = inception.features(pictures);
   EXPECT_LT(relative_error(features, golden("pool3_float64_4x2048")), 3e-6);
 
   InceptionNet net;
   net.load(synthetic().tensors, "synthetic");
-  std::vector<torch::Tensor> inputs;
-  for (const auto& picture : pictures) inputs.push_back(inception.prepared(picture));
   const at::NoGradGuard no_grad;
-  const auto x = torch::stack(inputs);
+  const auto x = inception.prepared(pictures);
   const auto blocks = net.blocks(x);  // not folded
   ASSERT_EQ(blocks.size(), 4u);
   EXPECT_EQ(blocks[0].sizes(), at::IntArrayRef({4, 64, 73, 73}));
@@ -149,7 +157,7 @@ TEST(InceptionGoldens, LegacyFeaturesAndBlocksHold) {
 /// The batch is cut into pieces, and pictures of other sizes lie between.
 TEST(Inception, FeaturesDependOnThePictureAlone) {
   torch::manual_seed(1);
-  const InceptionFeatures inception(synthetic_file());
+  const auto& inception = clean_net();
   EXPECT_EQ(inception.name(), "inception");
   EXPECT_EQ(inception.mode(), "clean");
   EXPECT_EQ(inception.dim(), 2048);
@@ -165,20 +173,20 @@ TEST(Inception, FeaturesDependOnThePictureAlone) {
 }
 
 TEST(Inception, ModesPrepareAsTheirFormulasSay) {
-  const InceptionFeatures clean(synthetic_file()), legacy(synthetic_file(), InceptionMode::legacy);
+  const auto &clean = clean_net(), &legacy = legacy_net();
   // At the net's own size nothing is resized.
   torch::manual_seed(2);
   const auto image = torch::randint(0, 256, {299, 299, 3}, torch::kUInt8);
   const auto planes = image.permute({2, 0, 1}).to(torch::kFloat32);
-  EXPECT_TRUE(torch::equal(clean.prepared(image), (planes - 128) / 128));
-  EXPECT_TRUE(torch::allclose(legacy.prepared(image), planes / 127.5 - 1, 0, 1e-6));
+  EXPECT_TRUE(torch::equal(clean.prepared({image})[0], (planes - 128) / 128));
+  EXPECT_TRUE(torch::allclose(legacy.prepared({image})[0], planes / 127.5 - 1, 0, 1e-6));
   // A step: the bicubic filter overshoots and nothing clips it, the bilinear one does not.
   auto step = torch::zeros({8, 8, 3}, torch::kUInt8);
   step.slice(1, 4).fill_(255);
-  EXPECT_LT(clean.prepared(step).min().item<double>(), -1.01);
-  EXPECT_GT(clean.prepared(step).max().item<double>(), 1.01);
-  EXPECT_EQ(legacy.prepared(step).min().item<double>(), -1);
-  EXPECT_EQ(clean.prepared(step).sizes(), at::IntArrayRef({3, 299, 299}));
+  EXPECT_LT(clean.prepared({step})[0].min().item<double>(), -1.01);
+  EXPECT_GT(clean.prepared({step})[0].max().item<double>(), 1.01);
+  EXPECT_EQ(legacy.prepared({step})[0].min().item<double>(), -1);
+  EXPECT_EQ(clean.prepared({step})[0].sizes(), at::IntArrayRef({3, 299, 299}));
   EXPECT_EQ(clean.hash(), legacy.hash());
 }
 
@@ -213,7 +221,7 @@ TEST(Inception, SaysWhatIsWrongWithAFile) {
 }
 
 TEST(Inception, RefusesWhatIsNoPicture) {
-  const InceptionFeatures inception(synthetic_file());
+  const auto& inception = clean_net();
   const auto good = torch::zeros({4, 4, 3}, torch::kUInt8);
   EXPECT_THAT(message_of([&] { inception.features({}); }), HasSubstr("no pictures"));
   EXPECT_THAT(message_of([&] {
@@ -226,17 +234,14 @@ TEST(Inception, RefusesWhatIsNoPicture) {
               HasSubstr("[4, 4, 1]"));
 }
 
-TEST(Inception, RefusesFeaturesThatAreNotFinite) {
-  auto state = synthetic();
-  for (auto& [key, tensor] : state.tensors) {
-    if (key == "Mixed_7c.branch_pool.bn.bias") tensor = torch::full_like(tensor, NAN);
-  }
-  const ScratchFolder folder;
-  io::write_torch_checkpoint(folder / "nan.pth", state);
-  EXPECT_THAT(message_of([&] {
-                InceptionFeatures(folder / "nan.pth").features({torch::zeros({4, 4, 3}, torch::kUInt8)});
-              }),
-              AllOf(HasSubstr("1 of 1 pictures are not finite"), HasSubstr("inception, picture 0")));
+TEST(FeatureNet, NamesThePictureWhoseFeaturesAreNotFinite) {
+  auto features = torch::zeros({3, 2});
+  EXPECT_NO_THROW(check_finite_features(features, "net"));
+  features[1][0] = NAN;
+  features[2][1] = INFINITY;
+  EXPECT_THAT(
+      message_of([&] { check_finite_features(features, "net"); }),
+      AllOf(HasSubstr("2 of 3 pictures are not finite"), HasSubstr("net, picture 1"), HasSubstr("weight file")));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "monge/core/error.h"
 #include "monge/io/image.h"
 #include "monge/io/torch_checkpoint.h"
 #include "tests/support/support.h"
@@ -139,6 +140,18 @@ TEST(Lpips, SaysWhatDoesNotFit) {
   EXPECT_THAT(message_of([&] { random.load(); }), AllOf(HasSubstr("lin6.model.1.weight"), HasSubstr("heads.pth")));
   EXPECT_THAT(message_of([] { lpips_net_named("alexnet"); }),
               AllOf(HasSubstr("alex, squeeze, vgg"), HasSubstr("alexnet")));
+}
+
+TEST(LpipsTrunk, OfVggHasTheKeysOfTorchvision) {
+  std::vector<std::string> keys;
+  for (const auto& [key, shape] : LpipsTrunk::shapes(LpipsNet::vgg)) {
+    if (shape.size() == 4) keys.push_back(key + text(' ', shape[0]));
+  }
+  EXPECT_THAT(keys, ::testing::ElementsAre("features.0.weight 64", "features.2.weight 64", "features.5.weight 128",
+                                           "features.7.weight 128", "features.10.weight 256", "features.12.weight 256",
+                                           "features.14.weight 256", "features.17.weight 512", "features.19.weight 512",
+                                           "features.21.weight 512", "features.24.weight 512", "features.26.weight 512",
+                                           "features.28.weight 512"));
 }
 
 /// What torch.nn itself says about the least size: below it a pooling or convolution throws.
