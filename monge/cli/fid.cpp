@@ -28,7 +28,7 @@ int print_figure(const SetOptions& options, const std::string& metric, double va
                               {"mode", s.protocol.mode},  {"n_a", s.moments.count},   {"n_b", t.moments.count},
                               {"weights", s.protocol.hash}, {"a", options.a},         {"b", options.b},
                               {"skipped_a", a.skipped},   {"skipped_b", b.skipped}};
-  line.update(more);
+  if (more.is_object()) line.update(more);
   print_json(line);
   return kDone;
 }

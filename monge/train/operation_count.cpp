@@ -19,34 +19,47 @@ torch::Tensor tensor_at(const Values& values, size_t index) {
 int64_t product(const torch::Tensor& a, const torch::Tensor& b) { return a.defined() && b.defined() ? 2 * a.numel() * b.size(-1) : 0; }
 
 /// 2 |output| in k^2.
-int64_t convolution(const torch::Tensor& output, const torch::Tensor& weight) {
-  return output.defined() && weight.defined() ? 2 * output.numel() * (weight.numel() / weight.size(0)) : 0;
+int64_t convolution(int64_t output_numel, const torch::Tensor& weight) { return 2 * output_numel * (weight.numel() / weight.size(0)); }
+
+/// Entries of the output of aten::convolution(input, weight, bias, stride, padding, dilation, ...).
+template <class Values>
+int64_t output_numel(const Values& in, const torch::Tensor& input, const torch::Tensor& weight) {
+  const auto stride = in[3].toIntVector(), padding = in[4].toIntVector(), dilation = in[5].toIntVector();
+  int64_t out = input.size(0) * weight.size(0);
+  for (int64_t axis = 2; axis < input.dim(); ++axis) {
+    const auto i = static_cast<size_t>(axis - 2);
+    out *= (input.size(axis) + 2 * padding[i % padding.size()] - dilation[i % dilation.size()] * (weight.size(axis) - 1) - 1) /
+               stride[i % stride.size()] + 1;
+  }
+  return out;
 }
 
-std::unique_ptr<at::ObserverContext> nothing(const at::RecordFunction&) { return nullptr; }
-
-void count(const at::RecordFunction& call, at::ObserverContext*) {
+/// Looks at a call before it is made: its inputs are not there any more afterwards.
+std::unique_ptr<at::ObserverContext> count(const at::RecordFunction& call) {
   const std::string_view name = call.name();
-  const auto& inputs = call.inputs();
-  const auto in = [&](size_t index) { return tensor_at(inputs, index); };
+  const auto& in = call.inputs();
   if (name == "aten::mm" || name == "aten::bmm") {
-    counted += product(in(0), in(1));
+    counted += product(tensor_at(in, 0), tensor_at(in, 1));
   } else if (name == "aten::addmm" || name == "aten::baddbmm") {
-    counted += product(in(1), in(2));
-  } else if (name == "aten::convolution" && !call.outputs().empty()) {
-    counted += convolution(tensor_at(call.outputs(), 0), in(1));
-  } else if (name == "aten::convolution_backward") {
-    for (const auto& output : call.outputs()) {  // of input, weight and bias; undefined where not asked for
-      if (output.isTensor() && output.toTensor().defined() && output.toTensor().dim() > 1) counted += convolution(in(0), in(2));
+    counted += product(tensor_at(in, 1), tensor_at(in, 2));
+  } else if (name == "aten::convolution" && in.size() > 5) {
+    const auto input = tensor_at(in, 0), weight = tensor_at(in, 1);
+    if (input.defined() && weight.defined()) counted += convolution(output_numel(in, input, weight), weight);
+  } else if (name == "aten::convolution_backward" && in.size() > 10) {
+    const auto gradient = tensor_at(in, 0), weight = tensor_at(in, 2);
+    const auto wanted = in[10].toBoolList();  // of input, weight, bias
+    if (gradient.defined() && weight.defined()) {
+      counted += (static_cast<int64_t>(wanted[0]) + static_cast<int64_t>(wanted[1])) * convolution(gradient.numel(), weight);
     }
   }
+  return nullptr;
 }
 
 }  // namespace
 
 OperationCount::OperationCount() {
   counted = 0;
-  handle_ = at::addGlobalCallback(at::RecordFunctionCallback(nothing, count).needsInputs(true).needsOutputs(true)
+  handle_ = at::addGlobalCallback(at::RecordFunctionCallback(count).needsInputs(true)
                                       .scopes({at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION}));
 }
 OperationCount::~OperationCount() { at::removeCallback(handle_); }

@@ -1,6 +1,8 @@
 // monge fid, kid, stats, lpips, and the figures of networks in training, from outside. The feature net is a tiny TorchScript
 // file of the project's own.
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "tests/cli/fixture.h"
 
@@ -63,6 +65,33 @@ TEST_F(Metrics, AMissingWeightFileIsAnErrorThatSaysTheOneCommand) {
   EXPECT_THAT(monge(folder.path(), "lpips pictures pictures --weights .").err, HasSubstr("monge weights fetch"));
   EXPECT_THAT(monge(folder.path(), "fid pictures other --features nowhere.ts").err,
               AllOf(HasSubstr("no such feature net"), HasSubstr("nowhere.ts")));
+}
+
+TEST_F(Metrics, LpipsPairsByNameAndRefusesWhatIsNoPair) {
+  const auto weights = testing::shared_folder() / "weights";
+  if (!fs::exists(weights / "alex.pth")) GTEST_SKIP() << "needs " << weights << ", which is not here";
+  const auto with = " --weights '" + weights.string() + "'";
+  const auto example = (testing::shared_folder() / "fixtures/lpips/ex_").string();
+  const auto one = monge(folder.path(), "lpips " + example + "ref.png " + example + "p0.png --json -q" + with);
+  ASSERT_EQ(one.code, 0) << one.err;
+  EXPECT_NEAR(json::parse(one.out).at("value").get<double>(), 0.7218808, 1e-5);
+  EXPECT_EQ(json::parse(one.out).at("features"), "alex");
+  for (const char* side : {"left", "right"}) fs::create_directory(folder / side);
+  for (const char* name : {"ref", "p0", "p1"}) {
+    fs::copy_file(example + name + ".png", folder / "left" / (std::string(name) + ".png"));
+    io::write_image(folder / "right" / (std::string(name) + ".webp"), io::read_image(example + name + ".png"));
+  }
+  const auto folders = monge(folder.path(), "lpips left right --table pairs.csv" + with);
+  ASSERT_EQ(folders.code, 0) << folders.err;
+  EXPECT_GT(std::stod(folders.out), 0);
+  EXPECT_EQ(std::count(std::istreambuf_iterator<char>(std::ifstream(folder / "pairs.csv").rdbuf()), {}, '\n'), 4);
+  fs::rename(folder / "right/p1.webp", folder / "right/stranger.webp");
+  EXPECT_THAT(monge(folder.path(), "lpips left right" + with).err, AllOf(HasSubstr("no partner"), HasSubstr("p1.png"), HasSubstr("--by-order")));
+  EXPECT_EQ(monge(folder.path(), "lpips left right --by-order -q" + with).code, 0);
+  fs::remove(folder / "right/stranger.webp");
+  EXPECT_THAT(monge(folder.path(), "lpips left right --by-order" + with).err, HasSubstr("3 and 2 pictures"));
+  io::write_image(folder / "right/p1.png", torch::zeros({32, 64, 3}, torch::kUInt8));
+  EXPECT_THAT(monge(folder.path(), "lpips left right" + with).err, AllOf(HasSubstr("partners must be of one size"), HasSubstr("64x64 and 64x32")));
 }
 
 TEST_F(Metrics, BrokenPicturesAreNamedOrSkippedAndCounted) {

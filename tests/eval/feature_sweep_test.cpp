@@ -31,7 +31,7 @@ class MeanColour : public FeatureNet {
   torch::Tensor features(const std::vector<torch::Tensor>& images_HWC) const override {
     std::vector<torch::Tensor> out;
     for (const auto& image : images_HWC) {
-      out.push_back(torch::cat({image.to(torch::kFloat32).mean({0, 1}), torch::tensor({static_cast<float>(image.size(1))})}));
+      out.push_back(torch::cat({image.to(torch::kFloat32).mean(std::vector<int64_t>{0, 1}), torch::tensor({static_cast<float>(image.size(1))})}));
     }
     return torch::stack(out);
   }
