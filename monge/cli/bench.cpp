@@ -1,13 +1,14 @@
 // monge bench: how long an outer iteration of a recipe takes.
-#include <cstdio>
-#include <memory>
+#include "monge/train/bench.h"
 
 #include <ATen/Parallel.h>
+
+#include <cstdio>
+#include <memory>
 
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
 #include "monge/train/autocast.h"
-#include "monge/train/bench.h"
 #include "monge/train/trainer.h"
 
 namespace monge::cli {
@@ -23,7 +24,13 @@ struct BenchCommand {
 };
 
 int bench_command(const BenchCommand& options) {
-  auto recipe = train::read_recipe(options.recipe, options.set);
+  auto assignments = options.set;
+  if (options.synthetic) {  // no data are looked at
+    assignments.insert(assignments.begin(), {"source.path=toy:synthetic", "target.path=toy:synthetic"});
+    require(options.shape.size() == 1 || options.shape.size() == 3,
+            "--synthetic needs --shape: D for vectors, C H W for pictures");
+  }
+  auto recipe = train::read_recipe(options.recipe, assignments);
   set_threads(options.common, recipe.train.threads);
   watch_signals();
   const auto device = device_of(options.common, recipe.train.device);
@@ -33,7 +40,6 @@ int bench_command(const BenchCommand& options) {
   std::unique_ptr<train::Trainer> trainer;  // holds the data
   train::Feed feed;
   if (options.synthetic) {
-    if (shape.empty()) shape = {3, recipe.source.size, recipe.source.size};
     if (recipe.otp.eps_end == "auto") recipe.otp.eps_end = "0.1";  // there is no data to tell it
     train::validate(recipe);
     feed = train::synthetic_feed(recipe, shape, device);
@@ -45,28 +51,42 @@ int bench_command(const BenchCommand& options) {
     recipe = trainer->recipe();
     feed = trainer->feed();
   }
-  log(LogLevel::info, text("timing ", options.timing.iterations, " outer iterations after ", options.timing.warm, " to warm up, on ",
-                           device.str(), " with ", at::get_num_threads(), " threads"));
+  log(LogLevel::info, text("timing ", options.timing.iterations, " outer iterations after ", options.timing.warm,
+                           " to warm up, on ", device.str(), " with ", at::get_num_threads(), " threads"));
   const auto r = train::bench(recipe, shape, feed, device, options.timing, stop_flag());
   if (!r.complete) return kStopped;
-  const double images = static_cast<double>(recipe.train.batch * train::map_noise(recipe).draws * recipe.train.k_t) / r.ms_median * 1e3;
+  const double images =
+      static_cast<double>(recipe.train.batch * train::map_noise(recipe).draws * recipe.train.k_t) / r.ms_median * 1e3;
   if (options.common.json) {
-    print_json({{"ms_per_outer", r.ms_median}, {"ms_least", r.ms_least}, {"ms_most", r.ms_most}, {"images_per_second", images},
-                {"flops", r.flops}, {"flops_per_second", r.flops_per_second}, {"ceiling_flops_per_second", r.ceiling},
-                {"share_of_ceiling", r.flops_per_second / r.ceiling}, {"peak_bytes", r.peak_bytes}, {"data_wait", r.data_wait},
-                {"kernel_launches", nullptr}, {"device", device.str()}, {"threads", at::get_num_threads()},
-                {"dtype", recipe.train.precision}, {"loss_map", r.loss_map}, {"loss_potential", r.loss_potential},
+    print_json({{"ms_per_outer", r.ms_median},
+                {"ms_least", r.ms_least},
+                {"ms_most", r.ms_most},
+                {"images_per_second", images},
+                {"flops", r.flops},
+                {"flops_per_second", r.flops_per_second},
+                {"ceiling_flops_per_second", r.ceiling},
+                {"share_of_ceiling", r.flops_per_second / r.ceiling},
+                {"peak_bytes", r.peak_bytes},
+                {"data_wait", r.data_wait},
+                {"kernel_launches", nullptr},
+                {"device", device.str()},
+                {"threads", at::get_num_threads()},
+                {"dtype", recipe.train.precision},
+                {"loss_map", r.loss_map},
+                {"loss_potential", r.loss_potential},
                 {"iterations", options.timing.iterations}});
     return kDone;
   }
-  std::printf("outer iteration  %.3f ms (least %.3f, most %.3f), %lld map updates of %lld and one of the potential\n"
-              "throughput       %.0f samples a second through the map's updates\n"
-              "arithmetic       %.3f GFLOP, %.1f GFLOP/s: %.0f %% of the measured matrix ceiling of %.1f GFLOP/s\n"
-              "data             %.1f %% of the time waiting\n"
-              "memory           %.0f MiB at most\n",
-              r.ms_median, r.ms_least, r.ms_most, static_cast<long long>(recipe.train.k_t), static_cast<long long>(recipe.train.batch),
-              images, 1e-9 * static_cast<double>(r.flops), 1e-9 * r.flops_per_second, 100 * r.flops_per_second / r.ceiling,
-              1e-9 * r.ceiling, 100 * r.data_wait, static_cast<double>(r.peak_bytes) / (1 << 20));
+  std::printf(
+      "outer iteration  %.3f ms (least %.3f, most %.3f), %lld map updates of %lld and one of the potential\n"
+      "throughput       %.0f samples a second through the map's updates\n"
+      "arithmetic       %.3f GFLOP, %.1f GFLOP/s: %.0f %% of the measured matrix ceiling of %.1f GFLOP/s\n"
+      "data             %.1f %% of the time waiting\n"
+      "memory           %.0f MiB at most\n",
+      r.ms_median, r.ms_least, r.ms_most, static_cast<long long>(recipe.train.k_t),
+      static_cast<long long>(recipe.train.batch), images, 1e-9 * static_cast<double>(r.flops),
+      1e-9 * r.flops_per_second, 100 * r.flops_per_second / r.ceiling, 1e-9 * r.ceiling, 100 * r.data_wait,
+      static_cast<double>(r.peak_bytes) / (1 << 20));
   return kDone;
 }
 
@@ -78,10 +98,15 @@ void add_bench(CLI::App& program, Action& action) {
   command->add_option("RECIPE", options->recipe, "Recipe file")->required();
   command->add_option("--set", options->set, "Override a key: section.key=value (repeatable)")->allow_extra_args(false);
   command->add_flag("--synthetic", options->synthetic, "Take random batches and not the recipe's data");
-  command->add_option("--shape", options->shape, "Of an item of the synthetic batches: D, or C H W; default: 3 SIZE SIZE")
-      ->expected(1, 3)->check(CLI::PositiveNumber);
-  command->add_option("--iterations", options->timing.iterations, "Timed")->check(CLI::Range(1, 1 << 20))->capture_default_str();
-  command->add_option("--warm", options->timing.warm, "Not timed, before")->check(CLI::Range(0, 1 << 20))->capture_default_str();
+  command->add_option("--shape", options->shape, "Of an item of the synthetic batches: D, or C H W")
+      ->expected(1, 3)
+      ->check(CLI::PositiveNumber);
+  command->add_option("--iterations", options->timing.iterations, "Timed")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  command->add_option("--warm", options->timing.warm, "Not timed, before")
+      ->check(CLI::Range(0, 1 << 20))
+      ->capture_default_str();
   add_common(*command, options->common);
   command->callback([&action, options] { action = [options] { return bench_command(*options); }; });
 }

@@ -23,7 +23,7 @@ void on_signal(int number) {
     std::signal(number, SIG_DFL);
     std::raise(number);
   }
-  static constexpr char answer[] = "\nfinishing the step and saving; once more stops at once\n";
+  static constexpr char answer[] = "\nstopping at the next safe point; once more stops at once\n";
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, answer, sizeof answer - 1);
 }
 

@@ -5,6 +5,7 @@
 
 #include "monge/cli/bare_checkpoint.h"
 #include "monge/cli/command.h"
+#include "monge/cli/summary.h"
 #include "monge/core/error.h"
 #include "monge/eval/evaluation.h"
 #include "monge/eval/few_samples.h"
@@ -24,16 +25,19 @@ struct EvalOptions {
 
 /// The figures as a person reads them.
 void print_table(const eval::Evaluation& e) {
-  std::printf("target error   %.5g   energy distance between outputs and held-out target samples\n"
-              "target floor   %.5g   the same between two sets of target samples: a perfect map gets this\n"
-              "cost           %.5g   mean tau ||x - T(x)||^2\n"
-              "mse            %.5g   mean (x - T(x))^2 per entry: how far the map moves\n",
-              e.target_error, e.target_floor, e.cost, e.mse);
+  std::printf(
+      "target error   %.5g   energy distance between outputs and held-out target samples\n"
+      "target floor   %.5g   the same between two sets of target samples: a perfect map gets this\n"
+      "cost           %.5g   mean tau ||x - T(x)||^2\n"
+      "mse            %.5g   mean (x - T(x))^2 per entry: how far the map moves\n",
+      e.target_error, e.target_floor, e.cost, e.mse);
   for (const auto& [name, value] : e.named()) {
-    if (name == "feature_error") std::printf("feature error  %.5g   the target error in random convolution features\n", value);
+    if (name == "feature_error")
+      std::printf("feature error  %.5g   the target error in random convolution features\n", value);
     if (name == "feature_floor") std::printf("feature floor  %.5g   and its floor\n", value);
     if (name == "psnr") std::printf("psnr           %.4g dB\n", value);
-    if (name == "diversity") std::printf("diversity      %.4g   RMS difference per entry between two outputs of one input\n", value);
+    if (name == "diversity")
+      std::printf("diversity      %.4g   RMS difference per entry between two outputs of one input\n", value);
     if (name == "colourfulness_output") std::printf("colourfulness  %.4g of the outputs, ", value);
     if (name == "colourfulness_target") std::printf("%.4g of the target\n", value);
   }
@@ -62,8 +66,10 @@ int eval_command(const EvalOptions& options) {
     recipe.eval.holdout = 0;  // one set on both sides: evaluate() halves it
   }
   // The recipe's own judge unless others are asked for.
-  for (const auto& [given, key] : {std::pair{&options.features, &recipe.eval.features}, {&options.mode, &recipe.eval.mode},
-                                   {&options.lpips, &recipe.eval.lpips}, {&options.weights, &recipe.eval.weights}}) {
+  for (const auto& [given, key] : {std::pair{&options.features, &recipe.eval.features},
+                                   {&options.mode, &recipe.eval.mode},
+                                   {&options.lpips, &recipe.eval.lpips},
+                                   {&options.weights, &recipe.eval.weights}}) {
     if (!given->empty()) *key = *given == "none" ? "" : *given;
   }
   const auto judge = eval::make_judge(recipe, device_of(options.common));
@@ -72,8 +78,14 @@ int eval_command(const EvalOptions& options) {
   if (!warning.empty()) log(LogLevel::warning, warning);
   const auto result = eval::evaluate(model, *data.source, *data.target, *data.target_b, options.samples,
                                      static_cast<uint64_t>(options.seed), judge.get());
+  if (!result.judge_warning.empty()) log(LogLevel::warning, result.judge_warning);
+  if (judge) log(LogLevel::info, judged_by(*judge, result));
   if (options.common.json) {
-    nlohmann::ordered_json line{{"model", model.origin}, {"iteration", model.iteration}, {"samples", result.samples}};
+    nlohmann::ordered_json line{{"model", model.origin},
+                                {"iteration", model.iteration},
+                                {"samples", result.samples},
+                                {"target_samples", result.target_samples}};
+    line.update(protocol_json(judge.get()));
     for (const auto& [name, value] : result.named()) line[name] = value;
     line["verdict"] = "the map " + eval::in_words(result.decisive());
     print_json(line);
@@ -86,20 +98,25 @@ int eval_command(const EvalOptions& options) {
 }  // namespace
 
 void add_eval(CLI::App& program, Action& action) {
-  auto* command = program.add_subcommand("eval", "Does the map reach its target, and what does it cost: on held-out data");
+  auto* command =
+      program.add_subcommand("eval", "Does the map reach its target, and what does it cost: on held-out data");
   auto options = std::make_shared<EvalOptions>();
   command->add_option("MODEL", options->model, "Run directory, checkpoint folder (RUN/best) or model file")->required();
   command->add_option("--source", options->source, "Inputs; default: what the recipe held out");
   command->add_option("--target", options->target, "Target samples; default: what the recipe held out");
   command->add_option("--samples", options->samples, "Inputs")->check(CLI::Range(2, 1 << 20))->capture_default_str();
-  command->add_option("--seed", options->seed, "Of the choice of samples and noises")->check(CLI::NonNegativeNumber)
+  command->add_option("--seed", options->seed, "Of the choice of samples and noises")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_option("--features", options->features,
-                      "Also the Frechet and kernel distances by inception (FID, KID), by a TorchScript file, or none; default: the recipe's");
-  command->add_option("--mode", options->mode, "How pictures come to inception's size")->check(CLI::IsMember({"clean", "legacy"}));
+                      "Also the Frechet and kernel distances by inception (FID, KID), by a TorchScript file, or none; "
+                      "default: the recipe's");
+  command->add_option("--mode", options->mode, "How pictures come to inception's size")
+      ->check(CLI::IsMember({"clean", "legacy"}));
   command->add_option("--lpips", options->lpips, "Also LPIPS and SSIM between inputs, outputs and draws")
       ->check(CLI::IsMember({"none", "alex", "squeeze", "vgg"}));
-  command->add_option("--weights", options->weights, "Folder of weight files that is looked in first; see monge weights list");
+  command->add_option("--weights", options->weights,
+                      "Folder of weight files that is looked in first; see monge weights list");
   add_bare_options(*command, options->bare);
   add_common(*command, options->common);
   command->callback([&action, options] { action = [options] { return eval_command(*options); }; });

@@ -8,27 +8,39 @@
 namespace monge::cli {
 
 void add_feature_options(CLI::App& command, FeatureOptions& options) {
-  command.add_option("--features", options.features, "The net: inception, or a TorchScript file that takes [N,3,H,W] in 0..255 and gives [N,F]")
+  command
+      .add_option("--features", options.features,
+                  "The net: inception, or a TorchScript file that takes [N,3,H,W] in 0..255 and gives [N,F]")
       ->capture_default_str();
-  command.add_option("--mode", options.mode,
-                     "How pictures come to inception's size: clean (antialiased bicubic) or legacy (bilinear, as the first PyTorch port)")
-      ->check(CLI::IsMember({"clean", "legacy"}))->capture_default_str();
-  command.add_option("--weights", options.weights, "Folder of weight files that is looked in first; see monge weights list");
+  command
+      .add_option("--mode", options.mode,
+                  "How pictures come to inception's size: clean (antialiased bicubic) or legacy (bilinear, as the "
+                  "first PyTorch port)")
+      ->check(CLI::IsMember({"clean", "legacy"}))
+      ->capture_default_str();
+  command.add_option("--weights", options.weights,
+                     "Folder of weight files that is looked in first; see monge weights list");
   command.add_option("--batch", options.batch, "Pictures at once; changes speed and memory, not the figure")
-      ->check(CLI::Range(1, 65536))->capture_default_str();
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
   command.add_option("--samples", options.samples, "Only the first so many pictures of each set; 0 takes all")
-      ->check(CLI::NonNegativeNumber)->capture_default_str();
-  command.add_option("--background", options.background, "What shows through transparency: white, black, #rrggbb")->capture_default_str();
-  command.add_option("--on-error", options.on_error, "What to do with pictures that cannot be used: fail (lists them) or skip (counts them)")
-      ->check(CLI::IsMember({"fail", "skip"}))->capture_default_str();
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_option("--background", options.background, "What shows through transparency: white, black, #rrggbb")
+      ->capture_default_str();
+  command
+      .add_option("--on-error", options.on_error,
+                  "What to do with pictures that cannot be used: fail (lists them) or skip (counts them)")
+      ->check(CLI::IsMember({"fail", "skip"}))
+      ->capture_default_str();
 }
 
 std::shared_ptr<const eval::FeatureNet> open_feature_net(const FeatureOptions& options, const Common& common) {
   return eval::open_features(options.features, options.mode, options.weights, device_of(common));
 }
 
-MeasuredSet measure_set(const std::string& path, bool keep_features, const FeatureOptions& options, const Common& common,
-                        std::shared_ptr<const eval::FeatureNet>& net) {
+MeasuredSet measure_set(const std::string& path, bool keep_features, const FeatureOptions& options,
+                        const Common& common, std::shared_ptr<const eval::FeatureNet>& net) {
   const auto log = log_sink(common);
   MeasuredSet out;
   if (lower_extension(path) == ".safetensors") {
@@ -37,8 +49,11 @@ MeasuredSet measure_set(const std::string& path, bool keep_features, const Featu
     const data::PictureSet set(path, io::parse_colour(options.background, "--background"), log);
     if (!net) net = open_feature_net(options, common);
     auto sweep = eval::sweep_features(*net, set,
-                                      {.batch = options.batch, .most = options.samples, .skip_bad = options.on_error == "skip",
-                                       .keep_features = keep_features, .progress = progress_callback(common, "looking at " + path),
+                                      {.batch = options.batch,
+                                       .most = options.samples,
+                                       .skip_bad = options.on_error == "skip",
+                                       .keep_features = keep_features,
+                                       .progress = progress_callback(common, "looking at " + path),
                                        .stop = &stop_flag()});
     out = {std::move(sweep.statistics), sweep.complete, sweep.skipped};
     if (sweep.skipped > 0) {
@@ -54,8 +69,8 @@ MeasuredSet measure_set(const std::string& path, bool keep_features, const Featu
 }
 
 std::string protocol_line(const eval::FeatureStatistics& a, const eval::FeatureStatistics& b) {
-  return text("features ", a.protocol.net, " (", a.protocol.mode, ", weights ", a.protocol.hash, "), ", a.moments.count, " and ",
-              b.moments.count, " pictures");
+  return text("features ", a.protocol.net, " (", a.protocol.mode, ", weights ", a.protocol.hash, "), ", a.moments.count,
+              " and ", b.moments.count, " pictures");
 }
 
 }  // namespace monge::cli

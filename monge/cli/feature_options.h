@@ -25,12 +25,12 @@ struct MeasuredSet {
   int64_t skipped = 0;
 };
 
-/// The statistics of a set of pictures, or those of a file that monge stats wrote (.safetensors). The log is told of what
-/// was left out, and warned of too few samples.
+/// The statistics of a set of pictures, or those of a file that monge stats wrote (.safetensors). The log is told of
+/// what was left out, and warned of too few samples.
 /// @param keep_features  for the kernel distance.
 /// @param net            made on the first set of pictures, so that two files of statistics need no weights.
-MeasuredSet measure_set(const std::string& path, bool keep_features, const FeatureOptions& options, const Common& common,
-                        std::shared_ptr<const eval::FeatureNet>& net);
+MeasuredSet measure_set(const std::string& path, bool keep_features, const FeatureOptions& options,
+                        const Common& common, std::shared_ptr<const eval::FeatureNet>& net);
 
 /// One line for people on stderr: the protocol of a figure.
 std::string protocol_line(const eval::FeatureStatistics& a, const eval::FeatureStatistics& b);

@@ -1,9 +1,12 @@
 // monge fid, kid and stats: distances between two sets of pictures by the features of a net, and the features kept.
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 
 #include "monge/cli/feature_options.h"
 #include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/core/names.h"
 
 namespace monge::cli {
 namespace {
@@ -16,35 +19,56 @@ struct SetOptions {
 };
 
 /// The figure alone goes to stdout, its protocol to stderr; or both in one JSON object.
-int print_figure(const SetOptions& options, const std::string& metric, double value, const MeasuredSet& a, const MeasuredSet& b,
-                 const nlohmann::ordered_json& more) {
+int print_figure(const SetOptions& options, const std::string& metric, double value, const MeasuredSet& a,
+                 const MeasuredSet& b, const nlohmann::ordered_json& more) {
   const auto &s = a.statistics, &t = b.statistics;
   log_sink(options.common)(LogLevel::info, metric + " with " + protocol_line(s, t));
   if (!options.common.json) {
     std::printf("%.9g\n", value);
     return kDone;
   }
-  nlohmann::ordered_json line{{"metric", metric},         {"value", value},           {"features", s.protocol.net},
-                              {"mode", s.protocol.mode},  {"n_a", s.moments.count},   {"n_b", t.moments.count},
+  nlohmann::ordered_json line{{"metric", metric},           {"value", value},         {"features", s.protocol.net},
+                              {"mode", s.protocol.mode},    {"n_a", s.moments.count}, {"n_b", t.moments.count},
                               {"weights", s.protocol.hash}, {"a", options.a},         {"b", options.b},
-                              {"skipped_a", a.skipped},   {"skipped_b", b.skipped}};
+                              {"skipped_a", a.skipped},     {"skipped_b", b.skipped}};
   if (more.is_object()) line.update(more);
   print_json(line);
   return kDone;
 }
 
-int stopped() { return kStopped; }
+bool is_file_of_statistics(const std::string& path) { return lower_extension(path) == ".safetensors"; }
+
+/// What can be known of a comparison before the second set is looked at, which may take hours.
+void check_before_work(const SetOptions& options, bool kernel, const MeasuredSet& a,
+                       std::shared_ptr<const eval::FeatureNet>& net) {
+  if (kernel) eval::require_features(a.statistics);
+  if (is_file_of_statistics(options.b)) return;
+  if (!net) net = open_feature_net(options.features, options.common);
+  eval::FeatureStatistics coming{
+      .protocol = eval::protocol_of(*net), .source = options.b, .moments = {}, .features_NF = {}};
+  eval::require_same_protocol(a.statistics, coming);
+}
 
 int compare(const SetOptions& options, bool kernel) {
   set_threads(options.common);
   watch_signals();
+  for (const auto& path : {options.a, options.b}) {
+    require(options.features.samples == 0 || !is_file_of_statistics(path), "--samples ", options.features.samples, ": ",
+            path, " holds the statistics of a whole set; give the set itself");
+  }
+  for (const auto& path : {options.a, options.b})
+    require(std::filesystem::exists(path), path, ": no such file or folder");
   std::shared_ptr<const eval::FeatureNet> net;
+  if (is_file_of_statistics(options.b))
+    eval::read_statistics(options.b);  // a fault is told now and not after the first set
   const auto a = measure_set(options.a, kernel, options.features, options.common, net);
-  if (!a.complete) return stopped();
+  if (!a.complete) return kStopped;
+  check_before_work(options, kernel, a, net);
   const auto b = measure_set(options.b, kernel, options.features, options.common, net);
-  if (!b.complete) return stopped();
+  if (!b.complete) return kStopped;
   if (!kernel) {
-    return print_figure(options, eval::frechet_name(a.statistics.protocol), eval::frechet_distance(a.statistics, b.statistics), a, b, {});
+    return print_figure(options, eval::frechet_name(a.statistics.protocol),
+                        eval::frechet_distance(a.statistics, b.statistics), a, b, {});
   }
   const auto distance = eval::kernel_distance(a.statistics, b.statistics);
   log_sink(options.common)(LogLevel::info, text("standard error ", distance.standard_error));
@@ -56,16 +80,23 @@ int keep(const SetOptions& options) {
   set_threads(options.common);
   watch_signals();
   require(options.out.ends_with(".safetensors"), options.out, ": statistics are kept in a .safetensors file");
+  require(!is_file_of_statistics(options.a), options.a, ": holds statistics already; give a set of pictures");
+  make_writable_folder(std::filesystem::absolute(options.out).parent_path());
   std::shared_ptr<const eval::FeatureNet> net;
   const auto set = measure_set(options.a, options.with_features, options.features, options.common, net);
-  if (!set.complete) return stopped();
+  if (!set.complete) return kStopped;
   eval::write_statistics(options.out, set.statistics);
   const auto& s = set.statistics;
-  log_sink(options.common)(LogLevel::info, text(s.moments.count, " pictures seen by ", s.protocol.net, " (", s.protocol.mode,
-                                                "), written to ", options.out));
+  log_sink(options.common)(LogLevel::info, text(s.moments.count, " pictures seen by ", s.protocol.net, " (",
+                                                s.protocol.mode, "), written to ", options.out));
   if (options.common.json) {
-    print_json({{"out", options.out}, {"features", s.protocol.net}, {"mode", s.protocol.mode}, {"weights", s.protocol.hash},
-                {"n", s.moments.count}, {"skipped", set.skipped}, {"with_features", options.with_features}});
+    print_json({{"out", options.out},
+                {"features", s.protocol.net},
+                {"mode", s.protocol.mode},
+                {"weights", s.protocol.hash},
+                {"n", s.moments.count},
+                {"skipped", set.skipped},
+                {"with_features", options.with_features}});
   }
   return kDone;
 }
@@ -83,8 +114,10 @@ void add_comparison(CLI::App& program, Action& action, const char* name, const c
 }  // namespace
 
 void add_fid(CLI::App& program, Action& action) {
-  add_comparison(program, action, "fid", "Frechet distance between two sets of pictures: FID, or FD(net) for another net", false);
-  add_comparison(program, action, "kid", "Kernel distance between two sets of pictures: KID, or KD(net) for another net", true);
+  add_comparison(program, action, "fid",
+                 "Frechet distance between two sets of pictures: FID, or FD(net) for another net", false);
+  add_comparison(program, action, "kid",
+                 "Kernel distance between two sets of pictures: KID, or KD(net) for another net", true);
   auto* command = program.add_subcommand("stats", "Keep the statistics of a set of pictures, for monge fid and kid");
   auto options = std::make_shared<SetOptions>();
   command->add_option("SET", options->a, "A folder, archive or .npy of pictures")->required();

@@ -15,7 +15,7 @@ namespace {
 
 int out_of_memory() {
   std::cerr << "monge: out of memory; use smaller nets (map.width, potential.width), a smaller train.batch, or "
-               "train.accumulate = 2 or more"
+               "train.accumulate = 2 or more; for metrics a smaller --batch"
             << std::endl;
   return monge::cli::kFailure;
 }
@@ -70,7 +70,7 @@ int main(int argc, char** argv) {
   try {
     const int code = action();
     std::cout.flush();
-    if (std::fflush(stdout) != 0 || !std::cout) {
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0 || !std::cout) {
       std::cerr << "monge: the results could not be written to the standard output" << std::endl;
       return cli::kFailure;
     }

@@ -1,15 +1,15 @@
 // monge train and monge resume: a training with everything attached that watches it.
-#include <chrono>
-#include <cmath>
-#include <cstdio>
-#include <iomanip>
-#include <iostream>
-#include <memory>
-
 #include <ATen/Parallel.h>
 #include <torch/types.h>
 
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+
 #include "monge/cli/command.h"
+#include "monge/cli/summary.h"
 #include "monge/core/error.h"
 #include "monge/core/number.h"
 #include "monge/core/shell.h"
@@ -19,7 +19,6 @@
 #include "monge/run/report.h"
 #include "monge/run/run_directory.h"
 #include "monge/run/sample_pictures.h"
-#include "monge/run/second_half.h"
 #include "monge/train/autocast.h"
 #include "monge/train/memory.h"
 #include "monge/train/nets.h"
@@ -32,9 +31,9 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-constexpr const char* kChangeable[] = {"train.iterations=", "train.threads=", "checkpoint.", "eval.every=", "eval.samples=",
-                                       "eval.features=",    "eval.mode=",     "eval.lpips=", "eval.weights=", "eval.patience=",
-                                       "samples.",          "data.cache_mb=",  "source.path=", "target.path="};
+constexpr const char* kChangeable[] = {"train.iterations=", "train.threads=", "checkpoint.",    "eval.every=",
+                                       "eval.samples=",     "eval.weights=",  "eval.patience=", "samples.",
+                                       "data.cache_mb=",    "source.path=",   "target.path="};
 
 struct TrainOptions {
   Common common;
@@ -76,35 +75,42 @@ void print_dry_run(train::Recipe recipe, const train::TrainingData& data, const 
   const auto memory = train::measure_memory(recipe, data.source->item_shape());
   const int64_t map = nn::parameter_count(*nets.map), potential = nn::parameter_count(*nets.potential);
   if (common.json) {
-    print_json({{"recipe", recipe.options().to_toml(false)}, {"parameters_map", map}, {"parameters_potential", potential},
-                {"source_items", data.source->size()}, {"target_items", data.target->size()},
-                {"bytes_state", memory.state}, {"bytes_step", memory.step}});
+    print_json({{"recipe", recipe.options().to_toml(false)},
+                {"parameters_map", map},
+                {"parameters_potential", potential},
+                {"source_items", data.source->size()},
+                {"target_items", data.target->size()},
+                {"bytes_state", memory.state},
+                {"bytes_step", memory.step}});
     return;
   }
   const auto items = [](const data::Source& source) {
     return source.endless() ? std::string("endless") : std::to_string(source.size()) + " training items";
   };
   const auto mib = [](int64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; };
-  std::cout << recipe.options().to_toml(true) << "\n# source      " << data.source->name() << ", " << items(*data.source)
-            << "\n# target      " << data.target->name() << ", " << items(*data.target) << "\n# map         " << map
-            << " parameters\n# potential   " << potential << " parameters\n# memory      " << mib(memory.state)
-            << " for weights, averages and moments, and " << mib(memory.step) << " for the largest step (measured on a "
+  std::cout << recipe.options().to_toml(true) << "\n# source      " << data.source->name() << ", "
+            << items(*data.source) << "\n# target      " << data.target->name() << ", " << items(*data.target)
+            << "\n# map         " << map << " parameters\n# potential   " << potential << " parameters\n# memory      "
+            << mib(memory.state) << " for weights, averages and moments, and " << mib(memory.step)
+            << " for the largest step (measured on a "
             << "small batch)" << std::endl;
 }
 
 /// Runs `trainer` with all observers to its end or a signal.
-int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
+/// @param judge  of pictures; may be null.
+int conduct(train::Trainer& trainer, eval::ImageJudge* judge, const Common& common, const LogSink& log) {
   const auto& folder = trainer.folder();
   StatusLine status(common);
   run::MetricsFile metrics(folder);
   run::SamplePictures pictures;
   std::optional<eval::Evaluation> last;
-  const auto judge = eval::make_judge(trainer.recipe(), trainer.solver().device());
-  eval::HeldOut held_out([&](int64_t iteration, const eval::Evaluation& evaluation) {
-    metrics.add(iteration, evaluation.named());
-    status.evaluated(evaluation);
-    last = evaluation;
-  }, judge.get());
+  eval::HeldOut held_out(
+      [&](int64_t iteration, const eval::Evaluation& evaluation) {
+        metrics.add(iteration, evaluation.named());
+        status.evaluated(evaluation);
+        last = evaluation;
+      },
+      judge);
   trainer.attach(metrics);
   trainer.attach(held_out);
   trainer.attach(status);  // after the evaluation, to show its figures and not the last one's
@@ -118,10 +124,10 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
   } catch (const Error&) {
     status.finish();
     const auto checkpoints = train::list_checkpoints(folder / "checkpoints");
-    log(LogLevel::warning, checkpoints.empty() ? "no checkpoint had been saved"
-                                               : "the last good checkpoint is " + checkpoints.back().string() +
-                                                     "; to go on from it: monge resume " +
-                                                     shell_quoted(folder.string()));
+    log(LogLevel::warning, checkpoints.empty()
+                               ? "no checkpoint had been saved"
+                               : "the last good checkpoint is " + checkpoints.back().string() +
+                                     "; to go on from it: monge resume " + shell_quoted(folder.string()));
     try {
       metrics.flush();
       run::write_report(folder);
@@ -132,30 +138,16 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 
-  ordered_json summary{{"run", folder.string()},       {"complete", complete},
-                       {"iterations", trainer.done()}, {"of", trainer.recipe().train.iterations},
-                       {"seconds", seconds},           {"best_iteration", nullptr},
-                       {"best_figure", trainer.recipe().eval.best}, {"best_value", nullptr}};
-  if (trainer.best_figure()) {
-    summary["best_iteration"] = trainer.best_iteration();
-    summary["best_value"] = *trainer.best_figure();
-  }
-  if (last) {
-    for (const auto& [name, value] : last->named()) summary[name] = value;
-    const auto figures = last->decisive();
-    const auto reach = eval::judge(figures);
-    summary["reaches_target"] = reach == eval::Reach::unknown ? ordered_json() : ordered_json(reach == eval::Reach::reached);
-    summary["verdict"] = "the map " + eval::in_words(figures);
-    if (reach == eval::Reach::missed) {
-      log(LogLevel::warning, "the map " + eval::in_words(figures) + ". A small loss does not mean that it is reached. Train longer; "
-                             "where the error does not fall any more, the solution is spurious: " +
-                                 (trainer.recipe().method == "otp" ? "a larger otp.eps_start or otp.eps_end, potential.r1 = 0.2"
-                                                                   : "method = \"otp\"") + " (docs/otp.md)");
-    }
-  }
   metrics.flush();
-  for (const auto& span : run::second_half(run::parse_metrics(real_files().read(folder / "metrics.jsonl")), trainer.done())) {
-    summary["second_half"][span.name] = {{"best", span.best}, {"last", span.last}, {"worst", span.worst}};
+  const Outcome outcome{complete, seconds, last, judge};
+  auto summary = summary_of(trainer, outcome);
+  if (last && eval::judge(last->decisive()) == eval::Reach::missed) {
+    log(LogLevel::warning,
+        "the map " + eval::in_words(last->decisive()) + ". A small loss does not mean that it is reached. Train " +
+            "longer; where the error does not fall any more, the solution is spurious: " +
+            (trainer.recipe().method == "otp" ? "a larger otp.eps_start or otp.eps_end, potential.r1 = 0.2"
+                                              : "method = \"otp\"") +
+            " (docs/otp.md)");
   }
   if (std::error_code none; trainer.done() == before && fs::exists(folder / "summary.json", none)) {
     // Nothing was trained, so nothing was measured: what was found at the end still holds.
@@ -167,23 +159,11 @@ int conduct(train::Trainer& trainer, const Common& common, const LogSink& log) {
   if (common.json) {
     print_json(summary);
   } else if (complete && !common.quiet) {
-    std::cout << "run        " << folder.string() << "\n";
-    if (last) {
-      std::cout << "target     error " << number(last->target_error) << ", floor " << number(last->target_floor)
-                << " (energy distance, " << last->samples << " held-out samples)\n";
-      if (std::isfinite(last->feature_error)) {
-        std::cout << "features   error " << number(last->feature_error) << ", floor " << number(last->feature_floor)
-                  << " (the same of random convolution features)\n";
-      }
-      for (const auto& [name, value] : last->judged) std::cout << name << std::string(name.size() < 11 ? 11 - name.size() : 1, ' ') << number(value) << "\n";
-      std::cout << "verdict    the map " << eval::in_words(last->decisive()) << "\ncost       " << number(last->cost) << "\n";
-    }
-    std::cout << "report     " << (folder / "report.html").string() << "\nuse it     monge translate "
-              << shell_quoted(folder.string()) << " INPUT OUTPUT" << std::endl;
+    print_summary(trainer, outcome);
   }
   if (complete) return kDone;
-  log(LogLevel::info, "stopped after iteration " + std::to_string(trainer.done()) + ", everything is saved; go on with\n  " +
-                          "monge resume " + shell_quoted(folder.string()));
+  log(LogLevel::info, "stopped after iteration " + std::to_string(trainer.done()) +
+                          ", everything is saved; go on with\n  " + "monge resume " + shell_quoted(folder.string()));
   return kStopped;
 }
 
@@ -209,18 +189,23 @@ int train_command(const TrainOptions& options) {
   train::resolve_noise_level(recipe, shape, data.source->size(), log);
   train::advise(shape, recipe, log);
   if (options.dry_run) {
+    eval::make_judge(recipe, device);
     print_dry_run(recipe, data, options.common);
     return kDone;
   }
-  // What does not fit together is found before a folder is made.
-  train::Trainer(recipe, data, device, "", silent());
+  // What does not fit together, or is not there, is found before a folder is made.
+  const auto judge = eval::make_judge(recipe, device);
+  {
+    train::Trainer trial(recipe, data, device, "", silent());
+    eval::HeldOut({}, judge.get()).try_out(trial);
+  }
   train::make_paths_absolute(recipe);  // so that resume and eval find them from anywhere
   const auto [folder, lock] = run::create_run(options.runs, options.out, recipe, device);
   log = run::log_to_file(folder, log);
   train::Trainer trainer(recipe, data, device, folder, log);
   log(LogLevel::info, "run " + folder.string());
   log(LogLevel::info, facts(trainer));
-  return conduct(trainer, options.common, log);
+  return conduct(trainer, judge.get(), options.common, log);
 }
 
 int resume_command(const TrainOptions& options) {
@@ -233,8 +218,10 @@ int resume_command(const TrainOptions& options) {
   for (const auto& assignment : options.set) {
     const bool allowed = std::any_of(std::begin(kChangeable), std::end(kChangeable),
                                      [&](const char* key) { return assignment.starts_with(key); });
-    require(allowed, "--set ", assignment, ": a resumed run goes on as it began; only train.iterations, train.threads, ",
-            "checkpoint.*, eval.every, .samples, .features, .mode, .lpips, .weights and .patience, samples.*, data.cache_mb, source.path and target.path can be changed. Start a new run for more");
+    require(allowed, "--set ", assignment,
+            ": a resumed run goes on as it began; only train.iterations, train.threads, ",
+            "checkpoint.*, eval.every, eval.samples, eval.weights, eval.patience, samples.*, data.cache_mb, "
+            "source.path and target.path can be changed. Start a new run for more");
   }
   make_writable_folder(folder);
   const run::RunLock lock(folder);
@@ -251,15 +238,19 @@ int resume_command(const TrainOptions& options) {
   const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));
   const auto device = device_of(options.common, recipe.train.device);
   recipe.train.precision = train::resolve_precision(recipe.train.precision, device, log);
+  const auto judge = eval::make_judge(recipe, device);
   train::Trainer trainer(recipe, data, device, folder, log);
   trainer.resume(*checkpoint);
+  if (before.eval.samples != recipe.eval.samples) trainer.forget_best();  // figures fall with the number of samples
   checkpoint.reset();  // as large as the training itself, and the trainer has its own copy
-  if (trainer.done() < recipe.train.iterations) real_files().replace(folder / "recipe.toml", recipe.options().to_toml(true));
-  log(LogLevel::info, text("resumed ", folder.string(), " at iteration ", trainer.done(), " of ", recipe.train.iterations));
+  if (trainer.done() < recipe.train.iterations)
+    real_files().replace(folder / "recipe.toml", recipe.options().to_toml(true));
+  log(LogLevel::info,
+      text("resumed ", folder.string(), " at iteration ", trainer.done(), " of ", recipe.train.iterations));
   if (trainer.done() >= recipe.train.iterations) {
     log(LogLevel::info, "nothing is left to do; train longer with --set train.iterations=N");
   }
-  return conduct(trainer, options.common, log);
+  return conduct(trainer, judge.get(), options.common, log);
 }
 
 }  // namespace
@@ -280,7 +271,8 @@ void add_resume(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand("resume", "Go on with a run exactly where its newest checkpoint was saved");
   auto options = std::make_shared<TrainOptions>();
   command->add_option("RUN", options->recipe, "Run directory")->required();
-  command->add_option("--set", options->set, "Override a key, for example train.iterations=20000")->allow_extra_args(false);
+  command->add_option("--set", options->set, "Override a key, for example train.iterations=20000")
+      ->allow_extra_args(false);
   add_common(*command, options->common);
   command->callback([&action, options] { action = [options] { return resume_command(*options); }; });
 }

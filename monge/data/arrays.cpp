@@ -6,6 +6,7 @@
 #include "monge/core/error.h"
 #include "monge/core/names.h"
 #include "monge/io/csv.h"
+#include "monge/io/image.h"
 #include "monge/io/npy.h"
 
 namespace monge::data {
@@ -66,11 +67,9 @@ std::shared_ptr<const TensorSource> array_source(const std::string& name, const 
   const double largest = images ? floats.abs().max().item<double>() : 0;
   require(largest <= kFarOutside, name, ": float images must be in [-1, 1], got a value of magnitude ", largest,
           "; store 0..255 as uint8, or scale by v / 127.5 - 1");
-  // A set without one pixel below mid-grey was hardly ever meant to be in [-1, 1].
-  constexpr int64_t kTellsRange = 4096;
-  require(!images || floats.numel() < kTellsRange || floats.min().item<double>() < 0, name,
-          ": float images must be in [-1, 1], and all values of these lie in [0, 1]; store them as uint8 in 0..255, or scale by "
-          "2 v - 1");
+  require(!images || !io::looks_like_unit_range(floats), name,
+          ": float images must be in [-1, 1], and these look as if they were in [0, 1]; store them as uint8 in 0..255, or "
+          "scale by 2 v - 1");
   return std::make_shared<TensorSource>(name, floats);
 }
 

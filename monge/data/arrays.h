@@ -19,8 +19,8 @@ bool has_array_extension(const std::filesystem::path& path);
 ///
 /// Floats of any width and integers other than uint8 images become float32.
 /// @throws Error naming the file: unreadable, empty, another rank; a value that is NaN, infinite or too large for
-///         float32 (with row and column); float images far outside [-1, 1] (beyond 4: most likely 0..255 was meant) or, from 4,096 values on,
-///         none of them below 0 ([0, 1] was meant).
+///         float32 (with row and column); float images far outside [-1, 1] (beyond 4: most likely 0..255 was meant) or
+///         evidently in [0, 1] (see io::looks_like_unit_range).
 std::shared_ptr<const TensorSource> open_array(const std::filesystem::path& path);
 
 /// The same for a tensor that is already there, named `name` in messages.

@@ -1,9 +1,12 @@
 #include "monge/data/picture_file.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
+#include "monge/core/names.h"
 #include "monge/io/archive.h"
 
 namespace monge::data {
@@ -15,18 +18,32 @@ bool is_hidden(const fs::path& name) {
   return std::any_of(name.begin(), name.end(), [](const fs::path& part) { return part.string().starts_with('.'); });
 }
 
-std::vector<PictureFile> list_folder(const fs::path& folder) {
+/// Pictures of kinds that are not read.
+bool is_other_picture(const fs::path& name) {
+  static constexpr std::array<std::string_view, 8> kOthers = {".gif",  ".bmp",  ".tif", ".tiff",
+                                                              ".avif", ".heic", ".jp2", ".jxl"};
+  return std::find(kOthers.begin(), kOthers.end(), lower_extension(name)) != kOthers.end();
+}
+
+std::vector<PictureFile> list_folder(const fs::path& folder, const LogSink& log) {
   std::vector<PictureFile> out;
+  int64_t others = 0;
   try {
     for (fs::recursive_directory_iterator at(folder), end; at != end; ++at) {
       const bool hidden = is_hidden(at->path().filename());
       std::error_code ignored;
       if (hidden && at->is_directory(ignored)) at.disable_recursion_pending();
+      others += !hidden && is_other_picture(at->path());
       if (hidden || !io::has_image_extension(at->path()) || at->is_directory(ignored)) continue;
       out.push_back({at->path().string(), at->path(), {}});
     }
   } catch (const fs::filesystem_error& error) {
     throw Error(text(folder.string(), ": the folder cannot be listed: ", error.code().message()));
+  }
+  if (others > 0) {
+    log(LogLevel::warning,
+        text(folder.string(), ": ", others, " pictures of other kinds (.gif, .bmp, .tiff, ...) are not read; convert ",
+             "them to PNG to have them counted"));
   }
   return out;
 }
@@ -61,7 +78,7 @@ std::vector<PictureFile> list_pictures(const fs::path& path, const LogSink& log)
   std::error_code ignored;
   require(fs::exists(path, ignored), path.string(), ": no such file or folder");
   if (!fs::is_directory(path, ignored) && !io::has_archive_extension(path)) return {{path.string(), path, {}}};
-  auto out = fs::is_directory(path, ignored) ? list_folder(path) : list_archive(path, log);
+  auto out = fs::is_directory(path, ignored) ? list_folder(path, log) : list_archive(path, log);
   if (out.empty()) {
     throw Error(Complaint{.what = "no pictures found in it or in folders within it",
                           .where = path.string(),

@@ -1,5 +1,7 @@
 #include "monge/data/picture_set.h"
 
+#include <algorithm>
+
 #include "monge/core/error.h"
 #include "monge/data/arrays.h"
 #include "monge/data/parallel.h"
@@ -13,10 +15,25 @@ PictureSet::PictureSet(const std::filesystem::path& path, const io::Colour& back
     return;
   }
   array_ = open_array(path);
+  warn_of_clamping(log);
   if (array_->item_shape().size() != 3) {
-    throw Error(Complaint{.what = "holds no pictures", .where = name_, .value = text("items of shape ", torch::IntArrayRef(array_->item_shape())),
+    throw Error(Complaint{.what = "holds no pictures",
+                          .where = name_,
+                          .value = text("items of shape ", torch::IntArrayRef(array_->item_shape())),
                           .allowed = "a folder or archive of pictures, or a .npy array [N, C, H, W]"});
   }
+}
+
+void PictureSet::warn_of_clamping(const LogSink& log) const {
+  if (array_->item_shape().size() != 3) return;
+  constexpr int64_t kMost = 256;  // pictures that are looked at
+  std::vector<int64_t> some;
+  for (int64_t i = 0; i < std::min(kMost, array_->size()); ++i) some.push_back(i);
+  const double share = (array_->items(some).abs() > 1.001).to(torch::kFloat64).mean().item<double>();
+  if (share == 0) return;
+  log(LogLevel::warning,
+      text(name_, ": ", 100 * share, " % of the values lie beyond [-1, 1] and are clamped; pictures normalised in ",
+           "another way must be brought back to 0..255 (uint8) or [-1, 1] first"));
 }
 
 int64_t PictureSet::size() const { return array_ ? array_->size() : static_cast<int64_t>(files_.size()); }

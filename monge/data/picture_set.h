@@ -22,12 +22,13 @@ struct Picture {
   std::string fault;      ///< what is wrong with it, naming it; else empty
 };
 
-/// A folder, an archive or one picture; or an array of pictures (.npy, uint8 or float in [-1, 1]). In the order of names, or
-/// that of the array. Immutable after construction, safe to use from several threads.
+/// A folder, an archive or one picture; or an array of pictures (.npy, uint8 or float in [-1, 1]). In the order of
+/// names, or that of the array. Immutable after construction, safe to use from several threads.
 class PictureSet {
  public:
   /// Lists the pictures and decodes none.
   /// @param background  what shows through transparency.
+  /// @param log         warned as by list_pictures, and of floats beyond [-1, 1], which are clamped.
   /// @throws Error  as list_pictures and open_array; an array of vectors; a path that is no set of pictures (.csv).
   explicit PictureSet(const std::filesystem::path& path, const io::Colour& background = io::kWhite,
                       const LogSink& log = silent());
@@ -38,11 +39,12 @@ class PictureSet {
   /// The name of picture i inside the set; its number where it has none.
   std::string item_name(int64_t index) const;
 
-  /// Pictures [begin, end), decoded on all cores, those that cannot be used with their faults. Grey is repeated in three
-  /// channels and transparency laid over the background. @throws Error for a range beyond the set.
+  /// Pictures [begin, end), decoded on all cores, those that cannot be used with their faults. Grey is repeated in
+  /// three channels and transparency laid over the background. @throws Error for a range beyond the set.
   std::vector<Picture> load(int64_t begin, int64_t end) const;
 
  private:
+  void warn_of_clamping(const LogSink& log) const;
   Picture load_one(int64_t index) const;
 
   std::string name_;

@@ -1,12 +1,14 @@
 #include "monge/eval/evaluation.h"
 
+#include <torch/types.h>
+
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 
-#include <torch/types.h>
-
 #include "monge/core/error.h"
+#include "monge/core/figure.h"
 #include "monge/core/nearest.h"
 #include "monge/core/random.h"
 #include "monge/eval/colourfulness.h"
@@ -22,16 +24,26 @@ namespace {
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int64_t kChunk = 64;  // images at once through the net; bounds the memory of an evaluation
 
-/// @throws Error for a figure that this evaluation does not have.
+/// NaN where the evaluation does not have it.
 double figure_of(const Evaluation& evaluation, const std::string& name) {
-  std::vector<std::string> known;
   for (const auto& [key, value] : evaluation.named()) {
     if (key == name) return value;
-    known.push_back(key);
   }
-  if (name == "target_error") return kNaN;  // of a set too small for a floor it is left out
-  throw Error(Complaint{.what = "this evaluation has no such figure", .where = "eval.best", .value = '"' + name + '"',
-                        .allowed = join(known), .fix = suggestion(name, known)});
+  return kNaN;
+}
+
+/// @throws Error  unless evaluations like this one have the distance that eval.best names.
+void check_best(const Evaluation& evaluation, const std::string& best) {
+  std::vector<std::string> known{"target_error"};  // of a set too small for a floor it is left out
+  for (const auto& [key, value] : evaluation.named()) {
+    if (is_distance(key) && key != known.front()) known.push_back(key);
+  }
+  if (std::find(known.begin(), known.end(), best) != known.end()) return;
+  throw Error(Complaint{.what = "no distance of this run's evaluations",
+                        .where = "eval.best",
+                        .value = '"' + best + '"',
+                        .allowed = join(known),
+                        .fix = suggestion(best, known)});
 }
 
 }  // namespace
@@ -79,8 +91,8 @@ Evaluation evaluate(const train::Model& model, const data::Source& source, const
   std::vector<torch::Tensor> pieces;
   const int64_t chunk = x.dim() == 4 ? kChunk : x.size(0);
   for (int64_t begin = 0; begin < x.size(0); begin += chunk) {
-    pieces.push_back(model.translate(x.narrow(0, begin, std::min(chunk, x.size(0) - begin)), draws,
-                                     streams.at("eval z", begin)));
+    pieces.push_back(
+        model.translate(x.narrow(0, begin, std::min(chunk, x.size(0) - begin)), draws, streams.at("eval z", begin)));
   }
   const auto output = torch::cat(pieces);  // [B, draws, ...]
   const bool images = x.dim() == 4;
@@ -114,15 +126,21 @@ Evaluation evaluate(const train::Model& model, const data::Source& source, const
   const bool coloured = images && x.size(1) == 3;
   out.colourfulness_output = coloured ? colourfulness(first) : kNaN;
   out.colourfulness_target = coloured ? colourfulness(y) : kNaN;
-  if (judge && images) out.judged = judge->judge(x, shown, y, y_b);
+  if (judge) {
+    require(images, "eval.features and eval.lpips judge pictures, and these are vectors; leave them out");
+    out.judged = judge->judge(x, shown, y, y_b);
+    out.judge_warning = judge->few_samples_warning(x.size(0), y.size(0));
+  }
+  out.target_samples = y.size(0);
   return out;
 }
 
 std::unique_ptr<ImageJudge> make_judge(const train::Recipe& recipe, torch::Device device) {
   const auto& e = recipe.eval;
   if (e.features.empty() && e.lpips.empty()) return nullptr;
-  return std::make_unique<ImageJudge>(e.features.empty() ? nullptr : open_features(e.features, e.mode, e.weights, device),
-                                      e.lpips.empty() ? nullptr : open_lpips(e.lpips, e.weights, device));
+  return std::make_unique<ImageJudge>(
+      e.features.empty() ? nullptr : open_features(e.features, e.mode, e.weights, device),
+      e.lpips.empty() ? nullptr : open_lpips(e.lpips, e.weights, device));
 }
 
 void HeldOut::measure(train::Trainer& trainer, int64_t done) {
@@ -131,26 +149,41 @@ void HeldOut::measure(train::Trainer& trainer, int64_t done) {
   const auto& data = trainer.data();
   const auto& recipe = trainer.recipe();
   const auto warning = few_samples_warning(*data.held_source, *data.held_target, *data.target, recipe.eval.samples);
-  if (first && !warning.empty()) trainer.log()(LogLevel::warning, warning);
   const auto result = evaluate(train::model_of(trainer), *data.held_source, *data.held_target, *data.target,
                                recipe.eval.samples, static_cast<uint64_t>(recipe.train.seed), judge_);
+  for (const auto& line : {warning, result.judge_warning}) {
+    if (first && !line.empty()) trainer.log()(LogLevel::warning, line);
+  }
   report_(done, result);
-  const auto now = train::source_smoothing(recipe, done), last = train::source_smoothing(recipe, recipe.train.iterations);
+  const auto now = train::source_smoothing(recipe, done),
+             last = train::source_smoothing(recipe, recipe.train.iterations);
   if (now.eps != last.eps) return;
   const double figure = figure_of(result, recipe.eval.best);
   if (std::isfinite(figure)) trainer.offer(figure);
-  if (recipe.eval.patience > 0 && done - trainer.best_iteration() >= recipe.eval.patience * recipe.eval.every) {
-    trainer.end_early(text("no better ", recipe.eval.best, " in ", recipe.eval.patience, " evaluations (eval.patience)"));
-  }
+  end_if_patience_is_out(trainer);
+}
+
+void HeldOut::end_if_patience_is_out(train::Trainer& trainer) const {
+  const auto& e = trainer.recipe().eval;
+  if (e.patience == 0 || !trainer.best_figure() || trainer.done() - trainer.best_iteration() < e.patience * e.every)
+    return;
+  trainer.end_early(text("no better ", e.best, " in ", e.patience, " evaluations (eval.patience)"));
+}
+
+void HeldOut::try_out(train::Trainer& trainer) const {
+  if (trainer.recipe().eval.every == 0) return;
+  const auto& data = trainer.data();
+  const auto trial =
+      evaluate(train::model_of(trainer), *data.held_source, *data.held_target, *data.target, /*samples=*/4,
+               /*seed=*/0, judge_);
+  check_best(trial, trainer.recipe().eval.best);
 }
 
 void HeldOut::started(train::Trainer& trainer, int64_t iteration) {
   began_at_ = iteration;
-  if (trainer.recipe().eval.every == 0) return;
-  const auto& data = trainer.data();
-  const auto trial = evaluate(train::model_of(trainer), *data.held_source, *data.held_target, *data.target, /*samples=*/4,
-                              /*seed=*/0, judge_);
-  figure_of(trial, trainer.recipe().eval.best);
+  try_out(trainer);
+  if (iteration > 0 && trainer.recipe().eval.every > 0)
+    end_if_patience_is_out(trainer);  // a resumed run that had ended so
 }
 
 void HeldOut::iteration_done(train::Trainer& trainer, int64_t done, const train::Figures&) {

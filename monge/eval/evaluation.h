@@ -22,11 +22,13 @@ struct Evaluation {
   double target_floor = 0;  ///< the same between two sets of target samples: what a perfect map would get
   double target_start = 0;  ///< the same between inputs and target samples: what a map that does nothing would get
   double feature_error = 0, feature_floor = 0, feature_start = 0;  ///< the same of random_features; pictures only
-  double cost = 0;          ///< mean tau ||x - T(x)||^2 over inputs and draws (recipe's tau; 1/D for bare checkpoints)
-  double mse = 0;           ///< mean (x - T(x))^2 per entry: how far the map moves, whatever cost.scale is
-  double psnr = 0;          ///< 10 log10(4 / mse), dB; images in [-1,1] only
-  double diversity = 0;     ///< mean RMS difference per entry between two draws of one input; stochastic maps only
+  double cost = 0;       ///< mean tau ||x - T(x)||^2 over inputs and draws (recipe's tau; 1/D for bare checkpoints)
+  double mse = 0;        ///< mean (x - T(x))^2 per entry: how far the map moves, whatever cost.scale is
+  double psnr = 0;       ///< 10 log10(4 / mse), dB; images in [-1,1] only
+  double diversity = 0;  ///< mean RMS difference per entry between two draws of one input; stochastic maps only
   double colourfulness_output = 0, colourfulness_target = 0;  ///< Hasler-Suesstrunk of 0..255; images only
+  int64_t target_samples = 0;                                 ///< that the outputs are compared with
+  std::string judge_warning = {};                             ///< when those are too few for the judge's figures
   NamedFigures judged = {};  ///< by trained networks, see ImageJudge; pictures, where there is a judge
 
   /// What the judgement of reach.h goes by: features for pictures, the samples themselves for vectors.
@@ -38,7 +40,8 @@ struct Evaluation {
 
 /// @param source    inputs.
 /// @param target    what the outputs are compared with, and one side of the floor.
-/// @param target_b  the other side of the floor: target samples independent of `target` (the training part). May be `target`
+/// @param target_b  the other side of the floor: target samples independent of `target` (the training part). May be
+/// `target`
 ///                  itself: then two disjoint halves are compared. With fewer than 4 target samples there is no floor.
 /// @param samples   drawn from each; finite sources smaller than that are used whole.
 /// @param seed      of draws and noises.
@@ -46,26 +49,31 @@ struct Evaluation {
 Evaluation evaluate(const train::Model& model, const data::Source& source, const data::Source& target,
                     const data::Source& target_b, int64_t samples, uint64_t seed, ImageJudge* judge = nullptr);
 
-/// The judge that [eval] asks for; null where it asks for none. @throws Error  naming what is missing and how to get it.
+/// The judge that [eval] asks for; null where it asks for none. @throws Error  naming what is missing and how to get
+/// it.
 std::unique_ptr<ImageJudge> make_judge(const train::Recipe& recipe, torch::Device device);
 
 /// Evaluates the averaged map on held-out data every eval.every iterations and at the end of a complete run, hands the
-/// figures to `report` and offers that of eval.best to the trainer as the figure of the best checkpoint; while a smoothed
-/// source's noise still falls there is no best one, because more noise makes the target easier and the map worse. After
-/// eval.patience evaluations without a new best one it ends the training.
+/// figures to `report` and offers that of eval.best to the trainer as the figure of the best checkpoint; while a
+/// smoothed source's noise still falls there is no best one, because more noise makes the target easier and the map
+/// worse. After eval.patience evaluations without a new best one it ends the training.
 class HeldOut : public train::Observer {
  public:
   using Report = std::function<void(int64_t iteration, const Evaluation& evaluation)>;
   /// @param judge  of pictures; may be null, and must outlive this.
   explicit HeldOut(Report report, ImageJudge* judge = nullptr) : report_(std::move(report)), judge_(judge) {}
 
-  /// Evaluates a few samples, so that data that do not fit are found before the training and not in its midst.
+  /// Evaluates a few samples, so that data that do not fit, and an eval.best that there is not, are found before the
+  /// training and not in its midst. @throws Error.
+  void try_out(train::Trainer& trainer) const;
+
   void started(train::Trainer& trainer, int64_t iteration) override;
   void iteration_done(train::Trainer& trainer, int64_t done, const train::Figures& figures) override;
   void ended(train::Trainer& trainer, int64_t done, bool complete) override;
 
  private:
   void measure(train::Trainer& trainer, int64_t done);
+  void end_if_patience_is_out(train::Trainer& trainer) const;
 
   Report report_;
   ImageJudge* judge_;

@@ -10,13 +10,14 @@ constexpr int64_t kBlock = 512;  // rows; large enough for the matrix product to
 }  // namespace
 
 void MomentSum::add(const torch::Tensor& features_NF) {
-  require(features_NF.dim() == 2 && features_NF.is_floating_point(), "features must be [N, F] floats, got ", features_NF.sizes());
+  require(features_NF.dim() == 2 && features_NF.is_floating_point(), "features must be [N, F] floats, got ",
+          features_NF.sizes());
   require(features_NF.isfinite().all().item<bool>(), "features: NaN or infinite values");
   const auto rows = features_NF.detach().to(torch::kCPU, torch::kFloat64);
-  require(waiting_.empty() || waiting_[0].size(1) == rows.size(1), "features: rows of ", rows.size(1), " numbers after rows of ",
-          waiting_.empty() ? 0 : waiting_[0].size(1));
-  require(!shift_.defined() || shift_.size(0) == rows.size(1), "features: rows of ", rows.size(1), " numbers after rows of ",
-          shift_.defined() ? shift_.size(0) : 0);
+  require(waiting_.empty() || waiting_[0].size(1) == rows.size(1), "features: rows of ", rows.size(1),
+          " numbers after rows of ", waiting_.empty() ? 0 : waiting_[0].size(1));
+  require(!shift_.defined() || shift_.size(0) == rows.size(1), "features: rows of ", rows.size(1),
+          " numbers after rows of ", shift_.defined() ? shift_.size(0) : 0);
   for (int64_t begin = 0; begin < rows.size(0);) {
     const int64_t length = std::min(kBlock - waiting_count_, rows.size(0) - begin);
     waiting_.push_back(rows.narrow(0, begin, length).clone());

@@ -14,11 +14,12 @@ struct Moments {
   torch::Tensor covariance_FF;  ///< [F, F] float64, divisor count - 1 as numpy.cov
 };
 
-/// Sums in float64 over blocks of a fixed number of rows, whatever pieces they come in, so that the result does not depend on
-/// the batch size. Memory: 2 F^2 doubles.
+/// Sums in float64 over blocks of a fixed number of rows, whatever pieces they come in, so that the result does not
+/// depend on the batch size. Memory: F^2 doubles, and 4 F^2 while moments() is made.
 class MomentSum {
  public:
-  /// @param features_NF  any float type, on any device; F as the first time. @throws Error otherwise, or for NaN and infinity.
+  /// @param features_NF  any float type, on any device; F as the first time. @throws Error otherwise, or for NaN and
+  /// infinity.
   void add(const torch::Tensor& features_NF);
 
   int64_t count() const { return count_; }
@@ -31,7 +32,7 @@ class MomentSum {
 
   int64_t count_ = 0, waiting_count_ = 0;
   std::vector<torch::Tensor> waiting_;  ///< rows that do not fill a block yet, float64
-  torch::Tensor shift_;                ///< the mean of the first block: sums of squares of large numbers would lose digits
+  torch::Tensor shift_;  ///< the mean of the first block: sums of squares of large numbers would lose digits
   torch::Tensor sum_, products_;
 };
 

@@ -22,25 +22,35 @@ struct FeatureProtocol {
 
 FeatureProtocol protocol_of(const FeatureNet& net);
 
+/// Whether the net is the FID Inception net, and not a file that happens to have its name.
+bool is_fid_net(const FeatureProtocol& protocol);
+
 /// "FID" and "KID" for the FID Inception net, "FD(name)" and "KD(name)" for any other: those names are its alone.
 std::string frechet_name(const FeatureProtocol& protocol);
 std::string kernel_name(const FeatureProtocol& protocol);
 
 struct FeatureStatistics {
   FeatureProtocol protocol;
-  std::string source;         ///< where the pictures came from, for records
+  std::string source;  ///< where the pictures came from, for records
   Moments moments;
   torch::Tensor features_NF;  ///< float32; undefined where only the moments were kept
 };
 
 /// A safetensors file: mean, covariance (float64), features (float32, if kept), and the protocol in the metadata.
-void write_statistics(const std::filesystem::path& path, const FeatureStatistics& statistics, const Files& files = real_files());
+void write_statistics(const std::filesystem::path& path, const FeatureStatistics& statistics,
+                      const Files& files = real_files());
 
 /// @throws Error naming the file: not such a file, another version, shapes that do not fit each other.
 FeatureStatistics read_statistics(const std::filesystem::path& path, const Files& files = real_files());
 
+/// @throws Error  naming both sides unless their protocols are the same.
+void require_same_protocol(const FeatureStatistics& a, const FeatureStatistics& b);
+
 /// FID or FD. @throws Error  when the protocols differ, saying in what.
 double frechet_distance(const FeatureStatistics& a, const FeatureStatistics& b);
+
+/// @throws Error  when the features were not kept, saying how to.
+void require_features(const FeatureStatistics& statistics);
 
 /// KID or KD. @throws Error  when the protocols differ, or a side keeps no features.
 KernelDistance kernel_distance(const FeatureStatistics& a, const FeatureStatistics& b);

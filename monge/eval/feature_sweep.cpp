@@ -16,7 +16,8 @@ constexpr size_t kMostComplaints = 20;
 Sweep sweep_features(const FeatureNet& net, const data::PictureSet& set, const SweepOptions& options) {
   const int64_t count = options.most > 0 ? std::min(options.most, set.size()) : set.size();
   const auto load = [&](int64_t begin) {
-    return std::async(std::launch::async, [&set, begin, end = std::min(begin + options.batch, count)] { return set.load(begin, end); });
+    return std::async(std::launch::async,
+                      [&set, begin, end = std::min(begin + options.batch, count)] { return set.load(begin, end); });
   };
   Sweep out;
   MomentSum sum;
@@ -48,9 +49,10 @@ Sweep sweep_features(const FeatureNet& net, const data::PictureSet& set, const S
   }
   if (out.skipped > 0 && !options.skip_bad) {
     std::string lines = "\n  " + join(out.complaints, "\n  ");
-    if (out.skipped > static_cast<int64_t>(kMostComplaints)) lines += text("\n  and ", out.skipped - static_cast<int64_t>(kMostComplaints), " more");
-    throw Error(text(set.name(), ": ", out.skipped, " of ", count, " pictures cannot be used; mend or remove them, or use --on-error skip",
-                     lines));
+    if (out.skipped > static_cast<int64_t>(kMostComplaints))
+      lines += text("\n  and ", out.skipped - static_cast<int64_t>(kMostComplaints), " more");
+    throw Error(text(set.name(), ": ", out.skipped, " of ", count,
+                     " pictures cannot be used; mend or remove them, or use --on-error skip", lines));
   }
   require(sum.count() >= 2, set.name(), ": ", sum.count(), sum.count() == 1 ? " picture" : " pictures",
           " to measure; a covariance needs at least 2, and a figure worth reading thousands");

@@ -23,13 +23,14 @@ struct SweepOptions {
 
 struct Sweep {
   FeatureStatistics statistics;
-  bool complete = true;                 ///< false when stopped; then nothing else is there
+  bool complete = true;  ///< false when stopped; then nothing else is there
   int64_t skipped = 0;
   std::vector<std::string> complaints;  ///< of skipped pictures, up to 20
 };
 
 /// Pictures are decoded beside the net's work. Memory: two batches of pictures, and the features if kept.
-/// @throws Error  for pictures that cannot be used, how many there are and up to 20 with reasons; for fewer than 2 that can.
+/// @throws Error  for pictures that cannot be used, how many there are and up to 20 with reasons; for fewer than 2 that
+/// can.
 Sweep sweep_features(const FeatureNet& net, const data::PictureSet& set, const SweepOptions& options);
 
 }  // namespace monge::eval

@@ -1,5 +1,6 @@
 #include "monge/eval/image_judge.h"
 
+#include <algorithm>
 #include <cctype>
 
 #include "monge/core/error.h"
@@ -17,9 +18,9 @@ namespace {
 constexpr int64_t kSsimSide = 11;  // its window
 constexpr size_t kRemembered = 4;
 
-/// "fid" with this ending, or "fd_NAME".
+/// `own` for the FID Inception net, else "OTHER_NAME".
 std::string key(const char* own, const char* other, const FeatureNet& net) {
-  if (net.name() == "inception") return own;
+  if (is_fid_net(protocol_of(net))) return own;
   std::string out = std::string(other) + "_";
   for (const char c : net.name()) out += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
   return out;
@@ -34,7 +35,11 @@ std::vector<torch::Tensor> as_saved(const torch::Tensor& images_BCHW) {
   return out;
 }
 
-SignedImages rounded(const torch::Tensor& images_BCHW) { return SignedImages::from_bytes(torch::stack(as_saved(images_BCHW))); }
+SignedImages rounded(const torch::Tensor& images_BCHW) {
+  std::vector<torch::Tensor> out;
+  for (const auto& image : as_saved(images_BCHW)) out.push_back(io::to_float(image));
+  return SignedImages::from_signed(torch::stack(out), SignedImages::Doubt::accept);
+}
 
 }  // namespace
 
@@ -46,7 +51,9 @@ std::shared_ptr<const FeatureNet> open_features(const std::string& features, con
     return std::make_shared<InceptionFeatures>(find_weights("inception", weights), inception_mode_named(mode), device);
   }
   if (!std::filesystem::exists(features)) {
-    throw Error(Complaint{.what = "no such feature net", .where = "features", .value = '"' + features + '"',
+    throw Error(Complaint{.what = "no such feature net",
+                          .where = "features",
+                          .value = '"' + features + '"',
                           .allowed = "inception, or a TorchScript file"});
   }
   return std::make_shared<TorchScriptFeatures>(features, device);
@@ -54,8 +61,10 @@ std::shared_ptr<const FeatureNet> open_features(const std::string& features, con
 
 std::shared_ptr<const Lpips> open_lpips(const std::string& net, const std::string& weights, torch::Device device) {
   const auto kind = lpips_net_named(net);
-  static const std::map<std::string, const char*> trunks = {{"alex", "alexnet"}, {"squeeze", "squeezenet1_1"}, {"vgg", "vgg16"}};
-  return std::make_shared<Lpips>(kind, find_weights(trunks.at(net), weights), find_weights("lpips-" + net, weights), device);
+  static const std::map<std::string, const char*> trunks = {
+      {"alex", "alexnet"}, {"squeeze", "squeezenet1_1"}, {"vgg", "vgg16"}};
+  return std::make_shared<Lpips>(kind, find_weights(trunks.at(net), weights), find_weights("lpips-" + net, weights),
+                                 device);
 }
 
 FeatureStatistics ImageJudge::statistics(const torch::Tensor& images_BCHW) const {
@@ -63,7 +72,7 @@ FeatureStatistics ImageJudge::statistics(const torch::Tensor& images_BCHW) const
   return {protocol_of(*features_), "the samples", moments_of(features), features};
 }
 
-const FeatureStatistics& ImageJudge::remembered(const torch::Tensor& images_BCHW) {
+FeatureStatistics ImageJudge::remembered(const torch::Tensor& images_BCHW) {
   const auto plain = io::plain(images_BCHW);
   const auto hash = content_hash(io::bytes_of(plain));
   const auto at = remembered_.find(hash);
@@ -72,19 +81,45 @@ const FeatureStatistics& ImageJudge::remembered(const torch::Tensor& images_BCHW
   return remembered_.emplace(hash, statistics(images_BCHW)).first->second;
 }
 
-NamedFigures ImageJudge::judge(const torch::Tensor& x, const torch::Tensor& output, const torch::Tensor& y, const torch::Tensor& y_b) {
+std::vector<std::pair<std::string, std::string>> ImageJudge::protocol() const {
+  std::vector<std::pair<std::string, std::string>> out;
+  if (features_) {
+    out.emplace_back("features", features_->name());
+    out.emplace_back("features_mode", features_->mode());
+    out.emplace_back("features_weights", features_->hash());
+  }
+  if (lpips_) {
+    out.emplace_back("lpips_net", lpips_->name());
+    out.emplace_back("lpips_weights", lpips_->hash());
+  }
+  return out;
+}
+
+std::string ImageJudge::few_samples_warning(int64_t outputs, int64_t target) const {
+  if (!features_ || std::min(outputs, target) > features_->dim()) return {};
+  return text(frechet_key(*features_), " is of ", outputs, " outputs and ", target, " target samples for ",
+              features_->dim(),
+              " features, so it is too high by a large bias: compare it with its floor and with figures of equal "
+              "counts, or read ",
+              key("kid", "kd", *features_), ", which has no bias (more: eval.samples, eval.holdout)");
+}
+
+NamedFigures ImageJudge::judge(const torch::Tensor& x, const torch::Tensor& output, const torch::Tensor& y,
+                               const torch::Tensor& y_b) {
   NamedFigures out;
+  if (!output.isfinite().all().item<bool>()) return out;  // rounding would make black of NaN
   const int64_t draws = output.size(1);
   if (features_ && x.size(0) >= 2 && y.size(0) >= 2) {
     const auto frechet = frechet_key(*features_), kernel = key("kid", "kd", *features_);
     const auto mapped = statistics(output.select(1, 0));
-    const auto target = remembered(y);  // a copy of handles: the next call may forget it
+    const auto target = remembered(y);
     const auto distance = kernel_distance(mapped, target);
     out.emplace_back(frechet, frechet_distance(mapped, target));
     out.emplace_back(kernel, distance.value);
     out.emplace_back(kernel + "_stderr", distance.standard_error);
     if (y_b.defined() && y_b.size(0) >= 2) {
-      const auto other = remembered(y_b.slice(0, 0, x.size(0)));  // as many as outputs: the Frechet distance falls with the count
+      const auto other =
+          remembered(y_b.slice(0, 0, x.size(0)));  // as many as outputs: the Frechet distance falls with the count
       out.emplace_back(frechet + "_floor", frechet_distance(other, target));
       out.emplace_back(kernel + "_floor", kernel_distance(other, target).value);
     }
@@ -99,7 +134,8 @@ NamedFigures ImageJudge::judge(const torch::Tensor& x, const torch::Tensor& outp
       similarity += structural_similarity(input, draw).mean().item<double>() / static_cast<double>(draws);
     }
     for (int64_t other = 0; other < k; ++other) {
-      difference += lpips_->distance(rounded(output.select(1, other)), draw).mean().item<double>() / static_cast<double>(draws * (draws - 1) / 2);
+      difference += lpips_->distance(rounded(output.select(1, other)), draw).mean().item<double>() /
+                    static_cast<double>(draws * (draws - 1) / 2);
     }
   }
   out.emplace_back("lpips", change);

@@ -1,13 +1,13 @@
 // Figures of pictures by trained networks: the Frechet and kernel distances of features, and LPIPS.
 #pragma once
 
+#include <torch/types.h>
+
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <torch/types.h>
 
 #include "monge/eval/feature_statistics.h"
 #include "monge/eval/features.h"
@@ -28,18 +28,26 @@ std::shared_ptr<const FeatureNet> open_features(const std::string& features, con
 /// @param net  alex, squeeze or vgg. @throws Error as above.
 std::shared_ptr<const Lpips> open_lpips(const std::string& net, const std::string& weights, torch::Device device);
 
-/// Judges the outputs of a map. What it finds of target samples is kept, so that a second judgement by the same samples does
-/// half the work. Not thread-safe.
+/// Judges the outputs of a map. What it finds of target samples is kept, so that a second judgement by the same samples
+/// does half the work. Not thread-safe.
 class ImageJudge {
  public:
   /// Either net may be null: then its figures are left out.
   ImageJudge(std::shared_ptr<const FeatureNet> features, std::shared_ptr<const Lpips> lpips)
       : features_(std::move(features)), lpips_(std::move(lpips)) {}
 
+  /// How its figures come about, for records: key and value, such as {"features", "inception"}, {"features_mode",
+  /// "clean"},
+  /// {"features_weights", "0123..."}, {"lpips_net", "alex"}, {"lpips_weights", "4567..."}.
+  std::vector<std::pair<std::string, std::string>> protocol() const;
+
+  /// A line for the user when so few samples are measured that the Frechet distance is hardly worth reading; else "".
+  std::string few_samples_warning(int64_t outputs, int64_t target) const;
+
   /// Pictures are rounded to 8 bits first, as they are when they are saved, so that the figures are those of the files.
   ///
-  ///     fid, fid_floor              Frechet distance of outputs to the target; of other target samples to the target
-  ///     kid, kid_floor, kid_stderr  kernel distance likewise, and its standard error
+  ///     fid, fid_floor              Frechet distance of outputs to the target; of as many of y_b, or as there are, to
+  ///     the target kid, kid_floor, kid_stderr  kernel distance likewise, and its standard error
   ///                                 (fd_NAME and kd_NAME for a net that is not the FID Inception net)
   ///     lpips, ssim                 mean over inputs and draws, between input and output: how much the map changes
   ///     lpips_diversity             mean over pairs of draws of one input; stochastic maps
@@ -47,12 +55,12 @@ class ImageJudge {
   /// @param x_BCHW         inputs, C = 1 or 3, in [-1, 1].
   /// @param output_BKCHW   K draws for each, clamped to [-1, 1].
   /// @param y, y_b         target samples and others of them for the floor, which is left out where y_b is undefined.
-  /// @throws Error for pictures that a net cannot take.
+  /// @throws Error for pictures that a net cannot take. Outputs that are not finite have no figures.
   NamedFigures judge(const torch::Tensor& x_BCHW, const torch::Tensor& output_BKCHW, const torch::Tensor& y,
                      const torch::Tensor& y_b);
 
  private:
-  const FeatureStatistics& remembered(const torch::Tensor& images_BCHW);
+  FeatureStatistics remembered(const torch::Tensor& images_BCHW);
   FeatureStatistics statistics(const torch::Tensor& images_BCHW) const;
 
   std::shared_ptr<const FeatureNet> features_;
@@ -60,7 +68,8 @@ class ImageJudge {
   std::map<std::string, FeatureStatistics> remembered_;  ///< by content
 };
 
-/// The key under which the judge gives the Frechet distance of this net: "fid", or "fd_NAME" with all but letters, digits and
+/// The key under which the judge gives the Frechet distance of this net: "fid", or "fd_NAME" with all but letters,
+/// digits and
 /// "_" of the name as "_".
 std::string frechet_key(const FeatureNet& net);
 

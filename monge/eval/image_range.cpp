@@ -10,8 +10,6 @@ namespace monge::eval {
 namespace {
 
 constexpr double kTolerance = 1e-4;
-constexpr int64_t kTellingPixels = 4096;
-constexpr double kNearBlack = 0.125, kBright = 0.5;
 
 struct Range {
   double least, most;
@@ -75,9 +73,7 @@ SignedImages SignedImages::from_signed(const torch::Tensor& images, Doubt doubt)
     refuse("pictures beyond their range", where, range, "-1 to 1",
            "for values up to 255 use SignedImages::from_bytes with uint8; clamp what overshoots");
   }
-  const int64_t pixels = images.numel() / 3;
-  if (doubt == Doubt::refuse && pixels >= kTellingPixels && range.least >= 0 && range.least < kNearBlack &&
-      range.most > kBright) {
+  if (doubt == Doubt::refuse && io::looks_like_unit_range(images)) {
     refuse("these pictures look as if they were in [0, 1]", where, range, "-1 to 1",
            "use SignedImages::from_unit, or pass Doubt::accept if they are truly this bright");
   }

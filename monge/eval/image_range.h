@@ -26,11 +26,7 @@ class SignedImages {
 
   /// The values as they are; those beyond the range by at most 1e-4 are rounding and are clamped.
   ///
-  /// A batch in [0, 1] would pass for bright pictures, so it is refused on evidence: at least 4,096 pixels (one picture
-  /// of 64 x 64), no value below 0, the smallest below 1/8 and the largest above 1/2. Pictures in [0, 1] nearly always
-  /// are so, having something near black. Pictures in [-1, 1] are so only if not one pixel of the whole batch falls
-  /// below middle grey in any channel and yet one comes within 1/8 of it: a batch with any dark pixel, a batch of white
-  /// pages, a flat grey one all pass. Batches too small or too pale to tell are taken at their word.
+  /// A batch in [0, 1] would pass for bright pictures, so it is refused on the evidence of io::looks_like_unit_range.
   /// @param images  any floating type, [N, 3, H, W].
   /// @throws Error for another type or shape, values that are not finite or beyond the range, and in doubt; the
   ///         message names the factory that fits.

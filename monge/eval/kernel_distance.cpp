@@ -14,27 +14,28 @@ torch::Tensor kernel(const torch::Tensor& a_NF, const torch::Tensor& b_MF) {
   return inner * inner * inner;
 }
 
-/// sum_j k(a_i, b_j), [N].
-torch::Tensor row_sums(const torch::Tensor& a_NF, const torch::Tensor& b_MF) {
-  std::vector<torch::Tensor> out;
-  for (int64_t begin = 0; begin < a_NF.size(0); begin += kBlock) {
-    auto sum = torch::zeros({std::min(kBlock, a_NF.size(0) - begin)}, torch::kFloat64);
-    for (int64_t other = 0; other < b_MF.size(0); other += kBlock) {
-      sum += kernel(a_NF.slice(0, begin, begin + kBlock), b_MF.slice(0, other, other + kBlock)).sum(1);
+/// sum_j k(a_i, b_j), [N], and sum_i k(a_i, b_j), [M].
+std::pair<torch::Tensor, torch::Tensor> cross_sums(const torch::Tensor& a_NF, const torch::Tensor& b_MF) {
+  auto of_a = torch::zeros({a_NF.size(0)}, torch::kFloat64), of_b = torch::zeros({b_MF.size(0)}, torch::kFloat64);
+  for (int64_t i = 0; i < a_NF.size(0); i += kBlock) {
+    for (int64_t j = 0; j < b_MF.size(0); j += kBlock) {
+      const auto block = kernel(a_NF.slice(0, i, i + kBlock), b_MF.slice(0, j, j + kBlock));
+      of_a.slice(0, i, i + kBlock) += block.sum(1);
+      of_b.slice(0, j, j + kBlock) += block.sum(0);
     }
-    out.push_back(sum);
   }
-  return torch::cat(out);
+  return {of_a, of_b};
 }
 
 /// mean_{j != i} k(a_i, a_j), [N].
 torch::Tensor own_means(const torch::Tensor& a_NF) {
   const auto scaled = a_NF.square().sum(1) / static_cast<double>(a_NF.size(1)) + 1;
-  return (row_sums(a_NF, a_NF) - scaled * scaled * scaled) / static_cast<double>(a_NF.size(0) - 1);
+  return (cross_sums(a_NF, a_NF).first - scaled * scaled * scaled) / static_cast<double>(a_NF.size(0) - 1);
 }
 
 torch::Tensor checked(const torch::Tensor& features_NF) {
-  require(features_NF.dim() == 2 && features_NF.is_floating_point(), "features must be [N, F] floats, got ", features_NF.sizes());
+  require(features_NF.dim() == 2 && features_NF.is_floating_point(), "features must be [N, F] floats, got ",
+          features_NF.sizes());
   require(features_NF.size(0) >= 2, "a kernel distance needs at least 2 samples a side, got ", features_NF.size(0));
   require(features_NF.isfinite().all().item<bool>(), "features: NaN or infinite values");
   return features_NF.detach().to(torch::kCPU, torch::kFloat64);
@@ -44,12 +45,15 @@ torch::Tensor checked(const torch::Tensor& features_NF) {
 
 KernelDistance kernel_distance(const torch::Tensor& a_NF, const torch::Tensor& b_MF) {
   const auto a = checked(a_NF), b = checked(b_MF);
-  require(a.size(1) == b.size(1), "kernel distance: samples of ", a.size(1), " and of ", b.size(1), " features do not compare");
+  require(a.size(1) == b.size(1), "kernel distance: samples of ", a.size(1), " and of ", b.size(1),
+          " features do not compare");
   const auto n = static_cast<double>(a.size(0)), m = static_cast<double>(b.size(0));
   const auto within_a = own_means(a), within_b = own_means(b);
-  const auto a_to_b = row_sums(a, b) / m, b_to_a = row_sums(b, a) / n;
+  const auto [of_a, of_b] = cross_sums(a, b);
+  const auto a_to_b = of_a / m, b_to_a = of_b / n;
   const double value = (within_a.mean() + within_b.mean() - a_to_b.mean() - b_to_a.mean()).item<double>();
-  const double variance = 4 * ((within_a - a_to_b).var().item<double>() / n + (within_b - b_to_a).var().item<double>() / m);
+  const double variance =
+      4 * ((within_a - a_to_b).var().item<double>() / n + (within_b - b_to_a).var().item<double>() / m);
   return {value, std::sqrt(variance)};
 }
 

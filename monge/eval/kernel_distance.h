@@ -14,8 +14,8 @@ struct KernelDistance {
 ///
 ///     sum_{i != j} k(a_i, a_j) / (n (n - 1)) + sum_{i != j} k(b_i, b_j) / (m (m - 1)) - 2 mean k(a_i, b_j)
 ///
-/// Binkowski et al. 2018, who average it over subsets of 1,000; over everything there is no chance of subsets. The standard
-/// error is that of the first-order projection of the U-statistic,
+/// Binkowski et al. 2018, who average it over subsets of 1,000; over everything there is no chance of subsets. The
+/// standard error is that of the first-order projection of the U-statistic,
 ///
 ///     4 Var_i(mean_j k(a_i, a_j) - mean_j k(a_i, b_j)) / n + the same of b,
 ///

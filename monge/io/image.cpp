@@ -158,6 +158,15 @@ torch::Tensor to_grey(const torch::Tensor& rgb_HWC) {
 
 torch::Tensor scale_to_float(const torch::Tensor& pixels) { return pixels.to(torch::kFloat32).div_(127.5).sub_(1); }
 
+bool looks_like_unit_range(const torch::Tensor& images_NCHW) {
+  constexpr int64_t kTellingPixels = 4096;
+  constexpr double kNearBlack = 0.125, kBright = 0.5, kTolerance = 1e-4;
+  if (images_NCHW.numel() / std::max<int64_t>(images_NCHW.size(1), 1) < kTellingPixels) return false;
+  const auto [least, most] = torch::aminmax(images_NCHW.detach());
+  const double low = least.item<double>(), high = most.item<double>();
+  return low >= 0 && low < kNearBlack && high > kBright && high <= 1 + kTolerance;
+}
+
 torch::Tensor to_float(const torch::Tensor& rgb_HWC) {
   const auto image = checked_image(rgb_HWC, "to_float");
   require(image.size(2) == 3, "to_float: the image must be [H, W, 3], got ", image.sizes(), "; call to_rgb first");

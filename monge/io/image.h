@@ -89,6 +89,12 @@ torch::Tensor to_grey(const torch::Tensor& rgb_HWC);
 /// uint8 of any shape -> float32 in [-1, 1]: v / 127.5 - 1.
 torch::Tensor scale_to_float(const torch::Tensor& pixels);
 
+/// Whether float pictures [N, C, H, W] that should be in [-1, 1] evidently are in [0, 1]: at least 4,096 pixels, all values in [0, 1],
+/// the smallest below 1/8 and the largest above 1/2. Pictures in [0, 1] nearly always are so, having something near black; pictures in
+/// [-1, 1] only if not one pixel of all falls below middle grey and yet one comes within 1/8 of it: white pages, flat grey and
+/// whatever has a dark pixel are not. Too few or too pale pictures are taken at their word.
+bool looks_like_unit_range(const torch::Tensor& images_NCHW);
+
 /// uint8 [H, W, 3] -> float32 [3, H, W] in [-1, 1].
 torch::Tensor to_float(const torch::Tensor& rgb_HWC);
 

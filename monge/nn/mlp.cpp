@@ -4,25 +4,12 @@
 #include <torch/types.h>
 
 #include "monge/core/error.h"
-#include "monge/core/registry.h"
+#include "monge/nn/fused_mlp.h"
 
 namespace monge::nn {
 namespace {
 
 constexpr int64_t most_width = 65'536;
-
-using Activation = torch::Tensor (*)(const torch::Tensor&);
-
-const Registry<Activation>& activations() {
-  static const Registry<Activation> registry(
-      "activation", {{"relu", [](const torch::Tensor& x) { return torch::relu(x); }},
-                     {"silu", [](const torch::Tensor& x) { return torch::silu(x); }},
-                     {"elu", [](const torch::Tensor& x) { return torch::elu(x); }},
-                     {"leaky_relu", [](const torch::Tensor& x) { return torch::leaky_relu(x, 0.2); }},
-                     {"softplus", [](const torch::Tensor& x) { return torch::softplus(x); }},
-                     {"tanh", [](const torch::Tensor& x) { return torch::tanh(x); }}});
-  return registry;
-}
 
 void check_width(const char* key, int64_t width) {
   require(width >= 1 && width <= most_width, "mlp: ", key, " = ", width, " (allowed: 1..", most_width, ")");
@@ -30,7 +17,7 @@ void check_width(const char* key, int64_t width) {
 
 /// Registers the layers in `net`.
 std::vector<torch::nn::Linear> chain(torch::nn::Module& net, int64_t in, int64_t out, const MlpOptions& options) {
-  activations().at(options.activation);
+  activation_named(options.activation);
   std::vector<torch::nn::Linear> layers;
   auto widths = options.hidden;
   widths.push_back(out);
@@ -46,18 +33,16 @@ std::vector<torch::nn::Linear> chain(torch::nn::Module& net, int64_t in, int64_t
   return layers;
 }
 
-torch::Tensor run(std::vector<torch::nn::Linear>& layers, const MlpOptions& options, torch::Tensor h) {
-  const Activation activation = activations().at(options.activation);
-  for (size_t i = 0; i < layers.size(); ++i) {
-    if (i > 0) h = activation(h);
-    h = layers[i]->forward(h);
+torch::Tensor run(const std::vector<torch::nn::Linear>& layers, const MlpOptions& options, const torch::Tensor& x) {
+  Chain chain{.weights = {}, .biases = {}, .activation = activation_named(options.activation)};
+  for (const auto& layer : layers) {
+    chain.weights.push_back(layer->weight);
+    chain.biases.push_back(layer->bias);
   }
-  return h;
+  return options.fused ? fused_chain(x, chain) : plain_chain(x, chain);
 }
 
 }  // namespace
-
-std::vector<std::string> activation_names() { return activations().names(); }
 
 MlpMap::MlpMap(const MlpMapOptions& options) : options_(options) {
   check_width("in", options.in);

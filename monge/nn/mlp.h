@@ -15,8 +15,9 @@ namespace monge::nn {
 /// linear, activation, ..., linear; the layers have the keys 0, 2, 4, ... of a PyTorch Sequential.
 struct MlpOptions {
   std::vector<int64_t> hidden = {128, 128, 128};  ///< widths of the hidden layers, 1..65536 each; may be empty.
-  std::string activation = "silu";                ///< relu, silu, elu, leaky_relu (slope 0.2), softplus or tanh.
+  std::string activation = "silu";                ///< see activation_named.
   bool zero_last = false;                         ///< starts the last layer at zero.
+  bool fused = true;                              ///< see fused_chain; false: by LibTorch's operators.
 };
 
 struct MlpMapOptions {
@@ -70,8 +71,5 @@ class MlpPotential : public PotentialNet {
   std::vector<torch::nn::Linear> layers_;
   torch::Tensor A_, b_;
 };
-
-/// The names that MlpOptions::activation may take.
-std::vector<std::string> activation_names();
 
 }  // namespace monge::nn

@@ -31,6 +31,7 @@ void check(const SmoothingOptions& options) {
   require(options.kind == "ve" || largest <= 1, "otp.smoothing \"vp\" takes noise levels up to 1, got ", largest);
   require((s != "geometric" && s != "steps") || options.eps_end > 0, "otp.schedule \"", s,
           "\" never comes to otp.eps_end = 0; use linear or cosine, or a level above 0");
+  require(options.tint >= 0 && options.tint < 1, "otp.tint = ", options.tint, " (allowed: 0 or more, below 1)");
   require(s != "steps" || options.levels >= 2, "otp.levels = ", options.levels, " (allowed: 2 or more)");
 }
 

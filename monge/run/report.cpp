@@ -159,6 +159,11 @@ std::string report_html(const ReportContent& content) {
   return out + "</body>\n</html>\n";
 }
 
+MetricsLog metrics_of(const std::filesystem::path& run, const Files& files) {
+  const auto path = run / "metrics.jsonl";
+  return std::filesystem::exists(path) ? parse_metrics(files.read(path)) : MetricsLog();
+}
+
 void write_report(const std::filesystem::path& run, const Files& files) {
   require(std::filesystem::is_directory(run), run.string(),
           ": not a folder; give the folder of a run, runs/00007-NAME");
@@ -171,7 +176,7 @@ void write_report(const std::filesystem::path& run, const Files& files) {
                                  .recipe = text_of("recipe.toml"),
                                  .samples = sample_names(run)});
   files.replace(run / "report.html", html);
-  const auto log = parse_metrics(text_of("metrics.jsonl"));
+  const auto log = metrics_of(run, files);
   if (!log.curves.empty()) make_writable_folder(run / "curves");
   for (const auto& [curve, svg] : charts(log.curves)) files.replace(run / "curves" / (file_name(curve) + ".svg"), svg);
 }

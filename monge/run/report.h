@@ -22,6 +22,9 @@ struct MetricsLog {
 /// "seconds" and all else is left out. A place that comes again (a resumed run) replaces the lines from there on.
 MetricsLog parse_metrics(std::string_view jsonl);
 
+/// That of RUN/metrics.jsonl; empty where there is none yet.
+MetricsLog metrics_of(const std::filesystem::path& run, const Files& files = real_files());
+
 struct ReportContent {
   std::string title;                      ///< usually the name of the run's folder
   std::string metrics = {};               ///< the text of metrics.jsonl; may be empty

@@ -1,20 +1,15 @@
 #include "monge/run/second_half.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <string_view>
+
+#include "monge/core/figure.h"
 
 namespace monge::run {
 namespace {
 
 constexpr std::string_view kEvaluation = "eval.";  // what parse_metrics puts before an evaluation's figures
-
-bool is_distance(const std::string& name) {
-  if (name.ends_with("_floor") || name.ends_with("_stderr")) return false;
-  constexpr std::array<std::string_view, 6> whole = {"target_error", "feature_error", "fid", "kid", "mse", "lpips"};
-  return std::find(whole.begin(), whole.end(), name) != whole.end() || name.starts_with("fd_") || name.starts_with("kd_");
-}
 
 }  // namespace
 

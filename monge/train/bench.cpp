@@ -1,11 +1,10 @@
 #include "monge/train/bench.h"
 
 #include <sys/resource.h>
+#include <torch/cuda.h>
 
 #include <algorithm>
 #include <chrono>
-
-#include <torch/cuda.h>
 
 #include "monge/train/nets.h"
 #include "monge/train/operation_count.h"
@@ -48,11 +47,13 @@ Feed synthetic_feed(const Recipe& recipe, const std::vector<int64_t>& item_shape
   std::vector<int64_t> shape{recipe.train.batch};
   shape.insert(shape.end(), item_shape.begin(), item_shape.end());
   const auto streams = std::make_shared<RandomStreams>(static_cast<uint64_t>(recipe.train.seed), device);
+  const auto type = recipe.train.precision == "fp64" ? torch::kFloat64 : torch::kFloat32;
   const auto draw = [=](const char* purpose, int64_t step) {
-    return torch::randn(shape, streams->at(purpose, step), torch::dtype(torch::kFloat32).device(device));
+    return torch::randn(shape, streams->at(purpose, step), torch::dtype(torch::kFloat32).device(device)).to(type);
   };
   if (item_shape.size() == 1) {
-    return {[=](int64_t step) { return draw("bench source", step); }, [=](int64_t step) { return draw("bench target", step) + 1; }};
+    return {[=](int64_t step) { return draw("bench source", step); },
+            [=](int64_t step) { return draw("bench target", step) + 1; }};
   }
   constexpr int64_t kPool = 4;
   const auto pool = std::make_shared<std::vector<torch::Tensor>>();
@@ -76,7 +77,6 @@ BenchResult bench(const Recipe& recipe, const std::vector<int64_t>& item_shape, 
   };
   const Feed watched{timed(feed.source), timed(feed.target)};
   BenchResult out;
-  out.ceiling = matrix_ceiling(device);
   std::vector<double> times;
   for (int64_t k = 0; k < options.warm + options.iterations; ++k) {
     if (stop) {
@@ -102,6 +102,7 @@ BenchResult bench(const Recipe& recipe, const std::vector<int64_t>& item_shape, 
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   out.peak_bytes = usage.ru_maxrss * 1024;
+  out.ceiling = matrix_ceiling(device);
   {
     const OperationCount count;
     solver.outer_iteration(options.warm + options.iterations, feed);

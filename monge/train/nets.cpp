@@ -27,8 +27,11 @@ std::string choose(const std::string& key, const std::string& chosen, const std:
   return chosen;
 }
 
-nn::MlpOptions mlp_options(int64_t width, int64_t depth, const std::string& activation, bool zero_last) {
-  return {std::vector<int64_t>(static_cast<size_t>(depth == 0 ? 3 : depth), width == 0 ? 128 : width), activation, zero_last};
+/// @param section  [map] or [potential].
+template <class Section>
+nn::MlpOptions mlp_options(const Section& section, bool fused) {
+  const auto depth = static_cast<size_t>(section.depth == 0 ? 3 : section.depth);
+  return {std::vector<int64_t>(depth, section.width == 0 ? 128 : section.width), section.activation, section.zero_last, fused};
 }
 
 nn::NoiseEmbeddingOptions embedding(const Recipe& recipe) {
@@ -73,7 +76,7 @@ std::shared_ptr<nn::MapNet> make_map(const Recipe& recipe, const std::vector<int
   nn::MlpMapOptions options;
   options.in = channels + noise;
   options.out = channels;
-  options.mlp = mlp_options(m.width, m.depth, m.activation, m.zero_last);
+  options.mlp = mlp_options(m, recipe.train.fused);
   options.residual = m.residual;
   return std::make_shared<nn::MlpMap>(options);
 }
@@ -97,7 +100,7 @@ std::shared_ptr<nn::PotentialNet> make_potential(const Recipe& recipe, const std
   }
   nn::MlpPotentialOptions options;
   options.dim = target_shape.at(0);
-  options.mlp = mlp_options(p.width, p.depth, p.activation, p.zero_last);
+  options.mlp = mlp_options(p, recipe.train.fused);
   options.quadratic = p.quadratic;
   options.noise = embedding(recipe);
   return std::make_shared<nn::MlpPotential>(options);

@@ -16,10 +16,14 @@ torch::Tensor tensor_at(const Values& values, size_t index) {
 }
 
 /// 2 m n k of [.., m, k] x [.., k, n].
-int64_t product(const torch::Tensor& a, const torch::Tensor& b) { return a.defined() && b.defined() ? 2 * a.numel() * b.size(-1) : 0; }
+int64_t product(const torch::Tensor& a, const torch::Tensor& b) {
+  return a.defined() && b.defined() ? 2 * a.numel() * b.size(-1) : 0;
+}
 
 /// 2 |output| in k^2.
-int64_t convolution(int64_t output_numel, const torch::Tensor& weight) { return 2 * output_numel * (weight.numel() / weight.size(0)); }
+int64_t convolution(int64_t output_numel, const torch::Tensor& weight) {
+  return 2 * output_numel * (weight.numel() / weight.size(0));
+}
 
 /// Entries of the output of aten::convolution(input, weight, bias, stride, padding, dilation, ...).
 template <class Values>
@@ -28,8 +32,10 @@ int64_t output_numel(const Values& in, const torch::Tensor& input, const torch::
   int64_t out = input.size(0) * weight.size(0);
   for (int64_t axis = 2; axis < input.dim(); ++axis) {
     const auto i = static_cast<size_t>(axis - 2);
-    out *= (input.size(axis) + 2 * padding[i % padding.size()] - dilation[i % dilation.size()] * (weight.size(axis) - 1) - 1) /
-               stride[i % stride.size()] + 1;
+    out *= (input.size(axis) + 2 * padding[i % padding.size()] -
+            dilation[i % dilation.size()] * (weight.size(axis) - 1) - 1) /
+               stride[i % stride.size()] +
+           1;
   }
   return out;
 }
@@ -40,7 +46,7 @@ std::unique_ptr<at::ObserverContext> count(const at::RecordFunction& call) {
   const auto& in = call.inputs();
   if (name == "aten::mm" || name == "aten::bmm") {
     counted += product(tensor_at(in, 0), tensor_at(in, 1));
-  } else if (name == "aten::addmm" || name == "aten::baddbmm") {
+  } else if (name == "aten::addmm" || name == "aten::addmm_" || name == "aten::baddbmm") {
     counted += product(tensor_at(in, 1), tensor_at(in, 2));
   } else if (name == "aten::convolution" && in.size() > 5) {
     const auto input = tensor_at(in, 0), weight = tensor_at(in, 1);
@@ -49,7 +55,8 @@ std::unique_ptr<at::ObserverContext> count(const at::RecordFunction& call) {
     const auto gradient = tensor_at(in, 0), weight = tensor_at(in, 2);
     const auto wanted = in[10].toBoolList();  // of input, weight, bias
     if (gradient.defined() && weight.defined()) {
-      counted += (static_cast<int64_t>(wanted[0]) + static_cast<int64_t>(wanted[1])) * convolution(gradient.numel(), weight);
+      counted +=
+          (static_cast<int64_t>(wanted[0]) + static_cast<int64_t>(wanted[1])) * convolution(gradient.numel(), weight);
     }
   }
   return nullptr;
@@ -59,8 +66,8 @@ std::unique_ptr<at::ObserverContext> count(const at::RecordFunction& call) {
 
 OperationCount::OperationCount() {
   counted = 0;
-  handle_ = at::addGlobalCallback(at::RecordFunctionCallback(count).needsInputs(true)
-                                      .scopes({at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION}));
+  handle_ = at::addGlobalCallback(at::RecordFunctionCallback(count).needsInputs(true).scopes(
+      {at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION}));
 }
 OperationCount::~OperationCount() { at::removeCallback(handle_); }
 

@@ -5,8 +5,8 @@
 
 namespace monge::train {
 
-/// While it lives, counts what LibTorch is asked for in any thread: 2 m n k for a product, 2 |output| k^2 in for a convolution and
-/// for each of its gradients. Element-wise work is not counted: it is bound by memory. One at a time.
+/// While it lives, counts what LibTorch is asked for in any thread: 2 m n k for a product, 2 |output| k^2 in for a
+/// convolution and for each of its gradients. Element-wise work is not counted: it is bound by memory. One at a time.
 class OperationCount {
  public:
   OperationCount();

@@ -177,6 +177,8 @@ OptionTable Recipe::options() {
   t.push_back({.key = "train.device", .field = &train.device, .help = "where to compute; --device goes before it",
                .choices = {"auto", "cpu", "cuda"}});
   t.push_back({.key = "train.channels_last", .field = &train.channels_last, .help = "memory layout of pictures in the nets"});
+  t.push_back({.key = "train.fused", .field = &train.fused,
+               .help = "nets of vectors by hand-written passes on a CPU: faster, equal within rounding"});
   t.push_back({.key = "train.eval_map_in_potential_step", .field = &train.eval_map_in_potential_step,
                .help = "use the map's running batch-norm statistics in the potential's step, as the public codes do"});
   t.push_back({.key = "train.seed", .field = &train.seed, .help = "of every random draw", .least = 0});

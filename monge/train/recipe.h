@@ -93,7 +93,7 @@ struct Recipe {
     int64_t warmup = 0;
     double ema = 0.999, clip = 0.0;
     std::string precision = "fp32", device = "auto";
-    bool channels_last = true, eval_map_in_potential_step = false;
+    bool channels_last = true, fused = true, eval_map_in_potential_step = false;
     int64_t seed = 0, threads = 0;
   } train;
   struct {

@@ -104,6 +104,8 @@ Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, 
                  const Files& files)
     : recipe_(recipe), data_(std::move(data)), folder_(std::move(folder)), log_(std::move(log)), files_(files) {
   validate(recipe_);
+  require(recipe_.method != "otp" || recipe_.otp.tint == 0 || data_.source->item_shape().size() == 3, "otp.tint = ",
+          recipe_.otp.tint, ": only pictures have a tint; set it to 0");
   if (recipe_.method == "otp" && recipe_.otp.eps_end == "auto") {
     const auto shape = measure_source(*data_.source, static_cast<uint64_t>(recipe_.train.seed));
     resolve_noise_level(recipe_, shape, data_.source->size(), log_);
@@ -197,7 +199,8 @@ void Trainer::offer(double figure) {
 }
 
 void Trainer::end_early(const std::string& reason) {
-  ends_early_ = true;
+  if (done_ >= recipe_.train.iterations || !early_end_.empty()) return;
+  early_end_ = reason;
   log_(LogLevel::info, text("the training ends at iteration ", done_, " of ", recipe_.train.iterations, ": ", reason));
 }
 
@@ -211,9 +214,9 @@ void Trainer::save_what_can_be() {
 
 bool Trainer::run(const std::atomic<bool>& stop) {
   const auto batches = feed();
+  early_end_.clear();
   for (auto* observer : observers_) observer->started(*this, done_);
-  ends_early_ = false;
-  while (done_ < recipe_.train.iterations && !stop && !ends_early_) {
+  while (done_ < recipe_.train.iterations && !stop && early_end_.empty()) {
     const auto figures = solver_->outer_iteration(done_, batches);
     ++done_;
     try {
@@ -225,7 +228,7 @@ bool Trainer::run(const std::atomic<bool>& stop) {
     if (done_ % recipe_.checkpoint.every == 0 && saved_at_ != done_) save();
   }
   if (saved_at_ != done_) save();
-  const bool complete = done_ >= recipe_.train.iterations || ends_early_;
+  const bool complete = done_ >= recipe_.train.iterations || !early_end_.empty();
   for (auto* observer : observers_) observer->ended(*this, done_, complete);
   return complete;
 }

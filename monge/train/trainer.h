@@ -70,8 +70,13 @@ class Trainer {
   /// that checkpoint.
   void offer(double figure);
 
-  /// For observers: ends the run after this iteration as if it had been its last. Told to the log.
+  /// Begins the search for the best checkpoint anew: for a resumed run whose figures do not compare with those before.
+  void forget_best() { best_figure_.reset(); }
+
+  /// For observers: ends the run after this iteration as if it had been its last, unless it is. Told to the log.
   void end_early(const std::string& reason);
+  /// Why the run was ended early; empty when it was not.
+  const std::string& early_end() const { return early_end_; }
 
   const Recipe& recipe() const { return recipe_; }
   const TrainingData& data() const { return data_; }
@@ -99,7 +104,7 @@ class Trainer {
   int64_t done_ = 0, saved_at_ = -1;
   std::optional<double> best_figure_;
   int64_t best_iteration_ = 0;
-  bool ends_early_ = false;
+  std::string early_end_;
 };
 
 }  // namespace monge::train

@@ -1,5 +1,5 @@
-// monge fid, kid, stats, lpips, and the figures of networks in training, from outside. The feature net is a tiny TorchScript
-// file of the project's own.
+// monge fid, kid, stats, lpips, and the figures of networks in training, from outside. The feature net is a tiny
+// TorchScript file of the project's own.
 #include <algorithm>
 #include <cmath>
 #include <iterator>
@@ -30,15 +30,16 @@ TEST_F(Metrics, TheFigureAloneIsOnStdoutAndTheProtocolInTheJson) {
   const double value = std::stod(plain.out);
   EXPECT_GT(value, 0);
   EXPECT_EQ(plain.out.find('\n'), plain.out.size() - 1) << plain.out;
-  EXPECT_THAT(plain.err, AllOf(HasSubstr("FD(features) with features features (own, weights "), HasSubstr("6 and 7 pictures"),
-                               Not(HasSubstr("FID"))));
+  EXPECT_THAT(plain.err, AllOf(HasSubstr("FD(features) with features features (own, weights "),
+                               HasSubstr("6 and 7 pictures"), Not(HasSubstr("FID"))));
   const auto line = json::parse(monge(folder.path(), "fid pictures other --json -q" + kNet).out);
   EXPECT_EQ(line.at("metric"), "FD(features)");
   EXPECT_NEAR(line.at("value").get<double>(), value, 1e-6 * value);
   for (const char* key : {"features", "mode", "n_a", "n_b", "weights"}) EXPECT_TRUE(line.contains(key)) << key;
   EXPECT_EQ(line.at("n_b"), 7);
   for (const char* batch : {"1", "3"}) {
-    EXPECT_NEAR(std::stod(monge(folder.path(), std::string("fid pictures other -q --batch ") + batch + kNet).out), value, 1e-6 * value);
+    EXPECT_NEAR(std::stod(monge(folder.path(), std::string("fid pictures other -q --batch ") + batch + kNet).out),
+                value, 1e-6 * value);
   }
   const auto kernel = json::parse(monge(folder.path(), "kid pictures other --json -q" + kNet).out);
   EXPECT_EQ(kernel.at("metric"), "KD(features)");
@@ -86,12 +87,14 @@ TEST_F(Metrics, LpipsPairsByNameAndRefusesWhatIsNoPair) {
   EXPECT_GT(std::stod(folders.out), 0);
   EXPECT_EQ(std::count(std::istreambuf_iterator<char>(std::ifstream(folder / "pairs.csv").rdbuf()), {}, '\n'), 4);
   fs::rename(folder / "right/p1.webp", folder / "right/stranger.webp");
-  EXPECT_THAT(monge(folder.path(), "lpips left right" + with).err, AllOf(HasSubstr("no partner"), HasSubstr("p1.png"), HasSubstr("--by-order")));
+  EXPECT_THAT(monge(folder.path(), "lpips left right" + with).err,
+              AllOf(HasSubstr("no partner"), HasSubstr("p1.png"), HasSubstr("--by-order")));
   EXPECT_EQ(monge(folder.path(), "lpips left right --by-order -q" + with).code, 0);
   fs::remove(folder / "right/stranger.webp");
   EXPECT_THAT(monge(folder.path(), "lpips left right --by-order" + with).err, HasSubstr("3 and 2 pictures"));
   io::write_image(folder / "right/p1.png", torch::zeros({32, 64, 3}, torch::kUInt8));
-  EXPECT_THAT(monge(folder.path(), "lpips left right" + with).err, AllOf(HasSubstr("partners must be of one size"), HasSubstr("64x64 and 64x32")));
+  EXPECT_THAT(monge(folder.path(), "lpips left right" + with).err,
+              AllOf(HasSubstr("partners must be of one size"), HasSubstr("64x64 and 64x32")));
 }
 
 TEST_F(Metrics, BrokenPicturesAreNamedOrSkippedAndCounted) {
@@ -110,17 +113,30 @@ TEST_F(Metrics, BrokenPicturesAreNamedOrSkippedAndCounted) {
 
 TEST_F(Metrics, TrainingJudgesByTheNetAndChoosesItsBestByIt) {
   const auto train = [&](const std::string& more) {
-    return monge(folder.path(), "train p.toml --out run --set eval.every=2 --set train.iterations=6 --set eval.features=" MONGE_SOURCE_DIR
-                                "/tests/fixtures/features.ts " + more);
+    return monge(
+        folder.path(),
+        "train p.toml --out run --set eval.every=2 --set train.iterations=6 --set eval.features=" MONGE_SOURCE_DIR
+        "/tests/fixtures/features.ts " +
+            more);
   };
   const auto result = train("--set eval.best=fd_features --json -q");
   ASSERT_EQ(result.code, 0) << result.err;
   const auto summary = json::parse(result.out);
   EXPECT_EQ(summary.at("best_figure"), "fd_features");
-  for (const char* key : {"fd_features", "kd_features", "kd_features_stderr"}) EXPECT_TRUE(summary.contains(key)) << key;
-  const auto& half = summary.at("second_half").at("fd_features");
-  EXPECT_LE(half.at("best").get<double>(), half.at("last").get<double>());
-  EXPECT_LE(half.at("last").get<double>(), half.at("worst").get<double>());
+  for (const char* key : {"fd_features", "kd_features", "kd_features_stderr"})
+    EXPECT_TRUE(summary.contains(key)) << key;
+  double least = INFINITY, last = NAN;
+  std::ifstream metrics(folder / "run/metrics.jsonl");
+  for (std::string text; std::getline(metrics, text);) {
+    const auto entry = json::parse(text);
+    if (!entry.contains("eval")) continue;
+    last = entry.at("eval").at("fd_features").get<double>();
+    least = std::min(least, last);
+  }
+  EXPECT_EQ(summary.at("best_value").get<double>(), least);
+  EXPECT_EQ(summary.at("second_half").at("fd_features").at("last").get<double>(), last);
+  EXPECT_EQ(summary.at("features_mode"), "own") << "a figure has its protocol beside it";
+  EXPECT_TRUE(summary.contains("target_samples"));
   EXPECT_TRUE(fs::exists(folder / "run/curves/eval.fd_features.svg"));
   EXPECT_TRUE(fs::exists(folder / "run/curves/loss_map.svg"));
   const auto line = json::parse(monge(folder.path(), "eval run --json -q").out);
@@ -128,21 +144,66 @@ TEST_F(Metrics, TrainingJudgesByTheNetAndChoosesItsBestByIt) {
   EXPECT_FALSE(json::parse(monge(folder.path(), "eval run --features none --json -q").out).contains("fd_features"));
 }
 
-TEST_F(Metrics, AnUnknownBestFigureIsFoundBeforeTheTraining) {
+TEST_F(Metrics, ABestFigureThatIsNoneIsFoundBeforeTheRunHasAFolder) {
   const auto result = monge(folder.path(), "train v.toml --out run --set eval.best=fid");
   EXPECT_EQ(result.code, 2);
+  EXPECT_FALSE(fs::exists(folder / "run"));
+  for (const char* larger : {"psnr", "feature_floor", "diversity"}) {
+    EXPECT_EQ(monge(folder.path(), std::string("train p.toml --out run --set eval.best=") + larger).code, 2)
+        << "no distance: " << larger;
+  }
+  EXPECT_THAT(
+      monge(folder.path(), "train v.toml --out run --set eval.features=" MONGE_SOURCE_DIR "/tests/fixtures/features.ts")
+          .err,
+      HasSubstr("judge pictures, and these are vectors"));
+  fs::create_directory(folder / "inception");  // a folder of that name is not the net
+  EXPECT_THAT(monge(folder.path(), "train p.toml --out run --set eval.features=inception --set eval.weights=.").err,
+              HasSubstr("monge weights fetch inception"));
+  EXPECT_FALSE(fs::exists(folder / "run"));
   EXPECT_THAT(result.err, AllOf(HasSubstr("eval.best"), HasSubstr("\"fid\""), HasSubstr("target_error")));
 }
 
 TEST_F(Metrics, PatienceEndsARunThatGetsNoBetter) {
   // A map that hardly moves gets no better after its first evaluation, or only by chance for a while.
-  const auto result = monge(folder.path(), "train v.toml --out run --json --set train.iterations=4000 --set eval.every=2 --set eval.patience=2 "
-                                           "--set train.lr_map=1e-12 --set train.lr_potential=1e-12 --set checkpoint.every=4000");
+  const auto result =
+      monge(folder.path(),
+            "train v.toml --out run --json --set train.iterations=200 --set eval.every=2 --set eval.patience=2 "
+            "--set train.lr_map=1e-12 --set train.lr_potential=1e-12 --set checkpoint.every=200");
   ASSERT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.err, HasSubstr("no better target_error in 2 evaluations (eval.patience)"));
   const auto summary = json::parse(result.out);
-  EXPECT_LT(summary.at("iterations").get<int>(), 4000);
+  EXPECT_LT(summary.at("iterations").get<int>(), 200);
   EXPECT_EQ(summary.at("complete"), true);
+  EXPECT_THAT(summary.at("ended_early").get<std::string>(), HasSubstr("eval.patience"));
+  const auto again = monge(folder.path(), "resume run --json");
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(json::parse(again.out).at("iterations"), summary.at("iterations"))
+      << "a run that ended so stays where it is";
+  const auto longer = monge(folder.path(), "resume run --json --set eval.patience=1000");
+  EXPECT_EQ(json::parse(longer.out).at("iterations"), 200);
+}
+
+TEST_F(Metrics, AStopBeforeTheFirstIterationIsAStop) {
+  const auto result = testing::monge_with_signal(
+      folder.path(), "train p.toml --out run --set train.iterations=100000 --set train.batch=64",
+      folder / "run/recipe.toml", SIGINT);
+  EXPECT_EQ(result.code, 3) << result.err;
+  EXPECT_TRUE(fs::exists(folder / "run/summary.json"));
+}
+
+TEST_F(Metrics, BenchTimesAnIteration) {
+  const auto result = monge(folder.path(), "bench v.toml --iterations 2 --warm 1 --json");
+  ASSERT_EQ(result.code, 0) << result.err;
+  const auto line = json::parse(result.out);
+  for (const char* key : {"ms_per_outer", "images_per_second", "flops", "peak_bytes", "data_wait", "device", "dtype"})
+    EXPECT_TRUE(line.contains(key)) << key;
+  EXPECT_GT(line.at("flops").get<double>(), 0);
+  EXPECT_EQ(
+      monge(folder.path(), "bench v.toml --synthetic --shape 5 --iterations 1 --warm 0 -q --set train.precision=fp64")
+          .code,
+      0);
+  EXPECT_THAT(monge(folder.path(), "bench v.toml --synthetic --shape 5 5").err, HasSubstr("--synthetic needs --shape"));
+  EXPECT_THAT(monge(folder.path(), "bench v.toml --shape 5").err, HasSubstr("add --synthetic"));
 }
 
 }  // namespace

@@ -1,10 +1,11 @@
 #include "monge/eval/feature_sweep.h"
 
-#include <fstream>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
+#include "monge/io/archive.h"
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
 #include "monge/io/safetensors.h"
@@ -13,16 +14,17 @@
 namespace monge::eval {
 namespace {
 
+using monge::testing::message_of;
+using monge::testing::ScratchFolder;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using monge::testing::message_of;
-using monge::testing::ScratchFolder;
 
 /// A net that sees the mean of each channel, and the width.
 class MeanColour : public FeatureNet {
  public:
-  explicit MeanColour(std::string mode = "own", std::string hash = "0123") : mode_(std::move(mode)), hash_(std::move(hash)) {}
+  explicit MeanColour(std::string mode = "own", std::string hash = "0123")
+      : mode_(std::move(mode)), hash_(std::move(hash)) {}
   std::string name() const override { return "mean-colour"; }
   std::string mode() const override { return mode_; }
   std::string hash() const override { return hash_; }
@@ -31,7 +33,8 @@ class MeanColour : public FeatureNet {
   torch::Tensor features(const std::vector<torch::Tensor>& images_HWC) const override {
     std::vector<torch::Tensor> out;
     for (const auto& image : images_HWC) {
-      out.push_back(torch::cat({image.to(torch::kFloat32).mean(std::vector<int64_t>{0, 1}), torch::tensor({static_cast<float>(image.size(1))})}));
+      out.push_back(torch::cat({image.to(torch::kFloat32).mean(std::vector<int64_t>{0, 1}),
+                                torch::tensor({static_cast<float>(image.size(1))})}));
     }
     return torch::stack(out);
   }
@@ -45,7 +48,8 @@ struct Folder {
   Folder() {
     for (int i = 0; i < 12; ++i) {
       const int channels = i % 3 == 0 ? 1 : i % 3 == 1 ? 3 : 4;
-      io::write_image(scratch / (std::to_string(10 + i) + ".png"), torch::full({8 + i, 9 + i, channels}, 20 * i, torch::kUInt8));
+      io::write_image(scratch / (std::to_string(10 + i) + ".png"),
+                      torch::full({8 + i, 9 + i, channels}, 20 * i, torch::kUInt8));
     }
   }
   ScratchFolder scratch;
@@ -80,16 +84,44 @@ TEST(FeatureSweep, ReadsArraysAsTheFilesTheyWereMadeOf) {
   const auto a = sweep_features(net, data::PictureSet(scratch / "bytes.npy"), {.keep_features = true});
   const auto b = sweep_features(net, data::PictureSet(scratch / "floats.npy"), {.keep_features = true});
   EXPECT_TRUE(torch::equal(a.statistics.features_NF, b.statistics.features_NF));
-  EXPECT_NEAR(a.statistics.features_NF[2][1].item<double>(), pixels[2][1].to(torch::kFloat64).mean().item<double>(), 1e-4);
+  EXPECT_NEAR(a.statistics.features_NF[2][1].item<double>(), pixels[2][1].to(torch::kFloat64).mean().item<double>(),
+              1e-4);
   io::write_npy(scratch / "vectors.npy", torch::rand({5, 3}));
   EXPECT_THAT(message_of([&] { data::PictureSet set(scratch / "vectors.npy"); }), HasSubstr("holds no pictures"));
+}
+
+TEST(PictureSet, WarnsOfWhatItDoesNotSee) {
+  const ScratchFolder scratch;
+  io::write_image(scratch / "a.png", torch::zeros({8, 8, 3}, torch::kUInt8));
+  std::ofstream(scratch / "b.gif") << "GIF89a";
+  io::write_npy(scratch / "wide.npy", torch::rand({4, 3, 8, 8}) * 3 - 1.5);
+  std::string told;
+  const LogSink log = [&told](LogLevel, const std::string& line) { told += line + "\n"; };
+  EXPECT_EQ(data::PictureSet(scratch.path(), io::kWhite, log).size(), 1);
+  EXPECT_THAT(told, HasSubstr("1 pictures of other kinds"));
+  data::PictureSet wide(scratch / "wide.npy", io::kWhite, log);
+  EXPECT_THAT(told, HasSubstr("lie beyond [-1, 1] and are clamped"));
+}
+
+TEST(PictureSet, ReadsAnArchiveAsItsFolder) {
+  const ScratchFolder scratch;
+  const auto image = torch::randint(0, 256, {5, 6, 3}, torch::kUInt8);
+  io::write_archive(scratch / "set.tar", {{"b/y.png", io::encode_png(image)},
+                                          {"a.png", io::encode_png(torch::zeros({4, 4, 1}, torch::kUInt8))}});
+  const data::PictureSet set(scratch / "set.tar");
+  ASSERT_EQ(set.size(), 2);
+  EXPECT_EQ(set.item_name(1), "b/y.png");
+  const auto pictures = set.load(0, 2);
+  EXPECT_TRUE(torch::equal(pictures[1].rgb_HWC, image));
+  EXPECT_EQ(pictures[0].rgb_HWC.sizes(), torch::IntArrayRef({4, 4, 3}));
+  EXPECT_THAT(message_of([&] { set.load(1, 3); }), HasSubstr("pictures 1 to 3 of 2"));
 }
 
 TEST(FeatureSweep, RefusesFloatsInTheOtherRange) {
   const ScratchFolder scratch;
   io::write_npy(scratch / "unit.npy", torch::rand({4, 3, 32, 32}));
   EXPECT_THAT(message_of([&] { data::PictureSet set(scratch / "unit.npy"); }),
-              AllOf(HasSubstr("all values of these lie in [0, 1]"), HasSubstr("2 v - 1")));
+              AllOf(HasSubstr("look as if they were in [0, 1]"), HasSubstr("2 v - 1")));
 }
 
 TEST(FeatureSweep, NamesAllBrokenPicturesOrSkipsAndCountsThem) {
@@ -134,20 +166,34 @@ TEST(FeatureStatistics, ComeBackFromTheirFile) {
 TEST(FeatureStatistics, OfOtherProtocolsDoNotCompare) {
   const Folder folder;
   const data::PictureSet set(folder.scratch.path());
-  const auto of = [&](const char* mode, const char* hash) { return sweep_features(MeanColour(mode, hash), set, {}).statistics; };
+  const auto of = [&](const char* mode, const char* hash) {
+    return sweep_features(MeanColour(mode, hash), set, {}).statistics;
+  };
   EXPECT_THAT(message_of([&] { frechet_distance(of("clean", "1"), of("legacy", "1")); }),
-              AllOf(HasSubstr("different protocols"), HasSubstr("mean-colour (clean, weights 1)"), HasSubstr("(legacy, weights 1)")));
-  EXPECT_THAT(message_of([&] { frechet_distance(of("clean", "1"), of("clean", "2")); }), HasSubstr("different protocols"));
+              AllOf(HasSubstr("different protocols"), HasSubstr("mean-colour (clean, weights 1)"),
+                    HasSubstr("(legacy, weights 1)")));
+  EXPECT_THAT(message_of([&] { frechet_distance(of("clean", "1"), of("clean", "2")); }),
+              HasSubstr("different protocols"));
   EXPECT_THAT(message_of([&] { kernel_distance(of("clean", "1"), of("clean", "1")); }), HasSubstr("--with-features"));
 }
 
 TEST(FeatureStatistics, RefuseOtherFiles) {
   const ScratchFolder out;
   io::write_safetensors(out / "other.safetensors", {{{"mean", torch::zeros({2})}}, {}});
-  EXPECT_THAT(message_of([&] { read_statistics(out / "other.safetensors"); }), AllOf(HasSubstr("holds no feature statistics"), HasSubstr("monge stats")));
-  io::write_safetensors(out / "torn.safetensors", {{{"mean", torch::zeros({2}, torch::kFloat64)}, {"covariance", torch::zeros({3, 3}, torch::kFloat64)}},
-                                                   {{"format", "monge feature statistics 1"}, {"count", "9"}}});
-  EXPECT_THAT(message_of([&] { read_statistics(out / "torn.safetensors"); }), HasSubstr("do not fit each other"));
+  EXPECT_THAT(message_of([&] { read_statistics(out / "other.safetensors"); }),
+              AllOf(HasSubstr("holds no feature statistics"), HasSubstr("monge stats")));
+  // Whatever is changed in a file, its hash no longer fits.
+  const Folder folder;
+  write_statistics(out / "good.safetensors",
+                   sweep_features(MeanColour(), data::PictureSet(folder.scratch.path()), {}).statistics);
+  auto content = io::read_safetensors(out / "good.safetensors");
+  content.tensors[0].second.flatten()[0] += 1e-3;
+  io::write_safetensors(out / "flipped.safetensors", content);
+  EXPECT_THAT(message_of([&] { read_statistics(out / "flipped.safetensors"); }), HasSubstr("is damaged"));
+  content = io::read_safetensors(out / "good.safetensors");
+  content.metadata["count"] = "12abc";
+  io::write_safetensors(out / "count.safetensors", content);
+  EXPECT_THAT(message_of([&] { read_statistics(out / "count.safetensors"); }), HasSubstr("do not fit each other"));
 }
 
 TEST(FeatureStatistics, WarnOfFewerSamplesThanFeatures) {

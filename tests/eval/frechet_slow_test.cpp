@@ -1,7 +1,7 @@
 // The size of a real FID: 10,000 x 2048 features a side.
-#include <chrono>
-
 #include <gtest/gtest.h>
+
+#include <chrono>
 
 #include "monge/core/random.h"
 #include "monge/eval/frechet.h"
@@ -14,7 +14,8 @@ TEST(FrechetSlow, TakesTenThousandPicturesOfInception) {
   const auto side = [](int64_t seed, double shift) {
     MomentSum sum;
     const RandomStreams streams(static_cast<uint64_t>(seed));
-    for (int64_t batch = 0; batch < 10; ++batch) sum.add(torch::randn({1000, 2048}, streams.at("features", batch)) + shift);
+    for (int64_t batch = 0; batch < 10; ++batch)
+      sum.add(torch::randn({1000, 2048}, streams.at("features", batch)) + shift);
     return sum.moments();
   };
   const double distance = frechet_distance(side(1, 0), side(2, 0.1));

@@ -1,10 +1,10 @@
 #include "monge/eval/frechet.h"
 
-#include <fstream>
-
 #include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "monge/core/random.h"
@@ -15,12 +15,14 @@
 namespace monge::eval {
 namespace {
 
-using ::testing::AllOf;
-using ::testing::HasSubstr;
 using monge::testing::message_of;
 using monge::testing::relative_error;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
-nlohmann::json goldens() { return nlohmann::json::parse(std::ifstream(monge::testing::shared_folder() / "fixtures/fid/golden.json")); }
+nlohmann::json goldens() {
+  return nlohmann::json::parse(std::ifstream(monge::testing::shared_folder() / "fixtures/fid/golden.json"));
+}
 
 torch::Tensor sample(const char* name) { return io::read_npy(monge::testing::shared_folder() / "fixtures/fid" / name); }
 
@@ -112,7 +114,8 @@ TEST(FrechetGoldens, AgreeWithTheReferenceAlsoWhereTheCovarianceIsSingular) {
 TEST(KernelDistanceGoldens, AgreeWithTheReference) {
   MONGE_NEEDS_SHARED("fixtures/fid/golden.json");
   const auto expected = goldens().at("kid");
-  const auto a = sample("feat_a_float64_300x32.npy"), b = sample("feat_b_float64_400x32.npy"), c = sample("feat_c_float64_20x32.npy");
+  const auto a = sample("feat_a_float64_300x32.npy"), b = sample("feat_b_float64_400x32.npy"),
+             c = sample("feat_c_float64_20x32.npy");
   const double a_b = expected.at("a_b"), a_c = expected.at("a_c");
   EXPECT_NEAR(kernel_distance(a, b).value, a_b, 1e-9 * a_b);
   EXPECT_NEAR(kernel_distance(a, c).value, a_c, 1e-9 * std::abs(a_c));
@@ -121,7 +124,9 @@ TEST(KernelDistanceGoldens, AgreeWithTheReference) {
 // Against the definition, term by term, in a size that needs several blocks.
 TEST(KernelDistance, IsItsDefinition) {
   const auto a = normal(40, 3, 9), b = normal(30, 3, 10) + 0.5;
-  const auto k = [](const torch::Tensor& x, const torch::Tensor& y) { return std::pow((x.dot(y) / 3 + 1).item<double>(), 3); };
+  const auto k = [](const torch::Tensor& x, const torch::Tensor& y) {
+    return std::pow((x.dot(y) / 3 + 1).item<double>(), 3);
+  };
   double within_a = 0, within_b = 0, between = 0;
   for (int64_t i = 0; i < 40; ++i) {
     for (int64_t j = 0; j < 40; ++j) within_a += i == j ? 0 : k(a[i], a[j]);
@@ -138,7 +143,9 @@ TEST(KernelDistance, WorksInBlocksToo) {
   const auto a = normal(1500, 4, 11), b = normal(1030, 4, 12);
   const auto wide = [](const torch::Tensor& x, const torch::Tensor& y) { return (x.matmul(y.t()) / 4 + 1).pow(3); };
   const auto aa = wide(a, a), bb = wide(b, b);
-  const double expected = ((aa.sum() - aa.trace()) / (1500.0 * 1499) + (bb.sum() - bb.trace()) / (1030.0 * 1029) - 2 * wide(a, b).mean()).item<double>();
+  const double expected =
+      ((aa.sum() - aa.trace()) / (1500.0 * 1499) + (bb.sum() - bb.trace()) / (1030.0 * 1029) - 2 * wide(a, b).mean())
+          .item<double>();
   EXPECT_NEAR(kernel_distance(a, b).value, expected, 1e-11);
 }
 
@@ -157,7 +164,8 @@ TEST(KernelDistance, KnowsItsStandardError) {
 }
 
 TEST(KernelDistance, RefusesTooFew) {
-  EXPECT_THAT(message_of([] { kernel_distance(normal(1, 3, 1), normal(5, 3, 2)); }), HasSubstr("at least 2 samples a side, got 1"));
+  EXPECT_THAT(message_of([] { kernel_distance(normal(1, 3, 1), normal(5, 3, 2)); }),
+              HasSubstr("at least 2 samples a side, got 1"));
   EXPECT_THAT(message_of([] { kernel_distance(normal(5, 3, 1), normal(5, 2, 2)); }), HasSubstr("do not compare"));
 }
 

@@ -1,9 +1,12 @@
 #include "monge/nn/mlp.h"
 
+#include <map>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include "monge/nn/activation.h"
 #include "tests/support/support.h"
 
 namespace monge::nn {

@@ -1,0 +1,87 @@
+#include "monge/cli/summary.h"
+
+#include <cmath>
+#include <iostream>
+
+#include "monge/core/error.h"
+#include "monge/core/number.h"
+#include "monge/core/shell.h"
+#include "monge/eval/reach.h"
+#include "monge/run/second_half.h"
+
+namespace monge::cli {
+
+using nlohmann::ordered_json;
+
+ordered_json protocol_json(const eval::ImageJudge* judge) {
+  ordered_json out = ordered_json::object();
+  if (!judge) return out;
+  for (const auto& [key, value] : judge->protocol()) out[key] = value;
+  return out;
+}
+
+std::string judged_by(const eval::ImageJudge& judge, const eval::Evaluation& evaluation) {
+  std::string out = "judged by";
+  const char* before = " ";
+  for (const auto& [key, value] : judge.protocol()) {
+    out += before + key + " " + value;
+    before = ", ";
+  }
+  return out + text("; ", evaluation.samples, " outputs, ", evaluation.target_samples, " target samples");
+}
+
+ordered_json summary_of(train::Trainer& trainer, const Outcome& outcome) {
+  ordered_json summary{{"run", trainer.folder().string()},
+                       {"complete", outcome.complete},
+                       {"iterations", trainer.done()},
+                       {"of", trainer.recipe().train.iterations},
+                       {"ended_early", nullptr},
+                       {"seconds", outcome.seconds},
+                       {"best_iteration", nullptr},
+                       {"best_figure", trainer.recipe().eval.best},
+                       {"best_value", nullptr}};
+  if (!trainer.early_end().empty()) summary["ended_early"] = trainer.early_end();
+  if (trainer.best_figure()) {
+    summary["best_iteration"] = trainer.best_iteration();
+    summary["best_value"] = *trainer.best_figure();
+  }
+  if (outcome.last) {
+    for (const auto& [name, value] : outcome.last->named()) summary[name] = value;
+    summary["samples"] = outcome.last->samples;
+    summary["target_samples"] = outcome.last->target_samples;
+    summary.update(protocol_json(outcome.judge));
+    const auto figures = outcome.last->decisive();
+    const auto reach = eval::judge(figures);
+    summary["reaches_target"] =
+        reach == eval::Reach::unknown ? ordered_json() : ordered_json(reach == eval::Reach::reached);
+    summary["verdict"] = "the map " + eval::in_words(figures);
+  }
+  for (const auto& span : run::second_half(run::metrics_of(trainer.folder()), trainer.done())) {
+    summary["second_half"][span.name] = {{"best", span.best}, {"last", span.last}, {"worst", span.worst}};
+  }
+  return summary;
+}
+
+void print_summary(const train::Trainer& trainer, const Outcome& outcome) {
+  const auto& folder = trainer.folder();
+  std::cout << "run        " << folder.string() << "\n";
+  if (outcome.last) {
+    const auto& last = *outcome.last;
+    std::cout << "target     error " << number(last.target_error) << ", floor " << number(last.target_floor)
+              << " (energy distance, " << last.samples << " held-out samples)\n";
+    if (std::isfinite(last.feature_error)) {
+      std::cout << "features   error " << number(last.feature_error) << ", floor " << number(last.feature_floor)
+                << " (the same of random convolution features)\n";
+    }
+    for (const auto& [name, value] : last.judged) {
+      std::cout << name << std::string(name.size() < 11 ? 11 - name.size() : 1, ' ') << number(value) << "\n";
+    }
+    if (outcome.judge) std::cout << judged_by(*outcome.judge, last) << "\n";
+    std::cout << "verdict    the map " << eval::in_words(last.decisive()) << "\ncost       " << number(last.cost)
+              << "\n";
+  }
+  std::cout << "report     " << (folder / "report.html").string() << "\nuse it     monge translate "
+            << shell_quoted(folder.string()) << " INPUT OUTPUT" << std::endl;
+}
+
+}  // namespace monge::cli

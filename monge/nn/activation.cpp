@@ -1,0 +1,207 @@
+#include "monge/nn/activation.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "monge/core/registry.h"
+
+// One clone for each generation of processors, chosen when the program starts: the build itself stays portable.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define MONGE_VECTORISED __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#else
+#define MONGE_VECTORISED
+#endif
+
+namespace monge::nn {
+namespace {
+
+const Registry<Activation>& registry() {
+  static const Registry<Activation> names("activation", {{"relu", Activation::relu},
+                                                         {"silu", Activation::silu},
+                                                         {"elu", Activation::elu},
+                                                         {"leaky_relu", Activation::leaky_relu},
+                                                         {"softplus", Activation::softplus},
+                                                         {"tanh", Activation::tanh}});
+  return names;
+}
+
+constexpr double kSlope = 0.2;  // of leaky_relu
+
+// Sixteen numbers at once by GCC's and Clang's vector types: each clone gets the instructions of its processor, which
+// loops that the compiler has to vectorise by itself do not (GCC 12 leaves exponentials scalar in the wider clones).
+constexpr int64_t kLanes = 16;
+typedef float Lanes __attribute__((vector_size(4 * kLanes)));
+typedef int32_t Integers __attribute__((vector_size(4 * kLanes)));
+
+/// e^x: 2^n times a polynomial of degree 6 on [-ln2/2, ln2/2]. Clamped where float ends.
+[[gnu::always_inline]] inline Lanes exponential(Lanes x) {
+  const Lanes low = Lanes{} - 87.0F, high = Lanes{} + 88.0F;
+  x = x < low ? low : x;
+  x = x > high ? high : x;
+  constexpr float kRounder = 12582912.0F;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
+  const Lanes shifted = x * 1.44269504F + kRounder;
+  const Lanes n = shifted - kRounder;
+  const Lanes r = (x - n * 0.693359375F) + n * 2.12194440e-4F;
+  Lanes p = Lanes{} + 1.9875691500e-4F;
+  p = p * r + 1.3981999507e-3F;
+  p = p * r + 8.3334519073e-3F;
+  p = p * r + 4.1665795894e-2F;
+  p = p * r + 1.6666665459e-1F;
+  p = p * r + 5.0000001201e-1F;
+  p = p * r * r + r + 1.0F;
+  const Integers power = (__builtin_convertvector(n, Integers) + 127) << 23;
+  return p * __builtin_bit_cast(Lanes, power);
+}
+
+struct Pair {
+  Lanes value, slope;
+};
+
+[[gnu::always_inline]] inline Pair silu(Lanes x) {
+  const Lanes s = 1.0F / (1.0F + exponential(-x));
+  const Lanes value = x * s;
+  return {value, s + value * (1.0F - s)};
+}
+[[gnu::always_inline]] inline Pair tanh(Lanes x) {
+  const Lanes t = 2.0F / (1.0F + exponential(-2.0F * x)) - 1.0F;
+  return {t, 1.0F - t * t};
+}
+[[gnu::always_inline]] inline Pair elu(Lanes x) {
+  const Lanes zero{}, one = zero + 1.0F, e = exponential(x < zero ? x : zero);
+  return {x > zero ? x : e - 1.0F, x > zero ? one : e};
+}
+[[gnu::always_inline]] inline Pair relu(Lanes x) {
+  const Lanes zero{}, one = zero + 1.0F;
+  return {x > zero ? x : zero, x > zero ? one : zero};
+}
+[[gnu::always_inline]] inline Pair leaky_relu(Lanes x) {
+  const Lanes zero{}, one = zero + 1.0F, slope = zero + static_cast<float>(kSlope);
+  return {x > zero ? x : slope * x, x > zero ? one : slope};
+}
+
+[[gnu::always_inline]] inline Lanes load(const float* from, int64_t count) {
+  Lanes out{};
+  std::memcpy(&out, from, count == kLanes ? sizeof out : static_cast<size_t>(count) * sizeof(float));
+  return out;
+}
+[[gnu::always_inline]] inline void store(float* to, const Lanes& value, int64_t count) {
+  std::memcpy(to, &value, count == kLanes ? sizeof value : static_cast<size_t>(count) * sizeof(float));
+}
+
+template <Pair (*function)(Lanes)>
+[[gnu::always_inline]] inline void rows_of(float* h, float* derivative, const float* bias, int64_t rows,
+                                           int64_t width) {
+  for (int64_t row = 0; row < rows; ++row, h += width) {
+    int64_t i = 0;
+    for (; i + kLanes <= width; i += kLanes) {
+      const Pair out = function(load(h + i, kLanes) + load(bias + i, kLanes));
+      store(h + i, out.value, kLanes);
+      if (derivative) store(derivative + row * width + i, out.slope, kLanes);
+    }
+    if (i == width) continue;
+    const Pair out = function(load(h + i, width - i) + load(bias + i, width - i));
+    store(h + i, out.value, width - i);
+    if (derivative) store(derivative + row * width + i, out.slope, width - i);
+  }
+}
+
+// clang-format off
+MONGE_VECTORISED void silu_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width) { rows_of<silu>(h, derivative, bias, rows, width); }
+MONGE_VECTORISED void tanh_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width) { rows_of<tanh>(h, derivative, bias, rows, width); }
+MONGE_VECTORISED void elu_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width) { rows_of<elu>(h, derivative, bias, rows, width); }
+MONGE_VECTORISED void relu_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width) { rows_of<relu>(h, derivative, bias, rows, width); }
+MONGE_VECTORISED void leaky_relu_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width) { rows_of<leaky_relu>(h, derivative, bias, rows, width); }
+// clang-format on
+
+/// Logarithms are left to the library: nobody trains for speed with softplus.
+void softplus_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width) {
+  for (int64_t i = 0; i < rows * width; ++i) {
+    const float x = h[i] + bias[i % width];
+    h[i] = std::max(x, 0.0F) + std::log1p(std::exp(-std::abs(x)));
+    if (derivative) derivative[i] = 1 / (1 + std::exp(-x));
+  }
+}
+
+[[gnu::always_inline]] inline Lanes by_slope(Lanes gradient, Lanes slope) { return gradient * slope; }
+[[gnu::always_inline]] inline Lanes by_relu(Lanes gradient, Lanes value) {
+  return value > Lanes{} ? gradient : Lanes{};
+}
+[[gnu::always_inline]] inline Lanes by_leaky_relu(Lanes gradient, Lanes value) {
+  return value > Lanes{} ? gradient : gradient * static_cast<float>(kSlope);
+}
+
+template <Lanes (*function)(Lanes, Lanes)>
+[[gnu::always_inline]] inline void chain_of(float* gradient, const float* other, float* sums, int64_t rows,
+                                            int64_t width) {
+  for (int64_t row = 0; row < rows; ++row, gradient += width, other += width) {
+    for (int64_t i = 0; i < width; i += kLanes) {
+      const int64_t count = i + kLanes <= width ? kLanes : width - i;
+      const Lanes out = function(load(gradient + i, count), load(other + i, count));
+      store(gradient + i, out, count);
+      if (sums) store(sums + i, load(sums + i, count) + out, count);
+    }
+  }
+}
+
+// clang-format off
+MONGE_VECTORISED void chain_slope(float* gradient, const float* other, float* sums, int64_t rows, int64_t width) { chain_of<by_slope>(gradient, other, sums, rows, width); }
+MONGE_VECTORISED void chain_relu(float* gradient, const float* other, float* sums, int64_t rows, int64_t width) { chain_of<by_relu>(gradient, other, sums, rows, width); }
+MONGE_VECTORISED void chain_leaky_relu(float* gradient, const float* other, float* sums, int64_t rows, int64_t width) { chain_of<by_leaky_relu>(gradient, other, sums, rows, width); }
+// clang-format on
+
+}  // namespace
+
+Activation activation_named(const std::string& name) { return registry().at(name); }
+std::vector<std::string> activation_names() { return registry().names(); }
+
+torch::Tensor activate(Activation kind, const torch::Tensor& x) {
+  switch (kind) {
+    case Activation::relu:
+      return torch::relu(x);
+    case Activation::silu:
+      return torch::silu(x);
+    case Activation::elu:
+      return torch::elu(x);
+    case Activation::leaky_relu:
+      return torch::leaky_relu(x, kSlope);
+    case Activation::softplus:
+      return torch::softplus(x);
+    case Activation::tanh:
+      return torch::tanh(x);
+  }
+  return x;
+}
+
+void add_bias_and_activate(Activation kind, float* h, float* derivative, const float* bias, int64_t rows,
+                           int64_t width) {
+  switch (kind) {
+    case Activation::relu:
+      return relu_rows(h, derivative, bias, rows, width);
+    case Activation::silu:
+      return silu_rows(h, derivative, bias, rows, width);
+    case Activation::elu:
+      return elu_rows(h, derivative, bias, rows, width);
+    case Activation::leaky_relu:
+      return leaky_relu_rows(h, derivative, bias, rows, width);
+    case Activation::softplus:
+      return softplus_rows(h, derivative, bias, rows, width);
+    case Activation::tanh:
+      return tanh_rows(h, derivative, bias, rows, width);
+  }
+}
+
+bool slope_from_value(Activation kind) { return kind == Activation::relu || kind == Activation::leaky_relu; }
+
+void chain_activation(Activation kind, float* gradient, const float* value_or_slope, float* bias_gradient, int64_t rows,
+                      int64_t width) {
+  switch (kind) {
+    case Activation::relu:
+      return chain_relu(gradient, value_or_slope, bias_gradient, rows, width);
+    case Activation::leaky_relu:
+      return chain_leaky_relu(gradient, value_or_slope, bias_gradient, rows, width);
+    default:
+      return chain_slope(gradient, value_or_slope, bias_gradient, rows, width);
+  }
+}
+
+}  // namespace monge::nn
