@@ -18,7 +18,10 @@ endif()
 find_path(LibTorch_INCLUDE_DIR torch/types.h PATHS "${LIBTORCH_ROOT}/include/torch/csrc/api/include" NO_DEFAULT_PATH)
 find_library(LibTorch_CPU_LIBRARY torch_cpu PATHS "${LIBTORCH_ROOT}/lib" NO_DEFAULT_PATH)
 find_library(LibTorch_C10_LIBRARY c10 PATHS "${LIBTORCH_ROOT}/lib" NO_DEFAULT_PATH)
-set(LibTorch_LIBRARIES ${LibTorch_CPU_LIBRARY} ${LibTorch_C10_LIBRARY})
+# at::parallel_for is a header: it runs on threads only in files that are compiled with OpenMP, and these must share the
+# wheel's own pool of threads.
+find_file(LibTorch_OMP_LIBRARY libgomp.so.1 PATHS "${LIBTORCH_ROOT}/lib" NO_DEFAULT_PATH)
+set(LibTorch_LIBRARIES ${LibTorch_CPU_LIBRARY} ${LibTorch_C10_LIBRARY} ${LibTorch_OMP_LIBRARY})
 
 if(MONGE_CUDA)
   find_package(CUDAToolkit REQUIRED)
@@ -28,7 +31,7 @@ endif()
 
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(LibTorch
-  REQUIRED_VARS LibTorch_INCLUDE_DIR LibTorch_CPU_LIBRARY LibTorch_C10_LIBRARY
+  REQUIRED_VARS LibTorch_INCLUDE_DIR LibTorch_CPU_LIBRARY LibTorch_C10_LIBRARY LibTorch_OMP_LIBRARY
   REASON_FAILURE_MESSAGE "run script/bootstrap, or set LIBTORCH_ROOT to the folder 'torch' of an installed wheel")
 
 if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)

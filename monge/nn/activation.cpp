@@ -5,9 +5,10 @@
 
 #include "monge/core/registry.h"
 
-// One clone for each generation of processors, chosen when the program starts: the build itself stays portable.
+// One clone for each set of instructions, chosen when the program starts: the build itself stays portable. By features
+// and not by "arch=", which asks for that very processor and takes the slowest clone on every later one.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define MONGE_VECTORISED __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#define MONGE_VECTORISED __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define MONGE_VECTORISED
 #endif
@@ -134,12 +135,16 @@ template <Lanes (*function)(Lanes, Lanes)>
 [[gnu::always_inline]] inline void chain_of(float* gradient, const float* other, float* sums, int64_t rows,
                                             int64_t width) {
   for (int64_t row = 0; row < rows; ++row, gradient += width, other += width) {
-    for (int64_t i = 0; i < width; i += kLanes) {
-      const int64_t count = i + kLanes <= width ? kLanes : width - i;
-      const Lanes out = function(load(gradient + i, count), load(other + i, count));
-      store(gradient + i, out, count);
-      if (sums) store(sums + i, load(sums + i, count) + out, count);
+    int64_t i = 0;
+    for (; i + kLanes <= width; i += kLanes) {
+      const Lanes out = function(load(gradient + i, kLanes), load(other + i, kLanes));
+      store(gradient + i, out, kLanes);
+      if (sums) store(sums + i, load(sums + i, kLanes) + out, kLanes);
     }
+    if (i == width) continue;
+    const Lanes out = function(load(gradient + i, width - i), load(other + i, width - i));
+    store(gradient + i, out, width - i);
+    if (sums) store(sums + i, load(sums + i, width - i) + out, width - i);
   }
 }
 
