@@ -2,6 +2,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
+#include "monge/core/nearest.h"
 #include "monge/eval/feature_sweep.h"
 #include "monge/eval/image_judge.h"
 
@@ -57,9 +58,8 @@ MeasuredSet measure_set(const std::string& path, bool keep_features, const Featu
                                        .stop = &stop_flag()});
     out = {std::move(sweep.statistics), sweep.complete, sweep.skipped};
     if (sweep.skipped > 0) {
-      std::string lines;
-      for (const auto& complaint : sweep.complaints) lines += "\n  " + complaint;
-      log(LogLevel::warning, text(path, ": ", sweep.skipped, " pictures could not be used and are left out", lines));
+      log(LogLevel::warning, text(path, ": ", sweep.skipped, " pictures could not be used and are left out",
+                                  listed(sweep.complaints, static_cast<size_t>(sweep.skipped))));
     }
   }
   if (!out.complete) return out;

@@ -38,34 +38,36 @@ int print_figure(const SetOptions& options, const std::string& metric, double va
 
 bool is_file_of_statistics(const std::string& path) { return lower_extension(path) == ".safetensors"; }
 
-/// What can be known of a comparison before the second set is looked at, which may take hours.
-void check_before_work(const SetOptions& options, bool kernel, const MeasuredSet& a,
+/// What can be known of a comparison before the other set is looked at, which may take hours.
+void check_before_work(const SetOptions& options, bool kernel, const MeasuredSet& known, const std::string& other,
                        std::shared_ptr<const eval::FeatureNet>& net) {
-  if (kernel) eval::require_features(a.statistics);
-  if (is_file_of_statistics(options.b)) return;
+  if (kernel) eval::require_features(known.statistics);
+  if (is_file_of_statistics(other)) return;
   if (!net) net = open_feature_net(options.features, options.common);
-  eval::FeatureStatistics coming{
-      .protocol = eval::protocol_of(*net), .source = options.b, .moments = {}, .features_NF = {}};
-  eval::require_same_protocol(a.statistics, coming);
+  const eval::FeatureStatistics coming{
+      .protocol = eval::protocol_of(*net), .source = other, .moments = {}, .features_NF = {}};
+  eval::require_same_protocol(known.statistics, coming);
 }
 
 int compare(const SetOptions& options, bool kernel) {
   set_threads(options.common);
   watch_signals();
   for (const auto& path : {options.a, options.b}) {
+    require(std::filesystem::exists(path), path, ": no such file or folder");
     require(options.features.samples == 0 || !is_file_of_statistics(path), "--samples ", options.features.samples, ": ",
             path, " holds the statistics of a whole set; give the set itself");
   }
-  for (const auto& path : {options.a, options.b})
-    require(std::filesystem::exists(path), path, ": no such file or folder");
   std::shared_ptr<const eval::FeatureNet> net;
-  if (is_file_of_statistics(options.b))
-    eval::read_statistics(options.b);  // a fault is told now and not after the first set
-  const auto a = measure_set(options.a, kernel, options.features, options.common, net);
-  if (!a.complete) return kStopped;
-  check_before_work(options, kernel, a, net);
-  const auto b = measure_set(options.b, kernel, options.features, options.common, net);
-  if (!b.complete) return kStopped;
+  // Statistics that are there come first: what does not fit them is told at once.
+  const bool b_first = is_file_of_statistics(options.b);
+  const auto& first_path = b_first ? options.b : options.a;
+  const auto& second_path = b_first ? options.a : options.b;
+  const auto first = measure_set(first_path, kernel, options.features, options.common, net);
+  if (!first.complete) return kStopped;
+  check_before_work(options, kernel, first, second_path, net);
+  const auto second = measure_set(second_path, kernel, options.features, options.common, net);
+  if (!second.complete) return kStopped;
+  const auto &a = b_first ? second : first, &b = b_first ? first : second;
   if (!kernel) {
     return print_figure(options, eval::frechet_name(a.statistics.protocol),
                         eval::frechet_distance(a.statistics, b.statistics), a, b, {});

@@ -11,6 +11,7 @@
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
 #include "monge/core/files.h"
+#include "monge/core/nearest.h"
 #include "monge/data/picture_set.h"
 #include "monge/eval/image_judge.h"
 #include "monge/eval/paired.h"
@@ -102,10 +103,8 @@ eval::SignedImages whole(const data::Picture& picture) {
 /// What could not be read: an error that names it all, or a warning.
 void report(const std::vector<std::string>& faults, int64_t pairs, bool skip, const LogSink& log) {
   if (faults.empty()) return;
-  constexpr size_t kMost = 20;
-  std::string lines = text(faults.size(), " pictures of ", pairs, " pairs cannot be used");
-  for (size_t i = 0; i < std::min(faults.size(), kMost); ++i) lines += "\n  " + faults[i];
-  if (faults.size() > kMost) lines += text("\n  and ", faults.size() - kMost, " more");
+  const auto lines =
+      text(faults.size(), " pictures of ", pairs, " pairs cannot be used", listed(faults, faults.size()));
   if (!skip) throw Error(lines + "\nmend or remove them, or use --on-error skip");
   log(LogLevel::warning, lines + "\nthey are left out with their partners");
 }

@@ -36,6 +36,14 @@ std::string nearest(std::string_view name, const std::vector<std::string>& known
   return best;
 }
 
+std::string listed(const std::vector<std::string>& lines, size_t total) {
+  const size_t shown = std::min(lines.size(), kMostListed);
+  std::string out;
+  for (size_t i = 0; i < shown; ++i) out += "\n  " + lines[i];
+  if (total > shown) out += "\n  and " + std::to_string(total - shown) + " more";
+  return out;
+}
+
 std::string join(const std::vector<std::string>& names, std::string_view separator) {
   std::string out;
   for (const auto& name : names) out += (out.empty() ? "" : std::string(separator)) + name;

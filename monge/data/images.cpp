@@ -17,8 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMostComplaints = 20;
-
 /// The options, checked and parsed.
 struct Preparation {
   explicit Preparation(const ImageOptions& options)
@@ -52,7 +50,7 @@ struct Preparation {
 std::vector<std::string> some_complaints(const std::vector<std::string>& faults) {
   std::vector<std::string> out;
   for (const auto& fault : faults) {
-    if (!fault.empty() && out.size() < kMostComplaints) out.push_back(fault);
+    if (!fault.empty() && out.size() < kMostListed) out.push_back(fault);
   }
   return out;
 }
@@ -63,9 +61,8 @@ int64_t count_faults(const std::vector<std::string>& faults) {
 
 [[noreturn]] void refuse_set(const std::string& name, const std::vector<std::string>& faults, const std::string& fix) {
   const auto bad = static_cast<size_t>(count_faults(faults));
-  std::string lines = "\n  " + join(some_complaints(faults), "\n  ");
-  if (bad > kMostComplaints) lines += text("\n  and ", bad - kMostComplaints, " more");
-  throw Error(text(name, ": ", bad, " of ", faults.size(), " pictures cannot be used; ", fix, lines));
+  throw Error(text(name, ": ", bad, " of ", faults.size(), " pictures cannot be used; ", fix,
+                   listed(some_complaints(faults), bad)));
 }
 
 /// Tells the log what was converted, each kind once.

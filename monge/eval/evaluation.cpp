@@ -48,19 +48,19 @@ void check_best(const Evaluation& evaluation, const std::string& best) {
 
 }  // namespace
 
-std::vector<std::pair<std::string, double>> Evaluation::named() const {
-  std::vector<std::pair<std::string, double>> all{{"target_error", target_error},
-                                                  {"target_floor", target_floor},
-                                                  {"target_start", target_start},
-                                                  {"feature_error", feature_error},
-                                                  {"feature_floor", feature_floor},
-                                                  {"feature_start", feature_start},
-                                                  {"cost", cost},
-                                                  {"mse", mse},
-                                                  {"psnr", psnr},
-                                                  {"diversity", diversity},
-                                                  {"colourfulness_output", colourfulness_output},
-                                                  {"colourfulness_target", colourfulness_target}};
+NamedFigures Evaluation::named() const {
+  NamedFigures all{{"target_error", target_error},
+                   {"target_floor", target_floor},
+                   {"target_start", target_start},
+                   {"feature_error", feature_error},
+                   {"feature_floor", feature_floor},
+                   {"feature_start", feature_start},
+                   {"cost", cost},
+                   {"mse", mse},
+                   {"psnr", psnr},
+                   {"diversity", diversity},
+                   {"colourfulness_output", colourfulness_output},
+                   {"colourfulness_target", colourfulness_target}};
   all.insert(all.end(), judged.begin(), judged.end());
   std::erase_if(all, [](const auto& entry) { return std::isnan(entry.second); });
   return all;

@@ -35,7 +35,7 @@ struct Evaluation {
   PushForward decisive() const;
 
   /// Key and value, as metrics.jsonl and --json name them; those that do not apply left out.
-  std::vector<std::pair<std::string, double>> named() const;
+  NamedFigures named() const;
 };
 
 /// @param source    inputs.

@@ -7,12 +7,6 @@
 #include "monge/core/nearest.h"
 
 namespace monge::eval {
-namespace {
-
-constexpr size_t kMostComplaints = 20;
-
-}  // namespace
-
 Sweep sweep_features(const FeatureNet& net, const data::PictureSet& set, const SweepOptions& options) {
   const int64_t count = options.most > 0 ? std::min(options.most, set.size()) : set.size();
   const auto load = [&](int64_t begin) {
@@ -36,7 +30,7 @@ Sweep sweep_features(const FeatureNet& net, const data::PictureSet& set, const S
         images.push_back(picture.rgb_HWC);
       } else {
         ++out.skipped;
-        if (out.complaints.size() < kMostComplaints) out.complaints.push_back(picture.fault);
+        if (out.complaints.size() < kMostListed) out.complaints.push_back(picture.fault);
       }
     }
     // Once there is a fault that ends the sweep, the rest is only decoded, to name all faults at once.
@@ -48,11 +42,9 @@ Sweep sweep_features(const FeatureNet& net, const data::PictureSet& set, const S
     if (options.progress) options.progress(std::min(begin + options.batch, count), count);
   }
   if (out.skipped > 0 && !options.skip_bad) {
-    std::string lines = "\n  " + join(out.complaints, "\n  ");
-    if (out.skipped > static_cast<int64_t>(kMostComplaints))
-      lines += text("\n  and ", out.skipped - static_cast<int64_t>(kMostComplaints), " more");
     throw Error(text(set.name(), ": ", out.skipped, " of ", count,
-                     " pictures cannot be used; mend or remove them, or use --on-error skip", lines));
+                     " pictures cannot be used; mend or remove them, or skip them",
+                     listed(out.complaints, static_cast<size_t>(out.skipped))));
   }
   require(sum.count() >= 2, set.name(), ": ", sum.count(), sum.count() == 1 ? " picture" : " pictures",
           " to measure; a covariance needs at least 2, and a figure worth reading thousands");

@@ -126,21 +126,19 @@ NamedFigures ImageJudge::judge(const torch::Tensor& x, const torch::Tensor& outp
   }
   if (!lpips_) return out;
   const auto input = rounded(x);
+  const bool wide = x.size(2) >= kSsimSide && x.size(3) >= kSsimSide;
+  std::vector<SignedImages> seen;
   double change = 0, similarity = 0, difference = 0;
   for (int64_t k = 0; k < draws; ++k) {
     const auto draw = rounded(output.select(1, k));
-    change += lpips_->distance(input, draw).mean().item<double>() / static_cast<double>(draws);
-    if (x.size(2) >= kSsimSide && x.size(3) >= kSsimSide) {
-      similarity += structural_similarity(input, draw).mean().item<double>() / static_cast<double>(draws);
-    }
-    for (int64_t other = 0; other < k; ++other) {
-      difference += lpips_->distance(rounded(output.select(1, other)), draw).mean().item<double>() /
-                    static_cast<double>(draws * (draws - 1) / 2);
-    }
+    change += lpips_->distance(input, draw).mean().item<double>();
+    if (wide) similarity += structural_similarity(input, draw).mean().item<double>();
+    for (const auto& other : seen) difference += lpips_->distance(other, draw).mean().item<double>();
+    seen.push_back(draw);
   }
-  out.emplace_back("lpips", change);
-  if (x.size(2) >= kSsimSide && x.size(3) >= kSsimSide) out.emplace_back("ssim", similarity);
-  if (draws > 1) out.emplace_back("lpips_diversity", difference);
+  out.emplace_back("lpips", change / static_cast<double>(draws));
+  if (wide) out.emplace_back("ssim", similarity / static_cast<double>(draws));
+  if (draws > 1) out.emplace_back("lpips_diversity", difference / static_cast<double>(draws * (draws - 1) / 2));
   return out;
 }
 

@@ -9,14 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "monge/core/figure.h"
 #include "monge/eval/feature_statistics.h"
 #include "monge/eval/features.h"
 #include "monge/eval/lpips.h"
 
 namespace monge::eval {
-
-/// Key and value, as metrics.jsonl names them.
-using NamedFigures = std::vector<std::pair<std::string, double>>;
 
 /// @param features  "inception", whose weights are looked for (see find_weights); or a TorchScript file.
 /// @param mode      "clean" or "legacy", for inception.

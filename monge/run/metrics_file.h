@@ -8,13 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "monge/core/figure.h"
 #include "monge/run/event_file.h"
 #include "monge/train/observer.h"
 
 namespace monge::run {
-
-/// Figures by name, as an evaluation gives them.
-using NamedFigures = std::vector<std::pair<std::string, double>>;
 
 /// Writes the figures of training, and those handed to add(), to metrics.jsonl and to a TensorBoard event file.
 /// Keys of a training line: iteration, seconds (since this run's first start), loss_map, cost, potential_fake,

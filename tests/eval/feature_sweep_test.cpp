@@ -131,7 +131,7 @@ TEST(FeatureSweep, NamesAllBrokenPicturesOrSkipsAndCountsThem) {
   const data::PictureSet set(folder.scratch.path());
   const auto message = message_of([&] { sweep_features(MeanColour(), set, {.batch = 3}); });
   EXPECT_THAT(message, AllOf(HasSubstr("2 of 12 pictures cannot be used"), HasSubstr("11.png"), HasSubstr("20.png"),
-                             HasSubstr("--on-error skip")));
+                             HasSubstr("or skip them")));
   const auto sweep = sweep_features(MeanColour(), set, {.batch = 3, .skip_bad = true});
   EXPECT_EQ(sweep.skipped, 2);
   EXPECT_EQ(sweep.complaints.size(), 2u);
