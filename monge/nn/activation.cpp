@@ -134,6 +134,11 @@ void softplus_rows(float* h, float* derivative, const float* bias, int64_t rows,
   return value > Lanes{} ? gradient : gradient * static_cast<float>(kSlope);
 }
 
+[[gnu::always_inline]] inline Lanes by_elu(Lanes gradient, Lanes value) {
+  return value > Lanes{} ? gradient : gradient * (value + 1.0F);
+}
+[[gnu::always_inline]] inline Lanes by_tanh(Lanes gradient, Lanes value) { return gradient * (1.0F - value * value); }
+
 template <Lanes (*function)(Lanes, Lanes)>
 [[gnu::always_inline]] inline void chain_of(float* gradient, const float* other, float* sums, int64_t rows,
                                             int64_t width, int64_t stride) {
@@ -155,6 +160,8 @@ template <Lanes (*function)(Lanes, Lanes)>
 MONGE_VECTORISED void chain_slope(float* gradient, const float* other, float* sums, int64_t rows, int64_t width, int64_t stride) { chain_of<by_slope>(gradient, other, sums, rows, width, stride); }
 MONGE_VECTORISED void chain_relu(float* gradient, const float* other, float* sums, int64_t rows, int64_t width, int64_t stride) { chain_of<by_relu>(gradient, other, sums, rows, width, stride); }
 MONGE_VECTORISED void chain_leaky_relu(float* gradient, const float* other, float* sums, int64_t rows, int64_t width, int64_t stride) { chain_of<by_leaky_relu>(gradient, other, sums, rows, width, stride); }
+MONGE_VECTORISED void chain_elu(float* gradient, const float* other, float* sums, int64_t rows, int64_t width, int64_t stride) { chain_of<by_elu>(gradient, other, sums, rows, width, stride); }
+MONGE_VECTORISED void chain_tanh(float* gradient, const float* other, float* sums, int64_t rows, int64_t width, int64_t stride) { chain_of<by_tanh>(gradient, other, sums, rows, width, stride); }
 // clang-format on
 
 }  // namespace
@@ -198,7 +205,7 @@ void add_bias_and_activate(Activation kind, float* h, float* derivative, const f
   }
 }
 
-bool slope_from_value(Activation kind) { return kind == Activation::relu || kind == Activation::leaky_relu; }
+bool slope_from_value(Activation kind) { return kind != Activation::silu && kind != Activation::softplus; }
 
 void chain_activation(Activation kind, float* gradient, const float* value_or_slope, float* bias_gradient, int64_t rows,
                       int64_t width, int64_t stride) {
@@ -207,6 +214,10 @@ void chain_activation(Activation kind, float* gradient, const float* value_or_sl
       return chain_relu(gradient, value_or_slope, bias_gradient, rows, width, stride);
     case Activation::leaky_relu:
       return chain_leaky_relu(gradient, value_or_slope, bias_gradient, rows, width, stride);
+    case Activation::elu:
+      return chain_elu(gradient, value_or_slope, bias_gradient, rows, width, stride);
+    case Activation::tanh:
+      return chain_tanh(gradient, value_or_slope, bias_gradient, rows, width, stride);
     default:
       return chain_slope(gradient, value_or_slope, bias_gradient, rows, width, stride);
   }

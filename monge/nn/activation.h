@@ -19,7 +19,7 @@ std::vector<std::string> activation_names();
 /// By LibTorch, differentiable as often as one likes, for any type and device.
 torch::Tensor activate(Activation kind, const torch::Tensor& x);
 
-/// Whether act' can be read off act's sign, so that it need not be kept: relu and leaky_relu.
+/// Whether act' can be told from act's value, so that it need not be kept: all but silu and softplus.
 bool slope_from_value(Activation kind);
 
 /// h <- act(h + bias) in place and, unless `slope` is null, slope <- act'(h + bias). [rows, width], rows `stride` floats
