@@ -230,6 +230,11 @@ OptionTable Recipe::options() {
                      std::move(t));
 }
 
+void assign(Recipe& recipe, const std::vector<std::string>& assignments) {
+  const auto options = recipe.options();
+  for (const auto& assignment : assignments) options.assign(assignment, "--set");
+}
+
 const std::string& cost_method(const Recipe& recipe) { return recipe.method == "otp" ? recipe.otp.cost : recipe.method; }
 
 ot::SmoothingOptions smoothing_options(const Recipe& recipe) {
