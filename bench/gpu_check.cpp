@@ -25,7 +25,7 @@ std::vector<Outcome> done(const Check& check, torch::Device device) {
   try {
     return check.run(device);
   } catch (const std::exception& error) {
-    return {{"", false, {}, {}, {}, error.what()}};
+    return {judged("", false, error.what())};
   }
 }
 
@@ -43,6 +43,7 @@ bool run(const Check& check, torch::Device device) {
            {"error", maybe(o.error)},
            {"tolerance", maybe(o.tolerance)},
            {"ms", maybe(o.ms)},
+           {"plain_ms", maybe(o.plain_ms)},
            {"note", o.note}});
     passed = passed && o.passed.value_or(true);
   }

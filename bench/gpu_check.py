@@ -228,7 +228,7 @@ class Run:
                     if not finished or "exit code 1" not in str(failure):
                         raise
                     break
-                self.result["checks"].append({"check": under_way[0], "passed": False, "error": None, "tolerance": None, "ms": None,
+                self.result["checks"].append({"check": under_way[0], "passed": False, "error": None, "tolerance": None, "ms": None, "plain_ms": None,
                                               "note": str(failure)})
                 finished.append(under_way[0])
                 if time.monotonic() >= deadline:

@@ -12,10 +12,10 @@
 namespace monge::bench {
 
 struct Outcome {
-  std::string name;                        ///< unique within its check; empty: the check's own name says it all
-  std::optional<bool> passed;              ///< nothing: not done, and the note says why
-  std::optional<double> error, tolerance;  ///< relative, where the check compares numbers
-  std::optional<double> ms = {};
+  std::string name;                              ///< unique within its check; empty: the check's own name says it all
+  std::optional<bool> passed;                    ///< nothing: not done, and the note says why
+  std::optional<double> error, tolerance;        ///< relative, where the check compares numbers
+  std::optional<double> ms = {}, plain_ms = {};  ///< of the fast way and of the plain one, where they were timed
   std::string note = {};
 };
 
@@ -26,9 +26,18 @@ struct Check {
 
 /// error <= tolerance; a NaN never passes.
 inline Outcome compared(std::string name, double error, double tolerance, std::string note = {}) {
-  return {std::move(name), error <= tolerance, error, tolerance, {}, std::move(note)};
+  return {.name = std::move(name),
+          .passed = error <= tolerance,
+          .error = error,
+          .tolerance = tolerance,
+          .note = std::move(note)};
 }
-inline Outcome left_out(std::string why) { return {{}, {}, {}, {}, {}, std::move(why)}; }
+inline Outcome judged(std::string name, bool passed, std::string note = {}) {
+  return {.name = std::move(name), .passed = passed, .error = {}, .tolerance = {}, .note = std::move(note)};
+}
+inline Outcome left_out(std::string why) {
+  return {.name = {}, .passed = {}, .error = {}, .tolerance = {}, .note = std::move(why)};
+}
 
 /// max |a - b| / max |b| in double on the CPU; NaN where either holds one.
 double relative_error(const torch::Tensor& a, const torch::Tensor& b);

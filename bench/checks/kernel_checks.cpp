@@ -5,6 +5,7 @@
 #include "bench/checks/check.h"
 #include "monge/core/random.h"
 #include "monge/nn/fused_mlp.h"
+#include "monge/nn/ops/check.h"
 
 namespace monge::bench {
 namespace {
@@ -46,6 +47,18 @@ std::vector<Outcome> fused_chain(torch::Device device) {
   return out;
 }
 
+std::vector<Outcome> operators(torch::Device device) {
+  std::vector<Outcome> out;
+  for (const auto& check : nn::ops::check_kernels(device)) {
+    out.push_back(compared(check.name, check.error, check.tolerance));
+    if (check.kernel_ms == 0) continue;
+    out.back().ms = check.kernel_ms;
+    out.back().plain_ms = check.plain_ms;
+  }
+  if (out.empty()) return {judged("", false, "this build has no kernels for the device")};
+  return out;
+}
+
 }  // namespace
 
 double relative_error(const torch::Tensor& a, const torch::Tensor& b) {
@@ -56,6 +69,6 @@ double relative_error(const torch::Tensor& a, const torch::Tensor& b) {
   return (wide(a) - expected).abs().max().item<double>() / std::fmax(expected.abs().max().item<double>(), 1e-30);
 }
 
-std::vector<Check> kernel_checks() { return {{"fused chain", fused_chain}}; }
+std::vector<Check> kernel_checks() { return {{"operators", operators}, {"fused chain", fused_chain}}; }
 
 }  // namespace monge::bench

@@ -11,10 +11,10 @@ const Problem& vectors() {
 }
 
 const Problem& pictures() {
-  static const Problem problem{
-      "pictures",
-      {3, 32, 32},
-      {"train.batch=8", "train.k_t=2", "map.width=8", "potential.width=16", "potential.width_max=32", "train.ema=0.9"}};
+  static const Problem problem{"pictures",
+                               {3, 16, 16},
+                               {"train.batch=8", "train.k_t=2", "map.width=8", "map.depth=3", "potential.width=16",
+                                "potential.width_max=32", "train.ema=0.9"}};
   return problem;
 }
 

@@ -110,7 +110,7 @@ std::vector<Outcome> methods(torch::Device device) {
       const auto trace = training(*problem, {text("method=", method)}, device, 3);
       const bool finite =
           std::all_of(trace.losses.begin(), trace.losses.end(), [](double loss) { return std::isfinite(loss); });
-      out.push_back({text(method, " ", problem->name), finite, {}, {}, {}, {}});
+      out.push_back(judged(text(method, " ", problem->name), finite));
     }
   }
   return out;
@@ -152,7 +152,7 @@ std::vector<Outcome> deterministic(torch::Device device) {
   std::vector<Outcome> out;
   for (const auto* problem : {&vectors(), &pictures()}) {
     const bool same = same_bits(training(*problem, options, device), training(*problem, options, device));
-    out.push_back({problem->name, same, {}, {}, {}, options.empty() ? "there is no option train.deterministic" : ""});
+    out.push_back(judged(problem->name, same, options.empty() ? "there is no option train.deterministic" : ""));
   }
   return out;
 }

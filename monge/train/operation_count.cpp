@@ -2,11 +2,14 @@
 
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/record_function.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <memory>
 #include <string_view>
+#include <vector>
 
 namespace monge::train {
 namespace {

@@ -13,7 +13,7 @@ def gpu_check(*words, **variables):
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder) / "check.json"
         environment = {**os.environ, "OMP_WAIT_POLICY": "passive", **variables}
-        line = [source / "script/gpu-check", "--device", "cpu", "--build", build, "--threads", "2", "--jobs", "2", "--out", out, *words]
+        line = [source / "script/gpu-check", "--device", "cpu", "--build", build, "--threads", "1", "--jobs", "2", "--out", out, *words]
         process = subprocess.run([str(word) for word in line], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         print(process.stdout)
         return process.returncode, json.loads(out.read_text())
@@ -30,9 +30,9 @@ for key in ("date", "commit", "gpu", "driver", "cuda", "pytorch", "processor", "
     assert key in result, key
 assert result["pytorch"].startswith("2."), result["pytorch"]
 checks = {entry["check"]: entry for entry in result["checks"]}
-assert len(checks) == len(result["checks"]) > 20
+assert len(checks) > 60
 for entry in result["checks"]:
-    assert set(entry) == {"check", "passed", "error", "tolerance", "ms", "note"}, entry
+    assert set(entry) == {"check", "passed", "error", "tolerance", "ms", "plain_ms", "note"}, entry
     assert entry["passed"] is True or (entry["passed"] is None and entry["note"]), entry
 assert checks["fused chain: relu"]["error"] < 1e-5
 assert [entry["case"] for entry in result["benchmarks"]] == ["weak-64", "noised-128"]
