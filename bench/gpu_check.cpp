@@ -11,12 +11,12 @@
 
 #include "bench/checks/check.h"
 #include "monge/core/error.h"
-#include "monge/core/record.h"
+#include "monge/core/named_values.h"
 
 namespace monge::bench {
 namespace {
 
-void print(const Record& record) {
+void print(const NamedValues& record) {
   std::printf("%s\n", json_line(record).c_str());
   std::fflush(stdout);
 }
@@ -31,7 +31,7 @@ std::vector<Outcome> done(const Check& check, torch::Device device) {
 
 /// @return whether nothing failed.
 bool run(const Check& check, torch::Device device) {
-  const auto maybe = [](const auto& value) { return value ? RecordValue(*value) : RecordValue(nullptr); };
+  const auto maybe = [](const auto& value) { return value ? NamedValue(*value) : NamedValue(nullptr); };
   print({{"begin", check.name}});
   const auto began = std::chrono::steady_clock::now();
   bool passed = true;

@@ -87,8 +87,8 @@ void run(const Command& command) {
     const auto result = train::bench(recipe, command.shape, feed, device, command.timing, stop);
     std::string named;
     for (const auto& assignment : assignments) named += (named.empty() ? "" : " ") + assignment;
-    Record record{{"recipe", named}};
-    for (auto& entry : train::bench_record(result, recipe, device, command.timing)) record.push_back(std::move(entry));
+    NamedValues record{{"recipe", named}};
+    for (auto& entry : train::bench_values(result, recipe, device, command.timing)) record.push_back(std::move(entry));
     std::printf("%s\n", json_line(record).c_str());
     std::fflush(stdout);
   }

@@ -8,7 +8,7 @@
 
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
-#include "monge/core/record.h"
+#include "monge/core/named_values.h"
 #include "monge/train/autocast.h"
 #include "monge/train/trainer.h"
 
@@ -57,7 +57,7 @@ int bench_command(const BenchCommand& options) {
   const auto r = train::bench(recipe, shape, feed, device, options.timing, stop_flag());
   if (!r.complete) return kStopped;
   if (options.common.json) {
-    print_json(nlohmann::ordered_json::parse(json_line(train::bench_record(r, recipe, device, options.timing))));
+    print_json(nlohmann::ordered_json::parse(json_line(train::bench_values(r, recipe, device, options.timing))));
     return kDone;
   }
   const double images = 1e3 * static_cast<double>(recipe.train.batch * train::map_noise(recipe).draws * recipe.train.k_t) / r.ms_median;

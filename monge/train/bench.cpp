@@ -147,9 +147,9 @@ BenchResult bench(const Recipe& recipe, const std::vector<int64_t>& item_shape, 
   return out;
 }
 
-Record bench_record(const BenchResult& result, const Recipe& recipe, torch::Device device,
+NamedValues bench_values(const BenchResult& result, const Recipe& recipe, torch::Device device,
                     const BenchOptions& options) {
-  const auto maybe = [](const auto& value) { return value ? RecordValue(*value) : RecordValue(nullptr); };
+  const auto maybe = [](const auto& value) { return value ? NamedValue(*value) : NamedValue(nullptr); };
   const auto samples = static_cast<double>(recipe.train.batch * map_noise(recipe).draws * recipe.train.k_t);
   return {{"ms_per_outer", result.ms_median},
           {"ms_least", result.ms_least},

@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "monge/core/record.h"
+#include "monge/core/named_values.h"
 #include "monge/train/recipe.h"
 #include "monge/train/solver.h"
 
@@ -43,7 +43,7 @@ BenchResult bench(const Recipe& recipe, const std::vector<int64_t>& item_shape, 
 
 /// The result under the names of `monge bench --json` and bench_step, the only place where they stand. Figures that
 /// this device does not give are null.
-Record bench_record(const BenchResult& result, const Recipe& recipe, torch::Device device, const BenchOptions& options);
+NamedValues bench_values(const BenchResult& result, const Recipe& recipe, torch::Device device, const BenchOptions& options);
 
 /// Batches without data: N(0, 1) in every entry, a fresh draw each time, in the recipe's type on the device; pictures
 /// come from a pool of a few batches, as copies, because a loader does not draw normals.

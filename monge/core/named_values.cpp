@@ -1,4 +1,4 @@
-#include "monge/core/record.h"
+#include "monge/core/named_values.h"
 
 #include <charconv>
 #include <cmath>
@@ -40,7 +40,7 @@ struct Writer {
 
 }  // namespace
 
-std::string json_line(const Record& record) {
+std::string json_line(const NamedValues& record) {
   std::string out = "{";
   for (const auto& [name, value] : record) {
     if (out.size() > 1) out += ", ";

@@ -1,4 +1,4 @@
-#include "monge/core/record.h"
+#include "monge/core/named_values.h"
 
 #include <gtest/gtest.h>
 
@@ -8,13 +8,13 @@
 namespace monge {
 namespace {
 
-TEST(Record, IsJsonInItsOwnOrder) {
+TEST(NamedValues, IsJsonInItsOwnOrder) {
   EXPECT_EQ(json_line({{"b", int64_t{-3}}, {"a", 0.5}, {"c", true}, {"d", nullptr}}),
             R"({"b": -3, "a": 0.5, "c": true, "d": null})");
   EXPECT_EQ(json_line({}), "{}");
 }
 
-TEST(Record, CanBeReadBack) {
+TEST(NamedValues, CanBeReadBack) {
   const double values[] = {1.0 / 3, 1e300, -2.5e-308, 100000, 0};
   for (const double value : values) {
     EXPECT_EQ(nlohmann::json::parse(json_line({{"x", value}})).at("x").get<double>(), value);
@@ -24,7 +24,7 @@ TEST(Record, CanBeReadBack) {
   }
 }
 
-TEST(Record, HasNullForWhatIsNoNumberAndMarksForBrokenBytes) {
+TEST(NamedValues, HasNullForWhatIsNoNumberAndMarksForBrokenBytes) {
   EXPECT_EQ(json_line({{"x", std::nan("")}, {"y", std::numeric_limits<double>::infinity()}}),
             R"({"x": null, "y": null})");
   EXPECT_EQ(json_line({{"x", std::string("a\xff"
