@@ -1,5 +1,6 @@
-// Times the fused operators of the image nets beside their plain forms on a CPU, alternating: `bench/operators [threads]`,
-// one JSON object a line. Forward as in training, then the backward pass through the graph, in milliseconds.
+// Times the fused operators of the image nets beside their plain forms on a CPU, alternating: `bench_operators
+// [threads]`, one JSON object a line. Forward as in training, then the backward pass through the graph, in
+// milliseconds.
 #include <ATen/Parallel.h>
 #include <torch/autograd.h>
 
@@ -59,7 +60,8 @@ void compare(const std::string& name, const Tensors& leaves, const Operator& pla
     once(fused, leaves, top, of_fused);
   }
   std::cout << "{\"operator\": \"" << name << "\", \"shape\": \"" << leaves[0].sizes()
-            << "\", \"plain_forward\": " << median(of_plain.forward) << ", \"fused_forward\": " << median(of_fused.forward)
+            << "\", \"plain_forward\": " << median(of_plain.forward)
+            << ", \"fused_forward\": " << median(of_fused.forward)
             << ", \"plain_backward\": " << median(of_plain.backward)
             << ", \"fused_backward\": " << median(of_fused.backward) << "}" << std::endl;
 }
@@ -79,33 +81,41 @@ int main(int count, char** arguments) {
       const auto norm = [](const Tensors& in) {
         return BatchNorm{in[1], in[2], torch::zeros({in[1].size(0)}), torch::ones({in[1].size(0)})};
       };
-      compare("batch_norm_relu",
-              {image({batch, channels, side, side}), torch::ones({channels}).requires_grad_(true),
-               torch::zeros({channels}).requires_grad_(true)},
-              [&](const Tensors& in) { return ops::plain_batch_norm_relu(in[0], norm(in)); },
-              [&](const Tensors& in) { return ops::batch_norm_relu(in[0], norm(in)); });
+      compare(
+          "batch_norm_relu",
+          {image({batch, channels, side, side}), torch::ones({channels}).requires_grad_(true),
+           torch::zeros({channels}).requires_grad_(true)},
+          [&](const Tensors& in) { return ops::plain_batch_norm_relu(in[0], norm(in)); },
+          [&](const Tensors& in) { return ops::batch_norm_relu(in[0], norm(in)); });
     }
     for (const auto& [channels, side] : {std::pair(48L, size), std::pair(192L, size / 4)}) {
-      compare("upsample_concat", {image({batch, channels, side, side}), image({batch, channels, side / 2, side / 2})},
-              [](const Tensors& in) { return ops::plain_upsample_concat(in[0], in[1]); },
-              [](const Tensors& in) { return ops::upsample_concat(in[0], in[1]); });
+      compare(
+          "upsample_concat", {image({batch, channels, side, side}), image({batch, channels, side / 2, side / 2})},
+          [](const Tensors& in) { return ops::plain_upsample_concat(in[0], in[1]); },
+          [](const Tensors& in) { return ops::upsample_concat(in[0], in[1]); });
     }
     for (const auto& [channels, side] : {std::pair(128L, size), std::pair(256L, size / 2), std::pair(512L, size / 4)}) {
-      compare("avg_pool", {image({batch, channels, side, side})},
-              [](const Tensors& in) { return ops::plain_avg_pool(in[0]); },
-              [](const Tensors& in) { return ops::avg_pool(in[0]); });
-      compare("leaky_residual", {image({batch, channels, side, side}), image({batch, channels, side, side})},
-              [](const Tensors& in) { return ops::plain_leaky_residual(in[0], in[1], 0.1, 0.2); },
-              [](const Tensors& in) { return ops::leaky_residual(in[0], in[1], 0.1, 0.2); });
+      compare(
+          "avg_pool", {image({batch, channels, side, side})},
+          [](const Tensors& in) { return ops::plain_avg_pool(in[0]); },
+          [](const Tensors& in) { return ops::avg_pool(in[0]); });
+      compare(
+          "leaky_residual", {image({batch, channels, side, side}), image({batch, channels, side, side})},
+          [](const Tensors& in) { return ops::plain_leaky_residual(in[0], in[1], 0.1, 0.2); },
+          [](const Tensors& in) { return ops::leaky_residual(in[0], in[1], 0.1, 0.2); });
     }
     const auto state = ops::noise_state(1, torch::kCPU);
     const auto sigma = torch::ones({batch});
-    compare("squared_distance", {image({batch, 3, size, size}), image({batch, 3, size, size})},
-            [](const Tensors& in) { return ops::plain_squared_distance(in[0], in[1], 1); },
-            [](const Tensors& in) { return ops::squared_distance(in[0], in[1], 1); });
+    compare(
+        "squared_distance", {image({batch, 3, size, size}), image({batch, 3, size, size})},
+        [](const Tensors& in) { return ops::plain_squared_distance(in[0], in[1], 1); },
+        [](const Tensors& in) { return ops::squared_distance(in[0], in[1], 1); });
     // What the noise is drawn by today, not its plain form, which is only there to be compared with.
-    compare("add_noise", {image({batch, 3, size, size})},
-            [&](const Tensors& in) { return in[0] + sigma.view({-1, 1, 1, 1}) * torch::randn(in[0].sizes()); },
-            [&](const Tensors& in) { return ops::add_noise(in[0], sigma, state, 0); });
+    compare(
+        "add_noise", {image({batch, 3, size, size})},
+        [&](const Tensors& in) {
+          return in[0] + sigma.view({-1, 1, 1, 1}) * torch::randn(in[0].sizes());
+        },
+        [&](const Tensors& in) { return ops::add_noise(in[0], sigma, state, 0); });
   }
 }
