@@ -1,4 +1,4 @@
-// Times the fused operators of the image nets beside their plain forms on a CPU, alternating: `bench/operators
+// Times the fused operators of the image nets beside their plain forms on a CPU, alternating: `bench_operators
 // [threads]`, one JSON object a line. Forward as in training, then the backward pass through the graph, in
 // milliseconds.
 #include <ATen/Parallel.h>

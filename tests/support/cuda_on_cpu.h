@@ -1,10 +1,10 @@
 // Runs the kernels of .cu files on the CPU, to test their arithmetic, their indexing and their barriers without a GPU.
 // Include it before a .cu file, after everything else.
 //
-// A block's threads are fibers of one thread: each runs until it ends or meets a barrier (__syncthreads, a warp shuffle),
-// where it waits for the others. Blocks run one after the other, so that __shared__ may be static. The order of blocks
-// and of threads between barriers can be turned round: a kernel whose results then differ misses a barrier or lets
-// blocks depend on each other. Not seen: speed, alignment, registers, races that both orders hide.
+// A block's threads are fibers of one thread: each runs until it ends or meets a barrier (__syncthreads, a warp
+// shuffle), where it waits for the others. Blocks run one after the other, so that __shared__ may be static. The order
+// of blocks and of threads between barriers can be turned round: a kernel whose results then differ misses a barrier or
+// lets blocks depend on each other. Not seen: speed, alignment, registers, races that both orders hide.
 //
 // A barrier that some threads of the block or warp never reach is reported by std::runtime_error.
 #pragma once

@@ -2,6 +2,7 @@
 
 #include <torch/autograd.h>
 
+#include "monge/core/error.h"
 #include "monge/nn/ops/forms.h"
 
 namespace monge::nn::ops {
@@ -58,22 +59,23 @@ bool takes(const torch::Tensor& x, const BatchNorm& norm) {
     return t.defined() && t.scalar_type() == torch::kFloat32 && t.device() == x.device() && t.is_contiguous() &&
            t.numel() == x.size(1);
   };
-  // One value a channel has no variance: torch::batch_norm says so.
   return forms.batch_statistics && forms.normalise_relu && forms.normalise_relu_backward && is_nhwc(x) &&
-         x.numel() > x.size(1) && fits(norm.weight) && fits(norm.bias) && fits(norm.running_mean) &&
-         fits(norm.running_variance);
+         fits(norm.weight) && fits(norm.bias) && fits(norm.running_mean) && fits(norm.running_variance);
 }
 
 }  // namespace
 
 torch::Tensor plain_batch_norm_relu(const torch::Tensor& x, const BatchNorm& norm) {
+  require(x.dim() == 4, "batch_norm_relu: the images must be [B, C, H, W]; got ", x.sizes());
+  require(!norm.training || x.numel() != x.size(1), "batch_norm_relu: one value a channel has no variance; got ",
+          x.sizes());
   auto y = torch::batch_norm(x, norm.weight, norm.bias, norm.running_mean, norm.running_variance, norm.training,
                              norm.momentum, norm.eps, at::globalContext().userEnabledCuDNN());
   return torch::relu_(y);
 }
 
 torch::Tensor batch_norm_relu(const torch::Tensor& x, const BatchNorm& norm) {
-  if (!takes(x, norm)) return plain_batch_norm_relu(x, norm);
+  if (!takes(x, norm) || x.numel() == x.size(1)) return plain_batch_norm_relu(x, norm);
   const auto& forms = forms_for(x);
   Forms::Statistics statistics;
   {

@@ -174,11 +174,19 @@ MONGE_VECTORISED void blend(const float* a, const float* b, float share, int64_t
 
 MONGE_VECTORISED void weighted_sum(const float* const* from, const float* weights, int terms, int64_t count,
                                    float* out) {
+  int64_t at = 0;
+  for (; at + 4 * kLanes <= count; at += 4 * kLanes) {  // four sums, so that none waits for itself
+    Lanes sum[4] = {};
+    for (int i = 0; i < terms; ++i) {
+      for (int k = 0; k < 4; ++k) sum[k] += weights[i] * load(from[i] + at + k * kLanes);
+    }
+    for (int k = 0; k < 4; ++k) store(out + at + k * kLanes, sum[k]);
+  }
   in_lanes(
-      count, [&](int64_t at, int64_t lanes) __attribute__((always_inline)) {
+      count - at, [&](int64_t more, int64_t lanes) __attribute__((always_inline)) {
         Lanes sum{};
-        for (int i = 0; i < terms; ++i) sum += weights[i] * load(from[i] + at, lanes);
-        store(out + at, sum, lanes);
+        for (int i = 0; i < terms; ++i) sum += weights[i] * load(from[i] + at + more, lanes);
+        store(out + at + more, sum, lanes);
       });
 }
 
