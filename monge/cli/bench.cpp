@@ -10,6 +10,7 @@
 #include "monge/core/error.h"
 #include "monge/core/named_values.h"
 #include "monge/train/autocast.h"
+#include "monge/train/settings.h"
 #include "monge/train/trainer.h"
 
 namespace monge::cli {
@@ -20,7 +21,7 @@ struct BenchCommand {
   std::string recipe;
   std::vector<std::string> set;
   std::vector<int64_t> shape;
-  bool synthetic = false;
+  bool synthetic = false, deterministic = false;
   train::BenchOptions timing;
 };
 
@@ -37,6 +38,9 @@ int bench_command(const BenchCommand& options) {
   const auto device = device_of(options.common, recipe.train.device);
   const auto log = log_sink(options.common);
   recipe.train.precision = train::resolve_precision(recipe.train.precision, device, log);
+  recipe.train.deterministic |= options.deterministic;
+  train::apply_settings(recipe, device);
+  train::keep_freed_memory();
   std::vector<int64_t> shape = options.shape;
   std::unique_ptr<train::Trainer> trainer;  // holds the data
   train::Feed feed;
@@ -83,6 +87,7 @@ void add_bench(CLI::App& program, Action& action) {
   auto options = std::make_shared<BenchCommand>();
   command->add_option("RECIPE", options->recipe, "Recipe file")->required();
   command->add_option("--set", options->set, "Override a key: section.key=value (repeatable)")->allow_extra_args(false);
+  command->add_flag("--deterministic", options->deterministic, "Set train.deterministic: the same bits each time");
   command->add_flag("--synthetic", options->synthetic, "Take random batches and not the recipe's data");
   command->add_option("--shape", options->shape, "Of an item of the synthetic batches: D, or C H W")
       ->expected(1, 3)
