@@ -7,7 +7,7 @@ A section or check that fails is recorded and makes the exit code 1; what cannot
 
     script/gpu-check                         on a GPU, within 9 minutes; bench/results/DATE-gpu.json, or $OUT/gpu-check.json
     script/gpu-check --sections build,checks
-    script/gpu-check --cases strong-128 --set train.graph=false
+    script/gpu-check --cases strong-128 --set train.graph=off
     script/gpu-check --device cpu            the same at tiny sizes on a processor, to try this script
 """
 import argparse

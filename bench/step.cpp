@@ -14,6 +14,7 @@
 #include "monge/core/error.h"
 #include "monge/train/autocast.h"
 #include "monge/train/bench.h"
+#include "monge/train/settings.h"
 
 namespace monge {
 namespace {
@@ -76,6 +77,7 @@ torch::Device device_named(const std::string& name) {
 void run(const Command& command) {
   const auto device = device_named(command.device);
   if (command.threads > 0) at::set_num_threads(static_cast<int>(command.threads));
+  train::keep_freed_memory();
   const std::atomic<bool> stop{false};
   for (const auto& assignments : command.recipes) {
     train::Recipe recipe;
@@ -83,6 +85,7 @@ void run(const Command& command) {
     train::make_synthetic(recipe);
     train::validate(recipe);
     recipe.train.precision = train::resolve_precision(recipe.train.precision, device);
+    train::apply_settings(recipe, device);
     const auto feed = train::synthetic_feed(recipe, command.shape, device);
     const auto result = train::bench(recipe, command.shape, feed, device, command.timing, stop);
     std::string named;

@@ -1,7 +1,5 @@
 #include "bench/checks/problem.h"
 
-#include <algorithm>
-
 namespace monge::bench {
 
 const Problem& vectors() {
@@ -18,17 +16,9 @@ const Problem& pictures() {
   return problem;
 }
 
-bool is_option(const std::string& key) {
-  train::Recipe recipe;
-  const auto table = recipe.options();
-  return std::any_of(table.options().begin(), table.options().end(),
-                     [&key](const Option& option) { return option.key == key; });
-}
-
 train::Recipe recipe_of(const Problem& problem, const Assignments& changes) {
   train::Recipe recipe;
-  train::assign(recipe, {"source.path=toy:none", "target.path=toy:none", "otp.eps_end=0.1"});
-  if (is_option("train.tf32")) train::assign(recipe, {"train.tf32=false"});
+  train::assign(recipe, {"source.path=toy:none", "target.path=toy:none", "otp.eps_end=0.1", "train.tf32=false"});
   train::assign(recipe, problem.assignments);
   train::assign(recipe, changes);
   train::validate(recipe);

@@ -20,9 +20,6 @@ struct Problem {
 const Problem& vectors();
 const Problem& pictures();
 
-/// Whether this build's recipes have the key.
-bool is_option(const std::string& key);
-
 /// The problem's recipe without data, TF32 off, with `changes` over it.
 train::Recipe recipe_of(const Problem& problem, const Assignments& changes);
 

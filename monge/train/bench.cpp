@@ -111,20 +111,34 @@ BenchResult bench(const Recipe& recipe, const std::vector<int64_t>& item_shape, 
   BenchResult out;
   std::vector<double> times;
   const PeakMemory memory(device);
+  // As in training the figures of an iteration are read while the GPU does the next; its time is from one reading to
+  // the next.
+  const int64_t ahead = device.is_cuda() ? 1 : 0;
+  double last = 0;
+  const auto collect = [&](bool timed) {
+    const auto figures = solver.collect();
+    out.loss_map = figures.loss_map;
+    out.loss_potential = figures.loss_potential;
+    const double read = now();
+    if (timed) times.push_back(read - last);
+    last = read;
+  };
   for (int64_t k = 0; k < options.warm + options.iterations; ++k) {
     if (stop) {
       out.complete = false;
       return out;
     }
-    if (k == options.warm) waited = 0;
-    wait_for(device);
-    const double began = now();
-    const auto figures = solver.outer_iteration(k, watched);
-    wait_for(device);
-    if (k >= options.warm) times.push_back(now() - began);
-    out.loss_map = figures.loss_map;
-    out.loss_potential = figures.loss_potential;
+    const bool timed = k >= options.warm;
+    if (k == options.warm) {
+      while (solver.launched() > 0) collect(false);
+      wait_for(device);
+      waited = 0;
+      last = now();
+    }
+    solver.launch(k, watched);
+    if (solver.launched() > ahead) collect(timed);
   }
+  while (solver.launched() > 0) collect(true);
   double whole = 0;
   for (const double time : times) whole += time;
   out.data_wait = waited / whole;
@@ -133,9 +147,14 @@ BenchResult bench(const Recipe& recipe, const std::vector<int64_t>& item_shape, 
   out.ms_least = 1e3 * times.front();
   out.ms_most = 1e3 * times.back();
   out.peak_bytes = memory.bytes();
+  out.kernel_launches = solver.kernel_launches();
   {
+    auto seen = recipe;
+    seen.train.graph = "off";  // what is replayed is not seen by the counter
+    const auto others = make_nets(seen, item_shape, item_shape);
+    Solver counted(seen, others.map, others.ema, others.potential, product(item_shape), device);
     const OperationCount count;
-    solver.outer_iteration(options.warm + options.iterations, feed);
+    counted.outer_iteration(0, feed);
     out.flops = count.operations();
     out.bytes = count.bytes();
   }
@@ -148,7 +167,7 @@ BenchResult bench(const Recipe& recipe, const std::vector<int64_t>& item_shape, 
 }
 
 NamedValues bench_values(const BenchResult& result, const Recipe& recipe, torch::Device device,
-                    const BenchOptions& options) {
+                         const BenchOptions& options) {
   const auto maybe = [](const auto& value) { return value ? NamedValue(*value) : NamedValue(nullptr); };
   const auto samples = static_cast<double>(recipe.train.batch * map_noise(recipe).draws * recipe.train.k_t);
   return {{"ms_per_outer", result.ms_median},

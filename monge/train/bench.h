@@ -15,7 +15,7 @@
 namespace monge::train {
 
 struct BenchOptions {
-  int64_t warm = 5;         ///< iterations before the clock starts
+  int64_t warm = 5;         ///< iterations before the clock starts; a graph is captured in the fourth (see GraphCache)
   int64_t iterations = 20;  ///< timed
 };
 
@@ -26,7 +26,7 @@ struct BenchResult {
   int64_t flops = 0;       ///< of one outer iteration, see OperationCount
   int64_t bytes = 0;       ///< the same, an upper bound of the traffic with memory
   int64_t peak_bytes = 0;  ///< on CUDA what LibTorch's allocator held at most, else the process's largest resident size
-  std::optional<int64_t> kernel_launches;   ///< of one outer iteration on CUDA; nothing where they were not counted
+  std::optional<int64_t> kernel_launches;   ///< of one outer iteration, where it was replayed as a graph
   double ceiling = 0;                       ///< flops per second of matrix products in the recipe's own precision
   double ceiling_fp32 = 0;                  ///< the same in float32 (with TF32 where it is switched on)
   std::optional<double> ceiling_bf16;       ///< on CUDA
@@ -43,7 +43,8 @@ BenchResult bench(const Recipe& recipe, const std::vector<int64_t>& item_shape, 
 
 /// The result under the names of `monge bench --json` and bench_step, the only place where they stand. Figures that
 /// this device does not give are null.
-NamedValues bench_values(const BenchResult& result, const Recipe& recipe, torch::Device device, const BenchOptions& options);
+NamedValues bench_values(const BenchResult& result, const Recipe& recipe, torch::Device device,
+                         const BenchOptions& options);
 
 /// Batches without data: N(0, 1) in every entry, a fresh draw each time, in the recipe's type on the device; pictures
 /// come from a pool of a few batches, as copies, because a loader does not draw normals.

@@ -3,6 +3,7 @@
 #ifdef MONGE_CUDA
 #include <ATen/cuda/CUDAEvent.h>
 #include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
@@ -27,17 +28,32 @@ void order(const c10::cuda::CUDAStream& first, const c10::cuda::CUDAStream& seco
   event.block(second);
 }
 
+int64_t kernels_of(cudaGraph_t graph) {
+  size_t count = 0;
+  C10_CUDA_CHECK(cudaGraphGetNodes(graph, nullptr, &count));
+  std::vector<cudaGraphNode_t> nodes(count);
+  C10_CUDA_CHECK(cudaGraphGetNodes(graph, nodes.data(), &count));
+  int64_t kernels = 0;
+  for (const auto node : nodes) {
+    cudaGraphNodeType type{};
+    C10_CUDA_CHECK(cudaGraphNodeGetType(node, &type));
+    kernels += type == cudaGraphNodeTypeKernel ? 1 : 0;
+  }
+  return kernels;
+}
+
 }  // namespace
 
 struct GraphCache::State {
   struct Entry {
-    int64_t runs = 0;
+    int64_t runs = 0, kernels = 0;
     std::unique_ptr<at::cuda::CUDAGraph> graph;
   };
   torch::Device device = torch::kCPU;
   std::optional<c10::cuda::CUDAStream> stream;
   at::cuda::MempoolId_t pool{0, 0};  // one for all: they are never replayed at the same time
   std::map<std::string, Entry> entries;
+  std::optional<int64_t> kernels;  // of the last replay
 };
 
 bool GraphCache::can_capture(torch::Device device) { return device.is_cuda(); }
@@ -63,7 +79,7 @@ void GraphCache::run(const std::string& key, const std::function<void()>& body,
       body();
     } else {
       if (!entry.graph) {
-        auto graph = std::make_unique<at::cuda::CUDAGraph>();
+        auto graph = std::make_unique<at::cuda::CUDAGraph>(/*keep_graph=*/true);  // to be counted
         for (const auto& generator : generators) graph->register_generator_state(generator);
         graph->capture_begin(state_->pool);
         try {
@@ -79,16 +95,24 @@ void GraphCache::run(const std::string& key, const std::function<void()>& body,
                                 .where = "train.graph",
                                 .fix = "set train.graph = \"off\""});
         }
+        entry.kernels = kernels_of(graph->raw_cuda_graph());
+        graph->instantiate();
         entry.graph = std::move(graph);
       }
       entry.graph->replay();
+      state_->kernels = entry.kernels;
     }
     ++entry.runs;
   }
   order(*state_->stream, outside);
 }
 
-void GraphCache::clear() { state_->entries.clear(); }
+std::optional<int64_t> GraphCache::kernels() const { return state_->kernels; }
+
+void GraphCache::clear() {
+  state_->entries.clear();
+  state_->kernels.reset();
+}
 
 #else
 
@@ -99,6 +123,8 @@ bool GraphCache::can_capture(torch::Device) { return false; }
 GraphCache::GraphCache(torch::Device) : state_(std::make_unique<State>()) {}
 
 void GraphCache::run(const std::string&, const std::function<void()>& body, const std::vector<torch::Generator>&) { body(); }
+
+std::optional<int64_t> GraphCache::kernels() const { return {}; }
 
 void GraphCache::clear() {}
 

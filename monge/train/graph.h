@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,9 @@ class GraphCache {
   /// @param generators  that the body draws from, at the start of their streams.
   /// @throws Error      naming what could not be captured.
   void run(const std::string& key, const std::function<void()>& body, const std::vector<torch::Generator>& generators);
+
+  /// Kernels that the graph replayed last launches; nothing where none was replayed.
+  std::optional<int64_t> kernels() const;
 
   /// Forgets all graphs: what they read or wrote has another place now.
   void clear();

@@ -74,6 +74,9 @@ class Solver {
   /// Iterations launched and not collected.
   int64_t launched() const { return record_.on_the_way(); }
 
+  /// Kernels of the iteration that was replayed last as a graph; nothing where none was.
+  std::optional<int64_t> kernel_launches() const { return graphs_.kernels(); }
+
   /// The pieces, for tests and benchmarks; the losses before the update.
   Update map_update(const torch::Tensor& x, const Draws& draws, int64_t iteration) {
     return map_update(x, draws, pace(iteration));
