@@ -8,7 +8,9 @@
 
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
+#include "monge/core/named_values.h"
 #include "monge/train/autocast.h"
+#include "monge/train/settings.h"
 #include "monge/train/trainer.h"
 
 namespace monge::cli {
@@ -19,7 +21,7 @@ struct BenchCommand {
   std::string recipe;
   std::vector<std::string> set;
   std::vector<int64_t> shape;
-  bool synthetic = false;
+  bool synthetic = false, deterministic = false;
   train::BenchOptions timing;
 };
 
@@ -36,11 +38,14 @@ int bench_command(const BenchCommand& options) {
   const auto device = device_of(options.common, recipe.train.device);
   const auto log = log_sink(options.common);
   recipe.train.precision = train::resolve_precision(recipe.train.precision, device, log);
+  recipe.train.deterministic |= options.deterministic;
+  train::apply_settings(recipe, device);
+  train::keep_freed_memory();
   std::vector<int64_t> shape = options.shape;
   std::unique_ptr<train::Trainer> trainer;  // holds the data
   train::Feed feed;
   if (options.synthetic) {
-    if (recipe.otp.eps_end == "auto") recipe.otp.eps_end = "0.1";  // there is no data to tell it
+    train::make_synthetic(recipe);
     train::validate(recipe);
     feed = train::synthetic_feed(recipe, shape, device);
   } else {
@@ -55,37 +60,22 @@ int bench_command(const BenchCommand& options) {
                            " to warm up, on ", device.str(), " with ", at::get_num_threads(), " threads"));
   const auto r = train::bench(recipe, shape, feed, device, options.timing, stop_flag());
   if (!r.complete) return kStopped;
-  const double images =
-      static_cast<double>(recipe.train.batch * train::map_noise(recipe).draws * recipe.train.k_t) / r.ms_median * 1e3;
   if (options.common.json) {
-    print_json({{"ms_per_outer", r.ms_median},
-                {"ms_least", r.ms_least},
-                {"ms_most", r.ms_most},
-                {"images_per_second", images},
-                {"flops", r.flops},
-                {"flops_per_second", r.flops_per_second},
-                {"ceiling_flops_per_second", r.ceiling},
-                {"share_of_ceiling", r.flops_per_second / r.ceiling},
-                {"peak_bytes", r.peak_bytes},
-                {"data_wait", r.data_wait},
-                {"kernel_launches", nullptr},
-                {"device", device.str()},
-                {"threads", at::get_num_threads()},
-                {"dtype", recipe.train.precision},
-                {"loss_map", r.loss_map},
-                {"loss_potential", r.loss_potential},
-                {"iterations", options.timing.iterations}});
+    print_json(nlohmann::ordered_json::parse(json_line(train::bench_values(r, recipe, device, options.timing))));
     return kDone;
   }
+  const double images = 1e3 * static_cast<double>(recipe.train.batch * train::map_noise(recipe).draws * recipe.train.k_t) / r.ms_median;
   std::printf(
       "outer iteration  %.3f ms (least %.3f, most %.3f), %lld map updates of %lld and one of the potential\n"
       "throughput       %.0f samples a second through the map's updates\n"
       "arithmetic       %.3f GFLOP, %.1f GFLOP/s: %.0f %% of the measured matrix ceiling of %.1f GFLOP/s\n"
+      "tensors          %.3f GB in and out of LibTorch's calls\n"
       "data             %.1f %% of the time waiting\n"
       "memory           %.0f MiB at most\n",
       r.ms_median, r.ms_least, r.ms_most, static_cast<long long>(recipe.train.k_t),
       static_cast<long long>(recipe.train.batch), images, 1e-9 * static_cast<double>(r.flops),
-      1e-9 * r.flops_per_second, 100 * r.flops_per_second / r.ceiling, 1e-9 * r.ceiling, 100 * r.data_wait,
+      1e-9 * r.flops_per_second(), 100 * r.flops_per_second() / r.ceiling, 1e-9 * r.ceiling,
+      1e-9 * static_cast<double>(r.bytes), 100 * r.data_wait,
       static_cast<double>(r.peak_bytes) / (1 << 20));
   return kDone;
 }
@@ -97,6 +87,7 @@ void add_bench(CLI::App& program, Action& action) {
   auto options = std::make_shared<BenchCommand>();
   command->add_option("RECIPE", options->recipe, "Recipe file")->required();
   command->add_option("--set", options->set, "Override a key: section.key=value (repeatable)")->allow_extra_args(false);
+  command->add_flag("--deterministic", options->deterministic, "Set train.deterministic: the same bits each time");
   command->add_flag("--synthetic", options->synthetic, "Take random batches and not the recipe's data");
   command->add_option("--shape", options->shape, "Of an item of the synthetic batches: D, or C H W")
       ->expected(1, 3)

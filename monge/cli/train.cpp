@@ -22,6 +22,7 @@
 #include "monge/train/autocast.h"
 #include "monge/train/memory.h"
 #include "monge/train/nets.h"
+#include "monge/train/settings.h"
 #include "monge/train/source_check.h"
 #include "monge/train/trainer.h"
 
@@ -39,7 +40,7 @@ struct TrainOptions {
   Common common;
   std::string recipe, out, runs = "runs";
   std::vector<std::string> set;
-  bool dry_run = false;
+  bool dry_run = false, deterministic = false;
 };
 
 /// The status line of a training.
@@ -51,6 +52,7 @@ class StatusLine : public train::Observer {
     progress_ = std::make_unique<Progress>(std::cerr, progress_style(common_), "training",
                                            trainer.recipe().train.iterations, iteration);
   }
+  bool looks_at_nets(const train::Trainer&, int64_t) const override { return false; }
   void iteration_done(train::Trainer&, int64_t done, const train::Figures& f) override {
     progress_->update(done, "cost " + number(f.cost) + "  loss T " + number(f.loss_map) + "  loss f " +
                                 number(f.loss_potential) + target_);
@@ -176,6 +178,7 @@ std::string facts(train::Trainer& trainer) {
 
 int train_command(const TrainOptions& options) {
   auto recipe = train::read_recipe(options.recipe, options.set);
+  recipe.train.deterministic |= options.deterministic;
   set_threads(options.common, recipe.train.threads);
   const auto device = device_of(options.common, recipe.train.device);
   // Written down as it is decided, so that a resumed run does not decide anew.
@@ -183,6 +186,8 @@ int train_command(const TrainOptions& options) {
   recipe.train.precision = train::resolve_precision(recipe.train.precision, device, log);
   recipe.train.threads = at::get_num_threads();
   recipe.train.device = device.is_cuda() ? "cuda" : "cpu";
+  train::apply_settings(recipe, device);
+  train::keep_freed_memory();
   if (!options.dry_run) watch_signals();  // a dry run has nothing to save: Ctrl-C ends it at once
   const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));
   const auto shape = train::measure_source(*data.source, static_cast<uint64_t>(recipe.train.seed));
@@ -238,6 +243,8 @@ int resume_command(const TrainOptions& options) {
   const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));
   const auto device = device_of(options.common, recipe.train.device);
   recipe.train.precision = train::resolve_precision(recipe.train.precision, device, log);
+  train::apply_settings(recipe, device);
+  train::keep_freed_memory();
   const auto judge = eval::make_judge(recipe, device);
   train::Trainer trainer(recipe, data, device, folder, log);
   trainer.resume(*checkpoint);
@@ -262,6 +269,7 @@ void add_train(CLI::App& program, Action& action) {
   command->add_option("--set", options->set, "Override a key: section.key=value (repeatable)")->allow_extra_args(false);
   command->add_option("--out", options->out, "Run directory; default: the next number under --runs");
   command->add_option("--runs", options->runs, "Folder of the numbered runs")->capture_default_str();
+  command->add_flag("--deterministic", options->deterministic, "Set train.deterministic: the same bits each time");
   command->add_flag("--dry-run", options->dry_run, "Print the resolved recipe, parameter counts and memory, and stop");
   add_common(*command, options->common);
   command->callback([&action, options] { action = [options] { return train_command(*options); }; });

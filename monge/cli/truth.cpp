@@ -37,6 +37,7 @@ class Watcher : public train::Observer {
   void started(train::Trainer& trainer, int64_t) override {
     progress_ = std::make_unique<Progress>(std::cerr, progress_style(common_), label_, trainer.recipe().train.iterations);
   }
+  bool looks_at_nets(const train::Trainer&, int64_t) const override { return false; }
   void iteration_done(train::Trainer&, int64_t done, const train::Figures&) override { progress_->update(done); }
   void ended(train::Trainer&, int64_t, bool) override { progress_->finish(); }
 

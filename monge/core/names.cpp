@@ -29,4 +29,23 @@ std::string shown(std::string_view name) {
   return out + '"';
 }
 
+bool is_utf8(std::string_view bytes) {
+  for (size_t i = 0; i < bytes.size();) {
+    const auto first = static_cast<unsigned char>(bytes[i++]);
+    if (first < 0x80) continue;
+    // 0xc0 and 0xc1 would be overlong, above 0xf4 lies nothing.
+    const size_t tail = first < 0xc2 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : first < 0xf5 ? 3 : 0;
+    if (tail == 0 || bytes.size() - i < tail) return false;
+    const auto second = static_cast<unsigned char>(bytes[i]);
+    const unsigned least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;  // no overlong forms
+    const unsigned most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;   // no surrogates, no more than U+10FFFF
+    if (second < least || second > most) return false;
+    for (size_t t = 1; t < tail; ++t) {
+      if ((static_cast<unsigned char>(bytes[i + t]) & 0xc0) != 0x80) return false;
+    }
+    i += tail;
+  }
+  return true;
+}
+
 }  // namespace monge

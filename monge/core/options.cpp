@@ -5,10 +5,10 @@
 #include <cmath>
 #include <cstdio>
 
-#include <nlohmann/json.hpp>
-
 #include "monge/core/error.h"
+#include "monge/core/names.h"
 #include "monge/core/nearest.h"
+#include "monge/core/option_value.h"
 
 namespace monge {
 namespace {
@@ -34,15 +34,6 @@ std::string quoted(const std::string& value) {
     }
   }
   return out + '"';
-}
-
-bool is_utf8(const std::string& bytes) {
-  try {
-    nlohmann::json(bytes).dump();  // strict by default
-    return true;
-  } catch (const nlohmann::json::type_error&) {
-    return false;
-  }
 }
 
 template <class T>
@@ -172,6 +163,19 @@ void OptionTable::set(const std::string& key, const OptionValue& value, const st
     for (const int64_t entry : numbers) check_range(option, static_cast<double>(entry), where, value);
     **field = numbers;
   }
+}
+
+void OptionTable::assign(const std::string& assignment, const std::string& where) const {
+  const auto equals = assignment.find('=');
+  require(equals != std::string::npos && equals > 0, where, " ", assignment, ": expected section.key=value");
+  const auto key = assignment.substr(0, equals), value = assignment.substr(equals + 1);
+  const bool wants_text = std::holds_alternative<std::string*>(at(key, where).field);
+  const bool in_quotes = !value.empty() && (value.front() == '"' || value.front() == '\'');
+  if (wants_text && !in_quotes) {
+    set(key, value, where);
+    return;
+  }
+  set(key, option_value(value).value_or(value), where);  // of a text the complaint tells the type and what is allowed
 }
 
 std::string OptionTable::to_toml(const Option& option) {

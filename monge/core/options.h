@@ -40,6 +40,9 @@ class OptionTable {
   /// @throws Error  unknown key (with the nearest), wrong type, value out of range; each with what is allowed.
   void set(const std::string& key, const OptionValue& value, const std::string& where) const;
 
+  /// Sets from "section.key=value", the value as option_value() reads it; for a text option the quotes may be left out.
+  /// @param where  for the message: "--set". @throws Error as set(), or when there is no "=".
+  void assign(const std::string& assignment, const std::string& where) const;
 
   /// The value of an option as TOML ("0.66", "\"weak\"", "[0.0, 0.9]").
   /// @throws Error naming the key, here and below, when its text is not UTF-8: TOML cannot hold it.

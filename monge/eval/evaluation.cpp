@@ -186,9 +186,13 @@ void HeldOut::started(train::Trainer& trainer, int64_t iteration) {
     end_if_patience_is_out(trainer);  // a resumed run that had ended so
 }
 
-void HeldOut::iteration_done(train::Trainer& trainer, int64_t done, const train::Figures&) {
+bool HeldOut::looks_at_nets(const train::Trainer& trainer, int64_t done) const {
   const int64_t every = trainer.recipe().eval.every;
-  if (every > 0 && done % every == 0) measure(trainer, done);
+  return every > 0 && done % every == 0;
+}
+
+void HeldOut::iteration_done(train::Trainer& trainer, int64_t done, const train::Figures&) {
+  if (looks_at_nets(trainer, done)) measure(trainer, done);
 }
 
 void HeldOut::ended(train::Trainer& trainer, int64_t done, bool complete) {

@@ -68,6 +68,7 @@ class HeldOut : public train::Observer {
   void try_out(train::Trainer& trainer) const;
 
   void started(train::Trainer& trainer, int64_t iteration) override;
+  bool looks_at_nets(const train::Trainer& trainer, int64_t done) const override;
   void iteration_done(train::Trainer& trainer, int64_t done, const train::Figures& figures) override;
   void ended(train::Trainer& trainer, int64_t done, bool complete) override;
 

@@ -4,6 +4,8 @@
 #include <torch/types.h>
 
 #include "monge/core/error.h"
+#include "monge/nn/ops/avg_pool.h"
+#include "monge/nn/ops/leaky_residual.h"
 
 namespace monge::nn {
 namespace {
@@ -72,7 +74,7 @@ class ResNetPotential::Block : public torch::nn::Module {
     auto hidden = conv_0_->forward(x);
     const auto dx = conv_1_->forward(torch::leaky_relu_(hidden, slope));
     const auto shortcut = conv_s_ ? conv_s_->forward(x) : x;
-    return torch::leaky_relu(torch::add(shortcut, dx, ratio_), slope);
+    return ops::leaky_residual(shortcut, dx, ratio_, slope);
   }
 
  private:
@@ -117,7 +119,7 @@ torch::Tensor ResNetPotential::forward(const torch::Tensor& y, const torch::Tens
   auto h = conv_img_->forward(conditional() ? embedding_->attach(patches, sigma) : patches);
   h = torch::leaky_relu_(h, slope);
   for (size_t i = 0; i < blocks_.size(); ++i) {
-    if (i > 0 && i % 2 == 0) h = torch::avg_pool2d(h, {3, 3}, {2, 2}, {1, 1});
+    if (i > 0 && i % 2 == 0) h = ops::avg_pool(h);
     h = blocks_[i]->forward(h);
   }
   return fc_->forward(h.flatten(1)).squeeze(1);

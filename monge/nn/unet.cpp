@@ -6,6 +6,8 @@
 #include <torch/types.h>
 
 #include "monge/core/error.h"
+#include "monge/nn/ops/batch_norm_relu.h"
+#include "monge/nn/ops/upsample_concat.h"
 
 namespace monge::nn {
 namespace {
@@ -29,13 +31,11 @@ torch::Tensor pool(const torch::Tensor& x) {
   return torch::max_pool2d(x, {2, 2}, {2, 2}, {0, 0}, {1, 1}, ceil);
 }
 
-/// Doubles `low`, but never beyond the skip, and centres it in the skip's frame.
-torch::Tensor enlarge(const torch::Tensor& low, const torch::Tensor& skip) {
-  const int64_t height = std::min(2 * low.size(2), skip.size(2)), width = std::min(2 * low.size(3), skip.size(3));
-  const auto up = torch::upsample_bilinear2d(low, {height, width}, /*align_corners=*/true);
-  const int64_t dh = skip.size(2) - height, dw = skip.size(3) - width;
-  if (dh == 0 && dw == 0) return up;
-  return torch::constant_pad_nd(up, {dw / 2, dw - dw / 2, dh / 2, dh - dh / 2});
+/// The module's forward pass and ReLU.
+torch::Tensor normalise(torch::nn::BatchNorm2dImpl& norm, const torch::Tensor& x) {
+  if (norm.is_training()) norm.num_batches_tracked += 1;
+  return ops::batch_norm_relu(x, {norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.is_training(),
+                                  norm.options.momentum().value(), norm.options.eps()});
 }
 
 void check(const UNetOptions& options) {
@@ -78,8 +78,7 @@ class UNet::DoubleConv : public torch::nn::Module {
   torch::Tensor forward(torch::Tensor x) {
     for (int i : {0, 1}) {
       x = conv_[i]->forward(x);
-      x = batch_norm_[i] ? batch_norm_[i]->forward(x) : group_norm_[i]->forward(x);
-      x = torch::relu_(x);
+      x = batch_norm_[i] ? normalise(*batch_norm_[i], x) : group_norm_[i]->forward(x).relu_();
     }
     return x;
   }
@@ -135,7 +134,7 @@ torch::Tensor UNet::forward(const torch::Tensor& input) {
   auto y = skips.back();
   for (size_t step = 0; step < up_.size(); ++step) {
     const auto& skip = skips[up_.size() - 1 - step];
-    y = up_[step]->forward(torch::cat({skip, enlarge(y, skip)}, 1));
+    y = up_[step]->forward(ops::upsample_concat(skip, y));
   }
   y = outc_->forward(y);
   if (patch > 1) y = torch::pixel_shuffle(y, patch);

@@ -10,9 +10,13 @@ double ema_decay(double decay, int64_t iteration) {
   return std::min(decay, (1.0 + static_cast<double>(iteration)) / (10.0 + static_cast<double>(iteration)));
 }
 
-void ema_update(std::vector<torch::Tensor>& average, const std::vector<torch::Tensor>& value, double decay) {
+void ema_update(torch::Tensor average, const torch::Tensor& value, const Number& weight) {
   at::NoGradGuard no_grad;
-  at::_foreach_lerp_(average, value, 1.0 - decay);
+  if (weight.tensor.defined()) {
+    average.lerp_(value, weight.tensor);
+  } else {
+    average.lerp_(value, weight.value);
+  }
 }
 
 }  // namespace monge::ot

@@ -2,16 +2,18 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include <torch/types.h>
+
+#include "monge/ot/number.h"
 
 namespace monge::ot {
 
 /// The decay at an outer iteration: min(decay, (1+k)/(10+k)), so that the average forgets the initial weights early on.
 double ema_decay(double decay, int64_t iteration);
 
-/// average <- decay * average + (1 - decay) * value, tensor by tensor, in place and in one fused sweep.
-void ema_update(std::vector<torch::Tensor>& average, const std::vector<torch::Tensor>& value, double decay);
+/// average <- average + weight * (value - average), weight = 1 - decay, in place and in one sweep.
+/// @param weight  its tensor, where it has one, is of the type of `average`.
+void ema_update(torch::Tensor average, const torch::Tensor& value, const Number& weight);
 
 }  // namespace monge::ot

@@ -28,7 +28,7 @@ const Registry<Factory>& registry() {
 
 }  // namespace
 
-Smoothing Method::smoothing(int64_t) const { return {}; }
+Moment Method::at(int64_t) const { return {}; }
 
 Perturbation Method::perturb(const torch::Tensor&, torch::Generator) const { return {}; }
 
@@ -39,19 +39,20 @@ std::unique_ptr<Method> make_method(const std::string& name, const MethodOptions
 std::vector<std::string> method_names() { return registry().names(); }
 
 MapLoss map_loss(const Method& method, const Potential& f, const torch::Tensor& x, const torch::Tensor& y,
-                 const Perturbation& perturbation, int64_t iteration) {
+                 const Perturbation& perturbation, const Moment& moment) {
   const int64_t batch = y.size(0), draws = y.size(1);
-  const auto cost_B = method.cost(x, y, iteration);
+  const auto cost_B = method.cost(x, y, moment);
   auto shown = y.flatten(0, 1);
   auto sigma = perturbation.sigma_B;
   if (perturbation.defined()) {
-    if (draws > 1) sigma = sigma.repeat_interleave(draws);
+    if (draws > 1) sigma = sigma.unsqueeze(1).expand({batch, draws}).flatten();
     shown = (y + perturbation.noise.unsqueeze(1)).flatten(0, 1);
   }
-  const auto potential_B = f(shown, sigma).to(cost_B.scalar_type()).view({batch, draws}).mean(1);
-  const auto value_B = cost_B - potential_B;
-  return {perturbation.defined() ? (perturbation.weight_B * value_B).mean() : value_B.mean(), cost_B.detach().mean(),
-          potential_B.detach().mean()};
+  auto potential_B = f(shown, sigma).to(cost_B.scalar_type());
+  if (draws > 1) potential_B = potential_B.view({batch, draws}).mean(1);
+  const auto cost = cost_B.mean(), potential = potential_B.mean();
+  const auto loss = perturbation.defined() ? (perturbation.weight_B * (cost_B - potential_B)).mean() : cost - potential;
+  return {loss, cost.detach(), potential.detach()};
 }
 
 PotentialLoss potential_loss(const Potential& f, const torch::Tensor& fake, const torch::Tensor& real,

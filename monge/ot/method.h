@@ -11,6 +11,7 @@
 
 #include <torch/types.h>
 
+#include "monge/ot/number.h"
 #include "monge/ot/sigma_law.h"
 #include "monge/ot/smoothing.h"
 
@@ -31,12 +32,18 @@ struct MethodOptions {
   SmoothingOptions smoothing{};  ///< otp
 };
 
+/// What the schedules of a method say of one outer iteration.
+struct Moment {
+  Number gamma{};         ///< weight of the spread (weak, kernel)
+  Smoothing smoothing{};  ///< of the source (otp)
+};
+
 class Method {
  public:
   virtual ~Method() = default;
 
-  /// What is done to the source at an outer iteration before anything else sees it; most methods leave it as it is.
-  virtual Smoothing smoothing(int64_t iteration) const;
+  /// The schedules at an outer iteration (0-based).
+  virtual Moment at(int64_t iteration) const;
 
   /// Outputs drawn per input in a map update (Z).
   virtual int64_t draws() const { return 1; }
@@ -45,8 +52,8 @@ class Method {
   virtual bool conditional() const { return false; }
 
   /// Transport cost of each input, [B].
-  /// @param x  inputs [B, ...].  @param y  outputs [B, Z, ...].  @param iteration  outer iteration, for the schedules.
-  virtual torch::Tensor cost(const torch::Tensor& x, const torch::Tensor& y, int64_t iteration) const = 0;
+  /// @param x  inputs [B, ...].  @param y  outputs [B, Z, ...].  @param moment  the schedules, from `at`.
+  virtual torch::Tensor cost(const torch::Tensor& x, const torch::Tensor& y, const Moment& moment) const = 0;
 
   /// Cost between single points, [B]; for terms that pair inputs with target samples. With Z = 1 `cost` is this.
   virtual torch::Tensor pair_cost(const torch::Tensor& x, const torch::Tensor& y) const = 0;
@@ -71,7 +78,7 @@ struct MapLoss {
 /// mean_b w_b ( C(x_b, y_b.) - mean_z f(y_bz + n_b, sigma_b) ), w = 1 and n = 0 without a perturbation.
 /// @param y  outputs [B, Z, ...].
 MapLoss map_loss(const Method& method, const Potential& f, const torch::Tensor& x, const torch::Tensor& y,
-                 const Perturbation& perturbation, int64_t iteration);
+                 const Perturbation& perturbation, const Moment& moment);
 
 /// The parts of the potential's loss.
 struct PotentialLoss {

@@ -16,12 +16,16 @@ class Otp : public Method {
     smoothing_at(options_, 0);  // refuses bad options now
   }
 
-  Smoothing smoothing(int64_t iteration) const override { return smoothing_at(options_, iteration); }
+  Moment at(int64_t iteration) const override {
+    auto moment = inner_->at(iteration);
+    moment.smoothing = smoothing_at(options_, iteration);
+    return moment;
+  }
 
   int64_t draws() const override { return inner_->draws(); }
   bool conditional() const override { return inner_->conditional(); }
-  torch::Tensor cost(const torch::Tensor& x, const torch::Tensor& y, int64_t iteration) const override {
-    return inner_->cost(x, y, iteration);
+  torch::Tensor cost(const torch::Tensor& x, const torch::Tensor& y, const Moment& moment) const override {
+    return inner_->cost(x, y, moment);
   }
   torch::Tensor pair_cost(const torch::Tensor& x, const torch::Tensor& y) const override { return inner_->pair_cost(x, y); }
   Perturbation perturb(const torch::Tensor& y, torch::Generator generator) const override {

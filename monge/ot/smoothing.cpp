@@ -37,9 +37,11 @@ void check(const SmoothingOptions& options) {
 
 }  // namespace
 
+double Smoothing::centre() const { return preserve_variance ? std::sqrt(std::max(0.0, 1 - eps * eps)) : 1.0; }
+
 Smoothing smoothing_at(const SmoothingOptions& options, int64_t iteration) {
   check(options);
-  return {options.kind == "vp", level(options, iteration), options.tint};
+  return {.preserve_variance = options.kind == "vp", .eps = level(options, iteration), .tint = options.tint};
 }
 
 torch::Tensor smoothing_noise(const torch::Tensor& like, const Smoothing& smoothing, torch::Generator generator) {
@@ -52,8 +54,8 @@ torch::Tensor smoothing_noise(const torch::Tensor& like, const Smoothing& smooth
 }
 
 torch::Tensor smooth(const torch::Tensor& x, const Smoothing& smoothing, const torch::Tensor& noise) {
-  const auto centre = smoothing.preserve_variance ? x * std::sqrt(std::max(0.0, 1 - smoothing.eps * smoothing.eps)) : x;
-  return noise.defined() ? centre + smoothing.eps * noise : centre;
+  const auto centre = smoothing.preserve_variance ? Number(smoothing.centre(), smoothing.centre_weight) * x : x;
+  return noise.defined() ? centre + Number(smoothing.eps, smoothing.noise_weight) * noise : centre;
 }
 
 }  // namespace monge::ot

@@ -9,6 +9,8 @@
 
 #include <torch/types.h>
 
+#include "monge/ot/number.h"
+
 namespace monge::ot {
 
 /// How the noise level goes from eps_start to eps_end.
@@ -28,6 +30,9 @@ struct Smoothing {
   bool preserve_variance = false;  ///< the vp kind
   double eps = 0.0;                ///< noise level in units of the data; 0 smooths nothing
   double tint = 0.0;               ///< share in [0, 1) of the noise's variance that is one value a channel for the whole picture
+  torch::Tensor noise_weight{}, centre_weight{};  ///< eps and the weight of x, where a graph reads them (see Number)
+
+  double centre() const;  ///< weight of x: sqrt(1 - eps^2) of the vp kind, else 1
 };
 
 /// The noise level at an outer iteration (0-based); never rises.

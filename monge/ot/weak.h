@@ -11,7 +11,7 @@ namespace monge::ot {
 
 class Weak : public Method {
  public:
-  using Cost = torch::Tensor (*)(const torch::Tensor& x, const torch::Tensor& y, double tau, double gamma);
+  using Cost = torch::Tensor (*)(const torch::Tensor& x, const torch::Tensor& y, double tau, const Number& gamma);
   using PairCost = torch::Tensor (*)(const torch::Tensor& x, const torch::Tensor& y, double tau);
 
   /// @param name       of the method, for messages.
@@ -26,8 +26,11 @@ class Weak : public Method {
 
   int64_t draws() const override { return options_.draws; }
 
-  torch::Tensor cost(const torch::Tensor& x, const torch::Tensor& y, int64_t iteration) const override {
-    return cost_(x, y, options_.tau, linear_ramp(options_.gamma0, options_.gamma1, options_.gamma_iters, iteration));
+  Moment at(int64_t iteration) const override {
+    return {.gamma = linear_ramp(options_.gamma0, options_.gamma1, options_.gamma_iters, iteration)};
+  }
+  torch::Tensor cost(const torch::Tensor& x, const torch::Tensor& y, const Moment& moment) const override {
+    return cost_(x, y, options_.tau, moment.gamma);
   }
   torch::Tensor pair_cost(const torch::Tensor& x, const torch::Tensor& y) const override {
     return pair_cost_(x, y, options_.tau);

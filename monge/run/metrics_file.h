@@ -26,6 +26,7 @@ class MetricsFile : public train::Observer {
 
   /// Lines after `iteration` are of steps that will be made again; they are dropped.
   void started(train::Trainer& trainer, int64_t iteration) override;
+  bool looks_at_nets(const train::Trainer&, int64_t) const override { return false; }
   void iteration_done(train::Trainer& trainer, int64_t done, const train::Figures& figures) override;
   void checkpoint_saved(train::Trainer& trainer, const std::filesystem::path& folder) override;
   void ended(train::Trainer& trainer, int64_t done, bool complete) override;

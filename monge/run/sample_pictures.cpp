@@ -60,9 +60,13 @@ void SamplePictures::draw(train::Trainer& trainer, int64_t done) {
   drawn_at_ = done;
 }
 
-void SamplePictures::iteration_done(train::Trainer& trainer, int64_t done, const train::Figures&) {
+bool SamplePictures::looks_at_nets(const train::Trainer& trainer, int64_t done) const {
   const int64_t every = trainer.recipe().samples.every;
-  if (every > 0 && done % every == 0) draw(trainer, done);
+  return every > 0 && done % every == 0;
+}
+
+void SamplePictures::iteration_done(train::Trainer& trainer, int64_t done, const train::Figures&) {
+  if (looks_at_nets(trainer, done)) draw(trainer, done);
 }
 
 void SamplePictures::ended(train::Trainer& trainer, int64_t done, bool) {

@@ -26,6 +26,7 @@ torch::Tensor picture(const train::Model& model, const torch::Tensor& x, const t
 class SamplePictures : public train::Observer {
  public:
   void started(train::Trainer& trainer, int64_t iteration) override;
+  bool looks_at_nets(const train::Trainer& trainer, int64_t done) const override;
   void iteration_done(train::Trainer& trainer, int64_t done, const train::Figures& figures) override;
   void ended(train::Trainer& trainer, int64_t done, bool complete) override;
 

@@ -1,11 +1,14 @@
 #include "monge/train/bench.h"
 
+#include <ATen/Parallel.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <sys/resource.h>
 #include <torch/cuda.h>
 
 #include <algorithm>
 #include <chrono>
 
+#include "monge/train/autocast.h"
 #include "monge/train/nets.h"
 #include "monge/train/operation_count.h"
 
@@ -24,12 +27,36 @@ int64_t product(const std::vector<int64_t>& shape) {
   return out;
 }
 
+/// Follows the largest amount of memory from its making on.
+class PeakMemory {
+ public:
+  explicit PeakMemory(torch::Device device) : device_(device) {
+    if (device_.is_cuda()) c10::getDeviceAllocator(device_.type())->resetPeakStats(index());
+  }
+  int64_t bytes() const {
+    if (device_.is_cuda()) {
+      constexpr auto whole = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+      return c10::getDeviceAllocator(device_.type())->getDeviceStats(index()).allocated_bytes[whole].peak;
+    }
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss * 1024;
+  }
+
+ private:
+  c10::DeviceIndex index() const { return device_.has_index() ? device_.index() : c10::DeviceIndex{0}; }
+
+  torch::Device device_;
+};
+
 }  // namespace
 
-double matrix_ceiling(torch::Device device) {
+double matrix_ceiling(torch::Device device, torch::ScalarType type) {
+  using Sizes = std::vector<int64_t>;
   double best = 0;
-  for (const int64_t size : {512, 1024, 2048}) {
-    const auto a = torch::rand({size, size}, device), b = torch::rand({size, size}, device);
+  for (const int64_t size : device.is_cuda() ? Sizes{4096, 6144, 8192} : Sizes{512, 1024, 2048}) {
+    const auto random = [&] { return torch::rand({size, size}, device).to(type); };
+    const auto a = random(), b = random();
     auto c = torch::empty_like(a);
     for (int repeat = 0; repeat < 8; ++repeat) {
       wait_for(device);
@@ -41,6 +68,11 @@ double matrix_ceiling(torch::Device device) {
     }
   }
   return best;
+}
+
+void make_synthetic(Recipe& recipe) {
+  recipe.source.path = recipe.target.path = "toy:synthetic";
+  if (recipe.otp.eps_end == "auto") recipe.otp.eps_end = "0.1";
 }
 
 Feed synthetic_feed(const Recipe& recipe, const std::vector<int64_t>& item_shape, torch::Device device) {
@@ -78,20 +110,35 @@ BenchResult bench(const Recipe& recipe, const std::vector<int64_t>& item_shape, 
   const Feed watched{timed(feed.source), timed(feed.target)};
   BenchResult out;
   std::vector<double> times;
+  const PeakMemory memory(device);
+  // As in training the figures of an iteration are read while the GPU does the next; its time is from one reading to
+  // the next.
+  const int64_t ahead = device.is_cuda() ? 1 : 0;
+  double last = 0;
+  const auto collect = [&](bool timed) {
+    const auto figures = solver.collect();
+    out.loss_map = figures.loss_map;
+    out.loss_potential = figures.loss_potential;
+    const double read = now();
+    if (timed) times.push_back(read - last);
+    last = read;
+  };
   for (int64_t k = 0; k < options.warm + options.iterations; ++k) {
     if (stop) {
       out.complete = false;
       return out;
     }
-    if (k == options.warm) waited = 0;
-    wait_for(device);
-    const double began = now();
-    const auto figures = solver.outer_iteration(k, watched);
-    wait_for(device);
-    if (k >= options.warm) times.push_back(now() - began);
-    out.loss_map = figures.loss_map;
-    out.loss_potential = figures.loss_potential;
+    const bool timed = k >= options.warm;
+    if (k == options.warm) {
+      while (solver.launched() > 0) collect(false);
+      wait_for(device);
+      waited = 0;
+      last = now();
+    }
+    solver.launch(k, watched);
+    if (solver.launched() > ahead) collect(timed);
   }
+  while (solver.launched() > 0) collect(true);
   double whole = 0;
   for (const double time : times) whole += time;
   out.data_wait = waited / whole;
@@ -99,17 +146,50 @@ BenchResult bench(const Recipe& recipe, const std::vector<int64_t>& item_shape, 
   out.ms_median = 1e3 * times[times.size() / 2];
   out.ms_least = 1e3 * times.front();
   out.ms_most = 1e3 * times.back();
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  out.peak_bytes = usage.ru_maxrss * 1024;
-  out.ceiling = matrix_ceiling(device);
+  out.peak_bytes = memory.bytes();
+  out.kernel_launches = solver.kernel_launches();
   {
+    auto seen = recipe;
+    seen.train.graph = "off";  // what is replayed is not seen by the counter
+    const auto others = make_nets(seen, item_shape, item_shape);
+    Solver counted(seen, others.map, others.ema, others.potential, product(item_shape), device);
     const OperationCount count;
-    solver.outer_iteration(options.warm + options.iterations, feed);
+    counted.outer_iteration(0, feed);
     out.flops = count.operations();
+    out.bytes = count.bytes();
   }
-  out.flops_per_second = 1e3 * static_cast<double>(out.flops) / out.ms_median;
+  const auto type = precision_type(recipe.train.precision);
+  out.ceiling = out.ceiling_fp32 = matrix_ceiling(device);
+  if (type != torch::kFloat32) out.ceiling = matrix_ceiling(device, type);
+  if (device.is_cuda())
+    out.ceiling_bf16 = type == torch::kBFloat16 ? out.ceiling : matrix_ceiling(device, torch::kBFloat16);
   return out;
+}
+
+NamedValues bench_values(const BenchResult& result, const Recipe& recipe, torch::Device device,
+                         const BenchOptions& options) {
+  const auto maybe = [](const auto& value) { return value ? NamedValue(*value) : NamedValue(nullptr); };
+  const auto samples = static_cast<double>(recipe.train.batch * map_noise(recipe).draws * recipe.train.k_t);
+  return {{"ms_per_outer", result.ms_median},
+          {"ms_least", result.ms_least},
+          {"ms_most", result.ms_most},
+          {"images_per_second", 1e3 * samples / result.ms_median},
+          {"flops", result.flops},
+          {"flops_per_second", result.flops_per_second()},
+          {"ceiling_flops_per_second", result.ceiling},
+          {"ceiling_fp32_flops_per_second", result.ceiling_fp32},
+          {"ceiling_bf16_flops_per_second", maybe(result.ceiling_bf16)},
+          {"share_of_ceiling", result.flops_per_second() / result.ceiling},
+          {"bytes", result.bytes},
+          {"peak_bytes", result.peak_bytes},
+          {"data_wait", result.data_wait},
+          {"kernel_launches", maybe(result.kernel_launches)},
+          {"device", device.str()},
+          {"threads", static_cast<int64_t>(at::get_num_threads())},
+          {"dtype", recipe.train.precision},
+          {"loss_map", result.loss_map},
+          {"loss_potential", result.loss_potential},
+          {"iterations", options.iterations}};
 }
 
 }  // namespace monge::train

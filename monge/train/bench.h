@@ -5,41 +5,56 @@
 
 #include <atomic>
 #include <cstdint>
-#include <string>
+#include <optional>
 #include <vector>
 
+#include "monge/core/named_values.h"
 #include "monge/train/recipe.h"
 #include "monge/train/solver.h"
 
 namespace monge::train {
 
 struct BenchOptions {
-  int64_t warm = 5;         ///< iterations before the clock starts
+  int64_t warm = 5;         ///< iterations before the clock starts; a graph is captured in the fourth (see GraphCache)
   int64_t iterations = 20;  ///< timed
 };
 
 struct BenchResult {
   double ms_median = 0, ms_least = 0,
-         ms_most = 0;           ///< of one outer iteration: K_T map updates and one of the potential
-  double data_wait = 0;         ///< share of the time in which the iteration waited for batches
-  int64_t flops = 0;            ///< of one outer iteration, see OperationCount
-  double flops_per_second = 0;  ///< at the median
-  double ceiling = 0;           ///< measured matrix products of large square matrices, in float32, flops per second
-  int64_t peak_bytes = 0;       ///< largest resident size of the process in the host's memory
+         ms_most = 0;      ///< of one outer iteration: K_T map updates and one of the potential
+  double data_wait = 0;    ///< share of the time in which the iteration waited for batches
+  int64_t flops = 0;       ///< of one outer iteration, see OperationCount
+  int64_t bytes = 0;       ///< the same, an upper bound of the traffic with memory
+  int64_t peak_bytes = 0;  ///< on CUDA what LibTorch's allocator held at most, else the process's largest resident size
+  std::optional<int64_t> kernel_launches;   ///< of one outer iteration, where it was replayed as a graph
+  double ceiling = 0;                       ///< flops per second of matrix products in the recipe's own precision
+  double ceiling_fp32 = 0;                  ///< the same in float32 (with TF32 where it is switched on)
+  std::optional<double> ceiling_bf16;       ///< on CUDA
   double loss_map = 0, loss_potential = 0;  ///< of the last iteration
   bool complete = true;                     ///< false when stopped
+
+  double flops_per_second() const { return 1e3 * static_cast<double>(flops) / ms_median; }
 };
 
 /// Times a recipe's training with the given batches. The state of the nets is thrown away.
+/// @param recipe  its precision resolved (see resolve_precision).
 BenchResult bench(const Recipe& recipe, const std::vector<int64_t>& item_shape, const Feed& feed, torch::Device device,
                   const BenchOptions& options, const std::atomic<bool>& stop);
+
+/// The result under the names of `monge bench --json` and bench_step, the only place where they stand. Figures that
+/// this device does not give are null.
+NamedValues bench_values(const BenchResult& result, const Recipe& recipe, torch::Device device,
+                         const BenchOptions& options);
 
 /// Batches without data: N(0, 1) in every entry, a fresh draw each time, in the recipe's type on the device; pictures
 /// come from a pool of a few batches, as copies, because a loader does not draw normals.
 Feed synthetic_feed(const Recipe& recipe, const std::vector<int64_t>& item_shape, torch::Device device);
 
-/// Flops per second of products of square float32 matrices, the best of a few sizes and repetitions, with the threads
-/// that are set.
-double matrix_ceiling(torch::Device device);
+/// Fills what a recipe without data leaves open, in the places that validate() wants: paths and otp.eps_end.
+void make_synthetic(Recipe& recipe);
+
+/// Flops per second of products of square matrices of the type, the best of a few sizes (512 to 2,048 rows, on CUDA
+/// 4,096 to 8,192) and repetitions, with the threads and the TF32 setting that are in force.
+double matrix_ceiling(torch::Device device, torch::ScalarType type = torch::kFloat32);
 
 }  // namespace monge::train

@@ -68,13 +68,12 @@ Memory measure_memory(const Recipe& recipe, const std::vector<int64_t>& item_sha
     map = nn::parameter_count(*nets.map);
     potential = nn::parameter_count(*nets.potential);
   }
-  const int64_t copies = recipe.train.ema > 0 ? 4 : 3;  // weights, two moments; the map's average. Gradients count in the step
-  const int64_t gradients = width * std::max(map, potential);
+  const int64_t copies = recipe.train.ema > 0 ? 5 : 4;  // weights, gradients, two moments; the map's average
   const int64_t two = peak_of(recipe, item_shape, 2);
   const int64_t piece = (recipe.train.batch + recipe.train.accumulate - 1) / recipe.train.accumulate;
   Memory out;
-  out.state = width * (copies * map + 3 * potential);
-  out.step = std::max(two, gradients + std::max<int64_t>(two - gradients, 0) * piece / 2);
+  out.state = width * (copies * map + 4 * potential);
+  out.step = two * std::max<int64_t>(piece, 2) / 2;
   return out;
 }
 

@@ -18,6 +18,10 @@ class Observer {
   /// Before the first iteration of this process; `iteration` outer iterations were done before (a resumed run).
   virtual void started(Trainer& /*trainer*/, int64_t /*iteration*/) {}
 
+  /// Whether iteration_done(done) will look at more than its figures: at nets, optimisers or a saved state. Where nobody
+  /// does, the figures are told late, when the next iteration has been launched already (on a GPU).
+  virtual bool looks_at_nets(const Trainer& /*trainer*/, int64_t /*done*/) const { return true; }
+
   /// After an outer iteration; `done` counts from 1. Draws nothing from the training's random streams.
   virtual void iteration_done(Trainer& /*trainer*/, int64_t /*done*/, const Figures& /*figures*/) {}
 

@@ -9,6 +9,8 @@
 #include <torch/types.h>
 
 #include "monge/nn/module.h"
+#include "monge/ot/number.h"
+#include "monge/train/flat.h"
 
 namespace monge::train {
 
@@ -22,13 +24,15 @@ struct AdamOptions {
   bool scale_loss = false;          ///< dynamic loss scaling, for fp16
 };
 
-/// Adam (Kingma & Ba 2015) with bias correction, as torch.optim.Adam computes it.
+/// Adam (Kingma & Ba 2015) with bias correction, as torch.optim.Adam computes it. Parameters, gradients and moments lie
+/// flat: the parameters become views of one tensor and autograd adds into views of another, so that nothing is allocated
+/// in the loop and a step is one pass, whatever the number of layers.
 class Adam {
  public:
-  /// @param parameters  shared with the net; named for the state.
+  /// @param parameters  shared with the net; named for the state. Their memory is replaced.
   Adam(NamedTensors parameters, const AdamOptions& options);
 
-  /// Drops the gradients.
+  /// Zeroes the gradients; those of parameters that require none are dropped.
   void zero_grad();
 
   /// Switches the parameters' requires_grad, so that the other net's update computes no gradient for them.
@@ -44,15 +48,22 @@ class Adam {
 
   /// Takes one step unless the loss or the gradient's norm is not finite; then parameters and state stay as they are.
   /// Nothing here waits for the device.
-  Step step(double rate, const torch::Tensor& loss);
+  /// @param rate  the learning rate; its tensor, where it has one, is float64 on a CPU and float32 on a GPU.
+  Step step(const ot::Number& rate, const torch::Tensor& loss);
 
   /// Moments, step count and scaler under stable names, sharing memory with this object.
   NamedTensors state() const;
 
+  /// The parameters as one tensor.
+  const torch::Tensor& values() const { return values_.whole(); }
+
  private:
+  void gather_gradients();
+
   NamedTensors named_;
-  std::vector<torch::Tensor> parameters_, average_, square_, steps_;
-  torch::Tensor step_, scale_, growth_;
+  std::vector<torch::Tensor> parameters_;
+  Flat values_, gradients_, average_, square_;
+  torch::Tensor step_, scale_, growth_, no_, yes_;
   AdamOptions options_;
 };
 

@@ -179,6 +179,17 @@ OptionTable Recipe::options() {
   t.push_back({.key = "train.channels_last", .field = &train.channels_last, .help = "memory layout of pictures in the nets"});
   t.push_back({.key = "train.fused", .field = &train.fused,
                .help = "nets of vectors by hand-written passes on a CPU: faster, equal within rounding"});
+  t.push_back({.key = "train.recompute", .field = &train.recompute,
+               .help = "save memory by running the map twice in its updates, so that its activations and the potential's are not kept at once; goes with accumulate"});
+  t.push_back({.key = "train.tf32", .field = &train.tf32,
+               .help = "on a GPU, products and convolutions of float32 in TF32: 10 bits of mantissa, several times as fast"});
+  t.push_back({.key = "train.cudnn_benchmark", .field = &train.cudnn_benchmark,
+               .help = "on a GPU, let cuDNN try its algorithms for each shape and take the fastest; not when deterministic"});
+  t.push_back({.key = "train.deterministic", .field = &train.deterministic,
+               .help = "kernels that give the same bits each time, where there are any; slower on a GPU. --deterministic sets it"});
+  t.push_back({.key = "train.graph", .field = &train.graph,
+               .help = "capture an outer iteration as a CUDA graph and replay it; auto does on a GPU. On a CPU, on runs the same code without a capture",
+               .choices = {"auto", "on", "off"}});
   t.push_back({.key = "train.eval_map_in_potential_step", .field = &train.eval_map_in_potential_step,
                .help = "use the map's running batch-norm statistics in the potential's step, as the public codes do"});
   t.push_back({.key = "train.seed", .field = &train.seed, .help = "of every random draw", .least = 0});
@@ -228,6 +239,11 @@ OptionTable Recipe::options() {
                       {"eval", "Figures on data that is not trained on"},
                       {"samples", "Pictures of fixed inputs during training"}},
                      std::move(t));
+}
+
+void assign(Recipe& recipe, const std::vector<std::string>& assignments) {
+  const auto options = recipe.options();
+  for (const auto& assignment : assignments) options.assign(assignment, "--set");
 }
 
 const std::string& cost_method(const Recipe& recipe) { return recipe.method == "otp" ? recipe.otp.cost : recipe.method; }

@@ -59,27 +59,6 @@ void apply(const toml::table& table, const std::string& prefix, const OptionTabl
   }
 }
 
-void apply_assignment(const std::string& assignment, const OptionTable& options) {
-  const auto equals = assignment.find('=');
-  require(equals != std::string::npos && equals > 0, "--set ", assignment, ": expected section.key=value");
-  const auto key = assignment.substr(0, equals), value = assignment.substr(equals + 1);
-  const Option& option = options.at(key, "--set");
-  // On a command line a word needs no quotes: what is not TOML is a text.
-  const bool wants_text = std::holds_alternative<std::string*>(option.field);
-  if (wants_text && (value.empty() || (value.front() != '"' && value.front() != '\''))) {
-    options.set(key, value, "--set");
-    return;
-  }
-  toml::table parsed;
-  try {
-    parsed = toml::parse("value = " + value, std::string("--set"));
-  } catch (const toml::parse_error&) {
-    options.set(key, value, "--set");  // complains about the type, with what is allowed
-    return;
-  }
-  options.set(key, value_of(*parsed.get("value"), key, "--set"), "--set");
-}
-
 /// "font:FILE?...", "w2bench:FILE?..." and plain paths may be relative to the recipe.
 void resolve(std::string& path, const fs::path& folder) {
   if (path.empty() || path.starts_with("toy:") || path == "inception") return;  // the last is a word of eval.features
@@ -107,11 +86,6 @@ void make_paths_absolute(Recipe& recipe) {
   for (auto* entry : paths_of(recipe)) resolve(*entry, here);
 }
 
-void assign(Recipe& recipe, const std::vector<std::string>& assignments) {
-  const auto options = recipe.options();
-  for (const auto& assignment : assignments) apply_assignment(assignment, options);
-}
-
 Recipe parse_recipe(const std::string& toml, const std::string& where, const std::vector<std::string>& assignments,
                     const fs::path& folder) {
   Recipe recipe;
@@ -120,7 +94,7 @@ Recipe parse_recipe(const std::string& toml, const std::string& where, const std
   if (!folder.empty()) {
     for (auto* entry : paths_of(recipe)) resolve(*entry, folder);
   }
-  for (const auto& assignment : assignments) apply_assignment(assignment, options);
+  for (const auto& assignment : assignments) options.assign(assignment, "--set");
   validate(recipe);
   return recipe;
 }

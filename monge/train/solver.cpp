@@ -1,7 +1,5 @@
 #include "monge/train/solver.h"
 
-#include <numeric>
-
 #include <torch/types.h>
 
 #include "monge/core/error.h"
@@ -33,9 +31,13 @@ ot::MethodOptions method_options(const Recipe& recipe, double tau) {
   return options;
 }
 
+torch::ScalarType state_type(const Recipe& recipe) {
+  return recipe.train.precision == "fp64" ? torch::kFloat64 : torch::kFloat32;
+}
+
 NamedTensors parameters_of(torch::nn::Module& net, const Recipe& recipe, torch::Device device) {
   net.to(device);
-  nn::to_type(net, recipe.train.precision == "fp64" ? torch::kFloat64 : torch::kFloat32);
+  nn::to_type(net, state_type(recipe));
   if (recipe.train.channels_last) nn::to_channels_last(net);
   NamedTensors out;
   for (const auto& entry : net.named_parameters()) out.emplace_back(entry.key(), entry.value());
@@ -53,8 +55,14 @@ std::vector<torch::Tensor> values(const NamedTensors& named) {
   return out;
 }
 
-double mean(const std::vector<double>& numbers) {
-  return std::accumulate(numbers.begin(), numbers.end(), 0.0) / static_cast<double>(std::max<size_t>(numbers.size(), 1));
+void set_training(torch::nn::Module& net, bool on) {
+  if (net.is_training() != on) net.train(on);
+}
+
+/// sum += share * value, without a graph.
+void add(torch::Tensor& sum, const torch::Tensor& value, double share) {
+  const auto part = share == 1 ? value.detach() : value.detach() * share;
+  sum = sum.defined() ? sum + part : part;
 }
 
 ot::Perturbation piece(const ot::Perturbation& whole, int64_t begin, int64_t length) {
@@ -62,22 +70,6 @@ ot::Perturbation piece(const ot::Perturbation& whole, int64_t begin, int64_t len
   return {whole.sigma_B.narrow(0, begin, length), whole.noise.narrow(0, begin, length),
           whole.weight_B.narrow(0, begin, length)};
 }
-
-/// Buffers as they were, to be put back on the device when an update is blocked: batch norm takes its statistics in the
-/// forward pass, before anyone can know that it overflowed.
-class BufferGuard {
- public:
-  explicit BufferGuard(torch::nn::Module& net) : buffers_(net.buffers()) {
-    for (const auto& buffer : buffers_) before_.push_back(buffer.clone());
-  }
-  void restore_if(const torch::Tensor& blocked) {
-    at::NoGradGuard no_grad;
-    for (size_t i = 0; i < buffers_.size(); ++i) buffers_[i].copy_(torch::where(blocked > 0, before_[i], buffers_[i]));
-  }
-
- private:
-  std::vector<torch::Tensor> buffers_, before_;
-};
 
 /// Calls action(begin, length) for each piece of a batch.
 template <class Action>
@@ -90,9 +82,9 @@ void for_pieces(int64_t batch, int64_t pieces, Action&& action) {
 
 torch::Tensor with_noise(const torch::Tensor& x, const torch::Tensor& z) {
   if (!z.defined()) return x;
-  const int64_t draws = z.size(1);
-  const auto repeated = draws == 1 ? x : x.repeat_interleave(draws, 0);
-  return torch::cat({repeated, z.flatten(0, 1)}, 1);
+  auto shape = x.sizes().vec();
+  shape.insert(shape.begin() + 1, z.size(1));
+  return torch::cat({x.unsqueeze(1).expand(shape), z}, 2).flatten(0, 1);
 }
 
 torch::Tensor draw_noise(const torch::Tensor& x, int64_t draws, const MapNoise& noise, torch::Generator generator) {
@@ -117,17 +109,31 @@ Solver::Solver(const Recipe& recipe, std::shared_ptr<nn::MapNet> map, std::share
       schedule_{recipe.train.schedule, recipe.train.iterations, recipe.train.warmup, recipe.train.milestones,
                 recipe.train.decay},
       adam_map_(parameters_of(*map_, recipe, device), adam_options(recipe, device)),
-      adam_potential_(parameters_of(*potential_, recipe, device), adam_options(recipe, device)) {
+      adam_potential_(parameters_of(*potential_, recipe, device), adam_options(recipe, device)),
+      statistics_(*map_),
+      record_(recipe.train.k_t + 1, device),
+      captured_(recipe.train.graph == "on" || (recipe.train.graph == "auto" && GraphCache::can_capture(device))),
+      graphs_(device) {
   require(potential_->conditional() == method_->conditional(), "method \"", recipe.method, "\" needs a potential ",
           method_->conditional() ? "with" : "without", " a noise level");
   require((ema_ != nullptr) == (recipe.train.ema > 0), "train.ema = ", recipe.train.ema,
           ": an averaged map is needed above 0 and of no use at 0");
+  if (captured_) dials_ = Dials(device, state_type(recipe));
   if (!ema_) return;
   const auto own = values(parameters_of(*ema_, recipe, device));
   nn::load_state_dict(*ema_, nn::state_dict(*map_), "the averaged map");
-  for (auto parameter : own) ema_parameters_.push_back(parameter.requires_grad_(false).detach());
-  for (const auto& parameter : map_->parameters()) raw_parameters_.push_back(parameter.detach());
+  for (auto parameter : own) parameter.requires_grad_(false);
+  averaged_ = Flat(own);
+  averaged_.adopt(own);
+  averaged_statistics_ = Statistics(*ema_);
   ema_->eval();
+}
+
+Pace Solver::pace(int64_t iteration) const {
+  const auto& p = recipe_.potential;
+  const double factor = ot::rate_factor(schedule_, iteration);
+  return {method_->at(iteration), recipe_.train.lr_map * factor, recipe_.train.lr_potential * factor,
+          1.0 - ot::ema_decay(recipe_.train.ema, iteration), p.r1 > 0 && iteration % p.r1_every == 0};
 }
 
 torch::Tensor Solver::transport(nn::MapNet& map, const torch::Tensor& x, const torch::Tensor& z) const {
@@ -138,7 +144,8 @@ torch::Tensor Solver::transport(nn::MapNet& map, const torch::Tensor& x, const t
     const AutocastScope mixed(device_, precision_type(recipe_.train.precision));
     output = map.forward(input);
   }
-  return output.to(x.scalar_type()).unflatten(0, std::vector<int64_t>{x.size(0), z.defined() ? z.size(1) : 1});
+  output = output.to(x.scalar_type());
+  return z.defined() ? output.unflatten(0, std::vector<int64_t>{x.size(0), z.size(1)}) : output.unsqueeze(1);
 }
 
 ot::Potential Solver::potential_function() const {
@@ -150,61 +157,89 @@ ot::Potential Solver::potential_function() const {
   };
 }
 
-torch::Tensor Solver::smoothed(const torch::Tensor& x, int64_t step, int64_t iteration) const {
-  const auto smoothing = method_->smoothing(iteration);
+torch::Tensor Solver::smoothed(const torch::Tensor& x, int64_t place, const ot::Smoothing& smoothing) {
   if (smoothing.eps == 0) return x;
-  return ot::smooth(x, smoothing, ot::smoothing_noise(x, smoothing, streams_.at("smoothing", step)).to(x.scalar_type()));
+  return ot::smooth(x, smoothing, ot::smoothing_noise(x, smoothing, streams_.at("smoothing", place)).to(x.scalar_type()));
 }
 
-Draws Solver::draw(const torch::Tensor& like, int64_t step, int64_t per_input) const {
+Draws Solver::draw(const torch::Tensor& like, int64_t place, int64_t per_input) {
   Draws out;
-  if (noise_.channels > 0) out.z = draw_noise(like, per_input, noise_, streams_.at("z", step));
-  if (method_->conditional()) out.perturbation = method_->perturb(like, streams_.at("sigma", step));
+  if (noise_.channels > 0) out.z = draw_noise(like, per_input, noise_, streams_.at("z", place));
+  if (method_->conditional()) out.perturbation = method_->perturb(like, streams_.at("sigma", place));
   return out;
 }
 
-Solver::Update Solver::map_update(const torch::Tensor& x, const Draws& draws, int64_t iteration) {
+/// Adds the gradient of `share` of a piece's loss to the map's.
+ot::MapLoss Solver::backward_through_map(const torch::Tensor& x, const torch::Tensor& z,
+                                         const ot::Perturbation& perturbation, const Pace& pace, double share) {
+  const auto loss_of = [&](const torch::Tensor& y) {
+    return ot::map_loss(*method_, potential_function(), x, y, perturbation, pace.moment);
+  };
+  const auto backward = [&](const ot::MapLoss& loss) {
+    adam_map_.scaled(share == 1 ? loss.loss : loss.loss * share).backward();
+  };
+  if (!recipe_.train.recompute) {
+    auto loss = loss_of(transport(*map_, x, z));
+    backward(loss);
+    return loss;
+  }
+  // The map runs twice: first for its outputs alone, then, when the potential's activations are gone, with its own. Its
+  // statistics are taken once.
+  torch::Tensor y;
+  {
+    const at::NoGradGuard no_grad;
+    y = transport(*map_, x, z);
+  }
+  y = y.detach().requires_grad_(true);
+  auto loss = loss_of(y);
+  backward(loss);
+  const auto before = statistics_.copy();
+  transport(*map_, x, z).backward(y.grad());
+  statistics_.restore(before);
+  return loss;
+}
+
+Update Solver::map_update(const torch::Tensor& x, const Draws& draws, const Pace& pace) {
   // The potential's weights need no gradient here, and none is computed.
   adam_potential_.require_gradients(false);
   adam_map_.require_gradients(true);
-  map_->train();
-  potential_->eval();
+  set_training(*map_, true);
+  set_training(*potential_, false);
   adam_map_.zero_grad();
-  BufferGuard statistics(*map_);
+  statistics_.keep();
   const int64_t batch = x.size(0);
   Update out;
-  for_pieces(batch, recipe_.train.accumulate, [&](int64_t begin, int64_t length) {
-    const double share = static_cast<double>(length) / static_cast<double>(batch);
-    const auto x_piece = x.narrow(0, begin, length);
-    const auto z_piece = draws.z.defined() ? draws.z.narrow(0, begin, length) : draws.z;
-    const auto y = transport(*map_, x_piece, z_piece);
-    const auto loss = ot::map_loss(*method_, potential_function(), x_piece, y, piece(draws.perturbation, begin, length),
-                                   iteration);
-    adam_map_.scaled(loss.loss * share).backward();
-    const auto add = [share](torch::Tensor& sum, const torch::Tensor& value) {
-      sum = sum.defined() ? sum + value.detach() * share : value.detach() * share;
-    };
-    add(out.loss, loss.loss);
-    add(out.cost, loss.cost);
-    add(out.potential, loss.potential);
-  });
-  const auto step = adam_map_.step(recipe_.train.lr_map * ot::rate_factor(schedule_, iteration), out.loss);
-  statistics.restore_if(step.blocked);
+  if (recipe_.train.accumulate == 1) {
+    const auto loss = backward_through_map(x, draws.z, draws.perturbation, pace, 1);
+    out.loss = loss.loss.detach();
+    out.cost = loss.cost;
+    out.potential = loss.potential;
+  } else {
+    for_pieces(batch, recipe_.train.accumulate, [&](int64_t begin, int64_t length) {
+      const double share = static_cast<double>(length) / static_cast<double>(batch);
+      const auto loss = backward_through_map(x.narrow(0, begin, length),
+                                             draws.z.defined() ? draws.z.narrow(0, begin, length) : draws.z,
+                                             piece(draws.perturbation, begin, length), pace, share);
+      add(out.loss, loss.loss, share);
+      add(out.cost, loss.cost, share);
+      add(out.potential, loss.potential, share);
+    });
+  }
+  const auto step = adam_map_.step(pace.rate_map, out.loss);
+  statistics_.restore_if(step.blocked);
   out.gradient_norm = step.gradient_norm;
   out.blocked = step.blocked;
   return out;
 }
 
-Solver::Update Solver::potential_update(const torch::Tensor& x, const torch::Tensor& y, const Draws& draws,
-                                        int64_t iteration) {
+Update Solver::potential_update(const torch::Tensor& x, const torch::Tensor& y, const Draws& draws, const Pace& pace) {
   const auto& options = recipe_.potential;
   adam_map_.require_gradients(false);
   adam_potential_.require_gradients(true);
-  map_->train(!recipe_.train.eval_map_in_potential_step);
-  potential_->train();
+  set_training(*map_, !recipe_.train.eval_map_in_potential_step);
+  set_training(*potential_, true);
   adam_potential_.zero_grad();
-  BufferGuard statistics(*map_);
-  const bool penalise = options.r1 > 0 && iteration % options.r1_every == 0;
+  statistics_.keep();
   const auto f = potential_function();
   const int64_t batch = x.size(0);
   // One scale for the whole batch, so that pieces add up to the same loss.
@@ -221,7 +256,7 @@ Solver::Update Solver::potential_update(const torch::Tensor& x, const torch::Ten
     }
     const auto parts = ot::potential_loss(f, fake, y_piece, shown);
     auto loss = parts.loss;
-    if (penalise) {
+    if (pace.penalise) {
       const auto at = shown.defined() ? y_piece + shown.noise : y_piece;
       const auto f_at = [&](const torch::Tensor& point) { return f(point, shown.sigma_B); };
       loss = loss + options.r1 * static_cast<double>(options.r1_every) * ot::r1_penalty(f_at, at);
@@ -231,94 +266,124 @@ Solver::Update Solver::potential_update(const torch::Tensor& x, const torch::Ten
                                                               method_->pair_cost(x_piece, y_piece), parts.real_B,
                                                               options.expectile_level, cost_scale);
     }
-    adam_potential_.scaled(loss * share).backward();
-    out.loss = out.loss.defined() ? out.loss + parts.loss.detach() * share : parts.loss.detach() * share;
+    adam_potential_.scaled(share == 1 ? loss : loss * share).backward();
+    add(out.loss, parts.loss, share);
   });
-  const auto step = adam_potential_.step(recipe_.train.lr_potential * ot::rate_factor(schedule_, iteration), out.loss);
-  statistics.restore_if(step.blocked);
+  const auto step = adam_potential_.step(pace.rate_potential, out.loss);
+  statistics_.restore_if(step.blocked);
   out.gradient_norm = step.gradient_norm;
   out.blocked = step.blocked;
   return out;
 }
 
-void Solver::update_average(int64_t iteration) {
+void Solver::update_average(const Pace& pace) {
   if (!ema_) return;
-  ot::ema_update(ema_parameters_, raw_parameters_, ot::ema_decay(recipe_.train.ema, iteration));
-  at::NoGradGuard no_grad;
-  auto to = ema_->buffers(), from = map_->buffers();
-  for (size_t i = 0; i < to.size(); ++i) to[i].copy_(from[i]);  // batch statistics are averages already
+  ot::ema_update(averaged_.whole(), adam_map_.values(), pace.average);
+  averaged_statistics_.copy_from(statistics_);  // they are averages already
 }
 
-Figures Solver::outer_iteration(int64_t iteration, const Feed& feed) {
+/// All device work of an outer iteration. It asks the device for no value, except on a CPU, where looking costs nothing:
+/// there nothing is done on top of a step that was not taken.
+void Solver::body(const Pace& pace, const Batches& batches) {
   const int64_t k_t = recipe_.train.k_t;
-  std::vector<Update> updates;
-  const int64_t first = iteration * (k_t + 1);
+  written_ = 0;
+  const auto failed = [&](const Update& update) {
+    record_.write(written_++, update);
+    return device_.is_cpu() && update.blocked.item<float>() != 0;
+  };
+  const auto& smoothing = pace.moment.smoothing;
+  for (int64_t t = 0; t < k_t; ++t) {
+    const auto x = smoothed(batches.source(t), t, smoothing);
+    if (failed(map_update(x, draw(x, t, noise_.draws), pace))) return;
+  }
+  const auto x = smoothed(batches.source(k_t), k_t, smoothing);
+  if (failed(potential_update(x, batches.target(), draw(x, k_t, 1), pace))) return;
+  update_average(pace);
+}
+
+/// The same with everything that the body reads at fixed places, so that it can be replayed.
+void Solver::launch_captured(const Pace& pace, const Batches& batches) {
+  const int64_t sources = recipe_.train.k_t + 1;
+  for (int64_t t = 0; t <= sources; ++t) {
+    auto batch = t < sources ? batches.source(t) : batches.target();
+    if (static_cast<int64_t>(batches_.size()) <= t) batches_.emplace_back();
+    auto& held = batches_[static_cast<size_t>(t)];
+    if (!held.defined() || held.sizes() != batch.sizes()) {
+      graphs_.clear();
+      held = torch::empty_like(batch);
+    }
+    held.copy_(batch, /*non_blocking=*/true);
+  }
+  const Batches held{[this](int64_t t) { return batches_[static_cast<size_t>(t)]; },
+                     [this] { return batches_.back(); }};
+  const auto set = dials_.set(pace);
+  const std::string key = text(pace.penalise ? "r1 " : "", pace.moment.smoothing.eps != 0 ? "smoothed" : "");
+  graphs_.run(key, [&] { body(set, held); }, streams_.all());
+}
+
+void Solver::launch(int64_t iteration, const Feed& feed) {
+  const int64_t first = iteration * (recipe_.train.k_t + 1);
+  const Batches batches{[&](int64_t place) { return feed.source(first + place); }, [&] { return feed.target(iteration); }};
+  const auto now = pace(iteration);
+  streams_.begin(first);
+  if (captured_) {
+    launch_captured(now, batches);
+  } else {
+    body(now, batches);
+  }
+  record_.send(written_);
+  underway_.emplace_back(iteration, now);
+}
+
+Figures Solver::collect() {
+  const auto rows = record_.receive();
+  const auto [iteration, pace] = underway_.front();
+  underway_.pop_front();
+  const int64_t k_t = recipe_.train.k_t, first = iteration * (k_t + 1);
   const bool may_skip = recipe_.train.precision == "fp16" && device_.is_cuda();
-  // On a CPU looking costs nothing, so that nothing is done on top of a step that was not taken.
-  const auto failed = [&] { return device_.is_cpu() && updates.back().blocked.item<float>() != 0; };
-  bool whole = true;
-  for (int64_t t = 0; t < k_t && whole; ++t) {
-    const auto x = smoothed(feed.source(first + t), first + t, iteration);
-    updates.push_back(map_update(x, draw(x, first + t, noise_.draws), iteration));
-    whole = !failed();
-  }
-  if (whole) {
-    const auto x = smoothed(feed.source(first + k_t), first + k_t, iteration);
-    updates.push_back(potential_update(x, feed.target(iteration), draw(x, first + k_t, 1), iteration));
-    whole = !failed();
-  }
-  if (whole) update_average(iteration);
-
-  // The only place that waits for the device: one copy an outer iteration.
-  std::vector<torch::Tensor> read;
-  for (const auto& update : updates) {
-    read.push_back(update.loss.to(torch::kFloat64));
-    read.push_back(update.gradient_norm.to(torch::kFloat64));
-    read.push_back(update.blocked.to(torch::kFloat64));
-    read.push_back((update.cost.defined() ? update.cost : update.loss).to(torch::kFloat64));
-    read.push_back((update.potential.defined() ? update.potential : update.loss).to(torch::kFloat64));
-  }
-  const auto host = torch::stack(read).cpu();
-  const double* value = host.data_ptr<double>();
-
   Figures out;
-  std::vector<double> losses, costs, potentials;
-  for (size_t u = 0; u < updates.size(); ++u, value += 5) {
+  double maps = 0;
+  for (size_t u = 0; u < rows.size(); ++u) {
+    const auto& row = rows[u];
     const bool is_map = static_cast<int64_t>(u) < k_t;
     int64_t& in_a_row = is_map ? blocked_maps_ : blocked_potentials_;
-    if (value[2] != 0) {
+    in_a_row = row.blocked != 0 ? in_a_row + 1 : 0;
+    if (row.blocked != 0) {
       ++out.skipped;
-      ++in_a_row;
       if (!may_skip || in_a_row > kMostBlocked) {
         throw DivergedError(Complaint{
             .what = text("the training diverged: outer iteration ", iteration, ", ",
                          is_map ? text("map update ", u + 1, " of ", k_t) : std::string("potential update"),
                          " (source batch ", first + static_cast<int64_t>(u), is_map ? "" : text(", target batch ", iteration),
-                         "): loss ", value[0], ", gradient norm ", value[1]),
+                         "): loss ", row.loss, ", gradient norm ", row.gradient_norm),
             .fix = "the step was not taken; lower train.lr_potential, set potential.r1 = 0.2 or train.clip = 1, or look "
                    "at that batch"});
       }
-    } else {
-      in_a_row = 0;
     }
     if (is_map) {
-      losses.push_back(value[0]);
-      costs.push_back(value[3]);
-      potentials.push_back(value[4]);
-      out.gradient_map = value[1];
+      out.loss_map += row.loss;
+      out.cost += row.cost;
+      out.potential_fake += row.potential;
+      out.gradient_map = row.gradient_norm;
+      ++maps;
     } else {
-      out.loss_potential = value[0];
-      out.gradient_potential = value[1];
+      out.loss_potential = row.loss;
+      out.gradient_potential = row.gradient_norm;
     }
   }
-  out.loss_map = mean(losses);
-  out.cost = mean(costs);
-  out.potential_fake = mean(potentials);
-  const double factor = ot::rate_factor(schedule_, iteration);
-  out.rate_map = recipe_.train.lr_map * factor;
-  out.rate_potential = recipe_.train.lr_potential * factor;
-  out.noise_level = method_->smoothing(iteration).eps;
+  out.loss_map /= maps;
+  out.cost /= maps;
+  out.potential_fake /= maps;
+  out.rate_map = pace.rate_map.value;
+  out.rate_potential = pace.rate_potential.value;
+  out.noise_level = pace.moment.smoothing.eps;
   return out;
+}
+
+Figures Solver::outer_iteration(int64_t iteration, const Feed& feed) {
+  require(launched() == 0, "an iteration that was launched must be collected first");
+  launch(iteration, feed);
+  return collect();
 }
 
 NamedTensors Solver::state() const {

@@ -1,8 +1,10 @@
 // One outer iteration of neural optimal transport: K_T updates of the map, then one of the potential.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,8 +14,13 @@
 #include "monge/nn/module.h"
 #include "monge/ot/method.h"
 #include "monge/ot/schedule.h"
+#include "monge/train/graph.h"
+#include "monge/train/iteration_streams.h"
 #include "monge/train/optimiser.h"
+#include "monge/train/pace.h"
 #include "monge/train/recipe.h"
+#include "monge/train/record.h"
+#include "monge/train/statistics.h"
 
 namespace monge::train {
 
@@ -51,18 +58,32 @@ class Solver {
   Solver(const Recipe& recipe, std::shared_ptr<nn::MapNet> map, std::shared_ptr<nn::MapNet> ema,
          std::shared_ptr<nn::PotentialNet> potential, int64_t dim, torch::Device device);
 
-  /// K_T map updates and one potential update.
-  /// @throws DivergedError naming the iteration, the update and the batch when a loss or gradient is not finite. No
-  ///         optimiser has then seen it, and batch statistics are put back. (On a GPU the losses are read at the end of the
-  ///         iteration, so that later updates of the same iteration may have been made.)
+  /// K_T map updates and one potential update: launch and collect.
   Figures outer_iteration(int64_t iteration, const Feed& feed);
 
+  /// Starts an outer iteration. On a GPU nothing here waits for it, so that the next may be launched before `collect`.
+  /// With train.graph it is captured after a few times and from there on replayed (see GraphCache).
+  void launch(int64_t iteration, const Feed& feed);
+
+  /// The figures of the oldest iteration that was launched and not collected; waits for it.
+  /// @throws DivergedError naming the iteration, the update and the batch when a loss or gradient is not finite. No
+  ///         optimiser has then seen it, and batch statistics are put back. (On a GPU later updates, of later iterations
+  ///         too if they were launched, may have been made.)
+  Figures collect();
+
+  /// Iterations launched and not collected.
+  int64_t launched() const { return record_.on_the_way(); }
+
+  /// Kernels of the iteration that was replayed last as a graph; nothing where none was.
+  std::optional<int64_t> kernel_launches() const { return graphs_.kernels(); }
+
   /// The pieces, for tests and benchmarks; the losses before the update.
-  struct Update {
-    torch::Tensor loss, cost, potential, gradient_norm, blocked;
-  };
-  Update map_update(const torch::Tensor& x, const Draws& draws, int64_t iteration);
-  Update potential_update(const torch::Tensor& x, const torch::Tensor& y, const Draws& draws, int64_t iteration);
+  Update map_update(const torch::Tensor& x, const Draws& draws, int64_t iteration) {
+    return map_update(x, draws, pace(iteration));
+  }
+  Update potential_update(const torch::Tensor& x, const torch::Tensor& y, const Draws& draws, int64_t iteration) {
+    return potential_update(x, y, draws, pace(iteration));
+  }
 
   /// T(x, z) as the losses see it, [B, Z, ...] in float32 (fp64: double).
   torch::Tensor transport(nn::MapNet& map, const torch::Tensor& x, const torch::Tensor& z) const;
@@ -79,10 +100,23 @@ class Solver {
   double tau() const { return tau_; }
 
  private:
-  torch::Tensor smoothed(const torch::Tensor& x, int64_t step, int64_t iteration) const;
-  Draws draw(const torch::Tensor& like, int64_t step, int64_t per_input) const;
+  /// The batches of an iteration: map update t takes source(t), the potential's source(K_T) and target().
+  struct Batches {
+    std::function<torch::Tensor(int64_t place)> source;
+    std::function<torch::Tensor()> target;
+  };
+
+  Pace pace(int64_t iteration) const;
+  void body(const Pace& pace, const Batches& batches);
+  void launch_captured(const Pace& pace, const Batches& batches);
+  Update map_update(const torch::Tensor& x, const Draws& draws, const Pace& pace);
+  Update potential_update(const torch::Tensor& x, const torch::Tensor& y, const Draws& draws, const Pace& pace);
+  ot::MapLoss backward_through_map(const torch::Tensor& x, const torch::Tensor& z, const ot::Perturbation& perturbation,
+                                   const Pace& pace, double share);
+  torch::Tensor smoothed(const torch::Tensor& x, int64_t place, const ot::Smoothing& smoothing);
+  Draws draw(const torch::Tensor& like, int64_t place, int64_t per_input);
   ot::Potential potential_function() const;
-  void update_average(int64_t iteration);
+  void update_average(const Pace& pace);
 
   Recipe recipe_;
   std::shared_ptr<nn::MapNet> map_, ema_;
@@ -90,12 +124,22 @@ class Solver {
   torch::Device device_;
   double tau_;
   MapNoise noise_;
-  RandomStreams streams_;
+  IterationStreams streams_;
   std::unique_ptr<ot::Method> method_;
   ot::RateSchedule schedule_;
   Adam adam_map_, adam_potential_;
-  std::vector<torch::Tensor> raw_parameters_, ema_parameters_;
+  Flat averaged_;                      ///< parameters of ema_
+  Statistics statistics_, averaged_statistics_;  ///< buffers of map_ and ema_
+  Record record_;
+  std::deque<std::pair<int64_t, Pace>> underway_;  ///< iterations launched
+  int64_t written_ = 0;                              ///< rows of the record in the iteration in hand
   int64_t blocked_maps_ = 0, blocked_potentials_ = 0;  ///< in a row
+
+  // For captured iterations: what they read lies at fixed places.
+  bool captured_ = false;
+  Dials dials_;
+  GraphCache graphs_;
+  std::vector<torch::Tensor> batches_;  ///< K_T + 1 of the source, one of the target
 };
 
 /// T's input: x with z beside it. @param x [B, ...]  @param z [B, Z, channels, ...] or undefined  @return [B*Z, ...], b major.

@@ -1,5 +1,7 @@
 #include "monge/train/trainer.h"
 
+#include <algorithm>
+
 #include "monge/core/error.h"
 #include "monge/data/open.h"
 #include "monge/data/split.h"
@@ -116,6 +118,7 @@ Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, 
   const auto source_shape = data_.source->item_shape(), target_shape = data_.target->item_shape();
   auto nets = make_nets(recipe_, source_shape, target_shape);
   solver_ = std::make_unique<Solver>(recipe_, nets.map, nets.ema, nets.potential, product(source_shape), device);
+  ahead_ = device.is_cuda() ? 1 : 0;
 }
 
 Feed Trainer::feed() const {
@@ -206,27 +209,48 @@ void Trainer::end_early(const std::string& reason) {
 
 void Trainer::save_what_can_be() {
   try {
+    // What was launched has changed the nets.
+    for (; solver_->launched() > 0; ++done_) solver_->collect();
     if (saved_at_ != done_) save();
   } catch (const Error&) {
     // On a full disk saving fails as well; the error on its way says why.
   }
 }
 
+bool Trainer::looked_at(int64_t done) const {
+  return done >= recipe_.train.iterations || done % recipe_.checkpoint.every == 0 ||
+         std::any_of(observers_.begin(), observers_.end(), [&](const Observer* o) { return o->looks_at_nets(*this, done); });
+}
+
+/// Tells the observers of the oldest iteration that was launched.
+void Trainer::report() {
+  const auto figures = solver_->collect();
+  ++done_;
+  try {
+    for (auto* observer : observers_) observer->iteration_done(*this, done_, figures);
+  } catch (...) {
+    save_what_can_be();  // an evaluation or a picture that fails must not cost the iterations before it
+    throw;
+  }
+  if (done_ % recipe_.checkpoint.every == 0 && saved_at_ != done_) save();
+}
+
 bool Trainer::run(const std::atomic<bool>& stop) {
   const auto batches = feed();
   early_end_.clear();
   for (auto* observer : observers_) observer->started(*this, done_);
-  while (done_ < recipe_.train.iterations && !stop && early_end_.empty()) {
-    const auto figures = solver_->outer_iteration(done_, batches);
-    ++done_;
+  const auto reached = [&] { return done_ + solver_->launched(); };
+  while (reached() < recipe_.train.iterations && !stop && early_end_.empty()) {
     try {
-      for (auto* observer : observers_) observer->iteration_done(*this, done_, figures);
-    } catch (...) {
-      save_what_can_be();  // an evaluation or a picture that fails must not cost the iterations before it
+      solver_->launch(reached(), batches);
+    } catch (...) {  // a batch that cannot be read; what was done before it is told
+      while (solver_->launched() > 0) report();
       throw;
     }
-    if (done_ % recipe_.checkpoint.every == 0 && saved_at_ != done_) save();
+    const int64_t ahead = looked_at(reached()) ? 0 : ahead_;
+    while (solver_->launched() > ahead) report();
   }
+  while (solver_->launched() > 0) report();
   if (saved_at_ != done_) save();
   const bool complete = done_ >= recipe_.train.iterations || !early_end_.empty();
   for (auto* observer : observers_) observer->ended(*this, done_, complete);

@@ -73,6 +73,10 @@ class Trainer {
   /// Begins the search for the best checkpoint anew: for a resumed run whose figures do not compare with those before.
   void forget_best() { best_figure_.reset(); }
 
+  /// How many iterations are launched before the figures of the oldest are read, where nobody looks at the nets in between:
+  /// 1 on a GPU, which then never waits for the host; 0 on a CPU.
+  void set_ahead(int64_t iterations) { ahead_ = iterations; }
+
   /// For observers: ends the run after this iteration as if it had been its last, unless it is. Told to the log.
   void end_early(const std::string& reason);
   /// Why the run was ended early; empty when it was not.
@@ -93,6 +97,9 @@ class Trainer {
  private:
   void save_what_can_be();
 
+  bool looked_at(int64_t done) const;
+  void report();
+
   Recipe recipe_;
   TrainingData data_;
   std::filesystem::path folder_;
@@ -101,7 +108,7 @@ class Trainer {
   std::unique_ptr<data::Sampler> source_sampler_, target_sampler_;
   std::unique_ptr<Solver> solver_;
   std::vector<Observer*> observers_;
-  int64_t done_ = 0, saved_at_ = -1;
+  int64_t done_ = 0, saved_at_ = -1, ahead_ = 0;
   std::optional<double> best_figure_;
   int64_t best_iteration_ = 0;
   std::string early_end_;

@@ -195,9 +195,12 @@ TEST_F(Metrics, BenchTimesAnIteration) {
   const auto result = monge(folder.path(), "bench v.toml --iterations 2 --warm 1 --json");
   ASSERT_EQ(result.code, 0) << result.err;
   const auto line = json::parse(result.out);
-  for (const char* key : {"ms_per_outer", "images_per_second", "flops", "peak_bytes", "data_wait", "device", "dtype"})
+  for (const char* key : {"ms_per_outer", "images_per_second", "flops", "flops_per_second", "ceiling_flops_per_second",
+                          "ceiling_fp32_flops_per_second", "ceiling_bf16_flops_per_second", "share_of_ceiling", "bytes",
+                          "peak_bytes", "data_wait", "kernel_launches", "device", "threads", "dtype", "loss_map", "loss_potential"})
     EXPECT_TRUE(line.contains(key)) << key;
   EXPECT_GT(line.at("flops").get<double>(), 0);
+  EXPECT_GT(line.at("bytes").get<double>(), 0);
   EXPECT_EQ(
       monge(folder.path(), "bench v.toml --synthetic --shape 5 --iterations 1 --warm 0 -q --set train.precision=fp64")
           .code,

@@ -29,7 +29,7 @@ TEST(MakeMethod, RefusesASingleDrawWhereTheSpreadCounts) {
 TEST(MapLoss, IsCostMinusPotential) {
   const auto x = torch::randn({8, 3}), y = torch::randn({8, 1, 3});
   const auto method = make_method("strong", {.tau = 0.5});
-  const auto loss = map_loss(*method, half_square, x, y, {}, 0);
+  const auto loss = map_loss(*method, half_square, x, y, {}, {});
   const auto expected = (0.5 * (x - y.squeeze(1)).square().sum(1) - 0.5 * y.squeeze(1).square().sum(1)).mean();
   EXPECT_NEAR(loss.loss.item<double>(), expected.item<double>(), 1e-6);
   EXPECT_NEAR((loss.cost - loss.potential).item<double>(), loss.loss.item<double>(), 1e-6);
@@ -41,7 +41,7 @@ TEST(MapLoss, WeightsEachSampleByItsOwnSigma) {
   const Perturbation p{torch::tensor({0.5f, 1.0f}), torch::tensor({{0.0f}, {1.0f}}), torch::tensor({3.0f, 7.0f})};
   const auto f = [](const torch::Tensor& shown, const torch::Tensor& sigma) { return shown.squeeze(1) * sigma; };
   // w (c - f): 3 (1 - 1*0.5) and 7 (4 - 3*1), mean 4.25
-  EXPECT_NEAR(map_loss(*method, f, x, y, p, 0).loss.item<double>(), 4.25, 1e-6);
+  EXPECT_NEAR(map_loss(*method, f, x, y, p, {}).loss.item<double>(), 4.25, 1e-6);
 }
 
 TEST(PotentialLoss, ComparesBothSidesUnderTheSameNoise) {

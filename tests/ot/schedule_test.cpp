@@ -42,10 +42,10 @@ TEST(RateFactor, RefusesAnUnknownKind) {
 }
 
 TEST(Ema, IsTheRecursion) {
-  std::vector<torch::Tensor> average{torch::zeros({2})}, value{torch::ones({2})};
-  ema_update(average, value, 0.9);
-  ema_update(average, value, 0.9);
-  EXPECT_NEAR(average[0][0].item<double>(), 0.19, 1e-6);
+  const auto average = torch::zeros({2}), value = torch::ones({2});
+  ema_update(average, value, 1 - 0.9);
+  ema_update(average, value, {0, torch::tensor(0.1f)});
+  EXPECT_NEAR(average[0].item<double>(), 0.19, 1e-6);
 }
 
 TEST(Ema, ForgetsTheStartEarly) {

@@ -93,9 +93,9 @@ TEST(Otp, TakesCostAndPotentialOfTheInnerMethod) {
     EXPECT_EQ(otp->draws(), plain->draws());
     EXPECT_EQ(otp->conditional(), plain->conditional());
     const auto shown = y.narrow(1, 0, plain->draws());
-    EXPECT_TRUE(torch::equal(otp->cost(x, shown, 3), plain->cost(x, shown, 3))) << inner;
-    EXPECT_EQ(plain->smoothing(0).eps, 0);
-    EXPECT_EQ(otp->smoothing(0).eps, 0.8);
+    EXPECT_TRUE(torch::equal(otp->cost(x, shown, otp->at(3)), plain->cost(x, shown, plain->at(3)))) << inner;
+    EXPECT_EQ(plain->at(0).smoothing.eps, 0);
+    EXPECT_EQ(otp->at(0).smoothing.eps, 0.8);
   }
   options.inner = "otp";
   EXPECT_THAT(message_of([&] { make_method("otp", options); }), HasSubstr("otp.cost"));

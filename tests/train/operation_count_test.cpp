@@ -37,5 +37,44 @@ TEST(OperationCount, CountsConvolutionsAndTheirGradients) {
   EXPECT_EQ(count.operations(), 2 * forward) << "of the weights alone: the input wants no gradient";
 }
 
+// In float32: a product of [6,4] and [4,5] reads 24 + 20 values and writes 30.
+TEST(OperationCount, CountsTheBytesOfOutermostCalls) {
+  const auto a = torch::rand({6, 4}), b = torch::rand({4, 5}), weight = torch::rand({5, 4}), bias = torch::rand({5});
+  const auto moved = [](auto&& work) {
+    const OperationCount count;
+    work();
+    return count.bytes() / 4;
+  };
+  EXPECT_EQ(moved([&] { torch::mm(a, b); }), 24 + 20 + 30);
+  EXPECT_EQ(moved([&] { at::linear(a, weight, bias); }), 24 + 20 + 5 + 30)
+      << "what it calls inside is not counted again";
+  EXPECT_EQ(moved([&] { a.t().slice(0, 1, 2).unsqueeze(0); }), 0) << "views move nothing";
+  EXPECT_EQ(moved([&] { a.to(torch::kFloat32).contiguous(); }), 0) << "nor do copies that are not made";
+  EXPECT_EQ(moved([&] { a.t().contiguous(); }), 24 + 24);
+  EXPECT_EQ(moved([&] { torch::empty({100}); }), 0);
+  EXPECT_EQ(moved([&] { torch::zeros({100}); }), 100);
+  auto c = torch::rand({6, 4}), d = torch::empty({6, 5});
+  EXPECT_EQ(moved([&] { c.add_(a); }), 3 * 24);
+  EXPECT_EQ(moved([&] { c.copy_(a); }), 2 * 24) << "the old values are not read";
+  EXPECT_EQ(moved([&] { at::mm_out(d, a, b); }), 24 + 20 + 30);
+  EXPECT_EQ(moved([&] { at::cat({a, c}); }), 4 * 24);
+  EXPECT_EQ(moved([&] {
+              torch::rand({1}).expand({6, 4}).mul(a);
+            }),
+            1 + 1 + 24 + 24)
+      << "an expanded value is one value";
+}
+
+// The steps of a backward pass are looked through: what they call is counted.
+TEST(OperationCount, CountsTheBytesOfABackwardPass) {
+  const auto a = torch::rand({6, 4}).requires_grad_(true), b = torch::rand({4, 5});
+  const auto c = torch::mm(a, b).sum();
+  const OperationCount count;
+  c.backward();
+  // The seed; its expansion into the sum's gradient is a view; [6,5] x [5,4]; the gradient may be kept without a copy.
+  EXPECT_GE(count.bytes() / 4, 1 + 20 + 24);
+  EXPECT_LE(count.bytes() / 4, 3 + 30 + 20 + 24 + 2 * 24);
+}
+
 }  // namespace
 }  // namespace monge::train

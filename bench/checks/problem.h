@@ -1,0 +1,45 @@
+// The two small trainings that the checks work on, and the settings under which devices can be compared.
+#pragma once
+
+#include <ATen/Context.h>
+
+#include "bench/checks/check.h"
+#include "monge/train/recipe.h"
+
+namespace monge::bench {
+
+using Assignments = std::vector<std::string>;
+
+struct Problem {
+  std::string name;
+  std::vector<int64_t> item_shape;
+  Assignments assignments;
+};
+
+/// Nets of vectors and of pictures; widths are multiples of 8, as matrix units want them.
+const Problem& vectors();
+const Problem& pictures();
+
+/// The problem's recipe without data, TF32 off, with `changes` over it.
+train::Recipe recipe_of(const Problem& problem, const Assignments& changes);
+
+/// Switches TF32 in products and convolutions while it lives.
+class Tf32 {
+ public:
+  explicit Tf32(bool on)
+      : products_(at::globalContext().allowTF32CuBLAS()), convolutions_(at::globalContext().allowTF32CuDNN()) {
+    set(on, on);
+  }
+  ~Tf32() { set(products_, convolutions_); }
+  Tf32(const Tf32&) = delete;
+  Tf32& operator=(const Tf32&) = delete;
+
+ private:
+  static void set(bool products, bool convolutions) {
+    at::globalContext().setAllowTF32CuBLAS(products);
+    at::globalContext().setAllowTF32CuDNN(convolutions);
+  }
+  bool products_, convolutions_;
+};
+
+}  // namespace monge::bench

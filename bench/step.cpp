@@ -1,0 +1,114 @@
+// bench_step: times recipes on synthetic batches; needs LibTorch alone. One JSON object a recipe, with the keys of
+// `monge bench --json`, the recipe's assignments under "recipe" before them.
+//
+//   bench_step [--device auto|cpu|cuda] [--threads N] [--shape D | --shape C H W] [--iterations N] [--warm N]
+//              section.key=value ... [--and section.key=value ...]
+//
+// --and begins another recipe: the one before it with what follows changed.
+#include <ATen/Parallel.h>
+#include <torch/cuda.h>
+
+#include <charconv>
+#include <cstdio>
+
+#include "monge/core/error.h"
+#include "monge/train/autocast.h"
+#include "monge/train/bench.h"
+#include "monge/train/settings.h"
+
+namespace monge {
+namespace {
+
+struct Command {
+  std::string device = "auto";
+  int64_t threads = 0;
+  std::vector<int64_t> shape{2};
+  train::BenchOptions timing;
+  std::vector<std::vector<std::string>> recipes{{}};  ///< assignments of each
+};
+
+int64_t whole(const std::string& word, const std::string& option, int64_t least) {
+  int64_t out = 0;
+  const auto read = std::from_chars(word.data(), word.data() + word.size(), out);
+  require(read.ec == std::errc() && read.ptr == word.data() + word.size() && out >= least, option, " ", word,
+          ": expected a whole number, at least ", least);
+  return out;
+}
+
+Command parse(const std::vector<std::string>& words) {
+  Command out;
+  for (size_t i = 0; i < words.size(); ++i) {
+    const auto& word = words[i];
+    const auto value = [&]() -> const std::string& {
+      require(i + 1 < words.size(), word, " needs a value");
+      return words[++i];
+    };
+    if (word == "--device") {
+      out.device = value();
+    } else if (word == "--threads") {
+      out.threads = whole(value(), word, 0);
+    } else if (word == "--iterations") {
+      out.timing.iterations = whole(value(), word, 1);
+    } else if (word == "--warm") {
+      out.timing.warm = whole(value(), word, 0);
+    } else if (word == "--shape") {
+      out.shape.clear();
+      while (i + 1 < words.size() && words[i + 1].find_first_not_of("0123456789") == std::string::npos) {
+        out.shape.push_back(whole(value(), word, 1));
+      }
+      require(out.shape.size() == 1 || out.shape.size() == 3, "--shape takes D for vectors or C H W for pictures");
+    } else if (word == "--and") {
+      out.recipes.push_back(out.recipes.back());
+    } else {
+      require(!word.starts_with("-"), "unknown option ", word, "; bench/step.cpp lists them");
+      out.recipes.back().push_back(word);
+    }
+  }
+  return out;
+}
+
+torch::Device device_named(const std::string& name) {
+  require(name == "auto" || name == "cpu" || name == "cuda", "--device ", name, ": allowed are auto, cpu and cuda");
+  require(name != "cuda" || torch::cuda::is_available(),
+          "--device cuda: there is no CUDA device, or this build has no CUDA");
+  return name != "cpu" && torch::cuda::is_available() ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
+}
+
+void run(const Command& command) {
+  const auto device = device_named(command.device);
+  if (command.threads > 0) at::set_num_threads(static_cast<int>(command.threads));
+  train::keep_freed_memory();
+  const std::atomic<bool> stop{false};
+  for (const auto& assignments : command.recipes) {
+    train::Recipe recipe;
+    train::assign(recipe, assignments);
+    train::make_synthetic(recipe);
+    train::validate(recipe);
+    recipe.train.precision = train::resolve_precision(recipe.train.precision, device);
+    train::apply_settings(recipe, device);
+    const auto feed = train::synthetic_feed(recipe, command.shape, device);
+    const auto result = train::bench(recipe, command.shape, feed, device, command.timing, stop);
+    std::string named;
+    for (const auto& assignment : assignments) named += (named.empty() ? "" : " ") + assignment;
+    NamedValues record{{"recipe", named}};
+    for (auto& entry : train::bench_values(result, recipe, device, command.timing)) record.push_back(std::move(entry));
+    std::printf("%s\n", json_line(record).c_str());
+    std::fflush(stdout);
+  }
+}
+
+}  // namespace
+}  // namespace monge
+
+int main(int count, char** words) {
+  try {
+    monge::run(monge::parse({words + 1, words + count}));
+    return 0;
+  } catch (const monge::Error& error) {
+    std::fprintf(stderr, "bench_step: %s\n", error.what());
+    return 2;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "bench_step: %s\n", error.what());
+    return 1;
+  }
+}

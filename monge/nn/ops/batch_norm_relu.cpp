@@ -1,0 +1,97 @@
+#include "monge/nn/ops/batch_norm_relu.h"
+
+#include <torch/autograd.h>
+
+#include "monge/core/error.h"
+#include "monge/nn/ops/forms.h"
+
+namespace monge::nn::ops {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+/// Without running statistics: for the batch's own (training), or for given ones.
+torch::Tensor differentiable(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
+                             const torch::Tensor& mean, const torch::Tensor& invstd, bool training, double eps) {
+  if (training) return torch::relu(torch::batch_norm(x, weight, bias, {}, {}, true, 0, eps, false));
+  const auto column = [&](const torch::Tensor& t) { return t.view({1, -1, 1, 1}); };
+  return torch::relu((x - column(mean)) * column(invstd * weight) + column(bias)).to(x.scalar_type());
+}
+
+class Fused : public torch::autograd::Function<Fused> {
+ public:
+  static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& x, const torch::Tensor& weight,
+                               const torch::Tensor& bias, const torch::Tensor& mean, const torch::Tensor& invstd,
+                               bool training, double eps) {
+    ctx->save_for_backward({x, weight, bias, mean, invstd});
+    ctx->saved_data["training"] = training;
+    ctx->saved_data["eps"] = eps;
+    return forms_for(x).normalise_relu(x, mean, invstd, weight, bias);
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list gradients) {
+    const auto saved = ctx->get_saved_variables();
+    const auto &x = saved[0], &weight = saved[1], &bias = saved[2], &mean = saved[3], &invstd = saved[4];
+    const bool training = ctx->saved_data["training"].toBool();
+    variable_list out(7);
+    if (at::GradMode::is_enabled()) {  // the gradient is to be differentiated again
+      const auto y = differentiable(x, weight, bias, mean, invstd, training, ctx->saved_data["eps"].toDouble());
+      variable_list of;
+      std::vector<size_t> places;
+      for (const size_t i : {0, 1, 2}) {
+        if (ctx->needs_input_grad(i)) of.push_back(saved[i]), places.push_back(i);
+      }
+      const auto found = torch::autograd::grad({y}, of, {gradients[0]}, /*retain_graph=*/true, /*create_graph=*/true);
+      for (size_t i = 0; i < places.size(); ++i) out[places[i]] = found[i];
+      return out;
+    }
+    const auto found = forms_for(x).normalise_relu_backward(gradients[0].contiguous(torch::MemoryFormat::ChannelsLast),
+                                                            x, mean, invstd, weight, bias, training);
+    std::copy(found.begin(), found.end(), out.begin());
+    return out;
+  }
+};
+
+bool takes(const torch::Tensor& x, const BatchNorm& norm) {
+  const auto& forms = forms_for(x);
+  const auto fits = [&](const torch::Tensor& t) {
+    return t.defined() && t.scalar_type() == torch::kFloat32 && t.device() == x.device() && t.is_contiguous() &&
+           t.numel() == x.size(1);
+  };
+  return forms.batch_statistics && forms.normalise_relu && forms.normalise_relu_backward && is_nhwc(x) &&
+         fits(norm.weight) && fits(norm.bias) && fits(norm.running_mean) && fits(norm.running_variance);
+}
+
+}  // namespace
+
+torch::Tensor plain_batch_norm_relu(const torch::Tensor& x, const BatchNorm& norm) {
+  require(x.dim() == 4, "batch_norm_relu: the images must be [B, C, H, W]; got ", x.sizes());
+  require(!norm.training || x.numel() != x.size(1), "batch_norm_relu: one value a channel has no variance; got ",
+          x.sizes());
+  auto y = torch::batch_norm(x, norm.weight, norm.bias, norm.running_mean, norm.running_variance, norm.training,
+                             norm.momentum, norm.eps, at::globalContext().userEnabledCuDNN());
+  return torch::relu_(y);
+}
+
+torch::Tensor batch_norm_relu(const torch::Tensor& x, const BatchNorm& norm) {
+  if (!takes(x, norm) || x.numel() == x.size(1)) return plain_batch_norm_relu(x, norm);
+  const auto& forms = forms_for(x);
+  Forms::Statistics statistics;
+  {
+    const at::NoGradGuard no_grad;
+    statistics = norm.training
+                     ? forms.batch_statistics(x, norm.running_mean, norm.running_variance, norm.momentum, norm.eps)
+                     : Forms::Statistics{norm.running_mean, torch::rsqrt(norm.running_variance + norm.eps)};
+  }
+  const bool wants = x.requires_grad() || norm.weight.requires_grad() || norm.bias.requires_grad();
+  if (!at::GradMode::is_enabled() || !wants) {
+    const at::NoGradGuard no_grad;
+    return forms.normalise_relu(x, statistics.mean, statistics.invstd, norm.weight, norm.bias);
+  }
+  // In eval mode the mean is the module's own, which a later training pass moves: keep today's.
+  return Fused::apply(x, norm.weight, norm.bias, norm.training ? statistics.mean : statistics.mean.clone(),
+                      statistics.invstd, norm.training, norm.eps);
+}
+
+}  // namespace monge::nn::ops

@@ -1,0 +1,193 @@
+#include "monge/nn/ops/cpu_loops.h"
+
+#include <algorithm>
+#include <cstring>
+
+// As in nn/activation.cpp: one clone for each set of instructions, chosen when the program starts.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define MONGE_VECTORISED __attribute__((target_clones("avx512f", "avx2,fma", "default")))
+#else
+#define MONGE_VECTORISED
+#endif
+#define MONGE_INLINE [[gnu::always_inline]] inline
+
+namespace monge::nn::ops {
+namespace {
+
+constexpr int64_t kLanes = 16;
+typedef float Lanes __attribute__((vector_size(4 * kLanes)));
+typedef double Doubles __attribute__((vector_size(8 * kLanes)));
+
+MONGE_INLINE Lanes load(const float* from, int64_t count = kLanes) {
+  Lanes out{};
+  std::memcpy(&out, from, count == kLanes ? sizeof out : static_cast<size_t>(count) * sizeof(float));
+  return out;
+}
+MONGE_INLINE void store(float* to, const Lanes& value, int64_t count = kLanes) {
+  std::memcpy(to, &value, count == kLanes ? sizeof value : static_cast<size_t>(count) * sizeof(float));
+}
+MONGE_INLINE void add_to(double* to, const Lanes& value, int64_t count) {
+  if (count == kLanes) {
+    Doubles sum;
+    std::memcpy(&sum, to, sizeof sum);
+    sum += __builtin_convertvector(value, Doubles);
+    std::memcpy(to, &sum, sizeof sum);
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i) to[i] += static_cast<double>(value[i]);
+}
+
+/// Calls work(from, lanes) over `count` numbers; the last may be fewer than kLanes.
+template <class Work>
+MONGE_INLINE void in_lanes(int64_t count, const Work& work) {
+  int64_t at = 0;
+  for (; at + kLanes <= count; at += kLanes) work(at, kLanes);
+  if (at < count) work(at, count - at);
+}
+
+/// Rows that stay in the first cache while their channels are taken in turn.
+MONGE_INLINE int64_t cached_rows(int64_t channels) { return std::clamp<int64_t>(4096 / channels, 16, 256); }
+
+/// Two sums over the rows of K * 16 channels, or of `lanes` of 16.
+template <int K, class Terms>
+MONGE_INLINE void sum_columns(int64_t rows, int64_t lanes, double* a, double* b, const Terms& terms) {
+  Lanes sum_a[K] = {}, sum_b[K] = {};
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int k = 0; k < K; ++k) terms(row, k * kLanes, lanes, sum_a[k], sum_b[k]);
+  }
+  for (int k = 0; k < K; ++k) {
+    add_to(a + k * kLanes, sum_a[k], lanes);
+    add_to(b + k * kLanes, sum_b[k], lanes);
+  }
+}
+
+/// Two sums for every channel. terms(row, channel, lanes, a, b) adds to them.
+template <class Terms>
+MONGE_INLINE void sum_rows(int64_t rows, int64_t channels, double* a, double* b, const Terms& terms) {
+  const int64_t step = cached_rows(channels);
+  for (int64_t begin = 0; begin < rows; begin += step) {
+    const int64_t count = std::min(step, rows - begin);
+    for (int64_t c = 0; c < channels;) {
+      const auto at = [&](int64_t row, int64_t more, int64_t lanes, Lanes & sum_a, Lanes & sum_b)
+          __attribute__((always_inline)) {
+        terms(begin + row, c + more, lanes, sum_a, sum_b);
+      };
+      const int64_t whole = (channels - c) / kLanes;
+      if (whole >= 4) {
+        sum_columns<4>(count, kLanes, a + c, b + c, at);
+        c += 4 * kLanes;
+      } else if (whole == 3) {
+        sum_columns<3>(count, kLanes, a + c, b + c, at);
+        c += 3 * kLanes;
+      } else if (whole > 0) {
+        sum_columns<1>(count, kLanes, a + c, b + c, at);
+        c += kLanes;
+      } else {
+        sum_columns<1>(count, channels - c, a + c, b + c, at);
+        c = channels;
+      }
+    }
+  }
+}
+
+MONGE_INLINE Lanes above_zero(Lanes decides, Lanes x) { return decides > Lanes{} ? x : Lanes{}; }
+
+}  // namespace
+
+MONGE_VECTORISED void add_sums(const float* x, int64_t rows, int64_t channels, const float* pivot, double* sum,
+                               double* square) {
+  sum_rows(
+      rows, channels, sum,
+      square, [&](int64_t row, int64_t c, int64_t lanes, Lanes & a, Lanes & b) __attribute__((always_inline)) {
+        const Lanes d = load(x + row * channels + c, lanes) - load(pivot + c, lanes);
+        a += d;
+        b += d * d;
+      });
+}
+
+MONGE_VECTORISED void normalise_rows(const float* x, int64_t rows, int64_t channels, const ChannelLine& line,
+                                     float* y) {
+  for (int64_t row = 0; row < rows; ++row, x += channels, y += channels) {
+    in_lanes(
+        channels, [&](int64_t c, int64_t lanes) __attribute__((always_inline)) {
+          const Lanes out = (load(x + c, lanes) - load(line.mean + c, lanes)) * load(line.scale + c, lanes) +
+                            load(line.shift + c, lanes);
+          store(y + c, out < Lanes{} ? Lanes{} : out, lanes);  // NaN stays NaN
+        });
+  }
+}
+
+MONGE_VECTORISED void add_gradient_sums(const float* gradient, const float* x, int64_t rows, int64_t channels,
+                                        const ChannelLine& line, double* sum, double* product) {
+  sum_rows(
+      rows, channels, sum,
+      product, [&](int64_t row, int64_t c, int64_t lanes, Lanes & a, Lanes & b) __attribute__((always_inline)) {
+        const int64_t at = row * channels + c;
+        const Lanes d = load(x + at, lanes) - load(line.mean + c, lanes);
+        const Lanes out = d * load(line.scale + c, lanes) + load(line.shift + c, lanes);
+        const Lanes g = above_zero(out, load(gradient + at, lanes));
+        a += g;
+        b += g * d;
+      });
+}
+
+MONGE_VECTORISED void chain_normalise_rows(const float* gradient, const float* x, int64_t rows, int64_t channels,
+                                           const ChannelLine& line, const float* plain, const float* sloped,
+                                           float* to) {
+  for (int64_t row = 0; row < rows; ++row, gradient += channels, x += channels, to += channels) {
+    in_lanes(
+        channels, [&](int64_t c, int64_t lanes) __attribute__((always_inline)) {
+          const Lanes scale = load(line.scale + c, lanes);
+          const Lanes d = load(x + c, lanes) - load(line.mean + c, lanes);
+          const Lanes g = above_zero(d * scale + load(line.shift + c, lanes), load(gradient + c, lanes));
+          store(to + c, (g - load(plain + c, lanes) - d * load(sloped + c, lanes)) * scale, lanes);
+        });
+  }
+}
+
+MONGE_VECTORISED void leaky_residual_run(const float* shortcut, const float* dx, int64_t count, float ratio,
+                                         float slope, float* out) {
+  in_lanes(
+      count, [&](int64_t at, int64_t lanes) __attribute__((always_inline)) {
+        const Lanes sum = load(shortcut + at, lanes) + ratio * load(dx + at, lanes);
+        store(out + at, sum > Lanes{} ? sum : slope * sum, lanes);
+      });
+}
+
+MONGE_VECTORISED void leaky_residual_backward_run(const float* gradient, const float* out, int64_t count, float ratio,
+                                                  float slope, float* to_shortcut, float* to_dx) {
+  in_lanes(
+      count, [&](int64_t at, int64_t lanes) __attribute__((always_inline)) {
+        const Lanes from = load(gradient + at, lanes);
+        const Lanes g = load(out + at, lanes) > Lanes{} ? from : slope * from;
+        if (to_shortcut) store(to_shortcut + at, g, lanes);
+        if (to_dx) store(to_dx + at, ratio * g, lanes);
+      });
+}
+
+MONGE_VECTORISED void blend(const float* a, const float* b, float share, int64_t count, float* out) {
+  in_lanes(
+      count, [&](int64_t at, int64_t lanes) __attribute__((always_inline)) {
+        store(out + at, (1 - share) * load(a + at, lanes) + share * load(b + at, lanes), lanes);
+      });
+}
+
+MONGE_VECTORISED void weighted_sum(const float* const* from, const float* weights, int terms, int64_t count,
+                                   float* out) {
+  int64_t at = 0;
+  for (; at + 4 * kLanes <= count; at += 4 * kLanes) {  // four sums, so that none waits for itself
+    Lanes sum[4] = {};
+    for (int i = 0; i < terms; ++i) {
+      for (int k = 0; k < 4; ++k) sum[k] += weights[i] * load(from[i] + at + k * kLanes);
+    }
+    for (int k = 0; k < 4; ++k) store(out + at + k * kLanes, sum[k]);
+  }
+  in_lanes(
+      count - at, [&](int64_t more, int64_t lanes) __attribute__((always_inline)) {
+        Lanes sum{};
+        for (int i = 0; i < terms; ++i) sum += weights[i] * load(from[i] + at + more, lanes);
+        store(out + at + more, sum, lanes);
+      });
+}
+
+}  // namespace monge::nn::ops

@@ -1,0 +1,148 @@
+// What the kernels of this folder share: numbers of 2 and 4 bytes as float, 16 bytes at once, and how a launch looks.
+// For .cu files alone; nvcc takes minutes over LibTorch's headers, so there are none here. The tests compile the same
+// files with tests/support/cuda_on_cpu.h in front, which stands in for the runtime.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "monge/nn/ops/kernels.h"
+
+#ifndef MONGE_EMULATED
+#include <cuda_bf16.h>
+#include <cuda_runtime.h>
+#endif
+
+namespace monge::nn::ops {
+inline namespace MONGE_KERNELS {
+
+#ifndef MONGE_EMULATED
+/// Starts a kernel; 0 or the runtime's error.
+template <class... Parameters, class... Arguments>
+int launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, void* stream, Arguments... arguments) {
+  kernel<<<grid, block, 0, static_cast<cudaStream_t>(stream)>>>(static_cast<Parameters>(arguments)...);
+  return static_cast<int>(cudaGetLastError());
+}
+#endif
+
+__device__ inline float widened(float x) { return x; }
+__device__ inline float widened(Bf16 x) { return __uint_as_float(static_cast<uint32_t>(x.bits) << 16); }
+
+__device__ inline void narrow(float x, float& to) { to = x; }
+/// To the nearest, ties to even.
+__device__ inline void narrow(float x, Bf16& to) {
+#ifdef MONGE_EMULATED
+  const uint32_t bits = __float_as_uint(x);
+  to.bits = x != x ? 0x7fc0 : static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+#else
+  to.bits = __bfloat16_as_ushort(__float2bfloat16_rn(x));
+#endif
+}
+
+/// Numbers that one thread moves at once: 16 bytes.
+template <class T>
+constexpr int kPack = 16 / static_cast<int>(sizeof(T));
+
+/// N numbers, by one load of 16 (or for four of 2 bytes, 8) bytes where they fill it; `from` is then aligned to it.
+template <int N, class T>
+__device__ inline void load(const T* from, float (&to)[N]) {
+  if constexpr (N * sizeof(T) == 16) {
+    const uint4 raw = *reinterpret_cast<const uint4*>(from);
+    T numbers[N];
+    memcpy(numbers, &raw, 16);
+#pragma unroll
+    for (int i = 0; i < N; ++i) to[i] = widened(numbers[i]);
+  } else if constexpr (N * sizeof(T) == 8) {
+    const uint2 raw = *reinterpret_cast<const uint2*>(from);
+    T numbers[N];
+    memcpy(numbers, &raw, 8);
+#pragma unroll
+    for (int i = 0; i < N; ++i) to[i] = widened(numbers[i]);
+  } else {
+#pragma unroll
+    for (int i = 0; i < N; ++i) to[i] = widened(from[i]);
+  }
+}
+
+template <int N, class T>
+__device__ inline void store(T* to, const float (&from)[N]) {
+  if constexpr (N * sizeof(T) == 16) {
+    T numbers[N];
+#pragma unroll
+    for (int i = 0; i < N; ++i) narrow(from[i], numbers[i]);
+    uint4 raw;
+    memcpy(&raw, numbers, 16);
+    *reinterpret_cast<uint4*>(to) = raw;
+  } else if constexpr (N * sizeof(T) == 8) {
+    T numbers[N];
+#pragma unroll
+    for (int i = 0; i < N; ++i) narrow(from[i], numbers[i]);
+    uint2 raw;
+    memcpy(&raw, numbers, 8);
+    *reinterpret_cast<uint2*>(to) = raw;
+  } else {
+#pragma unroll
+    for (int i = 0; i < N; ++i) narrow(from[i], to[i]);
+  }
+}
+
+template <class... Pointers>
+bool aligned(const Pointers*... pointers) {
+  return ((reinterpret_cast<uintptr_t>(pointers) % 16 == 0) && ...);
+}
+
+constexpr int kThreads = 256;  // of a block
+
+/// A block's piece of a matrix [rows, packs], row-major: packs of channels of pixels. A thread keeps its pack and walks
+/// down the rows, so that what belongs to a channel is read once and no index is divided in the loop; neighbouring
+/// threads take neighbouring packs, then the next row, so that every warp reads one run of memory.
+struct Tile {
+  __device__ Tile(int64_t rows, int packs) {
+    const int left = packs - static_cast<int>(blockIdx.y) * kThreads;
+    width = left < kThreads ? left : kThreads;
+    step = kThreads / width;
+    const int thread = static_cast<int>(threadIdx.x);
+    local_pack = thread % width;
+    local_row = thread / width;
+    pack = static_cast<int>(blockIdx.y) * kThreads + local_pack;
+    const int64_t share = (rows + gridDim.x - 1) / gridDim.x, begin = share * blockIdx.x;
+    end = begin + share < rows ? begin + share : rows;
+    first = local_row < step ? begin + local_row : end;  // the rest of the threads have no row
+  }
+  int width, step, local_pack, local_row, pack;
+  int64_t first, end;
+};
+
+/// A grid for Tile: at most `most` parts of the rows, none with fewer than `least` steps of a block.
+inline dim3 tile_grid(int64_t rows, int packs, int64_t most, int64_t least) {
+  const int step = packs < kThreads ? kThreads / packs : 1;
+  const int64_t parts = (rows + step * least - 1) / (step * least);
+  return dim3(static_cast<unsigned>(parts < most ? (parts > 0 ? parts : 1) : most),
+              static_cast<unsigned>((packs + kThreads - 1) / kThreads));
+}
+
+// Of passes that reduce nothing: many waves of the 132 multiprocessors of an H200.
+constexpr int64_t kMostParts = 4096, kMostBlocks = 16384;
+
+/// The first of many numbers in a row for this thread, and the step to its next, in packs of N.
+template <int N>
+struct Stride {
+  __device__ Stride()
+      : first((static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x) * N),
+        step(static_cast<int64_t>(gridDim.x) * kThreads * N) {}
+  int64_t first, step;
+};
+
+inline dim3 flat_grid(int64_t threads) {
+  const int64_t blocks = (threads + kThreads - 1) / kThreads;
+  return dim3(static_cast<unsigned>(blocks < kMostBlocks ? blocks : kMostBlocks));
+}
+
+/// The sum over a warp, in every lane, always added in the same order.
+__device__ inline float warp_sum(float x) {
+  for (int apart = 16; apart > 0; apart /= 2) x += __shfl_xor_sync(0xffffffffU, x, apart);
+  return x;
+}
+
+}  // namespace MONGE_KERNELS
+}  // namespace monge::nn::ops

@@ -1,0 +1,117 @@
+// Launchers of the hand-written CUDA kernels, on raw device pointers. Each returns 0 or the CUDA runtime's error, waits
+// for nothing, allocates nothing and may be captured in a graph. Images are dense NHWC, [rows = B H W, channels]; T is
+// float or Bf16; sums and statistics are float, or double where sums of sums are made. Results do not depend on timing:
+// no atomics. `stream` is a cudaStream_t.
+#pragma once
+
+#include <cstdint>
+
+// The tests compile these files a second time for the CPU, under another name.
+#ifndef MONGE_KERNELS
+#define MONGE_KERNELS on_device
+#endif
+
+namespace monge::nn::ops {
+
+/// The bits of a bfloat16.
+struct Bf16 {
+  uint16_t bits;
+};
+
+/// Where the enlarged image lies in the skip's frame.
+struct Frame {
+  int batch, height, width;   ///< of the skip and of the output
+  int low_height, low_width;  ///< of the image to be enlarged
+  int up_height, up_width;    ///< of the enlarged image, at most the frame
+  int top, left;              ///< zeros above and left of it
+  int skip_channels, low_channels;
+};
+
+inline namespace MONGE_KERNELS {
+
+// ---- batch_norm_relu.cu
+
+/// Most parts into which sums over rows are cut: scratch for them is [2, kMostSums, channels] floats.
+constexpr int64_t kMostSums = 528;
+
+/// mean, invstd [channels] <- statistics of x; running <- (1 - momentum) running + momentum (mean, unbiased variance).
+template <class T>
+int launch_batch_statistics(const T* x, int64_t rows, int channels, float momentum, float eps, float* mean,
+                            float* invstd, float* running_mean, float* running_variance, float* scratch, void* stream);
+
+/// y <- max(0, (x - mean) invstd weight + bias).
+template <class T>
+int launch_normalise_relu(const T* x, int64_t rows, int channels, const float* mean, const float* invstd,
+                          const float* weight, const float* bias, T* y, void* stream);
+
+/// Gradients of the above from that of y. With `training` mean and invstd are functions of x.
+/// @param scratch  also holds two rows of coefficients: [2 * kMostSums + 2, channels].
+template <class T>
+int launch_normalise_relu_backward(const T* gradient_y, const T* x, int64_t rows, int channels, const float* mean,
+                                   const float* invstd, const float* weight, const float* bias, bool training,
+                                   T* gradient_x, float* gradient_weight, float* gradient_bias, float* scratch,
+                                   void* stream);
+
+// ---- upsample_concat.cu
+
+/// out [batch, height, width, skip + low channels] <- skip, then low enlarged with aligned corners.
+template <class T>
+int launch_upsample_concat(const T* skip, const T* low, const Frame& frame, T* out, void* stream);
+
+/// Gradient of low from that of out.
+template <class T>
+int launch_upsample_concat_backward(const T* gradient_out, const Frame& frame, T* gradient_low, void* stream);
+
+// ---- avg_pool.cu: 3 x 3, stride 2, a border of one zero that is counted
+
+template <class T>
+int launch_avg_pool(const T* x, int batch, int height, int width, int channels, T* out, void* stream);
+template <class T>
+int launch_avg_pool_backward(const T* gradient_out, int batch, int height, int width, int channels, T* gradient_x,
+                             void* stream);
+
+// ---- leaky_residual.cu
+
+/// out <- lrelu(shortcut + ratio dx). out may be dx.
+template <class T>
+int launch_leaky_residual(const T* shortcut, const T* dx, int64_t count, float ratio, float slope, T* out,
+                          void* stream);
+/// From the gradient of out, whose sign is the activation's argument's. Either output may be null.
+template <class T>
+int launch_leaky_residual_backward(const T* gradient_out, const T* out, int64_t count, float ratio, float slope,
+                                   T* gradient_shortcut, T* gradient_dx, void* stream);
+
+// ---- squared_distance.cu
+
+/// Parts of an item: scratch is [batch, kDistanceParts] floats.
+constexpr int kDistanceParts = 64;
+
+/// out [batch] <- tau sum (x - y)^2 over the `count` entries of an item. With planes > 0, x is [batch, channels,
+/// planes] and y [batch, planes, channels]; else both lie alike.
+template <class X, class Y>
+int launch_squared_distance(const X* x, const Y* y, int batch, int64_t count, int channels, int64_t planes, float tau,
+                            float* out, float* scratch, void* stream);
+/// Gradients of it from that of out [batch]; either may be null.
+template <class X, class Y>
+int launch_squared_distance_backward(const float* gradient_out, const X* x, const Y* y, int batch, int64_t count,
+                                     int channels, int64_t planes, float tau, X* gradient_x, Y* gradient_y,
+                                     void* stream);
+
+// ---- noise.cu: numbers of monge/nn/ops/philox.h
+
+/// out <- x + sigma_b n, or sigma_b n where x is null; b the item of `count` entries, n by the place in memory.
+/// @param state  {seed, offset} on the device.
+template <class T>
+int launch_add_noise(const T* x, const float* sigma, int batch, int64_t count, const uint64_t* state,
+                     uint32_t stream_id, T* out, void* stream);
+
+/// out [batch * draws, planes, channels + noise_channels] <- x's channels, then deviation * n by the place in a tensor
+/// [batch * draws, planes, noise_channels]. x is [batch, channels, planes], or [batch, planes, channels] if
+/// channels_last.
+template <class T>
+int launch_with_noise(const T* x, int batch, int draws, int channels, int64_t planes, bool channels_last,
+                      int noise_channels, float deviation, const uint64_t* state, uint32_t stream_id, T* out,
+                      void* stream);
+
+}  // namespace MONGE_KERNELS
+}  // namespace monge::nn::ops

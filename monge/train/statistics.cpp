@@ -1,0 +1,57 @@
+#include "monge/train/statistics.h"
+
+#include <algorithm>
+
+namespace monge::train {
+
+Statistics::Statistics(torch::nn::Module& net) {
+  for (const auto& buffer : net.buffers()) {
+    const auto same = std::find_if(kinds_.begin(), kinds_.end(), [&](const Kind& kind) {
+      return kind.buffers[0].scalar_type() == buffer.scalar_type();
+    });
+    if (same == kinds_.end()) {
+      kinds_.push_back({{buffer}, {}, {}});
+    } else {
+      same->buffers.push_back(buffer);
+    }
+  }
+  for (auto& kind : kinds_) {
+    kind.now = Flat(kind.buffers);
+    kind.now.adopt(kind.buffers);
+    kind.kept = kind.now.whole().clone();
+  }
+}
+
+void Statistics::keep() {
+  for (auto& kind : kinds_) {
+    kind.now.keep(kind.buffers);
+    kind.kept.copy_(kind.now.whole());
+  }
+}
+
+std::vector<torch::Tensor> Statistics::copy() const {
+  std::vector<torch::Tensor> out;
+  for (const auto& kind : kinds_) out.push_back(kind.now.whole().clone());
+  return out;
+}
+
+void Statistics::restore(const std::vector<torch::Tensor>& copies) {
+  for (size_t i = 0; i < kinds_.size(); ++i) kinds_[i].now.whole().copy_(copies[i]);
+}
+
+void Statistics::restore_if(const torch::Tensor& blocked) {
+  const at::NoGradGuard no_grad;
+  if (blocked.is_cpu()) {  // where looking costs nothing
+    if (kinds_.empty() || blocked.item<float>() == 0) return;
+    for (auto& kind : kinds_) kind.now.whole().copy_(kind.kept);
+    return;
+  }
+  for (auto& kind : kinds_) kind.now.whole().copy_(torch::where(blocked > 0, kind.kept, kind.now.whole()));
+}
+
+void Statistics::copy_from(const Statistics& other) {
+  const at::NoGradGuard no_grad;
+  for (size_t i = 0; i < kinds_.size(); ++i) kinds_[i].now.whole().copy_(other.kinds_[i].now.whole());
+}
+
+}  // namespace monge::train

@@ -1,0 +1,106 @@
+// The CUDA kernels on the CPU, by the emulator: every kernel against the plain form, in both orders of its threads.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "monge/core/random.h"
+#include "monge/nn/ops/check.h"
+#include "monge/nn/ops/noise.h"
+#include "monge/nn/ops/philox.h"
+#include "tests/support/support.h"
+// After everything else:
+#include "tests/support/cuda_on_cpu.h"
+// The kernels, and what calls them.
+#include "monge/nn/ops/avg_pool.cu"
+#include "monge/nn/ops/batch_norm_relu.cu"
+#include "monge/nn/ops/cuda_forms.cpp"
+#include "monge/nn/ops/leaky_residual.cu"
+#include "monge/nn/ops/noise.cu"
+#include "monge/nn/ops/squared_distance.cu"
+#include "monge/nn/ops/upsample_concat.cu"
+
+namespace monge::nn::ops {
+namespace {
+
+using monge::testing::Emulator;
+using monge::testing::message_of;
+
+TEST(Kernels, AgreeWithThePlainForms) {
+  const auto checks = check_forms(kernel_forms(), torch::kCPU, /*timed=*/false);
+  EXPECT_GT(checks.size(), 100U);
+  for (const auto& check : checks) EXPECT_LE(check.error, check.tolerance) << check.name;
+}
+
+// A result that changes with the order of threads and blocks misses a barrier, or adds in the order of arrival.
+TEST(Kernels, DoNotDependOnTheOrderOfThreads) {
+  const auto results = [] {
+    std::vector<torch::Tensor> out;
+    const auto image = [](at::IntArrayRef sizes, int64_t step) {
+      return torch::randn(sizes, RandomStreams(1).at("x", step)).contiguous(torch::MemoryFormat::ChannelsLast);
+    };
+    const auto& forms = kernel_forms();
+    const auto x = image({3, 24, 20, 20}, 1), top = image({3, 24, 20, 20}, 2);
+    auto mean = torch::zeros({24}), variance = torch::ones({24});
+    const auto statistics = forms.batch_statistics(x, mean, variance, 0.1, 1e-5);
+    out = {statistics.mean, statistics.invstd, mean, variance};
+    for (const auto& t : forms.normalise_relu_backward(top, x, statistics.mean, statistics.invstd, torch::ones({24}),
+                                                       torch::zeros({24}), true)) {
+      out.push_back(t);
+    }
+    out.push_back(forms.squared_distance(x, top, 1));
+    out.push_back(forms.upsample_concat_backward(top, 8, 10, 10));
+    out.push_back(forms.avg_pool_backward(image({3, 8, 10, 10}, 3), 20, 20));
+    return out;
+  };
+  const auto forwards = results();
+  Emulator::backwards = true;
+  const auto backwards = results();
+  Emulator::backwards = false;
+  for (size_t i = 0; i < forwards.size(); ++i) EXPECT_TRUE(torch::equal(forwards[i], backwards[i])) << i;
+}
+
+// The emulator itself: it must see what it is for.
+
+void reverse(const int* from, int* to) {
+  __shared__ int held[64];
+  held[threadIdx.x] = from[threadIdx.x];
+  __syncthreads();
+  to[threadIdx.x] = held[63 - threadIdx.x];
+}
+void reverse_without_barrier(const int* from, int* to) {
+  __shared__ int held[64];
+  held[threadIdx.x] = from[threadIdx.x];
+  to[threadIdx.x] = held[63 - threadIdx.x];
+}
+void half_at_a_barrier(const int*, int*) {
+  if (threadIdx.x < 32) __syncthreads();
+}
+void lanes(const int* from, int* to) {
+  const float mine = static_cast<float>(from[threadIdx.x]);
+  float sum = mine;
+  for (unsigned apart = 16; apart > 0; apart /= 2) sum += __shfl_xor_sync(0xffffffffU, sum, apart);
+  to[threadIdx.x] = static_cast<int>(sum + 1000 * __shfl_down_sync(0xffffffffU, mine, 1));
+}
+
+std::vector<int> emulated_run(void (*kernel)(const int*, int*)) {
+  std::vector<int> from(64), to(64, -1);
+  for (int i = 0; i < 64; ++i) from[static_cast<size_t>(i)] = i + 1;
+  launch(kernel, dim3(1), dim3(64), nullptr, from.data(), to.data());
+  return to;
+}
+
+TEST(Emulator, KeepsBarriers) {
+  const auto right = emulated_run(reverse);
+  for (size_t i = 0; i < 64; ++i) EXPECT_EQ(right[i], 64 - static_cast<int>(i));
+  EXPECT_NE(emulated_run(reverse_without_barrier), right);
+  EXPECT_THAT(message_of([] { emulated_run(half_at_a_barrier); }), ::testing::HasSubstr("others never reach"));
+}
+
+TEST(Emulator, ExchangesWithinAWarp) {
+  const auto found = emulated_run(lanes);
+  EXPECT_EQ(found[0], 32 * 33 / 2 + 1000 * 2);
+  EXPECT_EQ(found[31], 32 * 33 / 2 + 1000 * 32);  // beyond the warp a lane gets its own
+  EXPECT_EQ(found[32], 32 * 33 / 2 + 32 * 32 + 1000 * 34);
+}
+
+}  // namespace
+}  // namespace monge::nn::ops

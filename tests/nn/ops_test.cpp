@@ -1,0 +1,327 @@
+// The fused operators as the nets call them: on the CPU, through the graph. The kernels are tested in
+// ops_kernels_test.cpp.
+#include <ATen/Parallel.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <torch/autograd.h>
+#include <torch/cuda.h>
+
+#include "monge/core/random.h"
+#include "monge/nn/ops/avg_pool.h"
+#include "monge/nn/ops/batch_norm_relu.h"
+#include "monge/nn/ops/check.h"
+#include "monge/nn/ops/leaky_residual.h"
+#include "monge/nn/ops/noise.h"
+#include "monge/nn/ops/philox.h"
+#include "monge/nn/ops/squared_distance.h"
+#include "monge/nn/ops/upsample_concat.h"
+#include "monge/nn/resnet_potential.h"
+#include "monge/nn/unet.h"
+#include "tests/support/support.h"
+
+namespace monge::nn::ops {
+namespace {
+
+using monge::testing::message_of;
+using monge::testing::relative_error;
+using torch::Tensor;
+using Tensors = std::vector<Tensor>;
+
+Tensor image(at::IntArrayRef sizes, int64_t draw = 0) {
+  return torch::randn(sizes, RandomStreams(1).at("image", draw)).contiguous(torch::MemoryFormat::ChannelsLast);
+}
+
+/// An operator with its inputs: images first, then parameters.
+struct Case {
+  std::string name;
+  Tensors inputs;
+  std::function<Tensor(const Tensors&)> plain, fused;
+};
+
+BatchNorm norm_of(const Tensors& in, bool training) {
+  return {in[1], in[2], torch::zeros_like(in[1]).detach(), torch::ones_like(in[1]).detach(), training};
+}
+
+std::vector<Case> cases() {
+  const auto weight = torch::rand({12}, RandomStreams(2).at("weight", 0)) + 0.5;
+  const auto bias = torch::randn({12}, RandomStreams(2).at("bias", 0));
+  std::vector<Case> out;
+  for (const bool training : {true, false}) {
+    out.push_back({training ? "norm" : "norm in eval mode",
+                   {image({3, 12, 6, 5}), weight, bias},
+                   [=](const Tensors& in) { return plain_batch_norm_relu(in[0], norm_of(in, training)); },
+                   [=](const Tensors& in) { return batch_norm_relu(in[0], norm_of(in, training)); }});
+  }
+  out.push_back({"upsample",
+                 {image({2, 6, 9, 8}), image({2, 10, 4, 4}, 1)},
+                 [](const Tensors& in) { return plain_upsample_concat(in[0], in[1]); },
+                 [](const Tensors& in) { return upsample_concat(in[0], in[1]); }});
+  out.push_back({"pool",
+                 {image({2, 6, 9, 8})},
+                 [](const Tensors& in) { return plain_avg_pool(in[0]); },
+                 [](const Tensors& in) { return avg_pool(in[0]); }});
+  out.push_back({"leaky",
+                 {image({2, 6, 9, 8}), image({2, 6, 9, 8}, 1)},
+                 [](const Tensors& in) { return plain_leaky_residual(in[0], in[1], 0.3, 0.2); },
+                 [](const Tensors& in) { return leaky_residual(in[0], in[1] * 1, 0.3, 0.2); }});
+  out.push_back({"distance",
+                 {image({2, 3, 9, 8}), image({2, 3, 9, 8}, 1)},
+                 [](const Tensors& in) { return plain_squared_distance(in[0], in[1], 0.3); },
+                 [](const Tensors& in) { return squared_distance(in[0], in[1], 0.3); }});
+  return out;
+}
+
+Tensors leaves_of(const Case& c, torch::ScalarType type = torch::kFloat32) {
+  Tensors out;
+  for (const auto& t : c.inputs) out.push_back(t.detach().clone().to(type).requires_grad_(true));
+  return out;
+}
+
+class Threads : public ::testing::TestWithParam<int> {
+ protected:
+  void SetUp() override { at::set_num_threads(GetParam()); }
+  void TearDown() override { at::set_num_threads(1); }
+};
+
+TEST_P(Threads, CpuFormsAgreeWithThePlainOnes) {
+  const auto checks = check_kernels(torch::kCPU);
+  EXPECT_GT(checks.size(), 50U);
+  for (const auto& check : checks) EXPECT_LE(check.error, check.tolerance) << check.name;
+}
+
+TEST_P(Threads, OperatorsAreTheSameEveryTime) {
+  const auto x = image({8, 48, 20, 20}), top = image({8, 48, 20, 20}, 1);
+  const auto run = [&] {
+    const auto leaf = x.clone().requires_grad_(true), weight = torch::ones({48}).requires_grad_(true),
+               bias = torch::zeros({48}).requires_grad_(true);
+    const BatchNorm norm{weight, bias, torch::zeros({48}), torch::ones({48})};
+    auto out = torch::autograd::grad({batch_norm_relu(leaf, norm)}, {leaf, weight, bias}, {top});
+    out.push_back(norm.running_variance);
+    return out;
+  };
+  const auto once = run();
+  for (int again = 0; again < 10; ++again) {
+    const auto twice = run();
+    for (size_t i = 0; i < once.size(); ++i) ASSERT_TRUE(torch::equal(once[i], twice[i])) << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, Threads, ::testing::Values(1, 2, 3));
+
+TEST(Operators, HaveTheGradientsOfThePlainForms) {
+  for (const auto& c : cases()) {
+    const auto leaves = leaves_of(c), plain_leaves = leaves_of(c);
+    const auto y = c.fused(leaves), expected = c.plain(plain_leaves);
+    EXPECT_LT(relative_error(y, expected), 1e-6) << c.name;
+    // A gradient that is not laid out as the output is.
+    const auto top = torch::randn(y.sizes(), RandomStreams(3).at("top", 0));
+    const auto found = torch::autograd::grad({y}, leaves, {top});
+    const auto wanted = torch::autograd::grad({expected}, plain_leaves, {top});
+    for (size_t i = 0; i < found.size(); ++i) EXPECT_LT(relative_error(found[i], wanted[i]), 1e-5) << c.name << i;
+    // One that is no memory at all.
+    EXPECT_LT(relative_error(torch::autograd::grad({c.fused(leaves).sum()}, leaves)[0],
+                             torch::autograd::grad({c.plain(plain_leaves).sum()}, plain_leaves)[0]),
+              2e-5)
+        << c.name;
+  }
+}
+
+TEST(Operators, CanBeDifferentiatedTwice) {
+  for (const auto& c : cases()) {
+    const auto penalty = [&](const auto& run) {
+      const auto leaves = leaves_of(c);
+      const auto inner = torch::autograd::grad({run(leaves).pow(2).sum()}, leaves, {}, true, /*create_graph=*/true);
+      Tensor sum = torch::zeros({});
+      for (const auto& t : inner) sum = sum + t.pow(3).sum();
+      return torch::autograd::grad({sum}, leaves);
+    };
+    const auto expected = penalty(c.plain), found = penalty(c.fused);
+    for (size_t i = 0; i < expected.size(); ++i) EXPECT_LT(relative_error(found[i], expected[i]), 1e-4) << c.name << i;
+  }
+}
+
+TEST(Operators, ComputeNothingThatNobodyAskedFor) {
+  for (const auto& c : cases()) {
+    for (size_t wanted = 0; wanted < c.inputs.size(); ++wanted) {
+      auto leaves = leaves_of(c), plain = leaves_of(c);
+      for (size_t i = 0; i < leaves.size(); ++i) {
+        leaves[i].requires_grad_(i == wanted);
+        plain[i].requires_grad_(i == wanted);
+      }
+      const auto found = torch::autograd::grad({c.fused(leaves).square().sum()}, {leaves[wanted]})[0];
+      const auto expected = torch::autograd::grad({c.plain(plain).square().sum()}, {plain[wanted]})[0];
+      EXPECT_LT(relative_error(found, expected), 2e-5) << c.name << wanted;
+    }
+    auto leaves = leaves_of(c);
+    {
+      const at::NoGradGuard no_grad;
+      EXPECT_LT(relative_error(c.fused(leaves), c.plain(leaves)), 1e-6) << c.name;
+      EXPECT_FALSE(c.fused(leaves).requires_grad()) << c.name;
+    }
+  }
+}
+
+// Golden traces are in float64: they must not notice that there is a fused form.
+TEST(Operators, TakeWhatTheyDoNotKnowByThePlainForm) {
+  for (const auto& c : cases()) {
+    const auto wide = leaves_of(c, torch::kFloat64);
+    EXPECT_TRUE(torch::equal(c.fused(wide), c.plain(wide))) << c.name;
+    auto contiguous = leaves_of(c);
+    for (auto& t : contiguous) t = t.detach().contiguous().requires_grad_(true);
+    EXPECT_LT(relative_error(c.fused(contiguous), c.plain(contiguous)), 1e-6) << c.name;
+    const auto half = leaves_of(c, torch::kBFloat16);
+    if (c.name.starts_with("norm")) continue;  // parameters of the type of x are not what autocast makes
+    EXPECT_TRUE(torch::equal(c.fused(half), c.plain(half))) << c.name;
+  }
+  const BatchNorm norm{torch::ones({4}), torch::zeros({4}), torch::zeros({4}), torch::ones({4})};
+  EXPECT_THAT(message_of([&] {
+                batch_norm_relu(image({1, 4, 1, 1}), norm);
+              }),
+              ::testing::HasSubstr("one value a channel has no variance"));
+}
+
+TEST(BatchNormRelu, MovesTheRunningStatisticsOfABatchFarFromZero) {
+  const auto x = (image({4, 5, 12, 12}) * 0.01 + 300).contiguous(torch::MemoryFormat::ChannelsLast);
+  const BatchNorm norm{torch::ones({5}), torch::zeros({5}), torch::zeros({5}), torch::ones({5})};
+  batch_norm_relu(x, norm);
+  const auto wide = x.to(torch::kFloat64);
+  EXPECT_LT(relative_error(norm.running_mean, 0.1 * wide.mean({0, 2, 3})), 1e-6);
+  EXPECT_LT(relative_error(norm.running_variance - 0.9, 0.1 * wide.var({0, 2, 3}, /*unbiased=*/true)),
+            2e-2);  // of 1e-5
+  const BatchNorm evaluated{norm.weight, norm.bias, norm.running_mean.clone(), norm.running_variance.clone(), false};
+  batch_norm_relu(x, evaluated);
+  EXPECT_TRUE(torch::equal(evaluated.running_mean, norm.running_mean));
+}
+
+TEST(BatchNormRelu, KeepsNotANumber) {
+  auto x = image({2, 4, 3, 3});
+  x[0][1][0][0] = std::nan("");
+  const BatchNorm norm{torch::ones({4}), torch::zeros({4}), torch::zeros({4}), torch::ones({4}), false};
+  EXPECT_TRUE(torch::isnan(batch_norm_relu(x, norm)[0][1][0][0]).item<bool>());
+}
+
+TEST(LeakyResidual, TakesTheMemoryOfWhatItIsGiven) {
+  const auto shortcut = image({2, 6, 5, 5}).requires_grad_(true), dx = image({2, 6, 5, 5}, 1).requires_grad_(true);
+  const auto given = dx * 2;
+  const void* memory = given.data_ptr();
+  const auto y = leaky_residual(shortcut, given, 0.1, 0.2);
+  EXPECT_EQ(y.data_ptr(), memory);
+  // A leaf, a view and the shortcut itself keep their values.
+  const auto before = dx.detach().clone();
+  leaky_residual(shortcut, dx, 0.1, 0.2);
+  const auto wide = image({2, 12, 5, 5}), part = image({2, 6, 10, 5}).narrow(2, 0, 5);
+  leaky_residual(wide.narrow(0, 0, 1), wide.narrow(0, 1, 1), 0.1, 0.2);
+  EXPECT_TRUE(torch::equal(dx, before));
+  EXPECT_TRUE(torch::equal(wide, image({2, 12, 5, 5})));
+  EXPECT_TRUE(torch::equal(leaky_residual(part, part, 0.1, 0.2), plain_leaky_residual(part, part, 0.1, 0.2)));
+}
+
+// The known answers that Random123 is published with.
+TEST(Philox, IsTheOneOfThePaper) {
+  const auto words = [](Philox4 counter, uint64_t key) {
+    const auto out = philox(counter, key);
+    return std::vector<uint32_t>(out.at, out.at + 4);
+  };
+  const uint32_t ones = 0xFFFFFFFF;
+  EXPECT_EQ(words({{0, 0, 0, 0}}, 0), (std::vector<uint32_t>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  EXPECT_EQ(words({{ones, ones, ones, ones}}, ~uint64_t{0}),
+            (std::vector<uint32_t>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  EXPECT_EQ(words({{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}}, 0x299f31d0a4093822),
+            (std::vector<uint32_t>{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
+}
+
+TEST(Noise, IsNormal) {
+  const auto n = plain_normals(1'000'001, noise_state(7, torch::kCPU), 0).to(torch::kFloat64);
+  EXPECT_EQ(n.numel(), 1'000'001);
+  // Standard errors: 1e-3 of the mean, 1.4e-3 of the variance, 5e-3 of the fourth moment; five of each.
+  EXPECT_NEAR(n.mean().item<double>(), 0, 5e-3);
+  EXPECT_NEAR(n.var().item<double>(), 1, 7e-3);
+  EXPECT_NEAR(n.pow(4).mean().item<double>(), 3, 5e-2);
+  EXPECT_NEAR((n.narrow(0, 1, 1'000'000) * n.narrow(0, 0, 1'000'000)).mean().item<double>(), 0, 5e-3);
+  EXPECT_LT(n.abs().max().item<double>(), 6.8);
+}
+
+TEST(Noise, IsAFunctionOfSeedOffsetAndStream) {
+  const auto x = image({2, 3, 8, 8}), sigma = torch::tensor({0.5F, 2.0F});
+  const auto state = noise_state(0xFFFFFFFFFFFFFFF0, torch::kCPU, 0xFFFFFFFF);
+  const auto once = add_noise(x, sigma, state, 1);
+  EXPECT_TRUE(torch::equal(once, add_noise(x, sigma, state, 1)));
+  EXPECT_GT(relative_error(add_noise(x, sigma, state, 2), once), 0.1);
+  advance_noise(state);  // into the upper word
+  const auto next = add_noise(x, sigma, state, 1);
+  EXPECT_GT(relative_error(next, once), 0.1);
+  EXPECT_TRUE(torch::equal(next, add_noise(x, sigma, noise_state(0xFFFFFFFFFFFFFFF0, torch::kCPU, 0x100000000), 1)));
+  EXPECT_LT(relative_error(next, plain_add_noise(x, sigma, state, 1)), 1e-6);
+  EXPECT_LT(relative_error(x + scaled_noise(x, sigma, state, 1), next), 1e-6);
+  const auto leaf = x.clone().requires_grad_(true);
+  const auto slope = torch::autograd::grad({add_noise(leaf, sigma, state, 1).square().sum()}, {leaf})[0];
+  EXPECT_LT(relative_error(slope, 2 * next), 1e-6);
+}
+
+TEST(Noise, StandsBehindTheImageOnceADraw) {
+  const auto x = image({2, 3, 4, 5});
+  const auto state = noise_state(3, torch::kCPU);
+  const auto out = with_noise(x, 3, 2, 0.5, state, 1);
+  ASSERT_EQ(out.sizes(), (std::vector<int64_t>{6, 5, 4, 5}));
+  EXPECT_TRUE(torch::equal(out.narrow(1, 0, 3), x.repeat_interleave(3, 0)));
+  const auto n = plain_normals(6 * 2 * 20, state, 1).view({6, 4, 5, 2}).permute({0, 3, 1, 2});
+  EXPECT_LT(relative_error(out.narrow(1, 3, 2), 0.5 * n), 1e-6);
+  EXPECT_TRUE(torch::equal(out, with_noise(x.contiguous(), 3, 2, 0.5, state, 1)));
+  EXPECT_THAT(message_of([&] { with_noise(x, 0, 2, 0.5, state, 1); }),
+              ::testing::HasSubstr("draws and channels 1 or more"));
+  EXPECT_THAT(message_of([&] { add_noise(x, torch::ones({3}), state, 1); }), ::testing::HasSubstr("sigma must be [B]"));
+}
+
+// The nets in float32 and channels_last take the fused forms, in float64 the plain ones.
+template <class Net>
+void compare_with_float64(Net& net, const Tensor& x) {
+  const auto run = [&](torch::ScalarType type) {
+    to_type(net, type);
+    to_channels_last(net);
+    const auto input = x.to(type).contiguous(torch::MemoryFormat::ChannelsLast).requires_grad_(true);
+    Tensors of{input};
+    for (const auto& p : net.parameters()) of.push_back(p);
+    const auto y = net.forward(input);
+    auto out = torch::autograd::grad({y.square().mean() * 100}, of);
+    out.push_back(y.detach());
+    for (const auto& b : net.buffers()) out.push_back(b.detach().clone());
+    return out;
+  };
+  const auto clean = [&] {
+    for (const auto& b : net.named_buffers()) {
+      const at::NoGradGuard no_grad;
+      b.value().fill_(b.key().find("running_var") != std::string::npos ? 1 : 0);
+    }
+  };
+  const auto found = run(torch::kFloat32);
+  clean();
+  const auto expected = run(torch::kFloat64);
+  for (size_t i = 0; i < found.size(); ++i) {
+    // A convolution's bias before batch norm has no gradient but rounding.
+    const double scale = std::max(expected[i].abs().max().template item<double>(), 1.0);
+    EXPECT_LT((found[i].to(torch::kFloat64) - expected[i]).abs().max().template item<double>() / scale, 1e-3) << i;
+  }
+}
+
+TEST(Operators, LeaveTheMapAsItWas) {
+  torch::manual_seed(1);
+  UNet net({.in = 4, .base = 8});
+  compare_with_float64(net, torch::randn({3, 4, 35, 32}));
+}
+
+TEST(Operators, LeaveThePotentialAsItWas) {
+  torch::manual_seed(1);
+  ResNetPotential net({.size = 32, .nfilter = 8, .nfilter_max = 32});
+  compare_with_float64(net, torch::randn({3, 3, 32, 32}));
+}
+
+TEST(GpuKernels, AgreeWithThePlainForms) {
+  if (!torch::cuda::is_available()) GTEST_SKIP() << "needs a GPU, and there is none";
+  if (!cuda_forms()) GTEST_SKIP() << "needs a build with MONGE_CUDA";
+  for (const auto& check : check_kernels(torch::kCUDA)) {
+    EXPECT_LE(check.error, check.tolerance) << check.name;
+  }
+}
+
+}  // namespace
+}  // namespace monge::nn::ops
