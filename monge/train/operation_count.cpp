@@ -5,6 +5,8 @@
 #include <atomic>
 #include <string_view>
 
+#include "monge/nn/operation_tally.h"
+
 namespace monge::train {
 namespace {
 
@@ -66,11 +68,12 @@ std::unique_ptr<at::ObserverContext> count(const at::RecordFunction& call) {
 
 OperationCount::OperationCount() {
   counted = 0;
+  before_ = nn::operation_tally;
   handle_ = at::addGlobalCallback(at::RecordFunctionCallback(count).needsInputs(true).scopes(
       {at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION}));
 }
 OperationCount::~OperationCount() { at::removeCallback(handle_); }
 
-int64_t OperationCount::operations() const { return counted; }
+int64_t OperationCount::operations() const { return counted + nn::operation_tally - before_; }
 
 }  // namespace monge::train

@@ -18,6 +18,7 @@ class OperationCount {
 
  private:
   uint64_t handle_;
+  int64_t before_;
 };
 
 }  // namespace monge::train
