@@ -75,7 +75,8 @@ void convolve_by_tiles(const Tiling& tiling, const Shape& s, const float* x, con
   const Floats weights(panels * panel_size);
   for_parts(panels, thread_count(panels), [&](int64_t, int64_t begin, int64_t end) {
     for (int64_t panel = begin; panel < end; ++panel)
-      transform_weight(tiling.m, w, transposed, s.in, s.out, panel * kPanel, weights.data() + panel * panel_size);
+      transform_weight(tiling.m, w, transposed, {s.in, s.out, 0, s.in, panel * kPanel},
+                       weights.data() + panel * panel_size);
   });
   for_parts(tiling.tiles, thread_count(tiling.tiles), [&](int64_t, int64_t begin, int64_t end) {
     const int64_t step = std::min(block_tiles(points, s.in), end - begin);
@@ -85,7 +86,7 @@ void convolve_by_tiles(const Tiling& tiling, const Shape& s, const float* x, con
       transform_input(x, s.in, tiling, tile, count, v.planes());
       for (int64_t panel = 0; panel < panels; ++panel) {
         const int64_t width = std::min(kPanel, s.out - panel * kPanel);
-        multiply_points(points, v.planes(), count, s.in, weights.data() + panel * panel_size, width, p.planes());
+        multiply_points(points, v.planes(), count, s.in, weights.data() + panel * panel_size, width, p.planes(), false);
         transform_output(p.planes(), bias, y, s.out, panel * kPanel, width, tiling, tile, count);
       }
     }
@@ -103,17 +104,20 @@ void convolve_by_channels(const Tiling& tiling, const Shape& s, const float* x, 
   });
   const int64_t panels = (s.out + kPanel - 1) / kPanel;
   for_parts(panels, thread_count(panels), [&](int64_t, int64_t begin, int64_t end) {
-    const int64_t step = std::min<int64_t>(tiling.tiles, 126);
-    const Floats weights(points * s.in * kPanel);
-    const OwnPlanes p(points, step, kPanel);
+    // Few tiles use each weight seldom, so that the way of the weights through the caches counts: as many input
+    // channels at once as keep the panels at 512 KiB.
+    const int64_t most = tiling.tiles <= 126 ? (int64_t{512} << 10) / (4 * points * kPanel) / 16 * 16 : s.in;
+    const int64_t depth = std::min(most, s.in);
+    const Floats weights(points * depth * kPanel);
+    const OwnPlanes p(points, tiling.tiles, kPanel);
     for (int64_t panel = begin; panel < end; ++panel) {
       const int64_t channel = panel * kPanel, width = std::min(kPanel, s.out - channel);
-      transform_weight(tiling.m, w, transposed, s.in, s.out, channel, weights.data());
-      for (int64_t tile = 0; tile < tiling.tiles; tile += step) {
-        const int64_t count = std::min(step, tiling.tiles - tile);
-        multiply_points(points, v.from_row(tile), count, s.in, weights.data(), width, p.planes());
-        transform_output(p.planes(), bias, y, s.out, channel, width, tiling, tile, count);
+      for (int64_t k = 0; k < s.in; k += depth) {
+        const int64_t count = std::min(depth, s.in - k);
+        transform_weight(tiling.m, w, transposed, {s.in, s.out, k, count, channel}, weights.data());
+        multiply_points(points, v.part(0, 0, k), tiling.tiles, count, weights.data(), width, p.planes(), k > 0);
       }
+      transform_output(p.planes(), bias, y, s.out, channel, width, tiling, 0, tiling.tiles);
     }
   });
 }

@@ -167,30 +167,31 @@ struct Weight {
   }
 
   template <int Lanes>
-  [[gnu::always_inline]] static inline void run(const float* w, bool transposed, int64_t in, int64_t out,
-                                                int64_t channel, float* panels) {
-    const int64_t plane = in * gemm::kPanel;
+  [[gnu::always_inline]] static inline void run(const float* w, bool transposed, WeightPart part, float* panels) {
+    const int64_t plane = part.count * gemm::kPanel;
     for (int64_t c = 0; c < gemm::kPanel; c += Lanes) {
-      const int64_t n = channel + c, left = std::clamp<int64_t>(out - n, 0, Lanes);
+      const int64_t n = part.channel + c, left = std::clamp<int64_t>(part.out - n, 0, Lanes);
       if (transposed) {
-        for (int64_t k = 0; k < in; ++k) {
+        for (int64_t k = 0; k < part.count; ++k) {
           Vector<Lanes> g[9];
 #pragma GCC unroll 9
           for (int tap = 0; tap < 9; ++tap) {
-            const float* from = w + (k * 9 + 8 - tap) * out + n;
+            const float* from = w + ((part.first + k) * 9 + 8 - tap) * part.out + n;
             g[tap] = left == Lanes ? load<Lanes>(from) : load<Lanes>(from, left);
+            __builtin_prefetch(from + kAhead * 9 * part.out);
           }
           put<Lanes>(g, panels + k * gemm::kPanel + c, plane);
         }
         continue;
       }
-      for (int64_t k = 0; k < in; k += Lanes) {
-        const int64_t rows = std::min<int64_t>(in - k, Lanes);
+      for (int64_t k = 0; k < part.count; k += Lanes) {
+        const int64_t rows = std::min<int64_t>(part.count - k, Lanes);
         Vector<Lanes> squares[9][Lanes];
         for (int tap = 0; tap < 9; ++tap) {
           for (int64_t i = 0; i < Lanes; ++i) {
-            const float* from = w + ((n + i) * 9 + tap) * in + k;
+            const float* from = w + ((n + i) * 9 + tap) * part.in + part.first + k;
             squares[tap][i] = i >= left ? Vector<Lanes>{} : rows == Lanes ? load<Lanes>(from) : load<Lanes>(from, rows);
+            __builtin_prefetch(from + Lanes);
           }
           transpose<Lanes>(squares[tap], std::make_index_sequence<Lanes>());
         }
@@ -203,6 +204,10 @@ struct Weight {
       }
     }
   }
+
+ private:
+  static constexpr int64_t kAhead = 4;  // rows that are asked for before they are needed; they lie too far apart for
+                                        // the processor to guess
 };
 
 template <int m>
@@ -234,13 +239,15 @@ struct WeightGradient {
 struct Points {
   template <int Lanes>
   [[gnu::always_inline]] static inline void run(int points, Planes v, int64_t count, int64_t in, const float* panels,
-                                                int64_t width, Planes p) {
+                                                int64_t width, Planes p, bool accumulate) {
     for (int point = 0; point < points; ++point) {
       float* to = p.data + point * p.plane;
       gemm::packed_product<Lanes>(
           v.data + point * v.plane, v.row, panels + point * in * gemm::kPanel, count, in, width,
-          [=](int64_t row, int64_t column, int64_t, const Vector<Lanes>& sum)
-              __attribute__((always_inline)) { store<Lanes>(to + row * p.row + column, sum); },
+          [=](int64_t row, int64_t column, int64_t, const Vector<Lanes>& sum) __attribute__((always_inline)) {
+            float* entry = to + row * p.row + column;
+            store<Lanes>(entry, accumulate ? load<Lanes>(entry) + sum : sum);
+          },
           [](int64_t, int64_t, int64_t, int64_t) __attribute__((always_inline)){});
     }
   }
@@ -265,9 +272,8 @@ void transform_output(Planes p, const float* bias, float* y, int64_t channels, i
                 : run_widest<Output<4>>(p, bias, y, channels, channel, width, &tiling, first, count);
 }
 
-void transform_weight(int m, const float* w, bool transposed, int64_t in, int64_t out, int64_t channel, float* panels) {
-  m == 2 ? run_widest<Weight<2>>(w, transposed, in, out, channel, panels)
-         : run_widest<Weight<4>>(w, transposed, in, out, channel, panels);
+void transform_weight(int m, const float* w, bool transposed, const WeightPart& part, float* panels) {
+  m == 2 ? run_widest<Weight<2>>(w, transposed, part, panels) : run_widest<Weight<4>>(w, transposed, part, panels);
 }
 
 void transform_weight_gradient(int m, Planes u, int64_t parts, int64_t stride, int64_t in, int64_t count, float* dw) {
@@ -275,8 +281,9 @@ void transform_weight_gradient(int m, Planes u, int64_t parts, int64_t stride, i
          : run_widest<WeightGradient<4>>(u, parts, stride, in, count, dw);
 }
 
-void multiply_points(int points, Planes v, int64_t count, int64_t in, const float* panels, int64_t width, Planes p) {
-  run_widest<Points>(points, v, count, in, panels, width, p);
+void multiply_points(int points, Planes v, int64_t count, int64_t in, const float* panels, int64_t width, Planes p,
+                     bool accumulate) {
+  run_widest<Points>(points, v, count, in, panels, width, p, accumulate);
 }
 
 }  // namespace monge::nn::winograd

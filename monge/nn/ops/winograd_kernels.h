@@ -45,18 +45,24 @@ void transform_gradient(const float* dy, int64_t channels, const Tiling& tiling,
 void transform_output(Planes p, const float* bias, float* y, int64_t channels, int64_t channel, int64_t width,
                       const Tiling& tiling, int64_t first, int64_t count);
 
-/// G g G^T as the packed panels (gemm::pack) of one matrix [in, 32] a point, for output channels [channel, channel +
-/// 32).
+/// Part of a convolution's weights: input channels [first, first + count) and output channels [channel, channel + 32).
+struct WeightPart {
+  int64_t in, out;  ///< channels of the whole
+  int64_t first, count, channel;
+};
+
+/// G g G^T as a packed panel (gemm::pack) [count, 32] a point; beyond `out` it is zero.
 /// @param w        [out, 3, 3, in]; if `transposed`, [in, 3, 3, out], to be turned by 180 degrees: the convolution that
 ///                 is the adjoint.
-/// @param panels   [points, in, 32]; beyond `out` it is zero.
-void transform_weight(int m, const float* w, bool transposed, int64_t in, int64_t out, int64_t channel, float* panels);
+/// @param panels   [points, count, 32].
+void transform_weight(int m, const float* w, bool transposed, const WeightPart& part, float* panels);
 
 /// dw[row, 3, 3, in] = G^T u G for the sum u of `parts` planes, for `count` rows.
 /// @param stride  floats between one part and the next.
 void transform_weight_gradient(int m, Planes u, int64_t parts, int64_t stride, int64_t in, int64_t count, float* dw);
 
-/// p[point] [count, width] = v[point] [count, in] panels[point], for all points.
-void multiply_points(int points, Planes v, int64_t count, int64_t in, const float* panels, int64_t width, Planes p);
+/// p[point] [count, width] = v[point] [count, in] panels[point], or += that, for all points.
+void multiply_points(int points, Planes v, int64_t count, int64_t in, const float* panels, int64_t width, Planes p,
+                     bool accumulate);
 
 }  // namespace monge::nn::winograd
