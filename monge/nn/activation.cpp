@@ -91,35 +91,38 @@ struct Pair {
 
 template <Pair (*function)(Lanes)>
 [[gnu::always_inline]] inline void rows_of(float* h, float* derivative, const float* bias, int64_t rows,
-                                           int64_t width) {
-  for (int64_t row = 0; row < rows; ++row, h += width) {
+                                           int64_t width, int64_t stride) {
+  for (int64_t row = 0; row < rows; ++row, h += stride) {
     int64_t i = 0;
     for (; i + kLanes <= width; i += kLanes) {
       const Pair out = function(load(h + i, kLanes) + load(bias + i, kLanes));
       store(h + i, out.value, kLanes);
-      if (derivative) store(derivative + row * width + i, out.slope, kLanes);
+      if (derivative) store(derivative + row * stride + i, out.slope, kLanes);
     }
     if (i == width) continue;
     const Pair out = function(load(h + i, width - i) + load(bias + i, width - i));
     store(h + i, out.value, width - i);
-    if (derivative) store(derivative + row * width + i, out.slope, width - i);
+    if (derivative) store(derivative + row * stride + i, out.slope, width - i);
   }
 }
 
 // clang-format off
-MONGE_VECTORISED void silu_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width) { rows_of<silu>(h, derivative, bias, rows, width); }
-MONGE_VECTORISED void tanh_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width) { rows_of<tanh>(h, derivative, bias, rows, width); }
-MONGE_VECTORISED void elu_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width) { rows_of<elu>(h, derivative, bias, rows, width); }
-MONGE_VECTORISED void relu_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width) { rows_of<relu>(h, derivative, bias, rows, width); }
-MONGE_VECTORISED void leaky_relu_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width) { rows_of<leaky_relu>(h, derivative, bias, rows, width); }
+MONGE_VECTORISED void silu_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width, int64_t stride) { rows_of<silu>(h, derivative, bias, rows, width, stride); }
+MONGE_VECTORISED void tanh_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width, int64_t stride) { rows_of<tanh>(h, derivative, bias, rows, width, stride); }
+MONGE_VECTORISED void elu_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width, int64_t stride) { rows_of<elu>(h, derivative, bias, rows, width, stride); }
+MONGE_VECTORISED void relu_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width, int64_t stride) { rows_of<relu>(h, derivative, bias, rows, width, stride); }
+MONGE_VECTORISED void leaky_relu_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width, int64_t stride) { rows_of<leaky_relu>(h, derivative, bias, rows, width, stride); }
 // clang-format on
 
 /// Logarithms are left to the library: nobody trains for speed with softplus.
-void softplus_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width) {
-  for (int64_t i = 0; i < rows * width; ++i) {
-    const float x = h[i] + bias[i % width];
-    h[i] = std::max(x, 0.0F) + std::log1p(std::exp(-std::abs(x)));
-    if (derivative) derivative[i] = 1 / (1 + std::exp(-x));
+void softplus_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width, int64_t stride) {
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t i = 0; i < width; ++i) {
+      const int64_t at = row * stride + i;
+      const float x = h[at] + bias[i];
+      h[at] = std::max(x, 0.0F) + std::log1p(std::exp(-std::abs(x)));
+      if (derivative) derivative[at] = 1 / (1 + std::exp(-x));
+    }
   }
 }
 
@@ -133,8 +136,8 @@ void softplus_rows(float* h, float* derivative, const float* bias, int64_t rows,
 
 template <Lanes (*function)(Lanes, Lanes)>
 [[gnu::always_inline]] inline void chain_of(float* gradient, const float* other, float* sums, int64_t rows,
-                                            int64_t width) {
-  for (int64_t row = 0; row < rows; ++row, gradient += width, other += width) {
+                                            int64_t width, int64_t stride) {
+  for (int64_t row = 0; row < rows; ++row, gradient += stride, other += stride) {
     int64_t i = 0;
     for (; i + kLanes <= width; i += kLanes) {
       const Lanes out = function(load(gradient + i, kLanes), load(other + i, kLanes));
@@ -149,9 +152,9 @@ template <Lanes (*function)(Lanes, Lanes)>
 }
 
 // clang-format off
-MONGE_VECTORISED void chain_slope(float* gradient, const float* other, float* sums, int64_t rows, int64_t width) { chain_of<by_slope>(gradient, other, sums, rows, width); }
-MONGE_VECTORISED void chain_relu(float* gradient, const float* other, float* sums, int64_t rows, int64_t width) { chain_of<by_relu>(gradient, other, sums, rows, width); }
-MONGE_VECTORISED void chain_leaky_relu(float* gradient, const float* other, float* sums, int64_t rows, int64_t width) { chain_of<by_leaky_relu>(gradient, other, sums, rows, width); }
+MONGE_VECTORISED void chain_slope(float* gradient, const float* other, float* sums, int64_t rows, int64_t width, int64_t stride) { chain_of<by_slope>(gradient, other, sums, rows, width, stride); }
+MONGE_VECTORISED void chain_relu(float* gradient, const float* other, float* sums, int64_t rows, int64_t width, int64_t stride) { chain_of<by_relu>(gradient, other, sums, rows, width, stride); }
+MONGE_VECTORISED void chain_leaky_relu(float* gradient, const float* other, float* sums, int64_t rows, int64_t width, int64_t stride) { chain_of<by_leaky_relu>(gradient, other, sums, rows, width, stride); }
 // clang-format on
 
 }  // namespace
@@ -178,34 +181,34 @@ torch::Tensor activate(Activation kind, const torch::Tensor& x) {
 }
 
 void add_bias_and_activate(Activation kind, float* h, float* derivative, const float* bias, int64_t rows,
-                           int64_t width) {
+                           int64_t width, int64_t stride) {
   switch (kind) {
     case Activation::relu:
-      return relu_rows(h, derivative, bias, rows, width);
+      return relu_rows(h, derivative, bias, rows, width, stride);
     case Activation::silu:
-      return silu_rows(h, derivative, bias, rows, width);
+      return silu_rows(h, derivative, bias, rows, width, stride);
     case Activation::elu:
-      return elu_rows(h, derivative, bias, rows, width);
+      return elu_rows(h, derivative, bias, rows, width, stride);
     case Activation::leaky_relu:
-      return leaky_relu_rows(h, derivative, bias, rows, width);
+      return leaky_relu_rows(h, derivative, bias, rows, width, stride);
     case Activation::softplus:
-      return softplus_rows(h, derivative, bias, rows, width);
+      return softplus_rows(h, derivative, bias, rows, width, stride);
     case Activation::tanh:
-      return tanh_rows(h, derivative, bias, rows, width);
+      return tanh_rows(h, derivative, bias, rows, width, stride);
   }
 }
 
 bool slope_from_value(Activation kind) { return kind == Activation::relu || kind == Activation::leaky_relu; }
 
 void chain_activation(Activation kind, float* gradient, const float* value_or_slope, float* bias_gradient, int64_t rows,
-                      int64_t width) {
+                      int64_t width, int64_t stride) {
   switch (kind) {
     case Activation::relu:
-      return chain_relu(gradient, value_or_slope, bias_gradient, rows, width);
+      return chain_relu(gradient, value_or_slope, bias_gradient, rows, width, stride);
     case Activation::leaky_relu:
-      return chain_leaky_relu(gradient, value_or_slope, bias_gradient, rows, width);
+      return chain_leaky_relu(gradient, value_or_slope, bias_gradient, rows, width, stride);
     default:
-      return chain_slope(gradient, value_or_slope, bias_gradient, rows, width);
+      return chain_slope(gradient, value_or_slope, bias_gradient, rows, width, stride);
   }
 }
 

@@ -1,12 +1,12 @@
 #include "monge/nn/fused_mlp.h"
 
 #include <ATen/Parallel.h>
-#include <c10/core/InferenceMode.h>
 #include <torch/autograd.h>
 
 #include <algorithm>
-#include <map>
-#include <mutex>
+
+#include "monge/nn/chain_layers.h"
+#include "monge/nn/workspace.h"
 
 namespace monge::nn {
 namespace {
@@ -14,97 +14,141 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// Weights, biases and activation as the passes want them.
-struct Layers {
-  explicit Layers(at::TensorList tensors, Activation kind)
-      : count(tensors.size() / 2),
-        weights(tensors.begin(), tensors.begin() + static_cast<std::ptrdiff_t>(count)),
-        biases(tensors.begin() + static_cast<std::ptrdiff_t>(count), tensors.end()),
-        activation(kind),
-        keeps_slopes(!slope_from_value(kind)) {}
+float* data(const torch::Tensor& t) { return t.data_ptr<float>(); }
 
-  int64_t width(size_t layer) const { return weights[layer].size(0); }
+/// Rounded up to whole vectors, so that what comes behind in a slab begins aligned.
+int64_t aligned(int64_t count) { return (count + 15) / 16 * 16; }
 
-  size_t count;
-  std::vector<torch::Tensor> weights, biases;
-  Activation activation;
-  bool keeps_slopes;
-};
-
-/// Rows that go through all layers together: as many as keep the widest layer at 512 KiB, a quarter of a core's second
-/// cache where this was measured. Fewer make the products slow (128 KiB: 295 ms for 259 at 3 x 512), more leave the
-/// cache.
-int64_t block_rows(const Layers& layers) {
-  int64_t widest = 1;
-  for (size_t l = 0; l < layers.count; ++l) widest = std::max(widest, layers.width(l));
-  return std::clamp<int64_t>((int64_t{512} << 10) / (4 * widest), 64, 1024);
-}
-
-/// Calls work(begin, end) for as many parts of the rows as there are threads.
+/// Calls work(i) for i in [0, count) on as many threads as there are.
 template <class Work>
-void for_row_parts(int64_t rows, const Work& work) {
-  const int64_t threads = at::in_parallel_region() ? 1 : std::min<int64_t>(at::get_num_threads(), rows);
-  const int64_t part = (rows + threads - 1) / threads;
-  at::parallel_for(0, threads, 1, [&](int64_t first, int64_t last) {
-    const c10::InferenceMode no_graph;  // a flag of the thread, so it is set in each
-    for (int64_t t = first; t < last; ++t) {
-      const int64_t begin = t * part, end = std::min(rows, begin + part);
-      if (begin < end) work(begin, end);
-    }
+void in_parallel(int64_t count, const Work& work) {
+  if (at::in_parallel_region()) {
+    for (int64_t i = 0; i < count; ++i) work(i);
+    return;
+  }
+  at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) work(i);
   });
 }
 
-float* data(const torch::Tensor& t) { return t.data_ptr<float>(); }
+/// The rows of a batch in as many even parts as there are threads.
+class RowParts {
+ public:
+  explicit RowParts(int64_t rows)
+      : rows_(rows),
+        count_(at::in_parallel_region() ? 1 : std::min<int64_t>(at::get_num_threads(), rows)),
+        size_((rows + count_ - 1) / count_) {}
+  int64_t count() const { return count_; }
 
-/// One block's values: what each layer is given, and the slopes of the activations before it.
-struct Block {
-  std::vector<torch::Tensor> inputs;  ///< of layer l, [rows, in]
-  std::vector<torch::Tensor> slopes;  ///< before layer l + 1, or the values themselves where they tell the slope
+  /// Calls work(part, begin, end) on a thread for each part.
+  template <class Work>
+  void run(const Work& work) const {
+    in_parallel(count_, [&](int64_t part) {
+      const int64_t begin = part * size_, end = std::min(rows_, begin + size_);
+      if (begin < end) work(part, begin, end);
+    });
+  }
+
+ private:
+  int64_t rows_, count_, size_;
 };
 
-/// Through all layers but the last; `block` has the memory.
-void hidden_pass(const Layers& layers, const Block& block, bool wants_slopes) {
-  for (size_t l = 0; l + 1 < layers.count; ++l) {
-    auto to = block.inputs[l + 1];
-    at::mm_out(to, block.inputs[l], layers.weights[l].t());
-    add_bias_and_activate(layers.activation, data(to),
-                          wants_slopes && layers.keeps_slopes ? data(block.slopes[l]) : nullptr, data(layers.biases[l]),
-                          to.size(0), to.size(1));
-  }
-}
+enum class Passes { forward, backward, both };
 
-/// A block's memory of its own, for a pass that keeps nothing.
-Block scratch(const Layers& layers, int64_t rows, const at::TensorOptions& options, bool wants_slopes) {
-  Block out{{torch::Tensor()}, {}};
-  for (size_t l = 0; l + 1 < layers.count; ++l) {
-    out.inputs.push_back(torch::empty({rows, layers.width(l)}, options));
-    out.slopes.push_back(wants_slopes && layers.keeps_slopes ? torch::empty({rows, layers.width(l)}, options)
-                                                             : out.inputs.back());
+/// Weights, biases and activation as the passes want them. Holds no tensor but its own: those given must outlive it.
+class Layers {
+ public:
+  /// @param tensors  weights, then biases.
+  Layers(at::TensorList tensors, Activation kind, Passes passes)
+      : activation(kind), keeps_slopes(!slope_from_value(kind)) {
+    const size_t count = tensors.size() / 2;
+    for (size_t l = 0; l < count; ++l) {
+      const auto& weight = tensors[l];
+      all.push_back({data(weight), data(tensors[count + l]), weight.size(1), weight.size(0)});
+      widest = std::max({widest, weight.size(0), weight.size(1)});
+    }
+    int64_t size = 0;
+    for (const auto& layer : all) {
+      if (passes != Passes::backward) size += aligned(forward_pack_size(layer));
+      if (passes != Passes::forward) size += aligned(backward_pack_size(layer));
+    }
+    packed_ = torch::empty({size}, tensors[0].options().requires_grad(false));
+    float* next = data(packed_);
+    for (auto& layer : all) {
+      if (passes != Passes::backward) {
+        layer.forward = next;
+        next += aligned(forward_pack_size(layer));
+      }
+      if (passes != Passes::forward) {
+        layer.backward = next;
+        next += aligned(backward_pack_size(layer));
+      }
+    }
+    in_parallel(2 * static_cast<int64_t>(count), [&](int64_t i) {
+      const auto& layer = all[static_cast<size_t>(i) / 2];
+      if (i % 2 == 0 && layer.forward) pack_forward(layer, const_cast<float*>(layer.forward));
+      if (i % 2 == 1 && layer.backward) pack_backward(layer, const_cast<float*>(layer.backward));
+    });
   }
-  return out;
-}
 
-/// The first `rows` rows of a block's memory, with its input.
-Block narrowed(const Block& block, int64_t begin, int64_t rows) {
-  Block out;
-  for (const auto& t : block.inputs) out.inputs.push_back(t.defined() ? t.narrow(0, begin, rows) : t);
-  for (const auto& t : block.slopes) out.slopes.push_back(t.narrow(0, begin, rows));
-  return out;
+  /// Rows that go through all layers together: as many as keep a layer's values at 128 KiB, so that those of two layers
+  /// and a panel of weights stay in a core's second cache.
+  int64_t block_rows() const { return std::clamp<int64_t>((int64_t{128} << 10) / (4 * widest), 56, 448) / 56 * 56; }
+
+  std::vector<ChainLayer> all;
+  Activation activation;
+  bool keeps_slopes;
+  int64_t widest = 1;
+
+ private:
+  torch::Tensor packed_;
+};
+
+/// Values of all layers of a batch in one piece of memory: what each hidden layer gives and, where values do not tell
+/// them, the slopes there.
+struct Kept {
+  Kept(const Layers& layers, int64_t rows) {
+    for (size_t l = 0; l + 1 < layers.all.size(); ++l) {
+      at.push_back(size);
+      size += aligned(rows * layers.all[l].out);
+      slopes_at.push_back(layers.keeps_slopes ? size : at.back());
+      if (layers.keeps_slopes) size += aligned(rows * layers.all[l].out);
+    }
+  }
+  std::vector<int64_t> at, slopes_at;
+  int64_t size = 0;
+};
+
+/// The chain for some rows, through memory that holds `kept`, at its row `first`.
+void forward_rows(const Layers& layers, const Kept& kept, float* memory, bool wants_slopes, const float* x, float* y,
+                  int64_t first, int64_t rows) {
+  const float* below = x;
+  for (size_t l = 0; l + 1 < layers.all.size(); ++l) {
+    const int64_t from = first * layers.all[l].out;
+    float* h = memory + kept.at[l] + from;
+    hidden_pass(layers.all[l], layers.activation, below, h,
+                wants_slopes && layers.keeps_slopes ? memory + kept.slopes_at[l] + from : nullptr, rows);
+    below = h;
+  }
+  output_pass(layers.all.back(), below, y, rows);
 }
 
 /// The chain without a graph.
 torch::Tensor values(const torch::Tensor& x, const Layers& layers) {
-  auto output = torch::empty({x.size(0), layers.width(layers.count - 1)}, x.options());
-  for_row_parts(x.size(0), [&](int64_t begin, int64_t end) {
-    const int64_t step = std::min(block_rows(layers), end - begin);
-    const auto memory = scratch(layers, step, x.options(), /*wants_slopes=*/false);
+  const int64_t in = layers.all.front().in, out = layers.all.back().out;
+  auto output = torch::empty({x.size(0), out}, x.options().requires_grad(false));
+  RowParts(x.size(0)).run([&](int64_t, int64_t begin, int64_t end) {
+    const int64_t step = std::min(layers.block_rows(), end - begin), side = aligned(step * layers.widest);
+    float* memory = workspace(2 * side);
     for (int64_t at = begin; at < end; at += step) {
       const int64_t rows = std::min(step, end - at);
-      auto block = narrowed(memory, 0, rows);
-      block.inputs[0] = x.narrow(0, at, rows);
-      hidden_pass(layers, block, /*wants_slopes=*/false);
-      auto part = output.narrow(0, at, rows);
-      at::addmm_out(part, layers.biases.back(), block.inputs.back(), layers.weights.back().t());
+      const float* below = data(x) + at * in;
+      for (size_t l = 0; l + 1 < layers.all.size(); ++l) {
+        float* h = memory + (l % 2 == 0 ? 0 : side);
+        hidden_pass(layers.all[l], layers.activation, below, h, nullptr, rows);
+        below = h;
+      }
+      output_pass(layers.all.back(), below, data(output) + at * out, rows);
     }
   });
   return output;
@@ -131,26 +175,25 @@ class ValueWithGradient : public torch::autograd::Function<ValueWithGradient> {
  public:
   static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& x, at::TensorList tensors,
                                int64_t activation) {
-    const Layers layers(tensors, static_cast<Activation>(activation));
-    auto output = torch::empty({x.size(0), 1}, x.options()), gradient = torch::empty_like(x);
-    for_row_parts(x.size(0), [&](int64_t begin, int64_t end) {
-      const int64_t step = std::min(block_rows(layers), end - begin);
-      const auto memory = scratch(layers, step, x.options(), /*wants_slopes=*/true);
-      const auto gradients = scratch(layers, step, x.options(), /*wants_slopes=*/false);
+    const Layers layers(tensors, static_cast<Activation>(activation), Passes::both);
+    const auto options = x.options().requires_grad(false);
+    auto output = torch::empty({x.size(0), 1}, options), gradient = torch::empty(x.sizes(), options);
+    const int64_t in = layers.all.front().in;
+    RowParts(x.size(0)).run([&](int64_t, int64_t begin, int64_t end) {
+      const int64_t step = std::min(layers.block_rows(), end - begin), side = aligned(step * layers.widest);
+      const Kept kept(layers, step);
+      float* memory = workspace(kept.size + 2 * side);
       for (int64_t at = begin; at < end; at += step) {
         const int64_t rows = std::min(step, end - at);
-        auto block = narrowed(memory, 0, rows), down = narrowed(gradients, 0, rows);
-        block.inputs[0] = x.narrow(0, at, rows);
-        down.inputs[0] = gradient.narrow(0, at, rows);
-        hidden_pass(layers, block, /*wants_slopes=*/true);
-        auto part = output.narrow(0, at, rows);
-        at::addmm_out(part, layers.biases.back(), block.inputs.back(), layers.weights.back().t());
-        down.inputs.back().copy_(layers.weights.back().expand({rows, -1}));
-        for (size_t l = layers.count - 1; l-- > 0;) {
-          const auto& above = down.inputs[l + 1];
-          chain_activation(layers.activation, data(above), data(block.slopes[l]), nullptr, rows, above.size(1));
-          at::mm_out(down.inputs[l], above, layers.weights[l]);
+        forward_rows(layers, kept, memory, true, data(x) + at * in, data(output) + at, 0, rows);
+        float* up = memory + kept.size;
+        float* down = up + side;
+        std::fill_n(up, rows, 1.0F);
+        for (size_t l = layers.all.size() - 1; l > 0; --l) {
+          hidden_gradient(layers.all[l], layers.activation, up, memory + kept.slopes_at[l - 1], down, nullptr, rows);
+          std::swap(up, down);
         }
+        input_gradient(layers.all.front(), up, data(gradient) + at * in, rows);
       }
     });
     variable_list saved{gradient, x};
@@ -173,27 +216,38 @@ class ValueWithGradient : public torch::autograd::Function<ValueWithGradient> {
   }
 };
 
+/// Where a thread sums the gradients of the weights and biases: a slab, and the place of each in it.
+struct GradientSlab {
+  explicit GradientSlab(const Layers& layers) {
+    for (const auto& layer : layers.all) weights.push_back(take(layer.in * layer.out));
+    for (const auto& layer : layers.all) biases.push_back(take(layer.out));
+  }
+  int64_t take(int64_t count) {
+    const int64_t at = size;
+    size += aligned(count);
+    return at;
+  }
+  std::vector<int64_t> weights, biases;
+  int64_t size = 0;
+};
+
 class FusedChain : public torch::autograd::Function<FusedChain> {
  public:
   static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& x, at::TensorList tensors,
                                int64_t activation) {
-    const Layers layers(tensors, static_cast<Activation>(activation));
-    auto output = torch::empty({x.size(0), layers.width(layers.count - 1)}, x.options());
-    auto kept = scratch(layers, x.size(0), x.options(), /*wants_slopes=*/true);
-    kept.inputs[0] = x;
-    for_row_parts(x.size(0), [&](int64_t begin, int64_t end) {
-      const int64_t step = block_rows(layers);
-      for (int64_t at = begin; at < end; at += step) {
-        const int64_t rows = std::min(step, end - at);
-        const auto block = narrowed(kept, at, rows);
-        hidden_pass(layers, block, /*wants_slopes=*/true);
-        auto part = output.narrow(0, at, rows);
-        at::addmm_out(part, layers.biases.back(), block.inputs.back(), layers.weights.back().t());
-      }
+    const Layers layers(tensors, static_cast<Activation>(activation), Passes::forward);
+    const Kept kept(layers, x.size(0));
+    const auto options = x.options().requires_grad(false);
+    const int64_t in = layers.all.front().in, out = layers.all.back().out;
+    auto output = torch::empty({x.size(0), out}, options), memory = torch::empty({kept.size}, options);
+    RowParts(x.size(0)).run([&](int64_t, int64_t begin, int64_t end) {
+      const int64_t step = layers.block_rows();
+      for (int64_t at = begin; at < end; at += step)
+        forward_rows(layers, kept, data(memory), true, data(x) + at * in, data(output) + at * out, at,
+                     std::min(step, end - at));
     });
-    variable_list saved(tensors.begin(), tensors.end());
-    saved.insert(saved.end(), kept.inputs.begin(), kept.inputs.end());
-    saved.insert(saved.end(), kept.slopes.begin(), kept.slopes.end());
+    variable_list saved{x, memory};
+    saved.insert(saved.end(), tensors.begin(), tensors.end());
     ctx->save_for_backward(saved);
     ctx->saved_data["activation"] = activation;
     return output;
@@ -201,53 +255,74 @@ class FusedChain : public torch::autograd::Function<FusedChain> {
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
     const auto saved = ctx->get_saved_variables();
-    const auto count =
-        static_cast<std::ptrdiff_t>((saved.size() + 1) / 4);  // weights, biases, inputs, and one less of slopes
-    const variable_list tensors(saved.begin(), saved.begin() + 2 * count);
-    const Layers layers(tensors, static_cast<Activation>(ctx->saved_data["activation"].toInt()));
-    const Block kept{{saved.begin() + 2 * count, saved.begin() + 3 * count}, {saved.begin() + 3 * count, saved.end()}};
+    const auto &x = saved[0], &memory = saved[1];
+    const variable_list tensors(saved.begin() + 2, saved.end());
+    const auto activation = static_cast<Activation>(ctx->saved_data["activation"].toInt());
     const bool wants_input = ctx->needs_input_grad(0), wants_weights = ctx->needs_input_grad(1);
-    if (at::GradMode::is_enabled()) {
-      return differentiable(kept.inputs[0], tensors, layers.activation, gradients[0], wants_input, wants_weights);
-    }
+    if (at::GradMode::is_enabled())
+      return differentiable(x, tensors, activation, gradients[0], wants_input, wants_weights);
+
     const auto top = gradients[0].contiguous();
+    const Layers layers(tensors, activation, Passes::backward);
+    const Kept kept(layers, x.size(0));
+    const RowParts parts(x.size(0));
+    const GradientSlab slab(layers);
+    const auto options = x.options().requires_grad(false);
     variable_list out(tensors.size() + 2);
-    if (wants_input) out[0] = torch::empty_like(kept.inputs[0]);
-    std::mutex guard;
-    std::map<int64_t, variable_list> parts;  // by their first row, to be added in this order whoever is ready first
-    for_row_parts(top.size(0), [&](int64_t begin, int64_t end) {
-      const int64_t step = std::min(block_rows(layers), end - begin);
-      auto memory = scratch(layers, step, top.options(), /*wants_slopes=*/false);
-      variable_list sums;
-      if (wants_weights) {
-        for (const auto& tensor : tensors) sums.push_back(torch::zeros_like(tensor));
-      }
-      for (int64_t at = begin; at < end; at += step) {
-        const int64_t rows = std::min(step, end - at);
-        const auto block = narrowed(kept, at, rows);
-        auto down = narrowed(memory, 0, rows);
-        if (wants_input) down.inputs[0] = out[0].narrow(0, at, rows);
-        auto gradient = top.narrow(0, at, rows);
-        if (wants_weights) sums.back() += gradient.sum(0);
-        for (size_t l = layers.count; l-- > 0;) {
-          if (wants_weights) sums[l].addmm_(gradient.t(), block.inputs[l]);
-          if (l == 0 && !wants_input) break;
-          at::mm_out(down.inputs[l], gradient, layers.weights[l]);
-          gradient = down.inputs[l];
-          if (l > 0) {
-            chain_activation(layers.activation, data(gradient), data(block.slopes[l - 1]),
-                             wants_weights ? data(sums[layers.count + l - 1]) : nullptr, rows, gradient.size(1));
-          }
-        }
-      }
-      const std::lock_guard lock(guard);
-      parts.emplace(begin, std::move(sums));
+    if (wants_input) out[0] = torch::empty(x.sizes(), options);
+    const auto sums = wants_weights ? torch::empty({parts.count(), slab.size}, options) : torch::Tensor();
+    parts.run([&](int64_t part, int64_t begin, int64_t end) {
+      float* sum = wants_weights ? data(sums) + part * slab.size : nullptr;
+      if (sum) std::fill_n(sum + slab.biases.front(), slab.size - slab.biases.front(), 0.0F);
+      backward_rows(layers, kept, slab, data(x), data(memory), data(top), sum, wants_input ? data(out[0]) : nullptr,
+                    begin, end);
     });
-    for (const auto& [begin, sums] : parts) {
-      for (size_t i = 0; i < sums.size(); ++i)
-        out[1 + i] = out[1 + i].defined() ? out[1 + i].add_(sums[i]) : sums[i].clone();
+    if (!wants_weights) return out;
+    // In the order of the parts, whichever was ready first.
+    const auto sum = parts.count() == 1 ? sums[0] : sums.sum(0);
+    const size_t count = layers.all.size();
+    for (size_t l = 0; l < count; ++l) {
+      const auto& layer = layers.all[l];
+      const auto weight = sum.narrow(0, slab.weights[l], layer.in * layer.out);
+      out[1 + l] = sums_transposed(layer) ? weight.view({layer.in, layer.out}).t().contiguous()
+                                          : weight.view({layer.out, layer.in});
+      out[1 + count + l] = sum.narrow(0, slab.biases[l], layer.out);
     }
     return out;
+  }
+
+ private:
+  /// Adds the gradients of rows [begin, end) to `sum` (unless null; its biases hold zeros) and writes that of the
+  /// input.
+  static void backward_rows(const Layers& layers, const Kept& kept, const GradientSlab& slab, const float* x,
+                            const float* memory, const float* top, float* sum, float* input, int64_t begin,
+                            int64_t end) {
+    const int64_t step = std::min(layers.block_rows(), end - begin), side = aligned(step * layers.widest);
+    float* scratch = workspace(2 * side);
+    for (int64_t at = begin; at < end; at += step) {
+      const int64_t rows = std::min(step, end - at);
+      const float* up = top + at * layers.all.back().out;
+      if (sum) add_rows(up, rows, layers.all.back().out, sum + slab.biases.back());
+      for (size_t l = layers.all.size(); l-- > 0;) {
+        const auto& layer = layers.all[l];
+        const float* below = l == 0 ? x + at * layer.in : memory + kept.at[l - 1] + at * layer.in;
+        if (sum) weight_gradient(layer, up, below, sum + slab.weights[l], rows, /*accumulate=*/at != begin);
+        if (l == 0) {
+          if (input) input_gradient(layer, up, input + at * layer.in, rows);
+          break;
+        }
+        float* down = scratch + (l % 2 == 0 ? 0 : side);
+        hidden_gradient(layer, layers.activation, up, memory + kept.slopes_at[l - 1] + at * layer.in, down,
+                        sum ? sum + slab.biases[l - 1] : nullptr, rows);
+        up = down;
+      }
+    }
+  }
+
+  static void add_rows(const float* values, int64_t rows, int64_t width, float* sum) {
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t j = 0; j < width; ++j) sum[j] += values[r * width + j];
+    }
   }
 };
 
@@ -280,7 +355,7 @@ torch::Tensor fused_chain(const torch::Tensor& x, const Chain& chain) {
       std::any_of(tensors.begin(), tensors.end(), [](const torch::Tensor& t) { return t.requires_grad(); });
   const auto activation = static_cast<int64_t>(chain.activation);
   if (!at::GradMode::is_enabled() || (!trains && !input.requires_grad()))
-    return values(input, Layers(tensors, chain.activation));
+    return values(input, Layers(tensors, chain.activation, Passes::forward));
   if (!trains && chain.weights.back().size(0) == 1)
     return ValueWithGradient::apply(input, at::TensorList(tensors), activation);
   return FusedChain::apply(input, at::TensorList(tensors), activation);

@@ -24,13 +24,14 @@ struct Multiply {
   [[gnu::always_inline]] static inline void run(const float* a, int64_t lda, const float* packed_b, float* c,
                                                 int64_t ldc, int64_t m, int64_t k, int64_t n, bool accumulate,
                                                 Finish finish) {
-    packed_product<Lanes>(a, lda, packed_b, m, k, n,
-                          [=](int64_t row, int64_t column, int64_t count, const Vector<Lanes>& sum) {
-                            put<Lanes>(c + row * ldc + column, count, sum, accumulate);
-                          },
-                          [=](int64_t row, int64_t rows, int64_t column, int64_t columns) {
-                            if (finish.call) finish.call(finish.context, row, rows, column, columns);
-                          });
+    packed_product<Lanes>(
+        a, lda, packed_b, m, k, n,
+        [=](int64_t row, int64_t column, int64_t count, const Vector<Lanes>& sum) {
+          put<Lanes>(c + row * ldc + column, count, sum, accumulate);
+        },
+        [=](int64_t row, int64_t rows, int64_t column, int64_t columns) {
+          if (finish.call) finish.call(finish.context, row, rows, column, columns);
+        });
   }
 };
 

@@ -28,8 +28,8 @@ struct Finish {
 void multiply(const float* a, int64_t lda, const float* packed_b, float* c, int64_t ldc, int64_t m, int64_t k,
               int64_t n, bool accumulate, const Finish& finish = {});
 
-/// c[m, n] = sum over r of a[r, m] b[r, n] (a transposed times b), or c += that. Nothing is packed. Best with n a multiple
-/// of 16.
+/// c[m, n] = sum over r of a[r, m] b[r, n] (a transposed times b), or c += that. Nothing is packed. Best with n a
+/// multiple of 16.
 void multiply_transposed(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc, int64_t rows,
                          int64_t m, int64_t n, bool accumulate);
 

@@ -73,9 +73,9 @@ template <int Lanes, int V, bool TransposedA, bool Partial, class Out, int... R>
   ((rows == R + 1 ? tile<Lanes, R + 1, V, TransposedA, Partial>(a, at, b, b_stride, k, partial, out) : void()), ...);
 }
 
-/// Calls out(row, column, count, sum) for all of a[m, k] b[k, n], with b packed: `sum` holds `count` columns from `column`;
-/// and done(row, rows, column, columns) as soon as a block is out. Panel by panel, so that one serves all rows while it is
-/// near.
+/// Calls out(row, column, count, sum) for all of a[m, k] b[k, n], with b packed: `sum` holds `count` columns from
+/// `column`; and done(row, rows, column, columns) as soon as a block is out. Panel by panel, so that one serves all
+/// rows while it is near.
 template <int Lanes, class Out, class Done>
 [[gnu::always_inline]] inline void packed_product(const float* a, int64_t lda, const float* packed_b, int64_t m,
                                                   int64_t k, int64_t n, const Out& out, const Done& done) {

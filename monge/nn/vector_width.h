@@ -1,10 +1,13 @@
 // Which vectors the processor has, for kernels that are compiled once for each.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
+
 namespace monge::nn {
 
-/// The attributes make the compiler use the instructions in that function and in what is inlined into it, so that the build
-/// itself stays portable and no inline function of a header is compiled for a newer processor behind our back.
+/// The attributes make the compiler use the instructions in that function and in what is inlined into it, so that the
+/// build itself stays portable and no inline function of a header is compiled for a newer processor behind our back.
 #if defined(__x86_64__) && defined(__GNUC__)
 #define MONGE_X86_KERNELS 1
 #define MONGE_TARGET_512 [[gnu::target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]]
@@ -16,23 +19,26 @@ namespace monge::nn {
 
 enum class VectorWidth { portable, bits_256, bits_512 };
 
-/// The widest that this processor has, asked once.
+/// The widest that kernels may use: for tests, which must see the narrower ones too.
+inline std::atomic<VectorWidth> widest_allowed{VectorWidth::bits_512};
+
+/// The widest that this processor has and that is allowed.
 inline VectorWidth vector_width() {
 #ifdef MONGE_X86_KERNELS
-  static const VectorWidth found =
-      __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
-              __builtin_cpu_supports("avx512dq")
-          ? VectorWidth::bits_512
-      : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? VectorWidth::bits_256
-                                                                        : VectorWidth::portable;
-  return found;
+  static const VectorWidth found = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+                                           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")
+                                       ? VectorWidth::bits_512
+                                   : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
+                                       ? VectorWidth::bits_256
+                                       : VectorWidth::portable;
+  return std::min(found, widest_allowed.load(std::memory_order_relaxed));
 #else
   return VectorWidth::portable;
 #endif
 }
 
-/// Calls Kernel::run<Lanes>(arguments...), compiled for the widest vectors there are. Lanes is the number of floats of one
-/// vector: 16 with 512 bits, else 8. Kernel::run must be always_inline.
+/// Calls Kernel::run<Lanes>(arguments...), compiled for the widest vectors there are. Lanes is the number of floats of
+/// one vector: 16 with 512 bits, else 8. Kernel::run must be always_inline.
 template <class Kernel, class... Arguments>
 MONGE_TARGET_512 void run_512(Arguments... arguments) {
   Kernel::template run<16>(arguments...);

@@ -66,14 +66,13 @@ std::unique_ptr<at::ObserverContext> count(const at::RecordFunction& call) {
 
 }  // namespace
 
-OperationCount::OperationCount() {
+OperationCount::OperationCount() : ours_before_(nn::operation_tally) {
   counted = 0;
-  before_ = nn::operation_tally;
   handle_ = at::addGlobalCallback(at::RecordFunctionCallback(count).needsInputs(true).scopes(
       {at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION}));
 }
 OperationCount::~OperationCount() { at::removeCallback(handle_); }
 
-int64_t OperationCount::operations() const { return counted + nn::operation_tally - before_; }
+int64_t OperationCount::operations() const { return counted + nn::operation_tally - ours_before_; }
 
 }  // namespace monge::train

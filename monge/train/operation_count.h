@@ -6,9 +6,9 @@
 namespace monge::train {
 
 /// While it lives, counts what LibTorch is asked for in any thread: 2 m n k for a product, 2 |output| k^2 in for a
-/// convolution and for each of its gradients; and what our own kernels report (nn/operation_tally.h). Those of convolutions
-/// report the direct one that they replace, so a share of the matrix ceiling may exceed 100 %. Element-wise work is not
-/// counted: it is bound by memory. One at a time.
+/// convolution and for each of its gradients; and what our own kernels report (nn/operation_tally.h). Convolutions with
+/// fewer multiplications report those of the direct one that they replace, so a share of the matrix ceiling may exceed
+/// 100 %. Element-wise work is not counted: it is bound by memory. One at a time.
 class OperationCount {
  public:
   OperationCount();
@@ -19,8 +19,8 @@ class OperationCount {
   int64_t operations() const;
 
  private:
+  int64_t ours_before_;
   uint64_t handle_;
-  int64_t before_;
 };
 
 }  // namespace monge::train

@@ -147,7 +147,7 @@ TEST(ActivationPass, IsExactInTheTails) {
     auto h = x.clone(), slope = torch::empty_like(x);
     const auto bias = torch::zeros({x.size(1)});
     add_bias_and_activate(activation_named(name), h.data_ptr<float>(), slope.data_ptr<float>(), bias.data_ptr<float>(),
-                          1, x.size(1));
+                          1, x.size(1), x.size(1));
     const auto wide = x.to(torch::kFloat64).requires_grad_(true);
     const auto expected = activate(activation_named(name), wide);
     const auto expected_slope = torch::autograd::grad({expected.sum()}, {wide})[0];

@@ -1,0 +1,87 @@
+#include "monge/nn/chain_layers.h"
+
+#include <algorithm>
+
+#include "monge/nn/gemm.h"
+
+namespace monge::nn {
+namespace {
+
+// Fewer columns than this and a panel of 32 would be zeros for the most part: sums along rows are faster then.
+constexpr int64_t kNarrow = 8;
+
+/// c[rows, n] = a[rows, k] times a packed or, for a narrow one, a transposed matrix.
+void product(const float* a, const float* b, float* c, int64_t rows, int64_t k, int64_t n, const gemm::Finish& finish) {
+  if (n >= kNarrow) return gemm::multiply(a, k, b, c, n, rows, k, n, /*accumulate=*/false, finish);
+  gemm::multiply_narrow(a, k, b, k, c, n, rows, k, n);
+  finish.call(finish.context, 0, rows, 0, n);
+}
+
+/// Calls a lambda (row, rows, column, columns).
+template <class Function>
+gemm::Finish finish_by(const Function& function) {
+  return {[](const void* context, int64_t row, int64_t rows, int64_t column, int64_t columns) {
+            (*static_cast<const Function*>(context))(row, rows, column, columns);
+          },
+          &function};
+}
+
+}  // namespace
+
+int64_t forward_pack_size(const ChainLayer& l) { return l.out < kNarrow ? 0 : gemm::packed_size(l.in, l.out); }
+int64_t backward_pack_size(const ChainLayer& l) {
+  return l.in < kNarrow ? l.in * l.out : gemm::packed_size(l.out, l.in);
+}
+
+void pack_forward(const ChainLayer& l, float* to) {
+  if (l.out >= kNarrow) gemm::pack(l.weight, 1, l.in, l.in, l.out, to);
+}
+void pack_backward(const ChainLayer& l, float* to) {
+  if (l.in >= kNarrow) return gemm::pack(l.weight, l.in, 1, l.out, l.in, to);
+  for (int64_t i = 0; i < l.in; ++i) {
+    for (int64_t o = 0; o < l.out; ++o) to[i * l.out + o] = l.weight[o * l.in + i];
+  }
+}
+
+void hidden_pass(const ChainLayer& l, Activation kind, const float* x, float* h, float* slope, int64_t rows) {
+  const auto activate = [=, &l](int64_t row, int64_t count, int64_t column, int64_t columns) {
+    const int64_t at = row * l.out + column;
+    add_bias_and_activate(kind, h + at, slope ? slope + at : nullptr, l.bias + column, count, columns, l.out);
+  };
+  product(x, l.out < kNarrow ? l.weight : l.forward, h, rows, l.in, l.out, finish_by(activate));
+}
+
+void output_pass(const ChainLayer& l, const float* x, float* y, int64_t rows) {
+  const auto add_bias = [=, &l](int64_t row, int64_t count, int64_t column, int64_t columns) {
+    for (int64_t r = row; r < row + count; ++r) {
+      for (int64_t j = column; j < column + columns; ++j) y[r * l.out + j] += l.bias[j];
+    }
+  };
+  product(x, l.out < kNarrow ? l.weight : l.forward, y, rows, l.in, l.out, finish_by(add_bias));
+}
+
+void input_gradient(const ChainLayer& l, const float* up, float* down, int64_t rows) {
+  const auto nothing = [](int64_t, int64_t, int64_t, int64_t) {};
+  product(up, l.backward, down, rows, l.out, l.in, finish_by(nothing));
+}
+
+void hidden_gradient(const ChainLayer& l, Activation kind, const float* up, const float* kept, float* down,
+                     float* bias_sum, int64_t rows) {
+  const auto chain = [=, &l](int64_t row, int64_t count, int64_t column, int64_t columns) {
+    const int64_t at = row * l.in + column;
+    chain_activation(kind, down + at, kept + at, bias_sum ? bias_sum + column : nullptr, count, columns, l.in);
+  };
+  product(up, l.backward, down, rows, l.out, l.in, finish_by(chain));
+}
+
+bool sums_transposed(const ChainLayer& l) { return l.in < 16 && l.out > l.in; }
+
+void weight_gradient(const ChainLayer& l, const float* up, const float* x, float* sum, int64_t rows, bool accumulate) {
+  if (sums_transposed(l)) {
+    gemm::multiply_transposed(x, l.in, up, l.out, sum, l.out, rows, l.in, l.out, accumulate);
+  } else {
+    gemm::multiply_transposed(up, l.out, x, l.in, sum, l.in, rows, l.out, l.in, accumulate);
+  }
+}
+
+}  // namespace monge::nn

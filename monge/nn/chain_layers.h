@@ -1,0 +1,48 @@
+// The layers of a fused chain (fused_mlp.h) on raw memory, for one core and a block of rows.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "monge/nn/activation.h"
+
+namespace monge::nn {
+
+/// y = x W^T + b. All matrices are row-major without gaps.
+struct ChainLayer {
+  const float* weight;  ///< [out, in]
+  const float* bias;    ///< [out]
+  int64_t in, out;
+  const float* forward = nullptr;   ///< W^T as forward_pass wants it, see pack_size
+  const float* backward = nullptr;  ///< W as input_gradient wants it
+};
+
+/// Floats of `forward` and of `backward`.
+int64_t forward_pack_size(const ChainLayer& layer);
+int64_t backward_pack_size(const ChainLayer& layer);
+void pack_forward(const ChainLayer& layer, float* to);
+void pack_backward(const ChainLayer& layer, float* to);
+
+/// h[rows, out] = act(x W^T + b) and, unless null, slope = act' there.
+void hidden_pass(const ChainLayer& layer, Activation kind, const float* x, float* h, float* slope, int64_t rows);
+
+/// y[rows, out] = x W^T + b.
+void output_pass(const ChainLayer& layer, const float* x, float* y, int64_t rows);
+
+/// down[rows, in] = up W.
+void input_gradient(const ChainLayer& layer, const float* up, float* down, int64_t rows);
+
+/// down[rows, in] = (up W) * act', the gradient before the activation below this layer.
+/// @param kept      act where slope_from_value(kind), else act'; [rows, in].
+/// @param bias_sum  the sums of down over rows are added to it, unless null.
+void hidden_gradient(const ChainLayer& layer, Activation kind, const float* up, const float* kept, float* down,
+                     float* bias_sum, int64_t rows);
+
+/// Whether the gradient of the weights is summed as [in, out]: where `in` is too small to fill a vector.
+bool sums_transposed(const ChainLayer& layer);
+
+/// sum (+)= up^T x: [out, in], or [in, out] where sums_transposed.
+void weight_gradient(const ChainLayer& layer, const float* up, const float* x, float* sum, int64_t rows,
+                     bool accumulate);
+
+}  // namespace monge::nn
