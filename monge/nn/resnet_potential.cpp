@@ -5,6 +5,7 @@
 
 #include "monge/core/error.h"
 #include "monge/nn/ops/avg_pool.h"
+#include "monge/nn/ops/convolution.h"
 #include "monge/nn/ops/leaky_residual.h"
 
 namespace monge::nn {
@@ -15,6 +16,10 @@ constexpr int64_t least_last_size = 4;
 
 torch::nn::Conv2d convolution(int64_t in, int64_t out) {
   return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).padding(1));
+}
+
+torch::Tensor convolve(const torch::nn::Conv2d& layer, const torch::Tensor& x, bool fused) {
+  return fused ? nn::convolution(x, layer->weight, layer->bias) : layer.ptr()->forward(x);
 }
 
 int64_t pooling_count(int64_t size) {
@@ -61,8 +66,9 @@ void kaiming_fan_out(torch::nn::Module& module) {
 
 class ResNetPotential::Block : public torch::nn::Module {
  public:
-  Block(int64_t in, int64_t out, double ratio)
+  Block(int64_t in, int64_t out, double ratio, bool fused)
       : ratio_(ratio),
+        fused_(fused),
         conv_0_(register_module("conv_0", convolution(in, std::min(in, out)))),
         conv_1_(register_module("conv_1", convolution(std::min(in, out), out))) {
     if (in != out) {
@@ -71,14 +77,15 @@ class ResNetPotential::Block : public torch::nn::Module {
   }
 
   torch::Tensor forward(const torch::Tensor& x) {
-    auto hidden = conv_0_->forward(x);
-    const auto dx = conv_1_->forward(torch::leaky_relu_(hidden, slope));
+    auto hidden = convolve(conv_0_, x, fused_);
+    const auto dx = convolve(conv_1_, torch::leaky_relu_(hidden, slope), fused_);
     const auto shortcut = conv_s_ ? conv_s_->forward(x) : x;
     return ops::leaky_residual(shortcut, dx, ratio_, slope);
   }
 
  private:
   double ratio_;
+  bool fused_;
   torch::nn::Conv2d conv_0_, conv_1_, conv_s_{nullptr};
 };
 
@@ -96,7 +103,7 @@ ResNetPotential::ResNetPotential(const ResNetPotentialOptions& options) : option
   const auto chain = register_module("resnet", std::make_shared<torch::nn::Module>());
   for (int64_t level = 0; level <= poolings; ++level) {
     for (int64_t i : {0, 1}) {
-      blocks_.push_back(std::make_shared<Block>(width(level), width(level + i), options.res_ratio));
+      blocks_.push_back(std::make_shared<Block>(width(level), width(level + i), options.res_ratio, options.fused));
       chain->register_module(std::to_string(3 * level + i), blocks_.back());
     }
   }
@@ -116,7 +123,7 @@ torch::Tensor ResNetPotential::forward(const torch::Tensor& y, const torch::Tens
   check_sigma(y, sigma, conditional(), "ResNetPotential");
 
   const auto patches = options_.patch == 1 ? y : torch::pixel_unshuffle(y, options_.patch);
-  auto h = conv_img_->forward(conditional() ? embedding_->attach(patches, sigma) : patches);
+  auto h = convolve(conv_img_, conditional() ? embedding_->attach(patches, sigma) : patches, options_.fused);
   h = torch::leaky_relu_(h, slope);
   for (size_t i = 0; i < blocks_.size(); ++i) {
     if (i > 0 && i % 2 == 0) h = ops::avg_pool(h);

@@ -7,6 +7,7 @@
 
 #include "monge/core/error.h"
 #include "monge/nn/ops/batch_norm_relu.h"
+#include "monge/nn/ops/convolution.h"
 #include "monge/nn/ops/upsample_concat.h"
 
 namespace monge::nn {
@@ -60,8 +61,8 @@ void check(const UNetOptions& options) {
 /// conv3x3, norm, ReLU, twice; the layers are children 0, 1, 3, 4 of "double_conv".
 class UNet::DoubleConv : public torch::nn::Module {
  public:
-  DoubleConv(int64_t in, int64_t out, int64_t middle, const std::string& norm)
-      : conv_{convolution(in, middle, 3), convolution(middle, out, 3)} {
+  DoubleConv(int64_t in, int64_t out, int64_t middle, const std::string& norm, bool fused)
+      : fused_(fused), conv_{convolution(in, middle, 3), convolution(middle, out, 3)} {
     const auto chain = register_module("double_conv", std::make_shared<torch::nn::Module>());
     const int64_t widths[] = {middle, out};
     for (int i : {0, 1}) {
@@ -77,13 +78,14 @@ class UNet::DoubleConv : public torch::nn::Module {
 
   torch::Tensor forward(torch::Tensor x) {
     for (int i : {0, 1}) {
-      x = conv_[i]->forward(x);
+      x = fused_ ? nn::convolution(x, conv_[i]->weight, conv_[i]->bias) : conv_[i]->forward(x);
       x = batch_norm_[i] ? normalise(*batch_norm_[i], x) : group_norm_[i]->forward(x).relu_();
     }
     return x;
   }
 
  private:
+  bool fused_;
   torch::nn::Conv2d conv_[2];
   torch::nn::BatchNorm2d batch_norm_[2]{{nullptr}, {nullptr}};
   torch::nn::GroupNorm group_norm_[2]{{nullptr}, {nullptr}};
@@ -93,9 +95,9 @@ UNet::UNet(const UNetOptions& options) : options_(options) {
   check(options);
   const auto width = [&](int64_t level) { return options.base << std::min(level, options.depth - 1); };
   const int64_t area = options.patch * options.patch;
-  inc_ = register_module("inc", std::make_shared<DoubleConv>(area * options.in, width(0), width(0), options.norm));
+  inc_ = register_module("inc", std::make_shared<DoubleConv>(area * options.in, width(0), width(0), options.norm, options.fused));
   for (int64_t level = 1; level <= options.depth; ++level) {
-    down_.push_back(std::make_shared<DoubleConv>(width(level - 1), width(level), width(level), options.norm));
+    down_.push_back(std::make_shared<DoubleConv>(width(level - 1), width(level), width(level), options.norm, options.fused));
     const auto down = register_module(text("down", level), std::make_shared<torch::nn::Module>());
     // Child 0 is the pooling, which has no state.
     down->register_module("maxpool_conv", std::make_shared<torch::nn::Module>())->register_module("1", down_.back());
@@ -103,7 +105,7 @@ UNet::UNet(const UNetOptions& options) : options_(options) {
   for (int64_t step = 1; step <= options.depth; ++step) {
     const int64_t level = options.depth - step;
     const int64_t out = width(std::max<int64_t>(level - 1, 0));
-    up_.push_back(std::make_shared<DoubleConv>(2 * width(level), out, width(level), options.norm));
+    up_.push_back(std::make_shared<DoubleConv>(2 * width(level), out, width(level), options.norm, options.fused));
     register_module(text("up", step), std::make_shared<torch::nn::Module>())->register_module("conv", up_.back());
   }
   outc_ = convolution(width(0), area * options.out, 1);

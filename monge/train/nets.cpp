@@ -67,6 +67,7 @@ std::shared_ptr<nn::MapNet> make_map(const Recipe& recipe, const std::vector<int
     options.base = m.width == 0 ? 48 : m.width;
     options.depth = m.depth == 0 ? 4 : m.depth;
     options.norm = m.norm;
+    options.fused = recipe.train.fused;
     options.patch = m.patch;
     options.output = m.output;
     options.residual = m.residual;
@@ -94,6 +95,7 @@ std::shared_ptr<nn::PotentialNet> make_potential(const Recipe& recipe, const std
     options.nfilter = p.width == 0 ? 64 : p.width;
     options.nfilter_max = std::max(p.width_max, options.nfilter);
     options.res_ratio = p.res_ratio;
+    options.fused = recipe.train.fused;
     options.patch = p.patch;
     options.noise = embedding(recipe);
     return std::make_shared<nn::ResNetPotential>(options);

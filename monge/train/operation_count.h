@@ -9,7 +9,8 @@ namespace monge::train {
 /// While it lives, watches what LibTorch is asked for in any thread. One at a time.
 ///
 /// Operations: 2 m n k for a product, 2 |output| k^2 in for a convolution and for each of its gradients; and what
-/// our own kernels report (nn/operation_tally.h). Element-wise work is not counted: it is bound by memory.
+/// our own kernels report (nn/operation_tally.h), where a convolution with fewer multiplications counts as the direct one
+/// that it replaces. Element-wise work is not counted: it is bound by memory.
 ///
 /// Bytes: of the tensors that each outermost call reads and those that it writes. A call that gives only another view
 /// of its input moves nothing, an expanded tensor counts as large as its memory. This is the traffic of a machine

@@ -4,6 +4,7 @@
 #include <torch/types.h>
 
 #include "monge/nn/mlp.h"
+#include "monge/nn/ops/convolution.h"
 
 namespace monge::train {
 namespace {
@@ -74,6 +75,18 @@ TEST(OperationCount, CountsTheBytesOfABackwardPass) {
   // The seed; its expansion into the sum's gradient is a view; [6,5] x [5,4]; the gradient may be kept without a copy.
   EXPECT_GE(count.bytes() / 4, 1 + 20 + 24);
   EXPECT_LE(count.bytes() / 4, 3 + 30 + 20 + 24 + 2 * 24);
+}
+
+// What a convolution with fewer multiplications replaces is what counts.
+TEST(OperationCount, TakesWinogradsConvolutionsForDirectOnes) {
+  const auto x = torch::rand({2, 32, 8, 8}).contiguous(torch::MemoryFormat::ChannelsLast).requires_grad_(true);
+  const auto weight = torch::rand({40, 32, 3, 3}).requires_grad_(true);
+  const OperationCount count;
+  const auto y = nn::convolution(x, weight, {});
+  const int64_t forward = 2 * y.numel() * 32 * 9;
+  EXPECT_EQ(count.operations(), forward);
+  y.sum().backward();
+  EXPECT_EQ(count.operations(), 3 * forward);
 }
 
 }  // namespace

@@ -1,0 +1,68 @@
+// One thread's pieces of a Winograd convolution: between pictures and tiles, and the weights.
+#pragma once
+
+#include <cstdint>
+
+namespace monge::nn::winograd {
+
+/// Channels that a picture may have at most.
+constexpr int64_t kMostChannels = 4096;
+
+/// Pictures [batch, height, width, channels] cut into tiles of m x m outputs, m = 2 or 4. Tile t is that of row
+/// t / columns % rows and column t % columns in picture t / (rows * columns); those at the lower and right edge may
+/// hang over.
+struct Tiling {
+  Tiling(int m, int64_t batch, int64_t height, int64_t width)
+      : m(m),
+        height(height),
+        width(width),
+        rows((height + m - 1) / m),
+        columns((width + m - 1) / m),
+        tiles(batch * rows * columns) {}
+
+  int points() const { return (m + 2) * (m + 2); }  ///< products of a tile
+
+  int m;
+  int64_t height, width, rows, columns, tiles;
+};
+
+/// Transformed tiles: entry (point, tile, channel) at data[point * plane + tile * row + channel].
+struct Planes {
+  float* data;
+  int64_t row, plane;
+};
+
+/// v = B^T d B of tiles [first, first + count) of x, with zeros around the pictures. v gets its rows from 0; channels
+/// are filled up with zeros to a multiple of the vectors' lanes (at most 16).
+void transform_input(const float* x, int64_t channels, const Tiling& tiling, int64_t first, int64_t count, Planes v);
+
+/// v = A dy A^T likewise, and sums[channel] += the sum of dy over these tiles.
+void transform_gradient(const float* dy, int64_t channels, const Tiling& tiling, int64_t first, int64_t count, Planes v,
+                        float* sums);
+
+/// y[.., channel + c] = A^T p A + bias[channel + c] for tiles [first, first + count), c < width <= 32.
+/// @param bias  [channels], or null for none.
+void transform_output(Planes p, const float* bias, float* y, int64_t channels, int64_t channel, int64_t width,
+                      const Tiling& tiling, int64_t first, int64_t count);
+
+/// Part of a convolution's weights: input channels [first, first + count) and output channels [channel, channel + 32).
+struct WeightPart {
+  int64_t in, out;  ///< channels of the whole
+  int64_t first, count, channel;
+};
+
+/// G g G^T as a packed panel (gemm::pack) [count, 32] a point; beyond `out` it is zero.
+/// @param w        [out, 3, 3, in]; if `transposed`, [in, 3, 3, out], to be turned by 180 degrees: the convolution that
+///                 is the adjoint.
+/// @param panels   [points, count, 32].
+void transform_weight(int m, const float* w, bool transposed, const WeightPart& part, float* panels);
+
+/// dw[row, 3, 3, in] = G^T u G for the sum u of `parts` planes, for `count` rows.
+/// @param stride  floats between one part and the next.
+void transform_weight_gradient(int m, Planes u, int64_t parts, int64_t stride, int64_t in, int64_t count, float* dw);
+
+/// p[point] [count, width] = v[point] [count, in] panels[point], or += that, for all points.
+void multiply_points(int points, Planes v, int64_t count, int64_t in, const float* panels, int64_t width, Planes p,
+                     bool accumulate);
+
+}  // namespace monge::nn::winograd
