@@ -126,6 +126,17 @@ TEST(Operators, HaveTheGradientsOfThePlainForms) {
   }
 }
 
+// Without this a condition that is never met would pass all else.
+TEST(Operators, TakeTheFusedFormInFloat32AndChannelsLast) {
+  for (const auto& c : cases()) {
+    const auto is_own = [&](torch::ScalarType type) {
+      return ::testing::Matches(::testing::HasSubstr("monge"))(c.fused(leaves_of(c, type)).grad_fn()->name());
+    };
+    EXPECT_EQ(is_own(torch::kFloat32), c.name != "distance") << c.name;  // which only a GPU fuses
+    EXPECT_FALSE(is_own(torch::kFloat64)) << c.name;
+  }
+}
+
 TEST(Operators, CanBeDifferentiatedTwice) {
   for (const auto& c : cases()) {
     const auto penalty = [&](const auto& run) {

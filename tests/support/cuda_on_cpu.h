@@ -20,6 +20,10 @@
 #include <stdexcept>
 #include <vector>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
 #define MONGE_EMULATED 1
 #define MONGE_KERNELS emulated  // the namespace of the kernels: a build with CUDA holds the real ones as well
 
@@ -118,6 +122,10 @@ class Emulator {
       Fiber& fiber = fibers_[i];
       fiber.state = State::ready;
       fiber.index = dim3(i % blockDim.x, i / blockDim.x % blockDim.y, i / blockDim.x / blockDim.y);
+#ifdef __SANITIZE_ADDRESS__
+      // The last fiber here never returned from its functions: what they marked is still marked.
+      __asan_unpoison_memory_region(fiber.stack.get(), kStack);
+#endif
       getcontext(&fiber.context);
       fiber.context.uc_stack.ss_sp = fiber.stack.get();
       fiber.context.uc_stack.ss_size = kStack;

@@ -1,5 +1,17 @@
 // The operators' forms for a CPU: float32, rows shared out among the threads of LibTorch. What is added up is added in
 // an order that depends on the number of threads alone.
+//
+// Beside the plain forms, in milliseconds forward + backward on two threads of an AMD Zen 4 at batch 16
+// (bench/operators.cpp; where tensors reach tens of megabytes, fresh memory takes most of the time and swings):
+//
+//     batch_norm_relu  48 channels of 64 x 64      1.5 + 6.7  -> 1.1 + 2.0
+//                      96 of 32 x 32               0.55 + 1.1 -> 0.39 + 0.80
+//     upsample_concat  48 behind 48 of 64 x 64     3.6 + 10   -> 1.7 + 2.0
+//                      192 behind 192 of 16 x 16   0.72 + 2.3 -> 0.36 + 0.38
+//     leaky_residual   256 of 32 x 32              2.7 + 9.2  -> 1.0 + 2.1
+//                      512 of 8 x 8                0.22 + 0.29 -> 0.05 + 0.19
+//     avg_pool         128 of 32 x 32              0.27 + 0.59 -> 0.22 + 0.37
+//                      256 of 32 x 32              0.82 + 1.37 -> 0.91 + 0.89
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
 

@@ -13,8 +13,8 @@ torch::Tensor plain_squared_distance(const torch::Tensor& x, const torch::Tensor
 /// The same within rounding on a GPU, in one pass that reads both in float32 or bfloat16 and adds in float32 and always
 /// in one order; x may be contiguous beside a channels_last y. Backward one pass too; can be differentiated twice.
 ///
-/// A processor takes the plain form: what is read are the images themselves, 0.8 MB at batch 16 and 64 pixels, against
-/// hundreds in the nets.
+/// A CPU takes the plain form: it reads the images alone, and needs 0.09 ms for a batch of 16 at 64 pixels on two
+/// threads (bench/operators.cpp), of seconds in the nets.
 torch::Tensor squared_distance(const torch::Tensor& x, const torch::Tensor& y, double tau);
 
 }  // namespace monge::nn::ops
