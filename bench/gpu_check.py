@@ -59,6 +59,7 @@ def arguments():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--threads", type=int, default=0, help="of LibTorch on the processor; 0: its own choice")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="changes our recipes (repeatable)")
+    parser.add_argument("--commit", help="for the record, where there is no git")
     parser.add_argument("--out", type=pathlib.Path, help="the JSON")
     a = parser.parse_args()
     for name, known in (("sections", SECTIONS), ("cases", FULL), ("peers", PEERS)):
@@ -70,7 +71,7 @@ def arguments():
     a.build = a.build or ROOT / "build" / ("gpu-check" if a.device == "cuda" else "gpu-check-cpu")
     today = datetime.date.today().isoformat()
     beside = pathlib.Path(os.environ["OUT"]) / "gpu-check.json" if os.environ.get("OUT") else None
-    a.out = a.out or beside or ROOT / "bench" / "results" / f"{today}-gpu.json"
+    a.out = a.out or beside or ROOT / "bench" / "results" / (f"{today}-gpu.json" if a.device == "cuda" else "gpu-check-cpu.json")
     a.cases = {name: (FULL if a.device == "cuda" else TINY)[name] for name in a.cases}
     return a
 
@@ -109,10 +110,10 @@ def execute(line, seconds, on_line=None, **options):
     return output
 
 
-def asked(*line):
+def asked(*line, seconds=30):
     """The first line of a command's output, or None."""
     try:
-        out = subprocess.run(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=30, cwd=ROOT).stdout
+        out = subprocess.run(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=seconds, cwd=ROOT).stdout
         return out.splitlines()[0].strip() if out.strip() else None
     except (OSError, subprocess.TimeoutExpired):
         return None
@@ -126,6 +127,7 @@ class Run:
     def __init__(self, a):
         self.a = a
         self.began = time.monotonic()
+        self.peer_torch = None
         self.environment = dict(os.environ)
         nvcc = shutil.which("nvcc") or ("/usr/local/cuda/bin/nvcc" if os.path.exists("/usr/local/cuda/bin/nvcc") else None)
         if a.device == "cuda" and nvcc:
@@ -136,7 +138,7 @@ class Run:
         release = re.search(r"release ([\d.]+)", asked("sh", "-c", f"{nvcc} --version | grep release") or "") if nvcc else None
         self.result = {
             "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            "commit": asked("git", "rev-parse", "HEAD"), "changed": bool(asked("git", "status", "--porcelain", "-uno")),
+            "commit": a.commit or asked("git", "rev-parse", "HEAD"), "changed": bool(asked("git", "status", "--porcelain", "-uno")),
             "command": sys.argv[1:], "device": a.device, "gpu": gpu[0] if gpu else None,
             "driver": gpu[1] if len(gpu) == 4 else None, "gpu_memory": gpu[2] if len(gpu) == 4 else None,
             "cuda": release.group(1) if release and a.device == "cuda" else None, "pytorch": None,
@@ -261,7 +263,9 @@ class Run:
         if not folder:
             raise Skip("there is no peer_step.py in MONGE_PEERS, ../shared/peer or shared/peer")
         python = os.environ.get("PEER_PYTHON", sys.executable)
-        if asked(python, "-c", "import torch; print(torch.__version__)") is None:
+        if self.peer_torch is None:  # asked once: the first import reads gigabytes
+            self.peer_torch = asked(python, "-c", "import torch; print(torch.__version__)", seconds=120) or False
+        if not self.peer_torch:
             raise Skip("the Python that PEER_PYTHON names, or else this one, has no PyTorch")
         warm, iterations = (peer["warm"], peer["iterations"]) if a.device == "cuda" else (1, 2)
         line = [python, "peer_step.py", "--device", a.device, "--mode", entry["mode"], "--size", entry["size"], "--batch", entry["batch"],

@@ -96,8 +96,11 @@ Feed synthetic_feed(const Recipe& recipe, const std::vector<int64_t>& item_shape
 
 BenchResult bench(const Recipe& recipe, const std::vector<int64_t>& item_shape, const Feed& feed, torch::Device device,
                   const BenchOptions& options, const std::atomic<bool>& stop) {
-  const auto nets = make_nets(recipe, item_shape, item_shape);
-  Solver solver(recipe, nets.map, nets.ema, nets.potential, product(item_shape), device);
+  const auto new_solver = [&](const Recipe& of) {
+    const auto nets = make_nets(of, item_shape, item_shape);
+    return std::make_unique<Solver>(of, nets.map, nets.ema, nets.potential, product(item_shape), device);
+  };
+  auto solver = new_solver(recipe);
   double waited = 0;
   const auto timed = [&waited](const std::function<torch::Tensor(int64_t)>& batch) {
     return [&waited, &batch](int64_t step) {
@@ -116,7 +119,7 @@ BenchResult bench(const Recipe& recipe, const std::vector<int64_t>& item_shape, 
   const int64_t ahead = device.is_cuda() ? 1 : 0;
   double last = 0;
   const auto collect = [&](bool timed) {
-    const auto figures = solver.collect();
+    const auto figures = solver->collect();
     out.loss_map = figures.loss_map;
     out.loss_potential = figures.loss_potential;
     const double read = now();
@@ -130,15 +133,15 @@ BenchResult bench(const Recipe& recipe, const std::vector<int64_t>& item_shape, 
     }
     const bool timed = k >= options.warm;
     if (k == options.warm) {
-      while (solver.launched() > 0) collect(false);
+      while (solver->launched() > 0) collect(false);
       wait_for(device);
       waited = 0;
       last = now();
     }
-    solver.launch(k, watched);
-    if (solver.launched() > ahead) collect(timed);
+    solver->launch(k, watched);
+    if (solver->launched() > ahead) collect(timed);
   }
-  while (solver.launched() > 0) collect(true);
+  while (solver->launched() > 0) collect(true);
   double whole = 0;
   for (const double time : times) whole += time;
   out.data_wait = waited / whole;
@@ -147,17 +150,19 @@ BenchResult bench(const Recipe& recipe, const std::vector<int64_t>& item_shape, 
   out.ms_least = 1e3 * times.front();
   out.ms_most = 1e3 * times.back();
   out.peak_bytes = memory.bytes();
-  out.kernel_launches = solver.kernel_launches();
+  out.kernel_launches = solver->kernel_launches();
   {
     auto seen = recipe;
     seen.train.graph = "off";  // what is replayed is not seen by the counter
-    const auto others = make_nets(seen, item_shape, item_shape);
-    Solver counted(seen, others.map, others.ema, others.potential, product(item_shape), device);
+    solver.reset();            // a graph holds the memory of a whole iteration: there may be no room for another
+    if (device.is_cuda()) c10::getDeviceAllocator(device.type())->emptyCache();
+    solver = new_solver(seen);
     const OperationCount count;
-    counted.outer_iteration(0, feed);
+    solver->outer_iteration(0, feed);
     out.flops = count.operations();
     out.bytes = count.bytes();
   }
+  solver.reset();
   const auto type = precision_type(recipe.train.precision);
   out.ceiling = out.ceiling_fp32 = matrix_ceiling(device);
   if (type != torch::kFloat32) out.ceiling = matrix_ceiling(device, type);
