@@ -35,6 +35,9 @@ class Flat {
   std::vector<torch::Tensor> views_;
 };
 
+/// The value of a scalar on a CPU, without a call through the dispatcher.
+double host_value(const torch::Tensor& scalar);
+
 /// The square root of the sum of squares, a scalar; in two steps, which is accurate for millions of entries too.
 torch::Tensor norm(const Flat& flat);
 

@@ -88,7 +88,7 @@ Adam::Step Adam::step(const ot::Number& rate, const torch::Tensor& loss) {
   const auto length = norm(gradients_);
   if (on_host) {  // where looking costs nothing
     // Inf - Inf and NaN - NaN are NaN: the sum is finite only if both are.
-    if (!std::isfinite(length.item<double>() + loss.item<double>())) return {yes_, length};
+    if (!std::isfinite(host_value(length) + host_value(loss))) return {yes_, length};
   } else {
     const auto bad = torch::isfinite(length + loss.detach().to(length.scalar_type())).logical_not().to(torch::kFloat32);
     blocked = blocked.defined() ? torch::maximum(blocked, bad) : bad;

@@ -6,6 +6,7 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include "monge/core/error.h"
+#include "monge/train/flat.h"
 
 namespace monge::train {
 namespace {
@@ -31,7 +32,7 @@ void Record::write(int64_t index, const Update& update) {
                                            is_map ? update.potential : update.loss, update.gradient_norm, update.blocked};
   if (rows_.is_cpu()) {
     double* row = rows_.data_ptr<double>() + index * kColumns;
-    for (const auto& column : columns) *row++ = column.item<double>();
+    for (const auto& column : columns) *row++ = host_value(column);
     return;
   }
   std::vector<torch::Tensor> alike;

@@ -144,7 +144,7 @@ torch::Tensor Solver::transport(nn::MapNet& map, const torch::Tensor& x, const t
     const AutocastScope mixed(device_, precision_type(recipe_.train.precision));
     output = map.forward(input);
   }
-  output = output.to(x.scalar_type());
+  if (output.scalar_type() != x.scalar_type()) output = output.to(x.scalar_type());
   return z.defined() ? output.unflatten(0, std::vector<int64_t>{x.size(0), z.size(1)}) : output.unsqueeze(1);
 }
 
@@ -289,7 +289,7 @@ void Solver::body(const Pace& pace, const Batches& batches) {
   written_ = 0;
   const auto failed = [&](const Update& update) {
     record_.write(written_++, update);
-    return device_.is_cpu() && update.blocked.item<float>() != 0;
+    return device_.is_cpu() && host_value(update.blocked) != 0;
   };
   const auto& smoothing = pace.moment.smoothing;
   for (int64_t t = 0; t < k_t; ++t) {
