@@ -23,7 +23,8 @@ class Flat {
   /// and graphs too, and get this memory.
   void adopt(const std::vector<torch::Tensor>& tensors);
 
-  /// Makes those of `tensors` views again that were given other memory since, as Module::to does; their values are copied.
+  /// Makes those of `tensors` views again that were given other memory since, as Module::to does; their values are
+  /// copied.
   /// @throws Error when one is of another type or on another device now.
   void keep(const std::vector<torch::Tensor>& tensors);
 

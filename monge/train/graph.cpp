@@ -75,9 +75,10 @@ void GraphCache::run(const std::string& key, const std::function<void()>& body,
           } catch (const c10::Error&) {
             // The capture is broken already; the first error says why.
           }
-          throw Error(Complaint{.what = text("the iteration cannot be captured as a CUDA graph: ", error.what_without_backtrace()),
-                                .where = "train.graph",
-                                .fix = "set train.graph = \"off\""});
+          throw Error(Complaint{
+              .what = text("the iteration cannot be captured as a CUDA graph: ", error.what_without_backtrace()),
+              .where = "train.graph",
+              .fix = "set train.graph = \"off\""});
         }
         entry.graph = std::move(graph);
       }
@@ -98,7 +99,9 @@ bool GraphCache::can_capture(torch::Device) { return false; }
 
 GraphCache::GraphCache(torch::Device) : state_(std::make_unique<State>()) {}
 
-void GraphCache::run(const std::string&, const std::function<void()>& body, const std::vector<torch::Generator>&) { body(); }
+void GraphCache::run(const std::string&, const std::function<void()>& body, const std::vector<torch::Generator>&) {
+  body();
+}
 
 void GraphCache::clear() {}
 
