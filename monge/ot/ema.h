@@ -1,9 +1,9 @@
 // Exponential moving average of weights: what is evaluated, exported and shown.
 #pragma once
 
-#include <cstdint>
-
 #include <torch/types.h>
+
+#include <cstdint>
 
 #include "monge/ot/number.h"
 

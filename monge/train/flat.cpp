@@ -73,6 +73,11 @@ void Flat::keep(const std::vector<torch::Tensor>& tensors) {
   }
 }
 
+double host_value(const torch::Tensor& scalar) {
+  if (scalar.scalar_type() == torch::kFloat32) return static_cast<double>(*scalar.const_data_ptr<float>());
+  return scalar.scalar_type() == torch::kFloat64 ? *scalar.const_data_ptr<double>() : scalar.item<double>();
+}
+
 torch::Tensor norm(const Flat& flat) {
   return at::linalg_vector_norm(at::linalg_vector_norm(flat.whole().view({-1, kRow}), 2, at::IntArrayRef{1}), 2);
 }

@@ -23,7 +23,8 @@ class Flat {
   /// and graphs too, and get this memory.
   void adopt(const std::vector<torch::Tensor>& tensors);
 
-  /// Makes those of `tensors` views again that were given other memory since, as Module::to does; their values are copied.
+  /// Makes those of `tensors` views again that were given other memory since, as Module::to does; their values are
+  /// copied.
   /// @throws Error when one is of another type or on another device now.
   void keep(const std::vector<torch::Tensor>& tensors);
 
@@ -34,6 +35,9 @@ class Flat {
   torch::Tensor whole_;
   std::vector<torch::Tensor> views_;
 };
+
+/// The value of a scalar on a CPU, without a call through the dispatcher.
+double host_value(const torch::Tensor& scalar);
 
 /// The square root of the sum of squares, a scalar; in two steps, which is accurate for millions of entries too.
 torch::Tensor norm(const Flat& flat);

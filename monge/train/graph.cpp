@@ -91,9 +91,10 @@ void GraphCache::run(const std::string& key, const std::function<void()>& body,
           } catch (const c10::Error&) {
             // The capture is broken already; the first error says why.
           }
-          throw Error(Complaint{.what = text("the iteration cannot be captured as a CUDA graph: ", error.what_without_backtrace()),
-                                .where = "train.graph",
-                                .fix = "set train.graph = \"off\""});
+          throw Error(Complaint{
+              .what = text("the iteration cannot be captured as a CUDA graph: ", error.what_without_backtrace()),
+              .where = "train.graph",
+              .fix = "set train.graph = \"off\""});
         }
         entry.kernels = kernels_of(graph->raw_cuda_graph());
         graph->instantiate();
@@ -122,7 +123,9 @@ bool GraphCache::can_capture(torch::Device) { return false; }
 
 GraphCache::GraphCache(torch::Device) : state_(std::make_unique<State>()) {}
 
-void GraphCache::run(const std::string&, const std::function<void()>& body, const std::vector<torch::Generator>&) { body(); }
+void GraphCache::run(const std::string&, const std::function<void()>& body, const std::vector<torch::Generator>&) {
+  body();
+}
 
 std::optional<int64_t> GraphCache::kernels() const { return {}; }
 

@@ -2,6 +2,8 @@
 // kernels.
 #pragma once
 
+#include <torch/types.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -9,13 +11,12 @@
 #include <string>
 #include <vector>
 
-#include <torch/types.h>
-
 namespace monge::train {
 
-/// Bodies of work by key. A body reads and writes tensors at fixed places only, asks the device for no value and allocates
-/// nothing that is used outside it. On a CUDA device it runs on a stream of its own, a few times as it is (libraries choose
-/// their algorithms and make their workspaces then), then it is captured and from there on replayed. On a CPU it is called.
+/// Bodies of work by key. A body reads and writes tensors at fixed places only, asks the device for no value and
+/// allocates nothing that is used outside it. On a CUDA device it runs on a stream of its own, a few times as it is
+/// (libraries choose their algorithms and make their workspaces then), then it is captured and from there on replayed.
+/// On a CPU it is called.
 class GraphCache {
  public:
   /// Whether this build can capture on `device`.

@@ -1,13 +1,13 @@
 // The random streams of one outer iteration, held so that a captured graph can draw from them again.
 #pragma once
 
+#include <torch/types.h>
+
 #include <cstdint>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <torch/types.h>
 
 #include "monge/core/random.h"
 

@@ -1,8 +1,8 @@
 #include "monge/train/optimiser.h"
 
-#include <cmath>
-
 #include <torch/types.h>
+
+#include <cmath>
 
 namespace monge::train {
 namespace {
@@ -53,12 +53,10 @@ void Adam::require_gradients(bool on) {
   }
 }
 
-torch::Tensor Adam::scaled(const torch::Tensor& loss) const {
-  return options_.scale_loss ? loss * scale_ : loss;
-}
+torch::Tensor Adam::scaled(const torch::Tensor& loss) const { return options_.scale_loss ? loss * scale_ : loss; }
 
-/// Autograd adds in place to the views that zero_grad gave it. What came another way, as when somebody reset a gradient,
-/// is copied; a parameter that no path reached has the gradient zero.
+/// Autograd adds in place to the views that zero_grad gave it. What came another way, as when somebody reset a
+/// gradient, is copied; a parameter that no path reached has the gradient zero.
 void Adam::gather_gradients() {
   for (size_t i = 0; i < parameters_.size(); ++i) {
     auto& gradient = parameters_[i].mutable_grad();
@@ -88,7 +86,7 @@ Adam::Step Adam::step(const ot::Number& rate, const torch::Tensor& loss) {
   const auto length = norm(gradients_);
   if (on_host) {  // where looking costs nothing
     // Inf - Inf and NaN - NaN are NaN: the sum is finite only if both are.
-    if (!std::isfinite(length.item<double>() + loss.item<double>())) return {yes_, length};
+    if (!std::isfinite(host_value(length) + host_value(loss))) return {yes_, length};
   } else {
     const auto bad = torch::isfinite(length + loss.detach().to(length.scalar_type())).logical_not().to(torch::kFloat32);
     blocked = blocked.defined() ? torch::maximum(blocked, bad) : bad;
@@ -98,8 +96,9 @@ Adam::Step Adam::step(const ot::Number& rate, const torch::Tensor& loss) {
   step_ += on_host ? yes_ : 1 - blocked;
   const auto found = on_host ? std::optional<torch::Tensor>() : blocked;
   const auto take = [&](const auto& step_size) {
-    at::_fused_adam_({values_.whole()}, {gradient}, {average_.whole()}, {square_.whole()}, /*max_exp_avg_sqs=*/{}, {step_},
-                     step_size, options_.beta1, options_.beta2, options_.weight_decay, options_.eps, /*amsgrad=*/false,
+    at::_fused_adam_({values_.whole()}, {gradient}, {average_.whole()}, {square_.whole()}, /*max_exp_avg_sqs=*/{},
+                     {step_}, step_size, options_.beta1, options_.beta2, options_.weight_decay, options_.eps,
+                     /*amsgrad=*/false,
                      /*maximize=*/false, /*grad_scale=*/std::nullopt, found);
   };
   if (rate.tensor.defined()) {

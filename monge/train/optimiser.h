@@ -2,11 +2,11 @@
 // non-finite through.
 #pragma once
 
+#include <torch/types.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include <torch/types.h>
 
 #include "monge/nn/module.h"
 #include "monge/ot/number.h"
@@ -19,14 +19,14 @@ using nn::NamedTensors;
 struct AdamOptions {
   double beta1 = 0.0, beta2 = 0.9;  ///< in [0, 1)
   double eps = 1e-8;
-  double weight_decay = 0.0;        ///< added to the gradient
-  double clip = 0.0;                ///< largest gradient norm over all parameters; 0 does not clip
-  bool scale_loss = false;          ///< dynamic loss scaling, for fp16
+  double weight_decay = 0.0;  ///< added to the gradient
+  double clip = 0.0;          ///< largest gradient norm over all parameters; 0 does not clip
+  bool scale_loss = false;    ///< dynamic loss scaling, for fp16
 };
 
 /// Adam (Kingma & Ba 2015) with bias correction, as torch.optim.Adam computes it. Parameters, gradients and moments lie
-/// flat: the parameters become views of one tensor and autograd adds into views of another, so that nothing is allocated
-/// in the loop and a step is one pass, whatever the number of layers.
+/// flat: the parameters become views of one tensor and autograd adds into views of another, so that nothing is
+/// allocated in the loop and a step is one pass, whatever the number of layers.
 class Adam {
  public:
   /// @param parameters  shared with the net; named for the state. Their memory is replaced.

@@ -15,8 +15,8 @@ Dials::Dials(torch::Device device, torch::ScalarType type)
 Pace Dials::set(const Pace& pace) {
   const at::NoGradGuard no_grad;
   const bool on_host = exact_.is_cpu();
-  // Fresh memory each time: the device may not have read the numbers of the iteration before yet. Pinned memory comes from
-  // a cache that knows which copies are still under way.
+  // Fresh memory each time: the device may not have read the numbers of the iteration before yet. Pinned memory comes
+  // from a cache that knows which copies are still under way.
   const auto host = torch::empty({kNumbers}, torch::dtype(torch::kFloat64).pinned_memory(!on_host));
   double* number = host.data_ptr<double>();
   number[0] = pace.moment.gamma.value;

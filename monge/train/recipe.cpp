@@ -188,7 +188,7 @@ OptionTable Recipe::options() {
   t.push_back({.key = "train.deterministic", .field = &train.deterministic,
                .help = "kernels that give the same bits each time, where there are any; slower on a GPU. --deterministic sets it"});
   t.push_back({.key = "train.graph", .field = &train.graph,
-               .help = "capture an outer iteration as a CUDA graph and replay it; auto does on a GPU. On a CPU, on runs the same code without a capture",
+               .help = "capture an outer iteration as a CUDA graph and replay it; auto does on a GPU, but not in fp64. On a CPU, on runs the same code without a capture",
                .choices = {"auto", "on", "off"}});
   t.push_back({.key = "train.eval_map_in_potential_step", .field = &train.eval_map_in_potential_step,
                .help = "use the map's running batch-norm statistics in the potential's step, as the public codes do"});

@@ -1,11 +1,12 @@
 #include "monge/train/record.h"
 
-#include <optional>
-
 #include <c10/core/Event.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <optional>
+
 #include "monge/core/error.h"
+#include "monge/train/flat.h"
 
 namespace monge::train {
 namespace {
@@ -28,10 +29,11 @@ void Record::write(int64_t index, const Update& update) {
   const at::NoGradGuard no_grad;
   const bool is_map = update.cost.defined();
   const torch::Tensor columns[kColumns] = {update.loss, is_map ? update.cost : update.loss,
-                                           is_map ? update.potential : update.loss, update.gradient_norm, update.blocked};
+                                           is_map ? update.potential : update.loss, update.gradient_norm,
+                                           update.blocked};
   if (rows_.is_cpu()) {
     double* row = rows_.data_ptr<double>() + index * kColumns;
-    for (const auto& column : columns) *row++ = column.item<double>();
+    for (const auto& column : columns) *row++ = host_value(column);
     return;
   }
   std::vector<torch::Tensor> alike;

@@ -1,12 +1,12 @@
 // The numbers that the updates of an iteration leave, kept on the device and read when they are there.
 #pragma once
 
+#include <torch/types.h>
+
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <vector>
-
-#include <torch/types.h>
 
 namespace monge::train {
 

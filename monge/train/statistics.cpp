@@ -42,7 +42,7 @@ void Statistics::restore(const std::vector<torch::Tensor>& copies) {
 void Statistics::restore_if(const torch::Tensor& blocked) {
   const at::NoGradGuard no_grad;
   if (blocked.is_cpu()) {  // where looking costs nothing
-    if (kinds_.empty() || blocked.item<float>() == 0) return;
+    if (kinds_.empty() || host_value(blocked) == 0) return;
     for (auto& kind : kinds_) kind.now.whole().copy_(kind.kept);
     return;
   }

@@ -1,10 +1,10 @@
 // The buffers of a net (statistics of batch norm), laid flat so that they are kept and put back in one pass.
 #pragma once
 
-#include <vector>
-
 #include <torch/nn/module.h>
 #include <torch/types.h>
+
+#include <vector>
 
 #include "monge/train/flat.h"
 

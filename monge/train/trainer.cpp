@@ -124,7 +124,10 @@ Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, 
 Feed Trainer::feed() const {
   const auto type = recipe_.train.precision == "fp64" ? torch::kFloat64 : torch::kFloat32;
   const auto batch = [this, type](data::Sampler& sampler, int64_t step) {
-    return sampler.batch(step, recipe_.train.batch).to(solver_->device(), type);
+    const auto items = sampler.batch(step, recipe_.train.batch);
+    if (solver_->device().is_cpu()) return items.to(type);
+    // From pinned memory the copy is asynchronous; from any other the host would wait for all work before it.
+    return items.to(type).pin_memory().to(solver_->device(), /*non_blocking=*/true);
   };
   return {[this, batch](int64_t step) { return batch(*source_sampler_, step); },
           [this, batch](int64_t step) { return batch(*target_sampler_, step); }};

@@ -24,7 +24,9 @@ std::unique_ptr<Solver> solver_for(const Recipe& recipe, bool image) {
 
 Feed feed_for(bool image, torch::ScalarType type = torch::kFloat32) {
   const std::vector<int64_t> shape = image ? std::vector<int64_t>{4, 3, 16, 16} : std::vector<int64_t>{8, 2};
-  const auto draw = [=](const char* side, int64_t step) { return torch::randn(shape, RandomStreams(1).at(side, step)).to(type); };
+  const auto draw = [=](const char* side, int64_t step) {
+    return torch::randn(shape, RandomStreams(1).at(side, step)).to(type);
+  };
   return {[=](int64_t step) { return draw("x", step); }, [=](int64_t step) { return draw("y", step); }};
 }
 
@@ -38,7 +40,8 @@ void expect_same(Solver& one, Solver& two, bool image, torch::ScalarType type, c
     EXPECT_EQ(a.rate_map, b.rate_map) << what << " iteration " << k;
   }
   const auto a = one.state(), b = two.state();
-  for (size_t i = 0; i < a.size(); ++i) EXPECT_TRUE(torch::equal(a[i].second, b[i].second)) << what << " " << a[i].first;
+  for (size_t i = 0; i < a.size(); ++i)
+    EXPECT_TRUE(torch::equal(a[i].second, b[i].second)) << what << " " << a[i].first;
 }
 
 Recipe captured_recipe(const std::string& method, bool image) {
@@ -78,7 +81,8 @@ TEST(Captured, DivergenceIsFoundAsWell) {
   auto solver = solver_for(recipe, false);
   auto feed = feed_for(false);
   solver->outer_iteration(0, feed);
-  const Feed poisoned{[&](int64_t step) { return step == 4 ? feed.source(step) / 0.0 : feed.source(step); }, feed.target};
+  const Feed poisoned{[&](int64_t step) { return step == 4 ? feed.source(step) / 0.0 : feed.source(step); },
+                      feed.target};
   EXPECT_THAT(testing::message_of([&] { solver->outer_iteration(1, poisoned); }), HasSubstr("map update 2 of 2"));
 }
 

@@ -21,7 +21,8 @@ torch::Tensor draw(const std::vector<int64_t>& shape, int64_t step) {
 }
 
 std::vector<torch::Tensor> some() {
-  return {draw({3, 5}, 0), draw({4, 3, 3, 3}, 1).contiguous(torch::MemoryFormat::ChannelsLast), draw({}, 2), draw({7}, 3)};
+  return {draw({3, 5}, 0), draw({4, 3, 3, 3}, 1).contiguous(torch::MemoryFormat::ChannelsLast), draw({}, 2),
+          draw({7}, 3)};
 }
 
 TEST(Flat, KeepsSizesStridesAndValues) {
@@ -58,7 +59,10 @@ TEST(Flat, TheNormOfManyIsAccurate) {
 }
 
 TEST(Flat, RefusesTwoTypes) {
-  EXPECT_THAT(testing::message_of([] { Flat({torch::ones({2}), torch::ones({2}, torch::kFloat64)}); }), HasSubstr("one type"));
+  EXPECT_THAT(testing::message_of([] {
+                Flat({torch::ones({2}), torch::ones({2}, torch::kFloat64)});
+              }),
+              HasSubstr("one type"));
 }
 
 TEST(Flat, TakesBackWhatWasGivenOtherMemory) {
@@ -106,7 +110,8 @@ TEST(FlatParameters, SurviveMovesCopiesAndLoading) {
     nn::NamedTensors copies;
     for (const auto& [name, tensor] : state) copies.emplace_back(name, tensor.detach().clone());
     nn::load_state_dict(*moved.net, copies, "test");
-    for (auto& parameter : moved.net->parameters()) parameter.set_data(parameter.detach().clone());  // as to(device) does
+    for (auto& parameter : moved.net->parameters())
+      parameter.set_data(parameter.detach().clone());  // as to(device) does
     moved.step();
   }
   const auto a = nn::state_dict(*plain.net), b = nn::state_dict(*moved.net);

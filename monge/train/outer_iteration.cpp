@@ -1,0 +1,150 @@
+// Solver: the order of an outer iteration, its launch, and the reading of its figures.
+#include <torch/types.h>
+
+#include "monge/core/error.h"
+#include "monge/ot/ema.h"
+#include "monge/train/solver.h"
+
+namespace monge::train {
+namespace {
+
+// fp16 may lose a few updates while the scale settles; this many in a row is no settling.
+constexpr int64_t kMostBlocked = 50;
+
+}  // namespace
+
+Pace Solver::pace(int64_t iteration) const {
+  const auto& p = recipe_.potential;
+  const double factor = ot::rate_factor(schedule_, iteration);
+  return {method_->at(iteration), recipe_.train.lr_map * factor, recipe_.train.lr_potential * factor,
+          1.0 - ot::ema_decay(recipe_.train.ema, iteration), p.r1 > 0 && iteration % p.r1_every == 0};
+}
+
+torch::Tensor Solver::smoothed(const torch::Tensor& x, int64_t place, const ot::Smoothing& smoothing) {
+  if (smoothing.eps == 0) return x;
+  return ot::smooth(x, smoothing,
+                    ot::smoothing_noise(x, smoothing, streams_.at("smoothing", place)).to(x.scalar_type()));
+}
+
+Draws Solver::draw(const torch::Tensor& like, int64_t place, int64_t per_input) {
+  Draws out;
+  if (noise_.channels > 0) out.z = draw_noise(like, per_input, noise_, streams_.at("z", place));
+  if (method_->conditional()) out.perturbation = method_->perturb(like, streams_.at("sigma", place));
+  return out;
+}
+
+void Solver::update_average(const Pace& pace) {
+  if (!ema_) return;
+  ot::ema_update(averaged_.whole(), adam_map_.values(), pace.average);
+  averaged_statistics_.copy_from(statistics_);  // they are averages already
+}
+
+/// All device work of an outer iteration. It asks the device for no value, except on a CPU, where looking costs
+/// nothing: there nothing is done on top of a step that was not taken.
+void Solver::body(const Pace& pace, const Batches& batches) {
+  const int64_t k_t = recipe_.train.k_t;
+  written_ = 0;
+  const auto failed = [&](const Update& update) {
+    record_.write(written_++, update);
+    return device_.is_cpu() && host_value(update.blocked) != 0;
+  };
+  const auto& smoothing = pace.moment.smoothing;
+  for (int64_t t = 0; t < k_t; ++t) {
+    const auto x = smoothed(batches.source(t), t, smoothing);
+    if (failed(map_update(x, draw(x, t, noise_.draws), pace))) return;
+  }
+  const auto x = smoothed(batches.source(k_t), k_t, smoothing);
+  if (failed(potential_update(x, batches.target(), draw(x, k_t, 1), pace))) return;
+  update_average(pace);
+}
+
+/// The same with everything that the body reads at fixed places, so that it can be replayed.
+void Solver::launch_captured(const Pace& pace, const Batches& batches) {
+  const int64_t sources = recipe_.train.k_t + 1;
+  for (int64_t t = 0; t <= sources; ++t) {
+    auto batch = t < sources ? batches.source(t) : batches.target();
+    if (static_cast<int64_t>(batches_.size()) <= t) batches_.emplace_back();
+    auto& held = batches_[static_cast<size_t>(t)];
+    if (!held.defined() || held.sizes() != batch.sizes()) {
+      graphs_.clear();
+      held = torch::empty_like(batch);
+    }
+    held.copy_(batch, /*non_blocking=*/true);
+  }
+  const Batches held{[this](int64_t t) { return batches_[static_cast<size_t>(t)]; },
+                     [this] { return batches_.back(); }};
+  const auto set = dials_.set(pace);
+  const std::string key = text(pace.penalise ? "r1 " : "", pace.moment.smoothing.eps != 0 ? "smoothed" : "");
+  graphs_.run(
+      key, [&] { body(set, held); }, streams_.all());
+}
+
+void Solver::launch(int64_t iteration, const Feed& feed) {
+  const int64_t first = iteration * (recipe_.train.k_t + 1);
+  const Batches batches{[&](int64_t place) { return feed.source(first + place); },
+                        [&] { return feed.target(iteration); }};
+  const auto now = pace(iteration);
+  streams_.begin(first);
+  if (captured_) {
+    launch_captured(now, batches);
+  } else {
+    body(now, batches);
+  }
+  record_.send(written_);
+  underway_.emplace_back(iteration, now);
+}
+
+Figures Solver::collect() {
+  const auto rows = record_.receive();
+  const auto [iteration, pace] = underway_.front();
+  underway_.pop_front();
+  const int64_t k_t = recipe_.train.k_t, first = iteration * (k_t + 1);
+  const bool may_skip = recipe_.train.precision == "fp16" && device_.is_cuda();
+  Figures out;
+  double maps = 0;
+  for (size_t u = 0; u < rows.size(); ++u) {
+    const auto& row = rows[u];
+    const bool is_map = static_cast<int64_t>(u) < k_t;
+    int64_t& in_a_row = is_map ? blocked_maps_ : blocked_potentials_;
+    in_a_row = row.blocked != 0 ? in_a_row + 1 : 0;
+    if (row.blocked != 0) {
+      ++out.skipped;
+      if (!may_skip || in_a_row > kMostBlocked) {
+        throw DivergedError(Complaint{
+            .what = text("the training diverged: outer iteration ", iteration, ", ",
+                         is_map ? text("map update ", u + 1, " of ", k_t) : std::string("potential update"),
+                         " (source batch ", first + static_cast<int64_t>(u),
+                         is_map ? "" : text(", target batch ", iteration), "): loss ", row.loss, ", gradient norm ",
+                         row.gradient_norm),
+            .fix =
+                "the step was not taken; lower train.lr_potential, set potential.r1 = 0.2 or train.clip = 1, or look "
+                "at that batch"});
+      }
+    }
+    if (is_map) {
+      out.loss_map += row.loss;
+      out.cost += row.cost;
+      out.potential_fake += row.potential;
+      out.gradient_map = row.gradient_norm;
+      ++maps;
+    } else {
+      out.loss_potential = row.loss;
+      out.gradient_potential = row.gradient_norm;
+    }
+  }
+  out.loss_map /= maps;
+  out.cost /= maps;
+  out.potential_fake /= maps;
+  out.rate_map = pace.rate_map.value;
+  out.rate_potential = pace.rate_potential.value;
+  out.noise_level = pace.moment.smoothing.eps;
+  return out;
+}
+
+Figures Solver::outer_iteration(int64_t iteration, const Feed& feed) {
+  require(launched() == 0, "an iteration that was launched must be collected first");
+  launch(iteration, feed);
+  return collect();
+}
+
+}  // namespace monge::train
