@@ -267,6 +267,8 @@ class Run:
             self.peer_torch = asked(python, "-c", "import torch; print(torch.__version__)", seconds=120) or False
         if not self.peer_torch:
             raise Skip("the Python that PEER_PYTHON names, or else this one, has no PyTorch")
+        if self.left() < 20:
+            raise Skip("no time was left for it; ask for it alone with --sections build,ours,peers --cases NAME")
         warm, iterations = (peer["warm"], peer["iterations"]) if a.device == "cuda" else (1, 2)
         line = [python, "peer_step.py", "--device", a.device, "--mode", entry["mode"], "--size", entry["size"], "--batch", entry["batch"],
                 "--z", entry["z"], "--kt", entry["k_t"], "--base", entry["base"], "--nf", entry["nf"], "--nf-max", entry["nf_max"],

@@ -68,12 +68,12 @@ struct Pair {
   return {t, 1.0F - t * t};
 }
 [[gnu::always_inline]] inline Pair elu(Lanes x) {
-  const Lanes zero{}, one = zero + 1.0F, e = exponential(x < zero ? x : zero);
+  const Lanes zero{}, one = zero + 1.0F, e = exponential(x > zero ? zero : x);
   return {x > zero ? x : e - 1.0F, x > zero ? one : e};
 }
 [[gnu::always_inline]] inline Pair relu(Lanes x) {
   const Lanes zero{}, one = zero + 1.0F;
-  return {x > zero ? x : zero, x > zero ? one : zero};
+  return {x < zero ? zero : x, x > zero ? one : zero};  // what is not a number stays so
 }
 [[gnu::always_inline]] inline Pair leaky_relu(Lanes x) {
   const Lanes zero{}, one = zero + 1.0F, slope = zero + static_cast<float>(kSlope);

@@ -1,11 +1,12 @@
 #include "monge/nn/fused_mlp.h"
 
-#include <ATen/Parallel.h>
+#include <ATen/autocast_mode.h>
 #include <torch/autograd.h>
 
 #include <algorithm>
 
 #include "monge/nn/chain_layers.h"
+#include "monge/nn/parts.h"
 #include "monge/nn/workspace.h"
 
 namespace monge::nn {
@@ -19,39 +20,11 @@ float* data(const torch::Tensor& t) { return t.data_ptr<float>(); }
 /// Rounded up to whole vectors, so that what comes behind in a slab begins aligned.
 int64_t aligned(int64_t count) { return (count + 15) / 16 * 16; }
 
-/// Calls work(i) for i in [0, count) on as many threads as there are.
+/// Calls work(part, begin, end) on a thread for each part of a batch's rows.
 template <class Work>
-void in_parallel(int64_t count, const Work& work) {
-  if (at::in_parallel_region()) {
-    for (int64_t i = 0; i < count; ++i) work(i);
-    return;
-  }
-  at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) work(i);
-  });
+void for_rows(int64_t rows, const Work& work) {
+  for_parts(rows, thread_parts(rows), work);
 }
-
-/// The rows of a batch in as many even parts as there are threads.
-class RowParts {
- public:
-  explicit RowParts(int64_t rows)
-      : rows_(rows),
-        count_(at::in_parallel_region() ? 1 : std::min<int64_t>(at::get_num_threads(), rows)),
-        size_((rows + count_ - 1) / count_) {}
-  int64_t count() const { return count_; }
-
-  /// Calls work(part, begin, end) on a thread for each part.
-  template <class Work>
-  void run(const Work& work) const {
-    in_parallel(count_, [&](int64_t part) {
-      const int64_t begin = part * size_, end = std::min(rows_, begin + size_);
-      if (begin < end) work(part, begin, end);
-    });
-  }
-
- private:
-  int64_t rows_, count_, size_;
-};
 
 enum class Passes { forward, backward, both };
 
@@ -84,10 +57,13 @@ class Layers {
         next += aligned(backward_pack_size(layer));
       }
     }
-    in_parallel(2 * static_cast<int64_t>(count), [&](int64_t i) {
-      const auto& layer = all[static_cast<size_t>(i) / 2];
-      if (i % 2 == 0 && layer.forward) pack_forward(layer, const_cast<float*>(layer.forward));
-      if (i % 2 == 1 && layer.backward) pack_backward(layer, const_cast<float*>(layer.backward));
+    const int64_t pieces = 2 * static_cast<int64_t>(count);
+    for_parts(pieces, thread_parts(pieces), [&](int64_t, int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const auto& layer = all[static_cast<size_t>(i) / 2];
+        if (i % 2 == 0 && layer.forward) pack_forward(layer, const_cast<float*>(layer.forward));
+        if (i % 2 == 1 && layer.backward) pack_backward(layer, const_cast<float*>(layer.backward));
+      }
     });
   }
 
@@ -137,7 +113,7 @@ void forward_rows(const Layers& layers, const Kept& kept, float* memory, bool wa
 torch::Tensor values(const torch::Tensor& x, const Layers& layers) {
   const int64_t in = layers.all.front().in, out = layers.all.back().out;
   auto output = torch::empty({x.size(0), out}, x.options().requires_grad(false));
-  RowParts(x.size(0)).run([&](int64_t, int64_t begin, int64_t end) {
+  for_rows(x.size(0), [&](int64_t, int64_t begin, int64_t end) {
     const int64_t step = std::min(layers.block_rows(), end - begin), side = aligned(step * layers.widest);
     float* memory = workspace(2 * side);
     for (int64_t at = begin; at < end; at += step) {
@@ -179,7 +155,7 @@ class ValueWithGradient : public torch::autograd::Function<ValueWithGradient> {
     const auto options = x.options().requires_grad(false);
     auto output = torch::empty({x.size(0), 1}, options), gradient = torch::empty(x.sizes(), options);
     const int64_t in = layers.all.front().in;
-    RowParts(x.size(0)).run([&](int64_t, int64_t begin, int64_t end) {
+    for_rows(x.size(0), [&](int64_t, int64_t begin, int64_t end) {
       const int64_t step = std::min(layers.block_rows(), end - begin), side = aligned(step * layers.widest);
       const Kept kept(layers, step);
       float* memory = workspace(kept.size + 2 * side);
@@ -240,7 +216,7 @@ class FusedChain : public torch::autograd::Function<FusedChain> {
     const auto options = x.options().requires_grad(false);
     const int64_t in = layers.all.front().in, out = layers.all.back().out;
     auto output = torch::empty({x.size(0), out}, options), memory = torch::empty({kept.size}, options);
-    RowParts(x.size(0)).run([&](int64_t, int64_t begin, int64_t end) {
+    for_rows(x.size(0), [&](int64_t, int64_t begin, int64_t end) {
       const int64_t step = layers.block_rows();
       for (int64_t at = begin; at < end; at += step)
         forward_rows(layers, kept, data(memory), true, data(x) + at * in, data(output) + at * out, at,
@@ -265,13 +241,13 @@ class FusedChain : public torch::autograd::Function<FusedChain> {
     const auto top = gradients[0].contiguous();
     const Layers layers(tensors, activation, Passes::backward);
     const Kept kept(layers, x.size(0));
-    const RowParts parts(x.size(0));
+    const int64_t parts = thread_parts(x.size(0));
     const GradientSlab slab(layers);
     const auto options = x.options().requires_grad(false);
     variable_list out(tensors.size() + 2);
     if (wants_input) out[0] = torch::empty(x.sizes(), options);
-    const auto sums = wants_weights ? torch::empty({parts.count(), slab.size}, options) : torch::Tensor();
-    parts.run([&](int64_t part, int64_t begin, int64_t end) {
+    const auto sums = wants_weights ? torch::empty({parts, slab.size}, options) : torch::Tensor();
+    for_parts(x.size(0), parts, [&](int64_t part, int64_t begin, int64_t end) {
       float* sum = wants_weights ? data(sums) + part * slab.size : nullptr;
       if (sum) std::fill_n(sum + slab.biases.front(), slab.size - slab.biases.front(), 0.0F);
       backward_rows(layers, kept, slab, data(x), data(memory), data(top), sum, wants_input ? data(out[0]) : nullptr,
@@ -279,7 +255,7 @@ class FusedChain : public torch::autograd::Function<FusedChain> {
     });
     if (!wants_weights) return out;
     // In the order of the parts, whichever was ready first.
-    const auto sum = parts.count() == 1 ? sums[0] : sums.sum(0);
+    const auto sum = parts == 1 ? sums[0] : sums.sum(0);
     const size_t count = layers.all.size();
     for (size_t l = 0; l < count; ++l) {
       const auto& layer = layers.all[l];
@@ -330,7 +306,7 @@ bool takes(const torch::Tensor& x, const Chain& chain) {
   const auto fits = [](const torch::Tensor& t) {
     return t.is_cpu() && t.scalar_type() == torch::kFloat32 && t.is_contiguous();
   };
-  if (!fits(x) || x.dim() != 2 || x.size(0) == 0) return false;
+  if (!fits(x) || x.dim() != 2 || x.size(0) == 0 || at::autocast::is_autocast_enabled(at::kCPU)) return false;
   return std::all_of(chain.weights.begin(), chain.weights.end(), fits) &&
          std::all_of(chain.biases.begin(), chain.biases.end(), fits);
 }
@@ -351,8 +327,11 @@ torch::Tensor fused_chain(const torch::Tensor& x, const Chain& chain) {
   if (!takes(input, chain)) return plain_chain(x, chain);
   auto tensors = chain.weights;
   tensors.insert(tensors.end(), chain.biases.begin(), chain.biases.end());
-  const bool trains =
-      std::any_of(tensors.begin(), tensors.end(), [](const torch::Tensor& t) { return t.requires_grad(); });
+  const auto wants = [](const torch::Tensor& t) { return t.requires_grad(); };
+  const bool trains = std::any_of(tensors.begin(), tensors.end(), wants);
+  // All gradients of the parameters or none: what freezes a part of them goes by LibTorch.
+  if (trains && at::GradMode::is_enabled() && !std::all_of(tensors.begin(), tensors.end(), wants))
+    return plain_chain(x, chain);
   const auto activation = static_cast<int64_t>(chain.activation);
   if (!at::GradMode::is_enabled() || (!trains && !input.requires_grad()))
     return values(input, Layers(tensors, chain.activation, Passes::forward));

@@ -80,7 +80,8 @@ class ResNetPotential::Block : public torch::nn::Module {
     auto hidden = convolve(conv_0_, x, fused_);
     const auto dx = convolve(conv_1_, torch::leaky_relu_(hidden, slope), fused_);
     const auto shortcut = conv_s_ ? conv_s_->forward(x) : x;
-    return ops::leaky_residual(shortcut, dx, ratio_, slope);
+    return fused_ ? ops::leaky_residual(shortcut, dx, ratio_, slope)
+                  : ops::plain_leaky_residual(shortcut, dx, ratio_, slope);
   }
 
  private:
@@ -126,7 +127,7 @@ torch::Tensor ResNetPotential::forward(const torch::Tensor& y, const torch::Tens
   auto h = convolve(conv_img_, conditional() ? embedding_->attach(patches, sigma) : patches, options_.fused);
   h = torch::leaky_relu_(h, slope);
   for (size_t i = 0; i < blocks_.size(); ++i) {
-    if (i > 0 && i % 2 == 0) h = ops::avg_pool(h);
+    if (i > 0 && i % 2 == 0) h = options_.fused ? ops::avg_pool(h) : ops::plain_avg_pool(h);
     h = blocks_[i]->forward(h);
   }
   return fc_->forward(h.flatten(1)).squeeze(1);

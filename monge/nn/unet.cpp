@@ -33,10 +33,11 @@ torch::Tensor pool(const torch::Tensor& x) {
 }
 
 /// The module's forward pass and ReLU.
-torch::Tensor normalise(torch::nn::BatchNorm2dImpl& norm, const torch::Tensor& x) {
+torch::Tensor normalise(torch::nn::BatchNorm2dImpl& norm, const torch::Tensor& x, bool fused) {
   if (norm.is_training()) norm.num_batches_tracked += 1;
-  return ops::batch_norm_relu(x, {norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.is_training(),
-                                  norm.options.momentum().value(), norm.options.eps()});
+  const ops::BatchNorm parts{norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.is_training(),
+                             norm.options.momentum().value(), norm.options.eps()};
+  return fused ? ops::batch_norm_relu(x, parts) : ops::plain_batch_norm_relu(x, parts);
 }
 
 void check(const UNetOptions& options) {
@@ -79,7 +80,7 @@ class UNet::DoubleConv : public torch::nn::Module {
   torch::Tensor forward(torch::Tensor x) {
     for (int i : {0, 1}) {
       x = fused_ ? nn::convolution(x, conv_[i]->weight, conv_[i]->bias) : conv_[i]->forward(x);
-      x = batch_norm_[i] ? normalise(*batch_norm_[i], x) : group_norm_[i]->forward(x).relu_();
+      x = batch_norm_[i] ? normalise(*batch_norm_[i], x, fused_) : group_norm_[i]->forward(x).relu_();
     }
     return x;
   }
@@ -136,7 +137,7 @@ torch::Tensor UNet::forward(const torch::Tensor& input) {
   auto y = skips.back();
   for (size_t step = 0; step < up_.size(); ++step) {
     const auto& skip = skips[up_.size() - 1 - step];
-    y = up_[step]->forward(ops::upsample_concat(skip, y));
+    y = up_[step]->forward(options_.fused ? ops::upsample_concat(skip, y) : ops::plain_upsample_concat(skip, y));
   }
   y = outc_->forward(y);
   if (patch > 1) y = torch::pixel_shuffle(y, patch);

@@ -3,10 +3,12 @@
 #ifdef MONGE_CUDA
 #include <ATen/cuda/CUDAEvent.h>
 #include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
+#include <exception>
 #include <map>
 
 #include "monge/core/error.h"
@@ -40,6 +42,18 @@ int64_t kernels_of(cudaGraph_t graph) {
     kernels += type == cudaGraphNodeTypeKernel ? 1 : 0;
   }
   return kernels;
+}
+
+/// LibTorch's errors of a capture with the way out; others as they are.
+[[noreturn]] void rethrow_as_ours(const std::exception_ptr& why) {
+  try {
+    std::rethrow_exception(why);
+  } catch (const c10::Error& error) {
+    throw Error(
+        Complaint{.what = text("the iteration cannot be captured as a CUDA graph: ", error.what_without_backtrace()),
+                  .where = "train.graph",
+                  .fix = "set train.graph = \"off\""});
+  }
 }
 
 }  // namespace
@@ -81,20 +95,21 @@ void GraphCache::run(const std::string& key, const std::function<void()>& body,
       if (!entry.graph) {
         auto graph = std::make_unique<at::cuda::CUDAGraph>(/*keep_graph=*/true);  // to be counted
         for (const auto& generator : generators) graph->register_generator_state(generator);
+        // What the warm runs left in the allocator cannot be given back during a capture, which takes as much again.
+        state_->stream->synchronize();
+        c10::cuda::CUDACachingAllocator::emptyCache();
         graph->capture_begin(state_->pool);
         try {
           body();
           graph->capture_end();
-        } catch (const c10::Error& error) {
+        } catch (...) {
+          const auto why = std::current_exception();
           try {
-            graph->capture_end();
+            graph->capture_end();  // whatever stopped it, the stream must not go on capturing
           } catch (const c10::Error&) {
             // The capture is broken already; the first error says why.
           }
-          throw Error(Complaint{
-              .what = text("the iteration cannot be captured as a CUDA graph: ", error.what_without_backtrace()),
-              .where = "train.graph",
-              .fix = "set train.graph = \"off\""});
+          rethrow_as_ours(why);
         }
         entry.kernels = kernels_of(graph->raw_cuda_graph());
         graph->instantiate();
@@ -113,6 +128,8 @@ std::optional<int64_t> GraphCache::kernels() const { return state_->kernels; }
 void GraphCache::clear() {
   state_->entries.clear();
   state_->kernels.reset();
+  // The allocator forgets a pool with its last graph.
+  if (state_->stream) state_->pool = at::cuda::graph_pool_handle();
 }
 
 #else

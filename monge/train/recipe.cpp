@@ -178,7 +178,7 @@ OptionTable Recipe::options() {
                .choices = {"auto", "cpu", "cuda"}});
   t.push_back({.key = "train.channels_last", .field = &train.channels_last, .help = "memory layout of pictures in the nets"});
   t.push_back({.key = "train.fused", .field = &train.fused,
-               .help = "nets of vectors by hand-written passes on a CPU: faster, equal within rounding"});
+               .help = "hand-written passes of the nets (Winograd convolutions, fused norms and layers): faster, equal within rounding; false is LibTorch alone"});
   t.push_back({.key = "train.recompute", .field = &train.recompute,
                .help = "save memory by running the map twice in its updates, so that its activations and the potential's are not kept at once; goes with accumulate"});
   t.push_back({.key = "train.tf32", .field = &train.tf32,

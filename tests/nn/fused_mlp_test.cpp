@@ -60,6 +60,37 @@ TEST_P(FusedChain, HasTheValuesAndGradientsOfAutograd) {
   at::set_num_threads(1);
 }
 
+// Rows that do not divide evenly: no thread may be without rows and yet have a share in the sums.
+TEST_P(FusedChain, AddsWhatEachThreadFound) {
+  for (const auto& [threads, rows] : {std::pair{3, 4}, {5, 8}, {6, 8}, {12, 16}, {14, 128}, {3, 1}, {4, 2}}) {
+    at::set_num_threads(threads);
+    const auto chain = chain_of({2, 33, 17, 5, 3}, activation_named(GetParam()));
+    const auto x = batch(rows, 2);
+    const auto expected = torch::autograd::grad({plain_chain(x, chain).square().sum()}, leaves(chain, x));
+    const auto found = torch::autograd::grad({fused_chain(x, chain).square().sum()}, leaves(chain, x));
+    for (size_t i = 0; i < expected.size(); ++i)
+      EXPECT_LT(relative_error(found[i], expected[i]), 1e-5) << "leaf " << i << ", " << threads << " threads, " << rows;
+  }
+  at::set_num_threads(1);
+}
+
+TEST_P(FusedChain, KeepsWhatIsNotANumber) {
+  auto x = torch::randn({3, 4}, RandomStreams(8).at("x", 0));
+  x.index_put_({1, 2}, NAN);
+  const auto y = fused_chain(x, chain_of({4, 20, 2}, activation_named(GetParam()))).detach();
+  EXPECT_TRUE(y[1].isnan().all().item<bool>()) << y;
+  EXPECT_TRUE(y[0].isfinite().all().item<bool>());
+}
+
+TEST(FusedChains, GiveTheOthersTheirGradientsWhenOneLayerIsFrozen) {
+  auto chain = chain_of({3, 20, 2}, Activation::silu);
+  chain.weights[0].requires_grad_(false);
+  const auto x = batch(5, 3);
+  const auto expected = torch::autograd::grad({plain_chain(x, chain).sum()}, {chain.weights[1], chain.biases[0]});
+  const auto found = torch::autograd::grad({fused_chain(x, chain).sum()}, {chain.weights[1], chain.biases[0]});
+  for (size_t i = 0; i < expected.size(); ++i) EXPECT_LT(relative_error(found[i], expected[i]), 1e-5) << i;
+}
+
 TEST_P(FusedChain, CanBeDifferentiatedTwice) {
   const auto chain = chain_of({3, 12, 9, 1}, activation_named(GetParam()));
   const auto penalty = [&](auto&& net) {

@@ -13,7 +13,6 @@
 //     avg_pool         128 of 32 x 32              0.27 + 0.59 -> 0.22 + 0.37
 //                      256 of 32 x 32              0.82 + 1.37 -> 0.91 + 0.89
 #include <ATen/Functions.h>
-#include <ATen/Parallel.h>
 
 #include <cmath>
 #include <cstring>
@@ -22,6 +21,7 @@
 #include "monge/nn/ops/enlarged_frame.h"
 #include "monge/nn/ops/forms.h"
 #include "monge/nn/ops/philox.h"
+#include "monge/nn/parts.h"
 
 namespace monge::nn::ops {
 namespace {
@@ -40,19 +40,12 @@ constexpr int64_t kGrain = 16384;
 
 int64_t part_count(int64_t rows, int64_t width) {
   const int64_t worth = std::max<int64_t>(rows * width / kGrain, 1);
-  return at::in_parallel_region() ? 1 : std::min({static_cast<int64_t>(at::get_num_threads()), rows, worth});
+  return thread_parts(std::min(rows, worth));
 }
 
-/// Calls work(part, begin, end) for even parts of the rows of `width` numbers, one a thread.
 template <class Work>
-void for_parts(int64_t rows, int64_t width, const Work& work) {
-  const int64_t parts = part_count(rows, width), share = (rows + parts - 1) / parts;
-  at::parallel_for(0, parts, 1, [&](int64_t first, int64_t last) {
-    for (int64_t part = first; part < last; ++part) {
-      const int64_t begin = std::min(rows, part * share), end = std::min(rows, begin + share);
-      if (begin < end) work(part, begin, end);
-    }
-  });
+void for_rows(int64_t rows, int64_t width, const Work& work) {
+  for_parts(rows, part_count(rows, width), work);
 }
 
 /// Sums over rows of two terms, [2, channels]: add(begin, end, a, b) for each part, then the parts in their order.
@@ -60,7 +53,7 @@ template <class Add>
 std::vector<double> two_sums(int64_t rows, int64_t channels, const Add& add) {
   const auto span = static_cast<size_t>(2 * channels);
   std::vector<double> sums(span * static_cast<size_t>(part_count(rows, channels)));
-  for_parts(rows, channels, [&](int64_t part, int64_t begin, int64_t end) {
+  for_rows(rows, channels, [&](int64_t part, int64_t begin, int64_t end) {
     double* own = sums.data() + static_cast<size_t>(part) * span;
     add(begin, end, own, own + channels);
   });
@@ -101,7 +94,7 @@ Tensor normalise_relu(const Tensor& x, const Tensor& mean, const Tensor& invstd,
   const int64_t channels = x.size(1);
   const auto y = like(x), scale = at::mul(invstd, weight);
   const ChannelLine line{data(mean), data(scale), data(bias)};
-  for_parts(pixels(x), channels, [&, from = data(x), to = data(y)](int64_t, int64_t begin, int64_t end) {
+  for_rows(pixels(x), channels, [&, from = data(x), to = data(y)](int64_t, int64_t begin, int64_t end) {
     normalise_rows(from + begin * channels, end - begin, channels, line, to + begin * channels);
   });
   return y;
@@ -128,7 +121,7 @@ std::array<Tensor, 3> normalise_relu_backward(const Tensor& gradient, const Tens
     plain[at] = static_cast<float>(sums[at] / count);
     sloped[at] = static_cast<float>(sums[at + static_cast<size_t>(channels)] / count * inverse * inverse);
   }
-  for_parts(rows, channels, [&, to = data(out[0])](int64_t, int64_t begin, int64_t end) {
+  for_rows(rows, channels, [&, to = data(out[0])](int64_t, int64_t begin, int64_t end) {
     const int64_t at = begin * channels;
     chain_normalise_rows(top + at, from + at, end - begin, channels, line, plain.data(), sloped.data(), to + at);
   });
@@ -136,7 +129,7 @@ std::array<Tensor, 3> normalise_relu_backward(const Tensor& gradient, const Tens
 }
 
 void leaky_residual(const Tensor& shortcut, const Tensor& dx, double ratio, double slope, const Tensor& out) {
-  for_parts(dx.numel(), 1, [&](int64_t, int64_t begin, int64_t end) {
+  for_rows(dx.numel(), 1, [&](int64_t, int64_t begin, int64_t end) {
     leaky_residual_run(data(shortcut) + begin, data(dx) + begin, end - begin, static_cast<float>(ratio),
                        static_cast<float>(slope), data(out) + begin);
   });
@@ -148,7 +141,7 @@ std::array<Tensor, 2> leaky_residual_backward(const Tensor& gradient, const Tens
   for (const size_t i : {0, 1}) {
     if (wanted[i]) out[i] = at::empty_like(y);
   }
-  for_parts(y.numel(), 1, [&](int64_t, int64_t begin, int64_t end) {
+  for_rows(y.numel(), 1, [&](int64_t, int64_t begin, int64_t end) {
     leaky_residual_backward_run(data(gradient) + begin, data(y) + begin, end - begin, static_cast<float>(ratio),
                                 static_cast<float>(slope), wanted[0] ? data(out[0]) + begin : nullptr,
                                 wanted[1] ? data(out[1]) + begin : nullptr);
@@ -195,7 +188,7 @@ Tensor upsample_concat(const Tensor& skip, const Tensor& low) {
   const auto out = image(skip, {f.batch, channels, f.height, f.width});
   const auto vertical = looks(f.low_height, f.up_height), horizontal = looks(f.low_width, f.up_width);
   const float *from = data(skip), *below = data(low);
-  for_parts(int64_t{f.batch} * f.height, f.width * channels, [&, to = data(out)](int64_t, int64_t begin, int64_t end) {
+  for_rows(int64_t{f.batch} * f.height, f.width * channels, [&, to = data(out)](int64_t, int64_t begin, int64_t end) {
     std::vector<float> line(static_cast<size_t>(f.low_width * behind));  // between two lines of the lower level
     for (int64_t row = begin; row < end; ++row) {
       const int64_t item = row / f.height, y = row % f.height - f.top;
@@ -229,7 +222,7 @@ Tensor upsample_concat_backward(const Tensor& gradient, int64_t skip_channels, i
   const int64_t channels = gradient.size(1), behind = f.low_channels;
   const auto out = image(gradient, {f.batch, behind, low_height, low_width});
   const auto vertical = lookers(f.low_height, f.up_height), horizontal = lookers(f.low_width, f.up_width);
-  for_parts(
+  for_rows(
       f.batch * low_height, 4 * low_width * behind,
       [&, from = data(gradient), to = data(out)](int64_t, int64_t begin, int64_t end) {
         std::vector<float> line(static_cast<size_t>(f.up_width * behind));  // what the lines that looked here bring
@@ -267,25 +260,25 @@ template <class Span>
 void pool_lines(const Tensor& from, const Tensor& to, const Span& span) {
   const int64_t channels = from.size(1), height = from.size(2), width = from.size(3), lines = to.size(2),
                 places = to.size(3);
-  for_parts(to.size(0) * lines, places * channels,
-            [&, in = data(from), out = data(to)](int64_t, int64_t begin, int64_t end) {
-              const float* parts[9];
-              float weights[9];
-              std::fill_n(weights, 9, 1.0F / 9);
-              for (int64_t row = begin; row < end; ++row) {
-                const int64_t item = row / lines;
-                const auto [top, bottom] = span(row % lines, height);
-                for (int64_t x = 0; x < places; ++x) {
-                  const auto [left, right] = span(x, width);
-                  int terms = 0;
-                  for (int64_t h = top; h <= bottom; ++h) {
-                    for (int64_t w = left; w <= right; ++w)
-                      parts[terms++] = in + ((item * height + h) * width + w) * channels;
-                  }
-                  weighted_sum(parts, weights, terms, channels, out + (row * places + x) * channels);
-                }
-              }
-            });
+  for_rows(to.size(0) * lines, places * channels,
+           [&, in = data(from), out = data(to)](int64_t, int64_t begin, int64_t end) {
+             const float* parts[9];
+             float weights[9];
+             std::fill_n(weights, 9, 1.0F / 9);
+             for (int64_t row = begin; row < end; ++row) {
+               const int64_t item = row / lines;
+               const auto [top, bottom] = span(row % lines, height);
+               for (int64_t x = 0; x < places; ++x) {
+                 const auto [left, right] = span(x, width);
+                 int terms = 0;
+                 for (int64_t h = top; h <= bottom; ++h) {
+                   for (int64_t w = left; w <= right; ++w)
+                     parts[terms++] = in + ((item * height + h) * width + w) * channels;
+                 }
+                 weighted_sum(parts, weights, terms, channels, out + (row * places + x) * channels);
+               }
+             }
+           });
 }
 
 Tensor avg_pool(const Tensor& x) {
@@ -309,7 +302,7 @@ Tensor add_noise(const Tensor& x, const Tensor& sigma, const Tensor& state, uint
              offset = static_cast<uint64_t>(state.data_ptr<int64_t>()[1]);
   const int64_t total = x.numel(), count = total / x.size(0);
   const float *from = data(x), *level = data(sigma);
-  for_parts((total + 3) / 4, 64, [&, to = data(out)](int64_t, int64_t begin, int64_t end) {
+  for_rows((total + 3) / 4, 64, [&, to = data(out)](int64_t, int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
       float n[4];
       four_normals(seed, offset, stream, static_cast<uint64_t>(block), n);
@@ -327,7 +320,7 @@ Tensor with_noise(const Tensor& x, int64_t draws, int64_t channels, double devia
   const auto seed = static_cast<uint64_t>(state.data_ptr<int64_t>()[0]),
              offset = static_cast<uint64_t>(state.data_ptr<int64_t>()[1]);
   const bool last = !x.is_contiguous();
-  for_parts(pixels(out), 16 * channels, [&, to = data(out), from = data(x)](int64_t, int64_t begin, int64_t end) {
+  for_rows(pixels(out), 16 * channels, [&, to = data(out), from = data(x)](int64_t, int64_t begin, int64_t end) {
     float n[4];
     int64_t held = -1;
     for (int64_t pixel = begin; pixel < end; ++pixel) {

@@ -58,9 +58,10 @@ torch::Tensor plain_leaky_residual(const torch::Tensor& shortcut, const torch::T
 torch::Tensor leaky_residual(const torch::Tensor& shortcut, torch::Tensor dx, double ratio, double slope) {
   if (!takes(shortcut, dx, slope)) return plain_leaky_residual(shortcut, dx, ratio, slope);
   const bool graph = at::GradMode::is_enabled() && (shortcut.requires_grad() || dx.requires_grad());
-  // A view, or a leaf that wants a gradient, may not be written over; nor a dx that is the shortcut itself, though that
+  // A view, or a leaf that wants a gradient, may not be written over, nor what a graph outside of this call may hold; nor a dx that is the shortcut itself, though that
   // would be a strange block.
-  const bool in_place = !dx.is_view() && !(dx.is_leaf() && dx.requires_grad()) && !dx.is_same(shortcut);
+  const bool in_place = !dx.is_view() && !(dx.is_leaf() && dx.requires_grad()) && !dx.is_same(shortcut) &&
+                        (graph || !dx.requires_grad());
   if (graph) return Fused::apply(shortcut, dx, ratio, slope, in_place);
   const auto out = in_place ? dx : at::empty_like(dx);
   forms_for(dx).leaky_residual(shortcut, dx, ratio, slope, out);

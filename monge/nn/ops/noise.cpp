@@ -26,6 +26,13 @@ torch::Tensor placed(const torch::Tensor& flat, const torch::Tensor& x) {
   return at::empty_like(x, flat.options()).set_(flat.storage(), 0, x.sizes(), x.strides());
 }
 
+void check_state(const torch::Tensor& state, const torch::Tensor& x) {
+  require(state.device() == x.device() && state.scalar_type() == torch::kInt64 && state.numel() == 2 &&
+              state.is_contiguous(),
+          "noise: the state must be that of noise_state() on the device of x, ", x.device(), "; got ", state.sizes(),
+          " of ", state.scalar_type(), " on ", state.device());
+}
+
 void check(const torch::Tensor& x, const torch::Tensor& sigma) {
   require(x.dim() > 0 && sigma.dim() == 1 && sigma.size(0) == x.size(0),
           "add_noise: sigma must be [B] for x [B, ...]; got ", sigma.sizes(), " for ", x.sizes());
@@ -98,12 +105,14 @@ torch::Tensor plain_normals(int64_t count, const torch::Tensor& state, uint32_t 
 torch::Tensor plain_add_noise(const torch::Tensor& x, const torch::Tensor& sigma, const torch::Tensor& state,
                               uint32_t stream) {
   check(x, sigma);
+  check_state(state, x);
   return x + plain_scaled(x, sigma, state, stream).to(x.scalar_type());
 }
 
 torch::Tensor add_noise(const torch::Tensor& x, const torch::Tensor& sigma, const torch::Tensor& state,
                         uint32_t stream) {
   check(x, sigma);
+  check_state(state, x);
   if (!takes(x, sigma)) return plain_add_noise(x, sigma, state, stream);
   if (at::GradMode::is_enabled() && x.requires_grad())
     return Added::apply(x, sigma, state, static_cast<int64_t>(stream));
@@ -113,6 +122,7 @@ torch::Tensor add_noise(const torch::Tensor& x, const torch::Tensor& sigma, cons
 torch::Tensor scaled_noise(const torch::Tensor& like, const torch::Tensor& sigma, const torch::Tensor& state,
                            uint32_t stream) {
   check(like, sigma);
+  check_state(state, like);
   const auto x = like.detach();
   if (!takes(x, sigma)) return plain_scaled(x, sigma, state, stream).to(x.scalar_type());
   return forms_for(x).add_noise(x, sigma, state, stream, /*centred=*/false);
@@ -133,6 +143,7 @@ torch::Tensor with_noise(const torch::Tensor& x, int64_t draws, int64_t channels
   require(image.dim() == 4 && draws >= 1 && channels >= 1,
           "with_noise: x must be [B, C, H, W], draws and channels 1 or more; got ", image.sizes(), ", ", draws, " and ",
           channels);
+  check_state(state, image);
   const auto& forms = forms_for(image);
   if (!forms.with_noise || image.numel() == 0 || !(image.is_contiguous() || is_nhwc(image)))
     return plain_with_noise(image, draws, channels, deviation, state, stream);
