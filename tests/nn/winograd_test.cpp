@@ -141,6 +141,18 @@ TEST(Convolution, IsDifferentiable) {
   }
 }
 
+TEST(Convolution, NeedsNoBias) {
+  const Layer layer({2, 16, 16, 32, 24});
+  const auto gradients = [&](const torch::Tensor& y) {
+    auto out = torch::autograd::grad({y}, {layer.x, layer.weight}, {layer.dy});
+    out.push_back(y);
+    return out;
+  };
+  const auto expected = gradients(torch::conv2d(layer.x, layer.weight, {}, 1, 1));
+  const auto found = gradients(convolution(layer.x, layer.weight, {}));
+  for (size_t i = 0; i < found.size(); ++i) EXPECT_LT(norm_error(found[i], expected[i]), 3e-6) << i;
+}
+
 TEST(Convolution, TakesAnyLayoutOfWeightsAndGradients) {
   const Layer layer({2, 16, 16, 32, 24});
   const auto weight = layer.weight.detach().contiguous().requires_grad_(true);

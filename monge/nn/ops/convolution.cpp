@@ -4,6 +4,7 @@
 #include <torch/autograd.h>
 
 #include <array>
+#include <optional>
 #include <tuple>
 
 #include "monge/nn/ops/winograd.h"
@@ -50,15 +51,17 @@ torch::Tensor values(const torch::Tensor& x, const torch::Tensor& weight, const 
 class WinogradConvolution : public torch::autograd::Function<WinogradConvolution> {
  public:
   static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& x, const torch::Tensor& weight,
-                               const torch::Tensor& bias) {
+                               const std::optional<torch::Tensor>& bias) {
     ctx->save_for_backward({x, weight});
-    return values(x, weight, bias);
+    ctx->saved_data["bias"] = bias.has_value();
+    return values(x, weight, bias.value_or(torch::Tensor()));
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
     const auto saved = ctx->get_saved_variables();
     const auto &x = saved[0], &weight = saved[1];
-    std::array<bool, 3> wanted{ctx->needs_input_grad(0), ctx->needs_input_grad(1), ctx->needs_input_grad(2)};
+    std::array<bool, 3> wanted{ctx->needs_input_grad(0), ctx->needs_input_grad(1),
+                               ctx->saved_data["bias"].toBool() && ctx->needs_input_grad(2)};
     variable_list out(3);
     if (!gradients[0].defined()) return out;
     if (at::GradMode::is_enabled()) {
@@ -107,7 +110,9 @@ torch::Tensor convolution(const torch::Tensor& x, const torch::Tensor& weight, c
   if (!takes(x, weight, bias)) return plain(x, weight, bias);
   const bool graph = at::GradMode::is_enabled() &&
                      (x.requires_grad() || weight.requires_grad() || (bias.defined() && bias.requires_grad()));
-  return graph ? WinogradConvolution::apply(x, weight, bias) : values(x, weight, bias);
+  if (!graph) return values(x, weight, bias);
+  // An undefined tensor is no argument of a node.
+  return WinogradConvolution::apply(x, weight, bias.defined() ? std::optional(bias) : std::nullopt);
 }
 
 }  // namespace monge::nn
