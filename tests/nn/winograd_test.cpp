@@ -122,11 +122,11 @@ TEST(Winograd, IsTheSameEveryTime) {
 }
 
 TEST(Winograd, IsChosenWhereThereIsEnoughToDo) {
-  EXPECT_EQ(winograd::tile_for_values({16, 32, 32, 64, 64}), 4);
-  EXPECT_EQ(winograd::tile_for_weights({16, 16, 16, 96, 192}), 4);
-  EXPECT_EQ(winograd::tile_for_values({16, 2, 2, 384, 384}), 2) << "a tile of 4 x 4 would be three quarters of zeros";
-  EXPECT_EQ(winograd::tile_for_values({16, 32, 32, 3, 64}), 0) << "sums over three channels are no work";
-  EXPECT_EQ(winograd::tile_for_values({16, 1, 1, 64, 64}), 0);
+  EXPECT_EQ(winograd::best_tile({16, 32, 32, 64, 64}), 4);
+  EXPECT_EQ(winograd::best_tile({16, 16, 16, 96, 192}), 4);
+  EXPECT_EQ(winograd::best_tile({16, 2, 2, 384, 384}), 2) << "a tile of 4 x 4 would be three quarters of zeros";
+  EXPECT_EQ(winograd::best_tile({16, 32, 32, 3, 64}), 0) << "sums over three channels are no work";
+  EXPECT_EQ(winograd::best_tile({16, 1, 1, 64, 64}), 0);
 }
 
 TEST(Convolution, IsDifferentiable) {
