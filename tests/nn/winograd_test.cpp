@@ -122,11 +122,11 @@ TEST(Winograd, IsTheSameEveryTime) {
 }
 
 TEST(Winograd, IsChosenWhereThereIsEnoughToDo) {
-  EXPECT_EQ(winograd::tile_for_values({16, 32, 32, 64, 64}), 4);
-  EXPECT_EQ(winograd::tile_for_weights({16, 16, 16, 96, 192}), 4);
-  EXPECT_EQ(winograd::tile_for_values({16, 2, 2, 384, 384}), 2) << "a tile of 4 x 4 would be three quarters of zeros";
-  EXPECT_EQ(winograd::tile_for_values({16, 32, 32, 3, 64}), 0) << "sums over three channels are no work";
-  EXPECT_EQ(winograd::tile_for_values({16, 1, 1, 64, 64}), 0);
+  EXPECT_EQ(winograd::best_tile({16, 32, 32, 64, 64}), 4);
+  EXPECT_EQ(winograd::best_tile({16, 16, 16, 96, 192}), 4);
+  EXPECT_EQ(winograd::best_tile({16, 2, 2, 384, 384}), 2) << "a tile of 4 x 4 would be three quarters of zeros";
+  EXPECT_EQ(winograd::best_tile({16, 32, 32, 3, 64}), 0) << "sums over three channels are no work";
+  EXPECT_EQ(winograd::best_tile({16, 1, 1, 64, 64}), 0);
 }
 
 TEST(Convolution, IsDifferentiable) {
@@ -139,6 +139,18 @@ TEST(Convolution, IsDifferentiable) {
     const auto found = layer.gradients(y);
     for (size_t i = 0; i < found.size(); ++i) EXPECT_LT(norm_error(found[i], expected[1 + i]), 3e-6) << i;
   }
+}
+
+TEST(Convolution, NeedsNoBias) {
+  const Layer layer({2, 16, 16, 32, 24});
+  const auto gradients = [&](const torch::Tensor& y) {
+    auto out = torch::autograd::grad({y}, {layer.x, layer.weight}, {layer.dy});
+    out.push_back(y);
+    return out;
+  };
+  const auto expected = gradients(torch::conv2d(layer.x, layer.weight, {}, 1, 1));
+  const auto found = gradients(convolution(layer.x, layer.weight, {}));
+  for (size_t i = 0; i < found.size(); ++i) EXPECT_LT(norm_error(found[i], expected[i]), 3e-6) << i;
 }
 
 TEST(Convolution, TakesAnyLayoutOfWeightsAndGradients) {

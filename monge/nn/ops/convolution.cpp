@@ -4,6 +4,7 @@
 #include <torch/autograd.h>
 
 #include <array>
+#include <optional>
 #include <tuple>
 
 #include "monge/nn/ops/winograd.h"
@@ -39,7 +40,7 @@ torch::Tensor empty_pictures(const torch::Tensor& like, int64_t channels) {
 
 torch::Tensor values(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
   const auto shape = shape_of(x, weight.size(0));
-  const int m = winograd::tile_for_values(shape);
+  const int m = winograd::best_tile(shape);
   if (m == 0) return plain(x, weight, bias);
   const auto y = empty_pictures(x, weight.size(0)), w = weight.contiguous(kLast);
   const auto shift = bias.defined() ? bias.contiguous() : bias;
@@ -50,15 +51,17 @@ torch::Tensor values(const torch::Tensor& x, const torch::Tensor& weight, const 
 class WinogradConvolution : public torch::autograd::Function<WinogradConvolution> {
  public:
   static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& x, const torch::Tensor& weight,
-                               const torch::Tensor& bias) {
+                               const std::optional<torch::Tensor>& bias) {
     ctx->save_for_backward({x, weight});
-    return values(x, weight, bias);
+    ctx->saved_data["bias"] = bias.has_value();
+    return values(x, weight, bias.value_or(torch::Tensor()));
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
     const auto saved = ctx->get_saved_variables();
     const auto &x = saved[0], &weight = saved[1];
-    std::array<bool, 3> wanted{ctx->needs_input_grad(0), ctx->needs_input_grad(1), ctx->needs_input_grad(2)};
+    std::array<bool, 3> wanted{ctx->needs_input_grad(0), ctx->needs_input_grad(1),
+                               ctx->saved_data["bias"].toBool() && ctx->needs_input_grad(2)};
     variable_list out(3);
     if (!gradients[0].defined()) return out;
     if (at::GradMode::is_enabled()) {
@@ -67,7 +70,7 @@ class WinogradConvolution : public torch::autograd::Function<WinogradConvolution
     }
     const auto dy = gradients[0].contiguous(kLast);
     const auto there = shape_of(x, weight.size(0)), back = shape_of(dy, x.size(1));
-    const int m_input = winograd::tile_for_values(back), m_weight = winograd::tile_for_weights(there);
+    const int m_input = winograd::best_tile(back), m_weight = winograd::best_tile(there);
     if (wanted[0] && m_input > 0) {
       const auto w = weight.contiguous(kLast);
       out[0] = empty_pictures(dy, x.size(1));
@@ -96,9 +99,8 @@ bool takes(const torch::Tensor& x, const torch::Tensor& weight, const torch::Ten
   if (!fits(x) || !fits(weight) || (bias.defined() && !fits(bias)) || x.dim() != 4 || x.numel() == 0) return false;
   if (weight.size(2) != 3 || weight.size(3) != 3 || weight.size(1) != x.size(1)) return false;
   if (!x.is_contiguous(kLast) || at::autocast::is_autocast_enabled(at::kCPU)) return false;
-  return winograd::tile_for_values(shape_of(x, weight.size(0))) > 0 ||
-         (x.requires_grad() &&
-          winograd::tile_for_values({x.size(0), x.size(2), x.size(3), weight.size(0), x.size(1)}) > 0);
+  return winograd::best_tile(shape_of(x, weight.size(0))) > 0 ||
+         (x.requires_grad() && winograd::best_tile({x.size(0), x.size(2), x.size(3), weight.size(0), x.size(1)}) > 0);
 }
 
 }  // namespace
@@ -107,7 +109,9 @@ torch::Tensor convolution(const torch::Tensor& x, const torch::Tensor& weight, c
   if (!takes(x, weight, bias)) return plain(x, weight, bias);
   const bool graph = at::GradMode::is_enabled() &&
                      (x.requires_grad() || weight.requires_grad() || (bias.defined() && bias.requires_grad()));
-  return graph ? WinogradConvolution::apply(x, weight, bias) : values(x, weight, bias);
+  if (!graph) return values(x, weight, bias);
+  // An undefined tensor is no argument of a node.
+  return WinogradConvolution::apply(x, weight, bias.defined() ? std::optional(bias) : std::nullopt);
 }
 
 }  // namespace monge::nn

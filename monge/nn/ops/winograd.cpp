@@ -211,6 +211,8 @@ int64_t expected_cycles(int m, const Shape& s) {
          tiling.tiles * (vectors(s.in) + vectors(s.out)) * per_tile + s.in * vectors(s.out) * per_weight;
 }
 
+}  // namespace
+
 int best_tile(const Shape& s) {
   // Sums over so few channels are over before they have paid for what is around them.
   if (s.in < 8 || std::max(s.in, s.out) > kMostChannels) return 0;
@@ -218,11 +220,6 @@ int best_tile(const Shape& s) {
   const int64_t direct = 9 * s.batch * s.height * s.width * s.in * vectors(s.out);
   return std::min(two, four) >= direct ? 0 : two < four ? 2 : 4;
 }
-
-}  // namespace
-
-int tile_for_values(const Shape& shape) { return best_tile(shape); }
-int tile_for_weights(const Shape& shape) { return best_tile(shape); }
 
 void convolve(int m, const Shape& shape, const float* x, const float* w, bool transposed, const float* bias, float* y) {
   const Tiling tiling(m, shape.batch, shape.height, shape.width);

@@ -12,10 +12,9 @@ struct Shape {
   int64_t batch, height, width, in, out;  ///< all at least 1; at most 4096 channels
 };
 
-/// m of the F(m x m, 3 x 3) that is expected to be faster than a direct convolution; 0 if none is.
-int tile_for_values(const Shape& shape);
-/// The same for the gradient of the weights.
-int tile_for_weights(const Shape& shape);
+/// m of the F(m x m, 3 x 3) that is expected to be faster than a direct convolution, also for the gradient of the
+/// weights; 0 if none is. By a count of cycles: products, and transforms as they were measured.
+int best_tile(const Shape& shape);
 
 /// y = conv(x, w) + bias. Within 1e-6 of the norm of y (m = 4: 3e-6) of the exact values. The same bits every time with
 /// the same number of threads.
