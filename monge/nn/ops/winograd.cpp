@@ -1,12 +1,12 @@
 #include "monge/nn/ops/winograd.h"
 
-#include <ATen/Parallel.h>
 #include <c10/core/CPUAllocator.h>
 
 #include <algorithm>
 
 #include "monge/nn/gemm.h"
 #include "monge/nn/operation_tally.h"
+#include "monge/nn/parts.h"
 #include "monge/nn/ops/winograd_kernels.h"
 
 namespace monge::nn::winograd {
@@ -45,21 +45,6 @@ class OwnPlanes {
   Floats memory_;
 };
 
-int64_t thread_count(int64_t most) {
-  return at::in_parallel_region() ? 1 : std::clamp<int64_t>(at::get_num_threads(), 1, most);
-}
-
-/// Calls work(part, begin, end) for equal parts of `count`, one a thread.
-template <class Work>
-void for_parts(int64_t count, int64_t parts, const Work& work) {
-  at::parallel_for(0, parts, 1, [&](int64_t first, int64_t last) {
-    for (int64_t part = first; part < last; ++part) {
-      const int64_t begin = count * part / parts, end = count * (part + 1) / parts;
-      if (begin < end) work(part, begin, end);
-    }
-  });
-}
-
 /// Tiles that go through together: as many as keep their inputs near 384 KiB, beside weights and products in a second
 /// cache of 1 MiB.
 int64_t block_tiles(int points, int64_t channels) {
@@ -73,12 +58,12 @@ void convolve_by_tiles(const Tiling& tiling, const Shape& s, const float* x, con
   const int points = tiling.points();
   const int64_t panels = (s.out + kPanel - 1) / kPanel, panel_size = points * s.in * kPanel;
   const Floats weights(panels * panel_size);
-  for_parts(panels, thread_count(panels), [&](int64_t, int64_t begin, int64_t end) {
+  for_parts(panels, thread_parts(panels), [&](int64_t, int64_t begin, int64_t end) {
     for (int64_t panel = begin; panel < end; ++panel)
       transform_weight(tiling.m, w, transposed, {s.in, s.out, 0, s.in, panel * kPanel},
                        weights.data() + panel * panel_size);
   });
-  for_parts(tiling.tiles, thread_count(tiling.tiles), [&](int64_t, int64_t begin, int64_t end) {
+  for_parts(tiling.tiles, thread_parts(tiling.tiles), [&](int64_t, int64_t begin, int64_t end) {
     const int64_t step = std::min(block_tiles(points, s.in), end - begin);
     const OwnPlanes v(points, step, s.in), p(points, step, kPanel);
     for (int64_t tile = begin; tile < end; tile += step) {
@@ -99,11 +84,11 @@ void convolve_by_channels(const Tiling& tiling, const Shape& s, const float* x, 
                           const float* bias, float* y) {
   const int points = tiling.points();
   const OwnPlanes v(points, tiling.tiles, s.in);
-  for_parts(tiling.tiles, thread_count(tiling.tiles), [&](int64_t, int64_t begin, int64_t end) {
+  for_parts(tiling.tiles, thread_parts(tiling.tiles), [&](int64_t, int64_t begin, int64_t end) {
     transform_input(x, s.in, tiling, begin, end - begin, v.from_row(begin));
   });
   const int64_t panels = (s.out + kPanel - 1) / kPanel;
-  for_parts(panels, thread_count(panels), [&](int64_t, int64_t begin, int64_t end) {
+  for_parts(panels, thread_parts(panels), [&](int64_t, int64_t begin, int64_t end) {
     // Few tiles use each weight seldom, so that the way of the weights through the caches counts: as many input
     // channels at once as keep the panels at 512 KiB.
     const int64_t most = tiling.tiles <= 126 ? (int64_t{512} << 10) / (4 * points * kPanel) / 16 * 16 : s.in;
@@ -145,7 +130,7 @@ void weight_gradient_by_tiles(const Tiling& tiling, const Shape& s, const float*
       multiply_gradients(points, g.planes(), v.planes(), count, s.out, s.in, u.from_row(part * s.out), tile > begin);
     }
   });
-  for_parts(s.out, thread_count(s.out), [&](int64_t, int64_t begin, int64_t end) {
+  for_parts(s.out, thread_parts(s.out), [&](int64_t, int64_t begin, int64_t end) {
     transform_weight_gradient(tiling.m, u.from_row(begin), parts, s.out * u.planes().row, s.in, end - begin,
                               dw + begin * 9 * s.in);
   });
@@ -162,14 +147,14 @@ void weight_gradient_by_points(const Tiling& tiling, const Shape& s, const float
   });
   constexpr int64_t kRows = 56;
   const int64_t groups = (s.out + kRows - 1) / kRows, items = points * groups;
-  for_parts(items, thread_count(items), [&](int64_t, int64_t begin, int64_t end) {
+  for_parts(items, thread_parts(items), [&](int64_t, int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end; ++item) {
       const int64_t point = item / groups, row = item % groups * kRows;
       multiply_gradients(1, g.part(point, 0, row), v.part(point, 0, 0), tiling.tiles, std::min(kRows, s.out - row),
                          s.in, u.part(point, row, 0), false);
     }
   });
-  for_parts(s.out, thread_count(s.out), [&](int64_t, int64_t begin, int64_t end) {
+  for_parts(s.out, thread_parts(s.out), [&](int64_t, int64_t begin, int64_t end) {
     transform_weight_gradient(tiling.m, u.from_row(begin), 1, 0, s.in, end - begin, dw + begin * 9 * s.in);
   });
 }
@@ -186,7 +171,7 @@ void weight_gradient_by_channels(const Tiling& tiling, const Shape& s, const flo
   });
   constexpr int64_t kRows = 28;  // two tiles of registers
   const int64_t groups = (s.out + kRows - 1) / kRows;
-  for_parts(groups, thread_count(groups), [&](int64_t, int64_t begin, int64_t end) {
+  for_parts(groups, thread_parts(groups), [&](int64_t, int64_t begin, int64_t end) {
     const OwnPlanes u(points, kRows, s.in);
     for (int64_t group = begin; group < end; ++group) {
       const int64_t row = group * kRows, rows = std::min(kRows, s.out - row);
@@ -224,7 +209,7 @@ int best_tile(const Shape& s) {
 void convolve(int m, const Shape& shape, const float* x, const float* w, bool transposed, const float* bias, float* y) {
   const Tiling tiling(m, shape.batch, shape.height, shape.width);
   // What is the larger, weights or tiles, is transformed where it is used; but all threads need panels.
-  const int64_t panels = (shape.out + kPanel - 1) / kPanel, threads = thread_count(panels);
+  const int64_t panels = (shape.out + kPanel - 1) / kPanel, threads = thread_parts(panels);
   const bool by_channels = tiling.tiles <= shape.out && (panels % threads == 0 || panels > 3 * threads);
   (by_channels ? convolve_by_channels : convolve_by_tiles)(tiling, shape, x, w, transposed, bias, y);
   operation_tally += direct_operations(shape);
@@ -232,7 +217,7 @@ void convolve(int m, const Shape& shape, const float* x, const float* w, bool tr
 
 void weight_gradient(int m, const Shape& shape, const float* x, const float* dy, float* dw, float* dbias) {
   const Tiling tiling(m, shape.batch, shape.height, shape.width);
-  const int64_t parts = thread_count(tiling.tiles);
+  const int64_t parts = thread_parts(tiling.tiles);
   const Floats sums(parts * shape.out);
   std::fill_n(sums.data(), parts * shape.out, 0.0F);
   // Sums of up to 128 x 128 channels are not far from the second cache.
