@@ -253,6 +253,12 @@ class Run:
         line += ["--threads", a.threads] if a.threads else []
         output = execute(line + recipe, min(a.bench_budget, self.left()), env=self.environment)
         entry["ours"] = json_lines(output)[-1]
+        if a.device == "cuda":  # decides train.gpu_kernels
+            try:
+                output = execute(line + recipe + ["train.gpu_kernels=true"], min(a.bench_budget, self.left()), env=self.environment)
+                entry["ours_with_kernels"] = json_lines(output)[-1]
+            except Failure as failure:
+                entry["ours_with_kernels"] = {"error": str(failure)[-1000:]}
         bf16 = entry["ours"]["ceiling_bf16_flops_per_second"]
         entry["share_of_bf16_ceiling"] = entry["ours"]["flops_per_second"] / bf16 if bf16 else None
 

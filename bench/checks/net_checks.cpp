@@ -24,7 +24,8 @@ torch::Tensor joined(const std::vector<torch::Tensor>& tensors) {
 
 Step step(const Problem& problem, const std::string& precision, torch::Device device, bool plain) {
   const auto recipe =
-      recipe_of(problem, {"train.precision=" + precision, plain ? "train.fused=false" : "train.fused=true"});
+      recipe_of(problem, {"train.precision=" + precision, plain ? "train.fused=false" : "train.fused=true",
+                          plain ? "train.gpu_kernels=false" : "train.gpu_kernels=true"});
   const auto nets = train::make_nets(recipe, problem.item_shape, problem.item_shape);
   const auto type = train::precision_type(precision) == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
   for (torch::nn::Module* net :

@@ -66,9 +66,10 @@ void kaiming_fan_out(torch::nn::Module& module) {
 
 class ResNetPotential::Block : public torch::nn::Module {
  public:
-  Block(int64_t in, int64_t out, double ratio, bool fused)
-      : ratio_(ratio),
-        fused_(fused),
+  Block(int64_t in, int64_t out, const ResNetPotentialOptions& options)
+      : ratio_(options.res_ratio),
+        fused_(options.fused),
+        gpu_kernels_(options.gpu_kernels),
         conv_0_(register_module("conv_0", convolution(in, std::min(in, out)))),
         conv_1_(register_module("conv_1", convolution(std::min(in, out), out))) {
     if (in != out) {
@@ -77,16 +78,17 @@ class ResNetPotential::Block : public torch::nn::Module {
   }
 
   torch::Tensor forward(const torch::Tensor& x) {
-    auto hidden = convolve(conv_0_, x, fused_);
-    const auto dx = convolve(conv_1_, torch::leaky_relu_(hidden, slope), fused_);
+    const bool fused = x.is_cuda() ? gpu_kernels_ : fused_;
+    auto hidden = convolve(conv_0_, x, fused);
+    const auto dx = convolve(conv_1_, torch::leaky_relu_(hidden, slope), fused);
     const auto shortcut = conv_s_ ? conv_s_->forward(x) : x;
-    return fused_ ? ops::leaky_residual(shortcut, dx, ratio_, slope)
-                  : ops::plain_leaky_residual(shortcut, dx, ratio_, slope);
+    return fused ? ops::leaky_residual(shortcut, dx, ratio_, slope)
+                 : ops::plain_leaky_residual(shortcut, dx, ratio_, slope);
   }
 
  private:
   double ratio_;
-  bool fused_;
+  bool fused_, gpu_kernels_;
   torch::nn::Conv2d conv_0_, conv_1_, conv_s_{nullptr};
 };
 
@@ -104,7 +106,7 @@ ResNetPotential::ResNetPotential(const ResNetPotentialOptions& options) : option
   const auto chain = register_module("resnet", std::make_shared<torch::nn::Module>());
   for (int64_t level = 0; level <= poolings; ++level) {
     for (int64_t i : {0, 1}) {
-      blocks_.push_back(std::make_shared<Block>(width(level), width(level + i), options.res_ratio, options.fused));
+      blocks_.push_back(std::make_shared<Block>(width(level), width(level + i), options));
       chain->register_module(std::to_string(3 * level + i), blocks_.back());
     }
   }
@@ -124,10 +126,11 @@ torch::Tensor ResNetPotential::forward(const torch::Tensor& y, const torch::Tens
   check_sigma(y, sigma, conditional(), "ResNetPotential");
 
   const auto patches = options_.patch == 1 ? y : torch::pixel_unshuffle(y, options_.patch);
-  auto h = convolve(conv_img_, conditional() ? embedding_->attach(patches, sigma) : patches, options_.fused);
+  const bool fused = y.is_cuda() ? options_.gpu_kernels : options_.fused;
+  auto h = convolve(conv_img_, conditional() ? embedding_->attach(patches, sigma) : patches, fused);
   h = torch::leaky_relu_(h, slope);
   for (size_t i = 0; i < blocks_.size(); ++i) {
-    if (i > 0 && i % 2 == 0) h = options_.fused ? ops::avg_pool(h) : ops::plain_avg_pool(h);
+    if (i > 0 && i % 2 == 0) h = fused ? ops::avg_pool(h) : ops::plain_avg_pool(h);
     h = blocks_[i]->forward(h);
   }
   return fc_->forward(h.flatten(1)).squeeze(1);

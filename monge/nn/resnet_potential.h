@@ -21,7 +21,8 @@ struct ResNetPotentialOptions {
   int64_t patch = 1;             ///< 1..8: takes patch x patch pixels as channels first; size must be a multiple of it and
                                  ///< size / patch at least 8.
   double res_ratio = 0.1;            ///< weight of a block's convolutions beside its shortcut.
-  bool fused = true;                 ///< see ops/convolution.h; false: by LibTorch's operators.
+  bool fused = true;                 ///< on a CPU by passes of our own, see nn/ops; false: by LibTorch's operators.
+  bool gpu_kernels = false;          ///< the same on a GPU.
   std::string init = "kaiming";      ///< convolution weights: "kaiming": N(0, 2 / fan_out); "default": LibTorch's.
   NoiseEmbeddingOptions noise = {};  ///< channels = 16 for the conditional potential of the public code.
 };

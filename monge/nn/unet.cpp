@@ -62,13 +62,13 @@ void check(const UNetOptions& options) {
 /// conv3x3, norm, ReLU, twice; the layers are children 0, 1, 3, 4 of "double_conv".
 class UNet::DoubleConv : public torch::nn::Module {
  public:
-  DoubleConv(int64_t in, int64_t out, int64_t middle, const std::string& norm, bool fused)
-      : fused_(fused), conv_{convolution(in, middle, 3), convolution(middle, out, 3)} {
+  DoubleConv(int64_t in, int64_t out, int64_t middle, const UNetOptions& options)
+      : fused_(options.fused), gpu_kernels_(options.gpu_kernels), conv_{convolution(in, middle, 3), convolution(middle, out, 3)} {
     const auto chain = register_module("double_conv", std::make_shared<torch::nn::Module>());
     const int64_t widths[] = {middle, out};
     for (int i : {0, 1}) {
       chain->register_module(std::to_string(3 * i), conv_[i]);
-      if (norm == "batch") {
+      if (options.norm == "batch") {
         batch_norm_[i] = chain->register_module(std::to_string(3 * i + 1), torch::nn::BatchNorm2d(widths[i]));
       } else {
         const torch::nn::GroupNormOptions groups(group_count(widths[i]), widths[i]);
@@ -78,15 +78,16 @@ class UNet::DoubleConv : public torch::nn::Module {
   }
 
   torch::Tensor forward(torch::Tensor x) {
+    const bool fused = x.is_cuda() ? gpu_kernels_ : fused_;
     for (int i : {0, 1}) {
-      x = fused_ ? nn::convolution(x, conv_[i]->weight, conv_[i]->bias) : conv_[i]->forward(x);
-      x = batch_norm_[i] ? normalise(*batch_norm_[i], x, fused_) : group_norm_[i]->forward(x).relu_();
+      x = fused ? nn::convolution(x, conv_[i]->weight, conv_[i]->bias) : conv_[i]->forward(x);
+      x = batch_norm_[i] ? normalise(*batch_norm_[i], x, fused) : group_norm_[i]->forward(x).relu_();
     }
     return x;
   }
 
  private:
-  bool fused_;
+  bool fused_, gpu_kernels_;
   torch::nn::Conv2d conv_[2];
   torch::nn::BatchNorm2d batch_norm_[2]{{nullptr}, {nullptr}};
   torch::nn::GroupNorm group_norm_[2]{{nullptr}, {nullptr}};
@@ -96,9 +97,9 @@ UNet::UNet(const UNetOptions& options) : options_(options) {
   check(options);
   const auto width = [&](int64_t level) { return options.base << std::min(level, options.depth - 1); };
   const int64_t area = options.patch * options.patch;
-  inc_ = register_module("inc", std::make_shared<DoubleConv>(area * options.in, width(0), width(0), options.norm, options.fused));
+  inc_ = register_module("inc", std::make_shared<DoubleConv>(area * options.in, width(0), width(0), options));
   for (int64_t level = 1; level <= options.depth; ++level) {
-    down_.push_back(std::make_shared<DoubleConv>(width(level - 1), width(level), width(level), options.norm, options.fused));
+    down_.push_back(std::make_shared<DoubleConv>(width(level - 1), width(level), width(level), options));
     const auto down = register_module(text("down", level), std::make_shared<torch::nn::Module>());
     // Child 0 is the pooling, which has no state.
     down->register_module("maxpool_conv", std::make_shared<torch::nn::Module>())->register_module("1", down_.back());
@@ -106,7 +107,7 @@ UNet::UNet(const UNetOptions& options) : options_(options) {
   for (int64_t step = 1; step <= options.depth; ++step) {
     const int64_t level = options.depth - step;
     const int64_t out = width(std::max<int64_t>(level - 1, 0));
-    up_.push_back(std::make_shared<DoubleConv>(2 * width(level), out, width(level), options.norm, options.fused));
+    up_.push_back(std::make_shared<DoubleConv>(2 * width(level), out, width(level), options));
     register_module(text("up", step), std::make_shared<torch::nn::Module>())->register_module("conv", up_.back());
   }
   outc_ = convolution(width(0), area * options.out, 1);
@@ -137,7 +138,8 @@ torch::Tensor UNet::forward(const torch::Tensor& input) {
   auto y = skips.back();
   for (size_t step = 0; step < up_.size(); ++step) {
     const auto& skip = skips[up_.size() - 1 - step];
-    y = up_[step]->forward(options_.fused ? ops::upsample_concat(skip, y) : ops::plain_upsample_concat(skip, y));
+    const bool fused = y.is_cuda() ? options_.gpu_kernels : options_.fused;
+    y = up_[step]->forward(fused ? ops::upsample_concat(skip, y) : ops::plain_upsample_concat(skip, y));
   }
   y = outc_->forward(y);
   if (patch > 1) y = torch::pixel_shuffle(y, patch);

@@ -21,7 +21,8 @@ struct UNetOptions {
   bool residual = false;        ///< output = first `out` input channels + net; needs in >= out.
   int64_t patch = 1;             ///< 1..8: works on patch x patch pixels at once, as channels; 2 is about four times as
                                  ///< fast. Height and width must be multiples of it.
-  bool fused = true;            ///< see ops/convolution.h; false: by LibTorch's operators.
+  bool fused = true;            ///< on a CPU by passes of our own, see nn/ops; false: by LibTorch's operators.
+  bool gpu_kernels = false;     ///< the same on a GPU.
   bool zero_last = false;       ///< starts the last layer at zero: with `residual` the map starts as the identity.
 };
 

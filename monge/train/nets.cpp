@@ -68,6 +68,7 @@ std::shared_ptr<nn::MapNet> make_map(const Recipe& recipe, const std::vector<int
     options.depth = m.depth == 0 ? 4 : m.depth;
     options.norm = m.norm;
     options.fused = recipe.train.fused;
+    options.gpu_kernels = recipe.train.gpu_kernels;
     options.patch = m.patch;
     options.output = m.output;
     options.residual = m.residual;
@@ -96,6 +97,7 @@ std::shared_ptr<nn::PotentialNet> make_potential(const Recipe& recipe, const std
     options.nfilter_max = std::max(p.width_max, options.nfilter);
     options.res_ratio = p.res_ratio;
     options.fused = recipe.train.fused;
+    options.gpu_kernels = recipe.train.gpu_kernels;
     options.patch = p.patch;
     options.noise = embedding(recipe);
     return std::make_shared<nn::ResNetPotential>(options);

@@ -178,7 +178,9 @@ OptionTable Recipe::options() {
                .choices = {"auto", "cpu", "cuda"}});
   t.push_back({.key = "train.channels_last", .field = &train.channels_last, .help = "memory layout of pictures in the nets"});
   t.push_back({.key = "train.fused", .field = &train.fused,
-               .help = "hand-written passes of the nets (Winograd convolutions, fused norms and layers): faster, equal within rounding; false is LibTorch alone"});
+               .help = "hand-written passes of the nets on a CPU (Winograd convolutions, fused norms and layers): faster, equal within rounding; false is LibTorch alone"});
+  t.push_back({.key = "train.gpu_kernels", .field = &train.gpu_kernels,
+               .help = "hand-written kernels of the nets of pictures on a GPU; off until they have been measured there (script/gpu-check)"});
   t.push_back({.key = "train.recompute", .field = &train.recompute,
                .help = "save memory by running the map twice in its updates, so that its activations and the potential's are not kept at once; goes with accumulate"});
   t.push_back({.key = "train.tf32", .field = &train.tf32,
