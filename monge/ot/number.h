@@ -8,10 +8,10 @@
 namespace monge::ot {
 
 /// A double, or a scalar tensor on the device that holds it. A captured graph reads the tensor, which is written before
-/// each replay; the double would be frozen at its value of the capture. Both give the same bits.
+/// each replay; the double would be frozen at its value of the capture. In float64 both give the same bits.
 struct Number {
   double value = 0;
-  torch::Tensor tensor{};  ///< [] in float64; undefined: `value` counts
+  torch::Tensor tensor{};  ///< [], in float64 but for what its reader wants (rates: float32); undefined: `value` counts
 
   Number() = default;
   Number(double number) : value(number) {}  // NOLINT: formulas take doubles as well

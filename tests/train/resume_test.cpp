@@ -17,16 +17,18 @@ using ::testing::HasSubstr;
 struct Exact {
   std::string method;
   bool image;
+  std::string graph = "auto";  ///< on: the form that a GPU replays
 };
-void PrintTo(const Exact& exact, std::ostream* out) { *out << exact.method << (exact.image ? " picture" : " vector"); }
+void PrintTo(const Exact& exact, std::ostream* out) { *out << exact.method << (exact.image ? " picture" : " vector") << " graph " << exact.graph; }
 
 class Resume : public ::testing::TestWithParam<Exact> {};
 
 TEST_P(Resume, TwentyEqualTenAndTenInEveryTensor) {
-  const auto [method, image] = GetParam();
+  const auto [method, image, graph] = GetParam();
   const std::atomic<bool> go{false};
   testing::ScratchFolder straight, broken;
   auto recipe = recipe_for(method, image);
+  recipe.train.graph = graph;
   auto whole = trainer_in(straight.path(), recipe, image);
   EXPECT_TRUE(whole.run(go));
 
@@ -60,8 +62,9 @@ INSTANTIATE_TEST_SUITE_P(EveryMethod, Resume,
                          ::testing::Values(Exact{"strong", false}, Exact{"weak", false}, Exact{"kernel", false},
                                            Exact{"noised", false}, Exact{"strong", true}, Exact{"weak", true},
                                            Exact{"kernel", true}, Exact{"noised", true}, Exact{"otp", false},
-                                           Exact{"otp", true}),
-                         [](const auto& info) { return info.param.method + (info.param.image ? "_picture" : "_vector"); });
+                                           Exact{"otp", true}, Exact{"weak", false, "on"}, Exact{"otp", true, "on"}),
+                         [](const auto& info) { return info.param.method + (info.param.image ? "_picture" : "_vector") +
+                                  (info.param.graph == "on" ? "_captured" : ""); });
 
 /// Items that are good until `broken` is set: then every draw of them holds a NaN.
 class Spoilable : public data::TensorSource {

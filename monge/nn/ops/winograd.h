@@ -19,9 +19,8 @@ int best_tile(const Shape& shape);
 /// y = conv(x, w) + bias. Within 1e-6 of the norm of y (m = 4: 3e-6) of the exact values. The same bits every time with
 /// the same number of threads.
 /// @param m           2 or 4.
-/// @param transposed  the adjoint: x has shape.in channels, y shape.out, and w is [in, 3, 3, out] of the convolution
-/// whose
-///                    output's gradient x is.
+/// @param transposed  the adjoint, for gradients of inputs: x has shape.in channels and y shape.out; w is
+///                    [in, 3, 3, out], the weights of the convolution that gave what x is the gradient of.
 /// @param bias        [out], or null for none.
 void convolve(int m, const Shape& shape, const float* x, const float* w, bool transposed, const float* bias, float* y);
 
