@@ -196,9 +196,9 @@ std::string ImageSource::item_name(int64_t index) const {
   return state_->pictures[static_cast<size_t>(index)].name_within(state_->name);
 }
 
-torch::Tensor ImageSource::items(const std::vector<int64_t>& indices) const {
+torch::Tensor ImageSource::stored_items(const std::vector<int64_t>& indices) const {
   check(indices);
-  if (cached()) return io::scale_to_float(state_->pixels.index_select(0, torch::tensor(indices, torch::kInt64)));
+  if (cached()) return state_->pixels.index_select(0, torch::tensor(indices, torch::kInt64));
   const auto count = static_cast<int64_t>(indices.size());
   auto pixels = torch::empty({count, 3, state_->preparation.size, state_->preparation.size}, torch::kUInt8);
   uint8_t* to = pixels.data_ptr<uint8_t>();
@@ -210,7 +210,7 @@ torch::Tensor ImageSource::items(const std::vector<int64_t>& indices) const {
     };
   });
   state_->teller.tell(state_->name, conversions, count == size());
-  return io::scale_to_float(pixels);
+  return pixels;
 }
 
 torch::Tensor prepare_image(const torch::Tensor& image_HWC, const ImageOptions& options) {

@@ -48,7 +48,7 @@ class ImageSource : public FiniteSource {
   std::string name() const override;
   std::vector<int64_t> item_shape() const override;
   int64_t size() const override;
-  torch::Tensor items(const std::vector<int64_t>& indices) const override;
+  torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
   std::string item_name(int64_t index) const override;
 
   /// Number of pictures left out because they could not be used; 0 unless on_error = "skip".

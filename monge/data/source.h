@@ -11,8 +11,9 @@ namespace monge::data {
 
 /// A distribution known by samples: a fixed set of items, or a law that can be drawn from without end.
 ///
-/// Items are float32 on the CPU: images [C,H,W] (RGB, in [-1,1]) or vectors [D]. Implementations are immutable after
-/// construction as far as callers can see, and safe to use from several threads.
+/// Items are float32 on the CPU: images [C,H,W] (RGB, in [-1,1]) or vectors [D]. Pictures may be stored as uint8, see
+/// stored_items. Implementations are immutable after construction as far as callers can see, and safe to use from several
+/// threads.
 class Source {
  public:
   virtual ~Source() = default;
@@ -27,11 +28,15 @@ class Source {
   virtual int64_t size() const = 0;
   bool endless() const { return size() == 0; }
 
-  /// The items at `indices` (each in [0, size())), stacked: [n, ...item_shape]. Finite sources only.
+  /// The items at `indices` (each in [0, size())), stacked: float32 [n, ...item_shape]. Finite sources only.
   /// @throws Error when the source is endless, an index is out of range, or an item cannot be read (naming it).
-  virtual torch::Tensor items(const std::vector<int64_t>& indices) const = 0;
+  torch::Tensor items(const std::vector<int64_t>& indices) const;
 
-  /// n independent draws [n, ...item_shape]: fresh from the law, or uniform with replacement from the set.
+  /// The same as they are stored: float32, or pictures as uint8 in 0..255, a quarter of the bytes to move; as_floats makes
+  /// the one of the other.
+  virtual torch::Tensor stored_items(const std::vector<int64_t>& indices) const = 0;
+
+  /// n independent draws, float32 [n, ...item_shape]: fresh from the law, or uniform with replacement from the set.
   /// A pure function of the generator's state.
   virtual torch::Tensor draw(int64_t n, torch::Generator generator) const = 0;
 
@@ -39,6 +44,9 @@ class Source {
   /// never with "..".
   virtual std::string item_name(int64_t index) const;
 };
+
+/// What stored_items gave as float32: uint8 v becomes v / 127.5 - 1, floats stay. On the tensor's own device.
+torch::Tensor as_floats(const torch::Tensor& stored);
 
 /// n different items of a finite source, all of them where it has fewer; n fresh draws of an endless one: [n, ...item_shape].
 /// A pure function of the generator's state. @throws Error as Source::items.

@@ -42,11 +42,11 @@ Subset::Subset(std::shared_ptr<const Source> whole, std::vector<int64_t> indices
 
 std::string Subset::name() const { return whole_->name() + label_; }
 
-torch::Tensor Subset::items(const std::vector<int64_t>& indices) const {
+torch::Tensor Subset::stored_items(const std::vector<int64_t>& indices) const {
   check(indices);
   auto moved = indices;
   for (auto& index : moved) index = indices_[static_cast<size_t>(index)];
-  return whole_->items(moved);
+  return whole_->stored_items(moved);
 }
 
 std::string Subset::item_name(int64_t index) const {

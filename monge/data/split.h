@@ -19,7 +19,7 @@ class Subset : public FiniteSource {
   std::string name() const override;
   std::vector<int64_t> item_shape() const override { return whole_->item_shape(); }
   int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
-  torch::Tensor items(const std::vector<int64_t>& indices) const override;
+  torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
   std::string item_name(int64_t index) const override;
 
  private:

@@ -1,7 +1,6 @@
 #include "monge/data/tensor_source.h"
 
 #include "monge/core/error.h"
-#include "monge/io/image.h"
 
 namespace monge::data {
 
@@ -16,10 +15,9 @@ TensorSource::TensorSource(std::string name, torch::Tensor rows, std::vector<std
           size(), " items");
 }
 
-torch::Tensor TensorSource::items(const std::vector<int64_t>& indices) const {
+torch::Tensor TensorSource::stored_items(const std::vector<int64_t>& indices) const {
   check(indices);
-  const auto chosen = rows_.index_select(0, torch::tensor(indices, torch::kInt64));
-  return chosen.scalar_type() == torch::kUInt8 ? io::scale_to_float(chosen) : chosen;
+  return rows_.index_select(0, torch::tensor(indices, torch::kInt64));
 }
 
 std::string TensorSource::item_name(int64_t index) const {

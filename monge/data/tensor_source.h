@@ -16,7 +16,7 @@ class TensorSource : public FiniteSource {
   std::string name() const override { return name_; }
   std::vector<int64_t> item_shape() const override { return rows_.sizes().slice(1).vec(); }
   int64_t size() const override { return rows_.size(0); }
-  torch::Tensor items(const std::vector<int64_t>& indices) const override;
+  torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
   std::string item_name(int64_t index) const override;
 
   /// All rows as they are stored.

@@ -24,7 +24,7 @@ class LawSource : public Source {
   std::string name() const override { return name_; }
   std::vector<int64_t> item_shape() const override { return {dim_}; }
   int64_t size() const override { return 0; }
-  torch::Tensor items(const std::vector<int64_t>&) const override { refuse_items(name_); }
+  torch::Tensor stored_items(const std::vector<int64_t>&) const override { refuse_items(name_); }
   torch::Tensor draw(int64_t n, torch::Generator generator) const override {
     require(n >= 0, name_, ": cannot draw ", n, " items");
     return draw_(n, generator);
@@ -203,7 +203,7 @@ GaussianSource GaussianSource::random(std::string name, int64_t dim, double mean
   return {std::move(name), torch::full({dim}, mean, torch::kFloat64), factor * scale};
 }
 
-torch::Tensor GaussianSource::items(const std::vector<int64_t>&) const { refuse_items(name_); }
+torch::Tensor GaussianSource::stored_items(const std::vector<int64_t>&) const { refuse_items(name_); }
 
 torch::Tensor GaussianSource::draw(int64_t n, torch::Generator generator) const {
   require(n >= 0, name_, ": cannot draw ", n, " items");

@@ -23,7 +23,7 @@ class GaussianSource : public Source {
   std::string name() const override { return name_; }
   std::vector<int64_t> item_shape() const override { return {mean_.size(0)}; }
   int64_t size() const override { return 0; }
-  torch::Tensor items(const std::vector<int64_t>& indices) const override;
+  torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
   torch::Tensor draw(int64_t n, torch::Generator generator) const override;
 
   const torch::Tensor& mean() const { return mean_; }                       ///< float64 [D]

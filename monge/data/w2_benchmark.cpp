@@ -70,7 +70,7 @@ class W2Source : public Source {
   std::string name() const override { return name_; }
   std::vector<int64_t> item_shape() const override { return {pair_->dim()}; }
   int64_t size() const override { return 0; }
-  torch::Tensor items(const std::vector<int64_t>&) const override {
+  torch::Tensor stored_items(const std::vector<int64_t>&) const override {
     throw Error(text(name_, ": the law is endless and has no numbered items; draw from it instead"));
   }
   torch::Tensor draw(int64_t n, torch::Generator generator) const override {

@@ -8,6 +8,7 @@
 
 #include "monge/core/checked.h"
 #include "monge/core/files.h"
+#include "monge/core/mapped_file.h"
 #include "monge/core/names.h"
 #include "monge/core/number.h"
 #include "monge/core/progress.h"
@@ -137,6 +138,19 @@ TEST(ContentHash, SeesOneFlippedBit) {
   const auto before = content_hash(bytes);
   bytes[500] ^= 1;
   EXPECT_NE(content_hash(bytes), before);
+}
+
+TEST(MappedFile, ShowsTheBytesAndOutlivesTheName) {
+  const testing::ScratchFolder scratch;
+  real_files().replace(scratch / "full", "abc");
+  real_files().replace(scratch / "empty", "");
+  const MappedFile full(scratch / "full");
+  std::filesystem::remove(scratch / "full");
+  EXPECT_EQ(full.bytes(), "abc");
+  EXPECT_TRUE(MappedFile(scratch / "empty").bytes().empty());
+  EXPECT_THAT(message_of([&] { MappedFile(scratch / "none"); }), HasSubstr("none: no such file"));
+  EXPECT_THAT(message_of([&] { MappedFile file(scratch.path()); }), HasSubstr("is a folder"));
+  EXPECT_THAT(message_of([&] { MappedFile("/dev/null"); }), HasSubstr("no plain file"));
 }
 
 TEST(Progress, WritesPlainLinesWithTheTimeLeft) {

@@ -70,8 +70,8 @@ INSTANTIATE_TEST_SUITE_P(EveryMethod, Resume,
 class Spoilable : public data::TensorSource {
  public:
   explicit Spoilable(const torch::Tensor& rows) : TensorSource("spoilable", rows) {}
-  torch::Tensor items(const std::vector<int64_t>& indices) const override {
-    auto out = TensorSource::items(indices).clone();
+  torch::Tensor stored_items(const std::vector<int64_t>& indices) const override {
+    auto out = TensorSource::stored_items(indices).clone();
     if (broken) out[0][0] = std::numeric_limits<float>::quiet_NaN();
     return out;
   }
