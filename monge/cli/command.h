@@ -76,5 +76,10 @@ void add_lpips(CLI::App& program, Action& action);
 void add_info(CLI::App& program, Action& action);
 void add_options(CLI::App& program, Action& action);
 void add_weights(CLI::App& program, Action& action);
+void add_data(CLI::App& program, Action& action);
+
+/// Commands within `monge data`.
+void add_data_check(CLI::App& group, Action& action);
+void add_data_pack(CLI::App& group, Action& action);
 
 }  // namespace monge::cli

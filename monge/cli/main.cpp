@@ -45,6 +45,7 @@ int main(int argc, char** argv) {
                  "Exit codes: 0 done, 1 failure, 2 wrong usage or input, 3 stopped by a signal with a checkpoint saved, "
                  "4 training diverged.");
   cli::Action action;
+  cli::add_data(program, action);
   cli::add_train(program, action);
   cli::add_resume(program, action);
   cli::add_translate(program, action);

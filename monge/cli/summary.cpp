@@ -37,6 +37,8 @@ ordered_json summary_of(train::Trainer& trainer, const Outcome& outcome) {
                        {"of", trainer.recipe().train.iterations},
                        {"ended_early", nullptr},
                        {"seconds", outcome.seconds},
+                       {"data_wait", outcome.seconds > 0 ? trainer.data_wait() / outcome.seconds : 0},
+                       {"left_out", trainer.data().source->remarks().left_out.size() + trainer.data().target->remarks().left_out.size()},
                        {"best_iteration", nullptr},
                        {"best_figure", trainer.recipe().eval.best},
                        {"best_value", nullptr}};

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <deque>
 #include <iostream>
 #include <memory>
 
@@ -15,6 +16,7 @@
 #include "monge/core/shell.h"
 #include "monge/eval/evaluation.h"
 #include "monge/eval/reach.h"
+#include "monge/run/data_record.h"
 #include "monge/run/metrics_file.h"
 #include "monge/run/report.h"
 #include "monge/run/run_directory.h"
@@ -34,7 +36,8 @@ using nlohmann::ordered_json;
 
 constexpr const char* kChangeable[] = {"train.iterations=", "train.threads=", "checkpoint.",    "eval.every=",
                                        "eval.samples=",     "eval.weights=",  "eval.patience=", "samples.",
-                                       "data.cache_mb=",    "source.path=",   "target.path="};
+                                       "data.cache",        "data.workers=",  "data.prefetch=", "source.path=",
+                                       "target.path="};
 
 struct TrainOptions {
   Common common;
@@ -49,17 +52,29 @@ class StatusLine : public train::Observer {
   explicit StatusLine(const Common& common) : common_(common) {}
 
   void started(train::Trainer& trainer, int64_t iteration) override {
+    waits_.clear();
     progress_ = std::make_unique<Progress>(std::cerr, progress_style(common_), "training",
                                            trainer.recipe().train.iterations, iteration);
   }
   bool looks_at_nets(const train::Trainer&, int64_t) const override { return false; }
-  void iteration_done(train::Trainer&, int64_t done, const train::Figures& f) override {
+  void iteration_done(train::Trainer& trainer, int64_t done, const train::Figures& f) override {
     progress_->update(done, "cost " + number(f.cost) + "  loss T " + number(f.loss_map) + "  loss f " +
-                                number(f.loss_potential) + target_);
+                                number(f.loss_potential) + target_ + waiting(trainer));
   }
   void ended(train::Trainer&, int64_t, bool) override { finish(); }
   void finish() {
     if (progress_) progress_->finish();
+  }
+
+  /// The share of the last iterations' time that was spent waiting for data.
+  std::string waiting(train::Trainer& trainer) {
+    const std::pair now{Clock::now(), trainer.data_wait()};
+    waits_.push_back(now);
+    constexpr size_t kOf = 20;
+    if (waits_.size() > kOf) waits_.pop_front();
+    const double seconds = std::chrono::duration<double>(now.first - waits_.front().first).count();
+    if (waits_.size() < 2 || seconds <= 0) return {};
+    return text("  data ", number(std::round(1000 * (now.second - waits_.front().second) / seconds) / 10), " %");
   }
 
   void evaluated(const eval::Evaluation& evaluation) {
@@ -68,8 +83,10 @@ class StatusLine : public train::Observer {
 
  private:
   Common common_;
+  using Clock = std::chrono::steady_clock;
   std::unique_ptr<Progress> progress_;
   std::string target_;
+  std::deque<std::pair<Clock::time_point, double>> waits_;  ///< when iterations ended, and the waiting until then
 };
 
 void print_dry_run(train::Recipe recipe, const train::TrainingData& data, const Common& common) {
@@ -207,6 +224,7 @@ int train_command(const TrainOptions& options) {
   train::make_paths_absolute(recipe);  // so that resume and eval find them from anywhere
   const auto [folder, lock] = run::create_run(options.runs, options.out, recipe, device);
   log = run::log_to_file(folder, log);
+  run::write_data_record(folder, data);
   train::Trainer trainer(recipe, data, device, folder, log);
   log(LogLevel::info, "run " + folder.string());
   log(LogLevel::info, facts(trainer));
@@ -225,8 +243,8 @@ int resume_command(const TrainOptions& options) {
                                      [&](const char* key) { return assignment.starts_with(key); });
     require(allowed, "--set ", assignment,
             ": a resumed run goes on as it began; only train.iterations, train.threads, ",
-            "checkpoint.*, eval.every, eval.samples, eval.weights, eval.patience, samples.*, data.cache_mb, "
-            "source.path and target.path can be changed. Start a new run for more");
+            "checkpoint.*, eval.every, eval.samples, eval.weights, eval.patience, samples.*, data.cache, data.cache_mb, "
+            "data.workers, data.prefetch, source.path and target.path can be changed. Start a new run for more");
   }
   make_writable_folder(folder);
   const run::RunLock lock(folder);

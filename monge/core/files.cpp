@@ -156,11 +156,28 @@ const Files& real_files() {
   return files;
 }
 
-std::string content_hash(std::string_view bytes) {
+namespace {
+
+std::string sixteen_digits(uint64_t value) {
   char digits[17];
-  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(XXH3_64bits(bytes.data(), bytes.size())));
+  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(value));
   return digits;
 }
+
+}  // namespace
+
+uint64_t content_number(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+
+std::string content_hash(std::string_view bytes) { return sixteen_digits(content_number(bytes)); }
+
+struct ContentHash::State {
+  XXH3_state_t xxh3;
+};
+
+ContentHash::ContentHash() : state_(std::make_unique<State>()) { XXH3_64bits_reset(&state_->xxh3); }
+ContentHash::~ContentHash() = default;
+void ContentHash::add(std::string_view bytes) { XXH3_64bits_update(&state_->xxh3, bytes.data(), bytes.size()); }
+std::string ContentHash::digits() const { return sixteen_digits(XXH3_64bits_digest(&state_->xxh3)); }
 
 void make_writable_folder(const fs::path& folder) {
   std::error_code failure;

@@ -1,6 +1,7 @@
 // The file system behind a seam, so that tests can fill the disk, cut a write short or flip a bit.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -63,8 +64,25 @@ class PartFile {
   std::unique_ptr<Open> open_;
 };
 
-/// 64-bit content hash (XXH3) as 16 hexadecimal digits; detects damage, not malice.
+/// 64-bit content hash (XXH3); detects damage, not malice.
+uint64_t content_number(std::string_view bytes);
+
+/// The same as 16 hexadecimal digits.
 std::string content_hash(std::string_view bytes);
+
+/// The content hash of bytes that come in pieces.
+class ContentHash {
+ public:
+  ContentHash();
+  ~ContentHash();
+  void add(std::string_view bytes);
+  /// 16 hexadecimal digits of all so far.
+  std::string digits() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 /// Creates `folder` with its parents. @throws Error with the reason when it cannot be made or written to.
 void make_writable_folder(const std::filesystem::path& folder);

@@ -29,6 +29,10 @@ std::string shown(std::string_view name) {
   return out + '"';
 }
 
+bool stays_inside(const std::filesystem::path& name) {
+  return !name.empty() && name.is_relative() && std::find(name.begin(), name.end(), "..") == name.end();
+}
+
 bool is_utf8(std::string_view bytes) {
   for (size_t i = 0; i < bytes.size();) {
     const auto first = static_cast<unsigned char>(bytes[i++]);

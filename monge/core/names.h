@@ -14,6 +14,9 @@ std::string lower_extension(const std::filesystem::path& path);
 /// more than 120 bytes left out. Hostile files must not write to the terminal.
 std::string shown(std::string_view name);
 
+/// Whether a name from a file, as a path, stays inside the folder that it is put into: not empty, not absolute, no "..".
+bool stays_inside(const std::filesystem::path& name);
+
 /// Whether the bytes are UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF).
 bool is_utf8(std::string_view bytes);
 

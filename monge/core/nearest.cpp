@@ -36,8 +36,8 @@ std::string nearest(std::string_view name, const std::vector<std::string>& known
   return best;
 }
 
-std::string listed(const std::vector<std::string>& lines, size_t total) {
-  const size_t shown = std::min(lines.size(), kMostListed);
+std::string listed(const std::vector<std::string>& lines, size_t total, size_t most) {
+  const size_t shown = std::min(lines.size(), most);
   std::string out;
   for (size_t i = 0; i < shown; ++i) out += "\n  " + lines[i];
   if (total > shown) out += "\n  and " + std::to_string(total - shown) + " more";

@@ -13,8 +13,8 @@ std::string nearest(std::string_view name, const std::vector<std::string>& known
 /// How many of a list of complaints are shown.
 inline constexpr size_t kMostListed = 20;
 
-/// The first kMostListed of `lines`, each on a new line and indented, then "and N more" where there are `total` of them.
-std::string listed(const std::vector<std::string>& lines, size_t total);
+/// The first `most` of `lines`, each on a new line and indented, then "and N more" where there are `total` of them.
+std::string listed(const std::vector<std::string>& lines, size_t total, size_t most = kMostListed);
 
 /// "a, b, c".
 std::string join(const std::vector<std::string>& names, std::string_view separator = ", ");

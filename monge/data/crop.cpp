@@ -1,13 +1,14 @@
 #include "monge/data/crop.h"
 
 #include <algorithm>
+#include <cmath>
 #include <regex>
 
 #include "monge/core/error.h"
 
 namespace monge::data {
 
-Crop::Crop(const std::string& text, const std::string& key) {
+Crop::Crop(const std::string& text, double proportion, const std::string& key) : proportion_(proportion) {
   if (text == "centre") return;
   if (text == "none") {
     kind_ = Kind::none;
@@ -32,11 +33,23 @@ Crop::Crop(const std::string& text, const std::string& key) {
   }
 }
 
+Crop::Size Crop::part_of(int64_t height, int64_t width) const {
+  if (kind_ == Kind::none) return {height, width};
+  if (kind_ == Kind::fixed) return {height_, width_};
+  const double exact = static_cast<double>(height) * proportion_;
+  if (exact <= static_cast<double>(width)) return {height, std::max<int64_t>(1, std::llround(exact))};
+  return {std::max<int64_t>(1, std::llround(static_cast<double>(width) / proportion_)), width};
+}
+
+bool Crop::keeps(int64_t height, int64_t width) const {
+  const auto part = part_of(height, width);
+  return part.height == height && part.width == width && dx_ == 0 && dy_ == 0;
+}
+
 torch::Tensor Crop::operator()(const torch::Tensor& image_HWC) const {
   if (kind_ == Kind::none) return image_HWC;
   const int64_t height = image_HWC.size(0), width = image_HWC.size(1);
-  const int64_t side = std::min(height, width);
-  const int64_t part_height = kind_ == Kind::fixed ? height_ : side, part_width = kind_ == Kind::fixed ? width_ : side;
+  const auto [part_height, part_width] = part_of(height, width);
   const int64_t top = (height - part_height) / 2 + dy_, left = (width - part_width) / 2 + dx_;
   require(part_height <= height && part_width <= width && top >= 0 && left >= 0 && top + part_height <= height &&
               left + part_width <= width,

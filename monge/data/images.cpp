@@ -3,66 +3,34 @@
 #include <algorithm>
 #include <array>
 #include <mutex>
+#include <numeric>
 
 #include "monge/core/checked.h"
 #include "monge/core/nearest.h"
-#include "monge/data/crop.h"
+#include "monge/data/name_list.h"
 #include "monge/data/parallel.h"
-#include "monge/data/picture_file.h"
+#include "monge/data/pictures.h"
 #include "monge/io/image.h"
-#include "monge/io/resize.h"
 
 namespace monge::data {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// The options, checked and parsed.
-struct Preparation {
-  explicit Preparation(const ImageOptions& options)
-      : size(options.size),
-        crop(options.crop),
-        filter(io::filter_named(options.filter)),
-        background(io::parse_colour(options.background, "background")),
-        grey(options.grey) {
-    require(size >= 1 && size <= 4096, "size: the side of the pictures must be 1 to 4096 pixels, got ", size);
-  }
-
-  /// Writes the picture to `to`, [3, size, size].
-  void write(const torch::Tensor& image_HWC, uint8_t* to) const {
-    auto image = io::resize_uint8(io::to_rgb(crop(image_HWC), background), size, size, filter);
-    if (grey) image = io::to_grey(image);
-    const uint8_t* from = image.data_ptr<uint8_t>();
-    const int64_t pixels = size * size;
-    for (int64_t i = 0; i < pixels; ++i) {
-      for (int64_t c = 0; c < 3; ++c) to[c * pixels + i] = from[3 * i + c];
-    }
-  }
-
-  int64_t size;
-  Crop crop;
-  io::Filter filter;
-  io::Colour background;
-  bool grey;
-};
-
-/// What went wrong with the pictures of a set; one entry a picture, "" where it is well.
-std::vector<std::string> some_complaints(const std::vector<std::string>& faults) {
-  std::vector<std::string> out;
-  for (const auto& fault : faults) {
-    if (!fault.empty() && out.size() < kMostListed) out.push_back(fault);
-  }
-  return out;
-}
-
 int64_t count_faults(const std::vector<std::string>& faults) {
   return std::count_if(faults.begin(), faults.end(), [](const std::string& fault) { return !fault.empty(); });
 }
 
-[[noreturn]] void refuse_set(const std::string& name, const std::vector<std::string>& faults, const std::string& fix) {
-  const auto bad = static_cast<size_t>(count_faults(faults));
-  throw Error(text(name, ": ", bad, " of ", faults.size(), " pictures cannot be used; ", fix,
-                   listed(some_complaints(faults), bad)));
+/// @param converted  is told, too: who looks through a set wants to know of all that is odd in it.
+[[noreturn]] void refuse_set(const std::string& name, std::vector<std::string> faults, const std::vector<std::string>& converted,
+                             const std::string& fix) {
+  const auto all = faults.size();
+  std::erase(faults, "");
+  constexpr size_t kMost = 1000;
+  const auto odd = converted.empty() ? "" : text("\n", converted.size(), " more would be converted to 8-bit RGB (convert = true):",
+                                                  listed(converted, converted.size(), kMost));
+  throw Error(text(name, ": ", faults.size(), " of ", all, " pictures cannot be used; ", fix,
+                   listed(faults, faults.size(), kMost), odd));
 }
 
 /// Tells the log what was converted, each kind once.
@@ -97,55 +65,61 @@ class ConversionTeller {
 
 struct ImageSource::State {
   State(const fs::path& path, const ImageOptions& options, const ProgressCallback& progress, const LogSink& log)
-      : name(path.string()), preparation(options), pictures(list_pictures(path, log)), teller(log) {
-    require(options.on_error == "fail" || options.on_error == "skip", "on_error: got \"", options.on_error,
-            "\" (allowed: fail, skip)");
+      : name(path.string()), preparation(options.preparation()), convert(options.convert), skip(options.on_error == "skip"),
+        pictures(open_pictures(path, log)), log(log), teller(log) {
+    require(skip || options.on_error == "fail", "on_error: got \"", options.on_error, "\" (allowed: fail, skip)");
     require(options.cache_mb >= 0, "cache_mb: must be 0 or more MiB, got ", options.cache_mb);
-    const bool skip = options.on_error == "skip";
-    const auto count = static_cast<int64_t>(pictures.size());
-    const bool fits = checked_multiply(count, item_bytes(), name) >> 20 < options.cache_mb;
-    if (!fits && !skip) return;
+    const auto kept = pictures->pixel_size();
+    direct = kept && preparation.keeps(kept->height, kept->width);
+    const int64_t count = pictures->size();
+    const bool fits = !direct && checked_multiply(count, preparation.item_bytes(), name) >> 20 < options.cache_mb;
+    if (direct || (!fits && !skip)) return;
 
-    if (fits) pixels = torch::empty({count, 3, preparation.size, preparation.size}, torch::kUInt8);
-    std::vector<io::Conversion> conversions(pictures.size(), io::Conversion::none);
+    if (fits) pixels = torch::empty({count, preparation.height(), preparation.width(), 3}, torch::kUInt8);
+    std::vector<io::Conversion> conversions(static_cast<size_t>(count), io::Conversion::none);
     const auto faults = try_all(progress, conversions);
-    skipped = count_faults(faults);
-    if (skipped > 0 && !skip) refuse_set(name, faults, "mend or remove them, or set on_error = \"skip\"");
-    if (skipped == count) refuse_set(name, faults, "none is left");
-    complaints = some_complaints(faults);
-    for (size_t i = 0; i < faults.size(); ++i) {
-      if (!faults[i].empty()) conversions[i] = io::Conversion::none;
-    }
+    const int64_t bad = count_faults(faults);
+    remarks.converted = conversion_lines(faults, conversions);
+    if (bad > 0 && !skip) refuse_set(name, faults, remarks.converted, kFix);
+    if (bad == count) refuse_set(name, faults, {}, "none is left");
     teller.tell(name, conversions, /*whole=*/true);
     drop(faults);
-    if (fits) {
-      for (auto& picture : pictures) picture.bytes = {};
-    }
+    if (!fits) return;
+    // From here on the names alone are needed: the compressed bytes of an archive may be many.
+    for (int64_t i = 0; i < pixels.size(0); ++i) names.add(pictures->name(picture_of(i)));
+    pictures.reset();
   }
 
-  int64_t item_bytes() const { return 3 * preparation.size * preparation.size; }
+  int64_t size() const {
+    if (pixels.defined()) return pixels.size(0);
+    return rows.empty() ? pictures->size() : static_cast<int64_t>(rows.size());
+  }
 
-  void load(const PictureFile& picture, uint8_t* to, io::Conversion& conversion) const {
-    const auto image = picture.decode(conversion);
+  void load(int64_t picture, uint8_t* to, io::Conversion& conversion) const {
+    const auto image = pictures->decode(picture, conversion);
+    if (!convert && conversion != io::Conversion::none) {
+      throw Error(text(pictures->where(picture), ": is ", io::conversion_name(conversion), ", and is not to be converted"));
+    }
     try {
       preparation.write(image, to);
     } catch (const Error& error) {
-      throw Error(text(picture.name, ": ", error.what()));
+      throw Error(text(pictures->where(picture), ": ", error.what()));
     }
   }
 
   /// Decodes every picture, into `pixels` where there are such; gives the faults, and fills `conversions`.
-  std::vector<std::string> try_all(const ProgressCallback& progress, std::vector<io::Conversion>& conversions) {
-    const auto count = static_cast<int64_t>(pictures.size());
-    std::vector<std::string> faults(pictures.size());
+  std::vector<std::string> try_all(const ProgressCallback& progress, std::vector<io::Conversion>& conversions) const {
+    const int64_t count = pictures->size(), item = preparation.item_bytes();
+    std::vector<std::string> faults(static_cast<size_t>(count));
     uint8_t* all = pixels.defined() ? pixels.data_ptr<uint8_t>() : nullptr;
     std::mutex guard;
     int64_t done = 0;
     for_each_parallel(count, [&] {
-      return [&, scratch = std::vector<uint8_t>(all ? 0 : static_cast<size_t>(item_bytes()))](int64_t i) mutable {
+      return [&, scratch = std::vector<uint8_t>(all ? 0 : static_cast<size_t>(item))](int64_t i) mutable {
         try {
-          load(pictures[static_cast<size_t>(i)], all ? all + i * item_bytes() : scratch.data(),
-               conversions[static_cast<size_t>(i)]);
+          load(i, all ? all + i * item : scratch.data(), conversions[static_cast<size_t>(i)]);
+        } catch (const SystemError&) {
+          throw;
         } catch (const Error& error) {
           faults[static_cast<size_t>(i)] = error.what();
         }
@@ -157,26 +131,67 @@ struct ImageSource::State {
     return faults;
   }
 
-  void drop(const std::vector<std::string>& faults) {
-    if (skipped == 0) return;
-    std::vector<PictureFile> kept;
-    std::vector<int64_t> rows;
+  /// A line for each picture that can be used after a conversion; those that cannot be used count as not converted.
+  std::vector<std::string> conversion_lines(const std::vector<std::string>& faults, std::vector<io::Conversion>& conversions) const {
+    std::vector<std::string> out;
     for (size_t i = 0; i < faults.size(); ++i) {
-      if (!faults[i].empty()) continue;
-      kept.push_back(std::move(pictures[i]));
-      rows.push_back(static_cast<int64_t>(i));
+      if (!faults[i].empty()) conversions[i] = io::Conversion::none;
+      if (conversions[i] == io::Conversion::none) continue;
+      out.push_back(text(pictures->where(static_cast<int64_t>(i)), ": is ", io::conversion_name(conversions[i])));
     }
-    pictures = std::move(kept);
-    if (pixels.defined()) pixels = pixels.index_select(0, torch::tensor(rows, torch::kInt64));
+    return out;
   }
+
+  void drop(const std::vector<std::string>& faults) {
+    for (const auto& fault : faults) {
+      if (!fault.empty()) remarks.left_out.push_back(fault);
+    }
+    if (remarks.left_out.empty()) return;
+    for (size_t i = 0; i < faults.size(); ++i) {
+      if (faults[i].empty()) rows.push_back(static_cast<int64_t>(i));
+    }
+    if (!pixels.defined()) return;
+    // In place: a copy of the set may not fit beside it.
+    const int64_t item = preparation.item_bytes();
+    uint8_t* all = pixels.data_ptr<uint8_t>();
+    for (size_t i = 0; i < rows.size(); ++i) std::copy_n(all + rows[i] * item, item, all + static_cast<int64_t>(i) * item);
+    pixels = pixels.narrow(0, 0, static_cast<int64_t>(rows.size()));
+  }
+
+  /// One picture cannot be used and the user wants to know of all that cannot.
+  [[noreturn]] void refuse_all(const std::string& first) const {
+    const std::lock_guard lock(refusal_guard);  // loader threads may come here together
+    if (refusal.empty()) {
+      log(LogLevel::warning, text(first, "; looking for others that cannot be used"));
+      std::vector<io::Conversion> conversions(static_cast<size_t>(pictures->size()));
+      try {
+        const auto faults = try_all({}, conversions);
+        refuse_set(name, faults, conversion_lines(faults, conversions), kFix);
+      } catch (const SystemError&) {
+        throw;
+      } catch (const Error& error) {
+        refusal = error.what();
+      }
+    }
+    throw Error(refusal);
+  }
+
+  int64_t picture_of(int64_t item) const { return rows.empty() ? item : rows[static_cast<size_t>(item)]; }
+
+  static constexpr const char* kFix = "mend or remove them, or set on_error = \"skip\"";
 
   std::string name;
   Preparation preparation;
-  std::vector<PictureFile> pictures;
-  torch::Tensor pixels;  ///< uint8 [N, 3, size, size], or undefined when the set is too large
-  int64_t skipped = 0;
-  std::vector<std::string> complaints;
+  bool convert, skip, direct = false;
+  std::shared_ptr<const Pictures> pictures;
+  torch::Tensor pixels;       ///< uint8 [N, H, W, 3], or undefined when the set is not cached
+  std::vector<int64_t> rows;  ///< the pictures that are items; empty: all
+  Remarks remarks;
+  NameList names;             ///< of the items, where they are cached
+  LogSink log;
   mutable ConversionTeller teller;
+  mutable std::mutex refusal_guard;
+  mutable std::string refusal;
 };
 
 ImageSource::ImageSource(const fs::path& path, const ImageOptions& options, const ProgressCallback& progress,
@@ -185,39 +200,58 @@ ImageSource::ImageSource(const fs::path& path, const ImageOptions& options, cons
 ImageSource::~ImageSource() = default;
 
 std::string ImageSource::name() const { return state_->name; }
-std::vector<int64_t> ImageSource::item_shape() const { return {3, state_->preparation.size, state_->preparation.size}; }
-int64_t ImageSource::size() const { return static_cast<int64_t>(state_->pictures.size()); }
-int64_t ImageSource::skipped() const { return state_->skipped; }
-const std::vector<std::string>& ImageSource::complaints() const { return state_->complaints; }
-bool ImageSource::cached() const { return state_->pixels.defined(); }
+std::vector<int64_t> ImageSource::item_shape() const { return {3, state_->preparation.height(), state_->preparation.width()}; }
+int64_t ImageSource::size() const { return state_->size(); }
+Source::Remarks ImageSource::remarks() const { return state_->remarks; }
+bool ImageSource::is_quick() const { return state_->direct || state_->pixels.defined(); }
 
 std::string ImageSource::item_name(int64_t index) const {
   check({index});
-  return state_->pictures[static_cast<size_t>(index)].name_within(state_->name);
+  return state_->pixels.defined() ? std::string(state_->names[index]) : state_->pictures->name(state_->picture_of(index));
 }
 
 torch::Tensor ImageSource::stored_items(const std::vector<int64_t>& indices) const {
   check(indices);
-  if (cached()) return state_->pixels.index_select(0, torch::tensor(indices, torch::kInt64));
+  const auto& s = *state_;
   const auto count = static_cast<int64_t>(indices.size());
-  auto pixels = torch::empty({count, 3, state_->preparation.size, state_->preparation.size}, torch::kUInt8);
+  const int64_t item = s.preparation.item_bytes();
+  auto pixels = torch::empty({count, s.preparation.height(), s.preparation.width(), 3}, torch::kUInt8);
   uint8_t* to = pixels.data_ptr<uint8_t>();
+  const auto as_channels_first = [](const torch::Tensor& images_NHWC) { return images_NHWC.permute({0, 3, 1, 2}); };
+  if (is_quick()) {
+    const uint8_t* all = s.pixels.defined() ? s.pixels.data_ptr<uint8_t>() : nullptr;
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t index = indices[static_cast<size_t>(i)];
+      if (all) {
+        std::copy_n(all + index * item, item, to + i * item);
+      } else {
+        s.pictures->copy_pixels(s.picture_of(index), to + i * item);
+      }
+    }
+    return as_channels_first(pixels);
+  }
   std::vector<io::Conversion> conversions(indices.size(), io::Conversion::none);
-  for_each_parallel(count, [&] {
-    return [&](int64_t i) {
-      const auto index = static_cast<size_t>(indices[static_cast<size_t>(i)]);
-      state_->load(state_->pictures[index], to + i * state_->item_bytes(), conversions[static_cast<size_t>(i)]);
-    };
-  });
-  state_->teller.tell(state_->name, conversions, count == size());
-  return pixels;
+  try {
+    for_each_parallel(count, [&] {
+      return [&](int64_t i) {
+        s.load(s.picture_of(indices[static_cast<size_t>(i)]), to + i * item, conversions[static_cast<size_t>(i)]);
+      };
+    });
+  } catch (const SystemError&) {
+    throw;
+  } catch (const Error& error) {
+    if (s.skip) throw;  // it was well when the set was opened
+    s.refuse_all(error.what());
+  }
+  s.teller.tell(s.name, conversions, count == size());
+  return as_channels_first(pixels);
 }
 
 torch::Tensor prepare_image(const torch::Tensor& image_HWC, const ImageOptions& options) {
-  const Preparation preparation(options);
-  auto out = torch::empty({3, options.size, options.size}, torch::kUInt8);
+  const Preparation preparation(options.preparation());
+  auto out = torch::empty({options.size, options.size, 3}, torch::kUInt8);
   preparation.write(image_HWC.contiguous(), out.data_ptr<uint8_t>());
-  return out;
+  return out.permute({2, 0, 1});
 }
 
 }  // namespace monge::data

@@ -8,6 +8,7 @@
 #include "monge/core/nearest.h"
 #include "monge/data/arrays.h"
 #include "monge/data/glyphs.h"
+#include "monge/data/pictures.h"
 #include "monge/data/spec.h"
 #include "monge/data/toys.h"
 #include "monge/data/w2_benchmark.h"
@@ -19,31 +20,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Files in a folder that do not have a picture's extension; hidden ones not counted.
-int64_t other_files(const fs::path& path) {
-  int64_t count = 0;
-  std::error_code ignored;
-  for (auto at = fs::recursive_directory_iterator(path, ignored); at != fs::recursive_directory_iterator(); at.increment(ignored)) {
-    const auto& file = at->path();
-    count += at->is_regular_file(ignored) && !io::has_image_extension(file) && file.filename().string()[0] != '.';
-  }
-  return count;
-}
-
 std::shared_ptr<const Source> open_images(const SourceOptions& options, const LogSink& log,
                                           const ProgressCallback& progress) {
   auto source = std::make_shared<ImageSource>(options.path, options.images, progress, log);
-  if (source->skipped() > 0) {
-    log(LogLevel::warning, text(source->name(), ": ", source->skipped(), " pictures cannot be used and are left out:"));
-    for (const auto& complaint : source->complaints()) log(LogLevel::warning, "  " + complaint);
+  if (const auto left_out = source->remarks().left_out; !left_out.empty()) {
+    log(LogLevel::warning, text(source->name(), ": ", left_out.size(), " pictures cannot be used and are left out:",
+                                listed(left_out, left_out.size())));
   }
-  if (!source->cached() && options.images.cache_mb > 0) {
+  if (!source->is_quick() && options.images.cache_mb > 0) {
     log(LogLevel::warning, text(source->name(), ": the pictures do not fit in cache_mb = ", options.images.cache_mb,
-                                " and are decoded at each use; raise it if there is memory"));
-  }
-  const int64_t others = other_files(options.path);
-  if (others > 0) {
-    log(LogLevel::info, text(source->name(), ": ", others, " files are no .png, .jpg or .webp and are left out"));
+                                " and are decoded at each use; raise it if there is memory, or prepare them once with monge data pack"));
   }
   return source;
 }
@@ -59,10 +45,10 @@ std::shared_ptr<const Source> open_any(const SourceOptions& options, const LogSi
   if (Spec::is("font", path)) return open_glyphs(path, options.images.size, options.images.grey, progress);
 
   std::error_code ignored;
-  require(fs::exists(path, ignored), path, ": no such file or folder");
-  if (fs::is_directory(path, ignored) || io::has_archive_extension(path) || io::has_image_extension(path)) {
+  if (holds_pictures(path) || (!fs::exists(path, ignored) && path.find('{') != std::string::npos)) {
     return open_images(options, log, progress);
   }
+  require(fs::exists(path, ignored), path, ": no such file or folder");
   if (has_array_extension(path)) return open_array(path);
   throw Error(Complaint{.what = "data of this kind cannot be opened",
                         .where = path,

@@ -11,6 +11,11 @@
 
 namespace monge::data {
 
+/// From here on for_each_parallel and LibTorch's operations run in this thread alone when they are called from it: for workers
+/// of a pool, which would else start a pool each.
+void keep_to_this_thread();
+bool keeps_to_this_thread();
+
 /// Calls work(i) for i in [0, count) from several threads, in no fixed order, and waits for all. At the first exception
 /// the others stop after their present item, and it is thrown here. `make_work` is called once in each thread and gives
 /// its `work`, so that a thread can own what cannot be shared.
@@ -30,7 +35,7 @@ void for_each_parallel(int64_t count, const MakeWork& make_work, int64_t most_th
     }
   };
   const auto cores = std::max<int64_t>(std::thread::hardware_concurrency(), 1);
-  const int64_t threads = std::min({cores, most_threads, count});
+  const int64_t threads = keeps_to_this_thread() ? 1 : std::min({cores, most_threads, count});
   {
     std::vector<std::jthread> pool;
     for (int64_t t = 1; t < threads; ++t) pool.emplace_back(loop);

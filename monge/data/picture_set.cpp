@@ -11,7 +11,7 @@ namespace monge::data {
 PictureSet::PictureSet(const std::filesystem::path& path, const io::Colour& background, const LogSink& log)
     : name_(path.string()), background_(background) {
   if (!has_array_extension(path)) {
-    files_ = list_pictures(path, log);
+    pictures_ = open_pictures(path, log);
     return;
   }
   array_ = open_array(path);
@@ -36,10 +36,10 @@ void PictureSet::warn_of_clamping(const LogSink& log) const {
            "another way must be brought back to 0..255 (uint8) or [-1, 1] first"));
 }
 
-int64_t PictureSet::size() const { return array_ ? array_->size() : static_cast<int64_t>(files_.size()); }
+int64_t PictureSet::size() const { return array_ ? array_->size() : pictures_->size(); }
 
 std::string PictureSet::item_name(int64_t index) const {
-  return array_ ? array_->item_name(index) : files_.at(static_cast<size_t>(index)).name_within(name_);
+  return array_ ? array_->item_name(index) : pictures_->name(index);
 }
 
 Picture PictureSet::load_one(int64_t index) const {
@@ -49,7 +49,7 @@ Picture PictureSet::load_one(int64_t index) const {
       out.rgb_HWC = io::from_float(array_->items({index})[0].expand({3, -1, -1}));
     } else {
       io::Conversion ignored{};
-      out.rgb_HWC = io::to_rgb(files_[static_cast<size_t>(index)].decode(ignored), background_).contiguous();
+      out.rgb_HWC = io::to_rgb(pictures_->decode(index, ignored), background_).contiguous();
     }
   } catch (const Error& error) {
     out.fault = error.what();

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "monge/core/log.h"
-#include "monge/data/picture_file.h"
+#include "monge/data/pictures.h"
 #include "monge/data/source.h"
 #include "monge/io/image.h"
 
@@ -22,14 +22,14 @@ struct Picture {
   std::string fault;      ///< what is wrong with it, naming it; else empty
 };
 
-/// A folder, an archive or one picture; or an array of pictures (.npy, uint8 or float in [-1, 1]). In the order of
+/// Whatever open_pictures takes; or an array of pictures (.npy, uint8 or float in [-1, 1]). In the order of
 /// names, or that of the array. Immutable after construction, safe to use from several threads.
 class PictureSet {
  public:
   /// Lists the pictures and decodes none.
   /// @param background  what shows through transparency.
-  /// @param log         warned as by list_pictures, and of floats beyond [-1, 1], which are clamped.
-  /// @throws Error  as list_pictures and open_array; an array of vectors; a path that is no set of pictures (.csv).
+  /// @param log         warned as by open_pictures, and of floats beyond [-1, 1], which are clamped.
+  /// @throws Error  as open_pictures and open_array; an array of vectors; a path that is no set of pictures (.csv).
   explicit PictureSet(const std::filesystem::path& path, const io::Colour& background = io::kWhite,
                       const LogSink& log = silent());
 
@@ -49,8 +49,8 @@ class PictureSet {
 
   std::string name_;
   io::Colour background_;
-  std::vector<PictureFile> files_;
-  std::shared_ptr<const Source> array_;  ///< instead of files
+  std::shared_ptr<const Pictures> pictures_;
+  std::shared_ptr<const Source> array_;  ///< instead of pictures
 };
 
 }  // namespace monge::data

@@ -1,4 +1,4 @@
-// Batches for training: each a pure function of (seed, purpose, step, n), so that a resumed run needs no saved state.
+// Batches for training: each a pure function of (seed, purpose, step, n, rank, world), so that a resumed run needs no saved state.
 #pragma once
 
 #include <memory>
@@ -7,37 +7,54 @@
 #include <vector>
 
 #include "monge/core/random.h"
+#include "monge/data/augment.h"
 #include "monge/data/source.h"
 
 namespace monge::data {
 
+struct SamplerOptions {
+  bool flip = false;        ///< mirror each image left to right with probability 1/2
+  int64_t random_crop = 0;  ///< move each image by up to so many pixels each way, see augmented()
+  int64_t rank = 0;         ///< which of `world` equal parts of every batch is given
+  int64_t world = 1;
+};
+
 /// Gives batches of a source. Thread-safe.
 ///
-/// Finite sources: an endless row of permutations, one an epoch, of which batch `step` is the positions [step n, step n
-/// + n); so each item comes once an epoch, batches cross the end of an epoch, and a source smaller than a batch wraps.
-/// Endless laws: fresh draws from the stream (purpose, step).
+/// The batch of `step` is of n items for each of `world` ranks, and a rank gets its n: together the ranks see what one rank
+/// would that takes batches of n * world.
+///
+/// Finite sources: an endless row of permutations, one an epoch, of which the whole batch of `step` is the positions
+/// [step n world, (step + 1) n world); so each item comes once an epoch, batches cross the end of an epoch, and a source smaller
+/// than a batch wraps. Endless laws: fresh draws from the stream (purpose, step).
 class Sampler {
  public:
   /// @param purpose  names the stream ("source", "target"): samplers of different purposes are independent.
-  /// @param flip     mirror each image left to right with probability 1/2; only for items [C,H,W].
-  /// @throws Error when flip is set and the items are not images.
-  Sampler(std::shared_ptr<const Source> source, uint64_t seed, std::string purpose, bool flip = false);
+  /// @throws Error when the options alter images and the items are none, or are too small for random_crop.
+  Sampler(std::shared_ptr<const Source> source, uint64_t seed, std::string purpose, const SamplerOptions& options = {});
 
   /// @param step >= 0  @param n >= 1  @return float32 [n, ...item_shape]. @throws what the source throws.
   torch::Tensor batch(int64_t step, int64_t n) const;
 
+  /// The same as it is stored, see Source::stored_items.
+  torch::Tensor stored_batch(int64_t step, int64_t n) const;
+
   /// The items of batch `step`; finite sources only.
   std::vector<int64_t> indices(int64_t step, int64_t n) const;
+
+  /// What is done to them.
+  Augmentation augmentation(int64_t step, int64_t n) const;
 
   const Source& source() const { return *source_; }
 
  private:
   torch::Tensor permutation(int64_t epoch) const;
+  torch::Tensor own(const torch::Tensor& whole_batch, int64_t n) const;
 
   std::shared_ptr<const Source> source_;
   RandomStreams streams_;
   std::string purpose_;
-  bool flip_;
+  SamplerOptions options_;
 
   struct Epoch {
     int64_t number = -1;

@@ -43,6 +43,16 @@ class Source {
   /// The name of item i inside its source, for output files ("a/smile.png"); "000123" where items have none. Never absolute,
   /// never with "..".
   virtual std::string item_name(int64_t index) const;
+
+  /// Whether giving an item costs no more than copying it; false where it is decoded anew.
+  virtual bool is_quick() const { return true; }
+
+  /// What was found out about its files when it was opened, for records.
+  struct Remarks {
+    std::vector<std::string> left_out;   ///< cannot be used: path and reason
+    std::vector<std::string> converted;  ///< are used after a conversion: path and kind ("is a CMYK picture")
+  };
+  virtual Remarks remarks() const { return {}; }
 };
 
 /// What stored_items gave as float32: uint8 v becomes v / 127.5 - 1, floats stay. On the tensor's own device.

@@ -54,13 +54,22 @@ bool has_image_extension(const std::filesystem::path& path) {
   return std::count(kImageExtensions.begin(), kImageExtensions.end(), lower_extension(path)) > 0;
 }
 
+namespace {
+
+constexpr std::array<const char*, kConversions> kConversionNames = {"plain", "CMYK", "16-bit", "palette", "few-bit grey"};
+
+}  // namespace
+
+std::string conversion_name(Conversion conversion) {
+  return text("a ", kConversionNames[static_cast<size_t>(conversion)], " picture");
+}
+
 std::string conversion_text(const ConversionCounts& counts) {
-  constexpr std::array<const char*, kConversions> kNames = {"", "CMYK", "16-bit", "palette", "few-bit grey"};
   std::vector<std::string> parts;
   int64_t total = 0;
   for (size_t kind = 1; kind < counts.size(); ++kind) {
     if (counts[kind] == 0) continue;
-    parts.push_back(text(counts[kind], ' ', kNames[kind]));
+    parts.push_back(text(counts[kind], ' ', kConversionNames[kind]));
     total += counts[kind];
   }
   if (parts.empty()) return {};

@@ -31,6 +31,9 @@ enum class Conversion {
 };
 inline constexpr int kConversions = 5;
 
+/// "a CMYK picture".
+std::string conversion_name(Conversion conversion);
+
 /// How many pictures there were of each kind, by Conversion.
 using ConversionCounts = std::array<int64_t, kConversions>;
 

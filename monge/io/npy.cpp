@@ -159,25 +159,28 @@ torch::Tensor read_npy(const std::filesystem::path& path, const Files& files) {
   return parse_npy(files.read(path), path.string());
 }
 
-std::string npy_bytes(const torch::Tensor& tensor) {
+std::string npy_header(torch::ScalarType type, const std::vector<int64_t>& extents) {
   std::string descr, shape;
   for (const auto& [code, dtype] : types()) {
-    if (dtype == tensor.scalar_type()) descr = code;
+    if (dtype == type) descr = code;
   }
-  require(!descr.empty(), "a tensor of ", torch::toString(tensor.scalar_type()),
+  require(!descr.empty(), "a tensor of ", torch::toString(type),
           " cannot be written as .npy, which has no such type; convert it to float32");
-  for (const int64_t extent : tensor.sizes()) shape += (shape.empty() ? "" : ", ") + std::to_string(extent);
-  if (tensor.dim() == 1) shape += ',';
+  for (const int64_t extent : extents) shape += (shape.empty() ? "" : ", ") + std::to_string(extent);
+  if (extents.size() == 1) shape += ',';
   auto header = "{'descr': '" + descr + "', 'fortran_order': False, 'shape': (" + shape + "), }";
   const size_t before = magic.size() + 4;
   header.resize((before + header.size() + 1 + 63) / 64 * 64 - before - 1, ' ');  // numpy aligns the data to 64
   header += '\n';
 
-  const auto values = plain(tensor);
   const auto length = static_cast<uint16_t>(header.size());
   auto out = std::string(magic) + '\1' + '\0';
-  out.append(reinterpret_cast<const char*>(&length), sizeof length).append(header).append(bytes_of(values));
-  return out;
+  return out.append(reinterpret_cast<const char*>(&length), sizeof length).append(header);
+}
+
+std::string npy_bytes(const torch::Tensor& tensor) {
+  const auto values = plain(tensor);
+  return npy_header(tensor.scalar_type(), tensor.sizes().vec()).append(bytes_of(values));
 }
 
 void write_npy(const std::filesystem::path& path, const torch::Tensor& tensor, const Files& files) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "monge/core/files.h"
 
@@ -25,6 +26,9 @@ torch::Tensor parse_npy(std::string_view bytes, const std::string& name);
 
 /// The tensor as a .npy file of version 1.0 in C order. @throws Error on a type that NumPy lacks (bfloat16).
 std::string npy_bytes(const torch::Tensor& tensor);
+
+/// What stands before the data of such a file: magic, version and header, a multiple of 64 bytes.
+std::string npy_header(torch::ScalarType type, const std::vector<int64_t>& shape);
 
 /// Writes the file in one durable step.
 void write_npy(const std::filesystem::path& path, const torch::Tensor& tensor, const Files& files = real_files());

@@ -18,9 +18,11 @@ constexpr double kTiny = OptionTable::kAboveZero;
 void add_source(std::vector<Option>& table, const std::string& section, SourceSection& source) {
   const auto key = [&](const char* name) { return section + "." + name; };
   table.push_back({.key = key("path"), .field = &source.path,
-                   .help = "folder, archive, picture, .npy, .csv, toy:NAME?dim=2, font:FILE.ttf?mode=grey&part=1/2 or w2bench:FILE?side=source"});
+                   .help = "folder, archive, shards (NAME-{000..146}.tar), packed set, picture, .npy, .csv, toy:NAME?dim=2, font:FILE.ttf?mode=grey&part=1/2 or w2bench:FILE?side=source"});
   table.push_back({.key = key("size"), .field = &source.size, .help = "side of the square that pictures are brought to",
                    .unit = "pixels", .least = 8, .most = 4096});
+  table.push_back({.key = key("resize_to"), .field = &source.resize_to,
+                   .help = "the shorter side of a picture is first brought to so many pixels; 0: it stays", .unit = "pixels", .least = 0, .most = 16384});
   table.push_back({.key = key("crop"), .field = &source.crop,
                    .help = "centre (largest square), none (squash) or WxH+dx,dy (W x H around the centre, moved by dx,dy)"});
   table.push_back({.key = key("filter"), .field = &source.filter, .help = "antialiased resizing, equal to Pillow's",
@@ -28,6 +30,8 @@ void add_source(std::vector<Option>& table, const std::string& section, SourceSe
   table.push_back({.key = key("background"), .field = &source.background,
                    .help = "what shows through transparent pictures: white, black or #rrggbb"});
   table.push_back({.key = key("grey"), .field = &source.grey, .help = "take the luma in all three channels"});
+  table.push_back({.key = key("convert"), .field = &source.convert,
+                   .help = "take CMYK, 16-bit and palette pictures, converted to 8-bit RGB; false: they count as unreadable"});
   table.push_back({.key = key("on_error"), .field = &source.on_error,
                    .help = "an unreadable picture stops the run, or is left out and counted", .choices = {"fail", "skip"}});
 }
@@ -43,9 +47,19 @@ OptionTable Recipe::options() {
   add_source(t, "target", target);
 
   t.push_back({.key = "data.flip", .field = &data.flip, .help = "mirror half of the training pictures, at random"});
+  t.push_back({.key = "data.random_crop", .field = &data.random_crop,
+               .help = "move training pictures at random by up to so many pixels each way; the edges are reflected", .unit = "pixels", .least = 0});
+  t.push_back({.key = "data.cache", .field = &data.cache,
+               .help = "where decoded pictures are kept: auto (on a GPU a set of up to a quarter of its free memory; in memory up to cache_mb), "
+                       "gpu, memory (whatever their size) or off (decoded when needed)",
+               .choices = {"auto", "gpu", "memory", "off"}});
   t.push_back({.key = "data.cache_mb", .field = &data.cache_mb,
                .help = "decoded pictures of a source are kept in memory up to this size, else decoded when needed",
                .unit = "MiB", .least = 0});
+  t.push_back({.key = "data.workers", .field = &data.workers,
+               .help = "threads a side that make batches ahead; 0: none, -1: as many as the data need (none for what lies in memory)",
+               .least = -1, .most = 256});
+  t.push_back({.key = "data.prefetch", .field = &data.prefetch, .help = "batches a side that workers make ahead", .least = 1, .most = 1024});
 
   t.push_back({.key = "cost.scale", .field = &cost.scale,
                .help = "tau of the cost tau ||x-y||^2: mean (1/D), half (1/2) or a number"});

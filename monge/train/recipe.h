@@ -15,11 +15,11 @@ namespace monge::train {
 /// Where samples come from and how a picture is made to fit.
 struct SourceSection {
   std::string path = "";
-  int64_t size = 64;
+  int64_t size = 64, resize_to = 0;
   std::string crop = "centre";
   std::string filter = "bicubic";
   std::string background = "white";
-  bool grey = false;
+  bool grey = false, convert = true;
   std::string on_error = "fail";
 };
 
@@ -29,7 +29,9 @@ struct Recipe {
   SourceSection source, target;
   struct {
     bool flip = false;
-    int64_t cache_mb = 4096;
+    int64_t random_crop = 0;
+    std::string cache = "auto";
+    int64_t cache_mb = 4096, workers = -1, prefetch = 4;
   } data;
   struct {
     std::string scale = "mean";

@@ -1,5 +1,7 @@
 #include "monge/train/trainer.h"
 
+#include <c10/core/CachingDeviceAllocator.h>
+
 #include <algorithm>
 
 #include "monge/core/error.h"
@@ -19,7 +21,10 @@ data::SourceOptions source_options(const SourceSection& section, const Recipe& r
   options.images.background = section.background;
   options.images.grey = section.grey;
   options.images.on_error = section.on_error;
-  options.images.cache_mb = recipe.data.cache_mb;
+  options.images.resize_to = section.resize_to;
+  options.images.convert = section.convert;
+  constexpr int64_t kAnySize = int64_t{1} << 40;
+  options.images.cache_mb = recipe.data.cache == "off" ? 0 : recipe.data.cache == "memory" ? kAnySize : recipe.data.cache_mb;
   return options;
 }
 
@@ -113,25 +118,49 @@ Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, 
     resolve_noise_level(recipe_, shape, data_.source->size(), log_);
   }
   const auto seed = static_cast<uint64_t>(recipe_.train.seed);
-  source_sampler_ = std::make_unique<data::Sampler>(data_.source, seed, "source", recipe_.data.flip);
-  target_sampler_ = std::make_unique<data::Sampler>(data_.target, seed, "target", recipe_.data.flip);
+  const data::SamplerOptions sampling{.flip = recipe_.data.flip, .random_crop = recipe_.data.random_crop};
+  source_sampler_ = std::make_shared<data::Sampler>(data_.source, seed, "source", sampling);
+  target_sampler_ = std::make_shared<data::Sampler>(data_.target, seed, "target", sampling);
   const auto source_shape = data_.source->item_shape(), target_shape = data_.target->item_shape();
   auto nets = make_nets(recipe_, source_shape, target_shape);
   solver_ = std::make_unique<Solver>(recipe_, nets.map, nets.ema, nets.potential, product(source_shape), device);
   ahead_ = device.is_cuda() ? 1 : 0;
 }
 
-Feed Trainer::feed() const {
-  const auto type = recipe_.train.precision == "fp64" ? torch::kFloat64 : torch::kFloat32;
-  const auto batch = [this, type](data::Sampler& sampler, int64_t step) {
-    const auto items = sampler.batch(step, recipe_.train.batch);
-    if (solver_->device().is_cpu()) return items.to(type);
-    // From pinned memory the copy is asynchronous; from any other the host would wait for all work before it.
-    return items.to(type).pin_memory().to(solver_->device(), /*non_blocking=*/true);
-  };
-  return {[this, batch](int64_t step) { return batch(*source_sampler_, step); },
-          [this, batch](int64_t step) { return batch(*target_sampler_, step); }};
+/// Whether a set is kept on the device as a whole.
+bool Trainer::keeps_on_device(const data::Source& source) const {
+  const auto device = solver_->device();
+  const auto& where = recipe_.data.cache;
+  if (device.is_cpu() || source.endless() || (where != "auto" && where != "gpu")) return false;
+  if (where == "gpu") return true;
+  if (!source.is_quick()) return false;  // it would be decoded as a whole before the first iteration, without a word
+  const auto one = source.stored_items({0});
+  const auto bytes = static_cast<double>(one.nbytes()) * static_cast<double>(source.size());
+  const auto index = device.has_index() ? device.index() : c10::DeviceIndex{0};
+  const auto free = static_cast<double>(c10::getDeviceAllocator(device.type())->getMemoryInfo(index).first);
+  return bytes <= free / 4;
 }
+
+Feed Trainer::feed() {
+  const auto loader = [this](const std::shared_ptr<const data::Sampler>& sampler) {
+    data::LoaderOptions options;
+    options.batch = recipe_.train.batch;
+    options.workers = recipe_.data.workers;
+    options.prefetch = recipe_.data.prefetch;
+    options.device = solver_->device();
+    options.type = recipe_.train.precision == "fp64" ? torch::kFloat64 : torch::kFloat32;
+    options.resident = keeps_on_device(sampler->source());
+    return std::make_shared<data::Loader>(sampler, options);
+  };
+  if (!source_loader_) {
+    source_loader_ = loader(source_sampler_);
+    target_loader_ = loader(target_sampler_);
+  }
+  return {[from = source_loader_](int64_t step) { return from->batch(step); },
+          [from = target_loader_](int64_t step) { return from->batch(step); }};
+}
+
+double Trainer::data_wait() const { return source_loader_ ? source_loader_->waited() + target_loader_->waited() : 0; }
 
 void Trainer::resume(const Checkpoint& checkpoint) {
   nn::NamedTensors own = solver_->state();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "monge/core/log.h"
+#include "monge/data/loader.h"
 #include "monge/data/open.h"
 #include "monge/data/sampler.h"
 #include "monge/data/source.h"
@@ -91,13 +92,17 @@ class Trainer {
   int64_t best_iteration() const { return best_iteration_; }
   const LogSink& log() const { return log_; }
 
-  /// The batches of training, on the solver's device.
-  Feed feed() const;
+  /// The batches of training, on the solver's device, made ahead as the recipe's [data] says. One caller at a time.
+  Feed feed();
+
+  /// Seconds that iterations have waited for batches so far.
+  double data_wait() const;
 
  private:
   void save_what_can_be();
 
   bool looked_at(int64_t done) const;
+  bool keeps_on_device(const data::Source& source) const;
   void report();
 
   Recipe recipe_;
@@ -105,7 +110,8 @@ class Trainer {
   std::filesystem::path folder_;
   LogSink log_;
   const Files& files_;
-  std::unique_ptr<data::Sampler> source_sampler_, target_sampler_;
+  std::shared_ptr<const data::Sampler> source_sampler_, target_sampler_;
+  std::shared_ptr<data::Loader> source_loader_, target_loader_;
   std::unique_ptr<Solver> solver_;
   std::vector<Observer*> observers_;
   int64_t done_ = 0, saved_at_ = -1, ahead_ = 0;

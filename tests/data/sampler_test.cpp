@@ -64,7 +64,7 @@ TEST(Sampler, WrapsWhereTheSourceIsSmallerThanABatch) {
 
 TEST(Sampler, MirrorsAboutHalfOfTheImages) {
   const auto images = std::make_shared<TensorSource>("images", torch::tensor({1.f, 2.f}).view({1, 1, 1, 2}));
-  const Sampler sampler(images, 1, "source", /*flip=*/true);
+  const Sampler sampler(images, 1, "source", SamplerOptions{.flip = true});
   const auto batch = sampler.batch(3, 1000);
   const double mirrored = (batch.select(3, 0) == 2).sum().item<double>();
   EXPECT_NEAR(mirrored, 500, 64);  // four standard deviations
@@ -73,7 +73,7 @@ TEST(Sampler, MirrorsAboutHalfOfTheImages) {
 }
 
 TEST(Sampler, RefusesToFlipVectorsAndToOverflow) {
-  EXPECT_THAT(message_of([] { Sampler(numbers(3), 1, "source", true); }),
+  EXPECT_THAT(message_of([] { Sampler(numbers(3), 1, "source", SamplerOptions{.flip = true}); }),
               AllOf(HasSubstr("numbers"), HasSubstr("data.flip = false")));
   const Sampler sampler(numbers(3), 1, "source");
   EXPECT_THAT(message_of([&] { sampler.batch(-1, 4); }), HasSubstr("step -1"));

@@ -1,0 +1,171 @@
+// bench_data: how fast pictures are packed, and how fast a packed set is opened and read.
+//
+//   bench_data FOLDER SCRATCH [--json] [--size N] [--rounds N]
+//
+// FOLDER holds JPEGs. With --json one line:
+//   bare_per_second    pictures decoded by libjpeg-turbo alone from memory, in one thread (see bare_jpeg.h)
+//   pack_per_second    pictures packed (listed, read, hashed, decoded, cropped, resized, written, synced) by all cores
+//   share              pack_per_second / cores / bare_per_second
+//   open_seconds       to open the packed set as a source
+//   ordered_per_second, shuffled_per_second   pictures given as bytes in batches of 256, in one thread
+//   rise_mb            of the process's resident memory (anonymous and mapped) while they were given, at most
+// The best of `rounds`; the set is in the system's cache. For one core: taskset -c 0 bench_data ...
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <numeric>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "bench/bare_jpeg.h"
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/core/named_values.h"
+#include "monge/data/images.h"
+#include "monge/data/pack.h"
+#include "monge/data/pictures.h"
+#include "monge/data/sampler.h"
+
+namespace monge {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Command {
+  fs::path folder, scratch;
+  bool json = false;
+  int64_t size = 64, rounds = 3;
+};
+
+Command parse(const std::vector<std::string>& words) {
+  Command out;
+  std::vector<std::string> paths;
+  for (size_t i = 0; i < words.size(); ++i) {
+    const auto& word = words[i];
+    if (word == "--json") {
+      out.json = true;
+    } else if (word == "--size" || word == "--rounds") {
+      require(i + 1 < words.size(), word, " needs a value");
+      const auto& value = words[++i];
+      auto& number = word == "--size" ? out.size : out.rounds;
+      const auto read = std::from_chars(value.data(), value.data() + value.size(), number);
+      require(read.ec == std::errc() && read.ptr == value.data() + value.size() && number >= 1, word, " ", value,
+              ": expected a whole number, at least 1");
+    } else {
+      require(!word.starts_with("-"), "unknown option ", word, "; bench/data.cpp lists them");
+      paths.push_back(word);
+    }
+  }
+  require(paths.size() == 2, "usage: bench_data FOLDER SCRATCH [--json] [--size N] [--rounds N]");
+  out.folder = paths[0];
+  out.scratch = paths[1];
+  return out;
+}
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+/// MiB that the process holds in memory, mapped files counted.
+double resident() {
+  const auto words = real_files().read("/proc/self/statm");
+  long long whole = 0, held = 0;
+  require(std::sscanf(words.c_str(), "%lld %lld", &whole, &held) == 2, "/proc/self/statm is not what it was");
+  return static_cast<double>(held) * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1 << 20);
+}
+
+/// Pictures per second that `batch` gives over the whole set.
+template <class Batch>
+double rate_of(int64_t count, const Batch& batch, double& rise, double before) {
+  constexpr int64_t kBatch = 256;
+  const double began = now();
+  int64_t seen = 0;
+  for (int64_t begin = 0; begin < count; begin += kBatch) {
+    const auto items = batch(begin / kBatch, std::min(kBatch, count - begin));
+    seen += items.size(0);
+    if (begin % (16 * kBatch) == 0) rise = std::max(rise, resident() - before);
+  }
+  require(seen == count, "pictures are missing");
+  return static_cast<double>(count) / (now() - began);
+}
+
+void run(const Command& command) {
+  const auto pictures = data::open_pictures(command.folder, silent());
+  const int64_t count = pictures->size();
+  const auto cores = static_cast<double>(std::max(1u, std::thread::hardware_concurrency()));
+  double bare_rate = 0, pack_rate = 0, open_seconds = 1e9, ordered = 0, shuffled = 0, rise = 0;
+  {
+    std::vector<std::string> files;
+    std::string buffer;
+    for (int64_t i = 0; i < count; ++i) files.emplace_back(pictures->bytes(i, buffer));
+    bench::BareJpeg bare;
+    for (int64_t round = 0; round < command.rounds; ++round) {
+      const double began = now();
+      for (const auto& bytes : files) bare.decode(bytes);
+      bare_rate = std::max(bare_rate, static_cast<double>(count) / (now() - began));
+    }
+  }
+  const auto packed = command.scratch / "packed";
+  data::PackOptions options;
+  options.preparation.height = options.preparation.width = command.size;
+  const std::atomic<bool> stop{false};
+  for (int64_t round = 0; round < command.rounds; ++round) {
+    fs::remove_all(packed);
+    const double began = now();
+    data::pack(command.folder, packed, options, silent(), {}, stop);
+    pack_rate = std::max(pack_rate, static_cast<double>(count) / (now() - began));
+  }
+  std::shared_ptr<const data::Source> source;
+  for (int64_t round = 0; round < command.rounds; ++round) {
+    const double began = now();
+    source = std::make_shared<data::ImageSource>(packed, data::ImageOptions{.size = command.size});
+    open_seconds = std::min(open_seconds, now() - began);
+  }
+  const data::Sampler sampler(source, 1, "source");
+  const double before = resident();
+  for (int64_t round = 0; round < command.rounds; ++round) {
+    const auto in_order = [&](int64_t step, int64_t n) {
+      std::vector<int64_t> indices(static_cast<size_t>(n));
+      std::iota(indices.begin(), indices.end(), step * 256);
+      return source->stored_items(indices);
+    };
+    ordered = std::max(ordered, rate_of(count, in_order, rise, before));
+    const auto as_trained = [&](int64_t step, int64_t n) { return sampler.stored_batch(step, n); };
+    shuffled = std::max(shuffled, rate_of(count, as_trained, rise, before));
+  }
+  fs::remove_all(packed);
+  const NamedValues record{{"pictures", count},
+                           {"size", command.size},
+                           {"cores", cores},
+                           {"bare_per_second", bare_rate},
+                           {"pack_per_second", pack_rate},
+                           {"share", pack_rate / cores / bare_rate},
+                           {"open_seconds", open_seconds},
+                           {"ordered_per_second", ordered},
+                           {"shuffled_per_second", shuffled},
+                           {"rise_mb", rise}};
+  if (command.json) {
+    std::printf("%s\n", json_line(record).c_str());
+    return;
+  }
+  std::printf("bare libjpeg-turbo  %.0f pictures a second in one thread\n"
+              "packing             %.0f a second on %.0f cores: %.2f of the bare loop a core\n"
+              "opening             %.1f ms for %lld pictures\n"
+              "reading             %.0f a second in order, %.0f shuffled, in one thread; memory rose by %.0f MiB\n",
+              bare_rate, pack_rate, cores, pack_rate / cores / bare_rate, 1e3 * open_seconds, static_cast<long long>(count), ordered, shuffled, rise);
+}
+
+}  // namespace
+}  // namespace monge
+
+int main(int argc, char** argv) {
+  try {
+    monge::run(monge::parse({argv + 1, argv + argc}));
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "bench_data: %s\n", error.what());
+    return 2;
+  }
+}

@@ -1,0 +1,132 @@
+// monge data check: looks a set of pictures over before it is trained on.
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <iostream>
+#include <memory>
+
+#include "monge/cli/command.h"
+#include "monge/core/error.h"
+#include "monge/core/names.h"
+#include "monge/data/check.h"
+
+namespace monge::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct CheckCommand {
+  Common common;
+  std::string source, against;
+  int64_t most = 20;
+  bool strict = false;
+};
+
+ordered_json counts(const data::PictureReport::Count& values) {
+  auto out = ordered_json::object();
+  for (const auto& [value, count] : values) out[std::to_string(value)] = count;
+  return out;
+}
+
+ordered_json pairs(const std::vector<std::pair<std::string, std::string>>& list) {
+  auto out = ordered_json::array();
+  for (const auto& [a, b] : list) out.push_back({a, b});
+  return out;
+}
+
+ordered_json json_of(const data::PictureReport& r, bool passed) {
+  auto converted = ordered_json::array();
+  for (const auto& [name, kind] : r.converted) converted.push_back({name, io::conversion_name(kind)});
+  ordered_json out{{"source", r.name},
+                   {"images", r.images},
+                   {"corrupt", r.corrupt.size()},
+                   {"duplicates", r.duplicates.size()},
+                   {"widths", counts(r.widths)},
+                   {"heights", counts(r.heights)},
+                   {"channels", counts(r.channels)},
+                   {"near_empty", r.near_empty.size()},
+                   {"converted", r.converted.size()},
+                   {"leaked", r.against > 0 ? ordered_json(r.leaked.size()) : ordered_json(nullptr)},
+                   {"damaged", r.damaged.size()},
+                   {"bytes", r.bytes},
+                   {"passed", passed},
+                   {"corrupt_files", r.corrupt},
+                   {"duplicate_files", pairs(r.duplicates)},
+                   {"near_empty_files", r.near_empty},
+                   {"converted_files", converted},
+                   {"leaked_files", pairs(r.leaked)},
+                   {"damaged_files", r.damaged}};
+  return out;
+}
+
+/// "90 to 110 (21 values)", or "64".
+std::string range(const data::PictureReport::Count& values) {
+  if (values.empty()) return "-";
+  const auto least = values.begin()->first, most = values.rbegin()->first;
+  return least == most ? std::to_string(least) : text(least, " to ", most, " (", values.size(), " values)");
+}
+
+std::string channels(const data::PictureReport::Count& values) {
+  static constexpr const char* kNames[] = {"", "grey", "grey + alpha", "RGB", "RGBA"};
+  std::string out;
+  for (const auto& [value, count] : values) out += text(out.empty() ? "" : ", ", count, ' ', kNames[std::clamp<int64_t>(value, 0, 4)]);
+  return out.empty() ? "-" : out;
+}
+
+/// A line with the number, then the first of the things that it counts.
+void print_list(const char* label, size_t count, int64_t most, const std::function<std::string(size_t)>& line) {
+  std::printf("%-12s %zu\n", label, count);
+  const size_t shown = most == 0 ? count : std::min(count, static_cast<size_t>(most));
+  for (size_t i = 0; i < shown; ++i) std::printf("  %s\n", line(i).c_str());
+  if (shown < count) std::printf("  and %zu more (--most 0 lists all)\n", count - shown);
+}
+
+void print_table(const data::PictureReport& r, const CheckCommand& command) {
+  const auto pair = [](const auto& list) {
+    return [&list](size_t i) { return list[i].first + "  =  " + list[i].second; };
+  };
+  std::printf("%-12s %s\n%-12s %lld, %.1f MB\n%-12s %s\n%-12s %s\n%-12s %s\n", "source", r.name.c_str(), "pictures", static_cast<long long>(r.images),
+              1e-6 * static_cast<double>(r.bytes), "widths", range(r.widths).c_str(), "heights", range(r.heights).c_str(), "channels",
+              channels(r.channels).c_str());
+  print_list("corrupt", r.corrupt.size(), command.most, [&](size_t i) { return r.corrupt[i]; });
+  print_list("duplicates", r.duplicates.size(), command.most, pair(r.duplicates));
+  print_list("near-empty", r.near_empty.size(), command.most, [&](size_t i) { return r.near_empty[i]; });
+  print_list("converted", r.converted.size(), command.most,
+             [&](size_t i) { return r.converted[i].first + "  is " + io::conversion_name(r.converted[i].second); });
+  if (r.against > 0) print_list("leaked", r.leaked.size(), command.most, pair(r.leaked));
+  if (!r.damaged.empty()) print_list("damaged", r.damaged.size(), command.most, [&](size_t i) { return r.damaged[i]; });
+}
+
+int run(const CheckCommand& command) {
+  watch_signals();
+  const auto log = log_sink(command.common);
+  const auto report = data::check_pictures(command.source, command.against, log, progress_callback(command.common, "checking"), stop_flag());
+  if (!report.complete) {
+    log(LogLevel::warning, "stopped; nothing is told of a part of the set");
+    return kStopped;
+  }
+  const bool passed = !report.bad() && !(command.strict && (!report.duplicates.empty() || !report.near_empty.empty() || !report.converted.empty()));
+  if (command.common.json) {
+    print_json(json_of(report, passed));
+  } else {
+    print_table(report, command);
+    std::printf("%-12s %s\n", "verdict", passed ? "fit to train on" : "not fit to train on as it is: see above");
+  }
+  return passed ? kDone : kUsage;
+}
+
+}  // namespace
+
+void add_data_check(CLI::App& group, Action& action) {
+  auto* command = group.add_subcommand("check", "Decode every picture: counts, sizes, what is corrupt, double, near-empty or leaked");
+  auto options = std::make_shared<CheckCommand>();
+  command->add_option("SRC", options->source, "Folder, archive, shards (NAME-{000..146}.tar), packed set or picture")->required();
+  command->add_option("--against", options->against, "A second set (of the test, say): pictures that are in both are leaks");
+  command->add_option("--most", options->most, "Files to list of each kind; 0: all")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_flag("--strict", options->strict, "Fail for duplicates, near-empty pictures and pictures to be converted, too");
+  add_output_flags(*command, options->common);
+  command->footer("Exit code 0 when all is well, 2 when a picture is corrupt or leaked or a packed set is damaged.");
+  command->callback([&action, options] { action = [options] { return run(*options); }; });
+}
+
+}  // namespace monge::cli

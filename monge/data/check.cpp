@@ -1,0 +1,134 @@
+#include "monge/data/check.h"
+
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+#include <numeric>
+#include <unordered_map>
+
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/data/packed_set.h"
+#include "monge/data/parallel.h"
+#include "monge/data/pictures.h"
+
+namespace monge::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_near_empty(const torch::Tensor& image_HWC) {
+  const auto rgb = io::to_rgb(image_HWC);
+  const uint8_t* pixel = rgb.data_ptr<uint8_t>();
+  const int64_t pixels = rgb.size(0) * rgb.size(1);
+  int64_t sum[3] = {}, squares[3] = {};
+  for (int64_t i = 0; i < pixels; ++i, pixel += 3) {
+    for (int c = 0; c < 3; ++c) {
+      sum[c] += pixel[c];
+      squares[c] += pixel[c] * pixel[c];
+    }
+  }
+  const auto n = static_cast<double>(pixels);
+  for (int c = 0; c < 3; ++c) {
+    const double mean = static_cast<double>(sum[c]) / n;
+    if (static_cast<double>(squares[c]) / n - mean * mean >= kNearEmpty * kNearEmpty) return false;
+  }
+  return true;
+}
+
+/// What is kept of a picture.
+struct Facts {
+  uint64_t content = 0;
+  int32_t width = 0, height = 0;
+  int8_t channels = 0;
+  bool near_empty = false, seen = false;
+  io::Conversion conversion = io::Conversion::none;
+};
+
+/// The content hashes of a set, and the first picture with each.
+std::unordered_map<uint64_t, int64_t> contents_of(const Pictures& pictures, const std::function<void()>& tell, const std::atomic<bool>& stop) {
+  std::vector<uint64_t> content(static_cast<size_t>(pictures.size()));
+  std::mutex guard;
+  for_each_parallel(pictures.size(), [&] {
+    return [&](int64_t i) {
+      if (stop) return;
+      content[static_cast<size_t>(i)] = pictures.content(i);
+      const std::lock_guard lock(guard);
+      tell();
+    };
+  });
+  std::unordered_map<uint64_t, int64_t> out;
+  for (int64_t i = 0; i < pictures.size(); ++i) out.emplace(content[static_cast<size_t>(i)], i);
+  return out;
+}
+
+}  // namespace
+
+PictureReport check_pictures(const fs::path& path, const fs::path& against, const LogSink& log,
+                             const std::function<void(int64_t, int64_t)>& progress, const std::atomic<bool>& stop) {
+  const auto pictures = open_pictures(path, log);
+  const auto others = against.empty() ? nullptr : open_pictures(against, log);
+  PictureReport out;
+  out.name = path.string();
+  out.images = pictures->size();
+  out.against = others ? others->size() : 0;
+  const int64_t total = out.images + out.against;
+  int64_t done = 0;
+  const auto tell = [&] {
+    if (progress) progress(++done, total);
+  };
+
+  std::vector<Facts> facts(static_cast<size_t>(out.images));
+  std::vector<std::string> faults(static_cast<size_t>(out.images));
+  std::mutex guard;
+  for_each_parallel(out.images, [&] {
+    return [&, buffer = std::string()](int64_t i) mutable {
+      if (stop) return;
+      auto& f = facts[static_cast<size_t>(i)];
+      int64_t length = 0;
+      try {
+        const auto bytes = pictures->bytes(i, buffer);
+        length = static_cast<int64_t>(bytes.size());
+        f.content = pictures->pixel_size() ? pictures->content(i) : content_number(bytes);
+        const auto image = pictures->decode(i, bytes, f.conversion);
+        f.seen = true;
+        f.height = static_cast<int32_t>(image.size(0));
+        f.width = static_cast<int32_t>(image.size(1));
+        f.channels = static_cast<int8_t>(image.size(2));
+        f.near_empty = is_near_empty(image);
+      } catch (const SystemError&) {
+        throw;
+      } catch (const Error& error) {
+        faults[static_cast<size_t>(i)] = error.what();
+      }
+      const std::lock_guard lock(guard);
+      out.bytes += length;
+      tell();
+    };
+  });
+  std::unordered_map<uint64_t, int64_t> theirs;
+  if (others) theirs = contents_of(*others, tell, stop);
+  if (is_packed_set(path) && !stop) out.damaged = verify_packed_set(path);
+  out.complete = !stop;
+  if (stop) return out;
+
+  std::unordered_map<uint64_t, int64_t> first;
+  for (int64_t i = 0; i < out.images; ++i) {
+    const auto& f = facts[static_cast<size_t>(i)];
+    if (!f.seen) {
+      out.corrupt.push_back(faults[static_cast<size_t>(i)]);
+      continue;  // files that are all cut to nothing are no duplicates of each other
+    }
+    ++out.widths[f.width];
+    ++out.heights[f.height];
+    ++out.channels[f.channels];
+    if (f.near_empty) out.near_empty.push_back(pictures->name(i));
+    if (f.conversion != io::Conversion::none) out.converted.emplace_back(pictures->name(i), f.conversion);
+    const auto [found, fresh] = first.emplace(f.content, i);
+    if (!fresh) out.duplicates.emplace_back(pictures->name(i), pictures->name(found->second));
+    if (const auto leak = theirs.find(f.content); leak != theirs.end()) out.leaked.emplace_back(pictures->name(i), others->name(leak->second));
+  }
+  return out;
+}
+
+}  // namespace monge::data

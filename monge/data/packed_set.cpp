@@ -1,0 +1,315 @@
+#include "monge/data/packed_set.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <nlohmann/json.hpp>
+
+#include "monge/core/checked.h"
+#include "monge/core/files.h"
+#include "monge/core/names.h"
+#include "monge/data/name_list.h"
+#include "monge/io/npy.h"
+
+namespace monge::data {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kManifest = "manifest.json";
+
+[[noreturn]] void refuse_manifest(const fs::path& folder, const std::string& what) {
+  throw Error(Complaint{.what = "the manifest " + what, .where = (folder / kManifest).string(),
+                        .fix = "copy the set again, or pack it anew"});
+}
+
+/// A file inside the set: a bare name, so that a manifest cannot point elsewhere.
+PackedManifest::File file_of(const fs::path& folder, const json& entry) {
+  const auto get = [&](const char* key) -> int64_t {
+    const auto found = entry.find(key);
+    const bool fits = found != entry.end() && found->is_number_integer() && found->get<int64_t>() >= 0;
+    if (!fits) refuse_manifest(folder, text("has a file without a fitting \"", key, '"'));
+    return found->get<int64_t>();
+  };
+  if (!entry.is_object() || !entry.value("file", json()).is_string() || !entry.value("xxh3", json()).is_string())
+    refuse_manifest(folder, "has a file without a name or hash");
+  PackedManifest::File out{entry["file"].get<std::string>(), get("count"), get("bytes"), entry["xxh3"].get<std::string>()};
+  if (out.name.empty() || out.name[0] == '.' || fs::path(out.name).filename() != out.name)
+    refuse_manifest(folder, "names the file " + shown(out.name) + ", which does not lie in the set");
+  return out;
+}
+
+/// An open file that is read at any place from any thread.
+class ReadAt {
+ public:
+  explicit ReadAt(fs::path path) : path_(std::move(path)), fd_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (fd_ >= 0) return;
+    const int reason = errno;
+    if (reason == EMFILE || reason == ENFILE) throw SystemError(text(path_.string(), ": too many open files (ulimit -n)"));
+    throw Error(text(path_.string(), ": cannot be opened: ", std::strerror(reason)));
+  }
+  ~ReadAt() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  ReadAt(const ReadAt&) = delete;
+  ReadAt& operator=(const ReadAt&) = delete;
+
+  void read(int64_t offset, void* to, int64_t bytes) const {
+    auto* at = static_cast<char*>(to);
+    while (bytes > 0) {
+      const auto count = ::pread(fd_, at, static_cast<size_t>(bytes), offset);
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) throw SystemError(text(path_.string(), ": cannot be read: ", std::strerror(errno)));
+      if (count == 0) throw Error(text(path_.string(), ": is shorter than it was when it was opened; copy the set again"));
+      at += count;
+      offset += count;
+      bytes -= count;
+    }
+  }
+
+ private:
+  fs::path path_;
+  int fd_;
+};
+
+/// What pixels and encoded pictures have in common: the names and the hashes, read when they are first asked for.
+class PackedPictures : public Pictures {
+ public:
+  PackedPictures(fs::path folder, PackedManifest manifest) : folder_(std::move(folder)), manifest_(std::move(manifest)) {
+    for (const auto& shard : manifest_.shards) {
+      files_.push_back(std::make_unique<ReadAt>(folder_ / shard.name));
+      ends_.push_back((ends_.empty() ? 0 : ends_.back()) + shard.count);
+    }
+  }
+
+  int64_t size() const override { return manifest_.count; }
+  std::string name(int64_t i) const override {
+    std::call_once(names_read_, [this] { read_names(); });
+    return std::string(names_[i]);
+  }
+  std::string where(int64_t i) const override { return text(folder_.string(), '/', name(i)); }
+  uint64_t content(int64_t i) const override {
+    std::call_once(content_read_, [this] { content_ = read_integers("content.npy", 1); });
+    return static_cast<uint64_t>(content_.data_ptr<int64_t>()[i]);
+  }
+
+ protected:
+  /// int64 [N], or [N, columns].
+  torch::Tensor read_integers(const char* file, int64_t columns) const {
+    const auto path = folder_ / file;
+    const auto out = io::read_npy(path);
+    const bool fits = out.scalar_type() == torch::kInt64 && out.dim() == (columns == 1 ? 1 : 2) && out.size(0) == size() &&
+                      out.numel() == size() * columns;
+    require(fits, path.string(), ": must hold int64 [", size(), columns == 1 ? "" : text(", ", columns), "], holds ",
+            out.scalar_type(), " ", out.sizes(), "; copy the set again, or pack it anew");
+    return out;
+  }
+  const ReadAt& file(size_t shard) const { return *files_[shard]; }
+
+  fs::path folder_;
+  PackedManifest manifest_;
+  std::vector<int64_t> ends_;  ///< of the shards, in pictures
+
+ private:
+  void read_names() const {
+    const auto path = folder_ / "names.txt";
+    const auto all = real_files().read(path);
+    NameList names;
+    for (size_t at = 0; at < all.size();) {
+      const auto end = std::min(all.find('\n', at), all.size());
+      const auto name = packed_name_of_line(std::string_view(all).substr(at, end - at));
+      require(stays_inside(name), path.string(), ", line ", names.size() + 1, ": the name ", shown(name), " is empty, absolute or climbs with \"..\"");
+      names.add(name);
+      at = end + 1;
+    }
+    require(names.size() == size(), path.string(), ": has ", names.size(), " lines for ", size(),
+            " pictures; copy the set again, or pack it anew");
+    names_ = std::move(names);
+  }
+
+  std::vector<std::unique_ptr<ReadAt>> files_;
+  mutable std::once_flag names_read_, content_read_;
+  mutable NameList names_;
+  mutable torch::Tensor content_;
+};
+
+class PixelPictures : public PackedPictures {
+ public:
+  PixelPictures(fs::path folder, PackedManifest manifest) : PackedPictures(std::move(folder), std::move(manifest)) {
+    item_ = manifest_.height * manifest_.width * 3;
+    for (size_t s = 0; s < manifest_.shards.size(); ++s) {
+      const auto& shard = manifest_.shards[s];
+      const auto expected = io::npy_header(torch::kUInt8, {shard.count, manifest_.height, manifest_.width, 3});
+      std::string header(std::min(expected.size(), static_cast<size_t>(shard.bytes)), '\0');
+      file(s).read(0, header.data(), static_cast<int64_t>(header.size()));
+      require(header == expected, (folder_ / shard.name).string(), ": is no .npy file of uint8 [", shard.count, ", ",
+              manifest_.height, ", ", manifest_.width, ", 3], as the manifest has it; copy the set again, or pack it anew");
+      const auto before = static_cast<int64_t>(header.size());
+      const auto whole = checked_add(before, checked_multiply(shard.count, item_, shard.name), shard.name);
+      require(shard.bytes == whole, (folder_ / shard.name).string(), ": has ", shard.bytes, " bytes instead of ", whole,
+              "; copy the set again, or pack it anew");
+      headers_.push_back(before);
+    }
+  }
+
+  std::optional<PixelSize> pixel_size() const override { return PixelSize{manifest_.height, manifest_.width}; }
+  void copy_pixels(int64_t i, uint8_t* to) const override {
+    const auto shard = static_cast<size_t>(std::upper_bound(ends_.begin(), ends_.end(), i) - ends_.begin());
+    const int64_t own = i - (shard == 0 ? 0 : ends_[shard - 1]);
+    file(shard).read(headers_[shard] + own * item_, to, item_);
+  }
+  std::string_view bytes(int64_t i, std::string& buffer) const override {
+    buffer.resize(static_cast<size_t>(item_));
+    copy_pixels(i, reinterpret_cast<uint8_t*>(buffer.data()));
+    return buffer;
+  }
+  int64_t length(int64_t) const override { return item_; }
+  torch::Tensor decode(int64_t, std::string_view bytes, io::Conversion&) const override {
+    auto out = torch::empty({manifest_.height, manifest_.width, 3}, torch::kUInt8);
+    std::copy_n(bytes.data(), item_, reinterpret_cast<char*>(out.data_ptr<uint8_t>()));
+    return out;
+  }
+
+ private:
+  int64_t item_ = 0;
+  std::vector<int64_t> headers_;
+};
+
+class EncodedPictures : public PackedPictures {
+ public:
+  EncodedPictures(fs::path folder, PackedManifest manifest)
+      : PackedPictures(std::move(folder), std::move(manifest)), places_(read_integers("places.npy", 3)) {
+    const auto* place = places_.data_ptr<int64_t>();
+    for (int64_t i = 0; i < size(); ++i, place += 3) {
+      const bool fits = place[0] >= 0 && place[0] < static_cast<int64_t>(manifest_.shards.size()) && place[1] >= 0 &&
+                        place[2] >= 0 && place[1] <= manifest_.shards[static_cast<size_t>(place[0])].bytes &&
+                        place[2] <= manifest_.shards[static_cast<size_t>(place[0])].bytes - place[1];
+      require(fits, (folder_ / "places.npy").string(), ": picture ", i, " lies outside of its shard; copy the set again, ",
+              "or pack it anew");
+    }
+  }
+
+  std::string_view bytes(int64_t i, std::string& buffer) const override {
+    const auto* place = places_.data_ptr<int64_t>() + 3 * i;
+    buffer.resize(static_cast<size_t>(place[2]));
+    file(static_cast<size_t>(place[0])).read(place[1], buffer.data(), place[2]);
+    return buffer;
+  }
+  int64_t length(int64_t i) const override { return places_.data_ptr<int64_t>()[3 * i + 2]; }
+
+ private:
+  torch::Tensor places_;
+};
+
+}  // namespace
+
+bool is_packed_set(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(path / kManifest, ignored)) return false;
+  // A folder of pictures may hold a manifest of something else.
+  return real_files().read(path / kManifest).find(kPackedFormat) != std::string::npos;
+}
+
+PackedManifest read_packed_manifest(const fs::path& folder) {
+  const auto all = json::parse(real_files().read(folder / kManifest), nullptr, /*allow_exceptions=*/false);
+  if (!all.is_object() || all.value("format", json()) != kPackedFormat) refuse_manifest(folder, "is of no packed set");
+  if (all.value("version", json()) != kPackedVersion)
+    refuse_manifest(folder, text("has version ", all.value("version", json()).dump(), "; this monge reads ", kPackedVersion));
+  PackedManifest out;
+  const auto integer = [&](const char* key, int64_t least, int64_t most) {
+    const auto found = all.find(key);
+    const bool fits = found != all.end() && found->is_number_integer() && found->get<int64_t>() >= least && found->get<int64_t>() <= most;
+    if (!fits) refuse_manifest(folder, text("has no fitting \"", key, "\" (", least, " to ", most, ')'));
+    return found->get<int64_t>();
+  };
+  const auto kind = all.value("kind", json());
+  if (kind != "pixels" && kind != "encoded") refuse_manifest(folder, "has no \"kind\" (pixels, encoded)");
+  out.encoded = kind == "encoded";
+  constexpr int64_t kMostCount = int64_t{1} << 40, kMostSide = 1 << 16;
+  out.count = integer("count", 1, kMostCount);
+  if (!out.encoded) {
+    out.height = integer("height", 1, kMostSide);
+    out.width = integer("width", 1, kMostSide);
+  }
+  int64_t pictures = 0;
+  for (const auto& [key, list] : {std::pair{"shards", &out.shards}, {"files", &out.files}}) {
+    if (!all.value(key, json()).is_array()) refuse_manifest(folder, text("has no list \"", key, '"'));
+    for (const auto& entry : all[key]) list->push_back(file_of(folder, entry));
+  }
+  for (const auto& shard : out.shards) pictures = checked_add(pictures, shard.count, (folder / kManifest).string());
+  if (pictures != out.count) refuse_manifest(folder, text("counts ", out.count, " pictures and its shards ", pictures));
+  if (all.value("plan", json()).is_string()) out.plan = all["plan"].get<std::string>();
+  for (const auto* list : {&out.shards, &out.files}) {
+    for (const auto& file : *list) {
+      const auto path = folder / file.name;
+      std::error_code failure;
+      const auto bytes = fs::file_size(path, failure);
+      require(!failure, path.string(), ": is missing or cannot be read (", failure.message(), "); copy the set again, or pack it anew");
+      require(static_cast<int64_t>(bytes) == file.bytes, path.string(), ": has ", bytes, " bytes instead of ", file.bytes,
+              "; copy the set again, or pack it anew");
+    }
+  }
+  return out;
+}
+
+std::shared_ptr<const Pictures> open_packed_set(const fs::path& folder) {
+  auto manifest = read_packed_manifest(folder);
+  if (manifest.encoded) return std::make_shared<EncodedPictures>(folder, std::move(manifest));
+  return std::make_shared<PixelPictures>(folder, std::move(manifest));
+}
+
+std::vector<std::string> verify_packed_set(const fs::path& folder, const std::function<void(int64_t, int64_t)>& progress) {
+  const auto manifest = read_packed_manifest(folder);
+  int64_t all = 0, done = 0;
+  for (const auto* list : {&manifest.shards, &manifest.files}) {
+    for (const auto& file : *list) all += file.bytes;
+  }
+  std::vector<std::string> out;
+  std::string block;
+  for (const auto* list : {&manifest.shards, &manifest.files}) {
+    for (const auto& file : *list) {
+      const ReadAt from(folder / file.name);
+      ContentHash hash;
+      constexpr int64_t kBlock = 1 << 22;
+      for (int64_t at = 0; at < file.bytes; at += kBlock) {
+        const auto length = std::min(kBlock, file.bytes - at);
+        block.resize(static_cast<size_t>(length));
+        from.read(at, block.data(), length);
+        hash.add(block);
+        done += length;
+        if (progress) progress(done, all);
+      }
+      if (hash.digits() != file.xxh3) {
+        out.push_back(text((folder / file.name).string(), ": is damaged (it does not have the hash of the manifest)"));
+      }
+    }
+  }
+  return out;
+}
+
+std::string packed_name_line(std::string_view name) {
+  std::string out;
+  for (const char c : name) {
+    out += c == '\n' ? "%0A" : c == '\r' ? "%0D" : c == '%' ? "%25" : std::string(1, c);
+  }
+  return out;
+}
+
+std::string packed_name_of_line(std::string_view line) {
+  std::string out;
+  for (size_t i = 0; i < line.size(); ++i) {
+    const auto code = line.substr(i, 3);
+    const char meant = code == "%0A" ? '\n' : code == "%0D" ? '\r' : code == "%25" ? '%' : '\0';
+    out += meant == '\0' ? line[i] : meant;
+    i += meant == '\0' ? 0 : 2;
+  }
+  return out;
+}
+
+}  // namespace monge::data

@@ -1,0 +1,61 @@
+// Packed sets of pictures: written once by pack(), opened in no time. The format is described in docs/formats.md.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "monge/data/pictures.h"
+
+namespace monge::data {
+
+/// Files and keys of a packed set. Version 1:
+///
+///     manifest.json      what the set is, see PackedManifest
+///     pixels-00000.npy   uint8 [n, H, W, 3], RGB, ...
+///     or encoded-00000.tar, the files as they were, with places.npy int64 [N, 3]: shard, offset, bytes
+///     names.txt          a name a line, in the order of the pictures; %0A, %0D and %25 stand for line ends and '%'
+///     content.npy        int64 [N]: the XXH3 hash of the file that each picture was made from
+struct PackedManifest {
+  struct File {
+    std::string name;
+    int64_t count = 0;   ///< pictures in it; 0 for files that hold none
+    int64_t bytes = 0;
+    std::string xxh3;
+  };
+
+  int64_t count = 0;                ///< pictures
+  bool encoded = false;             ///< else pixels
+  int64_t height = 0, width = 0;    ///< of pixels
+  std::vector<File> shards, files;  ///< in the order of the pictures; names, content, places
+  std::string plan;                 ///< a hash of the names and sizes of what was packed, and of the options
+};
+
+/// Whether `path` is a folder with the manifest of a packed set.
+bool is_packed_set(const std::filesystem::path& path);
+
+/// @throws Error naming the file: no packed set, another version, a manifest that does not hold together.
+PackedManifest read_packed_manifest(const std::filesystem::path& folder);
+
+/// Opens the pictures of a packed set: reads the manifest and compares sizes, nothing more. Pixels are read from the files as
+/// they are asked for, so what is used costs the system's cache and not this process.
+/// @throws Error as read_packed_manifest, or when a file is missing or of another size.
+std::shared_ptr<const Pictures> open_packed_set(const std::filesystem::path& folder);
+
+/// Reads every file of the set and compares hashes.
+/// @param progress  called with (bytes, all bytes).
+/// @return a line for each damaged file.
+std::vector<std::string> verify_packed_set(const std::filesystem::path& folder,
+                                           const std::function<void(int64_t, int64_t)>& progress = {});
+
+/// A name as a line of names.txt, and back.
+std::string packed_name_line(std::string_view name);
+std::string packed_name_of_line(std::string_view line);
+
+inline constexpr const char* kPackedFormat = "monge packed pictures";
+inline constexpr int64_t kPackedVersion = 1;
+
+}  // namespace monge::data

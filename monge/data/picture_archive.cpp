@@ -1,0 +1,187 @@
+// Pictures out of archives: by their places in the file where they stand there as they are, else from memory.
+#include <algorithm>
+#include <charconv>
+
+#include "monge/core/error.h"
+#include "monge/core/mapped_file.h"
+#include "monge/data/name_list.h"
+#include "monge/data/picture_kinds.h"
+#include "monge/io/archive.h"
+#include "monge/io/archive_index.h"
+
+namespace monge::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+class ArchivePictures : public Pictures {
+ public:
+  /// @param kept  what the views in `places` point into.
+  ArchivePictures(fs::path path, NameList names, std::vector<std::string_view> places, std::shared_ptr<const void> kept)
+      : path_(std::move(path)), names_(std::move(names)), places_(std::move(places)), kept_(std::move(kept)) {}
+
+  int64_t size() const override { return names_.size(); }
+  std::string name(int64_t i) const override { return std::string(names_[i]); }
+  std::string where(int64_t i) const override { return text(path_.string(), '/', names_[i]); }
+  std::string_view bytes(int64_t i, std::string&) const override { return places_[static_cast<size_t>(i)]; }
+  int64_t length(int64_t i) const override { return static_cast<int64_t>(places_[static_cast<size_t>(i)].size()); }
+
+ private:
+  fs::path path_;
+  NameList names_;
+  std::vector<std::string_view> places_;
+  std::shared_ptr<const void> kept_;
+};
+
+bool is_wanted(const std::string& name) { return io::has_image_extension(name) && !is_hidden(name); }
+
+template <class T>
+std::vector<T> in_order(const std::vector<T>& values, const std::vector<int64_t>& order) {
+  std::vector<T> out;
+  out.reserve(order.size());
+  for (const int64_t place : order) out.push_back(values[static_cast<size_t>(place)]);
+  return out;
+}
+
+std::shared_ptr<const Pictures> in_order_of_names(const fs::path& path, const NameList& names,
+                                                  const std::vector<std::string_view>& places,
+                                                  std::shared_ptr<const void> kept) {
+  const auto order = names.sorted();
+  return std::make_shared<ArchivePictures>(path, names.chosen(order), in_order(places, order), std::move(kept));
+}
+
+/// Nothing where the pictures do not stand in the file as they are.
+std::shared_ptr<const Pictures> open_mapped(const fs::path& path, int64_t& unsafe) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(path, ignored) || fs::file_size(path, ignored) == 0) return nullptr;
+  const auto file = std::make_shared<MappedFile>(path);
+  const auto index = io::index_archive(*file, is_wanted, {}, &unsafe);
+  if (!index) return nullptr;
+  NameList names;
+  std::vector<std::string_view> places;
+  for (const auto& entry : *index) {
+    names.add(entry.name);
+    places.push_back(file->bytes().substr(static_cast<size_t>(entry.offset), static_cast<size_t>(entry.size)));
+  }
+  return in_order_of_names(path, names, places, file);
+}
+
+std::shared_ptr<const Pictures> open_unpacked(const fs::path& path, int64_t& unsafe) {
+  const auto entries = std::make_shared<std::vector<io::ArchiveEntry>>(io::read_archive(path, is_wanted, {}, &unsafe));
+  NameList names;
+  std::vector<std::string_view> places;
+  for (const auto& entry : *entries) {
+    // An empty entry keeps its place, so that it is complained about by name.
+    names.add(entry.name);
+    places.push_back(entry.bytes);
+  }
+  return in_order_of_names(path, names, places, entries);
+}
+
+class ShardPictures : public Pictures {
+ public:
+  explicit ShardPictures(std::vector<std::pair<std::string, std::shared_ptr<const Pictures>>> shards)
+      : shards_(std::move(shards)) {
+    for (const auto& shard : shards_) ends_.push_back((ends_.empty() ? 0 : ends_.back()) + shard.second->size());
+  }
+
+  int64_t size() const override { return ends_.back(); }
+  std::string name(int64_t i) const override {
+    const auto [shard, own] = find(i);
+    return shard->first + '/' + shard->second->name(own);
+  }
+  std::string where(int64_t i) const override {
+    const auto [shard, own] = find(i);
+    return shard->second->where(own);
+  }
+  std::string_view bytes(int64_t i, std::string& buffer) const override {
+    const auto [shard, own] = find(i);
+    return shard->second->bytes(own, buffer);
+  }
+  int64_t length(int64_t i) const override {
+    const auto [shard, own] = find(i);
+    return shard->second->length(own);
+  }
+
+ private:
+  std::pair<const std::pair<std::string, std::shared_ptr<const Pictures>>*, int64_t> find(int64_t i) const {
+    const auto shard = std::upper_bound(ends_.begin(), ends_.end(), i) - ends_.begin();
+    return {&shards_[static_cast<size_t>(shard)], shard == 0 ? i : i - ends_[static_cast<size_t>(shard) - 1]};
+  }
+
+  std::vector<std::pair<std::string, std::shared_ptr<const Pictures>>> shards_;
+  std::vector<int64_t> ends_;
+};
+
+/// "a-000" of "x/a-000.tar.gz".
+std::string shard_name(const fs::path& path) {
+  auto name = path.filename();
+  while (io::has_archive_extension(name)) name = name.stem();
+  return name.string();
+}
+
+}  // namespace
+
+std::shared_ptr<const Pictures> open_picture_archive(const fs::path& path, const LogSink& log) {
+  int64_t unsafe = 0;
+  auto out = open_mapped(path, unsafe);
+  if (!out) out = open_unpacked(path, unsafe);
+  if (unsafe > 0) {
+    log(LogLevel::warning, text(path.string(), ": ", unsafe, unsafe == 1 ? " entry is" : " entries are",
+                                " left out for an unsafe name (absolute, empty, or climbing with \"..\")"));
+  }
+  return out;
+}
+
+std::shared_ptr<const Pictures> open_picture_shards(const std::string& pattern, const LogSink& log) {
+  const auto paths = expand_shards(pattern);
+  std::string missing;
+  int64_t absent = 0;
+  for (const auto& path : paths) {
+    std::error_code ignored;
+    if (fs::exists(path, ignored)) continue;
+    if (absent++ == 0) missing = path.string();
+  }
+  require(absent == 0, pattern, ": ", absent, " of ", paths.size(), " shards are not there, the first is ", missing);
+  std::vector<std::pair<std::string, std::shared_ptr<const Pictures>>> shards;
+  for (const auto& path : paths) {
+    require(io::has_archive_extension(path), path.string(), ": is no archive; shards are .tar, .tar.gz, .zip or .7z files");
+    shards.emplace_back(shard_name(path), open_picture_archive(path, log));
+  }
+  auto out = std::make_shared<ShardPictures>(std::move(shards));
+  require(out->size() > 0, pattern, ": no pictures found in the shards (*.png, *.jpg, *.jpeg, *.webp)");
+  return out;
+}
+
+std::vector<fs::path> expand_shards(const std::string& path) {
+  const auto open = path.find('{');
+  if (open == std::string::npos) return {path};
+  const auto refuse = [&](const char* what) {
+    throw Error(Complaint{.what = what, .where = "path", .value = '"' + path + '"', .allowed = "one range of numbers in braces",
+                          .fix = "write for example \"faces-{000..146}.tar\""});
+  };
+  const auto close = path.find('}', open), dots = path.find("..", open);
+  if (close == std::string::npos || dots == std::string::npos || dots > close || path.find('{', open + 1) != std::string::npos)
+    refuse("not a row of shards");
+  const auto first = path.substr(open + 1, dots - open - 1), last = path.substr(dots + 2, close - dots - 2);
+  int64_t from = 0, to = 0;
+  const auto number = [&](const std::string& digits, int64_t& value) {
+    const auto* end = digits.data() + digits.size();
+    const auto [stop, failure] = std::from_chars(digits.data(), end, value);
+    if (digits.empty() || digits[0] == '-' || failure != std::errc() || stop != end) refuse("the ends of the range are no numbers");
+  };
+  number(first, from);
+  number(last, to);
+  constexpr int64_t kMost = 100'000;
+  if (to < from) refuse("the range of shards runs backwards");
+  if (to - from >= kMost) refuse("more than 100,000 shards");
+  std::vector<fs::path> out;
+  for (int64_t i = from; i <= to; ++i) {
+    auto digits = std::to_string(i);
+    if (digits.size() < first.size()) digits.insert(0, first.size() - digits.size(), '0');
+    out.push_back(path.substr(0, open) + digits + path.substr(close + 1));
+  }
+  return out;
+}
+
+}  // namespace monge::data

@@ -1,0 +1,55 @@
+#include "monge/data/pictures.h"
+
+#include <algorithm>
+
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/data/packed_set.h"
+#include "monge/data/picture_kinds.h"
+#include "monge/io/archive.h"
+
+namespace monge::data {
+
+namespace fs = std::filesystem;
+
+torch::Tensor Pictures::decode(int64_t i, io::Conversion& conversion) const {
+  std::string buffer;
+  return decode(i, bytes(i, buffer), conversion);
+}
+
+torch::Tensor Pictures::decode(int64_t i, std::string_view bytes, io::Conversion& conversion) const {
+  return io::decode_image(bytes, where(i), io::kMostPixels, &conversion);
+}
+
+uint64_t Pictures::content(int64_t i) const {
+  std::string buffer;
+  return content_number(bytes(i, buffer));
+}
+
+void Pictures::copy_pixels(int64_t i, uint8_t*) const { throw Error(text(where(i), ": is not kept as bare pixels")); }
+
+bool is_hidden(const fs::path& name) {
+  return std::any_of(name.begin(), name.end(), [](const fs::path& part) { return part.string().starts_with('.'); });
+}
+
+bool holds_pictures(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored) || io::has_archive_extension(path) || io::has_image_extension(path);
+}
+
+std::shared_ptr<const Pictures> open_pictures(const fs::path& path, const LogSink& log) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored) && path.string().find('{') != std::string::npos) return open_picture_shards(path.string(), log);
+  require(fs::exists(path, ignored), path.string(), ": no such file or folder");
+  if (is_packed_set(path)) return open_packed_set(path);
+  const bool folder = fs::is_directory(path, ignored);
+  if (!folder && !io::has_archive_extension(path)) return open_picture_file(path);
+  auto out = folder ? open_picture_folder(path, log) : open_picture_archive(path, log);
+  if (out->size() > 0) return out;
+  throw Error(Complaint{.what = "no pictures found in it or in folders within it",
+                        .where = path.string(),
+                        .allowed = "files named *.png, *.jpg, *.jpeg or *.webp",
+                        .fix = "check the path; hidden files are not used"});
+}
+
+}  // namespace monge::data

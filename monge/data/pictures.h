@@ -1,0 +1,76 @@
+// The pictures of a folder, an archive, shards or a packed set, before they are decoded.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "monge/core/log.h"
+#include "monge/io/image.h"
+
+namespace monge::data {
+
+/// Numbered pictures, none of them decoded. Holds names and places, not pictures, so that millions fit. Immutable and safe to
+/// use from several threads.
+class Pictures {
+ public:
+  virtual ~Pictures() = default;
+
+  virtual int64_t size() const = 0;
+
+  /// The name of picture i inside the whole, with '/': "a/smile.png". Never absolute, never with "..".
+  virtual std::string name(int64_t i) const = 0;
+
+  /// The picture for messages: the path of the whole and the name.
+  virtual std::string where(int64_t i) const = 0;
+
+  /// The bytes of picture i as they are kept: an encoded file, or bare pixels where `pixel_size` says so.
+  /// @param buffer  where the bytes are put if they do not lie in memory already. The view holds as long as it and this.
+  /// @throws Error naming the picture when it cannot be read.
+  virtual std::string_view bytes(int64_t i, std::string& buffer) const = 0;
+
+  /// How many bytes() there are, without reading them; 0 where that cannot be told.
+  virtual int64_t length(int64_t i) const = 0;
+
+  /// uint8 [H, W, 1..4]. @throws Error naming the picture.
+  torch::Tensor decode(int64_t i, io::Conversion& conversion) const;
+
+  /// The same of its bytes, where the caller has them already.
+  virtual torch::Tensor decode(int64_t i, std::string_view bytes, io::Conversion& conversion) const;
+
+  /// The content hash of the file that the picture was made from; the one of bytes() unless that is kept elsewhere.
+  virtual uint64_t content(int64_t i) const;
+
+  struct PixelSize {
+    int64_t height = 0, width = 0;
+  };
+  /// Where pictures are kept as bare pixels, RGB [height, width, 3] all of one size: that size.
+  virtual std::optional<PixelSize> pixel_size() const { return {}; }
+
+  /// Writes the pixels of picture i to `to`, height * width * 3 bytes; only where there is a pixel_size.
+  virtual void copy_pixels(int64_t i, uint8_t* to) const;
+};
+
+/// All pictures under `path`, in the order of their names.
+/// @param path  a folder, searched recursively for .png .jpg .jpeg .webp in either case, hidden names skipped; a packed set
+///              (see PackedSet); an archive (see io::has_archive_extension); shards, "NAME-{000..146}.tar", whose pictures are
+///              named "NAME-000/a.jpg"; or one picture. Of a tar, and of a zip that stores its pictures uncompressed, nothing
+///              is held in memory but names and places; the compressed bytes of other archives are.
+/// @param log   warned of an archive's entries with unsafe names, and of a folder's pictures of kinds that are not read.
+/// @throws Error  no such path, a folder that cannot be listed, a damaged archive, or nothing found in it.
+std::shared_ptr<const Pictures> open_pictures(const std::filesystem::path& path, const LogSink& log);
+
+/// Whether open_pictures takes `path` for pictures by its kind; for shards the text alone is looked at.
+bool holds_pictures(const std::filesystem::path& path);
+
+/// Each file of "NAME-{000..146}.tar": both ends are meant, with the digits of the first. Without braces the path itself.
+/// @throws Error for a brace that is no such range, or more than 100,000 shards.
+std::vector<std::filesystem::path> expand_shards(const std::string& path);
+
+}  // namespace monge::data

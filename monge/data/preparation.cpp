@@ -1,0 +1,52 @@
+#include "monge/data/preparation.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "monge/core/error.h"
+
+namespace monge::data {
+namespace {
+
+constexpr int64_t kMostSide = 4096, kMostBefore = 16384;
+
+}  // namespace
+
+Preparation::Preparation(const PreparationOptions& options)
+    : options_(options),
+      crop_(options.crop, double(options.width) / double(std::max<int64_t>(options.height, 1))),
+      filter_(io::filter_named(options.filter)),
+      background_(io::parse_colour(options.background, "background")) {
+  for (const int64_t side : {options.height, options.width}) {
+    require(side >= 1 && side <= kMostSide, "size: a side of the pictures must be 1 to ", kMostSide, " pixels, got ", side);
+  }
+  require(options.resize_to >= 0 && options.resize_to <= kMostBefore, "resize_to: the shorter side before the crop must be 1 to ",
+          kMostBefore, " pixels, or 0 to leave it, got ", options.resize_to);
+}
+
+torch::Tensor Preparation::resized_first(const torch::Tensor& image_HWC) const {
+  const int64_t height = image_HWC.size(0), width = image_HWC.size(1), shorter = std::min(height, width);
+  if (options_.resize_to == 0 || shorter == options_.resize_to) return image_HWC;
+  const auto scaled = [&](int64_t side) {
+    const double exact = static_cast<double>(side) * static_cast<double>(options_.resize_to) / static_cast<double>(shorter);
+    return std::max<int64_t>(1, std::llround(exact));
+  };
+  const int64_t to_height = scaled(height), to_width = scaled(width);
+  require(std::max(to_height, to_width) <= 65536 && to_height * to_width <= io::kMostPixels, "resize_to = ", options_.resize_to,
+          " makes a picture of ", width, "x", height, " ", to_width, "x", to_height, " pixels; choose a smaller one");
+  return io::resize_uint8(image_HWC, to_height, to_width, filter_);
+}
+
+void Preparation::write(const torch::Tensor& image_HWC, uint8_t* to) const {
+  auto image = io::to_rgb(crop_(resized_first(image_HWC)), background_);
+  image = io::resize_uint8(image, options_.height, options_.width, filter_);
+  if (options_.grey) image = io::to_grey(image);
+  std::copy_n(image.data_ptr<uint8_t>(), item_bytes(), to);
+}
+
+bool Preparation::keeps(int64_t height, int64_t width) const {
+  return height == options_.height && width == options_.width && !options_.grey &&
+         (options_.resize_to == 0 || options_.resize_to == std::min(height, width)) && crop_.keeps(height, width);
+}
+
+}  // namespace monge::data

@@ -1,0 +1,60 @@
+#include "monge/data/shard_record.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+
+namespace monge::data {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+fs::path shard_record_path(const fs::path& folder, int64_t shard) {
+  char name[40];
+  std::snprintf(name, sizeof name, "shard-%05lld.record", static_cast<long long>(shard));
+  return folder / name;
+}
+
+void write_shard_record(const fs::path& path, const ShardRecord& record) {
+  json out;
+  // CBOR, and the names as bytes: names of files need not be UTF-8.
+  out["names"] = json::binary({record.names.begin(), record.names.end()});
+  out["file"] = {{"name", record.file.name}, {"count", record.file.count}, {"bytes", record.file.bytes}, {"xxh3", record.file.xxh3}};
+  out["content"] = record.content;
+  out["places"] = record.places;
+  out["converted"] = record.converted;
+  out["left_out"] = json::array();
+  for (const auto& line : record.left_out) out["left_out"].push_back(json::binary({line.begin(), line.end()}));
+  auto bytes = json::to_cbor(out);
+  const std::string body(bytes.begin(), bytes.end());
+  real_files().replace(path, content_hash(body) + body);
+}
+
+std::optional<ShardRecord> read_shard_record(const fs::path& path) {
+  std::error_code failure;
+  if (!fs::exists(path, failure)) return {};
+  const auto all = real_files().read(path);
+  constexpr size_t kHash = 16;
+  if (all.size() < kHash || content_hash(std::string_view(all).substr(kHash)) != all.substr(0, kHash)) return {};
+  const auto in = json::from_cbor(all.begin() + kHash, all.end());  // its hash is right, so it is what was written
+  const auto text_of = [](const json& value) {
+    const auto& bytes = value.get_binary();
+    return std::string(bytes.begin(), bytes.end());
+  };
+  ShardRecord out;
+  const auto& file = in.at("file");
+  out.file = {file.at("name").get<std::string>(), file.at("count").get<int64_t>(), file.at("bytes").get<int64_t>(), file.at("xxh3").get<std::string>()};
+  out.names = text_of(in.at("names"));
+  out.content = in.at("content").get<std::vector<int64_t>>();
+  out.places = in.at("places").get<std::vector<int64_t>>();
+  out.converted = in.at("converted").get<io::ConversionCounts>();
+  for (const auto& line : in.at("left_out")) out.left_out.push_back(text_of(line));
+  if (out.file.name.empty()) return out;
+  const auto bytes = fs::file_size(path.parent_path() / out.file.name, failure);
+  if (failure || static_cast<int64_t>(bytes) != out.file.bytes) return {};
+  return out;
+}
+
+}  // namespace monge::data

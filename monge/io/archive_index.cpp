@@ -1,0 +1,72 @@
+#include "monge/io/archive_index.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include <memory>
+#include <unordered_map>
+
+#include "monge/core/error.h"
+#include "monge/core/names.h"
+#include "monge/io/archive_walk.h"
+
+namespace monge::io {
+
+std::optional<std::vector<StoredEntry>> index_archive(const MappedFile& archive,
+                                                      const std::function<bool(const std::string&)>& wanted,
+                                                      const ArchiveLimits& limits, int64_t* unsafe) {
+  if (unsafe) *unsafe = 0;
+  const auto& path = archive.path();
+  const auto bytes = archive.bytes();
+  require(!bytes.empty(), path.string(), ": the archive is empty (0 bytes)");
+  const auto reader = new_archive_reader();
+  if (archive_read_open_memory(reader.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) refuse_archive(path, reader.get());
+  std::vector<StoredEntry> out;
+  std::unordered_map<std::string, size_t> places;
+  for (int64_t seen = 0;; ++seen) {
+    ::archive_entry* entry = nullptr;
+    const int status = archive_read_next_header(reader.get(), &entry);
+    if (status == ARCHIVE_EOF) return out;
+    if (status < ARCHIVE_WARN) refuse_archive(path, reader.get());
+    if (archive_filter_count(reader.get()) > 1) return {};  // the whole is compressed: filter 0 is the format's, the last the file's
+    require(seen < limits.most_entries, path.string(), ": more than ", limits.most_entries,
+            " entries; split the archive");
+    if (!is_plain_entry(entry)) continue;
+    auto name = entry_name(entry);
+    if (!stays_inside(name)) {
+      if (unsafe) ++*unsafe;
+      continue;
+    }
+    if (wanted && !wanted(name)) continue;
+    require(!archive_entry_is_encrypted(entry), path.string(), ": the entry ", name, " is encrypted; unpack it first");
+    if (!archive_entry_size_is_set(entry)) return {};
+    const int64_t size = archive_entry_size(entry);
+    require(size <= limits.most_entry_bytes, path.string(), ": the entry ", name, " has more than ", limits.most_entry_bytes,
+            " bytes; this is not a set of pictures, or a trap");
+    StoredEntry found{std::move(name), 0, size};
+    if (size > 0) {
+      // libarchive hands out what stands in the file as a pointer into the file's own memory, and copies of all else.
+      const void* block = nullptr;
+      size_t length = 0;
+      la_int64_t at = 0;
+      const int read = archive_read_data_block(reader.get(), &block, &length, &at);
+      if (read < ARCHIVE_WARN) refuse_archive(path, reader.get());
+      const auto* begin = static_cast<const char*>(block);
+      if (read == ARCHIVE_EOF || at != 0 || begin < bytes.data() || begin >= bytes.data() + bytes.size()) return {};
+      found.offset = begin - bytes.data();
+      require(size <= static_cast<int64_t>(bytes.size()) - found.offset, path.string(), ": the archive ends within the entry ",
+              found.name, "; check that it was copied whole");
+      if (static_cast<int64_t>(length) != size) return {};  // sparse files, or in pieces
+    }
+    const auto [old, fresh] = places.emplace(found.name, out.size());
+    if (fresh) {
+      out.push_back(std::move(found));
+      continue;
+    }
+    const auto& first = out[old->second];
+    const auto content = [&](const StoredEntry& e) { return bytes.substr(static_cast<size_t>(e.offset), static_cast<size_t>(e.size)); };
+    if (content(first) != content(found)) refuse_double(path, found.name);
+  }
+}
+
+}  // namespace monge::io

@@ -1,0 +1,132 @@
+// monge data check and pack, and training on what they leave.
+#include <csignal>
+
+#include "tests/cli/fixture.h"
+
+namespace monge {
+namespace {
+
+/// Name and content of every file under a folder.
+std::map<std::string, std::string> files_of(const fs::path& folder) {
+  std::map<std::string, std::string> out;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) out[entry.path().lexically_relative(folder).string()] = testing::slurp(entry.path());
+  }
+  return out;
+}
+
+/// Pictures that differ.
+void fill(const fs::path& folder, int count, int64_t side) {
+  fs::create_directories(folder);
+  torch::manual_seed(3);
+  for (int i = 0; i < count; ++i) {
+    io::write_image(folder / (std::to_string(1000 + i) + ".jpg"), torch::randint(0, 256, {side, side, 3}, torch::kUInt8));
+  }
+}
+
+TEST_F(Cli, DataCheckPrintsATableAndJsonAndJudges) {
+  auto result = monge(folder.path(), "data check pictures");
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, AllOf(HasSubstr("pictures     6"), HasSubstr("widths       24"), HasSubstr("near-empty   6"), HasSubstr("fit to train on")));
+  EXPECT_EQ(monge(folder.path(), "data check pictures --strict").code, 2);
+  std::ofstream(folder / "pictures/bad.png") << "<html>";
+  result = monge(folder.path(), "data check pictures --json -q");
+  EXPECT_EQ(result.code, 2);
+  const auto line = json::parse(result.out);
+  EXPECT_EQ(line["images"], 7);
+  EXPECT_EQ(line["corrupt"], 1);
+  EXPECT_EQ(line["duplicates"], 0);
+  EXPECT_EQ(line["widths"]["24"], 6);
+  EXPECT_EQ(line["heights"]["20"], 6);
+  EXPECT_EQ(line["channels"]["3"], 6);
+  EXPECT_EQ(line["leaked"], nullptr);
+  result = monge(folder.path(), "data check pictures --against pictures");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.out, HasSubstr("leaked       6"));
+  EXPECT_EQ(monge(folder.path(), "data check nothing").code, 2);
+}
+
+TEST_F(Cli, DataPackIsTrainedOnLikeThePicturesThemselves) {
+  fill(folder / "photos", 30, 24);
+  auto result = monge(folder.path(), "data pack photos packed --size 16 --split train=0.8,test=0.2 --split-by order --json -q");
+  ASSERT_EQ(result.code, 0) << result.err;
+  const auto line = json::parse(result.out.substr(0, result.out.find('\n')));
+  EXPECT_EQ(line["images"], 24);
+  EXPECT_EQ(line["found"], 30);
+  EXPECT_EQ(line["state"], "packed");
+  result = monge(folder.path(), "data pack photos packed --size 16 --split train=0.8,test=0.2 --split-by order");
+  EXPECT_THAT(result.err, HasSubstr("packed/train: is there, 24 pictures"));
+  EXPECT_EQ(monge(folder.path(), "data check packed/train --against packed/test -q").code, 0);
+
+  fs::create_directories(folder / "same");
+  for (int i = 0; i < 24; ++i) fs::copy(folder / "photos" / (std::to_string(1000 + i) + ".jpg"), folder / "same");
+  const std::string set = " -q --json --set source.path=";
+  const auto packed = monge(folder.path(), "train p.toml --out a" + set + "packed/train --set target.path=packed/train --set data.workers=2");
+  const auto plain = monge(folder.path(), "train p.toml --out b" + set + "same --set target.path=same");
+  ASSERT_EQ(packed.code, 0) << packed.err;
+  ASSERT_EQ(plain.code, 0) << plain.err;
+  EXPECT_EQ(testing::slurp(folder / "a/checkpoints/step_000002/state.safetensors"), testing::slurp(folder / "b/checkpoints/step_000002/state.safetensors"));
+  const auto record = json::parse(testing::slurp(folder / "a/data.json"));
+  EXPECT_EQ(record["source"]["items"].get<int>() + record["source"]["held_out"].get<int>(), 24);
+  EXPECT_GE(json::parse(packed.out)["data_wait"].get<double>(), 0);
+}
+
+TEST_F(Cli, DataPackSaysWhatIsWrong) {
+  const auto fails = [&](const std::string& arguments, const std::string& phrase) {
+    const auto result = monge(folder.path(), "data pack " + arguments);
+    EXPECT_EQ(result.code, 2) << arguments << result.err;
+    EXPECT_THAT(result.err, HasSubstr(phrase)) << arguments;
+    EXPECT_FALSE(fs::exists(folder / "out")) << arguments;
+  };
+  fails("nothing out", "no such file or folder");
+  fails("pictures out --size 64x", "not a size");
+  fails("pictures out --size 0", "must be 1 to 4096");
+  fails("pictures out --crop middle", "not a crop");
+  fails("pictures out --crop 99x99", "reaches outside the picture");
+  fails("pictures out --filter cubic", "bicubic");
+  fails("pictures out --split a", "not a split");
+  fails("pictures out --select none.txt:a=1", "no such file");
+  fails("v.toml out", "v.toml");
+}
+
+TEST_F(Cli, TrainingListsThePicturesThatItLeavesOut) {
+  std::ofstream(folder / "pictures/bad.png") << "<html>";
+  std::ofstream(folder / "pictures/empty.jpg");
+  EXPECT_THAT(monge(folder.path(), "train p.toml --out a").err, AllOf(HasSubstr("2 of 8 pictures"), HasSubstr("bad.png"), HasSubstr("empty.jpg")));
+  const auto result = monge(folder.path(), "train p.toml --out b --json --set source.on_error=skip --set target.on_error=skip");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(json::parse(result.out)["left_out"], 4);
+  const auto record = json::parse(testing::slurp(folder / "b/data.json"));
+  EXPECT_EQ(record["source"]["left_out_files"].size(), 2u);
+}
+
+// Twenty kills at moments that fall where they fall; the last call makes the bytes of an undisturbed one.
+TEST_F(Cli, DataPackSurvivesTwentyKills) {
+  fill(folder / "photos", 400, 40);
+  const std::string pack = "data pack photos ";
+  // Shards of a few pictures, so that there is always one to be in the middle of.
+  const std::string options = " --size 96x96 --shard-mb 1 -q";
+  ASSERT_EQ(monge(folder.path(), pack + "a" + options).code, 0);
+  int killed = 0;
+  for (int kill_number = 0; kill_number < 20; ++kill_number) {
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      const auto line = "cd '" + folder.path().string() + "' && exec '" MONGE_PROGRAM "' " + pack + "b" + options;
+      execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
+      _exit(127);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(40 + 13 * kill_number));
+    kill(child, SIGKILL);
+    int status = 0;
+    waitpid(child, &status, 0);
+    killed += WIFSIGNALED(status);
+    if (fs::exists(folder / "b")) fs::remove_all(folder / "b");  // it was quicker; begin anew
+  }
+  EXPECT_GT(killed, 0);
+  ASSERT_EQ(monge(folder.path(), pack + "b" + options).code, 0);
+  EXPECT_EQ(files_of(folder / "a"), files_of(folder / "b"));
+}
+
+}  // namespace
+}  // namespace monge

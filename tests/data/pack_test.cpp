@@ -1,0 +1,381 @@
+#include "monge/data/pack.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/data/images.h"
+#include "monge/data/packed_set.h"
+#include "monge/io/archive.h"
+#include "monge/io/npy.h"
+#include "tests/io/odd_pictures.h"
+#include "tests/support/support.h"
+
+namespace monge::data {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::message_of;
+using testing::ScratchFolder;
+
+const std::atomic<bool> kGoOn{false};
+
+void put(const fs::path& path, const std::string& bytes) {
+  fs::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+torch::Tensor noise(int64_t seed, int64_t height, int64_t width) {
+  torch::manual_seed(seed);
+  return torch::randint(0, 256, {height, width, 3}, torch::kUInt8);
+}
+
+/// `count` pictures of different sizes: "00.png", "01.jpg", ...
+void fill(const fs::path& folder, int count) {
+  for (int i = 0; i < count; ++i) {
+    const auto image = noise(i, 20 + i % 7, 22 + i % 5);
+    const auto name = std::to_string(i / 10) + std::to_string(i % 10);
+    put(folder / (name + (i % 2 ? ".jpg" : ".png")), i % 2 ? io::encode_jpeg(image, 95) : io::encode_png(image));
+  }
+}
+
+/// Name and content of every file under a folder.
+std::map<std::string, std::string> files_of(const fs::path& folder) {
+  std::map<std::string, std::string> out;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) out[entry.path().lexically_relative(folder).string()] = real_files().read(entry.path());
+  }
+  return out;
+}
+
+PackResult pack_all(const fs::path& from, const fs::path& to, const PackOptions& options = {}) {
+  return pack(from, to, options, silent(), {}, kGoOn);
+}
+
+/// Small shards, so that there are several.
+PackOptions small(int64_t pictures_per_shard = 3) {
+  PackOptions options;
+  options.preparation.height = options.preparation.width = 16;
+  options.shard_bytes = pictures_per_shard * 16 * 16 * 3;
+  return options;
+}
+
+TEST(Pack, HoldsWhatTheSourceWouldGive) {
+  const ScratchFolder folder;
+  fill(folder / "set", 11);
+  const auto result = pack_all(folder / "set", folder / "packed", small());
+  ASSERT_EQ(result.parts.size(), 1u);
+  EXPECT_EQ(result.parts[0].pictures, 11);
+  EXPECT_EQ(result.parts[0].shards, 4);
+  const ImageSource plain(folder / "set", {.size = 16}), packed(folder / "packed", {.size = 16});
+  ASSERT_EQ(packed.size(), 11);
+  EXPECT_TRUE(packed.is_quick());
+  const std::vector<int64_t> some{10, 0, 3, 3, 7};
+  EXPECT_TRUE(torch::equal(packed.stored_items(some), plain.stored_items(some)));
+  EXPECT_EQ(packed.stored_items(some).strides(), plain.stored_items(some).strides());
+  for (int64_t i = 0; i < 11; ++i) EXPECT_EQ(packed.item_name(i), plain.item_name(i));
+  // Another size than the packed one: prepared anew from the packed pixels.
+  EXPECT_EQ(ImageSource(folder / "packed", {.size = 8}).items({4}).sizes(), (std::vector<int64_t>{1, 3, 8, 8}));
+  EXPECT_TRUE(verify_packed_set(folder / "packed").empty());
+  EXPECT_FALSE(fs::exists(folder / "packed.part"));
+}
+
+TEST(Pack, IsReadAsNpyAndJson) {
+  const ScratchFolder folder;
+  fill(folder / "set", 5);
+  pack_all(folder / "set", folder / "packed", small());
+  const auto manifest = nlohmann::json::parse(real_files().read(folder / "packed/manifest.json"));
+  std::vector<torch::Tensor> shards;
+  for (const auto& shard : manifest["shards"]) shards.push_back(io::read_npy(folder / "packed" / shard["file"].get<std::string>()));
+  const auto all = torch::cat(shards);
+  EXPECT_EQ(all.sizes(), (std::vector<int64_t>{5, 16, 16, 3}));
+  EXPECT_TRUE(torch::equal(all[4].permute({2, 0, 1}), ImageSource(folder / "set", {.size = 16}).stored_items({4})[0]));
+  EXPECT_EQ(real_files().read(folder / "packed/names.txt"), "00.png\n01.jpg\n02.png\n03.jpg\n04.png\n");
+  EXPECT_EQ(io::read_npy(folder / "packed/content.npy")[2].item<int64_t>(),
+            static_cast<int64_t>(content_number(real_files().read(folder / "set/02.png"))));
+}
+
+TEST(Pack, KeepsEncodedFilesAsTheyAre) {
+  const ScratchFolder folder;
+  fill(folder / "set", 7);
+  PackOptions options;
+  options.encoded = true;
+  options.shard_bytes = 3 * (16 << 10);
+  const auto result = pack_all(folder / "set", folder / "packed", options);
+  EXPECT_EQ(result.parts[0].shards, 3);
+  const auto packed = open_pictures(folder / "packed", silent()), plain = open_pictures(folder / "set", silent());
+  ASSERT_EQ(packed->size(), 7);
+  for (int64_t i = 0; i < 7; ++i) {
+    std::string a, b;
+    EXPECT_EQ(packed->bytes(i, a), plain->bytes(i, b));
+    EXPECT_EQ(packed->name(i), plain->name(i));
+    EXPECT_EQ(packed->content(i), plain->content(i));
+  }
+  const ImageSource both[] = {ImageSource(folder / "set", {.size = 12}), ImageSource(folder / "packed", {.size = 12})};
+  EXPECT_TRUE(torch::equal(both[0].items({6, 0}), both[1].items({6, 0})));
+  EXPECT_EQ(io::read_archive(folder / "packed/encoded-00000.tar").size(), 3u);
+}
+
+TEST(Pack, PreparesInOneLineAsTheAnimeFacesWant) {
+  const ScratchFolder folder;
+  put(folder / "set/a.png", io::encode_png(noise(1, 64, 80)));
+  PackOptions options;
+  options.preparation = {.height = 12, .width = 12, .resize_to = 32, .crop = "24x24+0,-2"};
+  pack_all(folder / "set", folder / "packed", options);
+  const auto first = io::resize_uint8(noise(1, 64, 80), 32, 40, io::Filter::bicubic);
+  const auto part = first.slice(0, 2, 26).slice(1, 8, 32).contiguous();
+  const auto expected = io::resize_uint8(part, 12, 12, io::Filter::bicubic);
+  EXPECT_TRUE(torch::equal(io::read_npy(folder / "packed/pixels-00000.npy")[0], expected));
+}
+
+TEST(Pack, TakesRectangles) {
+  const ScratchFolder folder;
+  put(folder / "set/a.png", io::encode_png(noise(1, 100, 80)));
+  PackOptions options;
+  options.preparation.height = 10;
+  options.preparation.width = 20;
+  pack_all(folder / "set", folder / "packed", options);
+  const auto expected = io::resize_uint8(noise(1, 100, 80).slice(0, 30, 70).contiguous(), 10, 20, io::Filter::bicubic);
+  EXPECT_TRUE(torch::equal(io::read_npy(folder / "packed/pixels-00000.npy")[0], expected));
+}
+
+/// Waits until the child has ended; whether it was killed.
+bool was_killed(pid_t child) {
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
+// The child kills itself after some pictures, at another one each time, as a machine that fails does.
+TEST(Pack, GoesOnAfterAKillAndMakesTheSameBytes) {
+  const ScratchFolder folder;
+  fill(folder / "set", 23);
+  for (const bool encoded : {false, true}) {
+    auto options = small(2);
+    options.encoded = encoded;
+    if (encoded) options.shard_bytes = 2 * (16 << 10);
+    const auto undisturbed = folder / (encoded ? "a-encoded" : "a"), packed = folder / (encoded ? "b-encoded" : "b");
+    pack_all(folder / "set", undisturbed, options);
+    int kills = 0;
+    for (int after = 1; after <= 13; after += 4) {
+      const pid_t child = fork();
+      ASSERT_GE(child, 0);
+      if (child == 0) {
+        pack(folder / "set", packed, options, silent(), [&](int64_t done, int64_t) { if (done >= after) raise(SIGKILL); }, kGoOn);
+        _exit(0);
+      }
+      kills += was_killed(child);
+      EXPECT_FALSE(fs::exists(packed));
+    }
+    EXPECT_EQ(kills, 4);
+    const auto result = pack_all(folder / "set", packed, options);
+    EXPECT_GT(result.parts[0].resumed, 0);
+    EXPECT_EQ(files_of(packed), files_of(undisturbed));
+  }
+}
+
+TEST(Pack, StopsWhenAskedAndGoesOn) {
+  const ScratchFolder folder;
+  fill(folder / "set", 12);
+  std::atomic<bool> stop{false};
+  const auto result = pack(folder / "set", folder / "packed", small(), silent(), [&](int64_t done, int64_t) { stop = stop || done >= 5; }, stop);
+  EXPECT_FALSE(result.complete);
+  EXPECT_FALSE(fs::exists(folder / "packed"));
+  const auto rest = pack_all(folder / "set", folder / "packed", small());
+  EXPECT_EQ(rest.parts[0].pictures, 12);
+  EXPECT_EQ(rest.parts[0].resumed, 1);
+}
+
+TEST(Pack, LeavesAloneWhatIsThereAndRefusesToReplaceIt) {
+  const ScratchFolder folder;
+  fill(folder / "set", 4);
+  pack_all(folder / "set", folder / "packed", small());
+  EXPECT_TRUE(pack_all(folder / "set", folder / "packed", small()).parts[0].was_there);
+  auto other = small();
+  other.preparation.grey = true;
+  EXPECT_THAT(message_of([&] { pack_all(folder / "set", folder / "packed", other); }), HasSubstr("packed set of other pictures or options"));
+  fill(folder / "set", 5);
+  EXPECT_THAT(message_of([&] { pack_all(folder / "set", folder / "packed", small()); }), HasSubstr("packed set of other pictures or options"));
+  put(folder / "full/notes.txt", "mine");
+  EXPECT_THAT(message_of([&] { pack_all(folder / "set", folder / "full", small()); }), HasSubstr("exists and is no packed set"));
+  EXPECT_EQ(real_files().read(folder / "full/notes.txt"), "mine");
+  put(folder / "new.part/notes.txt", "mine");
+  EXPECT_THAT(message_of([&] { pack_all(folder / "set", folder / "new", small()); }), AllOf(HasSubstr("new.part"), HasSubstr("holds other things (notes.txt)")));
+  EXPECT_EQ(real_files().read(folder / "new.part/notes.txt"), "mine");
+}
+
+TEST(Pack, BeginsAnewWhereThePartIsOfOtherPictures) {
+  const ScratchFolder folder;
+  fill(folder / "set", 12);
+  std::atomic<bool> stop{false};
+  pack(folder / "set", folder / "packed", small(), silent(), [&](int64_t done, int64_t) { stop = stop || done >= 7; }, stop);
+  put(folder / "set/00.png", io::encode_png(noise(99, 31, 33)));
+  std::vector<std::string> told;
+  const auto result = pack(folder / "set", folder / "packed", small(), [&](LogLevel, const std::string& line) { told.push_back(line); }, {}, kGoOn);
+  EXPECT_EQ(result.parts[0].resumed, 0);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_THAT(told[0], HasSubstr("begun anew"));
+  EXPECT_TRUE(torch::equal(ImageSource(folder / "packed", {.size = 16}).items({0}), ImageSource(folder / "set", {.size = 16}).items({0})));
+}
+
+TEST(Pack, NamesAllThatCannotBeUsedOrSkipsThem) {
+  const ScratchFolder folder;
+  fill(folder / "set", 9);
+  put(folder / "set/01.jpg", "<html>404</html>");
+  put(folder / "set/05.jpg", "");
+  put(folder / "set/08.png", io::encode_png(noise(3, 30, 30)).substr(0, 500));
+  const auto message = message_of([&] { pack_all(folder / "set", folder / "packed", small()); });
+  EXPECT_THAT(message, AllOf(HasSubstr("3 of 9 pictures"), HasSubstr("01.jpg"), HasSubstr("05.jpg"), HasSubstr("08.png"), HasSubstr("--on-error skip")));
+  EXPECT_FALSE(fs::exists(folder / "packed"));
+  auto skip = small();
+  skip.on_error = "skip";
+  const auto result = pack_all(folder / "set", folder / "packed", skip);
+  EXPECT_EQ(result.parts[0].pictures, 6);
+  EXPECT_EQ(result.parts[0].left_out.size(), 3u);
+  const ImageSource packed(folder / "packed", {.size = 16});
+  EXPECT_EQ(packed.size(), 6);
+  EXPECT_EQ(packed.item_name(1), "02.png");
+  const auto manifest = nlohmann::json::parse(real_files().read(folder / "packed/manifest.json"));
+  EXPECT_EQ(manifest["left_out"].size(), 3u);
+}
+
+TEST(Pack, ConvertsOnlyWhereItMay) {
+  const ScratchFolder folder;
+  fill(folder / "set", 2);
+  put(folder / "set/inks.jpg", testing::cmyk_jpeg(torch::full({20, 20, 4}, 90, torch::kUInt8), true));
+  const auto result = pack_all(folder / "set", folder / "packed", small());
+  EXPECT_EQ(result.parts[0].pictures, 3);
+  EXPECT_EQ(io::conversion_text(result.parts[0].converted), "converted 1 CMYK picture to 8-bit RGB");
+  auto options = small();
+  options.convert = false;
+  EXPECT_THAT(message_of([&] { pack_all(folder / "set", folder / "other", options); }),
+              AllOf(HasSubstr("1 of 3 pictures"), HasSubstr("inks.jpg: is a CMYK picture")));
+  EXPECT_THAT(message_of([&] { ImageSource(folder / "set", {.size = 8, .convert = false}); }), HasSubstr("inks.jpg: is a CMYK picture"));
+}
+
+TEST(Pack, DealsByNameSoThatNewPicturesMoveNobody) {
+  const ScratchFolder folder;
+  fill(folder / "set", 40);
+  auto options = small(50);
+  options.split = parse_split("train=0.6,test=0.3");
+  pack_all(folder / "set", folder / "first", options);
+  fill(folder / "set", 70);
+  pack_all(folder / "set", folder / "second", options);
+  const auto names = [&](const fs::path& set) {
+    std::vector<std::string> out;
+    const auto pictures = open_pictures(set, silent());
+    for (int64_t i = 0; i < pictures->size(); ++i) out.push_back(pictures->name(i));
+    return out;
+  };
+  for (const char* part : {"train", "test"}) {
+    const auto before = names(folder / "first" / part), after = names(folder / "second" / part);
+    EXPECT_GT(after.size(), before.size());
+    for (const auto& name : before) EXPECT_THAT(after, ::testing::Contains(name)) << part;
+  }
+  EXPECT_LT(names(folder / "second/train").size() + names(folder / "second/test").size(), 70u) << "a tenth goes to none";
+  options.split_by = "order";
+  options.split = parse_split("a=0.5,b=0.5");
+  pack_all(folder / "set", folder / "third", options);
+  EXPECT_EQ(names(folder / "third/a").size(), 35u);
+  EXPECT_EQ(names(folder / "third/b").front(), "35.jpg");
+}
+
+TEST(Split, SaysWhatIsWrong) {
+  for (const char* bad : {"", "train", "train=", "train=0", "train=1.5", "a=0.7,b=0.7", "a=0.5,a=0.5", "../x=0.5", "a=0.5,", ".a=1", "a/b=1", "a=nan"}) {
+    EXPECT_THAT(message_of([&] { parse_split(bad); }), HasSubstr("--split")) << bad;
+  }
+}
+
+TEST(Select, TakesCelebAsListAndCsv) {
+  const ScratchFolder folder;
+  for (const char* name : {"000001.jpg", "000002.jpg", "b/000003.jpg", "000004.jpg"}) put(folder / "set" / name, io::encode_jpeg(noise(1, 16, 16)));
+  put(folder / "list.txt", "3\nSmiling Male \n000001.jpg -1  1\n000002.jpg  1 -1\r\n000003.jpg -1 -1\n");
+  put(folder / "list.csv", "image_id,Smiling,Male\n000001.jpg,-1,1\n000002.jpg,1,-1\n\"000003.jpg\",-1,-1\n");
+  const auto pictures = open_pictures(folder / "set", silent());
+  const std::vector<int64_t> all{0, 1, 2, 3};
+  for (const char* file : {"list.txt", "list.csv"}) {
+    const auto rule = [&](const std::string& what) { return (folder / file).string() + ":" + what; };
+    std::vector<std::string> told;
+    const auto log = [&](LogLevel, const std::string& line) { told.push_back(line); };
+    std::vector<std::string> names;
+    for (const int64_t i : select_by_attribute(*pictures, all, rule("Male=-1"), log)) names.push_back(pictures->name(i));
+    EXPECT_THAT(names, ElementsAre("000002.jpg", "b/000003.jpg"));
+    ASSERT_EQ(told.size(), 1u);
+    EXPECT_THAT(told[0], AllOf(HasSubstr("knows nothing of 1 of 4"), HasSubstr("000004.jpg")));
+    EXPECT_THAT(message_of([&] { select_by_attribute(*pictures, all, rule("Mal=1"), silent()); }), AllOf(HasSubstr("Mal"), HasSubstr("did you mean")));
+    EXPECT_THAT(message_of([&] { select_by_attribute(*pictures, all, rule("Male=2"), silent()); }), HasSubstr("none of 4"));
+  }
+  EXPECT_THAT(message_of([&] { select_by_attribute(*pictures, all, "Male=-1", silent()); }), HasSubstr("FILE:ATTRIBUTE=VALUE"));
+  put(folder / "cut.txt", "3\nSmiling Male\n000001.jpg -1\n");
+  EXPECT_THAT(message_of([&] { select_by_attribute(*pictures, all, (folder / "cut.txt").string() + ":Male=1", silent()); }),
+              AllOf(HasSubstr("line 3"), HasSubstr("2 fields, expected 3")));
+}
+
+TEST(PackedSet, FindsWhatIsDamaged) {
+  const ScratchFolder folder;
+  fill(folder / "set", 5);
+  const auto set = folder / "packed", shard = set / "pixels-00001.npy", manifest = set / "manifest.json";
+  pack_all(folder / "set", set, small());
+  const auto pixels = real_files().read(shard), text = real_files().read(manifest);
+  const auto message = [&] { return message_of([&] { open_pictures(set, silent()); }); };
+
+  auto flipped = pixels;
+  flipped[pixels.size() - 1] ^= 1;
+  real_files().replace(shard, flipped);
+  EXPECT_THAT(verify_packed_set(set), ElementsAre(HasSubstr("pixels-00001.npy: is damaged")));
+  real_files().replace(shard, pixels.substr(0, pixels.size() - 1));
+  EXPECT_THAT(message(), AllOf(HasSubstr("pixels-00001.npy"), HasSubstr("instead of")));
+  fs::remove(shard);
+  EXPECT_THAT(message(), HasSubstr("is missing"));
+  flipped = pixels;
+  flipped[40] ^= 1;
+  real_files().replace(shard, flipped);
+  EXPECT_THAT(message(), HasSubstr("is no .npy file of uint8"));
+  real_files().replace(shard, pixels);
+
+  const auto changed = [&](const std::string& from, const std::string& to) {
+    auto out = text;
+    const auto at = out.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    real_files().replace(manifest, out.replace(at, from.size(), to));
+    return message();
+  };
+  EXPECT_THAT(changed("\"version\": 1", "\"version\": 2"), HasSubstr("has version 2"));
+  EXPECT_THAT(changed("\"count\": 5", "\"count\": 6"), HasSubstr("counts 6 pictures and its shards 5"));
+  EXPECT_THAT(changed("\"count\": 5", "\"count\": -5"), HasSubstr("no fitting \"count\""));
+  EXPECT_THAT(changed("pixels-00001.npy", "../set/00.png"), HasSubstr("does not lie in the set"));
+  EXPECT_THAT(changed("\"height\": 16", "\"height\": 17"), HasSubstr("is no .npy file of uint8"));
+  EXPECT_THAT(changed("\"shards\"", "\"shard\""), HasSubstr("no list \"shards\""));
+  EXPECT_THAT(changed("\"kind\": \"pixels\"", "\"kind\": \"voxels\""), HasSubstr("no \"kind\""));
+  real_files().replace(manifest, text.substr(0, text.size() / 2));
+  EXPECT_THAT(message(), HasSubstr("is of no packed set"));
+  real_files().replace(manifest, text);
+
+  const auto names = real_files().read(set / "names.txt");
+  auto evil = names;
+  evil.replace(0, 6, "../../");
+  real_files().replace(set / "names.txt", evil);
+  EXPECT_THAT(message_of([&] { open_pictures(set, silent())->name(0); }), AllOf(HasSubstr("names.txt, line 1"), HasSubstr("climbs")));
+}
+
+TEST(PackedSet, KeepsOddNames) {
+  for (const std::string name : {"a\nb", "100%", "%0A", "a\rb", "\xff"}) {
+    EXPECT_EQ(packed_name_of_line(packed_name_line(name)), name);
+    EXPECT_THAT(packed_name_line(name), Not(HasSubstr("\n")));
+  }
+}
+
+}  // namespace
+}  // namespace monge::data

@@ -1,0 +1,176 @@
+#include "monge/data/pictures.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/data/images.h"
+#include "monge/io/archive.h"
+#include "tests/support/support.h"
+
+namespace monge::data {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::message_of;
+using testing::ScratchFolder;
+
+std::string picture(int red) {
+  auto out = torch::full({6, 5, 3}, 100, torch::kUInt8);
+  out.select(2, 0).fill_(red);
+  return io::encode_png(out);
+}
+
+std::vector<std::string> names(const Pictures& pictures) {
+  std::vector<std::string> out;
+  for (int64_t i = 0; i < pictures.size(); ++i) out.push_back(pictures.name(i));
+  return out;
+}
+
+int red(const Pictures& pictures, int64_t i) {
+  io::Conversion ignored{};
+  return pictures.decode(i, ignored)[0][0][0].item<int>();
+}
+
+TEST(Shards, AreNamedByARange) {
+  const auto paths = expand_shards("a/b-{008..011}.tar");
+  ASSERT_EQ(paths.size(), 4u);
+  EXPECT_EQ(paths.front(), "a/b-008.tar");
+  EXPECT_EQ(paths.back(), "a/b-011.tar");
+  EXPECT_THAT(expand_shards("plain.tar"), ElementsAre("plain.tar"));
+  EXPECT_EQ(expand_shards("x{9..10}.tar").back(), "x10.tar");
+  for (const char* bad : {"a{1..}.tar", "a{..2}.tar", "a{1,2}.tar", "a{2..1}.tar", "a{1..2", "a{1..2}{3..4}.tar", "a{-1..2}.tar",
+                          "a{0..100000}.tar", "a{0..99999999999999999999}.tar", "a{1..2x}.tar"}) {
+    EXPECT_THAT(message_of([&] { expand_shards(bad); }), AllOf(HasSubstr(bad), HasSubstr("faces-{000..146}.tar"))) << bad;
+  }
+}
+
+TEST(Shards, AreOneRowOfPicturesNamedAfterTheirShard) {
+  const ScratchFolder folder;
+  io::write_archive(folder / "s-00.tar", {{"b.png", picture(2)}, {"a.png", picture(1)}, {"a.json", "{}"}});
+  io::write_archive(folder / "s-01.tar.gz", {{"a.png", picture(3)}});
+  std::filesystem::rename(folder / "s-01.tar.gz", folder / "s-01.tar");  // what a file is is told by its content
+  const auto pictures = open_pictures(folder / "s-{00..01}.tar", silent());
+  EXPECT_THAT(names(*pictures), ElementsAre("s-00/a.png", "s-00/b.png", "s-01/a.png"));
+  for (int64_t i = 0; i < 3; ++i) EXPECT_EQ(red(*pictures, i), i + 1);
+  EXPECT_EQ(ImageSource(folder / "s-{00..01}.tar", {.size = 8}).size(), 3);
+  EXPECT_THAT(message_of([&] { open_pictures(folder / "s-{00..03}.tar", silent()); }),
+              AllOf(HasSubstr("2 of 4 shards"), HasSubstr("s-02.tar")));
+}
+
+// A tar whose entries are the bytes of a file of 64 MiB takes no memory to speak of.
+TEST(Archives, ThatStorePicturesAreNotReadIntoMemory) {
+  const ScratchFolder folder;
+  const std::string large(16 << 20, 'x');
+  for (const char* name : {"a.tar", "a.zip"}) {
+    io::write_archive(folder / name, {{"a.png", picture(1)}, {"large1.png", large}, {"large2.png", large}, {"z.png", picture(2)}});
+    const auto pictures = open_pictures(folder / name, silent());
+    std::string buffer;
+    EXPECT_EQ(pictures->bytes(1, buffer), large) << name;
+    EXPECT_TRUE(buffer.empty()) << name << ": the bytes are a part of the mapped file";
+    EXPECT_EQ(red(*pictures, 3), 2);
+    EXPECT_EQ(pictures->length(1), 16 << 20);
+  }
+}
+
+/// An archive of entries that no honest program writes.
+class OddArchive {
+ public:
+  OddArchive(const std::filesystem::path& path, bool zip) : writer_(archive_write_new()) {
+    zip ? archive_write_set_format_zip(writer_) : archive_write_set_format_pax_restricted(writer_);
+    if (zip) archive_write_zip_set_compression_store(writer_);
+    archive_write_open_filename(writer_, path.c_str());
+  }
+  ~OddArchive() {
+    archive_write_close(writer_);
+    archive_write_free(writer_);
+  }
+  void add(const std::string& name, const std::string& bytes, const char* symlink = nullptr, const char* hardlink = nullptr) {
+    auto* entry = archive_entry_new();
+    archive_entry_set_pathname(entry, name.c_str());
+    archive_entry_set_filetype(entry, symlink ? AE_IFLNK : AE_IFREG);
+    archive_entry_set_perm(entry, 0644);
+    archive_entry_set_size(entry, static_cast<int64_t>(bytes.size()));
+    if (symlink) archive_entry_set_symlink(entry, symlink);
+    if (hardlink) archive_entry_set_hardlink(entry, hardlink);
+    archive_write_header(writer_, entry);
+    archive_write_data(writer_, bytes.data(), bytes.size());
+    archive_entry_free(entry);
+  }
+
+ private:
+  ::archive* writer_;
+};
+
+TEST(Archives, LeaveOutUnsafeNamesAndLinksAndSayHowMany) {
+  const ScratchFolder folder;
+  for (const bool zip : {false, true}) {
+    const auto path = folder / (zip ? "odd.zip" : "odd.tar");
+    {
+      OddArchive archive(path, zip);
+      archive.add("good.png", picture(7));
+      archive.add("../up.png", picture(1));
+      archive.add("a/../../up.png", picture(1));
+      archive.add("/etc/absolute.png", picture(1));
+      archive.add("link.png", "", "/etc/passwd");
+      if (!zip) archive.add("hard.png", "", nullptr, "good.png");
+      archive.add("twice.png", picture(8));
+      archive.add("twice.png", picture(8));
+    }
+    std::vector<std::string> told;
+    const auto pictures = open_pictures(path, [&](LogLevel, const std::string& line) { told.push_back(line); });
+    std::vector<std::string> expected{"good.png", "twice.png"};
+    EXPECT_EQ(names(*pictures), expected) << path;
+    ASSERT_EQ(told.size(), 1u);
+    EXPECT_THAT(told[0], HasSubstr("3 entries are left out for an unsafe name"));
+  }
+}
+
+TEST(Archives, RefuseTwoFilesOfOneName) {
+  const ScratchFolder folder;
+  for (const char* name : {"twice.tar", "twice.zip", "twice.tar.gz"}) {
+    if (std::string(name).ends_with(".gz")) {
+      // Compressed: the other way of reading.
+      auto* writer = archive_write_new();
+      archive_write_set_format_gnutar(writer);
+      archive_write_add_filter_gzip(writer);
+      archive_write_open_filename(writer, (folder / name).c_str());
+      for (const int value : {1, 2}) {
+        const auto bytes = picture(value);
+        auto* entry = archive_entry_new();
+        archive_entry_set_pathname(entry, "a.png");
+        archive_entry_set_filetype(entry, AE_IFREG);
+        archive_entry_set_size(entry, static_cast<int64_t>(bytes.size()));
+        archive_write_header(writer, entry);
+        archive_write_data(writer, bytes.data(), bytes.size());
+        archive_entry_free(entry);
+      }
+      archive_write_close(writer);
+      archive_write_free(writer);
+    } else {
+      OddArchive archive(folder / name, std::string(name).ends_with(".zip"));
+      archive.add("a.png", picture(1));
+      archive.add("a.png", picture(2));
+    }
+    EXPECT_THAT(message_of([&] { open_pictures(folder / name, silent()); }), AllOf(HasSubstr(name), HasSubstr("two entries have one name"), HasSubstr("a.png")));
+  }
+}
+
+TEST(Archives, ThatAreCutAreRefusedAtOnce) {
+  const ScratchFolder folder;
+  const std::string noise(100'000, 'n');
+  io::write_archive(folder / "whole.tar", {{"a.png", picture(1)}, {"b.png", noise}});
+  const auto bytes = real_files().read(folder / "whole.tar");
+  for (const size_t length : {size_t{700}, size_t{20'000}, size_t{60'000}}) {
+    real_files().replace(folder / "cut.tar", bytes.substr(0, length));
+    EXPECT_THAT(message_of([&] { open_pictures(folder / "cut.tar", silent()); }), HasSubstr("cut.tar")) << length;
+  }
+}
+
+}  // namespace
+}  // namespace monge::data
