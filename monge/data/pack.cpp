@@ -385,17 +385,21 @@ PackResult pack(const fs::path& source, const fs::path& destination, const PackO
     if (progress) progress(done, total);
   };
   std::vector<std::string> faults;
+  io::ConversionCounts converted{};
   bool whole = true;
   for (auto& packer : packers) {
     out.parts.emplace_back();
     whole = packer->run(tell, stop, out.parts.back()) && whole;
-    faults.insert(faults.end(), out.parts.back().left_out.begin(), out.parts.back().left_out.end());
+    const auto& part = out.parts.back();
+    faults.insert(faults.end(), part.left_out.begin(), part.left_out.end());
+    for (size_t kind = 0; kind < converted.size(); ++kind) converted[kind] += part.converted[kind];
   }
   out.complete = !stop;
   if (whole || stop) return out;
   constexpr size_t kMost = 1000;
+  const auto odd = io::conversion_text(converted);
   throw Error(text(source.string(), ": ", faults.size(), " of ", total, " pictures cannot be used; mend or remove them, or skip them with --on-error skip",
-                   listed(faults, faults.size(), kMost)));
+                   listed(faults, faults.size(), kMost), odd.empty() ? "" : "\nothers can be used: " + odd));
 }
 
 }  // namespace monge::data
