@@ -1,16 +1,21 @@
 // bench_decode: what a picture costs on its way from a JPEG file to a small square, beside libjpeg-turbo alone.
 //
-//   bench_decode [--json] [--files N] [--size N] [--rounds N] [--keep FOLDER]
+//   bench_decode [--json] [--files N] [--size N] [--rounds N] [--no-dots] [--keep FOLDER]
 //
-// Makes N JPEGs of about 100 x 100 (4:2:0, quality 90) and takes each step over all of them in turn, `rounds` times; a step's time is
-// the least processor time of its rounds, so that neighbours on the machine count little. One thread. With --json one line:
-// NAME_per_second in pictures, and share = bare / (all of ours), the pictures per second of ours over those of the bare loop.
+// Makes N JPEGs of about 100 x 100 (4:2:0, quality 90) and takes each step over all of them in turn, `rounds` times; a
+// step's time is the least processor time of its rounds, so that neighbours on the machine count little. One thread.
+// With --json one line: NAME_per_second in pictures, and share = bare / (all of ours), the pictures per second of ours
+// over those of the bare loop.
 //
-//   bare     libjpeg-turbo as its example has it: one object for all, defaults, from memory, a row a call
-//   read     the file's bytes
-//   decode   io::decode_image from memory
-//   prepare  the centre, to RGB, resized by bicubic
-//   all      read, decode and prepare, one after the other for each picture
+// --no-dots resizes as on processors without AVX-512 VNNI.
+//
+//   bare       libjpeg-turbo as its example has it: one object for all, defaults, from memory, a row a call
+//   bare_read  the same with the file read before
+//   read       the file's bytes
+//   decode     io::decode_image from memory
+//   crop       the centre
+//   resize     by bicubic, of what crop gives
+//   all        read, decode, crop, to RGB and resize, one after the other for each picture
 // clang-format off
 #include <cstddef>
 #include <cstdio>
@@ -34,6 +39,7 @@
 #include "monge/core/named_values.h"
 #include "monge/data/crop.h"
 #include "monge/io/image.h"
+#include "monge/io/resample_dots.h"
 #include "monge/io/resize.h"
 
 namespace monge {
@@ -42,7 +48,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Command {
-  bool json = false;
+  bool json = false, no_dots = false;
   int64_t files = 2000, size = 64, rounds = 7;
   fs::path keep;
 };
@@ -51,8 +57,8 @@ Command parse(const std::vector<std::string>& words) {
   Command out;
   for (size_t i = 0; i < words.size(); ++i) {
     const auto& word = words[i];
-    if (word == "--json") {
-      out.json = true;
+    if (word == "--json" || word == "--no-dots") {
+      (word == "--json" ? out.json : out.no_dots) = true;
       continue;
     }
     require(word == "--files" || word == "--size" || word == "--rounds" || word == "--keep", "unknown option ", word,
@@ -73,7 +79,9 @@ Command parse(const std::vector<std::string>& words) {
 
 /// Smooth waves of each colour, a lighter disc with a hard edge, and a little grain.
 torch::Tensor picture(std::mt19937_64& random) {
-  const auto uniform = [&](double low, double high) { return std::uniform_real_distribution<double>(low, high)(random); };
+  const auto uniform = [&](double low, double high) {
+    return std::uniform_real_distribution<double>(low, high)(random);
+  };
   const auto height = static_cast<int64_t>(uniform(90, 111)), width = static_cast<int64_t>(uniform(90, 111));
   struct Wave {
     double down, right, phase, height;
@@ -129,6 +137,24 @@ class Bare {
   std::vector<uint8_t> pixels_;
 };
 
+/// Where the files are; removed at the end unless it was asked for.
+struct Folder {
+  explicit Folder(const fs::path& wanted)
+      : path(wanted.empty() ? fs::temp_directory_path() / text("bench_decode-", ::getpid()) : wanted),
+        keep(!wanted.empty()) {
+    make_writable_folder(path);
+  }
+  ~Folder() {
+    std::error_code ignored;
+    if (!keep) fs::remove_all(path, ignored);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  fs::path path;
+  bool keep;
+};
+
 double processor_seconds() {
   timespec now{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -136,36 +162,40 @@ double processor_seconds() {
 }
 
 void run(const Command& command) {
-  const bool keep = !command.keep.empty();
-  const auto folder = keep ? command.keep : fs::temp_directory_path() / text("bench_decode-", ::getpid());
-  make_writable_folder(folder);
+  io::dots_allowed = !command.no_dots;
+  const Folder folder(command.keep);
   const auto count = static_cast<size_t>(command.files);
+  const data::Crop crop("centre");
   std::vector<fs::path> paths;
   std::vector<std::string> files;
-  std::vector<torch::Tensor> decoded;
+  std::vector<torch::Tensor> decoded, cropped;
   std::mt19937_64 random(1);
   double bytes = 0;
   for (size_t i = 0; i < count; ++i) {
-    paths.push_back(folder / text(i, ".jpg"));
+    paths.push_back(folder.path / text(i, ".jpg"));
     files.push_back(io::encode_jpeg(picture(random), 90));
+    fs::remove(paths.back());
     real_files().append(paths.back(), files.back());
     decoded.push_back(io::decode_image(files.back(), paths.back().string()));
+    cropped.push_back(crop(decoded.back()));
     bytes += static_cast<double>(files.back().size());
   }
 
   Bare bare;
-  const data::Crop crop("centre");
   int64_t seen = 0;  // of results, so that none can be left out
-  const auto prepare = [&](const torch::Tensor& image) {
-    const auto out = io::resize_uint8(io::to_rgb(crop(image)), command.size, command.size, io::Filter::bicubic);
-    seen += out.data_ptr<uint8_t>()[0];
+  const auto see = [&](const torch::Tensor& image) { seen += image.size(0); };
+  const auto resized = [&](const torch::Tensor& image) {
+    return io::resize_uint8(image, command.size, command.size, io::Filter::bicubic);
   };
+  const auto read = [&](size_t i) { return real_files().read(paths[i]); };
   const std::vector<std::pair<std::string, std::function<void(size_t)>>> steps = {
       {"bare", [&](size_t i) { bare.decode(files[i]); }},
-      {"read", [&](size_t i) { seen += static_cast<int64_t>(real_files().read(paths[i]).size()); }},
-      {"decode", [&](size_t i) { seen += io::decode_image(files[i], "x.jpg").size(0); }},
-      {"prepare", [&](size_t i) { prepare(decoded[i]); }},
-      {"all", [&](size_t i) { prepare(io::decode_image(real_files().read(paths[i]), "x.jpg")); }},
+      {"bare_read", [&](size_t i) { bare.decode(read(i)); }},
+      {"read", [&](size_t i) { seen += static_cast<int64_t>(read(i).size()); }},
+      {"decode", [&](size_t i) { see(io::decode_image(files[i], "x.jpg")); }},
+      {"crop", [&](size_t i) { see(crop(decoded[i])); }},
+      {"resize", [&](size_t i) { see(resized(cropped[i])); }},
+      {"all", [&](size_t i) { see(resized(io::to_rgb(crop(io::decode_image(read(i), "x.jpg"))))); }},
   };
   std::map<std::string, double> least;
   for (int64_t round = 0; round < command.rounds; ++round) {
@@ -177,20 +207,22 @@ void run(const Command& command) {
       if (!fresh) at->second = std::min(at->second, took);
     }
   }
-  if (!keep) fs::remove_all(folder);
   require(seen > 0, "nothing was decoded");
 
-  NamedValues record{{"files", static_cast<double>(count)}, {"bytes_per_file", bytes / static_cast<double>(count)},
-                     {"size", static_cast<double>(command.size)}};
-  for (const auto& [name, step] : steps) record.emplace_back(name + "_per_second", static_cast<double>(count) / least[name]);
+  NamedValues record{{"files", static_cast<double>(count)},
+                     {"bytes_per_file", bytes / static_cast<double>(count)},
+                     {"size", static_cast<double>(command.size)},
+                     {"dots", io::have_dots()}};
+  for (const auto& [name, step] : steps)
+    record.emplace_back(name + "_per_second", static_cast<double>(count) / least[name]);
   record.emplace_back("share", least["bare"] / least["all"]);
   if (command.json) {
     std::printf("%s\n", json_line(record).c_str());
     return;
   }
   for (const auto& [name, step] : steps) {
-    std::printf("%-8s %7.2f us a picture, %5.1f %% of bare\n", name.c_str(), 1e6 * least[name] / static_cast<double>(count),
-                100 * least[name] / least["bare"]);
+    std::printf("%-9s %7.2f us a picture, %5.1f %% of bare\n", name.c_str(),
+                1e6 * least[name] / static_cast<double>(count), 100 * least[name] / least["bare"]);
   }
   std::printf("pictures per second of all, over those of bare: %.3f\n", least["bare"] / least["all"]);
 }
