@@ -81,12 +81,17 @@ void sync_folder(const fs::path& folder) {
 }  // namespace
 
 std::string Files::read(const fs::path& path) const {
-  std::error_code ignored;
-  require(fs::exists(path, ignored), path.string(), ": no such file");
-  require(!fs::is_directory(path, ignored), path.string(), ": is a folder, a file was expected");
-  const int refused = ::access(path.c_str(), R_OK) == 0 ? 0 : errno;
-  require(refused == 0, path.string(), ": cannot be read: ", std::strerror(refused));
-  return Descriptor(path, O_RDONLY | O_CLOEXEC).read();
+  try {
+    return Descriptor(path, O_RDONLY | O_CLOEXEC).read();
+  } catch (const SystemError&) {
+    // Only now, what the user can mend: each question is a call to the system, and folders hold many small files.
+    std::error_code ignored;
+    require(fs::exists(path, ignored), path.string(), ": no such file");
+    require(!fs::is_directory(path, ignored), path.string(), ": is a folder, a file was expected");
+    const int refused = ::access(path.c_str(), R_OK) == 0 ? 0 : errno;
+    require(refused == 0, path.string(), ": cannot be read: ", std::strerror(refused));
+    throw;
+  }
 }
 
 void Files::write(const fs::path& path, std::span<const std::string_view> parts) const {

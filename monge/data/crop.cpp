@@ -59,9 +59,10 @@ torch::Tensor Crop::operator()(const torch::Tensor& image_HWC) const {
   // By rows, not by narrow() and contiguous(): this runs inside loader threads, where LibTorch would start a pool each.
   const int64_t channels = image_HWC.size(2);
   auto part = torch::empty({part_height, part_width, channels}, torch::kUInt8);
-  for (int64_t y = 0; y < part_height; ++y) {
-    const auto* from = image_HWC.data_ptr<uint8_t>() + ((top + y) * width + left) * channels;
-    std::copy_n(from, part_width * channels, part.data_ptr<uint8_t>() + y * part_width * channels);
+  const auto* from = image_HWC.data_ptr<uint8_t>() + (top * width + left) * channels;
+  auto* to = part.data_ptr<uint8_t>();
+  for (int64_t y = 0; y < part_height; ++y, from += width * channels, to += part_width * channels) {
+    std::copy_n(from, part_width * channels, to);
   }
   return part;
 }

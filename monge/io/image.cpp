@@ -37,10 +37,12 @@ void check_pixel_count(int64_t width, int64_t height, int64_t most_pixels, const
 }
 
 torch::Tensor checked_image(const torch::Tensor& image_HWC, const char* caller) {
-  require(image_HWC.defined() && image_HWC.scalar_type() == torch::kUInt8 && image_HWC.dim() == 3 &&
-              image_HWC.numel() > 0 && image_HWC.size(2) <= 4,
-          caller, ": the image must be uint8 [H, W, C] with C = 1..4, got ",
-          image_HWC.defined() ? text(image_HWC.scalar_type(), " ", image_HWC.sizes()) : "an undefined tensor");
+  const bool good = image_HWC.defined() && image_HWC.scalar_type() == torch::kUInt8 && image_HWC.dim() == 3 &&
+                    image_HWC.numel() > 0 && image_HWC.size(2) <= 4;
+  if (!good) {  // the words are made only now: they take as long as a small picture
+    throw Error(text(caller, ": the image must be uint8 [H, W, C] with C = 1..4, got ",
+                     image_HWC.defined() ? text(image_HWC.scalar_type(), " ", image_HWC.sizes()) : "an undefined tensor"));
+  }
   return image_HWC.cpu().contiguous();
 }
 
@@ -141,6 +143,10 @@ torch::Tensor to_rgb(const torch::Tensor& image_HWC, const Colour& background) {
   uint8_t* to = out.data_ptr<uint8_t>();
   const bool has_alpha = channels % 2 == 0;
   const bool is_grey = channels < 3;
+  if (channels == 1) {
+    for (const auto* end = from + image.numel(); from != end; ++from, to += 3) to[0] = to[1] = to[2] = *from;
+    return out;
+  }
   for (int64_t pixel = image.size(0) * image.size(1); pixel > 0; --pixel, from += channels, to += 3) {
     const int alpha = has_alpha ? from[channels - 1] : 255;
     for (int c = 0; c < 3; ++c) {

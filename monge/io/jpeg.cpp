@@ -62,6 +62,8 @@ void on_progress(j_common_ptr jpeg) {
   std::longjmp(failure->jump, 1);
 }
 
+constexpr int64_t kAtOnce = 4;
+
 class Reader {
  public:
   explicit Reader(std::string_view bytes) : bytes_(bytes) {
@@ -91,9 +93,17 @@ class Reader {
     return true;
   }
 
-  bool read_row(uint8_t* row) {
+  bool read_rows(uint8_t* first, int64_t count, int64_t row_bytes) {
     if (setjmp(failure_.jump)) return false;
-    return jpeg_read_scanlines(&jpeg_, &row, 1) == 1;
+    for (int64_t y = 0; y < count;) {
+      JSAMPROW rows[kAtOnce];  // libjpeg makes two at a time where colours are halved; asked for one, it comes back for the other
+      const int64_t wanted = count - y < kAtOnce ? count - y : kAtOnce;
+      for (int64_t k = 0; k < wanted; ++k) rows[k] = first + (y + k) * row_bytes;
+      const JDIMENSION read = jpeg_read_scanlines(&jpeg_, rows, static_cast<JDIMENSION>(wanted));
+      if (read == 0) return false;
+      y += read;
+    }
+    return true;
   }
 
   bool finish() {
@@ -170,21 +180,28 @@ class Writer {
 torch::Tensor decode_jpeg(std::string_view bytes, const std::string& name, int64_t most_pixels,
                           Conversion& conversion) {
   Reader reader(bytes);
-  if (!reader.read_header()) refuse_image(name, "JPEG", reader.reason());
+  const auto insist = [&](bool done) {
+    if (!done) refuse_image(name, "JPEG", reader.reason());
+  };
+  insist(reader.read_header());
   if (reader.inks()) conversion = Conversion::cmyk;
   const int64_t width = reader.width(), height = reader.height();
   check_pixel_count(width, height, most_pixels, name);
 
-  if (!reader.start()) refuse_image(name, "JPEG", reader.reason());
+  insist(reader.start());
   const int64_t channels = reader.grey() ? 1 : 3;
   auto image = torch::empty({height, width, channels}, torch::kUInt8);
-  std::vector<uint8_t> ink_row(reader.inks() ? static_cast<size_t>(width) * 4 : 0);
-  for (int64_t y = 0; y < height; ++y) {
-    uint8_t* row = image.data_ptr<uint8_t>() + y * width * channels;
-    if (!reader.read_row(reader.inks() ? ink_row.data() : row)) refuse_image(name, "JPEG", reader.reason());
-    if (reader.inks()) inks_to_rgb(ink_row.data(), row, width, reader.inverted());
+  uint8_t* row = image.data_ptr<uint8_t>();
+  if (reader.inks()) {
+    std::vector<uint8_t> inks(static_cast<size_t>(width) * 4);
+    for (int64_t y = 0; y < height; ++y, row += width * channels) {
+      insist(reader.read_rows(inks.data(), 1, width * 4));
+      inks_to_rgb(inks.data(), row, width, reader.inverted());
+    }
+  } else {
+    insist(reader.read_rows(row, height, width * channels));
   }
-  if (!reader.finish()) refuse_image(name, "JPEG", reader.reason());
+  insist(reader.finish());
   return image;
 }
 

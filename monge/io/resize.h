@@ -6,10 +6,9 @@
 
 #include <string>
 
-namespace monge::io {
+#include "monge/io/taps.h"
 
-/// The kernels, by their half width in source pixels: box 0.5, bilinear 1, bicubic 2 (a = -0.5), lanczos 3.
-enum class Filter { box, bilinear, bicubic, lanczos };
+namespace monge::io {
 
 /// @throws Error listing the filters, with the nearest, for another name.
 Filter filter_named(const std::string& name);

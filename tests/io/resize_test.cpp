@@ -3,12 +3,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <numbers>
+#include <random>
 #include <regex>
+#include <vector>
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/io/image.h"
+#include "monge/io/resample_dots.h"
 #include "tests/support/support.h"
 
 namespace monge::io {
@@ -118,6 +123,131 @@ TEST_P(EveryFilter, KeepsAConstantAndTheIdentity) {
   }
   const auto image = torch::randint(0, 256, {9, 14, 4}, torch::kUInt8);
   EXPECT_TRUE(torch::equal(resize_uint8(image, 9, 14, filter), image));
+}
+
+/// resize_uint8 as its header says it, sample by sample: no table, no vector, no cache. [H, W, C] in and out.
+class Plainly {
+ public:
+  Plainly(Filter filter, PassOrder order) : filter_(filter), order_(order) {}
+
+  torch::Tensor operator()(torch::Tensor image, int64_t height, int64_t width) const {
+    const bool alpha = image.size(2) % 2 == 0 && (image.size(0) != height || image.size(1) != width);
+    image = image.clone(torch::MemoryFormat::Contiguous);
+    const int64_t shrunk_height = image.size(0) - height, shrunk_width = image.size(1) - width;
+    if (alpha) per_alpha(image, [](int value, int alpha) { return ((value * alpha + 128) * 257) >> 16; });
+    const bool down_first = order_ == PassOrder::pillow13 && shrunk_height > 0 && shrunk_height > 2 * shrunk_width;
+    if (down_first) image = along(image, height, 0);
+    if (image.size(1) != width) image = along(image, width, 1);
+    if (image.size(0) != height) image = along(image, height, 0);
+    if (alpha) per_alpha(image, [](int value, int alpha) { return alpha ? std::min(255 * value / alpha, 255) : value; });
+    return image;
+  }
+
+ private:
+  // To the bit, so with Pillow's own order of operations, unlike kernel() above.
+  double weight(double x) const {
+    const auto sinc = [](double t) { return t == 0 ? 1 : std::sin(t * std::numbers::pi) / (t * std::numbers::pi); };
+    if (filter_ == Filter::box) return x > -0.5 && x <= 0.5;
+    if (filter_ == Filter::lanczos) return -3 <= x && x < 3 ? sinc(x) * sinc(x / 3) : 0;
+    const double t = std::abs(x);
+    if (filter_ == Filter::bilinear) return t < 1 ? 1 - t : 0;
+    return t < 1 ? ((-0.5 + 2) * t - (-0.5 + 3)) * t * t + 1 : t < 2 ? (((t - 5) * t + 8) * t - 4) * -0.5 : 0;
+  }
+
+  torch::Tensor along(const torch::Tensor& image, int64_t out, int64_t axis) const {
+    const int64_t in = image.size(axis), channels = image.size(2);
+    const int64_t height = axis == 0 ? out : image.size(0), width = axis == 1 ? out : image.size(1);
+    const double scale = double(in) / double(out), stretch = std::max(scale, 1.0);
+    const double reach = stretch * std::array{0.5, 1.0, 2.0, 3.0}[static_cast<size_t>(filter_)];
+    auto result = torch::empty({height, width, channels}, torch::kUInt8);
+    uint8_t* to = result.data_ptr<uint8_t>();
+    const uint8_t* from = image.data_ptr<uint8_t>();
+    for (int64_t y = 0; y < height; ++y) {
+      for (int64_t x = 0; x < width; ++x) {
+        const double centre = (double(axis == 0 ? y : x) + 0.5) * scale;
+        const int64_t low = std::max<int64_t>(int64_t(centre - reach + 0.5), 0);
+        const int64_t high = std::min<int64_t>(int64_t(centre + reach + 0.5), in);
+        std::vector<double> weights;
+        double whole = 0;
+        for (int64_t j = low; j < high; ++j) whole += weights.emplace_back(weight((double(j) - centre + 0.5) / stretch));
+        for (int64_t c = 0; c < channels; ++c) {
+          int64_t sum = 1 << 21;
+          for (int64_t j = low; j < high; ++j) {
+            const double exact = weights[static_cast<size_t>(j - low)] / whole * (1 << 22);
+            const int64_t at = axis == 0 ? j * width + x : y * in + j;
+            sum += int64_t(exact + (exact < 0 ? -0.5 : 0.5)) * from[at * channels + c];
+          }
+          *to++ = static_cast<uint8_t>(std::clamp<int64_t>(sum >> 22, 0, 255));
+        }
+      }
+    }
+    return result;
+  }
+
+  template <class Change>
+  static void per_alpha(torch::Tensor& image, const Change& change) {
+    const int64_t channels = image.size(2);
+    uint8_t* pixel = image.data_ptr<uint8_t>();
+    for (const auto* end = pixel + image.numel(); pixel != end; pixel += channels) {
+      for (int64_t c = 0; c + 1 < channels; ++c) pixel[c] = static_cast<uint8_t>(change(pixel[c], pixel[channels - 1]));
+    }
+  }
+
+  Filter filter_;
+  PassOrder order_;
+};
+
+/// Noise of full contrast, so that sums are clipped on both sides.
+torch::Tensor hard_noise(std::mt19937_64& random, int64_t height, int64_t width, int64_t channels) {
+  auto out = torch::empty({height, width, channels}, torch::kUInt8);
+  uint8_t* to = out.data_ptr<uint8_t>();
+  for (int64_t i = 0; i < out.numel(); ++i) {
+    const auto draw = random();
+    to[i] = draw % 3 == 0 ? 0 : draw % 3 == 1 ? 255 : static_cast<uint8_t>(draw >> 32);
+  }
+  return out;
+}
+
+// Widths and heights around the vectors' 16 and 32 bytes, all ratios, all channel counts; 600 shapes a filter, with and
+// without the newest instructions.
+TEST_P(EveryFilter, EqualsThePlainLoopsOnRandomShapes) {
+  const auto filter = filter_named(GetParam());
+  std::mt19937_64 random(11);
+  for (int round = 0; round < 600; ++round) {
+    const auto side = [&] { return 1 + static_cast<int64_t>(random() % (round % 4 == 0 ? 70 : 20)); };
+    const int64_t height = side(), width = side(), new_height = side(), new_width = side(), channels = 1 + round % 4;
+    const auto order = round % 8 < 4 ? PassOrder::pillow13 : PassOrder::pillow11;
+    const auto image = hard_noise(random, height, width, channels);
+    const auto expected = Plainly(filter, order)(image, new_height, new_width);
+    for (const bool dots : {false, true}) {
+      dots_allowed = dots;
+      ASSERT_TRUE(torch::equal(resize_uint8(image, new_height, new_width, filter, order), expected))
+          << dots << ": " << height << " x " << width << " x " << channels << " to " << new_height << " x " << new_width;
+    }
+  }
+}
+
+// More widths than tables are kept, in turn and again; lines too wide to be turned; a part of a picture.
+TEST(Resize, EqualsThePlainLoopsWhereItTakesOtherWays) {
+  std::mt19937_64 random(12);
+  const auto expect_equal = [](const torch::Tensor& image, int64_t height, int64_t width, Filter filter) {
+    const auto expected = Plainly(filter, PassOrder::pillow13)(image, height, width);
+    for (const bool dots : {false, true}) {
+      dots_allowed = dots;
+      EXPECT_TRUE(torch::equal(resize_uint8(image, height, width, filter), expected))
+          << dots << ": " << image.sizes() << " to " << height << " x " << width;
+    }
+  };
+  for (int again = 0; again < 2; ++again) {
+    for (int64_t width = 9; width < 90; ++width) expect_equal(hard_noise(random, 3, width, 3), 3, 8, Filter::bicubic);
+  }
+  for (const int64_t width : {65536, 65537}) {
+    expect_equal(hard_noise(random, 2, width, 1), 2, 5, Filter::bilinear);
+    expect_equal(hard_noise(random, 1, width, 3), 1, 40, Filter::box);
+  }
+  expect_equal(hard_noise(random, 1, 3, 1), 1, 65536, Filter::lanczos);
+  expect_equal(hard_noise(random, 40, 50, 3).slice(0, 3, 37).slice(1, 5, 48), 20, 21, Filter::bicubic);
+  expect_equal(hard_noise(random, 3, 40, 50).permute({1, 2, 0}), 20, 21, Filter::bicubic);
 }
 
 TEST(Resize, BoxHalvesByTheRoundedMean) {

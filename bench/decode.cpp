@@ -1,0 +1,244 @@
+// bench_decode: what a picture costs on its way from a JPEG file to a small square, beside libjpeg-turbo alone.
+//
+//   bench_decode [--json] [--files N] [--size N] [--rounds N] [--no-dots] [--keep FOLDER]
+//
+// Makes N JPEGs of about 100 x 100 (4:2:0, quality 90) and takes each step over all of them in turn, `rounds` times; a
+// step's time is the least processor time of its rounds, so that neighbours on the machine count little. One thread.
+// With --json one line: NAME_per_second in pictures, and share = bare / (all of ours), the pictures per second of ours
+// over those of the bare loop.
+//
+// --no-dots resizes as on processors without AVX-512 VNNI.
+//
+//   bare       libjpeg-turbo as its example has it: one object for all, defaults, from memory, a row a call
+//   bare_read  the same with the file read before
+//   read       the file's bytes
+//   decode     io::decode_image from memory
+//   crop       the centre
+//   resize     by bicubic, of what crop gives
+//   all        read, decode, crop, to RGB and resize, one after the other for each picture
+// clang-format off
+#include <cstddef>
+#include <cstdio>
+#include <jpeglib.h>
+// clang-format on
+
+#include <torch/types.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <ctime>
+#include <functional>
+#include <map>
+#include <random>
+
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/core/named_values.h"
+#include "monge/data/crop.h"
+#include "monge/io/image.h"
+#include "monge/io/resample_dots.h"
+#include "monge/io/resize.h"
+
+namespace monge {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Command {
+  bool json = false, no_dots = false;
+  int64_t files = 2000, size = 64, rounds = 7;
+  fs::path keep;
+};
+
+Command parse(const std::vector<std::string>& words) {
+  Command out;
+  for (size_t i = 0; i < words.size(); ++i) {
+    const auto& word = words[i];
+    if (word == "--json" || word == "--no-dots") {
+      (word == "--json" ? out.json : out.no_dots) = true;
+      continue;
+    }
+    require(word == "--files" || word == "--size" || word == "--rounds" || word == "--keep", "unknown option ", word,
+            "; bench/decode.cpp lists them");
+    require(i + 1 < words.size(), word, " needs a value");
+    const auto& value = words[++i];
+    if (word == "--keep") {
+      out.keep = value;
+      continue;
+    }
+    auto& number = word == "--files" ? out.files : word == "--size" ? out.size : out.rounds;
+    const auto read = std::from_chars(value.data(), value.data() + value.size(), number);
+    require(read.ec == std::errc() && read.ptr == value.data() + value.size() && number >= 1, word, " ", value,
+            ": expected a whole number, at least 1");
+  }
+  return out;
+}
+
+/// Smooth waves of each colour, a lighter disc with a hard edge, and a little grain.
+torch::Tensor picture(std::mt19937_64& random) {
+  const auto uniform = [&](double low, double high) {
+    return std::uniform_real_distribution<double>(low, high)(random);
+  };
+  const auto height = static_cast<int64_t>(uniform(90, 111)), width = static_cast<int64_t>(uniform(90, 111));
+  struct Wave {
+    double down, right, phase, height;
+  };
+  std::array<std::array<Wave, 5>, 3> waves;
+  for (auto& colour : waves) {
+    for (auto& wave : colour) wave = {uniform(-0.15, 0.15), uniform(-0.15, 0.15), uniform(0, 6.3), uniform(5, 30)};
+  }
+  const double y0 = uniform(20, 80), x0 = uniform(20, 80), radius = uniform(10, 35);
+  std::normal_distribution<double> grain(0, 3);
+  auto out = torch::empty({height, width, 3}, torch::kUInt8);
+  auto* to = out.data_ptr<uint8_t>();
+  for (int64_t y = 0; y < height; ++y) {
+    for (int64_t x = 0; x < width; ++x) {
+      const double all = grain(random) + (std::hypot(y - y0, x - x0) < radius ? 40 : 0);
+      for (const auto& colour : waves) {
+        double value = 110 + all;
+        for (const auto& wave : colour) value += wave.height * std::sin(wave.down * y + wave.right * x + wave.phase);
+        *to++ = static_cast<uint8_t>(std::clamp(value, 0.0, 255.0));
+      }
+    }
+  }
+  return out;
+}
+
+/// libjpeg's example: one object, a row a call. The default handler ends the program on an error.
+class Bare {
+ public:
+  Bare() {
+    jpeg_.err = jpeg_std_error(&errors_);
+    jpeg_create_decompress(&jpeg_);
+  }
+  ~Bare() { jpeg_destroy_decompress(&jpeg_); }
+  Bare(const Bare&) = delete;
+  Bare& operator=(const Bare&) = delete;
+
+  void decode(const std::string& bytes) {
+    jpeg_mem_src(&jpeg_, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+    jpeg_read_header(&jpeg_, TRUE);
+    jpeg_start_decompress(&jpeg_);
+    const size_t row = size_t{jpeg_.output_width} * static_cast<size_t>(jpeg_.output_components);
+    pixels_.resize(row * jpeg_.output_height);
+    while (jpeg_.output_scanline < jpeg_.output_height) {
+      auto* to = pixels_.data() + row * jpeg_.output_scanline;
+      jpeg_read_scanlines(&jpeg_, &to, 1);
+    }
+    jpeg_finish_decompress(&jpeg_);
+  }
+
+ private:
+  jpeg_error_mgr errors_{};
+  jpeg_decompress_struct jpeg_{};
+  std::vector<uint8_t> pixels_;
+};
+
+/// Where the files are; removed at the end unless it was asked for.
+struct Folder {
+  explicit Folder(const fs::path& wanted)
+      : path(wanted.empty() ? fs::temp_directory_path() / text("bench_decode-", ::getpid()) : wanted),
+        keep(!wanted.empty()) {
+    make_writable_folder(path);
+  }
+  ~Folder() {
+    std::error_code ignored;
+    if (!keep) fs::remove_all(path, ignored);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  fs::path path;
+  bool keep;
+};
+
+double processor_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+void run(const Command& command) {
+  io::dots_allowed = !command.no_dots;
+  const Folder folder(command.keep);
+  const auto count = static_cast<size_t>(command.files);
+  const data::Crop crop("centre");
+  std::vector<fs::path> paths;
+  std::vector<std::string> files;
+  std::vector<torch::Tensor> decoded, cropped;
+  std::mt19937_64 random(1);
+  double bytes = 0;
+  for (size_t i = 0; i < count; ++i) {
+    paths.push_back(folder.path / text(i, ".jpg"));
+    files.push_back(io::encode_jpeg(picture(random), 90));
+    fs::remove(paths.back());
+    real_files().append(paths.back(), files.back());
+    decoded.push_back(io::decode_image(files.back(), paths.back().string()));
+    cropped.push_back(crop(decoded.back()));
+    bytes += static_cast<double>(files.back().size());
+  }
+
+  Bare bare;
+  int64_t seen = 0;  // of results, so that none can be left out
+  const auto see = [&](const torch::Tensor& image) { seen += image.size(0); };
+  const auto resized = [&](const torch::Tensor& image) {
+    return io::resize_uint8(image, command.size, command.size, io::Filter::bicubic);
+  };
+  const auto read = [&](size_t i) { return real_files().read(paths[i]); };
+  const std::vector<std::pair<std::string, std::function<void(size_t)>>> steps = {
+      {"bare", [&](size_t i) { bare.decode(files[i]); }},
+      {"bare_read", [&](size_t i) { bare.decode(read(i)); }},
+      {"read", [&](size_t i) { seen += static_cast<int64_t>(read(i).size()); }},
+      {"decode", [&](size_t i) { see(io::decode_image(files[i], "x.jpg")); }},
+      {"crop", [&](size_t i) { see(crop(decoded[i])); }},
+      {"resize", [&](size_t i) { see(resized(cropped[i])); }},
+      {"all", [&](size_t i) { see(resized(io::to_rgb(crop(io::decode_image(read(i), "x.jpg"))))); }},
+  };
+  std::map<std::string, double> least;
+  for (int64_t round = 0; round < command.rounds; ++round) {
+    for (const auto& [name, step] : steps) {
+      const double start = processor_seconds();
+      for (size_t i = 0; i < count; ++i) step(i);
+      const double took = processor_seconds() - start;
+      const auto [at, fresh] = least.emplace(name, took);
+      if (!fresh) at->second = std::min(at->second, took);
+    }
+  }
+  require(seen > 0, "nothing was decoded");
+
+  NamedValues record{{"files", static_cast<double>(count)},
+                     {"bytes_per_file", bytes / static_cast<double>(count)},
+                     {"size", static_cast<double>(command.size)},
+                     {"dots", io::have_dots()}};
+  for (const auto& [name, step] : steps)
+    record.emplace_back(name + "_per_second", static_cast<double>(count) / least[name]);
+  record.emplace_back("share", least["bare"] / least["all"]);
+  if (command.json) {
+    std::printf("%s\n", json_line(record).c_str());
+    return;
+  }
+  for (const auto& [name, step] : steps) {
+    std::printf("%-9s %7.2f us a picture, %5.1f %% of bare\n", name.c_str(),
+                1e6 * least[name] / static_cast<double>(count), 100 * least[name] / least["bare"]);
+  }
+  std::printf("pictures per second of all, over those of bare: %.3f\n", least["bare"] / least["all"]);
+}
+
+}  // namespace
+}  // namespace monge
+
+int main(int count, char** words) {
+  try {
+    monge::run(monge::parse({words + 1, words + count}));
+    return 0;
+  } catch (const monge::Error& error) {
+    std::fprintf(stderr, "bench_decode: %s\n", error.what());
+    return 2;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "bench_decode: %s\n", error.what());
+    return 1;
+  }
+}

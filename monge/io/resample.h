@@ -1,0 +1,19 @@
+// The two passes of resizing 8-bit pictures, on bytes alone. Sums are exact integers, so that vectors change no result.
+#pragma once
+
+#include <cstdint>
+
+#include "monge/io/taps.h"
+
+namespace monge::io {
+
+/// Output line y, of `row` bytes, is the weighted sum of input lines, rounded and clipped.
+/// @param from  [in, row]. @param to  [out, row], elsewhere.
+void resample_lines(const uint8_t* from, int64_t in, int64_t row, int64_t out, Filter filter, uint8_t* to);
+
+/// The same along each line.
+/// @param from  [height, in, channels], 1 to 4 channels. @param to  [height, out, channels], elsewhere.
+void resample_pixels(const uint8_t* from, int64_t height, int64_t in, int64_t channels, int64_t out, Filter filter,
+                     uint8_t* to);
+
+}  // namespace monge::io
