@@ -51,14 +51,18 @@ std::vector<PictureFile> list_folder(const fs::path& folder, const LogSink& log)
 std::vector<PictureFile> list_archive(const fs::path& path, const LogSink& log) {
   const auto wanted = [](const std::string& name) { return io::has_image_extension(name) && !is_hidden(name); };
   std::vector<PictureFile> out;
-  int64_t unsafe = 0;
-  for (auto& entry : io::read_archive(path, wanted, {}, &unsafe)) {
+  int64_t unsafe = 0, duplicates = 0;
+  for (auto& entry : io::read_archive(path, wanted, {}, &unsafe, &duplicates)) {
     // An empty entry keeps its place, so that it is complained about by name.
     out.push_back({path.string() + "/" + entry.name, {}, std::move(entry.bytes)});
   }
   if (unsafe > 0) {
     log(LogLevel::warning, text(path.string(), ": ", unsafe, unsafe == 1 ? " entry is" : " entries are",
                                 " left out for an unsafe name (absolute, empty, or climbing with \"..\")"));
+  }
+  if (duplicates > 0) {
+    log(LogLevel::warning, text(path.string(), ": ", duplicates, duplicates == 1 ? " entry repeats" : " entries repeat",
+                                " an earlier one of the same name and bytes, and is not used twice"));
   }
   return out;
 }

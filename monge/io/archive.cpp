@@ -9,8 +9,12 @@
 #include <cerrno>
 #include <exception>
 #include <memory>
+#include <unordered_map>
+#include <utility>
 
 #include "monge/core/error.h"
+#include "monge/core/nearest.h"
+#include "monge/io/archive_reader.h"
 
 namespace monge::io {
 namespace {
@@ -26,50 +30,15 @@ bool ends_with(const fs::path& path, std::string_view extension) {
   return name.ends_with(extension);
 }
 
-/// A name that stays inside the folder where the archive would be unpacked.
-bool is_safe(const fs::path& name) {
-  return !name.empty() && name.is_relative() && std::find(name.begin(), name.end(), "..") == name.end();
-}
-
-[[noreturn]] void refuse(const fs::path& path, ::archive* archive) {
-  const char* reason = archive_error_string(archive);
-  throw Error(Complaint{.what = text("the archive cannot be read: ", reason ? reason : "unknown damage"),
-                        .where = path.string(),
-                        .fix = "check that it was copied whole and is a tar, zip or 7z archive"});
-}
-
-using Reader = std::unique_ptr<::archive, decltype(&archive_read_free)>;
 using Writer = std::unique_ptr<::archive, decltype(&archive_write_free)>;
 using Entry = std::unique_ptr<::archive_entry, decltype(&archive_entry_free)>;
-
-Reader open_archive(const fs::path& path) {
-  Reader reader(archive_read_new(), archive_read_free);
-  if (!reader) throw std::bad_alloc();
-  archive_read_support_format_tar(reader.get());
-  archive_read_support_format_zip(reader.get());
-  archive_read_support_format_7zip(reader.get());
-  archive_read_support_filter_gzip(reader.get());
-  archive_read_support_filter_bzip2(reader.get());
-  archive_read_support_filter_xz(reader.get());
-  archive_read_support_filter_zstd(reader.get());
-  constexpr size_t kBlock = 1 << 18;
-  if (archive_read_open_filename(reader.get(), path.c_str(), kBlock) != ARCHIVE_OK) refuse(path, reader.get());
-  return reader;
-}
-
-/// The name as bytes. In the locale "C" libarchive cannot give a Unicode name as plain characters, but as UTF-8 it can.
-std::string name_of(::archive_entry* entry) {
-  if (const char* plain = archive_entry_pathname(entry)) return plain;
-  if (const char* utf8 = archive_entry_pathname_utf8(entry)) return utf8;
-  return {};
-}
 
 std::string read_entry(const fs::path& path, ::archive* archive, const std::string& name, int64_t most_bytes) {
   std::string out;
   std::array<char, 1 << 16> block;
   for (;;) {
     const auto count = archive_read_data(archive, block.data(), block.size());
-    if (count < 0) refuse(path, archive);
+    if (count < 0) refuse_archive(path.string(), archive);
     if (count == 0) return out;
     require(static_cast<int64_t>(out.size()) + count <= most_bytes, path.string(), ": the entry ", name,
             " unpacks to more than ", most_bytes, " bytes; this is not a set of pictures, or a trap");
@@ -84,35 +53,41 @@ bool has_archive_extension(const fs::path& path) {
 }
 
 std::vector<ArchiveEntry> read_archive(const fs::path& path, const std::function<bool(const std::string&)>& wanted,
-                                       const ArchiveLimits& limits, int64_t* unsafe) {
+                                       const ArchiveLimits& limits, int64_t* unsafe, int64_t* duplicates) {
   if (unsafe) *unsafe = 0;
-  std::error_code ignored;
-  require(fs::exists(path, ignored), path.string(), ": no such file");
-  require(!fs::is_directory(path, ignored), path.string(), ": is a folder, an archive was expected");
-  require(!fs::is_regular_file(path, ignored) || fs::file_size(path, ignored) > 0, path.string(),
-          ": the archive is empty (0 bytes)");
-
+  if (duplicates) *duplicates = 0;
   const auto reader = open_archive(path);
   std::vector<ArchiveEntry> out;
+  std::unordered_map<std::string, size_t> places;  // in `out`, by name without its "./"
   int64_t left = limits.most_bytes;
   for (int64_t seen = 0;; ++seen) {
     ::archive_entry* entry = nullptr;
     const int status = archive_read_next_header(reader.get(), &entry);
     if (status == ARCHIVE_EOF) return out;
-    if (status < ARCHIVE_WARN) refuse(path, reader.get());
+    if (status < ARCHIVE_WARN) refuse_archive(path.string(), reader.get());
     require(seen < limits.most_entries, path.string(), ": more than ", limits.most_entries,
             " entries; split the archive");
-    const auto name = name_of(entry);
+    const auto name = entry_name(entry);
     const bool plain_file = archive_entry_filetype(entry) == AE_IFREG && !archive_entry_hardlink(entry);
     if (!plain_file) continue;
-    if (!is_safe(name)) {
+    if (!stays_inside(name)) {
       if (unsafe) ++*unsafe;
       continue;
     }
     if (wanted && !wanted(name)) continue;
     require(!archive_entry_is_encrypted(entry), path.string(), ": the entry ", name, " is encrypted; unpack it first");
-    out.push_back({name, read_entry(path, reader.get(), name, std::min(left, limits.most_entry_bytes))});
-    left -= static_cast<int64_t>(out.back().bytes.size());
+    auto bytes = read_entry(path, reader.get(), name, std::min(left, limits.most_entry_bytes));
+    const auto [place, is_new] = places.emplace(join(name_parts(name), "/"), out.size());
+    if (is_new) {
+      left -= static_cast<int64_t>(bytes.size());
+      out.push_back({name, std::move(bytes)});
+      continue;
+    }
+    if (out[place->second].bytes != bytes) {
+      throw Error(Complaint{.what = "two entries have one name and different bytes", .where = path.string(), .value = name,
+                            .fix = "unpack the archive by hand, choose, and pack it again"});
+    }
+    if (duplicates) ++*duplicates;
   }
 }
 
@@ -176,7 +151,7 @@ ArchiveWriter::ArchiveWriter(const fs::path& path, const Files& files) {
 ArchiveWriter::~ArchiveWriter() = default;
 
 void ArchiveWriter::add(const std::string& name, std::string_view bytes) {
-  require(is_safe(name), state_->path.string(), ": the entry name \"", name, "\" is empty, absolute or climbs with \"..\"");
+  require(stays_inside(name), state_->path.string(), ": the entry name \"", name, "\" is empty, absolute or climbs with \"..\"");
   const Entry entry(archive_entry_new(), archive_entry_free);
   if (!entry) throw std::bad_alloc();
   archive_entry_set_pathname(entry.get(), name.c_str());
