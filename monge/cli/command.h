@@ -76,5 +76,9 @@ void add_lpips(CLI::App& program, Action& action);
 void add_info(CLI::App& program, Action& action);
 void add_options(CLI::App& program, Action& action);
 void add_weights(CLI::App& program, Action& action);
+void add_data(CLI::App& program, Action& action);
+
+/// Commands of the group `data`, which add_data makes.
+void add_data_fetch(CLI::App& group, Action& action);
 
 }  // namespace monge::cli
