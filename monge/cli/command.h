@@ -78,7 +78,8 @@ void add_options(CLI::App& program, Action& action);
 void add_weights(CLI::App& program, Action& action);
 void add_data(CLI::App& program, Action& action);
 
-/// Commands within `monge data`.
+/// Commands of the group `data`, which add_data makes.
+void add_data_fetch(CLI::App& group, Action& action);
 void add_data_check(CLI::App& group, Action& action);
 void add_data_pack(CLI::App& group, Action& action);
 

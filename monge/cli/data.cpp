@@ -1,12 +1,14 @@
-// monge data: what is done to data before training.
+// monge data: brings sets of data here and makes them ready for training.
 #include "monge/cli/command.h"
 
 namespace monge::cli {
 
 void add_data(CLI::App& program, Action& action) {
-  auto* group = program.add_subcommand("data", "Fetch, check and pack pictures before training");
+  auto* group = program.add_subcommand("data", "Fetch, check and pack sets of data before training");
   group->require_subcommand(1);
-  group->footer("docs/datasets.md goes from an address to a training, docs/formats.md describes packed sets.");
+  group->footer("The public sets, their addresses and licences, and the way from each to a training: docs/datasets.md\n"
+                "What is in a packed set: docs/formats.md");
+  add_data_fetch(*group, action);
   add_data_check(*group, action);
   add_data_pack(*group, action);
 }

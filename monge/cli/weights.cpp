@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "monge/cli/command.h"
+#include "monge/cli/megabytes.h"
 #include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/core/nearest.h"
@@ -41,28 +42,6 @@ ordered_json json_of(const eval::Weights& weights, const FoundWeights& found, co
   if (!found.path.empty()) out["path"] = found.path.string();
   if (!found.problem.empty()) out["problem"] = found.problem;
   return out;
-}
-
-/// "95.6 MB"
-std::string size_text(int64_t bytes) {
-  char out[32];
-  const double size = static_cast<double>(bytes);
-  bytes < 1000000 ? std::snprintf(out, sizeof out, "%.1f kB", size / 1e3) : std::snprintf(out, sizeof out, "%.1f MB", size / 1e6);
-  return out;
-}
-
-/// A progress line in megabytes; files below 10 MB have none.
-std::function<void(int64_t, int64_t)> megabytes(const Common& common, const std::string& label) {
-  struct Line {
-    std::unique_ptr<Progress> progress;
-  };
-  return [line = std::make_shared<Line>(), style = progress_style(common), label](int64_t done, int64_t total) {
-    if (total < 10000000) return;
-    const int64_t million = 1000000, now = done / million, all = (total + million - 1) / million;
-    if (!line->progress) line->progress = std::make_unique<Progress>(std::cerr, style, label + ", MB", all, now);
-    line->progress->update(done == total ? all : now);
-    if (done == total) line->progress.reset();
-  };
 }
 
 int list(const WeightsCommand& command) {

@@ -51,11 +51,11 @@ std::shared_ptr<const Pictures> in_order_of_names(const fs::path& path, const Na
 }
 
 /// Nothing where the pictures do not stand in the file as they are.
-std::shared_ptr<const Pictures> open_mapped(const fs::path& path, int64_t& unsafe) {
+std::shared_ptr<const Pictures> open_mapped(const fs::path& path, int64_t& unsafe, int64_t& duplicates) {
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored) || fs::file_size(path, ignored) == 0) return nullptr;
   const auto file = std::make_shared<MappedFile>(path);
-  const auto index = io::index_archive(*file, is_wanted, {}, &unsafe);
+  const auto index = io::index_archive(*file, is_wanted, {}, &unsafe, &duplicates);
   if (!index) return nullptr;
   NameList names;
   std::vector<std::string_view> places;
@@ -66,8 +66,8 @@ std::shared_ptr<const Pictures> open_mapped(const fs::path& path, int64_t& unsaf
   return in_order_of_names(path, names, places, file);
 }
 
-std::shared_ptr<const Pictures> open_unpacked(const fs::path& path, int64_t& unsafe) {
-  const auto entries = std::make_shared<std::vector<io::ArchiveEntry>>(io::read_archive(path, is_wanted, {}, &unsafe));
+std::shared_ptr<const Pictures> open_unpacked(const fs::path& path, int64_t& unsafe, int64_t& duplicates) {
+  const auto entries = std::make_shared<std::vector<io::ArchiveEntry>>(io::read_archive(path, is_wanted, {}, &unsafe, &duplicates));
   NameList names;
   std::vector<std::string_view> places;
   for (const auto& entry : *entries) {
@@ -123,12 +123,16 @@ std::string shard_name(const fs::path& path) {
 }  // namespace
 
 std::shared_ptr<const Pictures> open_picture_archive(const fs::path& path, const LogSink& log) {
-  int64_t unsafe = 0;
-  auto out = open_mapped(path, unsafe);
-  if (!out) out = open_unpacked(path, unsafe);
+  int64_t unsafe = 0, duplicates = 0;
+  auto out = open_mapped(path, unsafe, duplicates);
+  if (!out) out = open_unpacked(path, unsafe, duplicates);
   if (unsafe > 0) {
     log(LogLevel::warning, text(path.string(), ": ", unsafe, unsafe == 1 ? " entry is" : " entries are",
                                 " left out for an unsafe name (absolute, empty, or climbing with \"..\")"));
+  }
+  if (duplicates > 0) {
+    log(LogLevel::warning, text(path.string(), ": ", duplicates, duplicates == 1 ? " entry repeats" : " entries repeat",
+                                " an earlier one of the same name and bytes, and is not used twice"));
   }
   return out;
 }

@@ -10,10 +10,12 @@
 #include <exception>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
-#include "monge/io/archive_walk.h"
+#include "monge/core/nearest.h"
+#include "monge/io/archive_reader.h"
 
 namespace monge::io {
 namespace {
@@ -37,7 +39,7 @@ std::string read_entry(const fs::path& path, ::archive* archive, const std::stri
   std::array<char, 1 << 16> block;
   for (;;) {
     const auto count = archive_read_data(archive, block.data(), block.size());
-    if (count < 0) refuse_archive(path, archive);
+    if (count < 0) refuse_archive(path.string(), archive);
     if (count == 0) return out;
     require(static_cast<int64_t>(out.size()) + count <= most_bytes, path.string(), ": the entry ", name,
             " unpacks to more than ", most_bytes, " bytes; this is not a set of pictures, or a trap");
@@ -52,29 +54,22 @@ bool has_archive_extension(const fs::path& path) {
 }
 
 std::vector<ArchiveEntry> read_archive(const fs::path& path, const std::function<bool(const std::string&)>& wanted,
-                                       const ArchiveLimits& limits, int64_t* unsafe) {
+                                       const ArchiveLimits& limits, int64_t* unsafe, int64_t* duplicates) {
   if (unsafe) *unsafe = 0;
-  std::error_code ignored;
-  require(fs::exists(path, ignored), path.string(), ": no such file");
-  require(!fs::is_directory(path, ignored), path.string(), ": is a folder, an archive was expected");
-  require(!fs::is_regular_file(path, ignored) || fs::file_size(path, ignored) > 0, path.string(),
-          ": the archive is empty (0 bytes)");
-
-  const auto reader = new_archive_reader();
-  constexpr size_t kBlock = 1 << 18;
-  if (archive_read_open_filename(reader.get(), path.c_str(), kBlock) != ARCHIVE_OK) refuse_archive(path, reader.get());
-  std::unordered_map<std::string, size_t> places;
+  if (duplicates) *duplicates = 0;
+  const auto reader = open_archive(path);
   std::vector<ArchiveEntry> out;
+  std::unordered_map<std::string, size_t> places;  // in `out`, by name without its "./"
   int64_t left = limits.most_bytes;
   for (int64_t seen = 0;; ++seen) {
     ::archive_entry* entry = nullptr;
     const int status = archive_read_next_header(reader.get(), &entry);
     if (status == ARCHIVE_EOF) return out;
-    if (status < ARCHIVE_WARN) refuse_archive(path, reader.get());
+    if (status < ARCHIVE_WARN) refuse_archive(path.string(), reader.get());
     require(seen < limits.most_entries, path.string(), ": more than ", limits.most_entries,
             " entries; split the archive");
-    if (!is_plain_entry(entry)) continue;
     const auto name = entry_name(entry);
+    if (!is_plain_entry(entry)) continue;
     if (!stays_inside(name)) {
       if (unsafe) ++*unsafe;
       continue;
@@ -82,13 +77,14 @@ std::vector<ArchiveEntry> read_archive(const fs::path& path, const std::function
     if (wanted && !wanted(name)) continue;
     require(!archive_entry_is_encrypted(entry), path.string(), ": the entry ", name, " is encrypted; unpack it first");
     auto bytes = read_entry(path, reader.get(), name, std::min(left, limits.most_entry_bytes));
-    left -= static_cast<int64_t>(bytes.size());
-    const auto [old, fresh] = places.emplace(name, out.size());
-    if (fresh) {
+    const auto [place, is_new] = places.emplace(join(name_parts(name), "/"), out.size());
+    if (is_new) {
+      left -= static_cast<int64_t>(bytes.size());
       out.push_back({name, std::move(bytes)});
-    } else if (out[old->second].bytes != bytes) {
-      refuse_double(path, name);
+      continue;
     }
+    if (out[place->second].bytes != bytes) refuse_double(path, name);
+    if (duplicates) ++*duplicates;
   }
 }
 

@@ -28,15 +28,17 @@ struct ArchiveLimits {
 bool has_archive_extension(const std::filesystem::path& path);
 
 /// The regular files of an archive in its order, all in memory; the kind is told by content. Folders, links and
-/// devices, and entries whose names are absolute or climb with "..", are left out. Of entries of one name that hold the same
-/// bytes the first is taken.
+/// devices, and entries whose names are absolute or climb with "..", are left out. Of entries with one name ("./a" and "a"
+/// are one) and the same bytes the first is taken.
 /// @param wanted  entries whose names it refuses are skipped without unpacking; empty: all are taken.
 /// @param unsafe  told how many regular files were left out for their names, whatever `wanted` says; unless null.
-/// @throws Error naming the archive: missing, of another kind, truncated, damaged, encrypted, beyond the limits, or with
-///         two entries of one name that hold different bytes.
+/// @param duplicates  told how many wanted entries repeat an earlier one; unless null.
+/// @throws Error naming the archive: missing, of another kind, truncated, damaged, encrypted, or beyond the limits; and
+///               naming the entry when two of one name differ.
 std::vector<ArchiveEntry> read_archive(const std::filesystem::path& path,
                                        const std::function<bool(const std::string& name)>& wanted = {},
-                                       const ArchiveLimits& limits = {}, int64_t* unsafe = nullptr);
+                                       const ArchiveLimits& limits = {}, int64_t* unsafe = nullptr,
+                                       int64_t* duplicates = nullptr);
 
 /// Writes .zip (stored, for pictures are compressed already), .tar, .tar.gz or .tgz entry by entry; little is held in
 /// memory. The archive appears under its name whole, with finish(), or not at all. The same entries give the same bytes:

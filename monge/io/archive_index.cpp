@@ -8,26 +8,28 @@
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
-#include "monge/io/archive_walk.h"
+#include "monge/core/nearest.h"
+#include "monge/io/archive_reader.h"
 
 namespace monge::io {
 
 std::optional<std::vector<StoredEntry>> index_archive(const MappedFile& archive,
                                                       const std::function<bool(const std::string&)>& wanted,
-                                                      const ArchiveLimits& limits, int64_t* unsafe) {
+                                                      const ArchiveLimits& limits, int64_t* unsafe, int64_t* duplicates) {
   if (unsafe) *unsafe = 0;
+  if (duplicates) *duplicates = 0;
   const auto& path = archive.path();
   const auto bytes = archive.bytes();
   require(!bytes.empty(), path.string(), ": the archive is empty (0 bytes)");
   const auto reader = new_archive_reader();
-  if (archive_read_open_memory(reader.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) refuse_archive(path, reader.get());
+  if (archive_read_open_memory(reader.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) refuse_archive(path.string(), reader.get());
   std::vector<StoredEntry> out;
   std::unordered_map<std::string, size_t> places;
   for (int64_t seen = 0;; ++seen) {
     ::archive_entry* entry = nullptr;
     const int status = archive_read_next_header(reader.get(), &entry);
     if (status == ARCHIVE_EOF) return out;
-    if (status < ARCHIVE_WARN) refuse_archive(path, reader.get());
+    if (status < ARCHIVE_WARN) refuse_archive(path.string(), reader.get());
     if (archive_filter_count(reader.get()) > 1) return {};  // the whole is compressed: filter 0 is the format's, the last the file's
     require(seen < limits.most_entries, path.string(), ": more than ", limits.most_entries,
             " entries; split the archive");
@@ -50,7 +52,7 @@ std::optional<std::vector<StoredEntry>> index_archive(const MappedFile& archive,
       size_t length = 0;
       la_int64_t at = 0;
       const int read = archive_read_data_block(reader.get(), &block, &length, &at);
-      if (read < ARCHIVE_WARN) refuse_archive(path, reader.get());
+      if (read < ARCHIVE_WARN) refuse_archive(path.string(), reader.get());
       const auto* begin = static_cast<const char*>(block);
       if (read == ARCHIVE_EOF || at != 0 || begin < bytes.data() || begin >= bytes.data() + bytes.size()) return {};
       found.offset = begin - bytes.data();
@@ -58,7 +60,7 @@ std::optional<std::vector<StoredEntry>> index_archive(const MappedFile& archive,
               found.name, "; check that it was copied whole");
       if (static_cast<int64_t>(length) != size) return {};  // sparse files, or in pieces
     }
-    const auto [old, fresh] = places.emplace(found.name, out.size());
+    const auto [old, fresh] = places.emplace(join(name_parts(found.name), "/"), out.size());
     if (fresh) {
       out.push_back(std::move(found));
       continue;
@@ -66,6 +68,7 @@ std::optional<std::vector<StoredEntry>> index_archive(const MappedFile& archive,
     const auto& first = out[old->second];
     const auto content = [&](const StoredEntry& e) { return bytes.substr(static_cast<size_t>(e.offset), static_cast<size_t>(e.size)); };
     if (content(first) != content(found)) refuse_double(path, found.name);
+    if (duplicates) ++*duplicates;
   }
 }
 

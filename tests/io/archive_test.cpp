@@ -131,6 +131,22 @@ TEST(Archive, LeavesOutLinksAndNamesThatClimb) {
   EXPECT_EQ(unsafe, 2);  // /etc/passwd and a/../../b.png
 }
 
+TEST(Archive, RepeatedNamesAreTakenOnceWhenTheirBytesAreTheSame) {
+  const ScratchFolder folder;
+  for (const char* name : {"a.zip", "a.tar"}) {
+    write_archive(folder / name, {{"x/a.png", "same"}, {"b.png", "b"}, {"./x/a.png", "same"}, {"x//a.png", "same"}});
+    int64_t unsafe = -1, duplicates = -1;
+    EXPECT_EQ(read_archive(folder / name, {}, {}, &unsafe, &duplicates).size(), 2u) << name;
+    EXPECT_EQ(unsafe, 0);
+    EXPECT_EQ(duplicates, 2);
+    write_archive(folder / name, {{"x/a.png", "one"}, {"b.png", "b"}, {"x/a.png", "two"}});
+    EXPECT_THAT(message_of([&] { read_archive(folder / name); }),
+                AllOf(HasSubstr(name), HasSubstr("got x/a.png"), HasSubstr("one name and different bytes")));
+    const auto others = [](const std::string& entry) { return entry != "x/a.png"; };
+    EXPECT_EQ(read_archive(folder / name, others).size(), 1u) << "what is not wanted is no trouble";
+  }
+}
+
 TEST(Archive, UnpacksOnlyWhatIsWanted) {
   const ScratchFolder folder;
   write_archive(folder / "a.tar", {{"a.txt", letters(5000)}, {"b.png", "png"}});

@@ -1,0 +1,71 @@
+#include "monge/io/archive_reader.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include <new>
+#include <sstream>
+
+namespace monge::io {
+
+namespace fs = std::filesystem;
+
+void FreeArchiveReader::operator()(::archive* reader) const { archive_read_free(reader); }
+
+ArchiveReader new_archive_reader() {
+  ArchiveReader reader(archive_read_new());
+  if (!reader) throw std::bad_alloc();
+  archive_read_support_format_tar(reader.get());
+  archive_read_support_format_zip(reader.get());
+  archive_read_support_format_7zip(reader.get());
+  archive_read_support_filter_gzip(reader.get());
+  archive_read_support_filter_bzip2(reader.get());
+  archive_read_support_filter_xz(reader.get());
+  archive_read_support_filter_zstd(reader.get());
+  return reader;
+}
+
+ArchiveReader open_archive(const fs::path& path, size_t block) {
+  std::error_code ignored;
+  require(fs::exists(path, ignored), path.string(), ": no such file");
+  require(!fs::is_directory(path, ignored), path.string(), ": is a folder, an archive was expected");
+  if (fs::is_regular_file(path, ignored) && fs::file_size(path, ignored) == 0) {
+    throw UnreadableArchive(text(path.string(), ": the archive is empty (0 bytes)"));
+  }
+  auto reader = new_archive_reader();
+  if (archive_read_open_filename(reader.get(), path.c_str(), block) != ARCHIVE_OK) refuse_archive(path.string(), reader.get());
+  return reader;
+}
+
+void refuse_archive(const std::string& shown, ::archive* reader) {
+  const char* reason = archive_error_string(reader);
+  throw UnreadableArchive(Complaint{.what = text("the archive cannot be read: ", reason ? reason : "unknown damage"),
+                        .where = shown,
+                        .fix = "check that it was copied whole and is a tar, zip or 7z archive"});
+}
+
+std::string entry_name(::archive_entry* entry) {
+  if (const char* plain = archive_entry_pathname(entry)) return plain;
+  if (const char* utf8 = archive_entry_pathname_utf8(entry)) return utf8;
+  return {};
+}
+
+bool is_plain_entry(::archive_entry* entry) {
+  return archive_entry_filetype(entry) == AE_IFREG && !archive_entry_hardlink(entry);
+}
+
+void refuse_double(const fs::path& path, const std::string& name) {
+  throw Error(Complaint{.what = "two entries have one name and different bytes", .where = path.string(), .value = name,
+                        .fix = "unpack the archive by hand, choose, and pack it again"});
+}
+
+std::vector<std::string> name_parts(const std::string& name) {
+  std::vector<std::string> out;
+  std::istringstream parts(name);
+  for (std::string part; std::getline(parts, part, '/');) {
+    if (!part.empty() && part != ".") out.push_back(part);
+  }
+  return out;
+}
+
+}  // namespace monge::io

@@ -1,0 +1,50 @@
+// What all readers of archives share: libarchive with the kinds that are read, and its entries' names.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "monge/core/error.h"
+
+struct archive;
+struct archive_entry;
+
+namespace monge::io {
+
+struct FreeArchiveReader {
+  void operator()(::archive* reader) const;
+};
+using ArchiveReader = std::unique_ptr<::archive, FreeArchiveReader>;
+
+/// The archive itself is at fault: another kind of file, truncated, damaged.
+class UnreadableArchive : public Error {
+ public:
+  using Error::Error;
+};
+
+/// Reads tar (plain, gzip, bzip2, xz, zstd), zip and 7z; nothing is opened yet.
+ArchiveReader new_archive_reader();
+
+/// Opens a file, in which libarchive can seek. @param block  bytes that are read at a time, after every seek at least.
+/// @throws Error naming it: missing, a folder; UnreadableArchive: empty, of another kind.
+ArchiveReader open_archive(const std::filesystem::path& path, size_t block = size_t{1} << 18);
+
+/// @throws UnreadableArchive with libarchive's reason. @param shown  the archive's name for the message.
+[[noreturn]] void refuse_archive(const std::string& shown, ::archive* reader);
+
+/// The name as bytes. In the locale "C" libarchive cannot give a Unicode name as plain characters, but as UTF-8 it can.
+std::string entry_name(::archive_entry* entry);
+
+/// Whether it is a regular file and no link to another.
+bool is_plain_entry(::archive_entry* entry);
+
+/// @throws Error: two entries of one name and different bytes.
+[[noreturn]] void refuse_double(const std::filesystem::path& path, const std::string& name);
+
+/// The parts of a name between its slashes, without "." and empty ones: "./a//b" and "a/b" are the same file.
+std::vector<std::string> name_parts(const std::string& name);
+
+}  // namespace monge::io
