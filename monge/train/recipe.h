@@ -30,6 +30,7 @@ struct Recipe {
   struct {
     bool flip = false;
     int64_t cache_mb = 4096;
+    std::string standardise = "off";
   } data;
   struct {
     std::string scale = "mean";
