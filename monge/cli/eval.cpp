@@ -73,7 +73,11 @@ int eval_command(const EvalOptions& options) {
     if (!given->empty()) *key = *given == "none" ? "" : *given;
   }
   const auto judge = eval::make_judge(recipe, device_of(options.common));
-  const auto data = train::open_evaluation_data(recipe, log, progress_callback(options.common, "reading pictures"));
+  auto data = train::open_evaluation_data(recipe, log, progress_callback(options.common, "reading pictures"));
+  if (model.standardisation) {  // in the units of the training, so that no column counts more than others
+    train::standardise(data, *model.standardisation);
+    model = model.in_standard_units();
+  }
   const auto warning = eval::few_samples_warning(*data.source, *data.target, *data.target_b, options.samples);
   if (!warning.empty()) log(LogLevel::warning, warning);
   const auto result = eval::evaluate(model, *data.source, *data.target, *data.target_b, options.samples,

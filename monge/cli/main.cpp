@@ -57,7 +57,6 @@ int main(int argc, char** argv) {
   cli::add_export(program, action);
   cli::add_options(program, action);
   cli::add_weights(program, action);
-  cli::add_data(program, action);
   cli::add_info(program, action);
 
   if (const auto complaint = unknown_command(program, argc, argv); !complaint.empty()) {

@@ -258,7 +258,8 @@ int resume_command(const TrainOptions& options) {
   train::make_paths_absolute(recipe);  // those of --set
   set_threads(options.common, recipe.train.threads);
   watch_signals();
-  const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));
+  const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"),
+                                              checkpoint->standardisation);
   const auto device = device_of(options.common, recipe.train.device);
   recipe.train.precision = train::resolve_precision(recipe.train.precision, device, log);
   train::apply_settings(recipe, device);

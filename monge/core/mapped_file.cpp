@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 
 #include "monge/core/error.h"
@@ -40,6 +41,12 @@ MappedFile::MappedFile(std::filesystem::path path, Access access) : path_(std::m
 
 MappedFile::~MappedFile() {
   if (!bytes_.empty()) ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());
+}
+
+void read_ahead(const void* at, size_t bytes) {
+  static const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<uintptr_t>(at), whole = begin / page * page;
+  ::madvise(reinterpret_cast<void*>(whole), bytes + (begin - whole), MADV_WILLNEED);
 }
 
 }  // namespace monge

@@ -1,6 +1,7 @@
 // A file as memory: nothing is read before it is looked at, and what was looked at can be forgotten again.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string_view>
 
@@ -30,5 +31,9 @@ class MappedFile {
   std::filesystem::path path_;
   std::string_view bytes_;
 };
+
+/// Says that these bytes of a mapping will be looked at soon, so that the system reads them in one go and meanwhile. Advice alone:
+/// changes nothing that can be seen, and costs a call.
+void read_ahead(const void* at, size_t bytes);
 
 }  // namespace monge

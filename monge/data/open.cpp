@@ -38,11 +38,12 @@ std::shared_ptr<const Source> open_any(const SourceOptions& options, const LogSi
                                        const ProgressCallback& progress) {
   const auto& path = options.path;
   require(!path.empty(),
-          "path: no data are named; give a folder, an archive, a .npy or .csv file, toy:NAME, font:FILE.ttf or "
+          "path: no data are named; give a folder, an archive, a .npy, .npz or .csv file, toy:NAME, font:FILE.ttf or "
           "w2bench:FILE.safetensors");
   if (Spec::is("toy", path)) return open_toy(path);
   if (Spec::is("w2bench", path)) return open_w2_benchmark(path);
   if (Spec::is("font", path)) return open_glyphs(path, options.images.size, options.images.grey, progress);
+  if (Spec::is("npz", path)) return open_array(path);
 
   std::error_code ignored;
   if (holds_pictures(path) || (!fs::exists(path, ignored) && path.find('{') != std::string::npos)) {
@@ -55,7 +56,7 @@ std::shared_ptr<const Source> open_any(const SourceOptions& options, const LogSi
                         .value = '"' + fs::path(path).extension().string() + '"',
                         .allowed =
                             "a folder of pictures; .zip .tar .tar.gz .tgz .7z of pictures; .png .jpg .jpeg .webp; "
-                            ".npy; .csv .tsv .txt; toy:NAME; font:FILE.ttf; w2bench:FILE.safetensors",
+                            ".npy; .npz or npz:FILE?key=NAME; .csv .tsv .txt; toy:NAME; font:FILE.ttf; w2bench:FILE.safetensors",
                         .fix = "convert it, or give the file the extension of what it holds"});
 }
 

@@ -25,7 +25,8 @@ struct SourceOptions {
 ///     a folder, .zip .tar .tar.gz .tgz .tar.bz2 .tar.xz .tar.zst .7z
 ///                                          pictures, see ImageSource
 ///     a .png .jpg .jpeg .webp file         one picture
-///     .npy, .csv .tsv .txt                 an array or a table, see open_array
+///     .npy, .npz, npz:FILE.npz?key=NAME, .csv .tsv .txt
+///                                          an array or a table, see open_array
 ///
 /// The path is used as it stands: "~" and "*" mean nothing.
 /// @param log       told once how many items there are and which were converted, and warned of pictures left out with

@@ -58,6 +58,10 @@ class Source {
 /// What stored_items gave as float32: uint8 v becomes v / 127.5 - 1, floats stay. On the tensor's own device.
 torch::Tensor as_floats(const torch::Tensor& stored);
 
+/// n different numbers in [0, size), all of them where there are fewer, in random order. A pure function of the generator's
+/// state; of many, time and memory go by n and not by size.
+std::vector<int64_t> some_indices(int64_t size, int64_t n, torch::Generator generator);
+
 /// n different items of a finite source, all of them where it has fewer; n fresh draws of an endless one: [n, ...item_shape].
 /// A pure function of the generator's state. @throws Error as Source::items.
 torch::Tensor some_items(const Source& source, int64_t n, torch::Generator generator);

@@ -1,7 +1,6 @@
 #include "monge/data/split.h"
 
 #include <algorithm>
-#include <numeric>
 #include <optional>
 
 #include "monge/core/error.h"
@@ -9,13 +8,14 @@
 namespace monge::data {
 namespace {
 
-/// Holds out the items that stand last in `order`.
-Split split(const std::shared_ptr<const Source>& source, int64_t count, std::vector<int64_t> order) {
-  const auto border = order.end() - count;
-  std::sort(order.begin(), border);
-  std::sort(border, order.end());
-  return {std::make_shared<Subset>(source, std::vector<int64_t>(order.begin(), border), "[kept]"),
-          std::make_shared<Subset>(source, std::vector<int64_t>(border, order.end()), "[held out]")};
+/// The two parts in the order of the source. A bit an item says which: no more is held than the parts themselves.
+Split split(const std::shared_ptr<const Source>& source, int64_t count, const std::vector<bool>& held) {
+  std::vector<int64_t> out, kept;
+  out.reserve(static_cast<size_t>(count));
+  kept.reserve(held.size() - static_cast<size_t>(count));
+  for (size_t i = 0; i < held.size(); ++i) (held[i] ? out : kept).push_back(static_cast<int64_t>(i));
+  return {std::make_shared<Subset>(source, std::move(kept), "[kept]"),
+          std::make_shared<Subset>(source, std::move(out), "[held out]")};
 }
 
 /// What holds whatever is held out; empty when there is something to split.
@@ -56,16 +56,21 @@ std::string Subset::item_name(int64_t index) const {
 
 Split hold_out(std::shared_ptr<const Source> source, int64_t count) {
   if (auto out = trivial(source, count)) return *out;
-  std::vector<int64_t> order(static_cast<size_t>(source->size()));
-  std::iota(order.begin(), order.end(), 0);
-  return split(source, count, std::move(order));
+  std::vector<bool> held(static_cast<size_t>(source->size()));
+  std::fill(held.end() - count, held.end(), true);
+  return split(source, count, held);
 }
 
 Split hold_out(std::shared_ptr<const Source> source, int64_t count, torch::Generator generator) {
   if (auto out = trivial(source, count)) return *out;
-  const auto order = torch::randperm(source->size(), generator, torch::kInt64);
-  const int64_t* first = order.data_ptr<int64_t>();
-  return split(source, count, {first, first + source->size()});
+  const int64_t size = source->size();
+  std::vector<bool> held(static_cast<size_t>(size));
+  {
+    const auto order = torch::randperm(size, generator, torch::kInt64);
+    const int64_t* item = order.const_data_ptr<int64_t>();
+    for (int64_t i = size - count; i < size; ++i) held[static_cast<size_t>(item[i])] = true;
+  }
+  return split(source, count, held);
 }
 
 }  // namespace monge::data

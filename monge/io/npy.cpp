@@ -2,9 +2,11 @@
 
 #include <charconv>
 #include <cstring>
+#include <memory>
 #include <optional>
 
 #include "monge/core/error.h"
+#include "monge/core/mapped_file.h"
 #include "monge/core/nearest.h"
 #include "monge/io/tensor_file.h"
 
@@ -159,28 +161,39 @@ torch::Tensor read_npy(const std::filesystem::path& path, const Files& files) {
   return parse_npy(files.read(path), path.string());
 }
 
-std::string npy_header(torch::ScalarType type, const std::vector<int64_t>& extents) {
-  std::string descr, shape;
+torch::Tensor map_npy(const std::filesystem::path& path) {
+  const auto file = std::make_shared<const MappedFile>(path);
+  const auto name = path.string();
+  const auto [header, data] = parts_of(file->bytes(), name);
+  const auto dtype = type_of(*header.descr, name);
+  const bool aligned = reinterpret_cast<uintptr_t>(data.data()) % torch::elementSize(dtype) == 0;
+  if (*header.fortran_order || !aligned || dtype == torch::kBool || data.empty()) return parse_npy(file->bytes(), name);
+  check_size(data, dtype, *header.shape, name);
+  return torch::from_blob(const_cast<char*>(data.data()), *header.shape, [file](void*) {}, torch::TensorOptions(dtype));
+}
+
+std::string npy_header(torch::ScalarType type, torch::IntArrayRef shape) {
+  std::string descr, extents;
   for (const auto& [code, dtype] : types()) {
     if (dtype == type) descr = code;
   }
   require(!descr.empty(), "a tensor of ", torch::toString(type),
           " cannot be written as .npy, which has no such type; convert it to float32");
-  for (const int64_t extent : extents) shape += (shape.empty() ? "" : ", ") + std::to_string(extent);
-  if (extents.size() == 1) shape += ',';
-  auto header = "{'descr': '" + descr + "', 'fortran_order': False, 'shape': (" + shape + "), }";
+  for (const int64_t extent : shape) extents += (extents.empty() ? "" : ", ") + std::to_string(extent);
+  if (shape.size() == 1) extents += ',';
+  auto header = "{'descr': '" + descr + "', 'fortran_order': False, 'shape': (" + extents + "), }";
   const size_t before = magic.size() + 4;
   header.resize((before + header.size() + 1 + 63) / 64 * 64 - before - 1, ' ');  // numpy aligns the data to 64
   header += '\n';
-
   const auto length = static_cast<uint16_t>(header.size());
   auto out = std::string(magic) + '\1' + '\0';
-  return out.append(reinterpret_cast<const char*>(&length), sizeof length).append(header);
+  out.append(reinterpret_cast<const char*>(&length), sizeof length).append(header);
+  return out;
 }
 
 std::string npy_bytes(const torch::Tensor& tensor) {
   const auto values = plain(tensor);
-  return npy_header(tensor.scalar_type(), tensor.sizes().vec()).append(bytes_of(values));
+  return npy_header(values.scalar_type(), values.sizes()).append(bytes_of(values));
 }
 
 void write_npy(const std::filesystem::path& path, const torch::Tensor& tensor, const Files& files) {

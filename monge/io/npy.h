@@ -24,11 +24,19 @@ torch::Tensor read_npy(const std::filesystem::path& path, const Files& files = r
 /// The same from memory; `name` stands for the file in messages.
 torch::Tensor parse_npy(std::string_view bytes, const std::string& name);
 
-/// The tensor as a .npy file of version 1.0 in C order. @throws Error on a type that NumPy lacks (bfloat16).
-std::string npy_bytes(const torch::Tensor& tensor);
+/// The array as a view of its file, which is mapped read-only: costs address space alone, and pages are read when they are
+/// looked at. Must not be written to (the process would end), nor may the file be cut short as long as the tensor or a view
+/// of it lives. What cannot be shared is copied, as read_npy gives it: Fortran order, data that are not aligned to their
+/// type (numpy.save aligns them), |b1, empty arrays.
+/// @throws Error  as read_npy; SystemError when the file cannot be mapped.
+torch::Tensor map_npy(const std::filesystem::path& path);
 
-/// What stands before the data of such a file: magic, version and header, a multiple of 64 bytes.
-std::string npy_header(torch::ScalarType type, const std::vector<int64_t>& shape);
+/// What precedes the data of an array in C order, for files that are written piece by piece. Its size is a multiple of 64.
+/// @throws Error on a type that NumPy lacks (bfloat16).
+std::string npy_header(torch::ScalarType type, torch::IntArrayRef shape);
+
+/// The tensor as a .npy file of version 1.0 in C order. @throws Error as npy_header.
+std::string npy_bytes(const torch::Tensor& tensor);
 
 /// Writes the file in one durable step.
 void write_npy(const std::filesystem::path& path, const torch::Tensor& tensor, const Files& files = real_files());

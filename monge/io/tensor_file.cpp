@@ -39,11 +39,15 @@ int64_t checked_numel(const std::vector<int64_t>& shape, const std::string& wher
   return numel;
 }
 
-torch::Tensor tensor_from_bytes(std::string_view bytes, torch::ScalarType dtype, const std::vector<int64_t>& shape,
-                                const std::string& where) {
+void check_size(std::string_view bytes, torch::ScalarType dtype, const std::vector<int64_t>& shape, const std::string& where) {
   const int64_t expected = checked_numel(shape, where) * static_cast<int64_t>(torch::elementSize(dtype));
   require(static_cast<int64_t>(bytes.size()) == expected, where, ": shape ", torch::IntArrayRef(shape), " of ",
           torch::toString(dtype), " takes ", expected, " bytes, the file has ", bytes.size());
+}
+
+torch::Tensor tensor_from_bytes(std::string_view bytes, torch::ScalarType dtype, const std::vector<int64_t>& shape,
+                                const std::string& where) {
+  check_size(bytes, dtype, shape, where);
   // A bool of another value than 0 and 1 is undefined behaviour wherever it is read.
   auto out = torch::empty(shape, dtype == torch::kBool ? torch::kUInt8 : dtype);
   if (!bytes.empty()) std::memcpy(out.data_ptr(), bytes.data(), bytes.size());

@@ -31,8 +31,11 @@ struct TensorFile {
 ///         of the non-zero ones overflows (so that strides of empty tensors fit, too).
 int64_t checked_numel(const std::vector<int64_t>& shape, const std::string& where);
 
-/// A CPU tensor that owns a copy of little-endian `bytes`; every byte but 0 is a true of kBool.
 /// @throws Error starting with `where` when the bytes are not exactly numel * item size.
+void check_size(std::string_view bytes, torch::ScalarType dtype, const std::vector<int64_t>& shape, const std::string& where);
+
+/// A CPU tensor that owns a copy of little-endian `bytes`; every byte but 0 is a true of kBool.
+/// @throws Error as check_size.
 torch::Tensor tensor_from_bytes(std::string_view bytes, torch::ScalarType dtype, const std::vector<int64_t>& shape,
                                 const std::string& where);
 

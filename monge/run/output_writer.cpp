@@ -4,9 +4,7 @@
 #include "monge/core/files.h"
 #include "monge/core/names.h"
 #include "monge/data/arrays.h"
-#include "monge/io/csv.h"
 #include "monge/io/image.h"
-#include "monge/io/npy.h"
 
 namespace monge::run {
 namespace {
@@ -20,9 +18,9 @@ fs::path with_suffix(const fs::path& name, const std::string& suffix) {
 
 }  // namespace
 
-DataKind kind_of(const fs::path& path) {
+DataKind kind_of(const std::string& path) {
   std::error_code ignored;
-  if (data::has_array_extension(path)) return DataKind::table;
+  if (data::has_array_extension(data::array_path(path).file)) return DataKind::table;
   if (io::has_archive_extension(path)) return DataKind::archive;
   return fs::is_directory(path, ignored) ? DataKind::folder : DataKind::picture;
 }
@@ -58,17 +56,15 @@ fs::path output_name(const fs::path& item, int64_t draw, int64_t draws) {
   return draws == 1 ? name : with_suffix(name, text("_", draw + 1));
 }
 
-OutputWriter::OutputWriter(DataKind kind, fs::path out) : kind_(kind), out_(std::move(out)) {
+OutputWriter::OutputWriter(DataKind kind, fs::path out, int64_t items) : kind_(kind), out_(std::move(out)) {
   if (kind_ == DataKind::folder) make_writable_folder(out_);
   if (kind_ != DataKind::folder && out_.has_parent_path()) make_writable_folder(out_.parent_path());
   if (kind_ == DataKind::archive) archive_ = std::make_unique<io::ArchiveWriter>(out_);
+  if (kind_ == DataKind::table) table_ = std::make_unique<TableWriter>(out_, items);
 }
 
 void OutputWriter::add(const std::string& item, const torch::Tensor& draws_KCHW) {
-  if (kind_ == DataKind::table) {
-    rows_.push_back(draws_KCHW);
-    return;
-  }
+  if (table_) return table_->add(draws_KCHW);
   const int64_t draws = draws_KCHW.size(0);
   for (int64_t k = 0; k < draws; ++k) {
     const auto image = io::from_float(draws_KCHW[k]);
@@ -88,13 +84,7 @@ void OutputWriter::add(const std::string& item, const torch::Tensor& draws_KCHW)
 
 void OutputWriter::finish() {
   if (archive_) archive_->finish();
-  if (kind_ != DataKind::table) return;
-  const auto all = torch::stack(rows_);  // [N, K, ...]
-  if (lower_extension(out_) == ".npy") {
-    io::write_npy(out_, all.size(1) == 1 ? all.squeeze(1) : all);
-  } else {
-    io::write_csv(out_, all.flatten(0, 1));
-  }
+  if (table_) table_->finish();
 }
 
 /// Nothing is lost when two inputs have one name, as entries of an archive may.

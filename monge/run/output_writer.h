@@ -10,13 +10,15 @@
 #include <torch/types.h>
 
 #include "monge/io/archive.h"
+#include "monge/run/table_writer.h"
 
 namespace monge::run {
 
 enum class DataKind { table, picture, folder, archive };
 
-/// A table by its extension (.npy, .csv, .tsv, .txt), an archive by its, a folder by what is there; all else a picture.
-DataKind kind_of(const std::filesystem::path& path);
+/// A table by its extension (.npy, .npz, .csv, .tsv, .txt) or as "npz:FILE?key=NAME", an archive by its extension, a folder by
+/// what is there; all else a picture. @throws Error as data::array_path.
+DataKind kind_of(const std::string& path);
 
 /// @throws Error  unless `out` can take what a map makes of `in`, naming what is allowed: another name than `in`, and
 ///                .npy or .csv for tables, .tar .tar.gz .tgz .zip for archives, .png .jpg .jpeg .webp for pictures.
@@ -26,13 +28,13 @@ void check_output(DataKind kind, const std::filesystem::path& in, const std::fil
 /// are several; a name without extension gets ".png".
 std::filesystem::path output_name(const std::filesystem::path& item, int64_t draw, int64_t draws);
 
-/// Takes outputs item by item and leaves them where and as the user asked. Pictures and entries of archives are written
-/// as they come, tables at the end. Every file appears whole or not at all; an archive and a table only with finish().
+/// Takes outputs item by item and leaves them where and as the user asked, writing as they come. Every file appears whole or not at all; an archive and a table only with finish().
 class OutputWriter {
  public:
   /// Makes the folders that are needed.
+  /// @param items  that will be added; only a table must know.
   /// @throws Error when they cannot be made or written to.
-  OutputWriter(DataKind kind, std::filesystem::path out);
+  OutputWriter(DataKind kind, std::filesystem::path out, int64_t items = 0);
 
   /// @param item         its name, see data::Source::item_name. Of two items with one name the later gets "-2".
   /// @param draws_KCHW   the outputs of one item: [K, 3, H, W] in [-1, 1], or [K, D] for tables.
@@ -40,6 +42,7 @@ class OutputWriter {
   void add(const std::string& item, const torch::Tensor& draws_KCHW);
 
   /// A table is [N, ...] for one draw an item and [N, K, ...] for several; a .csv has the N * K rows.
+  /// @throws Error when a table got another number of items than was said.
   void finish();
 
  private:
@@ -48,7 +51,7 @@ class OutputWriter {
   DataKind kind_;
   std::filesystem::path out_;
   std::set<std::string> used_;
-  std::vector<torch::Tensor> rows_;
+  std::unique_ptr<TableWriter> table_;
   std::unique_ptr<io::ArchiveWriter> archive_;
 };
 

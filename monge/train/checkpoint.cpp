@@ -77,6 +77,9 @@ fs::path save_checkpoint(const fs::path& parent, const Checkpoint& checkpoint, c
 
   io::TensorFile state;
   state.tensors = checkpoint.tensors;
+  if (checkpoint.standardisation) {
+    for (auto& entry : data::tensors_of(*checkpoint.standardisation)) state.tensors.push_back(std::move(entry));
+  }
   const std::array<std::pair<std::string, std::string>, 2> contents{
       {{"state.safetensors", io::safetensors_bytes(state)}, {"recipe.toml", checkpoint.recipe_toml}}};
   json manifest{{"format", kFormat},
@@ -130,6 +133,7 @@ Checkpoint load_checkpoint(const fs::path& folder, const Files& files) {
     out.recipe_toml = verified(folder, "recipe.toml", manifest, files);
     const auto bytes = verified(folder, "state.safetensors", manifest, files);
     out.tensors = io::parse_safetensors(bytes, (folder / "state.safetensors").string()).tensors;
+    out.standardisation = data::take_standardisation(out.tensors, (folder / "state.safetensors").string());
   } catch (const json::exception& error) {
     throw Error(text(manifest_file.string(), ": is damaged: ", error.what()));
   }

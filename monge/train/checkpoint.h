@@ -1,7 +1,7 @@
 // Checkpoints: folders that are whole or absent, checked by content when read.
 //
 //     checkpoints/step_000500/ manifest.json   format, iteration, shapes, sizes and hashes of the other files and its own
-//                              state.safetensors   map/ ema/ potential/ adam_map/ adam_potential/ ...
+//                              state.safetensors   map/ ema/ potential/ adam_map/ adam_potential/ ... standardise/
 //                              recipe.toml
 //
 // Random streams, schedules and the data's position are pure functions of (recipe, iteration), so these two are their
@@ -15,6 +15,7 @@
 
 #include "monge/core/files.h"
 #include "monge/core/log.h"
+#include "monge/data/standardise.h"
 #include "monge/nn/module.h"
 
 namespace monge::train {
@@ -22,6 +23,7 @@ namespace monge::train {
 struct Checkpoint {
   int64_t iteration = 0;                          ///< outer iterations done
   nn::NamedTensors tensors;                       ///< Solver::state()
+  std::optional<data::Standardisation> standardisation;  ///< of the data, with data.standardise
   std::string recipe_toml;                        ///< resolved
   std::vector<int64_t> source_shape, target_shape;
   int64_t source_items = 0, target_items = 0;     ///< training items when saved; 0 for endless sources

@@ -46,7 +46,8 @@ void require_weights(const std::string& origin, const Recipe& recipe, const std:
 }
 
 Model from_recipe(const std::string& origin, const std::string& recipe_toml, const std::vector<int64_t>& shape,
-                  const nn::NamedTensors& state, int64_t iteration, torch::Device device) {
+                  const nn::NamedTensors& state, std::optional<data::Standardisation> standardisation, int64_t iteration,
+                  torch::Device device) {
   Model model;
   model.origin = origin;
   model.recipe = parse_recipe(recipe_toml, origin);
@@ -54,6 +55,16 @@ Model from_recipe(const std::string& origin, const std::string& recipe_toml, con
   model.noise = map_noise(*model.recipe);
   model.iteration = iteration;
   model.smoothing = source_smoothing(*model.recipe, iteration);
+  const bool wanted = model.recipe->data.standardise != "off";
+  require(standardisation.has_value() == wanted, origin, ": its recipe has data.standardise = ", model.recipe->data.standardise,
+          ", but it holds ", wanted ? "no" : "the", " numbers of a standardisation; recipe and tensors are not of one model");
+  if (wanted) {
+    for (const auto& side : {standardisation->source, standardisation->target}) {
+      require(shape.size() == 1 && side.mean.size(0) == shape[0], origin, ": its standardisation is of ", side.mean.size(0),
+              " columns, the map of items of shape ", torch::IntArrayRef(shape));
+    }
+  }
+  model.standardisation = std::move(standardisation);
   require_weights(origin, *model.recipe, shape, state);
   model.net = make_map(*model.recipe, shape, shape);
   if (model.recipe->train.precision == "fp64") nn::to_type(*model.net, torch::kFloat64);
@@ -72,7 +83,8 @@ Model from_checkpoint(const std::string& origin, const Checkpoint& checkpoint, t
   for (const auto& [name, tensor] : checkpoint.tensors) {
     if (name.starts_with(prefix)) state.emplace_back(name.substr(prefix.size()), tensor);
   }
-  return from_recipe(origin, checkpoint.recipe_toml, checkpoint.source_shape, state, checkpoint.iteration, device);
+  return from_recipe(origin, checkpoint.recipe_toml, checkpoint.source_shape, state, checkpoint.standardisation, checkpoint.iteration,
+                     device);
 }
 
 Model from_public(const fs::path& path, torch::Device device) {
@@ -110,7 +122,7 @@ std::string exported_hash(const io::TensorFile& file) {
 }
 
 Model from_safetensors(const fs::path& path, torch::Device device) {
-  const auto file = io::read_safetensors(path);
+  auto file = io::read_safetensors(path);
   const auto hash = file.metadata.find(kHashKey);  // exports before 0.1.0 was out have none
   require(hash == file.metadata.end() || hash->second == exported_hash(file), path.string(),
           ": is damaged (its content does not have the hash that it names); copy it again, or export it anew");
@@ -125,7 +137,9 @@ Model from_safetensors(const fs::path& path, torch::Device device) {
   require(shape.is_array() && (shape.size() == 1 || shape.size() == 3) && std::all_of(shape.begin(), shape.end(), positive),
           path.string(), ": \"monge.item_shape\" in its metadata is neither [D] nor [C,H,W]");
   const int64_t iteration = std::strtoll(find("monge.iteration").c_str(), nullptr, 10);
-  return from_recipe(path.string(), find("monge.recipe"), shape.get<std::vector<int64_t>>(), file.tensors, iteration, device);
+  auto standardisation = data::take_standardisation(file.tensors, path.string());
+  return from_recipe(path.string(), find("monge.recipe"), shape.get<std::vector<int64_t>>(), file.tensors,
+                     std::move(standardisation), iteration, device);
 }
 
 }  // namespace
@@ -140,7 +154,8 @@ torch::Tensor Model::inputs(const torch::Tensor& x, int64_t draws, torch::Genera
   if (carries_noise && !fits) return x;
   const int64_t repeat = stochastic() ? draws : 1;
   // On the CPU, where the noise is drawn: the same on every device.
-  const auto repeated = x.to(torch::kCPU).repeat_interleave(repeat, 0);
+  const auto on_cpu = x.to(torch::kCPU);
+  const auto repeated = (standardisation ? standardisation->source.apply(on_cpu) : on_cpu).repeat_interleave(repeat, 0);
   const bool blur = smoothing.eps > 0 && !deterministic;
   const auto smooth = ot::smooth(repeated, smoothing, blur ? ot::smoothing_noise(repeated, smoothing, generator) : torch::Tensor());
   if (noise.channels == 0) return smooth;
@@ -152,7 +167,14 @@ torch::Tensor Model::outputs(const torch::Tensor& inputs) const {
   const c10::InferenceMode inference;
   auto input = inputs.to(device, net->parameters().at(0).scalar_type());
   if (item_shape.size() == 3) input = input.contiguous(torch::MemoryFormat::ChannelsLast);
-  return net->forward(input).to(torch::kCPU, torch::kFloat32).contiguous();
+  const auto out = net->forward(input).to(torch::kCPU, torch::kFloat32).contiguous();
+  return standardisation ? standardisation->target.undo(out) : out;
+}
+
+Model Model::in_standard_units() const {
+  auto out = *this;
+  out.standardisation.reset();
+  return out;
 }
 
 torch::Tensor Model::translate(const torch::Tensor& x, int64_t draws, torch::Generator generator) const {
@@ -196,6 +218,9 @@ void export_safetensors(const Model& model, const fs::path& path) {
           ": a bare checkpoint has no recipe to put beside its weights; export --to torch keeps it as it is");
   io::TensorFile file;
   file.tensors = nn::state_dict(*model.net);
+  if (model.standardisation) {
+    for (auto& entry : data::tensors_of(*model.standardisation)) file.tensors.push_back(std::move(entry));
+  }
   auto recipe = *model.recipe;
   file.metadata["monge.recipe"] = recipe.options().to_toml(false);
   file.metadata["monge.item_shape"] = nlohmann::json(model.item_shape).dump();
@@ -205,6 +230,9 @@ void export_safetensors(const Model& model, const fs::path& path) {
 }
 
 void export_torch(const Model& model, const fs::path& path) {
+  require(!model.standardisation, model.origin, ": was trained with data.standardise = ",
+          model.recipe ? model.recipe->data.standardise : "on", ", and a state dict has no place for means and scales: whoever loaded it ",
+          "would feed raw rows to it; export --to safetensors keeps them");
   io::TensorFile file;
   file.tensors = nn::state_dict(*model.net);
   io::write_torch_checkpoint(path, file);

@@ -10,6 +10,7 @@
 #include <torch/types.h>
 
 #include "monge/core/log.h"
+#include "monge/data/standardise.h"
 #include "monge/nn/module.h"
 #include "monge/train/recipe.h"
 
@@ -23,6 +24,7 @@ class Model {
   std::vector<int64_t> item_shape;    ///< [C,H,W] or [D]; H and W are 0 when any size will do (bare public checkpoints)
   MapNoise noise;                     ///< that the net takes beside its input
   ot::Smoothing smoothing;            ///< of the input: the level that the map was trained at last
+  std::optional<data::Standardisation> standardisation;  ///< raw inputs are brought to it, outputs brought back from it
   std::optional<Recipe> recipe;       ///< unset for bare public checkpoints
   int64_t iteration = 0;              ///< outer iterations trained; 0 when unknown
   torch::Device device = torch::kCPU;
@@ -31,19 +33,22 @@ class Model {
 
   bool stochastic() const { return !deterministic && (noise.channels > 0 || smoothing.eps > 0); }
 
+  /// The same map between items in standard units, as training and its figures see it; shares the net.
+  Model in_standard_units() const;
+
   /// T(x, z) for `draws` noises per input.
-  /// @param x          [B, ...item], float32, any device.
+  /// @param x          [B, ...item], float32, any device; raw, whatever data.standardise was.
   /// @param generator  of the noises, on the CPU.
   /// @return   [B, draws, ...item] on the CPU; not clamped. A deterministic map gives one draw whatever is asked.
   /// @throws Error when the shape does not fit the net.
   torch::Tensor translate(const torch::Tensor& x, int64_t draws, torch::Generator generator) const;
 
-  /// The two halves of translate, for callers that batch the draws of several inputs. What the net is fed: x smoothed and
-  /// with its noise beside it, [B*draws, ...], b major. Inputs of bare checkpoints may carry their noise channels already.
+  /// The two halves of translate, for callers that batch the draws of several inputs. What the net is fed: x standardised,
+  /// smoothed and with its noise beside it, [B*draws, ...], b major. Inputs of bare checkpoints may carry their noise channels already.
   /// @throws Error as translate.
   torch::Tensor inputs(const torch::Tensor& x, int64_t draws, torch::Generator generator) const;
 
-  /// The net on what `inputs` gave: [N, ...] to [N, ...item] on the CPU.
+  /// The net on what `inputs` gave, the standardisation undone: [N, ...] to [N, ...item] on the CPU.
   torch::Tensor outputs(const torch::Tensor& inputs) const;
 };
 
@@ -56,14 +61,16 @@ Model load_model(const std::filesystem::path& path, torch::Device device, const 
 
 class Trainer;
 
-/// The averaged map of a training as it is now; shares its weights.
+/// The averaged map of a training as it is now, between items in the units of its data (standardised with data.standardise);
+/// shares its weights.
 Model model_of(Trainer& trainer);
 
 /// Writes the map alone: safetensors (with the recipe in its metadata, so that it loads without anything else; with
-/// a content hash that load_model checks).
+/// a content hash that load_model checks, and the numbers of its standardisation).
 void export_safetensors(const Model& model, const std::filesystem::path& path);
 
 /// Writes the map's state dict as torch.save would, under the public codes' keys.
+/// @throws Error for a map with a standardisation, which such a file could not say.
 void export_torch(const Model& model, const std::filesystem::path& path);
 
 }  // namespace monge::train

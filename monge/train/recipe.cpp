@@ -18,7 +18,8 @@ constexpr double kTiny = OptionTable::kAboveZero;
 void add_source(std::vector<Option>& table, const std::string& section, SourceSection& source) {
   const auto key = [&](const char* name) { return section + "." + name; };
   table.push_back({.key = key("path"), .field = &source.path,
-                   .help = "folder, archive, shards (NAME-{000..146}.tar), packed set, picture, .npy, .csv, toy:NAME?dim=2, font:FILE.ttf?mode=grey&part=1/2 or w2bench:FILE?side=source"});
+                   .help = "folder, archive, shards (NAME-{000..146}.tar), packed set, picture, .npy, .npz, .csv, npz:FILE?key=NAME, toy:NAME?dim=2, "
+                           "font:FILE.ttf?mode=grey&part=1/2 or w2bench:FILE?side=source"});
   table.push_back({.key = key("size"), .field = &source.size, .help = "side of the square that pictures are brought to",
                    .unit = "pixels", .least = 8, .most = 4096});
   table.push_back({.key = key("resize_to"), .field = &source.resize_to,
@@ -60,6 +61,10 @@ OptionTable Recipe::options() {
                .help = "threads a side that make batches ahead; 0: none, -1: as many as the data need (none for what lies in memory)",
                .least = -1, .most = 256});
   t.push_back({.key = "data.prefetch", .field = &data.prefetch, .help = "batches a side that workers make ahead", .least = 1, .most = 1024});
+  t.push_back({.key = "data.standardise", .field = &data.standardise,
+               .help = "vectors: bring columns to mean 0 and deviation 1, by both sides together (joint) or each by its own (each); "
+                       "costs and figures are then in these units, translate takes and gives raw rows",
+               .choices = {"off", "joint", "each"}});
 
   t.push_back({.key = "cost.scale", .field = &cost.scale,
                .help = "tau of the cost tau ||x-y||^2: mean (1/D), half (1/2) or a number"});
@@ -318,7 +323,7 @@ void validate(const Recipe& recipe) {
   for (const auto& [key, path] : {std::pair{"source.path", &recipe.source.path}, {"target.path", &recipe.target.path}}) {
     if (path->empty()) {
       throw Error(Complaint{.what = "no data is named", .where = key, .value = "\"\"",
-                            .allowed = "a folder, an archive, a picture, .npy, .csv, toy:NAME, font:FILE or w2bench:FILE",
+                            .allowed = "a folder, an archive, a picture, .npy, .npz, .csv, toy:NAME, font:FILE or w2bench:FILE",
                             .fix = std::string("write it into the recipe or add --set ") + key + "=PATH"});
     }
   }

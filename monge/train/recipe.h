@@ -32,6 +32,7 @@ struct Recipe {
     int64_t random_crop = 0;
     std::string cache = "auto";
     int64_t cache_mb = 4096, workers = -1, prefetch = 4;
+    std::string standardise = "off";
   } data;
   struct {
     std::string scale = "mean";

@@ -59,10 +59,13 @@ void apply(const toml::table& table, const std::string& prefix, const OptionTabl
   }
 }
 
-/// "font:FILE?...", "w2bench:FILE?..." and plain paths may be relative to the recipe.
+/// "font:FILE?...", "w2bench:FILE?...", "npz:FILE?..." and plain paths may be relative to the recipe.
 void resolve(std::string& path, const fs::path& folder) {
   if (path.empty() || path.starts_with("toy:") || path == "inception") return;  // the last is a word of eval.features
-  const std::string prefix = path.starts_with("font:") ? "font:" : path.starts_with("w2bench:") ? "w2bench:" : "";
+  std::string prefix;
+  for (const char* kind : {"font:", "w2bench:", "npz:"}) {
+    if (path.starts_with(kind)) prefix = kind;
+  }
   const auto rest = path.substr(prefix.size());
   const auto mark = prefix.empty() ? std::string::npos : rest.find('?');
   const fs::path file = rest.substr(0, mark);

@@ -72,13 +72,42 @@ std::pair<Opened, Opened> split(const std::string& side, const SourceSection& se
   return {parts.kept, parts.held_out};
 }
 
+/// The sources of one side in standard units; what was one source stays one.
+void wrap(Opened& first, Opened& second, const data::Columns& columns) {
+  const bool same = first == second;
+  first = std::make_shared<data::StandardisedSource>(first, columns);
+  second = same ? first : std::make_shared<data::StandardisedSource>(second, columns);
+}
+
+/// To the last bit.
+bool equal(const data::Standardisation& a, const data::Standardisation& b) {
+  const auto mine = data::tensors_of(a), other = data::tensors_of(b);
+  return std::equal(mine.begin(), mine.end(), other.begin(), [](const auto& x, const auto& y) { return torch::equal(x.second, y.second); });
+}
+
 }  // namespace
 
+void standardise(TrainingData& data, const data::Standardisation& standardisation) {
+  wrap(data.source, data.held_source, standardisation.source);
+  wrap(data.target, data.held_target, standardisation.target);
+  data.standardisation = standardisation;
+}
+
+void standardise(EvaluationData& data, const data::Standardisation& standardisation) {
+  data.source = std::make_shared<data::StandardisedSource>(data.source, standardisation.source);
+  wrap(data.target, data.target_b, standardisation.target);
+}
+
 TrainingData open_training_data(const Recipe& recipe, const LogSink& log,
-                                const std::function<void(int64_t, int64_t)>& progress) {
+                                const std::function<void(int64_t, int64_t)>& progress,
+                                const std::optional<data::Standardisation>& known) {
   TrainingData data;
   std::tie(data.source, data.held_source) = split("source", recipe.source, recipe.eval.source, recipe, log, progress);
   std::tie(data.target, data.held_target) = split("target", recipe.target, recipe.eval.target, recipe, log, progress);
+  if (recipe.data.standardise != "off") {
+    const auto seed = static_cast<uint64_t>(recipe.train.seed);
+    standardise(data, known ? *known : data::measure_columns(*data.source, *data.target, recipe.data.standardise, seed, log));
+  }
   return data;
 }
 
@@ -113,6 +142,8 @@ Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, 
   validate(recipe_);
   require(recipe_.method != "otp" || recipe_.otp.tint == 0 || data_.source->item_shape().size() == 3, "otp.tint = ",
           recipe_.otp.tint, ": only pictures have a tint; set it to 0");
+  require(data_.standardisation.has_value() == (recipe_.data.standardise != "off"), "data.standardise = ", recipe_.data.standardise,
+          ": the data are ", data_.standardisation ? "" : "not ", "standardised; open_training_data opens them as the recipe says");
   if (recipe_.method == "otp" && recipe_.otp.eps_end == "auto") {
     const auto shape = measure_source(*data_.source, static_cast<uint64_t>(recipe_.train.seed));
     resolve_noise_level(recipe_, shape, data_.source->size(), log_);
@@ -163,6 +194,9 @@ Feed Trainer::feed() {
 double Trainer::data_wait() const { return source_loader_ ? source_loader_->waited() + target_loader_->waited() : 0; }
 
 void Trainer::resume(const Checkpoint& checkpoint) {
+  require(checkpoint.standardisation.has_value() == data_.standardisation.has_value() &&
+              (!data_.standardisation || equal(*checkpoint.standardisation, *data_.standardisation)),
+          "the data are not standardised by the numbers of the checkpoint; hand those to open_training_data");
   nn::NamedTensors own = solver_->state();
   require(own.size() == checkpoint.tensors.size(), "the checkpoint holds ", checkpoint.tensors.size(),
           " tensors, this recipe's training needs ", own.size());
@@ -199,6 +233,7 @@ fs::path Trainer::save() {
   Checkpoint checkpoint;
   checkpoint.iteration = done_;
   checkpoint.tensors = solver_->state();
+  checkpoint.standardisation = data_.standardisation;
   checkpoint.recipe_toml = recipe_.options().to_toml(false);
   checkpoint.source_shape = data_.source->item_shape();
   checkpoint.target_shape = data_.target->item_shape();

@@ -13,6 +13,7 @@
 #include "monge/data/open.h"
 #include "monge/data/sampler.h"
 #include "monge/data/source.h"
+#include "monge/data/standardise.h"
 #include "monge/train/checkpoint.h"
 #include "monge/train/observer.h"
 #include "monge/train/recipe.h"
@@ -24,12 +25,18 @@ namespace monge::train {
 struct TrainingData {
   std::shared_ptr<const data::Source> source, target;
   std::shared_ptr<const data::Source> held_source, held_target;
+  std::optional<data::Standardisation> standardisation = {};  ///< that the four give their items in, see standardise
 };
 
-/// Opens the recipe's sources and splits off the held-out part of the finite ones.
+/// Opens the recipe's sources, splits off the held-out part of the finite ones, and standardises all as data.standardise says.
 /// @param progress  told (done, total) while pictures are decoded; may be empty.
+/// @param known     the standardisation of the checkpoint that is gone on from; unset: measured on what is trained on.
 TrainingData open_training_data(const Recipe& recipe, const LogSink& log,
-                                const std::function<void(int64_t, int64_t)>& progress = {});
+                                const std::function<void(int64_t, int64_t)>& progress = {},
+                                const std::optional<data::Standardisation>& known = {});
+
+/// Puts raw data into standard units. @throws Error for pictures, or when the dimensions do not fit.
+void standardise(TrainingData& data, const data::Standardisation& standardisation);
 
 /// What an evaluation reads; nothing else is opened for it.
 struct EvaluationData {
@@ -39,15 +46,19 @@ struct EvaluationData {
 
 /// Opens what open_training_data holds out, and the training target for the floor. Where eval.source or eval.target is
 /// named, the recipe's own source is not opened for that side. A training target that cannot be opened any more is no
-/// error where eval.target is named: the log is told, and target_b is `target`.
+/// error where eval.target is named: the log is told, and target_b is `target`. The items are raw: see standardise.
 EvaluationData open_evaluation_data(const Recipe& recipe, const LogSink& log,
                                     const std::function<void(int64_t, int64_t)>& progress = {});
+
+/// Puts raw data into standard units, in which a model judges as its training did (with Model::in_standard_units).
+void standardise(EvaluationData& data, const data::Standardisation& standardisation);
 
 /// What opens a side of the recipe.
 data::SourceOptions source_options(const SourceSection& section, const Recipe& recipe);
 
 class Trainer {
  public:
+  /// @param data    standardised where data.standardise is not off, as open_training_data gives them; else an Error.
   /// @param folder  of the run; checkpoints go to folder/checkpoints. Empty: nothing is written.
   Trainer(const Recipe& recipe, TrainingData data, torch::Device device, std::filesystem::path folder, LogSink log,
           const Files& files = real_files());
@@ -56,7 +67,7 @@ class Trainer {
   void attach(Observer& observer) { observers_.push_back(&observer); }
 
   /// Takes up where `checkpoint` was saved. Warns when the data have another number of items now.
-  /// @throws Error when it does not fit this recipe's nets.
+  /// @throws Error when it does not fit this recipe's nets, or the data are not standardised by its numbers.
   void resume(const Checkpoint& checkpoint);
 
   /// Trains up to train.iterations or until `stop` is set; then the step in hand is finished. The last state is saved

@@ -104,12 +104,81 @@ TEST_F(Cli, TranslatesTables) {
   EXPECT_EQ(io::read_npy(folder / "y.npy").sizes(), torch::IntArrayRef({7, 2}));
   ASSERT_EQ(monge(folder.path(), "translate run x.npy z.npy --samples 3 -q").code, 0);
   EXPECT_EQ(io::read_npy(folder / "z.npy").sizes(), torch::IntArrayRef({7, 3, 2}));
+  io::write_npy(folder / "many.npy", torch::rand({5000, 2}));  // more than go at once
+  ASSERT_EQ(monge(folder.path(), "translate run many.npy m.npy -q").code, 0);
+  ASSERT_EQ(monge(folder.path(), "translate run many.npy by_few.npy --batch 7 -q").code, 0);
+  EXPECT_EQ(io::read_npy(folder / "m.npy").sizes(), torch::IntArrayRef({5000, 2}));
+  EXPECT_EQ(testing::slurp(folder / "m.npy"), testing::slurp(folder / "by_few.npy"));
   EXPECT_THAT(monge(folder.path(), "translate run x.npy w.npy --size 16").err, HasSubstr("takes vectors"));
   EXPECT_THAT(monge(folder.path(), "translate run x.npy w.npy --z-std 1").err, HasSubstr("recipe says"));
   std::ofstream(folder / "x.csv") << "0.5,1\n-1,2\n";
   ASSERT_EQ(monge(folder.path(), "translate run x.csv y.csv -q").code, 0);
   const auto rows = testing::slurp(folder / "y.csv");
   EXPECT_EQ(std::count(rows.begin(), rows.end(), '\n'), 2);
+}
+
+TEST_F(Cli, ReadsAnArrayOfAnNpz) {
+  const auto x = torch::rand({40, 2});
+  io::write_archive(folder / "pack.zip", {{"x.npy", io::npy_bytes(x)}, {"y.npy", io::npy_bytes(x * 2)}});
+  fs::rename(folder / "pack.zip", folder / "pack.npz");
+  const std::string set = " --set source.path=npz:pack.npz?key=x --set 'target.path=npz:pack.npz?key=y'";
+  auto result = monge(folder.path(), "train v.toml --out run -q" + set);
+  ASSERT_EQ(result.code, 0) << result.err;
+  fs::create_directory(folder / "elsewhere");
+  result = monge(folder / "elsewhere", "eval ../run --json -q");  // the recipe names it from anywhere
+  EXPECT_EQ(result.code, 0) << result.err;
+  result = monge(folder.path(), "translate run 'npz:pack.npz?key=x' y.npy -q");
+  ASSERT_EQ(result.code, 0) << result.err;
+  io::write_npy(folder / "x.npy", x);
+  ASSERT_EQ(monge(folder.path(), "translate run x.npy z.npy -q").code, 0);
+  EXPECT_EQ(testing::slurp(folder / "y.npy"), testing::slurp(folder / "z.npy"));
+  result = monge(folder.path(), "translate run pack.npz w.npy");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("holds 2 arrays"), HasSubstr("\"x\", \"y\"")));
+  EXPECT_THAT(monge(folder.path(), "translate run 'npz:pack.npz?key=x' pack.npz").err, HasSubstr("the input itself"));
+  EXPECT_THAT(monge(folder.path(), "translate run pack.npz w.npz").err, HasSubstr("a .npy or .csv file"));
+  EXPECT_FALSE(fs::exists(folder / "w.npy") || fs::exists(folder / "w.npy.part"));
+}
+
+// One column is a thousand times as wide as the other, on both sides, far from 0.
+TEST_F(Cli, StandardisesTablesAndUndoesItAtUse) {
+  const auto widths = torch::tensor({1.f, 1000.f});
+  io::write_npy(folder / "a.npy", (torch::rand({300, 2}) + 7) * widths);
+  io::write_npy(folder / "b.npy", (torch::rand({300, 2}) * 2 - 9) * widths);
+  const std::string set = " --set method=strong --set source.path=a.npy --set target.path=b.npy --set data.standardise=each --set map.residual=true";
+  auto result = monge(folder.path(), "train v.toml --out run" + set);
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("data.standardise = each: by all 285 rows of the source and all 285 rows of the target"));
+
+  // Raw rows in, raw rows out: a map that has hardly learnt is near the identity of standard units.
+  ASSERT_EQ(monge(folder.path(), "translate run a.npy y.npy -q").code, 0);
+  const auto y = io::read_npy(folder / "y.npy"), b = io::read_npy(folder / "b.npy");
+  EXPECT_LT(((y.mean(0) - b.mean(0)) / widths).abs().max().item<double>(), 1);
+
+  // Figures in standard units: of the raw column of width 1000 an mse would be 5e7.
+  result = monge(folder.path(), "eval run --json -q");
+  ASSERT_EQ(result.code, 0) << result.err;
+  const auto figures = json::parse(result.out);
+  EXPECT_LT(figures["mse"], 10);
+  ASSERT_EQ(monge(folder.path(), "export run --out map.safetensors").code, 0);
+  result = monge(folder.path(), "eval map.safetensors --json -q");
+  EXPECT_EQ(json::parse(result.out)["mse"], figures["mse"]);
+  ASSERT_EQ(monge(folder.path(), "translate map.safetensors a.npy again.npy -q").code, 0);
+  EXPECT_EQ(testing::slurp(folder / "again.npy"), testing::slurp(folder / "y.npy"));
+  result = monge(folder.path(), "export run --to torch --out map.pt");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, HasSubstr("no place for means and scales"));
+  EXPECT_FALSE(fs::exists(folder / "map.pt"));
+
+  result = monge(folder.path(), "resume run --set train.iterations=16");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, Not(HasSubstr("data.standardise")));  // not measured anew
+  EXPECT_THAT(monge(folder.path(), "resume run --set data.standardise=joint").err, HasSubstr("Start a new run"));
+
+  result = monge(folder.path(), "train p.toml --out pictures_run --set data.standardise=joint");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, HasSubstr("data.standardise: standardises the columns of vectors"));
+  EXPECT_THAT(monge(folder.path(), "train v.toml --set data.standardise=both").err, HasSubstr("off, joint, each"));
 }
 
 TEST_F(Cli, ExportsToBothFormatsAndReadsThemBack) {

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
+#include <fstream>
+
 #include "monge/core/error.h"
 #include "tests/io/damage.h"
 #include "tests/io/tensors.h"
@@ -96,6 +99,78 @@ TEST(Npy, RefusesASizeThatIsNotThatOfTheFile) {
   EXPECT_THAT(complaint("(1,)", "12345678"), HasSubstr("takes 4 bytes, the file has 8"));
   EXPECT_THAT(complaint("(4611686018427387904, 4)", "1234"), HasSubstr("overflows"));
   EXPECT_THAT(complaint("(1000000000000,)", "1234"), HasSubstr("takes 4000000000000 bytes, the file has 4"));
+}
+
+TEST(Npy, MapsWhatItReads) {
+  const monge::testing::ScratchFolder scratch;
+  for (const auto& [name, tensor] : monge::testing::tensors_of_all_types().tensors) {
+    if (tensor.scalar_type() == torch::kBFloat16) continue;
+    write_npy(scratch / "x.npy", tensor);
+    const auto mapped = map_npy(scratch / "x.npy");
+    EXPECT_EQ(mapped.scalar_type(), tensor.scalar_type()) << name;
+    EXPECT_TRUE(torch::equal(mapped, tensor.detach())) << name;
+  }
+}
+
+/// Bytes of the process's mappings of `path`, by the system's own list.
+int64_t mapped_bytes(const std::filesystem::path& path) {
+  std::ifstream maps("/proc/self/maps");
+  int64_t out = 0;
+  for (std::string line; std::getline(maps, line);) {
+    if (!line.ends_with(path.string())) continue;
+    unsigned long long begin = 0, end = 0;
+    std::sscanf(line.c_str(), "%llx-%llx", &begin, &end);
+    out += static_cast<int64_t>(end - begin);
+  }
+  return out;
+}
+
+TEST(Npy, AMappingLivesAsLongAsAViewOfIt) {
+  const monge::testing::ScratchFolder scratch;
+  const auto path = scratch / "x.npy";
+  write_npy(path, torch::arange(5000, torch::kFloat32).view({1000, 5}));
+  auto rows = map_npy(path);
+  EXPECT_GE(mapped_bytes(path), 20'000);
+  auto view = rows.narrow(0, 990, 3);
+  rows = torch::Tensor();
+  EXPECT_GE(mapped_bytes(path), 20'000);
+  EXPECT_EQ(view[1][2].item<float>(), 991 * 5 + 2);
+  view = torch::Tensor();
+  EXPECT_EQ(mapped_bytes(path), 0);
+}
+
+TEST(Npy, CopiesWhatCannotBeShared) {
+  const monge::testing::ScratchFolder scratch;
+  const auto numbers = torch::arange(6, torch::kFloat32);
+  const auto data = npy_bytes(numbers).substr(128);
+  const auto put = [&](const std::string& header) { real_files().replace(scratch / "x.npy", file_of(header, data)); };
+  put("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }");
+  EXPECT_TRUE(torch::equal(map_npy(scratch / "x.npy"), numbers.view({3, 2}).t()));
+  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }";
+  while ((10 + header.size()) % 4 != 1) header += ' ';  // the data begin at an odd place
+  put(header);
+  const auto read = map_npy(scratch / "x.npy");
+  EXPECT_TRUE(torch::equal(read, numbers.view({2, 3})));
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(read.data_ptr()) % 4, 0u);
+  EXPECT_EQ(mapped_bytes(scratch / "x.npy"), 0);
+}
+
+TEST(Npy, MappingComplainsAsReadingDoes) {
+  const monge::testing::ScratchFolder scratch;
+  const auto path = scratch / "x.npy";
+  const auto complaints = [&](const std::string& bytes) {
+    real_files().replace(path, bytes);
+    const auto mapped = monge::testing::message_of([&] { map_npy(path); });
+    EXPECT_EQ(mapped, monge::testing::message_of([&] { read_npy(path); }));
+    return mapped;
+  };
+  const auto whole = npy_bytes(torch::zeros({4, 4}));
+  EXPECT_THAT(complaints(whole.substr(0, whole.size() - 3)), HasSubstr("x.npy: shape [4, 4] of Float takes 64 bytes, the file has 61"));
+  EXPECT_THAT(complaints(whole + "12"), HasSubstr("the file has 66"));
+  EXPECT_THAT(complaints(whole.substr(0, 50)), HasSubstr("cut in its header"));
+  EXPECT_THAT(complaints(""), HasSubstr("is no .npy file"));
+  EXPECT_THAT(complaints(file_of("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "12345678")), HasSubstr("Python objects"));
+  EXPECT_THAT(monge::testing::message_of([&] { map_npy(scratch / "none.npy"); }), HasSubstr("none.npy: no such file"));
 }
 
 TEST(Npy, RefusesToWriteBfloat16) {

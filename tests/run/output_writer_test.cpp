@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "monge/core/files.h"
+#include "monge/io/csv.h"
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
 #include "tests/support/support.h"
@@ -78,13 +79,49 @@ TEST(OutputWriter, AnArchiveThatIsNotFinishedTakesNothingsPlace) {
 TEST(OutputWriter, StacksTheRowsOfATable) {
   const ScratchFolder folder;
   for (const int64_t draws : {1, 3}) {
-    OutputWriter writer(DataKind::table, folder / "out.npy");
+    OutputWriter writer(DataKind::table, folder / "out.npy", 5);
     for (int i = 0; i < 5; ++i) writer.add("", torch::full({draws, 2}, i));
     writer.finish();
     const auto rows = io::read_npy(folder / "out.npy");
     EXPECT_EQ(rows.sizes(), draws == 1 ? torch::IntArrayRef({5, 2}) : torch::IntArrayRef({5, 3, 2}));
     EXPECT_EQ(rows[4].max().item<double>(), 4);
   }
+}
+
+// The rows go to the disk as they come, and the file is there when it is whole.
+TEST(OutputWriter, ATableIsWrittenAsItsRowsCome) {
+  const ScratchFolder folder;
+  const auto row = torch::rand({2, 3000});  // 24,000 bytes: a few of them are written at once
+  for (const char* name : {"out.npy", "out.csv"}) {
+    {
+      OutputWriter writer(DataKind::table, folder / name, 100);
+      for (int i = 0; i < 99; ++i) writer.add("", row);
+      EXPECT_GT(fs::file_size(folder / (std::string(name) + ".part")), 1'000'000u);
+      EXPECT_FALSE(fs::exists(folder / name));
+      EXPECT_THAT(message_of([&] { writer.finish(); }), AllOf(HasSubstr(name), HasSubstr("99 items were written of 100")));
+    }
+    EXPECT_FALSE(fs::exists(folder / (std::string(name) + ".part")));
+    OutputWriter writer(DataKind::table, folder / name, 100);
+    for (int i = 0; i < 100; ++i) writer.add("", row + i);
+    EXPECT_THAT(message_of([&] { writer.add("", row.narrow(1, 0, 3)); }), HasSubstr("[2, 3]"));
+  }
+  OutputWriter writer(DataKind::table, folder / "out.npy", 100), text(DataKind::table, folder / "out.csv", 100);
+  for (int i = 0; i < 100; ++i) {
+    writer.add("", row + i);
+    text.add("", row + i);
+  }
+  writer.finish();
+  text.finish();
+  const auto read = io::read_npy(folder / "out.npy");
+  ASSERT_EQ(read.sizes(), torch::IntArrayRef({100, 2, 3000}));
+  EXPECT_TRUE(torch::equal(read, row + torch::arange(100, torch::kFloat32).view({100, 1, 1})));
+  EXPECT_TRUE(torch::equal(io::read_csv(folder / "out.csv"), read.flatten(0, 1)));
+}
+
+TEST(OutputWriter, ATableOfATableIsByItsFile) {
+  EXPECT_EQ(kind_of("x.NPZ"), DataKind::table);
+  EXPECT_EQ(kind_of("npz:pack.npz?key=x"), DataKind::table);
+  EXPECT_THAT(message_of([] { kind_of("npz:pack.npz?name=x"); }), HasSubstr("unknown parameter"));
 }
 
 }  // namespace

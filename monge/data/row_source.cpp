@@ -1,0 +1,93 @@
+#include "monge/data/row_source.h"
+
+#include <ATen/Dispatch.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "monge/core/error.h"
+#include "monge/core/mapped_file.h"
+
+namespace monge::data {
+namespace {
+
+/// Copies one row as float32. @return whether all its numbers are finite there.
+template <class Number>
+bool copy_row(const Number* from, int64_t count, float* to) {
+  // Exponents of all ones are NaN and infinity. Without branches, so that it goes by vectors.
+  uint32_t bad = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    to[i] = static_cast<float>(from[i]);
+    bad |= (std::bit_cast<uint32_t>(to[i]) & 0x7f800000u) == 0x7f800000u;
+  }
+  return bad == 0;
+}
+
+int64_t first_not_finite(const float* row) {
+  int64_t at = 0;
+  while ((std::bit_cast<uint32_t>(row[at]) & 0x7f800000u) != 0x7f800000u) ++at;
+  return at;
+}
+
+}  // namespace
+
+std::string place_in(torch::IntArrayRef shape, int64_t flat) {
+  std::vector<int64_t> at(shape.size());
+  for (size_t d = shape.size(); d-- > 0; flat /= shape[d]) at[d] = flat % shape[d];
+  if (at.size() == 2) return text("row ", at[0], ", column ", at[1], " (counted from 0)");
+  return text("item ", at[0], ", position ", torch::IntArrayRef(at).slice(1), " (counted from 0)");
+}
+
+RowSource::RowSource(std::string name, torch::Tensor rows) : name_(std::move(name)), rows_(std::move(rows)) {
+  require(rows_.dim() >= 2 && rows_.numel() > 0, name_, ": one or more items [N, ...] are needed, got ", rows_.sizes());
+  require(!rows_.is_complex() && rows_.is_contiguous() && rows_.device().is_cpu(), name_,
+          ": items must be real, contiguous and on the CPU, got ", rows_.scalar_type(), " on ", rows_.device());
+}
+
+/// A mapping for random access reads page by page, which is slow for who goes through all of it: items that follow one another
+/// ask for the block after theirs when they come into another one.
+void RowSource::advise(const std::vector<int64_t>& indices) const {
+  constexpr int64_t kBlock = int64_t{4} << 20;
+  if (indices.empty() || indices.back() - indices.front() != static_cast<int64_t>(indices.size()) - 1) return;
+  if (!std::is_sorted(indices.begin(), indices.end())) return;
+  const int64_t whole = static_cast<int64_t>(rows_.nbytes()), item = whole / size();
+  const int64_t first = indices.front() * item / kBlock, next = (indices.back() + 1) * item / kBlock;
+  if (indices.size() == 1 || (indices.front() > 0 && first == next)) return;
+  const int64_t begin = first * kBlock, end = std::min(whole, (next + 2) * kBlock);
+  read_ahead(static_cast<const char*>(rows_.const_data_ptr()) + begin, static_cast<size_t>(end - begin));
+}
+
+torch::Tensor RowSource::stored_items(const std::vector<int64_t>& indices) const {
+  check(indices);
+  advise(indices);
+  const int64_t count = rows_.numel() / size();
+  auto shape = rows_.sizes().vec();
+  shape[0] = static_cast<int64_t>(indices.size());
+  if (rows_.dim() == 4 && rows_.scalar_type() == torch::kUInt8) {
+    auto out = torch::empty(shape, torch::kUInt8);
+    auto* to = out.mutable_data_ptr<uint8_t>();
+    const auto* from = rows_.const_data_ptr<uint8_t>();
+    for (const int64_t index : indices) to = std::copy_n(from + index * count, count, to);
+    return out;
+  }
+  auto out = torch::empty(shape, torch::kFloat32);
+  auto* to = out.mutable_data_ptr<float>();
+  AT_DISPATCH_ALL_TYPES_AND3(torch::kHalf, torch::kBFloat16, torch::kBool, rows_.scalar_type(), "RowSource", [&] {
+    const auto* from = rows_.const_data_ptr<scalar_t>();
+    for (const int64_t index : indices) {
+      const auto* row = from + index * count;
+      if (!copy_row(row, count, to)) {
+        const int64_t at = first_not_finite(to);
+        throw Error(Complaint{.what = "a value is not a finite number in float32, at " + place_in(rows_.sizes(), index * count + at),
+                              .where = name_,
+                              .value = text(static_cast<double>(row[at])),
+                              .allowed = "finite numbers",
+                              .fix = "drop or fill such rows first"});
+      }
+      to += count;
+    }
+  });
+  return out;
+}
+
+}  // namespace monge::data

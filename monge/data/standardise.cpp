@@ -1,0 +1,207 @@
+#include "monge/data/standardise.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "monge/core/error.h"
+#include "monge/core/nearest.h"
+#include "monge/core/random.h"
+
+namespace monge::data {
+namespace {
+
+constexpr int64_t kMostRows = 131'072, kLeastRows = 1'024;
+constexpr int64_t kMostEntries = 1 << 26;
+constexpr int64_t kAtOnce = 8'192;  // rows read before they are counted
+constexpr const char* kPrefix = "standardise/";
+
+/// Of each column.
+struct Moments {
+  int64_t rows = 0;
+  std::vector<double> mean, variance;
+  std::vector<float> least, most;
+};
+
+/// Welford's update, which does not cancel where the mean is large against the spread.
+void add(const torch::Tensor& rows_ND, Moments& out) {
+  const size_t columns = out.mean.size();
+  const auto rows = rows_ND.contiguous();
+  const float* row = rows.const_data_ptr<float>();
+  for (int64_t i = 0; i < rows.size(0); ++i, row += columns) {
+    const double share = 1.0 / static_cast<double>(++out.rows);
+    for (size_t k = 0; k < columns; ++k) {
+      const double gap = row[k] - out.mean[k];
+      out.mean[k] += share * gap;
+      out.variance[k] += gap * (row[k] - out.mean[k]);  // the sum so far
+      out.least[k] = std::min(out.least[k], row[k]);
+      out.most[k] = std::max(out.most[k], row[k]);
+    }
+  }
+}
+
+Moments measure(const Source& source, uint64_t seed) {
+  const auto shape = source.item_shape();
+  if (shape.size() != 1) {
+    throw Error(Complaint{.what = "standardises the columns of vectors, and " + source.name() + " has items of shape " +
+                                  text(torch::IntArrayRef(shape)),
+                          .where = "data.standardise",
+                          .fix = "leave it at \"off\""});
+  }
+  const auto columns = static_cast<size_t>(shape[0]);
+  Moments out{.mean = std::vector<double>(columns), .variance = std::vector<double>(columns),
+              .least = std::vector<float>(columns, std::numeric_limits<float>::infinity()),
+              .most = std::vector<float>(columns, -std::numeric_limits<float>::infinity())};
+  const RandomStreams streams(seed);
+  const int64_t wanted = std::clamp(kMostEntries / shape[0], kLeastRows, kMostRows);
+  if (source.endless()) {
+    for (int64_t done = 0; done < wanted; done += kAtOnce) {
+      add(source.draw(std::min(kAtOnce, wanted - done), streams.at("standardise", done)), out);
+    }
+  } else {
+    // One stream for both sides, as with what is held out.
+    std::vector<int64_t> seen;
+    if (source.size() > wanted) {
+      seen = some_indices(source.size(), wanted, streams.at("standardise", 0));
+      std::sort(seen.begin(), seen.end());  // a file is read from its beginning to its end
+    } else {
+      seen.resize(static_cast<size_t>(source.size()));
+      std::iota(seen.begin(), seen.end(), 0);
+    }
+    for (auto at = seen.begin(); at != seen.end();) {
+      const auto end = at + std::min<int64_t>(kAtOnce, seen.end() - at);
+      add(source.items({at, end}), out);
+      at = end;
+    }
+  }
+  for (auto& sum : out.variance) sum /= static_cast<double>(out.rows);
+  return out;
+}
+
+/// The even mixture of the two.
+Moments mixture(const Moments& a, const Moments& b) {
+  Moments out = a;
+  for (size_t k = 0; k < a.mean.size(); ++k) {
+    const double half_gap = (a.mean[k] - b.mean[k]) / 2;
+    out.mean[k] = a.mean[k] / 2 + b.mean[k] / 2;
+    out.variance[k] = (a.variance[k] + b.variance[k]) / 2 + half_gap * half_gap;
+    out.least[k] = std::min(a.least[k], b.least[k]);
+    out.most[k] = std::max(a.most[k], b.most[k]);
+  }
+  return out;
+}
+
+Columns columns_of(const Moments& moments, const std::string& side, const LogSink& log) {
+  auto scale = moments.variance;
+  std::vector<std::string> constant;
+  for (size_t k = 0; k < scale.size(); ++k) {
+    // By the values: the rounded mean of equal numbers can lie beside them. A spread that underflows is none either.
+    const bool none = moments.least[k] == moments.most[k] || !(scale[k] > 0);
+    scale[k] = none ? 1 : std::sqrt(scale[k]);
+    if (none) constant.push_back(std::to_string(k));
+  }
+  if (!constant.empty()) {
+    const auto total = constant.size();
+    constant.resize(std::min(total, kMostListed));
+    log(LogLevel::info, text("data.standardise: ", side, ": ", total, " of ", scale.size(),
+                             " columns have no spread and keep their scale: ", join(constant), total > kMostListed ? ", ..." : ""));
+  }
+  return {torch::tensor(moments.mean, torch::kFloat64), torch::tensor(scale, torch::kFloat64)};
+}
+
+/// out[i][k] = f(rows[i][k], mean[k], scale[k]).
+template <class Map>
+torch::Tensor each(const torch::Tensor& rows_ND, const Columns& columns, const Map& map) {
+  const int64_t width = columns.mean.size(0);
+  require(rows_ND.dim() == 2 && rows_ND.size(1) == width, "standardisation: rows of ", width, " columns are needed, got the shape ",
+          rows_ND.sizes());
+  const auto rows = rows_ND.to(torch::kFloat32).contiguous();
+  auto out = torch::empty(rows.sizes(), torch::kFloat32);
+  const float* from = rows.const_data_ptr<float>();
+  float* to = out.mutable_data_ptr<float>();
+  const double* mean = columns.mean.const_data_ptr<double>();
+  const double* scale = columns.scale.const_data_ptr<double>();
+  for (int64_t i = 0; i < rows.size(0); ++i, from += width, to += width) {
+    for (int64_t k = 0; k < width; ++k) to[k] = static_cast<float>(map(static_cast<double>(from[k]), mean[k], scale[k]));
+  }
+  return out;
+}
+
+std::string counted(const Source& source, const Moments& moments) {
+  if (source.endless()) return text(moments.rows, " draws");
+  return moments.rows < source.size() ? text(moments.rows, " of ", source.size(), " rows") : text("all ", moments.rows, " rows");
+}
+
+}  // namespace
+
+torch::Tensor Columns::apply(const torch::Tensor& rows_ND) const {
+  return each(rows_ND, *this, [](double x, double m, double s) { return (x - m) / s; });
+}
+
+torch::Tensor Columns::undo(const torch::Tensor& rows_ND) const {
+  return each(rows_ND, *this, [](double z, double m, double s) { return z * s + m; });
+}
+
+Standardisation measure_columns(const Source& source, const Source& target, const std::string& kind, uint64_t seed, const LogSink& log) {
+  require(kind == "each" || kind == "joint", "data.standardise = ", kind, ": each or joint can be measured");
+  const auto p = measure(source, seed), q = measure(target, seed);
+  log(LogLevel::info, text("data.standardise = ", kind, ": by ", counted(source, p), " of the source and ", counted(target, q),
+                           " of the target"));
+  if (kind == "each") return {columns_of(p, "source", log), columns_of(q, "target", log)};
+  require(p.mean.size() == q.mean.size(), "data.standardise = joint: the source has ", p.mean.size(), " columns, the target ",
+          q.mean.size(), "; both need the same ones");
+  const auto both = columns_of(mixture(p, q), "both sides", log);
+  return {both, both};
+}
+
+StandardisedSource::StandardisedSource(std::shared_ptr<const Source> whole, Columns columns)
+    : whole_(std::move(whole)), columns_(std::move(columns)) {
+  const auto shape = whole_->item_shape();
+  require(shape.size() == 1 && shape[0] == columns_.mean.size(0), whole_->name(), ": has items of shape ",
+          torch::IntArrayRef(shape), ", the standardisation is of ", columns_.mean.size(0), " columns");
+}
+
+torch::Tensor StandardisedSource::stored_items(const std::vector<int64_t>& indices) const {
+  return columns_.apply(whole_->stored_items(indices));
+}
+
+torch::Tensor StandardisedSource::draw(int64_t n, torch::Generator generator) const {
+  return columns_.apply(whole_->draw(n, generator));
+}
+
+std::vector<std::pair<std::string, torch::Tensor>> tensors_of(const Standardisation& s) {
+  return {{"standardise/source/mean", s.source.mean},
+          {"standardise/source/scale", s.source.scale},
+          {"standardise/target/mean", s.target.mean},
+          {"standardise/target/scale", s.target.scale}};
+}
+
+std::optional<Standardisation> take_standardisation(std::vector<std::pair<std::string, torch::Tensor>>& tensors,
+                                                    const std::string& where) {
+  std::vector<std::pair<std::string, torch::Tensor>> own;
+  std::erase_if(tensors, [&](const auto& entry) {
+    const bool ours = entry.first.starts_with(kPrefix);
+    if (ours) own.push_back(entry);
+    return ours;
+  });
+  if (own.empty()) return {};
+  const auto at = [&](const std::string& name, const torch::Tensor& like) {
+    const auto found = std::find_if(own.begin(), own.end(), [&](const auto& entry) { return entry.first == name; });
+    require(found != own.end(), where, ": lacks the tensor \"", name, "\" of its standardisation");
+    const auto& tensor = found->second;
+    const bool fits = tensor.scalar_type() == torch::kFloat64 && tensor.dim() == 1 && tensor.isfinite().all().item<bool>() &&
+                      (!like.defined() || (tensor.sizes() == like.sizes() && (tensor > 0).all().item<bool>()));
+    require(fits, where, ": the tensor \"", name, "\" is no ", like.defined() ? "scale" : "mean", " of columns (float64 [D], finite",
+            like.defined() ? ", above 0)" : ")", ", its shape is ", tensor.sizes());
+    return tensor.contiguous();
+  };
+  Standardisation out;
+  for (auto [columns, side] : {std::pair{&out.source, "source/"}, {&out.target, "target/"}}) {
+    columns->mean = at(std::string(kPrefix) + side + "mean", {});
+    columns->scale = at(std::string(kPrefix) + side + "scale", columns->mean);
+  }
+  return out;
+}
+
+}  // namespace monge::data

@@ -1,0 +1,71 @@
+// Columns of vectors brought to mean 0 and standard deviation 1, and back.
+#pragma once
+
+#include <torch/types.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "monge/core/log.h"
+#include "monge/data/source.h"
+
+namespace monge::data {
+
+/// An affine map of each column, z = (x - mean) / scale. Computed in double and rounded once, by plain code in the calling
+/// thread, so that it gives the same bits wherever it is called.
+struct Columns {
+  torch::Tensor mean, scale;  ///< float64 [D], finite; scale above 0
+
+  /// Raw rows in standard units. @param rows_ND  on the CPU. @return float32 [N, D]. @throws Error for another shape.
+  torch::Tensor apply(const torch::Tensor& rows_ND) const;
+
+  /// The inverse: rows in standard units as raw ones.
+  torch::Tensor undo(const torch::Tensor& rows_ND) const;
+};
+
+/// What is done to the two sides of a transport problem.
+struct Standardisation {
+  Columns source, target;  ///< the same where the statistics are of both sides together
+};
+
+/// Measures the columns of two sources of vectors.
+///
+/// The statistics are of all items where they are at most kMostRows (fewer of long rows: 2^26 entries, but at least 1,024
+/// rows), else of that many, chosen as a pure function of the seed; of an endless law, of that many draws. The standard
+/// deviation has the divisor N. A column without any spread gets the scale 1.
+/// @param kind  each: every side by its own columns. joint: both by the mean and the standard deviation of the even mixture
+///              of the two, so that the two sides keep their places to one another.
+/// @param log   told how many rows were seen and which columns have no spread.
+/// @throws Error  for pictures, for sides of different dimensions under "joint", or when an item cannot be read.
+Standardisation measure_columns(const Source& source, const Source& target, const std::string& kind, uint64_t seed,
+                                const LogSink& log = silent());
+
+/// Items of a source of vectors in standard units; shares the source and has its name.
+class StandardisedSource : public Source {
+ public:
+  /// @throws Error for pictures, or when the columns are of another dimension.
+  StandardisedSource(std::shared_ptr<const Source> whole, Columns columns);
+
+  std::string name() const override { return whole_->name(); }
+  std::vector<int64_t> item_shape() const override { return whole_->item_shape(); }
+  int64_t size() const override { return whole_->size(); }
+  torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
+  torch::Tensor draw(int64_t n, torch::Generator generator) const override;
+  std::string item_name(int64_t index) const override { return whole_->item_name(index); }
+
+ private:
+  std::shared_ptr<const Source> whole_;
+  Columns columns_;
+};
+
+/// As named tensors, for files: standardise/{source,target}/{mean,scale}.
+std::vector<std::pair<std::string, torch::Tensor>> tensors_of(const Standardisation& standardisation);
+
+/// Takes those out of the tensors of a file; nothing where there are none.
+/// @param where  the file, for messages. @throws Error when one is missing, of another shape or type, or no scale.
+std::optional<Standardisation> take_standardisation(std::vector<std::pair<std::string, torch::Tensor>>& tensors,
+                                                    const std::string& where);
+
+}  // namespace monge::data

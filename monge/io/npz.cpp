@@ -1,0 +1,55 @@
+#include "monge/io/npz.h"
+
+#include <algorithm>
+
+#include "monge/core/error.h"
+#include "monge/core/names.h"
+#include "monge/core/nearest.h"
+#include "monge/io/archive.h"
+#include "monge/io/npy.h"
+
+namespace monge::io {
+namespace {
+
+constexpr std::string_view kEnding = ".npy";
+// A table is one entry, so an entry may be as large as all of them.
+constexpr int64_t kMost = int64_t{64} << 30;
+constexpr ArchiveLimits kLimits{.most_bytes = kMost, .most_entry_bytes = kMost};
+
+/// As they stand in a message: they come from the file.
+std::string listing(const std::vector<std::string>& names) {
+  std::vector<std::string> out;
+  for (const auto& name : names) out.push_back(shown(name));
+  const bool many = out.size() > kMostListed;
+  if (many) out.resize(kMostListed);
+  return join(out) + (many ? text(" and ", names.size() - kMostListed, " more") : "");
+}
+
+}  // namespace
+
+std::vector<std::string> npz_names(const std::filesystem::path& path) {
+  std::vector<std::string> out;
+  const auto note = [&](const std::string& entry) {
+    if (entry.ends_with(kEnding)) out.push_back(entry.substr(0, entry.size() - kEnding.size()));
+    return false;
+  };
+  read_archive(path, note, kLimits);
+  return out;
+}
+
+torch::Tensor read_npz(const std::filesystem::path& path, const std::string& name) {
+  const auto names = npz_names(path);
+  require(!names.empty(), path.string(), ": there is no array in this .npz file; write it with numpy.savez(file, x=array)");
+  if (name.empty() ? names.size() > 1 : std::count(names.begin(), names.end(), name) == 0) {
+    throw Error(Complaint{.what = name.empty() ? text("holds ", names.size(), " arrays, and none is named")
+                                               : "there is no array " + shown(name) + " in this file",
+                          .where = path.string(),
+                          .allowed = listing(names),
+                          .fix = name.empty() ? "name one: npz:FILE.npz?key=NAME" : suggestion(name, names)});
+  }
+  const auto& wanted = name.empty() ? names.front() : name;
+  auto entries = read_archive(path, [&](const std::string& entry) { return entry == wanted + std::string(kEnding); }, kLimits);
+  return parse_npy(entries.front().bytes, path.string() + ", array " + shown(wanted));
+}
+
+}  // namespace monge::io

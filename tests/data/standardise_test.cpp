@@ -1,0 +1,160 @@
+#include "monge/data/standardise.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "monge/core/error.h"
+#include "monge/core/random.h"
+#include "monge/data/row_source.h"
+#include "monge/data/tensor_source.h"
+#include "monge/data/toys.h"
+#include "tests/support/support.h"
+
+namespace monge::data {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using testing::message_of;
+using testing::relative_error;
+
+constexpr uint64_t kSeed = 5;
+
+std::shared_ptr<const Source> rows_of(const torch::Tensor& rows) { return std::make_shared<TensorSource>("rows", rows); }
+
+/// Rows of three columns: far from 0 against its spread, wide, narrow.
+torch::Tensor table(int64_t n, int64_t step) {
+  return torch::randn({n, 3}, RandomStreams(1).at("table", step)) * torch::tensor({0.5f, 1000.f, 1e-3f}) +
+         torch::tensor({10'000.f, -3.f, 0.f});
+}
+
+TEST(Standardise, EachIsTheMeanAndTheDeviationOfItsOwnColumns) {
+  const auto p = table(500, 0), q = table(70, 1) * 2 + 1;
+  std::string said;
+  const auto s = measure_columns(*rows_of(p), *rows_of(q), "each", kSeed, [&](LogLevel, const std::string& line) { said += line + "\n"; });
+  for (const auto& [columns, rows] : {std::pair{&s.source, &p}, {&s.target, &q}}) {
+    const auto wide = rows->to(torch::kFloat64);
+    EXPECT_LT(relative_error(columns->mean, wide.mean(0)), 1e-12);
+    EXPECT_LT(((columns->scale - wide.std(0, /*unbiased=*/false)) / columns->scale).abs().max().item<double>(), 1e-9);
+    const auto z = columns->apply(*rows).to(torch::kFloat64);
+    EXPECT_LT(z.mean(0).abs().max().item<double>(), 1e-6);
+    EXPECT_LT((z.std(0, false) - 1).abs().max().item<double>(), 1e-6);
+  }
+  EXPECT_EQ(said, "data.standardise = each: by all 500 rows of the source and all 70 rows of the target\n");
+}
+
+// Of 500 and of 70 rows: the statistics of the even mixture are those of 7 copies of p beside 50 of q.
+TEST(Standardise, JointIsOfTheEvenMixture) {
+  const auto p = table(500, 0), q = table(70, 1) * 2 + 1;
+  const auto s = measure_columns(*rows_of(p), *rows_of(q), "joint", kSeed);
+  const auto both = torch::cat({p.repeat({7, 1}), q.repeat({50, 1})}).to(torch::kFloat64);
+  EXPECT_LT(relative_error(s.source.mean, both.mean(0)), 1e-12);
+  EXPECT_LT(((s.source.scale - both.std(0, false)) / s.source.scale).abs().max().item<double>(), 1e-9);
+  EXPECT_TRUE(torch::equal(s.source.mean, s.target.mean) && torch::equal(s.source.scale, s.target.scale));
+  EXPECT_THAT(message_of([&] { measure_columns(*rows_of(p), *rows_of(torch::rand({9, 2})), "joint", kSeed); }),
+              HasSubstr("the source has 3 columns, the target 2"));
+}
+
+TEST(Standardise, AColumnWithoutSpreadKeepsItsScale) {
+  auto p = torch::rand({1000, 4}, RandomStreams(2).at("p", 0));
+  p.select(1, 1).fill_(0.1f);  // a sum of 1,000 of them, divided by 1,000, lies beside 0.1
+  p.select(1, 3).fill_(0.f);
+  auto q = p.clone();
+  q.select(1, 1).fill_(0.3f);
+  std::string said;
+  const LogSink log = [&](LogLevel, const std::string& line) { said += line + "\n"; };
+  const auto each = measure_columns(*rows_of(p), *rows_of(q), "each", kSeed, log);
+  EXPECT_EQ(each.source.scale[1].item<double>(), 1);
+  EXPECT_EQ(each.source.scale[3].item<double>(), 1);
+  EXPECT_LT(each.source.apply(p).select(1, 1).abs().max().item<double>(), 1e-7);
+  EXPECT_THAT(said, AllOf(HasSubstr("source: 2 of 4 columns have no spread and keep their scale: 1, 3"), HasSubstr("target: 2 of 4")));
+  said.clear();
+  const auto joint = measure_columns(*rows_of(p), *rows_of(q), "joint", kSeed, log);  // between the sides there is a spread
+  EXPECT_NEAR(joint.source.scale[1].item<double>(), 0.1, 1e-7);
+  EXPECT_EQ(joint.source.scale[3].item<double>(), 1);
+  EXPECT_THAT(said, HasSubstr("both sides: 1 of 4 columns have no spread and keep their scale: 3"));
+}
+
+TEST(Standardise, OfManyRowsASampleIsTakenThatGoesByTheSeed) {
+  const auto large = std::make_shared<RowSource>("large", torch::rand({140'000, 2}, RandomStreams(3).at("rows", 0)));
+  std::string said;
+  const LogSink log = [&](LogLevel, const std::string& line) { said += line; };
+  const auto a = measure_columns(*large, *large, "each", kSeed, log), b = measure_columns(*large, *large, "each", kSeed),
+             c = measure_columns(*large, *large, "each", kSeed + 1);
+  EXPECT_THAT(said, HasSubstr("by 131072 of 140000 rows of the source and 131072 of 140000 rows of the target"));
+  EXPECT_TRUE(torch::equal(a.source.mean, b.source.mean) && torch::equal(a.target.mean, a.source.mean));
+  EXPECT_FALSE(torch::equal(a.source.mean, c.source.mean));
+  // Five standard errors of the uniform law.
+  EXPECT_LT((a.source.mean - 0.5).abs().max().item<double>(), 5 * 0.2887 / std::sqrt(131'072.0));
+  EXPECT_NEAR(a.source.scale[0].item<double>(), 0.2887, 0.002);
+}
+
+TEST(Standardise, OfAnEndlessLawDrawsAreTaken) {
+  const auto law = open_toy("toy:gaussian?dim=2");
+  std::string said;
+  const auto s = measure_columns(*law, *rows_of(table(50, 0).narrow(1, 0, 2)), "each", kSeed, [&](LogLevel, const std::string& line) { said += line; });
+  EXPECT_THAT(said, HasSubstr("by 131072 draws of the source and all 50 rows"));
+  EXPECT_LT(s.source.mean.abs().max().item<double>(), 5 / std::sqrt(131'072.0));
+  EXPECT_NEAR(s.source.scale[0].item<double>(), 1, 0.02);
+}
+
+TEST(Standardise, RefusesPictures) {
+  const auto pictures = std::make_shared<TensorSource>("faces", torch::rand({4, 3, 8, 8}));
+  EXPECT_THAT(message_of([&] { measure_columns(*pictures, *pictures, "joint", kSeed); }),
+              AllOf(HasSubstr("data.standardise: standardises the columns of vectors, and faces has items of shape [3, 8, 8]"), HasSubstr("\"off\"")));
+  EXPECT_THAT(message_of([&] { StandardisedSource(pictures, Columns{torch::zeros({3}, torch::kFloat64), torch::ones({3}, torch::kFloat64)}); }),
+              HasSubstr("items of shape [3, 8, 8]"));
+}
+
+TEST(Standardise, UndoGivesTheRowsBack) {
+  const auto p = table(500, 0);
+  const auto s = measure_columns(*rows_of(p), *rows_of(p), "each", kSeed);
+  const auto back = s.source.undo(s.source.apply(p));
+  // Each way rounds once: half a unit of the last place of z, times the scale, and one of the row itself.
+  EXPECT_LT(((back - p).abs() / (p.abs() + s.source.scale.to(torch::kFloat32) * 4)).max().item<double>(), 2e-7);
+  EXPECT_THAT(message_of([&] { s.source.apply(torch::rand({5, 2})); }), HasSubstr("rows of 3 columns are needed, got the shape [5, 2]"));
+}
+
+TEST(Standardise, ASourceGivesItsItemsInStandardUnits) {
+  const auto p = table(40, 0);
+  const auto whole = rows_of(p);
+  const auto s = measure_columns(*whole, *whole, "each", kSeed);
+  const StandardisedSource source(whole, s.source);
+  EXPECT_EQ(source.name(), "rows");
+  EXPECT_EQ(source.size(), 40);
+  EXPECT_EQ(source.item_name(7), "000007");
+  EXPECT_TRUE(torch::equal(source.items({3, 1}), s.source.apply(torch::stack({p[3], p[1]}))));
+  EXPECT_TRUE(torch::equal(source.draw(9, RandomStreams(0).at("d", 0)), s.source.apply(whole->draw(9, RandomStreams(0).at("d", 0)))));
+}
+
+TEST(Standardise, TensorsOfAFileAreCheckedWhenTaken) {
+  const auto p = table(40, 0);
+  const auto s = measure_columns(*rows_of(p), *rows_of(p * 3), "each", kSeed);
+  auto tensors = tensors_of(s);
+  tensors.emplace_back("map/0.weight", torch::ones({2}));
+  const auto good = tensors;
+  const auto taken = take_standardisation(tensors, "f");
+  ASSERT_TRUE(taken.has_value());
+  EXPECT_TRUE(torch::equal(taken->target.scale, s.target.scale) && torch::equal(taken->source.mean, s.source.mean));
+  ASSERT_EQ(tensors.size(), 1u);
+  EXPECT_EQ(tensors[0].first, "map/0.weight");
+  EXPECT_FALSE(take_standardisation(tensors, "f").has_value());
+
+  const auto complaint = [&](size_t index, const torch::Tensor& other) {
+    auto spoilt = good;
+    spoilt[index].second = other;
+    return message_of([&] { take_standardisation(spoilt, "f"); });
+  };
+  EXPECT_THAT(complaint(1, torch::zeros({3}, torch::kFloat64)), HasSubstr("f: the tensor \"standardise/source/scale\" is no scale of columns (float64 [D], finite, above 0)"));
+  EXPECT_THAT(complaint(3, torch::ones({4}, torch::kFloat64)), HasSubstr("standardise/target/scale"));
+  EXPECT_THAT(complaint(0, torch::full({3}, NAN, torch::kFloat64)), HasSubstr("\"standardise/source/mean\" is no mean"));
+  EXPECT_THAT(complaint(2, torch::zeros({3})), HasSubstr("standardise/target/mean"));
+  auto lacking = good;
+  lacking.erase(lacking.begin() + 2);
+  EXPECT_THAT(message_of([&] { take_standardisation(lacking, "f"); }), HasSubstr("f: lacks the tensor \"standardise/target/mean\""));
+}
+
+}  // namespace
+}  // namespace monge::data
