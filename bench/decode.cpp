@@ -16,12 +16,6 @@
 //   crop       the centre
 //   resize     by bicubic, of what crop gives
 //   all        read, decode, crop, to RGB and resize, one after the other for each picture
-// clang-format off
-#include <cstddef>
-#include <cstdio>
-#include <jpeglib.h>
-// clang-format on
-
 #include <torch/types.h>
 #include <unistd.h>
 
@@ -29,11 +23,13 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <ctime>
 #include <functional>
 #include <map>
 #include <random>
 
+#include "bench/bare_jpeg.h"
 #include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/core/named_values.h"
@@ -107,36 +103,6 @@ torch::Tensor picture(std::mt19937_64& random) {
   return out;
 }
 
-/// libjpeg's example: one object, a row a call. The default handler ends the program on an error.
-class Bare {
- public:
-  Bare() {
-    jpeg_.err = jpeg_std_error(&errors_);
-    jpeg_create_decompress(&jpeg_);
-  }
-  ~Bare() { jpeg_destroy_decompress(&jpeg_); }
-  Bare(const Bare&) = delete;
-  Bare& operator=(const Bare&) = delete;
-
-  void decode(const std::string& bytes) {
-    jpeg_mem_src(&jpeg_, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
-    jpeg_read_header(&jpeg_, TRUE);
-    jpeg_start_decompress(&jpeg_);
-    const size_t row = size_t{jpeg_.output_width} * static_cast<size_t>(jpeg_.output_components);
-    pixels_.resize(row * jpeg_.output_height);
-    while (jpeg_.output_scanline < jpeg_.output_height) {
-      auto* to = pixels_.data() + row * jpeg_.output_scanline;
-      jpeg_read_scanlines(&jpeg_, &to, 1);
-    }
-    jpeg_finish_decompress(&jpeg_);
-  }
-
- private:
-  jpeg_error_mgr errors_{};
-  jpeg_decompress_struct jpeg_{};
-  std::vector<uint8_t> pixels_;
-};
-
 /// Where the files are; removed at the end unless it was asked for.
 struct Folder {
   explicit Folder(const fs::path& wanted)
@@ -181,7 +147,7 @@ void run(const Command& command) {
     bytes += static_cast<double>(files.back().size());
   }
 
-  Bare bare;
+  bench::BareJpeg bare;
   int64_t seen = 0;  // of results, so that none can be left out
   const auto see = [&](const torch::Tensor& image) { seen += image.size(0); };
   const auto resized = [&](const torch::Tensor& image) {

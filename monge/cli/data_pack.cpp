@@ -14,7 +14,8 @@ namespace {
 
 struct PackCommand {
   Common common;
-  std::string source, destination, size = "64x64", split;
+  std::string source, destination, size = "64x64";
+  std::vector<std::string> split;
   int64_t shard_mb = 64;
   data::PackOptions pack;
 };
@@ -34,7 +35,7 @@ int run(PackCommand command) {
   auto& pack = command.pack;
   read_size(command.size, pack.preparation);
   pack.shard_bytes = command.shard_mb << 20;
-  if (!command.split.empty()) pack.split = data::parse_split(command.split);
+  if (!command.split.empty()) pack.split = data::parse_split(join(command.split, ","));
   const auto log = log_sink(command.common);
   watch_signals();
   const auto result = data::pack(command.source, command.destination, pack, log, progress_callback(command.common, "packing"), stop_flag());
@@ -88,7 +89,8 @@ void add_data_pack(CLI::App& group, Action& action) {
   command->add_flag("--grey", p.preparation.grey, "Keep the luma alone");
   command->add_flag("--encoded", p.encoded, "Keep the files as they are, in tar shards; sizes and crops are then the training's");
   command->add_option("--select", p.select, "Only pictures with an attribute: FILE:ATTRIBUTE=VALUE (repeatable)")->allow_extra_args(false);
-  command->add_option("--split", options->split, "Sets in DST/NAME: NAME=SHARE,NAME=SHARE,... as train=0.9,test=0.1");
+  command->add_option("--split", options->split, "Sets in DST/NAME: NAME=SHARE,NAME=SHARE,... as train=0.9,test=0.1 (repeatable)")
+      ->allow_extra_args(false);
   command->add_option("--split-by", p.split_by, "name: a picture stays in its part when others come; order: the first to the first part")
       ->check(CLI::IsMember({"name", "order"}))->capture_default_str();
   command->add_option("--shard-mb", options->shard_mb, "Size of a shard in MiB, about: the work that a kill can cost")

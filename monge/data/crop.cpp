@@ -14,15 +14,17 @@ Crop::Crop(const std::string& text, double proportion, const std::string& key) :
     kind_ = Kind::none;
     return;
   }
-  static const std::regex form(R"((\d{1,6})x(\d{1,6})(?:\+([+-]?\d{1,6}),([+-]?\d{1,6}))?)");
+  static const std::regex form(R"((\d{1,6})x(\d{1,6})(?:(?:\+([+-]?\d{1,6})|(-\d{1,6})),([+-]?\d{1,6}))?)");
   std::smatch found;
   const bool fits = text.size() < 64 && std::regex_match(text, found, form);
   if (fits) {
     kind_ = Kind::fixed;
     width_ = std::stoll(found[1]);
     height_ = std::stoll(found[2]);
-    if (found[3].matched) dx_ = std::stoll(found[3]);
-    if (found[4].matched) dy_ = std::stoll(found[4]);
+    for (const int dx : {3, 4}) {
+      if (found[dx].matched) dx_ = std::stoll(found[dx]);
+    }
+    if (found[5].matched) dy_ = std::stoll(found[5]);
   }
   if (!fits || width_ == 0 || height_ == 0) {
     throw Error(Complaint{.what = "not a crop",

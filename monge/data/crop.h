@@ -8,7 +8,7 @@
 namespace monge::data {
 
 /// "centre": the largest part in the middle that has given proportions. "none": the whole picture, squashed by the resize after it.
-/// "WxH" or "WxH+dx,dy": W x H pixels around the middle moved by (dx, dy), for example "140x140+0,15".
+/// "WxH" or "WxH+dx,dy": W x H pixels around the middle moved by (dx, dy), for example "140x140+0,15" or "256x256-128,0".
 class Crop {
  public:
   /// @param proportion  width / height of the centre crop. @throws Error naming `key`, the text and the forms above.

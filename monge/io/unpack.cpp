@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "monge/core/error.h"
+#include "monge/core/names.h"
 #include "monge/core/nearest.h"
 #include "monge/io/archive_reader.h"
 #include "monge/io/folder_writer.h"

@@ -108,6 +108,8 @@ TEST(Images, AreResizedAsPillowDoesAfterTheCrop) {
   expect("none", image);
   expect("20x30", image.slice(0, 10, 40).slice(1, 30, 50));
   expect("20x30+7,-4", image.slice(0, 6, 36).slice(1, 37, 57));
+  expect("20x30-7,4", image.slice(0, 14, 44).slice(1, 23, 43));
+  expect("20x30+-7,+4", image.slice(0, 14, 44).slice(1, 23, 43));
 }
 
 TEST(Images, CompositeTransparencyAndDropColour) {
