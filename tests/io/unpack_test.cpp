@@ -275,23 +275,32 @@ TEST_F(Unpack, SurvivesDamage) {
     const auto bytes = real_files().read(folder / kind);
     const auto parse = [&](const std::string& damaged) {
       const auto to = folder / "jail/in";
-      for (const bool stream : {false, true}) {
+      const UnpackOptions options{.limits = {.most_entries = 1000, .most_bytes = 10'000'000, .most_entry_bytes = 10'000'000}};
+      const auto empty = [&] {
         fs::remove_all(to);
         fs::create_directory(to);
-        std::ofstream(folder / "damaged", std::ios::binary) << damaged;
-        size_t at = 0;
-        const auto read = [&](char* into, size_t room) {
-          const auto count = std::min({room, size_t{100}, damaged.size() - at});
-          std::copy_n(damaged.data() + at, count, into);
-          at += count;
-          return count;
-        };
-        const UnpackOptions options{.limits = {.most_entries = 1000, .most_bytes = 10'000'000, .most_entry_bytes = 10'000'000}};
-        stream ? unpack(read, "damaged", to, options) : unpack(folder / "damaged", to, options);
+      };
+      const auto no_links = [&] {
+        for (const auto& [name, content] : tree_of(to)) EXPECT_THAT(name, Not(HasSubstr("LINK")));
+      };
+      empty();
+      size_t at = 0;
+      const auto read = [&](char* into, size_t room) {
+        const auto count = std::min({room, size_t{100}, damaged.size() - at});
+        std::copy_n(damaged.data() + at, count, into);
+        at += count;
+        return count;
+      };
+      try {
+        unpack(read, "damaged", to, options);
+      } catch (const Error&) {  // as often as below
       }
-      for (const auto& [name, content] : tree_of(to)) EXPECT_THAT(name, Not(HasSubstr("LINK")));
+      no_links();
+      empty();
+      std::ofstream(folder / "damaged", std::ios::binary) << damaged;
+      unpack(folder / "damaged", to, options);
+      no_links();
     };
-    // A 7z is never read as a stream; its damage is found at once.
     EXPECT_GT(testing::refuses_damage(bytes, kRounds, parse), kRounds / 8) << kind;
     for (const auto& entry : fs::directory_iterator(folder / "jail")) EXPECT_EQ(entry.path().filename(), "in") << "escaped";
   }
