@@ -6,10 +6,11 @@
 FOLDER needs room for the tables (two of rows x columns x 4 bytes); they are removed at the end. Source: uniform on [1,2)^D, target: on
 [2,4)^D. For each size one `monge train` is run and watched through /proc: seconds to the first iteration, milliseconds an
 iteration (median), anonymous memory (what the program holds itself) and file pages (what of the mapped tables is in memory just then, and could be
-given back). Needs no package.
+given back); warm with the tables in the system's cache, cold without them there. Needs no package.
 """
 import argparse
 import json
+import os
 import pathlib
 import random
 import shutil
@@ -67,6 +68,19 @@ def status(pid):
     return {line.split(":")[0]: int(line.split()[1]) / 1024 for line in lines if line.startswith(("RssAnon", "RssFile", "VmHWM"))}
 
 
+def warm(path):
+    with open(path, "rb", buffering=0) as file:
+        while file.read(1 << 24):
+            pass
+
+
+def cool(path):
+    fd = os.open(path, os.O_RDONLY)
+    os.fsync(fd)  # only what is on the disk can be forgotten
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(fd)
+
+
 def train(monge, folder, name, iterations, threads, extra):
     recipe, run = folder / f"{name}.toml", folder / f"run-{name}"
     shutil.rmtree(run, ignore_errors=True)
@@ -114,7 +128,9 @@ def main():
                 tables.append(path)
                 if not path.exists():
                     write_table(path, rows, options.columns, exponent, seed)
-        for name, rows in (("small", options.small), ("large", options.rows), ("small again", options.small)):
+        for name, rows in (("small", options.small), ("large", options.rows), ("large cold", options.rows), ("small again", options.small)):
+            for path in tables:
+                (cool if "cold" in name else warm)(path)
             figures = train(options.monge, options.folder, name.split()[0], options.iterations, options.threads, extra)
             result[name] = {"rows": rows, **figures}
             print(name, json.dumps(result[name]), flush=True)

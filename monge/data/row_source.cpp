@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 
 #include "monge/core/error.h"
 #include "monge/core/mapped_file.h"
@@ -29,6 +30,17 @@ int64_t first_not_finite(const float* row) {
   return at;
 }
 
+/// Whether rows come from the disk, where asking for all of a batch at once lets it fetch many at a time, or from memory, where
+/// the asking would cost more than the rows. Tells by how long the first ones took; changes nothing but the time.
+class Patience {
+ public:
+  static constexpr size_t kTold = 32;  ///< rows after which it can be asked
+  bool is_out() const { return std::chrono::steady_clock::now() - began_ > kTold * std::chrono::microseconds(5); }
+
+ private:
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+};
+
 }  // namespace
 
 std::string place_in(torch::IntArrayRef shape, int64_t flat) {
@@ -46,7 +58,7 @@ RowSource::RowSource(std::string name, torch::Tensor rows) : name_(std::move(nam
 
 /// A mapping for random access reads page by page, which is slow for who goes through all of it: items that follow one another
 /// ask for the block after theirs when they come into another one.
-void RowSource::advise(const std::vector<int64_t>& indices) const {
+void RowSource::read_ahead_of_run(const std::vector<int64_t>& indices) const {
   constexpr int64_t kBlock = int64_t{4} << 20;
   if (indices.empty() || indices.back() - indices.front() != static_cast<int64_t>(indices.size()) - 1) return;
   if (!std::is_sorted(indices.begin(), indices.end())) return;
@@ -59,7 +71,7 @@ void RowSource::advise(const std::vector<int64_t>& indices) const {
 
 torch::Tensor RowSource::stored_items(const std::vector<int64_t>& indices) const {
   check(indices);
-  advise(indices);
+  read_ahead_of_run(indices);
   const int64_t count = rows_.numel() / size();
   auto shape = rows_.sizes().vec();
   shape[0] = static_cast<int64_t>(indices.size());
@@ -74,8 +86,15 @@ torch::Tensor RowSource::stored_items(const std::vector<int64_t>& indices) const
   auto* to = out.mutable_data_ptr<float>();
   AT_DISPATCH_ALL_TYPES_AND3(torch::kHalf, torch::kBFloat16, torch::kBool, rows_.scalar_type(), "RowSource", [&] {
     const auto* from = rows_.const_data_ptr<scalar_t>();
-    for (const int64_t index : indices) {
+    const Patience patience;
+    for (size_t i = 0; i < indices.size(); ++i) {
+      const int64_t index = indices[i];
       const auto* row = from + index * count;
+      if (i == Patience::kTold && patience.is_out()) {
+        for (size_t k = i; k < indices.size(); ++k) {
+          read_ahead(from + indices[k] * count, static_cast<size_t>(count) * sizeof(scalar_t));
+        }
+      }
       if (!copy_row(row, count, to)) {
         const int64_t at = first_not_finite(to);
         throw Error(Complaint{.what = "a value is not a finite number in float32, at " + place_in(rows_.sizes(), index * count + at),

@@ -7,7 +7,8 @@ namespace monge::data {
 
 /// Items are the rows of an array that may be a mapped file far larger than memory (io::map_npy): they are made float32 and
 /// checked when they are drawn, and making the source reads none of them. Pictures of uint8 stay as they are stored.
-/// Drawing is plain code in the calling thread. Consecutive items are read ahead, as they come when all are gone through.
+/// Drawing is plain code in the calling thread. Consecutive items are read ahead, as they come when all are gone through,
+/// and so are scattered ones where the first of them were slow to come.
 class RowSource : public FiniteSource {
  public:
   /// @param rows  [N, ...], N >= 1, contiguous, on the CPU: floats or integers, not complex; shared, must not be changed
@@ -22,7 +23,7 @@ class RowSource : public FiniteSource {
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
 
  private:
-  void advise(const std::vector<int64_t>& indices) const;
+  void read_ahead_of_run(const std::vector<int64_t>& indices) const;
 
   std::string name_;
   torch::Tensor rows_;

@@ -137,7 +137,7 @@ TEST(Standardisation, AnExportedFileThatDoesNotFitItsRecipeIsRefused) {
               }, false), HasSubstr("its standardisation is of 3 columns, the map of items of shape [2]"));
 }
 
-// The tables change their scale between the halves: what was measured at the beginning goes on to hold.
+// Measured once, at the beginning.
 TEST(Standardisation, AResumedRunTakesTheNumbersOfItsCheckpoint) {
   const Tables tables;
   for (const char* kind : {"each", "joint"}) {
