@@ -19,6 +19,9 @@ class RowSource : public FiniteSource {
   std::vector<int64_t> item_shape() const override { return rows_.sizes().slice(1).vec(); }
   int64_t size() const override { return rows_.size(0); }
 
+  /// The rows may have to come from a disk.
+  bool is_quick() const override { return false; }
+
   /// @throws Error also for a value that is NaN, infinite or too large for float32, with its row and column in the array.
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
 
