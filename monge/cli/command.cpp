@@ -5,6 +5,7 @@
 #include <csignal>
 #include <iostream>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 #include <ATen/Parallel.h>
@@ -59,6 +60,8 @@ void set_threads(const Common& common, int64_t recipe_threads) {
 
 LogSink log_sink(const Common& common) {
   return [quiet = common.quiet](LogLevel level, const std::string& line) {
+    static std::mutex guard;
+    const std::lock_guard lock(guard);
     if (level == LogLevel::warning) {
       std::cerr << "monge: warning: " << line << std::endl;
     } else if (!quiet) {

@@ -47,6 +47,7 @@ ordered_json json_of(const data::PictureReport& r, bool passed) {
                    {"near_empty", r.near_empty.size()},
                    {"converted", r.converted.size()},
                    {"leaked", r.against > 0 ? ordered_json(r.leaked.size()) : ordered_json(nullptr)},
+                   {"unread", r.unread.size()},
                    {"damaged", r.damaged.size()},
                    {"bytes", r.bytes},
                    {"passed", passed},
@@ -55,6 +56,7 @@ ordered_json json_of(const data::PictureReport& r, bool passed) {
                    {"near_empty_files", r.near_empty},
                    {"converted_files", converted},
                    {"leaked_files", pairs(r.leaked)},
+                   {"unread_files", r.unread},
                    {"damaged_files", r.damaged}};
   return out;
 }
@@ -83,17 +85,18 @@ void print_list(const char* label, size_t count, int64_t most, const std::functi
 
 void print_table(const data::PictureReport& r, const CheckCommand& command) {
   const auto pair = [](const auto& list) {
-    return [&list](size_t i) { return list[i].first + "  =  " + list[i].second; };
+    return [&list](size_t i) { return shown(list[i].first) + "  =  " + shown(list[i].second); };
   };
   std::printf("%-12s %s\n%-12s %lld, %.1f MB\n%-12s %s\n%-12s %s\n%-12s %s\n", "source", r.name.c_str(), "pictures", static_cast<long long>(r.images),
               1e-6 * static_cast<double>(r.bytes), "widths", range(r.widths).c_str(), "heights", range(r.heights).c_str(), "channels",
               channels(r.channels).c_str());
   print_list("corrupt", r.corrupt.size(), command.most, [&](size_t i) { return r.corrupt[i]; });
   print_list("duplicates", r.duplicates.size(), command.most, pair(r.duplicates));
-  print_list("near-empty", r.near_empty.size(), command.most, [&](size_t i) { return r.near_empty[i]; });
+  print_list("near-empty", r.near_empty.size(), command.most, [&](size_t i) { return shown(r.near_empty[i]); });
   print_list("converted", r.converted.size(), command.most,
-             [&](size_t i) { return r.converted[i].first + "  is " + io::conversion_name(r.converted[i].second); });
+             [&](size_t i) { return shown(r.converted[i].first) + "  is " + io::conversion_name(r.converted[i].second); });
   if (r.against > 0) print_list("leaked", r.leaked.size(), command.most, pair(r.leaked));
+  if (!r.unread.empty()) print_list("unread", r.unread.size(), command.most, [&](size_t i) { return r.unread[i]; });
   if (!r.damaged.empty()) print_list("damaged", r.damaged.size(), command.most, [&](size_t i) { return r.damaged[i]; });
 }
 

@@ -1,4 +1,6 @@
 // The program: finds the command, turns what is thrown into a message and an exit code.
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <exception>
@@ -35,8 +37,18 @@ std::string unknown_command(const CLI::App& program, int argc, char** argv) {
 
 }  // namespace
 
+/// Packed sets keep their shards open; the limit that shells set is often 1,024 where the system allows far more.
+void allow_many_open_files() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  constexpr rlim_t kEnough = 65536;
+  limit.rlim_cur = std::min(limit.rlim_max, std::max(limit.rlim_cur, kEnough));
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int main(int argc, char** argv) {
   using namespace monge;
+  allow_many_open_files();
   CLI::App program("Learns optimal transport maps and plans between two sets of samples with neural networks, and applies them.",
                    "monge");
   program.set_version_flag("--version", "monge " + version());

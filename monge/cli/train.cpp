@@ -267,6 +267,7 @@ int resume_command(const TrainOptions& options) {
   const auto judge = eval::make_judge(recipe, device);
   train::Trainer trainer(recipe, data, device, folder, log);
   trainer.resume(*checkpoint);
+  run::write_data_record(folder, data);  // the data may have moved
   if (before.eval.samples != recipe.eval.samples) trainer.forget_best();  // figures fall with the number of samples
   checkpoint.reset();  // as large as the training itself, and the trainer has its own copy
   if (trainer.done() < recipe.train.iterations)

@@ -40,18 +40,24 @@ class Descriptor {
       bytes.remove_prefix(static_cast<size_t>(written));
     }
   }
-  std::string read() {
+  /// @param too_large  told when there are more than `most` bytes; then nothing is read.
+  std::string read(int64_t most, bool& too_large) {
     struct stat facts {};
     std::string out;
     // A byte more than announced: the end is seen without growing.
-    if (::fstat(fd_, &facts) == 0 && facts.st_size > 0) out.resize(static_cast<size_t>(facts.st_size) + 1);
+    const bool known = ::fstat(fd_, &facts) == 0 && facts.st_size > 0;
+    too_large = known && facts.st_size > most;
+    if (too_large) return out;
+    if (known) out.resize(static_cast<size_t>(facts.st_size) + 1);
     for (size_t have = 0;;) {
       if (have == out.size()) out.resize(have + std::max(have, size_t{1} << 16));
       const ssize_t count = ::read(fd_, out.data() + have, out.size() - have);
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) fail("cannot read");
       have += static_cast<size_t>(count);
-      if (count > 0) continue;
+      // A plain file that gave what it has is at its end: asking once more would say nothing new.
+      const bool whole = S_ISREG(facts.st_mode) && have == static_cast<size_t>(facts.st_size) && have < out.size();
+      if (count > 0 && !whole) continue;
       out.resize(have);
       return out;
     }
@@ -80,9 +86,12 @@ void sync_folder(const fs::path& folder) {
 
 }  // namespace
 
-std::string Files::read(const fs::path& path) const {
+std::string Files::read(const fs::path& path, int64_t most) const {
   try {
-    return Descriptor(path, O_RDONLY | O_CLOEXEC).read();
+    bool too_large = false;
+    auto out = Descriptor(path, O_RDONLY | O_CLOEXEC).read(most, too_large);
+    if (too_large) throw Error(text(path.string(), ": has more than ", most, " bytes, which is too much for what it should be"));
+    return out;
   } catch (const SystemError&) {
     // Only now, what the user can mend: each question is a call to the system, and folders hold many small files.
     std::error_code ignored;
@@ -181,6 +190,8 @@ struct ContentHash::State {
 
 ContentHash::ContentHash() : state_(std::make_unique<State>()) { XXH3_64bits_reset(&state_->xxh3); }
 ContentHash::~ContentHash() = default;
+ContentHash::ContentHash(ContentHash&&) noexcept = default;
+ContentHash& ContentHash::operator=(ContentHash&&) noexcept = default;
 void ContentHash::add(std::string_view bytes) { XXH3_64bits_update(&state_->xxh3, bytes.data(), bytes.size()); }
 std::string ContentHash::digits() const { return sixteen_digits(XXH3_64bits_digest(&state_->xxh3)); }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -17,7 +18,8 @@ class Files {
 
   /// The whole file. @throws Error naming the path when it is missing, a folder, or unreadable; SystemError when the
   /// system fails while it is read: half a file is never taken for a whole one.
-  virtual std::string read(const std::filesystem::path& path) const;
+  /// @param most  bytes; a larger file is refused before memory is taken for it.
+  virtual std::string read(const std::filesystem::path& path, int64_t most = std::numeric_limits<int64_t>::max()) const;
 
   /// Writes the parts one after another to `path` (replaced when there) and waits until they are on the disk.
   /// @throws SystemError with the system's reason; a partial file may remain.
@@ -75,6 +77,8 @@ class ContentHash {
  public:
   ContentHash();
   ~ContentHash();
+  ContentHash(ContentHash&&) noexcept;
+  ContentHash& operator=(ContentHash&&) noexcept;
   void add(std::string_view bytes);
   /// 16 hexadecimal digits of all so far.
   std::string digits() const;

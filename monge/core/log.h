@@ -8,7 +8,8 @@ namespace monge {
 
 enum class LogLevel { info, warning };
 
-/// Receives one line without a line feed. Called from the thread that works; must not throw.
+/// Receives one line without a line feed. Called from the thread that works, of which there may be several at once
+/// (loaders); must not throw.
 using LogSink = std::function<void(LogLevel, const std::string&)>;
 
 /// A sink that drops everything.

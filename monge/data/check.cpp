@@ -46,19 +46,30 @@ struct Facts {
 };
 
 /// The content hashes of a set, and the first picture with each.
-std::unordered_map<uint64_t, int64_t> contents_of(const Pictures& pictures, const std::function<void()>& tell, const std::atomic<bool>& stop) {
+std::unordered_map<uint64_t, int64_t> contents_of(const Pictures& pictures, const std::function<void()>& tell, const std::atomic<bool>& stop,
+                                                  std::vector<std::string>& faults) {
+  faults.resize(static_cast<size_t>(pictures.size()));
   std::vector<uint64_t> content(static_cast<size_t>(pictures.size()));
   std::mutex guard;
   for_each_parallel(pictures.size(), [&] {
     return [&](int64_t i) {
       if (stop) return;
-      content[static_cast<size_t>(i)] = pictures.content(i);
+      try {
+        content[static_cast<size_t>(i)] = pictures.content(i);
+      } catch (const SystemError&) {
+        throw;
+      } catch (const Error& error) {
+        faults[static_cast<size_t>(i)] = error.what();
+      }
       const std::lock_guard lock(guard);
       tell();
     };
   });
   std::unordered_map<uint64_t, int64_t> out;
-  for (int64_t i = 0; i < pictures.size(); ++i) out.emplace(content[static_cast<size_t>(i)], i);
+  for (int64_t i = 0; i < pictures.size(); ++i) {
+    if (faults[static_cast<size_t>(i)].empty()) out.emplace(content[static_cast<size_t>(i)], i);
+  }
+  std::erase(faults, "");
   return out;
 }
 
@@ -107,8 +118,8 @@ PictureReport check_pictures(const fs::path& path, const fs::path& against, cons
     };
   });
   std::unordered_map<uint64_t, int64_t> theirs;
-  if (others) theirs = contents_of(*others, tell, stop);
-  if (is_packed_set(path) && !stop) out.damaged = verify_packed_set(path);
+  if (others) theirs = contents_of(*others, tell, stop, out.unread);
+  if (is_packed_set(path) && !stop) out.damaged = verify_packed_set(path, progress, stop);
   out.complete = !stop;
   if (stop) return out;
 

@@ -30,11 +30,12 @@ struct PictureReport {
   std::vector<std::pair<std::string, io::Conversion>> converted;
   std::vector<std::pair<std::string, std::string>> leaked;      ///< a file, and one of the other set with the same bytes
   int64_t against = 0;                                          ///< pictures of the other set
+  std::vector<std::string> unread;                              ///< of the other set: cannot be read, so nothing is known of them
   std::vector<std::string> damaged;                             ///< files of a packed set that have not the hash of its manifest
   bool complete = true;                                         ///< false when `stop` ended it
 
   /// Whether there is something that must not be trained on.
-  bool bad() const { return !corrupt.empty() || !leaked.empty() || !damaged.empty(); }
+  bool bad() const { return !corrupt.empty() || !leaked.empty() || !damaged.empty() || !unread.empty(); }
 };
 
 /// A picture is near-empty when the standard deviation of each of its channels, laid over white, is below this (of 255).

@@ -48,25 +48,28 @@ bool Crop::keeps(int64_t height, int64_t width) const {
   return part.height == height && part.width == width && dx_ == 0 && dy_ == 0;
 }
 
-torch::Tensor Crop::operator()(const torch::Tensor& image_HWC) const {
-  if (kind_ == Kind::none) return image_HWC;
-  const int64_t height = image_HWC.size(0), width = image_HWC.size(1);
+Crop::Part Crop::part(int64_t height, int64_t width) const {
   const auto [part_height, part_width] = part_of(height, width);
   const int64_t top = (height - part_height) / 2 + dy_, left = (width - part_width) / 2 + dx_;
-  require(part_height <= height && part_width <= width && top >= 0 && left >= 0 && top + part_height <= height &&
-              left + part_width <= width,
-          "the crop of ", part_width, "x", part_height, " moved by ", dx_, ",", dy_, " reaches outside the picture of ",
-          width, "x", height, "; choose a smaller crop, or crop = \"centre\"");
-  if (part_height == height && part_width == width) return image_HWC;
-  // By rows, not by narrow() and contiguous(): this runs inside loader threads, where LibTorch would start a pool each.
-  const int64_t channels = image_HWC.size(2);
-  auto part = torch::empty({part_height, part_width, channels}, torch::kUInt8);
-  const auto* from = image_HWC.data_ptr<uint8_t>() + (top * width + left) * channels;
-  auto* to = part.data_ptr<uint8_t>();
-  for (int64_t y = 0; y < part_height; ++y, from += width * channels, to += part_width * channels) {
-    std::copy_n(from, part_width * channels, to);
+  if (part_height > height || part_width > width || top < 0 || left < 0 || top + part_height > height || left + part_width > width) {
+    throw Error(text("the crop of ", part_width, "x", part_height, " moved by ", dx_, ",", dy_, " reaches outside the picture of ",
+                     width, "x", height, "; choose a smaller crop, or crop = \"centre\""));
   }
-  return part;
+  return {top, left, part_height, part_width};
+}
+
+torch::Tensor Crop::operator()(const torch::Tensor& image_HWC) const {
+  const int64_t height = image_HWC.size(0), width = image_HWC.size(1), channels = image_HWC.size(2);
+  const auto p = part(height, width);
+  if (p.height == height && p.width == width) return image_HWC;
+  // By rows, not by narrow() and contiguous(): this runs inside loader threads, where LibTorch would start a pool each.
+  auto out = torch::empty({p.height, p.width, channels}, torch::kUInt8);
+  const auto* from = image_HWC.const_data_ptr<uint8_t>() + (p.top * width + p.left) * channels;
+  auto* to = out.data_ptr<uint8_t>();
+  for (int64_t y = 0; y < p.height; ++y, from += width * channels, to += p.width * channels) {
+    std::copy_n(from, p.width * channels, to);
+  }
+  return out;
 }
 
 }  // namespace monge::data

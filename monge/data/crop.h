@@ -19,6 +19,12 @@ class Crop {
   /// @throws Error naming both sizes when the part reaches outside the picture.
   torch::Tensor operator()(const torch::Tensor& image_HWC) const;
 
+  struct Part {
+    int64_t top, left, height, width;
+  };
+  /// The same of a picture of this size, in pixels. @throws Error as above.
+  Part part(int64_t height, int64_t width) const;
+
   /// Whether a picture of this size comes out whole.
   bool keeps(int64_t height, int64_t width) const;
 

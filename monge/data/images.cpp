@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <future>
 #include <mutex>
 #include <numeric>
 
@@ -164,8 +165,10 @@ struct ImageSource::State {
     if (refusal.empty()) {
       log(LogLevel::warning, text(first, "; looking for others that cannot be used"));
       std::vector<io::Conversion> conversions(static_cast<size_t>(pictures->size()));
+      // In a thread that may start others: this one may be a loader's.
+      const auto faults = std::async(std::launch::async, [&] { return try_all({}, conversions); }).get();
+      if (count_faults(faults) == 0) throw Error(first);  // it is well by now, or the disk was not
       try {
-        const auto faults = try_all({}, conversions);
         refuse_set(name, faults, conversion_lines(faults, conversions), kFix);
       } catch (const SystemError&) {
         throw;

@@ -56,9 +56,10 @@ class Resident {
  public:
   Resident(const Source& source, torch::Device device) : device_(device) {
     require(!source.endless(), source.name(), ": an endless law cannot be kept on the device");
-    constexpr int64_t kChunk = 4096;
-    for (int64_t begin = 0; begin < source.size(); begin += kChunk) {
-      std::vector<int64_t> indices(static_cast<size_t>(std::min(kChunk, source.size() - begin)));
+    constexpr int64_t kChunkBytes = int64_t{64} << 20;
+    const int64_t at_once = std::clamp<int64_t>(kChunkBytes / std::max<int64_t>(source.stored_items({0}).nbytes(), 1), 1, 4096);
+    for (int64_t begin = 0; begin < source.size(); begin += at_once) {
+      std::vector<int64_t> indices(static_cast<size_t>(std::min(at_once, source.size() - begin)));
       std::iota(indices.begin(), indices.end(), begin);
       auto chunk = source.stored_items(indices);
       if (chunk.dim() == 4) chunk = chunk.permute({0, 2, 3, 1});
@@ -117,7 +118,8 @@ struct Loader::State {
   void work(const std::stop_token& stop) {
     keep_to_this_thread();
     std::unique_lock lock(guard);
-    while (room.wait(lock, stop, [this] { return wanted >= 0 && next < wanted + ahead; })) {
+    // wait() gives what it waits for, stopped or not.
+    while (room.wait(lock, stop, [this] { return wanted >= 0 && next < wanted + ahead; }) && !stop.stop_requested()) {
       const int64_t step = next++, row = this->row;
       lock.unlock();
       Made made;

@@ -29,7 +29,7 @@ int64_t usual_workers(const Source& source, torch::Device device);
 /// step may be asked for at any time and costs a wait.
 ///
 /// Workers are threads of this process, keep to themselves (see keep_to_this_thread) and draw nothing from shared generators.
-/// For a GPU they write to pinned memory; the batch after the one that is asked for is copied on a stream of its own meanwhile,
+/// For a GPU batches are copied to pinned memory; the one after the one that is asked for is copied on a stream of its own meanwhile,
 /// as bytes where it is stored as bytes. Not thread-safe itself: one caller.
 class Loader {
  public:

@@ -12,17 +12,16 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
+#include <thread>
 
 #include "monge/core/checked.h"
 #include "monge/core/files.h"
-#include "monge/core/mapped_file.h"
 #include "monge/core/nearest.h"
+#include "monge/core/version.h"
 #include "monge/data/packed_set.h"
 #include "monge/data/parallel.h"
 #include "monge/data/pictures.h"
-#include "monge/data/shard_record.h"
-#include "monge/io/archive.h"
-#include "monge/io/archive_index.h"
+#include "monge/data/shard_file.h"
 #include "monge/io/npy.h"
 
 namespace monge::data {
@@ -31,7 +30,18 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-/// The folder in which a set is made, for one process at a time.
+/// Runs what touches the disk; the standard library's complaints become ours.
+template <class Action>
+auto guarded(const Action& action) {
+  try {
+    return action();
+  } catch (const fs::filesystem_error& error) {
+    throw SystemError(text(error.path1().string(), ": ", error.code().message()));
+  }
+}
+
+/// The folder in which a set is made, for one process at a time. Its file .plan says of which pictures and options; it stays in
+/// the set, so that a repeated call knows its work.
 class Workshop {
  public:
   explicit Workshop(fs::path folder) : folder_(std::move(folder)) {
@@ -40,8 +50,10 @@ class Workshop {
     fd_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd_ < 0) throw SystemError(text(lock.string(), ": cannot be opened: ", std::strerror(errno)));
     if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
+    const int reason = errno;
     ::close(fd_);
-    throw Error(text(folder_.string(), ": another process is packing there; wait for it"));
+    if (reason == EWOULDBLOCK) throw Error(text(folder_.string(), ": another process is packing there; wait for it"));
+    throw SystemError(text(lock.string(), ": cannot be locked: ", std::strerror(reason)));
   }
   ~Workshop() { ::close(fd_); }
   Workshop(const Workshop&) = delete;
@@ -49,26 +61,41 @@ class Workshop {
 
   const fs::path& folder() const { return folder_; }
 
-  /// Keeps the shards that are there if they were made by the same plan, else throws all away.
-  void prepare(const std::string& plan, const LogSink& log) const {
-    const auto path = folder_ / kPlan;
+  static bool has_plan(const fs::path& folder, const std::string& plan) {
     std::error_code ignored;
-    const bool begun = fs::exists(path, ignored);
-    if (begun && real_files().read(path) == plan) return;
-    for (const auto& entry : fs::directory_iterator(folder_)) {
-      if (entry.path().filename() == kLock) continue;
-      require(begun, folder_.string(), ": is needed for the work on ", folder_.stem().string(), ", and holds other things (",
-              entry.path().filename().string(), "); choose another DST, or remove it");
-      fs::remove(entry.path());
-    }
-    if (begun) log(LogLevel::info, text(folder_.string(), ": was begun with other pictures or options and is begun anew"));
-    real_files().replace(path, plan);
+    return fs::exists(folder / kPlan, ignored) && real_files().read(folder / kPlan) == plan;
   }
 
-  void clear(int64_t shards) const {
-    for (int64_t k = 0; k < shards; ++k) fs::remove(shard_record_path(folder_, k));
-    fs::remove(folder_ / kPlan);
-    fs::remove(folder_ / kLock);  // the open file keeps the lock
+  /// Keeps the shards that are there if they were made by the same plan, else throws all away.
+  void prepare(const std::string& plan, const LogSink& log) const {
+    if (has_plan(folder_, plan)) return;
+    std::error_code ignored;
+    const bool begun = fs::exists(folder_ / kPlan, ignored);
+    guarded([&] {
+      for (const auto& entry : fs::directory_iterator(folder_)) {
+        const auto name = entry.path().filename().string();
+        // The plan goes last, when it is replaced: until then it says that the rest is ours.
+        if (name == kLock || name == kPlan || name == text(kPlan, ".part")) continue;
+        require(begun, folder_.string(), ": is needed for the work on ", folder_.stem().string(), ", and holds other things (", name,
+                "); choose another DST, or remove it");
+        fs::remove(entry.path());
+      }
+    });
+    if (begun) log(LogLevel::info, text(folder_.string(), ": was begun with other pictures or options and is begun anew"));
+    real_files().replace(folder_ / kPlan, plan);
+  }
+
+  /// Gives the folder, in which a whole set lies, the set's name. After a kill within it, it may be done again.
+  void publish(const fs::path& destination) const {
+    guarded([&] {
+      for (const auto& entry : fs::directory_iterator(folder_)) {
+        if (entry.path().extension() == ".record" || entry.path().extension() == ".part") fs::remove(entry.path());
+      }
+      fs::remove(folder_ / kLock);  // the open file keeps the lock
+      std::error_code ignored;
+      fs::remove(destination, ignored);  // an empty folder that was there
+    });
+    real_files().publish(folder_, destination);
   }
 
  private:
@@ -83,70 +110,116 @@ class Packer {
   Packer(const Pictures& pictures, std::vector<int64_t> chosen, fs::path destination, const PackOptions& options, const LogSink& log)
       : pictures_(pictures), chosen_(std::move(chosen)), destination_(std::move(destination)), options_(options),
         preparation_(options.preparation), log_(log) {
-    const int64_t item = options.encoded ? kEncodedGuess : preparation_.item_bytes();
-    // Each shard is an open file when the set is used, and a process may have about a thousand.
-    constexpr int64_t kMostShards = 512;
-    per_shard_ = std::max({int64_t{1}, options.shard_bytes / item, (count() + kMostShards - 1) / kMostShards});
+    // Each shard is an open file when the set is used, and a process may have some thousands.
+    constexpr int64_t kMostShards = 1024, kPieceBytes = int64_t{8} << 20;
+    // A piece is what is decoded before it is handed to the disk: enough for all cores, and little memory.
+    const auto cores = static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()));
+    int64_t all = 0;
+    for (int64_t k = 0; k < count(); ++k) all += bytes_in_shard(k);
+    shard_ends_ = cut(std::max(options.shard_bytes, all / kMostShards), 1);
+    piece_ends_ = cut(kPieceBytes, 8 * cores);
+    for (size_t k = 0; k < piece_ends_.size(); ++k) most_in_piece_ = std::max(most_in_piece_, piece_ends_[k] - (k == 0 ? 0 : piece_ends_[k - 1]));
   }
 
   int64_t count() const { return static_cast<int64_t>(chosen_.size()); }
-  int64_t shards() const { return (count() + per_shard_ - 1) / per_shard_; }
+  int64_t shards() const { return static_cast<int64_t>(shard_ends_.size()); }
 
   /// @param tell  called once a picture.
   /// @return whether the set is whole; not where `stop` was set, or pictures could not be used and options do not skip them.
   bool run(const std::function<void(int64_t pictures)>& tell, const std::atomic<bool>& stop, PackedPart& part) {
     part.folder = destination_;
     const auto plan = plan_text();
-    if (is_there(content_hash(plan), part)) {
+    if (is_there(plan)) {
+      describe(destination_, part);
+      part.was_there = true;
       tell(count());
       return true;
     }
     const Workshop workshop(fs::path(destination_.string() + ".part"));
     workshop.prepare(plan, log_);
+    if (is_packed_set(workshop.folder())) {  // a kill came after the last shard
+      tell(count());
+      workshop.publish(destination_);
+      describe(destination_, part);
+      part.resumed = part.shards;
+      return true;
+    }
     part.shards = shards();
-    std::future<void> writing;  // the shard before, while this one is decoded
-    const auto finish_writing = [&] {
-      if (writing.valid()) writing.get();
-    };
     const auto note = [&part](const ShardRecord& record) {
       part.left_out.insert(part.left_out.end(), record.left_out.begin(), record.left_out.end());
       for (size_t kind = 0; kind < record.converted.size(); ++kind) part.converted[kind] += record.converted[kind];
     };
+    ShardPiece pieces[2];       // one is written while the other is filled
+    std::future<void> writing;  // after them, so that it has ended before they go
+    const auto finish_writing = [&] {
+      if (writing.valid()) writing.get();
+    };
     bool refused = false;
+    int64_t filled = 0;
     for (int64_t k = 0; k < shards() && !stop; ++k) {
-      const auto path = shard_record_path(workshop.folder(), k);
-      const int64_t begin = k * per_shard_, end = std::min(begin + per_shard_, count());
-      if (auto old = read_shard_record(path); old && !(options_.on_error == "fail" && !old->left_out.empty())) {
+      const auto record_path = shard_record_path(workshop.folder(), k);
+      const int64_t begin = k == 0 ? 0 : shard_ends_[static_cast<size_t>(k) - 1], end = shard_ends_[static_cast<size_t>(k)];
+      if (const auto old = read_shard_record(record_path); old && !(options_.on_error == "fail" && !old->left_out.empty())) {
         ++part.resumed;
         note(*old);
         tell(end - begin);
         continue;
       }
-      auto shard = std::make_shared<Shard>(fill(begin, end, tell, stop));
-      if (stop) break;
-      note(shard->record);
-      refused = refused || (options_.on_error == "fail" && !shard->record.left_out.empty());
-      if (refused) continue;  // the others are looked at, so that all faults are told at once
-      finish_writing();
-      writing = std::async(std::launch::async, [this, shard, k, &workshop, path] { write(*shard, workshop.folder(), k, path); });
+      const std::shared_ptr<ShardFile> file = new_shard(workshop.folder() / shard_name(k), end - begin);
+      for (int64_t at = begin, next; at < end && !stop; at = next) {
+        auto& piece = pieces[filled++ % 2];
+        next = std::min(end, *std::upper_bound(piece_ends_.begin(), piece_ends_.end(), at));
+        fill(at, next, tell, stop, piece);
+        if (stop) break;
+        piece.record.file.name = shard_name(k);
+        note(piece.record);
+        refused = refused || (options_.on_error == "fail" && !piece.record.left_out.empty());
+        finish_writing();
+        if (refused) continue;  // the others are looked at, so that all faults are told at once
+        const bool last = next == end;
+        writing = std::async(std::launch::async, [&piece, file, last, record_path] {
+          file->add(piece);
+          if (last) file->finish(record_path);
+        });
+      }
     }
     finish_writing();
     if (stop || refused) return false;
     require(part.left_out.size() < chosen_.size(), destination_.string(), ": none of ", count(), " pictures can be used",
             listed(part.left_out, part.left_out.size()));
-    publish(workshop, content_hash(plan), part);
+    finish(workshop, part);
     return true;
   }
 
  private:
-  static constexpr int64_t kEncodedGuess = 16 << 10;  // bytes of an encoded picture, to choose how many stand in a shard
+  /// What picture k of the chosen ones takes in a shard; a guess where an encoded one's length is not known.
+  int64_t bytes_in_shard(int64_t k) const {
+    if (!options_.encoded) return preparation_.item_bytes();
+    constexpr int64_t kGuess = 16 << 10;
+    const int64_t length = pictures_.length(chosen_[static_cast<size_t>(k)]);
+    return length > 0 ? length : kGuess;
+  }
 
-  struct Shard {
-    ShardRecord record;
-    torch::Tensor pixels;                    ///< uint8 [n, H, W, 3]
-    std::vector<io::ArchiveEntry> encoded;
-    std::vector<std::string> names;
-  };
+  /// Ends of runs of pictures of at most so many bytes, but of `least` pictures or more.
+  std::vector<int64_t> cut(int64_t bytes, int64_t least) const {
+    std::vector<int64_t> ends;
+    int64_t begin = 0, sum = 0;
+    for (int64_t k = 0; k < count(); ++k) {
+      const int64_t next = bytes_in_shard(k);
+      if (k - begin >= least && sum + next > bytes) {
+        ends.push_back(k);
+        begin = k;
+        sum = 0;
+      }
+      sum += next;
+    }
+    ends.push_back(count());
+    return ends;
+  }
+
+  std::unique_ptr<ShardFile> new_shard(const fs::path& path, int64_t most) const {
+    return options_.encoded ? new_encoded_shard(path) : new_pixel_shard(path, most, preparation_.height(), preparation_.width());
+  }
 
   std::string shard_name(int64_t k) const {
     char name[40];
@@ -160,44 +233,53 @@ class Packer {
     return {{"resize_to", p.resize_to}, {"crop", p.crop}, {"filter", p.filter}, {"background", p.background}, {"grey", p.grey}};
   }
 
-  /// Of what the set is a function: a line for each option and each picture.
+  /// Of what the set is a function: the options and the pictures, as far as can be told without reading them.
   std::string plan_text() const {
-    std::string names;
-    for (const int64_t i : chosen_) names += packed_name_line(pictures_.name(i)) + ' ' + std::to_string(pictures_.length(i)) + '\n';
+    std::string names = pictures_.whole_stamp() + '\n';
+    std::vector<std::string> lines(chosen_.size());
+    for_each_parallel(count(), [&] {
+      return [&](int64_t k) {
+        const int64_t i = chosen_[static_cast<size_t>(k)];
+        lines[static_cast<size_t>(k)] = packed_name_line(pictures_.name(i)) + ' ' + pictures_.stamp(i) + '\n';
+      };
+    });
+    for (const auto& line : lines) names += line;
     const auto& p = options_.preparation;
-    return text(kPackedFormat, ' ', kPackedVersion, '\n', options_.encoded ? "encoded" : text("pixels ", p.height, ' ', p.width, ' ', preparation_json().dump()),
-                ' ', options_.convert, '\n', per_shard_, '\n', content_hash(names), ' ', count(), '\n');
+    return text(kPackedFormat, ' ', kPackedVersion, ", monge ", version(), '\n',
+                options_.encoded ? "encoded" : text("pixels ", p.height, ' ', p.width, ' ', preparation_json().dump()), options_.convert ? "" : " not converted",
+                '\n', options_.shard_bytes, '\n', content_hash(names), ' ', count(), '\n');
   }
 
-  bool is_there(const std::string& plan, PackedPart& part) const {
+  bool is_there(const std::string& plan) const {
     std::error_code ignored;
     if (!fs::exists(destination_, ignored)) return false;
-    const bool empty = fs::is_directory(destination_, ignored) && fs::is_empty(destination_, ignored);
-    if (empty) return false;
-    if (is_packed_set(destination_)) {
-      const auto manifest = read_packed_manifest(destination_);
-      if (manifest.plan == plan) {
-        part.pictures = manifest.count;
-        part.shards = static_cast<int64_t>(manifest.shards.size());
-        for (const auto* list : {&manifest.shards, &manifest.files}) {
-          for (const auto& file : *list) part.bytes += file.bytes;
-        }
-        part.was_there = true;
-        return true;
-      }
-      throw Error(text(destination_.string(), ": is a packed set of other pictures or options; choose another DST, or remove it first"));
-    }
-    throw Error(text(destination_.string(), ": exists and is no packed set; choose another DST"));
+    if (fs::is_directory(destination_, ignored) && fs::is_empty(destination_, ignored)) return false;
+    require(is_packed_set(destination_), destination_.string(), ": exists and is no packed set; choose another DST");
+    require(Workshop::has_plan(destination_, plan), destination_.string(),
+            ": is a packed set of other pictures or options; choose another DST, or remove it first");
+    return true;
   }
 
-  /// Decodes pictures [begin, end) of the chosen ones; those that cannot be used are left out.
-  Shard fill(int64_t begin, int64_t end, const std::function<void(int64_t)>& tell, const std::atomic<bool>& stop) const {
+  /// What a set that is there holds.
+  static void describe(const fs::path& folder, PackedPart& part) {
+    const auto manifest = read_packed_manifest(folder);
+    part.pictures = manifest.count;
+    part.shards = static_cast<int64_t>(manifest.shards.size());
+    for (const auto* list : {&manifest.shards, &manifest.files}) {
+      for (const auto& file : *list) part.bytes += file.bytes;
+    }
+  }
+
+  /// Decodes pictures [begin, end) of the chosen ones into `out`; those that cannot be used are left out.
+  void fill(int64_t begin, int64_t end, const std::function<void(int64_t)>& tell, const std::atomic<bool>& stop, ShardPiece& out) const {
     const int64_t n = end - begin, item = preparation_.item_bytes();
-    Shard out;
+    out.record = {};
+    out.encoded.clear();
     std::vector<std::string> faults(static_cast<size_t>(n)), bytes(options_.encoded ? static_cast<size_t>(n) : 0);
     std::vector<int64_t> content(static_cast<size_t>(n));
     std::vector<io::Conversion> conversions(static_cast<size_t>(n), io::Conversion::none);
-    if (!options_.encoded) out.pixels = torch::empty({n, preparation_.height(), preparation_.width(), 3}, torch::kUInt8);
+    // Memory that is used again costs no page faults, of which there would be three a picture.
+    if (!options_.encoded && !out.pixels.defined()) out.pixels = torch::empty({most_in_piece_, preparation_.height(), preparation_.width(), 3}, torch::kUInt8);
     uint8_t* to = options_.encoded ? nullptr : out.pixels.data_ptr<uint8_t>();
     std::mutex guard;
     for_each_parallel(n, [&] {
@@ -216,7 +298,7 @@ class Packer {
         tell(1);
       };
     });
-    if (stop) return out;
+    if (stop) return;
     int64_t kept = 0;
     for (int64_t k = 0; k < n; ++k) {
       const auto at = static_cast<size_t>(k);
@@ -234,8 +316,6 @@ class Packer {
     }
     out.record.converted[0] = 0;
     out.record.file.count = kept;
-    if (to) out.pixels = out.pixels.narrow(0, 0, kept);
-    return out;
   }
 
   /// One picture.
@@ -256,42 +336,13 @@ class Packer {
     }
   }
 
-  /// Makes the shard durable, and then its record.
-  void write(Shard& shard, const fs::path& folder, int64_t k, const fs::path& record_path) const {
-    auto& record = shard.record;
-    if (record.file.count > 0) {
-      record.file.name = shard_name(k);
-      const auto path = folder / record.file.name;
-      if (options_.encoded) {
-        io::write_archive(path, shard.encoded);
-        const MappedFile file(path, MappedFile::Access::sequential);
-        record.file.bytes = static_cast<int64_t>(file.bytes().size());
-        record.file.xxh3 = content_hash(file.bytes());
-        const auto index = io::index_archive(file);
-        if (!index || index->size() != shard.encoded.size()) throw Error(text(path.string(), ": could not be read back"));
-        for (const auto& entry : *index) record.places.insert(record.places.end(), {entry.offset, entry.size});
-      } else {
-        const auto header = io::npy_header(torch::kUInt8, shard.pixels.sizes().vec());
-        const std::string_view pixels(reinterpret_cast<const char*>(shard.pixels.data_ptr<uint8_t>()), static_cast<size_t>(shard.pixels.numel()));
-        const std::string_view parts[] = {header, pixels};
-        const auto unfinished = folder / (record.file.name + ".part");
-        real_files().write(unfinished, parts);
-        real_files().publish(unfinished, path);
-        ContentHash hash;
-        for (const auto part : parts) hash.add(part);
-        record.file.bytes = static_cast<int64_t>(header.size() + pixels.size());
-        record.file.xxh3 = hash.digits();
-      }
-    }
-    write_shard_record(record_path, record);
-  }
-
   PackedManifest::File write_file(const fs::path& folder, const std::string& name, std::string_view bytes) const {
     real_files().replace(folder / name, bytes);
     return {name, 0, static_cast<int64_t>(bytes.size()), content_hash(bytes)};
   }
 
-  void publish(const Workshop& workshop, const std::string& plan, PackedPart& part) const {
+  /// Writes what stands beside the shards, and publishes the set.
+  void finish(const Workshop& workshop, PackedPart& part) const {
     const auto& folder = workshop.folder();
     std::string names;
     std::vector<int64_t> content, places;
@@ -317,22 +368,17 @@ class Packer {
     for (const auto* list : {&shards_here, &files}) {
       for (const auto& file : *list) part.bytes += file.bytes;
     }
-    write_file(folder, "manifest.json", manifest_text(plan, shards_here, files, part));
-    workshop.clear(shards());
-    std::error_code ignored;
-    fs::remove(destination_, ignored);  // an empty folder that was there
-    real_files().publish(folder, destination_);
+    write_file(folder, "manifest.json", manifest_text(shards_here, files, part));  // from here on the set is whole
+    workshop.publish(destination_);
   }
 
-  std::string manifest_text(const std::string& plan, const std::vector<PackedManifest::File>& shards,
-                            const std::vector<PackedManifest::File>& files, const PackedPart& part) const {
+  std::string manifest_text(const std::vector<PackedManifest::File>& shards, const std::vector<PackedManifest::File>& files, const PackedPart& part) const {
     ordered_json out{{"format", kPackedFormat}, {"version", kPackedVersion}, {"kind", options_.encoded ? "encoded" : "pixels"}, {"count", part.pictures}};
     if (!options_.encoded) {
       out["height"] = preparation_.height();
       out["width"] = preparation_.width();
     }
     out["preparation"] = preparation_json();
-    out["plan"] = plan;
     for (const auto& [key, list] : {std::pair{"shards", &shards}, {"files", &files}}) {
       out[key] = ordered_json::array();
       for (const auto& file : *list) out[key].push_back({{"file", file.name}, {"count", file.count}, {"bytes", file.bytes}, {"xxh3", file.xxh3}});
@@ -348,17 +394,22 @@ class Packer {
   const PackOptions& options_;
   Preparation preparation_;
   const LogSink& log_;
-  int64_t per_shard_ = 1;
+  std::vector<int64_t> shard_ends_, piece_ends_;  ///< in chosen pictures
+  int64_t most_in_piece_ = 0;
 };
 
 }  // namespace
 
-PackResult pack(const fs::path& source, const fs::path& destination, const PackOptions& options, const LogSink& log,
+PackResult pack(const fs::path& source, const fs::path& where, const PackOptions& options, const LogSink& log,
                 const std::function<void(int64_t, int64_t)>& progress, const std::atomic<bool>& stop) {
+  auto destination = where.lexically_normal();
+  if (!destination.has_filename()) destination = destination.parent_path();  // "DST/" is DST
+  require(!destination.empty(), where.string(), ": is no name for a new folder");
   require(options.on_error == "fail" || options.on_error == "skip", "on_error: got \"", options.on_error, "\" (allowed: fail, skip)");
   require(options.shard_bytes >= 1, "shard_bytes: must be 1 or more, got ", options.shard_bytes);
   const Preparation checked(options.preparation);  // a bad option is found before the listing, which may take long
   const auto pictures = open_pictures(source, log);
+  require(!options.encoded || !pictures->pixel_size(), source.string(), ": holds bare pixels and no encoded files; leave out --encoded");
   PackResult out;
   out.found = pictures->size();
   std::vector<int64_t> chosen(static_cast<size_t>(out.found));

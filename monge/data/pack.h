@@ -22,7 +22,7 @@ struct PackOptions {
   std::vector<std::string> select = {}; ///< see select_by_attribute; a picture must fit all
   std::vector<SplitPart> split = {};    ///< empty: one set; else a set each, in a folder of DST named after the part
   std::string split_by = "name";        ///< name, order; see deal
-  int64_t shard_bytes = int64_t{64} << 20;  ///< of pixels in a shard, about; the work that a kill can cost
+  int64_t shard_bytes = int64_t{64} << 20;  ///< in a shard, about, or a 1,024th of the set; the work that a kill can cost
 };
 
 /// One set that was written.
@@ -46,7 +46,8 @@ struct PackResult {
 ///
 /// Work goes to DESTINATION.part shard by shard, each durable when it is done, and is given its name at the end: the set is there
 /// whole or not at all. After a kill the same call goes on with the first shard that is missing and makes the same bytes. A part of
-/// other pictures or options is thrown away. What is there already, of the same pictures and options, is left alone. The set is a
+/// other pictures or options is thrown away; whether they are others is told by names, sizes and times, not by content.
+/// What is there already, of the same pictures and options, is left alone. The set is a
 /// function of the pictures and options: the number of cores changes nothing.
 ///
 /// @param progress  called with (done, total) pictures; from worker threads, one call at a time.

@@ -14,6 +14,7 @@
 #include "monge/core/files.h"
 #include "monge/core/names.h"
 #include "monge/data/name_list.h"
+#include "monge/data/parallel.h"
 #include "monge/io/npy.h"
 
 namespace monge::data {
@@ -94,6 +95,7 @@ class PackedPictures : public Pictures {
     return std::string(names_[i]);
   }
   std::string where(int64_t i) const override { return text(folder_.string(), '/', name(i)); }
+  std::string whole_stamp() const override { return content_hash(real_files().read(folder_ / kManifest)); }
   uint64_t content(int64_t i) const override {
     std::call_once(content_read_, [this] { content_ = read_integers("content.npy", 1); });
     return static_cast<uint64_t>(content_.data_ptr<int64_t>()[i]);
@@ -197,6 +199,8 @@ class EncodedPictures : public PackedPictures {
 
   std::string_view bytes(int64_t i, std::string& buffer) const override {
     const auto* place = places_.data_ptr<int64_t>() + 3 * i;
+    constexpr int64_t kMostBytes = int64_t{1} << 30;
+    require(place[2] <= kMostBytes, where(i), ": has ", place[2], " bytes, so it is no picture");
     buffer.resize(static_cast<size_t>(place[2]));
     file(static_cast<size_t>(place[0])).read(place[1], buffer.data(), place[2]);
     return buffer;
@@ -244,7 +248,6 @@ PackedManifest read_packed_manifest(const fs::path& folder) {
   }
   for (const auto& shard : out.shards) pictures = checked_add(pictures, shard.count, (folder / kManifest).string());
   if (pictures != out.count) refuse_manifest(folder, text("counts ", out.count, " pictures and its shards ", pictures));
-  if (all.value("plan", json()).is_string()) out.plan = all["plan"].get<std::string>();
   for (const auto* list : {&out.shards, &out.files}) {
     for (const auto& file : *list) {
       const auto path = folder / file.name;
@@ -264,32 +267,36 @@ std::shared_ptr<const Pictures> open_packed_set(const fs::path& folder) {
   return std::make_shared<PixelPictures>(folder, std::move(manifest));
 }
 
-std::vector<std::string> verify_packed_set(const fs::path& folder, const std::function<void(int64_t, int64_t)>& progress) {
+std::vector<std::string> verify_packed_set(const fs::path& folder, const std::function<void(int64_t, int64_t)>& progress,
+                                           const std::atomic<bool>& stop) {
   const auto manifest = read_packed_manifest(folder);
+  auto files = manifest.shards;
+  files.insert(files.end(), manifest.files.begin(), manifest.files.end());
   int64_t all = 0, done = 0;
-  for (const auto* list : {&manifest.shards, &manifest.files}) {
-    for (const auto& file : *list) all += file.bytes;
-  }
-  std::vector<std::string> out;
-  std::string block;
-  for (const auto* list : {&manifest.shards, &manifest.files}) {
-    for (const auto& file : *list) {
+  for (const auto& file : files) all += file.bytes;
+  std::vector<std::string> out(files.size());
+  std::mutex guard;
+  for_each_parallel(static_cast<int64_t>(files.size()), [&] {
+    return [&, block = std::string()](int64_t k) mutable {
+      const auto& file = files[static_cast<size_t>(k)];
       const ReadAt from(folder / file.name);
       ContentHash hash;
       constexpr int64_t kBlock = 1 << 22;
-      for (int64_t at = 0; at < file.bytes; at += kBlock) {
+      for (int64_t at = 0; at < file.bytes && !stop; at += kBlock) {
         const auto length = std::min(kBlock, file.bytes - at);
         block.resize(static_cast<size_t>(length));
         from.read(at, block.data(), length);
         hash.add(block);
+        const std::lock_guard lock(guard);
         done += length;
         if (progress) progress(done, all);
       }
-      if (hash.digits() != file.xxh3) {
-        out.push_back(text((folder / file.name).string(), ": is damaged (it does not have the hash of the manifest)"));
+      if (!stop && hash.digits() != file.xxh3) {
+        out[static_cast<size_t>(k)] = text((folder / file.name).string(), ": is damaged (it does not have the hash of the manifest)");
       }
-    }
-  }
+    };
+  });
+  std::erase(out, "");
   return out;
 }
 

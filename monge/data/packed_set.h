@@ -1,6 +1,7 @@
 // Packed sets of pictures: written once by pack(), opened in no time. The format is described in docs/formats.md.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -31,7 +32,6 @@ struct PackedManifest {
   bool encoded = false;             ///< else pixels
   int64_t height = 0, width = 0;    ///< of pixels
   std::vector<File> shards, files;  ///< in the order of the pictures; names, content, places
-  std::string plan;                 ///< a hash of the names and sizes of what was packed, and of the options
 };
 
 /// Whether `path` is a folder with the manifest of a packed set.
@@ -45,11 +45,12 @@ PackedManifest read_packed_manifest(const std::filesystem::path& folder);
 /// @throws Error as read_packed_manifest, or when a file is missing or of another size.
 std::shared_ptr<const Pictures> open_packed_set(const std::filesystem::path& folder);
 
-/// Reads every file of the set and compares hashes.
-/// @param progress  called with (bytes, all bytes).
+/// Reads every file of the set on all cores and compares hashes.
+/// @param progress  called with (bytes, all bytes); from worker threads, one call at a time.
+/// @param stop      looked at all the while; then what is given is of a part of the files.
 /// @return a line for each damaged file.
-std::vector<std::string> verify_packed_set(const std::filesystem::path& folder,
-                                           const std::function<void(int64_t, int64_t)>& progress = {});
+std::vector<std::string> verify_packed_set(const std::filesystem::path& folder, const std::function<void(int64_t, int64_t)>& progress = {},
+                                           const std::atomic<bool>& stop = std::atomic<bool>(false));
 
 /// A name as a line of names.txt, and back.
 std::string packed_name_line(std::string_view name);

@@ -25,6 +25,7 @@ class ArchivePictures : public Pictures {
   std::string where(int64_t i) const override { return text(path_.string(), '/', names_[i]); }
   std::string_view bytes(int64_t i, std::string&) const override { return places_[static_cast<size_t>(i)]; }
   int64_t length(int64_t i) const override { return static_cast<int64_t>(places_[static_cast<size_t>(i)].size()); }
+  std::string whole_stamp() const override { return file_stamp(path_); }
 
  private:
   fs::path path_;
@@ -102,6 +103,11 @@ class ShardPictures : public Pictures {
     const auto [shard, own] = find(i);
     return shard->second->length(own);
   }
+  std::string whole_stamp() const override {
+    std::string out;
+    for (const auto& shard : shards_) out += shard.second->whole_stamp() + '\n';
+    return out;
+  }
 
  private:
   std::pair<const std::pair<std::string, std::shared_ptr<const Pictures>>*, int64_t> find(int64_t i) const {
@@ -151,6 +157,11 @@ std::shared_ptr<const Pictures> open_picture_shards(const std::string& pattern, 
   for (const auto& path : paths) {
     require(io::has_archive_extension(path), path.string(), ": is no archive; shards are .tar, .tar.gz, .zip or .7z files");
     shards.emplace_back(shard_name(path), open_picture_archive(path, log));
+  }
+  for (size_t k = 1; k < shards.size(); ++k) {
+    // They differ in their folders alone.
+    require(shards[k].first != shards[0].first, pattern, ": the shards all have the name ", shards[0].first,
+            ", by which their pictures are told apart; put the number into the name of the file");
   }
   auto out = std::make_shared<ShardPictures>(std::move(shards));
   require(out->size() > 0, pattern, ": no pictures found in the shards (*.png, *.jpg, *.jpeg, *.webp)");

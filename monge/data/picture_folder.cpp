@@ -1,4 +1,6 @@
 // Pictures as files: one alone, or all of a folder.
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
 
@@ -22,9 +24,13 @@ class FilePictures : public Pictures {
   std::string name(int64_t i) const override { return std::string(names_[i]); }
   std::string where(int64_t i) const override { return (folder_ / names_[i]).string(); }
   std::string_view bytes(int64_t i, std::string& buffer) const override {
-    buffer = real_files().read(where(i));
+    // Else one file that is no picture could take all memory, and the set with it.
+    constexpr int64_t kMostBytes = int64_t{1} << 30;
+    const auto path = where(i);
+    buffer = real_files().read(path, kMostBytes);
     return buffer;
   }
+  std::string stamp(int64_t i) const override { return file_stamp(folder_ / names_[i]); }
   int64_t length(int64_t i) const override {
     std::error_code failure;
     const auto size = fs::file_size(folder_ / names_[i], failure);
@@ -43,7 +49,28 @@ bool is_other_picture(const fs::path& name) {
   return std::find(kOthers.begin(), kOthers.end(), lower_extension(name)) != kOthers.end();
 }
 
+/// io::has_image_extension of a path as text: a folder of millions is gone through.
+bool ends_like_a_picture(std::string_view path) {
+  const auto dot = path.rfind('.');
+  if (dot == std::string_view::npos || path.size() - dot > 5) return false;
+  std::string ending(path.substr(dot));
+  for (char& c : ending) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+  return std::find(io::kImageExtensions.begin(), io::kImageExtensions.end(), ending) != io::kImageExtensions.end();
+}
+
+/// A pipe would be waited for without end. A link that leads nowhere is a fault to be told.
+bool is_device(const fs::directory_entry& entry) {
+  std::error_code ignored;
+  return !entry.is_regular_file(ignored) && entry.exists(ignored);
+}
+
 }  // namespace
+
+std::string file_stamp(const fs::path& path) {
+  struct stat facts {};
+  if (::stat(path.c_str(), &facts) != 0) return {};
+  return std::to_string(facts.st_size) + ' ' + std::to_string(facts.st_mtim.tv_sec) + '.' + std::to_string(facts.st_mtim.tv_nsec);
+}
 
 std::shared_ptr<const Pictures> open_picture_file(const fs::path& path) {
   NameList name;
@@ -58,16 +85,16 @@ std::shared_ptr<const Pictures> open_picture_folder(const fs::path& folder, cons
   const size_t before = (folder / "").string().size();
   try {
     for (fs::recursive_directory_iterator at(folder), end; at != end; ++at) {
-      const auto& path = at->path();
-      const bool hidden = is_hidden(path.filename());
+      const std::string_view path = at->path().native();
+      const bool hidden = path[path.rfind('/') + 1] == '.';
       std::error_code ignored;
       if (hidden && at->is_directory(ignored)) at.disable_recursion_pending();
-      if (hidden || at->is_directory(ignored)) continue;
-      if (!io::has_image_extension(path)) {
-        ++(is_other_picture(path) ? others : files);
+      if (hidden || at->is_directory(ignored) || is_device(*at)) continue;
+      if (!ends_like_a_picture(path)) {
+        ++(is_other_picture(at->path()) ? others : files);
         continue;
       }
-      names.add(std::string_view(path.native()).substr(before));
+      names.add(path.substr(before));
     }
   } catch (const fs::filesystem_error& error) {
     throw Error(text(folder.string(), ": the folder cannot be listed: ", error.code().message()));

@@ -14,6 +14,9 @@ std::shared_ptr<const Pictures> open_picture_archive(const std::filesystem::path
 /// Several archives in a row; pictures are named after their shard: "NAME-000/a.jpg".
 std::shared_ptr<const Pictures> open_picture_shards(const std::string& pattern, const LogSink& log);
 
+/// Size and time of a file, as a stamp; "" where there is none.
+std::string file_stamp(const std::filesystem::path& path);
+
 /// Whether any part of the name begins with a dot.
 bool is_hidden(const std::filesystem::path& name);
 

@@ -21,6 +21,8 @@ torch::Tensor Pictures::decode(int64_t i, std::string_view bytes, io::Conversion
   return io::decode_image(bytes, where(i), io::kMostPixels, &conversion);
 }
 
+std::string Pictures::stamp(int64_t i) const { return std::to_string(length(i)); }
+
 uint64_t Pictures::content(int64_t i) const {
   std::string buffer;
   return content_number(bytes(i, buffer));

@@ -38,6 +38,10 @@ class Pictures {
   /// How many bytes() there are, without reading them; 0 where that cannot be told.
   virtual int64_t length(int64_t i) const = 0;
 
+  /// What changes when picture i does, told without reading it; and when anything of the whole does ("" where stamps tell).
+  virtual std::string stamp(int64_t i) const;
+  virtual std::string whole_stamp() const { return {}; }
+
   /// uint8 [H, W, 1..4]. @throws Error naming the picture.
   torch::Tensor decode(int64_t i, io::Conversion& conversion) const;
 
@@ -57,9 +61,9 @@ class Pictures {
   virtual void copy_pixels(int64_t i, uint8_t* to) const;
 };
 
-/// All pictures under `path`, in the order of their names.
+/// All pictures under `path`, in the order of their names (shards in that of their numbers).
 /// @param path  a folder, searched recursively for .png .jpg .jpeg .webp in either case, hidden names skipped; a packed set
-///              (see PackedSet); an archive (see io::has_archive_extension); shards, "NAME-{000..146}.tar", whose pictures are
+///              (see packed_set.h); an archive (see io::has_archive_extension); shards, "NAME-{000..146}.tar", whose pictures are
 ///              named "NAME-000/a.jpg"; or one picture. Of a tar, and of a zip that stores its pictures uncompressed, nothing
 ///              is held in memory but names and places; the compressed bytes of other archives are.
 /// @param log   warned of an archive's entries with unsafe names, and of a folder's pictures of kinds that are not read.

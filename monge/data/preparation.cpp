@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "monge/core/error.h"
 
@@ -37,7 +38,24 @@ torch::Tensor Preparation::resized_first(const torch::Tensor& image_HWC) const {
   return io::resize_uint8(image_HWC, to_height, to_width, filter_);
 }
 
+/// The common case without a tensor in between: RGB, its size brought down in one step.
+void Preparation::write_rgb(const torch::Tensor& image_HWC, uint8_t* to) const {
+  const int64_t width = image_HWC.size(1);
+  const auto part = crop_.part(image_HWC.size(0), width);
+  const uint8_t* from = image_HWC.const_data_ptr<uint8_t>() + (part.top * width + part.left) * 3;
+  thread_local std::vector<uint8_t> lines;
+  if (part.width != width) {
+    constexpr size_t kMostKept = 1 << 22;
+    const auto bytes = static_cast<size_t>(part.height * part.width * 3);
+    if (lines.size() < bytes || lines.size() > kMostKept) lines = std::vector<uint8_t>(bytes);
+    for (int64_t y = 0; y < part.height; ++y) std::copy_n(from + y * width * 3, part.width * 3, lines.data() + y * part.width * 3);
+    from = lines.data();
+  }
+  io::resize_rgb(from, part.height, part.width, to, options_.height, options_.width, filter_);
+}
+
 void Preparation::write(const torch::Tensor& image_HWC, uint8_t* to) const {
+  if (image_HWC.size(2) == 3 && options_.resize_to == 0 && !options_.grey) return write_rgb(image_HWC, to);
   auto image = io::to_rgb(crop_(resized_first(image_HWC)), background_);
   image = io::resize_uint8(image, options_.height, options_.width, filter_);
   if (options_.grey) image = io::to_grey(image);

@@ -43,6 +43,7 @@ class Preparation {
   const PreparationOptions& options() const { return options_; }
 
  private:
+  void write_rgb(const torch::Tensor& image_HWC, uint8_t* to) const;
   torch::Tensor resized_first(const torch::Tensor& image_HWC) const;
 
   PreparationOptions options_;

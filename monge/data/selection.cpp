@@ -142,7 +142,7 @@ std::vector<SplitPart> parse_split(const std::string& words) {
     const auto share = equals == std::string::npos ? std::nullopt : as_number(part.substr(equals + 1));
     if (!share || !(*share > 0 && *share <= 1)) refuse("not a split");
     const auto name = part.substr(0, equals);
-    const bool plain = !name.empty() && name[0] != '.' && name[0] != '-' && name.find_first_of("/\\:\n") == std::string::npos;
+    const bool plain = !name.empty() && name[0] != '.' && name[0] != '-' && name.find_first_of("/\\:\n") == std::string::npos && !name.ends_with(".part");
     if (!plain) refuse("the name of a part must do as the name of a folder");
     for (const auto& other : out) {
       if (other.name == name) refuse("two parts have one name");

@@ -11,7 +11,7 @@
 
 namespace monge::data {
 
-/// Lies beside its shard as shard-NNNNN.json until the set is whole; written last, so that where it is there the shard is.
+/// Lies beside its shard as shard-NNNNN.record until the set is whole; written last, so that where it is there the shard is.
 struct ShardRecord {
   PackedManifest::File file;  ///< the shard; an empty name where none of its pictures could be used
   std::string names;          ///< lines of names.txt

@@ -299,6 +299,7 @@ class Fetch {
       if (file.holds.size() < 100) file.holds.push_back(name);
     }
     std::sort(file.holds.begin(), file.holds.end());
+    sync_file_system(staging_);  // before the names: a power cut must not leave them without content
     merge_folder(staging_, folder_);
     if (file.kept) file.holds.push_back(name_);
   }

