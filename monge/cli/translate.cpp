@@ -10,6 +10,7 @@
 #include "monge/core/names.h"
 #include "monge/core/random.h"
 #include "monge/data/open.h"
+#include "monge/data/parquet_path.h"
 #include "monge/data/tensor_source.h"
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
@@ -70,7 +71,7 @@ int translate_command(const TranslateOptions& options) {
   const auto log = log_sink(options.common);
   const auto kind = run::kind_of(options.in);
   std::error_code ignored;
-  require(fs::exists(options.in, ignored), options.in, ": no such file or folder");
+  require(fs::exists(options.in, ignored) || data::parquet_path(options.in), options.in, ": no such file or folder");
   run::check_output(kind, options.in, options.out);
   check_places(options);
   auto model = train::load_model(options.model, device_of(options.common), log);

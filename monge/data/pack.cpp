@@ -166,7 +166,8 @@ class Packer {
     for (const int64_t i : chosen_) names += packed_name_line(pictures_.name(i)) + ' ' + std::to_string(pictures_.length(i)) + '\n';
     const auto& p = options_.preparation;
     return text(kPackedFormat, ' ', kPackedVersion, '\n', options_.encoded ? "encoded" : text("pixels ", p.height, ' ', p.width, ' ', preparation_json().dump()),
-                ' ', options_.convert, '\n', per_shard_, '\n', content_hash(names), ' ', count(), '\n');
+                ' ', options_.convert, '\n', per_shard_, '\n', content_hash(names), ' ', count(), '\n',
+                pictures_.stamp() == 0 ? "" : text("stamp ", pictures_.stamp(), '\n'));
   }
 
   bool is_there(const std::string& plan, PackedPart& part) const {

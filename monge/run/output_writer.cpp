@@ -4,6 +4,7 @@
 #include "monge/core/files.h"
 #include "monge/core/names.h"
 #include "monge/data/arrays.h"
+#include "monge/data/parquet_path.h"
 #include "monge/io/csv.h"
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
@@ -24,7 +25,7 @@ DataKind kind_of(const fs::path& path) {
   std::error_code ignored;
   if (data::has_array_extension(path)) return DataKind::table;
   if (io::has_archive_extension(path)) return DataKind::archive;
-  return fs::is_directory(path, ignored) ? DataKind::folder : DataKind::picture;
+  return fs::is_directory(path, ignored) || data::parquet_path(path.string()) ? DataKind::folder : DataKind::picture;
 }
 
 void check_output(DataKind kind, const fs::path& in, const fs::path& out) {
@@ -54,7 +55,7 @@ void check_output(DataKind kind, const fs::path& in, const fs::path& out) {
 
 fs::path output_name(const fs::path& item, int64_t draw, int64_t draws) {
   auto name = item;
-  if (!name.has_extension()) name += ".png";
+  if (!io::has_image_extension(name)) name += ".png";
   return draws == 1 ? name : with_suffix(name, text("_", draw + 1));
 }
 

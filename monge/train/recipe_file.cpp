@@ -59,14 +59,15 @@ void apply(const toml::table& table, const std::string& prefix, const OptionTabl
   }
 }
 
-/// "font:FILE?...", "w2bench:FILE?..." and plain paths may be relative to the recipe.
+/// "font:FILE?...", "w2bench:FILE?...", "FILE.parquet?..." and plain paths may be relative to the recipe.
 void resolve(std::string& path, const fs::path& folder) {
   if (path.empty() || path.starts_with("toy:") || path == "inception") return;  // the last is a word of eval.features
   const std::string prefix = path.starts_with("font:") ? "font:" : path.starts_with("w2bench:") ? "w2bench:" : "";
   const auto rest = path.substr(prefix.size());
-  const auto mark = prefix.empty() ? std::string::npos : rest.find('?');
-  const fs::path file = rest.substr(0, mark);
   std::error_code ignored;
+  const bool whole = prefix.empty() && fs::exists(folder / rest, ignored);  // a '?' may belong to the name of a file
+  const auto mark = whole ? std::string::npos : rest.find('?');
+  const fs::path file = rest.substr(0, mark);
   if (file.is_absolute() || !fs::exists(folder / file, ignored)) return;
   path = prefix + (folder / file).lexically_normal().string() + (mark == std::string::npos ? "" : rest.substr(mark));
 }
