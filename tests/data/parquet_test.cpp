@@ -90,7 +90,7 @@ TEST(Parquet, ABuildWithoutItSaysWhatToDo) {
   std::ofstream(folder / "a.parquet") << "PAR1";
   for (const std::string name : {"a.parquet", "a.parquet?column=image"}) {
     const auto path = (folder / name).string();
-    const auto told = AllOf(HasSubstr("this build reads no Parquet [" + path), HasSubstr("MONGE_PARQUET=1 script/build"), HasSubstr("python3 -c"),
+    const auto told = AllOf(HasSubstr(path + ": this build reads no Parquet;"), HasSubstr("MONGE_PARQUET=1 script/build"), HasSubstr("python3 -c"),
                             HasSubstr("iter_batches"));
     EXPECT_THAT(message_of([&] { open_pictures(path, silent()); }), told);
     SourceOptions options;
