@@ -20,7 +20,7 @@ endif()
 
 if(TARGET Parquet::parquet_shared AND NOT MONGE_ARROW_ROOT)
   set(MongeArrow_LIBRARIES Parquet::parquet_shared Arrow::arrow_shared)
-  get_target_property(MongeArrow_INCLUDE_DIR Parquet::parquet_shared INTERFACE_INCLUDE_DIRECTORIES)
+  find_path(MongeArrow_INCLUDE_DIR parquet/file_reader.h HINTS "${Parquet_DIR}/../../../include" "${Arrow_DIR}/../../../include")
   set(MongeArrow_LIBRARY_DIR "")
 else()
   set(MongeArrow_LIBRARY_DIR "${MONGE_ARROW_ROOT}")

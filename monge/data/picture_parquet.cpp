@@ -30,6 +30,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kMostGroupBytes = int64_t{4} << 30;  // of a row group's pictures; it has to be read as a whole
+constexpr int64_t kSpare = int64_t{16} << 20;          // for a reader beside what the pages of its row group take
 constexpr int64_t kMostRows = int64_t{1} << 31;        // of a file
 constexpr auto kSmaller = "write it with smaller ones (pyarrow.parquet.write_table(..., row_group_size=100))";
 
@@ -112,7 +113,9 @@ Values read_values(const File& file, int group, int leaf) {
     const auto facts = file.metadata->RowGroup(group);
     const int64_t rows = facts->num_rows(), expected = facts->ColumnChunk(leaf)->total_uncompressed_size();
     // A damaged header of a page may claim any size. A dictionary and a page are in memory at a time, and what decodes them.
-    arrow::CappedMemoryPool pool(arrow::system_memory_pool(), 3 * expected + (int64_t{64} << 20));
+    // The one pool counts for this reading alone, the other refuses by its count.
+    arrow::ProxyMemoryPool counted(arrow::system_memory_pool());
+    arrow::CappedMemoryPool pool(&counted, 4 * expected + kSpare);
     const auto reader = open_reader(file.path, &pool, file.metadata);
     const auto column = reader->RowGroup(group)->Column(leaf);
     auto& values = static_cast<parquet::ByteArrayReader&>(*column);
@@ -196,6 +199,14 @@ class RowGroups {
     return values;
   }
 
+  /// Drops what is kept of a file that nobody reads any more.
+  void forget(const File& file) {
+    const std::lock_guard lock(guard_);
+    for (const auto& entry : kept_) held_ -= entry.key.first == &file ? entry.bytes : 0;
+    kept_.remove_if([&](const Entry& entry) { return entry.key.first == &file; });
+    changed_.notify_all();
+  }
+
  private:
   struct Entry {
     std::pair<const File*, int> key;
@@ -220,6 +231,12 @@ class RowGroups {
   int64_t room_, held_ = 0;
 };
 
+/// One for all sources of the process, unless a test wants another room.
+std::shared_ptr<RowGroups> row_groups(int64_t room) {
+  static const auto all = std::make_shared<RowGroups>(kParquetRoom);
+  return room == kParquetRoom ? all : std::make_shared<RowGroups>(room);
+}
+
 /// "row-000017"
 std::string number_name(int64_t row) {
   auto digits = std::to_string(row);
@@ -229,8 +246,11 @@ std::string number_name(int64_t row) {
 
 class ParquetPictures : public Pictures {
  public:
-  ParquetPictures(std::vector<File> files, int64_t room) : files_(std::move(files)), groups_(room) {
+  ParquetPictures(std::vector<File> files, std::shared_ptr<RowGroups> groups) : files_(std::move(files)), groups_(std::move(groups)) {
     for (const auto& file : files_) ends_.push_back((ends_.empty() ? 0 : ends_.back()) + file.rows());
+  }
+  ~ParquetPictures() override {
+    for (const auto& file : files_) groups_->forget(file);
   }
 
   int64_t size() const override { return ends_.back(); }
@@ -248,7 +268,7 @@ class ParquetPictures : public Pictures {
     const auto [file, row] = find(i);
     const auto group = std::upper_bound(file->ends.begin(), file->ends.end(), row) - file->ends.begin();
     const int64_t own = row - (group == 0 ? 0 : file->ends[static_cast<size_t>(group) - 1]);
-    const auto values = groups_.get(*file, static_cast<int>(group));
+    const auto values = groups_->get(*file, static_cast<int>(group));
     if (!values->present[static_cast<size_t>(own)]) throw Error(where(i) + ": has no picture");
     buffer.assign((*values)[own]);
     return buffer;
@@ -274,7 +294,7 @@ class ParquetPictures : public Pictures {
 
   std::vector<File> files_;
   std::vector<int64_t> ends_;  ///< of the files, in rows
-  mutable RowGroups groups_;
+  std::shared_ptr<RowGroups> groups_;
 };
 
 bool is_bytes(const parquet::schema::Node& node) {
@@ -452,7 +472,7 @@ std::shared_ptr<const Pictures> open_picture_parquet(const ParquetPath& path, co
     log(LogLevel::warning, text(path.whole, ": row groups hold up to ", most >> 20, " MiB of pictures, each read as a whole for any of them; ", kSmaller,
                                 ", or prepare the pictures once with monge data pack"));
   }
-  return std::make_shared<ParquetPictures>(std::move(files), room);
+  return std::make_shared<ParquetPictures>(std::move(files), row_groups(room));
 }
 
 }  // namespace monge::data

@@ -382,6 +382,29 @@ TEST(Parquet, RowGroupsThatDoNotFitAreReadAnew) {
   }
 }
 
+// What one reader takes is no other reader's: together these hold far more than one of them may.
+TEST(Parquet, LargeRowGroupsAreReadAtOnce) {
+  const ScratchFolder folder;
+  Texts rows;
+  for (int i = 0; i < 8; ++i) rows.push_back(std::string(8 << 20, static_cast<char>('a' + i)));  // Snappy leaves a twentieth
+  write(folder / "a.parquet", {{"image", binary(rows)}}, 1, /*dictionary=*/false);
+  const auto pictures = open_pictures(folder / "a.parquet", silent());
+  std::atomic<int> good = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int64_t i = 0; i < 8; ++i) {
+      threads.emplace_back([&, i] {
+        std::string buffer;
+        try {
+          if (pictures->bytes(i, buffer).back() == 'a' + i) ++good;
+        } catch (const Error&) {
+        }
+      });
+    }
+  }
+  EXPECT_EQ(good, 8);
+}
+
 TEST(Parquet, IsPackedAndTheSetKnowsItsSource) {
   const ScratchFolder folder;
   const auto path = folder / "a.parquet";
