@@ -21,7 +21,7 @@ inline constexpr int64_t kParquetRoom = int64_t{512} << 20;
 /// and can be names, else "row-000017"; a path that stands in several rows becomes "row-000017/a.jpg"; of several files all are
 /// named after theirs, "NAME-000/a.jpg".
 /// @param room  of the row groups that are held in memory, or the size of one where that is more; of all that are opened with
-///              kParquetRoom together.
+///              kParquetRoom together. Reading takes as much again, or four times the size of one.
 /// @param log   told how many rows have no path that can be a name; warned of row groups that are too large for their use.
 /// @throws Error naming the file: damaged, encrypted, without rows, a column that is not there or that holds no pictures, several
 ///         that could, a row group beyond 4 GiB. Builds without MONGE_PARQUET throw this alone, saying what to do.

@@ -30,6 +30,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kMostGroupBytes = int64_t{4} << 30;  // of a row group's pictures; it has to be read as a whole
+constexpr int64_t kPeak = 4;                           // sizes of a row group that a reader takes at most: often it is one page
 constexpr int64_t kSpare = int64_t{16} << 20;          // for a reader beside what the pages of its row group take
 constexpr int64_t kMostRows = int64_t{1} << 31;        // of a file
 constexpr auto kSmaller = "write it with smaller ones (pyarrow.parquet.write_table(..., row_group_size=100))";
@@ -115,7 +116,7 @@ Values read_values(const File& file, int group, int leaf) {
     // A damaged header of a page may claim any size. A dictionary and a page are in memory at a time, and what decodes them.
     // The one pool counts for this reading alone, the other refuses by its count.
     arrow::ProxyMemoryPool counted(arrow::system_memory_pool());
-    arrow::CappedMemoryPool pool(&counted, 4 * expected + kSpare);
+    arrow::CappedMemoryPool pool(&counted, kPeak * expected + kSpare);
     const auto reader = open_reader(file.path, &pool, file.metadata);
     const auto column = reader->RowGroup(group)->Column(leaf);
     auto& values = static_cast<parquet::ByteArrayReader&>(*column);
@@ -154,7 +155,8 @@ Values read_values(const File& file, int group, int leaf) {
   });
 }
 
-/// The row groups that were used last, as many as fit into the room together with those being read; at least one. Different
+/// The row groups that were used last, as many as fit into the room together with those being read; at least one. What readers
+/// take for a time has as much room again. Different
 /// ones are read at once, one by several threads once.
 class RowGroups {
  public:
@@ -172,7 +174,9 @@ class RowGroups {
         return found->values;
       }
       const int64_t needed = file.metadata->RowGroup(group)->ColumnChunk(file.column.picture)->total_uncompressed_size();
-      if (found == kept_.end() && make_room(needed)) {
+      const bool may_read = reading_ == 0 || reading_ + kPeak * needed <= room_;
+      if (found == kept_.end() && may_read && make_room(needed)) {
+        reading_ += kPeak * needed;
         kept_.push_front({key, needed, nullptr});
         held_ += needed;
         break;
@@ -186,12 +190,14 @@ class RowGroups {
       values = std::make_shared<const Values>(read_values(file, group, file.column.picture));
     } catch (...) {
       lock.lock();
+      reading_ -= kPeak * entry->bytes;
       held_ -= entry->bytes;
       kept_.erase(entry);
       changed_.notify_all();
       throw;
     }
     lock.lock();
+    reading_ -= kPeak * entry->bytes;
     held_ += values->bytes() - entry->bytes;
     entry->bytes = values->bytes();
     entry->values = values;
@@ -229,6 +235,7 @@ class RowGroups {
   std::condition_variable changed_;
   std::list<Entry> kept_;  ///< the last used in front
   int64_t room_, held_ = 0;
+  int64_t reading_ = 0;    ///< what readers take beside what they give
 };
 
 /// One for all sources of the process, unless a test wants another room.
