@@ -123,7 +123,7 @@ int run(const CheckCommand& command) {
 void add_data_check(CLI::App& group, Action& action) {
   auto* command = group.add_subcommand("check", "Decode every picture: counts, sizes, what is corrupt, double, near-empty or leaked");
   auto options = std::make_shared<CheckCommand>();
-  command->add_option("SRC", options->source, "Folder, archive, shards (NAME-{000..146}.tar), packed set or picture")->required();
+  command->add_option("SRC", options->source, "Folder, archive, shards (NAME-{000..146}.tar), FILE.parquet, packed set or picture")->required();
   command->add_option("--against", options->against, "A second set (of the test, say): pictures that are in both are leaks");
   command->add_option("--most", options->most, "Files to list of each kind; 0: all")->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_flag("--strict", options->strict, "Fail for duplicates, near-empty pictures and pictures to be converted, too");

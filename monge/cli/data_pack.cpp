@@ -77,7 +77,7 @@ void add_data_pack(CLI::App& group, Action& action) {
   auto* command = group.add_subcommand("pack", "Prepare pictures once into a packed set that trainings open in no time");
   auto options = std::make_shared<PackCommand>();
   auto& p = options->pack;
-  command->add_option("SRC", options->source, "Folder, archive, shards (NAME-{000..146}.tar), packed set or picture")->required();
+  command->add_option("SRC", options->source, "Folder, archive, shards (NAME-{000..146}.tar), FILE.parquet, packed set or picture")->required();
   command->add_option("DST", options->destination, "Folder of the packed set; work goes to DST.part until it is whole")->required();
   command->add_option("--size", options->size, "Of the packed pictures: WIDTHxHEIGHT or one number, in pixels")->capture_default_str();
   command->add_option("--resize-to", p.preparation.resize_to, "First bring the shorter side to N pixels; 0: leave it")

@@ -11,6 +11,7 @@
 #include "monge/core/random.h"
 #include "monge/data/arrays.h"
 #include "monge/data/open.h"
+#include "monge/data/parquet_path.h"
 #include "monge/data/row_source.h"
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
@@ -70,7 +71,7 @@ int translate_command(const TranslateOptions& options) {
   const auto kind = run::kind_of(options.in);
   const auto in = data::array_path(options.in).file;
   std::error_code ignored;
-  require(fs::exists(in, ignored), in.string(), ": no such file or folder");
+  require(fs::exists(in, ignored) || data::parquet_path(options.in), in.string(), ": no such file or folder");
   run::check_output(kind, in, options.out);
   check_places(options, in);
   auto model = train::load_model(options.model, device_of(options.common), log);

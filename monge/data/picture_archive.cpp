@@ -143,8 +143,8 @@ std::shared_ptr<const Pictures> open_picture_archive(const fs::path& path, const
   return out;
 }
 
-std::shared_ptr<const Pictures> open_picture_shards(const std::string& pattern, const LogSink& log) {
-  const auto paths = expand_shards(pattern);
+std::vector<fs::path> existing_shards(const std::string& pattern) {
+  auto paths = expand_shards(pattern);
   std::string missing;
   int64_t absent = 0;
   for (const auto& path : paths) {
@@ -153,9 +153,13 @@ std::shared_ptr<const Pictures> open_picture_shards(const std::string& pattern, 
     if (absent++ == 0) missing = path.string();
   }
   require(absent == 0, pattern, ": ", absent, " of ", paths.size(), " shards are not there, the first is ", missing);
+  return paths;
+}
+
+std::shared_ptr<const Pictures> open_picture_shards(const std::string& pattern, const LogSink& log) {
   std::vector<std::pair<std::string, std::shared_ptr<const Pictures>>> shards;
-  for (const auto& path : paths) {
-    require(io::has_archive_extension(path), path.string(), ": is no archive; shards are .tar, .tar.gz, .zip or .7z files");
+  for (const auto& path : existing_shards(pattern)) {
+    require(io::has_archive_extension(path), path.string(), ": is no archive; shards are .tar, .tar.gz, .zip, .7z or .parquet files");
     shards.emplace_back(shard_name(path), open_picture_archive(path, log));
   }
   for (size_t k = 1; k < shards.size(); ++k) {

@@ -30,17 +30,30 @@ uint64_t Pictures::content(int64_t i) const {
 
 void Pictures::copy_pixels(int64_t i, uint8_t*) const { throw Error(text(where(i), ": is not kept as bare pixels")); }
 
+namespace {
+
+bool holds_parquet(const fs::path& folder) {
+  std::error_code failure;
+  for (fs::directory_iterator at(folder, failure), end; !failure && at != end; at.increment(failure)) {
+    if (parquet_path(at->path().string())) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 bool is_hidden(const fs::path& name) {
   return std::any_of(name.begin(), name.end(), [](const fs::path& part) { return part.string().starts_with('.'); });
 }
 
 bool holds_pictures(const fs::path& path) {
   std::error_code ignored;
-  return fs::is_directory(path, ignored) || io::has_archive_extension(path) || io::has_image_extension(path);
+  return fs::is_directory(path, ignored) || parquet_path(path.string()) || io::has_archive_extension(path) || io::has_image_extension(path);
 }
 
 std::shared_ptr<const Pictures> open_pictures(const fs::path& path, const LogSink& log) {
   std::error_code ignored;
+  if (const auto parquet = parquet_path(path.string())) return open_picture_parquet(*parquet, log);
   if (!fs::exists(path, ignored) && path.string().find('{') != std::string::npos) return open_picture_shards(path.string(), log);
   require(fs::exists(path, ignored), path.string(), ": no such file or folder");
   if (is_packed_set(path)) return open_packed_set(path);
@@ -51,7 +64,8 @@ std::shared_ptr<const Pictures> open_pictures(const fs::path& path, const LogSin
   throw Error(Complaint{.what = "no pictures found in it or in folders within it",
                         .where = path.string(),
                         .allowed = "files named *.png, *.jpg, *.jpeg or *.webp",
-                        .fix = "check the path; hidden files are not used"});
+                        .fix = holds_parquet(path) ? "it holds Parquet: name a file, or all as NAME-{00000..00012}-of-00013.parquet"
+                                                 : "check the path; hidden files are not used"});
 }
 
 }  // namespace monge::data

@@ -1,4 +1,4 @@
-// The pictures of a folder, an archive, shards or a packed set, before they are decoded.
+// The pictures of a folder, an archive, shards, Parquet files or a packed set, before they are decoded.
 #pragma once
 
 #include <torch/types.h>
@@ -61,11 +61,12 @@ class Pictures {
   virtual void copy_pixels(int64_t i, uint8_t* to) const;
 };
 
-/// All pictures under `path`, in the order of their names (shards in that of their numbers).
+/// All pictures under `path`, in the order of their names (shards in that of their numbers); those of Parquet in that of their rows.
 /// @param path  a folder, searched recursively for .png .jpg .jpeg .webp in either case, hidden names skipped; a packed set
 ///              (see packed_set.h); an archive (see io::has_archive_extension); shards, "NAME-{000..146}.tar", whose pictures are
-///              named "NAME-000/a.jpg"; or one picture. Of a tar, and of a zip that stores its pictures uncompressed, nothing
-///              is held in memory but names and places; the compressed bytes of other archives are.
+///              named "NAME-000/a.jpg"; Parquet with a column of pictures (see ParquetPath); or one picture. Of a tar, and of a
+///              zip that stores its pictures uncompressed, nothing is held in memory but names and places; the compressed bytes of
+///              other archives are.
 /// @param log   warned of an archive's entries with unsafe names, and of a folder's pictures of kinds that are not read.
 /// @throws Error  no such path, a folder that cannot be listed, a damaged archive, or nothing found in it.
 std::shared_ptr<const Pictures> open_pictures(const std::filesystem::path& path, const LogSink& log);

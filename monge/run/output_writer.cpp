@@ -4,6 +4,7 @@
 #include "monge/core/files.h"
 #include "monge/core/names.h"
 #include "monge/data/arrays.h"
+#include "monge/data/parquet_path.h"
 #include "monge/io/image.h"
 
 namespace monge::run {
@@ -22,7 +23,7 @@ DataKind kind_of(const std::string& path) {
   std::error_code ignored;
   if (data::has_array_extension(data::array_path(path).file)) return DataKind::table;
   if (io::has_archive_extension(path)) return DataKind::archive;
-  return fs::is_directory(path, ignored) ? DataKind::folder : DataKind::picture;
+  return fs::is_directory(path, ignored) || data::parquet_path(path) ? DataKind::folder : DataKind::picture;
 }
 
 void check_output(DataKind kind, const fs::path& in, const fs::path& out) {
@@ -52,7 +53,7 @@ void check_output(DataKind kind, const fs::path& in, const fs::path& out) {
 
 fs::path output_name(const fs::path& item, int64_t draw, int64_t draws) {
   auto name = item;
-  if (!name.has_extension()) name += ".png";
+  if (!io::has_image_extension(name)) name += ".png";
   return draws == 1 ? name : with_suffix(name, text("_", draw + 1));
 }
 

@@ -17,7 +17,7 @@ namespace monge::run {
 enum class DataKind { table, picture, folder, archive };
 
 /// A table by its extension (.npy, .npz, .csv, .tsv, .txt) or as "npz:FILE?key=NAME", an archive by its extension, a folder by
-/// what is there; all else a picture. @throws Error as data::array_path.
+/// what is there; Parquet becomes a folder, too; all else a picture. @throws Error as data::array_path.
 DataKind kind_of(const std::string& path);
 
 /// @throws Error  unless `out` can take what a map makes of `in`, naming what is allowed: another name than `in`, and
@@ -25,7 +25,7 @@ DataKind kind_of(const std::string& path);
 void check_output(DataKind kind, const std::filesystem::path& in, const std::filesystem::path& out);
 
 /// The name of draw `draw` (from 0) of `draws` for an item: "a/smile.jpg" stays, or becomes "a/smile_1.jpg" when there
-/// are several; a name without extension gets ".png".
+/// are several; a name without the extension of a picture gets ".png".
 std::filesystem::path output_name(const std::filesystem::path& item, int64_t draw, int64_t draws);
 
 /// Takes outputs item by item and leaves them where and as the user asked, writing as they come. Every file appears whole or not at all; an archive and a table only with finish().

@@ -59,7 +59,14 @@ void apply(const toml::table& table, const std::string& prefix, const OptionTabl
   }
 }
 
-/// "font:FILE?...", "w2bench:FILE?...", "npz:FILE?..." and plain paths may be relative to the recipe.
+/// Of shards in braces the first, "a-000.tar" of "a-{000..146}.tar": where it lies, all are meant. Else the path itself.
+std::string first_of(const std::string& path) {
+  const auto open = path.find('{'), dots = path.find("..", open), close = path.find('}', dots);
+  if (open == std::string::npos || dots == std::string::npos || close == std::string::npos) return path;
+  return path.substr(0, open) + path.substr(open + 1, dots - open - 1) + path.substr(close + 1);
+}
+
+/// "font:FILE?...", "w2bench:FILE?...", "npz:FILE?...", "FILE.parquet?...", shards and plain paths may be relative to the recipe.
 void resolve(std::string& path, const fs::path& folder) {
   if (path.empty() || path.starts_with("toy:") || path == "inception") return;  // the last is a word of eval.features
   std::string prefix;
@@ -67,10 +74,12 @@ void resolve(std::string& path, const fs::path& folder) {
     if (path.starts_with(kind)) prefix = kind;
   }
   const auto rest = path.substr(prefix.size());
-  const auto mark = prefix.empty() ? std::string::npos : rest.find('?');
-  const fs::path file = rest.substr(0, mark);
   std::error_code ignored;
-  if (file.is_absolute() || !fs::exists(folder / file, ignored)) return;
+  const bool whole = prefix.empty() && fs::exists(folder / rest, ignored);  // a '?' may belong to the name of a file
+  const auto mark = whole ? std::string::npos : rest.find('?');
+  const fs::path file = rest.substr(0, mark);
+  const bool there = fs::exists(folder / file, ignored) || fs::exists(folder / first_of(file), ignored);
+  if (file.is_absolute() || !there) return;
   path = prefix + (folder / file).lexically_normal().string() + (mark == std::string::npos ? "" : rest.substr(mark));
 }
 

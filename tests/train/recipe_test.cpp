@@ -96,6 +96,17 @@ TEST(Recipe, TakesItsOwnPathsFromItsFolderAndThoseOfSetFromTheWorkingFolder) {
 }
 
 // Every recipe of the repository must be readable; the seed's have no paths of their own.
+TEST(Recipe, ShardsAndColumnsAreRelativeToItsFolderToo) {
+  const testing::ScratchFolder folder;
+  for (const char* name : {"a-00.tar", "b.parquet", "odd?name.png", "t-0.parquet"}) std::ofstream(folder / name) << "x";
+  const auto resolved = [&](const std::string& path) {
+    return parse_recipe("[source]\npath = \"" + path + "\"\n[target]\npath = \"toy:moons\"", "r.toml", {}, folder.path()).source.path;
+  };
+  for (const char* name : {"a-{00..12}.tar", "b.parquet?column=image", "odd?name.png", "t-{0..3}.parquet?column=x{1..2}"})
+    EXPECT_EQ(resolved(name), (folder / name).string());
+  for (const char* name : {"c-{00..12}.tar", "c.parquet?column=image", "a-{00.tar"}) EXPECT_EQ(resolved(name), name) << "it is not there";
+}
+
 TEST(Recipe, AllThatAreShippedAreValid) {
   int found = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(std::filesystem::path(MONGE_SOURCE_DIR) / "recipes")) {

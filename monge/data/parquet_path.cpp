@@ -1,0 +1,64 @@
+#include "monge/data/parquet_path.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "monge/core/error.h"
+#include "monge/core/names.h"
+#include "monge/data/picture_kinds.h"
+
+namespace monge::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kExtension = ".parquet";
+
+/// Where the '?' of "x.parquet?column=a" stands, or npos.
+size_t mark_of(const std::string& path) {
+  std::string lower = path;
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  const auto at = lower.find(std::string(kExtension) + '?');
+  return at == std::string::npos ? at : at + kExtension.size();
+}
+
+}  // namespace
+
+std::optional<ParquetPath> parquet_path(const std::string& path) {
+  std::error_code ignored;
+  const auto mark = fs::exists(path, ignored) ? std::string::npos : mark_of(path);
+  if (mark == std::string::npos) {
+    if (lower_extension(path) != kExtension) return {};
+    return ParquetPath{.whole = path, .file = path, .column = {}};
+  }
+  constexpr std::string_view kKey = "column=";
+  const auto rest = path.substr(mark + 1);
+  if (!rest.starts_with(kKey) || rest.size() == kKey.size()) {
+    throw Error(Complaint{.what = "not a parameter of Parquet", .where = path, .value = '"' + rest + '"', .allowed = "column=NAME"});
+  }
+  return ParquetPath{.whole = path, .file = path.substr(0, mark), .column = rest.substr(kKey.size())};
+}
+
+std::vector<fs::path> parquet_files(const ParquetPath& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path.file, ignored)) {
+    std::vector<fs::path> out;
+    try {
+      for (const auto& entry : fs::directory_iterator(path.file)) {
+        const auto& file = entry.path();
+        if (file.extension() == kExtension && !is_hidden(file.filename()) && entry.is_regular_file()) out.push_back(file);
+      }
+    } catch (const fs::filesystem_error& error) {
+      throw Error(text(path.file, ": the folder cannot be listed: ", error.code().message()));
+    }
+    require(!out.empty(), path.file, ": the folder holds no .parquet files");
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+  if (!fs::exists(path.file, ignored) && path.file.find('{') != std::string::npos) return existing_shards(path.file);
+  require(fs::exists(path.file, ignored), path.file, ": no such file or folder");
+  require(fs::is_regular_file(path.file, ignored), path.file, ": is no regular file");
+  return {path.file};
+}
+
+}  // namespace monge::data
