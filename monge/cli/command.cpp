@@ -13,6 +13,7 @@
 #include <torch/types.h>
 
 #include "monge/core/error.h"
+#include "monge/core/names.h"
 
 namespace monge::cli {
 namespace {
@@ -63,9 +64,9 @@ LogSink log_sink(const Common& common) {
     static std::mutex guard;
     const std::lock_guard lock(guard);
     if (level == LogLevel::warning) {
-      std::cerr << "monge: warning: " << line << std::endl;
+      std::cerr << "monge: warning: " << printable(line) << std::endl;
     } else if (!quiet) {
-      std::cerr << line << std::endl;
+      std::cerr << printable(line) << std::endl;
     }
   };
 }

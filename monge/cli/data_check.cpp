@@ -79,7 +79,7 @@ std::string channels(const data::PictureReport::Count& values) {
 void print_list(const char* label, size_t count, int64_t most, const std::function<std::string(size_t)>& line) {
   std::printf("%-12s %zu\n", label, count);
   const size_t shown = most == 0 ? count : std::min(count, static_cast<size_t>(most));
-  for (size_t i = 0; i < shown; ++i) std::printf("  %s\n", line(i).c_str());
+  for (size_t i = 0; i < shown; ++i) std::printf("  %s\n", printable(line(i)).c_str());
   if (shown < count) std::printf("  and %zu more (--most 0 lists all)\n", count - shown);
 }
 
@@ -125,7 +125,7 @@ void add_data_check(CLI::App& group, Action& action) {
   auto options = std::make_shared<CheckCommand>();
   command->add_option("SRC", options->source, "Folder, archive, shards (NAME-{000..146}.tar), FILE.parquet, packed set or picture")->required();
   command->add_option("--against", options->against, "A second set (of the test, say): pictures that are in both are leaks");
-  command->add_option("--most", options->most, "Files to list of each kind; 0: all")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--most", options->most, "Files to list of each kind; 0: all")->check(CLI::Range(0, 1 << 30))->capture_default_str();
   command->add_flag("--strict", options->strict, "Fail for duplicates, near-empty pictures and pictures to be converted, too");
   add_output_flags(*command, options->common);
   command->footer("Exit code 0 when all is well, 2 when a picture is corrupt or leaked or a packed set is damaged.");

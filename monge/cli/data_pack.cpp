@@ -79,20 +79,20 @@ void add_data_pack(CLI::App& group, Action& action) {
   auto& p = options->pack;
   command->add_option("SRC", options->source, "Folder, archive, shards (NAME-{000..146}.tar), FILE.parquet, packed set or picture")->required();
   command->add_option("DST", options->destination, "Folder of the packed set; work goes to DST.part until it is whole")->required();
-  command->add_option("--size", options->size, "Of the packed pictures: WIDTHxHEIGHT or one number, in pixels")->capture_default_str();
+  auto* encoded = command->add_flag("--encoded", p.encoded, "Keep the files as they are, in tar shards; sizes and crops are then the training's");
+  command->add_option("--size", options->size, "Of the packed pictures: WIDTHxHEIGHT or one number, in pixels")->capture_default_str()->excludes(encoded);
   command->add_option("--resize-to", p.preparation.resize_to, "First bring the shorter side to N pixels; 0: leave it")
-      ->check(CLI::Range(0, 16384))->capture_default_str();
-  command->add_option("--crop", p.preparation.crop, "Then use a part: centre, none (squash), WxH, WxH+dx,dy from the middle")->capture_default_str();
+      ->check(CLI::Range(0, 16384))->capture_default_str()->excludes(encoded);
+  command->add_option("--crop", p.preparation.crop, "Then use a part: centre, none (squash), WxH, WxH+dx,dy from the middle")->capture_default_str()->excludes(encoded);
   command->add_option("--filter", p.preparation.filter, "Of the resizes")->check(CLI::IsMember({"box", "bilinear", "bicubic", "lanczos"}))
       ->capture_default_str();
-  command->add_option("--background", p.preparation.background, "What shows through transparency: white, black, #rrggbb")->capture_default_str();
-  command->add_flag("--grey", p.preparation.grey, "Keep the luma alone");
-  command->add_flag("--encoded", p.encoded, "Keep the files as they are, in tar shards; sizes and crops are then the training's");
+  command->add_option("--background", p.preparation.background, "What shows through transparency: white, black, #rrggbb")->capture_default_str()->excludes(encoded);
+  command->add_flag("--grey", p.preparation.grey, "Keep the luma alone")->excludes(encoded);
   command->add_option("--select", p.select, "Only pictures with an attribute: FILE:ATTRIBUTE=VALUE (repeatable)")->allow_extra_args(false);
-  command->add_option("--split", options->split, "Sets in DST/NAME: NAME=SHARE,NAME=SHARE,... as train=0.9,test=0.1 (repeatable)")
+  auto* split = command->add_option("--split", options->split, "Sets in DST/NAME: NAME=SHARE,NAME=SHARE,... as train=0.9,test=0.1 (repeatable)")
       ->allow_extra_args(false);
   command->add_option("--split-by", p.split_by, "name: a picture stays in its part when others come; order: the first to the first part")
-      ->check(CLI::IsMember({"name", "order"}))->capture_default_str();
+      ->check(CLI::IsMember({"name", "order"}))->needs(split)->capture_default_str();
   command->add_option("--shard-mb", options->shard_mb, "Size of a shard in MiB, about: the work that a kill can cost")
       ->check(CLI::Range(1, 1 << 16))->capture_default_str();
   command->add_option("--on-error", p.on_error, "For pictures that cannot be used: fail (and list them all) or skip")

@@ -10,6 +10,7 @@
 
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
+#include "monge/core/names.h"
 #include "monge/core/nearest.h"
 #include "monge/core/version.h"
 
@@ -89,13 +90,13 @@ int main(int argc, char** argv) {
     }
     return code;
   } catch (const DivergedError& error) {
-    std::cerr << "monge: " << error.what() << std::endl;
+    std::cerr << "monge: " << printable(error.what()) << std::endl;
     return cli::kDiverged;
   } catch (const SystemError& error) {
-    std::cerr << "monge: " << error.what() << std::endl;
+    std::cerr << "monge: " << printable(error.what()) << std::endl;
     return cli::kFailure;
   } catch (const Error& error) {
-    std::cerr << "monge: " << error.what() << std::endl;
+    std::cerr << "monge: " << printable(error.what()) << std::endl;
     return cli::kUsage;
   } catch (const std::bad_alloc&) {
     return out_of_memory();

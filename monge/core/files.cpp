@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 
@@ -200,9 +201,11 @@ void make_writable_folder(const fs::path& folder) {
   fs::create_directories(folder, failure);
   require(!failure, folder.string(), ": cannot create the folder: ", failure.message(), "; choose another output folder");
   // access() alone says yes to root on a read-only mount; a real file tells.
-  const auto probe = folder / ".monge-write-test";
+  // Of a name that nobody else has, and never through a link: what is there already is not ours.
+  const auto probe = folder / (".monge-write-test-" + std::to_string(::getpid()) + "-" +
+                               std::to_string(std::chrono::steady_clock::now().time_since_epoch().count()));
   try {
-    Descriptor(probe, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
+    Descriptor(probe, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC);
   } catch (const SystemError& error) {
     throw Error(text(folder.string(), ": the folder cannot be written to (", error.complaint().what,
                      "); choose another output folder"));

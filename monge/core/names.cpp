@@ -29,6 +29,20 @@ std::string shown(std::string_view name) {
   return out + '"';
 }
 
+std::string printable(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto code = static_cast<unsigned char>(c);
+    if ((code >= 0x20 && code != 0x7f) || c == '\n' || c == '\t') {
+      out += c;
+      continue;
+    }
+    static constexpr const char* kDigits = "0123456789abcdef";
+    out += {'\\', 'x', kDigits[code >> 4], kDigits[code & 15]};
+  }
+  return out;
+}
+
 bool stays_inside(const std::filesystem::path& name) {
   return !name.empty() && name.is_relative() && std::find(name.begin(), name.end(), "..") == name.end();
 }

@@ -14,6 +14,9 @@ std::string lower_extension(const std::filesystem::path& path);
 /// more than 120 bytes left out. Hostile files must not write to the terminal.
 std::string shown(std::string_view name);
 
+/// Text for a terminal: control characters other than line feeds and tabs as \\xNN.
+std::string printable(std::string_view text);
+
 /// Whether a name from a file, as a path, stays inside the folder that it is put into: not empty, not absolute, no "..".
 bool stays_inside(const std::filesystem::path& name);
 

@@ -29,7 +29,7 @@ int64_t count_faults(const std::vector<std::string>& faults) {
   std::erase(faults, "");
   constexpr size_t kMost = 1000;
   const auto odd = converted.empty() ? "" : text("\n", converted.size(), " more would be converted to 8-bit RGB (convert = true):",
-                                                  listed(converted, converted.size(), kMost));
+                                                  listed(converted, converted.size()));
   throw Error(text(name, ": ", faults.size(), " of ", all, " pictures cannot be used; ", fix,
                    listed(faults, faults.size(), kMost), odd));
 }
@@ -62,12 +62,29 @@ class ConversionTeller {
   std::array<bool, io::kConversions> told_{};
 };
 
+/// Pixels of a packed set were cropped when they were packed.
+PreparationOptions preparation_of(const ImageOptions& options, const Pictures& pictures, const LogSink& log, const std::string& name) {
+  auto out = options.preparation();
+  const auto kept = pictures.pixel_size();
+  if (!kept) return out;
+  if (out.resize_to != 0 || out.crop != "centre") {
+    log(LogLevel::info, text(name, ": is packed, so crop = \"", out.crop, "\" and resize_to = ", out.resize_to, " are taken as done"));
+    out.crop = "centre";
+    out.resize_to = 0;
+  }
+  if (kept->height != out.height || kept->width != out.width) {
+    log(LogLevel::warning, text(name, ": its pictures are packed at ", kept->width, "x", kept->height, " and are resized to ", out.width, "x", out.height,
+                                "; pack them at that size, or set size to theirs"));
+  }
+  return out;
+}
+
 }  // namespace
 
 struct ImageSource::State {
   State(const fs::path& path, const ImageOptions& options, const ProgressCallback& progress, const LogSink& log)
-      : name(path.string()), preparation(options.preparation()), convert(options.convert), skip(options.on_error == "skip"),
-        pictures(open_pictures(path, log)), log(log), teller(log) {
+      : name(path.string()), pictures(open_pictures(path, log)), preparation(preparation_of(options, *pictures, log, name)),
+        convert(options.convert), skip(options.on_error == "skip"), log(log), teller(log) {
     require(skip || options.on_error == "fail", "on_error: got \"", options.on_error, "\" (allowed: fail, skip)");
     require(options.cache_mb >= 0, "cache_mb: must be 0 or more MiB, got ", options.cache_mb);
     const auto kept = pictures->pixel_size();
@@ -184,9 +201,9 @@ struct ImageSource::State {
   static constexpr const char* kFix = "mend or remove them, or set on_error = \"skip\"";
 
   std::string name;
+  std::shared_ptr<const Pictures> pictures;
   Preparation preparation;
   bool convert, skip, direct = false;
-  std::shared_ptr<const Pictures> pictures;
   torch::Tensor pixels;       ///< uint8 [N, H, W, 3], or undefined when the set is not cached
   std::vector<int64_t> rows;  ///< the pictures that are items; empty: all
   Remarks remarks;

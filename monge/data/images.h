@@ -36,7 +36,7 @@ using ProgressCallback = std::function<void(int64_t done, int64_t total)>;
 /// Where the set fits in `cache_mb` it is decoded at construction and every fault is found there. A larger set is decoded anew
 /// at each use; with on_error = "skip" all pictures are tried once at construction, with "fail" all are tried when one is drawn
 /// that cannot be used, so that all are named together. A packed set whose pixels fit the preparation as they are is neither
-/// decoded nor cached: its pixels are read from the file as they are needed, which costs no more than the system's cache does.
+/// decoded nor cached (and a crop or resize_to is taken as done when it was packed): its pixels are read from the file as they are needed, which costs no more than the system's cache does.
 class ImageSource : public FiniteSource {
  public:
   /// @param path  see open_pictures.

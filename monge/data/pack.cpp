@@ -45,6 +45,8 @@ auto guarded(const Action& action) {
 class Workshop {
  public:
   explicit Workshop(fs::path folder) : folder_(std::move(folder)) {
+    std::error_code ignored;
+    require(!fs::is_symlink(folder_, ignored), folder_.string(), ": is a link, and the work must not be done elsewhere; remove it");
     make_writable_folder(folder_);
     const auto lock = folder_ / kLock;
     fd_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
@@ -159,7 +161,7 @@ class Packer {
     for (int64_t k = 0; k < shards() && !stop; ++k) {
       const auto record_path = shard_record_path(workshop.folder(), k);
       const int64_t begin = k == 0 ? 0 : shard_ends_[static_cast<size_t>(k) - 1], end = shard_ends_[static_cast<size_t>(k)];
-      if (const auto old = read_shard_record(record_path); old && !(options_.on_error == "fail" && !old->left_out.empty())) {
+      if (const auto old = read_shard_record(record_path, /*check_content=*/true); old && fits(*old, k) && !(options_.on_error == "fail" && !old->left_out.empty())) {
         ++part.resumed;
         note(*old);
         tell(end - begin);
@@ -192,6 +194,11 @@ class Packer {
   }
 
  private:
+  /// Whether a record is of shard k of this set.
+  bool fits(const ShardRecord& record, int64_t k) const {
+    return (record.file.name.empty() || record.file.name == shard_name(k)) && record.places.empty() == (!options_.encoded || record.file.count == 0);
+  }
+
   /// What picture k of the chosen ones takes in a shard; a guess where an encoded one's length is not known.
   int64_t bytes_in_shard(int64_t k) const {
     if (!options_.encoded) return preparation_.item_bytes();
@@ -327,6 +334,7 @@ class Packer {
       throw Error(text(pictures_.where(i), ": is ", io::conversion_name(conversion), ", and is not to be converted"));
     if (encoded) {
       *encoded = bytes;
+      conversion = io::Conversion::none;  // it is not converted here
       return;
     }
     try {
@@ -348,7 +356,7 @@ class Packer {
     std::vector<int64_t> content, places;
     std::vector<PackedManifest::File> shards_here, files;
     for (int64_t k = 0; k < shards(); ++k) {
-      const auto record = read_shard_record(shard_record_path(folder, k));
+      const auto record = read_shard_record(shard_record_path(folder, k), /*check_content=*/false);
       if (!record) throw SystemError(text(folder.string(), ": shard ", k, " was taken away while it was packed"));
       if (record->file.count == 0) continue;
       names += record->names;
@@ -410,6 +418,10 @@ PackResult pack(const fs::path& source, const fs::path& where, const PackOptions
   const Preparation checked(options.preparation);  // a bad option is found before the listing, which may take long
   const auto pictures = open_pictures(source, log);
   require(!options.encoded || !pictures->pixel_size(), source.string(), ": holds bare pixels and no encoded files; leave out --encoded");
+  if (is_packed_set(source)) {  // damage must not come out under new hashes
+    const auto damaged = verify_packed_set(source, {}, stop);
+    require(damaged.empty(), source.string(), ": is damaged:", listed(damaged, damaged.size()));
+  }
   PackResult out;
   out.found = pictures->size();
   std::vector<int64_t> chosen(static_cast<size_t>(out.found));
@@ -430,6 +442,9 @@ PackResult pack(const fs::path& source, const fs::path& where, const PackOptions
     }
   }
   for (const auto& packer : packers) total += packer->count();
+  if (total < out.selected) {
+    log(LogLevel::warning, text("--split: the shares are less than 1 in all, so ", out.selected - total, " of ", out.selected, " pictures are in no part"));
+  }
   int64_t done = 0;
   const auto tell = [&](int64_t more) {
     done += more;

@@ -1,18 +1,13 @@
 #include "monge/data/packed_set.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <mutex>
 #include <nlohmann/json.hpp>
 
 #include "monge/core/checked.h"
 #include "monge/core/files.h"
 #include "monge/core/names.h"
+#include "monge/core/read_at.h"
 #include "monge/data/name_list.h"
 #include "monge/data/parallel.h"
 #include "monge/io/npy.h"
@@ -24,6 +19,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr const char* kManifest = "manifest.json";
+constexpr int64_t kMostManifest = int64_t{1} << 30;
 
 [[noreturn]] void refuse_manifest(const fs::path& folder, const std::string& what) {
   throw Error(Complaint{.what = "the manifest " + what, .where = (folder / kManifest).string(),
@@ -45,39 +41,6 @@ PackedManifest::File file_of(const fs::path& folder, const json& entry) {
     refuse_manifest(folder, "names the file " + shown(out.name) + ", which does not lie in the set");
   return out;
 }
-
-/// An open file that is read at any place from any thread.
-class ReadAt {
- public:
-  explicit ReadAt(fs::path path) : path_(std::move(path)), fd_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (fd_ >= 0) return;
-    const int reason = errno;
-    if (reason == EMFILE || reason == ENFILE) throw SystemError(text(path_.string(), ": too many open files (ulimit -n)"));
-    throw Error(text(path_.string(), ": cannot be opened: ", std::strerror(reason)));
-  }
-  ~ReadAt() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  ReadAt(const ReadAt&) = delete;
-  ReadAt& operator=(const ReadAt&) = delete;
-
-  void read(int64_t offset, void* to, int64_t bytes) const {
-    auto* at = static_cast<char*>(to);
-    while (bytes > 0) {
-      const auto count = ::pread(fd_, at, static_cast<size_t>(bytes), offset);
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) throw SystemError(text(path_.string(), ": cannot be read: ", std::strerror(errno)));
-      if (count == 0) throw Error(text(path_.string(), ": is shorter than it was when it was opened; copy the set again"));
-      at += count;
-      offset += count;
-      bytes -= count;
-    }
-  }
-
- private:
-  fs::path path_;
-  int fd_;
-};
 
 /// What pixels and encoded pictures have in common: the names and the hashes, read when they are first asked for.
 class PackedPictures : public Pictures {
@@ -217,12 +180,21 @@ bool is_packed_set(const fs::path& path) {
   std::error_code ignored;
   if (!fs::is_regular_file(path / kManifest, ignored)) return false;
   // A folder of pictures may hold a manifest of something else.
-  return real_files().read(path / kManifest).find(kPackedFormat) != std::string::npos;
+  const auto bytes = fs::file_size(path / kManifest, ignored);
+  return !ignored && static_cast<int64_t>(bytes) <= kMostManifest &&
+         real_files().read(path / kManifest).find(kPackedFormat) != std::string::npos;
 }
 
 PackedManifest read_packed_manifest(const fs::path& folder) {
-  const auto all = json::parse(real_files().read(folder / kManifest), nullptr, /*allow_exceptions=*/false);
-  if (!all.is_object() || all.value("format", json()) != kPackedFormat) refuse_manifest(folder, "is of no packed set");
+  // Deeper than any manifest: copying what is nested without end would end the process.
+  constexpr int kMostDepth = 8;
+  bool too_deep = false;
+  const auto watch = [&](int depth, json::parse_event_t, json&) {
+    too_deep = too_deep || depth > kMostDepth;
+    return !too_deep;
+  };
+  const auto all = json::parse(real_files().read(folder / kManifest, kMostManifest), watch, /*allow_exceptions=*/false);
+  if (too_deep || !all.is_object() || all.value("format", json()) != kPackedFormat) refuse_manifest(folder, "is of no packed set");
   if (all.value("version", json()) != kPackedVersion)
     refuse_manifest(folder, text("has version ", all.value("version", json()).dump(), "; this monge reads ", kPackedVersion));
   PackedManifest out;

@@ -1,9 +1,10 @@
-// Pictures out of archives: by their places in the file where they stand there as they are, else from memory.
+// Pictures out of archives: read in their places where they stand there as they are, else from memory.
 #include <algorithm>
 #include <charconv>
 
 #include "monge/core/error.h"
 #include "monge/core/mapped_file.h"
+#include "monge/core/read_at.h"
 #include "monge/data/name_list.h"
 #include "monge/data/picture_kinds.h"
 #include "monge/io/archive.h"
@@ -14,69 +15,88 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class ArchivePictures : public Pictures {
+/// What pictures out of one archive have in common: its path and their names.
+class NamedPictures : public Pictures {
  public:
-  /// @param kept  what the views in `places` point into.
-  ArchivePictures(fs::path path, NameList names, std::vector<std::string_view> places, std::shared_ptr<const void> kept)
-      : path_(std::move(path)), names_(std::move(names)), places_(std::move(places)), kept_(std::move(kept)) {}
+  NamedPictures(fs::path path, NameList names) : path_(std::move(path)), names_(std::move(names)) {}
 
   int64_t size() const override { return names_.size(); }
   std::string name(int64_t i) const override { return std::string(names_[i]); }
   std::string where(int64_t i) const override { return text(path_.string(), '/', names_[i]); }
-  std::string_view bytes(int64_t i, std::string&) const override { return places_[static_cast<size_t>(i)]; }
-  int64_t length(int64_t i) const override { return static_cast<int64_t>(places_[static_cast<size_t>(i)].size()); }
   std::string whole_stamp() const override { return file_stamp(path_); }
 
  private:
   fs::path path_;
   NameList names_;
-  std::vector<std::string_view> places_;
-  std::shared_ptr<const void> kept_;
 };
+
+/// Pictures that stand in the archive as they are.
+class StoredPictures : public NamedPictures {
+ public:
+  struct Place {
+    int64_t offset = 0, size = 0;
+  };
+  StoredPictures(const fs::path& path, NameList names, std::vector<Place> places)
+      : NamedPictures(path, std::move(names)), file_(path), places_(std::move(places)) {}
+
+  std::string_view bytes(int64_t i, std::string& buffer) const override {
+    const auto& place = places_[static_cast<size_t>(i)];
+    require(place.size <= kMostBytes, where(i), ": has ", place.size, " bytes, so it is no picture");
+    buffer.resize(static_cast<size_t>(place.size));
+    file_.read(place.offset, buffer.data(), place.size);
+    return buffer;
+  }
+  int64_t length(int64_t i) const override { return places_[static_cast<size_t>(i)].size; }
+
+ private:
+  static constexpr int64_t kMostBytes = int64_t{1} << 30;
+  ReadAt file_;
+  std::vector<Place> places_;
+};
+
+/// Pictures of an archive that is compressed, in memory.
+class UnpackedPictures : public NamedPictures {
+ public:
+  UnpackedPictures(const fs::path& path, NameList names, std::vector<std::string> contents)
+      : NamedPictures(path, std::move(names)), contents_(std::move(contents)) {}
+
+  std::string_view bytes(int64_t i, std::string&) const override { return contents_[static_cast<size_t>(i)]; }
+  int64_t length(int64_t i) const override { return static_cast<int64_t>(contents_[static_cast<size_t>(i)].size()); }
+
+ private:
+  std::vector<std::string> contents_;
+};
+
+/// What is held in memory unpacked must be pictures, and not more than a machine has.
+constexpr io::ArchiveLimits kLimits{.most_entry_bytes = int64_t{256} << 20};
+
+/// "a.png" of "./a.png", as tar has it of a folder named ".".
+std::string plain_name(const std::string& name) { return fs::path(name).lexically_normal().generic_string(); }
 
 bool is_wanted(const std::string& name) { return io::has_image_extension(name) && !is_hidden(name); }
 
-template <class T>
-std::vector<T> in_order(const std::vector<T>& values, const std::vector<int64_t>& order) {
-  std::vector<T> out;
-  out.reserve(order.size());
-  for (const int64_t place : order) out.push_back(values[static_cast<size_t>(place)]);
-  return out;
-}
-
-std::shared_ptr<const Pictures> in_order_of_names(const fs::path& path, const NameList& names,
-                                                  const std::vector<std::string_view>& places,
-                                                  std::shared_ptr<const void> kept) {
-  const auto order = names.sorted();
-  return std::make_shared<ArchivePictures>(path, names.chosen(order), in_order(places, order), std::move(kept));
-}
-
 /// Nothing where the pictures do not stand in the file as they are.
-std::shared_ptr<const Pictures> open_mapped(const fs::path& path, int64_t& unsafe, int64_t& duplicates) {
+std::shared_ptr<const Pictures> open_stored(const fs::path& path, int64_t& unsafe, int64_t& duplicates) {
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored) || fs::file_size(path, ignored) == 0) return nullptr;
-  const auto file = std::make_shared<MappedFile>(path);
-  const auto index = io::index_archive(*file, is_wanted, {}, &unsafe, &duplicates);
+  const auto index = io::index_archive(MappedFile(path), is_wanted, kLimits, &unsafe, &duplicates);
   if (!index) return nullptr;
   NameList names;
-  std::vector<std::string_view> places;
-  for (const auto& entry : *index) {
-    names.add(entry.name);
-    places.push_back(file->bytes().substr(static_cast<size_t>(entry.offset), static_cast<size_t>(entry.size)));
-  }
-  return in_order_of_names(path, names, places, file);
+  for (const auto& entry : *index) names.add(plain_name(entry.name));
+  const auto order = names.sorted();
+  std::vector<StoredPictures::Place> places;
+  for (const int64_t at : order) places.push_back({(*index)[static_cast<size_t>(at)].offset, (*index)[static_cast<size_t>(at)].size});
+  return std::make_shared<StoredPictures>(path, names.chosen(order), std::move(places));
 }
 
 std::shared_ptr<const Pictures> open_unpacked(const fs::path& path, int64_t& unsafe, int64_t& duplicates) {
-  const auto entries = std::make_shared<std::vector<io::ArchiveEntry>>(io::read_archive(path, is_wanted, {}, &unsafe, &duplicates));
+  auto entries = io::read_archive(path, is_wanted, kLimits, &unsafe, &duplicates);
   NameList names;
-  std::vector<std::string_view> places;
-  for (const auto& entry : *entries) {
-    // An empty entry keeps its place, so that it is complained about by name.
-    names.add(entry.name);
-    places.push_back(entry.bytes);
-  }
-  return in_order_of_names(path, names, places, entries);
+  for (const auto& entry : entries) names.add(plain_name(entry.name));  // an empty one keeps its place, so that it is complained about by name
+  const auto order = names.sorted();
+  std::vector<std::string> contents;
+  for (const int64_t at : order) contents.push_back(std::move(entries[static_cast<size_t>(at)].bytes));
+  return std::make_shared<UnpackedPictures>(path, names.chosen(order), std::move(contents));
 }
 
 class ShardPictures : public Pictures {
@@ -130,7 +150,7 @@ std::string shard_name(const fs::path& path) {
 
 std::shared_ptr<const Pictures> open_picture_archive(const fs::path& path, const LogSink& log) {
   int64_t unsafe = 0, duplicates = 0;
-  auto out = open_mapped(path, unsafe, duplicates);
+  auto out = open_stored(path, unsafe, duplicates);
   if (!out) out = open_unpacked(path, unsafe, duplicates);
   if (unsafe > 0) {
     log(LogLevel::warning, text(path.string(), ": ", unsafe, unsafe == 1 ? " entry is" : " entries are",
@@ -195,8 +215,8 @@ std::vector<fs::path> expand_shards(const std::string& path) {
   if (to < from) refuse("the range of shards runs backwards");
   if (to - from >= kMost) refuse("more than 100,000 shards");
   std::vector<fs::path> out;
-  for (int64_t i = from; i <= to; ++i) {
-    auto digits = std::to_string(i);
+  for (int64_t k = 0; k <= to - from; ++k) {
+    auto digits = std::to_string(from + k);
     if (digits.size() < first.size()) digits.insert(0, first.size() - digits.size(), '0');
     out.push_back(path.substr(0, open) + digits + path.substr(close + 1));
   }

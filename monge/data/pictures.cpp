@@ -40,10 +40,22 @@ bool holds_parquet(const fs::path& folder) {
   return false;
 }
 
+/// What to do where a packed set was meant; "" where nothing looks like it.
+std::string packed_hint(const fs::path& folder) {
+  std::error_code failure;
+  if (fs::exists(folder / "content.npy", failure) && fs::exists(folder / "names.txt", failure))
+    return "it looks like a packed set whose manifest.json is damaged or missing: copy it again, or pack it anew";
+  std::string sets;
+  for (fs::directory_iterator at(folder, failure), end; !failure && at != end; at.increment(failure)) {
+    if (is_packed_set(at->path())) sets += (sets.empty() ? "" : ", ") + at->path().string();
+  }
+  return sets.empty() ? "" : "it holds packed sets, name one: " + sets;
+}
+
 }  // namespace
 
 bool is_hidden(const fs::path& name) {
-  return std::any_of(name.begin(), name.end(), [](const fs::path& part) { return part.string().starts_with('.'); });
+  return std::any_of(name.begin(), name.end(), [](const fs::path& part) { return part != "." && part.string().starts_with('.'); });
 }
 
 bool holds_pictures(const fs::path& path) {
@@ -64,7 +76,7 @@ std::shared_ptr<const Pictures> open_pictures(const fs::path& path, const LogSin
   throw Error(Complaint{.what = "no pictures found in it or in folders within it",
                         .where = path.string(),
                         .allowed = "files named *.png, *.jpg, *.jpeg or *.webp",
-                        .fix = holds_parquet(path) ? "it holds Parquet: name a file, or all as NAME-{00000..00012}-of-00013.parquet"
+                        .fix = packed_hint(path) != "" ? packed_hint(path) : holds_parquet(path) ? "it holds Parquet: name a file, or all as NAME-{00000..00012}-of-00013.parquet"
                                                  : "check the path; hidden files are not used"});
 }
 

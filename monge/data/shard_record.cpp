@@ -1,10 +1,12 @@
 #include "monge/data/shard_record.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
+#include "monge/core/mapped_file.h"
 
 namespace monge::data {
 
@@ -32,28 +34,40 @@ void write_shard_record(const fs::path& path, const ShardRecord& record) {
   real_files().replace(path, content_hash(body) + body);
 }
 
-std::optional<ShardRecord> read_shard_record(const fs::path& path) {
+std::optional<ShardRecord> read_shard_record(const fs::path& path, bool check_content) {
   std::error_code failure;
   if (!fs::exists(path, failure)) return {};
   const auto all = real_files().read(path);
   constexpr size_t kHash = 16;
   if (all.size() < kHash || content_hash(std::string_view(all).substr(kHash)) != all.substr(0, kHash)) return {};
-  const auto in = json::from_cbor(all.begin() + kHash, all.end());  // its hash is right, so it is what was written
-  const auto text_of = [](const json& value) {
-    const auto& bytes = value.get_binary();
-    return std::string(bytes.begin(), bytes.end());
-  };
   ShardRecord out;
-  const auto& file = in.at("file");
-  out.file = {file.at("name").get<std::string>(), file.at("count").get<int64_t>(), file.at("bytes").get<int64_t>(), file.at("xxh3").get<std::string>()};
-  out.names = text_of(in.at("names"));
-  out.content = in.at("content").get<std::vector<int64_t>>();
-  out.places = in.at("places").get<std::vector<int64_t>>();
-  out.converted = in.at("converted").get<io::ConversionCounts>();
-  for (const auto& line : in.at("left_out")) out.left_out.push_back(text_of(line));
+  try {
+    const auto in = json::from_cbor(all.begin() + kHash, all.end());
+    const auto text_of = [](const json& value) {
+      const auto& bytes = value.get_binary();
+      return std::string(bytes.begin(), bytes.end());
+    };
+    const auto& file = in.at("file");
+    out.file = {file.at("name").get<std::string>(), file.at("count").get<int64_t>(), file.at("bytes").get<int64_t>(), file.at("xxh3").get<std::string>()};
+    out.names = text_of(in.at("names"));
+    out.content = in.at("content").get<std::vector<int64_t>>();
+    out.places = in.at("places").get<std::vector<int64_t>>();
+    out.converted = in.at("converted").get<io::ConversionCounts>();
+    for (const auto& line : in.at("left_out")) out.left_out.push_back(text_of(line));
+  } catch (const json::exception&) {
+    return {};  // of another version, or forged
+  }
+  const auto count = static_cast<size_t>(out.file.count);
+  const bool fits = out.file.count >= 0 && out.content.size() == count && (out.places.empty() || out.places.size() == 2 * count) &&
+                    static_cast<size_t>(std::count(out.names.begin(), out.names.end(), '\n')) == count &&
+                    out.file.name.empty() == (count == 0) && fs::path(out.file.name).filename() == out.file.name;
+  if (!fits) return {};
   if (out.file.name.empty()) return out;
-  const auto bytes = fs::file_size(path.parent_path() / out.file.name, failure);
+  const auto shard = path.parent_path() / out.file.name;
+  const auto bytes = fs::file_size(shard, failure);
   if (failure || static_cast<int64_t>(bytes) != out.file.bytes) return {};
+  // Reading it is quick beside making it, and a damaged shard must not be published.
+  if (check_content && content_hash(MappedFile(shard, MappedFile::Access::sequential).bytes()) != out.file.xxh3) return {};
   return out;
 }
 

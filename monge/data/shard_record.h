@@ -26,6 +26,7 @@ std::filesystem::path shard_record_path(const std::filesystem::path& folder, int
 void write_shard_record(const std::filesystem::path& path, const ShardRecord& record);
 
 /// Nothing where there is none, or it does not fit its shard.
-std::optional<ShardRecord> read_shard_record(const std::filesystem::path& path);
+/// @param check_content  compare the shard with its hash, which reads it.
+std::optional<ShardRecord> read_shard_record(const std::filesystem::path& path, bool check_content);
 
 }  // namespace monge::data

@@ -65,7 +65,7 @@ std::vector<ArchiveEntry> read_archive(const fs::path& path, const std::function
     ::archive_entry* entry = nullptr;
     const int status = archive_read_next_header(reader.get(), &entry);
     if (status == ARCHIVE_EOF) return out;
-    if (status < ARCHIVE_WARN) refuse_archive(path.string(), reader.get());
+    if (status != ARCHIVE_OK && status != ARCHIVE_WARN) refuse_archive(path.string(), reader.get());
     require(seen < limits.most_entries, path.string(), ": more than ", limits.most_entries,
             " entries; split the archive");
     const auto name = entry_name(entry);

@@ -3,7 +3,9 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include <algorithm>
 #include <memory>
+#include <string_view>
 #include <unordered_map>
 
 #include "monge/core/error.h"
@@ -12,6 +14,19 @@
 #include "monge/io/archive_reader.h"
 
 namespace monge::io {
+
+namespace {
+
+/// A tar ends with two blocks of zeros, and with nothing but zeros after them. One that was cut between two entries has none, and a
+/// block of zeros in its midst hides what follows: libarchive takes both for the end.
+void check_end(const std::filesystem::path& path, std::string_view end) {
+  constexpr size_t kTwoBlocks = 1024;
+  require(end.size() >= kTwoBlocks, path.string(), ": the archive has no end, so it was cut; copy it again");
+  require(end.find_first_not_of('\0') == std::string_view::npos, path.string(),
+          ": the archive has something after its end, so it is damaged, or several were put one after another; copy it again, or unpack them");
+}
+
+}  // namespace
 
 std::optional<std::vector<StoredEntry>> index_archive(const MappedFile& archive,
                                                       const std::function<bool(const std::string&)>& wanted,
@@ -28,8 +43,13 @@ std::optional<std::vector<StoredEntry>> index_archive(const MappedFile& archive,
   for (int64_t seen = 0;; ++seen) {
     ::archive_entry* entry = nullptr;
     const int status = archive_read_next_header(reader.get(), &entry);
-    if (status == ARCHIVE_EOF) return out;
-    if (status < ARCHIVE_WARN) refuse_archive(path.string(), reader.get());
+    if (status == ARCHIVE_EOF) {
+      if ((archive_format(reader.get()) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR) {
+        check_end(path, bytes.substr(std::min(bytes.size(), static_cast<size_t>(archive_read_header_position(reader.get())))));
+      }
+      return out;
+    }
+    if (status != ARCHIVE_OK && status != ARCHIVE_WARN) refuse_archive(path.string(), reader.get());
     if (archive_filter_count(reader.get()) > 1) return {};  // the whole is compressed: filter 0 is the format's, the last the file's
     require(seen < limits.most_entries, path.string(), ": more than ", limits.most_entries,
             " entries; split the archive");
@@ -56,9 +76,10 @@ std::optional<std::vector<StoredEntry>> index_archive(const MappedFile& archive,
       const auto* begin = static_cast<const char*>(block);
       if (read == ARCHIVE_EOF || at != 0 || begin < bytes.data() || begin >= bytes.data() + bytes.size()) return {};
       found.offset = begin - bytes.data();
+      if (archive_entry_sparse_count(entry) > 0) return {};
       require(size <= static_cast<int64_t>(bytes.size()) - found.offset, path.string(), ": the archive ends within the entry ",
               found.name, "; check that it was copied whole");
-      if (static_cast<int64_t>(length) != size) return {};  // sparse files, or in pieces
+      if (static_cast<int64_t>(length) != size) return {};  // in pieces
     }
     const auto [old, fresh] = places.emplace(join(name_parts(found.name), "/"), out.size());
     if (fresh) {

@@ -294,6 +294,11 @@ TryOutcome Try::run() {
   curl_slist_free_all(request_headers_);
   if (thrown_) std::rethrow_exception(thrown_);
   auto out = ended_ ? *ended_ : done ? TryOutcome{} : transfer_failed(*code);
+  // An answer may be complete by itself and yet not bring what it says that the file has: a range shorter than asked for.
+  if (done && !ended_ && total_ >= 0 && part_.size() != total_) {
+    out = part_.size() < total_ ? TryOutcome{TryOutcome::broken, text("the server sent ", part_.size(), " of ", total_, " bytes")}
+                                : TryOutcome{TryOutcome::unsplicable};
+  }
   out.continued = offset_ > 0 && status() == 206;
   return out;
 }

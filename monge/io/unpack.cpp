@@ -27,7 +27,7 @@ using Parts = std::vector<std::string>;
 constexpr size_t kBlock = 1 << 18;
 
 /// Control characters would speak to the terminal.
-std::string printable(std::string name) {
+std::string without_control_characters(std::string name) {
   for (char& c : name) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   }
@@ -50,7 +50,7 @@ bool too_long(const Parts& parts) {
 }
 
 void count(LeftOut& kind, const std::string& name) {
-  if (kind.count++ == 0) kind.first = printable(name);
+  if (kind.count++ == 0) kind.first = without_control_characters(name);
 }
 
 /// An open file, read in blocks beside the entry that is compared with it.

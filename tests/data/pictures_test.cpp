@@ -4,6 +4,7 @@
 #include <archive_entry.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
@@ -45,7 +46,7 @@ TEST(Shards, AreNamedByARange) {
   EXPECT_THAT(expand_shards("plain.tar"), ElementsAre("plain.tar"));
   EXPECT_EQ(expand_shards("x{9..10}.tar").back(), "x10.tar");
   for (const char* bad : {"a{1..}.tar", "a{..2}.tar", "a{1,2}.tar", "a{2..1}.tar", "a{1..2", "a{1..2}{3..4}.tar", "a{-1..2}.tar",
-                          "a{0..100000}.tar", "a{0..99999999999999999999}.tar", "a{1..2x}.tar"}) {
+                          "a{0..100000}.tar", "a{9223372036854775806..9223372036854775807}b{", "a{0..99999999999999999999}.tar", "a{1..2x}.tar"}) {
     EXPECT_THAT(message_of([&] { expand_shards(bad); }), AllOf(HasSubstr(bad), HasSubstr("faces-{000..146}.tar"))) << bad;
   }
 }
@@ -61,21 +62,6 @@ TEST(Shards, AreOneRowOfPicturesNamedAfterTheirShard) {
   EXPECT_EQ(ImageSource(folder / "s-{00..01}.tar", {.size = 8}).size(), 3);
   EXPECT_THAT(message_of([&] { open_pictures(folder / "s-{00..03}.tar", silent()); }),
               AllOf(HasSubstr("2 of 4 shards"), HasSubstr("s-02.tar")));
-}
-
-// A tar whose entries are the bytes of a file of 64 MiB takes no memory to speak of.
-TEST(Archives, ThatStorePicturesAreNotReadIntoMemory) {
-  const ScratchFolder folder;
-  const std::string large(16 << 20, 'x');
-  for (const char* name : {"a.tar", "a.zip"}) {
-    io::write_archive(folder / name, {{"a.png", picture(1)}, {"large1.png", large}, {"large2.png", large}, {"z.png", picture(2)}});
-    const auto pictures = open_pictures(folder / name, silent());
-    std::string buffer;
-    EXPECT_EQ(pictures->bytes(1, buffer), large) << name;
-    EXPECT_TRUE(buffer.empty()) << name << ": the bytes are a part of the mapped file";
-    EXPECT_EQ(red(*pictures, 3), 2);
-    EXPECT_EQ(pictures->length(1), 16 << 20);
-  }
 }
 
 /// An archive of entries that no honest program writes.
@@ -106,6 +92,32 @@ class OddArchive {
  private:
   ::archive* writer_;
 };
+
+TEST(Archives, OfAFolderNamedDotAreTheSame) {
+  const ScratchFolder folder;
+  {
+    OddArchive archive(folder / "dot.tar", false);
+    archive.add("./a.png", picture(1));
+    archive.add("./b/c.png", picture(2));
+    archive.add("./.hidden.png", picture(3));
+  }
+  EXPECT_THAT(names(*open_pictures(folder / "dot.tar", silent())), ElementsAre("a.png", "b/c.png"));
+}
+
+// They are read when they are asked for, into the caller's buffer.
+TEST(Archives, ThatStorePicturesAreNotReadIntoMemory) {
+  const ScratchFolder folder;
+  const std::string large(16 << 20, 'x');
+  for (const char* name : {"a.tar", "a.zip"}) {
+    io::write_archive(folder / name, {{"a.png", picture(1)}, {"large1.png", large}, {"large2.png", large}, {"z.png", picture(2)}});
+    const auto pictures = open_pictures(folder / name, silent());
+    std::string buffer;
+    EXPECT_EQ(pictures->bytes(1, buffer), large) << name;
+    EXPECT_EQ(buffer.size(), large.size()) << name << ": it was read when it was asked for";
+    EXPECT_EQ(red(*pictures, 3), 2);
+    EXPECT_EQ(pictures->length(1), 16 << 20);
+  }
+}
 
 TEST(Archives, LeaveOutUnsafeNamesAndLinksAndSayHowMany) {
   const ScratchFolder folder;
@@ -169,6 +181,38 @@ TEST(Archives, ThatAreCutAreRefusedAtOnce) {
     real_files().replace(folder / "cut.tar", bytes.substr(0, length));
     EXPECT_THAT(message_of([&] { open_pictures(folder / "cut.tar", silent()); }), HasSubstr("cut.tar")) << length;
   }
+}
+
+// One bit of a header, a block of zeros over one, an end that is missing: each would hide pictures without a word.
+TEST(Archives, ThatHidePicturesByDamageAreRefused) {
+  const ScratchFolder folder;
+  std::vector<io::ArchiveEntry> entries;
+  for (int i = 0; i < 6; ++i) entries.push_back({std::to_string(i) + ".png", picture(i)});
+  io::write_archive(folder / "whole.tar", entries);
+  const auto whole = real_files().read(folder / "whole.tar");
+  ASSERT_EQ(open_pictures(folder / "whole.tar", silent())->size(), 6);
+  const auto third = whole.find("3.png");
+  const auto refused = [&](const std::string& bytes, const char* what) {
+    real_files().replace(folder / "bad.tar", bytes);
+    EXPECT_THAT(message_of([&] { open_pictures(folder / "bad.tar", silent()); }), HasSubstr("bad.tar")) << what;
+  };
+  auto bytes = whole;
+  bytes[third + 2] ^= 1;
+  refused(bytes, "a flipped bit");
+  bytes = whole;
+  std::fill_n(bytes.begin() + static_cast<int64_t>(third), 512, '\0');
+  refused(bytes, "a block of zeros");
+  refused(whole.substr(0, third), "no end");
+}
+
+TEST(Folders, LeaveOutWhatIsNoFile) {
+  const ScratchFolder folder;
+  real_files().replace(folder / "a.png", picture(1));
+  ASSERT_EQ(mkfifo((folder / "pipe.png").c_str(), 0600), 0);
+  std::filesystem::create_symlink("/dev/zero", folder / "zero.png");
+  std::filesystem::create_symlink("nowhere", folder / "lost.png");
+  const auto pictures = open_pictures(folder.path(), silent());
+  EXPECT_THAT(names(*pictures), ElementsAre("a.png", "lost.png")) << "a link that leads nowhere is a fault to be told";
 }
 
 }  // namespace
