@@ -345,7 +345,8 @@ class Packer {
   }
 
   PackedManifest::File write_file(const fs::path& folder, const std::string& name, std::string_view bytes) const {
-    real_files().replace(folder / name, bytes);
+    // Durable, but without a name of its own to be published: the whole folder will be, and the manifest comes last.
+    real_files().write(folder / name, {&bytes, 1});
     return {name, 0, static_cast<int64_t>(bytes.size()), content_hash(bytes)};
   }
 
@@ -376,7 +377,7 @@ class Packer {
     for (const auto* list : {&shards_here, &files}) {
       for (const auto& file : *list) part.bytes += file.bytes;
     }
-    write_file(folder, "manifest.json", manifest_text(shards_here, files, part));  // from here on the set is whole
+    real_files().replace(folder / "manifest.json", manifest_text(shards_here, files, part));  // from here on the set is whole
     workshop.publish(destination_);
   }
 
