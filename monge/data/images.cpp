@@ -114,15 +114,8 @@ struct ImageSource::State {
   }
 
   void load(int64_t picture, uint8_t* to, io::Conversion& conversion) const {
-    const auto image = pictures->decode(picture, conversion);
-    if (!convert && conversion != io::Conversion::none) {
-      throw Error(text(pictures->where(picture), ": is ", io::conversion_name(conversion), ", and is not to be converted"));
-    }
-    try {
-      preparation.write(image, to);
-    } catch (const Error& error) {
-      throw Error(text(pictures->where(picture), ": ", error.what()));
-    }
+    std::string buffer;
+    prepare_picture(*pictures, picture, pictures->bytes(picture, buffer), convert, &preparation, to, conversion);
   }
 
   /// Decodes every picture, into `pixels` where there are such; gives the faults, and fills `conversions`.

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <future>
@@ -151,11 +152,18 @@ class Packer {
       part.left_out.insert(part.left_out.end(), record.left_out.begin(), record.left_out.end());
       for (size_t kind = 0; kind < record.converted.size(); ++kind) part.converted[kind] += record.converted[kind];
     };
-    ShardPiece pieces[2];       // one is written while the other is filled
-    std::future<void> writing;  // after them, so that it has ended before they go
-    const auto finish_writing = [&] {
-      if (writing.valid()) writing.get();
+    // Pieces are written in their order while others are filled; some more than two, as a disk that syncs takes its time.
+    struct Slot {
+      ShardPiece piece;
+      std::shared_future<void> written;
     };
+    std::array<Slot, 6> slots;
+    struct Last {
+      std::shared_future<void> written;
+      ~Last() {  // whatever ends this: the pieces must outlive their writing
+        if (written.valid()) written.wait();
+      }
+    } last;
     bool refused = false;
     int64_t filled = 0;
     for (int64_t k = 0; k < shards() && !stop; ++k) {
@@ -169,23 +177,23 @@ class Packer {
       }
       const std::shared_ptr<ShardFile> file = new_shard(workshop.folder() / shard_name(k), end - begin);
       for (int64_t at = begin, next; at < end && !stop; at = next) {
-        auto& piece = pieces[filled++ % 2];
+        auto& [piece, written] = slots[static_cast<size_t>(filled++) % slots.size()];
+        if (written.valid()) written.get();
         next = std::min(end, *std::upper_bound(piece_ends_.begin(), piece_ends_.end(), at));
         fill(at, next, tell, stop, piece);
         if (stop) break;
         piece.record.file.name = shard_name(k);
         note(piece.record);
         refused = refused || (options_.on_error == "fail" && !piece.record.left_out.empty());
-        finish_writing();
         if (refused) continue;  // the others are looked at, so that all faults are told at once
-        const bool last = next == end;
-        writing = std::async(std::launch::async, [&piece, file, last, record_path] {
-          file->add(piece);
-          if (last) file->finish(record_path);
-        });
+        last.written = written = std::async(std::launch::async, [&to_write = piece, file, ends = next == end, record_path, before = last.written] {
+                           if (before.valid()) before.get();
+                           file->add(to_write);
+                           if (ends) file->finish(record_path);
+                         }).share();
       }
     }
-    finish_writing();
+    if (last.written.valid()) last.written.get();
     if (stop || refused) return false;
     require(part.left_out.size() < chosen_.size(), destination_.string(), ": none of ", count(), " pictures can be used",
             listed(part.left_out, part.left_out.size()));
@@ -329,19 +337,10 @@ class Packer {
   void take(int64_t i, std::string& buffer, uint8_t* to, std::string* encoded, int64_t& content, io::Conversion& conversion) const {
     const auto bytes = pictures_.bytes(i, buffer);
     content = static_cast<int64_t>(pictures_.pixel_size() ? pictures_.content(i) : content_number(bytes));
-    const auto image = pictures_.decode(i, bytes, conversion);
-    if (!options_.convert && conversion != io::Conversion::none)
-      throw Error(text(pictures_.where(i), ": is ", io::conversion_name(conversion), ", and is not to be converted"));
-    if (encoded) {
-      *encoded = bytes;
-      conversion = io::Conversion::none;  // it is not converted here
-      return;
-    }
-    try {
-      preparation_.write(image, to);
-    } catch (const Error& error) {
-      throw Error(text(pictures_.where(i), ": ", error.what()));
-    }
+    prepare_picture(pictures_, i, bytes, options_.convert, encoded ? nullptr : &preparation_, to, conversion);
+    if (!encoded) return;
+    *encoded = bytes;
+    conversion = io::Conversion::none;  // it is not converted here
   }
 
   PackedManifest::File write_file(const fs::path& folder, const std::string& name, std::string_view bytes) const {

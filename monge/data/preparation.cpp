@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "monge/core/error.h"
+#include "monge/data/pictures.h"
 
 namespace monge::data {
 namespace {
@@ -65,6 +66,19 @@ void Preparation::write(const torch::Tensor& image_HWC, uint8_t* to) const {
 bool Preparation::keeps(int64_t height, int64_t width) const {
   return height == options_.height && width == options_.width && !options_.grey &&
          (options_.resize_to == 0 || options_.resize_to == std::min(height, width)) && crop_.keeps(height, width);
+}
+
+void prepare_picture(const Pictures& pictures, int64_t i, std::string_view bytes, bool convert, const Preparation* preparation, uint8_t* to,
+                     io::Conversion& conversion) {
+  const auto image = pictures.decode(i, bytes, conversion);
+  if (!convert && conversion != io::Conversion::none)
+    throw Error(text(pictures.where(i), ": is ", io::conversion_name(conversion), ", and is not to be converted"));
+  if (!preparation) return;
+  try {
+    preparation->write(image, to);
+  } catch (const Error& error) {
+    throw Error(text(pictures.where(i), ": ", error.what()));
+  }
 }
 
 }  // namespace monge::data

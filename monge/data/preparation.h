@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "monge/data/crop.h"
 #include "monge/io/image.h"
@@ -20,6 +21,8 @@ struct PreparationOptions {
   std::string background = "white";  ///< what shows through transparency: white, black, #rrggbb
   bool grey = false;                 ///< use the luma alone, in all three channels
 };
+
+class Pictures;
 
 /// Brings a picture to `resize_to`, crops it, lays it over the background, resizes it (as Pillow 13) and drops its colour.
 ///
@@ -51,5 +54,12 @@ class Preparation {
   io::Filter filter_;
   io::Colour background_;
 };
+
+/// Picture i out of its bytes, decoded and prepared, to `to`.
+/// @param convert     whether a picture that must be converted to 8-bit RGB is taken; what was converted is told in `conversion`.
+/// @param preparation null: the picture is decoded alone, to see whether that can be done.
+/// @throws Error naming the picture.
+void prepare_picture(const Pictures& pictures, int64_t i, std::string_view bytes, bool convert, const Preparation* preparation, uint8_t* to,
+                     io::Conversion& conversion);
 
 }  // namespace monge::data

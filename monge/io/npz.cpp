@@ -31,7 +31,7 @@ std::string listing(const std::vector<std::string>& names) {
 std::vector<std::string> npz_names(const std::filesystem::path& path) {
   std::vector<std::string> out;
   const auto first = std::string(MappedFile(path).bytes().substr(0, 2));
-  require(first == "PK", path.string(), ": is no .npz file, which is a zip archive; write it with numpy.savez(file, x=array)");
+  require(first.empty() || first == "PK", path.string(), ": is no .npz file, which is a zip archive; write it with numpy.savez(file, x=array)");
   const auto note = [&](const std::string& entry) {
     if (entry.ends_with(kEnding)) out.push_back(entry.substr(0, entry.size() - kEnding.size()));
     return false;

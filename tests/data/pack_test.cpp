@@ -189,6 +189,25 @@ TEST(Pack, GoesOnAfterAKillAndMakesTheSameBytes) {
   }
 }
 
+TEST(Pack, MakesAShardAnewThatWasDamagedMeanwhile) {
+  const ScratchFolder folder;
+  fill(folder / "set", 12);
+  pack_all(folder / "set", folder / "a", small());
+  std::atomic<bool> stop{false};
+  pack(folder / "set", folder / "b", small(), silent(), [&](int64_t done, int64_t) { stop = stop || done >= 8; }, stop);
+  const auto shard = folder / "b.part/pixels-00000.npy";
+  ASSERT_TRUE(fs::exists(shard));
+  auto bytes = real_files().read(shard);
+  bytes.back() ^= 1;
+  real_files().replace(shard, bytes);
+  const auto record = folder / "b.part/shard-00001.record";
+  ASSERT_TRUE(fs::exists(record));
+  const std::string forged(100, '\x81');  // the hash is right, and nothing else
+  real_files().replace(record, content_hash(forged) + forged);
+  pack_all(folder / "set", folder / "b", small());
+  EXPECT_EQ(files_of(folder / "b"), files_of(folder / "a"));
+}
+
 // The states that a kill leaves between the steps of beginning and of ending.
 TEST(Pack, GoesOnAfterAKillBetweenItsSteps) {
   const ScratchFolder folder;
@@ -405,6 +424,7 @@ TEST(PackedSet, FindsWhatIsDamaged) {
   EXPECT_THAT(changed("\"kind\": \"pixels\"", "\"kind\": \"voxels\""), HasSubstr("no \"kind\""));
   real_files().replace(manifest, text.substr(0, text.size() / 2));
   EXPECT_THAT(message(), HasSubstr("is of no packed set"));
+  EXPECT_THAT(changed("\"version\": 1", "\"version\": " + std::string(100'000, '[') + std::string(100'000, ']')), HasSubstr("is of no packed set"));
   real_files().replace(manifest, text);
 
   const auto names = real_files().read(set / "names.txt");

@@ -92,6 +92,26 @@ TEST_F(DownloadTest, FetchesWhatNothingIsKnownOf) {
   EXPECT_EQ(read(folder / "empty"), "");
 }
 
+// Each answer is complete by itself and brings less than was asked for.
+TEST_F(DownloadTest, GoesOnWhereAServerSendsShorterRangesThanItWasAskedFor) {
+  HttpServer server([this](const HttpRequest& request) {
+    HttpReply reply{.headers = {{"ETag", "\"1\""}}, .body = body};
+    const auto range = request.header("range");
+    if (range.empty()) {
+      reply.send = half;
+      return reply;
+    }
+    const int64_t from = std::stoll(range.substr(range.find('=') + 1)), to = std::min<int64_t>(from + size / 8, size);
+    reply.status = 206;
+    reply.headers.push_back({"Content-Range", text("bytes ", from, "-", to - 1, "/", size)});
+    reply.body = body.substr(static_cast<size_t>(from), static_cast<size_t>(to - from));
+    return reply;
+  });
+  const auto result = download(server.url("/f"), target, {.wait_seconds = 0});
+  EXPECT_TRUE(result.complete);
+  expect_only_the_file();
+}
+
 TEST_F(DownloadTest, GoesOnFromTheMiddle) {
   HttpServer server(breaking(half, 1));
   checked.tries = 1;
