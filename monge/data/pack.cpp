@@ -1,13 +1,7 @@
 #include "monge/data/pack.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <future>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -23,6 +17,7 @@
 #include "monge/data/parallel.h"
 #include "monge/data/pictures.h"
 #include "monge/data/shard_file.h"
+#include "monge/data/workshop.h"
 #include "monge/io/npy.h"
 
 namespace monge::data {
@@ -30,82 +25,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
-
-/// Runs what touches the disk; the standard library's complaints become ours.
-template <class Action>
-auto guarded(const Action& action) {
-  try {
-    return action();
-  } catch (const fs::filesystem_error& error) {
-    throw SystemError(text(error.path1().string(), ": ", error.code().message()));
-  }
-}
-
-/// The folder in which a set is made, for one process at a time. Its file .plan says of which pictures and options; it stays in
-/// the set, so that a repeated call knows its work.
-class Workshop {
- public:
-  explicit Workshop(fs::path folder) : folder_(std::move(folder)) {
-    std::error_code ignored;
-    require(!fs::is_symlink(folder_, ignored), folder_.string(), ": is a link, and the work must not be done elsewhere; remove it");
-    make_writable_folder(folder_);
-    const auto lock = folder_ / kLock;
-    fd_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (fd_ < 0) throw SystemError(text(lock.string(), ": cannot be opened: ", std::strerror(errno)));
-    if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
-    const int reason = errno;
-    ::close(fd_);
-    if (reason == EWOULDBLOCK) throw Error(text(folder_.string(), ": another process is packing there; wait for it"));
-    throw SystemError(text(lock.string(), ": cannot be locked: ", std::strerror(reason)));
-  }
-  ~Workshop() { ::close(fd_); }
-  Workshop(const Workshop&) = delete;
-  Workshop& operator=(const Workshop&) = delete;
-
-  const fs::path& folder() const { return folder_; }
-
-  static bool has_plan(const fs::path& folder, const std::string& plan) {
-    std::error_code ignored;
-    return fs::exists(folder / kPlan, ignored) && real_files().read(folder / kPlan) == plan;
-  }
-
-  /// Keeps the shards that are there if they were made by the same plan, else throws all away.
-  void prepare(const std::string& plan, const LogSink& log) const {
-    if (has_plan(folder_, plan)) return;
-    std::error_code ignored;
-    const bool begun = fs::exists(folder_ / kPlan, ignored);
-    guarded([&] {
-      for (const auto& entry : fs::directory_iterator(folder_)) {
-        const auto name = entry.path().filename().string();
-        // The plan goes last, when it is replaced: until then it says that the rest is ours.
-        if (name == kLock || name == kPlan || name == text(kPlan, ".part")) continue;
-        require(begun, folder_.string(), ": is needed for the work on ", folder_.stem().string(), ", and holds other things (", name,
-                "); choose another DST, or remove it");
-        fs::remove(entry.path());
-      }
-    });
-    if (begun) log(LogLevel::info, text(folder_.string(), ": was begun with other pictures or options and is begun anew"));
-    real_files().replace(folder_ / kPlan, plan);
-  }
-
-  /// Gives the folder, in which a whole set lies, the set's name. After a kill within it, it may be done again.
-  void publish(const fs::path& destination) const {
-    guarded([&] {
-      for (const auto& entry : fs::directory_iterator(folder_)) {
-        if (entry.path().extension() == ".record" || entry.path().extension() == ".part") fs::remove(entry.path());
-      }
-      fs::remove(folder_ / kLock);  // the open file keeps the lock
-      std::error_code ignored;
-      fs::remove(destination, ignored);  // an empty folder that was there
-    });
-    real_files().publish(folder_, destination);
-  }
-
- private:
-  static constexpr const char *kLock = ".lock", *kPlan = ".plan";
-  fs::path folder_;
-  int fd_;
-};
 
 /// Writes one set.
 class Packer {

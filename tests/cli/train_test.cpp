@@ -70,15 +70,15 @@ TEST_F(Cli, JsonIsOneObjectOnStdoutAndNothingElse) {
 // The run that is interrupted and resumed leaves the bytes of the one that was not.
 
 TEST_F(Cli, ASignalSavesAndResumeEndsWhereTheStraightRunDoes) {
-  ASSERT_EQ(monge(folder.path(), "train v.toml --out straight --set train.iterations=150 -q").code, 0);
-  const auto stopped = testing::monge_with_signal(folder.path(), "train v.toml --out broken --set train.iterations=150",
+  ASSERT_EQ(monge(folder.path(), "train v.toml --out straight --set train.iterations=300 -q").code, 0);
+  const auto stopped = testing::monge_with_signal(folder.path(), "train v.toml --out broken --set train.iterations=300",
                                                   folder / "broken/checkpoints/step_000004", SIGTERM);
   ASSERT_EQ(stopped.code, 3) << stopped.err;
   EXPECT_THAT(stopped.err, HasSubstr("monge resume broken"));
   const auto resumed = monge(folder.path(), "resume broken");
   ASSERT_EQ(resumed.code, 0) << resumed.err;
-  EXPECT_EQ(testing::slurp(folder / "straight/checkpoints/step_000150/state.safetensors"),
-            testing::slurp(folder / "broken/checkpoints/step_000150/state.safetensors"));
+  EXPECT_EQ(testing::slurp(folder / "straight/checkpoints/step_000300/state.safetensors"),
+            testing::slurp(folder / "broken/checkpoints/step_000300/state.safetensors"));
   std::istringstream lines(testing::slurp(folder / "broken/metrics.jsonl"));
   int64_t expected = 0;
   for (std::string line; std::getline(lines, line);) {
@@ -86,7 +86,7 @@ TEST_F(Cli, ASignalSavesAndResumeEndsWhereTheStraightRunDoes) {
     if (entry.contains("eval")) continue;
     EXPECT_EQ(entry["iteration"], ++expected);  // no step twice, none missing
   }
-  EXPECT_EQ(expected, 150);
+  EXPECT_EQ(expected, 300);
 }
 
 TEST_F(Cli, DryRunPrintsRecipeCountsAndMemoryAndLeavesNothing) {
