@@ -8,6 +8,7 @@
 #include <numeric>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "monge/core/checked.h"
 #include "monge/core/files.h"
@@ -94,7 +95,7 @@ class Packer {
         tell(end - begin);
         continue;
       }
-      const std::shared_ptr<ShardFile> file = new_shard(workshop.folder() / shard_name(k), end - begin);
+      std::shared_ptr<ShardFile> file = new_shard(workshop.folder() / shard_name(k), end - begin);
       for (int64_t at = begin, next; at < end && !stop; at = next) {
         auto& [piece, written] = slots[static_cast<size_t>(filled++) % slots.size()];
         if (written.valid()) written.get();
@@ -105,11 +106,14 @@ class Packer {
         note(piece.record);
         refused = refused || (options_.on_error == "fail" && !piece.record.left_out.empty());
         if (refused) continue;  // the others are looked at, so that all faults are told at once
-        last.written = written = std::async(std::launch::async, [&to_write = piece, file, ends = next == end, record_path, before = last.written] {
-                           if (before.valid()) before.get();
-                           file->add(to_write);
-                           if (ends) file->finish(record_path);
-                         }).share();
+        const auto write = [&to_write = piece, file, ends = next == end, record_path, before = last.written]() mutable {
+          // Let go of, or each writing would keep all before it until the end.
+          if (const auto earlier = std::exchange(before, {}); earlier.valid()) earlier.get();
+          const auto shard = std::exchange(file, nullptr);
+          shard->add(to_write);
+          if (ends) shard->finish(record_path);
+        };
+        last.written = written = std::async(std::launch::async, write).share();
       }
     }
     if (last.written.valid()) last.written.get();
