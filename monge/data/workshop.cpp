@@ -36,11 +36,9 @@ Workshop::Workshop(fs::path folder) : folder_(std::move(folder)) {
   const auto lock = folder_ / kLock;
   fd_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd_ < 0) throw SystemError(text(lock.string(), ": cannot be opened: ", std::strerror(errno)));
-  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
-  const int reason = errno;
+  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;  // other failures: a file system without locks
   ::close(fd_);
-  if (reason == EWOULDBLOCK) throw Error(text(folder_.string(), ": another process is packing there; wait for it"));
-  throw SystemError(text(lock.string(), ": cannot be locked: ", std::strerror(reason)));
+  throw Error(text(folder_.string(), ": another process is packing there; wait for it"));
 }
 
 Workshop::~Workshop() { ::close(fd_); }
