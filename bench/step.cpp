@@ -1,9 +1,10 @@
 // bench_step: times recipes on synthetic batches; needs LibTorch alone. One JSON object a recipe, with the keys of
 // `monge bench --json`, the recipe's assignments under "recipe" before them.
 //
-//   bench_step [--device auto|cpu|cuda] [--threads N] [--shape D | --shape C H W] [--iterations N] [--warm N]
+//   bench_step [--job] [--device auto|cpu|cuda] [--threads N] [--shape D | --shape C H W] [--iterations N] [--warm N]
 //              section.key=value ... [--and section.key=value ...]
 //
+// --job takes the path of a job of one rank: gradients and figures go through monge/dist, on a GPU through NCCL.
 // --and begins another recipe: the one before it with what follows changed.
 #include <ATen/Parallel.h>
 #include <torch/cuda.h>
@@ -12,6 +13,7 @@
 #include <cstdio>
 
 #include "monge/core/error.h"
+#include "monge/dist/nccl.h"
 #include "monge/train/autocast.h"
 #include "monge/train/bench.h"
 #include "monge/train/settings.h"
@@ -22,6 +24,7 @@ namespace {
 struct Command {
   std::string device = "auto";
   int64_t threads = 0;
+  bool job = false;
   std::vector<int64_t> shape{2};
   train::BenchOptions timing;
   std::vector<std::vector<std::string>> recipes{{}};  ///< assignments of each
@@ -45,6 +48,8 @@ Command parse(const std::vector<std::string>& words) {
     };
     if (word == "--device") {
       out.device = value();
+    } else if (word == "--job") {
+      out.job = true;
     } else if (word == "--threads") {
       out.threads = whole(value(), word, 0);
     } else if (word == "--iterations") {
@@ -79,6 +84,7 @@ void run(const Command& command) {
   if (command.threads > 0) at::set_num_threads(static_cast<int>(command.threads));
   train::keep_freed_memory();
   const std::atomic<bool> stop{false};
+  const auto world = command.job ? dist::world_of_one(device) : nullptr;
   for (const auto& assignments : command.recipes) {
     train::Recipe recipe;
     train::assign(recipe, assignments);
@@ -87,10 +93,10 @@ void run(const Command& command) {
     recipe.train.precision = train::resolve_precision(recipe.train.precision, device);
     train::apply_settings(recipe, device);
     const auto feed = train::synthetic_feed(recipe, command.shape, device);
-    const auto result = train::bench(recipe, command.shape, feed, device, command.timing, stop);
+    const auto result = train::bench(recipe, command.shape, feed, device, command.timing, stop, world);
     std::string named;
     for (const auto& assignment : assignments) named += (named.empty() ? "" : " ") + assignment;
-    NamedValues record{{"recipe", named}};
+    NamedValues record{{"recipe", named}, {"job", command.job}};
     for (auto& entry : train::bench_values(result, recipe, device, command.timing)) record.push_back(std::move(entry));
     std::printf("%s\n", json_line(record).c_str());
     std::fflush(stdout);

@@ -27,6 +27,9 @@ if(MONGE_CUDA)
   find_package(CUDAToolkit REQUIRED)
   find_library(LibTorch_CUDA_LIBRARY torch_cuda PATHS "${LIBTORCH_ROOT}/lib" NO_DEFAULT_PATH REQUIRED)
   find_library(LibTorch_C10_CUDA_LIBRARY c10_cuda PATHS "${LIBTORCH_ROOT}/lib" NO_DEFAULT_PATH REQUIRED)
+  # LibTorch's own NCCL, which the wheel nvidia-nccl holds beside it, so that a process has but one.
+  find_path(LibTorch_NCCL_INCLUDE_DIR nccl.h PATHS "${LIBTORCH_ROOT}/../nvidia/nccl/include" ${CUDAToolkit_INCLUDE_DIRS} REQUIRED)
+  find_library(LibTorch_NCCL_LIBRARY NAMES libnccl.so.2 nccl PATHS "${LIBTORCH_ROOT}/../nvidia/nccl/lib" ${CUDAToolkit_LIBRARY_DIR} REQUIRED)
 endif()
 
 include(FindPackageHandleStandardArgs)
@@ -44,9 +47,10 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
     INTERFACE_LINK_OPTIONS "LINKER:--unresolved-symbols=ignore-in-shared-libs")
   if(MONGE_CUDA)
     set_property(TARGET LibTorch::LibTorch APPEND PROPERTY INTERFACE_COMPILE_DEFINITIONS MONGE_CUDA=1)
+    set_property(TARGET LibTorch::LibTorch APPEND PROPERTY INTERFACE_INCLUDE_DIRECTORIES "${LibTorch_NCCL_INCLUDE_DIR}")
     # Nothing refers to torch_cuda by symbol: it registers its kernels when loaded, so it must not be dropped.
     set_property(TARGET LibTorch::LibTorch APPEND PROPERTY INTERFACE_LINK_LIBRARIES
-      "$<LINK_LIBRARY:MONGE_KEEP,${LibTorch_CUDA_LIBRARY}>" ${LibTorch_C10_CUDA_LIBRARY} CUDA::cudart)
+      "$<LINK_LIBRARY:MONGE_KEEP,${LibTorch_CUDA_LIBRARY}>" ${LibTorch_C10_CUDA_LIBRARY} ${LibTorch_NCCL_LIBRARY} CUDA::cudart)
   endif()
 endif()
 set(CMAKE_CXX_LINK_LIBRARY_USING_MONGE_KEEP

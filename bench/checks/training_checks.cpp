@@ -5,6 +5,7 @@
 #include "bench/checks/problem.h"
 #include "monge/core/error.h"
 #include "monge/core/random.h"
+#include "monge/dist/nccl.h"
 #include "monge/train/nets.h"
 #include "monge/train/settings.h"
 #include "monge/train/solver.h"
@@ -23,7 +24,7 @@ struct Trace {
 };
 
 Trace training(const Problem& problem, const Assignments& changes, torch::Device device,
-               int64_t iterations = kIterations) {
+               int64_t iterations = kIterations, std::shared_ptr<dist::World> world = nullptr) {
   // Adam divides by the gradient's own size, so that where that is nothing but rounding, whole steps are rounding: with
   // a larger eps than 1e-8 traces stay comparable over many updates.
   auto assignments = changes;
@@ -37,7 +38,7 @@ Trace training(const Problem& problem, const Assignments& changes, torch::Device
     dim *= extent;
     shape.push_back(extent);
   }
-  train::Solver solver(recipe, nets.map, nets.ema, nets.potential, dim, device);
+  train::Solver solver(recipe, nets.map, nets.ema, nets.potential, dim, device, std::move(world));
   const RandomStreams streams(3);
   const auto draw = [&](const char* purpose, int64_t step) {
     return torch::randn(shape, streams.at(purpose, step)).tanh();
@@ -151,6 +152,23 @@ std::vector<Outcome> graph(torch::Device device) {
   return out;
 }
 
+/// A job of one rank, on a GPU through NCCL, against none; eager and as graphs that hold NCCL's sums.
+std::vector<Outcome> job(torch::Device device) {
+  std::vector<Outcome> out;
+  const auto world = dist::world_of_one(device);
+  for (const auto* method : {"strong", "weak", "noised", "otp"}) {
+    for (const auto* graphs : {"off", "on"}) {
+      const Assignments options{text("method=", method), "train.deterministic=true", text("train.graph=", graphs)};
+      for (const auto* problem : {&vectors(), &pictures()}) {
+        const auto plain = training(*problem, options, device), parallel = training(*problem, options, device, kIterations, world);
+        out.push_back(compared(text(method, ", graph ", graphs, ", ", problem->name), difference(parallel, plain), kVectorRounding,
+                               same_bits(parallel, plain) ? "the same bits" : ""));
+      }
+    }
+  }
+  return out;
+}
+
 std::vector<Outcome> deterministic(torch::Device device) {
   const Assignments options{"train.deterministic=true"};
   std::vector<Outcome> out;
@@ -167,7 +185,7 @@ std::vector<Check> training_checks() {
   return {{"fp32 against the CPU", fp32},        {"penalties against the CPU", penalties},
           {"methods stay finite", methods},      {"bf16 against fp32", bf16},
           {"fp16 against fp32", fp16},           {"graph against none", graph},
-          {"deterministic twice", deterministic}};
+          {"deterministic twice", deterministic}, {"a job of one rank against none", job}};
 }
 
 }  // namespace monge::bench

@@ -44,19 +44,38 @@ void add_common(CLI::App& command, Common& common) {
       ->capture_default_str();
 }
 
-torch::Device device_of(const Common& common, const std::string& recipe_device) {
+namespace {
+
+/// The GPU of a rank. Launchers let a rank see its own alone, or all of the host's.
+torch::Device gpu_of(const dist::World& world) {
+  const auto seen = static_cast<int64_t>(torch::cuda::device_count());
+  const auto& place = world.place();
+  if (seen > 1 && place.local_rank >= seen) {
+    throw Error(Complaint{.what = text("host ", place.host, " has ", place.local_size, " ranks and ", seen, " GPUs"),
+                          .fix = text("start at most ", seen, " ranks there")});
+  }
+  return {torch::kCUDA, static_cast<c10::DeviceIndex>(seen > 1 ? place.local_rank : 0)};
+}
+
+}  // namespace
+
+torch::Device device_of(const Common& common, const std::string& recipe_device, const dist::World* world) {
   const bool available = torch::cuda::is_available();
   const auto& wanted = common.device == "auto" ? recipe_device : common.device;
   if (wanted == "cuda" && !available) {
     throw Error(Complaint{.what = "no CUDA device can be used", .where = "--device", .value = "cuda",
                           .fix = "use --device cpu; monge info says what this build can use"});
   }
-  return wanted == "cpu" || !available ? torch::kCPU : torch::kCUDA;
+  if (wanted == "cpu" || !available) return torch::kCPU;
+  return world ? gpu_of(*world) : torch::Device(torch::kCUDA);
 }
 
-void set_threads(const Common& common, int64_t recipe_threads) {
+void set_threads(const Common& common, int64_t recipe_threads, const dist::World* world) {
   const int64_t wanted = common.threads > 0 ? common.threads : recipe_threads;
-  at::set_num_threads(static_cast<int>(wanted > 0 ? wanted : std::max(1u, std::thread::hardware_concurrency())));
+  int64_t cores = std::max(1u, std::thread::hardware_concurrency());  // that this process may use
+  // mpirun and srun mostly bind a rank to cores of its own; where they do not, the ranks of a host divide all.
+  if (world && cores == ::sysconf(_SC_NPROCESSORS_ONLN)) cores = std::max<int64_t>(1, cores / world->place().local_size);
+  at::set_num_threads(static_cast<int>(wanted > 0 ? wanted : cores));
 }
 
 LogSink log_sink(const Common& common) {
@@ -99,8 +118,9 @@ void print_json(const nlohmann::ordered_json& object) { std::cout << json_text(o
 
 const std::atomic<bool>& stop_flag() { return stop; }
 
-void watch_signals() {
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+void watch_signals(bool in_job) {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
+    if (number == SIGUSR1 && !in_job) continue;
     struct sigaction inherited {};
     sigaction(number, nullptr, &inherited);
     if (inherited.sa_handler == SIG_IGN) continue;  // as nohup and a shell's background jobs want it

@@ -12,6 +12,7 @@
 
 #include "monge/core/log.h"
 #include "monge/core/progress.h"
+#include "monge/dist/world.h"
 
 namespace monge::cli {
 
@@ -37,10 +38,12 @@ void add_common(CLI::App& command, Common& common);
 
 /// "auto" takes CUDA where there is a device. @throws Error when CUDA is asked for and absent.
 /// @param recipe_device  train.device, used where the flag is "auto".
-torch::Device device_of(const Common& common, const std::string& recipe_device = "auto");
+/// @param world          of a job: each rank of a host takes a GPU of its own, that of its local rank where it sees several.
+torch::Device device_of(const Common& common, const std::string& recipe_device = "auto", const dist::World* world = nullptr);
 
-/// Sets LibTorch's threads: the flag if given, else `recipe_threads`, else all cores.
-void set_threads(const Common& common, int64_t recipe_threads = 0);
+/// Sets LibTorch's threads: the flag if given, else `recipe_threads`, else all cores; of a job's ranks on one host each has its
+/// part of those that are not kept for it alone already.
+void set_threads(const Common& common, int64_t recipe_threads = 0, const dist::World* world = nullptr);
 
 /// Messages to stderr unless quiet; warnings always.
 LogSink log_sink(const Common& common);
@@ -60,8 +63,9 @@ void print_json(const nlohmann::ordered_json& object);
 
 /// Set by SIGINT, SIGTERM and SIGHUP after watch_signals(), unless the program was started with them ignored (nohup); a
 /// second signal ends the process at once.
+/// @param in_job  SIGUSR1 counts, too: mpirun passes it on to all ranks, where SIGTERM makes it end them in a second.
 const std::atomic<bool>& stop_flag();
-void watch_signals();
+void watch_signals(bool in_job = false);
 
 /// Commands, one file each: add themselves to the program and set `action` when chosen.
 void add_train(CLI::App& program, Action& action);

@@ -9,6 +9,7 @@
 #include <c10/util/Exception.h>
 
 #include "monge/cli/command.h"
+#include "monge/cli/job.h"
 #include "monge/core/error.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
@@ -16,11 +17,32 @@
 
 namespace {
 
-int out_of_memory() {
-  std::cerr << "monge: out of memory; use smaller nets (map.width, potential.width), a smaller train.batch, or "
-               "train.accumulate = 2 or more; for metrics a smaller --batch"
-            << std::endl;
-  return monge::cli::kFailure;
+constexpr const char* kOutOfMemory =
+    "out of memory; use smaller nets (map.width, potential.width), a smaller train.batch, or train.accumulate = 2 or more; for "
+    "metrics a smaller --batch";
+
+/// What the user is told of it, and the exit code.
+std::pair<std::string, int> told(const std::exception_ptr& thrown) {
+  using namespace monge;
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const DivergedError& error) {
+    return {error.what(), cli::kDiverged};
+  } catch (const SystemError& error) {
+    return {error.what(), cli::kFailure};
+  } catch (const Error& error) {
+    return {error.what(), cli::kUsage};
+  } catch (const std::bad_alloc&) {
+    return {kOutOfMemory, cli::kFailure};
+  } catch (const c10::Error& error) {
+    const std::string what = error.what_without_backtrace();
+    for (const char* phrase : {"out of memory", "not enough memory", "can't allocate memory"}) {  // of CUDA and of CPUs
+      if (what.find(phrase) != std::string::npos) return {kOutOfMemory, cli::kFailure};
+    }
+    return {"internal error: " + what, cli::kFailure};
+  } catch (const std::exception& error) {
+    return {text("internal error: ", error.what()), cli::kFailure};
+  }
 }
 
 /// The complaint when the first argument is neither a command nor a flag; CLI11 would not name the nearest.
@@ -81,34 +103,19 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return program.exit(error) == 0 ? cli::kDone : cli::kUsage;
   }
+  cli::keep_arguments(argc, argv);
   try {
+    const auto* command = program.get_subcommands().at(0);
+    if (command->get_name() != "train" && command->get_name() != "resume" && cli::is_idle_rank(command->get_name())) return cli::kDone;
     const int code = action();
     std::cout.flush();
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0 || !std::cout) {
-      std::cerr << "monge: the results could not be written to the standard output" << std::endl;
-      return cli::kFailure;
+      return cli::end_with("the results could not be written to the standard output", cli::kFailure);
     }
+    cli::finish_job();
     return code;
-  } catch (const DivergedError& error) {
-    std::cerr << "monge: " << printable(error.what()) << std::endl;
-    return cli::kDiverged;
-  } catch (const SystemError& error) {
-    std::cerr << "monge: " << printable(error.what()) << std::endl;
-    return cli::kFailure;
-  } catch (const Error& error) {
-    std::cerr << "monge: " << printable(error.what()) << std::endl;
-    return cli::kUsage;
-  } catch (const std::bad_alloc&) {
-    return out_of_memory();
-  } catch (const c10::Error& error) {
-    const std::string what = error.what_without_backtrace();
-    for (const char* phrase : {"out of memory", "not enough memory", "can't allocate memory"}) {  // of CUDA and of CPUs
-      if (what.find(phrase) != std::string::npos) return out_of_memory();
-    }
-    std::cerr << "monge: internal error: " << what << std::endl;
-    return cli::kFailure;
-  } catch (const std::exception& error) {
-    std::cerr << "monge: internal error: " << error.what() << std::endl;
-    return cli::kFailure;
+  } catch (...) {
+    const auto [message, code] = told(std::current_exception());
+    return cli::end_with(message, code);
   }
 }

@@ -35,6 +35,7 @@ ordered_json summary_of(train::Trainer& trainer, const Outcome& outcome) {
                        {"complete", outcome.complete},
                        {"iterations", trainer.done()},
                        {"of", trainer.recipe().train.iterations},
+                       {"ranks", trainer.world() ? trainer.world()->size() : int64_t{1}},
                        {"ended_early", nullptr},
                        {"seconds", outcome.seconds},
                        {"data_wait", outcome.seconds > 0 ? trainer.data_wait() / outcome.seconds : 0},

@@ -10,10 +10,12 @@
 #include <memory>
 
 #include "monge/cli/command.h"
+#include "monge/cli/job.h"
 #include "monge/cli/summary.h"
 #include "monge/core/error.h"
 #include "monge/core/number.h"
 #include "monge/core/shell.h"
+#include "monge/dist/nccl.h"
 #include "monge/eval/evaluation.h"
 #include "monge/eval/reach.h"
 #include "monge/run/data_record.h"
@@ -25,6 +27,7 @@
 #include "monge/train/memory.h"
 #include "monge/train/nets.h"
 #include "monge/train/settings.h"
+#include "monge/train/sharing.h"
 #include "monge/train/source_check.h"
 #include "monge/train/trainer.h"
 
@@ -36,13 +39,14 @@ using nlohmann::ordered_json;
 
 constexpr const char* kChangeable[] = {"train.iterations=", "train.threads=", "checkpoint.",    "eval.every=",
                                        "eval.samples=",     "eval.weights=",  "eval.patience=", "samples.",
-                                       "data.cache",        "data.workers=",  "data.prefetch=", "source.path=",
+                                       "data.cache",        "data.workers=",  "data.prefetch=", "parallel.bucket_mb=", "parallel.timeout=", "source.path=",
                                        "target.path="};
 
 struct TrainOptions {
   Common common;
   std::string recipe, out, runs = "runs";
   std::vector<std::string> set;
+  RanksHere here;
   bool dry_run = false, deterministic = false;
 };
 
@@ -115,9 +119,28 @@ void print_dry_run(train::Recipe recipe, const train::TrainingData& data, const 
             << "small batch)" << std::endl;
 }
 
+/// What another rank than 0 does of `conduct`: it trains and evaluates its part, and writes nothing.
+int take_part(train::Trainer& trainer, eval::ImageJudge* judge) {
+  eval::HeldOut held_out([](int64_t, const eval::Evaluation&) {}, judge);
+  trainer.attach(held_out);
+  return trainer.run(stop_flag()) ? kDone : kStopped;
+}
+
+std::string way_on_from(const fs::path& folder) {
+  const auto checkpoints = train::list_checkpoints(folder / "checkpoints");
+  return checkpoints.empty() ? "no checkpoint had been saved"
+                             : "the last good checkpoint is " + checkpoints.back().string() + "; to go on from it: monge resume " +
+                                   shell_quoted(folder.string());
+}
+
 /// Runs `trainer` with all observers to its end or a signal.
 /// @param judge  of pictures; may be null.
 int conduct(train::Trainer& trainer, eval::ImageJudge* judge, const Common& common, const LogSink& log) {
+  if (trainer.world()) {
+    set_job_timeout(trainer.recipe().parallel.timeout);
+    if (!trainer.world()->leads()) return take_part(trainer, judge);
+    set_way_on([folder = trainer.folder()] { return way_on_from(folder); });
+  }
   const auto& folder = trainer.folder();
   StatusLine status(common);
   run::MetricsFile metrics(folder);
@@ -142,11 +165,7 @@ int conduct(train::Trainer& trainer, eval::ImageJudge* judge, const Common& comm
     complete = trainer.run(stop_flag());
   } catch (const Error&) {
     status.finish();
-    const auto checkpoints = train::list_checkpoints(folder / "checkpoints");
-    log(LogLevel::warning, checkpoints.empty()
-                               ? "no checkpoint had been saved"
-                               : "the last good checkpoint is " + checkpoints.back().string() +
-                                     "; to go on from it: monge resume " + shell_quoted(folder.string()));
+    if (!trainer.world()) log(LogLevel::warning, way_on_from(folder));  // in a job it is said with the verdict
     try {
       metrics.flush();
       run::write_report(folder);
@@ -193,20 +212,44 @@ std::string facts(train::Trainer& trainer) {
               " parameters, on ", solver.device().str(), " with ", at::get_num_threads(), " threads");
 }
 
-int train_command(const TrainOptions& options) {
-  auto recipe = train::read_recipe(options.recipe, options.set);
+/// The recipe as rank 0 reads it.
+train::Recipe read_on_rank_0(dist::World* world, const fs::path& path, const std::vector<std::string>& assignments) {
+  if (!world) return train::read_recipe(path, assignments);
+  train::Recipe recipe;
+  if (world->leads()) {
+    recipe = train::read_recipe(path, assignments);
+    dist::share_of_batch(recipe.train.batch, world);
+    train::make_paths_absolute(recipe);
+  }
+  return train::parse_recipe(world->broadcast(world->leads() ? recipe.options().to_toml(false) : std::string()), path.string());
+}
+
+/// @param device  that of this rank; sums over GPUs are set up.
+void use_device(dist::World* world, torch::Device device) {
+  if (!world) return;
+  world->require_same("--device", device.is_cuda() ? "cuda" : "cpu");
+  if (!device.is_cuda()) return;
+  world->use_gpu(dist::make_nccl_sums(*world, device));
+}
+
+int train_command(TrainOptions options) {
+  if (const auto code = start_ranks(options.here)) return *code;
+  const auto world = options.dry_run ? nullptr : join_job(options.common);
+  auto recipe = read_on_rank_0(world.get(), options.recipe, options.set);
   recipe.train.deterministic |= options.deterministic;
-  set_threads(options.common, recipe.train.threads);
-  const auto device = device_of(options.common, recipe.train.device);
+  set_threads(options.common, recipe.train.threads, world.get());
+  const auto device = device_of(options.common, recipe.train.device, world.get());
   // Written down as it is decided, so that a resumed run does not decide anew.
   auto log = log_sink(options.common);
+  if (world && !world->leads()) log = silent();
   recipe.train.precision = train::resolve_precision(recipe.train.precision, device, log);
   recipe.train.threads = at::get_num_threads();
   recipe.train.device = device.is_cuda() ? "cuda" : "cpu";
   train::apply_settings(recipe, device);
   train::keep_freed_memory();
-  if (!options.dry_run) watch_signals();  // a dry run has nothing to save: Ctrl-C ends it at once
-  const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));
+  if (!options.dry_run) watch_signals(world != nullptr);  // a dry run has nothing to save: Ctrl-C ends it at once
+  use_device(world.get(), device);
+  const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"), {}, world.get());
   const auto shape = train::measure_source(*data.source, static_cast<uint64_t>(recipe.train.seed));
   train::resolve_noise_level(recipe, shape, data.source->size(), log);
   train::advise(shape, recipe, log);
@@ -218,59 +261,74 @@ int train_command(const TrainOptions& options) {
   // What does not fit together, or is not there, is found before a folder is made.
   const auto judge = eval::make_judge(recipe, device);
   {
-    train::Trainer trial(recipe, data, device, "", silent());
+    train::Trainer trial(recipe, data, device, "", silent(), real_files(), world);
     eval::HeldOut({}, judge.get()).try_out(trial);
   }
   train::make_paths_absolute(recipe);  // so that resume and eval find them from anywhere
+  if (world && !world->leads()) {
+    train::Trainer trainer(recipe, data, device, "", silent(), real_files(), world);
+    return conduct(trainer, judge.get(), options.common, log);
+  }
   const auto [folder, lock] = run::create_run(options.runs, options.out, recipe, device);
   log = run::log_to_file(folder, log);
   run::write_data_record(folder, data);
-  train::Trainer trainer(recipe, data, device, folder, log);
+  train::Trainer trainer(recipe, data, device, folder, log, real_files(), world);
   log(LogLevel::info, "run " + folder.string());
   log(LogLevel::info, facts(trainer));
   return conduct(trainer, judge.get(), options.common, log);
 }
 
-int resume_command(const TrainOptions& options) {
+int resume_command(TrainOptions options) {
+  if (const auto code = start_ranks(options.here)) return *code;
+  const auto world = join_job(options.common);
+  const bool leads = !world || world->leads();
   const fs::path folder = options.recipe;
-  auto log = log_sink(options.common);
+  auto log = leads ? log_sink(options.common) : silent();
   std::error_code ignored;
-  require(fs::exists(folder / "checkpoints", ignored), folder.string(),
-          ": is not a run directory (it has no checkpoints/)");
+  if (leads) {
+    require(fs::exists(folder / "checkpoints", ignored), folder.string(), ": is not a run directory (it has no checkpoints/)");
+  }
   // Only what does not touch the course so far may change: a longer run, other intervals, data that moved.
   for (const auto& assignment : options.set) {
     const bool allowed = std::any_of(std::begin(kChangeable), std::end(kChangeable),
                                      [&](const char* key) { return assignment.starts_with(key); });
     require(allowed, "--set ", assignment,
             ": a resumed run goes on as it began; only train.iterations, train.threads, ",
-            "checkpoint.*, eval.every, eval.samples, eval.weights, eval.patience, samples.*, data.cache, data.cache_mb, "
+            "checkpoint.*, parallel.bucket_mb, parallel.timeout, eval.every, eval.samples, eval.weights, eval.patience, samples.*, data.cache, data.cache_mb, "
             "data.workers, data.prefetch, source.path and target.path can be changed. Start a new run for more");
   }
-  make_writable_folder(folder);
-  const run::RunLock lock(folder);
-  log = run::log_to_file(folder, log);
-  std::optional<train::Checkpoint> checkpoint = train::load_newest(folder / "checkpoints", log);
+  std::optional<run::RunLock> lock;
+  std::optional<train::Checkpoint> checkpoint;
+  if (leads) {
+    make_writable_folder(folder);
+    lock.emplace(folder);
+    log = run::log_to_file(folder, log);
+    checkpoint = train::load_newest(folder / "checkpoints", log);
+  }
+  if (world) checkpoint = train::share(*world, std::move(checkpoint));
   const auto before = train::parse_recipe(checkpoint->recipe_toml, (folder / "recipe.toml").string());
   auto recipe = before;
   train::assign(recipe, options.set);
   train::keep_annealing(recipe, before.train.iterations);
   train::validate(recipe);
   train::make_paths_absolute(recipe);  // those of --set
-  set_threads(options.common, recipe.train.threads);
-  watch_signals();
+  dist::share_of_batch(recipe.train.batch, world.get());
+  set_threads(options.common, world ? 0 : recipe.train.threads, world.get());
+  watch_signals(world != nullptr);
+  const auto device = device_of(options.common, recipe.train.device, world.get());
+  use_device(world.get(), device);
   const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"),
-                                              checkpoint->standardisation);
-  const auto device = device_of(options.common, recipe.train.device);
+                                              checkpoint->standardisation, world.get());
   recipe.train.precision = train::resolve_precision(recipe.train.precision, device, log);
   train::apply_settings(recipe, device);
   train::keep_freed_memory();
   const auto judge = eval::make_judge(recipe, device);
-  train::Trainer trainer(recipe, data, device, folder, log);
+  train::Trainer trainer(recipe, data, device, leads ? folder : fs::path(), log, real_files(), world);
   trainer.resume(*checkpoint);
-  run::write_data_record(folder, data);  // the data may have moved
+  if (leads) run::write_data_record(folder, data);  // the data may have moved
   if (before.eval.samples != recipe.eval.samples) trainer.forget_best();  // figures fall with the number of samples
   checkpoint.reset();  // as large as the training itself, and the trainer has its own copy
-  if (trainer.done() < recipe.train.iterations)
+  if (leads && trainer.done() < recipe.train.iterations)
     real_files().replace(folder / "recipe.toml", recipe.options().to_toml(true));
   log(LogLevel::info,
       text("resumed ", folder.string(), " at iteration ", trainer.done(), " of ", recipe.train.iterations));
@@ -291,6 +349,7 @@ void add_train(CLI::App& program, Action& action) {
   command->add_option("--runs", options->runs, "Folder of the numbered runs")->capture_default_str();
   command->add_flag("--deterministic", options->deterministic, "Set train.deterministic: the same bits each time");
   command->add_flag("--dry-run", options->dry_run, "Print the resolved recipe, parameter counts and memory, and stop");
+  add_ranks(*command, options->here);
   add_common(*command, options->common);
   command->callback([&action, options] { action = [options] { return train_command(*options); }; });
 }
@@ -301,6 +360,7 @@ void add_resume(CLI::App& program, Action& action) {
   command->add_option("RUN", options->recipe, "Run directory")->required();
   command->add_option("--set", options->set, "Override a key, for example train.iterations=20000")
       ->allow_extra_args(false);
+  add_ranks(*command, options->here);
   add_common(*command, options->common);
   command->callback([&action, options] { action = [options] { return resume_command(*options); }; });
 }

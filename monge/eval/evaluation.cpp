@@ -32,6 +32,20 @@ double figure_of(const Evaluation& evaluation, const std::string& name) {
   return kNaN;
 }
 
+/// What follows from figures must follow on all ranks, and sums by another number of threads differ in their last bits.
+void share(dist::World& world, Evaluation& evaluation) {
+  std::vector<double*> values{&evaluation.target_error,        &evaluation.target_floor,        &evaluation.target_start, &evaluation.feature_error,
+                              &evaluation.feature_floor,       &evaluation.feature_start,       &evaluation.cost,         &evaluation.mse,
+                              &evaluation.psnr,                &evaluation.diversity,           &evaluation.colourfulness_output,
+                              &evaluation.colourfulness_target};
+  for (auto& [name, value] : evaluation.judged) values.push_back(&value);
+  const auto all = torch::empty({static_cast<int64_t>(values.size())}, torch::kFloat64);
+  double* at = all.mutable_data_ptr<double>();
+  for (size_t i = 0; i < values.size(); ++i) at[i] = *values[i];
+  world.broadcast(all);
+  for (size_t i = 0; i < values.size(); ++i) *values[i] = at[i];
+}
+
 /// @throws Error  unless evaluations like this one have the distance that eval.best names.
 void check_best(const Evaluation& evaluation, const std::string& best) {
   std::vector<std::string> known{"target_error"};  // of a set too small for a floor it is left out
@@ -72,7 +86,7 @@ PushForward Evaluation::decisive() const {
 }
 
 Evaluation evaluate(const train::Model& model, const data::Source& source, const data::Source& target,
-                    const data::Source& target_b, int64_t samples, uint64_t seed, ImageJudge* judge) {
+                    const data::Source& target_b, int64_t samples, uint64_t seed, ImageJudge* judge, dist::World* world) {
   const RandomStreams streams(seed);
   const auto x = data::some_items(source, samples, streams.at("eval source", 0));
   auto y = data::some_items(target, samples, streams.at("eval target", 0));
@@ -88,13 +102,18 @@ Evaluation evaluate(const train::Model& model, const data::Source& source, const
     y_b = data::some_items(target_b, samples, streams.at("eval target b", 0));
   }
   const int64_t draws = model.stochastic() ? 2 : 1;
-  std::vector<torch::Tensor> pieces;
+  auto shape = x.sizes().vec();
+  shape.insert(shape.begin() + 1, draws);
+  shape[0] = 0;
+  std::vector<torch::Tensor> pieces{torch::empty(shape)};
   const int64_t chunk = x.dim() == 4 ? kChunk : x.size(0);
-  for (int64_t begin = 0; begin < x.size(0); begin += chunk) {
+  const auto chunks = dist::share_of((x.size(0) + chunk - 1) / chunk, world);
+  for (int64_t begin = chunks.begin * chunk; begin < std::min((chunks.begin + chunks.length) * chunk, x.size(0)); begin += chunk) {
     pieces.push_back(
         model.translate(x.narrow(0, begin, std::min(chunk, x.size(0) - begin)), draws, streams.at("eval z", begin)));
   }
-  const auto output = torch::cat(pieces);  // [B, draws, ...]
+  auto output = torch::cat(pieces);  // [B, draws, ...]
+  if (world) output = world->gather_rows(output);
   const bool images = x.dim() == 4;
   const int64_t dim = x[0].numel();
 
@@ -104,14 +123,20 @@ Evaluation evaluate(const train::Model& model, const data::Source& source, const
   const auto shown = images ? output.clamp(-1, 1) : output;
   const auto first = shown.select(1, 0);
   const auto compare = [&](auto&& view) {
-    if (y_b.defined()) return push_forward_error(view(x), view(first), view(y), view(y_b));
+    if (y_b.defined()) return push_forward_error(view(x), view(first), view(y), view(y_b), world);
     const auto on_y = view(y);
-    return PushForward{energy_distance(view(first), on_y), kNaN, energy_distance(view(x), on_y)};
+    return PushForward{energy_distance(view(first), on_y, Pairs::all, world), kNaN, energy_distance(view(x), on_y, Pairs::all, world)};
   };
   const auto as_it_is = [](const torch::Tensor& samples) { return samples; };
   const auto target_figures = compare(as_it_is);
   const bool large = images && x.size(2) >= 8 && x.size(3) >= 8;
-  const auto feature_figures = large ? compare(random_features) : PushForward{kNaN, kNaN, kNaN};
+  const auto features = [&](const torch::Tensor& samples) {
+    if (!world) return random_features(samples);
+    const auto own = dist::share_of(samples.size(0), world);
+    const auto of_one = random_features(samples.narrow(0, 0, 1));
+    return world->gather_rows(own.length > 0 ? random_features(samples.narrow(0, own.begin, own.length)) : of_one.narrow(0, 0, 0));
+  };
+  const auto feature_figures = large ? compare(features) : PushForward{kNaN, kNaN, kNaN};
   out.target_error = target_figures.error;
   out.target_floor = target_figures.floor;
   out.target_start = target_figures.start;
@@ -128,10 +153,11 @@ Evaluation evaluate(const train::Model& model, const data::Source& source, const
   out.colourfulness_target = coloured ? colourfulness(y) : kNaN;
   if (judge) {
     require(images, "eval.features and eval.lpips judge pictures, and these are vectors; leave them out");
-    out.judged = judge->judge(x, shown, y, y_b);
+    out.judged = judge->judge(x, shown, y, y_b, world);
     out.judge_warning = judge->few_samples_warning(x.size(0), y.size(0));
   }
   out.target_samples = y.size(0);
+  if (world) share(*world, out);
   return out;
 }
 
@@ -150,7 +176,7 @@ void HeldOut::measure(train::Trainer& trainer, int64_t done) {
   const auto& recipe = trainer.recipe();
   const auto warning = few_samples_warning(*data.held_source, *data.held_target, *data.target, recipe.eval.samples);
   const auto result = evaluate(train::model_of(trainer), *data.held_source, *data.held_target, *data.target,
-                               recipe.eval.samples, static_cast<uint64_t>(recipe.train.seed), judge_);
+                               recipe.eval.samples, static_cast<uint64_t>(recipe.train.seed), judge_, trainer.world());
   for (const auto& line : {warning, result.judge_warning}) {
     if (first && !line.empty()) trainer.log()(LogLevel::warning, line);
   }
@@ -175,7 +201,7 @@ void HeldOut::try_out(train::Trainer& trainer) const {
   const auto& data = trainer.data();
   const auto trial =
       evaluate(train::model_of(trainer), *data.held_source, *data.held_target, *data.target, /*samples=*/4,
-               /*seed=*/0, judge_);
+               /*seed=*/0, judge_, trainer.world());
   check_best(trial, trainer.recipe().eval.best);
 }
 

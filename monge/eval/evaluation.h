@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "monge/data/source.h"
+#include "monge/dist/world.h"
 #include "monge/eval/image_judge.h"
 #include "monge/eval/pushforward.h"
 #include "monge/train/model.h"
@@ -46,8 +47,11 @@ struct Evaluation {
 /// @param samples   drawn from each; finite sources smaller than that are used whole.
 /// @param seed      of draws and noises.
 /// @param judge     of pictures by trained networks; may be null.
+/// @param world     of a job, whose ranks all call this: each maps a part of the inputs and finds the features of a part of the
+///                  samples and a part of the distances; all have rank 0's figures then. Null: none.
 Evaluation evaluate(const train::Model& model, const data::Source& source, const data::Source& target,
-                    const data::Source& target_b, int64_t samples, uint64_t seed, ImageJudge* judge = nullptr);
+                    const data::Source& target_b, int64_t samples, uint64_t seed, ImageJudge* judge = nullptr,
+                    dist::World* world = nullptr);
 
 /// The judge that [eval] asks for; null where it asks for none. @throws Error  naming what is missing and how to get
 /// it.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <optional>
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
@@ -67,18 +68,21 @@ std::shared_ptr<const Lpips> open_lpips(const std::string& net, const std::strin
                                  device);
 }
 
-FeatureStatistics ImageJudge::statistics(const torch::Tensor& images_BCHW) const {
-  const auto features = features_->features(as_saved(images_BCHW));
+FeatureStatistics ImageJudge::statistics(const torch::Tensor& images_BCHW, dist::World* world) const {
+  const auto own = dist::share_of(images_BCHW.size(0), world);
+  auto features = own.length > 0 ? features_->features(as_saved(images_BCHW.narrow(0, own.begin, own.length)))
+                                 : torch::empty({0, features_->dim()}, torch::kFloat32);
+  if (world) features = world->gather_rows(features);
   return {protocol_of(*features_), "the samples", moments_of(features), features};
 }
 
-FeatureStatistics ImageJudge::remembered(const torch::Tensor& images_BCHW) {
+FeatureStatistics ImageJudge::remembered(const torch::Tensor& images_BCHW, dist::World* world) {
   const auto plain = io::plain(images_BCHW);
   const auto hash = content_hash(io::bytes_of(plain));
   const auto at = remembered_.find(hash);
   if (at != remembered_.end()) return at->second;
   if (remembered_.size() >= kRemembered) remembered_.clear();
-  return remembered_.emplace(hash, statistics(images_BCHW)).first->second;
+  return remembered_.emplace(hash, statistics(images_BCHW, world)).first->second;
 }
 
 std::vector<std::pair<std::string, std::string>> ImageJudge::protocol() const {
@@ -105,35 +109,43 @@ std::string ImageJudge::few_samples_warning(int64_t outputs, int64_t target) con
 }
 
 NamedFigures ImageJudge::judge(const torch::Tensor& x, const torch::Tensor& output, const torch::Tensor& y,
-                               const torch::Tensor& y_b) {
+                               const torch::Tensor& y_b, dist::World* world) {
   NamedFigures out;
   if (!output.isfinite().all().item<bool>()) return out;  // rounding would make black of NaN
   const int64_t draws = output.size(1);
   if (features_ && x.size(0) >= 2 && y.size(0) >= 2) {
     const auto frechet = frechet_key(*features_), kernel = key("kid", "kd", *features_);
-    const auto mapped = statistics(output.select(1, 0));
-    const auto target = remembered(y);
+    const auto mapped = statistics(output.select(1, 0), world);
+    const auto target = remembered(y, world);
     const auto distance = kernel_distance(mapped, target);
     out.emplace_back(frechet, frechet_distance(mapped, target));
     out.emplace_back(kernel, distance.value);
     out.emplace_back(kernel + "_stderr", distance.standard_error);
     if (y_b.defined() && y_b.size(0) >= 2) {
       const auto other =
-          remembered(y_b.slice(0, 0, x.size(0)));  // as many as outputs: the Frechet distance falls with the count
+          remembered(y_b.slice(0, 0, x.size(0)), world);  // as many as outputs: the Frechet distance falls with the count
       out.emplace_back(frechet + "_floor", frechet_distance(other, target));
       out.emplace_back(kernel + "_floor", kernel_distance(other, target).value);
     }
   }
   if (!lpips_) return out;
-  const auto input = rounded(x);
+  const auto own = dist::share_of(x.size(0), world);
+  const auto part = [&](const torch::Tensor& images) { return rounded(images.narrow(0, own.begin, own.length)); };
+  // The mean over the pictures of all ranks. @param pictures  of this rank: a value each.
+  const auto mean = [&](auto&& pictures) {
+    const auto sum = own.length > 0 ? pictures().to(torch::kFloat64).sum().reshape({1}).cpu() : torch::zeros({1}, torch::kFloat64);
+    if (world) world->sum(sum);
+    return sum.template item<double>() / static_cast<double>(own.whole);
+  };
+  const auto input = own.length > 0 ? std::optional(part(x)) : std::nullopt;
   const bool wide = x.size(2) >= kSsimSide && x.size(3) >= kSsimSide;
-  std::vector<SignedImages> seen;
+  std::vector<std::optional<SignedImages>> seen;
   double change = 0, similarity = 0, difference = 0;
   for (int64_t k = 0; k < draws; ++k) {
-    const auto draw = rounded(output.select(1, k));
-    change += lpips_->distance(input, draw).mean().item<double>();
-    if (wide) similarity += structural_similarity(input, draw).mean().item<double>();
-    for (const auto& other : seen) difference += lpips_->distance(other, draw).mean().item<double>();
+    const auto draw = own.length > 0 ? std::optional(part(output.select(1, k))) : std::nullopt;
+    change += mean([&] { return lpips_->distance(*input, *draw); });
+    if (wide) similarity += mean([&] { return structural_similarity(*input, *draw); });
+    for (const auto& other : seen) difference += mean([&] { return lpips_->distance(*other, *draw); });
     seen.push_back(draw);
   }
   out.emplace_back("lpips", change / static_cast<double>(draws));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "monge/core/figure.h"
+#include "monge/dist/world.h"
 #include "monge/eval/feature_statistics.h"
 #include "monge/eval/features.h"
 #include "monge/eval/lpips.h"
@@ -53,13 +54,14 @@ class ImageJudge {
   /// @param x_BCHW         inputs, C = 1 or 3, in [-1, 1].
   /// @param output_BKCHW   K draws for each, clamped to [-1, 1].
   /// @param y, y_b         target samples and others of them for the floor, which is left out where y_b is undefined.
+  /// @param world          of a job, whose ranks all give the same pictures and put a part of them through the nets; null: none.
   /// @throws Error for pictures that a net cannot take. Outputs that are not finite have no figures.
   NamedFigures judge(const torch::Tensor& x_BCHW, const torch::Tensor& output_BKCHW, const torch::Tensor& y,
-                     const torch::Tensor& y_b);
+                     const torch::Tensor& y_b, dist::World* world = nullptr);
 
  private:
-  FeatureStatistics remembered(const torch::Tensor& images_BCHW);
-  FeatureStatistics statistics(const torch::Tensor& images_BCHW) const;
+  FeatureStatistics remembered(const torch::Tensor& images_BCHW, dist::World* world);
+  FeatureStatistics statistics(const torch::Tensor& images_BCHW, dist::World* world) const;
 
   std::shared_ptr<const FeatureNet> features_;
   std::shared_ptr<const Lpips> lpips_;

@@ -22,20 +22,25 @@ void check_same_shape(const char* what, const torch::Tensor& a, const torch::Ten
           b.sizes());
 }
 
-double sum_of_distances(const torch::Tensor& a_ND, const torch::Tensor& b_MD) {
+double sum_of_distances(const torch::Tensor& a_ND, const torch::Tensor& b_MD, dist::World* world) {
   const int64_t step = std::max<int64_t>(1, block_entries / b_MD.size(0));
+  const auto own = dist::share_of(a_ND.size(0), world);
+  const int64_t end = own.begin + own.length;
   double out = 0;
-  for (int64_t i = 0; i < a_ND.size(0); i += step) {
-    const auto block = a_ND.slice(0, i, i + step);
+  for (int64_t i = own.begin; i < end; i += step) {
+    const auto block = a_ND.slice(0, i, std::min(i + step, end));
     out += distances(block, b_MD).sum().item<double>();
   }
-  return out;
+  if (!world) return out;
+  const auto all = torch::full({1}, out, torch::kFloat64);
+  world->sum(all);
+  return all.item<double>();
 }
 
 /// Mean |a - a'|; equal points have distance 0, so that only the divisor tells the two estimates apart.
-double mean_within(const torch::Tensor& a_ND, Pairs pairs) {
+double mean_within(const torch::Tensor& a_ND, Pairs pairs, dist::World* world) {
   const double n = static_cast<double>(a_ND.size(0));
-  return sum_of_distances(a_ND, a_ND) / (n * (pairs == Pairs::all ? n : n - 1));
+  return sum_of_distances(a_ND, a_ND, world) / (n * (pairs == Pairs::all ? n : n - 1));
 }
 
 /// The coupling of two sorted samples of n and m equal weights: which entries meet, with which weight.
@@ -62,15 +67,15 @@ Coupling monotone_coupling(int64_t n, int64_t m) {
 
 }  // namespace
 
-double energy_distance(const torch::Tensor& a, const torch::Tensor& b, Pairs pairs) {
+double energy_distance(const torch::Tensor& a, const torch::Tensor& b, Pairs pairs, dist::World* world) {
   check_same_kind("energy distance", a, b);
   const int64_t least = pairs == Pairs::all ? 1 : 2;
   require(a.size(0) >= least && b.size(0) >= least, "energy distance: distinct pairs need 2 samples in each set; got ",
           a.size(0), " and ", b.size(0));
   const auto a_ND = rows(a), b_MD = rows(b);
   const double pair_count = static_cast<double>(a.size(0)) * static_cast<double>(b.size(0));
-  const double between = sum_of_distances(a_ND, b_MD) / pair_count;
-  const double distance = 2 * between - mean_within(a_ND, pairs) - mean_within(b_MD, pairs);
+  const double between = sum_of_distances(a_ND, b_MD, world) / pair_count;
+  const double distance = 2 * between - mean_within(a_ND, pairs, world) - mean_within(b_MD, pairs, world);
   return pairs == Pairs::all ? std::max(0.0, distance) : distance;  // below 0 by rounding alone
 }
 
@@ -110,13 +115,13 @@ double displacement_cosine(const torch::Tensor& x, const torch::Tensor& predicti
 }
 
 PushForward push_forward_error(const torch::Tensor& inputs, const torch::Tensor& outputs, const torch::Tensor& target_a,
-                               const torch::Tensor& target_b) {
+                               const torch::Tensor& target_b, dist::World* world) {
   check_same_shape("push-forward error", inputs, outputs);
   check_same_kind("push-forward error", outputs, target_b);
   const int64_t points = std::min(outputs.size(0), target_b.size(0));
-  return {.error = energy_distance(outputs.slice(0, 0, points), target_a),
-          .floor = energy_distance(target_b.slice(0, 0, points), target_a),
-          .start = energy_distance(inputs.slice(0, 0, points), target_a)};
+  return {.error = energy_distance(outputs.slice(0, 0, points), target_a, Pairs::all, world),
+          .floor = energy_distance(target_b.slice(0, 0, points), target_a, Pairs::all, world),
+          .start = energy_distance(inputs.slice(0, 0, points), target_a, Pairs::all, world)};
 }
 
 double draw_diversity(const torch::Tensor& outputs) {

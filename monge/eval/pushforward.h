@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "monge/dist/world.h"
+
 namespace monge::eval {
 
 /// How expectations over pairs are estimated from samples.
@@ -22,7 +24,8 @@ enum class Pairs {
 /// @param a  [N, ...], any float type.
 /// @param b  [M, ...], entries of the same shape.
 /// @throws Error if the entries' shapes differ, or if N or M is 0 (or 1 for distinct pairs).
-double energy_distance(const torch::Tensor& a, const torch::Tensor& b, Pairs pairs = Pairs::all);
+/// @param world  of a job, whose ranks all give the same samples and measure a part of the distances each; null: none.
+double energy_distance(const torch::Tensor& a, const torch::Tensor& b, Pairs pairs = Pairs::all, dist::World* world = nullptr);
 
 /// Squared Wasserstein-2 distance of the projections of two samples on random directions, averaged over the directions.
 /// The directions are uniform on the unit sphere and a function of `seed`. N and M may differ: quantile functions are
@@ -54,7 +57,7 @@ struct PushForward {
 /// @param target_b  [K, ...], other target samples; with fewer than N, the first K inputs and outputs are taken.
 /// @throws Error if a set is empty, or as energy_distance.
 PushForward push_forward_error(const torch::Tensor& inputs, const torch::Tensor& outputs, const torch::Tensor& target_a,
-                               const torch::Tensor& target_b);
+                               const torch::Tensor& target_b, dist::World* world = nullptr);
 
 /// How much the outputs for one input differ: the root mean square over entries of the difference of two draws,
 /// averaged over pairs of draws and over inputs. 0 when the map ignores its noise.

@@ -4,11 +4,14 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace monge::nn {
+
+struct RankSums;
 
 /// A transport map T, one-to-one or (with noise in the last channels of its input) one-to-many.
 class MapNet : public torch::nn::Module {
@@ -17,6 +20,10 @@ class MapNet : public torch::nn::Module {
   /// @return       [B, C, H, W] or [B, D].
   /// @throws Error if the shape does not fit the net.
   virtual torch::Tensor forward(const torch::Tensor& input) = 0;
+
+  /// From here on batch norms in training take mean and variance of all ranks' parts of a batch, as one rank would of the whole.
+  /// Nothing for nets without batch norm.
+  virtual void synchronise_batch_norm(std::shared_ptr<const RankSums> /*sums*/) {}
 };
 
 /// A potential f, by convention low on the target (it is minimised on mean f(T(x)) - mean f(y)).

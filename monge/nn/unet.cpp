@@ -6,6 +6,7 @@
 #include <torch/types.h>
 
 #include "monge/core/error.h"
+#include "monge/nn/batch_norm_sums.h"
 #include "monge/nn/ops/batch_norm_relu.h"
 #include "monge/nn/ops/convolution.h"
 #include "monge/nn/ops/upsample_concat.h"
@@ -32,9 +33,13 @@ torch::Tensor pool(const torch::Tensor& x) {
   return torch::max_pool2d(x, {2, 2}, {2, 2}, {0, 0}, {1, 1}, ceil);
 }
 
-/// The module's forward pass and ReLU.
-torch::Tensor normalise(torch::nn::BatchNorm2dImpl& norm, const torch::Tensor& x, bool fused) {
+/// The module's forward pass and ReLU. @param sums  null: of this process's batch alone.
+torch::Tensor normalise(torch::nn::BatchNorm2dImpl& norm, const torch::Tensor& x, bool fused, const RankSums* sums) {
   if (norm.is_training()) norm.num_batches_tracked += 1;
+  if (norm.is_training() && sums) {
+    return synchronised_batch_norm_relu(x, norm.weight, norm.bias, norm.running_mean, norm.running_var,
+                                        norm.options.momentum().value(), norm.options.eps(), *sums);
+  }
   const ops::BatchNorm parts{norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.is_training(),
                              norm.options.momentum().value(), norm.options.eps()};
   return fused ? ops::batch_norm_relu(x, parts) : ops::plain_batch_norm_relu(x, parts);
@@ -81,12 +86,15 @@ class UNet::DoubleConv : public torch::nn::Module {
     const bool fused = x.is_cuda() ? gpu_kernels_ : fused_;
     for (int i : {0, 1}) {
       x = fused ? nn::convolution(x, conv_[i]->weight, conv_[i]->bias) : conv_[i]->forward(x);
-      x = batch_norm_[i] ? normalise(*batch_norm_[i], x, fused) : group_norm_[i]->forward(x).relu_();
+      x = batch_norm_[i] ? normalise(*batch_norm_[i], x, fused, sums_.get()) : group_norm_[i]->forward(x).relu_();
     }
     return x;
   }
 
+  void synchronise(std::shared_ptr<const RankSums> sums) { sums_ = std::move(sums); }
+
  private:
+  std::shared_ptr<const RankSums> sums_;
   bool fused_, gpu_kernels_;
   torch::nn::Conv2d conv_[2];
   torch::nn::BatchNorm2d batch_norm_[2]{{nullptr}, {nullptr}};
@@ -116,6 +124,12 @@ UNet::UNet(const UNetOptions& options) : options_(options) {
     torch::nn::init::zeros_(outc_->weight);
     torch::nn::init::zeros_(outc_->bias);
   }
+}
+
+void UNet::synchronise_batch_norm(std::shared_ptr<const RankSums> sums) {
+  inc_->synchronise(sums);
+  for (const auto& level : down_) level->synchronise(sums);
+  for (const auto& level : up_) level->synchronise(sums);
 }
 
 torch::Tensor UNet::forward(const torch::Tensor& input) {

@@ -43,6 +43,8 @@ class UNet : public MapNet {
   /// @return       [B, out, H, W].
   torch::Tensor forward(const torch::Tensor& input) override;
 
+  void synchronise_batch_norm(std::shared_ptr<const RankSums> sums) override;
+
   const UNetOptions& options() const { return options_; }
 
  private:

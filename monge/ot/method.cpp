@@ -30,7 +30,7 @@ const Registry<Factory>& registry() {
 
 Moment Method::at(int64_t) const { return {}; }
 
-Perturbation Method::perturb(const torch::Tensor&, torch::Generator) const { return {}; }
+Perturbation Method::perturb(const torch::Tensor&, const ItemDraws&) const { return {}; }
 
 std::unique_ptr<Method> make_method(const std::string& name, const MethodOptions& options) {
   return registry().at(name)(options);

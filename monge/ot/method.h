@@ -11,6 +11,7 @@
 
 #include <torch/types.h>
 
+#include "monge/core/item_draws.h"
 #include "monge/ot/number.h"
 #include "monge/ot/sigma_law.h"
 #include "monge/ot/smoothing.h"
@@ -59,7 +60,7 @@ class Method {
   virtual torch::Tensor pair_cost(const torch::Tensor& x, const torch::Tensor& y) const = 0;
 
   /// What is added to samples shaped like `y` [B, ...] before the potential sees them; undefined for most methods.
-  virtual Perturbation perturb(const torch::Tensor& y, torch::Generator generator) const;
+  virtual Perturbation perturb(const torch::Tensor& y, const ItemDraws& draws) const;
 };
 
 /// Makes a method by name. @throws Error that lists the names and suggests the nearest; Error when an option is out of

@@ -20,8 +20,8 @@ class Noised : public Method {
     return squared_cost(x, y, options_.tau);
   }
 
-  Perturbation perturb(const torch::Tensor& y, torch::Generator generator) const override {
-    return draw_perturbation(options_.sigma, y, generator);
+  Perturbation perturb(const torch::Tensor& y, const ItemDraws& draws) const override {
+    return draw_perturbation(options_.sigma, y, draws);
   }
 
  private:

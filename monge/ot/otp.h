@@ -28,8 +28,8 @@ class Otp : public Method {
     return inner_->cost(x, y, moment);
   }
   torch::Tensor pair_cost(const torch::Tensor& x, const torch::Tensor& y) const override { return inner_->pair_cost(x, y); }
-  Perturbation perturb(const torch::Tensor& y, torch::Generator generator) const override {
-    return inner_->perturb(y, generator);
+  Perturbation perturb(const torch::Tensor& y, const ItemDraws& draws) const override {
+    return inner_->perturb(y, draws);
   }
 
  private:

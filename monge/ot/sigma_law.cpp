@@ -6,16 +6,15 @@
 
 namespace monge::ot {
 
-torch::Tensor draw_sigma(const SigmaLaw& law, int64_t batch, torch::Generator generator) {
+torch::Tensor draw_sigma(const SigmaLaw& law, int64_t batch, const ItemDraws& draws) {
   require(law.sigma_min > 0 && law.sigma_max >= law.sigma_min, "noised.sigma_min must be above 0 and not above ",
           "noised.sigma_max; got ", law.sigma_min, " and ", law.sigma_max);
-  const auto options = torch::dtype(torch::kFloat32).device(generator.device());
   if (law.law == "log_uniform") {
     const double low = std::log(law.sigma_min), high = std::log(law.sigma_max);
-    return (torch::rand({batch}, generator, options) * (high - low) + low).exp();
+    return (draws.uniform_of_whole(batch) * (high - low) + low).exp();
   }
   require(law.law == "edm", "unknown noised.sigma_law \"", law.law, "\" (allowed: edm, log_uniform)");
-  return (torch::randn({batch}, generator, options) * law.p_std + law.p_mean).exp().clamp(law.sigma_min, law.sigma_max);
+  return (draws.normal_of_whole(batch) * law.p_std + law.p_mean).exp().clamp(law.sigma_min, law.sigma_max);
 }
 
 torch::Tensor sigma_weight(const SigmaLaw& law, const torch::Tensor& sigma_B) {
@@ -33,12 +32,13 @@ torch::Tensor sigma_weight(const SigmaLaw& law, const torch::Tensor& sigma_B) {
   return weight_B;
 }
 
-Perturbation draw_perturbation(const SigmaLaw& law, const torch::Tensor& y, torch::Generator generator) {
-  const auto sigma_B = draw_sigma(law, y.size(0), generator).to(y.scalar_type());
+Perturbation draw_perturbation(const SigmaLaw& law, const torch::Tensor& y, const ItemDraws& draws) {
+  const auto sigma_of_whole = draw_sigma(law, y.size(0), draws).to(y.scalar_type());
+  const auto sigma_B = draws.own(sigma_of_whole);
   std::vector<int64_t> broadcast(static_cast<size_t>(y.dim()), 1);
   broadcast[0] = y.size(0);
-  const auto noise = torch::randn(y.sizes(), generator, torch::dtype(torch::kFloat32).device(y.device()));
-  return {sigma_B, noise.to(y.scalar_type()) * sigma_B.view(broadcast), sigma_weight(law, sigma_B)};
+  const auto noise = draws.normal(y.sizes());
+  return {sigma_B, noise.to(y.scalar_type()) * sigma_B.view(broadcast), draws.own(sigma_weight(law, sigma_of_whole))};
 }
 
 }  // namespace monge::ot

@@ -5,6 +5,8 @@
 
 #include <torch/types.h>
 
+#include "monge/core/item_draws.h"
+
 namespace monge::ot {
 
 /// Options of noised training. Defaults are EDM's (Karras et al. 2022, table 1).
@@ -30,14 +32,14 @@ struct Perturbation {
   bool defined() const { return sigma_B.defined(); }
 };
 
-/// sigma [batch], float32 on the generator's device.
-torch::Tensor draw_sigma(const SigmaLaw& law, int64_t batch, torch::Generator generator);
+/// sigma of every item of the whole batch, float32 on the draws' device. @param batch  items, where the draws do not say.
+torch::Tensor draw_sigma(const SigmaLaw& law, int64_t batch, const ItemDraws& draws);
 
 /// The weight of every sample by its own sigma, [B]. (The reference multiplied [B,1] by [B,1,1,1] and so weighted the whole
 /// loss by one random factor.)
 torch::Tensor sigma_weight(const SigmaLaw& law, const torch::Tensor& sigma_B);
 
-/// sigma, noise and weight for samples shaped like `y` [B, ...].
-Perturbation draw_perturbation(const SigmaLaw& law, const torch::Tensor& y, torch::Generator generator);
+/// sigma, noise and weight for samples shaped like `y` [B, ...], a part of a batch: weights are by the means of the whole batch.
+Perturbation draw_perturbation(const SigmaLaw& law, const torch::Tensor& y, const ItemDraws& draws);
 
 }  // namespace monge::ot

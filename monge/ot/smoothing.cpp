@@ -44,12 +44,11 @@ Smoothing smoothing_at(const SmoothingOptions& options, int64_t iteration) {
   return {.preserve_variance = options.kind == "vp", .eps = level(options, iteration), .tint = options.tint};
 }
 
-torch::Tensor smoothing_noise(const torch::Tensor& like, const Smoothing& smoothing, torch::Generator generator) {
-  const auto plain = torch::dtype(torch::kFloat32).device(like.device());
-  const auto white = torch::randn(like.sizes(), generator, plain);
+torch::Tensor smoothing_noise(const torch::Tensor& like, const Smoothing& smoothing, const ItemDraws& draws) {
+  const auto white = draws.normal(like.sizes());
   if (smoothing.tint == 0) return white;
   require(like.dim() == 4, "otp.tint = ", smoothing.tint, ": only pictures have a tint; set it to 0");
-  const auto tint = torch::randn({like.size(0), like.size(1), 1, 1}, generator, plain);
+  const auto tint = draws.normal({like.size(0), like.size(1), 1, 1});
   return std::sqrt(1 - smoothing.tint) * white + std::sqrt(smoothing.tint) * tint;
 }
 

@@ -9,6 +9,7 @@
 
 #include <torch/types.h>
 
+#include "monge/core/item_draws.h"
 #include "monge/ot/number.h"
 
 namespace monge::ot {
@@ -46,6 +47,6 @@ torch::Tensor smooth(const torch::Tensor& x, const Smoothing& smoothing, const t
 /// still normal with a full covariance, which is all that the theory asks of it, and its colour is what a network sees across
 /// white noise, so that the noise can decide more than grain.
 /// @param like  [B, ...]: shape and device; with a tint [B, C, H, W]. @throws Error for another.
-torch::Tensor smoothing_noise(const torch::Tensor& like, const Smoothing& smoothing, torch::Generator generator);
+torch::Tensor smoothing_noise(const torch::Tensor& like, const Smoothing& smoothing, const ItemDraws& draws);
 
 }  // namespace monge::ot

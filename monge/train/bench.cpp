@@ -95,10 +95,10 @@ Feed synthetic_feed(const Recipe& recipe, const std::vector<int64_t>& item_shape
 }
 
 BenchResult bench(const Recipe& recipe, const std::vector<int64_t>& item_shape, const Feed& feed, torch::Device device,
-                  const BenchOptions& options, const std::atomic<bool>& stop) {
+                  const BenchOptions& options, const std::atomic<bool>& stop, std::shared_ptr<dist::World> world) {
   const auto new_solver = [&](const Recipe& of) {
     const auto nets = make_nets(of, item_shape, item_shape);
-    return std::make_unique<Solver>(of, nets.map, nets.ema, nets.potential, product(item_shape), device);
+    return std::make_unique<Solver>(of, nets.map, nets.ema, nets.potential, product(item_shape), device, world);
   };
   auto solver = new_solver(recipe);
   double waited = 0;

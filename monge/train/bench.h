@@ -38,8 +38,9 @@ struct BenchResult {
 
 /// Times a recipe's training with the given batches. The state of the nets is thrown away.
 /// @param recipe  its precision resolved (see resolve_precision).
+/// @param world   of a job, whose ranks all call this with their part of the batches; null: none.
 BenchResult bench(const Recipe& recipe, const std::vector<int64_t>& item_shape, const Feed& feed, torch::Device device,
-                  const BenchOptions& options, const std::atomic<bool>& stop);
+                  const BenchOptions& options, const std::atomic<bool>& stop, std::shared_ptr<dist::World> world = nullptr);
 
 /// The result under the names of `monge bench --json` and bench_step, the only place where they stand. Figures that
 /// this device does not give are null.

@@ -90,7 +90,8 @@ fs::path save_checkpoint(const fs::path& parent, const Checkpoint& checkpoint, c
                 {"source_items", checkpoint.source_items},
                 {"target_items", checkpoint.target_items},
                 {"best_figure", checkpoint.best_figure ? json(*checkpoint.best_figure) : json()},
-                {"best_iteration", checkpoint.best_iteration}};
+                {"best_iteration", checkpoint.best_iteration},
+                {"ranks", checkpoint.ranks}};
   try {
     for (const auto& [file, bytes] : contents) {
       files.write(part / file, std::array<std::string_view, 1>{bytes});
@@ -130,6 +131,7 @@ Checkpoint load_checkpoint(const fs::path& folder, const Files& files) {
     out.target_items = manifest.at("target_items").get<int64_t>();
     if (!manifest.at("best_figure").is_null()) out.best_figure = manifest.at("best_figure").get<double>();
     out.best_iteration = manifest.at("best_iteration").get<int64_t>();
+    out.ranks = manifest.value("ranks", int64_t{1});  // those saved before there were several have none
     out.recipe_toml = verified(folder, "recipe.toml", manifest, files);
     const auto bytes = verified(folder, "state.safetensors", manifest, files);
     out.tensors = io::parse_safetensors(bytes, (folder / "state.safetensors").string()).tensors;

@@ -29,6 +29,7 @@ struct Checkpoint {
   int64_t source_items = 0, target_items = 0;     ///< training items when saved; 0 for endless sources
   std::optional<double> best_figure;              ///< of the run so far; smaller is better
   int64_t best_iteration = 0;
+  int64_t ranks = 1;                              ///< of the job that saved it
 };
 
 /// Writes to a hidden folder beside its place, waits for the disk, then renames: after a crash or a full disk the folder

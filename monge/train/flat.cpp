@@ -73,6 +73,18 @@ void Flat::keep(const std::vector<torch::Tensor>& tensors) {
   }
 }
 
+void gather_gradient(const torch::Tensor& parameter, const torch::Tensor& view) {
+  const at::NoGradGuard no_grad;
+  auto& gradient = parameter.mutable_grad();
+  if (gradient.is_same(view)) return;
+  if (!gradient.defined()) {
+    view.zero_();
+  } else if (gradient.const_data_ptr() != view.const_data_ptr() || gradient.strides() != view.strides()) {
+    view.copy_(gradient);
+  }
+  gradient = view;
+}
+
 double host_value(const torch::Tensor& scalar) {
   if (scalar.scalar_type() == torch::kFloat32) return static_cast<double>(*scalar.const_data_ptr<float>());
   return scalar.scalar_type() == torch::kFloat64 ? *scalar.const_data_ptr<double>() : scalar.item<double>();

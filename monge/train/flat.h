@@ -36,6 +36,10 @@ class Flat {
   std::vector<torch::Tensor> views_;
 };
 
+/// Makes `view` hold a parameter's gradient and be it. Autograd adds in place to views that it was given; what came another way,
+/// as when somebody reset a gradient, is copied; a parameter that no path reached has the gradient zero.
+void gather_gradient(const torch::Tensor& parameter, const torch::Tensor& view);
+
 /// The value of a scalar on a CPU, without a call through the dispatcher.
 double host_value(const torch::Tensor& scalar);
 

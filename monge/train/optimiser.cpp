@@ -55,27 +55,12 @@ void Adam::require_gradients(bool on) {
 
 torch::Tensor Adam::scaled(const torch::Tensor& loss) const { return options_.scale_loss ? loss * scale_ : loss; }
 
-/// Autograd adds in place to the views that zero_grad gave it. What came another way, as when somebody reset a
-/// gradient, is copied; a parameter that no path reached has the gradient zero.
-void Adam::gather_gradients() {
-  for (size_t i = 0; i < parameters_.size(); ++i) {
-    auto& gradient = parameters_[i].mutable_grad();
-    if (gradient.is_same(gradients_.views()[i])) continue;
-    if (!gradient.defined()) {
-      gradients_.views()[i].zero_();
-    } else if (gradient.const_data_ptr() != gradients_.views()[i].const_data_ptr() ||
-               gradient.strides() != gradients_.views()[i].strides()) {
-      gradients_.views()[i].copy_(gradient);
-    }
-    gradient = gradients_.views()[i];
-  }
-}
-
-Adam::Step Adam::step(const ot::Number& rate, const torch::Tensor& loss) {
+Adam::Step Adam::step(const ot::Number& rate, const torch::Tensor& loss, const Flat* of_all_ranks) {
   at::NoGradGuard no_grad;
-  gather_gradients();
+  for (size_t i = 0; i < parameters_.size(); ++i) gather_gradient(parameters_[i], gradients_.views()[i]);
   values_.keep(parameters_);
-  const auto& gradient = gradients_.whole();
+  const auto& gradients = of_all_ranks ? *of_all_ranks : gradients_;
+  const auto& gradient = gradients.whole();
   const bool on_host = gradient.is_cpu() && !options_.scale_loss;
   torch::Tensor blocked;
   if (options_.scale_loss) {
@@ -83,7 +68,7 @@ Adam::Step Adam::step(const ot::Number& rate, const torch::Tensor& loss) {
     std::vector<torch::Tensor> one{gradient};
     at::_amp_foreach_non_finite_check_and_unscale_(one, blocked, scale_.reciprocal());
   }
-  const auto length = norm(gradients_);
+  const auto length = norm(gradients);
   if (on_host) {  // where looking costs nothing
     // Inf - Inf and NaN - NaN are NaN: the sum is finite only if both are.
     if (!std::isfinite(host_value(length) + host_value(loss))) return {yes_, length};

@@ -49,17 +49,19 @@ class Adam {
   /// Takes one step unless the loss or the gradient's norm is not finite; then parameters and state stay as they are.
   /// Nothing here waits for the device.
   /// @param rate  the learning rate; its tensor, where it has one, is float64 on a CPU and float32 on a GPU.
-  Step step(const ot::Number& rate, const torch::Tensor& loss);
+  /// @param of_all_ranks  in place of this rank's gradients, in their layout (see Exchange).
+  Step step(const ot::Number& rate, const torch::Tensor& loss, const Flat* of_all_ranks = nullptr);
 
   /// Moments, step count and scaler under stable names, sharing memory with this object.
   NamedTensors state() const;
+
+  const std::vector<torch::Tensor>& parameters() const { return parameters_; }
+  const Flat& gradients() const { return gradients_; }
 
   /// The parameters as one tensor.
   const torch::Tensor& values() const { return values_.whole(); }
 
  private:
-  void gather_gradients();
-
   NamedTensors named_;
   std::vector<torch::Tensor> parameters_;
   Flat values_, gradients_, average_, square_;

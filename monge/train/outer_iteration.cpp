@@ -20,16 +20,23 @@ Pace Solver::pace(int64_t iteration) const {
           1.0 - ot::ema_decay(recipe_.train.ema, iteration), p.r1 > 0 && iteration % p.r1_every == 0};
 }
 
+/// This rank's part of the batch of which it has `own` items.
+dist::Share Solver::share_of_items(int64_t own) const {
+  return world_ ? dist::Share{world_->rank() * own, own, world_->size() * own} : dist::Share{0, own, own};
+}
+
 torch::Tensor Solver::smoothed(const torch::Tensor& x, int64_t place, const ot::Smoothing& smoothing) {
   if (smoothing.eps == 0) return x;
   return ot::smooth(x, smoothing,
-                    ot::smoothing_noise(x, smoothing, streams_.at("smoothing", place)).to(x.scalar_type()));
+                    ot::smoothing_noise(x, smoothing, streams_.at("smoothing", place, share_of_items(x.size(0)))).to(x.scalar_type()));
 }
 
 Draws Solver::draw(const torch::Tensor& like, int64_t place, int64_t per_input) {
   Draws out;
-  if (noise_.channels > 0) out.z = draw_noise(like, per_input, noise_, streams_.at("z", place));
-  if (method_->conditional()) out.perturbation = method_->perturb(like, streams_.at("sigma", place));
+  const auto share = share_of_items(like.size(0));
+  if (noise_.channels > 0) out.z = draw_noise(like, per_input, noise_, streams_.at("z", place, share));
+  // Weights of noise levels are by their mean over the whole batch.
+  if (method_->conditional()) out.perturbation = method_->perturb(like, streams_.at("sigma", place, share, /*of_whole=*/true));
   return out;
 }
 
@@ -79,12 +86,17 @@ void Solver::launch_captured(const Pace& pace, const Batches& batches) {
       key, [&] { body(set, held); }, streams_.all());
 }
 
-void Solver::launch(int64_t iteration, const Feed& feed) {
+void Solver::launch(int64_t iteration, const Feed& feed, bool stop) {
   const int64_t first = iteration * (recipe_.train.k_t + 1);
   const Batches batches{[&](int64_t place) { return feed.source(first + place); },
                         [&] { return feed.target(iteration); }};
   const auto now = pace(iteration);
   streams_.begin(first);
+  if (world_) {
+    world_->note_begun();
+    exchange_map_->want_stop(stop);
+    exchange_potential_->want_stop(stop);
+  }
   if (captured_) {
     launch_captured(now, batches);
   } else {
@@ -94,8 +106,20 @@ void Solver::launch(int64_t iteration, const Feed& feed) {
   underway_.emplace_back(iteration, now);
 }
 
+/// ", on rank 1 on host b" in a job: whose own loss or gradient was not finite.
+std::string Solver::culprits(const Record::Row& row) const {
+  std::string out;
+  int64_t count = 0;
+  for (size_t i = 1; i < row.ranks.size(); ++i) {
+    if (row.ranks[i] == 0) continue;
+    if (++count <= 8) out += (count == 1 ? ", on " : ", ") + world_->name_of(static_cast<int64_t>(i) - 1);
+  }
+  return count > 8 ? out + text(" and ", count - 8, " more") : out;
+}
+
 Figures Solver::collect() {
   const auto rows = record_.receive();
+  if (world_) world_->note_done();
   const auto [iteration, pace] = underway_.front();
   underway_.pop_front();
   const int64_t k_t = recipe_.train.k_t, first = iteration * (k_t + 1);
@@ -115,12 +139,13 @@ Figures Solver::collect() {
                          is_map ? text("map update ", u + 1, " of ", k_t) : std::string("potential update"),
                          " (source batch ", first + static_cast<int64_t>(u),
                          is_map ? "" : text(", target batch ", iteration), "): loss ", row.loss, ", gradient norm ",
-                         row.gradient_norm),
+                         row.gradient_norm, culprits(row)),
             .fix =
                 "the step was not taken; lower train.lr_potential, set potential.r1 = 0.2 or train.clip = 1, or look "
                 "at that batch"});
       }
     }
+    if (!row.ranks.empty() && row.ranks[0] > 0) out.stop = true;
     if (is_map) {
       out.loss_map += row.loss;
       out.cost += row.cost;

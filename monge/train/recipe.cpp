@@ -172,7 +172,7 @@ OptionTable Recipe::options() {
 
   t.push_back({.key = "train.iterations", .field = &train.iterations,
                .help = "outer iterations: k_t map updates and one potential update each", .unit = "iterations", .least = 1});
-  t.push_back({.key = "train.batch", .field = &train.batch, .help = "inputs per update", .least = 1, .most = 1 << 24});
+  t.push_back({.key = "train.batch", .field = &train.batch, .help = "inputs per update, of all ranks of a job together", .least = 1, .most = 1 << 24});
   t.push_back({.key = "train.k_t", .field = &train.k_t, .help = "map updates per potential update (K_T)", .least = 1});
   t.push_back({.key = "train.accumulate", .field = &train.accumulate,
                .help = "split a batch into this many pieces whose gradients are added, to save memory", .least = 1});
@@ -214,7 +214,14 @@ OptionTable Recipe::options() {
   t.push_back({.key = "train.eval_map_in_potential_step", .field = &train.eval_map_in_potential_step,
                .help = "use the map's running batch-norm statistics in the potential's step, as the public codes do"});
   t.push_back({.key = "train.seed", .field = &train.seed, .help = "of every random draw", .least = 0});
-  t.push_back({.key = "train.threads", .field = &train.threads, .help = "CPU threads; 0 takes all cores", .least = 0, .most = 4096});
+  t.push_back({.key = "train.threads", .field = &train.threads, .help = "CPU threads of a rank; 0 takes all cores, or its part of them where several ranks share a host", .least = 0, .most = 4096});
+
+  t.push_back({.key = "parallel.sync_batch_norm", .field = &parallel.sync_batch_norm,
+               .help = "normalise by the statistics of the whole batch; else each rank by those of its part, and running statistics are means over the ranks"});
+  t.push_back({.key = "parallel.bucket_mb", .field = &parallel.bucket_mb,
+               .help = "gradients are summed over the ranks in pieces of this size while the rest is computed", .unit = "MiB", .least = 1, .most = 4096});
+  t.push_back({.key = "parallel.timeout", .field = &parallel.timeout,
+               .help = "a rank that is so long behind the others hangs, and the job ends", .unit = "seconds", .least = 1, .most = 1e7});
 
   t.push_back({.key = "checkpoint.every", .field = &checkpoint.every, .help = "between two checkpoints", .unit = "iterations", .least = 1});
   t.push_back({.key = "checkpoint.keep", .field = &checkpoint.keep, .help = "how many of the last are kept (the best is kept beside them)", .least = 1});
@@ -256,6 +263,7 @@ OptionTable Recipe::options() {
                       {"map", "The network T"},
                       {"potential", "The network f and what steadies it"},
                       {"train", "The loop"},
+                      {"parallel", "Jobs of several ranks (docs/cluster.md)"},
                       {"checkpoint", "What is kept"},
                       {"eval", "Figures on data that is not trained on"},
                       {"samples", "Pictures of fixed inputs during training"}},

@@ -102,6 +102,11 @@ struct Recipe {
     int64_t seed = 0, threads = 0;
   } train;
   struct {
+    bool sync_batch_norm = false;
+    int64_t bucket_mb = 25;
+    double timeout = 600;
+  } parallel;
+  struct {
     int64_t every = 500, keep = 3;
   } checkpoint;
   struct {

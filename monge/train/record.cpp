@@ -3,6 +3,7 @@
 #include <c10/core/Event.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "monge/core/error.h"
@@ -20,8 +21,9 @@ struct Record::Parcel {
   std::optional<c10::Event> arrived;
 };
 
-Record::Record(int64_t updates, torch::Device device)
-    : rows_(torch::zeros({updates, kColumns}, torch::dtype(torch::kFloat64).device(device))) {}
+Record::Record(int64_t updates, torch::Device device, int64_t ranks)
+    : extra_(ranks > 0 ? 1 + ranks : 0),
+      rows_(torch::zeros({updates, kColumns + extra_}, torch::dtype(torch::kFloat64).device(device))) {}
 
 Record::~Record() = default;
 
@@ -32,20 +34,23 @@ void Record::write(int64_t index, const Update& update) {
                                            is_map ? update.potential : update.loss, update.gradient_norm,
                                            update.blocked};
   if (rows_.is_cpu()) {
-    double* row = rows_.data_ptr<double>() + index * kColumns;
+    double* row = rows_.data_ptr<double>() + index * (kColumns + extra_);
     for (const auto& column : columns) *row++ = host_value(column);
+    if (extra_ > 0) std::copy_n(update.ranks.const_data_ptr<double>(), extra_, row);
     return;
   }
   std::vector<torch::Tensor> alike;
   for (const auto& column : columns) alike.push_back(column.detach().to(update.loss.scalar_type()));
-  rows_.select(0, index).copy_(torch::stack(alike));
+  const auto row = rows_.select(0, index);
+  row.narrow(0, 0, kColumns).copy_(torch::stack(alike));
+  if (extra_ > 0) row.narrow(0, kColumns, extra_).copy_(update.ranks);
 }
 
 void Record::send(int64_t count) {
   auto parcel = std::make_unique<Parcel>();
   const auto rows = rows_.narrow(0, 0, count);
   const bool far = !rows_.is_cpu();
-  parcel->rows = torch::empty({count, kColumns}, torch::dtype(torch::kFloat64).pinned_memory(far));
+  parcel->rows = torch::empty({count, kColumns + extra_}, torch::dtype(torch::kFloat64).pinned_memory(far));
   parcel->rows.copy_(rows, /*non_blocking=*/far);
   if (far) {
     parcel->arrived.emplace(rows_.device().type());
@@ -61,8 +66,8 @@ std::vector<Record::Row> Record::receive() {
   if (parcel->arrived) parcel->arrived->synchronize();
   std::vector<Row> out;
   const double* value = parcel->rows.const_data_ptr<double>();
-  for (int64_t i = 0; i < parcel->rows.size(0); ++i, value += kColumns) {
-    out.push_back({value[0], value[1], value[2], value[3], value[4]});
+  for (int64_t i = 0; i < parcel->rows.size(0); ++i, value += kColumns + extra_) {
+    out.push_back({value[0], value[1], value[2], value[3], value[4], {value + kColumns, value + kColumns + extra_}});
   }
   return out;
 }

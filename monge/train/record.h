@@ -13,6 +13,7 @@ namespace monge::train {
 /// What one update gave; scalars. cost and potential are undefined for an update of the potential.
 struct Update {
   torch::Tensor loss, cost, potential, gradient_norm, blocked;
+  torch::Tensor ranks;  ///< float64 [1 + ranks] in a job of several, see Exchange::finish; else undefined
 };
 
 /// A row for each update of an iteration. Rows are written on the device; `send` starts their way to the host without
@@ -21,9 +22,11 @@ class Record {
  public:
   struct Row {
     double loss = 0, cost = 0, potential = 0, gradient_norm = 0, blocked = 0;
+    std::vector<double> ranks = {};  ///< Update::ranks
   };
 
-  Record(int64_t updates, torch::Device device);
+  /// @param ranks  of the job, whose updates have their `ranks`; 0: they have not.
+  Record(int64_t updates, torch::Device device, int64_t ranks = 0);
   ~Record();
 
   /// Writes row `index`; nothing here waits for the device.
@@ -39,7 +42,8 @@ class Record {
 
  private:
   struct Parcel;
-  torch::Tensor rows_;  ///< [updates, 5] in float64, at one place
+  int64_t extra_;       ///< columns for `ranks`
+  torch::Tensor rows_;  ///< [updates, 5 + extra] in float64, at one place
   std::deque<std::unique_ptr<Parcel>> sent_;
 };
 

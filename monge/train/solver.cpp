@@ -3,6 +3,7 @@
 #include <torch/types.h>
 
 #include "monge/core/error.h"
+#include "monge/nn/batch_norm_sums.h"
 #include "monge/ot/cost.h"
 #include "monge/ot/regulariser.h"
 #include "monge/train/autocast.h"
@@ -83,17 +84,19 @@ torch::Tensor with_noise(const torch::Tensor& x, const torch::Tensor& z) {
   return torch::cat({x.unsqueeze(1).expand(shape), z}, 2).flatten(0, 1);
 }
 
-torch::Tensor draw_noise(const torch::Tensor& x, int64_t draws, const MapNoise& noise, torch::Generator generator) {
+torch::Tensor draw_noise(const torch::Tensor& x, int64_t draws, const MapNoise& noise, const ItemDraws& items) {
   if (noise.channels == 0) return {};
   std::vector<int64_t> shape{x.size(0), draws, noise.channels};
   for (int64_t axis = 2; axis < x.dim(); ++axis) shape.push_back(x.size(axis));
-  const auto z = torch::randn(shape, generator, torch::dtype(torch::kFloat32).device(x.device())) * noise.std;
+  const auto z = items.normal(shape) * noise.std;
   return z.to(x.scalar_type());
 }
 
 Solver::Solver(const Recipe& recipe, std::shared_ptr<nn::MapNet> map, std::shared_ptr<nn::MapNet> ema,
-               std::shared_ptr<nn::PotentialNet> potential, int64_t dim, torch::Device device)
+               std::shared_ptr<nn::PotentialNet> potential, int64_t dim, torch::Device device, std::shared_ptr<dist::World> world)
     : recipe_(recipe),
+      world_(std::move(world)),
+      part_(world_ ? 1.0 / static_cast<double>(world_->size()) : 1.0),
       map_(std::move(map)),
       ema_(std::move(ema)),
       potential_(std::move(potential)),
@@ -107,7 +110,7 @@ Solver::Solver(const Recipe& recipe, std::shared_ptr<nn::MapNet> map, std::share
       adam_map_(parameters_of(*map_, recipe, device), adam_options(recipe, device)),
       adam_potential_(parameters_of(*potential_, recipe, device), adam_options(recipe, device)),
       statistics_(*map_),
-      record_(recipe.train.k_t + 1, device),
+      record_(recipe.train.k_t + 1, device, world_ ? world_->size() : 0),
       captured_(recipe.train.graph == "on" ||
                 (recipe.train.graph == "auto" && recipe.train.precision != "fp64" && GraphCache::can_capture(device))),
       graphs_(device) {
@@ -116,8 +119,21 @@ Solver::Solver(const Recipe& recipe, std::shared_ptr<nn::MapNet> map, std::share
   require((ema_ != nullptr) == (recipe.train.ema > 0), "train.ema = ", recipe.train.ema,
           ": an averaged map is needed above 0 and of no use at 0");
   if (captured_) dials_ = Dials(device, state_type(recipe));
-  if (!ema_) return;
-  const auto own = values(parameters_of(*ema_, recipe, device));
+  if (world_) {
+    const int64_t bucket = recipe.parallel.bucket_mb << 20;
+    exchange_map_ = std::make_unique<Exchange>(*world_, adam_map_.parameters(), adam_map_.gradients(), bucket);
+    exchange_potential_ = std::make_unique<Exchange>(*world_, adam_potential_.parameters(), adam_potential_.gradients(), bucket);
+    if (recipe.parallel.sync_batch_norm && world_->size() > 1) {
+      map_->synchronise_batch_norm(std::make_shared<nn::RankSums>(
+          nn::RankSums{world_->size(), [world = world_](const torch::Tensor& values) { world->sum(values); }}));
+    }
+  }
+  if (ema_) make_average();
+  if (world_) share_state();
+}
+
+void Solver::make_average() {
+  const auto own = values(parameters_of(*ema_, recipe_, device_));
   nn::load_state_dict(*ema_, nn::state_dict(*map_), "the averaged map");
   for (auto parameter : own) parameter.requires_grad_(false);
   averaged_ = Flat(own);
@@ -188,25 +204,24 @@ Update Solver::map_update(const torch::Tensor& x, const Draws& draws, const Pace
   const int64_t batch = x.size(0);
   Update out;
   if (recipe_.train.accumulate == 1) {
-    const auto loss = backward_through_map(x, draws.z, draws.perturbation, pace, 1);
+    if (exchange_map_) exchange_map_->expect_last();
+    const auto loss = backward_through_map(x, draws.z, draws.perturbation, pace, part_);
     out.loss = loss.loss.detach();
     out.cost = loss.cost;
     out.potential = loss.potential;
   } else {
     for_pieces(batch, recipe_.train.accumulate, [&](int64_t begin, int64_t length) {
       const double share = static_cast<double>(length) / static_cast<double>(batch);
+      if (exchange_map_ && begin + length == batch) exchange_map_->expect_last();
       const auto loss = backward_through_map(x.narrow(0, begin, length),
                                              draws.z.defined() ? draws.z.narrow(0, begin, length) : draws.z,
-                                             piece(draws.perturbation, begin, length), pace, share);
+                                             piece(draws.perturbation, begin, length), pace, share * part_);
       add(out.loss, loss.loss, share);
       add(out.cost, loss.cost, share);
       add(out.potential, loss.potential, share);
     });
   }
-  const auto step = adam_map_.step(pace.rate_map, out.loss);
-  statistics_.restore_if(step.blocked);
-  out.gradient_norm = step.gradient_norm;
-  out.blocked = step.blocked;
+  conclude(adam_map_, exchange_map_.get(), pace.rate_map, out);
   return out;
 }
 
@@ -221,7 +236,7 @@ Update Solver::potential_update(const torch::Tensor& x, const torch::Tensor& y, 
   const auto f = potential_function();
   const int64_t batch = x.size(0);
   // One scale for the whole batch, so that pieces add up to the same loss.
-  const auto cost_scale = options.expectile > 0 ? method_->pair_cost(x, y).mean() : torch::Tensor();
+  const auto cost_scale = options.expectile > 0 ? mean_over_ranks(method_->pair_cost(x, y).mean()) : torch::Tensor();
   Update out;
   for_pieces(batch, recipe_.train.accumulate, [&](int64_t begin, int64_t length) {
     const double share = static_cast<double>(length) / static_cast<double>(batch);
@@ -244,13 +259,43 @@ Update Solver::potential_update(const torch::Tensor& x, const torch::Tensor& y, 
                                                               method_->pair_cost(x_piece, y_piece), parts.real_B,
                                                               options.expectile_level, cost_scale);
     }
-    adam_potential_.scaled(share == 1 ? loss : loss * share).backward();
+    if (exchange_potential_ && begin + length == batch) exchange_potential_->expect_last();
+    adam_potential_.scaled(share * part_ == 1 ? loss : loss * (share * part_)).backward();
     add(out.loss, parts.loss, share);
   });
-  const auto step = adam_potential_.step(pace.rate_potential, out.loss);
+  conclude(adam_potential_, exchange_potential_.get(), pace.rate_potential, out);
+  return out;
+}
+
+/// The step by the gradients of all ranks, and the figures of the update; what a step that was not taken left is put back.
+void Solver::conclude(Adam& adam, Exchange* exchange, const ot::Number& rate, Update& update) {
+  if (exchange) exchange->finish(update);
+  const bool by_rank = world_ && world_->size() > 1 && !recipe_.parallel.sync_batch_norm;
+  if (by_rank && map_->is_training()) statistics_.average(*world_);
+  const auto step = adam.step(rate, update.loss, exchange ? &exchange->gradient() : nullptr);
   statistics_.restore_if(step.blocked);
-  out.gradient_norm = step.gradient_norm;
-  out.blocked = step.blocked;
+  update.gradient_norm = step.gradient_norm;
+  update.blocked = step.blocked;
+}
+
+torch::Tensor Solver::mean_over_ranks(const torch::Tensor& mean) const {
+  if (!world_ || world_->size() == 1) return mean;
+  const auto sum = mean.detach().clone();
+  world_->sum(sum);
+  return sum * part_;
+}
+
+void Solver::share_state() {
+  for (const auto& [name, tensor] : state()) world_->broadcast(tensor);
+}
+
+int64_t Solver::fingerprint() const {
+  const at::NoGradGuard no_grad;
+  int64_t out = 0;
+  for (const auto* values : {&adam_map_.values(), &adam_potential_.values()}) {
+    // Sums of integers do not depend on their order, as sums over another number of threads would.
+    out = out * 31 + values->view(torch::kInt32).sum(torch::kInt64).item<int64_t>();
+  }
   return out;
 }
 

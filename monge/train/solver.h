@@ -10,10 +10,13 @@
 
 #include <torch/types.h>
 
+#include "monge/core/item_draws.h"
 #include "monge/core/random.h"
+#include "monge/dist/world.h"
 #include "monge/nn/module.h"
 #include "monge/ot/method.h"
 #include "monge/ot/schedule.h"
+#include "monge/train/exchange.h"
 #include "monge/train/graph.h"
 #include "monge/train/iteration_streams.h"
 #include "monge/train/optimiser.h"
@@ -44,10 +47,15 @@ struct Figures {
   double rate_map = 0, rate_potential = 0;
   double noise_level = 0;  ///< of the smoothed source (otp)
   int64_t skipped = 0;  ///< updates left out by the loss scaler (fp16)
+  bool stop = false;    ///< whether a rank of the job wanted to stop when the iteration was launched; the same on all ranks
 };
 
 /// The two nets, their optimisers and the averaged map. Owns its random streams; takes batches, gives figures; knows
 /// neither files nor time.
+///
+/// In a job of several ranks each has a solver, is fed its own part of every batch and draws its own part of the noise; gradients
+/// and figures are means over all ranks, so that all make the same updates, those that one rank would with the whole batches
+/// (but for statistics of batch norm, see parallel.sync_batch_norm, and the order of sums).
 class Solver {
  public:
   /// @param recipe     validated; precision fp64 turns the nets to double.
@@ -55,20 +63,24 @@ class Solver {
   /// @param ema        a second net of the same architecture, overwritten with the average; null when train.ema is 0.
   /// @param potential  f.
   /// @param dim        entries of an item (for cost.scale = "mean").
+  /// @param world      the ranks of the job, which all construct theirs together, and then have the state of rank 0; null: none.
   Solver(const Recipe& recipe, std::shared_ptr<nn::MapNet> map, std::shared_ptr<nn::MapNet> ema,
-         std::shared_ptr<nn::PotentialNet> potential, int64_t dim, torch::Device device);
+         std::shared_ptr<nn::PotentialNet> potential, int64_t dim, torch::Device device,
+         std::shared_ptr<dist::World> world = nullptr);
 
   /// K_T map updates and one potential update: launch and collect.
   Figures outer_iteration(int64_t iteration, const Feed& feed);
 
   /// Starts an outer iteration. On a GPU nothing here waits for it, so that the next may be launched before `collect`.
   /// With train.graph it is captured after a few times and from there on replayed (see GraphCache).
-  void launch(int64_t iteration, const Feed& feed);
+  /// @param stop  whether this rank wants to stop after it; all learn of it by its figures.
+  void launch(int64_t iteration, const Feed& feed, bool stop = false);
 
   /// The figures of the oldest iteration that was launched and not collected; waits for it.
   /// @throws DivergedError naming the iteration, the update and the batch when a loss or gradient is not finite. No
   ///         optimiser has then seen it, and batch statistics are put back. (On a GPU later updates, of later iterations
-  ///         too if they were launched, may have been made.)
+  ///         too if they were launched, may have been made.) In a job it names the ranks whose own were not finite, and is thrown
+  ///         by all.
   Figures collect();
 
   /// Iterations launched and not collected.
@@ -90,6 +102,11 @@ class Solver {
 
   /// All that training changes, under stable names, sharing memory with this object: loading is copying into it.
   NamedTensors state() const;
+
+  /// Gives all ranks the state of rank 0.
+  void share_state();
+  /// A number by which ranks can tell whether they have the same parameters, bit by bit.
+  int64_t fingerprint() const;
 
   nn::MapNet& map() { return *map_; }
   /// The averaged map, or the raw one when train.ema is 0; what is evaluated and exported.
@@ -116,9 +133,16 @@ class Solver {
   torch::Tensor smoothed(const torch::Tensor& x, int64_t place, const ot::Smoothing& smoothing);
   Draws draw(const torch::Tensor& like, int64_t place, int64_t per_input);
   ot::Potential potential_function() const;
+  void make_average();
   void update_average(const Pace& pace);
+  void conclude(Adam& adam, Exchange* exchange, const ot::Number& rate, Update& update);
+  torch::Tensor mean_over_ranks(const torch::Tensor& mean) const;
+  dist::Share share_of_items(int64_t own) const;
+  std::string culprits(const Record::Row& row) const;
 
   Recipe recipe_;
+  std::shared_ptr<dist::World> world_;
+  double part_;  ///< of this rank in a mean: 1 / ranks
   std::shared_ptr<nn::MapNet> map_, ema_;
   std::shared_ptr<nn::PotentialNet> potential_;
   torch::Device device_;
@@ -128,6 +152,7 @@ class Solver {
   std::unique_ptr<ot::Method> method_;
   ot::RateSchedule schedule_;
   Adam adam_map_, adam_potential_;
+  std::unique_ptr<Exchange> exchange_map_, exchange_potential_;  ///< in a job
   Flat averaged_;                      ///< parameters of ema_
   Statistics statistics_, averaged_statistics_;  ///< buffers of map_ and ema_
   Record record_;
@@ -146,6 +171,6 @@ class Solver {
 torch::Tensor with_noise(const torch::Tensor& x, const torch::Tensor& z);
 
 /// z for items like x: [B, draws, channels, H, W] or [B, draws, channels], times std; undefined when channels is 0.
-torch::Tensor draw_noise(const torch::Tensor& x, int64_t draws, const MapNoise& noise, torch::Generator generator);
+torch::Tensor draw_noise(const torch::Tensor& x, int64_t draws, const MapNoise& noise, const ItemDraws& items);
 
 }  // namespace monge::train

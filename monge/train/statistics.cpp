@@ -49,6 +49,16 @@ void Statistics::restore_if(const torch::Tensor& blocked) {
   for (auto& kind : kinds_) kind.now.whole().copy_(torch::where(blocked > 0, kind.kept, kind.now.whole()));
 }
 
+void Statistics::average(dist::World& world) {
+  const at::NoGradGuard no_grad;
+  for (auto& kind : kinds_) {
+    const auto& whole = kind.now.whole();
+    if (!whole.is_floating_point()) continue;
+    world.sum(whole);
+    whole.div_(static_cast<double>(world.size()));
+  }
+}
+
 void Statistics::copy_from(const Statistics& other) {
   const at::NoGradGuard no_grad;
   for (size_t i = 0; i < kinds_.size(); ++i) kinds_[i].now.whole().copy_(other.kinds_[i].now.whole());

@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "monge/dist/world.h"
 #include "monge/train/flat.h"
 
 namespace monge::train {
@@ -26,6 +27,9 @@ class Statistics {
   /// The same where `blocked` is above 0, else nothing; decided on the device. Batch norm takes its statistics in the
   /// forward pass, before anyone can know that it overflowed.
   void restore_if(const torch::Tensor& blocked);
+
+  /// Makes them the means over the ranks, but counts; all have the same afterwards.
+  void average(dist::World& world);
 
   /// Takes those of a net of the same architecture.
   void copy_from(const Statistics& other);

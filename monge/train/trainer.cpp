@@ -8,6 +8,7 @@
 #include "monge/data/open.h"
 #include "monge/data/split.h"
 #include "monge/train/nets.h"
+#include "monge/train/sharing.h"
 #include "monge/train/source_check.h"
 
 namespace monge::train {
@@ -98,15 +99,27 @@ void standardise(EvaluationData& data, const data::Standardisation& standardisat
   wrap(data.target, data.target_b, standardisation.target);
 }
 
-TrainingData open_training_data(const Recipe& recipe, const LogSink& log,
+TrainingData open_training_data(const Recipe& whole_recipe, const LogSink& log,
                                 const std::function<void(int64_t, int64_t)>& progress,
-                                const std::optional<data::Standardisation>& known) {
+                                const std::optional<data::Standardisation>& known, dist::World* world) {
+  auto recipe = whole_recipe;
+  if (world) recipe.data.cache_mb = std::max<int64_t>(recipe.data.cache_mb / world->place().local_size, recipe.data.cache_mb > 0 ? 1 : 0);
   TrainingData data;
   std::tie(data.source, data.held_source) = split("source", recipe.source, recipe.eval.source, recipe, log, progress);
   std::tie(data.target, data.held_target) = split("target", recipe.target, recipe.eval.target, recipe, log, progress);
   if (recipe.data.standardise != "off") {
     const auto seed = static_cast<uint64_t>(recipe.train.seed);
-    standardise(data, known ? *known : data::measure_columns(*data.source, *data.target, recipe.data.standardise, seed, log));
+    auto columns = known;
+    if (!columns && (!world || world->leads())) {
+      columns = data::measure_columns(*data.source, *data.target, recipe.data.standardise, seed, log);
+    }
+    if (world && !known) columns = share(*world, columns);
+    standardise(data, *columns);
+  }
+  if (world) {
+    const auto items = [](const data::Source& source) { return text(source.size(), " items of ", at::IntArrayRef(source.item_shape())); };
+    world->require_same("source.path", items(*data.source));
+    world->require_same("target.path", items(*data.target));
   }
   return data;
 }
@@ -137,8 +150,8 @@ EvaluationData open_evaluation_data(const Recipe& recipe, const LogSink& log,
 }
 
 Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, fs::path folder, LogSink log,
-                 const Files& files)
-    : recipe_(recipe), data_(std::move(data)), folder_(std::move(folder)), log_(std::move(log)), files_(files) {
+                 const Files& files, std::shared_ptr<dist::World> world)
+    : recipe_(recipe), data_(std::move(data)), folder_(std::move(folder)), log_(std::move(log)), files_(files), world_(std::move(world)) {
   validate(recipe_);
   require(recipe_.method != "otp" || recipe_.otp.tint == 0 || data_.source->item_shape().size() == 3, "otp.tint = ",
           recipe_.otp.tint, ": only pictures have a tint; set it to 0");
@@ -149,12 +162,17 @@ Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, 
     resolve_noise_level(recipe_, shape, data_.source->size(), log_);
   }
   const auto seed = static_cast<uint64_t>(recipe_.train.seed);
-  const data::SamplerOptions sampling{.flip = recipe_.data.flip, .random_crop = recipe_.data.random_crop};
+  dist::share_of_batch(recipe_.train.batch, world_.get());
+  if (world_) recipe_.otp.eps_end = world_->broadcast(recipe_.otp.eps_end);  // measured by each, on another number of threads maybe
+  const data::SamplerOptions sampling{.flip = recipe_.data.flip,
+                                      .random_crop = recipe_.data.random_crop,
+                                      .rank = world_ ? world_->rank() : 0,
+                                      .world = world_ ? world_->size() : 1};
   source_sampler_ = std::make_shared<data::Sampler>(data_.source, seed, "source", sampling);
   target_sampler_ = std::make_shared<data::Sampler>(data_.target, seed, "target", sampling);
   const auto source_shape = data_.source->item_shape(), target_shape = data_.target->item_shape();
   auto nets = make_nets(recipe_, source_shape, target_shape);
-  solver_ = std::make_unique<Solver>(recipe_, nets.map, nets.ema, nets.potential, product(source_shape), device);
+  solver_ = std::make_unique<Solver>(recipe_, nets.map, nets.ema, nets.potential, product(source_shape), device, world_);
   ahead_ = device.is_cuda() ? 1 : 0;
 }
 
@@ -175,7 +193,7 @@ bool Trainer::keeps_on_device(const data::Source& source) const {
 Feed Trainer::feed() {
   const auto loader = [this](const std::shared_ptr<const data::Sampler>& sampler) {
     data::LoaderOptions options;
-    options.batch = recipe_.train.batch;
+    options.batch = dist::share_of_batch(recipe_.train.batch, world_.get()).length;
     options.workers = recipe_.data.workers;
     options.prefetch = recipe_.data.prefetch;
     options.device = solver_->device();
@@ -197,7 +215,7 @@ void Trainer::resume(const Checkpoint& checkpoint) {
   require(checkpoint.standardisation.has_value() == data_.standardisation.has_value() &&
               (!data_.standardisation || equal(*checkpoint.standardisation, *data_.standardisation)),
           "the data are not standardised by the numbers of the checkpoint; hand those to open_training_data");
-  nn::NamedTensors own = solver_->state();
+  nn::NamedTensors own = world_ && !world_->leads() ? nn::NamedTensors() : solver_->state();  // the others have rank 0's below
   require(own.size() == checkpoint.tensors.size(), "the checkpoint holds ", checkpoint.tensors.size(),
           " tensors, this recipe's training needs ", own.size());
   at::NoGradGuard no_grad;
@@ -215,6 +233,10 @@ void Trainer::resume(const Checkpoint& checkpoint) {
                                     [&name = name](const auto& entry) { return entry.first == name; });
     tensor.copy_(found->second);
   }
+  if (world_) solver_->share_state();
+  const bool by_rank = !recipe_.parallel.sync_batch_norm && recipe_.map.norm == "batch" && data_.source->item_shape().size() == 3;
+  const auto change = what_stays_exact(checkpoint.ranks, world_ ? world_->size() : 1, by_rank);
+  if (!change.empty()) log_(LogLevel::info, change);
   for (const auto& [side, was, now] : {std::tuple{"source", checkpoint.source_items, data_.source->size()},
                                        {"target", checkpoint.target_items, data_.target->size()}}) {
     if (was != now) {
@@ -229,6 +251,14 @@ void Trainer::resume(const Checkpoint& checkpoint) {
 }
 
 fs::path Trainer::save() {
+  if (world_) world_->require_same(text("the nets after iteration ", done_), std::to_string(solver_->fingerprint()));
+  const auto written = write_checkpoint();
+  if (world_) world_->barrier();  // nobody goes on, or ends, before it is there
+  saved_at_ = done_;
+  return written;
+}
+
+fs::path Trainer::write_checkpoint() {
   if (folder_.empty()) return {};
   Checkpoint checkpoint;
   checkpoint.iteration = done_;
@@ -241,6 +271,7 @@ fs::path Trainer::save() {
   checkpoint.target_items = data_.target->size();
   checkpoint.best_figure = best_figure_;
   checkpoint.best_iteration = best_iteration_;
+  checkpoint.ranks = world_ ? world_->size() : 1;
   const auto written = save_checkpoint(folder_ / "checkpoints", checkpoint, files_);
   saved_at_ = done_;
   std::error_code none;
@@ -278,7 +309,7 @@ void Trainer::save_what_can_be() {
   try {
     // What was launched has changed the nets.
     for (; solver_->launched() > 0; ++done_) solver_->collect();
-    if (saved_at_ != done_) save();
+    if (saved_at_ != done_) write_checkpoint();  // alone: the other ranks may never come
   } catch (const Error&) {
     // On a full disk saving fails as well; the error on its way says why.
   }
@@ -293,6 +324,7 @@ bool Trainer::looked_at(int64_t done) const {
 void Trainer::report() {
   const auto figures = solver_->collect();
   ++done_;
+  stop_agreed_ = stop_agreed_ || figures.stop;
   try {
     for (auto* observer : observers_) observer->iteration_done(*this, done_, figures);
   } catch (...) {
@@ -306,10 +338,13 @@ bool Trainer::run(const std::atomic<bool>& stop) {
   const auto batches = feed();
   early_end_.clear();
   for (auto* observer : observers_) observer->started(*this, done_);
+  stop_agreed_ = false;
   const auto reached = [&] { return done_ + solver_->launched(); };
-  while (reached() < recipe_.train.iterations && !stop && early_end_.empty()) {
+  // In a job a rank's wish to stop travels with an iteration, so that all stop after the same one.
+  const auto stops = [&] { return world_ ? stop_agreed_ : stop.load(); };
+  while (reached() < recipe_.train.iterations && !stops() && early_end_.empty()) {
     try {
-      solver_->launch(reached(), batches);
+      solver_->launch(reached(), batches, stop);
     } catch (...) {  // a batch that cannot be read; what was done before it is told
       while (solver_->launched() > 0) report();
       throw;

@@ -14,6 +14,7 @@
 #include "monge/data/sampler.h"
 #include "monge/data/source.h"
 #include "monge/data/standardise.h"
+#include "monge/dist/world.h"
 #include "monge/train/checkpoint.h"
 #include "monge/train/observer.h"
 #include "monge/train/recipe.h"
@@ -31,9 +32,12 @@ struct TrainingData {
 /// Opens the recipe's sources, splits off the held-out part of the finite ones, and standardises all as data.standardise says.
 /// @param progress  told (done, total) while pictures are decoded; may be empty.
 /// @param known     the standardisation of the checkpoint that is gone on from; unset: measured on what is trained on.
+/// @param world     of a job, whose ranks all call this and read the same paths, each on its host; null: none. Rank 0 measures, and
+///                  the ranks of a host share data.cache_mb.
+/// @throws Error also when the ranks do not find the same numbers of items.
 TrainingData open_training_data(const Recipe& recipe, const LogSink& log,
                                 const std::function<void(int64_t, int64_t)>& progress = {},
-                                const std::optional<data::Standardisation>& known = {});
+                                const std::optional<data::Standardisation>& known = {}, dist::World* world = nullptr);
 
 /// Puts raw data into standard units. @throws Error for pictures, or when the dimensions do not fit.
 void standardise(TrainingData& data, const data::Standardisation& standardisation);
@@ -56,12 +60,14 @@ void standardise(EvaluationData& data, const data::Standardisation& standardisat
 /// What opens a side of the recipe.
 data::SourceOptions source_options(const SourceSection& section, const Recipe& recipe);
 
+/// In a job each rank has a trainer and calls the same of its functions. Rank 0's writes; the others' have no folder. Observers
+/// that take part in collective operations are attached on all.
 class Trainer {
  public:
   /// @param data    standardised where data.standardise is not off, as open_training_data gives them; else an Error.
   /// @param folder  of the run; checkpoints go to folder/checkpoints. Empty: nothing is written.
   Trainer(const Recipe& recipe, TrainingData data, torch::Device device, std::filesystem::path folder, LogSink log,
-          const Files& files = real_files());
+          const Files& files = real_files(), std::shared_ptr<dist::World> world = nullptr);
 
   /// `observer` must outlive the trainer.
   void attach(Observer& observer) { observers_.push_back(&observer); }
@@ -70,12 +76,13 @@ class Trainer {
   /// @throws Error when it does not fit this recipe's nets, or the data are not standardised by its numbers.
   void resume(const Checkpoint& checkpoint);
 
-  /// Trains up to train.iterations or until `stop` is set; then the step in hand is finished. The last state is saved
-  /// either way. @return whether the run is complete, or was ended early.
+  /// Trains up to train.iterations or until `stop` is set, in a job that of any rank; then the step in hand is finished. The last
+  /// state is saved either way. @return whether the run is complete, or was ended early.
   /// @throws DivergedError with nothing saved over the last good checkpoint.
   bool run(const std::atomic<bool>& stop);
 
-  /// Saves now (once per iteration) and prunes. @return the folder, empty without a run folder.
+  /// Saves now (once per iteration) and prunes. In a job all ranks call it, compare their nets and go on when rank 0 has saved.
+  /// @return the folder, empty without a run folder.
   std::filesystem::path save();
 
   /// For observers that measure: saves when `figure` (smaller is better) is the best of the run; folder/best then points at
@@ -97,6 +104,7 @@ class Trainer {
   const Recipe& recipe() const { return recipe_; }
   const TrainingData& data() const { return data_; }
   Solver& solver() { return *solver_; }
+  dist::World* world() const { return world_.get(); }  ///< null where there is no job
   int64_t done() const { return done_; }
   const std::filesystem::path& folder() const { return folder_; }
   const std::optional<double>& best_figure() const { return best_figure_; }
@@ -111,6 +119,7 @@ class Trainer {
 
  private:
   void save_what_can_be();
+  std::filesystem::path write_checkpoint();
 
   bool looked_at(int64_t done) const;
   bool keeps_on_device(const data::Source& source) const;
@@ -123,12 +132,14 @@ class Trainer {
   const Files& files_;
   std::shared_ptr<const data::Sampler> source_sampler_, target_sampler_;
   std::shared_ptr<data::Loader> source_loader_, target_loader_;
+  std::shared_ptr<dist::World> world_;
   std::unique_ptr<Solver> solver_;
   std::vector<Observer*> observers_;
   int64_t done_ = 0, saved_at_ = -1, ahead_ = 0;
   std::optional<double> best_figure_;
   int64_t best_iteration_ = 0;
   std::string early_end_;
+  bool stop_agreed_ = false;  ///< in a job
 };
 
 }  // namespace monge::train

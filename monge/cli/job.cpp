@@ -1,0 +1,131 @@
+#include "monge/cli/job.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <mutex>
+
+#include "monge/core/error.h"
+#include "monge/core/names.h"
+#include "monge/dist/job.h"
+#include "monge/dist/spawn.h"
+
+namespace monge::cli {
+namespace {
+
+std::unique_ptr<dist::Job> job;
+std::vector<std::string> arguments;
+std::mutex guard;
+std::function<std::string()> way_on;
+
+void speak(const std::string& message) {
+  std::cerr << "monge: " << printable(message) << std::endl;
+  const std::lock_guard lock(guard);
+  if (!way_on) return;
+  const auto words = way_on();
+  if (!words.empty()) std::cerr << printable(words) << std::endl;
+}
+
+/// No destructors: other threads may be waiting for ever.
+[[noreturn]] void leave_at_once(int code) {
+  std::cout.flush();
+  std::cerr.flush();
+  std::_Exit(code);
+}
+
+}  // namespace
+
+void keep_arguments(int count, char** words) { arguments.assign(words, words + count); }
+
+void add_ranks(CLI::App& command, RanksHere& here) {
+  auto* gpus = command.add_option("--gpus", here.gpus, "Train on so many GPUs of this machine, one rank each (docs/cluster.md)")
+                   ->check(CLI::Range(1, 1024));
+  command.add_option("--ranks", here.ranks, "Train by so many processes of this machine, which share its cores")
+      ->check(CLI::Range(1, 1024))
+      ->excludes(gpus);
+}
+
+std::optional<int> start_ranks(const RanksHere& here) {
+  const int64_t ranks = std::max(here.gpus, here.ranks);
+  if (ranks == 0) return {};
+  const std::string by = here.gpus > 0 ? "--gpus" : "--ranks";
+  const auto launch = dist::detect_launch();
+  if (launch.kind != dist::Launch::Kind::alone) {
+    throw Error(Complaint{.what = text("this process was started as one rank of a job by ", launch.by, " and cannot start ranks itself"),
+                          .where = by,
+                          .value = std::to_string(ranks),
+                          .fix = "leave it out; the launcher says how many ranks there are"});
+  }
+  std::vector<std::string> words;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == by) {
+      ++i;  // its value
+    } else if (!arguments[i].starts_with(by + "=")) {
+      words.push_back(arguments[i]);
+    }
+  }
+  if (here.gpus > 0) {
+    words.push_back("--device");
+    words.push_back("cuda");
+  }
+  return dist::spawn_ranks(ranks, words, by);
+}
+
+std::shared_ptr<dist::World> current_world() { return job ? job->shared_world() : nullptr; }
+
+std::shared_ptr<dist::World> join_job(Common& common) {
+  const auto launch = dist::detect_launch();
+  if (launch.kind == dist::Launch::Kind::alone) return nullptr;
+  job = std::make_unique<dist::Job>(launch, dist::JobOptions{}, [](const dist::Verdict& verdict) {
+    if (verdict.mine) speak(verdict.message);
+    leave_at_once(verdict.code);
+  });
+  auto world = job->shared_world();
+  if (!world->leads()) {
+    common.quiet = true;
+    common.json = false;
+  }
+  log_sink(common)(LogLevel::info, text("a job of ", world->size(), world->size() == 1 ? " rank" : " ranks", ", started by ", launch.by,
+                                        ", over ", world->transport_name()));
+  return world;
+}
+
+void set_job_timeout(double seconds) {
+  if (job) job->set_stall(dist::Seconds(seconds));
+}
+
+void set_way_on(std::function<std::string()> words) {
+  const std::lock_guard lock(guard);
+  way_on = std::move(words);
+}
+
+void finish_job() {
+  if (!job) return;
+  job->finish();
+  job.reset();
+}
+
+int end_with(const std::string& message, int code) {
+  if (!job) {
+    std::cerr << "monge: " << printable(message) << std::endl;
+    return code;
+  }
+  const auto verdict = job->fail(message, code);
+  if (verdict.mine) speak(verdict.message);
+  leave_at_once(verdict.code);
+}
+
+bool is_idle_rank(const std::string& command) {
+  const auto environment = dist::real_environment();
+  for (const auto& [rank, size] : {std::pair{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"}, {"RANK", "WORLD_SIZE"}}) {
+    const auto own = environment(rank), all = environment(size);
+    if (!own || !all || *all == "1") continue;
+    if (*own != "0") return true;
+    std::cerr << "monge: warning: monge " << command << " runs on one rank; the others of this job do nothing" << std::endl;
+    return false;
+  }
+  return false;
+}
+
+}  // namespace monge::cli

@@ -1,0 +1,49 @@
+// The job that this process is a rank of, for the commands that run on several ranks.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "monge/cli/command.h"
+#include "monge/dist/world.h"
+
+namespace monge::cli {
+
+/// Ranks to start on this machine, --gpus and --ranks.
+struct RanksHere {
+  int64_t gpus = 0, ranks = 0;
+};
+void add_ranks(CLI::App& command, RanksHere& here);
+
+/// Where --gpus or --ranks asks for them: starts the ranks and waits for them. @return their exit code; nothing otherwise.
+/// @throws Error in a process that is a rank already.
+std::optional<int> start_ranks(const RanksHere& here);
+
+/// Joins the job that this process was started for. On other ranks than 0 `common` becomes quiet: rank 0 speaks.
+/// @return null where it was started alone.
+std::shared_ptr<dist::World> join_job(Common& common);
+
+/// The same as `join_job` gave, for whoever comes later.
+std::shared_ptr<dist::World> current_world();
+
+/// Makes `seconds` the time after which a rank that stays behind counts as hanging.
+void set_job_timeout(double seconds);
+
+/// What the user is told to do when the job breaks off, found when it does.
+void set_way_on(std::function<std::string()> words);
+
+/// All ranks come here when their command has done its work.
+void finish_job();
+
+/// The end of a command that failed: prints the message, once in a job, and gives the exit code for main. In a job the process is
+/// ended here.
+int end_with(const std::string& message, int code);
+
+/// For commands that run on one rank: whether this process is another rank of a job, which has nothing to do then.
+bool is_idle_rank(const std::string& command);
+
+/// The words that the program was started with.
+void keep_arguments(int count, char** words);
+
+}  // namespace monge::cli

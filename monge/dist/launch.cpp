@@ -1,0 +1,88 @@
+#include "monge/dist/launch.h"
+
+#include <charconv>
+#include <cstdlib>
+
+#include "monge/core/error.h"
+
+namespace monge::dist {
+namespace {
+
+int64_t number_of(const std::string& name, const std::string& value, int64_t least, int64_t most) {
+  int64_t out = 0;
+  const auto [end, fault] = std::from_chars(value.data(), value.data() + value.size(), out);
+  if (fault != std::errc() || end != value.data() + value.size() || out < least || out > most) {
+    throw Error(Complaint{.what = "the environment variable of a launcher cannot be used",
+                          .where = name,
+                          .value = '"' + value + '"',
+                          .allowed = text(least, "..", most),
+                          .fix = "unset RANK and WORLD_SIZE to run alone"});
+  }
+  return out;
+}
+
+constexpr int64_t kMostRanks = 1 << 20;
+
+}  // namespace
+
+Environment real_environment() {
+  return [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    return value && *value ? std::optional<std::string>(value) : std::nullopt;
+  };
+}
+
+std::string first_host(const std::string& list) {
+  const auto bracket = list.find('['), comma = list.find(',');
+  if (bracket == std::string::npos || comma < bracket) return list.substr(0, comma);
+  const auto end = list.find_first_of(",-]", bracket);
+  return list.substr(0, bracket) + list.substr(bracket + 1, end - bracket - 1);
+}
+
+Launch detect_launch(const Environment& environment) {
+  Launch launch;
+  for (const auto& [name, by] : {std::pair{"OMPI_COMM_WORLD_SIZE", "mpirun"}, {"PMIX_RANK", "srun"}, {"PMI_RANK", "mpiexec"}}) {
+    if (!environment(name)) continue;
+    launch.kind = Launch::Kind::mpi;
+    launch.by = by;
+    return launch;
+  }
+  const auto rank = environment("RANK"), size = environment("WORLD_SIZE");
+  if (rank && size) {
+    launch.kind = Launch::Kind::environment;
+    launch.by = environment("MONGE_LAUNCHED_BY").value_or(environment("TORCHELASTIC_RUN_ID") ? "torchrun" : "the environment (RANK, WORLD_SIZE)");
+    launch.size = number_of("WORLD_SIZE", *size, 1, kMostRanks);
+    launch.rank = number_of("RANK", *rank, 0, launch.size - 1);
+    if (launch.size == 1) return launch;
+    const auto host = environment("MASTER_ADDR"), port = environment("MASTER_PORT");
+    if (!host || !port) {
+      throw Error(Complaint{.what = text("WORLD_SIZE = ", launch.size, " says that this is one of several ranks, but not where they meet"),
+                            .where = host ? "MASTER_PORT" : "MASTER_ADDR",
+                            .value = "unset",
+                            .fix = "set both MASTER_ADDR (the host of rank 0) and MASTER_PORT, or start by torchrun, mpirun or --gpus"});
+    }
+    launch.host = *host;
+    launch.port = static_cast<uint16_t>(number_of("MASTER_PORT", *port, 1, 65535));
+    if (const auto socket = environment("MONGE_MASTER_SOCKET"); socket && launch.rank == 0) {
+      launch.listens = static_cast<int>(number_of("MONGE_MASTER_SOCKET", *socket, 3, 1 << 20));
+    }
+    launch.met_by_agent = environment("TORCHELASTIC_USE_AGENT_STORE").value_or("") == "True";
+    launch.run = environment("TORCHELASTIC_RUN_ID").value_or("0") + "." + environment("TORCHELASTIC_RESTART_COUNT").value_or("0");
+    return launch;
+  }
+  const auto tasks = environment("SLURM_STEP_NUM_TASKS"), task = environment("SLURM_PROCID"), nodes = environment("SLURM_STEP_NODELIST");
+  if (tasks && task && nodes && *tasks != "1") {
+    launch.kind = Launch::Kind::environment;
+    launch.by = "srun";
+    launch.size = number_of("SLURM_STEP_NUM_TASKS", *tasks, 2, kMostRanks);
+    launch.rank = number_of("SLURM_PROCID", *task, 0, launch.size - 1);
+    launch.host = first_host(*nodes);
+    const auto job = environment("SLURM_JOB_ID").value_or("0"), step = environment("SLURM_STEP_ID").value_or("0");
+    const int64_t of_job = number_of("SLURM_JOB_ID", job, 0, INT64_MAX / 64), of_step = number_of("SLURM_STEP_ID", step, 0, INT64_MAX / 64);
+    launch.port = static_cast<uint16_t>(24000 + (of_job * 8 + of_step) % 8000);
+    launch.run = job + "." + step;
+  }
+  return launch;
+}
+
+}  // namespace monge::dist

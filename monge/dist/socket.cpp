@@ -1,0 +1,233 @@
+#include "monge/dist/socket.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "monge/core/error.h"
+
+namespace monge::dist {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::string reason() { return std::strerror(errno); }
+
+void set_blocking(int descriptor, bool on) {
+  const int flags = ::fcntl(descriptor, F_GETFL);
+  ::fcntl(descriptor, F_SETFL, on ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
+}
+
+int milliseconds_until(Clock::time_point end) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
+  return static_cast<int>(std::clamp<int64_t>(left, 0, 1000 * 3600));
+}
+
+Clock::time_point after(Seconds patience) { return Clock::now() + std::chrono::duration_cast<Clock::duration>(patience); }
+
+/// One attempt at one address. @return a descriptor, or -1 with errno set.
+int attempt(const addrinfo& address, Clock::time_point end) {
+  const int descriptor = ::socket(address.ai_family, address.ai_socktype | SOCK_CLOEXEC, address.ai_protocol);
+  if (descriptor < 0) return -1;
+  set_blocking(descriptor, false);
+  if (::connect(descriptor, address.ai_addr, address.ai_addrlen) == 0) return descriptor;
+  if (errno == EINPROGRESS) {
+    pollfd wait{descriptor, POLLOUT, 0};
+    const int found = ::poll(&wait, 1, std::min(milliseconds_until(end), 5000));
+    int fault = found > 0 ? 0 : ETIMEDOUT;
+    socklen_t length = sizeof fault;
+    if (found > 0) ::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &fault, &length);
+    if (fault == 0) return descriptor;
+    errno = fault;
+  }
+  const int kept = errno;
+  ::close(descriptor);
+  errno = kept;
+  return -1;
+}
+
+}  // namespace
+
+Socket::Socket(int descriptor) : descriptor_(descriptor) {
+  set_blocking(descriptor_, false);
+  const int on = 1;
+  ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+Socket::~Socket() { close(); }
+
+Socket::Socket(Socket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)), peer_(std::move(other.peer_)) {}
+
+Socket& Socket::operator=(Socket&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  std::swap(peer_, other.peer_);
+  return *this;
+}
+
+void Socket::close() {
+  if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+}
+
+Socket Socket::connect(const std::string& host, uint16_t port, Seconds patience) {
+  const auto end = after(patience);
+  std::string why = "no attempt was made";
+  do {
+    addrinfo hints{}, *found = nullptr;
+    hints.ai_socktype = SOCK_STREAM;
+    const int fault = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
+    if (fault != 0) {
+      why = ::gai_strerror(fault);
+    } else {
+      const std::unique_ptr<addrinfo, void (*)(addrinfo*)> addresses(found, ::freeaddrinfo);
+      for (const auto* address = addresses.get(); address; address = address->ai_next) {
+        const int descriptor = attempt(*address, end);
+        if (descriptor >= 0) return Socket(descriptor);
+        why = reason();
+      }
+    }
+    std::this_thread::sleep_for(std::min<Seconds>(Seconds(0.1), patience));
+  } while (Clock::now() < end);
+  throw SystemError(text("no connection to ", host, ", port ", port, ": ", why));
+}
+
+void Socket::send(const void* data, int64_t bytes, Seconds patience) {
+  const auto* next = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const auto sent = ::send(descriptor_, next, static_cast<size_t>(bytes), MSG_NOSIGNAL);
+    if (sent > 0) {
+      next += sent;
+      bytes -= sent;
+      continue;
+    }
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+      throw SystemError(text("the connection with ", peer_, " broke: ", reason()));
+    pollfd wait{descriptor_, POLLOUT, 0};
+    if (::poll(&wait, 1, milliseconds_until(after(patience))) == 0) throw SystemError(text(peer_, " takes nothing any more"));
+  }
+}
+
+void Socket::receive(void* data, int64_t bytes, Seconds patience) {
+  auto* next = static_cast<char*>(data);
+  while (bytes > 0) {
+    const auto got = ::recv(descriptor_, next, static_cast<size_t>(bytes), 0);
+    if (got > 0) {
+      next += got;
+      bytes -= got;
+      continue;
+    }
+    if (got == 0) throw SystemError(text("the connection with ", peer_, " was closed"));
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) throw SystemError(text("the connection with ", peer_, " broke: ", reason()));
+    pollfd wait{descriptor_, POLLIN, 0};
+    if (::poll(&wait, 1, milliseconds_until(after(patience))) == 0) throw SystemError(text("nothing comes from ", peer_));
+  }
+}
+
+std::string Socket::own_address() const {
+  sockaddr_storage own{};
+  socklen_t length = sizeof own;
+  char name[NI_MAXHOST] = {};
+  if (::getsockname(descriptor_, reinterpret_cast<sockaddr*>(&own), &length) != 0 ||
+      ::getnameinfo(reinterpret_cast<sockaddr*>(&own), length, name, sizeof name, nullptr, 0, NI_NUMERICHOST) != 0)
+    throw SystemError(text("the address of this host is not known: ", reason()));
+  const std::string out = name;
+  const std::string mapped = "::ffff:";  // IPv4 behind a socket of both kinds
+  return out.starts_with(mapped) ? out.substr(mapped.size()) : out;
+}
+
+void exchange(Socket& to, const void* out, int64_t out_bytes, Socket& from, void* in, int64_t in_bytes) {
+  const auto* out_next = static_cast<const char*>(out);
+  auto* in_next = static_cast<char*>(in);
+  const auto would_block = [] { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; };
+  while (out_bytes > 0 || in_bytes > 0) {
+    bool moved = false;
+    if (out_bytes > 0) {
+      const auto sent = ::send(to.descriptor(), out_next, static_cast<size_t>(out_bytes), MSG_NOSIGNAL);
+      if (sent < 0 && !would_block()) throw SystemError(text("the connection with ", to.peer(), " broke: ", reason()));
+      if (sent > 0) {
+        out_next += sent;
+        out_bytes -= sent;
+        moved = true;
+      }
+    }
+    if (in_bytes > 0) {
+      const auto got = ::recv(from.descriptor(), in_next, static_cast<size_t>(in_bytes), 0);
+      if (got == 0) throw SystemError(text("the connection with ", from.peer(), " was closed"));
+      if (got < 0 && !would_block()) throw SystemError(text("the connection with ", from.peer(), " broke: ", reason()));
+      if (got > 0) {
+        in_next += got;
+        in_bytes -= got;
+        moved = true;
+      }
+    }
+    if (moved) continue;
+    pollfd waits[2] = {{out_bytes > 0 ? to.descriptor() : -1, POLLOUT, 0}, {in_bytes > 0 ? from.descriptor() : -1, POLLIN, 0}};
+    ::poll(waits, 2, 1000);
+  }
+}
+
+Listener::Listener(uint16_t port) {
+  // One socket for both families where the system has IPv6.
+  for (const int family : {AF_INET6, AF_INET}) {
+    descriptor_ = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (descriptor_ < 0) continue;
+    const int on = 1, off = 0;
+    ::setsockopt(descriptor_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    sockaddr_storage address{};
+    socklen_t length = 0;
+    if (family == AF_INET6) {
+      ::setsockopt(descriptor_, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+      auto& six = reinterpret_cast<sockaddr_in6&>(address);
+      six.sin6_family = AF_INET6;
+      six.sin6_addr = in6addr_any;
+      six.sin6_port = htons(port);
+      length = sizeof six;
+    } else {
+      auto& four = reinterpret_cast<sockaddr_in&>(address);
+      four.sin_family = AF_INET;
+      four.sin_addr.s_addr = htonl(INADDR_ANY);
+      four.sin_port = htons(port);
+      length = sizeof four;
+    }
+    if (::bind(descriptor_, reinterpret_cast<sockaddr*>(&address), length) == 0 && ::listen(descriptor_, 1024) == 0) {
+      sockaddr_storage bound{};
+      socklen_t size = sizeof bound;
+      ::getsockname(descriptor_, reinterpret_cast<sockaddr*>(&bound), &size);
+      port_ = ntohs(bound.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(bound).sin6_port
+                                                : reinterpret_cast<sockaddr_in&>(bound).sin_port);
+      return;
+    }
+    const int kept = errno;
+    ::close(std::exchange(descriptor_, -1));
+    errno = kept;
+  }
+  throw SystemError(text("cannot listen on port ", port, ": ", reason()));
+}
+
+Listener::~Listener() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+Listener::Listener(Listener&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), port_(other.port_) {}
+
+Socket Listener::accept(Seconds patience) {
+  pollfd wait{descriptor_, POLLIN, 0};
+  if (::poll(&wait, 1, milliseconds_until(after(patience))) <= 0) return {};
+  const int descriptor = ::accept4(descriptor_, nullptr, nullptr, SOCK_CLOEXEC);
+  return descriptor < 0 ? Socket() : Socket(descriptor);
+}
+
+}  // namespace monge::dist

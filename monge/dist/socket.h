@@ -1,0 +1,68 @@
+// TCP connections with errors that say whom they were with.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace monge::dist {
+
+using Seconds = std::chrono::duration<double>;
+
+/// A connection; closed with this object. Not thread-safe.
+class Socket {
+ public:
+  Socket() = default;
+  /// Takes the descriptor.
+  explicit Socket(int descriptor);
+  ~Socket();
+  Socket(Socket&& other) noexcept;
+  Socket& operator=(Socket&& other) noexcept;
+
+  /// Tries until it is answered or the time is over. @throws SystemError.
+  static Socket connect(const std::string& host, uint16_t port, Seconds patience);
+
+  bool open() const { return descriptor_ >= 0; }
+  int descriptor() const { return descriptor_; }
+  void close();
+
+  /// Whom errors name.
+  void set_peer(std::string name) { peer_ = std::move(name); }
+  const std::string& peer() const { return peer_; }
+
+  /// All of it. @throws SystemError when the connection breaks, or nothing comes or goes for so long.
+  void send(const void* data, int64_t bytes, Seconds patience = Seconds(86400));
+  void receive(void* data, int64_t bytes, Seconds patience = Seconds(86400));
+
+  /// This end's address, as others may reach it.
+  std::string own_address() const;
+
+ private:
+  int descriptor_ = -1;
+  std::string peer_ = "the other side";
+};
+
+/// Sends through one connection while receiving through another (or the same), so that a ring of ranks cannot block itself.
+void exchange(Socket& to, const void* out, int64_t out_bytes, Socket& from, void* in, int64_t in_bytes);
+
+/// Waits for connections on a port of all addresses.
+class Listener {
+ public:
+  /// @param port  0: any that is free. @throws SystemError.
+  explicit Listener(uint16_t port = 0);
+  ~Listener();
+  Listener(Listener&& other) noexcept;
+  Listener(const Listener&) = delete;
+
+  uint16_t port() const { return port_; }
+  int descriptor() const { return descriptor_; }
+
+  /// @return not open when nobody came in time.
+  Socket accept(Seconds patience);
+
+ private:
+  int descriptor_ = -1;
+  uint16_t port_ = 0;
+};
+
+}  // namespace monge::dist

@@ -1,0 +1,60 @@
+// Watches over the ranks of a job, so that it ends with a message when one dies, hangs or fails, and never just waits.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "monge/dist/socket.h"
+#include "monge/dist/world.h"
+
+namespace monge::dist {
+
+struct WatchOptions {
+  Seconds beat{1};      ///< how often a rank says that it lives
+  Seconds silence{20};  ///< a rank that has said nothing for so long is lost: stopped, or its host is
+  Seconds stall{600};   ///< a rank that is so long behind the others' collective operations hangs
+  std::string host;     ///< by which rank 0 is reached; empty: all its addresses are tried
+};
+
+/// Why a job ends before its time.
+struct Verdict {
+  std::string message;  ///< names the rank and its host
+  int code = 1;         ///< exit code for all ranks
+  bool mine = false;    ///< this rank is the one that speaks it to the user
+};
+
+/// Each rank keeps a TCP connection with rank 0, apart from the job's own, and a thread that uses it: once a beat it says how far
+/// the rank is. Rank 0 judges: a connection that breaks, silence, a rank that stays behind, a failure that is told. Its verdict
+/// goes to all. A rank that loses rank 0 judges for itself.
+class Watch {
+ public:
+  /// Meets the other ranks: all construct theirs together. @param world  outlives this.
+  /// @param ended  called once from the watch's thread with the verdict. It should end the process: the main thread may be
+  ///               waiting for ever. The other ranks have been told before.
+  Watch(World& world, const WatchOptions& options, std::function<void(const Verdict&)> ended);
+  ~Watch();
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  /// This rank has failed. Tells the others and gives the verdict, which may be of an earlier failure elsewhere that caused
+  /// this one. Waits a few seconds for it at most. `ended` is not called on this rank any more.
+  Verdict fail(const std::string& message, int code);
+
+  /// Changes WatchOptions::stall; rank 0's counts.
+  void set_stall(Seconds stall);
+
+  /// An orderly end: this rank may go without being missed. Followed by World::close, where all meet.
+  void leave();
+
+ private:
+  class Hub;
+  class Spoke;
+  struct Common;
+  std::shared_ptr<Common> common_;
+  std::unique_ptr<Hub> hub_;
+  std::unique_ptr<Spoke> spoke_;
+};
+
+}  // namespace monge::dist

@@ -1,0 +1,113 @@
+#include "monge/train/exchange.h"
+
+#include <torch/csrc/autograd/function_hook.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "monge/core/error.h"
+
+namespace monge::train {
+
+struct Exchange::Hook : torch::autograd::PostAccumulateGradHook {
+  Hook(Exchange& exchange, size_t parameter) : exchange(exchange), parameter(parameter) {}
+  void operator()(const torch::autograd::Variable&) override { exchange.arrived(parameter); }
+
+  Exchange& exchange;
+  size_t parameter;
+};
+
+Exchange::Exchange(dist::World& world, std::vector<torch::Tensor> parameters, const Flat& gradients, int64_t bucket)
+    : world_(world), parameters_(std::move(parameters)), gradients_(gradients), sum_(gradients.twin()),
+      bucket_of_(parameters_.size()), arrived_(parameters_.size(), false),
+      stop_(torch::zeros({}, torch::dtype(torch::kFloat64).device(gradients.whole().device()))) {
+  const auto width = static_cast<int64_t>(gradients_.whole().element_size());
+  int64_t end = gradients_.whole().numel();
+  for (size_t i = parameters_.size(); i-- > 0;) {
+    if (buckets_.empty() || (buckets_.back().end - buckets_.back().begin) * width >= bucket) {
+      if (!buckets_.empty()) end = buckets_.back().begin;
+      buckets_.push_back({end, end});
+    }
+    auto& last = buckets_.back();
+    last.begin = gradients_.views()[i].storage_offset();
+    ++last.waits_for;
+    bucket_of_[i] = buckets_.size() - 1;
+    torch::autograd::impl::set_post_acc_grad_hooks(parameters_[i], std::make_unique<Hook>(*this, i));
+  }
+}
+
+Exchange::~Exchange() {
+  for (const auto& parameter : parameters_) torch::autograd::impl::set_post_acc_grad_hooks(parameter, nullptr);
+}
+
+void Exchange::expect_last() {
+  expecting_ = true;
+  sent_ = 0;
+  std::fill(arrived_.begin(), arrived_.end(), false);
+  for (auto& bucket : buckets_) bucket.missing = bucket.waits_for;
+}
+
+/// Called in the backward pass, perhaps by a thread of the autograd engine; by one at a time.
+void Exchange::arrived(size_t parameter) {
+  if (!expecting_ || arrived_[parameter]) return;
+  gather_gradient(parameters_[parameter], gradients_.views()[parameter]);
+  arrived_[parameter] = true;
+  --buckets_[bucket_of_[parameter]].missing;
+  send_ready();
+}
+
+/// In one order on all ranks, whatever the order in which gradients come.
+void Exchange::send_ready() {
+  const at::NoGradGuard no_grad;
+  while (sent_ < buckets_.size() && buckets_[sent_].missing == 0) {
+    auto& bucket = buckets_[sent_++];
+    const int64_t length = bucket.end - bucket.begin;
+    bucket.work = world_.start_sum(gradients_.whole().narrow(0, bucket.begin, length), sum_.whole().narrow(0, bucket.begin, length));
+  }
+}
+
+void Exchange::finish(Update& update) {
+  const at::NoGradGuard no_grad;
+  require(expecting_, "no backward pass was expected");
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    if (arrived_[i]) continue;
+    gather_gradient(parameters_[i], gradients_.views()[i]);  // one that no path reached
+    arrived_[i] = true;
+    --buckets_[bucket_of_[i]].missing;
+  }
+  send_ready();
+  expecting_ = false;
+
+  // While the last buckets are on their way.
+  const auto own = norm(gradients_);
+  const bool is_map = update.cost.defined();
+  const int64_t ranks = world_.size();
+  auto told = torch::zeros({4 + ranks}, stop_.options());
+  const auto finite = torch::isfinite(own + update.loss.to(own.scalar_type()));
+  told[4 + world_.rank()].copy_(finite.logical_not());
+  told[0].copy_(update.loss);
+  if (is_map) {
+    told[1].copy_(update.cost);
+    told[2].copy_(update.potential);
+  }
+  told[3].copy_(stop_);
+  const auto work = world_.start_sum(told, told);
+  for (auto& bucket : buckets_) {
+    bucket.work->wait();
+    bucket.work.reset();
+  }
+  work->wait();
+  const auto means = told.narrow(0, 0, 3) / static_cast<double>(ranks);
+  const auto type = update.loss.scalar_type();
+  update.loss = means[0].to(type);
+  if (is_map) {
+    update.cost = means[1].to(type);
+    update.potential = means[2].to(type);
+  }
+  update.ranks = told.narrow(0, 3, 1 + ranks);
+}
+
+void Exchange::want_stop(bool stop) { stop_.fill_(stop ? 1.0 : 0.0); }
+
+}  // namespace monge::train

@@ -1,0 +1,57 @@
+#include "monge/train/sharing.h"
+
+#include <nlohmann/json.hpp>
+
+#include "monge/core/error.h"
+#include "monge/io/safetensors.h"
+
+namespace monge::train {
+
+std::optional<data::Standardisation> share(dist::World& world, const std::optional<data::Standardisation>& standardisation) {
+  io::TensorFile file;
+  if (world.leads() && standardisation) file.tensors = data::tensors_of(*standardisation);
+  auto shared = io::parse_safetensors(world.broadcast(io::safetensors_bytes(file)), "what rank 0 sent").tensors;
+  return data::take_standardisation(shared, "what rank 0 sent");
+}
+
+Checkpoint share(dist::World& world, std::optional<Checkpoint> checkpoint) {
+  nlohmann::json told;
+  if (world.leads()) {
+    const auto& c = checkpoint.value();
+    told = {{"iteration", c.iteration},       {"recipe", c.recipe_toml},          {"source_shape", c.source_shape},
+            {"target_shape", c.target_shape}, {"source_items", c.source_items},   {"target_items", c.target_items},
+            {"best_iteration", c.best_iteration}, {"ranks", c.ranks}};
+    if (c.best_figure) told["best_figure"] = *c.best_figure;
+  }
+  told = nlohmann::json::parse(world.broadcast(told.dump()));
+  Checkpoint out;
+  if (world.leads()) {
+    out = std::move(*checkpoint);
+  } else {
+    out.iteration = told.at("iteration").get<int64_t>();
+    out.recipe_toml = told.at("recipe").get<std::string>();
+    out.source_shape = told.at("source_shape").get<std::vector<int64_t>>();
+    out.target_shape = told.at("target_shape").get<std::vector<int64_t>>();
+    out.source_items = told.at("source_items").get<int64_t>();
+    out.target_items = told.at("target_items").get<int64_t>();
+    out.best_iteration = told.at("best_iteration").get<int64_t>();
+    out.ranks = told.at("ranks").get<int64_t>();
+    if (told.contains("best_figure")) out.best_figure = told.at("best_figure").get<double>();
+  }
+  out.standardisation = share(world, out.standardisation);
+  return out;
+}
+
+std::string what_stays_exact(int64_t before, int64_t now, bool batch_norm_by_rank) {
+  if (before == now) return {};
+  auto out = text("saved by ", before, before == 1 ? " rank, " : " ranks, ", now, now == 1 ? " goes" : " go",
+                  " on: batches, their order, noise, rates and the state stay exactly those of the run; gradients are added in another "
+                  "order, so that the run is the same within rounding and not to the bit");
+  if (batch_norm_by_rank) {
+    out += text("; batch norm by rank now takes the statistics of ", now, now == 1 ? " part" : " parts", " of a batch where it took those of ",
+                before, ", which is not the same (parallel.sync_batch_norm = true is, within rounding)");
+  }
+  return out;
+}
+
+}  // namespace monge::train

@@ -1,0 +1,149 @@
+// Jobs of several processes: ways to start them, to end them and to go on.
+#include "tests/cli/ranks.h"
+
+namespace monge {
+namespace {
+
+TEST_F(CliRanks, ResumeWithAnotherNumberOfRanks) {
+  train(program(), exact, "straight");
+  for (const auto& [first, second, says] : {std::tuple{"--ranks 2", "", "saved by 2 ranks, 1 goes on"}, {"", "--ranks 2", "saved by 1 rank, 2 go on"}}) {
+    const std::string run = *first ? "from2" : "from1";
+    train(program(), exact + "--set train.iterations=8 " + first, run);
+    Running job(folder.path(), program() + "resume " + run + " --set train.iterations=20 " + second);
+    ASSERT_EQ(job.wait(kPatience), 0) << job.err();
+    EXPECT_THAT(job.err(), AllOf(HasSubstr(says), HasSubstr("within rounding")));
+    EXPECT_LT(difference("straight", run), 1e-6) << run;
+  }
+}
+
+TEST_F(CliRanks, ByMpirun) {
+  if (!dist::has_mpi()) GTEST_SKIP() << "this build has no MPI";
+  train(program(), exact, "one");
+  for (const int ranks : {1, 2, 4}) {
+    const auto run = "mpi" + std::to_string(ranks);
+    train(mpirun(ranks), exact, run);
+    EXPECT_LT(difference("one", run), 1e-6) << ranks;
+    EXPECT_THAT(testing::slurp(folder / (run + ".err")), AllOf(HasSubstr("started by mpirun"), HasSubstr("over MPI")));
+  }
+}
+
+TEST_F(CliRanks, ByTheEnvironmentOfTorchrun) {
+  train(program(), exact, "one");
+  // Two processes that know of each other by their environment alone.
+  const auto rank = [&](int number) {
+    return "env RANK=" + std::to_string(number) + " LOCAL_RANK=" + std::to_string(number) +
+           " WORLD_SIZE=2 MASTER_ADDR=localhost MASTER_PORT=" + std::to_string(30000 + ::getpid() % 20000) + " " + program() +
+           "train v.toml --out both --threads 1" + exact;
+  };
+  Running first(folder.path(), rank(0), "zero"), second(folder.path(), rank(1), "one-rank");
+  ASSERT_EQ(first.wait(kPatience), 0) << first.err();
+  ASSERT_EQ(second.wait(kPatience), 0) << second.err();
+  EXPECT_EQ(second.err(), "");
+  EXPECT_LT(difference("one", "both"), 1e-6);
+}
+
+TEST_F(CliRanks, TheKillingOfARankEndsTheJob) {
+  for (const int victim : {1, 0}) {
+    const auto run = "killed" + std::to_string(victim);
+    Running job(folder.path(), program() + "train v.toml --threads 1 --ranks 2 --out " + run + endless);
+    ASSERT_TRUE(appears(folder / run / "checkpoints" / "step_000010")) << job.err();
+    ASSERT_GT(job.rank(victim), 0);
+    ::kill(job.rank(victim), SIGKILL);
+    const int code = job.wait(30);
+    EXPECT_EQ(code, 1) << job.err();
+    EXPECT_THAT(job.err(), AllOf(HasSubstr("rank " + std::to_string(victim) + " on host "), HasSubstr("is gone")));
+    if (victim == 1) {
+      EXPECT_THAT(job.err(), HasSubstr("monge resume"));
+    }
+    EXPECT_NO_THROW(state(run));
+  }
+}
+
+TEST_F(CliRanks, TheKillingOfARankEndsAJobOfMpirun) {
+  if (!dist::has_mpi()) GTEST_SKIP() << "this build has no MPI";
+  Running job(folder.path(), mpirun(2) + "train v.toml --threads 1 --out run" + endless);
+  ASSERT_TRUE(appears(folder / "run" / "checkpoints" / "step_000010")) << job.err();
+  ASSERT_GT(job.rank(1), 0);
+  ::kill(job.rank(1), SIGKILL);
+  const int code = job.wait(30);
+  EXPECT_NE(code, -1) << "it goes on";
+  EXPECT_NE(code, 0);
+  EXPECT_THAT(job.err() + job.out(), HasSubstr("rank 1"));
+  EXPECT_NO_THROW(state("run"));
+}
+
+TEST_F(CliRanks, ASignalToAnyRankStopsAll) {
+  for (const int told : {0, 1}) {
+    const auto run = "stopped" + std::to_string(told);
+    Running job(folder.path(), program() + "train v.toml --threads 1 --ranks 2 --out " + run + endless);
+    ASSERT_TRUE(appears(folder / run / "checkpoints" / "step_000005")) << job.err();
+    ASSERT_GT(job.rank(told), 0);
+    ::kill(job.rank(told), SIGTERM);
+    EXPECT_EQ(job.wait(30), 3) << job.err();
+    EXPECT_THAT(job.err(), HasSubstr("everything is saved; go on with"));
+    const auto stopped = train::load_newest(folder / run / "checkpoints", silent());
+    EXPECT_EQ(stopped.ranks, 2);
+    const auto summary = json::parse(testing::slurp(folder / run / "summary.json"));
+    EXPECT_EQ(summary.at("iterations").get<int64_t>(), stopped.iteration);
+    Running again(folder.path(), program() + "resume " + run + " --ranks 2 --set train.iterations=" + std::to_string(stopped.iteration + 3));
+    EXPECT_EQ(again.wait(kPatience), 0) << again.err();
+  }
+}
+
+TEST_F(CliRanks, ASignalToTheStarterStopsAll) {
+  Running job(folder.path(), program() + "train v.toml --threads 1 --ranks 2 --out run" + endless);
+  ASSERT_TRUE(appears(folder / "run" / "checkpoints" / "step_000005")) << job.err();
+  ::kill(job.process(), SIGINT);
+  EXPECT_EQ(job.wait(30), 3) << job.err();
+}
+
+TEST_F(CliRanks, ASignalToOneRankOfMpirunStopsAll) {
+  if (!dist::has_mpi()) GTEST_SKIP() << "this build has no MPI";
+  Running job(folder.path(), mpirun(2) + "train v.toml --threads 1 --out run" + endless);
+  ASSERT_TRUE(appears(folder / "run" / "checkpoints" / "step_000005")) << job.err();
+  ASSERT_GT(job.rank(1), 0);
+  ::kill(job.rank(1), SIGTERM);
+  EXPECT_EQ(job.wait(30), 3) << job.err();
+  EXPECT_NO_THROW(state("run"));
+}
+
+TEST_F(CliRanks, TwoHostsRunOneJobOverTcp) {
+  const Namespaces hosts;
+  if (!hosts.made()) GTEST_SKIP() << "no network namespaces can be made here (ip netns add)";
+  train(program(), exact, "one");
+  const auto rank = [&](int number) {
+    return hosts.inside(number, "env RANK=" + std::to_string(number) + " WORLD_SIZE=2 MASTER_ADDR=10.213.7.1 MASTER_PORT=29600 " + program() +
+                                    "train v.toml --out both --threads 1" + exact);
+  };
+  Running first(folder.path(), rank(0), "zero"), second(folder.path(), rank(1), "other");
+  ASSERT_EQ(first.wait(kPatience), 0) << first.err();
+  ASSERT_EQ(second.wait(kPatience), 0) << second.err();
+  EXPECT_LT(difference("one", "both"), 1e-6);
+}
+
+TEST_F(CliRanks, WrongUseIsTold) {
+  struct Case {
+    std::string line, says;
+  };
+  const std::string train = "train v.toml --threads 1 --out bad ";
+  for (const auto& [line, says] : {Case{program() + train + "--ranks 5", "train.batch: the batch cannot be divided among 5 ranks, got 32"},
+                                   {program() + train + "--ranks 0", "--ranks"},
+                                   {program() + train + "--ranks 2 --gpus 2", "--gpus"},
+                                   {program() + train + "--ranks 2 --set nonsense=1", "nonsense"},
+                                   {program() + "train none.toml --ranks 2", "none.toml"},
+                                   {program() + "resume nowhere --ranks 2", "nowhere"},
+                                   {"env RANK=0 WORLD_SIZE=2 " + program() + train, "MASTER_ADDR"},
+                                   {"env RANK=7 WORLD_SIZE=2 " + program() + train, "RANK"},
+                                   {"env RANK=0 WORLD_SIZE=1 " + program() + train + "--ranks 2", "one rank of a job"}}) {
+    Running job(folder.path(), line);
+    EXPECT_EQ(job.wait(kPatience), 2) << line << job.err();
+    EXPECT_THAT(job.err(), HasSubstr(says)) << line;
+    EXPECT_FALSE(fs::exists(folder / "bad"));
+    // Once, and not by every rank.
+    const auto err = job.err();
+    EXPECT_EQ(err.find("monge: ", err.find("monge: ") + 1), std::string::npos) << err;
+  }
+}
+
+}  // namespace
+}  // namespace monge

@@ -1,0 +1,255 @@
+// Several ranks train as one: the ranks are threads here; tests/cli/ranks_test.cpp has processes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <torch/types.h>
+
+#include <mutex>
+
+#include "monge/core/error.h"
+#include "monge/train/nets.h"
+#include "monge/train/sharing.h"
+#include "monge/train/solver.h"
+#include "tests/support/ranks.h"
+#include "tests/support/support.h"
+
+namespace monge::train {
+namespace {
+
+using monge::testing::message_of;
+using monge::testing::run_ranks;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const std::vector<int64_t> kPlane{2}, kPicture{3, 16, 16};
+constexpr int64_t kBatch = 8, kIterations = 20;
+
+Recipe recipe_of(const std::string& method, bool pictures) {
+  Recipe recipe;
+  recipe.method = method;
+  recipe.source.path = recipe.target.path = "toy:moons";
+  recipe.map.width = recipe.potential.width = pictures ? 2 : 16;
+  if (pictures) {
+    recipe.map.norm = "group";
+    // Norms over the few values of a fourth level of 16 pixels multiply rounding by ten each iteration.
+    recipe.map.depth = 2;
+    recipe.potential.width = 4;
+    recipe.potential.width_max = 8;
+  }
+  recipe.train.k_t = 2;
+  recipe.train.lr_map = recipe.train.lr_potential = 1e-3;
+  recipe.train.precision = "fp64";
+  recipe.weak.z = recipe.kernel.z = 2;
+  recipe.otp.eps_end = "0.1";
+  recipe.train.iterations = kIterations;
+  recipe.parallel.bucket_mb = 1;
+  return recipe;
+}
+
+/// Batches of which this rank has its part.
+Feed feed_of(const std::vector<int64_t>& shape, const dist::World* world, torch::ScalarType type = torch::kFloat64, int64_t batch = kBatch) {
+  auto whole = shape;
+  whole.insert(whole.begin(), batch);
+  const auto share = dist::share_of_batch(batch, world);
+  const auto side = [whole, share, type](const char* name) {
+    return [=](int64_t step) {
+      return torch::randn(whole, RandomStreams(1).at(name, step)).clamp(-1, 1).to(type).narrow(0, share.begin, share.length).contiguous();
+    };
+  };
+  return {side("x"), side("y")};
+}
+
+std::unique_ptr<Solver> make_solver(const Recipe& recipe, const std::vector<int64_t>& shape, std::shared_ptr<dist::World> world) {
+  static std::mutex one_at_a_time;  // initial weights are drawn from LibTorch's own generator, which a process has once
+  Nets nets;
+  {
+    const std::lock_guard lock(one_at_a_time);
+    nets = make_nets(recipe, shape, shape);
+  }
+  return std::make_unique<Solver>(recipe, nets.map, nets.ema, nets.potential, shape.size() == 3 ? 768 : 2, torch::kCPU, std::move(world));
+}
+
+nn::NamedTensors copy_of(const Solver& solver) {
+  nn::NamedTensors out;
+  for (const auto& [name, tensor] : solver.state()) out.emplace_back(name, tensor.detach().clone());
+  return out;
+}
+
+/// The state after `iterations`, of rank 0, and all figures. `ranks` = 0: without a job.
+struct Trained {
+  nn::NamedTensors state;
+  std::vector<Figures> figures;
+};
+
+Trained train(const Recipe& recipe, const std::vector<int64_t>& shape, int64_t ranks, int64_t iterations = kIterations, int64_t batch = kBatch) {
+  Trained out;
+  const auto one = [&](std::shared_ptr<dist::World> world) {
+    const auto solver = make_solver(recipe, shape, world);
+    std::vector<Figures> figures;
+    for (int64_t k = 0; k < iterations; ++k) figures.push_back(solver->outer_iteration(k, feed_of(shape, world.get(), torch::kFloat64, batch)));
+    if (world) world->require_same("the nets", std::to_string(solver->fingerprint()));
+    if (!world || world->leads()) out = {copy_of(*solver), figures};
+  };
+  if (ranks == 0) {
+    one(nullptr);
+  } else {
+    run_ranks(ranks, one);
+  }
+  return out;
+}
+
+/// The largest difference of a tensor, relative to its norm.
+double difference(const nn::NamedTensors& a, const nn::NamedTensors& b) {
+  EXPECT_EQ(a.size(), b.size());
+  double out = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const auto x = a[i].second.to(torch::kFloat64), y = b[i].second.to(torch::kFloat64);
+    // Gradients that cancel to nothing, as that of the potential's last bias, are rounding alone.
+    const double scale = std::max(x.norm().item<double>(), 1e-9);
+    const double here = (x - y).norm().item<double>() / scale;
+    EXPECT_LT(here, 1e-6) << a[i].first;
+    out = std::max(out, here);
+  }
+  return out;
+}
+
+class Ranks : public ::testing::TestWithParam<std::tuple<const char*, int, bool>> {};
+
+TEST_P(Ranks, TogetherTrainAsOneDoes) {
+  const auto [method, ranks, pictures] = GetParam();
+  const auto recipe = recipe_of(method, pictures);
+  const auto& shape = pictures ? kPicture : kPlane;
+  const auto alone = train(recipe, shape, 0), together = train(recipe, shape, ranks);
+  RecordProperty("difference", text(difference(alone.state, together.state)));
+  for (size_t k = 0; k < alone.figures.size(); ++k) {
+    EXPECT_NEAR(alone.figures[k].cost, together.figures[k].cost, 1e-8 * std::max(1.0, std::abs(alone.figures[k].cost)));
+    EXPECT_NEAR(alone.figures[k].loss_potential, together.figures[k].loss_potential, 1e-8);
+    EXPECT_NEAR(alone.figures[k].gradient_map, together.figures[k].gradient_map, 1e-8 * std::max(1.0, alone.figures[k].gradient_map));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Vectors, Ranks,
+                         ::testing::Combine(::testing::Values("strong", "weak", "kernel", "noised", "otp"), ::testing::Values(1, 2, 4), ::testing::Values(false)));
+INSTANTIATE_TEST_SUITE_P(Pictures, Ranks,
+                         ::testing::Combine(::testing::Values("strong", "weak", "noised", "otp"), ::testing::Values(2, 4), ::testing::Values(true)));
+
+TEST(RanksOf, ABatchOfSeveralBlocksOfNoise) {
+  for (const char* method : {"weak", "noised", "otp"}) {
+    const auto recipe = recipe_of(method, false);
+    difference(train(recipe, kPlane, 0, 3, 900).state, train(recipe, kPlane, 3, 3, 900).state);
+  }
+}
+
+TEST(RanksOf, EveryOptionThatLooksAtABatch) {
+  auto recipe = recipe_of("noised", false);
+  recipe.potential.expectile = 0.5;
+  recipe.potential.r1 = 0.2;
+  recipe.potential.r1_every = 2;
+  recipe.train.accumulate = 2;
+  recipe.train.clip = 0.1;
+  recipe.train.graph = "on";
+  difference(train(recipe, kPlane, 0).state, train(recipe, kPlane, 2).state);
+  recipe = recipe_of("strong", true);
+  recipe.train.recompute = true;
+  difference(train(recipe, kPicture, 0, 5).state, train(recipe, kPicture, 2, 5).state);
+}
+
+TEST(RanksOf, SynchronisedBatchNormIsThatOfTheWholeBatch) {
+  auto recipe = recipe_of("strong", true);
+  recipe.map.norm = "batch";
+  const auto alone = train(recipe, kPicture, 0);
+  recipe.parallel.sync_batch_norm = true;
+  difference(alone.state, train(recipe, kPicture, 2).state);
+  difference(alone.state, train(recipe, kPicture, 4).state);
+  recipe.train.recompute = true;
+  recipe.train.eval_map_in_potential_step = true;
+  const auto together = train(recipe, kPicture, 2, 5);
+  difference(train(recipe, kPicture, 0, 5).state, together.state);
+}
+
+// By rank the map is another one, but all ranks have the same, running statistics too.
+TEST(RanksOf, BatchNormByRankLeavesAllRanksTheSame) {
+  auto recipe = recipe_of("strong", true);
+  recipe.map.norm = "batch";
+  std::vector<nn::NamedTensors> states(2);
+  run_ranks(2, [&](auto world) {
+    const auto solver = make_solver(recipe, kPicture, world);
+    for (int64_t k = 0; k < 3; ++k) solver->outer_iteration(k, feed_of(kPicture, world.get()));
+    states[static_cast<size_t>(world->rank())] = copy_of(*solver);
+  });
+  for (size_t i = 0; i < states[0].size(); ++i) EXPECT_TRUE(torch::equal(states[0][i].second, states[1][i].second)) << states[0][i].first;
+}
+
+// NaN in the batch of one rank: no parameter of any rank changes, and all name the rank and the step.
+TEST(RanksOf, ANonFiniteGradientOnOneRankStopsAllBeforeTheUpdate) {
+  const auto recipe = recipe_of("strong", false);
+  for (const bool of_potential : {false, true}) {
+    run_ranks(2, [&](auto world) {
+      const auto solver = make_solver(recipe, kPlane, world);
+      const auto feed = feed_of(kPlane, world.get());
+      solver->outer_iteration(0, feed);
+      const int64_t bad = of_potential ? 5 : 3;  // of iteration 1: map updates take 3 and 4, the potential's 5
+      const Feed poisoned{[&](int64_t step) {
+                            auto x = feed.source(step).clone();
+                            if (step == bad && world->rank() == 1) x[0][0] = std::numeric_limits<double>::quiet_NaN();
+                            return x;
+                          },
+                          feed.target};
+      auto before = copy_of(*solver);
+      if (of_potential) {  // the map's updates come before it and stand
+        const auto other = make_solver(recipe, kPlane, world);
+        other->outer_iteration(0, feed);
+        for (int64_t t = 0; t < 2; ++t) other->map_update(feed.source(3 + t), {}, 1);
+        before = copy_of(*other);
+      }
+      const auto message = message_of([&] { solver->outer_iteration(1, poisoned); });
+      EXPECT_THAT(message, AllOf(HasSubstr("rank 1 on host"), Not(HasSubstr("rank 0")), HasSubstr("outer iteration 1"),
+                                 HasSubstr(of_potential ? "potential update" : "map update 1 of 2")));
+      const auto after = solver->state();
+      for (size_t i = 0; i < after.size(); ++i) {
+        if (of_potential && after[i].first.starts_with("ema/")) continue;
+        EXPECT_TRUE(torch::equal(before[i].second, after[i].second)) << after[i].first;
+      }
+    });
+  }
+}
+
+TEST(RanksOf, TheWishOfOneToStopReachesAll) {
+  const auto recipe = recipe_of("strong", false);
+  run_ranks(3, [&](auto world) {
+    const auto solver = make_solver(recipe, kPlane, world);
+    const auto feed = feed_of(kPlane, world.get(), torch::kFloat64, 9);
+    solver->launch(0, feed, false);
+    EXPECT_FALSE(solver->collect().stop);
+    solver->launch(1, feed, world->rank() == 2);
+    EXPECT_TRUE(solver->collect().stop);
+  });
+}
+
+// Ranks begin with the state of rank 0, whatever their own nets were.
+TEST(RanksOf, BeginAlike) {
+  run_ranks(2, [&](auto world) {
+    auto recipe = recipe_of("strong", false);
+    recipe.train.seed = world->rank();
+    const auto solver = make_solver(recipe, kPlane, world);
+    EXPECT_NO_THROW(world->require_same("the nets", std::to_string(solver->fingerprint())));
+  });
+}
+
+// The path of a job with one rank makes the same bits as no job.
+TEST(RanksOf, OneIsExactlyAsNone) {
+  for (const char* method : {"strong", "otp"}) {
+    const auto recipe = recipe_of(method, false);
+    const auto none = train(recipe, kPlane, 0, 3), one = train(recipe, kPlane, 1, 3);
+    for (size_t i = 0; i < none.state.size(); ++i) EXPECT_TRUE(torch::equal(none.state[i].second, one.state[i].second)) << none.state[i].first;
+  }
+}
+
+TEST(RanksOf, WhatStaysExactIsSaid) {
+  EXPECT_EQ(what_stays_exact(2, 2, true), "");
+  EXPECT_THAT(what_stays_exact(2, 1, false), AllOf(HasSubstr("saved by 2 ranks, 1 goes on"), HasSubstr("within rounding"), Not(HasSubstr("batch norm"))));
+  EXPECT_THAT(what_stays_exact(1, 4, true), HasSubstr("batch norm by rank"));
+}
+
+}  // namespace
+}  // namespace monge::train
