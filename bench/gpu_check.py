@@ -60,6 +60,7 @@ def arguments():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--threads", type=int, default=0, help="of LibTorch on the processor; 0: its own choice")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="changes our recipes (repeatable)")
+    parser.add_argument("--without-kernels", action="store_true", help="times ours also with LibTorch's operators alone")
     parser.add_argument("--commit", help="for the record, where there is no git")
     parser.add_argument("--out", type=pathlib.Path, help="the JSON")
     a = parser.parse_args()
@@ -256,9 +257,9 @@ class Run:
         line += ["--warm", 5, "--iterations", 10] if a.device == "cuda" else ["--warm", 1, "--iterations", 2]
         line += ["--threads", a.threads] if a.threads else []
         names = ["ours"]
-        if a.device == "cuda":  # decides train.gpu_kernels
-            recipe += ["--and", "train.gpu_kernels=" + ("false" if "train.gpu_kernels=true" in a.set else "true")]
-            names.append("ours_with_kernels" if recipe[-1].endswith("true") else "ours_without_kernels")
+        if a.without_kernels:
+            recipe += ["--and", "train.gpu_kernels=false"]
+            names.append("ours_without_kernels")
         lines = []
         try:
             execute(line + recipe, min(len(names) * a.bench_budget, self.left()), lines.append, env=self.environment)

@@ -137,6 +137,23 @@ TEST(Operators, TakeTheFusedFormInFloat32AndChannelsLast) {
   }
 }
 
+// What a GPU takes where it takes no kernel.
+TEST(Operators, PoolTheSameWithTheBorderLaidAround) {
+  for (const auto& [height, width] : {std::pair(9, 8), std::pair(1, 1), std::pair(2, 5)}) {
+    const auto x = image({2, 3, height, width}).to(torch::kFloat64).requires_grad_(true);
+    const auto y = plain_avg_pool(x), framed = framed_avg_pool(x);
+    ASSERT_EQ(framed.sizes(), y.sizes());
+    EXPECT_LT(relative_error(framed, y), 1e-12);
+    const auto top = torch::randn_like(y).requires_grad_(true), again = torch::randn_like(x);
+    const auto found = torch::autograd::grad({framed}, {x}, {top}, true, /*create_graph=*/true)[0];
+    const auto wanted = torch::autograd::grad({y}, {x}, {top}, true, /*create_graph=*/true)[0];
+    EXPECT_LT(relative_error(found, wanted), 1e-12);
+    EXPECT_LT(relative_error(torch::autograd::grad({found}, {top}, {again})[0],
+                             torch::autograd::grad({wanted}, {top}, {again})[0]),
+              1e-12);
+  }
+}
+
 TEST(Operators, CanBeDifferentiatedTwice) {
   for (const auto& c : cases()) {
     const auto penalty = [&](const auto& run) {
