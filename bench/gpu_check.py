@@ -31,9 +31,10 @@ FULL = {"strong-128": dict(mode="strong", size=128, batch=128, z=1, k_t=10, base
         "noised-128": dict(mode="noised", size=128, batch=128, z=1, k_t=10, base=48, nf=64, nf_max=512)}
 TINY = {name: dict(case, size=32, batch=2, z=min(case["z"], 2), k_t=2, base=8, nf=8, nf_max=16) for name, case in FULL.items()}
 # Iterations are few where one takes seconds. The compiled one comes first, as it is the hardest to beat.
-PEERS = {"bf16_compile": dict(flags=["--dtype", "bf16", "--channels-last", "--compile"], warm=3, iterations=5),
-         "fp16_amp": dict(flags=["--dtype", "fp16"], warm=2, iterations=3),
-         "fp32_eager": dict(flags=["--dtype", "fp32", "--peer-cache", "1"], warm=1, iterations=2)}
+# Their batches lie on the device, as ours do.
+PEERS = {"bf16_compile": dict(flags=["--dtype", "bf16", "--channels-last", "--compile", "--pool", "device"], warm=3, iterations=5),
+         "fp16_amp": dict(flags=["--dtype", "fp16", "--pool", "device"], warm=2, iterations=3),
+         "fp32_eager": dict(flags=["--dtype", "fp32", "--peer-cache", "1", "--pool", "device"], warm=1, iterations=2)}
 
 
 class Failure(Exception):
@@ -59,6 +60,7 @@ def arguments():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--threads", type=int, default=0, help="of LibTorch on the processor; 0: its own choice")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="changes our recipes (repeatable)")
+    parser.add_argument("--without-kernels", action="store_true", help="times ours also with LibTorch's operators alone")
     parser.add_argument("--commit", help="for the record, where there is no git")
     parser.add_argument("--out", type=pathlib.Path, help="the JSON")
     a = parser.parse_args()
@@ -189,9 +191,12 @@ class Run:
         self.find_torch()
 
     def find_torch(self):
-        cache = (self.a.build / "CMakeCache.txt").read_text()
-        library = re.search(r"^LibTorch_CPU_LIBRARY:\w+=(.*)$", cache, re.M)
-        version = pathlib.Path(library.group(1)).parent.parent / "version.py" if library else None
+        """The version of LibTorch: by the build's cache, or by LD_LIBRARY_PATH where the programs were built elsewhere."""
+        cache = self.a.build / "CMakeCache.txt"
+        library = re.search(r"^LibTorch_CPU_LIBRARY:\w+=(.*)$", cache.read_text(), re.M) if cache.exists() else None
+        folders = [pathlib.Path(library.group(1)).parent] if library else \
+            [pathlib.Path(f) for f in os.environ.get("LD_LIBRARY_PATH", "").split(":") if f and (pathlib.Path(f) / "libtorch_cpu.so").exists()]
+        version = folders[0].parent / "version.py" if folders else None
         found = re.search(r"__version__ = ['\"](.*)['\"]", version.read_text()) if version and version.exists() else None
         self.result["pytorch"] = found.group(1) if found else None
 
@@ -251,14 +256,18 @@ class Run:
         line = [self.program("bench_step"), "--device", a.device, "--shape", 3, entry["size"], entry["size"]]
         line += ["--warm", 5, "--iterations", 10] if a.device == "cuda" else ["--warm", 1, "--iterations", 2]
         line += ["--threads", a.threads] if a.threads else []
-        output = execute(line + recipe, min(a.bench_budget, self.left()), env=self.environment)
-        entry["ours"] = json_lines(output)[-1]
-        if a.device == "cuda":  # decides train.gpu_kernels
-            try:
-                output = execute(line + recipe + ["train.gpu_kernels=true"], min(a.bench_budget, self.left()), env=self.environment)
-                entry["ours_with_kernels"] = json_lines(output)[-1]
-            except Failure as failure:
-                entry["ours_with_kernels"] = {"error": str(failure)[-1000:]}
+        names = ["ours"]
+        if a.without_kernels:
+            recipe += ["--and", "train.gpu_kernels=false"]
+            names.append("ours_without_kernels")
+        lines = []
+        try:
+            execute(line + recipe, min(len(names) * a.bench_budget, self.left()), lines.append, env=self.environment)
+        except Failure as failure:
+            if not json_lines("".join(lines)):
+                raise
+            entry[names[-1]] = {"error": str(failure)[-1000:]}
+        entry.update(zip(names, json_lines("".join(lines))))
         bf16 = entry["ours"]["ceiling_bf16_flops_per_second"]
         entry["share_of_bf16_ceiling"] = entry["ours"]["flops_per_second"] / bf16 if bf16 else None
 

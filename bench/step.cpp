@@ -2,20 +2,28 @@
 // `monge bench --json`, the recipe's assignments under "recipe" before them.
 //
 //   bench_step [--job] [--device auto|cpu|cuda] [--threads N] [--shape D | --shape C H W] [--iterations N] [--warm N]
-//              section.key=value ... [--and section.key=value ...]
+//              [--profile] section.key=value ... [--and section.key=value ...]
 //
 // --job takes the path of a job of one rank: gradients and figures go through monge/dist, on a GPU through NCCL.
-// --and begins another recipe: the one before it with what follows changed.
+// --and begins another recipe: the one before it with what follows changed. --profile also prints, for a GPU, the kernels of
+// an iteration that took most time, one object each: "kernel", "ms", "launches".
 #include <ATen/Parallel.h>
 #include <torch/cuda.h>
 
+#ifdef MONGE_CUDA
+#include <torch/csrc/autograd/profiler_kineto.h>
+#endif
+
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <map>
 
 #include "monge/core/error.h"
 #include "monge/dist/nccl.h"
 #include "monge/train/autocast.h"
 #include "monge/train/bench.h"
+#include "monge/train/nets.h"
 #include "monge/train/settings.h"
 
 namespace monge {
@@ -27,6 +35,7 @@ struct Command {
   bool job = false;
   std::vector<int64_t> shape{2};
   train::BenchOptions timing;
+  bool profile = false;
   std::vector<std::vector<std::string>> recipes{{}};  ///< assignments of each
 };
 
@@ -62,6 +71,8 @@ Command parse(const std::vector<std::string>& words) {
         out.shape.push_back(whole(value(), word, 1));
       }
       require(out.shape.size() == 1 || out.shape.size() == 3, "--shape takes D for vectors or C H W for pictures");
+    } else if (word == "--profile") {
+      out.profile = true;
     } else if (word == "--and") {
       out.recipes.push_back(out.recipes.back());
     } else {
@@ -78,6 +89,40 @@ torch::Device device_named(const std::string& name) {
           "--device cuda: there is no CUDA device, or this build has no CUDA");
   return name != "cpu" && torch::cuda::is_available() ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
 }
+
+#ifdef MONGE_CUDA
+void print_kernels(const train::Recipe& recipe, const std::vector<int64_t>& shape, const train::Feed& feed, torch::Device device) {
+  namespace profiler = torch::autograd::profiler;
+  using torch::profiler::impl::ActivityType;
+  const auto nets = train::make_nets(recipe, shape, shape);
+  int64_t dim = 1;
+  for (const int64_t extent : shape) dim *= extent;
+  train::Solver solver(recipe, nets.map, nets.ema, nets.potential, dim, device);
+  constexpr int64_t kWarm = 5;
+  for (int64_t k = 0; k < kWarm; ++k) solver.outer_iteration(k, feed);
+  const torch::profiler::impl::ProfilerConfig config(torch::profiler::impl::ProfilerState::KINETO);
+  const std::set<ActivityType> activities{ActivityType::CUDA};
+  profiler::prepareProfiler(config, activities);
+  profiler::enableProfiler(config, activities);
+  solver.outer_iteration(kWarm, feed);
+  torch::cuda::synchronize();
+  const auto found = profiler::disableProfiler();
+  std::map<std::string, std::pair<double, int64_t>> kernels;
+  for (const auto& event : found->events()) {
+    if (event.deviceType() != torch::kCUDA) continue;
+    auto& [ms, launches] = kernels[event.name()];
+    ms += 1e-6 * static_cast<double>(event.durationNs());
+    ++launches;
+  }
+  std::vector<std::pair<std::string, std::pair<double, int64_t>>> order(kernels.begin(), kernels.end());
+  std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.second.first > b.second.first; });
+  constexpr size_t kMost = 40;
+  for (size_t i = 0; i < std::min(kMost, order.size()); ++i) {
+    const NamedValues record{{"kernel", order[i].first}, {"ms", order[i].second.first}, {"launches", order[i].second.second}};
+    std::printf("%s\n", json_line(record).c_str());
+  }
+}
+#endif
 
 void run(const Command& command) {
   const auto device = device_named(command.device);
@@ -100,6 +145,9 @@ void run(const Command& command) {
     for (auto& entry : train::bench_values(result, recipe, device, command.timing)) record.push_back(std::move(entry));
     std::printf("%s\n", json_line(record).c_str());
     std::fflush(stdout);
+#ifdef MONGE_CUDA
+    if (command.profile && device.is_cuda()) print_kernels(recipe, command.shape, feed, device);
+#endif
   }
 }
 

@@ -115,33 +115,30 @@ BenchResult bench(const Recipe& recipe, const std::vector<int64_t>& item_shape, 
   std::vector<double> times;
   const PeakMemory memory(device);
   // As in training the figures of an iteration are read while the GPU does the next; its time is from one reading to
-  // the next.
+  // the next, so that one more is launched behind the last.
   const int64_t ahead = device.is_cuda() ? 1 : 0;
-  double last = 0;
-  const auto collect = [&](bool timed) {
+  double last = now();
+  int64_t read = 0;
+  const auto collect = [&] {
     const auto figures = solver->collect();
-    out.loss_map = figures.loss_map;
-    out.loss_potential = figures.loss_potential;
-    const double read = now();
-    if (timed) times.push_back(read - last);
-    last = read;
+    const double time = now();
+    if (read >= options.warm && read < options.warm + options.iterations) {
+      times.push_back(time - last);
+      out.loss_map = figures.loss_map;
+      out.loss_potential = figures.loss_potential;
+    }
+    last = time;
+    if (++read == options.warm) waited = 0;
   };
-  for (int64_t k = 0; k < options.warm + options.iterations; ++k) {
+  for (int64_t k = 0; k < options.warm + options.iterations + ahead; ++k) {
     if (stop) {
       out.complete = false;
       return out;
     }
-    const bool timed = k >= options.warm;
-    if (k == options.warm) {
-      while (solver->launched() > 0) collect(false);
-      wait_for(device);
-      waited = 0;
-      last = now();
-    }
     solver->launch(k, watched);
-    if (solver->launched() > ahead) collect(timed);
+    if (solver->launched() > ahead) collect();
   }
-  while (solver->launched() > 0) collect(true);
+  while (solver->launched() > 0) collect();
   double whole = 0;
   for (const double time : times) whole += time;
   out.data_wait = waited / whole;

@@ -96,7 +96,7 @@ struct Recipe {
     int64_t warmup = 0;
     double ema = 0.999, clip = 0.0;
     std::string precision = "fp32", device = "auto";
-    bool channels_last = true, fused = true, gpu_kernels = false, eval_map_in_potential_step = false;
+    bool channels_last = true, fused = true, gpu_kernels = true, eval_map_in_potential_step = false;
     bool recompute = false, tf32 = true, cudnn_benchmark = true, deterministic = false;
     std::string graph = "auto";
     int64_t seed = 0, threads = 0;

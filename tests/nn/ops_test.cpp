@@ -137,6 +137,48 @@ TEST(Operators, TakeTheFusedFormInFloat32AndChannelsLast) {
   }
 }
 
+TEST(Operators, NormaliseWhatLacksAShift) {
+  const auto x = image({3, 12, 6, 5}), shift = torch::randn({12}, RandomStreams(4).at("shift", 0)), top = image({3, 12, 6, 5}, 1);
+  for (const bool training : {true, false}) {
+    for (const bool graph : {true, false}) {
+      std::vector<Tensors> ways;
+      for (const bool apart : {true, false}) {
+        const at::AutoGradMode mode(graph);
+        const auto leaf = x.clone().requires_grad_(true), weight = torch::full({12}, 1.5).requires_grad_(true),
+                   bias = torch::full({12}, 0.2).requires_grad_(true), own = shift.clone().requires_grad_(true);
+        BatchNorm norm{weight, bias, torch::full({12}, 0.3), torch::full({12}, 2.0), training};
+        if (apart) norm.shift = own;
+        const auto y = apart ? batch_norm_relu(leaf, norm) : batch_norm_relu(leaf + own.view({1, -1, 1, 1}), norm);
+        ways.push_back({y.detach(), norm.running_mean, norm.running_variance});
+        if (!graph) continue;
+        for (const auto& gradient : torch::autograd::grad({y}, {leaf, weight, bias, own}, {top})) ways.back().push_back(gradient);
+        if (training && !apart) ways.back().back().zero_();  // but for rounding
+      }
+      for (size_t i = 0; i < ways[0].size(); ++i) {
+        const double scale = std::max(1.0, ways[1][i].abs().max().item<double>());
+        EXPECT_LT((ways[0][i] - ways[1][i]).abs().max().item<double>() / scale, 1e-5) << training << graph << i;
+      }
+    }
+  }
+}
+
+// What a GPU takes where it takes no kernel.
+TEST(Operators, PoolTheSameWithTheBorderLaidAround) {
+  for (const auto& [height, width] : {std::pair(9, 8), std::pair(1, 1), std::pair(2, 5)}) {
+    const auto x = image({2, 3, height, width}).to(torch::kFloat64).requires_grad_(true);
+    const auto y = plain_avg_pool(x), framed = framed_avg_pool(x);
+    ASSERT_EQ(framed.sizes(), y.sizes());
+    EXPECT_LT(relative_error(framed, y), 1e-12);
+    const auto top = torch::randn_like(y).requires_grad_(true), again = torch::randn_like(x);
+    const auto found = torch::autograd::grad({framed}, {x}, {top}, true, /*create_graph=*/true)[0];
+    const auto wanted = torch::autograd::grad({y}, {x}, {top}, true, /*create_graph=*/true)[0];
+    EXPECT_LT(relative_error(found, wanted), 1e-12);
+    EXPECT_LT(relative_error(torch::autograd::grad({found}, {top}, {again})[0],
+                             torch::autograd::grad({wanted}, {top}, {again})[0]),
+              1e-12);
+  }
+}
+
 TEST(Operators, CanBeDifferentiatedTwice) {
   for (const auto& c : cases()) {
     const auto penalty = [&](const auto& run) {

@@ -10,34 +10,52 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-class Fused : public torch::autograd::Function<Fused> {
+/// A linear operator and its transpose, each the other's gradient.
+class Means : public torch::autograd::Function<Means> {
  public:
-  static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& x) {
-    ctx->saved_data["sizes"] = x.sizes().vec();
-    return forms_for(x).avg_pool(x);
-  }
+  static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& x);
+  static variable_list backward(AutogradContext* ctx, variable_list gradients);
+};
 
-  static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    const auto sizes = ctx->saved_data["sizes"].toIntVector();
-    const auto& gradient = gradients[0];
-    if (at::GradMode::is_enabled()) {
-      // Of x the operator reads the sizes alone.
-      const auto x = at::empty(sizes, gradient.options(), torch::MemoryFormat::ChannelsLast);
-      return {at::avg_pool2d_backward(gradient, x, {3, 3}, {2, 2}, {1, 1}, false, true, std::nullopt)};
-    }
-    return {forms_for(gradient).avg_pool_backward(gradient.contiguous(torch::MemoryFormat::ChannelsLast), sizes[2],
-                                                  sizes[3])};
+class Transposed : public torch::autograd::Function<Transposed> {
+ public:
+  static torch::Tensor forward(AutogradContext*, const torch::Tensor& gradient, int64_t height, int64_t width) {
+    return forms_for(gradient).avg_pool_backward(gradient, height, width);
+  }
+  static variable_list backward(AutogradContext*, variable_list gradients) {
+    return {avg_pool(gradients[0].contiguous(torch::MemoryFormat::ChannelsLast)), {}, {}};
   }
 };
 
+torch::Tensor Means::forward(AutogradContext* ctx, const torch::Tensor& x) {
+  ctx->saved_data["height"] = x.size(2);
+  ctx->saved_data["width"] = x.size(3);
+  return forms_for(x).avg_pool(x);
+}
+
+variable_list Means::backward(AutogradContext* ctx, variable_list gradients) {
+  const auto gradient = gradients[0].contiguous(torch::MemoryFormat::ChannelsLast);
+  const int64_t height = ctx->saved_data["height"].toInt(), width = ctx->saved_data["width"].toInt();
+  if (at::GradMode::is_enabled() && gradient.requires_grad()) return {Transposed::apply(gradient, height, width)};
+  return {forms_for(gradient).avg_pool_backward(gradient, height, width)};
+}
+
 }  // namespace
 
-torch::Tensor plain_avg_pool(const torch::Tensor& x) { return torch::avg_pool2d(x, {3, 3}, {2, 2}, {1, 1}); }
+torch::Tensor plain_avg_pool(const torch::Tensor& x) {
+  // There LibTorch's gradients of channels_last are wrong, without a word, unless nothing is padded (pytorch issue 188344).
+  if (x.is_cuda()) return framed_avg_pool(x);
+  return torch::avg_pool2d(x, {3, 3}, {2, 2}, {1, 1});
+}
+
+torch::Tensor framed_avg_pool(const torch::Tensor& x) {
+  return torch::avg_pool2d(torch::constant_pad_nd(x, {1, 1, 1, 1}), {3, 3}, {2, 2});
+}
 
 torch::Tensor avg_pool(const torch::Tensor& x) {
   const auto& forms = forms_for(x);
   if (!forms.avg_pool || !forms.avg_pool_backward || !is_nhwc(x)) return plain_avg_pool(x);
-  if (at::GradMode::is_enabled() && x.requires_grad()) return Fused::apply(x);
+  if (at::GradMode::is_enabled() && x.requires_grad()) return Means::apply(x);
   return forms.avg_pool(x);
 }
 

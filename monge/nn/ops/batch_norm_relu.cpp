@@ -2,6 +2,8 @@
 
 #include <torch/autograd.h>
 
+#include <optional>
+
 #include "monge/core/error.h"
 #include "monge/nn/ops/forms.h"
 
@@ -23,7 +25,8 @@ class Fused : public torch::autograd::Function<Fused> {
  public:
   static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& x, const torch::Tensor& weight,
                                const torch::Tensor& bias, const torch::Tensor& mean, const torch::Tensor& invstd,
-                               bool training, double eps) {
+                               bool training, double eps, const std::optional<torch::Tensor>& shift) {
+    ctx->saved_data["shifted"] = shift.has_value();
     ctx->save_for_backward({x, weight, bias, mean, invstd});
     ctx->saved_data["training"] = training;
     ctx->saved_data["eps"] = eps;
@@ -34,7 +37,9 @@ class Fused : public torch::autograd::Function<Fused> {
     const auto saved = ctx->get_saved_variables();
     const auto &x = saved[0], &weight = saved[1], &bias = saved[2], &mean = saved[3], &invstd = saved[4];
     const bool training = ctx->saved_data["training"].toBool();
-    variable_list out(7);
+    variable_list out(8);
+    // Of tensors it is the sixth, of arguments the eighth.
+    if (ctx->saved_data["shifted"].toBool() && ctx->needs_input_grad(5)) out[7] = torch::zeros_like(bias);
     if (at::GradMode::is_enabled()) {  // the gradient is to be differentiated again
       const auto y = differentiable(x, weight, bias, mean, invstd, training, ctx->saved_data["eps"].toDouble());
       variable_list of;
@@ -53,6 +58,10 @@ class Fused : public torch::autograd::Function<Fused> {
   }
 };
 
+torch::Tensor shifted(const torch::Tensor& x, const torch::Tensor& shift) {
+  return shift.defined() ? x + shift.to(x.scalar_type()).view({1, -1, 1, 1}) : x;
+}
+
 bool takes(const torch::Tensor& x, const BatchNorm& norm) {
   const auto& forms = forms_for(x);
   const auto fits = [&](const torch::Tensor& t) {
@@ -60,13 +69,15 @@ bool takes(const torch::Tensor& x, const BatchNorm& norm) {
            t.numel() == x.size(1);
   };
   return forms.batch_statistics && forms.normalise_relu && forms.normalise_relu_backward && is_nhwc(x) &&
-         fits(norm.weight) && fits(norm.bias) && fits(norm.running_mean) && fits(norm.running_variance);
+         fits(norm.weight) && fits(norm.bias) && fits(norm.running_mean) && fits(norm.running_variance) &&
+         (!norm.shift.defined() || fits(norm.shift));
 }
 
 }  // namespace
 
-torch::Tensor plain_batch_norm_relu(const torch::Tensor& x, const BatchNorm& norm) {
-  require(x.dim() == 4, "batch_norm_relu: the images must be [B, C, H, W]; got ", x.sizes());
+torch::Tensor plain_batch_norm_relu(const torch::Tensor& lacking, const BatchNorm& norm) {
+  require(lacking.dim() == 4, "batch_norm_relu: the images must be [B, C, H, W]; got ", lacking.sizes());
+  const auto x = shifted(lacking, norm.shift);
   require(!norm.training || x.numel() != x.size(1), "batch_norm_relu: one value a channel has no variance; got ",
           x.sizes());
   auto y = torch::batch_norm(x, norm.weight, norm.bias, norm.running_mean, norm.running_variance, norm.training,
@@ -76,22 +87,35 @@ torch::Tensor plain_batch_norm_relu(const torch::Tensor& x, const BatchNorm& nor
 
 torch::Tensor batch_norm_relu(const torch::Tensor& x, const BatchNorm& norm) {
   if (!takes(x, norm) || x.numel() == x.size(1)) return plain_batch_norm_relu(x, norm);
+  const bool wants = at::GradMode::is_enabled() &&
+                     (x.requires_grad() || norm.weight.requires_grad() || norm.bias.requires_grad());
+  if (norm.shift.defined() && !norm.training && wants) {  // there it has a gradient
+    auto whole = norm;
+    whole.shift = torch::Tensor();
+    return batch_norm_relu(shifted(x, norm.shift), whole);
+  }
   const auto& forms = forms_for(x);
   Forms::Statistics statistics;
   {
     const at::NoGradGuard no_grad;
-    statistics = norm.training
-                     ? forms.batch_statistics(x, norm.running_mean, norm.running_variance, norm.momentum, norm.eps)
-                     : Forms::Statistics{norm.running_mean, torch::rsqrt(norm.running_variance + norm.eps)};
+    if (norm.training) {
+      auto running_mean = norm.running_mean;
+      if (norm.shift.defined()) running_mean.sub_(norm.shift);
+      statistics = forms.batch_statistics(x, running_mean, norm.running_variance, norm.momentum, norm.eps);
+      if (norm.shift.defined()) running_mean.add_(norm.shift);
+    } else {
+      statistics = {norm.shift.defined() ? norm.running_mean - norm.shift : norm.running_mean,
+                    torch::rsqrt(norm.running_variance + norm.eps)};
+    }
   }
-  const bool wants = x.requires_grad() || norm.weight.requires_grad() || norm.bias.requires_grad();
-  if (!at::GradMode::is_enabled() || !wants) {
+  if (!wants) {
     const at::NoGradGuard no_grad;
     return forms.normalise_relu(x, statistics.mean, statistics.invstd, norm.weight, norm.bias);
   }
   // In eval mode the mean is the module's own, which a later training pass moves: keep today's.
   return Fused::apply(x, norm.weight, norm.bias, norm.training ? statistics.mean : statistics.mean.clone(),
-                      statistics.invstd, norm.training, norm.eps);
+                      statistics.invstd, norm.training, norm.eps,
+                      norm.shift.defined() ? std::optional(norm.shift) : std::nullopt);
 }
 
 }  // namespace monge::nn::ops

@@ -11,6 +11,9 @@ struct BatchNorm {
   torch::Tensor running_mean, running_variance;  ///< moved in the forward pass when `training`
   bool training = true;                          ///< batch statistics; else the running ones
   double momentum = 0.1, eps = 1e-5;
+  /// [C] that x still lacks, the bias of a convolution: x + shift is meant. Batch statistics take it out again, so that
+  /// it is not added where it does not matter. Its gradient there is nothing but rounding, and is zero here.
+  torch::Tensor shift = {};
 };
 
 ///     y = max(0, (x - m) / sqrt(v + eps) * weight + bias)
