@@ -234,6 +234,7 @@ void use_device(dist::World* world, torch::Device device) {
 
 int train_command(TrainOptions options) {
   if (const auto code = start_ranks(options.here)) return *code;
+  if (options.dry_run && is_idle_rank("train --dry-run")) return kDone;
   const auto world = options.dry_run ? nullptr : join_job(options.common);
   auto recipe = read_on_rank_0(world.get(), options.recipe, options.set);
   recipe.train.deterministic |= options.deterministic;

@@ -16,6 +16,10 @@ using Clock = std::chrono::steady_clock;
 
 std::string key_of(const Launch& launch, int64_t rank) { return text("monge/", launch.run, "/", rank); }
 
+std::string text_of(const std::vector<uint8_t>& bytes) { return {bytes.begin(), bytes.end()}; }
+
+std::vector<uint8_t> bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
+
 /// What a rank tells of itself: its address and port.
 struct Contact {
   std::string host;
@@ -23,7 +27,7 @@ struct Contact {
 };
 
 Contact contact_of(const std::vector<uint8_t>& told) {
-  const std::string words(told.begin(), told.end());
+  const auto words = text_of(told);
   const auto space = words.find(' ');
   return {words.substr(0, space), static_cast<uint16_t>(std::stoi(words.substr(space + 1)))};
 }
@@ -50,16 +54,19 @@ std::unique_ptr<Transport> meet_at(c10d::TCPStore& store, const Launch& launch, 
   Listener listener;
   // The address by which the store is reached is one that the others can reach too.
   const std::string own = Socket::connect(launch.host, launch.port, left()).own_address();
-  const auto mine = text(own, ' ', listener.port());
-  store.set(key_of(launch, launch.rank), std::vector<uint8_t>(mine.begin(), mine.end()));
+  // Whoever else finds the ports of the ranks does not know the job's token.
+  const auto token_key = text("monge/", launch.run, "/token");
+  if (launch.rank == 0) store.set(token_key, bytes_of(random_token()));
+  store.set(key_of(launch, launch.rank), bytes_of(text(own, ' ', listener.port())));
   wait_for_all(store, launch, end);
+  const auto token = text_of(store.get(token_key));
 
   const int64_t after = (launch.rank + 1) % launch.size, before = (launch.rank + launch.size - 1) % launch.size;
   const auto contact = contact_of(store.get(key_of(launch, after)));
   auto next = Socket::connect(contact.host, contact.port, left());
   next.set_peer(text("rank ", after, " (", contact.host, ")"));
   const auto greeting = [&](int64_t rank) {
-    auto out = text("monge ", launch.run, ' ', rank);
+    auto out = text("monge ", token, ' ', rank);
     out.resize(128, ' ');
     return out;
   };

@@ -11,7 +11,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <iomanip>
 #include <memory>
+#include <random>
 #include <thread>
 #include <utility>
 
@@ -145,6 +147,13 @@ std::string Socket::own_address() const {
   const std::string out = name;
   const std::string mapped = "::ffff:";  // IPv4 behind a socket of both kinds
   return out.starts_with(mapped) ? out.substr(mapped.size()) : out;
+}
+
+std::string random_token() {
+  std::random_device device;
+  std::ostringstream out;
+  for (int i = 0; i < 4; ++i) out << std::hex << std::setw(8) << std::setfill('0') << device();
+  return out.str();
 }
 
 void exchange(Socket& to, const void* out, int64_t out_bytes, Socket& from, void* in, int64_t in_bytes) {

@@ -42,6 +42,9 @@ class Socket {
   std::string peer_ = "the other side";
 };
 
+/// 128 random bits as hexadecimal digits, by which the processes of a job know each other.
+std::string random_token();
+
 /// Sends through one connection while receiving through another (or the same), so that a ring of ranks cannot block itself.
 void exchange(Socket& to, const void* out, int64_t out_bytes, Socket& from, void* in, int64_t in_bytes);
 

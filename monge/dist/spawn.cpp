@@ -97,7 +97,8 @@ int spawn_ranks(int64_t ranks, const std::vector<std::string>& arguments, const 
   }
 
   std::vector<std::optional<int>> codes(processes.size());
-  std::optional<Clock::time_point> deadline;
+  bool failed = false;
+  Clock::time_point deadline{};
   size_t left = processes.size();
   while (left > 0) {
     for (const int number : kPassed) {
@@ -106,10 +107,7 @@ int spawn_ranks(int64_t ranks, const std::vector<std::string>& arguments, const 
     int status = 0;
     const pid_t ended = ::waitpid(-1, &status, WNOHANG);
     if (ended <= 0) {
-      if (deadline && Clock::now() > *deadline) {
-        kill_all(SIGKILL);
-        deadline.reset();
-      }
+      if (failed && Clock::now() > deadline) kill_all(SIGKILL);
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
       continue;
     }
@@ -118,7 +116,9 @@ int spawn_ranks(int64_t ranks, const std::vector<std::string>& arguments, const 
       codes[rank] = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
       processes[rank] = -1;
       --left;
-      if (*codes[rank] != 0 && !deadline) deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(Seconds(grace));
+      if (*codes[rank] == 0 || failed) continue;
+      failed = true;
+      deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(Seconds(grace));
     }
   }
   for (const auto& code : codes) {

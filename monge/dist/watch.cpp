@@ -11,7 +11,6 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <random>
 #include <sstream>
 #include <thread>
 #include <vector>
@@ -105,13 +104,6 @@ std::vector<std::string> own_addresses() {
   }
   out.insert(out.end(), loopback.begin(), loopback.end());
   return out;
-}
-
-std::string random_token() {
-  std::random_device device;
-  std::ostringstream out;
-  for (int i = 0; i < 4; ++i) out << std::hex << device();
-  return out.str();
 }
 
 std::string seconds(Seconds value) {

@@ -30,9 +30,6 @@ class Done : public Work {
 class Pending : public Work {
  public:
   explicit Pending(std::future<void> result) : result_(std::move(result)) {}
-  ~Pending() override {
-    if (result_.valid()) result_.wait();
-  }
   void wait() override {
     if (result_.valid()) result_.get();
   }

@@ -22,7 +22,8 @@ struct Place {
   int64_t local_size = 1;
 };
 
-/// A sum that was started. Destroying it waits, too.
+/// A sum that was started. It goes on when this is destroyed before: whoever fails must not wait for others first, and the sum keeps
+/// its tensors.
 class Work {
  public:
   virtual ~Work() = default;

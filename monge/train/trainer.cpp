@@ -345,8 +345,8 @@ bool Trainer::run(const std::atomic<bool>& stop) {
   while (reached() < recipe_.train.iterations && !stops() && early_end_.empty()) {
     try {
       solver_->launch(reached(), batches, stop);
-    } catch (...) {  // a batch that cannot be read; what was done before it is told
-      while (solver_->launched() > 0) report();
+    } catch (...) {  // a batch that cannot be read; what was done before it is told, but not together with ranks that go on
+      while (!world_ && solver_->launched() > 0) report();
       throw;
     }
     const int64_t ahead = looked_at(reached()) ? 0 : ahead_;

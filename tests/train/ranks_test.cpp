@@ -226,6 +226,34 @@ TEST(RanksOf, TheWishOfOneToStopReachesAll) {
   });
 }
 
+// Sums begin while the backward pass goes on, each as soon as its gradients are there.
+TEST(RanksOf, BucketsAreSentDuringTheBackwardPass) {
+  run_ranks(2, [](auto world) {
+    const auto first = torch::randn({3 << 17}).requires_grad_(true), second = torch::randn({3 << 17}).requires_grad_(true);
+    Flat gradients({first, second});
+    first.mutable_grad() = gradients.views()[0];
+    second.mutable_grad() = gradients.views()[1];
+    Exchange exchange(*world, {first, second}, gradients, 1 << 20);
+    for (int pass = 0; pass < 3; ++pass) {
+      gradients.whole().zero_();
+      exchange.expect_last();
+      const auto before = world->progress().entered;
+      // The second is used last, so its gradient comes first; the first's comes after this hook has run.
+      int64_t sent_meanwhile = -1;
+      const auto middle = first * static_cast<double>(world->rank() + 1);
+      middle.register_hook([&](const torch::Tensor&) { sent_meanwhile = world->progress().entered - before; });
+      (middle.sum() + (second * middle.detach()).sum()).backward();
+      EXPECT_EQ(world->progress().entered - before, 2);
+      EXPECT_GE(sent_meanwhile, 0);
+      Update update;
+      update.loss = torch::tensor(1.0 + static_cast<double>(world->rank()));
+      exchange.finish(update);
+      EXPECT_EQ(exchange.gradient().views()[0].min().template item<float>(), 3);
+      EXPECT_EQ(update.loss.template item<float>(), 1.5);
+    }
+  });
+}
+
 // Ranks begin with the state of rank 0, whatever their own nets were.
 TEST(RanksOf, BeginAlike) {
   run_ranks(2, [&](auto world) {
