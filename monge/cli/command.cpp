@@ -1,8 +1,10 @@
 #include "monge/cli/command.h"
 
+#include <sched.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <ctime>
 #include <iostream>
 #include <memory>
 #include <mutex>
@@ -12,19 +14,30 @@
 #include <torch/cuda.h>
 #include <torch/types.h>
 
+#include "monge/core/cores.h"
 #include "monge/core/error.h"
 #include "monge/core/names.h"
 
 namespace monge::cli {
 namespace {
 
-std::atomic<bool> stop{false};
+std::atomic<bool> stop{false}, quiet{false};
+std::atomic<int64_t> told_at{0}, repeats_for{0};  // seconds
+
+int64_t seconds_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec;
+}
 
 void on_signal(int number) {
   if (stop.exchange(true)) {
+    if (seconds_now() - told_at < repeats_for) return;  // the same wish by another way
     std::signal(number, SIG_DFL);
     std::raise(number);
   }
+  told_at = seconds_now();
+  if (quiet) return;
   static constexpr char answer[] = "\nstopping at the next safe point; once more stops at once\n";
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, answer, sizeof answer - 1);
 }
@@ -45,6 +58,26 @@ void add_common(CLI::App& command, Common& common) {
 }
 
 namespace {
+
+/// Launchers bind ranks to cores of their own, to a socket that several share, or not at all: each core is divided among the
+/// ranks of the host that may run on it.
+int64_t cores_of(dist::World& world) {
+  cpu_set_t own{};
+  ::sched_getaffinity(0, sizeof own, &own);
+  std::string mask = world.place().host + ' ';
+  for (int core = 0; core < CPU_SETSIZE; ++core) mask += CPU_ISSET(core, &own) ? '1' : '0';
+  double cores = 0;
+  const auto all = world.gather(mask);
+  for (size_t i = mask.size() - CPU_SETSIZE; i < mask.size(); ++i) {
+    if (mask[i] != '1') continue;
+    int64_t sharers = 0;
+    for (size_t rank = 0; rank < all.size(); ++rank) {
+      sharers += world.place(static_cast<int64_t>(rank)).host == world.place().host && all[rank].size() == mask.size() && all[rank][i] == '1';
+    }
+    cores += 1.0 / static_cast<double>(std::max<int64_t>(sharers, 1));
+  }
+  return std::max<int64_t>(1, static_cast<int64_t>(cores + 1e-9));
+}
 
 /// The GPU of a rank. Launchers let a rank see its own alone, or all of the host's.
 torch::Device gpu_of(const dist::World& world) {
@@ -70,12 +103,11 @@ torch::Device device_of(const Common& common, const std::string& recipe_device, 
   return world ? gpu_of(*world) : torch::Device(torch::kCUDA);
 }
 
-void set_threads(const Common& common, int64_t recipe_threads, const dist::World* world) {
+void set_threads(const Common& common, int64_t recipe_threads, dist::World* world) {
   const int64_t wanted = common.threads > 0 ? common.threads : recipe_threads;
-  int64_t cores = std::max(1u, std::thread::hardware_concurrency());  // that this process may use
-  // mpirun and srun mostly bind a rank to cores of its own; where they do not, the ranks of a host divide all.
-  if (world && cores == ::sysconf(_SC_NPROCESSORS_ONLN)) cores = std::max<int64_t>(1, cores / world->place().local_size);
-  at::set_num_threads(static_cast<int>(wanted > 0 ? wanted : cores));
+  set_usable_cores(0);
+  if (world) set_usable_cores(cores_of(*world));
+  at::set_num_threads(static_cast<int>(wanted > 0 ? wanted : usable_cores()));
 }
 
 LogSink log_sink(const Common& common) {
@@ -118,7 +150,10 @@ void print_json(const nlohmann::ordered_json& object) { std::cout << json_text(o
 
 const std::atomic<bool>& stop_flag() { return stop; }
 
-void watch_signals(bool in_job) {
+void watch_signals(const dist::World* world) {
+  const bool in_job = world != nullptr;
+  quiet = in_job && !world->leads();
+  repeats_for = in_job ? 3 : 0;
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
     if (number == SIGUSR1 && !in_job) continue;
     struct sigaction inherited {};

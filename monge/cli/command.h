@@ -42,8 +42,8 @@ void add_common(CLI::App& command, Common& common);
 torch::Device device_of(const Common& common, const std::string& recipe_device = "auto", const dist::World* world = nullptr);
 
 /// Sets LibTorch's threads: the flag if given, else `recipe_threads`, else all cores; of a job's ranks on one host each has its
-/// part of those that are not kept for it alone already.
-void set_threads(const Common& common, int64_t recipe_threads = 0, const dist::World* world = nullptr);
+/// part of the cores that it shares with others, and of those for decoding pictures, too. All ranks call it.
+void set_threads(const Common& common, int64_t recipe_threads = 0, dist::World* world = nullptr);
 
 /// Messages to stderr unless quiet; warnings always.
 LogSink log_sink(const Common& common);
@@ -63,9 +63,10 @@ void print_json(const nlohmann::ordered_json& object);
 
 /// Set by SIGINT, SIGTERM and SIGHUP after watch_signals(), unless the program was started with them ignored (nohup); a
 /// second signal ends the process at once.
-/// @param in_job  SIGUSR1 counts, too: mpirun passes it on to all ranks, where SIGTERM makes it end them in a second.
+/// @param world  of a job: SIGUSR1 counts, too (mpirun passes it on to all ranks, where SIGTERM makes it end them in a second);
+///               repeats within 3 s are the same signal that came by another way (to the process, and by its launcher).
 const std::atomic<bool>& stop_flag();
-void watch_signals(bool in_job = false);
+void watch_signals(const dist::World* world = nullptr);
 
 /// Commands, one file each: add themselves to the program and set `action` when chosen.
 void add_train(CLI::App& program, Action& action);

@@ -51,17 +51,19 @@ std::optional<int> start_ranks(const RanksHere& here) {
   if (ranks == 0) return {};
   const std::string by = here.gpus > 0 ? "--gpus" : "--ranks";
   const auto launch = dist::detect_launch();
-  if (launch.kind != dist::Launch::Kind::alone) {
-    throw Error(Complaint{.what = text("this process was started as one rank of a job by ", launch.by, " and cannot start ranks itself"),
+  const int64_t outer = launch.kind == dist::Launch::Kind::mpi ? dist::ranks_of_mpi().value_or(1) : launch.size;
+  if (outer > 1) {
+    throw Error(Complaint{.what = text("this process was started as one of ", outer, " ranks by ", launch.by, " and cannot start ranks itself"),
                           .where = by,
                           .value = std::to_string(ranks),
                           .fix = "leave it out; the launcher says how many ranks there are"});
   }
   std::vector<std::string> words;
   for (size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i] == by) {
+    const bool replaced = here.gpus > 0 && (arguments[i] == "--device" || arguments[i].starts_with("--device="));
+    if (arguments[i] == by || (replaced && arguments[i] == "--device")) {
       ++i;  // its value
-    } else if (!arguments[i].starts_with(by + "=")) {
+    } else if (!replaced && !arguments[i].starts_with(by + "=")) {
       words.push_back(arguments[i]);
     }
   }
@@ -77,10 +79,9 @@ std::shared_ptr<dist::World> current_world() { return job ? job->shared_world() 
 std::shared_ptr<dist::World> join_job(Common& common) {
   const auto launch = dist::detect_launch();
   if (launch.kind == dist::Launch::Kind::alone) return nullptr;
-  job = std::make_unique<dist::Job>(launch, dist::JobOptions{}, [](const dist::Verdict& verdict) {
-    if (verdict.mine) speak(verdict.message);
-    leave_at_once(verdict.code);
-  });
+  job = std::make_unique<dist::Job>(launch, dist::JobOptions{},
+                                    dist::WatchCalls{.speak = [](const dist::Verdict& verdict) { speak(verdict.message); },
+                                                     .ended = [](const dist::Verdict& verdict) { leave_at_once(verdict.code); }});
   auto world = job->shared_world();
   if (!world->leads()) {
     common.quiet = true;
@@ -111,8 +112,8 @@ int end_with(const std::string& message, int code) {
     std::cerr << "monge: " << printable(message) << std::endl;
     return code;
   }
-  const auto verdict = job->fail(message, code);
-  if (verdict.mine) speak(verdict.message);
+  const auto verdict = job->fail(message, code, /*alike=*/code == kDiverged);
+  if (!verdict.spoken) speak(verdict.message);
   leave_at_once(verdict.code);
 }
 
@@ -121,9 +122,9 @@ bool is_idle_rank(const std::string& command) {
   for (const auto& [rank, size] : {std::pair{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"}, {"RANK", "WORLD_SIZE"}}) {
     const auto own = environment(rank), all = environment(size);
     if (!own || !all || *all == "1") continue;
-    if (*own != "0") return true;
-    std::cerr << "monge: warning: monge " << command << " runs on one rank; the others of this job do nothing" << std::endl;
-    return false;
+    if (*own == "0") return false;
+    std::cerr << "monge: warning: monge " << command << " runs on rank 0 alone; " << rank << " = " << *own << " does nothing" << std::endl;
+    return true;
   }
   return false;
 }

@@ -137,7 +137,6 @@ std::string way_on_from(const fs::path& folder) {
 /// @param judge  of pictures; may be null.
 int conduct(train::Trainer& trainer, eval::ImageJudge* judge, const Common& common, const LogSink& log) {
   if (trainer.world()) {
-    set_job_timeout(trainer.recipe().parallel.timeout);
     if (!trainer.world()->leads()) return take_part(trainer, judge);
     set_way_on([folder = trainer.folder()] { return way_on_from(folder); });
   }
@@ -225,19 +224,22 @@ train::Recipe read_on_rank_0(dist::World* world, const fs::path& path, const std
 }
 
 /// @param device  that of this rank; sums over GPUs are set up.
-void use_device(dist::World* world, torch::Device device) {
+void use_device(dist::World* world, torch::Device device, const train::Recipe& recipe) {
   if (!world) return;
   world->require_same("--device", device.is_cuda() ? "cuda" : "cpu");
-  if (!device.is_cuda()) return;
-  world->use_gpu(dist::make_nccl_sums(*world, device));
+  world->require_same("train.precision", recipe.train.precision);  // auto goes by the GPU
+  if (device.is_cuda()) world->use_gpu(dist::make_nccl_sums(*world, device));
 }
 
 int train_command(TrainOptions options) {
-  if (const auto code = start_ranks(options.here)) return *code;
   if (options.dry_run && is_idle_rank("train --dry-run")) return kDone;
+  if (!options.dry_run) {
+    if (const auto code = start_ranks(options.here)) return *code;
+  }
   const auto world = options.dry_run ? nullptr : join_job(options.common);
   auto recipe = read_on_rank_0(world.get(), options.recipe, options.set);
   recipe.train.deterministic |= options.deterministic;
+  set_job_timeout(recipe.parallel.timeout);
   set_threads(options.common, recipe.train.threads, world.get());
   const auto device = device_of(options.common, recipe.train.device, world.get());
   // Written down as it is decided, so that a resumed run does not decide anew.
@@ -248,8 +250,8 @@ int train_command(TrainOptions options) {
   recipe.train.device = device.is_cuda() ? "cuda" : "cpu";
   train::apply_settings(recipe, device);
   train::keep_freed_memory();
-  if (!options.dry_run) watch_signals(world != nullptr);  // a dry run has nothing to save: Ctrl-C ends it at once
-  use_device(world.get(), device);
+  if (!options.dry_run) watch_signals(world.get());  // a dry run has nothing to save: Ctrl-C ends it at once
+  use_device(world.get(), device, recipe);
   const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"), {}, world.get());
   const auto shape = train::measure_source(*data.source, static_cast<uint64_t>(recipe.train.seed));
   train::resolve_noise_level(recipe, shape, data.source->size(), log);
@@ -311,16 +313,17 @@ int resume_command(TrainOptions options) {
   auto recipe = before;
   train::assign(recipe, options.set);
   train::keep_annealing(recipe, before.train.iterations);
+  set_job_timeout(recipe.parallel.timeout);
   train::validate(recipe);
   train::make_paths_absolute(recipe);  // those of --set
   dist::share_of_batch(recipe.train.batch, world.get());
   set_threads(options.common, world ? 0 : recipe.train.threads, world.get());
-  watch_signals(world != nullptr);
+  watch_signals(world.get());
   const auto device = device_of(options.common, recipe.train.device, world.get());
-  use_device(world.get(), device);
+  recipe.train.precision = train::resolve_precision(recipe.train.precision, device, log);
+  use_device(world.get(), device, recipe);
   const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"),
                                               checkpoint->standardisation, world.get());
-  recipe.train.precision = train::resolve_precision(recipe.train.precision, device, log);
   train::apply_settings(recipe, device);
   train::keep_freed_memory();
   const auto judge = eval::make_judge(recipe, device);

@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "monge/core/cores.h"
 #include "monge/core/error.h"
 #include "monge/data/parallel.h"
 
@@ -88,7 +89,7 @@ class Resident {
 
 int64_t usual_workers(const Source& source, torch::Device device) {
   if (source.is_quick()) return device.is_cpu() ? 0 : 2;
-  return std::clamp<int64_t>(std::thread::hardware_concurrency(), 1, 16);
+  return std::min<int64_t>(usable_cores(), 16);
 }
 
 struct Loader::State {

@@ -9,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include "monge/core/cores.h"
+
 namespace monge::data {
 
 /// From here on for_each_parallel and LibTorch's operations run in this thread alone when they are called from it: for workers
@@ -34,8 +36,7 @@ void for_each_parallel(int64_t count, const MakeWork& make_work, int64_t most_th
       next = count;
     }
   };
-  const auto cores = std::max<int64_t>(std::thread::hardware_concurrency(), 1);
-  const int64_t threads = keeps_to_this_thread() ? 1 : std::min({cores, most_threads, count});
+  const int64_t threads = keeps_to_this_thread() ? 1 : std::min({usable_cores(), most_threads, count});
   {
     std::vector<std::jthread> pool;
     for (int64_t t = 1; t < threads; ++t) pool.emplace_back(loop);

@@ -1,5 +1,8 @@
 #include "monge/dist/job.h"
 
+#include <future>
+#include <thread>
+
 #include "monge/core/error.h"
 #include "monge/dist/mpi_transport.h"
 #include "monge/dist/rendezvous.h"
@@ -18,18 +21,36 @@ std::unique_ptr<Transport> transport_for(const Launch& launch, Seconds patience)
 
 }  // namespace
 
-Job::Job(const Launch& launch, const JobOptions& options, std::function<void(const Verdict&)> ended)
-    : launch_(launch), world_(std::make_shared<World>(transport_for(launch, options.patience))) {
+Job::Job(const Launch& launch, const JobOptions& options, WatchCalls calls)
+    : launch_(launch), options_(options), calls_(calls), world_(std::make_shared<World>(transport_for(launch, options.patience))) {
+  if (launch.kind == Launch::Kind::mpi) {
+    const auto told = ranks_of_mpi();
+    if (told && *told != world_->size()) {
+      throw Error(Complaint{.what = text("the launcher started ", *told, " ranks, and MPI knows of ", world_->size(),
+                                         ": the launcher is of another MPI than this program, or speaks another protocol"),
+                            .fix = "use the mpirun of Open MPI, srun --mpi=pmix, or start without MPI: srun --mpi=none, torchrun, --gpus"});
+    }
+  }
   auto watched = options.watch;
   if (launch.kind == Launch::Kind::environment) watched.host = launch.host;
-  watch_ = std::make_unique<Watch>(*world_, watched, std::move(ended));
+  watch_ = std::make_unique<Watch>(*world_, watched, std::move(calls));
+  world_->set_patience(1e8);  // from here on the watch knows better
 }
 
 void Job::finish() {
-  // Until all are here a rank that dies is still missed; then each goes.
+  // Until all are here a rank that dies is still missed; then each goes, and is not judged any more.
   world_->barrier();
   watch_->leave();
+  std::promise<void> gone;
+  std::thread alarm([this, done = gone.get_future()] {
+    if (done.wait_for(options_.watch.silence) == std::future_status::ready) return;
+    const Verdict verdict{"the ranks did their work and do not come to an end together"};
+    calls_.speak(verdict);
+    calls_.ended(verdict);
+  });
   world_->close();
+  gone.set_value();
+  alarm.join();
   watch_.reset();
 }
 

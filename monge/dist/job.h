@@ -19,9 +19,8 @@ struct JobOptions {
 /// Joins the job on construction, parts from it in `finish` or `fail`.
 class Job {
  public:
-  /// @param ended  see Watch.
-  /// @throws Error, SystemError when the ranks do not meet.
-  Job(const Launch& launch, const JobOptions& options, std::function<void(const Verdict&)> ended);
+  /// @throws Error, SystemError when the ranks do not meet, or MPI finds others than the launcher started.
+  Job(const Launch& launch, const JobOptions& options, WatchCalls calls);
 
   World& world() { return *world_; }
   std::shared_ptr<World> shared_world() { return world_; }
@@ -34,10 +33,12 @@ class Job {
   void finish();
 
   /// See Watch::fail. Afterwards the process can only end, without waiting for the other ranks.
-  Verdict fail(const std::string& message, int code) { return watch_->fail(message, code); }
+  Verdict fail(const std::string& message, int code, bool alike = false) { return watch_->fail(message, code, alike); }
 
  private:
   Launch launch_;
+  JobOptions options_;
+  WatchCalls calls_;
   std::shared_ptr<World> world_;
   std::unique_ptr<Watch> watch_;
 };

@@ -32,17 +32,35 @@ Environment real_environment() {
   };
 }
 
-std::string first_host(const std::string& list) {
-  const auto bracket = list.find('['), comma = list.find(',');
-  if (bracket == std::string::npos || comma < bracket) return list.substr(0, comma);
-  const auto end = list.find_first_of(",-]", bracket);
-  return list.substr(0, bracket) + list.substr(bracket + 1, end - bracket - 1);
+std::optional<int64_t> ranks_of_mpi(const Environment& environment) {
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}) {
+    if (const auto value = environment(name)) return number_of(name, *value, 1, kMostRanks);
+  }
+  return {};
 }
 
-Launch detect_launch(const Environment& environment) {
+std::string first_host(const std::string& list) {
+  std::string out;
+  for (size_t i = 0; i < list.size() && list[i] != ','; ++i) {
+    if (list[i] != '[') {
+      out += list[i];
+      continue;
+    }
+    const auto end = list.find_first_of(",-]", i);
+    out += list.substr(i + 1, end - i - 1);
+    i = list.find(']', i);
+    if (i == std::string::npos) break;
+  }
+  return out;
+}
+
+Launch detect_launch(const Environment& environment, bool mpi) {
   Launch launch;
+  // torchrun and our own starter may themselves have been started by mpirun or srun, whose variables their ranks then share.
+  const bool by_torch = environment("TORCHELASTIC_RUN_ID") || environment("MONGE_LAUNCHED_BY");
   for (const auto& [name, by] : {std::pair{"OMPI_COMM_WORLD_SIZE", "mpirun"}, {"PMIX_RANK", "srun"}, {"PMI_RANK", "mpiexec"}}) {
-    if (!environment(name)) continue;
+    if (by_torch || !environment(name)) continue;
+    if (!mpi && environment("SLURM_STEP_NUM_TASKS")) break;  // srun tells enough without MPI
     launch.kind = Launch::Kind::mpi;
     launch.by = by;
     return launch;

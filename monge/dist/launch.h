@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "monge/dist/mpi_transport.h"
+
 namespace monge::dist {
 
 struct Launch {
@@ -30,13 +32,18 @@ Environment real_environment();
 
 /// By the variables that launchers set, the first that there are of:
 ///
+///     TORCHELASTIC_RUN_ID, MONGE_LAUNCHED_BY            as RANK below, since mpirun or srun may have started that launcher
 ///     OMPI_COMM_WORLD_SIZE; PMIX_RANK; PMI_RANK         MPI: mpirun, srun --mpi=pmix
 ///     RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT        torchrun, PyTorchJob of Kubernetes, monge's own --gpus and --ranks
 ///     SLURM_STEP_NUM_TASKS above 1, SLURM_PROCID        srun without MPI: the first host of SLURM_STEP_NODELIST, a port made
 ///                                                       of the job's number
 ///
 /// @throws Error for variables that contradict each other, naming them.
-Launch detect_launch(const Environment& environment = real_environment());
+/// @param mpi  whether this build has MPI; without it what srun says counts.
+Launch detect_launch(const Environment& environment = real_environment(), bool mpi = has_mpi());
+
+/// How many ranks a launcher of MPI says that there are; nothing where none says so.
+std::optional<int64_t> ranks_of_mpi(const Environment& environment = real_environment());
 
 /// The first host of a Slurm list: "gpu[03-07,9],login" gives "gpu03".
 std::string first_host(const std::string& list);

@@ -84,7 +84,7 @@ bool has_nccl() { return true; }
 
 std::unique_ptr<GpuSums> make_nccl_sums(World& world, torch::Device device) {
   if (!device.has_index()) device = torch::Device(torch::kCUDA, 0);
-  const c10::cuda::CUDAGuard guard(device);
+  c10::cuda::set_device(device.index());  // for good: what asks for "the GPU" must not wake another rank's
   // Two ranks on one GPU would wait for each other's kernels; NCCL's own message names neither.
   cudaDeviceProp properties{};
   C10_CUDA_CHECK(cudaGetDeviceProperties(&properties, device.index()));

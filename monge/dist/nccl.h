@@ -13,7 +13,7 @@ namespace monge::dist {
 bool has_nccl();
 
 /// One communicator over all ranks, each with its `device`, which all make together. Sums run on a stream of their own, beside
-/// what the current stream does, and can be captured in CUDA graphs. In a job of one rank, too.
+/// what the current stream does, and can be captured in CUDA graphs. In a job of one rank, too. `device` becomes the current one.
 /// @throws Error in a build without NCCL, or naming the rank where two ranks share a GPU; SystemError with NCCL's reason.
 std::unique_ptr<GpuSums> make_nccl_sums(World& world, torch::Device device);
 

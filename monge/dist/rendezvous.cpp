@@ -1,9 +1,14 @@
 #include "monge/dist/rendezvous.h"
 
+#include <c10/util/Logging.h>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <future>
+#include <sstream>
+#include <utility>
 #include <thread>
 
 #include "monge/core/error.h"
@@ -20,16 +25,89 @@ std::string text_of(const std::vector<uint8_t>& bytes) { return {bytes.begin(), 
 
 std::vector<uint8_t> bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
 
-/// What a rank tells of itself: its address and port.
+/// What a rank tells of itself: a port, and addresses of which one leads to it.
 struct Contact {
-  std::string host;
   uint16_t port = 0;
+  std::vector<std::string> hosts;
 };
 
 Contact contact_of(const std::vector<uint8_t>& told) {
-  const auto words = text_of(told);
-  const auto space = words.find(' ');
-  return {words.substr(0, space), static_cast<uint16_t>(std::stoi(words.substr(space + 1)))};
+  std::istringstream words(text_of(told));
+  Contact out;
+  words >> out.port;
+  for (std::string host; words >> host;) out.hosts.push_back(host);
+  return out;
+}
+
+std::string text_of(const Contact& contact) {
+  auto out = std::to_string(contact.port);
+  for (const auto& host : contact.hosts) out += ' ' + host;
+  return out;
+}
+
+/// Where this rank can be reached. Hosts often resolve their own name to the loopback, which leads others to themselves.
+std::vector<std::string> own_hosts(const Launch& launch, Clock::time_point end) {
+  if (is_loopback(launch.host)) return {launch.host};
+  std::vector<std::string> out;
+  const auto patience = std::max(Seconds(1), Seconds(end - Clock::now()));
+  const auto towards_store = Socket::connect(launch.host, launch.port, patience).own_address();
+  if (!is_loopback(towards_store)) out.push_back(towards_store);
+  if (launch.rank == 0) out.push_back(launch.host);
+  for (const auto& address : own_addresses()) {
+    if (std::find(out.begin(), out.end(), address) == out.end()) out.push_back(address);
+  }
+  return out;
+}
+
+// Of one length, so that they are read at once.
+constexpr int64_t kGreeting = 64;
+
+std::string greeting(const std::string& token, const std::string& word, int64_t rank) {
+  auto out = text(token, ' ', word, ' ', rank);
+  out.resize(kGreeting, ' ');
+  return out;
+}
+
+/// Connects to rank `after`, which answers when it knows us.
+Socket connect_to(const Contact& contact, const std::string& token, int64_t rank, int64_t after, Clock::time_point end) {
+  const auto hello = greeting(token, "from", rank), expected = greeting(token, "at", after);
+  std::string why = "it told no address";
+  do {
+    for (const auto& host : contact.hosts) {
+      try {
+        auto socket = Socket::connect(host, contact.port, Seconds(2));
+        socket.set_peer(text("rank ", after, " (", host, ")"));
+        socket.send(hello.data(), kGreeting, Seconds(5));
+        std::string came(kGreeting, ' ');
+        socket.receive(came.data(), kGreeting, Seconds(5));
+        if (came == expected) return socket;
+        why = text(host, " is somebody else");
+      } catch (const SystemError& error) {
+        why = error.what();
+      }
+    }
+  } while (Clock::now() < end);
+  throw SystemError(text("rank ", rank, " does not reach rank ", after, ": ", why));
+}
+
+/// Waits for rank `before` and answers it.
+Socket accept_from(Listener& listener, const std::string& token, int64_t rank, int64_t before, Clock::time_point end) {
+  const auto expected = greeting(token, "from", before), answer = greeting(token, "at", rank);
+  while (Clock::now() < end) {
+    auto socket = listener.accept(Seconds(1));
+    if (!socket.open()) continue;
+    std::string came(kGreeting, ' ');
+    try {
+      socket.receive(came.data(), kGreeting, Seconds(5));
+      if (came != expected) continue;  // a stranger, or a rank that tries a wrong address
+      socket.send(answer.data(), kGreeting, Seconds(5));
+    } catch (const SystemError&) {
+      continue;
+    }
+    socket.set_peer(text("rank ", before));
+    return socket;
+  }
+  throw SystemError(text("rank ", before, " did not connect to rank ", rank, ", port ", listener.port()));
 }
 
 /// @throws SystemError naming those that are missing.
@@ -50,49 +128,43 @@ void wait_for_all(c10d::TCPStore& store, const Launch& launch, Clock::time_point
 }
 
 std::unique_ptr<Transport> meet_at(c10d::TCPStore& store, const Launch& launch, Clock::time_point end) {
-  const auto left = [&] { return std::max(Seconds(1), Seconds(end - Clock::now())); };
-  Listener listener;
-  // The address by which the store is reached is one that the others can reach too.
-  const std::string own = Socket::connect(launch.host, launch.port, left()).own_address();
+  Listener listener(is_loopback(launch.host));
   // Whoever else finds the ports of the ranks does not know the job's token.
   const auto token_key = text("monge/", launch.run, "/token");
   if (launch.rank == 0) store.set(token_key, bytes_of(random_token()));
-  store.set(key_of(launch, launch.rank), bytes_of(text(own, ' ', listener.port())));
+  store.set(key_of(launch, launch.rank), bytes_of(text_of(Contact{listener.port(), own_hosts(launch, end)})));
   wait_for_all(store, launch, end);
   const auto token = text_of(store.get(token_key));
 
   const int64_t after = (launch.rank + 1) % launch.size, before = (launch.rank + launch.size - 1) % launch.size;
   const auto contact = contact_of(store.get(key_of(launch, after)));
-  auto next = Socket::connect(contact.host, contact.port, left());
-  next.set_peer(text("rank ", after, " (", contact.host, ")"));
-  const auto greeting = [&](int64_t rank) {
-    auto out = text("monge ", token, ' ', rank);
-    out.resize(128, ' ');
-    return out;
-  };
-  const auto hello = greeting(launch.rank), expected = greeting(before);
-  next.send(hello.data(), static_cast<int64_t>(hello.size()));
-  while (true) {
-    auto previous = listener.accept(left());
-    if (!previous.open()) throw SystemError(text("rank ", before, " did not connect to rank ", launch.rank, " (", own, ", port ", listener.port(), ")"));
-    std::string came(expected.size(), ' ');
-    try {
-      previous.receive(came.data(), static_cast<int64_t>(came.size()), Seconds(10));
-    } catch (const SystemError&) {
-      continue;  // a stranger
-    }
-    if (came != expected) continue;
-    previous.set_peer(text("rank ", before, " (", contact_of(store.get(key_of(launch, before))).host, ")"));
-    auto out = std::make_unique<SocketTransport>(launch.rank, launch.size, std::move(next), std::move(previous));
-    out->gather({});  // nobody leaves the store before all have read it
-    return out;
-  }
+  auto coming = std::async(std::launch::async, [&] { return accept_from(listener, token, launch.rank, before, end); });
+  auto next = connect_to(contact, token, launch.rank, after, end);
+  auto out = std::make_unique<SocketTransport>(launch.rank, launch.size, std::move(next), coming.get());
+  out->set_patience(std::max(Seconds(1), Seconds(end - Clock::now())).count());
+  out->gather({});  // nobody leaves the store before all have read it
+  return out;
 }
+
+}  // namespace
+
+namespace {
+
+/// The store logs every attempt with a backtrace; what matters comes as an error.
+class QuietStore {
+ public:
+  QuietStore() : level_(std::exchange(FLAGS_caffe2_log_level, c10::GLOG_FATAL)) {}
+  ~QuietStore() { FLAGS_caffe2_log_level = level_; }
+
+ private:
+  int level_;
+};
 
 }  // namespace
 
 std::unique_ptr<Transport> meet(const Launch& launch, Seconds patience) {
   if (launch.size == 1) return nullptr;
+  const QuietStore quiet;
   const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(patience);
   c10d::TCPStoreOptions options;
   options.port = launch.port;

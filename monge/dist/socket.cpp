@@ -2,6 +2,8 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -149,6 +151,23 @@ std::string Socket::own_address() const {
   return out.starts_with(mapped) ? out.substr(mapped.size()) : out;
 }
 
+std::vector<std::string> own_addresses() {
+  std::vector<std::string> out, loopback;
+  ifaddrs* all = nullptr;
+  if (::getifaddrs(&all) != 0) return {"127.0.0.1"};
+  const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owner(all, ::freeifaddrs);
+  for (const auto* one = all; one; one = one->ifa_next) {
+    if (!one->ifa_addr || !(one->ifa_flags & IFF_UP) || one->ifa_addr->sa_family != AF_INET) continue;
+    char name[NI_MAXHOST] = {};
+    if (::getnameinfo(one->ifa_addr, sizeof(sockaddr_in), name, sizeof name, nullptr, 0, NI_NUMERICHOST) != 0) continue;
+    (one->ifa_flags & IFF_LOOPBACK ? loopback : out).push_back(name);
+  }
+  out.insert(out.end(), loopback.begin(), loopback.end());
+  return out;
+}
+
+bool is_loopback(const std::string& address) { return address.starts_with("127.") || address == "::1"; }
+
 std::string random_token() {
   std::random_device device;
   std::ostringstream out;
@@ -156,7 +175,8 @@ std::string random_token() {
   return out.str();
 }
 
-void exchange(Socket& to, const void* out, int64_t out_bytes, Socket& from, void* in, int64_t in_bytes) {
+void exchange(Socket& to, const void* out, int64_t out_bytes, Socket& from, void* in, int64_t in_bytes, Seconds patience) {
+  auto end = after(patience);
   const auto* out_next = static_cast<const char*>(out);
   auto* in_next = static_cast<char*>(in);
   const auto would_block = [] { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; };
@@ -181,19 +201,23 @@ void exchange(Socket& to, const void* out, int64_t out_bytes, Socket& from, void
         moved = true;
       }
     }
-    if (moved) continue;
+    if (moved) {
+      end = after(patience);
+      continue;
+    }
+    if (Clock::now() > end) throw SystemError(text("nothing comes from ", from.peer(), " or goes to ", to.peer()));
     pollfd waits[2] = {{out_bytes > 0 ? to.descriptor() : -1, POLLOUT, 0}, {in_bytes > 0 ? from.descriptor() : -1, POLLIN, 0}};
     ::poll(waits, 2, 1000);
   }
 }
 
-Listener::Listener(uint16_t port) {
+Listener::Listener(bool loopback) {
   // One socket for both families where the system has IPv6.
   for (const int family : {AF_INET6, AF_INET}) {
+    if (loopback && family == AF_INET6) continue;
     descriptor_ = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (descriptor_ < 0) continue;
-    const int on = 1, off = 0;
-    ::setsockopt(descriptor_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    const int off = 0;
     sockaddr_storage address{};
     socklen_t length = 0;
     if (family == AF_INET6) {
@@ -201,13 +225,11 @@ Listener::Listener(uint16_t port) {
       auto& six = reinterpret_cast<sockaddr_in6&>(address);
       six.sin6_family = AF_INET6;
       six.sin6_addr = in6addr_any;
-      six.sin6_port = htons(port);
       length = sizeof six;
     } else {
       auto& four = reinterpret_cast<sockaddr_in&>(address);
       four.sin_family = AF_INET;
-      four.sin_addr.s_addr = htonl(INADDR_ANY);
-      four.sin_port = htons(port);
+      four.sin_addr.s_addr = htonl(loopback ? INADDR_LOOPBACK : INADDR_ANY);
       length = sizeof four;
     }
     if (::bind(descriptor_, reinterpret_cast<sockaddr*>(&address), length) == 0 && ::listen(descriptor_, 1024) == 0) {
@@ -222,7 +244,7 @@ Listener::Listener(uint16_t port) {
     ::close(std::exchange(descriptor_, -1));
     errno = kept;
   }
-  throw SystemError(text("cannot listen on port ", port, ": ", reason()));
+  throw SystemError(text("no port can be listened on: ", reason()));
 }
 
 Listener::~Listener() {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace monge::dist {
 
@@ -46,13 +47,20 @@ class Socket {
 std::string random_token();
 
 /// Sends through one connection while receiving through another (or the same), so that a ring of ranks cannot block itself.
-void exchange(Socket& to, const void* out, int64_t out_bytes, Socket& from, void* in, int64_t in_bytes);
+/// @throws SystemError when a connection breaks, or nothing moves for so long.
+void exchange(Socket& to, const void* out, int64_t out_bytes, Socket& from, void* in, int64_t in_bytes, Seconds patience);
 
-/// Waits for connections on a port of all addresses.
+/// IPv4 addresses of this host, those of the loopback last.
+std::vector<std::string> own_addresses();
+
+/// Whether it leads to this host alone.
+bool is_loopback(const std::string& address);
+
+/// Waits for connections on a port that is free.
 class Listener {
  public:
-  /// @param port  0: any that is free. @throws SystemError.
-  explicit Listener(uint16_t port = 0);
+  /// @param loopback  only of this host; else on all addresses. @throws SystemError.
+  explicit Listener(bool loopback = false);
   ~Listener();
   Listener(Listener&& other) noexcept;
   Listener(const Listener&) = delete;

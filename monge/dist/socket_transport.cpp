@@ -24,7 +24,7 @@ void SocketTransport::sum_small(const T* from, T* to, int64_t count) {
   scratch_.resize(static_cast<size_t>(size_ * bytes));
   const auto part = [&](int64_t rank) { return scratch_.data() + ((rank % size_ + size_) % size_) * bytes; };
   std::memcpy(part(rank_), from, static_cast<size_t>(bytes));
-  for (int64_t step = 0; step < size_ - 1; ++step) exchange(next_, part(rank_ - step), bytes, previous_, part(rank_ - step - 1), bytes);
+  for (int64_t step = 0; step < size_ - 1; ++step) pass(part(rank_ - step), bytes, part(rank_ - step - 1), bytes);
   for (int64_t rank = 0; rank < size_; ++rank) {
     const T* values = reinterpret_cast<const T*>(part(rank));
     for (int64_t i = 0; i < count; ++i) to[i] = rank == 0 ? values[i] : to[i] + values[i];
@@ -49,13 +49,13 @@ void SocketTransport::sum_of(const T* from, T* to, int64_t count) {
   // After step s this rank holds the sum of s + 2 ranks' parts rank - s - 1; at the end that of part rank + 1 of all.
   for (int64_t step = 0; step < size_ - 1; ++step) {
     const int64_t out = rank_ - step, in = rank_ - step - 1;
-    exchange(next_, to + begin(out), bytes(out), previous_, came, bytes(in));
+    pass(to + begin(out), bytes(out), came, bytes(in));
     T* sum = to + begin(in);
     for (int64_t i = 0, n = length(in); i < n; ++i) sum[i] += came[i];
   }
   for (int64_t step = 0; step < size_ - 1; ++step) {
     const int64_t out = rank_ + 1 - step, in = rank_ - step;
-    exchange(next_, to + begin(out), bytes(out), previous_, to + begin(in), bytes(in));
+    pass(to + begin(out), bytes(out), to + begin(in), bytes(in));
   }
 }
 
@@ -74,8 +74,8 @@ void SocketTransport::broadcast(void* data, int64_t bytes, int64_t root) {
   const bool first = rank_ == root, last = (rank_ + 1) % size_ == root;
   for (int64_t at = 0; at < bytes; at += kPiece) {
     const int64_t length = std::min(kPiece, bytes - at);
-    if (!first) previous_.receive(next + at, length);
-    if (!last) next_.send(next + at, length);
+    if (!first) previous_.receive(next + at, length, Seconds(patience_.load()));
+    if (!last) next_.send(next + at, length, Seconds(patience_.load()));
   }
 }
 
@@ -88,9 +88,9 @@ std::vector<std::string> SocketTransport::gather(const std::string& mine) {
     auto& came = part(rank_ - step - 1);
     const int64_t length = static_cast<int64_t>(sent.size());
     int64_t coming = 0;
-    exchange(next_, &length, sizeof length, previous_, &coming, sizeof coming);
+    pass(&length, sizeof length, &coming, sizeof coming);
     came.resize(static_cast<size_t>(coming));
-    exchange(next_, sent.data(), length, previous_, came.data(), coming);
+    pass(sent.data(), length, came.data(), coming);
   }
   return out;
 }

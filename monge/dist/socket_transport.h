@@ -1,6 +1,7 @@
 // Collective operations over TCP connections in a ring, for jobs that are started without MPI.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -22,8 +23,12 @@ class SocketTransport : public Transport {
   void sum(const void* from, void* to, int64_t count, torch::ScalarType type) override;
   void broadcast(void* data, int64_t bytes, int64_t root) override;
   std::vector<std::string> gather(const std::string& mine) override;
+  void set_patience(double seconds) override { patience_ = seconds; }
 
  private:
+  void pass(const void* out, int64_t out_bytes, void* in, int64_t in_bytes) {
+    exchange(next_, out, out_bytes, previous_, in, in_bytes, Seconds(patience_.load()));
+  }
   template <class T>
   void sum_of(const T* from, T* to, int64_t count);
   template <class T>
@@ -31,6 +36,7 @@ class SocketTransport : public Transport {
 
   int64_t rank_, size_;
   Socket next_, previous_;
+  std::atomic<double> patience_{1e8};  ///< seconds
   std::vector<char> scratch_;
 };
 

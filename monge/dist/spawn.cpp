@@ -25,12 +25,20 @@ std::atomic<int> to_pass_on[64];
 void note(int number) { ++to_pass_on[number]; }
 
 /// In the child: only what may be done between fork and exec.
-[[noreturn]] void become(const std::vector<char*>& words, const std::vector<char*>& environment, pid_t parent) {
+[[noreturn]] void become(const char* program, const std::vector<char*>& words, const std::vector<char*>& environment, pid_t parent, int inherited) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != parent) ::_exit(1);
-  ::execve("/proc/self/exe", words.data(), environment.data());
+  if (inherited >= 0) ::fcntl(inherited, F_SETFD, 0);
+  ::execve(program, words.data(), environment.data());
   ::_exit(127);
+}
+
+/// By its path, so that the ranks have the program's name.
+std::string own_program() {
+  char path[4096] = {};
+  const auto length = ::readlink("/proc/self/exe", path, sizeof path - 1);
+  return length > 0 ? std::string(path, static_cast<size_t>(length)) : "/proc/self/exe";
 }
 
 std::vector<char*> pointers(std::vector<std::string>& words) {
@@ -63,8 +71,8 @@ std::vector<std::string> environment_of(int64_t rank, int64_t ranks, const Liste
 
 int spawn_ranks(int64_t ranks, const std::vector<std::string>& arguments, const std::string& by, double grace) {
   using Clock = std::chrono::steady_clock;
-  Listener listener;  // handed to rank 0, so that nobody else takes the port meanwhile
-  ::fcntl(listener.descriptor(), F_SETFD, 0);
+  auto listener = std::make_optional<Listener>(/*loopback=*/true);  // handed to rank 0, so that nobody else takes the port meanwhile
+  std::signal(SIGCHLD, SIG_DFL);  // where it is ignored, as some parents leave it, the ranks' ends are not told
   constexpr int kPassed[] = {SIGINT, SIGTERM, SIGHUP};
   for (const int number : kPassed) {
     struct sigaction inherited {};
@@ -83,11 +91,12 @@ int spawn_ranks(int64_t ranks, const std::vector<std::string>& arguments, const 
   };
   auto words = arguments;
   const auto word_pointers = pointers(words);
+  const auto program = own_program();
   for (int64_t rank = 0; rank < ranks; ++rank) {
-    auto environment = environment_of(rank, ranks, listener, by);
+    auto environment = environment_of(rank, ranks, *listener, by);
     const auto environment_pointers = pointers(environment);
     const pid_t process = ::fork();
-    if (process == 0) become(word_pointers, environment_pointers, parent);
+    if (process == 0) become(program.c_str(), word_pointers, environment_pointers, parent, rank == 0 ? listener->descriptor() : -1);
     if (process < 0) {
       const std::string why = std::strerror(errno);
       kill_all(SIGKILL);
@@ -95,6 +104,7 @@ int spawn_ranks(int64_t ranks, const std::vector<std::string>& arguments, const 
     }
     processes.push_back(process);
   }
+  listener.reset();
 
   std::vector<std::optional<int>> codes(processes.size());
   bool failed = false;
@@ -106,6 +116,7 @@ int spawn_ranks(int64_t ranks, const std::vector<std::string>& arguments, const 
     }
     int status = 0;
     const pid_t ended = ::waitpid(-1, &status, WNOHANG);
+    if (ended < 0 && errno == ECHILD) break;
     if (ended <= 0) {
       if (failed && Clock::now() > deadline) kill_all(SIGKILL);
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -122,7 +133,7 @@ int spawn_ranks(int64_t ranks, const std::vector<std::string>& arguments, const 
     }
   }
   for (const auto& code : codes) {
-    if (*code != 0) return *code;
+    if (code != 0) return code.value_or(1);
   }
   return 0;
 }

@@ -30,6 +30,9 @@ class Transport {
   /// The texts of all ranks, in order of rank, on all ranks.
   virtual std::vector<std::string> gather(const std::string& mine) = 0;
 
+  /// How long an operation may wait without anything moving, where the transport can tell; without end at first.
+  virtual void set_patience(double /*seconds*/) {}
+
   /// An orderly end, together. Without it the destructor drops what there is.
   virtual void close() {}
 };

@@ -1,8 +1,5 @@
 #include "monge/dist/watch.h"
 
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -26,6 +23,7 @@ using Clock = std::chrono::steady_clock;
 constexpr Seconds kGrace{3};
 // A watch that slept this long was stopped with its process: what it missed says nothing about the others.
 constexpr Seconds kOwnSleep{5};
+constexpr size_t kMostStrangers = 64;  // connections that have not said the token yet
 
 /// Newlines end messages, so that they are written as another sign.
 std::string one_line(std::string text) {
@@ -41,7 +39,10 @@ std::string many_lines(std::string text) {
 /// Lines over a socket that never wait.
 class Lines {
  public:
-  explicit Lines(Socket socket) : socket_(std::move(socket)) {}
+  /// @param most  bytes that may come without making a line; more break the connection.
+  explicit Lines(Socket socket, size_t most = 1 << 20) : socket_(std::move(socket)), most_(most) {}
+
+  void set_most(size_t most) { most_ = most; }
 
   const Socket& socket() const { return socket_; }
   bool broken() const { return broken_; }
@@ -59,7 +60,9 @@ class Lines {
       const auto got = ::recv(socket_.descriptor(), buffer, sizeof buffer, MSG_DONTWAIT);
       if (got > 0) {
         in_.append(buffer, static_cast<size_t>(got));
-        continue;
+        if (in_.size() <= most_) continue;
+        broken_ = in_.find('\n') == std::string::npos;
+        break;
       }
       broken_ = got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
       break;
@@ -87,24 +90,9 @@ class Lines {
 
   Socket socket_;
   std::string in_, out_;
+  size_t most_;
   bool broken_ = false;
 };
-
-/// Addresses of this host that others may reach, loopback last.
-std::vector<std::string> own_addresses() {
-  std::vector<std::string> out, loopback;
-  ifaddrs* all = nullptr;
-  if (::getifaddrs(&all) != 0) return {"127.0.0.1"};
-  const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owner(all, ::freeifaddrs);
-  for (const auto* one = all; one; one = one->ifa_next) {
-    if (!one->ifa_addr || !(one->ifa_flags & IFF_UP) || one->ifa_addr->sa_family != AF_INET) continue;
-    char name[NI_MAXHOST] = {};
-    if (::getnameinfo(one->ifa_addr, sizeof(sockaddr_in), name, sizeof name, nullptr, 0, NI_NUMERICHOST) != 0) continue;
-    (one->ifa_flags & IFF_LOOPBACK ? loopback : out).push_back(name);
-  }
-  out.insert(out.end(), loopback.begin(), loopback.end());
-  return out;
-}
 
 std::string seconds(Seconds value) {
   std::ostringstream out;
@@ -112,27 +100,57 @@ std::string seconds(Seconds value) {
   return out.str();
 }
 
+/// A connection on which rank 0 answers this greeting; nothing where somebody else answers, or nobody.
+std::optional<Lines> welcomed(const std::string& host, uint16_t port, const std::string& greeting) {
+  Lines lines(Socket::connect(host, port, Seconds(2)));
+  lines.say(greeting);
+  const auto end = Clock::now() + std::chrono::seconds(3);
+  while (Clock::now() < end && !lines.broken()) {
+    pollfd wait{lines.socket().descriptor(), POLLIN, 0};
+    ::poll(&wait, 1, 100);
+    for (const auto& line : lines.read()) {
+      if (line == "welcome") return lines;
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 /// What the main thread and the watch's thread share.
 struct Watch::Common {
-  Common(World& world, const WatchOptions& options, std::function<void(const Verdict&)> ended)
-      : world(world), options(options), ended(std::move(ended)), stall(options.stall.count()) {}
+  Common(World& world, const WatchOptions& options, WatchCalls calls)
+      : world(world), options(options), calls(std::move(calls)), stall(options.stall.count()) {}
 
   World& world;
   WatchOptions options;
-  std::function<void(const Verdict&)> ended;
+  WatchCalls calls;
   std::atomic<double> stall;  // seconds
+  std::atomic<bool> met{false};  // all ranks have found rank 0
 
   std::mutex guard;
   std::condition_variable changed;
   std::optional<Verdict> verdict;
-  std::optional<std::pair<std::string, int>> failure;  // of this rank, to be told
+  struct Failure {
+    std::string message;
+    int code = 1;
+    bool alike = false;
+  };
+  std::optional<Failure> failure;  // of this rank, to be told
   bool main_waits = false;  // in fail(), which ends the process in an orderly way
   bool leaving = false;
 
   std::string name_of(int64_t rank) const {
     return text(world.name_of(rank), " (process ", world.place(rank).process, ")");
+  }
+
+  /// Tells the user, unless all is over.
+  void say(const Verdict& found) {
+    {
+      const std::lock_guard lock(guard);
+      if (verdict || leaving) return;
+    }
+    calls.speak(found);
   }
 
   /// The first verdict counts.
@@ -146,10 +164,10 @@ struct Watch::Common {
     if (main_waits) return;
     const auto said = *verdict;
     lock.unlock();
-    ended(said);
+    calls.ended(said);
   }
 
-  std::optional<std::pair<std::string, int>> take_failure() {
+  std::optional<Failure> take_failure() {
     const std::lock_guard lock(guard);
     return std::exchange(failure, std::nullopt);
   }
@@ -161,7 +179,7 @@ class Watch::Hub {
   Hub(std::shared_ptr<Common> common, Listener listener, std::string token)
       : common_(std::move(common)), listener_(std::move(listener)), token_(std::move(token)),
         seen_(static_cast<size_t>(common_->world.size())) {
-    for (auto& one : seen_) one.heard = one.moved = Clock::now();
+    for (auto& one : seen_) one.heard = one.moved = one.level = Clock::now();
     thread_ = std::thread([this] { serve(); });
   }
   ~Hub() {
@@ -173,8 +191,10 @@ class Watch::Hub {
   struct Seen {
     std::unique_ptr<Lines> lines;
     Clock::time_point heard, moved;  // any message; one with progress
+    Clock::time_point level;         // when it was last with those that are furthest, or moved
     int64_t entered = 0, left = 0;
-    bool gone = false;  // said goodbye
+    bool speaks = false;  // something has come
+    bool gone = false;    // said goodbye
   };
 
   void serve() {
@@ -187,7 +207,7 @@ class Watch::Hub {
       greet();
       read();
       if (slept) {
-        for (auto& one : seen_) one.heard = one.moved = now;
+        for (auto& one : seen_) one.heard = one.moved = one.level = now;
       }
       note(seen_[0], common_->world.progress());
       seen_[0].heard = now;
@@ -197,7 +217,7 @@ class Watch::Hub {
           if (one.lines) one.lines->say("beat");
         }
       }
-      if (auto failure = common_->take_failure()) end({failure->first, failure->second});
+      if (auto failure = common_->take_failure()) end({failure->message, failure->code});
       judge(now);
       if (done_) return;
     }
@@ -205,18 +225,23 @@ class Watch::Hub {
 
   void wait() {
     std::vector<pollfd> waits{{listener_.descriptor(), POLLIN, 0}};
-    for (const auto& one : seen_) {
-      if (one.lines && !one.lines->broken()) waits.push_back({one.lines->socket().descriptor(), POLLIN, 0});
+    std::vector<Seen*> whose{nullptr};
+    for (auto& one : seen_) {
+      one.speaks = false;
+      if (!one.lines || one.lines->broken()) continue;
+      waits.push_back({one.lines->socket().descriptor(), POLLIN, 0});
+      whose.push_back(&one);
     }
     ::poll(waits.data(), waits.size(), 100);
+    for (size_t i = 1; i < waits.size(); ++i) whose[i]->speaks = waits[i].revents != 0;
   }
 
   /// Takes those that come with the token in.
   void greet() {
-    while (true) {
+    while (strangers_.size() < kMostStrangers) {
       auto socket = listener_.accept(Seconds(0));
       if (!socket.open()) break;
-      strangers_.push_back({std::make_unique<Lines>(std::move(socket)), Clock::now()});
+      strangers_.push_back({std::make_unique<Lines>(std::move(socket), 256), Clock::now()});
     }
     std::erase_if(strangers_, [this](auto& stranger) {
       for (const auto& line : stranger.first->read()) {
@@ -225,6 +250,8 @@ class Watch::Hub {
         size_t rank = 0;
         if (!(words >> token >> rank) || token != token_ || rank >= seen_.size()) return true;
         seen_[rank].lines = std::move(stranger.first);
+        seen_[rank].lines->say("welcome");
+        seen_[rank].lines->set_most(1 << 20);
         seen_[rank].heard = Clock::now();
         return true;
       }
@@ -233,7 +260,7 @@ class Watch::Hub {
   }
 
   static void note(Seen& one, const Progress& progress) {
-    if (progress.entered != one.entered || progress.left != one.left) one.moved = Clock::now();
+    if (progress.entered != one.entered || progress.left != one.left) one.moved = one.level = Clock::now();
     one.entered = progress.entered;
     one.left = progress.left;
   }
@@ -241,7 +268,7 @@ class Watch::Hub {
   void read() {
     for (size_t rank = 1; rank < seen_.size(); ++rank) {
       auto& one = seen_[rank];
-      if (!one.lines) continue;
+      if (!one.lines || !one.speaks) continue;
       for (const auto& line : one.lines->read()) {
         one.heard = Clock::now();
         std::istringstream words(line);
@@ -255,10 +282,12 @@ class Watch::Hub {
           one.gone = true;
         } else if (word == "fail") {
           int code = 1;
-          words >> code >> std::ws;
+          bool alike = false;
+          words >> code >> alike >> std::ws;
           std::string message;
           std::getline(words, message);
-          end({text(common_->name_of(static_cast<int64_t>(rank)), ": ", many_lines(message)), code});
+          message = many_lines(message);
+          end({alike ? message : text(common_->name_of(static_cast<int64_t>(rank)), ": ", message), code});
           return;
         }
       }
@@ -271,6 +300,7 @@ class Watch::Hub {
     for (size_t rank = 1; rank < seen_.size(); ++rank) {
       const auto& one = seen_[rank];
       if (one.gone) continue;
+      if (!one.lines && !common_->met) continue;  // the constructor's time is for that
       if (one.lines && one.lines->broken()) return end({text(common_->name_of(static_cast<int64_t>(rank)), " is gone: it was ended, or its host was")});
       if (Seconds(now - one.heard) > options.silence) {
         return end({text("nothing has come from ", common_->name_of(static_cast<int64_t>(rank)), " for ", seconds(options.silence),
@@ -280,19 +310,22 @@ class Watch::Hub {
     const Seconds stall(common_->stall.load());
     int64_t furthest = 0;
     for (const auto& one : seen_) furthest = std::max(furthest, one.entered);
+    for (auto& one : seen_) {
+      if (one.entered == furthest) one.level = now;
+    }
     bool all_still = true, inside = false;
     for (size_t rank = 0; rank < seen_.size(); ++rank) {
       const auto& one = seen_[rank];
       const bool still = Seconds(now - one.moved) > stall;
       all_still = all_still && still;
       inside = inside || one.left < one.entered;
-      if (still && one.entered < furthest && !one.gone) {
+      if (Seconds(now - one.level) > stall && !one.gone) {
         return end({text(common_->name_of(static_cast<int64_t>(rank)), " hangs: for ", seconds(stall),
                          " it has not come to collective operation ", one.entered + 1, ", where others wait (parallel.timeout)")});
       }
     }
     if (all_still && inside) {
-      end({text("all ranks have waited in a collective operation for ", seconds(stall), ": the network between them is broken (parallel.timeout)")});
+      end({text("all ranks have waited in a collective operation for ", seconds(stall), ": the network or a GPU between them does not work (parallel.timeout)")});
     }
   }
 
@@ -300,6 +333,7 @@ class Watch::Hub {
   void end(Verdict verdict) {
     if (done_) return;
     done_ = true;
+    common_->say(verdict);
     for (auto& one : seen_) {
       if (one.lines && !one.lines->broken()) one.lines->say(text("end ", verdict.code, ' ', one_line(verdict.message)));
     }
@@ -312,7 +346,6 @@ class Watch::Hub {
         for (const auto& line : one.lines->read()) one.gone = one.gone || line == "heard";
       }
     }
-    verdict.mine = true;
     common_->decide(std::move(verdict));
   }
 
@@ -329,9 +362,8 @@ class Watch::Hub {
 /// The other ranks' side.
 class Watch::Spoke {
  public:
-  Spoke(std::shared_ptr<Common> common, Socket socket, const std::string& token)
-      : common_(std::move(common)), lines_(std::move(socket)) {
-    lines_.say(text(token, ' ', common_->world.rank()));
+  /// @param lines  on which rank 0 has bidden welcome.
+  Spoke(std::shared_ptr<Common> common, Lines lines) : common_(std::move(common)), lines_(std::move(lines)) {
     thread_ = std::thread([this] { serve(); });
   }
   ~Spoke() {
@@ -363,7 +395,7 @@ class Watch::Spoke {
         std::string message;
         std::getline(words, message);
         lines_.say("heard");
-        common_->decide({many_lines(message), code, false});
+        common_->decide({many_lines(message), code});
         return;
       }
       {
@@ -375,13 +407,15 @@ class Watch::Spoke {
         if (common_->leaving && lines_.broken()) return;
       }
       if (lines_.broken()) {
-        return common_->decide({text(common_->name_of(0), " is gone: it was ended, or its host was"), 1, speaks});
+        return lost({text(common_->name_of(0), " is gone: it was ended, or its host was")}, speaks);
       }
       if (Seconds(now - heard) > options.silence) {
-        return common_->decide({text("nothing has come from ", common_->name_of(0), " for ", seconds(options.silence),
-                                     ": it is stopped, or its host or network is down"), 1, speaks});
+        return lost({text("nothing has come from ", common_->name_of(0), " for ", seconds(options.silence),
+                          ": it is stopped, or its host or network is down")}, speaks);
       }
-      if (auto failure = common_->take_failure()) lines_.say(text("fail ", failure->second, ' ', one_line(failure->first)));
+      if (auto failure = common_->take_failure()) {
+        lines_.say(text("fail ", failure->code, ' ', failure->alike, ' ', one_line(failure->message)));
+      }
       if (now - beaten >= options.beat) {
         beaten = now;
         const auto progress = common_->world.progress();
@@ -390,21 +424,27 @@ class Watch::Spoke {
     }
   }
 
+  void lost(Verdict verdict, bool speaks) {
+    if (speaks) common_->say(verdict);
+    common_->decide(std::move(verdict));
+  }
+
   std::shared_ptr<Common> common_;
   Lines lines_;
   std::atomic<bool> ending_{false};
   std::thread thread_;
 };
 
-Watch::Watch(World& world, const WatchOptions& options, std::function<void(const Verdict&)> ended)
-    : common_(std::make_shared<Common>(world, options, std::move(ended))) {
+Watch::Watch(World& world, const WatchOptions& options, WatchCalls calls)
+    : common_(std::make_shared<Common>(world, options, std::move(calls))) {
   if (world.size() == 1) return;
   if (world.leads()) {
-    Listener listener;
+    const bool here = is_loopback(options.host);
+    Listener listener(here);
     const auto token = random_token();
     auto invitation = text(token, ' ', listener.port());
     if (!options.host.empty()) invitation += ' ' + options.host;
-    for (const auto& address : own_addresses()) invitation += ' ' + address;
+    for (const auto& address : here ? std::vector<std::string>() : own_addresses()) invitation += ' ' + address;
     hub_ = std::make_unique<Hub>(common_, std::move(listener), token);
     world.broadcast(invitation);
   } else {
@@ -412,27 +452,37 @@ Watch::Watch(World& world, const WatchOptions& options, std::function<void(const
     std::string token, address, why = "it has no address";
     uint16_t port = 0;
     words >> token >> port;
-    while (!spoke_ && words >> address) {
-      try {
-        spoke_ = std::make_unique<Spoke>(common_, Socket::connect(address, port, Seconds(3)), token);
-      } catch (const SystemError& error) {
-        why = error.what();
+    std::vector<std::string> addresses;
+    while (words >> address) addresses.push_back(address);
+    const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(options.meeting);
+    while (!spoke_ && Clock::now() < end) {
+      for (size_t i = 0; i < addresses.size() && !spoke_; ++i) {
+        try {
+          if (auto lines = welcomed(addresses[i], port, text(token, ' ', world.rank()))) {
+            spoke_ = std::make_unique<Spoke>(common_, std::move(*lines));
+          } else {
+            why = addresses[i] + " is somebody else";
+          }
+        } catch (const SystemError& error) {
+          why = error.what();
+        }
       }
     }
     if (!spoke_) throw SystemError(text(world.name_of(0), " cannot be reached by ", world.name_of(world.rank()), ": ", why));
   }
   world.barrier();
+  common_->met = true;
 }
 
 Watch::~Watch() = default;
 
-Verdict Watch::fail(const std::string& message, int code) {
+Verdict Watch::fail(const std::string& message, int code, bool alike) {
   std::unique_lock lock(common_->guard);
   common_->main_waits = true;
   common_->changed.notify_all();
-  const Verdict own{message, code, true};
+  const Verdict own{message, code, /*spoken=*/false};
   if (!hub_ && !spoke_) return own;
-  if (!common_->verdict) common_->failure = {message, code};
+  if (!common_->verdict) common_->failure = {message, code, alike};
   common_->changed.wait_for(lock, 2 * kGrace, [this] { return common_->verdict.has_value(); });
   return common_->verdict.value_or(own);
 }

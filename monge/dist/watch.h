@@ -15,6 +15,7 @@ struct WatchOptions {
   Seconds beat{1};      ///< how often a rank says that it lives
   Seconds silence{20};  ///< a rank that has said nothing for so long is lost: stopped, or its host is
   Seconds stall{600};   ///< a rank that is so long behind the others' collective operations hangs
+  Seconds meeting{300}; ///< for all to find rank 0
   std::string host;     ///< by which rank 0 is reached; empty: all its addresses are tried
 };
 
@@ -22,7 +23,15 @@ struct WatchOptions {
 struct Verdict {
   std::string message;  ///< names the rank and its host
   int code = 1;         ///< exit code for all ranks
-  bool mine = false;    ///< this rank is the one that speaks it to the user
+  bool spoken = true;   ///< the user has been told, here or by rank 0
+};
+
+/// Called from the watch's thread, each once at most.
+struct WatchCalls {
+  /// Tells the user, on rank 0 before the others know: launchers end all ranks soon after the first has ended.
+  std::function<void(const Verdict&)> speak;
+  /// Should end the process: the main thread may be waiting for ever. Not called where the main thread came to fail() meanwhile.
+  std::function<void(const Verdict&)> ended;
 };
 
 /// Each rank keeps a TCP connection with rank 0, apart from the job's own, and a thread that uses it: once a beat it says how far
@@ -31,16 +40,15 @@ struct Verdict {
 class Watch {
  public:
   /// Meets the other ranks: all construct theirs together. @param world  outlives this.
-  /// @param ended  called once from the watch's thread with the verdict. It should end the process: the main thread may be
-  ///               waiting for ever. The other ranks have been told before.
-  Watch(World& world, const WatchOptions& options, std::function<void(const Verdict&)> ended);
+  Watch(World& world, const WatchOptions& options, WatchCalls calls);
   ~Watch();
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
   /// This rank has failed. Tells the others and gives the verdict, which may be of an earlier failure elsewhere that caused
   /// this one. Waits a few seconds for it at most. `ended` is not called on this rank any more.
-  Verdict fail(const std::string& message, int code);
+  /// @param alike  all ranks have the same failure, so that the message need not say whose it was.
+  Verdict fail(const std::string& message, int code, bool alike = false);
 
   /// Changes WatchOptions::stall; rank 0's counts.
   void set_stall(Seconds stall);

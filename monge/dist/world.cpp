@@ -198,8 +198,8 @@ void World::close() {
   if (!transport_) return;
   barrier();
   gpu_.reset();
-  run([&] { transport_->close(); });
   engine_.reset();
+  transport_->close();  // MPI wants to be ended by the thread that began
   transport_.reset();
 }
 

@@ -97,7 +97,12 @@ class World {
   /// May be called from any thread.
   Progress progress() const { return {entered_.load(), left_.load()}; }
 
-  /// An orderly end: all ranks come here. Nothing may be called afterwards.
+  /// See Transport::set_patience.
+  void set_patience(double seconds) {
+    if (transport_) transport_->set_patience(seconds);
+  }
+
+  /// An orderly end, by the thread that made this: all ranks come here. Nothing may be called afterwards.
   void close();
 
  private:

@@ -7,7 +7,6 @@
 #include <map>
 #include <string>
 #include <vector>
-#include <vector>
 
 #include "monge/core/item_draws.h"
 #include "monge/core/random.h"

@@ -19,7 +19,8 @@ class Observer {
   virtual void started(Trainer& /*trainer*/, int64_t /*iteration*/) {}
 
   /// Whether iteration_done(done) will look at more than its figures: at nets, optimisers or a saved state. Where nobody
-  /// does, the figures are told late, when the next iteration has been launched already (on a GPU).
+  /// does, the figures are told late, when the next iteration has been launched already (on a GPU). In a job the recipe's
+  /// intervals decide, since all ranks must do alike.
   virtual bool looks_at_nets(const Trainer& /*trainer*/, int64_t /*done*/) const { return true; }
 
   /// After an outer iteration; `done` counts from 1. Draws nothing from the training's random streams.

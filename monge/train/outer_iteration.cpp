@@ -93,7 +93,7 @@ void Solver::launch(int64_t iteration, const Feed& feed, bool stop) {
   const auto now = pace(iteration);
   streams_.begin(first);
   if (world_) {
-    world_->note_begun();
+    if (device_.is_cuda()) world_->note_begun();
     exchange_map_->want_stop(stop);
     exchange_potential_->want_stop(stop);
   }
@@ -119,7 +119,7 @@ std::string Solver::culprits(const Record::Row& row) const {
 
 Figures Solver::collect() {
   const auto rows = record_.receive();
-  if (world_) world_->note_done();
+  if (world_ && device_.is_cuda()) world_->note_done();
   const auto [iteration, pace] = underway_.front();
   underway_.pop_front();
   const int64_t k_t = recipe_.train.k_t, first = iteration * (k_t + 1);

@@ -291,12 +291,12 @@ void Solver::share_state() {
 
 int64_t Solver::fingerprint() const {
   const at::NoGradGuard no_grad;
-  int64_t out = 0;
+  uint64_t out = 0;
   for (const auto* values : {&adam_map_.values(), &adam_potential_.values()}) {
     // Sums of integers do not depend on their order, as sums over another number of threads would.
-    out = out * 31 + values->view(torch::kInt32).sum(torch::kInt64).item<int64_t>();
+    out = out * 31 + static_cast<uint64_t>(values->view(torch::kInt32).sum(torch::kInt64).item<int64_t>());
   }
-  return out;
+  return static_cast<int64_t>(out);
 }
 
 NamedTensors Solver::state() const {

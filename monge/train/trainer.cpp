@@ -251,11 +251,23 @@ void Trainer::resume(const Checkpoint& checkpoint) {
 }
 
 fs::path Trainer::save() {
-  if (world_) world_->require_same(text("the nets after iteration ", done_), std::to_string(solver_->fingerprint()));
+  if (world_) compare_nets();
   const auto written = write_checkpoint();
   if (world_) world_->barrier();  // nobody goes on, or ends, before it is there
   saved_at_ = done_;
   return written;
+}
+
+/// What is not the same everywhere must not become a checkpoint.
+void Trainer::compare_nets() {
+  drifted_ = true;
+  const auto all = world_->gather(std::to_string(solver_->fingerprint()));
+  for (size_t rank = 1; rank < all.size(); ++rank) {
+    if (all[rank] == all[0]) continue;
+    throw SystemError(text("after iteration ", done_, " ", world_->name_of(static_cast<int64_t>(rank)), " has other nets than ", world_->name_of(0),
+                           ": a memory or a processor of one of them is faulty, or their programs differ; nothing was saved"));
+  }
+  drifted_ = false;
 }
 
 fs::path Trainer::write_checkpoint() {
@@ -306,6 +318,7 @@ void Trainer::end_early(const std::string& reason) {
 }
 
 void Trainer::save_what_can_be() {
+  if (drifted_) return;
   try {
     // What was launched has changed the nets.
     for (; solver_->launched() > 0; ++done_) solver_->collect();
@@ -316,7 +329,12 @@ void Trainer::save_what_can_be() {
 }
 
 bool Trainer::looked_at(int64_t done) const {
-  return done >= recipe_.train.iterations || done % recipe_.checkpoint.every == 0 ||
+  if (done >= recipe_.train.iterations || done % recipe_.checkpoint.every == 0) return true;
+  if (world_) {  // alike on all ranks, whatever is attached on this one: all must launch the same iterations before they stop
+    const auto due = [done](int64_t every) { return every > 0 && done % every == 0; };
+    return due(recipe_.eval.every) || due(recipe_.samples.every);
+  }
+  return
          std::any_of(observers_.begin(), observers_.end(), [&](const Observer* o) { return o->looks_at_nets(*this, done); });
 }
 

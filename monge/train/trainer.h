@@ -119,6 +119,7 @@ class Trainer {
 
  private:
   void save_what_can_be();
+  void compare_nets();
   std::filesystem::path write_checkpoint();
 
   bool looked_at(int64_t done) const;
@@ -140,6 +141,7 @@ class Trainer {
   int64_t best_iteration_ = 0;
   std::string early_end_;
   bool stop_agreed_ = false;  ///< in a job
+  bool drifted_ = false;      ///< the ranks' nets differ
 };
 
 }  // namespace monge::train

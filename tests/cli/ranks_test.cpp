@@ -1,4 +1,6 @@
 // Jobs of several processes: ways to start them, to end them and to go on.
+#include <torch/cuda.h>
+
 #include "tests/cli/ranks.h"
 
 namespace monge {
@@ -32,7 +34,7 @@ TEST_F(CliRanks, ByTheEnvironmentOfTorchrun) {
   // Two processes that know of each other by their environment alone.
   const auto rank = [&](int number) {
     return "env RANK=" + std::to_string(number) + " LOCAL_RANK=" + std::to_string(number) +
-           " WORLD_SIZE=2 MASTER_ADDR=localhost MASTER_PORT=" + std::to_string(30000 + ::getpid() % 20000) + " " + program() +
+           " WORLD_SIZE=2 MASTER_ADDR=localhost MASTER_PORT=" + std::to_string(20000 + ::getpid() % 10000) + " " + program() +
            "train v.toml --out both --threads 1" + exact;
   };
   Running first(folder.path(), rank(0), "zero"), second(folder.path(), rank(1), "one-rank");
@@ -90,6 +92,25 @@ TEST_F(CliRanks, ASignalToAnyRankStopsAll) {
   }
 }
 
+// As systemd, pkill and Slurm do: the starter gets it, passes it on, and the ranks had it already.
+TEST_F(CliRanks, ASignalToAllProcessesIsOneSignal) {
+  Running job(folder.path(), program() + "train v.toml --threads 1 --ranks 2 --out run" + endless);
+  ASSERT_TRUE(appears(folder / "run" / "checkpoints" / "step_000005")) << job.err();
+  for (const pid_t process : job.descendants()) ::kill(process, SIGTERM);
+  EXPECT_EQ(job.wait(30), 3) << job.err();
+  EXPECT_EQ(job.err().find("stopping at", job.err().find("stopping at") + 1), std::string::npos) << job.err();
+}
+
+// mpirun ends all ranks soon after the first has ended; the message must be out by then.
+TEST_F(CliRanks, TheFailureOfARankIsToldUnderMpirun) {
+  if (!dist::has_mpi()) GTEST_SKIP() << "this build has no MPI";
+  if (torch::cuda::is_available()) GTEST_SKIP() << "there is a GPU here, so that rank 1 would not fail";
+  const std::string one = "-np 1 " + program() + "train v.toml --threads 1 --out run" + endless;
+  Running job(folder.path(), "mpirun --allow-run-as-root --oversubscribe --bind-to none " + one + " : " + one + " --device cuda");
+  EXPECT_EQ(job.wait(kPatience), 2);
+  EXPECT_THAT(job.err(), AllOf(HasSubstr("rank 1 on host "), HasSubstr("no CUDA device")));
+}
+
 TEST_F(CliRanks, ASignalToTheStarterStopsAll) {
   Running job(folder.path(), program() + "train v.toml --threads 1 --ranks 2 --out run" + endless);
   ASSERT_TRUE(appears(folder / "run" / "checkpoints" / "step_000005")) << job.err();
@@ -134,7 +155,9 @@ TEST_F(CliRanks, WrongUseIsTold) {
                                    {program() + "resume nowhere --ranks 2", "nowhere"},
                                    {"env RANK=0 WORLD_SIZE=2 " + program() + train, "MASTER_ADDR"},
                                    {"env RANK=7 WORLD_SIZE=2 " + program() + train, "RANK"},
-                                   {"env RANK=0 WORLD_SIZE=1 " + program() + train + "--ranks 2", "one rank of a job"}}) {
+                                   {"env RANK=0 WORLD_SIZE=2 MASTER_ADDR=localhost MASTER_PORT=1 " + program() + train + "--ranks 2", "one of 2 ranks"},
+                                   {"env PMI_RANK=0 PMI_SIZE=2 " + program() + train, "another MPI"}}) {
+    if (says == "another MPI" && !dist::has_mpi()) continue;
     Running job(folder.path(), line);
     EXPECT_EQ(job.wait(kPatience), 2) << line << job.err();
     EXPECT_THAT(job.err(), HasSubstr(says)) << line;

@@ -13,11 +13,11 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-Launch with(std::map<std::string, std::string> variables) {
+Launch with(std::map<std::string, std::string> variables, bool mpi = true) {
   return detect_launch([variables](const std::string& name) -> std::optional<std::string> {
     const auto found = variables.find(name);
     return found == variables.end() ? std::nullopt : std::optional(found->second);
-  });
+  }, mpi);
 }
 
 TEST(Launch, WithoutALauncherIsAlone) { EXPECT_EQ(with({}).kind, Launch::Kind::alone); }
@@ -64,11 +64,23 @@ TEST(Launch, KnowsSrunWithoutMpi) {
   EXPECT_EQ(with(one).kind, Launch::Kind::alone);
 }
 
+// torchrun under mpirun, and srun that also sets MPI's variables for a program without MPI.
+TEST(Launch, TheInnermostLauncherCounts) {
+  const auto launch = with({{"PMIX_RANK", "0"}, {"TORCHELASTIC_RUN_ID", "x"}, {"RANK", "1"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "a"}, {"MASTER_PORT", "9"}});
+  EXPECT_EQ(launch.by, "torchrun");
+  EXPECT_EQ(launch.rank, 1);
+  const std::map<std::string, std::string> step{{"PMIX_RANK", "1"}, {"SLURM_STEP_NUM_TASKS", "2"}, {"SLURM_PROCID", "1"}, {"SLURM_STEP_NODELIST", "n[1-2]"}};
+  EXPECT_EQ(with(step).kind, Launch::Kind::mpi);
+  EXPECT_EQ(with(step, false).by, "srun");
+  EXPECT_EQ(with(step, false).host, "n1");
+}
+
 TEST(Launch, FindsTheFirstHostOfASlurmList) {
   EXPECT_EQ(first_host("gpu[03-07,9],login"), "gpu03");
   EXPECT_EQ(first_host("gpu[12,14]"), "gpu12");
   EXPECT_EQ(first_host("alpha,beta[1-2]"), "alpha");
   EXPECT_EQ(first_host("single"), "single");
+  EXPECT_EQ(first_host("rack[0-1]n[2-3]x,other"), "rack0n2x");
 }
 
 }  // namespace
