@@ -22,10 +22,9 @@ namespace monge {
 namespace {
 
 void run(bool on_gpu) {
-  dist::Job job(dist::detect_launch(), {}, [](const dist::Verdict& verdict) {
-    std::fprintf(stderr, "bench_sums: %s\n", verdict.message.c_str());
-    std::_Exit(verdict.code);
-  });
+  dist::Job job(dist::detect_launch(), {},
+                {.speak = [](const dist::Verdict& verdict) { std::fprintf(stderr, "bench_sums: %s\n", verdict.message.c_str()); },
+                 .ended = [](const dist::Verdict& verdict) { std::_Exit(verdict.code); }});
   auto& world = job.world();
   torch::Device device = torch::kCPU;
   if (on_gpu) {

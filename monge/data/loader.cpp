@@ -138,6 +138,13 @@ struct Loader::State {
 
   /// The batch of `step` on the host; waits for it.
   torch::Tensor take(int64_t step) {
+    const auto began = Clock::now();
+    auto out = take_untimed(step);
+    waited += std::chrono::duration<double>(Clock::now() - began).count();
+    return out;
+  }
+
+  torch::Tensor take_untimed(int64_t step) {
     if (threads.empty()) return make(step);
     std::unique_lock lock(guard);
     if (step != wanted) {  // a new row of steps begins
@@ -202,10 +209,7 @@ Loader::Loader(std::shared_ptr<const Sampler> sampler, const LoaderOptions& opti
 Loader::~Loader() = default;
 
 torch::Tensor Loader::batch(int64_t step) {
-  const auto began = Clock::now();
-  auto out = as_floats(state_->on_device(step)).to(state_->options.type);
-  state_->waited += std::chrono::duration<double>(Clock::now() - began).count();
-  return out;
+  return as_floats(state_->on_device(step)).to(state_->options.type);
 }
 
 double Loader::waited() const { return state_->waited; }

@@ -43,7 +43,8 @@ class Loader {
   /// @throws what the source throws for the items of this step.
   torch::Tensor batch(int64_t step);
 
-  /// Seconds that calls of batch() have taken so far: what whoever trains has waited for data.
+  /// Seconds that calls of batch() have waited for batches to be made so far, or have made them. What follows is not counted: on a
+  /// GPU the host may be held up there by the computing that it has launched.
   double waited() const;
 
  private:

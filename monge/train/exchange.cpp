@@ -9,6 +9,11 @@
 #include "monge/core/error.h"
 
 namespace monge::train {
+namespace {
+
+constexpr int64_t kStop = 3, kOfAll = 4;  // places in what is told
+
+}  // namespace
 
 struct Exchange::Hook : torch::autograd::PostAccumulateGradHook {
   Hook(Exchange& exchange, size_t parameter) : exchange(exchange), parameter(parameter) {}
@@ -21,7 +26,7 @@ struct Exchange::Hook : torch::autograd::PostAccumulateGradHook {
 Exchange::Exchange(dist::World& world, std::vector<torch::Tensor> parameters, const Flat& gradients, int64_t bucket)
     : world_(world), parameters_(std::move(parameters)), gradients_(gradients), sum_(gradients.twin()),
       bucket_of_(parameters_.size()), arrived_(parameters_.size(), false),
-      stop_(torch::zeros({}, torch::dtype(torch::kFloat64).device(gradients.whole().device()))) {
+      told_(torch::zeros({kOfAll + world.size()}, gradients.whole().options())), all_(torch::zeros_like(told_)) {
   const auto width = static_cast<int64_t>(gradients_.whole().element_size());
   int64_t end = gradients_.whole().numel();
   for (size_t i = parameters_.size(); i-- > 0;) {
@@ -79,35 +84,30 @@ void Exchange::finish(Update& update) {
   send_ready();
   expecting_ = false;
 
-  // While the last buckets are on their way.
-  const auto own = norm(gradients_);
+  // While the last buckets are on their way. Few operators: on a GPU small nets are done in the time of some.
   const bool is_map = update.cost.defined();
-  const int64_t ranks = world_.size();
-  auto told = torch::zeros({4 + ranks}, stop_.options());
-  const auto finite = torch::isfinite(own + update.loss.to(own.scalar_type()));
-  told[4 + world_.rank()].copy_(finite.logical_not());
-  told[0].copy_(update.loss);
+  told_.select(0, kOfAll + world_.rank()).copy_(norm(gradients_) + update.loss);
   if (is_map) {
-    told[1].copy_(update.cost);
-    told[2].copy_(update.potential);
+    auto figures = told_.narrow(0, 0, kStop);
+    at::cat_out(figures, {update.loss.view(1), update.cost.view(1), update.potential.view(1)});
+  } else {
+    told_.select(0, 0).copy_(update.loss);
   }
-  told[3].copy_(stop_);
-  const auto work = world_.start_sum(told, told);
+  const auto work = world_.start_sum(told_, all_);
   for (auto& bucket : buckets_) {
     bucket.work->wait();
     bucket.work.reset();
   }
   work->wait();
-  const auto means = told.narrow(0, 0, 3) / static_cast<double>(ranks);
-  const auto type = update.loss.scalar_type();
-  update.loss = means[0].to(type);
+  const auto means = all_.narrow(0, 0, kStop) / static_cast<double>(world_.size());
+  update.loss = means[0];
   if (is_map) {
-    update.cost = means[1].to(type);
-    update.potential = means[2].to(type);
+    update.cost = means[1];
+    update.potential = means[2];
   }
-  update.ranks = told.narrow(0, 3, 1 + ranks);
+  update.ranks = all_.narrow(0, kStop, 1 + world_.size());
 }
 
-void Exchange::want_stop(bool stop) { stop_.fill_(stop ? 1.0 : 0.0); }
+void Exchange::want_stop(bool stop) { told_.select(0, kStop).fill_(stop ? 1.0 : 0.0); }
 
 }  // namespace monge::train

@@ -32,8 +32,8 @@ class Exchange {
   void expect_last();
 
   /// Sends what has not been sent, waits for all, and makes loss, cost and potential of `update` the means over the ranks.
-  /// `update.ranks` becomes [1 + ranks]: how many of them want to stop, then 1 for each whose own loss or gradient is not finite.
-  /// Waits for no GPU.
+  /// `update.ranks` becomes [1 + ranks]: how many of them want to stop, then the sum of each one's own loss and norm of gradients, by
+  /// which those are known whose are not finite. It holds until the next call. Waits for no GPU.
   void finish(Update& update);
 
   /// Of all ranks; in the layout of `gradients`. From finish to the next expect_last.
@@ -62,7 +62,7 @@ class Exchange {
   std::vector<bool> arrived_;
   size_t sent_ = 0;                  ///< buckets
   bool expecting_ = false;
-  torch::Tensor stop_;  ///< float64 scalar on the device, at one place
+  torch::Tensor told_, all_;  ///< what this rank tells and the sum over the ranks: loss, cost, potential, stop, then one of each rank
 };
 
 }  // namespace monge::train

@@ -1,6 +1,8 @@
 // Solver: the order of an outer iteration, its launch, and the reading of its figures.
 #include <torch/types.h>
 
+#include <cmath>
+
 #include "monge/core/error.h"
 #include "monge/ot/ema.h"
 #include "monge/train/solver.h"
@@ -111,7 +113,7 @@ std::string Solver::culprits(const Record::Row& row) const {
   std::string out;
   int64_t count = 0;
   for (size_t i = 1; i < row.ranks.size(); ++i) {
-    if (row.ranks[i] == 0) continue;
+    if (std::isfinite(row.ranks[i])) continue;
     if (++count <= 8) out += (count == 1 ? ", on " : ", ") + world_->name_of(static_cast<int64_t>(i) - 1);
   }
   return count > 8 ? out + text(" and ", count - 8, " more") : out;

@@ -36,7 +36,10 @@ void Record::write(int64_t index, const Update& update) {
   if (rows_.is_cpu()) {
     double* row = rows_.data_ptr<double>() + index * (kColumns + extra_);
     for (const auto& column : columns) *row++ = host_value(column);
-    if (extra_ > 0) std::copy_n(update.ranks.const_data_ptr<double>(), extra_, row);
+    if (extra_ > 0) {
+      const auto ranks = update.ranks.to(torch::kFloat64);
+      std::copy_n(ranks.const_data_ptr<double>(), extra_, row);
+    }
     return;
   }
   std::vector<torch::Tensor> alike;

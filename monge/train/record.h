@@ -13,7 +13,7 @@ namespace monge::train {
 /// What one update gave; scalars. cost and potential are undefined for an update of the potential.
 struct Update {
   torch::Tensor loss, cost, potential, gradient_norm, blocked;
-  torch::Tensor ranks;  ///< float64 [1 + ranks] in a job of several, see Exchange::finish; else undefined
+  torch::Tensor ranks;  ///< [1 + ranks] in a job, see Exchange::finish; else undefined
 };
 
 /// A row for each update of an iteration. Rows are written on the device; `send` starts their way to the host without

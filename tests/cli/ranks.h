@@ -71,8 +71,25 @@ class Namespaces {
     }
   }
   ~Namespaces() {
-    for (const auto& name : names_) run("ip netns del " + name);
+    for (const auto& name : names_) {
+      run("ip netns del " + name);
+      std::error_code ignored;
+      std::filesystem::remove_all("/etc/netns/" + name, ignored);
+    }
   }
+
+  /// From here on "first" is the name of host 0: its address on host 1, and on itself the loopback, as distributions have it.
+  bool name_first() const {
+    for (int i = 0; i < 2; ++i) {
+      const std::filesystem::path folder = "/etc/netns/" + names_[static_cast<size_t>(i)];
+      std::error_code fault;
+      std::filesystem::create_directories(folder, fault);
+      std::ofstream(folder / "hosts") << "127.0.0.1 localhost\n" << (i == 0 ? "127.0.1.1" : "10.213.7.1") << " first\n";
+      if (!std::filesystem::exists(folder / "hosts")) return false;
+    }
+    return true;
+  }
+
   bool made() const { return made_; }
   std::string inside(int host, const std::string& line) const {
     return "ip netns exec " + names_[static_cast<size_t>(host)] + " unshare --uts sh -c \"hostname host" + std::to_string(host) + " && exec " + line + "\"";
