@@ -79,7 +79,9 @@ std::shared_ptr<dist::World> current_world() { return job ? job->shared_world() 
 std::shared_ptr<dist::World> join_job(Common& common) {
   const auto launch = dist::detect_launch();
   if (launch.kind == dist::Launch::Kind::alone) return nullptr;
-  job = std::make_unique<dist::Job>(launch, dist::JobOptions{},
+  dist::JobOptions options;
+  options.log = [log = log_sink(common)](const std::string& line) { log(LogLevel::info, line); };
+  job = std::make_unique<dist::Job>(launch, options,
                                     dist::WatchCalls{.speak = [](const dist::Verdict& verdict) { speak(verdict.message); },
                                                      .ended = [](const dist::Verdict& verdict) { leave_at_once(verdict.code); }});
   auto world = job->shared_world();
@@ -119,7 +121,7 @@ int end_with(const std::string& message, int code) {
 
 bool is_idle_rank(const std::string& command) {
   const auto environment = dist::real_environment();
-  for (const auto& [rank, size] : {std::pair{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"}, {"RANK", "WORLD_SIZE"}}) {
+  for (const auto& [rank, size] : {std::pair{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"}, {"RANK", "WORLD_SIZE"}, {"SLURM_PROCID", "SLURM_STEP_NUM_TASKS"}}) {
     const auto own = environment(rank), all = environment(size);
     if (!own || !all || *all == "1") continue;
     if (*own == "0") return false;

@@ -137,7 +137,11 @@ std::string way_on_from(const fs::path& folder) {
 /// @param judge  of pictures; may be null.
 int conduct(train::Trainer& trainer, eval::ImageJudge* judge, const Common& common, const LogSink& log) {
   if (trainer.world()) {
-    if (!trainer.world()->leads()) return take_part(trainer, judge);
+    const auto written_to = trainer.world()->broadcast(trainer.folder().string());
+    if (!trainer.world()->leads()) {  // where rank 0 is lost another one speaks, perhaps on a host without the folder
+      set_way_on([written_to] { return "to go on from the last checkpoint: monge resume " + shell_quoted(written_to); });
+      return take_part(trainer, judge);
+    }
     set_way_on([folder = trainer.folder()] { return way_on_from(folder); });
   }
   const auto& folder = trainer.folder();

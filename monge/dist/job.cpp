@@ -10,11 +10,11 @@
 namespace monge::dist {
 namespace {
 
-std::unique_ptr<Transport> transport_for(const Launch& launch, Seconds patience) {
+std::unique_ptr<Transport> transport_for(const Launch& launch, const JobOptions& options) {
   switch (launch.kind) {
     case Launch::Kind::alone: return nullptr;
     case Launch::Kind::mpi: return make_mpi_transport();
-    case Launch::Kind::environment: return meet(launch, patience);
+    case Launch::Kind::environment: return meet(launch, options.patience, launch.rank == 0 ? options.log : nullptr);
   }
   return nullptr;
 }
@@ -22,7 +22,7 @@ std::unique_ptr<Transport> transport_for(const Launch& launch, Seconds patience)
 }  // namespace
 
 Job::Job(const Launch& launch, const JobOptions& options, WatchCalls calls)
-    : launch_(launch), options_(options), calls_(calls), world_(std::make_shared<World>(transport_for(launch, options.patience))) {
+    : launch_(launch), options_(options), calls_(calls), world_(std::make_shared<World>(transport_for(launch, options))) {
   if (launch.kind == Launch::Kind::mpi) {
     const auto told = ranks_of_mpi();
     if (told && *told != world_->size()) {

@@ -13,6 +13,7 @@ namespace monge::dist {
 
 struct JobOptions {
   Seconds patience{300};  ///< for the other ranks to come
+  std::function<void(const std::string&)> log = {};  ///< of rank 0, told while it waits for them
   WatchOptions watch;
 };
 

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <string_view>
 
 #include "monge/core/error.h"
 
@@ -60,7 +61,8 @@ Launch detect_launch(const Environment& environment, bool mpi) {
   const bool by_torch = environment("TORCHELASTIC_RUN_ID") || environment("MONGE_LAUNCHED_BY");
   for (const auto& [name, by] : {std::pair{"OMPI_COMM_WORLD_SIZE", "mpirun"}, {"PMIX_RANK", "srun"}, {"PMI_RANK", "mpiexec"}}) {
     if (by_torch || !environment(name)) continue;
-    if (!mpi && environment("SLURM_STEP_NUM_TASKS")) break;  // srun tells enough without MPI
+    // srun tells enough without MPI, and its own PMI is not Open MPI's.
+    if (environment("SLURM_STEP_NUM_TASKS") && (!mpi || std::string_view(name) == "PMI_RANK")) break;
     launch.kind = Launch::Kind::mpi;
     launch.by = by;
     return launch;
@@ -98,6 +100,7 @@ Launch detect_launch(const Environment& environment, bool mpi) {
     const auto job = environment("SLURM_JOB_ID").value_or("0"), step = environment("SLURM_STEP_ID").value_or("0");
     const int64_t of_job = number_of("SLURM_JOB_ID", job, 0, INT64_MAX / 64), of_step = number_of("SLURM_STEP_ID", step, 0, INT64_MAX / 64);
     launch.port = static_cast<uint16_t>(24000 + (of_job * 8 + of_step) % 8000);
+    if (const auto port = environment("MASTER_PORT")) launch.port = static_cast<uint16_t>(number_of("MASTER_PORT", *port, 1, 65535));
     launch.run = job + "." + step;
   }
   return launch;

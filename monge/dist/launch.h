@@ -36,7 +36,7 @@ Environment real_environment();
 ///     OMPI_COMM_WORLD_SIZE; PMIX_RANK; PMI_RANK         MPI: mpirun, srun --mpi=pmix
 ///     RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT        torchrun, PyTorchJob of Kubernetes, monge's own --gpus and --ranks
 ///     SLURM_STEP_NUM_TASKS above 1, SLURM_PROCID        srun without MPI: the first host of SLURM_STEP_NODELIST, a port made
-///                                                       of the job's number
+///                                                       of the job's number, or MASTER_PORT
 ///
 /// @throws Error for variables that contradict each other, naming them.
 /// @param mpi  whether this build has MPI; without it what srun says counts.

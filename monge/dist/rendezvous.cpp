@@ -110,30 +110,43 @@ Socket accept_from(Listener& listener, const std::string& token, int64_t rank, i
   throw SystemError(text("rank ", before, " did not connect to rank ", rank, ", port ", listener.port()));
 }
 
+/// "2, 5, 6".
+std::string names_of(const std::vector<int64_t>& ranks) {
+  std::string out;
+  for (size_t i = 0; i < std::min<size_t>(ranks.size(), 20); ++i) out += (i ? ", " : "") + std::to_string(ranks[i]);
+  return out + (ranks.size() > 20 ? ", ..." : "");
+}
+
+using Log = std::function<void(const std::string&)>;
+
 /// @throws SystemError naming those that are missing.
-void wait_for_all(c10d::TCPStore& store, const Launch& launch, Clock::time_point end) {
+void wait_for_all(c10d::TCPStore& store, const Launch& launch, Clock::time_point end, const Log& log) {
   std::vector<int64_t> missing(static_cast<size_t>(launch.size));
   for (int64_t rank = 0; rank < launch.size; ++rank) missing[static_cast<size_t>(rank)] = rank;
+  const auto alone = launch.by == "srun" ? "; to train alone in a step of several tasks, unset SLURM_STEP_NUM_TASKS" : "";
+  auto tell_at = Clock::now() + std::chrono::seconds(10);
   while (true) {
     std::erase_if(missing, [&](int64_t rank) { return store.check({key_of(launch, rank)}); });
     if (missing.empty()) return;
     if (Clock::now() > end) {
-      std::string names;
-      for (size_t i = 0; i < std::min<size_t>(missing.size(), 20); ++i) names += (i ? ", " : "") + std::to_string(missing[i]);
-      throw SystemError(text("of ", launch.size, " ranks ", missing.size(), " did not come to ", launch.host, ", port ", launch.port, ": ",
-                             names, missing.size() > 20 ? ", ..." : ""));
+      throw SystemError(text(missing.size(), " of ", launch.size, " ranks did not come to ", launch.host, ", port ", launch.port, ": number ",
+                             names_of(missing), alone));
+    }
+    if (log && Clock::now() > tell_at) {
+      log(text("waiting for ", missing.size(), " of ", launch.size, " ranks at ", launch.host, ", port ", launch.port, ": number ", names_of(missing), alone));
+      tell_at = end;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
 }
 
-std::unique_ptr<Transport> meet_at(c10d::TCPStore& store, const Launch& launch, Clock::time_point end) {
+std::unique_ptr<Transport> meet_at(c10d::TCPStore& store, const Launch& launch, Clock::time_point end, const Log& log) {
   Listener listener(is_loopback(launch.host));
   // Whoever else finds the ports of the ranks does not know the job's token.
   const auto token_key = text("monge/", launch.run, "/token");
   if (launch.rank == 0) store.set(token_key, bytes_of(random_token()));
   store.set(key_of(launch, launch.rank), bytes_of(text_of(Contact{listener.port(), own_hosts(launch, end)})));
-  wait_for_all(store, launch, end);
+  wait_for_all(store, launch, end, log);
   const auto token = text_of(store.get(token_key));
 
   const int64_t after = (launch.rank + 1) % launch.size, before = (launch.rank + launch.size - 1) % launch.size;
@@ -162,7 +175,7 @@ class QuietStore {
 
 }  // namespace
 
-std::unique_ptr<Transport> meet(const Launch& launch, Seconds patience) {
+std::unique_ptr<Transport> meet(const Launch& launch, Seconds patience, const Log& log) {
   if (launch.size == 1) return nullptr;
   const QuietStore quiet;
   const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(patience);
@@ -174,7 +187,7 @@ std::unique_ptr<Transport> meet(const Launch& launch, Seconds patience) {
   options.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(patience);
   try {
     c10d::TCPStore store(launch.host, options);
-    return meet_at(store, launch, end);
+    return meet_at(store, launch, end, log);
   } catch (const c10::Error& error) {
     const std::string what = error.what_without_backtrace();
     throw SystemError(Complaint{.what = text(options.isServer ? "rank 0 cannot listen there" : "rank 0 is not reached there", ": ",

@@ -59,6 +59,10 @@ TEST(Launch, KnowsSrunWithoutMpi) {
   EXPECT_EQ(launch.size, 16);
   EXPECT_EQ(launch.host, "gpu03");
   EXPECT_EQ(launch.port, 24000 + 4711 * 8 % 8000);
+  auto other = step;
+  other["MASTER_PORT"] = "5000";
+  other["PMI_RANK"] = "9";  // of srun --mpi=pmi2, which Open MPI does not speak
+  EXPECT_EQ(with(other).port, 5000);
   auto one = step;
   one["SLURM_STEP_NUM_TASKS"] = "1";  // a batch script, or a step of one task
   EXPECT_EQ(with(one).kind, Launch::Kind::alone);

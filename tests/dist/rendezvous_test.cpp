@@ -36,7 +36,7 @@ TEST(Rendezvous, RanksMeet) {
 
 TEST(Rendezvous, NamesThoseThatDidNotCome) {
   const auto port = free_port();
-  EXPECT_THAT(testing::message_of([&] { meet(launch_of(0, 4, port), Seconds(1)); }), AllOf(HasSubstr("of 4 ranks 3 did not come"), HasSubstr("1, 2, 3")));
+  EXPECT_THAT(testing::message_of([&] { meet(launch_of(0, 4, port), Seconds(1)); }), AllOf(HasSubstr("3 of 4 ranks did not come"), HasSubstr("number 1, 2, 3")));
 }
 
 TEST(Rendezvous, APortThatIsTakenAndARank0ThatIsNotThere) {
