@@ -24,9 +24,11 @@ struct Exchange::Hook : torch::autograd::PostAccumulateGradHook {
 };
 
 Exchange::Exchange(dist::World& world, std::vector<torch::Tensor> parameters, const Flat& gradients, int64_t bucket)
-    : world_(world), parameters_(std::move(parameters)), gradients_(gradients), sum_(gradients.twin()),
+    : world_(world), parameters_(std::move(parameters)), gradients_(gradients),
+      alone_(world.size() == 1 && gradients.whole().is_cpu()), sum_(alone_ ? Flat() : gradients.twin()),
       bucket_of_(parameters_.size()), arrived_(parameters_.size(), false),
       told_(torch::zeros({kOfAll + world.size()}, gradients.whole().options())), all_(torch::zeros_like(told_)) {
+  if (alone_) return;
   const auto width = static_cast<int64_t>(gradients_.whole().element_size());
   int64_t end = gradients_.whole().numel();
   for (size_t i = parameters_.size(); i-- > 0;) {
@@ -43,6 +45,7 @@ Exchange::Exchange(dist::World& world, std::vector<torch::Tensor> parameters, co
 }
 
 Exchange::~Exchange() {
+  if (alone_) return;
   for (const auto& parameter : parameters_) torch::autograd::impl::set_post_acc_grad_hooks(parameter, nullptr);
 }
 
@@ -75,6 +78,11 @@ void Exchange::send_ready() {
 void Exchange::finish(Update& update) {
   const at::NoGradGuard no_grad;
   require(expecting_, "no backward pass was expected");
+  expecting_ = false;
+  if (alone_) {
+    update.ranks = told_.narrow(0, kStop, 2);
+    return;
+  }
   for (size_t i = 0; i < parameters_.size(); ++i) {
     if (arrived_[i]) continue;
     gather_gradient(parameters_[i], gradients_.views()[i]);  // one that no path reached
@@ -82,26 +90,32 @@ void Exchange::finish(Update& update) {
     --buckets_[bucket_of_[i]].missing;
   }
   send_ready();
-  expecting_ = false;
 
-  // While the last buckets are on their way. Few operators: on a GPU small nets are done in the time of some.
-  const bool is_map = update.cost.defined();
-  told_.select(0, kOfAll + world_.rank()).copy_(norm(gradients_) + update.loss);
-  if (is_map) {
-    auto figures = told_.narrow(0, 0, kStop);
-    at::cat_out(figures, {update.loss.view(1), update.cost.view(1), update.potential.view(1)});
-  } else {
-    told_.select(0, 0).copy_(update.loss);
-  }
+  tell(update);  // while the last buckets are on their way
   const auto work = world_.start_sum(told_, all_);
   for (auto& bucket : buckets_) {
     bucket.work->wait();
     bucket.work.reset();
   }
   work->wait();
+  hear(update);
+}
+
+/// Few operators: on a GPU small nets are done in the time of some.
+void Exchange::tell(const Update& update) {
+  told_.select(0, kOfAll + world_.rank()).copy_(norm(gradients_) + update.loss);
+  if (update.cost.defined()) {
+    auto figures = told_.narrow(0, 0, kStop);
+    at::cat_out(figures, {update.loss.view(1), update.cost.view(1), update.potential.view(1)});
+  } else {
+    told_.select(0, 0).copy_(update.loss);
+  }
+}
+
+void Exchange::hear(Update& update) const {
   const auto means = all_.narrow(0, 0, kStop) / static_cast<double>(world_.size());
   update.loss = means[0];
-  if (is_map) {
+  if (update.cost.defined()) {
     update.cost = means[1];
     update.potential = means[2];
   }

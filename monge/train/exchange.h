@@ -37,7 +37,7 @@ class Exchange {
   void finish(Update& update);
 
   /// Of all ranks; in the layout of `gradients`. From finish to the next expect_last.
-  const Flat& gradient() const { return sum_; }
+  const Flat& gradient() const { return alone_ ? gradients_ : sum_; }
 
   /// Whether this rank wants to stop after this iteration, for the updates from here on.
   void want_stop(bool stop);
@@ -52,10 +52,13 @@ class Exchange {
 
   void arrived(size_t parameter);
   void send_ready();
+  void tell(const Update& update);
+  void hear(Update& update) const;
 
   dist::World& world_;
   std::vector<torch::Tensor> parameters_;
   const Flat& gradients_;
+  bool alone_;  ///< one rank on a CPU: nothing is sent. (One on a GPU takes the whole way, so that it can be tried with one GPU.)
   Flat sum_;
   std::vector<Bucket> buckets_;      ///< in the order in which they are sent: from the last parameter to the first
   std::vector<size_t> bucket_of_;    ///< of each parameter
