@@ -16,7 +16,7 @@ struct WatchOptions {
   Seconds silence{20};  ///< a rank that has said nothing for so long is lost: stopped, or its host is
   Seconds stall{600};   ///< a rank that is so long behind the others' collective operations hangs
   Seconds meeting{300}; ///< for all to find rank 0
-  std::string host;     ///< by which rank 0 is reached; empty: all its addresses are tried
+  std::string host = {};  ///< by which rank 0 is reached; empty: all its addresses are tried
 };
 
 /// Why a job ends before its time.
@@ -33,6 +33,10 @@ struct WatchCalls {
   /// Should end the process: the main thread may be waiting for ever. Not called where the main thread came to fail() meanwhile.
   std::function<void(const Verdict&)> ended;
 };
+
+struct WatchState;
+class WatchHub;
+class WatchSpoke;
 
 /// Each rank keeps a TCP connection with rank 0, apart from the job's own, and a thread that uses it: once a beat it says how far
 /// the rank is. Rank 0 judges: a connection that breaks, silence, a rank that stays behind, a failure that is told. Its verdict
@@ -57,12 +61,9 @@ class Watch {
   void leave();
 
  private:
-  class Hub;
-  class Spoke;
-  struct Common;
-  std::shared_ptr<Common> common_;
-  std::unique_ptr<Hub> hub_;
-  std::unique_ptr<Spoke> spoke_;
+  std::shared_ptr<WatchState> common_;
+  std::unique_ptr<WatchHub> hub_;      ///< on rank 0
+  std::unique_ptr<WatchSpoke> spoke_;  ///< on the others
 };
 
 }  // namespace monge::dist

@@ -1,0 +1,81 @@
+// What the threads of a watch share; for the files of the watch alone.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "monge/core/error.h"
+#include "monge/dist/watch.h"
+
+namespace monge::dist {
+
+// How long a rank that has failed waits for the verdict, and rank 0 for the others to have read it.
+constexpr Seconds kGrace{3};
+// A watch that slept this long was stopped with its process: what it missed says nothing about the others.
+constexpr Seconds kOwnSleep{5};
+
+/// "20 s".
+inline std::string in_seconds(Seconds value) { return text(value.count(), " s"); }
+
+/// What the main thread and the watch's thread share.
+struct WatchState {
+  WatchState(World& world, const WatchOptions& options, WatchCalls calls)
+      : world(world), options(options), calls(std::move(calls)), stall(options.stall.count()) {}
+
+  World& world;
+  WatchOptions options;
+  WatchCalls calls;
+  std::atomic<double> stall;  // seconds
+  std::atomic<bool> met{false};  // all ranks have found rank 0
+
+  std::mutex guard;
+  std::condition_variable changed;
+  std::optional<Verdict> verdict;
+  struct Failure {
+    std::string message;
+    int code = 1;
+    bool alike = false;
+  };
+  std::optional<Failure> failure;  // of this rank, to be told
+  bool main_waits = false;  // in fail(), which ends the process in an orderly way
+  bool leaving = false;
+
+  std::string name_of(int64_t rank) const {
+    return text(world.name_of(rank), " (process ", world.place(rank).process, ")");
+  }
+
+  /// Tells the user, unless all is over.
+  void say(const Verdict& found) {
+    {
+      const std::lock_guard lock(guard);
+      if (verdict || leaving) return;
+    }
+    calls.speak(found);
+  }
+
+  /// The first verdict counts.
+  void decide(Verdict found) {
+    std::unique_lock lock(guard);
+    if (verdict || leaving) return;
+    verdict = std::move(found);
+    changed.notify_all();
+    // The main thread may be on its way to fail(), for the same reason.
+    changed.wait_for(lock, kGrace, [this] { return main_waits; });
+    if (main_waits) return;
+    const auto said = *verdict;
+    lock.unlock();
+    calls.ended(said);
+  }
+
+  std::optional<Failure> take_failure() {
+    const std::lock_guard lock(guard);
+    return std::exchange(failure, std::nullopt);
+  }
+};
+
+}  // namespace monge::dist
