@@ -38,8 +38,10 @@ void on_signal(int number) {
   }
   told_at = seconds_now();
   if (quiet) return;
-  static constexpr char answer[] = "\nstopping at the next safe point; once more stops at once\n";
-  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, answer, sizeof answer - 1);
+  static constexpr char answer[] = "\nstopping at the next safe point; once more stops at once\n",
+                        in_a_job[] = "\nstopping together at the next safe point; once more, in 3 s or later, stops at once\n";
+  [[maybe_unused]] const auto written = repeats_for > 0 ? ::write(STDERR_FILENO, in_a_job, sizeof in_a_job - 1)
+                                                        : ::write(STDERR_FILENO, answer, sizeof answer - 1);
 }
 
 }  // namespace

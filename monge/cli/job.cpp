@@ -1,5 +1,6 @@
 #include "monge/cli/job.h"
 
+#include <torch/cuda.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -58,6 +59,13 @@ std::optional<int> start_ranks(const RanksHere& here) {
                           .value = std::to_string(ranks),
                           .fix = "leave it out; the launcher says how many ranks there are"});
   }
+  if (const auto seen = static_cast<int64_t>(torch::cuda::device_count()); here.gpus > seen) {
+    throw Error(Complaint{.what = seen == 0 ? "no CUDA device can be used" : text("this machine has ", seen, seen == 1 ? " GPU" : " GPUs"),
+                          .where = by,
+                          .value = std::to_string(ranks),
+                          .fix = seen == 0 ? text("use --ranks ", ranks, " to train by processors; monge info says what this build can use")
+                                           : text("use --gpus ", seen)});
+  }
   std::vector<std::string> words;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const bool replaced = here.gpus > 0 && (arguments[i] == "--device" || arguments[i].starts_with("--device="));
@@ -71,7 +79,8 @@ std::optional<int> start_ranks(const RanksHere& here) {
     words.push_back("--device");
     words.push_back("cuda");
   }
-  return dist::spawn_ranks(ranks, words, by);
+  return dist::spawn_ranks(ranks, words, by,
+                           [](const std::string& line) { std::cerr << "monge: " << line << std::endl; });
 }
 
 std::shared_ptr<dist::World> current_world() { return job ? job->shared_world() : nullptr; }
@@ -90,7 +99,7 @@ std::shared_ptr<dist::World> join_job(Common& common) {
     common.json = false;
   }
   log_sink(common)(LogLevel::info, text("a job of ", world->size(), world->size() == 1 ? " rank" : " ranks", ", started by ", launch.by,
-                                        ", over ", world->transport_name()));
+                                        world->size() > 1 ? ", over " + world->transport_name() : ""));
   return world;
 }
 

@@ -320,7 +320,7 @@ int resume_command(TrainOptions options) {
   set_job_timeout(recipe.parallel.timeout);
   train::validate(recipe);
   train::make_paths_absolute(recipe);  // those of --set
-  dist::share_of_batch(recipe.train.batch, world.get());
+  dist::share_of_batch(recipe.train.batch, world.get(), /*may_change=*/false);
   set_threads(options.common, world ? 0 : recipe.train.threads, world.get());
   watch_signals(world.get());
   const auto device = device_of(options.common, recipe.train.device, world.get());

@@ -17,7 +17,7 @@ int64_t number_of(const std::string& name, const std::string& value, int64_t lea
                           .where = name,
                           .value = '"' + value + '"',
                           .allowed = text(least, "..", most),
-                          .fix = "unset RANK and WORLD_SIZE to run alone"});
+                          .fix = "it is the launcher's to set; unset it to run alone"});
   }
   return out;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <deque>
 #include <future>
 #include <sstream>
 #include <utility>
@@ -90,22 +91,30 @@ Socket connect_to(const Contact& contact, const std::string& token, int64_t rank
   throw SystemError(text("rank ", rank, " does not reach rank ", after, ": ", why));
 }
 
-/// Waits for rank `before` and answers it.
+/// Waits for rank `before` and answers it. Others that connect, and perhaps say nothing, do not keep it waiting.
 Socket accept_from(Listener& listener, const std::string& token, int64_t rank, int64_t before, Clock::time_point end) {
   const auto expected = greeting(token, "from", before), answer = greeting(token, "at", rank);
+  constexpr size_t kMost = 64;
+  std::deque<std::pair<Socket, std::string>> waiting;  // and what they have said
   while (Clock::now() < end) {
-    auto socket = listener.accept(Seconds(1));
-    if (!socket.open()) continue;
-    std::string came(kGreeting, ' ');
-    try {
-      socket.receive(came.data(), kGreeting, Seconds(5));
-      if (came != expected) continue;  // a stranger, or a rank that tries a wrong address
-      socket.send(answer.data(), kGreeting, Seconds(5));
-    } catch (const SystemError&) {
-      continue;
+    for (auto socket = listener.accept(Seconds(0.02)); socket.open(); socket = listener.accept(Seconds(0))) {
+      waiting.emplace_back(std::move(socket), std::string());
+      if (waiting.size() > kMost) waiting.pop_front();
     }
-    socket.set_peer(text("rank ", before));
-    return socket;
+    for (auto one = waiting.begin(); one != waiting.end();) {
+      auto& [socket, said] = *one;
+      const bool open = socket.receive_some(said, kGreeting);
+      if (open && static_cast<int64_t>(said.size()) < kGreeting) {
+        ++one;
+        continue;
+      }
+      if (open && said == expected) {
+        socket.send(answer.data(), kGreeting, Seconds(5));
+        socket.set_peer(text("rank ", before));
+        return std::move(socket);
+      }
+      one = waiting.erase(one);  // a stranger, or a rank that tries a wrong address
+    }
   }
   throw SystemError(text("rank ", before, " did not connect to rank ", rank, ", port ", listener.port()));
 }

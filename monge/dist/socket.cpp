@@ -139,6 +139,15 @@ void Socket::receive(void* data, int64_t bytes, Seconds patience) {
   }
 }
 
+bool Socket::receive_some(std::string& into, int64_t most) {
+  const auto had = static_cast<int64_t>(into.size());
+  std::string room(static_cast<size_t>(most - had), ' ');
+  if (room.empty()) return true;
+  const auto got = ::recv(descriptor_, room.data(), room.size(), MSG_DONTWAIT);
+  if (got > 0) into.append(room, 0, static_cast<size_t>(got));
+  return got > 0 || (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR));
+}
+
 std::string Socket::own_address() const {
   sockaddr_storage own{};
   socklen_t length = sizeof own;

@@ -35,6 +35,9 @@ class Socket {
   void send(const void* data, int64_t bytes, Seconds patience = Seconds(86400));
   void receive(void* data, int64_t bytes, Seconds patience = Seconds(86400));
 
+  /// Appends what has come, up to `most` bytes in all, without waiting. @return whether the connection is whole.
+  bool receive_some(std::string& into, int64_t most);
+
   /// This end's address, as others may reach it.
   std::string own_address() const;
 

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include "monge/core/error.h"
@@ -69,7 +70,8 @@ std::vector<std::string> environment_of(int64_t rank, int64_t ranks, const Liste
 
 }  // namespace
 
-int spawn_ranks(int64_t ranks, const std::vector<std::string>& arguments, const std::string& by, double grace) {
+int spawn_ranks(int64_t ranks, const std::vector<std::string>& arguments, const std::string& by, const std::function<void(const std::string&)>& log,
+                double grace) {
   using Clock = std::chrono::steady_clock;
   auto listener = std::make_optional<Listener>(/*loopback=*/true);  // handed to rank 0, so that nobody else takes the port meanwhile
   std::signal(SIGCHLD, SIG_DFL);  // where it is ignored, as some parents leave it, the ranks' ends are not told
@@ -107,24 +109,36 @@ int spawn_ranks(int64_t ranks, const std::vector<std::string>& arguments, const 
   listener.reset();
 
   std::vector<std::optional<int>> codes(processes.size());
-  bool failed = false;
+  bool failed = false, killed = false;
+  std::set<int> passed_on;
+  std::string ended_by_signal;
   Clock::time_point deadline{};
   size_t left = processes.size();
   while (left > 0) {
     for (const int number : kPassed) {
-      for (; to_pass_on[number] > 0; --to_pass_on[number]) kill_all(number);
+      for (; to_pass_on[number] > 0; --to_pass_on[number]) {
+        kill_all(number);
+        passed_on.insert(number);
+      }
     }
     int status = 0;
     const pid_t ended = ::waitpid(-1, &status, WNOHANG);
     if (ended < 0 && errno == ECHILD) break;
     if (ended <= 0) {
-      if (failed && Clock::now() > deadline) kill_all(SIGKILL);
+      if (failed && Clock::now() > deadline) {
+        kill_all(SIGKILL);
+        killed = true;
+      }
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
       continue;
     }
     for (size_t rank = 0; rank < processes.size(); ++rank) {
       if (processes[rank] != ended) continue;
-      codes[rank] = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+      const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+      codes[rank] = signal == 0 ? WEXITSTATUS(status) : passed_on.contains(signal) ? 128 + signal : 1;
+      if (signal != 0 && !failed && !passed_on.contains(signal)) {
+        ended_by_signal = text("rank ", rank, " (process ", ended, ") was ended by signal ", signal, " (", ::strsignal(signal), ")");
+      }
       processes[rank] = -1;
       --left;
       if (*codes[rank] == 0 || failed) continue;
@@ -132,6 +146,7 @@ int spawn_ranks(int64_t ranks, const std::vector<std::string>& arguments, const 
       deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(Seconds(grace));
     }
   }
+  if (killed && !ended_by_signal.empty() && log) log(ended_by_signal + "; so were the others then, which had not come so far as to notice");
   for (const auto& code : codes) {
     if (code != 0) return code.value_or(1);
   }

@@ -203,14 +203,15 @@ void World::close() {
   transport_.reset();
 }
 
-Share share_of_batch(int64_t batch, const World* world) {
+Share share_of_batch(int64_t batch, const World* world, bool may_change) {
   const int64_t size = world ? world->size() : 1, rank = world ? world->rank() : 0;
   if (batch % size != 0) {
     throw Error(Complaint{.what = text("the batch cannot be divided among ", size, " ranks"),
                           .where = "train.batch",
                           .value = std::to_string(batch),
                           .allowed = text("multiples of ", size),
-                          .fix = text("set train.batch = ", (batch / size + 1) * size, " or start another number of ranks")});
+                          .fix = may_change ? text("set train.batch = ", (batch / size + 1) * size, " or start another number of ranks")
+                                         : std::string("start another number of ranks; a resumed run keeps its batch")});
   }
   return {rank * (batch / size), batch / size, batch};
 }

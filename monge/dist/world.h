@@ -124,7 +124,8 @@ struct Share {
 };
 
 /// Equal shares. @throws Error naming train.batch when it cannot be divided.
-Share share_of_batch(int64_t batch, const World* world);
+/// @param may_change  whether the user may choose another batch, as a resumed run may not.
+Share share_of_batch(int64_t batch, const World* world, bool may_change = true);
 
 /// Ranges of nearly equal length, in order of rank, that cover [0, count).
 Share share_of(int64_t count, const World* world);

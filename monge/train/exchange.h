@@ -47,7 +47,7 @@ class Exchange {
   struct Bucket {
     int64_t begin = 0, end = 0;  ///< entries of the flat tensors
     int64_t waits_for = 0, missing = 0;  ///< parameters
-    std::unique_ptr<dist::Work> work;
+    std::unique_ptr<dist::Work> work = {};
   };
 
   void arrived(size_t parameter);

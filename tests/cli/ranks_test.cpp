@@ -25,7 +25,7 @@ TEST_F(CliRanks, ByMpirun) {
     const auto run = "mpi" + std::to_string(ranks);
     train(mpirun(ranks), exact, run);
     EXPECT_LT(difference("one", run), 1e-6) << ranks;
-    EXPECT_THAT(testing::slurp(folder / (run + ".err")), AllOf(HasSubstr("started by mpirun"), HasSubstr("over MPI")));
+    EXPECT_THAT(testing::slurp(folder / (run + ".err")), AllOf(HasSubstr("started by mpirun"), HasSubstr(ranks > 1 ? "over MPI" : "1 rank,")));
   }
 }
 
@@ -90,13 +90,24 @@ TEST_F(CliRanks, ASignalToAnyRankStopsAll) {
   }
 }
 
+// Before the ranks have met nobody but the starter can notice.
+TEST_F(CliRanks, ARankThatIsKilledAtOnceIsNamed) {
+  Running job(folder.path(), program() + "train v.toml --threads 1 --ranks 2 --out run" + endless);
+  for (int i = 0; i < 500 && job.rank(1) == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  ::kill(job.rank(1), SIGKILL);
+  EXPECT_EQ(job.wait(30), 1);
+  EXPECT_THAT(job.err(), AllOf(HasSubstr("rank 1"), ::testing::AnyOf(HasSubstr("signal 9"), HasSubstr("is gone"))));
+}
+
 // As systemd, pkill and Slurm do: the starter gets it, passes it on, and the ranks had it already.
 TEST_F(CliRanks, ASignalToAllProcessesIsOneSignal) {
   Running job(folder.path(), program() + "train v.toml --threads 1 --ranks 2 --out run" + endless);
   ASSERT_TRUE(appears(folder / "run" / "checkpoints" / "step_000005")) << job.err();
   for (const pid_t process : job.descendants()) ::kill(process, SIGTERM);
   EXPECT_EQ(job.wait(30), 3) << job.err();
-  EXPECT_EQ(job.err().find("stopping at", job.err().find("stopping at") + 1), std::string::npos) << job.err();
+  const auto err = job.err();
+  ASSERT_NE(err.find("stopping together"), std::string::npos);
+  EXPECT_EQ(err.find("stopping together", err.find("stopping together") + 1), std::string::npos) << err;
 }
 
 // mpirun ends all ranks soon after the first has ended; the message must be out by then.
@@ -156,6 +167,7 @@ TEST_F(CliRanks, WrongUseIsTold) {
                                    {program() + "resume nowhere --ranks 2", "nowhere"},
                                    {"env RANK=0 WORLD_SIZE=2 " + program() + train, "MASTER_ADDR"},
                                    {"env RANK=7 WORLD_SIZE=2 " + program() + train, "RANK"},
+                                   {program() + train + "--gpus 99", "--gpus"},
                                    {"env RANK=0 WORLD_SIZE=2 MASTER_ADDR=localhost MASTER_PORT=1 " + program() + train + "--ranks 2", "one of 2 ranks"},
                                    {"env PMI_RANK=0 PMI_SIZE=2 " + program() + train, "another MPI"}}) {
     if (says == "another MPI" && !dist::has_mpi()) continue;
