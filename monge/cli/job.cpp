@@ -1,7 +1,6 @@
 #include "monge/cli/job.h"
 
 #include <torch/cuda.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <iostream>
@@ -82,8 +81,6 @@ std::optional<int> start_ranks(const RanksHere& here) {
   return dist::spawn_ranks(ranks, words, by,
                            [](const std::string& line) { std::cerr << "monge: " << line << std::endl; });
 }
-
-std::shared_ptr<dist::World> current_world() { return job ? job->shared_world() : nullptr; }
 
 std::shared_ptr<dist::World> join_job(Common& common) {
   const auto launch = dist::detect_launch();

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "monge/cli/command.h"
@@ -23,9 +24,6 @@ std::optional<int> start_ranks(const RanksHere& here);
 /// Joins the job that this process was started for. On other ranks than 0 `common` becomes quiet: rank 0 speaks.
 /// @return null where it was started alone.
 std::shared_ptr<dist::World> join_job(Common& common);
-
-/// The same as `join_job` gave, for whoever comes later.
-std::shared_ptr<dist::World> current_world();
 
 /// Makes `seconds` the time after which a rank that stays behind counts as hanging.
 void set_job_timeout(double seconds);

@@ -321,7 +321,9 @@ int resume_command(TrainOptions options) {
   train::validate(recipe);
   train::make_paths_absolute(recipe);  // those of --set
   dist::share_of_batch(recipe.train.batch, world.get(), /*may_change=*/false);
-  set_threads(options.common, world ? 0 : recipe.train.threads, world.get());
+  // The number that was written down is of the machine, and of the ranks on it, that began.
+  const bool inherited = world && recipe.train.threads == before.train.threads;
+  set_threads(options.common, inherited ? 0 : recipe.train.threads, world.get());
   watch_signals(world.get());
   const auto device = device_of(options.common, recipe.train.device, world.get());
   recipe.train.precision = train::resolve_precision(recipe.train.precision, device, log);

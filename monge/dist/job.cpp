@@ -22,7 +22,7 @@ std::unique_ptr<Transport> transport_for(const Launch& launch, const JobOptions&
 }  // namespace
 
 Job::Job(const Launch& launch, const JobOptions& options, WatchCalls calls)
-    : launch_(launch), options_(options), calls_(calls), world_(std::make_shared<World>(transport_for(launch, options))) {
+    : options_(options), calls_(calls), world_(std::make_shared<World>(transport_for(launch, options))) {
   if (launch.kind == Launch::Kind::mpi) {
     const auto told = ranks_of_mpi();
     if (told && *told != world_->size()) {

@@ -25,7 +25,6 @@ class Job {
 
   World& world() { return *world_; }
   std::shared_ptr<World> shared_world() { return world_; }
-  const Launch& launch() const { return launch_; }
 
   /// See WatchOptions::stall; from any time on.
   void set_stall(Seconds stall) { watch_->set_stall(stall); }
@@ -37,7 +36,6 @@ class Job {
   Verdict fail(const std::string& message, int code, bool alike = false) { return watch_->fail(message, code, alike); }
 
  private:
-  Launch launch_;
   JobOptions options_;
   WatchCalls calls_;
   std::shared_ptr<World> world_;

@@ -1,7 +1,6 @@
 #include "monge/dist/watch.h"
 
 #include <poll.h>
-#include <sys/socket.h>
 
 #include <optional>
 #include <sstream>

@@ -44,6 +44,7 @@ class WatchSpoke;
 class Watch {
  public:
   /// Meets the other ranks: all construct theirs together. @param world  outlives this.
+  /// @throws SystemError when rank 0 is not reached within options.meeting.
   Watch(World& world, const WatchOptions& options, WatchCalls calls);
   ~Watch();
   Watch(const Watch&) = delete;
