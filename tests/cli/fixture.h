@@ -9,7 +9,7 @@
 #include <torch/types.h>
 
 #include "monge/io/image.h"
-#include "tests/cli/program.h"
+#include "tests/cli/processes.h"
 
 namespace monge {
 

@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 #include "tests/cli/program.h"
 
 namespace monge::testing {
@@ -78,10 +80,21 @@ class Running {
   pid_t process_;
 };
 
-/// Waits for a file or folder. @return whether it came.
+/// Waits for a file or folder that stays once it is there: one that comes and goes may do so between two looks.
+/// @return whether it came.
 inline bool appears(const std::filesystem::path& path, double seconds = 60) {
   for (int i = 0; i < seconds * 50 && !std::filesystem::exists(path); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
   return std::filesystem::exists(path);
+}
+
+/// Starts `monge ARGUMENTS` in `folder`, waits for `sign` to appear, sends a signal, waits for the end.
+inline Result monge_with_signal(const std::filesystem::path& folder, const std::string& arguments,
+                                const std::filesystem::path& sign, int signal) {
+  Running program(folder, "'" MONGE_PROGRAM "' " + arguments, ".signalled");
+  EXPECT_TRUE(appears(sign)) << program.err();
+  ::kill(program.process(), signal);
+  const int code = program.wait(120);
+  return {code, program.out(), program.err()};
 }
 
 }  // namespace monge::testing

@@ -2,13 +2,10 @@
 #pragma once
 
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <string>
-#include <thread>
 
 #include "tests/support/support.h"
 
@@ -31,24 +28,6 @@ inline Result monge(const std::filesystem::path& folder, const std::string& argu
   const std::string line = "cd '" + folder.string() + "' && '" MONGE_PROGRAM "' " + arguments + " >'" + out.string() +
                            "' 2>'" + err.string() + "'";
   const int status = std::system(line.c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), slurp(out), slurp(err)};
-}
-
-/// Starts `monge ARGUMENTS`, waits for `sign` to appear, sends a signal, waits for the end.
-inline Result monge_with_signal(const std::filesystem::path& folder, const std::string& arguments,
-                                const std::filesystem::path& sign, int signal) {
-  const auto out = folder / ".stdout", err = folder / ".stderr";
-  const std::string line = "cd '" + folder.string() + "' && exec '" MONGE_PROGRAM "' " + arguments + " >'" + out.string() +
-                           "' 2>'" + err.string() + "'";
-  const pid_t child = fork();
-  if (child == 0) {
-    execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
-    _exit(127);
-  }
-  for (int i = 0; i < 600 && !std::filesystem::exists(sign); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  kill(child, signal);
-  int status = 0;
-  waitpid(child, &status, 0);
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), slurp(out), slurp(err)};
 }
 

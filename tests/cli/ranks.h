@@ -6,7 +6,6 @@
 #include "monge/dist/mpi_transport.h"
 #include "monge/train/checkpoint.h"
 #include "tests/cli/fixture.h"
-#include "tests/cli/processes.h"
 
 namespace monge {
 
@@ -56,7 +55,8 @@ class CliRanks : public Cli {
   }
 
   const std::string exact = " --set train.precision=fp64 --set train.iterations=20 --set data.standardise=joint ";
-  const std::string endless = " --set train.iterations=10000000 --set checkpoint.every=5 --set eval.every=0 --set samples.every=0 ";
+  // All checkpoints are kept: a test that waits for one finds it, however fast the machine.
+  const std::string endless = " --set train.iterations=10000000 --set checkpoint.every=5 --set checkpoint.keep=1000000 --set eval.every=0 --set samples.every=0 ";
 };
 
 // Two hosts as far as TCP knows: namespaces with an address each.

@@ -74,6 +74,7 @@ TEST_F(CliRanksSlow, ARankThatIsStoppedEndsTheJob) {
   Running job(folder.path(), program() + "train v.toml --threads 1 --ranks 2 --out run" + endless);
   ASSERT_TRUE(appears(folder / "run" / "checkpoints" / "step_000005")) << job.err();
   const pid_t stopped = job.rank(1);
+  ASSERT_GT(stopped, 0);
   ::kill(stopped, SIGSTOP);
   for (int i = 0; i < 1500 && job.err().find("rank 1 on host") == std::string::npos; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
   EXPECT_THAT(job.err(), AllOf(HasSubstr("nothing has come from rank 1 on host "), HasSubstr("20 s")));

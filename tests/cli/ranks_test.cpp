@@ -93,7 +93,8 @@ TEST_F(CliRanks, ASignalToAnyRankStopsAll) {
 // Before the ranks have met nobody but the starter can notice.
 TEST_F(CliRanks, ARankThatIsKilledAtOnceIsNamed) {
   Running job(folder.path(), program() + "train v.toml --threads 1 --ranks 2 --out run" + endless);
-  for (int i = 0; i < 500 && job.rank(1) == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  for (int i = 0; i < 12000 && job.rank(1) == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  ASSERT_GT(job.rank(1), 0) << job.err();
   ::kill(job.rank(1), SIGKILL);
   EXPECT_EQ(job.wait(30), 1);
   EXPECT_THAT(job.err(), AllOf(HasSubstr("rank 1"), ::testing::AnyOf(HasSubstr("signal 9"), HasSubstr("is gone"))));
