@@ -112,7 +112,8 @@ void set_threads(const Common& common, int64_t recipe_threads, dist::World* worl
   at::set_num_threads(static_cast<int>(wanted > 0 ? wanted : usable_cores()));
 }
 
-LogSink log_sink(const Common& common) {
+LogSink log_sink(const Common& common, const dist::World* world) {
+  if (world && !world->leads()) return silent();
   return [quiet = common.quiet](LogLevel level, const std::string& line) {
     static std::mutex guard;
     const std::lock_guard lock(guard);

@@ -45,8 +45,8 @@ torch::Device device_of(const Common& common, const std::string& recipe_device =
 /// part of the cores that it shares with others, and of those for decoding pictures, too. All ranks call it.
 void set_threads(const Common& common, int64_t recipe_threads = 0, dist::World* world = nullptr);
 
-/// Messages to stderr unless quiet; warnings always.
-LogSink log_sink(const Common& common);
+/// Messages to stderr unless quiet; warnings always. @param world  of a job: rank 0 speaks alone.
+LogSink log_sink(const Common& common, const dist::World* world = nullptr);
 
 /// Redrawn on a terminal, plain lines elsewhere, none when quiet.
 Progress::Style progress_style(const Common& common);

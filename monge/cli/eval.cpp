@@ -5,6 +5,7 @@
 
 #include "monge/cli/bare_checkpoint.h"
 #include "monge/cli/command.h"
+#include "monge/cli/job.h"
 #include "monge/cli/summary.h"
 #include "monge/core/error.h"
 #include "monge/eval/evaluation.h"
@@ -21,6 +22,7 @@ struct EvalOptions {
   std::string features, mode, lpips, weights;
   int64_t samples = 512, seed = 0;
   BareOptions bare;
+  RanksHere here;
 };
 
 /// The figures as a person reads them.
@@ -46,11 +48,8 @@ void print_table(const eval::Evaluation& e) {
   std::fflush(stdout);
 }
 
-int eval_command(const EvalOptions& options) {
-  set_threads(options.common);
-  const auto log = log_sink(options.common);
-  auto model = train::load_model(options.model, device_of(options.common), log);
-  apply_bare_options(options.bare, model);
+/// The recipe that says which data and which judge: the model's own, changed by what was asked for.
+train::Recipe recipe_for(const EvalOptions& options, const train::Model& model) {
   train::Recipe recipe;
   if (model.recipe) recipe = *model.recipe;
   // Named data take the place of the held-out part; the recipe's own training target stays the other side of the floor.
@@ -72,8 +71,46 @@ int eval_command(const EvalOptions& options) {
                                    {&options.weights, &recipe.eval.weights}}) {
     if (!given->empty()) *key = *given == "none" ? "" : *given;
   }
-  const auto judge = eval::make_judge(recipe, device_of(options.common));
+  return recipe;
+}
+
+/// All ranks must have read the same: a training may have saved a new checkpoint between two of them.
+void require_same(dist::World& world, const train::Model& model, const train::EvaluationData& data) {
+  world.require_same(model.origin, text("iteration ", model.iteration));
+  for (const auto& source : {data.source, data.target, data.target_b}) {
+    world.require_same(source->name(), text(source->size(), " items of ", at::IntArrayRef(source->item_shape())));
+  }
+}
+
+void print_result(const EvalOptions& options, const train::Model& model, const eval::ImageJudge* judge,
+                  const eval::Evaluation& result) {
+  if (!options.common.json) return print_table(result);
+  nlohmann::ordered_json line{{"model", model.origin},
+                              {"iteration", model.iteration},
+                              {"samples", result.samples},
+                              {"target_samples", result.target_samples}};
+  line.update(protocol_json(judge));
+  for (const auto& [name, value] : result.named()) line[name] = value;
+  line["verdict"] = "the map " + eval::in_words(result.decisive());
+  print_json(line);
+}
+
+int eval_command(EvalOptions options) {
+  if (const auto code = start_ranks(options.here)) return *code;
+  const auto job = join_job(options.common);
+  auto* world = job.get();
+  set_threads(options.common, 0, world);
+  const auto log = log_sink(options.common, world);
+  const auto device = device_of(options.common, "auto", world);
+  auto model = rank_0_first(world, [&] {
+    auto loaded = train::load_model(options.model, device, log);
+    apply_bare_options(options.bare, loaded);
+    return loaded;
+  });
+  const auto recipe = rank_0_first(world, [&] { return recipe_for(options, model); });
+  const auto judge = rank_0_first(world, [&] { return eval::make_judge(recipe, device); });
   auto data = train::open_evaluation_data(recipe, log, progress_callback(options.common, "reading pictures"));
+  if (world) require_same(*world, model, data);
   if (model.standardisation) {  // in the units of the training, so that no column counts more than others
     train::standardise(data, *model.standardisation);
     model = model.in_standard_units();
@@ -81,21 +118,10 @@ int eval_command(const EvalOptions& options) {
   const auto warning = eval::few_samples_warning(*data.source, *data.target, *data.target_b, options.samples);
   if (!warning.empty()) log(LogLevel::warning, warning);
   const auto result = eval::evaluate(model, *data.source, *data.target, *data.target_b, options.samples,
-                                     static_cast<uint64_t>(options.seed), judge.get());
+                                     static_cast<uint64_t>(options.seed), judge.get(), world);
   if (!result.judge_warning.empty()) log(LogLevel::warning, result.judge_warning);
   if (judge) log(LogLevel::info, judged_by(*judge, result));
-  if (options.common.json) {
-    nlohmann::ordered_json line{{"model", model.origin},
-                                {"iteration", model.iteration},
-                                {"samples", result.samples},
-                                {"target_samples", result.target_samples}};
-    line.update(protocol_json(judge.get()));
-    for (const auto& [name, value] : result.named()) line[name] = value;
-    line["verdict"] = "the map " + eval::in_words(result.decisive());
-    print_json(line);
-  } else {
-    print_table(result);
-  }
+  if (!world || world->leads()) print_result(options, model, judge.get(), result);
   return kDone;
 }
 
@@ -122,6 +148,7 @@ void add_eval(CLI::App& program, Action& action) {
   command->add_option("--weights", options->weights,
                       "Folder of weight files that is looked in first; see monge weights list");
   add_bare_options(*command, options->bare);
+  add_ranks(*command, options->here);
   add_common(*command, options->common);
   command->callback([&action, options] { action = [options] { return eval_command(*options); }; });
 }

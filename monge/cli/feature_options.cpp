@@ -1,5 +1,6 @@
 #include "monge/cli/feature_options.h"
 
+#include "monge/cli/job.h"
 #include "monge/core/error.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
@@ -36,26 +37,36 @@ void add_feature_options(CLI::App& command, FeatureOptions& options) {
       ->capture_default_str();
 }
 
-std::shared_ptr<const eval::FeatureNet> open_feature_net(const FeatureOptions& options, const Common& common) {
-  return eval::open_features(options.features, options.mode, options.weights, device_of(common));
+std::shared_ptr<const eval::FeatureNet> open_feature_net(const FeatureOptions& options, const Common& common,
+                                                         const dist::World* world) {
+  return eval::open_features(options.features, options.mode, options.weights, device_of(common, "auto", world));
 }
 
 MeasuredSet measure_set(const std::string& path, bool keep_features, const FeatureOptions& options,
-                        const Common& common, std::shared_ptr<const eval::FeatureNet>& net) {
-  const auto log = log_sink(common);
+                        const Common& common, std::shared_ptr<const eval::FeatureNet>& net, dist::World* world) {
+  const auto log = log_sink(common, world);
   MeasuredSet out;
   if (lower_extension(path) == ".safetensors") {
-    out.statistics = eval::read_statistics(path);
+    out.statistics = rank_0_first(world, [&] { return eval::read_statistics(path); });
+    if (world) world->require_same(path, text(out.statistics.moments.count, " pictures by ", out.statistics.protocol.hash));
   } else {
-    const data::PictureSet set(path, io::parse_colour(options.background, "--background"), log);
-    if (!net) net = open_feature_net(options, common);
-    auto sweep = eval::sweep_features(*net, set,
+    const auto set = rank_0_first(world, [&] {
+      auto opened = std::make_unique<data::PictureSet>(path, io::parse_colour(options.background, "--background"), log);
+      if (!net) net = open_feature_net(options, common, world);
+      return opened;
+    });
+    if (world) {
+      world->require_same(path, text(set->size(), " pictures"));
+      world->require_same("features", net->hash());
+    }
+    auto sweep = eval::sweep_features(*net, *set,
                                       {.batch = options.batch,
                                        .most = options.samples,
                                        .skip_bad = options.on_error == "skip",
                                        .keep_features = keep_features,
                                        .progress = progress_callback(common, "looking at " + path),
-                                       .stop = &stop_flag()});
+                                       .stop = &stop_flag(),
+                                       .world = world});
     out = {std::move(sweep.statistics), sweep.complete, sweep.skipped};
     if (sweep.skipped > 0) {
       log(LogLevel::warning, text(path, ": ", sweep.skipped, " pictures could not be used and are left out",

@@ -16,8 +16,9 @@ struct FeatureOptions {
 /// Adds --features, --mode, --weights, --batch, --samples, --background, --on-error.
 void add_feature_options(CLI::App& command, FeatureOptions& options);
 
-/// The net that the options name, on the device of the common flags.
-std::shared_ptr<const eval::FeatureNet> open_feature_net(const FeatureOptions& options, const Common& common);
+/// The net that the options name, on the device of the common flags. @param world  see device_of.
+std::shared_ptr<const eval::FeatureNet> open_feature_net(const FeatureOptions& options, const Common& common,
+                                                         const dist::World* world = nullptr);
 
 struct MeasuredSet {
   eval::FeatureStatistics statistics;
@@ -29,8 +30,9 @@ struct MeasuredSet {
 /// what was left out, and warned of too few samples.
 /// @param keep_features  for the kernel distance.
 /// @param net            made on the first set of pictures, so that two files of statistics need no weights.
+/// @param world          of a job, whose ranks all call this: each looks at a part of the set. Null: none.
 MeasuredSet measure_set(const std::string& path, bool keep_features, const FeatureOptions& options,
-                        const Common& common, std::shared_ptr<const eval::FeatureNet>& net);
+                        const Common& common, std::shared_ptr<const eval::FeatureNet>& net, dist::World* world = nullptr);
 
 /// One line for people on stderr: the protocol of a figure.
 std::string protocol_line(const eval::FeatureStatistics& a, const eval::FeatureStatistics& b);

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "monge/cli/feature_options.h"
+#include "monge/cli/job.h"
 #include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/core/names.h"
@@ -16,6 +17,7 @@ struct SetOptions {
   FeatureOptions features;
   std::string a, b, out;
   bool with_features = false;
+  RanksHere here;
 };
 
 /// The figure alone goes to stdout, its protocol to stderr; or both in one JSON object.
@@ -40,33 +42,41 @@ bool is_file_of_statistics(const std::string& path) { return lower_extension(pat
 
 /// What can be known of a comparison before the other set is looked at, which may take hours.
 void check_before_work(const SetOptions& options, bool kernel, const MeasuredSet& known, const std::string& other,
-                       std::shared_ptr<const eval::FeatureNet>& net) {
+                       std::shared_ptr<const eval::FeatureNet>& net, const dist::World* world) {
   if (kernel) eval::require_features(known.statistics);
   if (is_file_of_statistics(other)) return;
-  if (!net) net = open_feature_net(options.features, options.common);
+  if (!net) net = open_feature_net(options.features, options.common, world);
   const eval::FeatureStatistics coming{
       .protocol = eval::protocol_of(*net), .source = other, .moments = {}, .features_NF = {}};
   eval::require_same_protocol(known.statistics, coming);
 }
 
-int compare(const SetOptions& options, bool kernel) {
-  set_threads(options.common);
-  watch_signals();
+void check_paths(const SetOptions& options) {
   for (const auto& path : {options.a, options.b}) {
     require(std::filesystem::exists(path), path, ": no such file or folder");
     require(options.features.samples == 0 || !is_file_of_statistics(path), "--samples ", options.features.samples, ": ",
             path, " holds the statistics of a whole set; give the set itself");
   }
+}
+
+int compare(SetOptions options, bool kernel) {
+  if (const auto code = start_ranks(options.here)) return *code;
+  const auto job = join_job(options.common);
+  auto* world = job.get();
+  set_threads(options.common, 0, world);
+  watch_signals(world);
   std::shared_ptr<const eval::FeatureNet> net;
   // Statistics that are there come first: what does not fit them is told at once.
   const bool b_first = is_file_of_statistics(options.b);
   const auto& first_path = b_first ? options.b : options.a;
   const auto& second_path = b_first ? options.a : options.b;
-  const auto first = measure_set(first_path, kernel, options.features, options.common, net);
+  rank_0_first(world, [&] { return check_paths(options), true; });
+  const auto first = measure_set(first_path, kernel, options.features, options.common, net, world);
   if (!first.complete) return kStopped;
-  check_before_work(options, kernel, first, second_path, net);
-  const auto second = measure_set(second_path, kernel, options.features, options.common, net);
+  rank_0_first(world, [&] { return check_before_work(options, kernel, first, second_path, net, world), true; });
+  const auto second = measure_set(second_path, kernel, options.features, options.common, net, world);
   if (!second.complete) return kStopped;
+  if (world && !world->leads()) return kDone;
   const auto &a = b_first ? second : first, &b = b_first ? first : second;
   if (!kernel) {
     return print_figure(options, eval::frechet_name(a.statistics.protocol),
@@ -78,15 +88,23 @@ int compare(const SetOptions& options, bool kernel) {
                       {{"standard_error", distance.standard_error}});
 }
 
-int keep(const SetOptions& options) {
-  set_threads(options.common);
-  watch_signals();
-  require(options.out.ends_with(".safetensors"), options.out, ": statistics are kept in a .safetensors file");
-  require(!is_file_of_statistics(options.a), options.a, ": holds statistics already; give a set of pictures");
-  make_writable_folder(std::filesystem::absolute(options.out).parent_path());
+int keep(SetOptions options) {
+  if (const auto code = start_ranks(options.here)) return *code;
+  const auto job = join_job(options.common);
+  auto* world = job.get();
+  set_threads(options.common, 0, world);
+  watch_signals(world);
+  const bool leads = !world || world->leads();
+  rank_0_first(world, [&] {
+    require(options.out.ends_with(".safetensors"), options.out, ": statistics are kept in a .safetensors file");
+    require(!is_file_of_statistics(options.a), options.a, ": holds statistics already; give a set of pictures");
+    if (leads) make_writable_folder(std::filesystem::absolute(options.out).parent_path());
+    return true;
+  });
   std::shared_ptr<const eval::FeatureNet> net;
-  const auto set = measure_set(options.a, options.with_features, options.features, options.common, net);
+  const auto set = measure_set(options.a, options.with_features, options.features, options.common, net, world);
   if (!set.complete) return kStopped;
+  if (!leads) return kDone;
   eval::write_statistics(options.out, set.statistics);
   const auto& s = set.statistics;
   log_sink(options.common)(LogLevel::info, text(s.moments.count, " pictures seen by ", s.protocol.net, " (",
@@ -109,6 +127,7 @@ void add_comparison(CLI::App& program, Action& action, const char* name, const c
   command->add_option("A", options->a, "A folder, archive or .npy of pictures, or a file of monge stats")->required();
   command->add_option("B", options->b, "The same")->required();
   add_feature_options(*command, options->features);
+  add_ranks(*command, options->here);
   add_common(*command, options->common);
   command->callback([&action, options, kernel] { action = [options, kernel] { return compare(*options, kernel); }; });
 }
@@ -126,6 +145,7 @@ void add_fid(CLI::App& program, Action& action) {
   command->add_option("OUT", options->out, "A .safetensors file")->required();
   command->add_flag("--with-features", options->with_features, "Keep the features too, which monge kid needs");
   add_feature_options(*command, options->features);
+  add_ranks(*command, options->here);
   add_common(*command, options->common);
   command->callback([&action, options] { action = [options] { return keep(*options); }; });
 }

@@ -39,9 +39,9 @@ void speak(const std::string& message) {
 void keep_arguments(int count, char** words) { arguments.assign(words, words + count); }
 
 void add_ranks(CLI::App& command, RanksHere& here) {
-  auto* gpus = command.add_option("--gpus", here.gpus, "Train on so many GPUs of this machine, one rank each (docs/cluster.md)")
+  auto* gpus = command.add_option("--gpus", here.gpus, "Use so many GPUs of this machine, one rank each (docs/cluster.md)")
                    ->check(CLI::Range(1, 1024));
-  command.add_option("--ranks", here.ranks, "Train by so many processes of this machine, which share its cores")
+  command.add_option("--ranks", here.ranks, "Work by so many processes of this machine, which share its cores")
       ->check(CLI::Range(1, 1024))
       ->excludes(gpus);
 }
@@ -62,7 +62,7 @@ std::optional<int> start_ranks(const RanksHere& here) {
     throw Error(Complaint{.what = seen == 0 ? "no CUDA device can be used" : text("this machine has ", seen, seen == 1 ? " GPU" : " GPUs"),
                           .where = by,
                           .value = std::to_string(ranks),
-                          .fix = seen == 0 ? text("use --ranks ", ranks, " to train by processors; monge info says what this build can use")
+                          .fix = seen == 0 ? text("use --ranks ", ranks, " for processors; monge info says what this build can use")
                                            : text("use --gpus ", seen)});
   }
   std::vector<std::string> words;
@@ -115,12 +115,12 @@ void finish_job() {
   job.reset();
 }
 
-int end_with(const std::string& message, int code) {
+int end_with(const std::string& message, int code, bool alike) {
   if (!job) {
     std::cerr << "monge: " << printable(message) << std::endl;
     return code;
   }
-  const auto verdict = job->fail(message, code, /*alike=*/code == kDiverged);
+  const auto verdict = job->fail(message, code, alike);
   if (!verdict.spoken) speak(verdict.message);
   leave_at_once(verdict.code);
 }

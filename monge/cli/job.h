@@ -34,9 +34,19 @@ void set_way_on(std::function<std::string()> words);
 /// All ranks come here when their command has done its work.
 void finish_job();
 
+/// Rank 0 does `work` before the others do it, so that what is wrong everywhere is told once and not as one rank's trouble.
+template <class Work>
+auto rank_0_first(dist::World* world, const Work& work) {
+  if (world && !world->leads()) world->barrier();
+  auto out = work();
+  if (world && world->leads()) world->barrier();
+  return out;
+}
+
 /// The end of a command that failed: prints the message, once in a job, and gives the exit code for main. In a job the process is
 /// ended here.
-int end_with(const std::string& message, int code);
+/// @param alike  all ranks fail so: the message is nobody's own.
+int end_with(const std::string& message, int code, bool alike = false);
 
 /// For commands that run on one rank: whether this process is another rank of a job, which has nothing to do then.
 bool is_idle_rank(const std::string& command);

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 #include <iostream>
+#include <set>
 
 #include <c10/util/Exception.h>
 
@@ -21,15 +22,23 @@ constexpr const char* kOutOfMemory =
     "out of memory; use smaller nets (map.width, potential.width), a smaller train.batch, or train.accumulate = 2 or more; for "
     "metrics a smaller --batch";
 
+struct Told {
+  std::string message;
+  int code;
+  bool alike = false;  ///< in a job: all ranks fail so
+};
+
 /// What the user is told of it, and the exit code.
-std::pair<std::string, int> told(const std::exception_ptr& thrown) {
+Told told(const std::exception_ptr& thrown) {
   using namespace monge;
   try {
     std::rethrow_exception(thrown);
   } catch (const DivergedError& error) {
-    return {error.what(), cli::kDiverged};
+    return {error.what(), cli::kDiverged, /*alike=*/true};
   } catch (const SystemError& error) {
     return {error.what(), cli::kFailure};
+  } catch (const dist::CommonError& error) {
+    return {error.what(), cli::kUsage, /*alike=*/true};
   } catch (const Error& error) {
     return {error.what(), cli::kUsage};
   } catch (const std::bad_alloc&) {
@@ -43,6 +52,12 @@ std::pair<std::string, int> told(const std::exception_ptr& thrown) {
   } catch (const std::exception& error) {
     return {text("internal error: ", error.what()), cli::kFailure};
   }
+}
+
+/// Commands that run on all ranks of a job; of the others rank 0 does all.
+bool runs_on_all_ranks(const std::string& command) {
+  static const std::set<std::string> all{"train", "resume", "eval", "fid", "kid", "stats"};
+  return all.count(command) > 0;
 }
 
 /// The complaint when the first argument is neither a command nor a flag; CLI11 would not name the nearest.
@@ -106,7 +121,7 @@ int main(int argc, char** argv) {
   cli::keep_arguments(argc, argv);
   try {
     const auto* command = program.get_subcommands().at(0);
-    if (command->get_name() != "train" && command->get_name() != "resume" && cli::is_idle_rank(command->get_name())) return cli::kDone;
+    if (!runs_on_all_ranks(command->get_name()) && cli::is_idle_rank(command->get_name())) return cli::kDone;
     const int code = action();
     std::cout.flush();
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0 || !std::cout) {
@@ -115,7 +130,7 @@ int main(int argc, char** argv) {
     cli::finish_job();
     return code;
   } catch (...) {
-    const auto [message, code] = told(std::current_exception());
-    return cli::end_with(message, code);
+    const auto [message, code, alike] = told(std::current_exception());
+    return cli::end_with(message, code, alike);
   }
 }

@@ -247,8 +247,7 @@ int train_command(TrainOptions options) {
   set_threads(options.common, recipe.train.threads, world.get());
   const auto device = device_of(options.common, recipe.train.device, world.get());
   // Written down as it is decided, so that a resumed run does not decide anew.
-  auto log = log_sink(options.common);
-  if (world && !world->leads()) log = silent();
+  auto log = log_sink(options.common, world.get());
   recipe.train.precision = train::resolve_precision(recipe.train.precision, device, log);
   recipe.train.threads = at::get_num_threads();
   recipe.train.device = device.is_cuda() ? "cuda" : "cpu";
@@ -290,7 +289,7 @@ int resume_command(TrainOptions options) {
   const auto world = join_job(options.common);
   const bool leads = !world || world->leads();
   const fs::path folder = options.recipe;
-  auto log = leads ? log_sink(options.common) : silent();
+  auto log = log_sink(options.common, world.get());
   std::error_code ignored;
   if (leads) {
     require(fs::exists(folder / "checkpoints", ignored), folder.string(), ": is not a run directory (it has no checkpoints/)");

@@ -187,10 +187,10 @@ void World::require_same(const std::string& what, const std::string& value) {
   const auto all = gather(value);
   for (size_t other = 1; other < all.size(); ++other) {
     if (all[other] == all[0]) continue;
-    throw Error(Complaint{.what = "the ranks do not agree",
-                          .where = what,
-                          .value = text(all[0], " on ", name_of(0), ", ", all[other], " on ", name_of(static_cast<int64_t>(other))),
-                          .fix = "all hosts need the same program and the same files"});
+    throw CommonError(Complaint{.what = "the ranks do not agree",
+                                .where = what,
+                                .value = text(all[0], " on ", name_of(0), ", ", all[other], " on ", name_of(static_cast<int64_t>(other))),
+                                .fix = "all hosts need the same program and the same files"});
   }
 }
 

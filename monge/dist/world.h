@@ -10,9 +10,16 @@
 #include <string>
 #include <vector>
 
+#include "monge/core/error.h"
 #include "monge/dist/transport.h"
 
 namespace monge::dist {
+
+/// An error that all ranks of a job throw alike, so that nobody need be told whose it is.
+class CommonError : public Error {
+ public:
+  using Error::Error;
+};
 
 /// Where a rank runs.
 struct Place {
@@ -84,7 +91,7 @@ class World {
   /// Rows of all ranks, one rank's behind another's. @param rows  [N of this rank, ...], of one type and shape of row; on the CPU.
   torch::Tensor gather_rows(const torch::Tensor& rows);
 
-  /// @throws Error naming the ranks when `value` is not the same on all. @param what  "source items".
+  /// @throws CommonError naming the ranks when `value` is not the same on all. @param what  "source items".
   void require_same(const std::string& what, const std::string& value);
 
   /// From here on tensors on the GPU are summed by `sums`.

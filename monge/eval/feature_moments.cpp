@@ -1,6 +1,7 @@
 #include "monge/eval/feature_moments.h"
 
 #include "monge/core/error.h"
+#include "monge/dist/world.h"
 
 namespace monge::eval {
 namespace {
@@ -42,19 +43,53 @@ void MomentSum::take(const torch::Tensor& block_NF) {
   products_.addmm_(centred.t(), centred);
 }
 
-Moments MomentSum::moments() const {
-  require(count_ >= 2, "a covariance needs at least 2 samples, got ", count_);
+/// The sums of all ranks about one shift, that of the first rank with rows. No row may wait for its block.
+void MomentSum::pool(dist::World& world) {
+  const auto told = world.gather(text(count_, ' ', shift_.defined() ? shift_.size(0) : 0));
+  int64_t total = 0, width = 0;
+  size_t first = told.size();
+  for (size_t rank = 0; rank < told.size(); ++rank) {
+    int64_t rows = 0, entries = 0;
+    std::istringstream(told[rank]) >> rows >> entries;
+    total += rows;
+    if (rows > 0 && first == told.size()) first = rank, width = entries;
+    require(rows == 0 || entries == width, "features: rows of ", width, " and of ", entries, " numbers on the ranks of one job");
+  }
+  if (total == 0) return;
+  auto shift = shift_.defined() ? shift_.clone() : torch::zeros({width}, torch::kFloat64);
+  world.broadcast(shift, static_cast<int64_t>(first));
+  if (count_ == 0) {
+    sum_ = torch::zeros_like(shift);
+    products_ = torch::zeros({width, width}, torch::kFloat64);
+  } else {
+    // sum (x - s)(x - s)' = P + S d' + d S' + n d d'  with  d = own shift - s,  P and S the own sums.
+    const auto d = shift_ - shift;
+    const auto crossed = torch::outer(sum_, d);
+    const auto n = static_cast<double>(count_);
+    products_ += crossed + crossed.t() + n * torch::outer(d, d);
+    sum_ += n * d;
+  }
+  world.sum(sum_);
+  world.sum(products_);
+  count_ = total;
+  shift_ = shift;
+}
+
+Moments MomentSum::moments(dist::World* world) const {
   MomentSum all;
+  all.count_ = count_;
   all.shift_ = shift_;
   if (shift_.defined()) {
     all.sum_ = sum_.clone();
     all.products_ = products_.clone();
   }
   if (!waiting_.empty()) all.take(torch::cat(waiting_));
-  const auto n = static_cast<double>(count_);
+  if (world) all.pool(*world);
+  require(all.count_ >= 2, "a covariance needs at least 2 samples, got ", all.count_);
+  const auto n = static_cast<double>(all.count_);
   const auto mean = all.sum_ / n;
   auto covariance = (all.products_ - n * torch::outer(mean, mean)) / (n - 1);
-  return {count_, all.shift_ + mean, (covariance + covariance.t()) / 2};
+  return {all.count_, all.shift_ + mean, (covariance + covariance.t()) / 2};
 }
 
 Moments moments_of(const torch::Tensor& features_NF) {

@@ -6,6 +6,10 @@
 #include <cstdint>
 #include <vector>
 
+namespace monge::dist {
+class World;
+}
+
 namespace monge::eval {
 
 struct Moments {
@@ -25,9 +29,12 @@ class MomentSum {
   int64_t count() const { return count_; }
 
   /// Of all rows so far. @throws Error for fewer than 2.
-  Moments moments() const;
+  /// @param world  of a job, whose ranks all call this: of the rows of all, the same bits on each. A rank may have none. The sums
+  ///               of the ranks are added, not their rows; the figures are those of one rank up to rounding in float64.
+  Moments moments(dist::World* world = nullptr) const;
 
  private:
+  void pool(dist::World& world);
   void take(const torch::Tensor& block_NF);
 
   int64_t count_ = 0, waiting_count_ = 0;

@@ -72,8 +72,11 @@ FeatureStatistics ImageJudge::statistics(const torch::Tensor& images_BCHW, dist:
   const auto own = dist::share_of(images_BCHW.size(0), world);
   auto features = own.length > 0 ? features_->features(as_saved(images_BCHW.narrow(0, own.begin, own.length)))
                                  : torch::empty({0, features_->dim()}, torch::kFloat32);
-  if (world) features = world->gather_rows(features);
-  return {protocol_of(*features_), "the samples", moments_of(features), features};
+  MomentSum sum;
+  sum.add(features);
+  const auto moments = sum.moments(world);
+  if (world) features = world->gather_rows(features);  // the kernel distance needs them all
+  return {protocol_of(*features_), "the samples", moments, features};
 }
 
 FeatureStatistics ImageJudge::remembered(const torch::Tensor& images_BCHW, dist::World* world) {

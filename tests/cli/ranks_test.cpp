@@ -155,6 +155,48 @@ TEST_F(CliRanks, TwoHostsRunOneJobOverTcp) {
   }
 }
 
+// monge fid, kid, stats and eval.
+TEST_F(CliRanks, MeasureAsOneProcessDoes) {
+  const std::string net = " --features " MONGE_SOURCE_DIR "/tests/fixtures/features.ts -q --json";
+  fs::create_directories(folder / "other");
+  for (int i = 0; i < 7; ++i) {
+    io::write_image(folder / "other" / (std::to_string(i) + ".png"), torch::randint(0, 120, {16 + i, 20, 3}, torch::kUInt8));
+  }
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
+  std::vector<std::string> launchers{"--ranks 3"};
+  if (dist::has_mpi()) launchers.push_back("mpirun");
+  for (const std::string line : {"fid pictures other" + net, "kid pictures other" + net, "eval run" + net}) {
+    const auto alone = json::parse(monge(folder.path(), line).out);
+    for (const auto& launcher : launchers) {
+      Running job(folder.path(), launcher == "mpirun" ? mpirun(2) + line : program() + line + ' ' + launcher);
+      ASSERT_EQ(job.wait(kPatience), 0) << line << job.err();
+      const auto together = json::parse(job.out());  // one line: rank 0's
+      ASSERT_EQ(together.size(), alone.size());
+      for (const auto& [key, value] : alone.items()) {
+        if (value.is_number_float()) {
+          EXPECT_NEAR(together.at(key).get<double>(), value.get<double>(), 1e-5 * std::abs(value.get<double>()) + 1e-7) << line << key;
+        } else {
+          EXPECT_EQ(together.at(key), value) << line << key;
+        }
+      }
+    }
+  }
+  ASSERT_EQ(monge(folder.path(), "stats other one.safetensors" + net).code, 0);
+  Running stats(folder.path(), program() + "stats other all.safetensors --ranks 2" + net);
+  ASSERT_EQ(stats.wait(kPatience), 0) << stats.err();
+  Running between(folder.path(), program() + "fid one.safetensors all.safetensors --ranks 2 -q");
+  ASSERT_EQ(between.wait(kPatience), 0) << between.err();
+  EXPECT_NEAR(std::stod(between.out()), 0, 1e-7);
+}
+
+TEST_F(CliRanks, ABrokenPictureIsToldOnce) {
+  std::ofstream(folder / "pictures" / "2.png") << "no picture";
+  Running job(folder.path(), program() + "fid pictures pictures --ranks 2 -q --features " MONGE_SOURCE_DIR "/tests/fixtures/features.ts");
+  EXPECT_EQ(job.wait(kPatience), 2);
+  EXPECT_THAT(job.err(), ::testing::StartsWith("monge: pictures: 1 of 6 pictures cannot be used"));
+  EXPECT_EQ(job.err().find("monge: ", 1), std::string::npos) << job.err();
+}
+
 TEST_F(CliRanks, WrongUseIsTold) {
   struct Case {
     std::string line, says;
@@ -166,6 +208,10 @@ TEST_F(CliRanks, WrongUseIsTold) {
                                    {program() + train + "--ranks 2 --set nonsense=1", "nonsense"},
                                    {program() + "train none.toml --ranks 2", "none.toml"},
                                    {program() + "resume nowhere --ranks 2", "nowhere"},
+                                   {program() + "eval nowhere --ranks 2", "nowhere"},
+                                   {program() + "fid nowhere pictures --ranks 2", "nowhere"},
+                                   {program() + "fid pictures pictures --ranks 2 --weights .", "monge weights fetch inception"},
+                                   {program() + "stats pictures s.txt --ranks 2", "s.txt"},
                                    {"env RANK=0 WORLD_SIZE=2 " + program() + train, "MASTER_ADDR"},
                                    {"env RANK=7 WORLD_SIZE=2 " + program() + train, "RANK"},
                                    {program() + train + "--gpus 99", "--gpus"},

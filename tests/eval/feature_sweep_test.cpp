@@ -9,6 +9,7 @@
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
 #include "monge/io/safetensors.h"
+#include "tests/support/ranks.h"
 #include "tests/support/support.h"
 
 namespace monge::eval {
@@ -136,6 +137,69 @@ TEST(FeatureSweep, NamesAllBrokenPicturesOrSkipsAndCountsThem) {
   EXPECT_EQ(sweep.skipped, 2);
   EXPECT_EQ(sweep.complaints.size(), 2u);
   EXPECT_EQ(sweep.statistics.moments.count, 10);
+}
+
+/// What each of `ranks` gets.
+std::vector<Sweep> sweep_by(int64_t ranks, const data::PictureSet& set, const SweepOptions& options) {
+  std::vector<Sweep> out(static_cast<size_t>(ranks));
+  testing::run_ranks(ranks, [&](const std::shared_ptr<dist::World>& world) {
+    auto own = options;
+    own.world = world.get();
+    out[static_cast<size_t>(world->rank())] = sweep_features(MeanColour(), set, own);
+  });
+  return out;
+}
+
+TEST(FeatureSweep, OfSeveralRanksIsThatOfOne) {
+  const Folder folder;
+  const data::PictureSet set(folder.scratch.path());
+  const auto whole = sweep_features(MeanColour(), set, {.keep_features = true});
+  for (const int64_t ranks : {1, 2, 5, 14}) {  // of 14 two have no picture
+    int64_t told = 0;
+    for (const auto& sweep : sweep_by(ranks, set, {.batch = 2, .keep_features = true})) {
+      EXPECT_EQ(sweep.statistics.moments.count, 12);
+      EXPECT_TRUE(torch::equal(sweep.statistics.features_NF, whole.statistics.features_NF)) << ranks;
+      EXPECT_TRUE(torch::allclose(sweep.statistics.moments.mean_F, whole.statistics.moments.mean_F, 1e-13, 0)) << ranks;
+      EXPECT_TRUE(torch::allclose(sweep.statistics.moments.covariance_FF, whole.statistics.moments.covariance_FF, 1e-12, 1e-9)) << ranks;
+      ++told;
+    }
+    EXPECT_EQ(told, ranks);
+    EXPECT_EQ(sweep_by(ranks, set, {.batch = 64, .most = 7})[0].statistics.moments.count, 7) << ranks;
+  }
+}
+
+TEST(FeatureSweep, AllRanksKnowOfABrokenPicture) {
+  const Folder folder;
+  std::ofstream(folder.scratch / "11.png") << "no picture";
+  std::ofstream(folder.scratch / "20.png", std::ios::trunc);
+  const data::PictureSet set(folder.scratch.path());
+  const auto alone = message_of([&] { sweep_features(MeanColour(), set, {.batch = 2}); });
+  std::vector<std::string> messages(3);
+  testing::run_ranks(3, [&](const std::shared_ptr<dist::World>& world) {
+    try {
+      sweep_features(MeanColour(), set, {.batch = 2, .world = world.get()});
+    } catch (const dist::CommonError& error) {
+      messages[static_cast<size_t>(world->rank())] = error.what();
+    }
+  });
+  for (const auto& message : messages) EXPECT_EQ(message, alone);
+  for (const auto& sweep : sweep_by(3, set, {.batch = 2, .skip_bad = true})) {
+    EXPECT_EQ(sweep.skipped, 2);
+    EXPECT_THAT(sweep.complaints, ::testing::ElementsAre(HasSubstr("11.png"), HasSubstr("20.png")));
+    EXPECT_EQ(sweep.statistics.moments.count, 10);
+  }
+}
+
+TEST(FeatureSweep, AStopOnOneRankStopsAll) {
+  const Folder folder;
+  const data::PictureSet set(folder.scratch.path());
+  const std::atomic<bool> yes = true, no = false;
+  std::atomic<int> incomplete = 0;
+  testing::run_ranks(3, [&](const std::shared_ptr<dist::World>& world) {
+    const auto sweep = sweep_features(MeanColour(), set, {.batch = 1, .stop = world->rank() == 1 ? &yes : &no, .world = world.get()});
+    incomplete += !sweep.complete;
+  });
+  EXPECT_EQ(incomplete, 3);
 }
 
 TEST(FeatureSweep, NeedsTwoPicturesAndStopsWhenToldTo) {

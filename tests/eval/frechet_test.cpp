@@ -10,6 +10,7 @@
 #include "monge/core/random.h"
 #include "monge/eval/kernel_distance.h"
 #include "monge/io/npy.h"
+#include "tests/support/ranks.h"
 #include "tests/support/support.h"
 
 namespace monge::eval {
@@ -28,6 +29,34 @@ torch::Tensor sample(const char* name) { return io::read_npy(monge::testing::sha
 
 torch::Tensor normal(int64_t n, int64_t features, uint64_t seed) {
   return torch::randn({n, features}, RandomStreams(seed).at("features", 0), torch::kFloat64);
+}
+
+// The sums of ranks are about shifts of their own; one rank has no rows, one fewer than a block.
+TEST(FeatureMoments, OfSeveralRanksAreThoseOfAllRows) {
+  const auto rows = normal(1300, 5, 1) * torch::tensor({1.0, 2.0, 0.5, 1e-3, 3.0}, torch::kFloat64) + 1e4;
+  const auto whole = moments_of(rows);
+  const std::vector<std::pair<int64_t, int64_t>> parts{{0, 0}, {0, 700}, {700, 711}, {711, 1300}};
+  std::vector<Moments> pooled(4);
+  testing::run_ranks(4, [&](const std::shared_ptr<dist::World>& world) {
+    const auto rank = static_cast<size_t>(world->rank());
+    MomentSum sum;
+    sum.add(rows.slice(0, parts[rank].first, parts[rank].second));
+    pooled[rank] = sum.moments(world.get());
+  });
+  for (const auto& one : pooled) {
+    EXPECT_EQ(one.count, 1300);
+    EXPECT_LT(relative_error(one.mean_F, whole.mean_F), 1e-14);
+    EXPECT_LT(relative_error(one.covariance_FF, whole.covariance_FF), 1e-11);
+    EXPECT_TRUE(torch::equal(one.covariance_FF, pooled[0].covariance_FF));
+  }
+  EXPECT_THAT(message_of([&] {
+                testing::run_ranks(2, [&](const std::shared_ptr<dist::World>& world) {
+                  MomentSum sum;
+                  sum.add(rows.narrow(0, 0, world->rank()));
+                  sum.moments(world.get());
+                });
+              }),
+              HasSubstr("at least 2 samples, got 1"));
 }
 
 TEST(FeatureMoments, AreThoseOfNumpyOnFarShiftedRows) {
