@@ -232,7 +232,7 @@ void use_device(dist::World* world, torch::Device device, const train::Recipe& r
   if (!world) return;
   world->require_same("--device", device.is_cuda() ? "cuda" : "cpu");
   world->require_same("train.precision", recipe.train.precision);  // auto goes by the GPU
-  if (device.is_cuda()) world->use_gpu(dist::make_nccl_sums(*world, device));
+  if (device.is_cuda() && world->size() > 1) world->use_gpu(dist::make_nccl_sums(*world, device));
 }
 
 int train_command(TrainOptions options) {

@@ -17,7 +17,7 @@ bool has_nccl();
 /// @throws Error in a build without NCCL, or naming the rank where two ranks share a GPU; SystemError with NCCL's reason.
 std::unique_ptr<GpuSums> make_nccl_sums(World& world, torch::Device device);
 
-/// A job of one rank, whose sums take the way of larger ones: on a GPU through NCCL. For checks and timings.
+/// A job of one rank, whose sums on a GPU take the way of larger jobs, through NCCL. For checks and timings; one that a user starts sends nothing.
 std::shared_ptr<World> world_of_one(torch::Device device);
 
 }  // namespace monge::dist

@@ -124,11 +124,11 @@ std::unique_ptr<Work> World::start_sum(const torch::Tensor& from, const torch::T
               from.device() == to.device(),
           "sums over ranks are of contiguous tensors of one kind");
   if (!from.is_cpu() && gpu_) return gpu_->start_sum(from, to);
-  require(from.is_cpu(), "no GPU of this rank was made known to the job");
   if (size_ == 1) {
     if (!from.is_same(to) && from.data_ptr() != to.data_ptr()) to.copy_(from);
     return std::make_unique<Done>();
   }
+  require(from.is_cpu(), "no GPU of this rank was made known to the job");
   require(engine_ != nullptr, "the ranks of this job have parted");
   ++entered_;
   return std::make_unique<Pending>(engine_->start([this, from, to] {

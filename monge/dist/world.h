@@ -54,7 +54,7 @@ struct Progress {
 /// All ranks call the same operations in the same order. Not thread-safe, but one thread may start what another waits for.
 ///
 /// Sums of host memory run in a thread of their own, so that `start_sum` returns at once and what is computed meanwhile
-/// overlaps with it. With one rank every operation is a copy, made at once.
+/// overlaps with it. With one rank every operation is a copy, made at once (but see use_gpu).
 class World {
  public:
   /// Meets the other ranks to learn their places. @param transport  null: a job of one.
@@ -94,7 +94,10 @@ class World {
   /// @throws CommonError naming the ranks when `value` is not the same on all. @param what  "source items".
   void require_same(const std::string& what, const std::string& value);
 
-  /// From here on tensors on the GPU are summed by `sums`.
+  /// Whether sums of tensors on `device` take a way out of this process. Of one rank only through use_gpu.
+  bool sends(torch::Device device) const { return size_ > 1 || (!device.is_cpu() && gpu_); }
+
+  /// From here on tensors on the GPU are summed by `sums`, those of one rank, too.
   void use_gpu(std::unique_ptr<GpuSums> sums) { gpu_ = std::move(sums); }
 
   /// Counts work in which all ranks take part and that runs by itself, as iterations on GPUs do, for `progress`.

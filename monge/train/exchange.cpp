@@ -24,7 +24,7 @@ struct Exchange::Hook : torch::autograd::PostAccumulateGradHook {
 
 Exchange::Exchange(dist::World& world, std::vector<torch::Tensor> parameters, const Flat& gradients, int64_t bucket)
     : world_(world), parameters_(std::move(parameters)), gradients_(gradients),
-      alone_(world.size() == 1 && gradients.whole().is_cpu()), sum_(alone_ ? Flat() : gradients.twin()),
+      alone_(!world.sends(gradients.whole().device())), sum_(alone_ ? Flat() : gradients.twin()),
       bucket_of_(parameters_.size()), arrived_(parameters_.size(), false),
       told_(torch::zeros({kOfAll + world.size()}, gradients.whole().options())), all_(torch::zeros_like(told_)) {
   if (alone_) return;

@@ -58,7 +58,7 @@ class Exchange {
   dist::World& world_;
   std::vector<torch::Tensor> parameters_;
   const Flat& gradients_;
-  bool alone_;  ///< one rank on a CPU: nothing is sent. (One on a GPU takes the whole way, so that it can be tried with one GPU.)
+  bool alone_;  ///< nothing is sent: a job of one rank should cost nothing
   Flat sum_;
   std::vector<Bucket> buckets_;      ///< in the order in which they are sent: from the last parameter to the first
   std::vector<size_t> bucket_of_;    ///< of each parameter
