@@ -56,7 +56,7 @@ Told told(const std::exception_ptr& thrown) {
 
 /// Commands that run on all ranks of a job; of the others rank 0 does all.
 bool runs_on_all_ranks(const std::string& command) {
-  static const std::set<std::string> all{"train", "resume", "eval", "fid", "kid", "stats"};
+  static const std::set<std::string> all{"train", "resume", "translate", "eval", "fid", "kid", "stats"};
   return all.count(command) > 0;
 }
 

@@ -3,9 +3,11 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <numeric>
 
 #include "monge/cli/bare_checkpoint.h"
 #include "monge/cli/command.h"
+#include "monge/cli/job.h"
 #include "monge/core/error.h"
 #include "monge/core/names.h"
 #include "monge/core/random.h"
@@ -13,6 +15,7 @@
 #include "monge/data/open.h"
 #include "monge/data/parquet_path.h"
 #include "monge/data/row_source.h"
+#include "monge/dist/tally.h"
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
 #include "monge/run/grid.h"
@@ -31,6 +34,7 @@ struct TranslateOptions {
   bool deterministic = false;
   int64_t samples = 1, seed = 0, batch = 0, grid_rows = 8;
   BareOptions bare;
+  RanksHere here;
 };
 
 std::shared_ptr<const data::Source> open_input(const TranslateOptions& options, const train::Model& model,
@@ -64,17 +68,20 @@ void check_places(const TranslateOptions& options, const fs::path& in) {
           ": lies among the inputs or outputs; choose another file");
 }
 
-int translate_command(const TranslateOptions& options) {
-  set_threads(options.common);
-  watch_signals();  // so that a stopped translation takes its part away
-  const auto log = log_sink(options.common);
-  const auto kind = run::kind_of(options.in);
-  const auto in = data::array_path(options.in).file;
+/// What can be known before the model and the input are opened.
+void check_paths(const TranslateOptions& options, run::DataKind kind, const fs::path& in, const dist::World* world) {
   std::error_code ignored;
   require(fs::exists(in, ignored) || data::parquet_path(options.in), in.string(), ": no such file or folder");
   run::check_output(kind, in, options.out);
   check_places(options, in);
-  auto model = train::load_model(options.model, device_of(options.common), log);
+  if (world && world->size() > 1 && kind != run::DataKind::folder) {
+    throw Error(Complaint{.what = "only folders are written by several ranks", .where = "OUT", .value = options.out,
+                          .fix = "give folders, or start it once"});
+  }
+}
+
+train::Model open_model(const TranslateOptions& options, run::DataKind kind, torch::Device device, const LogSink& log) {
+  auto model = train::load_model(options.model, device, log);
   model.deterministic = options.deterministic;
   apply_bare_options(options.bare, model);
   if (options.samples > 1 && !model.stochastic()) {
@@ -86,53 +93,113 @@ int translate_command(const TranslateOptions& options) {
   require(kind != run::DataKind::table || lower_extension(options.out) == ".npy" || model.item_shape.size() == 1, options.out,
           ": pictures do not fit into a table of text; name a .npy file");
   require(options.grid.empty() || model.item_shape.size() == 3, "--grid ", options.grid, ": only pictures make a grid");
-  const auto source = open_input(options, model, log);
-  const RandomStreams streams(static_cast<uint64_t>(options.seed));
-  run::OutputWriter writer(kind, options.out, source->size());
-  std::vector<torch::Tensor> cells;
-  const auto progress = progress_callback(options.common, "translating");
+  return model;
+}
+
+/// The map at its work on one input.
+class Translation {
+ public:
+  Translation(const TranslateOptions& options, const train::Model& model, const data::Source& source)
+      : options_(options), model_(model), source_(source), streams_(static_cast<uint64_t>(options.seed)) {}
+
+  /// Items [begin, begin + length). @return  [length, draws, ...]
+  torch::Tensor outputs(int64_t begin, int64_t length) {
+    std::vector<int64_t> indices(static_cast<size_t>(length));
+    std::iota(indices.begin(), indices.end(), begin);
+    const auto x = source_.items(indices);
+    // One stream an item, by its name: the outputs depend on neither the batch nor the other items.
+    std::vector<torch::Tensor> inputs;
+    if (!model_.stochastic()) inputs.push_back(model_.inputs(x, 1, streams_.at("translate", 0)));  // no noise to tell apart
+    for (const int64_t i : model_.stochastic() ? indices : std::vector<int64_t>()) {
+      inputs.push_back(model_.inputs(x.narrow(0, i - begin, 1), options_.samples, streams_.at("translate/" + source_.item_name(i), 0)));
+    }
+    const auto y = model_.outputs(torch::cat(inputs)).unflatten(0, std::vector<int64_t>{length, draws()});
+    for (int64_t i = 0; i < length; ++i) show(begin + i, x[i], y[i]);
+    return y;
+  }
+
+  int64_t draws() const { return model_.stochastic() ? options_.samples : 1; }
+
+  /// @param own  the items of this rank, from the first one on: the others of the picture are made for it.
+  void write_grid(int64_t own) {
+    if (options_.grid.empty()) return;
+    const int64_t rows = std::min(options_.grid_rows, source_.size());
+    if (own < rows) outputs(own, rows - own);
+    require(!cells_.empty(), "--grid: only pictures make a grid");
+    io::write_image(options_.grid, run::picture_grid(cells_, {.columns = 1 + draws(), .scale = std::max<int64_t>(1, 96 / cells_[0].size(2))}));
+  }
+
+ private:
+  void show(int64_t item, const torch::Tensor& x, const torch::Tensor& y) {
+    if (options_.grid.empty() || item >= options_.grid_rows || y.dim() != 4) return;
+    cells_.push_back(x.narrow(0, 0, y.size(1)));
+    for (int64_t k = 0; k < draws(); ++k) cells_.push_back(y[k]);
+  }
+
+  const TranslateOptions& options_;
+  const train::Model& model_;
+  const data::Source& source_;
+  RandomStreams streams_;
+  std::vector<torch::Tensor> cells_;
+};
+
+int translate_command(TranslateOptions options) {
+  if (const auto code = start_ranks(options.here)) return *code;
+  const auto job = join_job(options.common);
+  auto* world = job.get();
+  const bool leads = !world || world->leads();
+  set_threads(options.common, 0, world);
+  watch_signals(world);  // so that a stopped translation takes its part away
+  const auto log = log_sink(options.common, world);
+  const auto kind = run::kind_of(options.in);
+  const auto in = data::array_path(options.in).file;
+  const auto device = device_of(options.common, "auto", world);
+  const auto model = rank_0_first(world, [&] {
+    check_paths(options, kind, in, world);
+    return open_model(options, kind, device, log);
+  });
+  const auto source = rank_0_first(world, [&] { return open_input(options, model, log); });
   const int64_t count = source->size();
-  int64_t draws = 1;
+  if (world) {
+    world->require_same(model.origin, text("iteration ", model.iteration));
+    world->require_same(options.in, text(count, " items"));
+  }
+  run::OutputWriter writer(kind, options.out, count);
+  Translation translation(options, model, *source);
+  const auto progress = progress_callback(options.common, "translating");
   // Rows are so small that calls would cost more than the work on 32 of them.
   const int64_t usual = model.item_shape.size() == 1 ? std::max<int64_t>(32, 4096 / options.samples) : 32;
-  const int64_t batch = options.batch > 0 ? options.batch : usual;
-  for (int64_t begin = 0; begin < count; begin += batch) {
-    if (stop_flag()) {
-      log(LogLevel::warning, text("stopped after ", begin, " of ", count, " items; ",
+  const dist::Pieces pieces(count, options.batch > 0 ? options.batch : usual, world);
+  dist::Tally tally(world);
+  int64_t done = 0;  // here
+  const int64_t first = pieces.count() > 0 ? pieces[0].begin : 0;
+  for (int64_t i = 0; i < first; ++i) writer.leave_out(source->item_name(i), translation.draws());
+  for (int64_t number = 0; number < pieces.count(); ++number) {
+    tally.tell(done, 0, stop_flag());
+    if (tally.stop()) {
+      log(LogLevel::warning, text("stopped after ", tally.done(), " of ", count, " items; ",
                                   kind == run::DataKind::folder || kind == run::DataKind::picture ? "what was written stays in " : "nothing is left at ",
                                   options.out));
       return kStopped;
     }
-    std::vector<int64_t> indices;
-    for (int64_t i = begin; i < std::min(begin + batch, count); ++i) indices.push_back(i);
-    const auto x = source->items(indices);
-    // One stream an item, by its name: the outputs depend on neither the batch nor the other items.
-    std::vector<torch::Tensor> inputs;
-    if (!model.stochastic()) inputs.push_back(model.inputs(x, 1, streams.at("translate", 0)));  // no noise to tell apart
-    for (const int64_t i : model.stochastic() ? indices : std::vector<int64_t>()) {
-      inputs.push_back(model.inputs(x.narrow(0, i - begin, 1), options.samples, streams.at("translate/" + source->item_name(i), 0)));
-    }
-    draws = model.stochastic() ? inputs.front().size(0) : 1;
-    const auto y = model.outputs(torch::cat(inputs)).unflatten(0, std::vector<int64_t>{x.size(0), draws});
-    for (int64_t i = 0; i < y.size(0); ++i) {
-      writer.add(source->item_name(indices[static_cast<size_t>(i)]), y[i]);
-      if (begin + i < options.grid_rows && y.dim() == 5) {
-        cells.push_back(x[i].narrow(0, 0, y.size(2)));
-        for (int64_t k = 0; k < draws; ++k) cells.push_back(y[i][k]);
-      }
-    }
-    progress(std::min(begin + batch, count), count);
+    if (tally.done() > 0) progress(tally.done(), count);
+    const auto piece = pieces[number];
+    if (piece.length == 0) continue;
+    const auto y = translation.outputs(piece.begin, piece.length);
+    for (int64_t i = 0; i < piece.length; ++i) writer.add(source->item_name(piece.begin + i), y[i]);
+    done += piece.length;
   }
+  tally.tell(done, 0, false);
+  tally.hear();
+  if (count > 0) progress(count, count);
   writer.finish();
-  if (!options.grid.empty()) {
-    require(!cells.empty(), "--grid: only pictures make a grid");
-    io::write_image(options.grid, run::picture_grid(cells, {.columns = 1 + draws, .scale = std::max<int64_t>(1, 96 / cells[0].size(2))}));
-  }
+  if (!leads) return kDone;
+  translation.write_grid(done);
   if (options.common.json) {
-    print_json({{"model", model.origin}, {"in", options.in}, {"out", options.out}, {"items", count}, {"samples", draws}});
+    print_json({{"model", model.origin}, {"in", options.in}, {"out", options.out}, {"items", count}, {"samples", translation.draws()}});
   } else {
-    log(LogLevel::info, std::to_string(count) + " items, " + std::to_string(draws) + " output" + (draws > 1 ? "s" : "") +
-                            " each, written to " + options.out);
+    log(LogLevel::info, text(count, " items, ", translation.draws(), " output", translation.draws() > 1 ? "s" : "",
+                             " each, written to ", options.out));
   }
   return kDone;
 }
@@ -157,6 +224,7 @@ void add_translate(CLI::App& program, Action& action) {
   command->add_option("--grid", options->grid, "Also write a picture of the first inputs and their outputs");
   command->add_option("--grid-rows", options->grid_rows, "Inputs in that picture")->check(CLI::Range(1, 256))
       ->capture_default_str();
+  add_ranks(*command, options->here);
   add_common(*command, options->common);
   command->callback([&action, options] { action = [options] { return translate_command(*options); }; });
 }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <deque>
 #include <future>
+#include <mutex>
 #include <sstream>
 #include <utility>
 #include <thread>
@@ -168,18 +169,22 @@ std::unique_ptr<Transport> meet_at(c10d::TCPStore& store, const Launch& launch, 
   return out;
 }
 
-}  // namespace
-
-namespace {
-
-/// The store logs every attempt with a backtrace; what matters comes as an error.
+/// The store logs every attempt with a backtrace; what matters comes as an error. The level is the process's, where ranks may be
+/// threads: the first that comes lowers it, the last that goes puts it back.
 class QuietStore {
  public:
-  QuietStore() : level_(std::exchange(FLAGS_caffe2_log_level, c10::GLOG_FATAL)) {}
-  ~QuietStore() { FLAGS_caffe2_log_level = level_; }
+  QuietStore() {
+    const std::lock_guard lock(guard_);
+    if (count_++ == 0) level_ = std::exchange(FLAGS_caffe2_log_level, c10::GLOG_FATAL);
+  }
+  ~QuietStore() {
+    const std::lock_guard lock(guard_);
+    if (--count_ == 0) FLAGS_caffe2_log_level = level_;
+  }
 
  private:
-  int level_;
+  static inline std::mutex guard_;
+  static inline int count_ = 0, level_ = 0;
 };
 
 }  // namespace

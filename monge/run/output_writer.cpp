@@ -83,6 +83,10 @@ void OutputWriter::add(const std::string& item, const torch::Tensor& draws_KCHW)
   }
 }
 
+void OutputWriter::leave_out(const std::string& item, int64_t draws) {
+  for (int64_t k = 0; k < draws; ++k) unique(output_name(item, k, draws));
+}
+
 void OutputWriter::finish() {
   if (archive_) archive_->finish();
   if (table_) table_->finish();

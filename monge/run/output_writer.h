@@ -41,6 +41,9 @@ class OutputWriter {
   /// @throws Error when the format cannot hold them; SystemError when writing fails.
   void add(const std::string& item, const torch::Tensor& draws_KCHW);
 
+  /// Takes the name of an item that another process writes to the same folder, as `add` would.
+  void leave_out(const std::string& item, int64_t draws);
+
   /// A table is [N, ...] for one draw an item and [N, K, ...] for several; a .csv has the N * K rows.
   /// @throws Error when a table got another number of items than was said.
   void finish();

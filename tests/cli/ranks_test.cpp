@@ -165,7 +165,7 @@ TEST_F(CliRanks, MeasureAsOneProcessDoes) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
   std::vector<std::string> launchers{"--ranks 3"};
   if (dist::has_mpi()) launchers.push_back("mpirun");
-  for (const std::string line : {"fid pictures other" + net, "kid pictures other" + net, "eval run" + net}) {
+  for (const std::string& line : {"fid pictures other" + net, "kid pictures other" + net, "eval run" + net}) {
     const auto alone = json::parse(monge(folder.path(), line).out);
     for (const auto& launcher : launchers) {
       Running job(folder.path(), launcher == "mpirun" ? mpirun(2) + line : program() + line + ' ' + launcher);
@@ -187,6 +187,30 @@ TEST_F(CliRanks, MeasureAsOneProcessDoes) {
   Running between(folder.path(), program() + "fid one.safetensors all.safetensors --ranks 2 -q");
   ASSERT_EQ(between.wait(kPatience), 0) << between.err();
   EXPECT_NEAR(std::stod(between.out()), 0, 1e-7);
+}
+
+// Each rank writes its part of the folder: the same files as one process does, and the same grid, though its rows are of several ranks.
+TEST_F(CliRanks, TranslateAFolderAsOneProcessDoes) {
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
+  const std::string line = "translate run pictures one --samples 2 --batch 1 --grid one.png";
+  ASSERT_EQ(monge(folder.path(), line + " -q").code, 0);
+  for (const int ranks : {2, 5}) {
+    const auto name = std::to_string(ranks);
+    Running job(folder.path(), program() + "translate run pictures by" + name + " --samples 2 --batch 1 --grid by" + name + ".png --ranks " + name);
+    ASSERT_EQ(job.wait(kPatience), 0) << job.err();
+    EXPECT_THAT(job.err(), HasSubstr("6 items, 2 outputs each"));
+    size_t files = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(folder / "one")) {
+      if (!entry.is_regular_file()) continue;
+      ++files;
+      EXPECT_EQ(testing::slurp(entry.path()), testing::slurp(folder / ("by" + name) / fs::relative(entry.path(), folder / "one"))) << entry.path();
+    }
+    EXPECT_EQ(files, 12u);
+    EXPECT_EQ(testing::slurp(folder / "one.png"), testing::slurp(folder / ("by" + name + ".png")));
+  }
+  Running single(folder.path(), program() + "translate run pictures/0.png zero.png --ranks 2");
+  EXPECT_EQ(single.wait(kPatience), 2);
+  EXPECT_THAT(single.err(), HasSubstr("only folders are written by several ranks"));
 }
 
 TEST_F(CliRanks, ABrokenPictureIsToldOnce) {
@@ -212,6 +236,7 @@ TEST_F(CliRanks, WrongUseIsTold) {
                                    {program() + "fid nowhere pictures --ranks 2", "nowhere"},
                                    {program() + "fid pictures pictures --ranks 2 --weights .", "monge weights fetch inception"},
                                    {program() + "stats pictures s.txt --ranks 2", "s.txt"},
+                                   {program() + "translate nowhere pictures out --ranks 2", "nowhere"},
                                    {"env RANK=0 WORLD_SIZE=2 " + program() + train, "MASTER_ADDR"},
                                    {"env RANK=7 WORLD_SIZE=2 " + program() + train, "RANK"},
                                    {program() + train + "--gpus 99", "--gpus"},
