@@ -152,10 +152,9 @@ std::vector<Outcome> graph(torch::Device device) {
   return out;
 }
 
-/// A job of one rank, on a GPU through NCCL, against none; eager and as graphs that hold NCCL's sums.
-std::vector<Outcome> job(torch::Device device) {
+/// A job of one rank against none; eager and as graphs.
+std::vector<Outcome> job_of_one(torch::Device device, const std::shared_ptr<dist::World>& world) {
   std::vector<Outcome> out;
-  const auto world = dist::world_of_one(device);
   for (const auto* method : {"strong", "weak", "noised", "otp"}) {
     for (const auto* graphs : {"off", "on"}) {
       const Assignments options{text("method=", method), "train.deterministic=true", text("train.graph=", graphs)};
@@ -168,6 +167,12 @@ std::vector<Outcome> job(torch::Device device) {
   }
   return out;
 }
+
+/// As a user starts it: nothing is sent.
+std::vector<Outcome> job(torch::Device device) { return job_of_one(device, std::make_shared<dist::World>()); }
+
+/// On a GPU through NCCL, in graphs, too.
+std::vector<Outcome> job_by_nccl(torch::Device device) { return job_of_one(device, dist::world_of_one(device)); }
 
 std::vector<Outcome> deterministic(torch::Device device) {
   const Assignments options{"train.deterministic=true"};
@@ -185,7 +190,8 @@ std::vector<Check> training_checks() {
   return {{"fp32 against the CPU", fp32},        {"penalties against the CPU", penalties},
           {"methods stay finite", methods},      {"bf16 against fp32", bf16},
           {"fp16 against fp32", fp16},           {"graph against none", graph},
-          {"deterministic twice", deterministic}, {"a job of one rank against none", job}};
+          {"deterministic twice", deterministic}, {"a job of one rank against none", job_by_nccl},
+          {"a job of one rank that sends nothing against none", job}};
 }
 
 }  // namespace monge::bench

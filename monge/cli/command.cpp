@@ -11,6 +11,7 @@
 #include <thread>
 
 #include <ATen/Parallel.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/cuda.h>
 #include <torch/types.h>
 
@@ -89,7 +90,9 @@ torch::Device gpu_of(const dist::World& world) {
     throw Error(Complaint{.what = text("host ", place.host, " has ", place.local_size, " ranks and ", seen, " GPUs"),
                           .fix = text("start at most ", seen, " ranks there")});
   }
-  return {torch::kCUDA, static_cast<c10::DeviceIndex>(seen > 1 ? place.local_rank : 0)};
+  const torch::Device device(torch::kCUDA, static_cast<c10::DeviceIndex>(seen > 1 ? place.local_rank : 0));
+  c10::impl::VirtualGuardImpl(torch::kCUDA).setDevice(device);  // what asks for the current GPU must not wake another rank's
+  return device;
 }
 
 }  // namespace

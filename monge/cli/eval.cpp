@@ -11,6 +11,7 @@
 #include "monge/eval/evaluation.h"
 #include "monge/eval/few_samples.h"
 #include "monge/eval/reach.h"
+#include "monge/train/sharing.h"
 #include "monge/train/trainer.h"
 
 namespace monge::cli {
@@ -64,6 +65,7 @@ train::Recipe recipe_for(const EvalOptions& options, const train::Model& model) 
     recipe.eval.source = recipe.eval.target = "";
     recipe.eval.holdout = 0;  // one set on both sides: evaluate() halves it
   }
+  recipe.data.cache_mb = 0;  // a cache would decode all to draw some
   // The recipe's own judge unless others are asked for.
   for (const auto& [given, key] : {std::pair{&options.features, &recipe.eval.features},
                                    {&options.mode, &recipe.eval.mode},
@@ -74,11 +76,9 @@ train::Recipe recipe_for(const EvalOptions& options, const train::Model& model) 
   return recipe;
 }
 
-/// All ranks must have read the same: a training may have saved a new checkpoint between two of them.
-void require_same(dist::World& world, const train::Model& model, const train::EvaluationData& data) {
-  world.require_same(model.origin, text("iteration ", model.iteration));
+void require_same(dist::World& world, const train::EvaluationData& data) {
   for (const auto& source : {data.source, data.target, data.target_b}) {
-    world.require_same(source->name(), text(source->size(), " items of ", at::IntArrayRef(source->item_shape())));
+    world.require_same(source->name(), what_is_in(*source));
   }
 }
 
@@ -101,16 +101,16 @@ int eval_command(EvalOptions options) {
   auto* world = job.get();
   set_threads(options.common, 0, world);
   const auto log = log_sink(options.common, world);
-  const auto device = device_of(options.common, "auto", world);
   auto model = rank_0_first(world, [&] {
-    auto loaded = train::load_model(options.model, device, log);
+    auto loaded = train::load_model(options.model, device_of(options.common, "auto", world), log);
     apply_bare_options(options.bare, loaded);
     return loaded;
   });
+  if (world) train::share(*world, model);
   const auto recipe = rank_0_first(world, [&] { return recipe_for(options, model); });
-  const auto judge = rank_0_first(world, [&] { return eval::make_judge(recipe, device); });
+  const auto judge = rank_0_first(world, [&] { return eval::make_judge(recipe, model.device); });
   auto data = train::open_evaluation_data(recipe, log, progress_callback(options.common, "reading pictures"));
-  if (world) require_same(*world, model, data);
+  if (world) require_same(*world, data);
   if (model.standardisation) {  // in the units of the training, so that no column counts more than others
     train::standardise(data, *model.standardisation);
     model = model.in_standard_units();

@@ -48,7 +48,7 @@ MeasuredSet measure_set(const std::string& path, bool keep_features, const Featu
   MeasuredSet out;
   if (lower_extension(path) == ".safetensors") {
     out.statistics = rank_0_first(world, [&] { return eval::read_statistics(path); });
-    if (world) world->require_same(path, text(out.statistics.moments.count, " pictures by ", out.statistics.protocol.hash));
+    if (world) world->require_same(path, content_hash(io::bytes_of(out.statistics.moments.covariance_FF)));
   } else {
     const auto set = rank_0_first(world, [&] {
       auto opened = std::make_unique<data::PictureSet>(path, io::parse_colour(options.background, "--background"), log);
@@ -56,7 +56,7 @@ MeasuredSet measure_set(const std::string& path, bool keep_features, const Featu
       return opened;
     });
     if (world) {
-      world->require_same(path, text(set->size(), " pictures"));
+      world->require_same(path, what_is_in(*set));
       world->require_same("features", net->hash());
     }
     auto sweep = eval::sweep_features(*net, *set,
@@ -68,9 +68,9 @@ MeasuredSet measure_set(const std::string& path, bool keep_features, const Featu
                                        .stop = &stop_flag(),
                                        .world = world});
     out = {std::move(sweep.statistics), sweep.complete, sweep.skipped};
-    if (sweep.skipped > 0) {
-      log(LogLevel::warning, text(path, ": ", sweep.skipped, " pictures could not be used and are left out",
-                                  listed(sweep.complaints, static_cast<size_t>(sweep.skipped))));
+    if (out.complete && out.skipped > 0) {
+      log(LogLevel::warning, text(path, ": ", out.skipped, " pictures could not be used and are left out",
+                                  listed(sweep.complaints, static_cast<size_t>(out.skipped))));
     }
   }
   if (!out.complete) return out;

@@ -76,13 +76,15 @@ int compare(SetOptions options, bool kernel) {
   rank_0_first(world, [&] { return check_before_work(options, kernel, first, second_path, net, world), true; });
   const auto second = measure_set(second_path, kernel, options.features, options.common, net, world);
   if (!second.complete) return kStopped;
-  if (world && !world->leads()) return kDone;
   const auto &a = b_first ? second : first, &b = b_first ? first : second;
+  const bool leads = !world || world->leads();
   if (!kernel) {
+    if (!leads) return kDone;
     return print_figure(options, eval::frechet_name(a.statistics.protocol),
                         eval::frechet_distance(a.statistics, b.statistics), a, b, {});
   }
-  const auto distance = eval::kernel_distance(a.statistics, b.statistics);
+  const auto distance = eval::kernel_distance(a.statistics, b.statistics, world);
+  if (!leads) return kDone;
   log_sink(options.common)(LogLevel::info, text("standard error ", distance.standard_error));
   return print_figure(options, eval::kernel_name(a.statistics.protocol), distance.value, a, b,
                       {{"standard_error", distance.standard_error}});

@@ -41,7 +41,7 @@ void keep_arguments(int count, char** words) { arguments.assign(words, words + c
 void add_ranks(CLI::App& command, RanksHere& here) {
   auto* gpus = command.add_option("--gpus", here.gpus, "Use so many GPUs of this machine, one rank each (docs/cluster.md)")
                    ->check(CLI::Range(1, 1024));
-  command.add_option("--ranks", here.ranks, "Work by so many processes of this machine, which share its cores")
+  command.add_option("--ranks", here.ranks, "Use so many processes of this machine, which share its cores (--device cpu unless another is named)")
       ->check(CLI::Range(1, 1024))
       ->excludes(gpus);
 }
@@ -50,6 +50,7 @@ std::optional<int> start_ranks(const RanksHere& here) {
   const int64_t ranks = std::max(here.gpus, here.ranks);
   if (ranks == 0) return {};
   const std::string by = here.gpus > 0 ? "--gpus" : "--ranks";
+  std::string device = here.gpus > 0 ? "cuda" : "cpu";
   const auto launch = dist::detect_launch();
   const int64_t outer = launch.kind == dist::Launch::Kind::mpi ? dist::ranks_of_mpi().value_or(1) : launch.size;
   if (outer > 1) {
@@ -67,17 +68,16 @@ std::optional<int> start_ranks(const RanksHere& here) {
   }
   std::vector<std::string> words;
   for (size_t i = 0; i < arguments.size(); ++i) {
-    const bool replaced = here.gpus > 0 && (arguments[i] == "--device" || arguments[i].starts_with("--device="));
-    if (arguments[i] == by || (replaced && arguments[i] == "--device")) {
+    const auto& word = arguments[i];
+    const bool names_device = word == "--device" || word.starts_with("--device=");
+    if (names_device && here.gpus == 0) device.clear();  // it was asked for
+    if (word == by || (word == "--device" && here.gpus > 0)) {
       ++i;  // its value
-    } else if (!replaced && !arguments[i].starts_with(by + "=")) {
-      words.push_back(arguments[i]);
+    } else if (!word.starts_with(by + "=") && !(names_device && here.gpus > 0)) {
+      words.push_back(word);
     }
   }
-  if (here.gpus > 0) {
-    words.push_back("--device");
-    words.push_back("cuda");
-  }
+  if (!device.empty()) words.insert(words.end(), {"--device", device});
   return dist::spawn_ranks(ranks, words, by,
                            [](const std::string& line) { std::cerr << "monge: " << line << std::endl; });
 }
@@ -86,6 +86,7 @@ std::shared_ptr<dist::World> join_job(Common& common) {
   const auto launch = dist::detect_launch();
   if (launch.kind == dist::Launch::Kind::alone) return nullptr;
   dist::JobOptions options;
+  options.watch.stall = dist::Seconds(3600);
   options.log = [log = log_sink(common)](const std::string& line) { log(LogLevel::info, line); };
   job = std::make_unique<dist::Job>(launch, options,
                                     dist::WatchCalls{.speak = [](const dist::Verdict& verdict) { speak(verdict.message); },

@@ -1,12 +1,15 @@
 // The job that this process is a rank of, for the commands that run on several ranks.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "monge/cli/command.h"
+#include "monge/core/error.h"
+#include "monge/core/files.h"
 #include "monge/dist/world.h"
 
 namespace monge::cli {
@@ -25,7 +28,8 @@ std::optional<int> start_ranks(const RanksHere& here);
 /// @return null where it was started alone.
 std::shared_ptr<dist::World> join_job(Common& common);
 
-/// Makes `seconds` the time after which a rank that stays behind counts as hanging.
+/// Makes `seconds` the time after which a rank that stays behind counts as hanging; an hour until then, in which rank 0 may open large
+/// sets while the others wait.
 void set_job_timeout(double seconds);
 
 /// What the user is told to do when the job breaks off, found when it does.
@@ -41,6 +45,15 @@ auto rank_0_first(dist::World* world, const Work& work) {
   auto out = work();
   if (world && world->leads()) world->barrier();
   return out;
+}
+
+/// What ranks compare of a set that each has opened by itself: how many items, and which by their names.
+template <class Set>
+std::string what_is_in(const Set& set) {
+  constexpr int64_t kMost = 1'000'000;  // names; of more they are taken at equal distances
+  std::string names;
+  for (int64_t i = 0; i < set.size(); i += std::max<int64_t>(1, set.size() / kMost)) names += set.item_name(i) + '\0';
+  return text(set.size(), " items, ", content_hash(names), " by their names");
 }
 
 /// The end of a command that failed: prints the message, once in a job, and gives the exit code for main. In a job the process is

@@ -21,6 +21,7 @@
 #include "monge/run/grid.h"
 #include "monge/run/output_writer.h"
 #include "monge/train/model.h"
+#include "monge/train/sharing.h"
 #include "monge/train/trainer.h"
 
 namespace monge::cli {
@@ -100,7 +101,8 @@ train::Model open_model(const TranslateOptions& options, run::DataKind kind, tor
 class Translation {
  public:
   Translation(const TranslateOptions& options, const train::Model& model, const data::Source& source)
-      : options_(options), model_(model), source_(source), streams_(static_cast<uint64_t>(options.seed)) {}
+      : options_(options), model_(model), source_(source), streams_(static_cast<uint64_t>(options.seed)),
+        carries_noise_(!model.recipe && source.item_shape().size() == 3 && source.item_shape()[0] != model.item_shape[0]) {}
 
   /// Items [begin, begin + length). @return  [length, draws, ...]
   torch::Tensor outputs(int64_t begin, int64_t length) {
@@ -118,13 +120,15 @@ class Translation {
     return y;
   }
 
-  int64_t draws() const { return model_.stochastic() ? options_.samples : 1; }
+  /// An input that carries its noise has one output.
+  int64_t draws() const { return model_.stochastic() && !carries_noise_ ? options_.samples : 1; }
 
-  /// @param own  the items of this rank, from the first one on: the others of the picture are made for it.
-  void write_grid(int64_t own) {
+  /// @param own    the items of this rank, from the first one on: the others of the picture are made for it.
+  /// @param batch  so many at once.
+  void write_grid(int64_t own, int64_t batch) {
     if (options_.grid.empty()) return;
     const int64_t rows = std::min(options_.grid_rows, source_.size());
-    if (own < rows) outputs(own, rows - own);
+    for (int64_t begin = own; begin < rows; begin += batch) outputs(begin, std::min(batch, rows - begin));
     require(!cells_.empty(), "--grid: only pictures make a grid");
     io::write_image(options_.grid, run::picture_grid(cells_, {.columns = 1 + draws(), .scale = std::max<int64_t>(1, 96 / cells_[0].size(2))}));
   }
@@ -140,6 +144,7 @@ class Translation {
   const train::Model& model_;
   const data::Source& source_;
   RandomStreams streams_;
+  bool carries_noise_;  ///< the input of a bare checkpoint, see Model::inputs
   std::vector<torch::Tensor> cells_;
 };
 
@@ -153,25 +158,23 @@ int translate_command(TranslateOptions options) {
   const auto log = log_sink(options.common, world);
   const auto kind = run::kind_of(options.in);
   const auto in = data::array_path(options.in).file;
-  const auto device = device_of(options.common, "auto", world);
-  const auto model = rank_0_first(world, [&] {
+  auto model = rank_0_first(world, [&] {
     check_paths(options, kind, in, world);
-    return open_model(options, kind, device, log);
+    return open_model(options, kind, device_of(options.common, "auto", world), log);
   });
+  if (world) train::share(*world, model);
   const auto source = rank_0_first(world, [&] { return open_input(options, model, log); });
   const int64_t count = source->size();
-  if (world) {
-    world->require_same(model.origin, text("iteration ", model.iteration));
-    world->require_same(options.in, text(count, " items"));
-  }
+  if (world) world->require_same(options.in, what_is_in(*source));
   run::OutputWriter writer(kind, options.out, count);
   Translation translation(options, model, *source);
   const auto progress = progress_callback(options.common, "translating");
   // Rows are so small that calls would cost more than the work on 32 of them.
   const int64_t usual = model.item_shape.size() == 1 ? std::max<int64_t>(32, 4096 / options.samples) : 32;
-  const dist::Pieces pieces(count, options.batch > 0 ? options.batch : usual, world);
+  const int64_t batch = options.batch > 0 ? options.batch : usual;
+  const dist::Pieces pieces(count, batch, world);
   dist::Tally tally(world);
-  int64_t done = 0;  // here
+  int64_t done = 0;  // of this rank
   const int64_t first = pieces.count() > 0 ? pieces[0].begin : 0;
   for (int64_t i = 0; i < first; ++i) writer.leave_out(source->item_name(i), translation.draws());
   for (int64_t number = 0; number < pieces.count(); ++number) {
@@ -194,7 +197,7 @@ int translate_command(TranslateOptions options) {
   if (count > 0) progress(count, count);
   writer.finish();
   if (!leads) return kDone;
-  translation.write_grid(done);
+  translation.write_grid(done, batch);
   if (options.common.json) {
     print_json({{"model", model.origin}, {"in", options.in}, {"out", options.out}, {"items", count}, {"samples", translation.draws()}});
   } else {

@@ -133,7 +133,7 @@ using Log = std::function<void(const std::string&)>;
 void wait_for_all(c10d::TCPStore& store, const Launch& launch, Clock::time_point end, const Log& log) {
   std::vector<int64_t> missing(static_cast<size_t>(launch.size));
   for (int64_t rank = 0; rank < launch.size; ++rank) missing[static_cast<size_t>(rank)] = rank;
-  const auto alone = launch.by == "srun" ? "; to train alone in a step of several tasks, unset SLURM_STEP_NUM_TASKS" : "";
+  const auto alone = launch.by == "srun" ? "; to run alone in a step of several tasks, unset SLURM_STEP_NUM_TASKS" : "";
   auto tell_at = Clock::now() + std::chrono::seconds(10);
   while (true) {
     std::erase_if(missing, [&](int64_t rank) { return store.check({key_of(launch, rank)}); });

@@ -16,6 +16,7 @@ struct WatchOptions {
   Seconds silence{20};  ///< a rank that has said nothing for so long is lost: stopped, or its host is
   Seconds stall{600};   ///< a rank that is so long behind the others' collective operations hangs
   Seconds meeting{300}; ///< for all to find rank 0
+  Seconds own{0.5};     ///< rank 0 waits so long for its own failure before it tells another rank's: all may have the same
   std::string host = {};  ///< by which rank 0 is reached; empty: all its addresses are tried
 };
 

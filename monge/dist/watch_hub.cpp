@@ -46,8 +46,8 @@ void WatchHub::serve() {
         if (one.lines) one.lines->say("beat");
       }
     }
-    if (auto failure = common_->take_failure()) end({failure->message, failure->code});
-    judge(now);
+    hear_failures(now);
+    if (!told_) judge(now);
     if (done_) return;
   }
 }
@@ -114,11 +114,22 @@ void WatchHub::read() {
         words >> code >> alike >> std::ws;
         std::string message;
         std::getline(words, message);
-        message = many_lines(message);
-        end({alike ? message : text(common_->name_of(static_cast<int64_t>(rank)), ": ", message), code});
-        return;
+        if (!told_) told_ = Told{{many_lines(message), code, alike}, rank, one.heard};
       }
     }
+  }
+}
+
+/// What is wrong everywhere, as a path that is nowhere, fails all ranks at about the same time: rank 0 waits for its own failure a moment
+/// before it gives the name of the rank whose came first.
+void WatchHub::hear_failures(Clock::time_point now) {
+  const auto own = common_->take_failure();
+  if (own && (!told_ || told_->failure.message == own->message)) return end({own->message, own->code});
+  if (!told_) return;
+  const auto& [failure, rank, since] = *told_;
+  if (failure.alike) return end({failure.message, failure.code});
+  if (own || Seconds(now - since) > common_->options.own) {
+    end({text(common_->name_of(static_cast<int64_t>(rank)), ": ", failure.message), failure.code});
   }
 }
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -34,12 +35,20 @@ class WatchHub {
     bool gone = false;    // said goodbye
   };
 
+  /// What a rank said of its failure.
+  struct Told {
+    WatchState::Failure failure;
+    size_t rank = 0;
+    Clock::time_point since;
+  };
+
   void serve();
   void wait();
   /// Takes those that come with the token in.
   void greet();
   static void note(Seen& one, const Progress& progress);
   void read();
+  void hear_failures(Clock::time_point now);
   void judge(Clock::time_point now);
   /// Tells all, and stays until they have read it.
   void end(Verdict verdict);
@@ -49,6 +58,7 @@ class WatchHub {
   std::string token_;
   std::vector<Seen> seen_;
   std::vector<std::pair<std::unique_ptr<Lines>, Clock::time_point>> strangers_;
+  std::optional<Told> told_;  // the first
   std::atomic<bool> ending_{false};
   bool done_ = false;
   std::thread thread_;

@@ -1,5 +1,8 @@
 #include "monge/eval/feature_moments.h"
 
+#include <algorithm>
+#include <sstream>
+
 #include "monge/core/error.h"
 #include "monge/dist/world.h"
 

@@ -53,7 +53,8 @@ double frechet_distance(const FeatureStatistics& a, const FeatureStatistics& b);
 void require_features(const FeatureStatistics& statistics);
 
 /// KID or KD. @throws Error  when the protocols differ, or a side keeps no features.
-KernelDistance kernel_distance(const FeatureStatistics& a, const FeatureStatistics& b);
+/// @param world  see kernel_distance of samples.
+KernelDistance kernel_distance(const FeatureStatistics& a, const FeatureStatistics& b, dist::World* world = nullptr);
 
 /// A line for the user when there are fewer samples than features, so that a covariance is singular; else "".
 std::string few_features_warning(const FeatureStatistics& statistics);

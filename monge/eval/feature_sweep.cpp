@@ -45,7 +45,7 @@ Sweep sweep_features(const FeatureNet& net, const data::PictureSet& set, const S
   MomentSum sum;
   std::vector<torch::Tensor> kept;
   dist::Tally tally(world);
-  int64_t seen = 0;  // here
+  int64_t seen = 0;  // by this rank
   auto next = load(0);
   for (int64_t number = 0; number < pieces.count(); ++number) {
     const auto pictures = next.valid() ? next.get() : std::vector<data::Picture>();
@@ -60,10 +60,7 @@ Sweep sweep_features(const FeatureNet& net, const data::PictureSet& set, const S
       }
     }
     tally.tell(seen, out.skipped, options.stop && *options.stop);
-    if (tally.stop()) {
-      out.complete = false;
-      return out;
-    }
+    if (tally.stop()) break;
     if (options.progress && tally.done() > 0) options.progress(tally.done(), count);
     // Once there is a fault that ends the sweep, the rest is only decoded, to name all faults at once.
     if (!images.empty() && (options.skip_bad || (out.skipped == 0 && tally.left_out() == 0))) {
@@ -73,7 +70,9 @@ Sweep sweep_features(const FeatureNet& net, const data::PictureSet& set, const S
     }
     seen += static_cast<int64_t>(pictures.size());
   }
-  tally.tell(seen, out.skipped, false);
+  if (!tally.stop()) tally.tell(seen, out.skipped, false);
+  out.complete = !tally.stop();
+  if (!out.complete) return out;
   tally.hear();
   if (options.progress) options.progress(count, count);
   out.skipped = tally.left_out();

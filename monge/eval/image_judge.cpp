@@ -120,7 +120,7 @@ NamedFigures ImageJudge::judge(const torch::Tensor& x, const torch::Tensor& outp
     const auto frechet = frechet_key(*features_), kernel = key("kid", "kd", *features_);
     const auto mapped = statistics(output.select(1, 0), world);
     const auto target = remembered(y, world);
-    const auto distance = kernel_distance(mapped, target);
+    const auto distance = kernel_distance(mapped, target, world);
     out.emplace_back(frechet, frechet_distance(mapped, target));
     out.emplace_back(kernel, distance.value);
     out.emplace_back(kernel + "_stderr", distance.standard_error);
@@ -128,7 +128,7 @@ NamedFigures ImageJudge::judge(const torch::Tensor& x, const torch::Tensor& outp
       const auto other =
           remembered(y_b.slice(0, 0, x.size(0)), world);  // as many as outputs: the Frechet distance falls with the count
       out.emplace_back(frechet + "_floor", frechet_distance(other, target));
-      out.emplace_back(kernel + "_floor", kernel_distance(other, target).value);
+      out.emplace_back(kernel + "_floor", kernel_distance(other, target, world).value);
     }
   }
   if (!lpips_) return out;

@@ -33,7 +33,7 @@ class Exchange {
 
   /// Sends what has not been sent, waits for all, and makes loss, cost and potential of `update` the means over the ranks.
   /// `update.ranks` becomes [1 + ranks]: how many of them want to stop, then the sum of each one's own loss and norm of gradients, by
-  /// which those are known whose are not finite. It holds until the next call. Waits for no GPU.
+  /// which those are known whose are not finite; a rank that sends nothing leaves these at 0. It holds until the next call. Waits for no GPU.
   void finish(Update& update);
 
   /// Of all ranks; in the layout of `gradients`. From finish to the next expect_last.

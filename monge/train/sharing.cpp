@@ -42,6 +42,20 @@ Checkpoint share(dist::World& world, std::optional<Checkpoint> checkpoint) {
   return out;
 }
 
+void share(dist::World& world, Model& model) {
+  io::TensorFile file;
+  if (world.leads()) {
+    for (const auto& [name, tensor] : nn::state_dict(*model.net)) file.tensors.emplace_back(name, tensor.cpu());
+    file.metadata["iteration"] = std::to_string(model.iteration);
+  }
+  const auto told = io::parse_safetensors(world.broadcast(io::safetensors_bytes(file)), "what rank 0 sent");
+  if (!world.leads()) {
+    nn::load_state_dict(*model.net, told.tensors, model.origin + " as rank 0 has it");
+    model.iteration = std::stoll(told.metadata.at("iteration"));
+  }
+  model.standardisation = share(world, model.standardisation);
+}
+
 std::string what_stays_exact(int64_t before, int64_t now, bool batch_norm_by_rank) {
   if (before == now) return {};
   auto out = text("saved by ", before, before == 1 ? " rank, " : " ranks, ", now, now == 1 ? " goes" : " go",

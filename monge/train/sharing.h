@@ -6,6 +6,7 @@
 #include "monge/data/standardise.h"
 #include "monge/dist/world.h"
 #include "monge/train/checkpoint.h"
+#include "monge/train/model.h"
 
 namespace monge::train {
 
@@ -14,6 +15,10 @@ std::optional<data::Standardisation> share(dist::World& world, const std::option
 
 /// Rank 0's, but for the tensors of the solver, which only rank 0 has: Trainer::resume gives them to all.
 Checkpoint share(dist::World& world, std::optional<Checkpoint> checkpoint);
+
+/// Rank 0's weights, iteration and standardisation on all, each of which has loaded the same path: a training may have saved a checkpoint
+/// meanwhile. @throws Error when the nets are of other shapes.
+void share(dist::World& world, Model& model);
 
 /// What a run that `before` ranks saved keeps exactly when `now` ranks go on with it, and what not: a line for the user, empty
 /// where all stays. @param batch_norm_by_rank  the map has batch norms with statistics by rank.

@@ -64,6 +64,12 @@ class Running {
     return out;
   }
 
+  /// @return whether there is such a process.
+  bool signal_rank(int rank, int signal) const {
+    const pid_t process = this->rank(rank);
+    return process > 0 && ::kill(process, signal) == 0;
+  }
+
   /// The process of a rank, by its environment; 0 when there is none.
   pid_t rank(int rank) const {
     for (const pid_t process : descendants()) {

@@ -64,8 +64,8 @@ TEST_F(CliRanksSlow, AHostThatIsCutOffEndsTheJob) {
   Running first(folder.path(), rank(0), "zero"), second(folder.path(), rank(1), "other");
   ASSERT_TRUE(appears(folder / "both" / "checkpoints" / "step_000005")) << first.err();
   ASSERT_EQ(std::system(("ip -n " + hosts.name(1) + " link set " + hosts.name(1) + " down").c_str()), 0);
-  EXPECT_EQ(first.wait(30), 1) << first.err();
-  EXPECT_EQ(second.wait(30), 1) << second.err();
+  EXPECT_EQ(first.wait(kPatience), 1) << first.err();
+  EXPECT_EQ(second.wait(kPatience), 1) << second.err();
   EXPECT_THAT(first.err(), AllOf(HasSubstr("rank 1 on host host1"), HasSubstr("20 s"), HasSubstr("monge resume")));
   EXPECT_THAT(second.err(), AllOf(HasSubstr("rank 0 on host host0"), HasSubstr("20 s")));
 }
@@ -79,7 +79,7 @@ TEST_F(CliRanksSlow, ARankThatIsStoppedEndsTheJob) {
   for (int i = 0; i < 1500 && job.err().find("rank 1 on host") == std::string::npos; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
   EXPECT_THAT(job.err(), AllOf(HasSubstr("nothing has come from rank 1 on host "), HasSubstr("20 s")));
   ::kill(stopped, SIGCONT);
-  EXPECT_EQ(job.wait(30), 1);
+  EXPECT_EQ(job.wait(kPatience), 1);
 }
 
 }  // namespace

@@ -193,6 +193,12 @@ TEST_F(Cli, ExportsToBothFormatsAndReadsThemBack) {
   const auto expected = io::read_npy(folder / "run.npy");
   EXPECT_TRUE(torch::equal(io::read_npy(folder / "map.safetensors.npy"), expected));
   EXPECT_TRUE(torch::equal(io::read_npy(folder / "map.pt.npy"), expected));  // z_std of the recipe is the public 0.1
+  // Inputs that carry their noise have one output each, whatever is asked for.
+  io::write_npy(folder / "noisy.npy", torch::rand({3, 4, 16, 16}) * 2 - 1);
+  const auto noisy = monge(folder.path(), "translate map.pt noisy.npy from_noisy.npy --samples 4 --json -q");
+  ASSERT_EQ(noisy.code, 0) << noisy.err;
+  EXPECT_EQ(json::parse(noisy.out).at("samples"), 1);
+  EXPECT_EQ(io::read_npy(folder / "from_noisy.npy").sizes(), torch::IntArrayRef({3, 3, 16, 16}));
 }
 
 TEST_F(Cli, BareCheckpointsAreToldWhatTheirFilesDoNotSay) {

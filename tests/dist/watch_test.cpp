@@ -76,6 +76,23 @@ TEST(Watch, TellsAllOfAFailureAndOneSpeaks) {
   });
 }
 
+TEST(Watch, AFailureThatAllHaveIsToldAsNobodysOwn) {
+  Verdicts verdicts(3);
+  std::promise<void> first;
+  const auto after = first.get_future().share();
+  run_ranks(3, [&](auto world) {
+    Watch watch(*world, {.beat = Seconds(0.05), .own = Seconds(60)}, verdicts.of(world->rank()));
+    // fail() waits for the verdict, so that the one who was first can only say before it that it is about to fail.
+    if (world->rank() == 1) first.set_value();
+    if (world->leads()) after.wait();
+    const auto verdict = watch.fail("x.npy: no such file", 2);
+    EXPECT_EQ(verdict.message, "x.npy: no such file");
+    EXPECT_EQ(verdict.code, 2);
+    EXPECT_TRUE(verdict.spoken);
+  });
+  EXPECT_EQ(verdicts.spoken(), "0: x.npy: no such file\n");
+}
+
 TEST(Watch, AFailureOfRank0IsSpokenByIt) {
   Verdicts verdicts(2);
   run_ranks(2, [&](auto world) {
