@@ -70,10 +70,10 @@ int compare(SetOptions options, bool kernel) {
   const bool b_first = is_file_of_statistics(options.b);
   const auto& first_path = b_first ? options.b : options.a;
   const auto& second_path = b_first ? options.a : options.b;
-  rank_0_first(world, [&] { return check_paths(options), true; });
+  rank_0_first(world, [&] { check_paths(options); });
   const auto first = measure_set(first_path, kernel, options.features, options.common, net, world);
   if (!first.complete) return kStopped;
-  rank_0_first(world, [&] { return check_before_work(options, kernel, first, second_path, net, world), true; });
+  rank_0_first(world, [&] { check_before_work(options, kernel, first, second_path, net, world); });
   const auto second = measure_set(second_path, kernel, options.features, options.common, net, world);
   if (!second.complete) return kStopped;
   const auto &a = b_first ? second : first, &b = b_first ? first : second;
@@ -101,7 +101,6 @@ int keep(SetOptions options) {
     require(options.out.ends_with(".safetensors"), options.out, ": statistics are kept in a .safetensors file");
     require(!is_file_of_statistics(options.a), options.a, ": holds statistics already; give a set of pictures");
     if (leads) make_writable_folder(std::filesystem::absolute(options.out).parent_path());
-    return true;
   });
   std::shared_ptr<const eval::FeatureNet> net;
   const auto set = measure_set(options.a, options.with_features, options.features, options.common, net, world);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
@@ -42,9 +43,17 @@ void finish_job();
 template <class Work>
 auto rank_0_first(dist::World* world, const Work& work) {
   if (world && !world->leads()) world->barrier();
-  auto out = work();
-  if (world && world->leads()) world->barrier();
-  return out;
+  const auto let_others = [&] {
+    if (world && world->leads()) world->barrier();
+  };
+  if constexpr (std::is_void_v<decltype(work())>) {
+    work();
+    let_others();
+  } else {
+    auto out = work();
+    let_others();
+    return out;
+  }
 }
 
 /// What ranks compare of a set that each has opened by itself: how many items, and which by their names.
