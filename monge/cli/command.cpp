@@ -35,7 +35,8 @@ void on_signal(int number) {
   if (stop.exchange(true)) {
     if (seconds_now() - told_at < repeats_for) return;  // the same wish by another way
     std::signal(number, SIG_DFL);
-    std::raise(number);
+    std::raise(number);  // comes when this has returned
+    return;
   }
   told_at = seconds_now();
   if (quiet) return;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <iosfwd>
+#include <limits>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -26,6 +27,9 @@ struct Common {
   std::string device = "auto";
   int64_t threads = 0;
 };
+
+/// For numbers from 0 on.
+inline CLI::Range from_zero() { return {int64_t{0}, std::numeric_limits<int64_t>::max()}; }
 
 /// A command's work; returns an exit code. Errors are thrown and turned into messages in main.cpp.
 using Action = std::function<int()>;

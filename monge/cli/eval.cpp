@@ -111,6 +111,7 @@ int eval_command(EvalOptions options) {
   const auto judge = rank_0_first(world, [&] { return eval::make_judge(recipe, model.device); });
   auto data = train::open_evaluation_data(recipe, log, progress_callback(options.common, "reading pictures"));
   if (world) require_same(*world, data);
+  model.require_takes(data.source->item_shape());
   if (model.standardisation) {  // in the units of the training, so that no column counts more than others
     train::standardise(data, *model.standardisation);
     model = model.in_standard_units();
@@ -136,7 +137,7 @@ void add_eval(CLI::App& program, Action& action) {
   command->add_option("--target", options->target, "Target samples; default: what the recipe held out");
   command->add_option("--samples", options->samples, "Inputs")->check(CLI::Range(2, 1 << 20))->capture_default_str();
   command->add_option("--seed", options->seed, "Of the choice of samples and noises")
-      ->check(CLI::NonNegativeNumber)
+      ->check(from_zero())
       ->capture_default_str();
   command->add_option("--features", options->features,
                       "Also the Frechet and kernel distances by inception (FID, KID), by a TorchScript file, or none; "

@@ -26,7 +26,7 @@ void add_feature_options(CLI::App& command, FeatureOptions& options) {
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
   command.add_option("--samples", options.samples, "Only the first so many pictures of each set; 0 takes all")
-      ->check(CLI::NonNegativeNumber)
+      ->check(from_zero())
       ->capture_default_str();
   command.add_option("--background", options.background, "What shows through transparency: white, black, #rrggbb")
       ->capture_default_str();

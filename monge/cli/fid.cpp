@@ -99,6 +99,7 @@ int keep(SetOptions options) {
   const bool leads = !world || world->leads();
   rank_0_first(world, [&] {
     require(options.out.ends_with(".safetensors"), options.out, ": statistics are kept in a .safetensors file");
+    require(!std::filesystem::is_directory(options.out), options.out, ": is a folder; name a file");
     require(!is_file_of_statistics(options.a), options.a, ": holds statistics already; give a set of pictures");
     if (leads) make_writable_folder(std::filesystem::absolute(options.out).parent_path());
   });

@@ -27,6 +27,21 @@ void speak(const std::string& message) {
   if (!words.empty()) std::cerr << printable(words) << std::endl;
 }
 
+/// What the program was started with, less what may be another for each rank.
+std::string common_words() {
+  std::string out;
+  for (size_t i = 1; i < arguments.size(); ++i) {
+    const auto& word = arguments[i];
+    if (word == "-q" || word == "--quiet" || word == "--json" || word.starts_with("--device=") || word.starts_with("--threads=")) continue;
+    if (word == "--device" || word == "--threads") {
+      ++i;  // its value
+      continue;
+    }
+    out += (out.empty() ? "" : " ") + word;
+  }
+  return out;
+}
+
 /// No destructors: other threads may be waiting for ever.
 [[noreturn]] void leave_at_once(int code) {
   std::cout.flush();
@@ -67,8 +82,12 @@ std::optional<int> start_ranks(const RanksHere& here) {
                                            : text("use --gpus ", seen)});
   }
   std::vector<std::string> words;
-  for (size_t i = 0; i < arguments.size(); ++i) {
+  for (size_t i = 0, end = arguments.size(); i < end; ++i) {
     const auto& word = arguments[i];
+    if (word == "--") {  // what follows are names
+      words.insert(words.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i), arguments.end());
+      break;
+    }
     const bool names_device = word == "--device" || word.starts_with("--device=");
     if (names_device && here.gpus == 0) device.clear();  // it was asked for
     if (word == by || (word == "--device" && here.gpus > 0)) {
@@ -77,7 +96,7 @@ std::optional<int> start_ranks(const RanksHere& here) {
       words.push_back(word);
     }
   }
-  if (!device.empty()) words.insert(words.end(), {"--device", device});
+  if (!device.empty()) words.insert(words.begin() + 2, {"--device", device});  // behind the program and its command
   return dist::spawn_ranks(ranks, words, by,
                            [](const std::string& line) { std::cerr << "monge: " << line << std::endl; });
 }
@@ -98,6 +117,8 @@ std::shared_ptr<dist::World> join_job(Common& common) {
   }
   log_sink(common)(LogLevel::info, text("a job of ", world->size(), world->size() == 1 ? " rank" : " ranks", ", started by ", launch.by,
                                         world->size() > 1 ? ", over " + world->transport_name() : ""));
+  // Others would wait for each other in vain, or mix two results.
+  world->require_same("the command line", common_words());
   return world;
 }
 

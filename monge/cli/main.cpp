@@ -1,5 +1,7 @@
 // The program: finds the command, turns what is thrown into a message and an exit code.
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -84,8 +86,17 @@ void allow_many_open_files() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// A file or a connection that is opened must not get the number of a standard stream that was closed. For reading: what is written there
+/// fails as before, and is noticed.
+void keep_standard_streams() {
+  int opened = 0;
+  while (opened >= 0 && opened <= STDERR_FILENO) opened = ::open("/dev/null", O_RDONLY);
+  if (opened > STDERR_FILENO) ::close(opened);
+}
+
 int main(int argc, char** argv) {
   using namespace monge;
+  keep_standard_streams();
   allow_many_open_files();
   CLI::App program("Learns optimal transport maps and plans between two sets of samples with neural networks, and applies them.",
                    "monge");

@@ -9,6 +9,7 @@
 #include "monge/cli/command.h"
 #include "monge/cli/job.h"
 #include "monge/core/error.h"
+#include "monge/core/files.h"
 #include "monge/core/names.h"
 #include "monge/core/random.h"
 #include "monge/data/arrays.h"
@@ -67,6 +68,7 @@ void check_places(const TranslateOptions& options, const fs::path& in) {
   require(io::has_image_extension(options.grid), "--grid ", options.grid, ": must name a .png, .jpg or .webp file");
   require(!lies_in(options.grid, in) && !lies_in(options.grid, options.out), "--grid ", options.grid,
           ": lies among the inputs or outputs; choose another file");
+  make_writable_folder(fs::absolute(options.grid).parent_path());
 }
 
 /// What can be known before the model and the input are opened.
@@ -102,7 +104,7 @@ class Translation {
  public:
   Translation(const TranslateOptions& options, const train::Model& model, const data::Source& source)
       : options_(options), model_(model), source_(source), streams_(static_cast<uint64_t>(options.seed)),
-        carries_noise_(!model.recipe && source.item_shape().size() == 3 && source.item_shape()[0] != model.item_shape[0]) {}
+        carries_noise_(model.carries_noise(source.item_shape())) {}
 
   /// Items [begin, begin + length). @return  [length, draws, ...]
   torch::Tensor outputs(int64_t begin, int64_t length) {
@@ -166,7 +168,7 @@ int translate_command(TranslateOptions options) {
   const auto source = rank_0_first(world, [&] { return open_input(options, model, log); });
   const int64_t count = source->size();
   if (world) world->require_same(options.in, what_is_in(*source));
-  run::OutputWriter writer(kind, options.out, count);
+  const auto writer = rank_0_first(world, [&] { return std::make_unique<run::OutputWriter>(kind, options.out, count); });
   Translation translation(options, model, *source);
   const auto progress = progress_callback(options.common, "translating");
   // Rows are so small that calls would cost more than the work on 32 of them.
@@ -176,10 +178,11 @@ int translate_command(TranslateOptions options) {
   dist::Tally tally(world);
   int64_t done = 0;  // of this rank
   const int64_t first = pieces.count() > 0 ? pieces[0].begin : 0;
-  for (int64_t i = 0; i < first; ++i) writer.leave_out(source->item_name(i), translation.draws());
+  for (int64_t i = 0; i < first; ++i) writer->leave_out(source->item_name(i), translation.draws());
   for (int64_t number = 0; number < pieces.count(); ++number) {
     tally.tell(done, 0, stop_flag());
     if (tally.stop()) {
+      tally.hear();
       log(LogLevel::warning, text("stopped after ", tally.done(), " of ", count, " items; ",
                                   kind == run::DataKind::folder || kind == run::DataKind::picture ? "what was written stays in " : "nothing is left at ",
                                   options.out));
@@ -189,13 +192,13 @@ int translate_command(TranslateOptions options) {
     const auto piece = pieces[number];
     if (piece.length == 0) continue;
     const auto y = translation.outputs(piece.begin, piece.length);
-    for (int64_t i = 0; i < piece.length; ++i) writer.add(source->item_name(piece.begin + i), y[i]);
+    for (int64_t i = 0; i < piece.length; ++i) writer->add(source->item_name(piece.begin + i), y[i]);
     done += piece.length;
   }
   tally.tell(done, 0, false);
   tally.hear();
   if (count > 0) progress(count, count);
-  writer.finish();
+  writer->finish();
   if (!leads) return kDone;
   translation.write_grid(done, batch);
   if (options.common.json) {
@@ -220,7 +223,7 @@ void add_translate(CLI::App& program, Action& action) {
       ->capture_default_str();
   command->add_flag("--deterministic", options->deterministic, "Set all noises to zero: one output per input, the same always");
   command->add_option("--seed", options->seed, "Of the noises; a seed and the name of an item give the same outputs again")
-      ->check(CLI::NonNegativeNumber)->capture_default_str();
+      ->check(from_zero())->capture_default_str();
   command->add_option("--batch", options->batch, "Items at once, which changes speed and memory and not the outputs; 0 takes 32 pictures or 4096 rows")
       ->check(CLI::Range(0, 65536))->capture_default_str();
   add_bare_options(*command, options->bare);

@@ -192,7 +192,7 @@ void add_truth(CLI::App& program, Action& action) {
   command->add_option("--dim", options->options.dim, "Dimension; default: the case's own")->check(CLI::PositiveNumber);
   command->add_option("--method", options->options.method, "Method; default: the case's own");
   command->add_option("--pair", options->options.pair, "The .safetensors file of w2bench");
-  command->add_option("--seed", options->seed, "Of the training")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--seed", options->seed, "Of the training")->check(from_zero())->capture_default_str();
   command->add_option("--seeds", options->seeds, "Train with this many seeds from --seed on; median, best and worst are printed too")
       ->check(CLI::Range(1, 1000))->capture_default_str();
   command->add_flag("--quick", options->options.quick, "Few iterations: all cases in about two minutes on two cores");

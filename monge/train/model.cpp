@@ -142,16 +142,27 @@ Model from_safetensors(const fs::path& path, torch::Device device) {
                      std::move(standardisation), iteration, device);
 }
 
+bool fits(const Model& model, torch::IntArrayRef item) {
+  const auto& shape = model.item_shape;
+  if (item.size() != shape.size() || item[0] != shape[0]) return false;
+  return shape.size() != 3 || shape[1] == 0 || (item[1] == shape[1] && item[2] == shape[2]);
+}
+
 }  // namespace
 
+void Model::require_takes(torch::IntArrayRef item) const {
+  const bool any_size = item_shape.size() == 3 && item_shape[1] == 0;
+  require(fits(*this, item) || carries_noise(item), origin, ": the map takes items of shape ", torch::IntArrayRef(item_shape),
+          any_size ? " (any height and width)" : "", ", got ", item);
+}
+
+bool Model::carries_noise(torch::IntArrayRef item) const {
+  return !recipe && item.size() == 3 && item[0] == item_shape[0] + noise.channels && !fits(*this, item);
+}
+
 torch::Tensor Model::inputs(const torch::Tensor& x, int64_t draws, torch::Generator generator) const {
-  const bool images = item_shape.size() == 3;
-  const bool fits = x.dim() == static_cast<int64_t>(item_shape.size()) + 1 && x.size(1) == item_shape[0] &&
-                    (!images || item_shape[1] == 0 || (x.size(2) == item_shape[1] && x.size(3) == item_shape[2]));
-  const bool carries_noise = !recipe && x.dim() == 4 && x.size(1) == item_shape[0] + noise.channels;
-  require(fits || carries_noise, origin, ": the map takes items of shape ", torch::IntArrayRef(item_shape),
-          images && item_shape[1] == 0 ? " (any height and width)" : "", ", got ", x.sizes().slice(1));
-  if (carries_noise && !fits) return x;
+  require_takes(x.sizes().slice(1));
+  if (carries_noise(x.sizes().slice(1))) return x;
   const int64_t repeat = stochastic() ? draws : 1;
   // On the CPU, where the noise is drawn: the same on every device.
   const auto on_cpu = x.to(torch::kCPU);

@@ -36,6 +36,9 @@ class Model {
   /// The same map between items in standard units, as training and its figures see it; shares the net.
   Model in_standard_units() const;
 
+  /// @throws Error unless the net takes items of this shape, [C,H,W] or [D].
+  void require_takes(torch::IntArrayRef item) const;
+
   /// T(x, z) for `draws` noises per input.
   /// @param x          [B, ...item], float32, any device; raw, whatever data.standardise was.
   /// @param generator  of the noises, on the CPU.
@@ -47,6 +50,9 @@ class Model {
   /// smoothed and with its noise beside it, [B*draws, ...], b major. Inputs of bare checkpoints may carry their noise channels already.
   /// @throws Error as translate.
   torch::Tensor inputs(const torch::Tensor& x, int64_t draws, torch::Generator generator) const;
+
+  /// Whether items of this shape are such inputs.
+  bool carries_noise(torch::IntArrayRef item) const;
 
   /// The net on what `inputs` gave, the standardisation undone: [N, ...] to [N, ...item] on the CPU.
   torch::Tensor outputs(const torch::Tensor& inputs) const;

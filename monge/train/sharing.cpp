@@ -43,6 +43,8 @@ Checkpoint share(dist::World& world, std::optional<Checkpoint> checkpoint) {
 }
 
 void share(dist::World& world, Model& model) {
+  auto recipe = model.recipe;
+  world.require_same(model.origin + ", its recipe", content_hash(recipe ? recipe->options().to_toml(true) : ""));
   io::TensorFile file;
   if (world.leads()) {
     for (const auto& [name, tensor] : nn::state_dict(*model.net)) file.tensors.emplace_back(name, tensor.cpu());

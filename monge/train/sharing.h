@@ -17,7 +17,7 @@ std::optional<data::Standardisation> share(dist::World& world, const std::option
 Checkpoint share(dist::World& world, std::optional<Checkpoint> checkpoint);
 
 /// Rank 0's weights, iteration and standardisation on all, each of which has loaded the same path: a training may have saved a checkpoint
-/// meanwhile. @throws Error when the nets are of other shapes.
+/// meanwhile. @throws CommonError when the recipes differ, Error when the nets are of other shapes.
 void share(dist::World& world, Model& model);
 
 /// What a run that `before` ranks saved keeps exactly when `now` ranks go on with it, and what not: a line for the user, empty

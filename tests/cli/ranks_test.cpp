@@ -208,6 +208,20 @@ TEST_F(CliRanks, TranslateAFolderAsOneProcessDoes) {
   EXPECT_THAT(single.err(), HasSubstr("only folders are written by several ranks"));
 }
 
+// Each would wait for the other in vain, or one figure would be of two questions.
+TEST_F(CliRanks, RanksWithOtherWordsAreRefused) {
+  const std::string net = " --features " MONGE_SOURCE_DIR "/tests/fixtures/features.ts";
+  const auto port = std::to_string(20000 + ::getpid() % 10000);
+  const auto rank = [&](int number, const std::string& words) {
+    return "env RANK=" + std::to_string(number) + " WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=" + port + ' ' + program() + words;
+  };
+  Running first(folder.path(), rank(0, "fid pictures pictures --batch 4 -q" + net), "zero");
+  Running second(folder.path(), rank(1, "fid pictures pictures --batch 64 --json" + net), "other");
+  EXPECT_EQ(first.wait(kPatience), 2) << first.err();
+  EXPECT_EQ(second.wait(kPatience), 2) << second.err();
+  EXPECT_THAT(first.err(), AllOf(HasSubstr("the ranks do not agree"), HasSubstr("the command line"), HasSubstr("--batch 64")));
+}
+
 TEST_F(CliRanks, ABrokenPictureIsToldOnce) {
   std::ofstream(folder / "pictures" / "2.png") << "no picture";
   Running job(folder.path(), program() + "fid pictures pictures --ranks 2 -q --features " MONGE_SOURCE_DIR "/tests/fixtures/features.ts");
@@ -233,6 +247,8 @@ TEST_F(CliRanks, WrongUseIsTold) {
                                    {program() + "fid pictures pictures --ranks 2 --weights .", "monge weights fetch inception"},
                                    {program() + "stats pictures s.txt --ranks 2", "s.txt"},
                                    {program() + "translate nowhere pictures out --ranks 2", "nowhere"},
+                                   {program() + "fid --ranks 2 -- nowhere pictures", "nowhere"},
+                                   {program() + "fid nowhere pictures --ranks 2 <&-", "nowhere"},
                                    {"env RANK=0 WORLD_SIZE=2 " + program() + train, "MASTER_ADDR"},
                                    {"env RANK=7 WORLD_SIZE=2 " + program() + train, "RANK"},
                                    {program() + train + "--gpus 99", "--gpus"},
