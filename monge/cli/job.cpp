@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <mutex>
+#include <set>
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
@@ -29,12 +30,16 @@ void speak(const std::string& message) {
 
 /// What the program was started with, less what may be another for each rank.
 std::string common_words() {
+  static const std::set<std::string> flags{"-q", "--quiet", "--json"}, valued{"--device", "--threads"};
   std::string out;
+  bool names = false;  // behind "--"
   for (size_t i = 1; i < arguments.size(); ++i) {
     const auto& word = arguments[i];
-    if (word == "-q" || word == "--quiet" || word == "--json" || word.starts_with("--device=") || word.starts_with("--threads=")) continue;
-    if (word == "--device" || word == "--threads") {
-      ++i;  // its value
+    names = names || word == "--";
+    const auto key = word.substr(0, word.find('='));
+    if (!names && flags.count(word) > 0) continue;
+    if (!names && valued.count(key) > 0) {
+      if (key == word) ++i;  // its value
       continue;
     }
     out += (out.empty() ? "" : " ") + word;
@@ -82,7 +87,7 @@ std::optional<int> start_ranks(const RanksHere& here) {
                                            : text("use --gpus ", seen)});
   }
   std::vector<std::string> words;
-  for (size_t i = 0, end = arguments.size(); i < end; ++i) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
     const auto& word = arguments[i];
     if (word == "--") {  // what follows are names
       words.insert(words.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i), arguments.end());

@@ -190,7 +190,7 @@ void World::require_same(const std::string& what, const std::string& value) {
     throw CommonError(Complaint{.what = "the ranks do not agree",
                                 .where = what,
                                 .value = text(all[0], " on ", name_of(0), ", ", all[other], " on ", name_of(static_cast<int64_t>(other))),
-                                .fix = "all hosts need the same program and the same files"});
+                                .fix = "all ranks need the same program, command line and files"});
   }
 }
 
