@@ -16,6 +16,10 @@ std::string Source::item_name(int64_t index) const {
 
 torch::Tensor Source::items(const std::vector<int64_t>& indices) const { return as_floats(stored_items(indices)); }
 
+torch::Tensor Source::exact_items(const std::vector<int64_t>& indices) const {
+  return as_floats(stored_items(indices)).to(torch::kFloat64);
+}
+
 torch::Tensor as_floats(const torch::Tensor& stored) {
   return stored.scalar_type() == torch::kUInt8 ? io::scale_to_float(stored) : stored;
 }

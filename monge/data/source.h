@@ -7,6 +7,8 @@
 
 #include <torch/types.h>
 
+#include "monge/io/table.h"
+
 namespace monge::data {
 
 /// A distribution known by samples: a fixed set of items, or a law that can be drawn from without end.
@@ -35,6 +37,13 @@ class Source {
   /// The same as they are stored: float32, or pictures as uint8 in 0..255, a quarter of the bytes to move; as_floats makes
   /// the one of the other.
   virtual torch::Tensor stored_items(const std::vector<int64_t>& indices) const = 0;
+
+  /// Vectors in float64: the values of the file, before they are rounded to float32. Standardisation and translation read
+  /// these. The default converts stored_items. @throws Error as stored_items.
+  virtual torch::Tensor exact_items(const std::vector<int64_t>& indices) const;
+
+  /// The names of columns and rows where the items are the rows of a table that has them; all empty elsewhere.
+  virtual io::TableNames table_names() const { return {}; }
 
   /// n independent draws, float32 [n, ...item_shape]: fresh from the law, or uniform with replacement from the set.
   /// A pure function of the generator's state.
