@@ -20,11 +20,8 @@ float* data(const torch::Tensor& t) { return t.data_ptr<float>(); }
 /// Rounded up to whole vectors, so that what comes behind in a slab begins aligned.
 int64_t aligned(int64_t count) { return (count + 15) / 16 * 16; }
 
-/// Calls work(part, begin, end) on a thread for each part of a batch's rows.
-template <class Work>
-void for_rows(int64_t rows, const Work& work) {
-  for_parts(rows, thread_parts(rows), work);
-}
+/// Blocks are multiples of it: of the rows that the inner loops hold in registers.
+constexpr int64_t kRowStep = 14;
 
 enum class Passes { forward, backward, both };
 
@@ -58,18 +55,22 @@ class Layers {
       }
     }
     const int64_t pieces = 2 * static_cast<int64_t>(count);
-    for_parts(pieces, thread_parts(pieces), [&](int64_t, int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const auto& layer = all[static_cast<size_t>(i) / 2];
-        if (i % 2 == 0 && layer.forward) pack_forward(layer, const_cast<float*>(layer.forward));
-        if (i % 2 == 1 && layer.backward) pack_backward(layer, const_cast<float*>(layer.backward));
-      }
+    for_parts(pieces, pieces, [&](int64_t i, int64_t, int64_t) {
+      const auto& layer = all[static_cast<size_t>(i) / 2];
+      if (i % 2 == 0 && layer.forward) pack_forward(layer, const_cast<float*>(layer.forward));
+      if (i % 2 == 1 && layer.backward) pack_backward(layer, const_cast<float*>(layer.backward));
     });
   }
 
   /// Rows that go through all layers together: as many as keep a layer's values at 128 KiB, so that those of two layers
   /// and a panel of weights stay in a core's second cache.
   int64_t block_rows() const { return std::clamp<int64_t>((int64_t{128} << 10) / (4 * widest), 56, 448) / 56 * 56; }
+
+  /// Calls work(begin, end) for blocks of a batch's rows.
+  template <class Work>
+  void for_blocks(int64_t rows, const Work& work) const {
+    for_pieces(rows, block_rows(), kRowStep, thread_count(rows), work);
+  }
 
   std::vector<ChainLayer> all;
   Activation activation;
@@ -113,19 +114,16 @@ void forward_rows(const Layers& layers, const Kept& kept, float* memory, bool wa
 torch::Tensor values(const torch::Tensor& x, const Layers& layers) {
   const int64_t in = layers.all.front().in, out = layers.all.back().out;
   auto output = torch::empty({x.size(0), out}, x.options().requires_grad(false));
-  for_rows(x.size(0), [&](int64_t, int64_t begin, int64_t end) {
-    const int64_t step = std::min(layers.block_rows(), end - begin), side = aligned(step * layers.widest);
+  layers.for_blocks(x.size(0), [&](int64_t begin, int64_t end) {
+    const int64_t rows = end - begin, side = aligned(rows * layers.widest);
     float* memory = workspace(2 * side);
-    for (int64_t at = begin; at < end; at += step) {
-      const int64_t rows = std::min(step, end - at);
-      const float* below = data(x) + at * in;
-      for (size_t l = 0; l + 1 < layers.all.size(); ++l) {
-        float* h = memory + (l % 2 == 0 ? 0 : side);
-        hidden_pass(layers.all[l], layers.activation, below, h, nullptr, rows);
-        below = h;
-      }
-      output_pass(layers.all.back(), below, data(output) + at * out, rows);
+    const float* below = data(x) + begin * in;
+    for (size_t l = 0; l + 1 < layers.all.size(); ++l) {
+      float* h = memory + (l % 2 == 0 ? 0 : side);
+      hidden_pass(layers.all[l], layers.activation, below, h, nullptr, rows);
+      below = h;
     }
+    output_pass(layers.all.back(), below, data(output) + begin * out, rows);
   });
   return output;
 }
@@ -155,22 +153,19 @@ class ValueWithGradient : public torch::autograd::Function<ValueWithGradient> {
     const auto options = x.options().requires_grad(false);
     auto output = torch::empty({x.size(0), 1}, options), gradient = torch::empty(x.sizes(), options);
     const int64_t in = layers.all.front().in;
-    for_rows(x.size(0), [&](int64_t, int64_t begin, int64_t end) {
-      const int64_t step = std::min(layers.block_rows(), end - begin), side = aligned(step * layers.widest);
-      const Kept kept(layers, step);
+    layers.for_blocks(x.size(0), [&](int64_t begin, int64_t end) {
+      const int64_t rows = end - begin, side = aligned(rows * layers.widest);
+      const Kept kept(layers, rows);
       float* memory = workspace(kept.size + 2 * side);
-      for (int64_t at = begin; at < end; at += step) {
-        const int64_t rows = std::min(step, end - at);
-        forward_rows(layers, kept, memory, true, data(x) + at * in, data(output) + at, 0, rows);
-        float* up = memory + kept.size;
-        float* down = up + side;
-        std::fill_n(up, rows, 1.0F);
-        for (size_t l = layers.all.size() - 1; l > 0; --l) {
-          hidden_gradient(layers.all[l], layers.activation, up, memory + kept.slopes_at[l - 1], down, nullptr, rows);
-          std::swap(up, down);
-        }
-        input_gradient(layers.all.front(), up, data(gradient) + at * in, rows);
+      forward_rows(layers, kept, memory, true, data(x) + begin * in, data(output) + begin, 0, rows);
+      float* up = memory + kept.size;
+      float* down = up + side;
+      std::fill_n(up, rows, 1.0F);
+      for (size_t l = layers.all.size() - 1; l > 0; --l) {
+        hidden_gradient(layers.all[l], layers.activation, up, memory + kept.slopes_at[l - 1], down, nullptr, rows);
+        std::swap(up, down);
       }
+      input_gradient(layers.all.front(), up, data(gradient) + begin * in, rows);
     });
     variable_list saved{gradient, x};
     saved.insert(saved.end(), tensors.begin(), tensors.end());
@@ -216,11 +211,8 @@ class FusedChain : public torch::autograd::Function<FusedChain> {
     const auto options = x.options().requires_grad(false);
     const int64_t in = layers.all.front().in, out = layers.all.back().out;
     auto output = torch::empty({x.size(0), out}, options), memory = torch::empty({kept.size}, options);
-    for_rows(x.size(0), [&](int64_t, int64_t begin, int64_t end) {
-      const int64_t step = layers.block_rows();
-      for (int64_t at = begin; at < end; at += step)
-        forward_rows(layers, kept, data(memory), true, data(x) + at * in, data(output) + at * out, at,
-                     std::min(step, end - at));
+    layers.for_blocks(x.size(0), [&](int64_t begin, int64_t end) {
+      forward_rows(layers, kept, data(memory), true, data(x) + begin * in, data(output) + begin * out, begin, end - begin);
     });
     variable_list saved{x, memory};
     saved.insert(saved.end(), tensors.begin(), tensors.end());
@@ -241,7 +233,7 @@ class FusedChain : public torch::autograd::Function<FusedChain> {
     const auto top = gradients[0].contiguous();
     const Layers layers(tensors, activation, Passes::backward);
     const Kept kept(layers, x.size(0));
-    const int64_t parts = thread_parts(x.size(0));
+    const int64_t parts = thread_count(x.size(0));  // a slab each is much memory, so there are no more
     const GradientSlab slab(layers);
     const auto options = x.options().requires_grad(false);
     variable_list out(tensors.size() + 2);

@@ -1,5 +1,5 @@
-// The operators' forms for a CPU: float32, rows shared out among the threads of LibTorch. What is added up is added in
-// an order that depends on the number of threads alone.
+// The operators' forms for a CPU: float32; the threads of LibTorch take pieces of the rows. What is added up is added
+// in an order that depends on the number of threads alone.
 //
 // Beside the plain forms, in milliseconds forward + backward on two threads of an AMD Zen 4 at batch 16
 // (bench/operators.cpp; where tensors reach tens of megabytes, fresh memory takes most of the time and swings):
@@ -38,22 +38,28 @@ Tensor image(const Tensor& x, at::IntArrayRef sizes) {
 /// Numbers that are worth a thread's while: below, waking it takes longer.
 constexpr int64_t kGrain = 16384;
 
-int64_t part_count(int64_t rows, int64_t width) {
+/// Threads for rows of `width` numbers.
+int64_t threads_for(int64_t rows, int64_t width) {
   const int64_t worth = std::max<int64_t>(rows * width / kGrain, 1);
-  return thread_parts(std::min(rows, worth));
+  return thread_count(std::min(rows, worth));
 }
 
+/// Calls work(begin, end) for pieces of the rows.
 template <class Work>
 void for_rows(int64_t rows, int64_t width, const Work& work) {
-  for_parts(rows, part_count(rows, width), work);
+  constexpr int64_t kVector = 16;  // of single numbers: pieces of whole vectors
+  const int64_t most = std::max<int64_t>(4 * kGrain / width, 1);
+  for_pieces(rows, most, width == 1 ? kVector : 1, threads_for(rows, width), work);
 }
 
 /// Sums over rows of two terms, [2, channels]: add(begin, end, a, b) for each part, then the parts in their order.
 template <class Add>
 std::vector<double> two_sums(int64_t rows, int64_t channels, const Add& add) {
   const auto span = static_cast<size_t>(2 * channels);
-  std::vector<double> sums(span * static_cast<size_t>(part_count(rows, channels)));
-  for_rows(rows, channels, [&](int64_t part, int64_t begin, int64_t end) {
+  // Some parts more than threads, so that a slow thread takes fewer.
+  const int64_t threads = threads_for(rows, channels), parts = threads == 1 ? 1 : std::min(4 * threads, rows);
+  std::vector<double> sums(span * static_cast<size_t>(parts));
+  for_parts(rows, parts, [&](int64_t part, int64_t begin, int64_t end) {
     double* own = sums.data() + static_cast<size_t>(part) * span;
     add(begin, end, own, own + channels);
   });
@@ -94,7 +100,7 @@ Tensor normalise_relu(const Tensor& x, const Tensor& mean, const Tensor& invstd,
   const int64_t channels = x.size(1);
   const auto y = like(x), scale = at::mul(invstd, weight);
   const ChannelLine line{data(mean), data(scale), data(bias)};
-  for_rows(pixels(x), channels, [&, from = data(x), to = data(y)](int64_t, int64_t begin, int64_t end) {
+  for_rows(pixels(x), channels, [&, from = data(x), to = data(y)](int64_t begin, int64_t end) {
     normalise_rows(from + begin * channels, end - begin, channels, line, to + begin * channels);
   });
   return y;
@@ -121,7 +127,7 @@ std::array<Tensor, 3> normalise_relu_backward(const Tensor& gradient, const Tens
     plain[at] = static_cast<float>(sums[at] / count);
     sloped[at] = static_cast<float>(sums[at + static_cast<size_t>(channels)] / count * inverse * inverse);
   }
-  for_rows(rows, channels, [&, to = data(out[0])](int64_t, int64_t begin, int64_t end) {
+  for_rows(rows, channels, [&, to = data(out[0])](int64_t begin, int64_t end) {
     const int64_t at = begin * channels;
     chain_normalise_rows(top + at, from + at, end - begin, channels, line, plain.data(), sloped.data(), to + at);
   });
@@ -129,7 +135,7 @@ std::array<Tensor, 3> normalise_relu_backward(const Tensor& gradient, const Tens
 }
 
 void leaky_residual(const Tensor& shortcut, const Tensor& dx, double ratio, double slope, const Tensor& out) {
-  for_rows(dx.numel(), 1, [&](int64_t, int64_t begin, int64_t end) {
+  for_rows(dx.numel(), 1, [&](int64_t begin, int64_t end) {
     leaky_residual_run(data(shortcut) + begin, data(dx) + begin, end - begin, static_cast<float>(ratio),
                        static_cast<float>(slope), data(out) + begin);
   });
@@ -141,7 +147,7 @@ std::array<Tensor, 2> leaky_residual_backward(const Tensor& gradient, const Tens
   for (const size_t i : {0, 1}) {
     if (wanted[i]) out[i] = at::empty_like(y);
   }
-  for_rows(y.numel(), 1, [&](int64_t, int64_t begin, int64_t end) {
+  for_rows(y.numel(), 1, [&](int64_t begin, int64_t end) {
     leaky_residual_backward_run(data(gradient) + begin, data(y) + begin, end - begin, static_cast<float>(ratio),
                                 static_cast<float>(slope), wanted[0] ? data(out[0]) + begin : nullptr,
                                 wanted[1] ? data(out[1]) + begin : nullptr);
@@ -188,7 +194,7 @@ Tensor upsample_concat(const Tensor& skip, const Tensor& low) {
   const auto out = image(skip, {f.batch, channels, f.height, f.width});
   const auto vertical = looks(f.low_height, f.up_height), horizontal = looks(f.low_width, f.up_width);
   const float *from = data(skip), *below = data(low);
-  for_rows(int64_t{f.batch} * f.height, f.width * channels, [&, to = data(out)](int64_t, int64_t begin, int64_t end) {
+  for_rows(int64_t{f.batch} * f.height, f.width * channels, [&, to = data(out)](int64_t begin, int64_t end) {
     std::vector<float> line(static_cast<size_t>(f.low_width * behind));  // between two lines of the lower level
     for (int64_t row = begin; row < end; ++row) {
       const int64_t item = row / f.height, y = row % f.height - f.top;
@@ -224,7 +230,7 @@ Tensor upsample_concat_backward(const Tensor& gradient, int64_t skip_channels, i
   const auto vertical = lookers(f.low_height, f.up_height), horizontal = lookers(f.low_width, f.up_width);
   for_rows(
       f.batch * low_height, 4 * low_width * behind,
-      [&, from = data(gradient), to = data(out)](int64_t, int64_t begin, int64_t end) {
+      [&, from = data(gradient), to = data(out)](int64_t begin, int64_t end) {
         std::vector<float> line(static_cast<size_t>(f.up_width * behind));  // what the lines that looked here bring
         std::vector<const float*> parts;
         std::vector<float> weights;
@@ -261,7 +267,7 @@ void pool_lines(const Tensor& from, const Tensor& to, const Span& span) {
   const int64_t channels = from.size(1), height = from.size(2), width = from.size(3), lines = to.size(2),
                 places = to.size(3);
   for_rows(to.size(0) * lines, places * channels,
-           [&, in = data(from), out = data(to)](int64_t, int64_t begin, int64_t end) {
+           [&, in = data(from), out = data(to)](int64_t begin, int64_t end) {
              const float* parts[9];
              float weights[9];
              std::fill_n(weights, 9, 1.0F / 9);
@@ -302,7 +308,7 @@ Tensor add_noise(const Tensor& x, const Tensor& sigma, const Tensor& state, uint
              offset = static_cast<uint64_t>(state.data_ptr<int64_t>()[1]);
   const int64_t total = x.numel(), count = total / x.size(0);
   const float *from = data(x), *level = data(sigma);
-  for_rows((total + 3) / 4, 64, [&, to = data(out)](int64_t, int64_t begin, int64_t end) {
+  for_rows((total + 3) / 4, 64, [&, to = data(out)](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
       float n[4];
       four_normals(seed, offset, stream, static_cast<uint64_t>(block), n);
@@ -320,7 +326,7 @@ Tensor with_noise(const Tensor& x, int64_t draws, int64_t channels, double devia
   const auto seed = static_cast<uint64_t>(state.data_ptr<int64_t>()[0]),
              offset = static_cast<uint64_t>(state.data_ptr<int64_t>()[1]);
   const bool last = !x.is_contiguous();
-  for_rows(pixels(out), 16 * channels, [&, to = data(out), from = data(x)](int64_t, int64_t begin, int64_t end) {
+  for_rows(pixels(out), 16 * channels, [&, to = data(out), from = data(x)](int64_t begin, int64_t end) {
     float n[4];
     int64_t held = -1;
     for (int64_t pixel = begin; pixel < end; ++pixel) {

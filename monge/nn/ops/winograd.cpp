@@ -51,23 +51,27 @@ int64_t block_tiles(int points, int64_t channels) {
   return std::clamp<int64_t>((int64_t{384} << 10) / (4 * points * channels), 28, 126) / 14 * 14;
 }
 
-/// Few channels, many tiles: all weights first; then each thread takes blocks of its tiles through everything, so that
+/// Tiles that are transformed before a thread asks for more, where nothing but their transform is done.
+constexpr int64_t kTransformed = 56;
+
+/// Few channels, many tiles: all weights first; then each thread takes blocks of tiles through everything, so that
 /// nothing of them leaves its cache.
 void convolve_by_tiles(const Tiling& tiling, const Shape& s, const float* x, const float* w, bool transposed,
                        const float* bias, float* y) {
   const int points = tiling.points();
   const int64_t panels = (s.out + kPanel - 1) / kPanel, panel_size = points * s.in * kPanel;
   const Floats weights(panels * panel_size);
-  for_parts(panels, thread_parts(panels), [&](int64_t, int64_t begin, int64_t end) {
-    for (int64_t panel = begin; panel < end; ++panel)
-      transform_weight(tiling.m, w, transposed, {s.in, s.out, 0, s.in, panel * kPanel},
-                       weights.data() + panel * panel_size);
+  for_parts(panels, panels, [&](int64_t panel, int64_t, int64_t) {
+    transform_weight(tiling.m, w, transposed, {s.in, s.out, 0, s.in, panel * kPanel},
+                     weights.data() + panel * panel_size);
   });
-  for_parts(tiling.tiles, thread_parts(tiling.tiles), [&](int64_t, int64_t begin, int64_t end) {
-    const int64_t step = std::min(block_tiles(points, s.in), end - begin);
-    const OwnPlanes v(points, step, s.in), p(points, step, kPanel);
-    for (int64_t tile = begin; tile < end; tile += step) {
-      const int64_t count = std::min(step, end - tile);
+  const int64_t threads = thread_count(tiling.tiles);
+  const int64_t most = std::min(block_tiles(points, s.in), (tiling.tiles + threads - 1) / threads);
+  PieceQueue blocks(tiling.tiles, most, 1, threads);
+  on_threads(threads, [&] {
+    const OwnPlanes v(points, most, s.in), p(points, most, kPanel);
+    for (int64_t tile = 0, end = 0; blocks.take(tile, end);) {
+      const int64_t count = end - tile;
       transform_input(x, s.in, tiling, tile, count, v.planes());
       for (int64_t panel = 0; panel < panels; ++panel) {
         const int64_t width = std::min(kPanel, s.out - panel * kPanel);
@@ -84,18 +88,19 @@ void convolve_by_channels(const Tiling& tiling, const Shape& s, const float* x, 
                           const float* bias, float* y) {
   const int points = tiling.points();
   const OwnPlanes v(points, tiling.tiles, s.in);
-  for_parts(tiling.tiles, thread_parts(tiling.tiles), [&](int64_t, int64_t begin, int64_t end) {
+  for_pieces(tiling.tiles, kTransformed, 1, thread_count(tiling.tiles), [&](int64_t begin, int64_t end) {
     transform_input(x, s.in, tiling, begin, end - begin, v.from_row(begin));
   });
-  const int64_t panels = (s.out + kPanel - 1) / kPanel;
-  for_parts(panels, thread_parts(panels), [&](int64_t, int64_t begin, int64_t end) {
+  const int64_t panels = (s.out + kPanel - 1) / kPanel, threads = thread_count(panels);
+  PieceQueue queue(panels, 1, 1, threads);
+  on_threads(threads, [&] {
     // Few tiles use each weight seldom, so that the way of the weights through the caches counts: as many input
     // channels at once as keep the panels at 512 KiB.
     const int64_t most = tiling.tiles <= 126 ? (int64_t{512} << 10) / (4 * points * kPanel) / 16 * 16 : s.in;
     const int64_t depth = std::min(most, s.in);
     const Floats weights(points * depth * kPanel);
     const OwnPlanes p(points, tiling.tiles, kPanel);
-    for (int64_t panel = begin; panel < end; ++panel) {
+    for (int64_t panel = 0, end = 0; queue.take(panel, end);) {
       const int64_t channel = panel * kPanel, width = std::min(kPanel, s.out - channel);
       for (int64_t k = 0; k < s.in; k += depth) {
         const int64_t count = std::min(depth, s.in - k);
@@ -115,7 +120,10 @@ void multiply_gradients(int points, Planes g, Planes v, int64_t tiles, int64_t o
   }
 }
 
-/// Few channels, many tiles: each thread sums over its tiles, and the sums are added in the order of the threads.
+/// Rows of a weight gradient that are transformed before a thread asks for more.
+constexpr int64_t kRowsAtOnce = 8;
+
+/// Few channels, many tiles: even parts of the tiles are summed, and the sums are added in their order.
 void weight_gradient_by_tiles(const Tiling& tiling, const Shape& s, const float* x, const float* dy, float* dw,
                               float* sums, int64_t parts) {
   const int points = tiling.points();
@@ -130,7 +138,7 @@ void weight_gradient_by_tiles(const Tiling& tiling, const Shape& s, const float*
       multiply_gradients(points, g.planes(), v.planes(), count, s.out, s.in, u.from_row(part * s.out), tile > begin);
     }
   });
-  for_parts(s.out, thread_parts(s.out), [&](int64_t, int64_t begin, int64_t end) {
+  for_pieces(s.out, kRowsAtOnce, 1, thread_count(s.out), [&](int64_t begin, int64_t end) {
     transform_weight_gradient(tiling.m, u.from_row(begin), parts, s.out * u.planes().row, s.in, end - begin,
                               dw + begin * 9 * s.in);
   });
@@ -147,14 +155,12 @@ void weight_gradient_by_points(const Tiling& tiling, const Shape& s, const float
   });
   constexpr int64_t kRows = 56;
   const int64_t groups = (s.out + kRows - 1) / kRows, items = points * groups;
-  for_parts(items, thread_parts(items), [&](int64_t, int64_t begin, int64_t end) {
-    for (int64_t item = begin; item < end; ++item) {
-      const int64_t point = item / groups, row = item % groups * kRows;
-      multiply_gradients(1, g.part(point, 0, row), v.part(point, 0, 0), tiling.tiles, std::min(kRows, s.out - row),
-                         s.in, u.part(point, row, 0), false);
-    }
+  for_parts(items, items, [&](int64_t item, int64_t, int64_t) {
+    const int64_t point = item / groups, row = item % groups * kRows;
+    multiply_gradients(1, g.part(point, 0, row), v.part(point, 0, 0), tiling.tiles, std::min(kRows, s.out - row), s.in,
+                       u.part(point, row, 0), false);
   });
-  for_parts(s.out, thread_parts(s.out), [&](int64_t, int64_t begin, int64_t end) {
+  for_pieces(s.out, kRowsAtOnce, 1, thread_count(s.out), [&](int64_t begin, int64_t end) {
     transform_weight_gradient(tiling.m, u.from_row(begin), 1, 0, s.in, end - begin, dw + begin * 9 * s.in);
   });
 }
@@ -171,9 +177,11 @@ void weight_gradient_by_channels(const Tiling& tiling, const Shape& s, const flo
   });
   constexpr int64_t kRows = 28;  // two tiles of registers
   const int64_t groups = (s.out + kRows - 1) / kRows;
-  for_parts(groups, thread_parts(groups), [&](int64_t, int64_t begin, int64_t end) {
+  const int64_t threads = thread_count(groups);
+  PieceQueue queue(groups, 1, 1, threads);
+  on_threads(threads, [&] {
     const OwnPlanes u(points, kRows, s.in);
-    for (int64_t group = begin; group < end; ++group) {
+    for (int64_t group = 0, end = 0; queue.take(group, end);) {
       const int64_t row = group * kRows, rows = std::min(kRows, s.out - row);
       auto part = g.planes();
       part.data += row;
@@ -209,7 +217,7 @@ int best_tile(const Shape& s) {
 void convolve(int m, const Shape& shape, const float* x, const float* w, bool transposed, const float* bias, float* y) {
   const Tiling tiling(m, shape.batch, shape.height, shape.width);
   // What is the larger, weights or tiles, is transformed where it is used; but all threads need panels.
-  const int64_t panels = (shape.out + kPanel - 1) / kPanel, threads = thread_parts(panels);
+  const int64_t panels = (shape.out + kPanel - 1) / kPanel, threads = thread_count(panels);
   const bool by_channels = tiling.tiles <= shape.out && (panels % threads == 0 || panels > 3 * threads);
   (by_channels ? convolve_by_channels : convolve_by_tiles)(tiling, shape, x, w, transposed, bias, y);
   operation_tally += direct_operations(shape);
@@ -217,11 +225,12 @@ void convolve(int m, const Shape& shape, const float* x, const float* w, bool tr
 
 void weight_gradient(int m, const Shape& shape, const float* x, const float* dy, float* dw, float* dbias) {
   const Tiling tiling(m, shape.batch, shape.height, shape.width);
-  const int64_t parts = thread_parts(tiling.tiles);
+  const bool by_tiles = shape.in * shape.out <= 128 * 128;  // the sums are not far from the second cache
+  // By tiles each part has sums as large as the weights, so there are no more parts than threads.
+  const int64_t threads = thread_count(tiling.tiles), parts = by_tiles ? threads : std::min(4 * threads, tiling.tiles);
   const Floats sums(parts * shape.out);
   std::fill_n(sums.data(), parts * shape.out, 0.0F);
-  // Sums of up to 128 x 128 channels are not far from the second cache.
-  const auto way = shape.in * shape.out <= 128 * 128                   ? weight_gradient_by_tiles
+  const auto way = by_tiles                                            ? weight_gradient_by_tiles
                    : 8 * tiling.tiles >= std::max(shape.in, shape.out) ? weight_gradient_by_points
                                                                        : weight_gradient_by_channels;
   way(tiling, shape, x, dy, dw, sums.data(), parts);
