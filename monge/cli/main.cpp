@@ -13,7 +13,6 @@
 
 #include "monge/cli/command.h"
 #include "monge/cli/job.h"
-#include "monge/cli/spinning.h"
 #include "monge/core/error.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
@@ -97,7 +96,6 @@ void keep_standard_streams() {
 
 int main(int argc, char** argv) {
   using namespace monge;
-  cli::bound_spinning(argv);
   keep_standard_streams();
   allow_many_open_files();
   CLI::App program("Learns optimal transport maps and plans between two sets of samples with neural networks, and applies them.",
