@@ -43,9 +43,9 @@ std::map<std::string, int64_t> by_stem(const data::PictureSet& set) {
   std::map<std::string, int64_t> out;
   for (int64_t i = 0; i < set.size(); ++i) {
     const auto [at, fresh] = out.emplace(stem_of(set.item_name(i)), i);
-    require(
-        fresh, set.name(), ": ", set.item_name(at->second), " and ", set.item_name(i),
-        " have one name but for the extension, so it is not clear which is the partner; rename one, or use --by-order");
+    if (fresh) continue;
+    throw Error(text(set.name(), ": ", set.item_name(at->second), " and ", set.item_name(i),
+                     " have one name but for the extension, so it is not clear which is the partner; rename one, or use --by-order"));
   }
   return out;
 }

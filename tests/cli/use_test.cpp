@@ -35,6 +35,7 @@ TEST_F(Cli, TranslatesPicturesOfEveryKindAndKeepsTheirNames) {
   EXPECT_TRUE(io::read_archive(folder / "jpeg.zip").at(0).bytes.starts_with("\xff\xd8\xff"));
 }
 
+// A file that is no picture comes last: the entries before it are lost with it, the archive that was there is not.
 TEST_F(Cli, AFailedTranslationLeavesNoTornArchive) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
   const auto good = testing::slurp(folder / "pictures/0.png");
@@ -45,6 +46,7 @@ TEST_F(Cli, AFailedTranslationLeavesNoTornArchive) {
   EXPECT_FALSE(fs::exists(folder / "out.tar.part"));
 }
 
+// Outputs depend on the seed and the item's name: not on the batch, the item's company or what holds them.
 TEST_F(Cli, AnOutputIsItsItemsAndItsSeeds) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
   fs::create_directory(folder / "few");
@@ -84,6 +86,7 @@ TEST_F(Cli, TranslateSaysWhatItConverted) {
   EXPECT_THAT(result.err, HasSubstr("ink.jpg: converted 1 CMYK picture to 8-bit RGB\n"));
 }
 
+// Linux names files by bytes; JSON is UTF-8.
 TEST_F(Cli, NamesThatAreNotUtf8BreakNoJson) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
   fs::copy_file(folder / "pictures/0.png", folder / "a\xff.png");
