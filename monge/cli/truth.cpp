@@ -13,7 +13,6 @@
 #include "monge/io/image.h"
 #include "monge/run/plot.h"
 #include "monge/train/autocast.h"
-#include "monge/train/settings.h"
 #include "monge/train/trainer.h"
 
 namespace monge::cli {
@@ -150,14 +149,12 @@ int truth_command(TruthCommand& command) {
   if (!command.common.json) print_header();
   for (auto& truth : ready) {
     std::vector<Row> rows;
-    const auto device = device_of(command.common);
-    train::apply_settings(truth.recipe, device);
     for (int64_t k = 0; k < command.seeds; ++k) {
       truth.recipe.train.seed = command.seed + k;
       Watcher watcher(command.common, truth.name + " seed " + std::to_string(truth.recipe.train.seed));
       eval::TruthResult result;
       try {
-        result = eval::run_truth(truth, device, stop_flag(), log, &watcher);
+        result = eval::run_truth(truth, device_of(command.common), stop_flag(), log, &watcher);
       } catch (const DivergedError& error) {
         log(LogLevel::warning, error.what());
         diverged = true;

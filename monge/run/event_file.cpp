@@ -118,7 +118,7 @@ void EventFile::repair() {
     repaired_ = "is no event file; it is kept as " + aside.filename().string() + ", and a new one begins";
     return;
   }
-  // In place: a TensorBoard that follows the file waits at the fault, and reads on from there.
+  // A TensorBoard that was open at the crash has read the torn bytes, waits for their rest, and has to be started again.
   fs::resize_file(path_, static_cast<uintmax_t>(sound.bytes), failure);
   if (failure) throw SystemError(text(path_.string(), ": cannot cut off its damaged end: ", failure.message()));
   repaired_ += sound.rest == SoundRecords::Rest::damaged ? " were cut off. metrics.jsonl has all metrics" : "; they were cut off";

@@ -74,7 +74,7 @@ void MetricsFile::started(train::Trainer& trainer, int64_t iteration) {
   real_files().replace(file, kept.lines);
 }
 
-void MetricsFile::iteration_done(train::Trainer& /*trainer*/, int64_t done, const train::Figures& f) {
+void MetricsFile::iteration_done(train::Trainer& trainer, int64_t done, const train::Figures& f) {
   NamedFigures named{{"loss_map", f.loss_map},
                      {"cost", f.cost},
                      {"potential_fake", f.potential_fake},
@@ -93,7 +93,9 @@ void MetricsFile::iteration_done(train::Trainer& /*trainer*/, int64_t done, cons
   events_->add_scalars(done, tagged);
   line["skipped"] = f.skipped;
   pending_ += line.dump() + "\n";
-  if (std::chrono::duration<double>(std::chrono::steady_clock::now() - flushed_).count() > kFlushSeconds) flush();
+  // Before a checkpoint is saved: a run that is killed between the two would go on without the lines up to it.
+  const bool saved_next = done % trainer.recipe().checkpoint.every == 0;
+  if (saved_next || std::chrono::duration<double>(std::chrono::steady_clock::now() - flushed_).count() > kFlushSeconds) flush();
 }
 
 void MetricsFile::add(int64_t iteration, const NamedFigures& figures) {

@@ -86,6 +86,21 @@ TEST_F(Cli, TranslateSaysWhatItConverted) {
   EXPECT_THAT(result.err, HasSubstr("ink.jpg: converted 1 CMYK picture to 8-bit RGB\n"));
 }
 
+TEST_F(Cli, TranslateAndEvalLeaveBrokenPicturesOutWhereTheyAreTold) {
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
+  std::ofstream(folder / "pictures/broken.png") << "no picture";
+  const auto refused = monge(folder.path(), "translate run pictures out");
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("broken.png"), HasSubstr("--on-error skip of a command")));
+  const auto result = monge(folder.path(), "translate run pictures out --on-error skip --json");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("broken.png"));
+  EXPECT_EQ(json::parse(result.out)["items"], 6);
+  EXPECT_EQ(json::parse(result.out)["left_out"], 1);
+  EXPECT_EQ(monge(folder.path(), "eval run --source pictures --target pictures --samples 4 -q").code, 2);
+  EXPECT_EQ(monge(folder.path(), "eval run --source pictures --target pictures --samples 4 -q --on-error skip").code, 0);
+}
+
 // Linux names files by bytes; JSON is UTF-8.
 TEST_F(Cli, NamesThatAreNotUtf8BreakNoJson) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
