@@ -74,6 +74,10 @@ train::Recipe recipe_for(const EvalOptions& options, const train::Model& model) 
                                    {&options.weights, &recipe.eval.weights}}) {
     if (!given->empty()) *key = *given == "none" ? "" : *given;
   }
+  if (!options.mode.empty() && recipe.eval.features != "inception") {
+    throw Error(Complaint{.what = "is a way of preparing images for inception, which is not asked for", .where = "--mode", .value = options.mode,
+                          .fix = "add --features inception, or leave it out"});
+  }
   return recipe;
 }
 

@@ -232,9 +232,9 @@ void add_translate(CLI::App& program, Action& action) {
                       "What to do with pictures that cannot be used: fail (lists them) or skip; default: the recipe's")
       ->check(CLI::IsMember({"fail", "skip"}));
   add_bare_options(*command, options->bare);
-  command->add_option("--grid", options->grid, "Also write a picture of the first inputs and their outputs");
+  auto* grid = command->add_option("--grid", options->grid, "Also write a picture of the first inputs and their outputs");
   command->add_option("--grid-rows", options->grid_rows, "Inputs in that picture")->check(CLI::Range(1, 256))
-      ->capture_default_str();
+      ->needs(grid)->capture_default_str();
   add_ranks(*command, options->here);
   add_common(*command, options->common);
   command->callback([&action, options] { action = [options] { return translate_command(*options); }; });

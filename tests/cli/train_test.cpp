@@ -135,6 +135,8 @@ TEST_F(Cli, RefusesBadInputByName) {
       {"translate nothing pictures out", {"nothing", "no such model"}},
       {"translate v.toml absent.png out.png", {"absent.png"}},
       {"eval absent", {"absent"}},
+      {"truth parallel --set checkpoint.every=5", {"checkpoint.every=5", "has no effect on monge truth"}},
+      {"truth parallel --set eval.every=5", {"eval.every=5", "has no effect"}},
   };
   for (const auto& [arguments, phrases] : cases) {
     if (std::string(arguments).ends_with("cuda") && torch::cuda::is_available()) continue;

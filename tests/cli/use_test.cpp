@@ -101,6 +101,17 @@ TEST_F(Cli, TranslateAndEvalLeaveBrokenPicturesOutWhereTheyAreTold) {
   EXPECT_EQ(monge(folder.path(), "eval run --source pictures --target pictures --samples 4 -q --on-error skip").code, 0);
 }
 
+// Options that would do nothing are refused.
+TEST_F(Cli, OptionsWithoutTheirPartnerAreRefused) {
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
+  const auto mode = monge(folder.path(), "eval run --mode legacy");
+  EXPECT_EQ(mode.code, 2);
+  EXPECT_THAT(mode.err, AllOf(HasSubstr("--mode"), HasSubstr("add --features inception")));
+  const auto rows = monge(folder.path(), "translate run pictures out --grid-rows 3");
+  EXPECT_EQ(rows.code, 2);
+  EXPECT_THAT(rows.err, HasSubstr("--grid"));
+}
+
 // Linux names files by bytes; JSON is UTF-8.
 TEST_F(Cli, NamesThatAreNotUtf8BreakNoJson) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
