@@ -155,7 +155,7 @@ void add_eval(CLI::App& program, Action& action) {
   command->add_option("--weights", options->weights,
                       "Folder of weight files that is looked in first; see monge weights list");
   command->add_option("--on-error", options->on_error,
-                      "What to do with pictures that cannot be used: fail (lists them) or skip; default: the recipe's")
+                      "What to do with images that cannot be used: fail (lists them) or skip; default: the recipe's")
       ->check(CLI::IsMember({"fail", "skip"}));
   add_bare_options(*command, options->bare);
   add_ranks(*command, options->here);

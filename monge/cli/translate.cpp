@@ -229,7 +229,7 @@ void add_translate(CLI::App& program, Action& action) {
   command->add_option("--batch", options->batch, "Items at once, which changes speed and memory and not the outputs; 0 takes 32 pictures or 4096 rows")
       ->check(CLI::Range(0, 65536))->capture_default_str();
   command->add_option("--on-error", options->on_error,
-                      "What to do with pictures that cannot be used: fail (lists them) or skip; default: the recipe's")
+                      "What to do with images that cannot be used: fail (lists them) or skip; default: the recipe's")
       ->check(CLI::IsMember({"fail", "skip"}));
   add_bare_options(*command, options->bare);
   auto* grid = command->add_option("--grid", options->grid, "Also write a picture of the first inputs and their outputs");

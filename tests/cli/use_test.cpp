@@ -86,7 +86,7 @@ TEST_F(Cli, TranslateSaysWhatItConverted) {
   EXPECT_THAT(result.err, HasSubstr("ink.jpg: converted 1 CMYK picture to 8-bit RGB\n"));
 }
 
-TEST_F(Cli, TranslateAndEvalLeaveBrokenPicturesOutWhereTheyAreTold) {
+TEST_F(Cli, TranslateAndEvalLeaveBrokenImagesOutOnRequest) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
   std::ofstream(folder / "pictures/broken.png") << "no picture";
   const auto refused = monge(folder.path(), "translate run pictures out");
