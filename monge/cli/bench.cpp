@@ -59,7 +59,10 @@ int bench_command(const BenchCommand& options) {
   log(LogLevel::info, text("timing ", options.timing.iterations, " outer iterations after ", options.timing.warm,
                            " to warm up, on ", device.str(), " with ", at::get_num_threads(), " threads"));
   const auto r = train::bench(recipe, shape, feed, device, options.timing, stop_flag());
-  if (!r.complete) return kStopped;
+  if (!r.complete) {
+    log(LogLevel::warning, "stopped; there are no times of a part of the iterations");
+    return kStopped;
+  }
   if (options.common.json) {
     print_json(nlohmann::ordered_json::parse(json_line(train::bench_values(r, recipe, device, options.timing))));
     return kDone;

@@ -46,6 +46,23 @@ void on_signal(int number) {
                                                         : ::write(STDERR_FILENO, answer, sizeof answer - 1);
 }
 
+void end_at_once(int /*number*/) {
+  static constexpr char answer[] = "\nmonge: warning: stopped; there is no result, and nothing was written\n";
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, answer, sizeof answer - 1);
+  ::_exit(kStopped);
+}
+
+/// Unless the program was started with it ignored, as nohup and a shell's background jobs want it.
+void handle(int number, void (*handler)(int)) {
+  struct sigaction inherited {};
+  sigaction(number, nullptr, &inherited);
+  if (inherited.sa_handler == SIG_IGN) return;
+  struct sigaction action {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  sigaction(number, &action, nullptr);
+}
+
 }  // namespace
 
 void add_output_flags(CLI::App& command, Common& common) {
@@ -161,16 +178,13 @@ void watch_signals(const dist::World* world) {
   const bool in_job = world != nullptr;
   quiet = in_job && !world->leads();
   repeats_for = in_job ? 3 : 0;
-  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
-    if (number == SIGUSR1 && !in_job) continue;
-    struct sigaction inherited {};
-    sigaction(number, nullptr, &inherited);
-    if (inherited.sa_handler == SIG_IGN) continue;  // as nohup and a shell's background jobs want it
-    struct sigaction action {};
-    action.sa_handler = on_signal;
-    action.sa_flags = SA_RESTART;
-    sigaction(number, &action, nullptr);
-  }
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) handle(number, on_signal);
+  if (in_job) handle(SIGUSR1, on_signal);
+}
+
+void end_on_signals(const dist::World* world) {
+  if (world) return;
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) handle(number, end_at_once);
 }
 
 }  // namespace monge::cli

@@ -72,6 +72,10 @@ void print_json(const nlohmann::ordered_json& object);
 const std::atomic<bool>& stop_flag();
 void watch_signals(const dist::World* world = nullptr);
 
+/// For a command that keeps nothing: these signals end it at once, with a word and the code kStopped. Not in a job, whose
+/// other ranks have to be told.
+void end_on_signals(const dist::World* world = nullptr);
+
 /// Commands, one file each: add themselves to the program and set `action` when chosen.
 void add_train(CLI::App& program, Action& action);
 void add_resume(CLI::App& program, Action& action);

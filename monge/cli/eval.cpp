@@ -20,7 +20,7 @@ namespace {
 struct EvalOptions {
   Common common;
   std::string model, source, target;
-  std::string features, mode, lpips, weights;
+  std::string features, mode, lpips, weights, on_error;
   int64_t samples = 512, seed = 0;
   BareOptions bare;
   RanksHere here;
@@ -65,6 +65,7 @@ train::Recipe recipe_for(const EvalOptions& options, const train::Model& model) 
     recipe.eval.source = recipe.eval.target = "";
     recipe.eval.holdout = 0;  // one set on both sides: evaluate() halves it
   }
+  if (!options.on_error.empty()) recipe.source.on_error = recipe.target.on_error = options.on_error;
   recipe.data.cache_mb = 0;  // a cache would decode all to draw some
   // The recipe's own judge unless others are asked for.
   for (const auto& [given, key] : {std::pair{&options.features, &recipe.eval.features},
@@ -72,6 +73,10 @@ train::Recipe recipe_for(const EvalOptions& options, const train::Model& model) 
                                    {&options.lpips, &recipe.eval.lpips},
                                    {&options.weights, &recipe.eval.weights}}) {
     if (!given->empty()) *key = *given == "none" ? "" : *given;
+  }
+  if (!options.mode.empty() && recipe.eval.features != "inception") {
+    throw Error(Complaint{.what = "is a way of preparing images for inception, which is not asked for", .where = "--mode", .value = options.mode,
+                          .fix = "add --features inception, or leave it out"});
   }
   return recipe;
 }
@@ -100,6 +105,7 @@ int eval_command(EvalOptions options) {
   const auto job = join_job(options.common);
   auto* world = job.get();
   set_threads(options.common, 0, world);
+  end_on_signals(world);
   const auto log = log_sink(options.common, world);
   auto model = rank_0_first(world, [&] {
     auto loaded = train::load_model(options.model, device_of(options.common, "auto", world), log);
@@ -148,6 +154,9 @@ void add_eval(CLI::App& program, Action& action) {
       ->check(CLI::IsMember({"none", "alex", "squeeze", "vgg"}));
   command->add_option("--weights", options->weights,
                       "Folder of weight files that is looked in first; see monge weights list");
+  command->add_option("--on-error", options->on_error,
+                      "What to do with images that cannot be used: fail (lists them) or skip; default: the recipe's")
+      ->check(CLI::IsMember({"fail", "skip"}));
   add_bare_options(*command, options->bare);
   add_ranks(*command, options->here);
   add_common(*command, options->common);

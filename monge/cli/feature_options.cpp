@@ -73,7 +73,10 @@ MeasuredSet measure_set(const std::string& path, bool keep_features, const Featu
                                   listed(sweep.complaints, static_cast<size_t>(out.skipped))));
     }
   }
-  if (!out.complete) return out;
+  if (!out.complete) {
+    log(LogLevel::warning, text("stopped while ", path, " was looked at; there is no figure, and nothing is written"));
+    return out;
+  }
   const auto warning = eval::few_features_warning(out.statistics);
   if (!warning.empty()) log(LogLevel::warning, warning);
   return out;

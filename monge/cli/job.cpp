@@ -23,8 +23,12 @@ std::function<std::string()> way_on;
 void speak(const std::string& message) {
   std::cerr << "monge: " << printable(message) << std::endl;
   const std::lock_guard lock(guard);
-  if (!way_on) return;
-  const auto words = way_on();
+  std::string words;
+  try {
+    if (way_on) words = way_on();
+  } catch (const std::exception&) {
+    // The file system may be what failed; the message that was printed matters more.
+  }
   if (!words.empty()) std::cerr << printable(words) << std::endl;
 }
 

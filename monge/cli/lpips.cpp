@@ -43,9 +43,9 @@ std::map<std::string, int64_t> by_stem(const data::PictureSet& set) {
   std::map<std::string, int64_t> out;
   for (int64_t i = 0; i < set.size(); ++i) {
     const auto [at, fresh] = out.emplace(stem_of(set.item_name(i)), i);
-    require(
-        fresh, set.name(), ": ", set.item_name(at->second), " and ", set.item_name(i),
-        " have one name but for the extension, so it is not clear which is the partner; rename one, or use --by-order");
+    if (fresh) continue;
+    throw Error(text(set.name(), ": ", set.item_name(at->second), " and ", set.item_name(i),
+                     " have one name but for the extension, so it is not clear which is the partner; rename one, or use --by-order"));
   }
   return out;
 }
@@ -118,7 +118,7 @@ int lpips_command(const LpipsOptions& options) {
   const data::PictureSet a(options.a, background, log), b(options.b, background, log);
   const auto pairs = pair_up(a, b, options.by_order);
   const auto net = eval::open_lpips(options.net, options.weights, device_of(options.common));
-  const auto progress = progress_callback(options.common, "comparing pairs");
+  auto progress = progress_callback(options.common, "comparing pairs");
   std::ostringstream table;
   table << std::setprecision(9) << "a,b,lpips,mse,psnr,ssim\n";
   double lpips = 0, mse = 0, ssim = 0;
@@ -126,7 +126,11 @@ int lpips_command(const LpipsOptions& options) {
   std::vector<std::string> faults;
   int64_t used = 0;
   for (int64_t i = 0; i < count; ++i) {
-    if (stop_flag()) return kStopped;
+    if (stop_flag()) {
+      progress = {};  // ends its line
+      log(LogLevel::warning, text("stopped after ", i, " of ", count, " pairs; there is no figure, and nothing is written"));
+      return kStopped;
+    }
     const auto [at_a, at_b] = pairs[static_cast<size_t>(i)];
     const auto one = a.load(at_a, at_a + 1)[0], other = b.load(at_b, at_b + 1)[0];
     progress(i + 1, count);

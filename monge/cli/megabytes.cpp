@@ -22,7 +22,7 @@ std::function<void(int64_t, int64_t)> megabytes(const Common& common, const std:
     if (total < 10000000) return;
     const int64_t million = 1000000, now = done / million, all = (total + million - 1) / million;
     if (!line->progress || done < line->done) {
-      line->progress = std::make_unique<Progress>(std::cerr, style, label + ", MB", all, now);
+      line->progress = std::make_unique<Progress>(std::cerr, style, label + ", MB", all);
     }
     line->done = done;
     line->progress->update(done == total ? all : now);

@@ -55,10 +55,9 @@ class StatusLine : public train::Observer {
  public:
   explicit StatusLine(const Common& common) : common_(common) {}
 
-  void started(train::Trainer& trainer, int64_t iteration) override {
+  void started(train::Trainer& trainer, int64_t /*iteration*/) override {
     waits_.clear();
-    progress_ = std::make_unique<Progress>(std::cerr, progress_style(common_), "training",
-                                           trainer.recipe().train.iterations, iteration);
+    progress_ = std::make_unique<Progress>(std::cerr, progress_style(common_), "training", trainer.recipe().train.iterations);
   }
   bool looks_at_nets(const train::Trainer&, int64_t) const override { return false; }
   void iteration_done(train::Trainer& trainer, int64_t done, const train::Figures& f) override {
@@ -168,12 +167,12 @@ int conduct(train::Trainer& trainer, eval::ImageJudge* judge, const Common& comm
     complete = trainer.run(stop_flag());
   } catch (const Error&) {
     status.finish();
-    if (!trainer.world()) log(LogLevel::warning, way_on_from(folder));  // in a job it is said with the verdict
     try {
+      if (!trainer.world()) log(LogLevel::warning, way_on_from(folder));  // in a job it is said with the verdict
       metrics.flush();
       run::write_report(folder);
-    } catch (const Error&) {
-      // On a full disk there is no report; the error that ended the run matters more.
+    } catch (const std::exception&) {
+      // On a full disk there is no report, and a file system that failed has no way on; the error that ended the run matters more.
     }
     throw;
   }
@@ -326,11 +325,11 @@ int resume_command(TrainOptions options) {
   watch_signals(world.get());
   const auto device = device_of(options.common, recipe.train.device, world.get());
   recipe.train.precision = train::resolve_precision(recipe.train.precision, device, log);
+  train::apply_settings(recipe, device);
+  train::keep_freed_memory();
   use_device(world.get(), device, recipe);
   const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"),
                                               checkpoint->standardisation, world.get());
-  train::apply_settings(recipe, device);
-  train::keep_freed_memory();
   const auto judge = eval::make_judge(recipe, device);
   train::Trainer trainer(recipe, data, device, leads ? folder : fs::path(), log, real_files(), world);
   trainer.resume(*checkpoint);

@@ -32,7 +32,7 @@ namespace fs = std::filesystem;
 
 struct TranslateOptions {
   Common common;
-  std::string model, in, out, grid;
+  std::string model, in, out, grid, on_error;
   bool deterministic = false;
   int64_t samples = 1, seed = 0, batch = 0, grid_rows = 8;
   BareOptions bare;
@@ -50,6 +50,7 @@ std::shared_ptr<const data::Source> open_input(const TranslateOptions& options, 
   if (model.recipe) source = train::source_options(model.recipe->source, *model.recipe);
   source.path = options.in;
   source.images.cache_mb = 0;
+  if (!options.on_error.empty()) source.images.on_error = options.on_error;
   if (options.bare.size > 0) source.images.size = options.bare.size;
   return data::open_source(source, log);
 }
@@ -170,7 +171,7 @@ int translate_command(TranslateOptions options) {
   if (world) world->require_same(options.in, what_is_in(*source));
   const auto writer = rank_0_first(world, [&] { return std::make_unique<run::OutputWriter>(kind, options.out, count); });
   Translation translation(options, model, *source);
-  const auto progress = progress_callback(options.common, "translating");
+  auto progress = progress_callback(options.common, "translating");
   // Rows are so small that calls would cost more than the work on 32 of them.
   const int64_t usual = model.item_shape.size() == 1 ? std::max<int64_t>(32, 4096 / options.samples) : 32;
   const int64_t batch = options.batch > 0 ? options.batch : usual;
@@ -183,6 +184,7 @@ int translate_command(TranslateOptions options) {
     tally.tell(done, 0, stop_flag());
     if (tally.stop()) {
       tally.hear();
+      progress = {};  // ends its line
       log(LogLevel::warning, text("stopped after ", tally.done(), " of ", count, " items; ",
                                   kind == run::DataKind::folder || kind == run::DataKind::picture ? "what was written stays in " : "nothing is left at ",
                                   options.out));
@@ -202,7 +204,7 @@ int translate_command(TranslateOptions options) {
   if (!leads) return kDone;
   translation.write_grid(done, batch);
   if (options.common.json) {
-    print_json({{"model", model.origin}, {"in", options.in}, {"out", options.out}, {"items", count}, {"samples", translation.draws()}});
+    print_json({{"model", model.origin}, {"in", options.in}, {"out", options.out}, {"items", count}, {"samples", translation.draws()}, {"left_out", source->remarks().left_out.size()}});
   } else {
     log(LogLevel::info, text(count, " items, ", translation.draws(), " output", translation.draws() > 1 ? "s" : "",
                              " each, written to ", options.out));
@@ -226,10 +228,13 @@ void add_translate(CLI::App& program, Action& action) {
       ->check(from_zero())->capture_default_str();
   command->add_option("--batch", options->batch, "Items at once, which changes speed and memory and not the outputs; 0 takes 32 pictures or 4096 rows")
       ->check(CLI::Range(0, 65536))->capture_default_str();
+  command->add_option("--on-error", options->on_error,
+                      "What to do with images that cannot be used: fail (lists them) or skip; default: the recipe's")
+      ->check(CLI::IsMember({"fail", "skip"}));
   add_bare_options(*command, options->bare);
-  command->add_option("--grid", options->grid, "Also write a picture of the first inputs and their outputs");
+  auto* grid = command->add_option("--grid", options->grid, "Also write a picture of the first inputs and their outputs");
   command->add_option("--grid-rows", options->grid_rows, "Inputs in that picture")->check(CLI::Range(1, 256))
-      ->capture_default_str();
+      ->needs(grid)->capture_default_str();
   add_ranks(*command, options->here);
   add_common(*command, options->common);
   command->callback([&action, options] { action = [options] { return translate_command(*options); }; });

@@ -132,6 +132,10 @@ int truth_command(TruthCommand& command) {
       require(!assignment.starts_with(fixed), "--set ", assignment,
               ": is fixed by the case or by a flag (--method, --seed, --threads, --device)");
     }
+    // There is no run directory, and the score takes the place of evaluations.
+    for (const char* unused : {"name=", "checkpoint.", "eval.", "samples.", "parallel."}) {
+      require(!assignment.starts_with(unused), "--set ", assignment, ": has no effect on monge truth; leave it out");
+    }
   }
   if (!command.plots.empty()) make_writable_folder(command.plots);
   // A wrong name or dimension is found before the first training.

@@ -22,17 +22,16 @@ std::string duration(double seconds) {
   return out;
 }
 
-Progress::Progress(std::ostream& out, Style style, std::string label, int64_t total, int64_t start, double plain_seconds)
-    : out_(out), style_(style), label_(std::move(label)), total_(total), start_(start), plain_seconds_(plain_seconds),
-      began_(Clock::now()), last_(began_) {}
+Progress::Progress(std::ostream& out, Style style, std::string label, int64_t total, double plain_seconds)
+    : out_(out), style_(style), label_(std::move(label)), total_(total), plain_seconds_(plain_seconds),
+      began_(Clock::now()), last_(began_), remaining_(total) {}
 
 Progress::~Progress() { finish(); }
 
 std::string Progress::line(int64_t done, const std::string& suffix) const {
   const double spent = std::chrono::duration<double>(Clock::now() - began_).count();
-  const int64_t here = done - start_;
   std::string out = text(label_, "  ", done, "/", total_, "  ", 100 * done / std::max<int64_t>(total_, 1), " %");
-  if (here > 0 && done < total_) out += "  " + duration(spent / here * (total_ - done)) + " left";
+  if (const auto left = remaining_.seconds()) out += "  " + duration(*left) + " left";
   if (done >= total_) out += "  in " + duration(spent);
   if (!suffix.empty()) out += "  " + suffix;
   return out;
@@ -43,6 +42,7 @@ void Progress::update(int64_t done, const std::string& suffix) {
   last_suffix_ = suffix;
   if (style_ == Style::quiet) return;
   const auto now = Clock::now();
+  remaining_.add(std::chrono::duration<double>(now - began_).count(), done);
   const double since = std::chrono::duration<double>(now - last_).count();
   const bool due = !shown_ || done >= total_ || since >= (style_ == Style::terminal ? 0.1 : plain_seconds_);
   if (!due) return;

@@ -6,18 +6,19 @@
 #include <iosfwd>
 #include <string>
 
+#include "monge/core/remaining_time.h"
+
 namespace monge {
 
-/// Shows "label  120/3000  4 %  1.2 s left  suffix". On a terminal the line is redrawn in place, at most ten times a
+/// Shows "label  120/3000  4 %  12 s left  suffix"; the time left from when it can be told (RemainingTime). On a terminal the line is redrawn in place, at most ten times a
 /// second; elsewhere a plain line is written every `plain_seconds`. Quiet shows nothing.
 class Progress {
  public:
   enum class Style { terminal, plain, quiet };
 
   /// @param out   where to write; must outlive the object. Usually std::cerr.
-  /// @param total units of work, > 0; `done` counts on from `start` (a resumed run).
-  Progress(std::ostream& out, Style style, std::string label, int64_t total, int64_t start = 0,
-           double plain_seconds = 15);
+  /// @param total units of work, > 0. The first `done` may be any (a resumed run).
+  Progress(std::ostream& out, Style style, std::string label, int64_t total, double plain_seconds = 15);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -33,9 +34,10 @@ class Progress {
   std::ostream& out_;
   Style style_;
   std::string label_;
-  int64_t total_, start_;
+  int64_t total_;
   double plain_seconds_;
   Clock::time_point began_, last_;
+  RemainingTime remaining_;
   bool open_ = false, shown_ = false;
   size_t width_ = 0;
   int64_t last_done_ = -1;

@@ -5,7 +5,7 @@
 namespace monge::data {
 
 torch::Tensor FiniteSource::draw(int64_t n, torch::Generator generator) const {
-  require(n >= 0, name(), ": cannot draw ", n, " items");
+  if (n < 0) throw Error(text(name(), ": cannot draw ", n, " items"));
   const auto chosen = torch::randint(size(), {n}, generator, torch::kInt64);
   const auto* first = chosen.data_ptr<int64_t>();
   return items({first, first + n});
@@ -13,7 +13,8 @@ torch::Tensor FiniteSource::draw(int64_t n, torch::Generator generator) const {
 
 void FiniteSource::check(const std::vector<int64_t>& indices) const {
   for (const int64_t index : indices) {
-    require(index >= 0 && index < size(), name(), ": item ", index, " does not exist; the items are 0 to ", size() - 1);
+    if (index >= 0 && index < size()) continue;  // name() makes a text, so it is asked for where it is wanted
+    throw Error(text(name(), ": item ", index, " does not exist; the items are 0 to ", size() - 1));
   }
 }
 

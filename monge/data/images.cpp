@@ -191,7 +191,7 @@ struct ImageSource::State {
 
   int64_t picture_of(int64_t item) const { return rows.empty() ? item : rows[static_cast<size_t>(item)]; }
 
-  static constexpr const char* kFix = "mend or remove them, or set on_error = \"skip\"";
+  static constexpr const char* kFix = "mend or remove them, or leave them out (on_error = \"skip\" in the recipe, --on-error skip of a command)";
 
   std::string name;
   std::shared_ptr<const Pictures> pictures;

@@ -89,7 +89,9 @@ class PackedPictures : public Pictures {
     for (size_t at = 0; at < all.size();) {
       const auto end = std::min(all.find('\n', at), all.size());
       const auto name = packed_name_of_line(std::string_view(all).substr(at, end - at));
-      require(stays_inside(name), path.string(), ", line ", names.size() + 1, ": the name ", shown(name), " is empty, absolute or climbs with \"..\"");
+      if (!stays_inside(name)) {
+        throw Error(text(path.string(), ", line ", names.size() + 1, ": the name ", shown(name), " is empty, absolute or climbs with \"..\""));
+      }
       names.add(name);
       at = end + 1;
     }
@@ -155,15 +157,15 @@ class EncodedPictures : public PackedPictures {
       const bool fits = place[0] >= 0 && place[0] < static_cast<int64_t>(manifest_.shards.size()) && place[1] >= 0 &&
                         place[2] >= 0 && place[1] <= manifest_.shards[static_cast<size_t>(place[0])].bytes &&
                         place[2] <= manifest_.shards[static_cast<size_t>(place[0])].bytes - place[1];
-      require(fits, (folder_ / "places.npy").string(), ": picture ", i, " lies outside of its shard; copy the set again, ",
-              "or pack it anew");
+      if (fits) continue;
+      throw Error(text((folder_ / "places.npy").string(), ": picture ", i, " lies outside of its shard; copy the set again, or pack it anew"));
     }
   }
 
   std::string_view bytes(int64_t i, std::string& buffer) const override {
     const auto* place = places_.data_ptr<int64_t>() + 3 * i;
     constexpr int64_t kMostBytes = int64_t{1} << 30;
-    require(place[2] <= kMostBytes, where(i), ": has ", place[2], " bytes, so it is no picture");
+    if (place[2] > kMostBytes) throw Error(text(where(i), ": has ", place[2], " bytes, so it is no picture"));
     buffer.resize(static_cast<size_t>(place[2]));
     file(static_cast<size_t>(place[0])).read(place[1], buffer.data(), place[2]);
     return buffer;

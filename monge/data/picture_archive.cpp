@@ -41,7 +41,7 @@ class StoredPictures : public NamedPictures {
 
   std::string_view bytes(int64_t i, std::string& buffer) const override {
     const auto& place = places_[static_cast<size_t>(i)];
-    require(place.size <= kMostBytes, where(i), ": has ", place.size, " bytes, so it is no picture");
+    if (place.size > kMostBytes) throw Error(text(where(i), ": has ", place.size, " bytes, so it is no picture"));
     buffer.resize(static_cast<size_t>(place.size));
     file_.read(place.offset, buffer.data(), place.size);
     return buffer;

@@ -137,12 +137,13 @@ Values read_values(const File& file, int group, int leaf) {
               " is damaged: it has not the ", rows, " rows that it claims");
       for (int64_t i = 0; i < read; ++i) {
         const bool present = levels[static_cast<size_t>(i)] == there;
-        require(!present || used < found, file.path.string(), ": row group ", group, " is damaged: values are missing");
+        if (present && used >= found) throw Error(text(file.path.string(), ": row group ", group, " is damaged: values are missing"));
         if (present) {
           const auto& value = batch[static_cast<size_t>(used++)];
           // One picture in many rows stands once in the file.
-          require(static_cast<int64_t>(out.letters.size()) + value.len <= kMostGroupBytes, file.path.string(), ": the pictures of row group ",
-                  group, " take more than ", kMostGroupBytes >> 30, " GiB; ", kSmaller);
+          if (static_cast<int64_t>(out.letters.size()) + value.len > kMostGroupBytes) {
+            throw Error(text(file.path.string(), ": the pictures of row group ", group, " take more than ", kMostGroupBytes >> 30, " GiB; ", kSmaller));
+          }
           out.letters.append(reinterpret_cast<const char*>(value.ptr), value.len);
         }
         out.ends.push_back(out.letters.size());

@@ -76,8 +76,10 @@ class Attribute {
     const auto column = static_cast<size_t>(found - names.begin()) + 1;
     while ((line = next())) {
       const auto fields = fields_of(*line, separator);
-      require(fields.size() == names.size() + 1, path.string(), ", line ", number, ": has ", fields.size(), " fields, expected ",
-              names.size() + 1, " (the picture's name and ", names.size(), " attributes)");
+      if (fields.size() != names.size() + 1) {
+        throw Error(text(path.string(), ", line ", number, ": has ", fields.size(), " fields, expected ", names.size() + 1,
+                         " (the picture's name and ", names.size(), " attributes)"));
+      }
       values_.emplace(fields[0], fields[column]);
     }
   }

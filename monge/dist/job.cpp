@@ -1,11 +1,9 @@
 #include "monge/dist/job.h"
 
-#include <future>
-#include <thread>
-
 #include "monge/core/error.h"
 #include "monge/dist/mpi_transport.h"
 #include "monge/dist/rendezvous.h"
+#include "monge/dist/watchdog.h"
 
 namespace monge::dist {
 namespace {
@@ -41,16 +39,14 @@ void Job::finish() {
   // Until all are here a rank that dies is still missed; then each goes, and is not judged any more.
   world_->barrier();
   watch_->leave();
-  std::promise<void> gone;
-  std::thread alarm([this, done = gone.get_future()] {
-    if (done.wait_for(options_.watch.silence) == std::future_status::ready) return;
-    const Verdict verdict{"the ranks did their work and do not come to an end together"};
-    calls_.speak(verdict);
-    calls_.ended(verdict);
-  });
-  world_->close();
-  gone.set_value();
-  alarm.join();
+  {
+    const Watchdog watchdog(options_.watch.silence, [this] {
+      const Verdict verdict{"the ranks did their work and do not come to an end together"};
+      speak(calls_, verdict);
+      calls_.ended(verdict);
+    });
+    world_->close();
+  }
   watch_.reset();
 }
 

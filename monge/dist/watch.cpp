@@ -34,12 +34,19 @@ std::optional<Lines> welcomed(const std::string& host, uint16_t port, const std:
 
 }  // namespace
 
+void speak(const WatchCalls& calls, const Verdict& verdict) noexcept {
+  try {
+    calls.speak(verdict);
+  } catch (...) {
+  }
+}
+
 /// The other ranks' side.
 class WatchSpoke {
  public:
   /// @param lines  on which rank 0 has bidden welcome.
   WatchSpoke(std::shared_ptr<WatchState> common, Lines lines) : common_(std::move(common)), lines_(std::move(lines)) {
-    thread_ = std::thread([this] { serve(); });
+    thread_ = std::thread([this] { common_->serve([this] { serve(); }); });
   }
   ~WatchSpoke() {
     ending_ = true;
@@ -156,7 +163,7 @@ Verdict Watch::fail(const std::string& message, int code, bool alike) {
   common_->main_waits = true;
   common_->changed.notify_all();
   const Verdict own{message, code, /*spoken=*/false};
-  if (!hub_ && !spoke_) return own;
+  if ((!hub_ && !spoke_) || common_->leaving) return own;  // nobody judges any more
   if (!common_->verdict) common_->failure = {message, code, alike};
   common_->changed.wait_for(lock, 2 * kGrace, [this] { return common_->verdict.has_value(); });
   return common_->verdict.value_or(own);

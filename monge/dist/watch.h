@@ -27,13 +27,16 @@ struct Verdict {
   bool spoken = true;   ///< the user has been told, here or by rank 0
 };
 
-/// Called from the watch's thread, each once at most.
+/// Called from the watch's thread, each once at most. What `speak` throws is dropped: the job must end all the same.
 struct WatchCalls {
   /// Tells the user, on rank 0 before the others know: launchers end all ranks soon after the first has ended.
   std::function<void(const Verdict&)> speak;
   /// Should end the process: the main thread may be waiting for ever. Not called where the main thread came to fail() meanwhile.
   std::function<void(const Verdict&)> ended;
 };
+
+/// Tells the user by calls.speak, and drops what that throws (a file system or a stream that fails there).
+void speak(const WatchCalls& calls, const Verdict& verdict) noexcept;
 
 struct WatchState;
 class WatchHub;

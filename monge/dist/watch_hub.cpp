@@ -18,7 +18,7 @@ WatchHub::WatchHub(std::shared_ptr<WatchState> common, Listener listener, std::s
     : common_(std::move(common)), listener_(std::move(listener)), token_(std::move(token)),
       seen_(static_cast<size_t>(common_->world.size())) {
   for (auto& one : seen_) one.heard = one.moved = one.level = Clock::now();
-  thread_ = std::thread([this] { serve(); });
+  thread_ = std::thread([this] { common_->serve([this] { serve(); }); });
 }
 
 WatchHub::~WatchHub() {

@@ -4,6 +4,8 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <exception>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -55,7 +57,7 @@ struct WatchState {
       const std::lock_guard lock(guard);
       if (verdict || leaving) return;
     }
-    calls.speak(found);
+    speak(calls, found);
   }
 
   /// The first verdict counts.
@@ -70,6 +72,25 @@ struct WatchState {
     const auto said = *verdict;
     lock.unlock();
     calls.ended(said);
+  }
+
+  /// Runs what a thread of the watch does. What it throws ends the job as a verdict does: nobody would watch over it.
+  void serve(const std::function<void()>& work) noexcept {
+    std::string why;
+    try {
+      return work();
+    } catch (const std::exception& error) {
+      why = error.what();
+    } catch (...) {
+      why = "unknown";
+    }
+    try {
+      const Verdict failed{"the watch over the ranks failed: " + why};
+      say(failed);
+      decide(failed);
+    } catch (...) {
+      // `ended` itself has failed. The other ranks notice the silence.
+    }
   }
 
   std::optional<Failure> take_failure() {

@@ -41,8 +41,7 @@ struct Evaluation {
 
 /// @param source    inputs.
 /// @param target    what the outputs are compared with, and one side of the floor.
-/// @param target_b  the other side of the floor: target samples independent of `target` (the training part). May be
-/// `target`
+/// @param target_b  the other side of the floor: target samples independent of `target` (the training part). May be `target`
 ///                  itself: then two disjoint halves are compared. With fewer than 4 target samples there is no floor.
 /// @param samples   drawn from each; finite sources smaller than that are used whole.
 /// @param seed      of draws and noises.
@@ -53,8 +52,7 @@ Evaluation evaluate(const train::Model& model, const data::Source& source, const
                     const data::Source& target_b, int64_t samples, uint64_t seed, ImageJudge* judge = nullptr,
                     dist::World* world = nullptr);
 
-/// The judge that [eval] asks for; null where it asks for none. @throws Error  naming what is missing and how to get
-/// it.
+/// The judge that [eval] asks for; null where it asks for none. @throws Error  naming what is missing and how to get it.
 std::unique_ptr<ImageJudge> make_judge(const train::Recipe& recipe, torch::Device device);
 
 /// Evaluates the averaged map on held-out data every eval.every iterations and at the end of a complete run, hands the

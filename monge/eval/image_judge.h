@@ -35,8 +35,7 @@ class ImageJudge {
   ImageJudge(std::shared_ptr<const FeatureNet> features, std::shared_ptr<const Lpips> lpips)
       : features_(std::move(features)), lpips_(std::move(lpips)) {}
 
-  /// How its figures come about, for records: key and value, such as {"features", "inception"}, {"features_mode",
-  /// "clean"},
+  /// How its figures come about, for records: key and value, such as {"features", "inception"}, {"features_mode", "clean"},
   /// {"features_weights", "0123..."}, {"lpips_net", "alex"}, {"lpips_weights", "4567..."}.
   std::vector<std::pair<std::string, std::string>> protocol() const;
 
@@ -45,8 +44,8 @@ class ImageJudge {
 
   /// Pictures are rounded to 8 bits first, as they are when they are saved, so that the figures are those of the files.
   ///
-  ///     fid, fid_floor              Frechet distance of outputs to the target; of as many of y_b, or as there are, to
-  ///     the target kid, kid_floor, kid_stderr  kernel distance likewise, and its standard error
+  ///     fid, fid_floor              Frechet distance to the target of the outputs; of as many of y_b, or as there are
+  ///     kid, kid_floor, kid_stderr  kernel distance likewise, and its standard error
   ///                                 (fd_NAME and kd_NAME for a net that is not the FID Inception net)
   ///     lpips, ssim                 mean over inputs and draws, between input and output: how much the map changes
   ///     lpips_diversity             mean over pairs of draws of one input; stochastic maps
@@ -68,8 +67,7 @@ class ImageJudge {
   std::map<std::string, FeatureStatistics> remembered_;  ///< by content
 };
 
-/// The key under which the judge gives the Frechet distance of this net: "fid", or "fd_NAME" with all but letters,
-/// digits and
+/// The key under which the judge gives the Frechet distance of this net: "fid", or "fd_NAME" with all but letters, digits and
 /// "_" of the name as "_".
 std::string frechet_key(const FeatureNet& net);
 

@@ -16,13 +16,11 @@ class InceptionNet;
 
 /// How a picture of bytes v comes to the net's 299 x 299 pixels in about [-1, 1]. Figures of the two do not compare.
 enum class InceptionMode {
-  /// Pillow's bicubic filter, antialiased, channel by channel in float without rounding or clipping, then (v - 128) /
-  /// 128.
+  /// Pillow's bicubic filter, antialiased, channel by channel in float without rounding or clipping, then (v - 128) / 128.
   /// Parmar, Zhang and Zhu 2022, "On Aliased Resizing"; the clean-fid package.
   clean,
-  /// 2 r(v / 255) - 1 with r bilinear, corners not aligned, not antialiased: as the pytorch-fid package, for figures
-  /// that are to
-  /// compare with published ones.
+  /// 2 r(v / 255) - 1 with r bilinear, corners not aligned, not antialiased: as the pytorch-fid package, for figures that
+  /// are to compare with published ones.
   legacy,
 };
 

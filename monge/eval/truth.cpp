@@ -8,6 +8,7 @@
 #include "monge/eval/discrete_ot.h"
 #include "monge/eval/pushforward.h"
 #include "monge/train/model.h"
+#include "monge/train/settings.h"
 #include "monge/train/trainer.h"
 
 namespace monge::eval {
@@ -94,6 +95,7 @@ TruthScore TruthScore::unknown() {
 TruthResult run_truth(const TruthCase& truth, torch::Device device, const std::atomic<bool>& stop, const LogSink& log,
                       train::Observer* watcher) {
   train::validate(truth.recipe);
+  train::apply_settings(truth.recipe, device);
   train::Trainer trainer(truth.recipe, train::open_training_data(truth.recipe, log), device, "", log);
   if (watcher != nullptr) trainer.attach(*watcher);
   TruthResult out;

@@ -54,7 +54,9 @@ const std::vector<Weights>& known_weights() {
        .purpose = "LPIPS trunk: VGG16 on ImageNet",
        .licence = "BSD-3-Clause",
        .url = trunks + "vgg16-397923af.pth",
-       .forms = {{"vgg16-397923af.pth", 553433881, "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"}}},
+       .forms = {{"vgg16-397923af.pth", 553433881, "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"},
+                 {"vgg16_features_torchvision.pth", 58867829,
+                  "2a200f1a282b5c12b4d8324b24e3d4cde7cd751f7d709b85994db9621a3139c9"}}},
   };
   return out;
 }

@@ -4,16 +4,9 @@
 #include <cstring>
 #include <memory>
 
+#include "monge/core/vectorised.h"
 #include "monge/io/resample_dots.h"
 #include "monge/io/taps.h"
-
-// As in nn/activation.cpp: one clone for each set of instructions, chosen when the program starts.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define MONGE_VECTORISED __attribute__((target_clones("avx2", "default")))
-#else
-#define MONGE_VECTORISED
-#endif
-#define MONGE_INLINE [[gnu::always_inline]] inline
 
 namespace monge::io {
 namespace {

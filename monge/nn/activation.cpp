@@ -4,14 +4,7 @@
 #include <cstring>
 
 #include "monge/core/registry.h"
-
-// One clone for each set of instructions, chosen when the program starts: the build itself stays portable. By features
-// and not by "arch=", which asks for that very processor and takes the slowest clone on every later one.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define MONGE_VECTORISED __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define MONGE_VECTORISED
-#endif
+#include "monge/core/vectorised.h"
 
 namespace monge::nn {
 namespace {
@@ -35,7 +28,7 @@ typedef float Lanes __attribute__((vector_size(4 * kLanes)));
 typedef int32_t Integers __attribute__((vector_size(4 * kLanes)));
 
 /// e^x: 2^n times a polynomial of degree 6 on [-ln2/2, ln2/2]. Clamped where float ends.
-[[gnu::always_inline]] inline Lanes exponential(Lanes x) {
+MONGE_INLINE Lanes exponential(Lanes x) {
   const Lanes low = Lanes{} - 87.0F, high = Lanes{} + 88.0F;
   x = x < low ? low : x;
   x = x > high ? high : x;
@@ -58,39 +51,39 @@ struct Pair {
   Lanes value, slope;
 };
 
-[[gnu::always_inline]] inline Pair silu(Lanes x) {
+MONGE_INLINE Pair silu(Lanes x) {
   const Lanes s = 1.0F / (1.0F + exponential(-x));
   const Lanes value = x * s;
   return {value, s + value * (1.0F - s)};
 }
-[[gnu::always_inline]] inline Pair tanh(Lanes x) {
+MONGE_INLINE Pair tanh(Lanes x) {
   const Lanes t = 2.0F / (1.0F + exponential(-2.0F * x)) - 1.0F;
   return {t, 1.0F - t * t};
 }
-[[gnu::always_inline]] inline Pair elu(Lanes x) {
+MONGE_INLINE Pair elu(Lanes x) {
   const Lanes zero{}, one = zero + 1.0F, e = exponential(x > zero ? zero : x);
   return {x > zero ? x : e - 1.0F, x > zero ? one : e};
 }
-[[gnu::always_inline]] inline Pair relu(Lanes x) {
+MONGE_INLINE Pair relu(Lanes x) {
   const Lanes zero{}, one = zero + 1.0F;
   return {x < zero ? zero : x, x > zero ? one : zero};  // what is not a number stays so
 }
-[[gnu::always_inline]] inline Pair leaky_relu(Lanes x) {
+MONGE_INLINE Pair leaky_relu(Lanes x) {
   const Lanes zero{}, one = zero + 1.0F, slope = zero + static_cast<float>(kSlope);
   return {x > zero ? x : slope * x, x > zero ? one : slope};
 }
 
-[[gnu::always_inline]] inline Lanes load(const float* from, int64_t count) {
+MONGE_INLINE Lanes load(const float* from, int64_t count) {
   Lanes out{};
   std::memcpy(&out, from, count == kLanes ? sizeof out : static_cast<size_t>(count) * sizeof(float));
   return out;
 }
-[[gnu::always_inline]] inline void store(float* to, const Lanes& value, int64_t count) {
+MONGE_INLINE void store(float* to, const Lanes& value, int64_t count) {
   std::memcpy(to, &value, count == kLanes ? sizeof value : static_cast<size_t>(count) * sizeof(float));
 }
 
 template <Pair (*function)(Lanes)>
-[[gnu::always_inline]] inline void rows_of(float* h, float* derivative, const float* bias, int64_t rows,
+MONGE_INLINE void rows_of(float* h, float* derivative, const float* bias, int64_t rows,
                                            int64_t width, int64_t stride) {
   for (int64_t row = 0; row < rows; ++row, h += stride) {
     int64_t i = 0;
@@ -126,21 +119,21 @@ void softplus_rows(float* h, float* derivative, const float* bias, int64_t rows,
   }
 }
 
-[[gnu::always_inline]] inline Lanes by_slope(Lanes gradient, Lanes slope) { return gradient * slope; }
-[[gnu::always_inline]] inline Lanes by_relu(Lanes gradient, Lanes value) {
+MONGE_INLINE Lanes by_slope(Lanes gradient, Lanes slope) { return gradient * slope; }
+MONGE_INLINE Lanes by_relu(Lanes gradient, Lanes value) {
   return value > Lanes{} ? gradient : Lanes{};
 }
-[[gnu::always_inline]] inline Lanes by_leaky_relu(Lanes gradient, Lanes value) {
+MONGE_INLINE Lanes by_leaky_relu(Lanes gradient, Lanes value) {
   return value > Lanes{} ? gradient : gradient * static_cast<float>(kSlope);
 }
 
-[[gnu::always_inline]] inline Lanes by_elu(Lanes gradient, Lanes value) {
+MONGE_INLINE Lanes by_elu(Lanes gradient, Lanes value) {
   return value > Lanes{} ? gradient : gradient * (value + 1.0F);
 }
-[[gnu::always_inline]] inline Lanes by_tanh(Lanes gradient, Lanes value) { return gradient * (1.0F - value * value); }
+MONGE_INLINE Lanes by_tanh(Lanes gradient, Lanes value) { return gradient * (1.0F - value * value); }
 
 template <Lanes (*function)(Lanes, Lanes)>
-[[gnu::always_inline]] inline void chain_of(float* gradient, const float* other, float* sums, int64_t rows,
+MONGE_INLINE void chain_of(float* gradient, const float* other, float* sums, int64_t rows,
                                             int64_t width, int64_t stride) {
   for (int64_t row = 0; row < rows; ++row, gradient += stride, other += stride) {
     int64_t i = 0;

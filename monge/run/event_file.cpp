@@ -1,25 +1,17 @@
 #include "monge/run/event_file.h"
 
-#include <array>
 #include <bit>
 #include <chrono>
+#include <fstream>
+#include <system_error>
 
 #include "monge/core/error.h"
+#include "monge/run/tfrecord.h"
 
 namespace monge::run {
 namespace {
 
-constexpr std::array<uint32_t, 256> crc_table() {
-  std::array<uint32_t, 256> out{};
-  for (uint32_t i = 0; i < 256; ++i) {
-    uint32_t remainder = i;
-    for (int bit = 0; bit < 8; ++bit) remainder = (remainder >> 1) ^ (remainder & 1 ? 0x82F63B78u : 0);
-    out[i] = remainder;
-  }
-  return out;
-}
-
-uint32_t masked(uint32_t crc) { return ((crc >> 15) | (crc << 17)) + 0xa282ead8u; }
+namespace fs = std::filesystem;
 
 template <class Unsigned>
 std::string little_endian(Unsigned value) {
@@ -63,28 +55,79 @@ class Message {
   std::string bytes_;
 };
 
+constexpr const char* kShown = "tfevents";
+
+std::string version_event(double wall_time) {
+  return Message().add_double(1, wall_time).add_bytes(3, "brain.Event:2").bytes();
+}
+
+/// Whether a file that has no sound record begins with the header of the version record, or with a part of it.
+bool begins_as_ours(const fs::path& path) {
+  const auto header = tfrecord(version_event(0)).substr(0, 12);  // length and its checksum: the same at any time
+  std::string begin(header.size(), '\0');
+  std::ifstream in(path, std::ios::binary);
+  in.read(begin.data(), static_cast<std::streamsize>(begin.size()));
+  begin.resize(static_cast<size_t>(in.gcount()));
+  return header.starts_with(begin);
+}
+
+/// A name in the same folder that nobody has and that TensorBoard does not show.
+fs::path free_name_beside(const fs::path& path) {
+  auto name = path.filename().string();
+  name.replace(name.find(kShown), std::string_view(kShown).size(), "unreadable");
+  auto out = path.parent_path() / name;
+  std::error_code ignored;
+  for (int number = 2; fs::exists(out, ignored); ++number) out = path.parent_path() / text(name, '-', number);
+  return out;
+}
+
 }  // namespace
 
-uint32_t crc32c(std::string_view bytes) {
-  static constexpr auto table = crc_table();
-  uint32_t crc = ~0u;
-  for (const char byte : bytes) crc = table[(crc ^ static_cast<uint8_t>(byte)) & 255] ^ (crc >> 8);
-  return ~crc;
-}
-
-std::string tfrecord(std::string_view payload) {
-  const auto length = little_endian(static_cast<uint64_t>(payload.size()));
-  std::string out = length + little_endian(masked(crc32c(length)));
-  out += payload;
-  return out + little_endian(masked(crc32c(payload)));
-}
-
-EventFile::EventFile(std::filesystem::path path, const Files& files, Clock clock)
+EventFile::EventFile(fs::path path, const Files& files, Clock clock)
     : path_(std::move(path)), files_(files), clock_(std::move(clock)) {
-  require(path_.filename().string().find("tfevents") != std::string::npos, path_.string(),
-          ": TensorBoard only shows event files with \"tfevents\" in their name");
-  if (std::filesystem::exists(path_)) return;
-  files_.append(path_, tfrecord(Message().add_double(1, clock_()).add_bytes(3, "brain.Event:2").bytes()));
+  require(path_.filename().string().find(kShown) != std::string::npos, path_.string(),
+          ": TensorBoard only shows event files with \"", kShown, "\" in their name");
+  std::error_code failure;
+  if (fs::exists(path_, failure)) repair();
+  if (const auto size = fs::file_size(path_, failure); !failure && size > 0) return;
+  files_.append(path_, tfrecord(version_event(clock_())));
+}
+
+void EventFile::repair() {
+  const auto sound = sound_records(path_);
+  const int64_t rest = sound.size - sound.bytes;
+  switch (sound.rest) {
+    case SoundRecords::Rest::none:
+      return;
+    case SoundRecords::Rest::cut:
+      repaired_ = text("its last ", rest, " bytes are a record that was not written to its end (a crash or a full disk)");
+      break;
+    case SoundRecords::Rest::zeros:
+      repaired_ = text("its last ", rest, " bytes are zeros (a power failure)");
+      break;
+    case SoundRecords::Rest::damaged:
+      repaired_ = text("its record ", sound.count + 1, " is damaged, and TensorBoard reads no further; it and what follows, ", rest,
+                       " bytes");
+      break;
+  }
+  std::error_code failure;
+  if (sound.count == 0 && sound.rest != SoundRecords::Rest::zeros && !begins_as_ours(path_)) {
+    const auto aside = free_name_beside(path_);
+    fs::rename(path_, aside, failure);
+    if (failure) throw SystemError(text(path_.string(), ": is no event file, and cannot be renamed: ", failure.message()));
+    repaired_ = "is no event file; it is kept as " + aside.filename().string() + ", and a new one begins";
+    return;
+  }
+  // A TensorBoard that was open at the crash has read the torn bytes, waits for their rest, and has to be started again.
+  fs::resize_file(path_, static_cast<uintmax_t>(sound.bytes), failure);
+  if (failure) throw SystemError(text(path_.string(), ": cannot cut off its damaged end: ", failure.message()));
+  repaired_ += sound.rest == SoundRecords::Rest::damaged ? " were cut off. metrics.jsonl has all metrics" : "; they were cut off";
+}
+
+void EventFile::restart(int64_t step) {
+  constexpr int64_t kStart = 1;  // SessionLog.SessionStatus.START
+  const auto event = Message().add_double(1, clock_()).add_integer(2, step).add_bytes(7, Message().add_integer(1, kStart).bytes());
+  files_.append(path_, tfrecord(event.bytes()));
 }
 
 void EventFile::add_scalars(int64_t step, const std::vector<std::pair<std::string, double>>& figures) {

@@ -13,30 +13,30 @@
 
 namespace monge::run {
 
-/// CRC-32C (Castagnoli, polynomial 0x1EDC6F41 reflected); 0xE3069283 for "123456789".
-uint32_t crc32c(std::string_view bytes);
-
-/// One record of TensorFlow's TFRecord format, all numbers little-endian:
-///
-///     uint64 length | uint32 masked(crc(length)) | payload | uint32 masked(crc(payload))
-///     masked(c) = ((c >> 15) | (c << 17)) + 0xa282ead8
-std::string tfrecord(std::string_view payload);
-
 /// Appends to one event file. A crash loses at most the record that was being written.
 ///
 /// The records are protobuf messages (tensorflow/core/util/event.proto and framework/summary.proto):
 ///
-///     Event { 1: double wall_time, 2: int64 step, 3: string file_version, 5: Summary { repeated 1: Value } }
+///     Event { 1: double wall_time, 2: int64 step, 3: string file_version, 5: Summary { repeated 1: Value },
+///             7: SessionLog { 1: status } }
 ///     Value { 1: string tag, 2: float simple_value, 4: Image { 1: height, 2: width, 3: colorspace, 4: png } }
 class EventFile {
  public:
   using Clock = std::function<double()>;  ///< seconds since 1970
 
-  /// Starts the file with the version record; an existing file is continued (a resumed run).
-  /// TensorBoard shows files whose name contains "tfevents".
+  /// Starts the file with the version record. An existing file is continued behind its last sound record (see
+  /// tfrecord.h): what stands there is cut off, since readers stop at it and would show nothing that is appended. A file
+  /// that is no event file at all is kept under another name. TensorBoard shows files whose name contains "tfevents".
   /// @param files  must outlive the object.
-  /// @throws Error if the name does not contain "tfevents"; SystemError if the file cannot be written.
+  /// @throws Error if the name does not contain "tfevents"; SystemError if the file cannot be read or written.
   explicit EventFile(std::filesystem::path path, const Files& files = real_files(), Clock clock = system_clock());
+
+  /// What was wrong with the existing file and what was done, as a clause whose subject is the file; empty where it was sound.
+  const std::string& repaired() const { return repaired_; }
+
+  /// A run is resumed, and `step` is the first that it makes (SessionLog START). Of what is in the file TensorBoard drops
+  /// all of this step and later ones: the iterations between the last checkpoint and a crash are not shown twice.
+  void restart(int64_t step);
 
   /// Figures of one step. Values that are not finite are written as they are: TensorBoard marks them.
   void add_scalars(int64_t step, const std::vector<std::pair<std::string, double>>& figures);
@@ -49,9 +49,12 @@ class EventFile {
   static Clock system_clock();
 
  private:
+  void repair();
+
   std::filesystem::path path_;
   const Files& files_;
   Clock clock_;
+  std::string repaired_;
 };
 
 }  // namespace monge::run

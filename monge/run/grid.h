@@ -16,8 +16,7 @@ struct GridOptions {
 };
 
 /// Lays pictures out in rows, from the left.
-/// @param cells  float images [C,H,W] in [-1,1] (beyond: clamped; NaN: black), C = 1 or 3, all of one shape. An
-/// undefined
+/// @param cells  float images [C,H,W] in [-1,1] (beyond: clamped; NaN: black), C = 1 or 3, all of one shape. An undefined
 ///               tensor leaves its cell empty.
 /// @return       uint8 [H',W',3] RGB on the CPU.
 /// @throws Error for no picture, other shapes, an option out of its range, or more than 2^28 pixels.

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/train/trainer.h"
 
@@ -16,6 +17,28 @@ using nlohmann::ordered_json;
 constexpr double kFlushSeconds = 2;
 
 }  // namespace
+
+KeptLines lines_until(int64_t iteration, const std::string& jsonl) {
+  KeptLines out;
+  std::istringstream in(jsonl);
+  int64_t number = 0, last = 0;
+  for (std::string line; std::getline(in, line);) {
+    ++number;
+    const auto parsed = ordered_json::parse(line, nullptr, /*allow_exceptions=*/false);
+    const auto at = parsed.is_object() ? parsed.find("iteration") : parsed.end();
+    if (!parsed.is_object() || at == parsed.end() || !at->is_number()) {
+      // Behind the last line that is kept, a torn line is of an iteration that is made again.
+      if (last < iteration && line.find_first_not_of(" \t\r") != std::string::npos && out.damaged++ == 0) out.first_damaged = number;
+      continue;
+    }
+    last = at->get<int64_t>();
+    if (last > iteration) continue;
+    const auto seconds = parsed.find("seconds");
+    if (seconds != parsed.end() && seconds->is_number()) out.seconds = seconds->get<double>();
+    out.lines += line + "\n";
+  }
+  return out;
+}
 
 MetricsFile::MetricsFile(fs::path folder) : folder_(std::move(folder)) {}
 
@@ -31,24 +54,27 @@ double MetricsFile::seconds() const {
   return seconds_before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
 }
 
-void MetricsFile::started(train::Trainer& /*trainer*/, int64_t iteration) {
+void MetricsFile::started(train::Trainer& trainer, int64_t iteration) {
   began_ = flushed_ = std::chrono::steady_clock::now();
   events_ = std::make_unique<EventFile>(folder_ / "events.out.tfevents.monge");
+  if (!events_->repaired().empty()) {
+    trainer.log()(LogLevel::warning, events_->path().filename().string() + ": " + events_->repaired());
+  }
+  if (iteration > 0) events_->restart(iteration + 1);
   const auto file = folder_ / "metrics.jsonl";
   std::error_code ignored;
   if (!fs::exists(file, ignored)) return;
-  std::istringstream in(real_files().read(file));
-  std::string kept;
-  for (std::string line; std::getline(in, line);) {
-    const auto parsed = ordered_json::parse(line, nullptr, false);  // the last line may be torn
-    if (!parsed.is_object() || parsed.value("iteration", int64_t{0}) > iteration) continue;
-    if (parsed.contains("seconds") && parsed["seconds"].is_number()) seconds_before_ = parsed["seconds"].get<double>();
-    kept += line + "\n";
+  const auto kept = lines_until(iteration, real_files().read(file));
+  seconds_before_ = kept.seconds;
+  if (kept.damaged > 0) {
+    trainer.log()(LogLevel::warning, text("metrics.jsonl: dropped ", kept.damaged, kept.damaged == 1 ? " line" : " lines",
+                                          " up to iteration ", iteration, " that could not be read (the first is line ",
+                                          kept.first_damaged, "); the disk was full, or the power failed"));
   }
-  real_files().replace(file, kept);
+  real_files().replace(file, kept.lines);
 }
 
-void MetricsFile::iteration_done(train::Trainer& /*trainer*/, int64_t done, const train::Figures& f) {
+void MetricsFile::iteration_done(train::Trainer& trainer, int64_t done, const train::Figures& f) {
   NamedFigures named{{"loss_map", f.loss_map},
                      {"cost", f.cost},
                      {"potential_fake", f.potential_fake},
@@ -67,7 +93,9 @@ void MetricsFile::iteration_done(train::Trainer& /*trainer*/, int64_t done, cons
   events_->add_scalars(done, tagged);
   line["skipped"] = f.skipped;
   pending_ += line.dump() + "\n";
-  if (std::chrono::duration<double>(std::chrono::steady_clock::now() - flushed_).count() > kFlushSeconds) flush();
+  // Before a checkpoint is saved: a run that is killed between the two would go on without the lines up to it.
+  const bool saved_next = done % trainer.recipe().checkpoint.every == 0;
+  if (saved_next || std::chrono::duration<double>(std::chrono::steady_clock::now() - flushed_).count() > kFlushSeconds) flush();
 }
 
 void MetricsFile::add(int64_t iteration, const NamedFigures& figures) {

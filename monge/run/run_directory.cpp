@@ -109,6 +109,18 @@ void clear(const fs::path& folder) {
   }
 }
 
+/// A line that a crash cut short must not swallow the next one.
+void end_torn_line(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  char last = '\n';
+  if (!in.seekg(-1, std::ios::end).get(last) || last == '\n') return;
+  try {
+    real_files().append(file, "\n");
+  } catch (const SystemError&) {
+    // A full disk: what is logged is shown all the same.
+  }
+}
+
 }  // namespace
 
 std::string environment(torch::Device device) {
@@ -163,6 +175,7 @@ RunLock::~RunLock() {
 }
 
 LogSink log_to_file(const fs::path& folder, LogSink next) {
+  end_torn_line(folder / "log.txt");
   return [file = folder / "log.txt", next = std::move(next)](LogLevel level, const std::string& line) {
     static std::mutex guard;
     const std::lock_guard lock(guard);

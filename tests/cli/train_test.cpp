@@ -40,7 +40,6 @@ TEST_F(Cli, TrainsLeavesARunDirectoryAndSaysHowToUseIt) {
 }
 
 // The hint is taken at its word: pasted into the shell.
-
 TEST_F(Cli, SuggestedCommandsSurviveTheShell) {
   const auto result = monge(folder.path(), "train v.toml --out \"it's my run\"");
   ASSERT_EQ(result.code, 0) << result.err;
@@ -68,7 +67,6 @@ TEST_F(Cli, JsonIsOneObjectOnStdoutAndNothingElse) {
 }
 
 // The run that is interrupted and resumed leaves the bytes of the one that was not.
-
 TEST_F(Cli, ASignalSavesAndResumeEndsWhereTheStraightRunDoes) {
   // More iterations than any machine does before the signal comes.
   const auto stopped = testing::monge_with_signal(
@@ -101,14 +99,7 @@ TEST_F(Cli, DryRunPrintsRecipeCountsAndMemoryAndLeavesNothing) {
   EXPECT_FALSE(fs::exists(folder / "runs"));
 }
 
-// A file that is no picture comes last: the entries before it are lost with it, the archive that was there is not.
-
-// Outputs depend on the seed and the item's name: not on the batch, the item's company or what holds them.
-
-// Linux names files by bytes; JSON is UTF-8.
-
 // Every one of these is the user's mistake: exit code 2, one line that names it, no run directory.
-
 TEST_F(Cli, RefusesBadInputByName) {
   std::ofstream(folder / "text.png") << "<html>not a picture</html>";
   fs::create_directory(folder / "empty");
@@ -144,6 +135,8 @@ TEST_F(Cli, RefusesBadInputByName) {
       {"translate nothing pictures out", {"nothing", "no such model"}},
       {"translate v.toml absent.png out.png", {"absent.png"}},
       {"eval absent", {"absent"}},
+      {"truth parallel --set checkpoint.every=5", {"checkpoint.every=5", "has no effect on monge truth"}},
+      {"truth parallel --set eval.every=5", {"eval.every=5", "has no effect"}},
   };
   for (const auto& [arguments, phrases] : cases) {
     if (std::string(arguments).ends_with("cuda") && torch::cuda::is_available()) continue;
@@ -185,7 +178,6 @@ TEST_F(Cli, ARunBelongsToOneProcess) {
 }
 
 // nohup and a closed terminal: the run goes on to its end.
-
 TEST_F(Cli, ASignalThatWasIgnoredStaysIgnored) {
   const auto before = std::signal(SIGHUP, SIG_IGN);
   testing::Running run(folder.path(), "'" MONGE_PROGRAM "' train v.toml --out run --set train.iterations=10000000 --set checkpoint.keep=1000000");
@@ -201,7 +193,6 @@ TEST_F(Cli, ASignalThatWasIgnoredStaysIgnored) {
 }
 
 // The address space is limited, so that the allocation fails at once instead of filling the machine.
-
 TEST_F(Cli, OutOfMemoryOnAProcessorSaysWhatHelps) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "the sanitizer needs an address space without limit";
@@ -238,7 +229,6 @@ TEST_F(Cli, ARunWithoutACheckpointCanBeBegunAnew) {
 }
 
 // A disk of our own: a tmpfs of 512 KiB in a mount namespace, gone when the command ends; so the run is copied out first.
-
 TEST_F(Cli, AFullDiskLeavesTheLastGoodCheckpoint) {
   fs::create_directory(folder / "disk");
   const std::string mount = "mount -t tmpfs -o size=512k none disk";

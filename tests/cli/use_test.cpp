@@ -35,6 +35,7 @@ TEST_F(Cli, TranslatesPicturesOfEveryKindAndKeepsTheirNames) {
   EXPECT_TRUE(io::read_archive(folder / "jpeg.zip").at(0).bytes.starts_with("\xff\xd8\xff"));
 }
 
+// A file that is no picture comes last: the entries before it are lost with it, the archive that was there is not.
 TEST_F(Cli, AFailedTranslationLeavesNoTornArchive) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
   const auto good = testing::slurp(folder / "pictures/0.png");
@@ -45,6 +46,7 @@ TEST_F(Cli, AFailedTranslationLeavesNoTornArchive) {
   EXPECT_FALSE(fs::exists(folder / "out.tar.part"));
 }
 
+// Outputs depend on the seed and the item's name: not on the batch, the item's company or what holds them.
 TEST_F(Cli, AnOutputIsItsItemsAndItsSeeds) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
   fs::create_directory(folder / "few");
@@ -84,6 +86,33 @@ TEST_F(Cli, TranslateSaysWhatItConverted) {
   EXPECT_THAT(result.err, HasSubstr("ink.jpg: converted 1 CMYK picture to 8-bit RGB\n"));
 }
 
+TEST_F(Cli, TranslateAndEvalLeaveBrokenImagesOutOnRequest) {
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
+  std::ofstream(folder / "pictures/broken.png") << "no picture";
+  const auto refused = monge(folder.path(), "translate run pictures out");
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("broken.png"), HasSubstr("--on-error skip of a command")));
+  const auto result = monge(folder.path(), "translate run pictures out --on-error skip --json");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("broken.png"));
+  EXPECT_EQ(json::parse(result.out)["items"], 6);
+  EXPECT_EQ(json::parse(result.out)["left_out"], 1);
+  EXPECT_EQ(monge(folder.path(), "eval run --source pictures --target pictures --samples 4 -q").code, 2);
+  EXPECT_EQ(monge(folder.path(), "eval run --source pictures --target pictures --samples 4 -q --on-error skip").code, 0);
+}
+
+// Options that would do nothing are refused.
+TEST_F(Cli, OptionsWithoutTheirPartnerAreRefused) {
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
+  const auto mode = monge(folder.path(), "eval run --mode legacy");
+  EXPECT_EQ(mode.code, 2);
+  EXPECT_THAT(mode.err, AllOf(HasSubstr("--mode"), HasSubstr("add --features inception")));
+  const auto rows = monge(folder.path(), "translate run pictures out --grid-rows 3");
+  EXPECT_EQ(rows.code, 2);
+  EXPECT_THAT(rows.err, HasSubstr("--grid"));
+}
+
+// Linux names files by bytes; JSON is UTF-8.
 TEST_F(Cli, NamesThatAreNotUtf8BreakNoJson) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
   fs::copy_file(folder / "pictures/0.png", folder / "a\xff.png");

@@ -109,6 +109,53 @@ TEST(Watch, AFailureOfRank0IsSpokenByIt) {
   });
 }
 
+// As where the file system fails while the way on is looked for.
+TEST(Watch, WordsThatCannotBeSaidDoNotKeepTheJobFromEnding) {
+  Verdicts verdicts(2);
+  run_ranks(2, [&](auto world) {
+    auto calls = verdicts.of(world->rank());
+    if (world->leads()) calls.speak = [](const Verdict&) { throw std::runtime_error("Stale file handle"); };
+    Watch watch(*world, {.beat = Seconds(0.05)}, calls);
+    if (world->rank() == 1) {
+      EXPECT_EQ(watch.fail("a picture cannot be read", 2).code, 2);
+      return;
+    }
+    const auto verdict = verdicts.wait(0);
+    EXPECT_THAT(verdict.message, HasSubstr("a picture cannot be read"));
+    EXPECT_EQ(verdict.code, 2);
+  });
+}
+
+TEST(Watch, WhatItsThreadThrowsEndsNoProcess) {
+  std::promise<void> thrown;
+  const auto until = thrown.get_future().share();
+  run_ranks(2, [&](auto world) {
+    WatchCalls calls{[](const Verdict&) {}, [&](const Verdict&) {
+                       thrown.set_value();
+                       throw 7;
+                     }};
+    if (!world->leads()) calls.ended = [](const Verdict&) {};
+    Watch watch(*world, {.beat = Seconds(0.05)}, calls);
+    if (world->rank() == 1) watch.fail("a picture cannot be read", 2);
+    until.wait();
+  });
+}
+
+// The others are gone already, or fail by themselves.
+TEST(Watch, WhoFailsWhileAllPartWaitsForNoVerdict) {
+  run_ranks(2, [&](auto world) {
+    Watch watch(*world, {.beat = Seconds(0.05)}, {[](const Verdict&) {}, [](const Verdict&) {}});
+    world->barrier();
+    watch.leave();
+    const auto began = std::chrono::steady_clock::now();
+    const auto own = watch.fail("the connection broke", 1);
+    EXPECT_EQ(own.message, "the connection broke");
+    EXPECT_FALSE(own.spoken);
+    EXPECT_LT(Seconds(std::chrono::steady_clock::now() - began).count(), 2);
+    world->barrier();
+  });
+}
+
 // As a process that is killed: its connections close.
 TEST(Watch, NoticesARankThatIsGone) {
   Verdicts verdicts(3);

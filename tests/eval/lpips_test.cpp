@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "monge/core/error.h"
+#include "monge/eval/weights.h"
 #include "monge/io/image.h"
 #include "monge/io/torch_checkpoint.h"
 #include "tests/support/support.h"
@@ -24,14 +25,10 @@ using ::testing::HasSubstr;
 
 // ---- The numbers of the lpips package, with torchvision's weights.
 
-std::filesystem::path trunk_file(const std::string& net) {
-  const auto folder = shared_folder() / "weights";
-  if (net == "alex") return folder / "alexnet_features_torchvision.pth";
-  if (net == "squeeze") return folder / "squeezenet1_1_features_torchvision.pth";
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (entry.path().filename().string().starts_with("vgg16")) return entry.path();
-  }
-  return folder / "vgg16 trunk";
+/// In ../shared/weights, or where `monge` looks: VGG16 is not shared, and is taken from MONGE_WEIGHTS or the user's cache.
+FoundWeights trunk_file(const std::string& net) {
+  const auto folders = weights_folders(shared_folder() / "weights");
+  return look_for_weights(weights_named({net}).at(1), folders);
 }
 
 SignedImages picture(const std::string& name) {
@@ -45,11 +42,12 @@ TEST_P(LpipsGoldens, HoldInAllAndPerLayer) {
   MONGE_NEEDS_SHARED("fixtures/lpips");
   MONGE_NEEDS_SHARED("weights");
   const auto net = GetParam();
-  if (!std::filesystem::exists(trunk_file(net)))
-    GTEST_SKIP() << "needs the weights of the trunk " << net << ", which are not here";
+  const auto trunk = trunk_file(net);
+  if (trunk.status != FoundWeights::present)
+    GTEST_SKIP() << "needs the weights of the trunk of " << net << " in a folder of MONGE_WEIGHTS (docs/weights.md)";
   std::ifstream file(shared_folder() / "fixtures/lpips/golden.json");
   const auto golden = nlohmann::json::parse(file)["values"][net]["float64"];
-  const Lpips lpips(lpips_net_named(net), trunk_file(net), shared_folder() / "weights" / (net + ".pth"));
+  const Lpips lpips(lpips_net_named(net), trunk.path, shared_folder() / "weights" / (net + ".pth"));
   const auto ref = picture("ex_ref"), p0 = picture("ex_p0"), p1 = picture("ex_p1");
   const double tolerance = 2e-6;  // float32; the package's own float32 differs from float64 by 1e-7
   EXPECT_NEAR(lpips.distance(ref, p0).item<double>(), golden["d(ref,p0)"].get<double>(), tolerance);

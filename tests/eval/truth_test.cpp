@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include <ATen/Context.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
@@ -63,6 +64,17 @@ TEST(Truth, ScoresATrainingOfAFewIterations) {
   EXPECT_GT(score.cost_error, 0.1);
   EXPECT_NEAR(score.target_collapse, 1.0 / 3, 0.05);
   EXPECT_EQ(result.y.sizes(), (std::vector<int64_t>{512, 4, 2})) << "a plan draws anew";
+}
+
+// As in monge train: --set train.deterministic=true, train.tf32, train.cudnn_benchmark.
+TEST(Truth, TrainsWithTheSettingsOfItsRecipe) {
+  auto truth = truth_case("parallel", {.quick = true});
+  truth.recipe.train.iterations = 1;
+  for (const bool deterministic : {true, false}) {
+    truth.recipe.train.deterministic = deterministic;
+    run_truth(truth, torch::kCPU, std::atomic<bool>{false}, silent(), nullptr);
+    EXPECT_EQ(at::globalContext().deterministicAlgorithms(), deterministic);
+  }
 }
 
 }  // namespace

@@ -5,12 +5,14 @@
 
 #include <cstring>
 
+#include "monge/run/tfrecord.h"
 #include "tests/support/support.h"
 
 namespace monge::run {
 namespace {
 
 using monge::testing::message_of;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 template <class T>
@@ -45,13 +47,6 @@ std::vector<std::string> records(std::string_view bytes) {
   return out;
 }
 
-TEST(Crc32c, HasItsKnownValues) {
-  EXPECT_EQ(crc32c("123456789"), 0xE3069283u);
-  EXPECT_EQ(crc32c(""), 0u);
-  EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8A9136AAu);  // RFC 3720, B.4
-  EXPECT_EQ(crc32c(std::string(32, '\xff')), 0x62A8AB43u);
-}
-
 TEST(EventFile, IsAsTheMessagesAreDefined) {
   const monge::testing::ScratchFolder folder;
   EventFile events(folder / "events.out.tfevents.1", real_files(), [] { return 1.0; });
@@ -81,8 +76,98 @@ TEST(EventFile, IsAsTheMessagesAreDefined) {
 TEST(EventFile, IsContinued) {
   const monge::testing::ScratchFolder folder;
   const auto path = folder / "tfevents";
-  for (int64_t step : {1, 2}) EventFile(path).add_scalars(step, {{"a", 1.0}});
+  for (int64_t step : {1, 2}) {
+    EventFile events(path);
+    EXPECT_EQ(events.repaired(), "");
+    events.add_scalars(step, {{"a", 1.0}});
+  }
   EXPECT_EQ(records(real_files().read(path)).size(), 3);
+}
+
+/// An event file of three steps, its bytes, and where its last record begins.
+class ACutEventFile : public ::testing::Test {
+ protected:
+  ACutEventFile() {
+    EventFile events(path, real_files(), [] { return 1.0; });
+    for (int64_t step : {1, 2}) events.add_scalars(step, {{"a", 1.0}});
+    last = std::filesystem::file_size(path);
+    events.add_scalars(3, {{"a", 1.0}});
+    whole = real_files().read(path);
+  }
+  void put(const std::string& bytes) { real_files().replace(path, bytes); }
+
+  /// Continues the file with one event. @return what was repaired.
+  std::string go_on() {
+    EventFile events(path, real_files(), [] { return 2.0; });
+    events.add_scalars(4, {{"a", 1.0}});
+    return events.repaired();
+  }
+  size_t records_there() { return records(real_files().read(path)).size(); }
+
+  monge::testing::ScratchFolder folder;
+  const std::filesystem::path path = folder / "events.out.tfevents.monge";
+  std::string whole;
+  size_t last = 0;
+};
+
+// In the length, in its checksum, in the payload, in the payload's checksum.
+TEST_F(ACutEventFile, IsContinuedBehindItsLastWholeRecord) {
+  for (size_t size = last + 1; size < whole.size(); ++size) {
+    put(whole.substr(0, size));
+    EXPECT_EQ(go_on(), "its last " + std::to_string(size - last) +
+                           " bytes are a record that was not written to its end (a crash or a full disk); they were cut off");
+    EXPECT_EQ(records_there(), 4) << size;  // the version and steps 1, 2 and 4
+    EXPECT_TRUE(real_files().read(path).starts_with(whole.substr(0, last)));
+  }
+}
+
+TEST_F(ACutEventFile, MayEndInZeros) {
+  put(whole + std::string(4096, '\0'));
+  EXPECT_EQ(go_on(), "its last 4096 bytes are zeros (a power failure); they were cut off");
+  EXPECT_EQ(records_there(), 5);
+  put(std::string(512, '\0'));
+  EXPECT_THAT(go_on(), HasSubstr("512 bytes are zeros"));
+  EXPECT_EQ(records_there(), 2);
+}
+
+TEST_F(ACutEventFile, MayHaveALastRecordWhoseEndIsZeros) {
+  put(whole.substr(0, last + 20) + std::string(whole.size() - last - 20, '\0'));
+  EXPECT_THAT(go_on(), HasSubstr("its record 4 is damaged"));
+  EXPECT_EQ(records_there(), 4);
+}
+
+TEST_F(ACutEventFile, IsCutFromADamagedRecordOn) {
+  auto damaged = whole;
+  const auto second = tfrecord("").size() + 24 + 15;  // within the first event
+  damaged[second] ^= 1;
+  put(damaged);
+  EXPECT_THAT(go_on(), AllOf(HasSubstr("its record 2 is damaged, and TensorBoard reads no further"), HasSubstr("were cut off")));
+  EXPECT_EQ(records_there(), 2);
+}
+
+TEST_F(ACutEventFile, IsBegunAnewWhereNothingIsLeft) {
+  put("");
+  EXPECT_EQ(go_on(), "");
+  EXPECT_EQ(records_there(), 2);
+  put(whole.substr(0, 5));
+  EXPECT_THAT(go_on(), HasSubstr("its last 5 bytes"));
+  EXPECT_EQ(records_there(), 2);
+}
+
+TEST_F(ACutEventFile, ThatIsNoneIsKeptUnderAnotherName) {
+  const std::string notes = "my notes on this run, which I called so\n";
+  for (const std::string name : {"events.out.unreadable.monge", "events.out.unreadable.monge-2"}) {
+    put(notes);
+    EXPECT_EQ(go_on(), "is no event file; it is kept as " + name + ", and a new one begins");
+    EXPECT_EQ(real_files().read(folder / name), notes);
+    EXPECT_EQ(records_there(), 2);
+  }
+}
+
+TEST_F(ACutEventFile, TellsThatARunIsResumed) {
+  EventFile(path, real_files(), [] { return 1.0; }).restart(3);
+  const std::string time("\x09\0\0\0\0\0\0\xf0\x3f", 9);
+  EXPECT_EQ(records(real_files().read(path)).back(), time + "\x10\x03" + "\x3a\x02\x08\x01");  // SessionLog { START }
 }
 
 TEST(EventFile, RefusesANameThatIsNotShown) {

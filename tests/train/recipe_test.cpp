@@ -95,7 +95,6 @@ TEST(Recipe, TakesItsOwnPathsFromItsFolderAndThoseOfSetFromTheWorkingFolder) {
   EXPECT_EQ(recipe.target.path, "faces");
 }
 
-// Every recipe of the repository must be readable; the seed's have no paths of their own.
 TEST(Recipe, ShardsAndColumnsAreRelativeToItsFolderToo) {
   const testing::ScratchFolder folder;
   for (const char* name : {"a-00.tar", "b.parquet", "odd?name.png", "t-0.parquet"}) std::ofstream(folder / name) << "x";
@@ -107,6 +106,7 @@ TEST(Recipe, ShardsAndColumnsAreRelativeToItsFolderToo) {
   for (const char* name : {"c-{00..12}.tar", "c.parquet?column=image", "a-{00.tar"}) EXPECT_EQ(resolved(name), name) << "it is not there";
 }
 
+// Every recipe of the repository must be readable; the seed's have no paths of their own.
 TEST(Recipe, AllThatAreShippedAreValid) {
   int found = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(std::filesystem::path(MONGE_SOURCE_DIR) / "recipes")) {

@@ -3,13 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-// As in nn/activation.cpp: one clone for each set of instructions, chosen when the program starts.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define MONGE_VECTORISED __attribute__((target_clones("avx512f", "avx2,fma", "default")))
-#else
-#define MONGE_VECTORISED
-#endif
-#define MONGE_INLINE [[gnu::always_inline]] inline
+#include "monge/core/vectorised.h"
 
 namespace monge::nn::ops {
 namespace {
