@@ -76,11 +76,13 @@ Plan plan_of(TextLayout& layout, const TextTableOptions& options, const std::str
     if (!names.empty()) names.resize(static_cast<size_t>(fields));
     out.columns = choose_columns(options.columns, names, fields, name);
     if (std::count(out.columns.begin(), out.columns.end(), layout.index) > 0) {
-      require(options.index.empty(), name, ": column ", column_name(layout, layout.index), " is chosen as the index and as a column of numbers");
+      if (!options.index.empty()) {
+        throw Error(text(name, ": column ", column_name(layout, layout.index), " is chosen as the index and as a column of numbers"));
+      }
       layout.index = -1;
     }
   }
-  require(!out.columns.empty(), name, ": has no column beside its index, column ", column_name(layout, layout.index));
+  if (out.columns.empty()) throw Error(text(name, ": has no column beside its index, column ", column_name(layout, layout.index)));
   out.place.assign(static_cast<size_t>(layout.width), Plan::kSkip);
   for (size_t i = 0; i < out.columns.size(); ++i) {
     out.place[static_cast<size_t>(out.columns[i])] = static_cast<int64_t>(i);
