@@ -96,7 +96,8 @@ std::shared_ptr<const Source> array_source(const std::string& name, const torch:
   const auto floats = array.to(torch::kFloat32);
   check_finite(name, array, floats);
   if (images) check_range(name, floats);
-  return std::make_shared<TensorSource>(name, floats);
+  const bool wide = !images && (array.scalar_type() == torch::kFloat64 || (!array.is_floating_point() && array.element_size() >= 4));
+  return std::make_shared<TensorSource>(name, wide ? array.to(torch::kFloat64) : floats);
 }
 
 std::shared_ptr<const Source> open_array(const std::string& line) {

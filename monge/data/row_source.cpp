@@ -109,4 +109,14 @@ torch::Tensor RowSource::stored_items(const std::vector<int64_t>& indices) const
   return out;
 }
 
+torch::Tensor RowSource::exact_items(const std::vector<int64_t>& indices) const {
+  stored_items(indices);  // checks them
+  return rows_.index_select(0, torch::tensor(indices, torch::kInt64)).to(torch::kFloat64);
+}
+
+torch::ScalarType RowSource::number_type() const {
+  const bool wide = rows_.scalar_type() == torch::kFloat64 || (!rows_.is_floating_point() && rows_.element_size() >= 4);
+  return wide ? torch::kFloat64 : torch::kFloat32;
+}
+
 }  // namespace monge::data

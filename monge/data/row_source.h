@@ -24,6 +24,8 @@ class RowSource : public FiniteSource {
 
   /// @throws Error also for a value that is NaN, infinite or too large for float32, with its row and column in the array.
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
+  torch::Tensor exact_items(const std::vector<int64_t>& indices) const override;
+  torch::ScalarType number_type() const override;
 
  private:
   void read_ahead_of_run(const std::vector<int64_t>& indices) const;

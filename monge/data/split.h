@@ -20,11 +20,16 @@ class Subset : public FiniteSource {
   std::vector<int64_t> item_shape() const override { return whole_->item_shape(); }
   int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
+  torch::Tensor exact_items(const std::vector<int64_t>& indices) const override;
+  torch::ScalarType number_type() const override { return whole_->number_type(); }
+  io::TableNames table_names() const override;
   std::string item_name(int64_t index) const override;
   bool is_quick() const override { return whole_->is_quick(); }
   Remarks remarks() const override { return whole_->remarks(); }
 
  private:
+  std::vector<int64_t> of_whole(const std::vector<int64_t>& indices) const;
+
   std::shared_ptr<const Source> whole_;
   std::vector<int64_t> indices_;
   std::string label_;
