@@ -1,14 +1,12 @@
 #include "monge/data/arrays.h"
 
 #include <algorithm>
-#include <array>
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
 #include "monge/data/row_source.h"
-#include "monge/data/spec.h"
 #include "monge/data/tensor_source.h"
-#include "monge/io/csv.h"
+#include "monge/io/column_choice.h"
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
 #include "monge/io/npz.h"
@@ -18,17 +16,60 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void check_finite(const std::string& name, const torch::Tensor& given, const torch::Tensor& floats) {
+/// "row 3, column 2 (counted from 0)", and the column's name where there is one.
+std::string place_of(torch::IntArrayRef shape, int64_t flat, const io::TableNames& names) {
+  auto out = place_in(shape, flat);
+  if (!names.columns.empty()) out += ", column " + shown(names.columns[static_cast<size_t>(flat % shape.back())]);
+  return out;
+}
+
+/// @param given  float64, or float32 where that is the type of the file.
+void check_finite(const std::string& name, const torch::Tensor& given, const torch::Tensor& floats, const io::TableNames& names) {
   const auto bad = floats.isfinite().logical_not();
   const int64_t count = bad.sum().item<int64_t>();
   if (count == 0) return;
   const int64_t first = bad.flatten().to(torch::kUInt8).argmax().item<int64_t>();
   throw Error(Complaint{
-      .what = text(count, " of its values are not finite numbers in float32, the first at ", place_in(floats.sizes(), first)),
+      .what = text(count, " of its values are not finite numbers in float32, the first at ", place_of(floats.sizes(), first, names)),
       .where = name,
       .value = text(given.flatten()[first].item<double>()),
       .allowed = "finite numbers",
       .fix = "drop or fill these rows first"});
+}
+
+/// Warns of the whole numbers that become others as Float.
+template <class Float, class Whole>
+void tell_rounded(const std::string& name, const torch::Tensor& array, const char* type, const char* cure, const LogSink& log) {
+  // Beyond the digits of Float; those that are multiples of a power of two are kept all the same.
+  const auto* value = array.const_data_ptr<Whole>();
+  int64_t count = 0, first = 0;
+  for (int64_t i = 0; i < array.numel(); ++i) {
+    const auto rounded = static_cast<Float>(value[i]);
+    // As long double, which holds every whole number of 64 bits.
+    if (static_cast<long double>(rounded) == static_cast<long double>(value[i])) continue;
+    if (count++ == 0) first = i;
+  }
+  if (count == 0) return;
+  log(LogLevel::warning, text(name, ": ", count, " of its ", array.numel(), " values are whole numbers that ", type,
+                              " does not hold exactly, the first at ", place_in(array.sizes(), first), ": ", value[first], " becomes ",
+                              static_cast<int64_t>(static_cast<long double>(static_cast<Float>(value[first]))), cure));
+}
+
+template <class Whole>
+void tell_what_is_lost(const std::string& name, const torch::Tensor& array, const LogSink& log) {
+  if constexpr (sizeof(Whole) == 8) tell_rounded<double, Whole>(name, array, "float64", "", log);
+  tell_rounded<float, Whole>(name, array, "float32", "; standardising and data check read them in float64", log);
+}
+
+void tell_what_is_lost(const std::string& name, const torch::Tensor& array, const LogSink& log) {
+  const auto plain = array.contiguous();
+  switch (plain.scalar_type()) {
+    case torch::kInt32: return tell_what_is_lost<int32_t>(name, plain, log);
+    case torch::kUInt32: return tell_what_is_lost<uint32_t>(name, plain, log);
+    case torch::kInt64: return tell_what_is_lost<int64_t>(name, plain, log);
+    case torch::kUInt64: return tell_what_is_lost<uint64_t>(name, plain, log);
+    default: return;
+  }
 }
 
 /// Whether the array can be a source at all: rank, extents, type.
@@ -72,44 +113,58 @@ std::shared_ptr<const Source> mapped_source(const std::string& name, const torch
   return source;
 }
 
-}  // namespace
-
-bool has_array_extension(const fs::path& path) {
-  static constexpr std::array<std::string_view, 5> kExtensions = {".npy", ".npz", ".csv", ".tsv", ".txt"};
-  return std::count(kExtensions.begin(), kExtensions.end(), lower_extension(path)) > 0;
+/// The chosen columns of vectors.
+torch::Tensor chosen(const torch::Tensor& array, const std::string& columns, const std::string& name) {
+  if (columns.empty()) return array;
+  require(array.dim() == 2, name, ": columns are chosen of tables [N, D], got the shape ", array.sizes());
+  const auto numbers = io::choose_columns(columns, {}, array.size(1), name);
+  // As float64, for the types that have few operators.
+  const bool few = array.scalar_type() == torch::kUInt16 || array.scalar_type() == torch::kUInt32 || array.scalar_type() == torch::kUInt64;
+  return (few ? array.to(torch::kFloat64) : array).index_select(1, torch::tensor(numbers, torch::kInt64));
 }
 
-ArrayPath array_path(const std::string& line) {
-  if (!Spec::is("npz", line)) return {line, ""};
-  Spec spec(line);
-  auto key = spec.word("key", "");
-  spec.refuse_unknown();
-  require(!spec.name().empty(), line, ": names no file; the form is npz:FILE.npz?key=NAME");
-  require(lower_extension(spec.name()) == ".npz", line, ": ", spec.name(), " is no .npz file");
-  return {spec.name(), std::move(key)};
-}
-
-std::shared_ptr<const Source> array_source(const std::string& name, const torch::Tensor& array) {
+std::shared_ptr<const Source> source_of(const std::string& name, io::Table table, const LogSink& log) {
+  const auto& array = table.values;
   check_kind(name, array);
   const bool images = array.dim() == 4;
   if (images && array.scalar_type() == torch::kUInt8) return std::make_shared<TensorSource>(name, array);
+  TableFacts facts{.exact = {}, .names = std::move(table.names), .reading = std::move(table.reading), .type = torch::kFloat32};
   const auto floats = array.to(torch::kFloat32);
-  check_finite(name, array, floats);
+  const bool narrow = array.element_size() <= 2 || array.scalar_type() == torch::kFloat32;
+  facts.type = narrow ? torch::kFloat32 : torch::kFloat64;
+  const auto doubles = narrow ? floats : array.to(torch::kFloat64);
+  check_finite(name, doubles, floats, facts.names);
   if (images) check_range(name, floats);
-  const bool wide = !images && (array.scalar_type() == torch::kFloat64 || (!array.is_floating_point() && array.element_size() >= 4));
-  return std::make_shared<TensorSource>(name, wide ? array.to(torch::kFloat64) : floats);
+  if (!images && !array.is_floating_point()) tell_what_is_lost(name, array, log);
+  if (!images && !narrow && !floats.to(torch::kFloat64).equal(doubles)) facts.exact = doubles.contiguous();
+  return std::make_shared<TensorSource>(name, floats, std::vector<std::string>(), std::move(facts));
 }
 
-std::shared_ptr<const Source> open_array(const std::string& line) {
-  const auto [file, key] = array_path(line);
-  require(has_array_extension(file), line, ": not an array; allowed are .npy, .npz, .csv, .tsv and .txt");
-  const auto extension = lower_extension(file);
-  if (extension == ".npz") return array_source(line, io::read_npz(file, key));
-  if (extension != ".npy") return array_source(line, io::read_csv(file));
+}  // namespace
+
+std::shared_ptr<const Source> array_source(const std::string& name, const torch::Tensor& array, const LogSink& log) {
+  return source_of(name, {.values = array, .names = {}, .reading = {}}, log);
+}
+
+io::Table read_table(const std::string& line, io::TextTableOptions::Missing missing) {
+  auto path = array_path(line);
+  require(has_array_extension(path.file), line, ": not an array; allowed are .npy, .npz, .csv, .tsv and .txt");
+  const auto extension = lower_extension(path.file);
+  if (extension != ".npz" && extension != ".npy") {
+    if (path.table.missing == io::TextTableOptions::Missing::refuse) path.table.missing = missing;
+    return io::read_text_table(path.file, path.table);
+  }
+  const auto array = extension == ".npz" ? io::read_npz(path.file, path.key) : io::read_npy(path.file);
+  return {.values = chosen(array, path.table.columns, line), .names = {}, .reading = {}};
+}
+
+std::shared_ptr<const Source> open_array(const std::string& line, const LogSink& log) {
+  const auto path = array_path(line);
   std::error_code ignored;
-  const auto bytes = fs::is_regular_file(file, ignored) ? fs::file_size(file, ignored) : 0;
-  if (!ignored && bytes >= kMapFrom) return mapped_source(line, io::map_npy(file));
-  return array_source(line, io::read_npy(file));
+  const bool mappable = lower_extension(path.file) == ".npy" && path.table.columns.empty() && fs::is_regular_file(path.file, ignored);
+  const auto bytes = mappable ? fs::file_size(path.file, ignored) : 0;
+  if (!ignored && bytes >= kMapFrom) return mapped_source(line, io::map_npy(path.file));
+  return source_of(line, read_table(line, io::TextTableOptions::Missing::refuse), log);
 }
 
 }  // namespace monge::data

@@ -4,46 +4,40 @@
 #include <torch/types.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 
+#include "monge/core/log.h"
+#include "monge/data/array_path.h"
 #include "monge/data/source.h"
 
 namespace monge::data {
 
-/// Whether the path ends in .npy, .npz, .csv, .tsv or .txt, in either case.
-bool has_array_extension(const std::filesystem::path& path);
-
-/// Which array is meant.
-struct ArrayPath {
-  std::filesystem::path file;
-  std::string key;  ///< of a .npz; empty: its only one
-};
-
-/// "npz:FILE.npz?key=NAME" taken apart; every other line is the file itself.
-/// @throws Error showing the line: no file, another kind of file, another parameter than key.
-ArrayPath array_path(const std::string& line);
-
 /// From this size on a .npy file is mapped and not read: then its values are checked when they are drawn and not at opening.
 inline constexpr uint64_t kMapFrom = uint64_t{64} << 20;
 
-/// Opens
+/// Opens what array_path names:
 ///
 ///     .npy [N, D]              float or integer: vectors
 ///     .npy [N, C, H, W]        float in [-1, 1], or uint8 in 0..255: images
-///     .npz                     the same, where it holds one array
-///     npz:FILE.npz?key=NAME    the same, where it holds several
-///     .csv .tsv .txt           a table, a vector a row
+///     .npz                     the same
+///     .csv .tsv .txt           a table of text, a vector a row; also with .gz
 ///
-/// Floats of any width and integers other than uint8 images become float32. Arrays lie in memory, except .npy files from
-/// kMapFrom bytes on: those are mapped (io::map_npy), and of float images the range of 64, evenly spread, is looked at.
-/// @throws Error naming the file: unreadable, empty, another rank; a value that is NaN, infinite or too large for
+/// Items are float32. Of vectors whose values float32 does not hold exactly, the values of the file are kept beside them in
+/// float64 (Source::exact_items). Arrays lie in memory, except .npy files from kMapFrom bytes on: those are mapped
+/// (io::map_npy) unless columns of them are chosen, and of float images the range of 64, evenly spread, is looked at.
+/// @param log   told which whole numbers are rounded, see array_source.
+/// @throws Error naming the file: unreadable, empty, another rank; a value that is missing, NaN, infinite or too large for
 ///         float32 (with row and column); float images far outside [-1, 1] (beyond 4: most likely 0..255 was meant) or
 ///         evidently in [0, 1] (see io::looks_like_unit_range).
-std::shared_ptr<const Source> open_array(const std::string& line);
+std::shared_ptr<const Source> open_array(const std::string& line, const LogSink& log = silent());
 
 /// The same for a tensor that is already there, named `name` in messages. All values are checked.
-std::shared_ptr<const Source> array_source(const std::string& name, const torch::Tensor& array);
+/// @param log  warned of whole numbers that float32 rounds, and of those that float64 rounds: how many, and the first.
+std::shared_ptr<const Source> array_source(const std::string& name, const torch::Tensor& array, const LogSink& log = silent());
+
+/// The table that array_path names, whole and in memory, in the type of the file; missing values are NaN where `missing` keeps
+/// them. Images [N, C, H, W] are rows as well. @throws Error as open_array, but for values, which are not looked at.
+io::Table read_table(const std::string& line, io::TextTableOptions::Missing missing);
 
 }  // namespace monge::data

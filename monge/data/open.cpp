@@ -13,6 +13,7 @@
 #include "monge/data/toys.h"
 #include "monge/data/w2_benchmark.h"
 #include "monge/io/archive.h"
+#include "monge/io/column_choice.h"
 #include "monge/io/image.h"
 
 namespace monge::data {
@@ -43,14 +44,14 @@ std::shared_ptr<const Source> open_any(const SourceOptions& options, const LogSi
   if (Spec::is("toy", path)) return open_toy(path);
   if (Spec::is("w2bench", path)) return open_w2_benchmark(path);
   if (Spec::is("font", path)) return open_glyphs(path, options.images.size, options.images.grey, progress);
-  if (Spec::is("npz", path)) return open_array(path);
 
   std::error_code ignored;
+  const auto file = array_path(path).file;
+  if (has_array_extension(file) && fs::exists(file, ignored) && !fs::is_directory(file, ignored)) return open_array(path, log);
   if (holds_pictures(path) || (!fs::exists(path, ignored) && path.find('{') != std::string::npos)) {
     return open_images(options, log, progress);
   }
-  require(fs::exists(path, ignored), path, ": no such file or folder");
-  if (has_array_extension(path)) return open_array(path);
+  require(fs::exists(path, ignored), file.string(), ": no such file or folder");
   throw Error(Complaint{.what = "data of this kind cannot be opened",
                         .where = path,
                         .value = '"' + fs::path(path).extension().string() + '"',
@@ -60,13 +61,25 @@ std::shared_ptr<const Source> open_any(const SourceOptions& options, const LogSi
                         .fix = "convert it, or give the file the extension of what it holds"});
 }
 
+/// "400 rows x 3 columns: a, b, c (commas, header in line 1)" of vectors, "60 items of shape [3, 32, 32]" of images.
+std::string shape_of(const Source& source) {
+  const auto shape = source.item_shape();
+  if (source.endless() || shape.size() != 1) {
+    return text(source.endless() ? std::string("endless") : text(source.size(), " items"), " of shape ", torch::IntArrayRef(shape));
+  }
+  const auto counted = [](int64_t count, const char* word) { return text(count, ' ', word, count == 1 ? "" : "s"); };
+  auto out = counted(source.size(), "row") + " x " + counted(shape[0], "column");
+  if (const auto names = source.table_names().columns; !names.empty()) out += ": " + io::listed_columns(names, /*always_quoted=*/false);
+  if (const auto reading = source.remarks().reading; !reading.empty()) out += " (" + reading + ')';
+  return out;
+}
+
 }  // namespace
 
 std::shared_ptr<const Source> open_source(const SourceOptions& options, const LogSink& log,
                                           const ProgressCallback& progress) {
   auto source = open_any(options, log, progress);
-  const auto count = source->endless() ? std::string("endless") : text(source->size(), " items");
-  log(LogLevel::info, text(source->name(), ": ", count, " of shape ", torch::IntArrayRef(source->item_shape())));
+  log(LogLevel::info, source->name() + ": " + shape_of(*source));
   return source;
 }
 

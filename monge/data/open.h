@@ -25,12 +25,12 @@ struct SourceOptions {
 ///     a folder, .zip .tar .tar.gz .tgz .tar.bz2 .tar.xz .tar.zst .7z
 ///                                          pictures, see ImageSource
 ///     a .png .jpg .jpeg .webp file         one picture
-///     .npy, .npz, npz:FILE.npz?key=NAME, .csv .tsv .txt
-///                                          an array or a table, see open_array
+///     .npy .npz .csv .tsv .txt, the last three also with .gz; npz:FILE.npz?key=NAME; FILE.csv?columns=a,b
+///                                          an array or a table, see array_path and open_array
 ///
 /// The path is used as it stands: "~" and "*" mean nothing.
-/// @param log       told once how many items there are and which were converted, and warned of pictures left out with
-///                  their reasons.
+/// @param log       told once how many items there are (of a table its rows, columns and how its text was understood) and which
+///                  were converted, and warned of pictures left out with their reasons.
 /// @param progress  called while pictures are decoded, see ProgressCallback.
 /// @throws Error  a missing path, a kind that is not known (with what is accepted), or whatever the opened kind
 ///                complains about.

@@ -1,10 +1,11 @@
 #include "monge/data/row_source.h"
 
-#include <ATen/Dispatch.h>
+#include <ATen/Dispatch_v2.h>
 
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <type_traits>
 
 #include "monge/core/error.h"
 #include "monge/core/mapped_file.h"
@@ -12,21 +13,24 @@
 namespace monge::data {
 namespace {
 
-/// Copies one row as float32. @return whether all its numbers are finite there.
-template <class Number>
-bool copy_row(const Number* from, int64_t count, float* to) {
-  // Exponents of all ones are NaN and infinity. Without branches, so that it goes by vectors.
-  uint32_t bad = 0;
+/// Whether a number is NaN or infinite in float32: its exponent is all ones.
+bool is_bad(float number) { return (std::bit_cast<uint32_t>(number) & 0x7f800000u) == 0x7f800000u; }
+
+/// Copies one row as float32 or float64. @return whether all its numbers are finite in float32.
+template <class Number, class To>
+bool copy_row(const Number* from, int64_t count, To* to) {
+  uint32_t bad = 0;  // without branches, so that it goes by vectors
   for (int64_t i = 0; i < count; ++i) {
-    to[i] = static_cast<float>(from[i]);
-    bad |= (std::bit_cast<uint32_t>(to[i]) & 0x7f800000u) == 0x7f800000u;
+    to[i] = static_cast<To>(from[i]);
+    bad |= is_bad(static_cast<float>(from[i]));
   }
   return bad == 0;
 }
 
-int64_t first_not_finite(const float* row) {
+template <class To>
+int64_t first_not_finite(const To* row) {
   int64_t at = 0;
-  while ((std::bit_cast<uint32_t>(row[at]) & 0x7f800000u) != 0x7f800000u) ++at;
+  while (!is_bad(static_cast<float>(row[at]))) ++at;
   return at;
 }
 
@@ -70,22 +74,38 @@ void RowSource::read_ahead_of_run(const std::vector<int64_t>& indices) const {
 }
 
 torch::Tensor RowSource::stored_items(const std::vector<int64_t>& indices) const {
+  if (rows_.dim() != 4 || rows_.scalar_type() != torch::kUInt8) return copy_items<float>(indices);
   check(indices);
   read_ahead_of_run(indices);
   const int64_t count = rows_.numel() / size();
   auto shape = rows_.sizes().vec();
   shape[0] = static_cast<int64_t>(indices.size());
-  if (rows_.dim() == 4 && rows_.scalar_type() == torch::kUInt8) {
-    auto out = torch::empty(shape, torch::kUInt8);
-    auto* to = out.mutable_data_ptr<uint8_t>();
-    const auto* from = rows_.const_data_ptr<uint8_t>();
-    for (const int64_t index : indices) to = std::copy_n(from + index * count, count, to);
-    return out;
-  }
-  auto out = torch::empty(shape, torch::kFloat32);
-  auto* to = out.mutable_data_ptr<float>();
-  AT_DISPATCH_ALL_TYPES_AND3(torch::kHalf, torch::kBFloat16, torch::kBool, rows_.scalar_type(), "RowSource", [&] {
-    const auto* from = rows_.const_data_ptr<scalar_t>();
+  auto out = torch::empty(shape, torch::kUInt8);
+  auto* to = out.mutable_data_ptr<uint8_t>();
+  const auto* from = rows_.const_data_ptr<uint8_t>();
+  for (const int64_t index : indices) to = std::copy_n(from + index * count, count, to);
+  return out;
+}
+
+torch::Tensor RowSource::exact_items(const std::vector<int64_t>& indices) const {
+  return rows_.dim() == 2 ? copy_items<double>(indices) : Source::exact_items(indices);
+}
+
+torch::ScalarType RowSource::number_type() const {
+  return rows_.element_size() <= 2 || rows_.scalar_type() == torch::kFloat32 ? torch::kFloat32 : torch::kFloat64;
+}
+
+template <class To>
+torch::Tensor RowSource::copy_items(const std::vector<int64_t>& indices) const {
+  check(indices);
+  read_ahead_of_run(indices);
+  const int64_t count = rows_.numel() / size();
+  auto shape = rows_.sizes().vec();
+  shape[0] = static_cast<int64_t>(indices.size());
+  auto out = torch::empty(shape, torch::CppTypeToScalarType<To>::value);
+  auto* to = out.template mutable_data_ptr<To>();
+  const auto copy = [&]<class scalar_t>(std::type_identity<scalar_t>) {
+    const auto* from = rows_.template const_data_ptr<scalar_t>();
     const Patience patience;
     for (size_t i = 0; i < indices.size(); ++i) {
       const int64_t index = indices[i];
@@ -105,18 +125,10 @@ torch::Tensor RowSource::stored_items(const std::vector<int64_t>& indices) const
       }
       to += count;
     }
-  });
+  };
+  AT_DISPATCH_V2(rows_.scalar_type(), "RowSource", AT_WRAP([&] { copy(std::type_identity<scalar_t>()); }), AT_EXPAND(AT_ALL_TYPES),
+                 AT_EXPAND(AT_BAREBONES_UNSIGNED_TYPES), torch::kHalf, torch::kBFloat16, torch::kBool);
   return out;
-}
-
-torch::Tensor RowSource::exact_items(const std::vector<int64_t>& indices) const {
-  stored_items(indices);  // checks them
-  return rows_.index_select(0, torch::tensor(indices, torch::kInt64)).to(torch::kFloat64);
-}
-
-torch::ScalarType RowSource::number_type() const {
-  const bool wide = rows_.scalar_type() == torch::kFloat64 || (!rows_.is_floating_point() && rows_.element_size() >= 4);
-  return wide ? torch::kFloat64 : torch::kFloat32;
 }
 
 }  // namespace monge::data

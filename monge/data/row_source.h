@@ -24,10 +24,14 @@ class RowSource : public FiniteSource {
 
   /// @throws Error also for a value that is NaN, infinite or too large for float32, with its row and column in the array.
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
+
+  /// @throws Error as stored_items.
   torch::Tensor exact_items(const std::vector<int64_t>& indices) const override;
   torch::ScalarType number_type() const override;
 
  private:
+  template <class To>
+  torch::Tensor copy_items(const std::vector<int64_t>& indices) const;
   void read_ahead_of_run(const std::vector<int64_t>& indices) const;
 
   std::string name_;

@@ -67,6 +67,7 @@ class Source {
   struct Remarks {
     std::vector<std::string> left_out;   ///< cannot be used: path and reason
     std::vector<std::string> converted;  ///< are used after a conversion: path and kind ("is a CMYK picture")
+    std::string reading = {};            ///< how a table of text was understood, see io::Table
   };
   virtual Remarks remarks() const { return {}; }
 };

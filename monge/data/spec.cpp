@@ -29,10 +29,17 @@ Spec::Spec(const std::string& line) : line_(line) {
   kind_ = line.substr(0, colon);
   const auto question = std::min(line.find('?', colon), line.size());
   name_ = line.substr(colon + 1, question - colon - 1);
+  read_parameters(question + 1);
+}
 
-  for (size_t at = question + 1; at < line.size();) {
-    const auto end = std::min(line.find('&', at), line.size());
-    const auto pair = line.substr(at, end - at);
+Spec::Spec(const std::string& line, size_t question) : line_(line), name_(line.substr(0, question)) { read_parameters(question + 1); }
+
+void Spec::read_parameters(size_t at) {
+  while (at < line_.size()) {
+    bool quoted = false;
+    size_t end = at;
+    for (; end < line_.size() && (quoted || line_[end] != '&'); ++end) quoted ^= line_[end] == '"';
+    const auto pair = line_.substr(at, end - at);
     const auto equals = pair.find('=');
     require(equals != std::string::npos && equals > 0, line_, ": the parameter \"", pair,
             "\" has no value; write key=value");

@@ -16,6 +16,10 @@ class Spec {
   /// @throws Error showing the line: no KIND, a parameter without '=', or given twice.
   explicit Spec(const std::string& line);
 
+  /// The parameters of "FILE?key=value&key=value", whose '?' is at `question`; the name is what stands before it. A '&' within
+  /// double quotes belongs to its value.
+  Spec(const std::string& line, size_t question);
+
   /// Whether the line begins with "KIND:".
   static bool is(std::string_view kind, std::string_view line);
 
@@ -35,6 +39,7 @@ class Spec {
   void refuse_unknown() const;
 
  private:
+  void read_parameters(size_t at);
   const std::string* find(const std::string& key);
   [[noreturn]] void refuse(const std::string& key, const std::string& allowed) const;
 

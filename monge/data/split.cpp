@@ -42,25 +42,25 @@ Subset::Subset(std::shared_ptr<const Source> whole, std::vector<int64_t> indices
 
 std::string Subset::name() const { return whole_->name() + label_; }
 
-std::vector<int64_t> Subset::of_whole(const std::vector<int64_t>& indices) const {
+std::vector<int64_t> Subset::in_whole(const std::vector<int64_t>& indices) const {
   check(indices);
   auto moved = indices;
   for (auto& index : moved) index = indices_[static_cast<size_t>(index)];
   return moved;
 }
 
-torch::Tensor Subset::stored_items(const std::vector<int64_t>& indices) const { return whole_->stored_items(of_whole(indices)); }
+torch::Tensor Subset::stored_items(const std::vector<int64_t>& indices) const { return whole_->stored_items(in_whole(indices)); }
 
-torch::Tensor Subset::exact_items(const std::vector<int64_t>& indices) const { return whole_->exact_items(of_whole(indices)); }
+torch::Tensor Subset::exact_items(const std::vector<int64_t>& indices) const { return whole_->exact_items(in_whole(indices)); }
 
 io::TableNames Subset::table_names() const {
-  auto names = whole_->table_names();
-  if (names.rows.empty()) return names;
+  auto out = whole_->table_names();
+  if (out.rows.empty()) return out;
   std::vector<std::string> rows;
   rows.reserve(indices_.size());
-  for (const int64_t index : indices_) rows.push_back(names.rows[static_cast<size_t>(index)]);
-  names.rows = std::move(rows);
-  return names;
+  for (const int64_t index : indices_) rows.push_back(out.rows[static_cast<size_t>(index)]);
+  out.rows = std::move(rows);
+  return out;
 }
 
 std::string Subset::item_name(int64_t index) const {

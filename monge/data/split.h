@@ -28,7 +28,7 @@ class Subset : public FiniteSource {
   Remarks remarks() const override { return whole_->remarks(); }
 
  private:
-  std::vector<int64_t> of_whole(const std::vector<int64_t>& indices) const;
+  std::vector<int64_t> in_whole(const std::vector<int64_t>& indices) const;
 
   std::shared_ptr<const Source> whole_;
   std::vector<int64_t> indices_;

@@ -1,5 +1,6 @@
 #include "monge/io/npy.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <memory>
@@ -15,29 +16,43 @@ namespace {
 
 constexpr std::string_view magic = "\x93NUMPY";
 
+/// By kind and size in bytes, as they follow the byte order.
 const std::vector<std::pair<std::string, torch::ScalarType>>& types() {
   static const std::vector<std::pair<std::string, torch::ScalarType>> table = {
-      {"<f8", torch::kFloat64}, {"<f4", torch::kFloat32}, {"<f2", torch::kFloat16},
-      {"<i8", torch::kInt64},   {"<i4", torch::kInt32},   {"<i2", torch::kInt16},
-      {"|i1", torch::kInt8},    {"|u1", torch::kUInt8},   {"|b1", torch::kBool}};
+      {"f8", torch::kFloat64}, {"f4", torch::kFloat32}, {"f2", torch::kFloat16}, {"i8", torch::kInt64},  {"i4", torch::kInt32},
+      {"i2", torch::kInt16},   {"i1", torch::kInt8},    {"u8", torch::kUInt64},  {"u4", torch::kUInt32}, {"u2", torch::kUInt16},
+      {"u1", torch::kUInt8},   {"b1", torch::kBool}};
   return table;
 }
 
-torch::ScalarType type_of(const std::string& descr, const std::string& name) {
+struct NumberType {
+  torch::ScalarType dtype;
+  bool swapped = false;  ///< big-endian
+};
+
+NumberType type_of(const std::string& descr, const std::string& name) {
   std::vector<std::string> known;
+  const bool ordered = !descr.empty() && std::string_view("<>=|").find(descr[0]) != std::string_view::npos;
   for (const auto& [code, dtype] : types()) {
-    if (code == descr) return dtype;
+    if (ordered && descr.substr(1) == code) return {dtype, descr[0] == '>' && torch::elementSize(dtype) > 1};
     known.push_back(code);
   }
   require(descr != "|O" && descr != "O", name,
           ": holds Python objects (\"|O\"), which are pickled code and are not read; ",
           "save numbers: numpy.save(file, array.astype(numpy.float32))");
   throw Error(
-      Complaint{.what = descr.starts_with('>') ? "holds big-endian numbers" : "holds an unknown type of numbers",
+      Complaint{.what = "holds an unknown type of numbers",
                 .where = name,
                 .value = shown(descr),
-                .allowed = join(known),
+                .allowed = join(known) + " in either byte order",
                 .fix = "save it with numpy.save(file, array.astype(numpy.float32))"});
+}
+
+/// Little-endian items of big-endian ones, in place.
+void swap_bytes(const torch::Tensor& items) {
+  const auto size = static_cast<size_t>(items.element_size());
+  auto* at = static_cast<char*>(items.data_ptr());
+  for (auto* const end = at + items.nbytes(); at != end; at += size) std::reverse(at, at + size);
 }
 
 struct Header {
@@ -148,10 +163,12 @@ std::pair<Header, std::string_view> parts_of(std::string_view bytes, const std::
 
 torch::Tensor parse_npy(std::string_view bytes, const std::string& name) {
   auto [header, data] = parts_of(bytes, name);
-  const auto dtype = type_of(*header.descr, name);
-  if (!*header.fortran_order) return tensor_from_bytes(data, dtype, *header.shape, name);
+  const auto [dtype, swapped] = type_of(*header.descr, name);
+  const bool fortran = *header.fortran_order;
   const std::vector<int64_t> reversed(header.shape->rbegin(), header.shape->rend());
-  const auto transposed = tensor_from_bytes(data, dtype, reversed, name);
+  const auto transposed = tensor_from_bytes(data, dtype, fortran ? reversed : *header.shape, name);
+  if (swapped) swap_bytes(transposed);
+  if (!fortran) return transposed;
   std::vector<int64_t> order(reversed.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int64_t>(order.size() - 1 - i);
   return transposed.permute(order).contiguous();
@@ -165,9 +182,9 @@ torch::Tensor map_npy(const std::filesystem::path& path) {
   const auto file = std::make_shared<const MappedFile>(path);
   const auto name = path.string();
   const auto [header, data] = parts_of(file->bytes(), name);
-  const auto dtype = type_of(*header.descr, name);
+  const auto [dtype, swapped] = type_of(*header.descr, name);
   const bool aligned = reinterpret_cast<uintptr_t>(data.data()) % torch::elementSize(dtype) == 0;
-  if (*header.fortran_order || !aligned || dtype == torch::kBool || data.empty()) return parse_npy(file->bytes(), name);
+  if (swapped || *header.fortran_order || !aligned || dtype == torch::kBool || data.empty()) return parse_npy(file->bytes(), name);
   check_size(data, dtype, *header.shape, name);
   return torch::from_blob(const_cast<char*>(data.data()), *header.shape, [file](void*) {}, torch::TensorOptions(dtype));
 }
@@ -175,7 +192,7 @@ torch::Tensor map_npy(const std::filesystem::path& path) {
 std::string npy_header(torch::ScalarType type, torch::IntArrayRef shape) {
   std::string descr, extents;
   for (const auto& [code, dtype] : types()) {
-    if (dtype == type) descr = code;
+    if (dtype == type) descr = (torch::elementSize(type) == 1 ? "|" : "<") + code;
   }
   require(!descr.empty(), "a tensor of ", torch::toString(type),
           " cannot be written as .npy, which has no such type; convert it to float32");

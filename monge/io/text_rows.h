@@ -1,0 +1,175 @@
+// A text split into rows and fields (RFC 4180 and its relatives). Not for other callers than the readers of tables.
+#pragma once
+
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "monge/core/error.h"
+
+namespace monge::io {
+
+struct TextField {
+  std::string_view text;  ///< without its quotes and the blanks around it
+  bool quoted = false;
+};
+
+/// Goes through a text once, field by field. Rows end with LF, CR LF or CR, and the last one with the text. Empty lines are
+/// skipped, and so are lines that begin with #, which are counted. A field that begins with a double quote ends with the next
+/// one that is not doubled and may hold separators and line ends. Linear in the bytes looked at; nothing is kept of the past.
+class TextRows {
+ public:
+  /// @param text       UTF-8; must outlive this object.
+  /// @param separator  a character, or ' ' for any run of blanks.
+  /// @param name       of the file, for messages; must outlive this object.
+  TextRows(std::string_view text, char separator, const std::string& name)
+      : at_(text.data()), end_(text.data() + text.size()), separator_(separator), name_(name) {}
+
+  /// Goes to the next row, over what is left of this one. @return false at the end of the text.
+  bool next_row() {
+    for (TextField rest; next(rest);) {
+    }
+    for (;;) {
+      const char* p = after_blanks(at_);
+      if (p == end_) return false;
+      if (is_line_end(*p)) {
+        at_ = p;
+        take_line_end();
+      } else if (is_comment(p)) {
+        ++comments_;
+        while (p != end_ && !is_line_end(*p)) ++p;
+        at_ = p;
+      } else {
+        if (separator_ == ' ') at_ = p;
+        row_line_ = line_;
+        more_ = true;
+        return true;
+      }
+    }
+  }
+
+  /// Leaves out the line that the text begins with, whatever it holds. Only before the first row.
+  void skip_line() {
+    while (at_ != end_ && !is_line_end(*at_)) ++at_;
+    if (at_ != end_) take_line_end();
+  }
+
+  /// The line that the present row begins with, from 1.
+  int64_t line() const { return row_line_; }
+
+  /// Where the next field begins.
+  const char* position() const { return at_; }
+
+  /// How many lines were left out because they begin with #.
+  int64_t comments() const { return comments_; }
+
+  /// Whether the row has another field.
+  bool next_is_there() const { return more_; }
+
+  /// The next field of the row, valid until the next call. @return false when the row has no more.
+  /// @throws Error naming the line: a quote that is not closed, or letters after it.
+  bool next(TextField& field) {
+    if (!more_) return false;
+    const char* p = after_blanks(at_);
+    field.quoted = p != end_ && *p == '"';
+    if (field.quoted) {
+      p = quoted(p, field);
+    } else {
+      const char* const begin = p;
+      while (p != end_ && *p != separator_ && !is_line_end(*p) && !(separator_ == ' ' && is_blank(*p))) ++p;
+      const char* last = p;
+      while (last != begin && is_blank(last[-1])) --last;
+      field.text = {begin, static_cast<size_t>(last - begin)};
+    }
+    end_field(p);
+    return true;
+  }
+
+  /// The next field where it is a plain finite number and nothing else; otherwise nothing is taken, and next() gives it. The
+  /// quick way of most fields.
+  bool next_number(double& out) {
+    if (!more_) return false;
+    const char* p = after_blanks(at_);
+    const auto [stop, fault] = std::from_chars(p, end_, out);
+    if (fault != std::errc() || !std::isfinite(out)) return false;
+    p = after_blanks(stop);
+    if (p != end_ && *p != separator_ && !is_line_end(*p) && !(separator_ == ' ' && p != stop)) return false;
+    end_field(p);
+    return true;
+  }
+
+ private:
+  static bool is_line_end(char letter) { return letter == '\n' || letter == '\r'; }
+  bool is_blank(char letter) const {
+    return letter == ' ' || (letter == '\t' && separator_ != '\t') || letter == '\v' || letter == '\f';
+  }
+  const char* after_blanks(const char* p) const {
+    while (p != end_ && is_blank(*p)) ++p;
+    return p;
+  }
+
+  /// Lines that begin with # are comments, unless it is the name of a spreadsheet's fault.
+  bool is_comment(const char* p) const {
+    if (*p != '#') return false;
+    const std::string_view rest(p, static_cast<size_t>(end_ - p));
+    for (const char* fault : {"#N/A", "#NA", "#NV", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!"}) {
+      const auto length = std::string_view(fault).size();
+      const bool begins = rest.starts_with(fault);
+      if (begins && (rest.size() == length || rest[length] == separator_ || is_line_end(rest[length]))) return false;
+    }
+    return true;
+  }
+
+  void take_line_end() {
+    ++line_;
+    at_ += *at_ == '\r' && end_ - at_ > 1 && at_[1] == '\n' ? 2 : 1;
+  }
+
+  /// Takes what ends a field: a separator, or the end of the line or the text.
+  void end_field(const char* p) {
+    if (separator_ == ' ') p = after_blanks(p);
+    at_ = p;
+    more_ = p != end_ && !is_line_end(*p);
+    if (more_) {
+      at_ += separator_ != ' ';
+    } else if (p != end_) {
+      take_line_end();
+    }
+  }
+
+  /// @return what follows the closing quote and the blanks after it.
+  const char* quoted(const char* p, TextField& field) {
+    const int64_t begun = line_;
+    const char* part = ++p;
+    unescaped_.clear();
+    bool doubled = false;
+    for (;; ++p) {
+      require(p != end_, name_, " line ", begun, ": a field in quotes has no end; close its quote, or double quotes within it");
+      if (*p == '\n' || (*p == '\r' && !(end_ - p > 1 && p[1] == '\n'))) ++line_;
+      if (*p != '"') continue;
+      if (end_ - p < 2 || p[1] != '"') break;
+      doubled = true;
+      unescaped_.append(part, static_cast<size_t>(++p - part));
+      part = p + 1;
+    }
+    field.text = {part, static_cast<size_t>(p - part)};
+    if (doubled) field.text = unescaped_.append(field.text);
+    const char* const close = p + 1;
+    p = after_blanks(close);
+    const bool ends = p == end_ || *p == separator_ || is_line_end(*p) || (separator_ == ' ' && p != close);
+    require(ends, name_, " line ", line_, ": letters follow a field in quotes; double the quotes within it");
+    return p;
+  }
+
+  const char *at_, *end_;
+  char separator_;
+  const std::string& name_;
+  bool more_ = false;
+  int64_t line_ = 1, row_line_ = 0, comments_ = 0;
+  std::string unescaped_;
+};
+
+}  // namespace monge::io
