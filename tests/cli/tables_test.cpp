@@ -137,5 +137,135 @@ TEST_F(FarTables, OutputsStayInTheirRange) {
   EXPECT_THAT(monge(folder.path(), "train p.toml --out images --set output.range=0..1").err, HasSubstr("only vectors"));
 }
 
+/// Tables of text with names: cells by three measurements.
+class NamedTables : public Cli {
+ protected:
+  void SetUp() override {
+    Cli::SetUp();
+    const auto z = torch::randn({60, 3}, RandomStreams(2).at("z", 0), torch::kFloat64);
+    write("a.csv", {"x", "y", "z"}, z, {0, 1, 2});
+    write("b.csv", {"x", "y", "z"}, z + 1, {0, 1, 2});
+    write("turned.csv", {"x", "y", "z"}, z, {2, 0, 1});
+    write("b_turned.csv", {"x", "y", "z"}, z + 1, {1, 2, 0});
+    write("more.csv", {"x", "y", "z", "note"}, torch::cat({z, z.narrow(1, 0, 1)}, 1), {0, 3, 1, 2});
+    write("other.csv", {"x", "Y", "z"}, z, {0, 1, 2});
+  }
+
+  /// The columns in the order given, with a name before each row.
+  void write(const char* file, const std::vector<std::string>& names, const torch::Tensor& values, const std::vector<int64_t>& order) const {
+    std::ofstream out(folder / file);
+    out.precision(17);
+    out << "cell";
+    for (const int64_t k : order) out << ',' << names[static_cast<size_t>(k)];
+    for (int64_t i = 0; i < values.size(0); ++i) {
+      out << "\nr" << i;
+      for (const int64_t k : order) out << ',' << values[i][k].item<double>();
+    }
+    out << "\n";
+  }
+
+  std::string train(const std::string& source, const std::string& target, const std::string& out) const {
+    const auto result = monge(folder.path(), "train v.toml --out " + out + " --set method=strong --set source.path=" + source +
+                                                 " --set target.path=" + target + " --set data.standardise=joint");
+    EXPECT_EQ(result.code, 0) << result.err;
+    return result.err;
+  }
+  std::string translate(const std::string& in, const std::string& out, const std::string& with = "") const {
+    const auto result = monge(folder.path(), "translate run '" + in + "' " + out + with);
+    EXPECT_EQ(result.code, 0) << result.err;
+    return result.err;
+  }
+};
+
+TEST_F(NamedTables, InAnotherOrderGiveTheSameOutputs) {
+  train("a.csv", "b.csv", "run");
+  EXPECT_THAT(translate("a.csv", "y.csv"), Not(HasSubstr("order")));
+  const auto y = testing::slurp(folder / "y.csv");
+  EXPECT_TRUE(y.starts_with("cell,x,y,z\nr0,")) << y.substr(0, 60);
+  EXPECT_EQ(std::count(y.begin(), y.end(), '\n'), 61);
+
+  EXPECT_THAT(translate("turned.csv", "t.csv"), HasSubstr("its columns stand in another order than those of the training and are taken by name: \"x\", \"y\", \"z\""));
+  EXPECT_EQ(testing::slurp(folder / "t.csv"), y);
+  EXPECT_THAT(translate("more.csv", "m.csv"), HasSubstr("1 of its 4 columns are not used: \"note\""));
+  EXPECT_EQ(testing::slurp(folder / "m.csv"), y);
+  translate("more.csv?columns=z,y,x", "c.csv");
+  EXPECT_EQ(testing::slurp(folder / "c.csv"), y);
+  auto result = monge(folder.path(), "translate run other.csv o.csv");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("other.csv: IN lacks 1 of the 3 columns of the training: \"y\""), HasSubstr("got \"x\", \"Y\", \"z\"")));
+  EXPECT_FALSE(fs::exists(folder / "o.csv") || fs::exists(folder / "o.csv.part"));
+
+  // The output is a table of the same columns again, for an evaluation or another translation.
+  EXPECT_THAT(translate("y.csv", "again.csv"), Not(HasSubstr("order")));
+  ASSERT_EQ(monge(folder.path(), "export run --out map.safetensors").code, 0);
+  ASSERT_EQ(monge(folder.path(), "translate map.safetensors turned.csv e.csv -q").code, 0);
+  EXPECT_EQ(testing::slurp(folder / "e.csv"), y);
+
+  const auto straight = monge(folder.path(), "eval run --source a.csv --target b.csv --json -q"),
+             turned = monge(folder.path(), "eval run --source turned.csv --target b_turned.csv --json");
+  ASSERT_EQ(turned.code, 0) << turned.err;
+  EXPECT_EQ(json::parse(straight.out)["target_error"], json::parse(turned.out)["target_error"]);
+  EXPECT_THAT(turned.err, AllOf(HasSubstr("the source: turned.csv: its columns stand in another order"), HasSubstr("the target: b_turned.csv")));
+  result = monge(folder.path(), "eval run --source other.csv --target b.csv");
+  EXPECT_THAT(result.err, HasSubstr("the source lacks 1 of the 3 columns of the training: \"y\""));
+}
+
+TEST_F(NamedTables, RowNamesGoWithTheirOutputs) {
+  const auto result = monge(folder.path(), "train v.toml --out run --set source.path=a.csv --set target.path=b.csv");  // method weak: several outputs
+  ASSERT_EQ(result.code, 0) << result.err;
+  translate("turned.csv", "y.tsv", " --samples 2");
+  const auto y = testing::slurp(folder / "y.tsv");
+  EXPECT_TRUE(y.starts_with("cell\tx\ty\tz\nr0\t")) << y.substr(0, 60);
+  EXPECT_THAT(y, AllOf(HasSubstr("\nr0\t"), HasSubstr("\nr59\t")));
+  EXPECT_EQ(std::count(y.begin(), y.end(), '\n'), 121);
+  translate("a.csv", "y.npy");
+  EXPECT_EQ(io::read_npy(folder / "y.npy").sizes(), torch::IntArrayRef({60, 3}));
+  translate("a.csv", "packed.csv.gz");
+  EXPECT_TRUE(testing::slurp(folder / "packed.csv.gz").starts_with("\x1f\x8b"));
+  translate("packed.csv.gz", "unpacked.csv");  // and it reads it back
+  EXPECT_TRUE(testing::slurp(folder / "unpacked.csv").starts_with("cell,x,y,z\nr0,"));
+}
+
+TEST_F(NamedTables, TheTargetOfATrainingFollowsItsSource) {
+  const auto straight = train("a.csv", "b.csv", "run");
+  EXPECT_THAT(train("a.csv", "b_turned.csv", "turned"), HasSubstr("the target: b_turned.csv"));
+  for (const char* model : {"run", "turned"}) {
+    ASSERT_EQ(monge(folder.path(), std::string("translate ") + model + " a.csv " + model + ".csv -q").code, 0);
+  }
+  EXPECT_EQ(testing::slurp(folder / "run.csv"), testing::slurp(folder / "turned.csv"));
+  EXPECT_THAT(train("a.csv", "other.csv", "pairs"), HasSubstr("source and target name 1 of 3 columns differently; they are compared by position: \"y\" with \"Y\""));
+  ASSERT_EQ(monge(folder.path(), "translate pairs a.csv p.csv -q").code, 0);
+  EXPECT_TRUE(testing::slurp(folder / "p.csv").starts_with("cell,x,Y,z\n")) << "outputs live in the space of the target";
+  const auto result = monge(folder.path(), "train v.toml --out wide --set source.path=more.csv --set target.path=b.csv");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("the source has 4 columns and the target 3"), HasSubstr("only in the source: \"note\"")));
+
+  // A resumed run takes the data by the names of its checkpoint.
+  const auto resumed = monge(folder.path(), "resume run --set train.iterations=14 --set source.path=turned.csv --set target.path=b_turned.csv");
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_THAT(resumed.err, AllOf(HasSubstr("the source: turned.csv"), HasSubstr("the target: b_turned.csv")));
+  ASSERT_EQ(monge(folder.path(), "resume turned --set train.iterations=14 -q").code, 0);
+  for (const char* model : {"run", "turned"}) {
+    ASSERT_EQ(monge(folder.path(), std::string("translate ") + model + " a.csv " + model + ".csv -q").code, 0);
+  }
+  EXPECT_EQ(testing::slurp(folder / "run.csv"), testing::slurp(folder / "turned.csv"));
+}
+
+TEST_F(NamedTables, WithoutNamesThePositionCountsAndTheOutputIsPlain) {
+  train("a.csv", "b.csv", "run");
+  std::ofstream(folder / "plain.csv") << "0.5,1,2\n-1,2,3\n";
+  translate("plain.csv", "y.csv");
+  EXPECT_TRUE(testing::slurp(folder / "y.csv").starts_with("x,y,z\n")) << "the model knows the names of what it gives";
+  io::write_npy(folder / "p.npy", torch::rand({40, 2}));
+  ASSERT_EQ(monge(folder.path(), "train v.toml --out nameless -q --set source.path=p.npy --set target.path=p.npy").code, 0);
+  std::ofstream(folder / "bare.csv") << "0.5,1\n-1,2\n";
+  std::ofstream(folder / "named.csv") << "u,v\n0.5,1\n-1,2\n";
+  ASSERT_EQ(monge(folder.path(), "translate nameless bare.csv y.csv -q").code, 0);
+  const auto bare = testing::slurp(folder / "y.csv");
+  EXPECT_EQ(std::count(bare.begin(), bare.end(), '\n'), 2);
+  ASSERT_EQ(monge(folder.path(), "translate nameless named.csv y.csv -q").code, 0);
+  EXPECT_EQ(testing::slurp(folder / "y.csv"), "u,v\n" + bare);
+}
+
 }  // namespace
 }  // namespace monge

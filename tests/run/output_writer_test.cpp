@@ -7,9 +7,9 @@
 
 #include "monge/core/files.h"
 #include "monge/data/tensor_source.h"
-#include "monge/io/csv.h"
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
+#include "monge/io/text_table.h"
 #include "tests/support/support.h"
 
 namespace monge::run {
@@ -117,7 +117,7 @@ TEST(OutputWriter, ATableIsWrittenAsItsRowsCome) {
   const auto read = io::read_npy(folder / "out.npy");
   ASSERT_EQ(read.sizes(), torch::IntArrayRef({100, 2, 3000}));
   EXPECT_TRUE(torch::equal(read, row + torch::arange(100, torch::kFloat32).view({100, 1, 1})));
-  EXPECT_TRUE(torch::equal(io::read_csv(folder / "out.csv"), read.flatten(0, 1)));
+  EXPECT_TRUE(torch::equal(io::read_text_table(folder / "out.csv").values.to(torch::kFloat32), read.flatten(0, 1)));
 }
 
 TEST(OutputWriter, NamesOfColumnsAndRowsGoIntoAText) {
