@@ -10,7 +10,6 @@
 #include "monge/core/error.h"
 #include "monge/eval/evaluation.h"
 #include "monge/eval/few_samples.h"
-#include "monge/eval/reach.h"
 #include "monge/train/sharing.h"
 #include "monge/train/trainer.h"
 
@@ -45,7 +44,7 @@ void print_table(const eval::Evaluation& e) {
     if (name == "colourfulness_target") std::printf("%.4g of the target\n", value);
   }
   for (const auto& [name, value] : e.judged) std::printf("%-14s %.5g\n", name.c_str(), value);
-  std::printf("verdict        the map %s\n", eval::in_words(e.decisive()).c_str());
+  std::printf("verdict        the map %s\n", e.verdict().c_str());
   std::fflush(stdout);
 }
 
@@ -96,7 +95,7 @@ void print_result(const EvalOptions& options, const train::Model& model, const e
                               {"target_samples", result.target_samples}};
   line.update(protocol_json(judge));
   for (const auto& [name, value] : result.named()) line[name] = value;
-  line["verdict"] = "the map " + eval::in_words(result.decisive());
+  line["verdict"] = "the map " + result.verdict();
   print_json(line);
 }
 
@@ -117,6 +116,7 @@ int eval_command(EvalOptions options) {
   const auto judge = rank_0_first(world, [&] { return eval::make_judge(recipe, model.device); });
   auto data = train::open_evaluation_data(recipe, log, progress_callback(options.common, "reading pictures"));
   if (world) require_same(*world, data);
+  rank_0_first(world, [&] { train::select_columns(data, model.columns, log); });
   model.require_takes(data.source->item_shape());
   if (model.standardisation) {  // in the units of the training, so that no column counts more than others
     train::standardise(data, *model.standardisation);

@@ -6,7 +6,6 @@
 #include "monge/core/error.h"
 #include "monge/core/number.h"
 #include "monge/core/shell.h"
-#include "monge/eval/reach.h"
 #include "monge/run/second_half.h"
 
 namespace monge::cli {
@@ -30,6 +29,17 @@ std::string judged_by(const eval::ImageJudge& judge, const eval::Evaluation& eva
   return out + text("; ", evaluation.samples, " outputs, ", evaluation.target_samples, " target samples");
 }
 
+/// {"source": [...], "target": [...]}: names, or numbers (from 0) where a table has no names.
+static ordered_json lost_columns_of(const train::TrainingData& data) {
+  const auto side = [](const data::Source& source, const std::vector<int64_t>& columns) {
+    const auto names = source.table_names().columns;
+    auto out = ordered_json::array();
+    for (const int64_t k : columns) out.push_back(names.empty() ? ordered_json(k) : ordered_json(names.at(static_cast<size_t>(k))));
+    return out;
+  };
+  return {{"source", side(*data.source, data.lost.source)}, {"target", side(*data.target, data.lost.target)}};
+}
+
 ordered_json summary_of(train::Trainer& trainer, const Outcome& outcome) {
   ordered_json summary{{"run", trainer.folder().string()},
                        {"complete", outcome.complete},
@@ -43,6 +53,7 @@ ordered_json summary_of(train::Trainer& trainer, const Outcome& outcome) {
                        {"best_iteration", nullptr},
                        {"best_figure", trainer.recipe().eval.best},
                        {"best_value", nullptr}};
+  if (trainer.data().lost.any()) summary["lost_columns"] = lost_columns_of(trainer.data());
   if (!trainer.early_end().empty()) summary["ended_early"] = trainer.early_end();
   if (trainer.best_figure()) {
     summary["best_iteration"] = trainer.best_iteration();
@@ -53,11 +64,10 @@ ordered_json summary_of(train::Trainer& trainer, const Outcome& outcome) {
     summary["samples"] = outcome.last->samples;
     summary["target_samples"] = outcome.last->target_samples;
     summary.update(protocol_json(outcome.judge));
-    const auto figures = outcome.last->decisive();
-    const auto reach = eval::judge(figures);
+    const auto reach = outcome.last->reach();
     summary["reaches_target"] =
         reach == eval::Reach::unknown ? ordered_json() : ordered_json(reach == eval::Reach::reached);
-    summary["verdict"] = "the map " + eval::in_words(figures);
+    summary["verdict"] = "the map " + outcome.last->verdict();
   }
   for (const auto& span : run::second_half(run::metrics_of(trainer.folder()), trainer.done())) {
     summary["second_half"][span.name] = {{"best", span.best}, {"last", span.last}, {"worst", span.worst}};
@@ -80,7 +90,7 @@ void print_summary(const train::Trainer& trainer, const Outcome& outcome) {
       std::cout << name << std::string(name.size() < 11 ? 11 - name.size() : 1, ' ') << number(value) << "\n";
     }
     if (outcome.judge) std::cout << judged_by(*outcome.judge, last) << "\n";
-    std::cout << "verdict    the map " << eval::in_words(last.decisive()) << "\ncost       " << number(last.cost)
+    std::cout << "verdict    the map " << last.verdict() << "\ncost       " << number(last.cost)
               << "\n";
   }
   std::cout << "report     " << (folder / "report.html").string() << "\nuse it     monge translate "

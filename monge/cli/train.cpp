@@ -17,7 +17,6 @@
 #include "monge/core/shell.h"
 #include "monge/dist/nccl.h"
 #include "monge/eval/evaluation.h"
-#include "monge/eval/reach.h"
 #include "monge/run/data_record.h"
 #include "monge/run/metrics_file.h"
 #include "monge/run/report.h"
@@ -181,9 +180,9 @@ int conduct(train::Trainer& trainer, eval::ImageJudge* judge, const Common& comm
   metrics.flush();
   const Outcome outcome{complete, seconds, last, judge};
   auto summary = summary_of(trainer, outcome);
-  if (last && eval::judge(last->decisive()) == eval::Reach::missed) {
+  if (last && last->reach() == eval::Reach::missed) {
     log(LogLevel::warning,
-        "the map " + eval::in_words(last->decisive()) + ". A small loss does not mean that it is reached. Train " +
+        "the map " + last->verdict() + ". A small loss does not mean that it is reached. Train " +
             "longer; where the error does not fall any more, the solution is spurious: " +
             (trainer.recipe().method == "otp" ? "a larger otp.eps_start or otp.eps_end, potential.r1 = 0.2"
                                               : "method = \"otp\"") +
@@ -329,7 +328,7 @@ int resume_command(TrainOptions options) {
   train::keep_freed_memory();
   use_device(world.get(), device, recipe);
   const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"),
-                                              checkpoint->standardisation, world.get());
+                                              checkpoint->standardisation, world.get(), checkpoint->columns);
   const auto judge = eval::make_judge(recipe, device);
   train::Trainer trainer(recipe, data, device, leads ? folder : fs::path(), log, real_files(), world);
   trainer.resume(*checkpoint);

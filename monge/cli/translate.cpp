@@ -13,6 +13,8 @@
 #include "monge/core/names.h"
 #include "monge/core/random.h"
 #include "monge/data/arrays.h"
+#include "monge/data/column_names.h"
+#include "monge/data/lost_columns.h"
 #include "monge/data/open.h"
 #include "monge/data/parquet_path.h"
 #include "monge/data/row_source.h"
@@ -32,7 +34,7 @@ namespace fs = std::filesystem;
 
 struct TranslateOptions {
   Common common;
-  std::string model, in, out, grid, on_error;
+  std::string model, in, out, grid, range, on_error;
   bool deterministic = false;
   int64_t samples = 1, seed = 0, batch = 0, grid_rows = 8;
   BareOptions bare;
@@ -73,31 +75,58 @@ void check_places(const TranslateOptions& options, const fs::path& in) {
 }
 
 /// What can be known before the model and the input are opened.
-void check_paths(const TranslateOptions& options, run::DataKind kind, const fs::path& in, const dist::World* world) {
+void check_paths(const TranslateOptions& options, const fs::path& in) {
   std::error_code ignored;
   require(fs::exists(in, ignored) || data::parquet_path(options.in), in.string(), ": no such file or folder");
-  run::check_output(kind, in, options.out);
   check_places(options, in);
+}
+
+/// The kind of the input, when it is open. @throws Error unless OUT can take it.
+run::DataKind checked_kind(const TranslateOptions& options, const data::Source& source, const fs::path& in, const dist::World* world) {
+  const auto kind = run::kind_of(options.in, source);
+  run::check_output(kind, in, options.out);
+  require(kind != run::DataKind::table || !run::is_text_table(options.out) || source.item_shape().size() == 1, options.out,
+          ": images do not fit into a table of text; name a .npy file");
   if (world && world->size() > 1 && kind != run::DataKind::folder) {
     throw Error(Complaint{.what = "only folders are written by several ranks", .where = "OUT", .value = options.out,
                           .fix = "give folders, or start it once"});
   }
+  return kind;
 }
 
-train::Model open_model(const TranslateOptions& options, run::DataKind kind, torch::Device device, const LogSink& log) {
+train::Model open_model(const TranslateOptions& options, torch::Device device, const LogSink& log) {
   auto model = train::load_model(options.model, device, log);
   model.deterministic = options.deterministic;
   apply_bare_options(options.bare, model);
+  if (!options.range.empty()) model.set_output_range(options.range);
   if (options.samples > 1 && !model.stochastic()) {
     const char* by = options.deterministic ? " by --deterministic" : "";
     throw Error(Complaint{.what = text("this map is deterministic", by, ": it has one output per input"), .where = "--samples",
                           .value = std::to_string(options.samples), .allowed = "1",
                           .fix = "methods weak, kernel and otp learn several"});
   }
-  require(kind != run::DataKind::table || lower_extension(options.out) == ".npy" || model.item_shape.size() == 1, options.out,
-          ": pictures do not fit into a table of text; name a .npy file");
   require(options.grid.empty() || model.item_shape.size() == 3, "--grid ", options.grid, ": only pictures make a grid");
   return model;
+}
+
+/// What the outputs have beside their numbers: the type of the input, and the names of the model's columns and the input's rows.
+run::TableFormat format_for(const train::Model& model, const data::Source& source) {
+  run::TableFormat format{.type = source.number_type(), .names = source.table_names(), .steps = {}};
+  if (!model.output_columns().empty()) format.names.columns = model.output_columns();
+  if (model.standardisation) format.steps = model.standardisation->target.resolution();
+  return format;
+}
+
+/// Rows that float32 cannot tell apart come to one output. As trained, so used: no error.
+void warn_of_lost_columns(const train::Model& model, std::shared_ptr<const data::Source> source, const LogSink& log) {
+  constexpr int64_t kRows = 4096;
+  const auto names = source->table_names().columns;
+  if (model.standardisation) source = std::make_shared<data::StandardisedSource>(source, model.standardisation->source);
+  const auto lost = data::lost_columns(*source, kRows, RandomStreams(0).at("lost columns", 0));
+  if (lost.empty()) return;
+  log(LogLevel::warning, text(source->name(), ": float32, in which the map computes, cannot hold ", lost.size(), " columns, whose offset is far ",
+                              "beyond their spread: ", data::column_labels(names, lost),
+                              ". The outputs do not follow them; train with data.standardise = \"joint\" or another form of it"));
 }
 
 /// The map at its work on one input.
@@ -111,17 +140,20 @@ class Translation {
   torch::Tensor outputs(int64_t begin, int64_t length) {
     std::vector<int64_t> indices(static_cast<size_t>(length));
     std::iota(indices.begin(), indices.end(), begin);
-    const auto x = source_.items(indices);
+    const auto x = model_.standardisation ? source_.exact_items(indices) : source_.items(indices);
     // One stream an item, by its name: the outputs depend on neither the batch nor the other items.
     std::vector<torch::Tensor> inputs;
     if (!model_.stochastic()) inputs.push_back(model_.inputs(x, 1, streams_.at("translate", 0)));  // no noise to tell apart
     for (const int64_t i : model_.stochastic() ? indices : std::vector<int64_t>()) {
       inputs.push_back(model_.inputs(x.narrow(0, i - begin, 1), options_.samples, streams_.at("translate/" + source_.item_name(i), 0)));
     }
-    const auto y = model_.outputs(torch::cat(inputs)).unflatten(0, std::vector<int64_t>{length, draws()});
+    const auto y = model_.outputs(torch::cat(inputs), &clamped_).unflatten(0, std::vector<int64_t>{length, draws()});
     for (int64_t i = 0; i < length; ++i) show(begin + i, x[i], y[i]);
     return y;
   }
+
+  /// Values that the range of the outputs changed.
+  int64_t clamped() const { return clamped_; }
 
   /// An input that carries its noise has one output.
   int64_t draws() const { return model_.stochastic() && !carries_noise_ ? options_.samples : 1; }
@@ -148,6 +180,7 @@ class Translation {
   const data::Source& source_;
   RandomStreams streams_;
   bool carries_noise_;  ///< the input of a bare checkpoint, see Model::inputs
+  int64_t clamped_ = 0;
   std::vector<torch::Tensor> cells_;
 };
 
@@ -159,17 +192,27 @@ int translate_command(TranslateOptions options) {
   set_threads(options.common, 0, world);
   watch_signals(world);  // so that a stopped translation takes its part away
   const auto log = log_sink(options.common, world);
-  const auto kind = run::kind_of(options.in);
   const auto in = data::array_path(options.in).file;
   auto model = rank_0_first(world, [&] {
-    check_paths(options, kind, in, world);
-    return open_model(options, kind, device_of(options.common, "auto", world), log);
+    check_paths(options, in);
+    return open_model(options, device_of(options.common, "auto", world), log);
   });
   if (world) train::share(*world, model);
-  const auto source = rank_0_first(world, [&] { return open_input(options, model, log); });
+  auto kind = run::DataKind::picture;
+  const auto source = rank_0_first(world, [&] {
+    auto opened = open_input(options, model, log);
+    kind = checked_kind(options, *opened, in, world);
+    opened = data::select_columns(std::move(opened), model.columns.source, "IN", log);
+    model.require_takes(opened->item_shape());
+    warn_of_lost_columns(model, opened, log);
+    return opened;
+  });
   const int64_t count = source->size();
   if (world) world->require_same(options.in, what_is_in(*source));
-  const auto writer = rank_0_first(world, [&] { return std::make_unique<run::OutputWriter>(kind, options.out, count); });
+  const auto writer = rank_0_first(world, [&] {
+    auto format = kind == run::DataKind::table ? format_for(model, *source) : run::TableFormat();
+    return std::make_unique<run::OutputWriter>(kind, options.out, count, std::move(format));
+  });
   Translation translation(options, model, *source);
   auto progress = progress_callback(options.common, "translating");
   // Rows are so small that calls would cost more than the work on 32 of them.
@@ -203,8 +246,13 @@ int translate_command(TranslateOptions options) {
   writer->finish();
   if (!leads) return kDone;
   translation.write_grid(done, batch);
+  const int64_t values = count * translation.draws() * (model.item_shape.size() == 1 ? model.item_shape[0] : 0);
+  if (model.limits) log(LogLevel::info, text(translation.clamped(), " of ", values, " values were clamped to the output range"));
   if (options.common.json) {
-    print_json({{"model", model.origin}, {"in", options.in}, {"out", options.out}, {"items", count}, {"samples", translation.draws()}, {"left_out", source->remarks().left_out.size()}});
+    nlohmann::ordered_json line{{"model", model.origin}, {"in", options.in}, {"out", options.out}, {"items", count},
+                                {"samples", translation.draws()}, {"left_out", source->remarks().left_out.size()}};
+    if (model.limits) line["clamped"] = translation.clamped();
+    print_json(line);
   } else {
     log(LogLevel::info, text(count, " items, ", translation.draws(), " output", translation.draws() > 1 ? "s" : "",
                              " each, written to ", options.out));
@@ -232,7 +280,8 @@ void add_translate(CLI::App& program, Action& action) {
                       "What to do with images that cannot be used: fail (lists them) or skip; default: the recipe's")
       ->check(CLI::IsMember({"fail", "skip"}));
   add_bare_options(*command, options->bare);
-  auto* grid = command->add_option("--grid", options->grid, "Also write a picture of the first inputs and their outputs");
+  command->add_option("--range", options->range, "For vectors: LOW..HIGH, LOW.. or ..HIGH that outputs are clamped to [the recipe's output.range]");
+  auto* grid = command->add_option("--grid", options->grid, "Also write an image of the first inputs and their outputs");
   command->add_option("--grid-rows", options->grid_rows, "Inputs in that picture")->check(CLI::Range(1, 256))
       ->needs(grid)->capture_default_str();
   add_ranks(*command, options->here);

@@ -128,9 +128,10 @@ std::shared_ptr<const Source> source_of(const std::string& name, io::Table table
   check_kind(name, array);
   const bool images = array.dim() == 4;
   if (images && array.scalar_type() == torch::kUInt8) return std::make_shared<TensorSource>(name, array);
-  TableFacts facts{.exact = {}, .names = std::move(table.names), .reading = std::move(table.reading)};
+  TableFacts facts{.exact = {}, .names = std::move(table.names), .reading = std::move(table.reading), .type = torch::kFloat32};
   const auto floats = array.to(torch::kFloat32);
   const bool narrow = array.element_size() <= 2 || array.scalar_type() == torch::kFloat32;
+  facts.type = narrow ? torch::kFloat32 : torch::kFloat64;
   const auto doubles = narrow ? floats : array.to(torch::kFloat64);
   check_finite(name, doubles, floats, facts.names);
   if (images) check_range(name, floats);

@@ -4,11 +4,15 @@
 
 namespace monge::data {
 
-torch::Tensor FiniteSource::draw(int64_t n, torch::Generator generator) const {
+torch::Tensor FiniteSource::draw(int64_t n, torch::Generator generator) const { return items(chosen(n, generator)); }
+
+torch::Tensor FiniteSource::exact_draw(int64_t n, torch::Generator generator) const { return exact_items(chosen(n, generator)); }
+
+std::vector<int64_t> FiniteSource::chosen(int64_t n, torch::Generator& generator) const {
   if (n < 0) throw Error(text(name(), ": cannot draw ", n, " items"));
-  const auto chosen = torch::randint(size(), {n}, generator, torch::kInt64);
-  const auto* first = chosen.data_ptr<int64_t>();
-  return items({first, first + n});
+  const auto indices = torch::randint(size(), {n}, generator, torch::kInt64);
+  const auto* first = indices.const_data_ptr<int64_t>();
+  return {first, first + n};
 }
 
 void FiniteSource::check(const std::vector<int64_t>& indices) const {

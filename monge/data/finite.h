@@ -10,10 +10,14 @@ class FiniteSource : public Source {
  public:
   /// Uniform with replacement.
   torch::Tensor draw(int64_t n, torch::Generator generator) const override;
+  torch::Tensor exact_draw(int64_t n, torch::Generator generator) const override;
 
  protected:
   /// @throws Error naming the source and the first index outside [0, size()).
   void check(const std::vector<int64_t>& indices) const;
+
+ private:
+  std::vector<int64_t> chosen(int64_t n, torch::Generator& generator) const;
 };
 
 }  // namespace monge::data

@@ -91,6 +91,10 @@ torch::Tensor RowSource::exact_items(const std::vector<int64_t>& indices) const 
   return rows_.dim() == 2 ? copy_items<double>(indices) : Source::exact_items(indices);
 }
 
+torch::ScalarType RowSource::number_type() const {
+  return rows_.element_size() <= 2 || rows_.scalar_type() == torch::kFloat32 ? torch::kFloat32 : torch::kFloat64;
+}
+
 template <class To>
 torch::Tensor RowSource::copy_items(const std::vector<int64_t>& indices) const {
   check(indices);

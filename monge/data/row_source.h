@@ -27,6 +27,7 @@ class RowSource : public FiniteSource {
 
   /// @throws Error as stored_items.
   torch::Tensor exact_items(const std::vector<int64_t>& indices) const override;
+  torch::ScalarType number_type() const override;
 
  private:
   template <class To>

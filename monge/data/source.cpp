@@ -20,6 +20,10 @@ torch::Tensor Source::exact_items(const std::vector<int64_t>& indices) const {
   return as_floats(stored_items(indices)).to(torch::kFloat64);
 }
 
+torch::Tensor Source::exact_draw(int64_t n, torch::Generator generator) const {
+  return draw(n, std::move(generator)).to(torch::kFloat64);
+}
+
 torch::Tensor as_floats(const torch::Tensor& stored) {
   return stored.scalar_type() == torch::kUInt8 ? io::scale_to_float(stored) : stored;
 }

@@ -42,12 +42,19 @@ class Source {
   /// these. The default converts stored_items. @throws Error as stored_items.
   virtual torch::Tensor exact_items(const std::vector<int64_t>& indices) const;
 
+  /// The floating type that holds what exact_items gives without loss: float64, or float32 where the file's numbers fit into
+  /// it (float32, float16, integers up to 16 bits). Outputs for such a table are written in it.
+  virtual torch::ScalarType number_type() const { return torch::kFloat32; }
+
   /// The names of columns and rows where the items are the rows of a table that has them; all empty elsewhere.
   virtual io::TableNames table_names() const { return {}; }
 
   /// n independent draws, float32 [n, ...item_shape]: fresh from the law, or uniform with replacement from the set.
   /// A pure function of the generator's state.
   virtual torch::Tensor draw(int64_t n, torch::Generator generator) const = 0;
+
+  /// The same vectors in float64, as exact_items gives them: the same choice for the same state of the generator.
+  virtual torch::Tensor exact_draw(int64_t n, torch::Generator generator) const;
 
   /// The name of item i inside its source, for output files ("a/smile.png"); "000123" where items have none. Never absolute,
   /// never with "..".

@@ -21,6 +21,7 @@ class Subset : public FiniteSource {
   int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
   torch::Tensor exact_items(const std::vector<int64_t>& indices) const override;
+  torch::ScalarType number_type() const override { return whole_->number_type(); }
   io::TableNames table_names() const override;
   std::string item_name(int64_t index) const override;
   bool is_quick() const override { return whole_->is_quick(); }

@@ -6,8 +6,8 @@
 #include <numeric>
 
 #include "monge/core/error.h"
-#include "monge/core/nearest.h"
 #include "monge/core/random.h"
+#include "monge/data/column_names.h"
 
 namespace monge::data {
 namespace {
@@ -20,15 +20,14 @@ constexpr const char* kPrefix = "standardise/";
 /// Of each column.
 struct Moments {
   int64_t rows = 0;
-  std::vector<double> mean, variance;
-  std::vector<float> least, most;
+  std::vector<double> mean, variance, least, most;
 };
 
 /// Welford's update, which does not cancel where the mean is large against the spread.
 void add(const torch::Tensor& rows_ND, Moments& out) {
   const size_t columns = out.mean.size();
   const auto rows = rows_ND.contiguous();
-  const float* row = rows.const_data_ptr<float>();
+  const double* row = rows.const_data_ptr<double>();
   for (int64_t i = 0; i < rows.size(0); ++i, row += columns) {
     const double share = 1.0 / static_cast<double>(++out.rows);
     for (size_t k = 0; k < columns; ++k) {
@@ -51,13 +50,13 @@ Moments measure(const Source& source, uint64_t seed) {
   }
   const auto columns = static_cast<size_t>(shape[0]);
   Moments out{.mean = std::vector<double>(columns), .variance = std::vector<double>(columns),
-              .least = std::vector<float>(columns, std::numeric_limits<float>::infinity()),
-              .most = std::vector<float>(columns, -std::numeric_limits<float>::infinity())};
+              .least = std::vector<double>(columns, std::numeric_limits<double>::infinity()),
+              .most = std::vector<double>(columns, -std::numeric_limits<double>::infinity())};
   const RandomStreams streams(seed);
   const int64_t wanted = std::clamp(kMostEntries / shape[0], kLeastRows, kMostRows);
   if (source.endless()) {
     for (int64_t done = 0; done < wanted; done += kAtOnce) {
-      add(source.draw(std::min(kAtOnce, wanted - done), streams.at("standardise", done)), out);
+      add(source.exact_draw(std::min(kAtOnce, wanted - done), streams.at("standardise", done)), out);
     }
   } else {
     // One stream for both sides, as with what is held out.
@@ -71,7 +70,7 @@ Moments measure(const Source& source, uint64_t seed) {
     }
     for (auto at = seen.begin(); at != seen.end();) {
       const auto end = at + std::min<int64_t>(kAtOnce, seen.end() - at);
-      add(source.items({at, end}), out);
+      add(source.exact_items({at, end}), out);
       at = end;
     }
   }
@@ -92,41 +91,61 @@ Moments mixture(const Moments& a, const Moments& b) {
   return out;
 }
 
-Columns columns_of(const Moments& moments, const std::string& side, const LogSink& log) {
+/// The deviations, 1 where there is none, which the log is told.
+std::vector<double> deviations(const Moments& moments, const std::string& side, const std::vector<std::string>& names, const LogSink& log) {
   auto scale = moments.variance;
-  std::vector<std::string> constant;
+  std::vector<int64_t> constant;
   for (size_t k = 0; k < scale.size(); ++k) {
     // By the values: the rounded mean of equal numbers can lie beside them. A spread that underflows is none either.
     const bool none = moments.least[k] == moments.most[k] || !(scale[k] > 0);
     scale[k] = none ? 1 : std::sqrt(scale[k]);
-    if (none) constant.push_back(std::to_string(k));
+    if (none) constant.push_back(static_cast<int64_t>(k));
   }
   if (!constant.empty()) {
-    const auto total = constant.size();
-    constant.resize(std::min(total, kMostListed));
-    log(LogLevel::info, text("data.standardise: ", side, ": ", total, " of ", scale.size(),
-                             " columns have no spread and keep their scale: ", join(constant), total > kMostListed ? ", ..." : ""));
+    log(LogLevel::info, text("data.standardise: ", side, ": ", constant.size(), " of ", scale.size(),
+                             " columns have no spread and keep their scale: ", column_labels(names, constant)));
   }
-  return {torch::tensor(moments.mean, torch::kFloat64), torch::tensor(scale, torch::kFloat64)};
+  return scale;
 }
 
-/// out[i][k] = f(rows[i][k], mean[k], scale[k]).
-template <class Map>
+Columns columns_of(const Moments& moments, const std::string& side, const std::vector<std::string>& names, const LogSink& log) {
+  return {torch::tensor(moments.mean, torch::kFloat64), torch::tensor(deviations(moments, side, names, log), torch::kFloat64)};
+}
+
+/// The mean, and for all columns the root of their mean variance.
+Columns with_one_scale(const Moments& moments) {
+  double sum = 0;
+  for (size_t k = 0; k < moments.variance.size(); ++k) sum += moments.least[k] == moments.most[k] ? 0 : moments.variance[k];
+  const double scale = sum > 0 ? std::sqrt(sum / static_cast<double>(moments.variance.size())) : 1;
+  return {torch::tensor(moments.mean, torch::kFloat64),
+          torch::full({static_cast<int64_t>(moments.mean.size())}, scale, torch::kFloat64)};
+}
+
+/// out[i][k] = f(rows[i][k], mean[k], scale[k]), computed in double.
+template <class From, class To, class Map>
 torch::Tensor each(const torch::Tensor& rows_ND, const Columns& columns, const Map& map) {
   const int64_t width = columns.mean.size(0);
   require(rows_ND.dim() == 2 && rows_ND.size(1) == width, "standardisation: rows of ", width, " columns are needed, got the shape ",
           rows_ND.sizes());
-  const auto rows = rows_ND.to(torch::kFloat32).contiguous();
-  auto out = torch::empty(rows.sizes(), torch::kFloat32);
-  const float* from = rows.const_data_ptr<float>();
-  float* to = out.mutable_data_ptr<float>();
+  const auto rows = rows_ND.to(c10::CppTypeToScalarType<From>::value).contiguous();
+  auto out = torch::empty(rows.sizes(), c10::CppTypeToScalarType<To>::value);
+  const From* from = rows.template const_data_ptr<From>();
+  To* to = out.template mutable_data_ptr<To>();
   const double* mean = columns.mean.const_data_ptr<double>();
   const double* scale = columns.scale.const_data_ptr<double>();
   for (int64_t i = 0; i < rows.size(0); ++i, from += width, to += width) {
-    for (int64_t k = 0; k < width; ++k) to[k] = static_cast<float>(map(static_cast<double>(from[k]), mean[k], scale[k]));
+    for (int64_t k = 0; k < width; ++k) to[k] = static_cast<To>(map(static_cast<double>(from[k]), mean[k], scale[k]));
   }
   return out;
 }
+
+/// Rows that float32 holds as they are need no wider copy.
+template <class To, class Map>
+torch::Tensor each_of(const torch::Tensor& rows_ND, const Columns& columns, const Map& map) {
+  return rows_ND.scalar_type() == torch::kFloat32 ? each<float, To>(rows_ND, columns, map) : each<double, To>(rows_ND, columns, map);
+}
+
+constexpr auto kStandard = [](double x, double m, double s) { return (x - m) / s; };
 
 std::string counted(const Source& source, const Moments& moments) {
   if (source.endless()) return text(moments.rows, " draws");
@@ -136,22 +155,31 @@ std::string counted(const Source& source, const Moments& moments) {
 }  // namespace
 
 torch::Tensor Columns::apply(const torch::Tensor& rows_ND) const {
-  return each(rows_ND, *this, [](double x, double m, double s) { return (x - m) / s; });
+  return each_of<float>(rows_ND, *this, kStandard);
 }
 
+torch::Tensor Columns::apply_exactly(const torch::Tensor& rows_ND) const { return each_of<double>(rows_ND, *this, kStandard); }
+
 torch::Tensor Columns::undo(const torch::Tensor& rows_ND) const {
-  return each(rows_ND, *this, [](double z, double m, double s) { return z * s + m; });
+  return each_of<double>(rows_ND, *this, [](double z, double m, double s) { return z * s + m; });
+}
+
+std::vector<double> Columns::resolution() const {
+  const auto steps = scale * std::ldexp(1.0, -std::numeric_limits<float>::digits);
+  return {steps.const_data_ptr<double>(), steps.const_data_ptr<double>() + steps.size(0)};
 }
 
 Standardisation measure_columns(const Source& source, const Source& target, const std::string& kind, uint64_t seed, const LogSink& log) {
-  require(kind == "each" || kind == "joint", "data.standardise = ", kind, ": each or joint can be measured");
+  require(kind == "each" || kind == "joint" || kind == "scale", "data.standardise = ", kind, ": joint, scale or each can be measured");
   const auto p = measure(source, seed), q = measure(target, seed);
   log(LogLevel::info, text("data.standardise = ", kind, ": by ", counted(source, p), " of the source and ", counted(target, q),
                            " of the target"));
-  if (kind == "each") return {columns_of(p, "source", log), columns_of(q, "target", log)};
-  require(p.mean.size() == q.mean.size(), "data.standardise = joint: the source has ", p.mean.size(), " columns, the target ",
+  const auto names = source.table_names().columns;
+  if (kind == "each") return {columns_of(p, "source", names, log), columns_of(q, "target", target.table_names().columns, log)};
+  require(p.mean.size() == q.mean.size(), "data.standardise = ", kind, ": the source has ", p.mean.size(), " columns, the target ",
           q.mean.size(), "; both need the same ones");
-  const auto both = columns_of(mixture(p, q), "both sides", log);
+  const auto mixed = mixture(p, q);
+  const auto both = kind == "scale" ? with_one_scale(mixed) : columns_of(mixed, "both sides", names, log);
   return {both, both};
 }
 
@@ -163,11 +191,19 @@ StandardisedSource::StandardisedSource(std::shared_ptr<const Source> whole, Colu
 }
 
 torch::Tensor StandardisedSource::stored_items(const std::vector<int64_t>& indices) const {
-  return columns_.apply(whole_->stored_items(indices));
+  return columns_.apply(whole_->exact_items(indices));
+}
+
+torch::Tensor StandardisedSource::exact_items(const std::vector<int64_t>& indices) const {
+  return columns_.apply_exactly(whole_->exact_items(indices));
 }
 
 torch::Tensor StandardisedSource::draw(int64_t n, torch::Generator generator) const {
-  return columns_.apply(whole_->draw(n, generator));
+  return columns_.apply(whole_->exact_draw(n, std::move(generator)));
+}
+
+torch::Tensor StandardisedSource::exact_draw(int64_t n, torch::Generator generator) const {
+  return columns_.apply_exactly(whole_->exact_draw(n, std::move(generator)));
 }
 
 std::vector<std::pair<std::string, torch::Tensor>> tensors_of(const Standardisation& s) {

@@ -13,16 +13,24 @@
 
 namespace monge::data {
 
-/// An affine map of each column, z = (x - mean) / scale. Computed in double and rounded once, by plain code in the calling
-/// thread, so that it gives the same bits wherever it is called.
+/// An affine map of each column, z = (x - mean) / scale. Computed in double, by plain code in the calling thread, so that it
+/// gives the same bits wherever it is called.
 struct Columns {
   torch::Tensor mean, scale;  ///< float64 [D], finite; scale above 0
 
-  /// Raw rows in standard units. @param rows_ND  on the CPU. @return float32 [N, D]. @throws Error for another shape.
+  /// Raw rows in standard units. @param rows_ND  any real type, on the CPU; give float64 where float32 would lose digits.
+  /// @return float32 [N, D], rounded once. @throws Error for another shape.
   torch::Tensor apply(const torch::Tensor& rows_ND) const;
 
-  /// The inverse: rows in standard units as raw ones.
+  /// The same in float64, not rounded.
+  torch::Tensor apply_exactly(const torch::Tensor& rows_ND) const;
+
+  /// The inverse: rows in standard units as raw ones. @return float64 [N, D].
   torch::Tensor undo(const torch::Tensor& rows_ND) const;
+
+  /// Of each column the smallest difference between raw values that float32 arithmetic in standard units resolves:
+  /// scale 2^-24. What `undo` gives below it are not digits of the map.
+  std::vector<double> resolution() const;
 };
 
 /// What is done to the two sides of a transport problem.
@@ -33,26 +41,31 @@ struct Standardisation {
 /// Measures the columns of two sources of vectors.
 ///
 /// The statistics are of all items where they are at most kMostRows (fewer of long rows: 2^26 entries, but at least 1,024
-/// rows), else of that many, chosen as a pure function of the seed; of an endless law, of that many draws. The standard
-/// deviation has the divisor N. A column without any spread gets the scale 1.
+/// rows), else of that many, chosen as a pure function of the seed; of an endless law, of that many draws. They are computed
+/// in double from Source::exact_items. The standard deviation has the divisor N. A column without any spread gets the scale 1.
 /// @param kind  each: every side by its own columns. joint: both by the mean and the standard deviation of the even mixture
-///              of the two, so that the two sides keep their places to one another.
+///              of the two, so that the two sides keep their places to one another. scale: both by that mean and one scale
+///              for all columns, the root of their mean variance in that mixture; distances keep their proportions, so the
+///              optimal map stays the optimal map.
 /// @param log   told how many rows were seen and which columns have no spread.
-/// @throws Error  for pictures, for sides of different dimensions under "joint", or when an item cannot be read.
+/// @throws Error  for images, for sides of different dimensions under "joint" and "scale", or when an item cannot be read.
 Standardisation measure_columns(const Source& source, const Source& target, const std::string& kind, uint64_t seed,
                                 const LogSink& log = silent());
 
-/// Items of a source of vectors in standard units; shares the source and has its name.
+/// Items of a source of vectors in standard units, made from its exact items; shares the source and has its name.
 class StandardisedSource : public Source {
  public:
-  /// @throws Error for pictures, or when the columns are of another dimension.
+  /// @throws Error for images, or when the columns are of another dimension.
   StandardisedSource(std::shared_ptr<const Source> whole, Columns columns);
 
   std::string name() const override { return whole_->name(); }
   std::vector<int64_t> item_shape() const override { return whole_->item_shape(); }
   int64_t size() const override { return whole_->size(); }
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
+  torch::Tensor exact_items(const std::vector<int64_t>& indices) const override;
+  io::TableNames table_names() const override { return whole_->table_names(); }
   torch::Tensor draw(int64_t n, torch::Generator generator) const override;
+  torch::Tensor exact_draw(int64_t n, torch::Generator generator) const override;
   std::string item_name(int64_t index) const override { return whole_->item_name(index); }
 
  private:

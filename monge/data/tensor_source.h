@@ -10,6 +10,7 @@ struct TableFacts {
   torch::Tensor exact = {};     ///< float64 [N, D], or undefined where float32 holds the values exactly
   io::TableNames names = {};    ///< of columns and rows
   std::string reading = {};     ///< how its text was understood
+  torch::ScalarType type = torch::kFloat32;  ///< see Source::number_type
 };
 
 /// Items are the rows of a tensor. uint8 rows are given as float32 in [-1, 1] (v / 127.5 - 1), a quarter of the memory.
@@ -26,6 +27,7 @@ class TensorSource : public FiniteSource {
   int64_t size() const override { return rows_.size(0); }
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
   torch::Tensor exact_items(const std::vector<int64_t>& indices) const override;
+  torch::ScalarType number_type() const override { return table_.type; }
   io::TableNames table_names() const override { return table_.names; }
   std::string item_name(int64_t index) const override;
   Remarks remarks() const override { return {.left_out = {}, .converted = {}, .reading = table_.reading}; }

@@ -11,6 +11,8 @@
 #include "monge/core/figure.h"
 #include "monge/core/nearest.h"
 #include "monge/core/random.h"
+#include "monge/data/column_names.h"
+#include "monge/data/lost_columns.h"
 #include "monge/eval/colourfulness.h"
 #include "monge/eval/few_samples.h"
 #include "monge/eval/image_features.h"
@@ -60,6 +62,16 @@ void check_best(const Evaluation& evaluation, const std::string& best) {
                         .fix = suggestion(best, known)});
 }
 
+/// The columns of both sides, as they stand in a message.
+std::vector<std::string> lost_columns(const data::Source& source, const data::Source& target, int64_t samples, const RandomStreams& streams) {
+  std::vector<std::string> out;
+  for (const auto& [side, from, stream] : {std::tuple{"the source's ", &source, "eval source"}, {"the target's ", &target, "eval target"}}) {
+    const auto lost = data::lost_columns(*from, samples, streams.at(stream, 0));
+    if (!lost.empty()) out.push_back(side + data::column_labels(from->table_names().columns, lost));
+  }
+  return out;
+}
+
 }  // namespace
 
 NamedFigures Evaluation::named() const {
@@ -83,6 +95,13 @@ NamedFigures Evaluation::named() const {
 PushForward Evaluation::decisive() const {
   if (std::isfinite(feature_error)) return {feature_error, feature_floor, feature_start};
   return {target_error, target_floor, target_start};
+}
+
+Reach Evaluation::reach() const { return lost_columns.empty() ? judge(decisive()) : Reach::unknown; }
+
+std::string Evaluation::verdict() const {
+  if (lost_columns.empty()) return in_words(decisive());
+  return "cannot be judged: float32 cannot hold " + join(lost_columns) + ", and the metrics are of the rounded values (data.standardise)";
 }
 
 Evaluation evaluate(const train::Model& model, const data::Source& source, const data::Source& target,
@@ -157,6 +176,7 @@ Evaluation evaluate(const train::Model& model, const data::Source& source, const
     out.judge_warning = judge->few_samples_warning(x.size(0), y.size(0));
   }
   out.target_samples = y.size(0);
+  out.lost_columns = lost_columns(source, target, samples, streams);
   if (world) share(*world, out);
   return out;
 }

@@ -11,6 +11,7 @@
 #include "monge/dist/world.h"
 #include "monge/eval/image_judge.h"
 #include "monge/eval/pushforward.h"
+#include "monge/eval/reach.h"
 #include "monge/train/model.h"
 #include "monge/train/observer.h"
 
@@ -30,15 +31,22 @@ struct Evaluation {
   double colourfulness_output = 0, colourfulness_target = 0;  ///< Hasler-Suesstrunk of 0..255; images only
   int64_t target_samples = 0;                                 ///< that the outputs are compared with
   std::string judge_warning = {};                             ///< when those are too few for the judge's figures
+  /// Columns that float32 cannot hold, on either side: the metrics are of rounded values, and no verdict follows from them.
+  std::vector<std::string> lost_columns = {};
   NamedFigures judged = {};  ///< by trained networks, see ImageJudge; pictures, where there is a judge
 
-  /// What the judgement of reach.h goes by: features for pictures, the samples themselves for vectors.
+  /// What the judgement of reach.h goes by: features for images, the samples themselves for vectors.
   PushForward decisive() const;
+
+  /// The judgement of reach.h, and in words; unknown where columns are lost.
+  Reach reach() const;
+  std::string verdict() const;
 
   /// Key and value, as metrics.jsonl and --json name them; those that do not apply left out.
   NamedFigures named() const;
 };
 
+/// The map is judged as it is used: outputs are clamped to [-1, 1] (images) or to output.range (vectors).
 /// @param source    inputs.
 /// @param target    what the outputs are compared with, and one side of the floor.
 /// @param target_b  the other side of the floor: target samples independent of `target` (the training part). May be `target`

@@ -16,7 +16,7 @@ ordered_json side(const data::Source& kept, const data::Source& held_out) {
       list->insert(list->end(), more.begin(), more.end());
     }
   }
-  return {{"name", kept.name()},
+  ordered_json out{{"name", kept.name()},
           {"items", kept.size()},
           {"held_out", &kept == &held_out ? 0 : held_out.size()},
           {"shape", kept.item_shape()},
@@ -24,6 +24,8 @@ ordered_json side(const data::Source& kept, const data::Source& held_out) {
           {"left_out_files", remarks.left_out},
           {"converted", remarks.converted.size()},
           {"converted_files", remarks.converted}};
+  if (const auto columns = kept.table_names().columns; !columns.empty()) out["columns"] = columns;
+  return out;
 }
 
 }  // namespace

@@ -26,6 +26,10 @@ DataKind kind_of(const std::string& path) {
   return fs::is_directory(path, ignored) || data::parquet_path(path) ? DataKind::folder : DataKind::picture;
 }
 
+DataKind kind_of(const std::string& path, const data::Source& source) {
+  return source.item_shape().size() == 1 ? DataKind::table : kind_of(path);
+}
+
 void check_output(DataKind kind, const fs::path& in, const fs::path& out) {
   const auto need = [&](bool fits, const char* allowed) {
     if (fits) return;
@@ -37,7 +41,7 @@ void check_output(DataKind kind, const fs::path& in, const fs::path& out) {
   const auto extension = lower_extension(out);
   switch (kind) {
     case DataKind::table:
-      return need(extension == ".npy" || extension == ".csv", "a .npy or .csv file");
+      return need(extension == ".npy" || is_text_table(out), "a .npy, .csv, .tsv, .csv.gz or .tsv.gz file");
     case DataKind::picture:
       return need(io::has_image_extension(out), "a .png, .jpg or .webp file");
     case DataKind::folder:
@@ -57,11 +61,11 @@ fs::path output_name(const fs::path& item, int64_t draw, int64_t draws) {
   return draws == 1 ? name : with_suffix(name, text("_", draw + 1));
 }
 
-OutputWriter::OutputWriter(DataKind kind, fs::path out, int64_t items) : kind_(kind), out_(std::move(out)) {
+OutputWriter::OutputWriter(DataKind kind, fs::path out, int64_t items, TableFormat format) : kind_(kind), out_(std::move(out)) {
   if (kind_ == DataKind::folder) make_writable_folder(out_);
   if (kind_ != DataKind::folder && out_.has_parent_path()) make_writable_folder(out_.parent_path());
   if (kind_ == DataKind::archive) archive_ = std::make_unique<io::ArchiveWriter>(out_);
-  if (kind_ == DataKind::table) table_ = std::make_unique<TableWriter>(out_, items);
+  if (kind_ == DataKind::table) table_ = std::make_unique<TableWriter>(out_, items, std::move(format));
 }
 
 void OutputWriter::add(const std::string& item, const torch::Tensor& draws_KCHW) {

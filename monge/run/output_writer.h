@@ -9,6 +9,7 @@
 
 #include <torch/types.h>
 
+#include "monge/data/source.h"
 #include "monge/io/archive.h"
 #include "monge/run/table_writer.h"
 
@@ -16,12 +17,15 @@ namespace monge::run {
 
 enum class DataKind { table, picture, folder, archive };
 
-/// A table by its extension (.npy, .npz, .csv, .tsv, .txt) or as "npz:FILE?key=NAME", an archive by its extension, a folder by
+/// By the path alone: a table by its extension (.npy, .npz, .csv, .tsv, .txt) or as "npz:FILE?key=NAME", an archive by its extension, a folder by
 /// what is there; Parquet becomes a folder, too; all else a picture. @throws Error as data::array_path.
 DataKind kind_of(const std::string& path);
 
+/// The same when the source is open: vectors are a table, whatever the path.
+DataKind kind_of(const std::string& path, const data::Source& source);
+
 /// @throws Error  unless `out` can take what a map makes of `in`, naming what is allowed: another name than `in`, and
-///                .npy or .csv for tables, .tar .tar.gz .tgz .zip for archives, .png .jpg .jpeg .webp for pictures.
+///                .npy, .csv, .tsv, .csv.gz, .tsv.gz for tables, .tar .tar.gz .tgz .zip for archives, .png .jpg .jpeg .webp for pictures.
 void check_output(DataKind kind, const std::filesystem::path& in, const std::filesystem::path& out);
 
 /// The name of draw `draw` (from 0) of `draws` for an item: "a/smile.jpg" stays, or becomes "a/smile_1.jpg" when there
@@ -32,9 +36,10 @@ std::filesystem::path output_name(const std::filesystem::path& item, int64_t dra
 class OutputWriter {
  public:
   /// Makes the folders that are needed.
-  /// @param items  that will be added; only a table must know.
+  /// @param items   that will be added; only a table must know.
+  /// @param format  of a table.
   /// @throws Error when they cannot be made or written to.
-  OutputWriter(DataKind kind, std::filesystem::path out, int64_t items = 0);
+  OutputWriter(DataKind kind, std::filesystem::path out, int64_t items = 0, TableFormat format = {});
 
   /// @param item         its name, see data::Source::item_name. Of two items with one name the later gets "-2".
   /// @param draws_KCHW   the outputs of one item: [K, 3, H, W] in [-1, 1], or [K, D] for tables.
@@ -44,7 +49,7 @@ class OutputWriter {
   /// Takes the name of an item that another process writes to the same folder, as `add` would.
   void leave_out(const std::string& item, int64_t draws);
 
-  /// A table is [N, ...] for one draw an item and [N, K, ...] for several; a .csv has the N * K rows.
+  /// A table is [N, ...] for one draw an item and [N, K, ...] for several; a text has the N * K rows.
   /// @throws Error when a table got another number of items than was said.
   void finish();
 

@@ -2,14 +2,32 @@
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
-#include "monge/io/csv.h"
+#include "monge/io/csv_writer.h"
 #include "monge/io/npy.h"
 #include "monge/io/tensor_file.h"
 
 namespace monge::run {
+namespace {
 
-TableWriter::TableWriter(std::filesystem::path path, int64_t items)
-    : path_(std::move(path)), text_(lower_extension(path_) != ".npy"), items_(items), part_(path_) {}
+bool is_compressed(const std::filesystem::path& path) { return lower_extension(path) == ".gz"; }
+
+std::string extension_inside(const std::filesystem::path& path) { return lower_extension(is_compressed(path) ? path.stem() : path); }
+
+}  // namespace
+
+bool is_text_table(const std::filesystem::path& path) {
+  const auto extension = extension_inside(path);
+  return extension == ".csv" || extension == ".tsv";
+}
+
+TableWriter::TableWriter(std::filesystem::path path, int64_t items, TableFormat format)
+    : path_(std::move(path)), text_(is_text_table(path_)), separator_(extension_inside(path_) == ".tsv" ? '\t' : ','), items_(items),
+      format_(std::move(format)), part_(path_), gzip_(is_compressed(path_) ? std::make_unique<io::GzipStream>() : nullptr) {
+  require(format_.names.rows.empty() || static_cast<int64_t>(format_.names.rows.size()) == items_, path_.string(), ": ", items_,
+          " items have ", format_.names.rows.size(), " row names");
+}
+
+TableWriter::~TableWriter() = default;
 
 void TableWriter::add(const torch::Tensor& draws) {
   constexpr size_t kBlock = 1 << 20;
@@ -18,27 +36,36 @@ void TableWriter::add(const torch::Tensor& draws) {
     auto whole = shape_;
     if (whole[0] == 1) whole.erase(whole.begin());
     whole.insert(whole.begin(), items_);
-    if (!text_) pending_ = io::npy_header(torch::kFloat32, whole);
+    pending_ = text_ ? io::csv_header(format_.names, separator_) : io::npy_header(format_.type, whole);
   }
   require(draws.sizes() == torch::IntArrayRef(shape_), path_.string(), ": the outputs of an item have the shape ", draws.sizes(),
           ", those before it ", torch::IntArrayRef(shape_));
-  const auto values = io::plain(draws.to(torch::kFloat32));
   if (text_) {
-    pending_ += io::csv_text(values);
+    add_text(draws);
   } else {
-    pending_ += io::bytes_of(values);
+    pending_ += io::bytes_of(io::plain(draws.to(format_.type)));
   }
   if (pending_.size() >= kBlock) flush();
 }
 
+void TableWriter::add_text(const torch::Tensor& draws_KD) {
+  const auto& names = format_.names;
+  require(names.columns.empty() || draws_KD.size(-1) == static_cast<int64_t>(names.columns.size()), path_.string(), ": ", draws_KD.size(-1),
+          " columns have ", names.columns.size(), " names");
+  std::vector<std::string> rows;
+  if (!names.rows.empty()) rows.assign(static_cast<size_t>(draws_KD.size(0)), names.rows.at(static_cast<size_t>(added_ - 1)));
+  pending_ += io::csv_rows(draws_KD, {.separator = separator_, .steps = format_.steps}, rows);
+}
+
 void TableWriter::flush() {
-  part_.append(pending_);
+  part_.append(gzip_ ? gzip_->add(pending_) : pending_);
   pending_.clear();
 }
 
 void TableWriter::finish() {
   require(added_ == items_, path_.string(), ": ", added_, " items were written of ", items_);
   flush();
+  if (gzip_) part_.append(gzip_->finish());
   part_.publish();
 }
 

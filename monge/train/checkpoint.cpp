@@ -89,6 +89,8 @@ fs::path save_checkpoint(const fs::path& parent, const Checkpoint& checkpoint, c
                 {"target_shape", checkpoint.target_shape},
                 {"source_items", checkpoint.source_items},
                 {"target_items", checkpoint.target_items},
+                {"source_columns", checkpoint.columns.source},
+                {"target_columns", checkpoint.columns.target},
                 {"best_figure", checkpoint.best_figure ? json(*checkpoint.best_figure) : json()},
                 {"best_iteration", checkpoint.best_iteration},
                 {"ranks", checkpoint.ranks}};
@@ -131,6 +133,9 @@ Checkpoint load_checkpoint(const fs::path& folder, const Files& files) {
     out.target_items = manifest.at("target_items").get<int64_t>();
     if (!manifest.at("best_figure").is_null()) out.best_figure = manifest.at("best_figure").get<double>();
     out.best_iteration = manifest.at("best_iteration").get<int64_t>();
+    // Checkpoints from before tables had names have none.
+    out.columns.source = manifest.value("source_columns", std::vector<std::string>());
+    out.columns.target = manifest.value("target_columns", std::vector<std::string>());
     out.ranks = manifest.value("ranks", int64_t{1});  // those saved before there were several have none
     out.recipe_toml = verified(folder, "recipe.toml", manifest, files);
     const auto bytes = verified(folder, "state.safetensors", manifest, files);

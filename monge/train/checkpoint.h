@@ -15,6 +15,7 @@
 
 #include "monge/core/files.h"
 #include "monge/core/log.h"
+#include "monge/data/column_names.h"
 #include "monge/data/standardise.h"
 #include "monge/nn/module.h"
 
@@ -24,6 +25,7 @@ struct Checkpoint {
   int64_t iteration = 0;                          ///< outer iterations done
   nn::NamedTensors tensors;                       ///< Solver::state()
   std::optional<data::Standardisation> standardisation;  ///< of the data, with data.standardise
+  data::ColumnNames columns;                      ///< of the data, where their tables name them
   std::string recipe_toml;                        ///< resolved
   std::vector<int64_t> source_shape, target_shape;
   int64_t source_items = 0, target_items = 0;     ///< training items when saved; 0 for endless sources

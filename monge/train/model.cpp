@@ -9,6 +9,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
+#include "monge/core/value_range.h"
 #include "monge/io/safetensors.h"
 #include "monge/io/torch_checkpoint.h"
 #include "monge/nn/infer.h"
@@ -45,9 +46,21 @@ void require_weights(const std::string& origin, const Recipe& recipe, const std:
           " (map.width = ", recipe.map.width, ", map.depth = ", recipe.map.depth, "); recipe and tensors are not of one model");
 }
 
+/// Raw units to those of a standardised target.
+OutputLimits in_units_of(const data::Columns& columns, const OutputLimits& limits) {
+  const auto standard = [&](const torch::Tensor& bound) { return (bound - columns.mean) / columns.scale; };
+  return {standard(limits.low), standard(limits.high)};
+}
+
+torch::Tensor clamp(const torch::Tensor& y, const OutputLimits& limits, int64_t* clamped) {
+  const auto low = limits.low.to(y.scalar_type()), high = limits.high.to(y.scalar_type());
+  if (clamped) *clamped += ((y < low) | (y > high)).sum().item<int64_t>();
+  return torch::minimum(torch::maximum(y, low), high);
+}
+
 Model from_recipe(const std::string& origin, const std::string& recipe_toml, const std::vector<int64_t>& shape,
-                  const nn::NamedTensors& state, std::optional<data::Standardisation> standardisation, int64_t iteration,
-                  torch::Device device) {
+                  const nn::NamedTensors& state, std::optional<data::Standardisation> standardisation, data::ColumnNames columns,
+                  int64_t iteration, torch::Device device) {
   Model model;
   model.origin = origin;
   model.recipe = parse_recipe(recipe_toml, origin);
@@ -65,6 +78,12 @@ Model from_recipe(const std::string& origin, const std::string& recipe_toml, con
     }
   }
   model.standardisation = std::move(standardisation);
+  for (const auto& names : {columns.source, columns.target}) {
+    require(names.empty() || (shape.size() == 1 && static_cast<int64_t>(names.size()) == shape[0]), origin, ": it names ", names.size(),
+            " columns, the map is of items of shape ", torch::IntArrayRef(shape));
+  }
+  model.columns = std::move(columns);
+  model.set_output_range(model.recipe->output.range);
   require_weights(origin, *model.recipe, shape, state);
   model.net = make_map(*model.recipe, shape, shape);
   if (model.recipe->train.precision == "fp64") nn::to_type(*model.net, torch::kFloat64);
@@ -83,8 +102,8 @@ Model from_checkpoint(const std::string& origin, const Checkpoint& checkpoint, t
   for (const auto& [name, tensor] : checkpoint.tensors) {
     if (name.starts_with(prefix)) state.emplace_back(name.substr(prefix.size()), tensor);
   }
-  return from_recipe(origin, checkpoint.recipe_toml, checkpoint.source_shape, state, checkpoint.standardisation, checkpoint.iteration,
-                     device);
+  return from_recipe(origin, checkpoint.recipe_toml, checkpoint.source_shape, state, checkpoint.standardisation, checkpoint.columns,
+                     checkpoint.iteration, device);
 }
 
 Model from_public(const fs::path& path, torch::Device device) {
@@ -105,6 +124,8 @@ Model from_public(const fs::path& path, torch::Device device) {
 }
 
 constexpr const char* kHashKey = "monge.xxh3";
+constexpr const char* kSourceColumns = "monge.source_columns";
+constexpr const char* kTargetColumns = "monge.target_columns";
 
 /// Of names, types, shapes and bytes of the tensors, in whatever order, and of all metadata but the hash itself.
 std::string exported_hash(const io::TensorFile& file) {
@@ -138,8 +159,17 @@ Model from_safetensors(const fs::path& path, torch::Device device) {
           path.string(), ": \"monge.item_shape\" in its metadata is neither [D] nor [C,H,W]");
   const int64_t iteration = std::strtoll(find("monge.iteration").c_str(), nullptr, 10);
   auto standardisation = data::take_standardisation(file.tensors, path.string());
+  const auto names = [&](const char* key) {
+    const auto entry = file.metadata.find(key);
+    if (entry == file.metadata.end()) return std::vector<std::string>();
+    const auto list = nlohmann::json::parse(entry->second, nullptr, false);
+    require(list.is_array() && std::all_of(list.begin(), list.end(), [](const auto& name) { return name.is_string(); }), path.string(), ": \"", key,
+            "\" in its metadata is no list of names");
+    return list.get<std::vector<std::string>>();
+  };
+  data::ColumnNames columns{names(kSourceColumns), names(kTargetColumns)};
   return from_recipe(path.string(), find("monge.recipe"), shape.get<std::vector<int64_t>>(), file.tensors,
-                     std::move(standardisation), iteration, device);
+                     std::move(standardisation), std::move(columns), iteration, device);
 }
 
 bool fits(const Model& model, torch::IntArrayRef item) {
@@ -166,7 +196,7 @@ torch::Tensor Model::inputs(const torch::Tensor& x, int64_t draws, torch::Genera
   const int64_t repeat = stochastic() ? draws : 1;
   // On the CPU, where the noise is drawn: the same on every device.
   const auto on_cpu = x.to(torch::kCPU);
-  const auto repeated = (standardisation ? standardisation->source.apply(on_cpu) : on_cpu).repeat_interleave(repeat, 0);
+  const auto repeated = (standardisation ? standardisation->source.apply(on_cpu) : on_cpu.to(torch::kFloat32)).repeat_interleave(repeat, 0);
   const bool blur = smoothing.eps > 0 && !deterministic;
   const auto smooth = ot::smooth(repeated, smoothing, blur ? ot::smoothing_noise(repeated, smoothing, generator) : torch::Tensor());
   if (noise.channels == 0) return smooth;
@@ -174,16 +204,26 @@ torch::Tensor Model::inputs(const torch::Tensor& x, int64_t draws, torch::Genera
   return with_noise(smooth, deterministic ? torch::zeros_like(z) : z);
 }
 
-torch::Tensor Model::outputs(const torch::Tensor& inputs) const {
+torch::Tensor Model::outputs(const torch::Tensor& inputs, int64_t* clamped) const {
   const c10::InferenceMode inference;
   auto input = inputs.to(device, net->parameters().at(0).scalar_type());
   if (item_shape.size() == 3) input = input.contiguous(torch::MemoryFormat::ChannelsLast);
   const auto out = net->forward(input).to(torch::kCPU, torch::kFloat32).contiguous();
-  return standardisation ? standardisation->target.undo(out) : out;
+  const auto raw = standardisation ? standardisation->target.undo(out) : out;
+  return limits ? clamp(raw, *limits, clamped) : raw;
+}
+
+void Model::set_output_range(const std::string& range) {
+  limits.reset();
+  if (range.empty()) return;
+  const auto bounds = parse_value_range(range, "output.range");
+  require(item_shape.size() == 1, origin, ": output.range = \"", range, "\": only outputs that are vectors are clamped to a range");
+  limits = OutputLimits{torch::full({1}, bounds.low, torch::kFloat64), torch::full({1}, bounds.high, torch::kFloat64)};
 }
 
 Model Model::in_standard_units() const {
   auto out = *this;
+  if (limits && standardisation) out.limits = in_units_of(standardisation->target, *limits);
   out.standardisation.reset();
   return out;
 }
@@ -217,6 +257,10 @@ Model model_of(Trainer& trainer) {
   model.net->eval();
   model.item_shape = trainer.data().source->item_shape();
   model.recipe = trainer.recipe();
+  model.columns = trainer.columns();
+  model.set_output_range(trainer.recipe().output.range);
+  const auto& standardisation = trainer.data().standardisation;
+  if (model.limits && standardisation) model.limits = in_units_of(standardisation->target, *model.limits);
   model.noise = map_noise(trainer.recipe());
   model.iteration = trainer.done();
   model.smoothing = source_smoothing(trainer.recipe(), model.iteration);
@@ -236,6 +280,9 @@ void export_safetensors(const Model& model, const fs::path& path) {
   file.metadata["monge.recipe"] = recipe.options().to_toml(false);
   file.metadata["monge.item_shape"] = nlohmann::json(model.item_shape).dump();
   file.metadata["monge.iteration"] = std::to_string(model.iteration);
+  for (const auto& [key, names] : {std::pair{kSourceColumns, &model.columns.source}, {kTargetColumns, &model.columns.target}}) {
+    if (!names->empty()) file.metadata[key] = nlohmann::json(*names).dump();
+  }
   file.metadata[kHashKey] = exported_hash(file);
   io::write_safetensors(path, file);
 }

@@ -10,11 +10,17 @@
 #include <torch/types.h>
 
 #include "monge/core/log.h"
+#include "monge/data/column_names.h"
 #include "monge/data/standardise.h"
 #include "monge/nn/module.h"
 #include "monge/train/recipe.h"
 
 namespace monge::train {
+
+/// output.range in the units that a model gives its outputs in.
+struct OutputLimits {
+  torch::Tensor low, high;  ///< float64 [1] or [D], may be infinite
+};
 
 /// T with what is needed to feed it.
 class Model {
@@ -25,6 +31,8 @@ class Model {
   MapNoise noise;                     ///< that the net takes beside its input
   ot::Smoothing smoothing;            ///< of the input: the level that the map was trained at last
   std::optional<data::Standardisation> standardisation;  ///< raw inputs are brought to it, outputs brought back from it
+  data::ColumnNames columns;          ///< of the tables that it was trained on; inputs have those of the source
+  std::optional<OutputLimits> limits; ///< that outputs are clamped to
   std::optional<Recipe> recipe;       ///< unset for bare public checkpoints
   int64_t iteration = 0;              ///< outer iterations trained; 0 when unknown
   torch::Device device = torch::kCPU;
@@ -40,9 +48,11 @@ class Model {
   void require_takes(torch::IntArrayRef item) const;
 
   /// T(x, z) for `draws` noises per input.
-  /// @param x          [B, ...item], float32, any device; raw, whatever data.standardise was.
+  /// @param x          [B, ...item], any device; raw, whatever data.standardise was. Images are float32; vectors may be float64
+  ///                   (Source::exact_items), of which a standardisation loses no digits.
   /// @param generator  of the noises, on the CPU.
-  /// @return   [B, draws, ...item] on the CPU; not clamped. A deterministic map gives one draw whatever is asked.
+  /// @return   [B, draws, ...item] on the CPU, clamped to `limits`; float32, with a standardisation float64. A deterministic map
+  ///           gives one draw whatever is asked.
   /// @throws Error when the shape does not fit the net.
   torch::Tensor translate(const torch::Tensor& x, int64_t draws, torch::Generator generator) const;
 
@@ -54,8 +64,16 @@ class Model {
   /// Whether items of this shape are such inputs.
   bool carries_noise(torch::IntArrayRef item) const;
 
-  /// The net on what `inputs` gave, the standardisation undone: [N, ...] to [N, ...item] on the CPU.
-  torch::Tensor outputs(const torch::Tensor& inputs) const;
+  /// The net on what `inputs` gave, the standardisation undone: [N, ...] to [N, ...item] on the CPU, as `translate` gives it.
+  /// @param clamped  if given, the number of values that `limits` changed is added to it.
+  torch::Tensor outputs(const torch::Tensor& inputs, int64_t* clamped = nullptr) const;
+
+  /// The names of the columns of outputs, which live in the space of the target: the target's, else the source's. May be empty.
+  const std::vector<std::string>& output_columns() const { return columns.target.empty() ? columns.source : columns.target; }
+
+  /// Takes a range in raw units ("0..1", see parse_value_range) in the place of the recipe's; empty: none.
+  /// @throws Error for another text, or for a map of images.
+  void set_output_range(const std::string& range);
 };
 
 /// Loads a map from
@@ -72,7 +90,7 @@ class Trainer;
 Model model_of(Trainer& trainer);
 
 /// Writes the map alone: safetensors (with the recipe in its metadata, so that it loads without anything else; with
-/// a content hash that load_model checks, and the numbers of its standardisation).
+/// a content hash that load_model checks, the numbers of its standardisation, and the names of its columns).
 void export_safetensors(const Model& model, const std::filesystem::path& path);
 
 /// Writes the map's state dict as torch.save would, under the public codes' keys.

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "monge/core/error.h"
+#include "monge/core/value_range.h"
 #include "monge/ot/cost.h"
 #include "monge/ot/method.h"
 
@@ -62,9 +63,10 @@ OptionTable Recipe::options() {
                .least = -1, .most = 256});
   t.push_back({.key = "data.prefetch", .field = &data.prefetch, .help = "batches a side that workers make ahead", .least = 1, .most = 1024});
   t.push_back({.key = "data.standardise", .field = &data.standardise,
-               .help = "vectors: bring columns to mean 0 and deviation 1, by both sides together (joint) or each by its own (each); "
-                       "costs and figures are then in these units, translate takes and gives raw rows",
-               .choices = {"off", "joint", "each"}});
+               .help = "vectors: bring columns to mean 0 and deviation 1, by both sides together (joint) or each side by its own (each), or to "
+                       "mean 0 and one common scale, which leaves the transport problem what it is (scale); computed in double; costs and "
+                       "figures are then in these units, translate takes and gives raw rows",
+               .choices = {"off", "joint", "scale", "each"}});
 
   t.push_back({.key = "cost.scale", .field = &cost.scale,
                .help = "tau of the cost tau ||x-y||^2: mean (1/D), half (1/2) or a number"});
@@ -251,6 +253,10 @@ OptionTable Recipe::options() {
   t.push_back({.key = "samples.count", .field = &samples.count, .help = "inputs in a sample picture", .least = 1, .most = 4096});
   t.push_back({.key = "samples.draws", .field = &samples.draws, .help = "outputs per input where the map takes noise", .least = 1, .most = 256});
 
+  t.push_back({.key = "output.range", .field = &output.range,
+               .help = "vectors: LOW..HIGH, LOW.. or ..HIGH (such as 0..) in raw units, that outputs are clamped to; empty: not at all. The training "
+                       "itself does not clamp; translate and the metrics do"});
+
   return OptionTable({{"", "The run as a whole"},
                       {"source", "The distribution P that is carried over"},
                       {"target", "The distribution Q that is to be reached"},
@@ -266,7 +272,8 @@ OptionTable Recipe::options() {
                       {"parallel", "Jobs of several ranks (docs/cluster.md)"},
                       {"checkpoint", "What is kept"},
                       {"eval", "Figures on data that is not trained on"},
-                      {"samples", "Pictures of fixed inputs during training"}},
+                      {"samples", "Pictures of fixed inputs during training"},
+                      {"output", "What a trained map gives"}},
                      std::move(t));
 }
 
@@ -328,6 +335,7 @@ void validate(const Recipe& recipe) {
           " is above noised.sigma_max = ", recipe.noised.sigma_max);
   require(recipe.train.accumulate <= recipe.train.batch, "train.accumulate = ", recipe.train.accumulate,
           " is more than train.batch = ", recipe.train.batch, "; a piece must hold at least one input");
+  if (!recipe.output.range.empty()) parse_value_range(recipe.output.range, "output.range");
   for (const auto& [key, path] : {std::pair{"source.path", &recipe.source.path}, {"target.path", &recipe.target.path}}) {
     if (path->empty()) {
       throw Error(Complaint{.what = "no data is named", .where = key, .value = "\"\"",

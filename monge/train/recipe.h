@@ -120,6 +120,9 @@ struct Recipe {
   struct {
     int64_t every = 100, count = 8, draws = 4;
   } samples;
+  struct {
+    std::string range = "";
+  } output;
 
   /// The table bound to this object's fields; the recipe must outlive it.
   OptionTable options();

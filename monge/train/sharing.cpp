@@ -20,7 +20,7 @@ Checkpoint share(dist::World& world, std::optional<Checkpoint> checkpoint) {
     const auto& c = checkpoint.value();
     told = {{"iteration", c.iteration},       {"recipe", c.recipe_toml},          {"source_shape", c.source_shape},
             {"target_shape", c.target_shape}, {"source_items", c.source_items},   {"target_items", c.target_items},
-            {"best_iteration", c.best_iteration}, {"ranks", c.ranks}};
+            {"best_iteration", c.best_iteration}, {"ranks", c.ranks}, {"source_columns", c.columns.source}, {"target_columns", c.columns.target}};
     if (c.best_figure) told["best_figure"] = *c.best_figure;
   }
   told = nlohmann::json::parse(world.broadcast(told.dump()));
@@ -36,6 +36,8 @@ Checkpoint share(dist::World& world, std::optional<Checkpoint> checkpoint) {
     out.target_items = told.at("target_items").get<int64_t>();
     out.best_iteration = told.at("best_iteration").get<int64_t>();
     out.ranks = told.at("ranks").get<int64_t>();
+    out.columns.source = told.at("source_columns").get<std::vector<std::string>>();
+    out.columns.target = told.at("target_columns").get<std::vector<std::string>>();
     if (told.contains("best_figure")) out.best_figure = told.at("best_figure").get<double>();
   }
   out.standardisation = share(world, out.standardisation);

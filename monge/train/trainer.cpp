@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "monge/core/error.h"
+#include "monge/core/nearest.h"
+#include "monge/core/random.h"
 #include "monge/data/open.h"
 #include "monge/data/split.h"
 #include "monge/train/nets.h"
@@ -73,11 +75,60 @@ std::pair<Opened, Opened> split(const std::string& side, const SourceSection& se
   return {parts.kept, parts.held_out};
 }
 
-/// The sources of one side in standard units; what was one source stays one.
-void wrap(Opened& first, Opened& second, const data::Columns& columns) {
+/// Replaces the two sources of one side by what `change` makes of them; what was one source stays one.
+template <class Change>
+void replace_both(Opened& first, Opened& second, const Change& change) {
   const bool same = first == second;
-  first = std::make_shared<data::StandardisedSource>(first, columns);
-  second = same ? first : std::make_shared<data::StandardisedSource>(second, columns);
+  first = change(first);
+  second = same ? first : change(second);
+}
+
+/// The sources of one side in standard units.
+void wrap(Opened& first, Opened& second, const data::Columns& columns) {
+  replace_both(first, second, [&](const Opened& source) { return std::make_shared<data::StandardisedSource>(source, columns); });
+}
+
+/// Brings the tables of both sides into the order of `columns`, and where that names none the target into that of the source.
+void order_columns(TrainingData& data, const data::ColumnNames& columns, const Recipe& recipe, const LogSink& log) {
+  const auto order = [&](Opened& kept, Opened& held, std::vector<std::string> names, const std::string& role, const std::string& held_path) {
+    if (names.empty()) names = kept->table_names().columns;
+    const bool same = kept == held;
+    kept = data::select_columns(kept, names, role, log);
+    // What is held out is a part of the same table, of which the log knows, or a table of its own.
+    held = same ? kept : data::select_columns(held, names, held_path, held_path.empty() ? silent() : log);
+  };
+  order(data.source, data.held_source, columns.source, "the source", recipe.eval.source);
+  if (columns.target.empty()) {
+    auto paired = data::pair_columns(*data.source, data.target, log);
+    if (data.held_target == data.target) data.held_target = paired;
+    data.target = std::move(paired);
+  }
+  order(data.target, data.held_target, columns.target, "the target", recipe.eval.target);
+}
+
+/// What the nets will not see, because they compute in float32.
+data::LostColumns find_lost_columns(const TrainingData& data, const Recipe& recipe, const LogSink& log) {
+  constexpr int64_t kRows = 4096;
+  const RandomStreams streams(static_cast<uint64_t>(recipe.train.seed));
+  data::LostColumns lost;
+  lost.source = data::lost_columns(*data.source, kRows, streams.at("lost columns", 0));
+  lost.target = data::lost_columns(*data.target, kRows, streams.at("lost columns", 0));
+  if (!lost.any()) return lost;
+  std::string sides;
+  for (const auto& [side, source, columns] : {std::tuple{"source", &data.source, &lost.source}, {"target", &data.target, &lost.target}}) {
+    if (columns->empty()) continue;
+    sides += (sides.empty() ? "" : "; ") +
+             text(side, " ", data::column_labels((*source)->table_names().columns, *columns), " (", columns->size(), " of ",
+                  (*source)->item_shape()[0], ")");
+  }
+  const auto& form = recipe.data.standardise;
+  log(LogLevel::warning,
+      text("columns that float32 cannot hold, because their offset is far beyond their spread: ", sides,
+           ". Nets compute in float32, so rows that differ there look alike, and no metric can judge the map in these columns. ",
+           form == "off"    ? "Set data.standardise = "joint" (or "scale", "each"), which subtracts the mean in double"
+           : form == "each" ? "Take out the outliers of these columns"
+                            : "The two sides lie far apart there: set data.standardise = "each""));
+  return lost;
 }
 
 /// To the last bit.
@@ -94,6 +145,12 @@ void standardise(TrainingData& data, const data::Standardisation& standardisatio
   data.standardisation = standardisation;
 }
 
+void select_columns(EvaluationData& data, const data::ColumnNames& columns, const LogSink& log) {
+  data.source = data::select_columns(data.source, columns.source, "the source", log);
+  replace_both(data.target, data.target_b,
+               [&](const Opened& target) { return data::select_columns(target, columns.target, "the target", log); });
+}
+
 void standardise(EvaluationData& data, const data::Standardisation& standardisation) {
   data.source = std::make_shared<data::StandardisedSource>(data.source, standardisation.source);
   wrap(data.target, data.target_b, standardisation.target);
@@ -101,23 +158,27 @@ void standardise(EvaluationData& data, const data::Standardisation& standardisat
 
 TrainingData open_training_data(const Recipe& whole_recipe, const LogSink& log,
                                 const std::function<void(int64_t, int64_t)>& progress,
-                                const std::optional<data::Standardisation>& known, dist::World* world) {
+                                const std::optional<data::Standardisation>& known, dist::World* world, const data::ColumnNames& columns) {
   auto recipe = whole_recipe;
   if (world) recipe.data.cache_mb = std::max<int64_t>(recipe.data.cache_mb / world->place().local_size, recipe.data.cache_mb > 0 ? 1 : 0);
   TrainingData data;
   std::tie(data.source, data.held_source) = split("source", recipe.source, recipe.eval.source, recipe, log, progress);
   std::tie(data.target, data.held_target) = split("target", recipe.target, recipe.eval.target, recipe, log, progress);
+  order_columns(data, columns, recipe, log);
   if (recipe.data.standardise != "off") {
     const auto seed = static_cast<uint64_t>(recipe.train.seed);
-    auto columns = known;
-    if (!columns && (!world || world->leads())) {
-      columns = data::measure_columns(*data.source, *data.target, recipe.data.standardise, seed, log);
+    auto numbers = known;
+    if (!numbers && (!world || world->leads())) {
+      numbers = data::measure_columns(*data.source, *data.target, recipe.data.standardise, seed, log);
     }
-    if (world && !known) columns = share(*world, columns);
-    standardise(data, *columns);
+    if (world && !known) numbers = share(*world, numbers);
+    standardise(data, *numbers);
   }
+  data.lost = find_lost_columns(data, recipe, log);
   if (world) {
-    const auto items = [](const data::Source& source) { return text(source.size(), " items of ", at::IntArrayRef(source.item_shape())); };
+    const auto items = [](const data::Source& source) {
+      return text(source.size(), " items of ", at::IntArrayRef(source.item_shape()), " ", join(source.table_names().columns));
+    };
     world->require_same("source.path", items(*data.source));
     world->require_same("target.path", items(*data.target));
   }
@@ -157,6 +218,9 @@ Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, 
           recipe_.otp.tint, ": only pictures have a tint; set it to 0");
   require(data_.standardisation.has_value() == (recipe_.data.standardise != "off"), "data.standardise = ", recipe_.data.standardise,
           ": the data are ", data_.standardisation ? "" : "not ", "standardised; open_training_data opens them as the recipe says");
+  require(recipe_.output.range.empty() || data_.source->item_shape().size() == 1, "output.range = \"", recipe_.output.range,
+          "\": only vectors are clamped to a range of their own, and these are images, which are in [-1, 1]; leave it empty");
+  columns_ = {data_.source->table_names().columns, data_.target->table_names().columns};
   if (recipe_.method == "otp" && recipe_.otp.eps_end == "auto") {
     const auto shape = measure_source(*data_.source, static_cast<uint64_t>(recipe_.train.seed));
     resolve_noise_level(recipe_, shape, data_.source->size(), log_);
@@ -276,6 +340,7 @@ fs::path Trainer::write_checkpoint() {
   checkpoint.iteration = done_;
   checkpoint.tensors = solver_->state();
   checkpoint.standardisation = data_.standardisation;
+  checkpoint.columns = columns_;
   checkpoint.recipe_toml = recipe_.options().to_toml(false);
   checkpoint.source_shape = data_.source->item_shape();
   checkpoint.target_shape = data_.target->item_shape();

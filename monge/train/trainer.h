@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "monge/core/log.h"
+#include "monge/data/column_names.h"
 #include "monge/data/loader.h"
+#include "monge/data/lost_columns.h"
 #include "monge/data/open.h"
 #include "monge/data/sampler.h"
 #include "monge/data/source.h"
@@ -27,17 +29,21 @@ struct TrainingData {
   std::shared_ptr<const data::Source> source, target;
   std::shared_ptr<const data::Source> held_source, held_target;
   std::optional<data::Standardisation> standardisation = {};  ///< that the four give their items in, see standardise
+  data::LostColumns lost = {};  ///< columns that float32 cannot hold in these units: no metric sees what happens in them
 };
 
-/// Opens the recipe's sources, splits off the held-out part of the finite ones, and standardises all as data.standardise says.
-/// @param progress  told (done, total) while pictures are decoded; may be empty.
-/// @param known     the standardisation of the checkpoint that is gone on from; unset: measured on what is trained on.
+/// Opens the recipe's sources, splits off the held-out part of the finite ones, brings the columns of tables into one order (see
+/// data::pair_columns), and standardises all as data.standardise says. Warns of columns that float32 cannot hold.
+/// @param progress  told (done, total) while images are decoded; may be empty.
+/// @param known     the standardisation of the checkpoint being resumed. If unset, it is measured on the training data.
 /// @param world     of a job, whose ranks all call this and read the same paths, each on its host; null: none. Rank 0 measures, and
 ///                  the ranks of a host share data.cache_mb.
+/// @param columns   the column names of the checkpoint being resumed, in whose order the tables are taken.
 /// @throws Error also when the ranks do not find the same numbers of items.
 TrainingData open_training_data(const Recipe& recipe, const LogSink& log,
                                 const std::function<void(int64_t, int64_t)>& progress = {},
-                                const std::optional<data::Standardisation>& known = {}, dist::World* world = nullptr);
+                                const std::optional<data::Standardisation>& known = {}, dist::World* world = nullptr,
+                                const data::ColumnNames& columns = {});
 
 /// Puts raw data into standard units. @throws Error for pictures, or when the dimensions do not fit.
 void standardise(TrainingData& data, const data::Standardisation& standardisation);
@@ -53,6 +59,10 @@ struct EvaluationData {
 /// error where eval.target is named: the log is told, and target_b is `target`. The items are raw: see standardise.
 EvaluationData open_evaluation_data(const Recipe& recipe, const LogSink& log,
                                     const std::function<void(int64_t, int64_t)>& progress = {});
+
+/// Takes the columns of tables in the order that a model was trained with, found by name (see data::select_columns). Before
+/// standardise. @throws Error as select_columns.
+void select_columns(EvaluationData& data, const data::ColumnNames& columns, const LogSink& log);
 
 /// Puts raw data into standard units, in which a model judges as its training did (with Model::in_standard_units).
 void standardise(EvaluationData& data, const data::Standardisation& standardisation);
@@ -103,6 +113,7 @@ class Trainer {
 
   const Recipe& recipe() const { return recipe_; }
   const TrainingData& data() const { return data_; }
+  const data::ColumnNames& columns() const { return columns_; }
   Solver& solver() { return *solver_; }
   dist::World* world() const { return world_.get(); }  ///< null where there is no job
   int64_t done() const { return done_; }
@@ -128,6 +139,7 @@ class Trainer {
 
   Recipe recipe_;
   TrainingData data_;
+  data::ColumnNames columns_;
   std::filesystem::path folder_;
   LogSink log_;
   const Files& files_;

@@ -165,7 +165,7 @@ TEST_F(Cli, ReadsAnArrayOfAnNpz) {
   EXPECT_EQ(result.code, 2);
   EXPECT_THAT(result.err, AllOf(HasSubstr("holds 2 arrays"), HasSubstr("\"x\", \"y\"")));
   EXPECT_THAT(monge(folder.path(), "translate run 'npz:pack.npz?key=x' pack.npz").err, HasSubstr("the input itself"));
-  EXPECT_THAT(monge(folder.path(), "translate run pack.npz w.npz").err, HasSubstr("a .npy or .csv file"));
+  EXPECT_THAT(monge(folder.path(), "translate run pack.npz w.npz").err, HasSubstr("a .npy, .csv, .tsv, .csv.gz or .tsv.gz file"));
   EXPECT_FALSE(fs::exists(folder / "w.npy") || fs::exists(folder / "w.npy.part"));
 }
 
@@ -207,7 +207,7 @@ TEST_F(Cli, StandardisesTablesAndUndoesItAtUse) {
   result = monge(folder.path(), "train p.toml --out pictures_run --set data.standardise=joint");
   EXPECT_EQ(result.code, 2);
   EXPECT_THAT(result.err, HasSubstr("data.standardise: standardises the columns of vectors"));
-  EXPECT_THAT(monge(folder.path(), "train v.toml --set data.standardise=both").err, HasSubstr("off, joint, each"));
+  EXPECT_THAT(monge(folder.path(), "train v.toml --set data.standardise=both").err, HasSubstr("off, joint, scale, each"));
 }
 
 TEST_F(Cli, ExportsToBothFormatsAndReadsThemBack) {

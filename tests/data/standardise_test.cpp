@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numeric>
 
 #include "monge/core/error.h"
 #include "monge/core/random.h"
 #include "monge/data/row_source.h"
 #include "monge/data/tensor_source.h"
 #include "monge/data/toys.h"
+#include "tests/data/named_table.h"
 #include "tests/support/support.h"
 
 namespace monge::data {
@@ -112,9 +114,78 @@ TEST(Standardise, UndoGivesTheRowsBack) {
   const auto p = table(500, 0);
   const auto s = measure_columns(*rows_of(p), *rows_of(p), "each", kSeed);
   const auto back = s.source.undo(s.source.apply(p));
+  ASSERT_EQ(back.scalar_type(), torch::kFloat64);
   // Each way rounds once: half a unit of the last place of z, times the scale, and one of the row itself.
   EXPECT_LT(((back - p).abs() / (p.abs() + s.source.scale.to(torch::kFloat32) * 4)).max().item<double>(), 2e-7);
   EXPECT_THAT(message_of([&] { s.source.apply(torch::rand({5, 2})); }), HasSubstr("rows of 3 columns are needed, got the shape [5, 2]"));
+}
+
+/// The columns of ../shared/cases/float64-offset: ordinary, metres north of the equator, seconds since 1970.
+torch::Tensor far_table(int64_t n, int64_t step) {
+  return torch::randn({n, 3}, RandomStreams(4).at("far", step), torch::kFloat64) * torch::tensor({1., 0.1, 10.}, torch::kFloat64) +
+         torch::tensor({0., 5.8e6, 1.75e9}, torch::kFloat64);
+}
+
+TEST(Standardise, IsInDoubleBeforeItRounds) {
+  const auto p = far_table(400, 0), shift = torch::tensor({2., 0.2, 30.}, torch::kFloat64);
+  const auto whole = std::make_shared<NamedTable>("p", p), other = std::make_shared<NamedTable>("q", p + shift);
+  const auto s = measure_columns(*whole, *other, "joint", kSeed);
+  EXPECT_LT(relative_error(s.source.mean, p.mean(0) + shift / 2), 1e-15);
+  EXPECT_LT(((s.source.scale - torch::cat({p, p + shift}).std(0, false)) / s.source.scale).abs().max().item<double>(), 1e-6);
+  const StandardisedSource source(whole, s.source), target(other, s.target);
+  std::vector<int64_t> all(400);
+  std::iota(all.begin(), all.end(), 0);
+  const auto z = source.items(all), moved = target.items(all);
+  const auto expected = (p - s.source.mean) / s.source.scale;
+  EXPECT_LT((z - expected).abs().max().item<double>(), 5e-7);  // of numbers up to 4, rounded once
+  EXPECT_LT((source.exact_items(all) - expected).abs().max().item<double>(), 1e-15);
+  EXPECT_LT(((moved - z).to(torch::kFloat64) * s.source.scale - shift).abs().div(s.source.scale).max().item<double>(), 1e-6);
+  // And back: what float32 resolves in standard units, and the rounding of double at 1.75e9.
+  const auto back = s.source.undo(z);
+  const auto steps = s.source.resolution();
+  for (int64_t k = 0; k < 3; ++k) {
+    EXPECT_LT((back - p).select(1, k).abs().max().item<double>(), 4 * steps[static_cast<size_t>(k)] + 3e-7) << k;
+  }
+  EXPECT_DOUBLE_EQ(steps[2], s.source.scale[2].item<double>() / 16'777'216);
+  // The same choice of rows as the raw source makes.
+  const auto drawn = source.draw(7, RandomStreams(0).at("d", 0));
+  EXPECT_TRUE(torch::equal(drawn, s.source.apply(whole->exact_draw(7, RandomStreams(0).at("d", 0)))));
+  EXPECT_TRUE(torch::equal(source.exact_draw(7, RandomStreams(0).at("d", 0)).to(torch::kFloat32), drawn));
+}
+
+// What float32 holds as it is keeps its bits.
+TEST(Standardise, ATableInFloat32GivesTheBitsOfTheSameInFloat64) {
+  const auto p = table(300, 0);
+  const NamedTable wide("p", p.to(torch::kFloat64));
+  for (const char* kind : {"joint", "each", "scale"}) {
+    const auto a = measure_columns(*rows_of(p), *rows_of(p * 2), kind, kSeed), b = measure_columns(wide, NamedTable("q", p.to(torch::kFloat64) * 2), kind, kSeed);
+    EXPECT_TRUE(torch::equal(a.source.mean, b.source.mean) && torch::equal(a.target.scale, b.target.scale)) << kind;
+    EXPECT_TRUE(torch::equal(a.source.apply(p), b.source.apply(p.to(torch::kFloat64)))) << kind;
+  }
+}
+
+TEST(Standardise, ScaleHasOneMeanAndOneScale) {
+  const auto p = table(500, 0), q = table(500, 1) * 2 + 1;
+  const auto s = measure_columns(*rows_of(p), *rows_of(q), "scale", kSeed), joint = measure_columns(*rows_of(p), *rows_of(q), "joint", kSeed);
+  EXPECT_TRUE(torch::equal(s.source.mean, joint.source.mean) && torch::equal(s.source.mean, s.target.mean));
+  EXPECT_TRUE(torch::equal(s.source.scale, s.target.scale));
+  const auto wide = torch::cat({p, q}).to(torch::kFloat64);
+  const double scale = (wide - wide.mean(0)).square().mean().sqrt().item<double>();
+  EXPECT_LT(((s.source.scale - scale) / scale).abs().max().item<double>(), 1e-9);
+  // Distances keep their proportions: the transport problem is the same but for the unit of length.
+  const auto a = s.source.apply_exactly(p), b = s.target.apply_exactly(q);
+  EXPECT_LT(relative_error((a - b).norm(2, 1) * scale, (p.to(torch::kFloat64) - q.to(torch::kFloat64)).norm(2, 1)), 1e-12);
+  const auto constant = torch::full({9, 2}, 7.f);
+  EXPECT_EQ(measure_columns(*rows_of(constant), *rows_of(constant), "scale", kSeed).source.scale[1].item<double>(), 1);
+  EXPECT_THAT(message_of([&] { measure_columns(*rows_of(p), *rows_of(torch::rand({9, 2})), "scale", kSeed); }),
+              HasSubstr("data.standardise = scale: the source has 3 columns, the target 2"));
+}
+
+TEST(Standardise, NamesColumnsWithoutSpread) {
+  std::string said;
+  const NamedTable p("p", torch::tensor({{1., 2.}, {1., 3.}}, torch::kFloat64), {.columns = {"weight", "height"}, .rows = {}, .index = ""});
+  measure_columns(p, p, "each", kSeed, [&](LogLevel, const std::string& line) { said += line; });
+  EXPECT_THAT(said, HasSubstr("1 of 2 columns have no spread and keep their scale: \"weight\""));
 }
 
 TEST(Standardise, ASourceGivesItsItemsInStandardUnits) {

@@ -6,9 +6,10 @@
 #include <fstream>
 
 #include "monge/core/files.h"
-#include "monge/io/csv.h"
+#include "monge/data/tensor_source.h"
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
+#include "monge/io/text_table.h"
 #include "tests/support/support.h"
 
 namespace monge::run {
@@ -34,7 +35,7 @@ TEST(OutputWriter, WantsTheKindOfTheInput) {
   const ScratchFolder folder;
   std::ofstream(folder / "in.tar") << "x";
   const auto complaint = [&](DataKind kind, const char* out) { return message_of([&] { check_output(kind, folder / "in.tar", folder / out); }); };
-  EXPECT_THAT(complaint(DataKind::table, "out.txt"), AllOf(HasSubstr("out.txt"), HasSubstr(".npy or .csv")));
+  EXPECT_THAT(complaint(DataKind::table, "out.txt"), AllOf(HasSubstr("out.txt"), HasSubstr(".npy, .csv, .tsv, .csv.gz or .tsv.gz")));
   EXPECT_THAT(complaint(DataKind::archive, "out.gz"), HasSubstr(".tar.gz"));
   EXPECT_THAT(complaint(DataKind::archive, "in.tar"), HasSubstr("the input itself"));
   EXPECT_THAT(complaint(DataKind::picture, "out.gif"), HasSubstr(".png"));
@@ -116,7 +117,51 @@ TEST(OutputWriter, ATableIsWrittenAsItsRowsCome) {
   const auto read = io::read_npy(folder / "out.npy");
   ASSERT_EQ(read.sizes(), torch::IntArrayRef({100, 2, 3000}));
   EXPECT_TRUE(torch::equal(read, row + torch::arange(100, torch::kFloat32).view({100, 1, 1})));
-  EXPECT_TRUE(torch::equal(io::read_csv(folder / "out.csv"), read.flatten(0, 1)));
+  EXPECT_TRUE(torch::equal(io::read_text_table(folder / "out.csv").values.to(torch::kFloat32), read.flatten(0, 1)));
+}
+
+TEST(OutputWriter, NamesOfColumnsAndRowsGoIntoAText) {
+  const ScratchFolder folder;
+  const TableFormat format{.type = torch::kFloat64, .names = {.columns = {"x", "y, m"}, .rows = {"a", "b"}, .index = "cell"}, .steps = {0.01, 0.01}};
+  const auto first = torch::tensor({{1.2345, 2.}, {3., 4.}}, torch::kFloat64);
+  for (const char* name : {"out.csv", "out.tsv", "out.npy"}) {
+    OutputWriter writer(DataKind::table, folder / name, 2, format);
+    writer.add("", first);
+    writer.add("", first + 1);
+    writer.finish();
+  }
+  // Each output of an input has the input's row name.
+  EXPECT_EQ(real_files().read(folder / "out.csv"), "cell,x,\"y, m\"\na,1.235,2\na,3,4\nb,2.235,3\nb,4,5\n");
+  EXPECT_EQ(real_files().read(folder / "out.tsv"), "cell\tx\t\"y, m\"\na\t1.235\t2\na\t3\t4\nb\t2.235\t3\nb\t4\t5\n");
+  const auto array = io::read_npy(folder / "out.npy");
+  EXPECT_EQ(array.scalar_type(), torch::kFloat64);
+  EXPECT_TRUE(torch::equal(array, torch::stack({first, first + 1})));
+
+  OutputWriter other(DataKind::table, folder / "other.csv", 2, format);
+  EXPECT_THAT(message_of([&] { other.add("", torch::zeros({1, 3})); }), HasSubstr("3 columns have 2 names"));
+  EXPECT_THAT(message_of([&] { OutputWriter(DataKind::table, folder / "o.csv", 3, format); }), HasSubstr("3 items have 2 row names"));
+}
+
+TEST(OutputWriter, ATextIsCompressedByItsName) {
+  const ScratchFolder folder;
+  const auto row = torch::rand({2, 3000});
+  OutputWriter plain(DataKind::table, folder / "out.csv", 100), compressed(DataKind::table, folder / "out.csv.gz", 100);
+  for (int i = 0; i < 100; ++i) {
+    plain.add("", row + i);
+    compressed.add("", row + i);
+  }
+  plain.finish();
+  compressed.finish();
+  const auto packed = real_files().read(folder / "out.csv.gz");
+  EXPECT_TRUE(packed.starts_with("\x1f\x8b"));
+  EXPECT_LT(packed.size(), fs::file_size(folder / "out.csv") / 2);
+}
+
+TEST(OutputWriter, VectorsAreATableWhateverTheirPath) {
+  const data::TensorSource vectors("v", torch::rand({3, 2})), images("i", torch::rand({3, 3, 8, 8}));
+  EXPECT_EQ(kind_of("table.parquet?columns=a,b", vectors), DataKind::table);
+  EXPECT_EQ(kind_of("x.npy", images), DataKind::table);
+  EXPECT_EQ(kind_of("x.png", images), DataKind::picture);
 }
 
 TEST(OutputWriter, ATableOfATableIsByItsFile) {

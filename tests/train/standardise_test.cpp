@@ -140,7 +140,7 @@ TEST(Standardisation, AnExportedFileThatDoesNotFitItsRecipeIsRefused) {
 // Measured once, at the beginning.
 TEST(Standardisation, AResumedRunTakesTheNumbersOfItsCheckpoint) {
   const Tables tables;
-  for (const char* kind : {"each", "joint"}) {
+  for (const char* kind : {"each", "joint", "scale"}) {
     testing::ScratchFolder straight, broken;
     auto recipe = tables.recipe(kind);
     Trainer whole(recipe, open_training_data(recipe, silent()), torch::kCPU, straight.path(), silent());

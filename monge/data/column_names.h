@@ -1,0 +1,61 @@
+// Columns of tables by their names: which column of one table is which of another.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "monge/core/log.h"
+#include "monge/data/source.h"
+
+namespace monge::data {
+
+/// The columns that a map was trained on, as the tables of its two sides name them; empty where a table names none.
+struct ColumnNames {
+  std::vector<std::string> source, target;
+
+  bool operator==(const ColumnNames&) const = default;
+};
+
+/// Columns as they stand in a message: by name in quotes, by number (counted from 0) where there are no names; a long list is cut.
+std::string column_labels(const std::vector<std::string>& names, const std::vector<int64_t>& columns);
+
+/// Some columns of another source of vectors, in the order given. Shares the other and has its name.
+class SelectedColumns : public Source {
+ public:
+  /// @throws Error for images, no columns, or a column that does not exist.
+  SelectedColumns(std::shared_ptr<const Source> whole, std::vector<int64_t> columns);
+
+  std::string name() const override { return whole_->name(); }
+  std::vector<int64_t> item_shape() const override { return {columns_.size(0)}; }
+  int64_t size() const override { return whole_->size(); }
+  torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
+  torch::Tensor exact_items(const std::vector<int64_t>& indices) const override;
+  torch::ScalarType number_type() const override { return whole_->number_type(); }
+  io::TableNames table_names() const override;
+  torch::Tensor draw(int64_t n, torch::Generator generator) const override;
+  torch::Tensor exact_draw(int64_t n, torch::Generator generator) const override;
+  std::string item_name(int64_t index) const override { return whole_->item_name(index); }
+  bool is_quick() const override { return whole_->is_quick(); }
+  Remarks remarks() const override { return whole_->remarks(); }
+
+ private:
+  std::shared_ptr<const Source> whole_;
+  torch::Tensor columns_;  ///< int64 [D]
+};
+
+/// The columns `wanted` of a table, found by name: a table in another order is reordered, columns beside the wanted ones are left
+/// out, and the log is told. A table without names is taken by position, and so is any table where `wanted` is empty: both
+/// give `source` itself.
+/// @param role  what the table is, for messages ("the source", "IN").
+/// @throws Error  naming the columns that are missing, or one that is named twice where its place does not decide.
+std::shared_ptr<const Source> select_columns(std::shared_ptr<const Source> source, const std::vector<std::string>& wanted,
+                                             const std::string& role, const LogSink& log);
+
+/// The target of a training beside its source. The cost compares column i with column i, so a target with the same names in
+/// another order is brought into the order of the source, and the log is told. Where the names differ the columns are paired
+/// by position, and a warning shows the pairs. Without names on both sides it is `target` itself.
+/// @throws Error for other numbers of columns, naming those that only one side has.
+std::shared_ptr<const Source> pair_columns(const Source& source, std::shared_ptr<const Source> target, const LogSink& log);
+
+}  // namespace monge::data

@@ -1,0 +1,45 @@
+#include "monge/data/lost_columns.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "monge/core/random.h"
+#include "monge/data/standardise.h"
+#include "monge/data/tensor_source.h"
+#include "monge/data/toys.h"
+#include "tests/data/named_table.h"
+
+namespace monge::data {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+torch::Generator stream() { return RandomStreams(3).at("lost", 0); }
+
+std::shared_ptr<const Source> table(double offset, double spread) {
+  const auto z = torch::randn({400, 2}, RandomStreams(1).at("rows", 0), torch::kFloat64);
+  return std::make_shared<NamedTable>("t", z * torch::tensor({1., spread}, torch::kFloat64) + torch::tensor({0., offset}, torch::kFloat64));
+}
+
+TEST(LostColumns, AreThoseOfTheUnitsThatASourceGives) {
+  const auto raw = table(1.75e9, 10);
+  EXPECT_THAT(lost_columns(*raw, 100, stream()), ElementsAre(1));
+  for (const char* kind : {"joint", "each", "scale"}) {
+    const auto s = measure_columns(*raw, *raw, kind, 0);
+    EXPECT_THAT(lost_columns(StandardisedSource(raw, s.source), 100, stream()), IsEmpty()) << kind;
+  }
+  // The mean of the two sides lies far from both.
+  const auto far = table(-1.75e9, 10);
+  const auto joint = measure_columns(*raw, *far, "joint", 0), each = measure_columns(*raw, *far, "each", 0);
+  EXPECT_THAT(lost_columns(StandardisedSource(raw, joint.source), 100, stream()), ElementsAre(1));
+  EXPECT_THAT(lost_columns(StandardisedSource(raw, each.source), 100, stream()), IsEmpty());
+}
+
+TEST(LostColumns, ThereAreNoneInImagesAndLaws) {
+  EXPECT_THAT(lost_columns(TensorSource("images", torch::rand({5, 3, 8, 8})), 100, stream()), IsEmpty());
+  EXPECT_THAT(lost_columns(*open_toy("toy:gaussian"), 100, stream()), IsEmpty());
+}
+
+}  // namespace
+}  // namespace monge::data
