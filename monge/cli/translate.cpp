@@ -13,8 +13,9 @@
 #include "monge/core/names.h"
 #include "monge/core/random.h"
 #include "monge/data/arrays.h"
+#include "monge/data/member_path.h"
 #include "monge/data/open.h"
-#include "monge/data/parquet_path.h"
+#include "monge/data/pictures.h"
 #include "monge/data/row_source.h"
 #include "monge/dist/tally.h"
 #include "monge/io/image.h"
@@ -42,7 +43,7 @@ struct TranslateOptions {
 std::shared_ptr<const data::Source> open_input(const TranslateOptions& options, const train::Model& model,
                                                const LogSink& log) {
   // An array for a bare checkpoint is taken as it is: it may carry its noise channels.
-  if (!model.recipe && lower_extension(options.in) == ".npy") {
+  if (!model.recipe && lower_extension(options.in) == ".npy" && !fs::is_directory(options.in)) {
     const auto array = io::map_npy(options.in);
     if (array.dim() == 4 && array.is_floating_point()) return std::make_shared<data::RowSource>(options.in, array);
   }
@@ -74,8 +75,8 @@ void check_places(const TranslateOptions& options, const fs::path& in) {
 /// What can be known before the model and the input are opened.
 void check_paths(const TranslateOptions& options, run::DataKind kind, const fs::path& in, const dist::World* world) {
   std::error_code ignored;
-  require(fs::exists(in, ignored) || data::parquet_path(options.in), in.string(), ": no such file or folder");
-  run::check_output(kind, in, options.out);
+  require(fs::exists(in, ignored) || data::pictures_exist(options.in), in.string(), ": no such file or folder");
+  for (const auto& file : fs::exists(in, ignored) ? std::vector{in} : data::expand_shards(in.string())) run::check_output(kind, file, options.out);
   check_places(options, in);
   if (world && world->size() > 1 && kind != run::DataKind::folder) {
     throw Error(Complaint{.what = "only folders are written by several ranks", .where = "OUT", .value = options.out,
@@ -159,7 +160,7 @@ int translate_command(TranslateOptions options) {
   watch_signals(world);  // so that a stopped translation takes its part away
   const auto log = log_sink(options.common, world);
   const auto kind = run::kind_of(options.in);
-  const auto in = data::array_path(options.in).file;
+  const fs::path in = kind == run::DataKind::table ? data::array_path(options.in).file : data::member_path(options.in).set;
   auto model = rank_0_first(world, [&] {
     check_paths(options, kind, in, world);
     return open_model(options, kind, device_of(options.common, "auto", world), log);

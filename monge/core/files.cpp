@@ -15,6 +15,7 @@
 #include <xxhash.h>
 
 #include "monge/core/error.h"
+#include "monge/core/names.h"
 
 namespace monge {
 namespace {
@@ -97,6 +98,8 @@ std::string Files::read(const fs::path& path, int64_t most) const {
   } catch (const SystemError&) {
     // Only now, what the user can mend: each question is a call to the system, and folders hold many small files.
     std::error_code ignored;
+    const bool dangling = !fs::exists(path, ignored) && fs::is_symlink(fs::symlink_status(path, ignored));
+    require(!dangling, path.string(), ": is a link to ", fs::read_symlink(path, ignored).string(), ", where nothing can be opened");
     require(fs::exists(path, ignored), path.string(), ": no such file");
     require(!fs::is_directory(path, ignored), path.string(), ": is a folder, a file was expected");
     const int refused = ::access(path.c_str(), R_OK) == 0 ? 0 : errno;
@@ -128,8 +131,7 @@ bool Files::exchange(const fs::path& a, const fs::path& b) const {
 }
 
 void Files::replace(const fs::path& path, std::string_view bytes) const {
-  auto beside = path;
-  beside += ".part";
+  const auto beside = part_path(path);
   try {
     write(beside, std::array{bytes});
     publish(beside, path);
@@ -144,13 +146,21 @@ void Files::append(const fs::path& path, std::string_view bytes) const {
   Descriptor(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC).write(bytes);
 }
 
+fs::path part_path(const fs::path& path) {
+  constexpr std::string_view kEnding = ".part";
+  constexpr size_t kLongest = 255, kHash = 16;
+  const auto name = path.filename().string();
+  if (name.size() + kEnding.size() <= kLongest) return path.string() + std::string(kEnding);
+  const auto begin = shortened(name, kLongest - kEnding.size() - 1 - kHash);
+  return path.parent_path() / text(begin, '-', content_hash(name), kEnding);
+}
+
 struct PartFile::Open {
   explicit Open(const fs::path& part) : file(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC) {}
   Descriptor file;
 };
 
-PartFile::PartFile(fs::path path, const Files& files) : path_(std::move(path)), part_(path_), files_(files) {
-  part_ += ".part";
+PartFile::PartFile(fs::path path, const Files& files) : path_(std::move(path)), part_(part_path(path_)), files_(files) {
   open_ = std::make_unique<Open>(part_);
 }
 

@@ -8,6 +8,7 @@
 #include "monge/core/nearest.h"
 #include "monge/data/arrays.h"
 #include "monge/data/glyphs.h"
+#include "monge/data/member_path.h"
 #include "monge/data/pictures.h"
 #include "monge/data/spec.h"
 #include "monge/data/toys.h"
@@ -46,7 +47,7 @@ std::shared_ptr<const Source> open_any(const SourceOptions& options, const LogSi
   if (Spec::is("npz", path)) return open_array(path);
 
   std::error_code ignored;
-  if (holds_pictures(path) || (!fs::exists(path, ignored) && path.find('{') != std::string::npos)) {
+  if (holds_pictures(path) || (!fs::exists(path, ignored) && member_path(path).set.find('{') != std::string::npos)) {
     return open_images(options, log, progress);
   }
   require(fs::exists(path, ignored), path, ": no such file or folder");

@@ -58,7 +58,7 @@ class Packer {
       tell(count());
       return true;
     }
-    const Workshop workshop(fs::path(destination_.string() + ".part"));
+    const Workshop workshop(part_path(destination_));
     workshop.prepare(plan, log_);
     if (is_packed_set(workshop.folder())) {  // a kill came after the last shard
       tell(count());

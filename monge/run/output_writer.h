@@ -16,8 +16,8 @@ namespace monge::run {
 
 enum class DataKind { table, picture, folder, archive };
 
-/// A table by its extension (.npy, .npz, .csv, .tsv, .txt) or as "npz:FILE?key=NAME", an archive by its extension, a folder by
-/// what is there; Parquet becomes a folder, too; all else a picture. @throws Error as data::array_path.
+/// A folder by what is there, whatever it is called; else a table by its extension (.npy, .npz, .csv, .tsv, .txt) or as
+/// "npz:FILE?key=NAME", an archive by its extension, where "?member=" may follow; Parquet becomes a folder, too; all else a picture. @throws Error as data::array_path.
 DataKind kind_of(const std::string& path);
 
 /// @throws Error  unless `out` can take what a map makes of `in`, naming what is allowed: another name than `in`, and
