@@ -15,7 +15,7 @@
 #include <xxhash.h>
 
 #include "monge/core/error.h"
-#include "monge/core/names.h"
+#include "monge/core/file_name.h"
 
 namespace monge {
 namespace {
@@ -144,15 +144,6 @@ void Files::replace(const fs::path& path, std::string_view bytes) const {
 
 void Files::append(const fs::path& path, std::string_view bytes) const {
   Descriptor(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC).write(bytes);
-}
-
-fs::path part_path(const fs::path& path) {
-  constexpr std::string_view kEnding = ".part";
-  constexpr size_t kLongest = 255, kHash = 16;
-  const auto name = path.filename().string();
-  if (name.size() + kEnding.size() <= kLongest) return path.string() + std::string(kEnding);
-  const auto begin = shortened(name, kLongest - kEnding.size() - 1 - kHash);
-  return path.parent_path() / text(begin, '-', content_hash(name), kEnding);
 }
 
 struct PartFile::Open {

@@ -43,11 +43,7 @@ class Files {
 /// The real file system.
 const Files& real_files();
 
-/// Where a file or folder is made before it is published as `path`: `path`.part; where that name is too long for file systems,
-/// which take 255 bytes, its beginning, a hash of it and .part.
-std::filesystem::path part_path(const std::filesystem::path& path);
-
-/// A file that is made piece by piece and is there whole or not at all: the pieces go to part_path(path).
+/// A file that is made piece by piece and is there whole or not at all: the pieces go to `path`.part.
 class PartFile {
  public:
   /// @throws SystemError when the part cannot be made.

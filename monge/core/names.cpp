@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "monge/core/file_name.h"
+
 namespace monge {
 
 std::string lower_extension(const std::filesystem::path& path) {
@@ -66,13 +68,6 @@ std::string shown(std::string_view name) {
 std::string printable(std::string_view text) {
   std::string out;
   append_printable(out, text, "\n\t");
-  return out;
-}
-
-std::string_view shortened(std::string_view name, size_t most) {
-  if (name.size() <= most) return name;
-  auto out = name.substr(0, most);
-  while (is_utf8(name) && !is_utf8(out)) out.remove_suffix(1);
   return out;
 }
 

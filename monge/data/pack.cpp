@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "monge/core/checked.h"
+#include "monge/core/file_name.h"
 #include "monge/core/files.h"
 #include "monge/core/nearest.h"
 #include "monge/core/version.h"

@@ -6,6 +6,7 @@
 #include <new>
 #include <sstream>
 
+#include "monge/core/file_name.h"
 #include "monge/core/names.h"
 
 namespace monge::io {

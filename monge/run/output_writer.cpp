@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "monge/core/error.h"
+#include "monge/core/file_name.h"
 #include "monge/core/files.h"
 #include "monge/core/names.h"
 #include "monge/data/arrays.h"
@@ -17,10 +18,9 @@ namespace fs = std::filesystem;
 
 /// "a/smile.jpg" with "_2" is "a/smile_2.jpg". File systems take names of 255 bytes: where it would be longer the stem is cut.
 fs::path with_suffix(const fs::path& name, const std::string& suffix) {
-  constexpr size_t kLongest = 255;
   const auto end = suffix + name.extension().string();
   const auto stem = name.stem().string();
-  return name.parent_path() / (std::string(shortened(stem, kLongest - std::min(kLongest, end.size()))) + end);
+  return name.parent_path() / (std::string(shortened(stem, kLongestFileName - std::min(kLongestFileName, end.size()))) + end);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <torch/types.h>
 
 #include "monge/core/checked.h"
+#include "monge/core/file_name.h"
 #include "monge/core/files.h"
 #include "monge/core/mapped_file.h"
 #include "monge/core/names.h"
