@@ -1,5 +1,7 @@
 #include "monge/cli/feature_options.h"
 
+#include <filesystem>
+
 #include "monge/cli/job.h"
 #include "monge/core/error.h"
 #include "monge/core/names.h"
@@ -46,7 +48,7 @@ MeasuredSet measure_set(const std::string& path, bool keep_features, const Featu
                         const Common& common, std::shared_ptr<const eval::FeatureNet>& net, dist::World* world) {
   const auto log = log_sink(common, world);
   MeasuredSet out;
-  if (lower_extension(path) == ".safetensors") {
+  if (lower_extension(path) == ".safetensors" && !std::filesystem::is_directory(path)) {
     out.statistics = rank_0_first(world, [&] { return eval::read_statistics(path); });
     if (world) world->require_same(path, content_hash(io::bytes_of(out.statistics.moments.covariance_FF)));
   } else {

@@ -8,6 +8,7 @@
 #include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/core/names.h"
+#include "monge/data/pictures.h"
 
 namespace monge::cli {
 namespace {
@@ -38,7 +39,9 @@ int print_figure(const SetOptions& options, const std::string& metric, double va
   return kDone;
 }
 
-bool is_file_of_statistics(const std::string& path) { return lower_extension(path) == ".safetensors"; }
+bool is_file_of_statistics(const std::string& path) {
+  return lower_extension(path) == ".safetensors" && !std::filesystem::is_directory(path);
+}
 
 /// What can be known of a comparison before the other set is looked at, which may take hours.
 void check_before_work(const SetOptions& options, bool kernel, const MeasuredSet& known, const std::string& other,
@@ -53,7 +56,7 @@ void check_before_work(const SetOptions& options, bool kernel, const MeasuredSet
 
 void check_paths(const SetOptions& options) {
   for (const auto& path : {options.a, options.b}) {
-    require(std::filesystem::exists(path), path, ": no such file or folder");
+    require(data::pictures_exist(path), path, ": no such file or folder");
     require(options.features.samples == 0 || !is_file_of_statistics(path), "--samples ", options.features.samples, ": ",
             path, " holds the statistics of a whole set; give the set itself");
   }

@@ -12,6 +12,7 @@
 #include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/core/nearest.h"
+#include "monge/data/member_path.h"
 #include "monge/data/picture_set.h"
 #include "monge/eval/image_judge.h"
 #include "monge/eval/paired.h"
@@ -38,13 +39,15 @@ std::map<std::string, int64_t> by_name(const data::PictureSet& set) {
   return out;
 }
 
-/// The pictures by their stems. @throws Error when two have one.
+/// The images by their stems, or by their samples where one member of each was chosen. @throws Error when two have one.
 std::map<std::string, int64_t> by_stem(const data::PictureSet& set) {
+  const bool samples = !data::member_path(set.name()).members.empty();
   std::map<std::string, int64_t> out;
   for (int64_t i = 0; i < set.size(); ++i) {
-    const auto [at, fresh] = out.emplace(stem_of(set.item_name(i)), i);
+    const auto name = set.item_name(i);
+    const auto [at, fresh] = out.emplace(samples ? std::string(data::sample_name(name).sample) : stem_of(name), i);
     if (fresh) continue;
-    throw Error(text(set.name(), ": ", set.item_name(at->second), " and ", set.item_name(i),
+    throw Error(text(set.name(), ": ", set.item_name(at->second), " and ", name,
                      " have one name but for the extension, so it is not clear which is the partner; rename one, or use --by-order"));
   }
   return out;

@@ -15,8 +15,9 @@
 #include "monge/data/arrays.h"
 #include "monge/data/column_names.h"
 #include "monge/data/lost_columns.h"
+#include "monge/data/member_path.h"
 #include "monge/data/open.h"
-#include "monge/data/parquet_path.h"
+#include "monge/data/pictures.h"
 #include "monge/data/row_source.h"
 #include "monge/dist/tally.h"
 #include "monge/io/image.h"
@@ -44,7 +45,7 @@ struct TranslateOptions {
 std::shared_ptr<const data::Source> open_input(const TranslateOptions& options, const train::Model& model,
                                                const LogSink& log) {
   // An array for a bare checkpoint is taken as it is: it may carry its noise channels.
-  if (!model.recipe && lower_extension(options.in) == ".npy") {
+  if (!model.recipe && lower_extension(options.in) == ".npy" && !fs::is_directory(options.in)) {
     const auto array = io::map_npy(options.in);
     if (array.dim() == 4 && array.is_floating_point()) return std::make_shared<data::RowSource>(options.in, array);
   }
@@ -77,14 +78,15 @@ void check_places(const TranslateOptions& options, const fs::path& in) {
 /// What can be known before the model and the input are opened.
 void check_paths(const TranslateOptions& options, const fs::path& in) {
   std::error_code ignored;
-  require(fs::exists(in, ignored) || data::parquet_path(options.in), in.string(), ": no such file or folder");
+  require(fs::exists(in, ignored) || data::pictures_exist(options.in), in.string(), ": no such file or folder");
   check_places(options, in);
 }
 
 /// The kind of the input, when it is open. @throws Error unless OUT can take it.
 run::DataKind checked_kind(const TranslateOptions& options, const data::Source& source, const fs::path& in, const dist::World* world) {
   const auto kind = run::kind_of(options.in, source);
-  run::check_output(kind, in, options.out);
+  std::error_code ignored;
+  for (const auto& file : fs::exists(in, ignored) ? std::vector{in} : data::expand_shards(in.string())) run::check_output(kind, file, options.out);
   require(kind != run::DataKind::table || !run::is_text_table(options.out) || source.item_shape().size() == 1, options.out,
           ": images do not fit into a table of text; name a .npy file");
   if (world && world->size() > 1 && kind != run::DataKind::folder) {
@@ -192,7 +194,8 @@ int translate_command(TranslateOptions options) {
   set_threads(options.common, 0, world);
   watch_signals(world);  // so that a stopped translation takes its part away
   const auto log = log_sink(options.common, world);
-  const auto in = data::array_path(options.in).file;
+  const bool is_table = run::kind_of(options.in) == run::DataKind::table;
+  const fs::path in = is_table ? data::array_path(options.in).file : data::member_path(options.in).set;
   auto model = rank_0_first(world, [&] {
     check_paths(options, in);
     return open_model(options, device_of(options.common, "auto", world), log);

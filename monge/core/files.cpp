@@ -15,6 +15,7 @@
 #include <xxhash.h>
 
 #include "monge/core/error.h"
+#include "monge/core/file_name.h"
 
 namespace monge {
 namespace {
@@ -97,6 +98,8 @@ std::string Files::read(const fs::path& path, int64_t most) const {
   } catch (const SystemError&) {
     // Only now, what the user can mend: each question is a call to the system, and folders hold many small files.
     std::error_code ignored;
+    const bool dangling = !fs::exists(path, ignored) && fs::is_symlink(fs::symlink_status(path, ignored));
+    require(!dangling, path.string(), ": is a link to ", fs::read_symlink(path, ignored).string(), ", where nothing can be opened");
     require(fs::exists(path, ignored), path.string(), ": no such file");
     require(!fs::is_directory(path, ignored), path.string(), ": is a folder, a file was expected");
     const int refused = ::access(path.c_str(), R_OK) == 0 ? 0 : errno;
@@ -128,8 +131,7 @@ bool Files::exchange(const fs::path& a, const fs::path& b) const {
 }
 
 void Files::replace(const fs::path& path, std::string_view bytes) const {
-  auto beside = path;
-  beside += ".part";
+  const auto beside = part_path(path);
   try {
     write(beside, std::array{bytes});
     publish(beside, path);
@@ -149,8 +151,7 @@ struct PartFile::Open {
   Descriptor file;
 };
 
-PartFile::PartFile(fs::path path, const Files& files) : path_(std::move(path)), part_(path_), files_(files) {
-  part_ += ".part";
+PartFile::PartFile(fs::path path, const Files& files) : path_(std::move(path)), part_(part_path(path_)), files_(files) {
   open_ = std::make_unique<Open>(part_);
 }
 

@@ -8,6 +8,7 @@
 #include "monge/core/nearest.h"
 #include "monge/data/arrays.h"
 #include "monge/data/glyphs.h"
+#include "monge/data/member_path.h"
 #include "monge/data/pictures.h"
 #include "monge/data/spec.h"
 #include "monge/data/toys.h"
@@ -48,7 +49,7 @@ std::shared_ptr<const Source> open_any(const SourceOptions& options, const LogSi
   std::error_code ignored;
   const auto file = array_path(path).file;
   if (has_array_extension(file) && fs::exists(file, ignored) && !fs::is_directory(file, ignored)) return open_array(path, log);
-  if (holds_pictures(path) || (!fs::exists(path, ignored) && path.find('{') != std::string::npos)) {
+  if (holds_pictures(path) || (!fs::exists(path, ignored) && member_path(path).set.find('{') != std::string::npos)) {
     return open_images(options, log, progress);
   }
   require(fs::exists(path, ignored), file.string(), ": no such file or folder");

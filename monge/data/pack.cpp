@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "monge/core/checked.h"
+#include "monge/core/file_name.h"
 #include "monge/core/files.h"
 #include "monge/core/nearest.h"
 #include "monge/core/version.h"
@@ -58,7 +59,7 @@ class Packer {
       tell(count());
       return true;
     }
-    const Workshop workshop(fs::path(destination_.string() + ".part"));
+    const Workshop workshop(part_path(destination_));
     workshop.prepare(plan, log_);
     if (is_packed_set(workshop.folder())) {  // a kill came after the last shard
       tell(count());

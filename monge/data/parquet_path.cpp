@@ -22,13 +22,25 @@ size_t mark_of(const std::string& path) {
   return at == std::string::npos ? at : at + kExtension.size();
 }
 
+/// What a path is goes before what it is called: a folder "set.parquet" of images is one of images.
+bool is_other_folder(const fs::path& path) {
+  std::error_code failure;
+  if (!fs::is_directory(path, failure)) return false;
+  bool empty = true;
+  for (fs::directory_iterator at(path, failure), end; !failure && at != end; at.increment(failure)) {
+    if (at->path().extension() == kExtension) return false;
+    empty = false;
+  }
+  return !failure && !empty;
+}
+
 }  // namespace
 
 std::optional<ParquetPath> parquet_path(const std::string& path) {
   std::error_code ignored;
   const auto mark = fs::exists(path, ignored) ? std::string::npos : mark_of(path);
   if (mark == std::string::npos) {
-    if (lower_extension(path) != kExtension) return {};
+    if (lower_extension(path) != kExtension || is_other_folder(path)) return {};
     return ParquetPath{.whole = path, .file = path, .column = {}};
   }
   constexpr std::string_view kKey = "column=";

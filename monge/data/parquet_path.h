@@ -15,7 +15,7 @@ struct ParquetPath {
 };
 
 /// `path` taken apart, or nothing where it names no Parquet by its extension. Only text is looked at, but that a '?' may belong to
-/// the name of a file that is there.
+/// the name of a file that is there, and that a folder of other things is no Parquet.
 /// @throws Error for another parameter than column=NAME.
 std::optional<ParquetPath> parquet_path(const std::string& path);
 

@@ -1,6 +1,8 @@
 // Pictures out of archives: read in their places where they stand there as they are, else from memory.
 #include <algorithm>
 #include <charconv>
+#include <functional>
+#include <optional>
 
 #include "monge/core/error.h"
 #include "monge/core/mapped_file.h"
@@ -75,25 +77,47 @@ std::string plain_name(const std::string& name) { return fs::path(name).lexicall
 
 bool is_wanted(const std::string& name) { return io::has_image_extension(name) && !is_hidden(name); }
 
+/// Which entries are taken, and what is to be told of the others.
+struct ArchiveChoice {
+  ArchiveChoice(const MemberPath& path, const std::string& where, const LogSink& sink)
+      : members(path, where), log(sink), are_samples(fs::path(where).filename().string().find(".zip") == std::string::npos) {}
+
+  std::function<bool(const std::string&)> wanted() {
+    return [this](const std::string& name) { return is_wanted(name) && members.may_take(plain_name(name)); };
+  }
+
+  /// The places of the taken names in their order.
+  std::vector<int64_t> order(const NameList& names) const {
+    auto out = members.choose(names, names.sorted());
+    if (are_samples) members.check_unchosen(names, out, log);
+    return out;
+  }
+
+  MemberChoice members;
+  const LogSink& log;
+  bool are_samples;  ///< tar is what WebDataset is made of
+  io::ArchiveReport report;
+};
+
 /// Nothing where the pictures do not stand in the file as they are.
-std::shared_ptr<const Pictures> open_stored(const fs::path& path, int64_t& unsafe, int64_t& duplicates) {
+std::shared_ptr<const Pictures> open_stored(const fs::path& path, ArchiveChoice& choice) {
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored) || fs::file_size(path, ignored) == 0) return nullptr;
-  const auto index = io::index_archive(MappedFile(path), is_wanted, kLimits, &unsafe, &duplicates);
+  const auto index = io::index_archive(MappedFile(path), choice.wanted(), kLimits, &choice.report);
   if (!index) return nullptr;
   NameList names;
   for (const auto& entry : *index) names.add(plain_name(entry.name));
-  const auto order = names.sorted();
+  const auto order = choice.order(names);
   std::vector<StoredPictures::Place> places;
   for (const int64_t at : order) places.push_back({(*index)[static_cast<size_t>(at)].offset, (*index)[static_cast<size_t>(at)].size});
   return std::make_shared<StoredPictures>(path, names.chosen(order), std::move(places));
 }
 
-std::shared_ptr<const Pictures> open_unpacked(const fs::path& path, int64_t& unsafe, int64_t& duplicates) {
-  auto entries = io::read_archive(path, is_wanted, kLimits, &unsafe, &duplicates);
+std::shared_ptr<const Pictures> open_unpacked(const fs::path& path, ArchiveChoice& choice) {
+  auto entries = io::read_archive(path, choice.wanted(), kLimits, &choice.report);
   NameList names;
   for (const auto& entry : entries) names.add(plain_name(entry.name));  // an empty one keeps its place, so that it is complained about by name
-  const auto order = names.sorted();
+  const auto order = choice.order(names);
   std::vector<std::string> contents;
   for (const int64_t at : order) contents.push_back(std::move(entries[static_cast<size_t>(at)].bytes));
   return std::make_shared<UnpackedPictures>(path, names.chosen(order), std::move(contents));
@@ -148,18 +172,22 @@ std::string shard_name(const fs::path& path) {
 
 }  // namespace
 
-std::shared_ptr<const Pictures> open_picture_archive(const fs::path& path, const LogSink& log) {
-  int64_t unsafe = 0, duplicates = 0;
-  auto out = open_stored(path, unsafe, duplicates);
-  if (!out) out = open_unpacked(path, unsafe, duplicates);
-  if (unsafe > 0) {
-    log(LogLevel::warning, text(path.string(), ": ", unsafe, unsafe == 1 ? " entry is" : " entries are",
-                                " left out for an unsafe name (absolute, empty, or climbing with \"..\")"));
+std::shared_ptr<const Pictures> open_picture_archive(const fs::path& path, const MemberPath& member, const LogSink& log) {
+  auto choice = std::make_optional<ArchiveChoice>(member, path.string(), log);
+  auto out = open_stored(path, *choice);
+  if (!out) {
+    choice.emplace(member, path.string(), log);  // it may have seen some entries already
+    out = open_unpacked(path, *choice);
   }
-  if (duplicates > 0) {
-    log(LogLevel::warning, text(path.string(), ": ", duplicates, duplicates == 1 ? " entry repeats" : " entries repeat",
-                                " an earlier one of the same name and bytes, and is not used twice"));
-  }
+  const auto tell = [&](const io::LeftOut& left, const char* one, const char* many, const char* why) {
+    if (left.count == 0) return;
+    log(LogLevel::warning, text(path.string(), ": ", left.count, ' ', left.count == 1 ? one : many, why, "; the first is ", left.first));
+  };
+  const auto& report = choice->report;
+  tell(report.unsafe, "entry is", "entries are", " left out for an unsafe name (absolute, empty, or climbing with \"..\")");
+  tell(report.links, "link is", "links are", " left out, as it is no file of the archive");
+  tell(report.special, "device or pipe is", "devices or pipes are", " left out");
+  tell(report.repetitions, "entry repeats", "entries repeat", " an earlier one of the same name and bytes, and is not used twice");
   return out;
 }
 
@@ -176,11 +204,12 @@ std::vector<fs::path> existing_shards(const std::string& pattern) {
   return paths;
 }
 
-std::shared_ptr<const Pictures> open_picture_shards(const std::string& pattern, const LogSink& log) {
+std::shared_ptr<const Pictures> open_picture_shards(const MemberPath& member, const LogSink& log) {
+  const auto& pattern = member.set;
   std::vector<std::pair<std::string, std::shared_ptr<const Pictures>>> shards;
   for (const auto& path : existing_shards(pattern)) {
     require(io::has_archive_extension(path), path.string(), ": is no archive; shards are .tar, .tar.gz, .zip, .7z or .parquet files");
-    shards.emplace_back(shard_name(path), open_picture_archive(path, log));
+    shards.emplace_back(shard_name(path), open_picture_archive(path, member, log));
   }
   for (size_t k = 1; k < shards.size(); ++k) {
     // They differ in their folders alone.

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <set>
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
@@ -58,11 +60,140 @@ bool ends_like_a_picture(std::string_view path) {
   return std::find(io::kImageExtensions.begin(), io::kImageExtensions.end(), ending) != io::kImageExtensions.end();
 }
 
-/// A pipe would be waited for without end. A link that leads nowhere is a fault to be told.
-bool is_device(const fs::directory_entry& entry) {
-  std::error_code ignored;
-  return !entry.is_regular_file(ignored) && entry.exists(ignored);
-}
+/// Lists a folder. Real folders come first, then links to folders, then links to files, so that what can be reached without a link
+/// has its own name. Each real folder is entered once, which ends loops.
+class FolderListing {
+ public:
+  explicit FolderListing(const fs::path& folder) : before_((folder / "").string().size()) {
+    enter(folder);
+    // By name, as the system lists in no order, and which of two links to a folder comes first gives its images their names.
+    for (std::set<std::string> pending(folder_links_.begin(), folder_links_.end()); !pending.empty();) {
+      const auto link = *pending.begin();
+      pending.erase(pending.begin());
+      const auto before = folder_links_.size();
+      if (!enter(link)) ++again_;
+      pending.insert(folder_links_.begin() + static_cast<std::ptrdiff_t>(before), folder_links_.end());
+    }
+    std::sort(file_links_.begin(), file_links_.end());
+    for (const auto& link : file_links_) follow_file(link);
+  }
+
+  NameList take_names() { return std::move(names_); }
+
+  void tell(const std::string& folder, const LogSink& log) const {
+    const auto relative = [&](const std::string& path) { return shown(path.substr(before_)); };
+    if (others_ > 0) {
+      log(LogLevel::warning, text(folder, ": ", others_, " pictures of other kinds (.gif, .bmp, .tiff, ...) are not read; convert ",
+                                  "them to PNG to have them counted"));
+    }
+    if (files_ > 0) {
+      log(LogLevel::info, text(folder, ": ", files_, files_ == 1 ? " file is" : " files are", " no .png, .jpg or .webp and left out, the first is ",
+                               relative(first_file_)));
+    }
+    if (const auto links = folder_links_.size() + file_links_.size(); links > 0) {
+      const auto twice = again_ == 0 ? "" : text("; ", again_, again_ == 1 ? " leads" : " lead", " to what is in the set already and ",
+                                                 again_ == 1 ? "is" : "are", " not used twice");
+      log(LogLevel::info, text(folder, ": ", links, links == 1 ? " symbolic link is" : " symbolic links are", " followed", twice));
+    }
+    if (dangling_ > 0) {
+      log(LogLevel::warning, text(folder, ": ", dangling_, dangling_ == 1 ? " symbolic link leads" : " symbolic links lead", " nowhere and ",
+                                  dangling_ == 1 ? "is" : "are", " left out, the first is ", relative(first_dangling_)));
+    }
+    if (special_ > 0) {
+      log(LogLevel::warning, text(folder, ": ", special_, special_ == 1 ? " pipe, socket or device is" : " pipes, sockets or devices are",
+                                  " left out, the first is ", relative(first_special_)));
+    }
+  }
+
+ private:
+  using Identity = std::pair<dev_t, ino_t>;
+
+  static std::optional<Identity> identity(const fs::path& path) {
+    struct stat facts {};
+    if (::stat(path.c_str(), &facts) != 0) return {};
+    return Identity{facts.st_dev, facts.st_ino};
+  }
+
+  /// @return false where the folder was entered before.
+  bool enter(const fs::path& top) {
+    std::vector<fs::path> open{top};
+    bool fresh = false;
+    while (!open.empty()) {
+      const auto folder = std::move(open.back());
+      open.pop_back();
+      if (const auto id = identity(folder); id && !entered_.insert(*id).second) continue;
+      fresh = true;
+      for (const auto& entry : fs::directory_iterator(folder)) look_at(entry, open);
+    }
+    return fresh;
+  }
+
+  void look_at(const fs::directory_entry& entry, std::vector<fs::path>& open) {
+    const auto& path = entry.path().native();
+    if (path[path.rfind('/') + 1] == '.') return;
+    std::error_code ignored;
+    if (!entry.is_symlink(ignored)) {  // known from the listing: no call to the system
+      if (entry.is_directory(ignored)) {
+        open.push_back(entry.path());
+      } else if (entry.is_regular_file(ignored)) {
+        if (is_picture(path)) add(path);
+      } else {
+        note(special_, first_special_, path);
+      }
+      return;
+    }
+    const auto type = entry.status(ignored).type();
+    if (type == fs::file_type::directory) {
+      folder_links_.push_back(path);
+    } else if (type == fs::file_type::regular) {
+      if (is_picture(path)) file_links_.push_back(path);
+    } else if (type != fs::file_type::not_found && type != fs::file_type::none) {
+      note(special_, first_special_, path);
+    } else if (ends_like_a_picture(path)) {
+      add(path);  // a fault to be told with the others when it is read
+    } else {
+      note(dangling_, first_dangling_, path);
+    }
+  }
+
+  /// Counts what is none.
+  bool is_picture(const std::string& path) {
+    if (ends_like_a_picture(path)) return true;
+    if (is_other_picture(path)) {
+      ++others_;
+    } else {
+      note(files_, first_file_, path);
+    }
+    return false;
+  }
+
+  void follow_file(const std::string& path) {
+    std::error_code failure;
+    const auto real = fs::canonical(path, failure);
+    const auto folder = failure ? std::nullopt : identity(real.parent_path());
+    const bool listed = folder && entered_.contains(*folder) && real.filename().native()[0] != '.' && ends_like_a_picture(real.native());
+    const auto id = identity(path);
+    if (listed || (id && !linked_.insert(*id).second)) {
+      ++again_;
+    } else {
+      add(path);
+    }
+  }
+
+  // The names below the folder are cut off its paths as text: millions of path objects would cost more than the listing.
+  void add(std::string_view path) { names_.add(path.substr(before_)); }
+
+  static void note(int64_t& count, std::string& first, const std::string& path) {
+    if (count++ == 0) first = path;
+  }
+
+  const size_t before_;
+  NameList names_;
+  std::set<Identity> entered_, linked_;
+  std::vector<std::string> folder_links_, file_links_;
+  int64_t others_ = 0, files_ = 0, again_ = 0, dangling_ = 0, special_ = 0;
+  std::string first_file_, first_dangling_, first_special_;
+};
 
 }  // namespace
 
@@ -78,34 +209,19 @@ std::shared_ptr<const Pictures> open_picture_file(const fs::path& path) {
   return std::make_shared<FilePictures>(path.parent_path(), std::move(name));
 }
 
-std::shared_ptr<const Pictures> open_picture_folder(const fs::path& folder, const LogSink& log) {
+std::shared_ptr<const Pictures> open_picture_folder(const fs::path& folder, const MemberPath& member, const LogSink& log) {
   NameList names;
-  int64_t others = 0, files = 0;
-  // The names below the folder are cut off its paths as text: millions of path objects would cost more than the listing.
-  const size_t before = (folder / "").string().size();
   try {
-    for (fs::recursive_directory_iterator at(folder), end; at != end; ++at) {
-      const std::string_view path = at->path().native();
-      const bool hidden = path[path.rfind('/') + 1] == '.';
-      std::error_code ignored;
-      if (hidden && at->is_directory(ignored)) at.disable_recursion_pending();
-      if (hidden || at->is_directory(ignored) || is_device(*at)) continue;
-      if (!ends_like_a_picture(path)) {
-        ++(is_other_picture(at->path()) ? others : files);
-        continue;
-      }
-      names.add(path.substr(before));
-    }
+    FolderListing listing(folder);
+    listing.tell(folder.string(), log);
+    names = listing.take_names();
   } catch (const fs::filesystem_error& error) {
-    throw Error(text(folder.string(), ": the folder cannot be listed: ", error.code().message()));
+    throw Error(text(error.path1().empty() ? folder.string() : error.path1().string(), ": the folder cannot be listed: ", error.code().message()));
   }
-  if (others > 0) {
-    log(LogLevel::warning,
-        text(folder.string(), ": ", others, " pictures of other kinds (.gif, .bmp, .tiff, ...) are not read; convert ",
-             "them to PNG to have them counted"));
-  }
-  if (files > 0) log(LogLevel::info, text(folder.string(), ": ", files, " files are no .png, .jpg or .webp and are left out"));
-  return std::make_shared<FilePictures>(folder, names.chosen(names.sorted()));
+  MemberChoice choice(member, folder.string());
+  auto order = names.sorted();
+  std::erase_if(order, [&](int64_t at) { return !choice.may_take(names[at]); });
+  return std::make_shared<FilePictures>(folder, names.chosen(choice.choose(names, std::move(order))));
 }
 
 }  // namespace monge::data

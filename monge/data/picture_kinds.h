@@ -3,17 +3,20 @@
 
 #include <memory>
 
+#include "monge/data/member_path.h"
 #include "monge/data/parquet_path.h"
 #include "monge/data/pictures.h"
 
 namespace monge::data {
 
 std::shared_ptr<const Pictures> open_picture_file(const std::filesystem::path& path);
-std::shared_ptr<const Pictures> open_picture_folder(const std::filesystem::path& folder, const LogSink& log);
-std::shared_ptr<const Pictures> open_picture_archive(const std::filesystem::path& path, const LogSink& log);
+
+/// Symbolic links to folders and files are followed, each real file once; the log is told of them, and of what is left out.
+std::shared_ptr<const Pictures> open_picture_folder(const std::filesystem::path& folder, const MemberPath& member, const LogSink& log);
+std::shared_ptr<const Pictures> open_picture_archive(const std::filesystem::path& path, const MemberPath& member, const LogSink& log);
 
 /// Several archives in a row; pictures are named after their shard: "NAME-000/a.jpg".
-std::shared_ptr<const Pictures> open_picture_shards(const std::string& pattern, const LogSink& log);
+std::shared_ptr<const Pictures> open_picture_shards(const MemberPath& member, const LogSink& log);
 
 inline constexpr int64_t kParquetRoom = int64_t{512} << 20;
 

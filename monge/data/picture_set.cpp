@@ -10,7 +10,8 @@ namespace monge::data {
 
 PictureSet::PictureSet(const std::filesystem::path& path, const io::Colour& background, const LogSink& log)
     : name_(path.string()), background_(background) {
-  if (!has_array_extension(path)) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored) || !has_array_extension(path)) {
     pictures_ = open_pictures(path, log);
     return;
   }

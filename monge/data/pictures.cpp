@@ -60,18 +60,40 @@ bool is_hidden(const fs::path& name) {
 
 bool holds_pictures(const fs::path& path) {
   std::error_code ignored;
-  return fs::is_directory(path, ignored) || parquet_path(path.string()) || io::has_archive_extension(path) || io::has_image_extension(path);
+  const fs::path set = member_path(path.string()).set;
+  return fs::is_directory(set, ignored) || parquet_path(path.string()) || io::has_archive_extension(set) || io::has_image_extension(path);
 }
 
-std::shared_ptr<const Pictures> open_pictures(const fs::path& path, const LogSink& log) {
+bool pictures_exist(const std::string& path) {
   std::error_code ignored;
-  if (const auto parquet = parquet_path(path.string())) return open_picture_parquet(*parquet, log);
-  if (!fs::exists(path, ignored) && path.string().find('{') != std::string::npos) return open_picture_shards(path.string(), log);
+  if (fs::exists(path, ignored)) return true;
+  const auto parquet = parquet_path(path);
+  const auto set = parquet ? parquet->file : member_path(path).set;
+  if (fs::exists(set, ignored)) return true;
+  if (set.find('{') == std::string::npos) return false;
+  existing_shards(set);
+  return true;
+}
+
+std::shared_ptr<const Pictures> open_pictures(const fs::path& whole, const LogSink& log) {
+  std::error_code ignored;
+  if (const auto parquet = parquet_path(whole.string())) return open_picture_parquet(*parquet, log);
+  const auto member = member_path(whole.string());
+  const fs::path path = member.set;
+  if (!fs::exists(path, ignored) && member.set.find('{') != std::string::npos) return open_picture_shards(member, log);
   require(fs::exists(path, ignored), path.string(), ": no such file or folder");
-  if (is_packed_set(path)) return open_packed_set(path);
+  const bool chooses = !member.members.empty() || member.all;
+  if (is_packed_set(path)) {
+    require(!chooses, path.string(), ": is a packed set, which has no members to choose from; choose them when it is packed");
+    return open_packed_set(path);
+  }
   const bool folder = fs::is_directory(path, ignored);
-  if (!folder && !io::has_archive_extension(path)) return open_picture_file(path);
-  auto out = folder ? open_picture_folder(path, log) : open_picture_archive(path, log);
+  if (!folder && !io::has_archive_extension(path)) {
+    require(!chooses, path.string(), ": is one file; ?member= chooses among the images of a folder, an archive or shards");
+    require(fs::is_regular_file(path, ignored), path.string(), ": is a pipe, socket or device, an image file was expected");
+    return open_picture_file(path);
+  }
+  auto out = folder ? open_picture_folder(path, member, log) : open_picture_archive(path, member, log);
   if (out->size() > 0) return out;
   throw Error(Complaint{.what = "no pictures found in it or in folders within it",
                         .where = path.string(),

@@ -62,17 +62,25 @@ class Pictures {
 };
 
 /// All pictures under `path`, in the order of their names (shards in that of their numbers); those of Parquet in that of their rows.
-/// @param path  a folder, searched recursively for .png .jpg .jpeg .webp in either case, hidden names skipped; a packed set
+/// What a path is goes before what it is called: a folder "my.csv" or "set.tar" is a folder.
+/// @param path  a folder, searched recursively for .png .jpg .jpeg .webp in either case, hidden names skipped, symbolic links
+///              followed to each real file once; a packed set
 ///              (see packed_set.h); an archive (see io::has_archive_extension); shards, "NAME-{000..146}.tar", whose pictures are
-///              named "NAME-000/a.jpg"; Parquet with a column of pictures (see ParquetPath); or one picture. Of a tar, and of a
+///              named "NAME-000/a.jpg"; any of these with "?member=input.png" (see MemberPath); Parquet with a column of pictures (see ParquetPath); or one picture. Of a tar, and of a
 ///              zip that stores its pictures uncompressed, nothing is held in memory but names and places; the compressed bytes of
 ///              other archives are.
-/// @param log   warned of an archive's entries with unsafe names, and of a folder's pictures of kinds that are not read.
-/// @throws Error  no such path, a folder that cannot be listed, a damaged archive, or nothing found in it.
+/// @param log   told of links that are followed; warned of an archive's entries that are left out, each kind with its first name, and
+///              of a folder's pictures of kinds that are not read.
+/// @throws Error  no such path, a folder that cannot be listed, a damaged archive, nothing found in it, or tar samples of several
+///              images of which none is chosen.
 std::shared_ptr<const Pictures> open_pictures(const std::filesystem::path& path, const LogSink& log);
 
 /// Whether open_pictures takes `path` for pictures by its kind; for shards the text alone is looked at.
 bool holds_pictures(const std::filesystem::path& path);
+
+/// Whether what `path` names is there: itself, or what stands before its "?member=" or "?column=".
+/// @throws Error naming the first shard of a range that is not there.
+bool pictures_exist(const std::string& path);
 
 /// Each file of "NAME-{000..146}.tar": both ends are meant, with the digits of the first. Without braces the path itself.
 /// @throws Error for a brace that is no such range, or more than 100,000 shards.

@@ -9,13 +9,18 @@
 #include <cerrno>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "monge/core/error.h"
+#include "monge/core/mapped_file.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
 #include "monge/io/archive_reader.h"
+#include "monge/io/entry_names.h"
+#include "monge/io/zip_writer.h"
 
 namespace monge::io {
 namespace {
@@ -53,30 +58,55 @@ bool has_archive_extension(const fs::path& path) {
   return std::any_of(kReadable.begin(), kReadable.end(), [&](const char* known) { return ends_with(path, known); });
 }
 
-std::vector<ArchiveEntry> read_archive(const fs::path& path, const std::function<bool(const std::string&)>& wanted,
-                                       const ArchiveLimits& limits, int64_t* unsafe, int64_t* duplicates) {
-  if (unsafe) *unsafe = 0;
-  if (duplicates) *duplicates = 0;
+namespace {
+
+/// A hard link whose target was not taken.
+struct OpenLink {
+  std::string name, target;
+};
+
+/// @param links  told which links could not be resolved among the entries that were taken.
+std::vector<ArchiveEntry> read_entries(const fs::path& path, const std::function<bool(const std::string&)>& wanted,
+                                       const ArchiveLimits& limits, ArchiveReport& report, std::vector<OpenLink>& links) {
   const auto reader = open_archive(path);
+  std::error_code ignored;
+  std::optional<MappedFile> mapped;  // for names that stand in a directory at the end
+  if (fs::is_regular_file(path, ignored)) mapped.emplace(path);
+  EntryNames names(mapped ? mapped->bytes() : std::string_view(), path.string());
   std::vector<ArchiveEntry> out;
   std::unordered_map<std::string, size_t> places;  // in `out`, by name without its "./"
   int64_t left = limits.most_bytes;
   for (int64_t seen = 0;; ++seen) {
     ::archive_entry* entry = nullptr;
-    const int status = archive_read_next_header(reader.get(), &entry);
+    const int status = names.next(reader.get(), &entry);
     if (status == ARCHIVE_EOF) return out;
     if (status != ARCHIVE_OK && status != ARCHIVE_WARN) refuse_archive(path.string(), reader.get());
     require(seen < limits.most_entries, path.string(), ": more than ", limits.most_entries,
             " entries; split the archive");
     const auto name = entry_name(entry);
-    if (!is_plain_entry(entry)) continue;
+    const auto target = hard_link_target(entry);
+    if (target.empty() && !is_plain_entry(entry)) {
+      count_odd_entry(entry, name, report);
+      continue;
+    }
     if (!stays_inside(name)) {
-      if (unsafe) ++*unsafe;
+      count(report.unsafe, name);
       continue;
     }
     if (wanted && !wanted(name)) continue;
-    require(!archive_entry_is_encrypted(entry), path.string(), ": the entry ", name, " is encrypted; unpack it first");
-    auto bytes = read_entry(path, reader.get(), name, std::min(left, limits.most_entry_bytes));
+    std::string bytes;
+    if (target.empty()) {
+      require(!archive_entry_is_encrypted(entry), path.string(), ": the entry ", name, " is encrypted; unpack it first");
+      bytes = read_entry(path, reader.get(), name, std::min(left, limits.most_entry_bytes));
+    } else {
+      const auto place = places.find(join(name_parts(target), "/"));
+      if (place == places.end()) {
+        links.push_back({name, target});
+        continue;
+      }
+      bytes = out[place->second].bytes;
+      require(static_cast<int64_t>(bytes.size()) <= left, path.string(), ": unpacks to more than ", limits.most_bytes, " bytes");
+    }
     const auto [place, is_new] = places.emplace(join(name_parts(name), "/"), out.size());
     if (is_new) {
       left -= static_cast<int64_t>(bytes.size());
@@ -84,17 +114,43 @@ std::vector<ArchiveEntry> read_archive(const fs::path& path, const std::function
       continue;
     }
     if (out[place->second].bytes != bytes) refuse_double(path, name);
-    if (duplicates) ++*duplicates;
+    count(report.repetitions, name);
   }
 }
 
-struct ArchiveWriter::State {
-  State(const fs::path& to, const Files& files) : path(to), part(to, files), writer(archive_write_new(), archive_write_free) {
-    if (!writer) throw std::bad_alloc();
+}  // namespace
+
+std::vector<ArchiveEntry> read_archive(const fs::path& path, const std::function<bool(const std::string&)>& wanted,
+                                       const ArchiveLimits& limits, ArchiveReport* report) {
+  ArchiveReport own;
+  std::vector<OpenLink> links, further;
+  auto out = read_entries(path, wanted, limits, own, links);
+  if (!links.empty()) {
+    // They lead to entries that are not wanted under their own names.
+    std::unordered_set<std::string> targets;
+    for (const auto& link : links) targets.insert(join(name_parts(link.target), "/"));
+    ArchiveReport known;
+    const auto is_target = [&](const std::string& name) { return targets.contains(join(name_parts(name), "/")); };
+    std::unordered_map<std::string, std::string> bytes;
+    for (auto& entry : read_entries(path, is_target, limits, known, further)) bytes[join(name_parts(entry.name), "/")] = std::move(entry.bytes);
+    for (const auto& link : links) {
+      const auto found = bytes.find(join(name_parts(link.target), "/"));
+      if (found == bytes.end()) {
+        count(own.links, link.name);
+      } else {
+        out.push_back({link.name, found->second});
+      }
+    }
   }
+  if (report) *report = std::move(own);
+  return out;
+}
+
+struct ArchiveWriter::State {
+  State(const fs::path& to, const Files& files) : path(to), part(to, files), writer(nullptr, archive_write_free) {}
   ~State() {
     // Freeing would close the archive and call take() with its end.
-    if (!closed) archive_write_fail(writer.get());
+    if (writer && !closed) archive_write_fail(writer.get());
   }
 
   void need(la_ssize_t status) {
@@ -117,8 +173,22 @@ struct ArchiveWriter::State {
     return static_cast<la_ssize_t>(count);
   }
 
+  void begin_tar(bool packed) {
+    writer.reset(archive_write_new());
+    if (!writer) throw std::bad_alloc();
+    auto* handle = writer.get();
+    need(archive_write_set_format_gnutar(handle));
+    if (packed) {
+      need(archive_write_add_filter_gzip(handle));
+      need(archive_write_set_filter_option(handle, "gzip", "timestamp", nullptr));
+    }
+    need(archive_write_set_bytes_in_last_block(handle, 1));
+    need(archive_write_open(handle, this, nullptr, take, nullptr));
+  }
+
   fs::path path;
   PartFile part;
+  std::optional<ZipWriter> zip;  ///< instead of libarchive, which marks a name as UTF-8 in a locale of that charset alone
   Writer writer;
   std::exception_ptr failure;
   bool closed = false;
@@ -134,37 +204,38 @@ ArchiveWriter::ArchiveWriter(const fs::path& path, const Files& files) {
                           .fix = "name the archive .zip"});
   }
   state_ = std::make_unique<State>(path, files);
-  auto* writer = state_->writer.get();
-  state_->need(zip ? archive_write_set_format_zip(writer) : archive_write_set_format_gnutar(writer));
-  if (zip) state_->need(archive_write_zip_set_compression_store(writer));
-  if (packed) {
-    state_->need(archive_write_add_filter_gzip(writer));
-    state_->need(archive_write_set_filter_option(writer, "gzip", "timestamp", nullptr));
+  if (zip) {
+    state_->zip.emplace([state = state_.get()](std::string_view bytes) { state->part.append(bytes); });
+  } else {
+    state_->begin_tar(packed);
   }
-  state_->need(archive_write_set_bytes_in_last_block(writer, 1));
-  state_->need(archive_write_open(writer, state_.get(), nullptr, State::take, nullptr));
 }
 
 ArchiveWriter::~ArchiveWriter() = default;
 
 void ArchiveWriter::add(const std::string& name, std::string_view bytes) {
   require(stays_inside(name), state_->path.string(), ": the entry name \"", name, "\" is empty, absolute or climbs with \"..\"");
+  if (state_->zip) return state_->zip->add(name, bytes);
   const Entry entry(archive_entry_new(), archive_entry_free);
   if (!entry) throw std::bad_alloc();
   archive_entry_set_pathname(entry.get(), name.c_str());
   archive_entry_set_size(entry.get(), static_cast<la_int64_t>(bytes.size()));
   archive_entry_set_filetype(entry.get(), AE_IFREG);
   archive_entry_set_perm(entry.get(), 0644);
-  constexpr time_t kFixed = 315'619'200;  // 1980-01-02: zip knows no earlier year, in any time zone
+  constexpr time_t kFixed = 315'619'200;  // 1980-01-02
   archive_entry_set_mtime(entry.get(), kFixed, 0);
   state_->need(archive_write_header(state_->writer.get(), entry.get()));
   state_->need(archive_write_data(state_->writer.get(), bytes.data(), bytes.size()));
 }
 
 void ArchiveWriter::finish() {
-  const auto status = archive_write_close(state_->writer.get());
-  state_->closed = true;
-  state_->need(status);
+  if (state_->zip) {
+    state_->zip->finish();
+  } else {
+    const auto status = archive_write_close(state_->writer.get());
+    state_->closed = true;
+    state_->need(status);
+  }
   state_->part.publish();
 }
 

@@ -7,11 +7,13 @@
 #include <memory>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
 #include "monge/io/archive_reader.h"
+#include "monge/io/entry_names.h"
 
 namespace monge::io {
 
@@ -26,23 +28,24 @@ void check_end(const std::filesystem::path& path, std::string_view end) {
           ": the archive has something after its end, so it is damaged, or several were put one after another; copy it again, or unpack them");
 }
 
-}  // namespace
+struct OpenLink {
+  std::string name, target;
+};
 
-std::optional<std::vector<StoredEntry>> index_archive(const MappedFile& archive,
-                                                      const std::function<bool(const std::string&)>& wanted,
-                                                      const ArchiveLimits& limits, int64_t* unsafe, int64_t* duplicates) {
-  if (unsafe) *unsafe = 0;
-  if (duplicates) *duplicates = 0;
+/// @param links  hard links to what was not taken.
+std::optional<std::vector<StoredEntry>> index_entries(const MappedFile& archive, const std::function<bool(const std::string&)>& wanted,
+                                                      const ArchiveLimits& limits, ArchiveReport& report, std::vector<OpenLink>& links) {
   const auto& path = archive.path();
   const auto bytes = archive.bytes();
   require(!bytes.empty(), path.string(), ": the archive is empty (0 bytes)");
   const auto reader = new_archive_reader();
   if (archive_read_open_memory(reader.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) refuse_archive(path.string(), reader.get());
+  EntryNames names(bytes, path.string());
   std::vector<StoredEntry> out;
   std::unordered_map<std::string, size_t> places;
   for (int64_t seen = 0;; ++seen) {
     ::archive_entry* entry = nullptr;
-    const int status = archive_read_next_header(reader.get(), &entry);
+    const int status = names.next(reader.get(), &entry);
     if (status == ARCHIVE_EOF) {
       if ((archive_format(reader.get()) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR) {
         check_end(path, bytes.substr(std::min(bytes.size(), static_cast<size_t>(archive_read_header_position(reader.get())))));
@@ -53,13 +56,28 @@ std::optional<std::vector<StoredEntry>> index_archive(const MappedFile& archive,
     if (archive_filter_count(reader.get()) > 1) return {};  // the whole is compressed: filter 0 is the format's, the last the file's
     require(seen < limits.most_entries, path.string(), ": more than ", limits.most_entries,
             " entries; split the archive");
-    if (!is_plain_entry(entry)) continue;
     auto name = entry_name(entry);
+    const auto target = hard_link_target(entry);
+    if (target.empty() && !is_plain_entry(entry)) {
+      count_odd_entry(entry, name, report);
+      continue;
+    }
     if (!stays_inside(name)) {
-      if (unsafe) ++*unsafe;
+      count(report.unsafe, name);
       continue;
     }
     if (wanted && !wanted(name)) continue;
+    if (!target.empty()) {
+      const auto place = places.find(join(name_parts(target), "/"));
+      if (place == places.end()) {
+        links.push_back({name, target});
+        continue;
+      }
+      auto link = out[place->second];
+      link.name = name;
+      if (places.emplace(join(name_parts(name), "/"), out.size()).second) out.push_back(std::move(link));
+      continue;
+    }
     require(!archive_entry_is_encrypted(entry), path.string(), ": the entry ", name, " is encrypted; unpack it first");
     if (!archive_entry_size_is_set(entry)) return {};
     const int64_t size = archive_entry_size(entry);
@@ -89,8 +107,40 @@ std::optional<std::vector<StoredEntry>> index_archive(const MappedFile& archive,
     const auto& first = out[old->second];
     const auto content = [&](const StoredEntry& e) { return bytes.substr(static_cast<size_t>(e.offset), static_cast<size_t>(e.size)); };
     if (content(first) != content(found)) refuse_double(path, found.name);
-    if (duplicates) ++*duplicates;
+    count(report.repetitions, found.name);
   }
+}
+
+}  // namespace
+
+std::optional<std::vector<StoredEntry>> index_archive(const MappedFile& archive,
+                                                      const std::function<bool(const std::string&)>& wanted,
+                                                      const ArchiveLimits& limits, ArchiveReport* report) {
+  ArchiveReport own;
+  std::vector<OpenLink> links;
+  auto out = index_entries(archive, wanted, limits, own, links);
+  if (out && !links.empty()) {
+    // They lead to entries that are not wanted under their own names.
+    std::unordered_set<std::string> targets;
+    for (const auto& link : links) targets.insert(join(name_parts(link.target), "/"));
+    ArchiveReport known;
+    std::vector<OpenLink> further;
+    const auto is_target = [&](const std::string& name) { return targets.contains(join(name_parts(name), "/")); };
+    const auto found = index_entries(archive, is_target, limits, known, further);
+    if (!found) return {};
+    std::unordered_map<std::string, const StoredEntry*> places;
+    for (const auto& entry : *found) places.emplace(join(name_parts(entry.name), "/"), &entry);
+    for (const auto& link : links) {
+      const auto place = places.find(join(name_parts(link.target), "/"));
+      if (place == places.end()) {
+        count(own.links, link.name);
+      } else {
+        out->push_back({link.name, place->second->offset, place->second->size});
+      }
+    }
+  }
+  if (report) *report = std::move(own);
+  return out;
 }
 
 }  // namespace monge::io

@@ -24,7 +24,6 @@ struct StoredEntry {
 /// @throws Error as read_archive. An entry that the archive's end cuts short is refused here and not when it is read.
 std::optional<std::vector<StoredEntry>> index_archive(const MappedFile& archive,
                                                       const std::function<bool(const std::string& name)>& wanted = {},
-                                                      const ArchiveLimits& limits = {}, int64_t* unsafe = nullptr,
-                                                      int64_t* duplicates = nullptr);
+                                                      const ArchiveLimits& limits = {}, ArchiveReport* report = nullptr);
 
 }  // namespace monge::io

@@ -6,6 +6,9 @@
 #include <new>
 #include <sstream>
 
+#include "monge/core/file_name.h"
+#include "monge/core/names.h"
+
 namespace monge::io {
 
 namespace fs = std::filesystem;
@@ -45,13 +48,29 @@ void refuse_archive(const std::string& shown, ::archive* reader) {
 }
 
 std::string entry_name(::archive_entry* entry) {
-  if (const char* plain = archive_entry_pathname(entry)) return plain;
-  if (const char* utf8 = archive_entry_pathname_utf8(entry)) return utf8;
-  return {};
+  const char* name = archive_entry_pathname(entry);
+  return name ? name : "";
+}
+
+std::string hard_link_target(::archive_entry* entry) {
+  const char* target = archive_entry_hardlink(entry);
+  // pax allows links that repeat the bytes.
+  const bool own_bytes = archive_entry_size_is_set(entry) && archive_entry_size(entry) > 0;
+  return target && !own_bytes ? target : "";
 }
 
 bool is_plain_entry(::archive_entry* entry) {
-  return archive_entry_filetype(entry) == AE_IFREG && !archive_entry_hardlink(entry);
+  return archive_entry_filetype(entry) == AE_IFREG && hard_link_target(entry).empty();
+}
+
+void count(LeftOut& kind, const std::string& name) {
+  if (kind.count++ == 0) kind.first = printable(shortened(name, 200)) + (name.size() > 200 ? "..." : "");
+}
+
+void count_odd_entry(::archive_entry* entry, const std::string& name, ArchiveReport& report) {
+  const auto type = archive_entry_filetype(entry);
+  if (type == AE_IFLNK) count(report.links, name);
+  if (type != AE_IFLNK && type != AE_IFDIR && type != AE_IFREG) count(report.special, name);
 }
 
 void refuse_double(const fs::path& path, const std::string& name) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "monge/core/error.h"
+#include "monge/io/archive.h"
 
 struct archive;
 struct archive_entry;
@@ -35,11 +36,20 @@ ArchiveReader open_archive(const std::filesystem::path& path, size_t block = siz
 /// @throws UnreadableArchive with libarchive's reason. @param shown  the archive's name for the message.
 [[noreturn]] void refuse_archive(const std::string& shown, ::archive* reader);
 
-/// The name as bytes. In the locale "C" libarchive cannot give a Unicode name as plain characters, but as UTF-8 it can.
+/// The name as bytes; of an entry that EntryNames gave.
 std::string entry_name(::archive_entry* entry);
 
-/// Whether it is a regular file and no link to another.
+/// What a hard link leads to, as the name of another entry; empty: it is none, or it has bytes of its own.
+std::string hard_link_target(::archive_entry* entry);
+
+/// Whether it is a regular file with bytes of its own.
 bool is_plain_entry(::archive_entry* entry);
+
+/// Counts an entry that is left out.
+void count(LeftOut& kind, const std::string& name);
+
+/// Counts a link or device that is left out; not a folder, which is made by the names of what is in it.
+void count_odd_entry(::archive_entry* entry, const std::string& name, ArchiveReport& report);
 
 /// @throws Error: two entries of one name and different bytes.
 [[noreturn]] void refuse_double(const std::filesystem::path& path, const std::string& name);

@@ -107,6 +107,21 @@ int FolderWriter::open_file(const std::vector<std::string>& parts) {
   return fd;
 }
 
+int FolderWriter::find_file(const std::vector<std::string>& parts) const {
+  int at = root_;
+  for (const auto& name : parts) {
+    const bool last = &name == &parts.back();
+    const int next = ::openat(at, name.c_str(), last ? O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC : kFolder);
+    if (at != root_) ::close(at);
+    at = next;
+    if (at < 0) return -1;
+  }
+  struct stat facts {};
+  if (::fstat(at, &facts) == 0 && S_ISREG(facts.st_mode)) return at;
+  if (at != root_) ::close(at);
+  return -1;
+}
+
 int64_t FolderWriter::free_bytes() const {
   struct statvfs facts {};
   if (::fstatvfs(root_, &facts) != 0 || facts.f_blocks == 0) return -1;

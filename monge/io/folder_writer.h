@@ -48,6 +48,9 @@ class FolderWriter {
   /// Opens a file that is there, for reading. The caller closes it. @throws SystemError.
   int open_file(const std::vector<std::string>& parts);
 
+  /// As open_file, but -1 where there is no such file, and nothing is made.
+  int find_file(const std::vector<std::string>& parts) const;
+
   /// Bytes that can still be written to its file system; -1: not known.
   int64_t free_bytes() const;
 

@@ -22,18 +22,4 @@ struct ZipEntry {
 ///                entry is compressed or encrypted.
 std::vector<ZipEntry> read_stored_zip(std::string_view archive, const std::string& file);
 
-/// Builds an archive in memory. The data of every entry begin at a multiple of 64 bytes, as torch.save has them.
-class StoredZipWriter {
- public:
-  /// @throws Error when the archive would pass 4 GiB.
-  void add(std::string_view name, std::string_view bytes);
-
-  /// The whole archive; the writer is empty afterwards.
-  std::string finish();
-
- private:
-  std::string archive_, directory_;
-  uint16_t entries_ = 0;
-};
-
 }  // namespace monge::io

@@ -1,7 +1,7 @@
 #include <set>
 
 #include "monge/core/error.h"
-#include "monge/io/stored_zip.h"
+#include "monge/io/zip_writer.h"
 #include "monge/io/torch_checkpoint.h"
 
 namespace monge::io {

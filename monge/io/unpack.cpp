@@ -7,14 +7,17 @@
 #include <algorithm>
 #include <cerrno>
 #include <exception>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 #include "monge/core/error.h"
+#include "monge/core/mapped_file.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
 #include "monge/io/archive_reader.h"
+#include "monge/io/entry_names.h"
 #include "monge/io/folder_writer.h"
 #include "monge/io/sha256.h"
 
@@ -25,15 +28,6 @@ namespace fs = std::filesystem;
 using Parts = std::vector<std::string>;
 
 constexpr size_t kBlock = 1 << 18;
-
-/// Control characters would speak to the terminal.
-std::string without_control_characters(std::string name) {
-  for (char& c : name) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  if (name.size() > 200) name = name.substr(0, 200) + "...";
-  return name;
-}
 
 bool has_control_characters(const std::string& name) {
   return std::any_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
@@ -49,10 +43,6 @@ bool too_long(const Parts& parts) {
   return length > 2000 || parts.size() > 100;
 }
 
-void count(LeftOut& kind, const std::string& name) {
-  if (kind.count++ == 0) kind.first = without_control_characters(name);
-}
-
 /// An open file, read in blocks beside the entry that is compared with it.
 class SameBytes {
  public:
@@ -64,7 +54,7 @@ class SameBytes {
   void take(std::string_view bytes) { same_ = same_ && next(bytes.size()) == bytes; }
   bool to_the_end() { return same_ && next(1).empty(); }
 
- private:
+  /// The next bytes, fewer than wanted at the end. Valid until the next call.
   std::string_view next(size_t wanted) {
     block_.resize(wanted);
     size_t have = 0;
@@ -77,6 +67,7 @@ class SameBytes {
     return {block_.data(), have};
   }
 
+ private:
   int fd_;
   bool same_ = true;
   std::vector<char> block_;
@@ -93,6 +84,9 @@ class Unpacker {
   Unpacked run(const fs::path& archive) {
     // Who only lists a zip seeks from entry to entry: a large block at each would read the whole file.
     reader_ = open_archive(archive, writer_ ? kBlock : size_t{1} << 12);
+    std::error_code ignored;
+    if (fs::is_regular_file(archive, ignored)) mapped_.emplace(archive);
+    names_.emplace(mapped_ ? mapped_->bytes() : std::string_view(), shown_);
     return all();
   }
 
@@ -102,6 +96,7 @@ class Unpacker {
     source_block_.resize(kBlock);
     const int status = archive_read_open2(reader_.get(), this, nullptr, &Unpacker::give, nullptr, nullptr);
     if (status != ARCHIVE_OK) refuse();
+    names_.emplace(std::string_view(), shown_);
     return all();
   }
 
@@ -132,7 +127,7 @@ class Unpacker {
   Unpacked all() {
     for (int64_t seen = 0;; ++seen) {
       ::archive_entry* entry = nullptr;
-      const int status = archive_read_next_header(reader_.get(), &entry);
+      const int status = names_->next(reader_.get(), &entry);
       if (failure_ || (status != ARCHIVE_OK && status != ARCHIVE_WARN && status != ARCHIVE_EOF)) refuse();
       if (status == ARCHIVE_EOF) break;
       if (seen >= options_.limits.most_entries) {
@@ -156,17 +151,16 @@ class Unpacker {
   void take(::archive_entry* entry) {
     const auto name = entry_name(entry);
     const auto type = archive_entry_filetype(entry);
-    const bool link = type == AE_IFLNK || archive_entry_hardlink(entry) != nullptr;
+    const auto target = hard_link_target(entry);
+    const bool link = type == AE_IFLNK || !target.empty();
     auto parts = name_parts(name);
     if (link || type != AE_IFREG) list(name, link ? AE_IFLNK : static_cast<int>(type), 0);
-    if (link) return count(out_.links, name);
+    if (link && (target.empty() || !write_link(name, parts, name_parts(target)))) return count(out_.links, name);
+    if (link) return;
     if (type != AE_IFREG && type != AE_IFDIR) return count(out_.special, name);
     const bool root = type == AE_IFDIR && parts.empty() && name.starts_with('.');  // "./", with which many tars begin
     if (root) return;
-    const auto strip = static_cast<size_t>(options_.strip);
-    const bool safe = stays_inside(name) && !parts.empty() && !has_control_characters(name) && !too_long(parts);
-    if (safe) parts.erase(parts.begin(), parts.begin() + static_cast<std::ptrdiff_t>(std::min(strip, parts.size())));
-    if (!safe || (!parts.empty() && parts[0].starts_with(kFetchMark))) {
+    if (!make_safe(name, parts)) {
       if (type == AE_IFREG) list(name, AE_IFREG, -1);
       return count(out_.unsafe, name);
     }
@@ -181,9 +175,28 @@ class Unpacker {
     if (archive_entry_is_encrypted(entry)) {
       throw Error(Complaint{.what = "an entry is encrypted", .where = shown_, .value = name, .fix = "unpack it by hand"});
     }
-    const int64_t written = writer_ ? in_archive([&] { return write(name, parts); }) : archive_entry_size(entry);
+    const int64_t written = writer_ ? in_archive([&] { return write(name, parts, [&] { return next_block(); }); }) : archive_entry_size(entry);
     list(name, AE_IFREG, written);
     if (!writer_) ++out_.files;
+  }
+
+  /// Takes the leading folders off. @return whether a file of this name can be made.
+  bool make_safe(const std::string& name, Parts& parts) const {
+    if (!stays_inside(name) || parts.empty() || has_control_characters(name) || too_long(parts)) return false;
+    const auto strip = static_cast<size_t>(options_.strip);
+    parts.erase(parts.begin(), parts.begin() + static_cast<std::ptrdiff_t>(std::min(strip, parts.size())));
+    return parts.empty() || !parts[0].starts_with(kFetchMark);
+  }
+
+  /// A hard link becomes a file of its own with the bytes of the earlier entry. @return false where that was not unpacked.
+  bool write_link(const std::string& name, Parts parts, Parts target) {
+    const auto target_name = join(target, "/");
+    if (!make_safe(name, parts) || parts.empty() || !make_safe(target_name, target) || target.empty() || !writer_) return false;
+    const int fd = writer_->find_file(target);
+    if (fd < 0) return false;
+    SameBytes from(fd);
+    in_archive([&] { return write(name, parts, [&] { return from.next(kBlock); }); });
+    return true;
   }
 
   /// The writer knows the entries, not the archive.
@@ -201,17 +214,22 @@ class Unpacker {
     }
   }
 
+  /// The next bytes of the archive's entry; none at its end.
+  std::string_view next_block() {
+    const auto got = archive_read_data(reader_.get(), block_.data(), block_.size());
+    if (got < 0) refuse();
+    return {block_.data(), static_cast<size_t>(got)};
+  }
+
+  /// @param next  gives the bytes in pieces, an empty one at the end.
   /// @return its size.
-  int64_t write(const std::string& name, const Parts& parts) {
+  int64_t write(const std::string& name, const Parts& parts, const std::function<std::string_view()>& next) {
     auto file = writer_->make_file(parts);
     std::optional<SameBytes> earlier;
     if (!file) earlier.emplace(writer_->open_file(parts));
     int64_t size = 0;
-    for (;;) {
-      const auto got = archive_read_data(reader_.get(), block_.data(), block_.size());
-      if (got < 0) refuse();
-      if (got == 0) break;
-      size += got;
+    for (auto bytes = next(); !bytes.empty(); bytes = next()) {
+      size += static_cast<int64_t>(bytes.size());
       if (size > options_.limits.most_entry_bytes || out_.bytes + size > options_.limits.most_bytes) {
         const bool one = size > options_.limits.most_entry_bytes;
         throw Error(Complaint{.what = text("the archive unpacks to more than ",
@@ -219,11 +237,10 @@ class Unpacker {
                                            one ? " bytes in one entry" : " bytes"),
                               .where = shown_, .value = name, .fix = "this is a trap, or a set to unpack by hand"});
       }
-      const std::string_view bytes(block_.data(), static_cast<size_t>(got));
       if (earlier) {
         earlier->take(bytes);
       } else {
-        keep_disk_free(got);
+        keep_disk_free(static_cast<int64_t>(bytes.size()));
         file.append(bytes);
       }
       look_up();
@@ -255,6 +272,8 @@ class Unpacker {
 
   const std::string shown_;
   const UnpackOptions& options_;
+  std::optional<MappedFile> mapped_;  ///< for names that stand in a directory at the end
+  std::optional<EntryNames> names_;
   std::vector<char> block_, source_block_;
   const ByteReader* source_ = nullptr;
   std::exception_ptr failure_;

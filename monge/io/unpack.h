@@ -22,15 +22,9 @@ struct UnpackOptions {
 /// Thrown where UnpackOptions::stop ends the work. What was unpacked so far stays.
 struct UnpackStopped {};
 
-/// Entries of one kind that were not unpacked.
-struct LeftOut {
-  int64_t count = 0;
-  std::string first = {};  ///< name of the first, fit for a message
-};
-
 struct Unpacked {
   int64_t files = 0, bytes = 0;
-  LeftOut links;        ///< symbolic and hard
+  LeftOut links;        ///< symbolic; hard ones whose target was not unpacked before them
   LeftOut special;      ///< devices, pipes, sockets
   LeftOut unsafe;       ///< absolute, climbing with "..", empty, with control characters, too long for the disk, or ours
   LeftOut shallow;      ///< names that UnpackOptions::strip uses up
@@ -47,7 +41,7 @@ struct Unpacked {
 inline constexpr char kFetchMark[] = ".monge-fetch";
 
 /// Unpacks the archive file into `folder`, which is there and best empty. Only files and folders are made, only below
-/// `folder` and never through a link; modes and times are not taken over. A name that comes again with the same bytes is
+/// `folder` and never through a link; a hard link becomes a file of its own. Modes and times are not taken over. A name that comes again with the same bytes is
 /// counted. Memory is bounded by blocks, however large the entries are.
 ///
 /// @throws Error        naming the archive: missing, of another kind, truncated, damaged, encrypted, beyond the limits,
@@ -59,8 +53,8 @@ Unpacked unpack(const std::filesystem::path& archive, const std::filesystem::pat
 /// Gives the next bytes of an archive, at most `room`; 0 at its end.
 using ByteReader = std::function<size_t(char* to, size_t room)>;
 
-/// The same for an archive that is read once from beginning to end. Kinds that need their end first (7z, some zip) are
-/// refused as unreadable. The links of a zip, and what its directory omits, cannot be told without its end: compare
+/// The same for an archive that is read once from beginning to end. Kinds that need their end first (7z, some zip, and a zip
+/// whose names outside ASCII are marked as UTF-8) are refused as unreadable. The links of a zip, and what its directory omits, cannot be told without its end: compare
 /// `listing` with listing_of(). What follows the archive may be left unread.
 /// @param shown  the archive's name in messages.
 /// @throws whatever `read` throws; else as above.

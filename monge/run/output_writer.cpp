@@ -1,9 +1,13 @@
 #include "monge/run/output_writer.h"
 
+#include <algorithm>
+
 #include "monge/core/error.h"
+#include "monge/core/file_name.h"
 #include "monge/core/files.h"
 #include "monge/core/names.h"
 #include "monge/data/arrays.h"
+#include "monge/data/member_path.h"
 #include "monge/data/parquet_path.h"
 #include "monge/io/image.h"
 
@@ -12,18 +16,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// "a/smile.jpg" with "_2" is "a/smile_2.jpg".
+/// "a/smile.jpg" with "_2" is "a/smile_2.jpg". File systems take names of 255 bytes: where it would be longer the stem is cut.
 fs::path with_suffix(const fs::path& name, const std::string& suffix) {
-  return name.parent_path() / (name.stem().string() + suffix + name.extension().string());
+  const auto end = suffix + name.extension().string();
+  const auto stem = name.stem().string();
+  return name.parent_path() / (std::string(shortened(stem, kLongestFileName - std::min(kLongestFileName, end.size()))) + end);
 }
 
 }  // namespace
 
 DataKind kind_of(const std::string& path) {
   std::error_code ignored;
+  const auto set = data::member_path(path).set;
+  if (fs::is_directory(set, ignored)) return DataKind::folder;
   if (data::has_array_extension(data::array_path(path).file)) return DataKind::table;
-  if (io::has_archive_extension(path)) return DataKind::archive;
-  return fs::is_directory(path, ignored) || data::parquet_path(path) ? DataKind::folder : DataKind::picture;
+  if (io::has_archive_extension(set)) return DataKind::archive;
+  return data::parquet_path(path) ? DataKind::folder : DataKind::picture;
 }
 
 DataKind kind_of(const std::string& path, const data::Source& source) {
@@ -39,6 +47,7 @@ void check_output(DataKind kind, const fs::path& in, const fs::path& out) {
   std::error_code ignored;
   require(!fs::equivalent(in, out, ignored), out.string(), ": is the input itself; choose another OUT");
   const auto extension = lower_extension(out);
+  require(kind == DataKind::folder || !fs::is_directory(out, ignored), out.string(), ": is a folder, a file was expected; choose another OUT");
   switch (kind) {
     case DataKind::table:
       return need(extension == ".npy" || is_text_table(out), "a .npy, .csv, .tsv, .csv.gz or .tsv.gz file");
@@ -57,7 +66,7 @@ void check_output(DataKind kind, const fs::path& in, const fs::path& out) {
 
 fs::path output_name(const fs::path& item, int64_t draw, int64_t draws) {
   auto name = item;
-  if (!io::has_image_extension(name)) name += ".png";
+  if (!io::has_image_extension(name)) name = with_suffix(name += ".png", "");
   return draws == 1 ? name : with_suffix(name, text("_", draw + 1));
 }
 

@@ -17,8 +17,9 @@ namespace monge::run {
 
 enum class DataKind { table, picture, folder, archive };
 
-/// By the path alone: a table by its extension (.npy, .npz, .csv, .tsv, .txt) or as "npz:FILE?key=NAME", an archive by its extension, a folder by
-/// what is there; Parquet becomes a folder, too; all else a picture. @throws Error as data::array_path.
+/// By the path alone: a folder by what is there, whatever it is called; else a table by its extension (.npy, .npz, .csv, .tsv, .txt) or as
+/// "npz:FILE?key=NAME", an archive by its extension, where "?member=" may follow; Parquet becomes a folder, too; all else a picture.
+/// @throws Error as data::array_path.
 DataKind kind_of(const std::string& path);
 
 /// The same when the source is open: vectors are a table, whatever the path.

@@ -8,6 +8,7 @@
 #include "monge/train/checkpoint.h"
 #include "tests/cli/fixture.h"
 #include "tests/io/odd_pictures.h"
+#include "tests/support/zips.h"
 
 namespace monge {
 namespace {
@@ -124,6 +125,65 @@ TEST_F(Cli, NamesThatAreNotUtf8BreakNoJson) {
   ASSERT_EQ(trained.code, 0) << trained.err;
   EXPECT_TRUE(json::parse(trained.out).contains("run"));
   EXPECT_TRUE(json::parse(testing::slurp(folder / "run\xff/summary.json")).contains("run"));
+}
+
+// The locale of the user, and whether the machine has one of UTF-8, change no name.
+TEST_F(Cli, NamesOfArchivesAreTheSameInEveryLocale) {
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
+  const auto good = testing::slurp(folder / "pictures/0.png");
+  std::ofstream(folder / "in.zip", std::ios::binary) << testing::zip_of({{.name = "cr\xc3\xa8me/\xe5\x9b\xb3.png", .bytes = good, .flags = 0x800},
+                                                                          {.name = "_.png", .bytes = good, .unicode_path = "\xc3\xbc.png"},
+                                                                          {.name = "latin\xfc.png", .bytes = good}});
+  fs::create_directory(folder / "no_locales");
+  const auto none = (folder / "no_locales").string();
+  std::string first;
+  for (const std::string environment : {"LC_ALL=C", "LC_ALL=POSIX", "LC_ALL=C.UTF-8", "LC_ALL=C.UTF-8 LOCPATH='" + none + "'"}) {
+    const auto run = [&](const std::string& arguments) { return testing::monge(folder.path(), arguments, environment); };
+    const auto result = run("translate run in.zip out.zip");
+    ASSERT_EQ(result.code, 0) << environment << result.err;
+    EXPECT_THAT(result.err, Not(HasSubstr("left out"))) << environment;
+    std::vector<std::string> names;
+    for (const auto& entry : io::read_archive(folder / "out.zip")) names.push_back(entry.name);
+    EXPECT_THAT(names, ::testing::ElementsAre("cr\xc3\xa8me/\xe5\x9b\xb3.png", "latin\xfc.png", "\xc3\xbc.png")) << environment;
+    const auto bytes = testing::slurp(folder / "out.zip");
+    EXPECT_EQ(bytes, first.empty() ? bytes : first) << environment;
+    first = bytes;
+    EXPECT_EQ(run("translate run in.zip out.tar -q").code, 0) << environment;
+    names.clear();
+    for (const auto& entry : io::read_archive(folder / "out.tar")) names.push_back(entry.name);
+    EXPECT_EQ(names.size(), 3u) << environment;
+    EXPECT_EQ(run("data check in.zip --json").code, 0) << environment;
+  }
+}
+
+TEST_F(Cli, WhatAPathIsGoesBeforeWhatItIsCalled) {
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
+  for (const std::string name : {"my.csv", "set.tar", "a.npy"}) {
+    fs::create_directory(folder / name);
+    for (const char* image : {"0.png", "2.png"}) fs::copy_file(folder / "pictures" / image, folder / name / image);
+    const auto result = monge(folder.path(), "translate run " + name + " out_" + name + " -q");
+    EXPECT_EQ(result.code, 0) << result.err;
+    EXPECT_TRUE(fs::exists(folder / ("out_" + name) / "0.png")) << name;
+    EXPECT_EQ(monge(folder.path(), "data check " + name).code, 0) << name;
+  }
+}
+
+TEST_F(Cli, MembersOfSamplesAreChosenEverywhere) {
+  const auto a = testing::slurp(folder / "pictures/0.png"), b = testing::slurp(folder / "pictures/2.png");
+  for (const char* shard : {"p-0.tar", "p-1.tar"}) {
+    io::write_archive(folder / shard, {{"0.input.png", a}, {"0.target.png", b}, {"0.json", "{}"}, {"1.input.png", b}, {"1.target.png", a}});
+  }
+  EXPECT_THAT(monge(folder.path(), "data check 'p-{0..1}.tar'").err, AllOf(HasSubstr("several images"), HasSubstr("input.png, target.png")));
+  const auto check = monge(folder.path(), "data check 'p-{0..1}.tar?member=input.png' --json");
+  ASSERT_EQ(check.code, 0) << check.err;
+  EXPECT_EQ(nlohmann::json::parse(check.out)["images"], 4);
+  EXPECT_EQ(monge(folder.path(), "data pack 'p-{0..1}.tar?member=target.png' packed --size 16x16 -q").code, 0);
+  const auto train = monge(folder.path(), "train p.toml --out run -q --set 'source.path=p-{0..1}.tar?member=input.png' --set 'target.path=p-0.tar?member=target.png'");
+  ASSERT_EQ(train.code, 0) << train.err;
+  const auto translate = monge(folder.path(), "translate run 'p-{0..1}.tar?member=input.png' out.tar -q");
+  ASSERT_EQ(translate.code, 0) << translate.err;
+  EXPECT_EQ(io::read_archive(folder / "out.tar").size(), 4u);
+  EXPECT_EQ(monge(folder.path(), "translate run 'p-{0..1}.tar?member=input.png' p-1.tar -q").code, 2) << "an input must not be replaced";
 }
 
 TEST_F(Cli, TranslatesTables) {

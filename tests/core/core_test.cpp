@@ -7,6 +7,7 @@
 #include <torch/types.h>
 
 #include "monge/core/checked.h"
+#include "monge/core/file_name.h"
 #include "monge/core/files.h"
 #include "monge/core/mapped_file.h"
 #include "monge/core/names.h"
@@ -109,6 +110,32 @@ TEST(PartFile, IsThereWholeOrNotAtAll) {
   EXPECT_EQ(real_files().read(scratch / "a"), "new text");
 }
 
+// A name of 251 to 255 bytes is a name, and with ".part" it is none.
+TEST(Files, LongNamesArePublishedToo) {
+  testing::ScratchFolder scratch;
+  std::string umlauts;
+  for (int i = 0; i < 127; ++i) umlauts += "\xc3\xbc";
+  for (const auto& name : {std::string(250, 'n'), std::string(251, 'n'), std::string(255, 'n'), umlauts}) {
+    real_files().replace(scratch / name, "one");
+    EXPECT_EQ(real_files().read(scratch / name), "one");
+    PartFile part(scratch / name);
+    part.append("two");
+    part.publish();
+    EXPECT_EQ(real_files().read(scratch / name), "two");
+    EXPECT_FALSE(std::filesystem::exists(part_path(scratch / name)));
+    EXPECT_LE(part_path(scratch / name).filename().string().size(), 255u);
+  }
+  EXPECT_EQ(part_path("a/b"), "a/b.part");
+  EXPECT_NE(part_path(std::string(254, 'n') + 'a'), part_path(std::string(254, 'n') + 'b'));
+  EXPECT_TRUE(is_utf8(part_path(umlauts).string()));
+}
+
+TEST(Files, ALinkThatLeadsNowhereIsNamed) {
+  testing::ScratchFolder scratch;
+  std::filesystem::create_symlink("nowhere", scratch / "a");
+  EXPECT_THAT(message_of([&] { real_files().read(scratch / "a"); }), AllOf(HasSubstr("a: is a link to nowhere"), HasSubstr("nothing can be opened")));
+}
+
 TEST(Files, AFullDiskIsTheSystemsFault) {
   if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "needs /dev/full";
   const std::array<std::string_view, 1> part{"some bytes"};
@@ -129,6 +156,12 @@ TEST(Files, AFolderThatCannotBeMadeIsNamed) {
 TEST(Names, StandHarmlesslyInMessages) {
   EXPECT_EQ(shown("a\x1b[2J\n"), "\"a\\x1b[2J\\x0a\"");
   EXPECT_LT(shown(std::string(1'000'000, 'k')).size(), 150u);
+  EXPECT_EQ(shown("cr\xc3\xa8me \xfc \xc2\x9b"), "\"cr\xc3\xa8me \\xfc \\xc2\\x9b\"") << "UTF-8 stays; other bytes and U+009B do not";
+  std::string many;
+  for (int i = 0; i < 100; ++i) many += "\xe5\x9b\xb3";
+  EXPECT_TRUE(is_utf8(shown("x" + many))) << "characters stay whole";
+  EXPECT_EQ(shortened(many, 7), many.substr(0, 6));
+  EXPECT_EQ(shortened("\xfc\xfc\xfc", 2), "\xfc\xfc");
   EXPECT_EQ(lower_extension("A/B.JpG"), ".jpg");
   EXPECT_EQ(lower_extension("A.d/b"), "");
 }

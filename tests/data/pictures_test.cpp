@@ -119,7 +119,7 @@ TEST(Archives, ThatStorePicturesAreNotReadIntoMemory) {
   }
 }
 
-TEST(Archives, LeaveOutUnsafeNamesAndLinksAndSayHowMany) {
+TEST(Archives, LeaveOutUnsafeNamesAndSymbolicLinksAndSayWhich) {
   const ScratchFolder folder;
   for (const bool zip : {false, true}) {
     const auto path = folder / (zip ? "odd.zip" : "odd.tar");
@@ -137,8 +137,11 @@ TEST(Archives, LeaveOutUnsafeNamesAndLinksAndSayHowMany) {
     std::vector<std::string> told;
     const auto pictures = open_pictures(path, [&](LogLevel, const std::string& line) { told.push_back(line); });
     std::vector<std::string> expected{"good.png", "twice.png"};
+    if (!zip) expected = {"good.png", "hard.png", "twice.png"};
     EXPECT_EQ(names(*pictures), expected) << path;
-    EXPECT_THAT(told, ElementsAre(HasSubstr("3 entries are left out for an unsafe name"), HasSubstr("1 entry repeats an earlier one")));
+    EXPECT_THAT(told, ElementsAre(AllOf(HasSubstr("3 entries are left out for an unsafe name"), HasSubstr("the first is ../up.png")),
+                                  AllOf(HasSubstr("1 link is left out"), HasSubstr("the first is link.png")),
+                                  AllOf(HasSubstr("1 entry repeats an earlier one"), HasSubstr("the first is twice.png"))));
   }
 }
 
@@ -205,14 +208,93 @@ TEST(Archives, ThatHidePicturesByDamageAreRefused) {
   refused(whole.substr(0, third), "no end");
 }
 
-TEST(Folders, LeaveOutWhatIsNoFile) {
+/// A folder of images, with what the log was told.
+class Folders : public ::testing::Test {
+ protected:
+  void put(const std::string& name, int value) {
+    std::filesystem::create_directories((folder / name).parent_path());
+    real_files().replace(folder / name, picture(value));
+  }
+  void link(const std::string& name, const std::string& target) {
+    std::filesystem::create_directories((folder / name).parent_path());
+    std::filesystem::create_symlink(target, folder / name);
+  }
+  std::vector<std::string> names_of(const std::string& name) {
+    told.clear();
+    return names(*open_pictures(folder / name, [&](LogLevel, const std::string& line) { told.push_back(line); }));
+  }
+
   const ScratchFolder folder;
-  real_files().replace(folder / "a.png", picture(1));
-  ASSERT_EQ(mkfifo((folder / "pipe.png").c_str(), 0600), 0);
-  std::filesystem::create_symlink("/dev/zero", folder / "zero.png");
-  std::filesystem::create_symlink("nowhere", folder / "lost.png");
-  const auto pictures = open_pictures(folder.path(), silent());
-  EXPECT_THAT(names(*pictures), ElementsAre("a.png", "lost.png")) << "a link that leads nowhere is a fault to be told";
+  std::vector<std::string> told;
+};
+
+TEST_F(Folders, LeaveOutWhatIsNoFile) {
+  put("set/a.png", 1);
+  ASSERT_EQ(mkfifo((folder / "set/pipe.png").c_str(), 0600), 0);
+  link("set/zero.png", "/dev/zero");
+  link("set/lost.png", "nowhere");
+  link("set/gone", "nowhere");
+  EXPECT_THAT(names_of("set"), ElementsAre("a.png", "lost.png")) << "an image that leads nowhere is a fault to be told";
+  EXPECT_THAT(told, ElementsAre(AllOf(HasSubstr("1 symbolic link leads nowhere"), HasSubstr("the first is \"gone\"")),
+                                AllOf(HasSubstr("2 pipes, sockets or devices are left out"))));
+  EXPECT_THAT(message_of([&] { ImageSource(folder / "set", {.size = 8}); }), AllOf(HasSubstr("lost.png"), HasSubstr("is a link to nowhere")));
+  EXPECT_THAT(message_of([&] { open_pictures(folder / "set/pipe.png", silent()); }), AllOf(HasSubstr("pipe.png"), HasSubstr("is a pipe")));
+}
+
+TEST_F(Folders, FollowLinksToFoldersAndFiles) {
+  for (const char* name : {"elsewhere/x/0.png", "elsewhere/x/1.png", "elsewhere/y/0.png", "set/real/0.png", "single.png"}) put(name, 1);
+  link("set/x", "../elsewhere/x");
+  link("set/y", "../elsewhere/y");
+  link("set/one.png", "../single.png");
+  EXPECT_THAT(names_of("set"), ElementsAre("one.png", "real/0.png", "x/0.png", "x/1.png", "y/0.png"));
+  EXPECT_THAT(told, ElementsAre(HasSubstr("3 symbolic links are followed")));
+  EXPECT_EQ(ImageSource(folder / "set", {.size = 8}).size(), 5);
+  link("only/x", "../elsewhere/x");
+  EXPECT_THAT(names_of("only"), ElementsAre("x/0.png", "x/1.png"));
+  link("whole", "set");
+  EXPECT_THAT(names_of("whole"), ElementsAre("one.png", "real/0.png", "x/0.png", "x/1.png", "y/0.png")) << "the set itself may be a link";
+}
+
+// The way of the Hugging Face cache: names are links to files that are called after their hashes.
+TEST_F(Folders, FollowLinksToFilesWithoutTheNameOfAnImage) {
+  put("blobs/3f2a", 1);
+  put("blobs/77b0", 2);
+  link("snapshot/a.png", "../blobs/3f2a");
+  link("snapshot/b.png", "../blobs/77b0");
+  EXPECT_THAT(names_of("snapshot"), ElementsAre("a.png", "b.png"));
+  EXPECT_THAT(names_of("."), ElementsAre("snapshot/a.png", "snapshot/b.png"));
+}
+
+TEST_F(Folders, TakeEachRealFileOnceAndEndLoops) {
+  for (const char* name : {"set/a/0.png", "set/a/1.png", "outside/z.png"}) put(name, 1);
+  link("set/loop", ".");
+  link("set/a/up", "../../set");
+  link("set/again", "a");
+  link("set/zero.png", "a/0.png");
+  link("set/z1", "../outside");
+  link("set/z2", "../outside");
+  link("outside/back", "../set");
+  link("set/self", "self");
+  EXPECT_THAT(names_of("set"), ElementsAre("a/0.png", "a/1.png", "z1/z.png"));
+  EXPECT_THAT(told, ElementsAre(AllOf(HasSubstr("7 symbolic links are followed"), HasSubstr("6 lead to what is in the set already and are not used twice")),
+                                AllOf(HasSubstr("1 symbolic link leads nowhere"), HasSubstr("\"self\""))));
+}
+
+// What a path is goes before what it is called.
+TEST_F(Folders, MayBeCalledLikeAnythingElse) {
+  for (const char* name : {"my.csv", "set.tar", "x.zip", "a.npy", "face.png", "set.parquet", "a?member=b.png", "b{0..1}.tar"}) {
+    put(std::string(name) + "/0.png", 1);
+    EXPECT_THAT(names_of(name), ElementsAre("0.png")) << name;
+    EXPECT_TRUE(holds_pictures(folder / name)) << name;
+  }
+}
+
+TEST_F(Folders, SayWhatElseLiesInThem) {
+  put("set/a.png", 1);
+  real_files().replace(folder / "set/readme", "x");
+  real_files().replace(folder / "set/scan.bmp", "x");
+  EXPECT_THAT(names_of("set"), ElementsAre("a.png"));
+  EXPECT_THAT(told, ElementsAre(HasSubstr("1 pictures of other kinds"), AllOf(HasSubstr("1 file is no"), HasSubstr("the first is \"readme\""))));
 }
 
 }  // namespace

@@ -122,23 +122,27 @@ TEST(Archive, ADiskThatFillsIsTheSystemsFaultAndLeavesNothing) {
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
-TEST(Archive, LeavesOutLinksAndNamesThatClimb) {
+TEST(Archive, LeavesOutSymbolicLinksAndNamesThatClimb) {
   const ScratchFolder folder;
   write_odd_tar(folder / "odd.tar");
-  EXPECT_THAT(names_in(folder / "odd.tar"), ElementsAre("good.png", "folder/also..good.png"));
-  int64_t unsafe = -1;
-  read_archive(folder / "odd.tar", [](const std::string&) { return false; }, {}, &unsafe);
-  EXPECT_EQ(unsafe, 2);  // /etc/passwd and a/../../b.png
+  EXPECT_THAT(names_in(folder / "odd.tar"), ElementsAre("good.png", "hard.png", "folder/also..good.png"));
+  ArchiveReport report;
+  read_archive(folder / "odd.tar", [](const std::string&) { return false; }, {}, &report);
+  EXPECT_EQ(report.unsafe.count, 2);  // and a/../../b.png
+  EXPECT_EQ(report.unsafe.first, "/etc/passwd");
+  EXPECT_EQ(report.links.count, 1);
+  EXPECT_EQ(report.links.first, "link.png");
 }
 
 TEST(Archive, RepeatedNamesAreTakenOnceWhenTheirBytesAreTheSame) {
   const ScratchFolder folder;
   for (const char* name : {"a.zip", "a.tar"}) {
     write_archive(folder / name, {{"x/a.png", "same"}, {"b.png", "b"}, {"./x/a.png", "same"}, {"x//a.png", "same"}});
-    int64_t unsafe = -1, duplicates = -1;
-    EXPECT_EQ(read_archive(folder / name, {}, {}, &unsafe, &duplicates).size(), 2u) << name;
-    EXPECT_EQ(unsafe, 0);
-    EXPECT_EQ(duplicates, 2);
+    ArchiveReport report;
+    EXPECT_EQ(read_archive(folder / name, {}, {}, &report).size(), 2u) << name;
+    EXPECT_EQ(report.unsafe.count, 0);
+    EXPECT_EQ(report.repetitions.count, 2);
+    EXPECT_EQ(report.repetitions.first, "./x/a.png");
     write_archive(folder / name, {{"x/a.png", "one"}, {"b.png", "b"}, {"x/a.png", "two"}});
     EXPECT_THAT(message_of([&] { read_archive(folder / name); }),
                 AllOf(HasSubstr(name), HasSubstr("got x/a.png"), HasSubstr("one name and different bytes")));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "monge/io/stored_zip.h"
+#include "monge/io/zip_writer.h"
 
 namespace monge::testing {
 

@@ -31,6 +31,33 @@ TEST(OutputWriter, NamesTheDrawsOfAnItem) {
   EXPECT_EQ(output_name("a/scan.tif", 0, 1), "a/scan.tif.png");
 }
 
+TEST(OutputWriter, ShortensOnlyWhatFileSystemsDoNotTake) {
+  const std::string longest(251, 'n');
+  EXPECT_EQ(output_name(longest + ".png", 0, 1), longest + ".png");
+  EXPECT_EQ(output_name(longest + ".png", 1, 2), std::string(249, 'n') + "_2.png");
+  EXPECT_EQ(output_name("a/" + std::string(255, 'n'), 0, 1), "a/" + longest + ".png");
+  const ScratchFolder folder;
+  OutputWriter writer(DataKind::folder, folder / "out");
+  for (const char* end : {"a", "b"}) writer.add(std::string(250, 'n') + end + ".png", pictures(2));
+  writer.finish();
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder / "out"), fs::directory_iterator()), 4) << "none took the place of another";
+}
+
+// What a path is goes before what it is called.
+TEST(OutputWriter, TellsTheKindByWhatIsThere) {
+  const ScratchFolder folder;
+  for (const char* name : {"my.csv", "set.tar", "a.npy", "set.parquet"}) {
+    fs::create_directory(folder / name);
+    std::ofstream(folder / name / "x.png") << "x";
+    EXPECT_EQ(kind_of((folder / name).string()), DataKind::folder) << name;
+  }
+  EXPECT_EQ(kind_of("none.csv"), DataKind::table);
+  EXPECT_EQ(kind_of("none.tar"), DataKind::archive);
+  EXPECT_EQ(kind_of("none-{0..3}.tar?member=input.png"), DataKind::archive);
+  EXPECT_EQ(kind_of((folder / "my.csv?member=input.png").string()), DataKind::folder);
+  EXPECT_THAT(message_of([&] { check_output(DataKind::table, "in.csv", folder / "my.csv"); }), AllOf(HasSubstr("my.csv"), HasSubstr("is a folder")));
+}
+
 TEST(OutputWriter, WantsTheKindOfTheInput) {
   const ScratchFolder folder;
   std::ofstream(folder / "in.tar") << "x";
