@@ -24,7 +24,7 @@ struct SourceOptions {
 ///     font:FILE.ttf?mode=grey&part=1/2     the colour pictures of a font; images.size and .grey where it says nothing
 ///     a folder, .zip .tar .tar.gz .tgz .tar.bz2 .tar.xz .tar.zst .7z
 ///                                          pictures, see ImageSource
-///     a .png .jpg .jpeg .webp file         one picture
+///     a .png .jpg .jpeg .webp .tif file        one picture
 ///     .npy, .npz, npz:FILE.npz?key=NAME, .csv .tsv .txt
 ///                                          an array or a table, see open_array
 ///

@@ -44,8 +44,7 @@ class FilePictures : public Pictures {
 
 /// Pictures of kinds that are not read.
 bool is_other_picture(const fs::path& name) {
-  static constexpr std::array<std::string_view, 8> kOthers = {".gif",  ".bmp",  ".tif", ".tiff",
-                                                              ".avif", ".heic", ".jp2", ".jxl"};
+  static constexpr std::array<std::string_view, 6> kOthers = {".gif", ".bmp", ".avif", ".heic", ".jp2", ".jxl"};
   return std::find(kOthers.begin(), kOthers.end(), lower_extension(name)) != kOthers.end();
 }
 
@@ -101,10 +100,10 @@ std::shared_ptr<const Pictures> open_picture_folder(const fs::path& folder, cons
   }
   if (others > 0) {
     log(LogLevel::warning,
-        text(folder.string(), ": ", others, " pictures of other kinds (.gif, .bmp, .tiff, ...) are not read; convert ",
+        text(folder.string(), ": ", others, " pictures of other kinds (.gif, .bmp, .heic, ...) are not read; convert ",
              "them to PNG to have them counted"));
   }
-  if (files > 0) log(LogLevel::info, text(folder.string(), ": ", files, " files are no .png, .jpg or .webp and are left out"));
+  if (files > 0) log(LogLevel::info, text(folder.string(), ": ", files, " files are no .png, .jpg, .webp or .tif and are left out"));
   return std::make_shared<FilePictures>(folder, names.chosen(names.sorted()));
 }
 

@@ -21,6 +21,8 @@ class Subset : public FiniteSource {
   int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
   std::string item_name(int64_t index) const override;
+  bool gives_files() const override { return whole_->gives_files(); }
+  int sample_bits(int64_t index) const override { return whole_->sample_bits(indices_[static_cast<size_t>(index)]); }
   bool is_quick() const override { return whole_->is_quick(); }
   Remarks remarks() const override { return whole_->remarks(); }
 
