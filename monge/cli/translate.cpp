@@ -122,7 +122,7 @@ class Translation {
  public:
   Translation(const TranslateOptions& options, const train::Model& model, const data::Source& source)
       : options_(options), model_(model), source_(source), streams_(static_cast<uint64_t>(options.seed)),
-        carries_noise_(source.item_shape()[1 % source.item_shape().size()] != 0 && model.carries_noise(source.item_shape())) {}
+        carries_noise_(model.carries_noise(source.item_shape())) {}
 
   /// Items [begin, begin + length). @return  [length, draws, ...]
   torch::Tensor outputs(int64_t begin, int64_t length) {

@@ -136,7 +136,8 @@ class PixelPictures : public PackedPictures {
   }
   int64_t length(int64_t) const override { return item_; }
   bool known_grey() const override { return manifest_.grey; }
-  torch::Tensor decode(int64_t, std::string_view bytes, const io::DecodeOptions&, io::ImageNotes&) const override {
+  torch::Tensor decode(int64_t, std::string_view bytes, const io::DecodeOptions&, io::ImageNotes& notes) const override {
+    notes.grey = manifest_.grey;
     auto out = torch::empty({manifest_.height, manifest_.width, 3}, torch::kUInt8);
     std::copy_n(bytes.data(), item_, reinterpret_cast<char*>(out.data_ptr<uint8_t>()));
     return out;

@@ -56,7 +56,7 @@ std::string raw_tiff(const torch::Tensor& image, const Kind& kind, int64_t width
     }
     const int64_t planes = kind.planes == PLANARCONFIG_SEPARATE ? samples : 1;
     if (kind.tiled) {
-      constexpr int64_t kTile = 16;
+      constexpr uint32_t kTile = 16;
       TIFFSetField(tiff, TIFFTAG_TILEWIDTH, kTile);
       TIFFSetField(tiff, TIFFTAG_TILELENGTH, kTile);
       for (int64_t p = 0; p < planes; ++p) {
@@ -69,7 +69,7 @@ std::string raw_tiff(const torch::Tensor& image, const Kind& kind, int64_t width
         }
       }
     } else {
-      TIFFSetField(tiff, TIFFTAG_ROWSPERSTRIP, 8);
+      TIFFSetField(tiff, TIFFTAG_ROWSPERSTRIP, 16);
       for (int64_t p = 0; p < planes; ++p) {
         const auto plane = (planes > 1 ? image.narrow(2, p, 1) : image).contiguous().clone();
         const int64_t row = plane.numel() / plane.size(0) * static_cast<int64_t>(plane.element_size());
