@@ -5,7 +5,7 @@
 namespace monge::cli {
 
 void add_bare_options(CLI::App& command, BareOptions& bare) {
-  command.add_option("--size", bare.size, "Side that pictures are brought to, for bare checkpoints [64]")
+  command.add_option("--size", bare.size, "Side that images are brought to, for bare checkpoints; translate leaves them their own sizes without it, eval takes 64")
       ->check(CLI::Range(8, 4096));
   command.add_option("--z-std", bare.z_std, "Standard deviation of the noise, for bare checkpoints [0.1]")
       ->check(CLI::PositiveNumber);

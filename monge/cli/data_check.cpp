@@ -34,6 +34,12 @@ ordered_json pairs(const std::vector<std::pair<std::string, std::string>>& list)
   return out;
 }
 
+/// How many 16-bit images there are and which values they use; null where there are none.
+ordered_json sixteen_bit_json(const io::NoteCounts& notes) {
+  if (notes.sixteen_bit == 0) return nullptr;
+  return {{"images", notes.sixteen_bit}, {"least", notes.least}, {"largest", notes.largest}};
+}
+
 ordered_json json_of(const data::PictureReport& r, bool passed) {
   auto converted = ordered_json::array();
   for (const auto& [name, kind] : r.converted) converted.push_back({name, io::conversion_name(kind)});
@@ -46,6 +52,10 @@ ordered_json json_of(const data::PictureReport& r, bool passed) {
                    {"channels", counts(r.channels)},
                    {"near_empty", r.near_empty.size()},
                    {"converted", r.converted.size()},
+                   {"oriented", r.oriented.size()},
+                   {"without_end", r.without_end.size()},
+                   {"several_pages", r.several_pages.size()},
+                   {"sixteen_bit", sixteen_bit_json(r.notes)},
                    {"leaked", r.against > 0 ? ordered_json(r.leaked.size()) : ordered_json(nullptr)},
                    {"unread", r.unread.size()},
                    {"damaged", r.damaged.size()},
@@ -55,6 +65,9 @@ ordered_json json_of(const data::PictureReport& r, bool passed) {
                    {"duplicate_files", pairs(r.duplicates)},
                    {"near_empty_files", r.near_empty},
                    {"converted_files", converted},
+                   {"oriented_files", r.oriented},
+                   {"without_end_files", r.without_end},
+                   {"several_pages_files", r.several_pages},
                    {"leaked_files", pairs(r.leaked)},
                    {"unread_files", r.unread},
                    {"damaged_files", r.damaged}};
@@ -95,6 +108,18 @@ void print_table(const data::PictureReport& r, const CheckCommand& command) {
   print_list("near-empty", r.near_empty.size(), command.most, [&](size_t i) { return shown(r.near_empty[i]); });
   print_list("converted", r.converted.size(), command.most,
              [&](size_t i) { return shown(r.converted[i].first) + "  is " + io::conversion_name(r.converted[i].second); });
+  if (!r.oriented.empty()) {
+    print_list("EXIF-turned", r.oriented.size(), command.most, [&](size_t i) {
+      return shown(r.oriented[i].first) + text("  has the EXIF orientation ", r.oriented[i].second, " and is brought upright (exif = \"ignore\" keeps it as stored)");
+    });
+  }
+  const auto names = [](const std::vector<std::string>& list) { return [&list](size_t i) { return shown(list[i]); }; };
+  if (!r.without_end.empty()) print_list("without IEND", r.without_end.size(), command.most, names(r.without_end));
+  if (!r.several_pages.empty()) print_list("first page", r.several_pages.size(), command.most, names(r.several_pages));
+  if (r.notes.sixteen_bit > 0) {
+    std::printf("%-12s %lld, using the values %lld..%lld of 0..65535\n", "16-bit", static_cast<long long>(r.notes.sixteen_bit),
+                static_cast<long long>(r.notes.least), static_cast<long long>(r.notes.largest));
+  }
   if (r.against > 0) print_list("leaked", r.leaked.size(), command.most, pair(r.leaked));
   if (!r.unread.empty()) print_list("unread", r.unread.size(), command.most, [&](size_t i) { return r.unread[i]; });
   if (!r.damaged.empty()) print_list("damaged", r.damaged.size(), command.most, [&](size_t i) { return r.damaged[i]; });
@@ -108,7 +133,11 @@ int run(const CheckCommand& command) {
     log(LogLevel::warning, "stopped; nothing is told of a part of the set");
     return kStopped;
   }
-  const bool passed = !report.bad() && !(command.strict && (!report.duplicates.empty() || !report.near_empty.empty() || !report.converted.empty()));
+  if (const auto warning = io::unused_range_warning(report.notes, "range (source.range, target.range, --range)"); !warning.empty()) {
+    log(LogLevel::warning, report.name + ": " + warning);
+  }
+  const bool passed = !report.bad() && !(command.strict && (!report.duplicates.empty() || !report.near_empty.empty() || !report.converted.empty() ||
+                                                             !report.without_end.empty()));
   if (command.common.json) {
     print_json(json_of(report, passed));
   } else {
@@ -126,7 +155,7 @@ void add_data_check(CLI::App& group, Action& action) {
   command->add_option("SRC", options->source, "Folder, archive, shards (NAME-{000..146}.tar), FILE.parquet, packed set or picture")->required();
   command->add_option("--against", options->against, "A second set (of the test, say): pictures that are in both are leaks");
   command->add_option("--most", options->most, "Files to list of each kind; 0: all")->check(CLI::Range(0, 1 << 30))->capture_default_str();
-  command->add_flag("--strict", options->strict, "Fail for duplicates, near-empty pictures and pictures to be converted, too");
+  command->add_flag("--strict", options->strict, "Fail for duplicates, near-empty pictures, pictures to be converted and PNG without their last chunk, too");
   add_output_flags(*command, options->common);
   command->footer("Exit code 0 when all is well, 2 when a picture is corrupt or leaked or a packed set is damaged.");
   command->callback([&action, options] { action = [options] { return run(*options); }; });

@@ -64,7 +64,10 @@ int run(PackCommand command) {
       log(LogLevel::info, text(part.folder.string(), ": is there, ", part.pictures, " pictures"));
       continue;
     }
-    if (const auto converted = io::conversion_text(part.converted); !converted.empty()) log(LogLevel::info, part.folder.string() + ": " + converted);
+    for (const auto& line : io::note_lines(part.notes)) log(LogLevel::info, part.folder.string() + ": " + line);
+    if (pack.preparation.range == "full") {
+      if (const auto warning = io::unused_range_warning(part.notes, "--range"); !warning.empty()) log(LogLevel::warning, part.folder.string() + ": " + warning);
+    }
     log(LogLevel::info, text(part.folder.string(), ": ", part.pictures, " pictures in ", part.shards, part.shards == 1 ? " shard, " : " shards, ",
                              (part.bytes + 500'000) / 1'000'000, " MB", part.resumed > 0 ? text("; ", part.resumed, " shards were there already") : ""));
   }
@@ -88,6 +91,10 @@ void add_data_pack(CLI::App& group, Action& action) {
       ->capture_default_str();
   command->add_option("--background", p.preparation.background, "What shows through transparency: white, black, #rrggbb")->capture_default_str()->excludes(encoded);
   command->add_flag("--grey", p.preparation.grey, "Keep the luma alone")->excludes(encoded);
+  command->add_option("--exif", p.preparation.exif, "Bring images upright by their EXIF orientation (apply) or take them as stored (ignore)")
+      ->check(CLI::IsMember({"apply", "ignore"}))->capture_default_str()->excludes(encoded);
+  command->add_option("--range", p.preparation.range, "Values of 16-bit images that become black and white: full, auto (measured), LOW..HIGH")
+      ->capture_default_str()->excludes(encoded);
   command->add_option("--select", p.select, "Only pictures with an attribute: FILE:ATTRIBUTE=VALUE (repeatable)")->allow_extra_args(false);
   auto* split = command->add_option("--split", options->split, "Sets in DST/NAME: NAME=SHARE,NAME=SHARE,... as train=0.9,test=0.1 (repeatable)")
       ->allow_extra_args(false);

@@ -60,6 +60,7 @@ train::Recipe recipe_for(const EvalOptions& options, const train::Model& model) 
             ": a bare checkpoint names no data; add --source PATH --target PATH");
     recipe.source.path = options.source;
     recipe.target.path = options.target;
+    recipe.source.colour = recipe.target.colour = model.item_shape[0] == 1 ? "grey" : "rgb";
     if (options.bare.size > 0) recipe.source.size = recipe.target.size = options.bare.size;
     recipe.eval.source = recipe.eval.target = "";
     recipe.eval.holdout = 0;  // one set on both sides: evaluate() halves it

@@ -254,6 +254,7 @@ int train_command(TrainOptions options) {
   if (!options.dry_run) watch_signals(world.get());  // a dry run has nothing to save: Ctrl-C ends it at once
   use_device(world.get(), device, recipe);
   const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"), {}, world.get());
+  train::resolve_images(recipe, data);
   const auto shape = train::measure_source(*data.source, static_cast<uint64_t>(recipe.train.seed));
   train::resolve_noise_level(recipe, shape, data.source->size(), log);
   train::advise(shape, recipe, log);
@@ -310,7 +311,7 @@ int resume_command(TrainOptions options) {
     checkpoint = train::load_newest(folder / "checkpoints", log);
   }
   if (world) checkpoint = train::share(*world, std::move(checkpoint));
-  const auto before = train::parse_recipe(checkpoint->recipe_toml, (folder / "recipe.toml").string());
+  const auto before = train::saved_recipe(checkpoint->recipe_toml, (folder / "recipe.toml").string());
   auto recipe = before;
   train::assign(recipe, options.set);
   train::keep_annealing(recipe, before.train.iterations);

@@ -16,12 +16,14 @@
 #include "monge/data/column_names.h"
 #include "monge/data/lost_columns.h"
 #include "monge/data/member_path.h"
+#include "monge/data/native_images.h"
 #include "monge/data/open.h"
 #include "monge/data/pictures.h"
 #include "monge/data/row_source.h"
 #include "monge/dist/tally.h"
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
+#include "monge/io/resize.h"
 #include "monge/run/grid.h"
 #include "monge/run/output_writer.h"
 #include "monge/train/model.h"
@@ -38,6 +40,7 @@ struct TranslateOptions {
   std::string model, in, out, grid, range, on_error;
   bool deterministic = false;
   int64_t samples = 1, seed = 0, batch = 0, grid_rows = 8;
+  std::string bits = "auto";
   BareOptions bare;
   RanksHere here;
 };
@@ -55,7 +58,22 @@ std::shared_ptr<const data::Source> open_input(const TranslateOptions& options, 
   source.images.cache_mb = 0;
   if (!options.on_error.empty()) source.images.on_error = options.on_error;
   if (options.bare.size > 0) source.images.size = options.bare.size;
+  source.images.bits = 16;
+  source.images.tell = false;  // what was noticed is told at the end, of all together
+  if (!model.recipe) source.images.colour = model.item_shape[0] == 1 ? "grey" : "rgb";
+  // A net that takes any size gives each image back at its own.
+  const bool any_size = model.item_shape.size() == 3 && model.item_shape[1] == 0 && options.bare.size == 0;
+  if (any_size && data::holds_pictures(source.path)) {
+    auto images = std::make_shared<data::NativeImageSource>(source.path, source.images, log);
+    log(LogLevel::info, text(images->name(), ": ", images->size(), " images, each translated at its own size (--size N crops and resizes them)"));
+    return images;
+  }
   return data::open_source(source, log);
+}
+
+/// Of the values that 16-bit outputs are written in: what the training's target was scaled from, so that they have its units.
+io::SampleRange output_range(const train::Model& model) {
+  return model.recipe && model.recipe->target.range != "auto" ? io::parse_range(model.recipe->target.range, "target.range") : io::SampleRange();
 }
 
 /// Whether `path` is `folder` or lies in it; names that do not exist yet count too.
@@ -69,7 +87,7 @@ void check_places(const TranslateOptions& options, const fs::path& in) {
   require(!lies_in(options.out, in), options.out, ": lies in the input ", options.in,
           ", where the next translation would find it; choose another OUT");
   if (options.grid.empty()) return;
-  require(io::has_image_extension(options.grid), "--grid ", options.grid, ": must name a .png, .jpg or .webp file");
+  require(io::has_image_extension(options.grid), "--grid ", options.grid, ": must name a .png, .jpg, .webp or .tif file");
   require(!lies_in(options.grid, in) && !lies_in(options.grid, options.out), "--grid ", options.grid,
           ": lies among the inputs or outputs; choose another file");
   make_writable_folder(fs::absolute(options.grid).parent_path());
@@ -167,14 +185,22 @@ class Translation {
     const int64_t rows = std::min(options_.grid_rows, source_.size());
     for (int64_t begin = own; begin < rows; begin += batch) outputs(begin, std::min(batch, rows - begin));
     require(!cells_.empty(), "--grid: only pictures make a grid");
-    io::write_image(options_.grid, run::picture_grid(cells_, {.columns = 1 + draws(), .scale = std::max<int64_t>(1, 96 / cells_[0].size(2))}));
+    io::write_image(options_.grid, run::picture_grid(cells_, {.columns = 1 + draws(), .scale = std::max<int64_t>(1, 96 / std::max(cells_[0].size(1), cells_[0].size(2)))}));
   }
 
  private:
   void show(int64_t item, const torch::Tensor& x, const torch::Tensor& y) {
     if (options_.grid.empty() || item >= options_.grid_rows || y.dim() != 4) return;
-    cells_.push_back(x.narrow(0, 0, y.size(1)));
-    for (int64_t k = 0; k < draws(); ++k) cells_.push_back(y[k]);
+    add_cell(x.narrow(0, 0, y.size(1)));
+    for (int64_t k = 0; k < draws(); ++k) add_cell(y[k]);
+  }
+
+  /// Cells of a grid have one size, that of the first.
+  void add_cell(const torch::Tensor& image_CHW) {
+    const auto& cell = cells_.empty() ? image_CHW : cells_[0];
+    const bool fits = cell.size(1) == image_CHW.size(1) && cell.size(2) == image_CHW.size(2);
+    cells_.push_back(fits ? image_CHW : io::resize_float(image_CHW.permute({1, 2, 0}).contiguous(), cell.size(1), cell.size(2), io::Filter::bilinear)
+                                            .permute({2, 0, 1}));
   }
 
   const TranslateOptions& options_;
@@ -220,7 +246,15 @@ int translate_command(TranslateOptions options) {
   auto progress = progress_callback(options.common, "translating");
   // Rows are so small that calls would cost more than the work on 32 of them.
   const int64_t usual = model.item_shape.size() == 1 ? std::max<int64_t>(32, 4096 / options.samples) : 32;
-  const int64_t batch = options.batch > 0 ? options.batch : usual;
+  const bool own_sizes = source->item_shape().size() == 3 && source->item_shape()[1] == 0;
+  const int64_t batch = own_sizes ? 1 : options.batch > 0 ? options.batch : usual;
+  const auto range = output_range(model);
+  const auto sixteen_bits = [&](int64_t item) -> std::optional<io::SampleRange> {
+    if (options.bits == "8" || kind == run::DataKind::table) return {};
+    if (options.bits == "16") return range;
+    const auto name = kind == run::DataKind::picture ? fs::path(options.out) : run::output_name(source->item_name(item), 0, 1);
+    return io::holds_sixteen_bits(name) && source->sample_bits(item) == 16 ? std::optional(range) : std::nullopt;
+  };
   const dist::Pieces pieces(count, batch, world);
   dist::Tally tally(world);
   int64_t done = 0;  // of this rank
@@ -240,7 +274,7 @@ int translate_command(TranslateOptions options) {
     const auto piece = pieces[number];
     if (piece.length == 0) continue;
     const auto y = translation.outputs(piece.begin, piece.length);
-    for (int64_t i = 0; i < piece.length; ++i) writer->add(source->item_name(piece.begin + i), y[i]);
+    for (int64_t i = 0; i < piece.length; ++i) writer->add(source->item_name(piece.begin + i), y[i], sixteen_bits(piece.begin + i));
     done += piece.length;
   }
   tally.tell(done, 0, false);
@@ -249,6 +283,7 @@ int translate_command(TranslateOptions options) {
   writer->finish();
   if (!leads) return kDone;
   translation.write_grid(done, batch);
+  for (const auto& line : source->remarks().noticed) log(LogLevel::info, text(source->name(), ": ", line));
   const int64_t values = count * translation.draws() * (model.item_shape.size() == 1 ? model.item_shape[0] : 0);
   if (model.limits) log(LogLevel::info, text(translation.clamped(), " of ", values, " values were clamped to the output range"));
   if (options.common.json) {
@@ -282,6 +317,8 @@ void add_translate(CLI::App& program, Action& action) {
   command->add_option("--on-error", options->on_error,
                       "What to do with images that cannot be used: fail (lists them) or skip; default: the recipe's")
       ->check(CLI::IsMember({"fail", "skip"}));
+  command->add_option("--bits", options->bits, "Of a sample in image files: 16 where the input has 16 and the format (PNG, TIFF) can hold them, else 8; or as said")
+      ->check(CLI::IsMember({"auto", "8", "16"}))->capture_default_str();
   add_bare_options(*command, options->bare);
   command->add_option("--range", options->range, "For vectors: LOW..HIGH, LOW.. or ..HIGH that outputs are clamped to [the recipe's output.range]");
   auto* grid = command->add_option("--grid", options->grid, "Also write an image of the first inputs and their outputs");

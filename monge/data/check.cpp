@@ -42,7 +42,7 @@ struct Facts {
   int32_t width = 0, height = 0;
   int8_t channels = 0;
   bool near_empty = false, seen = false;
-  io::Conversion conversion = io::Conversion::none;
+  io::ImageNotes notes;
 };
 
 /// The content hashes of a set, and the first picture with each.
@@ -101,7 +101,7 @@ PictureReport check_pictures(const fs::path& path, const fs::path& against, cons
         const auto bytes = pictures->bytes(i, buffer);
         length = static_cast<int64_t>(bytes.size());
         f.content = pictures->pixel_size() ? pictures->content(i) : content_number(bytes);
-        const auto image = pictures->decode(i, bytes, f.conversion);
+        const auto image = pictures->decode(i, bytes, {}, f.notes);
         f.seen = true;
         f.height = static_cast<int32_t>(image.size(0));
         f.width = static_cast<int32_t>(image.size(1));
@@ -134,7 +134,11 @@ PictureReport check_pictures(const fs::path& path, const fs::path& against, cons
     ++out.heights[f.height];
     ++out.channels[f.channels];
     if (f.near_empty) out.near_empty.push_back(pictures->name(i));
-    if (f.conversion != io::Conversion::none) out.converted.emplace_back(pictures->name(i), f.conversion);
+    out.notes.add(f.notes);
+    if (f.notes.conversion != io::Conversion::none) out.converted.emplace_back(pictures->name(i), f.notes.conversion);
+    if (f.notes.orientation != 1) out.oriented.emplace_back(pictures->name(i), f.notes.orientation);
+    if (f.notes.without_end) out.without_end.push_back(pictures->name(i));
+    if (f.notes.more_pages) out.several_pages.push_back(pictures->name(i));
     const auto [found, fresh] = first.emplace(f.content, i);
     if (!fresh) out.duplicates.emplace_back(pictures->name(i), pictures->name(found->second));
     if (const auto leak = theirs.find(f.content); leak != theirs.end()) out.leaked.emplace_back(pictures->name(i), others->name(leak->second));

@@ -28,6 +28,10 @@ struct PictureReport {
   std::vector<std::pair<std::string, std::string>> duplicates;  ///< a file, and the first one with the same bytes
   std::vector<std::string> near_empty;                          ///< of one colour, near enough, see kNearEmpty
   std::vector<std::pair<std::string, io::Conversion>> converted;
+  std::vector<std::pair<std::string, int>> oriented;            ///< with an EXIF orientation other than 1, and which
+  std::vector<std::string> without_end;                         ///< PNG whose last chunk, IEND, is missing
+  std::vector<std::string> several_pages;                       ///< TIFF of several images
+  io::NoteCounts notes;                                         ///< of all that can be decoded
   std::vector<std::pair<std::string, std::string>> leaked;      ///< a file, and one of the other set with the same bytes
   int64_t against = 0;                                          ///< pictures of the other set
   std::vector<std::string> unread;                              ///< of the other set: cannot be read, so nothing is known of them

@@ -28,6 +28,9 @@ class Crop {
   /// Whether a picture of this size comes out whole.
   bool keeps(int64_t height, int64_t width) const;
 
+  /// Whether it is the crop of the middle, which leaves out whatever has not the proportions.
+  bool is_centre() const { return kind_ == Kind::centre; }
+
  private:
   struct Size {
     int64_t height, width;

@@ -8,6 +8,7 @@
 
 #include "monge/core/checked.h"
 #include "monge/core/nearest.h"
+#include "monge/data/image_survey.h"
 #include "monge/data/name_list.h"
 #include "monge/data/parallel.h"
 #include "monge/data/pictures.h"
@@ -34,33 +35,76 @@ int64_t count_faults(const std::vector<std::string>& faults) {
                    listed(faults, faults.size(), kMost), odd));
 }
 
-/// Tells the log what was converted, each kind once.
-class ConversionTeller {
+/// Sums what was noticed, and tells the log of each kind once.
+class NoteTeller {
  public:
-  explicit ConversionTeller(LogSink log) : log_(std::move(log)) {}
+  NoteTeller(std::string name, bool range_is_full, LogSink log)
+      : name_(std::move(name)), range_is_full_(range_is_full), log_(std::move(log)) {}
 
-  /// @param whole  whether `found`, one entry a picture, is of the whole set.
-  void tell(const std::string& name, const std::vector<io::Conversion>& found, bool whole) {
-    io::ConversionCounts counts{};
-    for (const auto conversion : found) ++counts[static_cast<size_t>(conversion)];
+  /// @param whole  whether `found`, one entry a picture, is of the whole set. What comes after that is known already.
+  void tell(const std::vector<io::ImageNotes>& found, bool whole) {
+    io::NoteCounts counts;
+    for (const auto& notes : found) counts.add(notes);
     bool any_new = false;
     {
       const std::lock_guard lock(guard_);
-      for (size_t kind = 1; kind < counts.size(); ++kind) {
-        any_new = any_new || (counts[kind] > 0 && !told_[kind]);
-        told_[kind] = told_[kind] || counts[kind] > 0;
+      if (!whole_) seen_.add(counts);
+      whole_ = whole_ || whole;
+      const auto kinds = kinds_of(counts);
+      for (size_t kind = 0; kind < kinds.size(); ++kind) {
+        any_new = any_new || (kinds[kind] && !told_[kind]);
+        told_[kind] = told_[kind] || kinds[kind];
       }
     }
-    if (!any_new) return;
+    if (!any_new || !log_) return;
     const auto rest = whole ? "" : text(" among ", found.size(), " just decoded; later ones of these kinds are not reported");
-    log_(LogLevel::info, text(name, ": ", io::conversion_text(counts), rest));
+    for (const auto& line : io::note_lines(counts)) log_(LogLevel::info, text(name_, ": ", line, rest));
+    if (!range_is_full_) return;
+    const auto warning = io::unused_range_warning(counts, "range");
+    if (!warning.empty()) log_(LogLevel::warning, text(name_, ": ", warning, rest));
+  }
+
+  std::vector<std::string> lines() const {
+    const std::lock_guard lock(guard_);
+    auto out = io::note_lines(seen_);
+    if (auto warning = range_is_full_ ? io::unused_range_warning(seen_, "range") : ""; !warning.empty()) out.push_back(std::move(warning));
+    return out;
   }
 
  private:
+  static constexpr size_t kKinds = io::kConversions + 6;
+  static std::array<bool, kKinds> kinds_of(const io::NoteCounts& counts) {
+    std::array<bool, kKinds> out{};
+    for (size_t kind = 1; kind < counts.converted.size(); ++kind) out[kind] = counts.converted[kind] > 0;
+    size_t at = io::kConversions;
+    for (const int64_t count : {counts.upright, counts.left_turned, counts.without_end, counts.more_pages, counts.cropped, counts.colour_dropped}) {
+      out[at++] = count > 0;
+    }
+    return out;
+  }
+
+  std::string name_;
+  bool range_is_full_;
   LogSink log_;
-  std::mutex guard_;
-  std::array<bool, io::kConversions> told_{};
+  mutable std::mutex guard_;
+  io::NoteCounts seen_;
+  bool whole_ = false;
+  std::array<bool, kKinds> told_{};
 };
+
+/// The options with what the pictures are in place of "auto".
+ImageOptions resolved(ImageOptions options, const Pictures& pictures, const std::string& name, const LogSink& log) {
+  if (options.colour != "auto" && options.colour != "rgb" && options.colour != "grey") {
+    throw Error(Complaint{.what = "not a number of channels", .where = "colour", .value = '"' + options.colour + '"', .allowed = "auto, rgb, grey"});
+  }
+  if (options.colour == "auto") options.colour = !options.grey && looks_grey(pictures) ? "grey" : "rgb";
+  if (options.range == "auto") {
+    std::vector<int64_t> all(static_cast<size_t>(pictures.size()));
+    std::iota(all.begin(), all.end(), 0);
+    options.range = measured_range(pictures, all, name, log);
+  }
+  return options;
+}
 
 /// Pixels of a packed set were cropped when they were packed.
 PreparationOptions preparation_of(const ImageOptions& options, const Pictures& pictures, const LogSink& log, const std::string& name) {
@@ -82,25 +126,37 @@ PreparationOptions preparation_of(const ImageOptions& options, const Pictures& p
 }  // namespace
 
 struct ImageSource::State {
-  State(const fs::path& path, const ImageOptions& options, const ProgressCallback& progress, const LogSink& log)
-      : name(path.string()), pictures(open_pictures(path, log)), preparation(preparation_of(options, *pictures, log, name)),
-        convert(options.convert), skip(options.on_error == "skip"), log(log), teller(log) {
+  State(const fs::path& path, const ImageOptions& given, const ProgressCallback& progress, const LogSink& log)
+      : name(path.string()), pictures(open_pictures(path, log)), options(resolved(given, *pictures, name, log)),
+        guessed_grey(given.colour == "auto" && options.colour == "grey"),
+        preparation(preparation_of(options, *pictures, log, name)), convert(options.convert), skip(options.on_error == "skip"), log(log),
+        teller(name, preparation.decoding().range.full(), options.tell ? log : LogSink()) {
     require(skip || options.on_error == "fail", "on_error: got \"", options.on_error, "\" (allowed: fail, skip)");
     require(options.cache_mb >= 0, "cache_mb: must be 0 or more MiB, got ", options.cache_mb);
+    if (given.range == "auto") remarks.range = options.range;
+    if (guessed_grey) {
+      log(LogLevel::info, text(name, ": its images are grey, so items have one channel (colour = \"rgb\" gives three)"));
+    }
     const auto kept = pictures->pixel_size();
     direct = kept && preparation.keeps(kept->height, kept->width);
     const int64_t count = pictures->size();
-    const bool fits = !direct && checked_multiply(count, preparation.item_bytes(), name) >> 20 < options.cache_mb;
+    const bool fits = !direct && options.bits == 8 && checked_multiply(count, preparation.item_bytes(), name) >> 20 < options.cache_mb;
     if (direct || (!fits && !skip)) return;
 
-    if (fits) pixels = torch::empty({count, preparation.height(), preparation.width(), 3}, torch::kUInt8);
-    std::vector<io::Conversion> conversions(static_cast<size_t>(count), io::Conversion::none);
-    const auto faults = try_all(progress, conversions);
+    std::vector<io::ImageNotes> notes;
+    auto faults = decode_all(fits, progress, notes);
+    if (guessed_grey && std::any_of(notes.begin(), notes.end(), [](const auto& found) { return found.colour_dropped; })) {
+      log(LogLevel::info, text(name, ": some of its images have colour after all, so items have three channels"));
+      guessed_grey = false;
+      options.colour = "rgb";
+      preparation = Preparation(preparation_of(options, *pictures, log, name));
+      faults = decode_all(fits, progress, notes);
+    }
     const int64_t bad = count_faults(faults);
-    remarks.converted = conversion_lines(faults, conversions);
+    remarks.converted = conversion_lines(faults, notes);
     if (bad > 0 && !skip) refuse_set(name, faults, remarks.converted, kFix);
     if (bad == count) refuse_set(name, faults, {}, "none is left");
-    teller.tell(name, conversions, /*whole=*/true);
+    teller.tell(notes, /*whole=*/true);
     drop(faults);
     if (!fits) return;
     // From here on the names alone are needed: the compressed bytes of an archive may be many.
@@ -108,18 +164,66 @@ struct ImageSource::State {
     pictures.reset();
   }
 
+  /// Decodes every picture, and keeps them where that is asked for.
+  std::vector<std::string> decode_all(bool keep, const ProgressCallback& progress, std::vector<io::ImageNotes>& notes) {
+    const int64_t count = pictures->size();
+    pixels = keep ? torch::empty({count, preparation.height(), preparation.width(), preparation.channels()}, torch::kUInt8) : torch::Tensor();
+    notes.assign(static_cast<size_t>(count), {});
+    return try_all(progress, notes);
+  }
+
   int64_t size() const {
     if (pixels.defined()) return pixels.size(0);
     return rows.empty() ? pictures->size() : static_cast<int64_t>(rows.size());
   }
 
-  void load(int64_t picture, uint8_t* to, io::Conversion& conversion) const {
+  void load(int64_t picture, uint8_t* to, io::ImageNotes& notes) const {
     std::string buffer;
-    prepare_picture(*pictures, picture, pictures->bytes(picture, buffer), convert, &preparation, to, conversion);
+    prepare_picture(*pictures, picture, pictures->bytes(picture, buffer), convert, &preparation, to, notes);
   }
 
-  /// Decodes every picture, into `pixels` where there are such; gives the faults, and fills `conversions`.
-  std::vector<std::string> try_all(const ProgressCallback& progress, std::vector<io::Conversion>& conversions) const {
+  /// The same as floats in [-1, 1], in which 16-bit pictures keep their precision.
+  void load_floats(int64_t picture, float* to, io::ImageNotes& notes) const {
+    std::string buffer;
+    const int64_t values = preparation.item_bytes();
+    auto decoding = preparation.decoding();
+    decoding.keep_sixteen_bits = true;
+    const auto image = pictures->decode(picture, pictures->bytes(picture, buffer), decoding, notes);
+    check_conversion(*pictures, picture, convert, notes);
+    try {
+      if (image.scalar_type() == torch::kUInt16) {
+        preparation.write_floats(image, to, &notes);
+      } else {
+        std::vector<uint8_t> rounded(static_cast<size_t>(values));
+        preparation.write(image, rounded.data(), &notes);
+        std::copy(rounded.begin(), rounded.end(), to);
+      }
+    } catch (const Error& error) {
+      throw Error(text(pictures->where(picture), ": ", error.what()));
+    }
+    for (int64_t i = 0; i < values; ++i) to[i] = to[i] / 127.5f - 1;
+  }
+
+  /// The pixels of a packed set as they are, or their luma.
+  void copy_direct(int64_t picture, uint8_t* to, std::vector<uint8_t>& scratch) const {
+    if (preparation.channels() == 3) return pictures->copy_pixels(picture, to);
+    const int64_t count = preparation.height() * preparation.width();
+    scratch.resize(static_cast<size_t>(3 * count));
+    pictures->copy_pixels(picture, scratch.data());
+    io::ImageNotes notes;
+    notes.colour_dropped = io::to_luma(scratch.data(), to, count);
+    refuse_colour(picture, notes);
+  }
+
+  /// @throws Error for a picture that shows that a guess was wrong.
+  void refuse_colour(int64_t picture, const io::ImageNotes& notes) const {
+    if (!guessed_grey || !notes.colour_dropped) return;
+    throw Error(text(pictures->where(picture), ": has colour, but the set was taken for grey by a sample of its images; set colour = \"rgb\" for this side, ",
+                     "or \"grey\" to take the luma of all"));
+  }
+
+  /// Decodes every picture, into `pixels` where there are such; gives the faults, and fills `notes`.
+  std::vector<std::string> try_all(const ProgressCallback& progress, std::vector<io::ImageNotes>& notes) const {
     const int64_t count = pictures->size(), item = preparation.item_bytes();
     std::vector<std::string> faults(static_cast<size_t>(count));
     uint8_t* all = pixels.defined() ? pixels.data_ptr<uint8_t>() : nullptr;
@@ -128,7 +232,7 @@ struct ImageSource::State {
     for_each_parallel(count, [&] {
       return [&, scratch = std::vector<uint8_t>(all ? 0 : static_cast<size_t>(item))](int64_t i) mutable {
         try {
-          load(i, all ? all + i * item : scratch.data(), conversions[static_cast<size_t>(i)]);
+          load(i, all ? all + i * item : scratch.data(), notes[static_cast<size_t>(i)]);
         } catch (const SystemError&) {
           throw;
         } catch (const Error& error) {
@@ -142,13 +246,13 @@ struct ImageSource::State {
     return faults;
   }
 
-  /// A line for each picture that can be used after a conversion; those that cannot be used count as not converted.
-  std::vector<std::string> conversion_lines(const std::vector<std::string>& faults, std::vector<io::Conversion>& conversions) const {
+  /// A line for each picture that can be used after a conversion; of those that cannot be used nothing is noted.
+  std::vector<std::string> conversion_lines(const std::vector<std::string>& faults, std::vector<io::ImageNotes>& notes) const {
     std::vector<std::string> out;
     for (size_t i = 0; i < faults.size(); ++i) {
-      if (!faults[i].empty()) conversions[i] = io::Conversion::none;
-      if (conversions[i] == io::Conversion::none) continue;
-      out.push_back(text(pictures->where(static_cast<int64_t>(i)), ": is ", io::conversion_name(conversions[i])));
+      if (!faults[i].empty()) notes[i] = {};
+      if (notes[i].conversion == io::Conversion::none) continue;
+      out.push_back(text(pictures->where(static_cast<int64_t>(i)), ": is ", io::conversion_name(notes[i].conversion)));
     }
     return out;
   }
@@ -174,12 +278,12 @@ struct ImageSource::State {
     const std::lock_guard lock(refusal_guard);  // loader threads may come here together
     if (refusal.empty()) {
       log(LogLevel::warning, text(first, "; looking for others that cannot be used"));
-      std::vector<io::Conversion> conversions(static_cast<size_t>(pictures->size()));
+      std::vector<io::ImageNotes> notes(static_cast<size_t>(pictures->size()));
       // In a thread that may start others: this one may be a loader's.
-      const auto faults = std::async(std::launch::async, [&] { return try_all({}, conversions); }).get();
+      const auto faults = std::async(std::launch::async, [&] { return try_all({}, notes); }).get();
       if (count_faults(faults) == 0) throw Error(first);  // it is well by now, or the disk was not
       try {
-        refuse_set(name, faults, conversion_lines(faults, conversions), kFix);
+        refuse_set(name, faults, conversion_lines(faults, notes), kFix);
       } catch (const SystemError&) {
         throw;
       } catch (const Error& error) {
@@ -195,14 +299,16 @@ struct ImageSource::State {
 
   std::string name;
   std::shared_ptr<const Pictures> pictures;
+  ImageOptions options;  ///< without "auto"
+  bool guessed_grey;     ///< by "auto": a picture with colour contradicts it
   Preparation preparation;
   bool convert, skip, direct = false;
-  torch::Tensor pixels;       ///< uint8 [N, H, W, 3], or undefined when the set is not cached
+  torch::Tensor pixels;       ///< uint8 [N, H, W, C], or undefined when the set is not cached
   std::vector<int64_t> rows;  ///< the pictures that are items; empty: all
   Remarks remarks;
   NameList names;             ///< of the items, where they are cached
   LogSink log;
-  mutable ConversionTeller teller;
+  mutable NoteTeller teller;
   mutable std::mutex refusal_guard;
   mutable std::string refusal;
 };
@@ -213,9 +319,23 @@ ImageSource::ImageSource(const fs::path& path, const ImageOptions& options, cons
 ImageSource::~ImageSource() = default;
 
 std::string ImageSource::name() const { return state_->name; }
-std::vector<int64_t> ImageSource::item_shape() const { return {3, state_->preparation.height(), state_->preparation.width()}; }
+std::vector<int64_t> ImageSource::item_shape() const { 
+  return {state_->preparation.channels(), state_->preparation.height(), state_->preparation.width()};
+}
 int64_t ImageSource::size() const { return state_->size(); }
-Source::Remarks ImageSource::remarks() const { return state_->remarks; }
+Source::Remarks ImageSource::remarks() const {
+  auto out = state_->remarks;
+  out.noticed = state_->teller.lines();
+  return out;
+}
+
+int ImageSource::sample_bits(int64_t index) const {
+  check({index});
+  if (state_->pixels.defined() || state_->pictures->pixel_size()) return 8;
+  std::string buffer;
+  return io::sample_bits(state_->pictures->bytes(state_->picture_of(index), buffer));
+}
+
 bool ImageSource::is_quick() const { return state_->direct || state_->pixels.defined(); }
 
 std::string ImageSource::item_name(int64_t index) const {
@@ -228,26 +348,34 @@ torch::Tensor ImageSource::stored_items(const std::vector<int64_t>& indices) con
   const auto& s = *state_;
   const auto count = static_cast<int64_t>(indices.size());
   const int64_t item = s.preparation.item_bytes();
-  auto pixels = torch::empty({count, s.preparation.height(), s.preparation.width(), 3}, torch::kUInt8);
-  uint8_t* to = pixels.data_ptr<uint8_t>();
+  const bool floats = s.options.bits == 16 && !is_quick();
+  auto values = torch::empty({count, s.preparation.height(), s.preparation.width(), s.preparation.channels()}, floats ? torch::kFloat32 : torch::kUInt8);
   const auto as_channels_first = [](const torch::Tensor& images_NHWC) { return images_NHWC.permute({0, 3, 1, 2}); };
   if (is_quick()) {
     const uint8_t* all = s.pixels.defined() ? s.pixels.data_ptr<uint8_t>() : nullptr;
+    uint8_t* to = values.data_ptr<uint8_t>();
+    std::vector<uint8_t> scratch;
     for (int64_t i = 0; i < count; ++i) {
       const int64_t index = indices[static_cast<size_t>(i)];
       if (all) {
         std::copy_n(all + index * item, item, to + i * item);
       } else {
-        s.pictures->copy_pixels(s.picture_of(index), to + i * item);
+        s.copy_direct(s.picture_of(index), to + i * item, scratch);
       }
     }
-    return as_channels_first(pixels);
+    return as_channels_first(values);
   }
-  std::vector<io::Conversion> conversions(indices.size(), io::Conversion::none);
+  std::vector<io::ImageNotes> notes(indices.size());
   try {
     for_each_parallel(count, [&] {
       return [&](int64_t i) {
-        s.load(s.picture_of(indices[static_cast<size_t>(i)]), to + i * item, conversions[static_cast<size_t>(i)]);
+        const int64_t picture = s.picture_of(indices[static_cast<size_t>(i)]);
+        auto& found = notes[static_cast<size_t>(i)];
+        if (floats) {
+          s.load_floats(picture, values.data_ptr<float>() + i * item, found);
+        } else {
+          s.load(picture, values.data_ptr<uint8_t>() + i * item, found);
+        }
       };
     });
   } catch (const SystemError&) {
@@ -256,13 +384,14 @@ torch::Tensor ImageSource::stored_items(const std::vector<int64_t>& indices) con
     if (s.skip) throw;  // it was well when the set was opened
     s.refuse_all(error.what());
   }
-  s.teller.tell(s.name, conversions, count == size());
-  return as_channels_first(pixels);
+  for (size_t i = 0; i < notes.size(); ++i) s.refuse_colour(s.picture_of(indices[i]), notes[i]);
+  s.teller.tell(notes, count == size());
+  return as_channels_first(values);
 }
 
 torch::Tensor prepare_image(const torch::Tensor& image_HWC, const ImageOptions& options) {
   const Preparation preparation(options.preparation());
-  auto out = torch::empty({options.size, options.size, 3}, torch::kUInt8);
+  auto out = torch::empty({options.size, options.size, preparation.channels()}, torch::kUInt8);
   preparation.write(image_HWC.contiguous(), out.data_ptr<uint8_t>());
   return out.permute({2, 0, 1});
 }

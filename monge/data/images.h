@@ -20,18 +20,30 @@ struct ImageOptions {
   std::string filter = "bicubic";
   std::string background = "white";
   bool grey = false;
+  std::string colour = "rgb";        ///< rgb: three channels; grey: the luma alone, one channel; auto: see ImageSource
+  std::string exif = "apply";        ///< see PreparationOptions
+  std::string range = "full";        ///< see PreparationOptions; auto: measured over the set, see measured_range
+  int64_t bits = 8;                  ///< 16: 16-bit images are given as floats that keep their precision; the rest as with 8
+  bool tell = true;                  ///< tell the log what was noticed; false: remarks() alone have it
   bool convert = true;               ///< take CMYK, 16-bit and palette pictures, converted; false: they cannot be used
   int64_t cache_mb = 4096;           ///< decoded pictures are kept in memory when all fit in so many MiB; 0: never
   std::string on_error = "fail";     ///< what to do with pictures that cannot be used: fail, skip
 
-  PreparationOptions preparation() const { return {size, size, resize_to, crop, filter, background, grey}; }
+  /// `colour` and `range` must not be auto any more.
+  PreparationOptions preparation() const {
+    return {size, size, resize_to, crop, filter, background, grey, colour == "grey" ? 1 : 3, exif, range};
+  }
 };
 
 /// Called with (done, total) while pictures are decoded; from worker threads, one call at a time. Must not throw.
 using ProgressCallback = std::function<void(int64_t done, int64_t total)>;
 
-/// Pictures prepared (see Preparation) and given as [3, size, size] in the order of their names; stored as uint8. Decoding uses
+/// Pictures prepared (see Preparation) and given as [C, size, size] in the order of their names; stored as uint8. Decoding uses
 /// all cores.
+///
+/// C is 3, or 1 with colour = "grey". With "auto" it is 1 where the files are grey, of which 64, evenly spread, are looked at (see
+/// looks_grey); with grey = true it is 3. If another picture turns out to have colour, C is 3 where all are decoded at
+/// construction; else using that picture is an error that says so.
 ///
 /// Where the set fits in `cache_mb` it is decoded at construction and every fault is found there. A larger set is decoded anew
 /// at each use; with on_error = "skip" all pictures are tried once at construction, with "fail" all are tried when one is drawn
@@ -40,8 +52,8 @@ using ProgressCallback = std::function<void(int64_t done, int64_t total)>;
 class ImageSource : public FiniteSource {
  public:
   /// @param path  see open_pictures.
-  /// @param log   warned of an archive's entries with unsafe names; told how many pictures were converted to 8-bit
-  ///              RGB: at construction where all are decoded there, else once for each kind, after the batch in which
+  /// @param log   warned of an archive's entries with unsafe names; told what was noticed (see io::note_lines) and
+  ///              warned where 16-bit images use little of their range: at construction where all are decoded there, else once for each kind, after the batch in which
   ///              it first appears. Kept.
   /// @throws Error  no such path; nothing to find in it; a bad option; pictures that cannot be used: how many there
   ///                are, and all of them (up to 1,000) with reasons.
@@ -52,10 +64,12 @@ class ImageSource : public FiniteSource {
   std::string name() const override;
   std::vector<int64_t> item_shape() const override;
   int64_t size() const override;
-  /// uint8 [n, 3, size, size], with the channels last in memory.
+  /// uint8 [n, C, size, size], with the channels last in memory; float32 with bits = 16.
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
   std::string item_name(int64_t index) const override;
   Remarks remarks() const override;
+  bool gives_files() const override { return true; }
+  int sample_bits(int64_t index) const override;
 
   /// Whether the pictures need no decoding: they are in memory, or a packed set that fits.
   bool is_quick() const override;
@@ -65,7 +79,7 @@ class ImageSource : public FiniteSource {
   std::unique_ptr<const State> state_;
 };
 
-/// Turns one decoded picture uint8 [H, W, 1..4] into uint8 [3, size, size] as the source does.
+/// Turns one decoded picture uint8 [H, W, 1..4] into uint8 [C, size, size] as the source does.
 torch::Tensor prepare_image(const torch::Tensor& image_HWC, const ImageOptions& options);
 
 }  // namespace monge::data

@@ -57,7 +57,7 @@ std::shared_ptr<const Source> open_any(const SourceOptions& options, const LogSi
                         .where = path,
                         .value = '"' + fs::path(path).extension().string() + '"',
                         .allowed =
-                            "a folder of pictures; .zip .tar .tar.gz .tgz .7z .parquet of pictures; .png .jpg .jpeg .webp; "
+                            "a folder of pictures; .zip .tar .tar.gz .tgz .7z .parquet of pictures; .png .jpg .jpeg .webp .tif .tiff; "
                             ".npy; .npz or npz:FILE?key=NAME; .csv .tsv .txt; toy:NAME; font:FILE.ttf; w2bench:FILE.safetensors",
                         .fix = "convert it, or give the file the extension of what it holds"});
 }

@@ -24,7 +24,7 @@ struct SourceOptions {
 ///     font:FILE.ttf?mode=grey&part=1/2     the colour pictures of a font; images.size and .grey where it says nothing
 ///     a folder, .zip .tar .tar.gz .tgz .tar.bz2 .tar.xz .tar.zst .7z
 ///                                          pictures, see ImageSource
-///     a .png .jpg .jpeg .webp file         one picture
+///     a .png .jpg .jpeg .webp .tif file    one image
 ///     .npy .npz .csv .tsv .txt, the last three also with .gz; npz:FILE.npz?key=NAME; FILE.csv?columns=a,b
 ///                                          an array or a table, see array_path and open_array
 ///

@@ -15,6 +15,7 @@
 #include "monge/core/files.h"
 #include "monge/core/nearest.h"
 #include "monge/core/version.h"
+#include "monge/data/image_survey.h"
 #include "monge/data/packed_set.h"
 #include "monge/data/parallel.h"
 #include "monge/data/pictures.h"
@@ -71,7 +72,7 @@ class Packer {
     part.shards = shards();
     const auto note = [&part](const ShardRecord& record) {
       part.left_out.insert(part.left_out.end(), record.left_out.begin(), record.left_out.end());
-      for (size_t kind = 0; kind < record.converted.size(); ++kind) part.converted[kind] += record.converted[kind];
+      part.notes.add(record.notes);
     };
     // Pieces are written in their order while others are filled; some more than two, as a disk that syncs takes its time.
     struct Slot {
@@ -169,7 +170,16 @@ class Packer {
   ordered_json preparation_json() const {
     if (options_.encoded) return nullptr;
     const auto& p = options_.preparation;
-    return {{"resize_to", p.resize_to}, {"crop", p.crop}, {"filter", p.filter}, {"background", p.background}, {"grey", p.grey}};
+    return {{"resize_to", p.resize_to}, {"crop", p.crop}, {"filter", p.filter}, {"background", p.background}, {"grey", p.grey},
+            {"exif", p.exif}, {"range", p.range}};
+  }
+
+  /// The same without what has the value that it had before there was a choice, so that sets of then are known again.
+  ordered_json plan_json() const {
+    auto out = preparation_json();
+    if (out.is_object() && out["exif"] == "ignore") out.erase("exif");
+    if (out.is_object() && out["range"] == "full") out.erase("range");
+    return out;
   }
 
   /// Of what the set is a function: the options and the pictures, as far as can be told without reading them.
@@ -185,7 +195,7 @@ class Packer {
     for (const auto& line : lines) names += line;
     const auto& p = options_.preparation;
     return text(kPackedFormat, ' ', kPackedVersion, ", monge ", version(), '\n',
-                options_.encoded ? "encoded" : text("pixels ", p.height, ' ', p.width, ' ', preparation_json().dump()), options_.convert ? "" : " not converted",
+                options_.encoded ? "encoded" : text("pixels ", p.height, ' ', p.width, ' ', plan_json().dump()), options_.convert ? "" : " not converted",
                 '\n', options_.shard_bytes, '\n', content_hash(names), ' ', count(), '\n');
   }
 
@@ -216,7 +226,7 @@ class Packer {
     out.encoded.clear();
     std::vector<std::string> faults(static_cast<size_t>(n)), bytes(options_.encoded ? static_cast<size_t>(n) : 0);
     std::vector<int64_t> content(static_cast<size_t>(n));
-    std::vector<io::Conversion> conversions(static_cast<size_t>(n), io::Conversion::none);
+    std::vector<io::ImageNotes> notes(static_cast<size_t>(n));
     // Memory that is used again costs no page faults, of which there would be three a picture.
     if (!options_.encoded && !out.pixels.defined()) out.pixels = torch::empty({most_in_piece_, preparation_.height(), preparation_.width(), 3}, torch::kUInt8);
     uint8_t* to = options_.encoded ? nullptr : out.pixels.data_ptr<uint8_t>();
@@ -227,7 +237,7 @@ class Packer {
         const int64_t i = chosen_[static_cast<size_t>(begin + k)];
         const auto at = static_cast<size_t>(k);
         try {
-          take(i, buffer, to ? to + k * item : nullptr, bytes.empty() ? nullptr : &bytes[at], content[at], conversions[at]);
+          take(i, buffer, to ? to + k * item : nullptr, bytes.empty() ? nullptr : &bytes[at], content[at], notes[at]);
         } catch (const SystemError&) {
           throw;
         } catch (const Error& error) {
@@ -248,23 +258,23 @@ class Packer {
       const auto name = pictures_.name(chosen_[static_cast<size_t>(begin + k)]);
       out.record.names += packed_name_line(name) + '\n';
       out.record.content.push_back(content[at]);
-      ++out.record.converted[static_cast<size_t>(conversions[at])];
+      out.record.notes.add(notes[at]);
       if (to && kept < k) std::copy_n(to + k * item, item, to + kept * item);
       if (options_.encoded) out.encoded.push_back({name, std::move(bytes[at])});
       ++kept;
     }
-    out.record.converted[0] = 0;
+    out.record.notes.converted[0] = 0;
     out.record.file.count = kept;
   }
 
   /// One picture.
-  void take(int64_t i, std::string& buffer, uint8_t* to, std::string* encoded, int64_t& content, io::Conversion& conversion) const {
+  void take(int64_t i, std::string& buffer, uint8_t* to, std::string* encoded, int64_t& content, io::ImageNotes& notes) const {
     const auto bytes = pictures_.bytes(i, buffer);
     content = static_cast<int64_t>(pictures_.pixel_size() ? pictures_.content(i) : content_number(bytes));
-    prepare_picture(pictures_, i, bytes, options_.convert, encoded ? nullptr : &preparation_, to, conversion);
+    prepare_picture(pictures_, i, bytes, options_.convert, encoded ? nullptr : &preparation_, to, notes);
     if (!encoded) return;
     *encoded = bytes;
-    conversion = io::Conversion::none;  // it is not converted here
+    notes = {};  // nothing is done to it here
   }
 
   PackedManifest::File write_file(const fs::path& folder, const std::string& name, std::string_view bytes) const {
@@ -309,13 +319,15 @@ class Packer {
     if (!options_.encoded) {
       out["height"] = preparation_.height();
       out["width"] = preparation_.width();
+      out["grey"] = options_.preparation.grey || part.notes.grey == part.pictures;
     }
     out["preparation"] = preparation_json();
     for (const auto& [key, list] : {std::pair{"shards", &shards}, {"files", &files}}) {
       out[key] = ordered_json::array();
       for (const auto& file : *list) out[key].push_back({{"file", file.name}, {"count", file.count}, {"bytes", file.bytes}, {"xxh3", file.xxh3}});
     }
-    out["converted"] = io::conversion_text(part.converted);
+    out["converted"] = io::conversion_text(part.notes.converted);
+    out["noticed"] = io::note_lines(part.notes);
     out["left_out"] = part.left_out;
     return out.dump(1, ' ', false, ordered_json::error_handler_t::replace) + '\n';
   }
@@ -332,8 +344,11 @@ class Packer {
 
 }  // namespace
 
-PackResult pack(const fs::path& source, const fs::path& where, const PackOptions& options, const LogSink& log,
+PackResult pack(const fs::path& source, const fs::path& where, const PackOptions& given, const LogSink& log,
                 const std::function<void(int64_t, int64_t)>& progress, const std::atomic<bool>& stop) {
+  auto options = given;
+  const bool measure = options.preparation.range == "auto";
+  if (measure) options.preparation.range = "full";  // until it is known
   auto destination = where.lexically_normal();
   if (!destination.has_filename()) destination = destination.parent_path();  // "DST/" is DST
   require(!destination.empty(), where.string(), ": is no name for a new folder");
@@ -352,6 +367,11 @@ PackResult pack(const fs::path& source, const fs::path& where, const PackOptions
   std::iota(chosen.begin(), chosen.end(), 0);
   for (const auto& rule : options.select) chosen = select_by_attribute(*pictures, chosen, rule, log);
   out.selected = static_cast<int64_t>(chosen.size());
+  if (measure) options.preparation.range = measured_range(*pictures, chosen, source.string(), log, stop);
+  if (measure && stop) {
+    out.complete = false;
+    return out;
+  }
 
   std::vector<std::unique_ptr<Packer>> packers;
   int64_t total = 0;
@@ -375,19 +395,19 @@ PackResult pack(const fs::path& source, const fs::path& where, const PackOptions
     if (progress) progress(done, total);
   };
   std::vector<std::string> faults;
-  io::ConversionCounts converted{};
+  io::NoteCounts notes;
   bool whole = true;
   for (auto& packer : packers) {
     out.parts.emplace_back();
     whole = packer->run(tell, stop, out.parts.back()) && whole;
     const auto& part = out.parts.back();
     faults.insert(faults.end(), part.left_out.begin(), part.left_out.end());
-    for (size_t kind = 0; kind < converted.size(); ++kind) converted[kind] += part.converted[kind];
+    notes.add(part.notes);
   }
   out.complete = !stop;
   if (whole || stop) return out;
   constexpr size_t kMost = 1000;
-  const auto odd = io::conversion_text(converted);
+  const auto odd = io::conversion_text(notes.converted);
   throw Error(text(source.string(), ": ", faults.size(), " of ", total, " pictures cannot be used; mend or remove them, or skip them with --on-error skip",
                    listed(faults, faults.size(), kMost), odd.empty() ? "" : "\nothers can be used: " + odd));
 }

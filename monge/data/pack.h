@@ -15,7 +15,7 @@
 namespace monge::data {
 
 struct PackOptions {
-  PreparationOptions preparation = {};
+  PreparationOptions preparation = {};  ///< range may be "auto": measured over all chosen pictures
   bool encoded = false;                 ///< keep the files as they are, in tar shards; preparation is then not looked at
   bool convert = true;                  ///< take CMYK, 16-bit and palette pictures, converted; false: they cannot be used
   std::string on_error = "fail";        ///< what to do with pictures that cannot be used: fail, skip
@@ -33,7 +33,7 @@ struct PackedPart {
   int64_t shards = 0, resumed = 0;    ///< of these were there from a packing that was ended before
   bool was_there = false;             ///< the whole set was, of the same pictures and options
   std::vector<std::string> left_out;  ///< pictures that cannot be used, with reasons
-  io::ConversionCounts converted{};
+  io::NoteCounts notes;               ///< of the pictures that were prepared now or by a packing that was ended before
 };
 
 struct PackResult {

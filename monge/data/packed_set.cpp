@@ -137,7 +137,9 @@ class PixelPictures : public PackedPictures {
     return buffer;
   }
   int64_t length(int64_t) const override { return item_; }
-  torch::Tensor decode(int64_t, std::string_view bytes, io::Conversion&) const override {
+  bool known_grey() const override { return manifest_.grey; }
+  torch::Tensor decode(int64_t, std::string_view bytes, const io::DecodeOptions&, io::ImageNotes& notes) const override {
+    notes.grey = manifest_.grey;
     auto out = torch::empty({manifest_.height, manifest_.width, 3}, torch::kUInt8);
     std::copy_n(bytes.data(), item_, reinterpret_cast<char*>(out.data_ptr<uint8_t>()));
     return out;
@@ -214,6 +216,7 @@ PackedManifest read_packed_manifest(const fs::path& folder) {
   if (!out.encoded) {
     out.height = integer("height", 1, kMostSide);
     out.width = integer("width", 1, kMostSide);
+    out.grey = all.value("grey", json()) == true;
   }
   int64_t pictures = 0;
   for (const auto& [key, list] : {std::pair{"shards", &out.shards}, {"files", &out.files}}) {

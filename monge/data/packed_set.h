@@ -31,6 +31,7 @@ struct PackedManifest {
   int64_t count = 0;                ///< pictures
   bool encoded = false;             ///< else pixels
   int64_t height = 0, width = 0;    ///< of pixels
+  bool grey = false;                ///< all of them were made of grey files, or of the luma; false where the set does not say
   std::vector<File> shards, files;  ///< in the order of the pictures; names, content, places
 };
 

@@ -46,8 +46,7 @@ class FilePictures : public Pictures {
 
 /// Pictures of kinds that are not read.
 bool is_other_picture(const fs::path& name) {
-  static constexpr std::array<std::string_view, 8> kOthers = {".gif",  ".bmp",  ".tif", ".tiff",
-                                                              ".avif", ".heic", ".jp2", ".jxl"};
+  static constexpr std::array<std::string_view, 6> kOthers = {".gif", ".bmp", ".avif", ".heic", ".jp2", ".jxl"};
   return std::find(kOthers.begin(), kOthers.end(), lower_extension(name)) != kOthers.end();
 }
 

@@ -49,8 +49,8 @@ Picture PictureSet::load_one(int64_t index) const {
     if (array_) {
       out.rgb_HWC = io::from_float(array_->items({index})[0].expand({3, -1, -1}));
     } else {
-      io::Conversion ignored{};
-      out.rgb_HWC = io::to_rgb(pictures_->decode(index, ignored), background_).contiguous();
+      io::ImageNotes ignored;
+      out.rgb_HWC = io::to_rgb(pictures_->decode(index, ignored, {.orientation = io::Orientation::pillow}), background_).contiguous();
     }
   } catch (const Error& error) {
     out.fault = error.what();

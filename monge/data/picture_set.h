@@ -1,4 +1,5 @@
-// Pictures at their own sizes, as metrics look at them: nothing cropped, nothing resized.
+// Pictures at their own sizes, as metrics look at them: nothing cropped, nothing resized, and not turned by EXIF, since the
+// reference codes open files by Pillow's Image.open.
 #pragma once
 
 #include <torch/types.h>

@@ -12,13 +12,13 @@ namespace monge::data {
 
 namespace fs = std::filesystem;
 
-torch::Tensor Pictures::decode(int64_t i, io::Conversion& conversion) const {
+torch::Tensor Pictures::decode(int64_t i, io::ImageNotes& notes, const io::DecodeOptions& options) const {
   std::string buffer;
-  return decode(i, bytes(i, buffer), conversion);
+  return decode(i, bytes(i, buffer), options, notes);
 }
 
-torch::Tensor Pictures::decode(int64_t i, std::string_view bytes, io::Conversion& conversion) const {
-  return io::decode_image(bytes, where(i), io::kMostPixels, &conversion);
+torch::Tensor Pictures::decode(int64_t i, std::string_view bytes, const io::DecodeOptions& options, io::ImageNotes& notes) const {
+  return io::decode_image(bytes, where(i), options, &notes);
 }
 
 std::string Pictures::stamp(int64_t i) const { return std::to_string(length(i)); }
@@ -97,7 +97,7 @@ std::shared_ptr<const Pictures> open_pictures(const fs::path& whole, const LogSi
   if (out->size() > 0) return out;
   throw Error(Complaint{.what = "no pictures found in it or in folders within it",
                         .where = path.string(),
-                        .allowed = "files named *.png, *.jpg, *.jpeg or *.webp",
+                        .allowed = "files named *.png, *.jpg, *.jpeg, *.webp, *.tif or *.tiff",
                         .fix = packed_hint(path) != "" ? packed_hint(path) : holds_parquet(path) ? "it holds Parquet: name a file, or all as NAME-{00000..00012}-of-00013.parquet"
                                                  : "check the path; hidden files are not used"});
 }

@@ -42,11 +42,11 @@ class Pictures {
   virtual std::string stamp(int64_t i) const;
   virtual std::string whole_stamp() const { return {}; }
 
-  /// uint8 [H, W, 1..4]. @throws Error naming the picture.
-  torch::Tensor decode(int64_t i, io::Conversion& conversion) const;
+  /// uint8 [H, W, 1..4], or uint16 where `options` keep it. @throws Error naming the picture.
+  torch::Tensor decode(int64_t i, io::ImageNotes& notes, const io::DecodeOptions& options = {}) const;
 
   /// The same of its bytes, where the caller has them already.
-  virtual torch::Tensor decode(int64_t i, std::string_view bytes, io::Conversion& conversion) const;
+  virtual torch::Tensor decode(int64_t i, std::string_view bytes, const io::DecodeOptions& options, io::ImageNotes& notes) const;
 
   /// The content hash of the file that the picture was made from; the one of bytes() unless that is kept elsewhere.
   virtual uint64_t content(int64_t i) const;
@@ -57,13 +57,16 @@ class Pictures {
   /// Where pictures are kept as bare pixels, RGB [height, width, 3] all of one size: that size.
   virtual std::optional<PixelSize> pixel_size() const { return {}; }
 
+  /// Whether bare pixels are known to be grey, their three channels being equal.
+  virtual bool known_grey() const { return false; }
+
   /// Writes the pixels of picture i to `to`, height * width * 3 bytes; only where there is a pixel_size.
   virtual void copy_pixels(int64_t i, uint8_t* to) const;
 };
 
 /// All pictures under `path`, in the order of their names (shards in that of their numbers); those of Parquet in that of their rows.
 /// What a path is goes before what it is called: a folder "my.csv" or "set.tar" is a folder.
-/// @param path  a folder, searched recursively for .png .jpg .jpeg .webp in either case, hidden names skipped, symbolic links
+/// @param path  a folder, searched recursively for io::kImageExtensions in either case, hidden names skipped, symbolic links
 ///              followed to each real file once; a packed set
 ///              (see packed_set.h); an archive (see io::has_archive_extension); shards, "NAME-{000..146}.tar", whose pictures are
 ///              named "NAME-000/a.jpg"; any of these with "?member=input.png" (see MemberPath); Parquet with a column of pictures (see ParquetPath); or one picture. Of a tar, and of a

@@ -19,6 +19,12 @@ Preparation::Preparation(const PreparationOptions& options)
       crop_(options.crop, double(options.width) / double(std::max<int64_t>(options.height, 1))),
       filter_(io::filter_named(options.filter)),
       background_(io::parse_colour(options.background, "background")) {
+  require(options.channels == 1 || options.channels == 3, "channels: must be 1 or 3, got ", options.channels);
+  if (options.exif != "apply" && options.exif != "ignore") {
+    throw Error(Complaint{.what = "not a use of the EXIF orientation", .where = "exif", .value = '"' + options.exif + '"', .allowed = "apply, ignore"});
+  }
+  if (options.exif == "ignore") decoding_.orientation = io::Orientation::ignore;
+  decoding_.range = io::parse_range(options.range, "range");
   for (const int64_t side : {options.height, options.width}) {
     require(side >= 1 && side <= kMostSide, "size: a side of the pictures must be 1 to ", kMostSide, " pixels, got ", side);
   }
@@ -26,17 +32,25 @@ Preparation::Preparation(const PreparationOptions& options)
           kMostBefore, " pixels, or 0 to leave it, got ", options.resize_to);
 }
 
-torch::Tensor Preparation::resized_first(const torch::Tensor& image_HWC) const {
-  const int64_t height = image_HWC.size(0), width = image_HWC.size(1), shorter = std::min(height, width);
-  if (options_.resize_to == 0 || shorter == options_.resize_to) return image_HWC;
+std::pair<int64_t, int64_t> Preparation::size_before_crop(int64_t height, int64_t width) const {
+  const int64_t shorter = std::min(height, width);
+  if (options_.resize_to == 0 || shorter == options_.resize_to) return {height, width};
   const auto scaled = [&](int64_t side) {
     const double exact = static_cast<double>(side) * static_cast<double>(options_.resize_to) / static_cast<double>(shorter);
     return std::max<int64_t>(1, std::llround(exact));
   };
   const int64_t to_height = scaled(height), to_width = scaled(width);
-  require(std::max(to_height, to_width) <= 65536 && to_height * to_width <= io::kMostPixels, "resize_to = ", options_.resize_to,
-          " makes a picture of ", width, "x", height, " ", to_width, "x", to_height, " pixels; choose a smaller one");
-  return io::resize_uint8(image_HWC, to_height, to_width, filter_);
+  if (std::max(to_height, to_width) > 65536 || to_height * to_width > io::kMostPixels) {
+    throw Error(text("resize_to = ", options_.resize_to, " makes a picture of ", width, "x", height, " ", to_width, "x", to_height,
+                     " pixels; choose a smaller one"));
+  }
+  return {to_height, to_width};
+}
+
+torch::Tensor Preparation::resized_first(const torch::Tensor& image_HWC) const {
+  const auto [height, width] = size_before_crop(image_HWC.size(0), image_HWC.size(1));
+  if (height == image_HWC.size(0) && width == image_HWC.size(1)) return image_HWC;
+  return io::resize_uint8(image_HWC, height, width, filter_);
 }
 
 /// The common case without a tensor in between: RGB, its size brought down in one step.
@@ -55,12 +69,81 @@ void Preparation::write_rgb(const torch::Tensor& image_HWC, uint8_t* to) const {
   io::resize_rgb(from, part.height, part.width, to, options_.height, options_.width, filter_);
 }
 
-void Preparation::write(const torch::Tensor& image_HWC, uint8_t* to) const {
-  if (image_HWC.size(2) == 3 && options_.resize_to == 0 && !options_.grey) return write_rgb(image_HWC, to);
-  auto image = io::to_rgb(crop_(resized_first(image_HWC)), background_);
-  image = io::resize_uint8(image, options_.height, options_.width, filter_);
+void Preparation::note_crop(const torch::Tensor& image_HWC, io::ImageNotes* notes) const {
+  if (notes) notes->cropped = options_.height == options_.width && crop_.is_centre() && image_HWC.size(0) != image_HWC.size(1);
+}
+
+void Preparation::write(const torch::Tensor& image_HWC, uint8_t* to, io::ImageNotes* notes) const {
+  note_crop(image_HWC, notes);
+  if (image_HWC.size(2) == 3 && options_.resize_to == 0 && options_.channels == 3 && !options_.grey) return write_rgb(image_HWC, to);
+  const auto part = crop_(resized_first(image_HWC));
+  if (part.size(2) == 1 && options_.channels == 1) {
+    const auto image = io::resize_uint8(part, options_.height, options_.width, filter_);
+    std::copy_n(image.const_data_ptr<uint8_t>(), item_bytes(), to);
+    return;
+  }
+  auto image = io::resize_uint8(io::to_rgb(part, background_), options_.height, options_.width, filter_);
+  if (options_.channels == 1) {
+    const bool colour = io::to_luma(image.const_data_ptr<uint8_t>(), to, options_.height * options_.width);
+    if (notes) notes->colour_dropped = colour && !options_.grey;
+    return;
+  }
   if (options_.grey) image = io::to_grey(image);
   std::copy_n(image.data_ptr<uint8_t>(), item_bytes(), to);
+}
+
+namespace {
+
+/// uint16 [H, W, C] to float [H, W, 1 or 3] in 0..255: colours scaled from the range, alpha composited over the background.
+torch::Tensor scaled_and_opaque(const torch::Tensor& image_HWC, const io::SampleRange& range, const io::Colour& background) {
+  const int64_t channels = image_HWC.size(2), colours = channels < 3 ? 1 : 3;
+  const bool alpha = channels % 2 == 0;
+  // Over a background that has colour a grey picture may get some.
+  const int64_t wide = alpha ? 3 : colours;
+  auto out = torch::empty({image_HWC.size(0), image_HWC.size(1), wide}, torch::kFloat32);
+  const uint16_t* from = image_HWC.const_data_ptr<uint16_t>();
+  float* to = out.data_ptr<float>();
+  const float low = static_cast<float>(range.low), scale = 255.0f / static_cast<float>(range.high - range.low);
+  for (int64_t pixel = image_HWC.size(0) * image_HWC.size(1); pixel > 0; --pixel, from += channels, to += wide) {
+    const float opacity = alpha ? static_cast<float>(from[channels - 1]) / 65535.0f : 1.0f;
+    for (int64_t c = 0; c < wide; ++c) {
+      const float value = std::clamp((static_cast<float>(from[colours == 1 ? 0 : c]) - low) * scale, 0.0f, 255.0f);
+      to[c] = alpha ? value * opacity + static_cast<float>(background[static_cast<size_t>(c)]) * (1 - opacity) : value;
+    }
+  }
+  return out;
+}
+
+torch::Tensor part_of(const torch::Tensor& image_HWC, const Crop::Part& part) {
+  const int64_t channels = image_HWC.size(2), width = image_HWC.size(1);
+  auto out = torch::empty({part.height, part.width, channels}, torch::kFloat32);
+  const float* from = image_HWC.const_data_ptr<float>() + (part.top * width + part.left) * channels;
+  for (int64_t y = 0; y < part.height; ++y) std::copy_n(from + y * width * channels, part.width * channels, out.data_ptr<float>() + y * part.width * channels);
+  return out;
+}
+
+}  // namespace
+
+void Preparation::write_floats(const torch::Tensor& image_HWC, float* to, io::ImageNotes* notes) const {
+  note_crop(image_HWC, notes);
+  auto image = scaled_and_opaque(image_HWC, decoding_.range, background_);
+  if (const auto [height, width] = size_before_crop(image.size(0), image.size(1)); height != image.size(0) || width != image.size(1)) {
+    image = io::resize_float(image, height, width, filter_);
+  }
+  image = part_of(image, crop_.part(image.size(0), image.size(1)));
+  if (image.size(0) != options_.height || image.size(1) != options_.width) image = io::resize_float(image, options_.height, options_.width, filter_);
+  const int64_t wide = image.size(2);
+  const float* from = image.const_data_ptr<float>();
+  bool colour = false;
+  for (int64_t pixel = options_.height * options_.width; pixel > 0; --pixel, from += wide, to += options_.channels) {
+    float rgb[3];
+    for (int64_t c = 0; c < 3; ++c) rgb[c] = std::clamp(from[wide == 1 ? 0 : c], 0.0f, 255.0f);
+    const bool differ = rgb[0] != rgb[1] || rgb[1] != rgb[2];
+    colour = colour || differ;
+    const float luma = differ ? 0.299f * rgb[0] + 0.587f * rgb[1] + 0.114f * rgb[2] : rgb[0];
+    for (int64_t c = 0; c < options_.channels; ++c) to[c] = options_.grey || options_.channels == 1 ? luma : rgb[c];
+  }
+  if (notes) notes->colour_dropped = colour && options_.channels == 1 && !options_.grey;
 }
 
 bool Preparation::keeps(int64_t height, int64_t width) const {
@@ -68,14 +151,18 @@ bool Preparation::keeps(int64_t height, int64_t width) const {
          (options_.resize_to == 0 || options_.resize_to == std::min(height, width)) && crop_.keeps(height, width);
 }
 
+void check_conversion(const Pictures& pictures, int64_t i, bool convert, const io::ImageNotes& notes) {
+  if (convert || notes.conversion == io::Conversion::none) return;
+  throw Error(text(pictures.where(i), ": is ", io::conversion_name(notes.conversion), ", and is not to be converted"));
+}
+
 void prepare_picture(const Pictures& pictures, int64_t i, std::string_view bytes, bool convert, const Preparation* preparation, uint8_t* to,
-                     io::Conversion& conversion) {
-  const auto image = pictures.decode(i, bytes, conversion);
-  if (!convert && conversion != io::Conversion::none)
-    throw Error(text(pictures.where(i), ": is ", io::conversion_name(conversion), ", and is not to be converted"));
+                     io::ImageNotes& notes) {
+  const auto image = pictures.decode(i, bytes, preparation ? preparation->decoding() : io::DecodeOptions(), notes);
+  check_conversion(pictures, i, convert, notes);
   if (!preparation) return;
   try {
-    preparation->write(image, to);
+    preparation->write(image, to, &notes);
   } catch (const Error& error) {
     throw Error(text(pictures.where(i), ": ", error.what()));
   }

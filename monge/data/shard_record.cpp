@@ -13,6 +13,27 @@ namespace monge::data {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
+namespace {
+
+json json_of(const io::NoteCounts& n) {
+  return {{"converted", n.converted}, {"upright", n.upright}, {"left_turned", n.left_turned}, {"without_end", n.without_end},
+          {"more_pages", n.more_pages}, {"cropped", n.cropped}, {"colour_dropped", n.colour_dropped}, {"grey", n.grey}, {"sixteen_bit", n.sixteen_bit},
+          {"least", n.least}, {"largest", n.largest}};
+}
+
+io::NoteCounts notes_of(const json& in) {
+  io::NoteCounts out;
+  out.converted = in.at("converted").get<io::ConversionCounts>();
+  for (const auto& [key, field] : {std::pair{"upright", &out.upright}, {"left_turned", &out.left_turned}, {"without_end", &out.without_end},
+                                   {"more_pages", &out.more_pages}, {"cropped", &out.cropped}, {"colour_dropped", &out.colour_dropped}, {"grey", &out.grey},
+                                   {"sixteen_bit", &out.sixteen_bit}, {"least", &out.least}, {"largest", &out.largest}}) {
+    *field = in.at(key).get<int64_t>();
+  }
+  return out;
+}
+
+}  // namespace
+
 fs::path shard_record_path(const fs::path& folder, int64_t shard) {
   char name[40];
   std::snprintf(name, sizeof name, "shard-%05lld.record", static_cast<long long>(shard));
@@ -26,7 +47,7 @@ void write_shard_record(const fs::path& path, const ShardRecord& record) {
   out["file"] = {{"name", record.file.name}, {"count", record.file.count}, {"bytes", record.file.bytes}, {"xxh3", record.file.xxh3}};
   out["content"] = record.content;
   out["places"] = record.places;
-  out["converted"] = record.converted;
+  out["notes"] = json_of(record.notes);
   out["left_out"] = json::array();
   for (const auto& line : record.left_out) out["left_out"].push_back(json::binary({line.begin(), line.end()}));
   auto bytes = json::to_cbor(out);
@@ -52,7 +73,7 @@ std::optional<ShardRecord> read_shard_record(const fs::path& path, bool check_co
     out.names = text_of(in.at("names"));
     out.content = in.at("content").get<std::vector<int64_t>>();
     out.places = in.at("places").get<std::vector<int64_t>>();
-    out.converted = in.at("converted").get<io::ConversionCounts>();
+    out.notes = notes_of(in.at("notes"));
     for (const auto& line : in.at("left_out")) out.left_out.push_back(text_of(line));
   } catch (const json::exception&) {
     return {};  // of another version, or forged

@@ -18,7 +18,7 @@ struct ShardRecord {
   std::vector<int64_t> content;
   std::vector<int64_t> places;  ///< of encoded pictures: offset and bytes, one after another
   std::vector<std::string> left_out;
-  io::ConversionCounts converted{};
+  io::NoteCounts notes;
 };
 
 std::filesystem::path shard_record_path(const std::filesystem::path& folder, int64_t shard);

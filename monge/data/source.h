@@ -63,11 +63,19 @@ class Source {
   /// Whether giving an item costs no more than copying it; false where it is decoded anew.
   virtual bool is_quick() const { return true; }
 
+  /// Whether its items are decoded from files of images, by the options of ImageSource.
+  virtual bool gives_files() const { return false; }
+
+  /// Bits of a sample in the file of item i: 8 or 16; 8 where it has none.
+  virtual int sample_bits(int64_t /*index*/) const { return 8; }
+
   /// What was found out about its files when it was opened, for records.
   struct Remarks {
     std::vector<std::string> left_out;   ///< cannot be used: path and reason
     std::vector<std::string> converted;  ///< are used after a conversion: path and kind ("is a CMYK picture")
     std::string reading = {};            ///< how a table of text was understood, see io::Table
+    std::vector<std::string> noticed;    ///< sentences with counts, of the images decoded so far, see io::note_lines
+    std::string range;                   ///< "LOW..HIGH" that 16-bit samples are scaled from, where that was measured
   };
   virtual Remarks remarks() const { return {}; }
 };

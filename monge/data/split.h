@@ -24,6 +24,8 @@ class Subset : public FiniteSource {
   torch::ScalarType number_type() const override { return whole_->number_type(); }
   io::TableNames table_names() const override;
   std::string item_name(int64_t index) const override;
+  bool gives_files() const override { return whole_->gives_files(); }
+  int sample_bits(int64_t index) const override { return whole_->sample_bits(indices_[static_cast<size_t>(index)]); }
   bool is_quick() const override { return whole_->is_quick(); }
   Remarks remarks() const override { return whole_->remarks(); }
 

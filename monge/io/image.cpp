@@ -8,6 +8,7 @@
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
 #include "monge/io/codec.h"
+#include "monge/io/orientation.h"
 
 namespace monge::io {
 namespace {
@@ -36,11 +37,12 @@ void check_pixel_count(int64_t width, int64_t height, int64_t most_pixels, const
                         .fix = "shrink it or take it out of the set"});
 }
 
-torch::Tensor checked_image(const torch::Tensor& image_HWC, const char* caller) {
-  const bool good = image_HWC.defined() && image_HWC.scalar_type() == torch::kUInt8 && image_HWC.dim() == 3 &&
-                    image_HWC.numel() > 0 && image_HWC.size(2) <= 4;
+torch::Tensor checked_image(const torch::Tensor& image_HWC, const char* caller, Depth depth) {
+  const bool typed = image_HWC.defined() && (image_HWC.scalar_type() == torch::kUInt8 ||
+                                             (depth == Depth::eight_or_sixteen && image_HWC.scalar_type() == torch::kUInt16));
+  const bool good = typed && image_HWC.dim() == 3 && image_HWC.numel() > 0 && image_HWC.size(2) <= 4;
   if (!good) {  // the words are made only now: they take as long as a small picture
-    throw Error(text(caller, ": the image must be uint8 [H, W, C] with C = 1..4, got ",
+    throw Error(text(caller, ": the image must be uint8", depth == Depth::eight ? "" : " or uint16", " [H, W, C] with C = 1..4, got ",
                      image_HWC.defined() ? text(image_HWC.scalar_type(), " ", image_HWC.sizes()) : "an undefined tensor"));
   }
   return image_HWC.cpu().contiguous();
@@ -58,46 +60,53 @@ bool has_image_extension(const std::filesystem::path& path) {
 
 namespace {
 
-constexpr std::array<const char*, kConversions> kConversionNames = {"plain", "CMYK", "16-bit", "palette", "few-bit grey"};
+bool is_png(std::string_view bytes) { return bytes.starts_with("\x89PNG\r\n\x1a\n"); }
 
-}  // namespace
-
-std::string conversion_name(Conversion conversion) {
-  return text("a ", kConversionNames[static_cast<size_t>(conversion)], " picture");
-}
-
-std::string conversion_text(const ConversionCounts& counts) {
-  std::vector<std::string> parts;
-  int64_t total = 0;
-  for (size_t kind = 1; kind < counts.size(); ++kind) {
-    if (counts[kind] == 0) continue;
-    parts.push_back(text(counts[kind], ' ', kConversionNames[kind]));
-    total += counts[kind];
-  }
-  if (parts.empty()) return {};
-  const auto last = parts.back();
-  parts.pop_back();
-  return text("converted ", join(parts), parts.empty() ? "" : " and ", last, total == 1 ? " picture" : " pictures",
-              " to 8-bit RGB");
-}
-
-torch::Tensor decode_image(std::string_view bytes, const std::string& name, int64_t most_pixels,
-                           Conversion* conversion) {
-  Conversion ignored = Conversion::none;
-  auto& found = conversion ? *conversion : ignored;
-  found = Conversion::none;
-  require(!bytes.empty(), name, ": the file is empty; replace it or take it out of the set");
-  if (bytes.starts_with("\x89PNG\r\n\x1a\n")) return decode_png(bytes, name, most_pixels, found);
-  if (bytes.starts_with("\xff\xd8\xff")) return decode_jpeg(bytes, name, most_pixels, found);
+torch::Tensor decode_as_stored(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes) {
+  if (is_png(bytes)) return decode_png(bytes, name, most_pixels, notes);
+  if (bytes.starts_with("\xff\xd8\xff")) return decode_jpeg(bytes, name, most_pixels, notes);
   if (bytes.starts_with("RIFF") && bytes.size() >= 12 && bytes.substr(8, 4) == "WEBP") {
-    return decode_webp(bytes, name, most_pixels);
+    return decode_webp(bytes, name, most_pixels, notes);
   }
-  throw Error(text(name, ": is not a PNG, JPEG or WebP image (it begins with ", opening(bytes),
+  if (is_tiff(bytes)) return decode_tiff(bytes, name, most_pixels, notes);
+  throw Error(text(name, ": is not a PNG, JPEG, WebP or TIFF image (it begins with ", opening(bytes),
                    "); convert it or take it out of the set"));
 }
 
-torch::Tensor read_image(const std::filesystem::path& path, int64_t most_pixels) {
-  return decode_image(real_files().read(path), path.string(), most_pixels);
+}  // namespace
+
+torch::Tensor decode_image(std::string_view bytes, const std::string& name, const DecodeOptions& options, ImageNotes* notes) {
+  ImageNotes own;
+  auto& found = notes ? *notes : own;
+  found = {};
+  if (bytes.empty()) throw Error(name + ": the file is empty; replace it or take it out of the set");
+  auto image = decode_as_stored(bytes, name, options.most_pixels, found);
+  found.grey = image.size(2) <= 2;
+  if (image.scalar_type() == torch::kUInt16) {
+    const auto [least, largest] = sample_extremes(image);
+    found.least = static_cast<uint16_t>(least);
+    found.largest = static_cast<uint16_t>(largest);
+    if (!options.keep_sixteen_bits) image = to_eight_bits(image, options.range);
+  }
+  const bool apply = options.orientation == Orientation::apply || (options.orientation == Orientation::pillow && is_tiff(bytes));
+  if (!apply || found.orientation == 1) return image;
+  found.upright = true;
+  return upright(image, found.orientation);
+}
+
+int sample_bits(std::string_view bytes) {
+  constexpr size_t kDepthAt = 24;  // in IHDR, which comes first
+  if (is_png(bytes)) return bytes.size() > kDepthAt && bytes[kDepthAt] == 16 ? 16 : 8;
+  return is_tiff(bytes) ? tiff_sample_bits(bytes) : 8;
+}
+
+torch::Tensor read_image(const std::filesystem::path& path, const DecodeOptions& options) {
+  return decode_image(real_files().read(path), path.string(), options);
+}
+
+bool holds_sixteen_bits(const std::filesystem::path& name) {
+  const auto extension = lower_extension(name);
+  return extension == ".png" || extension == ".tif" || extension == ".tiff";
 }
 
 std::string encode_image(const torch::Tensor& image_HWC, const std::filesystem::path& name) {
@@ -105,10 +114,11 @@ std::string encode_image(const torch::Tensor& image_HWC, const std::filesystem::
   if (extension == ".png") return encode_png(image_HWC);
   if (extension == ".jpg" || extension == ".jpeg") return encode_jpeg(image_HWC);
   if (extension == ".webp") return encode_webp(image_HWC);
+  if (extension == ".tif" || extension == ".tiff") return encode_tiff(image_HWC);
   throw Error(Complaint{.what = "no image format goes by this extension",
                         .where = name.string(),
                         .value = '"' + extension + '"',
-                        .allowed = ".png, .jpg, .jpeg, .webp",
+                        .allowed = ".png, .jpg, .jpeg, .webp, .tif, .tiff",
                         .fix = "name the file .png"});
 }
 
@@ -171,6 +181,15 @@ torch::Tensor to_grey(const torch::Tensor& rgb_HWC) {
   return out;
 }
 
+bool to_luma(const uint8_t* rgb, uint8_t* to, int64_t pixels) {
+  int differ = 0;
+  for (const auto* end = rgb + 3 * pixels; rgb != end; rgb += 3) {
+    differ |= (rgb[0] ^ rgb[1]) | (rgb[1] ^ rgb[2]);
+    *to++ = static_cast<uint8_t>((19595 * rgb[0] + 38470 * rgb[1] + 7471 * rgb[2] + 32768) >> 16);
+  }
+  return differ != 0;
+}
+
 torch::Tensor scale_to_float(const torch::Tensor& pixels) { return pixels.to(torch::kFloat32).div_(127.5).sub_(1); }
 
 bool looks_like_unit_range(const torch::Tensor& images_NCHW) {
@@ -189,8 +208,8 @@ torch::Tensor to_float(const torch::Tensor& rgb_HWC) {
 }
 
 torch::Tensor from_float(const torch::Tensor& image_CHW) {
-  require(image_CHW.dim() == 3 && image_CHW.size(0) == 3 && image_CHW.is_floating_point(),
-          "from_float: the image must be floats [3, H, W], got ", image_CHW.scalar_type(), " ", image_CHW.sizes());
+  require(image_CHW.dim() == 3 && (image_CHW.size(0) == 1 || image_CHW.size(0) == 3) && image_CHW.is_floating_point(),
+          "from_float: the image must be floats [1 or 3, H, W], got ", image_CHW.scalar_type(), " ", image_CHW.sizes());
   const auto scaled = image_CHW.detach().cpu().to(torch::kFloat32).add(1).mul(127.5);
   return scaled.nan_to_num(0).clamp(0, 255).round().to(torch::kUInt8).permute({1, 2, 0}).contiguous();
 }

@@ -1,4 +1,4 @@
-// Pictures as files and as tensors: PNG, JPEG and WebP in both directions, and the conversions to what networks see.
+// Images as files and as tensors: PNG, JPEG, WebP and TIFF in both directions, and the conversions to what networks see.
 #pragma once
 
 #include <torch/types.h>
@@ -9,6 +9,8 @@
 #include <string_view>
 
 #include "monge/core/files.h"
+#include "monge/io/image_notes.h"
+#include "monge/io/sample_range.h"
 
 namespace monge::io {
 
@@ -16,49 +18,48 @@ namespace monge::io {
 inline constexpr int64_t kMostPixels = int64_t{1} << 26;
 
 /// Extensions that name a picture, lower case with the dot.
-inline constexpr std::array<std::string_view, 4> kImageExtensions = {".png", ".jpg", ".jpeg", ".webp"};
+inline constexpr std::array<std::string_view, 6> kImageExtensions = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"};
 
 /// Whether the path ends in one of kImageExtensions, in either case.
 bool has_image_extension(const std::filesystem::path& path);
 
-/// What a picture was before it became 8-bit grey or RGB, where that is worth a word to the user.
-enum class Conversion {
-  none,         ///< 8 bits a channel already
-  cmyk,         ///< CMYK and YCCK JPEG; no profile is applied, so colours may differ from what a viewer shows
-  sixteen_bit,  ///< 16-bit PNG, rounded
-  palette,      ///< palette PNG; nothing is lost
-  few_bits,     ///< grey PNG of 1, 2 or 4 bits; nothing is lost
+/// What is done with the orientation that a file says.
+enum class Orientation {
+  apply,   ///< the image comes out upright, as Pillow's ImageOps.exif_transpose gives it
+  ignore,  ///< it comes out as it is stored
+  pillow,  ///< as Pillow's Image.open gives it: applied to TIFF alone
 };
-inline constexpr int kConversions = 5;
 
-/// "a CMYK picture".
-std::string conversion_name(Conversion conversion);
+struct DecodeOptions {
+  int64_t most_pixels = kMostPixels;
+  Orientation orientation = Orientation::apply;
+  SampleRange range = {};          ///< of 16-bit samples, see to_eight_bits
+  bool keep_sixteen_bits = false;  ///< 16-bit images come out as uint16 and unscaled
+};
 
-/// How many pictures there were of each kind, by Conversion.
-using ConversionCounts = std::array<int64_t, kConversions>;
-
-/// "converted 3 CMYK and 2 16-bit pictures to 8-bit RGB"; "" when nothing but `none` was counted.
-std::string conversion_text(const ConversionCounts& counts);
-
-/// Decodes a PNG, JPEG or WebP file; the type is told by its first bytes. Thread-safe.
+/// Decodes a PNG, JPEG, WebP or TIFF file; the type is told by its first bytes. Thread-safe.
 ///
-/// 16-bit PNG is scaled to 8 bits with rounding; palettes and transparent colours are expanded; CMYK and YCCK JPEG
-/// become RGB (a plain product of the inks, no profile). Colour profiles, gamma and EXIF orientation are not applied,
-/// as in the public training codes.
+/// 16-bit PNG and TIFF are scaled to 8 bits with one rounding; palettes and transparent colours are expanded; CMYK and YCCK become
+/// RGB (a plain product of the inks, no profile). Of a TIFF the first page is taken. A PNG whose image data and checksums are whole
+/// and whose last chunk, IEND, is missing is taken, as Pillow and browsers do. Colour profiles and gamma are not applied, as in the
+/// public training codes. The orientation is that of a JPEG's APP1 segment, a PNG's eXIf chunk, a WebP's EXIF chunk or a TIFF's tag;
+/// a damaged one is none. Orientations in XMP are not looked at.
 ///
 /// @param bytes  the whole file.
 /// @param name   the file's name, for messages.
-/// @param conversion  told what was converted, unless null.
+/// @param notes  told what was noticed, unless null.
 /// @return  uint8 [H, W, C] with C = 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA (alpha not premultiplied).
-/// @throws Error naming the file: empty, another format, damaged, truncated, or of more than `most_pixels` pixels; the
-///         size is checked before memory is taken for it.
-torch::Tensor decode_image(std::string_view bytes, const std::string& name, int64_t most_pixels = kMostPixels,
-                           Conversion* conversion = nullptr);
+/// @throws Error naming the file: empty, another format, damaged, truncated, of samples that are no integers of up to 16 bits, or
+///         of more than `most_pixels` pixels; the size is checked before memory is taken for it.
+torch::Tensor decode_image(std::string_view bytes, const std::string& name, const DecodeOptions& options = {}, ImageNotes* notes = nullptr);
+
+/// Bits of a sample, 8 or 16, told by the header; 8 where the file cannot be read. Nothing is decoded.
+int sample_bits(std::string_view bytes);
 
 /// Reads and decodes a file. @throws Error as decode_image, or when it cannot be read.
-torch::Tensor read_image(const std::filesystem::path& path, int64_t most_pixels = kMostPixels);
+torch::Tensor read_image(const std::filesystem::path& path, const DecodeOptions& options = {});
 
-/// Encodes uint8 [H, W, C], C = 1..4. @throws Error on another shape or type.
+/// Encodes uint8 or uint16 [H, W, C], C = 1..4. @throws Error on another shape or type.
 std::string encode_png(const torch::Tensor& image_HWC);
 
 /// Encodes uint8 [H, W, C], C = 1 or 3. @param quality in [1, 100]. @throws Error, also for C = 2 or 4: JPEG has no
@@ -68,6 +69,12 @@ std::string encode_jpeg(const torch::Tensor& image_HWC, int quality = 92);
 /// Encodes uint8 [H, W, C], C = 1..4 (grey is stored as RGB), sides up to 16383.
 /// @param quality  in [0, 100); 100 is lossless. @throws Error on another shape, type or quality.
 std::string encode_webp(const torch::Tensor& image_HWC, float quality = 90);
+
+/// Encodes uint8 or uint16 [H, W, C], C = 1..4, compressed without loss (deflate). @throws Error on another shape or type.
+std::string encode_tiff(const torch::Tensor& image_HWC);
+
+/// Whether the format of that extension can hold 16 bits a sample: PNG and TIFF.
+bool holds_sixteen_bits(const std::filesystem::path& name);
 
 /// Encodes by the extension of `name`, in either case. @throws Error naming it when its extension is none of
 /// kImageExtensions, or the format cannot hold the image.
@@ -101,7 +108,10 @@ bool looks_like_unit_range(const torch::Tensor& images_NCHW);
 /// uint8 [H, W, 3] -> float32 [3, H, W] in [-1, 1].
 torch::Tensor to_float(const torch::Tensor& rgb_HWC);
 
-/// float [3, H, W] -> uint8 [H, W, 3], clamped to [-1, 1] and rounded; NaN becomes black. Inverts to_float exactly.
+/// The luma of so many RGB pixels, as to_grey has it, one byte each. @return whether any of them has channels that differ.
+bool to_luma(const uint8_t* rgb, uint8_t* to, int64_t pixels);
+
+/// float [C, H, W], C = 1 or 3 -> uint8 [H, W, C], clamped to [-1, 1] and rounded; NaN becomes black. Inverts to_float exactly.
 torch::Tensor from_float(const torch::Tensor& image_CHW);
 
 }  // namespace monge::io

@@ -14,6 +14,7 @@
 #include "monge/core/error.h"
 #include "monge/io/codec.h"
 #include "monge/io/image.h"
+#include "monge/io/orientation.h"
 
 namespace monge::io {
 namespace {
@@ -125,6 +126,28 @@ class Reader {
   jpeg_decompress_struct jpeg_{};
 };
 
+/// The EXIF block of the segments before the first scan, found by their lengths: libjpeg would copy it. Empty where there is none.
+std::string_view exif_of(std::string_view bytes) {
+  constexpr unsigned char kFill = 0xff, kScan = 0xda, kEnd = 0xd9, kApp1 = 0xe1;
+  constexpr std::string_view kExif("Exif\0\0", 6);
+  size_t at = 2;
+  const auto byte = [bytes](size_t i) { return static_cast<unsigned char>(bytes[i]); };
+  while (at + 4 <= bytes.size() && byte(at) == kFill) {
+    const unsigned char marker = byte(at + 1);
+    if (marker == kFill) {  // a marker may be preceded by any number of these
+      ++at;
+      continue;
+    }
+    if (marker == kScan || marker == kEnd) break;
+    const size_t length = size_t{byte(at + 2)} << 8 | byte(at + 3);
+    if (length < 2 || length > bytes.size() - at - 2) break;
+    const auto segment = bytes.substr(at + 4, length - 2);
+    if (marker == kApp1 && segment.starts_with(kExif)) return segment;
+    at += 2 + length;
+  }
+  return {};
+}
+
 /// Adobe writes CMYK as 255 - ink, that is, as light let through; then RGB is the product with the key's light.
 void inks_to_rgb(const uint8_t* cmyk, uint8_t* rgb, int64_t width, bool inverted) {
   const auto light = [inverted](int value) { return inverted ? value : 255 - value; };
@@ -177,14 +200,14 @@ class Writer {
 
 }  // namespace
 
-torch::Tensor decode_jpeg(std::string_view bytes, const std::string& name, int64_t most_pixels,
-                          Conversion& conversion) {
+torch::Tensor decode_jpeg(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes) {
   Reader reader(bytes);
   const auto insist = [&](bool done) {
     if (!done) refuse_image(name, "JPEG", reader.reason());
   };
   insist(reader.read_header());
-  if (reader.inks()) conversion = Conversion::cmyk;
+  if (reader.inks()) notes.conversion = Conversion::cmyk;
+  notes.orientation = static_cast<uint8_t>(exif_orientation(exif_of(bytes)));
   const int64_t width = reader.width(), height = reader.height();
   check_pixel_count(width, height, most_pixels, name);
 

@@ -2,6 +2,7 @@
 // lives in their callers.
 #include <png.h>
 
+#include <bit>
 #include <cstdio>
 #include <cstring>
 #include <new>
@@ -10,6 +11,7 @@
 #include "monge/core/error.h"
 #include "monge/io/codec.h"
 #include "monge/io/image.h"
+#include "monge/io/orientation.h"
 
 namespace monge::io {
 namespace {
@@ -26,9 +28,43 @@ void on_error(png_structp png, png_const_charp message) {
 
 void on_warning(png_structp, png_const_charp) {}
 
+constexpr std::string_view kEnd("\0\0\0\0IEND\xae\x42\x60\x82", 12);
+
+/// What the chunks of a file say before anything is decoded.
+struct Layout {
+  std::string_view exif = {};
+  bool without_end = false;  ///< nothing but IEND, or a part of it, is missing
+  size_t chunks_end = 0;     ///< of the last whole chunk
+};
+
+/// Goes from chunk to chunk by their lengths: length, name, data, checksum.
+Layout layout_of(std::string_view bytes) {
+  constexpr size_t kSignature = 8, kFrame = 12;
+  Layout out;
+  bool pixels = false;
+  for (size_t at = kSignature; at < bytes.size();) {
+    const auto rest = bytes.substr(at);
+    if (rest.size() < kFrame) {
+      out.without_end = pixels && kEnd.starts_with(rest);
+      return out;
+    }
+    size_t length = 0;
+    for (size_t i = 0; i < 4; ++i) length = length << 8 | static_cast<unsigned char>(rest[i]);
+    if (length > rest.size() - kFrame) return out;
+    const auto name = rest.substr(4, 4);
+    if (name == "IEND") return out;
+    if (name == "IDAT") pixels = true;
+    if (name == "eXIf" && out.exif.empty()) out.exif = rest.substr(8, length);
+    out.chunks_end = at += kFrame + length;
+  }
+  out.without_end = pixels;
+  return out;
+}
+
 class Reader {
  public:
-  explicit Reader(std::string_view bytes) : rest_(bytes) {
+  /// @param tail  read after the bytes.
+  Reader(std::string_view bytes, std::string_view tail) : rest_(bytes), tail_(tail) {
     png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reason_, on_error, on_warning);
     info_ = png_ ? png_create_info_struct(png_) : nullptr;
     if (!info_) throw std::bad_alloc();
@@ -43,7 +79,7 @@ class Reader {
     if (setjmp(png_jmpbuf(png_))) return false;
     png_read_info(png_, info_);
     conversion_ = conversion();  // before the transforms below, which change what the header says
-    png_set_scale_16(png_);
+    if (std::endian::native == std::endian::little) png_set_swap(png_);  // 16 bits are stored with the high byte first
     png_set_expand(png_);  // palettes, fewer than 8 bits, transparent colours
     png_set_interlace_handling(png_);
     png_read_update_info(png_, info_);
@@ -60,6 +96,7 @@ class Reader {
   int64_t width() const { return png_get_image_width(png_, info_); }
   int64_t height() const { return png_get_image_height(png_, info_); }
   int64_t channels() const { return png_get_channels(png_, info_); }
+  int bits() const { return png_get_bit_depth(png_, info_); }
   size_t row_bytes() const { return png_get_rowbytes(png_, info_); }
   Conversion converted() const { return conversion_; }
   const char* reason() const { return reason_.text; }
@@ -73,12 +110,13 @@ class Reader {
 
   static void give(png_structp png, png_bytep to, size_t count) {
     auto* self = static_cast<Reader*>(png_get_io_ptr(png));
+    if (self->rest_.empty()) std::swap(self->rest_, self->tail_);
     if (count > self->rest_.size()) png_error(png, "the file is truncated");
     std::memcpy(to, self->rest_.data(), count);
     self->rest_.remove_prefix(count);
   }
 
-  std::string_view rest_;
+  std::string_view rest_, tail_;
   Reason reason_;
   Conversion conversion_ = Conversion::none;
   png_structp png_ = nullptr;
@@ -97,11 +135,12 @@ class Writer {
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
-  bool write(int64_t width, int64_t height, int colour_type, png_bytepp rows) {
+  bool write(int64_t width, int64_t height, int bits, int colour_type, png_bytepp rows) {
     if (setjmp(png_jmpbuf(png_))) return false;
-    png_set_IHDR(png_, info_, static_cast<png_uint_32>(width), static_cast<png_uint_32>(height), 8, colour_type,
+    png_set_IHDR(png_, info_, static_cast<png_uint_32>(width), static_cast<png_uint_32>(height), bits, colour_type,
                  PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_write_info(png_, info_);
+    if (bits == 16 && std::endian::native == std::endian::little) png_set_swap(png_);
     png_write_image(png_, rows);
     png_write_end(png_, nullptr);
     return true;
@@ -135,29 +174,33 @@ std::vector<png_bytep> row_pointers(uint8_t* pixels, int64_t height, int64_t row
 
 }  // namespace
 
-torch::Tensor decode_png(std::string_view bytes, const std::string& name, int64_t most_pixels, Conversion& conversion) {
-  Reader reader(bytes);
+torch::Tensor decode_png(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes) {
+  const auto layout = layout_of(bytes);
+  Reader reader(layout.without_end ? bytes.substr(0, layout.chunks_end) : bytes, layout.without_end ? kEnd : std::string_view());
   if (!reader.read_header()) refuse_image(name, "PNG", reader.reason());
-  conversion = reader.converted();
-  const int64_t width = reader.width(), height = reader.height(), channels = reader.channels();
+  notes.conversion = reader.converted();
+  const int64_t width = reader.width(), height = reader.height(), channels = reader.channels(), bytes_each = reader.bits() / 8;
   check_pixel_count(width, height, most_pixels, name);
-  if (reader.row_bytes() != static_cast<size_t>(width * channels)) refuse_image(name, "PNG", "odd sample depth");
+  if (reader.row_bytes() != static_cast<size_t>(width * channels * bytes_each)) refuse_image(name, "PNG", "odd sample depth");
 
-  auto image = torch::empty({height, width, channels}, torch::kUInt8);
-  auto rows = row_pointers(image.data_ptr<uint8_t>(), height, width * channels);
+  auto image = torch::empty({height, width, channels}, bytes_each == 2 ? torch::kUInt16 : torch::kUInt8);
+  auto rows = row_pointers(static_cast<uint8_t*>(image.data_ptr()), height, width * channels * bytes_each);
   if (!reader.read_rows(rows.data())) refuse_image(name, "PNG", reader.reason());
+  notes.orientation = static_cast<uint8_t>(exif_orientation(layout.exif));
+  notes.without_end = layout.without_end;
   return image;
 }
 
 std::string encode_png(const torch::Tensor& image_HWC) {
-  const auto image = checked_image(image_HWC, "encode_png");
+  const auto image = checked_image(image_HWC, "encode_png", Depth::eight_or_sixteen);
   const int64_t height = image.size(0), width = image.size(1), channels = image.size(2);
+  const auto bytes_each = static_cast<int64_t>(image.element_size());
   constexpr int kColourTypes[] = {PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, PNG_COLOR_TYPE_RGB,
                                   PNG_COLOR_TYPE_RGB_ALPHA};
-  auto rows = row_pointers(image.data_ptr<uint8_t>(), height, width * channels);
+  auto rows = row_pointers(static_cast<uint8_t*>(image.data_ptr()), height, width * channels * bytes_each);
   std::string out;
   Writer writer(out);
-  const bool written = writer.write(width, height, kColourTypes[channels - 1], rows.data());
+  const bool written = writer.write(width, height, static_cast<int>(8 * bytes_each), kColourTypes[channels - 1], rows.data());
   require(written, "encode_png: ", writer.reason());
   return out;
 }

@@ -7,11 +7,27 @@
 #include "monge/core/error.h"
 #include "monge/io/codec.h"
 #include "monge/io/image.h"
+#include "monge/io/orientation.h"
 
 namespace monge::io {
 namespace {
 
 const uint8_t* as_bytes(std::string_view bytes) { return reinterpret_cast<const uint8_t*>(bytes.data()); }
+
+/// The EXIF chunk of an extended file; empty where there is none.
+std::string_view exif_of(std::string_view bytes) {
+  constexpr size_t kHeader = 12, kFrame = 8;
+  if (bytes.size() < kHeader + kFrame || bytes.substr(kHeader, 4) != "VP8X") return {};  // others hold the pixels alone
+  for (size_t at = kHeader; bytes.size() - at >= kFrame;) {
+    size_t length = 0;
+    for (size_t i = 4; i-- > 0;) length = length << 8 | static_cast<unsigned char>(bytes[at + 4 + i]);
+    if (length > bytes.size() - at - kFrame) break;
+    if (bytes.substr(at, 4) == "EXIF") return bytes.substr(at + kFrame, length);
+    at += kFrame + length + length % 2;
+    if (at > bytes.size()) break;
+  }
+  return {};
+}
 
 const char* reason_of(VP8StatusCode status) {
   switch (status) {
@@ -29,7 +45,7 @@ const char* reason_of(VP8StatusCode status) {
 
 }  // namespace
 
-torch::Tensor decode_webp(std::string_view bytes, const std::string& name, int64_t most_pixels) {
+torch::Tensor decode_webp(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes) {
   WebPDecoderConfig config;
   require(WebPInitDecoderConfig(&config), "libwebp has another version than its headers; install matching ones");
   auto status = WebPGetFeatures(as_bytes(bytes), bytes.size(), &config.input);
@@ -46,6 +62,7 @@ torch::Tensor decode_webp(std::string_view bytes, const std::string& name, int64
   status = WebPDecode(as_bytes(bytes), bytes.size(), &config);
   WebPFreeDecBuffer(&config.output);
   if (status != VP8_STATUS_OK) refuse_image(name, "WebP", reason_of(status));
+  notes.orientation = static_cast<uint8_t>(exif_orientation(exif_of(bytes)));
   return image;
 }
 

@@ -22,6 +22,7 @@ ordered_json side(const data::Source& kept, const data::Source& held_out) {
           {"shape", kept.item_shape()},
           {"left_out", remarks.left_out.size()},
           {"left_out_files", remarks.left_out},
+          {"noticed", remarks.noticed},
           {"converted", remarks.converted.size()},
           {"converted_files", remarks.converted}};
   if (const auto columns = kept.table_names().columns; !columns.empty()) out["columns"] = columns;

@@ -52,7 +52,7 @@ void check_output(DataKind kind, const fs::path& in, const fs::path& out) {
     case DataKind::table:
       return need(extension == ".npy" || is_text_table(out), "a .npy, .csv, .tsv, .csv.gz or .tsv.gz file");
     case DataKind::picture:
-      return need(io::has_image_extension(out), "a .png, .jpg or .webp file");
+      return need(io::has_image_extension(out), "a .png, .jpg, .webp or .tif file");
     case DataKind::folder:
       return need(fs::exists(out, ignored) ? fs::is_directory(out, ignored)
                                            : !io::has_archive_extension(out) && !io::has_image_extension(out),
@@ -77,21 +77,24 @@ OutputWriter::OutputWriter(DataKind kind, fs::path out, int64_t items, TableForm
   if (kind_ == DataKind::table) table_ = std::make_unique<TableWriter>(out_, items, std::move(format));
 }
 
-void OutputWriter::add(const std::string& item, const torch::Tensor& draws_KCHW) {
+void OutputWriter::add(const std::string& item, const torch::Tensor& draws_KCHW, const std::optional<io::SampleRange>& sixteen_bits) {
   if (table_) return table_->add(draws_KCHW);
   const int64_t draws = draws_KCHW.size(0);
   for (int64_t k = 0; k < draws; ++k) {
-    const auto image = io::from_float(draws_KCHW[k]);
+    const auto pixels = [&](const fs::path& name) {
+      return sixteen_bits && io::holds_sixteen_bits(name) ? io::from_float_to_sixteen_bits(draws_KCHW[k], *sixteen_bits) : io::from_float(draws_KCHW[k]);
+    };
     if (kind_ == DataKind::picture) {
-      io::write_image(output_name(out_, k, draws), image);
+      const auto name = output_name(out_, k, draws);
+      io::write_image(name, pixels(name));
       continue;
     }
     const auto name = unique(output_name(item, k, draws));
     if (archive_) {
-      archive_->add(name.string(), io::encode_image(image, name));
+      archive_->add(name.string(), io::encode_image(pixels(name), name));
     } else {
       fs::create_directories((out_ / name).parent_path());
-      io::write_image(out_ / name, image);
+      io::write_image(out_ / name, pixels(name));
     }
   }
 }

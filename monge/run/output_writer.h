@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 
 #include "monge/data/source.h"
 #include "monge/io/archive.h"
+#include "monge/io/sample_range.h"
 #include "monge/run/table_writer.h"
 
 namespace monge::run {
@@ -26,7 +28,7 @@ DataKind kind_of(const std::string& path);
 DataKind kind_of(const std::string& path, const data::Source& source);
 
 /// @throws Error  unless `out` can take what a map makes of `in`, naming what is allowed: another name than `in`, and
-///                .npy, .csv, .tsv, .csv.gz, .tsv.gz for tables, .tar .tar.gz .tgz .zip for archives, .png .jpg .jpeg .webp for pictures.
+///                .npy, .csv, .tsv, .csv.gz, .tsv.gz for tables, .tar .tar.gz .tgz .zip for archives, one of io::kImageExtensions for images.
 void check_output(DataKind kind, const std::filesystem::path& in, const std::filesystem::path& out);
 
 /// The name of draw `draw` (from 0) of `draws` for an item: "a/smile.jpg" stays, or becomes "a/smile_1.jpg" when there
@@ -43,9 +45,10 @@ class OutputWriter {
   OutputWriter(DataKind kind, std::filesystem::path out, int64_t items = 0, TableFormat format = {});
 
   /// @param item         its name, see data::Source::item_name. Of two items with one name the later gets "-2".
-  /// @param draws_KCHW   the outputs of one item: [K, 3, H, W] in [-1, 1], or [K, D] for tables.
+  /// @param draws_KCHW   the outputs of one item: [K, C, H, W] in [-1, 1], C = 1 or 3, or [K, D] for tables.
+  /// @param sixteen_bits  write images in 16 bits where their format can hold them, scaled to this range; else in 8.
   /// @throws Error when the format cannot hold them; SystemError when writing fails.
-  void add(const std::string& item, const torch::Tensor& draws_KCHW);
+  void add(const std::string& item, const torch::Tensor& draws_KCHW, const std::optional<io::SampleRange>& sixteen_bits = {});
 
   /// Takes the name of an item that another process writes to the same folder, as `add` would.
   void leave_out(const std::string& item, int64_t draws);

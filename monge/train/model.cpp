@@ -63,7 +63,7 @@ Model from_recipe(const std::string& origin, const std::string& recipe_toml, con
                   int64_t iteration, torch::Device device) {
   Model model;
   model.origin = origin;
-  model.recipe = parse_recipe(recipe_toml, origin);
+  model.recipe = saved_recipe(recipe_toml, origin);
   model.item_shape = shape;
   model.noise = map_noise(*model.recipe);
   model.iteration = iteration;
@@ -96,7 +96,7 @@ Model from_recipe(const std::string& origin, const std::string& recipe_toml, con
 }
 
 Model from_checkpoint(const std::string& origin, const Checkpoint& checkpoint, torch::Device device) {
-  const bool averaged = parse_recipe(checkpoint.recipe_toml, origin).train.ema > 0;
+  const bool averaged = saved_recipe(checkpoint.recipe_toml, origin).train.ema > 0;
   const std::string prefix = averaged ? "ema/" : "map/";
   nn::NamedTensors state;
   for (const auto& [name, tensor] : checkpoint.tensors) {

@@ -16,6 +16,27 @@ std::string shape_text(const std::vector<int64_t>& shape) {
   return out + "]";
 }
 
+/// Says in what the items of two sides differ and how to mend that.
+[[noreturn]] void refuse_shapes(const std::vector<int64_t>& source, const std::vector<int64_t>& target) {
+  Complaint complaint{.what = "source and target must have items of one shape, since the cost compares x with T(x)",
+                      .where = "source.path, target.path",
+                      .value = shape_text(source) + " and " + shape_text(target)};
+  if (source.size() != target.size()) {
+    complaint.fix = "give images on both sides, or vectors on both";
+  } else if (source.size() == 1) {
+    complaint.fix = "give both tables the same number of columns";
+  } else if (source[0] != target[0]) {
+    const bool grey_source = source[0] < target[0];
+    complaint.what = text("the ", grey_source ? "source" : "target", " is grey (1 channel) and the ", grey_source ? "target" : "source",
+                          " has colour (3 channels), and the cost compares x with T(x)");
+    complaint.fix = text("repeat the grey of an array in three channels (numpy.repeat(x, 3, 1)); for files set ",
+                         grey_source ? "source" : "target", ".colour = \"rgb\", or ", grey_source ? "target" : "source", ".colour = \"grey\" to train on grey alone");
+  } else {
+    complaint.fix = "give both the same size (source.size, target.size); arrays are taken at their own";
+  }
+  throw Error(complaint);
+}
+
 /// "auto" by the kind of data, else the chosen one if it fits.
 std::string choose(const std::string& key, const std::string& chosen, const std::string& for_images, bool images) {
   if (chosen == "auto") return images ? for_images : "mlp";
@@ -49,13 +70,7 @@ nn::NoiseEmbeddingOptions embedding(const Recipe& recipe) {
 
 std::shared_ptr<nn::MapNet> make_map(const Recipe& recipe, const std::vector<int64_t>& source_shape,
                                      const std::vector<int64_t>& target_shape) {
-  if (source_shape != target_shape) {
-    throw Error(Complaint{.what = "source and target must have items of one shape, since the cost compares x with T(x)",
-                          .where = "source.path, target.path",
-                          .value = shape_text(source_shape) + " and " + shape_text(target_shape),
-                          .fix = source_shape.size() == 3 ? "give both the same size (source.size, target.size)"
-                                                          : "give both tables the same number of columns"});
-  }
+  if (source_shape != target_shape) refuse_shapes(source_shape, target_shape);
   const bool images = source_shape.size() == 3;
   const int64_t channels = source_shape.at(0), noise = map_noise(recipe).channels;
   const auto& m = recipe.map;
@@ -88,8 +103,14 @@ std::shared_ptr<nn::PotentialNet> make_potential(const Recipe& recipe, const std
   const auto& p = recipe.potential;
   const nn::SeededInitialisation seeded(stream_seed(static_cast<uint64_t>(recipe.train.seed), "init potential", 0));
   if (choose("potential.net", p.net, "resnet", images) == "resnet") {
-    require(target_shape[1] == target_shape[2], "the resnet potential takes square pictures, got ",
-            shape_text(target_shape));
+    if (target_shape[1] != target_shape[2]) {
+      throw Error(Complaint{.what = "the resnet potential takes square images",
+                            .where = "target.path",
+                            .value = shape_text(target_shape),
+                            .allowed = "[C, H, W] with H = W",
+                            .fix = "crop or pad the arrays of both sides to squares, as numpy.pad(x, ((0,0),(0,0),(0,24-16),(0,0))) does for [N,C,16,24], or "
+                                   "give files, which source.crop and source.size make square"});
+    }
     nn::ResNetPotentialOptions options;
     options.size = target_shape[1];
     options.nc = target_shape[0];

@@ -32,6 +32,13 @@ void add_source(std::vector<Option>& table, const std::string& section, SourceSe
   table.push_back({.key = key("background"), .field = &source.background,
                    .help = "what shows through transparent pictures: white, black or #rrggbb"});
   table.push_back({.key = key("grey"), .field = &source.grey, .help = "take the luma in all three channels"});
+  table.push_back({.key = key("colour"), .field = &source.colour,
+                   .help = "channels that the nets see of images in files: rgb (3), grey (1, the luma), or auto (1 where the images of both sides are grey, else 3; 3 with grey = true)",
+                   .choices = {"auto", "rgb", "grey"}});
+  table.push_back({.key = key("exif"), .field = &source.exif,
+                   .help = "bring images upright by the EXIF orientation of their files, or take them as they are stored", .choices = {"apply", "ignore"}});
+  table.push_back({.key = key("range"), .field = &source.range,
+                   .help = "values of 16-bit images that become black and white: full (0..65535), auto (measured: 12-bit data are 0..4095) or LOW..HIGH"});
   table.push_back({.key = key("convert"), .field = &source.convert,
                    .help = "take CMYK, 16-bit and palette pictures, converted to 8-bit RGB; false: they count as unreadable"});
   table.push_back({.key = key("on_error"), .field = &source.on_error,

@@ -20,6 +20,7 @@ struct SourceSection {
   std::string filter = "bicubic";
   std::string background = "white";
   bool grey = false, convert = true;
+  std::string colour = "auto", exif = "apply", range = "full";
   std::string on_error = "fail";
 };
 
@@ -138,6 +139,10 @@ Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::str
 /// @param folder  where relative paths are looked for first; empty: nowhere.
 Recipe parse_recipe(const std::string& toml, const std::string& where, const std::vector<std::string>& assignments = {},
                     const std::filesystem::path& folder = {});
+
+/// The recipe that a checkpoint or an exported map holds: keys that it lacks because it was saved before there were such keep what
+/// was done then (exif "ignore", colour "rgb"). @throws Error as parse_recipe.
+Recipe saved_recipe(const std::string& toml, const std::string& where);
 
 /// Applies "section.key=value" lines over a recipe; validate() is the caller's. @throws Error as read_recipe.
 void assign(Recipe& recipe, const std::vector<std::string>& assignments);

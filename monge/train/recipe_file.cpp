@@ -111,6 +111,17 @@ Recipe parse_recipe(const std::string& toml, const std::string& where, const std
   return recipe;
 }
 
+Recipe saved_recipe(const std::string& toml, const std::string& where) {
+  Recipe recipe;
+  for (auto* side : {&recipe.source, &recipe.target}) {
+    side->exif = "ignore";
+    side->colour = "rgb";
+  }
+  apply(parse(toml, where), "", recipe.options(), where);
+  validate(recipe);
+  return recipe;
+}
+
 Recipe read_recipe(const fs::path& path, const std::vector<std::string>& assignments) {
   const auto folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   return parse_recipe(real_files().read(path), path.string(), assignments, folder);

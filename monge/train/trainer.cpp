@@ -7,6 +7,8 @@
 #include "monge/core/error.h"
 #include "monge/core/nearest.h"
 #include "monge/core/random.h"
+#include "monge/data/grey_as_rgb.h"
+#include "monge/data/images.h"
 #include "monge/data/open.h"
 #include "monge/data/split.h"
 #include "monge/train/nets.h"
@@ -23,6 +25,9 @@ data::SourceOptions source_options(const SourceSection& section, const Recipe& r
   options.images.filter = section.filter;
   options.images.background = section.background;
   options.images.grey = section.grey;
+  options.images.colour = section.colour;
+  options.images.exif = section.exif;
+  options.images.range = section.range;
   options.images.on_error = section.on_error;
   options.images.resize_to = section.resize_to;
   options.images.convert = section.convert;
@@ -56,10 +61,20 @@ Opened open_side(const std::string& side, SourceSection section, const std::stri
   }
 }
 
+/// Where "auto" has been found out on one set of a side, other sets of it are opened by the same.
+void resolve(SourceSection& section, const data::Source& source) {
+  const auto shape = source.item_shape();
+  if (section.colour == "auto" && shape.size() == 3) section.colour = shape[0] == 1 ? "grey" : "rgb";
+  if (section.range != "auto") return;
+  const auto measured = source.remarks().range;
+  section.range = measured.empty() ? "full" : measured;
+}
+
 /// The two parts of one side: what is trained on and what is held out.
-std::pair<Opened, Opened> split(const std::string& side, const SourceSection& section, const std::string& held_path,
+std::pair<Opened, Opened> split(const std::string& side, SourceSection section, const std::string& held_path,
                                 const Recipe& recipe, const LogSink& log, const data::ProgressCallback& progress) {
   const auto whole = open_side(side, section, section.path, recipe, log, progress);
+  resolve(section, *whole);
   if (!held_path.empty()) return {whole, open_side("eval." + side, section, held_path, recipe, log, progress)};
   const int64_t held = static_cast<int64_t>(static_cast<double>(whole->size()) * recipe.eval.holdout);
   if (whole->endless()) return {whole, whole};
@@ -81,6 +96,22 @@ void replace_both(Opened& first, Opened& second, const Change& change) {
   const bool same = first == second;
   first = change(first);
   second = same ? first : change(second);
+}
+
+bool is_grey(const data::Source& source) { return source.item_shape().size() == 3 && source.item_shape()[0] == 1; }
+
+/// Whether "auto" chose the channels of a side, so that they can still be changed.
+bool chose_channels(const SourceSection& section, const data::Source& part) {
+  return section.colour == "auto" && part.gives_files();
+}
+
+/// Grey images of one side in three channels where the other side has colour.
+void widen_where_other_has_colour(const char* side, const SourceSection& section, Opened& first, Opened& second, const data::Source& other,
+                                  const LogSink& log) {
+  if (!is_grey(*first) || other.item_shape().size() != 3 || other.item_shape()[0] != 3 || !chose_channels(section, *first)) return;
+  replace_both(first, second, [](const Opened& source) { return std::make_shared<data::GreyAsRgb>(source); });
+  log(LogLevel::info, text("the ", side, " is grey and the other side has colour: the grey is repeated in three channels. To train on grey alone, set ",
+                           side == std::string("source") ? "target" : "source", ".colour = \"grey\""));
 }
 
 /// The sources of one side in standard units.
@@ -156,6 +187,11 @@ void standardise(EvaluationData& data, const data::Standardisation& standardisat
   wrap(data.target, data.target_b, standardisation.target);
 }
 
+void resolve_images(Recipe& recipe, const TrainingData& data) {
+  resolve(recipe.source, *data.source);
+  resolve(recipe.target, *data.target);
+}
+
 TrainingData open_training_data(const Recipe& whole_recipe, const LogSink& log,
                                 const std::function<void(int64_t, int64_t)>& progress,
                                 const std::optional<data::Standardisation>& known, dist::World* world, const data::ColumnNames& columns) {
@@ -164,6 +200,9 @@ TrainingData open_training_data(const Recipe& whole_recipe, const LogSink& log,
   TrainingData data;
   std::tie(data.source, data.held_source) = split("source", recipe.source, recipe.eval.source, recipe, log, progress);
   std::tie(data.target, data.held_target) = split("target", recipe.target, recipe.eval.target, recipe, log, progress);
+  const auto source_before = data.source;
+  widen_where_other_has_colour("source", recipe.source, data.source, data.held_source, *data.target, log);
+  widen_where_other_has_colour("target", recipe.target, data.target, data.held_target, *source_before, log);
   order_columns(data, columns, recipe, log);
   if (recipe.data.standardise != "off") {
     const auto seed = static_cast<uint64_t>(recipe.train.seed);
@@ -214,6 +253,7 @@ Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, 
                  const Files& files, std::shared_ptr<dist::World> world)
     : recipe_(recipe), data_(std::move(data)), folder_(std::move(folder)), log_(std::move(log)), files_(files), world_(std::move(world)) {
   validate(recipe_);
+  resolve_images(recipe_, data_);
   require(recipe_.method != "otp" || recipe_.otp.tint == 0 || data_.source->item_shape().size() == 3, "otp.tint = ",
           recipe_.otp.tint, ": only pictures have a tint; set it to 0");
   require(data_.standardisation.has_value() == (recipe_.data.standardise != "off"), "data.standardise = ", recipe_.data.standardise,

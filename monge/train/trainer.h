@@ -45,6 +45,10 @@ TrainingData open_training_data(const Recipe& recipe, const LogSink& log,
                                 const std::optional<data::Standardisation>& known = {}, dist::World* world = nullptr,
                                 const data::ColumnNames& columns = {});
 
+/// Writes down what source.colour, source.range and those of the target were found to be where they are "auto", so that a resumed
+/// run and the use of the map do not find anew. Changes nothing else.
+void resolve_images(Recipe& recipe, const TrainingData& data);
+
 /// Puts raw data into standard units. @throws Error for pictures, or when the dimensions do not fit.
 void standardise(TrainingData& data, const data::Standardisation& standardisation);
 

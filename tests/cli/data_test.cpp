@@ -2,6 +2,7 @@
 #include <csignal>
 
 #include "tests/cli/fixture.h"
+#include "tests/io/odd_pictures.h"
 
 namespace monge {
 namespace {
@@ -44,6 +45,30 @@ TEST_F(Cli, DataCheckPrintsATableAndJsonAndJudges) {
   EXPECT_EQ(result.code, 2);
   EXPECT_THAT(result.out, HasSubstr("leaked       6"));
   EXPECT_EQ(monge(folder.path(), "data check nothing").code, 2);
+}
+
+TEST_F(Cli, DataCheckAndPackTellOfTurnedCutAndDarkImages) {
+  fs::create_directories(folder / "set");
+  torch::manual_seed(2);
+  const auto png = io::encode_png(torch::randint(0, 256, {16, 16, 3}, torch::kUInt8));
+  io::write_image(folder / "set/a.png", testing::deep_image(torch::randint(0, 4096, {16, 16, 1})));
+  std::ofstream(folder / "set/turned.png", std::ios::binary) << testing::png_with_exif(png, testing::exif_block(8));
+  std::ofstream(folder / "set/unfinished.png", std::ios::binary) << png.substr(0, png.size() - 12);
+  auto result = monge(folder.path(), "data check set");
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, AllOf(HasSubstr("EXIF-turned  1\n  turned.png  has the EXIF orientation 8"), HasSubstr("without IEND 1\n  unfinished.png"),
+                                HasSubstr("16-bit       1, using the values"), HasSubstr("fit to train on")));
+  EXPECT_THAT(result.err, AllOf(HasSubstr("the 16-bit image uses the values"), HasSubstr("0..4095"), HasSubstr("source.range")));
+  const auto line = json::parse(monge(folder.path(), "data check set --json -q").out);
+  EXPECT_EQ(line["oriented"], 1);
+  EXPECT_EQ(line["without_end_files"][0], "unfinished.png");
+  EXPECT_LE(line["sixteen_bit"]["largest"], 4095);
+  result = monge(folder.path(), "data pack set packed --size 16");
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("packed: brought 1 image upright"), HasSubstr("set --range to auto, or to 0..4095")));
+  result = monge(folder.path(), "data pack set scaled --size 16 --range auto --exif ignore");
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("scales them from 0..4095"), HasSubstr("took 1 image as stored"), Not(HasSubstr("contrast"))));
 }
 
 TEST_F(Cli, DataPackIsTrainedOnLikeThePicturesThemselves) {

@@ -114,6 +114,75 @@ TEST_F(Cli, OptionsWithoutTheirPartnerAreRefused) {
 }
 
 // Linux names files by bytes; JSON is UTF-8.
+TEST_F(Cli, TranslatesUprightAndSaysWhatItCropped) {
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
+  torch::manual_seed(4);
+  const auto upright = torch::randint(0, 256, {16, 16, 3}, torch::kUInt8), wide = torch::randint(0, 256, {20, 30, 3}, torch::kUInt8);
+  fs::create_directories(folder / "in");
+  fs::create_directories(folder / "plain");
+  io::write_image(folder / "plain/a.png", upright);
+  std::ofstream(folder / "in/a.png", std::ios::binary) << testing::png_with_exif(io::encode_png(torch::rot90(upright, 1, {0, 1}).contiguous()), testing::exif_block(6));
+  for (const char* name : {"b.png", "c.png"}) io::write_image(folder / "in" / name, wide);
+  const auto result = monge(folder.path(), "translate run in out");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("in: brought 1 image upright by the EXIF orientation\n"), HasSubstr("in: cropped 2 images to the middle square")));
+  ASSERT_EQ(monge(folder.path(), "translate run plain plain-out -q").code, 0);
+  EXPECT_EQ(testing::slurp(folder / "out/a.png"), testing::slurp(folder / "plain-out/a.png"));
+  const auto record = json::parse(testing::slurp(folder / "run/data.json"));
+  EXPECT_THAT(record["source"]["noticed"].dump(), HasSubstr("cropped 6 images to the middle square"));
+}
+
+TEST_F(Cli, WritesSixteenBitsWhereTheInputHasThem) {
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q --set target.range=0..4095").code, 0);
+  fs::create_directories(folder / "in");
+  io::write_image(folder / "in/deep.png", testing::deep_image(torch::arange(0, 65536, 256).view({16, 16, 1})));
+  io::write_image(folder / "in/deep.tif", testing::deep_image(torch::arange(0, 65536, 256).view({16, 16, 1})));
+  io::write_image(folder / "in/plain.png", torch::full({16, 16, 3}, 90, torch::kUInt8));
+  ASSERT_EQ(monge(folder.path(), "translate run in out -q").code, 0);
+  for (const char* name : {"deep.png", "deep.tif"}) {
+    const auto image = io::decode_image(testing::slurp(folder / "out" / name), name, {.keep_sixteen_bits = true});
+    EXPECT_EQ(image.scalar_type(), torch::kUInt16) << name;
+    EXPECT_LE(image.to(torch::kInt).max().item<int>(), 4095) << "the target's values";
+  }
+  EXPECT_EQ(io::sample_bits(testing::slurp(folder / "out/plain.png")), 8);
+  ASSERT_EQ(monge(folder.path(), "translate run in eight -q --bits 8").code, 0);
+  EXPECT_EQ(io::sample_bits(testing::slurp(folder / "eight/deep.png")), 8);
+  ASSERT_EQ(monge(folder.path(), "translate run in/plain.png deep.tiff -q --bits 16").code, 0);
+  EXPECT_EQ(io::sample_bits(testing::slurp(folder / "deep.tiff")), 16);
+}
+
+TEST_F(Cli, FoldersOfGreyImagesTrainAMapOfOneChannel) {
+  fs::create_directories(folder / "grey");
+  for (int i = 0; i < 6; ++i) io::write_image(folder / "grey" / (std::to_string(i) + ".png"), torch::full({16, 16, 1}, 40 * i, torch::kUInt8));
+  const auto result = monge(folder.path(), "train p.toml --out run --set source.path=grey --set target.path=grey");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("6 items of shape [1, 16, 16]"));
+  EXPECT_THAT(testing::slurp(folder / "run/recipe.toml"), HasSubstr("colour = \"grey\""));
+  ASSERT_EQ(monge(folder.path(), "translate run grey out -q --grid g.png").code, 0);
+  EXPECT_EQ(io::read_image(folder / "out/0.png").sizes(), torch::IntArrayRef({16, 16, 1}));
+  ASSERT_EQ(monge(folder.path(), "resume run -q --set train.iterations=3").code, 0);
+  const auto colour = monge(folder.path(), "translate run pictures colour");
+  ASSERT_EQ(colour.code, 0) << colour.err;
+  EXPECT_EQ(monge(folder.path(), "eval run -q --json").code, 0);
+}
+
+TEST_F(Cli, BareCheckpointsKeepTheSizeOfEachImage) {
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
+  ASSERT_EQ(monge(folder.path(), "export run --to torch --out ./map.pt -q").code, 0);
+  fs::create_directories(folder / "in");
+  io::write_image(folder / "in/wide.png", torch::full({60, 100, 3}, 90, torch::kUInt8));
+  io::write_image(folder / "in/tall.jpg", torch::full({41, 17, 3}, 90, torch::kUInt8));
+  const auto result = monge(folder.path(), "translate map.pt in out --grid grid.png");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("2 images, each translated at its own size"));
+  EXPECT_EQ(io::read_image(folder / "out/wide.png").sizes(), torch::IntArrayRef({60, 100, 3}));
+  EXPECT_EQ(io::read_image(folder / "out/tall.jpg").sizes(), torch::IntArrayRef({41, 17, 3}));
+  const auto cropped = monge(folder.path(), "translate map.pt in small --size 16");
+  ASSERT_EQ(cropped.code, 0) << cropped.err;
+  EXPECT_THAT(cropped.err, HasSubstr("cropped 2 images to the middle square"));
+  EXPECT_EQ(io::read_image(folder / "small/wide.png").sizes(), torch::IntArrayRef({16, 16, 3}));
+}
+
 TEST_F(Cli, NamesThatAreNotUtf8BreakNoJson) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
   fs::copy_file(folder / "pictures/0.png", folder / "a\xff.png");

@@ -96,5 +96,21 @@ TEST(Check, SaysWhenItWasStopped) {
   EXPECT_FALSE(check_pictures(folder / "set", {}, silent(), {}, stop).complete);
 }
 
+TEST(Check, CountsWhatIsTurnedCutOrOfFewValues) {
+  const ScratchFolder folder;
+  put(folder / "a/1.png", noise(1, 10, 12));
+  put(folder / "a/turned.png", testing::png_with_exif(noise(2, 10, 12), testing::exif_block(6)));
+  put(folder / "a/unfinished.png", noise(3, 10, 12).substr(0, noise(3, 10, 12).size() - 12));
+  put(folder / "a/deep.png", io::encode_png(testing::deep_image(torch::arange(120).view({10, 12, 1}) * 34)));
+  const auto r = check(folder / "a");
+  EXPECT_THAT(r.oriented, ElementsAre(Pair("turned.png", 6)));
+  EXPECT_THAT(r.widths, ElementsAre(Pair(10, 1), Pair(12, 3))) << "upright";
+  EXPECT_THAT(r.without_end, ElementsAre("unfinished.png"));
+  EXPECT_EQ(r.notes.sixteen_bit, 1);
+  EXPECT_EQ(r.notes.least, 0);
+  EXPECT_EQ(r.notes.largest, 119 * 34);
+  EXPECT_FALSE(r.bad());
+}
+
 }  // namespace
 }  // namespace monge::data

@@ -8,9 +8,13 @@
 #include "monge/core/error.h"
 #include "monge/core/random.h"
 #include "monge/data/crop.h"
+#include "monge/data/grey_as_rgb.h"
+#include "monge/data/native_images.h"
+#include "monge/data/picture_set.h"
 #include "monge/io/archive.h"
 #include "monge/io/image.h"
 #include "monge/io/resize.h"
+#include "tests/io/odd_pictures.h"
 #include "tests/support/support.h"
 
 namespace monge::data {
@@ -140,7 +144,7 @@ void spoil(const std::filesystem::path& folder) {
   for (const char* name : {"good1.png", "good2.png", "good3.png"}) put(folder / name, png);
   put(folder / "empty.png", "");
   put(folder / "page.png", "<html>404</html>");
-  put(folder / "cut.png", png.substr(0, png.size() - 9));
+  put(folder / "cut.png", png.substr(0, png.size() - 21));
   put(folder / "cut.jpg", jpeg.substr(0, jpeg.size() / 2));
   put(folder / "cut.webp", io::encode_webp(noise(12, 12)).substr(0, 60));
 }
@@ -226,6 +230,154 @@ TEST(Images, OpensASingleFileAndTheSharedShard) {
   EXPECT_EQ(faces.size(), 300);
   EXPECT_EQ(faces.item_name(7), "000007.jpg");
   EXPECT_LT(faces.items({0, 1}).abs().mean().item<double>(), 1);
+}
+
+/// What a log is told.
+struct Told {
+  std::vector<std::string> lines, warnings;
+  LogSink sink() {
+    return [this](LogLevel level, const std::string& line) { (level == LogLevel::warning ? warnings : lines).push_back(line); };
+  }
+};
+
+/// Red above blue, stored with an orientation.
+std::string turned(int orientation, bool transposed) {
+  auto image = torch::zeros({16, 16, 3}, torch::kUInt8);
+  const auto half = transposed ? image.slice(1, 0, 8) : image.slice(0, 0, 8);
+  half.select(2, 0).fill_(255);
+  return testing::png_with_exif(io::encode_png(image), testing::exif_block(static_cast<uint32_t>(orientation)));
+}
+
+TEST(Images, AreBroughtUprightUnlessAskedNotTo) {
+  const ScratchFolder folder;
+  put(folder / "1.png", turned(1, false));
+  put(folder / "5.png", turned(5, true));
+  for (const int64_t cache_mb : {0, 100}) {
+    Told told;
+    const ImageSource source(folder.path(), {.size = 16, .cache_mb = cache_mb}, {}, told.sink());
+    const auto items = source.stored_items({0, 1});
+    EXPECT_TRUE(torch::equal(items[0], items[1])) << cache_mb;
+    EXPECT_THAT(told.lines, ::testing::ElementsAre(folder.path().string() + ": brought 1 image upright by the EXIF orientation"));
+    EXPECT_THAT(source.remarks().noticed, ::testing::ElementsAre("brought 1 image upright by the EXIF orientation"));
+  }
+  Told told;
+  const ImageSource stored(folder.path(), {.size = 16, .exif = "ignore"}, {}, told.sink());
+  const auto items = stored.stored_items({0, 1});
+  EXPECT_TRUE(torch::equal(items[0], items[1].transpose(1, 2)));
+  EXPECT_THAT(told.lines, ::testing::ElementsAre(HasSubstr("took 1 image as stored")));
+  EXPECT_THAT(message_of([&] { ImageSource(folder.path(), {.exif = "maybe"}); }), AllOf(HasSubstr("exif"), HasSubstr("\"maybe\""), HasSubstr("apply, ignore")));
+  // Metrics look at files as their references do, which open them by Pillow and turn nothing.
+  EXPECT_TRUE(torch::equal(PictureSet(folder.path()).load(1, 2)[0].rgb_HWC, items[1].permute({1, 2, 0})));
+}
+
+TEST(Images, TellWhatTheCentreCropLeavesOut) {
+  const ScratchFolder folder;
+  put(folder / "a.png", io::encode_png(noise(10, 10)));
+  put(folder / "b.png", io::encode_png(noise(10, 20)));
+  Told told;
+  const ImageSource centre(folder.path(), {.size = 8}, {}, told.sink());
+  EXPECT_THAT(told.lines, ::testing::ElementsAre(HasSubstr("cropped 1 image to the middle square")));
+  for (const char* chosen : {"none", "8x8"}) {
+    told.lines.clear();
+    const ImageSource other(folder.path(), {.size = 8, .crop = chosen}, {}, told.sink());
+    EXPECT_TRUE(told.lines.empty()) << chosen;
+  }
+}
+
+std::string deep(int64_t most, int64_t seed = 1) {
+  torch::manual_seed(seed);
+  auto values = torch::randint(0, most, {12, 12, 1});
+  values[0][0][0] = most;
+  values[0][1][0] = 0;
+  return io::encode_png(testing::deep_image(values));
+}
+
+TEST(Images, OfTwelveBitsAreNoticedAndScaled) {
+  const ScratchFolder folder;
+  put(folder / "a.png", deep(4095));
+  put(folder / "b.png", deep(4095, 2));
+  Told told;
+  const ImageSource full(folder.path(), {.size = 12}, {}, told.sink());
+  EXPECT_LE(full.stored_items({0, 1}).max().item<int>(), 16);
+  EXPECT_THAT(told.warnings, ::testing::ElementsAre(AllOf(HasSubstr("all 2 16-bit images together use the values 0..4095 of 0..65535"), HasSubstr("0..4095"))));
+  torch::Tensor by_hand;
+  for (const char* range : {"0..4095", "auto"}) {
+    Told quiet;
+    const ImageSource scaled(folder.path(), {.size = 12, .range = range}, {}, quiet.sink());
+    EXPECT_TRUE(quiet.warnings.empty()) << range;
+    const auto items = scaled.stored_items({0, 1});
+    if (!by_hand.defined()) by_hand = items;
+    EXPECT_TRUE(torch::equal(items, by_hand)) << range;
+    EXPECT_EQ(items[0][0][0][0].item<int>(), 255);
+    EXPECT_EQ(scaled.remarks().range, std::string(range) == "auto" ? "0..4095" : "");
+  }
+  // What is left of a value is what 4,096 steps leave, not 17.
+  const auto values = io::decode_image(real_files().read(folder / "a.png"), "a.png", {.keep_sixteen_bits = true}).to(torch::kFloat64);
+  EXPECT_TRUE(torch::equal(by_hand[0][0], (values.select(2, 0) * 255 / 4095).round().to(torch::kUInt8)));
+  EXPECT_THAT(message_of([&] { ImageSource(folder.path(), {.range = "12"}); }), AllOf(HasSubstr("range"), HasSubstr("LOW..HIGH")));
+}
+
+TEST(Images, KeepTheirSixteenBitsAsFloatsWhenAsked) {
+  const ScratchFolder folder;
+  put(folder / "a.png", deep(65535));
+  put(folder / "b.png", io::encode_png(noise(12, 12)));
+  const ImageSource source(folder.path(), {.size = 12, .bits = 16, .cache_mb = 0}), rounded(folder.path(), {.size = 12, .cache_mb = 0});
+  EXPECT_EQ(source.sample_bits(0), 16);
+  EXPECT_EQ(source.sample_bits(1), 8);
+  const auto items = source.items({0, 1}), bytes = rounded.items({0, 1});
+  const auto values = io::decode_image(real_files().read(folder / "a.png"), "a.png", {.keep_sixteen_bits = true}).to(torch::kFloat64);
+  EXPECT_LT((items[0][0].to(torch::kFloat64) - (values.select(2, 0) / 32767.5 - 1)).abs().max().item<double>(), 1e-6);
+  EXPECT_LT((items[0] - bytes[0]).abs().max().item<double>(), 0.00393) << "half a step of 255";
+  EXPECT_TRUE(torch::equal(items[1], bytes[1])) << "a file of 8 bits is what it was";
+  // Cropped and resized: within a rounding of the way by 8 bits.
+  const ImageSource small(folder.path(), {.size = 5, .crop = "9x7+1,1", .bits = 16, .cache_mb = 0}), small8(folder.path(), {.size = 5, .crop = "9x7+1,1", .cache_mb = 0});
+  EXPECT_LT((small.items({0}) - small8.items({0})).abs().max().item<double>(), 0.012);
+}
+
+TEST(Images, StayGreyWhereAllFilesAre) {
+  const ScratchFolder folder;
+  put(folder / "a.png", io::encode_png(plain(9, 9, 50, 1)));
+  put(folder / "b.jpg", io::encode_jpeg(plain(16, 16, 90, 1), 100));
+  for (const int64_t cache_mb : {0, 100}) {
+    const ImageSource grey(folder.path(), {.size = 8, .colour = "auto", .cache_mb = cache_mb}), rgb(folder.path(), {.size = 8, .cache_mb = cache_mb});
+    EXPECT_EQ(grey.item_shape(), (std::vector<int64_t>{1, 8, 8}));
+    EXPECT_TRUE(torch::equal(grey.items({0, 1}).expand({-1, 3, -1, -1}), rgb.items({0, 1})));
+    const GreyAsRgb wide(std::make_shared<ImageSource>(folder.path(), ImageOptions{.size = 8, .colour = "auto", .cache_mb = cache_mb}));
+    EXPECT_EQ(wide.item_shape(), rgb.item_shape());
+    EXPECT_TRUE(torch::equal(wide.items({1, 0}), rgb.items({1, 0})));
+    EXPECT_EQ(wide.item_name(1), "b.jpg");
+  }
+  // The old option keeps its three channels.
+  EXPECT_EQ(ImageSource(folder.path(), {.size = 8, .grey = true, .colour = "auto"}).item_shape()[0], 3);
+}
+
+TEST(Images, ThatHaveColourAreNotTakenForGrey) {
+  const ScratchFolder folder;
+  for (int i = 0; i < 100; ++i) put(folder / (std::to_string(1000 + i) + ".png"), io::encode_png(plain(8, 8, i, 1)));
+  put(folder / "1001.png", io::encode_png(plain(8, 8, 200)));  // one in colour, which no sample of 64 of the 100 looks at
+  const ImageSource cached(folder.path(), {.size = 8, .colour = "auto"});
+  EXPECT_EQ(cached.item_shape()[0], 3) << "found when all were decoded";
+  const ImageSource at_use(folder.path(), {.size = 8, .colour = "auto", .cache_mb = 0});
+  EXPECT_EQ(at_use.item_shape()[0], 1);
+  EXPECT_THAT(message_of([&] { at_use.items({0, 1}); }), AllOf(HasSubstr("1001.png: has colour"), HasSubstr("colour = \"rgb\"")));
+  Told told;
+  const ImageSource luma(folder.path(), {.size = 8, .colour = "grey"}, {}, told.sink());
+  EXPECT_THAT(told.lines, ::testing::Contains(HasSubstr("took the luma of 1 image that have colour")));
+  EXPECT_EQ(luma.stored_items({1})[0][0][0][0].item<int>(), (19595 * 200 + 38470 * 100 + 7471 * 100 + 32768) >> 16);
+  EXPECT_THAT(message_of([&] { ImageSource(folder.path(), {.colour = "gray"}); }), AllOf(HasSubstr("colour"), HasSubstr("auto, rgb, grey")));
+}
+
+TEST(Images, AreGivenAtTheirOwnSizesOneByOne) {
+  const ScratchFolder folder;
+  const auto wide = noise(6, 10);
+  put(folder / "a.png", io::encode_png(wide));
+  put(folder / "b.png", deep(65535));
+  const NativeImageSource source(folder.path(), {.bits = 16}, silent());
+  EXPECT_EQ(source.item_shape(), (std::vector<int64_t>{3, 0, 0}));
+  EXPECT_TRUE(torch::equal(source.stored_items({0})[0], wide.permute({2, 0, 1})));
+  EXPECT_EQ(source.items({1}).sizes(), torch::IntArrayRef({1, 3, 12, 12}));
+  EXPECT_EQ(source.sample_bits(1), 16);
+  EXPECT_THAT(message_of([&] { source.items({0, 1}); }), HasSubstr("one at a time"));
 }
 
 }  // namespace

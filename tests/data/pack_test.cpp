@@ -320,7 +320,7 @@ TEST(Pack, ConvertsOnlyWhereItMay) {
   put(folder / "set/inks.jpg", testing::cmyk_jpeg(torch::full({20, 20, 4}, 90, torch::kUInt8), true));
   const auto result = pack_all(folder / "set", folder / "packed", small());
   EXPECT_EQ(result.parts[0].pictures, 3);
-  EXPECT_EQ(io::conversion_text(result.parts[0].converted), "converted 1 CMYK picture to 8-bit RGB");
+  EXPECT_EQ(io::conversion_text(result.parts[0].notes.converted), "converted 1 CMYK picture to 8-bit RGB");
   auto options = small();
   options.convert = false;
   EXPECT_THAT(message_of([&] { pack_all(folder / "set", folder / "other", options); }),
@@ -408,6 +408,43 @@ TEST(PackedSet, KeepsOddNames) {
     EXPECT_EQ(packed_name_of_line(packed_name_line(name)), name);
     EXPECT_THAT(packed_name_line(name), Not(HasSubstr("\n")));
   }
+}
+
+TEST(Pack, BringsUprightAndScalesTwelveBits) {
+  const ScratchFolder folder;
+  torch::manual_seed(5);
+  const auto values = torch::randint(0, 4096, {16, 16, 1});
+  put(folder / "set/deep.png", io::encode_png(testing::deep_image(values)));
+  put(folder / "set/turned.png", testing::png_with_exif(io::encode_png(noise(2, 16, 16)), testing::exif_block(3)));
+  auto options = small();
+  const auto full = pack_all(folder / "set", folder / "full", options).parts[0].notes;
+  EXPECT_EQ(full.upright, 1);
+  EXPECT_THAT(io::unused_range_warning(full, "--range"), HasSubstr("--range"));
+  const auto pixels = [&](const char* set, int64_t i) { return ImageSource(folder / set, {.size = 16}).stored_items({i})[0]; };
+  EXPECT_TRUE(torch::equal(pixels("full", 1), noise(2, 16, 16).flip({0, 1}).permute({2, 0, 1})));
+  EXPECT_LE(pixels("full", 0).max().item<int>(), 16);
+
+  options.preparation.range = "auto";
+  options.preparation.exif = "ignore";
+  pack_all(folder / "set", folder / "scaled", options);
+  EXPECT_TRUE(torch::equal(pixels("scaled", 1), noise(2, 16, 16).permute({2, 0, 1})));
+  EXPECT_TRUE(torch::equal(pixels("scaled", 0)[0], (values.select(2, 0).to(torch::kFloat64) * 255 / 4095).round().to(torch::kUInt8)));
+  const auto manifest = nlohmann::json::parse(real_files().read(folder / "scaled/manifest.json"));
+  EXPECT_EQ(manifest["preparation"]["range"], "0..4095");
+  EXPECT_EQ(manifest["preparation"]["exif"], "ignore");
+  EXPECT_EQ(manifest["grey"], false);
+  EXPECT_TRUE(pack_all(folder / "set", folder / "scaled", options).parts[0].was_there) << "the same measurement";
+}
+
+TEST(Pack, RemembersThatAllFilesWereGrey) {
+  const ScratchFolder folder;
+  for (int i = 0; i < 3; ++i) put(folder / "set" / (std::to_string(i) + ".png"), io::encode_png(noise(i, 16, 16).narrow(2, 0, 1).contiguous()));
+  pack_all(folder / "set", folder / "packed", small());
+  const ImageSource packed(folder / "packed", {.size = 16, .colour = "auto"}), files(folder / "set", {.size = 16, .colour = "auto"});
+  EXPECT_EQ(packed.item_shape()[0], 1);
+  EXPECT_TRUE(packed.is_quick());
+  EXPECT_TRUE(torch::equal(packed.items({0, 1, 2}), files.items({0, 1, 2})));
+  EXPECT_EQ(ImageSource(folder / "packed", {.size = 16}).item_shape()[0], 3);
 }
 
 }  // namespace

@@ -109,7 +109,7 @@ std::string picture(int red, int side = 6) {
 }
 
 int red(const Pictures& pictures, int64_t i) {
-  io::Conversion ignored{};
+  io::ImageNotes ignored;
   return pictures.decode(i, ignored)[0][0][0].item<int>();
 }
 
@@ -246,7 +246,7 @@ TEST(Parquet, RowsWithoutAPictureAreFaultsOfTheirOwn) {
   const auto path = folder / "a.parquet";
   write(path, {{"image", images({picture(0), std::nullopt, picture(2), "", "junk", picture(5)}, {"a.png", "b.png", "c.png", "d.png", "e.png", "f.png"}, {2})}});
   const auto pictures = open_pictures(path, silent());
-  io::Conversion ignored{};
+  io::ImageNotes ignored;
   EXPECT_THAT(message_of([&] { pictures->decode(1, ignored); }), HasSubstr("a.parquet, row 1 (b.png): has no picture"));
   EXPECT_THAT(message_of([&] { pictures->decode(2, ignored); }), HasSubstr("a.parquet, row 2: has no picture"));
   EXPECT_THAT(message_of([&] { pictures->decode(3, ignored); }), HasSubstr("a.parquet, row 3 (d.png)"));

@@ -34,7 +34,7 @@ std::vector<std::string> names(const Pictures& pictures) {
 }
 
 int red(const Pictures& pictures, int64_t i) {
-  io::Conversion ignored{};
+  io::ImageNotes ignored;
   return pictures.decode(i, ignored)[0][0][0].item<int>();
 }
 

@@ -42,9 +42,10 @@ TEST(Png, KeepsEveryByteForAllChannelCounts) {
 
 TEST(Image, TellsWhatWasConverted) {
   const auto told = [](const std::string& bytes) {
-    auto out = Conversion::palette;
-    decode_image(bytes, "x", kMostPixels, &out);
-    return out;
+    ImageNotes out;
+    out.conversion = Conversion::palette;
+    decode_image(bytes, "x", {}, &out);
+    return out.conversion;
   };
   for (int64_t channels = 1; channels <= 4; ++channels) {
     EXPECT_EQ(told(encode_png(noise(4, 4, channels))), Conversion::none);
@@ -89,12 +90,60 @@ TEST(Png, ExpandsAPaletteWithATransparentEntryAndInterlacing) {
   EXPECT_TRUE(torch::equal(to_rgb(image)[0][0], torch::tensor({255, 255, 255}, torch::kUInt8)));
 }
 
-TEST(Png, RefusesEveryTruncation) {
+TEST(Png, RefusesEveryTruncationOfTheImage) {
   const auto bytes = encode_png(noise(5, 4, 3));
-  for (size_t length = 8; length < bytes.size(); ++length) {
+  constexpr size_t kEnd = 12;  // the IEND chunk, without which the image is whole
+  for (size_t length = 8; length < bytes.size() - kEnd; ++length) {
     const auto message = message_of([&] { decode_image(bytes.substr(0, length), "cut.png"); });
     EXPECT_THAT(message, AllOf(HasSubstr("cut.png"), HasSubstr("PNG"), HasSubstr("truncated"))) << length;
   }
+}
+
+TEST(Png, TakesAnImageThatIsWholeButForItsEnd) {
+  const auto image = noise(70, 90, 3);  // more than one chunk of data
+  const auto bytes = encode_png(image);
+  for (size_t lost = 1; lost <= 12; ++lost) {
+    ImageNotes notes;
+    EXPECT_TRUE(torch::equal(decode_image(bytes.substr(0, bytes.size() - lost), "a.png", {}, &notes), image)) << lost;
+    EXPECT_TRUE(notes.without_end);
+  }
+  ImageNotes notes;
+  decode_image(bytes, "whole.png", {}, &notes);
+  EXPECT_FALSE(notes.without_end);
+  // A last chunk of another kind, a checksum that is wrong, and data that end between two chunks are damage.
+  auto other = bytes.substr(0, bytes.size() - 8) + "I";
+  EXPECT_THAT(message_of([&] { decode_image(other.substr(0, other.size() - 1) + "XEND", "odd.png"); }), HasSubstr("odd.png"));
+  auto flipped = bytes.substr(0, bytes.size() - 12);
+  flipped.back() = static_cast<char>(flipped.back() ^ 1);
+  EXPECT_THAT(message_of([&] { decode_image(flipped, "crc.png"); }), AllOf(HasSubstr("crc.png"), HasSubstr("CRC")));
+  const auto second = bytes.find("IDAT", bytes.find("IDAT") + 4);
+  ASSERT_NE(second, std::string::npos);
+  EXPECT_THAT(message_of([&] { decode_image(bytes.substr(0, second - 4), "half.png"); }), AllOf(HasSubstr("half.png"), HasSubstr("PNG")));
+}
+
+TEST(Png, KeepsSixteenBitsWhenAskedAndScalesThemFromARange) {
+  for (int64_t channels = 1; channels <= 4; ++channels) {
+    torch::manual_seed(3);
+    const auto image = testing::deep_image(torch::randint(0, 4096, {5, 7, channels}));
+    const auto bytes = encode_png(image);
+    EXPECT_EQ(sample_bits(bytes), 16);
+    EXPECT_EQ(sample_bits(encode_png(noise(5, 7, channels))), 8);
+    ImageNotes notes;
+    EXPECT_TRUE(torch::equal(decode_image(bytes, "x.png", {.keep_sixteen_bits = true}, &notes).to(torch::kInt), image.to(torch::kInt)));
+    const int64_t colours = channels % 2 ? channels : channels - 1;
+    const auto values = image.to(torch::kFloat64);
+    EXPECT_EQ(notes.least, values.narrow(2, 0, colours).min().item<double>());
+    EXPECT_EQ(notes.largest, values.narrow(2, 0, colours).max().item<double>());
+    // 12-bit data from all their bits; alpha is of 0..65535 whatever the range.
+    auto expected = (values * 255 / 4095).round();
+    if (colours < channels) expected.select(2, colours) = (values.select(2, colours) / 257).round();
+    EXPECT_TRUE(torch::equal(decode_image(bytes, "x.png", {.range = {0, 4095}}), expected.to(torch::kUInt8))) << channels;
+    EXPECT_TRUE(torch::equal(decode_image(bytes, "x.png"), (values / 257).round().to(torch::kUInt8))) << channels;
+  }
+  // Interlaced, from libpng: the same.
+  const auto interlaced = raw_png([](png_structp png, png_infop info) { png_set_IHDR(png, info, 2, 1, 16, PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_ADAM7, 0, 0); },
+                                  {{0x0f, 0xff, 0x00, 0x00}});
+  EXPECT_TRUE(torch::equal(decode_image(interlaced, "x.png", {.range = {0, 4095}}).flatten(), torch::tensor({255, 0}, torch::kUInt8)));
 }
 
 TEST(Png, RefusesDamageOrGivesAnImageOfTheSameSize) {
@@ -167,7 +216,7 @@ TEST(Webp, KeepsASmoothPicture) {
 TEST(Image, NamesAFileThatIsNoImageAndHowItBegins) {
   EXPECT_THAT(
       message_of([] { decode_image("<!DOCTYPE html><html>", "page.png"); }),
-      AllOf(HasSubstr("page.png: is not a PNG, JPEG or WebP image"), HasSubstr("it begins with \"<!DOCTYPE html>")));
+      AllOf(HasSubstr("page.png: is not a PNG, JPEG, WebP or TIFF image"), HasSubstr("it begins with \"<!DOCTYPE html>")));
   EXPECT_THAT(message_of([] { decode_image("", "void.png"); }), HasSubstr("void.png: the file is empty"));
   EXPECT_THAT(message_of([] {
                 decode_image(
@@ -180,7 +229,7 @@ TEST(Image, NamesAFileThatIsNoImageAndHowItBegins) {
 
 TEST(Image, ChecksTheSizeBeforeTakingMemory) {
   auto bytes = encode_png(noise(2, 2, 1));
-  EXPECT_THAT(message_of([&] { decode_image(bytes, "big.png", 3); }),
+  EXPECT_THAT(message_of([&] { decode_image(bytes, "big.png", {.most_pixels = 3}); }),
               AllOf(HasSubstr("big.png"), HasSubstr("2 x 2 pixels"), HasSubstr("1 to 3 pixels")));
   auto jpeg = encode_jpeg(noise(16, 16, 3));
   const auto frame = jpeg.find("\xff\xc0");
@@ -193,7 +242,7 @@ TEST(Image, ChecksTheSizeBeforeTakingMemory) {
 TEST(Image, IsWrittenByItsExtension) {
   const testing::ScratchFolder folder;
   const auto image = ramp(20, 20, 3);
-  for (const char* name : {"a.png", "b.JPG", "c.jpeg", "d.webp"}) {
+  for (const char* name : {"a.png", "b.JPG", "c.jpeg", "d.webp", "e.tif", "f.TIFF"}) {
     write_image(folder / name, image);
     EXPECT_LE(largest_difference(read_image(folder / name), image), 12) << name;
     EXPECT_EQ(encode_image(image, name), real_files().read(folder / name)) << name;
@@ -203,7 +252,7 @@ TEST(Image, IsWrittenByItsExtension) {
               AllOf(HasSubstr("\".gif\""), HasSubstr(".png")));
   EXPECT_THAT(message_of([&] { read_image(folder / "none.png"); }),
               AllOf(HasSubstr("none.png"), HasSubstr("no such file")));
-  EXPECT_THAT(message_of([&] { encode_png(image.to(torch::kFloat32)); }), HasSubstr("must be uint8 [H, W, C]"));
+  EXPECT_THAT(message_of([&] { encode_png(image.to(torch::kFloat32)); }), HasSubstr("must be uint8 or uint16 [H, W, C]"));
 }
 
 TEST(Image, CompositesAlphaOverTheBackground) {
@@ -228,6 +277,7 @@ TEST(Image, FloatsInvertExactlyAndClamp) {
   EXPECT_TRUE(torch::equal(from_float(image), all));
   auto wild = torch::tensor({-5.f, 7.f, std::nanf("")}).view({3, 1, 1});
   EXPECT_TRUE(torch::equal(from_float(wild).flatten(), torch::tensor({0, 255, 0}, torch::kUInt8)));
+  EXPECT_EQ(from_float(torch::zeros({1, 4, 5})).sizes(), (std::vector<int64_t>{4, 5, 1}));
 }
 
 TEST(Image, ReadsColours) {

@@ -78,6 +78,22 @@ TEST(Recipe, WantsBothSources) {
               AllOf(HasSubstr("source.path"), HasSubstr("--set source.path=PATH")));
 }
 
+TEST(Recipe, ThatWasSavedBeforeThereWereKeysKeepsWhatWasDoneThen) {
+  Recipe recipe;
+  recipe.source.path = recipe.target.path = "toy:moons";
+  std::string old;
+  std::istringstream lines(recipe.options().to_toml(false));
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("exif") && !line.starts_with("colour") && !line.starts_with("range")) old += line + '\n';
+  }
+  EXPECT_EQ(saved_recipe(old, "old").source.exif, "ignore");
+  EXPECT_EQ(saved_recipe(old, "old").target.colour, "rgb");
+  EXPECT_EQ(saved_recipe(old, "old").source.range, "full");
+  EXPECT_EQ(parse_recipe(old, "new").source.exif, "apply");
+  EXPECT_EQ(parse_recipe(old, "new").source.colour, "auto");
+  EXPECT_EQ(saved_recipe(recipe.options().to_toml(false), "new").source.exif, "apply");
+}
+
 TEST(Recipe, SaysWhereTheTomlIsBroken) {
   EXPECT_THAT(message_of([] { parse_recipe("name = \"a\"\nmethod = strong\n", "a.toml"); }), HasSubstr("a.toml, line 2"));
 }

@@ -1,0 +1,65 @@
+#include "monge/data/image_survey.h"
+
+#include <algorithm>
+#include <mutex>
+
+#include "monge/core/error.h"
+#include "monge/data/parallel.h"
+
+namespace monge::data {
+
+bool looks_grey(const Pictures& pictures, int64_t sample) {
+  if (pictures.pixel_size()) return pictures.known_grey();
+  const int64_t count = std::min(sample, pictures.size());
+  bool any = false;
+  for (int64_t k = 0; k < count; ++k) {
+    try {
+      io::ImageNotes notes;
+      pictures.decode(k * pictures.size() / count, notes);
+      if (!notes.grey) return false;
+      any = true;
+    } catch (const SystemError&) {
+      throw;
+    } catch (const Error&) {
+      // It is told where it is used.
+    }
+  }
+  return any;
+}
+
+io::NoteCounts measure_samples(const Pictures& pictures, const std::vector<int64_t>& chosen, const std::atomic<bool>& stop) {
+  io::NoteCounts out;
+  if (pictures.pixel_size()) return out;  // 8 bits each
+  std::mutex guard;
+  for_each_parallel(static_cast<int64_t>(chosen.size()), [&] {
+    return [&, buffer = std::string()](int64_t k) mutable {
+      if (stop) return;
+      const int64_t i = chosen[static_cast<size_t>(k)];
+      io::ImageNotes notes;
+      try {
+        const auto bytes = pictures.bytes(i, buffer);
+        if (io::sample_bits(bytes) == 8) return;
+        pictures.decode(i, bytes, {.keep_sixteen_bits = true}, notes);
+      } catch (const SystemError&) {
+        throw;
+      } catch (const Error&) {
+        return;
+      }
+      const std::lock_guard lock(guard);
+      out.add(notes);
+    };
+  });
+  return out;
+}
+
+std::string measured_range(const Pictures& pictures, const std::vector<int64_t>& chosen, const std::string& name, const LogSink& log,
+                           const std::atomic<bool>& stop) {
+  const auto seen = measure_samples(pictures, chosen, stop);
+  if (seen.sixteen_bit == 0) return "full";
+  const auto range = io::range_holding(static_cast<int>(seen.least), static_cast<int>(seen.largest)).text();
+  log(LogLevel::info, text(name, ": ", seen.sixteen_bit, " 16-bit images use the values ", seen.least, "..", seen.largest,
+                           ", so range = \"auto\" scales them from ", range));
+  return range;
+}
+
+}  // namespace monge::data
