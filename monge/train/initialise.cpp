@@ -100,7 +100,7 @@ std::vector<std::string> differing_keys(Recipe there, Recipe here) {
                         .fix = fix});
 }
 
-/// The state of the recipe's `net` among the loose tensors of a file; empty where there is none.
+/// The state of the recipe's `net` among the loose tensors of a file; empty where it has no potential.
 /// @param spare  the prefix of a state that is taken already.
 nn::FoundState find_loose(const InitialWeights& initial, const Recipe& recipe, const std::string& which, const torch::nn::Module& net,
                           const std::string* spare) {
@@ -125,14 +125,12 @@ nn::FoundState find_loose(const InitialWeights& initial, const Recipe& recipe, c
                           .fix = text("name the map: ", initial.origin, "?key=NAME")});
   }
   if (fitting.size() == 1) return fitting[0];
-  if (!found.empty()) {
-    if (which == "map") complain(initial, recipe, which, difference(found[0].state, net), "");
-    return {};
-  }
-  // A net of the same kind with other keys (another depth) explains more than "none".
   auto known = nn::find_states(initial.loose);
   std::erase_if(known, [&](const auto& state) { return state.is_map != (which == "map"); });
   if (!initial.key.empty()) known = nn::states_at(known, initial.key);
+  // The layers of a potential of vectors have the names of those of any other chain: they may be another net's.
+  if (!found.empty() && (which == "map" || !known.empty())) complain(initial, recipe, which, difference(found[0].state, net), "");
+  // A net of the same kind with other keys (another depth) explains more than "none".
   if (!known.empty()) complain(initial, recipe, which, difference(nn::with_counters(known[0].state, net), net), known[0].description);
   if (which == "map") {
     const auto groups = nn::groups_of(initial.loose);

@@ -69,7 +69,8 @@ TensorFormat tensor_format(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   in.read(head.data(), head.size());
   const std::string_view begin(head.data(), static_cast<size_t>(in.gcount()));
-  if (begin.starts_with("PK\x03\x04") || begin.starts_with("\x80\x02")) return TensorFormat::torch;
+  if (begin.starts_with("PK\x03\x04")) return TensorFormat::torch;
+  if (begin.size() > 1 && begin[0] == '\x80' && begin[1] >= 2 && begin[1] <= 5) return TensorFormat::torch;  // PROTO
   if (begin.size() == head.size() && begin[8] == '{') return TensorFormat::safetensors;
   const auto extension = lower_extension(file);
   if (extension == ".safetensors") return TensorFormat::safetensors;

@@ -46,7 +46,7 @@ TEST(CommittedCheckpoints, ObjectsAreReadAsWhatTheyHold) {
            {"best", "1.5"},          {"scalars.0", "0.25"},  {"scalars.1", "-3"},   {"scalars.2", "True"},     {"scalars.3", "2"},
            {"args.lr", "0.1"},       {"args.out", "/data/out"}, {"args.device", "cuda:0"}, {"args.type", "torch.float32"},
            {"args.size.1", "3"},     {"config.width", "1"},  {"config.name", "tiny"}, {"mode.0", "fast"}, {"version.0", "2.1"},
-           {"#13", "a key that is neither text nor number"}}) {
+           {"#12", "a key that is neither text nor number"}}) {
     const auto found = read.metadata.find(key);
     ASSERT_NE(found, read.metadata.end()) << key;
     EXPECT_EQ(found->second, value) << key;
