@@ -18,7 +18,7 @@ void warn_of_losses(const train::Model& model, const std::string& out, const Log
   if (map.residual || map.output != "none" || map.patch > 1) {
     log(LogLevel::warning, text(out, ": a state dict cannot say that this map has map.residual = ",
                                 map.residual ? "true" : "false", ", map.output = \"", map.output, "\", map.patch = ",
-                                map.patch, "; whoever loads it must apply them (--to safetensors keeps them)"));
+                                map.patch, "; whoever loads it must apply them, and monge would read it back as another map (--to safetensors keeps them)"));
   }
   if (model.noise.channels > 0) {
     const auto method = train::cost_method(*model.recipe);

@@ -23,8 +23,10 @@
 #include "monge/run/run_directory.h"
 #include "monge/run/sample_pictures.h"
 #include "monge/train/autocast.h"
+#include "monge/train/initialise.h"
 #include "monge/train/memory.h"
 #include "monge/train/nets.h"
+#include "monge/train/resume_changes.h"
 #include "monge/train/settings.h"
 #include "monge/train/sharing.h"
 #include "monge/train/source_check.h"
@@ -35,11 +37,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
-
-constexpr const char* kChangeable[] = {"train.iterations=", "train.threads=", "checkpoint.",    "eval.every=",
-                                       "eval.samples=",     "eval.weights=",  "eval.patience=", "samples.",
-                                       "data.cache",        "data.workers=",  "data.prefetch=", "parallel.bucket_mb=", "parallel.timeout=", "source.path=",
-                                       "target.path="};
 
 struct TrainOptions {
   Common common;
@@ -233,6 +230,23 @@ void use_device(dist::World* world, torch::Device device, const train::Recipe& r
   if (device.is_cuda() && world->size() > 1) world->use_gpu(dist::make_nccl_sums(*world, device));
 }
 
+/// Weights of train.init: rank 0 reads them, and all learn the units of its map.
+struct Start {
+  std::optional<train::InitialWeights> weights;  ///< on rank 0
+  std::optional<data::Standardisation> units;
+};
+
+Start read_start(const train::Recipe& recipe, dist::World* world, const LogSink& log) {
+  Start out;
+  if (recipe.train.init.empty()) return out;
+  if (!world || world->leads()) {
+    out.weights = train::read_initial_weights(recipe, log);
+    out.units = out.weights->standardisation;
+  }
+  if (world) out.units = train::share(*world, out.units);
+  return out;
+}
+
 int train_command(TrainOptions options) {
   if (options.dry_run && is_idle_rank("train --dry-run")) return kDone;
   if (!options.dry_run) {
@@ -253,12 +267,20 @@ int train_command(TrainOptions options) {
   train::keep_freed_memory();
   if (!options.dry_run) watch_signals(world.get());  // a dry run has nothing to save: Ctrl-C ends it at once
   use_device(world.get(), device, recipe);
-  const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"), {}, world.get());
+  auto start = read_start(recipe, world.get(), log);
+  const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"), start.units, world.get());
   train::resolve_images(recipe, data);
   const auto shape = train::measure_source(*data.source, static_cast<uint64_t>(recipe.train.seed));
   train::resolve_noise_level(recipe, shape, data.source->size(), log);
   train::advise(shape, recipe, log);
+  train::StartingState begins;
+  if (start.weights) begins = train::starting_state(*start.weights, recipe, data.source->item_shape(), data.target->item_shape());
+  const auto tell_of_start = [&] {
+    for (const auto& [level, line] : begins.told) log(level, line);
+  };
+  start.weights.reset();
   if (options.dry_run) {
+    tell_of_start();
     eval::make_judge(recipe, device);
     print_dry_run(recipe, data, options.common);
     return kDone;
@@ -272,6 +294,7 @@ int train_command(TrainOptions options) {
   train::make_paths_absolute(recipe);  // so that resume and eval find them from anywhere
   if (world && !world->leads()) {
     train::Trainer trainer(recipe, data, device, "", silent(), real_files(), world);
+    if (!recipe.train.init.empty()) trainer.start_from({});
     return conduct(trainer, judge.get(), options.common, log);
   }
   const auto [folder, lock] = run::create_run(options.runs, options.out, recipe, device);
@@ -280,6 +303,9 @@ int train_command(TrainOptions options) {
   train::Trainer trainer(recipe, data, device, folder, log, real_files(), world);
   log(LogLevel::info, "run " + folder.string());
   log(LogLevel::info, facts(trainer));
+  if (!recipe.train.init.empty()) trainer.start_from(begins.tensors);
+  tell_of_start();
+  begins = {};
   return conduct(trainer, judge.get(), options.common, log);
 }
 
@@ -293,15 +319,7 @@ int resume_command(TrainOptions options) {
   if (leads) {
     require(fs::exists(folder / "checkpoints", ignored), folder.string(), ": is not a run directory (it has no checkpoints/)");
   }
-  // Only what does not touch the course so far may change: a longer run, other intervals, data that moved.
-  for (const auto& assignment : options.set) {
-    const bool allowed = std::any_of(std::begin(kChangeable), std::end(kChangeable),
-                                     [&](const char* key) { return assignment.starts_with(key); });
-    require(allowed, "--set ", assignment,
-            ": a resumed run goes on as it began; only train.iterations, train.threads, ",
-            "checkpoint.*, parallel.bucket_mb, parallel.timeout, eval.every, eval.samples, eval.weights, eval.patience, samples.*, data.cache, data.cache_mb, "
-            "data.workers, data.prefetch, source.path and target.path can be changed. Start a new run for more");
-  }
+  train::require_changeable(options.set);
   std::optional<run::RunLock> lock;
   std::optional<train::Checkpoint> checkpoint;
   if (leads) {
@@ -315,6 +333,7 @@ int resume_command(TrainOptions options) {
   auto recipe = before;
   train::assign(recipe, options.set);
   train::keep_annealing(recipe, before.train.iterations);
+  for (const auto& line : train::course_changes(before, recipe, checkpoint->iteration)) log(LogLevel::warning, line);
   set_job_timeout(recipe.parallel.timeout);
   train::validate(recipe);
   train::make_paths_absolute(recipe);  // those of --set

@@ -128,7 +128,7 @@ int truth_command(TruthCommand& command) {
   }
   for (const auto& assignment : command.set) {
     // The answer stands for these data and this cost; seed and device have flags of their own.
-    for (const char* fixed : {"source.", "target.", "method=", "otp.cost=", "weak.gamma", "train.seed=", "train.threads=", "train.device="}) {
+    for (const char* fixed : {"source.", "target.", "method=", "otp.cost=", "weak.gamma", "train.init=", "train.seed=", "train.threads=", "train.device="}) {
       require(!assignment.starts_with(fixed), "--set ", assignment,
               ": is fixed by the case or by a flag (--method, --seed, --threads, --device)");
     }

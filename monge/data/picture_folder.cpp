@@ -86,7 +86,7 @@ class FolderListing {
                                   "them to PNG to have them counted"));
     }
     if (files_ > 0) {
-      log(LogLevel::info, text(folder, ": ", files_, files_ == 1 ? " file is" : " files are", " no .png, .jpg or .webp and left out, the first is ",
+      log(LogLevel::info, text(folder, ": ", files_, files_ == 1 ? " file is" : " files are", " no .png, .jpg, .webp or .tif and left out, the first is ",
                                relative(first_file_)));
     }
     if (const auto links = folder_links_.size() + file_links_.size(); links > 0) {

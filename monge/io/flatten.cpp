@@ -28,30 +28,36 @@ class Flattener {
   Flattener(const std::string& file, const TensorMaker& make) : file_(file), make_(make) {}
 
   void visit(const PickleValue& value, const std::string& name, int depth) {
+    if (depth > deepest && objects_on_the_way_ > 0) return;  // no state dict is that deep inside an object
     require(depth <= deepest, file_, ": containers are nested deeper than ", deepest, " at ", shown(name),
             "; save the state dict alone");
     // A container can be in many places for a few bytes each; the visits are what costs.
-    spent_ += 256 + name.size() + value.text.size();
-    require(spent_ <= most_bytes, file_, ": names and texts take more than 256 MiB; save the state dict alone");
+    spend(256 + name.size() + value.text.size());
 
     if (value.kind == Kind::tensor) {
       add_tensor(value, name.empty() ? "tensor" : name);
     } else if (value.kind == Kind::dict) {
       for (size_t i = 0; i + 1 < value.items.size(); i += 2) {
-        visit(*value.items[i + 1], joined(name, text_of(*value.items[i], name)), depth + 1);
+        visit(*value.items[i + 1], joined(name, key_text(*value.items[i], i / 2)), depth + 1);
       }
     } else if (is_container(value.kind)) {
       for (size_t i = 0; i < value.items.size(); ++i) {
         visit(*value.items[i], joined(name, std::to_string(i)), depth + 1);
       }
+    } else if (value.kind == Kind::object) {
+      visit_object(value, name, depth);
     } else if (is_scalar(value.kind)) {
-      out_.metadata[name] = text_of(value, name);
+      out_.metadata[name] = text_of(value);
     }
   }
 
   TensorFile take() { return std::move(out_); }
 
  private:
+  void spend(size_t bytes) {
+    spent_ += bytes;
+    require(spent_ <= most_bytes, file_, ": names and texts take more than 256 MiB; save the state dict alone");
+  }
   static bool is_scalar(Kind kind) {
     return kind == Kind::none || kind == Kind::boolean || kind == Kind::integer || kind == Kind::real ||
            kind == Kind::string || kind == Kind::name;
@@ -60,7 +66,11 @@ class Flattener {
     return outer.empty() ? inner : outer + '.' + inner;
   }
 
-  std::string text_of(const PickleValue& value, const std::string& name) const {
+  std::string key_text(const PickleValue& key, size_t position) const {
+    return is_scalar(key.kind) ? text_of(key) : text('#', position);
+  }
+
+  static std::string text_of(const PickleValue& value) {
     switch (value.kind) {
       case Kind::none:
         return "None";
@@ -70,15 +80,70 @@ class Flattener {
         return std::to_string(value.integer);
       case Kind::real:
         return shortest(value.real);
-      case Kind::string:
-      case Kind::name:
+      default:  // text and names
         return std::string(value.text);
-      default:
-        throw Error(text(file_, ": a key in ", shown(name), " is neither text nor number; save the state dict alone"));
+    }
+  }
+
+  /// The attribute `name` of an object; null where it has none.
+  const PickleValue* attribute(const PickleValue& object, std::string_view name) {
+    for (const auto* part : object.items) {
+      if (part->kind != Kind::dict) continue;
+      spend(8 * part->items.size());
+      for (size_t i = 0; i + 1 < part->items.size(); i += 2) {
+        if (part->items[i]->kind == Kind::string && part->items[i]->text == name) return part->items[i + 1];
+      }
+    }
+    return nullptr;
+  }
+
+  void visit_object(const PickleValue& object, const std::string& name, int depth) {
+    if (object.text.starts_with("numpy.")) return;  // arrays and their types
+    const auto* modules = attribute(object, "_modules");
+    const auto* parameters = attribute(object, "_parameters");
+    const bool network = modules != nullptr && parameters != nullptr;
+    if (!network && !seen_.insert(&object).second) return;
+    ++objects_on_the_way_;
+    if (network) {
+      visit(*parameters, name, depth + 1);
+      if (const auto* buffers = attribute(object, "_buffers")) visit_buffers(object, *buffers, name, depth + 1);
+      visit(*modules, name, depth + 1);
+    } else {
+      for (size_t i = 0; i < object.items.size(); ++i) visit_part(*object.items[i], i == 0, name, depth);
+    }
+    --objects_on_the_way_;
+  }
+
+  /// As state_dict() does, without those that are not persistent.
+  void visit_buffers(const PickleValue& object, const PickleValue& buffers, const std::string& name, int depth) {
+    std::unordered_set<std::string_view> left_out;
+    if (const auto* names = attribute(object, "_non_persistent_buffers_set")) {
+      for (const auto* entry : names->items) left_out.insert(entry->text);
+    }
+    for (size_t i = 0; buffers.kind == Kind::dict && i + 1 < buffers.items.size(); i += 2) {
+      const auto& key = *buffers.items[i];
+      if (!left_out.contains(key.text)) visit(*buffers.items[i + 1], joined(name, key_text(key, i / 2)), depth);
+    }
+  }
+
+  /// @param arguments  the part is what the object was made from.
+  void visit_part(const PickleValue& part, bool arguments, const std::string& name, int depth) {
+    if (arguments || part.kind == Kind::list || part.kind == Kind::set) {
+      for (size_t i = 0; i < part.items.size(); ++i) {
+        const auto position = arguments ? std::to_string(i) : text("items.", i);
+        visit(*part.items[i], joined(name, position), depth + 1);
+      }
+    } else if (part.kind == Kind::dict) {
+      visit(part, name, depth + 1);
+    } else if (part.kind == Kind::tuple) {  // __dict__ and __slots__
+      for (const auto* state : part.items) {
+        if (state->kind == Kind::dict) visit(*state, name, depth + 1);
+      }
     }
   }
 
   void add_tensor(const PickleValue& value, const std::string& name) {
+    if (objects_on_the_way_ > 0 && names_.contains(name)) return;
     require(names_.insert(name).second, file_, ": two tensors have the name ", shown(name),
             "; save the state dict alone");
     out_.tensors.emplace_back(name, make_(value, text(file_, ": tensor ", shown(name))));
@@ -88,13 +153,15 @@ class Flattener {
   const TensorMaker& make_;
   TensorFile out_;
   std::unordered_set<std::string> names_;
+  std::unordered_set<const PickleValue*> seen_;  ///< objects
+  int objects_on_the_way_ = 0;
   size_t spent_ = 0;
 };
 
 }  // namespace
 
 TensorFile flatten(const PickleValue& root, const std::string& file, const TensorMaker& make) {
-  require(root.kind == Kind::tensor || is_container(root.kind), file,
+  require(root.kind == Kind::tensor || root.kind == Kind::object || is_container(root.kind), file,
           ": holds neither a tensor nor a container of tensors; save net.state_dict()");
   Flattener flattener(file, make);
   flattener.visit(root, "", 0);

@@ -2,10 +2,12 @@
 
 #include <bit>
 #include <cstring>
+#include <map>
 #include <unordered_map>
 
 #include "monge/core/error.h"
 #include "monge/io/pickle_names.h"
+#include "monge/io/pickle_policy.h"
 #include "monge/io/tensor_file.h"
 
 namespace monge::io {
@@ -56,7 +58,7 @@ class Machine {
       case '\x8d': push_text(Kind::string, number<uint64_t>()); break;                       // BINUNICODE8
       case 'C': push_text(Kind::bytes, number<uint8_t>()); break;                            // SHORT_BINBYTES
       case 'B': push_text(Kind::bytes, number<uint32_t>()); break;                           // BINBYTES
-      case '\x8e': push_text(Kind::bytes, number<uint64_t>()); break;                        // BINBYTES8
+      case '\x8e': case '\x96': push_text(Kind::bytes, number<uint64_t>()); break;           // BINBYTES8, BYTEARRAY8
       case ')': push({.kind = Kind::tuple}); break;                                          // EMPTY_TUPLE
       case ']': push({.kind = Kind::list}); break;                                           // EMPTY_LIST
       case '}': push({.kind = Kind::dict}); break;                                           // EMPTY_DICT
@@ -82,6 +84,8 @@ class Machine {
       case 'i': push_named_lines(); refuse("the operation INST");                            // INST
       case '\x93': stack_global(); break;                                                    // STACK_GLOBAL
       case 'R': case '\x81': reduce(); break;                                                // REDUCE, NEWOBJ
+      case '\x92': new_object_with_keywords(); break;                                        // NEWOBJ_EX
+      case 'o': old_object(pop_to_mark()); break;                                            // OBJ
       case 'b': build(); break;                                                              // BUILD
       case 'Q': push(storage_of_id(*pop(), file_)); break;                                   // BINPERSID
       default: check(false, text("the operation ", shown(std::string_view(&code, 1)), " at byte ", at_ - 1));
@@ -172,9 +176,21 @@ class Machine {
   }
   void extend(Kind kind, const std::vector<const PickleValue*>& items) {
     auto* container = top();
+    if (container->kind == Kind::object) container = part_of(*container, kind);
     check(container->kind == kind, "items added to something that takes none");
     check(kind != Kind::dict || items.size() % 2 == 0, "a key without a value");
     container->items.insert(container->items.end(), items.begin(), items.end());
+  }
+
+  /// The entries or elements of an object, which came as those of a container.
+  PickleValue* part_of(PickleValue& object, Kind kind) {
+    auto*& part = parts_[{&object, kind}];
+    if (part == nullptr) {
+      push({.kind = kind});
+      part = pop();
+      object.items.push_back(part);
+    }
+    return part;
   }
 
   void memoise(size_t index) {
@@ -189,8 +205,12 @@ class Machine {
 
   void push_name(std::string_view module, std::string_view attribute) {
     auto name = text(module, '.', attribute);
-    require(is_known_name(name), file_, ": refuses to load the Python object ", shown(name),
-            "; only tensors and containers are read");
+    if (!is_known_name(name)) {
+      const auto kind = kind_of_name(name);
+      require(kind != NameKind::refused, file_, ": refuses to load the Python object ", shown(name),
+              "; only tensors and containers are read");
+      if (kind == NameKind::foreign) out_.foreign.insert(name);
+    }
     push({.kind = Kind::name, .text = out_.texts.emplace_back(std::move(name))});
   }
   void push_named_lines() {
@@ -206,15 +226,36 @@ class Machine {
   void reduce() {
     const auto* arguments = pop();
     const auto* function = pop();
+    const size_t texts = out_.texts.size();
     push(call_known_name(*function, *arguments, out_.texts, file_));
-    // A call copies its text; called again and again on one long text it would fill the memory.
-    copied_ += top()->text.size();
+    // A call that makes a new text, called again and again on one long text, would fill the memory.
+    if (out_.texts.size() > texts) copied_ += top()->text.size();
     check(copied_ <= bytes_.size(), "more text made by calls than it has bytes");
   }
-  /// An OrderedDict carries attributes (_metadata of a state dict); nothing in them changes a tensor.
+  /// object.__reduce_ex__ of protocol 4: class, arguments, named arguments.
+  void new_object_with_keywords() {
+    const auto* named = pop();
+    reduce();
+    if (top()->kind == Kind::object) top()->items.push_back(named);
+  }
+  /// Instances of the oldest classes of Python 2: the class, then the arguments.
+  void old_object(std::vector<const PickleValue*> items) {
+    check(!items.empty() && items[0]->kind == Kind::name, "an object without a class");
+    stack_.push_back(const_cast<PickleValue*>(items[0]));  // it came from the stack
+    push({.kind = Kind::tuple, .items = {items.begin() + 1, items.end()}});
+    reduce();
+  }
+  /// An OrderedDict carries attributes (_metadata of a state dict), and a list or tensor of a class of its own does;
+  /// nothing in them changes a tensor.
   void build() {
-    pop();
-    check(top()->kind == Kind::dict || top()->kind == Kind::tensor, "attributes for an object that has none");
+    const auto* state = pop();
+    auto* value = top();
+    if (value->kind == Kind::object) {
+      value->items.push_back(state);
+      return;
+    }
+    check(value->kind == Kind::dict || value->kind == Kind::list || value->kind == Kind::set || value->kind == Kind::tensor,
+          "attributes for an object that has none");
   }
 
   std::string_view bytes_;
@@ -224,6 +265,7 @@ class Machine {
   std::vector<PickleValue*> stack_;
   std::vector<size_t> marks_;
   std::unordered_map<size_t, PickleValue*> memo_;
+  std::map<std::pair<const PickleValue*, Kind>, PickleValue*> parts_;  ///< see part_of
 };
 
 }  // namespace

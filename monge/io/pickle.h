@@ -1,9 +1,10 @@
-// A pickle machine that builds tensors and containers and nothing else. No name in a pickle is ever imported or called.
+// A pickle machine that builds tensors, containers and inert objects. No name in a pickle is ever imported or called.
 #pragma once
 
 #include <torch/types.h>
 
 #include <deque>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,8 @@ struct PickleValue {
     set,          ///< items
     dict,         ///< items: key, value, key, value, ... in insertion order; a key can come twice
     name,         ///< text: the "module.attribute" of one of the allowed names
+    object,       ///< text: the name of its class. items: the tuple of arguments it would be made from, then whatever
+                  ///< its state, entries or elements were set to (dict, list, set, tuple of two states)
     storage,      ///< text: its key; dtype; integer: elements; offset, extent: the part of it that is meant
     tensor,       ///< items[0]: storage; dtype; offset in elements; sizes; strides
   };
@@ -44,14 +47,15 @@ struct Pickle {
   std::deque<PickleValue> values;
   std::deque<std::string> texts;  ///< those that are not in the bytes as they are
   const PickleValue* root = nullptr;
+  std::set<std::string> foreign;  ///< classes of other packages whose objects are here as inert values
   size_t consumed = 0;  ///< bytes up to and with the final STOP
 };
 
 /// Reads one pickle of protocol 2 to 5 from the front of `bytes`; the bytes must outlive the result.
 ///
-/// Known names: collections.OrderedDict; set; torch.Size, device, dtypes, *Storage; torch._utils._rebuild_tensor,
-/// _rebuild_tensor_v2, _rebuild_tensor_v3, _rebuild_parameter(_with_state); _codecs.encode. Whatever else is named is
-/// refused by its name as soon as it is read:
+/// Tensors, Python's containers, numpy scalars and paths are read as values (see pickle_names.h). An object of any
+/// other class that may stand for data becomes a Kind::object, which holds what the pickle would have given to it.
+/// A name that kind_of_name refuses ends the reading as soon as it is read:
 ///
 ///     evil.pt: refuses to load the Python object "posix.system"; only tensors and containers are read
 ///

@@ -17,6 +17,8 @@ namespace monge::io {
 struct TensorFile {
   std::vector<std::pair<std::string, torch::Tensor>> tensors;  ///< names are unique
   std::map<std::string, std::string> metadata = {};
+  std::vector<std::string> passed_over = {};  ///< Python classes of other packages whose objects were not made
+
 
   /// nullptr when there is no such tensor. Linear in the number of tensors.
   const torch::Tensor* find(std::string_view name) const;

@@ -79,6 +79,13 @@ class Storages {
   const std::string& file_;
 };
 
+TensorFile tensors_of(const Pickle& pickle, Storages& memory, const std::string& name) {
+  auto out = flatten(*pickle.root, name,
+                     [&](const auto& tensor, const auto& where) { return memory.tensor(tensor, where); });
+  out.passed_over.assign(pickle.foreign.begin(), pickle.foreign.end());
+  return out;
+}
+
 TensorFile parse_zip(std::string_view bytes, const std::string& name) {
   const auto entries = read_stored_zip(bytes, name);
   const auto folder = entries.empty() ? "" : entries[0].name.substr(0, entries[0].name.find('/') + 1);
@@ -98,8 +105,7 @@ TensorFile parse_zip(std::string_view bytes, const std::string& name) {
   }
   const auto pickle = read_pickle(files["data.pkl"], name);
   Storages memory(std::move(storages), name);
-  return flatten(*pickle.root, name,
-                 [&](const auto& tensor, const auto& where) { return memory.tensor(tensor, where); });
+  return tensors_of(pickle, memory, name);
 }
 
 /// The magic number of torch.save before 1.6: 0x1950a86a20f9469cfc6c.
@@ -151,8 +157,7 @@ TensorFile parse_legacy(std::string_view bytes, const std::string& name) {
     bytes.remove_prefix(size);
   }
   Storages memory(std::move(storages), name);
-  return flatten(*object.root, name,
-                 [&](const auto& tensor, const auto& where) { return memory.tensor(tensor, where); });
+  return tensors_of(object, memory, name);
 }
 
 }  // namespace

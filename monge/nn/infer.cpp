@@ -118,7 +118,7 @@ std::shared_ptr<Interface> load(const NamedTensors& given, const std::string& wh
           std::holds_alternative<UNetOptions>(architecture) ? "a map (U-net)" : "a potential (ResNet)", ", and ",
           wanted, " is needed here");
   auto net = std::make_shared<Net>(std::get<Options>(architecture));
-  load_state_dict(*net, state, where);
+  load_state_dict(*net, with_counters(state, *net), where);
   net->eval();
   return net;
 }
@@ -132,6 +132,23 @@ NamedTensors without_wrapper(NamedTensors state) {
     if (!everywhere) continue;
     for (auto& [key, tensor] : state) key.erase(0, prefix.size());
   }
+  return state;
+}
+
+NamedTensors with_counters(NamedTensors state, const torch::nn::Module& net) {
+  std::map<std::string, torch::Tensor*> given;
+  for (auto& [key, tensor] : state) given[key] = &tensor;
+  NamedTensors added;
+  for (const auto& [key, tensor] : state_dict(net)) {
+    if (!key.ends_with(".num_batches_tracked")) continue;
+    const auto found = given.find(key);
+    if (found == given.end()) {
+      added.emplace_back(key, torch::zeros_like(tensor));
+    } else if (found->second->is_floating_point()) {
+      *found->second = found->second->to(torch::kInt64);
+    }
+  }
+  state.insert(state.end(), added.begin(), added.end());
   return state;
 }
 

@@ -17,6 +17,11 @@ using Architecture = std::variant<UNetOptions, ResNetPotentialOptions>;
 /// key has it.
 NamedTensors without_wrapper(NamedTensors state);
 
+/// The state with what old and converted files lack or have otherwise: counters of batch norm (num_batches_tracked, which
+/// PyTorch has had since 0.4.1 and uses for nothing here) that `net` has are added as zeros where they are missing, and
+/// made integers where they were saved as floats.
+NamedTensors with_counters(NamedTensors state, const torch::nn::Module& net);
+
 /// Reads widths, depth, norm and channels off keys and shapes. Of a potential, the size comes from the last layer, and
 /// 16 channels of the input beyond the 1..4 colours are taken for the embedding of sigma of the public code.
 ///
@@ -26,10 +31,10 @@ NamedTensors without_wrapper(NamedTensors state);
 /// @throws Error listing some of the keys and what is known, or the first shape that contradicts the architecture.
 Architecture infer_architecture(const NamedTensors& state, const std::string& where);
 
-/// A map with the state loaded, in eval mode. @throws Error also if the state is a potential's.
+/// A map with the state loaded (with_counters), in eval mode. @throws Error also if the state is a potential's.
 std::shared_ptr<MapNet> map_from_state(const NamedTensors& state, const std::string& where);
 
-/// A potential with the state loaded, in eval mode. @throws Error also if the state is a map's.
+/// A potential with the state loaded (with_counters), in eval mode. @throws Error also if the state is a map's.
 std::shared_ptr<PotentialNet> potential_from_state(const NamedTensors& state, const std::string& where);
 
 }  // namespace monge::nn

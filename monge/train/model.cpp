@@ -12,10 +12,9 @@
 #include "monge/core/value_range.h"
 #include "monge/io/safetensors.h"
 #include "monge/io/torch_checkpoint.h"
-#include "monge/nn/infer.h"
-#include "monge/nn/unet.h"
 #include "monge/train/checkpoint.h"
 #include "monge/train/nets.h"
+#include "monge/train/public_checkpoint.h"
 #include "monge/train/solver.h"
 #include "monge/train/trainer.h"
 
@@ -23,9 +22,6 @@ namespace monge::train {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Standard deviation of the noise channels of the public weak maps, whose files do not say it.
-constexpr double kPublicNoise = 0.1;
 
 /// The recipe of a file may ask for any width, so what is built from it is first compared with the tensors that are there:
 /// then the net takes a few times the memory that the file took already.
@@ -106,23 +102,6 @@ Model from_checkpoint(const std::string& origin, const Checkpoint& checkpoint, t
                      checkpoint.iteration, device);
 }
 
-Model from_public(const fs::path& path, torch::Device device) {
-  const auto file = io::read_torch_checkpoint(path);
-  Model model;
-  model.origin = path.string();
-  model.net = nn::map_from_state(file.tensors, path.string());
-  const auto* unet = dynamic_cast<const nn::UNet*>(model.net.get());
-  require(unet != nullptr, path.string(), ": holds no map that is known");
-  require(unet->options().in >= unet->options().out, path.string(), ": the net has fewer input channels (", unet->options().in,
-          ") than output channels (", unet->options().out, "), so it is no transport map");
-  model.item_shape = {unet->options().out, 0, 0};
-  model.noise = {4, unet->options().in - unet->options().out, kPublicNoise};
-  nn::to_channels_last(*model.net);
-  model.net->to(device);
-  model.device = device;
-  return model;
-}
-
 constexpr const char* kHashKey = "monge.xxh3";
 constexpr const char* kSourceColumns = "monge.source_columns";
 constexpr const char* kTargetColumns = "monge.target_columns";
@@ -142,8 +121,8 @@ std::string exported_hash(const io::TensorFile& file) {
   return content_hash(all);
 }
 
-Model from_safetensors(const fs::path& path, torch::Device device) {
-  auto file = io::read_safetensors(path);
+/// A file that monge exported, with its recipe.
+Model from_export(const fs::path& path, io::TensorFile file, torch::Device device) {
   const auto hash = file.metadata.find(kHashKey);  // exports before 0.1.0 was out have none
   require(hash == file.metadata.end() || hash->second == exported_hash(file), path.string(),
           ": is damaged (its content does not have the hash that it names); copy it again, or export it anew");
@@ -179,6 +158,10 @@ bool fits(const Model& model, torch::IntArrayRef item) {
 }
 
 }  // namespace
+
+bool is_export(const io::TensorFile& file) {
+  return std::any_of(file.metadata.begin(), file.metadata.end(), [](const auto& entry) { return entry.first.starts_with("monge."); });
+}
 
 void Model::require_takes(torch::IntArrayRef item) const {
   const bool any_size = item_shape.size() == 3 && item_shape[1] == 0;
@@ -235,19 +218,24 @@ torch::Tensor Model::translate(const torch::Tensor& x, int64_t draws, torch::Gen
 
 Model load_model(const fs::path& path, torch::Device device, const LogSink& log) {
   std::error_code ignored;
-  require(fs::exists(path, ignored), path.string(), ": no such model (a run directory, a checkpoint folder, ",
+  const auto split = split_key(path);
+  require(fs::exists(split.file, ignored), split.file.string(), ": no such model (a run directory, a checkpoint folder, ",
           "or a .safetensors, .pt or .pth file)");
-  if (fs::is_directory(path, ignored)) {
+  if (fs::is_directory(split.file, ignored)) {
+    require(split.key.empty(), path.string(), ": ?key= chooses among the nets of a file, and this is a folder; give the folder alone");
     if (fs::exists(path / "manifest.json", ignored)) return from_checkpoint(path.string(), load_checkpoint(path), device);
     require(fs::exists(path / "checkpoints", ignored), path.string(),
             ": is neither a run directory (it has no checkpoints/) nor a checkpoint (it has no manifest.json)");
     return from_checkpoint(path.string(), load_newest(path / "checkpoints", log), device);
   }
-  const auto extension = path.extension().string();
-  if (extension == ".safetensors") return from_safetensors(path, device);
-  if (extension == ".pt" || extension == ".pth" || extension == ".ckpt") return from_public(path, device);
-  throw Error(Complaint{.what = "is not a model", .where = path.string(), .value = '"' + extension + '"',
-                        .allowed = "a run directory, a checkpoint folder, .safetensors, .pt, .pth"});
+  if (tensor_format(split.file) == TensorFormat::unknown) {
+    throw Error(Complaint{.what = "is not a model", .where = path.string(), .value = '"' + path.extension().string() + '"',
+                          .allowed = "a run directory, a checkpoint folder, .safetensors, .pt, .pth"});
+  }
+  auto file = read_tensor_file(split.file, log);
+  if (!is_export(file)) return model_of_public(file, split, device, log);
+  require(split.key.empty(), path.string(), ": ?key= chooses among the nets of a file, and this one holds one map; leave it out");
+  return from_export(split.file, std::move(file), device);
 }
 
 Model model_of(Trainer& trainer) {

@@ -12,6 +12,7 @@
 #include "monge/core/log.h"
 #include "monge/data/column_names.h"
 #include "monge/data/standardise.h"
+#include "monge/io/tensor_file.h"
 #include "monge/nn/module.h"
 #include "monge/train/recipe.h"
 
@@ -79,11 +80,15 @@ class Model {
 /// Loads a map from
 ///   - a run directory (its newest whole checkpoint) or one checkpoint folder,
 ///   - a file written by `monge export --to safetensors`,
-///   - a .pt or .pth state dict of the public codes, whose architecture is read off keys and shapes.
+///   - a file of torch.save or a safetensors file with a state dict of the public codes, whose architecture is read off keys
+///     and shapes, however deep it lies in the file; of several maps "FILE?key=NAME" takes one (see public_checkpoint.h).
 /// @throws Error that names the path and says what a model is, or that the file is damaged.
 Model load_model(const std::filesystem::path& path, torch::Device device, const LogSink& log);
 
 class Trainer;
+
+/// Whether the file is one of export_safetensors, which its metadata say.
+bool is_export(const io::TensorFile& file);
 
 /// The averaged map of a training as it is now, between items in the units of its data (standardised with data.standardise);
 /// shares its weights.

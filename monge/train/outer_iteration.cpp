@@ -18,8 +18,10 @@ constexpr int64_t kMostBlocked = 50;
 Pace Solver::pace(int64_t iteration) const {
   const auto& p = recipe_.potential;
   const double factor = ot::rate_factor(schedule_, iteration);
-  return {method_->at(iteration), recipe_.train.lr_map * factor, recipe_.train.lr_potential * factor,
-          1.0 - ot::ema_decay(recipe_.train.ema, iteration), p.r1 > 0 && iteration % p.r1_every == 0};
+  // An average that starts from trained weights must not forget them early on.
+  const double decay = recipe_.train.init.empty() ? ot::ema_decay(recipe_.train.ema, iteration) : recipe_.train.ema;
+  return {method_->at(iteration), recipe_.train.lr_map * factor, recipe_.train.lr_potential * factor, 1.0 - decay,
+          p.r1 > 0 && iteration % p.r1_every == 0};
 }
 
 /// This rank's part of the batch of which it has `own` items.

@@ -179,6 +179,9 @@ OptionTable Recipe::options() {
   t.push_back({.key = "potential.expectile_level", .field = &potential.expectile_level, .help = "its expectile, 0.9 to 0.99",
                .least = 0.5, .most = 0.9999});
 
+  t.push_back({.key = "train.init", .field = &train.init,
+               .help = "start from the map, average and potential of another run or checkpoint folder (RUN?key=map: the map alone), or from "
+                       "the nets of a .safetensors or .pt file (FILE?key=NAME); empty: from train.seed"});
   t.push_back({.key = "train.iterations", .field = &train.iterations,
                .help = "outer iterations: k_t map updates and one potential update each", .unit = "iterations", .least = 1});
   t.push_back({.key = "train.batch", .field = &train.batch, .help = "inputs per update, of all ranks of a job together", .least = 1, .most = 1 << 24});

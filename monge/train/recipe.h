@@ -87,6 +87,7 @@ struct Recipe {
     double expectile = 0.0, expectile_level = 0.98;
   } potential;
   struct {
+    std::string init = "";
     int64_t iterations = 10000, batch = 64, k_t = 10, accumulate = 1;
     double lr_map = 2e-4, lr_potential = 2e-4;
     std::vector<double> betas = {0.0, 0.9};

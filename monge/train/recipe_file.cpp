@@ -84,9 +84,9 @@ void resolve(std::string& path, const fs::path& folder) {
 }
 
 /// The entries that may name files.
-std::array<std::string*, 6> paths_of(Recipe& recipe) {
+std::array<std::string*, 7> paths_of(Recipe& recipe) {
   auto& e = recipe.eval;
-  return {&recipe.source.path, &recipe.target.path, &e.source, &e.target, &e.features, &e.weights};
+  return {&recipe.source.path, &recipe.target.path, &e.source, &e.target, &e.features, &e.weights, &recipe.train.init};
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <c10/core/CachingDeviceAllocator.h>
 
 #include <algorithm>
+#include <map>
 
 #include "monge/core/error.h"
 #include "monge/core/nearest.h"
@@ -156,9 +157,9 @@ data::LostColumns find_lost_columns(const TrainingData& data, const Recipe& reci
   log(LogLevel::warning,
       text("columns that float32 cannot hold, because their offset is far beyond their spread: ", sides,
            ". Nets compute in float32, so rows that differ there look alike, and no metric can judge the map in these columns. ",
-           form == "off"    ? "Set data.standardise = "joint" (or "scale", "each"), which subtracts the mean in double"
+           form == "off"    ? "Set data.standardise = \"joint\" (or \"scale\", \"each\"), which subtracts the mean in double"
            : form == "each" ? "Take out the outliers of these columns"
-                            : "The two sides lie far apart there: set data.standardise = "each""));
+                            : "The two sides lie far apart there: set data.standardise = \"each\""));
   return lost;
 }
 
@@ -352,6 +353,25 @@ void Trainer::resume(const Checkpoint& checkpoint) {
   done_ = saved_at_ = checkpoint.iteration;
   best_figure_ = checkpoint.best_figure;
   best_iteration_ = checkpoint.best_iteration;
+}
+
+void Trainer::start_from(const nn::NamedTensors& weights) {
+  if (!world_ || world_->leads()) {
+    const auto state = solver_->state();
+    const std::map<std::string, torch::Tensor> own(state.begin(), state.end());
+    for (const auto& [name, tensor] : weights) {
+      const auto found = own.find(name);
+      require(found != own.end(), "this recipe's training has no tensor \"", name, "\"");
+      require(found->second.numel() == tensor.numel() && (tensor.numel() == 1 || found->second.sizes() == tensor.sizes()),
+              "the tensor \"", name, "\" has the shape ", tensor.sizes(), ", this recipe's net has ", found->second.sizes());
+    }
+    const at::NoGradGuard no_grad;
+    for (const auto& [name, tensor] : weights) {
+      auto target = own.at(name);
+      target.copy_(tensor.reshape(target.sizes()));
+    }
+  }
+  if (world_) solver_->share_state();
 }
 
 fs::path Trainer::save() {

@@ -90,6 +90,11 @@ class Trainer {
   /// @throws Error when it does not fit this recipe's nets, or the data are not standardised by its numbers.
   void resume(const Checkpoint& checkpoint);
 
+  /// Gives the nets of a new training these weights, "map/KEY" and so on as Solver::state() names them (see starting_state);
+  /// what is not among them keeps its own. In a job those of rank 0 count.
+  /// @throws Error naming a tensor that the solver has not, or has in another shape.
+  void start_from(const nn::NamedTensors& weights);
+
   /// Trains up to train.iterations or until `stop` is set, in a job that of any rank; then the step in hand is finished. The last
   /// state is saved either way. @return whether the run is complete, or was ended early.
   /// @throws DivergedError with nothing saved over the last good checkpoint.

@@ -36,6 +36,34 @@ TEST(CommittedCheckpoints, ZipAndLegacyHoldWhatMakePyPutIn) {
   }
 }
 
+TEST(CommittedCheckpoints, ObjectsAreReadAsWhatTheyHold) {
+  const auto read = read_torch_checkpoint(fixture("checkpoints/objects.pt"));
+  const auto plain = read_torch_checkpoint(fixture("checkpoints/plain.pt"));
+  ASSERT_EQ(read.tensors.size(), plain.tensors.size());
+  for (size_t i = 0; i < plain.tensors.size(); ++i) EXPECT_EQ(read.tensors[i].first, "T." + plain.tensors[i].first);
+  for (const auto& [key, value] : std::map<std::string, std::string>{
+           {"counter.10", "1"},      {"default.1.0", "2"},   {"deque.1", "2"},      {"sets.0.0", "1"},         {"sets.1.0", "2"},
+           {"best", "1.5"},          {"scalars.0", "0.25"},  {"scalars.1", "-3"},   {"scalars.2", "True"},     {"scalars.3", "2"},
+           {"args.lr", "0.1"},       {"args.out", "/data/out"}, {"args.device", "cuda:0"}, {"args.type", "torch.float32"},
+           {"args.size.1", "3"},     {"config.width", "1"},  {"config.name", "tiny"}, {"mode.0", "fast"}, {"version.0", "2.1"},
+           {"#12", "a key that is neither text nor number"}}) {
+    const auto found = read.metadata.find(key);
+    ASSERT_NE(found, read.metadata.end()) << key;
+    EXPECT_EQ(found->second, value) << key;
+  }
+  EXPECT_THAT(read.passed_over, ::testing::ElementsAre("mylib.Config", "mylib.Mode"));
+}
+
+TEST(CommittedCheckpoints, AWholeNetworkGivesItsStateDict) {
+  const auto read = read_torch_checkpoint(fixture("checkpoints/whole_net.pt"));
+  const auto plain = read_torch_checkpoint(fixture("checkpoints/plain.pt"));
+  ASSERT_EQ(read.tensors.size(), plain.tensors.size());
+  for (size_t i = 0; i < plain.tensors.size(); ++i) {
+    EXPECT_EQ(read.tensors[i].first, "module." + plain.tensors[i].first);
+    EXPECT_TRUE(torch::equal(read.tensors[i].second, plain.tensors[i].second)) << plain.tensors[i].first;
+  }
+}
+
 TEST(CommittedCheckpoints, EvilOnesAreRefusedByName) {
   const std::vector<std::pair<std::string, std::string>> names = {{"evil_call.pt", "posix.system"},
                                                                   {"evil_beside_a_tensor.pt", "__builtin__.eval"},

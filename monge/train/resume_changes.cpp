@@ -1,0 +1,86 @@
+#include "monge/train/resume_changes.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "monge/core/error.h"
+#include "monge/core/nearest.h"
+#include "monge/core/number.h"
+#include "monge/ot/schedule.h"
+
+namespace monge::train {
+namespace {
+
+const Changeable* entry_of(const std::string& key) {
+  for (const auto& entry : changeable()) {
+    if (entry.key.ends_with('.') ? key.starts_with(entry.key) : key == entry.key) return &entry;
+  }
+  return nullptr;
+}
+
+double rate_factor(const Recipe& recipe, int64_t iteration) {
+  const auto& t = recipe.train;
+  return ot::rate_factor({t.schedule, t.iterations, t.warmup, t.milestones, t.decay}, iteration);
+}
+
+}  // namespace
+
+const std::vector<Changeable>& changeable() {
+  using enum ChangeKind;
+  static const std::vector<Changeable> list = {
+      {"train.iterations", around},    {"train.threads", around},       {"checkpoint.", around},
+      {"eval.every", around},          {"eval.samples", around},        {"eval.weights", around},
+      {"eval.patience", around},       {"samples.", around},            {"data.cache", around},
+      {"data.cache_mb", around},       {"data.workers", around},        {"data.prefetch", around},
+      {"parallel.bucket_mb", around},  {"parallel.timeout", around},    {"source.path", around},
+      {"target.path", around},         {"train.lr_map", course},        {"train.lr_potential", course},
+      {"train.betas", course},         {"train.eps", course},           {"train.weight_decay", course},
+      {"train.schedule", course},      {"train.milestones", course},    {"train.decay", course},
+      {"train.warmup", course},        {"train.ema", course},           {"train.clip", course},
+      {"train.k_t", course},           {"potential.r1", course},        {"potential.r1_every", course},
+      {"potential.expectile", course}, {"potential.expectile_level", course}};
+  return list;
+}
+
+void require_changeable(const std::vector<std::string>& assignments) {
+  for (const auto& assignment : assignments) {
+    if (entry_of(assignment.substr(0, assignment.find('=')))) continue;
+    std::vector<std::string> keys;
+    for (const auto& entry : changeable()) keys.push_back(entry.key.ends_with('.') ? entry.key + "*" : entry.key);
+    throw Error(text("--set ", assignment, ": cannot be changed in a run that has begun; only ", join(keys),
+                     " can. To go on with its weights under another recipe start a new run with train.init = \"RUN\""));
+  }
+}
+
+std::vector<std::string> course_changes(Recipe before, Recipe after, int64_t iteration) {
+  if ((before.train.ema > 0) != (after.train.ema > 0)) {
+    throw Error(Complaint{.what = "a run that has begun cannot begin or give up its averaged map", .where = "--set train.ema",
+                          .value = text(before.train.ema, " -> ", after.train.ema),
+                          .fix = "start a new run with train.init = \"RUN\""});
+  }
+  std::vector<std::string> out;
+  const auto old_table = before.options(), new_table = after.options();
+  for (size_t i = 0; i < new_table.options().size(); ++i) {
+    const auto& option = new_table.options()[i];
+    const auto* entry = entry_of(option.key);
+    if (!entry || entry->kind != ChangeKind::course) continue;
+    const auto was = OptionTable::to_toml(old_table.options()[i]), is = OptionTable::to_toml(option);
+    if (was == is) continue;
+    out.push_back(text(option.key, ' ', was, " -> ", is, " from iteration ", iteration + 1,
+                       " on; from there the run is another one than it would have been"));
+  }
+  const double factor_before = rate_factor(before, iteration), factor_after = rate_factor(after, iteration);
+  if (std::abs(factor_before - factor_after) > 1e-12 && iteration < after.train.iterations) {
+    const auto length = before.train.iterations == after.train.iterations
+                            ? text("train.iterations = ", after.train.iterations)
+                            : text("train.iterations ", before.train.iterations, " -> ", after.train.iterations);
+    for (const auto& [net, was, is] : {std::tuple{"map", before.train.lr_map, after.train.lr_map},
+                                       {"potential", before.train.lr_potential, after.train.lr_potential}}) {
+      out.push_back(text("the learning rate of the ", net, " jumps at iteration ", iteration + 1, ": ", number(was * factor_before),
+                         " -> ", number(is * factor_after), " (train.schedule = \"", after.train.schedule, "\", ", length, ')'));
+    }
+  }
+  return out;
+}
+
+}  // namespace monge::train

@@ -1,0 +1,72 @@
+#include "monge/train/resume_changes.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/support.h"
+
+namespace monge::train {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::message_of;
+
+TEST(ResumeChanges, OnlyWhatKeepsTheProblemMayChange) {
+  EXPECT_NO_THROW(require_changeable({"train.lr_map=1e-4", "train.iterations=20", "checkpoint.keep=5", "samples.every=3"}));
+  for (const char* assignment : {"method=weak", "map.width=3", "train.batch=3", "train.seed=1", "data.cached=off", "train.lr_mapp=1",
+                                 "train.init=run", "weak.gamma1=1", "checkpoint"}) {
+    EXPECT_THAT(message_of([&] { require_changeable({"train.clip=1", assignment}); }),
+                AllOf(HasSubstr(std::string("--set ") + assignment), HasSubstr("train.lr_map"), HasSubstr("checkpoint.*"), HasSubstr("train.init")))
+        << assignment;
+  }
+}
+
+TEST(ResumeChanges, EveryEntryIsAKeyOrASection) {
+  Recipe recipe;
+  const auto table = recipe.options();
+  for (const auto& entry : changeable()) {
+    const auto& options = table.options();
+    EXPECT_TRUE(std::any_of(options.begin(), options.end(), [&](const auto& option) {
+      return entry.key.ends_with('.') ? option.key.starts_with(entry.key) : option.key == entry.key;
+    })) << entry.key;
+  }
+}
+
+TEST(ResumeChanges, TellOfKeysThatAreInTheUpdates) {
+  Recipe before, after;
+  after.train.lr_map = 1e-4;
+  after.potential.r1 = 0.5;
+  after.eval.every = 7;
+  EXPECT_THAT(course_changes(before, after, 500),
+              ElementsAre("potential.r1 0.0 -> 0.5 from iteration 501 on; from there the run is another one than it would have been",
+                          "train.lr_map 0.0002 -> 0.0001 from iteration 501 on; from there the run is another one than it would have been"));
+  EXPECT_THAT(course_changes(before, before, 500), ElementsAre());
+}
+
+// The cosine at half of its way is 1/2; stretched to twice the length it is at a quarter, (1 + cos(pi/4)) / 2 = 0.8536.
+TEST(ResumeChanges, TellOfRatesThatJumpWithTheLengthOfTheRun) {
+  Recipe before;
+  before.train.schedule = "cosine";
+  before.train.iterations = 100;
+  auto after = before;
+  after.train.iterations = 200;
+  EXPECT_THAT(course_changes(before, after, 50),
+              ElementsAre("the learning rate of the map jumps at iteration 51: 0.0001 -> 0.0001707 (train.schedule = \"cosine\", "
+                          "train.iterations 100 -> 200)",
+                          "the learning rate of the potential jumps at iteration 51: 0.0001 -> 0.0001707 (train.schedule = \"cosine\", "
+                          "train.iterations 100 -> 200)"));
+  EXPECT_THAT(course_changes(before, after, 100)[0], HasSubstr("0 -> 0.0001"));
+  before.train.schedule = after.train.schedule = "constant";
+  EXPECT_THAT(course_changes(before, after, 50), ElementsAre());
+}
+
+TEST(ResumeChanges, AnAverageCannotBeginInTheMiddle) {
+  Recipe before, after;
+  before.train.ema = 0;
+  EXPECT_THAT(message_of([&] { course_changes(before, after, 5); }), AllOf(HasSubstr("train.ema"), HasSubstr("0 -> 0.999")));
+}
+
+}  // namespace
+}  // namespace monge::train
