@@ -63,14 +63,45 @@ TEST(Npy, ReadsVersionsTwoAndThreeAndOldSpellings) {
   }
 }
 
+// Of the integers without sign LibTorch knows little; what is needed is that they can be read and converted.
+TEST(Npy, ReadsEveryIntegerInEitherByteOrder) {
+  const auto read = [](const std::string& descr, const std::string& bytes) {
+    return parse_npy(file_of("{'descr': '" + descr + "', 'fortran_order': False, 'shape': (2,), }", bytes), "x.npy").to(torch::kFloat64);
+  };
+  const auto expected = [](double a, double b) { return torch::tensor({a, b}, torch::kFloat64); };
+  using namespace std::string_literals;
+  EXPECT_TRUE(torch::equal(read("|u1", "\x01\xff"s), expected(1, 255)));
+  EXPECT_TRUE(torch::equal(read("<u2", "\x01\x02\xff\xff"s), expected(0x0201, 65535)));
+  EXPECT_TRUE(torch::equal(read(">u2", "\x01\x02\xff\xff"s), expected(0x0102, 65535)));
+  EXPECT_TRUE(torch::equal(read("<u4", "\0\0\0\x80\xff\xff\xff\xff"s), expected(2147483648.0, 4294967295.0)));
+  EXPECT_TRUE(torch::equal(read(">u4", "\x80\0\0\0\0\0\0\x07"s), expected(2147483648.0, 7)));
+  EXPECT_TRUE(torch::equal(read("<u8", "\0\0\0\0\0\0\0\x80\x05\0\0\0\0\0\0\0"s), expected(0x1p63, 5)));
+  EXPECT_TRUE(torch::equal(read(">i2", "\xff\xfe\0\x03"s), expected(-2, 3)));
+  EXPECT_TRUE(torch::equal(read(">f4", "\x3f\x80\0\0\xc0\0\0\0"s), expected(1, -2)));
+  EXPECT_TRUE(torch::equal(read(">f8", "\x3f\xf0\0\0\0\0\0\0\xc0\0\0\0\0\0\0\0"s), expected(1, -2)));
+  EXPECT_TRUE(torch::equal(read("=i4", "\x05\0\0\0\xff\xff\xff\xff"s), expected(5, -1)));
+}
+
+TEST(Npy, MapsIntegersWithoutSignAndCopiesBigEndian) {
+  const monge::testing::ScratchFolder scratch;
+  using namespace std::string_literals;
+  const auto save = [&](const std::string& descr) {
+    std::ofstream(scratch / "x.npy", std::ios::binary) << file_of("{'descr': '" + descr + "', 'fortran_order': False, 'shape': (1, 2), }", "\0\x01\0\x02"s);
+    return map_npy(scratch / "x.npy").to(torch::kFloat64);
+  };
+  EXPECT_TRUE(torch::equal(save("<u2"), torch::tensor({{256.0, 512.0}}, torch::kFloat64)));
+  EXPECT_TRUE(torch::equal(save(">u2"), torch::tensor({{1.0, 2.0}}, torch::kFloat64)));
+}
+
 TEST(Npy, RefusesOtherTypes) {
   const auto complaint = [](const std::string& descr) {
     return complaint_about("{'descr': " + descr + ", 'fortran_order': False, 'shape': (1,), }", "12345678");
   };
   EXPECT_THAT(complaint("'|O'"),
               HasSubstr("x.npy: holds Python objects (\"|O\"), which are pickled code and are not read"));
-  EXPECT_THAT(complaint("'>f4'"), HasSubstr("x.npy: holds big-endian numbers, got \">f4\" (allowed: <f8, <f4"));
-  EXPECT_THAT(complaint("'<c8'"), HasSubstr("holds an unknown type of numbers, got \"<c8\""));
+  EXPECT_THAT(complaint("'<c8'"), HasSubstr("x.npy: holds an unknown type of numbers, got \"<c8\" (allowed: f8, f4"));
+  EXPECT_THAT(complaint("'>f16'"), HasSubstr("got \">f16\""));
+  EXPECT_THAT(complaint("'f4'"), HasSubstr("got \"f4\""));
   EXPECT_THAT(complaint("[('a', '<f4')]"), HasSubstr("a type of records"));
 }
 

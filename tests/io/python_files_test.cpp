@@ -68,7 +68,7 @@ TEST_F(PythonFiles, AreReadOrRefusedByName) {
   EXPECT_EQ(tensors.metadata.at("format"), "pt");
   EXPECT_TRUE(torch::equal(read_npy(scratch_ / "c.npy"), w_));
   EXPECT_TRUE(torch::equal(read_npy(scratch_ / "f.npy"), w_));
-  EXPECT_THAT(message_of([&] { read_npy(scratch_ / "big.npy"); }), HasSubstr("big-endian numbers, got \">f4\""));
+  EXPECT_TRUE(torch::equal(read_npy(scratch_ / "big.npy"), w_));
   EXPECT_THAT(message_of([&] { read_npy(scratch_ / "object.npy"); }), HasSubstr("holds Python objects"));
   EXPECT_EQ(npy_bytes(w_), real_files().read(scratch_ / "c.npy"));
 }
