@@ -230,10 +230,11 @@ void use_device(dist::World* world, torch::Device device, const train::Recipe& r
   if (device.is_cuda() && world->size() > 1) world->use_gpu(dist::make_nccl_sums(*world, device));
 }
 
-/// Weights of train.init: rank 0 reads them, and all learn the units of its map.
+/// Weights of train.init: rank 0 reads them, and all learn the units and the columns of its map.
 struct Start {
   std::optional<train::InitialWeights> weights;  ///< on rank 0
   std::optional<data::Standardisation> units;
+  data::ColumnNames columns;
 };
 
 Start read_start(const train::Recipe& recipe, dist::World* world, const LogSink& log) {
@@ -242,8 +243,12 @@ Start read_start(const train::Recipe& recipe, dist::World* world, const LogSink&
   if (!world || world->leads()) {
     out.weights = train::read_initial_weights(recipe, log);
     out.units = out.weights->standardisation;
+    out.columns = out.weights->columns;
   }
-  if (world) out.units = train::share(*world, out.units);
+  if (!world) return out;
+  out.units = train::share(*world, out.units);
+  const auto told = ordered_json::parse(world->broadcast(ordered_json{{"source", out.columns.source}, {"target", out.columns.target}}.dump()));
+  out.columns = {told.at("source").get<std::vector<std::string>>(), told.at("target").get<std::vector<std::string>>()};
   return out;
 }
 
@@ -268,7 +273,8 @@ int train_command(TrainOptions options) {
   if (!options.dry_run) watch_signals(world.get());  // a dry run has nothing to save: Ctrl-C ends it at once
   use_device(world.get(), device, recipe);
   auto start = read_start(recipe, world.get(), log);
-  const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"), start.units, world.get());
+  const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"), start.units, world.get(),
+                                              start.columns);
   train::resolve_images(recipe, data);
   const auto shape = train::measure_source(*data.source, static_cast<uint64_t>(recipe.train.seed));
   train::resolve_noise_level(recipe, shape, data.source->size(), log);

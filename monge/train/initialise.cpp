@@ -31,7 +31,8 @@ void take_checkpoint(InitialWeights& initial, Checkpoint checkpoint) {
       if (name.starts_with(prefix)) net->emplace_back(name.substr(prefix.size()), tensor);
     }
   }
-  initial.recipe = parse_recipe(checkpoint.recipe_toml, initial.origin);
+  initial.recipe = saved_recipe(checkpoint.recipe_toml, initial.origin);
+  initial.columns = std::move(checkpoint.columns);
   initial.standardisation = std::move(checkpoint.standardisation);
   initial.iteration = checkpoint.iteration;
   if (initial.key.empty()) return;
@@ -185,6 +186,7 @@ InitialWeights read_initial_weights(const Recipe& recipe, const LogSink& log) {
       out.map = nn::state_dict(*model.net);
       out.recipe = std::move(model.recipe);
       out.standardisation = std::move(model.standardisation);
+      out.columns = std::move(model.columns);
       out.iteration = model.iteration;
     } else {
       out.loose = std::move(file.tensors);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "monge/core/log.h"
+#include "monge/data/column_names.h"
 #include "monge/data/standardise.h"
 #include "monge/nn/module.h"
 #include "monge/train/recipe.h"
@@ -20,6 +21,7 @@ struct InitialWeights {
   nn::NamedTensors map, average, potential;  ///< of a run or an export; empty: it has none
   nn::NamedTensors loose;                 ///< of another file: all its tensors, among which the recipe's nets are looked for
   std::optional<data::Standardisation> standardisation;  ///< the units of its map; the new data are brought to the same
+  data::ColumnNames columns;              ///< of the tables that it was trained on; the new ones are brought to their order
   std::optional<Recipe> recipe;           ///< of its training; unset for files that monge did not write
   int64_t iteration = 0;
 };

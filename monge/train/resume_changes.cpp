@@ -33,7 +33,7 @@ const std::vector<Changeable>& changeable() {
       {"eval.patience", around},       {"samples.", around},            {"data.cache", around},
       {"data.cache_mb", around},       {"data.workers", around},        {"data.prefetch", around},
       {"parallel.bucket_mb", around},  {"parallel.timeout", around},    {"source.path", around},
-      {"target.path", around},         {"train.lr_map", course},        {"train.lr_potential", course},
+      {"target.path", around},         {"output.range", around},        {"train.lr_map", course},        {"train.lr_potential", course},
       {"train.betas", course},         {"train.eps", course},           {"train.weight_decay", course},
       {"train.schedule", course},      {"train.milestones", course},    {"train.decay", course},
       {"train.warmup", course},        {"train.ema", course},           {"train.clip", course},
