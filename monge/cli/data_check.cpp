@@ -1,4 +1,4 @@
-// monge data check: looks a set of pictures over before it is trained on.
+// monge data check: looks a set of pictures or a table over before it is trained on.
 #include <algorithm>
 #include <cstdio>
 #include <functional>
@@ -6,9 +6,11 @@
 #include <memory>
 
 #include "monge/cli/command.h"
+#include "monge/cli/table_check.h"
 #include "monge/core/error.h"
 #include "monge/core/names.h"
 #include "monge/data/check.h"
+#include "monge/data/check_table.h"
 
 namespace monge::cli {
 namespace {
@@ -127,6 +129,7 @@ void print_table(const data::PictureReport& r, const CheckCommand& command) {
 
 int run(const CheckCommand& command) {
   watch_signals();
+  if (data::names_table(command.source)) return check_table(command.common, command.source, command.against, command.most, command.strict);
   const auto log = log_sink(command.common);
   const auto report = data::check_pictures(command.source, command.against, log, progress_callback(command.common, "checking"), stop_flag());
   if (!report.complete) {
@@ -150,14 +153,14 @@ int run(const CheckCommand& command) {
 }  // namespace
 
 void add_data_check(CLI::App& group, Action& action) {
-  auto* command = group.add_subcommand("check", "Decode every picture: counts, sizes, what is corrupt, double, near-empty or leaked");
+  auto* command = group.add_subcommand("check", "Look at every image or row: counts, sizes and ranges, what is corrupt, missing, double, empty or leaked");
   auto options = std::make_shared<CheckCommand>();
-  command->add_option("SRC", options->source, "Folder, archive, shards (NAME-{000..146}.tar), FILE.parquet, packed set or picture")->required();
-  command->add_option("--against", options->against, "A second set (of the test, say): pictures that are in both are leaks");
+  command->add_option("SRC", options->source, "Folder, archive, shards (NAME-{000..146}.tar), FILE.parquet, packed set or picture; or a table: .npy, .npz, .csv, FILE.csv?columns=a,b")->required();
+  command->add_option("--against", options->against, "A second set (of the test, say): images or rows that are in both are leaks");
   command->add_option("--most", options->most, "Files to list of each kind; 0: all")->check(CLI::Range(0, 1 << 30))->capture_default_str();
-  command->add_flag("--strict", options->strict, "Fail for duplicates, near-empty pictures, pictures to be converted and PNG without their last chunk, too");
+  command->add_flag("--strict", options->strict, "Fail for duplicates, near-empty pictures, pictures to be converted and PNG without their last chunk, too; of tables for duplicates, constant columns and columns beyond float32");
   add_output_flags(*command, options->common);
-  command->footer("Exit code 0 when all is well, 2 when a picture is corrupt or leaked or a packed set is damaged.");
+  command->footer("Exit code 0 when all is well, 2 when a picture is corrupt or leaked, a packed set is damaged, or a row is incomplete or leaked.");
   command->callback([&action, options] { action = [options] { return run(*options); }; });
 }
 

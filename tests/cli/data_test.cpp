@@ -47,6 +47,30 @@ TEST_F(Cli, DataCheckPrintsATableAndJsonAndJudges) {
   EXPECT_EQ(monge(folder.path(), "data check nothing").code, 2);
 }
 
+TEST_F(Cli, DataCheckLooksAtTables) {
+  std::ofstream(folder / "a.csv") << ",time,y\n0,1700000000.5,1\n1,1700000001.25,2\n2,1700000002.5,2\n3,1700000002.5,2\n";
+  std::ofstream(folder / "b.csv") << ",time,y\n0,1700000000.5,1\n";
+  auto result = monge(folder.path(), "data check a.csv");
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, AllOf(HasSubstr("4 rows x 2 columns"), HasSubstr("index: the unnamed first column"), HasSubstr("fit to train on"),
+                                HasSubstr("\"time\"  differs by"), HasSubstr("row 3  =  row 2")));
+  EXPECT_EQ(monge(folder.path(), "data check a.csv --strict").code, 2);
+  result = monge(folder.path(), "data check a.csv --against b.csv --json -q");
+  EXPECT_EQ(result.code, 2) << "a row is in both";
+  const auto line = json::parse(result.out);
+  EXPECT_EQ(line["rows"], 4);
+  EXPECT_EQ(line["columns"], 2);
+  EXPECT_EQ(line["leaked"], 1);
+  EXPECT_EQ(line["duplicates"], 1);
+  EXPECT_EQ(line["beyond_float32"], json::parse(R"(["time"])"));
+  EXPECT_EQ(line["column_list"][1]["mean"], 1.75);
+  EXPECT_EQ(line["passed"], false);
+  std::ofstream(folder / "c.csv") << "x,y\n1,NA\n2,3\n";
+  EXPECT_EQ(monge(folder.path(), "data check c.csv").code, 2);
+  EXPECT_EQ(monge(folder.path(), "data check 'c.csv?columns=x'").code, 0);
+  EXPECT_EQ(monge(folder.path(), "data check 'npz:none.npz?key=x'").code, 2);
+}
+
 TEST_F(Cli, DataCheckAndPackTellOfTurnedCutAndDarkImages) {
   fs::create_directories(folder / "set");
   torch::manual_seed(2);

@@ -7,6 +7,7 @@
 
 #include "monge/core/error.h"
 #include "monge/data/arrays.h"
+#include "monge/data/split.h"
 #include "monge/io/archive.h"
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
@@ -170,6 +171,52 @@ TEST(Arrays, NameTheFirstValueThatIsNotFinite) {
   auto images = torch::zeros({2, 3, 4, 4});
   images[1][2][0][3] = std::nanf("");
   EXPECT_THAT(message_of([&] { array_source("i", images); }), HasSubstr("item 1, position [2, 0, 3]"));
+}
+
+TEST(Arrays, ReadTablesInDoubleWithTheirNames) {
+  const ScratchFolder folder;
+  put(folder / "a.csv", "cell,time,y\nA,1700000000.25,0.1\nB,1700000003.5,0.2\nC,1700000007,0.3\n");
+  std::vector<std::string> lines;
+  const auto log = [&](LogLevel, const std::string& line) { lines.push_back(line); };
+  const auto source = open_source({.path = (folder / "a.csv").string()}, log);
+  EXPECT_THAT(lines, ElementsAre((folder / "a.csv").string() + ": 3 rows x 2 columns: time, y (commas, header in line 1, index \"cell\")"));
+  EXPECT_TRUE(torch::equal(source->exact_items({1, 0}), torch::tensor({{1700000003.5, 0.2}, {1700000000.25, 0.1}}, torch::kFloat64)));
+  EXPECT_TRUE(torch::equal(source->items({1}), torch::tensor({{1700000003.5f, 0.2f}})));
+  EXPECT_EQ(source->number_type(), torch::kFloat64);
+  const auto names = source->table_names();
+  EXPECT_THAT(names.columns, ElementsAre("time", "y"));
+  EXPECT_THAT(names.rows, ElementsAre("A", "B", "C"));
+  EXPECT_EQ(names.index, "cell");
+
+  const Subset part(source, {2, 0}, "[part]");
+  EXPECT_THAT(part.table_names().rows, ElementsAre("C", "A"));
+  EXPECT_THAT(part.table_names().columns, ElementsAre("time", "y"));
+  EXPECT_TRUE(torch::equal(part.exact_items({0}), torch::tensor({{1700000007.0, 0.3}}, torch::kFloat64)));
+
+  lines.clear();
+  open_source({.path = (folder / "a.csv?columns=y").string()}, log);
+  EXPECT_THAT(lines, ElementsAre(HasSubstr("a.csv?columns=y: 3 rows x 1 column: y (commas, header in line 1, index \"cell\", 1 of 2 columns chosen)")));
+  EXPECT_THAT(message_of([&] { open_source({.path = (folder / "b.csv?columns=y").string()}); }), HasSubstr("b.csv: no such file or folder"));
+}
+
+TEST(Arrays, TellWhichWholeNumbersAreRounded) {
+  std::vector<std::string> lines;
+  const auto log = [&](LogLevel level, const std::string& line) {
+    EXPECT_EQ(level, LogLevel::warning);
+    lines.push_back(line);
+  };
+  const auto counts = array_source("counts", torch::tensor({{16777216, 16777217}, {5, 33554434}}, torch::kInt64), log);
+  EXPECT_THAT(lines, ElementsAre(AllOf(HasSubstr("counts: 1 of its 4 values are whole numbers that float32 does not hold exactly"),
+                                       HasSubstr("row 0, column 1 (counted from 0): 16777217 becomes 16777216"))));
+  EXPECT_EQ(counts->exact_items({0})[0][1].item<double>(), 16777217);
+  lines.clear();
+  array_source("large", torch::tensor({{int64_t{9007199254740993}}}, torch::kInt64), log);
+  EXPECT_THAT(lines, ElementsAre(HasSubstr("float64 does not hold exactly, the first at row 0, column 0 (counted from 0): 9007199254740993 becomes 9007199254740992"),
+                                 HasSubstr("float32 does not hold exactly")));
+  lines.clear();
+  const auto small = array_source("small", torch::tensor({{65535}}, torch::kInt32).to(torch::kUInt16), log);
+  EXPECT_THAT(lines, ElementsAre());
+  EXPECT_EQ(small->items({0}).item<float>(), 65535);
 }
 
 TEST(Arrays, RefuseOtherShapesAndRanges) {

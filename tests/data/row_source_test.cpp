@@ -42,6 +42,20 @@ TEST(RowSource, GivesEveryTypeAsFloats) {
   EXPECT_TRUE(torch::equal(RowSource("b", whole.ne(0)).items({1}), torch::tensor({1.f, 0.f}).view({1, 2})));
 }
 
+TEST(RowSource, GivesIntegersWithoutSignAndExactValues) {
+  const auto whole = torch::tensor({{1, 65535}, {7, 8}}, torch::kInt64);
+  for (const auto type : {torch::kUInt16, torch::kUInt32, torch::kUInt64}) {
+    const RowSource source("rows", whole.to(type));
+    EXPECT_TRUE(torch::equal(source.items({0, 1}), whole.to(torch::kFloat32))) << type;
+    EXPECT_TRUE(torch::equal(source.exact_items({1, 0}), whole.flip(0).to(torch::kFloat64))) << type;
+  }
+  const auto exact = torch::tensor({{0.1, 16777217.0}}, torch::kFloat64);
+  EXPECT_TRUE(torch::equal(RowSource("d", exact).exact_items({0}), exact));
+  auto bad = exact.clone();
+  bad[0][1] = 1e300;
+  EXPECT_THAT(message_of([&] { RowSource("d", bad).exact_items({0}); }), AllOf(HasSubstr("row 0, column 1"), HasSubstr("1e+300")));
+}
+
 TEST(RowSource, KeepsBytesOfPicturesAndConvertsThoseOfVectors) {
   const auto bytes = torch::tensor({0, 255, 51, 1, 2, 3}, torch::kUInt8);
   const RowSource pictures("pictures", bytes.view({2, 3, 1, 1})), vectors("vectors", bytes.view({2, 3}));

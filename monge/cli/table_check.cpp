@@ -1,0 +1,124 @@
+#include "monge/cli/table_check.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <functional>
+
+#include "monge/core/error.h"
+#include "monge/core/names.h"
+#include "monge/data/check_table.h"
+#include "monge/io/column_choice.h"
+
+namespace monge::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+/// The name of a column, or its number where it has none.
+std::string label(const data::TableReport& r, int64_t column) {
+  const auto& name = r.columns[static_cast<size_t>(column)].name;
+  return name.empty() ? text("column ", column) : shown(name);
+}
+
+ordered_json labels(const data::TableReport& r, const std::vector<int64_t>& columns) {
+  auto out = ordered_json::array();
+  for (const int64_t column : columns) {
+    const auto& name = r.columns[static_cast<size_t>(column)].name;
+    out.push_back(name.empty() ? ordered_json(column) : ordered_json(name));
+  }
+  return out;
+}
+
+ordered_json json_of(const data::TableReport& r, bool passed) {
+  auto columns = ordered_json::array();
+  for (const auto& c : r.columns) {
+    const bool some = c.least <= c.most;
+    columns.push_back({{"name", c.name.empty() ? ordered_json(nullptr) : ordered_json(c.name)},
+                       {"mean", some ? ordered_json(c.mean) : ordered_json(nullptr)},
+                       {"sd", some ? ordered_json(c.deviation) : ordered_json(nullptr)},
+                       {"min", some ? ordered_json(c.least) : ordered_json(nullptr)},
+                       {"max", some ? ordered_json(c.most) : ordered_json(nullptr)},
+                       {"missing", c.missing},
+                       {"infinite", c.infinite},
+                       {"constant", c.constant},
+                       {"beyond_float32", c.beyond_float32}});
+  }
+  return {{"source", r.name},
+          {"rows", r.rows},
+          {"columns", r.columns.size()},
+          {"reading", r.reading.empty() ? ordered_json(nullptr) : ordered_json(r.reading)},
+          {"missing", r.missing()},
+          {"incomplete", r.incomplete.size()},
+          {"constant", labels(r, r.constant())},
+          {"beyond_float32", labels(r, r.beyond_float32())},
+          {"duplicates", r.duplicates.size()},
+          {"leaked", r.against > 0 ? ordered_json(r.leaked.size()) : ordered_json(nullptr)},
+          {"passed", passed},
+          {"column_list", columns},
+          {"incomplete_rows", r.incomplete},
+          {"duplicate_rows", r.duplicates},
+          {"leaked_rows", r.leaked}};
+}
+
+/// A line with the number, then the first of the things that it counts.
+void print_list(const char* label, size_t count, int64_t most, const std::function<std::string(size_t)>& line) {
+  std::printf("%-14s %zu\n", label, count);
+  const size_t listed = most == 0 ? count : std::min(count, static_cast<size_t>(most));
+  for (size_t i = 0; i < listed; ++i) std::printf("  %s\n", printable(line(i)).c_str());
+  if (listed < count) std::printf("  and %zu more (--most 0 lists all)\n", count - listed);
+}
+
+void print_columns(const data::TableReport& r, int64_t most) {
+  std::printf("%-24s %15s %12s %15s %15s %9s\n", "column", "mean", "sd", "min", "max", "missing");
+  const size_t listed = most == 0 ? r.columns.size() : std::min(r.columns.size(), static_cast<size_t>(most));
+  for (size_t d = 0; d < listed; ++d) {
+    const auto& c = r.columns[d];
+    std::printf("%-24s %15.9g %12.6g %15.9g %15.9g %9lld%s\n", printable(label(r, static_cast<int64_t>(d))).c_str(), c.mean, c.deviation, c.least,
+                c.most, static_cast<long long>(c.missing), c.infinite > 0 ? text("  ", c.infinite, " not finite in float32").c_str() : "");
+  }
+  if (listed < r.columns.size()) std::printf("  and %zu more (--most 0 lists all)\n", r.columns.size() - listed);
+}
+
+void print_table(const data::TableReport& r, int64_t most) {
+  std::printf("%-14s %s\n%-14s %lld rows x %zu columns\n", "source", printable(r.name).c_str(), "table", static_cast<long long>(r.rows),
+              r.columns.size());
+  if (!r.reading.empty()) std::printf("%-14s %s\n", "read as", printable(r.reading).c_str());
+  print_columns(r, most);
+  const auto column = [&](const std::vector<int64_t>& list) { return [&r, &list](size_t i) { return label(r, list[i]); }; };
+  const auto pair = [](const auto& list, const char* of) {
+    return [&list, of](size_t i) { return text("row ", list[i].first, "  =  ", of, "row ", list[i].second); };
+  };
+  print_list("incomplete", r.incomplete.size(), most, [&](size_t i) { return text("row ", r.incomplete[i]); });
+  const auto constant = r.constant(), beyond = r.beyond_float32();
+  print_list("constant", constant.size(), most, column(constant));
+  print_list("beyond float32", beyond.size(), most, [&](size_t i) {
+    const auto& c = r.columns[static_cast<size_t>(beyond[i])];
+    return text(label(r, beyond[i]), "  differs by ", c.deviation, " at ", c.mean, ", where float32 moves in steps of ",
+                std::nextafter(static_cast<float>(std::abs(c.mean)), INFINITY) - static_cast<float>(std::abs(c.mean)),
+                "; data.standardise keeps it");
+  });
+  print_list("duplicates", r.duplicates.size(), most, pair(r.duplicates, ""));
+  if (r.against > 0) print_list("leaked", r.leaked.size(), most, pair(r.leaked, "the other's "));
+}
+
+}  // namespace
+
+int check_table(const Common& common, const std::string& source, const std::string& against, int64_t most, bool strict) {
+  const auto report = data::check_table(source, against, progress_callback(common, "checking"), stop_flag());
+  if (!report.complete) {
+    log_sink(common)(LogLevel::warning, "stopped; nothing is told of a part of the table");
+    return kStopped;
+  }
+  const bool fails = strict && (!report.duplicates.empty() || !report.constant().empty() || !report.beyond_float32().empty());
+  const bool passed = !report.bad() && !fails;
+  if (common.json) {
+    print_json(json_of(report, passed));
+  } else {
+    print_table(report, most);
+    std::printf("%-14s %s\n", "verdict", passed ? "fit to train on" : "not fit to train on as it is: see above");
+  }
+  return passed ? kDone : kUsage;
+}
+
+}  // namespace monge::cli

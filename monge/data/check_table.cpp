@@ -1,0 +1,182 @@
+#include "monge/data/check_table.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <numeric>
+#include <unordered_map>
+
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/core/names.h"
+#include "monge/core/nearest.h"
+#include "monge/data/arrays.h"
+#include "monge/data/float32_loss.h"
+
+namespace monge::data {
+namespace {
+
+constexpr int64_t kBlock = 4096;    // rows that are converted at once
+constexpr int64_t kSample = 16384;  // rows, evenly spread, by which offsets beyond float32 are found
+
+io::Table read_rows(const std::string& line) {
+  auto out = read_table(line, io::TextTableOptions::Missing::keep);
+  require(out.values.dim() >= 2 && out.values.numel() > 0, line, ": a table [N, D] is needed, got the shape ", out.values.sizes());
+  out.values = out.values.flatten(1);
+  return out;
+}
+
+/// Calls action(number, row) for every row in float64, by blocks. @return false when it was stopped.
+template <class Action>
+bool for_each_row(const torch::Tensor& rows_ND, const std::function<void(int64_t)>& tell, const std::atomic<bool>& stop, const Action& action) {
+  for (int64_t begin = 0; begin < rows_ND.size(0); begin += kBlock) {
+    if (stop) return false;
+    const auto block = rows_ND.narrow(0, begin, std::min(kBlock, rows_ND.size(0) - begin)).to(torch::kFloat64).contiguous();
+    const auto* row = block.const_data_ptr<double>();
+    for (int64_t i = 0; i < block.size(0); ++i, row += block.size(1)) action(begin + i, row);
+    tell(block.size(0));
+  }
+  return true;
+}
+
+/// A hash of the values at `order`; 0 and -0 are one value, and so are all NaN.
+class RowHash {
+ public:
+  explicit RowHash(std::vector<int64_t> order) : order_(std::move(order)), values_(order_.size()) {}
+
+  uint64_t operator()(const double* row) {
+    for (size_t i = 0; i < order_.size(); ++i) {
+      const double value = row[order_[i]];
+      values_[i] = std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value + 0.0;
+    }
+    return content_number({reinterpret_cast<const char*>(values_.data()), values_.size() * sizeof(double)});
+  }
+
+ private:
+  std::vector<int64_t> order_;
+  std::vector<double> values_;
+};
+
+/// Mean and variance of values as they come (Welford).
+struct Moments {
+  int64_t count = 0;
+  double mean = 0, squares = 0;
+  void add(double value) {
+    const double before = value - mean;
+    mean += before / static_cast<double>(++count);
+    squares += before * (value - mean);
+  }
+};
+
+/// Where the columns of `own` are in `other`.
+std::vector<int64_t> matched(const io::Table& own, const io::Table& other, const std::string& name, const std::string& against) {
+  const int64_t columns = own.values.size(1);
+  require(other.values.size(1) == columns, against, ": has ", other.values.size(1), " columns, and ", name, " has ", columns,
+          "; choose the same by ?columns=");
+  std::vector<int64_t> out(static_cast<size_t>(columns));
+  std::iota(out.begin(), out.end(), int64_t{0});
+  const auto &mine = own.names.columns, &theirs = other.names.columns;
+  if (mine.empty() || theirs.empty() || mine == theirs) return out;
+  for (size_t i = 0; i < mine.size(); ++i) {
+    const auto found = std::find(theirs.begin(), theirs.end(), mine[i]);
+    if (found == theirs.end()) {
+      throw Error(Complaint{.what = text("has no column ", shown(mine[i]), ", which ", name, " has"), .where = against,
+                            .fix = suggestion(mine[i], theirs)});
+    }
+    out[i] = found - theirs.begin();
+  }
+  return out;
+}
+
+}  // namespace
+
+int64_t TableReport::missing() const {
+  int64_t out = 0;
+  for (const auto& column : columns) out += column.missing;
+  return out;
+}
+
+std::vector<int64_t> TableReport::constant() const {
+  std::vector<int64_t> out;
+  for (size_t d = 0; d < columns.size(); ++d) {
+    if (columns[d].constant) out.push_back(static_cast<int64_t>(d));
+  }
+  return out;
+}
+
+std::vector<int64_t> TableReport::beyond_float32() const {
+  std::vector<int64_t> out;
+  for (size_t d = 0; d < columns.size(); ++d) {
+    if (columns[d].beyond_float32) out.push_back(static_cast<int64_t>(d));
+  }
+  return out;
+}
+
+bool names_table(const std::string& line) {
+  std::error_code ignored;
+  const auto file = array_path(line).file;
+  return has_array_extension(file) && !std::filesystem::is_directory(file, ignored);
+}
+
+TableReport check_table(const std::string& line, const std::string& against, const std::function<void(int64_t, int64_t)>& progress,
+                        const std::atomic<bool>& stop) {
+  const auto table = read_rows(line);
+  const auto other = against.empty() ? io::Table() : read_rows(against);
+  TableReport out;
+  out.name = line;
+  out.reading = table.reading;
+  out.rows = table.values.size(0);
+  out.against = other.values.defined() ? other.values.size(0) : 0;
+  int64_t done = 0;
+  const auto tell = [&](int64_t rows) {
+    done += rows;
+    if (progress) progress(done, out.rows + out.against);
+  };
+
+  const int64_t width = table.values.size(1);
+  std::vector<int64_t> in_order(static_cast<size_t>(width));
+  std::iota(in_order.begin(), in_order.end(), int64_t{0});
+  out.columns.resize(static_cast<size_t>(width));
+  for (size_t d = 0; d < table.names.columns.size(); ++d) out.columns[d].name = table.names.columns[d];
+  std::vector<Moments> moments(static_cast<size_t>(width));
+
+  std::unordered_map<uint64_t, int64_t> theirs, first;
+  if (other.values.defined()) {
+    RowHash hash(matched(table, other, line, against));
+    out.complete = for_each_row(other.values, tell, stop, [&](int64_t i, const double* row) { theirs.emplace(hash(row), i); });
+  }
+  RowHash hash(in_order);
+  out.complete = out.complete && for_each_row(table.values, tell, stop, [&](int64_t i, const double* row) {
+    bool incomplete = false;
+    for (size_t d = 0; d < out.columns.size(); ++d) {
+      auto& column = out.columns[d];
+      const bool missing = std::isnan(row[d]), infinite = !missing && !std::isfinite(static_cast<float>(row[d]));
+      column.missing += missing;
+      column.infinite += infinite;
+      incomplete |= missing || infinite;
+      if (missing || infinite) continue;
+      moments[d].add(row[d]);
+      column.least = std::min(column.least, row[d]);
+      column.most = std::max(column.most, row[d]);
+    }
+    if (incomplete) out.incomplete.push_back(i);
+    const auto content = hash(row);
+    const auto [found, fresh] = first.emplace(content, i);
+    if (!fresh) out.duplicates.emplace_back(i, found->second);
+    if (const auto leak = theirs.find(content); leak != theirs.end()) out.leaked.emplace_back(i, leak->second);
+  });
+  if (!out.complete) return out;
+
+  for (size_t d = 0; d < out.columns.size(); ++d) {
+    auto& column = out.columns[d];
+    column.mean = moments[d].mean;
+    column.deviation = moments[d].count > 0 ? std::sqrt(moments[d].squares / static_cast<double>(moments[d].count)) : 0;
+    column.constant = moments[d].count > 0 && column.least == column.most;
+  }
+  // A slice is a view, so that the sample alone is converted.
+  const auto sample = table.values.slice(0, 0, out.rows, (out.rows + kSample - 1) / kSample).to(torch::kFloat64);
+  for (const int64_t d : columns_lost_in_float32(sample)) out.columns[static_cast<size_t>(d)].beyond_float32 = true;
+  return out;
+}
+
+}  // namespace monge::data
