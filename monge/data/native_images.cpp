@@ -3,6 +3,8 @@
 #include <mutex>
 
 #include "monge/core/error.h"
+#include "monge/core/nearest.h"
+#include "monge/data/parallel.h"
 
 namespace monge::data {
 
@@ -14,6 +16,32 @@ struct NativeImageSource::Counter {
 NativeImageSource::NativeImageSource(const std::filesystem::path& path, const ImageOptions& options, const LogSink& log)
     : name_(path.string()), options_(options), pictures_(open_pictures(path, log)), counter_(std::make_shared<Counter>()) {
   Preparation(options_.preparation());  // a bad option is found here
+  require(options_.on_error == "fail" || options_.on_error == "skip", "on_error: got \"", options_.on_error, "\" (allowed: fail, skip)");
+  if (options_.on_error == "fail") return;
+  std::vector<std::string> faults(static_cast<size_t>(pictures_->size()));
+  for_each_parallel(pictures_->size(), [&] {
+    return [&](int64_t i) {
+      try {
+        io::ImageNotes notes;
+        pictures_->decode(i, notes);
+        check_conversion(*pictures_, i, options_.convert, notes);
+      } catch (const SystemError&) {
+        throw;
+      } catch (const Error& error) {
+        faults[static_cast<size_t>(i)] = error.what();
+      }
+    };
+  });
+  for (size_t i = 0; i < faults.size(); ++i) {
+    if (faults[i].empty()) {
+      rows_.push_back(static_cast<int64_t>(i));
+    } else {
+      left_out_.push_back(faults[i]);
+    }
+  }
+  require(!rows_.empty(), name_, ": none of its ", pictures_->size(), " images can be used:", listed(left_out_, left_out_.size()));
+  if (left_out_.empty()) return;
+  log(LogLevel::warning, text(name_, ": ", left_out_.size(), " images cannot be used and are left out:", listed(left_out_, left_out_.size())));
 }
 
 torch::Tensor NativeImageSource::stored_items(const std::vector<int64_t>& indices) const {
@@ -24,7 +52,7 @@ torch::Tensor NativeImageSource::stored_items(const std::vector<int64_t>& indice
   preparation_options.crop = "none";
   auto decoding = Preparation(preparation_options).decoding();
   decoding.keep_sixteen_bits = options_.bits == 16;
-  const int64_t i = indices[0];
+  const int64_t i = picture_of(indices[0]);
   std::string buffer;
   io::ImageNotes notes;
   const auto image = pictures_->decode(i, pictures_->bytes(i, buffer), decoding, notes);
@@ -52,18 +80,19 @@ torch::Tensor NativeImageSource::stored_items(const std::vector<int64_t>& indice
 
 std::string NativeImageSource::item_name(int64_t index) const {
   check({index});
-  return pictures_->name(index);
+  return pictures_->name(picture_of(index));
 }
 
 int NativeImageSource::sample_bits(int64_t index) const {
   check({index});
   std::string buffer;
-  return pictures_->pixel_size() ? 8 : io::sample_bits(pictures_->bytes(index, buffer));
+  return pictures_->pixel_size() ? 8 : io::sample_bits(pictures_->bytes(picture_of(index), buffer));
 }
 
 Source::Remarks NativeImageSource::remarks() const {
   const std::lock_guard lock(counter_->guard);
   Remarks out;
+  out.left_out = left_out_;
   out.noticed = io::note_lines(counter_->counts);
   return out;
 }

@@ -3,6 +3,8 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "monge/core/log.h"
 #include "monge/data/images.h"
@@ -13,14 +15,16 @@ namespace monge::data {
 /// Images as ImageSource gives them, but neither cropped nor resized, so that only one can be asked for at a time.
 class NativeImageSource : public FiniteSource {
  public:
-  /// @param options  without size, resize_to, crop and cache_mb. @param log  see ImageSource; nothing is told of single images.
+  /// @param options  without size, resize_to, crop and cache_mb. With on_error = "skip" every image is decoded once here, and those
+  ///                 that cannot be are left out, see remarks(); with "fail" using one is an error.
+  /// @param log      see open_pictures. Nothing is told of single images: remarks() counts them.
   /// @throws Error as ImageSource.
   NativeImageSource(const std::filesystem::path& path, const ImageOptions& options, const LogSink& log);
 
   std::string name() const override { return name_; }
   /// [C, 0, 0]: the sizes differ.
   std::vector<int64_t> item_shape() const override { return {options_.colour == "grey" ? 1 : 3, 0, 0}; }
-  int64_t size() const override { return pictures_->size(); }
+  int64_t size() const override { return left_out_.empty() ? pictures_->size() : static_cast<int64_t>(rows_.size()); }
   /// [1, C, H, W]. @param indices  one. @throws Error for more, a side beyond 4096 pixels, or a picture that cannot be decoded.
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
   std::string item_name(int64_t index) const override;
@@ -32,9 +36,13 @@ class NativeImageSource : public FiniteSource {
  private:
   struct Counter;
 
+  int64_t picture_of(int64_t item) const { return left_out_.empty() ? item : rows_[static_cast<size_t>(item)]; }
+
   std::string name_;
   ImageOptions options_;
   std::shared_ptr<const Pictures> pictures_;
+  std::vector<int64_t> rows_;          ///< the pictures that are items, where some are left out
+  std::vector<std::string> left_out_;  ///< with reasons
   std::shared_ptr<Counter> counter_;
 };
 

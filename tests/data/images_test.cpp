@@ -378,6 +378,11 @@ TEST(Images, AreGivenAtTheirOwnSizesOneByOne) {
   EXPECT_EQ(source.items({1}).sizes(), torch::IntArrayRef({1, 3, 12, 12}));
   EXPECT_EQ(source.sample_bits(1), 16);
   EXPECT_THAT(message_of([&] { source.items({0, 1}); }), HasSubstr("one at a time"));
+  put(folder / "aa.png", "<html>");
+  const NativeImageSource skipping(folder.path(), {.on_error = "skip"}, silent());
+  EXPECT_EQ(skipping.size(), 2);
+  EXPECT_EQ(skipping.item_name(1), "b.png");
+  EXPECT_THAT(skipping.remarks().left_out, ::testing::ElementsAre(HasSubstr("aa.png")));
 }
 
 }  // namespace
