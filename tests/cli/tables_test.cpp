@@ -1,4 +1,6 @@
 // The program on tables as people have them: far from 0, in double, with names.
+#include <sstream>
+
 #include "monge/core/random.h"
 #include "monge/io/npy.h"
 #include "tests/cli/fixture.h"
