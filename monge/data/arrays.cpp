@@ -1,9 +1,11 @@
 #include "monge/data/arrays.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
+#include "monge/data/parquet_table.h"
 #include "monge/data/row_source.h"
 #include "monge/data/tensor_source.h"
 #include "monge/io/column_choice.h"
@@ -50,9 +52,11 @@ void tell_rounded(const std::string& name, const torch::Tensor& array, const cha
     if (count++ == 0) first = i;
   }
   if (count == 0) return;
+  char rounded[32];
+  std::snprintf(rounded, sizeof rounded, "%.0f", static_cast<double>(static_cast<Float>(value[first])));
   log(LogLevel::warning, text(name, ": ", count, " of its ", array.numel(), " values are whole numbers that ", type,
                               " does not hold exactly, the first at ", place_in(array.sizes(), first), ": ", value[first], " becomes ",
-                              static_cast<int64_t>(static_cast<long double>(static_cast<Float>(value[first]))), cure));
+                              rounded, cure));
 }
 
 template <class Whole>
@@ -147,6 +151,7 @@ std::shared_ptr<const Source> array_source(const std::string& name, const torch:
 }
 
 io::Table read_table(const std::string& line, io::TextTableOptions::Missing missing) {
+  if (const auto parquet = parquet_path(line)) return read_parquet_table(*parquet, missing);
   auto path = array_path(line);
   require(has_array_extension(path.file), line, ": not an array; allowed are .npy, .npz, .csv, .tsv and .txt");
   const auto extension = lower_extension(path.file);

@@ -22,6 +22,7 @@ inline constexpr uint64_t kMapFrom = uint64_t{64} << 20;
 ///     .npy [N, C, H, W]        float in [-1, 1], or uint8 in 0..255: images
 ///     .npz                     the same
 ///     .csv .tsv .txt           a table of text, a vector a row; also with .gz
+///     .parquet                 a table of numbers, see read_parquet_table
 ///
 /// Items are float32. Of vectors whose values float32 does not hold exactly, the values of the file are kept beside them in
 /// float64 (Source::exact_items). Arrays lie in memory, except .npy files from kMapFrom bytes on: those are mapped

@@ -12,6 +12,7 @@
 #include "monge/core/nearest.h"
 #include "monge/data/arrays.h"
 #include "monge/data/float32_loss.h"
+#include "monge/data/parquet_table.h"
 
 namespace monge::data {
 namespace {
@@ -114,6 +115,7 @@ std::vector<int64_t> TableReport::beyond_float32() const {
 
 bool names_table(const std::string& line) {
   std::error_code ignored;
+  if (const auto parquet = parquet_path(line)) return holds_parquet_table(*parquet);
   const auto file = array_path(line).file;
   return has_array_extension(file) && !std::filesystem::is_directory(file, ignored);
 }

@@ -43,7 +43,8 @@ struct TableReport {
   bool bad() const { return !incomplete.empty() || !leaked.empty(); }
 };
 
-/// Whether `line` names a table or an array (see read_table), which check_table reads, and no folder of this name.
+/// Whether `line` names a table or an array (see read_table), which check_table reads, and no folder of this name. Parquet is
+/// opened to see what it holds. @throws Error when it cannot be.
 bool names_table(const std::string& line);
 
 /// Reads the whole table, missing values included, and looks at every row. An array of images counts as a table with a column

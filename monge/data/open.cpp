@@ -9,6 +9,7 @@
 #include "monge/data/arrays.h"
 #include "monge/data/glyphs.h"
 #include "monge/data/member_path.h"
+#include "monge/data/parquet_table.h"
 #include "monge/data/pictures.h"
 #include "monge/data/spec.h"
 #include "monge/data/toys.h"
@@ -49,6 +50,7 @@ std::shared_ptr<const Source> open_any(const SourceOptions& options, const LogSi
   std::error_code ignored;
   const auto file = array_path(path).file;
   if (has_array_extension(file) && fs::exists(file, ignored) && !fs::is_directory(file, ignored)) return open_array(path, log);
+  if (const auto parquet = parquet_path(path); parquet && holds_parquet_table(*parquet)) return open_array(path, log);
   if (holds_pictures(path) || (!fs::exists(path, ignored) && member_path(path).set.find('{') != std::string::npos)) {
     return open_images(options, log, progress);
   }

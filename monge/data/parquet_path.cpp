@@ -6,6 +6,7 @@
 #include "monge/core/error.h"
 #include "monge/core/names.h"
 #include "monge/data/picture_kinds.h"
+#include "monge/data/spec.h"
 
 namespace monge::data {
 namespace {
@@ -45,8 +46,19 @@ std::optional<ParquetPath> parquet_path(const std::string& path) {
   }
   constexpr std::string_view kKey = "column=";
   const auto rest = path.substr(mark + 1);
+  for (const char* key : {"columns=", "index=", "missing="}) {
+    if (!rest.starts_with(key)) continue;
+    Spec spec(path, mark);
+    ParquetPath out{.whole = path, .file = path.substr(0, mark), .column = {}};
+    out.columns = spec.word("columns", "");
+    out.index = spec.word("index", "");
+    out.drop_missing = spec.word("missing", "refuse", {"refuse", "drop"}) == "drop";
+    spec.refuse_unknown();
+    return out;
+  }
   if (!rest.starts_with(kKey) || rest.size() == kKey.size()) {
-    throw Error(Complaint{.what = "not a parameter of Parquet", .where = path, .value = '"' + rest + '"', .allowed = "column=NAME"});
+    throw Error(Complaint{.what = "not a parameter of Parquet", .where = path, .value = '"' + rest + '"',
+                          .allowed = "column=NAME of images; columns=a,b index=NAME missing=drop of numbers"});
   }
   return ParquetPath{.whole = path, .file = path.substr(0, mark), .column = rest.substr(kKey.size())};
 }
