@@ -6,7 +6,8 @@ namespace monge::data {
 
 GreyAsRgb::GreyAsRgb(std::shared_ptr<const Source> grey) : grey_(std::move(grey)) {
   require(!grey_->endless() && grey_->item_shape().size() == 3 && grey_->item_shape()[0] == 1, grey_->name(),
-          ": a finite set of grey images [1, H, W] is needed, its items have the shape ", torch::IntArrayRef(grey_->item_shape()));
+          ": a finite set of grey images [1, H, W] is needed, its items have the shape ",
+          torch::IntArrayRef(grey_->item_shape()));
 }
 
 std::vector<int64_t> GreyAsRgb::item_shape() const {

@@ -27,7 +27,8 @@ bool looks_grey(const Pictures& pictures, int64_t sample) {
   return any;
 }
 
-io::NoteCounts measure_samples(const Pictures& pictures, const std::vector<int64_t>& chosen, const std::atomic<bool>& stop) {
+io::NoteCounts measure_samples(const Pictures& pictures, const std::vector<int64_t>& chosen,
+                               const std::atomic<bool>& stop) {
   io::NoteCounts out;
   if (pictures.pixel_size()) return out;  // 8 bits each
   std::mutex guard;
@@ -52,13 +53,13 @@ io::NoteCounts measure_samples(const Pictures& pictures, const std::vector<int64
   return out;
 }
 
-std::string measured_range(const Pictures& pictures, const std::vector<int64_t>& chosen, const std::string& name, const LogSink& log,
-                           const std::atomic<bool>& stop) {
+std::string measured_range(const Pictures& pictures, const std::vector<int64_t>& chosen, const std::string& name,
+                           const LogSink& log, const std::atomic<bool>& stop) {
   const auto seen = measure_samples(pictures, chosen, stop);
   if (seen.sixteen_bit == 0) return "full";
   const auto range = io::range_holding(static_cast<int>(seen.least), static_cast<int>(seen.largest)).text();
-  log(LogLevel::info, text(name, ": ", seen.sixteen_bit, " 16-bit images use the values ", seen.least, "..", seen.largest,
-                           ", so range = \"auto\" scales them from ", range));
+  log(LogLevel::info, text(name, ": ", seen.sixteen_bit, " 16-bit images use the values ", seen.least, "..",
+                           seen.largest, ", so range = \"auto\" scales them from ", range));
   return range;
 }
 

@@ -67,7 +67,8 @@ class NoteTeller {
   std::vector<std::string> lines() const {
     const std::lock_guard lock(guard_);
     auto out = io::note_lines(seen_);
-    if (auto warning = range_is_full_ ? io::unused_range_warning(seen_, "range") : ""; !warning.empty()) out.push_back(std::move(warning));
+    if (auto warning = range_is_full_ ? io::unused_range_warning(seen_, "range") : ""; !warning.empty())
+      out.push_back(std::move(warning));
     return out;
   }
 
@@ -77,7 +78,8 @@ class NoteTeller {
     std::array<bool, kKinds> out{};
     for (size_t kind = 1; kind < counts.converted.size(); ++kind) out[kind] = counts.converted[kind] > 0;
     size_t at = io::kConversions;
-    for (const int64_t count : {counts.upright, counts.left_turned, counts.without_end, counts.more_pages, counts.cropped, counts.colour_dropped}) {
+    for (const int64_t count : {counts.upright, counts.left_turned, counts.without_end, counts.more_pages,
+                                counts.cropped, counts.colour_dropped}) {
       out[at++] = count > 0;
     }
     return out;
@@ -95,7 +97,10 @@ class NoteTeller {
 /// The options with what the pictures are in place of "auto".
 ImageOptions resolved(ImageOptions options, const Pictures& pictures, const std::string& name, const LogSink& log) {
   if (options.colour != "auto" && options.colour != "rgb" && options.colour != "grey") {
-    throw Error(Complaint{.what = "not a number of channels", .where = "colour", .value = '"' + options.colour + '"', .allowed = "auto, rgb, grey"});
+    throw Error(Complaint{.what = "not a number of channels",
+                          .where = "colour",
+                          .value = '"' + options.colour + '"',
+                          .allowed = "auto, rgb, grey"});
   }
   if (options.colour == "auto") options.colour = !options.grey && looks_grey(pictures) ? "grey" : "rgb";
   if (options.range == "auto") {
@@ -127,25 +132,33 @@ PreparationOptions preparation_of(const ImageOptions& options, const Pictures& p
 
 struct ImageSource::State {
   State(const fs::path& path, const ImageOptions& given, const ProgressCallback& progress, const LogSink& log)
-      : name(path.string()), pictures(open_pictures(path, log)), options(resolved(given, *pictures, name, log)),
+      : name(path.string()),
+        pictures(open_pictures(path, log)),
+        options(resolved(given, *pictures, name, log)),
         guessed_grey(given.colour == "auto" && options.colour == "grey"),
-        preparation(preparation_of(options, *pictures, log, name)), convert(options.convert), skip(options.on_error == "skip"), log(log),
+        preparation(preparation_of(options, *pictures, log, name)),
+        convert(options.convert),
+        skip(options.on_error == "skip"),
+        log(log),
         teller(name, preparation.decoding().range.full(), options.tell ? log : LogSink()) {
     require(skip || options.on_error == "fail", "on_error: got \"", options.on_error, "\" (allowed: fail, skip)");
     require(options.cache_mb >= 0, "cache_mb: must be 0 or more MiB, got ", options.cache_mb);
     if (given.range == "auto") remarks.range = options.range;
     if (guessed_grey) {
-      log(LogLevel::info, text(name, ": its images are grey, so items have one channel (colour = \"rgb\" gives three)"));
+      log(LogLevel::info,
+          text(name, ": its images are grey, so items have one channel (colour = \"rgb\" gives three)"));
     }
     const auto kept = pictures->pixel_size();
     direct = kept && preparation.keeps(kept->height, kept->width);
     const int64_t count = pictures->size();
-    const bool fits = !direct && options.bits == 8 && checked_multiply(count, preparation.item_bytes(), name) >> 20 < options.cache_mb;
+    const bool fits = !direct && options.bits == 8 &&
+                      checked_multiply(count, preparation.item_bytes(), name) >> 20 < options.cache_mb;
     if (direct || (!fits && !skip)) return;
 
     std::vector<io::ImageNotes> notes;
     auto faults = decode_all(fits, progress, notes);
-    if (guessed_grey && std::any_of(notes.begin(), notes.end(), [](const auto& found) { return found.colour_dropped; })) {
+    if (guessed_grey &&
+        std::any_of(notes.begin(), notes.end(), [](const auto& found) { return found.colour_dropped; })) {
       log(LogLevel::info, text(name, ": some of its images have colour after all, so items have three channels"));
       guessed_grey = false;
       options.colour = "rgb";
@@ -167,7 +180,9 @@ struct ImageSource::State {
   /// Decodes every picture, and keeps them where that is asked for.
   std::vector<std::string> decode_all(bool keep, const ProgressCallback& progress, std::vector<io::ImageNotes>& notes) {
     const int64_t count = pictures->size();
-    pixels = keep ? torch::empty({count, preparation.height(), preparation.width(), preparation.channels()}, torch::kUInt8) : torch::Tensor();
+    pixels =
+        keep ? torch::empty({count, preparation.height(), preparation.width(), preparation.channels()}, torch::kUInt8)
+             : torch::Tensor();
     notes.assign(static_cast<size_t>(count), {});
     return try_all(progress, notes);
   }
@@ -218,8 +233,10 @@ struct ImageSource::State {
   /// @throws Error for a picture that shows that a guess was wrong.
   void refuse_colour(int64_t picture, const io::ImageNotes& notes) const {
     if (!guessed_grey || !notes.colour_dropped) return;
-    throw Error(text(pictures->where(picture), ": has colour, but the set was taken for grey by a sample of its images; set colour = \"rgb\" for this side, ",
-                     "or \"grey\" to take the luma of all"));
+    throw Error(text(
+        pictures->where(picture),
+        ": has colour, but the set was taken for grey by a sample of its images; set colour = \"rgb\" for this side, ",
+        "or \"grey\" to take the luma of all"));
   }
 
   /// Decodes every picture, into `pixels` where there are such; gives the faults, and fills `notes`.
@@ -247,7 +264,8 @@ struct ImageSource::State {
   }
 
   /// A line for each picture that can be used after a conversion; of those that cannot be used nothing is noted.
-  std::vector<std::string> conversion_lines(const std::vector<std::string>& faults, std::vector<io::ImageNotes>& notes) const {
+  std::vector<std::string> conversion_lines(const std::vector<std::string>& faults,
+                                            std::vector<io::ImageNotes>& notes) const {
     std::vector<std::string> out;
     for (size_t i = 0; i < faults.size(); ++i) {
       if (!faults[i].empty()) notes[i] = {};
@@ -295,7 +313,8 @@ struct ImageSource::State {
 
   int64_t picture_of(int64_t item) const { return rows.empty() ? item : rows[static_cast<size_t>(item)]; }
 
-  static constexpr const char* kFix = "mend or remove them, or leave them out (on_error = \"skip\" in the recipe, --on-error skip of a command)";
+  static constexpr const char* kFix =
+      "mend or remove them, or leave them out (on_error = \"skip\" in the recipe, --on-error skip of a command)";
 
   std::string name;
   std::shared_ptr<const Pictures> pictures;
@@ -319,7 +338,7 @@ ImageSource::ImageSource(const fs::path& path, const ImageOptions& options, cons
 ImageSource::~ImageSource() = default;
 
 std::string ImageSource::name() const { return state_->name; }
-std::vector<int64_t> ImageSource::item_shape() const { 
+std::vector<int64_t> ImageSource::item_shape() const {
   return {state_->preparation.channels(), state_->preparation.height(), state_->preparation.width()};
 }
 int64_t ImageSource::size() const { return state_->size(); }
@@ -349,7 +368,8 @@ torch::Tensor ImageSource::stored_items(const std::vector<int64_t>& indices) con
   const auto count = static_cast<int64_t>(indices.size());
   const int64_t item = s.preparation.item_bytes();
   const bool floats = s.options.bits == 16 && !is_quick();
-  auto values = torch::empty({count, s.preparation.height(), s.preparation.width(), s.preparation.channels()}, floats ? torch::kFloat32 : torch::kUInt8);
+  auto values = torch::empty({count, s.preparation.height(), s.preparation.width(), s.preparation.channels()},
+                             floats ? torch::kFloat32 : torch::kUInt8);
   const auto as_channels_first = [](const torch::Tensor& images_NHWC) { return images_NHWC.permute({0, 3, 1, 2}); };
   if (is_quick()) {
     const uint8_t* all = s.pixels.defined() ? s.pixels.data_ptr<uint8_t>() : nullptr;

@@ -20,11 +20,11 @@ struct ImageOptions {
   std::string filter = "bicubic";
   std::string background = "white";
   bool grey = false;
-  std::string colour = "rgb";        ///< rgb: three channels; grey: the luma alone, one channel; auto: see ImageSource
-  std::string exif = "apply";        ///< see PreparationOptions
-  std::string range = "full";        ///< see PreparationOptions; auto: measured over the set, see measured_range
-  int64_t bits = 8;                  ///< 16: 16-bit images are given as floats that keep their precision; the rest as with 8
-  bool tell = true;                  ///< tell the log what was noticed; false: remarks() alone have it
+  std::string colour = "rgb";  ///< rgb: three channels; grey: the luma alone, one channel; auto: see ImageSource
+  std::string exif = "apply";  ///< see PreparationOptions
+  std::string range = "full";  ///< see PreparationOptions; auto: measured over the set, see measured_range
+  int64_t bits = 8;            ///< 16: 16-bit images are given as floats that keep their precision; the rest as with 8
+  bool tell = true;            ///< tell the log what was noticed; false: remarks() alone have it
   bool convert = true;               ///< take CMYK, 16-bit and palette pictures, converted; false: they cannot be used
   int64_t cache_mb = 4096;           ///< decoded pictures are kept in memory when all fit in so many MiB; 0: never
   std::string on_error = "fail";     ///< what to do with pictures that cannot be used: fail, skip
@@ -38,23 +38,24 @@ struct ImageOptions {
 /// Called with (done, total) while pictures are decoded; from worker threads, one call at a time. Must not throw.
 using ProgressCallback = std::function<void(int64_t done, int64_t total)>;
 
-/// Pictures prepared (see Preparation) and given as [C, size, size] in the order of their names; stored as uint8. Decoding uses
-/// all cores.
+/// Pictures prepared (see Preparation) and given as [C, size, size] in the order of their names; stored as uint8.
+/// Decoding uses all cores.
 ///
-/// C is 3, or 1 with colour = "grey". With "auto" it is 1 where the files are grey, of which 64, evenly spread, are looked at (see
-/// looks_grey); with grey = true it is 3. If another picture turns out to have colour, C is 3 where all are decoded at
-/// construction; else using that picture is an error that says so.
+/// C is 3, or 1 with colour = "grey". With "auto" it is 1 where the files are grey, of which 64, evenly spread, are
+/// looked at (see looks_grey); with grey = true it is 3. If another picture turns out to have colour, C is 3 where all
+/// are decoded at construction; else using that picture is an error that says so.
 ///
-/// Where the set fits in `cache_mb` it is decoded at construction and every fault is found there. A larger set is decoded anew
-/// at each use; with on_error = "skip" all pictures are tried once at construction, with "fail" all are tried when one is drawn
-/// that cannot be used, so that all are named together. A packed set whose pixels fit the preparation as they are is neither
-/// decoded nor cached (and a crop or resize_to is taken as done when it was packed): its pixels are read from the file as they are needed, which costs no more than the system's cache does.
+/// Where the set fits in `cache_mb` it is decoded at construction and every fault is found there. A larger set is
+/// decoded anew at each use; with on_error = "skip" all pictures are tried once at construction, with "fail" all are
+/// tried when one is drawn that cannot be used, so that all are named together. A packed set whose pixels fit the
+/// preparation as they are is neither decoded nor cached (and a crop or resize_to is taken as done when it was packed):
+/// its pixels are read from the file as they are needed, which costs no more than the system's cache does.
 class ImageSource : public FiniteSource {
  public:
   /// @param path  see open_pictures.
   /// @param log   warned of an archive's entries with unsafe names; told what was noticed (see io::note_lines) and
-  ///              warned where 16-bit images use little of their range: at construction where all are decoded there, else once for each kind, after the batch in which
-  ///              it first appears. Kept.
+  ///              warned where 16-bit images use little of their range: at construction where all are decoded there,
+  ///              else once for each kind, after the batch in which it first appears. Kept.
   /// @throws Error  no such path; nothing to find in it; a bad option; pictures that cannot be used: how many there
   ///                are, and all of them (up to 1,000) with reasons.
   explicit ImageSource(const std::filesystem::path& path, const ImageOptions& options = {},

@@ -14,9 +14,13 @@ struct NativeImageSource::Counter {
 };
 
 NativeImageSource::NativeImageSource(const std::filesystem::path& path, const ImageOptions& options, const LogSink& log)
-    : name_(path.string()), options_(options), pictures_(open_pictures(path, log)), counter_(std::make_shared<Counter>()) {
+    : name_(path.string()),
+      options_(options),
+      pictures_(open_pictures(path, log)),
+      counter_(std::make_shared<Counter>()) {
   Preparation(options_.preparation());  // a bad option is found here
-  require(options_.on_error == "fail" || options_.on_error == "skip", "on_error: got \"", options_.on_error, "\" (allowed: fail, skip)");
+  require(options_.on_error == "fail" || options_.on_error == "skip", "on_error: got \"", options_.on_error,
+          "\" (allowed: fail, skip)");
   if (options_.on_error == "fail") return;
   std::vector<std::string> faults(static_cast<size_t>(pictures_->size()));
   for_each_parallel(pictures_->size(), [&] {
@@ -39,14 +43,17 @@ NativeImageSource::NativeImageSource(const std::filesystem::path& path, const Im
       left_out_.push_back(faults[i]);
     }
   }
-  require(!rows_.empty(), name_, ": none of its ", pictures_->size(), " images can be used:", listed(left_out_, left_out_.size()));
+  require(!rows_.empty(), name_, ": none of its ", pictures_->size(),
+          " images can be used:", listed(left_out_, left_out_.size()));
   if (left_out_.empty()) return;
-  log(LogLevel::warning, text(name_, ": ", left_out_.size(), " images cannot be used and are left out:", listed(left_out_, left_out_.size())));
+  log(LogLevel::warning, text(name_, ": ", left_out_.size(),
+                              " images cannot be used and are left out:", listed(left_out_, left_out_.size())));
 }
 
 torch::Tensor NativeImageSource::stored_items(const std::vector<int64_t>& indices) const {
   check(indices);
-  require(indices.size() == 1, name_, ": its images have sizes of their own, so one at a time can be given, not ", indices.size());
+  require(indices.size() == 1, name_, ": its images have sizes of their own, so one at a time can be given, not ",
+          indices.size());
   auto preparation_options = options_.preparation();
   preparation_options.resize_to = 0;
   preparation_options.crop = "none";
@@ -63,7 +70,8 @@ torch::Tensor NativeImageSource::stored_items(const std::vector<int64_t>& indice
     preparation_options.width = image.size(1);
     const Preparation preparation(preparation_options);
     const bool floats = image.scalar_type() == torch::kUInt16;
-    out = torch::empty({1, image.size(0), image.size(1), preparation.channels()}, floats ? torch::kFloat32 : torch::kUInt8);
+    out = torch::empty({1, image.size(0), image.size(1), preparation.channels()},
+                       floats ? torch::kFloat32 : torch::kUInt8);
     if (floats) {
       preparation.write_floats(image, out.data_ptr<float>(), &notes);
       out.div_(127.5).sub_(1);

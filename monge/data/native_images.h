@@ -15,7 +15,8 @@ namespace monge::data {
 /// Images as ImageSource gives them, but neither cropped nor resized, so that only one can be asked for at a time.
 class NativeImageSource : public FiniteSource {
  public:
-  /// @param options  without size, resize_to, crop and cache_mb. With on_error = "skip" every image is decoded once here, and those
+  /// @param options  without size, resize_to, crop and cache_mb. With on_error = "skip" every image is decoded once
+  /// here, and those
   ///                 that cannot be are left out, see remarks(); with "fail" using one is an error.
   /// @param log      see open_pictures. Nothing is told of single images: remarks() counts them.
   /// @throws Error as ImageSource.
@@ -25,7 +26,8 @@ class NativeImageSource : public FiniteSource {
   /// [C, 0, 0]: the sizes differ.
   std::vector<int64_t> item_shape() const override { return {options_.colour == "grey" ? 1 : 3, 0, 0}; }
   int64_t size() const override { return left_out_.empty() ? pictures_->size() : static_cast<int64_t>(rows_.size()); }
-  /// [1, C, H, W]. @param indices  one. @throws Error for more, a side beyond 4096 pixels, or a picture that cannot be decoded.
+  /// [1, C, H, W]. @param indices  one. @throws Error for more, a side beyond 4096 pixels, or a picture that cannot be
+  /// decoded.
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
   std::string item_name(int64_t index) const override;
   bool gives_files() const override { return true; }

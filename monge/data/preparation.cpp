@@ -21,7 +21,10 @@ Preparation::Preparation(const PreparationOptions& options)
       background_(io::parse_colour(options.background, "background")) {
   require(options.channels == 1 || options.channels == 3, "channels: must be 1 or 3, got ", options.channels);
   if (options.exif != "apply" && options.exif != "ignore") {
-    throw Error(Complaint{.what = "not a use of the EXIF orientation", .where = "exif", .value = '"' + options.exif + '"', .allowed = "apply, ignore"});
+    throw Error(Complaint{.what = "not a use of the EXIF orientation",
+                          .where = "exif",
+                          .value = '"' + options.exif + '"',
+                          .allowed = "apply, ignore"});
   }
   if (options.exif == "ignore") decoding_.orientation = io::Orientation::ignore;
   decoding_.range = io::parse_range(options.range, "range");
@@ -41,8 +44,8 @@ std::pair<int64_t, int64_t> Preparation::size_before_crop(int64_t height, int64_
   };
   const int64_t to_height = scaled(height), to_width = scaled(width);
   if (std::max(to_height, to_width) > 65536 || to_height * to_width > io::kMostPixels) {
-    throw Error(text("resize_to = ", options_.resize_to, " makes a picture of ", width, "x", height, " ", to_width, "x", to_height,
-                     " pixels; choose a smaller one"));
+    throw Error(text("resize_to = ", options_.resize_to, " makes a picture of ", width, "x", height, " ", to_width, "x",
+                     to_height, " pixels; choose a smaller one"));
   }
   return {to_height, to_width};
 }
@@ -70,12 +73,14 @@ void Preparation::write_rgb(const torch::Tensor& image_HWC, uint8_t* to) const {
 }
 
 void Preparation::note_crop(const torch::Tensor& image_HWC, io::ImageNotes* notes) const {
-  if (notes) notes->cropped = options_.height == options_.width && crop_.is_centre() && image_HWC.size(0) != image_HWC.size(1);
+  if (notes)
+    notes->cropped = options_.height == options_.width && crop_.is_centre() && image_HWC.size(0) != image_HWC.size(1);
 }
 
 void Preparation::write(const torch::Tensor& image_HWC, uint8_t* to, io::ImageNotes* notes) const {
   note_crop(image_HWC, notes);
-  if (image_HWC.size(2) == 3 && options_.resize_to == 0 && options_.channels == 3 && !options_.grey) return write_rgb(image_HWC, to);
+  if (image_HWC.size(2) == 3 && options_.resize_to == 0 && options_.channels == 3 && !options_.grey)
+    return write_rgb(image_HWC, to);
   const auto part = crop_(resized_first(image_HWC));
   if (part.size(2) == 1 && options_.channels == 1) {
     const auto image = io::resize_uint8(part, options_.height, options_.width, filter_);
@@ -94,8 +99,10 @@ void Preparation::write(const torch::Tensor& image_HWC, uint8_t* to, io::ImageNo
 
 namespace {
 
-/// uint16 [H, W, C] to float [H, W, 1 or 3] in 0..255: colours scaled from the range, alpha composited over the background.
-torch::Tensor scaled_and_opaque(const torch::Tensor& image_HWC, const io::SampleRange& range, const io::Colour& background) {
+/// uint16 [H, W, C] to float [H, W, 1 or 3] in 0..255: colours scaled from the range, alpha composited over the
+/// background.
+torch::Tensor scaled_and_opaque(const torch::Tensor& image_HWC, const io::SampleRange& range,
+                                const io::Colour& background) {
   const int64_t channels = image_HWC.size(2), colours = channels < 3 ? 1 : 3;
   const bool alpha = channels % 2 == 0;
   // Over a background that has colour a grey picture may get some.
@@ -118,7 +125,8 @@ torch::Tensor part_of(const torch::Tensor& image_HWC, const Crop::Part& part) {
   const int64_t channels = image_HWC.size(2), width = image_HWC.size(1);
   auto out = torch::empty({part.height, part.width, channels}, torch::kFloat32);
   const float* from = image_HWC.const_data_ptr<float>() + (part.top * width + part.left) * channels;
-  for (int64_t y = 0; y < part.height; ++y) std::copy_n(from + y * width * channels, part.width * channels, out.data_ptr<float>() + y * part.width * channels);
+  for (int64_t y = 0; y < part.height; ++y)
+    std::copy_n(from + y * width * channels, part.width * channels, out.data_ptr<float>() + y * part.width * channels);
   return out;
 }
 
@@ -127,11 +135,13 @@ torch::Tensor part_of(const torch::Tensor& image_HWC, const Crop::Part& part) {
 void Preparation::write_floats(const torch::Tensor& image_HWC, float* to, io::ImageNotes* notes) const {
   note_crop(image_HWC, notes);
   auto image = scaled_and_opaque(image_HWC, decoding_.range, background_);
-  if (const auto [height, width] = size_before_crop(image.size(0), image.size(1)); height != image.size(0) || width != image.size(1)) {
+  if (const auto [height, width] = size_before_crop(image.size(0), image.size(1));
+      height != image.size(0) || width != image.size(1)) {
     image = io::resize_float(image, height, width, filter_);
   }
   image = part_of(image, crop_.part(image.size(0), image.size(1)));
-  if (image.size(0) != options_.height || image.size(1) != options_.width) image = io::resize_float(image, options_.height, options_.width, filter_);
+  if (image.size(0) != options_.height || image.size(1) != options_.width)
+    image = io::resize_float(image, options_.height, options_.width, filter_);
   const int64_t wide = image.size(2);
   const float* from = image.const_data_ptr<float>();
   bool colour = false;
@@ -156,8 +166,8 @@ void check_conversion(const Pictures& pictures, int64_t i, bool convert, const i
   throw Error(text(pictures.where(i), ": is ", io::conversion_name(notes.conversion), ", and is not to be converted"));
 }
 
-void prepare_picture(const Pictures& pictures, int64_t i, std::string_view bytes, bool convert, const Preparation* preparation, uint8_t* to,
-                     io::ImageNotes& notes) {
+void prepare_picture(const Pictures& pictures, int64_t i, std::string_view bytes, bool convert,
+                     const Preparation* preparation, uint8_t* to, io::ImageNotes& notes) {
   const auto image = pictures.decode(i, bytes, preparation ? preparation->decoding() : io::DecodeOptions(), notes);
   check_conversion(pictures, i, convert, notes);
   if (!preparation) return;

@@ -23,12 +23,13 @@ struct PreparationOptions {
   bool grey = false;                 ///< use the luma alone, in all channels
   int64_t channels = 3;              ///< of the result: 3, or 1 for the luma alone
   std::string exif = "apply";        ///< bring images upright by their EXIF orientation; ignore: take them as stored
-  std::string range = "full";        ///< of 16-bit samples, black to white: full (0..65535) or LOW..HIGH, see io::parse_range
+  std::string range = "full";  ///< of 16-bit samples, black to white: full (0..65535) or LOW..HIGH, see io::parse_range
 };
 
 class Pictures;
 
-/// Says how a picture is decoded, and brings it to `resize_to`, crops it, lays it over the background, resizes it (as Pillow 13) and drops its colour.
+/// Says how a picture is decoded, and brings it to `resize_to`, crops it, lays it over the background, resizes it (as
+/// Pillow 13) and drops its colour.
 ///
 /// "centre" keeps the largest part in the middle that has the result's proportions.
 class Preparation {
@@ -38,7 +39,8 @@ class Preparation {
 
   /// @param image_HWC  uint8 [H, W, 1..4], contiguous.
   /// @param to         item_bytes() bytes: [height, width, channels].
-  /// @param notes      told whether colour or, by the centre crop to a square, a part of the picture was left out; unless null.
+  /// @param notes      told whether colour or, by the centre crop to a square, a part of the picture was left out;
+  /// unless null.
   /// @throws Error when the crop reaches outside the picture. Runs in the calling thread alone.
   void write(const torch::Tensor& image_HWC, uint8_t* to, io::ImageNotes* notes = nullptr) const;
 
@@ -76,8 +78,8 @@ class Preparation {
 /// @param preparation null: the picture is decoded alone, to see whether that can be done.
 /// @param notes       what was noticed.
 /// @throws Error naming the picture.
-void prepare_picture(const Pictures& pictures, int64_t i, std::string_view bytes, bool convert, const Preparation* preparation, uint8_t* to,
-                     io::ImageNotes& notes);
+void prepare_picture(const Pictures& pictures, int64_t i, std::string_view bytes, bool convert,
+                     const Preparation* preparation, uint8_t* to, io::ImageNotes& notes);
 
 /// @throws Error naming the picture where `notes` say that it was converted, and it is not to be.
 void check_conversion(const Pictures& pictures, int64_t i, bool convert, const io::ImageNotes& notes);

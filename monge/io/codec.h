@@ -10,7 +10,8 @@
 
 namespace monge::io {
 
-// They give uint8, or uint16 where the file has 16 bits; as stored, with what the file says of its orientation in `notes`.
+// They give uint8, or uint16 where the file has 16 bits; as stored, with what the file says of its orientation in
+// `notes`.
 torch::Tensor decode_png(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes);
 torch::Tensor decode_jpeg(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes);
 torch::Tensor decode_webp(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes);
@@ -25,7 +26,8 @@ void check_pixel_count(int64_t width, int64_t height, int64_t most_pixels, const
 /// Which samples an encoder takes.
 enum class Depth { eight, eight_or_sixteen };
 
-/// The image contiguous on the CPU. @throws Error unless it is uint8 (or uint16 where that is allowed) [H, W, 1..4] and not empty.
+/// The image contiguous on the CPU. @throws Error unless it is uint8 (or uint16 where that is allowed) [H, W, 1..4] and
+/// not empty.
 torch::Tensor checked_image(const torch::Tensor& image_HWC, const char* caller, Depth depth = Depth::eight);
 
 /// @throws Error: a file of this kind that cannot be decoded, with the decoder's reason.

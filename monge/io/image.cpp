@@ -38,12 +38,15 @@ void check_pixel_count(int64_t width, int64_t height, int64_t most_pixels, const
 }
 
 torch::Tensor checked_image(const torch::Tensor& image_HWC, const char* caller, Depth depth) {
-  const bool typed = image_HWC.defined() && (image_HWC.scalar_type() == torch::kUInt8 ||
-                                             (depth == Depth::eight_or_sixteen && image_HWC.scalar_type() == torch::kUInt16));
+  const bool typed =
+      image_HWC.defined() && (image_HWC.scalar_type() == torch::kUInt8 ||
+                              (depth == Depth::eight_or_sixteen && image_HWC.scalar_type() == torch::kUInt16));
   const bool good = typed && image_HWC.dim() == 3 && image_HWC.numel() > 0 && image_HWC.size(2) <= 4;
   if (!good) {  // the words are made only now: they take as long as a small picture
-    throw Error(text(caller, ": the image must be uint8", depth == Depth::eight ? "" : " or uint16", " [H, W, C] with C = 1..4, got ",
-                     image_HWC.defined() ? text(image_HWC.scalar_type(), " ", image_HWC.sizes()) : "an undefined tensor"));
+    throw Error(
+        text(caller, ": the image must be uint8", depth == Depth::eight ? "" : " or uint16",
+             " [H, W, C] with C = 1..4, got ",
+             image_HWC.defined() ? text(image_HWC.scalar_type(), " ", image_HWC.sizes()) : "an undefined tensor"));
   }
   return image_HWC.cpu().contiguous();
 }
@@ -62,7 +65,8 @@ namespace {
 
 bool is_png(std::string_view bytes) { return bytes.starts_with("\x89PNG\r\n\x1a\n"); }
 
-torch::Tensor decode_as_stored(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes) {
+torch::Tensor decode_as_stored(std::string_view bytes, const std::string& name, int64_t most_pixels,
+                               ImageNotes& notes) {
   if (is_png(bytes)) return decode_png(bytes, name, most_pixels, notes);
   if (bytes.starts_with("\xff\xd8\xff")) return decode_jpeg(bytes, name, most_pixels, notes);
   if (bytes.starts_with("RIFF") && bytes.size() >= 12 && bytes.substr(8, 4) == "WEBP") {
@@ -75,7 +79,8 @@ torch::Tensor decode_as_stored(std::string_view bytes, const std::string& name, 
 
 }  // namespace
 
-torch::Tensor decode_image(std::string_view bytes, const std::string& name, const DecodeOptions& options, ImageNotes* notes) {
+torch::Tensor decode_image(std::string_view bytes, const std::string& name, const DecodeOptions& options,
+                           ImageNotes* notes) {
   ImageNotes own;
   auto& found = notes ? *notes : own;
   found = {};
@@ -88,7 +93,8 @@ torch::Tensor decode_image(std::string_view bytes, const std::string& name, cons
     found.largest = static_cast<uint16_t>(largest);
     if (!options.keep_sixteen_bits) image = to_eight_bits(image, options.range);
   }
-  const bool apply = options.orientation == Orientation::apply || (options.orientation == Orientation::pillow && is_tiff(bytes));
+  const bool apply =
+      options.orientation == Orientation::apply || (options.orientation == Orientation::pillow && is_tiff(bytes));
   if (!apply || found.orientation == 1) return image;
   found.upright = true;
   return upright(image, found.orientation);

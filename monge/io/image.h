@@ -1,4 +1,4 @@
-// Images as files and as tensors: PNG, JPEG, WebP and TIFF in both directions, and the conversions to what networks see.
+// Images as files and as tensors: PNG, JPEG, WebP and TIFF both ways, and the conversions to what networks see.
 #pragma once
 
 #include <torch/types.h>
@@ -39,19 +39,20 @@ struct DecodeOptions {
 
 /// Decodes a PNG, JPEG, WebP or TIFF file; the type is told by its first bytes. Thread-safe.
 ///
-/// 16-bit PNG and TIFF are scaled to 8 bits with one rounding; palettes and transparent colours are expanded; CMYK and YCCK become
-/// RGB (a plain product of the inks, no profile). Of a TIFF the first page is taken. A PNG whose image data and checksums are whole
-/// and whose last chunk, IEND, is missing is taken, as Pillow and browsers do. Colour profiles and gamma are not applied, as in the
-/// public training codes. The orientation is that of a JPEG's APP1 segment, a PNG's eXIf chunk, a WebP's EXIF chunk or a TIFF's tag;
-/// a damaged one is none. Orientations in XMP are not looked at.
+/// 16-bit PNG and TIFF are scaled to 8 bits with one rounding; palettes and transparent colours are expanded; CMYK and
+/// YCCK become RGB (a plain product of the inks, no profile). Of a TIFF the first page is taken. A PNG whose image data
+/// and checksums are whole and whose last chunk, IEND, is missing is taken, as Pillow and browsers do. Colour profiles
+/// and gamma are not applied, as in the public training codes. The orientation is that of a JPEG's APP1 segment, a
+/// PNG's eXIf chunk, a WebP's EXIF chunk or a TIFF's tag; a damaged one is none. Orientations in XMP are not looked at.
 ///
 /// @param bytes  the whole file.
 /// @param name   the file's name, for messages.
 /// @param notes  told what was noticed, unless null.
 /// @return  uint8 [H, W, C] with C = 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA (alpha not premultiplied).
-/// @throws Error naming the file: empty, another format, damaged, truncated, of samples that are no integers of up to 16 bits, or
-///         of more than `most_pixels` pixels; the size is checked before memory is taken for it.
-torch::Tensor decode_image(std::string_view bytes, const std::string& name, const DecodeOptions& options = {}, ImageNotes* notes = nullptr);
+/// @throws Error naming the file: empty, another format, damaged, truncated, of samples that are no integers of up to
+///         16 bits, or of more than `most_pixels` pixels; the size is checked before memory is taken for it.
+torch::Tensor decode_image(std::string_view bytes, const std::string& name, const DecodeOptions& options = {},
+                           ImageNotes* notes = nullptr);
 
 /// Bits of a sample, 8 or 16, told by the header; 8 where the file cannot be read. Nothing is decoded.
 int sample_bits(std::string_view bytes);
@@ -70,7 +71,7 @@ std::string encode_jpeg(const torch::Tensor& image_HWC, int quality = 92);
 /// @param quality  in [0, 100); 100 is lossless. @throws Error on another shape, type or quality.
 std::string encode_webp(const torch::Tensor& image_HWC, float quality = 90);
 
-/// Encodes uint8 or uint16 [H, W, C], C = 1..4, compressed without loss (deflate). @throws Error on another shape or type.
+/// Encodes uint8 or uint16 [H, W, C], C = 1..4, with deflate, without loss. @throws Error on another shape or type.
 std::string encode_tiff(const torch::Tensor& image_HWC);
 
 /// Whether the format of that extension can hold 16 bits a sample: PNG and TIFF.
@@ -108,10 +109,11 @@ bool looks_like_unit_range(const torch::Tensor& images_NCHW);
 /// uint8 [H, W, 3] -> float32 [3, H, W] in [-1, 1].
 torch::Tensor to_float(const torch::Tensor& rgb_HWC);
 
-/// The luma of so many RGB pixels, as to_grey has it, one byte each. @return whether any of them has channels that differ.
+/// The luma of so many RGB pixels, as to_grey has it, one byte each. @return whether channels differ in any of them.
 bool to_luma(const uint8_t* rgb, uint8_t* to, int64_t pixels);
 
-/// float [C, H, W], C = 1 or 3 -> uint8 [H, W, C], clamped to [-1, 1] and rounded; NaN becomes black. Inverts to_float exactly.
+/// float [C, H, W], C = 1 or 3 -> uint8 [H, W, C], clamped to [-1, 1] and rounded; NaN becomes black. Inverts to_float
+/// exactly.
 torch::Tensor from_float(const torch::Tensor& image_CHW);
 
 }  // namespace monge::io

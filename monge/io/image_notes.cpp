@@ -8,7 +8,8 @@
 namespace monge::io {
 namespace {
 
-constexpr std::array<const char*, kConversions> kConversionNames = {"plain", "CMYK", "16-bit", "palette", "few-bit grey"};
+constexpr std::array<const char*, kConversions> kConversionNames = {"plain", "CMYK", "16-bit", "palette",
+                                                                    "few-bit grey"};
 
 std::string images(int64_t count) { return text(count, count == 1 ? " image" : " images"); }
 
@@ -69,7 +70,8 @@ std::vector<std::string> note_lines(const NoteCounts& counts) {
     if (count > 0) out.push_back(text(before, images(count), after));
   };
   say(counts.upright, "brought ", " upright by the EXIF orientation");
-  say(counts.left_turned, "took ", " as stored, though the EXIF orientation says that they are turned (exif = \"ignore\")");
+  say(counts.left_turned, "took ",
+      " as stored, though the EXIF orientation says that they are turned (exif = \"ignore\")");
   say(counts.cropped, "cropped ", " to the middle square (crop = \"centre\")");
   say(counts.colour_dropped, "took the luma of ", " that have colour");
   say(counts.more_pages, "took the first page of ", " that have several");
@@ -82,10 +84,12 @@ std::string unused_range_warning(const NoteCounts& counts, const std::string& ke
   if (counts.sixteen_bit == 0 || counts.largest <= counts.least || counts.largest - counts.least >= kEighth) return {};
   const auto fitting = range_holding(static_cast<int>(counts.least), static_cast<int>(counts.largest)).text();
   const double share = 100.0 * static_cast<double>(counts.largest - counts.least + 1) / 65536;
-  const auto who = counts.sixteen_bit == 1 ? std::string("the 16-bit image uses") : text("all ", counts.sixteen_bit, " 16-bit images together use");
+  const auto who = counts.sixteen_bit == 1 ? std::string("the 16-bit image uses")
+                                           : text("all ", counts.sixteen_bit, " 16-bit images together use");
   return text(who, " the values ", counts.least, "..", counts.largest, " of 0..65535, ",
-              share < 1 ? "less than 1" : text(static_cast<int64_t>(share + 0.5)), " % of the range, which leaves hardly any contrast; set ", key,
-              " to auto, or to ", fitting, ", to have them scaled from all 16 bits");
+              share < 1 ? "less than 1" : text(static_cast<int64_t>(share + 0.5)),
+              " % of the range, which leaves hardly any contrast; set ", key, " to auto, or to ", fitting,
+              ", to have them scaled from all 16 bits");
 }
 
 }  // namespace monge::io

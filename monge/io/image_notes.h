@@ -12,8 +12,8 @@ namespace monge::io {
 
 /// What an image was before it became 8-bit grey or RGB.
 enum class Conversion : uint8_t {
-  none,         ///< 8 bits a channel already
-  cmyk,         ///< CMYK and YCCK JPEG, CMYK TIFF; no profile is applied, so colours may differ from what a viewer shows
+  none,  ///< 8 bits a channel already
+  cmyk,  ///< CMYK and YCCK JPEG, CMYK TIFF; no profile is applied, so colours may differ from what a viewer shows
   sixteen_bit,  ///< 16-bit PNG or TIFF, rounded
   palette,      ///< palette PNG or TIFF; nothing is lost
   few_bits,     ///< grey of 1, 2 or 4 bits; nothing is lost
@@ -32,13 +32,13 @@ std::string conversion_text(const ConversionCounts& counts);
 /// What was noticed about one image.
 struct ImageNotes {
   Conversion conversion = Conversion::none;
-  bool grey = false;            ///< the file has one channel, or one and alpha
-  uint8_t orientation = 1;      ///< by EXIF, 1..8; 1: upright as it is stored
-  bool upright = false;         ///< it was brought upright by that
-  bool without_end = false;     ///< a PNG whose image data are whole and whose IEND chunk is missing
-  bool more_pages = false;      ///< a TIFF of several images, of which the first was taken
-  bool cropped = false;         ///< it is not square, and the centre crop left out a part
-  bool colour_dropped = false;  ///< it has colour, and its luma was taken
+  bool grey = false;                    ///< the file has one channel, or one and alpha
+  uint8_t orientation = 1;              ///< by EXIF, 1..8; 1: upright as it is stored
+  bool upright = false;                 ///< it was brought upright by that
+  bool without_end = false;             ///< a PNG whose image data are whole and whose IEND chunk is missing
+  bool more_pages = false;              ///< a TIFF of several images, of which the first was taken
+  bool cropped = false;                 ///< it is not square, and the centre crop left out a part
+  bool colour_dropped = false;          ///< it has colour, and its luma was taken
   uint16_t least = 65535, largest = 0;  ///< samples of a 16-bit image without its alpha, before any scaling
 
   bool has_sixteen_bits() const { return least <= largest; }
@@ -49,8 +49,8 @@ struct NoteCounts {
   ConversionCounts converted{};
   int64_t upright = 0, left_turned = 0;  ///< brought upright by EXIF; with an orientation that was not applied
   int64_t without_end = 0, more_pages = 0, cropped = 0, colour_dropped = 0;
-  int64_t grey = 0;
-  int64_t sixteen_bit = 0;               ///< images, and the least and the largest of their samples
+  int64_t grey = 0;  ///< files of one channel, or one and alpha
+  int64_t sixteen_bit = 0;  ///< images, and the least and the largest of their samples
   int64_t least = 65535, largest = 0;
 
   void add(const ImageNotes& notes);

@@ -126,7 +126,8 @@ class Reader {
   jpeg_decompress_struct jpeg_{};
 };
 
-/// The EXIF block of the segments before the first scan, found by their lengths: libjpeg would copy it. Empty where there is none.
+/// The EXIF block of the segments before the first scan, found by their lengths: libjpeg would copy it. Empty where
+/// there is none.
 std::string_view exif_of(std::string_view bytes) {
   constexpr unsigned char kFill = 0xff, kScan = 0xda, kEnd = 0xd9, kApp1 = 0xe1;
   constexpr std::string_view kExif("Exif\0\0", 6);

@@ -31,7 +31,8 @@ void turn(const Pixel* from, Pixel* to, int64_t height, int64_t width, int64_t s
   for (int64_t top = 0; top < height; top += kTile) {
     for (int64_t left = 0; left < width; left += kTile) {
       for (int64_t y = top; y < std::min(top + kTile, height); ++y) {
-        for (int64_t x = left; x < std::min(left + kTile, width); ++x) to[y * width + x] = from[start + y * down + x * right];
+        for (int64_t x = left; x < std::min(left + kTile, width); ++x)
+          to[y * width + x] = from[start + y * down + x * right];
       }
     }
   }
@@ -43,7 +44,8 @@ struct Pixel {
 };
 
 template <int bytes>
-void turn_pixels(const void* from, void* to, int64_t height, int64_t width, int64_t start, int64_t down, int64_t right) {
+void turn_pixels(const void* from, void* to, int64_t height, int64_t width, int64_t start, int64_t down,
+                 int64_t right) {
   turn(static_cast<const Pixel<bytes>*>(from), static_cast<Pixel<bytes>*>(to), height, width, start, down, right);
 }
 
@@ -94,13 +96,27 @@ torch::Tensor upright(const torch::Tensor& image_HWC, int orientation) {
     turn_by_size(image_HWC.const_data_ptr(), out.data_ptr(), new_height, new_width, start, down, right);
   };
   switch (channels * static_cast<int64_t>(image_HWC.element_size())) {
-    case 1: go(turn_pixels<1>); break;
-    case 2: go(turn_pixels<2>); break;
-    case 3: go(turn_pixels<3>); break;
-    case 4: go(turn_pixels<4>); break;
-    case 6: go(turn_pixels<6>); break;
-    case 8: go(turn_pixels<8>); break;
-    default: throw Error(text("upright: the image must be uint8 or uint16 [H, W, 1..4], got ", image_HWC.scalar_type(), " ", image_HWC.sizes()));
+    case 1:
+      go(turn_pixels<1>);
+      break;
+    case 2:
+      go(turn_pixels<2>);
+      break;
+    case 3:
+      go(turn_pixels<3>);
+      break;
+    case 4:
+      go(turn_pixels<4>);
+      break;
+    case 6:
+      go(turn_pixels<6>);
+      break;
+    case 8:
+      go(turn_pixels<8>);
+      break;
+    default:
+      throw Error(text("upright: the image must be uint8 or uint16 [H, W, 1..4], got ", image_HWC.scalar_type(), " ",
+                       image_HWC.sizes()));
   }
   return out;
 }

@@ -176,12 +176,15 @@ std::vector<png_bytep> row_pointers(uint8_t* pixels, int64_t height, int64_t row
 
 torch::Tensor decode_png(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes) {
   const auto layout = layout_of(bytes);
-  Reader reader(layout.without_end ? bytes.substr(0, layout.chunks_end) : bytes, layout.without_end ? kEnd : std::string_view());
+  Reader reader(layout.without_end ? bytes.substr(0, layout.chunks_end) : bytes,
+                layout.without_end ? kEnd : std::string_view());
   if (!reader.read_header()) refuse_image(name, "PNG", reader.reason());
   notes.conversion = reader.converted();
-  const int64_t width = reader.width(), height = reader.height(), channels = reader.channels(), bytes_each = reader.bits() / 8;
+  const int64_t width = reader.width(), height = reader.height(), channels = reader.channels(),
+                bytes_each = reader.bits() / 8;
   check_pixel_count(width, height, most_pixels, name);
-  if (reader.row_bytes() != static_cast<size_t>(width * channels * bytes_each)) refuse_image(name, "PNG", "odd sample depth");
+  if (reader.row_bytes() != static_cast<size_t>(width * channels * bytes_each))
+    refuse_image(name, "PNG", "odd sample depth");
 
   auto image = torch::empty({height, width, channels}, bytes_each == 2 ? torch::kUInt16 : torch::kUInt8);
   auto rows = row_pointers(static_cast<uint8_t*>(image.data_ptr()), height, width * channels * bytes_each);
@@ -200,7 +203,8 @@ std::string encode_png(const torch::Tensor& image_HWC) {
   auto rows = row_pointers(static_cast<uint8_t*>(image.data_ptr()), height, width * channels * bytes_each);
   std::string out;
   Writer writer(out);
-  const bool written = writer.write(width, height, static_cast<int>(8 * bytes_each), kColourTypes[channels - 1], rows.data());
+  const bool written =
+      writer.write(width, height, static_cast<int>(8 * bytes_each), kColourTypes[channels - 1], rows.data());
   require(written, "encode_png: ", writer.reason());
   return out;
 }

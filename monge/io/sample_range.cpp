@@ -79,9 +79,11 @@ torch::Tensor to_eight_bits(const torch::Tensor& image_HWC, const SampleRange& r
 
 torch::Tensor from_float_to_sixteen_bits(const torch::Tensor& image_CHW, const SampleRange& range) {
   require(image_CHW.dim() == 3 && (image_CHW.size(0) == 1 || image_CHW.size(0) == 3) && image_CHW.is_floating_point(),
-          "from_float_to_sixteen_bits: the image must be floats [1 or 3, H, W], got ", image_CHW.scalar_type(), " ", image_CHW.sizes());
+          "from_float_to_sixteen_bits: the image must be floats [1 or 3, H, W], got ", image_CHW.scalar_type(), " ",
+          image_CHW.sizes());
   const double span = range.high - range.low;
-  const auto scaled = image_CHW.detach().cpu().to(torch::kFloat64).nan_to_num(-1).clamp(-1, 1).add(1).mul(span / 2).add(range.low);
+  const auto scaled =
+      image_CHW.detach().cpu().to(torch::kFloat64).nan_to_num(-1).clamp(-1, 1).add(1).mul(span / 2).add(range.low);
   return scaled.round().to(torch::kInt).to(torch::kUInt16).permute({1, 2, 0}).contiguous();
 }
 

@@ -18,20 +18,23 @@ struct SampleRange {
   bool operator==(const SampleRange&) const = default;
 };
 
-/// "full" or "LOW..HIGH". @param key  the option's name for the message. @throws Error for anything else; "auto" is the caller's.
+/// "full" or "LOW..HIGH". @param key  the option's name for the message. @throws Error for anything else; "auto" is the
+/// caller's.
 SampleRange parse_range(const std::string& words, const std::string& key);
 
-/// The range that holds the values `least` to `largest`: 0 to the next power of two less one, so that 12-bit data are 0..4095 in
-/// every set; the values themselves where they begin above the half of that.
+/// The range that holds the values `least` to `largest`: 0 to the next power of two less one, so that 12-bit data are
+/// 0..4095 in every set; the values themselves where they begin above the half of that.
 SampleRange range_holding(int least, int largest);
 
 /// The least and the largest sample of uint16 [H, W, C], without alpha (the last channel where C is even). Plain loops.
 std::pair<int, int> sample_extremes(const torch::Tensor& image_HWC);
 
-/// uint16 [H, W, C], C = 1..4, to uint8: colours are scaled from the range, alpha from 0..65535; both are rounded once. Plain loops.
+/// uint16 [H, W, C], C = 1..4, to uint8: colours are scaled from the range, alpha from 0..65535; both are rounded once.
+/// Plain loops.
 torch::Tensor to_eight_bits(const torch::Tensor& image_HWC, const SampleRange& range = {});
 
-/// Floats [C, H, W], C = 1 or 3, to uint16 [H, W, C]: -1 becomes range.low and 1 range.high, clamped and rounded; NaN becomes low.
+/// Floats [C, H, W], C = 1 or 3, to uint16 [H, W, C]: -1 becomes range.low and 1 range.high, clamped and rounded; NaN
+/// becomes low.
 torch::Tensor from_float_to_sixteen_bits(const torch::Tensor& image_CHW, const SampleRange& range = {});
 
 }  // namespace monge::io

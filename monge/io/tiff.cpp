@@ -89,13 +89,15 @@ Handle open(Memory& memory, const char* mode, int64_t most) {
   const auto close = [](thandle_t) { return 0; };
   const auto map = [](thandle_t, void**, toff_t*) { return 0; };
   const auto unmap = [](thandle_t, void*, toff_t) {};
-  return Handle(TIFFClientOpenExt("", mode, &memory, read_bytes, write_bytes, seek, close, size_of, map, unmap, options.get()));
+  return Handle(
+      TIFFClientOpenExt("", mode, &memory, read_bytes, write_bytes, seek, close, size_of, map, unmap, options.get()));
 }
 
 /// What the tags of the first page say.
 struct Page {
   uint32_t width = 0, height = 0;
-  uint16_t bits = 1, samples = 1, photometric = PHOTOMETRIC_MINISBLACK, format = SAMPLEFORMAT_UINT, planes = PLANARCONFIG_CONTIG;
+  uint16_t bits = 1, samples = 1, photometric = PHOTOMETRIC_MINISBLACK, format = SAMPLEFORMAT_UINT,
+           planes = PLANARCONFIG_CONTIG;
   uint16_t compression = COMPRESSION_NONE, orientation = 1;
   std::optional<uint16_t> extra = {};  ///< the kind of the first sample beyond the colours, where it is said
 };
@@ -120,7 +122,9 @@ Page page_of(TIFF* tiff) {
 class Samples {
  public:
   Samples(TIFF* tiff, const Page& page, int64_t channels)
-      : tiff_(tiff), page_(page), channels_(channels),
+      : tiff_(tiff),
+        page_(page),
+        channels_(channels),
         image_(torch::empty({page.height, page.width, channels}, page.bits > 8 ? torch::kUInt16 : torch::kUInt8)) {}
 
   /// @return false: the library could not read them.
@@ -150,15 +154,18 @@ class Samples {
     TIFFGetField(tiff_, TIFFTAG_TILEWIDTH, &tile_width);
     TIFFGetField(tiff_, TIFFTAG_TILELENGTH, &tile_height);
     const auto bytes = TIFFTileSize(tiff_), row_size = TIFFTileRowSize(tiff_);
-    if (tile_width == 0 || tile_height == 0 || row_size < row_bytes(tile_width) || bytes / tile_height < row_size) return false;
+    if (tile_width == 0 || tile_height == 0 || row_size < row_bytes(tile_width) || bytes / tile_height < row_size)
+      return false;
     std::vector<uint8_t> tile(static_cast<size_t>(bytes));
     for (int64_t plane = 0; plane < planes(); ++plane) {
       for (uint64_t top = 0; top < page_.height; top += tile_height) {
         for (uint64_t left = 0; left < page_.width; left += tile_width) {
           const auto x = static_cast<uint32_t>(left), y = static_cast<uint32_t>(top);
           if (TIFFReadTile(tiff_, tile.data(), x, y, 0, static_cast<uint16_t>(plane)) < 0) return false;
-          const uint32_t rows = std::min(tile_height, page_.height - y), columns = std::min(tile_width, page_.width - x);
-          for (uint32_t k = 0; k < rows; ++k) put(tile.data() + static_cast<tmsize_t>(k) * row_size, plane, y + k, x, columns);
+          const uint32_t rows = std::min(tile_height, page_.height - y),
+                         columns = std::min(tile_width, page_.width - x);
+          for (uint32_t k = 0; k < rows; ++k)
+            put(tile.data() + static_cast<tmsize_t>(k) * row_size, plane, y + k, x, columns);
         }
       }
     }
@@ -185,7 +192,8 @@ class Samples {
     for (uint32_t i = 0; i < pixels; ++i, from += from_each, to += channels_) std::copy_n(from, count, to);
   }
 
-  /// 9 to 15 bits, one after another with the high bit first, brought to 16: white is the largest number of so many bits.
+  /// 9 to 15 bits, one after another with the high bit first, brought to 16: white is the largest number of so many
+  /// bits.
   void unpack(const uint8_t* row, uint16_t* to, uint32_t pixels, int64_t from_each, int64_t count) const {
     const uint32_t largest = (1u << page_.bits) - 1;
     uint64_t bit = 0;
@@ -236,19 +244,24 @@ void for_samples(torch::Tensor& image, Function function) {
 torch::Tensor read_plain(TIFF* tiff, const Page& page, const std::string& name) {
   const bool grey = page.photometric == PHOTOMETRIC_MINISBLACK || page.photometric == PHOTOMETRIC_MINISWHITE;
   const int64_t colours = grey ? 1 : 3;
-  if (page.samples < colours) refuse_image(name, "TIFF", text("it has ", page.samples, " samples a pixel for ", colours, " colours"));
+  if (page.samples < colours)
+    refuse_image(name, "TIFF", text("it has ", page.samples, " samples a pixel for ", colours, " colours"));
   const bool alpha = page.samples > colours && (page.extra ? *page.extra != EXTRASAMPLE_UNSPECIFIED : !grey);
   const bool padded = page.samples > colours + (alpha ? 1 : 0);
   if (padded && grey) {
-    refuse_image(name, "TIFF", text("it has ", page.samples, " channels that are no colours; write each to a file of its own, or all to a .npy array"));
+    refuse_image(name, "TIFF",
+                 text("it has ", page.samples,
+                      " channels that are no colours; write each to a file of its own, or all to a .npy array"));
   }
   const int64_t channels = colours + (alpha ? 1 : 0);
   Samples samples(tiff, page, channels);
   if (!samples.read()) return {};
   auto image = samples.image();
   const int64_t pixels = image.size(0) * image.size(1);
-  if (page.photometric == PHOTOMETRIC_MINISWHITE) for_samples(image, [&](auto* sample) { invert(sample, pixels, channels, colours); });
-  if (alpha && page.extra == EXTRASAMPLE_ASSOCALPHA) for_samples(image, [&](auto* sample) { divide_by_alpha(sample, pixels, channels); });
+  if (page.photometric == PHOTOMETRIC_MINISWHITE)
+    for_samples(image, [&](auto* sample) { invert(sample, pixels, channels, colours); });
+  if (alpha && page.extra == EXTRASAMPLE_ASSOCALPHA)
+    for_samples(image, [&](auto* sample) { divide_by_alpha(sample, pixels, channels); });
   return image;
 }
 
@@ -257,7 +270,8 @@ torch::Tensor read_converted(TIFF* tiff, const Page& page, const std::string& na
   char reason[1024] = "";
   if (!TIFFRGBAImageOK(tiff, reason)) refuse_image(name, "TIFF", reason);
   TIFFRGBAImage reader;
-  if (!TIFFRGBAImageBegin(&reader, tiff, /*stop=*/1, reason)) refuse_image(name, "TIFF", memory.reason[0] ? memory.reason : reason);
+  if (!TIFFRGBAImageBegin(&reader, tiff, /*stop=*/1, reason))
+    refuse_image(name, "TIFF", memory.reason[0] ? memory.reason : reason);
   struct End {
     TIFFRGBAImage* reader;
     ~End() { TIFFRGBAImageEnd(reader); }
@@ -286,12 +300,15 @@ Conversion conversion_of(const Page& page) {
 void check_samples(const Page& page, const std::string& name) {
   const bool unsigned_integers = page.format == SAMPLEFORMAT_UINT || page.format == SAMPLEFORMAT_VOID;
   if (unsigned_integers && page.bits <= 16) return;
-  const char* kind = page.format == SAMPLEFORMAT_IEEEFP ? "floating-point numbers" : unsigned_integers ? "integers" : "signed or complex numbers";
-  throw Error(Complaint{.what = "this TIFF file cannot be used as an image: nothing says which of its values are black and white",
-                        .where = name,
-                        .value = text("samples are ", kind, " of ", page.bits, " bits"),
-                        .allowed = "unsigned integers of up to 16 bits",
-                        .fix = "scale them to 16 bits, or give all as a .npy array of floats [N, C, H, W] in [-1, 1]"});
+  const char* kind = page.format == SAMPLEFORMAT_IEEEFP ? "floating-point numbers"
+                     : unsigned_integers                ? "integers"
+                                                        : "signed or complex numbers";
+  throw Error(Complaint{
+      .what = "this TIFF file cannot be used as an image: nothing says which of its values are black and white",
+      .where = name,
+      .value = text("samples are ", kind, " of ", page.bits, " bits"),
+      .allowed = "unsigned integers of up to 16 bits",
+      .fix = "scale them to 16 bits, or give all as a .npy array of floats [N, C, H, W] in [-1, 1]"});
 }
 
 }  // namespace
@@ -324,15 +341,19 @@ torch::Tensor decode_tiff(std::string_view bytes, const std::string& name, int64
   notes.more_pages = !TIFFLastDirectory(tiff.get());
   notes.orientation = static_cast<uint8_t>(page.orientation >= 1 && page.orientation <= 8 ? page.orientation : 1);
 
-  const bool jpeg = page.compression == COMPRESSION_JPEG && page.photometric == PHOTOMETRIC_YCBCR && page.planes == PLANARCONFIG_CONTIG;
+  const bool jpeg = page.compression == COMPRESSION_JPEG && page.photometric == PHOTOMETRIC_YCBCR &&
+                    page.planes == PLANARCONFIG_CONTIG;
   if (jpeg) {
     TIFFSetField(tiff.get(), TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
     page.photometric = PHOTOMETRIC_RGB;
   }
   const auto piece = TIFFIsTiled(tiff.get()) ? TIFFTileSize64(tiff.get()) : TIFFScanlineSize64(tiff.get());
-  if (piece == 0 || piece > static_cast<uint64_t>(most_bytes)) refuse_image(name, "TIFF", text("a tile or row of it takes ", piece, " bytes"));
-  const bool simple = page.photometric == PHOTOMETRIC_MINISBLACK || page.photometric == PHOTOMETRIC_MINISWHITE || page.photometric == PHOTOMETRIC_RGB;
-  const auto image = simple && page.bits >= 8 ? read_plain(tiff.get(), page, name) : read_converted(tiff.get(), page, name, memory);
+  if (piece == 0 || piece > static_cast<uint64_t>(most_bytes))
+    refuse_image(name, "TIFF", text("a tile or row of it takes ", piece, " bytes"));
+  const bool simple = page.photometric == PHOTOMETRIC_MINISBLACK || page.photometric == PHOTOMETRIC_MINISWHITE ||
+                      page.photometric == PHOTOMETRIC_RGB;
+  const auto image =
+      simple && page.bits >= 8 ? read_plain(tiff.get(), page, name) : read_converted(tiff.get(), page, name, memory);
   if (!image.defined()) refuse_image(name, "TIFF", memory.reason[0] ? memory.reason : "the data are damaged");
   return image;
 }
@@ -362,7 +383,8 @@ std::string encode_tiff(const torch::Tensor& image_HWC) {
     const auto* from = static_cast<const uint8_t*>(image.const_data_ptr());
     for (int64_t y = 0; y < height; ++y, from += row.size()) {
       std::copy_n(from, row.size(), row.data());
-      require(TIFFWriteScanline(tiff.get(), row.data(), static_cast<uint32_t>(y), 0) >= 0, "encode_tiff: ", memory.reason);
+      require(TIFFWriteScanline(tiff.get(), row.data(), static_cast<uint32_t>(y), 0) >= 0,
+              "encode_tiff: ", memory.reason);
     }
     require(TIFFFlush(tiff.get()), "encode_tiff: ", memory.reason);
   }

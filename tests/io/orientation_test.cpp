@@ -23,18 +23,27 @@ torch::Tensor noise(int64_t height, int64_t width, int64_t channels) {
   return torch::randint(0, 256, {height, width, channels}, torch::kUInt8);
 }
 
-/// What Pillow's ImageOps.exif_transpose does, as its source says it: transpose, rotate_90 (against the clock), and so on. The
-/// same files, written out, were compared with Pillow 12 once: equal for the eight orientations, four formats and both byte orders.
+/// What Pillow's ImageOps.exif_transpose does, as its source says it: transpose, rotate_90 (against the clock), and so
+/// on. The same files, written out, were compared with Pillow 12 once: equal for the eight orientations, four formats
+/// and both byte orders.
 torch::Tensor as_pillow(const torch::Tensor& image_HWC, int orientation) {
   switch (orientation) {
-    case 2: return image_HWC.flip(1);
-    case 3: return image_HWC.flip({0, 1});
-    case 4: return image_HWC.flip(0);
-    case 5: return image_HWC.transpose(0, 1);
-    case 6: return torch::rot90(image_HWC, 3, {0, 1});
-    case 7: return image_HWC.transpose(0, 1).flip({0, 1});
-    case 8: return torch::rot90(image_HWC, 1, {0, 1});
-    default: return image_HWC;
+    case 2:
+      return image_HWC.flip(1);
+    case 3:
+      return image_HWC.flip({0, 1});
+    case 4:
+      return image_HWC.flip(0);
+    case 5:
+      return image_HWC.transpose(0, 1);
+    case 6:
+      return torch::rot90(image_HWC, 3, {0, 1});
+    case 7:
+      return image_HWC.transpose(0, 1).flip({0, 1});
+    case 8:
+      return torch::rot90(image_HWC, 1, {0, 1});
+    default:
+      return image_HWC;
   }
 }
 
@@ -42,9 +51,12 @@ TEST(Orientation, TurnsAsPillowDoes) {
   for (int orientation = 0; orientation <= 9; ++orientation) {
     for (int64_t channels = 1; channels <= 4; ++channels) {
       const auto image = noise(37, 70, channels);  // more than a tile each way
-      EXPECT_TRUE(torch::equal(upright(image, orientation), as_pillow(image, orientation))) << orientation << ", " << channels;
+      EXPECT_TRUE(torch::equal(upright(image, orientation), as_pillow(image, orientation)))
+          << orientation << ", " << channels;
       const auto deep = testing::deep_image(image.to(torch::kInt) * 257);
-      EXPECT_TRUE(torch::equal(upright(deep, orientation).to(torch::kInt), as_pillow(image, orientation).to(torch::kInt) * 257)) << orientation;
+      EXPECT_TRUE(
+          torch::equal(upright(deep, orientation).to(torch::kInt), as_pillow(image, orientation).to(torch::kInt) * 257))
+          << orientation;
     }
   }
 }
@@ -63,7 +75,8 @@ TEST(Orientation, IsReadFromEveryFormatInBothByteOrders) {
                                                 {"prefix.webp", webp, webp_with_exif(webp, block, 16, 24)}}) {
         ImageNotes notes;
         const auto stored = decode_image(plain, name);
-        EXPECT_TRUE(torch::equal(decode_image(turned, name, {}, &notes), as_pillow(stored, orientation))) << name << ' ' << orientation << ' ' << big;
+        EXPECT_TRUE(torch::equal(decode_image(turned, name, {}, &notes), as_pillow(stored, orientation)))
+            << name << ' ' << orientation << ' ' << big;
         EXPECT_EQ(notes.orientation, orientation) << name;
         EXPECT_EQ(notes.upright, orientation != 1) << name;
         for (const auto rule : {Orientation::ignore, Orientation::pillow}) {
@@ -84,7 +97,8 @@ TEST(Orientation, IsOneWhereTheTagSaysNone) {
   // The second directory is of the thumbnail (orientation 3 in all these blocks).
   EXPECT_EQ(exif_orientation(exif_block({{.tag = 0x0128, .value = 2}}, false)), 1);
   EXPECT_EQ(exif_orientation(exif_block(std::vector<testing::ExifEntry>{}, true)), 1);
-  // Whole numbers of four bytes are taken; two values, bytes and text are not, as in Pillow; of two entries the last counts.
+  // Whole numbers of four bytes are taken; two values, bytes and text are not, as in Pillow; of two entries the last
+  // counts.
   EXPECT_EQ(exif_orientation(exif_block({{.type = 4, .value = 8}}, true)), 8);
   EXPECT_EQ(exif_orientation(exif_block({{.type = 3, .count = 2, .value = 8}}, false)), 1);
   EXPECT_EQ(exif_orientation(exif_block({{.type = 2, .value = 8}}, false)), 1);
@@ -94,7 +108,8 @@ TEST(Orientation, IsOneWhereTheTagSaysNone) {
 TEST(Orientation, IsNotReadOutOfWhatIsNoHeaderOfTheFile) {
   const auto jpeg = encode_jpeg(noise(16, 24, 3), 95);
   // Behind the end of the image; in a segment that is not APP1; with a length that reaches beyond the file.
-  for (const auto& odd : {jpeg + "\xff\xe1" + exif_block(6), jpeg_with_exif(jpeg, "http://ns.adobe.com/xap/1.0/" + exif_block(6))}) {
+  for (const auto& odd :
+       {jpeg + "\xff\xe1" + exif_block(6), jpeg_with_exif(jpeg, "http://ns.adobe.com/xap/1.0/" + exif_block(6))}) {
     ImageNotes notes;
     decode_image(odd, "x.jpg", {}, &notes);
     EXPECT_EQ(notes.orientation, 1);

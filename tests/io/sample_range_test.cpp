@@ -20,8 +20,11 @@ TEST(SampleRange, IsReadFromWords) {
   EXPECT_EQ(parse_range("full", "range"), (SampleRange{0, 65535}));
   EXPECT_EQ(parse_range("0..4095", "range"), (SampleRange{0, 4095}));
   EXPECT_EQ(parse_range("30000..34000", "range").text(), "30000..34000");
-  for (const char* wrong : {"", "auto", "12 bit", "4095", "5..5", "9..3", "-1..7", "0..65536", "0...9", "0..9x", "1e3..2e3"}) {
-    EXPECT_THAT(message_of([&] { parse_range(wrong, "source.range"); }), AllOf(HasSubstr("source.range"), HasSubstr("LOW..HIGH"), HasSubstr("0..4095"))) << wrong;
+  for (const char* wrong :
+       {"", "auto", "12 bit", "4095", "5..5", "9..3", "-1..7", "0..65536", "0...9", "0..9x", "1e3..2e3"}) {
+    EXPECT_THAT(message_of([&] { parse_range(wrong, "source.range"); }),
+                AllOf(HasSubstr("source.range"), HasSubstr("LOW..HIGH"), HasSubstr("0..4095")))
+        << wrong;
   }
 }
 
@@ -56,7 +59,8 @@ TEST(ImageNotes, WarnOfARangeThatIsHardlyUsed) {
   counts.add(twelve);
   counts.add(twelve);
   EXPECT_THAT(unused_range_warning(counts, "--range"),
-              AllOf(HasSubstr("all 2 16-bit images together use the values 0..4095 of 0..65535, 6 % of the range"), HasSubstr("set --range to auto, or to 0..4095")));
+              AllOf(HasSubstr("all 2 16-bit images together use the values 0..4095 of 0..65535, 6 % of the range"),
+                    HasSubstr("set --range to auto, or to 0..4095")));
   ImageNotes bright = twelve;
   bright.least = bright.largest = 9000;
   counts.add(bright);
@@ -76,9 +80,11 @@ TEST(ImageNotes, SayWhatWasDoneInSentences) {
   notes.cropped = true;
   counts.add(notes);
   counts.add(notes);
-  EXPECT_THAT(note_lines(counts), ElementsAre("brought 2 images upright by the EXIF orientation",
-                                              "took 1 image as stored, though the EXIF orientation says that they are turned (exif = \"ignore\")",
-                                              "cropped 2 images to the middle square (crop = \"centre\")"));
+  EXPECT_THAT(
+      note_lines(counts),
+      ElementsAre("brought 2 images upright by the EXIF orientation",
+                  "took 1 image as stored, though the EXIF orientation says that they are turned (exif = \"ignore\")",
+                  "cropped 2 images to the middle square (crop = \"centre\")"));
   EXPECT_TRUE(note_lines(NoteCounts()).empty());
 }
 

@@ -1,8 +1,8 @@
 // What a training makes of the images of two sides: channels, ranges, and what it says where they do not fit.
-#include <fstream>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <fstream>
 
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
@@ -26,7 +26,9 @@ class TrainingImages : public ::testing::Test {
   void fill(const std::string& name, int64_t channels) {
     std::filesystem::create_directories(folder / name);
     torch::manual_seed(static_cast<uint64_t>(channels));
-    for (int i = 0; i < 6; ++i) io::write_image(folder / name / (std::to_string(i) + ".png"), torch::randint(0, 256, {16, 16, channels}, torch::kUInt8));
+    for (int i = 0; i < 6; ++i)
+      io::write_image(folder / name / (std::to_string(i) + ".png"),
+                      torch::randint(0, 256, {16, 16, channels}, torch::kUInt8));
   }
 
   Recipe recipe(const std::string& source, const std::string& target) {
@@ -81,8 +83,10 @@ TEST_F(TrainingImages, GreyAgainstColourIsToldForWhatItIs) {
     const auto data = open_training_data(mixed, log);
     EXPECT_EQ(data.source->item_shape(), data.target->item_shape());
     EXPECT_EQ(data.source->item_shape()[0], 3);
-    EXPECT_THAT(lines, Contains(AllOf(HasSubstr(grey_source ? "the source is grey and the other side has colour" : "the target is grey and the other side has colour"),
-                                      HasSubstr(grey_source ? "target.colour = \"grey\"" : "source.colour = \"grey\""))));
+    EXPECT_THAT(lines,
+                Contains(AllOf(HasSubstr(grey_source ? "the source is grey and the other side has colour"
+                                                     : "the target is grey and the other side has colour"),
+                               HasSubstr(grey_source ? "target.colour = \"grey\"" : "source.colour = \"grey\""))));
     (grey_source ? mixed.target : mixed.source).colour = "grey";
     EXPECT_EQ(open_training_data(mixed, log).target->item_shape()[0], 1);
   }
@@ -90,13 +94,25 @@ TEST_F(TrainingImages, GreyAgainstColourIsToldForWhatItIs) {
 
 TEST_F(TrainingImages, ArraysOfUnequalChannelsOrSidesSayWhatToDo) {
   const Recipe any;
-  EXPECT_THAT(message_of([&] { make_map(any, {1, 16, 16}, {3, 16, 16}); }),
-              AllOf(HasSubstr("the source is grey (1 channel) and the target has colour (3 channels)"), HasSubstr("numpy.repeat(x, 3, 1)")));
-  EXPECT_THAT(message_of([&] { make_map(any, {3, 16, 16}, {1, 16, 16}); }), HasSubstr("the target is grey (1 channel)"));
-  EXPECT_THAT(message_of([&] { make_map(any, {3, 16, 16}, {3, 24, 24}); }), AllOf(HasSubstr("source.size"), HasSubstr("arrays are taken at their own")));
+  EXPECT_THAT(message_of([&] {
+                make_map(any, {1, 16, 16}, {3, 16, 16});
+              }),
+              AllOf(HasSubstr("the source is grey (1 channel) and the target has colour (3 channels)"),
+                    HasSubstr("numpy.repeat(x, 3, 1)")));
+  EXPECT_THAT(message_of([&] {
+                make_map(any, {3, 16, 16}, {1, 16, 16});
+              }),
+              HasSubstr("the target is grey (1 channel)"));
+  EXPECT_THAT(message_of([&] {
+                make_map(any, {3, 16, 16}, {3, 24, 24});
+              }),
+              AllOf(HasSubstr("source.size"), HasSubstr("arrays are taken at their own")));
   EXPECT_THAT(message_of([&] { make_map(any, {2}, {3}); }), HasSubstr("the same number of columns"));
   EXPECT_THAT(message_of([&] { make_map(any, {2}, {3, 8, 8}); }), HasSubstr("images on both sides"));
-  EXPECT_THAT(message_of([&] { make_potential(any, {3, 16, 24}); }), AllOf(HasSubstr("takes square images"), HasSubstr("[3, 16, 24]"), HasSubstr("numpy.pad")));
+  EXPECT_THAT(message_of([&] {
+                make_potential(any, {3, 16, 24});
+              }),
+              AllOf(HasSubstr("takes square images"), HasSubstr("[3, 16, 24]"), HasSubstr("numpy.pad")));
   // An array in colour and a folder of grey images: the folder gives way. The reverse says what to set.
   fill("grey", 1);
   fill("colour", 3);
@@ -111,7 +127,8 @@ TEST_F(TrainingImages, AMeasuredRangeIsWrittenDown) {
     std::filesystem::create_directories(folder / side);
     for (int i = 0; i < 3; ++i) {
       torch::manual_seed(static_cast<uint64_t>(i));
-      io::write_image(folder / side / (std::to_string(i) + ".png"), testing::deep_image(torch::randint(0, side[0] == 'a' ? 4096 : 1024, {16, 16, 1})));
+      io::write_image(folder / side / (std::to_string(i) + ".png"),
+                      testing::deep_image(torch::randint(0, side[0] == 'a' ? 4096 : 1024, {16, 16, 1})));
     }
   }
   auto deep = recipe("a", "b");
