@@ -19,7 +19,7 @@ constexpr double kTiny = OptionTable::kAboveZero;
 void add_source(std::vector<Option>& table, const std::string& section, SourceSection& source) {
   const auto key = [&](const char* name) { return section + "." + name; };
   table.push_back({.key = key("path"), .field = &source.path,
-                   .help = "folder, archive, shards (NAME-{000..146}.tar), FILE.parquet?column=NAME, packed set, picture, .npy, .npz, .csv, npz:FILE?key=NAME, toy:NAME?dim=2, "
+                   .help = "folder, archive, shards (NAME-{000..146}.tar), FILE.parquet?column=NAME, packed set, picture, .npy, .npz, .csv, FILE.csv?columns=a,b&index=NAME, npz:FILE?key=NAME, toy:NAME?dim=2, "
                            "font:FILE.ttf?mode=grey&part=1/2 or w2bench:FILE?side=source"});
   table.push_back({.key = key("size"), .field = &source.size, .help = "side of the square that pictures are brought to",
                    .unit = "pixels", .least = 8, .most = 4096});

@@ -91,7 +91,7 @@ TEST(Parquet, ABuildWithoutItSaysWhatToDo) {
   for (const std::string name : {"a.parquet", "a.parquet?column=image"}) {
     const auto path = (folder / name).string();
     const auto told = AllOf(HasSubstr(path + ": this build reads no Parquet;"), HasSubstr("MONGE_PARQUET=1 script/build"), HasSubstr("python3 -c"),
-                            HasSubstr("iter_batches"));
+                            HasSubstr("pandas.read_parquet"), HasSubstr("iter_batches"));
     EXPECT_THAT(message_of([&] { open_pictures(path, silent()); }), told);
     SourceOptions options;
     options.path = path;
@@ -169,6 +169,44 @@ Texts reds(int count, int first = 0) {
   Texts out;
   for (int i = 0; i < count; ++i) out.push_back(picture(first + i));
   return out;
+}
+
+template <class Builder, class Value>
+std::shared_ptr<arrow::Array> values(const std::vector<std::optional<Value>>& list) {
+  Builder builder;
+  for (const auto& value : list) PARQUET_THROW_NOT_OK(value ? builder.Append(*value) : builder.AppendNull());
+  return builder.Finish().ValueOrDie();
+}
+std::shared_ptr<arrow::Array> doubles(const std::vector<std::optional<double>>& list) { return values<arrow::DoubleBuilder>(list); }
+
+TEST(Parquet, ReadsTablesOfNumbers) {
+  const ScratchFolder folder;
+  const auto path = (folder / "t.parquet").string();
+  write(path, {{"x", doubles({0.1, 1700000000.25, -3.0})}, {"f", values<arrow::FloatBuilder, float>({1.5f, 2.5f, 3.5f})}, {"n", numbers(3)},
+               {"u", values<arrow::UInt32Builder, uint32_t>({4294967295u, 0u, 7u})}, {"b", values<arrow::BooleanBuilder, bool>({true, false, true})},
+               {"__index_level_0__", strings({"A", "B", "C"})}});
+  std::vector<std::string> lines;
+  const auto source = open_source({.path = path}, [&](LogLevel, const std::string& line) { lines.push_back(line); });
+  EXPECT_THAT(lines, ElementsAre(path + ": 3 rows x 5 columns: x, f, n, u, b (Parquet, index \"__index_level_0__\")"));
+  EXPECT_TRUE(torch::equal(source->exact_items({1, 0}), torch::tensor({{1700000000.25, 2.5, 1.0, 0.0, 0.0}, {0.1, 1.5, 0.0, 4294967295.0, 1.0}}, torch::kFloat64)));
+  EXPECT_THAT(source->table_names().rows, ElementsAre("A", "B", "C"));
+  const auto chosen = open_source({.path = path + "?columns=n,x&index=f"});
+  EXPECT_THAT(chosen->table_names().columns, ElementsAre("n", "x"));
+  EXPECT_THAT(chosen->table_names().rows, ElementsAre("1.5", "2.5", "3.5"));
+  EXPECT_EQ(open_source({.path = path + "?columns=f"})->number_type(), torch::kFloat32);
+  EXPECT_THAT(message_of([&] { open_source({.path = path + "?columns=y"}); }), AllOf(HasSubstr(path), HasSubstr("no such column, got \"y\"")));
+}
+
+TEST(Parquet, NamesWhatIsNoNumberOrMissing) {
+  const ScratchFolder folder;
+  const auto path = (folder / "t.parquet").string();
+  write(path, {{"x", doubles({0.5, std::nullopt, 2.0})}, {"kind", strings({"a", "b", "c"})}});
+  EXPECT_THAT(message_of([&] { open_source({.path = path}); }), AllOf(HasSubstr("a column holds no numbers, got \"kind\" (BYTE_ARRAY, String)"), HasSubstr("allowed: \"x\"")));
+  EXPECT_THAT(message_of([&] { open_source({.path = path + "?columns=x"}); }), AllOf(HasSubstr("row 1, column \"x\": a value is missing"), HasSubstr("?missing=drop")));
+  const auto dropped = open_source({.path = path + "?columns=x&missing=drop&index=kind"});
+  EXPECT_EQ(dropped->size(), 2);
+  EXPECT_THAT(dropped->table_names().rows, ElementsAre("a", "c"));
+  EXPECT_THAT(message_of([&] { open_source({.path = path + "?columns=x&header=no"}); }), HasSubstr("unknown parameter"));
 }
 
 TEST(Parquet, ReadsABinaryColumnInTheOrderOfItsRows) {
