@@ -117,6 +117,13 @@ std::shared_ptr<const Source> mapped_source(const std::string& name, const torch
   return source;
 }
 
+/// Whether float32 changed any value. Both contiguous.
+bool differ(const torch::Tensor& floats, const torch::Tensor& doubles) {
+  const auto* single = floats.const_data_ptr<float>();
+  const auto* exact = doubles.const_data_ptr<double>();
+  return !std::equal(exact, exact + doubles.numel(), single, [](double a, float b) { return a == static_cast<double>(b); });
+}
+
 /// The chosen columns of vectors.
 torch::Tensor chosen(const torch::Tensor& array, const std::string& columns, const std::string& name) {
   if (columns.empty()) return array;
@@ -140,7 +147,7 @@ std::shared_ptr<const Source> source_of(const std::string& name, io::Table table
   check_finite(name, doubles, floats, facts.names);
   if (images) check_range(name, floats);
   if (!images && !array.is_floating_point()) tell_what_is_lost(name, array, log);
-  if (!images && !narrow && !floats.to(torch::kFloat64).equal(doubles)) facts.exact = doubles.contiguous();
+  if (!images && !narrow && differ(floats.contiguous(), doubles.contiguous())) facts.exact = doubles.contiguous();
   return std::make_shared<TensorSource>(name, floats, std::vector<std::string>(), std::move(facts));
 }
 

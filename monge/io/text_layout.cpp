@@ -26,7 +26,7 @@ struct Separator {
   const char* word;
   char letter;
 };
-constexpr std::array<Separator, 5> kSeparators = {{{"semicolon", ';'}, {"tab", '\t'}, {"bar", '|'}, {"comma", ','}, {"blank", ' '}}};
+constexpr std::array<Separator, 5> kSeparators = {{{"semicolon", ';'}, {"tab", '\t'}, {"comma", ','}, {"bar", '|'}, {"blank", ' '}}};
 
 /// The first rows, with what their fields are views of.
 struct Sample {
@@ -73,9 +73,10 @@ std::vector<size_t> field_counts(std::string_view text, char separator, const st
   return out;
 }
 
-/// Whether all rows have the same number of fields; the first may have one less.
-bool is_even(const std::vector<size_t>& counts) {
-  if (counts.empty()) return false;
+/// Whether all rows have the same number of fields; the first may have one less. None of it may be the separator's absence:
+/// letters like ; and | stand in names, too, below a header that has none of them.
+bool is_even(const std::vector<size_t>& counts, char separator) {
+  if (counts.empty() || (counts[0] < 2 && separator != ' ' && separator != '\t')) return false;
   const size_t width = counts.back();
   if (width < 2 || counts[0] > width || counts[0] + 1 < width) return false;
   return std::all_of(counts.begin() + 1, counts.end(), [&](size_t count) { return count == width; });
@@ -88,7 +89,7 @@ char find_separator(std::string_view text, const std::string& wanted, const std:
   std::optional<char> first;  // that the first row has
   for (const auto& separator : kSeparators) {
     const auto counts = field_counts(text, separator.letter, name);
-    if (is_even(counts)) return separator.letter;
+    if (is_even(counts, separator.letter)) return separator.letter;
     if (!first && !counts.empty() && counts[0] > 1) first = separator.letter;
   }
   return first.value_or(',');

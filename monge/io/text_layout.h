@@ -28,7 +28,7 @@ struct TextLayout {
 
 /// Looks at the first 100 rows (fewer of very long ones).
 ///
-/// The separator is the first of ; tab | , and blanks by which all rows looked at have the same number of fields, two or
+/// The separator is the first of ; tab , | and blanks by which all rows looked at have the same number of fields, two or
 /// more; the first row may have one less. Else it is the first of these that the first row has.
 ///
 /// The decimal mark is a comma where numbers with commas are found (within quotes where commas separate) and none with points.

@@ -63,6 +63,8 @@ TEST(TextTable, ReadsEverySeparator) {
 TEST(TextTable, TheSeparatorIsWhatAllRowsAgreeOn) {
   expect("time (s; UTC),value\n1.5,2\n3,4.5\n", {{1.5, 2}, {3, 4.5}}, {"time (s; UTC)", "value"}, "commas, header in line 1");
   expect("\"a,b\";\"c\"\n1,5;2\n3;4,5\n", {{1.5, 2}, {3, 4.5}}, {"a,b", "c"}, "semicolons, decimal comma, header in line 1");
+  const auto genes = read("gene,x\nENSG1|TP53;a,1.5\nENSG2|MYC;b,2\n");
+  EXPECT_THAT(genes.names.rows, ElementsAre("ENSG1|TP53;a", "ENSG2|MYC;b")) << "letters of names that every row has";
   expect("x, y\n1.5, 2\n", {{1.5, 2}}, {"x", "y"}, "commas, header in line 1");
 }
 
