@@ -145,8 +145,9 @@ void warn_of_lost_columns(const train::Model& model, std::shared_ptr<const data:
   const auto lost = data::lost_columns(*source, kRows, RandomStreams(0).at("lost columns", 0));
   if (lost.empty()) return;
   log(LogLevel::warning, text(source->name(), ": float32, in which the map computes, cannot hold ", lost.size(), " columns, whose offset is far ",
-                              "beyond their spread: ", data::column_labels(names, lost),
-                              ". The outputs do not follow them; train with data.standardise = \"joint\" or another form of it"));
+                              "beyond their spread: ", data::column_labels(names, lost), ". The outputs do not follow them; ",
+                              model.standardisation ? "these rows lie far from those of the training"
+                                                    : "train with data.standardise = \"joint\" or another form of it"));
 }
 
 /// The map at its work on one input.
