@@ -89,7 +89,7 @@ void ShardFile::add(const ShardPiece& piece) {
   record_.names += more.names;
   record_.content.insert(record_.content.end(), more.content.begin(), more.content.end());
   record_.left_out.insert(record_.left_out.end(), more.left_out.begin(), more.left_out.end());
-  for (size_t kind = 0; kind < record_.converted.size(); ++kind) record_.converted[kind] += more.converted[kind];
+  record_.notes.add(more.notes);
   append(piece);
 }
 
