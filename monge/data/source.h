@@ -74,8 +74,8 @@ class Source {
     std::vector<std::string> left_out;   ///< cannot be used: path and reason
     std::vector<std::string> converted;  ///< are used after a conversion: path and kind ("is a CMYK picture")
     std::string reading = {};            ///< how a table of text was understood, see io::Table
-    std::vector<std::string> noticed;    ///< sentences with counts, of the images decoded so far, see io::note_lines
-    std::string range;                   ///< "LOW..HIGH" that 16-bit samples are scaled from, where that was measured
+    std::vector<std::string> noticed = {};  ///< sentences with counts, of the images decoded so far, see io::note_lines
+    std::string range = {};              ///< "LOW..HIGH" that 16-bit samples are scaled from, where that was measured
   };
   virtual Remarks remarks() const { return {}; }
 };
