@@ -20,6 +20,7 @@
 #include "monge/core/nearest.h"
 #include "monge/io/archive_reader.h"
 #include "monge/io/entry_names.h"
+#include "monge/io/tar_writer.h"
 #include "monge/io/zip_writer.h"
 
 namespace monge::io {
@@ -147,16 +148,16 @@ std::vector<ArchiveEntry> read_archive(const fs::path& path, const std::function
 }
 
 struct ArchiveWriter::State {
-  State(const fs::path& to, const Files& files) : path(to), part(to, files), writer(nullptr, archive_write_free) {}
+  State(const fs::path& to, const Files& files) : path(to), part(to, files), gzip(nullptr, archive_write_free) {}
   ~State() {
     // Freeing would close the archive and call take() with its end.
-    if (writer && !closed) archive_write_fail(writer.get());
+    if (gzip && !closed) archive_write_fail(gzip.get());
   }
 
   void need(la_ssize_t status) {
     if (failure) std::rethrow_exception(failure);
     if (status >= ARCHIVE_WARN) return;
-    const char* reason = archive_error_string(writer.get());
+    const char* reason = archive_error_string(gzip.get());
     throw SystemError(text(path.string(), ": cannot write the archive: ", reason ? reason : "unknown reason"));
   }
 
@@ -173,23 +174,32 @@ struct ArchiveWriter::State {
     return static_cast<la_ssize_t>(count);
   }
 
-  void begin_tar(bool packed) {
-    writer.reset(archive_write_new());
-    if (!writer) throw std::bad_alloc();
-    auto* handle = writer.get();
-    need(archive_write_set_format_gnutar(handle));
-    if (packed) {
-      need(archive_write_add_filter_gzip(handle));
-      need(archive_write_set_filter_option(handle, "gzip", "timestamp", nullptr));
-    }
+  /// From here on append() compresses.
+  void begin_gzip() {
+    gzip.reset(archive_write_new());
+    if (!gzip) throw std::bad_alloc();
+    auto* handle = gzip.get();
+    need(archive_write_set_format_raw(handle));
+    need(archive_write_add_filter_gzip(handle));
+    need(archive_write_set_filter_option(handle, "gzip", "timestamp", nullptr));
     need(archive_write_set_bytes_in_last_block(handle, 1));
     need(archive_write_open(handle, this, nullptr, take, nullptr));
+    const Entry whole(archive_entry_new(), archive_entry_free);
+    if (!whole) throw std::bad_alloc();
+    archive_entry_set_filetype(whole.get(), AE_IFREG);
+    need(archive_write_header(handle, whole.get()));
+  }
+
+  void append(std::string_view bytes) {
+    if (!gzip) return part.append(bytes);
+    need(archive_write_data(gzip.get(), bytes.data(), bytes.size()));
   }
 
   fs::path path;
   PartFile part;
-  std::optional<ZipWriter> zip;  ///< instead of libarchive, which marks a name as UTF-8 in a locale of that charset alone
-  Writer writer;
+  std::optional<ZipWriter> zip;  ///< one of the two; libarchive marks names as UTF-8 in a locale of that charset alone
+  std::optional<TarWriter> tar;
+  Writer gzip;
   std::exception_ptr failure;
   bool closed = false;
 };
@@ -204,35 +214,28 @@ ArchiveWriter::ArchiveWriter(const fs::path& path, const Files& files) {
                           .fix = "name the archive .zip"});
   }
   state_ = std::make_unique<State>(path, files);
+  if (packed) state_->begin_gzip();
+  const auto sink = [state = state_.get()](std::string_view bytes) { state->append(bytes); };
   if (zip) {
-    state_->zip.emplace([state = state_.get()](std::string_view bytes) { state->part.append(bytes); });
+    state_->zip.emplace(sink);
   } else {
-    state_->begin_tar(packed);
+    state_->tar.emplace(sink);
   }
 }
 
 ArchiveWriter::~ArchiveWriter() = default;
 
 void ArchiveWriter::add(const std::string& name, std::string_view bytes) {
-  require(stays_inside(name), state_->path.string(), ": the entry name \"", name, "\" is empty, absolute or climbs with \"..\"");
-  if (state_->zip) return state_->zip->add(name, bytes);
-  const Entry entry(archive_entry_new(), archive_entry_free);
-  if (!entry) throw std::bad_alloc();
-  archive_entry_set_pathname(entry.get(), name.c_str());
-  archive_entry_set_size(entry.get(), static_cast<la_int64_t>(bytes.size()));
-  archive_entry_set_filetype(entry.get(), AE_IFREG);
-  archive_entry_set_perm(entry.get(), 0644);
-  constexpr time_t kFixed = 315'619'200;  // 1980-01-02
-  archive_entry_set_mtime(entry.get(), kFixed, 0);
-  state_->need(archive_write_header(state_->writer.get(), entry.get()));
-  state_->need(archive_write_data(state_->writer.get(), bytes.data(), bytes.size()));
+  if (!stays_inside(name)) {
+    throw Error(text(state_->path.string(), ": the entry name \"", name, "\" is empty, absolute or climbs with \"..\""));
+  }
+  state_->zip ? state_->zip->add(name, bytes) : state_->tar->add(name, bytes);
 }
 
 void ArchiveWriter::finish() {
-  if (state_->zip) {
-    state_->zip->finish();
-  } else {
-    const auto status = archive_write_close(state_->writer.get());
+  state_->zip ? state_->zip->finish() : state_->tar->finish();
+  if (state_->gzip) {
+    const auto status = archive_write_close(state_->gzip.get());
     state_->closed = true;
     state_->need(status);
   }

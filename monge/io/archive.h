@@ -57,7 +57,7 @@ std::vector<ArchiveEntry> read_archive(const std::filesystem::path& path,
 
 /// Writes .zip (stored, for pictures are compressed already), .tar, .tar.gz or .tgz entry by entry; little is held in
 /// memory. The archive appears under its name whole, with finish(), or not at all. The same entries give the same bytes:
-/// times are fixed. Names that are UTF-8 are marked as such in a zip, see ZipWriter.
+/// times are fixed. Names that are UTF-8 are marked as such, see ZipWriter and TarWriter.
 class ArchiveWriter {
  public:
   /// @throws Error for another extension; SystemError when the file cannot be made.
