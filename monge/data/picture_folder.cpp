@@ -59,6 +59,17 @@ bool ends_like_a_picture(std::string_view path) {
   return std::find(io::kImageExtensions.begin(), io::kImageExtensions.end(), ending) != io::kImageExtensions.end();
 }
 
+/// Where core.symlinks is off, git writes a link as a file that holds the path to which it leads. @return that; "": it is no such file.
+std::string link_as_text(const fs::path& path) {
+  constexpr uintmax_t kLongest = 1024;
+  std::error_code failure;
+  const auto size = fs::file_size(path, failure);
+  if (failure || size == 0 || size > kLongest) return {};
+  auto target = real_files().read(path, kLongest);
+  const bool is_path = is_utf8(target) && target.find_first_of(std::string_view("\n\0", 2)) == std::string::npos;
+  return is_path && fs::exists(path.parent_path() / target, failure) ? target : "";
+}
+
 /// Lists a folder. Real folders come first, then links to folders, then links to files, so that what can be reached without a link
 /// has its own name. Each real folder is entered once, which ends loops.
 class FolderListing {
@@ -88,6 +99,10 @@ class FolderListing {
     if (files_ > 0) {
       log(LogLevel::info, text(folder, ": ", files_, files_ == 1 ? " file is" : " files are", " no .png, .jpg, .webp or .tif and left out, the first is ",
                                relative(first_file_)));
+      if (const auto target = link_as_text(first_file_); !target.empty()) {
+        log(LogLevel::warning, text(folder, ": ", relative(first_file_), " holds the text ", shown(target), ", as git writes a symbolic link where "
+                                    "core.symlinks is off; make it a link to have what lies there counted"));
+      }
     }
     if (const auto links = folder_links_.size() + file_links_.size(); links > 0) {
       const auto twice = again_ == 0 ? "" : text("; ", again_, again_ == 1 ? " leads" : " lead", " to what is in the set already and ",

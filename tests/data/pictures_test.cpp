@@ -289,6 +289,14 @@ TEST_F(Folders, MayBeCalledLikeAnythingElse) {
   }
 }
 
+TEST_F(Folders, NoticeLinksThatGitWroteAsText) {
+  put("elsewhere/x/0.png", 1);
+  put("set/a.png", 1);
+  real_files().replace(folder / "set/x", "../elsewhere/x");
+  EXPECT_THAT(names_of("set"), ElementsAre("a.png"));
+  EXPECT_THAT(told, ElementsAre(HasSubstr("the first is \"x\""), AllOf(HasSubstr("holds the text \"../elsewhere/x\""), HasSubstr("core.symlinks"))));
+}
+
 TEST_F(Folders, SayWhatElseLiesInThem) {
   put("set/a.png", 1);
   real_files().replace(folder / "set/readme", "x");
