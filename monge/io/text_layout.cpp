@@ -82,6 +82,23 @@ bool is_even(const std::vector<size_t>& counts, char separator) {
   return std::all_of(counts.begin() + 1, counts.end(), [&](size_t count) { return count == width; });
 }
 
+bool has(std::string_view field, char letter) { return field.find(letter) != std::string_view::npos; }
+
+/// Whether the rows below the first are single numbers with decimal commas, which would be two fields between commas.
+bool is_one_column(std::string_view text, const std::string& name) {
+  constexpr int kSeen = 20;
+  TextRows rows(text, ';', name);
+  TextField field;
+  if (!rows.next_row() || !rows.next(field) || rows.next(field)) return false;
+  bool commas = false;
+  for (int seen = 0; seen < kSeen && rows.next_row(); ++seen) {
+    if (!rows.next(field) || text_value(field.text, true).kind == Kind::text) return false;
+    commas |= has(field.text, ',');
+    if (rows.next(field)) return false;
+  }
+  return commas;
+}
+
 char find_separator(std::string_view text, const std::string& wanted, const std::string& name) {
   for (const auto& [word, letter] : kSeparators) {
     if (wanted == word) return letter;
@@ -92,10 +109,8 @@ char find_separator(std::string_view text, const std::string& wanted, const std:
     if (is_even(counts, separator.letter)) return separator.letter;
     if (!first && !counts.empty() && counts[0] > 1) first = separator.letter;
   }
-  return first.value_or(',');
+  return first.value_or(is_one_column(text, name) ? ';' : ',');
 }
-
-bool has(std::string_view field, char letter) { return field.find(letter) != std::string_view::npos; }
 
 void find_decimal_mark(const Sample& sample, const std::string& wanted, TextLayout& layout) {
   bool points = false, commas = false;
@@ -182,7 +197,9 @@ class HeaderTest {
     if (shift_ > 0 && (!numeric() || (distinct_whole_ && rows_below_are_named()))) return true;
     if (is_quoted()) return true;
     if (!numeric()) return false;
-    if (distinct_whole_ && (all_fractions() || (counts() && (unnamed_ || some_fractions())))) return true;
+    if (distinct_whole_ && all_fractions()) return true;
+    if (distinct_whole_ && unnamed_ && rows_below_are_named()) return true;
+    if (counts() && (begin_ > 0 || some_fractions())) return true;
     return stands_out();
   }
 
@@ -230,7 +247,8 @@ class HeaderTest {
 
   /// Rule 4.
   bool all_fractions() const {
-    if (names_->size() == 1 && !unnamed_ && first_[begin_].text != "0") return false;
+    const bool year = is_year(names_->front()) && !column(begin_).years;
+    if (names_->size() == 1 && !unnamed_ && first_[begin_].text != "0" && !year) return false;
     for (size_t f = begin_; f < first_.size(); ++f) {
       if (!is_fractions(f)) return false;
     }
@@ -241,7 +259,7 @@ class HeaderTest {
   bool counts() const {
     const bool one = names_->front() == 1;
     if (names_->front() != 0 && !one) return false;
-    if (!unnamed_ && names_->size() < (one ? 3 : 2)) return false;
+    if (names_->size() < (one ? 3 : 2)) return false;
     for (size_t i = 0; i < names_->size(); ++i) {
       if ((*names_)[i] != static_cast<double>(i) + one) return false;
     }

@@ -39,9 +39,9 @@ struct TextLayout {
 ///      alone, the rows must begin with texts or count from 0 or 1.
 ///   3. All its fields are in quotes, and below there is a column of numbers without quotes (R's write.csv).
 ///   4. It holds whole distinct numbers, all columns below hold numbers written with a fraction or an exponent (pandas'
-///      column numbers, years). One number alone must be 0, or stand after an unnamed column.
-///   5. It counts 0, 1, 2, ... (or 1, 2, 3, ...), and a column below is written with fractions throughout; or it counts so
-///      after an unnamed first column.
+///      column numbers, years). One number alone must be 0 or a year, or stand after an unnamed column.
+///   5. It holds whole distinct numbers after an unnamed first field, and the rows below begin with texts or count from 0 or
+///      1; or it counts 0, 1, 2, ... (or 1, 2, 3, ...) itself, and stands after a text or above a column with fractions.
 ///   6. Five or more numbers in equal steps, and the second row is not (wavelengths, times); or years from 1900 to 2100 in
 ///      equal steps with no such number in the columns below.
 ///

@@ -72,6 +72,7 @@ TEST(TextTable, ReadsDecimalCommas) {
   expect("x;y\n0,34;-1,093\n-2,371;1,157\n0,5;2\n", kValues, {"x", "y"}, "semicolons, decimal comma, header in line 1");
   expect("0,34\t-1,093\n-2,371\t1,157\n5e-1\t2\n", kValues, {}, "tabs, decimal comma, no header");
   expect("x,y\n\"0,34\",\"-1,093\"\n\"-2,371\",\"1,157\"\n\"0,5\",2\n", kValues, {"x", "y"}, "commas, decimal comma, header in line 1");
+  expect("x\n0,34\n-2,371\n5\n", {{0.34}, {-2.371}, {5}}, {"x"}, "one column, decimal comma, header in line 1");
   EXPECT_THAT(complaint_about("x;y\n0,5;1\n1.234,5;2\n"), AllOf(HasSubstr("line 3, column 0 (\"x\") is no number, got \"1.234,5\"")));
   EXPECT_THAT(complaint_about("x;y\n0,5;1\n0,25;1\n" + std::string(99 * 6, ' ') + "\n1.234;2\n", {.decimal = "comma"}),
               AllOf(HasSubstr("\"1.234\""), HasSubstr("?decimal=point")));
@@ -124,6 +125,9 @@ TEST(TextTable, TellsHeadersOfNumbersFromData) {
   EXPECT_TRUE(header("400.5,401,401.5,402,402.5\n1.5,2.25,2,5,7\n")) << "wavelengths with fractions";
   EXPECT_TRUE(header("0,1,2\n0.5,3,4.5\n1.5,4,2.5\n")) << "numbers of columns, one of which is whole";
   EXPECT_TRUE(header("cell,2019,2020\na,0.5,1.5\nb,2.5,3.5\n"));
+  EXPECT_TRUE(header("2019\n0.5\n1.5\n")) << "one year";
+  EXPECT_TRUE(header(",2019\n0,5\n1,7\n")) << "after an unnamed index, over counts";
+  EXPECT_TRUE(header("cell,0,1\nA,5,7\nB,8,9\n"));
   EXPECT_FALSE(header("0.5,1\n2,0.25\n"));
   EXPECT_FALSE(header("5,7\n8,9\n"));
   EXPECT_FALSE(header("3,7\n0.5,9\n")) << "whole by chance over whole";
