@@ -197,10 +197,8 @@ class HeaderTest {
     if (shift_ > 0 && (!numeric() || (distinct_whole_ && rows_below_are_named()))) return true;
     if (is_quoted()) return true;
     if (!numeric()) return false;
-    if (distinct_whole_ && all_fractions()) return true;
-    if (distinct_whole_ && unnamed_ && rows_below_are_named()) return true;
-    if (counts() && (begin_ > 0 || some_fractions())) return true;
-    return stands_out();
+    const bool likely = all_fractions() || (unnamed_ && rows_below_are_named()) || (counts() && (begin_ > 0 || some_fractions()));
+    return (distinct_whole_ && likely) || stands_out();
   }
 
   /// Whether names of this kind are common, though nothing tells them from data here.

@@ -129,6 +129,7 @@ TEST(TextTable, TellsHeadersOfNumbersFromData) {
   EXPECT_TRUE(header(",2019\n0,5\n1,7\n")) << "after an unnamed index, over counts";
   EXPECT_TRUE(header("cell,0,1\nA,5,7\nB,8,9\n"));
   EXPECT_FALSE(header("0.5,1\n2,0.25\n"));
+  EXPECT_FALSE(header("0.0,1.0\n0.5,0.25\n"));
   EXPECT_FALSE(header("5,7\n8,9\n"));
   EXPECT_FALSE(header("3,7\n0.5,9\n")) << "whole by chance over whole";
   EXPECT_FALSE(header("0,1,2,3,4\n5,6,7,8,9\n")) << "numpy.arange(10).reshape(2, 5)";
