@@ -58,6 +58,36 @@ TEST_F(Cli, StartsFromARunOnSeveralRanks) {
   }
 }
 
+TEST_F(Cli, ATableInAnotherOrderIsBroughtToThatOfTheWeights) {
+  const auto table = torch::rand({60, 2}, torch::kFloat64);
+  std::ofstream ab(folder / "ab.csv"), ba(folder / "ba.csv"), other(folder / "other.csv");
+  ab << "a,b\n";
+  ba << "b,a\n";
+  other << "a,c\n";
+  for (int64_t row = 0; row < 60; ++row) {
+    const double a = table[row][0].item<double>(), b = 10 * table[row][1].item<double>();
+    ab << a << ',' << b << '\n';
+    ba << b << ',' << a << '\n';
+    other << a << ',' << b << '\n';
+  }
+  for (auto* file : {&ab, &ba, &other}) file->close();
+  const std::string train = "train v.toml --set data.standardise=joint --set train.iterations=2 ";
+  ASSERT_EQ(monge(folder.path(), train + "--out first -q --set source.path=ab.csv --set target.path=ab.csv").code, 0);
+  const std::string tune = train + "--set train.init=first --set train.seed=3 ";
+  const auto same = monge(folder.path(), tune + "--out same --set source.path=ab.csv --set target.path=ab.csv");
+  ASSERT_EQ(same.code, 0) << same.err;
+  const auto turned = monge(folder.path(), tune + "--out turned --set source.path=ba.csv --set target.path=ba.csv");
+  ASSERT_EQ(turned.code, 0) << turned.err;
+  EXPECT_THAT(turned.err, AllOf(HasSubstr("taken by name"), HasSubstr("keeps the means and scales of first")));
+  const auto refused = monge(folder.path(), tune + "--out other --set source.path=other.csv --set target.path=other.csv");
+  EXPECT_EQ(refused.code, 2) << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("\"b\""));
+  const auto tensors = [&](const char* run) { return train::load_newest(folder / run / "checkpoints", silent()).tensors; };
+  const auto a = tensors("same"), b = tensors("turned");
+  ASSERT_EQ(a.size(), b.size());
+  for (size_t i = 0; i < a.size(); ++i) EXPECT_TRUE(torch::equal(a[i].second, b[i].second)) << a[i].first;
+}
+
 TEST_F(Cli, ResumeTellsWhatChanges) {
   ASSERT_EQ(monge(folder.path(), "train v.toml --out run -q --set train.schedule=cosine").code, 0);
   const auto refused = monge(folder.path(), "resume run --set weak.gamma1=0.1");
