@@ -222,7 +222,7 @@ int translate_command(TranslateOptions options) {
   watch_signals(world);  // so that a stopped translation takes its part away
   const auto log = log_sink(options.common, world);
   const bool is_table = run::kind_of(options.in) == run::DataKind::table;
-  const fs::path in = is_table ? data::array_path(options.in).file : data::member_path(options.in).set;
+  const fs::path in = is_table ? data::array_path(options.in).file : fs::path(data::member_path(options.in).set);
   auto model = rank_0_first(world, [&] {
     check_paths(options, in);
     return open_model(options, device_of(options.common, "auto", world), log);
