@@ -90,7 +90,8 @@ const Names& data_names() {
       "logging.getLogger random.Random re.compile re._compile sre.compile optparse.Values ipaddress.IPv4Address "
       "weakref.ref torch.Tensor torch.Generator torch.strided torch.sparse_coo torch.contiguous_format "
       "torch.preserve_format torch.channels_last torch.channels_last_3d torch.torch_version.TorchVersion "
-      "torch.serialization._get_layout torch.finfo torch.iinfo");
+      "torch.serialization._get_layout torch.finfo torch.iinfo numpy.random._pickle.__randomstate_ctor "
+      "numpy.random._pickle.__generator_ctor numpy.random._pickle.__bit_generator_ctor");
   return names;
 }
 
@@ -118,7 +119,6 @@ const Names& numpy_names() {
 }
 
 bool is_data(std::string_view name) {
-  if (data_names().contains(name)) return true;
   for (const auto module : kDataModules) {
     if (name.starts_with(module)) return true;
   }
@@ -136,6 +136,7 @@ bool is_data(std::string_view name) {
 }  // namespace
 
 NameKind kind_of_name(std::string_view name) {
+  if (data_names().contains(name)) return NameKind::data;
   std::vector<std::string_view> parts;
   for (auto rest = name;;) {
     const auto dot = rest.find('.');

@@ -10,6 +10,7 @@ TEST(PicklePolicy, TakesClassesWhoseInstancesAreData) {
        {"argparse.Namespace", "types.SimpleNamespace", "datetime.datetime", "pathlib.PosixPath", "enum.Enum", "uuid.UUID",
         "functools.partial", "builtins.int", "__builtin__.list", "typing.Any", "numpy.dtype", "numpy.ndarray",
         "numpy.core.multiarray._reconstruct", "numpy._core.multiarray.scalar", "numpy.float64", "numpy.dtypes.Float64DType",
+        "numpy.random._pickle.__generator_ctor", "numpy.random._mt19937.MT19937",
         "torch.nn.modules.conv.Conv2d", "torch.optim.lr_scheduler.MultiStepLR", "torch.torch_version.TorchVersion"}) {
     EXPECT_EQ(kind_of_name(name), NameKind::data) << name;
   }
