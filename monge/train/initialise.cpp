@@ -72,17 +72,17 @@ std::string difference(const nn::NamedTensors& state, const torch::nn::Module& n
                                    " there and not in the net of this recipe");
 }
 
-/// "map.width = 16 there and 32 here" for each key of the nets in which two recipes differ.
-std::vector<std::string> differing_keys(Recipe there, Recipe here) {
+/// "map.width = 16 there and 32 here" for each key in which two recipes differ and that is of the map or the potential.
+std::vector<std::string> differing_keys(Recipe there, Recipe here, bool of_map, bool of_potential) {
   static const std::vector<std::string> kNoMatter = {"map.zero_last",        "potential.zero_last", "potential.r1",
                                                      "potential.r1_every",   "potential.expectile", "potential.expectile_level"};
   std::vector<std::string> out;
   const auto old_table = there.options(), new_table = here.options();
   for (size_t i = 0; i < new_table.options().size(); ++i) {
     const auto& option = new_table.options()[i];
-    const bool of_nets = option.key.starts_with("map.") || option.key.starts_with("potential.") || option.key == "method" ||
-                         option.key == "cost.scale" || option.key.ends_with("z_channels") || option.key == "target.size";
-    if (!of_nets || std::find(kNoMatter.begin(), kNoMatter.end(), option.key) != kNoMatter.end()) continue;
+    const bool matters = option.key == "method" || (of_map && (option.key.starts_with("map.") || option.key.ends_with("z_channels"))) ||
+                         (of_potential && (option.key.starts_with("potential.") || option.key == "cost.scale" || option.key == "target.size"));
+    if (!matters || std::find(kNoMatter.begin(), kNoMatter.end(), option.key) != kNoMatter.end()) continue;
     if (cost_method(here) != "weak" && cost_method(there) != "weak" && option.key.starts_with("weak.")) continue;
     if (cost_method(here) != "kernel" && cost_method(there) != "kernel" && option.key.starts_with("kernel.")) continue;
     const auto before = OptionTable::to_toml(old_table.options()[i]), now = OptionTable::to_toml(option);
@@ -93,7 +93,8 @@ std::vector<std::string> differing_keys(Recipe there, Recipe here) {
 
 [[noreturn]] void complain(const InitialWeights& initial, const Recipe& recipe, const std::string& net, const std::string& what,
                            const std::string& description) {
-  auto fix = initial.recipe ? join(differing_keys(*initial.recipe, recipe), "; ") : description.empty() ? "" : "there it is a " + description;
+  const bool of_map = net == "map";
+  auto fix = initial.recipe ? join(differing_keys(*initial.recipe, recipe, of_map, !of_map), "; ") : description.empty() ? "" : "there it is a " + description;
   if (!fix.empty()) fix += "; ";
   fix += "give this recipe the same net";
   if (net == "potential") fix += text(", or start from the map alone: ", initial.origin, initial.recipe ? "?key=map" : "?key=NAME");
@@ -233,7 +234,7 @@ StartingState starting_state(const InitialWeights& initial, const Recipe& recipe
                                                   recipe.data.standardise, "\" takes them for those of this recipe's data"));
   }
   if (initial.recipe) {
-    const auto differing = differing_keys(*initial.recipe, recipe);
+    const auto differing = differing_keys(*initial.recipe, recipe, true, !potential.empty());
     if (!differing.empty()) out.told.emplace_back(LogLevel::warning, "the training that it starts from had " + join(differing, "; "));
   }
   return out;
