@@ -131,7 +131,9 @@ nn::FoundState find_loose(const InitialWeights& initial, const Recipe& recipe, c
   std::erase_if(known, [&](const auto& state) { return state.is_map != (which == "map"); });
   if (!initial.key.empty()) known = nn::states_at(known, initial.key);
   // The layers of a potential of vectors have the names of those of any other chain: they may be another net's.
-  if (!found.empty() && (which == "map" || !known.empty())) complain(initial, recipe, which, difference(found[0].state, net), "");
+  if (!found.empty() && (which == "map" || !known.empty())) {
+    complain(initial, recipe, which, difference(found[0].state, net), known.empty() ? "" : known[0].description);
+  }
   // A net of the same kind with other keys (another depth) explains more than "none".
   if (!known.empty()) complain(initial, recipe, which, difference(nn::with_counters(known[0].state, net), net), known[0].description);
   if (which == "map") {
@@ -151,14 +153,16 @@ void add(nn::NamedTensors& out, const std::string& prefix, const nn::NamedTensor
   }
 }
 
-/// Of names, types and bytes: which weights they were can be told later, whatever file held them.
+/// Of names, types and bytes: which weights they were can be told later, whatever file held them in whatever order.
 std::string hash_of(const nn::NamedTensors& tensors) {
-  std::string lines;
+  std::map<std::string, std::string> lines;
   for (const auto& [name, tensor] : tensors) {
     const auto plain = io::plain(tensor);
-    lines += text(name, ' ', plain.scalar_type(), ' ', content_hash(io::bytes_of(plain)), '\n');
+    lines[name] = text(plain.scalar_type(), ' ', content_hash(io::bytes_of(plain)));
   }
-  return content_hash(lines);
+  std::string all;
+  for (const auto& [name, line] : lines) all += name + ' ' + line + '\n';
+  return content_hash(all);
 }
 
 }  // namespace

@@ -186,6 +186,13 @@ TEST(Initialise, TakesNetsOutOfPublicFiles) {
   const auto both = start("lightning.ckpt");
   EXPECT_THAT(told(both), HasSubstr("takes the map at state_dict.net.module, from which its average starts and the potential"));
   const auto plain = io::read_torch_checkpoint(fixtures / "plain.pt");
+  const testing::ScratchFolder scratch;
+  auto reversed = plain;
+  std::reverse(reversed.tensors.begin(), reversed.tensors.end());
+  io::write_safetensors(scratch / "r.safetensors", reversed);
+  const auto hash = [](const std::string& line) { return line.substr(line.find("XXH3"), 40); };
+  recipe.train.init = (scratch / "r.safetensors").string();
+  EXPECT_EQ(hash(told(starting_state(read_initial_weights(recipe, silent()), recipe, {1, 8, 8}, {1, 8, 8}))), hash(told(start("plain.pt"))));
   for (const auto& [key, tensor] : part(both.tensors, "map/")) EXPECT_TRUE(torch::equal(tensor, plain.at(key, "plain.pt"))) << key;
   EXPECT_FALSE(part(both.tensors, "potential/").empty());
   EXPECT_TRUE(part(start("old.pt").tensors, "potential/").empty());
@@ -193,7 +200,8 @@ TEST(Initialise, TakesNetsOutOfPublicFiles) {
               AllOf(HasSubstr("several of its networks could be the map"), HasSubstr("T, T_ema.module"), HasSubstr("?key=NAME")));
   EXPECT_TRUE(part(start("two_maps.pt?key=T_ema").tensors, "potential/").empty());
   recipe.map.width = 2;
-  EXPECT_THAT(message_of([&] { start("plain.pt"); }), HasSubstr("inc.double_conv.0.weight is [1, 2, 3, 3] there and [2, 2, 3, 3] by this recipe"));
+  EXPECT_THAT(message_of([&] { start("plain.pt"); }), AllOf(HasSubstr("inc.double_conv.0.weight is [1, 2, 3, 3] there and [2, 2, 3, 3] by this recipe"),
+                    HasSubstr("there it is a map (U-net, 2 -> 1 channels, width 1, depth 1)")));
   recipe.map.width = 1;
   recipe.map.depth = 2;
   EXPECT_THAT(message_of([&] { start("plain.pt"); }), HasSubstr("there it is a map (U-net, 2 -> 1 channels, width 1, depth 1)"));
