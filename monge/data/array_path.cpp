@@ -1,8 +1,5 @@
 #include "monge/data/array_path.h"
 
-#include <algorithm>
-#include <array>
-
 #include "monge/core/error.h"
 #include "monge/core/names.h"
 #include "monge/data/spec.h"
@@ -12,11 +9,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_text(const std::string& extension) { return extension == ".csv" || extension == ".tsv" || extension == ".txt"; }
+std::string extension_of(const fs::path& path) {
+  const auto extension = lower_extension(path);
+  if (extension == ".npy" || extension == ".npz") return extension;
+  const auto inner = extension == ".gz" ? lower_extension(path.stem()) : extension;
+  return inner == ".csv" || inner == ".tsv" || inner == ".txt" ? ".csv" : "";
+}
 
 ArrayPath take(Spec& spec) {
   ArrayPath out{.file = spec.name()};
-  const auto extension = lower_extension(out.file);
+  const auto extension = array_extension(out.file);
   auto& table = out.table;
   if (extension == ".npz") out.key = spec.word("key", "");
   table.columns = spec.word("columns", "");
@@ -35,11 +37,13 @@ ArrayPath take(Spec& spec) {
 
 }  // namespace
 
-bool has_array_extension(const fs::path& path) {
-  const auto extension = lower_extension(path);
-  if (extension == ".gz") return is_text(lower_extension(path.stem()));
-  return extension == ".npy" || extension == ".npz" || is_text(extension);
+std::string array_extension(const fs::path& path) {
+  const auto whole = extension_of(path);
+  const auto name = path.filename().string();
+  return whole.empty() && name.find('?') != std::string::npos ? extension_of(name.substr(0, name.find('?'))) : whole;
 }
+
+bool has_array_extension(const fs::path& path) { return !array_extension(path).empty(); }
 
 ArrayPath array_path(const std::string& line) {
   std::error_code ignored;
@@ -51,7 +55,7 @@ ArrayPath array_path(const std::string& line) {
     return take(spec);
   }
   for (auto mark = line.find('?'); mark != std::string::npos; mark = line.find('?', mark + 1)) {
-    if (!has_array_extension(line.substr(0, mark))) continue;
+    if (extension_of(line.substr(0, mark)).empty()) continue;
     Spec spec(line, mark);
     return take(spec);
   }

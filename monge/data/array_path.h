@@ -8,7 +8,11 @@
 
 namespace monge::data {
 
-/// Whether the path ends in .npy, .npz, .csv, .tsv or .txt, or one of the last three and .gz, in either case.
+/// What the name of a file says of its kind, in either case: ".npy" or ".npz"; ".csv" for .csv, .tsv and .txt, also with .gz
+/// behind; else "". The name may have a '?' and what follows it behind its extension.
+std::string array_extension(const std::filesystem::path& path);
+
+/// Whether there is such an extension.
 bool has_array_extension(const std::filesystem::path& path);
 
 struct ArrayPath {

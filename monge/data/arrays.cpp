@@ -161,8 +161,8 @@ io::Table read_table(const std::string& line, io::TextTableOptions::Missing miss
   if (const auto parquet = parquet_path(line)) return read_parquet_table(*parquet, missing);
   auto path = array_path(line);
   require(has_array_extension(path.file), line, ": not an array; allowed are .npy, .npz, .csv, .tsv and .txt");
-  const auto extension = lower_extension(path.file);
-  if (extension != ".npz" && extension != ".npy") {
+  const auto extension = array_extension(path.file);
+  if (extension == ".csv") {
     if (path.table.missing == io::TextTableOptions::Missing::refuse) path.table.missing = missing;
     return io::read_text_table(path.file, path.table);
   }
@@ -173,7 +173,7 @@ io::Table read_table(const std::string& line, io::TextTableOptions::Missing miss
 std::shared_ptr<const Source> open_array(const std::string& line, const LogSink& log) {
   const auto path = array_path(line);
   std::error_code ignored;
-  const bool mappable = lower_extension(path.file) == ".npy" && path.table.columns.empty() && fs::is_regular_file(path.file, ignored);
+  const bool mappable = array_extension(path.file) == ".npy" && path.table.columns.empty() && fs::is_regular_file(path.file, ignored);
   const auto bytes = mappable ? fs::file_size(path.file, ignored) : 0;
   if (!ignored && bytes >= kMapFrom) return mapped_source(line, io::map_npy(path.file));
   return source_of(line, read_table(line, io::TextTableOptions::Missing::refuse), log);

@@ -123,9 +123,22 @@ void find_decimal_mark(const Sample& sample, const std::string& wanted, TextLayo
   layout.decimal_comma = wanted == "comma" || (wanted == "auto" && commas && !points);
 }
 
+/// Whether a text is a number that cannot be read (1.234,5 or 1e400), and so neither a name nor that of a row.
+bool is_spoilt_number(std::string_view field) {
+  if (field.starts_with('-') || field.starts_with('+')) field.remove_prefix(1);
+  if (field.empty() || !((field[0] >= '0' && field[0] <= '9') || field[0] == '.')) return false;
+  for (size_t i = 0; i < field.size(); ++i) {
+    const bool exponent = i > 0 && (field[i - 1] == 'e' || field[i - 1] == 'E');
+    const bool sign = field[i] == '-' || field[i] == '+';
+    if (sign ? !exponent : !has("0123456789.,eE", field[i])) return false;
+  }
+  return true;
+}
+
 /// What the rows below the first hold in one field.
 struct Column {
   int64_t numbers = 0, texts = 0, missing = 0;
+  bool spoilt = false;    ///< some text is a number that cannot be read
   bool fractions = true;  ///< all numbers are written with a fraction or an exponent
   bool quotes = false;    ///< some number is in quotes
   bool years = false;     ///< some number is from 1900 to 2100
@@ -143,6 +156,7 @@ std::vector<Column> columns_below(const std::vector<Fields>& rows, size_t width,
       const auto value = text_value(field.text, decimal_comma);
       auto& column = out[f];
       ++(value.kind == Kind::number ? column.numbers : value.kind == Kind::text ? column.texts : column.missing);
+      column.spoilt |= value.kind == Kind::text && is_spoilt_number(field.text);
       if (value.kind != Kind::number) continue;
       column.fractions &= field.text.find_first_of(decimal_comma ? ",eE" : ".eE") != std::string_view::npos;
       column.quotes |= field.quoted;
@@ -215,6 +229,7 @@ class HeaderTest {
     bool text = false, above_numbers = false, numbers = false, whole = true;
     std::unordered_set<std::string_view> seen;
     for (size_t f = 0; f < first_.size(); ++f) {
+      if (kinds_[f] == Kind::text && is_spoilt_number(first_[f].text)) return false;
       text |= kinds_[f] == Kind::text;
       above_numbers |= kinds_[f] == Kind::text && column(f).numbers > 0;
       if (kinds_[f] != Kind::number) continue;
@@ -315,7 +330,7 @@ void find_index(const std::string& wanted, const std::vector<Column>& below, boo
   for (size_t f = 1; f < below.size(); ++f) {
     others |= below[f].numbers > 0 || (!layout.header && text_value(sample.rows[0][f].text, layout.decimal_comma).kind == Kind::number);
   }
-  if (others && first.texts > 0 && first.numbers == 0 && first.missing == 0) layout.index = 0;
+  if (others && first.texts > 0 && first.numbers == 0 && first.missing == 0 && !first.spoilt) layout.index = 0;
 }
 
 }  // namespace

@@ -59,6 +59,7 @@ TEST(ArrayPath, AFileThatIsThereIsMeant) {
   std::ofstream(folder / "a.csv") << "x,y\n3,4\n";
   const auto path = (folder / "a.csv?columns=x").string();
   EXPECT_EQ(array_path(path).file, path);
+  EXPECT_TRUE(torch::equal(open_array(path)->items({0}), torch::tensor({{1.f, 2.f}})));
   EXPECT_EQ(open_array((folder / "a.csv?columns=y").string())->item_shape(), std::vector<int64_t>{1});
 }
 

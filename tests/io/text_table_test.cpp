@@ -74,6 +74,8 @@ TEST(TextTable, ReadsDecimalCommas) {
   expect("x,y\n\"0,34\",\"-1,093\"\n\"-2,371\",\"1,157\"\n\"0,5\",2\n", kValues, {"x", "y"}, "commas, decimal comma, header in line 1");
   expect("x\n0,34\n-2,371\n5\n", {{0.34}, {-2.371}, {5}}, {"x"}, "one column, decimal comma, header in line 1");
   EXPECT_THAT(complaint_about("x;y\n0,5;1\n1.234,5;2\n"), AllOf(HasSubstr("line 3, column 0 (\"x\") is no number, got \"1.234,5\"")));
+  EXPECT_THAT(complaint_about("1.234,5;2\n3;4\n"), HasSubstr("line 1, column 0 (counted from 0) is no number, got \"1.234,5\"")) << "neither a header";
+  EXPECT_THAT(complaint_about("x,y\n1e400,2\n"), HasSubstr("is no number, got \"1e400\"")) << "nor an index";
   EXPECT_THAT(complaint_about("x;y\n0,5;1\n0,25;1\n" + std::string(99 * 6, ' ') + "\n1.234;2\n", {.decimal = "comma"}),
               AllOf(HasSubstr("\"1.234\""), HasSubstr("?decimal=point")));
   EXPECT_THAT(complaint_about("x;y\n0.5;1\n1,234;2\n"), AllOf(HasSubstr("\"1,234\""), HasSubstr("thousands"), HasSubstr("?decimal=comma")));
