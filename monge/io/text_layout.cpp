@@ -216,7 +216,7 @@ class HeaderTest {
   }
 
   /// Whether names of this kind are common, though nothing tells them from data here.
-  bool could_be() const { return numeric() && rows_.size() > 1 && distinct_whole_ && (counts() || has_equal_steps(*names_)); }
+  bool could_be() const { return numeric() && rows_.size() > 1 && distinct_whole_ && (counts() || (names_->size() > 2 && has_equal_steps(*names_))); }
 
  private:
   const Column& column(size_t f) const {

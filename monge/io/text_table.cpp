@@ -154,7 +154,6 @@ class Reader {
     TextField text;
     for (; rows_.next_is_there(); ++field) {
       if (field >= layout_.width) {
-        ++field;
         while (rows_.next(text)) ++field;
         break;
       }
