@@ -138,17 +138,19 @@ NamedTensors without_wrapper(NamedTensors state) {
 NamedTensors with_counters(NamedTensors state, const torch::nn::Module& net) {
   std::map<std::string, torch::Tensor*> given;
   for (auto& [key, tensor] : state) given[key] = &tensor;
-  NamedTensors added;
+  NamedTensors missing;
+  bool some = false;
   for (const auto& [key, tensor] : state_dict(net)) {
     if (!key.ends_with(".num_batches_tracked")) continue;
     const auto found = given.find(key);
     if (found == given.end()) {
-      added.emplace_back(key, torch::zeros_like(tensor));
-    } else if (found->second->is_floating_point()) {
-      *found->second = found->second->to(torch::kInt64);
+      missing.emplace_back(key, torch::zeros_like(tensor));
+      continue;
     }
+    some = true;
+    if (found->second->is_floating_point()) *found->second = found->second->to(torch::kInt64);
   }
-  state.insert(state.end(), added.begin(), added.end());
+  if (!some) state.insert(state.end(), missing.begin(), missing.end());  // one that lacks a few has lost them
   return state;
 }
 

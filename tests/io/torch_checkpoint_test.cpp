@@ -214,7 +214,7 @@ TEST(TorchCheckpoint, RefusesOperationsOutOfPlace) {
   EXPECT_THAT(complaint("NQ"), HasSubstr("the arguments of \"persistent id\""));
   EXPECT_THAT(complaint(global_op("torch._utils", "_rebuild_tensor_v2") + ")R"),
               HasSubstr("the arguments of \"torch._utils._rebuild_tensor_v2\" are not those that torch.save writes"));
-  EXPECT_THAT(complaint("\x82\x01"), HasSubstr("the operation \"\x82\" at byte 2"));
+  EXPECT_THAT(complaint("\x82\x01"), HasSubstr("the operation \"\\x82\" at byte 2"));
   EXPECT_THAT(complaint("X\xff\xff\xff\x7f"), HasSubstr("is cut: 2147483647 bytes wanted, 1 are left"));
   EXPECT_THAT(complaint("cos"), HasSubstr("a name without an end"));
   EXPECT_THAT(complaint("K\x01"), HasSubstr("holds neither a tensor nor a container of tensors"));
