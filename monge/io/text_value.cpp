@@ -32,8 +32,9 @@ bool parse(std::string_view digits, double& out) {
   if (stop != end || fault == std::errc::invalid_argument) return false;
   if (fault == std::errc()) return true;
   // Out of range: too small is a number. The wider type tells which, but for exponents that are beyond it as well.
+  constexpr size_t kLong = 4096;  // digits of which the wider type makes a number of as many
   long double wide = 0;
-  if (std::from_chars(digits.data(), end, wide).ec == std::errc()) {
+  if (digits.size() <= kLong && std::from_chars(digits.data(), end, wide).ec == std::errc()) {
     out = static_cast<double>(wide);
     return std::isfinite(out);
   }
