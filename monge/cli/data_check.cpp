@@ -136,16 +136,16 @@ int run(const CheckCommand& command) {
     log(LogLevel::warning, "stopped; nothing is told of a part of the set");
     return kStopped;
   }
-  if (const auto warning = io::unused_range_warning(report.notes, "range (source.range, target.range, --range)"); !warning.empty()) {
-    log(LogLevel::warning, report.name + ": " + warning);
-  }
+  const auto unused_range = io::unused_range_warning(report.notes, "range (source.range, target.range, --range)");
+  if (!unused_range.empty()) log(LogLevel::warning, report.name + ": " + unused_range);
   const bool passed = !report.bad() && !(command.strict && (!report.duplicates.empty() || !report.near_empty.empty() || !report.converted.empty() ||
                                                              !report.without_end.empty()));
   if (command.common.json) {
     print_json(json_of(report, passed));
   } else {
     print_table(report, command);
-    std::printf("%-12s %s\n", "verdict", passed ? "fit to train on" : "not fit to train on as it is: see above");
+    const char* fit = unused_range.empty() ? "fit to train on" : "fit to train on where the range of the 16-bit images is set: see the warning";
+    std::printf("%-12s %s\n", "verdict", passed ? fit : "not fit to train on as it is: see above");
   }
   return passed ? kDone : kUsage;
 }

@@ -208,6 +208,7 @@ struct ImageSource::State {
     try {
       if (image.scalar_type() == torch::kUInt16) {
         preparation.write_floats(image, to, &notes);
+        notes.conversion = io::Conversion::none;  // it keeps its bits
       } else {
         std::vector<uint8_t> rounded(static_cast<size_t>(values));
         preparation.write(image, rounded.data(), &notes);

@@ -74,6 +74,7 @@ torch::Tensor NativeImageSource::stored_items(const std::vector<int64_t>& indice
                        floats ? torch::kFloat32 : torch::kUInt8);
     if (floats) {
       preparation.write_floats(image, out.data_ptr<float>(), &notes);
+      notes.conversion = io::Conversion::none;  // it keeps its bits
       out.div_(127.5).sub_(1);
     } else {
       preparation.write(image, out.data_ptr<uint8_t>(), &notes);
