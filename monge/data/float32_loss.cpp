@@ -16,24 +16,35 @@ bool is_lost(const std::vector<double>& sorted) {
   constexpr double kNoise = 8 * std::numeric_limits<double>::epsilon();
   if (sorted.back() - sorted.front() <= kNoise * magnitude) return false;
 
-  const auto n = static_cast<double>(sorted.size());
+  const size_t n = sorted.size();
+  if (!std::isfinite(static_cast<float>(sorted.front())) || !std::isfinite(static_cast<float>(sorted.back()))) return true;
   // About the middle value and in units of the range, so that no square overflows or loses the spread.
-  const double centre = sorted[sorted.size() / 2], unit = sorted.back() / 2 - sorted.front() / 2;
-  double sum = 0, squares = 0, errors = 0;
-  int64_t distinct = 1, remaining = 1;
-  for (size_t i = 0; i < sorted.size(); ++i) {
-    const auto rounded = static_cast<float>(sorted[i]);
-    if (!std::isfinite(rounded)) return true;
-    const double z = (sorted[i] - centre) / unit, error = (sorted[i] - static_cast<double>(rounded)) / unit;
+  const double centre = sorted[n / 2], unit = sorted.back() / 2 - sorted.front() / 2;
+  /// The mean square of the rounding error over [begin, end), in these units.
+  const auto mean_square_error = [&](size_t begin, size_t end) {
+    double sum = 0;
+    for (size_t i = begin; i < end; ++i) {
+      const double error = (sorted[i] - static_cast<double>(static_cast<float>(sorted[i]))) / unit;
+      sum += error * error;
+    }
+    return sum / static_cast<double>(end - begin);
+  };
+  double sum = 0, squares = 0;
+  for (const double x : sorted) {
+    const double z = (x - centre) / unit;
     sum += z;
     squares += z * z;
-    errors += error * error;
-    if (i == 0 || sorted[i] == sorted[i - 1]) continue;
-    ++distinct;
-    remaining += rounded != static_cast<float>(sorted[i - 1]);
   }
-  const double variance = std::max(0.0, squares / n - sum / n * (sum / n));
-  return errors / n > kMostRounding * kMostRounding * variance || 2 * remaining < distinct;
+  const auto count = static_cast<double>(n);
+  const double variance = std::max(0.0, squares / count - sum / count * (sum / count));
+  constexpr double kMost = kMostRounding * kMostRounding;
+  if (mean_square_error(0, n) > kMost * variance) return true;
+
+  constexpr double kQuartilesOfNormal = 1.349;  // their distance in standard deviations
+  const size_t low = n / 4, high = n - 1 - n / 4;
+  const double spread = sorted[high] - sorted[low], middle = spread / unit / kQuartilesOfNormal;
+  if (spread <= kNoise * std::max(std::abs(sorted[low]), std::abs(sorted[high]))) return false;
+  return mean_square_error(low, high + 1) > kMost * middle * middle;
 }
 
 }  // namespace

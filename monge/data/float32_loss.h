@@ -8,7 +8,7 @@
 
 namespace monge::data {
 
-/// Columns whose differing values become equal when rounded to float32.
+/// Columns whose differing values become equal when rounded to float32, or so nearly that what distinguishes rows is rounding.
 ///
 /// float32 keeps 24 bits, so that the spacing of its numbers is about 1e-7 of their magnitude. A time in seconds since 1970
 /// (1.7e9) moves in steps of 128 there: a column with a spread of some minutes loses all that tells its rows apart. A column
@@ -17,10 +17,11 @@ namespace monge::data {
 ///   1. The root mean square of x - float32(x) is above kMostRounding times the standard deviation of x. Rounding in steps of
 ///      h has the error h / sqrt(12), so this is where the steps are more than about 1 % of the standard deviation. Measuring
 ///      the error instead of the step spares values that float32 holds exactly, such as whole numbers below 2^24.
-///   2. Fewer than half of the distinct values remain distinct. This catches what an outlier hides from the first rule: with
-///      one 0 among values of 1e9 +- 1, the standard deviation is that of the outlier. Ordinary columns of up to 10^7 rows
-///      stay above half, since a float32 column of spread and mean alike has some 10^7 numbers to take.
+///   2. The same of the middle half of the values, against the distance of the quartiles (in standard deviations of a normal
+///      law). This catches what an outlier hides from the first rule: with one 0 among values of 1e9 +- 1, the standard
+///      deviation is that of the outlier.
 ///
+/// Neither depends on the number of rows, as a count of values that become equal would: of enough rows, those of every column do.
 /// A column whose spread is only the rounding of float64 (a few units in the last place) counts as constant and not as lost.
 /// @param rows_ND  float64 [N, D], a sample of the rows; values that are not finite are left out.
 /// @return the lost columns, ascending, counted from 0. @throws Error for another shape.

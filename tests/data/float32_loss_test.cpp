@@ -44,6 +44,12 @@ TEST(Float32Loss, AnOutlierHidesNothing) {
   EXPECT_THAT(lost({column}), ElementsAre(0));
 }
 
+TEST(Float32Loss, LargeValuesDoNotSpoilSmallOnes) {
+  auto column = 1e-6 * normal(1000, 1);
+  column.slice(0, 0, 300) += 1;
+  EXPECT_THAT(lost({column, 1e4 + normal(1000, 2)}), IsEmpty());
+}
+
 TEST(Float32Loss, ConstantsAndTheNoiseOfDoubleAreNotLost) {
   const auto same = torch::full({50}, 0.1, torch::kFloat64);
   auto nearly = same.clone();

@@ -205,7 +205,7 @@ TEST(Arrays, TellWhichWholeNumbersAreRounded) {
     EXPECT_EQ(level, LogLevel::warning);
     lines.push_back(line);
   };
-  const auto counts = array_source("counts", torch::tensor({{16777216, 16777217}, {5, 33554434}}, torch::kInt64), log);
+  const auto counts = array_source("counts", torch::tensor({{16777216, 16777217}, {5, 33554436}}, torch::kInt64), log);
   EXPECT_THAT(lines, ElementsAre(AllOf(HasSubstr("counts: 1 of its 4 values are whole numbers that float32 does not hold exactly"),
                                        HasSubstr("row 0, column 1 (counted from 0): 16777217 becomes 16777216"))));
   EXPECT_EQ(counts->exact_items({0})[0][1].item<double>(), 16777217);
