@@ -230,9 +230,10 @@ TEST_F(Cli, WhatAPathIsGoesBeforeWhatItIsCalled) {
   for (const std::string name : {"my.csv", "set.tar", "a.npy"}) {
     fs::create_directory(folder / name);
     for (const char* image : {"0.png", "2.png"}) fs::copy_file(folder / "pictures" / image, folder / name / image);
-    const auto result = monge(folder.path(), "translate run " + name + " out_" + name + " -q");
+    const auto out = "out_" + name.substr(0, name.find('.'));
+    const auto result = monge(folder.path(), "translate run " + name + " " + out + " -q");
     EXPECT_EQ(result.code, 0) << result.err;
-    EXPECT_TRUE(fs::exists(folder / ("out_" + name) / "0.png")) << name;
+    EXPECT_TRUE(fs::exists(folder / out / "0.png")) << name;
     EXPECT_EQ(monge(folder.path(), "data check " + name).code, 0) << name;
   }
 }
