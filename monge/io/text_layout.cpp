@@ -325,7 +325,11 @@ void find_index(const std::string& wanted, const std::vector<Column>& below, boo
     return;
   }
   auto first = below[0];
-  if (!layout.header) ++(text_value(sample.rows[0][0].text, layout.decimal_comma).kind == Kind::text ? first.texts : first.numbers);
+  if (!layout.header) {
+    const auto field = sample.rows[0][0].text;
+    ++(text_value(field, layout.decimal_comma).kind == Kind::text ? first.texts : first.numbers);
+    first.spoilt |= is_spoilt_number(field) && text_value(field, layout.decimal_comma).kind == Kind::text;
+  }
   bool others = false;
   for (size_t f = 1; f < below.size(); ++f) {
     others |= below[f].numbers > 0 || (!layout.header && text_value(sample.rows[0][f].text, layout.decimal_comma).kind == Kind::number);

@@ -76,6 +76,7 @@ TEST(TextTable, ReadsDecimalCommas) {
   EXPECT_THAT(complaint_about("x;y\n0,5;1\n1.234,5;2\n"), AllOf(HasSubstr("line 3, column 0 (\"x\") is no number, got \"1.234,5\"")));
   EXPECT_THAT(complaint_about("1.234,5;2\n3;4\n"), HasSubstr("line 1, column 0 (counted from 0) is no number, got \"1.234,5\"")) << "neither a header";
   EXPECT_THAT(complaint_about("x,y\n1e400,2\n"), HasSubstr("is no number, got \"1e400\"")) << "nor an index";
+  EXPECT_THAT(complaint_about("1e400,2\n"), HasSubstr("is no number, got \"1e400\""));
   EXPECT_THAT(complaint_about("x;y\n0,5;1\n0,25;1\n" + std::string(99 * 6, ' ') + "\n1.234;2\n", {.decimal = "comma"}),
               AllOf(HasSubstr("\"1.234\""), HasSubstr("?decimal=point")));
   EXPECT_THAT(complaint_about("x;y\n0.5;1\n1,234;2\n"), AllOf(HasSubstr("\"1,234\""), HasSubstr("thousands"), HasSubstr("?decimal=comma")));
