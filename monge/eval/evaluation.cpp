@@ -65,7 +65,7 @@ void check_best(const Evaluation& evaluation, const std::string& best) {
 /// The columns of both sides, as they stand in a message.
 std::vector<std::string> lost_columns(const data::Source& source, const data::Source& target, int64_t samples, const RandomStreams& streams) {
   std::vector<std::string> out;
-  for (const auto& [side, from, stream] : {std::tuple{"the source's ", &source, "eval source"}, {"the target's ", &target, "eval target"}}) {
+  for (const auto& [side, from, stream] : {std::tuple{"the source's columns ", &source, "eval source"}, {"the target's columns ", &target, "eval target"}}) {
     const auto lost = data::lost_columns(*from, samples, streams.at(stream, 0));
     if (!lost.empty()) out.push_back(side + data::column_labels(from->table_names().columns, lost));
   }

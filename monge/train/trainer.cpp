@@ -150,7 +150,7 @@ data::LostColumns find_lost_columns(const TrainingData& data, const Recipe& reci
   for (const auto& [side, source, columns] : {std::tuple{"source", &data.source, &lost.source}, {"target", &data.target, &lost.target}}) {
     if (columns->empty()) continue;
     sides += (sides.empty() ? "" : "; ") +
-             text(side, " ", data::column_labels((*source)->table_names().columns, *columns), " (", columns->size(), " of ",
+             text(side, " columns ", data::column_labels((*source)->table_names().columns, *columns), " (", columns->size(), " of ",
                   (*source)->item_shape()[0], ")");
   }
   const auto& form = recipe.data.standardise;

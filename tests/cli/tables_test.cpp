@@ -94,7 +94,7 @@ TEST_F(FarTables, AreCarriedInDouble) {
 TEST_F(FarTables, WithoutStandardisationAreToldToBeLost) {
   auto result = monge(folder.path(), "train far.toml --out run --set data.standardise=off --set train.iterations=20 --set eval.every=20");
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.err, AllOf(HasSubstr("columns that float32 cannot hold"), HasSubstr("source 1, 2 (2 of 3); target 1, 2 (2 of 3)"),
+  EXPECT_THAT(result.err, AllOf(HasSubstr("columns that float32 cannot hold"), HasSubstr("source columns 1, 2 (2 of 3); target columns 1, 2 (2 of 3)"),
                                 HasSubstr("data.standardise = \"joint\"")));
   const auto summary = json::parse(testing::slurp(folder / "run/summary.json"));
   EXPECT_EQ(summary["lost_columns"], json::parse(R"({"source": [1, 2], "target": [1, 2]})"));

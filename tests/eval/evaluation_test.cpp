@@ -38,9 +38,9 @@ std::shared_ptr<const data::Source> table(double offset, int64_t step, double sh
 TEST(Evaluation, JudgesNoMapByColumnsThatFloat32CannotHold) {
   // In float32 both sides have one value in the second column, so that the identity seems to reach the target there.
   const auto lost = evaluate(identity(), *table(1.75e9, 0, 0), *table(1.75e9, 1, 0), *table(1.75e9, 2, 0), 300, 0);
-  EXPECT_THAT(lost.lost_columns, ElementsAre("the source's \"time\"", "the target's \"time\""));
+  EXPECT_THAT(lost.lost_columns, ElementsAre("the source's columns \"time\"", "the target's columns \"time\""));
   EXPECT_EQ(lost.reach(), Reach::unknown);
-  EXPECT_EQ(lost.verdict(), "cannot be judged: float32 cannot hold the source's \"time\", the target's \"time\", and the metrics are of the rounded values "
+  EXPECT_EQ(lost.verdict(), "cannot be judged: float32 cannot hold the source's columns \"time\", the target's columns \"time\", and the metrics are of the rounded values "
                             "(data.standardise)");
   const auto far = evaluate(identity(), *table(0, 0, 9), *table(0, 1, 0), *table(0, 2, 0), 300, 0);
   EXPECT_THAT(far.lost_columns, IsEmpty());

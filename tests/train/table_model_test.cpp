@@ -173,7 +173,7 @@ TEST(LostColumns, AreToldBeforeTheTraining) {
   io::write_npy(folder / "p.npy", far_rows(100, 0));
   io::write_npy(folder / "q.npy", far_rows(100, 1));
   TrainingData data;
-  EXPECT_THAT(said_by("off", folder, &data), AllOf(HasSubstr("float32 cannot hold"), HasSubstr("source 0, 1 (2 of 2); target 0, 1 (2 of 2)"),
+  EXPECT_THAT(said_by("off", folder, &data), AllOf(HasSubstr("float32 cannot hold"), HasSubstr("source columns 0, 1 (2 of 2); target columns 0, 1 (2 of 2)"),
                                                     HasSubstr("Set data.standardise = \"joint\"")));
   EXPECT_THAT(data.lost.source, ElementsAre(0, 1));
   for (const char* kind : {"joint", "each", "scale"}) {
