@@ -237,17 +237,21 @@ struct Start {
   data::ColumnNames columns;
 };
 
-Start read_start(const train::Recipe& recipe, dist::World* world, const LogSink& log) {
+/// @param recipe  gets the ranges of images that its data would else decide.
+Start read_start(train::Recipe& recipe, dist::World* world, const LogSink& log) {
   Start out;
   if (recipe.train.init.empty()) return out;
   if (!world || world->leads()) {
     out.weights = train::read_initial_weights(recipe, log);
     out.units = out.weights->standardisation;
     out.columns = out.weights->columns;
+    train::take_ranges(recipe, *out.weights, log);
   }
   if (!world) return out;
   out.units = train::share(*world, out.units);
   const auto told = ordered_json::parse(world->broadcast(ordered_json{{"source", out.columns.source}, {"target", out.columns.target}}.dump()));
+  recipe.source.range = world->broadcast(recipe.source.range);
+  recipe.target.range = world->broadcast(recipe.target.range);
   out.columns = {told.at("source").get<std::vector<std::string>>(), told.at("target").get<std::vector<std::string>>()};
   return out;
 }

@@ -73,15 +73,18 @@ std::string difference(const nn::NamedTensors& state, const torch::nn::Module& n
 }
 
 /// "map.width = 16 there and 32 here" for each key in which two recipes differ and that is of the map or the potential.
-std::vector<std::string> differing_keys(Recipe there, Recipe here, bool of_map, bool of_potential) {
+/// @param images  the items are images, whose keys of [source] and [target] count as well.
+std::vector<std::string> differing_keys(Recipe there, Recipe here, bool of_map, bool of_potential, bool images) {
   static const std::vector<std::string> kNoMatter = {"map.zero_last",        "potential.zero_last", "potential.r1",
                                                      "potential.r1_every",   "potential.expectile", "potential.expectile_level"};
   std::vector<std::string> out;
   const auto old_table = there.options(), new_table = here.options();
   for (size_t i = 0; i < new_table.options().size(); ++i) {
     const auto& option = new_table.options()[i];
-    const bool matters = option.key == "method" || (of_map && (option.key.starts_with("map.") || option.key.ends_with("z_channels"))) ||
+    bool matters = option.key == "method" || (of_map && (option.key.starts_with("map.") || option.key.ends_with("z_channels"))) ||
                          (of_potential && (option.key.starts_with("potential.") || option.key == "cost.scale" || option.key == "target.size"));
+    const bool of_images = option.key.ends_with(".range") || option.key.ends_with(".colour") || option.key.ends_with(".exif");
+    matters = matters || (images && of_images && (option.key.starts_with("source.") || option.key.starts_with("target.")));
     if (!matters || std::find(kNoMatter.begin(), kNoMatter.end(), option.key) != kNoMatter.end()) continue;
     if (cost_method(here) != "weak" && cost_method(there) != "weak" && option.key.starts_with("weak.")) continue;
     if (cost_method(here) != "kernel" && cost_method(there) != "kernel" && option.key.starts_with("kernel.")) continue;
@@ -92,9 +95,9 @@ std::vector<std::string> differing_keys(Recipe there, Recipe here, bool of_map, 
 }
 
 [[noreturn]] void complain(const InitialWeights& initial, const Recipe& recipe, const std::string& net, const std::string& what,
-                           const std::string& description) {
+                           const std::string& description, bool images = false) {
   const bool of_map = net == "map";
-  auto fix = initial.recipe ? join(differing_keys(*initial.recipe, recipe, of_map, !of_map), "; ") : description.empty() ? "" : "there it is a " + description;
+  auto fix = initial.recipe ? join(differing_keys(*initial.recipe, recipe, of_map, !of_map, images), "; ") : description.empty() ? "" : "there it is a " + description;
   if (!fix.empty()) fix += "; ";
   fix += "give this recipe the same net";
   if (net == "potential") fix += text(", or start from the map alone: ", initial.origin, initial.recipe ? "?key=map" : "?key=NAME");
@@ -201,6 +204,16 @@ InitialWeights read_initial_weights(const Recipe& recipe, const LogSink& log) {
   return out;
 }
 
+void take_ranges(Recipe& recipe, const InitialWeights& initial, const LogSink& log) {
+  if (!initial.recipe) return;
+  for (const auto& [key, here, there] : {std::tuple{"source.range", &recipe.source.range, &initial.recipe->source.range},
+                                         {"target.range", &recipe.target.range, &initial.recipe->target.range}}) {
+    if (*here != "auto" || *here == *there) continue;
+    *here = *there;
+    log(LogLevel::info, text(key, " = \"", *here, "\" as in ", printable(initial.origin), ", in whose units its map works"));
+  }
+}
+
 StartingState starting_state(const InitialWeights& initial, const Recipe& recipe, const std::vector<int64_t>& source_shape,
                              const std::vector<int64_t>& target_shape) {
   const auto nets = make_nets(recipe, source_shape, target_shape);
@@ -217,7 +230,7 @@ StartingState starting_state(const InitialWeights& initial, const Recipe& recipe
         {"map", &average, nets.map.get()}, {"potential", &potential, nets.potential.get()}}) {
     if (state->empty() && state != &map) continue;
     const auto what = difference(*state, *net);
-    if (!what.empty()) complain(initial, recipe, which, what, "");
+    if (!what.empty()) complain(initial, recipe, which, what, "", source_shape.size() == 3);
   }
   StartingState out;
   add(out.tensors, "map/", map, initial);
@@ -238,7 +251,7 @@ StartingState starting_state(const InitialWeights& initial, const Recipe& recipe
                                                   recipe.data.standardise, "\" takes them for those of this recipe's data"));
   }
   if (initial.recipe) {
-    const auto differing = differing_keys(*initial.recipe, recipe, true, !potential.empty());
+    const auto differing = differing_keys(*initial.recipe, recipe, true, !potential.empty(), source_shape.size() == 3);
     if (!differing.empty()) out.told.emplace_back(LogLevel::warning, "the training that it starts from had " + join(differing, "; "));
   }
   return out;

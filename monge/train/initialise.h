@@ -35,6 +35,10 @@ struct InitialWeights {
 ///                units of its own data.
 InitialWeights read_initial_weights(const Recipe& recipe, const LogSink& log);
 
+/// The range that the values of images are scaled from is part of the units of a map: where the recipe leaves it to the data
+/// (source.range or target.range = "auto"), that of the run is taken, and the log is told.
+void take_ranges(Recipe& recipe, const InitialWeights& initial, const LogSink& log);
+
 /// What a new training starts with, and the lines that tell the user.
 struct StartingState {
   nn::NamedTensors tensors;  ///< "map/KEY", "ema/KEY", "potential/KEY", as Solver::state() names them

@@ -37,8 +37,8 @@ const std::vector<Changeable>& changeable() {
       {"train.betas", course},         {"train.eps", course},           {"train.weight_decay", course},
       {"train.schedule", course},      {"train.milestones", course},    {"train.decay", course},
       {"train.warmup", course},        {"train.ema", course},           {"train.clip", course},
-      {"train.k_t", course},           {"potential.r1", course},        {"potential.r1_every", course},
-      {"potential.expectile", course}, {"potential.expectile_level", course}};
+      {"potential.r1", course},        {"potential.r1_every", course},  {"potential.expectile", course},
+      {"potential.expectile_level", course}};
   return list;
 }
 

@@ -11,10 +11,11 @@ namespace monge::train {
 /// Where a changed key shows.
 enum class ChangeKind {
   around,  ///< around the training: its length, intervals, evaluation, loading, places of the data; the updates stay exact
-  course,  ///< in the updates themselves: rates and their schedule, Adam, average, regularisers, k_t; another course from here
+  course,  ///< in the updates themselves: rates and their schedule, Adam, average, regularisers; another course from here
 };
 
-/// One entry of the list of keys that may change. All others make another problem, other nets or another order of the data.
+/// One entry of the list of keys that may change. All others make another problem, other nets or another order of the data
+/// (train.k_t: batches and noises are drawn by the count of updates, which it would set back or forward).
 struct Changeable {
   std::string key;  ///< a key, or with a dot at its end a section
   ChangeKind kind;

@@ -95,9 +95,9 @@ TEST_F(Cli, ResumeTellsWhatChanges) {
   EXPECT_THAT(refused.err, AllOf(HasSubstr("--set weak.gamma1=0.1"), HasSubstr("train.lr_map"), HasSubstr("train.init")));
   const auto resumed = monge(folder.path(), "resume run --set train.lr_map=1e-4 --set train.iterations=24");
   ASSERT_EQ(resumed.code, 0) << resumed.err;
-  EXPECT_THAT(resumed.err, AllOf(HasSubstr("train.lr_map 0.0002 -> 0.0001 from iteration 13 on"),
+  EXPECT_THAT(resumed.err, AllOf(HasSubstr("train.lr_map 2e-04 -> 1e-04 from iteration 13 on"),
                                  HasSubstr("the learning rate of the map jumps at iteration 13: 0 -> 5e-05 (train.schedule = \"cosine\", train.iterations 12 -> 24)")));
-  EXPECT_THAT(testing::slurp(folder / "run/recipe.toml"), HasSubstr("lr_map = 0.0001"));
+  EXPECT_THAT(testing::slurp(folder / "run/recipe.toml"), HasSubstr("lr_map = 1e-04"));
   const auto again = monge(folder.path(), "resume run --set train.iterations=25 --set train.schedule=constant");
   ASSERT_EQ(again.code, 0) << again.err;
   EXPECT_THAT(again.err, Not(HasSubstr("train.lr_map")));

@@ -105,20 +105,19 @@ TEST(Initialise, ResumesBitForBitWithoutTheWeightsItStartedFrom) {
   for (const bool image : {false, true}) {
     testing::ScratchFolder first, straight, broken;
     auto recipe = recipe_for(image ? "weak" : "strong", image);
-    recipe.train.iterations = 3;
+    recipe.train.iterations = 1;
     trainer_in(first.path(), recipe, image).run(std::atomic<bool>{false});
     recipe = tuning_of(recipe, first.path().string());
+    recipe.train.iterations = 4;
     const auto start = start_of(recipe, image);
     auto whole = trainer_in(straight.path(), recipe, image);
     whole.start_from(start.tensors);
     whole.run(std::atomic<bool>{false});
-    auto half_recipe = recipe;
-    half_recipe.checkpoint.every = 4;
     {
       std::atomic<bool> stop{false};
-      struct StopAtFour : Observer {
-        explicit StopAtFour(std::atomic<bool>& flag) : stop(flag) {}
-        void iteration_done(Trainer&, int64_t done, const Figures&) override { stop = done == 4; }
+      struct StopAtTwo : Observer {
+        explicit StopAtTwo(std::atomic<bool>& flag) : stop(flag) {}
+        void iteration_done(Trainer&, int64_t done, const Figures&) override { stop = done == 2; }
         std::atomic<bool>& stop;
       } watcher(stop);
       auto half = trainer_in(broken.path(), recipe, image);
@@ -206,6 +205,26 @@ TEST(Initialise, TakesNetsOutOfPublicFiles) {
   recipe.map.depth = 2;
   EXPECT_THAT(message_of([&] { start("plain.pt"); }), HasSubstr("there it is a map (U-net, 2 -> 1 channels, width 1, depth 1)"));
   EXPECT_THAT(message_of([&] { start("potential.pt"); }), HasSubstr("holds no network with the keys of this recipe's map (inc.double_conv.0.weight"));
+}
+
+// 12-bit data are scaled from 0..4095 to [-1, 1]: that is where the map has learned.
+TEST(Initialise, KeepsTheRangeOfImages) {
+  testing::ScratchFolder folder;
+  auto recipe = recipe_for("strong", true);
+  recipe.source.range = "0..4095";
+  recipe.train.iterations = 1;
+  trainer_in(folder.path(), recipe, true).run(std::atomic<bool>{false});
+  recipe = tuning_of(recipe, folder.path().string());
+  recipe.source.range = recipe.target.range = "auto";
+  const auto initial = read_initial_weights(recipe, silent());
+  std::string said;
+  take_ranges(recipe, initial, [&](LogLevel, const std::string& line) { said += line; });
+  EXPECT_EQ(recipe.source.range, "0..4095");
+  EXPECT_EQ(recipe.target.range, "full");
+  EXPECT_THAT(said, HasSubstr("source.range = \"0..4095\" as in"));
+  recipe.source.range = "full";
+  EXPECT_THAT(told(starting_state(initial, recipe, {3, 16, 16}, {3, 16, 16})),
+              HasSubstr("warning: the training that it starts from had source.range = \"0..4095\" there and \"full\" here"));
 }
 
 // The map lives in the units of its training: the same means and scales, whatever the new data's are.
