@@ -65,7 +65,12 @@ std::string link_as_text(const fs::path& path) {
   std::error_code failure;
   const auto size = fs::file_size(path, failure);
   if (failure || size == 0 || size > kLongest) return {};
-  auto target = real_files().read(path, kLongest);
+  std::string target;
+  try {
+    target = real_files().read(path, kLongest);
+  } catch (const Error&) {
+    return {};  // a file that is not used may be unreadable
+  }
   const bool is_path = is_utf8(target) && target.find_first_of(std::string_view("\n\0", 2)) == std::string::npos;
   return is_path && fs::exists(path.parent_path() / target, failure) ? target : "";
 }
@@ -93,7 +98,7 @@ class FolderListing {
   void tell(const std::string& folder, const LogSink& log) const {
     const auto relative = [&](const std::string& path) { return shown(path.substr(before_)); };
     if (others_ > 0) {
-      log(LogLevel::warning, text(folder, ": ", others_, " pictures of other kinds (.gif, .bmp, .tiff, ...) are not read; convert ",
+      log(LogLevel::warning, text(folder, ": ", others_, " pictures of other kinds (.gif, .bmp, .avif, ...) are not read; convert ",
                                   "them to PNG to have them counted"));
     }
     if (files_ > 0) {
@@ -198,7 +203,7 @@ class FolderListing {
   void add(std::string_view path) { names_.add(path.substr(before_)); }
 
   static void note(int64_t& count, std::string& first, const std::string& path) {
-    if (count++ == 0) first = path;
+    if (count++ == 0 || path < first) first = path;  // by name: the system lists in no order
   }
 
   const size_t before_;

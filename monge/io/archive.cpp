@@ -134,12 +134,26 @@ std::vector<ArchiveEntry> read_archive(const fs::path& path, const std::function
     const auto is_target = [&](const std::string& name) { return targets.contains(join(name_parts(name), "/")); };
     std::unordered_map<std::string, std::string> bytes;
     for (auto& entry : read_entries(path, is_target, limits, known, further)) bytes[join(name_parts(entry.name), "/")] = std::move(entry.bytes);
+    int64_t left = limits.most_bytes;
+    std::unordered_map<std::string, size_t> places;  // in `out`
+    for (size_t i = 0; i < out.size(); ++i) {
+      left -= static_cast<int64_t>(out[i].bytes.size());
+      places.emplace(join(name_parts(out[i].name), "/"), i);
+    }
     for (const auto& link : links) {
       const auto found = bytes.find(join(name_parts(link.target), "/"));
       if (found == bytes.end()) {
         count(own.links, link.name);
-      } else {
+        continue;
+      }
+      const auto [place, is_new] = places.emplace(join(name_parts(link.name), "/"), out.size());
+      if (is_new) {
+        left -= static_cast<int64_t>(found->second.size());
+        require(left >= 0, path.string(), ": its hard links and entries have more than ", limits.most_bytes, " bytes; this is a trap, or a set to unpack by hand");
         out.push_back({link.name, found->second});
+      } else {
+        if (out[place->second].bytes != found->second) refuse_double(path, link.name);
+        count(own.repetitions, link.name);
       }
     }
   }

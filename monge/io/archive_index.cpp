@@ -32,6 +32,22 @@ struct OpenLink {
   std::string name, target;
 };
 
+using Places = std::unordered_map<std::string, size_t>;  ///< of entries, by their names without "./"
+
+/// Adds a hard link as an entry. @throws Error when its name is that of an entry with other bytes.
+void add_link(const MappedFile& archive, StoredEntry link, std::vector<StoredEntry>& out, Places& places, ArchiveReport& report) {
+  const auto [place, is_new] = places.emplace(join(name_parts(link.name), "/"), out.size());
+  if (is_new) {
+    out.push_back(std::move(link));
+    return;
+  }
+  const auto content = [&](const StoredEntry& entry) {
+    return archive.bytes().substr(static_cast<size_t>(entry.offset), static_cast<size_t>(entry.size));
+  };
+  if (content(out[place->second]) != content(link)) refuse_double(archive.path(), link.name);
+  count(report.repetitions, link.name);
+}
+
 /// @param links  hard links to what was not taken.
 std::optional<std::vector<StoredEntry>> index_entries(const MappedFile& archive, const std::function<bool(const std::string&)>& wanted,
                                                       const ArchiveLimits& limits, ArchiveReport& report, std::vector<OpenLink>& links) {
@@ -42,7 +58,7 @@ std::optional<std::vector<StoredEntry>> index_entries(const MappedFile& archive,
   if (archive_read_open_memory(reader.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) refuse_archive(path.string(), reader.get());
   EntryNames names(bytes, path.string());
   std::vector<StoredEntry> out;
-  std::unordered_map<std::string, size_t> places;
+  Places places;
   for (int64_t seen = 0;; ++seen) {
     ::archive_entry* entry = nullptr;
     const int status = names.next(reader.get(), &entry);
@@ -73,9 +89,9 @@ std::optional<std::vector<StoredEntry>> index_entries(const MappedFile& archive,
         links.push_back({name, target});
         continue;
       }
-      auto link = out[place->second];
+      StoredEntry link = out[place->second];
       link.name = name;
-      if (places.emplace(join(name_parts(name), "/"), out.size()).second) out.push_back(std::move(link));
+      add_link(archive, std::move(link), out, places, report);
       continue;
     }
     require(!archive_entry_is_encrypted(entry), path.string(), ": the entry ", name, " is encrypted; unpack it first");
@@ -128,14 +144,16 @@ std::optional<std::vector<StoredEntry>> index_archive(const MappedFile& archive,
     const auto is_target = [&](const std::string& name) { return targets.contains(join(name_parts(name), "/")); };
     const auto found = index_entries(archive, is_target, limits, known, further);
     if (!found) return {};
-    std::unordered_map<std::string, const StoredEntry*> places;
-    for (const auto& entry : *found) places.emplace(join(name_parts(entry.name), "/"), &entry);
+    std::unordered_map<std::string, const StoredEntry*> by_name;
+    for (const auto& entry : *found) by_name.emplace(join(name_parts(entry.name), "/"), &entry);
+    Places places;
+    for (size_t i = 0; i < out->size(); ++i) places.emplace(join(name_parts((*out)[i].name), "/"), i);
     for (const auto& link : links) {
-      const auto place = places.find(join(name_parts(link.target), "/"));
-      if (place == places.end()) {
+      const auto place = by_name.find(join(name_parts(link.target), "/"));
+      if (place == by_name.end()) {
         count(own.links, link.name);
       } else {
-        out->push_back({link.name, place->second->offset, place->second->size});
+        add_link(archive, {link.name, place->second->offset, place->second->size}, *out, places, own);
       }
     }
   }

@@ -297,6 +297,13 @@ TEST_F(Folders, NoticeLinksThatGitWroteAsText) {
   EXPECT_THAT(told, ElementsAre(HasSubstr("the first is \"x\""), AllOf(HasSubstr("holds the text \"../elsewhere/x\""), HasSubstr("core.symlinks"))));
 }
 
+TEST_F(Folders, MayHoldUnreadableFilesThatAreNotUsed) {
+  put("set/a.png", 1);
+  real_files().replace(folder / "set/notes", "x");
+  std::filesystem::permissions(folder / "set/notes", std::filesystem::perms::none);
+  EXPECT_THAT(names_of("set"), ElementsAre("a.png"));
+}
+
 TEST_F(Folders, SayWhatElseLiesInThem) {
   put("set/a.png", 1);
   real_files().replace(folder / "set/readme", "x");

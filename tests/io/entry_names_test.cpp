@@ -203,5 +203,27 @@ TEST(HardLinks, AreTheFilesThatTheyLeadTo) {
   }
 }
 
+TEST(HardLinks, CountForTheLimitsAndRepeatNoNameWithOtherBytes) {
+  const ScratchFolder folder;
+  const auto wanted = [](const std::string& name) { return name.ends_with(".png"); };
+  std::vector<OddEntry> bomb = {{"blob", std::string(100'000, 'b')}};
+  for (int i = 0; i < 20; ++i) bomb.push_back({std::to_string(i) + ".png", "", AE_IFREG, "blob"});
+  testing::write_odd_archive(folder / "bomb.tar.gz", "tar.gz", bomb);
+  EXPECT_THAT(message_of([&] { read_archive(folder / "bomb.tar.gz", wanted, {.most_bytes = 1'000'000}); }), HasSubstr("more than 1000000 bytes"));
+  for (const char* kind : {"tar", "tar.gz"}) {
+    const auto path = folder / (std::string("a.") + kind);
+    testing::write_odd_archive(path, kind, {{"blob", "one"}, {"a.png", "", AE_IFREG, "blob"}, {"./a.png", "", AE_IFREG, "blob"}});
+    ArchiveReport report;
+    EXPECT_EQ(read_archive(path, wanted, {}, &report).size(), 1u) << kind;
+    EXPECT_EQ(report.repetitions.count, 1) << kind;
+    testing::write_odd_archive(path, kind, {{"blob", "one"}, {"b.png", "two"}, {"a.png", "three"}, {"a.png", "", AE_IFREG, "b.png"}});
+    EXPECT_THAT(message_of([&] { read_archive(path, wanted); }), HasSubstr("one name and different bytes")) << kind;
+    testing::write_odd_archive(folder / "b", kind, {{"blob", "one"}, {"a.png", "three"}, {"a.png", "", AE_IFREG, "blob"}});
+    EXPECT_THAT(message_of([&] { read_archive(folder / "b", wanted); }), HasSubstr("one name and different bytes")) << kind;
+  }
+  const MappedFile mapped(folder / "a.tar");
+  EXPECT_THAT(message_of([&] { index_archive(mapped, wanted); }), HasSubstr("one name and different bytes"));
+}
+
 }  // namespace
 }  // namespace monge::io
