@@ -38,7 +38,7 @@ TEST(CsvWriter, LeavesOutDigitsThatMeanNothing) {
                                     {-1e-9, 0.30000000000000004, -12.0},
                                     {100000.0, 0.5, 1.2e20}}, torch::kFloat64);
   EXPECT_EQ(csv_rows(table, {.separator = ',', .steps = steps}),
-            "1750000029.8712347,5800000.195123457,123456790\n"
+            "1750000029.8712347,5800000.195123456,123456790\n"
             "0,0.3,0\n"
             "1e+05,0.5,1.2e+20\n");
   // What is left out is below a step.
