@@ -166,7 +166,9 @@ io::Table read_table(const std::string& line, io::TextTableOptions::Missing miss
     if (path.table.missing == io::TextTableOptions::Missing::refuse) path.table.missing = missing;
     return io::read_text_table(path.file, path.table);
   }
-  const auto array = extension == ".npz" ? io::read_npz(path.file, path.key) : io::read_npy(path.file);
+  std::error_code ignored;
+  const bool large = fs::is_regular_file(path.file, ignored) && fs::file_size(path.file, ignored) >= kMapFrom && !ignored;
+  const auto array = extension == ".npz" ? io::read_npz(path.file, path.key) : large ? io::map_npy(path.file) : io::read_npy(path.file);
   return {.values = chosen(array, path.table.columns, line), .names = {}, .reading = {}};
 }
 

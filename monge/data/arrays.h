@@ -37,7 +37,7 @@ std::shared_ptr<const Source> open_array(const std::string& line, const LogSink&
 /// @param log  warned of whole numbers that float32 rounds, and of those that float64 rounds: how many, and the first.
 std::shared_ptr<const Source> array_source(const std::string& name, const torch::Tensor& array, const LogSink& log = silent());
 
-/// The table that array_path names, whole and in memory, in the type of the file; missing values are NaN where `missing` keeps
+/// The table that array_path names, in the type of the file, in memory or mapped as open_array has it; missing values are NaN where `missing` keeps
 /// them. Images [N, C, H, W] are rows as well. @throws Error as open_array, but for values, which are not looked at.
 io::Table read_table(const std::string& line, io::TextTableOptions::Missing missing);
 

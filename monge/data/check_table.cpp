@@ -17,8 +17,11 @@
 namespace monge::data {
 namespace {
 
-constexpr int64_t kBlock = 4096;    // rows that are converted at once
-constexpr int64_t kSample = 16384;  // rows, evenly spread, by which offsets beyond float32 are found
+constexpr int64_t kEntries = int64_t{1} << 22;  // values that are converted to float64 at once, at least one row
+constexpr int64_t kSample = 16384;              // rows, evenly spread, by which offsets beyond float32 are found; fewer of long ones
+
+/// At most `rows` of so many columns, within kEntries.
+int64_t within_entries(int64_t rows, int64_t columns) { return std::clamp<int64_t>(kEntries / columns, 1, rows); }
 
 io::Table read_rows(const std::string& line) {
   auto out = read_table(line, io::TextTableOptions::Missing::keep);
@@ -30,9 +33,10 @@ io::Table read_rows(const std::string& line) {
 /// Calls action(number, row) for every row in float64, by blocks. @return false when it was stopped.
 template <class Action>
 bool for_each_row(const torch::Tensor& rows_ND, const std::function<void(int64_t)>& tell, const std::atomic<bool>& stop, const Action& action) {
-  for (int64_t begin = 0; begin < rows_ND.size(0); begin += kBlock) {
+  const int64_t length = within_entries(4096, rows_ND.size(1));
+  for (int64_t begin = 0; begin < rows_ND.size(0); begin += length) {
     if (stop) return false;
-    const auto block = rows_ND.narrow(0, begin, std::min(kBlock, rows_ND.size(0) - begin)).to(torch::kFloat64).contiguous();
+    const auto block = rows_ND.narrow(0, begin, std::min(length, rows_ND.size(0) - begin)).to(torch::kFloat64).contiguous();
     const auto* row = block.const_data_ptr<double>();
     for (int64_t i = 0; i < block.size(0); ++i, row += block.size(1)) action(begin + i, row);
     tell(block.size(0));
@@ -176,7 +180,8 @@ TableReport check_table(const std::string& line, const std::string& against, con
     column.constant = moments[d].count > 0 && column.least == column.most;
   }
   // A slice is a view, so that the sample alone is converted.
-  const auto sample = table.values.slice(0, 0, out.rows, (out.rows + kSample - 1) / kSample).to(torch::kFloat64);
+  const int64_t sampled = within_entries(kSample, width);
+  const auto sample = table.values.slice(0, 0, out.rows, (out.rows + sampled - 1) / sampled).to(torch::kFloat64);
   for (const int64_t d : columns_lost_in_float32(sample)) out.columns[static_cast<size_t>(d)].beyond_float32 = true;
   return out;
 }

@@ -144,20 +144,26 @@ void read_numbers(const fs::path& path, parquet::ColumnReader& reader, int64_t r
   }
 }
 
-/// The names of rows: texts, or numbers in their shortest form.
-void read_names(const fs::path& path, parquet::ColumnReader& reader, int64_t rows, Column& column, Reading& facts) {
-  if (column.kind == Kind::words) {
-    const auto take = [&](const parquet::ByteArray& value) {
-      facts.names.push_back(io::utf8_name({reinterpret_cast<const char*>(value.ptr), value.len}));
-    };
-    return for_each_value<parquet::ByteArrayReader>(path, reader, rows, take, [&] { facts.names.emplace_back(); });
-  }
-  column.values.clear();
-  Reading ignored;
-  read_numbers(path, reader, rows, column, ignored);
-  for (const double value : column.values) {
+/// The names of rows: texts, whole numbers as they are, others in their shortest form; empty where there is none.
+void read_names(const fs::path& path, parquet::ColumnReader& reader, int64_t rows, Kind kind, std::vector<std::string>& names) {
+  const auto null = [&] { names.emplace_back(); };
+  const auto number = [&](auto value) {
     char digits[32];
-    facts.names.emplace_back(digits, std::isnan(value) ? digits : std::to_chars(digits, digits + sizeof digits, value).ptr);
+    const auto* const begin = digits;
+    names.emplace_back(begin, static_cast<const char*>(std::to_chars(digits, digits + sizeof digits, value).ptr));
+  };
+  const bool plain = kind == Kind::number;
+  switch (reader.type()) {
+    case Type::BYTE_ARRAY:
+      return for_each_value<parquet::ByteArrayReader>(
+          path, reader, rows, [&](const parquet::ByteArray& v) { names.push_back(io::utf8_name({reinterpret_cast<const char*>(v.ptr), v.len})); }, null);
+    case Type::BOOLEAN: return for_each_value<parquet::BoolReader>(path, reader, rows, [&](bool v) { names.emplace_back(v ? "true" : "false"); }, null);
+    case Type::FLOAT: return for_each_value<parquet::FloatReader>(path, reader, rows, number, null);
+    case Type::DOUBLE: return for_each_value<parquet::DoubleReader>(path, reader, rows, number, null);
+    case Type::INT32:
+      return for_each_value<parquet::Int32Reader>(path, reader, rows, [&](int32_t v) { plain ? number(v) : number(static_cast<uint32_t>(v)); }, null);
+    default:
+      return for_each_value<parquet::Int64Reader>(path, reader, rows, [&](int64_t v) { plain ? number(v) : number(static_cast<uint64_t>(v)); }, null);
   }
 }
 
@@ -275,7 +281,7 @@ io::Table read_parquet_table(const ParquetPath& path, Missing missing) {
           single &= metadata->schema()->Column(column.leaf)->physical_type() == Type::FLOAT;
           read_numbers(file, *group->Column(column.leaf), rows, column, facts);
         }
-        if (schema.index.field >= 0) read_names(file, *group->Column(schema.index.leaf), rows, schema.index, facts);
+        if (schema.index.field >= 0) read_names(file, *group->Column(schema.index.leaf), rows, schema.index.kind, facts.names);
       }
       return 0;
     });
