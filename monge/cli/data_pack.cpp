@@ -7,6 +7,7 @@
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
 #include "monge/core/nearest.h"
+#include "monge/data/image_survey.h"
 #include "monge/data/pack.h"
 
 namespace monge::cli {
@@ -65,8 +66,10 @@ int run(PackCommand command) {
       continue;
     }
     for (const auto& line : io::note_lines(part.notes)) log(LogLevel::info, part.folder.string() + ": " + line);
-    if (pack.preparation.range == "full") {
-      if (const auto warning = io::unused_range_warning(part.notes, "--range"); !warning.empty()) log(LogLevel::warning, part.folder.string() + ": " + warning);
+    if (pack.preparation.range != "auto") {
+      const auto range = io::parse_range(pack.preparation.range, "--range");
+      const auto warning = range.full() ? io::unused_range_warning(part.notes, "--range") : data::clamped_values_warning(part.notes, range);
+      if (!warning.empty()) log(LogLevel::warning, part.folder.string() + ": " + warning);
     }
     log(LogLevel::info, text(part.folder.string(), ": ", part.pictures, " pictures in ", part.shards, part.shards == 1 ? " shard, " : " shards, ",
                              (part.bytes + 500'000) / 1'000'000, " MB", part.resumed > 0 ? text("; ", part.resumed, " shards were there already") : ""));

@@ -63,4 +63,15 @@ std::string measured_range(const Pictures& pictures, const std::vector<int64_t>&
   return range;
 }
 
+std::string clamped_values_warning(const io::NoteCounts& counts, const io::SampleRange& range) {
+  if (counts.sixteen_bit == 0 || (counts.least >= range.low && counts.largest <= range.high)) return {};
+  return text("16-bit images use the values ", counts.least, "..", counts.largest, ", beyond the range ", range.text(),
+              ": what lies outside of it is clamped to black or white");
+}
+
+std::string common_range(const std::string& a, const std::string& b) {
+  const auto first = io::parse_range(a, "range"), second = io::parse_range(b, "range");
+  return io::SampleRange{std::min(first.low, second.low), std::max(first.high, second.high)}.text();
+}
+
 }  // namespace monge::data

@@ -25,4 +25,10 @@ io::NoteCounts measure_samples(const Pictures& pictures, const std::vector<int64
 std::string measured_range(const Pictures& pictures, const std::vector<int64_t>& chosen, const std::string& name,
                            const LogSink& log, const std::atomic<bool>& stop = std::atomic<bool>(false));
 
+/// Where 16-bit images have values outside of the range that they are scaled from: a sentence that says so; else "".
+std::string clamped_values_warning(const io::NoteCounts& counts, const io::SampleRange& range);
+
+/// The smallest range that holds both, each "LOW..HIGH". @throws Error for other words.
+std::string common_range(const std::string& a, const std::string& b);
+
 }  // namespace monge::data

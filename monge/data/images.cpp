@@ -38,8 +38,8 @@ int64_t count_faults(const std::vector<std::string>& faults) {
 /// Sums what was noticed, and tells the log of each kind once.
 class NoteTeller {
  public:
-  NoteTeller(std::string name, bool range_is_full, LogSink log)
-      : name_(std::move(name)), range_is_full_(range_is_full), log_(std::move(log)) {}
+  NoteTeller(std::string name, const io::SampleRange& range, LogSink log)
+      : name_(std::move(name)), range_(range), log_(std::move(log)) {}
 
   /// @param whole  whether `found`, one entry a picture, is of the whole set. What comes after that is known already.
   void tell(const std::vector<io::ImageNotes>& found, bool whole) {
@@ -59,34 +59,38 @@ class NoteTeller {
     if (!any_new || !log_) return;
     const auto rest = whole ? "" : text(" among ", found.size(), " just decoded; later ones of these kinds are not reported");
     for (const auto& line : io::note_lines(counts)) log_(LogLevel::info, text(name_, ": ", line, rest));
-    if (!range_is_full_) return;
-    const auto warning = io::unused_range_warning(counts, "range");
-    if (!warning.empty()) log_(LogLevel::warning, text(name_, ": ", warning, rest));
+    if (const auto warning = warning_of(counts); !warning.empty()) {
+      log_(LogLevel::warning, text(name_, ": ", warning, rest));
+    }
   }
 
   std::vector<std::string> lines() const {
     const std::lock_guard lock(guard_);
     auto out = io::note_lines(seen_);
-    if (auto warning = range_is_full_ ? io::unused_range_warning(seen_, "range") : ""; !warning.empty())
-      out.push_back(std::move(warning));
+    if (auto warning = warning_of(seen_); !warning.empty()) out.push_back(std::move(warning));
     return out;
   }
 
  private:
-  static constexpr size_t kKinds = io::kConversions + 6;
+  /// What is wrong with the range that 16-bit images are scaled from.
+  std::string warning_of(const io::NoteCounts& counts) const {
+    return range_.full() ? io::unused_range_warning(counts, "range") : clamped_values_warning(counts, range_);
+  }
+
+  static constexpr size_t kKinds = io::kConversions + 7;
   static std::array<bool, kKinds> kinds_of(const io::NoteCounts& counts) {
     std::array<bool, kKinds> out{};
     for (size_t kind = 1; kind < counts.converted.size(); ++kind) out[kind] = counts.converted[kind] > 0;
     size_t at = io::kConversions;
     for (const int64_t count : {counts.upright, counts.left_turned, counts.without_end, counts.more_pages,
-                                counts.cropped, counts.colour_dropped}) {
+                                counts.cropped, counts.colour_dropped, counts.sixteen_bit}) {
       out[at++] = count > 0;
     }
     return out;
   }
 
   std::string name_;
-  bool range_is_full_;
+  io::SampleRange range_;
   LogSink log_;
   mutable std::mutex guard_;
   io::NoteCounts seen_;
@@ -140,10 +144,10 @@ struct ImageSource::State {
         convert(options.convert),
         skip(options.on_error == "skip"),
         log(log),
-        teller(name, preparation.decoding().range.full(), options.tell ? log : LogSink()) {
+        teller(name, preparation.decoding().range, options.tell ? log : LogSink()) {
     require(skip || options.on_error == "fail", "on_error: got \"", options.on_error, "\" (allowed: fail, skip)");
     require(options.cache_mb >= 0, "cache_mb: must be 0 or more MiB, got ", options.cache_mb);
-    if (given.range == "auto") remarks.range = options.range;
+    if (given.range != "full") remarks.range = options.range;
     if (guessed_grey) {
       log(LogLevel::info,
           text(name, ": its images are grey, so items have one channel (colour = \"rgb\" gives three)"));

@@ -9,6 +9,7 @@
 #include "monge/core/nearest.h"
 #include "monge/core/random.h"
 #include "monge/data/grey_as_rgb.h"
+#include "monge/data/image_survey.h"
 #include "monge/data/images.h"
 #include "monge/data/open.h"
 #include "monge/data/split.h"
@@ -100,6 +101,18 @@ void replace_both(Opened& first, Opened& second, const Change& change) {
 }
 
 bool is_grey(const data::Source& source) { return source.item_shape().size() == 3 && source.item_shape()[0] == 1; }
+
+/// Where both sides measured a range and found two, sets one in the recipe that holds both: the cost compares their values, and a
+/// value must be the same grey on both. @return whether it did, so that they must be opened by it.
+bool share_range(Recipe& recipe, const TrainingData& data, const LogSink& log) {
+  if (recipe.source.range != "auto" || recipe.target.range != "auto") return false;
+  const auto source = data.source->remarks().range, target = data.target->remarks().range;
+  const bool measured = source.find("..") != std::string::npos && target.find("..") != std::string::npos;
+  if (!measured || source == target) return false;
+  recipe.source.range = recipe.target.range = data::common_range(source, target);
+  log(LogLevel::info, text("the source uses the range ", source, " and the target ", target, ": both are scaled from ", recipe.source.range));
+  return true;
+}
 
 /// Whether "auto" chose the channels of a side, so that they can still be changed.
 bool chose_channels(const SourceSection& section, const data::Source& part) {
@@ -201,6 +214,11 @@ TrainingData open_training_data(const Recipe& whole_recipe, const LogSink& log,
   TrainingData data;
   std::tie(data.source, data.held_source) = split("source", recipe.source, recipe.eval.source, recipe, log, progress);
   std::tie(data.target, data.held_target) = split("target", recipe.target, recipe.eval.target, recipe, log, progress);
+  if (share_range(recipe, data, log)) {
+    data = {};  // the memory of the one pair before the other
+    std::tie(data.source, data.held_source) = split("source", recipe.source, recipe.eval.source, recipe, log, progress);
+    std::tie(data.target, data.held_target) = split("target", recipe.target, recipe.eval.target, recipe, log, progress);
+  }
   const auto source_before = data.source;
   widen_where_other_has_colour("source", recipe.source, data.source, data.held_source, *data.target, log);
   widen_where_other_has_colour("target", recipe.target, data.target, data.held_target, *source_before, log);

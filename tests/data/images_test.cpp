@@ -155,7 +155,7 @@ TEST(Images, NameAllThatCannotBeUsedAtOnce) {
   const auto message = message_of([&] { ImageSource(folder.path(), {.size = 8}); });
   EXPECT_THAT(message, AllOf(HasSubstr("5 of 8 pictures"), HasSubstr("on_error = \"skip\"")));
   EXPECT_THAT(message,
-              AllOf(HasSubstr("empty.png: the file is empty"), HasSubstr("page.png: is not a PNG, JPEG or WebP"),
+              AllOf(HasSubstr("empty.png: the file is empty"), HasSubstr("page.png: is not a PNG, JPEG, WebP or TIFF"),
                     HasSubstr("cut.png: this PNG file cannot be decoded: the file is truncated"),
                     HasSubstr("cut.jpg: this JPEG file cannot be decoded"), HasSubstr("cut.webp")));
   EXPECT_THAT(message, Not(HasSubstr("good")));
@@ -309,8 +309,12 @@ TEST(Images, OfTwelveBitsAreNoticedAndScaled) {
     if (!by_hand.defined()) by_hand = items;
     EXPECT_TRUE(torch::equal(items, by_hand)) << range;
     EXPECT_EQ(items[0][0][0][0].item<int>(), 255);
-    EXPECT_EQ(scaled.remarks().range, std::string(range) == "auto" ? "0..4095" : "");
+    EXPECT_EQ(scaled.remarks().range, "0..4095");
   }
+  Told clamped;
+  const ImageSource narrow(folder.path(), {.size = 12, .range = "0..2047"}, {}, clamped.sink());
+  EXPECT_THAT(clamped.warnings, ::testing::ElementsAre(AllOf(HasSubstr("use the values 0..4095"), HasSubstr("beyond the range 0..2047"), HasSubstr("clamped"))));
+  EXPECT_THAT(narrow.remarks().noticed, ::testing::Contains(HasSubstr("clamped")));
   // What is left of a value is what 4,096 steps leave, not 17.
   const auto values = io::decode_image(real_files().read(folder / "a.png"), "a.png", {.keep_sixteen_bits = true}).to(torch::kFloat64);
   EXPECT_TRUE(torch::equal(by_hand[0][0], (values.select(2, 0) * 255 / 4095).round().to(torch::kUInt8)));
