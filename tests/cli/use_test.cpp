@@ -113,7 +113,6 @@ TEST_F(Cli, OptionsWithoutTheirPartnerAreRefused) {
   EXPECT_THAT(rows.err, HasSubstr("--grid"));
 }
 
-// Linux names files by bytes; JSON is UTF-8.
 TEST_F(Cli, TranslatesUprightAndSaysWhatItCropped) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
   torch::manual_seed(4);
@@ -183,6 +182,7 @@ TEST_F(Cli, BareCheckpointsKeepTheSizeOfEachImage) {
   EXPECT_EQ(io::read_image(folder / "small/wide.png").sizes(), torch::IntArrayRef({16, 16, 3}));
 }
 
+// Linux names files by bytes; JSON is UTF-8.
 TEST_F(Cli, NamesThatAreNotUtf8BreakNoJson) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
   fs::copy_file(folder / "pictures/0.png", folder / "a\xff.png");
