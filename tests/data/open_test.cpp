@@ -74,7 +74,7 @@ TEST(Open, TellsTheLogWhatItFoundAndLeftOut) {
   put(folder / "notes.txt", "x");
   infos.clear();
   open_source({.path = folder.path().string(), .images = {.size = 8, .on_error = "skip"}}, log);
-  EXPECT_THAT(infos, Contains(HasSubstr("1 files are no .png, .jpg, .webp or .tif")));
+  EXPECT_THAT(infos, Contains(HasSubstr("1 file is no .png, .jpg, .webp or .tif")));
   EXPECT_THAT(warnings, Contains(HasSubstr("1 pictures of other kinds (.gif")));
 }
 
