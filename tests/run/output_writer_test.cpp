@@ -150,7 +150,7 @@ TEST(OutputWriter, ATableIsWrittenAsItsRowsCome) {
 TEST(OutputWriter, NamesOfColumnsAndRowsGoIntoAText) {
   const ScratchFolder folder;
   const TableFormat format{.type = torch::kFloat64, .names = {.columns = {"x", "y, m"}, .rows = {"a", "b"}, .index = "cell"}, .steps = {0.01, 0.01}};
-  const auto first = torch::tensor({{1.2345, 2.}, {3., 4.}}, torch::kFloat64);
+  const auto first = torch::tensor({{1.23467, 2.}, {3., 4.}}, torch::kFloat64);
   for (const char* name : {"out.csv", "out.tsv", "out.npy"}) {
     OutputWriter writer(DataKind::table, folder / name, 2, format);
     writer.add("", first);
