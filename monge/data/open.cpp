@@ -48,6 +48,9 @@ std::shared_ptr<const Source> open_any(const SourceOptions& options, const LogSi
   if (Spec::is("font", path)) return open_glyphs(path, options.images.size, options.images.grey, progress);
 
   std::error_code ignored;
+  // What a path is goes before what it is called: a folder "my.csv" is one of images, whatever is chosen of it.
+  const bool is_folder = fs::is_directory(path, ignored) || fs::is_directory(member_path(path).set, ignored);
+  if (is_folder && !parquet_path(path)) return open_images(options, log, progress);
   const auto file = array_path(path).file;
   if (has_array_extension(file) && fs::exists(file, ignored) && !fs::is_directory(file, ignored)) return open_array(path, log);
   if (const auto parquet = parquet_path(path); parquet && holds_parquet_table(*parquet)) return open_array(path, log);

@@ -129,6 +129,18 @@ TEST(Open, WarnsOfEntriesWithUnsafeNames) {
   EXPECT_THAT(warnings, ElementsAre(HasSubstr("a.tar: 2 entries are left out for an unsafe name")));
 }
 
+TEST(Open, AFolderIsOneOfImagesWhateverItIsCalled) {
+  const ScratchFolder folder;
+  for (const char* name : {"my.csv", "set.tar", "a.npy"}) {
+    std::filesystem::create_directory(folder / name);
+    put(folder / name / "0.input.png", png());
+    put(folder / name / "0.target.png", png());
+    EXPECT_EQ(open_source({.path = (folder / name).string(), .images = {.size = 8}})->size(), 2) << name;
+    EXPECT_EQ(open_source({.path = (folder / name).string() + "?member=*", .images = {.size = 8}})->size(), 2) << name;
+    EXPECT_EQ(open_source({.path = (folder / name).string() + "?member=input.png", .images = {.size = 8}})->size(), 1) << name;
+  }
+}
+
 TEST(Open, SaysWhatIsAccepted) {
   const ScratchFolder folder;
   const auto message = [](const std::string& path) { return message_of([&] { open_source({.path = path}); }); };
