@@ -83,6 +83,11 @@ std::vector<int64_t> matched(const io::Table& own, const io::Table& other, const
   const auto &mine = own.names.columns, &theirs = other.names.columns;
   if (mine.empty() || theirs.empty() || mine == theirs) return out;
   for (size_t i = 0; i < mine.size(); ++i) {
+    const bool repeated = std::count(mine.begin(), mine.end(), mine[i]) > 1 || std::count(theirs.begin(), theirs.end(), mine[i]) > 1;
+    if (repeated) {
+      throw Error(Complaint{.what = "a name stands for several columns, whose order differs between the tables", .where = name + ", " + against,
+                            .value = shown(mine[i]), .fix = "choose columns by number: ?columns=0-3"});
+    }
     const auto found = std::find(theirs.begin(), theirs.end(), mine[i]);
     if (found == theirs.end()) {
       throw Error(Complaint{.what = text("has no column ", shown(mine[i]), ", which ", name, " has"), .where = against,

@@ -32,6 +32,7 @@ constexpr std::array<Separator, 5> kSeparators = {{{"semicolon", ';'}, {"tab", '
 struct Sample {
   std::vector<Fields> rows;
   int64_t first_line = 0;
+  size_t bytes = 0;  ///< of the text up to their end
   std::deque<std::string> unescaped;
 };
 
@@ -48,6 +49,7 @@ Sample first_rows(std::string_view text, const TextLayout& layout, const std::st
       if (!inside) field.text = out.unescaped.emplace_back(field.text);
       fields.push_back(field);
     }
+    out.bytes = static_cast<size_t>(rows.position() - text.data());
   }
   return out;
 }
@@ -216,7 +218,7 @@ class HeaderTest {
   }
 
   /// Whether names of this kind are common, though nothing tells them from data here.
-  bool could_be() const { return numeric() && rows_.size() > 1 && distinct_whole_ && (counts() || (names_->size() > 2 && has_equal_steps(*names_))); }
+  bool could_be() const { return numeric() && rows_.size() > 1 && distinct_whole_ && (counts() || fractions_throughout() || (names_->size() > 2 && has_equal_steps(*names_))); }
 
  private:
   const Column& column(size_t f) const {
@@ -261,7 +263,10 @@ class HeaderTest {
   /// Rule 4.
   bool all_fractions() const {
     const bool year = is_year(names_->front()) && !column(begin_).years;
-    if (names_->size() == 1 && !unnamed_ && first_[begin_].text != "0" && !year) return false;
+    if (names_->size() == 1 && !unnamed_ && !year) return false;
+    return fractions_throughout();
+  }
+  bool fractions_throughout() const {
     for (size_t f = begin_; f < first_.size(); ++f) {
       if (!is_fractions(f)) return false;
     }
@@ -351,6 +356,7 @@ TextLayout find_layout(std::string_view text, const TextTableOptions& options, c
   }
   const auto sample = first_rows(text, out, name);
   require(!sample.rows.empty(), name, ": has no row of numbers; give one row of numbers a line");
+  out.row_bytes = static_cast<double>(sample.bytes) / static_cast<double>(sample.rows.size());
   find_decimal_mark(sample, options.decimal, out);
 
   const auto& rows = sample.rows;

@@ -23,6 +23,7 @@ struct TextLayout {
   int64_t index = -1;              ///< the field of the row names, or -1
   std::vector<std::string> names;  ///< one per field of a row, or empty without a header; UTF-8
   bool foreign_names = false;      ///< names were not UTF-8 and were read as Windows-1252
+  double row_bytes = 0;            ///< of the rows that were looked at, in the mean
   std::vector<bool> text_columns;  ///< one per field: whether a row that was looked at has text there
 };
 
@@ -39,7 +40,7 @@ struct TextLayout {
 ///      alone, the rows must begin with texts or count from 0 or 1.
 ///   3. All its fields are in quotes, and below there is a column of numbers without quotes (R's write.csv).
 ///   4. It holds whole distinct numbers, all columns below hold numbers written with a fraction or an exponent (pandas'
-///      column numbers, years). One number alone must be 0 or a year, or stand after an unnamed column.
+///      column numbers, years). One number alone must be a year, or stand after an unnamed column.
 ///   5. It holds whole distinct numbers after an unnamed first field, and the rows below begin with texts or count from 0 or
 ///      1; or it counts 0, 1, 2, ... (or 1, 2, 3, ...) itself, and stands after a text or above a column with fractions.
 ///   6. Five or more numbers in equal steps, and the second row is not (wavelengths, times); or years from 1900 to 2100 in

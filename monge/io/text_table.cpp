@@ -137,11 +137,10 @@ class Reader {
     }
   }
 
-  /// So many values as the first rows let expect. Pages that are not used cost nothing.
+  /// So many values as the first rows let expect, and a tenth more. Pages that are not used cost nothing.
   void reserve(size_t bytes) {
-    constexpr size_t kMostReserved = size_t{1} << 36;
-    const size_t fields = std::min(bytes / 2 + 1, kMostReserved);
-    values_.reserve(std::min(fields, bytes / 4 + 16));
+    const double rows = 1.1 * static_cast<double>(bytes) / std::max(layout_.row_bytes, 2.0);
+    values_.reserve(std::min(static_cast<size_t>(rows * static_cast<double>(plan_.columns.size())) + 16, bytes / 2 + 16));
   }
 
   /// @return whether the row is kept.

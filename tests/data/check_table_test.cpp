@@ -70,6 +70,7 @@ TEST_F(CheckTable, FindsDuplicatesAndLeaks) {
   EXPECT_FALSE(check(a).bad()) << "duplicates alone do not fail";
   EXPECT_THAT(check(put("a.npy", torch::tensor({{1.f, 2.f}, {5.f, 6.f}})), a).leaked, ElementsAre(Pair(0, 0))) << "without names by place";
   EXPECT_THAT(message_of([&] { check(a, put("c.csv", "x,z\n1,2\n")); }), AllOf(HasSubstr("c.csv"), HasSubstr("has no column \"y\"")));
+  EXPECT_THAT(message_of([&] { check(put("d.csv", "x,x\n1,2\n"), put("e.csv", "x,y\n1,2\n")); }), HasSubstr("a name stands for several columns"));
   EXPECT_THAT(message_of([&] { check(a, put("c.csv", "x\n1\n")); }), HasSubstr("has 1 columns, and"));
 }
 

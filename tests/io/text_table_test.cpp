@@ -92,7 +92,7 @@ TEST(TextTable, ReadsWhatPandasWrites) {
   EXPECT_EQ(indexed.reading, "commas, header in line 1, index: the unnamed first column");
   expect("0,1\n-0.5504,1.1136\n0.311,-0.8064\n", {{-0.5504, 1.1136}, {0.311, -0.8064}}, {"0", "1"}, "commas, header in line 1 (numbers as names)");
   expect(",0,1\n0,5,7\n1,8,9\n", {{5, 7}, {8, 9}}, {"0", "1"}, "commas, header in line 1 (numbers as names), index: the unnamed first column");
-  expect("0\n-0.5504\n0.311\n", {{-0.5504}, {0.311}}, {"0"}, "one column, header in line 1 (numbers as names)");
+  expect("0\n-0.5504\n0.311\n", {{0}, {-0.5504}, {0.311}}, {}, "one column, no header (if the first row holds names: ?header=yes)");
   expect("Unnamed: 0,x\n0,1.5\n1,2.5\n", {{1.5}, {2.5}}, {"x"}, "commas, header in line 1, index \"Unnamed: 0\"");
   const auto named = read("cell,x,y\nAAAC-1,1,2\nTTTG-1,3,4\n");
   EXPECT_THAT(named.names.rows, ElementsAre("AAAC-1", "TTTG-1"));
