@@ -118,8 +118,10 @@ class Flattener {
   void visit_buffers(const PickleValue& object, const PickleValue& buffers, const std::string& name, int depth) {
     std::unordered_set<std::string_view> left_out;
     if (const auto* names = attribute(object, "_non_persistent_buffers_set")) {
+      spend(8 * names->items.size());
       for (const auto* entry : names->items) left_out.insert(entry->text);
     }
+    spend(8 * buffers.items.size());
     for (size_t i = 0; buffers.kind == Kind::dict && i + 1 < buffers.items.size(); i += 2) {
       const auto& key = *buffers.items[i];
       if (!left_out.contains(key.text)) visit(*buffers.items[i + 1], joined(name, key_text(key, i / 2)), depth);

@@ -15,20 +15,31 @@ constexpr size_t kMostStates = 64;  // more are no checkpoint's; bounds the time
 
 constexpr const char* kInWrappers[] = {"_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module."};
 
+/// The key without the parts that wrappers of single layers are.
+std::string without_inner_wrappers(std::string_view key) {
+  std::string out;
+  bool at_part = true;
+  while (!key.empty()) {
+    size_t skipped = 0;
+    for (const std::string_view wrapper : kInWrappers) {
+      if (at_part && key.starts_with(wrapper)) skipped = wrapper.size();
+    }
+    if (skipped == 0) {
+      out += key[0];
+      at_part = key[0] == '.' || key[0] == '/';
+      skipped = 1;
+    }
+    key.remove_prefix(skipped);
+  }
+  return out;
+}
+
 /// The keys without what wrappers of single layers put into them; as they are where two would become one.
 NamedTensors without_inner_wrappers(NamedTensors tensors) {
   auto out = tensors;
   std::unordered_set<std::string> names;
   for (auto& [key, tensor] : out) {
-    for (const std::string wrapper : kInWrappers) {
-      for (size_t at = key.find(wrapper); at != std::string::npos; at = key.find(wrapper, at)) {
-        if (at == 0 || key[at - 1] == '.' || key[at - 1] == '/') {
-          key.erase(at, wrapper.size());
-        } else {
-          at += wrapper.size();
-        }
-      }
-    }
+    key = without_inner_wrappers(key);
     if (!names.insert(key).second) return tensors;
   }
   return out;

@@ -239,8 +239,9 @@ StartingState starting_state(const InitialWeights& initial, const Recipe& recipe
 
   auto told = text("starts from ", printable(initial.origin), " (", initial.iteration > 0 ? text("iteration ", initial.iteration, ", ") : "",
                    "XXH3 of the weights ", hash_of(out.tensors), "): takes the map", at);
-  if (recipe.train.ema > 0) told += average.empty() ? ", from which its average starts" : ", its average";
+  if (recipe.train.ema > 0 && !average.empty()) told += potential.empty() ? " and its average" : ", its average";
   told += potential.empty() ? "; the potential starts fresh" : " and the potential";
+  if (recipe.train.ema > 0 && average.empty()) told += "; the average starts from the map";
   told += "; moments, rates, schedules and data are those of this recipe";
   out.told.emplace_back(LogLevel::info, told);
   if (initial.standardisation) {
@@ -252,7 +253,7 @@ StartingState starting_state(const InitialWeights& initial, const Recipe& recipe
   }
   if (initial.recipe) {
     const auto differing = differing_keys(*initial.recipe, recipe, true, !potential.empty(), source_shape.size() == 3);
-    if (!differing.empty()) out.told.emplace_back(LogLevel::warning, "the training that it starts from had " + join(differing, "; "));
+    if (!differing.empty()) out.told.emplace_back(LogLevel::warning, "differs from the training that it starts from: " + join(differing, "; "));
   }
   return out;
 }

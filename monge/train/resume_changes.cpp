@@ -44,7 +44,10 @@ const std::vector<Changeable>& changeable() {
 
 void require_changeable(const std::vector<std::string>& assignments) {
   for (const auto& assignment : assignments) {
-    if (entry_of(assignment.substr(0, assignment.find('=')))) continue;
+    const auto begin = std::min(assignment.find_first_not_of(' '), assignment.size());
+    auto key = assignment.substr(begin, assignment.find('=') - begin);
+    key.erase(key.find_last_not_of(' ') + 1);
+    if (entry_of(key)) continue;
     std::vector<std::string> keys;
     for (const auto& entry : changeable()) keys.push_back(entry.key.ends_with('.') ? entry.key + "*" : entry.key);
     throw Error(text("--set ", assignment, ": cannot be changed in a run that has begun; only ", join(keys),

@@ -163,6 +163,16 @@ TEST(TorchCheckpoint, ObjectsInCirclesEnd) {
   EXPECT_EQ(content.tensors[0].first, "a.w");
 }
 
+// Networks that hold one another twice, each with a list of names that would be read at every visit.
+TEST(TorchCheckpoint, NetworksInCirclesEnd) {
+  auto names = "](" + text_op("n") + "q\x02";
+  for (int i = 0; i < 100'000; ++i) names += "h\x02";
+  const auto net = global_op("mylib", "Net") + ")\x81q\x01}(" + text_op("_parameters") + "}" + text_op("_buffers") + "}" +
+                   text_op("_non_persistent_buffers_set") + names + "e" + text_op("_modules") + "}(" + text_op("a") + "h\x01" +
+                   text_op("b") + "h\x01" + "uub";
+  EXPECT_THAT(message_of([&] { read_one(net); }), HasSubstr("take more than 256 MiB"));
+}
+
 TEST(TorchCheckpoint, RefusesCallsBesideObjects) {
   const auto call = "(" + text_op("echo ran") + "tR";
   for (const auto& inside : {object_op("mylib", "Config", dict_op("x", global_op("os", "system") + call)),

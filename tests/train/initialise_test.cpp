@@ -146,7 +146,7 @@ TEST(Initialise, TheMapAlone) {
       const auto found = std::find_if(checkpoint.begin(), checkpoint.end(), [&, &key = key, &source = source](const auto& entry) { return entry.first == source + key; });
       EXPECT_TRUE(torch::equal(tensor, found->second)) << init << ' ' << key;
     }
-    EXPECT_THAT(told(start), HasSubstr("takes the map, from which its average starts; the potential starts fresh")) << init;
+    EXPECT_THAT(told(start), HasSubstr("takes the map; the potential starts fresh; the average starts from the map")) << init;
   }
   EXPECT_THAT(message_of([&] { start_of(tuning_of(run.recipe, name + "?key=T")); }), AllOf(HasSubstr("allowed: map, ema"), HasSubstr("got T")));
 }
@@ -166,7 +166,7 @@ TEST(Initialise, NamesTheTensorThatDoesNotFitAndTheKeys) {
   EXPECT_THAT(told(start_of(recipe)), Not(HasSubstr("warning")));
   recipe = tuning_of(run.recipe, run.folder.path().string());
   recipe.map.activation = "relu";  // the same shapes, another function
-  EXPECT_THAT(told(start_of(recipe)), HasSubstr("warning: the training that it starts from had map.activation = \"silu\" there and \"relu\" here"));
+  EXPECT_THAT(told(start_of(recipe)), HasSubstr("warning: differs from the training that it starts from: map.activation = \"silu\" there and \"relu\" here"));
   recipe.train.init = "nowhere";
   EXPECT_THAT(message_of([&] { start_of(recipe); }), AllOf(HasSubstr("no such run or file"), HasSubstr("\"nowhere\"")));
 }
@@ -183,7 +183,7 @@ TEST(Initialise, TakesNetsOutOfPublicFiles) {
     return starting_state(read_initial_weights(recipe, silent()), recipe, {1, 8, 8}, {1, 8, 8});
   };
   const auto both = start("lightning.ckpt");
-  EXPECT_THAT(told(both), HasSubstr("takes the map at state_dict.net.module, from which its average starts and the potential"));
+  EXPECT_THAT(told(both), HasSubstr("takes the map at state_dict.net.module and the potential; the average starts from the map"));
   const auto plain = io::read_torch_checkpoint(fixtures / "plain.pt");
   const testing::ScratchFolder scratch;
   auto reversed = plain;
@@ -224,7 +224,7 @@ TEST(Initialise, KeepsTheRangeOfImages) {
   EXPECT_THAT(said, HasSubstr("source.range = \"0..4095\" as in"));
   recipe.source.range = "full";
   EXPECT_THAT(told(starting_state(initial, recipe, {3, 16, 16}, {3, 16, 16})),
-              HasSubstr("warning: the training that it starts from had source.range = \"0..4095\" there and \"full\" here"));
+              HasSubstr("warning: differs from the training that it starts from: source.range = \"0..4095\" there and \"full\" here"));
 }
 
 // The map lives in the units of its training: the same means and scales, whatever the new data's are.

@@ -14,7 +14,7 @@ using ::testing::HasSubstr;
 using testing::message_of;
 
 TEST(ResumeChanges, OnlyWhatKeepsTheProblemMayChange) {
-  EXPECT_NO_THROW(require_changeable({"train.lr_map=1e-4", "train.iterations=20", "checkpoint.keep=5", "samples.every=3"}));
+  EXPECT_NO_THROW(require_changeable({"train.lr_map=1e-4", " train.clip = 1", "train.iterations=20", "checkpoint.keep=5", "samples.every=3"}));
   for (const char* assignment : {"method=weak", "map.width=3", "train.batch=3", "train.seed=1", "data.cached=off", "train.lr_mapp=1",
                                  "train.init=run", "weak.gamma1=1", "train.k_t=2", "checkpoint"}) {
     EXPECT_THAT(message_of([&] { require_changeable({"train.clip=1", assignment}); }),
