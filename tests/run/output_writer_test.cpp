@@ -28,7 +28,7 @@ TEST(OutputWriter, NamesTheDrawsOfAnItem) {
   EXPECT_EQ(output_name("a/smile.jpg", 0, 1), "a/smile.jpg");
   EXPECT_EQ(output_name("a/smile.jpg", 1, 3), "a/smile_2.jpg");
   EXPECT_EQ(output_name("000007", 0, 1), "000007.png");
-  EXPECT_EQ(output_name("a/scan.tif", 0, 1), "a/scan.tif.png");
+  EXPECT_EQ(output_name("a/scan.bmp", 0, 1), "a/scan.bmp.png");
 }
 
 TEST(OutputWriter, ShortensOnlyWhatFileSystemsDoNotTake) {
