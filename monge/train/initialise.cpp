@@ -89,6 +89,7 @@ std::vector<std::string> differing_keys(Recipe there, Recipe here, bool of_map, 
     if (cost_method(here) != "weak" && cost_method(there) != "weak" && option.key.starts_with("weak.")) continue;
     if (cost_method(here) != "kernel" && cost_method(there) != "kernel" && option.key.starts_with("kernel.")) continue;
     const auto before = OptionTable::to_toml(old_table.options()[i]), now = OptionTable::to_toml(option);
+    if (of_images && now == "\"auto\"") continue;  // the data have not been looked at
     if (before != now) out.push_back(text(option.key, " = ", before, " there and ", now, " here"));
   }
   return out;
