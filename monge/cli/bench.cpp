@@ -27,6 +27,9 @@ struct BenchCommand {
 
 int bench_command(const BenchCommand& options) {
   auto assignments = options.set;
+  for (const auto& assignment : assignments) {
+    require(!assignment.starts_with("train.init="), "--set ", assignment, ": has no effect on monge bench, where any weights take the same time; leave it out");
+  }
   if (options.synthetic) {  // no data are looked at
     assignments.insert(assignments.begin(), {"source.path=toy:synthetic", "target.path=toy:synthetic"});
     require(options.shape.size() == 1 || options.shape.size() == 3,

@@ -136,6 +136,10 @@ int truth_command(TruthCommand& command) {
     for (const char* unused : {"name=", "checkpoint.", "eval.", "samples.", "parallel."}) {
       require(!assignment.starts_with(unused), "--set ", assignment, ": has no effect on monge truth; leave it out");
     }
+    // The answer is of the case's own coordinates, and of all that the map gives.
+    for (const char* other : {"data.standardise=", "output."}) {
+      require(!assignment.starts_with(other), "--set ", assignment, ": would score another map than the answer is of; leave it out");
+    }
   }
   if (!command.plots.empty()) make_writable_folder(command.plots);
   // A wrong name or dimension is found before the first training.

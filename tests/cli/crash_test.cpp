@@ -103,7 +103,8 @@ TEST_F(CliCrash, AKilledRunShowsEachStepOnce) {
   std::istringstream lines(testing::slurp(folder / "run/metrics.jsonl"));
   for (std::string line; std::getline(lines, line);) {
     const auto entry = json::parse(line);
-    if (!entry.contains("eval")) EXPECT_EQ(entry["iteration"], ++expected);
+    if (entry.contains("eval")) continue;
+    EXPECT_EQ(entry["iteration"], ++expected);
   }
   EXPECT_EQ(expected, at + 7);
 }

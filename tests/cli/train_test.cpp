@@ -137,6 +137,9 @@ TEST_F(Cli, RefusesBadInputByName) {
       {"eval absent", {"absent"}},
       {"truth parallel --set checkpoint.every=5", {"checkpoint.every=5", "has no effect on monge truth"}},
       {"truth parallel --set eval.every=5", {"eval.every=5", "has no effect"}},
+      {"truth parallel --set data.standardise=joint", {"data.standardise=joint", "another map"}},
+      {"truth parallel --set output.range=0..", {"output.range=0..", "another map"}},
+      {"bench v.toml --set train.init=run", {"train.init=run", "has no effect on monge bench"}},
   };
   for (const auto& [arguments, phrases] : cases) {
     if (std::string(arguments).ends_with("cuda") && torch::cuda::is_available()) continue;

@@ -18,7 +18,7 @@ TEST(MetricsLines, OfStepsThatAreMadeAgainAreDropped) {
 
 // A crash while a line is written, behind the checkpoint: that iteration is made again, so nothing is lost.
 TEST(MetricsLines, ATornLineBehindTheCheckpointIsNoLoss) {
-  for (const std::string end : {std::string("{\"iteration\":3,\"sec"), std::string(100, '\0'), std::string("\n"), std::string()}) {
+  for (const auto& end : {std::string("{\"iteration\":3,\"sec"), std::string(100, '\0'), std::string("\n"), std::string()}) {
     const auto kept = lines_until(2, kFirst + kSecond + end);
     EXPECT_EQ(kept.lines, kFirst + kSecond);
     EXPECT_EQ(kept.damaged, 0) << end;
