@@ -206,7 +206,7 @@ TEST_F(Cli, NamesOfArchivesAreTheSameInEveryLocale) {
   fs::create_directory(folder / "no_locales");
   const auto none = (folder / "no_locales").string();
   std::string first;
-  for (const std::string environment : {"LC_ALL=C", "LC_ALL=POSIX", "LC_ALL=C.UTF-8", "LC_ALL=C.UTF-8 LOCPATH='" + none + "'"}) {
+  for (const auto& environment : std::vector<std::string>{"LC_ALL=C", "LC_ALL=POSIX", "LC_ALL=C.UTF-8", "LC_ALL=C.UTF-8 LOCPATH='" + none + "'"}) {
     const auto run = [&](const std::string& arguments) { return testing::monge(folder.path(), arguments, environment); };
     const auto result = run("translate run in.zip out.zip");
     ASSERT_EQ(result.code, 0) << environment << result.err;
