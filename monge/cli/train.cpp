@@ -363,7 +363,8 @@ int resume_command(TrainOptions options) {
   train::Trainer trainer(recipe, data, device, leads ? folder : fs::path(), log, real_files(), world);
   trainer.resume(*checkpoint);
   if (leads) run::write_data_record(folder, data);  // the data may have moved
-  if (before.eval.samples != recipe.eval.samples) trainer.forget_best();  // figures fall with the number of samples
+  // Metrics fall with the number of samples, and are of clamped outputs.
+  if (before.eval.samples != recipe.eval.samples || before.output.range != recipe.output.range) trainer.forget_best();
   checkpoint.reset();  // as large as the training itself, and the trainer has its own copy
   if (leads && trainer.done() < recipe.train.iterations)
     real_files().replace(folder / "recipe.toml", recipe.options().to_toml(true));

@@ -14,6 +14,9 @@ namespace monge::data {
 struct ColumnNames {
   std::vector<std::string> source, target;
 
+  /// A side without names has those of the other: the two are compared column by column.
+  ColumnNames completed() const { return {source.empty() ? target : source, target.empty() ? source : target}; }
+
   bool operator==(const ColumnNames&) const = default;
 };
 

@@ -63,7 +63,10 @@ class StandardisedSource : public Source {
   int64_t size() const override { return whole_->size(); }
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
   torch::Tensor exact_items(const std::vector<int64_t>& indices) const override;
+  torch::ScalarType number_type() const override { return whole_->number_type(); }
   io::TableNames table_names() const override { return whole_->table_names(); }
+  bool is_quick() const override { return whole_->is_quick(); }
+  Remarks remarks() const override { return whole_->remarks(); }
   torch::Tensor draw(int64_t n, torch::Generator generator) const override;
   torch::Tensor exact_draw(int64_t n, torch::Generator generator) const override;
   std::string item_name(int64_t index) const override { return whole_->item_name(index); }

@@ -204,6 +204,7 @@ void HeldOut::measure(train::Trainer& trainer, int64_t done) {
   const auto now = train::source_smoothing(recipe, done),
              last = train::source_smoothing(recipe, recipe.train.iterations);
   if (now.eps != last.eps) return;
+  if (!result.lost_columns.empty()) return;  // no metric says which of two such maps is better
   const double figure = figure_of(result, recipe.eval.best);
   if (std::isfinite(figure)) trainer.offer(figure);
   end_if_patience_is_out(trainer);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include <nlohmann/json.hpp>
@@ -48,8 +49,17 @@ OutputLimits in_units_of(const data::Columns& columns, const OutputLimits& limit
   return {standard(limits.low), standard(limits.high)};
 }
 
+/// The bound in another type, rounded towards `inside`: no clamped value may lie beyond the bound itself.
+torch::Tensor rounded_inwards(const torch::Tensor& bound, torch::ScalarType type, double inside) {
+  const auto nearest = bound.to(type);
+  const auto gap = nearest.to(torch::kFloat64) - bound;
+  const auto outside = inside > 0 ? gap < 0 : gap > 0;
+  return torch::where(outside, torch::nextafter(nearest, torch::full_like(nearest, inside)), nearest);
+}
+
 torch::Tensor clamp(const torch::Tensor& y, const OutputLimits& limits, int64_t* clamped) {
-  const auto low = limits.low.to(y.scalar_type()), high = limits.high.to(y.scalar_type());
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const auto low = rounded_inwards(limits.low, y.scalar_type(), kInfinity), high = rounded_inwards(limits.high, y.scalar_type(), -kInfinity);
   if (clamped) *clamped += ((y < low) | (y > high)).sum().item<int64_t>();
   return torch::minimum(torch::maximum(y, low), high);
 }

@@ -135,20 +135,31 @@ void wrap(Opened& first, Opened& second, const data::Columns& columns) {
 
 /// Brings the tables of both sides into the order of `columns`, and where that names none the target into that of the source.
 void order_columns(TrainingData& data, const data::ColumnNames& columns, const Recipe& recipe, const LogSink& log) {
-  const auto order = [&](Opened& kept, Opened& held, std::vector<std::string> names, const std::string& role, const std::string& held_path) {
-    if (names.empty()) names = kept->table_names().columns;
+  const auto order = [&](Opened& kept, Opened& held, const std::vector<std::string>& names, const std::string& role, const std::string& held_path) {
     const bool same = kept == held;
     kept = data::select_columns(kept, names, role, log);
     // What is held out is a part of the same table, of which the log knows, or a table of its own.
     held = same ? kept : data::select_columns(held, names, held_path, held_path.empty() ? silent() : log);
   };
-  order(data.source, data.held_source, columns.source, "the source", recipe.eval.source);
-  if (columns.target.empty()) {
+  auto known = columns.completed();
+  if (known.source.empty()) {
+    known = data::ColumnNames{data.source->table_names().columns, data.target->table_names().columns}.completed();
+    known.target.clear();  // in the order of the source, which is not yet brought about
+  }
+  order(data.source, data.held_source, known.source, "the source", recipe.eval.source);
+  if (known.target.empty()) {
     auto paired = data::pair_columns(*data.source, data.target, log);
     if (data.held_target == data.target) data.held_target = paired;
     data.target = std::move(paired);
+    known.target = data::ColumnNames{known.source, data.target->table_names().columns}.completed().target;
   }
-  order(data.target, data.held_target, columns.target, "the target", recipe.eval.target);
+  order(data.target, data.held_target, known.target, "the target", recipe.eval.target);
+}
+
+/// @throws Error where outputs would be images, which are in [-1, 1].
+void check_output_range(const Recipe& recipe, const data::Source& source) {
+  require(recipe.output.range.empty() || source.item_shape().size() == 1, "output.range = \"", recipe.output.range,
+          "\": only vectors are clamped to a range of their own, and these are images, which are in [-1, 1]; leave it empty");
 }
 
 /// What the nets will not see, because they compute in float32.
@@ -219,6 +230,7 @@ TrainingData open_training_data(const Recipe& whole_recipe, const LogSink& log,
     std::tie(data.source, data.held_source) = split("source", recipe.source, recipe.eval.source, recipe, log, progress);
     std::tie(data.target, data.held_target) = split("target", recipe.target, recipe.eval.target, recipe, log, progress);
   }
+  check_output_range(recipe, *data.source);
   const auto source_before = data.source;
   widen_where_other_has_colour("source", recipe.source, data.source, data.held_source, *data.target, log);
   widen_where_other_has_colour("target", recipe.target, data.target, data.held_target, *source_before, log);
@@ -277,9 +289,8 @@ Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, 
           recipe_.otp.tint, ": only pictures have a tint; set it to 0");
   require(data_.standardisation.has_value() == (recipe_.data.standardise != "off"), "data.standardise = ", recipe_.data.standardise,
           ": the data are ", data_.standardisation ? "" : "not ", "standardised; open_training_data opens them as the recipe says");
-  require(recipe_.output.range.empty() || data_.source->item_shape().size() == 1, "output.range = \"", recipe_.output.range,
-          "\": only vectors are clamped to a range of their own, and these are images, which are in [-1, 1]; leave it empty");
-  columns_ = {data_.source->table_names().columns, data_.target->table_names().columns};
+  check_output_range(recipe_, *data_.source);
+  columns_ = data::ColumnNames{data_.source->table_names().columns, data_.target->table_names().columns}.completed();
   if (recipe_.method == "otp" && recipe_.otp.eps_end == "auto") {
     const auto shape = measure_source(*data_.source, static_cast<uint64_t>(recipe_.train.seed));
     resolve_noise_level(recipe_, shape, data_.source->size(), log_);

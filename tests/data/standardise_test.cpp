@@ -196,6 +196,9 @@ TEST(Standardise, ASourceGivesItsItemsInStandardUnits) {
   EXPECT_EQ(source.name(), "rows");
   EXPECT_EQ(source.size(), 40);
   EXPECT_EQ(source.item_name(7), "000007");
+  const auto mapped = std::make_shared<RowSource>("mapped", p.to(torch::kFloat64));
+  EXPECT_FALSE(StandardisedSource(mapped, s.source).is_quick());
+  EXPECT_EQ(StandardisedSource(mapped, s.source).number_type(), torch::kFloat64);
   EXPECT_TRUE(torch::equal(source.items({3, 1}), s.source.apply(torch::stack({p[3], p[1]}))));
   EXPECT_TRUE(torch::equal(source.draw(9, RandomStreams(0).at("d", 0)), s.source.apply(whole->draw(9, RandomStreams(0).at("d", 0)))));
 }

@@ -80,6 +80,16 @@ TEST(TableModel, KeepsTheNamesOfItsColumns) {
   }
 }
 
+TEST(TableModel, ASideWithoutNamesHasThoseOfTheOther) {
+  Tables tables;
+  const auto nameless = std::make_shared<data::NamedTable>("p", tables.p), named = std::make_shared<data::NamedTable>(
+      "q", tables.q, io::TableNames{.columns = {"northing", "seconds"}, .rows = {}, .index = ""});
+  tables.data = {nameless, named, nameless, named};
+  train::standardise(tables.data, data::measure_columns(*nameless, *named, "joint", 0));
+  EXPECT_THAT(tables.trained().columns.source, ElementsAre("northing", "seconds"));
+  EXPECT_EQ((data::ColumnNames{{"a"}, {}}.completed()), (data::ColumnNames{{"a"}, {"a"}}));
+}
+
 TEST(TableModel, OneWithoutNamesLoadsAsBefore) {
   const Tables tables;
   tables.trained();
@@ -128,6 +138,12 @@ TEST(TableModel, OutputsAreClampedToTheirRange) {
   Trainer trainer(tables.recipe, tables.data, torch::kCPU, "", silent());
   EXPECT_TRUE(model_of(trainer).limits.has_value());
 
+  // A bound that float32 does not hold is not exceeded either.
+  free.set_output_range("..0.1");
+  free.standardisation.reset();
+  const auto both = torch::tensor({{1e4, 1e4}, {-1e4, -1e4}, {1e4, -1e4}, {-1e4, 1e4}}, torch::kFloat64);
+  EXPECT_LE(outputs(free, both).to(torch::kFloat64).max().item<double>(), 0.1);
+  free.standardisation = model.standardisation;
   free.set_output_range("6e6..");
   EXPECT_EQ(outputs(free, tables.p).min().item<double>(), 6e6);
   EXPECT_THAT(message_of([&] { free.set_output_range("1..0"); }), HasSubstr("output.range"));
