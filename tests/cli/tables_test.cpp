@@ -104,6 +104,8 @@ TEST_F(FarTables, WithoutStandardisationAreToldToBeLost) {
   result = monge(folder.path(), "eval run --json -q");
   ASSERT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(json::parse(result.out)["verdict"].get<std::string>(), HasSubstr("cannot be judged: float32 cannot hold"));
+  EXPECT_EQ(json::parse(result.out)["lost_columns"].size(), 2u);
+  EXPECT_FALSE(fs::exists(folder / "run/best")) << "no metric says which of two such maps is better";
   result = monge(folder.path(), "translate run a.npy y.npy");
   ASSERT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.err, HasSubstr("a.npy: float32, in which the map computes, cannot hold 2 columns, whose offset is far beyond their spread: 1, 2"));
@@ -136,7 +138,9 @@ TEST_F(FarTables, OutputsStayInTheirRange) {
   ASSERT_EQ(monge(folder.path(), "translate map.safetensors a.npy y.npy -q").code, 0);
   EXPECT_EQ(io::read_npy(folder / "y.npy").min().item<double>(), 0);
   EXPECT_THAT(monge(folder.path(), "translate run a.npy y.npy --range 1").err, HasSubstr("LOW..HIGH"));
-  EXPECT_THAT(monge(folder.path(), "train p.toml --out images --set output.range=0..1").err, HasSubstr("only vectors"));
+  for (const char* how : {"--out images", "--dry-run"}) {
+    EXPECT_THAT(monge(folder.path(), std::string("train p.toml --set output.range=0..1 ") + how).err, HasSubstr("only vectors"));
+  }
 }
 
 /// Tables of text with names: cells by three measurements.
@@ -251,6 +255,16 @@ TEST_F(NamedTables, TheTargetOfATrainingFollowsItsSource) {
     ASSERT_EQ(monge(folder.path(), std::string("translate ") + model + " a.csv " + model + ".csv -q").code, 0);
   }
   EXPECT_EQ(testing::slurp(folder / "run.csv"), testing::slurp(folder / "turned.csv"));
+}
+
+TEST_F(NamedTables, OneSideWithNamesNamesBoth) {
+  io::write_npy(folder / "a.npy", torch::randn({60, 3}, RandomStreams(2).at("z", 0), torch::kFloat64));
+  train("a.npy", "b.csv", "run");
+  translate("a.csv", "y.csv");
+  EXPECT_TRUE(testing::slurp(folder / "y.csv").starts_with("cell,x,y,z\n"));
+  EXPECT_THAT(translate("turned.csv", "t.csv"), HasSubstr("taken by name"));
+  EXPECT_EQ(testing::slurp(folder / "t.csv"), testing::slurp(folder / "y.csv"));
+  EXPECT_THAT(monge(folder.path(), "translate run other.csv o.csv").err, HasSubstr("lacks 1 of the 3 columns of the training: \"y\""));
 }
 
 TEST_F(NamedTables, WithoutNamesThePositionCountsAndTheOutputIsPlain) {
