@@ -64,7 +64,8 @@ std::shared_ptr<const data::Source> open_input(const TranslateOptions& options, 
   // A net that takes any size gives each image back at its own.
   const bool any_size = model.item_shape.size() == 3 && model.item_shape[1] == 0 && options.bare.size == 0;
   if (any_size && data::holds_pictures(source.path)) {
-    auto images = std::make_shared<data::NativeImageSource>(source.path, source.images, log);
+    constexpr int64_t kLeastSide = 8;  // of nn::UNet
+    auto images = std::make_shared<data::NativeImageSource>(source.path, source.images, log, kLeastSide);
     log(LogLevel::info, text(images->name(), ": ", images->size(), " images, each translated at its own size (--size N crops and resizes them)"));
     return images;
   }
@@ -313,7 +314,7 @@ void add_translate(CLI::App& program, Action& action) {
   command->add_flag("--deterministic", options->deterministic, "Set all noises to zero: one output per input, the same always");
   command->add_option("--seed", options->seed, "Of the noises; a seed and the name of an item give the same outputs again")
       ->check(from_zero())->capture_default_str();
-  command->add_option("--batch", options->batch, "Items at once, which changes speed and memory and not the outputs; 0 takes 32 pictures or 4096 rows")
+  command->add_option("--batch", options->batch, "Items at once, which changes speed and memory and not the outputs; 0 takes 32 pictures or 4096 rows; images that keep their own sizes go one by one")
       ->check(CLI::Range(0, 65536))->capture_default_str();
   command->add_option("--on-error", options->on_error,
                       "What to do with images that cannot be used: fail (lists them) or skip; default: the recipe's")

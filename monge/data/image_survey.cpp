@@ -11,20 +11,22 @@ namespace monge::data {
 bool looks_grey(const Pictures& pictures, int64_t sample) {
   if (pictures.pixel_size()) return pictures.known_grey();
   const int64_t count = std::min(sample, pictures.size());
-  bool any = false;
-  for (int64_t k = 0; k < count; ++k) {
+  std::atomic<bool> any = false, colour = false;
+  const auto look = [&](int64_t k) {
+    if (colour) return;
     try {
       io::ImageNotes notes;
       pictures.decode(k * pictures.size() / count, notes);
-      if (!notes.grey) return false;
-      any = true;
+      (notes.grey ? any : colour) = true;
     } catch (const SystemError&) {
       throw;
     } catch (const Error&) {
       // It is told where it is used.
     }
-  }
-  return any;
+  };
+  if (count > 0) look(0);  // of a set in colour no more is decoded
+  if (!colour && count > 1) for_each_parallel(count - 1, [&] { return [&](int64_t k) { look(k + 1); }; });
+  return any && !colour;
 }
 
 io::NoteCounts measure_samples(const Pictures& pictures, const std::vector<int64_t>& chosen,

@@ -410,7 +410,9 @@ torch::Tensor ImageSource::stored_items(const std::vector<int64_t>& indices) con
     s.refuse_all(error.what());
   }
   for (size_t i = 0; i < notes.size(); ++i) s.refuse_colour(s.picture_of(indices[i]), notes[i]);
-  s.teller.tell(notes, count == size());
+  bool whole = count == size();
+  for (int64_t i = 0; whole && i < count; ++i) whole = indices[static_cast<size_t>(i)] == i;
+  s.teller.tell(notes, whole);
   return as_channels_first(values);
 }
 

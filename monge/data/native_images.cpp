@@ -1,5 +1,6 @@
 #include "monge/data/native_images.h"
 
+#include <algorithm>
 #include <mutex>
 
 #include "monge/core/error.h"
@@ -13,7 +14,8 @@ struct NativeImageSource::Counter {
   io::NoteCounts counts;
 };
 
-NativeImageSource::NativeImageSource(const std::filesystem::path& path, const ImageOptions& options, const LogSink& log)
+NativeImageSource::NativeImageSource(const std::filesystem::path& path, const ImageOptions& options, const LogSink& log,
+                                     int64_t least_side)
     : name_(path.string()),
       options_(options),
       pictures_(open_pictures(path, log)),
@@ -21,14 +23,19 @@ NativeImageSource::NativeImageSource(const std::filesystem::path& path, const Im
   Preparation(options_.preparation());  // a bad option is found here
   require(options_.on_error == "fail" || options_.on_error == "skip", "on_error: got \"", options_.on_error,
           "\" (allowed: fail, skip)");
-  if (options_.on_error == "fail") return;
+  constexpr int64_t kMostSide = 4096;
   std::vector<std::string> faults(static_cast<size_t>(pictures_->size()));
   for_each_parallel(pictures_->size(), [&] {
     return [&](int64_t i) {
       try {
         io::ImageNotes notes;
-        pictures_->decode(i, notes);
+        const auto image = pictures_->decode(i, notes);
         check_conversion(*pictures_, i, options_.convert, notes);
+        const int64_t height = image.size(0), width = image.size(1);
+        if (std::min(height, width) < least_side || std::max(height, width) > kMostSide) {
+          throw Error(text(pictures_->where(i), ": has ", width, "x", height, " pixels; a side must be ", least_side, " to ",
+                           kMostSide, " to be translated at its own size"));
+        }
       } catch (const SystemError&) {
         throw;
       } catch (const Error& error) {
@@ -43,11 +50,14 @@ NativeImageSource::NativeImageSource(const std::filesystem::path& path, const Im
       left_out_.push_back(faults[i]);
     }
   }
-  require(!rows_.empty(), name_, ": none of its ", pictures_->size(),
-          " images can be used:", listed(left_out_, left_out_.size()));
   if (left_out_.empty()) return;
-  log(LogLevel::warning, text(name_, ": ", left_out_.size(),
-                              " images cannot be used and are left out:", listed(left_out_, left_out_.size())));
+  const auto all = text(left_out_.size(), " of ", faults.size(), " images cannot be used");
+  if (rows_.empty() || options_.on_error == "fail") {
+    constexpr size_t kMost = 1000;
+    const char* fix = "mend or remove them, or leave them out (on_error = \"skip\" in the recipe, --on-error skip of a command)";
+    throw Error(text(name_, ": ", all, "; ", rows_.empty() ? "none is left" : fix, listed(left_out_, left_out_.size(), kMost)));
+  }
+  log(LogLevel::warning, text(name_, ": ", all, " and are left out:", listed(left_out_, left_out_.size())));
 }
 
 torch::Tensor NativeImageSource::stored_items(const std::vector<int64_t>& indices) const {

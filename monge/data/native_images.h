@@ -15,12 +15,14 @@ namespace monge::data {
 /// Images as ImageSource gives them, but neither cropped nor resized, so that only one can be asked for at a time.
 class NativeImageSource : public FiniteSource {
  public:
-  /// @param options  without size, resize_to, crop and cache_mb. With on_error = "skip" every image is decoded once
-  /// here, and those
-  ///                 that cannot be are left out, see remarks(); with "fail" using one is an error.
-  /// @param log      see open_pictures. Nothing is told of single images: remarks() counts them.
-  /// @throws Error as ImageSource.
-  NativeImageSource(const std::filesystem::path& path, const ImageOptions& options, const LogSink& log);
+  /// Decodes every image once, so that all that cannot be used are known before the first is.
+  /// @param options     without size, resize_to, crop and cache_mb. With on_error = "skip" what cannot be used is left out, see
+  ///                    remarks(); with "fail" it is an error.
+  /// @param log         see open_pictures. Nothing is told of single images: remarks() counts them.
+  /// @param least_side  in pixels; smaller images cannot be used, and neither can those with a side beyond 4096.
+  /// @throws Error as ImageSource; with "fail" naming all images that cannot be used (up to 1,000).
+  NativeImageSource(const std::filesystem::path& path, const ImageOptions& options, const LogSink& log,
+                    int64_t least_side = 1);
 
   std::string name() const override { return name_; }
   /// [C, 0, 0]: the sizes differ.

@@ -319,7 +319,9 @@ class Packer {
     if (!options_.encoded) {
       out["height"] = preparation_.height();
       out["width"] = preparation_.width();
-      out["grey"] = options_.preparation.grey || part.notes.grey == part.pictures;
+      const auto background = io::parse_colour(options_.preparation.background, "background");  // of grey with alpha
+      const bool colourless = background[0] == background[1] && background[1] == background[2];
+      out["grey"] = options_.preparation.grey || (colourless && part.notes.grey == part.pictures);
     }
     out["preparation"] = preparation_json();
     for (const auto& [key, list] : {std::pair{"shards", &shards}, {"files", &files}}) {

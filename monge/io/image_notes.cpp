@@ -31,7 +31,7 @@ std::string conversion_text(const ConversionCounts& counts) {
   const auto last = parts.back();
   parts.pop_back();
   return text("converted ", join(parts), parts.empty() ? "" : " and ", last, total == 1 ? " picture" : " pictures",
-              " to 8-bit RGB");
+              " to 8-bit grey or RGB");
 }
 
 void NoteCounts::add(const ImageNotes& notes) {

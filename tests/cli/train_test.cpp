@@ -114,7 +114,7 @@ TEST_F(Cli, RefusesBadInputByName) {
       {"train absent.toml", {"absent.toml", "no such file"}},
       {"train v.toml --set source.path=nowhere", {"nowhere"}},
       {"train v.toml --set source.path=empty", {"empty", "*.png"}},
-      {"train v.toml --set source.path=text.png", {"text.png", "not a PNG, JPEG or WebP"}},
+      {"train v.toml --set source.path=text.png", {"text.png", "not a PNG, JPEG, WebP or TIFF"}},
       {"train v.toml --set source.path=zero.png", {"zero.png", "empty"}},
       {"train v.toml --set source.path=nan.npy", {"nan.npy", "row"}},
       {"train v.toml --set source.path=three.npy", {"one shape", "[3] and [2]"}},

@@ -84,7 +84,7 @@ TEST_F(Cli, TranslateSaysWhatItConverted) {
   std::ofstream(folder / "ink.jpg", std::ios::binary) << testing::cmyk_jpeg(torch::full({6, 6, 4}, 90, torch::kUInt8), true);
   const auto result = monge(folder.path(), "translate run ink.jpg out.png");
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.err, HasSubstr("ink.jpg: converted 1 CMYK picture to 8-bit RGB\n"));
+  EXPECT_THAT(result.err, HasSubstr("ink.jpg: converted 1 CMYK picture to 8-bit grey or RGB\n"));
 }
 
 TEST_F(Cli, TranslateAndEvalLeaveBrokenImagesOutOnRequest) {

@@ -358,16 +358,16 @@ TEST(Images, StayGreyWhereAllFilesAre) {
 TEST(Images, ThatHaveColourAreNotTakenForGrey) {
   const ScratchFolder folder;
   for (int i = 0; i < 100; ++i) put(folder / (std::to_string(1000 + i) + ".png"), io::encode_png(plain(8, 8, i, 1)));
-  put(folder / "1001.png", io::encode_png(plain(8, 8, 200)));  // one in colour, which no sample of 64 of the 100 looks at
+  put(folder / "1002.png", io::encode_png(plain(8, 8, 200)));  // one in colour, which no sample of 64 of the 100 looks at
   const ImageSource cached(folder.path(), {.size = 8, .colour = "auto"});
   EXPECT_EQ(cached.item_shape()[0], 3) << "found when all were decoded";
   const ImageSource at_use(folder.path(), {.size = 8, .colour = "auto", .cache_mb = 0});
   EXPECT_EQ(at_use.item_shape()[0], 1);
-  EXPECT_THAT(message_of([&] { at_use.items({0, 1}); }), AllOf(HasSubstr("1001.png: has colour"), HasSubstr("colour = \"rgb\"")));
+  EXPECT_THAT(message_of([&] { at_use.items({0, 2}); }), AllOf(HasSubstr("1002.png: has colour"), HasSubstr("colour = \"rgb\"")));
   Told told;
   const ImageSource luma(folder.path(), {.size = 8, .colour = "grey"}, {}, told.sink());
   EXPECT_THAT(told.lines, ::testing::Contains(HasSubstr("took the luma of 1 image that have colour")));
-  EXPECT_EQ(luma.stored_items({1})[0][0][0][0].item<int>(), (19595 * 200 + 38470 * 100 + 7471 * 100 + 32768) >> 16);
+  EXPECT_EQ(luma.stored_items({2})[0][0][0][0].item<int>(), (19595 * 200 + 38470 * 100 + 7471 * 100 + 32768) >> 16);
   EXPECT_THAT(message_of([&] { ImageSource(folder.path(), {.colour = "gray"}); }), AllOf(HasSubstr("colour"), HasSubstr("auto, rgb, grey")));
 }
 
@@ -383,10 +383,16 @@ TEST(Images, AreGivenAtTheirOwnSizesOneByOne) {
   EXPECT_EQ(source.sample_bits(1), 16);
   EXPECT_THAT(message_of([&] { source.items({0, 1}); }), HasSubstr("one at a time"));
   put(folder / "aa.png", "<html>");
-  const NativeImageSource skipping(folder.path(), {.on_error = "skip"}, silent());
+  put(folder / "ab.png", io::encode_png(noise(5, 4097)));
+  put(folder / "ac.png", io::encode_png(noise(5, 7)));
+  const NativeImageSource skipping(folder.path(), {.on_error = "skip"}, silent(), /*least_side=*/6);
   EXPECT_EQ(skipping.size(), 2);
   EXPECT_EQ(skipping.item_name(1), "b.png");
-  EXPECT_THAT(skipping.remarks().left_out, ::testing::ElementsAre(HasSubstr("aa.png")));
+  EXPECT_THAT(skipping.remarks().left_out,
+              ::testing::ElementsAre(HasSubstr("aa.png"), AllOf(HasSubstr("ab.png"), HasSubstr("4097x5")),
+                                     AllOf(HasSubstr("ac.png"), HasSubstr("7x5"), HasSubstr("6 to 4096"))));
+  EXPECT_THAT(message_of([&] { NativeImageSource(folder.path(), {}, silent(), 6); }),
+              AllOf(HasSubstr("3 of 5 images cannot be used"), HasSubstr("aa.png"), HasSubstr("ac.png"), HasSubstr("on_error")));
 }
 
 }  // namespace

@@ -90,7 +90,7 @@ TEST(Open, SaysWhatWasConvertedOnceASource) {
     if (level == LogLevel::info && line.find("converted") != std::string::npos) said.push_back(line);
   };
   SourceOptions options{.path = folder.path().string(), .images = {.size = 8, .on_error = "skip"}};
-  const auto whole = folder.path().string() + ": converted 1 CMYK, 1 16-bit and 1 palette pictures to 8-bit RGB";
+  const auto whole = folder.path().string() + ": converted 1 CMYK, 1 16-bit and 1 palette pictures to 8-bit grey or RGB";
   open_source(options, log)->items({0, 1, 2, 3});
   EXPECT_THAT(said, ElementsAre(whole));
 
@@ -102,7 +102,7 @@ TEST(Open, SaysWhatWasConvertedOnceASource) {
   const auto source = open_source(options, log);
   EXPECT_TRUE(said.empty());
   for (const int64_t i : {0, 1, 1, 2, 1, 2}) source->items({i, 0});
-  EXPECT_THAT(said, ElementsAre(HasSubstr("converted 1 CMYK picture to 8-bit RGB among 2"), HasSubstr("1 16-bit picture")));
+  EXPECT_THAT(said, ElementsAre(HasSubstr("converted 1 CMYK picture to 8-bit grey or RGB among 2"), HasSubstr("1 16-bit picture")));
   said.clear();
   open_source(options, log)->items({0, 1, 2, 3});
   EXPECT_THAT(said, ElementsAre(whole));

@@ -320,7 +320,7 @@ TEST(Pack, ConvertsOnlyWhereItMay) {
   put(folder / "set/inks.jpg", testing::cmyk_jpeg(torch::full({20, 20, 4}, 90, torch::kUInt8), true));
   const auto result = pack_all(folder / "set", folder / "packed", small());
   EXPECT_EQ(result.parts[0].pictures, 3);
-  EXPECT_EQ(io::conversion_text(result.parts[0].notes.converted), "converted 1 CMYK picture to 8-bit RGB");
+  EXPECT_EQ(io::conversion_text(result.parts[0].notes.converted), "converted 1 CMYK picture to 8-bit grey or RGB");
   auto options = small();
   options.convert = false;
   EXPECT_THAT(message_of([&] { pack_all(folder / "set", folder / "other", options); }),

@@ -61,8 +61,8 @@ TEST(Image, TellsWhatWasConverted) {
   EXPECT_EQ(told(testing::raw_png(bits, {{0x55}})), Conversion::few_bits);
 
   EXPECT_EQ(conversion_text({7, 0, 0, 0, 0}), "");
-  EXPECT_EQ(conversion_text({0, 1, 0, 0, 0}), "converted 1 CMYK picture to 8-bit RGB");
-  EXPECT_EQ(conversion_text({9, 3, 2, 4, 0}), "converted 3 CMYK, 2 16-bit and 4 palette pictures to 8-bit RGB");
+  EXPECT_EQ(conversion_text({0, 1, 0, 0, 0}), "converted 1 CMYK picture to 8-bit grey or RGB");
+  EXPECT_EQ(conversion_text({9, 3, 2, 4, 0}), "converted 3 CMYK, 2 16-bit and 4 palette pictures to 8-bit grey or RGB");
 }
 
 TEST(Png, RoundsSixteenBitsToEight) {
