@@ -98,8 +98,8 @@ TEST_F(Cli, TranslateAndEvalLeaveBrokenImagesOutOnRequest) {
   EXPECT_THAT(result.err, HasSubstr("broken.png"));
   EXPECT_EQ(json::parse(result.out)["items"], 6);
   EXPECT_EQ(json::parse(result.out)["left_out"], 1);
-  EXPECT_EQ(monge(folder.path(), "eval run --source pictures --target pictures --samples 4 -q").code, 2);
-  EXPECT_EQ(monge(folder.path(), "eval run --source pictures --target pictures --samples 4 -q --on-error skip").code, 0);
+  EXPECT_EQ(monge(folder.path(), "eval run --source pictures --target pictures --samples 7 -q").code, 2);
+  EXPECT_EQ(monge(folder.path(), "eval run --source pictures --target pictures --samples 7 -q --on-error skip").code, 0);
 }
 
 // Options that would do nothing are refused.
