@@ -236,9 +236,9 @@ TEST_F(NamedTables, TheTargetOfATrainingFollowsItsSource) {
   const auto straight = train("a.csv", "b.csv", "run");
   EXPECT_THAT(train("a.csv", "b_turned.csv", "turned"), HasSubstr("the target: b_turned.csv"));
   for (const char* model : {"run", "turned"}) {
-    ASSERT_EQ(monge(folder.path(), std::string("translate ") + model + " a.csv " + model + ".csv -q").code, 0);
+    ASSERT_EQ(monge(folder.path(), std::string("translate ") + model + " a.csv of_" + model + ".csv -q").code, 0);
   }
-  EXPECT_EQ(testing::slurp(folder / "run.csv"), testing::slurp(folder / "turned.csv"));
+  EXPECT_EQ(testing::slurp(folder / "of_run.csv"), testing::slurp(folder / "of_turned.csv"));
   EXPECT_THAT(train("a.csv", "other.csv", "pairs"), HasSubstr("source and target name 1 of 3 columns differently; they are compared by position: \"y\" with \"Y\""));
   ASSERT_EQ(monge(folder.path(), "translate pairs a.csv p.csv -q").code, 0);
   EXPECT_TRUE(testing::slurp(folder / "p.csv").starts_with("cell,x,Y,z\n")) << "outputs live in the space of the target";
@@ -252,9 +252,9 @@ TEST_F(NamedTables, TheTargetOfATrainingFollowsItsSource) {
   EXPECT_THAT(resumed.err, AllOf(HasSubstr("/turned.csv[kept]: its columns stand"), HasSubstr("/b_turned.csv[kept]: its columns stand")));
   ASSERT_EQ(monge(folder.path(), "resume turned --set train.iterations=14 -q").code, 0);
   for (const char* model : {"run", "turned"}) {
-    ASSERT_EQ(monge(folder.path(), std::string("translate ") + model + " a.csv " + model + ".csv -q").code, 0);
+    ASSERT_EQ(monge(folder.path(), std::string("translate ") + model + " a.csv of_" + model + ".csv -q").code, 0);
   }
-  EXPECT_EQ(testing::slurp(folder / "run.csv"), testing::slurp(folder / "turned.csv"));
+  EXPECT_EQ(testing::slurp(folder / "of_run.csv"), testing::slurp(folder / "of_turned.csv"));
 }
 
 TEST_F(NamedTables, OneSideWithNamesNamesBoth) {
