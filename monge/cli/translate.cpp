@@ -98,6 +98,7 @@ void check_places(const TranslateOptions& options, const fs::path& in) {
 void check_paths(const TranslateOptions& options, const fs::path& in) {
   std::error_code ignored;
   require(fs::exists(in, ignored) || data::pictures_exist(options.in), in.string(), ": no such file or folder");
+  require(!fs::equivalent(in, options.out, ignored), options.out, ": is the input itself; choose another OUT");
   check_places(options, in);
 }
 
