@@ -3,6 +3,7 @@
 #include "monge/data/parquet_table.h"
 
 #include <arrow/io/file.h>
+#include <arrow/util/key_value_metadata.h>
 #include <parquet/api/reader.h>
 #include <parquet/exception.h>
 
