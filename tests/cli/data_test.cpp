@@ -80,7 +80,7 @@ TEST_F(Cli, DataCheckAndPackTellOfTurnedCutAndDarkImages) {
   std::ofstream(folder / "set/unfinished.png", std::ios::binary) << png.substr(0, png.size() - 12);
   auto result = monge(folder.path(), "data check set");
   EXPECT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.out, AllOf(HasSubstr("EXIF-turned  1\n  turned.png  has the EXIF orientation 8"), HasSubstr("without IEND 1\n  unfinished.png"),
+  EXPECT_THAT(result.out, AllOf(HasSubstr("EXIF-turned  1\n  \"turned.png\"  has the EXIF orientation 8"), HasSubstr("without IEND 1\n  \"unfinished.png\""),
                                 HasSubstr("16-bit       1, using the values"), HasSubstr("fit to train on")));
   EXPECT_THAT(result.err, AllOf(HasSubstr("the 16-bit image uses the values"), HasSubstr("0..4095"), HasSubstr("source.range")));
   const auto line = json::parse(monge(folder.path(), "data check set --json -q").out);
