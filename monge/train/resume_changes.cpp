@@ -51,7 +51,7 @@ void require_changeable(const std::vector<std::string>& assignments) {
     std::vector<std::string> keys;
     for (const auto& entry : changeable()) keys.push_back(entry.key.ends_with('.') ? entry.key + "*" : entry.key);
     throw Error(text("--set ", assignment, ": cannot be changed in a run that has begun; only ", join(keys),
-                     " can. To go on with its weights under another recipe start a new run with train.init = \"RUN\""));
+                     " can. Start a new run for more; with train.init = \"RUN\" it begins with these weights"));
   }
 }
 

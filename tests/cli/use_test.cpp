@@ -295,7 +295,7 @@ TEST_F(Cli, ReadsAnArrayOfAnNpz) {
   EXPECT_EQ(result.code, 2);
   EXPECT_THAT(result.err, AllOf(HasSubstr("holds 2 arrays"), HasSubstr("\"x\", \"y\"")));
   EXPECT_THAT(monge(folder.path(), "translate run 'npz:pack.npz?key=x' pack.npz").err, HasSubstr("the input itself"));
-  EXPECT_THAT(monge(folder.path(), "translate run pack.npz w.npz").err, HasSubstr("a .npy, .csv, .tsv, .csv.gz or .tsv.gz file"));
+  EXPECT_THAT(monge(folder.path(), "translate run 'npz:pack.npz?key=x' w.npz").err, HasSubstr("a .npy, .csv, .tsv, .csv.gz or .tsv.gz file"));
   EXPECT_FALSE(fs::exists(folder / "w.npy") || fs::exists(folder / "w.npy.part"));
 }
 
