@@ -1,7 +1,7 @@
 // Bounds how long the threads of OpenMP spin while they wait, before anything of the program or its libraries runs.
 //
 // Libgomp's threads spin for 300,000 turns before they sleep, which is milliseconds. On a machine with other work a thread
-// then spins away the time in which the thread that it waits for could run: two trainings on two cores took 18 times as
+// then spins away the time in which the thread that it waits for could run: two trainings on two cores took 11 to 18 times as
 // long as one alone (docs/performance.md, "Beside other work"). Libgomp reads GOMP_SPINCOUNT in its constructor, before
 // main, and has no other way to be told. So this starts the program anew with the variable set. As a function of
 // .preinit_array it runs before all constructors, whose half second of registering operators is then not spent twice; the
@@ -19,7 +19,7 @@
 
 namespace {
 
-// Chosen by measurement: long enough that a training alone is as fast as with libgomp's default.
+// The measurements that it was chosen by are in docs/performance.md, "Beside other work".
 char setting[] = "GOMP_SPINCOUNT=2000";
 
 bool names(const char* entry, const char* variable) {
