@@ -75,6 +75,21 @@ std::string unknown_command(const CLI::App& program, int argc, char** argv) {
       .what();
 }
 
+/// CLI11's message of a command line that it does not take, and the cure where a second KEY=VALUE follows one --set.
+std::string usage_message(const CLI::App* program, const CLI::Error& error) {
+  const auto message = CLI::FailureMessage::simple(program, error);
+  if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError)) return message;
+  for (const auto* command : program->get_subcommands()) {
+    const auto left = command->remaining();
+    const auto is_setting = [](const std::string& word) { return word[0] != '-' && word.find('=') != std::string::npos; };
+    const auto setting = std::find_if(left.begin(), left.end(), is_setting);
+    if (setting != left.end() && command->get_option_no_throw("--set")) {
+      return "each KEY=VALUE needs its own --set: --set " + *setting + "\n" + message;
+    }
+  }
+  return message;
+}
+
 }  // namespace
 
 /// Packed sets keep their shards open; the limit that shells set is often 1,024 where the system allows far more.
@@ -124,6 +139,7 @@ int main(int argc, char** argv) {
     std::cerr << "monge: " << complaint << std::endl;
     return cli::kUsage;
   }
+  program.failure_message(usage_message);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

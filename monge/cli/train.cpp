@@ -283,14 +283,14 @@ int train_command(TrainOptions options) {
   const auto shape = train::measure_source(*data.source, static_cast<uint64_t>(recipe.train.seed));
   train::resolve_noise_level(recipe, shape, data.source->size(), log);
   train::advise(shape, recipe, log);
-  train::StartingState begins;
-  if (start.weights) begins = train::starting_state(*start.weights, recipe, data.source->item_shape(), data.target->item_shape());
-  const auto tell_of_start = [&] {
-    for (const auto& [level, line] : begins.told) log(level, line);
+  train::StartingState initial;
+  if (start.weights) initial = train::starting_state(*start.weights, recipe, data.source->item_shape(), data.target->item_shape());
+  const auto report_initial_state = [&] {
+    for (const auto& [level, line] : initial.messages) log(level, line);
   };
   start.weights.reset();
   if (options.dry_run) {
-    tell_of_start();
+    report_initial_state();
     eval::make_judge(recipe, device);
     print_dry_run(recipe, data, options.common);
     return kDone;
@@ -313,9 +313,9 @@ int train_command(TrainOptions options) {
   train::Trainer trainer(recipe, data, device, folder, log, real_files(), world);
   log(LogLevel::info, "run " + folder.string());
   log(LogLevel::info, facts(trainer));
-  if (!recipe.train.init.empty()) trainer.start_from(begins.tensors);
-  tell_of_start();
-  begins = {};
+  if (!recipe.train.init.empty()) trainer.start_from(initial.tensors);
+  report_initial_state();
+  initial = {};
   return conduct(trainer, judge.get(), options.common, log);
 }
 
@@ -343,7 +343,7 @@ int resume_command(TrainOptions options) {
   auto recipe = before;
   train::assign(recipe, options.set);
   train::keep_annealing(recipe, before.train.iterations);
-  for (const auto& line : train::course_changes(before, recipe, checkpoint->iteration)) log(LogLevel::warning, line);
+  for (const auto& line : train::changes_of_updates(before, recipe, checkpoint->iteration)) log(LogLevel::warning, line);
   set_job_timeout(recipe.parallel.timeout);
   train::validate(recipe);
   train::make_paths_absolute(recipe);  // those of --set

@@ -60,33 +60,33 @@ std::string column_labels(const std::vector<std::string>& names, const std::vect
 }
 
 SelectedColumns::SelectedColumns(std::shared_ptr<const Source> whole, std::vector<int64_t> columns)
-    : whole_(std::move(whole)), columns_(torch::tensor(columns, torch::kInt64)) {
-  const auto shape = whole_->item_shape();
-  require(shape.size() == 1 && !columns.empty(), whole_->name(), ": columns are chosen from vectors, got items of shape ",
+    : WrappedSource(std::move(whole)), columns_(torch::tensor(columns, torch::kInt64)) {
+  const auto shape = WrappedSource::item_shape();
+  require(shape.size() == 1 && !columns.empty(), name(), ": columns are chosen from vectors, got items of shape ",
           torch::IntArrayRef(shape));
   const auto [least, most] = std::minmax_element(columns.begin(), columns.end());
-  require(*least >= 0 && *most < shape[0], whole_->name(), ": column ", *least < 0 ? *least : *most, " is outside its ", shape[0],
+  require(*least >= 0 && *most < shape[0], name(), ": column ", *least < 0 ? *least : *most, " is outside its ", shape[0],
           " columns");
 }
 
 torch::Tensor SelectedColumns::stored_items(const std::vector<int64_t>& indices) const {
-  return whole_->stored_items(indices).index_select(1, columns_);
+  return whole().stored_items(indices).index_select(1, columns_);
 }
 
 torch::Tensor SelectedColumns::exact_items(const std::vector<int64_t>& indices) const {
-  return whole_->exact_items(indices).index_select(1, columns_);
+  return whole().exact_items(indices).index_select(1, columns_);
 }
 
 torch::Tensor SelectedColumns::draw(int64_t n, torch::Generator generator) const {
-  return whole_->draw(n, std::move(generator)).index_select(1, columns_);
+  return whole().draw(n, std::move(generator)).index_select(1, columns_);
 }
 
 torch::Tensor SelectedColumns::exact_draw(int64_t n, torch::Generator generator) const {
-  return whole_->exact_draw(n, std::move(generator)).index_select(1, columns_);
+  return whole().exact_draw(n, std::move(generator)).index_select(1, columns_);
 }
 
 io::TableNames SelectedColumns::table_names() const {
-  auto names = whole_->table_names();
+  auto names = whole().table_names();
   if (names.columns.empty()) return names;
   std::vector<std::string> chosen;
   const auto* column = columns_.const_data_ptr<int64_t>();

@@ -7,6 +7,7 @@
 
 #include "monge/core/log.h"
 #include "monge/data/source.h"
+#include "monge/data/wrapped_source.h"
 
 namespace monge::data {
 
@@ -24,26 +25,19 @@ struct ColumnNames {
 std::string column_labels(const std::vector<std::string>& names, const std::vector<int64_t>& columns);
 
 /// Some columns of another source of vectors, in the order given. Shares the other and has its name.
-class SelectedColumns : public Source {
+class SelectedColumns : public WrappedSource {
  public:
   /// @throws Error for images, no columns, or a column that does not exist.
   SelectedColumns(std::shared_ptr<const Source> whole, std::vector<int64_t> columns);
 
-  std::string name() const override { return whole_->name(); }
   std::vector<int64_t> item_shape() const override { return {columns_.size(0)}; }
-  int64_t size() const override { return whole_->size(); }
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
   torch::Tensor exact_items(const std::vector<int64_t>& indices) const override;
-  torch::ScalarType number_type() const override { return whole_->number_type(); }
   io::TableNames table_names() const override;
   torch::Tensor draw(int64_t n, torch::Generator generator) const override;
   torch::Tensor exact_draw(int64_t n, torch::Generator generator) const override;
-  std::string item_name(int64_t index) const override { return whole_->item_name(index); }
-  bool is_quick() const override { return whole_->is_quick(); }
-  Remarks remarks() const override { return whole_->remarks(); }
 
  private:
-  std::shared_ptr<const Source> whole_;
   torch::Tensor columns_;  ///< int64 [D]
 };
 

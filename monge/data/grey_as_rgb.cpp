@@ -3,21 +3,28 @@
 #include "monge/core/error.h"
 
 namespace monge::data {
+namespace {
 
-GreyAsRgb::GreyAsRgb(std::shared_ptr<const Source> grey) : grey_(std::move(grey)) {
-  require(!grey_->endless() && grey_->item_shape().size() == 3 && grey_->item_shape()[0] == 1, grey_->name(),
-          ": a finite set of grey images [1, H, W] is needed, its items have the shape ",
-          torch::IntArrayRef(grey_->item_shape()));
+torch::Tensor in_three_channels(const torch::Tensor& grey_N1HW) {
+  return grey_N1HW.expand({-1, 3, -1, -1}).contiguous(torch::MemoryFormat::ChannelsLast);
+}
+
+}  // namespace
+
+GreyAsRgb::GreyAsRgb(std::shared_ptr<const Source> grey) : WrappedSource(std::move(grey)) {
+  const auto shape = whole().item_shape();
+  if (!endless() && shape.size() == 3 && shape[0] == 1) return;
+  throw Error(text(name(), ": a finite set of grey images [1, H, W] is needed, its items have the shape ", torch::IntArrayRef(shape)));
 }
 
 std::vector<int64_t> GreyAsRgb::item_shape() const {
-  auto out = grey_->item_shape();
+  auto out = whole().item_shape();
   out[0] = 3;
   return out;
 }
 
-torch::Tensor GreyAsRgb::stored_items(const std::vector<int64_t>& indices) const {
-  return grey_->stored_items(indices).expand({-1, 3, -1, -1}).contiguous(torch::MemoryFormat::ChannelsLast);
-}
+torch::Tensor GreyAsRgb::stored_items(const std::vector<int64_t>& indices) const { return in_three_channels(whole().stored_items(indices)); }
+
+torch::Tensor GreyAsRgb::draw(int64_t n, torch::Generator generator) const { return in_three_channels(whole().draw(n, std::move(generator))); }
 
 }  // namespace monge::data

@@ -17,8 +17,9 @@ struct LostColumns {
   bool any() const { return !source.empty() || !target.empty(); }
 };
 
-/// Those of one source, judged by the items that some_items(source, n, generator) would give (see columns_lost_in_float32), fewer
-/// of long rows: 2^22 entries, but at least 64 rows. None of images, whose range is known, and of endless laws, which are float32 from the beginning. A source in standard units
+/// The lost columns of one source, judged by the items that some_items(source, n, generator) would give (see
+/// columns_lost_in_float32). Of long rows fewer are looked at: 2^22 entries, but at least 64 rows. Images have none, because
+/// their range is known, and neither have endless laws, which are float32 from the beginning. A source in standard units
 /// (StandardisedSource) is judged in these.
 /// @throws Error as Source::exact_items.
 std::vector<int64_t> lost_columns(const Source& source, int64_t n, torch::Generator generator);

@@ -184,26 +184,26 @@ Standardisation measure_columns(const Source& source, const Source& target, cons
 }
 
 StandardisedSource::StandardisedSource(std::shared_ptr<const Source> whole, Columns columns)
-    : whole_(std::move(whole)), columns_(std::move(columns)) {
-  const auto shape = whole_->item_shape();
-  require(shape.size() == 1 && shape[0] == columns_.mean.size(0), whole_->name(), ": has items of shape ",
+    : WrappedSource(std::move(whole)), columns_(std::move(columns)) {
+  const auto shape = item_shape();
+  require(shape.size() == 1 && shape[0] == columns_.mean.size(0), name(), ": has items of shape ",
           torch::IntArrayRef(shape), ", the standardisation is of ", columns_.mean.size(0), " columns");
 }
 
 torch::Tensor StandardisedSource::stored_items(const std::vector<int64_t>& indices) const {
-  return columns_.apply(whole_->exact_items(indices));
+  return columns_.apply(whole().exact_items(indices));
 }
 
 torch::Tensor StandardisedSource::exact_items(const std::vector<int64_t>& indices) const {
-  return columns_.apply_exactly(whole_->exact_items(indices));
+  return columns_.apply_exactly(whole().exact_items(indices));
 }
 
 torch::Tensor StandardisedSource::draw(int64_t n, torch::Generator generator) const {
-  return columns_.apply(whole_->exact_draw(n, std::move(generator)));
+  return columns_.apply(whole().exact_draw(n, std::move(generator)));
 }
 
 torch::Tensor StandardisedSource::exact_draw(int64_t n, torch::Generator generator) const {
-  return columns_.apply_exactly(whole_->exact_draw(n, std::move(generator)));
+  return columns_.apply_exactly(whole().exact_draw(n, std::move(generator)));
 }
 
 std::vector<std::pair<std::string, torch::Tensor>> tensors_of(const Standardisation& s) {

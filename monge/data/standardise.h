@@ -10,6 +10,7 @@
 
 #include "monge/core/log.h"
 #include "monge/data/source.h"
+#include "monge/data/wrapped_source.h"
 
 namespace monge::data {
 
@@ -53,26 +54,17 @@ Standardisation measure_columns(const Source& source, const Source& target, cons
                                 const LogSink& log = silent());
 
 /// Items of a source of vectors in standard units, made from its exact items; shares the source and has its name.
-class StandardisedSource : public Source {
+class StandardisedSource : public WrappedSource {
  public:
   /// @throws Error for images, or when the columns are of another dimension.
   StandardisedSource(std::shared_ptr<const Source> whole, Columns columns);
 
-  std::string name() const override { return whole_->name(); }
-  std::vector<int64_t> item_shape() const override { return whole_->item_shape(); }
-  int64_t size() const override { return whole_->size(); }
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
   torch::Tensor exact_items(const std::vector<int64_t>& indices) const override;
-  torch::ScalarType number_type() const override { return whole_->number_type(); }
-  io::TableNames table_names() const override { return whole_->table_names(); }
-  bool is_quick() const override { return whole_->is_quick(); }
-  Remarks remarks() const override { return whole_->remarks(); }
   torch::Tensor draw(int64_t n, torch::Generator generator) const override;
   torch::Tensor exact_draw(int64_t n, torch::Generator generator) const override;
-  std::string item_name(int64_t index) const override { return whole_->item_name(index); }
 
  private:
-  std::shared_ptr<const Source> whole_;
   Columns columns_;
 };
 

@@ -6,15 +6,15 @@
 
 namespace monge::dist {
 
-Watchdog::Watchdog(Seconds patience, std::function<void()> bark)
-    : thread_([patience, bark = std::move(bark)](const std::stop_token& stop) {
+Watchdog::Watchdog(Seconds timeout, std::function<void()> action)
+    : thread_([timeout, action = std::move(action)](const std::stop_token& stop) {
         std::mutex guard;
         std::condition_variable_any never;
         std::unique_lock lock(guard);
-        never.wait_for(lock, stop, patience, [] { return false; });
+        never.wait_for(lock, stop, timeout, [] { return false; });
         if (stop.stop_requested()) return;
         try {
-          bark();
+          action();
         } catch (...) {
         }
       }) {}

@@ -1,4 +1,4 @@
-// Ends what never comes back.
+// A deadline: runs an action unless it is cancelled in time.
 #pragma once
 
 #include <functional>
@@ -9,11 +9,11 @@
 
 namespace monge::dist {
 
-/// Calls `bark` once, from a thread of its own, unless it is destroyed within the time. The destructor waits for a call that
-/// runs. What `bark` throws is dropped: it is the last resort, and nobody is left to be told.
+/// Calls `action` once, from a thread of its own, unless it is destroyed before the time is over. The destructor waits for a
+/// call that has begun. Exceptions from `action` are dropped, because the action is the last resort and no caller is left.
 class Watchdog {
  public:
-  Watchdog(Seconds patience, std::function<void()> bark);
+  Watchdog(Seconds timeout, std::function<void()> action);
 
  private:
   std::jthread thread_;  ///< its destructor asks it to stop, and joins

@@ -10,8 +10,6 @@
 #include <exception>
 #include <memory>
 #include <optional>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include "monge/core/error.h"
@@ -19,6 +17,7 @@
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
 #include "monge/io/archive_reader.h"
+#include "monge/io/entry_list.h"
 #include "monge/io/entry_names.h"
 #include "monge/io/tar_writer.h"
 #include "monge/io/zip_writer.h"
@@ -61,26 +60,44 @@ bool has_archive_extension(const fs::path& path) {
 
 namespace {
 
-/// A hard link whose target was not taken.
-struct OpenLink {
-  std::string name, target;
+/// Entries in memory, within the limit of all bytes.
+class TakenEntries {
+ public:
+  TakenEntries(const fs::path& path, int64_t most_bytes) : path_(path), most_(most_bytes), left_(most_bytes) {}
+
+  const EntryList<ArchiveEntry>& list() const { return list_; }
+  int64_t left() const { return left_; }
+  EntryList<ArchiveEntry> take() { return std::move(list_); }
+
+  /// @throws Error beyond the limit, or when an earlier entry of that name has other bytes.
+  void add(ArchiveEntry entry, ArchiveReport& report) {
+    if (const auto* first = list_.find(entry.name)) {
+      if (first->bytes != entry.bytes) refuse_double(path_, entry.name);
+      return count(report.repetitions, entry.name);
+    }
+    left_ -= static_cast<int64_t>(entry.bytes.size());
+    require(left_ >= 0, path_.string(), ": unpacks to more than ", most_, " bytes, hard links included; this is not a set of images, or a trap");
+    list_.add(std::move(entry));
+  }
+
+ private:
+  const fs::path& path_;
+  int64_t most_, left_;
+  EntryList<ArchiveEntry> list_;
 };
 
-/// @param links  told which links could not be resolved among the entries that were taken.
-std::vector<ArchiveEntry> read_entries(const fs::path& path, const std::function<bool(const std::string&)>& wanted,
-                                       const ArchiveLimits& limits, ArchiveReport& report, std::vector<OpenLink>& links) {
+/// @param links  gets the hard links to entries that were not taken.
+void read_entries(const fs::path& path, const std::function<bool(const std::string&)>& wanted, const ArchiveLimits& limits,
+                  ArchiveReport& report, TakenEntries& taken, std::vector<OpenLink>& links) {
   const auto reader = open_archive(path);
   std::error_code ignored;
   std::optional<MappedFile> mapped;  // for names that stand in a directory at the end
   if (fs::is_regular_file(path, ignored)) mapped.emplace(path);
   EntryNames names(mapped ? mapped->bytes() : std::string_view(), path.string());
-  std::vector<ArchiveEntry> out;
-  std::unordered_map<std::string, size_t> places;  // in `out`, by name without its "./"
-  int64_t left = limits.most_bytes;
   for (int64_t seen = 0;; ++seen) {
     ::archive_entry* entry = nullptr;
     const int status = names.next(reader.get(), &entry);
-    if (status == ARCHIVE_EOF) return out;
+    if (status == ARCHIVE_EOF) return;
     if (status != ARCHIVE_OK && status != ARCHIVE_WARN) refuse_archive(path.string(), reader.get());
     require(seen < limits.most_entries, path.string(), ": more than ", limits.most_entries,
             " entries; split the archive");
@@ -95,27 +112,14 @@ std::vector<ArchiveEntry> read_entries(const fs::path& path, const std::function
       continue;
     }
     if (wanted && !wanted(name)) continue;
-    std::string bytes;
     if (target.empty()) {
       require(!archive_entry_is_encrypted(entry), path.string(), ": the entry ", name, " is encrypted; unpack it first");
-      bytes = read_entry(path, reader.get(), name, std::min(left, limits.most_entry_bytes));
+      taken.add({name, read_entry(path, reader.get(), name, std::min(taken.left(), limits.most_entry_bytes))}, report);
+    } else if (const auto* linked = taken.list().find(target)) {
+      taken.add({name, linked->bytes}, report);
     } else {
-      const auto place = places.find(join(name_parts(target), "/"));
-      if (place == places.end()) {
-        links.push_back({name, target});
-        continue;
-      }
-      bytes = out[place->second].bytes;
-      require(static_cast<int64_t>(bytes.size()) <= left, path.string(), ": unpacks to more than ", limits.most_bytes, " bytes");
+      links.push_back({name, target});
     }
-    const auto [place, is_new] = places.emplace(join(name_parts(name), "/"), out.size());
-    if (is_new) {
-      left -= static_cast<int64_t>(bytes.size());
-      out.push_back({name, std::move(bytes)});
-      continue;
-    }
-    if (out[place->second].bytes != bytes) refuse_double(path, name);
-    count(report.repetitions, name);
   }
 }
 
@@ -124,41 +128,19 @@ std::vector<ArchiveEntry> read_entries(const fs::path& path, const std::function
 std::vector<ArchiveEntry> read_archive(const fs::path& path, const std::function<bool(const std::string&)>& wanted,
                                        const ArchiveLimits& limits, ArchiveReport* report) {
   ArchiveReport own;
-  std::vector<OpenLink> links, further;
-  auto out = read_entries(path, wanted, limits, own, links);
-  if (!links.empty()) {
-    // They lead to entries that are not wanted under their own names.
-    std::unordered_set<std::string> targets;
-    for (const auto& link : links) targets.insert(join(name_parts(link.target), "/"));
+  TakenEntries taken(path, limits.most_bytes);
+  std::vector<OpenLink> links;
+  read_entries(path, wanted, limits, own, taken, links);
+  const auto read_targets = [&](const auto& is_target) {
     ArchiveReport known;
-    const auto is_target = [&](const std::string& name) { return targets.contains(join(name_parts(name), "/")); };
-    std::unordered_map<std::string, std::string> bytes;
-    for (auto& entry : read_entries(path, is_target, limits, known, further)) bytes[join(name_parts(entry.name), "/")] = std::move(entry.bytes);
-    int64_t left = limits.most_bytes;
-    std::unordered_map<std::string, size_t> places;  // in `out`
-    for (size_t i = 0; i < out.size(); ++i) {
-      left -= static_cast<int64_t>(out[i].bytes.size());
-      places.emplace(join(name_parts(out[i].name), "/"), i);
-    }
-    for (const auto& link : links) {
-      const auto found = bytes.find(join(name_parts(link.target), "/"));
-      if (found == bytes.end()) {
-        count(own.links, link.name);
-        continue;
-      }
-      const auto [place, is_new] = places.emplace(join(name_parts(link.name), "/"), out.size());
-      if (is_new) {
-        left -= static_cast<int64_t>(found->second.size());
-        require(left >= 0, path.string(), ": its hard links and entries have more than ", limits.most_bytes, " bytes; this is a trap, or a set to unpack by hand");
-        out.push_back({link.name, found->second});
-      } else {
-        if (out[place->second].bytes != found->second) refuse_double(path, link.name);
-        count(own.repetitions, link.name);
-      }
-    }
-  }
+    TakenEntries targets(path, limits.most_bytes);
+    std::vector<OpenLink> further;
+    read_entries(path, is_target, limits, known, targets, further);
+    return targets.take();
+  };
+  resolve_links(links, read_targets, [&](const OpenLink& link, const ArchiveEntry& entry) { taken.add({link.name, entry.bytes}, own); }, own);
   if (report) *report = std::move(own);
-  return out;
+  return taken.take().take();
 }
 
 struct ArchiveWriter::State {

@@ -6,13 +6,12 @@
 #include <algorithm>
 #include <memory>
 #include <string_view>
-#include <unordered_map>
-#include <unordered_set>
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
 #include "monge/io/archive_reader.h"
+#include "monge/io/entry_list.h"
 #include "monge/io/entry_names.h"
 
 namespace monge::io {
@@ -28,37 +27,28 @@ void check_end(const std::filesystem::path& path, std::string_view end) {
           ": the archive has something after its end, so it is damaged, or several were put one after another; copy it again, or unpack them");
 }
 
-struct OpenLink {
-  std::string name, target;
-};
-
-using Places = std::unordered_map<std::string, size_t>;  ///< of entries, by their names without "./"
-
-/// Adds a hard link as an entry. @throws Error when its name is that of an entry with other bytes.
-void add_link(const MappedFile& archive, StoredEntry link, std::vector<StoredEntry>& out, Places& places, ArchiveReport& report) {
-  const auto [place, is_new] = places.emplace(join(name_parts(link.name), "/"), out.size());
-  if (is_new) {
-    out.push_back(std::move(link));
-    return;
-  }
-  const auto content = [&](const StoredEntry& entry) {
-    return archive.bytes().substr(static_cast<size_t>(entry.offset), static_cast<size_t>(entry.size));
+/// Adds an entry unless one of its name is there. @throws Error when that has other bytes.
+void add_entry(const MappedFile& archive, StoredEntry entry, EntryList<StoredEntry>& list, ArchiveReport& report) {
+  const auto content = [&](const StoredEntry& e) {
+    return archive.bytes().substr(static_cast<size_t>(e.offset), static_cast<size_t>(e.size));
   };
-  if (content(out[place->second]) != content(link)) refuse_double(archive.path(), link.name);
-  count(report.repetitions, link.name);
+  const auto* first = list.find(entry.name);
+  if (!first) return list.add(std::move(entry));
+  if (content(*first) != content(entry)) refuse_double(archive.path(), entry.name);
+  count(report.repetitions, entry.name);
 }
 
-/// @param links  hard links to what was not taken.
-std::optional<std::vector<StoredEntry>> index_entries(const MappedFile& archive, const std::function<bool(const std::string&)>& wanted,
-                                                      const ArchiveLimits& limits, ArchiveReport& report, std::vector<OpenLink>& links) {
+/// @param links  gets the hard links to entries that were not taken.
+/// @return the entries; nothing where they do not lie in the file as they are.
+std::optional<EntryList<StoredEntry>> index_entries(const MappedFile& archive, const std::function<bool(const std::string&)>& wanted,
+                                                    const ArchiveLimits& limits, ArchiveReport& report, std::vector<OpenLink>& links) {
   const auto& path = archive.path();
   const auto bytes = archive.bytes();
   require(!bytes.empty(), path.string(), ": the archive is empty (0 bytes)");
   const auto reader = new_archive_reader();
   if (archive_read_open_memory(reader.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) refuse_archive(path.string(), reader.get());
   EntryNames names(bytes, path.string());
-  std::vector<StoredEntry> out;
-  Places places;
+  EntryList<StoredEntry> out;
   for (int64_t seen = 0;; ++seen) {
     ::archive_entry* entry = nullptr;
     const int status = names.next(reader.get(), &entry);
@@ -84,14 +74,11 @@ std::optional<std::vector<StoredEntry>> index_entries(const MappedFile& archive,
     }
     if (wanted && !wanted(name)) continue;
     if (!target.empty()) {
-      const auto place = places.find(join(name_parts(target), "/"));
-      if (place == places.end()) {
+      if (const auto* linked = out.find(target)) {
+        add_entry(archive, {name, linked->offset, linked->size}, out, report);
+      } else {
         links.push_back({name, target});
-        continue;
       }
-      StoredEntry link = out[place->second];
-      link.name = name;
-      add_link(archive, std::move(link), out, places, report);
       continue;
     }
     require(!archive_entry_is_encrypted(entry), path.string(), ": the entry ", name, " is encrypted; unpack it first");
@@ -115,15 +102,7 @@ std::optional<std::vector<StoredEntry>> index_entries(const MappedFile& archive,
               found.name, "; check that it was copied whole");
       if (static_cast<int64_t>(length) != size) return {};  // in pieces
     }
-    const auto [old, fresh] = places.emplace(join(name_parts(found.name), "/"), out.size());
-    if (fresh) {
-      out.push_back(std::move(found));
-      continue;
-    }
-    const auto& first = out[old->second];
-    const auto content = [&](const StoredEntry& e) { return bytes.substr(static_cast<size_t>(e.offset), static_cast<size_t>(e.size)); };
-    if (content(first) != content(found)) refuse_double(path, found.name);
-    count(report.repetitions, found.name);
+    add_entry(archive, std::move(found), out, report);
   }
 }
 
@@ -134,31 +113,23 @@ std::optional<std::vector<StoredEntry>> index_archive(const MappedFile& archive,
                                                       const ArchiveLimits& limits, ArchiveReport* report) {
   ArchiveReport own;
   std::vector<OpenLink> links;
-  auto out = index_entries(archive, wanted, limits, own, links);
-  if (out && !links.empty()) {
-    // They lead to entries that are not wanted under their own names.
-    std::unordered_set<std::string> targets;
-    for (const auto& link : links) targets.insert(join(name_parts(link.target), "/"));
+  auto entries = index_entries(archive, wanted, limits, own, links);
+  if (!entries) return {};
+  bool stored = true;
+  const auto index_targets = [&](const auto& is_target) {
     ArchiveReport known;
     std::vector<OpenLink> further;
-    const auto is_target = [&](const std::string& name) { return targets.contains(join(name_parts(name), "/")); };
-    const auto found = index_entries(archive, is_target, limits, known, further);
-    if (!found) return {};
-    std::unordered_map<std::string, const StoredEntry*> by_name;
-    for (const auto& entry : *found) by_name.emplace(join(name_parts(entry.name), "/"), &entry);
-    Places places;
-    for (size_t i = 0; i < out->size(); ++i) places.emplace(join(name_parts((*out)[i].name), "/"), i);
-    for (const auto& link : links) {
-      const auto place = by_name.find(join(name_parts(link.target), "/"));
-      if (place == by_name.end()) {
-        count(own.links, link.name);
-      } else {
-        add_link(archive, {link.name, place->second->offset, place->second->size}, *out, places, own);
-      }
-    }
-  }
+    auto targets = index_entries(archive, is_target, limits, known, further);
+    stored = targets.has_value();
+    return targets ? std::move(*targets) : EntryList<StoredEntry>();
+  };
+  const auto add_link = [&](const OpenLink& link, const StoredEntry& entry) {
+    add_entry(archive, {link.name, entry.offset, entry.size}, *entries, own);
+  };
+  resolve_links(links, index_targets, add_link, own);
+  if (!stored) return {};
   if (report) *report = std::move(own);
-  return out;
+  return entries->take();
 }
 
 }  // namespace monge::io

@@ -8,6 +8,7 @@
 
 #include "monge/core/file_name.h"
 #include "monge/core/names.h"
+#include "monge/core/nearest.h"
 
 namespace monge::io {
 
@@ -86,5 +87,7 @@ std::vector<std::string> name_parts(const std::string& name) {
   }
   return out;
 }
+
+std::string plain_name(const std::string& name) { return join(name_parts(name), "/"); }
 
 }  // namespace monge::io

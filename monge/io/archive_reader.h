@@ -57,4 +57,7 @@ void count_odd_entry(::archive_entry* entry, const std::string& name, ArchiveRep
 /// The parts of a name between its slashes, without "." and empty ones: "./a//b" and "a/b" are the same file.
 std::vector<std::string> name_parts(const std::string& name);
 
+/// The name by which entries are compared: its parts with a slash between them.
+std::string plain_name(const std::string& name);
+
 }  // namespace monge::io

@@ -26,7 +26,7 @@ std::string conversion_name(Conversion conversion);
 /// How many pictures there were of each kind, by Conversion.
 using ConversionCounts = std::array<int64_t, kConversions>;
 
-/// "converted 3 CMYK and 2 16-bit pictures to 8-bit RGB"; "" when nothing but `none` was counted.
+/// "converted 3 CMYK and 2 16-bit pictures to 8-bit grey or RGB"; "" when nothing but `none` was counted.
 std::string conversion_text(const ConversionCounts& counts);
 
 /// What was noticed about one image.

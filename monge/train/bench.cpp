@@ -53,6 +53,8 @@ class PeakMemory {
 
 double matrix_ceiling(torch::Device device, torch::ScalarType type) {
   using Sizes = std::vector<int64_t>;
+  constexpr double kEnough = 2;  // seconds: a processor without instructions for bfloat16 takes minutes for a large product
+  const double start = now();
   double best = 0;
   for (const int64_t size : device.is_cuda() ? Sizes{4096, 6144, 8192} : Sizes{512, 1024, 2048}) {
     const auto random = [&] { return torch::rand({size, size}, device).to(type); };
@@ -65,6 +67,7 @@ double matrix_ceiling(torch::Device device, torch::ScalarType type) {
       wait_for(device);
       const double flops = 2.0 * static_cast<double>(size) * static_cast<double>(size) * static_cast<double>(size);
       best = std::max(best, flops / (now() - began));
+      if (now() - start > kEnough) return best;
     }
   }
   return best;

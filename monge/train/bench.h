@@ -55,7 +55,8 @@ Feed synthetic_feed(const Recipe& recipe, const std::vector<int64_t>& item_shape
 void make_synthetic(Recipe& recipe);
 
 /// Flops per second of products of square matrices of the type, the best of a few sizes (512 to 2,048 rows, on CUDA
-/// 4,096 to 8,192) and repetitions, with the threads and the TF32 setting that are in force.
+/// 4,096 to 8,192) and repetitions, with the threads and the TF32 setting that are in force. Takes no further size once two
+/// seconds have passed.
 double matrix_ceiling(torch::Device device, torch::ScalarType type = torch::kFloat32);
 
 }  // namespace monge::train

@@ -244,17 +244,17 @@ StartingState starting_state(const InitialWeights& initial, const Recipe& recipe
   told += potential.empty() ? "; the potential starts fresh" : " and the potential";
   if (recipe.train.ema > 0 && average.empty()) told += "; the average starts from the map";
   told += "; moments, rates, schedules and data are those of this recipe";
-  out.told.emplace_back(LogLevel::info, told);
+  out.messages.emplace_back(LogLevel::info, told);
   if (initial.standardisation) {
-    out.told.emplace_back(LogLevel::info, text("keeps the means and scales of ", printable(initial.origin), " (data.standardise = \"",
+    out.messages.emplace_back(LogLevel::info, text("keeps the means and scales of ", printable(initial.origin), " (data.standardise = \"",
                                                recipe.data.standardise, "\"), in whose units its map works"));
   } else if (recipe.data.standardise != "off") {
-    out.told.emplace_back(LogLevel::warning, text(printable(initial.origin), " does not say in which units its map works; data.standardise = \"",
+    out.messages.emplace_back(LogLevel::warning, text(printable(initial.origin), " does not say in which units its map works; data.standardise = \"",
                                                   recipe.data.standardise, "\" takes them for those of this recipe's data"));
   }
   if (initial.recipe) {
     const auto differing = differing_keys(*initial.recipe, recipe, true, !potential.empty(), source_shape.size() == 3);
-    if (!differing.empty()) out.told.emplace_back(LogLevel::warning, "differs from the training that it starts from: " + join(differing, "; "));
+    if (!differing.empty()) out.messages.emplace_back(LogLevel::warning, "differs from the training that it starts from: " + join(differing, "; "));
   }
   return out;
 }

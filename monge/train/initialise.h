@@ -39,10 +39,10 @@ InitialWeights read_initial_weights(const Recipe& recipe, const LogSink& log);
 /// (source.range or target.range = "auto"), that of the run is taken, and the log is told.
 void take_ranges(Recipe& recipe, const InitialWeights& initial, const LogSink& log);
 
-/// What a new training starts with, and the lines that tell the user.
+/// What a new training starts with, and messages for the user.
 struct StartingState {
   nn::NamedTensors tensors;  ///< "map/KEY", "ema/KEY", "potential/KEY", as Solver::state() names them
-  std::vector<std::pair<LogLevel, std::string>> told;
+  std::vector<std::pair<LogLevel, std::string>> messages;
 };
 
 /// Compares the weights with the nets that the recipe makes for items of these shapes. Where there is no average (or the map

@@ -28,17 +28,38 @@ double rate_factor(const Recipe& recipe, int64_t iteration) {
 const std::vector<Changeable>& changeable() {
   using enum ChangeKind;
   static const std::vector<Changeable> list = {
-      {"train.iterations", around},    {"train.threads", around},       {"checkpoint.", around},
-      {"eval.every", around},          {"eval.samples", around},        {"eval.weights", around},
-      {"eval.patience", around},       {"samples.", around},            {"data.cache", around},
-      {"data.cache_mb", around},       {"data.workers", around},        {"data.prefetch", around},
-      {"parallel.bucket_mb", around},  {"parallel.timeout", around},    {"source.path", around},
-      {"target.path", around},         {"output.range", around},        {"train.lr_map", course},        {"train.lr_potential", course},
-      {"train.betas", course},         {"train.eps", course},           {"train.weight_decay", course},
-      {"train.schedule", course},      {"train.milestones", course},    {"train.decay", course},
-      {"train.warmup", course},        {"train.ema", course},           {"train.clip", course},
-      {"potential.r1", course},        {"potential.r1_every", course},  {"potential.expectile", course},
-      {"potential.expectile_level", course}};
+      {"train.iterations", keeps_updates},
+      {"train.threads", keeps_updates},
+      {"checkpoint.", keeps_updates},
+      {"eval.every", keeps_updates},
+      {"eval.samples", keeps_updates},
+      {"eval.weights", keeps_updates},
+      {"eval.patience", keeps_updates},
+      {"samples.", keeps_updates},
+      {"data.cache", keeps_updates},
+      {"data.cache_mb", keeps_updates},
+      {"data.workers", keeps_updates},
+      {"data.prefetch", keeps_updates},
+      {"parallel.bucket_mb", keeps_updates},
+      {"parallel.timeout", keeps_updates},
+      {"source.path", keeps_updates},
+      {"target.path", keeps_updates},
+      {"output.range", keeps_updates},
+      {"train.lr_map", alters_updates},
+      {"train.lr_potential", alters_updates},
+      {"train.betas", alters_updates},
+      {"train.eps", alters_updates},
+      {"train.weight_decay", alters_updates},
+      {"train.schedule", alters_updates},
+      {"train.milestones", alters_updates},
+      {"train.decay", alters_updates},
+      {"train.warmup", alters_updates},
+      {"train.ema", alters_updates},
+      {"train.clip", alters_updates},
+      {"potential.r1", alters_updates},
+      {"potential.r1_every", alters_updates},
+      {"potential.expectile", alters_updates},
+      {"potential.expectile_level", alters_updates}};
   return list;
 }
 
@@ -55,7 +76,7 @@ void require_changeable(const std::vector<std::string>& assignments) {
   }
 }
 
-std::vector<std::string> course_changes(Recipe before, Recipe after, int64_t iteration) {
+std::vector<std::string> changes_of_updates(Recipe before, Recipe after, int64_t iteration) {
   if ((before.train.ema > 0) != (after.train.ema > 0)) {
     throw Error(Complaint{.what = "a run that has begun cannot begin or give up its averaged map", .where = "--set train.ema",
                           .value = text(before.train.ema, " -> ", after.train.ema),
@@ -66,7 +87,7 @@ std::vector<std::string> course_changes(Recipe before, Recipe after, int64_t ite
   for (size_t i = 0; i < new_table.options().size(); ++i) {
     const auto& option = new_table.options()[i];
     const auto* entry = entry_of(option.key);
-    if (!entry || entry->kind != ChangeKind::course) continue;
+    if (!entry || entry->kind != ChangeKind::alters_updates) continue;
     const auto was = OptionTable::to_toml(old_table.options()[i]), is = OptionTable::to_toml(option);
     if (was == is) continue;
     out.push_back(text(option.key, ' ', was, " -> ", is, " from iteration ", iteration + 1,

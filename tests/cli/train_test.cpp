@@ -153,6 +153,8 @@ TEST_F(Cli, RefusesBadInputByName) {
   const auto misspelt = monge(folder.path(), "trian v.toml");
   EXPECT_EQ(misspelt.code, 2);
   EXPECT_THAT(misspelt.err, AllOf(HasSubstr("unknown command, got \"trian\""), HasSubstr("translate"), HasSubstr("did you mean \"train\"?")));
+  EXPECT_THAT(monge(folder.path(), "train v.toml --set train.batch=4 train.k_t=1").err,
+              HasSubstr("each KEY=VALUE needs its own --set: --set train.k_t=1"));
   EXPECT_EQ(monge(folder.path(), "train").code, 2);
   EXPECT_EQ(monge(folder.path(), "--help").code, 0);
 }

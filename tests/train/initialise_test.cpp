@@ -36,7 +36,7 @@ StartingState start_of(const Recipe& recipe, bool image = false) {
 
 std::string told(const StartingState& start) {
   std::string out;
-  for (const auto& [level, line] : start.told) out += (level == LogLevel::warning ? "warning: " : "") + line + '\n';
+  for (const auto& [level, line] : start.messages) out += (level == LogLevel::warning ? "warning: " : "") + line + '\n';
   return out;
 }
 

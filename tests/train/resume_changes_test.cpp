@@ -39,10 +39,10 @@ TEST(ResumeChanges, TellOfKeysThatAreInTheUpdates) {
   after.train.lr_map = 1e-4;
   after.potential.r1 = 0.5;
   after.eval.every = 7;
-  EXPECT_THAT(course_changes(before, after, 500),
+  EXPECT_THAT(changes_of_updates(before, after, 500),
               ElementsAre("potential.r1 0.0 -> 0.5 from iteration 501 on; from there the run is another one than it would have been",
                           "train.lr_map 2e-04 -> 1e-04 from iteration 501 on; from there the run is another one than it would have been"));
-  EXPECT_THAT(course_changes(before, before, 500), ElementsAre());
+  EXPECT_THAT(changes_of_updates(before, before, 500), ElementsAre());
 }
 
 // The cosine at half of its way is 1/2; stretched to twice the length it is at a quarter, (1 + cos(pi/4)) / 2 = 0.8536.
@@ -52,20 +52,20 @@ TEST(ResumeChanges, TellOfRatesThatJumpWithTheLengthOfTheRun) {
   before.train.iterations = 100;
   auto after = before;
   after.train.iterations = 200;
-  EXPECT_THAT(course_changes(before, after, 50),
+  EXPECT_THAT(changes_of_updates(before, after, 50),
               ElementsAre("the learning rate of the map jumps at iteration 51: 0.0001 -> 0.0001707 (train.schedule = \"cosine\", "
                           "train.iterations 100 -> 200)",
                           "the learning rate of the potential jumps at iteration 51: 0.0001 -> 0.0001707 (train.schedule = \"cosine\", "
                           "train.iterations 100 -> 200)"));
-  EXPECT_THAT(course_changes(before, after, 100)[0], HasSubstr("0 -> 0.0001"));
+  EXPECT_THAT(changes_of_updates(before, after, 100)[0], HasSubstr("0 -> 0.0001"));
   before.train.schedule = after.train.schedule = "constant";
-  EXPECT_THAT(course_changes(before, after, 50), ElementsAre());
+  EXPECT_THAT(changes_of_updates(before, after, 50), ElementsAre());
 }
 
 TEST(ResumeChanges, AnAverageCannotBeginInTheMiddle) {
   Recipe before, after;
   before.train.ema = 0;
-  EXPECT_THAT(message_of([&] { course_changes(before, after, 5); }), AllOf(HasSubstr("train.ema"), HasSubstr("0 -> 0.999")));
+  EXPECT_THAT(message_of([&] { changes_of_updates(before, after, 5); }), AllOf(HasSubstr("train.ema"), HasSubstr("0 -> 0.999")));
 }
 
 }  // namespace

@@ -169,12 +169,14 @@ TEST(Solver, ChannelsLastChangesNothingButTheLayout) {
   EXPECT_NEAR(a.loss_potential, b.loss_potential, 1e-3 * std::abs(b.loss_potential) + 1e-4);
 }
 
-// The same training within rounding: the losses of the fused convolutions are as far from those in double as LibTorch's in
-// float32 are. That was 3e-7 after one iteration and 4e-5 after two for either: Adam divides by the size of gradients, also
-// of those that are nothing but rounding.
+// The same training within rounding: over several seeds the losses of the fused convolutions are about as far from those in
+// double as LibTorch's in float32 are. One seed says little. Adam divides by the size of a gradient, also where that is
+// nothing but rounding, so the distance of the second iteration varies from 1e-6 to 1e-3 with the seed, for either. Winograd's
+// transforms round more often than plain sums: the mean distances of 12 seeds had ratios of 0.9 to 2.9.
 TEST(Solver, FusedConvolutionsTrainAlike) {
-  const auto trace = [](bool fused, const std::string& precision) {
+  const auto trace = [](int64_t seed, bool fused, const std::string& precision) {
     auto recipe = small("strong");
+    recipe.train.seed = seed;
     recipe.train.fused = fused;
     recipe.train.precision = precision;
     recipe.train.lr_map = recipe.train.lr_potential = 1e-4;
@@ -190,17 +192,21 @@ TEST(Solver, FusedConvolutionsTrainAlike) {
       const auto figures = solver->outer_iteration(k, feed);
       losses.insert(losses.end(), {figures.loss_map, figures.loss_potential});
     }
-    return losses;
+    return torch::tensor(losses, torch::kFloat64);
   };
-  const auto exact = trace(false, "fp64"), plain = trace(false, "fp32"), fused = trace(true, "fp32");
-  for (size_t i = 0; i < exact.size(); ++i) {
-    // The first step of Adam has the size of the rate whatever the gradient, so gradients near 0 that round to another
-    // sign move the second iteration: by 2.3e-4 here, in the order of sums that threads now have.
-    const double bound = i < 2 ? 2e-6 : 5e-4;
-    EXPECT_NEAR(fused[i], exact[i], bound) << i;
-    EXPECT_NEAR(plain[i], exact[i], bound) << i;
+  constexpr int64_t kSeeds = 12;
+  auto fused_error = torch::zeros({4}, torch::kFloat64), plain_error = torch::zeros({4}, torch::kFloat64);
+  for (int64_t seed = 1; seed <= kSeeds; ++seed) {
+    const auto exact = trace(seed, false, "fp64"), plain = trace(seed, false, "fp32"), fused = trace(seed, true, "fp32");
+    EXPECT_FALSE(torch::equal(plain, fused)) << "both took the same way";
+    fused_error += (fused - exact).abs() / kSeeds;
+    plain_error += (plain - exact).abs() / kSeeds;
   }
-  EXPECT_NE(plain.back(), fused.back()) << "both took the same way";
+  for (int64_t i = 0; i < 4; ++i) {
+    const double fused = fused_error[i].item<double>(), plain = plain_error[i].item<double>();
+    EXPECT_LT(plain, i < 2 ? 5e-5 : 5e-4) << i;
+    EXPECT_LT(fused, 8 * plain) << i;
+  }
 }
 
 TEST(Solver, EveryStabiliserTakesPart) {

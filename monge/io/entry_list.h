@@ -1,0 +1,63 @@
+// Entries of an archive by their names, and hard links to entries that were not taken.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "monge/io/archive_reader.h"
+
+namespace monge::io {
+
+/// Entries in the order of the archive, one for each plain_name.
+/// @tparam Entry  has a `name`.
+template <class Entry>
+class EntryList {
+ public:
+  /// The entry of this name; null where there is none. Valid until the next add.
+  const Entry* find(const std::string& name) const {
+    const auto place = places_.find(plain_name(name));
+    return place == places_.end() ? nullptr : &entries_[place->second];
+  }
+
+  /// @pre  find(entry.name) is null.
+  void add(Entry entry) {
+    places_.emplace(plain_name(entry.name), entries_.size());
+    entries_.push_back(std::move(entry));
+  }
+
+  std::vector<Entry> take() { return std::move(entries_); }
+
+ private:
+  std::vector<Entry> entries_;
+  std::unordered_map<std::string, size_t> places_;
+};
+
+/// A hard link whose target is not among the entries that were taken.
+struct OpenLink {
+  std::string name, target;
+};
+
+/// Finds the entries that open links lead to by a second pass over the archive, since they are not wanted under their own
+/// names.
+/// @param read    read(wanted) gives an EntryList of the entries whose names `wanted` takes.
+/// @param add     called as add(link, entry) for each link whose entry was found, in the order of the links.
+/// @param report  counts the links that lead to no entry.
+template <class Read, class Add>
+void resolve_links(const std::vector<OpenLink>& links, const Read& read, const Add& add, ArchiveReport& report) {
+  if (links.empty()) return;
+  std::unordered_set<std::string> targets;
+  for (const auto& link : links) targets.insert(plain_name(link.target));
+  const auto entries = read([&](const std::string& name) { return targets.contains(plain_name(name)); });
+  for (const auto& link : links) {
+    if (const auto* entry = entries.find(link.target)) {
+      add(link, *entry);
+    } else {
+      count(report.links, link.name);
+    }
+  }
+}
+
+}  // namespace monge::io
