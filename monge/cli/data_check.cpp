@@ -11,6 +11,7 @@
 #include "monge/core/names.h"
 #include "monge/data/check.h"
 #include "monge/data/check_table.h"
+#include "monge/data/open.h"
 
 namespace monge::cli {
 namespace {
@@ -117,7 +118,7 @@ void print_table(const data::PictureReport& r, const CheckCommand& command) {
   }
   const auto names = [](const std::vector<std::string>& list) { return [&list](size_t i) { return shown(list[i]); }; };
   if (!r.without_end.empty()) print_list("without IEND", r.without_end.size(), command.most, names(r.without_end));
-  if (!r.several_pages.empty()) print_list("first page", r.several_pages.size(), command.most, names(r.several_pages));
+  if (!r.several_pages.empty()) print_list("first frame", r.several_pages.size(), command.most, names(r.several_pages));
   if (r.notes.sixteen_bit > 0) {
     std::printf("%-12s %lld, using the values %lld..%lld of 0..65535\n", "16-bit", static_cast<long long>(r.notes.sixteen_bit),
                 static_cast<long long>(r.notes.least), static_cast<long long>(r.notes.largest));
@@ -130,6 +131,11 @@ void print_table(const data::PictureReport& r, const CheckCommand& command) {
 int run(const CheckCommand& command) {
   watch_signals();
   if (data::names_table(command.source)) return check_table(command.common, command.source, command.against, command.most, command.strict);
+  data::require_pictures(command.source);
+  if (!command.against.empty()) {
+    require(!data::names_table(command.against), "--against: ", command.against, " is a table, and ", command.source, " holds images");
+    data::require_pictures(command.against);
+  }
   const auto log = log_sink(command.common);
   const auto report = data::check_pictures(command.source, command.against, log, progress_callback(command.common, "checking"), stop_flag());
   if (!report.complete) {
@@ -158,7 +164,7 @@ void add_data_check(CLI::App& group, Action& action) {
   command->add_option("SRC", options->source, "Folder, archive, shards (NAME-{000..146}.tar), FILE.parquet, packed set or picture; or a table: .npy, .npz, .csv, FILE.csv?columns=a,b")->required();
   command->add_option("--against", options->against, "A second set (of the test, say): images or rows that are in both are leaks");
   command->add_option("--most", options->most, "Files to list of each kind; 0: all")->check(CLI::Range(0, 1 << 30))->capture_default_str();
-  command->add_flag("--strict", options->strict, "Fail for duplicates, near-empty pictures, pictures to be converted and PNG without their last chunk, too; of tables for duplicates, constant columns and columns beyond float32");
+  command->add_flag("--strict", options->strict, "Fail for duplicates, near-empty pictures, pictures to be converted and PNG without their last chunk, too; of tables for duplicates, constant columns, columns beyond float32, columns with fill values, and warnings");
   add_output_flags(*command, options->common);
   command->footer("Exit code 0 when all is well, 2 when a picture is corrupt or leaked, a packed set is damaged, or a row is incomplete or leaked.");
   command->callback([&action, options] { action = [options] { return run(*options); }; });

@@ -97,6 +97,7 @@ void print_result(const EvalOptions& options, const train::Model& model, const e
   line.update(protocol_json(judge));
   for (const auto& [name, value] : result.named()) line[name] = value;
   if (!result.lost_columns.empty()) line["lost_columns"] = result.lost_columns;
+  line["reaches_target"] = reaches_target(result);
   line["verdict"] = "the map " + result.verdict();
   print_json(line);
 }

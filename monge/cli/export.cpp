@@ -6,6 +6,7 @@
 #include "monge/core/error.h"
 #include "monge/train/checkpoint.h"
 #include "monge/train/model.h"
+#include "monge/train/public_checkpoint.h"
 
 namespace monge::cli {
 
@@ -58,6 +59,11 @@ void add_export(CLI::App& program, Action& action) {
               ": the name must end in ", torch_file ? ".pt or .pth" : ".safetensors", " for --to ", options->to);
       require(!train::is_checkpoint(path.parent_path()), "--out ", out,
               ": that folder is a checkpoint, whose files must stay as they are; choose another place");
+      // What a model file holds beside the map would be lost with it.
+      std::error_code ignored;
+      require(!std::filesystem::equivalent(train::split_key(options->model).file, path, ignored), "--out ", out,
+              ": is the model itself; choose another file");
+      const bool replaces = std::filesystem::exists(path, ignored);
       if (path.has_parent_path()) make_writable_folder(path.parent_path());
       if (torch_file) {
         train::export_torch(model, out);
@@ -66,9 +72,10 @@ void add_export(CLI::App& program, Action& action) {
         train::export_safetensors(model, out);
       }
       if (options->common.json) {
-        print_json({{"model", model.origin}, {"to", options->to}, {"out", out}, {"parameters", nn::parameter_count(*model.net)}});
+        print_json({{"model", model.origin}, {"to", options->to}, {"out", out}, {"parameters", nn::parameter_count(*model.net)}, {"replaced", int{replaces}}});
       } else {
         std::cout << out << std::endl;
+        if (replaces) log(LogLevel::info, text(out, ": replaced the file that was there"));
       }
       return int{kDone};
     };

@@ -29,6 +29,11 @@ std::string judged_by(const eval::ImageJudge& judge, const eval::Evaluation& eva
   return out + text("; ", evaluation.samples, " outputs, ", evaluation.target_samples, " target samples");
 }
 
+ordered_json reaches_target(const eval::Evaluation& evaluation) {
+  const auto reach = evaluation.reach();
+  return reach == eval::Reach::unknown ? ordered_json() : ordered_json(reach == eval::Reach::reached);
+}
+
 /// {"source": [...], "target": [...]}: names, or numbers (from 0) where a table has no names.
 static ordered_json lost_columns_of(const train::TrainingData& data) {
   const auto side = [](const data::Source& source, const std::vector<int64_t>& columns) {
@@ -64,9 +69,7 @@ ordered_json summary_of(train::Trainer& trainer, const Outcome& outcome) {
     summary["samples"] = outcome.last->samples;
     summary["target_samples"] = outcome.last->target_samples;
     summary.update(protocol_json(outcome.judge));
-    const auto reach = outcome.last->reach();
-    summary["reaches_target"] =
-        reach == eval::Reach::unknown ? ordered_json() : ordered_json(reach == eval::Reach::reached);
+    summary["reaches_target"] = reaches_target(*outcome.last);
     summary["verdict"] = "the map " + outcome.last->verdict();
   }
   for (const auto& span : run::second_half(run::metrics_of(trainer.folder()), trainer.done())) {

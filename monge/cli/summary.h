@@ -16,6 +16,9 @@ nlohmann::ordered_json protocol_json(const eval::ImageJudge* judge);
 /// The same as a line: "judged by features inception, features_mode clean, ...; 512 outputs, 400 target samples".
 std::string judged_by(const eval::ImageJudge& judge, const eval::Evaluation& evaluation);
 
+/// Whether the map reaches its target: true, false, or null where that cannot be judged.
+nlohmann::ordered_json reaches_target(const eval::Evaluation& evaluation);
+
 struct Outcome {
   bool complete = false;
   double seconds = 0;

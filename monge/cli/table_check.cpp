@@ -30,6 +30,13 @@ ordered_json labels(const data::TableReport& r, const std::vector<int64_t>& colu
   return out;
 }
 
+ordered_json fill_values(const data::ColumnReport& column) {
+  auto out = ordered_json::array();
+  if (!column.fill) return out;
+  for (const auto& [value, rows] : column.fill->values) out.push_back({{"value", value}, {"rows", rows}});
+  return out;
+}
+
 ordered_json json_of(const data::TableReport& r, bool passed) {
   auto columns = ordered_json::array();
   for (const auto& c : r.columns) {
@@ -42,16 +49,19 @@ ordered_json json_of(const data::TableReport& r, bool passed) {
                        {"missing", c.missing},
                        {"infinite", c.infinite},
                        {"constant", c.constant},
-                       {"beyond_float32", c.beyond_float32}});
+                       {"beyond_float32", c.beyond_float32},
+                       {"fill_values", fill_values(c)}});
   }
   return {{"source", r.name},
           {"rows", r.rows},
           {"columns", r.columns.size()},
           {"reading", r.reading.empty() ? ordered_json(nullptr) : ordered_json(r.reading)},
+          {"warnings", r.warnings},
           {"missing", r.missing()},
           {"incomplete", r.incomplete.size()},
           {"constant", labels(r, r.constant())},
           {"beyond_float32", labels(r, r.beyond_float32())},
+          {"fill_values", labels(r, r.with_fill_values())},
           {"duplicates", r.duplicates.size()},
           {"leaked", r.against > 0 ? ordered_json(r.leaked.size()) : ordered_json(nullptr)},
           {"passed", passed},
@@ -74,8 +84,13 @@ void print_columns(const data::TableReport& r, int64_t most) {
   const size_t listed = most == 0 ? r.columns.size() : std::min(r.columns.size(), static_cast<size_t>(most));
   for (size_t d = 0; d < listed; ++d) {
     const auto& c = r.columns[d];
-    std::printf("%-24s %15.9g %12.6g %15.9g %15.9g %9lld%s\n", printable(label(r, static_cast<int64_t>(d))).c_str(), c.mean, c.deviation, c.least,
-                c.most, static_cast<long long>(c.missing), c.infinite > 0 ? text("  ", c.infinite, " not finite in float32").c_str() : "");
+    const auto name = printable(label(r, static_cast<int64_t>(d)));
+    if (c.least <= c.most) {
+      std::printf("%-24s %15.9g %12.6g %15.9g %15.9g", name.c_str(), c.mean, c.deviation, c.least, c.most);
+    } else {
+      std::printf("%-24s %15s %12s %15s %15s", name.c_str(), "-", "-", "-", "-");  // no value is finite
+    }
+    std::printf(" %9lld%s\n", static_cast<long long>(c.missing), c.infinite > 0 ? text("  ", c.infinite, " not finite in float32").c_str() : "");
   }
   if (listed < r.columns.size()) std::printf("  and %zu more (--most 0 lists all)\n", r.columns.size() - listed);
 }
@@ -84,6 +99,7 @@ void print_table(const data::TableReport& r, int64_t most) {
   std::printf("%-14s %s\n%-14s %lld rows x %zu columns\n", "source", printable(r.name).c_str(), "table", static_cast<long long>(r.rows),
               r.columns.size());
   if (!r.reading.empty()) std::printf("%-14s %s\n", "read as", printable(r.reading).c_str());
+  for (const auto& warning : r.warnings) std::printf("%-14s %s\n", "warning", printable(warning).c_str());
   print_columns(r, most);
   const auto column = [&](const std::vector<int64_t>& list) { return [&r, &list](size_t i) { return label(r, list[i]); }; };
   const auto pair = [](const auto& list, const char* of) {
@@ -98,6 +114,10 @@ void print_table(const data::TableReport& r, int64_t most) {
                 std::nextafter(static_cast<float>(std::abs(c.mean)), INFINITY) - static_cast<float>(std::abs(c.mean)),
                 "; data.standardise keeps it");
   });
+  const auto filled = r.with_fill_values();
+  print_list("fill values", filled.size(), most, [&](size_t i) {
+    return text(label(r, filled[i]), "  ", data::in_words(*r.columns[static_cast<size_t>(filled[i])].fill));
+  });
   print_list("duplicates", r.duplicates.size(), most, pair(r.duplicates, ""));
   if (r.against > 0) print_list("leaked", r.leaked.size(), most, pair(r.leaked, "the other's "));
 }
@@ -110,13 +130,16 @@ int check_table(const Common& common, const std::string& source, const std::stri
     log_sink(common)(LogLevel::warning, "stopped; nothing is told of a part of the table");
     return kStopped;
   }
-  const bool fails = strict && (!report.duplicates.empty() || !report.constant().empty() || !report.beyond_float32().empty());
+  const bool fails = strict && (!report.duplicates.empty() || !report.constant().empty() || !report.beyond_float32().empty() ||
+                                !report.with_fill_values().empty() || !report.warnings.empty());
   const bool passed = !report.bad() && !fails;
   if (common.json) {
     print_json(json_of(report, passed));
   } else {
     print_table(report, most);
-    std::printf("%-14s %s\n", "verdict", passed ? "fit to train on" : "not fit to train on as it is: see above");
+    const char* fit = report.with_fill_values().empty() ? "fit to train on"
+                                                        : "fit to train on but for the rows with fill values, if they are such: see above";
+    std::printf("%-14s %s\n", "verdict", passed ? fit : "not fit to train on as it is: see above");
   }
   return passed ? kDone : kUsage;
 }

@@ -8,7 +8,7 @@
 namespace monge::cli {
 
 /// @param most    rows to list of each kind; 0: all.
-/// @param strict  whether duplicates, constant columns and columns beyond float32 fail, too.
+/// @param strict  whether duplicates, constant columns, columns beyond float32, fill values and warnings fail, too.
 /// @return the exit code: kDone, kUsage where the table is not fit to train on, kStopped.
 int check_table(const Common& common, const std::string& source, const std::string& against, int64_t most, bool strict);
 

@@ -14,6 +14,7 @@
 #include "monge/core/random.h"
 #include "monge/data/arrays.h"
 #include "monge/data/column_names.h"
+#include "monge/data/item_label.h"
 #include "monge/data/lost_columns.h"
 #include "monge/data/member_path.h"
 #include "monge/data/native_images.h"
@@ -25,6 +26,7 @@
 #include "monge/io/npy.h"
 #include "monge/io/resize.h"
 #include "monge/run/grid.h"
+#include "monge/run/not_finite_outputs.h"
 #include "monge/run/output_writer.h"
 #include "monge/train/model.h"
 #include "monge/train/sharing.h"
@@ -102,11 +104,16 @@ void check_paths(const TranslateOptions& options, const fs::path& in) {
   check_places(options, in);
 }
 
+/// The files that are read, or the folder that holds them.
+std::vector<fs::path> input_files(const fs::path& in) {
+  std::error_code ignored;
+  return fs::exists(in, ignored) ? std::vector{in} : data::expand_shards(in.string());
+}
+
 /// The kind of the input, when it is open. @throws Error unless OUT can take it.
 run::DataKind checked_kind(const TranslateOptions& options, const data::Source& source, const fs::path& in, const dist::World* world) {
   const auto kind = run::kind_of(options.in, source);
-  std::error_code ignored;
-  for (const auto& file : fs::exists(in, ignored) ? std::vector{in} : data::expand_shards(in.string())) run::check_output(kind, file, options.out);
+  for (const auto& file : input_files(in)) run::check_output(kind, file, options.out);
   require(kind != run::DataKind::table || !run::is_text_table(options.out) || source.item_shape().size() == 1, options.out,
           ": images do not fit into a table of text; name a .npy file");
   if (world && world->size() > 1 && kind != run::DataKind::folder) {
@@ -144,12 +151,18 @@ void warn_of_lost_columns(const train::Model& model, std::shared_ptr<const data:
   constexpr int64_t kRows = 4096;
   const auto names = source->table_names().columns;
   if (model.standardisation) source = std::make_shared<data::StandardisedSource>(source, model.standardisation->source);
-  const auto lost = data::lost_columns(*source, kRows, RandomStreams(0).at("lost columns", 0));
+  const auto stream = RandomStreams(0).at("lost columns", 0);
+  const auto lost = data::lost_columns(*source, kRows, stream.clone());
   if (lost.empty()) return;
-  log(LogLevel::warning, text(source->name(), ": float32, in which the map computes, cannot hold ", lost.size(), " columns, whose offset is far ",
-                              "beyond their spread: ", data::column_labels(names, lost), ". The outputs do not follow them; ",
-                              model.standardisation ? "these rows lie far from those of the training"
-                                                    : "train with data.standardise = \"joint\" or another form of it"));
+  const auto causes = data::loss_causes(*source, nullptr, lost, kRows, stream);
+  const bool stretched = std::find(causes.begin(), causes.end(), data::LossCause::offset) == causes.end();
+  log(LogLevel::warning,
+      text(source->name(), ": float32, in which the map computes, cannot hold ", lost.size(), " columns, ",
+           stretched ? "whose spread is far below the scale of the training: " : "whose offset is far beyond their spread: ",
+           data::column_labels(names, lost), ". The outputs do not follow them; ",
+           !model.standardisation ? "train with data.standardise = \"joint\" or another form of it"
+           : stretched            ? "values far from the others (monge data check) stretched that scale, or its two sides lay far apart"
+                                  : "these rows lie far from those of the training"));
 }
 
 /// The map at its work on one input.
@@ -215,6 +228,11 @@ class Translation {
   std::vector<torch::Tensor> cells_;
 };
 
+/// The end of the closing line: that something was lost is not kept silent.
+std::string replaced_words(int64_t count) {
+  return count == 0 ? "" : text("; replaced ", count, count == 1 ? " file that was there" : " files that were there");
+}
+
 int translate_command(TranslateOptions options) {
   if (const auto code = start_ranks(options.here)) return *code;
   const auto job = join_job(options.common);
@@ -240,12 +258,16 @@ int translate_command(TranslateOptions options) {
     return opened;
   });
   const int64_t count = source->size();
+  Translation translation(options, model, *source);
+  // Before the ranks meet at the next line, after which some may write.
+  const int64_t replaced = rank_0_first(world, [&] {
+    return leads ? run::check_replaced(kind, options.out, input_files(in), *source, translation.draws(), options.grid) : int64_t{0};
+  });
   if (world) world->require_same(options.in, what_is_in(*source));
   const auto writer = rank_0_first(world, [&] {
     auto format = kind == run::DataKind::table ? format_for(model, *source) : run::TableFormat();
     return std::make_unique<run::OutputWriter>(kind, options.out, count, std::move(format));
   });
-  Translation translation(options, model, *source);
   auto progress = progress_callback(options.common, "translating");
   // Rows are so small that calls would cost more than the work on 32 of them.
   const int64_t usual = model.item_shape.size() == 1 ? std::max<int64_t>(32, 4096 / options.samples) : 32;
@@ -258,6 +280,9 @@ int translate_command(TranslateOptions options) {
     const auto name = kind == run::DataKind::picture ? fs::path(options.out) : run::output_name(source->item_name(item), 0, 1);
     return io::holds_sixteen_bits(name) && source->sample_bits(item) == 16 ? std::optional(range) : std::nullopt;
   };
+  // Of tables, which one rank writes as they are; encoded images have no such values.
+  const bool is_numbers = kind == run::DataKind::table;
+  run::NotFiniteOutputs not_finite(run::is_text_table(options.out) ? std::nullopt : std::optional(source->number_type()));
   const dist::Pieces pieces(count, batch, world);
   dist::Tally tally(world);
   int64_t done = 0;  // of this rank
@@ -277,6 +302,7 @@ int translate_command(TranslateOptions options) {
     const auto piece = pieces[number];
     if (piece.length == 0) continue;
     const auto y = translation.outputs(piece.begin, piece.length);
+    if (is_numbers) not_finite.add(piece.begin, y);
     for (int64_t i = 0; i < piece.length; ++i) writer->add(source->item_name(piece.begin + i), y[i], sixteen_bits(piece.begin + i));
     done += piece.length;
   }
@@ -289,14 +315,17 @@ int translate_command(TranslateOptions options) {
   for (const auto& line : source->remarks().noticed) log(LogLevel::info, text(source->name(), ": ", line));
   const int64_t values = count * translation.draws() * (model.item_shape.size() == 1 ? model.item_shape[0] : 0);
   if (model.limits) log(LogLevel::info, text(translation.clamped(), " of ", values, " values were clamped to the output range"));
+  if (not_finite.count() > 0) log(LogLevel::warning, text(options.out, ": ", not_finite.words(*source)));
   if (options.common.json) {
     nlohmann::ordered_json line{{"model", model.origin}, {"in", options.in}, {"out", options.out}, {"items", count},
-                                {"samples", translation.draws()}, {"left_out", source->remarks().left_out.size()}};
+                                {"samples", translation.draws()}, {"replaced", replaced}, {"left_out", source->remarks().left_out.size()}};
     if (model.limits) line["clamped"] = translation.clamped();
+    if (is_numbers) line["not_finite"] = not_finite.count();
+    if (not_finite.first()) line["first_not_finite"] = data::item_label(*source, *not_finite.first());
     print_json(line);
   } else {
     log(LogLevel::info, text(count, " items, ", translation.draws(), " output", translation.draws() > 1 ? "s" : "",
-                             " each, written to ", options.out));
+                             " each, written to ", options.out, replaced_words(replaced)));
   }
   return kDone;
 }

@@ -12,6 +12,7 @@
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
 #include "monge/io/npz.h"
+#include "monge/io/tensor_file.h"
 
 namespace monge::data {
 namespace {
@@ -39,9 +40,9 @@ void check_finite(const std::string& name, const torch::Tensor& given, const tor
       .fix = "drop or fill these rows first"});
 }
 
-/// Warns of the whole numbers that become others as Float.
+/// Which whole numbers become others as Float, in a sentence; empty where none do.
 template <class Float, class Whole>
-void tell_rounded(const std::string& name, const torch::Tensor& array, const char* type, const char* cure, const LogSink& log) {
+std::string rounded_values(const torch::Tensor& array, const char* type) {
   // Beyond the digits of Float; those that are multiples of a power of two are kept all the same.
   const auto* value = array.const_data_ptr<Whole>();
   int64_t count = 0, first = 0;
@@ -51,18 +52,21 @@ void tell_rounded(const std::string& name, const torch::Tensor& array, const cha
     if (static_cast<long double>(rounded) == static_cast<long double>(value[i])) continue;
     if (count++ == 0) first = i;
   }
-  if (count == 0) return;
+  if (count == 0) return {};
   char rounded[32];
   std::snprintf(rounded, sizeof rounded, "%.0f", static_cast<double>(static_cast<Float>(value[first])));
-  log(LogLevel::warning, text(name, ": ", count, " of its ", array.numel(), " values are whole numbers that ", type,
-                              " does not hold exactly, the first at ", place_in(array.sizes(), first), ": ", value[first], " becomes ",
-                              rounded, cure));
+  return text(count, " of its ", array.numel(), " values are whole numbers that ", type, " does not hold exactly, the first at ",
+              place_in(array.sizes(), first), ": ", value[first], " becomes ", rounded);
 }
 
 template <class Whole>
 void tell_what_is_lost(const std::string& name, const torch::Tensor& array, const LogSink& log) {
-  if constexpr (sizeof(Whole) == 8) tell_rounded<double, Whole>(name, array, "float64", "", log);
-  tell_rounded<float, Whole>(name, array, "float32", "; standardising and data check read them in float64", log);
+  if constexpr (sizeof(Whole) == 8) {
+    if (const auto lost = rounded_values<double, Whole>(array, "float64"); !lost.empty()) log(LogLevel::warning, name + ": " + lost);
+  }
+  if (const auto lost = rounded_values<float, Whole>(array, "float32"); !lost.empty()) {
+    log(LogLevel::warning, name + ": " + lost + "; standardising and data check read them in float64");
+  }
 }
 
 void tell_what_is_lost(const std::string& name, const torch::Tensor& array, const LogSink& log) {
@@ -88,7 +92,7 @@ void check_kind(const std::string& name, const torch::Tensor& array) {
   require(array.size(1) == 1 || array.size(1) == 3, name, ": images are [N, C, H, W] with C = 1 or 3, got the shape ",
           array.sizes(), array.size(3) == 3 ? "; move the channels to the second place" : "");
   require(array.scalar_type() == torch::kUInt8 || array.is_floating_point(), name,
-          ": images must be uint8 in 0..255 or floats in [-1, 1], got ", array.scalar_type());
+          ": images must be uint8 in 0..255 or floats in [-1, 1], got ", io::type_name(array.scalar_type()));
 }
 
 /// Whether float images are in [-1, 1].
@@ -146,6 +150,7 @@ std::shared_ptr<const Source> source_of(const std::string& name, io::Table table
   const auto doubles = narrow ? floats : array.to(torch::kFloat64);
   check_finite(name, doubles, floats, facts.names);
   if (images) check_range(name, floats);
+  for (const auto& warning : table.warnings) log(LogLevel::warning, name + ": " + warning);
   if (!images && !array.is_floating_point()) tell_what_is_lost(name, array, log);
   if (!images && !narrow && differ(floats.contiguous(), doubles.contiguous())) facts.exact = doubles.contiguous();
   return std::make_shared<TensorSource>(name, floats, std::vector<std::string>(), std::move(facts));
@@ -155,6 +160,12 @@ std::shared_ptr<const Source> source_of(const std::string& name, io::Table table
 
 std::shared_ptr<const Source> array_source(const std::string& name, const torch::Tensor& array, const LogSink& log) {
   return source_of(name, {.values = array, .names = {}, .reading = {}}, log);
+}
+
+std::string lost_in_float64(const torch::Tensor& array) {
+  if (array.scalar_type() == torch::kInt64) return rounded_values<double, int64_t>(array.contiguous(), "float64");
+  if (array.scalar_type() == torch::kUInt64) return rounded_values<double, uint64_t>(array.contiguous(), "float64");
+  return {};
 }
 
 io::Table read_table(const std::string& line, io::TextTableOptions::Missing missing) {

@@ -27,6 +27,7 @@ io::Table read_rows(const std::string& line) {
   auto out = read_table(line, io::TextTableOptions::Missing::keep);
   require(out.values.dim() >= 2 && out.values.numel() > 0, line, ": a table [N, D] is needed, got the shape ", out.values.sizes());
   out.values = out.values.flatten(1);
+  if (auto lost = lost_in_float64(out.values); !lost.empty()) out.warnings.push_back(std::move(lost));
   return out;
 }
 
@@ -65,11 +66,12 @@ class RowHash {
 /// Mean and variance of values as they come (Welford).
 struct Moments {
   int64_t count = 0;
-  double mean = 0, squares = 0;
+  double mean = 0;
+  long double squares = 0;  // whose exponents also hold the square of 1e-300
   void add(double value) {
     const double before = value - mean;
     mean += before / static_cast<double>(++count);
-    squares += before * (value - mean);
+    squares += static_cast<long double>(before) * static_cast<long double>(value - mean);
   }
 };
 
@@ -106,20 +108,29 @@ int64_t TableReport::missing() const {
   return out;
 }
 
-std::vector<int64_t> TableReport::constant() const {
+namespace {
+
+template <class Holds>
+std::vector<int64_t> columns_where(const std::vector<ColumnReport>& columns, const Holds& holds) {
   std::vector<int64_t> out;
   for (size_t d = 0; d < columns.size(); ++d) {
-    if (columns[d].constant) out.push_back(static_cast<int64_t>(d));
+    if (holds(columns[d])) out.push_back(static_cast<int64_t>(d));
   }
   return out;
 }
 
+}  // namespace
+
+std::vector<int64_t> TableReport::constant() const {
+  return columns_where(columns, [](const ColumnReport& c) { return c.constant; });
+}
+
 std::vector<int64_t> TableReport::beyond_float32() const {
-  std::vector<int64_t> out;
-  for (size_t d = 0; d < columns.size(); ++d) {
-    if (columns[d].beyond_float32) out.push_back(static_cast<int64_t>(d));
-  }
-  return out;
+  return columns_where(columns, [](const ColumnReport& c) { return c.beyond_float32; });
+}
+
+std::vector<int64_t> TableReport::with_fill_values() const {
+  return columns_where(columns, [](const ColumnReport& c) { return c.fill.has_value(); });
 }
 
 bool names_table(const std::string& line) {
@@ -136,6 +147,8 @@ TableReport check_table(const std::string& line, const std::string& against, con
   TableReport out;
   out.name = line;
   out.reading = table.reading;
+  out.warnings = table.warnings;
+  for (const auto& warning : other.warnings) out.warnings.push_back(against + ": " + warning);
   out.rows = table.values.size(0);
   out.against = other.values.defined() ? other.values.size(0) : 0;
   int64_t done = 0;
@@ -150,6 +163,7 @@ TableReport check_table(const std::string& line, const std::string& against, con
   out.columns.resize(static_cast<size_t>(width));
   for (size_t d = 0; d < table.names.columns.size(); ++d) out.columns[d].name = table.names.columns[d];
   std::vector<Moments> moments(static_cast<size_t>(width));
+  std::vector<ExtremeValues> extremes(static_cast<size_t>(width));
 
   std::unordered_map<uint64_t, int64_t> theirs, first;
   if (other.values.defined()) {
@@ -167,6 +181,7 @@ TableReport check_table(const std::string& line, const std::string& against, con
       incomplete |= missing || infinite;
       if (missing || infinite) continue;
       moments[d].add(row[d]);
+      extremes[d].add(row[d]);
       column.least = std::min(column.least, row[d]);
       column.most = std::max(column.most, row[d]);
     }
@@ -181,8 +196,9 @@ TableReport check_table(const std::string& line, const std::string& against, con
   for (size_t d = 0; d < out.columns.size(); ++d) {
     auto& column = out.columns[d];
     column.mean = moments[d].mean;
-    column.deviation = moments[d].count > 0 ? std::sqrt(moments[d].squares / static_cast<double>(moments[d].count)) : 0;
+    column.deviation = moments[d].count > 0 ? static_cast<double>(std::sqrt(moments[d].squares / static_cast<long double>(moments[d].count))) : 0;
     column.constant = moments[d].count > 0 && column.least == column.most;
+    column.fill = extremes[d].fill_values();
   }
   // A slice is a view, so that the sample alone is converted.
   const int64_t sampled = within_entries(kSample, width);

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "monge/data/fill_values.h"
 #include "monge/io/table.h"
 
 namespace monge::data {
@@ -22,12 +23,14 @@ struct ColumnReport {
   int64_t infinite = 0;          ///< infinite, or too large for float32
   bool constant = false;         ///< all finite values are one
   bool beyond_float32 = false;   ///< see columns_lost_in_float32
+  std::optional<FillValues> fill = {};  ///< values that may stand for missing ones
 };
 
 /// What check_table found. Rows are counted from 0.
 struct TableReport {
   std::string name;
   std::string reading;                                ///< how a text was understood, see io::Table
+  std::vector<std::string> warnings;                  ///< see io::Table; whole numbers that float64 rounds; both also of the other table
   int64_t rows = 0;
   std::vector<ColumnReport> columns;
   std::vector<int64_t> incomplete;                    ///< rows with a value that is missing or not finite
@@ -37,7 +40,7 @@ struct TableReport {
   bool complete = true;                               ///< false when `stop` ended it
 
   int64_t missing() const;
-  std::vector<int64_t> constant() const, beyond_float32() const;  ///< numbers of columns
+  std::vector<int64_t> constant() const, beyond_float32() const, with_fill_values() const;  ///< numbers of columns
 
   /// Whether there is something that must not be trained on.
   bool bad() const { return !incomplete.empty() || !leaked.empty(); }

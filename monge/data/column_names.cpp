@@ -8,6 +8,7 @@
 #include "monge/core/error.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
+#include "monge/io/text_value.h"
 
 namespace monge::data {
 namespace {
@@ -46,6 +47,10 @@ void require_unique(const std::vector<std::string>& names, const std::string& ro
                         .where = table,
                         .value = shown(*twice),
                         .fix = "give each column a name of its own"});
+}
+
+bool are_numbers(const std::vector<std::string>& names) {
+  return !names.empty() && std::all_of(names.begin(), names.end(), [](const auto& name) { return io::is_whole(name); });
 }
 
 }  // namespace
@@ -104,7 +109,8 @@ std::shared_ptr<const Source> select_columns(std::shared_ptr<const Source> sourc
                           .where = source->name(),
                           .value = labels(names),
                           .allowed = labels(wanted) + ", in any order",
-                          .fix = "rename them in its header; a table without a header is taken by position"});
+                          .fix = are_numbers(names) ? "if its first row is a row of numbers, say ?header=no; a table without a header is taken by position"
+                                                    : "rename them in its header; a table without a header is taken by position"});
   }
   require_unique(wanted, role, source->name());
   std::unordered_map<std::string, int64_t> place;

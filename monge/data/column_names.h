@@ -43,7 +43,7 @@ class SelectedColumns : public WrappedSource {
 
 /// The columns `wanted` of a table, found by name: a table in another order is reordered, columns beside the wanted ones are left
 /// out, and the log is told. A table without names is taken by position, and so is any table where `wanted` is empty: both
-/// give `source` itself.
+/// give `source` itself. A table whose names are all numbers, used where `wanted` is empty, is warned of: they may be its first row.
 /// @param role  what the table is, for messages ("the source", "IN").
 /// @throws Error  naming the columns that are missing, or one that is named twice where its place does not decide.
 std::shared_ptr<const Source> select_columns(std::shared_ptr<const Source> source, const std::vector<std::string>& wanted,
@@ -51,7 +51,8 @@ std::shared_ptr<const Source> select_columns(std::shared_ptr<const Source> sourc
 
 /// The target of a training beside its source. The cost compares column i with column i, so a target with the same names in
 /// another order is brought into the order of the source, and the log is told. Where the names differ the columns are paired
-/// by position, and a warning shows the pairs. Without names on both sides it is `target` itself.
+/// by position, and a warning shows the pairs. Without names on both sides it is `target` itself, and names of one side that are
+/// all numbers are warned of.
 /// @throws Error for other numbers of columns, naming those that only one side has.
 std::shared_ptr<const Source> pair_columns(const Source& source, std::shared_ptr<const Source> target, const LogSink& log);
 

@@ -5,61 +5,101 @@
 #include <limits>
 
 #include "monge/core/error.h"
+#include "monge/data/fill_values.h"
 
 namespace monge::data {
 namespace {
 
-/// @param sorted  ascending, finite. Left as it is.
-bool is_lost(const std::vector<double>& sorted) {
-  if (sorted.size() < 2 || sorted.front() == sorted.back()) return false;
-  const double magnitude = std::max(std::abs(sorted.front()), std::abs(sorted.back()));
-  constexpr double kNoise = 8 * std::numeric_limits<double>::epsilon();
-  if (sorted.back() - sorted.front() <= kNoise * magnitude) return false;
+struct Value {
+  double raw;
+  float used;
+};
+using Values = std::vector<Value>;
 
-  const size_t n = sorted.size();
-  if (!std::isfinite(static_cast<float>(sorted.front())) || !std::isfinite(static_cast<float>(sorted.back()))) return true;
-  // About the middle value and in units of the range, so that no square overflows or loses the spread.
-  const double centre = sorted[n / 2], unit = sorted.back() / 2 - sorted.front() / 2;
-  /// The mean square of the rounding error over [begin, end), in these units.
-  const auto mean_square_error = [&](size_t begin, size_t end) {
-    double sum = 0;
-    for (size_t i = begin; i < end; ++i) {
-      const double error = (sorted[i] - static_cast<double>(static_cast<float>(sorted[i]))) / unit;
-      sum += error * error;
-    }
-    return sum / static_cast<double>(end - begin);
-  };
-  double sum = 0, squares = 0;
-  for (const double x : sorted) {
-    const double z = (x - centre) / unit;
+constexpr double kNoise = 8 * std::numeric_limits<double>::epsilon();
+constexpr double kMost = kMostRounding * kMostRounding;  // of variances
+
+/// Whether [begin, end) differs by no more than the rounding of float64.
+bool is_constant(const Values& sorted, size_t begin, size_t end) {
+  const double low = sorted[begin].raw, high = sorted[end - 1].raw;
+  return low == high || high - low <= kNoise * std::max(std::abs(low), std::abs(high));
+}
+
+/// The variances of the values [begin, end) and of their errors. About the middle value and in units of the given length, so
+/// that no square overflows or loses the spread.
+struct Variances {
+  double values, errors;
+};
+
+Variances variances(const Values& sorted, size_t begin, size_t end, double unit, double scale) {
+  const auto centre = sorted[begin + (end - begin) / 2];
+  double sum = 0, squares = 0, error_sum = 0, error_squares = 0;
+  for (size_t i = begin; i < end; ++i) {
+    const double z = (sorted[i].raw - centre.raw) / unit;
+    const double kept = (static_cast<double>(sorted[i].used) - static_cast<double>(centre.used)) * scale / unit, error = kept - z;
     sum += z;
     squares += z * z;
+    error_sum += error;
+    error_squares += error * error;
   }
-  const auto count = static_cast<double>(n);
-  const double variance = std::max(0.0, squares / count - sum / count * (sum / count));
-  constexpr double kMost = kMostRounding * kMostRounding;
-  if (mean_square_error(0, n) > kMost * variance) return true;
+  const auto count = static_cast<double>(end - begin);
+  const auto variance = [count](double first, double second) { return std::max(0.0, second / count - first / count * (first / count)); };
+  return {variance(sum, squares), variance(error_sum, error_squares)};
+}
+
+/// The rules 1 and 2 for the values [begin, end).
+bool is_lost(const Values& sorted, size_t begin, size_t end, double scale) {
+  if (end - begin < 2 || is_constant(sorted, begin, end)) return false;
+  const double unit = sorted[end - 1].raw / 2 - sorted[begin].raw / 2;
+  const auto all = variances(sorted, begin, end, unit, scale);
+  if (all.errors > kMost * all.values) return true;
 
   constexpr double kQuartilesOfNormal = 1.349;  // their distance in standard deviations
-  const size_t low = n / 4, high = n - 1 - n / 4;
-  const double spread = sorted[high] - sorted[low], middle = spread / unit / kQuartilesOfNormal;
-  if (spread <= kNoise * std::max(std::abs(sorted[low]), std::abs(sorted[high]))) return false;
-  return mean_square_error(low, high + 1) > kMost * middle * middle;
+  const size_t quarter = (end - begin) / 4, low = begin + quarter, high = end - quarter;
+  if (is_constant(sorted, low, high)) return false;
+  const double middle = (sorted[high - 1].raw - sorted[low].raw) / unit / kQuartilesOfNormal;
+  return variances(sorted, low, high, unit, scale).errors > kMost * middle * middle;
+}
+
+/// @param sorted  by the raw values, which are finite.
+bool is_lost(const Values& sorted, double scale) {
+  const size_t n = sorted.size();
+  if (n < 2 || is_constant(sorted, 0, n)) return false;
+  if (std::any_of(sorted.begin(), sorted.end(), [](const Value& v) { return !std::isfinite(v.used); })) return true;
+  if (is_lost(sorted, 0, n, scale)) return true;
+  ExtremeValues extremes;
+  for (const auto& v : sorted) extremes.add(v.raw);
+  const auto fill = extremes.fill_values();
+  if (!fill) return false;
+  const auto begin = std::partition_point(sorted.begin(), sorted.end(), [&](const Value& v) { return v.raw < fill->least; });
+  const auto end = std::partition_point(begin, sorted.end(), [&](const Value& v) { return v.raw <= fill->most; });
+  return is_lost(sorted, static_cast<size_t>(begin - sorted.begin()), static_cast<size_t>(end - sorted.begin()), scale);
 }
 
 }  // namespace
 
 std::vector<int64_t> columns_lost_in_float32(const torch::Tensor& rows_ND) {
   require(rows_ND.dim() == 2, "columns_lost_in_float32: rows [N, D] are needed, got ", rows_ND.sizes());
+  return columns_lost_in_float32(rows_ND, rows_ND.to(torch::kFloat32), torch::ones({rows_ND.size(1)}, torch::kFloat64));
+}
+
+std::vector<int64_t> columns_lost_in_float32(const torch::Tensor& rows_ND, const torch::Tensor& used_ND, const torch::Tensor& scale_D) {
+  require(rows_ND.dim() == 2 && used_ND.sizes() == rows_ND.sizes() && scale_D.dim() == 1 && scale_D.size(0) == rows_ND.size(1),
+          "columns_lost_in_float32: rows [N, D], as many used rows and scales [D] are needed, got ", rows_ND.sizes(), ", ", used_ND.sizes(),
+          " and ", scale_D.sizes());
   std::vector<int64_t> out;
-  std::vector<double> column;
+  Values column;
   for (int64_t d = 0; d < rows_ND.size(1); ++d) {
-    const auto values = rows_ND.select(1, d).to(torch::kCPU, torch::kFloat64).contiguous();
-    const auto* first = values.const_data_ptr<double>();
+    const auto raw = rows_ND.select(1, d).to(torch::kCPU, torch::kFloat64).contiguous();
+    const auto used = used_ND.select(1, d).to(torch::kCPU, torch::kFloat32).contiguous();
+    const auto* value = raw.const_data_ptr<double>();
+    const auto* rounded = used.const_data_ptr<float>();
     column.clear();
-    std::copy_if(first, first + values.numel(), std::back_inserter(column), [](double x) { return std::isfinite(x); });
-    std::sort(column.begin(), column.end());
-    if (is_lost(column)) out.push_back(d);
+    for (int64_t i = 0; i < raw.numel(); ++i) {
+      if (std::isfinite(value[i])) column.push_back({value[i], rounded[i]});
+    }
+    std::sort(column.begin(), column.end(), [](const Value& a, const Value& b) { return a.raw < b.raw; });
+    if (is_lost(column, scale_D[d].item<double>())) out.push_back(d);
   }
   return out;
 }

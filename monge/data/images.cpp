@@ -170,6 +170,11 @@ struct ImageSource::State {
       faults = decode_all(fits, progress, notes);
     }
     const int64_t bad = count_faults(faults);
+    if (options.bits == 16) {  // looked through in 8 bits, and given with all 16: see load_floats
+      for (auto& found : notes) {
+        if (found.conversion == io::Conversion::sixteen_bit) found.conversion = io::Conversion::none;
+      }
+    }
     remarks.converted = conversion_lines(faults, notes);
     if (bad > 0 && !skip) refuse_set(name, faults, remarks.converted, kFix);
     if (bad == count) refuse_set(name, faults, {}, "none is left");

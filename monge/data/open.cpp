@@ -37,6 +37,23 @@ std::shared_ptr<const Source> open_images(const SourceOptions& options, const Lo
   return source;
 }
 
+bool names_pictures(const std::string& path) {
+  std::error_code ignored;
+  return holds_pictures(path) || (!fs::exists(path, ignored) && member_path(path).set.find('{') != std::string::npos);
+}
+
+[[noreturn]] void refuse_kind(const std::string& path) {
+  std::error_code ignored;
+  require(fs::exists(path, ignored), array_path(path).file.string(), ": no such file or folder");
+  throw Error(Complaint{.what = "data of this kind cannot be opened",
+                        .where = path,
+                        .value = '"' + fs::path(path).extension().string() + '"',
+                        .allowed =
+                            "a folder of pictures; .zip .tar .tar.gz .tgz .7z .parquet of pictures; .png .jpg .jpeg .jfif .jpe .webp .tif .tiff; "
+                            ".npy; .npz or npz:FILE?key=NAME; .csv .tsv .txt; toy:NAME; font:FILE.ttf; w2bench:FILE.safetensors",
+                        .fix = "convert it, or give the file the extension of what it holds"});
+}
+
 std::shared_ptr<const Source> open_any(const SourceOptions& options, const LogSink& log,
                                        const ProgressCallback& progress) {
   const auto& path = options.path;
@@ -54,17 +71,8 @@ std::shared_ptr<const Source> open_any(const SourceOptions& options, const LogSi
   const auto file = array_path(path).file;
   if (has_array_extension(file) && fs::exists(file, ignored) && !fs::is_directory(file, ignored)) return open_array(path, log);
   if (const auto parquet = parquet_path(path); parquet && holds_parquet_table(*parquet)) return open_array(path, log);
-  if (holds_pictures(path) || (!fs::exists(path, ignored) && member_path(path).set.find('{') != std::string::npos)) {
-    return open_images(options, log, progress);
-  }
-  require(fs::exists(path, ignored), file.string(), ": no such file or folder");
-  throw Error(Complaint{.what = "data of this kind cannot be opened",
-                        .where = path,
-                        .value = '"' + fs::path(path).extension().string() + '"',
-                        .allowed =
-                            "a folder of pictures; .zip .tar .tar.gz .tgz .7z .parquet of pictures; .png .jpg .jpeg .webp .tif .tiff; "
-                            ".npy; .npz or npz:FILE?key=NAME; .csv .tsv .txt; toy:NAME; font:FILE.ttf; w2bench:FILE.safetensors",
-                        .fix = "convert it, or give the file the extension of what it holds"});
+  if (names_pictures(path)) return open_images(options, log, progress);
+  refuse_kind(path);
 }
 
 /// "400 rows x 3 columns: a, b, c (commas, header in line 1)" of vectors, "60 items of shape [3, 32, 32]" of images.
@@ -87,6 +95,10 @@ std::shared_ptr<const Source> open_source(const SourceOptions& options, const Lo
   auto source = open_any(options, log, progress);
   log(LogLevel::info, source->name() + ": " + shape_of(*source));
   return source;
+}
+
+void require_pictures(const std::string& path) {
+  if (!names_pictures(path)) refuse_kind(path);
 }
 
 }  // namespace monge::data

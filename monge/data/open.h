@@ -24,7 +24,7 @@ struct SourceOptions {
 ///     font:FILE.ttf?mode=grey&part=1/2     the colour pictures of a font; images.size and .grey where it says nothing
 ///     a folder, .zip .tar .tar.gz .tgz .tar.bz2 .tar.xz .tar.zst .7z
 ///                                          pictures, see ImageSource
-///     a .png .jpg .jpeg .webp .tif file    one image
+///     a .png .jpg .webp .tif file          one image, see io::kImageExtensions
 ///     .npy .npz .csv .tsv .txt, the last three also with .gz; npz:FILE.npz?key=NAME; FILE.csv?columns=a,b
 ///                                          an array or a table, see array_path and open_array
 ///
@@ -36,5 +36,9 @@ struct SourceOptions {
 ///                complains about.
 std::shared_ptr<const Source> open_source(const SourceOptions& options, const LogSink& log = silent(),
                                           const ProgressCallback& progress = {});
+
+/// Checks that open_source would take the path for pictures: it is there, and is a folder or is named like pictures.
+/// @param path  that names no table, see names_table. @throws Error as open_source.
+void require_pictures(const std::string& path);
 
 }  // namespace monge::data

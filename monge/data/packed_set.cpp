@@ -11,6 +11,7 @@
 #include "monge/data/name_list.h"
 #include "monge/data/parallel.h"
 #include "monge/io/npy.h"
+#include "monge/io/tensor_file.h"
 
 namespace monge::data {
 namespace {
@@ -72,7 +73,7 @@ class PackedPictures : public Pictures {
     const bool fits = out.scalar_type() == torch::kInt64 && out.dim() == (columns == 1 ? 1 : 2) && out.size(0) == size() &&
                       out.numel() == size() * columns;
     require(fits, path.string(), ": must hold int64 [", size(), columns == 1 ? "" : text(", ", columns), "], holds ",
-            out.scalar_type(), " ", out.sizes(), "; copy the set again, or pack it anew");
+            io::type_name(out.scalar_type()), " ", out.sizes(), "; copy the set again, or pack it anew");
     return out;
   }
   const ReadAt& file(size_t shard) const { return *files_[shard]; }

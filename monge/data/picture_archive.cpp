@@ -187,7 +187,7 @@ std::shared_ptr<const Pictures> open_picture_archive(const fs::path& path, const
   tell(report.unsafe, "entry is", "entries are", " left out for an unsafe name (absolute, empty, or climbing with \"..\")");
   tell(report.links, "link is", "links are", " left out, as it is no file of the archive");
   tell(report.special, "device or pipe is", "devices or pipes are", " left out");
-  tell(report.repetitions, "entry repeats", "entries repeat", " an earlier one of the same name and bytes, and is not used twice");
+  tell(report.repetitions, "entry repeats", "entries repeat", " an earlier one of the same name and bytes; only the earlier one is used");
   return out;
 }
 
@@ -217,7 +217,7 @@ std::shared_ptr<const Pictures> open_picture_shards(const MemberPath& member, co
             ", by which their pictures are told apart; put the number into the name of the file");
   }
   auto out = std::make_shared<ShardPictures>(std::move(shards));
-  require(out->size() > 0, pattern, ": no pictures found in the shards (*.png, *.jpg, *.jpeg, *.webp)");
+  require(out->size() > 0, pattern, ": no pictures found in the shards (*.png, *.jpg, *.jpeg, *.jfif, *.jpe, *.webp, *.tif, *.tiff)");
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "monge/core/error.h"
+#include "monge/core/file_identity.h"
 #include "monge/core/files.h"
 #include "monge/core/names.h"
 #include "monge/data/name_list.h"
@@ -109,6 +110,10 @@ class FolderListing {
                                     "core.symlinks is off; make it a link to have what lies there counted"));
       }
     }
+    if (hidden_ > 0) {
+      log(LogLevel::info, text(folder, ": ", hidden_, hidden_ == 1 ? " hidden image or folder of images is" : " hidden images or folders of images are",
+                               " left out, the first is ", relative(first_hidden_)));
+    }
     if (const auto links = folder_links_.size() + file_links_.size(); links > 0) {
       const auto twice = again_ == 0 ? "" : text("; ", again_, again_ == 1 ? " leads" : " lead", " to what is in the set already and ",
                                                  again_ == 1 ? "is" : "are", " not used twice");
@@ -125,14 +130,6 @@ class FolderListing {
   }
 
  private:
-  using Identity = std::pair<dev_t, ino_t>;
-
-  static std::optional<Identity> identity(const fs::path& path) {
-    struct stat facts {};
-    if (::stat(path.c_str(), &facts) != 0) return {};
-    return Identity{facts.st_dev, facts.st_ino};
-  }
-
   /// @return false where the folder was entered before.
   bool enter(const fs::path& top) {
     std::vector<fs::path> open{top};
@@ -140,7 +137,7 @@ class FolderListing {
     while (!open.empty()) {
       const auto folder = std::move(open.back());
       open.pop_back();
-      if (const auto id = identity(folder); id && !entered_.insert(*id).second) continue;
+      if (const auto id = file_identity(folder); id && !entered_.insert(*id).second) continue;
       fresh = true;
       for (const auto& entry : fs::directory_iterator(folder)) look_at(entry, open);
     }
@@ -149,7 +146,10 @@ class FolderListing {
 
   void look_at(const fs::directory_entry& entry, std::vector<fs::path>& open) {
     const auto& path = entry.path().native();
-    if (path[path.rfind('/') + 1] == '.') return;
+    if (path[path.rfind('/') + 1] == '.') {
+      if (hides_images(entry)) note(hidden_, first_hidden_, path);
+      return;
+    }
     std::error_code ignored;
     if (!entry.is_symlink(ignored)) {  // known from the listing: no call to the system
       if (entry.is_directory(ignored)) {
@@ -175,6 +175,21 @@ class FolderListing {
     }
   }
 
+  /// Whether a hidden entry is an image or a folder that holds one. What macOS and monge itself leave beside images is not meant.
+  static bool hides_images(const fs::directory_entry& entry) {
+    constexpr int kMost = 1000;  // entries of a folder that are looked at: a .git has very many
+    const auto is_meant = [](const fs::path& path) { return !path.filename().native().starts_with("._"); };
+    const auto& path = entry.path();
+    if (!is_meant(path) || path.filename().native().starts_with(".monge-")) return false;
+    std::error_code failure;
+    if (!entry.is_directory(failure)) return ends_like_a_picture(path.native()) && entry.is_regular_file(failure);
+    int seen = 0;
+    for (fs::recursive_directory_iterator at(path, failure), end; !failure && at != end && seen < kMost; at.increment(failure), ++seen) {
+      if (is_meant(at->path()) && ends_like_a_picture(at->path().native())) return true;
+    }
+    return false;
+  }
+
   /// Counts what is none.
   bool is_picture(const std::string& path) {
     if (ends_like_a_picture(path)) return true;
@@ -189,9 +204,9 @@ class FolderListing {
   void follow_file(const std::string& path) {
     std::error_code failure;
     const auto real = fs::canonical(path, failure);
-    const auto folder = failure ? std::nullopt : identity(real.parent_path());
+    const auto folder = failure ? std::nullopt : file_identity(real.parent_path());
     const bool listed = folder && entered_.contains(*folder) && real.filename().native()[0] != '.' && ends_like_a_picture(real.native());
-    const auto id = identity(path);
+    const auto id = file_identity(path);
     if (listed || (id && !linked_.insert(*id).second)) {
       ++again_;
     } else {
@@ -208,10 +223,10 @@ class FolderListing {
 
   const size_t before_;
   NameList names_;
-  std::set<Identity> entered_, linked_;
+  std::set<FileIdentity> entered_, linked_;
   std::vector<std::string> folder_links_, file_links_;
-  int64_t others_ = 0, files_ = 0, again_ = 0, dangling_ = 0, special_ = 0;
-  std::string first_file_, first_dangling_, first_special_;
+  int64_t others_ = 0, files_ = 0, hidden_ = 0, again_ = 0, dangling_ = 0, special_ = 0;
+  std::string first_file_, first_hidden_, first_dangling_, first_special_;
 };
 
 }  // namespace

@@ -97,7 +97,7 @@ std::shared_ptr<const Pictures> open_pictures(const fs::path& whole, const LogSi
   if (out->size() > 0) return out;
   throw Error(Complaint{.what = "no pictures found in it or in folders within it",
                         .where = path.string(),
-                        .allowed = "files named *.png, *.jpg, *.jpeg, *.webp, *.tif or *.tiff",
+                        .allowed = "files named *.png, *.jpg, *.jpeg, *.jfif, *.jpe, *.webp, *.tif or *.tiff",
                         .fix = packed_hint(path) != "" ? packed_hint(path) : holds_parquet(path) ? "it holds Parquet: name a file, or all as NAME-{00000..00012}-of-00013.parquet"
                                                  : "check the path; hidden files are not used"});
 }

@@ -9,6 +9,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/mapped_file.h"
+#include "monge/io/tensor_file.h"
 
 namespace monge::data {
 namespace {
@@ -57,7 +58,7 @@ std::string place_in(torch::IntArrayRef shape, int64_t flat) {
 RowSource::RowSource(std::string name, torch::Tensor rows) : name_(std::move(name)), rows_(std::move(rows)) {
   require(rows_.dim() >= 2 && rows_.numel() > 0, name_, ": one or more items [N, ...] are needed, got ", rows_.sizes());
   require(!rows_.is_complex() && rows_.is_contiguous() && rows_.device().is_cpu(), name_,
-          ": items must be real, contiguous and on the CPU, got ", rows_.scalar_type(), " on ", rows_.device());
+          ": items must be real, contiguous and on the CPU, got ", io::type_name(rows_.scalar_type()), " on ", rows_.device());
 }
 
 /// A mapping for random access reads page by page, which is slow for who goes through all of it: items that follow one another

@@ -11,6 +11,11 @@
 #include "monge/core/files.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
+#include "monge/io/gzip.h"
+#include "monge/io/text_encoding.h"
+#include "monge/io/text_layout.h"
+#include "monge/io/text_rows.h"
+#include "monge/io/text_value.h"
 
 namespace monge::data {
 namespace {
@@ -25,75 +30,91 @@ std::optional<double> as_number(std::string_view word) {
   return value;
 }
 
-/// Fields of a line: between runs of spaces, or between single separators with the spaces and quotes around them taken off.
-std::vector<std::string_view> fields_of(std::string_view line, char separator) {
-  std::vector<std::string_view> out;
-  const auto trimmed = [](std::string_view field) {
-    while (!field.empty() && (field.front() == ' ' || field.front() == '"')) field.remove_prefix(1);
-    while (!field.empty() && (field.back() == ' ' || field.back() == '"' || field.back() == '\r')) field.remove_suffix(1);
-    return field;
-  };
-  for (size_t at = 0; at <= line.size();) {
-    const auto end = std::min(line.find(separator, at), line.size());
-    const auto field = trimmed(line.substr(at, end - at));
-    if (separator != ' ' || !field.empty()) out.push_back(field);
-    at = end + 1;
+/// Takes the fields of the present row, whose number need not be that of the row before.
+void read_fields(io::TextRows& rows, std::vector<std::string>& out) {
+  size_t count = 0;
+  for (io::TextField field; rows.next(field); ++count) {
+    if (count == out.size()) out.emplace_back();
+    out[count].assign(field.text);
   }
-  return out;
+  out.resize(count);
 }
 
 /// One column of a table of attributes, by the names of its rows.
 class Attribute {
  public:
-  Attribute(const fs::path& path, const std::string& name) : text_(real_files().read(path)) {
-    std::string_view left = text_;
-    int64_t number = 0;
-    const auto next = [&]() -> std::optional<std::string_view> {
-      while (!left.empty()) {
-        const auto end = std::min(left.find('\n'), left.size());
-        auto line = left.substr(0, end);
-        left.remove_prefix(std::min(end + 1, left.size()));
-        ++number;
-        if (line.ends_with('\r')) line.remove_suffix(1);
-        if (line.find_first_not_of(" \t") != std::string_view::npos) return line;
+  Attribute(const fs::path& path, const std::string& name) : where_(path.string()) {
+    const auto bytes = lower_extension(path) == ".gz" ? io::read_gzip(path) : real_files().read(path);
+    std::string buffer, encoding;
+    const auto text = io::utf8_text(bytes, where_, buffer, encoding);
+    const bool counted = begins_with_a_count(text);
+    io::TextLayout layout;
+    layout.separator = ' ';
+    if (!counted) layout = io::find_layout(text, {.header = "no"}, where_);  // for its separator: the first row is always names
+    io::TextRows rows(text, layout.separator, where_);
+    rows.take_comments_as_rows();  // "#filename" heads a column, and images may be called so
+    if (layout.separator_line) rows.skip_line();
+    if (counted) rows.next_row();
+    require(rows.next_row(), where_, ": the table of attributes has no line with their names");
+    std::vector<std::string> names, fields;
+    read_fields(rows, names);
+    bool more = rows.next_row();
+    if (more) read_fields(rows, fields);
+    // A list of CelebA and R's write.table do not name the column of the pictures; some programs end each row with a separator.
+    const bool one_more = fields.size() == names.size() + 1, trailing = one_more && layout.separator != ' ' && fields.back().empty();
+    if (counted || (one_more && !trailing)) names.insert(names.begin(), "");
+    if (!counted && trailing) names.emplace_back();
+    // pandas and R put an index before the columns of a table. Its numbers are no pictures' names.
+    const bool unnamed = names[0].empty() || names[0] == "Unnamed: 0";
+    const bool indexed = unnamed && names.size() > 2 && fields.size() > 1 && io::is_whole(fields[0]) && !as_number(fields[1]);
+    const size_t picture = indexed ? 1 : 0, column = find(names, picture + 1, name);
+    column_ = names[picture].empty() ? "the first column" : "the column " + shown(names[picture]);
+    for (; more; more = rows.next_row()) {
+      if (!values_.empty()) read_fields(rows, fields);
+      if (fields.size() != names.size()) {
+        throw Error(monge::text(where_, ", line ", rows.line(), ": has ", fields.size(), " fields, expected ", names.size(), " (the picture's name and ",
+                                names.size() - picture - 1, " attributes", indexed ? ", behind an index)" : ")"));
       }
-      return {};
-    };
-    auto line = next();
-    require(line.has_value(), path.string(), ": the table of attributes is empty");
-    const bool counted = fields_of(*line, ' ').size() == 1 && as_number(fields_of(*line, ' ')[0]);
-    if (counted) line = next();
-    require(line.has_value(), path.string(), ": the table of attributes has no line with their names");
-    const char separator = counted ? ' ' : line->find(',') != std::string_view::npos ? ',' : line->find('\t') != std::string_view::npos ? '\t' : ' ';
-    auto names = fields_of(*line, separator);
-    if (!counted && !names.empty()) names.erase(names.begin());  // of the column with the pictures' names
-    const auto found = std::find(names.begin(), names.end(), name);
-    if (found == names.end()) {
-      const std::vector<std::string> known(names.begin(), names.end());
-      throw Error(Complaint{.what = "has no such attribute", .where = path.string(), .value = shown(name),
-                            .allowed = join(known), .fix = suggestion(name, known)});
-    }
-    const auto column = static_cast<size_t>(found - names.begin()) + 1;
-    while ((line = next())) {
-      const auto fields = fields_of(*line, separator);
-      if (fields.size() != names.size() + 1) {
-        throw Error(text(path.string(), ", line ", number, ": has ", fields.size(), " fields, expected ", names.size() + 1,
-                         " (the picture's name and ", names.size(), " attributes)"));
-      }
-      values_.emplace(fields[0], fields[column]);
+      if (values_.empty()) first_ = fields[picture];
+      values_.emplace(fields[picture], fields[column]);
     }
   }
 
   /// Nothing when no row is of this picture.
   std::optional<std::string_view> of(const std::string& name) const {
     auto found = values_.find(name);
-    if (found == values_.end()) found = values_.find(std::string_view(name).substr(name.rfind('/') + 1));
-    return found == values_.end() ? std::nullopt : std::optional(found->second);
+    if (found == values_.end()) found = values_.find(name.substr(name.rfind('/') + 1));
+    return found == values_.end() ? std::nullopt : std::optional<std::string_view>(found->second);
   }
 
+  /// Where the pictures' names were looked for: "the column \"image_id\", which begins with \"1.png\"".
+  std::string names_found() const { return values_.empty() ? "no row" : column_ + ", which begins with " + shown(first_); }
+
  private:
-  std::string text_;
-  std::unordered_map<std::string_view, std::string_view> values_;  ///< into text_
+  /// Whether the first row is the number of rows, as in the lists of CelebA.
+  bool begins_with_a_count(std::string_view text) const {
+    io::TextRows rows(text, ' ', where_);
+    require(rows.next_row(), where_, ": the table of attributes is empty");
+    std::vector<std::string> fields;
+    read_fields(rows, fields);
+    return fields.size() == 1 && as_number(fields[0]);
+  }
+
+  /// The field of an attribute, which is one from `begin` on.
+  size_t find(const std::vector<std::string>& names, size_t begin, const std::string& name) const {
+    const auto found = std::find(names.begin() + static_cast<std::ptrdiff_t>(begin), names.end(), name);
+    if (found != names.end()) return static_cast<size_t>(found - names.begin());
+    std::vector<std::string> known(names.begin() + static_cast<std::ptrdiff_t>(begin), names.end());
+    std::erase(known, "");
+    if (known.empty()) {
+      throw Error(Complaint{.what = "has no attributes: its line of names is one field", .where = where_, .value = shown(names[0]),
+                            .fix = "separate the fields by commas, semicolons, tabs or blanks"});
+    }
+    throw Error(Complaint{.what = "has no such attribute", .where = where_, .value = shown(name), .allowed = join(known), .fix = suggestion(name, known)});
+  }
+
+  std::string where_, column_, first_;
+  std::unordered_map<std::string, std::string> values_;
 };
 
 }  // namespace
@@ -122,6 +143,8 @@ std::vector<int64_t> select_by_attribute(const Pictures& pictures, const std::ve
     const auto as_value = as_number(*value);
     if (number && as_value ? *number == *as_value : *value == wanted) out.push_back(i);
   }
+  require(unknown == 0 || unknown < static_cast<int64_t>(among.size()), file, ": knows none of ", among.size(), " pictures: it has their names in ",
+          attribute.names_found(), "; the first picture is ", shown(first_unknown));
   if (unknown > 0) {
     log(LogLevel::warning, text(file, ": knows nothing of ", unknown, " of ", among.size(), " pictures, the first is ", shown(first_unknown),
                                 "; they are left out"));

@@ -13,10 +13,12 @@ namespace monge::data {
 /// The pictures among `among` whose attribute has a value, in their order.
 /// @param rule  "FILE:ATTRIBUTE=VALUE". The file is a table of text with a row a picture, whose first column is its name (within
 ///              the set, or without its folders): a list_attr_celeba.txt (a line with the count, a line with the attributes, rows
-///              between spaces), or a .csv with a line of names on top. Values are compared as numbers where both are, else as text.
+///              between spaces), or a line of names and rows below it, between commas, semicolons, tabs, bars or blanks, in any
+///              encoding of parse_text_table, perhaps compressed. An unnamed first column that counts the rows is an index: the
+///              pictures' names are then in the second. Values are compared as numbers where both are, else as text.
 /// @param log   told how many pictures the file does not know; they are left out.
-/// @throws Error for a rule of another form, an attribute that the file lacks (with the nearest), a row of another length, or when
-///         no picture has the value.
+/// @throws Error for a rule of another form, an attribute that the file lacks (with those that it has), a row of another length, or
+///         when the file knows no picture or no picture has the value.
 std::vector<int64_t> select_by_attribute(const Pictures& pictures, const std::vector<int64_t>& among, const std::string& rule,
                                          const LogSink& log);
 

@@ -8,6 +8,7 @@
 #include "monge/core/error.h"
 #include "monge/core/random.h"
 #include "monge/data/column_names.h"
+#include "monge/data/fill_values.h"
 
 namespace monge::data {
 namespace {
@@ -21,6 +22,7 @@ constexpr const char* kPrefix = "standardise/";
 struct Moments {
   int64_t rows = 0;
   std::vector<double> mean, variance, least, most;
+  std::vector<ExtremeValues> extremes = {};  ///< empty for a law, which has no fill values
 };
 
 /// Welford's update, which does not cancel where the mean is large against the spread.
@@ -37,6 +39,7 @@ void add(const torch::Tensor& rows_ND, Moments& out) {
       out.least[k] = std::min(out.least[k], row[k]);
       out.most[k] = std::max(out.most[k], row[k]);
     }
+    for (size_t k = 0; k < out.extremes.size(); ++k) out.extremes[k].add(row[k]);
   }
 }
 
@@ -59,6 +62,7 @@ Moments measure(const Source& source, uint64_t seed) {
       add(source.exact_draw(std::min(kAtOnce, wanted - done), streams.at("standardise", done)), out);
     }
   } else {
+    out.extremes.resize(columns);
     // One stream for both sides, as with what is held out.
     std::vector<int64_t> seen;
     if (source.size() > wanted) {
@@ -174,6 +178,7 @@ Standardisation measure_columns(const Source& source, const Source& target, cons
   const auto p = measure(source, seed), q = measure(target, seed);
   log(LogLevel::info, text("data.standardise = ", kind, ": by ", counted(source, p), " of the source and ", counted(target, q),
                            " of the target"));
+  warn_of_fill_values(source, fill_columns(p.extremes), target, fill_columns(q.extremes), log);
   const auto names = source.table_names().columns;
   if (kind == "each") return {columns_of(p, "source", names, log), columns_of(q, "target", target.table_names().columns, log)};
   require(p.mean.size() == q.mean.size(), "data.standardise = ", kind, ": the source has ", p.mean.size(), " columns, the target ",
@@ -204,6 +209,11 @@ torch::Tensor StandardisedSource::draw(int64_t n, torch::Generator generator) co
 
 torch::Tensor StandardisedSource::exact_draw(int64_t n, torch::Generator generator) const {
   return columns_.apply_exactly(whole().exact_draw(n, std::move(generator)));
+}
+
+const Source& raw_source(const Source& source) {
+  const auto* standardised = dynamic_cast<const StandardisedSource*>(&source);
+  return standardised ? standardised->raw() : source;
 }
 
 std::vector<std::pair<std::string, torch::Tensor>> tensors_of(const Standardisation& s) {

@@ -48,7 +48,8 @@ struct Standardisation {
 ///              of the two, so that the two sides keep their places to one another. scale: both by that mean and one scale
 ///              for all columns, the root of their mean variance in that mixture; distances keep their proportions, so the
 ///              optimal map stays the optimal map.
-/// @param log   told how many rows were seen and which columns have no spread.
+/// @param log   told how many rows were seen, which columns have no spread, and, by a warning, which have values so far from the
+///              others that the scale is theirs alone (see FillValues).
 /// @throws Error  for images, for sides of different dimensions under "joint" and "scale", or when an item cannot be read.
 Standardisation measure_columns(const Source& source, const Source& target, const std::string& kind, uint64_t seed,
                                 const LogSink& log = silent());
@@ -59,6 +60,9 @@ class StandardisedSource : public WrappedSource {
   /// @throws Error for images, or when the columns are of another dimension.
   StandardisedSource(std::shared_ptr<const Source> whole, Columns columns);
 
+  const Source& raw() const { return whole(); }  ///< the same items in raw units
+  const Columns& columns() const { return columns_; }
+
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
   torch::Tensor exact_items(const std::vector<int64_t>& indices) const override;
   torch::Tensor draw(int64_t n, torch::Generator generator) const override;
@@ -67,6 +71,9 @@ class StandardisedSource : public WrappedSource {
  private:
   Columns columns_;
 };
+
+/// The items of a source in raw units: those that a StandardisedSource shares, else the source itself.
+const Source& raw_source(const Source& source);
 
 /// As named tensors, for files: standardise/{source,target}/{mean,scale}.
 std::vector<std::pair<std::string, torch::Tensor>> tensors_of(const Standardisation& standardisation);

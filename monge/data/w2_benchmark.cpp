@@ -6,6 +6,7 @@
 #include "monge/core/error.h"
 #include "monge/data/spec.h"
 #include "monge/io/safetensors.h"
+#include "monge/io/tensor_file.h"
 
 namespace monge::data {
 namespace {
@@ -27,7 +28,7 @@ class Reader {
     }
     if (!fits) {
       complain("a tensor of the benchmark has another form", name,
-               text(torch::toString(found->scalar_type()), " ", found->sizes()),
+               text(io::type_name(found->scalar_type()), " ", found->sizes()),
                text("floats of shape ", shown(shape)));
     }
     if (!torch::isfinite(*found).all().item<bool>()) {
@@ -159,7 +160,7 @@ void W2Benchmark::check(const torch::Tensor& x_ND) const {
   const bool fits = x_ND.dim() == 2 && x_ND.size(1) == dim();
   const bool type = x_ND.scalar_type() == torch::kFloat32 || x_ND.scalar_type() == torch::kFloat64;
   require(fits && type, name_, ": the points must be float32 or float64 [N, ", dim(), "]; got ",
-          torch::toString(x_ND.scalar_type()), " ", x_ND.sizes());
+          io::type_name(x_ND.scalar_type()), " ", x_ND.sizes());
 }
 
 torch::Tensor W2Benchmark::map(const torch::Tensor& x_ND) const {

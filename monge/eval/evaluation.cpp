@@ -3,9 +3,12 @@
 #include <torch/types.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <span>
+#include <string_view>
 
 #include "monge/core/error.h"
 #include "monge/core/figure.h"
@@ -17,6 +20,7 @@
 #include "monge/eval/few_samples.h"
 #include "monge/eval/image_features.h"
 #include "monge/eval/pushforward.h"
+#include "monge/eval/unmeasurable.h"
 #include "monge/ot/cost.h"
 #include "monge/train/trainer.h"
 
@@ -25,6 +29,52 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int64_t kChunk = 64;  // images at once through the net; bounds the memory of an evaluation
+
+/// The figures beside those of networks, in the order in which they are shown.
+constexpr std::array<std::pair<const char*, double Evaluation::*>, 12> kFigures{{{"target_error", &Evaluation::target_error},
+                                                                                 {"target_floor", &Evaluation::target_floor},
+                                                                                 {"target_start", &Evaluation::target_start},
+                                                                                 {"feature_error", &Evaluation::feature_error},
+                                                                                 {"feature_floor", &Evaluation::feature_floor},
+                                                                                 {"feature_start", &Evaluation::feature_start},
+                                                                                 {"cost", &Evaluation::cost},
+                                                                                 {"mse", &Evaluation::mse},
+                                                                                 {"psnr", &Evaluation::psnr},
+                                                                                 {"diversity", &Evaluation::diversity},
+                                                                                 {"colourfulness_output", &Evaluation::colourfulness_output},
+                                                                                 {"colourfulness_target", &Evaluation::colourfulness_target}}};
+
+// What depends on the samples of each kind. Even where the arithmetic gives a number, samples that cannot be measured make it noise.
+constexpr std::array kOfOutputs{"target_error", "feature_error", "cost", "mse", "psnr", "diversity", "colourfulness_output"};
+constexpr std::array kOfInputs{"target_start", "feature_start", "cost", "mse", "psnr"};
+constexpr std::array kOfTarget{"target_error", "target_floor", "target_start", "feature_error", "feature_floor", "feature_start", "colourfulness_target"};
+constexpr std::array kOfOtherTarget{"target_floor", "feature_floor"};
+constexpr std::array kOfMove{"cost", "mse", "psnr"};
+
+/// Which figures an evaluation has, whatever the samples are.
+struct Applicable {
+  bool images, features, colour, floor, diversity;
+
+  bool operator()(std::string_view name) const {
+    if (name.starts_with("feature_") && !features) return false;
+    if (name.ends_with("_floor")) return floor;
+    if (name.starts_with("colourfulness_")) return colour;
+    if (name == "psnr") return images;
+    return name != "diversity" || diversity;
+  }
+};
+
+/// Sets the figures of these names that apply to NaN, and lists them as unmeasured.
+void discard(std::span<const char* const> names, const Applicable& applicable, Evaluation& evaluation) {
+  auto& unmeasured = evaluation.unmeasured;
+  for (const std::string_view name : names) {
+    if (!applicable(name) || std::find(unmeasured.begin(), unmeasured.end(), name) != unmeasured.end()) continue;
+    for (const auto& [key, member] : kFigures) {
+      if (key == name) evaluation.*member = kNaN;
+    }
+    unmeasured.emplace_back(name);
+  }
+}
 
 /// NaN where the evaluation does not have it.
 double figure_of(const Evaluation& evaluation, const std::string& name) {
@@ -36,10 +86,8 @@ double figure_of(const Evaluation& evaluation, const std::string& name) {
 
 /// What follows from figures must follow on all ranks, and sums by another number of threads differ in their last bits.
 void share(dist::World& world, Evaluation& evaluation) {
-  std::vector<double*> values{&evaluation.target_error,        &evaluation.target_floor,        &evaluation.target_start, &evaluation.feature_error,
-                              &evaluation.feature_floor,       &evaluation.feature_start,       &evaluation.cost,         &evaluation.mse,
-                              &evaluation.psnr,                &evaluation.diversity,           &evaluation.colourfulness_output,
-                              &evaluation.colourfulness_target};
+  std::vector<double*> values;
+  for (const auto& [name, member] : kFigures) values.push_back(&(evaluation.*member));
   for (auto& [name, value] : evaluation.judged) values.push_back(&value);
   const auto all = torch::empty({static_cast<int64_t>(values.size())}, torch::kFloat64);
   double* at = all.mutable_data_ptr<double>();
@@ -63,11 +111,10 @@ void check_best(const Evaluation& evaluation, const std::string& best) {
 }
 
 /// The columns of both sides, as they stand in a message.
-std::vector<std::string> lost_columns(const data::Source& source, const data::Source& target, int64_t samples, const RandomStreams& streams) {
+std::vector<std::string> in_words(const data::LostColumns& lost, const data::Source& source, const data::Source& target) {
   std::vector<std::string> out;
-  for (const auto& [side, from, stream] : {std::tuple{"the source's columns ", &source, "eval source"}, {"the target's columns ", &target, "eval target"}}) {
-    const auto lost = data::lost_columns(*from, samples, streams.at(stream, 0));
-    if (!lost.empty()) out.push_back(side + data::column_labels(from->table_names().columns, lost));
+  for (const auto& [side, from, columns] : {std::tuple{"the source's columns ", &source, &lost.source}, {"the target's columns ", &target, &lost.target}}) {
+    if (!columns->empty()) out.push_back(side + data::column_labels(from->table_names().columns, *columns));
   }
   return out;
 }
@@ -75,20 +122,12 @@ std::vector<std::string> lost_columns(const data::Source& source, const data::So
 }  // namespace
 
 NamedFigures Evaluation::named() const {
-  NamedFigures all{{"target_error", target_error},
-                   {"target_floor", target_floor},
-                   {"target_start", target_start},
-                   {"feature_error", feature_error},
-                   {"feature_floor", feature_floor},
-                   {"feature_start", feature_start},
-                   {"cost", cost},
-                   {"mse", mse},
-                   {"psnr", psnr},
-                   {"diversity", diversity},
-                   {"colourfulness_output", colourfulness_output},
-                   {"colourfulness_target", colourfulness_target}};
+  NamedFigures all;
+  for (const auto& [name, member] : kFigures) all.emplace_back(name, this->*member);
   all.insert(all.end(), judged.begin(), judged.end());
-  std::erase_if(all, [](const auto& entry) { return std::isnan(entry.second); });
+  std::erase_if(all, [&](const auto& entry) {
+    return std::isnan(entry.second) && std::find(unmeasured.begin(), unmeasured.end(), entry.first) == unmeasured.end();
+  });
   return all;
 }
 
@@ -97,9 +136,10 @@ PushForward Evaluation::decisive() const {
   return {target_error, target_floor, target_start};
 }
 
-Reach Evaluation::reach() const { return lost_columns.empty() ? judge(decisive()) : Reach::unknown; }
+Reach Evaluation::reach() const { return unmeasurable.empty() && lost_columns.empty() ? judge(decisive()) : Reach::unknown; }
 
 std::string Evaluation::verdict() const {
+  if (!unmeasurable.empty()) return "cannot be judged: " + unmeasurable;
   if (lost_columns.empty()) return in_words(decisive());
   return "cannot be judged: float32 cannot hold " + join(lost_columns) + ", and the metrics are of the rounded values (data.standardise)";
 }
@@ -109,6 +149,7 @@ Evaluation evaluate(const train::Model& model, const data::Source& source, const
   const RandomStreams streams(seed);
   const auto x = data::some_items(source, samples, streams.at("eval source", 0));
   auto y = data::some_items(target, samples, streams.at("eval target", 0));
+  const auto y_whole = y;
   torch::Tensor y_b;
   if (&target == &target_b && !target.endless()) {
     // One set serves as both sides: its halves must not share an item, or the floor would be too low.
@@ -172,11 +213,36 @@ Evaluation evaluate(const train::Model& model, const data::Source& source, const
   out.colourfulness_target = coloured ? colourfulness(y) : kNaN;
   if (judge) {
     require(images, "eval.features and eval.lpips judge pictures, and these are vectors; leave them out");
-    out.judged = judge->judge(x, shown, y, y_b, world);
+    const auto finite = [](const torch::Tensor& samples) { return !samples.defined() || torch::isfinite(samples).all().item<bool>(); };
+    if (finite(x) && finite(shown) && finite(y) && finite(y_b)) out.judged = judge->judge(x, shown, y, y_b, world);
     out.judge_warning = judge->few_samples_warning(x.size(0), y.size(0));
   }
   out.target_samples = y.size(0);
-  out.lost_columns = lost_columns(source, target, samples, streams);
+  const Applicable applicable{.images = images, .features = large, .colour = coloured, .floor = y_b.defined(), .diversity = draws > 1};
+  // The indices that some_items chose.
+  const auto chosen = [&](const data::Source& from, const char* stream) {
+    return [&streams, &from = from, samples, stream] {
+      return from.endless() ? std::vector<int64_t>() : data::some_indices(from.size(), samples, streams.at(stream, 0));
+    };
+  };
+  const auto of_outputs = unmeasurable("outputs", shown, draws, source, chosen(source, "eval source"));
+  const auto of_inputs = unmeasurable("inputs", x, 1, source, chosen(source, "eval source"));
+  auto of_target = unmeasurable("target samples", y_whole, 1, target, chosen(target, "eval target"));
+  if (!of_outputs.empty()) discard(kOfOutputs, applicable, out);
+  if (!of_inputs.empty()) discard(kOfInputs, applicable, out);
+  if (!of_target.empty()) discard(kOfTarget, applicable, out);
+  if (of_target.empty() && y_b.defined() && &target != &target_b) {
+    of_target = unmeasurable("training target samples", y_b, 1, target_b, chosen(target_b, "eval target b"));
+    if (!of_target.empty()) discard(kOfOtherTarget, applicable, out);
+  }
+  // Of many values below the limit the sum of squares can overflow all the same.
+  if (!std::isfinite(out.mse)) discard(kOfMove, applicable, out);
+  for (const auto& [reason, side] : {std::pair{of_outputs.empty() ? of_inputs : of_outputs, "input"}, {of_target, "target"}}) {
+    if (!reason.empty()) out.unmeasurable += text(out.unmeasurable.empty() ? "" : "; ", reason, "; look for fill values in the ", side);
+  }
+  const data::LostColumns lost{.source = data::lost_columns(source, samples, streams.at("eval source", 0)),
+                               .target = data::lost_columns(target, samples, streams.at("eval target", 0))};
+  out.lost_columns = in_words(lost, source, target);
   if (world) share(*world, out);
   return out;
 }
@@ -195,11 +261,17 @@ void HeldOut::measure(train::Trainer& trainer, int64_t done) {
   const auto& data = trainer.data();
   const auto& recipe = trainer.recipe();
   const auto warning = few_samples_warning(*data.held_source, *data.held_target, *data.target, recipe.eval.samples);
-  const auto result = evaluate(train::model_of(trainer), *data.held_source, *data.held_target, *data.target,
-                               recipe.eval.samples, static_cast<uint64_t>(recipe.train.seed), judge_, trainer.world());
+  auto result = evaluate(train::model_of(trainer), *data.held_source, *data.held_target, *data.target,
+                         recipe.eval.samples, static_cast<uint64_t>(recipe.train.seed), judge_, trainer.world());
+  // The few rows held out may not show what the training rows do.
+  if (result.lost_columns.empty()) result.lost_columns = in_words(data.lost, *data.source, *data.target);
   for (const auto& line : {warning, result.judge_warning}) {
     if (first && !line.empty()) trainer.log()(LogLevel::warning, line);
   }
+  if (!result.unmeasurable.empty() && result.unmeasurable != warned_of_) {
+    trainer.log()(LogLevel::warning, text("iteration ", done, ": the map cannot be judged: ", result.unmeasurable));
+  }
+  warned_of_ = result.unmeasurable;
   report_(done, result);
   const auto now = train::source_smoothing(recipe, done),
              last = train::source_smoothing(recipe, recipe.train.iterations);

@@ -17,7 +17,7 @@
 
 namespace monge::eval {
 
-/// All figures are of `samples` inputs. NaN where a figure does not apply.
+/// All figures are of `samples` inputs. NaN where a figure does not apply or cannot be measured.
 struct Evaluation {
   int64_t samples = 0;
   double target_error = 0;  ///< energy distance between outputs and target samples
@@ -34,15 +34,19 @@ struct Evaluation {
   /// Columns that float32 cannot hold, on either side: the metrics are of rounded values, and no verdict follows from them.
   std::vector<std::string> lost_columns = {};
   NamedFigures judged = {};  ///< by trained networks, see ImageJudge; pictures, where there is a judge
+  /// Figures that apply and cannot be measured, because samples are not finite or a distance overflows; NaN.
+  std::vector<std::string> unmeasured = {};
+  /// Why no verdict follows: which samples cannot be measured (see unmeasurable.h), and where to look. Empty where all can.
+  std::string unmeasurable = {};
 
   /// What the judgement of reach.h goes by: features for images, the samples themselves for vectors.
   PushForward decisive() const;
 
-  /// The judgement of reach.h, and in words; unknown where columns are lost.
+  /// The judgement of reach.h, and in words; unknown where samples cannot be measured or columns are lost.
   Reach reach() const;
   std::string verdict() const;
 
-  /// Key and value, as metrics.jsonl and --json name them; those that do not apply left out.
+  /// Key and value, as metrics.jsonl and --json name them; those that do not apply left out, those that cannot be measured NaN.
   NamedFigures named() const;
 };
 
@@ -66,7 +70,8 @@ std::unique_ptr<ImageJudge> make_judge(const train::Recipe& recipe, torch::Devic
 /// Evaluates the averaged map on held-out data every eval.every iterations and at the end of a complete run, hands the
 /// figures to `report` and offers that of eval.best to the trainer as the figure of the best checkpoint; while a
 /// smoothed source's noise still falls there is no best one, because more noise makes the target easier and the map
-/// worse. After eval.patience evaluations without a new best one it ends the training.
+/// worse. A figure that cannot be measured is never the best one; the log is warned why, once for each reason. After eval.patience
+/// evaluations without a new best one it ends the training.
 class HeldOut : public train::Observer {
  public:
   using Report = std::function<void(int64_t iteration, const Evaluation& evaluation)>;
@@ -89,6 +94,7 @@ class HeldOut : public train::Observer {
   Report report_;
   ImageJudge* judge_;
   int64_t began_at_ = 0, measured_at_ = -1;
+  std::string warned_of_;  ///< Evaluation::unmeasurable as the log was last told
 };
 
 }  // namespace monge::eval

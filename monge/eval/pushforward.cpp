@@ -76,7 +76,8 @@ double energy_distance(const torch::Tensor& a, const torch::Tensor& b, Pairs pai
   const double pair_count = static_cast<double>(a.size(0)) * static_cast<double>(b.size(0));
   const double between = sum_of_distances(a_ND, b_MD, world) / pair_count;
   const double distance = 2 * between - mean_within(a_ND, pairs, world) - mean_within(b_MD, pairs, world);
-  return pairs == Pairs::all ? std::max(0.0, distance) : distance;  // below 0 by rounding alone
+  // Below 0 by rounding alone. What is not a number must stay so: std::max(0.0, NaN) is 0, the best there is.
+  return pairs == Pairs::all && distance < 0 ? 0 : distance;
 }
 
 double sliced_wasserstein(const torch::Tensor& a, const torch::Tensor& b, int64_t projections, uint64_t seed) {

@@ -23,6 +23,7 @@ enum class Pairs {
 /// Szekely and Rizzo 2013. In float64, in blocks of at most 2^22 distances; time grows with N M D.
 /// @param a  [N, ...], any float type.
 /// @param b  [M, ...], entries of the same shape.
+/// NaN or infinite where a sample is not finite.
 /// @throws Error if the entries' shapes differ, or if N or M is 0 (or 1 for distinct pairs).
 /// @param world  of a job, whose ranks all give the same samples and measure a part of the distances each; null: none.
 double energy_distance(const torch::Tensor& a, const torch::Tensor& b, Pairs pairs = Pairs::all, dist::World* world = nullptr);

@@ -10,6 +10,19 @@ namespace {
 
 constexpr double kOfFloor = 1.5;  // what samples of the target itself hardly ever exceed
 constexpr double kNearShare = 0.1;
+constexpr double kRatioTold = 3;  // only of the wording: below it the error is close to what a perfect map shows
+
+bool is_measured(const PushForward& f) { return std::isfinite(f.error) && std::isfinite(f.floor) && std::isfinite(f.start); }
+
+/// " (the error is 255 times its floor)"; empty for up to kRatioTold, and where there is no floor to compare with.
+std::string floor_ratio(const PushForward& f) {
+  if (!(f.floor > 0) || f.error <= kRatioTold * f.floor) return {};
+  const double ratio = f.error / f.floor;
+  char out[64];
+  std::snprintf(out, sizeof out, ratio < 10 ? " (the error is %.1f times its floor)" : ratio < 1e6 ? " (the error is %.0f times its floor)"
+                                                                                              : " (the error is %.1e times its floor)", ratio);
+  return out;
+}
 
 }  // namespace
 
@@ -20,7 +33,7 @@ double way_left(const PushForward& f) {
 }
 
 Reach judge(const PushForward& f) {
-  if (!std::isfinite(f.error) || !std::isfinite(f.floor)) return Reach::unknown;
+  if (!is_measured(f)) return Reach::unknown;
   // All-pairs estimates are too high by a share of the spread that grows with the dimension: where that hides the source's
   // distance, it would hide any map's.
   if (f.error <= kOfFloor * f.floor) return f.start > kOfFloor * f.floor ? Reach::reached : Reach::unknown;
@@ -36,11 +49,11 @@ std::string in_words(const PushForward& f) {
   }
   switch (judge(f)) {
     case Reach::reached: return "reaches its target";
-    case Reach::near: return std::string("comes near its target") + left;
-    case Reach::missed: return std::string("MISSES its target") + left;
+    case Reach::near: return std::string("comes near its target") + left + floor_ratio(f);
+    case Reach::missed: return std::string("MISSES its target") + left + floor_ratio(f);
     case Reach::unknown: break;
   }
-  return std::isfinite(f.error) && std::isfinite(f.floor)
+  return is_measured(f)
              ? "cannot be judged: by these samples the source itself is as near to the target (more: eval.samples)"
              : "was not measured against its target";
 }

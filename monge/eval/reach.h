@@ -8,7 +8,7 @@
 namespace monge::eval {
 
 enum class Reach {
-  unknown,  ///< a figure is missing, or the samples are too few to tell even the source from the target
+  unknown,  ///< a figure is missing or not finite, or the samples are too few to tell even the source from the target
   reached,  ///< the error is within 1.5 of the floor, and the source's is not
   near,     ///< at most a tenth of the way is left
   missed    ///< more is left
@@ -21,6 +21,7 @@ double way_left(const PushForward& figures);
 Reach judge(const PushForward& figures);
 
 /// The judgement in words for the summary of a run: "reaches its target", "comes near its target: 4 % of the way is left", ...
+/// An error of more than 3 times the floor is also given as that ratio: a small share of a long way can be far from the target.
 std::string in_words(const PushForward& figures);
 
 }  // namespace monge::eval

@@ -64,7 +64,7 @@ std::string csv_header(const TableNames& names, char separator) {
 
 std::string csv_rows(const torch::Tensor& rows_ND, const CsvFormat& format, const std::vector<std::string>& row_names) {
   require(rows_ND.dim() == 2 && !rows_ND.is_complex(), "only a table [N, D] of real numbers is written as text, got ", rows_ND.sizes(), " of ",
-          torch::toString(rows_ND.scalar_type()), "; write .npy instead");
+          type_name(rows_ND.scalar_type()), "; write .npy instead");
   const auto rows = plain(rows_ND);
   const bool whole = !rows.is_floating_point(), single = rows.element_size() <= 4;
   // Half precision is exact in float32, which has the shorter digits.

@@ -118,13 +118,13 @@ bool holds_sixteen_bits(const std::filesystem::path& name) {
 std::string encode_image(const torch::Tensor& image_HWC, const std::filesystem::path& name) {
   const auto extension = lower_extension(name);
   if (extension == ".png") return encode_png(image_HWC);
-  if (extension == ".jpg" || extension == ".jpeg") return encode_jpeg(image_HWC);
+  if (extension == ".jpg" || extension == ".jpeg" || extension == ".jfif" || extension == ".jpe") return encode_jpeg(image_HWC);
   if (extension == ".webp") return encode_webp(image_HWC);
   if (extension == ".tif" || extension == ".tiff") return encode_tiff(image_HWC);
   throw Error(Complaint{.what = "no image format goes by this extension",
                         .where = name.string(),
                         .value = '"' + extension + '"',
-                        .allowed = ".png, .jpg, .jpeg, .webp, .tif, .tiff",
+                        .allowed = join(std::vector<std::string>(kImageExtensions.begin(), kImageExtensions.end())),
                         .fix = "name the file .png"});
 }
 

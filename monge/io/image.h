@@ -18,7 +18,7 @@ namespace monge::io {
 inline constexpr int64_t kMostPixels = int64_t{1} << 26;
 
 /// Extensions that name a picture, lower case with the dot.
-inline constexpr std::array<std::string_view, 6> kImageExtensions = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"};
+inline constexpr std::array<std::string_view, 8> kImageExtensions = {".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".webp", ".tif", ".tiff"};
 
 /// Whether the path ends in one of kImageExtensions, in either case.
 bool has_image_extension(const std::filesystem::path& path);
@@ -40,7 +40,7 @@ struct DecodeOptions {
 /// Decodes a PNG, JPEG, WebP or TIFF file; the type is told by its first bytes. Thread-safe.
 ///
 /// 16-bit PNG and TIFF are scaled to 8 bits with one rounding; palettes and transparent colours are expanded; CMYK and
-/// YCCK become RGB (a plain product of the inks, no profile). Of a TIFF the first page is taken. A PNG whose image data
+/// YCCK become RGB (a plain product of the inks, no profile). Of a TIFF the first page and of an animated PNG the first frame is taken. A PNG whose image data
 /// and checksums are whole and whose last chunk, IEND, is missing is taken, as Pillow and browsers do. Colour profiles
 /// and gamma are not applied, as in the public training codes. The orientation is that of a JPEG's APP1 segment, a
 /// PNG's eXIf chunk, a WebP's EXIF chunk or a TIFF's tag; a damaged one is none. Orientations in XMP are not looked at.

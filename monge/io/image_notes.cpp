@@ -74,7 +74,7 @@ std::vector<std::string> note_lines(const NoteCounts& counts) {
       " as stored, though the EXIF orientation says that they are turned (exif = \"ignore\")");
   say(counts.cropped, "cropped ", " to the middle square (crop = \"centre\")");
   say(counts.colour_dropped, "took the luma of ", " that have colour");
-  say(counts.more_pages, "took the first page of ", " that have several");
+  say(counts.more_pages, "took the first page or frame of ", " that have several");
   say(counts.without_end, "took ", " whose PNG data are whole and end without the IEND chunk");
   return out;
 }

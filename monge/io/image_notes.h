@@ -36,7 +36,7 @@ struct ImageNotes {
   uint8_t orientation = 1;              ///< by EXIF, 1..8; 1: upright as it is stored
   bool upright = false;                 ///< it was brought upright by that
   bool without_end = false;             ///< a PNG whose image data are whole and whose IEND chunk is missing
-  bool more_pages = false;              ///< a TIFF of several images, of which the first was taken
+  bool more_pages = false;              ///< a TIFF of several images or an animated PNG, of which the first was taken
   bool cropped = false;                 ///< it is not square, and the centre crop left out a part
   bool colour_dropped = false;          ///< it has colour, and its luma was taken
   uint16_t least = 65535, largest = 0;  ///< samples of a 16-bit image without its alpha, before any scaling

@@ -166,6 +166,7 @@ torch::Tensor parse_npy(std::string_view bytes, const std::string& name) {
   const auto [dtype, swapped] = type_of(*header.descr, name);
   const bool fortran = *header.fortran_order;
   const std::vector<int64_t> reversed(header.shape->rbegin(), header.shape->rend());
+  check_size(data, dtype, *header.shape, name);  // in the words of the file: below the order is turned around
   const auto transposed = tensor_from_bytes(data, dtype, fortran ? reversed : *header.shape, name);
   if (swapped) swap_bytes(transposed);
   if (!fortran) return transposed;
@@ -194,7 +195,7 @@ std::string npy_header(torch::ScalarType type, torch::IntArrayRef shape) {
   for (const auto& [code, dtype] : types()) {
     if (dtype == type) descr = (torch::elementSize(type) == 1 ? "|" : "<") + code;
   }
-  require(!descr.empty(), "a tensor of ", torch::toString(type),
+  require(!descr.empty(), "a tensor of ", type_name(type),
           " cannot be written as .npy, which has no such type; convert it to float32");
   for (const int64_t extent : shape) extents += (extents.empty() ? "" : ", ") + std::to_string(extent);
   if (shape.size() == 1) extents += ',';

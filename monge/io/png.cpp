@@ -33,6 +33,7 @@ constexpr std::string_view kEnd("\0\0\0\0IEND\xae\x42\x60\x82", 12);
 /// What the chunks of a file say before anything is decoded.
 struct Layout {
   std::string_view exif = {};
+  bool animated = false;     ///< acTL tells of several frames, of which IDAT is the first
   bool without_end = false;  ///< nothing but IEND, or a part of it, is missing
   size_t chunks_end = 0;     ///< of the last whole chunk
 };
@@ -40,6 +41,11 @@ struct Layout {
 /// Goes from chunk to chunk by their lengths: length, name, data, checksum.
 Layout layout_of(std::string_view bytes) {
   constexpr size_t kSignature = 8, kFrame = 12;
+  const auto number = [](std::string_view at) {
+    size_t value = 0;
+    for (size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<unsigned char>(at[i]);
+    return value;
+  };
   Layout out;
   bool pixels = false;
   for (size_t at = kSignature; at < bytes.size();) {
@@ -48,12 +54,12 @@ Layout layout_of(std::string_view bytes) {
       out.without_end = pixels && kEnd.starts_with(rest);
       return out;
     }
-    size_t length = 0;
-    for (size_t i = 0; i < 4; ++i) length = length << 8 | static_cast<unsigned char>(rest[i]);
+    const size_t length = number(rest);
     if (length > rest.size() - kFrame) return out;
     const auto name = rest.substr(4, 4);
     if (name == "IEND") return out;
     if (name == "IDAT") pixels = true;
+    if (name == "acTL" && !pixels && length >= 4) out.animated = number(rest.substr(8)) > 1;  // behind the pixels it counts for nothing
     if (name == "eXIf" && out.exif.empty()) out.exif = rest.substr(8, length);
     out.chunks_end = at += kFrame + length;
   }
@@ -190,6 +196,7 @@ torch::Tensor decode_png(std::string_view bytes, const std::string& name, int64_
   auto rows = row_pointers(static_cast<uint8_t*>(image.data_ptr()), height, width * channels * bytes_each);
   if (!reader.read_rows(rows.data())) refuse_image(name, "PNG", reader.reason());
   notes.orientation = static_cast<uint8_t>(exif_orientation(layout.exif));
+  notes.more_pages = layout.animated;
   notes.without_end = layout.without_end;
   return image;
 }

@@ -33,6 +33,9 @@ struct TensorFile {
 ///         of the non-zero ones overflows (so that strides of empty tensors fit, too).
 int64_t checked_numel(const std::vector<int64_t>& shape, const std::string& where);
 
+/// A type as numpy calls it: "float32", "uint16", "bool"; "bfloat16"; as LibTorch does where numpy has no name.
+std::string type_name(torch::ScalarType type);
+
 /// @throws Error starting with `where` when the bytes are not exactly numel * item size.
 void check_size(std::string_view bytes, torch::ScalarType dtype, const std::vector<int64_t>& shape, const std::string& where);
 

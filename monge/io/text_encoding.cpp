@@ -77,6 +77,26 @@ std::string_view utf8_text(std::string_view bytes, const std::string& name, std:
   return buffer;
 }
 
+void refuse_other_formats(std::string_view bytes, const std::string& name) {
+  using namespace std::string_view_literals;
+  struct Format {
+    std::string_view magic;
+    const char *what, *fix;
+  };
+  static constexpr Format kFormats[] = {
+      {"\x1f\x8b"sv, "is compressed by gzip", "give it the ending .gz, as in table.csv.gz"},
+      {"\x93NUMPY"sv, "is an array of numpy", "give it the ending .npy"},
+      {"PK\x03\x04"sv, "is a zip archive, as spreadsheets (.xlsx, .ods) and .npz are",
+       "save a spreadsheet as CSV, or give arrays of numpy the ending .npz"},
+      {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"sv, "is an old spreadsheet (.xls)", "save it as CSV"},
+      {"PAR1"sv, "is a Parquet file", "give it the ending .parquet"},
+      {"\x89HDF\r\n\x1a\n"sv, "is an HDF5 file", "write its table as .csv or .npy"},
+  };
+  for (const auto& [magic, what, fix] : kFormats) {
+    if (bytes.starts_with(magic) && (magic != "PAR1" || bytes.ends_with(magic))) throw Error(text(name, ": ", what, " and no text; ", fix));
+  }
+}
+
 std::string utf8_name(std::string_view name) {
   if (is_utf8(name)) return std::string(name);
   return converted(name, "WINDOWS-1252", [](size_t) -> size_t { return 1; });

@@ -14,6 +14,10 @@ namespace monge::io {
 /// @throws Error    naming the file and the byte where UTF-16 or UTF-32 is damaged.
 std::string_view utf8_text(std::string_view bytes, const std::string& name, std::string& buffer, std::string& encoding);
 
+/// @throws Error where the first bytes are those of a file that is no text: gzip, .npy, a zip archive (as .xlsx and .npz are), an old
+///         .xls, Parquet, HDF5. It says which.
+void refuse_other_formats(std::string_view bytes, const std::string& name);
+
 /// A name out of a text: itself where it is UTF-8, else read as Windows-1252, which spreadsheets write in western Europe.
 /// Bytes that mean nothing there become U+FFFD.
 std::string utf8_name(std::string_view name);

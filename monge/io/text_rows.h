@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 #include "monge/core/error.h"
 
@@ -17,9 +18,19 @@ struct TextField {
   bool quoted = false;
 };
 
+/// A line that begins with #.
+struct TextComment {
+  std::string_view text;  ///< behind the #
+  int64_t line = 0;       ///< from 1
+};
+
+/// From this on float64 does not hold every whole number: 2^53.
+inline constexpr double kFirstInexact = 9007199254740992.0;
+
 /// Goes through a text once, field by field. Rows end with LF, CR LF or CR, and the last one with the text. Empty lines are
 /// skipped, and so are lines that begin with #, which are counted. A field that begins with a double quote ends with the next
-/// one that is not doubled and may hold separators and line ends. Linear in the bytes looked at; nothing is kept of the past.
+/// one that is not doubled and may hold separators and line ends. Linear in the bytes looked at; of the past only
+/// comments are kept, and these where keep_comments asks for them.
 class TextRows {
  public:
   /// @param text       UTF-8; must outlive this object.
@@ -40,7 +51,9 @@ class TextRows {
         take_line_end();
       } else if (is_comment(p)) {
         ++comments_;
+        const char* const begin = ++p;
         while (p != end_ && !is_line_end(*p)) ++p;
+        if (kept_comments_) kept_comments_->push_back({{begin, static_cast<size_t>(p - begin)}, line_});
         at_ = p;
       } else {
         if (separator_ == ' ') at_ = p;
@@ -66,6 +79,12 @@ class TextRows {
   /// How many lines were left out because they begin with #.
   int64_t comments() const { return comments_; }
 
+  /// From now on each line that begins with # is added to `out`, which must outlive this object; null ends that.
+  void keep_comments(std::vector<TextComment>* out) { kept_comments_ = out; }
+
+  /// From now on lines that begin with # are rows.
+  void take_comments_as_rows() { comments_are_rows_ = true; }
+
   /// Whether the row has another field.
   bool next_is_there() const { return more_; }
 
@@ -88,13 +107,13 @@ class TextRows {
     return true;
   }
 
-  /// The next field where it is a plain finite number and nothing else; otherwise nothing is taken, and next() gives it. The
-  /// quick way of most fields.
+  /// The next field where it is a plain number below 2^53 and nothing else; otherwise nothing is taken, and next() gives it.
+  /// The quick way of most fields. Larger numbers are left to next(), since their digits tell whether float64 holds them.
   bool next_number(double& out) {
     if (!more_) return false;
     const char* p = after_blanks(at_);
     const auto [stop, fault] = std::from_chars(p, end_, out);
-    if (fault != std::errc() || !std::isfinite(out)) return false;
+    if (fault != std::errc() || !(std::abs(out) < kFirstInexact)) return false;
     p = after_blanks(stop);
     if (p != end_ && *p != separator_ && !is_line_end(*p) && !(separator_ == ' ' && p != stop)) return false;
     end_field(p);
@@ -113,7 +132,7 @@ class TextRows {
 
   /// Lines that begin with # are comments, unless it is the name of a spreadsheet's fault.
   bool is_comment(const char* p) const {
-    if (*p != '#') return false;
+    if (*p != '#' || comments_are_rows_) return false;
     const std::string_view rest(p, static_cast<size_t>(end_ - p));
     for (const char* fault : {"#N/A", "#NA", "#NV", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!"}) {
       const auto length = std::string_view(fault).size();
@@ -170,6 +189,8 @@ class TextRows {
   bool more_ = false;
   int64_t line_ = 1, row_line_ = 0, comments_ = 0;
   std::string unescaped_;
+  std::vector<TextComment>* kept_comments_ = nullptr;
+  bool comments_are_rows_ = false;
 };
 
 }  // namespace monge::io

@@ -1,7 +1,9 @@
 #include "monge/io/text_table.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
+#include <unordered_set>
 #include <utility>
 
 #include "monge/core/error.h"
@@ -11,8 +13,10 @@
 #include "monge/core/nearest.h"
 #include "monge/io/column_choice.h"
 #include "monge/io/gzip.h"
+#include "monge/io/text_commas.h"
 #include "monge/io/text_encoding.h"
 #include "monge/io/text_layout.h"
+#include "monge/io/text_number_like.h"
 #include "monge/io/text_rows.h"
 #include "monge/io/text_value.h"
 
@@ -21,11 +25,6 @@ namespace {
 
 using Kind = TextValue::Kind;
 using Missing = TextTableOptions::Missing;
-
-/// "3 ("y")", or "3 (counted from 0)" where columns have no names.
-std::string column_name(const TextLayout& layout, int64_t field) {
-  return layout.names.empty() ? text(field, " (counted from 0)") : text(field, " (", shown(layout.names[static_cast<size_t>(field)]), ")");
-}
 
 /// The fields that are columns of numbers, as a choice: names where they can stand in one, else numbers. "" where all are, or none.
 std::string choice_of_numbers(const TextLayout& layout) {
@@ -98,17 +97,21 @@ Plan plan_of(TextLayout& layout, const TextTableOptions& options, const std::str
 class Reader {
  public:
   Reader(std::string_view text, const std::string& name, const TextTableOptions& options)
-      : name_(name), missing_(options.missing), layout_(find_layout(text, options, name)), plan_(plan_of(layout_, options, name)),
+      : name_(name), options_(options), missing_(options.missing), layout_(find_layout(text, options, name)), plan_(plan_of(layout_, options, name)),
         rows_(text, layout_.separator, name) {
+    index_was_guessed_ = layout_.index_by_text && layout_.index >= 0;  // it may have been chosen as a column
+    if (options.decimal == "auto" && layout_.decimal_comma) require_decimal_commas(text, layout_, plan_.columns, name);
     if (layout_.separator_line) rows_.skip_line();
     if (layout_.header) rows_.next_row();
     if (layout_.header) drain();
+    if (layout_.header) rows_.keep_comments(&comments_);
     reserve(text.size());
   }
 
   Table read() {
     const auto columns = static_cast<int64_t>(plan_.columns.size());
     while (rows_.next_row()) {
+      if (!layout_.header && values_.empty()) rows_.keep_comments(&comments_);
       const auto begin = values_.size();
       values_.resize(begin + plan_.columns.size());
       if (read_row(values_.data() + begin)) continue;
@@ -124,8 +127,9 @@ class Reader {
       if (!layout_.names.empty()) out.names.columns.push_back(layout_.names[static_cast<size_t>(field)]);
     }
     if (layout_.index >= 0 && !layout_.names.empty()) out.names.index = layout_.names[static_cast<size_t>(layout_.index)];
-    out.names.rows = std::move(row_names_);
     out.reading = reading(count);
+    out.warnings = warnings(count);
+    out.names.rows = std::move(row_names_);
     auto* kept = new std::vector<double>(std::move(values_));
     out.values = torch::from_blob(kept->data(), {count, columns}, [kept](void*) { delete kept; }, torch::kFloat64);
     return out;
@@ -163,6 +167,7 @@ class Reader {
         keep &= take(text, field, row[place]);
       } else if (place == Plan::kIndex) {
         foreign_ |= !is_utf8(text.text);
+        quoted_row_names_ |= text.quoted;
         row_names_.push_back(utf8_name(text.text));
       } else if (place == Plan::kTrailing && !text.text.empty()) {
         throw Error(text_after_the_last(field, text.text));
@@ -176,6 +181,7 @@ class Reader {
   bool take(const TextField& field, int64_t number, double& out) {
     const auto value = text_value(field.text, layout_.decimal_comma);
     out = value.number;
+    if (value.kind == Kind::number && std::abs(out) >= kFirstInexact) note_rounding(field.text, number, out);
     if (value.kind == Kind::number) return true;
     if (value.kind == Kind::text) refuse_text(field.text, number);
     if (missing_ == Missing::refuse) {
@@ -188,11 +194,23 @@ class Reader {
     return missing_ == Missing::keep;
   }
 
+  void note_rounding(std::string_view field, int64_t number, double value) {
+    const auto rounded = rounded_whole(field, value);
+    if (rounded.empty() || rounded_++ > 0) return;
+    first_rounded_ = text("in line ", rows_.line(), ", column ", column_name(layout_, number), ": ", field, " becomes ", rounded);
+  }
+
   [[noreturn]] void refuse_text(std::string_view field, int64_t number) const {
     Complaint out{.what = text("line ", rows_.line(), ", column ", column_name(layout_, number), " is no number"), .where = name_,
                   .value = shown(field), .allowed = "numbers such as -1.5e-3, true, false"};
     const auto choice = choice_of_numbers(layout_);
-    if (text_value(field, true).kind == Kind::number && !layout_.decimal_comma) {
+    if (is_beyond_double(field, layout_.decimal_comma)) {
+      out.what = text("line ", rows_.line(), ", column ", column_name(layout_, number), " is too large for a double");
+      out.allowed = "magnitudes up to 1.8e308";
+      out.fix = "mend the line, or leave the column out by ?columns=";
+    } else if (is_grouped(field, ',') && std::count(field.begin(), field.end(), ',') > 1) {
+      out.fix = "write thousands without commas";
+    } else if (text_value(field, true).kind == Kind::number && !layout_.decimal_comma) {
       out.fix = "commas are no part of a number here: write thousands without them, or say ?decimal=comma";
     } else if (text_value(field, false).kind == Kind::number) {
       out.fix = "the commas in this file were taken for decimal marks; say ?decimal=point, and write thousands without commas";
@@ -232,7 +250,12 @@ class Reader {
                                                   : text("separator ", shown(std::string(1, layout_.separator)));
     if (layout_.width == 1) out = "one column";
     if (layout_.decimal_comma) out += ", decimal comma";
-    out += layout_.header ? text(", header in line ", layout_.header_line, layout_.numeric_header ? " (numbers as names)" : "") : ", no header";
+    if (layout_.points_could_group) out += ", decimal point (if the points separate thousands: write them without)";
+    if (layout_.comment_line > 0) {
+      out += text(", names in line ", layout_.comment_line, " after #");
+    } else {
+      out += layout_.header ? text(", header in line ", layout_.header_line, layout_.numeric_header ? " (numbers as names)" : "") : ", no header";
+    }
     if (layout_.could_be_header) out += " (if the first row holds names: ?header=yes)";
     if (layout_.index >= 0) {
       const bool named = !layout_.names.empty() && !layout_.names[static_cast<size_t>(layout_.index)].empty();
@@ -243,9 +266,64 @@ class Reader {
     if (static_cast<int64_t>(plan_.columns.size()) < fields) out += text(", ", plan_.columns.size(), " of ", fields, " columns chosen");
     if (layout_.trailing) out += ", a separator ends each row";
     if (layout_.foreign_names || foreign_) out += ", names read as Windows-1252";
-    if (rows_.comments() > 0) out += text(", ", rows_.comments(), rows_.comments() == 1 ? " line" : " lines", " with # left out");
+    const int64_t comments = rows_.comments() - (layout_.comment_line > 0);
+    if (comments > 0) out += text(", ", comments, comments == 1 ? " line" : " lines", " with # left out");
     if (dropped_ > 0) out += text(", ", dropped_, " of ", count + dropped_, " rows left out for missing values");
     if (counts_rows(count)) out += text(", column ", column_name(layout_, 0), " counts the rows: ?index=", index_word(0), " leaves it out");
+    return out;
+  }
+
+  std::vector<std::string> warnings(int64_t count) const {
+    std::vector<std::string> out;
+    if (layout_.doubtful_header) {
+      out.push_back(text("line ", layout_.header_line, " holds numbers and was taken for the names of the columns: ",
+                         listed_columns(layout_.names), "; if it is a row of numbers, say ?header=no; ?header=yes confirms the names"));
+    }
+    if (const auto rows = comments_like_rows(); rows > 1 && kMostCommented * rows > count + dropped_ + rows) {
+      out.push_back(text(rows, " lines that begin with # have as many fields as the ", count + dropped_,
+                         " rows and were left out as comments; if they are rows, put names such as \"#1\" in double quotes"));
+    }
+    if (could_be_decimal_commas()) {
+      out.push_back("each line was taken for the name of a row and a whole number, as R writes one column; if the commas are decimal marks, "
+                    "say ?separator=semicolon&decimal=comma; ?separator=comma&decimal=point confirms it");
+    }
+    const std::unordered_set<std::string_view> distinct(row_names_.begin(), row_names_.end());
+    if (index_was_guessed_ && distinct.size() < row_names_.size()) {
+      out.push_back(text("column ", column_name(layout_, layout_.index), " is text and was taken for the names of the rows, but its ",
+                         row_names_.size(), " entries have only ", distinct.size(), distinct.size() == 1 ? " value" : " values",
+                         ": it may be a category, which the map does not see; ?index=", index_word(layout_.index), " confirms it"));
+    }
+    if (rounded_ > 0) {
+      out.push_back(text(rounded_, " of its ", values_.size(), " values are whole numbers that float64 does not hold exactly, the first ",
+                         first_rounded_));
+    }
+    return out;
+  }
+
+  /// Whether each row, as "3,75" below a header of one name, could be a number with a decimal comma.
+  bool could_be_decimal_commas() const {
+    const bool r_column = options_.separator == "auto" && layout_.separator == ',' && layout_.width == 2 && layout_.index == 0 &&
+                          layout_.short_header;
+    return r_column && !quoted_row_names_ && std::all_of(values_.begin(), values_.end(), [](double v) { return v >= 0 && v == std::floor(v); });
+  }
+
+  /// How many comments have as many fields as a row, and behind the first one some number. After a # and a blank there are
+  /// no names of rows but headings of blocks.
+  int64_t comments_like_rows() const {
+    int64_t out = 0;
+    for (const auto& comment : comments_) {
+      if (comment.text.starts_with(' ') || comment.text.starts_with('\t')) continue;
+      TextRows rows(comment.text, layout_.separator, name_);
+      int64_t fields = 0;
+      bool numbers = false;
+      try {
+        if (!rows.next_row()) continue;
+        for (TextField field; rows.next(field); ++fields) numbers |= fields > 0 && text_value(field.text, layout_.decimal_comma).kind == Kind::number;
+      } catch (const Error&) {
+        continue;  // a quote in a sentence
+      }
+      out += numbers && fields == layout_.width;
+    }
     return out;
   }
 
@@ -262,14 +340,22 @@ class Reader {
     return true;
   }
 
+  static constexpr int64_t kMostCommented = 10;  ///< one line in so many may be a row that is commented out, without a warning
+
   const std::string& name_;
+  const TextTableOptions& options_;
   Missing missing_;
   TextLayout layout_;
   Plan plan_;
   TextRows rows_;
   std::vector<double> values_;
   std::vector<std::string> row_names_;
-  bool foreign_ = false;  ///< names of rows were not UTF-8
+  std::vector<TextComment> comments_;  ///< after the header or the first row
+  bool foreign_ = false;               ///< names of rows were not UTF-8
+  bool quoted_row_names_ = false;      ///< some name of a row stood in quotes
+  bool index_was_guessed_ = false;     ///< see TextLayout::index_by_text
+  int64_t rounded_ = 0;                ///< whole numbers that are not held exactly
+  std::string first_rounded_;
   int64_t dropped_ = 0;
 };
 
@@ -288,6 +374,7 @@ void check_words(const TextTableOptions& options, const std::string& name) {
 Table parse_text_table(std::string_view bytes, const std::string& name, const TextTableOptions& options) {
   check_words(options, name);
   std::string buffer, encoding;
+  refuse_other_formats(bytes, name);
   const auto text = utf8_text(bytes, name, buffer, encoding);
   auto out = Reader(text, name, options).read();
   if (!encoding.empty()) out.reading = encoding + ", " + out.reading;

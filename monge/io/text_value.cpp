@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <string>
 
@@ -67,6 +68,30 @@ TextValue text_value(std::string_view field, bool decimal_comma) {
   if (equals(field, "true")) return {Kind::number, 1};
   if (equals(field, "false")) return {Kind::number, 0};
   return {};
+}
+
+bool is_beyond_double(std::string_view field, bool decimal_comma) {
+  std::string digits(field.substr(field.starts_with('+') ? 1 : 0));
+  if (decimal_comma) {
+    if (digits.find('.') != std::string::npos) return false;
+    if (const auto comma = digits.find(','); comma != std::string::npos) digits[comma] = '.';
+  }
+  double number = 0;
+  const char* const end = digits.data() + digits.size();
+  const auto [stop, fault] = std::from_chars(digits.data(), end, number);
+  return stop == end && fault == std::errc::result_out_of_range && !parse(digits, number);
+}
+
+std::string rounded_whole(std::string_view field, double number) {
+  const bool negative = field.starts_with('-');
+  if (negative || field.starts_with('+')) field.remove_prefix(1);
+  if (!is_whole(field) || !std::isfinite(number)) return {};
+  field.remove_prefix(std::min(field.find_first_not_of('0'), field.size() - 1));
+  char digits[512];  // the largest double has 309
+  const auto length = std::snprintf(digits, sizeof digits, "%.0f", std::abs(number));
+  const std::string_view rounded(digits, static_cast<size_t>(length));
+  if (rounded == field) return {};
+  return (negative ? "-" : "") + std::string(rounded);
 }
 
 bool is_whole(std::string_view field) {

@@ -7,20 +7,20 @@
 #include <atomic>
 #include <cstdint>
 
+#include "monge/nn/helper_threads.h"
+
 namespace monge::nn {
 
-/// As many threads as LibTorch uses, at most `most` and at least 1; 1 inside a parallel region.
+/// As many threads as LibTorch uses, at most `most` and at least 1; 1 inside a parallel region of LibTorch.
 inline int64_t thread_count(int64_t most) {
   return at::in_parallel_region() ? 1 : std::clamp<int64_t>(at::get_num_threads(), 1, std::max<int64_t>(most, 1));
 }
 
-/// Runs work() once on each of `threads` threads. Files that call this, or what follows, must be compiled with OpenMP:
-/// at::parallel_for is a header, and serial without it.
+/// Runs work() on the calling thread and on up to threads - 1 others; see call_on_threads, whose rules hold: work takes its
+/// parts from a counter, and calls no LibTorch.
 template <class Work>
 void on_threads(int64_t threads, const Work& work) {
-  at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
-    for (; begin < end; ++begin) work();
-  });
+  call_on_threads(threads, [](const void* state) { (*static_cast<const Work*>(state))(); }, &work);
 }
 
 /// Calls work(part, begin, end) for each of `parts` even parts of [0, count), in no fixed order. The parts are the same

@@ -1,8 +1,10 @@
 #include "monge/run/output_writer.h"
 
 #include <algorithm>
+#include <map>
 
 #include "monge/core/error.h"
+#include "monge/core/file_identity.h"
 #include "monge/core/file_name.h"
 #include "monge/core/files.h"
 #include "monge/core/names.h"
@@ -70,6 +72,73 @@ fs::path output_name(const fs::path& item, int64_t draw, int64_t draws) {
   return draws == 1 ? name : with_suffix(name, text("_", draw + 1));
 }
 
+fs::path OutputNames::take(const std::string& item, int64_t draw, int64_t draws) {
+  const auto name = output_name(item, draw, draws);
+  auto out = name;
+  for (int64_t n = 2; !used_.insert(out.string()).second; ++n) out = with_suffix(name, text("-", n));
+  return out;
+}
+
+namespace {
+
+/// Calls `use` with each file that will be written.
+template <class Use>
+void for_each_output(DataKind kind, const fs::path& out, const data::Source& source, int64_t draws, const Use& use) {
+  if (kind == DataKind::table || kind == DataKind::archive) return use(out);
+  if (kind == DataKind::picture) {
+    for (int64_t k = 0; k < draws; ++k) use(output_name(out, k, draws));
+    return;
+  }
+  std::error_code failure;
+  if (!fs::is_directory(out, failure) || fs::is_empty(out, failure)) return;  // nothing can be in the way
+  OutputNames names;
+  for (int64_t i = 0; i < source.size(); ++i) {
+    const auto item = source.item_name(i);
+    for (int64_t k = 0; k < draws; ++k) use(out / names.take(item, k, draws));
+  }
+}
+
+/// Calls `use` with each file that is read.
+template <class Use>
+void for_each_input(const std::vector<fs::path>& in, const data::Source& source, const Use& use) {
+  std::error_code ignored;
+  for (const auto& path : in) {
+    if (!fs::is_directory(path, ignored)) {
+      use(path);
+      continue;
+    }
+    for (int64_t i = 0; i < source.size(); ++i) use(path / source.item_name(i));
+  }
+}
+
+}  // namespace
+
+int64_t check_replaced(DataKind kind, const fs::path& out, const std::vector<fs::path>& in, const data::Source& source, int64_t draws,
+                       const fs::path& grid) {
+  int64_t count = 0;
+  std::map<FileIdentity, std::string> there;
+  const auto note = [&](const fs::path& output) {
+    if (const auto id = file_identity(output)) there.emplace(*id, output.string());
+  };
+  for_each_output(kind, out, source, draws, [&](const fs::path& output) {
+    std::error_code failure;
+    const auto type = fs::symlink_status(output, failure).type();
+    if (type == fs::file_type::not_found || type == fs::file_type::none || type == fs::file_type::directory) return;
+    ++count;
+    note(output);
+  });
+  if (!grid.empty()) note(grid);
+  if (there.empty()) return count;
+  for_each_input(in, source, [&](const fs::path& input) {
+    const auto id = file_identity(input);
+    const auto found = id ? there.find(*id) : there.end();
+    if (found == there.end()) return;
+    throw Error(text(found->second, ": an output goes there, and the file is read as the input ", input.string(),
+                     "; nothing was written; choose another place for the outputs"));
+  });
+  return count;
+}
+
 OutputWriter::OutputWriter(DataKind kind, fs::path out, int64_t items, TableFormat format) : kind_(kind), out_(std::move(out)) {
   if (kind_ == DataKind::folder) make_writable_folder(out_);
   if (kind_ != DataKind::folder && out_.has_parent_path()) make_writable_folder(out_.parent_path());
@@ -89,7 +158,7 @@ void OutputWriter::add(const std::string& item, const torch::Tensor& draws_KCHW,
       io::write_image(name, pixels(name));
       continue;
     }
-    const auto name = unique(output_name(item, k, draws));
+    const auto name = names_.take(item, k, draws);
     if (archive_) {
       archive_->add(name.string(), io::encode_image(pixels(name), name));
     } else {
@@ -100,19 +169,12 @@ void OutputWriter::add(const std::string& item, const torch::Tensor& draws_KCHW,
 }
 
 void OutputWriter::leave_out(const std::string& item, int64_t draws) {
-  for (int64_t k = 0; k < draws; ++k) unique(output_name(item, k, draws));
+  for (int64_t k = 0; k < draws; ++k) names_.take(item, k, draws);
 }
 
 void OutputWriter::finish() {
   if (archive_) archive_->finish();
   if (table_) table_->finish();
-}
-
-/// Nothing is lost when two inputs have one name, as entries of an archive may.
-fs::path OutputWriter::unique(const fs::path& name) {
-  auto out = name;
-  for (int64_t n = 2; !used_.insert(out.string()).second; ++n) out = with_suffix(name, text("-", n));
-  return out;
 }
 
 }  // namespace monge::run

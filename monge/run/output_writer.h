@@ -35,6 +35,27 @@ void check_output(DataKind kind, const std::filesystem::path& in, const std::fil
 /// are several; a name without the extension of a picture gets ".png".
 std::filesystem::path output_name(const std::filesystem::path& item, int64_t draw, int64_t draws);
 
+/// The names of outputs inside their folder or archive, each given once.
+class OutputNames {
+ public:
+  /// output_name, or where that was taken before (two entries of an archive may have one name) the same with "-2", "-3", ...
+  std::filesystem::path take(const std::string& item, int64_t draw, int64_t draws);
+
+ private:
+  std::set<std::string> used_;
+};
+
+/// Looks at what stands where the outputs of a map will go; to be called before anything is written. The outputs of a whole folder
+/// cost a look at each place, and only where the folder is there and holds something.
+/// @param in     what the source is read from: files, or a folder whose files go by the names of the items.
+/// @param draws  outputs an item.
+/// @param grid   another file that will be written; may be empty.
+/// @return how many files the outputs will replace, the grid not counted.
+/// @throws Error  naming a place of an output where the same file stands as an input, by whatever links either is reached.
+///                Where that is a link of its own the input would survive; which it is, is not looked into.
+int64_t check_replaced(DataKind kind, const std::filesystem::path& out, const std::vector<std::filesystem::path>& in,
+                       const data::Source& source, int64_t draws, const std::filesystem::path& grid = {});
+
 /// Takes outputs item by item and leaves them where and as the user asked, writing as they come. Every file appears whole or not at all; an archive and a table only with finish().
 class OutputWriter {
  public:
@@ -58,11 +79,9 @@ class OutputWriter {
   void finish();
 
  private:
-  std::filesystem::path unique(const std::filesystem::path& name);
-
   DataKind kind_;
   std::filesystem::path out_;
-  std::set<std::string> used_;
+  OutputNames names_;
   std::unique_ptr<TableWriter> table_;
   std::unique_ptr<io::ArchiveWriter> archive_;
 };

@@ -94,6 +94,10 @@ fs::path save_checkpoint(const fs::path& parent, const Checkpoint& checkpoint, c
                 {"best_figure", checkpoint.best_figure ? json(*checkpoint.best_figure) : json()},
                 {"best_iteration", checkpoint.best_iteration},
                 {"ranks", checkpoint.ranks}};
+  for (const auto& [key, fingerprint] : {std::pair{"source_fingerprint", &checkpoint.source_fingerprint},
+                                         {"target_fingerprint", &checkpoint.target_fingerprint}}) {
+    if (!fingerprint->empty()) manifest[key] = *fingerprint;
+  }
   try {
     for (const auto& [file, bytes] : contents) {
       files.write(part / file, std::array<std::string_view, 1>{bytes});
@@ -136,6 +140,9 @@ Checkpoint load_checkpoint(const fs::path& folder, const Files& files) {
     // Checkpoints from before tables had names have none.
     out.columns.source = manifest.value("source_columns", std::vector<std::string>());
     out.columns.target = manifest.value("target_columns", std::vector<std::string>());
+    // Without a fingerprint: those of images and endless laws, and those from before there were any.
+    out.source_fingerprint = manifest.value("source_fingerprint", std::string());
+    out.target_fingerprint = manifest.value("target_fingerprint", std::string());
     out.ranks = manifest.value("ranks", int64_t{1});  // those saved before there were several have none
     out.recipe_toml = verified(folder, "recipe.toml", manifest, files);
     const auto bytes = verified(folder, "state.safetensors", manifest, files);

@@ -29,6 +29,8 @@ struct Checkpoint {
   std::string recipe_toml;                        ///< resolved
   std::vector<int64_t> source_shape, target_shape;
   int64_t source_items = 0, target_items = 0;     ///< training items when saved; 0 for endless sources
+  std::string source_fingerprint, target_fingerprint;  ///< of the training items, see data::fingerprint; empty where there is none,
+                                                       ///< and in old checkpoints
   std::optional<double> best_figure;              ///< of the run so far; smaller is better
   int64_t best_iteration = 0;
   int64_t ranks = 1;                              ///< of the job that saved it

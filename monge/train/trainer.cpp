@@ -3,11 +3,14 @@
 #include <c10/core/CachingDeviceAllocator.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "monge/core/error.h"
 #include "monge/core/nearest.h"
 #include "monge/core/random.h"
+#include "monge/data/fill_values.h"
+#include "monge/data/fingerprint.h"
 #include "monge/data/grey_as_rgb.h"
 #include "monge/data/image_survey.h"
 #include "monge/data/images.h"
@@ -162,28 +165,57 @@ void check_output_range(const Recipe& recipe, const data::Source& source) {
           "\": only vectors are clamped to a range of their own, and these are images, which are in [-1, 1]; leave it empty");
 }
 
+/// What to do about the lost columns of one side, a sentence for each cause.
+std::vector<std::string> cures(const data::Source& side, const std::vector<int64_t>& columns, const std::vector<data::LossCause>& causes,
+                               const std::string& form) {
+  std::vector<std::string> out;
+  for (const auto cause : {data::LossCause::offset, data::LossCause::sides_apart, data::LossCause::stretched}) {
+    std::vector<int64_t> own;
+    for (size_t i = 0; i < columns.size(); ++i) {
+      if (causes[i] == cause) own.push_back(columns[i]);
+    }
+    if (own.empty()) continue;
+    const auto there = own.size() == columns.size() ? std::string("there") : "in " + data::column_labels(side.table_names().columns, own);
+    if (cause == data::LossCause::sides_apart) {
+      out.push_back(text("The two sides lie far apart ", there, ": set data.standardise = \"each\""));
+    } else if (cause == data::LossCause::stretched) {
+      out.push_back(text("A few values far from the others stretch the scale ", there, ": leave out the rows of such values (monge data check ",
+                         "lists those that look like fill values), or transform the column"));
+    } else if (form == "off") {
+      out.emplace_back("Set data.standardise = \"joint\" (or \"scale\", \"each\"), which subtracts the mean in double");
+    } else {
+      out.push_back(text("The rows lie far from those by which the standardisation was measured ", there, ": start a training that measures it anew"));
+    }
+  }
+  return out;
+}
+
 /// What the nets will not see, because they compute in float32.
 data::LostColumns find_lost_columns(const TrainingData& data, const Recipe& recipe, const LogSink& log) {
   constexpr int64_t kRows = 4096;
-  const RandomStreams streams(static_cast<uint64_t>(recipe.train.seed));
+  const auto stream = [&] { return RandomStreams(static_cast<uint64_t>(recipe.train.seed)).at("lost columns", 0); };
+  const auto& form = recipe.data.standardise;
   data::LostColumns lost;
-  lost.source = data::lost_columns(*data.source, kRows, streams.at("lost columns", 0));
-  lost.target = data::lost_columns(*data.target, kRows, streams.at("lost columns", 0));
+  lost.source = data::lost_columns(*data.source, kRows, stream());
+  lost.target = data::lost_columns(*data.target, kRows, stream());
   if (!lost.any()) return lost;
   std::string sides;
-  for (const auto& [side, source, columns] : {std::tuple{"source", &data.source, &lost.source}, {"target", &data.target, &lost.target}}) {
+  std::vector<std::string> advice;
+  for (const auto& [side, source, other, columns] : {std::tuple{"source", data.source.get(), data.target.get(), &lost.source},
+                                                     {"target", data.target.get(), data.source.get(), &lost.target}}) {
     if (columns->empty()) continue;
     sides += (sides.empty() ? "" : "; ") +
-             text(side, " columns ", data::column_labels((*source)->table_names().columns, *columns), " (", columns->size(), " of ",
-                  (*source)->item_shape()[0], ")");
+             text(side, " columns ", data::column_labels(source->table_names().columns, *columns), " (", columns->size(), " of ",
+                  source->item_shape()[0], ")");
+    const auto causes = data::loss_causes(*source, form == "each" ? nullptr : other, *columns, kRows, stream());
+    for (auto& line : cures(*source, *columns, causes, form)) {
+      if (std::find(advice.begin(), advice.end(), line) == advice.end()) advice.push_back(std::move(line));
+    }
   }
-  const auto& form = recipe.data.standardise;
   log(LogLevel::warning,
-      text("columns that float32 cannot hold, because their offset is far beyond their spread: ", sides,
+      text("columns that float32 cannot hold", form == "off" ? ", because their offset is far beyond their spread: " : ": ", sides,
            ". Nets compute in float32, so rows that differ there look alike, and no metric can judge the map in these columns. ",
-           form == "off"    ? "Set data.standardise = \"joint\" (or \"scale\", \"each\"), which subtracts the mean in double"
-           : form == "each" ? "Take out the outliers of these columns"
-                            : "The two sides lie far apart there: set data.standardise = \"each\""));
+           join(advice, ". ")));
   return lost;
 }
 
@@ -235,6 +267,10 @@ TrainingData open_training_data(const Recipe& whole_recipe, const LogSink& log,
   widen_where_other_has_colour("source", recipe.source, data.source, data.held_source, *data.target, log);
   widen_where_other_has_colour("target", recipe.target, data.target, data.held_target, *source_before, log);
   order_columns(data, columns, recipe, log);
+  if (!world || world->leads()) {
+    data.source_fingerprint = data::fingerprint(*data.source);
+    data.target_fingerprint = data::fingerprint(*data.target);
+  }
   if (recipe.data.standardise != "off") {
     const auto seed = static_cast<uint64_t>(recipe.train.seed);
     auto numbers = known;
@@ -243,6 +279,15 @@ TrainingData open_training_data(const Recipe& whole_recipe, const LogSink& log,
     }
     if (world && !known) numbers = share(*world, numbers);
     standardise(data, *numbers);
+  }
+  const bool were_measured = recipe.data.standardise != "off" && !known;  // and told of
+  if (!were_measured && (!world || world->leads())) {
+    constexpr int64_t kRows = 16'384, kSlowRows = 512;
+    const auto found = [&](const data::Source& source) {
+      const auto rows = source.is_quick() ? kRows : kSlowRows;
+      return data::find_fill_values(data::raw_source(source), rows, RandomStreams(static_cast<uint64_t>(recipe.train.seed)).at("fill values", 0));
+    };
+    data::warn_of_fill_values(*data.source, found(*data.source), *data.target, found(*data.target), log);
   }
   data.lost = find_lost_columns(data, recipe, log);
   if (world) {
@@ -371,17 +416,32 @@ void Trainer::resume(const Checkpoint& checkpoint) {
   const bool by_rank = !recipe_.parallel.sync_batch_norm && recipe_.map.norm == "batch" && data_.source->item_shape().size() == 3;
   const auto change = what_stays_exact(checkpoint.ranks, world_ ? world_->size() : 1, by_rank);
   if (!change.empty()) log_(LogLevel::info, change);
-  for (const auto& [side, was, now] : {std::tuple{"source", checkpoint.source_items, data_.source->size()},
-                                       {"target", checkpoint.target_items, data_.target->size()}}) {
-    if (was != now) {
-      log_(LogLevel::warning, text("the ", side, " has ", now, " training items now and had ", was,
-                                   " when the checkpoint was saved; the run goes on, but not as it would have"));
-    }
-  }
+  warn_of_changed_data(checkpoint);
   if (!folder_.empty()) set_aside_newer(folder_ / "checkpoints", checkpoint.iteration);
   done_ = saved_at_ = checkpoint.iteration;
   best_figure_ = checkpoint.best_figure;
   best_iteration_ = checkpoint.best_iteration;
+}
+
+void Trainer::warn_of_changed_data(const Checkpoint& checkpoint) const {
+  struct Side {
+    const char* name;
+    const std::string& path;
+    int64_t items_before, items;
+    const std::string &before, &now;
+  };
+  for (const auto& side : {Side{"source", recipe_.source.path, checkpoint.source_items, data_.source->size(), checkpoint.source_fingerprint,
+                                data_.source_fingerprint},
+                           Side{"target", recipe_.target.path, checkpoint.target_items, data_.target->size(), checkpoint.target_fingerprint,
+                                data_.target_fingerprint}}) {
+    if (side.items_before != side.items) {
+      log_(LogLevel::warning, text("the ", side.name, " has ", side.items, " training items now and had ", side.items_before,
+                                   " when the checkpoint was saved; the run goes on, but not as it would have"));
+    } else if (!side.before.empty() && !side.now.empty() && side.before != side.now) {  // old checkpoints have none
+      log_(LogLevel::warning, text(side.name, ": ", side.path, " holds other values than when the checkpoint was saved; the run goes on ",
+                                   "with what is there now, and not as it would have"));
+    }
+  }
 }
 
 void Trainer::start_from(const nn::NamedTensors& weights) {
@@ -435,6 +495,8 @@ fs::path Trainer::write_checkpoint() {
   checkpoint.target_shape = data_.target->item_shape();
   checkpoint.source_items = data_.source->size();
   checkpoint.target_items = data_.target->size();
+  checkpoint.source_fingerprint = data_.source_fingerprint;
+  checkpoint.target_fingerprint = data_.target_fingerprint;
   checkpoint.best_figure = best_figure_;
   checkpoint.best_iteration = best_iteration_;
   checkpoint.ranks = world_ ? world_->size() : 1;
@@ -447,7 +509,8 @@ fs::path Trainer::write_checkpoint() {
 }
 
 void Trainer::offer(double figure) {
-  if (best_figure_ && figure >= *best_figure_) return;
+  // Asked first: no comparison with what is not a number holds, so that it would pass as better.
+  if (!std::isfinite(figure) || (best_figure_ && figure >= *best_figure_)) return;
   best_figure_ = figure;
   best_iteration_ = done_;
   const auto written = save();

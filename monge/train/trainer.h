@@ -29,6 +29,8 @@ struct TrainingData {
   std::shared_ptr<const data::Source> source, target;
   std::shared_ptr<const data::Source> held_source, held_target;
   std::optional<data::Standardisation> standardisation = {};  ///< that the four give their items in, see standardise
+  std::string source_fingerprint = {}, target_fingerprint = {};  ///< data::fingerprint of the training parts before they are
+                                                                 ///< standardised; empty where there is none, and on other ranks than 0
   data::LostColumns lost = {};  ///< columns that float32 cannot hold in these units: no metric sees what happens in them
 };
 
@@ -86,7 +88,8 @@ class Trainer {
   /// `observer` must outlive the trainer.
   void attach(Observer& observer) { observers_.push_back(&observer); }
 
-  /// Takes up where `checkpoint` was saved. Warns when the data have another number of items now.
+  /// Takes up where `checkpoint` was saved. Warns when the data have another number of items or, by their fingerprints, other values
+  /// now.
   /// @throws Error when it does not fit this recipe's nets, or the data are not standardised by its numbers.
   void resume(const Checkpoint& checkpoint);
 
@@ -105,7 +108,7 @@ class Trainer {
   std::filesystem::path save();
 
   /// For observers that measure: saves when `figure` (smaller is better) is the best of the run; folder/best then points at
-  /// that checkpoint.
+  /// that checkpoint. What is not finite is never the best.
   void offer(double figure);
 
   /// Begins the search for the best checkpoint anew: for a resumed run whose figures do not compare with those before.
@@ -138,6 +141,7 @@ class Trainer {
   double data_wait() const;
 
  private:
+  void warn_of_changed_data(const Checkpoint& checkpoint) const;
   void save_what_can_be();
   void compare_nets();
   std::filesystem::path write_checkpoint();

@@ -47,6 +47,32 @@ TEST_F(Cli, DataCheckPrintsATableAndJsonAndJudges) {
   EXPECT_EQ(monge(folder.path(), "data check nothing").code, 2);
 }
 
+// What a training refuses is no corrupt picture.
+TEST_F(Cli, DataCheckTakesTheKindsThatATrainingTakes) {
+  std::ofstream(folder / "a.dat") << "x,y\n1,2\n";
+  const auto check = monge(folder.path(), "data check a.dat"), train = monge(folder.path(), "train p.toml --out run -q --set source.path=a.dat");
+  EXPECT_EQ(check.code, 2);
+  EXPECT_EQ(check.out, "");
+  EXPECT_THAT(check.err, AllOf(HasSubstr("data of this kind cannot be opened, got \".dat\""), HasSubstr(".csv")));
+  EXPECT_THAT(train.err, HasSubstr("data of this kind cannot be opened, got \".dat\""));
+  EXPECT_THAT(monge(folder.path(), "data check pictures --against a.dat").err, HasSubstr("data of this kind cannot be opened"));
+}
+
+TEST_F(Cli, DataCheckWarnsOfWhatMayBeReadOtherwise) {
+  std::ofstream(folder / "a.csv") << "flag,x,y\nyes,1,NA\nno,2,NA\nyes,4,NA\n";
+  auto result = monge(folder.path(), "data check a.csv");
+  EXPECT_THAT(result.out, AllOf(HasSubstr("warning        column 0 (\"flag\") is text"), Not(HasSubstr("inf"))));
+  EXPECT_THAT(result.out, HasSubstr("              -            -               -               -         3\n")) << "a column without values";
+  std::ofstream(folder / "b.csv") << "0,1\n0.1,0.98\n0.2,0.97\n";
+  result = monge(folder.path(), "data check b.csv --json -q");
+  EXPECT_EQ(result.code, 0);
+  EXPECT_THAT(json::parse(result.out)["warnings"][0].get<std::string>(), HasSubstr("?header=no"));
+  EXPECT_EQ(monge(folder.path(), "data check b.csv --strict").code, 2);
+  EXPECT_EQ(monge(folder.path(), "data check 'b.csv?header=yes' --strict").code, 0);
+  result = monge(folder.path(), "train v.toml --out run --set source.path=b.csv --set target.path=b.csv");
+  EXPECT_THAT(result.err, HasSubstr("b.csv: line 1 holds numbers and was taken for the names of the columns"));
+}
+
 TEST_F(Cli, DataCheckLooksAtTables) {
   std::ofstream(folder / "a.csv") << ",time,y\n0,1700000000.5,1\n1,1700000001.25,2\n2,1700000002.5,2\n3,1700000002.5,2\n";
   std::ofstream(folder / "b.csv") << ",time,y\n0,1700000000.5,1\n";

@@ -60,6 +60,7 @@ TEST_F(Metrics, StatisticsStandForTheirSet) {
 }
 
 TEST_F(Metrics, AMissingWeightFileIsAnErrorThatSaysTheOneCommand) {
+  unsetenv("MONGE_WEIGHTS");  // where files would be found
   const auto result = monge(folder.path(), "fid pictures other --weights .");
   EXPECT_EQ(result.code, 2);
   EXPECT_THAT(result.err, HasSubstr("monge weights fetch inception"));

@@ -111,6 +111,73 @@ TEST_F(FarTables, WithoutStandardisationAreToldToBeLost) {
   EXPECT_THAT(result.err, HasSubstr("a.npy: float32, in which the map computes, cannot hold 2 columns, whose offset is far beyond their spread: 1, 2"));
 }
 
+TEST_F(FarTables, AFillValueIsToldAndNoMapIsSaidToReachItsTarget) {
+  auto z = torch::randn({400, 2}, RandomStreams(1).at("fill", 0), torch::kFloat64);
+  for (int64_t i = 0; i < 400; i += 50) z[i][1] = 1e20;
+  std::ofstream out(folder / "f.csv");
+  out.precision(17);
+  out << "a,b\n";
+  for (int64_t i = 0; i < 400; ++i) out << z[i][0].item<double>() << ',' << z[i][1].item<double>() << '\n';
+  out.close();
+  auto result = monge(folder.path(), "data check f.csv");
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, AllOf(HasSubstr("fill values    1\n  \"b\"  one value, 1e+20 (8 rows), is "), HasSubstr("beyond float32 0"),
+                                HasSubstr("fit to train on but for the rows with fill values")));
+  EXPECT_EQ(monge(folder.path(), "data check f.csv --strict").code, 2);
+  const auto checked = json::parse(monge(folder.path(), "data check f.csv --json -q").out);
+  EXPECT_EQ(checked["fill_values"], json::parse(R"(["b"])"));
+  EXPECT_EQ(checked["column_list"][1]["fill_values"], json::parse(R"([{"value": 1e20, "rows": 8}])"));
+  EXPECT_EQ(checked["column_list"][0]["fill_values"], json::array());
+
+  result = monge(folder.path(), "train far.toml --out run --set source.path=f.csv --set target.path=f.csv --set train.iterations=4 --set eval.every=4");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("the source's column \"b\": one value, 1e+20 ("), HasSubstr("float32 cannot hold: source columns \"b\" (1 of 2)"),
+                                HasSubstr("stretch the scale there"), Not(HasSubstr("lie far apart"))));
+  const auto summary = json::parse(testing::slurp(folder / "run/summary.json"));
+  EXPECT_EQ(summary["lost_columns"], json::parse(R"({"source": ["b"], "target": ["b"]})"));
+  EXPECT_TRUE(summary["reaches_target"].is_null());
+  EXPECT_THAT(summary["verdict"].get<std::string>(), HasSubstr("cannot be judged"));
+  result = monge(folder.path(), "translate run f.csv y.csv");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("cannot hold 1 columns, whose spread is far below the scale of the training: \"b\""));
+}
+
+// In standard units 3e38 is beyond float32, and the output of such a row is no number.
+TEST_F(FarTables, OutputsThatAreNotFiniteAreToldAndNotPraised) {
+  ASSERT_EQ(monge(folder.path(), "train far.toml --out run -q --set train.iterations=4 --set eval.every=4").code, 0);
+  auto filled = a.clone();
+  filled[7] = 3e38;
+  io::write_npy(folder / "filled.npy", filled);
+  auto result = monge(folder.path(), "translate run filled.npy y.npy --json");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("y.npy: 1 of 400 outputs is not finite; the first is that of row 7 (counted from 0); look for fill values in the input"));
+  EXPECT_EQ(json::parse(result.out)["not_finite"], 1);
+  EXPECT_EQ(json::parse(result.out)["first_not_finite"], "row 7 (counted from 0)");
+  EXPECT_EQ(io::read_npy(folder / "y.npy").isfinite().all(1).logical_not().nonzero().item<int64_t>(), 7) << "it is written all the same";
+  result = monge(folder.path(), "translate run a.npy y.npy --json");
+  EXPECT_THAT(result.err, Not(HasSubstr("not finite")));
+  EXPECT_EQ(json::parse(result.out)["not_finite"], 0);
+  EXPECT_FALSE(json::parse(result.out).contains("first_not_finite"));
+
+  result = monge(folder.path(), "eval run --source filled.npy --target b.npy --json -q");
+  ASSERT_EQ(result.code, 0) << result.err;
+  const auto figures = json::parse(result.out);
+  for (const char* key : {"target_error", "target_start", "cost", "mse", "reaches_target"}) {
+    ASSERT_TRUE(figures.contains(key)) << key;
+    EXPECT_TRUE(figures[key].is_null()) << key << " " << figures[key];
+  }
+  EXPECT_TRUE(figures["target_floor"].is_number());
+  EXPECT_EQ(figures["verdict"], "the map cannot be judged: 1 of 400 outputs is not finite; the first is that of row 7 (counted from 0); look for fill values in the input");
+  EXPECT_THAT(monge(folder.path(), "eval run --source filled.npy --target b.npy -q").out, AllOf(HasSubstr("target error   nan"), Not(HasSubstr("reaches"))));
+
+  // The same number of rows with other values.
+  EXPECT_THAT(monge(folder.path(), "resume run --set train.iterations=6").err, Not(HasSubstr("other values")));
+  io::write_npy(folder / "a.npy", a + 1e-3);
+  result = monge(folder.path(), "resume run --set train.iterations=8");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("source: "), HasSubstr("a.npy holds other values than when the checkpoint was saved"), Not(HasSubstr("b.npy holds"))));
+}
+
 TEST_F(FarTables, OneScaleKeepsTheProblem) {
   const auto result = monge(folder.path(), "train far.toml --out run --set data.standardise=scale --set train.iterations=4 --set eval.every=4");
   ASSERT_EQ(result.code, 0) << result.err;

@@ -144,6 +144,10 @@ TEST_F(Cli, WritesSixteenBitsWhereTheInputHasThem) {
     EXPECT_LE(image.to(torch::kInt).max().item<int>(), 4095) << "the target's values";
   }
   EXPECT_EQ(io::sample_bits(testing::slurp(folder / "out/plain.png")), 8);
+  const auto told = monge(folder.path(), "translate run in skipping --on-error skip");  // looks the set through in 8 bits first
+  ASSERT_EQ(told.code, 0) << told.err;
+  EXPECT_THAT(told.err, Not(HasSubstr("16-bit")));
+  EXPECT_EQ(testing::slurp(folder / "skipping/deep.png"), testing::slurp(folder / "out/deep.png"));
   ASSERT_EQ(monge(folder.path(), "translate run in eight -q --bits 8").code, 0);
   EXPECT_EQ(io::sample_bits(testing::slurp(folder / "eight/deep.png")), 8);
   ASSERT_EQ(monge(folder.path(), "translate run in/plain.png deep.tiff -q --bits 16").code, 0);
@@ -431,6 +435,36 @@ TEST_F(Cli, NothingTakesThePlaceOfWhatIsThere) {
   }
   EXPECT_EQ(testing::slurp(folder / "pictures/0.png"), before);
   EXPECT_EQ(monge(folder.path(), "eval run -q").code, 0);
+}
+
+// A folder of links is a way to choose among images; the images must outlive it.
+TEST_F(Cli, ATranslationReplacesNoInputAndCountsWhatItReplaces) {
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
+  fs::create_directories(folder / "farm");
+  for (const char* name : {"0.png", "2.png"}) fs::create_symlink("../pictures/" + std::string(name), folder / "farm" / name);
+  const auto before = testing::slurp(folder / "pictures/0.png");
+  const auto refused = monge(folder.path(), "translate run farm pictures");
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("pictures/0.png: an output goes there"), HasSubstr("farm/0.png")));
+  EXPECT_EQ(testing::slurp(folder / "pictures/0.png"), before);
+
+  const auto first = monge(folder.path(), "translate run farm out");
+  ASSERT_EQ(first.code, 0) << first.err;
+  EXPECT_THAT(first.err, AllOf(HasSubstr("2 items, 1 output each, written to out\n"), Not(HasSubstr("replaced"))));
+  const auto again = monge(folder.path(), "translate run farm out");
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_THAT(again.err, HasSubstr("written to out; replaced 2 files that were there\n"));
+  EXPECT_EQ(json::parse(monge(folder.path(), "translate run farm out --json -q").out)["replaced"], 2);
+  ASSERT_EQ(monge(folder.path(), "translate run farm/0.png one.png -q").code, 0);
+  EXPECT_THAT(monge(folder.path(), "translate run farm/0.png one.png").err, HasSubstr("written to one.png; replaced 1 file that was there\n"));
+
+  ASSERT_EQ(monge(folder.path(), "export run --out map.safetensors").code, 0);
+  const auto exported = monge(folder.path(), "export run --out map.safetensors");
+  ASSERT_EQ(exported.code, 0) << exported.err;
+  EXPECT_THAT(exported.err, HasSubstr("map.safetensors: replaced the file that was there"));
+  const auto itself = monge(folder.path(), "export map.safetensors --out ./map.safetensors");
+  EXPECT_EQ(itself.code, 2);
+  EXPECT_THAT(itself.err, HasSubstr("is the model itself"));
 }
 
 TEST_F(Cli, LostResultsAreAFailure) {

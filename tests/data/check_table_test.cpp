@@ -83,6 +83,38 @@ TEST_F(CheckTable, FindsOffsetsBeyondFloat32) {
   EXPECT_FALSE(r.bad());
 }
 
+TEST_F(CheckTable, FindsFillValues) {
+  auto rows = torch::randn({500, 3}, RandomStreams(1).at("z", 0), torch::kFloat64);
+  rows[3][1] = rows[400][1] = 1e20;
+  rows[7][2] = -9999;
+  const auto r = check(put("a.npy", rows));
+  EXPECT_THAT(r.with_fill_values(), ElementsAre(1, 2));
+  ASSERT_TRUE(r.columns[1].fill && r.columns[2].fill);
+  EXPECT_EQ(r.columns[1].fill->values[0].value, 1e20);
+  EXPECT_EQ(r.columns[1].fill->values[0].rows, 2);
+  EXPECT_EQ(r.columns[2].fill->values[0].value, -9999);
+  EXPECT_THAT(r.beyond_float32(), IsEmpty()) << "in raw units they cost no digits";
+  EXPECT_FALSE(r.bad());
+  EXPECT_THAT(check(put("b.csv", "x,y\n1,0\n2,1\n5,0\n3,1\n7,0\n9,0\n2,1\n4,0\n8,1\n")).with_fill_values(), IsEmpty());
+}
+
+TEST_F(CheckTable, TellsWhatMayBeReadOtherwise) {
+  const auto wide = put("i8.npy", torch::tensor({int64_t{9007199254740993}, int64_t{7}}, torch::kInt64).unsqueeze(1));
+  EXPECT_THAT(check(wide).warnings, ElementsAre("1 of its 2 values are whole numbers that float64 does not hold exactly, the first at row 0, column 0 "
+                                                "(counted from 0): 9007199254740993 becomes 9007199254740992"));
+  const auto text = put("big.csv", "x\n9007199254740993\n7\n");
+  EXPECT_THAT(check(text).warnings, ElementsAre(HasSubstr("9007199254740993 becomes 9007199254740992")));
+  EXPECT_THAT(check(put("b.csv", "x\n1\n2\n"), text).warnings, ElementsAre(HasSubstr("big.csv: 1 of its 2 values"))) << "of the other table";
+  EXPECT_THAT(check(put("flag.csv", "flag,x\nyes,1\nno,2\nyes,3\n")).warnings, ElementsAre(HasSubstr("3 entries have only 2 values")));
+  EXPECT_THAT(check(put("i4.npy", torch::tensor({{1, 2}}, torch::kInt32))).warnings, IsEmpty());
+}
+
+TEST_F(CheckTable, KeepsTheSpreadOfTinyValues) {
+  const auto r = check(put("tiny.csv", "a\n1e-300\n3e-300\n"));
+  EXPECT_DOUBLE_EQ(r.columns[0].mean, 2e-300);
+  EXPECT_DOUBLE_EQ(r.columns[0].deviation, 1e-300) << "whose square is no double";
+}
+
 TEST_F(CheckTable, TakesEveryKindOfTable) {
   EXPECT_TRUE(names_table("a.csv.gz?columns=x") && names_table("npz:a.npz?key=b") && names_table("a.npy"));
   EXPECT_FALSE(names_table("faces.zip") || names_table("a.png"));

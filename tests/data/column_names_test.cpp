@@ -72,6 +72,10 @@ TEST(ColumnNames, MissingColumnsAreRefusedByName) {
                     HasSubstr("allowed: \"a\", \"b\", \"c\", in any order"), HasSubstr("by position"), Not(HasSubstr("\x1b"))));
 }
 
+TEST(ColumnNames, NamesThatAreNumbersMayBeARow) {
+  EXPECT_THAT(message_of([&] { select_columns(table({"0", "1"}, 2), {"a", "b"}, "IN", silent()); }), HasSubstr("?header=no"));
+}
+
 TEST(ColumnNames, NamesThatStandTwiceDecideNothing) {
   EXPECT_THAT(message_of([] { select_columns(table({"a", "b", "a"}, 3), {"b", "a"}, "IN", silent()); }),
               AllOf(HasSubstr("one is there twice"), HasSubstr("\"a\"")));

@@ -333,6 +333,13 @@ TEST(Images, KeepTheirSixteenBitsAsFloatsWhenAsked) {
   EXPECT_LT((items[0][0].to(torch::kFloat64) - (values.select(2, 0) / 32767.5 - 1)).abs().max().item<double>(), 1e-6);
   EXPECT_LT((items[0] - bytes[0]).abs().max().item<double>(), 0.00393) << "half a step of 255";
   EXPECT_TRUE(torch::equal(items[1], bytes[1])) << "a file of 8 bits is what it was";
+  // That the set is looked through in 8 bits beforehand converts nothing.
+  std::vector<std::string> lines;
+  const LogSink log = [&](LogLevel, const std::string& line) { lines.push_back(line); };
+  const ImageSource looked(folder.path(), {.size = 12, .bits = 16, .cache_mb = 0, .on_error = "skip"}, {}, log);
+  looked.items({0, 1});
+  EXPECT_THAT(looked.remarks().noticed, ::testing::IsEmpty());
+  EXPECT_THAT(lines, ::testing::IsEmpty());
   // Cropped and resized: within a rounding of the way by 8 bits.
   const ImageSource small(folder.path(), {.size = 5, .crop = "9x7+1,1", .bits = 16, .cache_mb = 0}), small8(folder.path(), {.size = 5, .crop = "9x7+1,1", .cache_mb = 0});
   EXPECT_LT((small.items({0}) - small8.items({0})).abs().max().item<double>(), 0.012);

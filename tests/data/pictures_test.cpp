@@ -304,6 +304,32 @@ TEST_F(Folders, MayHoldUnreadableFilesThatAreNotUsed) {
   EXPECT_THAT(names_of("set"), ElementsAre("a.png"));
 }
 
+// What the user hides is left out with a word, what macOS, git and monge leave beside images without one.
+TEST_F(Folders, CountTheImagesThatAreHidden) {
+  put("set/a.png", 1);
+  for (const char* name : {"set/._a.png", "set/.macos/._b.png", "set/.git/objects/3f", "set/.monge-fetch/0.unpacked/c.png"}) put(name, 2);
+  real_files().replace(folder / "set/.DS_Store", "x");
+  EXPECT_THAT(names_of("set"), ElementsAre("a.png"));
+  EXPECT_TRUE(told.empty());
+  put("set/.x.png", 3);
+  EXPECT_THAT(names_of("set"), ElementsAre("a.png"));
+  EXPECT_THAT(told, ElementsAre(HasSubstr("1 hidden image or folder of images is left out, the first is \".x.png\"")));
+  put("set/.secret/b.png", 4);
+  put("set/.secret/deep/c.png", 5);
+  put("set/inner/.y.jpe", 6);
+  EXPECT_THAT(names_of("set"), ElementsAre("a.png"));
+  EXPECT_THAT(told, ElementsAre(HasSubstr("3 hidden images or folders of images are left out, the first is \".secret\""))) << "a folder counts once";
+}
+
+TEST_F(Folders, TakeEveryExtensionOfJpeg) {
+  std::filesystem::create_directories(folder / "set");
+  const auto jpeg = io::encode_jpeg(torch::full({6, 5, 3}, 100, torch::kUInt8));
+  for (const char* name : {"0.jpg", "1.jpeg", "2.jfif", "3.JPE"}) real_files().replace(folder / "set" / name, jpeg);
+  EXPECT_THAT(names_of("set"), ElementsAre("0.jpg", "1.jpeg", "2.jfif", "3.JPE"));
+  EXPECT_TRUE(told.empty());
+  EXPECT_EQ(ImageSource(folder / "set", {.size = 4}).size(), 4);
+}
+
 TEST_F(Folders, SayWhatElseLiesInThem) {
   put("set/a.png", 1);
   real_files().replace(folder / "set/readme", "x");

@@ -55,5 +55,41 @@ TEST(Select, TakesCelebAsListAndCsv) {
               AllOf(HasSubstr("line 3"), HasSubstr("2 fields, expected 3")));
 }
 
+TEST(Select, TakesTablesAsSpreadsheetsAndPandasWriteThem) {
+  const ScratchFolder folder;
+  for (const char* name : {"1.png", "2.png", "3.png"}) put(folder / "set" / name, io::encode_png(torch::zeros({16, 16, 3}, torch::kUInt8)));
+  const auto pictures = open_pictures(folder / "set", silent());
+  const std::vector<int64_t> all{0, 1, 2};
+  const auto select = [&](const std::string& content, const std::string& what) {
+    put(folder / "list.csv", content);
+    std::vector<std::string> names;
+    for (const int64_t i : select_by_attribute(*pictures, all, (folder / "list.csv").string() + ":" + what, silent())) names.push_back(pictures->name(i));
+    return names;
+  };
+  const std::string index_of_pandas = ",image_id,Male\n0,1.png,-1\n1,2.png,1\n2,3.png,1\n";
+  for (const std::string& content : {
+           std::string("\xef\xbb\xbfimage_id;Male\r\n1.png;-1\r\n2.png;1\r\n3.png;1\r\n"),                  // a spreadsheet
+           std::string("sep=;\nimage_id;Male\n1.png;-1\n2.png;1\n3.png;1\n"),
+           std::string("image_id\tMale\n1.png\t-1\n2.png\t1\n3.png\t1\n"),
+           std::string("image_id Male\n1.png  -1\n2.png   1\n3.png   1\n"),
+           std::string("image_id,Male,\n1.png,-1,\n2.png,1,\n3.png,1,\n"),                                     // a separator ends each row
+           index_of_pandas, "Unnamed: 0" + index_of_pandas,
+           std::string("\"image_id\" \"Male\"\n\"1\" \"1.png\" -1\n\"2\" \"2.png\" 1\n\"3\" \"3.png\" 1\n"),  // R's write.table
+           std::string("\"Male\"\n\"1.png\" -1\n\"2.png\" 1\n\"3.png\" 1\n"),                                // its row names are the pictures'
+           std::string(",Male,Young\n1.png,-1,1\n2.png,1,1\n3.png,1,-1\n"),                                    // an index of pandas that is these
+       }) {
+    EXPECT_THAT(select(content, "Male=1"), ElementsAre("2.png", "3.png")) << content;
+  }
+  EXPECT_THAT(select("image_id,Note\n\"1.png\",\"a, \"\"b\"\"\"\n2.png,c\n3.png,c\n", "Note=a, \"b\""), ElementsAre("1.png"));
+
+  const auto refused = [&](const std::string& content, const std::string& what) { return message_of([&] { select(content, what); }); };
+  EXPECT_THAT(refused(index_of_pandas, "Beard=1"), AllOf(HasSubstr("has no such attribute, got \"Beard\""), HasSubstr("allowed: Male)")));
+  EXPECT_THAT(refused("image_id\n1.png\n", "Male=1"), AllOf(HasSubstr("has no attributes"), HasSubstr("commas, semicolons, tabs or blanks")));
+  EXPECT_THAT(refused("image_id,Male\nface_1,-1\nface_2,1\n", "Male=1"),
+              AllOf(HasSubstr("knows none of 3 pictures"), HasSubstr("the column \"image_id\", which begins with \"face_1\""), HasSubstr("the first picture is \"1.png\"")));
+  EXPECT_THAT(refused(",image_id,Male\n0,1.png,-1\n1,2.png\n", "Male=1"), AllOf(HasSubstr("line 3"), HasSubstr("2 fields, expected 3"), HasSubstr("behind an index")));
+  EXPECT_THAT(refused("", "Male=1"), HasSubstr("the table of attributes is empty"));
+}
+
 }  // namespace
 }  // namespace monge::data

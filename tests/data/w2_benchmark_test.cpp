@@ -148,13 +148,13 @@ TEST(SmallPair, NamesTheTensorThatDoesNotFit) {
               AllOf(HasSubstr("maps"), HasSubstr("[3, 2, 4]"), HasSubstr("floats of shape [3, 2, 2]")));
   EXPECT_THAT(message("shift", torch::zeros({2, 1})), HasSubstr("floats of shape [any]"));
   EXPECT_THAT(message("shift", torch::zeros({0})), HasSubstr("floats of shape [any]"));
-  EXPECT_THAT(message("out_var", torch::ones({1}, torch::kInt64)), AllOf(HasSubstr("out_var"), HasSubstr("Long [1]")));
+  EXPECT_THAT(message("out_var", torch::ones({1}, torch::kInt64)), AllOf(HasSubstr("out_var"), HasSubstr("int64 [1]")));
   const auto pair = load(folder, small_pair());
   EXPECT_THAT(message_of([&] {
                 pair->map(torch::zeros({4, 3}));
               }),
               AllOf(HasSubstr("pair.safetensors"), HasSubstr("[N, 2]"), HasSubstr("[4, 3]")));
-  EXPECT_THAT(message_of([&] { pair->potentials(torch::zeros({4, 2}, torch::kInt64)); }), HasSubstr("Long [4, 2]"));
+  EXPECT_THAT(message_of([&] { pair->potentials(torch::zeros({4, 2}, torch::kInt64)); }), HasSubstr("int64 [4, 2]"));
 }
 
 class W2BenchmarkFile : public ::testing::TestWithParam<int> {

@@ -1,5 +1,9 @@
 #include "monge/eval/evaluation.h"
 
+#include <cmath>
+#include <limits>
+#include <map>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
@@ -46,6 +50,48 @@ TEST(Evaluation, JudgesNoMapByColumnsThatFloat32CannotHold) {
   EXPECT_THAT(far.lost_columns, IsEmpty());
   EXPECT_EQ(far.reach(), Reach::missed);
   EXPECT_THAT(far.verdict(), HasSubstr("MISSES"));
+}
+
+/// The table of `table(0, step, 0)` with one value of row 17 replaced.
+std::shared_ptr<const data::Source> table_with(double value, int64_t step) {
+  auto rows = torch::randn({300, 2}, RandomStreams(6).at("rows", step), torch::kFloat64);
+  rows[17][0] = value;
+  return std::make_shared<data::NamedTable>("t", rows);
+}
+
+std::map<std::string, double> figures(const Evaluation& evaluation) {
+  const auto named = evaluation.named();
+  return {named.begin(), named.end()};
+}
+
+// A map must not be praised for outputs that are not numbers; a fill value is finite, and its distances are not.
+TEST(Evaluation, JudgesNoMapByOutputsThatAreNotFinite) {
+  for (const double bad : {std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN(), 3e38}) {
+    const auto result = evaluate(identity(), *table_with(bad, 0), *table(0, 1, 0), *table(0, 2, 0), 300, 0);
+    EXPECT_EQ(result.reach(), Reach::unknown) << bad;
+    EXPECT_THAT(result.verdict(), HasSubstr("cannot be judged: 1 of 300 outputs is ")) << bad;
+    EXPECT_THAT(result.verdict(), HasSubstr("; the first is that of row 17 (counted from 0); look for fill values in the input")) << bad;
+    const auto named = figures(result);
+    for (const char* name : {"target_error", "target_start", "cost", "mse"}) {
+      ASSERT_TRUE(named.contains(name)) << name << " must be null and not absent";
+      EXPECT_TRUE(std::isnan(named.at(name))) << name << ' ' << bad;
+    }
+    EXPECT_TRUE(std::isfinite(named.at("target_floor"))) << "it is of the target alone";
+    EXPECT_FALSE(named.contains("psnr")) << "it does not apply to vectors";
+    EXPECT_FALSE(named.contains("feature_error"));
+  }
+}
+
+TEST(Evaluation, JudgesNoMapByATargetThatIsNotFinite) {
+  const auto result = evaluate(identity(), *table(0, 0, 0), *table_with(-std::numeric_limits<double>::infinity(), 1), *table(0, 2, 0), 300, 0);
+  EXPECT_EQ(result.verdict(), "cannot be judged: 1 of 300 target samples is not finite; the first is that of row 17 (counted from 0); look for fill values in the target");
+  EXPECT_TRUE(std::isnan(figures(result).at("target_error")));
+  EXPECT_TRUE(std::isnan(figures(result).at("target_floor")));
+  EXPECT_EQ(result.mse, 0);
+  const auto other = evaluate(identity(), *table(0, 0, 0), *table(0, 1, 0), *table_with(3e38, 2), 300, 0);
+  EXPECT_THAT(other.verdict(), HasSubstr("1 of 300 training target samples is beyond 1e19"));
+  EXPECT_TRUE(std::isfinite(other.target_error));
+  EXPECT_EQ(other.reach(), Reach::unknown);
 }
 
 TEST(Evaluation, IsOfOutputsAsTheyAreUsed) {

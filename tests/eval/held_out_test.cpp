@@ -1,10 +1,13 @@
 #include "monge/eval/evaluation.h"
 
 #include <atomic>
+#include <limits>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include "monge/data/tensor_source.h"
 #include "monge/train/trainer.h"
 #include "tests/support/support.h"
 
@@ -34,6 +37,34 @@ TEST(HeldOut, CallsNoMapTheBestWhileTheNoiseFalls) {
   EXPECT_EQ(evaluated, 4);
   ASSERT_TRUE(trainer.best_figure().has_value());
   EXPECT_GE(trainer.best_iteration(), 3);
+}
+
+// The distance of outputs that are not numbers was 0 once, the best figure that there is.
+TEST(HeldOut, CallsNoMapTheBestWhoseOutputsAreNotFinite) {
+  train::Recipe recipe;
+  recipe.method = "strong";
+  recipe.source.path = recipe.target.path = "toy:moons";
+  recipe.map.residual = true;
+  recipe.map.width = recipe.potential.width = 8;
+  recipe.train.iterations = 3;
+  recipe.train.batch = 16;
+  recipe.train.k_t = 1;
+  recipe.eval.every = 1;
+  recipe.eval.samples = 64;
+  auto data = train::open_training_data(recipe, silent());
+  auto held = torch::rand({64, 2});
+  held[5][1] = std::numeric_limits<float>::infinity();
+  data.held_source = std::make_shared<data::TensorSource>("held", held);
+  std::string said;
+  train::Trainer trainer(recipe, data, torch::kCPU, "", [&](LogLevel level, const std::string& line) {
+    if (level == LogLevel::warning) said += line + "\n";
+  });
+  HeldOut held_out([&](int64_t, const Evaluation& evaluation) { EXPECT_EQ(evaluation.reach(), Reach::unknown); });
+  trainer.attach(held_out);
+  EXPECT_TRUE(trainer.run(std::atomic<bool>{false}));
+  EXPECT_FALSE(trainer.best_figure().has_value());
+  EXPECT_EQ(said, "iteration 1: the map cannot be judged: 1 of 64 outputs is not finite; the first is that of row 5 (counted from 0); "
+                  "look for fill values in the input\n") << "once, and not at each of the three evaluations";
 }
 
 }  // namespace

@@ -22,6 +22,16 @@ TEST(EnergyDistance, IsAsByHand) {
   EXPECT_DOUBLE_EQ(energy_distance(a, b, Pairs::distinct), 2 * between - 2 / 2.0 - 20 / 6.0);
 }
 
+// As 0 it would be the best of all distances.
+TEST(EnergyDistance, OfWhatIsNotFiniteIsNoNumber) {
+  for (const double bad : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    for (const auto pairs : {Pairs::all, Pairs::distinct}) {
+      EXPECT_FALSE(std::isfinite(energy_distance(column({0, bad}), column({0, 1}), pairs)));
+      EXPECT_FALSE(std::isfinite(energy_distance(column({0, 1}), column({0, bad}), pairs)));
+    }
+  }
+}
+
 TEST(EnergyDistance, IsZeroForEqualSets) {
   for (const int64_t dim : {2, 100}) {
     const auto a = torch::randn({300, dim});

@@ -24,6 +24,8 @@ TEST(Reach, JudgesByFloorAndWay) {
   EXPECT_EQ(judge({.error = 0.05, .floor = 0.01, .start = 1}), Reach::near);
   EXPECT_EQ(judge({.error = 0.3, .floor = 0.01, .start = 1}), Reach::missed);
   EXPECT_EQ(judge({.error = 0.3, .floor = kNaN, .start = 1}), Reach::unknown);
+  EXPECT_EQ(judge({.error = 0.3, .floor = 0.01, .start = kNaN}), Reach::unknown);
+  EXPECT_EQ(judge({.error = kNaN, .floor = 0.01, .start = 1}), Reach::unknown);
   EXPECT_EQ(judge({.error = 0.03, .floor = 0.01, .start = 0.011}), Reach::missed) << "spoilt although it began there";
   EXPECT_EQ(judge({.error = 0.036, .floor = 0.037, .start = 0.036}), Reach::unknown) << "samples that cannot tell the source";
   EXPECT_EQ(way_left({.error = 0.005, .floor = 0.01, .start = 1}), 0);
@@ -37,6 +39,15 @@ TEST(Reach, IsSaidPlainly) {
   EXPECT_THAT(in_words({.error = 0.999, .floor = 0.0, .start = 1}), HasSubstr("100 % of the way"));
   EXPECT_THAT(in_words({.error = 0.036, .floor = 0.037, .start = 0.036}), HasSubstr("eval.samples"));
   EXPECT_THAT(in_words({.error = kNaN, .floor = 0.001, .start = 1}), HasSubstr("not measured"));
+}
+
+// 2 % of a long way can be far more than samples of the target show.
+TEST(Reach, SaysHowManyTimesTheFloorIsLeft) {
+  EXPECT_EQ(in_words({.error = 0.255, .floor = 0.001, .start = 12.7}), "comes near its target: 2 % of the way is left (the error is 255 times its floor)");
+  EXPECT_EQ(in_words({.error = 0.04, .floor = 0.01, .start = 1}), "comes near its target: 3 % of the way is left (the error is 4.0 times its floor)");
+  EXPECT_EQ(in_words({.error = 0.029, .floor = 0.01, .start = 1}), "comes near its target: 2 % of the way is left");
+  EXPECT_EQ(in_words({.error = 0.5, .floor = 0.01, .start = 1}), "MISSES its target: 49 % of the way is left (the error is 50 times its floor)");
+  EXPECT_EQ(in_words({.error = 0.3, .floor = 0.0, .start = 1}), "MISSES its target: 30 % of the way is left") << "no floor to compare with";
 }
 
 torch::Tensor stripes(int64_t n, bool upright, const char* name) {

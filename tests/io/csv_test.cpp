@@ -29,7 +29,7 @@ TEST(Csv, WritesShortestDigitsOfEveryType) {
   EXPECT_THAT(monge::testing::message_of([] {
                 csv_text(torch::zeros({1, 2, 3}));
               }),
-              HasSubstr("got [1, 2, 3] of Float; write .npy instead"));
+              HasSubstr("got [1, 2, 3] of float32; write .npy instead"));
 }
 
 }  // namespace

@@ -74,6 +74,29 @@ TEST(Png, RoundsSixteenBitsToEight) {
   EXPECT_TRUE(torch::equal(image.flatten(), torch::tensor({1, 2, 255}, torch::kUInt8)));
 }
 
+// An animated PNG is a still one, its first frame, with the chunk acTL before it; readers that know no animation show that.
+TEST(Png, TellsThatAnAnimationHasFurtherFrames) {
+  const auto image = noise(8, 8, 3);
+  const auto png = encode_png(image);
+  const auto with = [&](uint32_t frames, size_t at) {
+    return png.substr(0, at) + testing::png_chunk("acTL", testing::number(frames, 4, true) + testing::number(0, 4, true)) + png.substr(at);
+  };
+  constexpr size_t kBehindHeader = 8 + 25;
+  ImageNotes notes;
+  EXPECT_TRUE(torch::equal(decode_image(with(3, kBehindHeader), "x.png", {}, &notes), image));
+  EXPECT_TRUE(notes.more_pages);
+  decode_image(with(1, kBehindHeader), "x.png", {}, &notes);
+  EXPECT_FALSE(notes.more_pages) << "one frame is all of it";
+  decode_image(with(3, png.size() - 12), "x.png", {}, &notes);
+  EXPECT_FALSE(notes.more_pages) << "behind the pixels the chunk has no meaning";
+  decode_image(png, "x.png", {}, &notes);
+  EXPECT_FALSE(notes.more_pages);
+  NoteCounts counts;
+  notes.more_pages = true;
+  counts.add(notes);
+  EXPECT_THAT(note_lines(counts), ::testing::ElementsAre("took the first page or frame of 1 image that have several"));
+}
+
 TEST(Png, ExpandsAPaletteWithATransparentEntryAndInterlacing) {
   const png_color colours[] = {{255, 0, 0}, {0, 255, 0}, {0, 0, 255}, {9, 9, 9}};
   const png_byte alpha[] = {0, 255};
@@ -242,12 +265,12 @@ TEST(Image, ChecksTheSizeBeforeTakingMemory) {
 TEST(Image, IsWrittenByItsExtension) {
   const testing::ScratchFolder folder;
   const auto image = ramp(20, 20, 3);
-  for (const char* name : {"a.png", "b.JPG", "c.jpeg", "d.webp", "e.tif", "f.TIFF"}) {
+  for (const char* name : {"a.png", "b.JPG", "c.jpeg", "d.webp", "e.tif", "f.TIFF", "g.jfif", "h.JPE"}) {
     write_image(folder / name, image);
     EXPECT_LE(largest_difference(read_image(folder / name), image), 12) << name;
     EXPECT_EQ(encode_image(image, name), real_files().read(folder / name)) << name;
   }
-  EXPECT_TRUE(encode_image(image, "inner/b.JPG").starts_with("\xff\xd8\xff"));
+  for (const char* name : {"inner/b.JPG", "g.jfif", "h.JPE"}) EXPECT_TRUE(encode_image(image, name).starts_with("\xff\xd8\xff")) << name;
   EXPECT_THAT(message_of([&] { write_image(folder / "e.gif", image); }),
               AllOf(HasSubstr("\".gif\""), HasSubstr(".png")));
   EXPECT_THAT(message_of([&] { read_image(folder / "none.png"); }),

@@ -126,8 +126,11 @@ TEST(Npy, RefusesASizeThatIsNotThatOfTheFile) {
   const auto complaint = [](const std::string& shape, const std::string& data) {
     return complaint_about("{'descr': '<f4', 'fortran_order': False, 'shape': " + shape + ", }", data);
   };
-  EXPECT_THAT(complaint("(2,)", "1234"), HasSubstr("x.npy: shape [2] of Float takes 8 bytes, the file has 4"));
+  EXPECT_THAT(complaint("(2,)", "1234"), HasSubstr("x.npy: shape [2] of float32 takes 8 bytes, the file has 4"));
   EXPECT_THAT(complaint("(1,)", "12345678"), HasSubstr("takes 4 bytes, the file has 8"));
+  EXPECT_THAT(complaint_about("{'descr': '<u2', 'fortran_order': True, 'shape': (2, 3), }", "1234"),
+              HasSubstr("x.npy: shape [2, 3] of uint16 takes 12 bytes, the file has 4")) << "as numpy says it, not turned around";
+  EXPECT_THAT(complaint_about("{'descr': '|b1', 'fortran_order': False, 'shape': (2,), }", "1"), HasSubstr("shape [2] of bool takes 2 bytes"));
   EXPECT_THAT(complaint("(4611686018427387904, 4)", "1234"), HasSubstr("overflows"));
   EXPECT_THAT(complaint("(1000000000000,)", "1234"), HasSubstr("takes 4000000000000 bytes, the file has 4"));
 }
@@ -196,7 +199,7 @@ TEST(Npy, MappingComplainsAsReadingDoes) {
     return mapped;
   };
   const auto whole = npy_bytes(torch::zeros({4, 4}));
-  EXPECT_THAT(complaints(whole.substr(0, whole.size() - 3)), HasSubstr("x.npy: shape [4, 4] of Float takes 64 bytes, the file has 61"));
+  EXPECT_THAT(complaints(whole.substr(0, whole.size() - 3)), HasSubstr("x.npy: shape [4, 4] of float32 takes 64 bytes, the file has 61"));
   EXPECT_THAT(complaints(whole + "12"), HasSubstr("the file has 66"));
   EXPECT_THAT(complaints(whole.substr(0, 50)), HasSubstr("cut in its header"));
   EXPECT_THAT(complaints(""), HasSubstr("is no .npy file"));

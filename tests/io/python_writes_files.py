@@ -5,6 +5,7 @@
 Every tensor named w is arange(6).view(2, 3). Ends with code 77 when this Python lacks one of the packages.
 """
 
+import functools
 import pathlib
 import sys
 import types
@@ -34,14 +35,16 @@ torch.save({"w": w, "tied": w[1], "grown": torch.ones(1).expand(1000)}, folder /
 torch.save({"w": w.t()}, folder / "transposed.pt")
 torch.save({"w": w, "bytes": b"\x00\xff", "set": {1, 2}, "device": torch.device("cuda:0"), "size": w.size(),
             "dtype": torch.float16, "big": 1 << 80, "adam": optimiser.state_dict()}, folder / "good_mixed.pt")
+torch.save({"w": w, "options": types.SimpleNamespace(a=1)}, folder / "good_namespace.pt")
 torch.serialization.set_crc32_options(False)
 torch.save({"w": w}, folder / "good_nocrc.pt")
 torch.serialization.set_crc32_options(True)
 
-torch.save(layer, folder / "refused_torch.nn.modules.linear.Linear.pt")
+layer.weight.data.copy_(w)
+torch.save(layer, folder / "network.pt")
 torch.save({"w": w.to_sparse()}, folder / "refused_torch._utils._rebuild_sparse_tensor.pt")
 torch.save({"w": w.to(torch.uint16)}, folder / "refused_torch.uint16.pt")
-torch.save(types.SimpleNamespace(a=1), folder / "refused_types.SimpleNamespace.pt", pickle_protocol=4)
+torch.save(functools.partial(print), folder / "refused_builtins.print.pt", pickle_protocol=4)
 
 safetensors.torch.save_file({"w": w}, folder / "w.safetensors", metadata={"format": "pt"})
 numpy.save(folder / "c.npy", w.numpy())

@@ -109,7 +109,7 @@ TEST(Safetensors, RefusesOffsetsThatDoNotCoverTheDataOnce) {
   EXPECT_THAT(complaint_about(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[4,0]}})", 4),
               HasSubstr("data_offsets [4, 0]"));
   EXPECT_THAT(complaint_about(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", 4),
-              HasSubstr("tensor \"a\": shape [2] of Float takes 8 bytes, the file has 4"));
+              HasSubstr("tensor \"a\": shape [2] of float32 takes 8 bytes, the file has 4"));
   EXPECT_THAT(complaint_about(R"({"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,4]}})", 4),
               HasSubstr("overflows"));
   EXPECT_THAT(complaint_about(R"({"a":{"dtype":"F32","shape":[0,4611686018427387904,4],"data_offsets":[0,0]}})", 0),

@@ -184,6 +184,55 @@ TEST(OutputWriter, ATextIsCompressedByItsName) {
   EXPECT_LT(packed.size(), fs::file_size(folder / "out.csv") / 2);
 }
 
+/// Two items that are named like files.
+class NamedItems : public data::TensorSource {
+ public:
+  NamedItems() : data::TensorSource("items", torch::rand({2, 3, 8, 8})) {}
+  std::string item_name(int64_t index) const override { return index == 0 ? "a.png" : "b.png"; }
+};
+
+TEST(OutputWriter, CountsWhatIsReplacedAndKeepsInputs) {
+  const ScratchFolder folder;
+  const auto put = [&](const char* name) {
+    fs::create_directories((folder / name).parent_path());
+    std::ofstream(folder / name) << name;
+  };
+  const NamedItems source;
+  const auto count = [&](const char* out, int64_t draws = 1) { return check_replaced(DataKind::folder, folder / out, {folder / "in"}, source, draws); };
+  const auto complaint = [&](const char* out, int64_t draws = 1) { return message_of([&] { count(out, draws); }); };
+  for (const char* name : {"in/a.png", "in/b.png", "old/a.png", "old/other.png", "drawn/a_1.png", "drawn/a_2.png", "drawn/b_2.png"}) put(name);
+  EXPECT_EQ(count("none"), 0);
+  EXPECT_EQ(count("old"), 1);
+  EXPECT_EQ(count("drawn"), 0);
+  EXPECT_EQ(count("drawn", 2), 3);
+
+  // Links, symbolic and hard, from either side.
+  for (const char* name : {"orig/a.png", "orig/b.png"}) put(name);
+  fs::remove(folder / "in/b.png");
+  fs::create_symlink("../orig/b.png", folder / "in/b.png");
+  EXPECT_THAT(complaint("orig"), AllOf(HasSubstr("orig/b.png: an output goes there"), HasSubstr("in/b.png"), HasSubstr("choose another place")));
+  fs::create_directories(folder / "hard");
+  fs::create_hard_link(folder / "in/a.png", folder / "hard/a.png");
+  EXPECT_THAT(complaint("hard"), HasSubstr("hard/a.png: an output goes there"));
+  EXPECT_EQ(count("hard", 2), 0) << "a_1.png, a_2.png";
+  fs::create_directories(folder / "soft");
+  fs::create_symlink("../in/a.png", folder / "soft/a.png");
+  EXPECT_THAT(complaint("soft"), HasSubstr("soft/a.png: an output goes there"));
+  fs::create_directory_symlink("orig", folder / "other_name");
+  EXPECT_THAT(complaint("other_name"), HasSubstr("other_name/b.png: an output goes there"));
+  EXPECT_THAT(message_of([&] { check_replaced(DataKind::folder, folder / "none", {folder / "in"}, source, 1, folder / "orig/b.png"); }),
+              HasSubstr("orig/b.png: an output goes there")) << "the grid's file";
+
+  // Single files.
+  const auto single = [&](DataKind kind, const char* in, const char* out, int64_t draws) {
+    return check_replaced(kind, folder / out, {folder / in}, source, draws);
+  };
+  EXPECT_THAT(message_of([&] { single(DataKind::picture, "drawn/a_2.png", "drawn/a.png", 2); }), HasSubstr("drawn/a_2.png: an output goes there"));
+  EXPECT_EQ(single(DataKind::picture, "in/a.png", "drawn/a.png", 2), 2);
+  EXPECT_EQ(single(DataKind::table, "in/a.png", "old/a.png", 1), 1);
+  EXPECT_EQ(single(DataKind::archive, "in/a.png", "old/none.tar", 1), 0);
+}
+
 TEST(OutputWriter, VectorsAreATableWhateverTheirPath) {
   const data::TensorSource vectors("v", torch::rand({3, 2})), images("i", torch::rand({3, 3, 8, 8}));
   EXPECT_EQ(kind_of("table.parquet?columns=a,b", vectors), DataKind::table);

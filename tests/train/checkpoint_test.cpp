@@ -1,5 +1,6 @@
 // Checkpoints: whole or absent, and verified.
 #include <fstream>
+#include <limits>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -38,6 +39,24 @@ TEST(Checkpoint, KeepsTheBestBesideThem) {
   EXPECT_THAT(names(folder / "checkpoints"), ::testing::ElementsAre("step_000003", "step_000008"));
   EXPECT_EQ(load_checkpoint(folder / "best").iteration, 3);
   EXPECT_EQ(load_model(folder / "best", torch::kCPU, silent()).iteration, 3);
+}
+
+TEST(Checkpoint, WhatIsNotANumberIsNeverTheBest) {
+  testing::ScratchFolder folder;
+  auto recipe = recipe_for("strong", false);
+  recipe.train.iterations = 4;
+  struct Judge : Observer {
+    void iteration_done(Trainer& trainer, int64_t done, const Figures&) override {
+      constexpr double kFigures[] = {std::numeric_limits<double>::quiet_NaN(), 0.5, std::numeric_limits<double>::quiet_NaN(), -std::numeric_limits<double>::infinity()};
+      trainer.offer(kFigures[done - 1]);
+    }
+  } judge;
+  auto trainer = trainer_in(folder.path(), recipe, false);
+  trainer.attach(judge);
+  trainer.run(std::atomic<bool>{false});
+  EXPECT_EQ(trainer.best_figure(), 0.5);
+  EXPECT_EQ(trainer.best_iteration(), 2);
+  EXPECT_EQ(fs::read_symlink(folder / "best"), "checkpoints/step_000002");
 }
 
 TEST(Checkpoint, AFlippedBitFallsBackToTheOneBeforeAndSaysSo) {

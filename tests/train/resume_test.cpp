@@ -5,6 +5,7 @@
 
 #include "monge/core/error.h"
 #include "monge/data/tensor_source.h"
+#include "monge/io/npy.h"
 #include "monge/train/trainer.h"
 #include "tests/train/short_run.h"
 
@@ -113,6 +114,42 @@ TEST(Trainer, WarnsWhenTheDataHaveChangedSinceTheCheckpoint) {
   Trainer trainer(run.recipe, data, torch::kCPU, run.folder.path(), [&](LogLevel, const std::string& line) { said += line; });
   trainer.resume(load_newest(run.checkpoints(), silent()));
   EXPECT_THAT(said, AllOf(HasSubstr("source has 10"), HasSubstr("23")));
+}
+
+// As many rows of other values are other data, too.
+TEST(Trainer, WarnsWhenValuesHaveChangedSinceTheCheckpoint) {
+  testing::ScratchFolder folder;
+  auto recipe = recipe_for("strong", false);
+  recipe.source.path = (folder / "a.npy").string();
+  recipe.target.path = (folder / "b.npy").string();
+  recipe.data.standardise = "joint";
+  recipe.train.iterations = 1;
+  const auto rows = torch::rand({40, 2}, RandomStreams(9).at("rows", 0));
+  io::write_npy(folder / "a.npy", rows);
+  io::write_npy(folder / "b.npy", rows + 1);
+  const auto checkpoints = folder / "run/checkpoints";
+  Trainer(recipe, open_training_data(recipe, silent()), torch::kCPU, folder / "run", silent()).run(std::atomic<bool>{false});
+  const auto said = [&](const Checkpoint& checkpoint) {
+    std::string out;
+    const auto data = open_training_data(recipe, silent(), {}, checkpoint.standardisation, nullptr, checkpoint.columns);
+    Trainer(recipe, data, torch::kCPU, "", [&](LogLevel level, const std::string& line) {
+      if (level == LogLevel::warning) out += line + "\n";
+    }).resume(checkpoint);
+    return out;
+  };
+  auto checkpoint = load_newest(checkpoints, silent());
+  EXPECT_EQ(checkpoint.source_fingerprint.size(), 16u);
+  EXPECT_EQ(said(checkpoint), "");
+  io::write_npy(folder / "a.npy", rows + 1e-6);
+  EXPECT_EQ(said(checkpoint), "source: " + recipe.source.path + " holds other values than when the checkpoint was saved; the run goes on with what is there now, and not as it would have\n");
+  checkpoint.source_fingerprint.clear();  // as of a checkpoint from before there were any
+  EXPECT_EQ(said(checkpoint), "");
+}
+
+TEST(Checkpoint, OfDataWithoutAFingerprintHasNone) {
+  const ShortRun run;
+  EXPECT_THAT(real_files().read(run.checkpoints() / "step_000006" / "manifest.json"), ::testing::Not(HasSubstr("fingerprint")));
+  EXPECT_EQ(load_newest(run.checkpoints(), silent()).source_fingerprint, "");
 }
 
 }  // namespace

@@ -202,5 +202,27 @@ TEST(LostColumns, AreToldBeforeTheTraining) {
   EXPECT_EQ(said_by("each", folder), "");
 }
 
+TEST(LostColumns, OfAFillValueAreToldWithTheCureThatFits) {
+  const testing::ScratchFolder folder;
+  for (const double value : {1e10, 1e20, -3.4e38}) {
+    auto rows = torch::randn({300, 3}, RandomStreams(1).at("rows", 0), torch::kFloat64);
+    for (const int64_t i : {3, 77, 150, 222, 280}) rows[i][1] = value;  // not all of them are held out
+    io::write_npy(folder / "p.npy", rows);
+    io::write_npy(folder / "q.npy", rows);
+    TrainingData data;
+    for (const char* kind : {"joint", "each"}) {
+      EXPECT_THAT(said_by(kind, folder, &data),
+                  AllOf(HasSubstr("the source's column 1: one value, "), HasSubstr("the target's column 1: one value, "), HasSubstr("?missing=drop"),
+                        HasSubstr("float32 cannot hold: source columns 1 (1 of 3); target columns 1 (1 of 3)"),
+                        HasSubstr("A few values far from the others stretch the scale there"), ::testing::Not(HasSubstr("lie far apart"))))
+          << kind << " " << value;
+      EXPECT_THAT(data.lost.source, ElementsAre(1));
+      EXPECT_THAT(data.lost.target, ElementsAre(1));
+    }
+    EXPECT_THAT(said_by("off", folder, &data), AllOf(HasSubstr("the source's column 1: one value, "), ::testing::Not(HasSubstr("cannot hold"))));
+    EXPECT_FALSE(data.lost.any());
+  }
+}
+
 }  // namespace
 }  // namespace monge::train
