@@ -134,17 +134,23 @@ void call_on_helpers(int64_t threads, void (*work)(const void*), const void* sta
 
 void call_on_threads(int64_t threads, void (*work)(const void*), const void* state) {
   if (threads <= 1) return work(state);
-  // Longer than waking a thread takes. Both are chosen by trial.
+  // Longer than waking a thread takes. All of these are chosen by trial.
   constexpr auto kStall = std::chrono::microseconds(80);
-  constexpr int kPassesAfterAStall = 2000;
-  static std::atomic<int> passes_on_helpers = 0;
+  constexpr int kPassesAfterStalls = 2000;
+  // Two stalls within 64 passes show another program; one alone is the noise of any machine. After a time on helpers one is enough.
+  constexpr int kOfAStall = 128, kMany = 192, kAfterwards = kMany - kOfAStall;
+  static std::atomic<int> passes_on_helpers = 0, stalls = 0;
   // Helpers would be bound to the core of the thread that starts them.
   static const bool are_bound = omp_get_proc_bind() != omp_proc_bind_false;
   if (passes_on_helpers.load(std::memory_order_relaxed) > 0) {
     passes_on_helpers.fetch_sub(1, std::memory_order_relaxed);
     return call_on_helpers(threads, work, state);
   }
-  if (on_openmp(threads, work, state) > kStall && !are_bound) passes_on_helpers.store(kPassesAfterAStall, std::memory_order_relaxed);
+  const bool stalled = on_openmp(threads, work, state) > kStall;
+  const int now = std::max(0, stalls.load(std::memory_order_relaxed) + (stalled ? kOfAStall : -1));
+  const bool many = now >= kMany && !are_bound;
+  stalls.store(many ? kAfterwards : now, std::memory_order_relaxed);
+  if (many) passes_on_helpers.store(kPassesAfterStalls, std::memory_order_relaxed);
 }
 
 }  // namespace monge::nn

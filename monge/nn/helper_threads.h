@@ -10,7 +10,7 @@ namespace monge::nn {
 ///
 /// The threads are OpenMP's while these keep step, as LibTorch's loops between two passes have just left them awake. A
 /// parallel region of OpenMP ends when all of its threads have come to its end, though, and beside another program a thread
-/// waits for a core for milliseconds before it begins. After such a stall the next passes run on threads of our own, which may
+/// waits for a core for milliseconds before it begins. After two such stalls the next passes run on threads of our own, which may
 /// come late or not at all; then OpenMP is tried again. On a machine without other work these would cost a fifth of the time,
 /// because each change between two sets of threads wakes one of them up (docs/performance.md, "Beside other work").
 ///
@@ -19,7 +19,7 @@ namespace monge::nn {
 /// @throws what a call of work throws (one of them), after all have ended.
 void call_on_threads(int64_t threads, void (*work)(const void*), const void* state);
 
-/// The same on threads of our own alone, as after a stall. While one pass has them, those of other callers run on the calling
+/// The same on threads of our own alone, as after stalls. While one pass has them, those of other callers run on the calling
 /// thread alone.
 void call_on_helpers(int64_t threads, void (*work)(const void*), const void* state);
 
