@@ -35,7 +35,8 @@ class ExtremeValues {
   /// So many times the range of the others. A code such as -9999 beside values of a few units is found. Legitimate
   /// heavy tails are spared: of 10,000 columns of 300 log-normal values (sigma 3), none has such a value.
   static constexpr double kFar = 1000;
-  /// Rows that the others must have at least: among fewer, a distance says little.
+  /// Rows that the others must have at least, those of the smallest or the largest of them (the more frequent) counted
+  /// as one: among fewer, a distance says little, and of a column of zeros a few small values are no scale.
   static constexpr int64_t kLeastOthers = 8;
   /// Others that differ by less than this part of their magnitude are one value with the noise of computing.
   static constexpr double kNoise = 1e-9;

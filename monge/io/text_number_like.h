@@ -1,4 +1,4 @@
-// Texts that are numbers to a reader and not to this program: "$1", "1 001,5", "(1.5)", "0x1".
+// Texts that are numbers to a reader and not to this program: "$1", "1 001,5", "(1.5)".
 #pragma once
 
 #include <string_view>
@@ -12,11 +12,12 @@ bool is_spoilt_number(std::string_view field);
 ///
 ///     a currency sign, a percent sign, or < > ~ = before it      $1  1 %  <0.1
 ///     brackets, or a sign that is not ASCII                      (1.5)  U+2212 1.5
-///     digits in groups of three, by blanks, ' or _               1 001,5  1'001.5  1_001
-///     an exponent after D, an imaginary part, or hexadecimal     1.0D-07  1+2i  0x1F
+///     digits in groups of three, by blanks or '                  1 001,5  1'001.5
+///     an exponent after D, or an imaginary part                  1.0D-07  1+2i
 ///     a unit of up to three letters after a fraction             1.5mm  1,5 kg
 ///
-/// Names, dates, times and ranges are none: cell12, AAAC-1, 2021-01-05, 12:01, 3-7, 10x, 1_1.
+/// Names, dates, times and ranges are none: cell12, AAAC-1, 2021-01-05, 12:01, 3-7, 10x. Nor are hexadecimal numbers and digits with
+/// underscores (0x1F, 12_001), which are names far more often.
 /// @param field  UTF-8 or not, without blanks around it.
 bool is_number_like(std::string_view field);
 

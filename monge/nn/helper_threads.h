@@ -14,7 +14,8 @@ namespace monge::nn {
 /// come late or not at all; then OpenMP is tried again. On a machine without other work these would cost a fifth of the time,
 /// because each change between two sets of threads wakes one of them up (docs/performance.md, "Beside other work").
 ///
-/// Threads that OMP_PROC_BIND or OMP_PLACES bind to cores stay OpenMP's. work must not call LibTorch, whose threads would multiply. Thread-safe.
+/// Where OMP_PROC_BIND or OMP_PLACES bind threads to cores, OpenMP's are used always. work must not call LibTorch, whose
+/// threads would multiply. Thread-safe.
 /// @param threads  at least 1.
 /// @throws what a call of work throws (one of them), after all have ended.
 void call_on_threads(int64_t threads, void (*work)(const void*), const void* state);
