@@ -13,7 +13,8 @@
 
 namespace monge::bench {
 
-/// libjpeg's example: one object, defaults, from memory, a row a call. Its default handler ends the program on an error.
+/// libjpeg's example: one object, defaults, from memory, a row a call. Its default handler ends the program on an
+/// error.
 class BareJpeg {
  public:
   BareJpeg() {

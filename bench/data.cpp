@@ -1,15 +1,15 @@
-// bench_data: how fast pictures are packed, and how fast a packed set is opened and read.
+// bench_data: how fast images are packed, and how fast a packed set is opened and read.
 //
 //   bench_data FOLDER SCRATCH [--json] [--size N] [--rounds N]
 //
 // FOLDER holds JPEGs. With --json one line:
-//   bare_per_second    pictures decoded by libjpeg-turbo alone from memory, in one thread (see bare_jpeg.h)
-//   pack_per_second    pictures packed (listed, read, hashed, decoded, cropped, resized, written, synced) by all cores
-//   bare_all_per_second, bare_read_per_second  the same in as many threads as there are cores, and with the files read before
-//   share              pack_per_second / bare_read_per_second: both begin with the files of the folder
+//   bare_per_second    images decoded by libjpeg-turbo alone from memory, in one thread (see bare_jpeg.h)
+//   pack_per_second    images packed (listed, read, hashed, decoded, cropped, resized, written, synced) by all cores
+//   bare_all_per_second, bare_read_per_second  the same in as many threads as there are cores, and with the files read
+//   before share              pack_per_second / bare_read_per_second: both begin with the files of the folder
 //   share_memory       pack_per_second / bare_all_per_second
 //   open_seconds       to open the packed set as a source
-//   ordered_per_second, shuffled_per_second   pictures given as bytes in batches of 256, in one thread
+//   ordered_per_second, shuffled_per_second   images given as bytes in batches of 256, in one thread
 //   rise_mb            of the process's resident memory (anonymous and mapped) while they were given, at most
 // The best of `rounds`; the set is in the system's cache. For one core: taskset -c 0 bench_data ...
 #include <unistd.h>
@@ -27,10 +27,10 @@
 #include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/core/named_values.h"
+#include "monge/data/image_collection.h"
 #include "monge/data/images.h"
 #include "monge/data/pack.h"
 #include "monge/data/parallel.h"
-#include "monge/data/pictures.h"
 #include "monge/data/sampler.h"
 
 namespace monge {
@@ -79,7 +79,7 @@ double resident() {
   return static_cast<double>(held) * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1 << 20);
 }
 
-/// Pictures per second that `batch` gives over the whole set.
+/// Images per second that `batch` gives over the whole set.
 template <class Batch>
 double rate_of(int64_t count, const Batch& batch, double& rise, double before) {
   constexpr int64_t kBatch = 256;
@@ -90,19 +90,20 @@ double rate_of(int64_t count, const Batch& batch, double& rise, double before) {
     seen += items.size(0);
     if (begin % (16 * kBatch) == 0) rise = std::max(rise, resident() - before);
   }
-  require(seen == count, "pictures are missing");
+  require(seen == count, "images are missing");
   return static_cast<double>(count) / (now() - began);
 }
 
 void run(const Command& command) {
-  const auto pictures = data::open_pictures(command.folder, silent());
-  const int64_t count = pictures->size();
+  const auto images = data::open_image_collection(command.folder, silent());
+  const int64_t count = images->size();
   const auto cores = static_cast<double>(std::max(1u, std::thread::hardware_concurrency()));
-  double bare_rate = 0, bare_all_rate = 0, bare_read_rate = 0, pack_rate = 0, open_seconds = 1e9, ordered = 0, shuffled = 0, rise = 0;
+  double bare_rate = 0, bare_all_rate = 0, bare_read_rate = 0, pack_rate = 0, open_seconds = 1e9, ordered = 0,
+         shuffled = 0, rise = 0;
   {
     std::vector<std::string> files;
     std::string buffer;
-    for (int64_t i = 0; i < count; ++i) files.emplace_back(pictures->bytes(i, buffer));
+    for (int64_t i = 0; i < count; ++i) files.emplace_back(images->bytes(i, buffer));
     bench::BareJpeg bare;
     for (int64_t round = 0; round < command.rounds; ++round) {
       double began = now();
@@ -110,14 +111,15 @@ void run(const Command& command) {
       bare_rate = std::max(bare_rate, static_cast<double>(count) / (now() - began));
       began = now();
       data::for_each_parallel(count, [&] {
-        return [&, own = std::make_shared<bench::BareJpeg>()](int64_t i) { own->decode(files[static_cast<size_t>(i)]); };
+        return
+            [&, own = std::make_shared<bench::BareJpeg>()](int64_t i) { own->decode(files[static_cast<size_t>(i)]); };
       });
       bare_all_rate = std::max(bare_all_rate, static_cast<double>(count) / (now() - began));
       began = now();
       data::for_each_parallel(count, [&] {
         return [&, own = std::make_shared<bench::BareJpeg>()](int64_t i) {
           std::string bytes;
-          pictures->bytes(i, bytes);
+          images->bytes(i, bytes);
           own->decode(bytes);
         };
       });
@@ -170,11 +172,13 @@ void run(const Command& command) {
     std::printf("%s\n", json_line(record).c_str());
     return;
   }
-  std::printf("bare libjpeg-turbo  %.0f pictures a second in one thread, %.0f on all cores, %.0f with the files read\n"
-              "packing             %.0f a second on %.0f cores: %.2f of the bare loop that reads the files\n"
-              "opening             %.1f ms for %lld pictures\n"
-              "reading             %.0f a second in order, %.0f shuffled, in one thread; memory rose by %.0f MiB\n",
-              bare_rate, bare_all_rate, bare_read_rate, pack_rate, cores, pack_rate / bare_read_rate, 1e3 * open_seconds, static_cast<long long>(count), ordered, shuffled, rise);
+  std::printf(
+      "bare libjpeg-turbo  %.0f images a second in one thread, %.0f on all cores, %.0f with the files read\n"
+      "packing             %.0f a second on %.0f cores: %.2f of the bare loop that reads the files\n"
+      "opening             %.1f ms for %lld images\n"
+      "reading             %.0f a second in order, %.0f shuffled, in one thread; memory rose by %.0f MiB\n",
+      bare_rate, bare_all_rate, bare_read_rate, pack_rate, cores, pack_rate / bare_read_rate, 1e3 * open_seconds,
+      static_cast<long long>(count), ordered, shuffled, rise);
 }
 
 }  // namespace

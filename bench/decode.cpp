@@ -1,10 +1,10 @@
-// bench_decode: what a picture costs on its way from a JPEG file to a small square, beside libjpeg-turbo alone.
+// bench_decode: what an image costs on its way from a JPEG file to a small square, beside libjpeg-turbo alone.
 //
 //   bench_decode [--json] [--files N] [--size N] [--rounds N] [--no-dots] [--keep FOLDER]
 //
 // Makes N JPEGs of about 100 x 100 (4:2:0, quality 90) and takes each step over all of them in turn, `rounds` times; a
 // step's time is the least processor time of its rounds, so that neighbours on the machine count little. One thread.
-// With --json one line: NAME_per_second in pictures, and share = bare / (all of ours), the pictures per second of ours
+// With --json one line: NAME_per_second in images, and share = bare / (all of ours), the images per second of ours
 // over those of the bare loop.
 //
 // --no-dots resizes as on processors without AVX-512 VNNI.
@@ -15,7 +15,7 @@
 //   decode     io::decode_image from memory
 //   crop       the centre
 //   resize     by bicubic, of what crop gives
-//   all        read, decode, crop, to RGB and resize, one after the other for each picture
+//   all        read, decode, crop, to RGB and resize, one after the other for each image
 #include <torch/types.h>
 #include <unistd.h>
 
@@ -74,7 +74,7 @@ Command parse(const std::vector<std::string>& words) {
 }
 
 /// Smooth waves of each colour, a lighter disc with a hard edge, and a little grain.
-torch::Tensor picture(std::mt19937_64& random) {
+torch::Tensor image(std::mt19937_64& random) {
   const auto uniform = [&](double low, double high) {
     return std::uniform_real_distribution<double>(low, high)(random);
   };
@@ -139,7 +139,7 @@ void run(const Command& command) {
   double bytes = 0;
   for (size_t i = 0; i < count; ++i) {
     paths.push_back(folder.path / text(i, ".jpg"));
-    files.push_back(io::encode_jpeg(picture(random), 90));
+    files.push_back(io::encode_jpeg(image(random), 90));
     fs::remove(paths.back());
     real_files().append(paths.back(), files.back());
     decoded.push_back(io::decode_image(files.back(), paths.back().string()));
@@ -187,10 +187,10 @@ void run(const Command& command) {
     return;
   }
   for (const auto& [name, step] : steps) {
-    std::printf("%-9s %7.2f us a picture, %5.1f %% of bare\n", name.c_str(),
+    std::printf("%-9s %7.2f us an image, %5.1f %% of bare\n", name.c_str(),
                 1e6 * least[name] / static_cast<double>(count), 100 * least[name] / least["bare"]);
   }
-  std::printf("pictures per second of all, over those of bare: %.3f\n", least["bare"] / least["all"]);
+  std::printf("images per second of all, over those of bare: %.3f\n", least["bare"] / least["all"]);
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
-// Pictures a second through the feature nets, on as many threads as OMP_NUM_THREADS says.
+// Images a second through the feature nets, on as many threads as OMP_NUM_THREADS says.
 //
-//     bench_features torchscript FILE [PICTURES] [SIDE]   one line of JSON a pass; bench/features.py does the same from
-//     Python bench_features inception [PICTURES]                 the forms of InceptionNet with random weights, then
+//     bench_features torchscript FILE [IMAGES] [SIDE]   one line of JSON a pass; bench/features.py does the same from
+//     Python bench_features inception [IMAGES]                 the forms of InceptionNet with random weights, then
 //     with resizing
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
@@ -34,25 +34,25 @@ std::vector<torch::Tensor> noise(int64_t count, int64_t side) {
   return out;
 }
 
-void measure(const std::string& what, int64_t pictures, const std::function<void()>& pass) {
+void measure(const std::string& what, int64_t images, const std::function<void()>& pass) {
   for (int i = 0; i < kPasses; ++i) {
     const auto start = std::chrono::steady_clock::now();
     pass();
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     std::printf("{\"net\": \"%s\", \"pass\": %d, \"pictures\": %ld, \"threads\": %d, \"images_per_second\": %.2f}\n",
-                what.c_str(), i, static_cast<long>(pictures), at::get_num_threads(),
-                static_cast<double>(pictures) / took.count());
+                what.c_str(), i, static_cast<long>(images), at::get_num_threads(),
+                static_cast<double>(images) / took.count());
     std::fflush(stdout);
   }
 }
 
-void bench_torchscript(const std::string& file, int64_t pictures, int64_t side) {
+void bench_torchscript(const std::string& file, int64_t images, int64_t side) {
   const eval::TorchScriptFeatures net(file);
-  const auto images = noise(pictures, side);
-  measure("torchscript", pictures, [&] { net.features(images); });
+  const auto images = noise(images, side);
+  measure("torchscript", images, [&] { net.features(images); });
 }
 
-void bench_inception(int64_t pictures) {
+void bench_inception(int64_t images) {
   torch::manual_seed(2);
   io::TensorFile state;
   for (const auto& [key, tensor] : nn::state_dict(eval::InceptionNet())) {
@@ -68,9 +68,9 @@ void bench_inception(int64_t pictures) {
     if (channels_last) nn::to_channels_last(net);
     const auto format = channels_last ? torch::MemoryFormat::ChannelsLast : torch::MemoryFormat::Contiguous;
     const auto x = torch::rand({batch, 3, 299, 299}).contiguous(format);
-    measure(text("inception ", name, " batch ", batch), pictures, [&] {
+    measure(text("inception ", name, " batch ", batch), images, [&] {
       const c10::InferenceMode inference;
-      for (int64_t i = 0; i < pictures; i += batch) net.forward(x);
+      for (int64_t i = 0; i < images; i += batch) net.forward(x);
     });
   };
   forms("plain", false, false, 4);
@@ -82,8 +82,8 @@ void bench_inception(int64_t pictures) {
   io::write_torch_checkpoint(file, state);
   for (const auto mode : {eval::InceptionMode::clean, eval::InceptionMode::legacy}) {
     const eval::InceptionFeatures net(file, mode);
-    const auto images = noise(pictures, 64);
-    measure("inception features " + net.mode() + ", 64 x 64", pictures, [&] { net.features(images); });
+    const auto images = noise(images, 64);
+    measure("inception features " + net.mode() + ", 64 x 64", images, [&] { net.features(images); });
   }
   std::filesystem::remove(file);
 }
@@ -98,7 +98,7 @@ int main(int argc, char** argv) try {
   } else if (!words.empty() && words[0] == "inception") {
     bench_inception(number(1, 16));
   } else {
-    std::fprintf(stderr, "bench_features torchscript FILE [PICTURES] [SIDE] | inception [PICTURES]\n");
+    std::fprintf(stderr, "bench_features torchscript FILE [IMAGES] [SIDE] | inception [IMAGES]\n");
     return 2;
   }
   return 0;

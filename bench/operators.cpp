@@ -113,9 +113,7 @@ int main(int count, char** arguments) {
     // What the noise is drawn by today, not its plain form, which is only there to be compared with.
     compare(
         "add_noise", {image({batch, 3, size, size})},
-        [&](const Tensors& in) {
-          return in[0] + sigma.view({-1, 1, 1, 1}) * torch::randn(in[0].sizes());
-        },
+        [&](const Tensors& in) { return in[0] + sigma.view({-1, 1, 1, 1}) * torch::randn(in[0].sizes()); },
         [&](const Tensors& in) { return ops::add_noise(in[0], sigma, state, 0); });
   }
 }

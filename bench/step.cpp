@@ -5,8 +5,8 @@
 //              [--profile] section.key=value ... [--and section.key=value ...]
 //
 // --job takes the path of a job of one rank: gradients and figures go through monge/dist, on a GPU through NCCL.
-// --and begins another recipe: the one before it with what follows changed. --profile also prints, for a GPU, the kernels of
-// an iteration that took most time, one object each: "kernel", "ms", "launches".
+// --and begins another recipe: the one before it with what follows changed. --profile also prints, for a GPU, the
+// kernels of an iteration that took most time, one object each: "kernel", "ms", "launches".
 #include <ATen/Parallel.h>
 #include <torch/cuda.h>
 
@@ -21,10 +21,10 @@
 
 #include "monge/core/error.h"
 #include "monge/dist/nccl.h"
-#include "monge/train/autocast.h"
-#include "monge/train/bench.h"
-#include "monge/train/nets.h"
-#include "monge/train/settings.h"
+#include "monge/solve/autocast.h"
+#include "monge/solve/bench.h"
+#include "monge/solve/nets.h"
+#include "monge/solve/settings.h"
 
 namespace monge {
 namespace {
@@ -34,7 +34,7 @@ struct Command {
   int64_t threads = 0;
   bool job = false;
   std::vector<int64_t> shape{2};
-  train::BenchOptions timing;
+  solve::BenchOptions timing;
   bool profile = false;
   std::vector<std::vector<std::string>> recipes{{}};  ///< assignments of each
 };
@@ -70,7 +70,7 @@ Command parse(const std::vector<std::string>& words) {
       while (i + 1 < words.size() && words[i + 1].find_first_not_of("0123456789") == std::string::npos) {
         out.shape.push_back(whole(value(), word, 1));
       }
-      require(out.shape.size() == 1 || out.shape.size() == 3, "--shape takes D for vectors or C H W for pictures");
+      require(out.shape.size() == 1 || out.shape.size() == 3, "--shape takes D for vectors or C H W for images");
     } else if (word == "--profile") {
       out.profile = true;
     } else if (word == "--and") {
@@ -91,13 +91,14 @@ torch::Device device_named(const std::string& name) {
 }
 
 #ifdef MONGE_CUDA
-void print_kernels(const train::Recipe& recipe, const std::vector<int64_t>& shape, const train::Feed& feed, torch::Device device) {
+void print_kernels(const train::Recipe& recipe, const std::vector<int64_t>& shape, const solve::BatchProvider& feed,
+                   torch::Device device) {
   namespace profiler = torch::autograd::profiler;
   using torch::profiler::impl::ActivityType;
-  const auto nets = train::make_nets(recipe, shape, shape);
+  const auto nets = solve::make_nets(recipe, shape, shape);
   int64_t dim = 1;
   for (const int64_t extent : shape) dim *= extent;
-  train::Solver solver(recipe, nets.map, nets.ema, nets.potential, dim, device);
+  solve::Solver solver(recipe, nets.map, nets.ema, nets.potential, dim, device);
   constexpr int64_t kWarm = 5;
   for (int64_t k = 0; k < kWarm; ++k) solver.outer_iteration(k, feed);
   const torch::profiler::impl::ProfilerConfig config(torch::profiler::impl::ProfilerState::KINETO);
@@ -118,7 +119,8 @@ void print_kernels(const train::Recipe& recipe, const std::vector<int64_t>& shap
   std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.second.first > b.second.first; });
   constexpr size_t kMost = 40;
   for (size_t i = 0; i < std::min(kMost, order.size()); ++i) {
-    const NamedValues record{{"kernel", order[i].first}, {"ms", order[i].second.first}, {"launches", order[i].second.second}};
+    const NamedValues record{
+        {"kernel", order[i].first}, {"ms", order[i].second.first}, {"launches", order[i].second.second}};
     std::printf("%s\n", json_line(record).c_str());
   }
 }
@@ -127,22 +129,22 @@ void print_kernels(const train::Recipe& recipe, const std::vector<int64_t>& shap
 void run(const Command& command) {
   const auto device = device_named(command.device);
   if (command.threads > 0) at::set_num_threads(static_cast<int>(command.threads));
-  train::keep_freed_memory();
+  solve::keep_freed_memory();
   const std::atomic<bool> stop{false};
-  const auto world = command.job ? dist::world_of_one(device) : nullptr;
+  const auto group = command.job ? dist::world_of_one(device) : nullptr;
   for (const auto& assignments : command.recipes) {
     train::Recipe recipe;
     train::assign(recipe, assignments);
-    train::make_synthetic(recipe);
+    solve::make_synthetic(recipe);
     train::validate(recipe);
-    recipe.train.precision = train::resolve_precision(recipe.train.precision, device);
-    train::apply_settings(recipe, device);
-    const auto feed = train::synthetic_feed(recipe, command.shape, device);
-    const auto result = train::bench(recipe, command.shape, feed, device, command.timing, stop, world);
+    recipe.train.precision = solve::resolve_precision(recipe.train.precision, device);
+    solve::apply_settings(recipe, device);
+    const auto feed = solve::synthetic_feed(recipe, command.shape, device);
+    const auto result = solve::bench(recipe, command.shape, feed, device, command.timing, stop, group);
     std::string named;
     for (const auto& assignment : assignments) named += (named.empty() ? "" : " ") + assignment;
     NamedValues record{{"recipe", named}, {"job", command.job}};
-    for (auto& entry : train::bench_values(result, recipe, device, command.timing)) record.push_back(std::move(entry));
+    for (auto& entry : solve::bench_values(result, recipe, device, command.timing)) record.push_back(std::move(entry));
     std::printf("%s\n", json_line(record).c_str());
     std::fflush(stdout);
 #ifdef MONGE_CUDA

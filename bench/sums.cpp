@@ -1,9 +1,10 @@
 // bench_sums: how fast the ranks of a job add numbers. Started as a training is:
 //
-//   mpirun -np 2 build/release/bench/bench_sums           torchrun --no-python --nproc-per-node 8 build/cuda/bench/bench_sums --device cuda
+//   mpirun -np 2 build/release/bench/bench_sums           torchrun --no-python --nproc-per-node 8
+//   build/cuda/bench/bench_sums --device cuda
 //
-// Rank 0 prints one JSON object a size: bytes, seconds of one sum (median), and the bytes a second that a ring moves through each
-// link for it, 2 (N - 1) / N bytes / seconds.
+// Rank 0 prints one JSON object a size: bytes, seconds of one sum (median), and the bytes a second that a ring moves
+// through each link for it, 2 (N - 1) / N bytes / seconds.
 #include <torch/cuda.h>
 #include <torch/types.h>
 
@@ -22,34 +23,37 @@ namespace monge {
 namespace {
 
 void run(bool on_gpu) {
-  dist::Job job(dist::detect_launch(), {},
-                {.speak = [](const dist::Verdict& verdict) { std::fprintf(stderr, "bench_sums: %s\n", verdict.message.c_str()); },
-                 .ended = [](const dist::Verdict& verdict) { std::_Exit(verdict.code); }});
-  auto& world = job.world();
+  dist::Job job(
+      dist::detect_launch(), {},
+      {.speak =
+           [](const dist::JobFailure& verdict) { std::fprintf(stderr, "bench_sums: %s\n", verdict.message.c_str()); },
+       .ended = [](const dist::JobFailure& verdict) { std::_Exit(verdict.code); }});
+  auto& group = job.group();
   torch::Device device = torch::kCPU;
   if (on_gpu) {
     const auto seen = static_cast<int64_t>(torch::cuda::device_count());
-    device = torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(seen > 1 ? world.place().local_rank : 0));
-    world.use_gpu(dist::make_nccl_sums(world, device));
+    device = torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(seen > 1 ? group.location().local_rank : 0));
+    group.use_gpu(dist::make_nccl_sums(group, device));
   }
   using Clock = std::chrono::steady_clock;
   for (int64_t bytes = 1 << 10; bytes <= (int64_t{256} << 20); bytes *= 4) {
-    const auto from = torch::ones({bytes / 4}, torch::dtype(torch::kFloat32).device(device)), to = torch::empty_like(from);
+    const auto from = torch::ones({bytes / 4}, torch::dtype(torch::kFloat32).device(device)),
+               to = torch::empty_like(from);
     std::vector<double> seconds;
     const int64_t times = std::clamp<int64_t>((int64_t{64} << 20) / bytes, 5, 200);
     for (int64_t i = 0; i < times + 2; ++i) {
-      world.barrier();
+      group.barrier();
       if (on_gpu) torch::cuda::synchronize(device.index());
       const auto began = Clock::now();
-      world.start_sum(from, to)->wait();
+      group.start_sum(from, to)->wait();
       if (on_gpu) torch::cuda::synchronize(device.index());
       if (i >= 2) seconds.push_back(std::chrono::duration<double>(Clock::now() - began).count());
     }
     std::nth_element(seconds.begin(), seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2), seconds.end());
-    const double median = seconds[seconds.size() / 2], n = static_cast<double>(world.size());
-    if (!world.leads()) continue;
-    const NamedValues record{{"ranks", world.size()},
-                             {"transport", on_gpu ? std::string("NCCL") : world.transport_name()},
+    const double median = seconds[seconds.size() / 2], n = static_cast<double>(group.size());
+    if (!group.is_root()) continue;
+    const NamedValues record{{"ranks", group.size()},
+                             {"transport", on_gpu ? std::string("NCCL") : group.transport_name()},
                              {"bytes", bytes},
                              {"seconds", median},
                              {"link_bytes_per_second", 2 * (n - 1) / n * static_cast<double>(bytes) / median}};

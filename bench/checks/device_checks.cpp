@@ -8,8 +8,8 @@
 #include "bench/checks/check.h"
 #include "monge/core/error.h"
 #include "monge/core/random.h"
-#include "monge/train/bench.h"
-#include "monge/train/nets.h"
+#include "monge/solve/bench.h"
+#include "monge/solve/nets.h"
 
 namespace monge::bench {
 namespace {
@@ -62,10 +62,10 @@ std::vector<Outcome> synchronisations(torch::Device device) {
       train::assign(recipe,
                     {text("method=", method), "train.batch=8", "train.k_t=3", "map.width=8", "potential.width=16",
                      "potential.width_max=32", "train.precision=bf16", "train.graph=off"});
-      train::make_synthetic(recipe);
-      const auto nets = train::make_nets(recipe, shape, shape);
-      train::Solver solver(recipe, nets.map, nets.ema, nets.potential, 3 * 32 * 32, device);
-      const auto feed = train::synthetic_feed(recipe, shape, device);
+      solve::make_synthetic(recipe);
+      const auto nets = solve::make_nets(recipe, shape, shape);
+      solve::Solver solver(recipe, nets.map, nets.ema, nets.potential, 3 * 32 * 32, device);
+      const auto feed = solve::synthetic_feed(recipe, shape, device);
       for (int64_t k = 0; k < 5; ++k) solver.outer_iteration(k, feed);
       auto& state = c10::cuda::warning_state();
       const auto before = state.get_sync_debug_mode();

@@ -4,8 +4,8 @@
 #include "bench/checks/problem.h"
 #include "monge/core/error.h"
 #include "monge/core/random.h"
-#include "monge/train/autocast.h"
-#include "monge/train/nets.h"
+#include "monge/solve/autocast.h"
+#include "monge/solve/nets.h"
 
 namespace monge::bench {
 namespace {
@@ -26,8 +26,8 @@ Step step(const Problem& problem, const std::string& precision, torch::Device de
   const auto recipe =
       recipe_of(problem, {"train.precision=" + precision, plain ? "train.fused=false" : "train.fused=true",
                           plain ? "train.gpu_kernels=false" : "train.gpu_kernels=true"});
-  const auto nets = train::make_nets(recipe, problem.item_shape, problem.item_shape);
-  const auto type = train::precision_type(precision) == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
+  const auto nets = solve::make_nets(recipe, problem.item_shape, problem.item_shape);
+  const auto type = solve::precision_type(precision) == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
   for (torch::nn::Module* net :
        {static_cast<torch::nn::Module*>(nets.map.get()), static_cast<torch::nn::Module*>(nets.potential.get())}) {
     net->to(device);
@@ -43,7 +43,7 @@ Step step(const Problem& problem, const std::string& precision, torch::Device de
   const auto x = draw("x"), y = draw("y");
   torch::Tensor t_x, f_t, f_y;
   {
-    const train::AutocastScope mixed(device, train::precision_type(precision));
+    const solve::AutocastScope mixed(device, solve::precision_type(precision));
     t_x = nets.map->forward(x);
     f_t = nets.potential->forward(t_x);
     f_y = nets.potential->forward(y);
@@ -63,7 +63,7 @@ double norm_error(const torch::Tensor& a, const torch::Tensor& b) { return ((a -
 
 std::vector<Outcome> against_float64(torch::Device device) {
   std::vector<Outcome> out;
-  for (const auto* problem : {&vectors(), &pictures()}) {
+  for (const auto* problem : {&vectors(), &images()}) {
     const auto expected = step(*problem, "fp64", torch::kCPU, /*plain=*/true);
     const auto compare = [&](const std::string& precision, bool tf32, double tolerance, double of_gradients) {
       const Tf32 setting(tf32);

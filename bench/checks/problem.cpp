@@ -8,7 +8,7 @@ const Problem& vectors() {
   return problem;
 }
 
-const Problem& pictures() {
+const Problem& images() {
   static const Problem problem{"pictures",
                                {3, 16, 16},
                                {"train.batch=8", "train.k_t=2", "map.width=8", "map.depth=3", "potential.width=16",

@@ -16,9 +16,9 @@ struct Problem {
   Assignments assignments;
 };
 
-/// Nets of vectors and of pictures; widths are multiples of 8, as matrix units want them.
+/// Nets of vectors and of images; widths are multiples of 8, as matrix units want them.
 const Problem& vectors();
-const Problem& pictures();
+const Problem& images();
 
 /// The problem's recipe without data, TF32 off, with `changes` over it.
 train::Recipe recipe_of(const Problem& problem, const Assignments& changes);

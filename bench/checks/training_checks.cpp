@@ -6,9 +6,9 @@
 #include "monge/core/error.h"
 #include "monge/core/random.h"
 #include "monge/dist/nccl.h"
-#include "monge/train/nets.h"
-#include "monge/train/settings.h"
-#include "monge/train/solver.h"
+#include "monge/solve/nets.h"
+#include "monge/solve/settings.h"
+#include "monge/solve/solver.h"
 
 namespace monge::bench {
 namespace {
@@ -24,27 +24,27 @@ struct Trace {
 };
 
 Trace training(const Problem& problem, const Assignments& changes, torch::Device device,
-               int64_t iterations = kIterations, std::shared_ptr<dist::World> world = nullptr) {
+               int64_t iterations = kIterations, std::shared_ptr<dist::ProcessGroup> group = nullptr) {
   // Adam divides by the gradient's own size, so that where that is nothing but rounding, whole steps are rounding: with
   // a larger eps than 1e-8 traces stay comparable over many updates.
   auto assignments = changes;
   assignments.emplace_back("train.eps=1e-4");
   const auto recipe = recipe_of(problem, assignments);
-  train::apply_settings(recipe, device);
-  const auto nets = train::make_nets(recipe, problem.item_shape, problem.item_shape);
+  solve::apply_settings(recipe, device);
+  const auto nets = solve::make_nets(recipe, problem.item_shape, problem.item_shape);
   int64_t dim = 1;
   std::vector<int64_t> shape{recipe.train.batch};
   for (const int64_t extent : problem.item_shape) {
     dim *= extent;
     shape.push_back(extent);
   }
-  train::Solver solver(recipe, nets.map, nets.ema, nets.potential, dim, device, std::move(world));
+  solve::Solver solver(recipe, nets.map, nets.ema, nets.potential, dim, device, std::move(group));
   const RandomStreams streams(3);
   const auto draw = [&](const char* purpose, int64_t step) {
     return torch::randn(shape, streams.at(purpose, step)).tanh();
   };
-  const train::Feed feed{[&](int64_t step) { return draw("source", step).to(device); },
-                         [&](int64_t step) { return (0.5 * draw("target", step) + 0.3).to(device); }};
+  const solve::BatchProvider feed{[&](int64_t step) { return draw("source", step).to(device); },
+                                  [&](int64_t step) { return (0.5 * draw("target", step) + 0.3).to(device); }};
   Trace out;
   for (int64_t k = 0; k < iterations; ++k) {
     const auto figures = solver.outer_iteration(k, feed);
@@ -72,10 +72,10 @@ bool same_bits(const Trace& a, const Trace& b) {
 
 /// Both problems, with `changes` on the device and with `plain` on `plain_device`.
 std::vector<Outcome> both(const Assignments& changes, torch::Device device, const Assignments& plain,
-                          torch::Device plain_device, double tolerance_vectors, double tolerance_pictures) {
+                          torch::Device plain_device, double tolerance_vectors, double tolerance_images) {
   std::vector<Outcome> out;
-  for (const auto* problem : {&vectors(), &pictures()}) {
-    const double tolerance = problem == &vectors() ? tolerance_vectors : tolerance_pictures;
+  for (const auto* problem : {&vectors(), &images()}) {
+    const double tolerance = problem == &vectors() ? tolerance_vectors : tolerance_images;
     const auto found = training(*problem, changes, device), expected = training(*problem, plain, plain_device);
     out.push_back(compared(problem->name, difference(found, expected), tolerance,
                            same_bits(found, expected) ? "the same bits" : ""));
@@ -87,12 +87,12 @@ std::vector<Outcome> both(const Assignments& changes, torch::Device device, cons
 const Assignments kPlain{"train.fused=false", "train.channels_last=false"};
 
 /// Rounding grows from update to update, where batches are normalised most: two layouts on one CPU differ by 4e-3 in
-/// the picture nets after these 20, the two ways for vectors by 1e-7. "nets against float64" is the sharp check of a
+/// the image nets after these 20, the two ways for vectors by 1e-7. "nets against float64" is the sharp check of a
 /// step.
-constexpr double kVectorRounding = 1e-4, kPictureRounding = 2e-2;
+constexpr double kVectorRounding = 1e-4, kImageRounding = 2e-2;
 
 std::vector<Outcome> fp32(torch::Device device) {
-  return both({}, device, kPlain, torch::kCPU, kVectorRounding, kPictureRounding);
+  return both({}, device, kPlain, torch::kCPU, kVectorRounding, kImageRounding);
 }
 
 std::vector<Outcome> penalties(torch::Device device) {
@@ -100,7 +100,7 @@ std::vector<Outcome> penalties(torch::Device device) {
                               "train.accumulate=2"};
   auto plain = penalised;
   plain.insert(plain.end(), kPlain.begin(), kPlain.end());
-  return both(penalised, device, plain, torch::kCPU, kVectorRounding, kPictureRounding);
+  return both(penalised, device, plain, torch::kCPU, kVectorRounding, kImageRounding);
 }
 
 /// Noise is drawn on the device, so that there is nothing on the CPU to compare with: they must run and stay finite
@@ -108,7 +108,7 @@ std::vector<Outcome> penalties(torch::Device device) {
 std::vector<Outcome> methods(torch::Device device) {
   std::vector<Outcome> out;
   for (const auto* method : {"weak", "kernel", "noised", "otp"}) {
-    for (const auto* problem : {&vectors(), &pictures()}) {
+    for (const auto* problem : {&vectors(), &images()}) {
       const auto trace = training(*problem, {text("method=", method)}, device, 3);
       const bool finite =
           std::all_of(trace.losses.begin(), trace.losses.end(), [](double loss) { return std::isfinite(loss); });
@@ -143,7 +143,7 @@ std::vector<Outcome> graph(torch::Device device) {
       without.emplace_back("train.graph=off");
       for (auto& outcome :
            both(with, device, without, device, precision == std::string("fp32") ? kVectorRounding : 0.05,
-                precision == std::string("fp32") ? kPictureRounding : 0.05)) {
+                precision == std::string("fp32") ? kImageRounding : 0.05)) {
         outcome.name = text(method, " ", precision, " ", outcome.name);
         out.push_back(std::move(outcome));
       }
@@ -153,15 +153,16 @@ std::vector<Outcome> graph(torch::Device device) {
 }
 
 /// A job of one rank against none; eager and as graphs.
-std::vector<Outcome> job_of_one(torch::Device device, const std::shared_ptr<dist::World>& world) {
+std::vector<Outcome> job_of_one(torch::Device device, const std::shared_ptr<dist::ProcessGroup>& group) {
   std::vector<Outcome> out;
   for (const auto* method : {"strong", "weak", "noised", "otp"}) {
     for (const auto* graphs : {"off", "on"}) {
       const Assignments options{text("method=", method), "train.deterministic=true", text("train.graph=", graphs)};
-      for (const auto* problem : {&vectors(), &pictures()}) {
-        const auto plain = training(*problem, options, device), parallel = training(*problem, options, device, kIterations, world);
-        out.push_back(compared(text(method, ", graph ", graphs, ", ", problem->name), difference(parallel, plain), kVectorRounding,
-                               same_bits(parallel, plain) ? "the same bits" : ""));
+      for (const auto* problem : {&vectors(), &images()}) {
+        const auto plain = training(*problem, options, device),
+                   parallel = training(*problem, options, device, kIterations, group);
+        out.push_back(compared(text(method, ", graph ", graphs, ", ", problem->name), difference(parallel, plain),
+                               kVectorRounding, same_bits(parallel, plain) ? "the same bits" : ""));
       }
     }
   }
@@ -169,7 +170,7 @@ std::vector<Outcome> job_of_one(torch::Device device, const std::shared_ptr<dist
 }
 
 /// As a user starts it: nothing is sent.
-std::vector<Outcome> job(torch::Device device) { return job_of_one(device, std::make_shared<dist::World>()); }
+std::vector<Outcome> job(torch::Device device) { return job_of_one(device, std::make_shared<dist::ProcessGroup>()); }
 
 /// On a GPU through NCCL, in graphs, too.
 std::vector<Outcome> job_by_nccl(torch::Device device) { return job_of_one(device, dist::world_of_one(device)); }
@@ -177,7 +178,7 @@ std::vector<Outcome> job_by_nccl(torch::Device device) { return job_of_one(devic
 std::vector<Outcome> deterministic(torch::Device device) {
   const Assignments options{"train.deterministic=true"};
   std::vector<Outcome> out;
-  for (const auto* problem : {&vectors(), &pictures()}) {
+  for (const auto* problem : {&vectors(), &images()}) {
     const bool same = same_bits(training(*problem, options, device), training(*problem, options, device));
     out.push_back(judged(problem->name, same));
   }
@@ -187,10 +188,14 @@ std::vector<Outcome> deterministic(torch::Device device) {
 }  // namespace
 
 std::vector<Check> training_checks() {
-  return {{"fp32 against the CPU", fp32},        {"penalties against the CPU", penalties},
-          {"methods stay finite", methods},      {"bf16 against fp32", bf16},
-          {"fp16 against fp32", fp16},           {"graph against none", graph},
-          {"deterministic twice", deterministic}, {"a job of one rank against none", job_by_nccl},
+  return {{"fp32 against the CPU", fp32},
+          {"penalties against the CPU", penalties},
+          {"methods stay finite", methods},
+          {"bf16 against fp32", bf16},
+          {"fp16 against fp32", fp16},
+          {"graph against none", graph},
+          {"deterministic twice", deterministic},
+          {"a job of one rank against none", job_by_nccl},
           {"a job of one rank that sends nothing against none", job}};
 }
 

@@ -5,13 +5,16 @@
 namespace monge::cli {
 
 void add_bare_options(CLI::App& command, BareOptions& bare) {
-  command.add_option("--size", bare.size, "Side that images are brought to, for bare checkpoints; translate leaves them their own sizes without it, eval takes 64")
+  command
+      .add_option("--size", bare.size,
+                  "Side that images are brought to, for bare checkpoints; translate leaves them their own sizes "
+                  "without it, eval takes 64")
       ->check(CLI::Range(8, 4096));
   command.add_option("--z-std", bare.z_std, "Standard deviation of the noise, for bare checkpoints [0.1]")
       ->check(CLI::PositiveNumber);
 }
 
-void apply_bare_options(const BareOptions& bare, train::Model& model) {
+void apply_bare_options(const BareOptions& bare, model::Model& model) {
   if (bare.size > 0) {
     require(model.item_shape.size() == 3, "--size ", bare.size, ": this map takes vectors, which have no size");
     require(model.item_shape[1] == 0 || bare.size == model.item_shape[1], "--size ", bare.size,

@@ -3,12 +3,12 @@
 
 #include <CLI/CLI.hpp>
 
-#include "monge/train/model.h"
+#include "monge/model/model.h"
 
 namespace monge::cli {
 
 struct BareOptions {
-  int64_t size = 0;  ///< side that pictures are brought to; 0: not given
+  int64_t size = 0;  ///< side that images are brought to; 0: not given
   double z_std = 0;  ///< standard deviation of the noise; 0: not given
 };
 
@@ -17,6 +17,6 @@ void add_bare_options(CLI::App& command, BareOptions& bare);
 
 /// Gives `model` its noise. @throws Error naming the flag that does not fit the model: one with a recipe knows its
 /// noise and its size, one of vectors has no size.
-void apply_bare_options(const BareOptions& bare, train::Model& model);
+void apply_bare_options(const BareOptions& bare, model::Model& model);
 
 }  // namespace monge::cli

@@ -1,5 +1,5 @@
 // monge bench: how long an outer iteration of a recipe takes.
-#include "monge/train/bench.h"
+#include "monge/solve/bench.h"
 
 #include <ATen/Parallel.h>
 
@@ -9,8 +9,8 @@
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
 #include "monge/core/named_values.h"
-#include "monge/train/autocast.h"
-#include "monge/train/settings.h"
+#include "monge/solve/autocast.h"
+#include "monge/solve/settings.h"
 #include "monge/train/trainer.h"
 
 namespace monge::cli {
@@ -22,38 +22,39 @@ struct BenchCommand {
   std::vector<std::string> set;
   std::vector<int64_t> shape;
   bool synthetic = false, deterministic = false;
-  train::BenchOptions timing;
+  solve::BenchOptions timing;
 };
 
 int bench_command(const BenchCommand& options) {
   auto assignments = options.set;
   for (const auto& assignment : assignments) {
-    require(!assignment.starts_with("train.init="), "--set ", assignment, ": has no effect on monge bench, where any weights take the same time; leave it out");
+    require(!assignment.starts_with("train.init="), "--set ", assignment,
+            ": has no effect on monge bench, where any weights take the same time; leave it out");
   }
   if (options.synthetic) {  // no data are looked at
     assignments.insert(assignments.begin(), {"source.path=toy:synthetic", "target.path=toy:synthetic"});
     require(options.shape.size() == 1 || options.shape.size() == 3,
-            "--synthetic needs --shape: D for vectors, C H W for pictures");
+            "--synthetic needs --shape: D for vectors, C H W for images");
   }
   auto recipe = train::read_recipe(options.recipe, assignments);
   set_threads(options.common, recipe.train.threads);
   watch_signals();
   const auto device = device_of(options.common, recipe.train.device);
   const auto log = log_sink(options.common);
-  recipe.train.precision = train::resolve_precision(recipe.train.precision, device, log);
+  recipe.train.precision = solve::resolve_precision(recipe.train.precision, device, log);
   recipe.train.deterministic |= options.deterministic;
-  train::apply_settings(recipe, device);
-  train::keep_freed_memory();
+  solve::apply_settings(recipe, device);
+  solve::keep_freed_memory();
   std::vector<int64_t> shape = options.shape;
   std::unique_ptr<train::Trainer> trainer;  // holds the data
-  train::Feed feed;
+  solve::BatchProvider feed;
   if (options.synthetic) {
-    train::make_synthetic(recipe);
+    solve::make_synthetic(recipe);
     train::validate(recipe);
-    feed = train::synthetic_feed(recipe, shape, device);
+    feed = solve::synthetic_feed(recipe, shape, device);
   } else {
     require(shape.empty(), "--shape is of synthetic batches; add --synthetic");
-    auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"));
+    auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading images"));
     shape = data.source->item_shape();
     trainer = std::make_unique<train::Trainer>(recipe, data, device, "", log);
     recipe = trainer->recipe();
@@ -61,16 +62,17 @@ int bench_command(const BenchCommand& options) {
   }
   log(LogLevel::info, text("timing ", options.timing.iterations, " outer iterations after ", options.timing.warm,
                            " to warm up, on ", device.str(), " with ", at::get_num_threads(), " threads"));
-  const auto r = train::bench(recipe, shape, feed, device, options.timing, stop_flag());
+  const auto r = solve::bench(recipe, shape, feed, device, options.timing, stop_flag());
   if (!r.complete) {
     log(LogLevel::warning, "stopped; there are no times of a part of the iterations");
     return kStopped;
   }
   if (options.common.json) {
-    print_json(nlohmann::ordered_json::parse(json_line(train::bench_values(r, recipe, device, options.timing))));
+    print_json(nlohmann::ordered_json::parse(json_line(solve::bench_values(r, recipe, device, options.timing))));
     return kDone;
   }
-  const double images = 1e3 * static_cast<double>(recipe.train.batch * train::map_noise(recipe).draws * recipe.train.k_t) / r.ms_median;
+  const double images =
+      1e3 * static_cast<double>(recipe.train.batch * train::map_noise(recipe).draws * recipe.train.k_t) / r.ms_median;
   std::printf(
       "outer iteration  %.3f ms (least %.3f, most %.3f), %lld map updates of %lld and one of the potential\n"
       "throughput       %.0f samples a second through the map's updates\n"
@@ -81,8 +83,7 @@ int bench_command(const BenchCommand& options) {
       r.ms_median, r.ms_least, r.ms_most, static_cast<long long>(recipe.train.k_t),
       static_cast<long long>(recipe.train.batch), images, 1e-9 * static_cast<double>(r.flops),
       1e-9 * r.flops_per_second(), 100 * r.flops_per_second() / r.ceiling, 1e-9 * r.ceiling,
-      1e-9 * static_cast<double>(r.bytes), 100 * r.data_wait,
-      static_cast<double>(r.peak_bytes) / (1 << 20));
+      1e-9 * static_cast<double>(r.bytes), 100 * r.data_wait, static_cast<double>(r.peak_bytes) / (1 << 20));
   return kDone;
 }
 

@@ -1,6 +1,10 @@
 #include "monge/cli/command.h"
 
+#include <ATen/Parallel.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <sched.h>
+#include <torch/cuda.h>
+#include <torch/types.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -9,11 +13,6 @@
 #include <memory>
 #include <mutex>
 #include <thread>
-
-#include <ATen/Parallel.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
-#include <torch/cuda.h>
-#include <torch/types.h>
 
 #include "monge/core/cores.h"
 #include "monge/core/error.h"
@@ -41,7 +40,8 @@ void on_signal(int number) {
   told_at = seconds_now();
   if (quiet) return;
   static constexpr char answer[] = "\nstopping at the next safe point; once more stops at once\n",
-                        in_a_job[] = "\nstopping together at the next safe point; once more, in 3 s or later, stops at once\n";
+                        in_a_job[] =
+                            "\nstopping together at the next safe point; once more, in 3 s or later, stops at once\n";
   [[maybe_unused]] const auto written = repeats_for > 0 ? ::write(STDERR_FILENO, in_a_job, sizeof in_a_job - 1)
                                                         : ::write(STDERR_FILENO, answer, sizeof answer - 1);
 }
@@ -72,28 +72,31 @@ void add_output_flags(CLI::App& command, Common& common) {
 
 void add_common(CLI::App& command, Common& common) {
   add_output_flags(command, common);
-  command.add_option("--device", common.device, "Where to compute")->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+  command.add_option("--device", common.device, "Where to compute")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
       ->capture_default_str();
-  command.add_option("--threads", common.threads, "CPU threads; 0 takes all cores")->check(CLI::Range(0, 4096))
+  command.add_option("--threads", common.threads, "CPU threads; 0 takes all cores")
+      ->check(CLI::Range(0, 4096))
       ->capture_default_str();
 }
 
 namespace {
 
-/// Launchers bind ranks to cores of their own, to a socket that several share, or not at all: each core is divided among the
-/// ranks of the host that may run on it.
-int64_t cores_of(dist::World& world) {
+/// Launchers bind ranks to cores of their own, to a socket that several share, or not at all: each core is divided
+/// among the ranks of the host that may run on it.
+int64_t cores_of(dist::ProcessGroup& group) {
   cpu_set_t own{};
   ::sched_getaffinity(0, sizeof own, &own);
-  std::string mask = world.place().host + ' ';
+  std::string mask = group.location().host + ' ';
   for (int core = 0; core < CPU_SETSIZE; ++core) mask += CPU_ISSET(core, &own) ? '1' : '0';
   double cores = 0;
-  const auto all = world.gather(mask);
+  const auto all = group.gather(mask);
   for (size_t i = mask.size() - CPU_SETSIZE; i < mask.size(); ++i) {
     if (mask[i] != '1') continue;
     int64_t sharers = 0;
     for (size_t rank = 0; rank < all.size(); ++rank) {
-      sharers += world.place(static_cast<int64_t>(rank)).host == world.place().host && all[rank].size() == mask.size() && all[rank][i] == '1';
+      sharers += group.location(static_cast<int64_t>(rank)).host == group.location().host &&
+                 all[rank].size() == mask.size() && all[rank][i] == '1';
     }
     cores += 1.0 / static_cast<double>(std::max<int64_t>(sharers, 1));
   }
@@ -101,40 +104,43 @@ int64_t cores_of(dist::World& world) {
 }
 
 /// The GPU of a rank. Launchers let a rank see its own alone, or all of the host's.
-torch::Device gpu_of(const dist::World& world) {
+torch::Device gpu_of(const dist::ProcessGroup& group) {
   const auto seen = static_cast<int64_t>(torch::cuda::device_count());
-  const auto& place = world.place();
+  const auto& place = group.location();
   if (seen > 1 && place.local_rank >= seen) {
     throw Error(Complaint{.what = text("host ", place.host, " has ", place.local_size, " ranks and ", seen, " GPUs"),
                           .fix = text("start at most ", seen, " ranks there")});
   }
   const torch::Device device(torch::kCUDA, static_cast<c10::DeviceIndex>(seen > 1 ? place.local_rank : 0));
-  c10::impl::VirtualGuardImpl(torch::kCUDA).setDevice(device);  // what asks for the current GPU must not wake another rank's
+  c10::impl::VirtualGuardImpl(torch::kCUDA)
+      .setDevice(device);  // what asks for the current GPU must not wake another rank's
   return device;
 }
 
 }  // namespace
 
-torch::Device device_of(const Common& common, const std::string& recipe_device, const dist::World* world) {
+torch::Device device_of(const Common& common, const std::string& recipe_device, const dist::ProcessGroup* group) {
   const bool available = torch::cuda::is_available();
   const auto& wanted = common.device == "auto" ? recipe_device : common.device;
   if (wanted == "cuda" && !available) {
-    throw Error(Complaint{.what = "no CUDA device can be used", .where = "--device", .value = "cuda",
+    throw Error(Complaint{.what = "no CUDA device can be used",
+                          .where = "--device",
+                          .value = "cuda",
                           .fix = "use --device cpu; monge info says what this build can use"});
   }
   if (wanted == "cpu" || !available) return torch::kCPU;
-  return world ? gpu_of(*world) : torch::Device(torch::kCUDA);
+  return group ? gpu_of(*group) : torch::Device(torch::kCUDA);
 }
 
-void set_threads(const Common& common, int64_t recipe_threads, dist::World* world) {
+void set_threads(const Common& common, int64_t recipe_threads, dist::ProcessGroup* group) {
   const int64_t wanted = common.threads > 0 ? common.threads : recipe_threads;
   set_usable_cores(0);
-  if (world) set_usable_cores(cores_of(*world));
+  if (group) set_usable_cores(cores_of(*group));
   at::set_num_threads(static_cast<int>(wanted > 0 ? wanted : usable_cores()));
 }
 
-LogSink log_sink(const Common& common, const dist::World* world) {
-  if (world && !world->leads()) return silent();
+LogSink log_sink(const Common& common, const dist::ProcessGroup* group) {
+  if (group && !group->is_root()) return silent();
   return [quiet = common.quiet](LogLevel level, const std::string& line) {
     static std::mutex guard;
     const std::lock_guard lock(guard);
@@ -174,16 +180,16 @@ void print_json(const nlohmann::ordered_json& object) { std::cout << json_text(o
 
 const std::atomic<bool>& stop_flag() { return stop; }
 
-void watch_signals(const dist::World* world) {
-  const bool in_job = world != nullptr;
-  quiet = in_job && !world->leads();
+void watch_signals(const dist::ProcessGroup* group) {
+  const bool in_job = group != nullptr;
+  quiet = in_job && !group->is_root();
   repeats_for = in_job ? 3 : 0;
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) handle(number, on_signal);
   if (in_job) handle(SIGUSR1, on_signal);
 }
 
-void end_on_signals(const dist::World* world) {
-  if (world) return;
+void end_on_signals(const dist::ProcessGroup* group) {
+  if (group) return;
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) handle(number, end_at_once);
 }
 

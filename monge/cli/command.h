@@ -1,19 +1,19 @@
 // What the commands share: the flags that are the same everywhere, where they print, and how they stop.
 #pragma once
 
+#include <torch/types.h>
+
+#include <CLI/CLI.hpp>
 #include <atomic>
 #include <functional>
 #include <iosfwd>
 #include <limits>
-#include <string>
-
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
-#include <torch/types.h>
+#include <string>
 
 #include "monge/core/log.h"
 #include "monge/core/progress.h"
-#include "monge/dist/world.h"
+#include "monge/dist/process_group.h"
 
 namespace monge::cli {
 
@@ -42,15 +42,17 @@ void add_common(CLI::App& command, Common& common);
 
 /// "auto" takes CUDA where there is a device. @throws Error when CUDA is asked for and absent.
 /// @param recipe_device  train.device, used where the flag is "auto".
-/// @param world          of a job: each rank of a host takes a GPU of its own, that of its local rank where it sees several.
-torch::Device device_of(const Common& common, const std::string& recipe_device = "auto", const dist::World* world = nullptr);
+/// @param group          of a job: each rank of a host takes a GPU of its own, that of its local rank where it sees
+/// several.
+torch::Device device_of(const Common& common, const std::string& recipe_device = "auto",
+                        const dist::ProcessGroup* group = nullptr);
 
-/// Sets LibTorch's threads: the flag if given, else `recipe_threads`, else all cores; of a job's ranks on one host each has its
-/// part of the cores that it shares with others, and of those for decoding pictures, too. All ranks call it.
-void set_threads(const Common& common, int64_t recipe_threads = 0, dist::World* world = nullptr);
+/// Sets LibTorch's threads: the flag if given, else `recipe_threads`, else all cores; of a job's ranks on one host each
+/// has its part of the cores that it shares with others, and of those for decoding images, too. All ranks call it.
+void set_threads(const Common& common, int64_t recipe_threads = 0, dist::ProcessGroup* group = nullptr);
 
-/// Messages to stderr unless quiet; warnings always. @param world  of a job: rank 0 speaks alone.
-LogSink log_sink(const Common& common, const dist::World* world = nullptr);
+/// Messages to stderr unless quiet; warnings always. @param group  of a job: rank 0 speaks alone.
+LogSink log_sink(const Common& common, const dist::ProcessGroup* group = nullptr);
 
 /// Redrawn on a terminal, plain lines elsewhere, none when quiet.
 Progress::Style progress_style(const Common& common);
@@ -67,14 +69,15 @@ void print_json(const nlohmann::ordered_json& object);
 
 /// Set by SIGINT, SIGTERM and SIGHUP after watch_signals(), unless the program was started with them ignored (nohup); a
 /// second signal ends the process at once.
-/// @param world  of a job: SIGUSR1 counts, too (mpirun passes it on to all ranks, where SIGTERM makes it end them in a second);
+/// @param group  of a job: SIGUSR1 counts, too (mpirun passes it on to all ranks, where SIGTERM makes it end them in a
+/// second);
 ///               repeats within 3 s are the same signal that came by another way (to the process, and by its launcher).
 const std::atomic<bool>& stop_flag();
-void watch_signals(const dist::World* world = nullptr);
+void watch_signals(const dist::ProcessGroup* group = nullptr);
 
-/// For a command that keeps nothing: these signals end it at once, with a word and the code kStopped. Not in a job, whose
-/// other ranks have to be told.
-void end_on_signals(const dist::World* world = nullptr);
+/// For a command that keeps nothing: these signals end it at once, with a word and the code kStopped. Not in a job,
+/// whose other ranks have to be told.
+void end_on_signals(const dist::ProcessGroup* group = nullptr);
 
 /// Commands, one file each: add themselves to the program and set `action` when chosen.
 void add_train(CLI::App& program, Action& action);
@@ -84,7 +87,7 @@ void add_eval(CLI::App& program, Action& action);
 void add_truth(CLI::App& program, Action& action);
 void add_export(CLI::App& program, Action& action);
 void add_bench(CLI::App& program, Action& action);
-void add_fid(CLI::App& program, Action& action);    ///< and kid, stats
+void add_fid(CLI::App& program, Action& action);  ///< and kid, stats
 void add_lpips(CLI::App& program, Action& action);
 void add_info(CLI::App& program, Action& action);
 void add_options(CLI::App& program, Action& action);

@@ -6,8 +6,9 @@ namespace monge::cli {
 void add_data(CLI::App& program, Action& action) {
   auto* group = program.add_subcommand("data", "Fetch, check and pack sets of data before training");
   group->require_subcommand(1);
-  group->footer("The public sets, their addresses and licences, and the way from each to a training: docs/datasets.md\n"
-                "What is in a packed set: docs/formats.md");
+  group->footer(
+      "The public sets, their addresses and licences, and the way from each to a training: docs/datasets.md\n"
+      "What is in a packed set: docs/formats.md");
   add_data_fetch(*group, action);
   add_data_check(*group, action);
   add_data_pack(*group, action);

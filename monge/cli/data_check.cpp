@@ -1,4 +1,4 @@
-// monge data check: looks a set of pictures or a table over before it is trained on.
+// monge data check: looks a set of images or a table over before it is trained on.
 #include <algorithm>
 #include <cstdio>
 #include <functional>
@@ -25,7 +25,7 @@ struct CheckCommand {
   bool strict = false;
 };
 
-ordered_json counts(const data::PictureReport::Count& values) {
+ordered_json counts(const data::ImageReport::Count& values) {
   auto out = ordered_json::object();
   for (const auto& [value, count] : values) out[std::to_string(value)] = count;
   return out;
@@ -43,7 +43,7 @@ ordered_json sixteen_bit_json(const io::NoteCounts& notes) {
   return {{"images", notes.sixteen_bit}, {"least", notes.least}, {"largest", notes.largest}};
 }
 
-ordered_json json_of(const data::PictureReport& r, bool passed) {
+ordered_json json_of(const data::ImageReport& r, bool passed) {
   auto converted = ordered_json::array();
   for (const auto& [name, kind] : r.converted) converted.push_back({name, io::conversion_name(kind)});
   ordered_json out{{"source", r.name},
@@ -78,16 +78,17 @@ ordered_json json_of(const data::PictureReport& r, bool passed) {
 }
 
 /// "90 to 110 (21 values)", or "64".
-std::string range(const data::PictureReport::Count& values) {
+std::string range(const data::ImageReport::Count& values) {
   if (values.empty()) return "-";
   const auto least = values.begin()->first, most = values.rbegin()->first;
   return least == most ? std::to_string(least) : text(least, " to ", most, " (", values.size(), " values)");
 }
 
-std::string channels(const data::PictureReport::Count& values) {
+std::string channels(const data::ImageReport::Count& values) {
   static constexpr const char* kNames[] = {"", "grey", "grey + alpha", "RGB", "RGBA"};
   std::string out;
-  for (const auto& [value, count] : values) out += text(out.empty() ? "" : ", ", count, ' ', kNames[std::clamp<int64_t>(value, 0, 4)]);
+  for (const auto& [value, count] : values)
+    out += text(out.empty() ? "" : ", ", count, ' ', kNames[std::clamp<int64_t>(value, 0, 4)]);
   return out.empty() ? "-" : out;
 }
 
@@ -99,29 +100,32 @@ void print_list(const char* label, size_t count, int64_t most, const std::functi
   if (shown < count) std::printf("  and %zu more (--most 0 lists all)\n", count - shown);
 }
 
-void print_table(const data::PictureReport& r, const CheckCommand& command) {
+void print_table(const data::ImageReport& r, const CheckCommand& command) {
   const auto pair = [](const auto& list) {
     return [&list](size_t i) { return shown(list[i].first) + "  =  " + shown(list[i].second); };
   };
-  std::printf("%-12s %s\n%-12s %lld, %.1f MB\n%-12s %s\n%-12s %s\n%-12s %s\n", "source", r.name.c_str(), "pictures", static_cast<long long>(r.images),
-              1e-6 * static_cast<double>(r.bytes), "widths", range(r.widths).c_str(), "heights", range(r.heights).c_str(), "channels",
-              channels(r.channels).c_str());
+  std::printf("%-12s %s\n%-12s %lld, %.1f MB\n%-12s %s\n%-12s %s\n%-12s %s\n", "source", r.name.c_str(), "pictures",
+              static_cast<long long>(r.images), 1e-6 * static_cast<double>(r.bytes), "widths", range(r.widths).c_str(),
+              "heights", range(r.heights).c_str(), "channels", channels(r.channels).c_str());
   print_list("corrupt", r.corrupt.size(), command.most, [&](size_t i) { return r.corrupt[i]; });
   print_list("duplicates", r.duplicates.size(), command.most, pair(r.duplicates));
   print_list("near-empty", r.near_empty.size(), command.most, [&](size_t i) { return shown(r.near_empty[i]); });
-  print_list("converted", r.converted.size(), command.most,
-             [&](size_t i) { return shown(r.converted[i].first) + "  is " + io::conversion_name(r.converted[i].second); });
+  print_list("converted", r.converted.size(), command.most, [&](size_t i) {
+    return shown(r.converted[i].first) + "  is " + io::conversion_name(r.converted[i].second);
+  });
   if (!r.oriented.empty()) {
     print_list("EXIF-turned", r.oriented.size(), command.most, [&](size_t i) {
-      return shown(r.oriented[i].first) + text("  has the EXIF orientation ", r.oriented[i].second, " and is brought upright (exif = \"ignore\" keeps it as stored)");
+      return shown(r.oriented[i].first) + text("  has the EXIF orientation ", r.oriented[i].second,
+                                               " and is brought upright (exif = \"ignore\" keeps it as stored)");
     });
   }
   const auto names = [](const std::vector<std::string>& list) { return [&list](size_t i) { return shown(list[i]); }; };
   if (!r.without_end.empty()) print_list("without IEND", r.without_end.size(), command.most, names(r.without_end));
   if (!r.several_pages.empty()) print_list("first frame", r.several_pages.size(), command.most, names(r.several_pages));
   if (r.notes.sixteen_bit > 0) {
-    std::printf("%-12s %lld, using the values %lld..%lld of 0..65535\n", "16-bit", static_cast<long long>(r.notes.sixteen_bit),
-                static_cast<long long>(r.notes.least), static_cast<long long>(r.notes.largest));
+    std::printf("%-12s %lld, using the values %lld..%lld of 0..65535\n", "16-bit",
+                static_cast<long long>(r.notes.sixteen_bit), static_cast<long long>(r.notes.least),
+                static_cast<long long>(r.notes.largest));
   }
   if (r.against > 0) print_list("leaked", r.leaked.size(), command.most, pair(r.leaked));
   if (!r.unread.empty()) print_list("unread", r.unread.size(), command.most, [&](size_t i) { return r.unread[i]; });
@@ -130,27 +134,32 @@ void print_table(const data::PictureReport& r, const CheckCommand& command) {
 
 int run(const CheckCommand& command) {
   watch_signals();
-  if (data::names_table(command.source)) return check_table(command.common, command.source, command.against, command.most, command.strict);
-  data::require_pictures(command.source);
+  if (data::names_table(command.source))
+    return check_table(command.common, command.source, command.against, command.most, command.strict);
+  data::require_images(command.source);
   if (!command.against.empty()) {
-    require(!data::names_table(command.against), "--against: ", command.against, " is a table, and ", command.source, " holds images");
-    data::require_pictures(command.against);
+    require(!data::names_table(command.against), "--against: ", command.against, " is a table, and ", command.source,
+            " holds images");
+    data::require_images(command.against);
   }
   const auto log = log_sink(command.common);
-  const auto report = data::check_pictures(command.source, command.against, log, progress_callback(command.common, "checking"), stop_flag());
+  const auto report = data::check_images(command.source, command.against, log,
+                                         progress_callback(command.common, "checking"), stop_flag());
   if (!report.complete) {
     log(LogLevel::warning, "stopped; nothing is told of a part of the set");
     return kStopped;
   }
   const auto unused_range = io::unused_range_warning(report.notes, "range (source.range, target.range, --range)");
   if (!unused_range.empty()) log(LogLevel::warning, report.name + ": " + unused_range);
-  const bool passed = !report.bad() && !(command.strict && (!report.duplicates.empty() || !report.near_empty.empty() || !report.converted.empty() ||
-                                                             !report.without_end.empty()));
+  const bool passed = !report.bad() && !(command.strict && (!report.duplicates.empty() || !report.near_empty.empty() ||
+                                                            !report.converted.empty() || !report.without_end.empty()));
   if (command.common.json) {
     print_json(json_of(report, passed));
   } else {
     print_table(report, command);
-    const char* fit = unused_range.empty() ? "fit to train on" : "fit to train on where the range of the 16-bit images is set: see the warning";
+    const char* fit = unused_range.empty()
+                          ? "fit to train on"
+                          : "fit to train on where the range of the 16-bit images is set: see the warning";
     std::printf("%-12s %s\n", "verdict", passed ? fit : "not fit to train on as it is: see above");
   }
   return passed ? kDone : kUsage;
@@ -159,14 +168,28 @@ int run(const CheckCommand& command) {
 }  // namespace
 
 void add_data_check(CLI::App& group, Action& action) {
-  auto* command = group.add_subcommand("check", "Look at every image or row: counts, sizes and ranges, what is corrupt, missing, double, empty or leaked");
+  auto* command = group.add_subcommand(
+      "check",
+      "Look at every image or row: counts, sizes and ranges, what is corrupt, missing, double, empty or leaked");
   auto options = std::make_shared<CheckCommand>();
-  command->add_option("SRC", options->source, "Folder, archive, shards (NAME-{000..146}.tar), FILE.parquet, packed set or picture; or a table: .npy, .npz, .csv, FILE.csv?columns=a,b")->required();
-  command->add_option("--against", options->against, "A second set (of the test, say): images or rows that are in both are leaks");
-  command->add_option("--most", options->most, "Files to list of each kind; 0: all")->check(CLI::Range(0, 1 << 30))->capture_default_str();
-  command->add_flag("--strict", options->strict, "Fail for duplicates, near-empty pictures, pictures to be converted and PNG without their last chunk, too; of tables for duplicates, constant columns, columns beyond float32, columns with fill values, and warnings");
+  command
+      ->add_option("SRC", options->source,
+                   "Folder, archive, shards (NAME-{000..146}.tar), FILE.parquet, packed set or image; or a table: "
+                   ".npy, .npz, .csv, FILE.csv?columns=a,b")
+      ->required();
+  command->add_option("--against", options->against,
+                      "A second set (of the test, say): images or rows that are in both are leaks");
+  command->add_option("--most", options->most, "Files to list of each kind; 0: all")
+      ->check(CLI::Range(0, 1 << 30))
+      ->capture_default_str();
+  command->add_flag(
+      "--strict", options->strict,
+      "Fail for duplicates, near-empty images, images to be converted and PNG without their last chunk, too; of tables "
+      "for duplicates, constant columns, columns beyond float32, columns with fill values, and warnings");
   add_output_flags(*command, options->common);
-  command->footer("Exit code 0 when all is well, 2 when a picture is corrupt or leaked, a packed set is damaged, or a row is incomplete or leaked.");
+  command->footer(
+      "Exit code 0 when all is well, 2 when an image is corrupt or leaked, a packed set is damaged, or a row is "
+      "incomplete or leaked.");
   command->callback([&action, options] { action = [options] { return run(*options); }; });
 }
 

@@ -6,7 +6,7 @@
 #include "monge/cli/command.h"
 #include "monge/cli/megabytes.h"
 #include "monge/core/error.h"
-#include "monge/io/fetch.h"
+#include "monge/fetch/fetch.h"
 
 namespace monge::cli {
 namespace {
@@ -26,9 +26,11 @@ struct DataFetchCommand {
 std::string digest_of(const std::string& given) {
   std::string word = given == "-" ? "" : given;
   if (given == "-") return word;
-  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(word.begin(), word.end(), word.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (word.size() != 64 || word.find_first_not_of("0123456789abcdef") != word.npos) {
-    throw Error(Complaint{.what = "is no SHA-256", .where = "--sha256", .value = word, .allowed = "64 hexadecimal digits, or -"});
+    throw Error(Complaint{
+        .what = "is no SHA-256", .where = "--sha256", .value = word, .allowed = "64 hexadecimal digits, or -"});
   }
   return word;
 }
@@ -40,32 +42,42 @@ std::vector<std::string> digests_of(const DataFetchCommand& command, size_t addr
   if (out.empty()) out.resize(addresses);
   if (out.size() == addresses) return out;
   throw Error(Complaint{.what = text(addresses, addresses == 1 ? " address, but " : " addresses, but ", out.size(),
-                                      out.size() == 1 ? " checksum" : " checksums"),
-                        .where = "--sha256", .fix = "give one for each address in their order; - for one that is not known"});
+                                     out.size() == 1 ? " checksum" : " checksums"),
+                        .where = "--sha256",
+                        .fix = "give one for each address in their order; - for one that is not known"});
 }
 
 std::vector<std::string> addresses_of(const DataFetchCommand& command) {
   const auto& last = command.places.back();
   if (last.find("://") != last.npos) {
     throw Error(Complaint{.what = "the last word is the folder for what is fetched, and this is an address",
-                          .value = io::without_credentials(last), .fix = "monge data fetch URL... FOLDER"});
+                          .value = fetch::without_credentials(last),
+                          .fix = "monge data fetch URL... FOLDER"});
   }
   std::vector<std::string> out(command.places.begin(), command.places.end() - 1);
-  if (out.empty()) throw Error(Complaint{.what = "no address is given", .value = last, .fix = "monge data fetch URL... FOLDER"});
+  if (out.empty())
+    throw Error(Complaint{.what = "no address is given", .value = last, .fix = "monge data fetch URL... FOLDER"});
   if (!command.name.empty() && out.size() > 1) {
-    throw Error(Complaint{.what = text("one name for ", out.size(), " addresses"), .where = "--name", .value = command.name,
+    throw Error(Complaint{.what = text("one name for ", out.size(), " addresses"),
+                          .where = "--name",
+                          .value = command.name,
                           .fix = "fetch them one by one"});
   }
   if (command.name.empty()) {
-    for (const auto& url : out) io::file_name_of(url);  // complaints come before the first of them is fetched
+    for (const auto& url : out) fetch::file_name_of(url);  // complaints come before the first of them is fetched
   }
   return out;
 }
 
-ordered_json json_of(const io::Fetched& result) {
+ordered_json json_of(const fetch::Fetched& result) {
   const auto& file = result.file;
-  return {{"url", file.url}, {"path", result.path.string()}, {"state", result.state == io::Fetched::there ? "there" : "fetched"},
-          {"bytes", file.bytes}, {"sha256", file.sha256}, {"entries", file.entries}, {"left_out", file.left_out},
+  return {{"url", file.url},
+          {"path", result.path.string()},
+          {"state", result.state == fetch::Fetched::there ? "there" : "fetched"},
+          {"bytes", file.bytes},
+          {"sha256", file.sha256},
+          {"entries", file.entries},
+          {"left_out", file.left_out},
           {"duplicates", file.duplicates}};
 }
 
@@ -75,27 +87,33 @@ int fetch(const DataFetchCommand& command) {
   const auto log = log_sink(command.common);
   watch_signals();
   for (size_t i = 0; i < addresses.size(); ++i) {
-    const auto name = command.name.empty() ? io::file_name_of(addresses[i]) : command.name;
-    io::FetchOptions options{.name = command.name, .sha256 = digests[i], .unpack = !command.no_unpack, .keep = command.keep,
-                             .log = log, .downloading = megabytes(command.common, "fetching " + name),
-                             .unpacking_progress = megabytes(command.common, "unpacking " + name), .stop = &stop_flag()};
+    const auto name = command.name.empty() ? fetch::file_name_of(addresses[i]) : command.name;
+    fetch::FetchOptions options{.name = command.name,
+                                .sha256 = digests[i],
+                                .unpack = !command.no_unpack,
+                                .keep = command.keep,
+                                .log = log,
+                                .downloading = megabytes(command.common, "fetching " + name),
+                                .unpacking_progress = megabytes(command.common, "unpacking " + name),
+                                .stop = &stop_flag()};
     options.unpacking.strip = command.strip;
     options.unpacking.limits.most_bytes = command.most_gb * 1000000000;
     options.unpacking.limits.most_entry_bytes = options.unpacking.limits.most_bytes;
-    const auto result = io::fetch(addresses[i], command.places.back(), options);
+    const auto result = fetch::fetch(addresses[i], command.places.back(), options);
     const auto& file = result.file;
-    if (result.state == io::Fetched::stopped) {
-      log(LogLevel::warning, text("stopped; ", file.bytes, " bytes of ", name, " are kept, and the same command goes on from there"));
+    if (result.state == fetch::Fetched::stopped) {
+      log(LogLevel::warning,
+          text("stopped; ", file.bytes, " bytes of ", name, " are kept, and the same command goes on from there"));
       return kStopped;
     }
-    if (result.state == io::Fetched::there) {
+    if (result.state == fetch::Fetched::there) {
       log(LogLevel::info, text(name, ": is there, ", result.path.string()));
     } else {
       log(LogLevel::info, text(name, ": fetched, ", size_text(file.bytes), ", sha256 ", file.sha256,
                                digests[i].empty() ? " (nothing to compare it with: note it)" : " as asked"));
       if (file.unpacked) {
-        log(LogLevel::info, text(name, ": ", file.entries, file.entries == 1 ? " file, " : " files, ", size_text(file.unpacked_bytes),
-                                 ", unpacked into ", result.path.string()));
+        log(LogLevel::info, text(name, ": ", file.entries, file.entries == 1 ? " file, " : " files, ",
+                                 size_text(file.unpacked_bytes), ", unpacked into ", result.path.string()));
       }
     }
     if (command.common.json) print_json(json_of(result));
@@ -106,22 +124,33 @@ int fetch(const DataFetchCommand& command) {
 }  // namespace
 
 void add_data_fetch(CLI::App& group, Action& action) {
-  auto* command = group.add_subcommand("fetch", "Download, check and unpack public data into a folder; resumed when it broke off");
+  auto* command =
+      group.add_subcommand("fetch", "Download, check and unpack public data into a folder; resumed when it broke off");
   auto options = std::make_shared<DataFetchCommand>();
-  command->add_option("URL... DST", options->places, "Addresses (http, https) of archives or files and, last, the folder for them")
+  command
+      ->add_option("URL... DST", options->places,
+                   "Addresses (http, https) of archives or files and, last, the folder for them")
       ->required();
-  command->add_option("--sha256", options->sha256, "Checksum of the file, one for each URL in their order; - where it is not known")
+  command
+      ->add_option("--sha256", options->sha256,
+                   "Checksum of the file, one for each URL in their order; - where it is not known")
       ->allow_extra_args(false);
-  command->add_option("--name", options->name, "Name of the file where the address ends without one; its ending says what it is");
+  command->add_option("--name", options->name,
+                      "Name of the file where the address ends without one; its ending says what it is");
   command->add_flag("--keep", options->keep, "Keep the archives beside what was in them");
   command->add_flag("--no-unpack", options->no_unpack, "Put archives into the folder as they are");
-  command->add_option("--strip", options->strip, "Leading folders to take off the names in an archive")->check(CLI::Range(0, 100))
+  command->add_option("--strip", options->strip, "Leading folders to take off the names in an archive")
+      ->check(CLI::Range(0, 100))
       ->capture_default_str();
   command->add_option("--most-gb", options->most_gb, "Unpacked size above which an archive is refused, in GB")
-      ->check(CLI::Range(int64_t{1}, int64_t{1000000}))->capture_default_str();
-  command->footer("tar (plain, gzip, bzip2, xz, zstd) and zip are unpacked while they come, 7z afterwards; other files are put into the "
-                  "folder.\nNothing there is overwritten. DST/.monge-fetch.json records what was fetched. Exit code 3 after Ctrl-C: the same "
-                  "command goes on.\nAddresses and licences of public sets: docs/datasets.md");
+      ->check(CLI::Range(int64_t{1}, int64_t{1000000}))
+      ->capture_default_str();
+  command->footer(
+      "tar (plain, gzip, bzip2, xz, zstd) and zip are unpacked while they come, 7z afterwards; other files are put "
+      "into the "
+      "folder.\nNothing there is overwritten. DST/.monge-fetch.json records what was fetched. Exit code 3 after "
+      "Ctrl-C: the same "
+      "command goes on.\nAddresses and licences of public sets: docs/datasets.md");
   add_output_flags(*command, options->common);
   command->callback([&action, options] { action = [options] { return fetch(*options); }; });
 }

@@ -10,7 +10,7 @@
 #include "monge/core/error.h"
 #include "monge/eval/evaluation.h"
 #include "monge/eval/few_samples.h"
-#include "monge/train/sharing.h"
+#include "monge/train/broadcast_from_root.h"
 #include "monge/train/trainer.h"
 
 namespace monge::cli {
@@ -49,7 +49,7 @@ void print_table(const eval::Evaluation& e) {
 }
 
 /// The recipe that says which data and which judge: the model's own, changed by what was asked for.
-train::Recipe recipe_for(const EvalOptions& options, const train::Model& model) {
+train::Recipe recipe_for(const EvalOptions& options, const model::Model& model) {
   train::Recipe recipe;
   if (model.recipe) recipe = *model.recipe;
   // Named data take the place of the held-out part; the recipe's own training target stays the other side of the floor.
@@ -75,19 +75,21 @@ train::Recipe recipe_for(const EvalOptions& options, const train::Model& model) 
     if (!given->empty()) *key = *given == "none" ? "" : *given;
   }
   if (!options.mode.empty() && recipe.eval.features != "inception") {
-    throw Error(Complaint{.what = "is a way of preparing images for inception, which is not asked for", .where = "--mode", .value = options.mode,
+    throw Error(Complaint{.what = "is a way of preparing images for inception, which is not asked for",
+                          .where = "--mode",
+                          .value = options.mode,
                           .fix = "add --features inception, or leave it out"});
   }
   return recipe;
 }
 
-void require_same(dist::World& world, const train::EvaluationData& data) {
+void require_same(dist::ProcessGroup& group, const train::EvaluationData& data) {
   for (const auto& source : {data.source, data.target, data.target_b}) {
-    world.require_same(source->name(), what_is_in(*source));
+    group.require_same(source->name(), what_is_in(*source));
   }
 }
 
-void print_result(const EvalOptions& options, const train::Model& model, const eval::ImageJudge* judge,
+void print_result(const EvalOptions& options, const model::Model& model, const eval::ImageEvaluator* judge,
                   const eval::Evaluation& result) {
   if (!options.common.json) return print_table(result);
   nlohmann::ordered_json line{{"model", model.origin},
@@ -105,21 +107,21 @@ void print_result(const EvalOptions& options, const train::Model& model, const e
 int eval_command(EvalOptions options) {
   if (const auto code = start_ranks(options.here)) return *code;
   const auto job = join_job(options.common);
-  auto* world = job.get();
-  set_threads(options.common, 0, world);
-  end_on_signals(world);
-  const auto log = log_sink(options.common, world);
-  auto model = rank_0_first(world, [&] {
-    auto loaded = train::load_model(options.model, device_of(options.common, "auto", world), log);
+  auto* group = job.get();
+  set_threads(options.common, 0, group);
+  end_on_signals(group);
+  const auto log = log_sink(options.common, group);
+  auto model = rank_0_first(group, [&] {
+    auto loaded = model::load_model(options.model, device_of(options.common, "auto", group), log);
     apply_bare_options(options.bare, loaded);
     return loaded;
   });
-  if (world) train::share(*world, model);
-  const auto recipe = rank_0_first(world, [&] { return recipe_for(options, model); });
-  const auto judge = rank_0_first(world, [&] { return eval::make_judge(recipe, model.device); });
-  auto data = train::open_evaluation_data(recipe, log, progress_callback(options.common, "reading pictures"));
-  if (world) require_same(*world, data);
-  rank_0_first(world, [&] { train::select_columns(data, model.columns, log); });
+  if (group) train::broadcast_from_root(*group, model);
+  const auto recipe = rank_0_first(group, [&] { return recipe_for(options, model); });
+  const auto judge = rank_0_first(group, [&] { return eval::make_image_evaluator(recipe, model.device); });
+  auto data = train::open_evaluation_data(recipe, log, progress_callback(options.common, "reading images"));
+  if (group) require_same(*group, data);
+  rank_0_first(group, [&] { train::select_columns(data, model.columns, log); });
   model.require_takes(data.source->item_shape());
   if (model.standardisation) {  // in the units of the training, so that no column counts more than others
     train::standardise(data, *model.standardisation);
@@ -128,10 +130,10 @@ int eval_command(EvalOptions options) {
   const auto warning = eval::few_samples_warning(*data.source, *data.target, *data.target_b, options.samples);
   if (!warning.empty()) log(LogLevel::warning, warning);
   const auto result = eval::evaluate(model, *data.source, *data.target, *data.target_b, options.samples,
-                                     static_cast<uint64_t>(options.seed), judge.get(), world);
+                                     static_cast<uint64_t>(options.seed), judge.get(), group);
   if (!result.judge_warning.empty()) log(LogLevel::warning, result.judge_warning);
   if (judge) log(LogLevel::info, judged_by(*judge, result));
-  if (!world || world->leads()) print_result(options, model, judge.get(), result);
+  if (!group || group->is_root()) print_result(options, model, judge.get(), result);
   return kDone;
 }
 
@@ -151,14 +153,15 @@ void add_eval(CLI::App& program, Action& action) {
   command->add_option("--features", options->features,
                       "Also the Frechet and kernel distances by inception (FID, KID), by a TorchScript file, or none; "
                       "default: the recipe's");
-  command->add_option("--mode", options->mode, "How pictures come to inception's size")
+  command->add_option("--mode", options->mode, "How images come to inception's size")
       ->check(CLI::IsMember({"clean", "legacy"}));
   command->add_option("--lpips", options->lpips, "Also LPIPS and SSIM between inputs, outputs and draws")
       ->check(CLI::IsMember({"none", "alex", "squeeze", "vgg"}));
   command->add_option("--weights", options->weights,
                       "Folder of weight files that is looked in first; see monge weights list");
-  command->add_option("--on-error", options->on_error,
-                      "What to do with images that cannot be used: fail (lists them) or skip; default: the recipe's")
+  command
+      ->add_option("--on-error", options->on_error,
+                   "What to do with images that cannot be used: fail (lists them) or skip; default: the recipe's")
       ->check(CLI::IsMember({"fail", "skip"}));
   add_bare_options(*command, options->bare);
   add_ranks(*command, options->here);

@@ -4,32 +4,36 @@
 
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
+#include "monge/model/model.h"
+#include "monge/model/public_checkpoint.h"
 #include "monge/train/checkpoint.h"
-#include "monge/train/model.h"
-#include "monge/train/public_checkpoint.h"
 
 namespace monge::cli {
 
 namespace {
 
 /// What a state dict cannot say of this map, and how to give it back.
-void warn_of_losses(const train::Model& model, const std::string& out, const LogSink& log) {
+void warn_of_losses(const model::Model& model, const std::string& out, const LogSink& log) {
   if (!model.recipe) return;
   const auto& map = model.recipe->map;
   if (map.residual || map.output != "none" || map.patch > 1) {
-    log(LogLevel::warning, text(out, ": a state dict cannot say that this map has map.residual = ",
-                                map.residual ? "true" : "false", ", map.output = \"", map.output, "\", map.patch = ",
-                                map.patch, "; whoever loads it must apply them, and monge would read it back as another map (--to safetensors keeps them)"));
+    log(LogLevel::warning,
+        text(out, ": a state dict cannot say that this map has map.residual = ", map.residual ? "true" : "false",
+             ", map.output = \"", map.output, "\", map.patch = ", map.patch,
+             "; whoever loads it must apply them, and monge would read it back as another map (--to safetensors keeps "
+             "them)"));
   }
   if (model.noise.channels > 0) {
     const auto method = train::cost_method(*model.recipe);
-    log(LogLevel::warning, text(out, ": a state dict cannot say that this map's noise has ", method, ".z_std = ", model.noise.std,
-                                " and was trained with ", method, ".z = ", model.noise.draws,
-                                "; give the first back with --z-std ", model.noise.std, " (--to safetensors keeps both)"));
+    log(LogLevel::warning,
+        text(out, ": a state dict cannot say that this map's noise has ", method, ".z_std = ", model.noise.std,
+             " and was trained with ", method, ".z = ", model.noise.draws, "; give the first back with --z-std ",
+             model.noise.std, " (--to safetensors keeps both)"));
   }
   if (model.smoothing.eps > 0) {
-    log(LogLevel::warning, text(out, ": a state dict cannot say that this map's inputs are smoothed with noise of level ",
-                                model.smoothing.eps, "; whoever loads it must do so (--to safetensors keeps it)"));
+    log(LogLevel::warning,
+        text(out, ": a state dict cannot say that this map's inputs are smoothed with noise of level ",
+             model.smoothing.eps, "; whoever loads it must do so (--to safetensors keeps it)"));
   }
 }
 
@@ -43,14 +47,17 @@ void add_export(CLI::App& program, Action& action) {
   };
   auto options = std::make_shared<Options>();
   command->add_option("MODEL", options->model, "Run directory, checkpoint folder (RUN/best) or model file")->required();
-  command->add_option("--to", options->to, "safetensors: loads by itself; torch: a state dict under the public codes' keys")
-      ->check(CLI::IsMember({"safetensors", "torch"}))->capture_default_str();
+  command
+      ->add_option("--to", options->to,
+                   "safetensors: loads by itself; torch: a state dict under the public codes' keys")
+      ->check(CLI::IsMember({"safetensors", "torch"}))
+      ->capture_default_str();
   command->add_option("--out", options->out, "File to write; default: map.safetensors or map.pt in the working folder");
   add_common(*command, options->common);
   command->callback([&action, options] {
     action = [options] {
       const auto log = log_sink(options->common);
-      const auto model = train::load_model(options->model, torch::kCPU, log);
+      const auto model = model::load_model(options->model, torch::kCPU, log);
       const bool torch_file = options->to == "torch";
       const std::string out = !options->out.empty() ? options->out : torch_file ? "map.pt" : "map.safetensors";
       const std::filesystem::path path = out;
@@ -61,18 +68,22 @@ void add_export(CLI::App& program, Action& action) {
               ": that folder is a checkpoint, whose files must stay as they are; choose another place");
       // What a model file holds beside the map would be lost with it.
       std::error_code ignored;
-      require(!std::filesystem::equivalent(train::split_key(options->model).file, path, ignored), "--out ", out,
+      require(!std::filesystem::equivalent(model::split_key(options->model).file, path, ignored), "--out ", out,
               ": is the model itself; choose another file");
       const bool replaces = std::filesystem::exists(path, ignored);
       if (path.has_parent_path()) make_writable_folder(path.parent_path());
       if (torch_file) {
-        train::export_torch(model, out);
+        model::export_torch(model, out);
         warn_of_losses(model, out, log);
       } else {
-        train::export_safetensors(model, out);
+        model::export_safetensors(model, out);
       }
       if (options->common.json) {
-        print_json({{"model", model.origin}, {"to", options->to}, {"out", out}, {"parameters", nn::parameter_count(*model.net)}, {"replaced", int{replaces}}});
+        print_json({{"model", model.origin},
+                    {"to", options->to},
+                    {"out", out},
+                    {"parameters", nn::parameter_count(*model.net)},
+                    {"replaced", int{replaces}}});
       } else {
         std::cout << out << std::endl;
         if (replaces) log(LogLevel::info, text(out, ": replaced the file that was there"));

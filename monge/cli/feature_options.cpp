@@ -7,7 +7,7 @@
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
 #include "monge/eval/feature_sweep.h"
-#include "monge/eval/image_judge.h"
+#include "monge/eval/image_evaluator.h"
 
 namespace monge::cli {
 
@@ -18,48 +18,48 @@ void add_feature_options(CLI::App& command, FeatureOptions& options) {
       ->capture_default_str();
   command
       .add_option("--mode", options.mode,
-                  "How pictures come to inception's size: clean (antialiased bicubic) or legacy (bilinear, as the "
+                  "How images come to inception's size: clean (antialiased bicubic) or legacy (bilinear, as the "
                   "first PyTorch port)")
       ->check(CLI::IsMember({"clean", "legacy"}))
       ->capture_default_str();
   command.add_option("--weights", options.weights,
                      "Folder of weight files that is looked in first; see monge weights list");
-  command.add_option("--batch", options.batch, "Pictures at once; changes speed and memory, not the figure")
+  command.add_option("--batch", options.batch, "Images at once; changes speed and memory, not the figure")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
-  command.add_option("--samples", options.samples, "Only the first so many pictures of each set; 0 takes all")
+  command.add_option("--samples", options.samples, "Only the first so many images of each set; 0 takes all")
       ->check(from_zero())
       ->capture_default_str();
   command.add_option("--background", options.background, "What shows through transparency: white, black, #rrggbb")
       ->capture_default_str();
   command
       .add_option("--on-error", options.on_error,
-                  "What to do with pictures that cannot be used: fail (lists them) or skip (counts them)")
+                  "What to do with images that cannot be used: fail (lists them) or skip (counts them)")
       ->check(CLI::IsMember({"fail", "skip"}))
       ->capture_default_str();
 }
 
 std::shared_ptr<const eval::FeatureNet> open_feature_net(const FeatureOptions& options, const Common& common,
-                                                         const dist::World* world) {
-  return eval::open_features(options.features, options.mode, options.weights, device_of(common, "auto", world));
+                                                         const dist::ProcessGroup* group) {
+  return eval::open_features(options.features, options.mode, options.weights, device_of(common, "auto", group));
 }
 
 MeasuredSet measure_set(const std::string& path, bool keep_features, const FeatureOptions& options,
-                        const Common& common, std::shared_ptr<const eval::FeatureNet>& net, dist::World* world) {
-  const auto log = log_sink(common, world);
+                        const Common& common, std::shared_ptr<const eval::FeatureNet>& net, dist::ProcessGroup* group) {
+  const auto log = log_sink(common, group);
   MeasuredSet out;
   if (lower_extension(path) == ".safetensors" && !std::filesystem::is_directory(path)) {
-    out.statistics = rank_0_first(world, [&] { return eval::read_statistics(path); });
-    if (world) world->require_same(path, content_hash(io::bytes_of(out.statistics.moments.covariance_FF)));
+    out.statistics = rank_0_first(group, [&] { return eval::read_statistics(path); });
+    if (group) group->require_same(path, content_hash(io::bytes_of(out.statistics.moments.covariance_FF)));
   } else {
-    const auto set = rank_0_first(world, [&] {
-      auto opened = std::make_unique<data::PictureSet>(path, io::parse_colour(options.background, "--background"), log);
-      if (!net) net = open_feature_net(options, common, world);
+    const auto set = rank_0_first(group, [&] {
+      auto opened = std::make_unique<data::ImageSet>(path, io::parse_colour(options.background, "--background"), log);
+      if (!net) net = open_feature_net(options, common, group);
       return opened;
     });
-    if (world) {
-      world->require_same(path, what_is_in(*set));
-      world->require_same("features", net->hash());
+    if (group) {
+      group->require_same(path, what_is_in(*set));
+      group->require_same("features", net->hash());
     }
     auto sweep = eval::sweep_features(*net, *set,
                                       {.batch = options.batch,
@@ -68,10 +68,10 @@ MeasuredSet measure_set(const std::string& path, bool keep_features, const Featu
                                        .keep_features = keep_features,
                                        .progress = progress_callback(common, "looking at " + path),
                                        .stop = &stop_flag(),
-                                       .world = world});
+                                       .group = group});
     out = {std::move(sweep.statistics), sweep.complete, sweep.skipped};
     if (out.complete && out.skipped > 0) {
-      log(LogLevel::warning, text(path, ": ", out.skipped, " pictures could not be used and are left out",
+      log(LogLevel::warning, text(path, ": ", out.skipped, " images could not be used and are left out",
                                   listed(sweep.complaints, static_cast<size_t>(out.skipped))));
     }
   }
@@ -86,7 +86,7 @@ MeasuredSet measure_set(const std::string& path, bool keep_features, const Featu
 
 std::string protocol_line(const eval::FeatureStatistics& a, const eval::FeatureStatistics& b) {
   return text("features ", a.protocol.net, " (", a.protocol.mode, ", weights ", a.protocol.hash, "), ", a.moments.count,
-              " and ", b.moments.count, " pictures");
+              " and ", b.moments.count, " images");
 }
 
 }  // namespace monge::cli

@@ -1,4 +1,4 @@
-// What monge fid, kid and stats share: which net looks at pictures, and the features of a set given by its path.
+// What monge fid, kid and stats share: which net looks at images, and the features of a set given by its path.
 #pragma once
 
 #include <string>
@@ -16,9 +16,9 @@ struct FeatureOptions {
 /// Adds --features, --mode, --weights, --batch, --samples, --background, --on-error.
 void add_feature_options(CLI::App& command, FeatureOptions& options);
 
-/// The net that the options name, on the device of the common flags. @param world  see device_of.
+/// The net that the options name, on the device of the common flags. @param group  see device_of.
 std::shared_ptr<const eval::FeatureNet> open_feature_net(const FeatureOptions& options, const Common& common,
-                                                         const dist::World* world = nullptr);
+                                                         const dist::ProcessGroup* group = nullptr);
 
 struct MeasuredSet {
   eval::FeatureStatistics statistics;
@@ -26,13 +26,14 @@ struct MeasuredSet {
   int64_t skipped = 0;
 };
 
-/// The statistics of a set of pictures, or those of a file that monge stats wrote (.safetensors). The log is told of
+/// The statistics of a set of images, or those of a file that monge stats wrote (.safetensors). The log is told of
 /// what was left out, and warned of too few samples.
 /// @param keep_features  for the kernel distance.
-/// @param net            made on the first set of pictures, so that two files of statistics need no weights.
-/// @param world          of a job, whose ranks all call this: each looks at a part of the set. Null: none.
+/// @param net            made on the first set of images, so that two files of statistics need no weights.
+/// @param group          of a job, whose ranks all call this: each looks at a part of the set. Null: none.
 MeasuredSet measure_set(const std::string& path, bool keep_features, const FeatureOptions& options,
-                        const Common& common, std::shared_ptr<const eval::FeatureNet>& net, dist::World* world = nullptr);
+                        const Common& common, std::shared_ptr<const eval::FeatureNet>& net,
+                        dist::ProcessGroup* group = nullptr);
 
 /// One line for people on stderr: the protocol of a figure.
 std::string protocol_line(const eval::FeatureStatistics& a, const eval::FeatureStatistics& b);

@@ -1,4 +1,4 @@
-// monge fid, kid and stats: distances between two sets of pictures by the features of a net, and the features kept.
+// monge fid, kid and stats: distances between two sets of images by the features of a net, and the features kept.
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -8,7 +8,7 @@
 #include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/core/names.h"
-#include "monge/data/pictures.h"
+#include "monge/data/image_collection.h"
 
 namespace monge::cli {
 namespace {
@@ -45,10 +45,10 @@ bool is_file_of_statistics(const std::string& path) {
 
 /// What can be known of a comparison before the other set is looked at, which may take hours.
 void check_before_work(const SetOptions& options, bool kernel, const MeasuredSet& known, const std::string& other,
-                       std::shared_ptr<const eval::FeatureNet>& net, const dist::World* world) {
+                       std::shared_ptr<const eval::FeatureNet>& net, const dist::ProcessGroup* group) {
   if (kernel) eval::require_features(known.statistics);
   if (is_file_of_statistics(other)) return;
-  if (!net) net = open_feature_net(options.features, options.common, world);
+  if (!net) net = open_feature_net(options.features, options.common, group);
   const eval::FeatureStatistics coming{
       .protocol = eval::protocol_of(*net), .source = other, .moments = {}, .features_NF = {}};
   eval::require_same_protocol(known.statistics, coming);
@@ -56,7 +56,7 @@ void check_before_work(const SetOptions& options, bool kernel, const MeasuredSet
 
 void check_paths(const SetOptions& options) {
   for (const auto& path : {options.a, options.b}) {
-    require(data::pictures_exist(path), path, ": no such file or folder");
+    require(data::images_exist(path), path, ": no such file or folder");
     require(options.features.samples == 0 || !is_file_of_statistics(path), "--samples ", options.features.samples, ": ",
             path, " holds the statistics of a whole set; give the set itself");
   }
@@ -65,28 +65,28 @@ void check_paths(const SetOptions& options) {
 int compare(SetOptions options, bool kernel) {
   if (const auto code = start_ranks(options.here)) return *code;
   const auto job = join_job(options.common);
-  auto* world = job.get();
-  set_threads(options.common, 0, world);
-  watch_signals(world);
+  auto* group = job.get();
+  set_threads(options.common, 0, group);
+  watch_signals(group);
   std::shared_ptr<const eval::FeatureNet> net;
   // Statistics that are there come first: what does not fit them is told at once.
   const bool b_first = is_file_of_statistics(options.b);
   const auto& first_path = b_first ? options.b : options.a;
   const auto& second_path = b_first ? options.a : options.b;
-  rank_0_first(world, [&] { check_paths(options); });
-  const auto first = measure_set(first_path, kernel, options.features, options.common, net, world);
+  rank_0_first(group, [&] { check_paths(options); });
+  const auto first = measure_set(first_path, kernel, options.features, options.common, net, group);
   if (!first.complete) return kStopped;
-  rank_0_first(world, [&] { check_before_work(options, kernel, first, second_path, net, world); });
-  const auto second = measure_set(second_path, kernel, options.features, options.common, net, world);
+  rank_0_first(group, [&] { check_before_work(options, kernel, first, second_path, net, group); });
+  const auto second = measure_set(second_path, kernel, options.features, options.common, net, group);
   if (!second.complete) return kStopped;
   const auto &a = b_first ? second : first, &b = b_first ? first : second;
-  const bool leads = !world || world->leads();
+  const bool leads = !group || group->is_root();
   if (!kernel) {
     if (!leads) return kDone;
     return print_figure(options, eval::frechet_name(a.statistics.protocol),
                         eval::frechet_distance(a.statistics, b.statistics), a, b, {});
   }
-  const auto distance = eval::kernel_distance(a.statistics, b.statistics, world);
+  const auto distance = eval::kernel_distance(a.statistics, b.statistics, group);
   if (!leads) return kDone;
   log_sink(options.common)(LogLevel::info, text("standard error ", distance.standard_error));
   return print_figure(options, eval::kernel_name(a.statistics.protocol), distance.value, a, b,
@@ -96,23 +96,23 @@ int compare(SetOptions options, bool kernel) {
 int keep(SetOptions options) {
   if (const auto code = start_ranks(options.here)) return *code;
   const auto job = join_job(options.common);
-  auto* world = job.get();
-  set_threads(options.common, 0, world);
-  watch_signals(world);
-  const bool leads = !world || world->leads();
-  rank_0_first(world, [&] {
+  auto* group = job.get();
+  set_threads(options.common, 0, group);
+  watch_signals(group);
+  const bool leads = !group || group->is_root();
+  rank_0_first(group, [&] {
     require(options.out.ends_with(".safetensors"), options.out, ": statistics are kept in a .safetensors file");
     require(!std::filesystem::is_directory(options.out), options.out, ": is a folder; name a file");
-    require(!is_file_of_statistics(options.a), options.a, ": holds statistics already; give a set of pictures");
+    require(!is_file_of_statistics(options.a), options.a, ": holds statistics already; give a set of images");
     if (leads) make_writable_folder(std::filesystem::absolute(options.out).parent_path());
   });
   std::shared_ptr<const eval::FeatureNet> net;
-  const auto set = measure_set(options.a, options.with_features, options.features, options.common, net, world);
+  const auto set = measure_set(options.a, options.with_features, options.features, options.common, net, group);
   if (!set.complete) return kStopped;
   if (!leads) return kDone;
   eval::write_statistics(options.out, set.statistics);
   const auto& s = set.statistics;
-  log_sink(options.common)(LogLevel::info, text(s.moments.count, " pictures seen by ", s.protocol.net, " (",
+  log_sink(options.common)(LogLevel::info, text(s.moments.count, " images seen by ", s.protocol.net, " (",
                                                 s.protocol.mode, "), written to ", options.out));
   if (options.common.json) {
     print_json({{"out", options.out},
@@ -129,7 +129,7 @@ int keep(SetOptions options) {
 void add_comparison(CLI::App& program, Action& action, const char* name, const char* help, bool kernel) {
   auto* command = program.add_subcommand(name, help);
   auto options = std::make_shared<SetOptions>();
-  command->add_option("A", options->a, "A folder, archive or .npy of pictures, or a file of monge stats")->required();
+  command->add_option("A", options->a, "A folder, archive or .npy of images, or a file of monge stats")->required();
   command->add_option("B", options->b, "The same")->required();
   add_feature_options(*command, options->features);
   add_ranks(*command, options->here);
@@ -140,13 +140,13 @@ void add_comparison(CLI::App& program, Action& action, const char* name, const c
 }  // namespace
 
 void add_fid(CLI::App& program, Action& action) {
-  add_comparison(program, action, "fid",
-                 "Frechet distance between two sets of pictures: FID, or FD(net) for another net", false);
-  add_comparison(program, action, "kid",
-                 "Kernel distance between two sets of pictures: KID, or KD(net) for another net", true);
-  auto* command = program.add_subcommand("stats", "Keep the statistics of a set of pictures, for monge fid and kid");
+  add_comparison(program, action, "fid", "Frechet distance between two sets of images: FID, or FD(net) for another net",
+                 false);
+  add_comparison(program, action, "kid", "Kernel distance between two sets of images: KID, or KD(net) for another net",
+                 true);
+  auto* command = program.add_subcommand("stats", "Keep the statistics of a set of images, for monge fid and kid");
   auto options = std::make_shared<SetOptions>();
-  command->add_option("SET", options->a, "A folder, archive or .npy of pictures")->required();
+  command->add_option("SET", options->a, "A folder, archive or .npy of images")->required();
   command->add_option("OUT", options->out, "A .safetensors file")->required();
   command->add_flag("--with-features", options->with_features, "Keep the features too, which monge kid needs");
   add_feature_options(*command, options->features);

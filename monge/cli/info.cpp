@@ -1,11 +1,11 @@
 // monge info: what this build is, what it can use, and a self-test of its numerics.
-#include <iostream>
-#include <memory>
-
 #include <ATen/Parallel.h>
 #include <torch/cuda.h>
 #include <torch/types.h>
 #include <torch/version.h>
+
+#include <iostream>
+#include <memory>
 
 #include "monge/cli/command.h"
 #include "monge/core/random.h"
@@ -24,7 +24,8 @@ double self_test(torch::Device device) {
   nn::ResNetPotential potential({.size = 16, .nfilter = 4, .nfilter_max = 8});
   const auto x = torch::randn({2, 3, 16, 16}, RandomStreams(1).at("self-test", 0));
   const auto gradient = [&](torch::ScalarType type) {
-    for (torch::nn::Module* net : {static_cast<torch::nn::Module*>(&map), static_cast<torch::nn::Module*>(&potential)}) {
+    for (torch::nn::Module* net :
+         {static_cast<torch::nn::Module*>(&map), static_cast<torch::nn::Module*>(&potential)}) {
       net->to(device);
       nn::to_type(*net, type);
       net->eval();

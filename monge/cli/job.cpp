@@ -18,14 +18,14 @@ namespace {
 std::unique_ptr<dist::Job> job;
 std::vector<std::string> arguments;
 std::mutex guard;
-std::function<std::string()> way_on;
+std::function<std::string()> resume_hint;
 
 void speak(const std::string& message) {
   std::cerr << "monge: " << printable(message) << std::endl;
   const std::lock_guard lock(guard);
   std::string words;
   try {
-    if (way_on) words = way_on();
+    if (resume_hint) words = resume_hint();
   } catch (const std::exception&) {
     // The file system may be what failed; the message that was printed matters more.
   }
@@ -63,9 +63,12 @@ std::string common_words() {
 void keep_arguments(int count, char** words) { arguments.assign(words, words + count); }
 
 void add_ranks(CLI::App& command, RanksHere& here) {
-  auto* gpus = command.add_option("--gpus", here.gpus, "Use so many GPUs of this machine, one rank each (docs/cluster.md)")
-                   ->check(CLI::Range(1, 1024));
-  command.add_option("--ranks", here.ranks, "Use so many processes of this machine, which share its cores (--device cpu unless another is named)")
+  auto* gpus =
+      command.add_option("--gpus", here.gpus, "Use so many GPUs of this machine, one rank each (docs/cluster.md)")
+          ->check(CLI::Range(1, 1024));
+  command
+      .add_option("--ranks", here.ranks,
+                  "Use so many processes of this machine, which share its cores (--device cpu unless another is named)")
       ->check(CLI::Range(1, 1024))
       ->excludes(gpus);
 }
@@ -78,17 +81,20 @@ std::optional<int> start_ranks(const RanksHere& here) {
   const auto launch = dist::detect_launch();
   const int64_t outer = launch.kind == dist::Launch::Kind::mpi ? dist::ranks_of_mpi().value_or(1) : launch.size;
   if (outer > 1) {
-    throw Error(Complaint{.what = text("this process was started as one of ", outer, " ranks by ", launch.by, " and cannot start ranks itself"),
+    throw Error(Complaint{.what = text("this process was started as one of ", outer, " ranks by ", launch.by,
+                                       " and cannot start ranks itself"),
                           .where = by,
                           .value = std::to_string(ranks),
                           .fix = "leave it out; the launcher says how many ranks there are"});
   }
   if (const auto seen = static_cast<int64_t>(torch::cuda::device_count()); here.gpus > seen) {
-    throw Error(Complaint{.what = seen == 0 ? "no CUDA device can be used" : text("this machine has ", seen, seen == 1 ? " GPU" : " GPUs"),
-                          .where = by,
-                          .value = std::to_string(ranks),
-                          .fix = seen == 0 ? text("use --ranks ", ranks, " for processors; monge info says what this build can use")
-                                           : text("use --gpus ", seen)});
+    throw Error(Complaint{
+        .what =
+            seen == 0 ? "no CUDA device can be used" : text("this machine has ", seen, seen == 1 ? " GPU" : " GPUs"),
+        .where = by,
+        .value = std::to_string(ranks),
+        .fix = seen == 0 ? text("use --ranks ", ranks, " for processors; monge info says what this build can use")
+                         : text("use --gpus ", seen)});
   }
   std::vector<std::string> words;
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -110,34 +116,36 @@ std::optional<int> start_ranks(const RanksHere& here) {
                            [](const std::string& line) { std::cerr << "monge: " << line << std::endl; });
 }
 
-std::shared_ptr<dist::World> join_job(Common& common) {
+std::shared_ptr<dist::ProcessGroup> join_job(Common& common) {
   const auto launch = dist::detect_launch();
   if (launch.kind == dist::Launch::Kind::alone) return nullptr;
   dist::JobOptions options;
   options.watch.stall = dist::Seconds(3600);
   options.log = [log = log_sink(common)](const std::string& line) { log(LogLevel::info, line); };
-  job = std::make_unique<dist::Job>(launch, options,
-                                    dist::WatchCalls{.speak = [](const dist::Verdict& verdict) { speak(verdict.message); },
-                                                     .ended = [](const dist::Verdict& verdict) { leave_at_once(verdict.code); }});
-  auto world = job->shared_world();
-  if (!world->leads()) {
+  job = std::make_unique<dist::Job>(
+      launch, options,
+      dist::FailureCallbacks{.speak = [](const dist::JobFailure& verdict) { speak(verdict.message); },
+                             .ended = [](const dist::JobFailure& verdict) { leave_at_once(verdict.code); }});
+  auto group = job->shared_world();
+  if (!group->is_root()) {
     common.quiet = true;
     common.json = false;
   }
-  log_sink(common)(LogLevel::info, text("a job of ", world->size(), world->size() == 1 ? " rank" : " ranks", ", started by ", launch.by,
-                                        world->size() > 1 ? ", over " + world->transport_name() : ""));
+  log_sink(common)(LogLevel::info,
+                   text("a job of ", group->size(), group->size() == 1 ? " rank" : " ranks", ", started by ", launch.by,
+                        group->size() > 1 ? ", over " + group->transport_name() : ""));
   // Others would wait for each other in vain, or mix two results.
-  world->require_same("the command line", common_words());
-  return world;
+  group->require_same("the command line", common_words());
+  return group;
 }
 
 void set_job_timeout(double seconds) {
   if (job) job->set_stall(dist::Seconds(seconds));
 }
 
-void set_way_on(std::function<std::string()> words) {
+void set_resume_hint(std::function<std::string()> words) {
   const std::lock_guard lock(guard);
-  way_on = std::move(words);
+  resume_hint = std::move(words);
 }
 
 void finish_job() {
@@ -158,11 +166,14 @@ int end_with(const std::string& message, int code, bool alike) {
 
 bool is_idle_rank(const std::string& command) {
   const auto environment = dist::real_environment();
-  for (const auto& [rank, size] : {std::pair{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"}, {"RANK", "WORLD_SIZE"}, {"SLURM_PROCID", "SLURM_STEP_NUM_TASKS"}}) {
+  for (const auto& [rank, size] : {std::pair{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
+                                   {"RANK", "WORLD_SIZE"},
+                                   {"SLURM_PROCID", "SLURM_STEP_NUM_TASKS"}}) {
     const auto own = environment(rank), all = environment(size);
     if (!own || !all || *all == "1") continue;
     if (*own == "0") return false;
-    std::cerr << "monge: warning: monge " << command << " runs on rank 0 alone; " << rank << " = " << *own << " does nothing" << std::endl;
+    std::cerr << "monge: warning: monge " << command << " runs on rank 0 alone; " << rank << " = " << *own
+              << " does nothing" << std::endl;
     return true;
   }
   return false;

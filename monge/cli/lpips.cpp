@@ -1,4 +1,4 @@
-// monge lpips: how far each picture of a set is from its partner in another.
+// monge lpips: how far each image of a set is from its partner in another.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -12,9 +12,9 @@
 #include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/core/nearest.h"
+#include "monge/data/image_set.h"
 #include "monge/data/member_path.h"
-#include "monge/data/picture_set.h"
-#include "monge/eval/image_judge.h"
+#include "monge/eval/image_evaluator.h"
 #include "monge/eval/paired.h"
 
 namespace monge::cli {
@@ -33,14 +33,14 @@ std::string stem_of(const std::string& name) {
   return std::filesystem::path(name).replace_extension().generic_string();
 }
 
-std::map<std::string, int64_t> by_name(const data::PictureSet& set) {
+std::map<std::string, int64_t> by_name(const data::ImageSet& set) {
   std::map<std::string, int64_t> out;
   for (int64_t i = 0; i < set.size(); ++i) out.emplace(set.item_name(i), i);
   return out;
 }
 
 /// The images by their stems, or by their samples where one member of each was chosen. @throws Error when two have one.
-std::map<std::string, int64_t> by_stem(const data::PictureSet& set) {
+std::map<std::string, int64_t> by_stem(const data::ImageSet& set) {
   const bool samples = !data::member_path(set.name()).members.empty();
   std::map<std::string, int64_t> out;
   for (int64_t i = 0; i < set.size(); ++i) {
@@ -48,7 +48,8 @@ std::map<std::string, int64_t> by_stem(const data::PictureSet& set) {
     const auto [at, fresh] = out.emplace(samples ? std::string(data::sample_name(name).sample) : stem_of(name), i);
     if (fresh) continue;
     throw Error(text(set.name(), ": ", set.item_name(at->second), " and ", name,
-                     " have one name but for the extension, so it is not clear which is the partner; rename one, or use --by-order"));
+                     " have one name but for the extension, so it is not clear which is the partner; rename one, or "
+                     "use --by-order"));
   }
   return out;
 }
@@ -65,14 +66,14 @@ std::string quoted(const std::string& name) {
   return out + '"';
 }
 
-/// Partners have one name but for the extension; single pictures and arrays go by their order.
-Pairs pair_up(const data::PictureSet& a, const data::PictureSet& b, bool by_order) {
+/// Partners have one name but for the extension; single images and arrays go by their order.
+Pairs pair_up(const data::ImageSet& a, const data::ImageSet& b, bool by_order) {
   Pairs out;
   if (by_order || (a.size() == 1 && b.size() == 1)) {
     if (a.size() != b.size()) {
       throw Error(Complaint{.what = "the sets are not paired",
                             .where = a.name() + " and " + b.name(),
-                            .value = text(a.size(), " and ", b.size(), " pictures"),
+                            .value = text(a.size(), " and ", b.size(), " images"),
                             .allowed = "as many on both sides"});
     }
     for (int64_t i = 0; i < a.size(); ++i) out.emplace_back(i, i);
@@ -83,8 +84,8 @@ Pairs pair_up(const data::PictureSet& a, const data::PictureSet& b, bool by_orde
     left = by_stem(a);
     right = by_stem(b);
   }
-  const auto complain = [](const data::PictureSet& lacks, const std::string& name) {
-    throw Error(Complaint{.what = "a picture has no partner of its name",
+  const auto complain = [](const data::ImageSet& lacks, const std::string& name) {
+    throw Error(Complaint{.what = "an image has no partner of its name",
                           .where = lacks.name(),
                           .value = '"' + name + '"',
                           .fix = "give sets of equal names, or --by-order for sets of equal size"});
@@ -99,15 +100,14 @@ Pairs pair_up(const data::PictureSet& a, const data::PictureSet& b, bool by_orde
   return out;
 }
 
-eval::SignedImages whole(const data::Picture& picture) {
-  return eval::SignedImages::from_signed(io::to_float(picture.rgb_HWC).unsqueeze(0), eval::SignedImages::Doubt::accept);
+eval::SignedImages whole(const data::LoadedImage& image) {
+  return eval::SignedImages::from_signed(io::to_float(image.rgb_HWC).unsqueeze(0), eval::SignedImages::Doubt::accept);
 }
 
 /// What could not be read: an error that names it all, or a warning.
 void report(const std::vector<std::string>& faults, int64_t pairs, bool skip, const LogSink& log) {
   if (faults.empty()) return;
-  const auto lines =
-      text(faults.size(), " pictures of ", pairs, " pairs cannot be used", listed(faults, faults.size()));
+  const auto lines = text(faults.size(), " images of ", pairs, " pairs cannot be used", listed(faults, faults.size()));
   if (!skip) throw Error(lines + "\nmend or remove them, or use --on-error skip");
   log(LogLevel::warning, lines + "\nthey are left out with their partners");
 }
@@ -118,7 +118,7 @@ int lpips_command(const LpipsOptions& options) {
   const auto log = log_sink(options.common);
   if (!options.table.empty()) make_writable_folder(std::filesystem::absolute(options.table).parent_path());
   const auto background = io::parse_colour(options.background, "--background");
-  const data::PictureSet a(options.a, background, log), b(options.b, background, log);
+  const data::ImageSet a(options.a, background, log), b(options.b, background, log);
   const auto pairs = pair_up(a, b, options.by_order);
   const auto net = eval::open_lpips(options.net, options.weights, device_of(options.common));
   auto progress = progress_callback(options.common, "comparing pairs");
@@ -131,14 +131,15 @@ int lpips_command(const LpipsOptions& options) {
   for (int64_t i = 0; i < count; ++i) {
     if (stop_flag()) {
       progress = {};  // ends its line
-      log(LogLevel::warning, text("stopped after ", i, " of ", count, " pairs; there is no figure, and nothing is written"));
+      log(LogLevel::warning,
+          text("stopped after ", i, " of ", count, " pairs; there is no figure, and nothing is written"));
       return kStopped;
     }
     const auto [at_a, at_b] = pairs[static_cast<size_t>(i)];
     const auto one = a.load(at_a, at_a + 1)[0], other = b.load(at_b, at_b + 1)[0];
     progress(i + 1, count);
-    for (const auto* picture : {&one, &other}) {
-      if (!picture->fault.empty()) faults.push_back(picture->fault);
+    for (const auto* image : {&one, &other}) {
+      if (!image->fault.empty()) faults.push_back(image->fault);
     }
     if (!one.fault.empty() || !other.fault.empty() || (options.on_error == "fail" && !faults.empty())) continue;
     const auto x = whole(one), y = whole(other);
@@ -194,9 +195,9 @@ int lpips_command(const LpipsOptions& options) {
 
 void add_lpips(CLI::App& program, Action& action) {
   auto* command =
-      program.add_subcommand("lpips", "Mean perceptual distance between paired pictures; with MSE, PSNR and SSIM");
+      program.add_subcommand("lpips", "Mean perceptual distance between paired images; with MSE, PSNR and SSIM");
   auto options = std::make_shared<LpipsOptions>();
-  command->add_option("A", options->a, "A folder, archive or .npy of pictures, or one picture")->required();
+  command->add_option("A", options->a, "A folder, archive or .npy of images, or one image")->required();
   command->add_option("B", options->b, "The same; partners have the same names but for the extension")->required();
   command->add_option("--net", options->net, "The trunk")
       ->check(CLI::IsMember({"alex", "squeeze", "vgg"}))
@@ -207,7 +208,7 @@ void add_lpips(CLI::App& program, Action& action) {
   command->add_option("--table", options->table, "Also write the figures of every pair to this .csv file");
   command
       ->add_option("--on-error", options->on_error,
-                   "What to do with pictures that cannot be used: fail (lists them) or skip (counts them)")
+                   "What to do with images that cannot be used: fail (lists them) or skip (counts them)")
       ->check(CLI::IsMember({"fail", "skip"}))
       ->capture_default_str();
   command->add_option("--background", options->background, "What shows through transparency: white, black, #rrggbb")

@@ -1,4 +1,5 @@
 // The program: finds the command, turns what is thrown into a message and an exit code.
+#include <c10/util/Exception.h>
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -8,8 +9,6 @@
 #include <exception>
 #include <iostream>
 #include <set>
-
-#include <c10/util/Exception.h>
 
 #include "monge/cli/command.h"
 #include "monge/cli/job.h"
@@ -21,7 +20,8 @@
 namespace {
 
 constexpr const char* kOutOfMemory =
-    "out of memory; use smaller nets (map.width, potential.width), a smaller train.batch, or train.accumulate = 2 or more; for "
+    "out of memory; use smaller nets (map.width, potential.width), a smaller train.batch, or train.accumulate = 2 or "
+    "more; for "
     "metrics a smaller --batch";
 
 struct Told {
@@ -81,7 +81,9 @@ std::string usage_message(const CLI::App* program, const CLI::Error& error) {
   if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError)) return message;
   for (const auto* command : program->get_subcommands()) {
     const auto left = command->remaining();
-    const auto is_setting = [](const std::string& word) { return word[0] != '-' && word.find('=') != std::string::npos; };
+    const auto is_setting = [](const std::string& word) {
+      return word[0] != '-' && word.find('=') != std::string::npos;
+    };
     const auto setting = std::find_if(left.begin(), left.end(), is_setting);
     if (setting != left.end() && command->get_option_no_throw("--set")) {
       return "each KEY=VALUE needs its own --set: --set " + *setting + "\n" + message;
@@ -101,8 +103,8 @@ void allow_many_open_files() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/// A file or a connection that is opened must not get the number of a standard stream that was closed. For reading: what is written there
-/// fails as before, and is noticed.
+/// A file or a connection that is opened must not get the number of a standard stream that was closed. For reading:
+/// what is written there fails as before, and is noticed.
 void keep_standard_streams() {
   int opened = 0;
   while (opened >= 0 && opened <= STDERR_FILENO) opened = ::open("/dev/null", O_RDONLY);
@@ -113,13 +115,15 @@ int main(int argc, char** argv) {
   using namespace monge;
   keep_standard_streams();
   allow_many_open_files();
-  CLI::App program("Learns optimal transport maps and plans between two sets of samples with neural networks, and applies them.",
-                   "monge");
+  CLI::App program(
+      "Learns optimal transport maps and plans between two sets of samples with neural networks, and applies them.",
+      "monge");
   program.set_version_flag("--version", "monge " + version());
   program.require_subcommand(1);
-  program.footer("Start with: monge train recipes/quick/moons.toml\nDocs: README.md, docs/recipes.md.\n"
-                 "Exit codes: 0 done, 1 failure, 2 wrong usage or input, 3 stopped by a signal with a checkpoint saved, "
-                 "4 training diverged.");
+  program.footer(
+      "Start with: monge train recipes/quick/moons.toml\nDocs: README.md, docs/recipes.md.\n"
+      "Exit codes: 0 done, 1 failure, 2 wrong usage or input, 3 stopped by a signal with a checkpoint saved, "
+      "4 training diverged.");
   cli::Action action;
   cli::add_data(program, action);
   cli::add_train(program, action);

@@ -9,7 +9,8 @@ namespace monge::cli {
 std::string size_text(int64_t bytes) {
   char out[32];
   const double size = static_cast<double>(bytes);
-  bytes < 1000000 ? std::snprintf(out, sizeof out, "%.1f kB", size / 1e3) : std::snprintf(out, sizeof out, "%.1f MB", size / 1e6);
+  bytes < 1000000 ? std::snprintf(out, sizeof out, "%.1f kB", size / 1e3)
+                  : std::snprintf(out, sizeof out, "%.1f MB", size / 1e6);
   return out;
 }
 

@@ -11,7 +11,8 @@ void add_options(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand("options", "Print every recipe key with its default, range and meaning");
   auto format = std::make_shared<std::string>("toml");
   command->add_option("--format", *format, "toml (a commented recipe) or markdown (docs/recipes.md)")
-      ->check(CLI::IsMember({"toml", "markdown"}))->capture_default_str();
+      ->check(CLI::IsMember({"toml", "markdown"}))
+      ->capture_default_str();
   command->callback([&action, format] {
     action = [format] {
       train::Recipe recipe;
@@ -19,11 +20,12 @@ void add_options(CLI::App& program, Action& action) {
       if (*format == "toml") {
         std::cout << table.to_toml(true);
       } else {
-        std::cout << "# Recipes\n\nEvery key of a recipe. Made by `monge options --format markdown`; do not edit.\n\n"
-                     "A recipe is a TOML file; `--set section.key=value` overrides a key for one run. Lists are written "
-                     "`[0.0, 0.9]`. Relative paths are taken from the recipe's folder if they exist there, else from the "
-                     "working folder.\n"
-                  << table.to_markdown();
+        std::cout
+            << "# Recipes\n\nEvery key of a recipe. Made by `monge options --format markdown`; do not edit.\n\n"
+               "A recipe is a TOML file; `--set section.key=value` overrides a key for one run. Lists are written "
+               "`[0.0, 0.9]`. Relative paths are taken from the recipe's folder if they exist there, else from the "
+               "working folder.\n"
+            << table.to_markdown();
       }
       return int{kDone};
     };

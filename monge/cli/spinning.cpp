@@ -1,14 +1,14 @@
 // Bounds how long the threads of OpenMP spin while they wait, before anything of the program or its libraries runs.
 //
-// Libgomp's threads spin for 300,000 turns before they sleep, which is milliseconds. On a machine with other work a thread
-// then spins away the time in which the thread that it waits for could run: two trainings on two cores took 11 to 18 times as
-// long as one alone (docs/performance.md, "Beside other work"). Libgomp reads GOMP_SPINCOUNT in its constructor, before
-// main, and has no other way to be told. So this starts the program anew with the variable set. As a function of
-// .preinit_array it runs before all constructors, whose half second of registering operators is then not spent twice; the
-// loader's part, which is, takes 7 ms.
+// Libgomp's threads spin for 300,000 turns before they sleep, which is milliseconds. On a machine with other work a
+// thread then spins away the time in which the thread that it waits for could run: two trainings on two cores took 11
+// to 18 times as long as one alone (docs/performance.md, "Beside other work"). Libgomp reads GOMP_SPINCOUNT in its
+// constructor, before main, and has no other way to be told. So this starts the program anew with the variable set. As
+// a function of .preinit_array it runs before all constructors, whose half second of registering operators is then not
+// spent twice; the loader's part, which is, takes 7 ms.
 //
-// Nothing happens where the user has set GOMP_SPINCOUNT or OMP_WAIT_POLICY, in the program that was started anew, and where
-// it cannot be started anew (no /proc).
+// Nothing happens where the user has set GOMP_SPINCOUNT or OMP_WAIT_POLICY, in the program that was started anew, and
+// where it cannot be started anew (no /proc).
 #include <limits.h>
 #include <unistd.h>
 

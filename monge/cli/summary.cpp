@@ -12,14 +12,14 @@ namespace monge::cli {
 
 using nlohmann::ordered_json;
 
-ordered_json protocol_json(const eval::ImageJudge* judge) {
+ordered_json protocol_json(const eval::ImageEvaluator* judge) {
   ordered_json out = ordered_json::object();
   if (!judge) return out;
   for (const auto& [key, value] : judge->protocol()) out[key] = value;
   return out;
 }
 
-std::string judged_by(const eval::ImageJudge& judge, const eval::Evaluation& evaluation) {
+std::string judged_by(const eval::ImageEvaluator& judge, const eval::Evaluation& evaluation) {
   std::string out = "judged by";
   const char* before = " ";
   for (const auto& [key, value] : judge.protocol()) {
@@ -30,8 +30,8 @@ std::string judged_by(const eval::ImageJudge& judge, const eval::Evaluation& eva
 }
 
 ordered_json reaches_target(const eval::Evaluation& evaluation) {
-  const auto reach = evaluation.reach();
-  return reach == eval::Reach::unknown ? ordered_json() : ordered_json(reach == eval::Reach::reached);
+  const auto reach = evaluation.target_verdict();
+  return reach == eval::TargetVerdict::unknown ? ordered_json() : ordered_json(reach == eval::TargetVerdict::reached);
 }
 
 /// {"source": [...], "target": [...]}: names, or numbers (from 0) where a table has no names.
@@ -39,7 +39,8 @@ static ordered_json lost_columns_of(const train::TrainingData& data) {
   const auto side = [](const data::Source& source, const std::vector<int64_t>& columns) {
     const auto names = source.table_names().columns;
     auto out = ordered_json::array();
-    for (const int64_t k : columns) out.push_back(names.empty() ? ordered_json(k) : ordered_json(names.at(static_cast<size_t>(k))));
+    for (const int64_t k : columns)
+      out.push_back(names.empty() ? ordered_json(k) : ordered_json(names.at(static_cast<size_t>(k))));
     return out;
   };
   return {{"source", side(*data.source, data.lost.source)}, {"target", side(*data.target, data.lost.target)}};
@@ -50,11 +51,12 @@ ordered_json summary_of(train::Trainer& trainer, const Outcome& outcome) {
                        {"complete", outcome.complete},
                        {"iterations", trainer.done()},
                        {"of", trainer.recipe().train.iterations},
-                       {"ranks", trainer.world() ? trainer.world()->size() : int64_t{1}},
+                       {"ranks", trainer.group() ? trainer.group()->size() : int64_t{1}},
                        {"ended_early", nullptr},
                        {"seconds", outcome.seconds},
                        {"data_wait", outcome.seconds > 0 ? trainer.data_wait() / outcome.seconds : 0},
-                       {"left_out", trainer.data().source->remarks().left_out.size() + trainer.data().target->remarks().left_out.size()},
+                       {"left_out", trainer.data().source->open_report().left_out.size() +
+                                        trainer.data().target->open_report().left_out.size()},
                        {"best_iteration", nullptr},
                        {"best_figure", trainer.recipe().eval.best},
                        {"best_value", nullptr}};
@@ -93,8 +95,7 @@ void print_summary(const train::Trainer& trainer, const Outcome& outcome) {
       std::cout << name << std::string(name.size() < 11 ? 11 - name.size() : 1, ' ') << number(value) << "\n";
     }
     if (outcome.judge) std::cout << judged_by(*outcome.judge, last) << "\n";
-    std::cout << "verdict    the map " << last.verdict() << "\ncost       " << number(last.cost)
-              << "\n";
+    std::cout << "verdict    the map " << last.verdict() << "\ncost       " << number(last.cost) << "\n";
   }
   std::cout << "report     " << (folder / "report.html").string() << "\nuse it     monge translate "
             << shell_quoted(folder.string()) << " INPUT OUTPUT" << std::endl;

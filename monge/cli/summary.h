@@ -11,10 +11,10 @@
 namespace monge::cli {
 
 /// The judge's protocol as keys of an object; empty where there is no judge.
-nlohmann::ordered_json protocol_json(const eval::ImageJudge* judge);
+nlohmann::ordered_json protocol_json(const eval::ImageEvaluator* judge);
 
 /// The same as a line: "judged by features inception, features_mode clean, ...; 512 outputs, 400 target samples".
-std::string judged_by(const eval::ImageJudge& judge, const eval::Evaluation& evaluation);
+std::string judged_by(const eval::ImageEvaluator& judge, const eval::Evaluation& evaluation);
 
 /// Whether the map reaches its target: true, false, or null where that cannot be judged.
 nlohmann::ordered_json reaches_target(const eval::Evaluation& evaluation);
@@ -23,7 +23,7 @@ struct Outcome {
   bool complete = false;
   double seconds = 0;
   std::optional<eval::Evaluation> last;  ///< the last evaluation; none when nothing was evaluated
-  const eval::ImageJudge* judge = nullptr;
+  const eval::ImageEvaluator* judge = nullptr;
 };
 
 /// The content of summary.json. The metrics must have been flushed.

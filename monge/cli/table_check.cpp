@@ -90,18 +90,21 @@ void print_columns(const data::TableReport& r, int64_t most) {
     } else {
       std::printf("%-24s %15s %12s %15s %15s", name.c_str(), "-", "-", "-", "-");  // no value is finite
     }
-    std::printf(" %9lld%s\n", static_cast<long long>(c.missing), c.infinite > 0 ? text("  ", c.infinite, " not finite in float32").c_str() : "");
+    std::printf(" %9lld%s\n", static_cast<long long>(c.missing),
+                c.infinite > 0 ? text("  ", c.infinite, " not finite in float32").c_str() : "");
   }
   if (listed < r.columns.size()) std::printf("  and %zu more (--most 0 lists all)\n", r.columns.size() - listed);
 }
 
 void print_table(const data::TableReport& r, int64_t most) {
-  std::printf("%-14s %s\n%-14s %lld rows x %zu columns\n", "source", printable(r.name).c_str(), "table", static_cast<long long>(r.rows),
-              r.columns.size());
+  std::printf("%-14s %s\n%-14s %lld rows x %zu columns\n", "source", printable(r.name).c_str(), "table",
+              static_cast<long long>(r.rows), r.columns.size());
   if (!r.reading.empty()) std::printf("%-14s %s\n", "read as", printable(r.reading).c_str());
   for (const auto& warning : r.warnings) std::printf("%-14s %s\n", "warning", printable(warning).c_str());
   print_columns(r, most);
-  const auto column = [&](const std::vector<int64_t>& list) { return [&r, &list](size_t i) { return label(r, list[i]); }; };
+  const auto column = [&](const std::vector<int64_t>& list) {
+    return [&r, &list](size_t i) { return label(r, list[i]); };
+  };
   const auto pair = [](const auto& list, const char* of) {
     return [&list, of](size_t i) { return text("row ", list[i].first, "  =  ", of, "row ", list[i].second); };
   };
@@ -124,21 +127,24 @@ void print_table(const data::TableReport& r, int64_t most) {
 
 }  // namespace
 
-int check_table(const Common& common, const std::string& source, const std::string& against, int64_t most, bool strict) {
+int check_table(const Common& common, const std::string& source, const std::string& against, int64_t most,
+                bool strict) {
   const auto report = data::check_table(source, against, progress_callback(common, "checking"), stop_flag());
   if (!report.complete) {
     log_sink(common)(LogLevel::warning, "stopped; nothing is told of a part of the table");
     return kStopped;
   }
-  const bool fails = strict && (!report.duplicates.empty() || !report.constant().empty() || !report.beyond_float32().empty() ||
-                                !report.with_fill_values().empty() || !report.warnings.empty());
+  const bool fails =
+      strict && (!report.duplicates.empty() || !report.constant().empty() || !report.beyond_float32().empty() ||
+                 !report.with_fill_values().empty() || !report.warnings.empty());
   const bool passed = !report.bad() && !fails;
   if (common.json) {
     print_json(json_of(report, passed));
   } else {
     print_table(report, most);
-    const char* fit = report.with_fill_values().empty() ? "fit to train on"
-                                                        : "fit to train on but for the rows with fill values, if they are such: see above";
+    const char* fit = report.with_fill_values().empty()
+                          ? "fit to train on"
+                          : "fit to train on but for the rows with fill values, if they are such: see above";
     std::printf("%-14s %s\n", "verdict", passed ? fit : "not fit to train on as it is: see above");
   }
   return passed ? kDone : kUsage;

@@ -17,18 +17,18 @@
 #include "monge/core/shell.h"
 #include "monge/dist/nccl.h"
 #include "monge/eval/evaluation.h"
+#include "monge/model/initialise.h"
 #include "monge/run/data_record.h"
 #include "monge/run/metrics_file.h"
 #include "monge/run/report.h"
 #include "monge/run/run_directory.h"
-#include "monge/run/sample_pictures.h"
-#include "monge/train/autocast.h"
-#include "monge/train/initialise.h"
-#include "monge/train/memory.h"
-#include "monge/train/nets.h"
+#include "monge/run/sample_images.h"
+#include "monge/solve/autocast.h"
+#include "monge/solve/memory.h"
+#include "monge/solve/nets.h"
+#include "monge/solve/settings.h"
+#include "monge/train/broadcast_from_root.h"
 #include "monge/train/resume_changes.h"
-#include "monge/train/settings.h"
-#include "monge/train/sharing.h"
 #include "monge/train/source_check.h"
 #include "monge/train/trainer.h"
 
@@ -53,10 +53,11 @@ class StatusLine : public train::Observer {
 
   void started(train::Trainer& trainer, int64_t /*iteration*/) override {
     waits_.clear();
-    progress_ = std::make_unique<Progress>(std::cerr, progress_style(common_), "training", trainer.recipe().train.iterations);
+    progress_ =
+        std::make_unique<Progress>(std::cerr, progress_style(common_), "training", trainer.recipe().train.iterations);
   }
   bool looks_at_nets(const train::Trainer&, int64_t) const override { return false; }
-  void iteration_done(train::Trainer& trainer, int64_t done, const train::Figures& f) override {
+  void iteration_done(train::Trainer& trainer, int64_t done, const solve::IterationMetrics& f) override {
     progress_->update(done, "cost " + number(f.cost) + "  loss T " + number(f.loss_map) + "  loss f " +
                                 number(f.loss_potential) + target_ + waiting(trainer));
   }
@@ -89,8 +90,8 @@ class StatusLine : public train::Observer {
 };
 
 void print_dry_run(train::Recipe recipe, const train::TrainingData& data, const Common& common) {
-  const auto nets = train::make_nets(recipe, data.source->item_shape(), data.target->item_shape());
-  const auto memory = train::measure_memory(recipe, data.source->item_shape());
+  const auto nets = solve::make_nets(recipe, data.source->item_shape(), data.target->item_shape());
+  const auto memory = solve::measure_memory(recipe, data.source->item_shape());
   const int64_t map = nn::parameter_count(*nets.map), potential = nn::parameter_count(*nets.potential);
   if (common.json) {
     print_json({{"recipe", recipe.options().to_toml(false)},
@@ -115,36 +116,37 @@ void print_dry_run(train::Recipe recipe, const train::TrainingData& data, const 
 }
 
 /// What another rank than 0 does of `conduct`: it trains and evaluates its part, and writes nothing.
-int take_part(train::Trainer& trainer, eval::ImageJudge* judge) {
-  eval::HeldOut held_out([](int64_t, const eval::Evaluation&) {}, judge);
+int run_worker(train::Trainer& trainer, eval::ImageEvaluator* judge) {
+  eval::HeldOutEvaluator held_out([](int64_t, const eval::Evaluation&) {}, judge);
   trainer.attach(held_out);
   return trainer.run(stop_flag()) ? kDone : kStopped;
 }
 
-std::string way_on_from(const fs::path& folder) {
+std::string resume_hint_for(const fs::path& folder) {
   const auto checkpoints = train::list_checkpoints(folder / "checkpoints");
   return checkpoints.empty() ? "no checkpoint had been saved"
-                             : "the last good checkpoint is " + checkpoints.back().string() + "; to go on from it: monge resume " +
-                                   shell_quoted(folder.string());
+                             : "the last good checkpoint is " + checkpoints.back().string() +
+                                   "; to go on from it: monge resume " + shell_quoted(folder.string());
 }
 
 /// Runs `trainer` with all observers to its end or a signal.
-/// @param judge  of pictures; may be null.
-int conduct(train::Trainer& trainer, eval::ImageJudge* judge, const Common& common, const LogSink& log) {
-  if (trainer.world()) {
-    const auto written_to = trainer.world()->broadcast(trainer.folder().string());
-    if (!trainer.world()->leads()) {  // where rank 0 is lost another one speaks, perhaps on a host without the folder
-      set_way_on([written_to] { return "to go on from the last checkpoint: monge resume " + shell_quoted(written_to); });
-      return take_part(trainer, judge);
+/// @param judge  of images; may be null.
+int run_root(train::Trainer& trainer, eval::ImageEvaluator* judge, const Common& common, const LogSink& log) {
+  if (trainer.group()) {
+    const auto written_to = trainer.group()->broadcast(trainer.folder().string());
+    if (!trainer.group()->is_root()) {  // where rank 0 is lost another one speaks, perhaps on a host without the folder
+      set_resume_hint(
+          [written_to] { return "to go on from the last checkpoint: monge resume " + shell_quoted(written_to); });
+      return run_worker(trainer, judge);
     }
-    set_way_on([folder = trainer.folder()] { return way_on_from(folder); });
+    set_resume_hint([folder = trainer.folder()] { return resume_hint_for(folder); });
   }
   const auto& folder = trainer.folder();
   StatusLine status(common);
   run::MetricsFile metrics(folder);
-  run::SamplePictures pictures;
+  run::SampleImages images;
   std::optional<eval::Evaluation> last;
-  eval::HeldOut held_out(
+  eval::HeldOutEvaluator held_out(
       [&](int64_t iteration, const eval::Evaluation& evaluation) {
         metrics.add(iteration, evaluation.named());
         status.evaluated(evaluation);
@@ -154,7 +156,7 @@ int conduct(train::Trainer& trainer, eval::ImageJudge* judge, const Common& comm
   trainer.attach(metrics);
   trainer.attach(held_out);
   trainer.attach(status);  // after the evaluation, to show its figures and not the last one's
-  trainer.attach(pictures);
+  trainer.attach(images);
 
   const int64_t before = trainer.done();
   const auto began = std::chrono::steady_clock::now();
@@ -164,11 +166,12 @@ int conduct(train::Trainer& trainer, eval::ImageJudge* judge, const Common& comm
   } catch (const Error&) {
     status.finish();
     try {
-      if (!trainer.world()) log(LogLevel::warning, way_on_from(folder));  // in a job it is said with the verdict
+      if (!trainer.group()) log(LogLevel::warning, resume_hint_for(folder));  // in a job it is said with the verdict
       metrics.flush();
       run::write_report(folder);
     } catch (const std::exception&) {
-      // On a full disk there is no report, and a file system that failed has no way on; the error that ended the run matters more.
+      // On a full disk there is no report, and a file system that failed has no way on; the error that ended the run
+      // matters more.
     }
     throw;
   }
@@ -177,7 +180,7 @@ int conduct(train::Trainer& trainer, eval::ImageJudge* judge, const Common& comm
   metrics.flush();
   const Outcome outcome{complete, seconds, last, judge};
   auto summary = summary_of(trainer, outcome);
-  if (last && last->reach() == eval::Reach::missed) {
+  if (last && last->target_verdict() == eval::TargetVerdict::missed) {
     log(LogLevel::warning,
         "the map " + last->verdict() + ". A small loss does not mean that it is reached. Train " +
             "longer; where the error does not fall any more, the solution is spurious: " +
@@ -211,47 +214,50 @@ std::string facts(train::Trainer& trainer) {
 }
 
 /// The recipe as rank 0 reads it.
-train::Recipe read_on_rank_0(dist::World* world, const fs::path& path, const std::vector<std::string>& assignments) {
-  if (!world) return train::read_recipe(path, assignments);
+train::Recipe read_on_rank_0(dist::ProcessGroup* group, const fs::path& path,
+                             const std::vector<std::string>& assignments) {
+  if (!group) return train::read_recipe(path, assignments);
   train::Recipe recipe;
-  if (world->leads()) {
+  if (group->is_root()) {
     recipe = train::read_recipe(path, assignments);
-    dist::share_of_batch(recipe.train.batch, world);
+    dist::slice_of_batch(recipe.train.batch, group);
     train::make_paths_absolute(recipe);
   }
-  return train::parse_recipe(world->broadcast(world->leads() ? recipe.options().to_toml(false) : std::string()), path.string());
+  return train::parse_recipe(group->broadcast(group->is_root() ? recipe.options().to_toml(false) : std::string()),
+                             path.string());
 }
 
 /// @param device  that of this rank; sums over GPUs are set up.
-void use_device(dist::World* world, torch::Device device, const train::Recipe& recipe) {
-  if (!world) return;
-  world->require_same("--device", device.is_cuda() ? "cuda" : "cpu");
-  world->require_same("train.precision", recipe.train.precision);  // auto goes by the GPU
-  if (device.is_cuda() && world->size() > 1) world->use_gpu(dist::make_nccl_sums(*world, device));
+void use_device(dist::ProcessGroup* group, torch::Device device, const train::Recipe& recipe) {
+  if (!group) return;
+  group->require_same("--device", device.is_cuda() ? "cuda" : "cpu");
+  group->require_same("train.precision", recipe.train.precision);  // auto goes by the GPU
+  if (device.is_cuda() && group->size() > 1) group->use_gpu(dist::make_nccl_sums(*group, device));
 }
 
 /// Weights of train.init: rank 0 reads them, and all learn the units and the columns of its map.
 struct Start {
-  std::optional<train::InitialWeights> weights;  ///< on rank 0
+  std::optional<model::InitialWeights> weights;  ///< on rank 0
   std::optional<data::Standardisation> units;
   data::ColumnNames columns;
 };
 
 /// @param recipe  gets the ranges of images that its data would else decide.
-Start read_start(train::Recipe& recipe, dist::World* world, const LogSink& log) {
+Start read_start(train::Recipe& recipe, dist::ProcessGroup* group, const LogSink& log) {
   Start out;
   if (recipe.train.init.empty()) return out;
-  if (!world || world->leads()) {
-    out.weights = train::read_initial_weights(recipe, log);
+  if (!group || group->is_root()) {
+    out.weights = model::read_initial_weights(recipe, log);
     out.units = out.weights->standardisation;
     out.columns = out.weights->columns;
-    train::take_ranges(recipe, *out.weights, log);
+    model::take_ranges(recipe, *out.weights, log);
   }
-  if (!world) return out;
-  out.units = train::share(*world, out.units);
-  const auto told = ordered_json::parse(world->broadcast(ordered_json{{"source", out.columns.source}, {"target", out.columns.target}}.dump()));
-  recipe.source.range = world->broadcast(recipe.source.range);
-  recipe.target.range = world->broadcast(recipe.target.range);
+  if (!group) return out;
+  out.units = train::broadcast_from_root(*group, out.units);
+  const auto told = ordered_json::parse(
+      group->broadcast(ordered_json{{"source", out.columns.source}, {"target", out.columns.target}}.dump()));
+  recipe.source.range = group->broadcast(recipe.source.range);
+  recipe.target.range = group->broadcast(recipe.target.range);
   out.columns = {told.at("source").get<std::vector<std::string>>(), told.at("target").get<std::vector<std::string>>()};
   return out;
 }
@@ -261,73 +267,75 @@ int train_command(TrainOptions options) {
   if (!options.dry_run) {
     if (const auto code = start_ranks(options.here)) return *code;
   }
-  const auto world = options.dry_run ? nullptr : join_job(options.common);
-  auto recipe = read_on_rank_0(world.get(), options.recipe, options.set);
+  const auto group = options.dry_run ? nullptr : join_job(options.common);
+  auto recipe = read_on_rank_0(group.get(), options.recipe, options.set);
   recipe.train.deterministic |= options.deterministic;
   set_job_timeout(recipe.parallel.timeout);
-  set_threads(options.common, recipe.train.threads, world.get());
-  const auto device = device_of(options.common, recipe.train.device, world.get());
+  set_threads(options.common, recipe.train.threads, group.get());
+  const auto device = device_of(options.common, recipe.train.device, group.get());
   // Written down as it is decided, so that a resumed run does not decide anew.
-  auto log = log_sink(options.common, world.get());
-  recipe.train.precision = train::resolve_precision(recipe.train.precision, device, log);
+  auto log = log_sink(options.common, group.get());
+  recipe.train.precision = solve::resolve_precision(recipe.train.precision, device, log);
   recipe.train.threads = at::get_num_threads();
   recipe.train.device = device.is_cuda() ? "cuda" : "cpu";
-  train::apply_settings(recipe, device);
-  train::keep_freed_memory();
-  if (!options.dry_run) watch_signals(world.get());  // a dry run has nothing to save: Ctrl-C ends it at once
-  use_device(world.get(), device, recipe);
-  auto start = read_start(recipe, world.get(), log);
-  const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"), start.units, world.get(),
-                                              start.columns);
+  solve::apply_settings(recipe, device);
+  solve::keep_freed_memory();
+  if (!options.dry_run) watch_signals(group.get());  // a dry run has nothing to save: Ctrl-C ends it at once
+  use_device(group.get(), device, recipe);
+  auto start = read_start(recipe, group.get(), log);
+  const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading images"),
+                                              start.units, group.get(), start.columns);
   train::resolve_images(recipe, data);
   const auto shape = train::measure_source(*data.source, static_cast<uint64_t>(recipe.train.seed));
   train::resolve_noise_level(recipe, shape, data.source->size(), log);
   train::advise(shape, recipe, log);
-  train::StartingState initial;
-  if (start.weights) initial = train::starting_state(*start.weights, recipe, data.source->item_shape(), data.target->item_shape());
+  model::StartingState initial;
+  if (start.weights)
+    initial = model::starting_state(*start.weights, recipe, data.source->item_shape(), data.target->item_shape());
   const auto report_initial_state = [&] {
     for (const auto& [level, line] : initial.messages) log(level, line);
   };
   start.weights.reset();
   if (options.dry_run) {
     report_initial_state();
-    eval::make_judge(recipe, device);
+    eval::make_image_evaluator(recipe, device);
     print_dry_run(recipe, data, options.common);
     return kDone;
   }
   // What does not fit together, or is not there, is found before a folder is made.
-  const auto judge = eval::make_judge(recipe, device);
+  const auto judge = eval::make_image_evaluator(recipe, device);
   {
-    train::Trainer trial(recipe, data, device, "", silent(), real_files(), world);
-    eval::HeldOut({}, judge.get()).try_out(trial);
+    train::Trainer trial(recipe, data, device, "", silent(), real_files(), group);
+    eval::HeldOutEvaluator({}, judge.get()).try_out(trial);
   }
   train::make_paths_absolute(recipe);  // so that resume and eval find them from anywhere
-  if (world && !world->leads()) {
-    train::Trainer trainer(recipe, data, device, "", silent(), real_files(), world);
+  if (group && !group->is_root()) {
+    train::Trainer trainer(recipe, data, device, "", silent(), real_files(), group);
     if (!recipe.train.init.empty()) trainer.start_from({});
-    return conduct(trainer, judge.get(), options.common, log);
+    return run_root(trainer, judge.get(), options.common, log);
   }
   const auto [folder, lock] = run::create_run(options.runs, options.out, recipe, device);
   log = run::log_to_file(folder, log);
   run::write_data_record(folder, data);
-  train::Trainer trainer(recipe, data, device, folder, log, real_files(), world);
+  train::Trainer trainer(recipe, data, device, folder, log, real_files(), group);
   log(LogLevel::info, "run " + folder.string());
   log(LogLevel::info, facts(trainer));
   if (!recipe.train.init.empty()) trainer.start_from(initial.tensors);
   report_initial_state();
   initial = {};
-  return conduct(trainer, judge.get(), options.common, log);
+  return run_root(trainer, judge.get(), options.common, log);
 }
 
 int resume_command(TrainOptions options) {
   if (const auto code = start_ranks(options.here)) return *code;
-  const auto world = join_job(options.common);
-  const bool leads = !world || world->leads();
+  const auto group = join_job(options.common);
+  const bool leads = !group || group->is_root();
   const fs::path folder = options.recipe;
-  auto log = log_sink(options.common, world.get());
+  auto log = log_sink(options.common, group.get());
   std::error_code ignored;
   if (leads) {
-    require(fs::exists(folder / "checkpoints", ignored), folder.string(), ": is not a run directory (it has no checkpoints/)");
+    require(fs::exists(folder / "checkpoints", ignored), folder.string(),
+            ": is not a run directory (it has no checkpoints/)");
   }
   train::require_changeable(options.set);
   std::optional<run::RunLock> lock;
@@ -338,29 +346,30 @@ int resume_command(TrainOptions options) {
     log = run::log_to_file(folder, log);
     checkpoint = train::load_newest(folder / "checkpoints", log);
   }
-  if (world) checkpoint = train::share(*world, std::move(checkpoint));
+  if (group) checkpoint = train::broadcast_from_root(*group, std::move(checkpoint));
   const auto before = train::saved_recipe(checkpoint->recipe_toml, (folder / "recipe.toml").string());
   auto recipe = before;
   train::assign(recipe, options.set);
   train::keep_annealing(recipe, before.train.iterations);
-  for (const auto& line : train::changes_of_updates(before, recipe, checkpoint->iteration)) log(LogLevel::warning, line);
+  for (const auto& line : train::changes_of_updates(before, recipe, checkpoint->iteration))
+    log(LogLevel::warning, line);
   set_job_timeout(recipe.parallel.timeout);
   train::validate(recipe);
   train::make_paths_absolute(recipe);  // those of --set
-  dist::share_of_batch(recipe.train.batch, world.get(), /*may_change=*/false);
+  dist::slice_of_batch(recipe.train.batch, group.get(), /*may_change=*/false);
   // The number that was written down is of the machine, and of the ranks on it, that began.
-  const bool inherited = world && recipe.train.threads == before.train.threads;
-  set_threads(options.common, inherited ? 0 : recipe.train.threads, world.get());
-  watch_signals(world.get());
-  const auto device = device_of(options.common, recipe.train.device, world.get());
-  recipe.train.precision = train::resolve_precision(recipe.train.precision, device, log);
-  train::apply_settings(recipe, device);
-  train::keep_freed_memory();
-  use_device(world.get(), device, recipe);
-  const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading pictures"),
-                                              checkpoint->standardisation, world.get(), checkpoint->columns);
-  const auto judge = eval::make_judge(recipe, device);
-  train::Trainer trainer(recipe, data, device, leads ? folder : fs::path(), log, real_files(), world);
+  const bool inherited = group && recipe.train.threads == before.train.threads;
+  set_threads(options.common, inherited ? 0 : recipe.train.threads, group.get());
+  watch_signals(group.get());
+  const auto device = device_of(options.common, recipe.train.device, group.get());
+  recipe.train.precision = solve::resolve_precision(recipe.train.precision, device, log);
+  solve::apply_settings(recipe, device);
+  solve::keep_freed_memory();
+  use_device(group.get(), device, recipe);
+  const auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading images"),
+                                              checkpoint->standardisation, group.get(), checkpoint->columns);
+  const auto judge = eval::make_image_evaluator(recipe, device);
+  train::Trainer trainer(recipe, data, device, leads ? folder : fs::path(), log, real_files(), group);
   trainer.resume(*checkpoint);
   if (leads) run::write_data_record(folder, data);  // the data may have moved
   // Metrics fall with the number of samples, and are of clamped outputs.
@@ -373,7 +382,7 @@ int resume_command(TrainOptions options) {
   if (trainer.done() >= recipe.train.iterations) {
     log(LogLevel::info, "nothing is left to do; train longer with --set train.iterations=N");
   }
-  return conduct(trainer, judge.get(), options.common, log);
+  return run_root(trainer, judge.get(), options.common, log);
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
-// monge weights: lists, fetches and verifies the weight files of the nets that judge pictures.
+// monge weights: lists, fetches and verifies the weight files of the nets that judge images.
+#include "monge/eval/weights.h"
+
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -9,7 +11,6 @@
 #include "monge/core/files.h"
 #include "monge/core/nearest.h"
 #include "monge/core/shell.h"
-#include "monge/eval/weights.h"
 
 namespace monge::cli {
 namespace {
@@ -26,18 +27,23 @@ struct WeightsCommand {
 
 const char* word(FoundWeights::Status status) {
   switch (status) {
-    case FoundWeights::missing: return "missing";
-    case FoundWeights::damaged: return "damaged";
-    case FoundWeights::present: return "present";
-    case FoundWeights::intact: return "intact";
+    case FoundWeights::missing:
+      return "missing";
+    case FoundWeights::damaged:
+      return "damaged";
+    case FoundWeights::present:
+      return "present";
+    case FoundWeights::intact:
+      return "intact";
   }
   return "";
 }
 
 ordered_json json_of(const eval::Weights& weights, const FoundWeights& found, const char* state) {
   const auto& form = found.form.file.empty() ? weights.forms[0] : found.form;
-  ordered_json out{{"name", weights.name}, {"state", state}, {"path", nullptr}, {"file", form.file}, {"bytes", form.bytes},
-                   {"sha256", form.sha256}, {"licence", weights.licence}, {"url", weights.url}, {"purpose", weights.purpose},
+  ordered_json out{{"name", weights.name},       {"state", state},      {"path", nullptr},
+                   {"file", form.file},          {"bytes", form.bytes}, {"sha256", form.sha256},
+                   {"licence", weights.licence}, {"url", weights.url},  {"purpose", weights.purpose},
                    {"needs", weights.needs}};
   if (!found.path.empty()) out["path"] = found.path.string();
   if (!found.problem.empty()) out["problem"] = found.problem;
@@ -46,7 +52,8 @@ ordered_json json_of(const eval::Weights& weights, const FoundWeights& found, co
 
 int list(const WeightsCommand& command) {
   const auto folders = eval::weights_folders(command.folder);
-  if (!command.common.json) std::printf("%-14s %-8s %9s  %-13s %-50s %s\n", "name", "state", "size", "licence", "for", "file");
+  if (!command.common.json)
+    std::printf("%-14s %-8s %9s  %-13s %-50s %s\n", "name", "state", "size", "licence", "for", "file");
   for (const auto& weights : eval::known_weights()) {
     const auto found = look_for_weights(weights, folders);
     if (command.common.json) {
@@ -56,16 +63,19 @@ int list(const WeightsCommand& command) {
     const auto& form = found.form.file.empty() ? weights.forms[0] : found.form;
     auto purpose = weights.purpose;
     for (const auto& need : weights.needs) purpose += ", with " + need;
-    std::printf("%-14s %-8s %9s  %-13s %-50s %s\n", weights.name.c_str(), word(found.status), size_text(form.bytes).c_str(),
-                weights.licence.c_str(), purpose.c_str(), found.path.empty() ? form.file.c_str() : found.path.c_str());
+    std::printf("%-14s %-8s %9s  %-13s %-50s %s\n", weights.name.c_str(), word(found.status),
+                size_text(form.bytes).c_str(), weights.licence.c_str(), purpose.c_str(),
+                found.path.empty() ? form.file.c_str() : found.path.c_str());
   }
   if (command.common.json || command.common.quiet) return kDone;
   std::vector<std::string> places;
   for (const auto& folder : folders) places.push_back(folder.string());
-  std::printf("\nLooked for in %s.\n"
-              "monge weights fetch fid (or kid) fetches inception; alex, squeeze and vgg fetch the heads of an LPIPS and their trunk.\n"
-              "monge weights verify compares SHA-256; --json shows it, and the addresses.\n",
-              join(places).c_str());
+  std::printf(
+      "\nLooked for in %s.\n"
+      "monge weights fetch fid (or kid) fetches inception; alex, squeeze and vgg fetch the heads of an LPIPS and their "
+      "trunk.\n"
+      "monge weights verify compares SHA-256; --json shows it, and the addresses.\n",
+      join(places).c_str());
   return kDone;
 }
 
@@ -84,7 +94,7 @@ int fetch(const WeightsCommand& command) {
     for (const auto& weights : all) files += (files.empty() ? "" : ", ") + weights.forms[0].file;
     throw Error(Complaint{.what = text("one address, but ", all.size(), " files (", files, ")"),
                           .where = "--url",
-                          .value = io::without_credentials(command.url),
+                          .value = fetch::without_credentials(command.url),
                           .fix = "end it with / where it is a folder that holds them, or fetch one by one"});
   }
   const auto log = log_sink(command.common);
@@ -103,8 +113,9 @@ int fetch(const WeightsCommand& command) {
       }
       const auto& form = weights.forms[0];
       make_folder(folders.front());
-      const auto got = fetch_weights(weights, folders.front(), command.url,
-                                     {.progress = megabytes(command.common, "fetching " + weights.name), .stop = &stop_flag()});
+      const auto got =
+          fetch_weights(weights, folders.front(), command.url,
+                        {.progress = megabytes(command.common, "fetching " + weights.name), .stop = &stop_flag()});
       if (!got.complete) {
         log(LogLevel::warning, text("stopped; ", got.bytes, " bytes of ", weights.name,
                                     " are kept, and the same command goes on from there"));
@@ -144,9 +155,12 @@ int verify(const WeightsCommand& command) {
 }  // namespace
 
 void add_weights(CLI::App& program, Action& action) {
-  auto* command = program.add_subcommand("weights", "List, fetch and verify the weight files of the nets that judge pictures");
+  auto* command =
+      program.add_subcommand("weights", "List, fetch and verify the weight files of the nets that judge images");
   command->require_subcommand(1);
-  command->footer("Nothing is ever downloaded but by fetch. Looked for in --weights, MONGE_WEIGHTS, the user's cache. docs/weights.md");
+  command->footer(
+      "Nothing is ever downloaded but by fetch. Looked for in --weights, MONGE_WEIGHTS, the user's cache. "
+      "docs/weights.md");
   const auto add = [&](const char* name, const char* help, int (*run)(const WeightsCommand&)) {
     auto* sub = command->add_subcommand(name, help);
     auto options = std::make_shared<WeightsCommand>();
@@ -156,10 +170,13 @@ void add_weights(CLI::App& program, Action& action) {
     return std::pair{sub, options};
   };
   add("list", "Print the known files, what they are for, and which are here", list);
-  const auto [get, get_options] = add("fetch", "Fetch files, resumed and checked; what is here and intact is left alone", fetch);
-  get->add_option("NAME", get_options->names, "Names of monge weights list, or fid, kid, alex, squeeze, vgg for all that these need")
+  const auto [get, get_options] =
+      add("fetch", "Fetch files, resumed and checked; what is here and intact is left alone", fetch);
+  get->add_option("NAME", get_options->names,
+                  "Names of monge weights list, or fid, kid, alex, squeeze, vgg for all that these need")
       ->required();
-  get->add_option("--url", get_options->url, "A mirror: address of the file or, with / at its end, of a folder that holds the files");
+  get->add_option("--url", get_options->url,
+                  "A mirror: address of the file or, with / at its end, of a folder that holds the files");
   const auto [check, check_options] =
       add("verify", "Compare size and SHA-256; exit code 2 when one is damaged, or named and missing", verify);
   check->add_option("NAME", check_options->names, "As for fetch; all when none is named");

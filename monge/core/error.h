@@ -20,11 +20,11 @@ std::string text(const Parts&... parts) {
 ///
 ///     what [where: value] (allowed: ...); fix
 struct Complaint {
-  std::string what;         ///< the fault in one clause, without a full stop
-  std::string where = {};   ///< file, recipe key, tensor name
-  std::string value = {};   ///< the offending value as the user wrote it
-  std::string allowed = {}; ///< legal values or range
-  std::string fix = {};     ///< what to do, preferably a command or a key
+  std::string what;          ///< the fault in one clause, without a full stop
+  std::string where = {};    ///< file, recipe key, tensor name
+  std::string value = {};    ///< the offending value as the user wrote it
+  std::string allowed = {};  ///< legal values or range
+  std::string fix = {};      ///< what to do, preferably a command or a key
 };
 
 /// The user's input cannot be used. The library throws this and nothing else for user errors; it never prints or exits.

@@ -73,9 +73,10 @@ class Descriptor {
  private:
   [[noreturn]] void fail(const char* what) const {
     const int reason = errno;
-    throw SystemError(Complaint{.what = text(what, ": ", std::strerror(reason)),
-                                .where = path_.string(),
-                                .fix = reason == ENOSPC ? "free some space on that disk and run the command again" : ""});
+    throw SystemError(
+        Complaint{.what = text(what, ": ", std::strerror(reason)),
+                  .where = path_.string(),
+                  .fix = reason == ENOSPC ? "free some space on that disk and run the command again" : ""});
   }
 
   fs::path path_;
@@ -93,13 +94,15 @@ std::string Files::read(const fs::path& path, int64_t most) const {
   try {
     bool too_large = false;
     auto out = Descriptor(path, O_RDONLY | O_CLOEXEC).read(most, too_large);
-    if (too_large) throw Error(text(path.string(), ": has more than ", most, " bytes, which is too much for what it should be"));
+    if (too_large)
+      throw Error(text(path.string(), ": has more than ", most, " bytes, which is too much for what it should be"));
     return out;
   } catch (const SystemError&) {
     // Only now, what the user can mend: each question is a call to the system, and folders hold many small files.
     std::error_code ignored;
     const bool dangling = !fs::exists(path, ignored) && fs::is_symlink(fs::symlink_status(path, ignored));
-    require(!dangling, path.string(), ": is a link to ", fs::read_symlink(path, ignored).string(), ", where nothing can be opened");
+    require(!dangling, path.string(), ": is a link to ", fs::read_symlink(path, ignored).string(),
+            ", where nothing can be opened");
     require(fs::exists(path, ignored), path.string(), ": no such file");
     require(!fs::is_directory(path, ignored), path.string(), ": is a folder, a file was expected");
     const int refused = ::access(path.c_str(), R_OK) == 0 ? 0 : errno;
@@ -206,7 +209,8 @@ std::string ContentHash::digits() const { return sixteen_digits(XXH3_64bits_dige
 void make_writable_folder(const fs::path& folder) {
   std::error_code failure;
   fs::create_directories(folder, failure);
-  require(!failure, folder.string(), ": cannot create the folder: ", failure.message(), "; choose another output folder");
+  require(!failure, folder.string(), ": cannot create the folder: ", failure.message(),
+          "; choose another output folder");
   // access() alone says yes to root on a read-only mount; a real file tells.
   // Of a name that nobody else has, and never through a link: what is there already is not ours.
   const auto probe = folder / (".monge-write-test-" + std::to_string(::getpid()) + "-" +

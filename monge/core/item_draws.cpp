@@ -36,17 +36,20 @@ torch::Tensor ItemDraws::filled(int64_t begin, int64_t length, at::IntArrayRef s
 
 torch::Tensor ItemDraws::normal(at::IntArrayRef sizes) const {
   require(whole_ < 0 || sizes[0] == length_, "draws for ", length_, " items were asked for as ", sizes);
-  return filled(begin_, sizes[0], sizes, [](torch::Tensor& part, const torch::Generator& generator) { part.normal_(0, 1, generator); });
+  return filled(begin_, sizes[0], sizes,
+                [](torch::Tensor& part, const torch::Generator& generator) { part.normal_(0, 1, generator); });
 }
 
 torch::Tensor ItemDraws::normal_of_whole(int64_t length) const {
   const int64_t items = whole_ < 0 ? length : whole_;
-  return filled(0, items, {items}, [](torch::Tensor& part, const torch::Generator& generator) { part.normal_(0, 1, generator); });
+  return filled(0, items, {items},
+                [](torch::Tensor& part, const torch::Generator& generator) { part.normal_(0, 1, generator); });
 }
 
 torch::Tensor ItemDraws::uniform_of_whole(int64_t length) const {
   const int64_t items = whole_ < 0 ? length : whole_;
-  return filled(0, items, {items}, [](torch::Tensor& part, const torch::Generator& generator) { part.uniform_(0, 1, generator); });
+  return filled(0, items, {items},
+                [](torch::Tensor& part, const torch::Generator& generator) { part.uniform_(0, 1, generator); });
 }
 
 }  // namespace monge

@@ -10,9 +10,9 @@ namespace monge {
 
 /// Draws for the items [begin, begin + length) of a batch of `whole`.
 ///
-/// The whole batch is drawn in blocks of `block` items, each from a stream of its own, and only the blocks that the part touches
-/// are drawn: so ranks that divide a batch draw together what one rank would that has it all, and none draws all of it. Every
-/// rank makes the same calls in the same order.
+/// The whole batch is drawn in blocks of `block` items, each from a stream of its own, and only the blocks that the
+/// part touches are drawn: so ranks that divide a batch draw together what one rank would that has it all, and none
+/// draws all of it. Every rank makes the same calls in the same order.
 class ItemDraws {
  public:
   static constexpr int64_t block = 256;

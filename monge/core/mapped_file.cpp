@@ -18,7 +18,8 @@ MappedFile::MappedFile(std::filesystem::path path, Access access) : path_(std::m
   if (fd < 0) {
     const int reason = errno;
     require(reason != ENOENT && reason != ENOTDIR, path_.string(), ": no such file");
-    if (reason == EACCES || reason == EPERM) throw Error(text(path_.string(), ": cannot be read: ", std::strerror(reason)));
+    if (reason == EACCES || reason == EPERM)
+      throw Error(text(path_.string(), ": cannot be read: ", std::strerror(reason)));
     throw SystemError(text(path_.string(), ": cannot be opened: ", std::strerror(reason)));
   }
   struct stat facts {};
@@ -32,7 +33,8 @@ MappedFile::MappedFile(std::filesystem::path path, Access access) : path_(std::m
   require(plain, path_.string(), ": is no plain file, so it cannot be mapped");
   if (size == 0) return;
   if (at == MAP_FAILED) {
-    throw SystemError(Complaint{.what = text("cannot be mapped: ", std::strerror(reason)), .where = path_.string(),
+    throw SystemError(Complaint{.what = text("cannot be mapped: ", std::strerror(reason)),
+                                .where = path_.string(),
                                 .fix = reason == ENOMEM ? "raise the limit of address space (ulimit -v)" : ""});
   }
   ::madvise(at, size, access == Access::random ? MADV_RANDOM : MADV_SEQUENTIAL);  // advice: a refusal costs speed alone

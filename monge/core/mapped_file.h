@@ -7,8 +7,9 @@
 
 namespace monge {
 
-/// The bytes of a whole file, mapped read-only. Costs address space alone until its pages are touched; clean pages are given
-/// back under pressure. Thread-safe. The file must not be cut short while it is mapped: touching what is gone ends the process.
+/// The bytes of a whole file, mapped read-only. Costs address space alone until its pages are touched; clean pages are
+/// given back under pressure. Thread-safe. The file must not be cut short while it is mapped: touching what is gone
+/// ends the process.
 class MappedFile {
  public:
   enum class Access {
@@ -32,8 +33,8 @@ class MappedFile {
   std::string_view bytes_;
 };
 
-/// Says that these bytes of a mapping will be looked at soon, so that the system reads them in one go and meanwhile. Advice alone:
-/// changes nothing that can be seen, and costs a call.
+/// Says that these bytes of a mapping will be looked at soon, so that the system reads them in one go and meanwhile.
+/// Advice alone: changes nothing that can be seen, and costs a call.
 void read_ahead(const void* at, size_t bytes);
 
 }  // namespace monge

@@ -8,7 +8,7 @@
 namespace monge {
 namespace {
 
-std::string quoted(const std::string& value) {
+std::string json_quoted(const std::string& value) {
   constexpr auto digits = "0123456789abcdef";
   const bool sound = is_utf8(value);
   std::string out = "\"";
@@ -35,7 +35,7 @@ struct Writer {
     char digits[32];
     return {digits, std::to_chars(digits, digits + sizeof digits, value).ptr};
   }
-  std::string operator()(const std::string& value) const { return quoted(value); }
+  std::string operator()(const std::string& value) const { return json_quoted(value); }
 };
 
 }  // namespace
@@ -44,7 +44,7 @@ std::string json_line(const NamedValues& record) {
   std::string out = "{";
   for (const auto& [name, value] : record) {
     if (out.size() > 1) out += ", ";
-    out += quoted(name) + ": " + std::visit(Writer{}, value);
+    out += json_quoted(name) + ": " + std::visit(Writer{}, value);
   }
   return out + "}";
 }

@@ -40,7 +40,8 @@ void append_printable(std::string& out, std::string_view bytes, std::string_view
     const auto code = static_cast<unsigned char>(bytes[at]);
     const size_t length = character_length(bytes.substr(at));
     // U+0080 to U+009F are control characters of eight-bit terminals.
-    const bool control = code < 0x20 || code == 0x7f || (code == 0xc2 && length == 2 && static_cast<unsigned char>(bytes[at + 1]) < 0xa0);
+    const bool control = code < 0x20 || code == 0x7f ||
+                         (code == 0xc2 && length == 2 && static_cast<unsigned char>(bytes[at + 1]) < 0xa0);
     if (length > 0 && (!control || kept.find(bytes[at]) != std::string_view::npos)) {
       out += bytes.substr(at, length);
       at += length;

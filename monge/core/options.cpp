@@ -21,7 +21,7 @@ std::string number(double value) {
   return out;
 }
 
-std::string quoted(const std::string& value) {
+std::string toml_quoted(const std::string& value) {
   std::string out = "\"";
   for (const char letter : value) {
     if (letter == '"' || letter == '\\') out += '\\';
@@ -55,7 +55,7 @@ std::string shown(const OptionValue& value) {
     std::string operator()(bool v) const { return v ? "true" : "false"; }
     std::string operator()(int64_t v) const { return std::to_string(v); }
     std::string operator()(double v) const { return number(v); }
-    std::string operator()(const std::string& v) const { return quoted(v); }
+    std::string operator()(const std::string& v) const { return toml_quoted(v); }
     std::string operator()(const std::vector<double>& v) const { return listed(v); }
     std::string operator()(const std::vector<int64_t>& v) const { return listed(v); }
   };
@@ -67,15 +67,16 @@ OptionValue current(const OptionField& field) {
 }
 
 std::string type_name(const OptionField& field) {
-  static const char* const names[] = {"true or false", "a whole number", "a number", "a text", "a list of numbers",
-                                      "a list of whole numbers"};
+  static const char* const names[] = {"true or false", "a whole number",    "a number",
+                                      "a text",        "a list of numbers", "a list of whole numbers"};
   return names[field.index()];
 }
 
 std::string range_text(const Option& option) {
   if (!option.choices.empty()) return join(option.choices, " | ");
   const bool low = std::isfinite(option.least), high = std::isfinite(option.most);
-  const bool whole = std::holds_alternative<int64_t*>(option.field) || std::holds_alternative<std::vector<int64_t>*>(option.field);
+  const bool whole =
+      std::holds_alternative<int64_t*>(option.field) || std::holds_alternative<std::vector<int64_t>*>(option.field);
   const auto bound = [whole](double v) { return whole ? std::to_string(static_cast<int64_t>(v)) : number(v); };
   const bool positive = option.least == OptionTable::kAboveZero;
   if (positive) return high ? "above 0, at most " + bound(option.most) : "above 0";
@@ -87,7 +88,9 @@ std::string range_text(const Option& option) {
 
 void check_range(const Option& option, double value, const std::string& where, const OptionValue& given) {
   if (!std::isfinite(value) || value < option.least || value > option.most) {
-    throw Error(Complaint{.what = option.key + " is out of range", .where = where, .value = shown(given),
+    throw Error(Complaint{.what = option.key + " is out of range",
+                          .where = where,
+                          .value = shown(given),
                           .allowed = range_text(option).empty() ? "a finite number" : range_text(option)});
   }
 }
@@ -104,14 +107,17 @@ const Option& OptionTable::at(const std::string& key, const std::string& where) 
     known.push_back(option.key);
   }
   const auto near = suggestion(key, known);
-  throw Error(Complaint{.what = "unknown key \"" + key + "\"", .where = where,
+  throw Error(Complaint{.what = "unknown key \"" + key + "\"",
+                        .where = where,
                         .fix = near.empty() ? "docs/recipes.md lists every key" : near});
 }
 
 void OptionTable::set(const std::string& key, const OptionValue& value, const std::string& where) const {
   const Option& option = at(key, where);
   const auto wrong_type = [&]() -> Error {
-    return Error(Complaint{.what = key + " must be " + type_name(option.field), .where = where, .value = shown(value),
+    return Error(Complaint{.what = key + " must be " + type_name(option.field),
+                           .where = where,
+                           .value = shown(value),
                            .allowed = range_text(option)});
   };
   if (auto* field = std::get_if<bool*>(&option.field)) {
@@ -137,9 +143,13 @@ void OptionTable::set(const std::string& key, const OptionValue& value, const st
       return;
     }
     const auto& word = std::get<std::string>(value);
-    if (!option.choices.empty() && std::find(option.choices.begin(), option.choices.end(), word) == option.choices.end()) {
-      throw Error(Complaint{.what = "unknown " + key, .where = where, .value = quoted(word),
-                            .allowed = join(option.choices), .fix = suggestion(word, option.choices)});
+    if (!option.choices.empty() &&
+        std::find(option.choices.begin(), option.choices.end(), word) == option.choices.end()) {
+      throw Error(Complaint{.what = "unknown " + key,
+                            .where = where,
+                            .value = toml_quoted(word),
+                            .allowed = join(option.choices),
+                            .fix = suggestion(word, option.choices)});
     }
     **field = word;
   } else if (auto* field = std::get_if<std::vector<double>*>(&option.field)) {
@@ -180,7 +190,8 @@ void OptionTable::assign(const std::string& assignment, const std::string& where
 
 std::string OptionTable::to_toml(const Option& option) {
   const auto* const* word = std::get_if<std::string*>(&option.field);
-  require(!word || is_utf8(**word), option.key, " = ", shown(current(option.field)), ": its bytes are not UTF-8, so no recipe ",
+  require(!word || is_utf8(**word), option.key, " = ", shown(current(option.field)),
+          ": its bytes are not UTF-8, so no recipe ",
           "can hold it and no run could be resumed; rename the file or folder, or name a link to it");
   return shown(current(option.field));
 }

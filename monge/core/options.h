@@ -1,5 +1,5 @@
-// A table of options: one place for key, default, unit, range and help, from which the command line, the check of unknown
-// keys, the written recipe and the reference page are made.
+// A table of options: one place for key, default, unit, range and help, from which the command line, the check of
+// unknown keys, the written recipe and the reference page are made.
 #pragma once
 
 #include <cstdint>
@@ -18,11 +18,11 @@ using OptionField = std::variant<bool*, int64_t*, double*, std::string*, std::ve
 using OptionValue = std::variant<bool, int64_t, double, std::string, std::vector<double>, std::vector<int64_t>>;
 
 struct Option {
-  std::string key;      ///< "section.key", or "key" at the top
+  std::string key;  ///< "section.key", or "key" at the top
   OptionField field;
-  std::string help;     ///< one sentence without a full stop
+  std::string help;  ///< one sentence without a full stop
   std::string unit = {};
-  std::vector<std::string> choices = {};  ///< legal words of a string option; empty: any
+  std::vector<std::string> choices = {};                    ///< legal words of a string option; empty: any
   double least = -std::numeric_limits<double>::infinity();  ///< legal range of a number, inclusive
   double most = std::numeric_limits<double>::infinity();
 };

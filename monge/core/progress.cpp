@@ -23,8 +23,14 @@ std::string duration(double seconds) {
 }
 
 Progress::Progress(std::ostream& out, Style style, std::string label, int64_t total, double plain_seconds)
-    : out_(out), style_(style), label_(std::move(label)), total_(total), plain_seconds_(plain_seconds),
-      began_(Clock::now()), last_(began_), remaining_(total) {}
+    : out_(out),
+      style_(style),
+      label_(std::move(label)),
+      total_(total),
+      plain_seconds_(plain_seconds),
+      began_(Clock::now()),
+      last_(began_),
+      remaining_(total) {}
 
 Progress::~Progress() { finish(); }
 

@@ -10,8 +10,9 @@
 
 namespace monge {
 
-/// Shows "label  120/3000  4 %  12 s left  suffix"; the time left from when it can be told (RemainingTime). On a terminal the line is redrawn in place, at most ten times a
-/// second; elsewhere a plain line is written every `plain_seconds`. Quiet shows nothing.
+/// Shows "label  120/3000  4 %  12 s left  suffix"; the time left from when it can be told (RemainingTime). On a
+/// terminal the line is redrawn in place, at most ten times a second; elsewhere a plain line is written every
+/// `plain_seconds`. Quiet shows nothing.
 class Progress {
  public:
   enum class Style { terminal, plain, quiet };

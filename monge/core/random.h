@@ -1,10 +1,10 @@
 // Named random streams: a draw is a pure function of (seed, purpose, step).
 #pragma once
 
+#include <torch/types.h>
+
 #include <cstdint>
 #include <string_view>
-
-#include <torch/types.h>
 
 namespace monge {
 
@@ -12,7 +12,7 @@ namespace monge {
 uint64_t stream_seed(uint64_t seed, std::string_view purpose, int64_t step);
 
 /// Gives generators by purpose and step. There is no state to save: two objects of one seed give the same draws, in any
-/// order, so a picture drawn or a batch skipped changes no later sample.
+/// order, so an image drawn or a batch skipped changes no later sample.
 class RandomStreams {
  public:
   explicit RandomStreams(uint64_t seed, torch::Device device = torch::kCPU) : seed_(seed), device_(device) {}

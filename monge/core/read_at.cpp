@@ -13,7 +13,8 @@ namespace monge {
 ReadAt::ReadAt(std::filesystem::path path) : path_(std::move(path)), fd_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
   if (fd_ >= 0) return;
   const int reason = errno;
-  if (reason == EMFILE || reason == ENFILE) throw SystemError(text(path_.string(), ": too many open files; raise the limit (ulimit -n)"));
+  if (reason == EMFILE || reason == ENFILE)
+    throw SystemError(text(path_.string(), ": too many open files; raise the limit (ulimit -n)"));
   throw Error(text(path_.string(), ": cannot be opened: ", std::strerror(reason)));
 }
 

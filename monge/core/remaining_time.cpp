@@ -15,7 +15,9 @@ void RemainingTime::add(double seconds, int64_t done) {
   if (++added_ < kWarmUp) return;
   // The newest mark gives way to one that comes soon after it, so that their number is bounded.
   const size_t kept = marks_.size();
-  if (kept > 1 && added_ > kWarmUp + kLeastMarks && marks_[kept - 1].seconds - marks_[kept - 2].seconds < kFinest * seconds) marks_.pop_back();
+  if (kept > 1 && added_ > kWarmUp + kLeastMarks &&
+      marks_[kept - 1].seconds - marks_[kept - 2].seconds < kFinest * seconds)
+    marks_.pop_back();
   marks_.push_back({seconds, done});
   while (marks_.size() > 1 && marks_[1].seconds <= seconds / 2) marks_.pop_front();
 }

@@ -8,8 +8,8 @@
 
 namespace monge::data {
 
-/// What the name of a file says of its kind, in either case: ".npy" or ".npz"; ".csv" for .csv, .tsv and .txt, also with .gz
-/// behind; else "". The name may have a '?' and what follows it behind its extension.
+/// What the name of a file says of its kind, in either case: ".npy" or ".npz"; ".csv" for .csv, .tsv and .txt, also
+/// with .gz behind; else "". The name may have a '?' and what follows it behind its extension.
 std::string array_extension(const std::filesystem::path& path);
 
 /// Whether there is such an extension.
@@ -17,8 +17,8 @@ bool has_array_extension(const std::filesystem::path& path);
 
 struct ArrayPath {
   std::filesystem::path file;
-  std::string key = {};              ///< of a .npz; empty: its only array
-  io::TextTableOptions table = {};   ///< of .npy and .npz `columns` alone has a meaning
+  std::string key = {};             ///< of a .npz; empty: its only array
+  io::TextTableOptions table = {};  ///< of .npy and .npz `columns` alone has a meaning
 };
 
 /// A path taken apart. The parameters:
@@ -30,9 +30,10 @@ struct ArrayPath {
 ///     missing=drop            of text: leaves out rows with a missing value in a chosen column
 ///     separator=comma|semicolon|tab|bar|blank and decimal=point|comma of text
 ///
-/// A path that is there as it stands is a file without parameters, whatever it holds; and so is one whose part before each '?'
-/// has no extension of an array.
-/// @throws Error showing the line: an npz: without a file or with another kind of file, a parameter that the kind of file does
+/// A path that is there as it stands is a file without parameters, whatever it holds; and so is one whose part before
+/// each '?' has no extension of an array.
+/// @throws Error showing the line: an npz: without a file or with another kind of file, a parameter that the kind of
+/// file does
 ///         not know, a value that is not allowed.
 ArrayPath array_path(const std::string& line);
 

@@ -27,17 +27,18 @@ std::string place_of(torch::IntArrayRef shape, int64_t flat, const io::TableName
 }
 
 /// @param given  float64, or float32 where that is the type of the file.
-void check_finite(const std::string& name, const torch::Tensor& given, const torch::Tensor& floats, const io::TableNames& names) {
+void check_finite(const std::string& name, const torch::Tensor& given, const torch::Tensor& floats,
+                  const io::TableNames& names) {
   const auto bad = floats.isfinite().logical_not();
   const int64_t count = bad.sum().item<int64_t>();
   if (count == 0) return;
   const int64_t first = bad.flatten().to(torch::kUInt8).argmax().item<int64_t>();
-  throw Error(Complaint{
-      .what = text(count, " of its values are not finite numbers in float32, the first at ", place_of(floats.sizes(), first, names)),
-      .where = name,
-      .value = text(given.flatten()[first].item<double>()),
-      .allowed = "finite numbers",
-      .fix = "drop or fill these rows first"});
+  throw Error(Complaint{.what = text(count, " of its values are not finite numbers in float32, the first at ",
+                                     place_of(floats.sizes(), first, names)),
+                        .where = name,
+                        .value = text(given.flatten()[first].item<double>()),
+                        .allowed = "finite numbers",
+                        .fix = "drop or fill these rows first"});
 }
 
 /// Which whole numbers become others as Float, in a sentence; empty where none do.
@@ -55,14 +56,16 @@ std::string rounded_values(const torch::Tensor& array, const char* type) {
   if (count == 0) return {};
   char rounded[32];
   std::snprintf(rounded, sizeof rounded, "%.0f", static_cast<double>(static_cast<Float>(value[first])));
-  return text(count, " of its ", array.numel(), " values are whole numbers that ", type, " does not hold exactly, the first at ",
-              place_in(array.sizes(), first), ": ", value[first], " becomes ", rounded);
+  return text(count, " of its ", array.numel(), " values are whole numbers that ", type,
+              " does not hold exactly, the first at ", place_in(array.sizes(), first), ": ", value[first], " becomes ",
+              rounded);
 }
 
 template <class Whole>
 void tell_what_is_lost(const std::string& name, const torch::Tensor& array, const LogSink& log) {
   if constexpr (sizeof(Whole) == 8) {
-    if (const auto lost = rounded_values<double, Whole>(array, "float64"); !lost.empty()) log(LogLevel::warning, name + ": " + lost);
+    if (const auto lost = rounded_values<double, Whole>(array, "float64"); !lost.empty())
+      log(LogLevel::warning, name + ": " + lost);
   }
   if (const auto lost = rounded_values<float, Whole>(array, "float32"); !lost.empty()) {
     log(LogLevel::warning, name + ": " + lost + "; standardising and data check read them in float64");
@@ -72,11 +75,16 @@ void tell_what_is_lost(const std::string& name, const torch::Tensor& array, cons
 void tell_what_is_lost(const std::string& name, const torch::Tensor& array, const LogSink& log) {
   const auto plain = array.contiguous();
   switch (plain.scalar_type()) {
-    case torch::kInt32: return tell_what_is_lost<int32_t>(name, plain, log);
-    case torch::kUInt32: return tell_what_is_lost<uint32_t>(name, plain, log);
-    case torch::kInt64: return tell_what_is_lost<int64_t>(name, plain, log);
-    case torch::kUInt64: return tell_what_is_lost<uint64_t>(name, plain, log);
-    default: return;
+    case torch::kInt32:
+      return tell_what_is_lost<int32_t>(name, plain, log);
+    case torch::kUInt32:
+      return tell_what_is_lost<uint32_t>(name, plain, log);
+    case torch::kInt64:
+      return tell_what_is_lost<int64_t>(name, plain, log);
+    case torch::kUInt64:
+      return tell_what_is_lost<uint64_t>(name, plain, log);
+    default:
+      return;
   }
 }
 
@@ -102,9 +110,10 @@ void check_range(const std::string& name, const torch::Tensor& floats) {
   const double largest = floats.abs().max().item<double>();
   require(largest <= kFarOutside, name, ": float images must be in [-1, 1], got a value of magnitude ", largest,
           "; store 0..255 as uint8, or scale by v / 127.5 - 1");
-  require(!io::looks_like_unit_range(floats), name,
-          ": float images must be in [-1, 1], and these look as if they were in [0, 1]; store them as uint8 in 0..255, or "
-          "scale by 2 v - 1");
+  require(
+      !io::looks_like_unit_range(floats), name,
+      ": float images must be in [-1, 1], and these look as if they were in [0, 1]; store them as uint8 in 0..255, or "
+      "scale by 2 v - 1");
 }
 
 /// A file of which only what is drawn is read.
@@ -125,7 +134,8 @@ std::shared_ptr<const Source> mapped_source(const std::string& name, const torch
 bool differ(const torch::Tensor& floats, const torch::Tensor& doubles) {
   const auto* single = floats.const_data_ptr<float>();
   const auto* exact = doubles.const_data_ptr<double>();
-  return !std::equal(exact, exact + doubles.numel(), single, [](double a, float b) { return a == static_cast<double>(b); });
+  return !std::equal(exact, exact + doubles.numel(), single,
+                     [](double a, float b) { return a == static_cast<double>(b); });
 }
 
 /// The chosen columns of vectors.
@@ -134,7 +144,8 @@ torch::Tensor chosen(const torch::Tensor& array, const std::string& columns, con
   require(array.dim() == 2, name, ": columns are chosen of tables [N, D], got the shape ", array.sizes());
   const auto numbers = io::choose_columns(columns, {}, array.size(1), name);
   // As float64, for the types that have few operators.
-  const bool few = array.scalar_type() == torch::kUInt16 || array.scalar_type() == torch::kUInt32 || array.scalar_type() == torch::kUInt64;
+  const bool few = array.scalar_type() == torch::kUInt16 || array.scalar_type() == torch::kUInt32 ||
+                   array.scalar_type() == torch::kUInt64;
   return (few ? array.to(torch::kFloat64) : array).index_select(1, torch::tensor(numbers, torch::kInt64));
 }
 
@@ -143,7 +154,8 @@ std::shared_ptr<const Source> source_of(const std::string& name, io::Table table
   check_kind(name, array);
   const bool images = array.dim() == 4;
   if (images && array.scalar_type() == torch::kUInt8) return std::make_shared<TensorSource>(name, array);
-  TableFacts facts{.exact = {}, .names = std::move(table.names), .reading = std::move(table.reading), .type = torch::kFloat32};
+  TableFacts facts{
+      .exact = {}, .names = std::move(table.names), .reading = std::move(table.reading), .type = torch::kFloat32};
   const auto floats = array.to(torch::kFloat32);
   const bool narrow = array.element_size() <= 2 || array.scalar_type() == torch::kFloat32;
   facts.type = narrow ? torch::kFloat32 : torch::kFloat64;
@@ -178,15 +190,19 @@ io::Table read_table(const std::string& line, io::TextTableOptions::Missing miss
     return io::read_text_table(path.file, path.table);
   }
   std::error_code ignored;
-  const bool large = fs::is_regular_file(path.file, ignored) && fs::file_size(path.file, ignored) >= kMapFrom && !ignored;
-  const auto array = extension == ".npz" ? io::read_npz(path.file, path.key) : large ? io::map_npy(path.file) : io::read_npy(path.file);
+  const bool large =
+      fs::is_regular_file(path.file, ignored) && fs::file_size(path.file, ignored) >= kMapFrom && !ignored;
+  const auto array = extension == ".npz" ? io::read_npz(path.file, path.key)
+                     : large             ? io::map_npy(path.file)
+                                         : io::read_npy(path.file);
   return {.values = chosen(array, path.table.columns, line), .names = {}, .reading = {}};
 }
 
 std::shared_ptr<const Source> open_array(const std::string& line, const LogSink& log) {
   const auto path = array_path(line);
   std::error_code ignored;
-  const bool mappable = array_extension(path.file) == ".npy" && path.table.columns.empty() && fs::is_regular_file(path.file, ignored);
+  const bool mappable =
+      array_extension(path.file) == ".npy" && path.table.columns.empty() && fs::is_regular_file(path.file, ignored);
   const auto bytes = mappable ? fs::file_size(path.file, ignored) : 0;
   if (!ignored && bytes >= kMapFrom) return mapped_source(line, io::map_npy(path.file));
   return source_of(line, read_table(line, io::TextTableOptions::Missing::refuse), log);

@@ -58,14 +58,15 @@ torch::Tensor augment_by_index(const torch::Tensor& in, const Augmentation& augm
       at = (at + augmentation.shift_B2.select(1, axis).unsqueeze(1)).abs();
       at = torch::where(at < size, at, 2 * (size - 1) - at);
     }
-    if (axis == 1 && augmentation.mirrored_B.defined()) at = torch::where(augmentation.mirrored_B.unsqueeze(1), size - 1 - at, at);
+    if (axis == 1 && augmentation.mirrored_B.defined())
+      at = torch::where(augmentation.mirrored_B.unsqueeze(1), size - 1 - at, at);
     return at.contiguous();
   };
   const auto rows = place(in.size(2), 0).to(device).view({count, 1, in.size(2), 1});
   const auto columns = place(in.size(3), 1).to(device).view({count, 1, 1, in.size(3)});
-  const auto pictures = torch::arange(count, device).view({count, 1, 1, 1});
+  const auto images = torch::arange(count, device).view({count, 1, 1, 1});
   const auto channels = torch::arange(in.size(1), device).view({1, in.size(1), 1, 1});
-  return in.index({pictures, channels, rows, columns}).contiguous(in.suggest_memory_format());
+  return in.index({images, channels, rows, columns}).contiguous(in.suggest_memory_format());
 }
 
 }  // namespace

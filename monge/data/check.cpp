@@ -8,9 +8,9 @@
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
+#include "monge/data/image_collection.h"
 #include "monge/data/packed_set.h"
 #include "monge/data/parallel.h"
-#include "monge/data/pictures.h"
 
 namespace monge::data {
 namespace {
@@ -36,7 +36,7 @@ bool is_near_empty(const torch::Tensor& image_HWC) {
   return true;
 }
 
-/// What is kept of a picture.
+/// What is kept of an image.
 struct Facts {
   uint64_t content = 0;
   int32_t width = 0, height = 0;
@@ -45,17 +45,17 @@ struct Facts {
   io::ImageNotes notes;
 };
 
-/// The content hashes of a set, and the first picture with each.
-std::unordered_map<uint64_t, int64_t> contents_of(const Pictures& pictures, const std::function<void()>& tell, const std::atomic<bool>& stop,
-                                                  std::vector<std::string>& faults) {
-  faults.resize(static_cast<size_t>(pictures.size()));
-  std::vector<uint64_t> content(static_cast<size_t>(pictures.size()));
+/// The content hashes of a set, and the first image with each.
+std::unordered_map<uint64_t, int64_t> contents_of(const ImageCollection& images, const std::function<void()>& tell,
+                                                  const std::atomic<bool>& stop, std::vector<std::string>& faults) {
+  faults.resize(static_cast<size_t>(images.size()));
+  std::vector<uint64_t> content(static_cast<size_t>(images.size()));
   std::mutex guard;
-  for_each_parallel(pictures.size(), [&] {
+  for_each_parallel(images.size(), [&] {
     return [&](int64_t i) {
       if (stop) return;
       try {
-        content[static_cast<size_t>(i)] = pictures.content(i);
+        content[static_cast<size_t>(i)] = images.content(i);
       } catch (const SystemError&) {
         throw;
       } catch (const Error& error) {
@@ -66,7 +66,7 @@ std::unordered_map<uint64_t, int64_t> contents_of(const Pictures& pictures, cons
     };
   });
   std::unordered_map<uint64_t, int64_t> out;
-  for (int64_t i = 0; i < pictures.size(); ++i) {
+  for (int64_t i = 0; i < images.size(); ++i) {
     if (faults[static_cast<size_t>(i)].empty()) out.emplace(content[static_cast<size_t>(i)], i);
   }
   std::erase(faults, "");
@@ -75,13 +75,13 @@ std::unordered_map<uint64_t, int64_t> contents_of(const Pictures& pictures, cons
 
 }  // namespace
 
-PictureReport check_pictures(const fs::path& path, const fs::path& against, const LogSink& log,
-                             const std::function<void(int64_t, int64_t)>& progress, const std::atomic<bool>& stop) {
-  const auto pictures = open_pictures(path, log);
-  const auto others = against.empty() ? nullptr : open_pictures(against, log);
-  PictureReport out;
+ImageReport check_images(const fs::path& path, const fs::path& against, const LogSink& log,
+                         const std::function<void(int64_t, int64_t)>& progress, const std::atomic<bool>& stop) {
+  const auto images = open_image_collection(path, log);
+  const auto others = against.empty() ? nullptr : open_image_collection(against, log);
+  ImageReport out;
   out.name = path.string();
-  out.images = pictures->size();
+  out.images = images->size();
   out.against = others ? others->size() : 0;
   const int64_t total = out.images + out.against;
   int64_t done = 0;
@@ -98,10 +98,10 @@ PictureReport check_pictures(const fs::path& path, const fs::path& against, cons
       auto& f = facts[static_cast<size_t>(i)];
       int64_t length = 0;
       try {
-        const auto bytes = pictures->bytes(i, buffer);
+        const auto bytes = images->bytes(i, buffer);
         length = static_cast<int64_t>(bytes.size());
-        f.content = pictures->pixel_size() ? pictures->content(i) : content_number(bytes);
-        const auto image = pictures->decode(i, bytes, {}, f.notes);
+        f.content = images->pixel_size() ? images->content(i) : content_number(bytes);
+        const auto image = images->decode(i, bytes, {}, f.notes);
         f.seen = true;
         f.height = static_cast<int32_t>(image.size(0));
         f.width = static_cast<int32_t>(image.size(1));
@@ -133,15 +133,16 @@ PictureReport check_pictures(const fs::path& path, const fs::path& against, cons
     ++out.widths[f.width];
     ++out.heights[f.height];
     ++out.channels[f.channels];
-    if (f.near_empty) out.near_empty.push_back(pictures->name(i));
+    if (f.near_empty) out.near_empty.push_back(images->name(i));
     out.notes.add(f.notes);
-    if (f.notes.conversion != io::Conversion::none) out.converted.emplace_back(pictures->name(i), f.notes.conversion);
-    if (f.notes.orientation != 1) out.oriented.emplace_back(pictures->name(i), f.notes.orientation);
-    if (f.notes.without_end) out.without_end.push_back(pictures->name(i));
-    if (f.notes.more_pages) out.several_pages.push_back(pictures->name(i));
+    if (f.notes.conversion != io::Conversion::none) out.converted.emplace_back(images->name(i), f.notes.conversion);
+    if (f.notes.orientation != 1) out.oriented.emplace_back(images->name(i), f.notes.orientation);
+    if (f.notes.without_end) out.without_end.push_back(images->name(i));
+    if (f.notes.more_pages) out.several_pages.push_back(images->name(i));
     const auto [found, fresh] = first.emplace(f.content, i);
-    if (!fresh) out.duplicates.emplace_back(pictures->name(i), pictures->name(found->second));
-    if (const auto leak = theirs.find(f.content); leak != theirs.end()) out.leaked.emplace_back(pictures->name(i), others->name(leak->second));
+    if (!fresh) out.duplicates.emplace_back(images->name(i), images->name(found->second));
+    if (const auto leak = theirs.find(f.content); leak != theirs.end())
+      out.leaked.emplace_back(images->name(i), others->name(leak->second));
   }
   return out;
 }

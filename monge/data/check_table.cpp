@@ -18,14 +18,16 @@ namespace monge::data {
 namespace {
 
 constexpr int64_t kEntries = int64_t{1} << 22;  // values that are converted to float64 at once, at least one row
-constexpr int64_t kSample = 16384;              // rows, evenly spread, by which offsets beyond float32 are found; fewer of long ones
+constexpr int64_t kSample =
+    16384;  // rows, evenly spread, by which offsets beyond float32 are found; fewer of long ones
 
 /// At most `rows` of so many columns, within kEntries.
 int64_t within_entries(int64_t rows, int64_t columns) { return std::clamp<int64_t>(kEntries / columns, 1, rows); }
 
 io::Table read_rows(const std::string& line) {
   auto out = read_table(line, io::TextTableOptions::Missing::keep);
-  require(out.values.dim() >= 2 && out.values.numel() > 0, line, ": a table [N, D] is needed, got the shape ", out.values.sizes());
+  require(out.values.dim() >= 2 && out.values.numel() > 0, line, ": a table [N, D] is needed, got the shape ",
+          out.values.sizes());
   out.values = out.values.flatten(1);
   if (auto lost = lost_in_float64(out.values); !lost.empty()) out.warnings.push_back(std::move(lost));
   return out;
@@ -33,11 +35,13 @@ io::Table read_rows(const std::string& line) {
 
 /// Calls action(number, row) for every row in float64, by blocks. @return false when it was stopped.
 template <class Action>
-bool for_each_row(const torch::Tensor& rows_ND, const std::function<void(int64_t)>& tell, const std::atomic<bool>& stop, const Action& action) {
+bool for_each_row(const torch::Tensor& rows_ND, const std::function<void(int64_t)>& tell, const std::atomic<bool>& stop,
+                  const Action& action) {
   const int64_t length = within_entries(4096, rows_ND.size(1));
   for (int64_t begin = 0; begin < rows_ND.size(0); begin += length) {
     if (stop) return false;
-    const auto block = rows_ND.narrow(0, begin, std::min(length, rows_ND.size(0) - begin)).to(torch::kFloat64).contiguous();
+    const auto block =
+        rows_ND.narrow(0, begin, std::min(length, rows_ND.size(0) - begin)).to(torch::kFloat64).contiguous();
     const auto* row = block.const_data_ptr<double>();
     for (int64_t i = 0; i < block.size(0); ++i, row += block.size(1)) action(begin + i, row);
     tell(block.size(0));
@@ -76,23 +80,28 @@ struct Moments {
 };
 
 /// Where the columns of `own` are in `other`.
-std::vector<int64_t> matched(const io::Table& own, const io::Table& other, const std::string& name, const std::string& against) {
+std::vector<int64_t> matched(const io::Table& own, const io::Table& other, const std::string& name,
+                             const std::string& against) {
   const int64_t columns = own.values.size(1);
-  require(other.values.size(1) == columns, against, ": has ", other.values.size(1), " columns, and ", name, " has ", columns,
-          "; choose the same by ?columns=");
+  require(other.values.size(1) == columns, against, ": has ", other.values.size(1), " columns, and ", name, " has ",
+          columns, "; choose the same by ?columns=");
   std::vector<int64_t> out(static_cast<size_t>(columns));
   std::iota(out.begin(), out.end(), int64_t{0});
   const auto &mine = own.names.columns, &theirs = other.names.columns;
   if (mine.empty() || theirs.empty() || mine == theirs) return out;
   for (size_t i = 0; i < mine.size(); ++i) {
-    const bool repeated = std::count(mine.begin(), mine.end(), mine[i]) > 1 || std::count(theirs.begin(), theirs.end(), mine[i]) > 1;
+    const bool repeated =
+        std::count(mine.begin(), mine.end(), mine[i]) > 1 || std::count(theirs.begin(), theirs.end(), mine[i]) > 1;
     if (repeated) {
-      throw Error(Complaint{.what = "a name stands for several columns, whose order differs between the tables", .where = name + ", " + against,
-                            .value = shown(mine[i]), .fix = "choose columns by number: ?columns=0-3"});
+      throw Error(Complaint{.what = "a name stands for several columns, whose order differs between the tables",
+                            .where = name + ", " + against,
+                            .value = shown(mine[i]),
+                            .fix = "choose columns by number: ?columns=0-3"});
     }
     const auto found = std::find(theirs.begin(), theirs.end(), mine[i]);
     if (found == theirs.end()) {
-      throw Error(Complaint{.what = text("has no column ", shown(mine[i]), ", which ", name, " has"), .where = against,
+      throw Error(Complaint{.what = text("has no column ", shown(mine[i]), ", which ", name, " has"),
+                            .where = against,
                             .fix = suggestion(mine[i], theirs)});
     }
     out[i] = found - theirs.begin();
@@ -140,8 +149,8 @@ bool names_table(const std::string& line) {
   return has_array_extension(file) && !std::filesystem::is_directory(file, ignored);
 }
 
-TableReport check_table(const std::string& line, const std::string& against, const std::function<void(int64_t, int64_t)>& progress,
-                        const std::atomic<bool>& stop) {
+TableReport check_table(const std::string& line, const std::string& against,
+                        const std::function<void(int64_t, int64_t)>& progress, const std::atomic<bool>& stop) {
   const auto table = read_rows(line);
   const auto other = against.empty() ? io::Table() : read_rows(against);
   TableReport out;
@@ -168,35 +177,41 @@ TableReport check_table(const std::string& line, const std::string& against, con
   std::unordered_map<uint64_t, int64_t> theirs, first;
   if (other.values.defined()) {
     RowHash hash(matched(table, other, line, against));
-    out.complete = for_each_row(other.values, tell, stop, [&](int64_t i, const double* row) { theirs.emplace(hash(row), i); });
+    out.complete =
+        for_each_row(other.values, tell, stop, [&](int64_t i, const double* row) { theirs.emplace(hash(row), i); });
   }
   RowHash hash(in_order);
   out.complete = out.complete && for_each_row(table.values, tell, stop, [&](int64_t i, const double* row) {
-    bool incomplete = false;
-    for (size_t d = 0; d < out.columns.size(); ++d) {
-      auto& column = out.columns[d];
-      const bool missing = std::isnan(row[d]), infinite = !missing && !std::isfinite(static_cast<float>(row[d]));
-      column.missing += missing;
-      column.infinite += infinite;
-      incomplete |= missing || infinite;
-      if (missing || infinite) continue;
-      moments[d].add(row[d]);
-      extremes[d].add(row[d]);
-      column.least = std::min(column.least, row[d]);
-      column.most = std::max(column.most, row[d]);
-    }
-    if (incomplete) out.incomplete.push_back(i);
-    const auto content = hash(row);
-    const auto [found, fresh] = first.emplace(content, i);
-    if (!fresh) out.duplicates.emplace_back(i, found->second);
-    if (const auto leak = theirs.find(content); leak != theirs.end()) out.leaked.emplace_back(i, leak->second);
-  });
+                   bool incomplete = false;
+                   for (size_t d = 0; d < out.columns.size(); ++d) {
+                     auto& column = out.columns[d];
+                     const bool missing = std::isnan(row[d]),
+                                infinite = !missing && !std::isfinite(static_cast<float>(row[d]));
+                     column.missing += missing;
+                     column.infinite += infinite;
+                     incomplete |= missing || infinite;
+                     if (missing || infinite) continue;
+                     moments[d].add(row[d]);
+                     extremes[d].add(row[d]);
+                     column.least = std::min(column.least, row[d]);
+                     column.most = std::max(column.most, row[d]);
+                   }
+                   if (incomplete) out.incomplete.push_back(i);
+                   const auto content = hash(row);
+                   const auto [found, fresh] = first.emplace(content, i);
+                   if (!fresh) out.duplicates.emplace_back(i, found->second);
+                   if (const auto leak = theirs.find(content); leak != theirs.end())
+                     out.leaked.emplace_back(i, leak->second);
+                 });
   if (!out.complete) return out;
 
   for (size_t d = 0; d < out.columns.size(); ++d) {
     auto& column = out.columns[d];
     column.mean = moments[d].mean;
-    column.deviation = moments[d].count > 0 ? static_cast<double>(std::sqrt(moments[d].squares / static_cast<long double>(moments[d].count))) : 0;
+    column.deviation =
+        moments[d].count > 0
+            ? static_cast<double>(std::sqrt(moments[d].squares / static_cast<long double>(moments[d].count)))
+            : 0;
     column.constant = moments[d].count > 0 && column.least == column.most;
     column.fill = extremes[d].fill_values();
   }

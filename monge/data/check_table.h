@@ -16,28 +16,29 @@ namespace monge::data {
 
 /// One column of a table. Statistics are of the finite values, in float64; the standard deviation has the divisor N.
 struct ColumnReport {
-  std::string name;  ///< empty where the file names none
+  std::string name;                                                       ///< empty where the file names none
   double least = std::numeric_limits<double>::infinity(), most = -least;  ///< this way round where no value is finite
   double mean = 0, deviation = 0;
-  int64_t missing = 0;           ///< missing or NaN
-  int64_t infinite = 0;          ///< infinite, or too large for float32
-  bool constant = false;         ///< all finite values are one
-  bool beyond_float32 = false;   ///< see columns_lost_in_float32
+  int64_t missing = 0;                  ///< missing or NaN
+  int64_t infinite = 0;                 ///< infinite, or too large for float32
+  bool constant = false;                ///< all finite values are one
+  bool beyond_float32 = false;          ///< see columns_lost_in_float32
   std::optional<FillValues> fill = {};  ///< values that may stand for missing ones
 };
 
 /// What check_table found. Rows are counted from 0.
 struct TableReport {
   std::string name;
-  std::string reading;                                ///< how a text was understood, see io::Table
-  std::vector<std::string> warnings;                  ///< see io::Table; whole numbers that float64 rounds; both also of the other table
+  std::string reading;  ///< how a text was understood, see io::Table
+  std::vector<std::string>
+      warnings;  ///< see io::Table; whole numbers that float64 rounds; both also of the other table
   int64_t rows = 0;
   std::vector<ColumnReport> columns;
-  std::vector<int64_t> incomplete;                    ///< rows with a value that is missing or not finite
+  std::vector<int64_t> incomplete;                      ///< rows with a value that is missing or not finite
   std::vector<std::pair<int64_t, int64_t>> duplicates;  ///< a row, and the first one with the same values
   std::vector<std::pair<int64_t, int64_t>> leaked;      ///< a row, and one of the other table with the same values
-  int64_t against = 0;                                ///< rows of the other table
-  bool complete = true;                               ///< false when `stop` ended it
+  int64_t against = 0;                                  ///< rows of the other table
+  bool complete = true;                                 ///< false when `stop` ended it
 
   int64_t missing() const;
   std::vector<int64_t> constant() const, beyond_float32() const, with_fill_values() const;  ///< numbers of columns
@@ -46,17 +47,18 @@ struct TableReport {
   bool bad() const { return !incomplete.empty() || !leaked.empty(); }
 };
 
-/// Whether `line` names a table or an array (see read_table), which check_table reads, and no folder of this name. Parquet is
-/// opened to see what it holds. @throws Error when it cannot be.
+/// Whether `line` names a table or an array (see read_table), which check_table reads, and no folder of this name.
+/// Parquet is opened to see what it holds. @throws Error when it cannot be.
 bool names_table(const std::string& line);
 
-/// Reads the whole table, missing values included, and looks at every row. An array of images counts as a table with a column
-/// for each number of an image.
-/// @param against   a second table, or empty: rows that are in both, value by value, are leaks. Its columns must have the same
+/// Reads the whole table, missing values included, and looks at every row. An array of images counts as a table with a
+/// column for each number of an image.
+/// @param against   a second table, or empty: rows that are in both, value by value, are leaks. Its columns must have
+/// the same
 ///                  names, in any order, where both have names.
 /// @param progress  called with (done, total) rows.
 /// @throws Error as read_table; when the columns of the two do not match.
-TableReport check_table(const std::string& line, const std::string& against, const std::function<void(int64_t, int64_t)>& progress,
-                        const std::atomic<bool>& stop);
+TableReport check_table(const std::string& line, const std::string& against,
+                        const std::function<void(int64_t, int64_t)>& progress, const std::atomic<bool>& stop);
 
 }  // namespace monge::data

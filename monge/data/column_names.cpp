@@ -27,7 +27,8 @@ std::string labels(const std::vector<std::string>& names) { return column_labels
 std::vector<std::string> without(const std::vector<std::string>& names, const std::vector<std::string>& others) {
   const std::set<std::string> known(others.begin(), others.end());
   std::vector<std::string> out;
-  std::copy_if(names.begin(), names.end(), std::back_inserter(out), [&](const auto& name) { return !known.contains(name); });
+  std::copy_if(names.begin(), names.end(), std::back_inserter(out),
+               [&](const auto& name) { return !known.contains(name); });
   return out;
 }
 
@@ -43,10 +44,11 @@ const std::string* repeated(const std::vector<std::string>& names) {
 void require_unique(const std::vector<std::string>& names, const std::string& role, const std::string& table) {
   const auto* twice = repeated(names);
   if (!twice) return;
-  throw Error(Complaint{.what = role + " has other columns than the training, and names do not tell which is which: one is there twice",
-                        .where = table,
-                        .value = shown(*twice),
-                        .fix = "give each column a name of its own"});
+  throw Error(Complaint{
+      .what = role + " has other columns than the training, and names do not tell which is which: one is there twice",
+      .where = table,
+      .value = shown(*twice),
+      .fix = "give each column a name of its own"});
 }
 
 bool are_numbers(const std::vector<std::string>& names) {
@@ -70,8 +72,8 @@ SelectedColumns::SelectedColumns(std::shared_ptr<const Source> whole, std::vecto
   require(shape.size() == 1 && !columns.empty(), name(), ": columns are chosen from vectors, got items of shape ",
           torch::IntArrayRef(shape));
   const auto [least, most] = std::minmax_element(columns.begin(), columns.end());
-  require(*least >= 0 && *most < shape[0], name(), ": column ", *least < 0 ? *least : *most, " is outside its ", shape[0],
-          " columns");
+  require(*least >= 0 && *most < shape[0], name(), ": column ", *least < 0 ? *least : *most, " is outside its ",
+          shape[0], " columns");
 }
 
 torch::Tensor SelectedColumns::stored_items(const std::vector<int64_t>& indices) const {
@@ -100,38 +102,47 @@ io::TableNames SelectedColumns::table_names() const {
   return names;
 }
 
-std::shared_ptr<const Source> select_columns(std::shared_ptr<const Source> source, const std::vector<std::string>& wanted,
-                                             const std::string& role, const LogSink& log) {
+std::shared_ptr<const Source> select_columns(std::shared_ptr<const Source> source,
+                                             const std::vector<std::string>& wanted, const std::string& role,
+                                             const LogSink& log) {
   const auto names = source->table_names().columns;
   if (wanted.empty() || names.empty() || names == wanted) return source;
   if (const auto missing = without(wanted, names); !missing.empty()) {
-    throw Error(Complaint{.what = text(role, " lacks ", missing.size(), " of the ", wanted.size(), " columns of the training: ", labels(missing)),
-                          .where = source->name(),
-                          .value = labels(names),
-                          .allowed = labels(wanted) + ", in any order",
-                          .fix = are_numbers(names) ? "if its first row is a row of numbers, say ?header=no; a table without a header is taken by position"
-                                                    : "rename them in its header; a table without a header is taken by position"});
+    throw Error(Complaint{
+        .what = text(role, " lacks ", missing.size(), " of the ", wanted.size(),
+                     " columns of the training: ", labels(missing)),
+        .where = source->name(),
+        .value = labels(names),
+        .allowed = labels(wanted) + ", in any order",
+        .fix =
+            are_numbers(names)
+                ? "if its first row is a row of numbers, say ?header=no; a table without a header is taken by position"
+                : "rename them in its header; a table without a header is taken by position"});
   }
   require_unique(wanted, role, source->name());
   std::unordered_map<std::string, int64_t> place;
   std::vector<std::string> needed;  // of the table: where a name is there twice, only that of a needed column matters
   for (size_t k = 0; k < names.size(); ++k) {
     if (place.emplace(names[k], static_cast<int64_t>(k)).second) continue;
-    if (std::find(wanted.begin(), wanted.end(), names[k]) != wanted.end()) require_unique({names[k], names[k]}, role, source->name());
+    if (std::find(wanted.begin(), wanted.end(), names[k]) != wanted.end())
+      require_unique({names[k], names[k]}, role, source->name());
   }
   std::vector<int64_t> columns;
   for (const auto& name : wanted) columns.push_back(place.at(name));
   if (const auto unused = without(names, wanted); !unused.empty()) {
-    log(LogLevel::info, text(role, ": ", source->name(), ": ", unused.size(), " of its ", names.size(), " columns are not used: ", labels(unused)));
+    log(LogLevel::info, text(role, ": ", source->name(), ": ", unused.size(), " of its ", names.size(),
+                             " columns are not used: ", labels(unused)));
   }
   if (!std::is_sorted(columns.begin(), columns.end())) {
-    log(LogLevel::info, text(role, ": ", source->name(), ": its columns stand in another order than those of the training and are taken by name: ",
+    log(LogLevel::info, text(role, ": ", source->name(),
+                             ": its columns stand in another order than those of the training and are taken by name: ",
                              labels(wanted)));
   }
   return std::make_shared<SelectedColumns>(std::move(source), std::move(columns));
 }
 
-std::shared_ptr<const Source> pair_columns(const Source& source, std::shared_ptr<const Source> target, const LogSink& log) {
+std::shared_ptr<const Source> pair_columns(const Source& source, std::shared_ptr<const Source> target,
+                                           const LogSink& log) {
   const auto names = source.table_names().columns, others = target->table_names().columns;
   if (names.empty() || others.empty() || names == others) return target;
   const auto only_here = without(names, others), only_there = without(others, names);
@@ -139,8 +150,8 @@ std::shared_ptr<const Source> pair_columns(const Source& source, std::shared_ptr
     throw Error(Complaint{.what = text("the source has ", names.size(), " columns and the target ", others.size(),
                                        "; the cost compares them one by one"),
                           .where = source.name() + " and " + target->name(),
-                          .value = text("only in the source: ", only_here.empty() ? "none" : labels(only_here), "; only in the target: ",
-                                        only_there.empty() ? "none" : labels(only_there)),
+                          .value = text("only in the source: ", only_here.empty() ? "none" : labels(only_here),
+                                        "; only in the target: ", only_there.empty() ? "none" : labels(only_there)),
                           .fix = "choose the columns of both (FILE?columns=a,b,c)"});
   }
   if (only_here.empty() && only_there.empty() && !repeated(names) && !repeated(others)) {
@@ -153,9 +164,10 @@ std::shared_ptr<const Source> pair_columns(const Source& source, std::shared_ptr
   const auto total = pairs.size();
   constexpr size_t kShown = 8;
   pairs.resize(std::min(total, kShown));
-  log(LogLevel::warning, text("source and target name ", total, " of ", names.size(), " columns differently; they are compared by position: ",
-                              join(pairs), total > kShown ? kMore : "",
-                              ". If this pairing is wrong, give both tables the same names or the same order"));
+  log(LogLevel::warning,
+      text("source and target name ", total, " of ", names.size(),
+           " columns differently; they are compared by position: ", join(pairs), total > kShown ? kMore : "",
+           ". If this pairing is wrong, give both tables the same names or the same order"));
   return target;
 }
 

@@ -21,7 +21,8 @@ struct ColumnNames {
   bool operator==(const ColumnNames&) const = default;
 };
 
-/// Columns as they stand in a message: by name in quotes, by number (counted from 0) where there are no names; a long list is cut.
+/// Columns as they stand in a message: by name in quotes, by number (counted from 0) where there are no names; a long
+/// list is cut.
 std::string column_labels(const std::vector<std::string>& names, const std::vector<int64_t>& columns);
 
 /// Some columns of another source of vectors, in the order given. Shares the other and has its name.
@@ -41,19 +42,22 @@ class SelectedColumns : public WrappedSource {
   torch::Tensor columns_;  ///< int64 [D]
 };
 
-/// The columns `wanted` of a table, found by name: a table in another order is reordered, columns beside the wanted ones are left
-/// out, and the log is told. A table without names is taken by position, and so is any table where `wanted` is empty: both
-/// give `source` itself. A table whose names are all numbers, used where `wanted` is empty, is warned of: they may be its first row.
+/// The columns `wanted` of a table, found by name: a table in another order is reordered, columns beside the wanted
+/// ones are left out, and the log is told. A table without names is taken by position, and so is any table where
+/// `wanted` is empty: both give `source` itself. A table whose names are all numbers, used where `wanted` is empty, is
+/// warned of: they may be its first row.
 /// @param role  what the table is, for messages ("the source", "IN").
 /// @throws Error  naming the columns that are missing, or one that is named twice where its place does not decide.
-std::shared_ptr<const Source> select_columns(std::shared_ptr<const Source> source, const std::vector<std::string>& wanted,
-                                             const std::string& role, const LogSink& log);
+std::shared_ptr<const Source> select_columns(std::shared_ptr<const Source> source,
+                                             const std::vector<std::string>& wanted, const std::string& role,
+                                             const LogSink& log);
 
-/// The target of a training beside its source. The cost compares column i with column i, so a target with the same names in
-/// another order is brought into the order of the source, and the log is told. Where the names differ the columns are paired
-/// by position, and a warning shows the pairs. Without names on both sides it is `target` itself, and names of one side that are
-/// all numbers are warned of.
+/// The target of a training beside its source. The cost compares column i with column i, so a target with the same
+/// names in another order is brought into the order of the source, and the log is told. Where the names differ the
+/// columns are paired by position, and a warning shows the pairs. Without names on both sides it is `target` itself,
+/// and names of one side that are all numbers are warned of.
 /// @throws Error for other numbers of columns, naming those that only one side has.
-std::shared_ptr<const Source> pair_columns(const Source& source, std::shared_ptr<const Source> target, const LogSink& log);
+std::shared_ptr<const Source> pair_columns(const Source& source, std::shared_ptr<const Source> target,
+                                           const LogSink& log);
 
 }  // namespace monge::data

@@ -51,9 +51,11 @@ bool Crop::keeps(int64_t height, int64_t width) const {
 Crop::Part Crop::part(int64_t height, int64_t width) const {
   const auto [part_height, part_width] = part_of(height, width);
   const int64_t top = (height - part_height) / 2 + dy_, left = (width - part_width) / 2 + dx_;
-  if (part_height > height || part_width > width || top < 0 || left < 0 || top + part_height > height || left + part_width > width) {
-    throw Error(text("the crop of ", part_width, "x", part_height, " moved by ", dx_, ",", dy_, " reaches outside the picture of ",
-                     width, "x", height, "; choose a smaller crop, or crop = \"centre\""));
+  if (part_height > height || part_width > width || top < 0 || left < 0 || top + part_height > height ||
+      left + part_width > width) {
+    throw Error(text("the crop of ", part_width, "x", part_height, " moved by ", dx_, ",", dy_,
+                     " reaches outside the image of ", width, "x", height,
+                     "; choose a smaller crop, or crop = \"centre\""));
   }
   return {top, left, part_height, part_width};
 }

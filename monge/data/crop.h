@@ -1,4 +1,4 @@
-// Which part of a picture is used.
+// Which part of an image is used.
 #pragma once
 
 #include <torch/types.h>
@@ -7,8 +7,9 @@
 
 namespace monge::data {
 
-/// "centre": the largest part in the middle that has given proportions. "none": the whole picture, squashed by the resize after it.
-/// "WxH" or "WxH+dx,dy": W x H pixels around the middle moved by (dx, dy), for example "140x140+0,15" or "256x256-128,0".
+/// "centre": the largest part in the middle that has given proportions. "none": the whole image, squashed by the resize
+/// after it. "WxH" or "WxH+dx,dy": W x H pixels around the middle moved by (dx, dy), for example "140x140+0,15" or
+/// "256x256-128,0".
 class Crop {
  public:
   /// @param proportion  width / height of the centre crop. @throws Error naming `key`, the text and the forms above.
@@ -16,16 +17,16 @@ class Crop {
 
   /// The part of `image_HWC`, uint8 [H, W, C] contiguous; the input itself when it is the whole. When the rest is odd
   /// the part lies half a pixel to the top left.
-  /// @throws Error naming both sizes when the part reaches outside the picture.
+  /// @throws Error naming both sizes when the part reaches outside the image.
   torch::Tensor operator()(const torch::Tensor& image_HWC) const;
 
   struct Part {
     int64_t top, left, height, width;
   };
-  /// The same of a picture of this size, in pixels. @throws Error as above.
+  /// The same of an image of this size, in pixels. @throws Error as above.
   Part part(int64_t height, int64_t width) const;
 
-  /// Whether a picture of this size comes out whole.
+  /// Whether an image of this size comes out whole.
   bool keeps(int64_t height, int64_t width) const;
 
   /// Whether it is the crop of the middle, which leaves out whatever has not the proportions.

@@ -17,7 +17,8 @@ std::vector<int64_t> spread(int64_t size, int64_t count) {
   std::vector<int64_t> out(static_cast<size_t>(count));
   // In double, since the product of two large numbers would overflow; the ends are exact.
   const double step = count > 1 ? static_cast<double>(size - 1) / static_cast<double>(count - 1) : 0;
-  for (int64_t i = 0; i < count; ++i) out[static_cast<size_t>(i)] = std::min(static_cast<int64_t>(static_cast<double>(i) * step), size - 1);
+  for (int64_t i = 0; i < count; ++i)
+    out[static_cast<size_t>(i)] = std::min(static_cast<int64_t>(static_cast<double>(i) * step), size - 1);
   if (count > 1) out.back() = size - 1;
   return out;
 }
@@ -27,7 +28,8 @@ std::vector<int64_t> spread(int64_t size, int64_t count) {
 std::string fingerprint(const Source& source) {
   const auto shape = source.item_shape();
   if (source.endless() || shape.size() != 1) return {};
-  const int64_t most = std::clamp<int64_t>(kMostEntries / std::max<int64_t>(shape[0], 1), 2, source.is_quick() ? kQuick : kFromDisk);
+  const int64_t most =
+      std::clamp<int64_t>(kMostEntries / std::max<int64_t>(shape[0], 1), 2, source.is_quick() ? kQuick : kFromDisk);
   const auto indices = spread(source.size(), std::min(source.size(), most));
   try {
     const auto rows = io::plain(source.exact_items(indices));

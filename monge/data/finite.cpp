@@ -6,7 +6,9 @@ namespace monge::data {
 
 torch::Tensor FiniteSource::draw(int64_t n, torch::Generator generator) const { return items(chosen(n, generator)); }
 
-torch::Tensor FiniteSource::exact_draw(int64_t n, torch::Generator generator) const { return exact_items(chosen(n, generator)); }
+torch::Tensor FiniteSource::exact_draw(int64_t n, torch::Generator generator) const {
+  return exact_items(chosen(n, generator));
+}
 
 std::vector<int64_t> FiniteSource::chosen(int64_t n, torch::Generator& generator) const {
   if (n < 0) throw Error(text(name(), ": cannot draw ", n, " items"));

@@ -25,8 +25,8 @@ bool is_constant(const Values& sorted, size_t begin, size_t end) {
   return low == high || high - low <= kNoise * std::max(std::abs(low), std::abs(high));
 }
 
-/// The variances of the values [begin, end) and of their errors. About the middle value and in units of the given length, so
-/// that no square overflows or loses the spread.
+/// The variances of the values [begin, end) and of their errors. About the middle value and in units of the given
+/// length, so that no square overflows or loses the spread.
 struct Variances {
   double values, errors;
 };
@@ -36,14 +36,17 @@ Variances variances(const Values& sorted, size_t begin, size_t end, double unit,
   double sum = 0, squares = 0, error_sum = 0, error_squares = 0;
   for (size_t i = begin; i < end; ++i) {
     const double z = (sorted[i].raw - centre.raw) / unit;
-    const double kept = (static_cast<double>(sorted[i].used) - static_cast<double>(centre.used)) * scale / unit, error = kept - z;
+    const double kept = (static_cast<double>(sorted[i].used) - static_cast<double>(centre.used)) * scale / unit,
+                 error = kept - z;
     sum += z;
     squares += z * z;
     error_sum += error;
     error_squares += error * error;
   }
   const auto count = static_cast<double>(end - begin);
-  const auto variance = [count](double first, double second) { return std::max(0.0, second / count - first / count * (first / count)); };
+  const auto variance = [count](double first, double second) {
+    return std::max(0.0, second / count - first / count * (first / count));
+  };
   return {variance(sum, squares), variance(error_sum, error_squares)};
 }
 
@@ -71,7 +74,8 @@ bool is_lost(const Values& sorted, double scale) {
   for (const auto& v : sorted) extremes.add(v.raw);
   const auto fill = extremes.fill_values();
   if (!fill) return false;
-  const auto begin = std::partition_point(sorted.begin(), sorted.end(), [&](const Value& v) { return v.raw < fill->least; });
+  const auto begin =
+      std::partition_point(sorted.begin(), sorted.end(), [&](const Value& v) { return v.raw < fill->least; });
   const auto end = std::partition_point(begin, sorted.end(), [&](const Value& v) { return v.raw <= fill->most; });
   return is_lost(sorted, static_cast<size_t>(begin - sorted.begin()), static_cast<size_t>(end - sorted.begin()), scale);
 }
@@ -83,10 +87,12 @@ std::vector<int64_t> columns_lost_in_float32(const torch::Tensor& rows_ND) {
   return columns_lost_in_float32(rows_ND, rows_ND.to(torch::kFloat32), torch::ones({rows_ND.size(1)}, torch::kFloat64));
 }
 
-std::vector<int64_t> columns_lost_in_float32(const torch::Tensor& rows_ND, const torch::Tensor& used_ND, const torch::Tensor& scale_D) {
-  require(rows_ND.dim() == 2 && used_ND.sizes() == rows_ND.sizes() && scale_D.dim() == 1 && scale_D.size(0) == rows_ND.size(1),
-          "columns_lost_in_float32: rows [N, D], as many used rows and scales [D] are needed, got ", rows_ND.sizes(), ", ", used_ND.sizes(),
-          " and ", scale_D.sizes());
+std::vector<int64_t> columns_lost_in_float32(const torch::Tensor& rows_ND, const torch::Tensor& used_ND,
+                                             const torch::Tensor& scale_D) {
+  require(rows_ND.dim() == 2 && used_ND.sizes() == rows_ND.sizes() && scale_D.dim() == 1 &&
+              scale_D.size(0) == rows_ND.size(1),
+          "columns_lost_in_float32: rows [N, D], as many used rows and scales [D] are needed, got ", rows_ND.sizes(),
+          ", ", used_ND.sizes(), " and ", scale_D.sizes());
   std::vector<int64_t> out;
   Values column;
   for (int64_t d = 0; d < rows_ND.size(1); ++d) {

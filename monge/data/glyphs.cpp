@@ -51,7 +51,7 @@ class Font {
 
   /// The glyph over white in the middle of a square, uint8 [S, S, 3]; undefined when it has no colour bitmap or is
   /// blank.
-  torch::Tensor picture(int64_t glyph) {
+  torch::Tensor image(int64_t glyph) {
     if (FT_Load_Glyph(face_, static_cast<FT_UInt>(glyph), FT_LOAD_COLOR) != 0) return {};
     const auto& bitmap = face_->glyph->bitmap;
     const int64_t height = bitmap.rows, width = bitmap.width;
@@ -80,7 +80,7 @@ class Font {
 struct Glyph {
   uint64_t order = 0;  ///< place in the fixed random order
   int64_t index = 0;
-  std::string hash;  ///< of the picture before it is resized
+  std::string hash;  ///< of the image before it is resized
   torch::Tensor rgb_HWC;
 };
 
@@ -88,8 +88,8 @@ std::string_view bytes_of(const torch::Tensor& image) {
   return {reinterpret_cast<const char*>(image.data_ptr<uint8_t>()), static_cast<size_t>(image.numel())};
 }
 
-/// All pictures of the font by glyph number.
-std::vector<Glyph> read_pictures(const std::string& path, int64_t size, const ProgressCallback& progress) {
+/// All images of the font by glyph number.
+std::vector<Glyph> read_images(const std::string& path, int64_t size, const ProgressCallback& progress) {
   const auto bytes = real_files().read(path);
   const Font probe(bytes, path);
   require(probe.has_colour_bitmaps(), path,
@@ -101,10 +101,10 @@ std::vector<Glyph> read_pictures(const std::string& path, int64_t size, const Pr
     auto font = std::make_shared<Font>(bytes, path);
     font->select_largest_strike();
     return [&, font](int64_t i) {
-      const auto picture = font->picture(i);
-      if (picture.defined()) {
-        glyphs[static_cast<size_t>(i)] = {stream_seed(0, "glyph", i), i, content_hash(bytes_of(picture)),
-                                          io::resize_uint8(picture, size, size, io::Filter::bicubic)};
+      const auto image = font->image(i);
+      if (image.defined()) {
+        glyphs[static_cast<size_t>(i)] = {stream_seed(0, "glyph", i), i, content_hash(bytes_of(image)),
+                                          io::resize_uint8(image, size, size, io::Filter::bicubic)};
       }
       if (!progress) return;
       const std::lock_guard lock(guard);
@@ -119,31 +119,31 @@ std::vector<Glyph> read_pictures(const std::string& path, int64_t size, const Pr
 
 std::shared_ptr<const TensorSource> load_glyphs(const std::string& font_path, const GlyphOptions& options,
                                                 const ProgressCallback& progress) {
-  require(options.size >= 1 && options.size <= 1024, "size: the side of the pictures must be 1 to 1024, got ",
+  require(options.size >= 1 && options.size <= 1024, "size: the side of the images must be 1 to 1024, got ",
           options.size);
   require(options.mode == "colour" || options.mode == "grey", "mode: got \"", options.mode,
           "\" (allowed: colour, grey)");
   require(options.part >= 1 && options.part <= options.parts, "part: must be k/n with 1 <= k <= n, got ", options.part,
           "/", options.parts);
 
-  auto glyphs = read_pictures(font_path, options.size, progress);
+  auto glyphs = read_images(font_path, options.size, progress);
   std::set<std::string> seen;
   std::erase_if(glyphs, [&](const Glyph& glyph) { return !seen.insert(glyph.hash).second; });
   std::sort(glyphs.begin(), glyphs.end(), [](const Glyph& a, const Glyph& b) { return a.order < b.order; });
 
-  std::vector<torch::Tensor> pictures;
+  std::vector<torch::Tensor> images;
   std::vector<std::string> names;
   for (auto i = static_cast<size_t>(options.part - 1); i < glyphs.size(); i += static_cast<size_t>(options.parts)) {
     const auto& rgb = glyphs[i].rgb_HWC;
-    pictures.push_back((options.mode == "grey" ? io::to_grey(rgb) : rgb).permute({2, 0, 1}));
+    images.push_back((options.mode == "grey" ? io::to_grey(rgb) : rgb).permute({2, 0, 1}));
     char name[24];
     std::snprintf(name, sizeof name, "glyph%05lld", static_cast<long long>(glyphs[i].index));
     names.emplace_back(name);
   }
-  require(!pictures.empty(), font_path, ": part ", options.part, "/", options.parts, " of its ", glyphs.size(),
-          " pictures is empty; take fewer parts");
+  require(!images.empty(), font_path, ": part ", options.part, "/", options.parts, " of its ", glyphs.size(),
+          " images is empty; take fewer parts");
   const auto name = text("font:", font_path, "?mode=", options.mode, "&part=", options.part, "/", options.parts);
-  return std::make_shared<TensorSource>(name, torch::stack(pictures), std::move(names));
+  return std::make_shared<TensorSource>(name, torch::stack(images), std::move(names));
 }
 
 std::shared_ptr<const TensorSource> open_glyphs(const std::string& line, int64_t size, bool grey,

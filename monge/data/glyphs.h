@@ -1,4 +1,4 @@
-// The colour pictures of a font as a source: a set of small pictures that is on nearly every machine.
+// The colour images of a font as a source: a set of small images that is on nearly every machine.
 #pragma once
 
 #include <memory>
@@ -10,12 +10,12 @@
 namespace monge::data {
 
 struct GlyphOptions {
-  int64_t size = 32;            ///< side of the pictures in pixels, [1, 1024]
+  int64_t size = 32;            ///< side of the images in pixels, [1, 1024]
   std::string mode = "colour";  ///< colour, or grey: the luma (Rec. 601) in all three channels
-  int64_t part = 1, parts = 1;  ///< part k of n: every n-th picture of a fixed random order
+  int64_t part = 1, parts = 1;  ///< part k of n: every n-th image of a fixed random order
 };
 
-/// Pictures of a font with colour bitmaps (CBDT, sbix), float32 [3, size, size] in [-1, 1], named by glyph
+/// Images of a font with colour bitmaps (CBDT, sbix), float32 [3, size, size] in [-1, 1], named by glyph
 /// ("glyph01234").
 ///
 /// Each is composited over white, padded to a square and resized (bicubic). Blank glyphs and repetitions are dropped,

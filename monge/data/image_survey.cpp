@@ -8,15 +8,15 @@
 
 namespace monge::data {
 
-bool looks_grey(const Pictures& pictures, int64_t sample) {
-  if (pictures.pixel_size()) return pictures.known_grey();
-  const int64_t count = std::min(sample, pictures.size());
+bool looks_grey(const ImageCollection& images, int64_t sample) {
+  if (images.pixel_size()) return images.known_grey();
+  const int64_t count = std::min(sample, images.size());
   std::atomic<bool> any = false, colour = false;
   const auto look = [&](int64_t k) {
     if (colour) return;
     try {
       io::ImageNotes notes;
-      pictures.decode(k * pictures.size() / count, notes);
+      images.decode(k * images.size() / count, notes);
       (notes.grey ? any : colour) = true;
     } catch (const SystemError&) {
       throw;
@@ -29,10 +29,10 @@ bool looks_grey(const Pictures& pictures, int64_t sample) {
   return any && !colour;
 }
 
-io::NoteCounts measure_samples(const Pictures& pictures, const std::vector<int64_t>& chosen,
+io::NoteCounts measure_samples(const ImageCollection& images, const std::vector<int64_t>& chosen,
                                const std::atomic<bool>& stop) {
   io::NoteCounts out;
-  if (pictures.pixel_size()) return out;  // 8 bits each
+  if (images.pixel_size()) return out;  // 8 bits each
   std::mutex guard;
   for_each_parallel(static_cast<int64_t>(chosen.size()), [&] {
     return [&, buffer = std::string()](int64_t k) mutable {
@@ -40,9 +40,9 @@ io::NoteCounts measure_samples(const Pictures& pictures, const std::vector<int64
       const int64_t i = chosen[static_cast<size_t>(k)];
       io::ImageNotes notes;
       try {
-        const auto bytes = pictures.bytes(i, buffer);
+        const auto bytes = images.bytes(i, buffer);
         if (io::sample_bits(bytes) == 8) return;
-        pictures.decode(i, bytes, {.keep_sixteen_bits = true}, notes);
+        images.decode(i, bytes, {.keep_sixteen_bits = true}, notes);
       } catch (const SystemError&) {
         throw;
       } catch (const Error&) {
@@ -55,9 +55,9 @@ io::NoteCounts measure_samples(const Pictures& pictures, const std::vector<int64
   return out;
 }
 
-std::string measured_range(const Pictures& pictures, const std::vector<int64_t>& chosen, const std::string& name,
+std::string measured_range(const ImageCollection& images, const std::vector<int64_t>& chosen, const std::string& name,
                            const LogSink& log, const std::atomic<bool>& stop) {
-  const auto seen = measure_samples(pictures, chosen, stop);
+  const auto seen = measure_samples(images, chosen, stop);
   if (seen.sixteen_bit == 0) return "full";
   const auto range = io::range_holding(static_cast<int>(seen.least), static_cast<int>(seen.largest)).text();
   log(LogLevel::info, text(name, ": ", seen.sixteen_bit, " 16-bit images use the values ", seen.least, "..",

@@ -8,10 +8,10 @@
 
 #include "monge/core/checked.h"
 #include "monge/core/nearest.h"
+#include "monge/data/image_collection.h"
 #include "monge/data/image_survey.h"
 #include "monge/data/name_list.h"
 #include "monge/data/parallel.h"
-#include "monge/data/pictures.h"
 #include "monge/io/image.h"
 
 namespace monge::data {
@@ -24,14 +24,17 @@ int64_t count_faults(const std::vector<std::string>& faults) {
 }
 
 /// @param converted  is told, too: who looks through a set wants to know of all that is odd in it.
-[[noreturn]] void refuse_set(const std::string& name, std::vector<std::string> faults, const std::vector<std::string>& converted,
-                             const std::string& fix) {
+[[noreturn]] void refuse_set(const std::string& name, std::vector<std::string> faults,
+                             const std::vector<std::string>& converted, const std::string& fix) {
   const auto all = faults.size();
   std::erase(faults, "");
   constexpr size_t kMost = 1000;
-  const auto odd = converted.empty() ? "" : text("\n", converted.size(), " more would be converted to 8-bit RGB (convert = true):",
-                                                  listed(converted, converted.size()));
-  throw Error(text(name, ": ", faults.size(), " of ", all, " pictures cannot be used; ", fix,
+  const auto odd =
+      converted.empty()
+          ? ""
+          : text("\n", converted.size(),
+                 " more would be converted to 8-bit RGB (convert = true):", listed(converted, converted.size()));
+  throw Error(text(name, ": ", faults.size(), " of ", all, " images cannot be used; ", fix,
                    listed(faults, faults.size(), kMost), odd));
 }
 
@@ -41,7 +44,7 @@ class NoteTeller {
   NoteTeller(std::string name, const io::SampleRange& range, LogSink log)
       : name_(std::move(name)), range_(range), log_(std::move(log)) {}
 
-  /// @param whole  whether `found`, one entry a picture, is of the whole set. What comes after that is known already.
+  /// @param whole  whether `found`, one entry an image, is of the whole set. What comes after that is known already.
   void tell(const std::vector<io::ImageNotes>& found, bool whole) {
     io::NoteCounts counts;
     for (const auto& notes : found) counts.add(notes);
@@ -57,7 +60,8 @@ class NoteTeller {
       }
     }
     if (!any_new || !log_) return;
-    const auto rest = whole ? "" : text(" among ", found.size(), " just decoded; later ones of these kinds are not reported");
+    const auto rest =
+        whole ? "" : text(" among ", found.size(), " just decoded; later ones of these kinds are not reported");
     for (const auto& line : io::note_lines(counts)) log_(LogLevel::info, text(name_, ": ", line, rest));
     if (const auto warning = warning_of(counts); !warning.empty()) {
       log_(LogLevel::warning, text(name_, ": ", warning, rest));
@@ -98,36 +102,40 @@ class NoteTeller {
   std::array<bool, kKinds> told_{};
 };
 
-/// The options with what the pictures are in place of "auto".
-ImageOptions resolved(ImageOptions options, const Pictures& pictures, const std::string& name, const LogSink& log) {
+/// The options with what the images are in place of "auto".
+ImageOptions resolved(ImageOptions options, const ImageCollection& images, const std::string& name,
+                      const LogSink& log) {
   if (options.colour != "auto" && options.colour != "rgb" && options.colour != "grey") {
     throw Error(Complaint{.what = "not a number of channels",
                           .where = "colour",
                           .value = '"' + options.colour + '"',
                           .allowed = "auto, rgb, grey"});
   }
-  if (options.colour == "auto") options.colour = !options.grey && looks_grey(pictures) ? "grey" : "rgb";
+  if (options.colour == "auto") options.colour = !options.grey && looks_grey(images) ? "grey" : "rgb";
   if (options.range == "auto") {
-    std::vector<int64_t> all(static_cast<size_t>(pictures.size()));
+    std::vector<int64_t> all(static_cast<size_t>(images.size()));
     std::iota(all.begin(), all.end(), 0);
-    options.range = measured_range(pictures, all, name, log);
+    options.range = measured_range(images, all, name, log);
   }
   return options;
 }
 
 /// Pixels of a packed set were cropped when they were packed.
-PreparationOptions preparation_of(const ImageOptions& options, const Pictures& pictures, const LogSink& log, const std::string& name) {
+PreparationOptions preparation_of(const ImageOptions& options, const ImageCollection& images, const LogSink& log,
+                                  const std::string& name) {
   auto out = options.preparation();
-  const auto kept = pictures.pixel_size();
+  const auto kept = images.pixel_size();
   if (!kept) return out;
   if (out.resize_to != 0 || out.crop != "centre") {
-    log(LogLevel::info, text(name, ": is packed, so crop = \"", out.crop, "\" and resize_to = ", out.resize_to, " are taken as done"));
+    log(LogLevel::info,
+        text(name, ": is packed, so crop = \"", out.crop, "\" and resize_to = ", out.resize_to, " are taken as done"));
     out.crop = "centre";
     out.resize_to = 0;
   }
   if (kept->height != out.height || kept->width != out.width) {
-    log(LogLevel::warning, text(name, ": its pictures are packed at ", kept->width, "x", kept->height, " and are resized to ", out.width, "x", out.height,
-                                "; pack them at that size, or set size to theirs"));
+    log(LogLevel::warning,
+        text(name, ": its images are packed at ", kept->width, "x", kept->height, " and are resized to ", out.width,
+             "x", out.height, "; pack them at that size, or set size to theirs"));
   }
   return out;
 }
@@ -137,10 +145,10 @@ PreparationOptions preparation_of(const ImageOptions& options, const Pictures& p
 struct ImageSource::State {
   State(const fs::path& path, const ImageOptions& given, const ProgressCallback& progress, const LogSink& log)
       : name(path.string()),
-        pictures(open_pictures(path, log)),
-        options(resolved(given, *pictures, name, log)),
+        images(open_image_collection(path, log)),
+        options(resolved(given, *images, name, log)),
         guessed_grey(given.colour == "auto" && options.colour == "grey"),
-        preparation(preparation_of(options, *pictures, log, name)),
+        preparation(preparation_of(options, *images, log, name)),
         convert(options.convert),
         skip(options.on_error == "skip"),
         log(log),
@@ -152,9 +160,9 @@ struct ImageSource::State {
       log(LogLevel::info,
           text(name, ": its images are grey, so items have one channel (colour = \"rgb\" gives three)"));
     }
-    const auto kept = pictures->pixel_size();
+    const auto kept = images->pixel_size();
     direct = kept && preparation.keeps(kept->height, kept->width);
-    const int64_t count = pictures->size();
+    const int64_t count = images->size();
     const bool fits = !direct && options.bits == 8 &&
                       checked_multiply(count, preparation.item_bytes(), name) >> 20 < options.cache_mb;
     if (direct || (!fits && !skip)) return;
@@ -166,7 +174,7 @@ struct ImageSource::State {
       log(LogLevel::info, text(name, ": some of its images have colour after all, so items have three channels"));
       guessed_grey = false;
       options.colour = "rgb";
-      preparation = Preparation(preparation_of(options, *pictures, log, name));
+      preparation = Preparation(preparation_of(options, *images, log, name));
       faults = decode_all(fits, progress, notes);
     }
     const int64_t bad = count_faults(faults);
@@ -182,13 +190,13 @@ struct ImageSource::State {
     drop(faults);
     if (!fits) return;
     // From here on the names alone are needed: the compressed bytes of an archive may be many.
-    for (int64_t i = 0; i < pixels.size(0); ++i) names.add(pictures->name(picture_of(i)));
-    pictures.reset();
+    for (int64_t i = 0; i < pixels.size(0); ++i) names.add(images->name(image_of(i)));
+    images.reset();
   }
 
-  /// Decodes every picture, and keeps them where that is asked for.
+  /// Decodes every image, and keeps them where that is asked for.
   std::vector<std::string> decode_all(bool keep, const ProgressCallback& progress, std::vector<io::ImageNotes>& notes) {
-    const int64_t count = pictures->size();
+    const int64_t count = images->size();
     pixels =
         keep ? torch::empty({count, preparation.height(), preparation.width(), preparation.channels()}, torch::kUInt8)
              : torch::Tensor();
@@ -198,22 +206,22 @@ struct ImageSource::State {
 
   int64_t size() const {
     if (pixels.defined()) return pixels.size(0);
-    return rows.empty() ? pictures->size() : static_cast<int64_t>(rows.size());
+    return rows.empty() ? images->size() : static_cast<int64_t>(rows.size());
   }
 
-  void load(int64_t picture, uint8_t* to, io::ImageNotes& notes) const {
+  void load(int64_t image, uint8_t* to, io::ImageNotes& notes) const {
     std::string buffer;
-    prepare_picture(*pictures, picture, pictures->bytes(picture, buffer), convert, &preparation, to, notes);
+    prepare_image(*images, image, images->bytes(image, buffer), convert, &preparation, to, notes);
   }
 
-  /// The same as floats in [-1, 1], in which 16-bit pictures keep their precision.
-  void load_floats(int64_t picture, float* to, io::ImageNotes& notes) const {
+  /// The same as floats in [-1, 1], in which 16-bit images keep their precision.
+  void load_floats(int64_t index, float* to, io::ImageNotes& notes) const {
     std::string buffer;
     const int64_t values = preparation.item_bytes();
     auto decoding = preparation.decoding();
     decoding.keep_sixteen_bits = true;
-    const auto image = pictures->decode(picture, pictures->bytes(picture, buffer), decoding, notes);
-    check_conversion(*pictures, picture, convert, notes);
+    const auto image = images->decode(index, images->bytes(index, buffer), decoding, notes);
+    check_conversion(*images, index, convert, notes);
     try {
       if (image.scalar_type() == torch::kUInt16) {
         preparation.write_floats(image, to, &notes);
@@ -224,34 +232,34 @@ struct ImageSource::State {
         std::copy(rounded.begin(), rounded.end(), to);
       }
     } catch (const Error& error) {
-      throw Error(text(pictures->where(picture), ": ", error.what()));
+      throw Error(text(images->where(index), ": ", error.what()));
     }
     for (int64_t i = 0; i < values; ++i) to[i] = to[i] / 127.5f - 1;
   }
 
   /// The pixels of a packed set as they are, or their luma.
-  void copy_direct(int64_t picture, uint8_t* to, std::vector<uint8_t>& scratch) const {
-    if (preparation.channels() == 3) return pictures->copy_pixels(picture, to);
+  void copy_direct(int64_t image, uint8_t* to, std::vector<uint8_t>& scratch) const {
+    if (preparation.channels() == 3) return images->copy_pixels(image, to);
     const int64_t count = preparation.height() * preparation.width();
     scratch.resize(static_cast<size_t>(3 * count));
-    pictures->copy_pixels(picture, scratch.data());
+    images->copy_pixels(image, scratch.data());
     io::ImageNotes notes;
     notes.colour_dropped = io::to_luma(scratch.data(), to, count);
-    refuse_colour(picture, notes);
+    refuse_colour(image, notes);
   }
 
-  /// @throws Error for a picture that shows that a guess was wrong.
-  void refuse_colour(int64_t picture, const io::ImageNotes& notes) const {
+  /// @throws Error for an image that shows that a guess was wrong.
+  void refuse_colour(int64_t image, const io::ImageNotes& notes) const {
     if (!guessed_grey || !notes.colour_dropped) return;
     throw Error(text(
-        pictures->where(picture),
+        images->where(image),
         ": has colour, but the set was taken for grey by a sample of its images; set colour = \"rgb\" for this side, ",
         "or \"grey\" to take the luma of all"));
   }
 
-  /// Decodes every picture, into `pixels` where there are such; gives the faults, and fills `notes`.
+  /// Decodes every image, into `pixels` where there are such; gives the faults, and fills `notes`.
   std::vector<std::string> try_all(const ProgressCallback& progress, std::vector<io::ImageNotes>& notes) const {
-    const int64_t count = pictures->size(), item = preparation.item_bytes();
+    const int64_t count = images->size(), item = preparation.item_bytes();
     std::vector<std::string> faults(static_cast<size_t>(count));
     uint8_t* all = pixels.defined() ? pixels.data_ptr<uint8_t>() : nullptr;
     std::mutex guard;
@@ -273,14 +281,14 @@ struct ImageSource::State {
     return faults;
   }
 
-  /// A line for each picture that can be used after a conversion; of those that cannot be used nothing is noted.
+  /// A line for each image that can be used after a conversion; of those that cannot be used nothing is noted.
   std::vector<std::string> conversion_lines(const std::vector<std::string>& faults,
                                             std::vector<io::ImageNotes>& notes) const {
     std::vector<std::string> out;
     for (size_t i = 0; i < faults.size(); ++i) {
       if (!faults[i].empty()) notes[i] = {};
       if (notes[i].conversion == io::Conversion::none) continue;
-      out.push_back(text(pictures->where(static_cast<int64_t>(i)), ": is ", io::conversion_name(notes[i].conversion)));
+      out.push_back(text(images->where(static_cast<int64_t>(i)), ": is ", io::conversion_name(notes[i].conversion)));
     }
     return out;
   }
@@ -297,16 +305,17 @@ struct ImageSource::State {
     // In place: a copy of the set may not fit beside it.
     const int64_t item = preparation.item_bytes();
     uint8_t* all = pixels.data_ptr<uint8_t>();
-    for (size_t i = 0; i < rows.size(); ++i) std::copy_n(all + rows[i] * item, item, all + static_cast<int64_t>(i) * item);
+    for (size_t i = 0; i < rows.size(); ++i)
+      std::copy_n(all + rows[i] * item, item, all + static_cast<int64_t>(i) * item);
     pixels = pixels.narrow(0, 0, static_cast<int64_t>(rows.size()));
   }
 
-  /// One picture cannot be used and the user wants to know of all that cannot.
+  /// One image cannot be used and the user wants to know of all that cannot.
   [[noreturn]] void refuse_all(const std::string& first) const {
     const std::lock_guard lock(refusal_guard);  // loader threads may come here together
     if (refusal.empty()) {
       log(LogLevel::warning, text(first, "; looking for others that cannot be used"));
-      std::vector<io::ImageNotes> notes(static_cast<size_t>(pictures->size()));
+      std::vector<io::ImageNotes> notes(static_cast<size_t>(images->size()));
       // In a thread that may start others: this one may be a loader's.
       const auto faults = std::async(std::launch::async, [&] { return try_all({}, notes); }).get();
       if (count_faults(faults) == 0) throw Error(first);  // it is well by now, or the disk was not
@@ -321,21 +330,21 @@ struct ImageSource::State {
     throw Error(refusal);
   }
 
-  int64_t picture_of(int64_t item) const { return rows.empty() ? item : rows[static_cast<size_t>(item)]; }
+  int64_t image_of(int64_t item) const { return rows.empty() ? item : rows[static_cast<size_t>(item)]; }
 
   static constexpr const char* kFix =
       "mend or remove them, or leave them out (on_error = \"skip\" in the recipe, --on-error skip of a command)";
 
   std::string name;
-  std::shared_ptr<const Pictures> pictures;
+  std::shared_ptr<const ImageCollection> images;
   ImageOptions options;  ///< without "auto"
-  bool guessed_grey;     ///< by "auto": a picture with colour contradicts it
+  bool guessed_grey;     ///< by "auto": an image with colour contradicts it
   Preparation preparation;
   bool convert, skip, direct = false;
   torch::Tensor pixels;       ///< uint8 [N, H, W, C], or undefined when the set is not cached
-  std::vector<int64_t> rows;  ///< the pictures that are items; empty: all
-  Remarks remarks;
-  NameList names;             ///< of the items, where they are cached
+  std::vector<int64_t> rows;  ///< the images that are items; empty: all
+  OpenReport remarks;
+  NameList names;  ///< of the items, where they are cached
   LogSink log;
   mutable NoteTeller teller;
   mutable std::mutex refusal_guard;
@@ -352,7 +361,7 @@ std::vector<int64_t> ImageSource::item_shape() const {
   return {state_->preparation.channels(), state_->preparation.height(), state_->preparation.width()};
 }
 int64_t ImageSource::size() const { return state_->size(); }
-Source::Remarks ImageSource::remarks() const {
+Source::OpenReport ImageSource::open_report() const {
   auto out = state_->remarks;
   out.noticed = state_->teller.lines();
   return out;
@@ -360,16 +369,16 @@ Source::Remarks ImageSource::remarks() const {
 
 int ImageSource::sample_bits(int64_t index) const {
   check({index});
-  if (state_->pixels.defined() || state_->pictures->pixel_size()) return 8;
+  if (state_->pixels.defined() || state_->images->pixel_size()) return 8;
   std::string buffer;
-  return io::sample_bits(state_->pictures->bytes(state_->picture_of(index), buffer));
+  return io::sample_bits(state_->images->bytes(state_->image_of(index), buffer));
 }
 
 bool ImageSource::is_quick() const { return state_->direct || state_->pixels.defined(); }
 
 std::string ImageSource::item_name(int64_t index) const {
   check({index});
-  return state_->pixels.defined() ? std::string(state_->names[index]) : state_->pictures->name(state_->picture_of(index));
+  return state_->pixels.defined() ? std::string(state_->names[index]) : state_->images->name(state_->image_of(index));
 }
 
 torch::Tensor ImageSource::stored_items(const std::vector<int64_t>& indices) const {
@@ -390,7 +399,7 @@ torch::Tensor ImageSource::stored_items(const std::vector<int64_t>& indices) con
       if (all) {
         std::copy_n(all + index * item, item, to + i * item);
       } else {
-        s.copy_direct(s.picture_of(index), to + i * item, scratch);
+        s.copy_direct(s.image_of(index), to + i * item, scratch);
       }
     }
     return as_channels_first(values);
@@ -399,12 +408,12 @@ torch::Tensor ImageSource::stored_items(const std::vector<int64_t>& indices) con
   try {
     for_each_parallel(count, [&] {
       return [&](int64_t i) {
-        const int64_t picture = s.picture_of(indices[static_cast<size_t>(i)]);
+        const int64_t image = s.image_of(indices[static_cast<size_t>(i)]);
         auto& found = notes[static_cast<size_t>(i)];
         if (floats) {
-          s.load_floats(picture, values.data_ptr<float>() + i * item, found);
+          s.load_floats(image, values.data_ptr<float>() + i * item, found);
         } else {
-          s.load(picture, values.data_ptr<uint8_t>() + i * item, found);
+          s.load(image, values.data_ptr<uint8_t>() + i * item, found);
         }
       };
     });
@@ -414,7 +423,7 @@ torch::Tensor ImageSource::stored_items(const std::vector<int64_t>& indices) con
     if (s.skip) throw;  // it was well when the set was opened
     s.refuse_all(error.what());
   }
-  for (size_t i = 0; i < notes.size(); ++i) s.refuse_colour(s.picture_of(indices[i]), notes[i]);
+  for (size_t i = 0; i < notes.size(); ++i) s.refuse_colour(s.image_of(indices[i]), notes[i]);
   bool whole = count == size();
   for (int64_t i = 0; whole && i < count; ++i) whole = indices[static_cast<size_t>(i)] == i;
   s.teller.tell(notes, whole);

@@ -1,4 +1,4 @@
-// Folders, archives, packed sets and single files of pictures as a source.
+// Folders, archives, packed sets and single files of images as a source.
 #pragma once
 
 #include <filesystem>
@@ -14,9 +14,9 @@
 namespace monge::data {
 
 struct ImageOptions {
-  int64_t size = 64;                 ///< side of the square given out, in pixels; [1, 4096]
-  int64_t resize_to = 0;             ///< the shorter side before the crop; 0: as it is
-  std::string crop = "centre";       ///< these and the next: see PreparationOptions
+  int64_t size = 64;            ///< side of the square given out, in pixels; [1, 4096]
+  int64_t resize_to = 0;        ///< the shorter side before the crop; 0: as it is
+  std::string crop = "centre";  ///< these and the next: see PreparationOptions
   std::string filter = "bicubic";
   std::string background = "white";
   bool grey = false;
@@ -24,10 +24,10 @@ struct ImageOptions {
   std::string exif = "apply";  ///< see PreparationOptions
   std::string range = "full";  ///< see PreparationOptions; auto: measured over the set, see measured_range
   int64_t bits = 8;            ///< 16: 16-bit images are given as floats that keep their precision; the rest as with 8
-  bool tell = true;            ///< tell the log what was noticed; false: remarks() alone have it
-  bool convert = true;               ///< take CMYK, 16-bit and palette pictures, converted; false: they cannot be used
-  int64_t cache_mb = 4096;           ///< decoded pictures are kept in memory when all fit in so many MiB; 0: never
-  std::string on_error = "fail";     ///< what to do with pictures that cannot be used: fail, skip
+  bool tell = true;            ///< tell the log what was noticed; false: open_report() alone have it
+  bool convert = true;         ///< take CMYK, 16-bit and palette images, converted; false: they cannot be used
+  int64_t cache_mb = 4096;     ///< decoded images are kept in memory when all fit in so many MiB; 0: never
+  std::string on_error = "fail";  ///< what to do with images that cannot be used: fail, skip
 
   /// `colour` and `range` must not be auto any more.
   PreparationOptions preparation() const {
@@ -35,28 +35,28 @@ struct ImageOptions {
   }
 };
 
-/// Called with (done, total) while pictures are decoded; from worker threads, one call at a time. Must not throw.
+/// Called with (done, total) while images are decoded; from worker threads, one call at a time. Must not throw.
 using ProgressCallback = std::function<void(int64_t done, int64_t total)>;
 
-/// Pictures prepared (see Preparation) and given as [C, size, size] in the order of their names; stored as uint8.
+/// Images prepared (see Preparation) and given as [C, size, size] in the order of their names; stored as uint8.
 /// Decoding uses all cores.
 ///
 /// C is 3, or 1 with colour = "grey". With "auto" it is 1 where the files are grey, of which 64, evenly spread, are
-/// looked at (see looks_grey); with grey = true it is 3. If another picture turns out to have colour, C is 3 where all
-/// are decoded at construction; else using that picture is an error that says so.
+/// looked at (see looks_grey); with grey = true it is 3. If another image turns out to have colour, C is 3 where all
+/// are decoded at construction; else using that image is an error that says so.
 ///
 /// Where the set fits in `cache_mb` it is decoded at construction and every fault is found there. A larger set is
-/// decoded anew at each use; with on_error = "skip" all pictures are tried once at construction, with "fail" all are
+/// decoded anew at each use; with on_error = "skip" all images are tried once at construction, with "fail" all are
 /// tried when one is drawn that cannot be used, so that all are named together. A packed set whose pixels fit the
 /// preparation as they are is neither decoded nor cached (and a crop or resize_to is taken as done when it was packed):
 /// its pixels are read from the file as they are needed, which costs no more than the system's cache does.
 class ImageSource : public FiniteSource {
  public:
-  /// @param path  see open_pictures.
+  /// @param path  see open_image_collection.
   /// @param log   warned of an archive's entries with unsafe names; told what was noticed (see io::note_lines) and
   ///              warned where 16-bit images use little of their range: at construction where all are decoded there,
   ///              else once for each kind, after the batch in which it first appears. Kept.
-  /// @throws Error  no such path; nothing to find in it; a bad option; pictures that cannot be used: how many there
+  /// @throws Error  no such path; nothing to find in it; a bad option; images that cannot be used: how many there
   ///                are, and all of them (up to 1,000) with reasons.
   explicit ImageSource(const std::filesystem::path& path, const ImageOptions& options = {},
                        const ProgressCallback& progress = {}, const LogSink& log = silent());
@@ -68,11 +68,11 @@ class ImageSource : public FiniteSource {
   /// uint8 [n, C, size, size], with the channels last in memory; float32 with bits = 16.
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
   std::string item_name(int64_t index) const override;
-  Remarks remarks() const override;
+  OpenReport open_report() const override;
   bool gives_files() const override { return true; }
   int sample_bits(int64_t index) const override;
 
-  /// Whether the pictures need no decoding: they are in memory, or a packed set that fits.
+  /// Whether the images need no decoding: they are in memory, or a packed set that fits.
   bool is_quick() const override;
 
  private:
@@ -80,7 +80,7 @@ class ImageSource : public FiniteSource {
   std::unique_ptr<const State> state_;
 };
 
-/// Turns one decoded picture uint8 [H, W, 1..4] into uint8 [C, size, size] as the source does.
+/// Turns one decoded image uint8 [H, W, 1..4] into uint8 [C, size, size] as the source does.
 torch::Tensor prepare_image(const torch::Tensor& image_HWC, const ImageOptions& options);
 
 }  // namespace monge::data

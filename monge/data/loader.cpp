@@ -58,7 +58,8 @@ class Resident {
   Resident(const Source& source, torch::Device device) : device_(device) {
     require(!source.endless(), source.name(), ": an endless law cannot be kept on the device");
     constexpr int64_t kChunkBytes = int64_t{64} << 20;
-    const int64_t at_once = std::clamp<int64_t>(kChunkBytes / std::max<int64_t>(source.stored_items({0}).nbytes(), 1), 1, 4096);
+    const int64_t at_once =
+        std::clamp<int64_t>(kChunkBytes / std::max<int64_t>(source.stored_items({0}).nbytes(), 1), 1, 4096);
     for (int64_t begin = 0; begin < source.size(); begin += at_once) {
       std::vector<int64_t> indices(static_cast<size_t>(std::min(at_once, source.size() - begin)));
       std::iota(indices.begin(), indices.end(), begin);
@@ -82,7 +83,7 @@ class Resident {
 
  private:
   torch::Device device_;
-  torch::Tensor items_;  ///< pictures [N, H, W, C], so that batches have their channels last, as networks take them
+  torch::Tensor items_;  ///< images [N, H, W, C], so that batches have their channels last, as networks take them
 };
 
 }  // namespace
@@ -93,8 +94,10 @@ int64_t usual_workers(const Source& source, torch::Device device) {
 }
 
 struct Loader::State {
-  State(std::shared_ptr<const Sampler> given, const LoaderOptions& chosen) : sampler(std::move(given)), options(chosen) {
-    require(sampler != nullptr && options.batch >= 1 && options.prefetch >= 1, "Loader: a sampler, a batch and a prefetch of 1 or more are needed");
+  State(std::shared_ptr<const Sampler> given, const LoaderOptions& chosen)
+      : sampler(std::move(given)), options(chosen) {
+    require(sampler != nullptr && options.batch >= 1 && options.prefetch >= 1,
+            "Loader: a sampler, a batch and a prefetch of 1 or more are needed");
     if (options.resident) {
       resident = std::make_unique<Resident>(sampler->source(), options.device);
       return;
@@ -191,7 +194,7 @@ struct Loader::State {
   LoaderOptions options;
   std::unique_ptr<Resident> resident;
   std::optional<CopyStream> copies;
-  torch::Tensor copied;       ///< of the step after the last one, on the device or on its way there
+  torch::Tensor copied;  ///< of the step after the last one, on the device or on its way there
   int64_t copied_step = -1;
   double waited = 0;
 
@@ -200,7 +203,7 @@ struct Loader::State {
   std::map<int64_t, Made> ready;
   int64_t wanted = -1;  ///< the step that is asked for next, if all goes in a row; -1: none was yet
   int64_t next = 0, ahead = 1;
-  int64_t row = 0;  ///< counts the rows of steps that were begun
+  int64_t row = 0;                    ///< counts the rows of steps that were begun
   std::vector<std::jthread> threads;  ///< last: they are joined before the rest goes
 };
 
@@ -208,9 +211,7 @@ Loader::Loader(std::shared_ptr<const Sampler> sampler, const LoaderOptions& opti
     : state_(std::make_unique<State>(std::move(sampler), options)) {}
 Loader::~Loader() = default;
 
-torch::Tensor Loader::batch(int64_t step) {
-  return as_floats(state_->on_device(step)).to(state_->options.type);
-}
+torch::Tensor Loader::batch(int64_t step) { return as_floats(state_->on_device(step)).to(state_->options.type); }
 
 double Loader::waited() const { return state_->waited; }
 

@@ -24,7 +24,9 @@ std::string lower(std::string_view letters) {
 /// "0001.png": a frame's number and no name of a member.
 bool is_numbered(std::string_view member) {
   const auto stem = member.substr(0, member.rfind('.'));
-  return !stem.empty() && std::all_of(stem.begin(), stem.end(), [](unsigned char c) { return std::isdigit(c) || c == '.' || c == '_' || c == '-'; });
+  return !stem.empty() && std::all_of(stem.begin(), stem.end(), [](unsigned char c) {
+    return std::isdigit(c) || c == '.' || c == '_' || c == '-';
+  });
 }
 
 }  // namespace
@@ -44,9 +46,12 @@ MemberPath member_path(const std::string& path) {
     auto member = lower(std::string_view(chosen).substr(begin, end - begin));
     if (member.starts_with('.')) member.erase(0, 1);  // ".jpg" is how extensions are written elsewhere
     if (member.empty() || member.find('/') != std::string::npos) {
-      throw Error(Complaint{.what = "names no member of a sample", .where = path, .value = '"' + chosen + '"',
-                            .allowed = "what stands behind the first dot of the images' names",
-                            .fix = "write for example ?member=input.png, ?member=jpg;png, or ?member=* for all images"});
+      throw Error(
+          Complaint{.what = "names no member of a sample",
+                    .where = path,
+                    .value = '"' + chosen + '"',
+                    .allowed = "what stands behind the first dot of the images' names",
+                    .fix = "write for example ?member=input.png, ?member=jpg;png, or ?member=* for all images"});
     }
     out.members.push_back(std::move(member));
     begin = end + 1;
@@ -80,12 +85,16 @@ std::vector<int64_t> MemberChoice::choose(const NameList& names, std::vector<int
       there.push_back(text(shown(member), " (", count, ')'));
     }
     const auto hint = suggestion(path_.members[0], bare);
-    throw Error(Complaint{.what = "no image is the chosen member of its sample", .where = where_, .value = "?member=" + join(path_.members, ";"),
-                          .allowed = join(there), .fix = hint.empty() ? "choose one of these" : hint});
+    throw Error(Complaint{.what = "no image is the chosen member of its sample",
+                          .where = where_,
+                          .value = "?member=" + join(path_.members, ";"),
+                          .allowed = join(there),
+                          .fix = hint.empty() ? "choose one of these" : hint});
   }
   if (path_.members.size() == 1) return order;
   const auto rank = [&](std::string_view name) {
-    return std::find(path_.members.begin(), path_.members.end(), lower(sample_name(name).member)) - path_.members.begin();
+    return std::find(path_.members.begin(), path_.members.end(), lower(sample_name(name).member)) -
+           path_.members.begin();
   };
   std::vector<int64_t> out;  // names of one sample stand together, as all begin with it and a dot
   for (const int64_t at : order) {
@@ -120,15 +129,19 @@ void MemberChoice::check_unchosen(const NameList& names, const std::vector<int64
     if (forms.size() < 1000 || forms.contains(form)) ++forms[form];
   }
   if (with_several == 0) return;
-  const auto usual = std::max_element(forms.begin(), forms.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  const auto usual =
+      std::max_element(forms.begin(), forms.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   if (usual != forms.end() && 2 * usual->second >= samples) {
-    throw Error(Complaint{.what = text(with_several, " of ", samples, " samples have several images, and none is chosen"), .where = where_,
-                          .allowed = printable(usual->first),
-                          .fix = text("choose one with ?member=", printable(usual->first.substr(0, usual->first.find(','))),
-                                      " behind the path, or take all images with ?member=*")});
+    throw Error(
+        Complaint{.what = text(with_several, " of ", samples, " samples have several images, and none is chosen"),
+                  .where = where_,
+                  .allowed = printable(usual->first),
+                  .fix = text("choose one with ?member=", printable(usual->first.substr(0, usual->first.find(','))),
+                              " behind the path, or take all images with ?member=*")});
   }
   log(LogLevel::warning, text(where_, ": ", with_several, with_several == 1 ? " name has" : " names have",
-                              " several images that differ behind the first dot; all are used. Where they are the members of WebDataset samples, "
+                              " several images that differ behind the first dot; all are used. Where they are the "
+                              "members of WebDataset samples, "
                               "choose one with ?member=NAME behind the path"));
 }
 

@@ -22,7 +22,8 @@ struct MemberPath {
 /// @throws Error for "?member=" without a name.
 MemberPath member_path(const std::string& path);
 
-/// "a/000.input.png" is the member "input.png" of the sample "a/000": what stands before and after the first dot of the base name.
+/// "a/000.input.png" is the member "input.png" of the sample "a/000": what stands before and after the first dot of the
+/// base name.
 struct SampleName {
   std::string_view sample, member;
 };
@@ -42,8 +43,9 @@ class MemberChoice {
   /// @throws Error listing the members that there are, when images were offered and none was taken.
   std::vector<int64_t> choose(const NameList& names, std::vector<int64_t> order) const;
 
-  /// Looks at a WebDataset archive for which no member was chosen. Most samples with the same members, two images or more, are
-  /// pairs that must not be mixed. Where that is not clear (numbered frames, names that happen to have dots) the log is warned.
+  /// Looks at a WebDataset archive for which no member was chosen. Most samples with the same members, two images or
+  /// more, are pairs that must not be mixed. Where that is not clear (numbered frames, names that happen to have dots)
+  /// the log is warned.
   /// @throws Error listing the members.
   void check_unchosen(const NameList& names, const std::vector<int64_t>& order, const LogSink& log) const;
 

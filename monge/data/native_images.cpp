@@ -18,23 +18,23 @@ NativeImageSource::NativeImageSource(const std::filesystem::path& path, const Im
                                      int64_t least_side)
     : name_(path.string()),
       options_(options),
-      pictures_(open_pictures(path, log)),
+      images_(open_image_collection(path, log)),
       counter_(std::make_shared<Counter>()) {
   Preparation(options_.preparation());  // a bad option is found here
   require(options_.on_error == "fail" || options_.on_error == "skip", "on_error: got \"", options_.on_error,
           "\" (allowed: fail, skip)");
   constexpr int64_t kMostSide = 4096;
-  std::vector<std::string> faults(static_cast<size_t>(pictures_->size()));
-  for_each_parallel(pictures_->size(), [&] {
+  std::vector<std::string> faults(static_cast<size_t>(images_->size()));
+  for_each_parallel(images_->size(), [&] {
     return [&](int64_t i) {
       try {
         io::ImageNotes notes;
-        const auto image = pictures_->decode(i, notes);
-        check_conversion(*pictures_, i, options_.convert, notes);
+        const auto image = images_->decode(i, notes);
+        check_conversion(*images_, i, options_.convert, notes);
         const int64_t height = image.size(0), width = image.size(1);
         if (std::min(height, width) < least_side || std::max(height, width) > kMostSide) {
-          throw Error(text(pictures_->where(i), ": has ", width, "x", height, " pixels; a side must be ", least_side, " to ",
-                           kMostSide, " to be translated at its own size"));
+          throw Error(text(images_->where(i), ": has ", width, "x", height, " pixels; a side must be ", least_side,
+                           " to ", kMostSide, " to be translated at its own size"));
         }
       } catch (const SystemError&) {
         throw;
@@ -54,8 +54,10 @@ NativeImageSource::NativeImageSource(const std::filesystem::path& path, const Im
   const auto all = text(left_out_.size(), " of ", faults.size(), " images cannot be used");
   if (rows_.empty() || options_.on_error == "fail") {
     constexpr size_t kMost = 1000;
-    const char* fix = "mend or remove them, or leave them out (on_error = \"skip\" in the recipe, --on-error skip of a command)";
-    throw Error(text(name_, ": ", all, "; ", rows_.empty() ? "none is left" : fix, listed(left_out_, left_out_.size(), kMost)));
+    const char* fix =
+        "mend or remove them, or leave them out (on_error = \"skip\" in the recipe, --on-error skip of a command)";
+    throw Error(
+        text(name_, ": ", all, "; ", rows_.empty() ? "none is left" : fix, listed(left_out_, left_out_.size(), kMost)));
   }
   log(LogLevel::warning, text(name_, ": ", all, " and are left out:", listed(left_out_, left_out_.size())));
 }
@@ -69,11 +71,11 @@ torch::Tensor NativeImageSource::stored_items(const std::vector<int64_t>& indice
   preparation_options.crop = "none";
   auto decoding = Preparation(preparation_options).decoding();
   decoding.keep_sixteen_bits = options_.bits == 16;
-  const int64_t i = picture_of(indices[0]);
+  const int64_t i = image_of(indices[0]);
   std::string buffer;
   io::ImageNotes notes;
-  const auto image = pictures_->decode(i, pictures_->bytes(i, buffer), decoding, notes);
-  check_conversion(*pictures_, i, options_.convert, notes);
+  const auto image = images_->decode(i, images_->bytes(i, buffer), decoding, notes);
+  check_conversion(*images_, i, options_.convert, notes);
   torch::Tensor out;
   try {
     preparation_options.height = image.size(0);
@@ -90,7 +92,7 @@ torch::Tensor NativeImageSource::stored_items(const std::vector<int64_t>& indice
       preparation.write(image, out.data_ptr<uint8_t>(), &notes);
     }
   } catch (const Error& error) {
-    throw Error(text(pictures_->where(i), ": ", error.what()));
+    throw Error(text(images_->where(i), ": ", error.what()));
   }
   const std::lock_guard lock(counter_->guard);
   counter_->counts.add(notes);
@@ -99,18 +101,18 @@ torch::Tensor NativeImageSource::stored_items(const std::vector<int64_t>& indice
 
 std::string NativeImageSource::item_name(int64_t index) const {
   check({index});
-  return pictures_->name(picture_of(index));
+  return images_->name(image_of(index));
 }
 
 int NativeImageSource::sample_bits(int64_t index) const {
   check({index});
   std::string buffer;
-  return pictures_->pixel_size() ? 8 : io::sample_bits(pictures_->bytes(picture_of(index), buffer));
+  return images_->pixel_size() ? 8 : io::sample_bits(images_->bytes(image_of(index), buffer));
 }
 
-Source::Remarks NativeImageSource::remarks() const {
+Source::OpenReport NativeImageSource::open_report() const {
   const std::lock_guard lock(counter_->guard);
-  Remarks out;
+  OpenReport out;
   out.left_out = left_out_;
   out.noticed = io::note_lines(counter_->counts);
   return out;

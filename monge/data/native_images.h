@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "monge/core/log.h"
+#include "monge/data/image_collection.h"
 #include "monge/data/images.h"
-#include "monge/data/pictures.h"
 
 namespace monge::data {
 
@@ -16,9 +16,10 @@ namespace monge::data {
 class NativeImageSource : public FiniteSource {
  public:
   /// Decodes every image once, so that all that cannot be used are known before the first is.
-  /// @param options     without size, resize_to, crop and cache_mb. With on_error = "skip" what cannot be used is left out, see
-  ///                    remarks(); with "fail" it is an error.
-  /// @param log         see open_pictures. Nothing is told of single images: remarks() counts them.
+  /// @param options     without size, resize_to, crop and cache_mb. With on_error = "skip" what cannot be used is left
+  /// out, see
+  ///                    open_report(); with "fail" it is an error.
+  /// @param log         see open_image_collection. Nothing is told of single images: open_report() counts them.
   /// @param least_side  in pixels; smaller images cannot be used, and neither can those with a side beyond 4096.
   /// @throws Error as ImageSource; with "fail" naming all images that cannot be used (up to 1,000).
   NativeImageSource(const std::filesystem::path& path, const ImageOptions& options, const LogSink& log,
@@ -27,25 +28,25 @@ class NativeImageSource : public FiniteSource {
   std::string name() const override { return name_; }
   /// [C, 0, 0]: the sizes differ.
   std::vector<int64_t> item_shape() const override { return {options_.colour == "grey" ? 1 : 3, 0, 0}; }
-  int64_t size() const override { return left_out_.empty() ? pictures_->size() : static_cast<int64_t>(rows_.size()); }
-  /// [1, C, H, W]. @param indices  one. @throws Error for more, a side beyond 4096 pixels, or a picture that cannot be
+  int64_t size() const override { return left_out_.empty() ? images_->size() : static_cast<int64_t>(rows_.size()); }
+  /// [1, C, H, W]. @param indices  one. @throws Error for more, a side beyond 4096 pixels, or an image that cannot be
   /// decoded.
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
   std::string item_name(int64_t index) const override;
   bool gives_files() const override { return true; }
   int sample_bits(int64_t index) const override;
   bool is_quick() const override { return false; }
-  Remarks remarks() const override;
+  OpenReport open_report() const override;
 
  private:
   struct Counter;
 
-  int64_t picture_of(int64_t item) const { return left_out_.empty() ? item : rows_[static_cast<size_t>(item)]; }
+  int64_t image_of(int64_t item) const { return left_out_.empty() ? item : rows_[static_cast<size_t>(item)]; }
 
   std::string name_;
   ImageOptions options_;
-  std::shared_ptr<const Pictures> pictures_;
-  std::vector<int64_t> rows_;          ///< the pictures that are items, where some are left out
+  std::shared_ptr<const ImageCollection> images_;
+  std::vector<int64_t> rows_;          ///< the images that are items, where some are left out
   std::vector<std::string> left_out_;  ///< with reasons
   std::shared_ptr<Counter> counter_;
 };

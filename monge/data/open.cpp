@@ -8,9 +8,9 @@
 #include "monge/core/nearest.h"
 #include "monge/data/arrays.h"
 #include "monge/data/glyphs.h"
+#include "monge/data/image_collection.h"
 #include "monge/data/member_path.h"
 #include "monge/data/parquet_table.h"
-#include "monge/data/pictures.h"
 #include "monge/data/spec.h"
 #include "monge/data/toys.h"
 #include "monge/data/w2_benchmark.h"
@@ -26,32 +26,34 @@ namespace fs = std::filesystem;
 std::shared_ptr<const Source> open_images(const SourceOptions& options, const LogSink& log,
                                           const ProgressCallback& progress) {
   auto source = std::make_shared<ImageSource>(options.path, options.images, progress, log);
-  if (const auto left_out = source->remarks().left_out; !left_out.empty()) {
-    log(LogLevel::warning, text(source->name(), ": ", left_out.size(), " pictures cannot be used and are left out:",
-                                listed(left_out, left_out.size())));
+  if (const auto left_out = source->open_report().left_out; !left_out.empty()) {
+    log(LogLevel::warning, text(source->name(), ": ", left_out.size(),
+                                " images cannot be used and are left out:", listed(left_out, left_out.size())));
   }
   if (!source->is_quick() && options.images.cache_mb > 0) {
-    log(LogLevel::warning, text(source->name(), ": the pictures do not fit in cache_mb = ", options.images.cache_mb,
-                                " and are decoded at each use; raise it if there is memory, or prepare them once with monge data pack"));
+    log(LogLevel::warning,
+        text(source->name(), ": the images do not fit in cache_mb = ", options.images.cache_mb,
+             " and are decoded at each use; raise it if there is memory, or prepare them once with monge data pack"));
   }
   return source;
 }
 
-bool names_pictures(const std::string& path) {
+bool names_images(const std::string& path) {
   std::error_code ignored;
-  return holds_pictures(path) || (!fs::exists(path, ignored) && member_path(path).set.find('{') != std::string::npos);
+  return holds_images(path) || (!fs::exists(path, ignored) && member_path(path).set.find('{') != std::string::npos);
 }
 
 [[noreturn]] void refuse_kind(const std::string& path) {
   std::error_code ignored;
   require(fs::exists(path, ignored), array_path(path).file.string(), ": no such file or folder");
-  throw Error(Complaint{.what = "data of this kind cannot be opened",
-                        .where = path,
-                        .value = '"' + fs::path(path).extension().string() + '"',
-                        .allowed =
-                            "a folder of pictures; .zip .tar .tar.gz .tgz .7z .parquet of pictures; .png .jpg .jpeg .jfif .jpe .webp .tif .tiff; "
-                            ".npy; .npz or npz:FILE?key=NAME; .csv .tsv .txt; toy:NAME; font:FILE.ttf; w2bench:FILE.safetensors",
-                        .fix = "convert it, or give the file the extension of what it holds"});
+  throw Error(Complaint{
+      .what = "data of this kind cannot be opened",
+      .where = path,
+      .value = '"' + fs::path(path).extension().string() + '"',
+      .allowed = "a folder of images; .zip .tar .tar.gz .tgz .7z .parquet of images; .png .jpg .jpeg .jfif .jpe .webp "
+                 ".tif .tiff; "
+                 ".npy; .npz or npz:FILE?key=NAME; .csv .tsv .txt; toy:NAME; font:FILE.ttf; w2bench:FILE.safetensors",
+      .fix = "convert it, or give the file the extension of what it holds"});
 }
 
 std::shared_ptr<const Source> open_any(const SourceOptions& options, const LogSink& log,
@@ -69,9 +71,10 @@ std::shared_ptr<const Source> open_any(const SourceOptions& options, const LogSi
   const bool is_folder = fs::is_directory(path, ignored) || fs::is_directory(member_path(path).set, ignored);
   if (is_folder && !parquet_path(path)) return open_images(options, log, progress);
   const auto file = array_path(path).file;
-  if (has_array_extension(file) && fs::exists(file, ignored) && !fs::is_directory(file, ignored)) return open_array(path, log);
+  if (has_array_extension(file) && fs::exists(file, ignored) && !fs::is_directory(file, ignored))
+    return open_array(path, log);
   if (const auto parquet = parquet_path(path); parquet && holds_parquet_table(*parquet)) return open_array(path, log);
-  if (names_pictures(path)) return open_images(options, log, progress);
+  if (names_images(path)) return open_images(options, log, progress);
   refuse_kind(path);
 }
 
@@ -79,12 +82,14 @@ std::shared_ptr<const Source> open_any(const SourceOptions& options, const LogSi
 std::string shape_of(const Source& source) {
   const auto shape = source.item_shape();
   if (source.endless() || shape.size() != 1) {
-    return text(source.endless() ? std::string("endless") : text(source.size(), " items"), " of shape ", torch::IntArrayRef(shape));
+    return text(source.endless() ? std::string("endless") : text(source.size(), " items"), " of shape ",
+                torch::IntArrayRef(shape));
   }
   const auto counted = [](int64_t count, const char* word) { return text(count, ' ', word, count == 1 ? "" : "s"); };
   auto out = counted(source.size(), "row") + " x " + counted(shape[0], "column");
-  if (const auto names = source.table_names().columns; !names.empty()) out += ": " + io::listed_columns(names, /*always_quoted=*/false);
-  if (const auto reading = source.remarks().reading; !reading.empty()) out += " (" + reading + ')';
+  if (const auto names = source.table_names().columns; !names.empty())
+    out += ": " + io::listed_columns(names, /*always_quoted=*/false);
+  if (const auto reading = source.open_report().reading; !reading.empty()) out += " (" + reading + ')';
   return out;
 }
 
@@ -97,8 +102,8 @@ std::shared_ptr<const Source> open_source(const SourceOptions& options, const Lo
   return source;
 }
 
-void require_pictures(const std::string& path) {
-  if (!names_pictures(path)) refuse_kind(path);
+void require_images(const std::string& path) {
+  if (!names_images(path)) refuse_kind(path);
 }
 
 }  // namespace monge::data

@@ -23,7 +23,8 @@ constexpr const char* kManifest = "manifest.json";
 constexpr int64_t kMostManifest = int64_t{1} << 30;
 
 [[noreturn]] void refuse_manifest(const fs::path& folder, const std::string& what) {
-  throw Error(Complaint{.what = "the manifest " + what, .where = (folder / kManifest).string(),
+  throw Error(Complaint{.what = "the manifest " + what,
+                        .where = (folder / kManifest).string(),
                         .fix = "copy the set again, or pack it anew"});
 }
 
@@ -37,16 +38,17 @@ PackedManifest::File file_of(const fs::path& folder, const json& entry) {
   };
   if (!entry.is_object() || !entry.value("file", json()).is_string() || !entry.value("xxh3", json()).is_string())
     refuse_manifest(folder, "has a file without a name or hash");
-  PackedManifest::File out{entry["file"].get<std::string>(), get("count"), get("bytes"), entry["xxh3"].get<std::string>()};
+  PackedManifest::File out{entry["file"].get<std::string>(), get("count"), get("bytes"),
+                           entry["xxh3"].get<std::string>()};
   if (out.name.empty() || out.name[0] == '.' || fs::path(out.name).filename() != out.name)
     refuse_manifest(folder, "names the file " + shown(out.name) + ", which does not lie in the set");
   return out;
 }
 
-/// What pixels and encoded pictures have in common: the names and the hashes, read when they are first asked for.
-class PackedPictures : public Pictures {
+/// What pixels and encoded images have in common: the names and the hashes, read when they are first asked for.
+class PackedImages : public ImageCollection {
  public:
-  PackedPictures(fs::path folder, PackedManifest manifest) : folder_(std::move(folder)), manifest_(std::move(manifest)) {
+  PackedImages(fs::path folder, PackedManifest manifest) : folder_(std::move(folder)), manifest_(std::move(manifest)) {
     for (const auto& shard : manifest_.shards) {
       files_.push_back(std::make_unique<ReadAt>(folder_ / shard.name));
       ends_.push_back((ends_.empty() ? 0 : ends_.back()) + shard.count);
@@ -70,8 +72,8 @@ class PackedPictures : public Pictures {
   torch::Tensor read_integers(const char* file, int64_t columns) const {
     const auto path = folder_ / file;
     const auto out = io::read_npy(path);
-    const bool fits = out.scalar_type() == torch::kInt64 && out.dim() == (columns == 1 ? 1 : 2) && out.size(0) == size() &&
-                      out.numel() == size() * columns;
+    const bool fits = out.scalar_type() == torch::kInt64 && out.dim() == (columns == 1 ? 1 : 2) &&
+                      out.size(0) == size() && out.numel() == size() * columns;
     require(fits, path.string(), ": must hold int64 [", size(), columns == 1 ? "" : text(", ", columns), "], holds ",
             io::type_name(out.scalar_type()), " ", out.sizes(), "; copy the set again, or pack it anew");
     return out;
@@ -80,7 +82,7 @@ class PackedPictures : public Pictures {
 
   fs::path folder_;
   PackedManifest manifest_;
-  std::vector<int64_t> ends_;  ///< of the shards, in pictures
+  std::vector<int64_t> ends_;  ///< of the shards, in images
 
  private:
   void read_names() const {
@@ -91,13 +93,14 @@ class PackedPictures : public Pictures {
       const auto end = std::min(all.find('\n', at), all.size());
       const auto name = packed_name_of_line(std::string_view(all).substr(at, end - at));
       if (!stays_inside(name)) {
-        throw Error(text(path.string(), ", line ", names.size() + 1, ": the name ", shown(name), " is empty, absolute or climbs with \"..\""));
+        throw Error(text(path.string(), ", line ", names.size() + 1, ": the name ", shown(name),
+                         " is empty, absolute or climbs with \"..\""));
       }
       names.add(name);
       at = end + 1;
     }
     require(names.size() == size(), path.string(), ": has ", names.size(), " lines for ", size(),
-            " pictures; copy the set again, or pack it anew");
+            " images; copy the set again, or pack it anew");
     names_ = std::move(names);
   }
 
@@ -107,9 +110,9 @@ class PackedPictures : public Pictures {
   mutable torch::Tensor content_;
 };
 
-class PixelPictures : public PackedPictures {
+class PixelImages : public PackedImages {
  public:
-  PixelPictures(fs::path folder, PackedManifest manifest) : PackedPictures(std::move(folder), std::move(manifest)) {
+  PixelImages(fs::path folder, PackedManifest manifest) : PackedImages(std::move(folder), std::move(manifest)) {
     item_ = manifest_.height * manifest_.width * 3;
     for (size_t s = 0; s < manifest_.shards.size(); ++s) {
       const auto& shard = manifest_.shards[s];
@@ -117,7 +120,8 @@ class PixelPictures : public PackedPictures {
       std::string header(std::min(expected.size(), static_cast<size_t>(shard.bytes)), '\0');
       file(s).read(0, header.data(), static_cast<int64_t>(header.size()));
       require(header == expected, (folder_ / shard.name).string(), ": is no .npy file of uint8 [", shard.count, ", ",
-              manifest_.height, ", ", manifest_.width, ", 3], as the manifest has it; copy the set again, or pack it anew");
+              manifest_.height, ", ", manifest_.width,
+              ", 3], as the manifest has it; copy the set again, or pack it anew");
       const auto before = static_cast<int64_t>(header.size());
       const auto whole = checked_add(before, checked_multiply(shard.count, item_, shard.name), shard.name);
       require(shard.bytes == whole, (folder_ / shard.name).string(), ": has ", shard.bytes, " bytes instead of ", whole,
@@ -139,7 +143,8 @@ class PixelPictures : public PackedPictures {
   }
   int64_t length(int64_t) const override { return item_; }
   bool known_grey() const override { return manifest_.grey; }
-  torch::Tensor decode(int64_t, std::string_view bytes, const io::DecodeOptions&, io::ImageNotes& notes) const override {
+  torch::Tensor decode(int64_t, std::string_view bytes, const io::DecodeOptions&,
+                       io::ImageNotes& notes) const override {
     notes.grey = manifest_.grey;
     auto out = torch::empty({manifest_.height, manifest_.width, 3}, torch::kUInt8);
     std::copy_n(bytes.data(), item_, reinterpret_cast<char*>(out.data_ptr<uint8_t>()));
@@ -151,32 +156,33 @@ class PixelPictures : public PackedPictures {
   std::vector<int64_t> headers_;
 };
 
-class EncodedPictures : public PackedPictures {
+class EncodedImages : public PackedImages {
  public:
-  EncodedPictures(fs::path folder, PackedManifest manifest)
-      : PackedPictures(std::move(folder), std::move(manifest)), places_(read_integers("places.npy", 3)) {
-    const auto* place = places_.data_ptr<int64_t>();
+  EncodedImages(fs::path folder, PackedManifest manifest)
+      : PackedImages(std::move(folder), std::move(manifest)), locations_(read_integers("places.npy", 3)) {
+    const auto* place = locations_.data_ptr<int64_t>();
     for (int64_t i = 0; i < size(); ++i, place += 3) {
       const bool fits = place[0] >= 0 && place[0] < static_cast<int64_t>(manifest_.shards.size()) && place[1] >= 0 &&
                         place[2] >= 0 && place[1] <= manifest_.shards[static_cast<size_t>(place[0])].bytes &&
                         place[2] <= manifest_.shards[static_cast<size_t>(place[0])].bytes - place[1];
       if (fits) continue;
-      throw Error(text((folder_ / "places.npy").string(), ": picture ", i, " lies outside of its shard; copy the set again, or pack it anew"));
+      throw Error(text((folder_ / "places.npy").string(), ": image ", i,
+                       " lies outside of its shard; copy the set again, or pack it anew"));
     }
   }
 
   std::string_view bytes(int64_t i, std::string& buffer) const override {
-    const auto* place = places_.data_ptr<int64_t>() + 3 * i;
+    const auto* place = locations_.data_ptr<int64_t>() + 3 * i;
     constexpr int64_t kMostBytes = int64_t{1} << 30;
-    if (place[2] > kMostBytes) throw Error(text(where(i), ": has ", place[2], " bytes, so it is no picture"));
+    if (place[2] > kMostBytes) throw Error(text(where(i), ": has ", place[2], " bytes, so it is no image"));
     buffer.resize(static_cast<size_t>(place[2]));
     file(static_cast<size_t>(place[0])).read(place[1], buffer.data(), place[2]);
     return buffer;
   }
-  int64_t length(int64_t i) const override { return places_.data_ptr<int64_t>()[3 * i + 2]; }
+  int64_t length(int64_t i) const override { return locations_.data_ptr<int64_t>()[3 * i + 2]; }
 
  private:
-  torch::Tensor places_;
+  torch::Tensor locations_;
 };
 
 }  // namespace
@@ -184,7 +190,7 @@ class EncodedPictures : public PackedPictures {
 bool is_packed_set(const fs::path& path) {
   std::error_code ignored;
   if (!fs::is_regular_file(path / kManifest, ignored)) return false;
-  // A folder of pictures may hold a manifest of something else.
+  // A folder of images may hold a manifest of something else.
   const auto bytes = fs::file_size(path / kManifest, ignored);
   return !ignored && static_cast<int64_t>(bytes) <= kMostManifest &&
          real_files().read(path / kManifest).find(kPackedFormat) != std::string::npos;
@@ -199,13 +205,16 @@ PackedManifest read_packed_manifest(const fs::path& folder) {
     return !too_deep;
   };
   const auto all = json::parse(real_files().read(folder / kManifest, kMostManifest), watch, /*allow_exceptions=*/false);
-  if (too_deep || !all.is_object() || all.value("format", json()) != kPackedFormat) refuse_manifest(folder, "is of no packed set");
+  if (too_deep || !all.is_object() || all.value("format", json()) != kPackedFormat)
+    refuse_manifest(folder, "is of no packed set");
   if (all.value("version", json()) != kPackedVersion)
-    refuse_manifest(folder, text("has version ", all.value("version", json()).dump(), "; this monge reads ", kPackedVersion));
+    refuse_manifest(folder,
+                    text("has version ", all.value("version", json()).dump(), "; this monge reads ", kPackedVersion));
   PackedManifest out;
   const auto integer = [&](const char* key, int64_t least, int64_t most) {
     const auto found = all.find(key);
-    const bool fits = found != all.end() && found->is_number_integer() && found->get<int64_t>() >= least && found->get<int64_t>() <= most;
+    const bool fits = found != all.end() && found->is_number_integer() && found->get<int64_t>() >= least &&
+                      found->get<int64_t>() <= most;
     if (!fits) refuse_manifest(folder, text("has no fitting \"", key, "\" (", least, " to ", most, ')'));
     return found->get<int64_t>();
   };
@@ -219,33 +228,35 @@ PackedManifest read_packed_manifest(const fs::path& folder) {
     out.width = integer("width", 1, kMostSide);
     out.grey = all.value("grey", json()) == true;
   }
-  int64_t pictures = 0;
+  int64_t images = 0;
   for (const auto& [key, list] : {std::pair{"shards", &out.shards}, {"files", &out.files}}) {
     if (!all.value(key, json()).is_array()) refuse_manifest(folder, text("has no list \"", key, '"'));
     for (const auto& entry : all[key]) list->push_back(file_of(folder, entry));
   }
-  for (const auto& shard : out.shards) pictures = checked_add(pictures, shard.count, (folder / kManifest).string());
-  if (pictures != out.count) refuse_manifest(folder, text("counts ", out.count, " pictures and its shards ", pictures));
+  for (const auto& shard : out.shards) images = checked_add(images, shard.count, (folder / kManifest).string());
+  if (images != out.count) refuse_manifest(folder, text("counts ", out.count, " images and its shards ", images));
   for (const auto* list : {&out.shards, &out.files}) {
     for (const auto& file : *list) {
       const auto path = folder / file.name;
       std::error_code failure;
       const auto bytes = fs::file_size(path, failure);
-      require(!failure, path.string(), ": is missing or cannot be read (", failure.message(), "); copy the set again, or pack it anew");
-      require(static_cast<int64_t>(bytes) == file.bytes, path.string(), ": has ", bytes, " bytes instead of ", file.bytes,
-              "; copy the set again, or pack it anew");
+      require(!failure, path.string(), ": is missing or cannot be read (", failure.message(),
+              "); copy the set again, or pack it anew");
+      require(static_cast<int64_t>(bytes) == file.bytes, path.string(), ": has ", bytes, " bytes instead of ",
+              file.bytes, "; copy the set again, or pack it anew");
     }
   }
   return out;
 }
 
-std::shared_ptr<const Pictures> open_packed_set(const fs::path& folder) {
+std::shared_ptr<const ImageCollection> open_packed_set(const fs::path& folder) {
   auto manifest = read_packed_manifest(folder);
-  if (manifest.encoded) return std::make_shared<EncodedPictures>(folder, std::move(manifest));
-  return std::make_shared<PixelPictures>(folder, std::move(manifest));
+  if (manifest.encoded) return std::make_shared<EncodedImages>(folder, std::move(manifest));
+  return std::make_shared<PixelImages>(folder, std::move(manifest));
 }
 
-std::vector<std::string> verify_packed_set(const fs::path& folder, const std::function<void(int64_t, int64_t)>& progress,
+std::vector<std::string> verify_packed_set(const fs::path& folder,
+                                           const std::function<void(int64_t, int64_t)>& progress,
                                            const std::atomic<bool>& stop) {
   const auto manifest = read_packed_manifest(folder);
   auto files = manifest.shards;
@@ -270,7 +281,8 @@ std::vector<std::string> verify_packed_set(const fs::path& folder, const std::fu
         if (progress) progress(done, all);
       }
       if (!stop && hash.digits() != file.xxh3) {
-        out[static_cast<size_t>(k)] = text((folder / file.name).string(), ": is damaged (it does not have the hash of the manifest)");
+        out[static_cast<size_t>(k)] =
+            text((folder / file.name).string(), ": is damaged (it does not have the hash of the manifest)");
       }
     };
   });

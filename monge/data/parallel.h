@@ -13,8 +13,8 @@
 
 namespace monge::data {
 
-/// From here on for_each_parallel and LibTorch's operations run in this thread alone when they are called from it: for workers
-/// of a pool, which would else start a pool each.
+/// From here on for_each_parallel and LibTorch's operations run in this thread alone when they are called from it: for
+/// workers of a pool, which would else start a pool each.
 void keep_to_this_thread();
 bool keeps_to_this_thread();
 

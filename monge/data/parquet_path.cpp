@@ -5,7 +5,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
-#include "monge/data/picture_kinds.h"
+#include "monge/data/image_collection_kinds.h"
 #include "monge/data/spec.h"
 
 namespace monge::data {
@@ -18,7 +18,8 @@ constexpr std::string_view kExtension = ".parquet";
 /// Where the '?' of "x.parquet?column=a" stands, or npos.
 size_t mark_of(const std::string& path) {
   std::string lower = path;
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
   const auto at = lower.find(std::string(kExtension) + '?');
   return at == std::string::npos ? at : at + kExtension.size();
 }
@@ -57,7 +58,9 @@ std::optional<ParquetPath> parquet_path(const std::string& path) {
     return out;
   }
   if (!rest.starts_with(kKey) || rest.size() == kKey.size()) {
-    throw Error(Complaint{.what = "not a parameter of Parquet", .where = path, .value = '"' + rest + '"',
+    throw Error(Complaint{.what = "not a parameter of Parquet",
+                          .where = path,
+                          .value = '"' + rest + '"',
                           .allowed = "column=NAME of images; columns=a,b index=NAME missing=drop of numbers"});
   }
   return ParquetPath{.whole = path, .file = path.substr(0, mark), .column = rest.substr(kKey.size())};
@@ -70,7 +73,8 @@ std::vector<fs::path> parquet_files(const ParquetPath& path) {
     try {
       for (const auto& entry : fs::directory_iterator(path.file)) {
         const auto& file = entry.path();
-        if (file.extension() == kExtension && !is_hidden(file.filename()) && entry.is_regular_file()) out.push_back(file);
+        if (file.extension() == kExtension && !is_hidden(file.filename()) && entry.is_regular_file())
+          out.push_back(file);
       }
     } catch (const fs::filesystem_error& error) {
       throw Error(text(path.file, ": the folder cannot be listed: ", error.code().message()));

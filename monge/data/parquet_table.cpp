@@ -1,5 +1,5 @@
-// Numbers out of Parquet files (MONGE_PARQUET). Like picture_parquet.cpp by Parquet's own readers of columns, without Arrow's
-// tables: a batch of values at a time, and a definition level says whether a value is there.
+// Numbers out of Parquet files (MONGE_PARQUET). Like image_parquet.cpp by Parquet's own readers of columns, without
+// Arrow's tables: a batch of values at a time, and a definition level says whether a value is there.
 #include "monge/data/parquet_table.h"
 
 #include <arrow/io/file.h>
@@ -36,7 +36,8 @@ auto reading(const fs::path& path, const Action& action) {
     throw;
   } catch (const std::exception& failure) {
     const std::string_view reason = failure.what();
-    throw Error(text(path.string(), ": the Parquet file cannot be read: ", printable(reason.substr(0, reason.find('\n')))));
+    throw Error(
+        text(path.string(), ": the Parquet file cannot be read: ", printable(reason.substr(0, reason.find('\n')))));
   }
 }
 
@@ -81,7 +82,8 @@ std::string described(const parquet::schema::Node& node) {
   if (!node.is_primitive()) return shown(node.name()) + " (nested)";
   const auto& leaf = static_cast<const parquet::schema::PrimitiveNode&>(node);
   const bool plain = !leaf.logical_type() || leaf.logical_type()->is_none();
-  return shown(node.name()) + " (" + parquet::TypeToString(leaf.physical_type()) + (plain ? "" : ", " + leaf.logical_type()->ToString()) + ')';
+  return shown(node.name()) + " (" + parquet::TypeToString(leaf.physical_type()) +
+         (plain ? "" : ", " + leaf.logical_type()->ToString()) + ')';
 }
 
 bool is_number(Kind kind) { return kind == Kind::number || kind == Kind::unsigned_number; }
@@ -100,7 +102,8 @@ struct Reading {
 
 /// Calls take(value) or take_null() for every row of a column in a row group.
 template <class Reader, class Take, class TakeNull>
-void for_each_value(const fs::path& path, parquet::ColumnReader& column, int64_t rows, const Take& take, const TakeNull& take_null) {
+void for_each_value(const fs::path& path, parquet::ColumnReader& column, int64_t rows, const Take& take,
+                    const TakeNull& take_null) {
   auto& reader = static_cast<Reader&>(column);
   const int16_t there = column.descr()->max_definition_level();
   constexpr int64_t kBatch = 1024;
@@ -111,7 +114,8 @@ void for_each_value(const fs::path& path, parquet::ColumnReader& column, int64_t
     levels.fill(there);  // they are not told where nothing can be missing
     int64_t found = 0, used = 0;
     const int64_t read = reader.ReadBatch(kBatch, levels.data(), nullptr, batch.data(), &found);
-    require(read > 0 && seen + read <= rows, path.string(), ": is damaged: a row group has not the ", rows, " rows that it claims");
+    require(read > 0 && seen + read <= rows, path.string(), ": is damaged: a row group has not the ", rows,
+            " rows that it claims");
     for (int64_t i = 0; i < read; ++i) {
       if (levels[static_cast<size_t>(i)] != there) {
         take_null();
@@ -122,7 +126,8 @@ void for_each_value(const fs::path& path, parquet::ColumnReader& column, int64_t
     }
     seen += read;
   }
-  require(seen == rows, path.string(), ": is damaged: a row group has ", seen, " of the ", rows, " rows that it claims");
+  require(seen == rows, path.string(), ": is damaged: a row group has ", seen, " of the ", rows,
+          " rows that it claims");
 }
 
 void read_numbers(const fs::path& path, parquet::ColumnReader& reader, int64_t rows, Column& column, Reading& facts) {
@@ -135,18 +140,24 @@ void read_numbers(const fs::path& path, parquet::ColumnReader& reader, int64_t r
   const auto real = [&](auto value) { column.values.push_back(static_cast<double>(value)); };
   const bool plain = column.kind == Kind::number;
   switch (reader.type()) {
-    case Type::BOOLEAN: return for_each_value<parquet::BoolReader>(path, reader, rows, real, null);
-    case Type::FLOAT: return for_each_value<parquet::FloatReader>(path, reader, rows, real, null);
-    case Type::DOUBLE: return for_each_value<parquet::DoubleReader>(path, reader, rows, real, null);
+    case Type::BOOLEAN:
+      return for_each_value<parquet::BoolReader>(path, reader, rows, real, null);
+    case Type::FLOAT:
+      return for_each_value<parquet::FloatReader>(path, reader, rows, real, null);
+    case Type::DOUBLE:
+      return for_each_value<parquet::DoubleReader>(path, reader, rows, real, null);
     case Type::INT32:
-      return for_each_value<parquet::Int32Reader>(path, reader, rows, [&](int32_t v) { plain ? whole(v) : whole(static_cast<uint32_t>(v)); }, null);
+      return for_each_value<parquet::Int32Reader>(
+          path, reader, rows, [&](int32_t v) { plain ? whole(v) : whole(static_cast<uint32_t>(v)); }, null);
     default:
-      return for_each_value<parquet::Int64Reader>(path, reader, rows, [&](int64_t v) { plain ? whole(v) : whole(static_cast<uint64_t>(v)); }, null);
+      return for_each_value<parquet::Int64Reader>(
+          path, reader, rows, [&](int64_t v) { plain ? whole(v) : whole(static_cast<uint64_t>(v)); }, null);
   }
 }
 
 /// The names of rows: texts, whole numbers as they are, others in their shortest form; empty where there is none.
-void read_names(const fs::path& path, parquet::ColumnReader& reader, int64_t rows, Kind kind, std::vector<std::string>& names) {
+void read_names(const fs::path& path, parquet::ColumnReader& reader, int64_t rows, Kind kind,
+                std::vector<std::string>& names) {
   const auto null = [&] { names.emplace_back(); };
   const auto number = [&](auto value) {
     char digits[32];
@@ -157,14 +168,24 @@ void read_names(const fs::path& path, parquet::ColumnReader& reader, int64_t row
   switch (reader.type()) {
     case Type::BYTE_ARRAY:
       return for_each_value<parquet::ByteArrayReader>(
-          path, reader, rows, [&](const parquet::ByteArray& v) { names.push_back(io::utf8_name({reinterpret_cast<const char*>(v.ptr), v.len})); }, null);
-    case Type::BOOLEAN: return for_each_value<parquet::BoolReader>(path, reader, rows, [&](bool v) { names.emplace_back(v ? "true" : "false"); }, null);
-    case Type::FLOAT: return for_each_value<parquet::FloatReader>(path, reader, rows, number, null);
-    case Type::DOUBLE: return for_each_value<parquet::DoubleReader>(path, reader, rows, number, null);
+          path, reader, rows,
+          [&](const parquet::ByteArray& v) {
+            names.push_back(io::utf8_name({reinterpret_cast<const char*>(v.ptr), v.len}));
+          },
+          null);
+    case Type::BOOLEAN:
+      return for_each_value<parquet::BoolReader>(
+          path, reader, rows, [&](bool v) { names.emplace_back(v ? "true" : "false"); }, null);
+    case Type::FLOAT:
+      return for_each_value<parquet::FloatReader>(path, reader, rows, number, null);
+    case Type::DOUBLE:
+      return for_each_value<parquet::DoubleReader>(path, reader, rows, number, null);
     case Type::INT32:
-      return for_each_value<parquet::Int32Reader>(path, reader, rows, [&](int32_t v) { plain ? number(v) : number(static_cast<uint32_t>(v)); }, null);
+      return for_each_value<parquet::Int32Reader>(
+          path, reader, rows, [&](int32_t v) { plain ? number(v) : number(static_cast<uint32_t>(v)); }, null);
     default:
-      return for_each_value<parquet::Int64Reader>(path, reader, rows, [&](int64_t v) { plain ? number(v) : number(static_cast<uint64_t>(v)); }, null);
+      return for_each_value<parquet::Int64Reader>(
+          path, reader, rows, [&](int64_t v) { plain ? number(v) : number(static_cast<uint64_t>(v)); }, null);
   }
 }
 
@@ -185,8 +206,8 @@ int pandas_index(const parquet::FileMetaData& metadata, const std::vector<std::s
   const int key = notes ? notes->FindKey("pandas") : -1;
   if (key >= 0) {
     const auto json = nlohmann::json::parse(notes->value(key), nullptr, /*allow_exceptions=*/false);
-    if (json.is_object() && json.contains("index_columns") && json["index_columns"].is_array() && json["index_columns"].size() == 1 &&
-        json["index_columns"][0].is_string()) {
+    if (json.is_object() && json.contains("index_columns") && json["index_columns"].is_array() &&
+        json["index_columns"].size() == 1 && json["index_columns"][0].is_string()) {
       return find(json["index_columns"][0].get<std::string>());
     }
   }
@@ -199,7 +220,10 @@ Schema schema_of(const ParquetPath& path, const fs::path& file, const parquet::F
   for (int f = 0; f < root.field_count(); ++f) out.names.push_back(root.field(f)->name());
   const auto column = [&](int64_t field) {
     const auto& node = *root.field(static_cast<int>(field));
-    return Column{.field = static_cast<int>(field), .leaf = node.is_primitive() ? metadata.schema()->ColumnIndex(node) : -1, .kind = kind_of(node), .values = {}};
+    return Column{.field = static_cast<int>(field),
+                  .leaf = node.is_primitive() ? metadata.schema()->ColumnIndex(node) : -1,
+                  .kind = kind_of(node),
+                  .values = {}};
   };
   const auto numbers = [&] {
     std::vector<std::string> fitting;
@@ -211,10 +235,13 @@ Schema schema_of(const ParquetPath& path, const fs::path& file, const parquet::F
   const int64_t count = root.field_count();
   const auto where = file.string();
   if (path.index != "none") {
-    const int64_t index = path.index.empty() ? pandas_index(metadata, out.names) : io::find_column(path.index, out.names, count, where);
+    const int64_t index =
+        path.index.empty() ? pandas_index(metadata, out.names) : io::find_column(path.index, out.names, count, where);
     if (index >= 0) out.index = column(index);
     if (index >= 0 && !is_number(out.index.kind) && out.index.kind != Kind::words) {
-      throw Error(Complaint{.what = "the column cannot name rows", .where = where, .value = described(*root.field(static_cast<int>(index)))});
+      throw Error(Complaint{.what = "the column cannot name rows",
+                            .where = where,
+                            .value = described(*root.field(static_cast<int>(index)))});
     }
   }
   std::vector<int64_t> chosen;
@@ -229,9 +256,12 @@ Schema schema_of(const ParquetPath& path, const fs::path& file, const parquet::F
     auto next = column(f);
     if (!is_number(next.kind)) {
       const auto fitting = numbers();
-      throw Error(Complaint{.what = "a column holds no numbers", .where = where, .value = described(*root.field(static_cast<int>(f))),
-                            .allowed = fitting.empty() ? "" : io::listed_columns(fitting),
-                            .fix = fitting.empty() ? "" : "choose columns of numbers by ?columns=a,b, or name the rows by ?index=NAME"});
+      throw Error(Complaint{
+          .what = "a column holds no numbers",
+          .where = where,
+          .value = described(*root.field(static_cast<int>(f))),
+          .allowed = fitting.empty() ? "" : io::listed_columns(fitting),
+          .fix = fitting.empty() ? "" : "choose columns of numbers by ?columns=a,b, or name the rows by ?index=NAME"});
     }
     out.columns.push_back(std::move(next));
   }
@@ -271,8 +301,10 @@ io::Table read_parquet_table(const ParquetPath& path, Missing missing) {
         schema = schema_of(path, file, *metadata);
       } else {
         const auto own = schema_of(path, file, *metadata);
-        bool same = own.names == schema.names && own.index.leaf == schema.index.leaf && own.columns.size() == schema.columns.size();
-        for (size_t i = 0; same && i < own.columns.size(); ++i) same = own.columns[i].leaf == schema.columns[i].leaf && own.columns[i].kind == schema.columns[i].kind;
+        bool same = own.names == schema.names && own.index.leaf == schema.index.leaf &&
+                    own.columns.size() == schema.columns.size();
+        for (size_t i = 0; same && i < own.columns.size(); ++i)
+          same = own.columns[i].leaf == schema.columns[i].leaf && own.columns[i].kind == schema.columns[i].kind;
         require(same, file.string(), ": has other columns than the files before it");
       }
       for (int g = 0; g < metadata->num_row_groups(); ++g) {
@@ -282,7 +314,8 @@ io::Table read_parquet_table(const ParquetPath& path, Missing missing) {
           single &= metadata->schema()->Column(column.leaf)->physical_type() == Type::FLOAT;
           read_numbers(file, *group->Column(column.leaf), rows, column, facts);
         }
-        if (schema.index.field >= 0) read_names(file, *group->Column(schema.index.leaf), rows, schema.index.kind, facts.names);
+        if (schema.index.field >= 0)
+          read_names(file, *group->Column(schema.index.leaf), rows, schema.index.kind, facts.names);
       }
       return 0;
     });
@@ -292,7 +325,8 @@ io::Table read_parquet_table(const ParquetPath& path, Missing missing) {
   const auto rows = static_cast<int64_t>(schema.columns[0].values.size());
   require(rows > 0, path.whole, ": holds no rows");
   io::Table out;
-  for (const auto& column : schema.columns) out.names.columns.push_back(io::utf8_name(schema.names[static_cast<size_t>(column.field)]));
+  for (const auto& column : schema.columns)
+    out.names.columns.push_back(io::utf8_name(schema.names[static_cast<size_t>(column.field)]));
   const auto values = torch::empty({rows, width}, torch::kFloat64);
   auto* to = values.mutable_data_ptr<double>();
   int64_t kept = 0;
@@ -304,7 +338,8 @@ io::Table read_parquet_table(const ParquetPath& path, Missing missing) {
       if (!std::isnan(value)) continue;
       whole = false;
       if (missing != Missing::refuse) continue;
-      throw Error(Complaint{.what = text("row ", r, ", column ", shown(out.names.columns[static_cast<size_t>(d)]), ": a value is missing (null or NaN)"),
+      throw Error(Complaint{.what = text("row ", r, ", column ", shown(out.names.columns[static_cast<size_t>(d)]),
+                                         ": a value is missing (null or NaN)"),
                             .where = path.whole,
                             .allowed = "numbers",
                             .fix = "fill it, or leave such rows out by ?missing=drop, or the column by ?columns="});

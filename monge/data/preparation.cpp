@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "monge/core/error.h"
-#include "monge/data/pictures.h"
+#include "monge/data/image_collection.h"
 
 namespace monge::data {
 namespace {
@@ -29,22 +29,25 @@ Preparation::Preparation(const PreparationOptions& options)
   if (options.exif == "ignore") decoding_.orientation = io::Orientation::ignore;
   decoding_.range = io::parse_range(options.range, "range");
   for (const int64_t side : {options.height, options.width}) {
-    require(side >= 1 && side <= kMostSide, "size: a side of the pictures must be 1 to ", kMostSide, " pixels, got ", side);
+    require(side >= 1 && side <= kMostSide, "size: a side of the images must be 1 to ", kMostSide, " pixels, got ",
+            side);
   }
-  require(options.resize_to >= 0 && options.resize_to <= kMostBefore, "resize_to: the shorter side before the crop must be 1 to ",
-          kMostBefore, " pixels, or 0 to leave it, got ", options.resize_to);
+  require(options.resize_to >= 0 && options.resize_to <= kMostBefore,
+          "resize_to: the shorter side before the crop must be 1 to ", kMostBefore, " pixels, or 0 to leave it, got ",
+          options.resize_to);
 }
 
 std::pair<int64_t, int64_t> Preparation::size_before_crop(int64_t height, int64_t width) const {
   const int64_t shorter = std::min(height, width);
   if (options_.resize_to == 0 || shorter == options_.resize_to) return {height, width};
   const auto scaled = [&](int64_t side) {
-    const double exact = static_cast<double>(side) * static_cast<double>(options_.resize_to) / static_cast<double>(shorter);
+    const double exact =
+        static_cast<double>(side) * static_cast<double>(options_.resize_to) / static_cast<double>(shorter);
     return std::max<int64_t>(1, std::llround(exact));
   };
   const int64_t to_height = scaled(height), to_width = scaled(width);
   if (std::max(to_height, to_width) > 65536 || to_height * to_width > io::kMostPixels) {
-    throw Error(text("resize_to = ", options_.resize_to, " makes a picture of ", width, "x", height, " ", to_width, "x",
+    throw Error(text("resize_to = ", options_.resize_to, " makes an image of ", width, "x", height, " ", to_width, "x",
                      to_height, " pixels; choose a smaller one"));
   }
   return {to_height, to_width};
@@ -66,7 +69,8 @@ void Preparation::write_rgb(const torch::Tensor& image_HWC, uint8_t* to) const {
     constexpr size_t kMostKept = 1 << 22;
     const auto bytes = static_cast<size_t>(part.height * part.width * 3);
     if (lines.size() < bytes || lines.size() > kMostKept) lines = std::vector<uint8_t>(bytes);
-    for (int64_t y = 0; y < part.height; ++y) std::copy_n(from + y * width * 3, part.width * 3, lines.data() + y * part.width * 3);
+    for (int64_t y = 0; y < part.height; ++y)
+      std::copy_n(from + y * width * 3, part.width * 3, lines.data() + y * part.width * 3);
     from = lines.data();
   }
   io::resize_rgb(from, part.height, part.width, to, options_.height, options_.width, filter_);
@@ -105,7 +109,7 @@ torch::Tensor scaled_and_opaque(const torch::Tensor& image_HWC, const io::Sample
                                 const io::Colour& background) {
   const int64_t channels = image_HWC.size(2), colours = channels < 3 ? 1 : 3;
   const bool alpha = channels % 2 == 0;
-  // Over a background that has colour a grey picture may get some.
+  // Over a background that has colour a grey image may get some.
   const int64_t wide = alpha ? 3 : colours;
   auto out = torch::empty({image_HWC.size(0), image_HWC.size(1), wide}, torch::kFloat32);
   const uint16_t* from = image_HWC.const_data_ptr<uint16_t>();
@@ -161,20 +165,20 @@ bool Preparation::keeps(int64_t height, int64_t width) const {
          (options_.resize_to == 0 || options_.resize_to == std::min(height, width)) && crop_.keeps(height, width);
 }
 
-void check_conversion(const Pictures& pictures, int64_t i, bool convert, const io::ImageNotes& notes) {
+void check_conversion(const ImageCollection& images, int64_t i, bool convert, const io::ImageNotes& notes) {
   if (convert || notes.conversion == io::Conversion::none) return;
-  throw Error(text(pictures.where(i), ": is ", io::conversion_name(notes.conversion), ", and is not to be converted"));
+  throw Error(text(images.where(i), ": is ", io::conversion_name(notes.conversion), ", and is not to be converted"));
 }
 
-void prepare_picture(const Pictures& pictures, int64_t i, std::string_view bytes, bool convert,
-                     const Preparation* preparation, uint8_t* to, io::ImageNotes& notes) {
-  const auto image = pictures.decode(i, bytes, preparation ? preparation->decoding() : io::DecodeOptions(), notes);
-  check_conversion(pictures, i, convert, notes);
+void prepare_image(const ImageCollection& images, int64_t i, std::string_view bytes, bool convert,
+                   const Preparation* preparation, uint8_t* to, io::ImageNotes& notes) {
+  const auto image = images.decode(i, bytes, preparation ? preparation->decoding() : io::DecodeOptions(), notes);
+  check_conversion(images, i, convert, notes);
   if (!preparation) return;
   try {
     preparation->write(image, to, &notes);
   } catch (const Error& error) {
-    throw Error(text(pictures.where(i), ": ", error.what()));
+    throw Error(text(images.where(i), ": ", error.what()));
   }
 }
 

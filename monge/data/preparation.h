@@ -1,4 +1,4 @@
-// From a decoded picture to the pixels that networks see: one order of steps for training, translating and packing.
+// From a decoded image to the pixels that networks see: one order of steps for training, translating and packing.
 #pragma once
 
 #include <torch/types.h>
@@ -15,8 +15,8 @@
 namespace monge::data {
 
 struct PreparationOptions {
-  int64_t height = 64, width = 64;   ///< of the result, in pixels; [1, 4096]
-  int64_t resize_to = 0;             ///< the shorter side is brought to so many pixels before the crop; 0: it stays; up to 16384
+  int64_t height = 64, width = 64;  ///< of the result, in pixels; [1, 4096]
+  int64_t resize_to = 0;  ///< the shorter side is brought to so many pixels before the crop; 0: it stays; up to 16384
   std::string crop = "centre";       ///< which part is used, see Crop: centre, none, WxH, WxH+dx,dy
   std::string filter = "bicubic";    ///< kernel of the antialiased resizes: box, bilinear, bicubic, lanczos
   std::string background = "white";  ///< what shows through transparency: white, black, #rrggbb
@@ -26,9 +26,9 @@ struct PreparationOptions {
   std::string range = "full";  ///< of 16-bit samples, black to white: full (0..65535) or LOW..HIGH, see io::parse_range
 };
 
-class Pictures;
+class ImageCollection;
 
-/// Says how a picture is decoded, and brings it to `resize_to`, crops it, lays it over the background, resizes it (as
+/// Says how an image is decoded, and brings it to `resize_to`, crops it, lays it over the background, resizes it (as
 /// Pillow 13) and drops its colour.
 ///
 /// "centre" keeps the largest part in the middle that has the result's proportions.
@@ -39,19 +39,19 @@ class Preparation {
 
   /// @param image_HWC  uint8 [H, W, 1..4], contiguous.
   /// @param to         item_bytes() bytes: [height, width, channels].
-  /// @param notes      told whether colour or, by the centre crop to a square, a part of the picture was left out;
+  /// @param notes      told whether colour or, by the centre crop to a square, a part of the image was left out;
   /// unless null.
-  /// @throws Error when the crop reaches outside the picture. Runs in the calling thread alone.
+  /// @throws Error when the crop reaches outside the image. Runs in the calling thread alone.
   void write(const torch::Tensor& image_HWC, uint8_t* to, io::ImageNotes* notes = nullptr) const;
 
-  /// The same of a 16-bit picture without rounding to 8 bits: floats in 0..255, scaled from `range`.
+  /// The same of a 16-bit image without rounding to 8 bits: floats in 0..255, scaled from `range`.
   /// @param image_HWC  uint16 [H, W, 1..4], contiguous, unscaled. @param to  height * width * channels floats.
   void write_floats(const torch::Tensor& image_HWC, float* to, io::ImageNotes* notes = nullptr) const;
 
-  /// How pictures are decoded for this.
+  /// How images are decoded for this.
   const io::DecodeOptions& decoding() const { return decoding_; }
 
-  /// Whether the pixels of an RGB picture of the given size come out as they are (their luma, where channels is 1).
+  /// Whether the pixels of an RGB image of the given size come out as they are (their luma, where channels is 1).
   bool keeps(int64_t height, int64_t width) const;
 
   int64_t height() const { return options_.height; }
@@ -73,15 +73,15 @@ class Preparation {
   io::DecodeOptions decoding_;
 };
 
-/// Picture i out of its bytes, decoded and prepared, to `to`.
-/// @param convert     whether a picture that must be converted to 8-bit RGB is taken.
-/// @param preparation null: the picture is decoded alone, to see whether that can be done.
+/// Image i out of its bytes, decoded and prepared, to `to`.
+/// @param convert     whether an image that must be converted to 8-bit RGB is taken.
+/// @param preparation null: the image is decoded alone, to see whether that can be done.
 /// @param notes       what was noticed.
-/// @throws Error naming the picture.
-void prepare_picture(const Pictures& pictures, int64_t i, std::string_view bytes, bool convert,
-                     const Preparation* preparation, uint8_t* to, io::ImageNotes& notes);
+/// @throws Error naming the image.
+void prepare_image(const ImageCollection& images, int64_t i, std::string_view bytes, bool convert,
+                   const Preparation* preparation, uint8_t* to, io::ImageNotes& notes);
 
-/// @throws Error naming the picture where `notes` say that it was converted, and it is not to be.
-void check_conversion(const Pictures& pictures, int64_t i, bool convert, const io::ImageNotes& notes);
+/// @throws Error naming the image where `notes` say that it was converted, and it is not to be.
+void check_conversion(const ImageCollection& images, int64_t i, bool convert, const io::ImageNotes& notes);
 
 }  // namespace monge::data

@@ -35,8 +35,9 @@ int64_t first_not_finite(const To* row) {
   return at;
 }
 
-/// Whether rows come from the disk, where asking for all of a batch at once lets it fetch many at a time, or from memory, where
-/// the asking would cost more than the rows. Tells by how long the first ones took; changes nothing but the time.
+/// Whether rows come from the disk, where asking for all of a batch at once lets it fetch many at a time, or from
+/// memory, where the asking would cost more than the rows. Tells by how long the first ones took; changes nothing but
+/// the time.
 class Patience {
  public:
   static constexpr size_t kTold = 32;  ///< rows after which it can be asked
@@ -58,11 +59,12 @@ std::string place_in(torch::IntArrayRef shape, int64_t flat) {
 RowSource::RowSource(std::string name, torch::Tensor rows) : name_(std::move(name)), rows_(std::move(rows)) {
   require(rows_.dim() >= 2 && rows_.numel() > 0, name_, ": one or more items [N, ...] are needed, got ", rows_.sizes());
   require(!rows_.is_complex() && rows_.is_contiguous() && rows_.device().is_cpu(), name_,
-          ": items must be real, contiguous and on the CPU, got ", io::type_name(rows_.scalar_type()), " on ", rows_.device());
+          ": items must be real, contiguous and on the CPU, got ", io::type_name(rows_.scalar_type()), " on ",
+          rows_.device());
 }
 
-/// A mapping for random access reads page by page, which is slow for who goes through all of it: items that follow one another
-/// ask for the block after theirs when they come into another one.
+/// A mapping for random access reads page by page, which is slow for who goes through all of it: items that follow one
+/// another ask for the block after theirs when they come into another one.
 void RowSource::read_ahead_of_run(const std::vector<int64_t>& indices) const {
   constexpr int64_t kBlock = int64_t{4} << 20;
   if (indices.empty() || indices.back() - indices.front() != static_cast<int64_t>(indices.size()) - 1) return;
@@ -118,17 +120,19 @@ torch::Tensor RowSource::copy_items(const std::vector<int64_t>& indices) const {
       }
       if (!copy_row(row, count, to)) {
         const int64_t at = first_not_finite(to);
-        throw Error(Complaint{.what = "a value is not a finite number in float32, at " + place_in(rows_.sizes(), index * count + at),
-                              .where = name_,
-                              .value = text(static_cast<double>(row[at])),
-                              .allowed = "finite numbers",
-                              .fix = "drop or fill such rows first"});
+        throw Error(Complaint{
+            .what = "a value is not a finite number in float32, at " + place_in(rows_.sizes(), index * count + at),
+            .where = name_,
+            .value = text(static_cast<double>(row[at])),
+            .allowed = "finite numbers",
+            .fix = "drop or fill such rows first"});
       }
       to += count;
     }
   };
-  AT_DISPATCH_V2(rows_.scalar_type(), "RowSource", AT_WRAP([&] { copy(std::type_identity<scalar_t>()); }), AT_EXPAND(AT_ALL_TYPES),
-                 AT_EXPAND(AT_BAREBONES_UNSIGNED_TYPES), torch::kHalf, torch::kBFloat16, torch::kBool);
+  AT_DISPATCH_V2(rows_.scalar_type(), "RowSource", AT_WRAP([&] { copy(std::type_identity<scalar_t>()); }),
+                 AT_EXPAND(AT_ALL_TYPES), AT_EXPAND(AT_BAREBONES_UNSIGNED_TYPES), torch::kHalf, torch::kBFloat16,
+                 torch::kBool);
   return out;
 }
 

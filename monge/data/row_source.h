@@ -5,14 +5,15 @@
 
 namespace monge::data {
 
-/// Items are the rows of an array that may be a mapped file far larger than memory (io::map_npy): they are made float32 and
-/// checked when they are drawn, and making the source reads none of them. Pictures of uint8 stay as they are stored.
-/// Drawing is plain code in the calling thread. Consecutive items are read ahead, as they come when all are gone through,
-/// and so are scattered ones where the first of them were slow to come.
+/// Items are the rows of an array that may be a mapped file far larger than memory (io::map_npy): they are made float32
+/// and checked when they are drawn, and making the source reads none of them. Images of uint8 stay as they are stored.
+/// Drawing is plain code in the calling thread. Consecutive items are read ahead, as they come when all are gone
+/// through, and so are scattered ones where the first of them were slow to come.
 class RowSource : public FiniteSource {
  public:
-  /// @param rows  [N, ...], N >= 1, contiguous, on the CPU: floats or integers, not complex; shared, must not be changed
-  ///              afterwards. [N, C, H, W] are pictures. @throws Error for another tensor.
+  /// @param rows  [N, ...], N >= 1, contiguous, on the CPU: floats or integers, not complex; shared, must not be
+  /// changed
+  ///              afterwards. [N, C, H, W] are images. @throws Error for another tensor.
   RowSource(std::string name, torch::Tensor rows);
 
   std::string name() const override { return name_; }
@@ -22,7 +23,8 @@ class RowSource : public FiniteSource {
   /// The rows may have to come from a disk.
   bool is_quick() const override { return false; }
 
-  /// @throws Error also for a value that is NaN, infinite or too large for float32, with its row and column in the array.
+  /// @throws Error also for a value that is NaN, infinite or too large for float32, with its row and column in the
+  /// array.
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
 
   /// @throws Error as stored_items.
@@ -38,8 +40,8 @@ class RowSource : public FiniteSource {
   torch::Tensor rows_;
 };
 
-/// Where the flat position is in an array of this shape: "row 3, column 2 (counted from 0)" of a table, "item 3, position
-/// [0, 5, 7] (counted from 0)" of pictures.
+/// Where the flat position is in an array of this shape: "row 3, column 2 (counted from 0)" of a table, "item 3,
+/// position [0, 5, 7] (counted from 0)" of images.
 std::string place_in(torch::IntArrayRef shape, int64_t flat);
 
 }  // namespace monge::data

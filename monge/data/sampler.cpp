@@ -6,18 +6,22 @@
 
 namespace monge::data {
 
-Sampler::Sampler(std::shared_ptr<const Source> source, uint64_t seed, std::string purpose, const SamplerOptions& options)
+Sampler::Sampler(std::shared_ptr<const Source> source, uint64_t seed, std::string purpose,
+                 const SamplerOptions& options)
     : source_(std::move(source)), streams_(seed), purpose_(std::move(purpose)), options_(options) {
   require(source_ != nullptr, "Sampler: a source is needed");
-  require(options.world >= 1 && options.rank >= 0 && options.rank < options.world, "Sampler: rank ", options.rank, " of ", options.world);
+  require(options.group >= 1 && options.rank >= 0 && options.rank < options.group, "Sampler: rank ", options.rank,
+          " of ", options.group);
   const auto shape = source_->item_shape();
   const bool images = shape.size() == 3;
-  require(!options.flip || images, source_->name(), ": flip is for images [C,H,W], but its items are ", torch::IntArrayRef(shape),
-          "; set data.flip = false");
+  require(!options.flip || images, source_->name(), ": flip is for images [C,H,W], but its items are ",
+          torch::IntArrayRef(shape), "; set data.flip = false");
   require(options.random_crop >= 0 && (options.random_crop == 0 || images), source_->name(),
-          ": random_crop is for images [C,H,W], but its items are ", torch::IntArrayRef(shape), "; set data.random_crop = 0");
-  require(!images || options.random_crop < std::min(shape[1], shape[2]), source_->name(), ": random_crop = ", options.random_crop,
-          " must be less than the side of its images, ", torch::IntArrayRef(shape), "; set a smaller data.random_crop");
+          ": random_crop is for images [C,H,W], but its items are ", torch::IntArrayRef(shape),
+          "; set data.random_crop = 0");
+  require(!images || options.random_crop < std::min(shape[1], shape[2]), source_->name(),
+          ": random_crop = ", options.random_crop, " must be less than the side of its images, ",
+          torch::IntArrayRef(shape), "; set a smaller data.random_crop");
 }
 
 torch::Tensor Sampler::permutation(int64_t epoch) const {
@@ -33,8 +37,9 @@ std::vector<int64_t> Sampler::indices(int64_t step, int64_t n) const {
   require(!source_->endless(), source_->name(), ": the law is endless and has no numbered items");
   const int64_t size = source_->size();
   const auto* what = "the position in the data";
-  const int64_t whole = checked_multiply(n, options_.world, what);
-  const int64_t end = checked_add(checked_multiply(step, whole, what), checked_multiply(n, options_.rank + 1, what), what);
+  const int64_t whole = checked_multiply(n, options_.group, what);
+  const int64_t end =
+      checked_add(checked_multiply(step, whole, what), checked_multiply(n, options_.rank + 1, what), what);
   std::vector<int64_t> out;
   out.reserve(static_cast<size_t>(n));
   for (int64_t at = end - n; at < end;) {
@@ -49,25 +54,27 @@ std::vector<int64_t> Sampler::indices(int64_t step, int64_t n) const {
 
 /// The rank's part of what was drawn for all.
 torch::Tensor Sampler::own(const torch::Tensor& whole_batch, int64_t n) const {
-  return options_.world == 1 ? whole_batch : whole_batch.narrow(0, options_.rank * n, n);
+  return options_.group == 1 ? whole_batch : whole_batch.narrow(0, options_.rank * n, n);
 }
 
 Augmentation Sampler::augmentation(int64_t step, int64_t n) const {
   Augmentation out;
-  const int64_t whole = n * options_.world;
+  const int64_t whole = n * options_.group;
   if (options_.flip) {
     out.mirrored_B = (own(torch::rand({whole, 1, 1, 1}, streams_.at(purpose_ + "/flip", step)), n) < 0.5).flatten();
   }
   if (options_.random_crop > 0) {
     const int64_t most = options_.random_crop;
-    out.shift_B2 = own(torch::randint(-most, most + 1, {whole, 2}, streams_.at(purpose_ + "/crop", step), torch::kInt64), n).contiguous();
+    out.shift_B2 =
+        own(torch::randint(-most, most + 1, {whole, 2}, streams_.at(purpose_ + "/crop", step), torch::kInt64), n)
+            .contiguous();
   }
   return out;
 }
 
 torch::Tensor Sampler::stored_batch(int64_t step, int64_t n) const {
   require(step >= 0 && n >= 1, "Sampler: a batch needs step >= 0 and n >= 1, got step ", step, ", n ", n);
-  const auto items = source_->endless() ? own(source_->draw(n * options_.world, streams_.at(purpose_, step)), n)
+  const auto items = source_->endless() ? own(source_->draw(n * options_.group, streams_.at(purpose_, step)), n)
                                         : source_->stored_items(indices(step, n));
   return augmented(items, augmentation(step, n));
 }

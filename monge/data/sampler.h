@@ -1,4 +1,5 @@
-// Batches for training: each a pure function of (seed, purpose, step, n, rank, world), so that a resumed run needs no saved state.
+// Batches for training: each a pure function of (seed, purpose, step, n, rank, group), so that a resumed run needs no
+// saved state.
 #pragma once
 
 #include <memory>
@@ -16,17 +17,17 @@ struct SamplerOptions {
   bool flip = false;        ///< mirror each image left to right with probability 1/2
   int64_t random_crop = 0;  ///< move each image by up to so many pixels each way, see augmented()
   int64_t rank = 0;         ///< which of `world` equal parts of every batch is given
-  int64_t world = 1;
+  int64_t group = 1;
 };
 
 /// Gives batches of a source. Thread-safe.
 ///
-/// The batch of `step` is of n items for each of `world` ranks, and a rank gets its n: together the ranks see what one rank
-/// would that takes batches of n * world.
+/// The batch of `step` is of n items for each of `world` ranks, and a rank gets its n: together the ranks see what one
+/// rank would that takes batches of n * group.
 ///
 /// Finite sources: an endless row of permutations, one an epoch, of which the whole batch of `step` is the positions
-/// [step n world, (step + 1) n world); so each item comes once an epoch, batches cross the end of an epoch, and a source smaller
-/// than a batch wraps. Endless laws: fresh draws from the stream (purpose, step).
+/// [step n group, (step + 1) n group); so each item comes once an epoch, batches cross the end of an epoch, and a
+/// source smaller than a batch wraps. Endless laws: fresh draws from the stream (purpose, step).
 class Sampler {
  public:
   /// @param purpose  names the stream ("source", "target"): samplers of different purposes are independent.

@@ -50,7 +50,8 @@ class Attribute {
     const bool counted = begins_with_a_count(text);
     io::TextLayout layout;
     layout.separator = ' ';
-    if (!counted) layout = io::find_layout(text, {.header = "no"}, where_);  // for its separator: the first row is always names
+    if (!counted)
+      layout = io::find_layout(text, {.header = "no"}, where_);  // for its separator: the first row is always names
     io::TextRows rows(text, layout.separator, where_);
     rows.take_comments_as_rows();  // "#filename" heads a column, and images may be called so
     if (layout.separator_line) rows.skip_line();
@@ -60,35 +61,41 @@ class Attribute {
     read_fields(rows, names);
     bool more = rows.next_row();
     if (more) read_fields(rows, fields);
-    // A list of CelebA and R's write.table do not name the column of the pictures; some programs end each row with a separator.
-    const bool one_more = fields.size() == names.size() + 1, trailing = one_more && layout.separator != ' ' && fields.back().empty();
+    // A list of CelebA and R's write.table do not name the column of the images; some programs end each row with a
+    // separator.
+    const bool one_more = fields.size() == names.size() + 1,
+               trailing = one_more && layout.separator != ' ' && fields.back().empty();
     if (counted || (one_more && !trailing)) names.insert(names.begin(), "");
     if (!counted && trailing) names.emplace_back();
-    // pandas and R put an index before the columns of a table. Its numbers are no pictures' names.
+    // pandas and R put an index before the columns of a table. Its numbers are no images' names.
     const bool unnamed = names[0].empty() || names[0] == "Unnamed: 0";
-    const bool indexed = unnamed && names.size() > 2 && fields.size() > 1 && io::is_whole(fields[0]) && !as_number(fields[1]);
-    const size_t picture = indexed ? 1 : 0, column = find(names, picture + 1, name);
-    column_ = names[picture].empty() ? "the first column" : "the column " + shown(names[picture]);
+    const bool indexed =
+        unnamed && names.size() > 2 && fields.size() > 1 && io::is_whole(fields[0]) && !as_number(fields[1]);
+    const size_t image = indexed ? 1 : 0, column = find(names, image + 1, name);
+    column_ = names[image].empty() ? "the first column" : "the column " + shown(names[image]);
     for (; more; more = rows.next_row()) {
       if (!values_.empty()) read_fields(rows, fields);
       if (fields.size() != names.size()) {
-        throw Error(monge::text(where_, ", line ", rows.line(), ": has ", fields.size(), " fields, expected ", names.size(), " (the picture's name and ",
-                                names.size() - picture - 1, " attributes", indexed ? ", behind an index)" : ")"));
+        throw Error(monge::text(where_, ", line ", rows.line(), ": has ", fields.size(), " fields, expected ",
+                                names.size(), " (the image's name and ", names.size() - image - 1, " attributes",
+                                indexed ? ", behind an index)" : ")"));
       }
-      if (values_.empty()) first_ = fields[picture];
-      values_.emplace(fields[picture], fields[column]);
+      if (values_.empty()) first_ = fields[image];
+      values_.emplace(fields[image], fields[column]);
     }
   }
 
-  /// Nothing when no row is of this picture.
+  /// Nothing when no row is of this image.
   std::optional<std::string_view> of(const std::string& name) const {
     auto found = values_.find(name);
     if (found == values_.end()) found = values_.find(name.substr(name.rfind('/') + 1));
     return found == values_.end() ? std::nullopt : std::optional<std::string_view>(found->second);
   }
 
-  /// Where the pictures' names were looked for: "the column \"image_id\", which begins with \"1.png\"".
-  std::string names_found() const { return values_.empty() ? "no row" : column_ + ", which begins with " + shown(first_); }
+  /// Where the images' names were looked for: "the column \"image_id\", which begins with \"1.png\"".
+  std::string names_found() const {
+    return values_.empty() ? "no row" : column_ + ", which begins with " + shown(first_);
+  }
 
  private:
   /// Whether the first row is the number of rows, as in the lists of CelebA.
@@ -107,10 +114,16 @@ class Attribute {
     std::vector<std::string> known(names.begin() + static_cast<std::ptrdiff_t>(begin), names.end());
     std::erase(known, "");
     if (known.empty()) {
-      throw Error(Complaint{.what = "has no attributes: its line of names is one field", .where = where_, .value = shown(names[0]),
+      throw Error(Complaint{.what = "has no attributes: its line of names is one field",
+                            .where = where_,
+                            .value = shown(names[0]),
                             .fix = "separate the fields by commas, semicolons, tabs or blanks"});
     }
-    throw Error(Complaint{.what = "has no such attribute", .where = where_, .value = shown(name), .allowed = join(known), .fix = suggestion(name, known)});
+    throw Error(Complaint{.what = "has no such attribute",
+                          .where = where_,
+                          .value = shown(name),
+                          .allowed = join(known),
+                          .fix = suggestion(name, known)});
   }
 
   std::string where_, column_, first_;
@@ -119,22 +132,27 @@ class Attribute {
 
 }  // namespace
 
-std::vector<int64_t> select_by_attribute(const Pictures& pictures, const std::vector<int64_t>& among, const std::string& rule,
-                                         const LogSink& log) {
+std::vector<int64_t> select_by_attribute(const ImageCollection& images, const std::vector<int64_t>& among,
+                                         const std::string& rule, const LogSink& log) {
   const auto equals = rule.rfind('='), colon = rule.rfind(':', equals);
-  const bool fits = equals != std::string::npos && colon != std::string::npos && colon > 0 && colon + 1 < equals && equals + 1 < rule.size();
+  const bool fits = equals != std::string::npos && colon != std::string::npos && colon > 0 && colon + 1 < equals &&
+                    equals + 1 < rule.size();
   if (!fits) {
-    throw Error(Complaint{.what = "not a selection", .where = "--select", .value = shown(rule), .allowed = "FILE:ATTRIBUTE=VALUE",
+    throw Error(Complaint{.what = "not a selection",
+                          .where = "--select",
+                          .value = shown(rule),
+                          .allowed = "FILE:ATTRIBUTE=VALUE",
                           .fix = "write for example list_attr_celeba.txt:Male=-1"});
   }
-  const std::string file = rule.substr(0, colon), name = rule.substr(colon + 1, equals - colon - 1), wanted = rule.substr(equals + 1);
+  const std::string file = rule.substr(0, colon), name = rule.substr(colon + 1, equals - colon - 1),
+                    wanted = rule.substr(equals + 1);
   const Attribute attribute(file, name);
   const auto number = as_number(wanted);
   std::vector<int64_t> out;
   int64_t unknown = 0;
   std::string first_unknown;
   for (const int64_t i : among) {
-    const auto own = pictures.name(i);
+    const auto own = images.name(i);
     const auto value = attribute.of(own);
     if (!value) {
       if (unknown++ == 0) first_unknown = own;
@@ -143,19 +161,22 @@ std::vector<int64_t> select_by_attribute(const Pictures& pictures, const std::ve
     const auto as_value = as_number(*value);
     if (number && as_value ? *number == *as_value : *value == wanted) out.push_back(i);
   }
-  require(unknown == 0 || unknown < static_cast<int64_t>(among.size()), file, ": knows none of ", among.size(), " pictures: it has their names in ",
-          attribute.names_found(), "; the first picture is ", shown(first_unknown));
+  require(unknown == 0 || unknown < static_cast<int64_t>(among.size()), file, ": knows none of ", among.size(),
+          " images: it has their names in ", attribute.names_found(), "; the first image is ", shown(first_unknown));
   if (unknown > 0) {
-    log(LogLevel::warning, text(file, ": knows nothing of ", unknown, " of ", among.size(), " pictures, the first is ", shown(first_unknown),
-                                "; they are left out"));
+    log(LogLevel::warning, text(file, ": knows nothing of ", unknown, " of ", among.size(), " images, the first is ",
+                                shown(first_unknown), "; they are left out"));
   }
-  require(!out.empty(), "--select ", rule, ": none of ", among.size(), " pictures has ", name, " = ", wanted);
+  require(!out.empty(), "--select ", rule, ": none of ", among.size(), " images has ", name, " = ", wanted);
   return out;
 }
 
 std::vector<SplitPart> parse_split(const std::string& words) {
   const auto refuse = [&](const std::string& what) {
-    throw Error(Complaint{.what = what, .where = "--split", .value = shown(words), .allowed = "NAME=SHARE,NAME=SHARE,... with shares in (0, 1], 1 in all",
+    throw Error(Complaint{.what = what,
+                          .where = "--split",
+                          .value = shown(words),
+                          .allowed = "NAME=SHARE,NAME=SHARE,... with shares in (0, 1], 1 in all",
                           .fix = "write for example train=0.9,test=0.1"});
   };
   std::vector<SplitPart> out;
@@ -167,7 +188,8 @@ std::vector<SplitPart> parse_split(const std::string& words) {
     const auto share = equals == std::string::npos ? std::nullopt : as_number(part.substr(equals + 1));
     if (!share || !(*share > 0 && *share <= 1)) refuse("not a split");
     const auto name = part.substr(0, equals);
-    const bool plain = !name.empty() && name[0] != '.' && name[0] != '-' && name.find_first_of("/\\:\n") == std::string::npos && !name.ends_with(".part");
+    const bool plain = !name.empty() && name[0] != '.' && name[0] != '-' &&
+                       name.find_first_of("/\\:\n") == std::string::npos && !name.ends_with(".part");
     if (!plain) refuse("the name of a part must do as the name of a folder");
     for (const auto& other : out) {
       if (other.name == name) refuse("two parts have one name");
@@ -180,8 +202,8 @@ std::vector<SplitPart> parse_split(const std::string& words) {
   return out;
 }
 
-std::vector<std::vector<int64_t>> deal(const Pictures& pictures, const std::vector<int64_t>& among, const std::vector<SplitPart>& parts,
-                                       const std::string& by) {
+std::vector<std::vector<int64_t>> assign_to_splits(const ImageCollection& images, const std::vector<int64_t>& among,
+                                                   const std::vector<SplitPart>& parts, const std::string& by) {
   require(by == "name" || by == "order", "--split-by: got \"", by, "\" (allowed: name, order)");
   std::vector<double> ends;
   for (const auto& part : parts) ends.push_back((ends.empty() ? 0 : ends.back()) + part.share);
@@ -189,7 +211,7 @@ std::vector<std::vector<int64_t>> deal(const Pictures& pictures, const std::vect
   std::vector<std::vector<int64_t>> out(parts.size());
   const auto count = static_cast<double>(among.size());
   for (size_t k = 0; k < among.size(); ++k) {
-    const double at = by == "name" ? static_cast<double>(content_number(pictures.name(among[k]))) * 0x1p-64
+    const double at = by == "name" ? static_cast<double>(content_number(images.name(among[k]))) * 0x1p-64
                                    : (static_cast<double>(k) + 0.5) / count;
     const auto part = static_cast<size_t>(std::upper_bound(ends.begin(), ends.end(), at) - ends.begin());
     if (part < out.size()) out[part].push_back(among[k]);

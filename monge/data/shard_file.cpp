@@ -39,7 +39,7 @@ class PixelShard : public ShardFile {
     record.file.bytes = static_cast<int64_t>(fs::file_size(path_));
   }
 
-  /// The header, which stands first, counted pictures that could not be used.
+  /// The header, which stands first, counted images that could not be used.
   void rewrite(int64_t count) {
     const auto before = io::npy_header(torch::kUInt8, shape_).size();
     shape_[0] = count;
@@ -72,7 +72,8 @@ class EncodedShard : public ShardFile {
     record.file.bytes = static_cast<int64_t>(file.bytes().size());
     record.file.xxh3 = content_hash(file.bytes());
     const auto index = io::index_archive(file);
-    if (!index || static_cast<int64_t>(index->size()) != record.file.count) throw Error(text(path_.string(), ": could not be read back"));
+    if (!index || static_cast<int64_t>(index->size()) != record.file.count)
+      throw Error(text(path_.string(), ": could not be read back"));
     for (const auto& entry : *index) record.places.insert(record.places.end(), {entry.offset, entry.size});
   }
 

@@ -14,10 +14,10 @@
 
 namespace monge::data {
 
-/// Some pictures of a shard, ready to be written.
+/// Some images of a shard, ready to be written.
 struct ShardPiece {
-  ShardRecord record;                         ///< of these alone; file.count of them can be used
-  torch::Tensor pixels;                       ///< uint8, the first file.count rows are the pictures [H, W, 3]
+  ShardRecord record;                          ///< of these alone; file.count of them can be used
+  torch::Tensor pixels;                        ///< uint8, the first file.count rows are the images [H, W, 3]
   std::vector<io::ArchiveEntry> encoded = {};  ///< or these
 };
 
@@ -28,7 +28,8 @@ class ShardFile {
 
   void add(const ShardPiece& piece);
 
-  /// Publishes the shard and writes its record to `record_path`; where none of its pictures could be used, the record alone.
+  /// Publishes the shard and writes its record to `record_path`; where none of its images could be used, the record
+  /// alone.
   void finish(const std::filesystem::path& record_path);
 
  protected:
@@ -40,8 +41,9 @@ class ShardFile {
   ShardRecord record_;
 };
 
-/// A .npy file for at most `count` pictures.
-std::unique_ptr<ShardFile> new_pixel_shard(const std::filesystem::path& path, int64_t count, int64_t height, int64_t width);
+/// A .npy file for at most `count` images.
+std::unique_ptr<ShardFile> new_pixel_shard(const std::filesystem::path& path, int64_t count, int64_t height,
+                                           int64_t width);
 
 /// A tar file.
 std::unique_ptr<ShardFile> new_encoded_shard(const std::filesystem::path& path);

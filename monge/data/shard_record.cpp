@@ -16,17 +16,32 @@ using nlohmann::json;
 namespace {
 
 json json_of(const io::NoteCounts& n) {
-  return {{"converted", n.converted}, {"upright", n.upright}, {"left_turned", n.left_turned}, {"without_end", n.without_end},
-          {"more_pages", n.more_pages}, {"cropped", n.cropped}, {"colour_dropped", n.colour_dropped}, {"grey", n.grey}, {"sixteen_bit", n.sixteen_bit},
-          {"least", n.least}, {"largest", n.largest}};
+  return {{"converted", n.converted},
+          {"upright", n.upright},
+          {"left_turned", n.left_turned},
+          {"without_end", n.without_end},
+          {"more_pages", n.more_pages},
+          {"cropped", n.cropped},
+          {"colour_dropped", n.colour_dropped},
+          {"grey", n.grey},
+          {"sixteen_bit", n.sixteen_bit},
+          {"least", n.least},
+          {"largest", n.largest}};
 }
 
 io::NoteCounts notes_of(const json& in) {
   io::NoteCounts out;
   out.converted = in.at("converted").get<io::ConversionCounts>();
-  for (const auto& [key, field] : {std::pair{"upright", &out.upright}, {"left_turned", &out.left_turned}, {"without_end", &out.without_end},
-                                   {"more_pages", &out.more_pages}, {"cropped", &out.cropped}, {"colour_dropped", &out.colour_dropped}, {"grey", &out.grey},
-                                   {"sixteen_bit", &out.sixteen_bit}, {"least", &out.least}, {"largest", &out.largest}}) {
+  for (const auto& [key, field] : {std::pair{"upright", &out.upright},
+                                   {"left_turned", &out.left_turned},
+                                   {"without_end", &out.without_end},
+                                   {"more_pages", &out.more_pages},
+                                   {"cropped", &out.cropped},
+                                   {"colour_dropped", &out.colour_dropped},
+                                   {"grey", &out.grey},
+                                   {"sixteen_bit", &out.sixteen_bit},
+                                   {"least", &out.least},
+                                   {"largest", &out.largest}}) {
     *field = in.at(key).get<int64_t>();
   }
   return out;
@@ -44,7 +59,10 @@ void write_shard_record(const fs::path& path, const ShardRecord& record) {
   json out;
   // CBOR, and the names as bytes: names of files need not be UTF-8.
   out["names"] = json::binary({record.names.begin(), record.names.end()});
-  out["file"] = {{"name", record.file.name}, {"count", record.file.count}, {"bytes", record.file.bytes}, {"xxh3", record.file.xxh3}};
+  out["file"] = {{"name", record.file.name},
+                 {"count", record.file.count},
+                 {"bytes", record.file.bytes},
+                 {"xxh3", record.file.xxh3}};
   out["content"] = record.content;
   out["places"] = record.places;
   out["notes"] = json_of(record.notes);
@@ -69,7 +87,8 @@ std::optional<ShardRecord> read_shard_record(const fs::path& path, bool check_co
       return std::string(bytes.begin(), bytes.end());
     };
     const auto& file = in.at("file");
-    out.file = {file.at("name").get<std::string>(), file.at("count").get<int64_t>(), file.at("bytes").get<int64_t>(), file.at("xxh3").get<std::string>()};
+    out.file = {file.at("name").get<std::string>(), file.at("count").get<int64_t>(), file.at("bytes").get<int64_t>(),
+                file.at("xxh3").get<std::string>()};
     out.names = text_of(in.at("names"));
     out.content = in.at("content").get<std::vector<int64_t>>();
     out.places = in.at("places").get<std::vector<int64_t>>();
@@ -79,7 +98,8 @@ std::optional<ShardRecord> read_shard_record(const fs::path& path, bool check_co
     return {};  // of another version, or forged
   }
   const auto count = static_cast<size_t>(out.file.count);
-  const bool fits = out.file.count >= 0 && out.content.size() == count && (out.places.empty() || out.places.size() == 2 * count) &&
+  const bool fits = out.file.count >= 0 && out.content.size() == count &&
+                    (out.places.empty() || out.places.size() == 2 * count) &&
                     static_cast<size_t>(std::count(out.names.begin(), out.names.end(), '\n')) == count &&
                     out.file.name.empty() == (count == 0) && fs::path(out.file.name).filename() == out.file.name;
   if (!fits) return {};
@@ -88,7 +108,8 @@ std::optional<ShardRecord> read_shard_record(const fs::path& path, bool check_co
   const auto bytes = fs::file_size(shard, failure);
   if (failure || static_cast<int64_t>(bytes) != out.file.bytes) return {};
   // Reading it is quick beside making it, and a damaged shard must not be published.
-  if (check_content && content_hash(MappedFile(shard, MappedFile::Access::sequential).bytes()) != out.file.xxh3) return {};
+  if (check_content && content_hash(MappedFile(shard, MappedFile::Access::sequential).bytes()) != out.file.xxh3)
+    return {};
   return out;
 }
 

@@ -11,12 +11,13 @@
 
 namespace monge::data {
 
-/// Lies beside its shard as shard-NNNNN.record until the set is whole; written last, so that where it is there the shard is.
+/// Lies beside its shard as shard-NNNNN.record until the set is whole; written last, so that where it is there the
+/// shard is.
 struct ShardRecord {
-  PackedManifest::File file;  ///< the shard; an empty name where none of its pictures could be used
+  PackedManifest::File file;  ///< the shard; an empty name where none of its images could be used
   std::string names;          ///< lines of names.txt
   std::vector<int64_t> content;
-  std::vector<int64_t> places;  ///< of encoded pictures: offset and bytes, one after another
+  std::vector<int64_t> places;  ///< of encoded images: offset and bytes, one after another
   std::vector<std::string> left_out;
   io::NoteCounts notes;
 };

@@ -1,11 +1,11 @@
 // Where samples come from: the one interface between data and training.
 #pragma once
 
+#include <torch/types.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include <torch/types.h>
 
 #include "monge/io/table.h"
 
@@ -13,9 +13,9 @@ namespace monge::data {
 
 /// A distribution known by samples: a fixed set of items, or a law that can be drawn from without end.
 ///
-/// Items are float32 on the CPU: images [C,H,W] (RGB, in [-1,1]) or vectors [D]. Pictures may be stored as uint8, see
-/// stored_items. Implementations are immutable after construction as far as callers can see, and safe to use from several
-/// threads.
+/// Items are float32 on the CPU: images [C,H,W] (RGB, in [-1,1]) or vectors [D]. Images may be stored as uint8, see
+/// stored_items. Implementations are immutable after construction as far as callers can see, and safe to use from
+/// several threads.
 class Source {
  public:
   virtual ~Source() = default;
@@ -34,16 +34,16 @@ class Source {
   /// @throws Error when the source is endless, an index is out of range, or an item cannot be read (naming it).
   torch::Tensor items(const std::vector<int64_t>& indices) const;
 
-  /// The same as they are stored: float32, or pictures as uint8 in 0..255, a quarter of the bytes to move; as_floats makes
-  /// the one of the other.
+  /// The same as they are stored: float32, or images as uint8 in 0..255, a quarter of the bytes to move; as_floats
+  /// makes the one of the other.
   virtual torch::Tensor stored_items(const std::vector<int64_t>& indices) const = 0;
 
-  /// Vectors in float64: the values of the file, before they are rounded to float32. Standardisation and translation read
-  /// these. The default converts stored_items. @throws Error as stored_items.
+  /// Vectors in float64: the values of the file, before they are rounded to float32. Standardisation and translation
+  /// read these. The default converts stored_items. @throws Error as stored_items.
   virtual torch::Tensor exact_items(const std::vector<int64_t>& indices) const;
 
-  /// The floating type that holds what exact_items gives without loss: float64, or float32 where the file's numbers fit into
-  /// it (float32, float16, integers up to 16 bits). Outputs for such a table are written in it.
+  /// The floating type that holds what exact_items gives without loss: float64, or float32 where the file's numbers fit
+  /// into it (float32, float16, integers up to 16 bits). Outputs for such a table are written in it.
   virtual torch::ScalarType number_type() const { return torch::kFloat32; }
 
   /// The names of columns and rows where the items are the rows of a table that has them; all empty elsewhere.
@@ -56,8 +56,8 @@ class Source {
   /// The same vectors in float64, as exact_items gives them: the same choice for the same state of the generator.
   virtual torch::Tensor exact_draw(int64_t n, torch::Generator generator) const;
 
-  /// The name of item i inside its source, for output files ("a/smile.png"); "000123" where items have none. Never absolute,
-  /// never with "..".
+  /// The name of item i inside its source, for output files ("a/smile.png"); "000123" where items have none. Never
+  /// absolute, never with "..".
   virtual std::string item_name(int64_t index) const;
 
   /// Whether giving an item costs no more than copying it; false where it is decoded anew.
@@ -70,25 +70,25 @@ class Source {
   virtual int sample_bits(int64_t /*index*/) const { return 8; }
 
   /// What was found out about its files when it was opened, for records.
-  struct Remarks {
-    std::vector<std::string> left_out;   ///< cannot be used: path and reason
-    std::vector<std::string> converted;  ///< are used after a conversion: path and kind ("is a CMYK picture")
-    std::string reading = {};            ///< how a table of text was understood, see io::Table
+  struct OpenReport {
+    std::vector<std::string> left_out;      ///< cannot be used: path and reason
+    std::vector<std::string> converted;     ///< are used after a conversion: path and kind ("is a CMYK image")
+    std::string reading = {};               ///< how a table of text was understood, see io::Table
     std::vector<std::string> noticed = {};  ///< sentences with counts, of the images decoded so far, see io::note_lines
-    std::string range = {};              ///< "LOW..HIGH" that 16-bit samples are scaled from, where that was measured
+    std::string range = {};  ///< "LOW..HIGH" that 16-bit samples are scaled from, where that was measured
   };
-  virtual Remarks remarks() const { return {}; }
+  virtual OpenReport open_report() const { return {}; }
 };
 
 /// What stored_items gave as float32: uint8 v becomes v / 127.5 - 1, floats stay. On the tensor's own device.
 torch::Tensor as_floats(const torch::Tensor& stored);
 
-/// n different numbers in [0, size), all of them where there are fewer, in random order. A pure function of the generator's
-/// state; of many, time and memory go by n and not by size.
+/// n different numbers in [0, size), all of them where there are fewer, in random order. A pure function of the
+/// generator's state; of many, time and memory go by n and not by size.
 std::vector<int64_t> some_indices(int64_t size, int64_t n, torch::Generator generator);
 
-/// n different items of a finite source, all of them where it has fewer; n fresh draws of an endless one: [n, ...item_shape].
-/// A pure function of the generator's state. @throws Error as Source::items.
+/// n different items of a finite source, all of them where it has fewer; n fresh draws of an endless one: [n,
+/// ...item_shape]. A pure function of the generator's state. @throws Error as Source::items.
 torch::Tensor some_items(const Source& source, int64_t n, torch::Generator generator);
 
 }  // namespace monge::data

@@ -32,7 +32,9 @@ Spec::Spec(const std::string& line) : line_(line) {
   read_parameters(question + 1);
 }
 
-Spec::Spec(const std::string& line, size_t question) : line_(line), name_(line.substr(0, question)) { read_parameters(question + 1); }
+Spec::Spec(const std::string& line, size_t question) : line_(line), name_(line.substr(0, question)) {
+  read_parameters(question + 1);
+}
 
 void Spec::read_parameters(size_t at) {
   while (at < line_.size()) {

@@ -16,8 +16,8 @@ class Spec {
   /// @throws Error showing the line: no KIND, a parameter without '=', or given twice.
   explicit Spec(const std::string& line);
 
-  /// The parameters of "FILE?key=value&key=value", whose '?' is at `question`; the name is what stands before it. A '&' within
-  /// double quotes belongs to its value.
+  /// The parameters of "FILE?key=value&key=value", whose '?' is at `question`; the name is what stands before it. A '&'
+  /// within double quotes belongs to its value.
   Spec(const std::string& line, size_t question);
 
   /// Whether the line begins with "KIND:".

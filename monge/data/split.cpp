@@ -49,9 +49,13 @@ std::vector<int64_t> Subset::in_whole(const std::vector<int64_t>& indices) const
   return moved;
 }
 
-torch::Tensor Subset::stored_items(const std::vector<int64_t>& indices) const { return whole_->stored_items(in_whole(indices)); }
+torch::Tensor Subset::stored_items(const std::vector<int64_t>& indices) const {
+  return whole_->stored_items(in_whole(indices));
+}
 
-torch::Tensor Subset::exact_items(const std::vector<int64_t>& indices) const { return whole_->exact_items(in_whole(indices)); }
+torch::Tensor Subset::exact_items(const std::vector<int64_t>& indices) const {
+  return whole_->exact_items(in_whole(indices));
+}
 
 io::TableNames Subset::table_names() const {
   auto out = whole_->table_names();

@@ -27,7 +27,7 @@ class Subset : public FiniteSource {
   bool gives_files() const override { return whole_->gives_files(); }
   int sample_bits(int64_t index) const override { return whole_->sample_bits(indices_[static_cast<size_t>(index)]); }
   bool is_quick() const override { return whole_->is_quick(); }
-  Remarks remarks() const override { return whole_->remarks(); }
+  OpenReport open_report() const override { return whole_->open_report(); }
 
  private:
   std::vector<int64_t> in_whole(const std::vector<int64_t>& indices) const;
@@ -46,8 +46,8 @@ struct Split {
 /// @throws Error when nothing would be kept.
 Split hold_out(std::shared_ptr<const Source> source, int64_t count);
 
-/// The same with `count` items chosen at random: rows and file names are often in an order, and then the last ones are of
-/// another law than the rest.
+/// The same with `count` items chosen at random: rows and file names are often in an order, and then the last ones are
+/// of another law than the rest.
 Split hold_out(std::shared_ptr<const Source> source, int64_t count, torch::Generator generator);
 
 }  // namespace monge::data

@@ -52,7 +52,8 @@ Moments measure(const Source& source, uint64_t seed) {
                           .fix = "leave it at \"off\""});
   }
   const auto columns = static_cast<size_t>(shape[0]);
-  Moments out{.mean = std::vector<double>(columns), .variance = std::vector<double>(columns),
+  Moments out{.mean = std::vector<double>(columns),
+              .variance = std::vector<double>(columns),
               .least = std::vector<double>(columns, std::numeric_limits<double>::infinity()),
               .most = std::vector<double>(columns, -std::numeric_limits<double>::infinity())};
   const RandomStreams streams(seed);
@@ -96,7 +97,8 @@ Moments mixture(const Moments& a, const Moments& b) {
 }
 
 /// The deviations, 1 where there is none, which the log is told.
-std::vector<double> deviations(const Moments& moments, const std::string& side, const std::vector<std::string>& names, const LogSink& log) {
+std::vector<double> deviations(const Moments& moments, const std::string& side, const std::vector<std::string>& names,
+                               const LogSink& log) {
   auto scale = moments.variance;
   std::vector<int64_t> constant;
   for (size_t k = 0; k < scale.size(); ++k) {
@@ -112,14 +114,17 @@ std::vector<double> deviations(const Moments& moments, const std::string& side, 
   return scale;
 }
 
-Columns columns_of(const Moments& moments, const std::string& side, const std::vector<std::string>& names, const LogSink& log) {
-  return {torch::tensor(moments.mean, torch::kFloat64), torch::tensor(deviations(moments, side, names, log), torch::kFloat64)};
+Columns columns_of(const Moments& moments, const std::string& side, const std::vector<std::string>& names,
+                   const LogSink& log) {
+  return {torch::tensor(moments.mean, torch::kFloat64),
+          torch::tensor(deviations(moments, side, names, log), torch::kFloat64)};
 }
 
 /// The mean, and for all columns the root of their mean variance.
 Columns with_one_scale(const Moments& moments) {
   double sum = 0;
-  for (size_t k = 0; k < moments.variance.size(); ++k) sum += moments.least[k] == moments.most[k] ? 0 : moments.variance[k];
+  for (size_t k = 0; k < moments.variance.size(); ++k)
+    sum += moments.least[k] == moments.most[k] ? 0 : moments.variance[k];
   const double scale = sum > 0 ? std::sqrt(sum / static_cast<double>(moments.variance.size())) : 1;
   return {torch::tensor(moments.mean, torch::kFloat64),
           torch::full({static_cast<int64_t>(moments.mean.size())}, scale, torch::kFloat64)};
@@ -129,8 +134,8 @@ Columns with_one_scale(const Moments& moments) {
 template <class From, class To, class Map>
 torch::Tensor each(const torch::Tensor& rows_ND, const Columns& columns, const Map& map) {
   const int64_t width = columns.mean.size(0);
-  require(rows_ND.dim() == 2 && rows_ND.size(1) == width, "standardisation: rows of ", width, " columns are needed, got the shape ",
-          rows_ND.sizes());
+  require(rows_ND.dim() == 2 && rows_ND.size(1) == width, "standardisation: rows of ", width,
+          " columns are needed, got the shape ", rows_ND.sizes());
   const auto rows = rows_ND.to(c10::CppTypeToScalarType<From>::value).contiguous();
   auto out = torch::empty(rows.sizes(), c10::CppTypeToScalarType<To>::value);
   const From* from = rows.template const_data_ptr<From>();
@@ -146,23 +151,25 @@ torch::Tensor each(const torch::Tensor& rows_ND, const Columns& columns, const M
 /// Rows that float32 holds as they are need no wider copy.
 template <class To, class Map>
 torch::Tensor each_of(const torch::Tensor& rows_ND, const Columns& columns, const Map& map) {
-  return rows_ND.scalar_type() == torch::kFloat32 ? each<float, To>(rows_ND, columns, map) : each<double, To>(rows_ND, columns, map);
+  return rows_ND.scalar_type() == torch::kFloat32 ? each<float, To>(rows_ND, columns, map)
+                                                  : each<double, To>(rows_ND, columns, map);
 }
 
 constexpr auto kStandard = [](double x, double m, double s) { return (x - m) / s; };
 
 std::string counted(const Source& source, const Moments& moments) {
   if (source.endless()) return text(moments.rows, " draws");
-  return moments.rows < source.size() ? text(moments.rows, " of ", source.size(), " rows") : text("all ", moments.rows, " rows");
+  return moments.rows < source.size() ? text(moments.rows, " of ", source.size(), " rows")
+                                      : text("all ", moments.rows, " rows");
 }
 
 }  // namespace
 
-torch::Tensor Columns::apply(const torch::Tensor& rows_ND) const {
-  return each_of<float>(rows_ND, *this, kStandard);
-}
+torch::Tensor Columns::apply(const torch::Tensor& rows_ND) const { return each_of<float>(rows_ND, *this, kStandard); }
 
-torch::Tensor Columns::apply_exactly(const torch::Tensor& rows_ND) const { return each_of<double>(rows_ND, *this, kStandard); }
+torch::Tensor Columns::apply_exactly(const torch::Tensor& rows_ND) const {
+  return each_of<double>(rows_ND, *this, kStandard);
+}
 
 torch::Tensor Columns::undo(const torch::Tensor& rows_ND) const {
   return each_of<double>(rows_ND, *this, [](double z, double m, double s) { return z * s + m; });
@@ -173,16 +180,19 @@ std::vector<double> Columns::resolution() const {
   return {steps.const_data_ptr<double>(), steps.const_data_ptr<double>() + steps.size(0)};
 }
 
-Standardisation measure_columns(const Source& source, const Source& target, const std::string& kind, uint64_t seed, const LogSink& log) {
-  require(kind == "each" || kind == "joint" || kind == "scale", "data.standardise = ", kind, ": joint, scale or each can be measured");
+Standardisation measure_columns(const Source& source, const Source& target, const std::string& kind, uint64_t seed,
+                                const LogSink& log) {
+  require(kind == "each" || kind == "joint" || kind == "scale", "data.standardise = ", kind,
+          ": joint, scale or each can be measured");
   const auto p = measure(source, seed), q = measure(target, seed);
-  log(LogLevel::info, text("data.standardise = ", kind, ": by ", counted(source, p), " of the source and ", counted(target, q),
-                           " of the target"));
+  log(LogLevel::info, text("data.standardise = ", kind, ": by ", counted(source, p), " of the source and ",
+                           counted(target, q), " of the target"));
   warn_of_fill_values(source, fill_columns(p.extremes), target, fill_columns(q.extremes), log);
   const auto names = source.table_names().columns;
-  if (kind == "each") return {columns_of(p, "source", names, log), columns_of(q, "target", target.table_names().columns, log)};
-  require(p.mean.size() == q.mean.size(), "data.standardise = ", kind, ": the source has ", p.mean.size(), " columns, the target ",
-          q.mean.size(), "; both need the same ones");
+  if (kind == "each")
+    return {columns_of(p, "source", names, log), columns_of(q, "target", target.table_names().columns, log)};
+  require(p.mean.size() == q.mean.size(), "data.standardise = ", kind, ": the source has ", p.mean.size(),
+          " columns, the target ", q.mean.size(), "; both need the same ones");
   const auto mixed = mixture(p, q);
   const auto both = kind == "scale" ? with_one_scale(mixed) : columns_of(mixed, "both sides", names, log);
   return {both, both};
@@ -236,10 +246,11 @@ std::optional<Standardisation> take_standardisation(std::vector<std::pair<std::s
     const auto found = std::find_if(own.begin(), own.end(), [&](const auto& entry) { return entry.first == name; });
     require(found != own.end(), where, ": lacks the tensor \"", name, "\" of its standardisation");
     const auto& tensor = found->second;
-    const bool fits = tensor.scalar_type() == torch::kFloat64 && tensor.dim() == 1 && tensor.isfinite().all().item<bool>() &&
+    const bool fits = tensor.scalar_type() == torch::kFloat64 && tensor.dim() == 1 &&
+                      tensor.isfinite().all().item<bool>() &&
                       (!like.defined() || (tensor.sizes() == like.sizes() && (tensor > 0).all().item<bool>()));
-    require(fits, where, ": the tensor \"", name, "\" is no ", like.defined() ? "scale" : "mean", " of columns (float64 [D], finite",
-            like.defined() ? ", above 0)" : ")", ", its shape is ", tensor.sizes());
+    require(fits, where, ": the tensor \"", name, "\" is no ", like.defined() ? "scale" : "mean",
+            " of columns (float64 [D], finite", like.defined() ? ", above 0)" : ")", ", its shape is ", tensor.sizes());
     return tensor.contiguous();
   };
   Standardisation out;

@@ -14,12 +14,13 @@
 
 namespace monge::data {
 
-/// An affine map of each column, z = (x - mean) / scale. Computed in double, by plain code in the calling thread, so that it
-/// gives the same bits wherever it is called.
+/// An affine map of each column, z = (x - mean) / scale. Computed in double, by plain code in the calling thread, so
+/// that it gives the same bits wherever it is called.
 struct Columns {
   torch::Tensor mean, scale;  ///< float64 [D], finite; scale above 0
 
-  /// Raw rows in standard units. @param rows_ND  any real type, on the CPU; give float64 where float32 would lose digits.
+  /// Raw rows in standard units. @param rows_ND  any real type, on the CPU; give float64 where float32 would lose
+  /// digits.
   /// @return float32 [N, D], rounded once. @throws Error for another shape.
   torch::Tensor apply(const torch::Tensor& rows_ND) const;
 
@@ -41,16 +42,20 @@ struct Standardisation {
 
 /// Measures the columns of two sources of vectors.
 ///
-/// The statistics are of all items where they are at most kMostRows (fewer of long rows: 2^26 entries, but at least 1,024
-/// rows), else of that many, chosen as a pure function of the seed; of an endless law, of that many draws. They are computed
-/// in double from Source::exact_items. The standard deviation has the divisor N. A column without any spread gets the scale 1.
-/// @param kind  each: every side by its own columns. joint: both by the mean and the standard deviation of the even mixture
-///              of the two, so that the two sides keep their places to one another. scale: both by that mean and one scale
-///              for all columns, the root of their mean variance in that mixture; distances keep their proportions, so the
-///              optimal map stays the optimal map.
-/// @param log   told how many rows were seen, which columns have no spread, and, by a warning, which have values so far from the
+/// The statistics are of all items where they are at most kMostRows (fewer of long rows: 2^26 entries, but at least
+/// 1,024 rows), else of that many, chosen as a pure function of the seed; of an endless law, of that many draws. They
+/// are computed in double from Source::exact_items. The standard deviation has the divisor N. A column without any
+/// spread gets the scale 1.
+/// @param kind  each: every side by its own columns. joint: both by the mean and the standard deviation of the even
+/// mixture
+///              of the two, so that the two sides keep their places to one another. scale: both by that mean and one
+///              scale for all columns, the root of their mean variance in that mixture; distances keep their
+///              proportions, so the optimal map stays the optimal map.
+/// @param log   told how many rows were seen, which columns have no spread, and, by a warning, which have values so far
+/// from the
 ///              others that the scale is theirs alone (see FillValues).
-/// @throws Error  for images, for sides of different dimensions under "joint" and "scale", or when an item cannot be read.
+/// @throws Error  for images, for sides of different dimensions under "joint" and "scale", or when an item cannot be
+/// read.
 Standardisation measure_columns(const Source& source, const Source& target, const std::string& kind, uint64_t seed,
                                 const LogSink& log = silent());
 

@@ -13,12 +13,17 @@ TensorSource::TensorSource(std::string name, torch::Tensor rows, std::vector<std
   require(rows_.device().is_cpu(), name_, ": items must lie on the CPU, got ", rows_.device());
   require(names_.empty() || static_cast<int64_t>(names_.size()) == size(), name_, ": ", names_.size(), " names for ",
           size(), " items");
-  const auto fits = [](size_t given, int64_t expected) { return given == 0 || static_cast<int64_t>(given) == expected; };
-  require(fits(table_.names.columns.size(), rows_.size(1)) && fits(table_.names.rows.size(), size()), name_, ": names of ",
-          table_.names.columns.size(), " columns and ", table_.names.rows.size(), " rows for a table of ", rows_.sizes());
+  const auto fits = [](size_t given, int64_t expected) {
+    return given == 0 || static_cast<int64_t>(given) == expected;
+  };
+  require(fits(table_.names.columns.size(), rows_.size(1)) && fits(table_.names.rows.size(), size()), name_,
+          ": names of ", table_.names.columns.size(), " columns and ", table_.names.rows.size(),
+          " rows for a table of ", rows_.sizes());
   if (!table_.exact.defined()) return;
-  require(table_.exact.sizes() == rows_.sizes() && table_.exact.scalar_type() == torch::kFloat64 && table_.exact.is_contiguous(), name_,
-          ": exact values must be float64 ", rows_.sizes(), ", got ", table_.exact.scalar_type(), ' ', table_.exact.sizes());
+  require(table_.exact.sizes() == rows_.sizes() && table_.exact.scalar_type() == torch::kFloat64 &&
+              table_.exact.is_contiguous(),
+          name_, ": exact values must be float64 ", rows_.sizes(), ", got ", table_.exact.scalar_type(), ' ',
+          table_.exact.sizes());
 }
 
 torch::Tensor TensorSource::stored_items(const std::vector<int64_t>& indices) const {

@@ -7,9 +7,9 @@ namespace monge::data {
 
 /// What the file of a table says beside its values in float32.
 struct TableFacts {
-  torch::Tensor exact = {};     ///< float64 [N, D], or undefined where float32 holds the values exactly
-  io::TableNames names = {};    ///< of columns and rows
-  std::string reading = {};     ///< how its text was understood
+  torch::Tensor exact = {};                  ///< float64 [N, D], or undefined where float32 holds the values exactly
+  io::TableNames names = {};                 ///< of columns and rows
+  std::string reading = {};                  ///< how its text was understood
   torch::ScalarType type = torch::kFloat32;  ///< see Source::number_type
 };
 
@@ -18,7 +18,8 @@ class TensorSource : public FiniteSource {
  public:
   /// @param rows   [N, ...], N >= 1, float32 or uint8, on the CPU; shared, must not be changed afterwards.
   /// @param names  of the items, or empty for numbers.
-  /// @param table  where the items are the rows of a table. @throws Error for another type, no rows, a wrong number of names,
+  /// @param table  where the items are the rows of a table. @throws Error for another type, no rows, a wrong number of
+  /// names,
   ///               or exact values of another shape or type.
   TensorSource(std::string name, torch::Tensor rows, std::vector<std::string> names = {}, TableFacts table = {});
 
@@ -30,7 +31,7 @@ class TensorSource : public FiniteSource {
   torch::ScalarType number_type() const override { return table_.type; }
   io::TableNames table_names() const override { return table_.names; }
   std::string item_name(int64_t index) const override;
-  Remarks remarks() const override { return {.left_out = {}, .converted = {}, .reading = table_.reading}; }
+  OpenReport open_report() const override { return {.left_out = {}, .converted = {}, .reading = table_.reading}; }
 
   /// All rows as they are stored.
   const torch::Tensor& rows() const { return rows_; }

@@ -28,8 +28,7 @@ class Reader {
     }
     if (!fits) {
       complain("a tensor of the benchmark has another form", name,
-               text(io::type_name(found->scalar_type()), " ", found->sizes()),
-               text("floats of shape ", shown(shape)));
+               text(io::type_name(found->scalar_type()), " ", found->sizes()), text("floats of shape ", shown(shape)));
     }
     if (!torch::isfinite(*found).all().item<bool>()) {
       complain("a tensor of the benchmark has entries that are not finite", name, "", "");

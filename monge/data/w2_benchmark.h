@@ -35,7 +35,8 @@ class W2Benchmark {
   ///     vP/quadratic_layers.K.quadratic_decomposed [D, 1, h_K], .weight [h_K, D], .bias [h_K]  (P = 1, 2; K = 0, 1, 2)
   ///     vP/convex_layers.0.weight [h_1, h_0], vP/convex_layers.1.weight [h_2, h_1], vP/final_layer.weight [1, h_2]
   ///
-  /// @throws Error  as read_safetensors; a tensor that is missing, of another shape, not of floats or not finite, a scale
+  /// @throws Error  as read_safetensors; a tensor that is missing, of another shape, not of floats or not finite, a
+  /// scale
   ///                or out_var that is not above 0, naming file and tensor.
   static std::shared_ptr<const W2Benchmark> load(const std::filesystem::path& path, const Files& files = real_files());
 

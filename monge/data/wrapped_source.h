@@ -10,8 +10,8 @@
 
 namespace monge::data {
 
-/// A source that gives the items of another one, changed. Everything but the items is that of the other source, which it
-/// shares; a subclass says how items and draws change, and overrides what else does.
+/// A source that gives the items of another one, changed. Everything but the items is that of the other source, which
+/// it shares; a subclass says how items and draws change, and overrides what else does.
 class WrappedSource : public Source {
  public:
   std::string name() const override { return whole_->name(); }
@@ -23,7 +23,7 @@ class WrappedSource : public Source {
   bool is_quick() const override { return whole_->is_quick(); }
   bool gives_files() const override { return whole_->gives_files(); }
   int sample_bits(int64_t index) const override { return whole_->sample_bits(index); }
-  Remarks remarks() const override { return whole_->remarks(); }
+  OpenReport open_report() const override { return whole_->open_report(); }
 
  protected:
   /// @param whole  not null.

@@ -10,42 +10,47 @@ namespace {
 
 std::unique_ptr<Transport> transport_for(const Launch& launch, const JobOptions& options) {
   switch (launch.kind) {
-    case Launch::Kind::alone: return nullptr;
-    case Launch::Kind::mpi: return make_mpi_transport();
-    case Launch::Kind::environment: return meet(launch, options.patience, launch.rank == 0 ? options.log : nullptr);
+    case Launch::Kind::alone:
+      return nullptr;
+    case Launch::Kind::mpi:
+      return make_mpi_transport();
+    case Launch::Kind::environment:
+      return meet(launch, options.patience, launch.rank == 0 ? options.log : nullptr);
   }
   return nullptr;
 }
 
 }  // namespace
 
-Job::Job(const Launch& launch, const JobOptions& options, WatchCalls calls)
-    : options_(options), calls_(calls), world_(std::make_shared<World>(transport_for(launch, options))) {
+Job::Job(const Launch& launch, const JobOptions& options, FailureCallbacks calls)
+    : options_(options), calls_(calls), group_(std::make_shared<ProcessGroup>(transport_for(launch, options))) {
   if (launch.kind == Launch::Kind::mpi) {
     const auto told = ranks_of_mpi();
-    if (told && *told != world_->size()) {
-      throw Error(Complaint{.what = text("the launcher started ", *told, " ranks, and MPI knows of ", world_->size(),
-                                         ": the launcher is of another MPI than this program, or speaks another protocol"),
-                            .fix = "use the mpirun of Open MPI, srun --mpi=pmix, or start without MPI: srun --mpi=none, torchrun, --gpus"});
+    if (told && *told != group_->size()) {
+      throw Error(Complaint{
+          .what = text("the launcher started ", *told, " ranks, and MPI knows of ", group_->size(),
+                       ": the launcher is of another MPI than this program, or speaks another protocol"),
+          .fix =
+              "use the mpirun of Open MPI, srun --mpi=pmix, or start without MPI: srun --mpi=none, torchrun, --gpus"});
     }
   }
   auto watched = options.watch;
   if (launch.kind == Launch::Kind::environment) watched.host = launch.host;
-  watch_ = std::make_unique<Watch>(*world_, watched, std::move(calls));
-  world_->set_patience(1e8);  // from here on the watch knows better
+  watch_ = std::make_unique<FailureDetector>(*group_, watched, std::move(calls));
+  group_->set_patience(1e8);  // from here on the watch knows better
 }
 
 void Job::finish() {
   // Until all are here a rank that dies is still missed; then each goes, and is not judged any more.
-  world_->barrier();
+  group_->barrier();
   watch_->leave();
   {
     const Watchdog watchdog(options_.watch.silence, [this] {
-      const Verdict verdict{"the ranks did their work and do not come to an end together"};
+      const JobFailure verdict{"the ranks did their work and do not come to an end together"};
       speak(calls_, verdict);
       calls_.ended(verdict);
     });
-    world_->close();
+    group_->close();
   }
   watch_.reset();
 }

@@ -57,9 +57,11 @@ std::string first_host(const std::string& list) {
 
 Launch detect_launch(const Environment& environment, bool mpi) {
   Launch launch;
-  // torchrun and our own starter may themselves have been started by mpirun or srun, whose variables their ranks then share.
+  // torchrun and our own starter may themselves have been started by mpirun or srun, whose variables their ranks then
+  // share.
   const bool by_torch = environment("TORCHELASTIC_RUN_ID") || environment("MONGE_LAUNCHED_BY");
-  for (const auto& [name, by] : {std::pair{"OMPI_COMM_WORLD_SIZE", "mpirun"}, {"PMIX_RANK", "srun"}, {"PMI_RANK", "mpiexec"}}) {
+  for (const auto& [name, by] :
+       {std::pair{"OMPI_COMM_WORLD_SIZE", "mpirun"}, {"PMIX_RANK", "srun"}, {"PMI_RANK", "mpiexec"}}) {
     if (by_torch || !environment(name)) continue;
     // srun tells enough without MPI, and its own PMI is not Open MPI's.
     if (environment("SLURM_STEP_NUM_TASKS") && (!mpi || std::string_view(name) == "PMI_RANK")) break;
@@ -70,16 +72,19 @@ Launch detect_launch(const Environment& environment, bool mpi) {
   const auto rank = environment("RANK"), size = environment("WORLD_SIZE");
   if (rank && size) {
     launch.kind = Launch::Kind::environment;
-    launch.by = environment("MONGE_LAUNCHED_BY").value_or(environment("TORCHELASTIC_RUN_ID") ? "torchrun" : "the environment (RANK, WORLD_SIZE)");
+    launch.by = environment("MONGE_LAUNCHED_BY")
+                    .value_or(environment("TORCHELASTIC_RUN_ID") ? "torchrun" : "the environment (RANK, WORLD_SIZE)");
     launch.size = number_of("WORLD_SIZE", *size, 1, kMostRanks);
     launch.rank = number_of("RANK", *rank, 0, launch.size - 1);
     if (launch.size == 1) return launch;
     const auto host = environment("MASTER_ADDR"), port = environment("MASTER_PORT");
     if (!host || !port) {
-      throw Error(Complaint{.what = text("WORLD_SIZE = ", launch.size, " says that this is one of several ranks, but not where they meet"),
-                            .where = host ? "MASTER_PORT" : "MASTER_ADDR",
-                            .value = "unset",
-                            .fix = "set both MASTER_ADDR (the host of rank 0) and MASTER_PORT, or start by torchrun, mpirun or --gpus"});
+      throw Error(Complaint{
+          .what =
+              text("WORLD_SIZE = ", launch.size, " says that this is one of several ranks, but not where they meet"),
+          .where = host ? "MASTER_PORT" : "MASTER_ADDR",
+          .value = "unset",
+          .fix = "set both MASTER_ADDR (the host of rank 0) and MASTER_PORT, or start by torchrun, mpirun or --gpus"});
     }
     launch.host = *host;
     launch.port = static_cast<uint16_t>(number_of("MASTER_PORT", *port, 1, 65535));
@@ -87,10 +92,12 @@ Launch detect_launch(const Environment& environment, bool mpi) {
       launch.listens = static_cast<int>(number_of("MONGE_MASTER_SOCKET", *socket, 3, 1 << 20));
     }
     launch.met_by_agent = environment("TORCHELASTIC_USE_AGENT_STORE").value_or("") == "True";
-    launch.run = environment("TORCHELASTIC_RUN_ID").value_or("0") + "." + environment("TORCHELASTIC_RESTART_COUNT").value_or("0");
+    launch.run = environment("TORCHELASTIC_RUN_ID").value_or("0") + "." +
+                 environment("TORCHELASTIC_RESTART_COUNT").value_or("0");
     return launch;
   }
-  const auto tasks = environment("SLURM_STEP_NUM_TASKS"), task = environment("SLURM_PROCID"), nodes = environment("SLURM_STEP_NODELIST");
+  const auto tasks = environment("SLURM_STEP_NUM_TASKS"), task = environment("SLURM_PROCID"),
+             nodes = environment("SLURM_STEP_NODELIST");
   if (tasks && task && nodes && *tasks != "1") {
     launch.kind = Launch::Kind::environment;
     launch.by = "srun";
@@ -98,9 +105,11 @@ Launch detect_launch(const Environment& environment, bool mpi) {
     launch.rank = number_of("SLURM_PROCID", *task, 0, launch.size - 1);
     launch.host = first_host(*nodes);
     const auto job = environment("SLURM_JOB_ID").value_or("0"), step = environment("SLURM_STEP_ID").value_or("0");
-    const int64_t of_job = number_of("SLURM_JOB_ID", job, 0, INT64_MAX / 64), of_step = number_of("SLURM_STEP_ID", step, 0, INT64_MAX / 64);
+    const int64_t of_job = number_of("SLURM_JOB_ID", job, 0, INT64_MAX / 64),
+                  of_step = number_of("SLURM_STEP_ID", step, 0, INT64_MAX / 64);
     launch.port = static_cast<uint16_t>(24000 + (of_job * 8 + of_step) % 8000);
-    if (const auto port = environment("MASTER_PORT")) launch.port = static_cast<uint16_t>(number_of("MASTER_PORT", *port, 1, 65535));
+    if (const auto port = environment("MASTER_PORT"))
+      launch.port = static_cast<uint16_t>(number_of("MASTER_PORT", *port, 1, 65535));
     launch.run = job + "." + step;
   }
   return launch;

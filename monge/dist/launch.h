@@ -21,9 +21,9 @@ struct Launch {
   int64_t rank = 0, size = 1;
   std::string host;  ///< of rank 0
   uint16_t port = 0;
-  bool met_by_agent = false;  ///< something else than rank 0 listens there already (torchrun's own store)
-  std::optional<int> listens;   ///< descriptor that rank 0 inherited, on which `port` is open already
-  std::string run = "0";      ///< tells this start from earlier ones at the same port
+  bool met_by_agent = false;   ///< something else than rank 0 listens there already (torchrun's own store)
+  std::optional<int> listens;  ///< descriptor that rank 0 inherited, on which `port` is open already
+  std::string run = "0";       ///< tells this start from earlier ones at the same port
 };
 
 /// Reads an environment variable; nothing when it is unset or empty.
@@ -32,10 +32,11 @@ Environment real_environment();
 
 /// By the variables that launchers set, the first that there are of:
 ///
-///     TORCHELASTIC_RUN_ID, MONGE_LAUNCHED_BY            as RANK below, since mpirun or srun may have started that launcher
-///     OMPI_COMM_WORLD_SIZE; PMIX_RANK; PMI_RANK         MPI: mpirun, srun --mpi=pmix
-///     RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT        torchrun, PyTorchJob of Kubernetes, monge's own --gpus and --ranks
-///     SLURM_STEP_NUM_TASKS above 1, SLURM_PROCID        srun without MPI: the first host of SLURM_STEP_NODELIST, a port made
+///     TORCHELASTIC_RUN_ID, MONGE_LAUNCHED_BY            as RANK below, since mpirun or srun may have started that
+///     launcher OMPI_COMM_WORLD_SIZE; PMIX_RANK; PMI_RANK         MPI: mpirun, srun --mpi=pmix RANK, WORLD_SIZE,
+///     MASTER_ADDR, MASTER_PORT        torchrun, PyTorchJob of Kubernetes, monge's own --gpus and --ranks
+///     SLURM_STEP_NUM_TASKS above 1, SLURM_PROCID        srun without MPI: the first host of SLURM_STEP_NODELIST, a
+///     port made
 ///                                                       of the job's number, or MASTER_PORT
 ///
 /// @throws Error for variables that contradict each other, naming them.

@@ -45,9 +45,10 @@ class MpiTransport : public Transport {
  public:
   MpiTransport() {
     int provided = 0;
-    // The main thread begins, a thread of World goes on.
+    // The main thread begins, a thread of ProcessGroup goes on.
     check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided), "MPI_Init_thread");
-    require(provided >= MPI_THREAD_SERIALIZED, "this MPI cannot be used by one thread after another (MPI_THREAD_SERIALIZED)");
+    require(provided >= MPI_THREAD_SERIALIZED,
+            "this MPI cannot be used by one thread after another (MPI_THREAD_SERIALIZED)");
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     int rank = 0, size = 0;
     check(MPI_Comm_rank(MPI_COMM_WORLD, &rank), "MPI_Comm_rank");
@@ -80,8 +81,8 @@ class MpiTransport : public Transport {
   void broadcast(void* data, int64_t bytes, int64_t root) override {
     for (int64_t at = 0; at < bytes; at += kMost) {
       MPI_Request request{};
-      check(MPI_Ibcast(static_cast<char*>(data) + at, static_cast<int>(std::min(kMost, bytes - at)), MPI_BYTE, static_cast<int>(root),
-                       MPI_COMM_WORLD, &request),
+      check(MPI_Ibcast(static_cast<char*>(data) + at, static_cast<int>(std::min(kMost, bytes - at)), MPI_BYTE,
+                       static_cast<int>(root), MPI_COMM_WORLD, &request),
             "MPI_Ibcast");
       finish(request, "MPI_Ibcast");
     }
@@ -96,11 +97,13 @@ class MpiTransport : public Transport {
     finish(request, "MPI_Iallgather");
     for (size_t r = 1; r < ranks; ++r) begins[r] = begins[r - 1] + lengths[r - 1];
     std::string all(static_cast<size_t>(begins.back() + lengths.back()), ' ');
-    check(MPI_Iallgatherv(mine.data(), own, MPI_CHAR, all.data(), lengths.data(), begins.data(), MPI_CHAR, MPI_COMM_WORLD, &request),
+    check(MPI_Iallgatherv(mine.data(), own, MPI_CHAR, all.data(), lengths.data(), begins.data(), MPI_CHAR,
+                          MPI_COMM_WORLD, &request),
           "MPI_Iallgatherv");
     finish(request, "MPI_Iallgatherv");
     std::vector<std::string> out;
-    for (size_t r = 0; r < ranks; ++r) out.push_back(all.substr(static_cast<size_t>(begins[r]), static_cast<size_t>(lengths[r])));
+    for (size_t r = 0; r < ranks; ++r)
+      out.push_back(all.substr(static_cast<size_t>(begins[r]), static_cast<size_t>(lengths[r])));
     return out;
   }
 

@@ -13,10 +13,10 @@
 
 namespace monge::dist {
 
-std::shared_ptr<World> world_of_one(torch::Device device) {
-  auto world = std::make_shared<World>();
-  if (device.is_cuda()) world->use_gpu(make_nccl_sums(*world, device));
-  return world;
+std::shared_ptr<ProcessGroup> world_of_one(torch::Device device) {
+  auto group = std::make_shared<ProcessGroup>();
+  if (device.is_cuda()) group->use_gpu(make_nccl_sums(*group, device));
+  return group;
 }
 
 #ifdef MONGE_CUDA
@@ -31,9 +31,12 @@ void check(ncclResult_t code, const char* what, ncclComm_t communicator = nullpt
 
 ncclDataType_t type_of(torch::ScalarType type) {
   switch (type) {
-    case torch::kFloat32: return ncclFloat32;
-    case torch::kFloat64: return ncclFloat64;
-    default: throw Error(text("sums over GPUs are of float32 or float64; got ", type));
+    case torch::kFloat32:
+      return ncclFloat32;
+    case torch::kFloat64:
+      return ncclFloat64;
+    default:
+      throw Error(text("sums over GPUs are of float32 or float64; got ", type));
   }
 }
 
@@ -51,13 +54,14 @@ class NcclWork : public Work {
 
 class NcclSums : public GpuSums {
  public:
-  NcclSums(World& world, torch::Device device)
+  NcclSums(ProcessGroup& group, torch::Device device)
       : stream_(c10::cuda::getStreamFromPool(/*isHighPriority=*/true, device.index())) {
     ncclUniqueId id{};
-    if (world.leads()) check(ncclGetUniqueId(&id), "ncclGetUniqueId");
-    const auto told = world.broadcast(std::string(id.internal, sizeof id.internal));
+    if (group.is_root()) check(ncclGetUniqueId(&id), "ncclGetUniqueId");
+    const auto told = group.broadcast(std::string(id.internal, sizeof id.internal));
     std::memcpy(id.internal, told.data(), sizeof id.internal);
-    check(ncclCommInitRank(&communicator_, static_cast<int>(world.size()), id, static_cast<int>(world.rank())), "ncclCommInitRank");
+    check(ncclCommInitRank(&communicator_, static_cast<int>(group.size()), id, static_cast<int>(group.rank())),
+          "ncclCommInitRank");
   }
   ~NcclSums() override { ncclCommDestroy(communicator_); }
 
@@ -66,8 +70,8 @@ class NcclSums : public GpuSums {
     at::cuda::CUDAEvent ready, done;
     ready.record(current);
     ready.block(stream_);
-    check(ncclAllReduce(from.const_data_ptr(), to.mutable_data_ptr(), static_cast<size_t>(from.numel()), type_of(from.scalar_type()), ncclSum,
-                        communicator_, stream_.stream()),
+    check(ncclAllReduce(from.const_data_ptr(), to.mutable_data_ptr(), static_cast<size_t>(from.numel()),
+                        type_of(from.scalar_type()), ncclSum, communicator_, stream_.stream()),
           "ncclAllReduce", communicator_);
     done.record(stream_);
     return std::make_unique<NcclWork>(from, to, std::move(done));
@@ -82,7 +86,7 @@ class NcclSums : public GpuSums {
 
 bool has_nccl() { return true; }
 
-std::unique_ptr<GpuSums> make_nccl_sums(World& world, torch::Device device) {
+std::unique_ptr<GpuSums> make_nccl_sums(ProcessGroup& group, torch::Device device) {
   if (!device.has_index()) device = torch::Device(torch::kCUDA, 0);
   c10::cuda::set_device(device.index());  // for good: what asks for "the GPU" must not wake another rank's
   // Two ranks on one GPU would wait for each other's kernels; NCCL's own message names neither.
@@ -90,22 +94,23 @@ std::unique_ptr<GpuSums> make_nccl_sums(World& world, torch::Device device) {
   C10_CUDA_CHECK(cudaGetDeviceProperties(&properties, device.index()));
   std::string uuid;
   for (const char byte : properties.uuid.bytes) uuid += text(static_cast<int>(static_cast<unsigned char>(byte)), '.');
-  const auto all = world.gather(text(world.place().host, ' ', uuid));
+  const auto all = group.gather(text(group.location().host, ' ', uuid));
   for (size_t a = 0; a < all.size(); ++a) {
     for (size_t b = 0; b < a; ++b) {
       if (all[a] != all[b]) continue;
-      throw Error(Complaint{.what = text("ranks ", b, " and ", a, " on host ", world.place(static_cast<int64_t>(a)).host, " have the same GPU"),
+      throw Error(Complaint{.what = text("ranks ", b, " and ", a, " on host ",
+                                         group.location(static_cast<int64_t>(a)).host, " have the same GPU"),
                             .fix = "start as many ranks on a host as it has GPUs"});
     }
   }
-  return std::make_unique<NcclSums>(world, device);
+  return std::make_unique<NcclSums>(group, device);
 }
 
 #else
 
 bool has_nccl() { return false; }
 
-std::unique_ptr<GpuSums> make_nccl_sums(World&, torch::Device) {
+std::unique_ptr<GpuSums> make_nccl_sums(ProcessGroup&, torch::Device) {
   throw Error(Complaint{.what = "this build has no NCCL", .fix = "build the preset cuda"});
 }
 

@@ -1,8 +1,6 @@
 #include "monge/dist/rendezvous.h"
 
 #include <c10/util/Logging.h>
-#include <torch/csrc/distributed/c10d/TCPStore.hpp>
-
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,8 +8,9 @@
 #include <future>
 #include <mutex>
 #include <sstream>
-#include <utility>
 #include <thread>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#include <utility>
 
 #include "monge/core/error.h"
 #include "monge/dist/socket_transport.h"
@@ -47,7 +46,8 @@ std::string text_of(const Contact& contact) {
   return out;
 }
 
-/// Where this rank can be reached. Hosts often resolve their own name to the loopback, which leads others to themselves.
+/// Where this rank can be reached. Hosts often resolve their own name to the loopback, which leads others to
+/// themselves.
 std::vector<std::string> own_hosts(const Launch& launch, Clock::time_point end) {
   if (is_loopback(launch.host)) return {launch.host};
   std::vector<std::string> out;
@@ -71,7 +71,8 @@ std::string greeting(const std::string& token, const std::string& word, int64_t 
 }
 
 /// Connects to rank `after`, which answers when it knows us.
-Socket connect_to(const Contact& contact, const std::string& token, int64_t rank, int64_t after, Clock::time_point end) {
+Socket connect_to(const Contact& contact, const std::string& token, int64_t rank, int64_t after,
+                  Clock::time_point end) {
   const auto hello = greeting(token, "from", rank), expected = greeting(token, "at", after);
   std::string why = "it told no address";
   do {
@@ -139,11 +140,12 @@ void wait_for_all(c10d::TCPStore& store, const Launch& launch, Clock::time_point
     std::erase_if(missing, [&](int64_t rank) { return store.check({key_of(launch, rank)}); });
     if (missing.empty()) return;
     if (Clock::now() > end) {
-      throw SystemError(text(missing.size(), " of ", launch.size, " ranks did not come to ", launch.host, ", port ", launch.port, ": number ",
-                             names_of(missing), alone));
+      throw SystemError(text(missing.size(), " of ", launch.size, " ranks did not come to ", launch.host, ", port ",
+                             launch.port, ": number ", names_of(missing), alone));
     }
     if (log && Clock::now() > tell_at) {
-      log(text("waiting for ", missing.size(), " of ", launch.size, " ranks at ", launch.host, ", port ", launch.port, ": number ", names_of(missing), alone));
+      log(text("waiting for ", missing.size(), " of ", launch.size, " ranks at ", launch.host, ", port ", launch.port,
+               ": number ", names_of(missing), alone));
       tell_at = end;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -169,8 +171,8 @@ std::unique_ptr<Transport> meet_at(c10d::TCPStore& store, const Launch& launch, 
   return out;
 }
 
-/// The store logs every attempt with a backtrace; what matters comes as an error. The level is the process's, where ranks may be
-/// threads: the first that comes lowers it, the last that goes puts it back.
+/// The store logs every attempt with a backtrace; what matters comes as an error. The level is the process's, where
+/// ranks may be threads: the first that comes lowers it, the last that goes puts it back.
 class QuietStore {
  public:
   QuietStore() {
@@ -204,11 +206,12 @@ std::unique_ptr<Transport> meet(const Launch& launch, Seconds patience, const Lo
     return meet_at(store, launch, end, log);
   } catch (const c10::Error& error) {
     const std::string what = error.what_without_backtrace();
-    throw SystemError(Complaint{.what = text(options.isServer ? "rank 0 cannot listen there" : "rank 0 is not reached there", ": ",
-                                             what.substr(0, what.find('\n'))),
-                                .where = "MASTER_ADDR, MASTER_PORT",
-                                .value = text(launch.host, ", ", launch.port),
-                                .fix = options.isServer ? "take another MASTER_PORT, one that is free on that host" : ""});
+    throw SystemError(
+        Complaint{.what = text(options.isServer ? "rank 0 cannot listen there" : "rank 0 is not reached there", ": ",
+                               what.substr(0, what.find('\n'))),
+                  .where = "MASTER_ADDR, MASTER_PORT",
+                  .value = text(launch.host, ", ", launch.port),
+                  .fix = options.isServer ? "take another MASTER_PORT, one that is free on that host" : ""});
   }
 }
 

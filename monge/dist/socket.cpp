@@ -39,7 +39,9 @@ int milliseconds_until(Clock::time_point end) {
   return static_cast<int>(std::clamp<int64_t>(left, 0, 1000 * 3600));
 }
 
-Clock::time_point after(Seconds patience) { return Clock::now() + std::chrono::duration_cast<Clock::duration>(patience); }
+Clock::time_point after(Seconds patience) {
+  return Clock::now() + std::chrono::duration_cast<Clock::duration>(patience);
+}
 
 /// One attempt at one address. @return a descriptor, or -1 with errno set.
 int attempt(const addrinfo& address, Clock::time_point end) {
@@ -72,7 +74,8 @@ Socket::Socket(int descriptor) : descriptor_(descriptor) {
 
 Socket::~Socket() { close(); }
 
-Socket::Socket(Socket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)), peer_(std::move(other.peer_)) {}
+Socket::Socket(Socket&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), peer_(std::move(other.peer_)) {}
 
 Socket& Socket::operator=(Socket&& other) noexcept {
   std::swap(descriptor_, other.descriptor_);
@@ -119,7 +122,8 @@ void Socket::send(const void* data, int64_t bytes, Seconds patience) {
     if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
       throw SystemError(text("the connection with ", peer_, " broke: ", reason()));
     pollfd wait{descriptor_, POLLOUT, 0};
-    if (::poll(&wait, 1, milliseconds_until(after(patience))) == 0) throw SystemError(text(peer_, " takes nothing any more"));
+    if (::poll(&wait, 1, milliseconds_until(after(patience))) == 0)
+      throw SystemError(text(peer_, " takes nothing any more"));
   }
 }
 
@@ -134,9 +138,11 @@ void Socket::receive(void* data, int64_t bytes, Seconds patience) {
     }
     if (got == 0) throw SystemError(text("the connection with ", peer_, " was closed"));
     if (errno == EINTR) continue;
-    if (errno != EAGAIN && errno != EWOULDBLOCK) throw SystemError(text("the connection with ", peer_, " broke: ", reason()));
+    if (errno != EAGAIN && errno != EWOULDBLOCK)
+      throw SystemError(text("the connection with ", peer_, " broke: ", reason()));
     pollfd wait{descriptor_, POLLIN, 0};
-    if (::poll(&wait, 1, milliseconds_until(after(patience))) == 0) throw SystemError(text("nothing comes from ", peer_));
+    if (::poll(&wait, 1, milliseconds_until(after(patience))) == 0)
+      throw SystemError(text("nothing comes from ", peer_));
   }
 }
 
@@ -185,7 +191,8 @@ std::string random_token() {
   return out.str();
 }
 
-void exchange(Socket& to, const void* out, int64_t out_bytes, Socket& from, void* in, int64_t in_bytes, Seconds patience) {
+void exchange(Socket& to, const void* out, int64_t out_bytes, Socket& from, void* in, int64_t in_bytes,
+              Seconds patience) {
   auto end = after(patience);
   const auto* out_next = static_cast<const char*>(out);
   auto* in_next = static_cast<char*>(in);
@@ -216,7 +223,8 @@ void exchange(Socket& to, const void* out, int64_t out_bytes, Socket& from, void
       continue;
     }
     if (Clock::now() > end) throw SystemError(text("nothing comes from ", from.peer(), " or goes to ", to.peer()));
-    pollfd waits[2] = {{out_bytes > 0 ? to.descriptor() : -1, POLLOUT, 0}, {in_bytes > 0 ? from.descriptor() : -1, POLLIN, 0}};
+    pollfd waits[2] = {{out_bytes > 0 ? to.descriptor() : -1, POLLOUT, 0},
+                       {in_bytes > 0 ? from.descriptor() : -1, POLLIN, 0}};
     ::poll(waits, 2, 1000);
   }
 }
@@ -261,8 +269,7 @@ Listener::~Listener() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-Listener::Listener(Listener&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), port_(other.port_) {}
+Listener::Listener(Listener&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)), port_(other.port_) {}
 
 Socket Listener::accept(Seconds patience) {
   pollfd wait{descriptor_, POLLIN, 0};

@@ -49,9 +49,11 @@ class Socket {
 /// 128 random bits as hexadecimal digits, by which the processes of a job know each other.
 std::string random_token();
 
-/// Sends through one connection while receiving through another (or the same), so that a ring of ranks cannot block itself.
+/// Sends through one connection while receiving through another (or the same), so that a ring of ranks cannot block
+/// itself.
 /// @throws SystemError when a connection breaks, or nothing moves for so long.
-void exchange(Socket& to, const void* out, int64_t out_bytes, Socket& from, void* in, int64_t in_bytes, Seconds patience);
+void exchange(Socket& to, const void* out, int64_t out_bytes, Socket& from, void* in, int64_t in_bytes,
+              Seconds patience);
 
 /// IPv4 addresses of this host, those of the loopback last.
 std::vector<std::string> own_addresses();

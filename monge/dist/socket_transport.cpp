@@ -62,10 +62,14 @@ void SocketTransport::sum_of(const T* from, T* to, int64_t count) {
 void SocketTransport::sum(const void* from, void* to, int64_t count, torch::ScalarType type) {
   const auto as = [&]<class T>(T) { sum_of(static_cast<const T*>(from), static_cast<T*>(to), count); };
   switch (type) {
-    case torch::kFloat32: return as(float{});
-    case torch::kFloat64: return as(double{});
-    case torch::kInt64: return as(int64_t{});
-    default: throw Error(text("sums over ranks are of float32, float64 or int64; got ", type));
+    case torch::kFloat32:
+      return as(float{});
+    case torch::kFloat64:
+      return as(double{});
+    case torch::kInt64:
+      return as(int64_t{});
+    default:
+      throw Error(text("sums over ranks are of float32, float64 or int64; got ", type));
   }
 }
 
@@ -81,7 +85,9 @@ void SocketTransport::broadcast(void* data, int64_t bytes, int64_t root) {
 
 std::vector<std::string> SocketTransport::gather(const std::string& mine) {
   std::vector<std::string> out(static_cast<size_t>(size_));
-  const auto part = [&](int64_t rank) -> std::string& { return out[static_cast<size_t>((rank % size_ + size_) % size_)]; };
+  const auto part = [&](int64_t rank) -> std::string& {
+    return out[static_cast<size_t>((rank % size_ + size_) % size_)];
+  };
   part(rank_) = mine;
   for (int64_t step = 0; step < size_ - 1; ++step) {
     const auto& sent = part(rank_ - step);

@@ -11,7 +11,8 @@
 namespace monge::dist {
 
 /// Rank r sends to r + 1 and receives from r - 1. Large sums are reduced in pieces round the ring and gathered again
-/// (2 (N - 1) / N of the bytes through each connection; Patarasuk and Yuan 2009); small ones gathered and added in order of rank.
+/// (2 (N - 1) / N of the bytes through each connection; Patarasuk and Yuan 2009); small ones gathered and added in
+/// order of rank.
 class SocketTransport : public Transport {
  public:
   /// @param next      connected to rank + 1  @param previous  to rank - 1; size >= 2.

@@ -26,7 +26,8 @@ std::atomic<int> to_pass_on[64];
 void note(int number) { ++to_pass_on[number]; }
 
 /// In the child: only what may be done between fork and exec.
-[[noreturn]] void become(const char* program, const std::vector<char*>& words, const std::vector<char*>& environment, pid_t parent, int inherited) {
+[[noreturn]] void become(const char* program, const std::vector<char*>& words, const std::vector<char*>& environment,
+                         pid_t parent, int inherited) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != parent) ::_exit(1);
@@ -51,13 +52,14 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
 
 std::vector<std::string> environment_of(int64_t rank, int64_t ranks, const Listener& listener, const std::string& by) {
   std::vector<std::string> out;
-  const std::vector<std::pair<std::string, std::string>> own{{"RANK", std::to_string(rank)},
-                                                             {"LOCAL_RANK", std::to_string(rank)},
-                                                             {"WORLD_SIZE", std::to_string(ranks)},
-                                                             {"MASTER_ADDR", "127.0.0.1"},
-                                                             {"MASTER_PORT", std::to_string(listener.port())},
-                                                             {"MONGE_LAUNCHED_BY", by},
-                                                             {"MONGE_MASTER_SOCKET", std::to_string(listener.descriptor())}};
+  const std::vector<std::pair<std::string, std::string>> own{
+      {"RANK", std::to_string(rank)},
+      {"LOCAL_RANK", std::to_string(rank)},
+      {"WORLD_SIZE", std::to_string(ranks)},
+      {"MASTER_ADDR", "127.0.0.1"},
+      {"MASTER_PORT", std::to_string(listener.port())},
+      {"MONGE_LAUNCHED_BY", by},
+      {"MONGE_MASTER_SOCKET", std::to_string(listener.descriptor())}};
   for (char** entry = environ; *entry; ++entry) {
     const std::string line = *entry;
     bool replaced = line.starts_with("TORCHELASTIC_");
@@ -70,10 +72,11 @@ std::vector<std::string> environment_of(int64_t rank, int64_t ranks, const Liste
 
 }  // namespace
 
-int spawn_ranks(int64_t ranks, const std::vector<std::string>& arguments, const std::string& by, const std::function<void(const std::string&)>& log,
-                double grace) {
+int spawn_ranks(int64_t ranks, const std::vector<std::string>& arguments, const std::string& by,
+                const std::function<void(const std::string&)>& log, double grace) {
   using Clock = std::chrono::steady_clock;
-  auto listener = std::make_optional<Listener>(/*loopback=*/true);  // handed to rank 0, so that nobody else takes the port meanwhile
+  auto listener = std::make_optional<Listener>(
+      /*loopback=*/true);         // handed to rank 0, so that nobody else takes the port meanwhile
   std::signal(SIGCHLD, SIG_DFL);  // where it is ignored, as some parents leave it, the ranks' ends are not told
   constexpr int kPassed[] = {SIGINT, SIGTERM, SIGHUP};
   for (const int number : kPassed) {
@@ -98,7 +101,8 @@ int spawn_ranks(int64_t ranks, const std::vector<std::string>& arguments, const 
     auto environment = environment_of(rank, ranks, *listener, by);
     const auto environment_pointers = pointers(environment);
     const pid_t process = ::fork();
-    if (process == 0) become(program.c_str(), word_pointers, environment_pointers, parent, rank == 0 ? listener->descriptor() : -1);
+    if (process == 0)
+      become(program.c_str(), word_pointers, environment_pointers, parent, rank == 0 ? listener->descriptor() : -1);
     if (process < 0) {
       const std::string why = std::strerror(errno);
       kill_all(SIGKILL);
@@ -137,7 +141,8 @@ int spawn_ranks(int64_t ranks, const std::vector<std::string>& arguments, const 
       const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
       codes[rank] = signal == 0 ? WEXITSTATUS(status) : passed_on.contains(signal) ? 128 + signal : 1;
       if (signal != 0 && !failed && !passed_on.contains(signal)) {
-        ended_by_signal = text("rank ", rank, " (process ", ended, ") was ended by signal ", signal, " (", ::strsignal(signal), ")");
+        ended_by_signal =
+            text("rank ", rank, " (process ", ended, ") was ended by signal ", signal, " (", ::strsignal(signal), ")");
       }
       processes[rank] = -1;
       --left;
@@ -146,7 +151,8 @@ int spawn_ranks(int64_t ranks, const std::vector<std::string>& arguments, const 
       deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(Seconds(grace));
     }
   }
-  if (killed && !ended_by_signal.empty() && log) log(ended_by_signal + "; so were the others then, which had not come so far as to notice");
+  if (killed && !ended_by_signal.empty() && log)
+    log(ended_by_signal + "; so were the others then, which had not come so far as to notice");
   for (const auto& code : codes) {
     if (code != 0) return code.value_or(1);
   }

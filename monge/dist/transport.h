@@ -10,8 +10,8 @@
 
 namespace monge::dist {
 
-/// Collective operations on host memory. Blocking; all ranks call the same ones in the same order, each from one thread at a
-/// time (World sees to that). @throws SystemError when a rank cannot be reached any more.
+/// Collective operations on host memory. Blocking; all ranks call the same ones in the same order, each from one thread
+/// at a time (ProcessGroup sees to that). @throws SystemError when a rank cannot be reached any more.
 class Transport {
  public:
   virtual ~Transport() = default;
@@ -20,7 +20,8 @@ class Transport {
   virtual int64_t size() const = 0;
   virtual std::string name() const = 0;  ///< "MPI", "TCP"
 
-  /// to[i] = the sum over ranks of from[i], with the same bits on all ranks. The same memory, or memory that does not overlap.
+  /// to[i] = the sum over ranks of from[i], with the same bits on all ranks. The same memory, or memory that does not
+  /// overlap.
   /// @param type  float32, float64 or int64.
   virtual void sum(const void* from, void* to, int64_t count, torch::ScalarType type) = 0;
 

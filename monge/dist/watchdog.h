@@ -9,8 +9,9 @@
 
 namespace monge::dist {
 
-/// Calls `action` once, from a thread of its own, unless it is destroyed before the time is over. The destructor waits for a
-/// call that has begun. Exceptions from `action` are dropped, because the action is the last resort and no caller is left.
+/// Calls `action` once, from a thread of its own, unless it is destroyed before the time is over. The destructor waits
+/// for a call that has begun. Exceptions from `action` are dropped, because the action is the last resort and no caller
+/// is left.
 class Watchdog {
  public:
   Watchdog(Seconds timeout, std::function<void()> action);

@@ -19,7 +19,7 @@
 #include "monge/eval/colourfulness.h"
 #include "monge/eval/few_samples.h"
 #include "monge/eval/image_features.h"
-#include "monge/eval/pushforward.h"
+#include "monge/eval/push_forward_error.h"
 #include "monge/eval/unmeasurable.h"
 #include "monge/ot/cost.h"
 #include "monge/train/trainer.h"
@@ -31,23 +31,27 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int64_t kChunk = 64;  // images at once through the net; bounds the memory of an evaluation
 
 /// The figures beside those of networks, in the order in which they are shown.
-constexpr std::array<std::pair<const char*, double Evaluation::*>, 12> kFigures{{{"target_error", &Evaluation::target_error},
-                                                                                 {"target_floor", &Evaluation::target_floor},
-                                                                                 {"target_start", &Evaluation::target_start},
-                                                                                 {"feature_error", &Evaluation::feature_error},
-                                                                                 {"feature_floor", &Evaluation::feature_floor},
-                                                                                 {"feature_start", &Evaluation::feature_start},
-                                                                                 {"cost", &Evaluation::cost},
-                                                                                 {"mse", &Evaluation::mse},
-                                                                                 {"psnr", &Evaluation::psnr},
-                                                                                 {"diversity", &Evaluation::diversity},
-                                                                                 {"colourfulness_output", &Evaluation::colourfulness_output},
-                                                                                 {"colourfulness_target", &Evaluation::colourfulness_target}}};
+constexpr std::array<std::pair<const char*, double Evaluation::*>, 12> kFigures{
+    {{"target_error", &Evaluation::target_error},
+     {"target_floor", &Evaluation::target_floor},
+     {"target_start", &Evaluation::target_start},
+     {"feature_error", &Evaluation::feature_error},
+     {"feature_floor", &Evaluation::feature_floor},
+     {"feature_start", &Evaluation::feature_start},
+     {"cost", &Evaluation::cost},
+     {"mse", &Evaluation::mse},
+     {"psnr", &Evaluation::psnr},
+     {"diversity", &Evaluation::diversity},
+     {"colourfulness_output", &Evaluation::colourfulness_output},
+     {"colourfulness_target", &Evaluation::colourfulness_target}}};
 
-// What depends on the samples of each kind. Even where the arithmetic gives a number, samples that cannot be measured make it noise.
-constexpr std::array kOfOutputs{"target_error", "feature_error", "cost", "mse", "psnr", "diversity", "colourfulness_output"};
+// What depends on the samples of each kind. Even where the arithmetic gives a number, samples that cannot be measured
+// make it noise.
+constexpr std::array kOfOutputs{"target_error", "feature_error",       "cost", "mse", "psnr",
+                                "diversity",    "colourfulness_output"};
 constexpr std::array kOfInputs{"target_start", "feature_start", "cost", "mse", "psnr"};
-constexpr std::array kOfTarget{"target_error", "target_floor", "target_start", "feature_error", "feature_floor", "feature_start", "colourfulness_target"};
+constexpr std::array kOfTarget{"target_error",  "target_floor",  "target_start",        "feature_error",
+                               "feature_floor", "feature_start", "colourfulness_target"};
 constexpr std::array kOfOtherTarget{"target_floor", "feature_floor"};
 constexpr std::array kOfMove{"cost", "mse", "psnr"};
 
@@ -85,14 +89,14 @@ double figure_of(const Evaluation& evaluation, const std::string& name) {
 }
 
 /// What follows from figures must follow on all ranks, and sums by another number of threads differ in their last bits.
-void share(dist::World& world, Evaluation& evaluation) {
+void share(dist::ProcessGroup& group, Evaluation& evaluation) {
   std::vector<double*> values;
   for (const auto& [name, member] : kFigures) values.push_back(&(evaluation.*member));
   for (auto& [name, value] : evaluation.judged) values.push_back(&value);
   const auto all = torch::empty({static_cast<int64_t>(values.size())}, torch::kFloat64);
   double* at = all.mutable_data_ptr<double>();
   for (size_t i = 0; i < values.size(); ++i) at[i] = *values[i];
-  world.broadcast(all);
+  group.broadcast(all);
   for (size_t i = 0; i < values.size(); ++i) *values[i] = at[i];
 }
 
@@ -111,9 +115,11 @@ void check_best(const Evaluation& evaluation, const std::string& best) {
 }
 
 /// The columns of both sides, as they stand in a message.
-std::vector<std::string> in_words(const data::LostColumns& lost, const data::Source& source, const data::Source& target) {
+std::vector<std::string> in_words(const data::LostColumns& lost, const data::Source& source,
+                                  const data::Source& target) {
   std::vector<std::string> out;
-  for (const auto& [side, from, columns] : {std::tuple{"the source's columns ", &source, &lost.source}, {"the target's columns ", &target, &lost.target}}) {
+  for (const auto& [side, from, columns] :
+       {std::tuple{"the source's columns ", &source, &lost.source}, {"the target's columns ", &target, &lost.target}}) {
     if (!columns->empty()) out.push_back(side + data::column_labels(from->table_names().columns, *columns));
   }
   return out;
@@ -131,21 +137,25 @@ NamedFigures Evaluation::named() const {
   return all;
 }
 
-PushForward Evaluation::decisive() const {
+PushForwardError Evaluation::decisive() const {
   if (std::isfinite(feature_error)) return {feature_error, feature_floor, feature_start};
   return {target_error, target_floor, target_start};
 }
 
-Reach Evaluation::reach() const { return unmeasurable.empty() && lost_columns.empty() ? judge(decisive()) : Reach::unknown; }
+TargetVerdict Evaluation::target_verdict() const {
+  return unmeasurable.empty() && lost_columns.empty() ? judge(decisive()) : TargetVerdict::unknown;
+}
 
 std::string Evaluation::verdict() const {
   if (!unmeasurable.empty()) return "cannot be judged: " + unmeasurable;
   if (lost_columns.empty()) return in_words(decisive());
-  return "cannot be judged: float32 cannot hold " + join(lost_columns) + ", and the metrics are of the rounded values (data.standardise)";
+  return "cannot be judged: float32 cannot hold " + join(lost_columns) +
+         ", and the metrics are of the rounded values (data.standardise)";
 }
 
-Evaluation evaluate(const train::Model& model, const data::Source& source, const data::Source& target,
-                    const data::Source& target_b, int64_t samples, uint64_t seed, ImageJudge* judge, dist::World* world) {
+Evaluation evaluate(const model::Model& model, const data::Source& source, const data::Source& target,
+                    const data::Source& target_b, int64_t samples, uint64_t seed, ImageEvaluator* judge,
+                    dist::ProcessGroup* group) {
   const RandomStreams streams(seed);
   const auto x = data::some_items(source, samples, streams.at("eval source", 0));
   auto y = data::some_items(target, samples, streams.at("eval target", 0));
@@ -167,36 +177,39 @@ Evaluation evaluate(const train::Model& model, const data::Source& source, const
   shape[0] = 0;
   std::vector<torch::Tensor> pieces{torch::empty(shape)};
   const int64_t chunk = x.dim() == 4 ? kChunk : x.size(0);
-  const auto chunks = dist::share_of((x.size(0) + chunk - 1) / chunk, world);
-  for (int64_t begin = chunks.begin * chunk; begin < std::min((chunks.begin + chunks.length) * chunk, x.size(0)); begin += chunk) {
+  const auto chunks = dist::slice_of((x.size(0) + chunk - 1) / chunk, group);
+  for (int64_t begin = chunks.begin * chunk; begin < std::min((chunks.begin + chunks.length) * chunk, x.size(0));
+       begin += chunk) {
     pieces.push_back(
         model.translate(x.narrow(0, begin, std::min(chunk, x.size(0) - begin)), draws, streams.at("eval z", begin)));
   }
   auto output = torch::cat(pieces);  // [B, draws, ...]
-  if (world) output = world->gather_rows(output);
+  if (group) output = group->gather_rows(output);
   const bool images = x.dim() == 4;
   const int64_t dim = x[0].numel();
 
   Evaluation out;
   out.samples = x.size(0);
-  // Maps are judged as they are used: pictures are clamped to their range before anyone sees them.
+  // Maps are judged as they are used: images are clamped to their range before anyone sees them.
   const auto shown = images ? output.clamp(-1, 1) : output;
   const auto first = shown.select(1, 0);
   const auto compare = [&](auto&& view) {
-    if (y_b.defined()) return push_forward_error(view(x), view(first), view(y), view(y_b), world);
+    if (y_b.defined()) return push_forward_error(view(x), view(first), view(y), view(y_b), group);
     const auto on_y = view(y);
-    return PushForward{energy_distance(view(first), on_y, Pairs::all, world), kNaN, energy_distance(view(x), on_y, Pairs::all, world)};
+    return PushForwardError{energy_distance(view(first), on_y, Pairs::all, group), kNaN,
+                            energy_distance(view(x), on_y, Pairs::all, group)};
   };
   const auto as_it_is = [](const torch::Tensor& samples) { return samples; };
   const auto target_figures = compare(as_it_is);
   const bool large = images && x.size(2) >= 8 && x.size(3) >= 8;
   const auto features = [&](const torch::Tensor& samples) {
-    if (!world) return random_features(samples);
-    const auto own = dist::share_of(samples.size(0), world);
+    if (!group) return random_features(samples);
+    const auto own = dist::slice_of(samples.size(0), group);
     const auto of_one = random_features(samples.narrow(0, 0, 1));
-    return world->gather_rows(own.length > 0 ? random_features(samples.narrow(0, own.begin, own.length)) : of_one.narrow(0, 0, 0));
+    return group->gather_rows(own.length > 0 ? random_features(samples.narrow(0, own.begin, own.length))
+                                             : of_one.narrow(0, 0, 0));
   };
-  const auto feature_figures = large ? compare(features) : PushForward{kNaN, kNaN, kNaN};
+  const auto feature_figures = large ? compare(features) : PushForwardError{kNaN, kNaN, kNaN};
   out.target_error = target_figures.error;
   out.target_floor = target_figures.floor;
   out.target_start = target_figures.start;
@@ -212,13 +225,16 @@ Evaluation evaluate(const train::Model& model, const data::Source& source, const
   out.colourfulness_output = coloured ? colourfulness(first) : kNaN;
   out.colourfulness_target = coloured ? colourfulness(y) : kNaN;
   if (judge) {
-    require(images, "eval.features and eval.lpips judge pictures, and these are vectors; leave them out");
-    const auto finite = [](const torch::Tensor& samples) { return !samples.defined() || torch::isfinite(samples).all().item<bool>(); };
-    if (finite(x) && finite(shown) && finite(y) && finite(y_b)) out.judged = judge->judge(x, shown, y, y_b, world);
+    require(images, "eval.features and eval.lpips judge images, and these are vectors; leave them out");
+    const auto finite = [](const torch::Tensor& samples) {
+      return !samples.defined() || torch::isfinite(samples).all().item<bool>();
+    };
+    if (finite(x) && finite(shown) && finite(y) && finite(y_b)) out.judged = judge->judge(x, shown, y, y_b, group);
     out.judge_warning = judge->few_samples_warning(x.size(0), y.size(0));
   }
   out.target_samples = y.size(0);
-  const Applicable applicable{.images = images, .features = large, .colour = coloured, .floor = y_b.defined(), .diversity = draws > 1};
+  const Applicable applicable{
+      .images = images, .features = large, .colour = coloured, .floor = y_b.defined(), .diversity = draws > 1};
   // The indices that some_items chose.
   const auto chosen = [&](const data::Source& from, const char* stream) {
     return [&streams, &from = from, samples, stream] {
@@ -237,32 +253,34 @@ Evaluation evaluate(const train::Model& model, const data::Source& source, const
   }
   // Of many values below the limit the sum of squares can overflow all the same.
   if (!std::isfinite(out.mse)) discard(kOfMove, applicable, out);
-  for (const auto& [reason, side] : {std::pair{of_outputs.empty() ? of_inputs : of_outputs, "input"}, {of_target, "target"}}) {
-    if (!reason.empty()) out.unmeasurable += text(out.unmeasurable.empty() ? "" : "; ", reason, "; look for fill values in the ", side);
+  for (const auto& [reason, side] :
+       {std::pair{of_outputs.empty() ? of_inputs : of_outputs, "input"}, {of_target, "target"}}) {
+    if (!reason.empty())
+      out.unmeasurable += text(out.unmeasurable.empty() ? "" : "; ", reason, "; look for fill values in the ", side);
   }
   const data::LostColumns lost{.source = data::lost_columns(source, samples, streams.at("eval source", 0)),
                                .target = data::lost_columns(target, samples, streams.at("eval target", 0))};
   out.lost_columns = in_words(lost, source, target);
-  if (world) share(*world, out);
+  if (group) share(*group, out);
   return out;
 }
 
-std::unique_ptr<ImageJudge> make_judge(const train::Recipe& recipe, torch::Device device) {
+std::unique_ptr<ImageEvaluator> make_image_evaluator(const train::Recipe& recipe, torch::Device device) {
   const auto& e = recipe.eval;
   if (e.features.empty() && e.lpips.empty()) return nullptr;
-  return std::make_unique<ImageJudge>(
+  return std::make_unique<ImageEvaluator>(
       e.features.empty() ? nullptr : open_features(e.features, e.mode, e.weights, device),
       e.lpips.empty() ? nullptr : open_lpips(e.lpips, e.weights, device));
 }
 
-void HeldOut::measure(train::Trainer& trainer, int64_t done) {
+void HeldOutEvaluator::measure(train::Trainer& trainer, int64_t done) {
   const bool first = measured_at_ < 0;
   measured_at_ = done;
   const auto& data = trainer.data();
   const auto& recipe = trainer.recipe();
   const auto warning = few_samples_warning(*data.held_source, *data.held_target, *data.target, recipe.eval.samples);
-  auto result = evaluate(train::model_of(trainer), *data.held_source, *data.held_target, *data.target,
-                         recipe.eval.samples, static_cast<uint64_t>(recipe.train.seed), judge_, trainer.world());
+  auto result = evaluate(model::model_of(trainer), *data.held_source, *data.held_target, *data.target,
+                         recipe.eval.samples, static_cast<uint64_t>(recipe.train.seed), judge_, trainer.group());
   // The few rows held out may not show what the training rows do.
   if (result.lost_columns.empty()) result.lost_columns = in_words(data.lost, *data.source, *data.target);
   for (const auto& line : {warning, result.judge_warning}) {
@@ -282,39 +300,39 @@ void HeldOut::measure(train::Trainer& trainer, int64_t done) {
   end_if_patience_is_out(trainer);
 }
 
-void HeldOut::end_if_patience_is_out(train::Trainer& trainer) const {
+void HeldOutEvaluator::end_if_patience_is_out(train::Trainer& trainer) const {
   const auto& e = trainer.recipe().eval;
   if (e.patience == 0 || !trainer.best_figure() || trainer.done() - trainer.best_iteration() < e.patience * e.every)
     return;
   trainer.end_early(text("no better ", e.best, " in ", e.patience, " evaluations (eval.patience)"));
 }
 
-void HeldOut::try_out(train::Trainer& trainer) const {
+void HeldOutEvaluator::try_out(train::Trainer& trainer) const {
   if (trainer.recipe().eval.every == 0) return;
   const auto& data = trainer.data();
   const auto trial =
-      evaluate(train::model_of(trainer), *data.held_source, *data.held_target, *data.target, /*samples=*/4,
-               /*seed=*/0, judge_, trainer.world());
+      evaluate(model::model_of(trainer), *data.held_source, *data.held_target, *data.target, /*samples=*/4,
+               /*seed=*/0, judge_, trainer.group());
   check_best(trial, trainer.recipe().eval.best);
 }
 
-void HeldOut::started(train::Trainer& trainer, int64_t iteration) {
+void HeldOutEvaluator::started(train::Trainer& trainer, int64_t iteration) {
   began_at_ = iteration;
   try_out(trainer);
   if (iteration > 0 && trainer.recipe().eval.every > 0)
     end_if_patience_is_out(trainer);  // a resumed run that had ended so
 }
 
-bool HeldOut::looks_at_nets(const train::Trainer& trainer, int64_t done) const {
+bool HeldOutEvaluator::looks_at_nets(const train::Trainer& trainer, int64_t done) const {
   const int64_t every = trainer.recipe().eval.every;
   return every > 0 && done % every == 0;
 }
 
-void HeldOut::iteration_done(train::Trainer& trainer, int64_t done, const train::Figures&) {
+void HeldOutEvaluator::iteration_done(train::Trainer& trainer, int64_t done, const solve::IterationMetrics&) {
   if (looks_at_nets(trainer, done)) measure(trainer, done);
 }
 
-void HeldOut::ended(train::Trainer& trainer, int64_t done, bool complete) {
+void HeldOutEvaluator::ended(train::Trainer& trainer, int64_t done, bool complete) {
   const bool trained = done > began_at_;
   if (complete && trained && trainer.recipe().eval.every > 0 && measured_at_ != done) measure(trainer, done);
 }

@@ -4,7 +4,7 @@
 #include <sstream>
 
 #include "monge/core/error.h"
-#include "monge/dist/world.h"
+#include "monge/dist/process_group.h"
 
 namespace monge::eval {
 namespace {
@@ -47,8 +47,8 @@ void MomentSum::take(const torch::Tensor& block_NF) {
 }
 
 /// The sums of all ranks about one shift, that of the first rank with rows. No row may wait for its block.
-void MomentSum::pool(dist::World& world) {
-  const auto told = world.gather(text(count_, ' ', shift_.defined() ? shift_.size(0) : 0));
+void MomentSum::pool(dist::ProcessGroup& group) {
+  const auto told = group.gather(text(count_, ' ', shift_.defined() ? shift_.size(0) : 0));
   int64_t total = 0, width = 0;
   size_t first = told.size();
   for (size_t rank = 0; rank < told.size(); ++rank) {
@@ -56,11 +56,12 @@ void MomentSum::pool(dist::World& world) {
     std::istringstream(told[rank]) >> rows >> entries;
     total += rows;
     if (rows > 0 && first == told.size()) first = rank, width = entries;
-    require(rows == 0 || entries == width, "features: rows of ", width, " and of ", entries, " numbers on the ranks of one job");
+    require(rows == 0 || entries == width, "features: rows of ", width, " and of ", entries,
+            " numbers on the ranks of one job");
   }
   if (total == 0) return;
   auto shift = shift_.defined() ? shift_.clone() : torch::zeros({width}, torch::kFloat64);
-  world.broadcast(shift, static_cast<int64_t>(first));
+  group.broadcast(shift, static_cast<int64_t>(first));
   if (count_ == 0) {
     sum_ = torch::zeros_like(shift);
     products_ = torch::zeros({width, width}, torch::kFloat64);
@@ -72,13 +73,13 @@ void MomentSum::pool(dist::World& world) {
     products_ += crossed + crossed.t() + n * torch::outer(d, d);
     sum_ += n * d;
   }
-  world.sum(sum_);
-  world.sum(products_);
+  group.sum(sum_);
+  group.sum(products_);
   count_ = total;
   shift_ = shift;
 }
 
-Moments MomentSum::moments(dist::World* world) const {
+Moments MomentSum::moments(dist::ProcessGroup* group) const {
   MomentSum all;
   all.count_ = count_;
   all.shift_ = shift_;
@@ -87,7 +88,7 @@ Moments MomentSum::moments(dist::World* world) const {
     all.products_ = products_.clone();
   }
   if (!waiting_.empty()) all.take(torch::cat(waiting_));
-  if (world) all.pool(*world);
+  if (group) all.pool(*group);
   require(all.count_ >= 2, "a covariance needs at least 2 samples, got ", all.count_);
   const auto n = static_cast<double>(all.count_);
   const auto mean = all.sum_ / n;

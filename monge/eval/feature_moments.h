@@ -7,7 +7,7 @@
 #include <vector>
 
 namespace monge::dist {
-class World;
+class ProcessGroup;
 }
 
 namespace monge::eval {
@@ -29,12 +29,13 @@ class MomentSum {
   int64_t count() const { return count_; }
 
   /// Of all rows so far. @throws Error for fewer than 2.
-  /// @param world  of a job, whose ranks all call this: of the rows of all, the same bits on each. A rank may have none. The sums
+  /// @param group  of a job, whose ranks all call this: of the rows of all, the same bits on each. A rank may have
+  /// none. The sums
   ///               of the ranks are added, not their rows; the figures are those of one rank up to rounding in float64.
-  Moments moments(dist::World* world = nullptr) const;
+  Moments moments(dist::ProcessGroup* group = nullptr) const;
 
  private:
-  void pool(dist::World& world);
+  void pool(dist::ProcessGroup& group);
   void take(const torch::Tensor& block_NF);
 
   int64_t count_ = 0, waiting_count_ = 0;

@@ -119,11 +119,11 @@ double frechet_distance(const FeatureStatistics& a, const FeatureStatistics& b) 
   return frechet_distance(a.moments, b.moments);
 }
 
-KernelDistance kernel_distance(const FeatureStatistics& a, const FeatureStatistics& b, dist::World* world) {
+KernelDistance kernel_distance(const FeatureStatistics& a, const FeatureStatistics& b, dist::ProcessGroup* group) {
   require_same_protocol(a, b);
   require_features(a);
   require_features(b);
-  return kernel_distance(a.features_NF, b.features_NF, world);
+  return kernel_distance(a.features_NF, b.features_NF, group);
 }
 
 std::string few_features_warning(const FeatureStatistics& s) {

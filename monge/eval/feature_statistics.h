@@ -1,4 +1,4 @@
-// What is kept of the features of a set of pictures, with the protocol under which they were taken.
+// What is kept of the features of a set of images, with the protocol under which they were taken.
 #pragma once
 
 #include <torch/types.h>
@@ -16,7 +16,7 @@ namespace monge::eval {
 /// Which features, seen how. Figures of different protocols do not compare.
 struct FeatureProtocol {
   std::string net;   ///< "inception", or the name of an outside net
-  std::string mode;  ///< how pictures reach the net's size, see FeatureNet::mode
+  std::string mode;  ///< how images reach the net's size, see FeatureNet::mode
   std::string hash;  ///< of the net's weights
 };
 
@@ -31,7 +31,7 @@ std::string kernel_name(const FeatureProtocol& protocol);
 
 struct FeatureStatistics {
   FeatureProtocol protocol;
-  std::string source;  ///< where the pictures came from, for records
+  std::string source;  ///< where the images came from, for records
   Moments moments;
   torch::Tensor features_NF;  ///< float32; undefined where only the moments were kept
 };
@@ -53,8 +53,9 @@ double frechet_distance(const FeatureStatistics& a, const FeatureStatistics& b);
 void require_features(const FeatureStatistics& statistics);
 
 /// KID or KD. @throws Error  when the protocols differ, or a side keeps no features.
-/// @param world  see kernel_distance of samples.
-KernelDistance kernel_distance(const FeatureStatistics& a, const FeatureStatistics& b, dist::World* world = nullptr);
+/// @param group  see kernel_distance of samples.
+KernelDistance kernel_distance(const FeatureStatistics& a, const FeatureStatistics& b,
+                               dist::ProcessGroup* group = nullptr);
 
 /// A line for the user when there are fewer samples than features, so that a covariance is singular; else "".
 std::string few_features_warning(const FeatureStatistics& statistics);

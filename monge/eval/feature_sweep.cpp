@@ -6,18 +6,18 @@
 
 #include "monge/core/error.h"
 #include "monge/core/nearest.h"
-#include "monge/dist/tally.h"
+#include "monge/dist/progress_reduction.h"
 
 namespace monge::eval {
 namespace {
 
-/// Those of all ranks, in the order of the pictures.
-std::vector<std::string> of_all(dist::World* world, const std::vector<std::string>& complaints) {
-  if (!world) return complaints;
+/// Those of all ranks, in the order of the images.
+std::vector<std::string> of_all(dist::ProcessGroup* group, const std::vector<std::string>& complaints) {
+  if (!group) return complaints;
   std::string mine;
   for (const auto& one : complaints) mine += one + '\0';
   std::vector<std::string> out;
-  for (const auto& theirs : world->gather(mine)) {
+  for (const auto& theirs : group->gather(mine)) {
     std::istringstream lines(theirs);
     for (std::string one; out.size() < kMostListed && std::getline(lines, one, '\0');) out.push_back(one);
   }
@@ -26,40 +26,41 @@ std::vector<std::string> of_all(dist::World* world, const std::vector<std::strin
 
 /// All ranks of a job know of it.
 template <class... Parts>
-[[noreturn]] void refuse(dist::World* world, const Parts&... parts) {
-  if (world) throw dist::CommonError(text(parts...));
+[[noreturn]] void refuse(dist::ProcessGroup* group, const Parts&... parts) {
+  if (group) throw dist::CommonError(text(parts...));
   throw Error(text(parts...));
 }
 
 }  // namespace
 
-Sweep sweep_features(const FeatureNet& net, const data::PictureSet& set, const SweepOptions& options) {
-  auto* world = options.world;
+Sweep sweep_features(const FeatureNet& net, const data::ImageSet& set, const SweepOptions& options) {
+  auto* group = options.group;
   const int64_t count = options.most > 0 ? std::min(options.most, set.size()) : set.size();
-  const dist::Pieces pieces(count, options.batch, world);
-  const auto load = [&](int64_t number) -> std::future<std::vector<data::Picture>> {
+  const dist::WorkPartition pieces(count, options.batch, group);
+  const auto load = [&](int64_t number) -> std::future<std::vector<data::LoadedImage>> {
     if (number == pieces.count() || pieces[number].length == 0) return {};
-    return std::async(std::launch::async, [&set, piece = pieces[number]] { return set.load(piece.begin, piece.begin + piece.length); });
+    return std::async(std::launch::async,
+                      [&set, piece = pieces[number]] { return set.load(piece.begin, piece.begin + piece.length); });
   };
   Sweep out;
   MomentSum sum;
   std::vector<torch::Tensor> kept;
-  dist::Tally tally(world);
+  dist::ProgressReduction tally(group);
   int64_t seen = 0;  // by this rank
   auto next = load(0);
   for (int64_t number = 0; number < pieces.count(); ++number) {
-    const auto pictures = next.valid() ? next.get() : std::vector<data::Picture>();
+    const auto loaded = next.valid() ? next.get() : std::vector<data::LoadedImage>();
     next = load(number + 1);
     std::vector<torch::Tensor> images;
-    for (const auto& picture : pictures) {
-      if (picture.fault.empty()) {
-        images.push_back(picture.rgb_HWC);
+    for (const auto& image : loaded) {
+      if (image.fault.empty()) {
+        images.push_back(image.rgb_HWC);
       } else {
         ++out.skipped;
-        if (out.complaints.size() < kMostListed) out.complaints.push_back(picture.fault);
+        if (out.complaints.size() < kMostListed) out.complaints.push_back(image.fault);
       }
     }
-    tally.tell(seen, out.skipped, options.stop && *options.stop);
+    tally.post(seen, out.skipped, options.stop && *options.stop);
     if (tally.stop()) break;
     if (options.progress && tally.done() > 0) options.progress(tally.done(), count);
     // Once there is a fault that ends the sweep, the rest is only decoded, to name all faults at once.
@@ -68,28 +69,29 @@ Sweep sweep_features(const FeatureNet& net, const data::PictureSet& set, const S
       sum.add(features);
       if (options.keep_features) kept.push_back(features);
     }
-    seen += static_cast<int64_t>(pictures.size());
+    seen += static_cast<int64_t>(loaded.size());
   }
-  if (!tally.stop()) tally.tell(seen, out.skipped, false);
+  if (!tally.stop()) tally.post(seen, out.skipped, false);
   out.complete = !tally.stop();
   if (!out.complete) return out;
-  tally.hear();
+  tally.receive();
   if (options.progress) options.progress(count, count);
   out.skipped = tally.left_out();
-  out.complaints = of_all(world, out.complaints);
+  out.complaints = of_all(group, out.complaints);
   if (out.skipped > 0 && !options.skip_bad) {
-    refuse(world, set.name(), ": ", out.skipped, " of ", count, " pictures cannot be used; mend or remove them, or skip them",
+    refuse(group, set.name(), ": ", out.skipped, " of ", count,
+           " images cannot be used; mend or remove them, or skip them",
            listed(out.complaints, static_cast<size_t>(out.skipped)));
   }
   const int64_t usable = count - out.skipped;
   if (usable < 2) {
-    refuse(world, set.name(), ": ", usable, usable == 1 ? " picture" : " pictures",
+    refuse(group, set.name(), ": ", usable, usable == 1 ? " image" : " images",
            " to measure; a covariance needs at least 2, and a figure worth reading thousands");
   }
-  out.statistics = {protocol_of(net), set.name(), sum.moments(world), {}};
+  out.statistics = {protocol_of(net), set.name(), sum.moments(group), {}};
   if (options.keep_features) {
     auto features = kept.empty() ? torch::empty({0, net.dim()}, torch::kFloat32) : torch::cat(kept);
-    out.statistics.features_NF = world ? world->gather_rows(features) : features;
+    out.statistics.features_NF = group ? group->gather_rows(features) : features;
   }
   return out;
 }

@@ -8,7 +8,9 @@ namespace monge::eval {
 
 std::string few_samples_warning(const data::Source& source, const data::Source& target, const data::Source& target_b,
                                 int64_t samples) {
-  const auto available = [&](const data::Source& from) { return from.endless() ? samples : std::min(samples, from.size()); };
+  const auto available = [&](const data::Source& from) {
+    return from.endless() ? samples : std::min(samples, from.size());
+  };
   const bool halves = &target == &target_b && !target.endless();
   const int64_t inputs = available(source);
   const int64_t targets = halves ? available(target) / 2 : std::min(available(target), available(target_b));

@@ -8,7 +8,8 @@
 namespace monge::eval {
 
 /// Fewer samples than this behind a figure are warned of: the energy distance of N and M samples of one law is about
-/// E|a - a'| (1/N + 1/M), so with 50 a side 4 % of the target's own mean distance is the estimate's doing, in error and floor alike.
+/// E|a - a'| (1/N + 1/M), so with 50 a side 4 % of the target's own mean distance is the estimate's doing, in error and
+/// floor alike.
 inline constexpr int64_t kFewSamples = 50;
 
 /// One line on what evaluate(), called with the same arguments, would rest on; "" when there is nothing to warn of.

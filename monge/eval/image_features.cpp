@@ -1,10 +1,10 @@
 #include "monge/eval/image_features.h"
 
+#include <c10/core/InferenceMode.h>
+
 #include <algorithm>
 #include <cmath>
 #include <vector>
-
-#include <c10/core/InferenceMode.h>
 
 #include "monge/core/error.h"
 #include "monge/core/random.h"
@@ -13,7 +13,7 @@ namespace monge::eval {
 namespace {
 
 constexpr int64_t kFilters = 32, kScales = 3, kGrid = 4;
-constexpr int64_t kChunk = 256;  // pictures at once
+constexpr int64_t kChunk = 256;  // images at once
 
 torch::Tensor features_of(const torch::Tensor& images, const std::vector<torch::Tensor>& weights) {
   std::vector<torch::Tensor> out{torch::adaptive_avg_pool2d(images, {kGrid, kGrid}).flatten(1)};

@@ -19,7 +19,7 @@ struct Range {
 Range range_of(const torch::Tensor& images, const char* where) {
   if (!images.is_floating_point() || images.dim() != 4 || images.size(1) != 3 || images.numel() == 0) {
     throw Error(
-        Complaint{.what = "not a batch of pictures",
+        Complaint{.what = "not a batch of images",
                   .where = where,
                   .value = text(images.scalar_type(), ' ', images.sizes()),
                   .allowed = "floats [N, 3, H, W], none of them 0",
@@ -29,7 +29,7 @@ Range range_of(const torch::Tensor& images, const char* where) {
   const Range out = {least.item<double>(), most.item<double>()};
   // The extremes of a batch with a NaN are NaN.
   if (!std::isfinite(out.least) || !std::isfinite(out.most)) {
-    throw Error(Complaint{.what = "pictures hold values that are not finite", .where = where});
+    throw Error(Complaint{.what = "images hold values that are not finite", .where = where});
   }
   return out;
 }
@@ -46,7 +46,7 @@ Range range_of(const torch::Tensor& images, const char* where) {
 const char* fix_for(const Range& range) {
   if (range.most > 1 + kTolerance)
     return "for values up to 255 use SignedImages::from_bytes with uint8; clamp what overshoots";
-  return "use SignedImages::from_signed for pictures in [-1, 1]; clamp what overshoots";
+  return "use SignedImages::from_signed for images in [-1, 1]; clamp what overshoots";
 }
 
 }  // namespace
@@ -56,7 +56,7 @@ SignedImages SignedImages::from_bytes(const torch::Tensor& pixels) {
   const bool channels_first = four && pixels.size(1) == 3, channels_last = four && pixels.size(3) == 3;
   if (channels_first == channels_last) {
     throw Error(
-        Complaint{.what = channels_first ? "channels could be the first or the last axis" : "not a batch of pictures",
+        Complaint{.what = channels_first ? "channels could be the first or the last axis" : "not a batch of images",
                   .where = "SignedImages::from_bytes",
                   .value = text(pixels.scalar_type(), ' ', pixels.sizes()),
                   .allowed = "uint8 [N, H, W, 3] or [N, 3, H, W], none of them 0",
@@ -70,11 +70,11 @@ SignedImages SignedImages::from_signed(const torch::Tensor& images, Doubt doubt)
   constexpr auto where = "SignedImages::from_signed";
   const auto range = range_of(images, where);
   if (range.least < -1 - kTolerance || range.most > 1 + kTolerance) {
-    refuse("pictures beyond their range", where, range, "-1 to 1",
+    refuse("images beyond their range", where, range, "-1 to 1",
            "for values up to 255 use SignedImages::from_bytes with uint8; clamp what overshoots");
   }
   if (doubt == Doubt::refuse && io::looks_like_unit_range(images)) {
-    refuse("these pictures look as if they were in [0, 1]", where, range, "-1 to 1",
+    refuse("these images look as if they were in [0, 1]", where, range, "-1 to 1",
            "use SignedImages::from_unit, or pass Doubt::accept if they are truly this bright");
   }
   return SignedImages(images.detach().to(torch::kFloat32).clamp(-1, 1));
@@ -84,7 +84,7 @@ SignedImages SignedImages::from_unit(const torch::Tensor& images) {
   constexpr auto where = "SignedImages::from_unit";
   const auto range = range_of(images, where);
   if (range.least < -kTolerance || range.most > 1 + kTolerance) {
-    refuse("pictures beyond their range", where, range, "0 to 1", fix_for(range));
+    refuse("images beyond their range", where, range, "0 to 1", fix_for(range));
   }
   return SignedImages(images.detach().to(torch::kFloat32).clamp(0, 1).mul(2).sub(1));
 }
@@ -95,13 +95,13 @@ torch::Tensor SignedImages::in_255() const { return (images_ + 1) * 127.5; }
 
 SignedImages SignedImages::slice(int64_t begin, int64_t end) const {
   require(0 <= begin && begin < end && end <= count(), "SignedImages: slice [", begin, ", ", end, ") of ", count(),
-          " pictures");
+          " images");
   return SignedImages(images_.slice(0, begin, end));
 }
 
 void check_pairs(const char* what, const SignedImages& a, const SignedImages& b) {
   require(a.in_signed().sizes() == b.in_signed().sizes(), what,
-          ": the pictures of a pair must be of one size and there must be as many of each; got ", a.in_signed().sizes(),
+          ": the images of a pair must be of one size and there must be as many of each; got ", a.in_signed().sizes(),
           " and ", b.in_signed().sizes());
 }
 

@@ -1,4 +1,4 @@
-// Batches of pictures whose range is part of their type: a picture in [0,1] taken for one in [-1,1] gives a figure that
+// Batches of images whose range is part of their type: an image in [0,1] taken for one in [-1,1] gives a figure that
 // looks right and is wrong.
 #pragma once
 
@@ -8,7 +8,7 @@
 
 namespace monge::eval {
 
-/// Pictures float32 [N, 3, H, W], RGB, N, H, W >= 1, finite and in [-1, 1]. A plain value: copies share the tensor,
+/// Images float32 [N, 3, H, W], RGB, N, H, W >= 1, finite and in [-1, 1]. A plain value: copies share the tensor,
 /// which nobody may write into afterwards. Each factory says which range its argument has and keeps the argument's
 /// device.
 class SignedImages {
@@ -21,12 +21,12 @@ class SignedImages {
   /// Whether a batch that looks as if it were in [0, 1] is refused.
   enum class Doubt {
     refuse,
-    accept,  ///< for a caller who knows that his pictures are that bright
+    accept,  ///< for a caller who knows that his images are that bright
   };
 
   /// The values as they are; those beyond the range by at most 1e-4 are rounding and are clamped.
   ///
-  /// A batch in [0, 1] would pass for bright pictures, so it is refused on the evidence of io::looks_like_unit_range.
+  /// A batch in [0, 1] would pass for bright images, so it is refused on the evidence of io::looks_like_unit_range.
   /// @param images  any floating type, [N, 3, H, W].
   /// @throws Error for another type or shape, values that are not finite or beyond the range, and in doubt; the
   ///         message names the factory that fits.
@@ -47,7 +47,7 @@ class SignedImages {
   int64_t height() const { return images_.size(2); }
   int64_t width() const { return images_.size(3); }
 
-  /// The pictures [begin, end), 0 <= begin < end <= count(), without a copy.
+  /// The images [begin, end), 0 <= begin < end <= count(), without a copy.
   SignedImages slice(int64_t begin, int64_t end) const;
 
  private:
@@ -56,7 +56,7 @@ class SignedImages {
   torch::Tensor images_;
 };
 
-/// @throws Error starting with `what` unless both hold equally many pictures of one size.
+/// @throws Error starting with `what` unless both hold equally many images of one size.
 void check_pairs(const char* what, const SignedImages& a, const SignedImages& b);
 
 }  // namespace monge::eval

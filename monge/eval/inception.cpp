@@ -24,8 +24,7 @@ torch::Tensor prepared_clean(const std::vector<torch::Tensor>& images_HWC) {
   // The threads do nothing but resize_float, which is plain C++: operators of LibTorch would each open a pool of their
   // own.
   const auto resize = [&](int64_t i) { resized[i] = io::resize_float(floats[i], kSize, kSize, io::Filter::bicubic); };
-  data::for_each_parallel(
-      static_cast<int64_t>(images_HWC.size()), [&] { return resize; }, at::get_num_threads());
+  data::for_each_parallel(static_cast<int64_t>(images_HWC.size()), [&] { return resize; }, at::get_num_threads());
   return ((torch::stack(resized) - 128) / 128).permute({0, 3, 1, 2});
 }
 
@@ -62,13 +61,13 @@ InceptionFeatures::InceptionFeatures(const std::filesystem::path& weights, Incep
 InceptionFeatures::~InceptionFeatures() = default;
 
 torch::Tensor InceptionFeatures::prepared(const std::vector<torch::Tensor>& images_HWC) const {
-  check_pictures(images_HWC, name());
+  check_images(images_HWC, name());
   return mode_ == InceptionMode::clean ? prepared_clean(images_HWC) : prepared_legacy(images_HWC);
 }
 
 torch::Tensor InceptionFeatures::features(const std::vector<torch::Tensor>& images_HWC) const {
-  check_pictures(images_HWC, name());
-  const auto count = static_cast<int64_t>(images_HWC.size()), step = pictures_at_once(device_);
+  check_images(images_HWC, name());
+  const auto count = static_cast<int64_t>(images_HWC.size()), step = images_at_once(device_);
   auto out = torch::empty({count, dim()});  // before the guard: callers may write into it
   const c10::InferenceMode inference;
   for (int64_t begin = 0; begin < count; begin += step) {

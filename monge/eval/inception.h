@@ -14,12 +14,14 @@ namespace monge::eval {
 
 class InceptionNet;
 
-/// How a picture of bytes v comes to the net's 299 x 299 pixels in about [-1, 1]. Figures of the two do not compare.
+/// How an image of bytes v comes to the net's 299 x 299 pixels in about [-1, 1]. Figures of the two do not compare.
 enum class InceptionMode {
-  /// Pillow's bicubic filter, antialiased, channel by channel in float without rounding or clipping, then (v - 128) / 128.
+  /// Pillow's bicubic filter, antialiased, channel by channel in float without rounding or clipping, then (v - 128) /
+  /// 128.
   /// Parmar, Zhang and Zhu 2022, "On Aliased Resizing"; the clean-fid package.
   clean,
-  /// 2 r(v / 255) - 1 with r bilinear, corners not aligned, not antialiased: as the pytorch-fid package, for figures that
+  /// 2 r(v / 255) - 1 with r bilinear, corners not aligned, not antialiased: as the pytorch-fid package, for figures
+  /// that
   /// are to compare with published ones.
   legacy,
 };
@@ -44,7 +46,7 @@ class InceptionFeatures : public FeatureNet {
 
   torch::Tensor features(const std::vector<torch::Tensor>& images_HWC) const override;
 
-  /// What the net sees of the pictures: float32 [N, 3, 299, 299] on the CPU, channels last. @throws Error as features.
+  /// What the net sees of the images: float32 [N, 3, 299, 299] on the CPU, channels last. @throws Error as features.
   torch::Tensor prepared(const std::vector<torch::Tensor>& images_HWC) const;
 
  private:

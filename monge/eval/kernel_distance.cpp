@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "monge/core/error.h"
-#include "monge/dist/world.h"
+#include "monge/dist/process_group.h"
 
 namespace monge::eval {
 namespace {
@@ -17,9 +17,10 @@ torch::Tensor kernel(const torch::Tensor& a_NF, const torch::Tensor& b_MF) {
 }
 
 /// sum_j k(a_i, b_j), [N], and sum_i k(a_i, b_j), [M].
-std::pair<torch::Tensor, torch::Tensor> cross_sums(const torch::Tensor& a_NF, const torch::Tensor& b_MF, dist::World* world) {
+std::pair<torch::Tensor, torch::Tensor> cross_sums(const torch::Tensor& a_NF, const torch::Tensor& b_MF,
+                                                   dist::ProcessGroup* group) {
   auto of_a = torch::zeros({a_NF.size(0)}, torch::kFloat64), of_b = torch::zeros({b_MF.size(0)}, torch::kFloat64);
-  const auto own = dist::share_of((a_NF.size(0) + kBlock - 1) / kBlock, world);
+  const auto own = dist::slice_of((a_NF.size(0) + kBlock - 1) / kBlock, group);
   for (int64_t i = own.begin * kBlock; i < std::min((own.begin + own.length) * kBlock, a_NF.size(0)); i += kBlock) {
     for (int64_t j = 0; j < b_MF.size(0); j += kBlock) {
       const auto block = kernel(a_NF.slice(0, i, i + kBlock), b_MF.slice(0, j, j + kBlock));
@@ -27,17 +28,17 @@ std::pair<torch::Tensor, torch::Tensor> cross_sums(const torch::Tensor& a_NF, co
       of_b.slice(0, j, j + kBlock) += block.sum(0);
     }
   }
-  if (world) {
-    world->sum(of_a);
-    world->sum(of_b);
+  if (group) {
+    group->sum(of_a);
+    group->sum(of_b);
   }
   return {of_a, of_b};
 }
 
 /// mean_{j != i} k(a_i, a_j), [N].
-torch::Tensor own_means(const torch::Tensor& a_NF, dist::World* world) {
+torch::Tensor own_means(const torch::Tensor& a_NF, dist::ProcessGroup* group) {
   const auto scaled = a_NF.square().sum(1) / static_cast<double>(a_NF.size(1)) + 1;
-  return (cross_sums(a_NF, a_NF, world).first - scaled * scaled * scaled) / static_cast<double>(a_NF.size(0) - 1);
+  return (cross_sums(a_NF, a_NF, group).first - scaled * scaled * scaled) / static_cast<double>(a_NF.size(0) - 1);
 }
 
 torch::Tensor checked(const torch::Tensor& features_NF) {
@@ -50,13 +51,13 @@ torch::Tensor checked(const torch::Tensor& features_NF) {
 
 }  // namespace
 
-KernelDistance kernel_distance(const torch::Tensor& a_NF, const torch::Tensor& b_MF, dist::World* world) {
+KernelDistance kernel_distance(const torch::Tensor& a_NF, const torch::Tensor& b_MF, dist::ProcessGroup* group) {
   const auto a = checked(a_NF), b = checked(b_MF);
   require(a.size(1) == b.size(1), "kernel distance: samples of ", a.size(1), " and of ", b.size(1),
           " features do not compare");
   const auto n = static_cast<double>(a.size(0)), m = static_cast<double>(b.size(0));
-  const auto within_a = own_means(a, world), within_b = own_means(b, world);
-  const auto [of_a, of_b] = cross_sums(a, b, world);
+  const auto within_a = own_means(a, group), within_b = own_means(b, group);
+  const auto [of_a, of_b] = cross_sums(a, b, group);
   const auto a_to_b = of_a / m, b_to_a = of_b / n;
   const double value = (within_a.mean() + within_b.mean() - a_to_b.mean() - b_to_a.mean()).item<double>();
   const double variance =

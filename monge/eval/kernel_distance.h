@@ -4,7 +4,7 @@
 #include <torch/types.h>
 
 namespace monge::dist {
-class World;
+class ProcessGroup;
 }
 
 namespace monge::eval {
@@ -26,7 +26,9 @@ struct KernelDistance {
 /// which is right where the laws differ and too low where they are equal. In float64 and blocks; time grows with
 /// (n + m)^2 F.
 /// @param a_NF,b_MF  any float type. @throws Error if F differs, for fewer than 2 samples, or for NaN and infinity.
-/// @param world      of a job, whose ranks all call this with the same samples: each takes a part of the pairs. Null: none.
-KernelDistance kernel_distance(const torch::Tensor& a_NF, const torch::Tensor& b_MF, dist::World* world = nullptr);
+/// @param group      of a job, whose ranks all call this with the same samples: each takes a part of the pairs. Null:
+/// none.
+KernelDistance kernel_distance(const torch::Tensor& a_NF, const torch::Tensor& b_MF,
+                               dist::ProcessGroup* group = nullptr);
 
 }  // namespace monge::eval

@@ -18,7 +18,7 @@ namespace monge::eval {
 ///     d(a, b) = sum_l mean_hw sum_c w_lc (n(y_l(a)) - n(y_l(b)))_c^2,    n(y) = y / (sqrt(sum_c y^2) + 1e-10)
 ///
 /// with the maps y_l of a trunk fed with (x - shift) / scale, shift = (-.030, -.088, -.188), scale = (.458, .448,
-/// .450), and the learned heads w. Symmetric, and 0 for equal pictures, exactly. Const calls are thread-safe and
+/// .450), and the learned heads w. Symmetric, and 0 for equal images, exactly. Const calls are thread-safe and
 /// deterministic.
 class Lpips {
  public:
@@ -29,7 +29,7 @@ class Lpips {
         torch::Device device = torch::kCPU);
 
   /// @return  [N] float32 on the CPU.
-  /// @throws Error unless a and b hold equally many pictures of one size, no smaller than the trunk needs.
+  /// @throws Error unless a and b hold equally many images of one size, no smaller than the trunk needs.
   torch::Tensor distance(const SignedImages& a, const SignedImages& b) const;
 
   /// The terms of the sum, [N, L].

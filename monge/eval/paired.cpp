@@ -67,7 +67,7 @@ torch::Tensor peak_signal_to_noise(const SignedImages& a, const SignedImages& b)
 
 torch::Tensor structural_similarity(const SignedImages& a, const SignedImages& b) {
   check_pairs("SSIM", a, b);
-  require(a.height() >= kWindow && a.width() >= kWindow, "SSIM: pictures of ", a.height(), " x ", a.width(),
+  require(a.height() >= kWindow && a.width() >= kWindow, "SSIM: images of ", a.height(), " x ", a.width(),
           " pixels are smaller than its window (allowed: ", kWindow, " x ", kWindow, " or more)");
   const at::NoGradGuard no_grad;
   const int64_t step = std::max<int64_t>(1, kBlockPixels / (a.height() * a.width()));

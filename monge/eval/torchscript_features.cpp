@@ -94,7 +94,7 @@ torch::Tensor TorchScriptFeatures::run(const torch::Tensor& bytes_NHWC) const {
       answer.isTensor() ? text(answer.toTensor().scalar_type(), ' ', answer.toTensor().sizes()) : answer.tagKind();
   if (!answer.isTensor() || answer.toTensor().dim() != 2 || answer.toTensor().size(0) != x.size(0) ||
       answer.toTensor().size(1) == 0 || !answer.toTensor().is_floating_point()) {
-    throw Error(Complaint{.what = text("the net gives no row of features for each of ", x.size(0), " pictures"),
+    throw Error(Complaint{.what = text("the net gives no row of features for each of ", x.size(0), " images"),
                           .where = file_,
                           .value = shape,
                           .allowed = text("floats [", x.size(0), ", F]"),
@@ -104,14 +104,14 @@ torch::Tensor TorchScriptFeatures::run(const torch::Tensor& bytes_NHWC) const {
 }
 
 torch::Tensor TorchScriptFeatures::features(const std::vector<torch::Tensor>& images_HWC) const {
-  check_pictures(images_HWC, name_);
+  check_images(images_HWC, name_);
   std::map<std::pair<int64_t, int64_t>, std::vector<int64_t>> by_size;
   for (size_t i = 0; i < images_HWC.size(); ++i) {
     by_size[{images_HWC[i].size(0), images_HWC[i].size(1)}].push_back(static_cast<int64_t>(i));
   }
   auto out = torch::empty(
       {static_cast<int64_t>(images_HWC.size()), dim_});  // not in inference mode: callers may write into it
-  const auto step = static_cast<size_t>(pictures_at_once(device_));
+  const auto step = static_cast<size_t>(images_at_once(device_));
   const at::NoGradGuard no_grad;
   for (const auto& [size, members] : by_size) {
     for (size_t begin = 0; begin < members.size(); begin += step) {
@@ -119,7 +119,7 @@ torch::Tensor TorchScriptFeatures::features(const std::vector<torch::Tensor>& im
       std::vector<torch::Tensor> batch;
       for (size_t i = begin; i < end; ++i) batch.push_back(images_HWC[members[i]]);
       const auto rows = run(torch::stack(batch));
-      require(rows.size(1) == dim_, file_, ": ", rows.size(1), " features for pictures of ", size.first, " x ",
+      require(rows.size(1) == dim_, file_, ": ", rows.size(1), " features for images of ", size.first, " x ",
               size.second, " pixels, but ", dim_, " for others; the net must pool to one size");
       for (size_t i = begin; i < end; ++i) out[members[i]].copy_(rows[static_cast<int64_t>(i - begin)]);
     }

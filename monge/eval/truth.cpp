@@ -6,18 +6,18 @@
 
 #include "monge/core/random.h"
 #include "monge/eval/discrete_ot.h"
-#include "monge/eval/pushforward.h"
-#include "monge/train/model.h"
-#include "monge/train/settings.h"
+#include "monge/eval/push_forward_error.h"
+#include "monge/model/model.h"
+#include "monge/solve/settings.h"
 #include "monge/train/trainer.h"
 
 namespace monge::eval {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr int64_t kPoints = 1024;    // of an exact plan
+constexpr int64_t kPoints = 1024;        // of an exact plan
 constexpr int64_t kMapPoints = 1 << 14;  // for figures that need no plan
-constexpr int64_t kSpread = 64;      // draws per input behind the plan's variance
+constexpr int64_t kSpread = 64;          // draws per input behind the plan's variance
 constexpr int64_t kBranchParts = 8;
 
 double mean_square_gap(const torch::Tensor& a, const torch::Tensor& b) {
@@ -25,15 +25,17 @@ double mean_square_gap(const torch::Tensor& a, const torch::Tensor& b) {
 }
 
 /// Means over repeats of the distances between fresh samples.
-void score_target(const TruthCase& truth, const train::Trainer& trainer, const train::Model& model, const RandomStreams& streams,
-                  TruthScore& out) {
+void score_target(const TruthCase& truth, const train::Trainer& trainer, const model::Model& model,
+                  const RandomStreams& streams, TruthScore& out) {
   const auto& source = *trainer.data().source;
   const auto& target = *trainer.data().target;
   out.points = kPoints;
   out.target_error = out.target_floor = out.target_collapse = 0;
   for (int64_t k = 0; k < truth.repeats; ++k) {
-    const auto y = model.translate(source.draw(kPoints, streams.at("truth x", k)), 1, streams.at("truth z", k)).squeeze(1);
-    const auto a = target.draw(kPoints, streams.at("truth target a", k)), b = target.draw(kPoints, streams.at("truth target b", k));
+    const auto y =
+        model.translate(source.draw(kPoints, streams.at("truth x", k)), 1, streams.at("truth z", k)).squeeze(1);
+    const auto a = target.draw(kPoints, streams.at("truth target a", k)),
+               b = target.draw(kPoints, streams.at("truth target b", k));
     const auto centre = a.mean(0, /*keepdim=*/true).expand_as(a);
     const double share = 1.0 / static_cast<double>(truth.repeats);
     out.target_error += share * exact_w2_squared(y, a);
@@ -45,7 +47,7 @@ void score_target(const TruthCase& truth, const train::Trainer& trainer, const t
   }
 }
 
-void score_map(const TruthCase& truth, const train::Model& model, const torch::Tensor& x, const RandomStreams& streams,
+void score_map(const TruthCase& truth, const model::Model& model, const torch::Tensor& x, const RandomStreams& streams,
                TruthScore& out) {
   const int64_t draws = model.stochastic() ? kSpread : 1;
   const auto few = draws == 1 ? x : x.narrow(0, 0, std::min<int64_t>(2048, x.size(0)));
@@ -76,17 +78,25 @@ std::vector<double> branches(const torch::Tensor& x, const torch::Tensor& y) {
 }  // namespace
 
 std::vector<std::pair<std::string, double>> TruthScore::named() const {
-  return {{"cost_error", cost_error},     {"target_error", target_error}, {"target_floor", target_floor},
-          {"l2_uvp", l2_uvp},             {"cosine", cosine},             {"seconds", seconds},
-          {"target_collapse", target_collapse}, {"energy_error", energy_error}, {"energy_floor", energy_floor},
-          {"energy_collapse", energy_collapse}, {"plan_variance", plan_variance},
+  return {{"cost_error", cost_error},
+          {"target_error", target_error},
+          {"target_floor", target_floor},
+          {"l2_uvp", l2_uvp},
+          {"cosine", cosine},
+          {"seconds", seconds},
+          {"target_collapse", target_collapse},
+          {"energy_error", energy_error},
+          {"energy_floor", energy_floor},
+          {"energy_collapse", energy_collapse},
+          {"plan_variance", plan_variance},
           {"plan_variance_truth", plan_variance_truth}};
 }
 
 TruthScore TruthScore::unknown() {
   TruthScore out;
-  for (double* figure : {&out.cost_error, &out.target_error, &out.target_floor, &out.target_collapse, &out.energy_error, &out.energy_floor,
-                         &out.energy_collapse, &out.l2_uvp, &out.cosine, &out.plan_variance, &out.plan_variance_truth, &out.seconds}) {
+  for (double* figure : {&out.cost_error, &out.target_error, &out.target_floor, &out.target_collapse, &out.energy_error,
+                         &out.energy_floor, &out.energy_collapse, &out.l2_uvp, &out.cosine, &out.plan_variance,
+                         &out.plan_variance_truth, &out.seconds}) {
     *figure = kNaN;
   }
   return out;
@@ -95,7 +105,7 @@ TruthScore TruthScore::unknown() {
 TruthResult run_truth(const TruthCase& truth, torch::Device device, const std::atomic<bool>& stop, const LogSink& log,
                       train::Observer* watcher) {
   train::validate(truth.recipe);
-  train::apply_settings(truth.recipe, device);
+  solve::apply_settings(truth.recipe, device);
   train::Trainer trainer(truth.recipe, train::open_training_data(truth.recipe, log), device, "", log);
   if (watcher != nullptr) trainer.attach(*watcher);
   TruthResult out;
@@ -107,7 +117,7 @@ TruthResult run_truth(const TruthCase& truth, torch::Device device, const std::a
 
   // What is scored is drawn from streams of its own: every seed of the training meets the same questions.
   const RandomStreams streams(0x7472757468);
-  const auto model = train::model_of(trainer);
+  const auto model = model::model_of(trainer);
   score_target(truth, trainer, model, streams, score);
   const auto x = trainer.data().source->draw(kMapPoints, streams.at("truth cost x", 0));
   const auto y = model.translate(x, 1, streams.at("truth cost z", 0)).squeeze(1);

@@ -43,12 +43,16 @@ void start_at_identity(Recipe& recipe) {
   recipe.potential.quadratic = recipe.potential.zero_last = true;
 }
 
-int64_t dim_of(const TruthOptions& options, const std::string& name, int64_t usual, int64_t least, int64_t most, bool even = false) {
+int64_t dim_of(const TruthOptions& options, const std::string& name, int64_t usual, int64_t least, int64_t most,
+               bool even = false) {
   const int64_t dim = options.dim == 0 ? usual : options.dim;
   if (dim < least || dim > most || (even && dim % 2 != 0)) {
-    const auto range = least == most ? std::to_string(least) : text(even ? "an even number, " : "", least, " to ", most);
-    throw Error(Complaint{.what = "the case \"" + name + "\" has no such dimension", .where = "--dim",
-                          .value = std::to_string(dim), .allowed = range});
+    const auto range =
+        least == most ? std::to_string(least) : text(even ? "an even number, " : "", least, " to ", most);
+    throw Error(Complaint{.what = "the case \"" + name + "\" has no such dimension",
+                          .where = "--dim",
+                          .value = std::to_string(dim),
+                          .allowed = range});
   }
   return dim;
 }
@@ -97,7 +101,8 @@ TruthCase weak_gaussian(const TruthOptions& options) {
   r.weak.z_channels = out.dim;
   r.weak.z_std = 1;
   r.map.activation = r.potential.activation = "relu";
-  // At the optimum the variance does not change the map's loss: only f's answer to it holds it in place, so f must be quick.
+  // At the optimum the variance does not change the map's loss: only f's answer to it holds it in place, so f must be
+  // quick.
   r.train.k_t = 4;
   r.train.lr_potential = 4e-3;
   r.train.ema = 0.998;
@@ -128,8 +133,8 @@ TruthCase perpendicular(const TruthOptions& options) {
   out.dim = dim_of(options, "perpendicular", 2, 2, 4096, /*even=*/true);
   out.recipe = thin("perpendicular?dim=" + std::to_string(out.dim) + "&", options);
   if (out.dim > 64) {
-    // Every plan is optimal, so the noise may stay: at about the target's own spread, 1/sqrt(3), the map along the target's
-    // axes hardly stretches, and wide nets find it soon. With 0.05 left they would have to stretch twelvefold.
+    // Every plan is optimal, so the noise may stay: at about the target's own spread, 1/sqrt(3), the map along the
+    // target's axes hardly stretches, and wide nets find it soon. With 0.05 left they would have to stretch twelvefold.
     auto& r = out.recipe;
     start_at_identity(r);
     r.otp.eps_start = 0.56;
@@ -145,9 +150,10 @@ TruthCase one_to_many(const TruthOptions& options) {
   TruthCase out;
   out.dim = dim_of(options, "one-to-many", 2, 2, 4096, /*even=*/true);
   out.recipe = thin("one_to_many?dim=" + std::to_string(out.dim) + "&", options);
-  // Much noise at the end, so that the noise decides the branch: the net cannot sharpen as fast as less noise would ask, and
-  // the less there is the more a small error of the potential tips the balance. An identity start keeps the map from
-  // moving along the segment, which costs little and so is hardly undone; R1 and larger batches calm the potential.
+  // Much noise at the end, so that the noise decides the branch: the net cannot sharpen as fast as less noise would
+  // ask, and the less there is the more a small error of the potential tips the balance. An identity start keeps the
+  // map from moving along the segment, which costs little and so is hardly undone; R1 and larger batches calm the
+  // potential.
   auto& r = out.recipe;
   r.otp.eps_start = 1.0;
   r.otp.eps_end = "0.2";
@@ -193,10 +199,13 @@ TruthCase to_plane_law(const std::string& name, const std::string& target, const
 
 TruthCase w2bench(const TruthOptions& options) {
   if (options.pair.empty()) {
-    throw Error(Complaint{.what = "the case \"w2bench\" needs a pair", .where = "--pair", .value = "nothing",
+    throw Error(Complaint{.what = "the case \"w2bench\" needs a pair",
+                          .where = "--pair",
+                          .value = "nothing",
                           .allowed = "a .safetensors file of the Wasserstein-2 benchmark"});
   }
-  require(options.pair.find('?') == std::string::npos, "--pair ", options.pair, ": a path with a ? cannot stand in a recipe; rename the file");
+  require(options.pair.find('?') == std::string::npos, "--pair ", options.pair,
+          ": a path with a ? cannot stand in a recipe; rename the file");
   const auto pair = data::W2Benchmark::load(options.pair);
   TruthCase out;
   out.dim = dim_of(options, "w2bench", pair->dim(), pair->dim(), pair->dim());
@@ -262,8 +271,8 @@ std::vector<std::string> truth_names() {
 TruthCase truth_case(const std::string& name, const TruthOptions& options) {
   auto out = registry().at(name)(options);
   out.name = name;
-  // One plan alone scatters with the chance of its samples, in few dimensions by its own size: two samples of a target of two
-  // branches seldom split alike.
+  // One plan alone scatters with the chance of its samples, in few dimensions by its own size: two samples of a target
+  // of two branches seldom split alike.
   out.repeats = !options.quick && out.dim <= 16 ? 48 : 8;
   if (!options.method.empty()) out.recipe.options().set("method", options.method, "--method");
   const auto& cost = train::cost_method(out.recipe);

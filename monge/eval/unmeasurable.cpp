@@ -7,8 +7,8 @@
 
 namespace monge::eval {
 
-std::string unmeasurable(const std::string& what, const torch::Tensor& samples, int64_t draws, const data::Source& source,
-                         const std::function<std::vector<int64_t>()>& items) {
+std::string unmeasurable(const std::string& what, const torch::Tensor& samples, int64_t draws,
+                         const data::Source& source, const std::function<std::vector<int64_t>()>& items) {
   const auto entries_NE = samples.detach().reshape({samples.size(0) * draws, -1});
   // Written so that NaN, which is not below anything, counts as bad.
   const auto bad_N = (entries_NE.abs() < kLargestMeasured).all(1).logical_not().cpu();

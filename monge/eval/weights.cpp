@@ -17,8 +17,11 @@ namespace fs = std::filesystem;
 
 /// Words that stand for other names.
 const std::map<std::string, std::string>& aliases() {
-  static const std::map<std::string, std::string> out{
-      {"fid", "inception"}, {"kid", "inception"}, {"alex", "lpips-alex"}, {"squeeze", "lpips-squeeze"}, {"vgg", "lpips-vgg"}};
+  static const std::map<std::string, std::string> out{{"fid", "inception"},
+                                                      {"kid", "inception"},
+                                                      {"alex", "lpips-alex"},
+                                                      {"squeeze", "lpips-squeeze"},
+                                                      {"vgg", "lpips-vgg"}};
   return out;
 }
 
@@ -51,7 +54,8 @@ FoundWeights damaged(FoundWeights found, const std::string& problem) {
 std::vector<Weights> weights_named(const std::vector<std::string>& words) {
   std::vector<Weights> out;
   const auto add = [&out](const Weights& weights) {
-    const bool had = std::any_of(out.begin(), out.end(), [&](const Weights& other) { return other.name == weights.name; });
+    const bool had =
+        std::any_of(out.begin(), out.end(), [&](const Weights& other) { return other.name == weights.name; });
     if (!had) out.push_back(weights);
   };
   for (const auto& word : words) {
@@ -104,7 +108,8 @@ FoundWeights verify_weights(const Weights& weights, const std::vector<fs::path>&
   auto found = look_for_weights(weights, folders);
   if (found.status != FoundWeights::present) return found;
   const auto digest = io::sha256_of_file(found.path, progress);
-  if (digest != found.form.sha256) return damaged(found, "has SHA-256 " + digest + " where " + found.form.sha256 + " was expected");
+  if (digest != found.form.sha256)
+    return damaged(found, "has SHA-256 " + digest + " where " + found.form.sha256 + " was expected");
   found.status = FoundWeights::intact;
   return found;
 }
@@ -113,29 +118,35 @@ fs::path find_weights(const std::string& name, const fs::path& flag) {
   const auto& weights = weights_of(name);
   std::error_code ignored;
   if (!flag.empty() && !fs::is_directory(flag, ignored)) {
-    throw Error(Complaint{.what = "is no folder", .where = "--weights " + flag.string(),
-                          .fix = "name a folder with " + weights.forms[0].file + ", or make it: " + fetch_command(weights.name, flag)});
+    throw Error(Complaint{
+        .what = "is no folder",
+        .where = "--weights " + flag.string(),
+        .fix = "name a folder with " + weights.forms[0].file + ", or make it: " + fetch_command(weights.name, flag)});
   }
   const auto folders = weights_folders(flag);
   const auto found = look_for_weights(weights, folders);
   if (found.status == FoundWeights::present) return found.path;
   const auto fetch = "run: " + fetch_command(weights.name, flag);
   if (found.status == FoundWeights::damaged) {
-    throw Error(Complaint{.what = found.problem, .where = found.path.string(), .fix = "it is cut short or another file; " + fetch});
+    throw Error(Complaint{
+        .what = found.problem, .where = found.path.string(), .fix = "it is cut short or another file; " + fetch});
   }
   std::vector<std::string> files, places;
   for (const auto& form : weights.forms) files.push_back(form.file);
   for (const auto& folder : folders) places.push_back(folder.string());
-  throw Error(Complaint{.what = "the weights " + weights.name + " (" + join(files, " or ") + ") are not in " + join(places), .fix = fetch});
+  throw Error(
+      Complaint{.what = "the weights " + weights.name + " (" + join(files, " or ") + ") are not in " + join(places),
+                .fix = fetch});
 }
 
-io::Download fetch_weights(const Weights& weights, const fs::path& folder, const std::string& url, io::DownloadOptions options) {
+fetch::Download fetch_weights(const Weights& weights, const fs::path& folder, const std::string& url,
+                              fetch::DownloadOptions options) {
   const auto& form = weights.forms.at(0);
   options.bytes = form.bytes;
   options.sha256 = form.sha256;
   options.allow_file_urls = !url.empty();
   const auto address = url.empty() ? weights.url : url.ends_with('/') ? url + form.file : url;
-  return io::download(address, folder / form.file, options);
+  return fetch::download(address, folder / form.file, options);
 }
 
 }  // namespace monge::eval

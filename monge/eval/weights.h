@@ -1,4 +1,4 @@
-// Weight files of the nets that judge pictures: which there are, where they are found, and how they are fetched.
+// Weight files of the nets that judge images: which there are, where they are found, and how they are fetched.
 #pragma once
 
 #include <cstdint>
@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "monge/io/download.h"
+#include "monge/fetch/download.h"
 
 namespace monge::eval {
 
 /// One file that holds the weights.
 struct WeightsForm {
-  std::string file;    ///< its name in a folder of weights
+  std::string file;  ///< its name in a folder of weights
   int64_t bytes = 0;
   std::string sha256;  ///< 64 lower-case hexadecimal digits
 };
@@ -24,21 +24,24 @@ struct Weights {
   std::string purpose;  ///< in a few words
   std::string licence;  ///< SPDX identifier of the project that publishes the file
   std::string url;      ///< of the first form
-  std::vector<WeightsForm> forms;  ///< the published file, then other files with the same numbers that are taken as well
-  std::vector<std::string> needs = {};  ///< names of the weights without which these are of no use: heads need their trunk
+  std::vector<WeightsForm>
+      forms;  ///< the published file, then other files with the same numbers that are taken as well
+  std::vector<std::string> needs =
+      {};  ///< names of the weights without which these are of no use: heads need their trunk
 };
 
 /// All of them: inception; lpips-alex, lpips-squeeze, lpips-vgg (heads); alexnet, squeezenet1_1, vgg16 (trunks).
 const std::vector<Weights>& known_weights();
 
-/// What a user's word stands for, with what it needs and each once: a name; a metric ("fid", "kid"); or a variant of LPIPS
+/// What a user's word stands for, with what it needs and each once: a name; a metric ("fid", "kid"); or a variant of
+/// LPIPS
 /// ("alex", "squeeze", "vgg"). "lpips-alex" and "alex" are the heads and the trunk, "alexnet" is the trunk alone.
 /// @throws Error that lists the words and suggests the nearest.
 std::vector<Weights> weights_named(const std::vector<std::string>& words);
 
-/// Where weights are looked for, in this order: `flag` (of --weights, empty when not given), the folders of MONGE_WEIGHTS
-/// (separated by ':'), and monge/weights in the user's cache (XDG_CACHE_HOME, else ~/.cache). They need not exist. A fetch
-/// goes to the first.
+/// Where weights are looked for, in this order: `flag` (of --weights, empty when not given), the folders of
+/// MONGE_WEIGHTS (separated by ':'), and monge/weights in the user's cache (XDG_CACHE_HOME, else ~/.cache). They need
+/// not exist. A fetch goes to the first.
 /// @throws Error when there is none, which takes a user without HOME.
 std::vector<std::filesystem::path> weights_folders(const std::filesystem::path& flag = {});
 
@@ -64,15 +67,17 @@ FoundWeights verify_weights(const Weights& weights, const std::vector<std::files
                             const std::function<void(int64_t, int64_t)>& progress = {});
 
 /// The file of `name` in weights_folders(flag), of the right size. Nothing is ever downloaded.
-/// @throws Error  when it is missing or of another size: names what was looked through and the one command that fetches it.
+/// @throws Error  when it is missing or of another size: names what was looked through and the one command that fetches
+/// it.
 ///                Also for an unknown name, or a `flag` that is no folder.
 std::filesystem::path find_weights(const std::string& name, const std::filesystem::path& flag = {});
 
 /// Fetches the published form into `folder` (made when absent), checked by size and SHA-256.
-/// @param url      of a mirror; empty: the published one. With a '/' at its end the file's name is added. It may be file://.
+/// @param url      of a mirror; empty: the published one. With a '/' at its end the file's name is added. It may be
+/// file://.
 /// @param options  tries, times, progress and stop; size and hash are set here.
-/// @return what io::download returns. @throws as io::download.
-io::Download fetch_weights(const Weights& weights, const std::filesystem::path& folder, const std::string& url = {},
-                           io::DownloadOptions options = {});
+/// @return what fetch::download returns. @throws as fetch::download.
+fetch::Download fetch_weights(const Weights& weights, const std::filesystem::path& folder, const std::string& url = {},
+                              fetch::DownloadOptions options = {});
 
 }  // namespace monge::eval

@@ -1,17 +1,19 @@
-// The public weight files that monge knows. Sizes and SHA-256 were compared with at least two independent publications, and
-// those of the heads and of the repacked trunks with the files themselves.
+// The public weight files that monge knows. Sizes and SHA-256 were compared with at least two independent publications,
+// and those of the heads and of the repacked trunks with the files themselves.
 #include "monge/eval/weights.h"
 
 namespace monge::eval {
 
 const std::vector<Weights>& known_weights() {
-  static const std::string heads = "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1/";
+  static const std::string heads =
+      "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1/";
   static const std::string trunks = "https://download.pytorch.org/models/";
   static const std::vector<Weights> out{
       {.name = "inception",
        .purpose = "FID and KID: Inception v3 of 2015-12-05",
        .licence = "Apache-2.0",
-       .url = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
+       .url =
+           "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
        .forms = {{"pt_inception-2015-12-05-6726825d.pth", 95628359,
                   "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"},
                  // The same file as torch-fidelity names it.
@@ -27,7 +29,8 @@ const std::vector<Weights>& known_weights() {
        .purpose = "LPIPS trunk: AlexNet on ImageNet",
        .licence = "BSD-3-Clause",
        .url = trunks + "alexnet-owt-7be5be79.pth",
-       .forms = {{"alexnet-owt-7be5be79.pth", 244408911, "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02"},
+       .forms = {{"alexnet-owt-7be5be79.pth", 244408911,
+                  "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02"},
                  // The convolutions alone, in a container written anew.
                  {"alexnet_features_torchvision.pth", 9883221,
                   "e7811f103c38dc40d3c27045f43ff813616076608a4dfa7af0b169dcdb13fa52"}}},
@@ -41,7 +44,8 @@ const std::vector<Weights>& known_weights() {
        .purpose = "LPIPS trunk: SqueezeNet 1.1 on ImageNet",
        .licence = "BSD-3-Clause",
        .url = trunks + "squeezenet1_1-b8a52dc0.pth",
-       .forms = {{"squeezenet1_1-b8a52dc0.pth", 4958839, "b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b"},
+       .forms = {{"squeezenet1_1-b8a52dc0.pth", 4958839,
+                  "b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b"},
                  {"squeezenet1_1_features_torchvision.pth", 2907317,
                   "a0fd43c159f61312b11e1f8e3b57acfc80c7382287fd52cf8fcd40e4ca0e4fd7"}}},
       {.name = "lpips-vgg",

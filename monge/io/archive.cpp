@@ -47,7 +47,7 @@ std::string read_entry(const fs::path& path, ::archive* archive, const std::stri
     if (count < 0) refuse_archive(path.string(), archive);
     if (count == 0) return out;
     require(static_cast<int64_t>(out.size()) + count <= most_bytes, path.string(), ": the entry ", name,
-            " unpacks to more than ", most_bytes, " bytes; this is not a set of pictures, or a trap");
+            " unpacks to more than ", most_bytes, " bytes; this is not a set of images, or a trap");
     out.append(block.data(), static_cast<size_t>(count));
   }
 }
@@ -76,7 +76,8 @@ class TakenEntries {
       return count(report.repetitions, entry.name);
     }
     left_ -= static_cast<int64_t>(entry.bytes.size());
-    require(left_ >= 0, path_.string(), ": unpacks to more than ", most_, " bytes, hard links included; this is not a set of images, or a trap");
+    require(left_ >= 0, path_.string(), ": unpacks to more than ", most_,
+            " bytes, hard links included; this is not a set of images, or a trap");
     list_.add(std::move(entry));
   }
 
@@ -87,8 +88,9 @@ class TakenEntries {
 };
 
 /// @param links  gets the hard links to entries that were not taken.
-void read_entries(const fs::path& path, const std::function<bool(const std::string&)>& wanted, const ArchiveLimits& limits,
-                  ArchiveReport& report, TakenEntries& taken, std::vector<OpenLink>& links) {
+void read_entries(const fs::path& path, const std::function<bool(const std::string&)>& wanted,
+                  const ArchiveLimits& limits, ArchiveReport& report, TakenEntries& taken,
+                  std::vector<OpenLink>& links) {
   const auto reader = open_archive(path);
   std::error_code ignored;
   std::optional<MappedFile> mapped;  // for names that stand in a directory at the end
@@ -113,7 +115,8 @@ void read_entries(const fs::path& path, const std::function<bool(const std::stri
     }
     if (wanted && !wanted(name)) continue;
     if (target.empty()) {
-      require(!archive_entry_is_encrypted(entry), path.string(), ": the entry ", name, " is encrypted; unpack it first");
+      require(!archive_entry_is_encrypted(entry), path.string(), ": the entry ", name,
+              " is encrypted; unpack it first");
       taken.add({name, read_entry(path, reader.get(), name, std::min(taken.left(), limits.most_entry_bytes))}, report);
     } else if (const auto* linked = taken.list().find(target)) {
       taken.add({name, linked->bytes}, report);
@@ -138,7 +141,9 @@ std::vector<ArchiveEntry> read_archive(const fs::path& path, const std::function
     read_entries(path, is_target, limits, known, targets, further);
     return targets.take();
   };
-  resolve_links(links, read_targets, [&](const OpenLink& link, const ArchiveEntry& entry) { taken.add({link.name, entry.bytes}, own); }, own);
+  resolve_links(
+      links, read_targets,
+      [&](const OpenLink& link, const ArchiveEntry& entry) { taken.add({link.name, entry.bytes}, own); }, own);
   if (report) *report = std::move(own);
   return taken.take().take();
 }
@@ -223,7 +228,8 @@ ArchiveWriter::~ArchiveWriter() = default;
 
 void ArchiveWriter::add(const std::string& name, std::string_view bytes) {
   if (!stays_inside(name)) {
-    throw Error(text(state_->path.string(), ": the entry name \"", name, "\" is empty, absolute or climbs with \"..\""));
+    throw Error(
+        text(state_->path.string(), ": the entry name \"", name, "\" is empty, absolute or climbs with \"..\""));
   }
   state_->zip ? state_->zip->add(name, bytes) : state_->tar->add(name, bytes);
 }

@@ -32,8 +32,9 @@ struct LeftOut {
 
 /// What was not taken of an archive.
 struct ArchiveReport {
-  LeftOut unsafe;       ///< regular files with names that are absolute, climb with "..", or are empty; whatever `wanted` says
-  LeftOut links;        ///< symbolic links; hard links to what is no entry of this archive
+  LeftOut
+      unsafe;     ///< regular files with names that are absolute, climb with "..", or are empty; whatever `wanted` says
+  LeftOut links;  ///< symbolic links; hard links to what is no entry of this archive
   LeftOut special;      ///< devices, pipes, sockets
   LeftOut repetitions;  ///< wanted entries that repeat an earlier name with the same bytes
 };
@@ -41,12 +42,13 @@ struct ArchiveReport {
 /// Whether the name ends in .zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz, .tar.zst or .7z, in either case.
 bool has_archive_extension(const std::filesystem::path& path);
 
-/// The regular files of an archive in its order, all in memory; the kind is told by content. A hard link is the file that it
-/// leads to under another name. Folders, symbolic links and devices, and entries whose names are absolute or climb with "..",
-/// are left out. Of entries with one name ("./a" and "a" are one) and the same bytes the first is taken.
+/// The regular files of an archive in its order, all in memory; the kind is told by content. A hard link is the file
+/// that it leads to under another name. Folders, symbolic links and devices, and entries whose names are absolute or
+/// climb with "..", are left out. Of entries with one name ("./a" and "a" are one) and the same bytes the first is
+/// taken.
 ///
-/// Names are UTF-8 where the archive says what they are (zip with the UTF-8 flag or the Unicode Path field, 7z, pax), else the
-/// bytes that stand in it; the locale does not matter.
+/// Names are UTF-8 where the archive says what they are (zip with the UTF-8 flag or the Unicode Path field, 7z, pax),
+/// else the bytes that stand in it; the locale does not matter.
 /// @param wanted  entries whose names it refuses are skipped without unpacking; empty: all are taken.
 /// @param report  told what was left out; unless null.
 /// @throws Error naming the archive: missing, of another kind, truncated, damaged, encrypted, or beyond the limits; and
@@ -55,9 +57,9 @@ std::vector<ArchiveEntry> read_archive(const std::filesystem::path& path,
                                        const std::function<bool(const std::string& name)>& wanted = {},
                                        const ArchiveLimits& limits = {}, ArchiveReport* report = nullptr);
 
-/// Writes .zip (stored, for pictures are compressed already), .tar, .tar.gz or .tgz entry by entry; little is held in
-/// memory. The archive appears under its name whole, with finish(), or not at all. The same entries give the same bytes:
-/// times are fixed. Names that are UTF-8 are marked as such, see ZipWriter and TarWriter.
+/// Writes .zip (stored, for images are compressed already), .tar, .tar.gz or .tgz entry by entry; little is held in
+/// memory. The archive appears under its name whole, with finish(), or not at all. The same entries give the same
+/// bytes: times are fixed. Names that are UTF-8 are marked as such, see ZipWriter and TarWriter.
 class ArchiveWriter {
  public:
   /// @throws Error for another extension; SystemError when the file cannot be made.

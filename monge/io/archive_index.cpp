@@ -18,13 +18,14 @@ namespace monge::io {
 
 namespace {
 
-/// A tar ends with two blocks of zeros, and with nothing but zeros after them. One that was cut between two entries has none, and a
-/// block of zeros in its midst hides what follows: libarchive takes both for the end.
+/// A tar ends with two blocks of zeros, and with nothing but zeros after them. One that was cut between two entries has
+/// none, and a block of zeros in its midst hides what follows: libarchive takes both for the end.
 void check_end(const std::filesystem::path& path, std::string_view end) {
   constexpr size_t kTwoBlocks = 1024;
   require(end.size() >= kTwoBlocks, path.string(), ": the archive has no end, so it was cut; copy it again");
   require(end.find_first_not_of('\0') == std::string_view::npos, path.string(),
-          ": the archive has something after its end, so it is damaged, or several were put one after another; copy it again, or unpack them");
+          ": the archive has something after its end, so it is damaged, or several were put one after another; copy it "
+          "again, or unpack them");
 }
 
 /// Adds an entry unless one of its name is there. @throws Error when that has other bytes.
@@ -40,13 +41,16 @@ void add_entry(const MappedFile& archive, StoredEntry entry, EntryList<StoredEnt
 
 /// @param links  gets the hard links to entries that were not taken.
 /// @return the entries; nothing where they do not lie in the file as they are.
-std::optional<EntryList<StoredEntry>> index_entries(const MappedFile& archive, const std::function<bool(const std::string&)>& wanted,
-                                                    const ArchiveLimits& limits, ArchiveReport& report, std::vector<OpenLink>& links) {
+std::optional<EntryList<StoredEntry>> index_entries(const MappedFile& archive,
+                                                    const std::function<bool(const std::string&)>& wanted,
+                                                    const ArchiveLimits& limits, ArchiveReport& report,
+                                                    std::vector<OpenLink>& links) {
   const auto& path = archive.path();
   const auto bytes = archive.bytes();
   require(!bytes.empty(), path.string(), ": the archive is empty (0 bytes)");
   const auto reader = new_archive_reader();
-  if (archive_read_open_memory(reader.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) refuse_archive(path.string(), reader.get());
+  if (archive_read_open_memory(reader.get(), bytes.data(), bytes.size()) != ARCHIVE_OK)
+    refuse_archive(path.string(), reader.get());
   EntryNames names(bytes, path.string());
   EntryList<StoredEntry> out;
   for (int64_t seen = 0;; ++seen) {
@@ -54,12 +58,14 @@ std::optional<EntryList<StoredEntry>> index_entries(const MappedFile& archive, c
     const int status = names.next(reader.get(), &entry);
     if (status == ARCHIVE_EOF) {
       if ((archive_format(reader.get()) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR) {
-        check_end(path, bytes.substr(std::min(bytes.size(), static_cast<size_t>(archive_read_header_position(reader.get())))));
+        check_end(path, bytes.substr(
+                            std::min(bytes.size(), static_cast<size_t>(archive_read_header_position(reader.get())))));
       }
       return out;
     }
     if (status != ARCHIVE_OK && status != ARCHIVE_WARN) refuse_archive(path.string(), reader.get());
-    if (archive_filter_count(reader.get()) > 1) return {};  // the whole is compressed: filter 0 is the format's, the last the file's
+    if (archive_filter_count(reader.get()) > 1)
+      return {};  // the whole is compressed: filter 0 is the format's, the last the file's
     require(seen < limits.most_entries, path.string(), ": more than ", limits.most_entries,
             " entries; split the archive");
     auto name = entry_name(entry);
@@ -84,8 +90,8 @@ std::optional<EntryList<StoredEntry>> index_entries(const MappedFile& archive, c
     require(!archive_entry_is_encrypted(entry), path.string(), ": the entry ", name, " is encrypted; unpack it first");
     if (!archive_entry_size_is_set(entry)) return {};
     const int64_t size = archive_entry_size(entry);
-    require(size <= limits.most_entry_bytes, path.string(), ": the entry ", name, " has more than ", limits.most_entry_bytes,
-            " bytes; this is not a set of pictures, or a trap");
+    require(size <= limits.most_entry_bytes, path.string(), ": the entry ", name, " has more than ",
+            limits.most_entry_bytes, " bytes; this is not a set of images, or a trap");
     StoredEntry found{std::move(name), 0, size};
     if (size > 0) {
       // libarchive hands out what stands in the file as a pointer into the file's own memory, and copies of all else.
@@ -98,8 +104,8 @@ std::optional<EntryList<StoredEntry>> index_entries(const MappedFile& archive, c
       if (read == ARCHIVE_EOF || at != 0 || begin < bytes.data() || begin >= bytes.data() + bytes.size()) return {};
       found.offset = begin - bytes.data();
       if (archive_entry_sparse_count(entry) > 0) return {};
-      require(size <= static_cast<int64_t>(bytes.size()) - found.offset, path.string(), ": the archive ends within the entry ",
-              found.name, "; check that it was copied whole");
+      require(size <= static_cast<int64_t>(bytes.size()) - found.offset, path.string(),
+              ": the archive ends within the entry ", found.name, "; check that it was copied whole");
       if (static_cast<int64_t>(length) != size) return {};  // in pieces
     }
     add_entry(archive, std::move(found), out, report);

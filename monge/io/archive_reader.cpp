@@ -37,15 +37,16 @@ ArchiveReader open_archive(const fs::path& path, size_t block) {
     throw UnreadableArchive(text(path.string(), ": the archive is empty (0 bytes)"));
   }
   auto reader = new_archive_reader();
-  if (archive_read_open_filename(reader.get(), path.c_str(), block) != ARCHIVE_OK) refuse_archive(path.string(), reader.get());
+  if (archive_read_open_filename(reader.get(), path.c_str(), block) != ARCHIVE_OK)
+    refuse_archive(path.string(), reader.get());
   return reader;
 }
 
 void refuse_archive(const std::string& shown, ::archive* reader) {
   const char* reason = archive_error_string(reader);
   throw UnreadableArchive(Complaint{.what = text("the archive cannot be read: ", reason ? reason : "unknown damage"),
-                        .where = shown,
-                        .fix = "check that it was copied whole and is a tar, zip or 7z archive"});
+                                    .where = shown,
+                                    .fix = "check that it was copied whole and is a tar, zip or 7z archive"});
 }
 
 std::string entry_name(::archive_entry* entry) {
@@ -75,7 +76,9 @@ void count_odd_entry(::archive_entry* entry, const std::string& name, ArchiveRep
 }
 
 void refuse_double(const fs::path& path, const std::string& name) {
-  throw Error(Complaint{.what = "two entries have one name and different bytes", .where = path.string(), .value = name,
+  throw Error(Complaint{.what = "two entries have one name and different bytes",
+                        .where = path.string(),
+                        .value = name,
                         .fix = "unpack the archive by hand, choose, and pack it again"});
 }
 

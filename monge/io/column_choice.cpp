@@ -12,15 +12,17 @@
 namespace monge::io {
 namespace {
 
-constexpr auto kForm = "names or numbers between commas, ranges as in a,b,d-f or 0,2-5; names with commas in double quotes";
+constexpr auto kForm =
+    "names or numbers between commas, ranges as in a,b,d-f or 0,2-5; names with commas in double quotes";
 
 /// The column of exactly this name or number, if there is one.
-std::optional<int64_t> column_of(const std::string& word, const std::vector<std::string>& names, int64_t count, const std::string& where) {
+std::optional<int64_t> column_of(const std::string& word, const std::vector<std::string>& names, int64_t count,
+                                 const std::string& where) {
   const auto found = std::find(names.begin(), names.end(), word);
   if (found != names.end()) {
     const auto first = found - names.begin(), times = std::count(names.begin(), names.end(), word);
-    require(times == 1, where, ": ", times, " columns have the name ", shown(word), "; choose by number, the first is ", first,
-            " (counted from 0)");
+    require(times == 1, where, ": ", times, " columns have the name ", shown(word), "; choose by number, the first is ",
+            first, " (counted from 0)");
     return first;
   }
   int64_t number = 0;
@@ -30,7 +32,8 @@ std::optional<int64_t> column_of(const std::string& word, const std::vector<std:
   return number;
 }
 
-[[noreturn]] void refuse(const std::string& word, const std::vector<std::string>& names, int64_t count, const std::string& where) {
+[[noreturn]] void refuse(const std::string& word, const std::vector<std::string>& names, int64_t count,
+                         const std::string& where) {
   throw Error(Complaint{.what = "has no such column",
                         .where = where,
                         .value = shown(word),
@@ -46,7 +49,8 @@ std::vector<std::pair<std::string, bool>> parts_of(const std::string& choice, co
     const bool quoted = at < choice.size() && choice[at] == '"';
     if (quoted) {
       for (++at;; ++at) {
-        require(at < choice.size(), where, ": the choice of columns ", shown(choice), " has a quote that is not closed");
+        require(at < choice.size(), where, ": the choice of columns ", shown(choice),
+                " has a quote that is not closed");
         if (choice[at] == '"' && (++at >= choice.size() || choice[at] != '"')) break;
         part += choice[at];
       }
@@ -67,7 +71,8 @@ std::vector<std::pair<std::string, bool>> parts_of(const std::string& choice, co
 
 }  // namespace
 
-int64_t find_column(const std::string& word, const std::vector<std::string>& names, int64_t count, const std::string& where) {
+int64_t find_column(const std::string& word, const std::vector<std::string>& names, int64_t count,
+                    const std::string& where) {
   const auto found = column_of(word, names, count, where);
   if (!found) refuse(word, names, count, where);
   return *found;
@@ -90,11 +95,13 @@ std::vector<int64_t> choose_columns(const std::string& choice, const std::vector
     }
     // A range, wherever both its ends are columns: names may have hyphens in them.
     bool found = false;
-    for (auto hyphen = part.find('-'); !quoted && !found && hyphen != std::string::npos; hyphen = part.find('-', hyphen + 1)) {
+    for (auto hyphen = part.find('-'); !quoted && !found && hyphen != std::string::npos;
+         hyphen = part.find('-', hyphen + 1)) {
       const auto first = column_of(part.substr(0, hyphen), names, count, where);
       const auto last = first ? column_of(part.substr(hyphen + 1), names, count, where) : std::nullopt;
       if (!first || !last) continue;
-      require(*first <= *last, where, ": the range ", shown(part), " runs backwards, from column ", *first, " to column ", *last);
+      require(*first <= *last, where, ": the range ", shown(part), " runs backwards, from column ", *first,
+              " to column ", *last);
       for (int64_t column = *first; column <= *last; ++column) take(column);
       found = true;
     }
@@ -106,8 +113,9 @@ std::vector<int64_t> choose_columns(const std::string& choice, const std::vector
 std::string listed_columns(const std::vector<std::string>& names, bool always_quoted) {
   constexpr size_t kMost = 12, kLong = 60;
   const auto is_plain = [](const std::string& name) {
-    return !name.empty() && name.size() < kLong &&
-           std::none_of(name.begin(), name.end(), [](unsigned char letter) { return letter <= ' ' || letter == ',' || letter == '"' || letter == 127; });
+    return !name.empty() && name.size() < kLong && std::none_of(name.begin(), name.end(), [](unsigned char letter) {
+      return letter <= ' ' || letter == ',' || letter == '"' || letter == 127;
+    });
   };
   std::string out;
   for (size_t i = 0; i < names.size(); ++i) {

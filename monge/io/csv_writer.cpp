@@ -12,12 +12,12 @@
 namespace monge::io {
 namespace {
 
-/// Adds a name, in quotes where a reader would take it for something else: for several fields or lines, for a comment (#), or for
-/// one without the blanks at its ends.
+/// Adds a name, in quotes where a reader would take it for something else: for several fields or lines, for a comment
+/// (#), or for one without the blanks at its ends.
 void add_name(const std::string& name, char separator, std::string& out) {
   const auto blank = [](char c) { return c == ' ' || c == '\t'; };
-  const bool quoted = name.find_first_of(std::string("\"\r\n;,\t") + separator) != std::string::npos || name.starts_with('#') ||
-                      (!name.empty() && (blank(name.front()) || blank(name.back())));
+  const bool quoted = name.find_first_of(std::string("\"\r\n;,\t") + separator) != std::string::npos ||
+                      name.starts_with('#') || (!name.empty() && (blank(name.front()) || blank(name.back())));
   if (!quoted) {
     out += name;
     return;
@@ -42,7 +42,9 @@ char* print(double value, double step, Digits& digits) {
   const double significant = std::ceil(std::log10(std::abs(value) / step)) + 1;
   if (significant >= std::numeric_limits<double>::max_digits10) return std::to_chars(begin, end, value).ptr;
   // Rounded, then read back for its shortest form: 1.5 and not 1.500, 123400 and not 1.234e+05.
-  auto* last = std::to_chars(begin, end, value, std::chars_format::scientific, std::max(static_cast<int>(significant), 1) - 1).ptr;
+  auto* last =
+      std::to_chars(begin, end, value, std::chars_format::scientific, std::max(static_cast<int>(significant), 1) - 1)
+          .ptr;
   double rounded = 0;
   std::from_chars(begin, last, rounded);
   return std::to_chars(begin, end, rounded).ptr;
@@ -63,17 +65,17 @@ std::string csv_header(const TableNames& names, char separator) {
 }
 
 std::string csv_rows(const torch::Tensor& rows_ND, const CsvFormat& format, const std::vector<std::string>& row_names) {
-  require(rows_ND.dim() == 2 && !rows_ND.is_complex(), "only a table [N, D] of real numbers is written as text, got ", rows_ND.sizes(), " of ",
-          type_name(rows_ND.scalar_type()), "; write .npy instead");
+  require(rows_ND.dim() == 2 && !rows_ND.is_complex(), "only a table [N, D] of real numbers is written as text, got ",
+          rows_ND.sizes(), " of ", type_name(rows_ND.scalar_type()), "; write .npy instead");
   const auto rows = plain(rows_ND);
   const bool whole = !rows.is_floating_point(), single = rows.element_size() <= 4;
   // Half precision is exact in float32, which has the shorter digits.
   const auto numbers = rows.to(whole ? torch::kInt64 : single ? torch::kFloat32 : torch::kFloat64);
   const int64_t columns = numbers.size(1);
-  require(row_names.empty() || static_cast<int64_t>(row_names.size()) == numbers.size(0), "a table of ", numbers.size(0), " rows has ",
-          row_names.size(), " row names");
-  require(format.steps.empty() || static_cast<int64_t>(format.steps.size()) == columns, "a table of ", columns, " columns has ",
-          format.steps.size(), " steps");
+  require(row_names.empty() || static_cast<int64_t>(row_names.size()) == numbers.size(0), "a table of ",
+          numbers.size(0), " rows has ", row_names.size(), " row names");
+  require(format.steps.empty() || static_cast<int64_t>(format.steps.size()) == columns, "a table of ", columns,
+          " columns has ", format.steps.size(), " steps");
   std::string out;
   Digits digits;
   const auto print_all = [&](const auto* values, const auto& print_one) {
@@ -88,8 +90,12 @@ std::string csv_rows(const torch::Tensor& rows_ND, const CsvFormat& format, cons
       }
     }
   };
-  const auto shortest = [&](auto value, int64_t) { return std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr; };
-  const auto stepped = [&](double value, int64_t k) { return print(value, format.steps[static_cast<size_t>(k)], digits); };
+  const auto shortest = [&](auto value, int64_t) {
+    return std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  };
+  const auto stepped = [&](double value, int64_t k) {
+    return print(value, format.steps[static_cast<size_t>(k)], digits);
+  };
   if (whole) {
     print_all(numbers.const_data_ptr<int64_t>(), shortest);
   } else if (!format.steps.empty()) {

@@ -18,13 +18,13 @@ class EntryList {
  public:
   /// The entry of this name; null where there is none. Valid until the next add.
   const Entry* find(const std::string& name) const {
-    const auto place = places_.find(plain_name(name));
-    return place == places_.end() ? nullptr : &entries_[place->second];
+    const auto place = locations_.find(plain_name(name));
+    return place == locations_.end() ? nullptr : &entries_[place->second];
   }
 
   /// @pre  find(entry.name) is null.
   void add(Entry entry) {
-    places_.emplace(plain_name(entry.name), entries_.size());
+    locations_.emplace(plain_name(entry.name), entries_.size());
     entries_.push_back(std::move(entry));
   }
 
@@ -32,7 +32,7 @@ class EntryList {
 
  private:
   std::vector<Entry> entries_;
-  std::unordered_map<std::string, size_t> places_;
+  std::unordered_map<std::string, size_t> locations_;
 };
 
 /// A hard link whose target is not among the entries that were taken.
@@ -40,8 +40,8 @@ struct OpenLink {
   std::string name, target;
 };
 
-/// Finds the entries that open links lead to by a second pass over the archive, since they are not wanted under their own
-/// names.
+/// Finds the entries that open links lead to by a second pass over the archive, since they are not wanted under their
+/// own names.
 /// @param read    read(wanted) gives an EntryList of the entries whose names `wanted` takes.
 /// @param add     called as add(link, entry) for each link whose entry was found, in the order of the links.
 /// @param report  counts the links that lead to no entry.

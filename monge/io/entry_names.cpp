@@ -33,7 +33,8 @@ class ClassicLocale {
 /// libarchive goes through a zip by the places of its entries, and takes one of those that share a place.
 std::vector<std::string> names_by_place(ZipDirectory directory) {
   auto& records = directory.records;
-  std::stable_sort(records.begin(), records.end(), [](const ZipRecord& a, const ZipRecord& b) { return a.header < b.header; });
+  std::stable_sort(records.begin(), records.end(),
+                   [](const ZipRecord& a, const ZipRecord& b) { return a.header < b.header; });
   std::vector<std::string> out;
   for (size_t i = 0; i < records.size(); ++i) {
     if (i == 0 || records[i].header != records[i - 1].header) out.push_back(std::move(records[i].name));
@@ -73,7 +74,8 @@ void EntryNames::complete(::archive* reader, ::archive_entry* entry) {
   }
   if (!names_) read_directory(reader);
   if (!fits_ || seen_ >= names_->size()) {
-    throw UnreadableArchive(text(shown_, ": the name of entry ", seen_ + 1, " cannot be told: the archive's directory does not fit its entries"));
+    throw UnreadableArchive(text(shown_, ": the name of entry ", seen_ + 1,
+                                 " cannot be told: the archive's directory does not fit its entries"));
   }
   const auto& name = (*names_)[seen_];
   archive_entry_set_pathname(entry, name.c_str());
@@ -82,10 +84,12 @@ void EntryNames::complete(::archive* reader, ::archive_entry* entry) {
 
 void EntryNames::read_directory(::archive* reader) {
   if (archive_.empty()) {
-    throw UnreadableArchive(text(shown_, ": the name of entry ", seen_ + 1, " stands in the directory at the archive's end"));
+    throw UnreadableArchive(
+        text(shown_, ": the name of entry ", seen_ + 1, " stands in the directory at the archive's end"));
   }
   try {
-    names_ = format_of(reader) == ARCHIVE_FORMAT_ZIP ? names_by_place(read_zip_directory(archive_, shown_)) : seven_zip_names(archive_, shown_);
+    names_ = format_of(reader) == ARCHIVE_FORMAT_ZIP ? names_by_place(read_zip_directory(archive_, shown_))
+                                                     : seven_zip_names(archive_, shown_);
   } catch (const UnreadableArchive&) {
     throw;
   } catch (const Error& error) {

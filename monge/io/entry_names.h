@@ -12,10 +12,10 @@ struct archive_entry;
 
 namespace monge::io {
 
-/// Steps through the entries of an archive and gives each its name. libarchive converts names to the charset of the locale, so
-/// that the same archive would have other names elsewhere, or none. Here it always works in the locale "C" of this thread
-/// alone, where it hands out the bytes as they stand or, where it would have to convert, nothing; such names are then taken from
-/// the directory of the zip or 7z. tar, pax and GNU names are bytes in any case.
+/// Steps through the entries of an archive and gives each its name. libarchive converts names to the charset of the
+/// locale, so that the same archive would have other names elsewhere, or none. Here it always works in the locale "C"
+/// of this thread alone, where it hands out the bytes as they stand or, where it would have to convert, nothing; such
+/// names are then taken from the directory of the zip or 7z. tar, pax and GNU names are bytes in any case.
 class EntryNames {
  public:
   /// @param archive  the whole file, which must outlive this; empty where it is not at hand: of a stream.

@@ -28,8 +28,8 @@ std::string read_gzip(const std::filesystem::path& path, int64_t most) {
     const char* reason = gzerror(file.get(), &fault);
     if (fault == Z_ERRNO) throw SystemError(text(path.string(), ": cannot be read: ", std::strerror(errno)));
     // A file that is cut short is told by Z_BUF_ERROR at its end.
-    require(read >= 0 && (fault == Z_OK || fault == Z_STREAM_END), path.string(), ": the gzip file is damaged or cut short (", reason,
-            "); copy it again");
+    require(read >= 0 && (fault == Z_OK || fault == Z_STREAM_END), path.string(),
+            ": the gzip file is damaged or cut short (", reason, "); copy it again");
     out.resize(before + static_cast<size_t>(read));
     require(static_cast<int64_t>(out.size()) <= most, path.string(), ": holds more than ", most, " bytes");
     if (read == 0) return out;

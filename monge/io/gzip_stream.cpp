@@ -35,7 +35,8 @@ struct GzipStream::State {
 
 GzipStream::GzipStream() : state_(std::make_unique<State>()) {
   constexpr int kWindow = 15, kGzip = 16, kMemory = 8;
-  require(deflateInit2(&state_->zlib, Z_DEFAULT_COMPRESSION, Z_DEFLATED, kWindow + kGzip, kMemory, Z_DEFAULT_STRATEGY) == Z_OK,
+  require(deflateInit2(&state_->zlib, Z_DEFAULT_COMPRESSION, Z_DEFLATED, kWindow + kGzip, kMemory,
+                       Z_DEFAULT_STRATEGY) == Z_OK,
           "no memory for the compression of an output");
 }
 

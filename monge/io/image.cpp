@@ -42,7 +42,7 @@ torch::Tensor checked_image(const torch::Tensor& image_HWC, const char* caller, 
       image_HWC.defined() && (image_HWC.scalar_type() == torch::kUInt8 ||
                               (depth == Depth::eight_or_sixteen && image_HWC.scalar_type() == torch::kUInt16));
   const bool good = typed && image_HWC.dim() == 3 && image_HWC.numel() > 0 && image_HWC.size(2) <= 4;
-  if (!good) {  // the words are made only now: they take as long as a small picture
+  if (!good) {  // the words are made only now: they take as long as a small image
     throw Error(
         text(caller, ": the image must be uint8", depth == Depth::eight ? "" : " or uint16",
              " [H, W, C] with C = 1..4, got ",
@@ -118,7 +118,8 @@ bool holds_sixteen_bits(const std::filesystem::path& name) {
 std::string encode_image(const torch::Tensor& image_HWC, const std::filesystem::path& name) {
   const auto extension = lower_extension(name);
   if (extension == ".png") return encode_png(image_HWC);
-  if (extension == ".jpg" || extension == ".jpeg" || extension == ".jfif" || extension == ".jpe") return encode_jpeg(image_HWC);
+  if (extension == ".jpg" || extension == ".jpeg" || extension == ".jfif" || extension == ".jpe")
+    return encode_jpeg(image_HWC);
   if (extension == ".webp") return encode_webp(image_HWC);
   if (extension == ".tif" || extension == ".tiff") return encode_tiff(image_HWC);
   throw Error(Complaint{.what = "no image format goes by this extension",

@@ -17,8 +17,9 @@ namespace monge::io {
 /// The default guard against files that claim absurd sizes: 64 million pixels.
 inline constexpr int64_t kMostPixels = int64_t{1} << 26;
 
-/// Extensions that name a picture, lower case with the dot.
-inline constexpr std::array<std::string_view, 8> kImageExtensions = {".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".webp", ".tif", ".tiff"};
+/// Extensions that name an image, lower case with the dot.
+inline constexpr std::array<std::string_view, 8> kImageExtensions = {".png", ".jpg",  ".jpeg", ".jfif",
+                                                                     ".jpe", ".webp", ".tif",  ".tiff"};
 
 /// Whether the path ends in one of kImageExtensions, in either case.
 bool has_image_extension(const std::filesystem::path& path);
@@ -40,10 +41,11 @@ struct DecodeOptions {
 /// Decodes a PNG, JPEG, WebP or TIFF file; the type is told by its first bytes. Thread-safe.
 ///
 /// 16-bit PNG and TIFF are scaled to 8 bits with one rounding; palettes and transparent colours are expanded; CMYK and
-/// YCCK become RGB (a plain product of the inks, no profile). Of a TIFF the first page and of an animated PNG the first frame is taken. A PNG whose image data
-/// and checksums are whole and whose last chunk, IEND, is missing is taken, as Pillow and browsers do. Colour profiles
-/// and gamma are not applied, as in the public training codes. The orientation is that of a JPEG's APP1 segment, a
-/// PNG's eXIf chunk, a WebP's EXIF chunk or a TIFF's tag; a damaged one is none. Orientations in XMP are not looked at.
+/// YCCK become RGB (a plain product of the inks, no profile). Of a TIFF the first page and of an animated PNG the first
+/// frame is taken. A PNG whose image data and checksums are whole and whose last chunk, IEND, is missing is taken, as
+/// Pillow and browsers do. Colour profiles and gamma are not applied, as in the public training codes. The orientation
+/// is that of a JPEG's APP1 segment, a PNG's eXIf chunk, a WebP's EXIF chunk or a TIFF's tag; a damaged one is none.
+/// Orientations in XMP are not looked at.
 ///
 /// @param bytes  the whole file.
 /// @param name   the file's name, for messages.
@@ -100,10 +102,11 @@ torch::Tensor to_grey(const torch::Tensor& rgb_HWC);
 /// uint8 of any shape -> float32 in [-1, 1]: v / 127.5 - 1.
 torch::Tensor scale_to_float(const torch::Tensor& pixels);
 
-/// Whether float pictures [N, C, H, W] that should be in [-1, 1] evidently are in [0, 1]: at least 4,096 pixels, all values in [0, 1],
-/// the smallest below 1/8 and the largest above 1/2. Pictures in [0, 1] nearly always are so, having something near black; pictures in
-/// [-1, 1] only if not one pixel of all falls below middle grey and yet one comes within 1/8 of it: white pages, flat grey and
-/// whatever has a dark pixel are not. Too few or too pale pictures are taken at their word.
+/// Whether float images [N, C, H, W] that should be in [-1, 1] evidently are in [0, 1]: at least 4,096 pixels, all
+/// values in [0, 1], the smallest below 1/8 and the largest above 1/2. Images in [0, 1] nearly always are so, having
+/// something near black; images in
+/// [-1, 1] only if not one pixel of all falls below middle grey and yet one comes within 1/8 of it: white pages, flat
+/// grey and whatever has a dark pixel are not. Too few or too pale images are taken at their word.
 bool looks_like_unit_range(const torch::Tensor& images_NCHW);
 
 /// uint8 [H, W, 3] -> float32 [3, H, W] in [-1, 1].

@@ -16,7 +16,7 @@ std::string images(int64_t count) { return text(count, count == 1 ? " image" : "
 }  // namespace
 
 std::string conversion_name(Conversion conversion) {
-  return text("a ", kConversionNames[static_cast<size_t>(conversion)], " picture");
+  return text("a ", kConversionNames[static_cast<size_t>(conversion)], " image");
 }
 
 std::string conversion_text(const ConversionCounts& counts) {
@@ -30,7 +30,7 @@ std::string conversion_text(const ConversionCounts& counts) {
   if (parts.empty()) return {};
   const auto last = parts.back();
   parts.pop_back();
-  return text("converted ", join(parts), parts.empty() ? "" : " and ", last, total == 1 ? " picture" : " pictures",
+  return text("converted ", join(parts), parts.empty() ? "" : " and ", last, total == 1 ? " image" : " images",
               " to 8-bit grey or RGB");
 }
 

@@ -20,13 +20,13 @@ enum class Conversion : uint8_t {
 };
 inline constexpr int kConversions = 5;
 
-/// "a CMYK picture".
+/// "a CMYK image".
 std::string conversion_name(Conversion conversion);
 
-/// How many pictures there were of each kind, by Conversion.
+/// How many images there were of each kind, by Conversion.
 using ConversionCounts = std::array<int64_t, kConversions>;
 
-/// "converted 3 CMYK and 2 16-bit pictures to 8-bit grey or RGB"; "" when nothing but `none` was counted.
+/// "converted 3 CMYK and 2 16-bit images to 8-bit grey or RGB"; "" when nothing but `none` was counted.
 std::string conversion_text(const ConversionCounts& counts);
 
 /// What was noticed about one image.
@@ -49,7 +49,7 @@ struct NoteCounts {
   ConversionCounts converted{};
   int64_t upright = 0, left_turned = 0;  ///< brought upright by EXIF; with an orientation that was not applied
   int64_t without_end = 0, more_pages = 0, cropped = 0, colour_dropped = 0;
-  int64_t grey = 0;  ///< files of one channel, or one and alpha
+  int64_t grey = 0;         ///< files of one channel, or one and alpha
   int64_t sixteen_bit = 0;  ///< images, and the least and the largest of their samples
   int64_t least = 65535, largest = 0;
 

@@ -30,7 +30,7 @@ void on_error(j_common_ptr jpeg) {
   std::longjmp(failure->jump, 1);
 }
 
-/// libjpeg goes on after damage with grey blocks and a warning; a training set must not hold such pictures.
+/// libjpeg goes on after damage with grey blocks and a warning; a training set must not hold such images.
 void on_message(j_common_ptr jpeg, int level) {
   if (level >= 0) return;
   switch (jpeg->err->msg_code) {
@@ -52,7 +52,7 @@ void arm(Failure& failure) {
   failure.emit_message = on_message;
 }
 
-/// A progressive file may hold any number of scans over the whole picture; encoders write about ten.
+/// A progressive file may hold any number of scans over the whole image; encoders write about ten.
 constexpr int kMostScans = 100;
 
 void on_progress(j_common_ptr jpeg) {
@@ -97,7 +97,8 @@ class Reader {
   bool read_rows(uint8_t* first, int64_t count, int64_t row_bytes) {
     if (setjmp(failure_.jump)) return false;
     for (int64_t y = 0; y < count;) {
-      JSAMPROW rows[kAtOnce];  // libjpeg makes two at a time where colours are halved; asked for one, it comes back for the other
+      JSAMPROW rows[kAtOnce];  // libjpeg makes two at a time where colours are halved; asked for one, it comes back for
+                               // the other
       const int64_t wanted = count - y < kAtOnce ? count - y : kAtOnce;
       for (int64_t k = 0; k < wanted; ++k) rows[k] = first + (y + k) * row_bytes;
       const JDIMENSION read = jpeg_read_scanlines(&jpeg_, rows, static_cast<JDIMENSION>(wanted));

@@ -19,9 +19,9 @@ constexpr std::string_view magic = "\x93NUMPY";
 /// By kind and size in bytes, as they follow the byte order.
 const std::vector<std::pair<std::string, torch::ScalarType>>& types() {
   static const std::vector<std::pair<std::string, torch::ScalarType>> table = {
-      {"f8", torch::kFloat64}, {"f4", torch::kFloat32}, {"f2", torch::kFloat16}, {"i8", torch::kInt64},  {"i4", torch::kInt32},
-      {"i2", torch::kInt16},   {"i1", torch::kInt8},    {"u8", torch::kUInt64},  {"u4", torch::kUInt32}, {"u2", torch::kUInt16},
-      {"u1", torch::kUInt8},   {"b1", torch::kBool}};
+      {"f8", torch::kFloat64}, {"f4", torch::kFloat32}, {"f2", torch::kFloat16}, {"i8", torch::kInt64},
+      {"i4", torch::kInt32},   {"i2", torch::kInt16},   {"i1", torch::kInt8},    {"u8", torch::kUInt64},
+      {"u4", torch::kUInt32},  {"u2", torch::kUInt16},  {"u1", torch::kUInt8},   {"b1", torch::kBool}};
   return table;
 }
 
@@ -40,12 +40,11 @@ NumberType type_of(const std::string& descr, const std::string& name) {
   require(descr != "|O" && descr != "O", name,
           ": holds Python objects (\"|O\"), which are pickled code and are not read; ",
           "save numbers: numpy.save(file, array.astype(numpy.float32))");
-  throw Error(
-      Complaint{.what = "holds an unknown type of numbers",
-                .where = name,
-                .value = shown(descr),
-                .allowed = join(known) + " in either byte order",
-                .fix = "save it with numpy.save(file, array.astype(numpy.float32))"});
+  throw Error(Complaint{.what = "holds an unknown type of numbers",
+                        .where = name,
+                        .value = shown(descr),
+                        .allowed = join(known) + " in either byte order",
+                        .fix = "save it with numpy.save(file, array.astype(numpy.float32))"});
 }
 
 /// Little-endian items of big-endian ones, in place.
@@ -185,7 +184,8 @@ torch::Tensor map_npy(const std::filesystem::path& path) {
   const auto [header, data] = parts_of(file->bytes(), name);
   const auto [dtype, swapped] = type_of(*header.descr, name);
   const bool aligned = reinterpret_cast<uintptr_t>(data.data()) % torch::elementSize(dtype) == 0;
-  if (swapped || *header.fortran_order || !aligned || dtype == torch::kBool || data.empty()) return parse_npy(file->bytes(), name);
+  if (swapped || *header.fortran_order || !aligned || dtype == torch::kBool || data.empty())
+    return parse_npy(file->bytes(), name);
   check_size(data, dtype, *header.shape, name);
   return torch::from_blob(const_cast<char*>(data.data()), *header.shape, [file](void*) {}, torch::TensorOptions(dtype));
 }

@@ -31,7 +31,8 @@ std::string listing(const std::vector<std::string>& names) {
 std::vector<std::string> npz_names(const std::filesystem::path& path) {
   std::vector<std::string> out;
   const auto first = std::string(MappedFile(path).bytes().substr(0, 2));
-  require(first.empty() || first == "PK", path.string(), ": is no .npz file, which is a zip archive; write it with numpy.savez(file, x=array)");
+  require(first.empty() || first == "PK", path.string(),
+          ": is no .npz file, which is a zip archive; write it with numpy.savez(file, x=array)");
   const auto note = [&](const std::string& entry) {
     if (entry.ends_with(kEnding)) out.push_back(entry.substr(0, entry.size() - kEnding.size()));
     return false;
@@ -42,7 +43,8 @@ std::vector<std::string> npz_names(const std::filesystem::path& path) {
 
 torch::Tensor read_npz(const std::filesystem::path& path, const std::string& name) {
   const auto names = npz_names(path);
-  require(!names.empty(), path.string(), ": there is no array in this .npz file; write it with numpy.savez(file, x=array)");
+  require(!names.empty(), path.string(),
+          ": there is no array in this .npz file; write it with numpy.savez(file, x=array)");
   if (name.empty() ? names.size() > 1 : std::count(names.begin(), names.end(), name) == 0) {
     throw Error(Complaint{.what = name.empty() ? text("holds ", names.size(), " arrays, and none is named")
                                                : "there is no array " + shown(name) + " in this file",
@@ -51,7 +53,8 @@ torch::Tensor read_npz(const std::filesystem::path& path, const std::string& nam
                           .fix = name.empty() ? "name one: npz:FILE.npz?key=NAME" : suggestion(name, names)});
   }
   const auto& wanted = name.empty() ? names.front() : name;
-  auto entries = read_archive(path, [&](const std::string& entry) { return entry == wanted + std::string(kEnding); }, kLimits);
+  auto entries =
+      read_archive(path, [&](const std::string& entry) { return entry == wanted + std::string(kEnding); }, kLimits);
   return parse_npy(entries.front().bytes, path.string() + ", array " + shown(wanted));
 }
 

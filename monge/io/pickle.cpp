@@ -254,7 +254,8 @@ class Machine {
       value->items.push_back(state);
       return;
     }
-    check(value->kind == Kind::dict || value->kind == Kind::list || value->kind == Kind::set || value->kind == Kind::tensor,
+    check(value->kind == Kind::dict || value->kind == Kind::list || value->kind == Kind::set ||
+              value->kind == Kind::tensor,
           "attributes for an object that has none");
   }
 

@@ -48,7 +48,7 @@ struct Pickle {
   std::deque<std::string> texts;  ///< those that are not in the bytes as they are
   const PickleValue* root = nullptr;
   std::set<std::string> foreign;  ///< classes of other packages whose objects are here as inert values
-  size_t consumed = 0;  ///< bytes up to and with the final STOP
+  size_t consumed = 0;            ///< bytes up to and with the final STOP
 };
 
 /// Reads one pickle of protocol 2 to 5 from the front of `bytes`; the bytes must outlive the result.

@@ -200,7 +200,8 @@ PickleValue numpy_scalar(const Arguments& arguments) {
   const auto real = [](double value) { return PickleValue{.kind = Kind::real, .real = value}; };
   if (is("f8", 8)) return real(number_in<double>(bytes, big_endian));
   if (is("f4", 4)) return real(number_in<float>(bytes, big_endian));
-  if (is("f2", 2)) return real(static_cast<float>(c10::Half(number_in<uint16_t>(bytes, big_endian), c10::Half::from_bits())));
+  if (is("f2", 2))
+    return real(static_cast<float>(c10::Half(number_in<uint16_t>(bytes, big_endian), c10::Half::from_bits())));
   if (is("i8", 8)) return whole(number_in<int64_t>(bytes, big_endian));
   if (is("i4", 4)) return whole(number_in<int32_t>(bytes, big_endian));
   if (is("i2", 2)) return whole(number_in<int16_t>(bytes, big_endian));

@@ -19,9 +19,9 @@ bool is_known_name(std::string_view name);
 PickleValue call_known_name(const PickleValue& function, const PickleValue& arguments, std::deque<std::string>& texts,
                             const std::string& file);
 
-/// What a persistent id means. ("storage", type, key, location, elements[, view]) is a storage; the location is ignored,
-/// because a file saved on a GPU is read on the CPU. ("module", class, file, source), which the legacy format has for a
-/// whole network, is the class.
+/// What a persistent id means. ("storage", type, key, location, elements[, view]) is a storage; the location is
+/// ignored, because a file saved on a GPU is read on the CPU. ("module", class, file, source), which the legacy format
+/// has for a whole network, is the class.
 PickleValue storage_of_id(const PickleValue& id, const std::string& file);
 
 }  // namespace monge::io

@@ -59,7 +59,8 @@ Layout layout_of(std::string_view bytes) {
     const auto name = rest.substr(4, 4);
     if (name == "IEND") return out;
     if (name == "IDAT") pixels = true;
-    if (name == "acTL" && !pixels && length >= 4) out.animated = number(rest.substr(8)) > 1;  // behind the pixels it counts for nothing
+    if (name == "acTL" && !pixels && length >= 4)
+      out.animated = number(rest.substr(8)) > 1;  // behind the pixels it counts for nothing
     if (name == "eXIf" && out.exif.empty()) out.exif = rest.substr(8, length);
     out.chunks_end = at += kFrame + length;
   }

@@ -33,7 +33,7 @@ class Recent {
 };
 
 /// The tables for the last few axes. Large ones are used for so long that making them is nothing, and many of them
-/// would be much memory, so that only the last is kept; of small ones 64, for folders whose pictures are of a few dozen
+/// would be much memory, so that only the last is kept; of small ones 64, for folders whose images are of a few dozen
 /// sizes.
 template <class Key, class Value>
 class RecentTables {

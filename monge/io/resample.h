@@ -1,4 +1,4 @@
-// The two passes of resizing 8-bit pictures, on bytes alone. Sums are exact integers, so that vectors change no result.
+// The two passes of resizing 8-bit images, on bytes alone. Sums are exact integers, so that vectors change no result.
 #pragma once
 
 #include <cstdint>

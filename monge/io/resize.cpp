@@ -29,8 +29,8 @@ uint8_t* between(int64_t bytes) {
 }
 
 /// With integer weights, as Pillow's 8-bit modes.
-void resize_bytes(const uint8_t* from, int64_t from_height, int64_t from_width, int64_t channels, uint8_t* to, int64_t height,
-                  int64_t width, Filter filter, PassOrder order) {
+void resize_bytes(const uint8_t* from, int64_t from_height, int64_t from_width, int64_t channels, uint8_t* to,
+                  int64_t height, int64_t width, Filter filter, PassOrder order) {
   if (height == from_height && width == from_width) {
     std::copy_n(from, height * width * channels, to);
   } else if (height == from_height) {
@@ -48,10 +48,11 @@ void resize_bytes(const uint8_t* from, int64_t from_height, int64_t from_width, 
   }
 }
 
-torch::Tensor resize_bytes(const torch::Tensor& image_HWC, int64_t height, int64_t width, Filter filter, PassOrder order) {
+torch::Tensor resize_bytes(const torch::Tensor& image_HWC, int64_t height, int64_t width, Filter filter,
+                           PassOrder order) {
   auto out = torch::empty({height, width, image_HWC.size(2)}, torch::kUInt8);
-  resize_bytes(image_HWC.const_data_ptr<uint8_t>(), image_HWC.size(0), image_HWC.size(1), image_HWC.size(2), out.data_ptr<uint8_t>(),
-               height, width, filter, order);
+  resize_bytes(image_HWC.const_data_ptr<uint8_t>(), image_HWC.size(0), image_HWC.size(1), image_HWC.size(2),
+               out.data_ptr<uint8_t>(), height, width, filter, order);
   return out;
 }
 
@@ -106,7 +107,8 @@ torch::Tensor resize_height(const torch::Tensor& image_HWC, int64_t height, Filt
 
 /// Floats with sums in double, as Pillow's mode F.
 torch::Tensor resize_floats(torch::Tensor image, int64_t height, int64_t width, Filter filter, PassOrder order) {
-  if (goes_down_first(image.size(0) - height, image.size(1) - width, order)) image = resize_height(image, height, filter);
+  if (goes_down_first(image.size(0) - height, image.size(1) - width, order))
+    image = resize_height(image, height, filter);
   if (image.size(1) != width) image = resize_width(image, width, filter);
   if (image.size(0) != height) image = resize_height(image, height, filter);
   return image;
@@ -138,7 +140,7 @@ void divide_by_alpha(torch::Tensor& image_HWC) {
 void check(const torch::Tensor& image, torch::ScalarType type, int64_t height, int64_t width, const char* caller) {
   const bool good = image.defined() && image.device().is_cpu() && image.scalar_type() == type && image.dim() == 3 &&
                     image.numel() > 0;
-  if (!good) {  // the words are made only now: they take as long as a small picture
+  if (!good) {  // the words are made only now: they take as long as a small image
     throw Error(text(caller, ": the image must be ", type, " [H, W, C] on the CPU and not empty, got ",
                      image.defined() ? text(image.scalar_type(), " ", image.sizes()) : "an undefined tensor"));
   }
@@ -170,8 +172,8 @@ torch::Tensor resize_uint8(const torch::Tensor& image_HWC, int64_t height, int64
   return out;
 }
 
-void resize_rgb(const uint8_t* from, int64_t from_height, int64_t from_width, uint8_t* to, int64_t height, int64_t width,
-                Filter filter, PassOrder order) {
+void resize_rgb(const uint8_t* from, int64_t from_height, int64_t from_width, uint8_t* to, int64_t height,
+                int64_t width, Filter filter, PassOrder order) {
   resize_bytes(from, from_height, from_width, 3, to, height, width, filter, order);
 }
 

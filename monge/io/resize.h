@@ -32,10 +32,12 @@ enum class PassOrder {
 torch::Tensor resize_uint8(const torch::Tensor& image_HWC, int64_t height, int64_t width, Filter filter,
                            PassOrder order = PassOrder::pillow13);
 
-/// resize_uint8 of RGB pixels that lie somewhere, to somewhere else: nothing is allocated that a thread has not already.
-/// @param from  [from_height, from_width, 3]. @param to  [height, width, 3], elsewhere. All sizes in [1, 65536], not checked.
-void resize_rgb(const uint8_t* from, int64_t from_height, int64_t from_width, uint8_t* to, int64_t height, int64_t width,
-                Filter filter, PassOrder order = PassOrder::pillow13);
+/// resize_uint8 of RGB pixels that lie somewhere, to somewhere else: nothing is allocated that a thread has not
+/// already.
+/// @param from  [from_height, from_width, 3]. @param to  [height, width, 3], elsewhere. All sizes in [1, 65536], not
+/// checked.
+void resize_rgb(const uint8_t* from, int64_t from_height, int64_t from_width, uint8_t* to, int64_t height,
+                int64_t width, Filter filter, PassOrder order = PassOrder::pillow13);
 
 /// The same for floats, as Pillow's mode F channel by channel (the manner of clean-fid): sums in double, float32
 /// between the passes, no rounding and no clipping, alpha not treated specially.

@@ -13,9 +13,22 @@ namespace {
 
 /// The property ids of 7zFormat.txt.
 enum Id : uint64_t {
-  kEnd = 0x00, kHeader = 0x01, kArchiveProperties = 0x02, kAdditionalStreams = 0x03, kMainStreams = 0x04, kFiles = 0x05,
-  kPackInfo = 0x06, kUnpackInfo = 0x07, kSubStreams = 0x08, kSize = 0x09, kCrc = 0x0a, kFolder = 0x0b, kUnpackSize = 0x0c,
-  kNumUnpackStream = 0x0d, kNames = 0x11, kEncodedHeader = 0x17,
+  kEnd = 0x00,
+  kHeader = 0x01,
+  kArchiveProperties = 0x02,
+  kAdditionalStreams = 0x03,
+  kMainStreams = 0x04,
+  kFiles = 0x05,
+  kPackInfo = 0x06,
+  kUnpackInfo = 0x07,
+  kSubStreams = 0x08,
+  kSize = 0x09,
+  kCrc = 0x0a,
+  kFolder = 0x0b,
+  kUnpackSize = 0x0c,
+  kNumUnpackStream = 0x0d,
+  kNames = 0x11,
+  kEncodedHeader = 0x17,
 };
 
 constexpr std::string_view kSignature = "7z\xbc\xaf\x27\x1c";
@@ -61,7 +74,10 @@ class Parser {
   void expect(uint64_t id) { check(byte() == id); }
 
   void check(bool fine) const {
-    if (!fine) throw Error(text(file_, ": the directory of the 7z archive is damaged, or of a kind that is not read; check that it was copied whole"));
+    if (!fine)
+      throw Error(text(file_,
+                       ": the directory of the 7z archive is damaged, or of a kind that is not read; check that it was "
+                       "copied whole"));
   }
 
   /// Digests of so many things: a mark for each unless all have one, then four bytes each.
@@ -255,8 +271,11 @@ std::string unpack(const Coded& coded, std::string_view packed) {
   if (coded.coder == std::string_view("\0", 1)) return std::string(packed);
   const bool lzma1 = coded.coder == "\x03\x01\x01", lzma2 = coded.coder == "\x21";
   if (!lzma1 && !lzma2) return {};
-  lzma_filter filters[2] = {{.id = lzma1 ? LZMA_FILTER_LZMA1 : LZMA_FILTER_LZMA2, .options = nullptr}, {.id = LZMA_VLI_UNKNOWN, .options = nullptr}};
-  if (lzma_properties_decode(filters, nullptr, reinterpret_cast<const uint8_t*>(coded.properties.data()), coded.properties.size()) != LZMA_OK) return {};
+  lzma_filter filters[2] = {{.id = lzma1 ? LZMA_FILTER_LZMA1 : LZMA_FILTER_LZMA2, .options = nullptr},
+                            {.id = LZMA_VLI_UNKNOWN, .options = nullptr}};
+  if (lzma_properties_decode(filters, nullptr, reinterpret_cast<const uint8_t*>(coded.properties.data()),
+                             coded.properties.size()) != LZMA_OK)
+    return {};
   lzma_stream stream = LZMA_STREAM_INIT;
   std::string out(coded.unpack_size, '\0');
   if (lzma_raw_decoder(&stream, filters) == LZMA_OK) {

@@ -7,9 +7,9 @@
 
 namespace monge::io {
 
-/// The names of all entries, folders among them, as UTF-8 in the archive's order. Half a surrogate pair, which Windows allows in
-/// a name, becomes the three bytes that UTF-8 would have for it. Nothing else is unpacked.
-/// Source: 7zFormat.txt of the LZMA SDK 23.01.
+/// The names of all entries, folders among them, as UTF-8 in the archive's order. Half a surrogate pair, which Windows
+/// allows in a name, becomes the three bytes that UTF-8 would have for it. Nothing else is unpacked. Source:
+/// 7zFormat.txt of the LZMA SDK 23.01.
 ///
 /// @param file  for messages.
 /// @throws Error  when the header is damaged, encrypted, or packed by something else than LZMA or LZMA2.

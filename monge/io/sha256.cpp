@@ -1,13 +1,12 @@
 #include "monge/io/sha256.h"
 
 #include <fcntl.h>
+#include <openssl/evp.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <vector>
-
-#include <openssl/evp.h>
 
 #include "monge/core/error.h"
 

@@ -39,7 +39,8 @@ std::vector<ZipEntry> read_stored_zip(std::string_view archive, const std::strin
     const auto expected = directory.records[i].crc;
     // torch.save writes 0 where it was told not to compute checksums.
     require(expected == 0 || expected == ::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()), file,
-            ": the checksum of the entry ", shown(out[i].name), " is wrong; the file is damaged, copy or download it again");
+            ": the checksum of the entry ", shown(out[i].name),
+            " is wrong; the file is damaged, copy or download it again");
   }
   return out;
 }

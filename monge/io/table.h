@@ -20,8 +20,10 @@ struct TableNames {
 struct Table {
   torch::Tensor values;  ///< [N, D], contiguous, on the CPU, in the type of the file; float64 for text
   TableNames names;
-  std::string reading;   ///< how a text was understood, in one line ("comma, header in line 1, index \"cell\""); else empty
-  std::vector<std::string> warnings = {};  ///< sentences on what may have been read otherwise than it was meant, for the user's eyes
+  std::string
+      reading;  ///< how a text was understood, in one line ("comma, header in line 1, index \"cell\""); else empty
+  std::vector<std::string> warnings =
+      {};  ///< sentences on what may have been read otherwise than it was meant, for the user's eyes
 };
 
 }  // namespace monge::io

@@ -31,7 +31,7 @@ template <class Weight>
 Taps<Weight> make_taps(int64_t in, int64_t out, Filter filter);
 
 /// The integer weights, kept for the sizes that this thread met last: making them takes about as long as using them on
-/// a small picture. Good until the thread asks for others.
+/// a small image. Good until the thread asks for others.
 const Taps<int32_t>& recent_taps(int64_t in, int64_t out, Filter filter);
 
 }  // namespace monge::io

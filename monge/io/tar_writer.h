@@ -8,10 +8,10 @@
 
 namespace monge::io {
 
-/// Writes an archive entry by entry, in the format of POSIX.1-2001 (pax). A name that is ASCII and has at most 100 bytes stands in
-/// the entry's own header, which every tar reads. Any other stands before it in a pax header: as UTF-8, which says to Windows
-/// and in every locale what it is, or, where it is not UTF-8, as bytes with hdrcharset=BINARY. The same entries give the same
-/// bytes: times are fixed.
+/// Writes an archive entry by entry, in the format of POSIX.1-2001 (pax). A name that is ASCII and has at most 100
+/// bytes stands in the entry's own header, which every tar reads. Any other stands before it in a pax header: as UTF-8,
+/// which says to Windows and in every locale what it is, or, where it is not UTF-8, as bytes with hdrcharset=BINARY.
+/// The same entries give the same bytes: times are fixed.
 class TarWriter {
  public:
   /// Takes the archive's bytes in their order. What it throws passes through add() and finish().

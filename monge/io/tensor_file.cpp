@@ -41,26 +41,43 @@ int64_t checked_numel(const std::vector<int64_t>& shape, const std::string& wher
 
 std::string type_name(torch::ScalarType type) {
   switch (type) {
-    case torch::kFloat64: return "float64";
-    case torch::kFloat32: return "float32";
-    case torch::kFloat16: return "float16";
-    case torch::kBFloat16: return "bfloat16";
-    case torch::kInt64: return "int64";
-    case torch::kInt32: return "int32";
-    case torch::kInt16: return "int16";
-    case torch::kInt8: return "int8";
-    case torch::kUInt64: return "uint64";
-    case torch::kUInt32: return "uint32";
-    case torch::kUInt16: return "uint16";
-    case torch::kUInt8: return "uint8";
-    case torch::kBool: return "bool";
-    case torch::kComplexFloat: return "complex64";
-    case torch::kComplexDouble: return "complex128";
-    default: return torch::toString(type);
+    case torch::kFloat64:
+      return "float64";
+    case torch::kFloat32:
+      return "float32";
+    case torch::kFloat16:
+      return "float16";
+    case torch::kBFloat16:
+      return "bfloat16";
+    case torch::kInt64:
+      return "int64";
+    case torch::kInt32:
+      return "int32";
+    case torch::kInt16:
+      return "int16";
+    case torch::kInt8:
+      return "int8";
+    case torch::kUInt64:
+      return "uint64";
+    case torch::kUInt32:
+      return "uint32";
+    case torch::kUInt16:
+      return "uint16";
+    case torch::kUInt8:
+      return "uint8";
+    case torch::kBool:
+      return "bool";
+    case torch::kComplexFloat:
+      return "complex64";
+    case torch::kComplexDouble:
+      return "complex128";
+    default:
+      return torch::toString(type);
   }
 }
 
-void check_size(std::string_view bytes, torch::ScalarType dtype, const std::vector<int64_t>& shape, const std::string& where) {
+void check_size(std::string_view bytes, torch::ScalarType dtype, const std::vector<int64_t>& shape,
+                const std::string& where) {
   const int64_t expected = checked_numel(shape, where) * static_cast<int64_t>(torch::elementSize(dtype));
   require(static_cast<int64_t>(bytes.size()) == expected, where, ": shape ", torch::IntArrayRef(shape), " of ",
           type_name(dtype), " takes ", expected, " bytes, the file has ", bytes.size());

@@ -19,7 +19,6 @@ struct TensorFile {
   std::map<std::string, std::string> metadata = {};
   std::vector<std::string> passed_over = {};  ///< Python classes of other packages whose objects were not made
 
-
   /// nullptr when there is no such tensor. Linear in the number of tensors.
   const torch::Tensor* find(std::string_view name) const;
 
@@ -37,7 +36,8 @@ int64_t checked_numel(const std::vector<int64_t>& shape, const std::string& wher
 std::string type_name(torch::ScalarType type);
 
 /// @throws Error starting with `where` when the bytes are not exactly numel * item size.
-void check_size(std::string_view bytes, torch::ScalarType dtype, const std::vector<int64_t>& shape, const std::string& where);
+void check_size(std::string_view bytes, torch::ScalarType dtype, const std::vector<int64_t>& shape,
+                const std::string& where);
 
 /// A CPU tensor that owns a copy of little-endian `bytes`; every byte but 0 is a true of kBool.
 /// @throws Error as check_size.

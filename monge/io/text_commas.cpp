@@ -67,7 +67,8 @@ bool points_could_group(const std::vector<TextRow>& rows) {
   return points > 1;
 }
 
-void require_decimal_commas(std::string_view text, const TextLayout& layout, const std::vector<int64_t>& columns, const std::string& name) {
+void require_decimal_commas(std::string_view text, const TextLayout& layout, const std::vector<int64_t>& columns,
+                            const std::string& name) {
   struct Found {
     int64_t line, field;
     std::string value;
@@ -88,7 +89,8 @@ void require_decimal_commas(std::string_view text, const TextLayout& layout, con
       if (is_grouped(field.text, ',')) {
         grouped[f] = true;
         proved_grouped = chosen[f] && std::count(field.text.begin(), field.text.end(), ',') > 1;
-        if (proved_grouped || (chosen[f] && !first)) first = {rows.line(), static_cast<int64_t>(f), std::string(field.text)};
+        if (proved_grouped || (chosen[f] && !first))
+          first = {rows.line(), static_cast<int64_t>(f), std::string(field.text)};
         if (proved_grouped) break;
       } else if (has(field.text, ',')) {
         if (text_value(field.text, true).kind == Kind::number) return;
@@ -102,14 +104,17 @@ void require_decimal_commas(std::string_view text, const TextLayout& layout, con
   const auto place = monge::text("line ", first->line, ", column ", column_name(layout, first->field));
   const auto plain = without_commas(first->value);
   if (proved_grouped) {
-    throw Error(Complaint{.what = place + ": commas separate thousands", .where = name, .value = shown(first->value),
+    throw Error(Complaint{.what = place + ": commas separate thousands",
+                          .where = name,
+                          .value = shown(first->value),
                           .fix = "write thousands without commas: " + plain});
   }
-  throw Error(Complaint{.what = place + ": its comma can be a decimal mark or separate thousands, and no number of the table tells which",
-                        .where = name,
-                        .value = shown(first->value),
-                        .fix = monge::text("if it is ", with_point(first->value), ", say ?decimal=comma; if it is ", plain,
-                                           ", write thousands without commas")});
+  throw Error(Complaint{
+      .what = place + ": its comma can be a decimal mark or separate thousands, and no number of the table tells which",
+      .where = name,
+      .value = shown(first->value),
+      .fix = monge::text("if it is ", with_point(first->value), ", say ?decimal=comma; if it is ", plain,
+                         ", write thousands without commas")});
 }
 
 }  // namespace monge::io

@@ -18,8 +18,8 @@ template <class OnFault>
 std::string converted(std::string_view bytes, const char* from, const OnFault& on_fault) {
   const auto close = [](void* converter) { iconv_close(converter); };
   const std::unique_ptr<void, decltype(close)> converter(iconv_open("UTF-8", from), close);
-  require(converter.get() != reinterpret_cast<void*>(-1), "this system cannot convert ", from, " to UTF-8 (iconv: ",
-          std::error_code(errno, std::generic_category()).message(), "); save the file as UTF-8");
+  require(converter.get() != reinterpret_cast<void*>(-1), "this system cannot convert ", from,
+          " to UTF-8 (iconv: ", std::error_code(errno, std::generic_category()).message(), "); save the file as UTF-8");
   std::string out;
   char* in = const_cast<char*>(bytes.data());
   size_t left = bytes.size();
@@ -51,7 +51,8 @@ bool alternates(std::string_view bytes, size_t first) {
 
 }  // namespace
 
-std::string_view utf8_text(std::string_view bytes, const std::string& name, std::string& buffer, std::string& encoding) {
+std::string_view utf8_text(std::string_view bytes, const std::string& name, std::string& buffer,
+                           std::string& encoding) {
   using namespace std::string_view_literals;
   encoding.clear();
   if (bytes.starts_with("\xef\xbb\xbf"sv)) return bytes.substr(3);
@@ -93,7 +94,8 @@ void refuse_other_formats(std::string_view bytes, const std::string& name) {
       {"\x89HDF\r\n\x1a\n"sv, "is an HDF5 file", "write its table as .csv or .npy"},
   };
   for (const auto& [magic, what, fix] : kFormats) {
-    if (bytes.starts_with(magic) && (magic != "PAR1" || bytes.ends_with(magic))) throw Error(text(name, ": ", what, " and no text; ", fix));
+    if (bytes.starts_with(magic) && (magic != "PAR1" || bytes.ends_with(magic)))
+      throw Error(text(name, ": ", what, " and no text; ", fix));
   }
 }
 

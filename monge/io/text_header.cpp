@@ -51,7 +51,8 @@ class HeaderTest {
     begin_ = unnamed_ || (kinds_[0] == Kind::text && column(0).numbers == 0) ? 1 : 0;
     names_ = numbers_of(first_, begin_, comma_);
     std::unordered_set<std::string_view> seen;
-    for (size_t f = begin_; f < first_.size(); ++f) distinct_whole_ &= is_whole(first_[f].text) && seen.insert(first_[f].text).second;
+    for (size_t f = begin_; f < first_.size(); ++f)
+      distinct_whole_ &= is_whole(first_[f].text) && seen.insert(first_[f].text).second;
   }
 
   HeaderVerdict verdict() const {
@@ -61,7 +62,8 @@ class HeaderTest {
     if (rows_.size() < 2) return out;
     out.header = (shift_ > 0 && (!numeric() || (distinct_whole_ && rows_below_are_named()))) || is_quoted();
     if (out.header || !numeric()) return out;
-    const bool likely = all_fractions() || (unnamed_ && rows_below_are_named()) || (counts() && (begin_ > 0 || some_fractions()));
+    const bool likely =
+        all_fractions() || (unnamed_ && rows_below_are_named()) || (counts() && (begin_ > 0 || some_fractions()));
     out.header = (distinct_whole_ && likely) || stands_out();
     out.doubtful = out.header && !unnamed_ && !is_common();
     out.could_be = !out.header && could_be();
@@ -109,7 +111,8 @@ class HeaderTest {
     const double begin = text_value(rows_[1][0].text, comma_).number;
     if (rows_.size() < 3 || (begin != 0 && begin != 1)) return false;
     for (size_t r = 1; r < rows_.size(); ++r) {
-      if (rows_[r].empty() || text_value(rows_[r][0].text, comma_).number != begin + static_cast<double>(r - 1)) return false;
+      if (rows_[r].empty() || text_value(rows_[r][0].text, comma_).number != begin + static_cast<double>(r - 1))
+        return false;
     }
     return true;
   }
@@ -117,7 +120,8 @@ class HeaderTest {
   /// Rule 3.
   bool is_quoted() const {
     const bool all = std::all_of(first_.begin(), first_.end(), [](const auto& field) { return field.quoted; });
-    return all && std::any_of(below_.begin(), below_.end(), [](const auto& c) { return c.numbers > 0 && c.texts == 0 && !c.quotes; });
+    return all && std::any_of(below_.begin(), below_.end(),
+                              [](const auto& c) { return c.numbers > 0 && c.texts == 0 && !c.quotes; });
   }
 
   bool is_fractions(size_t f) const { return column(f).numbers > 0 && column(f).texts == 0 && column(f).fractions; }
@@ -172,7 +176,8 @@ class HeaderTest {
   size_t shift_, begin_ = 0;
   bool comma_, unnamed_ = false, distinct_whole_ = true;
   std::vector<Kind> kinds_;
-  std::optional<std::vector<double>> names_;  ///< the numbers of the first row beside its index; nothing where there is text
+  std::optional<std::vector<double>>
+      names_;  ///< the numbers of the first row beside its index; nothing where there is text
 };
 
 }  // namespace
@@ -199,7 +204,8 @@ std::vector<ColumnBelow> columns_below(const std::vector<TextRow>& rows, size_t 
   return out;
 }
 
-HeaderVerdict judge_header(const std::vector<TextRow>& rows, const std::vector<ColumnBelow>& below, size_t shift, bool decimal_comma) {
+HeaderVerdict judge_header(const std::vector<TextRow>& rows, const std::vector<ColumnBelow>& below, size_t shift,
+                           bool decimal_comma) {
   return HeaderTest(rows, below, shift, decimal_comma).verdict();
 }
 

@@ -25,15 +25,17 @@ std::vector<ColumnBelow> columns_below(const std::vector<TextRow>& rows, size_t 
 
 struct HeaderVerdict {
   bool header = false;
-  bool numeric = false;   ///< the first row is numbers, beside a name of the index
-  bool doubtful = false;  ///< a header of numbers by rules 4 to 6 that could as well be a row: no unnamed field stands before its numbers,
-                          ///< and they are no years, fewer than 4 column numbers and fewer than 5 equal steps
+  bool numeric = false;  ///< the first row is numbers, beside a name of the index
+  bool doubtful =
+      false;  ///< a header of numbers by rules 4 to 6 that could as well be a row: no unnamed field stands before its
+              ///< numbers, and they are no years, fewer than 4 column numbers and fewer than 5 equal steps
   bool could_be = false;  ///< no header, though names of this kind are common
 };
 
 /// Judges by the rules of find_layout.
 /// @param rows   one or more. @param below  of these rows.
 /// @param shift  1 where the rows have one field more than the first row, else 0.
-HeaderVerdict judge_header(const std::vector<TextRow>& rows, const std::vector<ColumnBelow>& below, size_t shift, bool decimal_comma);
+HeaderVerdict judge_header(const std::vector<TextRow>& rows, const std::vector<ColumnBelow>& below, size_t shift,
+                           bool decimal_comma);
 
 }  // namespace monge::io

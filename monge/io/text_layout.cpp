@@ -19,10 +19,11 @@ namespace {
 
 using Kind = TextValue::Kind;
 
-void find_index(const std::string& wanted, const std::vector<ColumnBelow>& below, bool shift, const TextSample& sample, const std::string& name,
-                TextLayout& layout) {
+void find_index(const std::string& wanted, const std::vector<ColumnBelow>& below, bool shift, const TextSample& sample,
+                const std::string& name, TextLayout& layout) {
   if (wanted == "none") {
-    require(!shift, name, ": the header in line ", layout.header_line, " has ", layout.width - 1, " names for rows of ", layout.width,
+    require(!shift, name, ": the header in line ", layout.header_line, " has ", layout.width - 1, " names for rows of ",
+            layout.width,
             " fields, so that the first field has to be an index; leave index=none away, or mend the header");
     return;
   }
@@ -45,7 +46,8 @@ void find_index(const std::string& wanted, const std::vector<ColumnBelow>& below
   }
   bool others = false;
   for (size_t f = 1; f < below.size(); ++f) {
-    others |= below[f].numbers > 0 || (!layout.header && text_value(sample.rows[0][f].text, layout.decimal_comma).kind == Kind::number);
+    others |= below[f].numbers > 0 ||
+              (!layout.header && text_value(sample.rows[0][f].text, layout.decimal_comma).kind == Kind::number);
   }
   // Numbers that cannot be read are no names: left a column, they are refused by line when the rows are read.
   const bool unreadable = first.spoilt || 2 * first.number_like > first.texts;
@@ -59,7 +61,8 @@ bool is_plain_name(const TextField& field, const TextLayout& layout) {
   if (text_value(text, layout.decimal_comma).kind != Kind::text) return false;
   if (field.quoted) return true;
   const bool sentence = layout.separator != ' ' && text.find(' ') != std::string_view::npos;
-  return !sentence && !(text[0] >= '0' && text[0] <= '9') && text.find(':') == std::string_view::npos && text.back() != ',' && text.back() != ';';
+  return !sentence && !(text[0] >= '0' && text[0] <= '9') && text.find(':') == std::string_view::npos &&
+         text.back() != ',' && text.back() != ';';
 }
 
 /// The names that a lone line with # above a table without a header gives, as numpy.savetxt(header=) writes it.
@@ -91,7 +94,8 @@ void find_names_in_comment(const TextSample& sample, size_t width, const std::st
 }  // namespace
 
 std::string column_name(const TextLayout& layout, int64_t field) {
-  return layout.names.empty() ? text(field, " (counted from 0)") : text(field, " (", shown(layout.names[static_cast<size_t>(field)]), ")");
+  return layout.names.empty() ? text(field, " (counted from 0)")
+                              : text(field, " (", shown(layout.names[static_cast<size_t>(field)]), ")");
 }
 
 TextLayout find_layout(std::string_view text, const TextTableOptions& options, const std::string& name) {
@@ -112,7 +116,9 @@ TextLayout find_layout(std::string_view text, const TextTableOptions& options, c
   const auto& rows = sample.rows;
   const size_t width = rows.size() > 1 ? rows[1].size() : rows[0].size();
   const auto below = columns_below(rows, width, out.decimal_comma);
-  const auto ends_empty = [](const TextRow& row) { return row.size() > 1 && row.back().text.empty() && !row.back().quoted; };
+  const auto ends_empty = [](const TextRow& row) {
+    return row.size() > 1 && row.back().text.empty() && !row.back().quoted;
+  };
   const bool rows_trail = rows.size() > 1 && std::all_of(rows.begin() + 1, rows.end(), ends_empty);
   const bool fewer = rows.size() > 1 && rows[0].size() + 1 == width;
   const bool shift = fewer && !rows_trail && options.header != "no";
@@ -145,11 +151,13 @@ TextLayout find_layout(std::string_view text, const TextTableOptions& options, c
     }
     if (out.trailing && out.names.size() < width) out.names.emplace_back();
     if (out.names.size() != width) {
-      throw Error(Complaint{.what = monge::text("the header (line ", out.header_line, ") has ", out.names.size(), " names and the row below it ",
-                                                width, " fields"),
-                            .where = name,
-                            .allowed = "as many, or one name less where rows begin with a name of their own",
-                            .fix = "mend the header, or say header=no where it is data; decimal commas need another separator than commas"});
+      throw Error(Complaint{
+          .what = monge::text("the header (line ", out.header_line, ") has ", out.names.size(),
+                              " names and the row below it ", width, " fields"),
+          .where = name,
+          .allowed = "as many, or one name less where rows begin with a name of their own",
+          .fix =
+              "mend the header, or say header=no where it is data; decimal commas need another separator than commas"});
     }
   } else if (rows[0].size() != width) {
     out.width = static_cast<int64_t>(rows[0].size());

@@ -39,16 +39,19 @@ class Scanner {
 };
 
 // The blanks are U+00A0 (also in Windows-1252), U+2009 and U+202F, and the apostrophe U+2019.
-constexpr std::array<std::string_view, 7> kGroupMarks = {" ", "\xc2\xa0", "\xa0", "\xe2\x80\x89", "\xe2\x80\xaf", "'", "\xe2\x80\x99"};
+constexpr std::array<std::string_view, 7> kGroupMarks = {" ", "\xc2\xa0",    "\xa0", "\xe2\x80\x89", "\xe2\x80\xaf",
+                                                         "'", "\xe2\x80\x99"};
 constexpr std::array<std::string_view, 4> kBlanks = {" ", "\xc2\xa0", "\xe2\x80\x89", "\xe2\x80\xaf"};
 // The signs are U+2212 and the dash U+2013.
 constexpr std::array<std::string_view, 4> kSigns = {"-", "+", "\xe2\x88\x92", "\xe2\x80\x93"};
 // Pound, yen and euro in UTF-8; pound, yen and euro in Windows-1252.
-constexpr std::array<std::string_view, 7> kCurrencies = {"$", "\xc2\xa3", "\xc2\xa5", "\xe2\x82\xac", "\xa3", "\xa5", "\x80"};
+constexpr std::array<std::string_view, 7> kCurrencies = {"$",    "\xc2\xa3", "\xc2\xa5", "\xe2\x82\xac",
+                                                         "\xa3", "\xa5",     "\x80"};
 // The last ones are U+2264 and U+2265.
 constexpr std::array<std::string_view, 6> kBounds = {"<", ">", "~", "=", "\xe2\x89\xa4", "\xe2\x89\xa5"};
 
-/// Digits, in groups of three behind a mark where there is one, with a fraction and an exponent. @param fraction  set where there is one.
+/// Digits, in groups of three behind a mark where there is one, with a fraction and an exponent. @param fraction  set
+/// where there is one.
 bool take_number(Scanner& in, bool& fraction) {
   size_t digits = in.take_while(is_digit);
   if (digits > 0 && digits <= 3) {
@@ -114,7 +117,8 @@ bool is_grouped(std::string_view field, char mark) {
   while (digits < field.size() && is_digit(field[digits])) ++digits;
   if (digits == 0 || digits > 3 || digits == field.size() || field[0] == '0') return false;
   for (field.remove_prefix(digits); !field.empty(); field.remove_prefix(4)) {
-    if (field.size() < 4 || field[0] != mark || !std::all_of(field.begin() + 1, field.begin() + 4, is_digit)) return false;
+    if (field.size() < 4 || field[0] != mark || !std::all_of(field.begin() + 1, field.begin() + 4, is_digit))
+      return false;
   }
   return true;
 }

@@ -8,7 +8,8 @@ namespace monge::io {
 /// Whether a text is digits, points, commas and an exponent that make no number (1.234,5 or 1e400).
 bool is_spoilt_number(std::string_view field);
 
-/// Whether a text that text_value does not read is most likely a number all the same: is_spoilt_number, or a number with one of
+/// Whether a text that text_value does not read is most likely a number all the same: is_spoilt_number, or a number
+/// with one of
 ///
 ///     a currency sign, a percent sign, or < > ~ = before it      $1  1 %  <0.1
 ///     brackets, or a sign that is not ASCII                      (1.5)  U+2212 1.5
@@ -16,8 +17,8 @@ bool is_spoilt_number(std::string_view field);
 ///     an exponent after D, or an imaginary part                  1.0D-07  1+2i
 ///     a unit of up to three letters after a fraction             1.5mm  1,5 kg
 ///
-/// Names, dates, times and ranges are none: cell12, AAAC-1, 2021-01-05, 12:01, 3-7, 10x. Nor are hexadecimal numbers and digits with
-/// underscores (0x1F, 12_001), which are names far more often.
+/// Names, dates, times and ranges are none: cell12, AAAC-1, 2021-01-05, 12:01, 3-7, 10x. Nor are hexadecimal numbers
+/// and digits with underscores (0x1F, 12_001), which are names far more often.
 /// @param field  UTF-8 or not, without blanks around it.
 bool is_number_like(std::string_view field);
 

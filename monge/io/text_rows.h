@@ -27,10 +27,10 @@ struct TextComment {
 /// From this on float64 does not hold every whole number: 2^53.
 inline constexpr double kFirstInexact = 9007199254740992.0;
 
-/// Goes through a text once, field by field. Rows end with LF, CR LF or CR, and the last one with the text. Empty lines are
-/// skipped, and so are lines that begin with #, which are counted. A field that begins with a double quote ends with the next
-/// one that is not doubled and may hold separators and line ends. Linear in the bytes looked at; of the past only
-/// comments are kept, and these where keep_comments asks for them.
+/// Goes through a text once, field by field. Rows end with LF, CR LF or CR, and the last one with the text. Empty lines
+/// are skipped, and so are lines that begin with #, which are counted. A field that begins with a double quote ends
+/// with the next one that is not doubled and may hold separators and line ends. Linear in the bytes looked at; of the
+/// past only comments are kept, and these where keep_comments asks for them.
 class TextRows {
  public:
   /// @param text       UTF-8; must outlive this object.
@@ -107,8 +107,9 @@ class TextRows {
     return true;
   }
 
-  /// The next field where it is a plain number below 2^53 and nothing else; otherwise nothing is taken, and next() gives it.
-  /// The quick way of most fields. Larger numbers are left to next(), since their digits tell whether float64 holds them.
+  /// The next field where it is a plain number below 2^53 and nothing else; otherwise nothing is taken, and next()
+  /// gives it. The quick way of most fields. Larger numbers are left to next(), since their digits tell whether float64
+  /// holds them.
   bool next_number(double& out) {
     if (!more_) return false;
     const char* p = after_blanks(at_);
@@ -166,7 +167,8 @@ class TextRows {
     unescaped_.clear();
     bool doubled = false;
     for (;; ++p) {
-      require(p != end_, name_, " line ", begun, ": a field in quotes has no end; close its quote, or double quotes within it");
+      require(p != end_, name_, " line ", begun,
+              ": a field in quotes has no end; close its quote, or double quotes within it");
       if (*p == '\n' || (*p == '\r' && !(end_ - p > 1 && p[1] == '\n'))) ++line_;
       if (*p != '"') continue;
       if (end_ - p < 2 || p[1] != '"') break;

@@ -19,7 +19,8 @@ struct Separator {
   const char* word;
   char letter;
 };
-constexpr std::array<Separator, 5> kSeparators = {{{"semicolon", ';'}, {"tab", '\t'}, {"comma", ','}, {"bar", '|'}, {"blank", ' '}}};
+constexpr std::array<Separator, 5> kSeparators = {
+    {{"semicolon", ';'}, {"tab", '\t'}, {"comma", ','}, {"bar", '|'}, {"blank", ' '}}};
 
 /// How many fields the first rows have by this separator.
 std::vector<size_t> field_counts(std::string_view text, char separator, const std::string& name) {
@@ -42,8 +43,8 @@ std::vector<size_t> field_counts(std::string_view text, char separator, const st
   return out;
 }
 
-/// Whether all rows have the same number of fields; the first may have one less. None of it may be the separator's absence:
-/// letters like ; and | stand in names, too, below a header that has none of them.
+/// Whether all rows have the same number of fields; the first may have one less. None of it may be the separator's
+/// absence: letters like ; and | stand in names, too, below a header that has none of them.
 bool is_even(const std::vector<size_t>& counts, char separator) {
   if (counts.empty() || (counts[0] < 2 && separator != ' ' && separator != '\t')) return false;
   const size_t width = counts.back();
@@ -51,8 +52,9 @@ bool is_even(const std::vector<size_t>& counts, char separator) {
   return std::all_of(counts.begin() + 1, counts.end(), [&](size_t count) { return count == width; });
 }
 
-/// Whether this is what R's write.table makes of one column: a header of one name, and rows of a row name and a number. The row
-/// names are in quotes, or count 1, 2, 3, ... Only for the first rows, by a separator for which `counts` are 1, 2, 2, ...
+/// Whether this is what R's write.table makes of one column: a header of one name, and rows of a row name and a number.
+/// The row names are in quotes, or count 1, 2, 3, ... Only for the first rows, by a separator for which `counts` are 1,
+/// 2, 2, ...
 bool is_r_column(std::string_view text, const std::vector<size_t>& counts, char separator, const std::string& name) {
   if (counts.size() < 3 || counts[0] != 1) return false;
   if (!std::all_of(counts.begin() + 1, counts.end(), [](size_t count) { return count == 2; })) return false;
@@ -67,7 +69,8 @@ bool is_r_column(std::string_view text, const std::vector<size_t>& counts, char 
     quoted &= field.quoted;
     counting &= field.text == std::to_string(row);
     rows.next(field);
-    const bool number = text_value(field.text, false).kind != Kind::text || (separator != ',' && text_value(field.text, true).kind != Kind::text);
+    const bool number = text_value(field.text, false).kind != Kind::text ||
+                        (separator != ',' && text_value(field.text, true).kind != Kind::text);
     if (field.quoted || !number) return false;
   }
   return quoted || counting;

@@ -14,9 +14,9 @@ namespace monge::io {
 /// The first rows, with what their fields are views of.
 struct TextSample {
   std::vector<std::vector<TextField>> rows;
-  int64_t first_line = 0;                ///< the line that the first row begins with
-  std::vector<TextComment> comments;     ///< the lines with # before the first row
-  size_t bytes = 0;                      ///< of the text up to their end
+  int64_t first_line = 0;             ///< the line that the first row begins with
+  std::vector<TextComment> comments;  ///< the lines with # before the first row
+  size_t bytes = 0;                   ///< of the text up to their end
   std::deque<std::string> unescaped;
 };
 

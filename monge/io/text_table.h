@@ -27,16 +27,19 @@ struct TextTableOptions {
 
 /// Reads a table; numbers of fields in choices are counted from 0 and include the index.
 ///
-/// Values are the float64 nearest to what stands there, true and false are 1 and 0. inf is a number, and NaN is a missing
-/// value like an empty field, NA or null. Encodings: UTF-8 with or without a byte order mark, UTF-16, UTF-32; names that are
-/// no UTF-8 are read as Windows-1252. Quotes as in RFC 4180. Lines that begin with # and empty lines are skipped. What was
-/// taken for separator, decimal mark, header and index stands in Table::reading, with what was left out. Table::warnings tells of a
-/// header of numbers that may be a row, comments that look like rows, an index that repeats, and whole numbers beyond 2^53.
+/// Values are the float64 nearest to what stands there, true and false are 1 and 0. inf is a number, and NaN is a
+/// missing value like an empty field, NA or null. Encodings: UTF-8 with or without a byte order mark, UTF-16, UTF-32;
+/// names that are no UTF-8 are read as Windows-1252. Quotes as in RFC 4180. Lines that begin with # and empty lines are
+/// skipped. What was taken for separator, decimal mark, header and index stands in Table::reading, with what was left
+/// out. Table::warnings tells of a header of numbers that may be a row, comments that look like rows, an index that
+/// repeats, and whole numbers beyond 2^53.
 ///
 /// Time and memory go by the size of the text: beside it the values are held once.
 /// @param bytes  the file as it is. @param name  of the file, for messages.
-/// @throws Error naming the file and the line: no number in a chosen column (with the choice that mends it), commas that may
-///         separate thousands (require_decimal_commas), a missing value under `refuse`, a file of another kind (gzip, .npy, zip), rows that do not fit the first row or the header, a quote that is not closed, no row at all.
+/// @throws Error naming the file and the line: no number in a chosen column (with the choice that mends it), commas
+/// that may
+///         separate thousands (require_decimal_commas), a missing value under `refuse`, a file of another kind (gzip,
+///         .npy, zip), rows that do not fit the first row or the header, a quote that is not closed, no row at all.
 Table parse_text_table(std::string_view bytes, const std::string& name, const TextTableOptions& options = {});
 
 /// The same of a file, which may be compressed by gzip where its name ends in .gz.

@@ -21,8 +21,9 @@ bool equals(std::string_view field, std::string_view lower_word) {
 /// The defaults of pandas.read_csv; \N of databases; "." of SAS and Stata, "?" of the UCI sets; faults of spreadsheets.
 bool is_missing(std::string_view field) {
   static constexpr std::array<std::string_view, 27> kWords = {
-      "",     "na",    "n/a",   "nan",     "-nan",    "null",  "none",   "<na>",  "nat",   "\\n",    ".",         "?",        "-", "#n/a", "#na",
-      "#nv",  "#num!", "#ref!", "#name?",  "#null!",  "#value!", "#div/0!", "#n/a n/a", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"};
+      "",       "na",     "n/a",     "nan",     "-nan",     "null",   "none",    "<na>",    "nat",
+      "\\n",    ".",      "?",       "-",       "#n/a",     "#na",    "#nv",     "#num!",   "#ref!",
+      "#name?", "#null!", "#value!", "#div/0!", "#n/a n/a", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"};
   return field.size() <= 9 && std::any_of(kWords.begin(), kWords.end(), [&](auto word) { return equals(field, word); });
 }
 
@@ -95,7 +96,8 @@ std::string rounded_whole(std::string_view field, double number) {
 }
 
 bool is_whole(std::string_view field) {
-  return !field.empty() && std::all_of(field.begin(), field.end(), [](char letter) { return letter >= '0' && letter <= '9'; });
+  return !field.empty() &&
+         std::all_of(field.begin(), field.end(), [](char letter) { return letter >= '0' && letter <= '9'; });
 }
 
 }  // namespace monge::io

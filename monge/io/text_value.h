@@ -17,16 +17,16 @@ struct TextValue {
   double number = 0;
 };
 
-/// Reads a field without blanks around it. Numbers are rounded once, to the nearest double; what is too small becomes 0 or
-/// denormal, what is beyond double is text. One leading + is allowed. Independent of the locale.
+/// Reads a field without blanks around it. Numbers are rounded once, to the nearest double; what is too small becomes 0
+/// or denormal, what is beyond double is text. One leading + is allowed. Independent of the locale.
 /// @param decimal_comma  whether "1,5" is a number and "1.5" is not.
 TextValue text_value(std::string_view field, bool decimal_comma);
 
 /// Whether a text is a number that is beyond double, such as 1e400. @param decimal_comma  as in text_value.
 bool is_beyond_double(std::string_view field, bool decimal_comma);
 
-/// What is left of the digits of a whole number when it is a double: "9007199254740992" of "9007199254740993". Empty where it is
-/// held exactly, and for what is no whole number in digits with one sign or none.
+/// What is left of the digits of a whole number when it is a double: "9007199254740992" of "9007199254740993". Empty
+/// where it is held exactly, and for what is no whole number in digits with one sign or none.
 std::string rounded_whole(std::string_view field, double number);
 
 /// Whether the field is digits alone, as names that are numbers are written.

@@ -80,8 +80,8 @@ class Storages {
 };
 
 TensorFile tensors_of(const Pickle& pickle, Storages& memory, const std::string& name) {
-  auto out = flatten(*pickle.root, name,
-                     [&](const auto& tensor, const auto& where) { return memory.tensor(tensor, where); });
+  auto out =
+      flatten(*pickle.root, name, [&](const auto& tensor, const auto& where) { return memory.tensor(tensor, where); });
   out.passed_over.assign(pickle.foreign.begin(), pickle.foreign.end());
   return out;
 }

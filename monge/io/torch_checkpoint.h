@@ -17,9 +17,10 @@ namespace monge::io {
 /// names, bytes are left out. A file that is one tensor gives it the name "tensor". Names
 /// stand as the file has them, with the "module." of nn.DataParallel.
 ///
-/// Objects of Python, of numpy, of torch.nn and of unknown packages (settings, data classes, schedulers) are never made:
-/// they are read as what they hold. A whole network, torch.save(net), gives its state_dict(). Classes that are neither
-/// Python's nor numpy's nor torch's are listed in `passed_over`. kind_of_name (pickle_policy.h) says what is refused.
+/// Objects of Python, of numpy, of torch.nn and of unknown packages (settings, data classes, schedulers) are never
+/// made: they are read as what they hold. A whole network, torch.save(net), gives its state_dict(). Classes that are
+/// neither Python's nor numpy's nor torch's are listed in `passed_over`. kind_of_name (pickle_policy.h) says what is
+/// refused.
 ///
 /// Device tags are ignored: everything comes to the CPU. As in torch.load, tensors may be strided views and may share
 /// their storage with each other (tied weights); copy before you write into one.

@@ -1,8 +1,8 @@
 #include <set>
 
 #include "monge/core/error.h"
-#include "monge/io/zip_writer.h"
 #include "monge/io/torch_checkpoint.h"
+#include "monge/io/zip_writer.h"
 
 namespace monge::io {
 namespace {

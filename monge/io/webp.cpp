@@ -50,7 +50,7 @@ torch::Tensor decode_webp(std::string_view bytes, const std::string& name, int64
   require(WebPInitDecoderConfig(&config), "libwebp has another version than its headers; install matching ones");
   auto status = WebPGetFeatures(as_bytes(bytes), bytes.size(), &config.input);
   if (status != VP8_STATUS_OK) refuse_image(name, "WebP", reason_of(status));
-  if (config.input.has_animation) refuse_image(name, "WebP", "it is an animation, a still picture was expected");
+  if (config.input.has_animation) refuse_image(name, "WebP", "it is an animation, a still image was expected");
   const int64_t width = config.input.width, height = config.input.height, channels = config.input.has_alpha ? 4 : 3;
   check_pixel_count(width, height, most_pixels, name);
 

@@ -8,14 +8,10 @@
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
+#include "monge/io/zip_format.h"
 
 namespace monge::io {
 namespace {
-
-constexpr uint32_t kLocalSignature = 0x04034b50, kCentralSignature = 0x02014b50, kEndSignature = 0x06054b50,
-                   kEnd64Signature = 0x06064b50, kLocator64Signature = 0x07064b50;
-constexpr uint64_t kLocalSize = 30, kCentralSize = 46, kEndSize = 22, kEnd64Size = 56, kLocator64Size = 20;
-constexpr uint16_t kZip64Field = 1, kUnicodePathField = 0x7075, kUtf8Flag = 0x800;
 
 /// Reads numbers at places that are checked first.
 class Reader {
@@ -38,7 +34,9 @@ class Reader {
   uint64_t u64(uint64_t at) const { return number<uint64_t>(at); }
 
   void check(bool fine, std::string_view what) const {
-    if (!fine) throw Error(text(file_, ": the zip archive has ", what, "; the file is cut or damaged, copy or download it again"));
+    if (!fine)
+      throw Error(
+          text(file_, ": the zip archive has ", what, "; the file is cut or damaged, copy or download it again"));
   }
 
  private:
@@ -68,9 +66,11 @@ Extent find_directory(const Reader& zip) {
     size = zip.u64(end64 + 40);
     out = {.begin = zip.u64(end64 + 48), .end = end64, .entries = zip.u64(end64 + 32)};
   }
-  const bool moved = out.entries > 0 && size <= out.end && out.begin < out.end - size && zip.u32(out.begin) != kCentralSignature;
+  const bool moved =
+      out.entries > 0 && size <= out.end && out.begin < out.end - size && zip.u32(out.begin) != kCentralSignature;
   if (moved) out.before = out.end - size - out.begin, out.begin = out.end - size;
-  zip.check(out.begin <= out.end && out.entries <= (out.end - out.begin) / kCentralSize, "a directory of an impossible size");
+  zip.check(out.begin <= out.end && out.entries <= (out.end - out.begin) / kCentralSize,
+            "a directory of an impossible size");
   return out;
 }
 
@@ -110,12 +110,14 @@ std::optional<std::string_view> unicode_path(std::string_view raw, std::string_v
   return path;
 }
 
-std::string name_of(std::string_view raw, uint16_t flags, uint16_t made_by, std::string_view extra, const std::string& file) {
+std::string name_of(std::string_view raw, uint16_t flags, uint16_t made_by, std::string_view extra,
+                    const std::string& file) {
   std::string name(raw);
   if (!(flags & kUtf8Flag)) name = unicode_path(raw, extra, file).value_or(raw);
   // Old .NET writes names of folders with the separators of Windows.
   constexpr uint16_t kDos = 0;
-  if (made_by >> 8 == kDos && is_utf8(name) && name.find('/') == std::string::npos) std::replace(name.begin(), name.end(), '\\', '/');
+  if (made_by >> 8 == kDos && is_utf8(name) && name.find('/') == std::string::npos)
+    std::replace(name.begin(), name.end(), '\\', '/');
   return name;
 }
 
@@ -129,7 +131,8 @@ ZipDirectory read_zip_directory(std::string_view archive, const std::string& fil
   for (uint64_t i = 0; i < extent.entries; ++i) {
     zip.check(zip.u32(at) == kCentralSignature, "a damaged directory");
     const uint64_t name_size = zip.u16(at + 28), extra_size = zip.u16(at + 30), comment_size = zip.u16(at + 32);
-    const auto raw = zip.part(at + kCentralSize, name_size), extra = zip.part(at + kCentralSize + name_size, extra_size);
+    const auto raw = zip.part(at + kCentralSize, name_size),
+               extra = zip.part(at + kCentralSize + name_size, extra_size);
     ZipRecord record{.name = {}, .flags = zip.u16(at + 8), .method = zip.u16(at + 10), .crc = zip.u32(at + 16)};
     record.name = name_of(raw, record.flags, zip.u16(at + 4), extra, file);
     read_place(zip, at, extra, file, record);

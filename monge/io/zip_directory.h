@@ -9,12 +9,13 @@
 namespace monge::io {
 
 struct ZipRecord {
-  std::string name;          ///< UTF-8 where the archive marks it so (bit 11 or the Unicode Path field); else its bytes as they stand
-  uint16_t flags = 0;        ///< general purpose bits: 0 is encryption, 11 a UTF-8 name
-  uint16_t method = 0;       ///< 0: stored
+  std::string
+      name;  ///< UTF-8 where the archive marks it so (bit 11 or the Unicode Path field); else its bytes as they stand
+  uint16_t flags = 0;   ///< general purpose bits: 0 is encryption, 11 a UTF-8 name
+  uint16_t method = 0;  ///< 0: stored
   uint32_t crc = 0;
   uint64_t packed = 0, size = 0;
-  uint64_t header = 0;       ///< where its local header lies
+  uint64_t header = 0;  ///< where its local header lies
 };
 
 struct ZipDirectory {

@@ -6,15 +6,14 @@
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
+#include "monge/io/zip_format.h"
 
 namespace monge::io {
 namespace {
 
-constexpr uint32_t kLocalSignature = 0x04034b50, kCentralSignature = 0x02014b50, kEndSignature = 0x06054b50,
-                   kEnd64Signature = 0x06064b50, kLocator64Signature = 0x07064b50;
-constexpr uint64_t kLocalSize = 30, kFull = 0xffffffff;
+constexpr uint64_t kFull = 0xffffffff;
 constexpr uint16_t kPaddingField = 0x4246;  // "FB", as torch names it
-constexpr uint16_t kZip64Field = 1, kUtf8Flag = 0x800, kUnix = 3 << 8, kVersion = 20, kVersion64 = 45;
+constexpr uint16_t kUnix = 3 << 8, kVersion = 20, kVersion64 = 45;
 
 template <class T>
 void put(std::string& out, T number) {
@@ -82,7 +81,7 @@ void ZipWriter::add(std::string_view name, std::string_view bytes) {
   put<uint16_t>(directory_, kUnix | (large || far ? kVersion64 : kVersion));
   put_common(directory_, name, size, crc, large || far);
   put<uint16_t>(directory_, static_cast<uint16_t>(wide.empty() ? 0 : 4 + wide.size()));
-  directory_.append(2 + 2 + 2, '\0');                      // no comment, first disk, binary
+  directory_.append(2 + 2 + 2, '\0');                               // no comment, first disk, binary
   put<uint32_t>(directory_, static_cast<uint32_t>(0100644) << 16);  // a regular file
   put<uint32_t>(directory_, low(place));
   directory_.append(name);

@@ -8,9 +8,10 @@
 
 namespace monge::io {
 
-/// Writes an archive entry by entry. A name that is UTF-8 is marked as such (APPNOTE.TXT 4.4.4, bit 11), so that Python, Windows
-/// and Info-ZIP read it alike in every locale; any other name is written by its bytes without the mark. Sizes, places and counts
-/// beyond the old format's fields are written as zip64. The same entries give the same bytes: times are fixed.
+/// Writes an archive entry by entry. A name that is UTF-8 is marked as such (APPNOTE.TXT 4.4.4, bit 11), so that
+/// Python, Windows and Info-ZIP read it alike in every locale; any other name is written by its bytes without the mark.
+/// Sizes, places and counts beyond the old format's fields are written as zip64. The same entries give the same bytes:
+/// times are fixed.
 class ZipWriter {
  public:
   /// Takes the archive's bytes in their order. What it throws passes through add() and finish().

@@ -83,8 +83,7 @@ MONGE_INLINE void store(float* to, const Lanes& value, int64_t count) {
 }
 
 template <Pair (*function)(Lanes)>
-MONGE_INLINE void rows_of(float* h, float* derivative, const float* bias, int64_t rows,
-                                           int64_t width, int64_t stride) {
+MONGE_INLINE void rows_of(float* h, float* derivative, const float* bias, int64_t rows, int64_t width, int64_t stride) {
   for (int64_t row = 0; row < rows; ++row, h += stride) {
     int64_t i = 0;
     for (; i + kLanes <= width; i += kLanes) {
@@ -120,9 +119,7 @@ void softplus_rows(float* h, float* derivative, const float* bias, int64_t rows,
 }
 
 MONGE_INLINE Lanes by_slope(Lanes gradient, Lanes slope) { return gradient * slope; }
-MONGE_INLINE Lanes by_relu(Lanes gradient, Lanes value) {
-  return value > Lanes{} ? gradient : Lanes{};
-}
+MONGE_INLINE Lanes by_relu(Lanes gradient, Lanes value) { return value > Lanes{} ? gradient : Lanes{}; }
 MONGE_INLINE Lanes by_leaky_relu(Lanes gradient, Lanes value) {
   return value > Lanes{} ? gradient : gradient * static_cast<float>(kSlope);
 }
@@ -133,8 +130,8 @@ MONGE_INLINE Lanes by_elu(Lanes gradient, Lanes value) {
 MONGE_INLINE Lanes by_tanh(Lanes gradient, Lanes value) { return gradient * (1.0F - value * value); }
 
 template <Lanes (*function)(Lanes, Lanes)>
-MONGE_INLINE void chain_of(float* gradient, const float* other, float* sums, int64_t rows,
-                                            int64_t width, int64_t stride) {
+MONGE_INLINE void chain_of(float* gradient, const float* other, float* sums, int64_t rows, int64_t width,
+                           int64_t stride) {
   for (int64_t row = 0; row < rows; ++row, gradient += stride, other += stride) {
     int64_t i = 0;
     for (; i + kLanes <= width; i += kLanes) {
@@ -180,8 +177,8 @@ torch::Tensor activate(Activation kind, const torch::Tensor& x) {
   return x;
 }
 
-void add_bias_and_activate(Activation kind, float* h, float* derivative, const float* bias, int64_t rows,
-                           int64_t width, int64_t stride) {
+void add_bias_and_activate(Activation kind, float* h, float* derivative, const float* bias, int64_t rows, int64_t width,
+                           int64_t stride) {
   switch (kind) {
     case Activation::relu:
       return relu_rows(h, derivative, bias, rows, width, stride);

@@ -17,8 +17,9 @@ torch::Tensor over_pixels(const torch::Tensor& x) { return x.sum(at::IntArrayRef
 /// (x - mean) invstd weight + bias with statistics of all ranks. Keeps pointers to sums: the net outlives its graphs.
 class Normalise : public torch::autograd::Function<Normalise> {
  public:
-  static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
-                               const torch::Tensor& mean, const torch::Tensor& invstd, const RankSums* sums) {
+  static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& x, const torch::Tensor& weight,
+                               const torch::Tensor& bias, const torch::Tensor& mean, const torch::Tensor& invstd,
+                               const RankSums* sums) {
     ctx->save_for_backward({x, weight, mean, invstd});
     ctx->saved_data["sums"] = reinterpret_cast<int64_t>(sums);
     const auto scale = invstd * weight;
@@ -26,14 +27,16 @@ class Normalise : public torch::autograd::Function<Normalise> {
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    require(!at::GradMode::is_enabled(), "synchronised batch norm cannot be differentiated twice; set parallel.sync_batch_norm = false");
+    require(!at::GradMode::is_enabled(),
+            "synchronised batch norm cannot be differentiated twice; set parallel.sync_batch_norm = false");
     const auto saved = ctx->get_saved_variables();
     const auto &x = saved[0], &weight = saved[1], &mean = saved[2], &invstd = saved[3];
     const auto* sums = reinterpret_cast<const RankSums*>(ctx->saved_data["sums"].toInt());
     const auto gradient = gradients[0].to(weight.scalar_type());
     const auto normal = (x.to(weight.scalar_type()) - column(mean)) * column(invstd);
     const auto of_bias = over_pixels(gradient), of_weight = over_pixels(gradient * normal);
-    const auto all = torch::stack({of_bias, of_weight});  // of this rank's losses; the ranks' gradients are added elsewhere
+    const auto all =
+        torch::stack({of_bias, of_weight});  // of this rank's losses; the ranks' gradients are added elsewhere
     sums->sum(all);
     const double count = static_cast<double>(x.numel() / x.size(1) * sums->ranks);
     const auto to_x = column(invstd * weight) * (gradient - column(all[0] / count) - normal * column(all[1] / count));
@@ -43,9 +46,10 @@ class Normalise : public torch::autograd::Function<Normalise> {
 
 }  // namespace
 
-torch::Tensor synchronised_batch_norm_relu(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
-                                           const torch::Tensor& running_mean, const torch::Tensor& running_variance, double momentum,
-                                           double eps, const RankSums& sums) {
+torch::Tensor synchronised_batch_norm_relu(const torch::Tensor& x, const torch::Tensor& weight,
+                                           const torch::Tensor& bias, const torch::Tensor& running_mean,
+                                           const torch::Tensor& running_variance, double momentum, double eps,
+                                           const RankSums& sums) {
   require(x.dim() == 4, "batch norm: the images must be [B, C, H, W]; got ", x.sizes());
   const int64_t own = x.numel() / x.size(1), count = own * sums.ranks;
   require(count > 1, "batch norm: one value a channel has no variance; got ", x.sizes());

@@ -22,12 +22,14 @@ struct FoundState {
 /// All U-nets and ResNet potentials of the public codes, in the order of the file.
 ///
 /// A network is where its first and its last layer stand behind one prefix ("T.", "ema.module.", "" at the top), which
-/// ends with a '.' or a '/'. At most 64 are looked for. What compilation and sharding put between the names of a network
+/// ends with a '.' or a '/'. At most 64 are looked for. What compilation and sharding put between the names of a
+/// network
 /// ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.") is left out of keys and prefixes where no two
 /// keys become one. A tensor belongs to the network with the longest prefix in front of it.
 std::vector<FoundState> find_states(const NamedTensors& tensors);
 
-/// The same for networks by all of their keys: every prefix behind which all `keys` stand. Kind and description are not set.
+/// The same for networks by all of their keys: every prefix behind which all `keys` stand. Kind and description are not
+/// set.
 std::vector<FoundState> find_states_with(const NamedTensors& tensors, const std::vector<std::string>& keys);
 
 /// Those whose prefix is `key`, or else contains it as whole parts: "net" is in "state_dict.net.".

@@ -212,7 +212,8 @@ class FusedChain : public torch::autograd::Function<FusedChain> {
     const int64_t in = layers.all.front().in, out = layers.all.back().out;
     auto output = torch::empty({x.size(0), out}, options), memory = torch::empty({kept.size}, options);
     layers.for_blocks(x.size(0), [&](int64_t begin, int64_t end) {
-      forward_rows(layers, kept, data(memory), true, data(x) + begin * in, data(output) + begin * out, begin, end - begin);
+      forward_rows(layers, kept, data(memory), true, data(x) + begin * in, data(output) + begin * out, begin,
+                   end - begin);
     });
     variable_list saved{x, memory};
     saved.insert(saved.end(), tensors.begin(), tensors.end());

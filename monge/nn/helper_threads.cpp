@@ -26,8 +26,8 @@ void pause() {
 #endif
 }
 
-/// A pass is open while it has free seats. A helper takes a seat and is inside until its call has ended; the caller closes the
-/// pass by taking all free seats and waits for those inside alone.
+/// A pass is open while it has free seats. A helper takes a seat and is inside until its call has ended; the caller
+/// closes the pass by taking all free seats and waits for those inside alone.
 class Helpers {
  public:
   /// It is never destroyed: its threads sleep until the process ends.
@@ -137,7 +137,8 @@ void call_on_threads(int64_t threads, void (*work)(const void*), const void* sta
   // Longer than waking a thread takes. All of these are chosen by trial.
   constexpr auto kStall = std::chrono::microseconds(80);
   constexpr int kPassesAfterStalls = 2000;
-  // Two stalls within 64 passes show another program; one alone is the noise of any machine. After a time on helpers one is enough.
+  // Two stalls within 64 passes show another program; one alone is the noise of any machine. After a time on helpers
+  // one is enough.
   constexpr int kOfAStall = 128, kMany = 192, kAfterwards = kMany - kOfAStall;
   static std::atomic<int> passes_on_helpers = 0, stalls = 0;
   // Helpers would be bound to the core of the thread that starts them.

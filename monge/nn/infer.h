@@ -17,9 +17,9 @@ using Architecture = std::variant<UNetOptions, ResNetPotentialOptions>;
 /// key has it.
 NamedTensors without_wrapper(NamedTensors state);
 
-/// The state with what old and converted files lack or have otherwise: where it has none of the counters of batch norm that
-/// `net` has (num_batches_tracked, which PyTorch has had since 0.4.1 and uses for nothing here), they are added as zeros.
-/// Counters that were saved as floats become integers.
+/// The state with what old and converted files lack or have otherwise: where it has none of the counters of batch norm
+/// that `net` has (num_batches_tracked, which PyTorch has had since 0.4.1 and uses for nothing here), they are added as
+/// zeros. Counters that were saved as floats become integers.
 NamedTensors with_counters(NamedTensors state, const torch::nn::Module& net);
 
 /// Reads widths, depth, norm and channels off keys and shapes. Of a potential, the size comes from the last layer, and

@@ -21,8 +21,8 @@ class MapNet : public torch::nn::Module {
   /// @throws Error if the shape does not fit the net.
   virtual torch::Tensor forward(const torch::Tensor& input) = 0;
 
-  /// From here on batch norms in training take mean and variance of all ranks' parts of a batch, as one rank would of the whole.
-  /// Nothing for nets without batch norm.
+  /// From here on batch norms in training take mean and variance of all ranks' parts of a batch, as one rank would of
+  /// the whole. Nothing for nets without batch norm.
   virtual void synchronise_batch_norm(std::shared_ptr<const RankSums> /*sums*/) {}
 };
 

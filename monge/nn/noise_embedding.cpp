@@ -16,7 +16,8 @@ const std::vector<std::string> inputs = {"sigma", "log", "fourier"};
 
 void check(const NoiseEmbeddingOptions& options) {
   require(options.channels > 0 && options.channels % 2 == 0 && options.channels <= 4096,
-          "noise embedding: noised.embedding_channels = ", options.channels, " (allowed: an even number from 2 to 4096)");
+          "noise embedding: noised.embedding_channels = ", options.channels,
+          " (allowed: an even number from 2 to 4096)");
   if (std::find(inputs.begin(), inputs.end(), options.input) == inputs.end()) {
     throw Error(Complaint{.what = "unknown input of the noise embedding",
                           .where = "noised.embedding",

@@ -16,8 +16,8 @@ inline int64_t thread_count(int64_t most) {
   return at::in_parallel_region() ? 1 : std::clamp<int64_t>(at::get_num_threads(), 1, std::max<int64_t>(most, 1));
 }
 
-/// Runs work() on the calling thread and on up to threads - 1 others; see call_on_threads, whose rules hold: work takes its
-/// parts from a counter, and calls no LibTorch.
+/// Runs work() on the calling thread and on up to threads - 1 others; see call_on_threads, whose rules hold: work takes
+/// its parts from a counter, and calls no LibTorch.
 template <class Work>
 void on_threads(int64_t threads, const Work& work) {
   call_on_threads(threads, [](const void* state) { (*static_cast<const Work*>(state))(); }, &work);
@@ -37,11 +37,11 @@ void for_parts(int64_t count, int64_t parts, const Work& work) {
   });
 }
 
-/// [0, count) in pieces that threads take as they come to it: a thread whose core also runs another program takes fewer,
-/// and the others do not wait for it.
+/// [0, count) in pieces that threads take as they come to it: a thread whose core also runs another program takes
+/// fewer, and the others do not wait for it.
 ///
-/// Pieces have `most` items as long as there is one for every thread; what is left is divided evenly, so that equally fast
-/// threads finish together, as they would with one even part each.
+/// Pieces have `most` items as long as there is one for every thread; what is left is divided evenly, so that equally
+/// fast threads finish together, as they would with one even part each.
 class PieceQueue {
  public:
   /// @param step  the pieces of what is left are multiples of it, but for the last one.

@@ -102,7 +102,8 @@ ResNetPotential::ResNetPotential(const ResNetPotentialOptions& options) : option
   };
 
   if (conditional()) embedding_ = register_module("embedding", std::make_shared<NoiseEmbedding>(options.noise));
-  conv_img_ = register_module("conv_img", convolution(options.nc * options.patch * options.patch + options.noise.channels, width(0)));
+  conv_img_ = register_module(
+      "conv_img", convolution(options.nc * options.patch * options.patch + options.noise.channels, width(0)));
   const auto chain = register_module("resnet", std::make_shared<torch::nn::Module>());
   for (int64_t level = 0; level <= poolings; ++level) {
     for (int64_t i : {0, 1}) {
@@ -118,8 +119,8 @@ ResNetPotential::ResNetPotential(const ResNetPotentialOptions& options) : option
 
 torch::Tensor ResNetPotential::forward(const torch::Tensor& y, const torch::Tensor& sigma) {
   const int64_t poolings = static_cast<int64_t>(blocks_.size()) / 2 - 1;
-  require(y.dim() == 4 && y.size(1) == options_.nc && y.size(2) % options_.patch == 0 && y.size(3) % options_.patch == 0 &&
-              size_after(y.size(2) / options_.patch, poolings) == last_size_ &&
+  require(y.dim() == 4 && y.size(1) == options_.nc && y.size(2) % options_.patch == 0 &&
+              y.size(3) % options_.patch == 0 && size_after(y.size(2) / options_.patch, poolings) == last_size_ &&
               size_after(y.size(3) / options_.patch, poolings) == last_size_,
           "ResNetPotential: the images must be [B, ", options_.nc, ", ", options_.size, ", ", options_.size, "]; got ",
           y.sizes());

@@ -14,15 +14,15 @@
 namespace monge::nn {
 
 struct ResNetPotentialOptions {
-  int64_t size = 64;                 ///< height and width of the images; 8..4096, any number.
-  int64_t nc = 3;                    ///< colour channels; 1..4096.
-  int64_t nfilter = 64;              ///< channels of the first block; 1..4096.
-  int64_t nfilter_max = 512;         ///< most channels of a block; nfilter..8192.
-  int64_t patch = 1;             ///< 1..8: takes patch x patch pixels as channels first; size must be a multiple of it and
-                                 ///< size / patch at least 8.
-  double res_ratio = 0.1;            ///< weight of a block's convolutions beside its shortcut.
-  bool fused = true;                 ///< on a CPU by passes of our own, see nn/ops; false: by LibTorch's operators.
-  bool gpu_kernels = false;          ///< the same on a GPU.
+  int64_t size = 64;          ///< height and width of the images; 8..4096, any number.
+  int64_t nc = 3;             ///< colour channels; 1..4096.
+  int64_t nfilter = 64;       ///< channels of the first block; 1..4096.
+  int64_t nfilter_max = 512;  ///< most channels of a block; nfilter..8192.
+  int64_t patch = 1;          ///< 1..8: takes patch x patch pixels as channels first; size must be a multiple of it and
+                              ///< size / patch at least 8.
+  double res_ratio = 0.1;     ///< weight of a block's convolutions beside its shortcut.
+  bool fused = true;          ///< on a CPU by passes of our own, see nn/ops; false: by LibTorch's operators.
+  bool gpu_kernels = false;   ///< the same on a GPU.
   std::string init = "kaiming";      ///< convolution weights: "kaiming": N(0, 2 / fan_out); "default": LibTorch's.
   NoiseEmbeddingOptions noise = {};  ///< channels = 16 for the conditional potential of the public code.
 };

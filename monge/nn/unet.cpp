@@ -36,15 +36,17 @@ torch::Tensor pool(const torch::Tensor& x) {
 /// The module's forward pass and ReLU.
 /// @param shift  what x lacks (BatchNorm::shift), or undefined.
 /// @param sums   null: of this process's batch alone. Else x lacks nothing.
-torch::Tensor normalise(torch::nn::BatchNorm2dImpl& norm, const torch::Tensor& x, bool fused, const torch::Tensor& shift,
-                        const RankSums* sums) {
+torch::Tensor normalise(torch::nn::BatchNorm2dImpl& norm, const torch::Tensor& x, bool fused,
+                        const torch::Tensor& shift, const RankSums* sums) {
   if (norm.is_training()) norm.num_batches_tracked += 1;
   if (norm.is_training() && sums) {
     return synchronised_batch_norm_relu(x, norm.weight, norm.bias, norm.running_mean, norm.running_var,
                                         norm.options.momentum().value(), norm.options.eps(), *sums);
   }
-  const ops::BatchNorm parts{norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.is_training(),
-                             norm.options.momentum().value(), norm.options.eps(), shift};
+  const ops::BatchNorm parts{norm.weight,        norm.bias,
+                             norm.running_mean,  norm.running_var,
+                             norm.is_training(), norm.options.momentum().value(),
+                             norm.options.eps(), shift};
   return fused ? ops::batch_norm_relu(x, parts) : ops::plain_batch_norm_relu(x, parts);
 }
 
@@ -71,7 +73,9 @@ void check(const UNetOptions& options) {
 class UNet::DoubleConv : public torch::nn::Module {
  public:
   DoubleConv(int64_t in, int64_t out, int64_t middle, const UNetOptions& options)
-      : fused_(options.fused), gpu_kernels_(options.gpu_kernels), conv_{convolution(in, middle, 3), convolution(middle, out, 3)} {
+      : fused_(options.fused),
+        gpu_kernels_(options.gpu_kernels),
+        conv_{convolution(in, middle, 3), convolution(middle, out, 3)} {
     const auto chain = register_module("double_conv", std::make_shared<torch::nn::Module>());
     const int64_t widths[] = {middle, out};
     for (int i : {0, 1}) {
@@ -97,7 +101,8 @@ class UNet::DoubleConv : public torch::nn::Module {
       } else {
         const bool last = x.is_contiguous(torch::MemoryFormat::ChannelsLast);
         x = group_norm_[i]->forward(x).relu_();
-        // On a GPU LibTorch's group norm gives another layout, and all behind it would be slow and never the same twice.
+        // On a GPU LibTorch's group norm gives another layout, and all behind it would be slow and never the same
+        // twice.
         if (last && x.is_cuda()) x = x.contiguous(torch::MemoryFormat::ChannelsLast);
       }
     }

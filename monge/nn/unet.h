@@ -19,8 +19,8 @@ struct UNetOptions {
   std::string norm = "batch";  ///< "batch", or "group": GroupNorm with the largest divisor of the width up to 8 groups.
   std::string output = "none";  ///< "none", or "tanh": bounds the output to (-1, 1).
   bool residual = false;        ///< output = first `out` input channels + net; needs in >= out.
-  int64_t patch = 1;             ///< 1..8: works on patch x patch pixels at once, as channels; 2 is about four times as
-                                 ///< fast. Height and width must be multiples of it.
+  int64_t patch = 1;            ///< 1..8: works on patch x patch pixels at once, as channels; 2 is about four times as
+                                ///< fast. Height and width must be multiples of it.
   bool fused = true;            ///< on a CPU by passes of our own, see nn/ops; false: by LibTorch's operators.
   bool gpu_kernels = false;     ///< the same on a GPU.
   bool zero_last = false;       ///< starts the last layer at zero: with `residual` the map starts as the identity.

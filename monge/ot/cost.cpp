@@ -23,7 +23,8 @@ double cost_scale(const std::string& scale, int64_t dim) {
   char* end = nullptr;
   const double number = std::strtod(scale.c_str(), &end);
   if (scale.empty() || *end != '\0' || !(number > 0) || !std::isfinite(number)) {
-    throw Error(Complaint{.what = "cost.scale cannot be used", .value = '"' + scale + '"',
+    throw Error(Complaint{.what = "cost.scale cannot be used",
+                          .value = '"' + scale + '"',
                           .allowed = "\"mean\" (1/D), \"half\" (1/2) or a positive number"});
   }
   return number;
@@ -39,7 +40,7 @@ torch::Tensor distance_cost(const torch::Tensor& x, const torch::Tensor& y, doub
   return std::sqrt(tau) * (x - y).flatten(1).norm(2, /*dim=*/1);
 }
 
-torch::Tensor weak_cost(const torch::Tensor& x, const torch::Tensor& y, double tau, const Number& gamma) {
+torch::Tensor weak_cost(const torch::Tensor& x, const torch::Tensor& y, double tau, const HostOrDeviceScalar& gamma) {
   require_draws("weak_cost", x, y);
   const auto x_BD = x.flatten(1);
   const auto y_BZD = y.flatten(2);
@@ -48,12 +49,13 @@ torch::Tensor weak_cost(const torch::Tensor& x, const torch::Tensor& y, double t
   return tau * (distance_B - gamma * variance_B);
 }
 
-torch::Tensor kernel_cost(const torch::Tensor& x, const torch::Tensor& y, double tau, const Number& gamma) {
+torch::Tensor kernel_cost(const torch::Tensor& x, const torch::Tensor& y, double tau, const HostOrDeviceScalar& gamma) {
   require_draws("kernel_cost", x, y);
   const auto x_BD = x.flatten(1);
   const auto y_BZD = y.flatten(2);
   const auto distance_B = (y_BZD - x_BD.unsqueeze(1)).norm(2, /*dim=*/2).mean(1);
-  const auto pairs = torch::triu_indices(y.size(1), y.size(1), /*offset=*/1, torch::dtype(torch::kInt64).device(y.device()));
+  const auto pairs =
+      torch::triu_indices(y.size(1), y.size(1), /*offset=*/1, torch::dtype(torch::kInt64).device(y.device()));
   const auto spread_B = (y_BZD.index_select(1, pairs[0]) - y_BZD.index_select(1, pairs[1])).norm(2, /*dim=*/2).mean(1);
   return std::sqrt(tau) * (distance_B - gamma * (0.5 * spread_B));
 }

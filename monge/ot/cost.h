@@ -1,17 +1,17 @@
 // Transport costs between inputs and outputs, one value per input.
 #pragma once
 
+#include <torch/types.h>
+
 #include <cstdint>
 #include <string>
 
-#include <torch/types.h>
-
-#include "monge/ot/number.h"
+#include "monge/ot/host_or_device_scalar.h"
 
 namespace monge::ot {
 
-/// tau of c(x,y) = tau ||x-y||^2 from the recipe's cost.scale: "mean" is 1/dim, "half" is 1/2 (the textbook cost), and any
-/// positive number is itself.
+/// tau of c(x,y) = tau ||x-y||^2 from the recipe's cost.scale: "mean" is 1/dim, "half" is 1/2 (the textbook cost), and
+/// any positive number is itself.
 /// @param dim  entries of one item, > 0.
 /// @throws Error  for another word or a number <= 0.
 double cost_scale(const std::string& scale, int64_t dim);
@@ -39,11 +39,11 @@ torch::Tensor distance_cost(const torch::Tensor& x, const torch::Tensor& y, doub
 /// @param gamma  weight of the variance, >= 0; 0 is the squared cost averaged over draws.
 /// @return       [B], differentiable in x and y; may be negative when gamma > 1.
 /// @throws Error if Z < 2 or the shapes do not fit.
-torch::Tensor weak_cost(const torch::Tensor& x, const torch::Tensor& y, double tau, const Number& gamma);
+torch::Tensor weak_cost(const torch::Tensor& x, const torch::Tensor& y, double tau, const HostOrDeviceScalar& gamma);
 
 /// Distance-kernel weak cost of a stochastic map. With a characteristic kernel like this one every saddle point is an
-/// optimal plan, which the weak quadratic cost cannot promise. Korotin et al. 2023 (Kernel NOT), with k(a,b) the distance
-/// kernel.
+/// optimal plan, which the weak quadratic cost cannot promise. Korotin et al. 2023 (Kernel NOT), with k(a,b) the
+/// distance kernel.
 ///
 ///     C(x) = sqrt(tau) * ( mean_z ||x - y_z||  -  gamma/2 * mean_{z != z'} ||y_z - y_z'|| )
 ///
@@ -54,6 +54,6 @@ torch::Tensor weak_cost(const torch::Tensor& x, const torch::Tensor& y, double t
 /// @param gamma  in [0, 1].
 /// @return       [B], differentiable; the gradient is 0 where two points coincide.
 /// @throws Error if Z < 2 or the shapes do not fit.
-torch::Tensor kernel_cost(const torch::Tensor& x, const torch::Tensor& y, double tau, const Number& gamma);
+torch::Tensor kernel_cost(const torch::Tensor& x, const torch::Tensor& y, double tau, const HostOrDeviceScalar& gamma);
 
 }  // namespace monge::ot

@@ -1,8 +1,8 @@
 #include "monge/ot/ema.h"
 
-#include <algorithm>
-
 #include <torch/types.h>
+
+#include <algorithm>
 
 namespace monge::ot {
 
@@ -10,7 +10,7 @@ double ema_decay(double decay, int64_t iteration) {
   return std::min(decay, (1.0 + static_cast<double>(iteration)) / (10.0 + static_cast<double>(iteration)));
 }
 
-void ema_update(torch::Tensor average, const torch::Tensor& value, const Number& weight) {
+void ema_update(torch::Tensor average, const torch::Tensor& value, const HostOrDeviceScalar& weight) {
   at::NoGradGuard no_grad;
   if (weight.tensor.defined()) {
     average.lerp_(value, weight.tensor);

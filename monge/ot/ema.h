@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "monge/ot/number.h"
+#include "monge/ot/host_or_device_scalar.h"
 
 namespace monge::ot {
 
@@ -14,6 +14,6 @@ double ema_decay(double decay, int64_t iteration);
 
 /// average <- average + weight * (value - average), weight = 1 - decay, in place and in one sweep.
 /// @param weight  its tensor, where it has one, is of the type of `average`.
-void ema_update(torch::Tensor average, const torch::Tensor& value, const Number& weight);
+void ema_update(torch::Tensor average, const torch::Tensor& value, const HostOrDeviceScalar& weight);
 
 }  // namespace monge::ot

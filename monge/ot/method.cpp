@@ -12,23 +12,26 @@ namespace {
 using Factory = std::function<std::unique_ptr<Method>(const MethodOptions&)>;
 
 std::unique_ptr<Method> make_otp(const MethodOptions& options) {
-  require(options.inner != "otp", "otp.cost = \"otp\": the cost is that of another method (allowed: kernel, noised, strong, weak)");
+  require(options.inner != "otp",
+          "otp.cost = \"otp\": the cost is that of another method (allowed: kernel, noised, strong, weak)");
   return std::make_unique<Otp>(make_method(options.inner, options), options.smoothing);
 }
 
 const Registry<Factory>& registry() {
   static const Registry<Factory> methods(
-      "method", {{"strong", [](const MethodOptions& o) { return std::make_unique<Strong>(o); }},
-                 {"weak", [](const MethodOptions& o) { return std::make_unique<Weak>("weak", o, weak_cost, squared_cost); }},
-                 {"kernel", [](const MethodOptions& o) { return std::make_unique<Weak>("kernel", o, kernel_cost, distance_cost); }},
-                 {"noised", [](const MethodOptions& o) { return std::make_unique<Noised>(o); }},
-                 {"otp", make_otp}});
+      "method",
+      {{"strong", [](const MethodOptions& o) { return std::make_unique<Strong>(o); }},
+       {"weak", [](const MethodOptions& o) { return std::make_unique<Weak>("weak", o, weak_cost, squared_cost); }},
+       {"kernel",
+        [](const MethodOptions& o) { return std::make_unique<Weak>("kernel", o, kernel_cost, distance_cost); }},
+       {"noised", [](const MethodOptions& o) { return std::make_unique<Noised>(o); }},
+       {"otp", make_otp}});
   return methods;
 }
 
 }  // namespace
 
-Moment Method::at(int64_t) const { return {}; }
+ScheduleValues Method::at(int64_t) const { return {}; }
 
 Perturbation Method::perturb(const torch::Tensor&, const ItemDraws&) const { return {}; }
 
@@ -39,9 +42,9 @@ std::unique_ptr<Method> make_method(const std::string& name, const MethodOptions
 std::vector<std::string> method_names() { return registry().names(); }
 
 MapLoss map_loss(const Method& method, const Potential& f, const torch::Tensor& x, const torch::Tensor& y,
-                 const Perturbation& perturbation, const Moment& moment) {
+                 const Perturbation& perturbation, const ScheduleValues& values) {
   const int64_t batch = y.size(0), draws = y.size(1);
-  const auto cost_B = method.cost(x, y, moment);
+  const auto cost_B = method.cost(x, y, values);
   auto shown = draws == 1 ? y.squeeze(1) : y.flatten(0, 1);
   auto sigma = perturbation.sigma_B;
   if (perturbation.defined()) {

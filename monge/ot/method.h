@@ -1,18 +1,18 @@
 // A method of neural optimal transport: which cost, how many draws per input, and what the potential is shown.
 //
-// All methods share the semi-dual problem   sup_f inf_T  E_y f(y) + E_x [ C(x, T(x,.)) - E_z f(T(x,z)) ]   with f turned
-// round in sign of its update: f is minimised on mean f(T(x)) - mean f(y), so it is low on the target.
+// All methods share the semi-dual problem   sup_f inf_T  E_y f(y) + E_x [ C(x, T(x,.)) - E_z f(T(x,z)) ]   with f
+// turned round in sign of its update: f is minimised on mean f(T(x)) - mean f(y), so it is low on the target.
 #pragma once
+
+#include <torch/types.h>
 
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include <torch/types.h>
-
 #include "monge/core/item_draws.h"
-#include "monge/ot/number.h"
+#include "monge/ot/host_or_device_scalar.h"
 #include "monge/ot/sigma_law.h"
 #include "monge/ot/smoothing.h"
 
@@ -23,20 +23,20 @@ using Potential = std::function<torch::Tensor(const torch::Tensor& y, const torc
 
 /// Everything the methods can be told; each reads its own part.
 struct MethodOptions {
-  double tau = 0.5;            ///< of c(x,y) = tau ||x-y||^2, > 0
-  int64_t draws = 4;           ///< Z, outputs per input (weak, kernel), >= 2
-  double gamma0 = 0.0;         ///< gamma at iteration 0 (weak, kernel), >= 0
-  double gamma1 = 0.66;        ///< gamma from `gamma_iters` on
-  int64_t gamma_iters = 500;   ///< outer iterations of the ramp
-  SigmaLaw sigma{};            ///< noised
+  double tau = 0.5;              ///< of c(x,y) = tau ||x-y||^2, > 0
+  int64_t draws = 4;             ///< Z, outputs per input (weak, kernel), >= 2
+  double gamma0 = 0.0;           ///< gamma at iteration 0 (weak, kernel), >= 0
+  double gamma1 = 0.66;          ///< gamma from `gamma_iters` on
+  int64_t gamma_iters = 500;     ///< outer iterations of the ramp
+  SigmaLaw sigma{};              ///< noised
   std::string inner = "strong";  ///< otp: the method whose cost and potential it takes, any but otp
   SmoothingOptions smoothing{};  ///< otp
 };
 
 /// What the schedules of a method say of one outer iteration.
-struct Moment {
-  Number gamma{};         ///< weight of the spread (weak, kernel)
-  Smoothing smoothing{};  ///< of the source (otp)
+struct ScheduleValues {
+  HostOrDeviceScalar gamma{};  ///< weight of the spread (weak, kernel)
+  Smoothing smoothing{};       ///< of the source (otp)
 };
 
 class Method {
@@ -44,7 +44,7 @@ class Method {
   virtual ~Method() = default;
 
   /// The schedules at an outer iteration (0-based).
-  virtual Moment at(int64_t iteration) const;
+  virtual ScheduleValues at(int64_t iteration) const;
 
   /// Outputs drawn per input in a map update (Z).
   virtual int64_t draws() const { return 1; }
@@ -53,8 +53,8 @@ class Method {
   virtual bool conditional() const { return false; }
 
   /// Transport cost of each input, [B].
-  /// @param x  inputs [B, ...].  @param y  outputs [B, Z, ...].  @param moment  the schedules, from `at`.
-  virtual torch::Tensor cost(const torch::Tensor& x, const torch::Tensor& y, const Moment& moment) const = 0;
+  /// @param x  inputs [B, ...].  @param y  outputs [B, Z, ...].  @param values  the schedules, from `at`.
+  virtual torch::Tensor cost(const torch::Tensor& x, const torch::Tensor& y, const ScheduleValues& values) const = 0;
 
   /// Cost between single points, [B]; for terms that pair inputs with target samples. With Z = 1 `cost` is this.
   virtual torch::Tensor pair_cost(const torch::Tensor& x, const torch::Tensor& y) const = 0;
@@ -79,7 +79,7 @@ struct MapLoss {
 /// mean_b w_b ( C(x_b, y_b.) - mean_z f(y_bz + n_b, sigma_b) ), w = 1 and n = 0 without a perturbation.
 /// @param y  outputs [B, Z, ...].
 MapLoss map_loss(const Method& method, const Potential& f, const torch::Tensor& x, const torch::Tensor& y,
-                 const Perturbation& perturbation, const Moment& moment);
+                 const Perturbation& perturbation, const ScheduleValues& values);
 
 /// The parts of the potential's loss.
 struct PotentialLoss {

@@ -1,5 +1,5 @@
-// Strong transport against a noise-conditional potential f(y + sigma n, sigma): the laws of T(x) and y are compared at all
-// blur levels, the cost stays on clean x and T(x).
+// Strong transport against a noise-conditional potential f(y + sigma n, sigma): the laws of T(x) and y are compared at
+// all blur levels, the cost stays on clean x and T(x).
 #pragma once
 
 #include "monge/ot/cost.h"
@@ -13,7 +13,7 @@ class Noised : public Method {
 
   bool conditional() const override { return true; }
 
-  torch::Tensor cost(const torch::Tensor& x, const torch::Tensor& y, const Moment& /*moment*/) const override {
+  torch::Tensor cost(const torch::Tensor& x, const torch::Tensor& y, const ScheduleValues& /*values*/) const override {
     return pair_cost(x, y.squeeze(1));
   }
   torch::Tensor pair_cost(const torch::Tensor& x, const torch::Tensor& y) const override {

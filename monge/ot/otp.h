@@ -1,5 +1,5 @@
-// Optimal transport plan: another method's problem for a smoothed source whose noise falls. At the end the map is used on
-// x + eps_end n, so that a deterministic network draws from a plan. Choi, Choi, Kwon 2025 (OTP).
+// Optimal transport plan: another method's problem for a smoothed source whose noise falls. At the end the map is used
+// on x + eps_end n, so that a deterministic network draws from a plan. Choi, Choi, Kwon 2025 (OTP).
 #pragma once
 
 #include <memory>
@@ -12,22 +12,25 @@ namespace monge::ot {
 /// Everything but the smoothing is the inner method's; the cost is that between the smoothed input and its output.
 class Otp : public Method {
  public:
-  Otp(std::unique_ptr<Method> inner, SmoothingOptions options) : inner_(std::move(inner)), options_(std::move(options)) {
+  Otp(std::unique_ptr<Method> inner, SmoothingOptions options)
+      : inner_(std::move(inner)), options_(std::move(options)) {
     smoothing_at(options_, 0);  // refuses bad options now
   }
 
-  Moment at(int64_t iteration) const override {
-    auto moment = inner_->at(iteration);
-    moment.smoothing = smoothing_at(options_, iteration);
-    return moment;
+  ScheduleValues at(int64_t iteration) const override {
+    auto values = inner_->at(iteration);
+    values.smoothing = smoothing_at(options_, iteration);
+    return values;
   }
 
   int64_t draws() const override { return inner_->draws(); }
   bool conditional() const override { return inner_->conditional(); }
-  torch::Tensor cost(const torch::Tensor& x, const torch::Tensor& y, const Moment& moment) const override {
-    return inner_->cost(x, y, moment);
+  torch::Tensor cost(const torch::Tensor& x, const torch::Tensor& y, const ScheduleValues& values) const override {
+    return inner_->cost(x, y, values);
   }
-  torch::Tensor pair_cost(const torch::Tensor& x, const torch::Tensor& y) const override { return inner_->pair_cost(x, y); }
+  torch::Tensor pair_cost(const torch::Tensor& x, const torch::Tensor& y) const override {
+    return inner_->pair_cost(x, y);
+  }
   Perturbation perturb(const torch::Tensor& y, const ItemDraws& draws) const override {
     return inner_->perturb(y, draws);
   }

@@ -1,9 +1,9 @@
 // Terms that steady the potential.
 #pragma once
 
-#include <functional>
-
 #include <torch/types.h>
+
+#include <functional>
 
 namespace monge::ot {
 
@@ -13,7 +13,8 @@ namespace monge::ot {
 ///
 /// @param f  the potential, [B, ...] -> [B]; sample b of its output depends on sample b of its input alone.
 /// @param y  target samples [B, ...]; detached inside.
-/// @return   scalar, differentiable in the parameters of f. Its weight (and the factor n of a lazy R1 that is computed every
+/// @return   scalar, differentiable in the parameters of f. Its weight (and the factor n of a lazy R1 that is computed
+/// every
 ///           n-th step) is the caller's.
 torch::Tensor r1_penalty(const std::function<torch::Tensor(const torch::Tensor&)>& f, const torch::Tensor& y);
 

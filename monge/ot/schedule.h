@@ -1,5 +1,5 @@
-// What changes with the outer iteration: the weak cost's gamma and the learning rate. Pure functions of the iteration, so
-// that a resumed run needs no state for them.
+// What changes with the outer iteration: the weak cost's gamma and the learning rate. Pure functions of the iteration,
+// so that a resumed run needs no state for them.
 #pragma once
 
 #include <cstdint>
@@ -8,14 +8,16 @@
 
 namespace monge::ot {
 
-/// From `begin` to `end` in a straight line over `iterations` outer iterations, then constant. 0 iterations: `end` at once.
+/// From `begin` to `end` in a straight line over `iterations` outer iterations, then constant. 0 iterations: `end` at
+/// once.
 double linear_ramp(double begin, double end, int64_t iterations, int64_t iteration);
 
 /// Learning-rate schedule, a factor on the rate.
 struct RateSchedule {
-  std::string kind = "constant";      ///< "constant" | "cosine" (to `floor` at `total`) | "steps" (x `decay` at each milestone)
-  int64_t total = 0;                  ///< outer iterations of the whole run; needed by cosine
-  int64_t warmup = 0;                 ///< linear warm-up from 0, outer iterations, before any of the kinds
+  std::string kind =
+      "constant";      ///< "constant" | "cosine" (to `floor` at `total`) | "steps" (x `decay` at each milestone)
+  int64_t total = 0;   ///< outer iterations of the whole run; needed by cosine
+  int64_t warmup = 0;  ///< linear warm-up from 0, outer iterations, before any of the kinds
   std::vector<int64_t> milestones{};  ///< outer iterations, ascending
   double decay = 0.5;                 ///< factor at a milestone, > 0
   double floor = 0.0;                 ///< last factor of the cosine, in [0, 1]

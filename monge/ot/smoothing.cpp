@@ -22,11 +22,13 @@ double level(const SmoothingOptions& options, int64_t iteration) {
 
 void check(const SmoothingOptions& options) {
   const auto& s = options.schedule;
-  require(s == "geometric" || s == "linear" || s == "cosine" || s == "steps" || s == "constant", "unknown otp.schedule \"", s,
-          "\" (allowed: geometric, linear, cosine, steps, constant)");
-  require(options.kind == "ve" || options.kind == "vp", "unknown otp.smoothing \"", options.kind, "\" (allowed: ve, vp)");
-  require(options.eps_end >= 0 && (s == "constant" || options.eps_end <= options.eps_start), "otp.eps_end = ", options.eps_end,
-          " must lie between 0 and otp.eps_start = ", options.eps_start, ": the noise falls during training");
+  require(s == "geometric" || s == "linear" || s == "cosine" || s == "steps" || s == "constant",
+          "unknown otp.schedule \"", s, "\" (allowed: geometric, linear, cosine, steps, constant)");
+  require(options.kind == "ve" || options.kind == "vp", "unknown otp.smoothing \"", options.kind,
+          "\" (allowed: ve, vp)");
+  require(options.eps_end >= 0 && (s == "constant" || options.eps_end <= options.eps_start),
+          "otp.eps_end = ", options.eps_end, " must lie between 0 and otp.eps_start = ", options.eps_start,
+          ": the noise falls during training");
   const double largest = s == "constant" ? options.eps_end : options.eps_start;
   require(options.kind == "ve" || largest <= 1, "otp.smoothing \"vp\" takes noise levels up to 1, got ", largest);
   require((s != "geometric" && s != "steps") || options.eps_end > 0, "otp.schedule \"", s,
@@ -47,14 +49,15 @@ Smoothing smoothing_at(const SmoothingOptions& options, int64_t iteration) {
 torch::Tensor smoothing_noise(const torch::Tensor& like, const Smoothing& smoothing, const ItemDraws& draws) {
   const auto white = draws.normal(like.sizes());
   if (smoothing.tint == 0) return white;
-  require(like.dim() == 4, "otp.tint = ", smoothing.tint, ": only pictures have a tint; set it to 0");
+  require(like.dim() == 4, "otp.tint = ", smoothing.tint, ": only images have a tint; set it to 0");
   const auto tint = draws.normal({like.size(0), like.size(1), 1, 1});
   return std::sqrt(1 - smoothing.tint) * white + std::sqrt(smoothing.tint) * tint;
 }
 
 torch::Tensor smooth(const torch::Tensor& x, const Smoothing& smoothing, const torch::Tensor& noise) {
-  const auto centre = smoothing.preserve_variance ? Number(smoothing.centre(), smoothing.centre_weight) * x : x;
-  return noise.defined() ? centre + Number(smoothing.eps, smoothing.noise_weight) * noise : centre;
+  const auto centre =
+      smoothing.preserve_variance ? HostOrDeviceScalar(smoothing.centre(), smoothing.centre_weight) * x : x;
+  return noise.defined() ? centre + HostOrDeviceScalar(smoothing.eps, smoothing.noise_weight) * noise : centre;
 }
 
 }  // namespace monge::ot

@@ -10,7 +10,7 @@ class Strong : public Method {
  public:
   explicit Strong(const MethodOptions& options) : tau_(options.tau) {}
 
-  torch::Tensor cost(const torch::Tensor& x, const torch::Tensor& y, const Moment& /*moment*/) const override {
+  torch::Tensor cost(const torch::Tensor& x, const torch::Tensor& y, const ScheduleValues& /*values*/) const override {
     return pair_cost(x, y.squeeze(1));
   }
   torch::Tensor pair_cost(const torch::Tensor& x, const torch::Tensor& y) const override {

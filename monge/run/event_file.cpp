@@ -100,33 +100,38 @@ void EventFile::repair() {
     case SoundRecords::Rest::none:
       return;
     case SoundRecords::Rest::cut:
-      repaired_ = text("its last ", rest, " bytes are a record that was not written to its end (a crash or a full disk)");
+      repaired_ =
+          text("its last ", rest, " bytes are a record that was not written to its end (a crash or a full disk)");
       break;
     case SoundRecords::Rest::zeros:
       repaired_ = text("its last ", rest, " bytes are zeros (a power failure)");
       break;
     case SoundRecords::Rest::damaged:
-      repaired_ = text("its record ", sound.count + 1, " is damaged, and TensorBoard reads no further; it and what follows, ", rest,
-                       " bytes");
+      repaired_ = text("its record ", sound.count + 1,
+                       " is damaged, and TensorBoard reads no further; it and what follows, ", rest, " bytes");
       break;
   }
   std::error_code failure;
   if (sound.count == 0 && sound.rest != SoundRecords::Rest::zeros && !begins_as_ours(path_)) {
     const auto aside = free_name_beside(path_);
     fs::rename(path_, aside, failure);
-    if (failure) throw SystemError(text(path_.string(), ": is no event file, and cannot be renamed: ", failure.message()));
+    if (failure)
+      throw SystemError(text(path_.string(), ": is no event file, and cannot be renamed: ", failure.message()));
     repaired_ = "is no event file; it is kept as " + aside.filename().string() + ", and a new one begins";
     return;
   }
-  // A TensorBoard that was open at the crash has read the torn bytes, waits for their rest, and has to be started again.
+  // A TensorBoard that was open at the crash has read the torn bytes, waits for their rest, and has to be started
+  // again.
   fs::resize_file(path_, static_cast<uintmax_t>(sound.bytes), failure);
   if (failure) throw SystemError(text(path_.string(), ": cannot cut off its damaged end: ", failure.message()));
-  repaired_ += sound.rest == SoundRecords::Rest::damaged ? " were cut off. metrics.jsonl has all metrics" : "; they were cut off";
+  repaired_ += sound.rest == SoundRecords::Rest::damaged ? " were cut off. metrics.jsonl has all metrics"
+                                                         : "; they were cut off";
 }
 
 void EventFile::restart(int64_t step) {
   constexpr int64_t kStart = 1;  // SessionLog.SessionStatus.START
-  const auto event = Message().add_double(1, clock_()).add_integer(2, step).add_bytes(7, Message().add_integer(1, kStart).bytes());
+  const auto event =
+      Message().add_double(1, clock_()).add_integer(2, step).add_bytes(7, Message().add_integer(1, kStart).bytes());
   files_.append(path_, tfrecord(event.bytes()));
 }
 
@@ -140,7 +145,7 @@ void EventFile::add_scalars(int64_t step, const std::vector<std::pair<std::strin
 }
 
 void EventFile::add_image(int64_t step, const std::string& tag, std::string_view png, int64_t height, int64_t width) {
-  require(height > 0 && width > 0, "event file: the picture ", tag, " has the size ", width, " x ", height);
+  require(height > 0 && width > 0, "event file: the image ", tag, " has the size ", width, " x ", height);
   constexpr int64_t rgb = 3;
   const auto image = Message().add_integer(1, height).add_integer(2, width).add_integer(3, rgb).add_bytes(4, png);
   const auto value = Message().add_bytes(1, tag).add_bytes(4, image.bytes());

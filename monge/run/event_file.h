@@ -1,4 +1,4 @@
-// Curves and pictures for TensorBoard, without TensorFlow: its event file written by hand.
+// Curves and images for TensorBoard, without TensorFlow: its event file written by hand.
 #pragma once
 
 #include <cstdint>
@@ -25,23 +25,25 @@ class EventFile {
   using Clock = std::function<double()>;  ///< seconds since 1970
 
   /// Starts the file with the version record. An existing file is continued behind its last sound record (see
-  /// tfrecord.h): what stands there is cut off, since readers stop at it and would show nothing that is appended. A file
-  /// that is no event file at all is kept under another name. TensorBoard shows files whose name contains "tfevents".
+  /// tfrecord.h): what stands there is cut off, since readers stop at it and would show nothing that is appended. A
+  /// file that is no event file at all is kept under another name. TensorBoard shows files whose name contains
+  /// "tfevents".
   /// @param files  must outlive the object.
   /// @throws Error if the name does not contain "tfevents"; SystemError if the file cannot be read or written.
   explicit EventFile(std::filesystem::path path, const Files& files = real_files(), Clock clock = system_clock());
 
-  /// What was wrong with the existing file and what was done, as a clause whose subject is the file; empty where it was sound.
+  /// What was wrong with the existing file and what was done, as a clause whose subject is the file; empty where it was
+  /// sound.
   const std::string& repaired() const { return repaired_; }
 
-  /// A run is resumed, and `step` is the first that it makes (SessionLog START). Of what is in the file TensorBoard drops
-  /// all of this step and later ones: the iterations between the last checkpoint and a crash are not shown twice.
+  /// A run is resumed, and `step` is the first that it makes (SessionLog START). Of what is in the file TensorBoard
+  /// drops all of this step and later ones: the iterations between the last checkpoint and a crash are not shown twice.
   void restart(int64_t step);
 
   /// Figures of one step. Values that are not finite are written as they are: TensorBoard marks them.
   void add_scalars(int64_t step, const std::vector<std::pair<std::string, double>>& figures);
 
-  /// A picture as PNG bytes with its size in pixels.
+  /// An image as PNG bytes with its size in pixels.
   void add_image(int64_t step, const std::string& tag, std::string_view png, int64_t height, int64_t width);
 
   const std::filesystem::path& path() const { return path_; }

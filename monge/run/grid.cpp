@@ -11,14 +11,14 @@ namespace {
 constexpr int64_t most_pixels = int64_t{1} << 28;
 
 void check_range(const char* key, int64_t value, int64_t least, int64_t most) {
-  require(value >= least && value <= most, "picture grid: ", key, " = ", value, " (allowed: ", least, "..", most, ")");
+  require(value >= least && value <= most, "image grid: ", key, " = ", value, " (allowed: ", least, "..", most, ")");
 }
 
 torch::Tensor first_defined(const std::vector<torch::Tensor>& cells) {
   for (const auto& cell : cells) {
     if (cell.defined()) return cell;
   }
-  throw Error("picture grid: there is no picture to show");
+  throw Error("image grid: there is no image to show");
 }
 
 /// [C,H,W] in [-1,1] to uint8 [H,W,3], enlarged.
@@ -31,26 +31,26 @@ torch::Tensor pixels(const torch::Tensor& cell, int64_t scale) {
 
 }  // namespace
 
-torch::Tensor picture_grid(const std::vector<torch::Tensor>& cells, const GridOptions& options) {
+torch::Tensor image_grid(const std::vector<torch::Tensor>& cells, const GridOptions& options) {
   check_range("columns", options.columns, 1, 4096);
   check_range("padding", options.padding, 0, 256);
   check_range("scale", options.scale, 1, 64);
   const auto shape = first_defined(cells).sizes().vec();
   require(shape.size() == 3 && (shape[0] == 1 || shape[0] == 3) && shape[1] > 0 && shape[2] > 0,
-          "picture grid: pictures must be [1,H,W] or [3,H,W]; got ", torch::IntArrayRef(shape));
+          "image grid: images must be [1,H,W] or [3,H,W]; got ", torch::IntArrayRef(shape));
   for (const auto& cell : cells) {
-    require(!cell.defined() || cell.sizes() == shape, "picture grid: pictures of two shapes, ",
-            torch::IntArrayRef(shape), " and ", cell.sizes());
+    require(!cell.defined() || cell.sizes() == shape, "image grid: images of two shapes, ", torch::IntArrayRef(shape),
+            " and ", cell.sizes());
   }
 
   const int64_t count = static_cast<int64_t>(cells.size());
   const int64_t columns = std::min(options.columns, count), rows = (count + columns - 1) / columns;
-  const int64_t cell_height = checked_multiply(shape[1], options.scale, "picture grid") + options.padding;
-  const int64_t cell_width = checked_multiply(shape[2], options.scale, "picture grid") + options.padding;
-  const int64_t height = checked_multiply(rows, cell_height, "picture grid") + options.padding;
-  const int64_t width = checked_multiply(columns, cell_width, "picture grid") + options.padding;
-  require(checked_multiply(height, width, "picture grid") <= most_pixels, "picture grid: ", width, " x ", height,
-          " pixels are too many; show fewer pictures, or lower the scale");
+  const int64_t cell_height = checked_multiply(shape[1], options.scale, "image grid") + options.padding;
+  const int64_t cell_width = checked_multiply(shape[2], options.scale, "image grid") + options.padding;
+  const int64_t height = checked_multiply(rows, cell_height, "image grid") + options.padding;
+  const int64_t width = checked_multiply(columns, cell_width, "image grid") + options.padding;
+  require(checked_multiply(height, width, "image grid") <= most_pixels, "image grid: ", width, " x ", height,
+          " pixels are too many; show fewer images, or lower the scale");
 
   auto out = torch::full({height, width, 3}, options.background, torch::kUInt8);
   for (int64_t i = 0; i < count; ++i) {

@@ -1,4 +1,4 @@
-// Many small pictures as one.
+// Many small images as one.
 #pragma once
 
 #include <torch/types.h>
@@ -15,11 +15,12 @@ struct GridOptions {
   uint8_t background = 255;  ///< grey value of the padding and of empty cells.
 };
 
-/// Lays pictures out in rows, from the left.
-/// @param cells  float images [C,H,W] in [-1,1] (beyond: clamped; NaN: black), C = 1 or 3, all of one shape. An undefined
+/// Lays images out in rows, from the left.
+/// @param cells  float images [C,H,W] in [-1,1] (beyond: clamped; NaN: black), C = 1 or 3, all of one shape. An
+/// undefined
 ///               tensor leaves its cell empty.
 /// @return       uint8 [H',W',3] RGB on the CPU.
-/// @throws Error for no picture, other shapes, an option out of its range, or more than 2^28 pixels.
-torch::Tensor picture_grid(const std::vector<torch::Tensor>& cells, const GridOptions& options = {});
+/// @throws Error for no image, other shapes, an option out of its range, or more than 2^28 pixels.
+torch::Tensor image_grid(const std::vector<torch::Tensor>& cells, const GridOptions& options = {});
 
 }  // namespace monge::run

@@ -1,8 +1,7 @@
 #include "monge/run/metrics_file.h"
 
-#include <sstream>
-
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
@@ -28,7 +27,8 @@ KeptLines lines_until(int64_t iteration, const std::string& jsonl) {
     const auto at = parsed.is_object() ? parsed.find("iteration") : parsed.end();
     if (!parsed.is_object() || at == parsed.end() || !at->is_number()) {
       // Behind the last line that is kept, a torn line is of an iteration that is made again.
-      if (last < iteration && line.find_first_not_of(" \t\r") != std::string::npos && out.damaged++ == 0) out.first_damaged = number;
+      if (last < iteration && line.find_first_not_of(" \t\r") != std::string::npos && out.damaged++ == 0)
+        out.first_damaged = number;
       continue;
     }
     last = at->get<int64_t>();
@@ -67,14 +67,15 @@ void MetricsFile::started(train::Trainer& trainer, int64_t iteration) {
   const auto kept = lines_until(iteration, real_files().read(file));
   seconds_before_ = kept.seconds;
   if (kept.damaged > 0) {
-    trainer.log()(LogLevel::warning, text("metrics.jsonl: dropped ", kept.damaged, kept.damaged == 1 ? " line" : " lines",
-                                          " up to iteration ", iteration, " that could not be read (the first is line ",
-                                          kept.first_damaged, "); the disk was full, or the power failed"));
+    trainer.log()(LogLevel::warning,
+                  text("metrics.jsonl: dropped ", kept.damaged, kept.damaged == 1 ? " line" : " lines",
+                       " up to iteration ", iteration, " that could not be read (the first is line ",
+                       kept.first_damaged, "); the disk was full, or the power failed"));
   }
   real_files().replace(file, kept.lines);
 }
 
-void MetricsFile::iteration_done(train::Trainer& trainer, int64_t done, const train::Figures& f) {
+void MetricsFile::iteration_done(train::Trainer& trainer, int64_t done, const solve::IterationMetrics& f) {
   NamedFigures named{{"loss_map", f.loss_map},
                      {"cost", f.cost},
                      {"potential_fake", f.potential_fake},
@@ -95,7 +96,8 @@ void MetricsFile::iteration_done(train::Trainer& trainer, int64_t done, const tr
   pending_ += line.dump() + "\n";
   // Before a checkpoint is saved: a run that is killed between the two would go on without the lines up to it.
   const bool saved_next = done % trainer.recipe().checkpoint.every == 0;
-  if (saved_next || std::chrono::duration<double>(std::chrono::steady_clock::now() - flushed_).count() > kFlushSeconds) flush();
+  if (saved_next || std::chrono::duration<double>(std::chrono::steady_clock::now() - flushed_).count() > kFlushSeconds)
+    flush();
 }
 
 void MetricsFile::add(int64_t iteration, const NamedFigures& figures) {

@@ -28,8 +28,8 @@ KeptLines lines_until(int64_t iteration, const std::string& jsonl);
 
 /// Writes the figures of training, and those handed to add(), to metrics.jsonl and to a TensorBoard event file.
 /// Keys of a training line: iteration, seconds (since this run's first start), loss_map, cost, potential_fake,
-/// loss_potential, gradient_map, gradient_potential, rate_map, rate_potential, skipped. Of an evaluation line: iteration,
-/// eval: {...}. NaN is written as null.
+/// loss_potential, gradient_map, gradient_potential, rate_map, rate_potential, skipped. Of an evaluation line:
+/// iteration, eval: {...}. NaN is written as null.
 class MetricsFile : public train::Observer {
  public:
   explicit MetricsFile(std::filesystem::path folder);
@@ -40,7 +40,7 @@ class MetricsFile : public train::Observer {
   /// them, too. What a crash left damaged is cut off or dropped, and the trainer's log says so.
   void started(train::Trainer& trainer, int64_t iteration) override;
   bool looks_at_nets(const train::Trainer&, int64_t) const override { return false; }
-  void iteration_done(train::Trainer& trainer, int64_t done, const train::Figures& figures) override;
+  void iteration_done(train::Trainer& trainer, int64_t done, const solve::IterationMetrics& figures) override;
   void checkpoint_saved(train::Trainer& trainer, const std::filesystem::path& folder) override;
   void ended(train::Trainer& trainer, int64_t done, bool complete) override;
 

@@ -7,7 +7,8 @@ namespace monge::run {
 
 void NotFiniteOutputs::add(int64_t begin, const torch::Tensor& outputs) {
   const auto written = type_ ? outputs.to(*type_) : outputs;
-  const auto bad = written.reshape({outputs.size(0), outputs.size(1), -1}).isfinite().all(2).logical_not();  // [length, draws]
+  const auto bad =
+      written.reshape({outputs.size(0), outputs.size(1), -1}).isfinite().all(2).logical_not();  // [length, draws]
   seen_ += bad.numel();
   const int64_t count = bad.sum().item<int64_t>();
   if (count == 0) return;
@@ -17,8 +18,8 @@ void NotFiniteOutputs::add(int64_t begin, const torch::Tensor& outputs) {
 
 std::string NotFiniteOutputs::words(const data::Source& input) const {
   if (!first_) return {};
-  return text(count_, " of ", seen_, " outputs ", count_ == 1 ? "is" : "are", " not finite; the first is that of ", data::item_label(input, *first_),
-              "; look for fill values in the input");
+  return text(count_, " of ", seen_, " outputs ", count_ == 1 ? "is" : "are", " not finite; the first is that of ",
+              data::item_label(input, *first_), "; look for fill values in the input");
 }
 
 }  // namespace monge::run

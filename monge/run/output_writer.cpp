@@ -18,11 +18,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// "a/smile.jpg" with "_2" is "a/smile_2.jpg". File systems take names of 255 bytes: where it would be longer the stem is cut.
+/// "a/smile.jpg" with "_2" is "a/smile_2.jpg". File systems take names of 255 bytes: where it would be longer the stem
+/// is cut.
 fs::path with_suffix(const fs::path& name, const std::string& suffix) {
   const auto end = suffix + name.extension().string();
   const auto stem = name.stem().string();
-  return name.parent_path() / (std::string(shortened(stem, kLongestFileName - std::min(kLongestFileName, end.size()))) + end);
+  return name.parent_path() /
+         (std::string(shortened(stem, kLongestFileName - std::min(kLongestFileName, end.size()))) + end);
 }
 
 }  // namespace
@@ -33,7 +35,7 @@ DataKind kind_of(const std::string& path) {
   if (fs::is_directory(set, ignored)) return DataKind::folder;
   if (data::has_array_extension(data::array_path(path).file)) return DataKind::table;
   if (io::has_archive_extension(set)) return DataKind::archive;
-  return data::parquet_path(path) ? DataKind::folder : DataKind::picture;
+  return data::parquet_path(path) ? DataKind::folder : DataKind::image;
 }
 
 DataKind kind_of(const std::string& path, const data::Source& source) {
@@ -49,11 +51,12 @@ void check_output(DataKind kind, const fs::path& in, const fs::path& out) {
   std::error_code ignored;
   require(!fs::equivalent(in, out, ignored), out.string(), ": is the input itself; choose another OUT");
   const auto extension = lower_extension(out);
-  require(kind == DataKind::folder || !fs::is_directory(out, ignored), out.string(), ": is a folder, a file was expected; choose another OUT");
+  require(kind == DataKind::folder || !fs::is_directory(out, ignored), out.string(),
+          ": is a folder, a file was expected; choose another OUT");
   switch (kind) {
     case DataKind::table:
       return need(extension == ".npy" || is_text_table(out), "a .npy, .csv, .tsv, .csv.gz or .tsv.gz file");
-    case DataKind::picture:
+    case DataKind::image:
       return need(io::has_image_extension(out), "a .png, .jpg, .webp or .tif file");
     case DataKind::folder:
       return need(fs::exists(out, ignored) ? fs::is_directory(out, ignored)
@@ -85,7 +88,7 @@ namespace {
 template <class Use>
 void for_each_output(DataKind kind, const fs::path& out, const data::Source& source, int64_t draws, const Use& use) {
   if (kind == DataKind::table || kind == DataKind::archive) return use(out);
-  if (kind == DataKind::picture) {
+  if (kind == DataKind::image) {
     for (int64_t k = 0; k < draws; ++k) use(output_name(out, k, draws));
     return;
   }
@@ -113,8 +116,8 @@ void for_each_input(const std::vector<fs::path>& in, const data::Source& source,
 
 }  // namespace
 
-int64_t check_replaced(DataKind kind, const fs::path& out, const std::vector<fs::path>& in, const data::Source& source, int64_t draws,
-                       const fs::path& grid) {
+int64_t check_replaced(DataKind kind, const fs::path& out, const std::vector<fs::path>& in, const data::Source& source,
+                       int64_t draws, const fs::path& grid) {
   int64_t count = 0;
   std::map<FileIdentity, std::string> there;
   const auto note = [&](const fs::path& output) {
@@ -139,21 +142,24 @@ int64_t check_replaced(DataKind kind, const fs::path& out, const std::vector<fs:
   return count;
 }
 
-OutputWriter::OutputWriter(DataKind kind, fs::path out, int64_t items, TableFormat format) : kind_(kind), out_(std::move(out)) {
+OutputWriter::OutputWriter(DataKind kind, fs::path out, int64_t items, TableFormat format)
+    : kind_(kind), out_(std::move(out)) {
   if (kind_ == DataKind::folder) make_writable_folder(out_);
   if (kind_ != DataKind::folder && out_.has_parent_path()) make_writable_folder(out_.parent_path());
   if (kind_ == DataKind::archive) archive_ = std::make_unique<io::ArchiveWriter>(out_);
   if (kind_ == DataKind::table) table_ = std::make_unique<TableWriter>(out_, items, std::move(format));
 }
 
-void OutputWriter::add(const std::string& item, const torch::Tensor& draws_KCHW, const std::optional<io::SampleRange>& sixteen_bits) {
+void OutputWriter::add(const std::string& item, const torch::Tensor& draws_KCHW,
+                       const std::optional<io::SampleRange>& sixteen_bits) {
   if (table_) return table_->add(draws_KCHW);
   const int64_t draws = draws_KCHW.size(0);
   for (int64_t k = 0; k < draws; ++k) {
     const auto pixels = [&](const fs::path& name) {
-      return sixteen_bits && io::holds_sixteen_bits(name) ? io::from_float_to_sixteen_bits(draws_KCHW[k], *sixteen_bits) : io::from_float(draws_KCHW[k]);
+      return sixteen_bits && io::holds_sixteen_bits(name) ? io::from_float_to_sixteen_bits(draws_KCHW[k], *sixteen_bits)
+                                                          : io::from_float(draws_KCHW[k]);
     };
-    if (kind_ == DataKind::picture) {
+    if (kind_ == DataKind::image) {
       const auto name = output_name(out_, k, draws);
       io::write_image(name, pixels(name));
       continue;

@@ -90,7 +90,9 @@ std::string plots(const std::vector<Curve>& curves) {
 
 /// A figure's name as that of a file.
 std::string file_name(std::string name) {
-  std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)) && c != '_' && c != '.'; }, '_');
+  std::replace_if(
+      name.begin(), name.end(),
+      [](char c) { return !std::isalnum(static_cast<unsigned char>(c)) && c != '_' && c != '.'; }, '_');
   return name;
 }
 
@@ -117,7 +119,7 @@ std::string figures_table(const std::vector<Curve>& curves) {
   return out + "</table>\n";
 }
 
-std::string pictures(const std::vector<std::string>& samples) {
+std::string images(const std::vector<std::string>& samples) {
   std::string out;
   for (auto sample = samples.rbegin(); sample != samples.rend(); ++sample) {
     const auto name = escaped(*sample), link = link_of(*sample);
@@ -154,7 +156,7 @@ std::string report_html(const ReportContent& content) {
   } else {
     out += "<p>No figures were recorded yet.</p>\n";
   }
-  if (!content.samples.empty()) out += "<h2>Pictures</h2>\n" + pictures(content.samples);
+  if (!content.samples.empty()) out += "<h2>Images</h2>\n" + images(content.samples);
   if (!content.recipe.empty()) out += "<h2>Recipe</h2>\n<pre>" + escaped(content.recipe) + "</pre>\n";
   return out + "</body>\n</html>\n";
 }

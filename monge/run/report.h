@@ -1,4 +1,4 @@
-// A run on one page: its curves, figures, pictures and recipe.
+// A run on one page: its curves, figures, images and recipe.
 #pragma once
 
 #include <filesystem>
@@ -29,14 +29,14 @@ struct ReportContent {
   std::string title;                      ///< usually the name of the run's folder
   std::string metrics = {};               ///< the text of metrics.jsonl; may be empty
   std::string recipe = {};                ///< the text of recipe.toml; may be empty
-  std::vector<std::string> samples = {};  ///< paths of pictures as seen from the page, oldest first
+  std::vector<std::string> samples = {};  ///< paths of images as seen from the page, oldest first
 };
 
-/// The page: HTML with inline SVG, no script, nothing from elsewhere but the pictures of the run.
+/// The page: HTML with inline SVG, no script, nothing from elsewhere but the images of the run.
 std::string report_html(const ReportContent& content);
 
-/// Writes RUN/report.html from RUN/metrics.jsonl, recipe.toml and samples/*.png, as far as they are there, and every chart as a
-/// picture of its own, RUN/curves/NAME.svg.
+/// Writes RUN/report.html from RUN/metrics.jsonl, recipe.toml and samples/*.png, as far as they are there, and every
+/// chart as a image of its own, RUN/curves/NAME.svg.
 /// @throws Error if RUN is no folder; SystemError if the page cannot be written.
 void write_report(const std::filesystem::path& run, const Files& files = real_files());
 

@@ -1,7 +1,10 @@
 #include "monge/run/run_directory.h"
 
+#include <ATen/Parallel.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <torch/types.h>
+#include <torch/version.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,13 +13,9 @@
 #include <cstdio>
 #include <ctime>
 #include <fstream>
-#include <thread>
-
-#include <nlohmann/json.hpp>
-#include <ATen/Parallel.h>
-#include <torch/types.h>
-#include <torch/version.h>
 #include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
@@ -56,7 +55,8 @@ int64_t number_of(const std::string& name) {
 /// would not tell. Where a file system knows no such locks, only equal names are kept apart.
 class NumberLock {
  public:
-  explicit NumberLock(const fs::path& parent) : descriptor_(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  explicit NumberLock(const fs::path& parent)
+      : descriptor_(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
     while (descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) {
     }
   }
@@ -98,13 +98,14 @@ fs::path take_folder(const fs::path& parent, const std::string& name) {
 bool is_fresh(const fs::path& folder) {
   std::error_code ignored;
   const auto entries = fs::directory_iterator(folder, ignored);
-  return std::all_of(begin(entries), end(entries), [](const auto& entry) { return entry.path().filename() == ".lock"; });
+  return std::all_of(begin(entries), end(entries),
+                     [](const auto& entry) { return entry.path().filename() == ".lock"; });
 }
 
 /// Removes what a run without a checkpoint left: nothing of it may be taken for the new one's.
 void clear(const fs::path& folder) {
-  for (const char* name : {"metrics.jsonl", "events.out.tfevents.monge", "log.txt", "summary.json", "report.html", "best",
-                           ".best.part", "samples", "checkpoints"}) {
+  for (const char* name : {"metrics.jsonl", "events.out.tfevents.monge", "log.txt", "summary.json", "report.html",
+                           "best", ".best.part", "samples", "checkpoints"}) {
     fs::remove_all(folder / name);
   }
 }
@@ -144,12 +145,14 @@ NewRun create_run(const fs::path& parent, const fs::path& out, train::Recipe rec
   const bool is_run = fs::exists(folder / "recipe.toml", ignored) && fs::exists(folder / "environment.json", ignored);
   const auto refuse_checkpoints = [&] {
     if (train::list_checkpoints(folder / "checkpoints").empty()) return;
-    throw Error(Complaint{.what = "already holds a run", .where = folder.string(),
-                          .fix = "choose another --out, or go on with it: monge resume " + shell_quoted(folder.string())});
+    throw Error(
+        Complaint{.what = "already holds a run",
+                  .where = folder.string(),
+                  .fix = "choose another --out, or go on with it: monge resume " + shell_quoted(folder.string())});
   };
   if (is_run) refuse_checkpoints();
-  require(is_run || !fs::exists(folder, ignored) || (fs::is_directory(folder, ignored) && is_fresh(folder)), folder.string(),
-          ": holds files that are no run's; choose another --out");
+  require(is_run || !fs::exists(folder, ignored) || (fs::is_directory(folder, ignored) && is_fresh(folder)),
+          folder.string(), ": holds files that are no run's; choose another --out");
   make_writable_folder(folder);
   // Held before anything is changed: the run may be another process's that has no checkpoint yet.
   RunLock lock(folder);
@@ -162,10 +165,12 @@ NewRun create_run(const fs::path& parent, const fs::path& out, train::Recipe rec
   return {folder, std::move(lock)};
 }
 
-RunLock::RunLock(const fs::path& folder) : descriptor_(::open((folder / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
+RunLock::RunLock(const fs::path& folder)
+    : descriptor_(::open((folder / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
   if (descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     ::close(descriptor_);
-    throw Error(Complaint{.what = "is in use by another monge process", .where = folder.string(),
+    throw Error(Complaint{.what = "is in use by another monge process",
+                          .where = folder.string(),
                           .fix = "wait for it, or stop it with Ctrl-C"});
   }
 }

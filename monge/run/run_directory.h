@@ -5,11 +5,11 @@
 //                      summary.json  report.html
 #pragma once
 
+#include <torch/types.h>
+
 #include <filesystem>
 #include <string>
 #include <utility>
-
-#include <torch/types.h>
 
 #include "monge/core/log.h"
 #include "monge/train/recipe.h"
@@ -37,12 +37,12 @@ struct NewRun {
   RunLock lock;
 };
 
-/// Makes the next numbered folder under `parent` ("runs"), or exactly `out` when that is not empty, and writes recipe.toml
-/// and environment.json. No two processes get one number.
-/// A run in `out` that never came to its first checkpoint is begun anew, and what it left is removed.
+/// Makes the next numbered folder under `parent` ("runs"), or exactly `out` when that is not empty, and writes
+/// recipe.toml and environment.json. No two processes get one number. A run in `out` that never came to its first
+/// checkpoint is begun anew, and what it left is removed.
 /// @throws Error when the recipe cannot be written down (a path that is not UTF-8), or when `out` already holds a run's
-///               checkpoints or files that are no run's, cannot be written to, or is another process's; the folder is then
-///               as it was.
+///               checkpoints or files that are no run's, cannot be written to, or is another process's; the folder is
+///               then as it was.
 NewRun create_run(const std::filesystem::path& parent, const std::filesystem::path& out, train::Recipe recipe,
                   torch::Device device);
 

@@ -11,7 +11,9 @@ namespace {
 
 bool is_compressed(const std::filesystem::path& path) { return lower_extension(path) == ".gz"; }
 
-std::string extension_inside(const std::filesystem::path& path) { return lower_extension(is_compressed(path) ? path.stem() : path); }
+std::string extension_inside(const std::filesystem::path& path) {
+  return lower_extension(is_compressed(path) ? path.stem() : path);
+}
 
 }  // namespace
 
@@ -21,10 +23,15 @@ bool is_text_table(const std::filesystem::path& path) {
 }
 
 TableWriter::TableWriter(std::filesystem::path path, int64_t items, TableFormat format)
-    : path_(std::move(path)), text_(is_text_table(path_)), separator_(extension_inside(path_) == ".tsv" ? '\t' : ','), items_(items),
-      format_(std::move(format)), part_(path_), gzip_(is_compressed(path_) ? std::make_unique<io::GzipStream>() : nullptr) {
-  require(format_.names.rows.empty() || static_cast<int64_t>(format_.names.rows.size()) == items_, path_.string(), ": ", items_,
-          " items have ", format_.names.rows.size(), " row names");
+    : path_(std::move(path)),
+      text_(is_text_table(path_)),
+      separator_(extension_inside(path_) == ".tsv" ? '\t' : ','),
+      items_(items),
+      format_(std::move(format)),
+      part_(path_),
+      gzip_(is_compressed(path_) ? std::make_unique<io::GzipStream>() : nullptr) {
+  require(format_.names.rows.empty() || static_cast<int64_t>(format_.names.rows.size()) == items_, path_.string(), ": ",
+          items_, " items have ", format_.names.rows.size(), " row names");
 }
 
 TableWriter::~TableWriter() = default;
@@ -38,8 +45,8 @@ void TableWriter::add(const torch::Tensor& draws) {
     whole.insert(whole.begin(), items_);
     pending_ = text_ ? io::csv_header(format_.names, separator_) : io::npy_header(format_.type, whole);
   }
-  require(draws.sizes() == torch::IntArrayRef(shape_), path_.string(), ": the outputs of an item have the shape ", draws.sizes(),
-          ", those before it ", torch::IntArrayRef(shape_));
+  require(draws.sizes() == torch::IntArrayRef(shape_), path_.string(), ": the outputs of an item have the shape ",
+          draws.sizes(), ", those before it ", torch::IntArrayRef(shape_));
   if (text_) {
     add_text(draws);
   } else {
@@ -50,10 +57,11 @@ void TableWriter::add(const torch::Tensor& draws) {
 
 void TableWriter::add_text(const torch::Tensor& draws_KD) {
   const auto& names = format_.names;
-  require(names.columns.empty() || draws_KD.size(-1) == static_cast<int64_t>(names.columns.size()), path_.string(), ": ", draws_KD.size(-1),
-          " columns have ", names.columns.size(), " names");
+  require(names.columns.empty() || draws_KD.size(-1) == static_cast<int64_t>(names.columns.size()), path_.string(),
+          ": ", draws_KD.size(-1), " columns have ", names.columns.size(), " names");
   std::vector<std::string> rows;
-  if (!names.rows.empty()) rows.assign(static_cast<size_t>(draws_KD.size(0)), names.rows.at(static_cast<size_t>(added_ - 1)));
+  if (!names.rows.empty())
+    rows.assign(static_cast<size_t>(draws_KD.size(0)), names.rows.at(static_cast<size_t>(added_ - 1)));
   pending_ += io::csv_rows(draws_KD, {.separator = separator_, .steps = format_.steps}, rows);
 }
 

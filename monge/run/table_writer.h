@@ -25,8 +25,8 @@ struct TableFormat {
 /// Whether the name is that of a table of text: .csv or .tsv, also with .gz behind it.
 bool is_text_table(const std::filesystem::path& path);
 
-/// Writes .npy, .csv or .tsv piece by piece, text also compressed (.gz); little is held in memory. The file appears whole, with
-/// finish(), or not at all.
+/// Writes .npy, .csv or .tsv piece by piece, text also compressed (.gz); little is held in memory. The file appears
+/// whole, with finish(), or not at all.
 class TableWriter {
  public:
   /// @param items  that will be added: a .npy says it before its data.
@@ -38,8 +38,8 @@ class TableWriter {
   /// @throws Error for a text of anything but rows, or names that do not fit; SystemError when writing fails.
   void add(const torch::Tensor& draws);
 
-  /// Publishes the file: [N, ...item] for one draw an item, [N, K, ...item] for several; a text has the N * K rows, each with the
-  /// row name of its item.
+  /// Publishes the file: [N, ...item] for one draw an item, [N, K, ...item] for several; a text has the N * K rows,
+  /// each with the row name of its item.
   /// @throws Error when other than `items` items were added.
   void finish();
 

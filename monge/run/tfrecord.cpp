@@ -86,7 +86,8 @@ SoundRecords::Rest pass_record(Reader& in) {
   const std::string_view length = std::string_view(header).substr(0, 8);
   if (from_little_endian<uint32_t>(std::string_view(header).substr(8)) != masked(crc32c(length))) return Rest::damaged;
   const auto payload = from_little_endian<uint64_t>(length);
-  if (payload > static_cast<uint64_t>(std::max<int64_t>(in.left() - kFooter, 0)) || in.left() < kFooter) return Rest::cut;
+  if (payload > static_cast<uint64_t>(std::max<int64_t>(in.left() - kFooter, 0)) || in.left() < kFooter)
+    return Rest::cut;
   const uint32_t sum = masked(crc32c(in.next(static_cast<int64_t>(payload))));
   return from_little_endian<uint32_t>(in.next(kFooter)) == sum ? Rest::none : Rest::damaged;
 }

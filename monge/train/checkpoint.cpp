@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <cstring>
 #include <map>
-
 #include <nlohmann/json.hpp>
 
 #include "monge/core/error.h"
@@ -33,7 +32,8 @@ std::optional<int64_t> iteration_of(const fs::path& folder) {
   if (name.starts_with('.') && name.ends_with(kOld)) name = name.substr(1, name.size() - 1 - std::strlen(kOld));
   if (!name.starts_with("step_")) return {};
   const auto digits = name.substr(5);
-  const bool number = !digits.empty() && digits.size() < 19 && digits.find_first_not_of("0123456789") == std::string::npos;
+  const bool number =
+      !digits.empty() && digits.size() < 19 && digits.find_first_not_of("0123456789") == std::string::npos;
   return number ? std::optional<int64_t>(std::stoll(digits)) : std::nullopt;
 }
 
@@ -46,9 +46,10 @@ std::string manifest_hash(json manifest) {
 /// @throws Error, or json::exception where a field has another type.
 json parse_manifest(const fs::path& file, const std::string& bytes) {
   auto manifest = json::parse(bytes, nullptr, /*allow_exceptions=*/false);
-  require(manifest.is_object() && manifest.value("format", "") == kFormat, file.string(), ": is not a checkpoint's manifest");
-  require(manifest.value("version", 0) == kVersion, file.string(), ": checkpoint version ", manifest.value("version", 0),
-          ", this program reads version ", kVersion);
+  require(manifest.is_object() && manifest.value("format", "") == kFormat, file.string(),
+          ": is not a checkpoint's manifest");
+  require(manifest.value("version", 0) == kVersion, file.string(), ": checkpoint version ",
+          manifest.value("version", 0), ", this program reads version ", kVersion);
   require(manifest.value("xxh3", "") == manifest_hash(manifest), file.string(),
           ": is damaged (its content does not have the hash that it names)");
   return manifest;
@@ -59,8 +60,8 @@ std::string verified(const fs::path& folder, const std::string& name, const json
   const auto path = folder / name;
   const auto bytes = files.read(path);
   const auto& entry = manifest.at("files").at(name);
-  require(static_cast<int64_t>(bytes.size()) == entry.at("bytes").get<int64_t>(), path.string(), ": holds ", bytes.size(),
-          " bytes, its manifest says ", entry.at("bytes").get<int64_t>());
+  require(static_cast<int64_t>(bytes.size()) == entry.at("bytes").get<int64_t>(), path.string(), ": holds ",
+          bytes.size(), " bytes, its manifest says ", entry.at("bytes").get<int64_t>());
   require(content_hash(bytes) == entry.at("xxh3").get<std::string>(), path.string(),
           ": is damaged (its content hash differs from the manifest's)");
   return bytes;
@@ -106,7 +107,8 @@ fs::path save_checkpoint(const fs::path& parent, const Checkpoint& checkpoint, c
     manifest["xxh3"] = manifest_hash(manifest);
     const auto text = manifest.dump(2) + "\n";
     files.write(part / "manifest.json", std::array<std::string_view, 1>{text});
-    // A step may be written again, with a new best figure or by a resumed run; the old one is whole until the new one is.
+    // A step may be written again, with a new best figure or by a resumed run; the old one is whole until the new one
+    // is.
     const auto old = parent / ("." + name + kOld);
     if (!fs::exists(whole, ignored)) {
       files.publish(part, whole);
@@ -184,8 +186,8 @@ Checkpoint load_newest(const fs::path& parent, const LogSink& log, const Files& 
     } catch (const Error& error) {
       complaints += text("\n  ", error.what());
       if (folder + 1 != folders.rend()) {
-        log(LogLevel::warning, text(error.what(), "; falling back to the checkpoint before it, ",
-                                    (folder + 1)->filename().string()));
+        log(LogLevel::warning,
+            text(error.what(), "; falling back to the checkpoint before it, ", (folder + 1)->filename().string()));
       }
     }
   }

@@ -1,6 +1,7 @@
 // Checkpoints: folders that are whole or absent, checked by content when read.
 //
-//     checkpoints/step_000500/ manifest.json   format, iteration, shapes, sizes and hashes of the other files and its own
+//     checkpoints/step_000500/ manifest.json   format, iteration, shapes, sizes and hashes of the other files and its
+//     own
 //                              state.safetensors   map/ ema/ potential/ adam_map/ adam_potential/ ... standardise/
 //                              recipe.toml
 //
@@ -22,43 +23,44 @@
 namespace monge::train {
 
 struct Checkpoint {
-  int64_t iteration = 0;                          ///< outer iterations done
-  nn::NamedTensors tensors;                       ///< Solver::state()
+  int64_t iteration = 0;                                 ///< outer iterations done
+  nn::NamedTensors tensors;                              ///< solve::Solver::state()
   std::optional<data::Standardisation> standardisation;  ///< of the data, with data.standardise
-  data::ColumnNames columns;                      ///< of the data, where their tables name them
-  std::string recipe_toml;                        ///< resolved
+  data::ColumnNames columns;                             ///< of the data, where their tables name them
+  std::string recipe_toml;                               ///< resolved
   std::vector<int64_t> source_shape, target_shape;
-  int64_t source_items = 0, target_items = 0;     ///< training items when saved; 0 for endless sources
-  std::string source_fingerprint, target_fingerprint;  ///< of the training items, see data::fingerprint; empty where there is none,
-                                                       ///< and in old checkpoints
-  std::optional<double> best_figure;              ///< of the run so far; smaller is better
+  int64_t source_items = 0, target_items = 0;          ///< training items when saved; 0 for endless sources
+  std::string source_fingerprint, target_fingerprint;  ///< of the training items, see data::fingerprint; empty where
+                                                       ///< there is none, and in old checkpoints
+  std::optional<double> best_figure;                   ///< of the run so far; smaller is better
   int64_t best_iteration = 0;
-  int64_t ranks = 1;                              ///< of the job that saved it
+  int64_t ranks = 1;  ///< of the job that saved it
 };
 
-/// Writes to a hidden folder beside its place, waits for the disk, then renames: after a crash or a full disk the folder
-/// is there whole or not at all, and older checkpoints are untouched.
+/// Writes to a hidden folder beside its place, waits for the disk, then renames: after a crash or a full disk the
+/// folder is there whole or not at all, and older checkpoints are untouched.
 /// @return the folder, `parent`/step_NNNNNN.
 /// @throws SystemError with the system's reason.
 std::filesystem::path save_checkpoint(const std::filesystem::path& parent, const Checkpoint& checkpoint,
                                       const Files& files = real_files());
 
-/// Reads and verifies one checkpoint folder. @throws Error naming the file that is missing, damaged or of another version.
+/// Reads and verifies one checkpoint folder. @throws Error naming the file that is missing, damaged or of another
+/// version.
 Checkpoint load_checkpoint(const std::filesystem::path& folder, const Files& files = real_files());
 
 /// Whether the folder is a checkpoint, be it damaged.
 bool is_checkpoint(const std::filesystem::path& folder);
 
-/// The checkpoint folders under `parent`, oldest first. A step that a crash left under its hidden name while it was written
-/// again counts.
+/// The checkpoint folders under `parent`, oldest first. A step that a crash left under its hidden name while it was
+/// written again counts.
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& parent);
 
 /// The newest checkpoint that is whole; a damaged one is reported to `log` and the one before it taken.
 /// @throws Error when there is none, listing what was wrong with each.
 Checkpoint load_newest(const std::filesystem::path& parent, const LogSink& log, const Files& files = real_files());
 
-/// Renames the checkpoints after `iteration` to damaged_step_NNNNNN: a run that fell back to `iteration` makes those steps
-/// again, and what could not be read must not count among the newest.
+/// Renames the checkpoints after `iteration` to damaged_step_NNNNNN: a run that fell back to `iteration` makes those
+/// steps again, and what could not be read must not count among the newest.
 void set_aside_newer(const std::filesystem::path& parent, int64_t iteration);
 
 /// Removes all but the newest `keep` and the one that `spare` names.

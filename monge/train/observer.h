@@ -1,10 +1,10 @@
-// How the world watches a training: reports, metrics and pictures attach here, so that training includes none of them.
+// How the group watches a training: reports, metrics and images attach here, so that training includes none of them.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 
-#include "monge/train/solver.h"
+#include "monge/solve/solver.h"
 
 namespace monge::train {
 
@@ -18,13 +18,13 @@ class Observer {
   /// Before the first iteration of this process; `iteration` outer iterations were done before (a resumed run).
   virtual void started(Trainer& /*trainer*/, int64_t /*iteration*/) {}
 
-  /// Whether iteration_done(done) will look at more than its figures: at nets, optimisers or a saved state. Where nobody
-  /// does, the figures are told late, when the next iteration has been launched already (on a GPU). In a job the recipe's
-  /// intervals decide, since all ranks must do alike.
+  /// Whether iteration_done(done) will look at more than its figures: at nets, optimisers or a saved state. Where
+  /// nobody does, the figures are told late, when the next iteration has been launched already (on a GPU). In a job the
+  /// recipe's intervals decide, since all ranks must do alike.
   virtual bool looks_at_nets(const Trainer& /*trainer*/, int64_t /*done*/) const { return true; }
 
   /// After an outer iteration; `done` counts from 1. Draws nothing from the training's random streams.
-  virtual void iteration_done(Trainer& /*trainer*/, int64_t /*done*/, const Figures& /*figures*/) {}
+  virtual void iteration_done(Trainer& /*trainer*/, int64_t /*done*/, const solve::IterationMetrics& /*figures*/) {}
 
   virtual void checkpoint_saved(Trainer& /*trainer*/, const std::filesystem::path& /*folder*/) {}
 

@@ -1,5 +1,5 @@
-// A recipe: every option of a training run. The table in recipe.cpp is the only place where a key, its default, unit, range
-// and help stand; --help, docs/recipes.md, the check of unknown keys and the run's record are made from it.
+// A recipe: every option of a training run. The table in recipe.cpp is the only place where a key, its default, unit,
+// range and help stand; --help, docs/recipes.md, the check of unknown keys and the run's record are made from it.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace monge::train {
 
-/// Where samples come from and how a picture is made to fit.
+/// Where samples come from and how an image is made to fit.
 struct SourceSection {
   std::string path = "";
   int64_t size = 64, resize_to = 0;
@@ -130,8 +130,8 @@ struct Recipe {
   OptionTable options();
 };
 
-/// Reads a TOML file and applies `assignments` ("weak.gamma1=0.5") over it. Relative paths in the file are taken from the
-/// file's folder if they exist there, else from the working folder; those of assignments from the working folder.
+/// Reads a TOML file and applies `assignments` ("weak.gamma1=0.5") over it. Relative paths in the file are taken from
+/// the file's folder if they exist there, else from the working folder; those of assignments from the working folder.
 /// @throws Error  missing file, bad TOML (with line), unknown key (with the nearest), wrong type, value out of range.
 Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::string>& assignments);
 
@@ -141,14 +141,15 @@ Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::str
 Recipe parse_recipe(const std::string& toml, const std::string& where, const std::vector<std::string>& assignments = {},
                     const std::filesystem::path& folder = {});
 
-/// The recipe that a checkpoint or an exported map holds: keys that it lacks because it was saved before there were such keep what
-/// was done then (exif "ignore", colour "rgb"). @throws Error as parse_recipe.
+/// The recipe that a checkpoint or an exported map holds: keys that it lacks because it was saved before there were
+/// such keep what was done then (exif "ignore", colour "rgb"). @throws Error as parse_recipe.
 Recipe saved_recipe(const std::string& toml, const std::string& where);
 
 /// Applies "section.key=value" lines over a recipe; validate() is the caller's. @throws Error as read_recipe.
 void assign(Recipe& recipe, const std::vector<std::string>& assignments);
 
-/// Makes relative paths that exist absolute, also inside "font:FILE?...", so that the recipe means the same from any folder.
+/// Makes relative paths that exist absolute, also inside "font:FILE?...", so that the recipe means the same from any
+/// folder.
 void make_paths_absolute(Recipe& recipe);
 
 /// Checks between keys that the table cannot say: Z of a stochastic method, betas, sigma range.
@@ -166,13 +167,13 @@ MapNoise map_noise(const Recipe& recipe);
 /// The method whose cost and potential are trained: otp.cost for otp, else `method` itself.
 const std::string& cost_method(const Recipe& recipe);
 
-/// What is done to inputs when a map of `iteration` outer iterations is used: the level that its last one was trained at.
-/// No smoothing for methods other than otp.
+/// What is done to inputs when a map of `iteration` outer iterations is used: the level that its last one was trained
+/// at. No smoothing for methods other than otp.
 /// @throws Error when otp.eps_end is still "auto" (see resolve_noise_level) or out of range.
 ot::Smoothing source_smoothing(const Recipe& recipe, int64_t iteration);
 
-/// For a run that gets another length: sets otp.anneal so that the noise goes on falling over as many iterations as it did with
-/// `iterations_before`. Changes nothing, to the last bit, where the length stays.
+/// For a run that gets another length: sets otp.anneal so that the noise goes on falling over as many iterations as it
+/// did with `iterations_before`. Changes nothing, to the last bit, where the length stays.
 /// @throws Error when the run would be shorter than that.
 void keep_annealing(Recipe& recipe, int64_t iterations_before);
 

@@ -59,14 +59,16 @@ void apply(const toml::table& table, const std::string& prefix, const OptionTabl
   }
 }
 
-/// Of shards in braces the first, "a-000.tar" of "a-{000..146}.tar": where it lies, all are meant. Else the path itself.
+/// Of shards in braces the first, "a-000.tar" of "a-{000..146}.tar": where it lies, all are meant. Else the path
+/// itself.
 std::string first_of(const std::string& path) {
   const auto open = path.find('{'), dots = path.find("..", open), close = path.find('}', dots);
   if (open == std::string::npos || dots == std::string::npos || close == std::string::npos) return path;
   return path.substr(0, open) + path.substr(open + 1, dots - open - 1) + path.substr(close + 1);
 }
 
-/// "font:FILE?...", "w2bench:FILE?...", "npz:FILE?...", "FILE.parquet?...", shards and plain paths may be relative to the recipe.
+/// "font:FILE?...", "w2bench:FILE?...", "npz:FILE?...", "FILE.parquet?...", shards and plain paths may be relative to
+/// the recipe.
 void resolve(std::string& path, const fs::path& folder) {
   if (path.empty() || path.starts_with("toy:") || path == "inception") return;  // the last is a word of eval.features
   std::string prefix;

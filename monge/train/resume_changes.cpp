@@ -28,38 +28,22 @@ double rate_factor(const Recipe& recipe, int64_t iteration) {
 const std::vector<Changeable>& changeable() {
   using enum ChangeKind;
   static const std::vector<Changeable> list = {
-      {"train.iterations", keeps_updates},
-      {"train.threads", keeps_updates},
-      {"checkpoint.", keeps_updates},
-      {"eval.every", keeps_updates},
-      {"eval.samples", keeps_updates},
-      {"eval.weights", keeps_updates},
-      {"eval.patience", keeps_updates},
-      {"samples.", keeps_updates},
-      {"data.cache", keeps_updates},
-      {"data.cache_mb", keeps_updates},
-      {"data.workers", keeps_updates},
-      {"data.prefetch", keeps_updates},
-      {"parallel.bucket_mb", keeps_updates},
-      {"parallel.timeout", keeps_updates},
-      {"source.path", keeps_updates},
-      {"target.path", keeps_updates},
-      {"output.range", keeps_updates},
-      {"train.lr_map", alters_updates},
-      {"train.lr_potential", alters_updates},
-      {"train.betas", alters_updates},
-      {"train.eps", alters_updates},
-      {"train.weight_decay", alters_updates},
-      {"train.schedule", alters_updates},
-      {"train.milestones", alters_updates},
-      {"train.decay", alters_updates},
-      {"train.warmup", alters_updates},
-      {"train.ema", alters_updates},
-      {"train.clip", alters_updates},
-      {"potential.r1", alters_updates},
-      {"potential.r1_every", alters_updates},
-      {"potential.expectile", alters_updates},
-      {"potential.expectile_level", alters_updates}};
+      {"train.iterations", keeps_updates},     {"train.threads", keeps_updates},
+      {"checkpoint.", keeps_updates},          {"eval.every", keeps_updates},
+      {"eval.samples", keeps_updates},         {"eval.weights", keeps_updates},
+      {"eval.patience", keeps_updates},        {"samples.", keeps_updates},
+      {"data.cache", keeps_updates},           {"data.cache_mb", keeps_updates},
+      {"data.workers", keeps_updates},         {"data.prefetch", keeps_updates},
+      {"parallel.bucket_mb", keeps_updates},   {"parallel.timeout", keeps_updates},
+      {"source.path", keeps_updates},          {"target.path", keeps_updates},
+      {"output.range", keeps_updates},         {"train.lr_map", alters_updates},
+      {"train.lr_potential", alters_updates},  {"train.betas", alters_updates},
+      {"train.eps", alters_updates},           {"train.weight_decay", alters_updates},
+      {"train.schedule", alters_updates},      {"train.milestones", alters_updates},
+      {"train.decay", alters_updates},         {"train.warmup", alters_updates},
+      {"train.ema", alters_updates},           {"train.clip", alters_updates},
+      {"potential.r1", alters_updates},        {"potential.r1_every", alters_updates},
+      {"potential.expectile", alters_updates}, {"potential.expectile_level", alters_updates}};
   return list;
 }
 
@@ -78,7 +62,8 @@ void require_changeable(const std::vector<std::string>& assignments) {
 
 std::vector<std::string> changes_of_updates(Recipe before, Recipe after, int64_t iteration) {
   if ((before.train.ema > 0) != (after.train.ema > 0)) {
-    throw Error(Complaint{.what = "a run that has begun cannot begin or give up its averaged map", .where = "--set train.ema",
+    throw Error(Complaint{.what = "a run that has begun cannot begin or give up its averaged map",
+                          .where = "--set train.ema",
                           .value = text(before.train.ema, " -> ", after.train.ema),
                           .fix = "start a new run with train.init = \"RUN\""});
   }
@@ -100,8 +85,9 @@ std::vector<std::string> changes_of_updates(Recipe before, Recipe after, int64_t
                             : text("train.iterations ", before.train.iterations, " -> ", after.train.iterations);
     for (const auto& [net, was, is] : {std::tuple{"map", before.train.lr_map, after.train.lr_map},
                                        {"potential", before.train.lr_potential, after.train.lr_potential}}) {
-      out.push_back(text("the learning rate of the ", net, " jumps at iteration ", iteration + 1, ": ", number(was * factor_before),
-                         " -> ", number(is * factor_after), " (train.schedule = \"", after.train.schedule, "\", ", length, ')'));
+      out.push_back(text("the learning rate of the ", net, " jumps at iteration ", iteration + 1, ": ",
+                         number(was * factor_before), " -> ", number(is * factor_after), " (train.schedule = \"",
+                         after.train.schedule, "\", ", length, ')'));
     }
   }
   return out;

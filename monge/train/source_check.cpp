@@ -1,10 +1,10 @@
 #include "monge/train/source_check.h"
 
+#include <torch/types.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
-
-#include <torch/types.h>
 
 #include "monge/core/error.h"
 #include "monge/core/number.h"
@@ -45,7 +45,8 @@ SourceShape measure_source(const data::Source& source, uint64_t seed) {
   shape.intrinsic = twonn(rows);
   rows = rows - rows.mean(0, /*keepdim=*/true);
   // Samples of the normal law with the rows' covariance: independent weights on the rows.
-  const auto weights = torch::randn({rows.size(0), rows.size(0)}, streams.at("source check normal", 0), torch::kFloat64);
+  const auto weights =
+      torch::randn({rows.size(0), rows.size(0)}, streams.at("source check normal", 0), torch::kFloat64);
   shape.intrinsic_normal = twonn(weights.matmul(rows) / std::sqrt(static_cast<double>(rows.size(0))));
   const bool wide = rows.size(1) > rows.size(0);
   const auto spectrum = torch::linalg_eigvalsh(wide ? rows.matmul(rows.t()) : rows.t().matmul(rows));
@@ -56,12 +57,13 @@ SourceShape measure_source(const data::Source& source, uint64_t seed) {
 
 void advise(const SourceShape& shape, const Recipe& recipe, const LogSink& log) {
   if (!shape.degenerate() || recipe.method == "otp") return;
-  log(LogLevel::info,
-      "the source lies on a set of lower dimension (" +
-          (shape.spans_less() ? text("its samples span ", shape.rank, " of ", shape.dim, " dimensions")
-                      : text("about ", number(shape.intrinsic), " of ", shape.dim, " dimensions, by TwoNN; a law with a ",
-                             "density would show ", number(shape.intrinsic_normal))) +
-          "): a map may then miss its target with a small loss. Watch the target error; method = \"otp\" smooths the source");
+  log(LogLevel::info, "the source lies on a set of lower dimension (" +
+                          (shape.spans_less() ? text("its samples span ", shape.rank, " of ", shape.dim, " dimensions")
+                                              : text("about ", number(shape.intrinsic), " of ", shape.dim,
+                                                     " dimensions, by TwoNN; a law with a ", "density would show ",
+                                                     number(shape.intrinsic_normal))) +
+                          "): a map may then miss its target with a small loss. Watch the target error; method = "
+                          "\"otp\" smooths the source");
 }
 
 void resolve_noise_level(Recipe& recipe, const SourceShape& shape, int64_t items, const LogSink& log) {
@@ -71,14 +73,18 @@ void resolve_noise_level(Recipe& recipe, const SourceShape& shape, int64_t items
   const int64_t count = items > 0 ? items : static_cast<int64_t>(std::min(seen, 1e15));
   const double intrinsic = std::isfinite(shape.intrinsic) ? shape.intrinsic : static_cast<double>(shape.dim);
   const double level = ot::statistical_noise_level(shape.radius, intrinsic, count, shape.dim);
-  require(recipe.otp.eps_start > 0, "otp.eps_start = 0 with otp.eps_end = \"auto\": there is no noise that could fall; set a level above 0");
-  require(level > 0, "otp.eps_end = \"auto\": the source's samples are all equal, so no noise level can be told from them; give a number");
+  require(recipe.otp.eps_start > 0,
+          "otp.eps_start = 0 with otp.eps_end = \"auto\": there is no noise that could fall; set a level above 0");
+  require(level > 0,
+          "otp.eps_end = \"auto\": the source's samples are all equal, so no noise level can be told from them; give a "
+          "number");
   // A bound is taken over as it is: rounded to three digits, it could lie above itself.
   const bool below = std::stod(number(level, 3)) < recipe.otp.eps_start;
   recipe.otp.eps_end = below ? number(level, 3) : OptionTable::to_toml(recipe.options().at("otp.eps_start", ""));
-  log(LogLevel::info, text("otp.eps_end = ", recipe.otp.eps_end, ": what ", count, items > 0 ? " samples" : " draws of an endless law",
-                           " of intrinsic dimension ", number(intrinsic), " (TwoNN) and radius ", number(shape.radius),
-                           " in ", shape.dim, " dimensions can tell", !below ? ", bounded by otp.eps_start" : ""));
+  log(LogLevel::info,
+      text("otp.eps_end = ", recipe.otp.eps_end, ": what ", count, items > 0 ? " samples" : " draws of an endless law",
+           " of intrinsic dimension ", number(intrinsic), " (TwoNN) and radius ", number(shape.radius), " in ",
+           shape.dim, " dimensions can tell", !below ? ", bounded by otp.eps_start" : ""));
 }
 
 }  // namespace monge::train

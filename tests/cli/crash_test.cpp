@@ -51,12 +51,14 @@ std::vector<Event> events_of(const fs::path& path) {
   return out;
 }
 
-/// The steps of training that TensorBoard shows: a START drops those from its own step on (event_accumulator.py, _Purge).
+/// The steps of training that TensorBoard shows: a START drops those from its own step on (event_accumulator.py,
+/// _Purge).
 std::vector<int64_t> shown_steps(const fs::path& path) {
   std::vector<int64_t> out;
   for (const auto& event : events_of(path)) {
     if (event.start) std::erase_if(out, [&](int64_t step) { return step >= event.step; });
-    if (event.metrics && (out.empty() || out.back() != event.step)) out.push_back(event.step);  // an evaluation has its iteration's
+    if (event.metrics && (out.empty() || out.back() != event.step))
+      out.push_back(event.step);  // an evaluation has its iteration's
   }
   return out;
 }
@@ -91,7 +93,10 @@ TEST_F(CliCrash, ARunWhoseEventFileWasCutGoesOnInTensorBoard) {
 
 // Steps between the last checkpoint and the kill are in the file, and are made again.
 TEST_F(CliCrash, AKilledRunShowsEachStepOnce) {
-  testing::Running run(folder.path(), "'" MONGE_PROGRAM "' train v.toml --out run --set train.iterations=10000000 --set checkpoint.every=50 --set eval.every=0");
+  testing::Running run(
+      folder.path(),
+      "'" MONGE_PROGRAM
+      "' train v.toml --out run --set train.iterations=10000000 --set checkpoint.every=50 --set eval.every=0");
   ASSERT_TRUE(testing::appears(folder / "run/checkpoints/step_000050")) << run.err();
   ::kill(run.process(), SIGKILL);
   run.wait(60);
@@ -119,7 +124,9 @@ TEST_F(CliCrash, FilesThatEndInZerosOrInAHalfLineAreMended) {
   std::ofstream(folder / "run/metrics.jsonl", std::ios::binary) << metrics << "{\"iteration\": 13, \"sec";
   resume();
   EXPECT_THAT(result.err, HasSubstr("its last 4096 bytes are zeros (a power failure); they were cut off"));
-  EXPECT_THAT(result.err, HasSubstr("metrics.jsonl: dropped 1 line up to iteration 12 that could not be read (the first is line 1)"));
+  EXPECT_THAT(
+      result.err,
+      HasSubstr("metrics.jsonl: dropped 1 line up to iteration 12 that could not be read (the first is line 1)"));
   EXPECT_EQ(shown_steps(folder / kEvents), up_to(24));
   int64_t iterations = 0;
   std::istringstream lines(testing::slurp(folder / "run/metrics.jsonl"));

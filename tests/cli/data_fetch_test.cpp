@@ -37,20 +37,23 @@ class CliDataFetch : public ::testing::Test {
 
 TEST_F(CliDataFetch, FetchesSeveralAndSaysSo) {
   const auto body = tar("a.png", 5000);
-  HttpServer server([&](const HttpRequest& request) { return file_reply(request, request.target == "/list.txt" ? "x 1\n" : body); });
+  HttpServer server(
+      [&](const HttpRequest& request) { return file_reply(request, request.target == "/list.txt" ? "x 1\n" : body); });
   const auto urls = server.url("/set.tar") + " " + server.url("/list.txt") + " ";
   const auto first = run("--json --sha256 " + io::sha256(body) + " --sha256 - " + urls + "sets/faces");
   ASSERT_EQ(first.code, 0) << first.err;
-  EXPECT_THAT(first.err, AllOf(HasSubstr("set.tar: fetched"), HasSubstr("as asked"), HasSubstr("1 unsafe name (first: ../up)"),
-                               HasSubstr("list.txt: fetched"), HasSubstr("note it"), HasSubstr(io::sha256("x 1\n"))));
+  EXPECT_THAT(first.err,
+              AllOf(HasSubstr("set.tar: fetched"), HasSubstr("as asked"), HasSubstr("1 unsafe name (first: ../up)"),
+                    HasSubstr("list.txt: fetched"), HasSubstr("note it"), HasSubstr(io::sha256("x 1\n"))));
   EXPECT_EQ(testing::slurp(folder / "sets/faces/faces/a.png"), std::string(5000, 'f'));
   EXPECT_EQ(testing::slurp(folder / "sets/faces/list.txt"), "x 1\n");
   EXPECT_FALSE(fs::exists(folder / "sets/up"));
   std::istringstream lines(first.out);
   std::string line;
   std::getline(lines, line);
-  const json expected{{"url", server.url("/set.tar")}, {"path", "sets/faces"}, {"state", "fetched"}, {"bytes", body.size()},
-                      {"sha256", io::sha256(body)}, {"entries", 1}, {"left_out", 1}, {"duplicates", 0}};
+  const json expected{
+      {"url", server.url("/set.tar")}, {"path", "sets/faces"}, {"state", "fetched"}, {"bytes", body.size()},
+      {"sha256", io::sha256(body)},    {"entries", 1},         {"left_out", 1},      {"duplicates", 0}};
   EXPECT_EQ(json::parse(line), expected);
   std::getline(lines, line);
   EXPECT_EQ(json::parse(line)["path"], "sets/faces/list.txt");
@@ -73,9 +76,11 @@ TEST_F(CliDataFetch, WrongUse) {
   EXPECT_THAT(complaint(""), HasSubstr("required"));
   EXPECT_THAT(complaint("ftp://host/a.zip d"), HasSubstr("http://, https://"));
   EXPECT_THAT(complaint("http://127.0.0.1:1/ d"), HasSubstr("--name"));
-  EXPECT_THAT(complaint("--name x.zip http://127.0.0.1:1/a http://127.0.0.1:1/b d"), HasSubstr("one name for 2 addresses"));
+  EXPECT_THAT(complaint("--name x.zip http://127.0.0.1:1/a http://127.0.0.1:1/b d"),
+              HasSubstr("one name for 2 addresses"));
   EXPECT_THAT(complaint("--sha256 12 http://127.0.0.1:1/a.zip d"), AllOf(HasSubstr("is no SHA-256"), HasSubstr("12")));
-  EXPECT_THAT(complaint("--sha256 - http://127.0.0.1:1/a.zip http://127.0.0.1:1/b.zip d"), HasSubstr("2 addresses, but 1 checksum;"));
+  EXPECT_THAT(complaint("--sha256 - http://127.0.0.1:1/a.zip http://127.0.0.1:1/b.zip d"),
+              HasSubstr("2 addresses, but 1 checksum;"));
   EXPECT_FALSE(fs::exists(folder / "d"));
   std::ofstream(folder / "file") << "";
   EXPECT_THAT(complaint("http://127.0.0.1:1/a.zip file"), HasSubstr("cannot create the folder"));
@@ -107,7 +112,8 @@ TEST_F(CliDataFetch, KilledInTheMiddleTheSameCommandGivesTheSame) {
   HttpServer server(stalling(body));
   const auto line = "data fetch " + server.url("/set.tar") + " d";
   // It has begun to unpack what came.
-  const auto sign = folder / "d/.monge-fetch" / (content_hash(server.url("/set.tar")) + "-set.tar.unpacked") / "faces/a.png";
+  const auto sign =
+      folder / "d/.monge-fetch" / (content_hash(server.url("/set.tar")) + "-set.tar.unpacked") / "faces/a.png";
   EXPECT_EQ(testing::monge_with_signal(folder.path(), line, sign, SIGKILL).code, 128 + SIGKILL);
   EXPECT_TRUE(fs::exists(sign));
   EXPECT_FALSE(fs::exists(folder / "d/faces"));

@@ -1,12 +1,12 @@
-// A scratch folder with recipes and pictures, and what the tests of the program use.
+// A scratch folder with recipes and images, and what the tests of the program use.
 #pragma once
-
-#include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 #include <torch/types.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "monge/io/image.h"
 #include "tests/cli/processes.h"
@@ -14,11 +14,11 @@
 namespace monge {
 
 namespace fs = std::filesystem;
+using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using ::testing::Not;
-using nlohmann::json;
 using testing::monge;
+using ::testing::Not;
 
 inline const char* const kVectors = R"(
 method = "weak"
@@ -46,7 +46,7 @@ samples = 64
 every = 6
 )";
 
-/// A scratch folder with a recipe for vectors and one for small pictures.
+/// A scratch folder with a recipe for vectors and one for small images.
 class Cli : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -56,9 +56,10 @@ class Cli : public ::testing::Test {
       const auto image = torch::full({20, 24, 3}, 40 * i, torch::kUInt8);
       io::write_image(folder / "pictures" / (i % 2 ? "inner" : ".") / (std::to_string(i) + ".png"), image);
     }
-    std::ofstream(folder / "p.toml") << "method = \"weak\"\n[source]\npath = \"pictures\"\nsize = 16\n[target]\npath = \"pictures\"\n"
-                                        "size = 16\n[weak]\nz = 2\n[map]\nwidth = 2\n[potential]\nwidth = 4\nwidth_max = 8\n"
-                                        "[train]\niterations = 2\nthreads = 1\nbatch = 4\nk_t = 1\n[eval]\nsamples = 4\n";
+    std::ofstream(folder / "p.toml")
+        << "method = \"weak\"\n[source]\npath = \"images\"\nsize = 16\n[target]\npath = \"images\"\n"
+           "size = 16\n[weak]\nz = 2\n[map]\nwidth = 2\n[potential]\nwidth = 4\nwidth_max = 8\n"
+           "[train]\niterations = 2\nthreads = 1\nbatch = 4\nk_t = 1\n[eval]\nsamples = 4\n";
   }
 
   testing::ScratchFolder folder;

@@ -11,7 +11,7 @@ namespace {
 
 const std::string kNet = " --features " MONGE_SOURCE_DIR "/tests/fixtures/features.ts";
 
-/// Two folders of pictures that differ, of several sizes.
+/// Two folders of images that differ, of several sizes.
 class Metrics : public Cli {
  protected:
   void SetUp() override {
@@ -25,30 +25,30 @@ class Metrics : public Cli {
 };
 
 TEST_F(Metrics, TheFigureAloneIsOnStdoutAndTheProtocolInTheJson) {
-  const auto plain = monge(folder.path(), "fid pictures other" + kNet);
+  const auto plain = monge(folder.path(), "fid images other" + kNet);
   ASSERT_EQ(plain.code, 0) << plain.err;
   const double value = std::stod(plain.out);
   EXPECT_GT(value, 0);
   EXPECT_EQ(plain.out.find('\n'), plain.out.size() - 1) << plain.out;
   EXPECT_THAT(plain.err, AllOf(HasSubstr("FD(features) with features features (own, weights "),
-                               HasSubstr("6 and 7 pictures"), Not(HasSubstr("FID"))));
-  const auto line = json::parse(monge(folder.path(), "fid pictures other --json -q" + kNet).out);
+                               HasSubstr("6 and 7 images"), Not(HasSubstr("FID"))));
+  const auto line = json::parse(monge(folder.path(), "fid images other --json -q" + kNet).out);
   EXPECT_EQ(line.at("metric"), "FD(features)");
   EXPECT_NEAR(line.at("value").get<double>(), value, 1e-6 * value);
   for (const char* key : {"features", "mode", "n_a", "n_b", "weights"}) EXPECT_TRUE(line.contains(key)) << key;
   EXPECT_EQ(line.at("n_b"), 7);
   for (const char* batch : {"1", "3"}) {
-    EXPECT_NEAR(std::stod(monge(folder.path(), std::string("fid pictures other -q --batch ") + batch + kNet).out),
-                value, 1e-6 * value);
+    EXPECT_NEAR(std::stod(monge(folder.path(), std::string("fid images other -q --batch ") + batch + kNet).out), value,
+                1e-6 * value);
   }
-  const auto kernel = json::parse(monge(folder.path(), "kid pictures other --json -q" + kNet).out);
+  const auto kernel = json::parse(monge(folder.path(), "kid images other --json -q" + kNet).out);
   EXPECT_EQ(kernel.at("metric"), "KD(features)");
   EXPECT_GT(kernel.at("standard_error").get<double>(), 0);
 }
 
 TEST_F(Metrics, StatisticsStandForTheirSet) {
-  const auto direct = std::stod(monge(folder.path(), "fid pictures other -q" + kNet).out);
-  ASSERT_EQ(monge(folder.path(), "stats pictures a.safetensors -q" + kNet).code, 0);
+  const auto direct = std::stod(monge(folder.path(), "fid images other -q" + kNet).out);
+  ASSERT_EQ(monge(folder.path(), "stats images a.safetensors -q" + kNet).code, 0);
   ASSERT_EQ(monge(folder.path(), "stats other b.safetensors -q --with-features" + kNet).code, 0);
   const auto kept = monge(folder.path(), "fid a.safetensors b.safetensors -q");  // needs no net
   ASSERT_EQ(kept.code, 0) << kept.err;
@@ -61,11 +61,11 @@ TEST_F(Metrics, StatisticsStandForTheirSet) {
 
 TEST_F(Metrics, AMissingWeightFileIsAnErrorThatSaysTheOneCommand) {
   unsetenv("MONGE_WEIGHTS");  // where files would be found
-  const auto result = monge(folder.path(), "fid pictures other --weights .");
+  const auto result = monge(folder.path(), "fid images other --weights .");
   EXPECT_EQ(result.code, 2);
   EXPECT_THAT(result.err, HasSubstr("monge weights fetch inception"));
-  EXPECT_THAT(monge(folder.path(), "lpips pictures pictures --weights .").err, HasSubstr("monge weights fetch"));
-  EXPECT_THAT(monge(folder.path(), "fid pictures other --features nowhere.ts").err,
+  EXPECT_THAT(monge(folder.path(), "lpips images images --weights .").err, HasSubstr("monge weights fetch"));
+  EXPECT_THAT(monge(folder.path(), "fid images other --features nowhere.ts").err,
               AllOf(HasSubstr("no such feature net"), HasSubstr("nowhere.ts")));
 }
 
@@ -92,23 +92,23 @@ TEST_F(Metrics, LpipsPairsByNameAndRefusesWhatIsNoPair) {
               AllOf(HasSubstr("no partner"), HasSubstr("p1.png"), HasSubstr("--by-order")));
   EXPECT_EQ(monge(folder.path(), "lpips left right --by-order -q" + with).code, 0);
   fs::remove(folder / "right/stranger.webp");
-  EXPECT_THAT(monge(folder.path(), "lpips left right --by-order" + with).err, HasSubstr("3 and 2 pictures"));
+  EXPECT_THAT(monge(folder.path(), "lpips left right --by-order" + with).err, HasSubstr("3 and 2 images"));
   io::write_image(folder / "right/p1.png", torch::zeros({32, 64, 3}, torch::kUInt8));
   EXPECT_THAT(monge(folder.path(), "lpips left right" + with).err,
               AllOf(HasSubstr("partners must be of one size"), HasSubstr("64x64 and 64x32")));
 }
 
-TEST_F(Metrics, BrokenPicturesAreNamedOrSkippedAndCounted) {
-  std::ofstream(folder / "other/3.png") << "no picture";
-  const auto failed = monge(folder.path(), "fid pictures other" + kNet);
+TEST_F(Metrics, BrokenImagesAreNamedOrSkippedAndCounted) {
+  std::ofstream(folder / "other/3.png") << "no image";
+  const auto failed = monge(folder.path(), "fid images other" + kNet);
   EXPECT_EQ(failed.code, 2);
-  EXPECT_THAT(failed.err, AllOf(HasSubstr("1 of 7 pictures cannot be used"), HasSubstr("3.png")));
-  const auto skipped = monge(folder.path(), "fid pictures other --json --on-error skip" + kNet);
+  EXPECT_THAT(failed.err, AllOf(HasSubstr("1 of 7 images cannot be used"), HasSubstr("3.png")));
+  const auto skipped = monge(folder.path(), "fid images other --json --on-error skip" + kNet);
   ASSERT_EQ(skipped.code, 0) << skipped.err;
   EXPECT_EQ(json::parse(skipped.out).at("skipped_b"), 1);
   EXPECT_EQ(json::parse(skipped.out).at("n_b"), 6);
   EXPECT_THAT(skipped.err, HasSubstr("3.png"));
-  EXPECT_THAT(monge(folder.path(), "fid pictures/0.png other" + kNet).err, HasSubstr("1 picture to measure"));
+  EXPECT_THAT(monge(folder.path(), "fid images/0.png other" + kNet).err, HasSubstr("1 image to measure"));
   EXPECT_THAT(monge(folder.path(), "fid nowhere other" + kNet).err, HasSubstr("no such file or folder"));
 }
 
@@ -156,7 +156,7 @@ TEST_F(Metrics, ABestFigureThatIsNoneIsFoundBeforeTheRunHasAFolder) {
   EXPECT_THAT(
       monge(folder.path(), "train v.toml --out run --set eval.features=" MONGE_SOURCE_DIR "/tests/fixtures/features.ts")
           .err,
-      HasSubstr("judge pictures, and these are vectors"));
+      HasSubstr("judge images, and these are vectors"));
   fs::create_directory(folder / "inception");  // a folder of that name is not the net
   EXPECT_THAT(monge(folder.path(), "train p.toml --out run --set eval.features=inception --set eval.weights=.").err,
               HasSubstr("monge weights fetch inception"));
@@ -196,9 +196,10 @@ TEST_F(Metrics, BenchTimesAnIteration) {
   const auto result = monge(folder.path(), "bench v.toml --iterations 2 --warm 1 --json");
   ASSERT_EQ(result.code, 0) << result.err;
   const auto line = json::parse(result.out);
-  for (const char* key : {"ms_per_outer", "images_per_second", "flops", "flops_per_second", "ceiling_flops_per_second",
-                          "ceiling_fp32_flops_per_second", "ceiling_bf16_flops_per_second", "share_of_ceiling", "bytes",
-                          "peak_bytes", "data_wait", "kernel_launches", "device", "threads", "dtype", "loss_map", "loss_potential"})
+  for (const char* key :
+       {"ms_per_outer", "images_per_second", "flops", "flops_per_second", "ceiling_flops_per_second",
+        "ceiling_fp32_flops_per_second", "ceiling_bf16_flops_per_second", "share_of_ceiling", "bytes", "peak_bytes",
+        "data_wait", "kernel_launches", "device", "threads", "dtype", "loss_map", "loss_potential"})
     EXPECT_TRUE(line.contains(key)) << key;
   EXPECT_GT(line.at("flops").get<double>(), 0);
   EXPECT_GT(line.at("bytes").get<double>(), 0);

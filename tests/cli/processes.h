@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,8 +14,6 @@
 #include <thread>
 #include <vector>
 
-#include <gtest/gtest.h>
-
 #include "tests/cli/program.h"
 
 namespace monge::testing {
@@ -22,11 +21,13 @@ namespace monge::testing {
 /// A line of the shell that runs in a folder; killed with all that it started when this is destroyed.
 class Running {
  public:
-  Running(const std::filesystem::path& folder, const std::string& line, const std::string& name = "run") : out_(folder / (name + ".out")), err_(folder / (name + ".err")) {
+  Running(const std::filesystem::path& folder, const std::string& line, const std::string& name = "run")
+      : out_(folder / (name + ".out")), err_(folder / (name + ".err")) {
     process_ = ::fork();
     if (process_ != 0) return;
     ::setpgid(0, 0);
-    const std::string whole = "cd '" + folder.string() + "' && exec " + line + " >'" + out_.string() + "' 2>'" + err_.string() + "'";
+    const std::string whole =
+        "cd '" + folder.string() + "' && exec " + line + " >'" + out_.string() + "' 2>'" + err_.string() + "'";
     ::execl("/bin/bash", "bash", "-c", whole.c_str(), nullptr);
     ::_exit(127);
   }
@@ -89,7 +90,8 @@ class Running {
 /// Waits for a file or folder that stays once it is there: one that comes and goes may do so between two looks.
 /// @return whether it came.
 inline bool appears(const std::filesystem::path& path, double seconds = 60) {
-  for (int i = 0; i < seconds * 50 && !std::filesystem::exists(path); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  for (int i = 0; i < seconds * 50 && !std::filesystem::exists(path); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   return std::filesystem::exists(path);
 }
 

@@ -23,10 +23,11 @@ inline std::string slurp(const std::filesystem::path& path) {
 }
 
 /// Runs `monge ARGUMENTS` in `folder` by the shell. @param environment  assignments before the command: "LC_ALL=C".
-inline Result monge(const std::filesystem::path& folder, const std::string& arguments, const std::string& environment = "") {
+inline Result monge(const std::filesystem::path& folder, const std::string& arguments,
+                    const std::string& environment = "") {
   const auto out = folder / ".stdout", err = folder / ".stderr";
-  const std::string line = "cd '" + folder.string() + "' && " + environment + " '" MONGE_PROGRAM "' " + arguments + " >'" + out.string() +
-                           "' 2>'" + err.string() + "'";
+  const std::string line = "cd '" + folder.string() + "' && " + environment + " '" MONGE_PROGRAM "' " + arguments +
+                           " >'" + out.string() + "' 2>'" + err.string() + "'";
   const int status = std::system(line.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), slurp(out), slurp(err)};
 }

@@ -36,7 +36,9 @@ class CliRanks : public Cli {
     ASSERT_EQ(job.wait(kPatience), 0) << job.err();
   }
 
-  nn::NamedTensors state(const std::string& run) { return train::load_newest(folder / run / "checkpoints", silent()).tensors; }
+  nn::NamedTensors state(const std::string& run) {
+    return train::load_newest(folder / run / "checkpoints", silent()).tensors;
+  }
 
   /// Largest difference of a tensor relative to its norm.
   double difference(const std::string& a, const std::string& b) {
@@ -48,7 +50,8 @@ class CliRanks : public Cli {
       const auto x = one[i].second.to(torch::kFloat64), y = other[i].second.to(torch::kFloat64);
       // Gradients that cancel to nothing, as those of biases before batch norm, are rounding alone.
       const double here = (x - y).norm().item<double>() / std::max(x.norm().item<double>(), 1e-6);
-      if (here > 1e-6) ADD_FAILURE() << one[i].first << " differs by " << here << " of its norm " << x.norm().item<double>();
+      if (here > 1e-6)
+        ADD_FAILURE() << one[i].first << " differs by " << here << " of its norm " << x.norm().item<double>();
       out = std::max(out, here);
     }
     return out;
@@ -56,7 +59,9 @@ class CliRanks : public Cli {
 
   const std::string exact = " --set train.precision=fp64 --set train.iterations=20 --set data.standardise=joint ";
   // All checkpoints are kept: a test that waits for one finds it, however fast the machine.
-  const std::string endless = " --set train.iterations=10000000 --set checkpoint.every=5 --set checkpoint.keep=1000000 --set eval.every=0 --set samples.every=0 ";
+  const std::string endless =
+      " --set train.iterations=10000000 --set checkpoint.every=5 --set checkpoint.keep=1000000 --set eval.every=0 "
+      "--set samples.every=0 ";
 };
 
 // Two hosts as far as TCP knows: namespaces with an address each.
@@ -69,7 +74,8 @@ class Namespaces {
             run("ip link add " + names_[0] + " type veth peer name " + names_[1]);
     for (int i = 0; i < 2 && made_; ++i) {
       const auto& n = names_[static_cast<size_t>(i)];
-      made_ = run("ip link set " + n + " netns " + n) && run("ip -n " + n + " addr add 10.213.7." + std::to_string(i + 1) + "/24 dev " + n) &&
+      made_ = run("ip link set " + n + " netns " + n) &&
+              run("ip -n " + n + " addr add 10.213.7." + std::to_string(i + 1) + "/24 dev " + n) &&
               run("ip -n " + n + " link set " + n + " up") && run("ip -n " + n + " link set lo up");
     }
   }
@@ -81,7 +87,8 @@ class Namespaces {
     }
   }
 
-  /// From here on "first" is the name of host 0: its address on host 1, and on itself the loopback, as distributions have it.
+  /// From here on "first" is the name of host 0: its address on host 1, and on itself the loopback, as distributions
+  /// have it.
   bool name_first() const {
     for (int i = 0; i < 2; ++i) {
       const std::filesystem::path folder = "/etc/netns/" + names_[static_cast<size_t>(i)];
@@ -95,7 +102,8 @@ class Namespaces {
 
   bool made() const { return made_; }
   std::string inside(int host, const std::string& line) const {
-    return "ip netns exec " + names_[static_cast<size_t>(host)] + " unshare --uts sh -c \"hostname host" + std::to_string(host) + " && exec " + line + "\"";
+    return "ip netns exec " + names_[static_cast<size_t>(host)] + " unshare --uts sh -c \"hostname host" +
+           std::to_string(host) + " && exec " + line + "\"";
   }
   const std::string& name(int host) const { return names_[static_cast<size_t>(host)]; }
 

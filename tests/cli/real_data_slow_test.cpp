@@ -1,6 +1,7 @@
-// Real pictures from the command line: faces to anime faces, a few iterations with a small net, resumed, and applied.
+// Real images from the command line: faces to anime faces, a few iterations with a small net, resumed, and applied.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
 #include <nlohmann/json.hpp>
 
 #include "monge/io/archive.h"
@@ -16,11 +17,12 @@ TEST(RealData, FacesToAnimeTrainsResumesAndTranslates) {
   MONGE_NEEDS_SHARED("data/faces64-train.tar");
   testing::ScratchFolder folder;
   const auto data = (testing::shared_folder() / "data").string();
-  const std::string recipe = MONGE_SOURCE_DIR "/recipes/quick/pictures.toml";
-  const auto trained = monge(folder.path(), "train '" + recipe + "' --out run --set 'source.path=" + data + "/faces64-train.tar'" +
-                                                " --set 'target.path=" + data + "/anime64-train.tar' --set train.iterations=6" +
-                                                " --set train.batch=8 --set train.k_t=2 --set eval.every=0 --set map.width=8" +
-                                                " --set potential.width=8 -q");
+  const std::string recipe = MONGE_SOURCE_DIR "/recipes/quick/images.toml";
+  const auto trained =
+      monge(folder.path(), "train '" + recipe + "' --out run --set 'source.path=" + data + "/faces64-train.tar'" +
+                               " --set 'target.path=" + data + "/anime64-train.tar' --set train.iterations=6" +
+                               " --set train.batch=8 --set train.k_t=2 --set eval.every=0 --set map.width=8" +
+                               " --set potential.width=8 -q");
   ASSERT_EQ(trained.code, 0) << trained.err;
   const auto resumed = monge(folder.path(), "resume run --set train.iterations=10 --set eval.every=10 --json -q");
   ASSERT_EQ(resumed.code, 0) << resumed.err;

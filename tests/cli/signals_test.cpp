@@ -14,7 +14,8 @@ class CliSignals : public Cli {
   /// Sends SIGINT as soon as the program has a handler for it. @return what it says to stderr.
   std::string interrupt(const std::string& arguments, int code) {
     testing::Running program(folder.path(), "'" MONGE_PROGRAM "' " + arguments);
-    for (int i = 0; i < 3000 && !catches(program.process(), SIGINT); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    for (int i = 0; i < 3000 && !catches(program.process(), SIGINT); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
     ::kill(program.process(), SIGINT);
     EXPECT_EQ(program.wait(120), code) << program.err();
     EXPECT_EQ(program.out(), "");
@@ -38,7 +39,8 @@ TEST_F(CliSignals, EvalEndsWithTheCodeOfAStop) {
 
 TEST_F(CliSignals, FidAndStatsSayThatTheyStopped) {
   io::write_npy(folder / "many.npy", torch::randint(0, 256, {20000, 3, 16, 16}, torch::kUInt8));
-  EXPECT_THAT(interrupt("fid many.npy pictures" + kNet, 3), HasSubstr("stopped while many.npy was looked at; there is no figure"));
+  EXPECT_THAT(interrupt("fid many.npy images" + kNet, 3),
+              HasSubstr("stopped while many.npy was looked at; there is no figure"));
   EXPECT_THAT(interrupt("stats many.npy out.safetensors" + kNet, 3), HasSubstr("stopped while many.npy was looked at"));
   EXPECT_FALSE(fs::exists(folder / "out.safetensors"));
 }

@@ -44,12 +44,14 @@ class FarTables : public Cli {
   void SetUp() override {
     Cli::SetUp();
     std::ofstream(folder / "far.toml") << kShift;
-    a = torch::randn({400, 3}, RandomStreams(1).at("a", 0), torch::kFloat64) * spread + torch::tensor({0., 5.8e6, 1.75e9}, torch::kFloat64);
+    a = torch::randn({400, 3}, RandomStreams(1).at("a", 0), torch::kFloat64) * spread +
+        torch::tensor({0., 5.8e6, 1.75e9}, torch::kFloat64);
     io::write_npy(folder / "a.npy", a);
     io::write_npy(folder / "b.npy", a + shift);
   }
 
-  torch::Tensor spread = torch::tensor({1., 0.1, 10.}, torch::kFloat64), shift = torch::tensor({2., 0.2, 30.}, torch::kFloat64), a;
+  torch::Tensor spread = torch::tensor({1., 0.1, 10.}, torch::kFloat64),
+                shift = torch::tensor({2., 0.2, 30.}, torch::kFloat64), a;
 };
 
 TEST_F(FarTables, AreCarriedInDouble) {
@@ -79,7 +81,9 @@ TEST_F(FarTables, AreCarriedInDouble) {
     numbers.push_back(std::stod(field));
   }
   ASSERT_EQ(numbers.size(), 3u) << line;
-  for (size_t k = 0; k < 3; ++k) EXPECT_NEAR(numbers[k], y[0][static_cast<int64_t>(k)].item<double>(), 3e-6 * spread[static_cast<int64_t>(k)].item<double>());
+  for (size_t k = 0; k < 3; ++k)
+    EXPECT_NEAR(numbers[k], y[0][static_cast<int64_t>(k)].item<double>(),
+                3e-6 * spread[static_cast<int64_t>(k)].item<double>());
 
   // What float32 holds comes back as float32, and whole numbers as the floats that hold them.
   io::write_npy(folder / "f.npy", torch::zeros({3, 3}));
@@ -92,23 +96,29 @@ TEST_F(FarTables, AreCarriedInDouble) {
 }
 
 TEST_F(FarTables, WithoutStandardisationAreToldToBeLost) {
-  auto result = monge(folder.path(), "train far.toml --out run --set data.standardise=off --set train.iterations=20 --set eval.every=20");
+  auto result =
+      monge(folder.path(),
+            "train far.toml --out run --set data.standardise=off --set train.iterations=20 --set eval.every=20");
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.err, AllOf(HasSubstr("columns that float32 cannot hold"), HasSubstr("source columns 1, 2 (2 of 3); target columns 1, 2 (2 of 3)"),
+  EXPECT_THAT(result.err, AllOf(HasSubstr("columns that float32 cannot hold"),
+                                HasSubstr("source columns 1, 2 (2 of 3); target columns 1, 2 (2 of 3)"),
                                 HasSubstr("data.standardise = \"joint\"")));
   const auto summary = json::parse(testing::slurp(folder / "run/summary.json"));
   EXPECT_EQ(summary["lost_columns"], json::parse(R"({"source": [1, 2], "target": [1, 2]})"));
   EXPECT_TRUE(summary["reaches_target"].is_null());
-  EXPECT_THAT(summary["verdict"].get<std::string>(), AllOf(HasSubstr("cannot be judged: float32 cannot hold"), Not(HasSubstr("reaches"))));
+  EXPECT_THAT(summary["verdict"].get<std::string>(),
+              AllOf(HasSubstr("cannot be judged: float32 cannot hold"), Not(HasSubstr("reaches"))));
   EXPECT_THAT(result.out, AllOf(HasSubstr("cannot be judged"), Not(HasSubstr("reaches"))));
   result = monge(folder.path(), "eval run --json -q");
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(json::parse(result.out)["verdict"].get<std::string>(), HasSubstr("cannot be judged: float32 cannot hold"));
+  EXPECT_THAT(json::parse(result.out)["verdict"].get<std::string>(),
+              HasSubstr("cannot be judged: float32 cannot hold"));
   EXPECT_EQ(json::parse(result.out)["lost_columns"].size(), 2u);
   EXPECT_FALSE(fs::exists(folder / "run/best")) << "no metric says which of two such maps is better";
   result = monge(folder.path(), "translate run a.npy y.npy");
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.err, HasSubstr("a.npy: float32, in which the map computes, cannot hold 2 columns, whose offset is far beyond their spread: 1, 2"));
+  EXPECT_THAT(result.err, HasSubstr("a.npy: float32, in which the map computes, cannot hold 2 columns, whose offset is "
+                                    "far beyond their spread: 1, 2"));
 }
 
 TEST_F(FarTables, AFillValueIsToldAndNoMapIsSaidToReachItsTarget) {
@@ -121,17 +131,21 @@ TEST_F(FarTables, AFillValueIsToldAndNoMapIsSaidToReachItsTarget) {
   out.close();
   auto result = monge(folder.path(), "data check f.csv");
   EXPECT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.out, AllOf(HasSubstr("fill values    1\n  \"b\"  one value, 1e+20 (8 rows), is "), HasSubstr("beyond float32 0"),
-                                HasSubstr("fit to train on but for the rows with fill values")));
+  EXPECT_THAT(result.out,
+              AllOf(HasSubstr("fill values    1\n  \"b\"  one value, 1e+20 (8 rows), is "),
+                    HasSubstr("beyond float32 0"), HasSubstr("fit to train on but for the rows with fill values")));
   EXPECT_EQ(monge(folder.path(), "data check f.csv --strict").code, 2);
   const auto checked = json::parse(monge(folder.path(), "data check f.csv --json -q").out);
   EXPECT_EQ(checked["fill_values"], json::parse(R"(["b"])"));
   EXPECT_EQ(checked["column_list"][1]["fill_values"], json::parse(R"([{"value": 1e20, "rows": 8}])"));
   EXPECT_EQ(checked["column_list"][0]["fill_values"], json::array());
 
-  result = monge(folder.path(), "train far.toml --out run --set source.path=f.csv --set target.path=f.csv --set train.iterations=4 --set eval.every=4");
+  result = monge(folder.path(),
+                 "train far.toml --out run --set source.path=f.csv --set target.path=f.csv --set train.iterations=4 "
+                 "--set eval.every=4");
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.err, AllOf(HasSubstr("the source's column \"b\": one value, 1e+20 ("), HasSubstr("float32 cannot hold: source columns \"b\" (1 of 2)"),
+  EXPECT_THAT(result.err, AllOf(HasSubstr("the source's column \"b\": one value, 1e+20 ("),
+                                HasSubstr("float32 cannot hold: source columns \"b\" (1 of 2)"),
                                 HasSubstr("stretch the scale there"), Not(HasSubstr("lie far apart"))));
   const auto summary = json::parse(testing::slurp(folder / "run/summary.json"));
   EXPECT_EQ(summary["lost_columns"], json::parse(R"({"source": ["b"], "target": ["b"]})"));
@@ -139,7 +153,8 @@ TEST_F(FarTables, AFillValueIsToldAndNoMapIsSaidToReachItsTarget) {
   EXPECT_THAT(summary["verdict"].get<std::string>(), HasSubstr("cannot be judged"));
   result = monge(folder.path(), "translate run f.csv y.csv");
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.err, HasSubstr("cannot hold 1 columns, whose spread is far below the scale of the training: \"b\""));
+  EXPECT_THAT(result.err,
+              HasSubstr("cannot hold 1 columns, whose spread is far below the scale of the training: \"b\""));
 }
 
 // In standard units 3e38 is beyond float32, and the output of such a row is no number.
@@ -150,10 +165,12 @@ TEST_F(FarTables, OutputsThatAreNotFiniteAreToldAndNotPraised) {
   io::write_npy(folder / "filled.npy", filled);
   auto result = monge(folder.path(), "translate run filled.npy y.npy --json");
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.err, HasSubstr("y.npy: 1 of 400 outputs is not finite; the first is that of row 7 (counted from 0); look for fill values in the input"));
+  EXPECT_THAT(result.err, HasSubstr("y.npy: 1 of 400 outputs is not finite; the first is that of row 7 (counted from "
+                                    "0); look for fill values in the input"));
   EXPECT_EQ(json::parse(result.out)["not_finite"], 1);
   EXPECT_EQ(json::parse(result.out)["first_not_finite"], "row 7 (counted from 0)");
-  EXPECT_EQ(io::read_npy(folder / "y.npy").isfinite().all(1).logical_not().nonzero().item<int64_t>(), 7) << "it is written all the same";
+  EXPECT_EQ(io::read_npy(folder / "y.npy").isfinite().all(1).logical_not().nonzero().item<int64_t>(), 7)
+      << "it is written all the same";
   result = monge(folder.path(), "translate run a.npy y.npy --json");
   EXPECT_THAT(result.err, Not(HasSubstr("not finite")));
   EXPECT_EQ(json::parse(result.out)["not_finite"], 0);
@@ -167,19 +184,26 @@ TEST_F(FarTables, OutputsThatAreNotFiniteAreToldAndNotPraised) {
     EXPECT_TRUE(figures[key].is_null()) << key << " " << figures[key];
   }
   EXPECT_TRUE(figures["target_floor"].is_number());
-  EXPECT_EQ(figures["verdict"], "the map cannot be judged: 1 of 400 outputs is not finite; the first is that of row 7 (counted from 0); look for fill values in the input");
-  EXPECT_THAT(monge(folder.path(), "eval run --source filled.npy --target b.npy -q").out, AllOf(HasSubstr("target error   nan"), Not(HasSubstr("reaches"))));
+  EXPECT_EQ(figures["verdict"],
+            "the map cannot be judged: 1 of 400 outputs is not finite; the first is that of row 7 (counted from 0); "
+            "look for fill values in the input");
+  EXPECT_THAT(monge(folder.path(), "eval run --source filled.npy --target b.npy -q").out,
+              AllOf(HasSubstr("target error   nan"), Not(HasSubstr("reaches"))));
 
   // The same number of rows with other values.
   EXPECT_THAT(monge(folder.path(), "resume run --set train.iterations=6").err, Not(HasSubstr("other values")));
   io::write_npy(folder / "a.npy", a + 1e-3);
   result = monge(folder.path(), "resume run --set train.iterations=8");
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.err, AllOf(HasSubstr("source: "), HasSubstr("a.npy holds other values than when the checkpoint was saved"), Not(HasSubstr("b.npy holds"))));
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("source: "), HasSubstr("a.npy holds other values than when the checkpoint was saved"),
+                    Not(HasSubstr("b.npy holds"))));
 }
 
 TEST_F(FarTables, OneScaleKeepsTheProblem) {
-  const auto result = monge(folder.path(), "train far.toml --out run --set data.standardise=scale --set train.iterations=4 --set eval.every=4");
+  const auto result =
+      monge(folder.path(),
+            "train far.toml --out run --set data.standardise=scale --set train.iterations=4 --set eval.every=4");
   ASSERT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.err, HasSubstr("data.standardise = scale: by all 360 rows of the source"));
   EXPECT_EQ(monge(folder.path(), "translate run a.npy y.npy -q").code, 0);
@@ -188,7 +212,8 @@ TEST_F(FarTables, OneScaleKeepsTheProblem) {
 }
 
 TEST_F(FarTables, OutputsStayInTheirRange) {
-  auto result = monge(folder.path(), "train far.toml --out run --set output.range=0.. --set train.iterations=4 --set eval.every=4");
+  auto result = monge(folder.path(),
+                      "train far.toml --out run --set output.range=0.. --set train.iterations=4 --set eval.every=4");
   ASSERT_EQ(result.code, 0) << result.err;
   result = monge(folder.path(), "translate run a.npy y.npy --json");
   ASSERT_EQ(result.code, 0) << result.err;
@@ -206,7 +231,8 @@ TEST_F(FarTables, OutputsStayInTheirRange) {
   EXPECT_EQ(io::read_npy(folder / "y.npy").min().item<double>(), 0);
   EXPECT_THAT(monge(folder.path(), "translate run a.npy y.npy --range 1").err, HasSubstr("LOW..HIGH"));
   for (const char* how : {"--out images", "--dry-run"}) {
-    EXPECT_THAT(monge(folder.path(), std::string("train p.toml --set output.range=0..1 ") + how).err, HasSubstr("only vectors"));
+    EXPECT_THAT(monge(folder.path(), std::string("train p.toml --set output.range=0..1 ") + how).err,
+                HasSubstr("only vectors"));
   }
 }
 
@@ -225,7 +251,8 @@ class NamedTables : public Cli {
   }
 
   /// The columns in the order given, with a name before each row.
-  void write(const char* file, const std::vector<std::string>& names, const torch::Tensor& values, const std::vector<int64_t>& order) const {
+  void write(const char* file, const std::vector<std::string>& names, const torch::Tensor& values,
+             const std::vector<int64_t>& order) const {
     std::ofstream out(folder / file);
     out.precision(17);
     out << "cell";
@@ -238,8 +265,9 @@ class NamedTables : public Cli {
   }
 
   std::string train(const std::string& source, const std::string& target, const std::string& out) const {
-    const auto result = monge(folder.path(), "train v.toml --out " + out + " --set method=strong --set source.path=" + source +
-                                                 " --set target.path=" + target + " --set data.standardise=joint");
+    const auto result =
+        monge(folder.path(), "train v.toml --out " + out + " --set method=strong --set source.path=" + source +
+                                 " --set target.path=" + target + " --set data.standardise=joint");
     EXPECT_EQ(result.code, 0) << result.err;
     return result.err;
   }
@@ -257,7 +285,10 @@ TEST_F(NamedTables, InAnotherOrderGiveTheSameOutputs) {
   EXPECT_TRUE(y.starts_with("cell,x,y,z\nr0,")) << y.substr(0, 60);
   EXPECT_EQ(std::count(y.begin(), y.end(), '\n'), 61);
 
-  EXPECT_THAT(translate("turned.csv", "t.csv"), HasSubstr("its columns stand in another order than those of the training and are taken by name: \"x\", \"y\", \"z\""));
+  EXPECT_THAT(
+      translate("turned.csv", "t.csv"),
+      HasSubstr(
+          "its columns stand in another order than those of the training and are taken by name: \"x\", \"y\", \"z\""));
   EXPECT_EQ(testing::slurp(folder / "t.csv"), y);
   EXPECT_THAT(translate("more.csv", "m.csv"), HasSubstr("1 of its 4 columns are not used: \"note\""));
   EXPECT_EQ(testing::slurp(folder / "m.csv"), y);
@@ -265,7 +296,8 @@ TEST_F(NamedTables, InAnotherOrderGiveTheSameOutputs) {
   EXPECT_EQ(testing::slurp(folder / "c.csv"), y);
   auto result = monge(folder.path(), "translate run other.csv o.csv");
   EXPECT_EQ(result.code, 2);
-  EXPECT_THAT(result.err, AllOf(HasSubstr("other.csv: IN lacks 1 of the 3 columns of the training: \"y\""), HasSubstr("got \"x\", \"Y\", \"z\"")));
+  EXPECT_THAT(result.err, AllOf(HasSubstr("other.csv: IN lacks 1 of the 3 columns of the training: \"y\""),
+                                HasSubstr("got \"x\", \"Y\", \"z\"")));
   EXPECT_FALSE(fs::exists(folder / "o.csv") || fs::exists(folder / "o.csv.part"));
 
   // The output is a table of the same columns again, for an evaluation or another translation.
@@ -278,13 +310,16 @@ TEST_F(NamedTables, InAnotherOrderGiveTheSameOutputs) {
              turned = monge(folder.path(), "eval run --source turned.csv --target b_turned.csv --json");
   ASSERT_EQ(turned.code, 0) << turned.err;
   EXPECT_EQ(json::parse(straight.out)["target_error"], json::parse(turned.out)["target_error"]);
-  EXPECT_THAT(turned.err, AllOf(HasSubstr("the source: turned.csv: its columns stand in another order"), HasSubstr("the target: b_turned.csv")));
+  EXPECT_THAT(turned.err, AllOf(HasSubstr("the source: turned.csv: its columns stand in another order"),
+                                HasSubstr("the target: b_turned.csv")));
   result = monge(folder.path(), "eval run --source other.csv --target b.csv");
   EXPECT_THAT(result.err, HasSubstr("the source lacks 1 of the 3 columns of the training: \"y\""));
 }
 
 TEST_F(NamedTables, RowNamesGoWithTheirOutputs) {
-  const auto result = monge(folder.path(), "train v.toml --out run --set source.path=a.csv --set target.path=b.csv");  // method weak: several outputs
+  const auto result =
+      monge(folder.path(),
+            "train v.toml --out run --set source.path=a.csv --set target.path=b.csv");  // method weak: several outputs
   ASSERT_EQ(result.code, 0) << result.err;
   translate("turned.csv", "y.tsv", " --samples 2");
   const auto y = testing::slurp(folder / "y.tsv");
@@ -306,17 +341,25 @@ TEST_F(NamedTables, TheTargetOfATrainingFollowsItsSource) {
     ASSERT_EQ(monge(folder.path(), std::string("translate ") + model + " a.csv of_" + model + ".csv -q").code, 0);
   }
   EXPECT_EQ(testing::slurp(folder / "of_run.csv"), testing::slurp(folder / "of_turned.csv"));
-  EXPECT_THAT(train("a.csv", "other.csv", "pairs"), HasSubstr("source and target name 1 of 3 columns differently; they are compared by position: \"y\" with \"Y\""));
+  EXPECT_THAT(
+      train("a.csv", "other.csv", "pairs"),
+      HasSubstr("source and target name 1 of 3 columns differently; they are compared by position: \"y\" with \"Y\""));
   ASSERT_EQ(monge(folder.path(), "translate pairs a.csv p.csv -q").code, 0);
-  EXPECT_TRUE(testing::slurp(folder / "p.csv").starts_with("cell,x,Y,z\n")) << "outputs live in the space of the target";
-  const auto result = monge(folder.path(), "train v.toml --out wide --set source.path=more.csv --set target.path=b.csv");
+  EXPECT_TRUE(testing::slurp(folder / "p.csv").starts_with("cell,x,Y,z\n"))
+      << "outputs live in the space of the target";
+  const auto result =
+      monge(folder.path(), "train v.toml --out wide --set source.path=more.csv --set target.path=b.csv");
   EXPECT_EQ(result.code, 2);
-  EXPECT_THAT(result.err, AllOf(HasSubstr("the source has 4 columns and the target 3"), HasSubstr("only in the source: \"note\"")));
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("the source has 4 columns and the target 3"), HasSubstr("only in the source: \"note\"")));
 
   // A resumed run takes the data by the names of its checkpoint.
-  const auto resumed = monge(folder.path(), "resume run --set train.iterations=14 --set source.path=turned.csv --set target.path=b_turned.csv");
+  const auto resumed =
+      monge(folder.path(),
+            "resume run --set train.iterations=14 --set source.path=turned.csv --set target.path=b_turned.csv");
   ASSERT_EQ(resumed.code, 0) << resumed.err;
-  EXPECT_THAT(resumed.err, AllOf(HasSubstr("/turned.csv[kept]: its columns stand"), HasSubstr("/b_turned.csv[kept]: its columns stand")));
+  EXPECT_THAT(resumed.err, AllOf(HasSubstr("/turned.csv[kept]: its columns stand"),
+                                 HasSubstr("/b_turned.csv[kept]: its columns stand")));
   ASSERT_EQ(monge(folder.path(), "resume turned --set train.iterations=14 -q").code, 0);
   for (const char* model : {"run", "turned"}) {
     ASSERT_EQ(monge(folder.path(), std::string("translate ") + model + " a.csv of_" + model + ".csv -q").code, 0);
@@ -331,7 +374,8 @@ TEST_F(NamedTables, OneSideWithNamesNamesBoth) {
   EXPECT_TRUE(testing::slurp(folder / "y.csv").starts_with("cell,x,y,z\n"));
   EXPECT_THAT(translate("turned.csv", "t.csv"), HasSubstr("taken by name"));
   EXPECT_EQ(testing::slurp(folder / "t.csv"), testing::slurp(folder / "y.csv"));
-  EXPECT_THAT(monge(folder.path(), "translate run other.csv o.csv").err, HasSubstr("lacks 1 of the 3 columns of the training: \"y\""));
+  EXPECT_THAT(monge(folder.path(), "translate run other.csv o.csv").err,
+              HasSubstr("lacks 1 of the 3 columns of the training: \"y\""));
 }
 
 TEST_F(NamedTables, WithoutNamesThePositionCountsAndTheOutputIsPlain) {
@@ -340,7 +384,8 @@ TEST_F(NamedTables, WithoutNamesThePositionCountsAndTheOutputIsPlain) {
   translate("plain.csv", "y.csv");
   EXPECT_TRUE(testing::slurp(folder / "y.csv").starts_with("x,y,z\n")) << "the model knows the names of what it gives";
   io::write_npy(folder / "p.npy", torch::rand({40, 2}));
-  ASSERT_EQ(monge(folder.path(), "train v.toml --out nameless -q --set source.path=p.npy --set target.path=p.npy").code, 0);
+  ASSERT_EQ(monge(folder.path(), "train v.toml --out nameless -q --set source.path=p.npy --set target.path=p.npy").code,
+            0);
   std::ofstream(folder / "bare.csv") << "0.5,1\n-1,2\n";
   std::ofstream(folder / "named.csv") << "u,v\n0.5,1\n-1,2\n";
   ASSERT_EQ(monge(folder.path(), "translate nameless bare.csv y.csv -q").code, 0);

@@ -1,7 +1,6 @@
 // Training from outside: what the program prints, what it leaves, how it ends.
 #include <fcntl.h>
 #include <sys/file.h>
-
 #include <torch/cuda.h>
 #include <torch/types.h>
 
@@ -19,9 +18,10 @@ TEST_F(Cli, TrainsLeavesARunDirectoryAndSaysHowToUseIt) {
   EXPECT_THAT(result.out, HasSubstr("monge translate runs/00000-run"));
   EXPECT_THAT(result.err, HasSubstr("training  12/12  100 %"));
   const auto run = folder / "runs/00000-run";
-  for (const char* name : {"recipe.toml", "environment.json", "log.txt", "metrics.jsonl", "checkpoints/step_000012/state.safetensors",
-                           "samples/step_000006.png", "samples/step_000012.png", "best/manifest.json", "summary.json",
-                           "report.html", "events.out.tfevents.monge"}) {
+  for (const char* name :
+       {"recipe.toml", "environment.json", "log.txt", "metrics.jsonl", "checkpoints/step_000012/state.safetensors",
+        "samples/step_000006.png", "samples/step_000012.png", "best/manifest.json", "summary.json", "report.html",
+        "events.out.tfevents.monge"}) {
     EXPECT_TRUE(fs::exists(run / name)) << name;
   }
   std::istringstream lines(testing::slurp(run / "metrics.jsonl"));
@@ -48,7 +48,8 @@ TEST_F(Cli, SuggestedCommandsSurviveTheShell) {
   const auto hint = result.out.substr(begin, result.out.find(after) - begin);
   io::write_npy(folder / "x.npy", torch::rand({3, 2}));
   EXPECT_EQ(monge(folder.path(), hint + " x.npy y.npy").code, 0) << hint;
-  EXPECT_THAT(monge(folder.path(), "train v.toml --out \"it's my run\"").err, HasSubstr("monge resume 'it'\\''s my run'"));
+  EXPECT_THAT(monge(folder.path(), "train v.toml --out \"it's my run\"").err,
+              HasSubstr("monge resume 'it'\\''s my run'"));
 }
 
 TEST_F(Cli, JsonIsOneObjectOnStdoutAndNothingElse) {
@@ -63,7 +64,8 @@ TEST_F(Cli, JsonIsOneObjectOnStdoutAndNothingElse) {
   for (const char* key : {"version", "libtorch", "cuda", "devices"}) EXPECT_TRUE(info.contains(key)) << key;
   EXPECT_EQ(info["self_test"], "passed");
   const auto eval = json::parse(monge(folder.path(), "eval runs/00000-run --samples 32 --json -q").out);
-  for (const char* key : {"target_error", "target_floor", "cost", "mse", "diversity"}) EXPECT_TRUE(eval.contains(key)) << key;
+  for (const char* key : {"target_error", "target_floor", "cost", "mse", "diversity"})
+    EXPECT_TRUE(eval.contains(key)) << key;
 }
 
 // The run that is interrupted and resumed leaves the bytes of the one that was not.
@@ -81,7 +83,8 @@ TEST_F(Cli, ASignalSavesAndResumeEndsWhereTheStraightRunDoes) {
   ASSERT_EQ(monge(folder.path(), "train v.toml --out straight -q" + end).code, 0);
   const auto newest = [&](const char* run) { return train::list_checkpoints(folder / run / "checkpoints").back(); };
   EXPECT_EQ(newest("straight").filename(), newest("broken").filename());
-  EXPECT_EQ(testing::slurp(newest("straight") / "state.safetensors"), testing::slurp(newest("broken") / "state.safetensors"));
+  EXPECT_EQ(testing::slurp(newest("straight") / "state.safetensors"),
+            testing::slurp(newest("broken") / "state.safetensors"));
   std::istringstream lines(testing::slurp(folder / "broken/metrics.jsonl"));
   int64_t expected = 0;
   for (std::string line; std::getline(lines, line);) {
@@ -95,13 +98,14 @@ TEST_F(Cli, ASignalSavesAndResumeEndsWhereTheStraightRunDoes) {
 TEST_F(Cli, DryRunPrintsRecipeCountsAndMemoryAndLeavesNothing) {
   const auto result = monge(folder.path(), "train v.toml --dry-run --set weak.z=3");
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.out, AllOf(HasSubstr("z = 3"), HasSubstr("# map         "), HasSubstr(" parameters"), HasSubstr("MiB")));
+  EXPECT_THAT(result.out,
+              AllOf(HasSubstr("z = 3"), HasSubstr("# map         "), HasSubstr(" parameters"), HasSubstr("MiB")));
   EXPECT_FALSE(fs::exists(folder / "runs"));
 }
 
 // Every one of these is the user's mistake: exit code 2, one line that names it, no run directory.
 TEST_F(Cli, RefusesBadInputByName) {
-  std::ofstream(folder / "text.png") << "<html>not a picture</html>";
+  std::ofstream(folder / "text.png") << "<html>not an image</html>";
   fs::create_directory(folder / "empty");
   std::ofstream(folder / "zero.png");
   auto nan = torch::rand({4, 2});
@@ -125,14 +129,14 @@ TEST_F(Cli, RefusesBadInputByName) {
       {"train v.toml --set train.bath=1", {"did you mean \"train.batch\""}},
       {"train v.toml --out file/below", {"file/below", "choose another"}},
       {"train v.toml --out /proc/monge", {"/proc/monge", "choose another"}},  // cannot be written to, by root either
-      {"train v.toml --out pictures", {"pictures", "no run's"}},
+      {"train v.toml --out images", {"pictures", "no run's"}},
       {"train v.toml --set cost.scale=huge", {"cost.scale", "huge"}},
       {"train v.toml --set train.lr_map=inf", {"train.lr_map", "inf"}},
       {"train v.toml --set data.flip=true", {"flip"}},
       {"train v.toml --device cuda", {"cuda"}},
       {"train v.toml --set source.path='\xff.csv'", {"source.path", "not UTF-8"}},
       {"resume empty", {"not a run directory"}},
-      {"translate nothing pictures out", {"nothing", "no such model"}},
+      {"translate nothing images out", {"nothing", "no such model"}},
       {"translate v.toml absent.png out.png", {"absent.png"}},
       {"eval absent", {"absent"}},
       {"truth parallel --set checkpoint.every=5", {"checkpoint.every=5", "has no effect on monge truth"}},
@@ -152,7 +156,8 @@ TEST_F(Cli, RefusesBadInputByName) {
   }
   const auto misspelt = monge(folder.path(), "trian v.toml");
   EXPECT_EQ(misspelt.code, 2);
-  EXPECT_THAT(misspelt.err, AllOf(HasSubstr("unknown command, got \"trian\""), HasSubstr("translate"), HasSubstr("did you mean \"train\"?")));
+  EXPECT_THAT(misspelt.err, AllOf(HasSubstr("unknown command, got \"trian\""), HasSubstr("translate"),
+                                  HasSubstr("did you mean \"train\"?")));
   EXPECT_THAT(monge(folder.path(), "train v.toml --set train.batch=4 train.k_t=1").err,
               HasSubstr("each KEY=VALUE needs its own --set: --set train.k_t=1"));
   EXPECT_EQ(monge(folder.path(), "train").code, 2);
@@ -167,7 +172,9 @@ TEST_F(Cli, DoesNotMixTwoRunsInOneFolder) {
 }
 
 TEST_F(Cli, DivergenceHasAnExitCodeOfItsOwn) {
-  const auto result = monge(folder.path(), "train v.toml --out run -q --set train.lr_map=1e30 --set train.lr_potential=1e30 --set train.iterations=50");
+  const auto result = monge(
+      folder.path(),
+      "train v.toml --out run -q --set train.lr_map=1e30 --set train.lr_potential=1e30 --set train.iterations=50");
   EXPECT_EQ(result.code, 4);
   EXPECT_THAT(result.err, AllOf(HasSubstr("diverged"), HasSubstr("outer iteration")));
 }
@@ -185,7 +192,9 @@ TEST_F(Cli, ARunBelongsToOneProcess) {
 // nohup and a closed terminal: the run goes on to its end.
 TEST_F(Cli, ASignalThatWasIgnoredStaysIgnored) {
   const auto before = std::signal(SIGHUP, SIG_IGN);
-  testing::Running run(folder.path(), "'" MONGE_PROGRAM "' train v.toml --out run --set train.iterations=10000000 --set checkpoint.keep=1000000");
+  testing::Running run(folder.path(),
+                       "'" MONGE_PROGRAM
+                       "' train v.toml --out run --set train.iterations=10000000 --set checkpoint.keep=1000000");
   std::signal(SIGHUP, before);
   ASSERT_TRUE(testing::appears(folder / "run/checkpoints/step_000004")) << run.err();
   ::kill(run.process(), SIGHUP);
@@ -202,7 +211,8 @@ TEST_F(Cli, OutOfMemoryOnAProcessorSaysWhatHelps) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "the sanitizer needs an address space without limit";
 #endif
-  const std::string line = "cd '" + folder.path().string() + "' && ulimit -v 12000000 && '" MONGE_PROGRAM
+  const std::string line = "cd '" + folder.path().string() +
+                           "' && ulimit -v 12000000 && '" MONGE_PROGRAM
                            "' train v.toml -q --device cpu --set map.width=65536 >out 2>err";
   EXPECT_EQ(WEXITSTATUS(std::system(line.c_str())), 1);
   EXPECT_THAT(testing::slurp(folder / "err"), AllOf(HasSubstr("out of memory"), Not(HasSubstr("internal error"))));
@@ -227,25 +237,31 @@ TEST_F(Cli, HalfPrecisionWithoutAGpuTrainsInSingleAndSaysSo) {
 }
 
 TEST_F(Cli, ARunWithoutACheckpointCanBeBegunAnew) {
-  const auto failed = monge(folder.path(), "train v.toml --out run -q --set train.lr_map=1e38 --set train.lr_potential=1e38");
+  const auto failed =
+      monge(folder.path(), "train v.toml --out run -q --set train.lr_map=1e38 --set train.lr_potential=1e38");
   ASSERT_EQ(failed.code, 4) << failed.err;
   fs::remove_all(folder / "run/checkpoints");
   EXPECT_EQ(monge(folder.path(), "train v.toml --out run -q").code, 0);
 }
 
-// A disk of our own: a tmpfs of 512 KiB in a mount namespace, gone when the command ends; so the run is copied out first.
+// A disk of our own: a tmpfs of 512 KiB in a mount namespace, gone when the command ends; so the run is copied out
+// first.
 TEST_F(Cli, AFullDiskLeavesTheLastGoodCheckpoint) {
   fs::create_directory(folder / "disk");
   const std::string mount = "mount -t tmpfs -o size=512k none disk";
   const auto in_namespace = [&](const std::string& script) {
-    return WEXITSTATUS(std::system(("cd '" + folder.path().string() + "' && unshare -rm sh -c \"" + script + "\" 2>err").c_str()));
+    return WEXITSTATUS(
+        std::system(("cd '" + folder.path().string() + "' && unshare -rm sh -c \"" + script + "\" 2>err").c_str()));
   };
-  if (in_namespace(mount) != 0) GTEST_SKIP() << "needs unshare -rm and a tmpfs of its own: " << testing::slurp(folder / "err");
-  const int code = in_namespace(mount + " && '" MONGE_PROGRAM "' train v.toml --out disk/run --set train.iterations=100000 " +
-                                "--set checkpoint.keep=100000 --set eval.every=0; code=\\$?; cp -r disk/run copy; exit \\$code");
+  if (in_namespace(mount) != 0)
+    GTEST_SKIP() << "needs unshare -rm and a tmpfs of its own: " << testing::slurp(folder / "err");
+  const int code =
+      in_namespace(mount + " && '" MONGE_PROGRAM "' train v.toml --out disk/run --set train.iterations=100000 " +
+                   "--set checkpoint.keep=100000 --set eval.every=0; code=\\$?; cp -r disk/run copy; exit \\$code");
   const auto said = testing::slurp(folder / "err");
   EXPECT_EQ(code, 1) << said;
-  EXPECT_THAT(said, AllOf(HasSubstr("No space left on device"), HasSubstr("free some space"), HasSubstr("the last good checkpoint is disk/run/checkpoints/step_"),
+  EXPECT_THAT(said, AllOf(HasSubstr("No space left on device"), HasSubstr("free some space"),
+                          HasSubstr("the last good checkpoint is disk/run/checkpoints/step_"),
                           HasSubstr("monge resume disk/run"), Not(HasSubstr("internal error"))));
   const auto checkpoints = train::list_checkpoints(folder / "copy/checkpoints");
   ASSERT_FALSE(checkpoints.empty());

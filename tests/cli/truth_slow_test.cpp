@@ -1,7 +1,7 @@
 // monge truth from outside, and the alarm of spurious solutions in monge train.
-#include <sstream>
-
 #include <torch/types.h>
+
+#include <sstream>
 
 #include "monge/io/npy.h"
 #include "tests/cli/fixture.h"
@@ -18,16 +18,19 @@ std::vector<json> lines_of(const std::string& text) {
 
 TEST(CliTruth, PrintsARowASeedAndTheirSummaryAsJson) {
   testing::ScratchFolder folder;
-  const auto result = monge(folder.path(), "truth parallel --quick --set train.iterations=2 --seeds 3 --seed 5 --json --threads 1 --plots p");
+  const auto result = monge(
+      folder.path(), "truth parallel --quick --set train.iterations=2 --seeds 3 --seed 5 --json --threads 1 --plots p");
   ASSERT_EQ(result.code, 0) << result.err;
   const auto rows = lines_of(result.out);
   ASSERT_EQ(rows.size(), 4u);
-  for (const char* key : {"case", "dim", "method", "seed", "cost_error", "target_error", "target_floor", "l2_uvp", "cosine", "seconds"}) {
+  for (const char* key :
+       {"case", "dim", "method", "seed", "cost_error", "target_error", "target_floor", "l2_uvp", "cosine", "seconds"}) {
     EXPECT_TRUE(rows[0].contains(key)) << key;
   }
   EXPECT_EQ(rows[2]["seed"], 7);
   EXPECT_FALSE(rows[0].contains("branch")) << "a figure of one-to-many alone";
-  const double best = rows[3]["best"]["l2_uvp"], median = rows[3]["median"]["l2_uvp"], worst = rows[3]["worst"]["l2_uvp"];
+  const double best = rows[3]["best"]["l2_uvp"], median = rows[3]["median"]["l2_uvp"],
+               worst = rows[3]["worst"]["l2_uvp"];
   EXPECT_LE(best, median);
   EXPECT_LE(median, worst);
   EXPECT_EQ(io::read_image(folder / "p/parallel-otp-6.png").size(0), 480);
@@ -36,9 +39,11 @@ TEST(CliTruth, PrintsARowASeedAndTheirSummaryAsJson) {
 
 TEST(CliTruth, PrintsATable) {
   testing::ScratchFolder folder;
-  const auto result = monge(folder.path(), "truth line perpendicular --quick --set train.iterations=2 --method strong -q --threads 1");
+  const auto result =
+      monge(folder.path(), "truth line perpendicular --quick --set train.iterations=2 --method strong -q --threads 1");
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.out, AllOf(HasSubstr("L2-UVP %"), HasSubstr("\nline "), HasSubstr("\nperpendicular "), HasSubstr("strong")));
+  EXPECT_THAT(result.out,
+              AllOf(HasSubstr("L2-UVP %"), HasSubstr("\nline "), HasSubstr("\nperpendicular "), HasSubstr("strong")));
 }
 
 TEST(CliTruth, RefusesWhatCannotBe) {
@@ -55,7 +60,8 @@ TEST(CliTruth, RefusesWhatCannotBe) {
   EXPECT_THAT(refused("w2bench"), HasSubstr("--pair"));
   EXPECT_THAT(refused("w2bench --pair none.safetensors"), HasSubstr("none.safetensors"));
   EXPECT_THAT(refused("--dim 4"), HasSubstr("name a CASE"));
-  EXPECT_THAT(refused("perpendicular --set otp.eps_end=0.9"), AllOf(HasSubstr("otp.eps_end = 0.9"), HasSubstr("otp.eps_start")));
+  EXPECT_THAT(refused("perpendicular --set otp.eps_end=0.9"),
+              AllOf(HasSubstr("otp.eps_end = 0.9"), HasSubstr("otp.eps_start")));
   EXPECT_THAT(refused("line --set train.seed=3"), HasSubstr("--seed"));
   EXPECT_THAT(refused("line --set source.path=toy:moons"), HasSubstr("fixed by the case"));
   EXPECT_THAT(refused("perpendicular --set otp.eps=0.9"), HasSubstr("otp.eps"));
@@ -89,7 +95,8 @@ TEST(CliAlarm, SaysPlainlyThatAMapMissesItsTarget) {
   const auto result = monge(folder.path(), "train r.toml");
   ASSERT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("MISSES its target"));
-  EXPECT_THAT(result.err, AllOf(HasSubstr("warning: the map MISSES"), HasSubstr("span 1 of 2 dimensions"), HasSubstr("otp")));
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("warning: the map MISSES"), HasSubstr("span 1 of 2 dimensions"), HasSubstr("otp")));
   const auto summary = json::parse(testing::slurp(folder / "runs/00000-run/summary.json"));
   EXPECT_EQ(summary["reaches_target"], false);
   EXPECT_THAT(testing::slurp(folder / "runs/00000-run/metrics.jsonl"), HasSubstr("target_start"));
@@ -103,7 +110,8 @@ TEST(CliOtp, DecidesItsNoiseLevelOnceAndDraws) {
   std::ofstream(folder / "r.toml") << recipe("otp");
   const auto result = monge(folder.path(), "train r.toml");
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.err, AllOf(HasSubstr("otp.eps_end = "), HasSubstr("intrinsic dimension"), Not(HasSubstr("span 1 of 2"))));
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("otp.eps_end = "), HasSubstr("intrinsic dimension"), Not(HasSubstr("span 1 of 2"))));
   EXPECT_THAT(testing::slurp(folder / "runs/00000-run/recipe.toml"), Not(HasSubstr("eps_end = \"auto\"")));
   EXPECT_THAT(testing::slurp(folder / "runs/00000-run/metrics.jsonl"), HasSubstr("noise_level"));
   io::write_npy(folder / "x.npy", torch::zeros({5, 2}));
@@ -115,7 +123,8 @@ TEST(CliOtp, DecidesItsNoiseLevelOnceAndDraws) {
   const auto d = io::read_npy(folder / "d.npy");
   EXPECT_EQ(d.sizes(), (std::vector<int64_t>{5, 2}));
   EXPECT_TRUE(torch::equal(d[0], d[4])) << "one input, one output";
-  EXPECT_THAT(monge(folder.path(), "translate runs/00000-run x.npy z.npy --deterministic --samples 2").err, HasSubstr("--deterministic"));
+  EXPECT_THAT(monge(folder.path(), "translate runs/00000-run x.npy z.npy --deterministic --samples 2").err,
+              HasSubstr("--deterministic"));
   std::ofstream(folder / "bad.toml") << recipe("otp") + "[otp]\neps_start = 0.1\neps_end = 0.5\n";
   const auto refused = monge(folder.path(), "train bad.toml");
   EXPECT_EQ(refused.code, 2);

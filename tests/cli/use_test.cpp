@@ -1,30 +1,32 @@
 // What is done with a trained map, from outside: translate, eval, export, info.
-#include <algorithm>
-
 #include <torch/types.h>
+
+#include <algorithm>
 
 #include "monge/io/archive.h"
 #include "monge/io/npy.h"
 #include "monge/train/checkpoint.h"
 #include "tests/cli/fixture.h"
-#include "tests/io/odd_pictures.h"
+#include "tests/io/odd_images.h"
 #include "tests/support/zips.h"
 
 namespace monge {
 namespace {
 
-TEST_F(Cli, TranslatesPicturesOfEveryKindAndKeepsTheirNames) {
+TEST_F(Cli, TranslatesImagesOfEveryKindAndKeepsTheirNames) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
-  auto result = monge(folder.path(), "translate run pictures out --samples 2 --grid grid.png");
+  auto result = monge(folder.path(), "translate run images out --samples 2 --grid grid.png");
   ASSERT_EQ(result.code, 0) << result.err;
-  for (const char* name : {"0_1.png", "0_2.png", "inner/1_1.png", "inner/5_2.png"}) EXPECT_TRUE(fs::exists(folder / "out" / name)) << name;
+  for (const char* name : {"0_1.png", "0_2.png", "inner/1_1.png", "inner/5_2.png"})
+    EXPECT_TRUE(fs::exists(folder / "out" / name)) << name;
   EXPECT_EQ(io::read_image(folder / "out/inner/1_1.png").sizes(), torch::IntArrayRef({16, 16, 3}));
   EXPECT_TRUE(fs::exists(folder / "grid.png"));
 
-  ASSERT_EQ(monge(folder.path(), "translate run pictures/2.png one.jpg -q").code, 0);
+  ASSERT_EQ(monge(folder.path(), "translate run images/2.png one.jpg -q").code, 0);
   EXPECT_EQ(io::read_image(folder / "one.jpg").sizes(), torch::IntArrayRef({16, 16, 3}));
 
-  io::write_archive(folder / "in.tar", {{"a/x.png", testing::slurp(folder / "pictures/0.png")}, {"y.png", testing::slurp(folder / "pictures/2.png")}});
+  io::write_archive(folder / "in.tar", {{"a/x.png", testing::slurp(folder / "images/0.png")},
+                                        {"y.png", testing::slurp(folder / "images/2.png")}});
   ASSERT_EQ(monge(folder.path(), "translate run in.tar out.zip -q").code, 0);
   const auto entries = io::read_archive(folder / "out.zip");
   ASSERT_EQ(entries.size(), 2u);
@@ -36,11 +38,11 @@ TEST_F(Cli, TranslatesPicturesOfEveryKindAndKeepsTheirNames) {
   EXPECT_TRUE(io::read_archive(folder / "jpeg.zip").at(0).bytes.starts_with("\xff\xd8\xff"));
 }
 
-// A file that is no picture comes last: the entries before it are lost with it, the archive that was there is not.
+// A file that is no image comes last: the entries before it are lost with it, the archive that was there is not.
 TEST_F(Cli, AFailedTranslationLeavesNoTornArchive) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
-  const auto good = testing::slurp(folder / "pictures/0.png");
-  io::write_archive(folder / "in.tar", {{"a.png", good}, {"b.png", good}, {"c.png", "no picture"}});
+  const auto good = testing::slurp(folder / "images/0.png");
+  io::write_archive(folder / "in.tar", {{"a.png", good}, {"b.png", good}, {"c.png", "no image"}});
   std::ofstream(folder / "out.tar") << "old";
   EXPECT_EQ(monge(folder.path(), "translate run in.tar out.tar --batch 1 -q").code, 2);
   EXPECT_EQ(testing::slurp(folder / "out.tar"), "old");
@@ -52,19 +54,20 @@ TEST_F(Cli, AnOutputIsItsItemsAndItsSeeds) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
   fs::create_directory(folder / "few");
   for (const char* name : {"2.png", "4.png"}) fs::copy_file(folder / "pictures" / name, folder / "few" / name);
-  io::write_archive(folder / "in.tar", {{"9.png", testing::slurp(folder / "pictures/0.png")}, {"4.png", testing::slurp(folder / "pictures/4.png")}});
+  io::write_archive(folder / "in.tar", {{"9.png", testing::slurp(folder / "images/0.png")},
+                                        {"4.png", testing::slurp(folder / "images/4.png")}});
   const auto translate = [&](const std::string& arguments) {
     const auto result = monge(folder.path(), "translate run " + arguments + " -q");
     EXPECT_EQ(result.code, 0) << arguments << "\n" << result.err;
   };
-  translate("pictures base");
+  translate("images base");
   const auto expected = testing::slurp(folder / "base/4.png");
   ASSERT_FALSE(expected.empty());
-  translate("pictures by_one --batch 1");
+  translate("images by_one --batch 1");
   translate("few few_out");
-  translate("pictures/4.png alone.png");
+  translate("images/4.png alone.png");
   translate("in.tar out.tar");
-  translate("pictures other --seed 1");
+  translate("images other --seed 1");
   translate("few other_few --seed 1");
   EXPECT_EQ(testing::slurp(folder / "by_one/4.png"), expected);
   EXPECT_EQ(testing::slurp(folder / "few_out/4.png"), expected);
@@ -73,7 +76,7 @@ TEST_F(Cli, AnOutputIsItsItemsAndItsSeeds) {
   EXPECT_NE(testing::slurp(folder / "other/4.png"), expected);
   EXPECT_EQ(testing::slurp(folder / "other/4.png"), testing::slurp(folder / "other_few/4.png"));
 
-  // One picture under two names has two noises.
+  // One image under two names has two noises.
   fs::copy_file(folder / "few/4.png", folder / "few/5.png");
   translate("few twins");
   EXPECT_NE(testing::slurp(folder / "twins/5.png"), expected);
@@ -81,25 +84,26 @@ TEST_F(Cli, AnOutputIsItsItemsAndItsSeeds) {
 
 TEST_F(Cli, TranslateSaysWhatItConverted) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
-  std::ofstream(folder / "ink.jpg", std::ios::binary) << testing::cmyk_jpeg(torch::full({6, 6, 4}, 90, torch::kUInt8), true);
+  std::ofstream(folder / "ink.jpg", std::ios::binary)
+      << testing::cmyk_jpeg(torch::full({6, 6, 4}, 90, torch::kUInt8), true);
   const auto result = monge(folder.path(), "translate run ink.jpg out.png");
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.err, HasSubstr("ink.jpg: converted 1 CMYK picture to 8-bit grey or RGB\n"));
+  EXPECT_THAT(result.err, HasSubstr("ink.jpg: converted 1 CMYK image to 8-bit grey or RGB\n"));
 }
 
 TEST_F(Cli, TranslateAndEvalLeaveBrokenImagesOutOnRequest) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
-  std::ofstream(folder / "pictures/broken.png") << "no picture";
-  const auto refused = monge(folder.path(), "translate run pictures out");
+  std::ofstream(folder / "images/broken.png") << "no image";
+  const auto refused = monge(folder.path(), "translate run images out");
   EXPECT_EQ(refused.code, 2);
   EXPECT_THAT(refused.err, AllOf(HasSubstr("broken.png"), HasSubstr("--on-error skip of a command")));
-  const auto result = monge(folder.path(), "translate run pictures out --on-error skip --json");
+  const auto result = monge(folder.path(), "translate run images out --on-error skip --json");
   ASSERT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.err, HasSubstr("broken.png"));
   EXPECT_EQ(json::parse(result.out)["items"], 6);
   EXPECT_EQ(json::parse(result.out)["left_out"], 1);
-  EXPECT_EQ(monge(folder.path(), "eval run --source pictures --target pictures --samples 7 -q").code, 2);
-  EXPECT_EQ(monge(folder.path(), "eval run --source pictures --target pictures --samples 7 -q --on-error skip").code, 0);
+  EXPECT_EQ(monge(folder.path(), "eval run --source images --target images --samples 7 -q").code, 2);
+  EXPECT_EQ(monge(folder.path(), "eval run --source images --target images --samples 7 -q --on-error skip").code, 0);
 }
 
 // Options that would do nothing are refused.
@@ -108,7 +112,7 @@ TEST_F(Cli, OptionsWithoutTheirPartnerAreRefused) {
   const auto mode = monge(folder.path(), "eval run --mode legacy");
   EXPECT_EQ(mode.code, 2);
   EXPECT_THAT(mode.err, AllOf(HasSubstr("--mode"), HasSubstr("add --features inception")));
-  const auto rows = monge(folder.path(), "translate run pictures out --grid-rows 3");
+  const auto rows = monge(folder.path(), "translate run images out --grid-rows 3");
   EXPECT_EQ(rows.code, 2);
   EXPECT_THAT(rows.err, HasSubstr("--grid"));
 }
@@ -116,15 +120,18 @@ TEST_F(Cli, OptionsWithoutTheirPartnerAreRefused) {
 TEST_F(Cli, TranslatesUprightAndSaysWhatItCropped) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
   torch::manual_seed(4);
-  const auto upright = torch::randint(0, 256, {16, 16, 3}, torch::kUInt8), wide = torch::randint(0, 256, {20, 30, 3}, torch::kUInt8);
+  const auto upright = torch::randint(0, 256, {16, 16, 3}, torch::kUInt8),
+             wide = torch::randint(0, 256, {20, 30, 3}, torch::kUInt8);
   fs::create_directories(folder / "in");
   fs::create_directories(folder / "plain");
   io::write_image(folder / "plain/a.png", upright);
-  std::ofstream(folder / "in/a.png", std::ios::binary) << testing::png_with_exif(io::encode_png(torch::rot90(upright, 1, {0, 1}).contiguous()), testing::exif_block(6));
+  std::ofstream(folder / "in/a.png", std::ios::binary)
+      << testing::png_with_exif(io::encode_png(torch::rot90(upright, 1, {0, 1}).contiguous()), testing::exif_block(6));
   for (const char* name : {"b.png", "c.png"}) io::write_image(folder / "in" / name, wide);
   const auto result = monge(folder.path(), "translate run in out");
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.err, AllOf(HasSubstr("in: brought 1 image upright by the EXIF orientation\n"), HasSubstr("in: cropped 2 images to the middle square")));
+  EXPECT_THAT(result.err, AllOf(HasSubstr("in: brought 1 image upright by the EXIF orientation\n"),
+                                HasSubstr("in: cropped 2 images to the middle square")));
   ASSERT_EQ(monge(folder.path(), "translate run plain plain-out -q").code, 0);
   EXPECT_EQ(testing::slurp(folder / "out/a.png"), testing::slurp(folder / "plain-out/a.png"));
   const auto record = json::parse(testing::slurp(folder / "run/data.json"));
@@ -144,7 +151,8 @@ TEST_F(Cli, WritesSixteenBitsWhereTheInputHasThem) {
     EXPECT_LE(image.to(torch::kInt).max().item<int>(), 4095) << "the target's values";
   }
   EXPECT_EQ(io::sample_bits(testing::slurp(folder / "out/plain.png")), 8);
-  const auto told = monge(folder.path(), "translate run in skipping --on-error skip");  // looks the set through in 8 bits first
+  const auto told =
+      monge(folder.path(), "translate run in skipping --on-error skip");  // looks the set through in 8 bits first
   ASSERT_EQ(told.code, 0) << told.err;
   EXPECT_THAT(told.err, Not(HasSubstr("16-bit")));
   EXPECT_EQ(testing::slurp(folder / "skipping/deep.png"), testing::slurp(folder / "out/deep.png"));
@@ -156,7 +164,8 @@ TEST_F(Cli, WritesSixteenBitsWhereTheInputHasThem) {
 
 TEST_F(Cli, FoldersOfGreyImagesTrainAMapOfOneChannel) {
   fs::create_directories(folder / "grey");
-  for (int i = 0; i < 6; ++i) io::write_image(folder / "grey" / (std::to_string(i) + ".png"), torch::full({16, 16, 1}, 40 * i, torch::kUInt8));
+  for (int i = 0; i < 6; ++i)
+    io::write_image(folder / "grey" / (std::to_string(i) + ".png"), torch::full({16, 16, 1}, 40 * i, torch::kUInt8));
   const auto result = monge(folder.path(), "train p.toml --out run --set source.path=grey --set target.path=grey");
   ASSERT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.err, HasSubstr("6 items of shape [1, 16, 16]"));
@@ -164,7 +173,7 @@ TEST_F(Cli, FoldersOfGreyImagesTrainAMapOfOneChannel) {
   ASSERT_EQ(monge(folder.path(), "translate run grey out -q --grid g.png").code, 0);
   EXPECT_EQ(io::read_image(folder / "out/0.png").sizes(), torch::IntArrayRef({16, 16, 1}));
   ASSERT_EQ(monge(folder.path(), "resume run -q --set train.iterations=3").code, 0);
-  const auto colour = monge(folder.path(), "translate run pictures colour");
+  const auto colour = monge(folder.path(), "translate run images colour");
   ASSERT_EQ(colour.code, 0) << colour.err;
   EXPECT_EQ(monge(folder.path(), "eval run -q --json").code, 0);
 }
@@ -189,7 +198,7 @@ TEST_F(Cli, BareCheckpointsKeepTheSizeOfEachImage) {
 // Linux names files by bytes; JSON is UTF-8.
 TEST_F(Cli, NamesThatAreNotUtf8BreakNoJson) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
-  fs::copy_file(folder / "pictures/0.png", folder / "a\xff.png");
+  fs::copy_file(folder / "images/0.png", folder / "a\xff.png");
   const auto result = monge(folder.path(), "translate run 'a\xff.png' 'b\xff.png' --json -q");
   ASSERT_EQ(result.code, 0) << result.err;
   EXPECT_EQ(json::parse(result.out)["in"], "a\xef\xbf\xbd.png");
@@ -203,21 +212,26 @@ TEST_F(Cli, NamesThatAreNotUtf8BreakNoJson) {
 // The locale of the user, and whether the machine has one of UTF-8, change no name.
 TEST_F(Cli, NamesOfArchivesAreTheSameInEveryLocale) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
-  const auto good = testing::slurp(folder / "pictures/0.png");
-  std::ofstream(folder / "in.zip", std::ios::binary) << testing::zip_of({{.name = "cr\xc3\xa8me/\xe5\x9b\xb3.png", .bytes = good, .flags = 0x800},
-                                                                          {.name = "_.png", .bytes = good, .unicode_path = "\xc3\xbc.png"},
-                                                                          {.name = "latin\xfc.png", .bytes = good}});
+  const auto good = testing::slurp(folder / "images/0.png");
+  std::ofstream(folder / "in.zip", std::ios::binary)
+      << testing::zip_of({{.name = "cr\xc3\xa8me/\xe5\x9b\xb3.png", .bytes = good, .flags = 0x800},
+                          {.name = "_.png", .bytes = good, .unicode_path = "\xc3\xbc.png"},
+                          {.name = "latin\xfc.png", .bytes = good}});
   fs::create_directory(folder / "no_locales");
   const auto none = (folder / "no_locales").string();
   std::string first;
-  for (const auto& environment : std::vector<std::string>{"LC_ALL=C", "LC_ALL=POSIX", "LC_ALL=C.UTF-8", "LC_ALL=C.UTF-8 LOCPATH='" + none + "'"}) {
-    const auto run = [&](const std::string& arguments) { return testing::monge(folder.path(), arguments, environment); };
+  for (const auto& environment : std::vector<std::string>{"LC_ALL=C", "LC_ALL=POSIX", "LC_ALL=C.UTF-8",
+                                                          "LC_ALL=C.UTF-8 LOCPATH='" + none + "'"}) {
+    const auto run = [&](const std::string& arguments) {
+      return testing::monge(folder.path(), arguments, environment);
+    };
     const auto result = run("translate run in.zip out.zip");
     ASSERT_EQ(result.code, 0) << environment << result.err;
     EXPECT_THAT(result.err, Not(HasSubstr("left out"))) << environment;
     std::vector<std::string> names;
     for (const auto& entry : io::read_archive(folder / "out.zip")) names.push_back(entry.name);
-    EXPECT_THAT(names, ::testing::ElementsAre("cr\xc3\xa8me/\xe5\x9b\xb3.png", "latin\xfc.png", "\xc3\xbc.png")) << environment;
+    EXPECT_THAT(names, ::testing::ElementsAre("cr\xc3\xa8me/\xe5\x9b\xb3.png", "latin\xfc.png", "\xc3\xbc.png"))
+        << environment;
     const auto bytes = testing::slurp(folder / "out.zip");
     EXPECT_EQ(bytes, first.empty() ? bytes : first) << environment;
     first = bytes;
@@ -243,21 +257,27 @@ TEST_F(Cli, WhatAPathIsGoesBeforeWhatItIsCalled) {
 }
 
 TEST_F(Cli, MembersOfSamplesAreChosenEverywhere) {
-  const auto a = testing::slurp(folder / "pictures/0.png"), b = testing::slurp(folder / "pictures/2.png");
+  const auto a = testing::slurp(folder / "images/0.png"), b = testing::slurp(folder / "images/2.png");
   for (const char* shard : {"p-0.tar", "p-1.tar"}) {
-    io::write_archive(folder / shard, {{"0.input.png", a}, {"0.target.png", b}, {"0.json", "{}"}, {"1.input.png", b}, {"1.target.png", a}});
+    io::write_archive(
+        folder / shard,
+        {{"0.input.png", a}, {"0.target.png", b}, {"0.json", "{}"}, {"1.input.png", b}, {"1.target.png", a}});
   }
-  EXPECT_THAT(monge(folder.path(), "data check 'p-{0..1}.tar'").err, AllOf(HasSubstr("several images"), HasSubstr("input.png, target.png")));
+  EXPECT_THAT(monge(folder.path(), "data check 'p-{0..1}.tar'").err,
+              AllOf(HasSubstr("several images"), HasSubstr("input.png, target.png")));
   const auto check = monge(folder.path(), "data check 'p-{0..1}.tar?member=input.png' --json");
   ASSERT_EQ(check.code, 0) << check.err;
   EXPECT_EQ(nlohmann::json::parse(check.out)["images"], 4);
   EXPECT_EQ(monge(folder.path(), "data pack 'p-{0..1}.tar?member=target.png' packed --size 16x16 -q").code, 0);
-  const auto train = monge(folder.path(), "train p.toml --out run -q --set 'source.path=p-{0..1}.tar?member=input.png' --set 'target.path=p-0.tar?member=target.png'");
+  const auto train = monge(folder.path(),
+                           "train p.toml --out run -q --set 'source.path=p-{0..1}.tar?member=input.png' --set "
+                           "'target.path=p-0.tar?member=target.png'");
   ASSERT_EQ(train.code, 0) << train.err;
   const auto translate = monge(folder.path(), "translate run 'p-{0..1}.tar?member=input.png' out.tar -q");
   ASSERT_EQ(translate.code, 0) << translate.err;
   EXPECT_EQ(io::read_archive(folder / "out.tar").size(), 4u);
-  EXPECT_EQ(monge(folder.path(), "translate run 'p-{0..1}.tar?member=input.png' p-1.tar -q").code, 2) << "an input must not be replaced";
+  EXPECT_EQ(monge(folder.path(), "translate run 'p-{0..1}.tar?member=input.png' p-1.tar -q").code, 2)
+      << "an input must not be replaced";
 }
 
 TEST_F(Cli, TranslatesTables) {
@@ -299,7 +319,8 @@ TEST_F(Cli, ReadsAnArrayOfAnNpz) {
   EXPECT_EQ(result.code, 2);
   EXPECT_THAT(result.err, AllOf(HasSubstr("holds 2 arrays"), HasSubstr("\"x\", \"y\"")));
   EXPECT_THAT(monge(folder.path(), "translate run 'npz:pack.npz?key=x' pack.npz").err, HasSubstr("the input itself"));
-  EXPECT_THAT(monge(folder.path(), "translate run 'npz:pack.npz?key=x' w.npz").err, HasSubstr("a .npy, .csv, .tsv, .csv.gz or .tsv.gz file"));
+  EXPECT_THAT(monge(folder.path(), "translate run 'npz:pack.npz?key=x' w.npz").err,
+              HasSubstr("a .npy, .csv, .tsv, .csv.gz or .tsv.gz file"));
   EXPECT_FALSE(fs::exists(folder / "w.npy") || fs::exists(folder / "w.npy.part"));
 }
 
@@ -308,10 +329,13 @@ TEST_F(Cli, StandardisesTablesAndUndoesItAtUse) {
   const auto widths = torch::tensor({1.f, 1000.f});
   io::write_npy(folder / "a.npy", (torch::rand({300, 2}) + 7) * widths);
   io::write_npy(folder / "b.npy", (torch::rand({300, 2}) * 2 - 9) * widths);
-  const std::string set = " --set method=strong --set source.path=a.npy --set target.path=b.npy --set data.standardise=each --set map.residual=true";
+  const std::string set =
+      " --set method=strong --set source.path=a.npy --set target.path=b.npy --set data.standardise=each --set "
+      "map.residual=true";
   auto result = monge(folder.path(), "train v.toml --out run" + set);
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.err, HasSubstr("data.standardise = each: by all 285 rows of the source and all 285 rows of the target"));
+  EXPECT_THAT(result.err,
+              HasSubstr("data.standardise = each: by all 285 rows of the source and all 285 rows of the target"));
 
   // Raw rows in, raw rows out: a map that has hardly learnt is near the identity of standard units.
   ASSERT_EQ(monge(folder.path(), "translate run a.npy y.npy -q").code, 0);
@@ -338,10 +362,11 @@ TEST_F(Cli, StandardisesTablesAndUndoesItAtUse) {
   EXPECT_THAT(result.err, Not(HasSubstr("data.standardise")));  // not measured anew
   EXPECT_THAT(monge(folder.path(), "resume run --set data.standardise=joint").err, HasSubstr("Start a new run"));
 
-  result = monge(folder.path(), "train p.toml --out pictures_run --set data.standardise=joint");
+  result = monge(folder.path(), "train p.toml --out images_run --set data.standardise=joint");
   EXPECT_EQ(result.code, 2);
   EXPECT_THAT(result.err, HasSubstr("data.standardise: standardises the columns of vectors"));
-  EXPECT_THAT(monge(folder.path(), "train v.toml --set data.standardise=both").err, HasSubstr("off, joint, scale, each"));
+  EXPECT_THAT(monge(folder.path(), "train v.toml --set data.standardise=both").err,
+              HasSubstr("off, joint, scale, each"));
 }
 
 TEST_F(Cli, ExportsToBothFormatsAndReadsThemBack) {
@@ -370,16 +395,19 @@ TEST_F(Cli, BareCheckpointsAreToldWhatTheirFilesDoNotSay) {
   const auto exported = monge(folder.path(), "export run --to torch --out ./map.pt");
   ASSERT_EQ(exported.code, 0) << exported.err;
   EXPECT_THAT(exported.err, AllOf(HasSubstr("weak.z_std = 1"), HasSubstr("weak.z = 2"), HasSubstr("--z-std 1")));
-  for (const auto& [model, out, flags] : {std::tuple{"run", "own", ""}, {"map.pt", "told", "--size 16 --z-std 1"}, {"map.pt", "untold", "--size 16"}}) {
-    const auto result = monge(folder.path(), std::string("translate ") + model + " pictures " + out + " -q " + flags);
+  for (const auto& [model, out, flags] :
+       {std::tuple{"run", "own", ""}, {"map.pt", "told", "--size 16 --z-std 1"}, {"map.pt", "untold", "--size 16"}}) {
+    const auto result = monge(folder.path(), std::string("translate ") + model + " images " + out + " -q " + flags);
     ASSERT_EQ(result.code, 0) << result.err;
   }
   EXPECT_EQ(testing::slurp(folder / "told/0.png"), testing::slurp(folder / "own/0.png"));
   EXPECT_NE(testing::slurp(folder / "untold/0.png"), testing::slurp(folder / "own/0.png"));
 
-  const std::string eval = "eval map.pt --source pictures --target pictures --json -q --samples 4 ";
-  const auto at16 = json::parse(monge(folder.path(), eval + "--size 16 --z-std 1").out), at64 = json::parse(monge(folder.path(), eval).out);
-  const auto own = json::parse(monge(folder.path(), "eval run --source pictures --target pictures --json -q --samples 4").out);
+  const std::string eval = "eval map.pt --source images --target images --json -q --samples 4 ";
+  const auto at16 = json::parse(monge(folder.path(), eval + "--size 16 --z-std 1").out),
+             at64 = json::parse(monge(folder.path(), eval).out);
+  const auto own =
+      json::parse(monge(folder.path(), "eval run --source images --target images --json -q --samples 4").out);
   EXPECT_EQ(at16["mse"], own["mse"]);
   EXPECT_NE(at16["mse"], at64["mse"]);
 }
@@ -401,7 +429,8 @@ TEST_F(Cli, EvaluatesOnNamedSetsWhenTheTrainingDataAreGone) {
   fs::rename(folder / "b.npy", folder / "moved/b.npy");
   result = monge(folder.path(), eval + "--source moved/a.npy --target moved/b.npy");
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.err, AllOf(HasSubstr("b.npy: no such file"), HasSubstr("two halves of moved/b.npy are compared instead")));
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("b.npy: no such file"), HasSubstr("two halves of moved/b.npy are compared instead")));
   EXPECT_GT(json::parse(result.out)["target_floor"], 0);
   EXPECT_EQ(monge(folder.path(), eval + "--target moved/b.npy").code, 2);  // the inputs are gone
   EXPECT_EQ(monge(folder.path(), eval).code, 2);
@@ -419,11 +448,11 @@ TEST_F(Cli, WarnsOfFiguresThatRestOnAFewSamples) {
 
 TEST_F(Cli, NothingTakesThePlaceOfWhatIsThere) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
-  const auto before = testing::slurp(folder / "pictures/0.png");
+  const auto before = testing::slurp(folder / "images/0.png");
   const std::pair<const char*, const char*> cases[] = {
-      {"translate run pictures pictures/out", "lies in the input"},
-      {"translate run pictures out --grid pictures/0.png", "choose another file"},
-      {"translate run pictures/0.png pictures/0.png", "the input itself"},
+      {"translate run images images/out", "lies in the input"},
+      {"translate run images out --grid images/0.png", "choose another file"},
+      {"translate run images/0.png images/0.png", "the input itself"},
       {"export run --out run/best/state.safetensors", "is a checkpoint"},
       {"export run --to torch --out run/recipe.toml", ".pt or .pth"},
       {"resume run --set train.batch=8", "Start a new run"},
@@ -433,7 +462,7 @@ TEST_F(Cli, NothingTakesThePlaceOfWhatIsThere) {
     EXPECT_EQ(result.code, 2) << arguments;
     EXPECT_THAT(result.err, HasSubstr(phrase)) << arguments;
   }
-  EXPECT_EQ(testing::slurp(folder / "pictures/0.png"), before);
+  EXPECT_EQ(testing::slurp(folder / "images/0.png"), before);
   EXPECT_EQ(monge(folder.path(), "eval run -q").code, 0);
 }
 
@@ -441,12 +470,13 @@ TEST_F(Cli, NothingTakesThePlaceOfWhatIsThere) {
 TEST_F(Cli, ATranslationReplacesNoInputAndCountsWhatItReplaces) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
   fs::create_directories(folder / "farm");
-  for (const char* name : {"0.png", "2.png"}) fs::create_symlink("../pictures/" + std::string(name), folder / "farm" / name);
-  const auto before = testing::slurp(folder / "pictures/0.png");
-  const auto refused = monge(folder.path(), "translate run farm pictures");
+  for (const char* name : {"0.png", "2.png"})
+    fs::create_symlink("../images/" + std::string(name), folder / "farm" / name);
+  const auto before = testing::slurp(folder / "images/0.png");
+  const auto refused = monge(folder.path(), "translate run farm images");
   EXPECT_EQ(refused.code, 2);
-  EXPECT_THAT(refused.err, AllOf(HasSubstr("pictures/0.png: an output goes there"), HasSubstr("farm/0.png")));
-  EXPECT_EQ(testing::slurp(folder / "pictures/0.png"), before);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("images/0.png: an output goes there"), HasSubstr("farm/0.png")));
+  EXPECT_EQ(testing::slurp(folder / "images/0.png"), before);
 
   const auto first = monge(folder.path(), "translate run farm out");
   ASSERT_EQ(first.code, 0) << first.err;
@@ -456,7 +486,8 @@ TEST_F(Cli, ATranslationReplacesNoInputAndCountsWhatItReplaces) {
   EXPECT_THAT(again.err, HasSubstr("written to out; replaced 2 files that were there\n"));
   EXPECT_EQ(json::parse(monge(folder.path(), "translate run farm out --json -q").out)["replaced"], 2);
   ASSERT_EQ(monge(folder.path(), "translate run farm/0.png one.png -q").code, 0);
-  EXPECT_THAT(monge(folder.path(), "translate run farm/0.png one.png").err, HasSubstr("written to one.png; replaced 1 file that was there\n"));
+  EXPECT_THAT(monge(folder.path(), "translate run farm/0.png one.png").err,
+              HasSubstr("written to one.png; replaced 1 file that was there\n"));
 
   ASSERT_EQ(monge(folder.path(), "export run --out map.safetensors").code, 0);
   const auto exported = monge(folder.path(), "export run --out map.safetensors");

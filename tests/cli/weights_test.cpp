@@ -33,8 +33,9 @@ class CliWeights : public ::testing::Test {
 TEST_F(CliWeights, ListsWhatThereIs) {
   const auto table = run("list");
   EXPECT_EQ(table.code, 0) << table.err;
-  EXPECT_THAT(table.out, AllOf(HasSubstr("inception"), HasSubstr("missing"), HasSubstr("95.6 MB"), HasSubstr("Apache-2.0"),
-                               HasSubstr("with alexnet"), HasSubstr(cached.string()), HasSubstr("monge weights fetch fid")));
+  EXPECT_THAT(table.out,
+              AllOf(HasSubstr("inception"), HasSubstr("missing"), HasSubstr("95.6 MB"), HasSubstr("Apache-2.0"),
+                    HasSubstr("with alexnet"), HasSubstr(cached.string()), HasSubstr("monge weights fetch fid")));
   EXPECT_FALSE(fs::exists(folder / "cache"));  // looking makes nothing
 
   fs::create_directory(folder / "mine");
@@ -89,7 +90,8 @@ TEST_F(CliWeights, CtrlCEndsAFetch) {
     reply.send = 3000, reply.stall = true;
     return reply;
   });
-  const auto stopped = testing::monge_with_signal(folder.path(), "weights fetch lpips-alex --url " + server.url("/"), cached / "alex.pth.part.from", SIGINT);
+  const auto stopped = testing::monge_with_signal(folder.path(), "weights fetch lpips-alex --url " + server.url("/"),
+                                                  cached / "alex.pth.part.from", SIGINT);
   EXPECT_EQ(stopped.code, 3);
   EXPECT_THAT(stopped.err, HasSubstr("of lpips-alex are kept"));
   EXPECT_FALSE(fs::exists(cached / "alex.pth"));

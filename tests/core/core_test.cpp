@@ -1,10 +1,10 @@
-#include <cmath>
-#include <fstream>
-#include <sstream>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
+
+#include <cmath>
+#include <fstream>
+#include <sstream>
 
 #include "monge/core/checked.h"
 #include "monge/core/file_name.h"
@@ -26,7 +26,8 @@ using ::testing::HasSubstr;
 using testing::message_of;
 
 TEST(Error, SaysWhatWhereValueAllowedAndFix) {
-  const Error error(Complaint{.what = "is out of range", .where = "a.toml", .value = "7", .allowed = "1 to 3", .fix = "set 2"});
+  const Error error(
+      Complaint{.what = "is out of range", .where = "a.toml", .value = "7", .allowed = "1 to 3", .fix = "set 2"});
   EXPECT_STREQ(error.what(), "a.toml: is out of range, got 7 (allowed: 1 to 3); set 2");
 }
 
@@ -40,7 +41,8 @@ TEST(Checked, RefusesOverflowAndNegatives) {
 TEST(Registry, ListsAndSuggests) {
   const Registry<int> registry("net", {{"unet", 1}, {"mlp", 2}});
   EXPECT_EQ(registry.at("mlp"), 2);
-  EXPECT_THAT(message_of([&] { registry.at("unte"); }), AllOf(HasSubstr("mlp, unet"), HasSubstr("did you mean \"unet\"")));
+  EXPECT_THAT(message_of([&] { registry.at("unte"); }),
+              AllOf(HasSubstr("mlp, unet"), HasSubstr("did you mean \"unet\"")));
 }
 
 TEST(RandomStreams, AreAPureFunctionOfSeedPurposeAndStep) {
@@ -49,7 +51,7 @@ TEST(RandomStreams, AreAPureFunctionOfSeedPurposeAndStep) {
     return torch::randn({8}, s.at(purpose, step));
   };
   const auto first = draw(one, "z", 3);
-  draw(two, "picture", 0);  // another purpose in between changes nothing
+  draw(two, "image", 0);  // another purpose in between changes nothing
   EXPECT_TRUE(torch::equal(first, draw(two, "z", 3)));
   EXPECT_FALSE(torch::equal(first, draw(one, "z", 4)));
   EXPECT_FALSE(torch::equal(first, draw(one, "x", 3)));
@@ -66,7 +68,8 @@ TEST(Files, ReplacePublishesWholeFilesOnly) {
 
 TEST(Files, NameWhatCannotBeRead) {
   testing::ScratchFolder scratch;
-  EXPECT_THAT(message_of([&] { real_files().read(scratch / "absent"); }), AllOf(HasSubstr("absent"), HasSubstr("no such file")));
+  EXPECT_THAT(message_of([&] { real_files().read(scratch / "absent"); }),
+              AllOf(HasSubstr("absent"), HasSubstr("no such file")));
   EXPECT_THAT(message_of([&] { real_files().read(scratch.path()); }), HasSubstr("is a folder"));
 }
 
@@ -76,7 +79,8 @@ TEST(Files, HalfAFileIsNeverTakenForAWholeOne) {
     real_files().read("/proc/self/mem");
     FAIL() << "the read error was taken for the end of the file";
   } catch (const SystemError& error) {
-    EXPECT_THAT(error.what(), AllOf(HasSubstr("/proc/self/mem"), HasSubstr("cannot read"), HasSubstr("Input/output error")));
+    EXPECT_THAT(error.what(),
+                AllOf(HasSubstr("/proc/self/mem"), HasSubstr("cannot read"), HasSubstr("Input/output error")));
   }
   EXPECT_THAT(real_files().read("/proc/self/status"), HasSubstr("Name:"));  // says that it has 0 bytes
 }
@@ -133,7 +137,8 @@ TEST(Files, LongNamesArePublishedToo) {
 TEST(Files, ALinkThatLeadsNowhereIsNamed) {
   testing::ScratchFolder scratch;
   std::filesystem::create_symlink("nowhere", scratch / "a");
-  EXPECT_THAT(message_of([&] { real_files().read(scratch / "a"); }), AllOf(HasSubstr("a: is a link to nowhere"), HasSubstr("nothing can be opened")));
+  EXPECT_THAT(message_of([&] { real_files().read(scratch / "a"); }),
+              AllOf(HasSubstr("a: is a link to nowhere"), HasSubstr("nothing can be opened")));
 }
 
 TEST(Files, AFullDiskIsTheSystemsFault) {
@@ -150,13 +155,15 @@ TEST(Files, AFullDiskIsTheSystemsFault) {
 TEST(Files, AFolderThatCannotBeMadeIsNamed) {
   testing::ScratchFolder scratch;
   std::ofstream(scratch / "file") << "x";
-  EXPECT_THAT(message_of([&] { make_writable_folder(scratch / "file" / "below"); }), AllOf(HasSubstr("below"), HasSubstr("choose another")));
+  EXPECT_THAT(message_of([&] { make_writable_folder(scratch / "file" / "below"); }),
+              AllOf(HasSubstr("below"), HasSubstr("choose another")));
 }
 
 TEST(Names, StandHarmlesslyInMessages) {
   EXPECT_EQ(shown("a\x1b[2J\n"), "\"a\\x1b[2J\\x0a\"");
   EXPECT_LT(shown(std::string(1'000'000, 'k')).size(), 150u);
-  EXPECT_EQ(shown("cr\xc3\xa8me \xfc \xc2\x9b"), "\"cr\xc3\xa8me \\xfc \\xc2\\x9b\"") << "UTF-8 stays; other bytes and U+009B do not";
+  EXPECT_EQ(shown("cr\xc3\xa8me \xfc \xc2\x9b"), "\"cr\xc3\xa8me \\xfc \\xc2\\x9b\"")
+      << "UTF-8 stays; other bytes and U+009B do not";
   std::string many;
   for (int i = 0; i < 100; ++i) many += "\xe5\x9b\xb3";
   EXPECT_TRUE(is_utf8(shown("x" + many))) << "characters stay whole";
@@ -212,7 +219,8 @@ TEST(Duration, ReadsLikeASentence) {
 TEST(Shell, QuotesWhatAShellWouldTakeApart) {
   EXPECT_EQ(shell_quoted("runs/00007-a_b.c"), "runs/00007-a_b.c");
   EXPECT_EQ(shell_quoted(""), "''");
-  for (const std::string word : {"my runs/a", "it's", "$HOME", "a;b", "~", "a*", "#a", "\"q\"", "b\\c", "two\nlines", "\xff"}) {
+  for (const std::string word :
+       {"my runs/a", "it's", "$HOME", "a;b", "~", "a*", "#a", "\"q\"", "b\\c", "two\nlines", "\xff"}) {
     const testing::ScratchFolder scratch;
     const auto out = (scratch / "out").string();
     ASSERT_EQ(std::system(("printf %s " + shell_quoted(word) + " >" + out).c_str()), 0);

@@ -10,7 +10,8 @@ namespace {
 
 std::vector<torch::Generator> streams(int64_t items) {
   std::vector<torch::Generator> out;
-  for (int64_t block = 0; block < ItemDraws::blocks_of(items); ++block) out.push_back(RandomStreams(3).at("z " + std::to_string(block), 0));
+  for (int64_t block = 0; block < ItemDraws::blocks_of(items); ++block)
+    out.push_back(RandomStreams(3).at("z " + std::to_string(block), 0));
   return out;
 }
 
@@ -18,7 +19,8 @@ TEST(ItemDraws, PartsAreThoseOfTheWhole) {
   constexpr int64_t whole = 700;
   const ItemDraws all(streams(whole), 0, whole, whole);
   const auto levels = all.normal_of_whole(whole), noise = all.normal({whole, 2, 3});
-  for (const auto& [begin, length] : {std::pair<int64_t, int64_t>{0, 10}, {0, 256}, {200, 100}, {255, 2}, {300, 400}, {0, 700}, {699, 1}}) {
+  for (const auto& [begin, length] :
+       {std::pair<int64_t, int64_t>{0, 10}, {0, 256}, {200, 100}, {255, 2}, {300, 400}, {0, 700}, {699, 1}}) {
     const ItemDraws part(streams(whole), begin, length, whole);
     EXPECT_TRUE(torch::equal(part.normal_of_whole(whole), levels));
     EXPECT_TRUE(torch::equal(part.own(levels), levels.narrow(0, begin, length)));

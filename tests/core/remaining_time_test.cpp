@@ -60,7 +60,7 @@ TEST(RemainingTime, OfSlowUnitsFewAreEnough) {
 
 TEST(RemainingTime, ForgetsWhatWasSlow) {
   Work work(1000);
-  work.units(50, 1);     // beside another training
+  work.units(50, 1);      // beside another training
   work.units(200, 0.25);  // alone
   ASSERT_TRUE(work.left.seconds());
   EXPECT_NEAR(*work.left.seconds(), 750 * 0.25, 1);

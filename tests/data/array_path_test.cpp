@@ -22,8 +22,10 @@ using testing::ScratchFolder;
 using Missing = io::TextTableOptions::Missing;
 
 TEST(ArrayPath, KnowsExtensions) {
-  for (const char* path : {"a.npy", "a.NPZ", "a.csv", "b/a.Tsv", "a.txt", "a.csv.gz", "a.TSV.GZ", "a.txt.gz"}) EXPECT_TRUE(has_array_extension(path)) << path;
-  for (const char* path : {"a", "a.gz", "a.npy.gz", "a.tar.gz", "a.csv.xz", "csv", "a.parquet"}) EXPECT_FALSE(has_array_extension(path)) << path;
+  for (const char* path : {"a.npy", "a.NPZ", "a.csv", "b/a.Tsv", "a.txt", "a.csv.gz", "a.TSV.GZ", "a.txt.gz"})
+    EXPECT_TRUE(has_array_extension(path)) << path;
+  for (const char* path : {"a", "a.gz", "a.npy.gz", "a.tar.gz", "a.csv.xz", "csv", "a.parquet"})
+    EXPECT_FALSE(has_array_extension(path)) << path;
 }
 
 TEST(ArrayPath, TakesParametersApart) {
@@ -45,8 +47,10 @@ TEST(ArrayPath, TakesParametersApart) {
 }
 
 TEST(ArrayPath, SaysWhatIsWrong) {
-  EXPECT_THAT(message_of([] { array_path("a.csv?column=a"); }), AllOf(HasSubstr("a.csv?column=a"), HasSubstr("did you mean \"columns\"?")));
-  EXPECT_THAT(message_of([] { array_path("a.npy?index=a"); }), AllOf(HasSubstr("unknown parameter"), HasSubstr("allowed: columns")));
+  EXPECT_THAT(message_of([] { array_path("a.csv?column=a"); }),
+              AllOf(HasSubstr("a.csv?column=a"), HasSubstr("did you mean \"columns\"?")));
+  EXPECT_THAT(message_of([] { array_path("a.npy?index=a"); }),
+              AllOf(HasSubstr("unknown parameter"), HasSubstr("allowed: columns")));
   EXPECT_THAT(message_of([] { array_path("a.csv?header=1"); }), HasSubstr("allowed: auto, yes, no"));
   EXPECT_THAT(message_of([] { array_path("a.csv?missing=ignore"); }), HasSubstr("allowed: refuse, drop"));
   EXPECT_THAT(message_of([] { array_path("a.csv?columns="); }), HasSubstr("no columns are named"));
@@ -67,12 +71,15 @@ TEST(ArrayPath, ChoosesColumnsOfArrays) {
   const ScratchFolder folder;
   const auto rows = torch::arange(12, torch::kFloat32).view({3, 4});
   io::write_npy(folder / "a.npy", rows);
-  const auto open = [&](const std::string& choice) { return open_array((folder / "a.npy").string() + "?columns=" + choice); };
+  const auto open = [&](const std::string& choice) {
+    return open_array((folder / "a.npy").string() + "?columns=" + choice);
+  };
   EXPECT_TRUE(torch::equal(open("3,0-1")->items({0, 2}), torch::tensor({{3.f, 0.f, 1.f}, {11.f, 8.f, 9.f}})));
   EXPECT_THAT(message_of([&] { open("4"); }), AllOf(HasSubstr("no such column, got \"4\" (allowed: numbers, 0 to 3)")));
   EXPECT_THAT(message_of([&] { open("x"); }), HasSubstr("got \"x\""));
   io::write_npy(folder / "a.npy", torch::zeros({2, 3, 4, 4}));
-  EXPECT_THAT(message_of([&] { open("0"); }), HasSubstr("columns are chosen of tables [N, D], got the shape [2, 3, 4, 4]"));
+  EXPECT_THAT(message_of([&] { open("0"); }),
+              HasSubstr("columns are chosen of tables [N, D], got the shape [2, 3, 4, 4]"));
 }
 
 }  // namespace

@@ -19,8 +19,8 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Pair;
 using testing::message_of;
+using ::testing::Pair;
 using testing::ScratchFolder;
 
 const std::atomic<bool> kGoOn{false};
@@ -35,7 +35,9 @@ class CheckTable : public ::testing::Test {
     io::write_npy(folder_ / name, rows);
     return (folder_ / name).string();
   }
-  static TableReport check(const std::string& line, const std::string& against = "") { return check_table(line, against, {}, kGoOn); }
+  static TableReport check(const std::string& line, const std::string& against = "") {
+    return check_table(line, against, {}, kGoOn);
+  }
 
   ScratchFolder folder_;
 };
@@ -68,9 +70,12 @@ TEST_F(CheckTable, FindsDuplicatesAndLeaks) {
   EXPECT_EQ(r.against, 2);
   EXPECT_TRUE(r.bad());
   EXPECT_FALSE(check(a).bad()) << "duplicates alone do not fail";
-  EXPECT_THAT(check(put("a.npy", torch::tensor({{1.f, 2.f}, {5.f, 6.f}})), a).leaked, ElementsAre(Pair(0, 0))) << "without names by place";
-  EXPECT_THAT(message_of([&] { check(a, put("c.csv", "x,z\n1,2\n")); }), AllOf(HasSubstr("c.csv"), HasSubstr("has no column \"y\"")));
-  EXPECT_THAT(message_of([&] { check(put("d.csv", "x,x\n1,2\n"), put("e.csv", "x,y\n1,2\n")); }), HasSubstr("a name stands for several columns"));
+  EXPECT_THAT(check(put("a.npy", torch::tensor({{1.f, 2.f}, {5.f, 6.f}})), a).leaked, ElementsAre(Pair(0, 0)))
+      << "without names by place";
+  EXPECT_THAT(message_of([&] { check(a, put("c.csv", "x,z\n1,2\n")); }),
+              AllOf(HasSubstr("c.csv"), HasSubstr("has no column \"y\"")));
+  EXPECT_THAT(message_of([&] { check(put("d.csv", "x,x\n1,2\n"), put("e.csv", "x,y\n1,2\n")); }),
+              HasSubstr("a name stands for several columns"));
   EXPECT_THAT(message_of([&] { check(a, put("c.csv", "x\n1\n")); }), HasSubstr("has 1 columns, and"));
 }
 
@@ -100,12 +105,17 @@ TEST_F(CheckTable, FindsFillValues) {
 
 TEST_F(CheckTable, TellsWhatMayBeReadOtherwise) {
   const auto wide = put("i8.npy", torch::tensor({int64_t{9007199254740993}, int64_t{7}}, torch::kInt64).unsqueeze(1));
-  EXPECT_THAT(check(wide).warnings, ElementsAre("1 of its 2 values are whole numbers that float64 does not hold exactly, the first at row 0, column 0 "
-                                                "(counted from 0): 9007199254740993 becomes 9007199254740992"));
+  EXPECT_THAT(
+      check(wide).warnings,
+      ElementsAre(
+          "1 of its 2 values are whole numbers that float64 does not hold exactly, the first at row 0, column 0 "
+          "(counted from 0): 9007199254740993 becomes 9007199254740992"));
   const auto text = put("big.csv", "x\n9007199254740993\n7\n");
   EXPECT_THAT(check(text).warnings, ElementsAre(HasSubstr("9007199254740993 becomes 9007199254740992")));
-  EXPECT_THAT(check(put("b.csv", "x\n1\n2\n"), text).warnings, ElementsAre(HasSubstr("big.csv: 1 of its 2 values"))) << "of the other table";
-  EXPECT_THAT(check(put("flag.csv", "flag,x\nyes,1\nno,2\nyes,3\n")).warnings, ElementsAre(HasSubstr("3 entries have only 2 values")));
+  EXPECT_THAT(check(put("b.csv", "x\n1\n2\n"), text).warnings, ElementsAre(HasSubstr("big.csv: 1 of its 2 values")))
+      << "of the other table";
+  EXPECT_THAT(check(put("flag.csv", "flag,x\nyes,1\nno,2\nyes,3\n")).warnings,
+              ElementsAre(HasSubstr("3 entries have only 2 values")));
   EXPECT_THAT(check(put("i4.npy", torch::tensor({{1, 2}}, torch::kInt32))).warnings, IsEmpty());
 }
 
@@ -124,8 +134,10 @@ TEST_F(CheckTable, TakesEveryKindOfTable) {
   const auto images = check(put("i.npy", torch::zeros({2, 3, 4, 4})));
   EXPECT_EQ(images.columns.size(), 48u);
   EXPECT_THAT(images.duplicates, ElementsAre(Pair(1, 0)));
-  EXPECT_THAT(message_of([&] { check(put("flat.npy", torch::zeros({4}))); }), HasSubstr("flat.npy: a table [N, D] is needed, got the shape [4]"));
-  EXPECT_THAT(message_of([&] { check(put("t.csv", "x,y\n1,2\n3,four\n")); }), HasSubstr("line 3, column 1 (\"y\") is no number"));
+  EXPECT_THAT(message_of([&] { check(put("flat.npy", torch::zeros({4}))); }),
+              HasSubstr("flat.npy: a table [N, D] is needed, got the shape [4]"));
+  EXPECT_THAT(message_of([&] { check(put("t.csv", "x,y\n1,2\n3,four\n")); }),
+              HasSubstr("line 3, column 1 (\"y\") is no number"));
 }
 
 TEST_F(CheckTable, Stops) {

@@ -8,7 +8,7 @@
 #include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/data/pack.h"
-#include "tests/io/odd_pictures.h"
+#include "tests/io/odd_images.h"
 #include "tests/support/support.h"
 
 namespace monge::data {
@@ -33,7 +33,9 @@ std::string noise(int64_t seed, int64_t height, int64_t width, int64_t channels 
   return io::encode_png(torch::randint(0, 256, {height, width, channels}, torch::kUInt8));
 }
 
-PictureReport check(const fs::path& path, const fs::path& against = {}) { return check_pictures(path, against, silent(), {}, kGoOn); }
+ImageReport check(const fs::path& path, const fs::path& against = {}) {
+  return check_images(path, against, silent(), {}, kGoOn);
+}
 
 TEST(Check, TellsWhatASetHolds) {
   const ScratchFolder folder;
@@ -51,14 +53,15 @@ TEST(Check, TellsWhatASetHolds) {
   EXPECT_THAT(r.widths, ElementsAre(Pair(12, 5), Pair(14, 1)));
   EXPECT_THAT(r.heights, ElementsAre(Pair(10, 5), Pair(11, 1)));
   EXPECT_THAT(r.channels, ElementsAre(Pair(1, 1), Pair(3, 4), Pair(4, 1)));
-  EXPECT_THAT(r.corrupt, ElementsAre(HasSubstr("cut.png"), HasSubstr("empty.png: the file is empty"), HasSubstr("empty2.png")));
+  EXPECT_THAT(r.corrupt,
+              ElementsAre(HasSubstr("cut.png"), HasSubstr("empty.png: the file is empty"), HasSubstr("empty2.png")));
   EXPECT_THAT(r.duplicates, ElementsAre(Pair("again.png", "1.png"))) << "files without content are no pair";
   EXPECT_THAT(r.near_empty, ElementsAre("blank.png"));
   EXPECT_THAT(r.converted, ElementsAre(Pair("inks.jpg", io::Conversion::cmyk)));
   EXPECT_TRUE(r.bad());
 }
 
-TEST(Check, FindsPicturesOfTheTestAmongThoseOfTheTraining) {
+TEST(Check, FindsImagesOfTheTestAmongThoseOfTheTraining) {
   const ScratchFolder folder;
   for (int i = 0; i < 6; ++i) put(folder / "train" / (std::to_string(i) + ".png"), noise(i, 9, 9));
   put(folder / "test/x.png", noise(50, 9, 9));
@@ -93,7 +96,7 @@ TEST(Check, SaysWhenItWasStopped) {
   const ScratchFolder folder;
   put(folder / "set/a.png", noise(1, 9, 9));
   const std::atomic<bool> stop{true};
-  EXPECT_FALSE(check_pictures(folder / "set", {}, silent(), {}, stop).complete);
+  EXPECT_FALSE(check_images(folder / "set", {}, silent(), {}, stop).complete);
 }
 
 TEST(Check, CountsWhatIsTurnedCutOrOfFewValues) {

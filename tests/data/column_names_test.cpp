@@ -15,8 +15,8 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using testing::message_of;
+using ::testing::Not;
 using Names = std::vector<std::string>;
 
 /// Row i, column k holds 10 i + k.
@@ -27,19 +27,25 @@ std::shared_ptr<const Source> table(const Names& columns, int64_t width, const N
 
 struct Log {
   std::string said;
-  LogSink sink = [this](LogLevel level, const std::string& line) { said += (level == LogLevel::warning ? "W " : "I ") + line + "\n"; };
+  LogSink sink = [this](LogLevel level, const std::string& line) {
+    said += (level == LogLevel::warning ? "W " : "I ") + line + "\n";
+  };
 };
 
 TEST(ColumnNames, ATableInAnotherOrderIsTakenByName) {
   Log log;
   const auto whole = table({"a", "b", "c"}, 3, {"r0", "r1", "r2", "r3"});
   const auto selected = select_columns(whole, {"c", "a", "b"}, "IN", log.sink);
-  EXPECT_EQ(log.said, "I IN: t.csv: its columns stand in another order than those of the training and are taken by name: \"c\", \"a\", \"b\"\n");
-  EXPECT_TRUE(torch::equal(selected->exact_items({1, 0}), torch::tensor({{12., 10., 11.}, {2., 0., 1.}}, torch::kFloat64)));
+  EXPECT_EQ(log.said,
+            "I IN: t.csv: its columns stand in another order than those of the training and are taken by name: \"c\", "
+            "\"a\", \"b\"\n");
+  EXPECT_TRUE(
+      torch::equal(selected->exact_items({1, 0}), torch::tensor({{12., 10., 11.}, {2., 0., 1.}}, torch::kFloat64)));
   EXPECT_TRUE(torch::equal(selected->items({3}), torch::tensor({{32.f, 30.f, 31.f}})));
   EXPECT_TRUE(torch::equal(selected->draw(5, RandomStreams(1).at("d", 0)),
                            whole->draw(5, RandomStreams(1).at("d", 0)).index_select(1, torch::tensor({2, 0, 1}))));
-  EXPECT_TRUE(torch::equal(selected->exact_draw(5, RandomStreams(1).at("d", 0)).to(torch::kFloat32), selected->draw(5, RandomStreams(1).at("d", 0))));
+  EXPECT_TRUE(torch::equal(selected->exact_draw(5, RandomStreams(1).at("d", 0)).to(torch::kFloat32),
+                           selected->draw(5, RandomStreams(1).at("d", 0))));
   const auto names = selected->table_names();
   EXPECT_THAT(names.columns, ElementsAre("c", "a", "b"));
   EXPECT_THAT(names.rows, ElementsAre("r0", "r1", "r2", "r3"));
@@ -68,18 +74,21 @@ TEST(ColumnNames, WithoutNamesThePositionCounts) {
 
 TEST(ColumnNames, MissingColumnsAreRefusedByName) {
   EXPECT_THAT(message_of([] { select_columns(table({"a", "B", "x\x1b"}, 3), {"a", "b", "c"}, "IN", silent()); }),
-              AllOf(HasSubstr("t.csv: IN lacks 2 of the 3 columns of the training: \"b\", \"c\""), HasSubstr("got \"a\", \"B\""),
-                    HasSubstr("allowed: \"a\", \"b\", \"c\", in any order"), HasSubstr("by position"), Not(HasSubstr("\x1b"))));
+              AllOf(HasSubstr("t.csv: IN lacks 2 of the 3 columns of the training: \"b\", \"c\""),
+                    HasSubstr("got \"a\", \"B\""), HasSubstr("allowed: \"a\", \"b\", \"c\", in any order"),
+                    HasSubstr("by position"), Not(HasSubstr("\x1b"))));
 }
 
 TEST(ColumnNames, NamesThatAreNumbersMayBeARow) {
-  EXPECT_THAT(message_of([&] { select_columns(table({"0", "1"}, 2), {"a", "b"}, "IN", silent()); }), HasSubstr("?header=no"));
+  EXPECT_THAT(message_of([&] { select_columns(table({"0", "1"}, 2), {"a", "b"}, "IN", silent()); }),
+              HasSubstr("?header=no"));
 }
 
 TEST(ColumnNames, NamesThatStandTwiceDecideNothing) {
   EXPECT_THAT(message_of([] { select_columns(table({"a", "b", "a"}, 3), {"b", "a"}, "IN", silent()); }),
               AllOf(HasSubstr("one is there twice"), HasSubstr("\"a\"")));
-  EXPECT_THAT(message_of([] { select_columns(table({"a", "b", "c"}, 3), {"b", "b", "a"}, "IN", silent()); }), HasSubstr("\"b\""));
+  EXPECT_THAT(message_of([] { select_columns(table({"a", "b", "c"}, 3), {"b", "b", "a"}, "IN", silent()); }),
+              HasSubstr("\"b\""));
   // Of a column that is not needed it does not matter.
   const auto selected = select_columns(table({"x", "b", "x", "a"}, 4), {"a", "b"}, "IN", silent());
   EXPECT_TRUE(torch::equal(selected->exact_items({0}), torch::tensor({{3., 1.}}, torch::kFloat64)));
@@ -98,17 +107,20 @@ TEST(ColumnNames, TheTargetOfATrainingFollowsItsSource) {
 
 TEST(ColumnNames, OtherNamesOnTheTwoSidesAreShownInPairs) {
   Log log;
-  EXPECT_EQ(pair_columns(*table({"a", "b", "time"}, 3), table({"a", "time", "b"}, 3), silent())->table_names().columns, (Names{"a", "b", "time"}));
+  EXPECT_EQ(pair_columns(*table({"a", "b", "time"}, 3), table({"a", "time", "b"}, 3), silent())->table_names().columns,
+            (Names{"a", "b", "time"}));
   const auto other = table({"a", "time", "x"}, 3);
   EXPECT_EQ(pair_columns(*table({"a", "b", "time"}, 3), other, log.sink), other);
-  EXPECT_THAT(log.said, AllOf(HasSubstr("W source and target name 2 of 3 columns differently; they are compared by position: \"b\" with \"time\", "
-                                        "\"time\" with \"x\"."), HasSubstr("the same names or the same order")));
+  EXPECT_THAT(log.said, AllOf(HasSubstr("W source and target name 2 of 3 columns differently; they are compared by "
+                                        "position: \"b\" with \"time\", "
+                                        "\"time\" with \"x\"."),
+                              HasSubstr("the same names or the same order")));
 }
 
 TEST(ColumnNames, OtherNumbersOfColumnsAreRefusedByName) {
   EXPECT_THAT(message_of([] { pair_columns(*table({"a", "b", "label"}, 3), table({"a", "b"}, 2), silent()); }),
-              AllOf(HasSubstr("the source has 3 columns and the target 2"), HasSubstr("only in the source: \"label\"; only in the target: none"),
-                    HasSubstr("?columns=")));
+              AllOf(HasSubstr("the source has 3 columns and the target 2"),
+                    HasSubstr("only in the source: \"label\"; only in the target: none"), HasSubstr("?columns=")));
 }
 
 TEST(ColumnNames, AreCutInLongLists) {

@@ -1,9 +1,9 @@
 #include "monge/data/fingerprint.h"
 
-#include <limits>
-
 #include <gtest/gtest.h>
 #include <torch/types.h>
+
+#include <limits>
 
 #include "monge/core/random.h"
 #include "monge/data/row_source.h"
@@ -19,7 +19,8 @@ torch::Tensor rows(int64_t count) { return torch::rand({count, 3}, RandomStreams
 std::string of(const torch::Tensor& values) { return fingerprint(NamedTable("t", values)); }
 
 TEST(Fingerprint, SeesEveryRowOfASmallTableAndTheEndsOfALargeOne) {
-  for (const auto& [count, places] : {std::pair{int64_t{500}, std::vector<int64_t>{0, 1, 250, 499}}, {int64_t{100'000}, {0, 99'999}}}) {
+  for (const auto& [count, places] :
+       {std::pair{int64_t{500}, std::vector<int64_t>{0, 1, 250, 499}}, {int64_t{100'000}, {0, 99'999}}}) {
     const auto values = rows(count);
     const auto before = of(values);
     EXPECT_EQ(before.size(), 16u);

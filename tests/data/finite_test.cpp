@@ -28,8 +28,10 @@ TEST(FiniteSource, NamesItselfOnlyToComplain) {
   const Named source;
   for (int i = 0; i < 100; ++i) source.stored_items({0, 1, 2});
   EXPECT_EQ(source.asked, 0);
-  EXPECT_EQ(monge::testing::message_of([&] { source.stored_items({0, 3}); }), "a set: item 3 does not exist; the items are 0 to 2");
-  EXPECT_EQ(monge::testing::message_of([&] { source.stored_items({-1}); }), "a set: item -1 does not exist; the items are 0 to 2");
+  EXPECT_EQ(monge::testing::message_of([&] { source.stored_items({0, 3}); }),
+            "a set: item 3 does not exist; the items are 0 to 2");
+  EXPECT_EQ(monge::testing::message_of([&] { source.stored_items({-1}); }),
+            "a set: item -1 does not exist; the items are 0 to 2");
 }
 
 }  // namespace

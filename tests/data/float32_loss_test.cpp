@@ -19,11 +19,14 @@ torch::Tensor normal(int64_t rows, uint64_t seed) {
   return torch::randn({rows}, RandomStreams(seed).at("normal", 0), torch::kFloat64);
 }
 
-std::vector<int64_t> lost(const std::vector<torch::Tensor>& columns) { return columns_lost_in_float32(torch::stack(columns, 1)); }
+std::vector<int64_t> lost(const std::vector<torch::Tensor>& columns) {
+  return columns_lost_in_float32(torch::stack(columns, 1));
+}
 
 TEST(Float32Loss, FindsOffsetsFarBeyondTheSpread) {
   // Steps of float32 at 1.7e9: 128. At 1e4: 0.001, so that the spread 1 has a thousand steps.
-  EXPECT_THAT(lost({normal(400, 1), 1.7e9 + 300 * normal(400, 2), 1e4 + normal(400, 3), 1e8 + normal(400, 4)}), ElementsAre(1, 3));
+  EXPECT_THAT(lost({normal(400, 1), 1.7e9 + 300 * normal(400, 2), 1e4 + normal(400, 3), 1e8 + normal(400, 4)}),
+              ElementsAre(1, 3));
 }
 
 TEST(Float32Loss, DrawsTheLineAtAHundredthOfTheStandardDeviation) {
@@ -35,7 +38,8 @@ TEST(Float32Loss, DrawsTheLineAtAHundredthOfTheStandardDeviation) {
 TEST(Float32Loss, WhatFloat32HoldsExactlyIsNotLost) {
   const auto counts = torch::arange(400, torch::kFloat64) / 100;
   // Whole numbers up to 2^24, though their steps of 1 are more than 1 % of the spread; and multiples of 128 beyond.
-  EXPECT_THAT(lost({16'777'200 + counts.floor(), 1'700'000'000 - 1'700'000'000 % 128 + 128 * counts.floor()}), IsEmpty());
+  EXPECT_THAT(lost({16'777'200 + counts.floor(), 1'700'000'000 - 1'700'000'000 % 128 + 128 * counts.floor()}),
+              IsEmpty());
 }
 
 TEST(Float32Loss, AnOutlierHidesNothing) {
@@ -58,16 +62,18 @@ torch::Tensor with(torch::Tensor column, double value) {
 }
 
 TEST(Float32Loss, AnOutlierThatStretchesTheScaleLosesTheOthers) {
-  // The mean is value / 300 and the deviation value / 17: in standard units float32 moves by 2^-28 = 4e-9 near the mean of the others, which
-  // is 2e-10 of the value in raw units. Of 1e20 and beyond, float64 has lost the others before anything is rounded.
-  EXPECT_THAT(lost_in_standard_units({with(normal(300, 1), 1e3), with(normal(300, 2), 1e6), with(normal(300, 3), 1e10), with(normal(300, 4), 1e20),
-                                      with(normal(300, 5), -3.4e38)}),
+  // The mean is value / 300 and the deviation value / 17: in standard units float32 moves by 2^-28 = 4e-9 near the mean
+  // of the others, which is 2e-10 of the value in raw units. Of 1e20 and beyond, float64 has lost the others before
+  // anything is rounded.
+  EXPECT_THAT(lost_in_standard_units({with(normal(300, 1), 1e3), with(normal(300, 2), 1e6), with(normal(300, 3), 1e10),
+                                      with(normal(300, 4), 1e20), with(normal(300, 5), -3.4e38)}),
               ElementsAre(2, 3, 4));
   const auto z = normal(300, 1), index = torch::arange(300, torch::kFloat64);
   const auto counts = (2 * z.abs()).ceil() * (index.remainder(10) == 0);
   // The quartiles of these are 0 and 1, twice 0, and 0 and the fill value.
   const auto mostly_fill = torch::where(index.remainder(5) < 3, 1e20 * torch::ones_like(z), z);
-  EXPECT_THAT(lost_in_standard_units({with(index.remainder(2), 1e20), with(counts, 1e20), mostly_fill}), ElementsAre(0, 1, 2));
+  EXPECT_THAT(lost_in_standard_units({with(index.remainder(2), 1e20), with(counts, 1e20), mostly_fill}),
+              ElementsAre(0, 1, 2));
   auto several = normal(300, 1);
   for (int64_t i = 0; i < 10; ++i) several[7 * i] = 1e20 * (1 + 0.1 * static_cast<double>(i));
   EXPECT_THAT(lost_in_standard_units({several}), ElementsAre(0));
@@ -78,16 +84,18 @@ TEST(Float32Loss, AnOutlierThatStretchesTheScaleLosesTheOthers) {
 TEST(Float32Loss, OrdinaryColumnsAreNotLostInStandardUnits) {
   const auto z = normal(3000, 1), index = torch::arange(3000, torch::kFloat64);
   const auto zeros = torch::zeros_like(z);
-  EXPECT_THAT(lost_in_standard_units({z, (3 * z).exp(), index.remainder(2), (2 * z.abs()).ceil() * (index.remainder(10) == 0), zeros + 0.1,
-                                      with(zeros, 1e20), (10 * z).round(), 16'777'216 * (10 * z).round(), 1.7e9 + 300 * z,
-                                      torch::where(index.remainder(2) == 0, zeros, 1 + 1e-11 * z)}),
-              IsEmpty());
+  EXPECT_THAT(
+      lost_in_standard_units({z, (3 * z).exp(), index.remainder(2), (2 * z.abs()).ceil() * (index.remainder(10) == 0),
+                              zeros + 0.1, with(zeros, 1e20), (10 * z).round(), 16'777'216 * (10 * z).round(),
+                              1.7e9 + 300 * z, torch::where(index.remainder(2) == 0, zeros, 1 + 1e-11 * z)}),
+      IsEmpty());
 }
 
 TEST(Float32Loss, TwoFarSidesLoseWhatTheirCommonMeanCannotHold) {
   const auto rows = (1.75e9 + 10 * normal(400, 1)).unsqueeze(1), scale = torch::full({1}, 1.75e9, torch::kFloat64);
   EXPECT_THAT(columns_lost_in_float32(rows, (rows / scale).to(torch::kFloat32), scale), ElementsAre(0));
-  EXPECT_THAT(monge::testing::message_of([&] { columns_lost_in_float32(rows, rows.to(torch::kFloat32), torch::ones({2}, torch::kFloat64)); }),
+  EXPECT_THAT(monge::testing::message_of(
+                  [&] { columns_lost_in_float32(rows, rows.to(torch::kFloat32), torch::ones({2}, torch::kFloat64)); }),
               ::testing::HasSubstr("scales [D] are needed, got [400, 1], [400, 1] and [2]"));
 }
 
@@ -121,7 +129,8 @@ TEST(Float32Loss, LeavesOutWhatIsNotFinite) {
   }
   EXPECT_THAT(lost({fine, far}), ElementsAre(1));
   EXPECT_THAT(columns_lost_in_float32(torch::zeros({0, 3}, torch::kFloat64)), IsEmpty());
-  EXPECT_THAT(monge::testing::message_of([] { columns_lost_in_float32(torch::zeros({3}, torch::kFloat64)); }), ::testing::HasSubstr("[3]"));
+  EXPECT_THAT(monge::testing::message_of([] { columns_lost_in_float32(torch::zeros({3}, torch::kFloat64)); }),
+              ::testing::HasSubstr("[3]"));
 }
 
 }  // namespace

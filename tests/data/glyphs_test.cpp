@@ -29,7 +29,7 @@ std::set<std::string> names_of(const Source& source) {
   return out;
 }
 
-TEST(Glyphs, AreDistinctPicturesInPartsThatAreDisjointAndAlike) {
+TEST(Glyphs, AreDistinctImagesInPartsThatAreDisjointAndAlike) {
   MONGE_NEEDS_FONT();
   const auto whole = open_glyphs("font:" + kFont, 32);
   const auto first = open_glyphs("font:" + kFont + "?part=1/2&mode=grey&size=16", 8);
@@ -47,13 +47,13 @@ TEST(Glyphs, AreDistinctPicturesInPartsThatAreDisjointAndAlike) {
   EXPECT_TRUE(torch::equal(grey.select(1, 0), grey.select(1, 2)));
   const auto colour = second->items({0, 5, 9});
   EXPECT_FALSE(torch::equal(colour.select(1, 0), colour.select(1, 2)));
-  // Halves of one set of pictures: their mean pictures differ by far less than two pictures do.
+  // Halves of one set of images: their mean images differ by far less than two images do.
   const auto mean = [](const TensorSource& s) { return s.rows().to(torch::kFloat32).mean(); };
   EXPECT_NEAR(mean(*second).item<double>(), mean(*whole).item<double>(), 5);
 
   const auto rows = whole->rows().flatten(1);
   EXPECT_LT(std::get<0>(rows.min(1)).max().item<int>(), 255) << "none is blank";
-  // Repetitions are dropped before the resize, after which a few pictures may meet.
+  // Repetitions are dropped before the resize, after which a few images may meet.
   EXPECT_GE(std::get<0>(torch::unique_dim(rows, 0)).size(0), whole->size() * 99 / 100);
 }
 

@@ -9,12 +9,12 @@
 #include "monge/core/random.h"
 #include "monge/data/crop.h"
 #include "monge/data/grey_as_rgb.h"
+#include "monge/data/image_set.h"
 #include "monge/data/native_images.h"
-#include "monge/data/picture_set.h"
 #include "monge/io/archive.h"
 #include "monge/io/image.h"
 #include "monge/io/resize.h"
-#include "tests/io/odd_pictures.h"
+#include "tests/io/odd_images.h"
 #include "tests/support/support.h"
 
 namespace monge::data {
@@ -26,7 +26,7 @@ using testing::message_of;
 using ::testing::Not;
 using testing::ScratchFolder;
 
-/// A picture of one colour, told apart from others by its red.
+/// An image of one colour, told apart from others by its red.
 torch::Tensor plain(int64_t height, int64_t width, int red, int64_t channels = 3) {
   auto out = torch::full({height, width, channels}, 100, torch::kUInt8);
   out.select(2, 0).fill_(red);
@@ -43,7 +43,7 @@ void put(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
-/// Five pictures of mixed sizes, kinds and folders, with things among them that are not to be used.
+/// Five images of mixed sizes, kinds and folders, with things among them that are not to be used.
 void fill(const std::filesystem::path& folder) {
   put(folder / "b.png", io::encode_png(plain(20, 30, 20)));
   put(folder / "a/z.PNG", io::encode_png(plain(64, 64, 10)));
@@ -138,7 +138,7 @@ TEST(Images, TellProgress) {
   EXPECT_EQ(of, 5);
 }
 
-/// Three good pictures and five bad ones.
+/// Three good images and five bad ones.
 void spoil(const std::filesystem::path& folder) {
   const auto png = io::encode_png(noise(12, 12)), jpeg = io::encode_jpeg(noise(32, 32));
   for (const char* name : {"good1.png", "good2.png", "good3.png"}) put(folder / name, png);
@@ -153,7 +153,7 @@ TEST(Images, NameAllThatCannotBeUsedAtOnce) {
   const ScratchFolder folder;
   spoil(folder.path());
   const auto message = message_of([&] { ImageSource(folder.path(), {.size = 8}); });
-  EXPECT_THAT(message, AllOf(HasSubstr("5 of 8 pictures"), HasSubstr("on_error = \"skip\"")));
+  EXPECT_THAT(message, AllOf(HasSubstr("5 of 8 images"), HasSubstr("on_error = \"skip\"")));
   EXPECT_THAT(message,
               AllOf(HasSubstr("empty.png: the file is empty"), HasSubstr("page.png: is not a PNG, JPEG, WebP or TIFF"),
                     HasSubstr("cut.png: this PNG file cannot be decoded: the file is truncated"),
@@ -167,7 +167,8 @@ TEST(Images, ListAllFaults) {
   for (const int64_t cache_mb : {0, 100}) {
     // Of a set that is not decoded beforehand they are looked for when the first is met.
     const auto message = message_of([&] { ImageSource(folder.path(), {.size = 8, .cache_mb = cache_mb}).items({7}); });
-    EXPECT_THAT(message, AllOf(HasSubstr("150 of 150"), HasSubstr("100.png"), HasSubstr("249.png"), Not(HasSubstr("more"))));
+    EXPECT_THAT(message,
+                AllOf(HasSubstr("150 of 150"), HasSubstr("100.png"), HasSubstr("249.png"), Not(HasSubstr("more"))));
   }
   EXPECT_THAT(message_of([&] { ImageSource(folder.path(), {.size = 8, .on_error = "skip"}); }),
               HasSubstr("none is left"));
@@ -179,7 +180,7 @@ TEST(Images, SkipWhatCannotBeUsedWhenAsked) {
   for (const int64_t cache_mb : {0, 100}) {
     const ImageSource source(folder.path(), {.size = 8, .cache_mb = cache_mb, .on_error = "skip"});
     EXPECT_EQ(source.size(), 3);
-    EXPECT_EQ(source.remarks().left_out.size(), 5u);
+    EXPECT_EQ(source.open_report().left_out.size(), 5u);
     EXPECT_EQ(source.item_name(1), "good2.png");
     EXPECT_TRUE(torch::equal(source.items({2})[0], source.items({0})[0]));
   }
@@ -191,7 +192,7 @@ TEST(Images, NameABadFileThatIsFoundWhenItIsUsed) {
   const ImageSource source(folder.path(), {.size = 8, .cache_mb = 0});
   EXPECT_EQ(source.size(), 8);
   EXPECT_THAT(message_of([&] { source.items({5, 3, 6}); }),
-              AllOf(HasSubstr("5 of 8 pictures"), HasSubstr("empty.png: the file is empty"), HasSubstr("cut.jpg")));
+              AllOf(HasSubstr("5 of 8 images"), HasSubstr("empty.png: the file is empty"), HasSubstr("cut.jpg")));
 }
 
 TEST(Images, SayWhatIsMissing) {
@@ -200,10 +201,10 @@ TEST(Images, SayWhatIsMissing) {
               AllOf(HasSubstr("none"), HasSubstr("no such file or folder")));
   put(folder / "notes.txt", "x");
   EXPECT_THAT(message_of([&] { ImageSource(folder.path()); }),
-              AllOf(HasSubstr(folder.path().string()), HasSubstr("no pictures found"), HasSubstr("*.webp")));
+              AllOf(HasSubstr(folder.path().string()), HasSubstr("no images found"), HasSubstr("*.webp")));
   io::write_archive(folder / "a.zip", {{"notes.txt", "x"}});
   EXPECT_THAT(message_of([&] { ImageSource(folder / "a.zip"); }),
-              AllOf(HasSubstr("a.zip"), HasSubstr("no pictures found")));
+              AllOf(HasSubstr("a.zip"), HasSubstr("no images found")));
 }
 
 TEST(Images, RefuseBadOptions) {
@@ -236,7 +237,9 @@ TEST(Images, OpensASingleFileAndTheSharedShard) {
 struct Told {
   std::vector<std::string> lines, warnings;
   LogSink sink() {
-    return [this](LogLevel level, const std::string& line) { (level == LogLevel::warning ? warnings : lines).push_back(line); };
+    return [this](LogLevel level, const std::string& line) {
+      (level == LogLevel::warning ? warnings : lines).push_back(line);
+    };
   }
 };
 
@@ -257,17 +260,20 @@ TEST(Images, AreBroughtUprightUnlessAskedNotTo) {
     const ImageSource source(folder.path(), {.size = 16, .cache_mb = cache_mb}, {}, told.sink());
     const auto items = source.stored_items({0, 1});
     EXPECT_TRUE(torch::equal(items[0], items[1])) << cache_mb;
-    EXPECT_THAT(told.lines, ::testing::ElementsAre(folder.path().string() + ": brought 1 image upright by the EXIF orientation"));
-    EXPECT_THAT(source.remarks().noticed, ::testing::ElementsAre("brought 1 image upright by the EXIF orientation"));
+    EXPECT_THAT(told.lines,
+                ::testing::ElementsAre(folder.path().string() + ": brought 1 image upright by the EXIF orientation"));
+    EXPECT_THAT(source.open_report().noticed,
+                ::testing::ElementsAre("brought 1 image upright by the EXIF orientation"));
   }
   Told told;
   const ImageSource stored(folder.path(), {.size = 16, .exif = "ignore"}, {}, told.sink());
   const auto items = stored.stored_items({0, 1});
   EXPECT_TRUE(torch::equal(items[0], items[1].transpose(1, 2)));
   EXPECT_THAT(told.lines, ::testing::ElementsAre(HasSubstr("took 1 image as stored")));
-  EXPECT_THAT(message_of([&] { ImageSource(folder.path(), {.exif = "maybe"}); }), AllOf(HasSubstr("exif"), HasSubstr("\"maybe\""), HasSubstr("apply, ignore")));
+  EXPECT_THAT(message_of([&] { ImageSource(folder.path(), {.exif = "maybe"}); }),
+              AllOf(HasSubstr("exif"), HasSubstr("\"maybe\""), HasSubstr("apply, ignore")));
   // Metrics look at files as their references do, which open them by Pillow and turn nothing.
-  EXPECT_TRUE(torch::equal(PictureSet(folder.path()).load(1, 2)[0].rgb_HWC, items[1].permute({1, 2, 0})));
+  EXPECT_TRUE(torch::equal(ImageSet(folder.path()).load(1, 2)[0].rgb_HWC, items[1].permute({1, 2, 0})));
 }
 
 TEST(Images, TellWhatTheCentreCropLeavesOut) {
@@ -299,7 +305,9 @@ TEST(Images, OfTwelveBitsAreNoticedAndScaled) {
   Told told;
   const ImageSource full(folder.path(), {.size = 12}, {}, told.sink());
   EXPECT_LE(full.stored_items({0, 1}).max().item<int>(), 16);
-  EXPECT_THAT(told.warnings, ::testing::ElementsAre(AllOf(HasSubstr("all 2 16-bit images together use the values 0..4095 of 0..65535"), HasSubstr("0..4095"))));
+  EXPECT_THAT(told.warnings,
+              ::testing::ElementsAre(AllOf(HasSubstr("all 2 16-bit images together use the values 0..4095 of 0..65535"),
+                                           HasSubstr("0..4095"))));
   torch::Tensor by_hand;
   for (const char* range : {"0..4095", "auto"}) {
     Told quiet;
@@ -309,27 +317,33 @@ TEST(Images, OfTwelveBitsAreNoticedAndScaled) {
     if (!by_hand.defined()) by_hand = items;
     EXPECT_TRUE(torch::equal(items, by_hand)) << range;
     EXPECT_EQ(items[0][0][0][0].item<int>(), 255);
-    EXPECT_EQ(scaled.remarks().range, "0..4095");
+    EXPECT_EQ(scaled.open_report().range, "0..4095");
   }
   Told clamped;
   const ImageSource narrow(folder.path(), {.size = 12, .range = "0..2047"}, {}, clamped.sink());
-  EXPECT_THAT(clamped.warnings, ::testing::ElementsAre(AllOf(HasSubstr("use the values 0..4095"), HasSubstr("beyond the range 0..2047"), HasSubstr("clamped"))));
-  EXPECT_THAT(narrow.remarks().noticed, ::testing::Contains(HasSubstr("clamped")));
+  EXPECT_THAT(clamped.warnings,
+              ::testing::ElementsAre(AllOf(HasSubstr("use the values 0..4095"), HasSubstr("beyond the range 0..2047"),
+                                           HasSubstr("clamped"))));
+  EXPECT_THAT(narrow.open_report().noticed, ::testing::Contains(HasSubstr("clamped")));
   // What is left of a value is what 4,096 steps leave, not 17.
-  const auto values = io::decode_image(real_files().read(folder / "a.png"), "a.png", {.keep_sixteen_bits = true}).to(torch::kFloat64);
+  const auto values =
+      io::decode_image(real_files().read(folder / "a.png"), "a.png", {.keep_sixteen_bits = true}).to(torch::kFloat64);
   EXPECT_TRUE(torch::equal(by_hand[0][0], (values.select(2, 0) * 255 / 4095).round().to(torch::kUInt8)));
-  EXPECT_THAT(message_of([&] { ImageSource(folder.path(), {.range = "12"}); }), AllOf(HasSubstr("range"), HasSubstr("LOW..HIGH")));
+  EXPECT_THAT(message_of([&] { ImageSource(folder.path(), {.range = "12"}); }),
+              AllOf(HasSubstr("range"), HasSubstr("LOW..HIGH")));
 }
 
 TEST(Images, KeepTheirSixteenBitsAsFloatsWhenAsked) {
   const ScratchFolder folder;
   put(folder / "a.png", deep(65535));
   put(folder / "b.png", io::encode_png(noise(12, 12)));
-  const ImageSource source(folder.path(), {.size = 12, .bits = 16, .cache_mb = 0}), rounded(folder.path(), {.size = 12, .cache_mb = 0});
+  const ImageSource source(folder.path(), {.size = 12, .bits = 16, .cache_mb = 0}),
+      rounded(folder.path(), {.size = 12, .cache_mb = 0});
   EXPECT_EQ(source.sample_bits(0), 16);
   EXPECT_EQ(source.sample_bits(1), 8);
   const auto items = source.items({0, 1}), bytes = rounded.items({0, 1});
-  const auto values = io::decode_image(real_files().read(folder / "a.png"), "a.png", {.keep_sixteen_bits = true}).to(torch::kFloat64);
+  const auto values =
+      io::decode_image(real_files().read(folder / "a.png"), "a.png", {.keep_sixteen_bits = true}).to(torch::kFloat64);
   EXPECT_LT((items[0][0].to(torch::kFloat64) - (values.select(2, 0) / 32767.5 - 1)).abs().max().item<double>(), 1e-6);
   EXPECT_LT((items[0] - bytes[0]).abs().max().item<double>(), 0.00393) << "half a step of 255";
   EXPECT_TRUE(torch::equal(items[1], bytes[1])) << "a file of 8 bits is what it was";
@@ -338,10 +352,11 @@ TEST(Images, KeepTheirSixteenBitsAsFloatsWhenAsked) {
   const LogSink log = [&](LogLevel, const std::string& line) { lines.push_back(line); };
   const ImageSource looked(folder.path(), {.size = 12, .bits = 16, .cache_mb = 0, .on_error = "skip"}, {}, log);
   looked.items({0, 1});
-  EXPECT_THAT(looked.remarks().noticed, ::testing::IsEmpty());
+  EXPECT_THAT(looked.open_report().noticed, ::testing::IsEmpty());
   EXPECT_THAT(lines, ::testing::IsEmpty());
   // Cropped and resized: within a rounding of the way by 8 bits.
-  const ImageSource small(folder.path(), {.size = 5, .crop = "9x7+1,1", .bits = 16, .cache_mb = 0}), small8(folder.path(), {.size = 5, .crop = "9x7+1,1", .cache_mb = 0});
+  const ImageSource small(folder.path(), {.size = 5, .crop = "9x7+1,1", .bits = 16, .cache_mb = 0}),
+      small8(folder.path(), {.size = 5, .crop = "9x7+1,1", .cache_mb = 0});
   EXPECT_LT((small.items({0}) - small8.items({0})).abs().max().item<double>(), 0.012);
 }
 
@@ -350,10 +365,12 @@ TEST(Images, StayGreyWhereAllFilesAre) {
   put(folder / "a.png", io::encode_png(plain(9, 9, 50, 1)));
   put(folder / "b.jpg", io::encode_jpeg(plain(16, 16, 90, 1), 100));
   for (const int64_t cache_mb : {0, 100}) {
-    const ImageSource grey(folder.path(), {.size = 8, .colour = "auto", .cache_mb = cache_mb}), rgb(folder.path(), {.size = 8, .cache_mb = cache_mb});
+    const ImageSource grey(folder.path(), {.size = 8, .colour = "auto", .cache_mb = cache_mb}),
+        rgb(folder.path(), {.size = 8, .cache_mb = cache_mb});
     EXPECT_EQ(grey.item_shape(), (std::vector<int64_t>{1, 8, 8}));
     EXPECT_TRUE(torch::equal(grey.items({0, 1}).expand({-1, 3, -1, -1}), rgb.items({0, 1})));
-    const GreyAsRgb wide(std::make_shared<ImageSource>(folder.path(), ImageOptions{.size = 8, .colour = "auto", .cache_mb = cache_mb}));
+    const GreyAsRgb wide(
+        std::make_shared<ImageSource>(folder.path(), ImageOptions{.size = 8, .colour = "auto", .cache_mb = cache_mb}));
     EXPECT_EQ(wide.item_shape(), rgb.item_shape());
     EXPECT_TRUE(torch::equal(wide.items({1, 0}), rgb.items({1, 0})));
     EXPECT_EQ(wide.item_name(1), "b.jpg");
@@ -365,17 +382,20 @@ TEST(Images, StayGreyWhereAllFilesAre) {
 TEST(Images, ThatHaveColourAreNotTakenForGrey) {
   const ScratchFolder folder;
   for (int i = 0; i < 100; ++i) put(folder / (std::to_string(1000 + i) + ".png"), io::encode_png(plain(8, 8, i, 1)));
-  put(folder / "1002.png", io::encode_png(plain(8, 8, 200)));  // one in colour, which no sample of 64 of the 100 looks at
+  put(folder / "1002.png",
+      io::encode_png(plain(8, 8, 200)));  // one in colour, which no sample of 64 of the 100 looks at
   const ImageSource cached(folder.path(), {.size = 8, .colour = "auto"});
   EXPECT_EQ(cached.item_shape()[0], 3) << "found when all were decoded";
   const ImageSource at_use(folder.path(), {.size = 8, .colour = "auto", .cache_mb = 0});
   EXPECT_EQ(at_use.item_shape()[0], 1);
-  EXPECT_THAT(message_of([&] { at_use.items({0, 2}); }), AllOf(HasSubstr("1002.png: has colour"), HasSubstr("colour = \"rgb\"")));
+  EXPECT_THAT(message_of([&] { at_use.items({0, 2}); }),
+              AllOf(HasSubstr("1002.png: has colour"), HasSubstr("colour = \"rgb\"")));
   Told told;
   const ImageSource luma(folder.path(), {.size = 8, .colour = "grey"}, {}, told.sink());
   EXPECT_THAT(told.lines, ::testing::Contains(HasSubstr("took the luma of 1 image that have colour")));
   EXPECT_EQ(luma.stored_items({2})[0][0][0][0].item<int>(), (19595 * 200 + 38470 * 100 + 7471 * 100 + 32768) >> 16);
-  EXPECT_THAT(message_of([&] { ImageSource(folder.path(), {.colour = "gray"}); }), AllOf(HasSubstr("colour"), HasSubstr("auto, rgb, grey")));
+  EXPECT_THAT(message_of([&] { ImageSource(folder.path(), {.colour = "gray"}); }),
+              AllOf(HasSubstr("colour"), HasSubstr("auto, rgb, grey")));
 }
 
 TEST(Images, AreGivenAtTheirOwnSizesOneByOne) {
@@ -395,11 +415,12 @@ TEST(Images, AreGivenAtTheirOwnSizesOneByOne) {
   const NativeImageSource skipping(folder.path(), {.on_error = "skip"}, silent(), /*least_side=*/6);
   EXPECT_EQ(skipping.size(), 2);
   EXPECT_EQ(skipping.item_name(1), "b.png");
-  EXPECT_THAT(skipping.remarks().left_out,
+  EXPECT_THAT(skipping.open_report().left_out,
               ::testing::ElementsAre(HasSubstr("aa.png"), AllOf(HasSubstr("ab.png"), HasSubstr("4097x5")),
                                      AllOf(HasSubstr("ac.png"), HasSubstr("7x5"), HasSubstr("6 to 4096"))));
   EXPECT_THAT(message_of([&] { NativeImageSource(folder.path(), {}, silent(), 6); }),
-              AllOf(HasSubstr("3 of 5 images cannot be used"), HasSubstr("aa.png"), HasSubstr("ac.png"), HasSubstr("on_error")));
+              AllOf(HasSubstr("3 of 5 images cannot be used"), HasSubstr("aa.png"), HasSubstr("ac.png"),
+                    HasSubstr("on_error")));
 }
 
 }  // namespace

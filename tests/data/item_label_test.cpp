@@ -18,7 +18,8 @@ TEST(ItemLabel, NamesARowOfTheWholeTable) {
 }
 
 TEST(ItemLabel, TakesTheNamesThatThereAre) {
-  const NamedTable named("t", torch::zeros({2, 1}, torch::kFloat64), {.columns = {}, .rows = {"r0", "r1"}, .index = ""});
+  const NamedTable named("t", torch::zeros({2, 1}, torch::kFloat64),
+                         {.columns = {}, .rows = {"r0", "r1"}, .index = ""});
   EXPECT_EQ(item_label(named, 1), "row \"r1\"");
   const TensorSource images("i", torch::zeros({2, 3, 8, 8}), {"a.png", "b.png"});
   EXPECT_EQ(item_label(images, 1), "\"b.png\"");

@@ -23,10 +23,10 @@ torch::Tensor pixels(int64_t count) {
   return torch::randint(0, 256, {count, 3, 7, 6}, torch::kUInt8);
 }
 
-/// Pictures that take a while, as decoding does; counts what is being made at once and how far it was made ahead.
-class SlowPictures : public TensorSource {
+/// Images that take a while, as decoding does; counts what is being made at once and how far it was made ahead.
+class SlowImages : public TensorSource {
  public:
-  explicit SlowPictures(int64_t count) : TensorSource("slow", pixels(count)) {}
+  explicit SlowImages(int64_t count) : TensorSource("slow", pixels(count)) {}
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override {
     ++calls;
     std::this_thread::sleep_for(std::chrono::milliseconds(1 + indices[0] % 3));
@@ -46,7 +46,7 @@ std::shared_ptr<const Sampler> sampler_of(std::shared_ptr<const Source> source, 
 
 TEST(Loader, GivesTheSameBytesWithAnyNumberOfWorkers) {
   const SamplerOptions altered{.flip = true, .random_crop = 2};
-  for (const auto& source : {std::shared_ptr<const Source>(std::make_shared<SlowPictures>(50)), open_toy("toy:moons")}) {
+  for (const auto& source : {std::shared_ptr<const Source>(std::make_shared<SlowImages>(50)), open_toy("toy:moons")}) {
     const auto sampler = sampler_of(source, source->endless() ? SamplerOptions{} : altered);
     for (const int64_t workers : {0, 1, 4, 16}) {
       Loader loader(sampler, {.batch = 8, .workers = workers, .prefetch = 3});
@@ -58,7 +58,7 @@ TEST(Loader, GivesTheSameBytesWithAnyNumberOfWorkers) {
 }
 
 TEST(Loader, BeginsAnywhereAndGoesBack) {
-  const auto sampler = sampler_of(std::make_shared<SlowPictures>(50));
+  const auto sampler = sampler_of(std::make_shared<SlowImages>(50));
   Loader loader(sampler, {.batch = 4, .workers = 3, .prefetch = 4});
   for (const int64_t step : {100, 101, 3, 4, 5, 200, 0, 1}) {
     EXPECT_TRUE(torch::equal(loader.batch(step), sampler->batch(step, 4))) << step;
@@ -66,7 +66,7 @@ TEST(Loader, BeginsAnywhereAndGoesBack) {
 }
 
 TEST(Loader, MakesNoMoreAheadThanItMay) {
-  const auto source = std::make_shared<SlowPictures>(50);
+  const auto source = std::make_shared<SlowImages>(50);
   Loader loader(sampler_of(source), {.batch = 4, .workers = 2, .prefetch = 5});
   loader.batch(0);
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
@@ -75,7 +75,7 @@ TEST(Loader, MakesNoMoreAheadThanItMay) {
 }
 
 TEST(Loader, GivesAFailureToWhoAsksForItsStep) {
-  const auto source = std::make_shared<SlowPictures>(40);
+  const auto source = std::make_shared<SlowImages>(40);
   source->broken = 5;
   const auto sampler = sampler_of(source);
   int64_t bad = 0;
@@ -94,7 +94,7 @@ TEST(Loader, GivesAFailureToWhoAsksForItsStep) {
 
 TEST(Loader, EndsWithBatchesThatNobodyTook) {
   for (int i = 0; i < 20; ++i) {
-    const auto source = std::make_shared<SlowPictures>(50);
+    const auto source = std::make_shared<SlowImages>(50);
     {
       Loader loader(sampler_of(source), {.batch = 4, .workers = 4, .prefetch = 1000});
       if (i % 2) loader.batch(i);
@@ -113,12 +113,12 @@ TEST(Loader, GivesTheSameFromASetThatLiesOnTheDevice) {
 }
 
 TEST(Loader, ConvertsToTheTypeAndCountsTheWaiting) {
-  Loader loader(sampler_of(std::make_shared<SlowPictures>(30)), {.batch = 2, .workers = 0, .type = torch::kFloat64});
+  Loader loader(sampler_of(std::make_shared<SlowImages>(30)), {.batch = 2, .workers = 0, .type = torch::kFloat64});
   EXPECT_EQ(loader.batch(0).scalar_type(), torch::kFloat64);
   EXPECT_GT(loader.waited(), 0);
 }
 
-TEST(Augmented, IsACropOfTheReflectedPicture) {
+TEST(Augmented, IsACropOfTheReflectedImage) {
   const auto images = pixels(6);
   Augmentation augmentation;
   augmentation.mirrored_B = torch::tensor({false, true, false, true, true, false});
@@ -131,13 +131,15 @@ TEST(Augmented, IsACropOfTheReflectedPicture) {
       const auto mirrored = augmentation.mirrored_B[b].item<bool>() ? floats[b].flip(2) : floats[b];
       const auto padded = torch::reflection_pad2d(mirrored, {5, 5, 3, 3});
       const int64_t dy = augmentation.shift_B2[b][0].item<int64_t>(), dx = augmentation.shift_B2[b][1].item<int64_t>();
-      EXPECT_TRUE(torch::equal(out[b].to(torch::kFloat32), padded.slice(1, 3 + dy, 10 + dy).slice(2, 5 + dx, 11 + dx))) << b;
+      EXPECT_TRUE(torch::equal(out[b].to(torch::kFloat32), padded.slice(1, 3 + dy, 10 + dy).slice(2, 5 + dx, 11 + dx)))
+          << b;
     }
   }
 }
 
 TEST(Sampler, GivesEachRankItsPartOfTheSameBatch) {
-  for (const auto& source : {std::shared_ptr<const Source>(std::make_shared<TensorSource>("pixels", pixels(30))), open_toy("toy:moons")}) {
+  for (const auto& source :
+       {std::shared_ptr<const Source>(std::make_shared<TensorSource>("pixels", pixels(30))), open_toy("toy:moons")}) {
     SamplerOptions options;
     if (!source->endless()) options = {.flip = true, .random_crop = 2};
     const Sampler alone(source, 1, "source", options);
@@ -145,7 +147,7 @@ TEST(Sampler, GivesEachRankItsPartOfTheSameBatch) {
       std::vector<torch::Tensor> parts;
       for (int64_t rank = 0; rank < 3; ++rank) {
         options.rank = rank;
-        options.world = 3;
+        options.group = 3;
         parts.push_back(Sampler(source, 1, "source", options).batch(step, 4));
       }
       EXPECT_TRUE(torch::equal(torch::cat(parts), alone.batch(step, 12))) << source->name() << " step " << step;
@@ -154,8 +156,10 @@ TEST(Sampler, GivesEachRankItsPartOfTheSameBatch) {
 }
 
 TEST(Sampler, RefusesToAlterVectors) {
-  EXPECT_THAT(message_of([] { Sampler(open_toy("toy:moons"), 1, "source", {.random_crop = 1}); }), HasSubstr("random_crop is for images"));
-  EXPECT_THAT(message_of([] { Sampler(std::make_shared<TensorSource>("p", pixels(3)), 1, "s", {.random_crop = 6}); }), HasSubstr("must be less than the side"));
+  EXPECT_THAT(message_of([] { Sampler(open_toy("toy:moons"), 1, "source", {.random_crop = 1}); }),
+              HasSubstr("random_crop is for images"));
+  EXPECT_THAT(message_of([] { Sampler(std::make_shared<TensorSource>("p", pixels(3)), 1, "s", {.random_crop = 6}); }),
+              HasSubstr("must be less than the side"));
 }
 
 }  // namespace

@@ -19,7 +19,8 @@ torch::Generator stream() { return RandomStreams(3).at("lost", 0); }
 
 std::shared_ptr<const Source> table(double offset, double spread) {
   const auto z = torch::randn({400, 2}, RandomStreams(1).at("rows", 0), torch::kFloat64);
-  return std::make_shared<NamedTable>("t", z * torch::tensor({1., spread}, torch::kFloat64) + torch::tensor({0., offset}, torch::kFloat64));
+  return std::make_shared<NamedTable>(
+      "t", z * torch::tensor({1., spread}, torch::kFloat64) + torch::tensor({0., offset}, torch::kFloat64));
 }
 
 TEST(LostColumns, AreThoseOfTheUnitsThatASourceGives) {
@@ -49,8 +50,10 @@ TEST(LostColumns, AFillValueLosesItsColumnInStandardUnits) {
       const auto s = measure_columns(*p, *q, kind, 0);
       const StandardisedSource source(p, s.source), target(q, s.target);
       // Whether or not the row itself is among those that are looked at.
-      for (const int64_t rows : {100, 400}) EXPECT_THAT(lost_columns(source, rows, stream()), ElementsAre(1)) << kind << " " << value;
-      EXPECT_THAT(loss_causes(source, &target, {1}, 100, stream()), ElementsAre(LossCause::stretched)) << kind << " " << value;
+      for (const int64_t rows : {100, 400})
+        EXPECT_THAT(lost_columns(source, rows, stream()), ElementsAre(1)) << kind << " " << value;
+      EXPECT_THAT(loss_causes(source, &target, {1}, 100, stream()), ElementsAre(LossCause::stretched))
+          << kind << " " << value;
     }
     EXPECT_THAT(lost_columns(*p, 400, stream()), IsEmpty()) << "raw";
   }

@@ -5,7 +5,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
-#include "monge/data/pictures.h"
+#include "monge/data/image_collection.h"
 #include "monge/io/archive.h"
 #include "tests/support/support.h"
 
@@ -25,20 +25,23 @@ class Members : public ::testing::Test {
  protected:
   void write(const std::string& name, const std::vector<std::string>& entries) const {
     std::vector<io::ArchiveEntry> out;
-    for (const auto& entry : entries) out.push_back({entry, entry.ends_with(".json") ? std::string("{}") : image(static_cast<int>(out.size()))});
+    for (const auto& entry : entries)
+      out.push_back({entry, entry.ends_with(".json") ? std::string("{}") : image(static_cast<int>(out.size()))});
     io::write_archive(folder / name, out);
   }
   std::vector<std::string> names_of(const std::string& path) {
     told.clear();
-    const auto pictures = open_pictures(folder / path, [&](LogLevel, const std::string& line) { told.push_back(line); });
+    const auto images =
+        open_image_collection(folder / path, [&](LogLevel, const std::string& line) { told.push_back(line); });
     std::vector<std::string> out;
-    for (int64_t i = 0; i < pictures->size(); ++i) out.push_back(pictures->name(i));
+    for (int64_t i = 0; i < images->size(); ++i) out.push_back(images->name(i));
     return out;
   }
 
   const ScratchFolder folder;
   std::vector<std::string> told;
-  const std::vector<std::string> pairs = {"000.input.png", "000.target.png", "000.json", "001.input.png", "001.target.png", "001.json"};
+  const std::vector<std::string> pairs = {"000.input.png", "000.target.png", "000.json",
+                                          "001.input.png", "001.target.png", "001.json"};
 };
 
 TEST(MemberPath, IsTakenApart) {
@@ -70,17 +73,19 @@ TEST_F(Members, OfATarAZipAFolderAndShardsAreChosen) {
     if (name.ends_with(".png")) real_files().replace(folder / name, image(1));
   }
   std::filesystem::create_directory(folder / "f");
-  for (const char* name : {"000.input.png", "000.target.png"}) std::filesystem::copy_file(folder / name, folder / "f" / name);
+  for (const char* name : {"000.input.png", "000.target.png"})
+    std::filesystem::copy_file(folder / name, folder / "f" / name);
   for (const char* set : {"p-0.tar", "p.tar.gz", "p.zip"}) {
     EXPECT_THAT(names_of(std::string(set) + "?member=input.png"), ElementsAre("000.input.png", "001.input.png")) << set;
     EXPECT_THAT(told, IsEmpty()) << set;
   }
-  EXPECT_THAT(names_of("p-{0..1}.tar?member=target.png"), ElementsAre("p-0/000.target.png", "p-0/001.target.png", "p-1/002.target.png"));
+  EXPECT_THAT(names_of("p-{0..1}.tar?member=target.png"),
+              ElementsAre("p-0/000.target.png", "p-0/001.target.png", "p-1/002.target.png"));
   EXPECT_THAT(names_of("f?member=target.png"), ElementsAre("000.target.png"));
   EXPECT_EQ(names_of("p-0.tar?member=*").size(), 4u);
-  EXPECT_TRUE(holds_pictures(folder / "p-0.tar?member=input.png"));
-  EXPECT_TRUE(pictures_exist((folder / "p-{0..1}.tar?member=input.png").string()));
-  EXPECT_FALSE(pictures_exist((folder / "q.tar?member=input.png").string()));
+  EXPECT_TRUE(holds_images(folder / "p-0.tar?member=input.png"));
+  EXPECT_TRUE(images_exist((folder / "p-{0..1}.tar?member=input.png").string()));
+  EXPECT_FALSE(images_exist((folder / "q.tar?member=input.png").string()));
 }
 
 TEST_F(Members, MustBeChosenWhereSamplesHaveSeveral) {
@@ -88,8 +93,10 @@ TEST_F(Members, MustBeChosenWhereSamplesHaveSeveral) {
   write("p.tar.gz", pairs);
   write("dirs.tar", {"a/0.input.png", "a/0.target.png", "b/0.input.png", "b/0.target.png"});
   for (const char* set : {"p-0.tar", "p.tar.gz", "p-{0..0}.tar", "dirs.tar"}) {
-    EXPECT_THAT(message_of([&] { names_of(set); }), AllOf(HasSubstr("2 of 2 samples have several images, and none is chosen"), HasSubstr("input.png, target.png"),
-                                                          HasSubstr("?member=input.png"))) << set;
+    EXPECT_THAT(message_of([&] { names_of(set); }),
+                AllOf(HasSubstr("2 of 2 samples have several images, and none is chosen"),
+                      HasSubstr("input.png, target.png"), HasSubstr("?member=input.png")))
+        << set;
   }
   EXPECT_THAT(names_of("dirs.tar?member=input.png"), ElementsAre("a/0.input.png", "b/0.input.png"));
 }
@@ -116,7 +123,8 @@ TEST_F(Members, OfSeveralChosenOnesASampleGivesItsFirst) {
 TEST_F(Members, ThatAreNotThereAreRefusedWithThoseThatAre) {
   write("p-0.tar", pairs);
   EXPECT_THAT(message_of([&] { names_of("p-0.tar?member=inptu.png"); }),
-              AllOf(HasSubstr("no image is the chosen member"), HasSubstr("\"input.png\" (2), \"target.png\" (2)"), HasSubstr("did you mean \"input.png\"?")));
+              AllOf(HasSubstr("no image is the chosen member"), HasSubstr("\"input.png\" (2), \"target.png\" (2)"),
+                    HasSubstr("did you mean \"input.png\"?")));
   real_files().replace(folder / "one.png", image(1));
   EXPECT_THAT(message_of([&] { names_of("one.png?member=png"); }), HasSubstr("is one file"));
 }

@@ -14,7 +14,9 @@ class NamedTable : public FiniteSource {
   std::string name() const override { return name_; }
   std::vector<int64_t> item_shape() const override { return {values_.size(1)}; }
   int64_t size() const override { return values_.size(0); }
-  torch::Tensor stored_items(const std::vector<int64_t>& indices) const override { return exact_items(indices).to(torch::kFloat32); }
+  torch::Tensor stored_items(const std::vector<int64_t>& indices) const override {
+    return exact_items(indices).to(torch::kFloat32);
+  }
   torch::Tensor exact_items(const std::vector<int64_t>& indices) const override {
     check(indices);
     return values_.index_select(0, torch::tensor(indices, torch::kInt64));

@@ -11,7 +11,7 @@
 #include "monge/io/archive.h"
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
-#include "tests/io/odd_pictures.h"
+#include "tests/io/odd_images.h"
 #include "tests/support/support.h"
 
 namespace monge::data {
@@ -66,7 +66,7 @@ TEST(Open, TellsTheLogWhatItFoundAndLeftOut) {
   };
   open_source({.path = folder.path().string(), .images = {.size = 8, .on_error = "skip"}}, log);
   EXPECT_THAT(infos, ElementsAre(HasSubstr("1 items of shape [3, 8, 8]")));
-  EXPECT_THAT(warnings, ElementsAre(AllOf(HasSubstr("1 pictures cannot be used"), HasSubstr("b.png"))));
+  EXPECT_THAT(warnings, ElementsAre(AllOf(HasSubstr("1 images cannot be used"), HasSubstr("b.png"))));
   warnings.clear();
   open_source({.path = (folder / "a.png").string(), .images = {.cache_mb = 0}}, log);
   EXPECT_TRUE(warnings.empty());  // somebody who asks for no cache needs no warning that there is none
@@ -75,7 +75,7 @@ TEST(Open, TellsTheLogWhatItFoundAndLeftOut) {
   infos.clear();
   open_source({.path = folder.path().string(), .images = {.size = 8, .on_error = "skip"}}, log);
   EXPECT_THAT(infos, Contains(HasSubstr("1 file is no .png, .jpg, .webp or .tif")));
-  EXPECT_THAT(warnings, Contains(HasSubstr("1 pictures of other kinds (.gif")));
+  EXPECT_THAT(warnings, Contains(HasSubstr("1 images of other kinds (.gif")));
 }
 
 TEST(Open, SaysWhatWasConvertedOnceASource) {
@@ -90,7 +90,7 @@ TEST(Open, SaysWhatWasConvertedOnceASource) {
     if (level == LogLevel::info && line.find("converted") != std::string::npos) said.push_back(line);
   };
   SourceOptions options{.path = folder.path().string(), .images = {.size = 8, .on_error = "skip"}};
-  const auto whole = folder.path().string() + ": converted 1 CMYK, 1 16-bit and 1 palette pictures to 8-bit grey or RGB";
+  const auto whole = folder.path().string() + ": converted 1 CMYK, 1 16-bit and 1 palette images to 8-bit grey or RGB";
   open_source(options, log)->items({0, 1, 2, 3});
   EXPECT_THAT(said, ElementsAre(whole));
 
@@ -102,7 +102,8 @@ TEST(Open, SaysWhatWasConvertedOnceASource) {
   const auto source = open_source(options, log);
   EXPECT_TRUE(said.empty());
   for (const int64_t i : {0, 1, 1, 2, 1, 2}) source->items({i, 0});
-  EXPECT_THAT(said, ElementsAre(HasSubstr("converted 1 CMYK picture to 8-bit grey or RGB among 2"), HasSubstr("1 16-bit picture")));
+  EXPECT_THAT(
+      said, ElementsAre(HasSubstr("converted 1 CMYK image to 8-bit grey or RGB among 2"), HasSubstr("1 16-bit image")));
   said.clear();
   open_source(options, log)->items({0, 1, 2, 3});
   EXPECT_THAT(said, ElementsAre(whole));
@@ -123,9 +124,10 @@ TEST(Open, WarnsOfEntriesWithUnsafeNames) {
   }
   put(folder / "a.tar", bytes);
   std::vector<std::string> warnings;
-  open_source({.path = (folder / "a.tar").string(), .images = {.size = 8}}, [&](LogLevel level, const std::string& line) {
-    if (level == LogLevel::warning) warnings.push_back(line);
-  });
+  open_source({.path = (folder / "a.tar").string(), .images = {.size = 8}},
+              [&](LogLevel level, const std::string& line) {
+                if (level == LogLevel::warning) warnings.push_back(line);
+              });
   EXPECT_THAT(warnings, ElementsAre(HasSubstr("a.tar: 2 entries are left out for an unsafe name")));
 }
 
@@ -137,7 +139,8 @@ TEST(Open, AFolderIsOneOfImagesWhateverItIsCalled) {
     put(folder / name / "0.target.png", png());
     EXPECT_EQ(open_source({.path = (folder / name).string(), .images = {.size = 8}})->size(), 2) << name;
     EXPECT_EQ(open_source({.path = (folder / name).string() + "?member=*", .images = {.size = 8}})->size(), 2) << name;
-    EXPECT_EQ(open_source({.path = (folder / name).string() + "?member=input.png", .images = {.size = 8}})->size(), 1) << name;
+    EXPECT_EQ(open_source({.path = (folder / name).string() + "?member=input.png", .images = {.size = 8}})->size(), 1)
+        << name;
   }
 }
 
@@ -176,9 +179,7 @@ TEST(Arrays, NameTheFirstValueThatIsNotFinite) {
   put(folder / "holes.csv", "1,2\n3,inf\n");
   EXPECT_THAT(message_of([&] { open_array(folder / "holes.csv"); }),
               AllOf(HasSubstr("holes.csv"), HasSubstr("row 1, column 1")));
-  EXPECT_THAT(message_of([] {
-                array_source("wide", torch::full({1, 1}, 1e300, torch::kFloat64));
-              }),
+  EXPECT_THAT(message_of([] { array_source("wide", torch::full({1, 1}, 1e300, torch::kFloat64)); }),
               HasSubstr("1e+300"));
   auto images = torch::zeros({2, 3, 4, 4});
   images[1][2][0][3] = std::nanf("");
@@ -191,8 +192,10 @@ TEST(Arrays, ReadTablesInDoubleWithTheirNames) {
   std::vector<std::string> lines;
   const auto log = [&](LogLevel, const std::string& line) { lines.push_back(line); };
   const auto source = open_source({.path = (folder / "a.csv").string()}, log);
-  EXPECT_THAT(lines, ElementsAre((folder / "a.csv").string() + ": 3 rows x 2 columns: time, y (commas, header in line 1, index \"cell\")"));
-  EXPECT_TRUE(torch::equal(source->exact_items({1, 0}), torch::tensor({{1700000003.5, 0.2}, {1700000000.25, 0.1}}, torch::kFloat64)));
+  EXPECT_THAT(lines, ElementsAre((folder / "a.csv").string() +
+                                 ": 3 rows x 2 columns: time, y (commas, header in line 1, index \"cell\")"));
+  EXPECT_TRUE(torch::equal(source->exact_items({1, 0}),
+                           torch::tensor({{1700000003.5, 0.2}, {1700000000.25, 0.1}}, torch::kFloat64)));
   EXPECT_TRUE(torch::equal(source->items({1}), torch::tensor({{1700000003.5f, 0.2f}})));
   EXPECT_EQ(source->number_type(), torch::kFloat64);
   const auto names = source->table_names();
@@ -207,8 +210,12 @@ TEST(Arrays, ReadTablesInDoubleWithTheirNames) {
 
   lines.clear();
   open_source({.path = (folder / "a.csv?columns=y").string()}, log);
-  EXPECT_THAT(lines, ElementsAre(HasSubstr("a.csv?columns=y: 3 rows x 1 column: y (commas, header in line 1, index \"cell\", 1 of 2 columns chosen)")));
-  EXPECT_THAT(message_of([&] { open_source({.path = (folder / "b.csv?columns=y").string()}); }), HasSubstr("b.csv: no such file or folder"));
+  EXPECT_THAT(
+      lines,
+      ElementsAre(HasSubstr(
+          "a.csv?columns=y: 3 rows x 1 column: y (commas, header in line 1, index \"cell\", 1 of 2 columns chosen)")));
+  EXPECT_THAT(message_of([&] { open_source({.path = (folder / "b.csv?columns=y").string()}); }),
+              HasSubstr("b.csv: no such file or folder"));
 }
 
 TEST(Arrays, TellWhichWholeNumbersAreRounded) {
@@ -218,12 +225,14 @@ TEST(Arrays, TellWhichWholeNumbersAreRounded) {
     lines.push_back(line);
   };
   const auto counts = array_source("counts", torch::tensor({{16777216, 16777217}, {5, 33554436}}, torch::kInt64), log);
-  EXPECT_THAT(lines, ElementsAre(AllOf(HasSubstr("counts: 1 of its 4 values are whole numbers that float32 does not hold exactly"),
-                                       HasSubstr("row 0, column 1 (counted from 0): 16777217 becomes 16777216"))));
+  EXPECT_THAT(lines, ElementsAre(AllOf(
+                         HasSubstr("counts: 1 of its 4 values are whole numbers that float32 does not hold exactly"),
+                         HasSubstr("row 0, column 1 (counted from 0): 16777217 becomes 16777216"))));
   EXPECT_EQ(counts->exact_items({0})[0][1].item<double>(), 16777217);
   lines.clear();
   array_source("large", torch::tensor({{int64_t{9007199254740993}}}, torch::kInt64), log);
-  EXPECT_THAT(lines, ElementsAre(HasSubstr("float64 does not hold exactly, the first at row 0, column 0 (counted from 0): 9007199254740993 becomes 9007199254740992"),
+  EXPECT_THAT(lines, ElementsAre(HasSubstr("float64 does not hold exactly, the first at row 0, column 0 (counted from "
+                                           "0): 9007199254740993 becomes 9007199254740992"),
                                  HasSubstr("float32 does not hold exactly")));
   lines.clear();
   const auto small = array_source("small", torch::tensor({{65535}}, torch::kInt32).to(torch::kUInt16), log);
@@ -238,13 +247,9 @@ TEST(Arrays, RefuseOtherShapesAndRanges) {
               AllOf(HasSubstr("flat.npy"), HasSubstr("[4]"), HasSubstr("[N, 1]")));
   EXPECT_THAT(message_of([] { array_source("a", torch::zeros({4, 5, 6})); }), HasSubstr("[4, 5, 6]"));
   EXPECT_THAT(message_of([] { array_source("a", torch::zeros({0, 3})); }), HasSubstr("empty"));
-  EXPECT_THAT(message_of([] {
-                array_source("a", torch::zeros({4, 8, 8, 3}));
-              }),
+  EXPECT_THAT(message_of([] { array_source("a", torch::zeros({4, 8, 8, 3})); }),
               HasSubstr("channels to the second place"));
-  EXPECT_THAT(message_of([] {
-                array_source("a", torch::full({1, 3, 2, 2}, 255.f));
-              }),
+  EXPECT_THAT(message_of([] { array_source("a", torch::full({1, 3, 2, 2}, 255.f)); }),
               AllOf(HasSubstr("255"), HasSubstr("[-1, 1]")));
   put(folder / "ragged.csv", "1,2\n3\n");
   EXPECT_THAT(message_of([&] { open_array(folder / "ragged.csv"); }), HasSubstr("ragged.csv"));

@@ -16,7 +16,7 @@
 #include "monge/data/packed_set.h"
 #include "monge/io/archive.h"
 #include "monge/io/npy.h"
-#include "tests/io/odd_pictures.h"
+#include "tests/io/odd_images.h"
 #include "tests/support/support.h"
 
 namespace monge::data {
@@ -26,8 +26,8 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using testing::message_of;
+using ::testing::Not;
 using testing::ScratchFolder;
 
 const std::atomic<bool> kGoOn{false};
@@ -42,7 +42,7 @@ torch::Tensor noise(int64_t seed, int64_t height, int64_t width) {
   return torch::randint(0, 256, {height, width, 3}, torch::kUInt8);
 }
 
-/// `count` pictures of different sizes: "00.png", "01.jpg", ...
+/// `count` images of different sizes: "00.png", "01.jpg", ...
 void fill(const fs::path& folder, int count) {
   for (int i = 0; i < count; ++i) {
     const auto image = noise(i, 20 + i % 7, 22 + i % 5);
@@ -55,7 +55,8 @@ void fill(const fs::path& folder, int count) {
 std::map<std::string, std::string> files_of(const fs::path& folder) {
   std::map<std::string, std::string> out;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file()) out[entry.path().lexically_relative(folder).string()] = real_files().read(entry.path());
+    if (entry.is_regular_file())
+      out[entry.path().lexically_relative(folder).string()] = real_files().read(entry.path());
   }
   return out;
 }
@@ -65,10 +66,10 @@ PackResult pack_all(const fs::path& from, const fs::path& to, const PackOptions&
 }
 
 /// Small shards, so that there are several.
-PackOptions small(int64_t pictures_per_shard = 3) {
+PackOptions small(int64_t images_per_shard = 3) {
   PackOptions options;
   options.preparation.height = options.preparation.width = 16;
-  options.shard_bytes = pictures_per_shard * 16 * 16 * 3;
+  options.shard_bytes = images_per_shard * 16 * 16 * 3;
   return options;
 }
 
@@ -77,7 +78,7 @@ TEST(Pack, HoldsWhatTheSourceWouldGive) {
   fill(folder / "set", 11);
   const auto result = pack_all(folder / "set", folder / "packed", small());
   ASSERT_EQ(result.parts.size(), 1u);
-  EXPECT_EQ(result.parts[0].pictures, 11);
+  EXPECT_EQ(result.parts[0].images, 11);
   EXPECT_EQ(result.parts[0].shards, 4);
   const ImageSource plain(folder / "set", {.size = 16}), packed(folder / "packed", {.size = 16});
   ASSERT_EQ(packed.size(), 11);
@@ -98,7 +99,8 @@ TEST(Pack, IsReadAsNpyAndJson) {
   pack_all(folder / "set", folder / "packed", small());
   const auto manifest = nlohmann::json::parse(real_files().read(folder / "packed/manifest.json"));
   std::vector<torch::Tensor> shards;
-  for (const auto& shard : manifest["shards"]) shards.push_back(io::read_npy(folder / "packed" / shard["file"].get<std::string>()));
+  for (const auto& shard : manifest["shards"])
+    shards.push_back(io::read_npy(folder / "packed" / shard["file"].get<std::string>()));
   const auto all = torch::cat(shards);
   EXPECT_EQ(all.sizes(), (std::vector<int64_t>{5, 16, 16, 3}));
   EXPECT_TRUE(torch::equal(all[4].permute({2, 0, 1}), ImageSource(folder / "set", {.size = 16}).stored_items({4})[0]));
@@ -115,7 +117,8 @@ TEST(Pack, KeepsEncodedFilesAsTheyAre) {
   options.shard_bytes = 4500;  // some three of these
   const auto result = pack_all(folder / "set", folder / "packed", options);
   EXPECT_GT(result.parts[0].shards, 1);
-  const auto packed = open_pictures(folder / "packed", silent()), plain = open_pictures(folder / "set", silent());
+  const auto packed = open_image_collection(folder / "packed", silent()),
+             plain = open_image_collection(folder / "set", silent());
   ASSERT_EQ(packed->size(), 7);
   for (int64_t i = 0; i < 7; ++i) {
     std::string a, b;
@@ -128,7 +131,8 @@ TEST(Pack, KeepsEncodedFilesAsTheyAre) {
   EXPECT_GT(io::read_archive(folder / "packed/encoded-00000.tar").size(), 1u);
   EXPECT_TRUE(verify_packed_set(folder / "packed").empty());
   pack_all(folder / "set", folder / "pixels", small());
-  EXPECT_THAT(message_of([&] { pack_all(folder / "pixels", folder / "again", options); }), HasSubstr("leave out --encoded"));
+  EXPECT_THAT(message_of([&] { pack_all(folder / "pixels", folder / "again", options); }),
+              HasSubstr("leave out --encoded"));
 }
 
 TEST(Pack, PreparesInOneLineAsTheAnimeFacesWant) {
@@ -161,7 +165,7 @@ bool was_killed(pid_t child) {
   return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
 
-// The child kills itself after some pictures, at another one each time, as a machine that fails does.
+// The child kills itself after some images, at another one each time, as a machine that fails does.
 TEST(Pack, GoesOnAfterAKillAndMakesTheSameBytes) {
   const ScratchFolder folder;
   fill(folder / "set", 23);
@@ -176,7 +180,12 @@ TEST(Pack, GoesOnAfterAKillAndMakesTheSameBytes) {
       const pid_t child = fork();
       ASSERT_GE(child, 0);
       if (child == 0) {
-        pack(folder / "set", packed, options, silent(), [&](int64_t done, int64_t) { if (done >= after) raise(SIGKILL); }, kGoOn);
+        pack(
+            folder / "set", packed, options, silent(),
+            [&](int64_t done, int64_t) {
+              if (done >= after) raise(SIGKILL);
+            },
+            kGoOn);
         _exit(0);
       }
       kills += was_killed(child);
@@ -220,7 +229,7 @@ TEST(Pack, GoesOnAfterAKillBetweenItsSteps) {
   EXPECT_EQ(files_of(folder / "b"), files_of(folder / "a"));
   fs::copy(folder / "a", folder / "c.part", fs::copy_options::recursive);
   const auto result = pack_all(folder / "set", folder / "c", small());
-  EXPECT_EQ(result.parts[0].pictures, 7);
+  EXPECT_EQ(result.parts[0].images, 7);
   EXPECT_EQ(result.parts[0].resumed, result.parts[0].shards);
   EXPECT_EQ(files_of(folder / "c"), files_of(folder / "a"));
   fs::copy(folder / "a", folder / "d.part", fs::copy_options::recursive);
@@ -246,18 +255,21 @@ TEST(Pack, SeesThatAPackedSourceIsAnother) {
   auto grey = small();
   grey.preparation.grey = true;
   pack_all(folder / "set", folder / "first", grey);
-  EXPECT_THAT(message_of([&] { pack_all(folder / "first", folder / "second", small()); }), HasSubstr("of other pictures or options"));
+  EXPECT_THAT(message_of([&] { pack_all(folder / "first", folder / "second", small()); }),
+              HasSubstr("of other images or options"));
 }
 
 TEST(Pack, StopsWhenAskedAndGoesOn) {
   const ScratchFolder folder;
   fill(folder / "set", 12);
   std::atomic<bool> stop{false};
-  const auto result = pack(folder / "set", folder / "packed", small(), silent(), [&](int64_t done, int64_t) { stop = stop || done >= 5; }, stop);
+  const auto result = pack(
+      folder / "set", folder / "packed", small(), silent(), [&](int64_t done, int64_t) { stop = stop || done >= 5; },
+      stop);
   EXPECT_FALSE(result.complete);
   EXPECT_FALSE(fs::exists(folder / "packed"));
   const auto rest = pack_all(folder / "set", folder / "packed", small());
-  EXPECT_EQ(rest.parts[0].pictures, 12);
+  EXPECT_EQ(rest.parts[0].images, 12);
   EXPECT_EQ(rest.parts[0].resumed, 1);
 }
 
@@ -268,29 +280,38 @@ TEST(Pack, LeavesAloneWhatIsThereAndRefusesToReplaceIt) {
   EXPECT_TRUE(pack_all(folder / "set", folder / "packed", small()).parts[0].was_there);
   auto other = small();
   other.preparation.grey = true;
-  EXPECT_THAT(message_of([&] { pack_all(folder / "set", folder / "packed", other); }), HasSubstr("packed set of other pictures or options"));
+  EXPECT_THAT(message_of([&] { pack_all(folder / "set", folder / "packed", other); }),
+              HasSubstr("packed set of other images or options"));
   fill(folder / "set", 5);
-  EXPECT_THAT(message_of([&] { pack_all(folder / "set", folder / "packed", small()); }), HasSubstr("packed set of other pictures or options"));
+  EXPECT_THAT(message_of([&] { pack_all(folder / "set", folder / "packed", small()); }),
+              HasSubstr("packed set of other images or options"));
   put(folder / "full/notes.txt", "mine");
-  EXPECT_THAT(message_of([&] { pack_all(folder / "set", folder / "full", small()); }), HasSubstr("exists and is no packed set"));
+  EXPECT_THAT(message_of([&] { pack_all(folder / "set", folder / "full", small()); }),
+              HasSubstr("exists and is no packed set"));
   EXPECT_EQ(real_files().read(folder / "full/notes.txt"), "mine");
   put(folder / "new.part/notes.txt", "mine");
-  EXPECT_THAT(message_of([&] { pack_all(folder / "set", folder / "new", small()); }), AllOf(HasSubstr("new.part"), HasSubstr("holds other things (notes.txt)")));
+  EXPECT_THAT(message_of([&] { pack_all(folder / "set", folder / "new", small()); }),
+              AllOf(HasSubstr("new.part"), HasSubstr("holds other things (notes.txt)")));
   EXPECT_EQ(real_files().read(folder / "new.part/notes.txt"), "mine");
 }
 
-TEST(Pack, BeginsAnewWhereThePartIsOfOtherPictures) {
+TEST(Pack, BeginsAnewWhereThePartIsOfOtherImages) {
   const ScratchFolder folder;
   fill(folder / "set", 12);
   std::atomic<bool> stop{false};
-  pack(folder / "set", folder / "packed", small(), silent(), [&](int64_t done, int64_t) { stop = stop || done >= 7; }, stop);
+  pack(
+      folder / "set", folder / "packed", small(), silent(), [&](int64_t done, int64_t) { stop = stop || done >= 7; },
+      stop);
   put(folder / "set/00.png", io::encode_png(noise(99, 31, 33)));
   std::vector<std::string> told;
-  const auto result = pack(folder / "set", folder / "packed", small(), [&](LogLevel, const std::string& line) { told.push_back(line); }, {}, kGoOn);
+  const auto result = pack(
+      folder / "set", folder / "packed", small(), [&](LogLevel, const std::string& line) { told.push_back(line); }, {},
+      kGoOn);
   EXPECT_EQ(result.parts[0].resumed, 0);
   ASSERT_EQ(told.size(), 1u);
   EXPECT_THAT(told[0], HasSubstr("begun anew"));
-  EXPECT_TRUE(torch::equal(ImageSource(folder / "packed", {.size = 16}).items({0}), ImageSource(folder / "set", {.size = 16}).items({0})));
+  EXPECT_TRUE(torch::equal(ImageSource(folder / "packed", {.size = 16}).items({0}),
+                           ImageSource(folder / "set", {.size = 16}).items({0})));
 }
 
 TEST(Pack, NamesAllThatCannotBeUsedOrSkipsThem) {
@@ -300,12 +321,13 @@ TEST(Pack, NamesAllThatCannotBeUsedOrSkipsThem) {
   put(folder / "set/05.jpg", "");
   put(folder / "set/08.png", io::encode_png(noise(3, 30, 30)).substr(0, 500));
   const auto message = message_of([&] { pack_all(folder / "set", folder / "packed", small()); });
-  EXPECT_THAT(message, AllOf(HasSubstr("3 of 9 pictures"), HasSubstr("01.jpg"), HasSubstr("05.jpg"), HasSubstr("08.png"), HasSubstr("--on-error skip")));
+  EXPECT_THAT(message, AllOf(HasSubstr("3 of 9 images"), HasSubstr("01.jpg"), HasSubstr("05.jpg"), HasSubstr("08.png"),
+                             HasSubstr("--on-error skip")));
   EXPECT_FALSE(fs::exists(folder / "packed"));
   auto skip = small();
   skip.on_error = "skip";
   const auto result = pack_all(folder / "set", folder / "packed", skip);
-  EXPECT_EQ(result.parts[0].pictures, 6);
+  EXPECT_EQ(result.parts[0].images, 6);
   EXPECT_EQ(result.parts[0].left_out.size(), 3u);
   const ImageSource packed(folder / "packed", {.size = 16});
   EXPECT_EQ(packed.size(), 6);
@@ -319,16 +341,17 @@ TEST(Pack, ConvertsOnlyWhereItMay) {
   fill(folder / "set", 2);
   put(folder / "set/inks.jpg", testing::cmyk_jpeg(torch::full({20, 20, 4}, 90, torch::kUInt8), true));
   const auto result = pack_all(folder / "set", folder / "packed", small());
-  EXPECT_EQ(result.parts[0].pictures, 3);
-  EXPECT_EQ(io::conversion_text(result.parts[0].notes.converted), "converted 1 CMYK picture to 8-bit grey or RGB");
+  EXPECT_EQ(result.parts[0].images, 3);
+  EXPECT_EQ(io::conversion_text(result.parts[0].notes.converted), "converted 1 CMYK image to 8-bit grey or RGB");
   auto options = small();
   options.convert = false;
   EXPECT_THAT(message_of([&] { pack_all(folder / "set", folder / "other", options); }),
-              AllOf(HasSubstr("1 of 3 pictures"), HasSubstr("inks.jpg: is a CMYK picture")));
-  EXPECT_THAT(message_of([&] { ImageSource(folder / "set", {.size = 8, .convert = false}); }), HasSubstr("inks.jpg: is a CMYK picture"));
+              AllOf(HasSubstr("1 of 3 images"), HasSubstr("inks.jpg: is a CMYK image")));
+  EXPECT_THAT(message_of([&] { ImageSource(folder / "set", {.size = 8, .convert = false}); }),
+              HasSubstr("inks.jpg: is a CMYK image"));
 }
 
-TEST(Pack, DealsByNameSoThatNewPicturesMoveNobody) {
+TEST(Pack, DealsByNameSoThatNewImagesMoveNobody) {
   const ScratchFolder folder;
   fill(folder / "set", 40);
   auto options = small(50);
@@ -338,8 +361,8 @@ TEST(Pack, DealsByNameSoThatNewPicturesMoveNobody) {
   pack_all(folder / "set", folder / "second", options);
   const auto names = [&](const fs::path& set) {
     std::vector<std::string> out;
-    const auto pictures = open_pictures(set, silent());
-    for (int64_t i = 0; i < pictures->size(); ++i) out.push_back(pictures->name(i));
+    const auto images = open_image_collection(set, silent());
+    for (int64_t i = 0; i < images->size(); ++i) out.push_back(images->name(i));
     return out;
   };
   for (const char* part : {"train", "test"}) {
@@ -347,7 +370,8 @@ TEST(Pack, DealsByNameSoThatNewPicturesMoveNobody) {
     EXPECT_GT(after.size(), before.size());
     for (const auto& name : before) EXPECT_THAT(after, ::testing::Contains(name)) << part;
   }
-  EXPECT_LT(names(folder / "second/train").size() + names(folder / "second/test").size(), 70u) << "a tenth goes to none";
+  EXPECT_LT(names(folder / "second/train").size() + names(folder / "second/test").size(), 70u)
+      << "a tenth goes to none";
   options.split_by = "order";
   options.split = parse_split("a=0.5,b=0.5");
   pack_all(folder / "set", folder / "third", options);
@@ -361,7 +385,7 @@ TEST(PackedSet, FindsWhatIsDamaged) {
   const auto set = folder / "packed", shard = set / "pixels-00001.npy", manifest = set / "manifest.json";
   pack_all(folder / "set", set, small());
   const auto pixels = real_files().read(shard), text = real_files().read(manifest);
-  const auto message = [&] { return message_of([&] { open_pictures(set, silent()); }); };
+  const auto message = [&] { return message_of([&] { open_image_collection(set, silent()); }); };
 
   auto flipped = pixels;
   flipped[pixels.size() - 1] ^= 1;
@@ -385,7 +409,7 @@ TEST(PackedSet, FindsWhatIsDamaged) {
     return message();
   };
   EXPECT_THAT(changed("\"version\": 1", "\"version\": 2"), HasSubstr("has version 2"));
-  EXPECT_THAT(changed("\"count\": 5", "\"count\": 6"), HasSubstr("counts 6 pictures and its shards 5"));
+  EXPECT_THAT(changed("\"count\": 5", "\"count\": 6"), HasSubstr("counts 6 images and its shards 5"));
   EXPECT_THAT(changed("\"count\": 5", "\"count\": -5"), HasSubstr("no fitting \"count\""));
   EXPECT_THAT(changed("pixels-00001.npy", "../set/00.png"), HasSubstr("does not lie in the set"));
   EXPECT_THAT(changed("\"height\": 16", "\"height\": 17"), HasSubstr("is no .npy file of uint8"));
@@ -393,14 +417,16 @@ TEST(PackedSet, FindsWhatIsDamaged) {
   EXPECT_THAT(changed("\"kind\": \"pixels\"", "\"kind\": \"voxels\""), HasSubstr("no \"kind\""));
   real_files().replace(manifest, text.substr(0, text.size() / 2));
   EXPECT_THAT(message(), HasSubstr("is of no packed set"));
-  EXPECT_THAT(changed("\"version\": 1", "\"version\": " + std::string(100'000, '[') + std::string(100'000, ']')), HasSubstr("is of no packed set"));
+  EXPECT_THAT(changed("\"version\": 1", "\"version\": " + std::string(100'000, '[') + std::string(100'000, ']')),
+              HasSubstr("is of no packed set"));
   real_files().replace(manifest, text);
 
   const auto names = real_files().read(set / "names.txt");
   auto evil = names;
   evil.replace(0, 6, "../../");
   real_files().replace(set / "names.txt", evil);
-  EXPECT_THAT(message_of([&] { open_pictures(set, silent())->name(0); }), AllOf(HasSubstr("names.txt, line 1"), HasSubstr("climbs")));
+  EXPECT_THAT(message_of([&] { open_image_collection(set, silent())->name(0); }),
+              AllOf(HasSubstr("names.txt, line 1"), HasSubstr("climbs")));
 }
 
 TEST(PackedSet, KeepsOddNames) {
@@ -420,7 +446,9 @@ TEST(Pack, BringsUprightAndScalesTwelveBits) {
   const auto full = pack_all(folder / "set", folder / "full", options).parts[0].notes;
   EXPECT_EQ(full.upright, 1);
   EXPECT_THAT(io::unused_range_warning(full, "--range"), HasSubstr("--range"));
-  const auto pixels = [&](const char* set, int64_t i) { return ImageSource(folder / set, {.size = 16}).stored_items({i})[0]; };
+  const auto pixels = [&](const char* set, int64_t i) {
+    return ImageSource(folder / set, {.size = 16}).stored_items({i})[0];
+  };
   EXPECT_TRUE(torch::equal(pixels("full", 1), noise(2, 16, 16).flip({0, 1}).permute({2, 0, 1})));
   EXPECT_LE(pixels("full", 0).max().item<int>(), 16);
 
@@ -428,7 +456,8 @@ TEST(Pack, BringsUprightAndScalesTwelveBits) {
   options.preparation.exif = "ignore";
   pack_all(folder / "set", folder / "scaled", options);
   EXPECT_TRUE(torch::equal(pixels("scaled", 1), noise(2, 16, 16).permute({2, 0, 1})));
-  EXPECT_TRUE(torch::equal(pixels("scaled", 0)[0], (values.select(2, 0).to(torch::kFloat64) * 255 / 4095).round().to(torch::kUInt8)));
+  EXPECT_TRUE(torch::equal(pixels("scaled", 0)[0],
+                           (values.select(2, 0).to(torch::kFloat64) * 255 / 4095).round().to(torch::kUInt8)));
   const auto manifest = nlohmann::json::parse(real_files().read(folder / "scaled/manifest.json"));
   EXPECT_EQ(manifest["preparation"]["range"], "0..4095");
   EXPECT_EQ(manifest["preparation"]["exif"], "ignore");
@@ -438,9 +467,11 @@ TEST(Pack, BringsUprightAndScalesTwelveBits) {
 
 TEST(Pack, RemembersThatAllFilesWereGrey) {
   const ScratchFolder folder;
-  for (int i = 0; i < 3; ++i) put(folder / "set" / (std::to_string(i) + ".png"), io::encode_png(noise(i, 16, 16).narrow(2, 0, 1).contiguous()));
+  for (int i = 0; i < 3; ++i)
+    put(folder / "set" / (std::to_string(i) + ".png"), io::encode_png(noise(i, 16, 16).narrow(2, 0, 1).contiguous()));
   pack_all(folder / "set", folder / "packed", small());
-  const ImageSource packed(folder / "packed", {.size = 16, .colour = "auto"}), files(folder / "set", {.size = 16, .colour = "auto"});
+  const ImageSource packed(folder / "packed", {.size = 16, .colour = "auto"}),
+      files(folder / "set", {.size = 16, .colour = "auto"});
   EXPECT_EQ(packed.item_shape()[0], 1);
   EXPECT_TRUE(packed.is_quick());
   EXPECT_TRUE(torch::equal(packed.items({0, 1, 2}), files.items({0, 1, 2})));

@@ -32,8 +32,8 @@ using testing::ScratchFolder;
 
 TEST(RowSource, GivesEveryTypeAsFloats) {
   const auto whole = torch::tensor({3, 100, 7, 0, 1, 2}, torch::kInt64).view({3, 2});
-  for (const auto type : {torch::kFloat64, torch::kFloat32, torch::kFloat16, torch::kInt64, torch::kInt32, torch::kInt16,
-                          torch::kInt8, torch::kUInt8}) {
+  for (const auto type : {torch::kFloat64, torch::kFloat32, torch::kFloat16, torch::kInt64, torch::kInt32,
+                          torch::kInt16, torch::kInt8, torch::kUInt8}) {
     const RowSource source("rows", whole.to(type));
     const auto items = source.items({2, 0, 2});
     EXPECT_EQ(items.scalar_type(), torch::kFloat32) << type;
@@ -53,14 +53,15 @@ TEST(RowSource, GivesIntegersWithoutSignAndExactValues) {
   EXPECT_TRUE(torch::equal(RowSource("d", exact).exact_items({0}), exact));
   auto bad = exact.clone();
   bad[0][1] = 1e300;
-  EXPECT_THAT(message_of([&] { RowSource("d", bad).exact_items({0}); }), AllOf(HasSubstr("row 0, column 1"), HasSubstr("1e+300")));
+  EXPECT_THAT(message_of([&] { RowSource("d", bad).exact_items({0}); }),
+              AllOf(HasSubstr("row 0, column 1"), HasSubstr("1e+300")));
 }
 
-TEST(RowSource, KeepsBytesOfPicturesAndConvertsThoseOfVectors) {
+TEST(RowSource, KeepsBytesOfImagesAndConvertsThoseOfVectors) {
   const auto bytes = torch::tensor({0, 255, 51, 1, 2, 3}, torch::kUInt8);
-  const RowSource pictures("pictures", bytes.view({2, 3, 1, 1})), vectors("vectors", bytes.view({2, 3}));
-  EXPECT_EQ(pictures.stored_items({1}).scalar_type(), torch::kUInt8);
-  EXPECT_TRUE(torch::allclose(pictures.items({0}).flatten(), torch::tensor({-1.f, 1.f, -0.6f})));
+  const RowSource images("pictures", bytes.view({2, 3, 1, 1})), vectors("vectors", bytes.view({2, 3}));
+  EXPECT_EQ(images.stored_items({1}).scalar_type(), torch::kUInt8);
+  EXPECT_TRUE(torch::allclose(images.items({0}).flatten(), torch::tensor({-1.f, 1.f, -0.6f})));
   EXPECT_TRUE(torch::equal(vectors.items({0}).flatten(), torch::tensor({0.f, 255.f, 51.f})));
 }
 
@@ -71,26 +72,32 @@ TEST(RowSource, NamesTheValueThatIsNotFiniteWhenItIsDrawn) {
   table[4][0] = -std::numeric_limits<double>::infinity();
   const RowSource source("table", table);
   EXPECT_TRUE(torch::equal(source.items({0, 1}), torch::zeros({2, 30})));
-  EXPECT_THAT(message_of([&] { source.items({0, 2}); }),
-              AllOf(HasSubstr("table: a value is not a finite number in float32, at row 2, column 17 (counted from 0), got nan"), HasSubstr("drop or fill")));
+  EXPECT_THAT(
+      message_of([&] { source.items({0, 2}); }),
+      AllOf(
+          HasSubstr("table: a value is not a finite number in float32, at row 2, column 17 (counted from 0), got nan"),
+          HasSubstr("drop or fill")));
   EXPECT_THAT(message_of([&] { source.items({3}); }), AllOf(HasSubstr("row 3, column 29"), HasSubstr("1e+300")));
   EXPECT_THAT(message_of([&] { source.items({4}); }), AllOf(HasSubstr("row 4, column 0"), HasSubstr("-inf")));
-  auto pictures = torch::zeros({2, 3, 4, 4});
-  pictures[1][2][0][3] = std::numeric_limits<float>::infinity();
-  EXPECT_THAT(message_of([&] { RowSource("i", pictures).items({1}); }), HasSubstr("item 1, position [2, 0, 3]"));
+  auto images = torch::zeros({2, 3, 4, 4});
+  images[1][2][0][3] = std::numeric_limits<float>::infinity();
+  EXPECT_THAT(message_of([&] { RowSource("i", images).items({1}); }), HasSubstr("item 1, position [2, 0, 3]"));
 }
 
 TEST(RowSource, RefusesOtherTensorsAndIndices) {
-  EXPECT_THAT(message_of([] { RowSource("a", torch::zeros({4})); }), HasSubstr("a: one or more items [N, ...] are needed, got [4]"));
+  EXPECT_THAT(message_of([] { RowSource("a", torch::zeros({4})); }),
+              HasSubstr("a: one or more items [N, ...] are needed, got [4]"));
   EXPECT_THAT(message_of([] { RowSource("a", torch::zeros({2, 3}).t()); }), HasSubstr("contiguous"));
   EXPECT_THAT(message_of([] { RowSource("a", torch::zeros({2, 3}, torch::kComplexFloat)); }), HasSubstr("real"));
-  EXPECT_THAT(message_of([] { RowSource("a", torch::zeros({2, 3})).items({2}); }), HasSubstr("item 2 does not exist; the items are 0 to 1"));
+  EXPECT_THAT(message_of([] { RowSource("a", torch::zeros({2, 3})).items({2}); }),
+              HasSubstr("item 2 does not exist; the items are 0 to 1"));
 }
 
 // What is asked for ahead ends with the file.
 TEST(RowSource, GoesThroughAllOfAFile) {
   const ScratchFolder folder;
-  const auto rows = torch::arange(3 * (1 << 20) + 77, torch::kFloat32).view({-1, 1});  // 12 MiB and a little: three blocks
+  const auto rows =
+      torch::arange(3 * (1 << 20) + 77, torch::kFloat32).view({-1, 1});  // 12 MiB and a little: three blocks
   io::write_npy(folder / "rows.npy", rows);
   const RowSource source("rows", io::map_npy(folder / "rows.npy"));
   std::vector<torch::Tensor> parts;
@@ -120,7 +127,8 @@ TEST(RowSource, ThreadsMayDrawAtOnce) {
 }
 
 /// A sparse .npy of this size whose data are zeros but for `rows`, which lie at `at`.
-void write_sparse(const fs::path& path, const std::vector<int64_t>& shape, int64_t at = 0, const torch::Tensor& rows = {}) {
+void write_sparse(const fs::path& path, const std::vector<int64_t>& shape, int64_t at = 0,
+                  const torch::Tensor& rows = {}) {
   const auto header = io::npy_header(torch::kFloat32, shape);
   int64_t bytes = 4;
   for (const int64_t extent : shape) bytes *= extent;
@@ -172,13 +180,14 @@ TEST(Arrays, WhatIsMappedGivesTheSameItems) {
   EXPECT_THAT(message_of([&] { open_array(folder / "rows.npy"); }), HasSubstr("the file has"));
 }
 
-TEST(Arrays, OfMappedPicturesSomeAreLookedAt) {
+TEST(Arrays, OfMappedImagesSomeAreLookedAt) {
   const ScratchFolder folder;
   const std::vector<int64_t> shape{3000, 3, 48, 48};
   write_sparse(folder / "fine.npy", shape);
   EXPECT_EQ(open_array(folder / "fine.npy")->item_shape(), (std::vector<int64_t>{3, 48, 48}));
   write_sparse(folder / "far.npy", shape, 0, torch::full({1, 3, 48, 48}, 255.f));
-  EXPECT_THAT(message_of([&] { open_array(folder / "far.npy"); }), AllOf(HasSubstr("far.npy"), HasSubstr("255"), HasSubstr("[-1, 1]")));
+  EXPECT_THAT(message_of([&] { open_array(folder / "far.npy"); }),
+              AllOf(HasSubstr("far.npy"), HasSubstr("255"), HasSubstr("[-1, 1]")));
   write_sparse(folder / "unit.npy", shape, 0, torch::full({1, 3, 48, 48}, 0.9f));
   EXPECT_THAT(message_of([&] { open_array(folder / "unit.npy"); }), HasSubstr("as if they were in [0, 1]"));
   write_sparse(folder / "turned.npy", {3000, 48, 48, 3});
@@ -195,7 +204,8 @@ TEST(Arrays, OpenAnArrayOfAnNpz) {
   EXPECT_EQ(source->name(), "npz:" + path + "?key=b");
   EXPECT_TRUE(torch::equal(source->items({1}), b.narrow(0, 1, 1).to(torch::kFloat32)));
   EXPECT_THAT(message_of([&] { open_source({.path = path}); }), HasSubstr("\"a\", \"b\""));
-  EXPECT_THAT(message_of([&] { open_source({.path = "npz:" + path + "?name=a"}); }), AllOf(HasSubstr("unknown parameter"), HasSubstr("key")));
+  EXPECT_THAT(message_of([&] { open_source({.path = "npz:" + path + "?name=a"}); }),
+              AllOf(HasSubstr("unknown parameter"), HasSubstr("key")));
   EXPECT_THAT(message_of([&] { open_source({.path = "npz:?key=a"}); }), HasSubstr("names no file"));
   EXPECT_THAT(message_of([&] { open_source({.path = "npz:x.npy"}); }), HasSubstr("x.npy is no .npz file"));
   EXPECT_THAT(message_of([&] { open_source({.path = "npz:none.npz"}); }), HasSubstr("none.npz: no such file"));
@@ -211,7 +221,8 @@ TEST(Source, SomeIndicesAreDifferentAndOfAllPlaces) {
     EXPECT_LT(*std::max_element(indices.begin(), indices.end()), size);
     EXPECT_EQ(indices, some_indices(size, n, RandomStreams(3).at("x", 0)));
     if (size == 10) continue;
-    const double mean = std::accumulate(indices.begin(), indices.end(), 0.0) / static_cast<double>(n) / static_cast<double>(size);
+    const double mean =
+        std::accumulate(indices.begin(), indices.end(), 0.0) / static_cast<double>(n) / static_cast<double>(size);
     EXPECT_NEAR(mean, 0.5, 5 * 0.2887 / std::sqrt(4000.0));  // five standard errors of the uniform law
   }
 }

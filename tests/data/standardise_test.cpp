@@ -24,7 +24,9 @@ using testing::relative_error;
 
 constexpr uint64_t kSeed = 5;
 
-std::shared_ptr<const Source> rows_of(const torch::Tensor& rows) { return std::make_shared<TensorSource>("rows", rows); }
+std::shared_ptr<const Source> rows_of(const torch::Tensor& rows) {
+  return std::make_shared<TensorSource>("rows", rows);
+}
 
 /// Rows of three columns: far from 0 against its spread, wide, narrow.
 torch::Tensor table(int64_t n, int64_t step) {
@@ -35,7 +37,8 @@ torch::Tensor table(int64_t n, int64_t step) {
 TEST(Standardise, EachIsTheMeanAndTheDeviationOfItsOwnColumns) {
   const auto p = table(500, 0), q = table(70, 1) * 2 + 1;
   std::string said;
-  const auto s = measure_columns(*rows_of(p), *rows_of(q), "each", kSeed, [&](LogLevel, const std::string& line) { said += line + "\n"; });
+  const auto s = measure_columns(*rows_of(p), *rows_of(q), "each", kSeed,
+                                 [&](LogLevel, const std::string& line) { said += line + "\n"; });
   for (const auto& [columns, rows] : {std::pair{&s.source, &p}, {&s.target, &q}}) {
     const auto wide = rows->to(torch::kFloat64);
     EXPECT_LT(relative_error(columns->mean, wide.mean(0)), 1e-12);
@@ -71,9 +74,11 @@ TEST(Standardise, AColumnWithoutSpreadKeepsItsScale) {
   EXPECT_EQ(each.source.scale[1].item<double>(), 1);
   EXPECT_EQ(each.source.scale[3].item<double>(), 1);
   EXPECT_LT(each.source.apply(p).select(1, 1).abs().max().item<double>(), 1e-7);
-  EXPECT_THAT(said, AllOf(HasSubstr("source: 2 of 4 columns have no spread and keep their scale: 1, 3"), HasSubstr("target: 2 of 4")));
+  EXPECT_THAT(said, AllOf(HasSubstr("source: 2 of 4 columns have no spread and keep their scale: 1, 3"),
+                          HasSubstr("target: 2 of 4")));
   said.clear();
-  const auto joint = measure_columns(*rows_of(p), *rows_of(q), "joint", kSeed, log);  // between the sides there is a spread
+  const auto joint =
+      measure_columns(*rows_of(p), *rows_of(q), "joint", kSeed, log);  // between the sides there is a spread
   EXPECT_NEAR(joint.source.scale[1].item<double>(), 0.1, 1e-7);
   EXPECT_EQ(joint.source.scale[3].item<double>(), 1);
   EXPECT_THAT(said, HasSubstr("both sides: 1 of 4 columns have no spread and keep their scale: 3"));
@@ -83,8 +88,8 @@ TEST(Standardise, OfManyRowsASampleIsTakenThatGoesByTheSeed) {
   const auto large = std::make_shared<RowSource>("large", torch::rand({140'000, 2}, RandomStreams(3).at("rows", 0)));
   std::string said;
   const LogSink log = [&](LogLevel, const std::string& line) { said += line; };
-  const auto a = measure_columns(*large, *large, "each", kSeed, log), b = measure_columns(*large, *large, "each", kSeed),
-             c = measure_columns(*large, *large, "each", kSeed + 1);
+  const auto a = measure_columns(*large, *large, "each", kSeed, log),
+             b = measure_columns(*large, *large, "each", kSeed), c = measure_columns(*large, *large, "each", kSeed + 1);
   EXPECT_THAT(said, HasSubstr("by 131072 of 140000 rows of the source and 131072 of 140000 rows of the target"));
   EXPECT_TRUE(torch::equal(a.source.mean, b.source.mean) && torch::equal(a.target.mean, a.source.mean));
   EXPECT_FALSE(torch::equal(a.source.mean, c.source.mean));
@@ -96,17 +101,23 @@ TEST(Standardise, OfManyRowsASampleIsTakenThatGoesByTheSeed) {
 TEST(Standardise, OfAnEndlessLawDrawsAreTaken) {
   const auto law = open_toy("toy:gaussian?dim=2");
   std::string said;
-  const auto s = measure_columns(*law, *rows_of(table(50, 0).narrow(1, 0, 2)), "each", kSeed, [&](LogLevel, const std::string& line) { said += line; });
+  const auto s = measure_columns(*law, *rows_of(table(50, 0).narrow(1, 0, 2)), "each", kSeed,
+                                 [&](LogLevel, const std::string& line) { said += line; });
   EXPECT_THAT(said, HasSubstr("by 131072 draws of the source and all 50 rows"));
   EXPECT_LT(s.source.mean.abs().max().item<double>(), 5 / std::sqrt(131'072.0));
   EXPECT_NEAR(s.source.scale[0].item<double>(), 1, 0.02);
 }
 
-TEST(Standardise, RefusesPictures) {
-  const auto pictures = std::make_shared<TensorSource>("faces", torch::rand({4, 3, 8, 8}));
-  EXPECT_THAT(message_of([&] { measure_columns(*pictures, *pictures, "joint", kSeed); }),
-              AllOf(HasSubstr("data.standardise: standardises the columns of vectors, and faces has items of shape [3, 8, 8]"), HasSubstr("\"off\"")));
-  EXPECT_THAT(message_of([&] { StandardisedSource(pictures, Columns{torch::zeros({3}, torch::kFloat64), torch::ones({3}, torch::kFloat64)}); }),
+TEST(Standardise, RefusesImages) {
+  const auto images = std::make_shared<TensorSource>("faces", torch::rand({4, 3, 8, 8}));
+  EXPECT_THAT(
+      message_of([&] { measure_columns(*images, *images, "joint", kSeed); }),
+      AllOf(HasSubstr("data.standardise: standardises the columns of vectors, and faces has items of shape [3, 8, 8]"),
+            HasSubstr("\"off\"")));
+  EXPECT_THAT(message_of([&] {
+                StandardisedSource(images,
+                                   Columns{torch::zeros({3}, torch::kFloat64), torch::ones({3}, torch::kFloat64)});
+              }),
               HasSubstr("items of shape [3, 8, 8]"));
 }
 
@@ -117,12 +128,14 @@ TEST(Standardise, UndoGivesTheRowsBack) {
   ASSERT_EQ(back.scalar_type(), torch::kFloat64);
   // Each way rounds once: half a unit of the last place of z, times the scale, and one of the row itself.
   EXPECT_LT(((back - p).abs() / (p.abs() + s.source.scale.to(torch::kFloat32) * 4)).max().item<double>(), 2e-7);
-  EXPECT_THAT(message_of([&] { s.source.apply(torch::rand({5, 2})); }), HasSubstr("rows of 3 columns are needed, got the shape [5, 2]"));
+  EXPECT_THAT(message_of([&] { s.source.apply(torch::rand({5, 2})); }),
+              HasSubstr("rows of 3 columns are needed, got the shape [5, 2]"));
 }
 
 /// The columns of ../shared/cases/float64-offset: ordinary, metres north of the equator, seconds since 1970.
 torch::Tensor far_table(int64_t n, int64_t step) {
-  return torch::randn({n, 3}, RandomStreams(4).at("far", step), torch::kFloat64) * torch::tensor({1., 0.1, 10.}, torch::kFloat64) +
+  return torch::randn({n, 3}, RandomStreams(4).at("far", step), torch::kFloat64) *
+             torch::tensor({1., 0.1, 10.}, torch::kFloat64) +
          torch::tensor({0., 5.8e6, 1.75e9}, torch::kFloat64);
 }
 
@@ -131,7 +144,8 @@ TEST(Standardise, IsInDoubleBeforeItRounds) {
   const auto whole = std::make_shared<NamedTable>("p", p), other = std::make_shared<NamedTable>("q", p + shift);
   const auto s = measure_columns(*whole, *other, "joint", kSeed);
   EXPECT_LT(relative_error(s.source.mean, p.mean(0) + shift / 2), 1e-15);
-  EXPECT_LT(((s.source.scale - torch::cat({p, p + shift}).std(0, false)) / s.source.scale).abs().max().item<double>(), 1e-6);
+  EXPECT_LT(((s.source.scale - torch::cat({p, p + shift}).std(0, false)) / s.source.scale).abs().max().item<double>(),
+            1e-6);
   const StandardisedSource source(whole, s.source), target(other, s.target);
   std::vector<int64_t> all(400);
   std::iota(all.begin(), all.end(), 0);
@@ -139,7 +153,8 @@ TEST(Standardise, IsInDoubleBeforeItRounds) {
   const auto expected = (p - s.source.mean) / s.source.scale;
   EXPECT_LT((z - expected).abs().max().item<double>(), 5e-7);  // of numbers up to 4, rounded once
   EXPECT_LT((source.exact_items(all) - expected).abs().max().item<double>(), 1e-15);
-  EXPECT_LT(((moved - z).to(torch::kFloat64) * s.source.scale - shift).abs().div(s.source.scale).max().item<double>(), 1e-6);
+  EXPECT_LT(((moved - z).to(torch::kFloat64) * s.source.scale - shift).abs().div(s.source.scale).max().item<double>(),
+            1e-6);
   // And back: what float32 resolves in standard units, and the rounding of double at 1.75e9.
   const auto back = s.source.undo(z);
   const auto steps = s.source.resolution();
@@ -158,7 +173,8 @@ TEST(Standardise, ATableInFloat32GivesTheBitsOfTheSameInFloat64) {
   const auto p = table(300, 0);
   const NamedTable wide("p", p.to(torch::kFloat64));
   for (const char* kind : {"joint", "each", "scale"}) {
-    const auto a = measure_columns(*rows_of(p), *rows_of(p * 2), kind, kSeed), b = measure_columns(wide, NamedTable("q", p.to(torch::kFloat64) * 2), kind, kSeed);
+    const auto a = measure_columns(*rows_of(p), *rows_of(p * 2), kind, kSeed),
+               b = measure_columns(wide, NamedTable("q", p.to(torch::kFloat64) * 2), kind, kSeed);
     EXPECT_TRUE(torch::equal(a.source.mean, b.source.mean) && torch::equal(a.target.scale, b.target.scale)) << kind;
     EXPECT_TRUE(torch::equal(a.source.apply(p), b.source.apply(p.to(torch::kFloat64)))) << kind;
   }
@@ -166,7 +182,8 @@ TEST(Standardise, ATableInFloat32GivesTheBitsOfTheSameInFloat64) {
 
 TEST(Standardise, ScaleHasOneMeanAndOneScale) {
   const auto p = table(500, 0), q = table(500, 1) * 2 + 1;
-  const auto s = measure_columns(*rows_of(p), *rows_of(q), "scale", kSeed), joint = measure_columns(*rows_of(p), *rows_of(q), "joint", kSeed);
+  const auto s = measure_columns(*rows_of(p), *rows_of(q), "scale", kSeed),
+             joint = measure_columns(*rows_of(p), *rows_of(q), "joint", kSeed);
   EXPECT_TRUE(torch::equal(s.source.mean, joint.source.mean) && torch::equal(s.source.mean, s.target.mean));
   EXPECT_TRUE(torch::equal(s.source.scale, s.target.scale));
   const auto wide = torch::cat({p, q}).to(torch::kFloat64);
@@ -174,7 +191,8 @@ TEST(Standardise, ScaleHasOneMeanAndOneScale) {
   EXPECT_LT(((s.source.scale - scale) / scale).abs().max().item<double>(), 1e-9);
   // Distances keep their proportions: the transport problem is the same but for the unit of length.
   const auto a = s.source.apply_exactly(p), b = s.target.apply_exactly(q);
-  EXPECT_LT(relative_error((a - b).norm(2, 1) * scale, (p.to(torch::kFloat64) - q.to(torch::kFloat64)).norm(2, 1)), 1e-12);
+  EXPECT_LT(relative_error((a - b).norm(2, 1) * scale, (p.to(torch::kFloat64) - q.to(torch::kFloat64)).norm(2, 1)),
+            1e-12);
   const auto constant = torch::full({9, 2}, 7.f);
   EXPECT_EQ(measure_columns(*rows_of(constant), *rows_of(constant), "scale", kSeed).source.scale[1].item<double>(), 1);
   EXPECT_THAT(message_of([&] { measure_columns(*rows_of(p), *rows_of(torch::rand({9, 2})), "scale", kSeed); }),
@@ -183,7 +201,8 @@ TEST(Standardise, ScaleHasOneMeanAndOneScale) {
 
 TEST(Standardise, NamesColumnsWithoutSpread) {
   std::string said;
-  const NamedTable p("p", torch::tensor({{1., 2.}, {1., 3.}}, torch::kFloat64), {.columns = {"weight", "height"}, .rows = {}, .index = ""});
+  const NamedTable p("p", torch::tensor({{1., 2.}, {1., 3.}}, torch::kFloat64),
+                     {.columns = {"weight", "height"}, .rows = {}, .index = ""});
   measure_columns(p, p, "each", kSeed, [&](LogLevel, const std::string& line) { said += line; });
   EXPECT_THAT(said, HasSubstr("1 of 2 columns have no spread and keep their scale: \"weight\""));
 }
@@ -200,7 +219,8 @@ TEST(Standardise, ASourceGivesItsItemsInStandardUnits) {
   EXPECT_FALSE(StandardisedSource(mapped, s.source).is_quick());
   EXPECT_EQ(StandardisedSource(mapped, s.source).number_type(), torch::kFloat64);
   EXPECT_TRUE(torch::equal(source.items({3, 1}), s.source.apply(torch::stack({p[3], p[1]}))));
-  EXPECT_TRUE(torch::equal(source.draw(9, RandomStreams(0).at("d", 0)), s.source.apply(whole->draw(9, RandomStreams(0).at("d", 0)))));
+  EXPECT_TRUE(torch::equal(source.draw(9, RandomStreams(0).at("d", 0)),
+                           s.source.apply(whole->draw(9, RandomStreams(0).at("d", 0)))));
 }
 
 TEST(Standardise, TensorsOfAFileAreCheckedWhenTaken) {
@@ -221,13 +241,17 @@ TEST(Standardise, TensorsOfAFileAreCheckedWhenTaken) {
     spoilt[index].second = other;
     return message_of([&] { take_standardisation(spoilt, "f"); });
   };
-  EXPECT_THAT(complaint(1, torch::zeros({3}, torch::kFloat64)), HasSubstr("f: the tensor \"standardise/source/scale\" is no scale of columns (float64 [D], finite, above 0)"));
+  EXPECT_THAT(
+      complaint(1, torch::zeros({3}, torch::kFloat64)),
+      HasSubstr("f: the tensor \"standardise/source/scale\" is no scale of columns (float64 [D], finite, above 0)"));
   EXPECT_THAT(complaint(3, torch::ones({4}, torch::kFloat64)), HasSubstr("standardise/target/scale"));
-  EXPECT_THAT(complaint(0, torch::full({3}, NAN, torch::kFloat64)), HasSubstr("\"standardise/source/mean\" is no mean"));
+  EXPECT_THAT(complaint(0, torch::full({3}, NAN, torch::kFloat64)),
+              HasSubstr("\"standardise/source/mean\" is no mean"));
   EXPECT_THAT(complaint(2, torch::zeros({3})), HasSubstr("standardise/target/mean"));
   auto lacking = good;
   lacking.erase(lacking.begin() + 2);
-  EXPECT_THAT(message_of([&] { take_standardisation(lacking, "f"); }), HasSubstr("f: lacks the tensor \"standardise/target/mean\""));
+  EXPECT_THAT(message_of([&] { take_standardisation(lacking, "f"); }),
+              HasSubstr("f: lacks the tensor \"standardise/target/mean\""));
 }
 
 }  // namespace

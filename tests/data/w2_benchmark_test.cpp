@@ -150,9 +150,7 @@ TEST(SmallPair, NamesTheTensorThatDoesNotFit) {
   EXPECT_THAT(message("shift", torch::zeros({0})), HasSubstr("floats of shape [any]"));
   EXPECT_THAT(message("out_var", torch::ones({1}, torch::kInt64)), AllOf(HasSubstr("out_var"), HasSubstr("int64 [1]")));
   const auto pair = load(folder, small_pair());
-  EXPECT_THAT(message_of([&] {
-                pair->map(torch::zeros({4, 3}));
-              }),
+  EXPECT_THAT(message_of([&] { pair->map(torch::zeros({4, 3})); }),
               AllOf(HasSubstr("pair.safetensors"), HasSubstr("[N, 2]"), HasSubstr("[4, 3]")));
   EXPECT_THAT(message_of([&] { pair->potentials(torch::zeros({4, 2}, torch::kInt64)); }), HasSubstr("int64 [4, 2]"));
 }

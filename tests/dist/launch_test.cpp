@@ -14,10 +14,12 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 Launch with(std::map<std::string, std::string> variables, bool mpi = true) {
-  return detect_launch([variables](const std::string& name) -> std::optional<std::string> {
-    const auto found = variables.find(name);
-    return found == variables.end() ? std::nullopt : std::optional(found->second);
-  }, mpi);
+  return detect_launch(
+      [variables](const std::string& name) -> std::optional<std::string> {
+        const auto found = variables.find(name);
+        return found == variables.end() ? std::nullopt : std::optional(found->second);
+      },
+      mpi);
 }
 
 TEST(Launch, WithoutALauncherIsAlone) { EXPECT_EQ(with({}).kind, Launch::Kind::alone); }
@@ -30,8 +32,13 @@ TEST(Launch, KnowsMpi) {
 }
 
 TEST(Launch, KnowsTorchrun) {
-  const auto launch = with({{"RANK", "3"}, {"WORLD_SIZE", "8"}, {"MASTER_ADDR", "gpu01"}, {"MASTER_PORT", "29500"},
-                            {"TORCHELASTIC_RUN_ID", "abc"}, {"TORCHELASTIC_RESTART_COUNT", "2"}, {"TORCHELASTIC_USE_AGENT_STORE", "True"}});
+  const auto launch = with({{"RANK", "3"},
+                            {"WORLD_SIZE", "8"},
+                            {"MASTER_ADDR", "gpu01"},
+                            {"MASTER_PORT", "29500"},
+                            {"TORCHELASTIC_RUN_ID", "abc"},
+                            {"TORCHELASTIC_RESTART_COUNT", "2"},
+                            {"TORCHELASTIC_USE_AGENT_STORE", "True"}});
   EXPECT_EQ(launch.kind, Launch::Kind::environment);
   EXPECT_EQ(launch.by, "torchrun");
   EXPECT_EQ(launch.rank, 3);
@@ -44,15 +51,22 @@ TEST(Launch, KnowsTorchrun) {
 
 TEST(Launch, RefusesHalfAnEnvironmentAndNonsense) {
   using monge::testing::message_of;
-  EXPECT_THAT(message_of([] { with({{"RANK", "0"}, {"WORLD_SIZE", "2"}, {"MASTER_PORT", "1"}}); }), AllOf(HasSubstr("MASTER_ADDR"), HasSubstr("unset")));
-  EXPECT_THAT(message_of([] { with({{"RANK", "2"}, {"WORLD_SIZE", "2"}}); }), AllOf(HasSubstr("RANK"), HasSubstr("0..1")));
+  EXPECT_THAT(message_of([] { with({{"RANK", "0"}, {"WORLD_SIZE", "2"}, {"MASTER_PORT", "1"}}); }),
+              AllOf(HasSubstr("MASTER_ADDR"), HasSubstr("unset")));
+  EXPECT_THAT(message_of([] { with({{"RANK", "2"}, {"WORLD_SIZE", "2"}}); }),
+              AllOf(HasSubstr("RANK"), HasSubstr("0..1")));
   EXPECT_THAT(message_of([] { with({{"RANK", "x"}, {"WORLD_SIZE", "2"}}); }), HasSubstr("\"x\""));
-  EXPECT_THAT(message_of([] { with({{"RANK", "0"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "a"}, {"MASTER_PORT", "70000"}}); }), HasSubstr("1..65535"));
+  EXPECT_THAT(
+      message_of([] { with({{"RANK", "0"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "a"}, {"MASTER_PORT", "70000"}}); }),
+      HasSubstr("1..65535"));
 }
 
 TEST(Launch, KnowsSrunWithoutMpi) {
-  const std::map<std::string, std::string> step{{"SLURM_STEP_NUM_TASKS", "16"}, {"SLURM_PROCID", "9"}, {"SLURM_STEP_NODELIST", "gpu[03-04]"},
-                                                {"SLURM_JOB_ID", "4711"},      {"SLURM_STEP_ID", "0"}};
+  const std::map<std::string, std::string> step{{"SLURM_STEP_NUM_TASKS", "16"},
+                                                {"SLURM_PROCID", "9"},
+                                                {"SLURM_STEP_NODELIST", "gpu[03-04]"},
+                                                {"SLURM_JOB_ID", "4711"},
+                                                {"SLURM_STEP_ID", "0"}};
   const auto launch = with(step);
   EXPECT_EQ(launch.by, "srun");
   EXPECT_EQ(launch.rank, 9);
@@ -70,10 +84,16 @@ TEST(Launch, KnowsSrunWithoutMpi) {
 
 // torchrun under mpirun, and srun that also sets MPI's variables for a program without MPI.
 TEST(Launch, TheInnermostLauncherCounts) {
-  const auto launch = with({{"PMIX_RANK", "0"}, {"TORCHELASTIC_RUN_ID", "x"}, {"RANK", "1"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "a"}, {"MASTER_PORT", "9"}});
+  const auto launch = with({{"PMIX_RANK", "0"},
+                            {"TORCHELASTIC_RUN_ID", "x"},
+                            {"RANK", "1"},
+                            {"WORLD_SIZE", "2"},
+                            {"MASTER_ADDR", "a"},
+                            {"MASTER_PORT", "9"}});
   EXPECT_EQ(launch.by, "torchrun");
   EXPECT_EQ(launch.rank, 1);
-  const std::map<std::string, std::string> step{{"PMIX_RANK", "1"}, {"SLURM_STEP_NUM_TASKS", "2"}, {"SLURM_PROCID", "1"}, {"SLURM_STEP_NODELIST", "n[1-2]"}};
+  const std::map<std::string, std::string> step{
+      {"PMIX_RANK", "1"}, {"SLURM_STEP_NUM_TASKS", "2"}, {"SLURM_PROCID", "1"}, {"SLURM_STEP_NODELIST", "n[1-2]"}};
   EXPECT_EQ(with(step).kind, Launch::Kind::mpi);
   EXPECT_EQ(with(step, false).by, "srun");
   EXPECT_EQ(with(step, false).host, "n1");

@@ -45,7 +45,9 @@ std::vector<uint16_t> own_ports() {
     std::istringstream words(line);
     std::vector<std::string> columns;
     for (std::string word; words >> word;) columns.push_back(word);
-    if (columns.size() < 10 || columns[3] != "0A" || !columns[1].starts_with("0100007F:") || !own.contains("socket:[" + columns[9] + "]")) continue;
+    if (columns.size() < 10 || columns[3] != "0A" || !columns[1].starts_with("0100007F:") ||
+        !own.contains("socket:[" + columns[9] + "]"))
+      continue;
     out.push_back(static_cast<uint16_t>(std::stoi(columns[1].substr(9), nullptr, 16)));
   }
   return out;
@@ -55,7 +57,8 @@ TEST(Rendezvous, RanksMeet) {
   const auto port = free_port();
   std::vector<std::future<std::vector<std::string>>> ranks;
   for (int64_t rank = 0; rank < 3; ++rank) {
-    ranks.push_back(std::async(std::launch::async, [=] { return meet(launch_of(rank, 3, port), Seconds(30))->gather(std::to_string(rank)); }));
+    ranks.push_back(std::async(
+        std::launch::async, [=] { return meet(launch_of(rank, 3, port), Seconds(30))->gather(std::to_string(rank)); }));
   }
   for (auto& rank : ranks) EXPECT_THAT(rank.get(), ::testing::ElementsAre("0", "1", "2"));
 }
@@ -88,12 +91,14 @@ TEST(Rendezvous, StrangersDoNotKeepRanksFromMeeting) {
 
 TEST(Rendezvous, NamesThoseThatDidNotCome) {
   const auto port = free_port();
-  EXPECT_THAT(testing::message_of([&] { meet(launch_of(0, 4, port), Seconds(1)); }), AllOf(HasSubstr("3 of 4 ranks did not come"), HasSubstr("number 1, 2, 3")));
+  EXPECT_THAT(testing::message_of([&] { meet(launch_of(0, 4, port), Seconds(1)); }),
+              AllOf(HasSubstr("3 of 4 ranks did not come"), HasSubstr("number 1, 2, 3")));
 }
 
 TEST(Rendezvous, APortThatIsTakenAndARank0ThatIsNotThere) {
   const Listener taken(true);
-  EXPECT_THAT(testing::message_of([&] { meet(launch_of(0, 2, taken.port()), Seconds(2)); }), AllOf(HasSubstr("MASTER_PORT"), HasSubstr("free")));
+  EXPECT_THAT(testing::message_of([&] { meet(launch_of(0, 2, taken.port()), Seconds(2)); }),
+              AllOf(HasSubstr("MASTER_PORT"), HasSubstr("free")));
   EXPECT_THAT(testing::message_of([&] { meet(launch_of(1, 2, free_port()), Seconds(2)); }), HasSubstr("MASTER_ADDR"));
 }
 

@@ -22,7 +22,9 @@ TEST(Watchdog, BarksWhenItsTimeIsOver) {
 
 TEST(Watchdog, IsSilentWhereTheWorkEndsInTime) {
   std::atomic<int> barks{0};
-  { const Watchdog watchdog(Seconds(60), [&] { ++barks; }); }
+  {
+    const Watchdog watchdog(Seconds(60), [&] { ++barks; });
+  }
   EXPECT_EQ(barks, 0);
 }
 

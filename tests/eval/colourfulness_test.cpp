@@ -26,9 +26,7 @@ TEST(Colourfulness, AddsTheSpreadOfItsColours) {
 }
 
 TEST(Colourfulness, RefusesGreyImages) {
-  EXPECT_THAT(monge::testing::message_of([] {
-                colourfulness(torch::zeros({2, 1, 4, 4}));
-              }),
+  EXPECT_THAT(monge::testing::message_of([] { colourfulness(torch::zeros({2, 1, 4, 4})); }),
               ::testing::HasSubstr("[B, 3, H, W]"));
 }
 

@@ -10,7 +10,7 @@
 
 #include "monge/core/random.h"
 #include "monge/data/toys.h"
-#include "monge/eval/pushforward.h"
+#include "monge/eval/push_forward_error.h"
 #include "tests/support/support.h"
 
 namespace monge::eval {
@@ -115,9 +115,7 @@ TEST(ExactPlan, ProvesItselfOnManyPoints) {
 }
 
 TEST(ExactPlan, SaysWhatItCannotUse) {
-  EXPECT_THAT(message_of([] {
-                exact_plan(torch::zeros({4097, 1}));
-              }),
+  EXPECT_THAT(message_of([] { exact_plan(torch::zeros({4097, 1})); }),
               AllOf(HasSubstr("4097 source points"), HasSubstr("1 to 4096"), HasSubstr("take a random part")));
   EXPECT_THAT(message_of([] { exact_plan(torch::zeros({3, 0})); }), HasSubstr("0 target points"));
   EXPECT_THAT(message_of([] { exact_plan(torch::zeros({3})); }), HasSubstr("[3]"));
@@ -127,9 +125,7 @@ TEST(ExactPlan, SaysWhatItCannotUse) {
   const auto half = torch::tensor({0.5, 0.5});
   EXPECT_THAT(message_of([&] { exact_plan(cost, half, half * 1.01); }),
               AllOf(HasSubstr("target weights have the sum 1.01"), HasSubstr("divide")));
-  EXPECT_THAT(message_of([&] {
-                exact_plan(cost, torch::tensor({1.5, -0.5}));
-              }),
+  EXPECT_THAT(message_of([&] { exact_plan(cost, torch::tensor({1.5, -0.5})); }),
               HasSubstr("source weights must be finite"));
   EXPECT_THAT(message_of([&] { exact_plan(cost, half * NAN); }), HasSubstr("source weights must be finite"));
   EXPECT_THAT(message_of([&] { exact_plan(cost, torch::ones({3}) / 3); }), HasSubstr("must be [2]; got [3]"));
@@ -147,9 +143,7 @@ TEST(ExactW2, OfAShiftAndOfImages) {
   EXPECT_NEAR(exact_w2_squared(images, images.flip(0)), 0, 1e-12);
   EXPECT_THAT(message_of([&] { exact_w2_squared(images, images.flatten(1)); }),
               AllOf(HasSubstr("[30, 3, 4, 4]"), HasSubstr("[30, 48]")));
-  EXPECT_THAT(message_of([&] {
-                exact_w2_squared(torch::zeros({5000, 1}), torch::zeros({5, 1}));
-              }),
+  EXPECT_THAT(message_of([&] { exact_w2_squared(torch::zeros({5000, 1}), torch::zeros({5, 1})); }),
               HasSubstr("5000 source points"));
 }
 

@@ -1,15 +1,15 @@
 #include "monge/eval/evaluation.h"
 
-#include <cmath>
-#include <limits>
-#include <map>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include <cmath>
+#include <limits>
+#include <map>
+
 #include "monge/core/random.h"
-#include "monge/train/nets.h"
+#include "monge/solve/nets.h"
 #include "tests/data/named_table.h"
 
 namespace monge::eval {
@@ -21,12 +21,12 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 
 /// A map that returns its input, to judge data with.
-train::Model identity() {
+model::Model identity() {
   train::Recipe recipe;
   recipe.map.residual = recipe.map.zero_last = true;
   recipe.map.width = 8;
-  train::Model model;
-  model.net = train::make_map(recipe, {2}, {2});
+  model::Model model;
+  model.net = solve::make_map(recipe, {2}, {2});
   model.net->eval();
   model.item_shape = {2};
   model.recipe = recipe;
@@ -43,12 +43,14 @@ TEST(Evaluation, JudgesNoMapByColumnsThatFloat32CannotHold) {
   // In float32 both sides have one value in the second column, so that the identity seems to reach the target there.
   const auto lost = evaluate(identity(), *table(1.75e9, 0, 0), *table(1.75e9, 1, 0), *table(1.75e9, 2, 0), 300, 0);
   EXPECT_THAT(lost.lost_columns, ElementsAre("the source's columns \"time\"", "the target's columns \"time\""));
-  EXPECT_EQ(lost.reach(), Reach::unknown);
-  EXPECT_EQ(lost.verdict(), "cannot be judged: float32 cannot hold the source's columns \"time\", the target's columns \"time\", and the metrics are of the rounded values "
-                            "(data.standardise)");
+  EXPECT_EQ(lost.target_verdict(), TargetVerdict::unknown);
+  EXPECT_EQ(lost.verdict(),
+            "cannot be judged: float32 cannot hold the source's columns \"time\", the target's columns \"time\", and "
+            "the metrics are of the rounded values "
+            "(data.standardise)");
   const auto far = evaluate(identity(), *table(0, 0, 9), *table(0, 1, 0), *table(0, 2, 0), 300, 0);
   EXPECT_THAT(far.lost_columns, IsEmpty());
-  EXPECT_EQ(far.reach(), Reach::missed);
+  EXPECT_EQ(far.target_verdict(), TargetVerdict::missed);
   EXPECT_THAT(far.verdict(), HasSubstr("MISSES"));
 }
 
@@ -68,9 +70,11 @@ std::map<std::string, double> figures(const Evaluation& evaluation) {
 TEST(Evaluation, JudgesNoMapByOutputsThatAreNotFinite) {
   for (const double bad : {std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN(), 3e38}) {
     const auto result = evaluate(identity(), *table_with(bad, 0), *table(0, 1, 0), *table(0, 2, 0), 300, 0);
-    EXPECT_EQ(result.reach(), Reach::unknown) << bad;
+    EXPECT_EQ(result.target_verdict(), TargetVerdict::unknown) << bad;
     EXPECT_THAT(result.verdict(), HasSubstr("cannot be judged: 1 of 300 outputs is ")) << bad;
-    EXPECT_THAT(result.verdict(), HasSubstr("; the first is that of row 17 (counted from 0); look for fill values in the input")) << bad;
+    EXPECT_THAT(result.verdict(),
+                HasSubstr("; the first is that of row 17 (counted from 0); look for fill values in the input"))
+        << bad;
     const auto named = figures(result);
     for (const char* name : {"target_error", "target_start", "cost", "mse"}) {
       ASSERT_TRUE(named.contains(name)) << name << " must be null and not absent";
@@ -83,15 +87,18 @@ TEST(Evaluation, JudgesNoMapByOutputsThatAreNotFinite) {
 }
 
 TEST(Evaluation, JudgesNoMapByATargetThatIsNotFinite) {
-  const auto result = evaluate(identity(), *table(0, 0, 0), *table_with(-std::numeric_limits<double>::infinity(), 1), *table(0, 2, 0), 300, 0);
-  EXPECT_EQ(result.verdict(), "cannot be judged: 1 of 300 target samples is not finite; the first is that of row 17 (counted from 0); look for fill values in the target");
+  const auto result = evaluate(identity(), *table(0, 0, 0), *table_with(-std::numeric_limits<double>::infinity(), 1),
+                               *table(0, 2, 0), 300, 0);
+  EXPECT_EQ(result.verdict(),
+            "cannot be judged: 1 of 300 target samples is not finite; the first is that of row 17 (counted from 0); "
+            "look for fill values in the target");
   EXPECT_TRUE(std::isnan(figures(result).at("target_error")));
   EXPECT_TRUE(std::isnan(figures(result).at("target_floor")));
   EXPECT_EQ(result.mse, 0);
   const auto other = evaluate(identity(), *table(0, 0, 0), *table(0, 1, 0), *table_with(3e38, 2), 300, 0);
   EXPECT_THAT(other.verdict(), HasSubstr("1 of 300 training target samples is beyond 1e19"));
   EXPECT_TRUE(std::isfinite(other.target_error));
-  EXPECT_EQ(other.reach(), Reach::unknown);
+  EXPECT_EQ(other.target_verdict(), TargetVerdict::unknown);
 }
 
 TEST(Evaluation, IsOfOutputsAsTheyAreUsed) {

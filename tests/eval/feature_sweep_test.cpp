@@ -44,7 +44,7 @@ class MeanColour : public FeatureNet {
   std::string mode_, hash_;
 };
 
-/// Twelve pictures of several sizes and kinds: RGB, grey, RGBA.
+/// Twelve images of several sizes and kinds: RGB, grey, RGBA.
 struct Folder {
   Folder() {
     for (int i = 0; i < 12; ++i) {
@@ -56,9 +56,9 @@ struct Folder {
   ScratchFolder scratch;
 };
 
-TEST(FeatureSweep, TakesPicturesOfAnySizeAndKindAndDoesNotDependOnTheBatch) {
+TEST(FeatureSweep, TakesImagesOfAnySizeAndKindAndDoesNotDependOnTheBatch) {
   const Folder folder;
-  const data::PictureSet set(folder.scratch.path());
+  const data::ImageSet set(folder.scratch.path());
   ASSERT_EQ(set.size(), 12);
   const MeanColour net;
   const auto whole = sweep_features(net, set, {.batch = 64, .keep_features = true});
@@ -82,56 +82,56 @@ TEST(FeatureSweep, ReadsArraysAsTheFilesTheyWereMadeOf) {
   io::write_npy(scratch / "bytes.npy", pixels);
   io::write_npy(scratch / "floats.npy", pixels.to(torch::kFloat32) / 127.5 - 1);
   const MeanColour net;
-  const auto a = sweep_features(net, data::PictureSet(scratch / "bytes.npy"), {.keep_features = true});
-  const auto b = sweep_features(net, data::PictureSet(scratch / "floats.npy"), {.keep_features = true});
+  const auto a = sweep_features(net, data::ImageSet(scratch / "bytes.npy"), {.keep_features = true});
+  const auto b = sweep_features(net, data::ImageSet(scratch / "floats.npy"), {.keep_features = true});
   EXPECT_TRUE(torch::equal(a.statistics.features_NF, b.statistics.features_NF));
   EXPECT_NEAR(a.statistics.features_NF[2][1].item<double>(), pixels[2][1].to(torch::kFloat64).mean().item<double>(),
               1e-4);
   io::write_npy(scratch / "vectors.npy", torch::rand({5, 3}));
-  EXPECT_THAT(message_of([&] { data::PictureSet set(scratch / "vectors.npy"); }), HasSubstr("holds no pictures"));
+  EXPECT_THAT(message_of([&] { data::ImageSet set(scratch / "vectors.npy"); }), HasSubstr("holds no images"));
 }
 
-TEST(PictureSet, WarnsOfWhatItDoesNotSee) {
+TEST(ImageSet, WarnsOfWhatItDoesNotSee) {
   const ScratchFolder scratch;
   io::write_image(scratch / "a.png", torch::zeros({8, 8, 3}, torch::kUInt8));
   std::ofstream(scratch / "b.gif") << "GIF89a";
   io::write_npy(scratch / "wide.npy", torch::rand({4, 3, 8, 8}) * 3 - 1.5);
   std::string told;
   const LogSink log = [&told](LogLevel, const std::string& line) { told += line + "\n"; };
-  EXPECT_EQ(data::PictureSet(scratch.path(), io::kWhite, log).size(), 1);
-  EXPECT_THAT(told, HasSubstr("1 pictures of other kinds"));
-  data::PictureSet wide(scratch / "wide.npy", io::kWhite, log);
+  EXPECT_EQ(data::ImageSet(scratch.path(), io::kWhite, log).size(), 1);
+  EXPECT_THAT(told, HasSubstr("1 images of other kinds"));
+  data::ImageSet wide(scratch / "wide.npy", io::kWhite, log);
   EXPECT_THAT(told, HasSubstr("lie beyond [-1, 1] and are clamped"));
 }
 
-TEST(PictureSet, ReadsAnArchiveAsItsFolder) {
+TEST(ImageSet, ReadsAnArchiveAsItsFolder) {
   const ScratchFolder scratch;
   const auto image = torch::randint(0, 256, {5, 6, 3}, torch::kUInt8);
   io::write_archive(scratch / "set.tar", {{"b/y.png", io::encode_png(image)},
                                           {"a.png", io::encode_png(torch::zeros({4, 4, 1}, torch::kUInt8))}});
-  const data::PictureSet set(scratch / "set.tar");
+  const data::ImageSet set(scratch / "set.tar");
   ASSERT_EQ(set.size(), 2);
   EXPECT_EQ(set.item_name(1), "b/y.png");
-  const auto pictures = set.load(0, 2);
-  EXPECT_TRUE(torch::equal(pictures[1].rgb_HWC, image));
-  EXPECT_EQ(pictures[0].rgb_HWC.sizes(), torch::IntArrayRef({4, 4, 3}));
-  EXPECT_THAT(message_of([&] { set.load(1, 3); }), HasSubstr("pictures 1 to 3 of 2"));
+  const auto images = set.load(0, 2);
+  EXPECT_TRUE(torch::equal(images[1].rgb_HWC, image));
+  EXPECT_EQ(images[0].rgb_HWC.sizes(), torch::IntArrayRef({4, 4, 3}));
+  EXPECT_THAT(message_of([&] { set.load(1, 3); }), HasSubstr("images 1 to 3 of 2"));
 }
 
 TEST(FeatureSweep, RefusesFloatsInTheOtherRange) {
   const ScratchFolder scratch;
   io::write_npy(scratch / "unit.npy", torch::rand({4, 3, 32, 32}));
-  EXPECT_THAT(message_of([&] { data::PictureSet set(scratch / "unit.npy"); }),
+  EXPECT_THAT(message_of([&] { data::ImageSet set(scratch / "unit.npy"); }),
               AllOf(HasSubstr("look as if they were in [0, 1]"), HasSubstr("2 v - 1")));
 }
 
-TEST(FeatureSweep, NamesAllBrokenPicturesOrSkipsAndCountsThem) {
+TEST(FeatureSweep, NamesAllBrokenImagesOrSkipsAndCountsThem) {
   const Folder folder;
-  std::ofstream(folder.scratch / "11.png") << "no picture";
+  std::ofstream(folder.scratch / "11.png") << "no image";
   std::ofstream(folder.scratch / "20.png", std::ios::trunc);
-  const data::PictureSet set(folder.scratch.path());
+  const data::ImageSet set(folder.scratch.path());
   const auto message = message_of([&] { sweep_features(MeanColour(), set, {.batch = 3}); });
-  EXPECT_THAT(message, AllOf(HasSubstr("2 of 12 pictures cannot be used"), HasSubstr("11.png"), HasSubstr("20.png"),
+  EXPECT_THAT(message, AllOf(HasSubstr("2 of 12 images cannot be used"), HasSubstr("11.png"), HasSubstr("20.png"),
                              HasSubstr("or skip them")));
   const auto sweep = sweep_features(MeanColour(), set, {.batch = 3, .skip_bad = true});
   EXPECT_EQ(sweep.skipped, 2);
@@ -140,27 +140,29 @@ TEST(FeatureSweep, NamesAllBrokenPicturesOrSkipsAndCountsThem) {
 }
 
 /// What each of `ranks` gets.
-std::vector<Sweep> sweep_by(int64_t ranks, const data::PictureSet& set, const SweepOptions& options) {
+std::vector<Sweep> sweep_by(int64_t ranks, const data::ImageSet& set, const SweepOptions& options) {
   std::vector<Sweep> out(static_cast<size_t>(ranks));
-  testing::run_ranks(ranks, [&](const std::shared_ptr<dist::World>& world) {
+  testing::run_ranks(ranks, [&](const std::shared_ptr<dist::ProcessGroup>& group) {
     auto own = options;
-    own.world = world.get();
-    out[static_cast<size_t>(world->rank())] = sweep_features(MeanColour(), set, own);
+    own.group = group.get();
+    out[static_cast<size_t>(group->rank())] = sweep_features(MeanColour(), set, own);
   });
   return out;
 }
 
 TEST(FeatureSweep, OfSeveralRanksIsThatOfOne) {
   const Folder folder;
-  const data::PictureSet set(folder.scratch.path());
+  const data::ImageSet set(folder.scratch.path());
   const auto whole = sweep_features(MeanColour(), set, {.keep_features = true});
-  for (const int64_t ranks : {1, 2, 5, 14}) {  // of 14 two have no picture
+  for (const int64_t ranks : {1, 2, 5, 14}) {  // of 14 two have no image
     int64_t told = 0;
     for (const auto& sweep : sweep_by(ranks, set, {.batch = 2, .keep_features = true})) {
       EXPECT_EQ(sweep.statistics.moments.count, 12);
       EXPECT_TRUE(torch::equal(sweep.statistics.features_NF, whole.statistics.features_NF)) << ranks;
       EXPECT_TRUE(torch::allclose(sweep.statistics.moments.mean_F, whole.statistics.moments.mean_F, 1e-13, 0)) << ranks;
-      EXPECT_TRUE(torch::allclose(sweep.statistics.moments.covariance_FF, whole.statistics.moments.covariance_FF, 1e-12, 1e-9)) << ranks;
+      EXPECT_TRUE(
+          torch::allclose(sweep.statistics.moments.covariance_FF, whole.statistics.moments.covariance_FF, 1e-12, 1e-9))
+          << ranks;
       ++told;
     }
     EXPECT_EQ(told, ranks);
@@ -168,18 +170,18 @@ TEST(FeatureSweep, OfSeveralRanksIsThatOfOne) {
   }
 }
 
-TEST(FeatureSweep, AllRanksKnowOfABrokenPicture) {
+TEST(FeatureSweep, AllRanksKnowOfABrokenImage) {
   const Folder folder;
-  std::ofstream(folder.scratch / "11.png") << "no picture";
+  std::ofstream(folder.scratch / "11.png") << "no image";
   std::ofstream(folder.scratch / "20.png", std::ios::trunc);
-  const data::PictureSet set(folder.scratch.path());
+  const data::ImageSet set(folder.scratch.path());
   const auto alone = message_of([&] { sweep_features(MeanColour(), set, {.batch = 2}); });
   std::vector<std::string> messages(3);
-  testing::run_ranks(3, [&](const std::shared_ptr<dist::World>& world) {
+  testing::run_ranks(3, [&](const std::shared_ptr<dist::ProcessGroup>& group) {
     try {
-      sweep_features(MeanColour(), set, {.batch = 2, .world = world.get()});
+      sweep_features(MeanColour(), set, {.batch = 2, .group = group.get()});
     } catch (const dist::CommonError& error) {
-      messages[static_cast<size_t>(world->rank())] = error.what();
+      messages[static_cast<size_t>(group->rank())] = error.what();
     }
   });
   for (const auto& message : messages) EXPECT_EQ(message, alone);
@@ -192,27 +194,28 @@ TEST(FeatureSweep, AllRanksKnowOfABrokenPicture) {
 
 TEST(FeatureSweep, AStopOnOneRankStopsAll) {
   const Folder folder;
-  const data::PictureSet set(folder.scratch.path());
+  const data::ImageSet set(folder.scratch.path());
   const std::atomic<bool> yes = true, no = false;
   std::atomic<int> incomplete = 0;
-  testing::run_ranks(3, [&](const std::shared_ptr<dist::World>& world) {
-    const auto sweep = sweep_features(MeanColour(), set, {.batch = 1, .stop = world->rank() == 1 ? &yes : &no, .world = world.get()});
+  testing::run_ranks(3, [&](const std::shared_ptr<dist::ProcessGroup>& group) {
+    const auto sweep =
+        sweep_features(MeanColour(), set, {.batch = 1, .stop = group->rank() == 1 ? &yes : &no, .group = group.get()});
     incomplete += !sweep.complete;
   });
   EXPECT_EQ(incomplete, 3);
 }
 
-TEST(FeatureSweep, NeedsTwoPicturesAndStopsWhenToldTo) {
+TEST(FeatureSweep, NeedsTwoImagesAndStopsWhenToldTo) {
   const Folder folder;
-  EXPECT_THAT(message_of([&] { sweep_features(MeanColour(), data::PictureSet(folder.scratch / "12.png"), {}); }),
-              HasSubstr("1 picture to measure; a covariance needs at least 2"));
+  EXPECT_THAT(message_of([&] { sweep_features(MeanColour(), data::ImageSet(folder.scratch / "12.png"), {}); }),
+              HasSubstr("1 image to measure; a covariance needs at least 2"));
   const std::atomic<bool> stop = true;
-  EXPECT_FALSE(sweep_features(MeanColour(), data::PictureSet(folder.scratch.path()), {.stop = &stop}).complete);
+  EXPECT_FALSE(sweep_features(MeanColour(), data::ImageSet(folder.scratch.path()), {.stop = &stop}).complete);
 }
 
 TEST(FeatureStatistics, ComeBackFromTheirFile) {
   const Folder folder;
-  const data::PictureSet set(folder.scratch.path());
+  const data::ImageSet set(folder.scratch.path());
   const auto kept = sweep_features(MeanColour(), set, {.keep_features = true}).statistics;
   const ScratchFolder out;
   write_statistics(out / "kept.safetensors", kept);
@@ -229,7 +232,7 @@ TEST(FeatureStatistics, ComeBackFromTheirFile) {
 
 TEST(FeatureStatistics, OfOtherProtocolsDoNotCompare) {
   const Folder folder;
-  const data::PictureSet set(folder.scratch.path());
+  const data::ImageSet set(folder.scratch.path());
   const auto of = [&](const char* mode, const char* hash) {
     return sweep_features(MeanColour(mode, hash), set, {}).statistics;
   };
@@ -249,7 +252,7 @@ TEST(FeatureStatistics, RefuseOtherFiles) {
   // Whatever is changed in a file, its hash no longer fits.
   const Folder folder;
   write_statistics(out / "good.safetensors",
-                   sweep_features(MeanColour(), data::PictureSet(folder.scratch.path()), {}).statistics);
+                   sweep_features(MeanColour(), data::ImageSet(folder.scratch.path()), {}).statistics);
   auto content = io::read_safetensors(out / "good.safetensors");
   content.tensors[0].second.flatten()[0] += 1e-3;
   io::write_safetensors(out / "flipped.safetensors", content);

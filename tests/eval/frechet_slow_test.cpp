@@ -9,7 +9,7 @@
 namespace monge::eval {
 namespace {
 
-TEST(FrechetSlow, TakesTenThousandPicturesOfInception) {
+TEST(FrechetSlow, TakesTenThousandImagesOfInception) {
   const auto began = std::chrono::steady_clock::now();
   const auto side = [](int64_t seed, double shift) {
     MomentSum sum;

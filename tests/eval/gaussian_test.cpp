@@ -48,15 +48,11 @@ TEST(GaussianMap, OfCommutingCovariancesIsTheRatioOfTheirRoots) {
 
 TEST(GaussianMap, RefusesWhatIsNoCovariance) {
   const auto m = torch::zeros(2), I = torch::eye(2);
-  EXPECT_THAT(message_of([&] {
-                gaussian_ot_map(m, torch::diag(torch::tensor({1.0, 0.0})), m, I);
-              }),
+  EXPECT_THAT(message_of([&] { gaussian_ot_map(m, torch::diag(torch::tensor({1.0, 0.0})), m, I); }),
               HasSubstr("the source's covariance has the eigenvalue"));
   EXPECT_THAT(message_of([&] { gaussian_ot_map(m, I, m, -I); }),
               HasSubstr("the target's covariance has the eigenvalue -1"));
-  EXPECT_THAT(message_of([&] {
-                gaussian_ot_map(m, torch::tensor({{1.0, 0.5}, {0.0, 1.0}}), m, I);
-              }),
+  EXPECT_THAT(message_of([&] { gaussian_ot_map(m, torch::tensor({{1.0, 0.5}, {0.0, 1.0}}), m, I); }),
               HasSubstr("not symmetric"));
   EXPECT_THAT(message_of([&] { gaussian_ot_map(m, I, torch::zeros(3), I); }), HasSubstr("must be [2, 2]"));
   EXPECT_THAT(message_of([&] { gaussian_ot_map(m, I * NAN, m, I); }), HasSubstr("not finite"));

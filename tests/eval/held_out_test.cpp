@@ -1,13 +1,12 @@
-#include "monge/eval/evaluation.h"
-
-#include <atomic>
-#include <limits>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include <atomic>
+#include <limits>
+
 #include "monge/data/tensor_source.h"
+#include "monge/eval/evaluation.h"
 #include "monge/train/trainer.h"
 #include "tests/support/support.h"
 
@@ -15,7 +14,7 @@ namespace monge::eval {
 namespace {
 
 // More noise makes the target easier and the map worse: no checkpoint is the best one while the noise still falls.
-TEST(HeldOut, CallsNoMapTheBestWhileTheNoiseFalls) {
+TEST(HeldOutEvaluator, CallsNoMapTheBestWhileTheNoiseFalls) {
   train::Recipe recipe;
   recipe.method = "otp";
   recipe.source.path = "toy:perpendicular?side=source";
@@ -31,7 +30,7 @@ TEST(HeldOut, CallsNoMapTheBestWhileTheNoiseFalls) {
   recipe.eval.samples = 64;
   train::Trainer trainer(recipe, train::open_training_data(recipe, silent()), torch::kCPU, "", silent());
   int64_t evaluated = 0;
-  HeldOut held_out([&](int64_t, const Evaluation&) { ++evaluated; });
+  HeldOutEvaluator held_out([&](int64_t, const Evaluation&) { ++evaluated; });
   trainer.attach(held_out);
   trainer.run(std::atomic<bool>{false});
   EXPECT_EQ(evaluated, 4);
@@ -40,7 +39,7 @@ TEST(HeldOut, CallsNoMapTheBestWhileTheNoiseFalls) {
 }
 
 // The distance of outputs that are not numbers was 0 once, the best figure that there is.
-TEST(HeldOut, CallsNoMapTheBestWhoseOutputsAreNotFinite) {
+TEST(HeldOutEvaluator, CallsNoMapTheBestWhoseOutputsAreNotFinite) {
   train::Recipe recipe;
   recipe.method = "strong";
   recipe.source.path = recipe.target.path = "toy:moons";
@@ -59,12 +58,16 @@ TEST(HeldOut, CallsNoMapTheBestWhoseOutputsAreNotFinite) {
   train::Trainer trainer(recipe, data, torch::kCPU, "", [&](LogLevel level, const std::string& line) {
     if (level == LogLevel::warning) said += line + "\n";
   });
-  HeldOut held_out([&](int64_t, const Evaluation& evaluation) { EXPECT_EQ(evaluation.reach(), Reach::unknown); });
+  HeldOutEvaluator held_out(
+      [&](int64_t, const Evaluation& evaluation) { EXPECT_EQ(evaluation.target_verdict(), TargetVerdict::unknown); });
   trainer.attach(held_out);
   EXPECT_TRUE(trainer.run(std::atomic<bool>{false}));
   EXPECT_FALSE(trainer.best_figure().has_value());
-  EXPECT_EQ(said, "iteration 1: the map cannot be judged: 1 of 64 outputs is not finite; the first is that of row 5 (counted from 0); "
-                  "look for fill values in the input\n") << "once, and not at each of the three evaluations";
+  EXPECT_EQ(said,
+            "iteration 1: the map cannot be judged: 1 of 64 outputs is not finite; the first is that of row 5 (counted "
+            "from 0); "
+            "look for fill values in the input\n")
+      << "once, and not at each of the three evaluations";
 }
 
 }  // namespace

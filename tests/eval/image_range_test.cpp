@@ -31,17 +31,11 @@ TEST(SignedImages, OfBytesAreExact) {
 }
 
 TEST(SignedImages, OfBytesRefuseWhatIsNoBatch) {
-  EXPECT_THAT(message_of([] {
-                SignedImages::from_bytes(torch::zeros({2, 4, 4, 3}));
-              }),
+  EXPECT_THAT(message_of([] { SignedImages::from_bytes(torch::zeros({2, 4, 4, 3})); }),
               AllOf(HasSubstr("Float [2, 4, 4, 3]"), HasSubstr("uint8 [N, H, W, 3]")));
-  EXPECT_THAT(message_of([] {
-                SignedImages::from_bytes(torch::zeros({2, 4, 4, 1}, torch::kUInt8));
-              }),
+  EXPECT_THAT(message_of([] { SignedImages::from_bytes(torch::zeros({2, 4, 4, 1}, torch::kUInt8)); }),
               HasSubstr("[2, 4, 4, 1]"));
-  EXPECT_THAT(message_of([] {
-                SignedImages::from_bytes(torch::zeros({2, 3, 4, 3}, torch::kUInt8));
-              }),
+  EXPECT_THAT(message_of([] { SignedImages::from_bytes(torch::zeros({2, 3, 4, 3}, torch::kUInt8)); }),
               HasSubstr("first or the last axis"));
 }
 
@@ -60,9 +54,7 @@ TEST(SignedImages, RefuseValuesBeyondTheirRangeNamingTheFactoryThatFits) {
   images[1][2][3][4] = 200;
   EXPECT_THAT(message_of([&] { SignedImages::from_signed(images); }), HasSubstr("from_bytes"));
   EXPECT_THAT(message_of([&] { SignedImages::from_unit(images); }), HasSubstr("from_bytes"));
-  EXPECT_THAT(message_of([] {
-                SignedImages::from_signed(torch::zeros({1, 3, 2, 2}, torch::kUInt8));
-              }),
+  EXPECT_THAT(message_of([] { SignedImages::from_signed(torch::zeros({1, 3, 2, 2}, torch::kUInt8)); }),
               HasSubstr("from_bytes"));
   EXPECT_THAT(message_of([] { SignedImages::from_signed(torch::zeros({1, 1, 2, 2})); }), HasSubstr("[1, 1, 2, 2]"));
 }
@@ -84,7 +76,7 @@ TEST(SignedImages, RefuseABatchThatIsEvidentlyInTheUnitRange) {
   EXPECT_TRUE(torch::equal(SignedImages::from_signed(unit, SignedImages::Doubt::accept).in_signed(), unit));
 }
 
-TEST(SignedImages, TakeBrightPicturesAtTheirWord) {
+TEST(SignedImages, TakeBrightImagesAtTheirWord) {
   torch::manual_seed(2);
   const auto white = torch::ones({4, 3, 64, 64}), pale = 0.2 + 0.8 * torch::rand({4, 3, 64, 64});
   auto one_dark_pixel = torch::rand({4, 3, 64, 64});

@@ -100,7 +100,7 @@ const InceptionFeatures& legacy_net() {
   return net;
 }
 
-std::vector<torch::Tensor> pictures_of(const torch::Tensor& images_NHWC) {
+std::vector<torch::Tensor> images_of(const torch::Tensor& images_NHWC) {
   std::vector<torch::Tensor> out;
   for (int64_t i = 0; i < images_NHWC.size(0); ++i) out.push_back(images_NHWC[i]);
   return out;
@@ -135,14 +135,14 @@ TEST(InceptionGoldens, KeysAndWeightsAreThoseOfTheFile) {
 TEST(InceptionGoldens, LegacyFeaturesAndBlocksHold) {
   MONGE_NEEDS_SHARED("fixtures/fid");
   const auto& inception = legacy_net();
-  const auto pictures = pictures_of(golden("images_uint8_4x64x64x3"));
-  const auto features = inception.features(pictures);
+  const auto images = images_of(golden("images_uint8_4x64x64x3"));
+  const auto features = inception.features(images);
   EXPECT_LT(relative_error(features, golden("pool3_float64_4x2048")), 3e-6);
 
   InceptionNet net;
   net.load(synthetic().tensors, "synthetic");
   const at::NoGradGuard no_grad;
-  const auto x = inception.prepared(pictures);
+  const auto x = inception.prepared(images);
   const auto blocks = net.blocks(x);  // not folded
   ASSERT_EQ(blocks.size(), 4u);
   EXPECT_EQ(blocks[0].sizes(), at::IntArrayRef({4, 64, 73, 73}));
@@ -154,8 +154,8 @@ TEST(InceptionGoldens, LegacyFeaturesAndBlocksHold) {
   EXPECT_LT(relative_error(features, blocks[3].flatten(1)), 3e-6) << "folding changed the features";
 }
 
-/// The batch is cut into pieces, and pictures of other sizes lie between.
-TEST(Inception, FeaturesDependOnThePictureAlone) {
+/// The batch is cut into pieces, and images of other sizes lie between.
+TEST(Inception, FeaturesDependOnTheImageAlone) {
   torch::manual_seed(1);
   const auto& inception = clean_net();
   EXPECT_EQ(inception.name(), "inception");
@@ -220,28 +220,23 @@ TEST(Inception, SaysWhatIsWrongWithAFile) {
   EXPECT_THAT(message_of([&] { net.forward(torch::zeros({1, 3, 64, 64})); }), HasSubstr("75 x 75"));
 }
 
-TEST(Inception, RefusesWhatIsNoPicture) {
+TEST(Inception, RefusesWhatIsNoImage) {
   const auto& inception = clean_net();
   const auto good = torch::zeros({4, 4, 3}, torch::kUInt8);
-  EXPECT_THAT(message_of([&] { inception.features({}); }), HasSubstr("no pictures"));
-  EXPECT_THAT(message_of([&] {
-                inception.features({good, torch::zeros({4, 4, 3})});
-              }),
-              AllOf(HasSubstr("inception, picture 1"), HasSubstr("Float [4, 4, 3]"), HasSubstr("uint8 RGB [H, W, 3]")));
-  EXPECT_THAT(message_of([&] {
-                inception.features({torch::zeros({4, 4, 1}, torch::kUInt8)});
-              }),
+  EXPECT_THAT(message_of([&] { inception.features({}); }), HasSubstr("no images"));
+  EXPECT_THAT(message_of([&] { inception.features({good, torch::zeros({4, 4, 3})}); }),
+              AllOf(HasSubstr("inception, image 1"), HasSubstr("Float [4, 4, 3]"), HasSubstr("uint8 RGB [H, W, 3]")));
+  EXPECT_THAT(message_of([&] { inception.features({torch::zeros({4, 4, 1}, torch::kUInt8)}); }),
               HasSubstr("[4, 4, 1]"));
 }
 
-TEST(FeatureNet, NamesThePictureWhoseFeaturesAreNotFinite) {
+TEST(FeatureNet, NamesTheImageWhoseFeaturesAreNotFinite) {
   auto features = torch::zeros({3, 2});
   EXPECT_NO_THROW(check_finite_features(features, "net"));
   features[1][0] = NAN;
   features[2][1] = INFINITY;
-  EXPECT_THAT(
-      message_of([&] { check_finite_features(features, "net"); }),
-      AllOf(HasSubstr("2 of 3 pictures are not finite"), HasSubstr("net, picture 1"), HasSubstr("weight file")));
+  EXPECT_THAT(message_of([&] { check_finite_features(features, "net"); }),
+              AllOf(HasSubstr("2 of 3 images are not finite"), HasSubstr("net, image 1"), HasSubstr("weight file")));
 }
 
 }  // namespace

@@ -25,13 +25,14 @@ using ::testing::HasSubstr;
 
 // ---- The numbers of the lpips package, with torchvision's weights.
 
-/// In ../shared/weights, or where `monge` looks: VGG16 is not shared, and is taken from MONGE_WEIGHTS or the user's cache.
+/// In ../shared/weights, or where `monge` looks: VGG16 is not shared, and is taken from MONGE_WEIGHTS or the user's
+/// cache.
 FoundWeights trunk_file(const std::string& net) {
   const auto folders = weights_folders(shared_folder() / "weights");
   return look_for_weights(weights_named({net}).at(1), folders);
 }
 
-SignedImages picture(const std::string& name) {
+SignedImages image(const std::string& name) {
   const auto image = io::to_rgb(io::read_image(shared_folder() / "fixtures/lpips" / (name + ".png")));
   return SignedImages::from_bytes(image.unsqueeze(0));
 }
@@ -48,7 +49,7 @@ TEST_P(LpipsGoldens, HoldInAllAndPerLayer) {
   std::ifstream file(shared_folder() / "fixtures/lpips/golden.json");
   const auto golden = nlohmann::json::parse(file)["values"][net]["float64"];
   const Lpips lpips(lpips_net_named(net), trunk.path, shared_folder() / "weights" / (net + ".pth"));
-  const auto ref = picture("ex_ref"), p0 = picture("ex_p0"), p1 = picture("ex_p1");
+  const auto ref = image("ex_ref"), p0 = image("ex_p0"), p1 = image("ex_p1");
   const double tolerance = 2e-6;  // float32; the package's own float32 differs from float64 by 1e-7
   EXPECT_NEAR(lpips.distance(ref, p0).item<double>(), golden["d(ref,p0)"].get<double>(), tolerance);
   EXPECT_NEAR(lpips.distance(ref, p1).item<double>(), golden["d(ref,p1)"].get<double>(), tolerance);
@@ -95,7 +96,7 @@ class RandomLpips {
 
 SignedImages noise(std::vector<int64_t> shape) { return SignedImages::from_signed(torch::rand(shape) * 2 - 1); }
 
-TEST(Lpips, IsSymmetricAndZeroForEqualPictures) {
+TEST(Lpips, IsSymmetricAndZeroForEqualImages) {
   const auto lpips = RandomLpips(LpipsNet::squeeze).load();
   const auto a = noise({3, 3, 40, 33}), b = noise({3, 3, 40, 33});
   const auto there = lpips.distance(a, b);
@@ -118,13 +119,9 @@ TEST(Lpips, TakesAWholeNetAndIgnoresItsClassifier) {
 TEST(Lpips, SaysWhatDoesNotFit) {
   RandomLpips random(LpipsNet::squeeze);
   const auto lpips = random.load();
-  EXPECT_THAT(message_of([&] {
-                lpips.distance(noise({1, 3, 16, 64}), noise({1, 3, 16, 64}));
-              }),
+  EXPECT_THAT(message_of([&] { lpips.distance(noise({1, 3, 16, 64}), noise({1, 3, 16, 64})); }),
               AllOf(HasSubstr("16 x 64"), HasSubstr("\"squeeze\""), HasSubstr("17 x 17 or more")));
-  EXPECT_THAT(message_of([&] {
-                lpips.distance(noise({1, 3, 32, 32}), noise({2, 3, 32, 32}));
-              }),
+  EXPECT_THAT(message_of([&] { lpips.distance(noise({1, 3, 32, 32}), noise({2, 3, 32, 32})); }),
               HasSubstr("as many of each"));
 
   auto wrong = RandomLpips(LpipsNet::squeeze);

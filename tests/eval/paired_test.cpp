@@ -15,7 +15,7 @@ using monge::testing::message_of;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-/// The pictures of the script below, as bits: the sum and the sine are in double, the result is rounded to float32.
+/// The images of the script below, as bits: the sum and the sine are in double, the result is rounded to float32.
 struct Waves {
   torch::Tensor first, second;  // [2, 3, 24, 20]
 };
@@ -69,7 +69,7 @@ TEST(PairedFigures, AreAsByHand) {
   EXPECT_DOUBLE_EQ(psnr[1].item<double>(), 10 * std::log10(16.0));
 }
 
-TEST(StructuralSimilarity, IsOneForEqualPicturesAndSymmetric) {
+TEST(StructuralSimilarity, IsOneForEqualImagesAndSymmetric) {
   torch::manual_seed(1);
   const auto a = SignedImages::from_signed(torch::rand({5, 3, 11, 30}) * 2 - 1);
   const auto b = SignedImages::from_signed(torch::rand({5, 3, 11, 30}) * 2 - 1);
@@ -77,14 +77,14 @@ TEST(StructuralSimilarity, IsOneForEqualPicturesAndSymmetric) {
   EXPECT_TRUE(torch::equal(structural_similarity(a, b), structural_similarity(b, a)));
 }
 
-TEST(StructuralSimilarity, OfFlatPicturesIsItsLuminanceTerm) {
+TEST(StructuralSimilarity, OfFlatImagesIsItsLuminanceTerm) {
   const auto a = SignedImages::from_signed(torch::full({1, 3, 11, 11}, 0.5)),
              b = SignedImages::from_signed(torch::full({1, 3, 11, 11}, -0.25));
   const double c1 = 0.02 * 0.02;
   EXPECT_NEAR(structural_similarity(a, b).item<double>(), (2 * 0.5 * -0.25 + c1) / (0.25 + 0.0625 + c1), 1e-12);
 }
 
-// 2^16 pixels a block: 70 pictures of 32 x 32 take two.
+// 2^16 pixels a block: 70 images of 32 x 32 take two.
 TEST(StructuralSimilarity, DoesNotDependOnItsBlocks) {
   torch::manual_seed(2);
   const auto a = SignedImages::from_signed(torch::rand({70, 3, 32, 32}) * 2 - 1);

@@ -52,7 +52,7 @@ class Script {
   ScratchFolder folder_;
 };
 
-TEST(TorchScriptFeatures, OfMixedSizesComeInTheOrderOfThePictures) {
+TEST(TorchScriptFeatures, OfMixedSizesComeInTheOrderOfTheImages) {
   const TorchScriptFeatures net(committed_file());
   EXPECT_EQ(net.name(), "features");
   EXPECT_EQ(net.mode(), "own");
@@ -79,13 +79,13 @@ TEST(TorchScriptFeatures, AreTheSameFromSeveralThreads) {
 
 class TorchScriptFixture : public ::testing::TestWithParam<int64_t> {};
 
-TEST_P(TorchScriptFixture, FeaturesDoNotDependOnTheNumberOfPictures) {
+TEST_P(TorchScriptFixture, FeaturesDoNotDependOnTheNumberOfImages) {
   MONGE_NEEDS_SHARED("weights/efficientnet_lite0_features.ts");
   static const TorchScriptFeatures net(shared_folder() / "weights/efficientnet_lite0_features.ts");
   EXPECT_EQ(net.name(), "efficientnet_lite0_features");
   EXPECT_EQ(net.dim(), 1280);
   auto images = noise(std::vector<std::pair<int64_t, int64_t>>(static_cast<size_t>(GetParam()), {64, 64}));
-  static const auto alone = net.features({images[0]});  // the same first picture for every number
+  static const auto alone = net.features({images[0]});  // the same first image for every number
   const auto features = net.features(images);
   EXPECT_LT(relative_error(features.slice(0, 0, 1), alone), 1e-6);
   const auto last = net.features({images.back()});
@@ -112,7 +112,7 @@ TEST(TorchScriptFeatures, RefuseANetThatGivesNoRows) {
     const Script script("def forward(self, x):\n  " + body + "\n");
     return message_of([&] { TorchScriptFeatures{script.path()}; });
   };
-  EXPECT_THAT(message("return x"), AllOf(HasSubstr("no row of features for each of 2 pictures"), HasSubstr("net.ts"),
+  EXPECT_THAT(message("return x"), AllOf(HasSubstr("no row of features for each of 2 images"), HasSubstr("net.ts"),
                                          HasSubstr("Float [2, 3, 64, 64]"), HasSubstr("floats [2, F]")));
   EXPECT_THAT(message("return x.mean([0, 2])"), HasSubstr("Float [3, 64]"));
   EXPECT_THAT(message("return x.flatten(1).long()"), HasSubstr("Long [2, 12288]"));
@@ -120,23 +120,21 @@ TEST(TorchScriptFeatures, RefuseANetThatGivesNoRows) {
   EXPECT_THAT(message("return x.reshape([2, 7])"), AllOf(HasSubstr("the net fails"), HasSubstr("[2, 3, 64, 64]")));
   EXPECT_THAT(message("return torch.rand_like(x.mean([2, 3]))"),
               HasSubstr("gives other features when it is asked again"));
-  EXPECT_THAT(message("return x.mean([2, 3]) / 0"), AllOf(HasSubstr("not finite"), HasSubstr("net, picture 0")));
+  EXPECT_THAT(message("return x.mean([2, 3]) / 0"), AllOf(HasSubstr("not finite"), HasSubstr("net, image 0")));
 }
 
 TEST(TorchScriptFeatures, RefuseWhatGoesWrongLater) {
   const Script flat("def forward(self, x):\n  return x.flatten(1)\n");
   const TorchScriptFeatures by_size(flat.path());
-  EXPECT_THAT(message_of([&] {
-                by_size.features(noise({{64, 64}, {8, 9}}));
-              }),
+  EXPECT_THAT(message_of([&] { by_size.features(noise({{64, 64}, {8, 9}})); }),
               AllOf(HasSubstr("216 features"), HasSubstr("8 x 9"), HasSubstr("12288")));
   const Script poles("def forward(self, x):\n  return 1 / (x.mean([2, 3]) - 7)\n");
   const TorchScriptFeatures net(poles.path());
   auto images = noise({{4, 4}, {4, 4}, {4, 4}});
   images[1].fill_(7);
   EXPECT_THAT(message_of([&] { net.features(images); }),
-              AllOf(HasSubstr("1 of 3 pictures are not finite"), HasSubstr("net, picture 1")));
-  EXPECT_THAT(message_of([&] { net.features({torch::zeros({3, 4, 4}, torch::kUInt8)}); }), HasSubstr("net, picture 0"));
+              AllOf(HasSubstr("1 of 3 images are not finite"), HasSubstr("net, image 1")));
+  EXPECT_THAT(message_of([&] { net.features({torch::zeros({3, 4, 4}, torch::kUInt8)}); }), HasSubstr("net, image 0"));
 }
 
 /// Nets made for one size are probed at several.

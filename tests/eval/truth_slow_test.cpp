@@ -1,14 +1,14 @@
 // Trainings whose answer is known in closed form, with the settings of the known cases.
-#include <atomic>
-#include <cmath>
-
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include <atomic>
+#include <cmath>
+
 #include "monge/core/random.h"
-#include "monge/eval/pushforward.h"
+#include "monge/eval/push_forward_error.h"
 #include "monge/eval/truth.h"
-#include "monge/train/model.h"
+#include "monge/model/model.h"
 #include "monge/train/trainer.h"
 #include "tests/support/support.h"
 
@@ -19,7 +19,8 @@ const std::atomic<bool> kGo{false};
 
 /// Trains in memory; nothing is written.
 std::unique_ptr<train::Trainer> trained(const train::Recipe& recipe) {
-  auto trainer = std::make_unique<train::Trainer>(recipe, train::open_training_data(recipe, silent()), torch::kCPU, "", silent());
+  auto trainer =
+      std::make_unique<train::Trainer>(recipe, train::open_training_data(recipe, silent()), torch::kCPU, "", silent());
   trainer->run(kGo);
   return trainer;
 }
@@ -28,7 +29,7 @@ std::unique_ptr<train::Trainer> trained(const train::Recipe& recipe) {
 double uvp_of(const TruthCase& truth) {
   const auto trainer = trained(truth.recipe);
   const auto x = trainer->data().source->draw(1 << 14, RandomStreams(99).at("test", 0));
-  const auto y = train::model_of(*trainer).translate(x, 1, RandomStreams(99).at("z", 0)).squeeze(1);
+  const auto y = model::model_of(*trainer).translate(x, 1, RandomStreams(99).at("z", 0)).squeeze(1);
   return l2_uvp(y, truth.map(x), truth.target_variance);
 }
 
@@ -76,7 +77,7 @@ struct Plan {
 Plan plan_of(const train::Recipe& recipe) {
   const auto trainer = trained(recipe);
   const auto x = trainer->data().source->draw(2048, RandomStreams(7).at("x", 0));
-  const auto y = train::model_of(*trainer).translate(x, 128, RandomStreams(7).at("z", 0)).to(torch::kFloat64);
+  const auto y = model::model_of(*trainer).translate(x, 128, RandomStreams(7).at("z", 0)).to(torch::kFloat64);
   const auto mean = y.mean(1), wide = x.to(torch::kFloat64);
   return {((mean * wide).sum() / wide.square().sum()).item<double>(), y.var(1, true).mean().item<double>()};
 }
@@ -88,7 +89,8 @@ TEST(Weak, MeetsTheClosedFormAboveTheThreshold) {
   EXPECT_NEAR(slope, 1 / 0.8, 1e-6);
   EXPECT_NEAR(truth.plan_variance, 1 - 0.25 / 0.64, 1e-12);
   const auto plan = plan_of(truth.recipe);
-  std::printf("slope %.4f (closed form %.4f), variance %.4f (%.4f)\n", plan.slope, slope, plan.variance, truth.plan_variance);
+  std::printf("slope %.4f (closed form %.4f), variance %.4f (%.4f)\n", plan.slope, slope, plan.variance,
+              truth.plan_variance);
   EXPECT_NEAR(plan.slope, slope, 0.05 * slope);
   EXPECT_NEAR(plan.variance, truth.plan_variance, 0.05 * truth.plan_variance);
 }
@@ -109,7 +111,8 @@ TEST(Kernel, ReachesAMixtureOfEight) {
   recipe.cost.scale = "1.0";
   recipe.kernel.z = 4;
   recipe.kernel.z_channels = 2;
-  // Kinks follow the jumps of this plan; smooth activations leave bridges between the modes (target error 0.013, not 0.0015).
+  // Kinks follow the jumps of this plan; smooth activations leave bridges between the modes (target error 0.013, not
+  // 0.0015).
   recipe.map.activation = recipe.potential.activation = "relu";
   recipe.potential.zero_last = true;
   recipe.train.batch = 256;
@@ -120,7 +123,7 @@ TEST(Kernel, ReachesAMixtureOfEight) {
   const RandomStreams streams(3);
   const int64_t n = 2048;
   const auto x = trainer->data().source->draw(n, streams.at("x", 0));
-  const auto y = train::model_of(*trainer).translate(x, 1, streams.at("z", 0)).squeeze(1);
+  const auto y = model::model_of(*trainer).translate(x, 1, streams.at("z", 0)).squeeze(1);
   const auto& target = *trainer->data().target;
   const auto reached = push_forward_error(x, y, target.draw(n, streams.at("a", 0)), target.draw(n, streams.at("b", 0)));
   std::printf("energy distance %.5f, floor %.5f\n", reached.error, reached.floor);

@@ -1,11 +1,11 @@
 #include "monge/eval/truth.h"
 
-#include <cmath>
-
 #include <ATen/Context.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
+
+#include <cmath>
 
 #include "monge/core/random.h"
 #include "monge/data/open.h"
@@ -46,11 +46,13 @@ TEST(TruthCases, StateWhatTheExactPlanFinds) {
 }
 
 TEST(TruthCases, RefuseWhatTheyDoNotTake) {
-  EXPECT_THAT(message_of([] { truth_case("perpendicular", {.dim = 7}); }), AllOf(HasSubstr("--dim"), HasSubstr("7"), HasSubstr("even")));
+  EXPECT_THAT(message_of([] { truth_case("perpendicular", {.dim = 7}); }),
+              AllOf(HasSubstr("--dim"), HasSubstr("7"), HasSubstr("even")));
   EXPECT_THAT(message_of([] { truth_case("line", {.dim = 2}); }), AllOf(HasSubstr("line"), HasSubstr("allowed: 1")));
   EXPECT_THAT(message_of([] { truth_case("perpendiclar", {}); }), HasSubstr("did you mean \"perpendicular\""));
   EXPECT_THAT(message_of([] { truth_case("w2bench", {}); }), HasSubstr("--pair"));
-  EXPECT_THAT(message_of([] { truth_case("w2bench", {.pair = "/nowhere/2.safetensors"}); }), HasSubstr("/nowhere/2.safetensors"));
+  EXPECT_THAT(message_of([] { truth_case("w2bench", {.pair = "/nowhere/2.safetensors"}); }),
+              HasSubstr("/nowhere/2.safetensors"));
 }
 
 TEST(Truth, ScoresATrainingOfAFewIterations) {

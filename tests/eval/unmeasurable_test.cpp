@@ -1,9 +1,9 @@
 #include "monge/eval/unmeasurable.h"
 
-#include <limits>
-
 #include <gtest/gtest.h>
 #include <torch/types.h>
+
+#include <limits>
 
 #include "monge/data/tensor_source.h"
 
@@ -27,9 +27,12 @@ TEST(Unmeasurable, CountsAndNamesTheFirst) {
   samples[3][1] = -kInfinity;
   EXPECT_EQ(words(samples), "2 of 4 outputs are not finite; the first is that of row 4 (counted from 0)");
   samples[0][1] = -3e38;
-  EXPECT_EQ(words(samples), "3 of 4 outputs are not finite, or beyond 1e19, where squared distances overflow; the first is that of row 3 (counted from 0)");
-  EXPECT_EQ(words(torch::full({4, 2}, 3e38).slice(0, 2, 3).expand({4, 2})),
-            "4 of 4 outputs are beyond 1e19, where squared distances overflow; the first is that of row 0 (counted from 0)");
+  EXPECT_EQ(words(samples),
+            "3 of 4 outputs are not finite, or beyond 1e19, where squared distances overflow; the first is that of row "
+            "3 (counted from 0)");
+  EXPECT_EQ(
+      words(torch::full({4, 2}, 3e38).slice(0, 2, 3).expand({4, 2})),
+      "4 of 4 outputs are beyond 1e19, where squared distances overflow; the first is that of row 0 (counted from 0)");
   auto several = torch::zeros({4, 3, 2});
   several[2][1][0] = kNaN;
   EXPECT_EQ(words(several, 3), "1 of 12 outputs is not finite; the first is that of row 0 (counted from 0)");
@@ -37,7 +40,8 @@ TEST(Unmeasurable, CountsAndNamesTheFirst) {
 
 TEST(Unmeasurable, HasNoPlaceInAnEndlessLaw) {
   const data::TensorSource source("t", torch::zeros({1, 2}));
-  EXPECT_EQ(unmeasurable("inputs", torch::full({2, 2}, kNaN), 1, source, [] { return std::vector<int64_t>(); }), "2 of 2 inputs are not finite");
+  EXPECT_EQ(unmeasurable("inputs", torch::full({2, 2}, kNaN), 1, source, [] { return std::vector<int64_t>(); }),
+            "2 of 2 inputs are not finite");
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
-#include "monge/eval/pushforward.h"
+#include "monge/eval/push_forward_error.h"
 #include "monge/io/safetensors.h"
 #include "tests/support/support.h"
 

@@ -1,11 +1,11 @@
 #include "monge/eval/weights.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <fstream>
 #include <regex>
 #include <set>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "monge/core/error.h"
 #include "monge/io/sha256.h"
@@ -16,14 +16,14 @@ namespace monge::eval {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::HttpRequest;
-using testing::HttpServer;
-using testing::message_of;
-using testing::ScopedVariable;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::HttpRequest;
+using testing::HttpServer;
+using testing::message_of;
 using ::testing::Not;
+using testing::ScopedVariable;
 
 std::vector<std::string> names_of(const std::vector<std::string>& words) {
   std::vector<std::string> out;
@@ -41,9 +41,13 @@ class WeightsTest : public ::testing::Test {
 
   testing::NoProxies no_proxies;
   testing::ScratchFolder folder;
-  ScopedVariable listed{"MONGE_WEIGHTS", {}}, cache{"XDG_CACHE_HOME", (folder / "cache").string()}, home{"HOME", (folder / "home").string()};
+  ScopedVariable listed{"MONGE_WEIGHTS", {}}, cache{"XDG_CACHE_HOME", (folder / "cache").string()},
+      home{"HOME", (folder / "home").string()};
   const fs::path cached = folder / "cache/monge/weights";
-  const Weights toy{.name = "toy", .purpose = "tests", .licence = "MIT", .url = "http://weights.example/dir/toy.bin",
+  const Weights toy{.name = "toy",
+                    .purpose = "tests",
+                    .licence = "MIT",
+                    .url = "http://weights.example/dir/toy.bin",
                     .forms = {{"toy.bin", 5, io::sha256("12345")}, {"toy_small.bin", 3, io::sha256("123")}}};
 };
 
@@ -76,7 +80,8 @@ TEST(WeightsTable, WordsBringWhatIsNeeded) {
   EXPECT_THAT(names_of({"vgg", "vgg16"}), ElementsAre("lpips-vgg", "vgg16"));
   EXPECT_THAT(names_of({"alexnet"}), ElementsAre("alexnet"));
   EXPECT_THAT(message_of([] { weights_named({"inceptoin"}); }),
-              AllOf(HasSubstr("unknown weights, got \"inceptoin\""), HasSubstr("did you mean \"inception\"?"), HasSubstr("fid")));
+              AllOf(HasSubstr("unknown weights, got \"inceptoin\""), HasSubstr("did you mean \"inception\"?"),
+                    HasSubstr("fid")));
 }
 
 TEST(WeightsFixture, TheTableIsRightAboutTheSharedFiles) {
@@ -98,7 +103,8 @@ TEST_F(WeightsTest, FoldersComeInTheirOrder) {
   const ScopedVariable relative("XDG_CACHE_HOME", "cache");  // is to be ignored
   EXPECT_THAT(weights_folders(), ElementsAre("/a", "/b c", folder / "home/.cache/monge/weights"));
   const ScopedVariable nobody("HOME", {}), none("MONGE_WEIGHTS", {});
-  EXPECT_THAT(message_of([] { weights_folders(); }), AllOf(HasSubstr("HOME is not set"), HasSubstr("--weights or MONGE_WEIGHTS")));
+  EXPECT_THAT(message_of([] { weights_folders(); }),
+              AllOf(HasSubstr("HOME is not set"), HasSubstr("--weights or MONGE_WEIGHTS")));
 }
 
 TEST_F(WeightsTest, TheFirstFolderThatHasOneIsTakenAndThePublishedFormFirst) {
@@ -138,11 +144,13 @@ TEST_F(WeightsTest, WhatIsMissingIsToldWithTheOneCommand) {
   EXPECT_THAT(message_of([&] { find_weights("alexnet", folder / "my nets"); }),
               AllOf(HasSubstr("alexnet-owt-7be5be79.pth or alexnet_features_torchvision.pth"),
                     HasSubstr("monge weights fetch alexnet --weights '" + (folder / "my nets").string() + "'")));
-  EXPECT_THAT(message_of([&] { find_weights("alexnet", folder / "absent"); }), AllOf(HasSubstr("--weights"), HasSubstr("absent: is no folder")));
+  EXPECT_THAT(message_of([&] { find_weights("alexnet", folder / "absent"); }),
+              AllOf(HasSubstr("--weights"), HasSubstr("absent: is no folder")));
   EXPECT_THAT(message_of([] { find_weights("alexnt"); }), HasSubstr("did you mean \"alexnet\"?"));
   write(cached / "alex.pth", "cut short");
   EXPECT_THAT(message_of([] { find_weights("lpips-alex"); }),
-              AllOf(HasSubstr((cached / "alex.pth").string() + ": has 9 bytes where 6009 were expected"), HasSubstr("fetch lpips-alex")));
+              AllOf(HasSubstr((cached / "alex.pth").string() + ": has 9 bytes where 6009 were expected"),
+                    HasSubstr("fetch lpips-alex")));
 }
 
 TEST_F(WeightsTest, FindsByNameAndSize) {
@@ -155,7 +163,9 @@ TEST_F(WeightsTest, FindsByNameAndSize) {
 }
 
 TEST_F(WeightsTest, FetchesFromMirrorsWhatIsIntactAlone) {
-  HttpServer server([](const HttpRequest& request) { return testing::file_reply(request, request.target == "/bad" ? "12346" : "12345"); });
+  HttpServer server([](const HttpRequest& request) {
+    return testing::file_reply(request, request.target == "/bad" ? "12346" : "12345");
+  });
   fetch_weights(toy, folder / "new", server.url("/mirror/"));
   EXPECT_EQ(server.requests().at(0).target, "/mirror/toy.bin");
   EXPECT_EQ(verify_weights(toy, {folder / "new"}).status, FoundWeights::intact);

@@ -42,11 +42,16 @@ TEST(CommittedCheckpoints, ObjectsAreReadAsWhatTheyHold) {
   ASSERT_EQ(read.tensors.size(), plain.tensors.size());
   for (size_t i = 0; i < plain.tensors.size(); ++i) EXPECT_EQ(read.tensors[i].first, "T." + plain.tensors[i].first);
   for (const auto& [key, value] : std::map<std::string, std::string>{
-           {"counter.10", "1"},      {"default.1.0", "2"},   {"deque.1", "2"},      {"sets.0.0", "1"},         {"sets.1.0", "2"},
-           {"best", "1.5"},          {"scalars.0", "0.25"},  {"scalars.1", "-3"},   {"scalars.2", "True"},     {"scalars.3", "2"},
-           {"args.lr", "0.1"},       {"args.out", "/data/out"}, {"args.device", "cuda:0"}, {"args.type", "torch.float32"},
-           {"args.size.1", "3"},     {"config.width", "1"},  {"config.name", "tiny"}, {"mode.0", "fast"}, {"version.0", "2.1"},
-           {"#12", "a key that is neither text nor number"}}) {
+           {"counter.10", "1"},       {"default.1.0", "2"},
+           {"deque.1", "2"},          {"sets.0.0", "1"},
+           {"sets.1.0", "2"},         {"best", "1.5"},
+           {"scalars.0", "0.25"},     {"scalars.1", "-3"},
+           {"scalars.2", "True"},     {"scalars.3", "2"},
+           {"args.lr", "0.1"},        {"args.out", "/data/out"},
+           {"args.device", "cuda:0"}, {"args.type", "torch.float32"},
+           {"args.size.1", "3"},      {"config.width", "1"},
+           {"config.name", "tiny"},   {"mode.0", "fast"},
+           {"version.0", "2.1"},      {"#12", "a key that is neither text nor number"}}) {
     const auto found = read.metadata.find(key);
     ASSERT_NE(found, read.metadata.end()) << key;
     EXPECT_EQ(found->second, value) << key;

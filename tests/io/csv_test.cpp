@@ -26,9 +26,7 @@ TEST(Csv, WritesShortestDigitsOfEveryType) {
   EXPECT_EQ(csv_text(torch::tensor({{0.1f, 2.f}, {-1.5f, 3e-20f}})), "0.1,2\n-1.5,3e-20\n");
   EXPECT_EQ(csv_text(torch::tensor({0.1, 1.0 / 3}, torch::kFloat64)), "0.1\n0.3333333333333333\n");
   EXPECT_EQ(csv_text(torch::tensor({{1, 2}}, torch::kInt64)), "1,2\n");
-  EXPECT_THAT(monge::testing::message_of([] {
-                csv_text(torch::zeros({1, 2, 3}));
-              }),
+  EXPECT_THAT(monge::testing::message_of([] { csv_text(torch::zeros({1, 2, 3})); }),
               HasSubstr("got [1, 2, 3] of float32; write .npy instead"));
 }
 

@@ -7,11 +7,11 @@
 #include <functional>
 
 #include "monge/core/files.h"
+#include "monge/fetch/unpack.h"
 #include "monge/io/archive.h"
 #include "monge/io/archive_index.h"
 #include "monge/io/npy.h"
 #include "monge/io/npz.h"
-#include "monge/io/unpack.h"
 #include "tests/support/odd_archives.h"
 #include "tests/support/support.h"
 #include "tests/support/zips.h"
@@ -33,7 +33,8 @@ std::vector<std::string> names_in(const fs::path& path) {
   return out;
 }
 
-/// Runs `action` in the locales that are there: "C" always is, one of UTF-8 nearly always. Also sees that it leaves them as they are.
+/// Runs `action` in the locales that are there: "C" always is, one of UTF-8 nearly always. Also sees that it leaves
+/// them as they are.
 void in_every_locale(const std::function<void(const char* name)>& action) {
   for (const char* name : {"C", "POSIX", "C.UTF-8", "en_US.UTF-8", "de_DE.ISO-8859-1"}) {
     const auto locale = ::newlocale(LC_ALL_MASK, name, nullptr);
@@ -46,21 +47,30 @@ void in_every_locale(const std::function<void(const char* name)>& action) {
   }
 }
 
-const std::string kPicture = "\xe5\x9b\xb3/0.png", kCream = "cr\xc3\xa8me.png", kUmlaut = "\xc3\xbcn\xc3\xaf.png", kLatin = "\xfc.png";
+const std::string kImage = "\xe5\x9b\xb3/0.png", kCream = "cr\xc3\xa8me.png", kUmlaut = "\xc3\xbcn\xc3\xaf.png",
+                  kLatin = "\xfc.png";
 
 TEST(EntryNames, OfAZipAreThoseOfItsMarksInEveryLocale) {
   const ScratchFolder folder;
-  real_files().replace(folder / "a.zip", zip_of({{.name = kCream, .bytes = "1", .flags = 0x800},
-                                                 {.name = "plain.png", .bytes = "2"},
-                                                 {.name = "_n_.png", .bytes = "3", .unicode_path = kUmlaut},
-                                                 {.name = "renamed.png", .bytes = "4", .unicode_path = kUmlaut, .stale_path = true},
-                                                 {.name = kPicture, .bytes = "5"},
-                                                 {.name = kLatin, .bytes = "6"},
-                                                 {.name = "bad\xff.png", .bytes = "7", .flags = 0x800},
-                                                 {.name = "\xe5\x9b\xb3\\1.png", .bytes = "8", .flags = 0x800},
-                                                 {.name = "\xe5\x9b\xb3\\2.png", .bytes = "9", .flags = 0x800, .made_by = 3 << 8 | 20}}));
-  const std::vector<std::string> expected = {kCream, "plain.png", kUmlaut, "renamed.png", kPicture, kLatin, "bad\xff.png",
-                                             "\xe5\x9b\xb3/1.png", "\xe5\x9b\xb3\\2.png"};
+  real_files().replace(folder / "a.zip",
+                       zip_of({{.name = kCream, .bytes = "1", .flags = 0x800},
+                               {.name = "plain.png", .bytes = "2"},
+                               {.name = "_n_.png", .bytes = "3", .unicode_path = kUmlaut},
+                               {.name = "renamed.png", .bytes = "4", .unicode_path = kUmlaut, .stale_path = true},
+                               {.name = kImage, .bytes = "5"},
+                               {.name = kLatin, .bytes = "6"},
+                               {.name = "bad\xff.png", .bytes = "7", .flags = 0x800},
+                               {.name = "\xe5\x9b\xb3\\1.png", .bytes = "8", .flags = 0x800},
+                               {.name = "\xe5\x9b\xb3\\2.png", .bytes = "9", .flags = 0x800, .made_by = 3 << 8 | 20}}));
+  const std::vector<std::string> expected = {kCream,
+                                             "plain.png",
+                                             kUmlaut,
+                                             "renamed.png",
+                                             kImage,
+                                             kLatin,
+                                             "bad\xff.png",
+                                             "\xe5\x9b\xb3/1.png",
+                                             "\xe5\x9b\xb3\\2.png"};
   in_every_locale([&](const char* locale) {
     const auto entries = read_archive(folder / "a.zip");
     ASSERT_EQ(entries.size(), expected.size()) << locale;
@@ -76,7 +86,8 @@ TEST(EntryNames, OfAZipAreThoseOfItsMarksInEveryLocale) {
 
 TEST(EntryNames, StandBehindAProgramThatUnpacksTheZip) {
   const ScratchFolder folder;
-  real_files().replace(folder / "a.zip", "MZ program" + zip_of({{.name = kCream, .bytes = "1", .flags = 0x800}, {.name = kUmlaut, .bytes = "2", .flags = 0x800}}));
+  real_files().replace(folder / "a.zip", "MZ program" + zip_of({{.name = kCream, .bytes = "1", .flags = 0x800},
+                                                                {.name = kUmlaut, .bytes = "2", .flags = 0x800}}));
   EXPECT_THAT(names_in(folder / "a.zip"), ElementsAre(kCream, kUmlaut));
 }
 
@@ -97,7 +108,7 @@ TEST(EntryNames, OfA7zAreReadFromItsHeader) {
 
 TEST(EntryNames, OfTarsAreTheirBytes) {
   const ScratchFolder folder;
-  const std::string longest = kPicture.substr(0, 3) + std::string(200, 'x') + ".png";
+  const std::string longest = kImage.substr(0, 3) + std::string(200, 'x') + ".png";
   in_every_locale([&](const char* locale) {
     write_archive(folder / "gnu.tar", {{kCream, "1"}, {kLatin, "2"}, {longest, "3"}});
     EXPECT_THAT(names_in(folder / "gnu.tar"), ElementsAre(kCream, kLatin, longest)) << locale;
@@ -109,7 +120,8 @@ TEST(EntryNames, OfTarsAreTheirBytes) {
     out.replace(0, name.size(), name);
     char octal[13];
     std::snprintf(octal, sizeof octal, "%011zo", size);
-    out.replace(100, 7, "0000644"), out.replace(124, 11, octal), out.replace(136, 11, "00000000000"), out.replace(148, 8, "        ");
+    out.replace(100, 7, "0000644"), out.replace(124, 11, octal), out.replace(136, 11, "00000000000"),
+        out.replace(148, 8, "        ");
     out[156] = type;
     out.replace(257, 8, std::string("ustar\0", 6) + "00");
     unsigned sum = 0;
@@ -118,25 +130,29 @@ TEST(EntryNames, OfTarsAreTheirBytes) {
     out.replace(148, 7, std::string(octal, 6) + '\0');
     return out;
   };
-  const auto record = "path=" + kPicture + "\n";
+  const auto record = "path=" + kImage + "\n";
   const auto pax = std::to_string(record.size() + 3) + " " + record;
-  real_files().replace(folder / "pax.tar", header("PaxHeader", pax.size(), 'x') + block(pax) + header("ascii.png", 3, '0') + block("pax") + std::string(1024, '\0'));
-  in_every_locale([&](const char* locale) { EXPECT_THAT(names_in(folder / "pax.tar"), ElementsAre(kPicture)) << locale; });
+  real_files().replace(folder / "pax.tar", header("PaxHeader", pax.size(), 'x') + block(pax) +
+                                               header("ascii.png", 3, '0') + block("pax") + std::string(1024, '\0'));
+  in_every_locale(
+      [&](const char* locale) { EXPECT_THAT(names_in(folder / "pax.tar"), ElementsAre(kImage)) << locale; });
 }
 
 TEST(EntryNames, AreThoseOfTheUnpackedFiles) {
   const ScratchFolder folder;
-  const auto bytes = zip_of({{.name = kCream, .bytes = "1", .flags = 0x800}, {.name = "\xe5\x9b\xb3/", .bytes = "", .flags = 0x800}, {.name = kPicture, .bytes = "2", .flags = 0x800}});
+  const auto bytes = zip_of({{.name = kCream, .bytes = "1", .flags = 0x800},
+                             {.name = "\xe5\x9b\xb3/", .bytes = "", .flags = 0x800},
+                             {.name = kImage, .bytes = "2", .flags = 0x800}});
   real_files().replace(folder / "a.zip", bytes);
   in_every_locale([&](const char* locale) {
     fs::remove_all(folder / "out");
     fs::create_directory(folder / "out");
-    const auto found = unpack(folder / "a.zip", folder / "out");
+    const auto found = fetch::unpack(folder / "a.zip", folder / "out");
     EXPECT_EQ(found.files, 2) << locale << found.left_out_text();
     EXPECT_EQ(found.left_out_text(), "") << locale;
-    EXPECT_EQ(found.listing, listing_of(folder / "a.zip")) << locale;
+    EXPECT_EQ(found.listing, fetch::listing_of(folder / "a.zip")) << locale;
     EXPECT_EQ(real_files().read(folder / "out" / kCream), "1") << locale;
-    EXPECT_EQ(real_files().read(folder / "out" / kPicture), "2") << locale;
+    EXPECT_EQ(real_files().read(folder / "out" / kImage), "2") << locale;
   });
   // A stream has no directory yet.
   fs::create_directory(folder / "stream");
@@ -147,12 +163,14 @@ TEST(EntryNames, AreThoseOfTheUnpackedFiles) {
     at += count;
     return count;
   };
-  EXPECT_THAT(message_of([&] { unpack(read, "a.zip", folder / "stream"); }), HasSubstr("a.zip: the name of entry 1 stands in the directory at the archive's end"));
+  EXPECT_THAT(message_of([&] { fetch::unpack(read, "a.zip", folder / "stream"); }),
+              HasSubstr("a.zip: the name of entry 1 stands in the directory at the archive's end"));
 }
 
 TEST(EntryNames, ThatCannotBeToldAreRefused) {
   const ScratchFolder folder;
-  auto bytes = zip_of({{.name = kCream, .bytes = "1", .flags = 0x800}, {.name = kUmlaut, .bytes = "2", .flags = 0x800}});
+  auto bytes =
+      zip_of({{.name = kCream, .bytes = "1", .flags = 0x800}, {.name = kUmlaut, .bytes = "2", .flags = 0x800}});
   bytes[bytes.find("PK\1\2") + 1] = 'Q';
   real_files().replace(folder / "a.zip", bytes);
   EXPECT_THAT(message_of([&] { read_archive(folder / "a.zip"); }), HasSubstr("a.zip"));
@@ -161,18 +179,35 @@ TEST(EntryNames, ThatCannotBeToldAreRefused) {
 TEST(EntryNames, AreKeysOfAnNpz) {
   const ScratchFolder folder;
   const auto array = npy_bytes(torch::ones({2, 3}));
-  real_files().replace(folder / "a.npz", zip_of({{.name = "donn\xc3\xa9" "es.npy", .bytes = array, .flags = 0x800}, {.name = kLatin + ".npy", .bytes = array}}));
+  real_files().replace(folder / "a.npz", zip_of({{.name = "donn\xc3\xa9"
+                                                          "es.npy",
+                                                  .bytes = array,
+                                                  .flags = 0x800},
+                                                 {.name = kLatin + ".npy", .bytes = array}}));
   in_every_locale([&](const char* locale) {
-    EXPECT_THAT(npz_names(folder / "a.npz"), ElementsAre("donn\xc3\xa9" "es", kLatin)) << locale;
-    EXPECT_EQ(read_npz(folder / "a.npz", "donn\xc3\xa9" "es").size(0), 2) << locale;
+    EXPECT_THAT(npz_names(folder / "a.npz"), ElementsAre("donn\xc3\xa9"
+                                                         "es",
+                                                         kLatin))
+        << locale;
+    EXPECT_EQ(read_npz(folder / "a.npz",
+                       "donn\xc3\xa9"
+                       "es")
+                  .size(0),
+              2)
+        << locale;
     EXPECT_EQ(read_npz(folder / "a.npz", kLatin).size(1), 3) << locale;
   });
 }
 
 TEST(HardLinks, AreTheFilesThatTheyLeadTo) {
   const ScratchFolder folder;
-  const std::vector<OddEntry> entries = {{"blob", "one"}, {"a.png", "two"}, {"first.png", "", AE_IFREG, "blob"}, {"second.png", "", AE_IFREG, "./a.png"},
-                                         {"lost.png", "", AE_IFREG, "nowhere"}, {"self.png", "", AE_IFREG, "self.png"}, {"soft.png", "", AE_IFLNK, "a.png"}};
+  const std::vector<OddEntry> entries = {{"blob", "one"},
+                                         {"a.png", "two"},
+                                         {"first.png", "", AE_IFREG, "blob"},
+                                         {"second.png", "", AE_IFREG, "./a.png"},
+                                         {"lost.png", "", AE_IFREG, "nowhere"},
+                                         {"self.png", "", AE_IFREG, "self.png"},
+                                         {"soft.png", "", AE_IFLNK, "a.png"}};
   for (const char* kind : {"tar", "tar.gz"}) {
     const auto path = folder / (std::string("a.") + kind);
     testing::write_odd_archive(path, kind, entries);
@@ -194,7 +229,7 @@ TEST(HardLinks, AreTheFilesThatTheyLeadTo) {
     }
     fs::remove_all(folder / "out");
     fs::create_directory(folder / "out");
-    const auto unpacked = unpack(path, folder / "out");
+    const auto unpacked = fetch::unpack(path, folder / "out");
     EXPECT_EQ(unpacked.left_out_text(), "3 links (first: lost.png)") << kind;
     EXPECT_EQ(real_files().read(folder / "out/first.png"), "one");
     EXPECT_EQ(real_files().read(folder / "out/second.png"), "two");
@@ -209,17 +244,22 @@ TEST(HardLinks, CountForTheLimitsAndRepeatNoNameWithOtherBytes) {
   std::vector<OddEntry> bomb = {{"blob", std::string(100'000, 'b')}};
   for (int i = 0; i < 20; ++i) bomb.push_back({std::to_string(i) + ".png", "", AE_IFREG, "blob"});
   testing::write_odd_archive(folder / "bomb.tar.gz", "tar.gz", bomb);
-  EXPECT_THAT(message_of([&] { read_archive(folder / "bomb.tar.gz", wanted, {.most_bytes = 1'000'000}); }), HasSubstr("more than 1000000 bytes"));
+  EXPECT_THAT(message_of([&] { read_archive(folder / "bomb.tar.gz", wanted, {.most_bytes = 1'000'000}); }),
+              HasSubstr("more than 1000000 bytes"));
   for (const char* kind : {"tar", "tar.gz"}) {
     const auto path = folder / (std::string("a.") + kind);
-    testing::write_odd_archive(path, kind, {{"blob", "one"}, {"a.png", "", AE_IFREG, "blob"}, {"./a.png", "", AE_IFREG, "blob"}});
+    testing::write_odd_archive(path, kind,
+                               {{"blob", "one"}, {"a.png", "", AE_IFREG, "blob"}, {"./a.png", "", AE_IFREG, "blob"}});
     ArchiveReport report;
     EXPECT_EQ(read_archive(path, wanted, {}, &report).size(), 1u) << kind;
     EXPECT_EQ(report.repetitions.count, 1) << kind;
-    testing::write_odd_archive(path, kind, {{"blob", "one"}, {"b.png", "two"}, {"a.png", "three"}, {"a.png", "", AE_IFREG, "b.png"}});
+    testing::write_odd_archive(
+        path, kind, {{"blob", "one"}, {"b.png", "two"}, {"a.png", "three"}, {"a.png", "", AE_IFREG, "b.png"}});
     EXPECT_THAT(message_of([&] { read_archive(path, wanted); }), HasSubstr("one name and different bytes")) << kind;
-    testing::write_odd_archive(folder / "b", kind, {{"blob", "one"}, {"a.png", "three"}, {"a.png", "", AE_IFREG, "blob"}});
-    EXPECT_THAT(message_of([&] { read_archive(folder / "b", wanted); }), HasSubstr("one name and different bytes")) << kind;
+    testing::write_odd_archive(folder / "b", kind,
+                               {{"blob", "one"}, {"a.png", "three"}, {"a.png", "", AE_IFREG, "blob"}});
+    EXPECT_THAT(message_of([&] { read_archive(folder / "b", wanted); }), HasSubstr("one name and different bytes"))
+        << kind;
   }
   const MappedFile mapped(folder / "a.tar");
   EXPECT_THAT(message_of([&] { index_archive(mapped, wanted); }), HasSubstr("one name and different bytes"));

@@ -4,15 +4,15 @@
 #include <gtest/gtest.h>
 
 #include "monge/core/error.h"
-#include "tests/io/odd_pictures.h"
+#include "tests/io/odd_images.h"
 #include "tests/support/support.h"
 
 namespace monge::io {
 namespace {
 
 using ::testing::AllOf;
-using ::testing::HasSubstr;
 using testing::cmyk_jpeg;
+using ::testing::HasSubstr;
 using testing::message_of;
 using testing::raw_png;
 
@@ -21,7 +21,7 @@ torch::Tensor noise(int64_t height, int64_t width, int64_t channels) {
   return torch::randint(0, 256, {height, width, channels}, torch::kUInt8);
 }
 
-/// A smooth picture, which lossy formats keep to a few steps of 255.
+/// A smooth image, which lossy formats keep to a few steps of 255.
 torch::Tensor ramp(int64_t height, int64_t width, int64_t channels) {
   const auto down = torch::linspace(20, 200, height).view({height, 1, 1});
   const auto right = torch::linspace(0, 40, width).view({1, width, 1});
@@ -61,8 +61,8 @@ TEST(Image, TellsWhatWasConverted) {
   EXPECT_EQ(told(testing::raw_png(bits, {{0x55}})), Conversion::few_bits);
 
   EXPECT_EQ(conversion_text({7, 0, 0, 0, 0}), "");
-  EXPECT_EQ(conversion_text({0, 1, 0, 0, 0}), "converted 1 CMYK picture to 8-bit grey or RGB");
-  EXPECT_EQ(conversion_text({9, 3, 2, 4, 0}), "converted 3 CMYK, 2 16-bit and 4 palette pictures to 8-bit grey or RGB");
+  EXPECT_EQ(conversion_text({0, 1, 0, 0, 0}), "converted 1 CMYK image to 8-bit grey or RGB");
+  EXPECT_EQ(conversion_text({9, 3, 2, 4, 0}), "converted 3 CMYK, 2 16-bit and 4 palette images to 8-bit grey or RGB");
 }
 
 TEST(Png, RoundsSixteenBitsToEight) {
@@ -74,12 +74,14 @@ TEST(Png, RoundsSixteenBitsToEight) {
   EXPECT_TRUE(torch::equal(image.flatten(), torch::tensor({1, 2, 255}, torch::kUInt8)));
 }
 
-// An animated PNG is a still one, its first frame, with the chunk acTL before it; readers that know no animation show that.
+// An animated PNG is a still one, its first frame, with the chunk acTL before it; readers that know no animation show
+// that.
 TEST(Png, TellsThatAnAnimationHasFurtherFrames) {
   const auto image = noise(8, 8, 3);
   const auto png = encode_png(image);
   const auto with = [&](uint32_t frames, size_t at) {
-    return png.substr(0, at) + testing::png_chunk("acTL", testing::number(frames, 4, true) + testing::number(0, 4, true)) + png.substr(at);
+    return png.substr(0, at) +
+           testing::png_chunk("acTL", testing::number(frames, 4, true) + testing::number(0, 4, true)) + png.substr(at);
   };
   constexpr size_t kBehindHeader = 8 + 25;
   ImageNotes notes;
@@ -135,13 +137,15 @@ TEST(Png, TakesAnImageThatIsWholeButForItsEnd) {
   EXPECT_FALSE(notes.without_end);
   // A last chunk of another kind, a checksum that is wrong, and data that end between two chunks are damage.
   auto other = bytes.substr(0, bytes.size() - 8) + "I";
-  EXPECT_THAT(message_of([&] { decode_image(other.substr(0, other.size() - 1) + "XEND", "odd.png"); }), HasSubstr("odd.png"));
+  EXPECT_THAT(message_of([&] { decode_image(other.substr(0, other.size() - 1) + "XEND", "odd.png"); }),
+              HasSubstr("odd.png"));
   auto flipped = bytes.substr(0, bytes.size() - 12);
   flipped.back() = static_cast<char>(flipped.back() ^ 1);
   EXPECT_THAT(message_of([&] { decode_image(flipped, "crc.png"); }), AllOf(HasSubstr("crc.png"), HasSubstr("CRC")));
   const auto second = bytes.find("IDAT", bytes.find("IDAT") + 4);
   ASSERT_NE(second, std::string::npos);
-  EXPECT_THAT(message_of([&] { decode_image(bytes.substr(0, second - 4), "half.png"); }), AllOf(HasSubstr("half.png"), HasSubstr("PNG")));
+  EXPECT_THAT(message_of([&] { decode_image(bytes.substr(0, second - 4), "half.png"); }),
+              AllOf(HasSubstr("half.png"), HasSubstr("PNG")));
 }
 
 TEST(Png, KeepsSixteenBitsWhenAskedAndScalesThemFromARange) {
@@ -152,7 +156,8 @@ TEST(Png, KeepsSixteenBitsWhenAskedAndScalesThemFromARange) {
     EXPECT_EQ(sample_bits(bytes), 16);
     EXPECT_EQ(sample_bits(encode_png(noise(5, 7, channels))), 8);
     ImageNotes notes;
-    EXPECT_TRUE(torch::equal(decode_image(bytes, "x.png", {.keep_sixteen_bits = true}, &notes).to(torch::kInt), image.to(torch::kInt)));
+    EXPECT_TRUE(torch::equal(decode_image(bytes, "x.png", {.keep_sixteen_bits = true}, &notes).to(torch::kInt),
+                             image.to(torch::kInt)));
     const int64_t colours = channels % 2 ? channels : channels - 1;
     const auto values = image.to(torch::kFloat64);
     EXPECT_EQ(notes.least, values.narrow(2, 0, colours).min().item<double>());
@@ -160,13 +165,17 @@ TEST(Png, KeepsSixteenBitsWhenAskedAndScalesThemFromARange) {
     // 12-bit data from all their bits; alpha is of 0..65535 whatever the range.
     auto expected = (values * 255 / 4095).round();
     if (colours < channels) expected.select(2, colours) = (values.select(2, colours) / 257).round();
-    EXPECT_TRUE(torch::equal(decode_image(bytes, "x.png", {.range = {0, 4095}}), expected.to(torch::kUInt8))) << channels;
+    EXPECT_TRUE(torch::equal(decode_image(bytes, "x.png", {.range = {0, 4095}}), expected.to(torch::kUInt8)))
+        << channels;
     EXPECT_TRUE(torch::equal(decode_image(bytes, "x.png"), (values / 257).round().to(torch::kUInt8))) << channels;
   }
   // Interlaced, from libpng: the same.
-  const auto interlaced = raw_png([](png_structp png, png_infop info) { png_set_IHDR(png, info, 2, 1, 16, PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_ADAM7, 0, 0); },
-                                  {{0x0f, 0xff, 0x00, 0x00}});
-  EXPECT_TRUE(torch::equal(decode_image(interlaced, "x.png", {.range = {0, 4095}}).flatten(), torch::tensor({255, 0}, torch::kUInt8)));
+  const auto interlaced =
+      raw_png([](png_structp png,
+                 png_infop info) { png_set_IHDR(png, info, 2, 1, 16, PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_ADAM7, 0, 0); },
+              {{0x0f, 0xff, 0x00, 0x00}});
+  EXPECT_TRUE(torch::equal(decode_image(interlaced, "x.png", {.range = {0, 4095}}).flatten(),
+                           torch::tensor({255, 0}, torch::kUInt8)));
 }
 
 TEST(Png, RefusesDamageOrGivesAnImageOfTheSameSize) {
@@ -182,7 +191,7 @@ TEST(Png, RefusesDamageOrGivesAnImageOfTheSameSize) {
   }
 }
 
-TEST(Jpeg, KeepsASmoothPicture) {
+TEST(Jpeg, KeepsASmoothImage) {
   for (const int64_t channels : {1, 3}) {
     const auto image = ramp(40, 33, channels);
     // At quality 98 the quantisation steps are below 4 of 255; the blocks' ends add as much again.
@@ -190,7 +199,7 @@ TEST(Jpeg, KeepsASmoothPicture) {
   }
 }
 
-TEST(Jpeg, RefusesTruncationAnywhereInThePicture) {
+TEST(Jpeg, RefusesTruncationAnywhereInTheImage) {
   const auto bytes = encode_jpeg(noise(48, 48, 3));
   for (const size_t length :
        {bytes.size() - 2, bytes.size() - 30, bytes.size() / 2, size_t{400}, size_t{20}, size_t{3}}) {
@@ -231,15 +240,15 @@ TEST(Webp, IsExactWhenLosslessAndRefusesTruncation) {
               AllOf(HasSubstr("cut.webp"), HasSubstr("truncated")));
 }
 
-TEST(Webp, KeepsASmoothPicture) {
+TEST(Webp, KeepsASmoothImage) {
   const auto image = ramp(32, 32, 3);
   EXPECT_LE(largest_difference(decode_image(encode_webp(image, 95), "x.webp"), image), 12);  // 4:2:0 colour
 }
 
 TEST(Image, NamesAFileThatIsNoImageAndHowItBegins) {
-  EXPECT_THAT(
-      message_of([] { decode_image("<!DOCTYPE html><html>", "page.png"); }),
-      AllOf(HasSubstr("page.png: is not a PNG, JPEG, WebP or TIFF image"), HasSubstr("it begins with \"<!DOCTYPE html>")));
+  EXPECT_THAT(message_of([] { decode_image("<!DOCTYPE html><html>", "page.png"); }),
+              AllOf(HasSubstr("page.png: is not a PNG, JPEG, WebP or TIFF image"),
+                    HasSubstr("it begins with \"<!DOCTYPE html>")));
   EXPECT_THAT(message_of([] { decode_image("", "void.png"); }), HasSubstr("void.png: the file is empty"));
   EXPECT_THAT(message_of([] {
                 decode_image(
@@ -270,12 +279,14 @@ TEST(Image, IsWrittenByItsExtension) {
     EXPECT_LE(largest_difference(read_image(folder / name), image), 12) << name;
     EXPECT_EQ(encode_image(image, name), real_files().read(folder / name)) << name;
   }
-  for (const char* name : {"inner/b.JPG", "g.jfif", "h.JPE"}) EXPECT_TRUE(encode_image(image, name).starts_with("\xff\xd8\xff")) << name;
+  for (const char* name : {"inner/b.JPG", "g.jfif", "h.JPE"})
+    EXPECT_TRUE(encode_image(image, name).starts_with("\xff\xd8\xff")) << name;
   EXPECT_THAT(message_of([&] { write_image(folder / "e.gif", image); }),
               AllOf(HasSubstr("\".gif\""), HasSubstr(".png")));
   EXPECT_THAT(message_of([&] { read_image(folder / "none.png"); }),
               AllOf(HasSubstr("none.png"), HasSubstr("no such file")));
-  EXPECT_THAT(message_of([&] { encode_png(image.to(torch::kFloat32)); }), HasSubstr("must be uint8 or uint16 [H, W, C]"));
+  EXPECT_THAT(message_of([&] { encode_png(image.to(torch::kFloat32)); }),
+              HasSubstr("must be uint8 or uint16 [H, W, C]"));
 }
 
 TEST(Image, CompositesAlphaOverTheBackground) {

@@ -66,7 +66,8 @@ TEST(Npy, ReadsVersionsTwoAndThreeAndOldSpellings) {
 // Of the integers without sign LibTorch knows little; what is needed is that they can be read and converted.
 TEST(Npy, ReadsEveryIntegerInEitherByteOrder) {
   const auto read = [](const std::string& descr, const std::string& bytes) {
-    return parse_npy(file_of("{'descr': '" + descr + "', 'fortran_order': False, 'shape': (2,), }", bytes), "x.npy").to(torch::kFloat64);
+    return parse_npy(file_of("{'descr': '" + descr + "', 'fortran_order': False, 'shape': (2,), }", bytes), "x.npy")
+        .to(torch::kFloat64);
   };
   const auto expected = [](double a, double b) { return torch::tensor({a, b}, torch::kFloat64); };
   using namespace std::string_literals;
@@ -86,7 +87,8 @@ TEST(Npy, MapsIntegersWithoutSignAndCopiesBigEndian) {
   const monge::testing::ScratchFolder scratch;
   using namespace std::string_literals;
   const auto save = [&](const std::string& descr) {
-    std::ofstream(scratch / "x.npy", std::ios::binary) << file_of("{'descr': '" + descr + "', 'fortran_order': False, 'shape': (1, 2), }", "\0\x01\0\x02"s);
+    std::ofstream(scratch / "x.npy", std::ios::binary)
+        << file_of("{'descr': '" + descr + "', 'fortran_order': False, 'shape': (1, 2), }", "\0\x01\0\x02"s);
     return map_npy(scratch / "x.npy").to(torch::kFloat64);
   };
   EXPECT_TRUE(torch::equal(save("<u2"), torch::tensor({{256.0, 512.0}}, torch::kFloat64)));
@@ -129,8 +131,10 @@ TEST(Npy, RefusesASizeThatIsNotThatOfTheFile) {
   EXPECT_THAT(complaint("(2,)", "1234"), HasSubstr("x.npy: shape [2] of float32 takes 8 bytes, the file has 4"));
   EXPECT_THAT(complaint("(1,)", "12345678"), HasSubstr("takes 4 bytes, the file has 8"));
   EXPECT_THAT(complaint_about("{'descr': '<u2', 'fortran_order': True, 'shape': (2, 3), }", "1234"),
-              HasSubstr("x.npy: shape [2, 3] of uint16 takes 12 bytes, the file has 4")) << "as numpy says it, not turned around";
-  EXPECT_THAT(complaint_about("{'descr': '|b1', 'fortran_order': False, 'shape': (2,), }", "1"), HasSubstr("shape [2] of bool takes 2 bytes"));
+              HasSubstr("x.npy: shape [2, 3] of uint16 takes 12 bytes, the file has 4"))
+      << "as numpy says it, not turned around";
+  EXPECT_THAT(complaint_about("{'descr': '|b1', 'fortran_order': False, 'shape': (2,), }", "1"),
+              HasSubstr("shape [2] of bool takes 2 bytes"));
   EXPECT_THAT(complaint("(4611686018427387904, 4)", "1234"), HasSubstr("overflows"));
   EXPECT_THAT(complaint("(1000000000000,)", "1234"), HasSubstr("takes 4000000000000 bytes, the file has 4"));
 }
@@ -199,11 +203,13 @@ TEST(Npy, MappingComplainsAsReadingDoes) {
     return mapped;
   };
   const auto whole = npy_bytes(torch::zeros({4, 4}));
-  EXPECT_THAT(complaints(whole.substr(0, whole.size() - 3)), HasSubstr("x.npy: shape [4, 4] of float32 takes 64 bytes, the file has 61"));
+  EXPECT_THAT(complaints(whole.substr(0, whole.size() - 3)),
+              HasSubstr("x.npy: shape [4, 4] of float32 takes 64 bytes, the file has 61"));
   EXPECT_THAT(complaints(whole + "12"), HasSubstr("the file has 66"));
   EXPECT_THAT(complaints(whole.substr(0, 50)), HasSubstr("cut in its header"));
   EXPECT_THAT(complaints(""), HasSubstr("is no .npy file"));
-  EXPECT_THAT(complaints(file_of("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "12345678")), HasSubstr("Python objects"));
+  EXPECT_THAT(complaints(file_of("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "12345678")),
+              HasSubstr("Python objects"));
   EXPECT_THAT(monge::testing::message_of([&] { map_npy(scratch / "none.npy"); }), HasSubstr("none.npy: no such file"));
 }
 

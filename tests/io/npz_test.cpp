@@ -17,8 +17,8 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using testing::message_of;
+using ::testing::Not;
 using testing::ScratchFolder;
 
 /// A zip as numpy.savez writes it, or compressed as numpy.savez_compressed does.
@@ -59,11 +59,14 @@ TEST(Npz, ReadsStoredAndCompressedArraysByName) {
 TEST(Npz, SaysWhichArraysThereAre) {
   const ScratchFolder folder;
   const auto path = folder / "pack.npz";
-  write_npz(path, {{"source.npy", npy_bytes(torch::ones({2, 2}))}, {"target.npy", npy_bytes(torch::ones({2, 2}))}}, false);
+  write_npz(path, {{"source.npy", npy_bytes(torch::ones({2, 2}))}, {"target.npy", npy_bytes(torch::ones({2, 2}))}},
+            false);
   EXPECT_THAT(message_of([&] { read_npz(path); }),
-              AllOf(HasSubstr("pack.npz: holds 2 arrays, and none is named (allowed: \"source\", \"target\")"), HasSubstr("npz:FILE.npz?key=NAME")));
+              AllOf(HasSubstr("pack.npz: holds 2 arrays, and none is named (allowed: \"source\", \"target\")"),
+                    HasSubstr("npz:FILE.npz?key=NAME")));
   EXPECT_THAT(message_of([&] { read_npz(path, "sorce"); }),
-              AllOf(HasSubstr("there is no array \"sorce\""), HasSubstr("\"source\", \"target\""), HasSubstr("did you mean \"source\"?")));
+              AllOf(HasSubstr("there is no array \"sorce\""), HasSubstr("\"source\", \"target\""),
+                    HasSubstr("did you mean \"source\"?")));
   write_npz(path, {{"readme.txt", "x"}}, false);
   EXPECT_THAT(message_of([&] { read_npz(path); }), HasSubstr("there is no array in this .npz file"));
   std::vector<ArchiveEntry> many;
@@ -78,7 +81,8 @@ TEST(Npz, RefusesWhatIsNoArray) {
   auto objects = npy_bytes(torch::zeros({1, 1}, torch::kFloat64));
   objects.replace(objects.find("'<f8'"), 5, "'|O' ");
   write_npz(path, {{"things.npy", objects}}, true);
-  EXPECT_THAT(message_of([&] { read_npz(path); }), AllOf(HasSubstr("pack.npz, array \"things\": holds Python objects"), HasSubstr("pickled code")));
+  EXPECT_THAT(message_of([&] { read_npz(path); }),
+              AllOf(HasSubstr("pack.npz, array \"things\": holds Python objects"), HasSubstr("pickled code")));
   EXPECT_THAT(message_of([&] { read_npz(folder / "none.npz"); }), HasSubstr("none.npz: no such file"));
   real_files().replace(path, "no zip at all");
   EXPECT_THAT(message_of([&] { read_npz(path); }), HasSubstr("pack.npz: is no .npz file"));

@@ -7,7 +7,7 @@
 
 #include "monge/core/error.h"
 #include "monge/io/image.h"
-#include "tests/io/odd_pictures.h"
+#include "tests/io/odd_images.h"
 #include "tests/support/support.h"
 
 namespace monge::io {

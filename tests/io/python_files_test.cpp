@@ -52,7 +52,8 @@ TEST_F(PythonFiles, AreReadOrRefusedByName) {
   }
   EXPECT_EQ(good, 13);
   EXPECT_EQ(refused, 3);
-  EXPECT_TRUE(torch::equal(read_torch_checkpoint(scratch_ / "network.pt").at("weight", ""), w_)) << "a whole network is its state dict";
+  EXPECT_TRUE(torch::equal(read_torch_checkpoint(scratch_ / "network.pt").at("weight", ""), w_))
+      << "a whole network is its state dict";
 
   const auto views = read_torch_checkpoint(scratch_ / "good_views.pt");
   EXPECT_TRUE(torch::equal(views.at("tied", ""), w_[1]));

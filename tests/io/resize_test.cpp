@@ -81,7 +81,7 @@ double kernel(Filter filter, double x) {
   return 0;
 }
 
-/// The resized picture straight from the definition: for each output pixel a double loop over the whole input, in
+/// The resized image straight from the definition: for each output pixel a double loop over the whole input, in
 /// double.
 torch::Tensor resized_directly(const torch::Tensor& image_HW, int64_t height, int64_t width, Filter filter) {
   const auto in = image_HW.to(torch::kFloat64);
@@ -139,7 +139,8 @@ class Plainly {
     if (down_first) image = along(image, height, 0);
     if (image.size(1) != width) image = along(image, width, 1);
     if (image.size(0) != height) image = along(image, height, 0);
-    if (alpha) per_alpha(image, [](int value, int alpha) { return alpha ? std::min(255 * value / alpha, 255) : value; });
+    if (alpha)
+      per_alpha(image, [](int value, int alpha) { return alpha ? std::min(255 * value / alpha, 255) : value; });
     return image;
   }
 
@@ -169,7 +170,8 @@ class Plainly {
         const int64_t high = std::min<int64_t>(int64_t(centre + reach + 0.5), in);
         std::vector<double> weights;
         double whole = 0;
-        for (int64_t j = low; j < high; ++j) whole += weights.emplace_back(weight((double(j) - centre + 0.5) / stretch));
+        for (int64_t j = low; j < high; ++j)
+          whole += weights.emplace_back(weight((double(j) - centre + 0.5) / stretch));
         for (int64_t c = 0; c < channels; ++c) {
           int64_t sum = 1 << 21;
           for (int64_t j = low; j < high; ++j) {
@@ -222,12 +224,13 @@ TEST_P(EveryFilter, EqualsThePlainLoopsOnRandomShapes) {
     for (const bool dots : {false, true}) {
       dots_allowed = dots;
       ASSERT_TRUE(torch::equal(resize_uint8(image, new_height, new_width, filter, order), expected))
-          << dots << ": " << height << " x " << width << " x " << channels << " to " << new_height << " x " << new_width;
+          << dots << ": " << height << " x " << width << " x " << channels << " to " << new_height << " x "
+          << new_width;
     }
   }
 }
 
-// More widths than tables are kept, in turn and again; lines too wide to be turned; a part of a picture.
+// More widths than tables are kept, in turn and again; lines too wide to be turned; a part of an image.
 TEST(Resize, EqualsThePlainLoopsWhereItTakesOtherWays) {
   std::mt19937_64 random(12);
   const auto expect_equal = [](const torch::Tensor& image, int64_t height, int64_t width, Filter filter) {

@@ -5,7 +5,7 @@
 
 #include "monge/io/image.h"
 #include "monge/io/image_notes.h"
-#include "tests/io/odd_pictures.h"
+#include "tests/io/odd_images.h"
 #include "tests/support/support.h"
 
 namespace monge::io {

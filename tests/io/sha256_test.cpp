@@ -1,9 +1,9 @@
 #include "monge/io/sha256.h"
 
-#include <fstream>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <fstream>
 
 #include "monge/core/error.h"
 #include "tests/support/support.h"
@@ -17,7 +17,8 @@ using ::testing::HasSubstr;
 const std::pair<std::string, const char*> kVectors[] = {
     {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
     {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
-    {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+    {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+     "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
     {std::string(1000000, 'a'), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"},
 };
 
@@ -50,7 +51,8 @@ TEST(Sha256, OfAFileInBlocks) {
 TEST(Sha256, SaysWhatCannotBeRead) {
   const testing::ScratchFolder folder;
   EXPECT_THAT(testing::message_of([&] { sha256_of_file(folder / "absent"); }), HasSubstr("absent: no such file"));
-  EXPECT_THAT(testing::message_of([&] { sha256_of_file(folder.path()); }), HasSubstr("is a folder, a file was expected"));
+  EXPECT_THAT(testing::message_of([&] { sha256_of_file(folder.path()); }),
+              HasSubstr("is a folder, a file was expected"));
 }
 
 }  // namespace

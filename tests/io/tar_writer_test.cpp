@@ -35,8 +35,11 @@ TEST(TarWriter, SaysOfANameWhatItIs) {
 
 TEST(TarWriter, IsReadBack) {
   const ScratchFolder folder;
-  const std::vector<ArchiveEntry> entries = {{"plain.png", std::string(512, 'p')}, {"cr\xc3\xa8me/\xe5\x9b\xb3.png", "cream"}, {"latin\xfc.png", ""},
-                                             {std::string(150, 'd') + "/" + std::string(255, 'n'), std::string(1000, 'n')}};
+  const std::vector<ArchiveEntry> entries = {
+      {"plain.png", std::string(512, 'p')},
+      {"cr\xc3\xa8me/\xe5\x9b\xb3.png", "cream"},
+      {"latin\xfc.png", ""},
+      {std::string(150, 'd') + "/" + std::string(255, 'n'), std::string(1000, 'n')}};
   for (const char* name : {"a.tar", "a.tar.gz"}) {
     write_archive(folder / name, entries);
     const auto back = read_archive(folder / name);

@@ -14,7 +14,9 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-Table read(const std::string& text, const TextTableOptions& options = {}) { return parse_text_table(text, "x.csv", options); }
+Table read(const std::string& text, const TextTableOptions& options = {}) {
+  return parse_text_table(text, "x.csv", options);
+}
 
 std::string complaint_about(const std::string& text, const TextTableOptions& options = {}) {
   return monge::testing::message_of([&] { read(text, options); });
@@ -29,10 +31,13 @@ TEST(TextLayout, ReadsOneColumnOfR) {
     EXPECT_EQ(table.values[1][0].item<double>(), 14);
     EXPECT_EQ(table.reading, "commas, header in line 1, index: the unnamed first column");
   }
-  const auto warned = [](const std::string& text, const TextTableOptions& options = {}) { return !read(text, options).warnings.empty(); };
+  const auto warned = [](const std::string& text, const TextTableOptions& options = {}) {
+    return !read(text, options).warnings.empty();
+  };
   EXPECT_TRUE(warned("x\n1,7\n2,14\n3,21\n")) << "it could be 1.7, 2.14, 3.21";
   EXPECT_FALSE(warned("x\n1,7\n2,14\n3,21\n", {.separator = "comma", .decimal = "point"}));
-  EXPECT_EQ(read("x\n1,7\n2,14\n3,21\n", {.separator = "semicolon", .decimal = "comma"}).values[1][0].item<double>(), 2.14);
+  EXPECT_EQ(read("x\n1,7\n2,14\n3,21\n", {.separator = "semicolon", .decimal = "comma"}).values[1][0].item<double>(),
+            2.14);
   EXPECT_FALSE(warned("\"x\"\n\"1\",7\n\"2\",14\n\"3\",21\n")) << "quotes settle it";
   EXPECT_FALSE(warned("x\n1,7.5\n2,14\n3,21\n")) << "and so does a point";
   EXPECT_THAT(read("\"x\"\n\"a\";7,5\n\"b\";14\n").names.rows, ElementsAre("a", "b")) << "write.csv2's separator";
@@ -47,11 +52,14 @@ TEST(TextLayout, TakesNamesFromALoneComment) {
   EXPECT_THAT(table.names.columns, ElementsAre("a", "b", "c"));
   EXPECT_EQ(table.values.size(0), 2);
   EXPECT_EQ(table.reading, "commas, names in line 1 after #");
-  EXPECT_THAT(read("#t x\n0 1\n0.1 0.98\n").names.columns, ElementsAre("t", "x")) << "and so the first row is data, whole though it is";
+  EXPECT_THAT(read("#t x\n0 1\n0.1 0.98\n").names.columns, ElementsAre("t", "x"))
+      << "and so the first row is data, whole though it is";
   EXPECT_EQ(read("#t x\n0 1\n0.1 0.98\n").values.size(0), 2);
   EXPECT_EQ(read("# cell,x\na,1\nb,2\n").names.index, "cell");
   EXPECT_THAT(read("# mass\n1.5\n2.5\n").names.columns, ElementsAre("mass"));
-  const auto nameless = [](const std::string& text, const TextTableOptions& options = {}) { return read(text, options).names.columns.empty(); };
+  const auto nameless = [](const std::string& text, const TextTableOptions& options = {}) {
+    return read(text, options).names.columns.empty();
+  };
   EXPECT_TRUE(nameless("# a,b,c\n0.5,1.5,2.5\n", {.header = "no"}));
   EXPECT_TRUE(nameless("# a,b\n0.5,1.5,2.5\n"));
   EXPECT_TRUE(nameless("# a,a\n0.5,1.5\n"));
@@ -68,22 +76,33 @@ TEST(TextLayout, TakesNamesFromALoneComment) {
 }
 
 TEST(TextLayout, WarnsOfHeadersThatCouldBeRows) {
-  EXPECT_THAT(read("0,1\n0.1,0.98\n0.2,0.97\n").warnings,
-              ElementsAre(AllOf(HasSubstr("line 1 holds numbers and was taken for the names of the columns: \"0\", \"1\""), HasSubstr("?header=no"))));
+  EXPECT_THAT(
+      read("0,1\n0.1,0.98\n0.2,0.97\n").warnings,
+      ElementsAre(AllOf(HasSubstr("line 1 holds numbers and was taken for the names of the columns: \"0\", \"1\""),
+                        HasSubstr("?header=no"))));
   EXPECT_THAT(read("3,17\n0.1,0.98\n").warnings, ElementsAre(HasSubstr("?header=no")));
   EXPECT_THAT(read("a,3,17\nb,0.5,1.5\n").warnings, ElementsAre(HasSubstr("?header=no")));
   EXPECT_THAT(read("0,1\n0.1,0.98\n", {.header = "yes"}).warnings, IsEmpty());
   EXPECT_EQ(read("0,1\n0.1,0.98\n", {.header = "no"}).values.size(0), 2);
-  for (const char* text : {"0,1,2,3\n0.5,1.5,2.5,3.5\n", "2019,2020\n0.5,1.5\n", "2019\n0.5\n1.5\n", ",0,1\n0,0.5,1.5\n1,2.5,3.5\n", "\"0\",\"1\"\n5,7\n8,9\n",
-                           "400,402,404,406,408\n1,2,2,5,7\n", "x,y\n1,2\n"}) {
+  for (const char* text :
+       {"0,1,2,3\n0.5,1.5,2.5,3.5\n", "2019,2020\n0.5,1.5\n", "2019\n0.5\n1.5\n", ",0,1\n0,0.5,1.5\n1,2.5,3.5\n",
+        "\"0\",\"1\"\n5,7\n8,9\n", "400,402,404,406,408\n1,2,2,5,7\n", "x,y\n1,2\n"}) {
     EXPECT_THAT(read(text).warnings, IsEmpty()) << text;
   }
 }
 
 TEST(TextLayout, NumbersThatCannotBeReadAreNoIndex) {
-  for (const char* entry : {"$1", "1%", "\xe2\x88\x92" "1.5", "(1.5)", "1'001.5", "1\xc2\xa0" "001", "1.000D-07", "1+1i"}) {
+  for (const char* entry : {"$1", "1%",
+                            "\xe2\x88\x92"
+                            "1.5",
+                            "(1.5)", "1'001.5",
+                            "1\xc2\xa0"
+                            "001",
+                            "1.000D-07", "1+1i"}) {
     const auto text = std::string("a,b\n") + entry + ",1\n" + entry + ",2\n";
-    EXPECT_THAT(complaint_about(text), AllOf(HasSubstr("line 2, column 0 (\"a\") is no number"), HasSubstr("?columns=b"), HasSubstr("?index=a"))) << entry;
+    EXPECT_THAT(complaint_about(text), AllOf(HasSubstr("line 2, column 0 (\"a\") is no number"),
+                                             HasSubstr("?columns=b"), HasSubstr("?index=a")))
+        << entry;
     EXPECT_THAT(read(text, {.index = "a"}).names.rows, ElementsAre(entry, entry));
     EXPECT_EQ(read(text, {.columns = "b"}).values.size(1), 1);
   }

@@ -23,7 +23,9 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using Missing = TextTableOptions::Missing;
 
-Table read(const std::string& text, const TextTableOptions& options = {}) { return parse_text_table(text, "x.csv", options); }
+Table read(const std::string& text, const TextTableOptions& options = {}) {
+  return parse_text_table(text, "x.csv", options);
+}
 
 std::string complaint_about(const std::string& text, const TextTableOptions& options = {}) {
   return monge::testing::message_of([&] { read(text, options); });
@@ -36,8 +38,8 @@ torch::Tensor table_of(std::vector<std::vector<double>> rows) {
 }
 
 /// The file says this: its values, names and how it was understood.
-void expect(const std::string& text, const std::vector<std::vector<double>>& values, const std::vector<std::string>& columns,
-            const std::string& reading, const TextTableOptions& options = {}) {
+void expect(const std::string& text, const std::vector<std::vector<double>>& values,
+            const std::vector<std::string>& columns, const std::string& reading, const TextTableOptions& options = {}) {
   SCOPED_TRACE(text);
   Table table;
   ASSERT_NO_THROW(table = read(text, options));
@@ -49,7 +51,9 @@ void expect(const std::string& text, const std::vector<std::vector<double>>& val
 const std::vector<std::vector<double>> kValues = {{0.34, -1.093}, {-2.371, 1.157}, {0.5, 2}};
 
 TEST(TextTable, ReadsEverySeparator) {
-  const auto with = [](const std::string& s) { return "x" + s + "y\n0.34" + s + "-1.093\n-2.371" + s + "1.157\n0.5" + s + "2\n"; };
+  const auto with = [](const std::string& s) {
+    return "x" + s + "y\n0.34" + s + "-1.093\n-2.371" + s + "1.157\n0.5" + s + "2\n";
+  };
   expect(with(","), kValues, {"x", "y"}, "commas, header in line 1");
   expect(with(";"), kValues, {"x", "y"}, "semicolons, header in line 1");
   expect(with("\t"), kValues, {"x", "y"}, "tabs, header in line 1");
@@ -61,8 +65,10 @@ TEST(TextTable, ReadsEverySeparator) {
 }
 
 TEST(TextTable, TheSeparatorIsWhatAllRowsAgreeOn) {
-  expect("time (s; UTC),value\n1.5,2\n3,4.5\n", {{1.5, 2}, {3, 4.5}}, {"time (s; UTC)", "value"}, "commas, header in line 1");
-  expect("\"a,b\";\"c\"\n1,5;2\n3;4,5\n", {{1.5, 2}, {3, 4.5}}, {"a,b", "c"}, "semicolons, decimal comma, header in line 1");
+  expect("time (s; UTC),value\n1.5,2\n3,4.5\n", {{1.5, 2}, {3, 4.5}}, {"time (s; UTC)", "value"},
+         "commas, header in line 1");
+  expect("\"a,b\";\"c\"\n1,5;2\n3;4,5\n", {{1.5, 2}, {3, 4.5}}, {"a,b", "c"},
+         "semicolons, decimal comma, header in line 1");
   const auto genes = read("gene,x\nENSG1|TP53;a,1.5\nENSG2|MYC;b,2\n");
   EXPECT_THAT(genes.names.rows, ElementsAre("ENSG1|TP53;a", "ENSG2|MYC;b")) << "letters of names that every row has";
   expect("x, y\n1.5, 2\n", {{1.5, 2}}, {"x", "y"}, "commas, header in line 1");
@@ -71,15 +77,22 @@ TEST(TextTable, TheSeparatorIsWhatAllRowsAgreeOn) {
 TEST(TextTable, ReadsDecimalCommas) {
   expect("x;y\n0,34;-1,093\n-2,371;1,157\n0,5;2\n", kValues, {"x", "y"}, "semicolons, decimal comma, header in line 1");
   expect("0,34\t-1,093\n-2,371\t1,157\n5e-1\t2\n", kValues, {}, "tabs, decimal comma, no header");
-  expect("x,y\n\"0,34\",\"-1,093\"\n\"-2,371\",\"1,157\"\n\"0,5\",2\n", kValues, {"x", "y"}, "commas, decimal comma, header in line 1");
+  expect("x,y\n\"0,34\",\"-1,093\"\n\"-2,371\",\"1,157\"\n\"0,5\",2\n", kValues, {"x", "y"},
+         "commas, decimal comma, header in line 1");
   expect("x\n0,34\n-2,371\n5\n", {{0.34}, {-2.371}, {5}}, {"x"}, "one column, decimal comma, header in line 1");
-  EXPECT_THAT(complaint_about("x;y\n0,5;1\n1.234,5;2\n"), AllOf(HasSubstr("line 3, column 0 (\"x\") is no number, got \"1.234,5\"")));
-  EXPECT_THAT(complaint_about("1.234,5;2\n3;4\n"), HasSubstr("line 1, column 0 (counted from 0) is no number, got \"1.234,5\"")) << "neither a header";
-  EXPECT_THAT(complaint_about("x,y\n1e400,2\n"), HasSubstr("line 2, column 0 (\"x\") is too large for a double, got \"1e400\"")) << "nor an index";
+  EXPECT_THAT(complaint_about("x;y\n0,5;1\n1.234,5;2\n"),
+              AllOf(HasSubstr("line 3, column 0 (\"x\") is no number, got \"1.234,5\"")));
+  EXPECT_THAT(complaint_about("1.234,5;2\n3;4\n"),
+              HasSubstr("line 1, column 0 (counted from 0) is no number, got \"1.234,5\""))
+      << "neither a header";
+  EXPECT_THAT(complaint_about("x,y\n1e400,2\n"),
+              HasSubstr("line 2, column 0 (\"x\") is too large for a double, got \"1e400\""))
+      << "nor an index";
   EXPECT_THAT(complaint_about("1e400,2\n"), HasSubstr("is too large for a double, got \"1e400\""));
   EXPECT_THAT(complaint_about("x;y\n0,5;1\n0,25;1\n" + std::string(99 * 6, ' ') + "\n1.234;2\n", {.decimal = "comma"}),
               AllOf(HasSubstr("\"1.234\""), HasSubstr("?decimal=point")));
-  EXPECT_THAT(complaint_about("x;y\n0.5;1\n1,234;2\n"), AllOf(HasSubstr("\"1,234\""), HasSubstr("thousands"), HasSubstr("?decimal=comma")));
+  EXPECT_THAT(complaint_about("x;y\n0.5;1\n1,234;2\n"),
+              AllOf(HasSubstr("\"1,234\""), HasSubstr("thousands"), HasSubstr("?decimal=comma")));
 }
 
 TEST(TextTable, ReadsWhatPandasWrites) {
@@ -90,9 +103,12 @@ TEST(TextTable, ReadsWhatPandasWrites) {
   EXPECT_THAT(indexed.names.rows, ElementsAre("0", "1"));
   EXPECT_EQ(indexed.names.index, "");
   EXPECT_EQ(indexed.reading, "commas, header in line 1, index: the unnamed first column");
-  expect("0,1\n-0.5504,1.1136\n0.311,-0.8064\n", {{-0.5504, 1.1136}, {0.311, -0.8064}}, {"0", "1"}, "commas, header in line 1 (numbers as names)");
-  expect(",0,1\n0,5,7\n1,8,9\n", {{5, 7}, {8, 9}}, {"0", "1"}, "commas, header in line 1 (numbers as names), index: the unnamed first column");
-  expect("0\n-0.5504\n0.311\n", {{0}, {-0.5504}, {0.311}}, {}, "one column, no header (if the first row holds names: ?header=yes)");
+  expect("0,1\n-0.5504,1.1136\n0.311,-0.8064\n", {{-0.5504, 1.1136}, {0.311, -0.8064}}, {"0", "1"},
+         "commas, header in line 1 (numbers as names)");
+  expect(",0,1\n0,5,7\n1,8,9\n", {{5, 7}, {8, 9}}, {"0", "1"},
+         "commas, header in line 1 (numbers as names), index: the unnamed first column");
+  expect("0\n-0.5504\n0.311\n", {{0}, {-0.5504}, {0.311}}, {},
+         "one column, no header (if the first row holds names: ?header=yes)");
   expect("Unnamed: 0,x\n0,1.5\n1,2.5\n", {{1.5}, {2.5}}, {"x"}, "commas, header in line 1, index \"Unnamed: 0\"");
   const auto named = read("cell,x,y\nAAAC-1,1,2\nTTTG-1,3,4\n");
   EXPECT_THAT(named.names.rows, ElementsAre("AAAC-1", "TTTG-1"));
@@ -111,7 +127,8 @@ TEST(TextTable, ReadsWhatRWrites) {
   EXPECT_THAT(quoted.names.rows, ElementsAre("a", "b"));
   EXPECT_THAT(read("\"x\" \"y\"\n\"1\" -1.219 0.58\n\"2\" -1.094 0.47\n").names.rows, ElementsAre("1", "2"));
   // Names that are numbers, in quotes over numbers without.
-  expect("\"2019\",\"2020\"\n5,7\n2019,9\n", {{5, 7}, {2019, 9}}, {"2019", "2020"}, "commas, header in line 1 (numbers as names)");
+  expect("\"2019\",\"2020\"\n5,7\n2019,9\n", {{5, 7}, {2019, 9}}, {"2019", "2020"},
+         "commas, header in line 1 (numbers as names)");
   expect("0 1\n1 0.5 7\n2 0.25 8\n", {{0.5, 7}, {0.25, 8}}, {"0", "1"},
          "blanks, header in line 1 (numbers as names), index: the unnamed first column");
   expect("x,y\nTRUE,FALSE\nFALSE,TRUE\n", {{1, 0}, {0, 1}}, {"x", "y"}, "commas, header in line 1");
@@ -156,8 +173,10 @@ TEST(TextTable, OptionsOverruleWhatIsFound) {
   expect(",x\n0,1.5\n1,2.5\n2,7\n", {{0, 1.5}, {1, 2.5}, {2, 7}}, {"", "x"},
          "commas, header in line 1, column 0 (\"\") counts the rows: ?index=0 leaves it out", {.index = "none"});
   EXPECT_THAT(complaint_about("x y\n1 2 3\n2 3 4\n", {.index = "none"}), HasSubstr("has 2 names for rows of 3 fields"));
-  EXPECT_THAT(complaint_about("x,y\n1,2\n", {.index = "z"}), HasSubstr("no such column, got \"z\" (allowed: \"x\", \"y\")"));
-  EXPECT_THAT(complaint_about("x,y\n1,2\n", {.header = "maybe"}), HasSubstr("header cannot be used, got \"maybe\" (allowed: auto, yes, no)"));
+  EXPECT_THAT(complaint_about("x,y\n1,2\n", {.index = "z"}),
+              HasSubstr("no such column, got \"z\" (allowed: \"x\", \"y\")"));
+  EXPECT_THAT(complaint_about("x,y\n1,2\n", {.header = "maybe"}),
+              HasSubstr("header cannot be used, got \"maybe\" (allowed: auto, yes, no)"));
 }
 
 TEST(TextTable, ChoosesColumns) {
@@ -174,39 +193,55 @@ TEST(TextTable, ChoosesColumns) {
   EXPECT_THAT(choose("b-c-d").names.columns, ElementsAre("b-c", "d")) << "a hyphen within a name";
   EXPECT_THAT(choose("2-4").names.columns, ElementsAre("a", "b-c", "d"));
   EXPECT_THAT(choose("a", "type").names.rows, ElementsAre("T", "B"));
-  EXPECT_THAT(complaint_about(text), AllOf(HasSubstr("x.csv: line 2, column 1 (\"type\") is no number, got \"T\"") , HasSubstr("?columns=")));
-  EXPECT_THAT(complaint_about("type,a,b\nT,1,2\n1,3,4\n"), HasSubstr("choose the columns of numbers: ?columns=a-b, or make it the names of the rows: ?index=type"));
-  EXPECT_THAT(complaint_about(text, {.columns = "a,e"}), AllOf(HasSubstr("no such column, got \"e\""), HasSubstr("\"b-c\"")));
+  EXPECT_THAT(complaint_about(text),
+              AllOf(HasSubstr("x.csv: line 2, column 1 (\"type\") is no number, got \"T\""), HasSubstr("?columns=")));
+  EXPECT_THAT(complaint_about("type,a,b\nT,1,2\n1,3,4\n"),
+              HasSubstr("choose the columns of numbers: ?columns=a-b, or make it the names of the rows: ?index=type"));
+  EXPECT_THAT(complaint_about(text, {.columns = "a,e"}),
+              AllOf(HasSubstr("no such column, got \"e\""), HasSubstr("\"b-c\"")));
   EXPECT_THAT(complaint_about(text, {.columns = "a,a"}), HasSubstr("has column 2 (\"a\") twice"));
   EXPECT_THAT(complaint_about(text, {.columns = "d-a"}), HasSubstr("runs backwards"));
   EXPECT_THAT(complaint_about(text, {.columns = "a,"}), HasSubstr("no choice of columns"));
   EXPECT_THAT(complaint_about(text, {.columns = "\"a"}), HasSubstr("a quote that is not closed"));
   EXPECT_THAT(complaint_about(text, {.columns = "5"}), HasSubstr("no such column"));
-  EXPECT_THAT(complaint_about(text, {.index = "a", .columns = "a"}), HasSubstr("chosen as the index and as a column of numbers"));
-  expect("\"a,b\",\"say \"\"x\"\"\"\n1,2\n3,4\n", {{2, 1}, {4, 3}}, {"say \"x\"", "a,b"}, "commas, header in line 1", {.columns = "\"say \"\"x\"\"\",\"a,b\""});
+  EXPECT_THAT(complaint_about(text, {.index = "a", .columns = "a"}),
+              HasSubstr("chosen as the index and as a column of numbers"));
+  expect("\"a,b\",\"say \"\"x\"\"\"\n1,2\n3,4\n", {{2, 1}, {4, 3}}, {"say \"x\"", "a,b"}, "commas, header in line 1",
+         {.columns = "\"say \"\"x\"\"\",\"a,b\""});
   expect("x,x\n1,2\n", {{2}}, {"x"}, "commas, header in line 1, 1 of 2 columns chosen", {.columns = "1"});
-  EXPECT_THAT(complaint_about("x,x\n1,2\n", {.columns = "x"}), HasSubstr("2 columns have the name \"x\"; choose by number, the first is 0"));
+  EXPECT_THAT(complaint_about("x,x\n1,2\n", {.columns = "x"}),
+              HasSubstr("2 columns have the name \"x\"; choose by number, the first is 0"));
   // Where names are numbers, numbers are names.
-  expect("2,1,0\n0.5,1.5,2.5\n", {{2.5}}, {"0"}, "commas, header in line 1 (numbers as names), 1 of 3 columns chosen", {.header = "yes", .columns = "0"});
-  EXPECT_THAT(complaint_about("5,6,7\n0.5,1.5,2.5\n", {.header = "yes", .columns = "0"}), HasSubstr("no such column, got \"0\" (allowed: \"5\", \"6\", \"7\")"));
+  expect("2,1,0\n0.5,1.5,2.5\n", {{2.5}}, {"0"}, "commas, header in line 1 (numbers as names), 1 of 3 columns chosen",
+         {.header = "yes", .columns = "0"});
+  EXPECT_THAT(complaint_about("5,6,7\n0.5,1.5,2.5\n", {.header = "yes", .columns = "0"}),
+              HasSubstr("no such column, got \"0\" (allowed: \"5\", \"6\", \"7\")"));
   EXPECT_THAT(complaint_about("a,b\nc,d\n"), HasSubstr("is no number"));
 }
 
 TEST(TextTable, NamesMissingValuesByLineAndColumn) {
   const auto missing = [](const std::string& word) { return "x,y\n1,2\n3," + word + "\n5,6\n"; };
-  for (const char* word : {"", "NA", "NaN", "nan", "-NaN", "null", "NULL", "None", "N/A", "#N/A", "#DIV/0!", "\\N", ".", "?", "<NA>"}) {
-    EXPECT_THAT(complaint_about(missing(word)), AllOf(HasSubstr("x.csv: line 3, column 1 (\"y\"): a value is missing"), HasSubstr("?missing=drop"))) << word;
-    expect(missing(word), {{1, 2}, {5, 6}}, {"x", "y"}, "commas, header in line 1, 1 of 3 rows left out for missing values", {.missing = Missing::drop});
+  for (const char* word :
+       {"", "NA", "NaN", "nan", "-NaN", "null", "NULL", "None", "N/A", "#N/A", "#DIV/0!", "\\N", ".", "?", "<NA>"}) {
+    EXPECT_THAT(complaint_about(missing(word)),
+                AllOf(HasSubstr("x.csv: line 3, column 1 (\"y\"): a value is missing"), HasSubstr("?missing=drop")))
+        << word;
+    expect(missing(word), {{1, 2}, {5, 6}}, {"x", "y"},
+           "commas, header in line 1, 1 of 3 rows left out for missing values", {.missing = Missing::drop});
     const auto kept = read(missing(word), {.missing = Missing::keep}).values;
     EXPECT_TRUE(kept[1][1].isnan().item<bool>() && kept.size(0) == 3) << word;
   }
-  EXPECT_THAT(complaint_about("1,2\n,3\n"), HasSubstr("line 2, column 0 (counted from 0): a value is missing, got \"\""));
-  expect("cell,x,y\na,1,NA\nb,2,3\n", {{1}, {2}}, {"x"}, "commas, header in line 1, index \"cell\", 1 of 2 columns chosen", {.columns = "x"});
+  EXPECT_THAT(complaint_about("1,2\n,3\n"),
+              HasSubstr("line 2, column 0 (counted from 0): a value is missing, got \"\""));
+  expect("cell,x,y\na,1,NA\nb,2,3\n", {{1}, {2}}, {"x"},
+         "commas, header in line 1, index \"cell\", 1 of 2 columns chosen", {.columns = "x"});
   const auto dropped = read("cell,x\na,1\nb,NA\nc,3\n", {.missing = Missing::drop});
   EXPECT_THAT(dropped.names.rows, ElementsAre("a", "c"));
-  EXPECT_THAT(complaint_about("x\nNA\nNA\n", {.missing = Missing::drop}), HasSubstr("has no row of numbers without a missing value, of 2"));
+  EXPECT_THAT(complaint_about("x\nNA\nNA\n", {.missing = Missing::drop}),
+              HasSubstr("has no row of numbers without a missing value, of 2"));
   // A row of a spreadsheet's faults is no comment.
-  EXPECT_THAT(complaint_about("x,y\n1,2\n#N/A,3\n"), HasSubstr("line 3, column 0 (\"x\"): a value is missing, got \"#N/A\""));
+  EXPECT_THAT(complaint_about("x,y\n1,2\n#N/A,3\n"),
+              HasSubstr("line 3, column 0 (\"x\"): a value is missing, got \"#N/A\""));
 }
 
 TEST(TextTable, ReadsNumbersToTheLastBit) {
@@ -222,32 +257,44 @@ TEST(TextTable, ReadsNumbersToTheLastBit) {
   EXPECT_EQ(read_one("-inf"), -std::numeric_limits<double>::infinity());
   EXPECT_EQ(read_one("Infinity"), std::numeric_limits<double>::infinity());
   for (const char* word : {"0x10", "1e", "--1", "+-1", "1 2", "1_000", "12%"}) {
-    EXPECT_THAT(complaint_about("x,y\n1,2\n3,"s + word + "\n"), HasSubstr("line 3, column 1 (\"y\") is no number, got \""s + word)) << word;
+    EXPECT_THAT(complaint_about("x,y\n1,2\n3,"s + word + "\n"),
+                HasSubstr("line 3, column 1 (\"y\") is no number, got \""s + word))
+        << word;
   }
   for (const char* word : {"1e309", "-1e400", "1e400000000000"}) {
-    EXPECT_THAT(complaint_about("x,y\n1,2\n3,"s + word + "\n"), HasSubstr("line 3, column 1 (\"y\") is too large for a double, got \""s + word)) << word;
+    EXPECT_THAT(complaint_about("x,y\n1,2\n3,"s + word + "\n"),
+                HasSubstr("line 3, column 1 (\"y\") is too large for a double, got \""s + word))
+        << word;
   }
   // R, pandas and a spreadsheet of the same numbers.
   const auto pandas = read(",x,y\n0,0.1,1700000000.5\n1,3.3333333333333335,-2e-05\n").values;
-  EXPECT_TRUE(torch::equal(read("\"x\" \"y\"\n\"1\" 0.1 1700000000.5\n\"2\" 3.3333333333333335 -2e-05\n").values, pandas));
+  EXPECT_TRUE(
+      torch::equal(read("\"x\" \"y\"\n\"1\" 0.1 1700000000.5\n\"2\" 3.3333333333333335 -2e-05\n").values, pandas));
   EXPECT_TRUE(torch::equal(read("x;y\r\n0,1;1700000000,5\r\n3,3333333333333335;-0,00002\r\n").values, pandas));
-  EXPECT_TRUE(torch::equal(read("\xff\xfe"s + [] {
-    std::string wide;
-    for (const char letter : "x\ty\r\n0.1\t1700000000.5\r\n3.3333333333333335\t-2E-05\r\n"s) wide += {letter, '\0'};
-    return wide;
-  }()).values, pandas));
+  EXPECT_TRUE(torch::equal(read("\xff\xfe"s +
+                                [] {
+                                  std::string wide;
+                                  for (const char letter :
+                                       "x\ty\r\n0.1\t1700000000.5\r\n3.3333333333333335\t-2E-05\r\n"s)
+                                    wide += {letter, '\0'};
+                                  return wide;
+                                }())
+                               .values,
+                           pandas));
 }
 
 TEST(TextTable, ReadsQuotesLineEndsAndComments) {
   expect("\"x\"\"y\",\"a\nb\"\r\n1,2\r\n3,\"4\"\r\n", {{1, 2}, {3, 4}}, {"x\"y", "a\nb"}, "commas, header in line 1");
   expect("x,y\r1,2\r3,4\r", {{1, 2}, {3, 4}}, {"x", "y"}, "commas, header in line 1");
-  expect("# made by hand, twice\n\nx y\n\n1 -2.5\n  # half\n0 3e4\n\n", {{1, -2.5}, {0, 3e4}}, {"x", "y"}, "blanks, header in line 3, 2 lines with # left out");
+  expect("# made by hand, twice\n\nx y\n\n1 -2.5\n  # half\n0 3e4\n\n", {{1, -2.5}, {0, 3e4}}, {"x", "y"},
+         "blanks, header in line 3, 2 lines with # left out");
   expect("x,y,\n1,2,\n3,4,\n", {{1, 2}, {3, 4}}, {"x", "y"}, "commas, header in line 1, a separator ends each row");
   expect("x,y\n1,2,\n3,4,\n", {{1, 2}, {3, 4}}, {"x", "y"}, "commas, header in line 1, a separator ends each row");
   EXPECT_THAT(complaint_about("a,b\n1,2\n3,\"4\n5,6\n"), HasSubstr("x.csv line 3: a field in quotes has no end"));
   EXPECT_THAT(complaint_about("a,b\n1,2\n\n3,\"4\"5\n"), HasSubstr("x.csv line 4: letters follow a field in quotes"));
   EXPECT_THAT(complaint_about("a,b\n\"1\",\"2\"\n\"x\ny\",3\n1,q\n"), HasSubstr("line 3, column 0"));
-  EXPECT_THAT(complaint_about("a,b\n1,2\n\"3\n\",4\n1,q\n"), HasSubstr("line 3, column 0 (\"a\") is no number, got \"3\\x0a\""));
+  EXPECT_THAT(complaint_about("a,b\n1,2\n\"3\n\",4\n1,q\n"),
+              HasSubstr("line 3, column 0 (\"a\") is no number, got \"3\\x0a\""));
 }
 
 TEST(TextTable, ReadsEncodings) {
@@ -262,38 +309,61 @@ TEST(TextTable, ReadsEncodings) {
     }
     return out;
   };
-  for (const bool big : {false, true}) expect(wide(big, true), {{1, 2}}, {"\xe4\xb8\xad", "y"}, "UTF-16, commas, header in line 1");
+  for (const bool big : {false, true})
+    expect(wide(big, true), {{1, 2}}, {"\xe4\xb8\xad", "y"}, "UTF-16, commas, header in line 1");
   expect("x\0,\0y\0\n\0001\0,\0002\0\n\0"s, {{1, 2}}, {"x", "y"}, "UTF-16, commas, header in line 1");
-  expect("Gr\xf6\xdf" "e,Preis \x80\n1,2\n", {{1, 2}}, {"Gr\xc3\xb6\xc3\x9f" "e", "Preis \xe2\x82\xac"},
-         "commas, header in line 1, names read as Windows-1252");
-  EXPECT_THAT(complaint_about("\xff\xfe" "1\0,\0\x00\xdc"s), HasSubstr("x.csv: is no UTF-16 at byte 6"));
-  EXPECT_THAT(complaint_about("\xff\xfe" "1\0,\0002"s), HasSubstr("x.csv: is no UTF-16 at byte 6"));
+  expect(
+      "Gr\xf6\xdf"
+      "e,Preis \x80\n1,2\n",
+      {{1, 2}},
+      {"Gr\xc3\xb6\xc3\x9f"
+       "e",
+       "Preis \xe2\x82\xac"},
+      "commas, header in line 1, names read as Windows-1252");
+  EXPECT_THAT(complaint_about("\xff\xfe"
+                              "1\0,\0\x00\xdc"s),
+              HasSubstr("x.csv: is no UTF-16 at byte 6"));
+  EXPECT_THAT(complaint_about("\xff\xfe"
+                              "1\0,\0002"s),
+              HasSubstr("x.csv: is no UTF-16 at byte 6"));
 }
 
 TEST(TextTable, RowsMustFit) {
-  EXPECT_THAT(complaint_about("# n\n1,2\n\n1,2,3\n"), HasSubstr("x.csv line 4: has 3 fields, the first row has 2; every row must have as many"));
-  EXPECT_THAT(complaint_about("x,y\n1,2\n1,2\n1\n"), HasSubstr("x.csv line 4: has 1 field, the header (line 1) makes it 2"));
-  EXPECT_THAT(complaint_about("x,y,z\n1,2\n3,4\n"), AllOf(HasSubstr("the header (line 1) has 3 names and the row below it 2 fields"), HasSubstr("header=no")));
+  EXPECT_THAT(complaint_about("# n\n1,2\n\n1,2,3\n"),
+              HasSubstr("x.csv line 4: has 3 fields, the first row has 2; every row must have as many"));
+  EXPECT_THAT(complaint_about("x,y\n1,2\n1,2\n1\n"),
+              HasSubstr("x.csv line 4: has 1 field, the header (line 1) makes it 2"));
+  EXPECT_THAT(
+      complaint_about("x,y,z\n1,2\n3,4\n"),
+      AllOf(HasSubstr("the header (line 1) has 3 names and the row below it 2 fields"), HasSubstr("header=no")));
   EXPECT_THAT(complaint_about("x,y\n0,34,-1,093\n-2,371,1,157\n"), HasSubstr("decimal commas need another separator"));
-  EXPECT_THAT(complaint_about("x,y\n# only this\n"), HasSubstr("x.csv: has no row of numbers below its header (line 1)"));
+  EXPECT_THAT(complaint_about("x,y\n# only this\n"),
+              HasSubstr("x.csv: has no row of numbers below its header (line 1)"));
   EXPECT_THAT(complaint_about(""), HasSubstr("x.csv: has no row of numbers"));
-  EXPECT_THAT(complaint_about("1,two\n"), HasSubstr("x.csv: line 1, column 1 (counted from 0) is no number, got \"two\""));
-  EXPECT_THAT(complaint_about("x,y\n1,2,\n3,4,\n" + [] {
-    std::string rows;
-    for (int i = 0; i < 120; ++i) rows += "5,6,\n";
-    return rows;
-  }() + "7,8,9\n"), HasSubstr("line 124: field 2 (counted from 0) holds \"9\", and in the first rows nothing follows"));
+  EXPECT_THAT(complaint_about("1,two\n"),
+              HasSubstr("x.csv: line 1, column 1 (counted from 0) is no number, got \"two\""));
+  EXPECT_THAT(complaint_about("x,y\n1,2,\n3,4,\n" +
+                              [] {
+                                std::string rows;
+                                for (int i = 0; i < 120; ++i) rows += "5,6,\n";
+                                return rows;
+                              }() +
+                              "7,8,9\n"),
+              HasSubstr("line 124: field 2 (counted from 0) holds \"9\", and in the first rows nothing follows"));
 }
 
 TEST(TextTable, TellsAColumnThatCountsTheRows) {
-  EXPECT_EQ(read("id,x,y\n0,5,1\n1,7,2\n2,9,8\n").reading, "commas, header in line 1, column 0 (\"id\") counts the rows: ?index=id leaves it out");
-  EXPECT_EQ(read("1,5.5\n2,7\n3,9\n").reading, "commas, no header, column 0 (counted from 0) counts the rows: ?index=0 leaves it out");
+  EXPECT_EQ(read("id,x,y\n0,5,1\n1,7,2\n2,9,8\n").reading,
+            "commas, header in line 1, column 0 (\"id\") counts the rows: ?index=id leaves it out");
+  EXPECT_EQ(read("1,5.5\n2,7\n3,9\n").reading,
+            "commas, no header, column 0 (counted from 0) counts the rows: ?index=0 leaves it out");
 }
 
 TEST(TextTable, WarnsOfWholeNumbersBeyondDouble) {
   const auto table = read("id,x\n9007199254740991,1\n9007199254740993,2\n9007199254740994,3\n-9007199254740995,4\n");
   EXPECT_EQ(table.values[1][0].item<double>(), 9007199254740992.0);
-  EXPECT_THAT(table.warnings, ElementsAre("2 of its 8 values are whole numbers that float64 does not hold exactly, the first in line 3, column 0 (\"id\"): "
+  EXPECT_THAT(table.warnings, ElementsAre("2 of its 8 values are whole numbers that float64 does not hold exactly, the "
+                                          "first in line 3, column 0 (\"id\"): "
                                           "9007199254740993 becomes 9007199254740992"));
   EXPECT_THAT(read("x;y\n9007199254740993;0,5\n").warnings, ::testing::SizeIs(1)) << "with decimal commas";
   EXPECT_THAT(read("x,y\n1e300,9007199254740992\n00018014398509481984,1e16\n").warnings, ::testing::IsEmpty());
@@ -301,7 +371,8 @@ TEST(TextTable, WarnsOfWholeNumbersBeyondDouble) {
 
 TEST(TextTable, WarnsOfAnIndexThatRepeats) {
   EXPECT_THAT(read("flag,a\nyes,1\nno,2\nyes,3\n").warnings,
-              ElementsAre(HasSubstr("column 0 (\"flag\") is text and was taken for the names of the rows, but its 3 entries have only 2 values")));
+              ElementsAre(HasSubstr("column 0 (\"flag\") is text and was taken for the names of the rows, but its 3 "
+                                    "entries have only 2 values")));
   EXPECT_THAT(read("flag,a\nyes,1\nno,2\nyes,3\n", {.index = "flag"}).warnings, ::testing::IsEmpty());
   EXPECT_THAT(read(",a\nyes,1\nno,2\nyes,3\n").warnings, ::testing::IsEmpty()) << "an unnamed column is an index";
   EXPECT_THAT(read("day,a\n2021-01-05,1\n2021-01-06,2\n").warnings, ::testing::IsEmpty());
@@ -310,7 +381,8 @@ TEST(TextTable, WarnsOfAnIndexThatRepeats) {
 TEST(TextTable, WarnsOfRowsThatAreCommentedOut) {
   const auto table = read("id,b\nx0,0\n#1,3\nx2,6\n#3,2\nx4,5\n");
   EXPECT_THAT(table.names.rows, ElementsAre("x0", "x2", "x4"));
-  EXPECT_THAT(table.warnings, ElementsAre(HasSubstr("2 lines that begin with # have as many fields as the 3 rows and were left out")));
+  EXPECT_THAT(table.warnings,
+              ElementsAre(HasSubstr("2 lines that begin with # have as many fields as the 3 rows and were left out")));
   EXPECT_THAT(read("0.5,1\n#2,3\n4,5.5\n#6,7\n").warnings, ::testing::SizeIs(1)) << "without a header";
   EXPECT_THAT(read("id,b\nx0,0\n\"#1\",3\nx2,6\n").names.rows, ElementsAre("x0", "#1", "x2"));
   EXPECT_THAT(read("id,b\nx0,0\n#1,3\nx2,6\nx4,5\n").warnings, ::testing::IsEmpty()) << "one alone";
@@ -350,7 +422,10 @@ TEST(TextTable, SurvivesDamage) {
   const auto parse = [](const std::string& bytes) { parse_text_table(bytes, "damaged"); };
   EXPECT_GT(monge::testing::refuses_damage(",\"x\",y\n" + csv_text(torch::randn({5, 3})), 4000, parse), 1000);
   EXPECT_GT(monge::testing::refuses_damage("\"a;\";b\n1,5;2\n3;\"4,5\"\n6;7\n", 4000, parse), 1000);
-  EXPECT_GT(monge::testing::refuses_damage("\xff\xfe" "x\0,\0y\0\n\0001\0,\0002\0\n\0"s, 2000, parse), 500);
+  EXPECT_GT(monge::testing::refuses_damage("\xff\xfe"
+                                           "x\0,\0y\0\n\0001\0,\0002\0\n\0"s,
+                                           2000, parse),
+            500);
 }
 
 // Every letter that means something, in any order: no crash, no hang.
@@ -367,7 +442,8 @@ TEST(TextTable, SurvivesNoise) {
     if (random() % 4 == 0) options.columns = random() % 2 ? "1,0" : "x";
     try {
       const auto table = parse_text_table(text, "noise", options);
-      ASSERT_TRUE(table.names.columns.empty() || static_cast<int64_t>(table.names.columns.size()) == table.values.size(1));
+      ASSERT_TRUE(table.names.columns.empty() ||
+                  static_cast<int64_t>(table.names.columns.size()) == table.values.size(1));
       ASSERT_TRUE(table.names.rows.empty() || static_cast<int64_t>(table.names.rows.size()) == table.values.size(0));
       table.values.sum();
     } catch (const Error&) {
@@ -389,11 +465,11 @@ TEST(TextTable, TakesLinearTime) {
     for (size_t i = 0; i < times; ++i) out += piece;
     return out;
   };
-  EXPECT_LT(seconds(csv_text(torch::randn({100'000, 10}))), 5);                               // 0.05 s on a free core
+  EXPECT_LT(seconds(csv_text(torch::randn({100'000, 10}))), 5);  // 0.05 s on a free core
   EXPECT_LT(seconds(repeated("1,", 1'000'000) + "1\n" + repeated("2,", 1'000'000) + "2\n"), 10);  // a million columns
-  EXPECT_LT(seconds("a,b\n" + repeated("\"x\n", 1'000'000)), 10);                             // quotes that match too late
-  EXPECT_LT(seconds("a,b\n1,\"" + repeated("2,3\n", 2'000'000)), 10);                         // a quote that never closes
-  EXPECT_LT(seconds("a,b\n1," + std::string(5'000'000, '9') + "\n"), 10);                    // a field of 5 MB
+  EXPECT_LT(seconds("a,b\n" + repeated("\"x\n", 1'000'000)), 10);          // quotes that match too late
+  EXPECT_LT(seconds("a,b\n1,\"" + repeated("2,3\n", 2'000'000)), 10);      // a quote that never closes
+  EXPECT_LT(seconds("a,b\n1," + std::string(5'000'000, '9') + "\n"), 10);  // a field of 5 MB
   EXPECT_LT(seconds(std::string(5'000'000, '\0')), 10);
   EXPECT_LT(seconds(repeated("#\n", 1'000'000)), 10);
 }

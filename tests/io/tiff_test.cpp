@@ -7,7 +7,7 @@
 
 #include "monge/core/error.h"
 #include "monge/io/image.h"
-#include "tests/io/odd_pictures.h"
+#include "tests/io/odd_images.h"
 #include "tests/support/support.h"
 
 namespace monge::io {
@@ -230,11 +230,11 @@ TEST(Tiff, RefusesWhatIsNoImageOfBlackAndWhite) {
                     "ct.tif");
               }),
               AllOf(HasSubstr("ct.tif"), HasSubstr("signed")));
-  EXPECT_THAT(
-      message_of([&] {
-        decode_image(raw_tiff(noise(4, 4, 3), {.photometric = PHOTOMETRIC_MINISBLACK, .extra = {0, 0}}), "cells.tif");
-      }),
-      AllOf(HasSubstr("cells.tif"), HasSubstr("3 channels")));
+  EXPECT_THAT(message_of([&] {
+                decode_image(raw_tiff(noise(4, 4, 3), {.photometric = PHOTOMETRIC_MINISBLACK, .extra = {0, 0}}),
+                             "cells.tif");
+              }),
+              AllOf(HasSubstr("cells.tif"), HasSubstr("3 channels")));
 }
 
 TEST(Tiff, ChecksTheSizeBeforeTakingMemory) {
@@ -266,10 +266,7 @@ TEST(Tiff, RefusesTruncationAndSurvivesDamage) {
     for (size_t length = 4; length < good.size(); length += 7) {
       // Exactly so much memory, so that the sanitizer sees a byte too many.
       const std::vector<char> exact(good.begin(), good.begin() + static_cast<int64_t>(length));
-      EXPECT_THAT(message_of([&] {
-                    decode_image({exact.data(), exact.size()}, "cut.tif");
-                  }),
-                  HasSubstr("cut.tif"))
+      EXPECT_THAT(message_of([&] { decode_image({exact.data(), exact.size()}, "cut.tif"); }), HasSubstr("cut.tif"))
           << length;
     }
     for (size_t at = 4; at < good.size(); at += 3) {

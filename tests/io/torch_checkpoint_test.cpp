@@ -118,37 +118,40 @@ TEST(TorchCheckpoint, ReadsObjectsAsWhatTheyHold) {
   const auto float64 = object_op("numpy", "dtype", "(K\x03" + text_op("<") + "t", text_op("f8") + "\x85");
   const auto big16 = object_op("numpy", "dtype", "(K\x03" + text_op(">") + "t", text_op("i2") + "\x85");
   const auto content = read_one(
-      "}(" + text_op("args") + object_op("argparse", "Namespace", dict_op("lr", int_op(3))) +                         //
-      text_op("count") + global_op("collections", "Counter") + dict_op("a", int_op(2)) + "\x85R" +                   //
-      text_op("path") + global_op("pathlib", "PosixPath") + text_op("/") + text_op("a") + text_op("b") + "\x87R" +   //
+      "}(" + text_op("args") + object_op("argparse", "Namespace", dict_op("lr", int_op(3))) +                       //
+      text_op("count") + global_op("collections", "Counter") + dict_op("a", int_op(2)) + "\x85R" +                  //
+      text_op("path") + global_op("pathlib", "PosixPath") + text_op("/") + text_op("a") + text_op("b") + "\x87R" +  //
       text_op("best") + global_op("numpy.core.multiarray", "scalar") + float64 + "C\x08" + raw(1.5) + "\x86R" +     //
-      text_op("big") + global_op("numpy._core.multiarray", "scalar") + big16 + "C\x02\x01\x02" + "\x86R" +        //
-      text_op("model") + object_op("mylib", "Ema", dict_op("shadow", tensor)) +                                       //
-      text_op("slots") + object_op("mylib", "Slotted", "N" + dict_op("w", tensor) + "\x86") +                        //
-      text_op("entries") + object_op("mylib", "Settings", "") + text_op("k") + int_op(5) + "s" +                      //
+      text_op("big") + global_op("numpy._core.multiarray", "scalar") + big16 + "C\x02\x01\x02" + "\x86R" +          //
+      text_op("model") + object_op("mylib", "Ema", dict_op("shadow", tensor)) +                                     //
+      text_op("slots") + object_op("mylib", "Slotted", "N" + dict_op("w", tensor) + "\x86") +                       //
+      text_op("entries") + object_op("mylib", "Settings", "") + text_op("k") + int_op(5) + "s" +                    //
       text_op("mode") + global_op("mylib", "Mode") + text_op("fast") + "\x85R" + "u");
 
   std::vector<std::string> names;
   for (const auto& entry : content.tensors) names.push_back(entry.first);
   EXPECT_THAT(names, ::testing::ElementsAre("model.shadow", "slots.w"));
-  const std::map<std::string, std::string> notes{{"args.lr", "3"},   {"count.a", "2"},   {"path", "/a/b"},    {"best", "1.5"},
-                                                 {"big", "258"},     {"entries.k", "5"}, {"mode.0", "fast"}};
+  const std::map<std::string, std::string> notes{{"args.lr", "3"},  {"count.a", "2"}, {"path", "/a/b"},
+                                                 {"best", "1.5"},   {"big", "258"},   {"entries.k", "5"},
+                                                 {"mode.0", "fast"}};
   EXPECT_EQ(content.metadata, notes);
-  EXPECT_THAT(content.passed_over, ::testing::ElementsAre("mylib.Ema", "mylib.Mode", "mylib.Settings", "mylib.Slotted"));
+  EXPECT_THAT(content.passed_over,
+              ::testing::ElementsAre("mylib.Ema", "mylib.Mode", "mylib.Settings", "mylib.Slotted"));
 }
 
 TEST(TorchCheckpoint, ReadsAWholeNetworkOfTheLegacyFormat) {
   const auto tensor = tensor_op(storage_op("FloatStorage", "0", 4), 0, {4}, {1});
   // The class of a module comes by a persistent id with the text of its source.
-  const auto type = "(" + text_op("module") + global_op("mylib", "Net") + text_op("net.py") + text_op("class Net: ...") + "tQ";
+  const auto type =
+      "(" + text_op("module") + global_op("mylib", "Net") + text_op("net.py") + text_op("class Net: ...") + "tQ";
   const auto module = [&](const std::string& parameters, const std::string& modules) {
-    return type + ")\x81}(" + text_op("training") + "\x88" + text_op("_parameters") + parameters + text_op("_buffers") + "}" +
-           text_op("_modules") + modules + text_op("hooks") + dict_op("x", tensor) + "ub";
+    return type + ")\x81}(" + text_op("training") + "\x88" + text_op("_parameters") + parameters + text_op("_buffers") +
+           "}" + text_op("_modules") + modules + text_op("hooks") + dict_op("x", tensor) + "ub";
   };
-  const auto content =
-      parse_torch_checkpoint(legacy_head() + pickle_of(module("}", dict_op("0", module(dict_op("weight", tensor), "}")))) +
-                                 legacy_keys(1) + raw(int64_t{4}) + four_floats(),
-                             "net.pt");
+  const auto content = parse_torch_checkpoint(
+      legacy_head() + pickle_of(module("}", dict_op("0", module(dict_op("weight", tensor), "}")))) + legacy_keys(1) +
+          raw(int64_t{4}) + four_floats(),
+      "net.pt");
   ASSERT_EQ(content.tensors.size(), 1u);
   EXPECT_EQ(content.tensors[0].first, "0.weight");
   EXPECT_EQ(content.passed_over, std::vector<std::string>{"mylib.Net"});
@@ -157,8 +160,8 @@ TEST(TorchCheckpoint, ReadsAWholeNetworkOfTheLegacyFormat) {
 TEST(TorchCheckpoint, ObjectsInCirclesEnd) {
   // a.self = a and a.w = w; then b.a = a, where it has been looked into already.
   const auto tensor = tensor_op(storage_op("FloatStorage", "0", 4), 0, {4}, {1});
-  const auto content = read_one("}" + text_op("a") + global_op("mylib", "A") + ")\x81q\x01}" + text_op("self") + "h\x01s" +
-                                text_op("w") + tensor + "sbs" + text_op("b") + "h\x01s");
+  const auto content = read_one("}" + text_op("a") + global_op("mylib", "A") + ")\x81q\x01}" + text_op("self") +
+                                "h\x01s" + text_op("w") + tensor + "sbs" + text_op("b") + "h\x01s");
   ASSERT_EQ(content.tensors.size(), 1u);
   EXPECT_EQ(content.tensors[0].first, "a.w");
 }
@@ -167,9 +170,9 @@ TEST(TorchCheckpoint, ObjectsInCirclesEnd) {
 TEST(TorchCheckpoint, NetworksInCirclesEnd) {
   auto names = "](" + text_op("n") + "q\x02";
   for (int i = 0; i < 100'000; ++i) names += "h\x02";
-  const auto net = global_op("mylib", "Net") + ")\x81q\x01}(" + text_op("_parameters") + "}" + text_op("_buffers") + "}" +
-                   text_op("_non_persistent_buffers_set") + names + "e" + text_op("_modules") + "}(" + text_op("a") + "h\x01" +
-                   text_op("b") + "h\x01" + "uub";
+  const auto net = global_op("mylib", "Net") + ")\x81q\x01}(" + text_op("_parameters") + "}" + text_op("_buffers") +
+                   "}" + text_op("_non_persistent_buffers_set") + names + "e" + text_op("_modules") + "}(" +
+                   text_op("a") + "h\x01" + text_op("b") + "h\x01" + "uub";
   EXPECT_THAT(message_of([&] { read_one(net); }), HasSubstr("take more than 256 MiB"));
 }
 
@@ -178,7 +181,8 @@ TEST(TorchCheckpoint, RefusesCallsBesideObjects) {
   for (const auto& inside : {object_op("mylib", "Config", dict_op("x", global_op("os", "system") + call)),
                              object_op("functools", "partial", "", global_op("builtins", "eval") + "\x85"),
                              object_op("mylib", "os.system", "", text_op("echo ran") + "\x85")}) {
-    EXPECT_THAT(complaint_about(checkpoint_of(pickle_of(dict_op("x", inside)))), HasSubstr("refuses to load the Python object"));
+    EXPECT_THAT(complaint_about(checkpoint_of(pickle_of(dict_op("x", inside)))),
+                HasSubstr("refuses to load the Python object"));
   }
   // What an inert object "returns" cannot be called.
   EXPECT_THAT(complaint_about(checkpoint_of(pickle_of(object_op("mylib", "Config", "") + ")R"))),

@@ -15,7 +15,9 @@ namespace {
 using ::testing::ElementsAre;
 
 NamedTensors unet_state() { return state_dict(UNet({.in = 2, .out = 1, .base = 1, .depth = 1})); }
-NamedTensors potential_state() { return state_dict(ResNetPotential({.size = 8, .nc = 1, .nfilter = 2, .nfilter_max = 2})); }
+NamedTensors potential_state() {
+  return state_dict(ResNetPotential({.size = 8, .nc = 1, .nfilter = 2, .nfilter_max = 2}));
+}
 
 void append(NamedTensors& out, const std::string& prefix, const NamedTensors& state) {
   for (const auto& [key, tensor] : state) out.emplace_back(prefix + key, tensor);
@@ -84,7 +86,8 @@ TEST(FindStates, FindsAKeyByItsWholeOrByItsParts) {
 
 TEST(FindStates, ByTheKeysOfAnyNet) {
   NamedTensors file;
-  for (const char* key : {"T.0.weight", "T.0.bias", "T.2.weight", "f.0.weight", "f.0.bias"}) file.emplace_back(key, torch::zeros(1));
+  for (const char* key : {"T.0.weight", "T.0.bias", "T.2.weight", "f.0.weight", "f.0.bias"})
+    file.emplace_back(key, torch::zeros(1));
   EXPECT_THAT(keys_of(find_states_with(file, {"0.weight", "0.bias", "2.weight"})), ElementsAre("T map"));
   EXPECT_EQ(find_states_with(file, {"0.weight", "0.bias"}).size(), 2u);
   EXPECT_THAT(groups_of(file), ElementsAre("\"T\" (3 tensors)", "\"f\" (2 tensors)"));

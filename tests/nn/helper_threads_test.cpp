@@ -57,7 +57,7 @@ TEST_P(HelperThreads, GiveTheCallerWhatIsThrownAndWorkAgain) {
   EXPECT_EQ(times_done(GetParam(), 3, 5), std::vector<int>(5, 1));
 }
 
-INSTANTIATE_TEST_SUITE_P(Forms, HelperThreads, ::testing::Values(call_on_threads, call_on_helpers),
+INSTANTIATE_TEST_SUITE_P(KernelTable, HelperThreads, ::testing::Values(call_on_threads, call_on_helpers),
                          [](const auto& form) { return form.param == call_on_threads ? "threads" : "helpers"; });
 
 TEST(Helpers, GiveTheCallerWhatTheyThrow) {

@@ -1,10 +1,10 @@
 #include "monge/nn/mlp.h"
 
-#include <map>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
+
+#include <map>
 
 #include "monge/nn/activation.h"
 #include "tests/support/support.h"

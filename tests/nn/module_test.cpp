@@ -59,8 +59,9 @@ TEST(StateDict, ReportsEveryFaultInOneMessageAndLeavesTheNetAlone) {
   state[2].second = torch::zeros({4, 4}, torch::kLong);
   const auto message = message_of([&] { load_state_dict(net, state, "old.pt"); });
 
-  EXPECT_THAT(message, AllOf(HasSubstr("old.pt"), HasSubstr("1 missing (0.bias)"), HasSubstr("1 unexpected (\"0.offset\")"),
-                             HasSubstr("0.weight is [5, 2], the net wants [4, 2]"), HasSubstr("2.weight is Long")));
+  EXPECT_THAT(message,
+              AllOf(HasSubstr("old.pt"), HasSubstr("1 missing (0.bias)"), HasSubstr("1 unexpected (\"0.offset\")"),
+                    HasSubstr("0.weight is [5, 2], the net wants [4, 2]"), HasSubstr("2.weight is Long")));
   for (size_t i = 0; i < before.size(); ++i) EXPECT_TRUE(torch::equal(before[i].second, state_dict(net)[i].second));
 }
 

@@ -58,10 +58,12 @@ TEST(NoiseEmbedding, FollowsTheColoursAndScalesThem) {
 }
 
 TEST(NoiseEmbedding, RefusesBadOptions) {
-  EXPECT_THAT(message_of([] { NoiseEmbedding({.channels = 5}); }), HasSubstr("noised.embedding_channels = 5 (allowed: an even number from 2"));
+  EXPECT_THAT(message_of([] { NoiseEmbedding({.channels = 5}); }),
+              HasSubstr("noised.embedding_channels = 5 (allowed: an even number from 2"));
   EXPECT_THAT(message_of([] { NoiseEmbedding({.channels = 4, .input = "lag"}); }), HasSubstr("did you mean \"log\""));
   EXPECT_THAT(message_of([] { NoiseEmbedding({.channels = 4, .fourier_scale = 0}); }), HasSubstr("fourier_scale = 0"));
-  EXPECT_THAT(message_of([] { NoiseEmbedding({.channels = 4, .sigma_data = -1}); }), HasSubstr("noised.sigma_data = -1"));
+  EXPECT_THAT(message_of([] { NoiseEmbedding({.channels = 4, .sigma_data = -1}); }),
+              HasSubstr("noised.sigma_data = -1"));
 }
 
 }  // namespace

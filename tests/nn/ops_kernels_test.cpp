@@ -12,7 +12,7 @@
 // The kernels, and what calls them.
 #include "monge/nn/ops/avg_pool.cu"
 #include "monge/nn/ops/batch_norm_relu.cu"
-#include "monge/nn/ops/cuda_forms.cpp"
+#include "monge/nn/ops/cuda_kernels.cpp"
 #include "monge/nn/ops/leaky_residual.cu"
 #include "monge/nn/ops/noise.cu"
 #include "monge/nn/ops/squared_distance.cu"

@@ -138,7 +138,8 @@ TEST(Operators, TakeTheFusedFormInFloat32AndChannelsLast) {
 }
 
 TEST(Operators, NormaliseWhatLacksAShift) {
-  const auto x = image({3, 12, 6, 5}), shift = torch::randn({12}, RandomStreams(4).at("shift", 0)), top = image({3, 12, 6, 5}, 1);
+  const auto x = image({3, 12, 6, 5}), shift = torch::randn({12}, RandomStreams(4).at("shift", 0)),
+             top = image({3, 12, 6, 5}, 1);
   for (const bool training : {true, false}) {
     for (const bool graph : {true, false}) {
       std::vector<Tensors> ways;
@@ -151,7 +152,8 @@ TEST(Operators, NormaliseWhatLacksAShift) {
         const auto y = apart ? batch_norm_relu(leaf, norm) : batch_norm_relu(leaf + own.view({1, -1, 1, 1}), norm);
         ways.push_back({y.detach(), norm.running_mean, norm.running_variance});
         if (!graph) continue;
-        for (const auto& gradient : torch::autograd::grad({y}, {leaf, weight, bias, own}, {top})) ways.back().push_back(gradient);
+        for (const auto& gradient : torch::autograd::grad({y}, {leaf, weight, bias, own}, {top}))
+          ways.back().push_back(gradient);
         if (training && !apart) ways.back().back().zero_();  // but for rounding
       }
       for (size_t i = 0; i < ways[0].size(); ++i) {
@@ -227,9 +229,7 @@ TEST(Operators, TakeWhatTheyDoNotKnowByThePlainForm) {
     EXPECT_TRUE(torch::equal(c.fused(half), c.plain(half))) << c.name;
   }
   const BatchNorm norm{torch::ones({4}), torch::zeros({4}), torch::zeros({4}), torch::ones({4})};
-  EXPECT_THAT(message_of([&] {
-                batch_norm_relu(image({1, 4, 1, 1}), norm);
-              }),
+  EXPECT_THAT(message_of([&] { batch_norm_relu(image({1, 4, 1, 1}), norm); }),
               ::testing::HasSubstr("one value a channel has no variance"));
 }
 
@@ -370,7 +370,7 @@ TEST(Operators, LeaveThePotentialAsItWas) {
 
 TEST(GpuKernels, AgreeWithThePlainForms) {
   if (!torch::cuda::is_available()) GTEST_SKIP() << "needs a GPU, and there is none";
-  if (!cuda_forms()) GTEST_SKIP() << "needs a build with MONGE_CUDA";
+  if (!cuda_kernels()) GTEST_SKIP() << "needs a build with MONGE_CUDA";
   for (const auto& check : check_kernels(torch::kCUDA)) {
     EXPECT_LE(check.error, check.tolerance) << check.name;
   }

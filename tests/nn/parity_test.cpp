@@ -1,10 +1,10 @@
 // Every number of the reference nets (shared/fixtures/parity/README.md): outputs, gradients, running statistics and one
 // Adam step of nets that are restored from files as the public codes save them.
-#include <map>
-
 #include <gtest/gtest.h>
 #include <torch/optim/adam.h>
 #include <torch/types.h>
+
+#include <map>
 
 #include "monge/io/safetensors.h"
 #include "monge/io/torch_checkpoint.h"
@@ -99,16 +99,16 @@ TEST_P(Parity, HoldsForOutputsGradientsStatisticsAndAnAdamStep) {
   EXPECT_EQ(compared + 2, golden.size()) << "a golden value was not looked at";  // 2: w and y_eval_after
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    ReferenceNets, Parity,
-    ::testing::Values(Case{"unet_c3_b4_32.state.pt", "unet_c3_b4_32.io.safetensors"},
-                      Case{"unet_c4_b4_32.state.pt", "unet_c4_b4_32.io.safetensors"},
-                      Case{"unet_c4_b4_32.state.pt", "unet_c4_b4_50.io.safetensors"},
-                      Case{"unet_c3_b2_32.state.pt", "unet_c3_b2_32.io64.safetensors"},
-                      Case{"unet_c3_b2_32.dp.state.pt", "unet_c3_b2_32.io64.safetensors"},
-                      Case{"resnetd_32_f8_m32.state.pt", "resnetd_32_f8_m32.io.safetensors"},
-                      Case{"resnetd_32_f4_m16.state.pt", "resnetd_32_f4_m16.io64.safetensors"},
-                      Case{"condresnetd_32_f4_m16.state.pt", "condresnetd_32_f4_m16.io.safetensors"}));
+INSTANTIATE_TEST_SUITE_P(ReferenceNets, Parity,
+                         ::testing::Values(Case{"unet_c3_b4_32.state.pt", "unet_c3_b4_32.io.safetensors"},
+                                           Case{"unet_c4_b4_32.state.pt", "unet_c4_b4_32.io.safetensors"},
+                                           Case{"unet_c4_b4_32.state.pt", "unet_c4_b4_50.io.safetensors"},
+                                           Case{"unet_c3_b2_32.state.pt", "unet_c3_b2_32.io64.safetensors"},
+                                           Case{"unet_c3_b2_32.dp.state.pt", "unet_c3_b2_32.io64.safetensors"},
+                                           Case{"resnetd_32_f8_m32.state.pt", "resnetd_32_f8_m32.io.safetensors"},
+                                           Case{"resnetd_32_f4_m16.state.pt", "resnetd_32_f4_m16.io64.safetensors"},
+                                           Case{"condresnetd_32_f4_m16.state.pt",
+                                                "condresnetd_32_f4_m16.io.safetensors"}));
 
 }  // namespace
 }  // namespace monge::nn

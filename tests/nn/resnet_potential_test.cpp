@@ -106,18 +106,18 @@ TEST(ResNetPotential, HasASecondDerivative) {
 
 TEST(ResNetPotential, RefusesWhatDoesNotFit) {
   EXPECT_THAT(message_of([] { ResNetPotential({.size = 7}); }), HasSubstr("source.size = 7 (allowed: 8..4096)"));
-  EXPECT_THAT(message_of([] { ResNetPotential({.nfilter = 8, .nfilter_max = 4}); }), HasSubstr("potential.width_max = 4"));
+  EXPECT_THAT(message_of([] { ResNetPotential({.nfilter = 8, .nfilter_max = 4}); }),
+              HasSubstr("potential.width_max = 4"));
   EXPECT_THAT(message_of([] { ResNetPotential({.init = "xavier"}); }), HasSubstr("\"xavier\""));
-  EXPECT_THAT(message_of([] { ResNetPotential({.noise = {.channels = 3}}); }), HasSubstr("noised.embedding_channels = 3"));
+  EXPECT_THAT(message_of([] { ResNetPotential({.noise = {.channels = 3}}); }),
+              HasSubstr("noised.embedding_channels = 3"));
   EXPECT_THAT(message_of([] { ResNetPotential({.size = 16, .patch = 3}); }),
               HasSubstr("potential.patch = 3 does not fit source.size = 16"));
 
   ResNetPotential plain({.size = 8, .nfilter = 2, .nfilter_max = 2});
   ResNetPotential noised({.size = 8, .nfilter = 2, .nfilter_max = 2, .noise = {.channels = 4}});
   const auto y = torch::zeros({2, 3, 8, 8});
-  EXPECT_THAT(message_of([&] {
-                plain.forward(torch::zeros({2, 3, 16, 16}));
-              }),
+  EXPECT_THAT(message_of([&] { plain.forward(torch::zeros({2, 3, 16, 16})); }),
               AllOf(HasSubstr("[B, 3, 8, 8]"), HasSubstr("[2, 3, 16, 16]")));
   EXPECT_THAT(message_of([&] { plain.forward(y, torch::ones(2)); }), HasSubstr("noised.embedding_channels"));
   EXPECT_THAT(message_of([&] { noised.forward(y); }), HasSubstr("needs a noise level per sample"));

@@ -122,14 +122,10 @@ TEST(UNet, RefusesWhatDoesNotFit) {
   EXPECT_THAT(message_of([] { UNet({.in = 1, .residual = true}); }), HasSubstr("residual = false"));
 
   UNet net({.base = 2});
-  EXPECT_THAT(message_of([&] {
-                net.forward(torch::zeros({1, 4, 16, 16}));
-              }),
+  EXPECT_THAT(message_of([&] { net.forward(torch::zeros({1, 4, 16, 16})); }),
               AllOf(HasSubstr("[B, 3, H, W]"), HasSubstr("[1, 4, 16, 16]")));
   EXPECT_THAT(message_of([&] { net.forward(torch::zeros({1, 3, 7, 16})); }), HasSubstr("at least 8 pixels"));
-  EXPECT_THAT(message_of([&] {
-                net.forward(torch::zeros({1, 3, 16, 16}));
-              }),
+  EXPECT_THAT(message_of([&] { net.forward(torch::zeros({1, 3, 16, 16})); }),
               AllOf(HasSubstr("one image of 16 x 16"), HasSubstr("train.batch = 2")));
 }
 

@@ -17,12 +17,14 @@ torch::Tensor half_square(const torch::Tensor& y, const torch::Tensor&) { return
 
 TEST(MakeMethod, NamesTheNearestOfAnUnknownOne) {
   EXPECT_THAT(testing::message_of([] { make_method("weka", {}); }),
-              AllOf(HasSubstr("unknown method"), HasSubstr("\"weka\""), HasSubstr("strong"), HasSubstr("did you mean \"weak\"")));
+              AllOf(HasSubstr("unknown method"), HasSubstr("\"weka\""), HasSubstr("strong"),
+                    HasSubstr("did you mean \"weak\"")));
 }
 
 TEST(MakeMethod, RefusesASingleDrawWhereTheSpreadCounts) {
   for (const char* name : {"weak", "kernel"}) {
-    EXPECT_THAT(testing::message_of([&] { make_method(name, {.draws = 1}); }), AllOf(HasSubstr("Z = 1"), HasSubstr(name)));
+    EXPECT_THAT(testing::message_of([&] { make_method(name, {.draws = 1}); }),
+                AllOf(HasSubstr("Z = 1"), HasSubstr(name)));
   }
 }
 

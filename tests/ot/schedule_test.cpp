@@ -38,7 +38,8 @@ TEST(RateFactor, WarmsUpLinearlyBeforeAnyKind) {
 }
 
 TEST(RateFactor, RefusesAnUnknownKind) {
-  EXPECT_THAT(testing::message_of([] { rate_factor({.kind = "cosin"}, 0); }), ::testing::HasSubstr("constant, cosine, steps"));
+  EXPECT_THAT(testing::message_of([] { rate_factor({.kind = "cosin"}, 0); }),
+              ::testing::HasSubstr("constant, cosine, steps"));
 }
 
 TEST(Ema, IsTheRecursion) {

@@ -1,10 +1,10 @@
 #include "monge/ot/smoothing.h"
 
-#include <cmath>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
+
+#include <cmath>
 
 #include "monge/core/random.h"
 #include "monge/ot/method.h"
@@ -49,29 +49,33 @@ TEST(Smoothing, HasTheMiddleOfItsSchedule) {
 }
 
 TEST(Smoothing, KeepsTheVarianceWhereItShould) {
-  const auto x = torch::randn({20000}, RandomStreams(1).at("x", 0)), n = torch::randn({20000}, RandomStreams(1).at("n", 0));
+  const auto x = torch::randn({20000}, RandomStreams(1).at("x", 0)),
+             n = torch::randn({20000}, RandomStreams(1).at("n", 0));
   EXPECT_NEAR(smooth(x, {true, 0.6}, n).var().item<double>(), 1, 0.05);
   EXPECT_NEAR(smooth(x, {false, 0.6}, n).var().item<double>(), 1.36, 0.05);
   EXPECT_TRUE(torch::allclose(smooth(x, {true, 0.6}, {}), 0.8 * x));
   EXPECT_TRUE(torch::equal(smooth(x, {false, 0.6}, {}), x));
 }
 
-TEST(Smoothing, ATintIsSharedByAPictureAndKeepsTheVariance) {
+TEST(Smoothing, ATintIsSharedByAImageAndKeepsTheVariance) {
   const auto like = torch::empty({400, 3, 8, 8});
   const auto white = smoothing_noise(like, {}, RandomStreams(1).at("n", 0));
-  EXPECT_TRUE(torch::equal(white, torch::randn(like.sizes(), RandomStreams(1).at("n", 0)))) << "as before there were tints";
+  EXPECT_TRUE(torch::equal(white, torch::randn(like.sizes(), RandomStreams(1).at("n", 0))))
+      << "as before there were tints";
   const auto tinted = smoothing_noise(like, {.eps = 1, .tint = 0.5}, RandomStreams(1).at("n", 0));
   EXPECT_NEAR(tinted.var().item<double>(), 1, 0.1);
   EXPECT_NEAR(tinted.mean({2, 3}).var().item<double>(), 0.5 + 0.5 / 64, 0.05);
   EXPECT_NEAR(white.mean({2, 3}).var().item<double>(), 1.0 / 64, 0.005);
-  EXPECT_THAT(message_of([] { smoothing_noise(torch::empty({4, 2}), {.eps = 1, .tint = 0.5}, RandomStreams(1).at("n", 0)); }),
-              HasSubstr("only pictures have a tint"));
+  EXPECT_THAT(
+      message_of([] { smoothing_noise(torch::empty({4, 2}), {.eps = 1, .tint = 0.5}, RandomStreams(1).at("n", 0)); }),
+      HasSubstr("only images have a tint"));
 }
 
 TEST(Smoothing, RefusesWhatCannotFall) {
   auto bad = with("linear");
   bad.eps_end = 0.9;
-  EXPECT_THAT(message_of([&] { smoothing_at(bad, 0); }), AllOf(HasSubstr("otp.eps_end = 0.9"), HasSubstr("otp.eps_start = 0.8")));
+  EXPECT_THAT(message_of([&] { smoothing_at(bad, 0); }),
+              AllOf(HasSubstr("otp.eps_end = 0.9"), HasSubstr("otp.eps_start = 0.8")));
   bad = with("geometric");
   bad.eps_end = 0;
   EXPECT_THAT(message_of([&] { smoothing_at(bad, 0); }), AllOf(HasSubstr("geometric"), HasSubstr("linear or cosine")));
@@ -86,7 +90,8 @@ TEST(Smoothing, RefusesWhatCannotFall) {
 TEST(Otp, TakesCostAndPotentialOfTheInnerMethod) {
   MethodOptions options{.tau = 0.7, .draws = 3, .gamma0 = 0.5, .gamma1 = 0.5};
   options.smoothing = with("linear");
-  const auto x = torch::randn({6, 2}, RandomStreams(2).at("x", 0)), y = torch::randn({6, 3, 2}, RandomStreams(2).at("y", 0));
+  const auto x = torch::randn({6, 2}, RandomStreams(2).at("x", 0)),
+             y = torch::randn({6, 3, 2}, RandomStreams(2).at("y", 0));
   for (const char* inner : {"strong", "weak", "kernel", "noised"}) {
     options.inner = inner;
     const auto otp = make_method("otp", options), plain = make_method(inner, options);

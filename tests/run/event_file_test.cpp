@@ -114,8 +114,9 @@ class ACutEventFile : public ::testing::Test {
 TEST_F(ACutEventFile, IsContinuedBehindItsLastWholeRecord) {
   for (size_t size = last + 1; size < whole.size(); ++size) {
     put(whole.substr(0, size));
-    EXPECT_EQ(go_on(), "its last " + std::to_string(size - last) +
-                           " bytes are a record that was not written to its end (a crash or a full disk); they were cut off");
+    EXPECT_EQ(go_on(),
+              "its last " + std::to_string(size - last) +
+                  " bytes are a record that was not written to its end (a crash or a full disk); they were cut off");
     EXPECT_EQ(records_there(), 4) << size;  // the version and steps 1, 2 and 4
     EXPECT_TRUE(real_files().read(path).starts_with(whole.substr(0, last)));
   }
@@ -141,7 +142,8 @@ TEST_F(ACutEventFile, IsCutFromADamagedRecordOn) {
   const auto second = tfrecord("").size() + 24 + 15;  // within the first event
   damaged[second] ^= 1;
   put(damaged);
-  EXPECT_THAT(go_on(), AllOf(HasSubstr("its record 2 is damaged, and TensorBoard reads no further"), HasSubstr("were cut off")));
+  EXPECT_THAT(go_on(),
+              AllOf(HasSubstr("its record 2 is damaged, and TensorBoard reads no further"), HasSubstr("were cut off")));
   EXPECT_EQ(records_there(), 2);
 }
 

@@ -18,7 +18,8 @@ TEST(MetricsLines, OfStepsThatAreMadeAgainAreDropped) {
 
 // A crash while a line is written, behind the checkpoint: that iteration is made again, so nothing is lost.
 TEST(MetricsLines, ATornLineBehindTheCheckpointIsNoLoss) {
-  for (const auto& end : {std::string("{\"iteration\":3,\"sec"), std::string(100, '\0'), std::string("\n"), std::string()}) {
+  for (const auto& end :
+       {std::string("{\"iteration\":3,\"sec"), std::string(100, '\0'), std::string("\n"), std::string()}) {
     const auto kept = lines_until(2, kFirst + kSecond + end);
     EXPECT_EQ(kept.lines, kFirst + kSecond);
     EXPECT_EQ(kept.damaged, 0) << end;
@@ -30,8 +31,8 @@ TEST(MetricsLines, ALastLineWithoutItsNewlineIsKept) {
 }
 
 TEST(MetricsLines, DamagedOnesBeforeTheCheckpointAreCounted) {
-  for (const std::string damaged : {"{\"iteration\":2,\"seconds\":1.5,\"co", "7", "[1]", "{\"cost\":1}", "{\"iteration\":null}",
-                                    "{\"iteration\":\"2\"}", "\xff\xfe"}) {
+  for (const std::string damaged : {"{\"iteration\":2,\"seconds\":1.5,\"co", "7", "[1]", "{\"cost\":1}",
+                                    "{\"iteration\":null}", "{\"iteration\":\"2\"}", "\xff\xfe"}) {
     const auto kept = lines_until(3, kFirst + damaged + "\n" + kThird);
     EXPECT_EQ(kept.lines, kFirst + kThird);
     EXPECT_EQ(kept.damaged, 1) << damaged;

@@ -1,9 +1,9 @@
 #include "monge/run/not_finite_outputs.h"
 
-#include <limits>
-
 #include <gtest/gtest.h>
 #include <torch/types.h>
+
+#include <limits>
 
 #include "monge/data/tensor_source.h"
 
@@ -20,7 +20,9 @@ TEST(NotFiniteOutputs, AreCountedOverPieces) {
   piece[2][1][0] = std::numeric_limits<float>::quiet_NaN();
   outputs.add(4, piece);
   EXPECT_EQ(outputs.first(), 6);
-  EXPECT_EQ(outputs.words(input), "1 of 18 outputs is not finite; the first is that of row 6 (counted from 0); look for fill values in the input");
+  EXPECT_EQ(
+      outputs.words(input),
+      "1 of 18 outputs is not finite; the first is that of row 6 (counted from 0); look for fill values in the input");
   piece[3] = std::numeric_limits<float>::infinity();
   outputs.add(9, piece);
   EXPECT_EQ(outputs.count(), 4);

@@ -22,7 +22,7 @@ using ::testing::HasSubstr;
 using testing::message_of;
 using testing::ScratchFolder;
 
-torch::Tensor pictures(int64_t draws) { return torch::linspace(-1, 1, draws * 3 * 8 * 8).view({draws, 3, 8, 8}); }
+torch::Tensor images(int64_t draws) { return torch::linspace(-1, 1, draws * 3 * 8 * 8).view({draws, 3, 8, 8}); }
 
 TEST(OutputWriter, NamesTheDrawsOfAnItem) {
   EXPECT_EQ(output_name("a/smile.jpg", 0, 1), "a/smile.jpg");
@@ -38,9 +38,10 @@ TEST(OutputWriter, ShortensOnlyWhatFileSystemsDoNotTake) {
   EXPECT_EQ(output_name("a/" + std::string(255, 'n'), 0, 1), "a/" + longest + ".png");
   const ScratchFolder folder;
   OutputWriter writer(DataKind::folder, folder / "out");
-  for (const char* end : {"a", "b"}) writer.add(std::string(250, 'n') + end + ".png", pictures(2));
+  for (const char* end : {"a", "b"}) writer.add(std::string(250, 'n') + end + ".png", images(2));
   writer.finish();
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder / "out"), fs::directory_iterator()), 4) << "none took the place of another";
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder / "out"), fs::directory_iterator()), 4)
+      << "none took the place of another";
 }
 
 // What a path is goes before what it is called.
@@ -55,26 +56,30 @@ TEST(OutputWriter, TellsTheKindByWhatIsThere) {
   EXPECT_EQ(kind_of("none.tar"), DataKind::archive);
   EXPECT_EQ(kind_of("none-{0..3}.tar?member=input.png"), DataKind::archive);
   EXPECT_EQ(kind_of((folder / "my.csv?member=input.png").string()), DataKind::folder);
-  EXPECT_THAT(message_of([&] { check_output(DataKind::table, "in.csv", folder / "my.csv"); }), AllOf(HasSubstr("my.csv"), HasSubstr("is a folder")));
+  EXPECT_THAT(message_of([&] { check_output(DataKind::table, "in.csv", folder / "my.csv"); }),
+              AllOf(HasSubstr("my.csv"), HasSubstr("is a folder")));
 }
 
 TEST(OutputWriter, WantsTheKindOfTheInput) {
   const ScratchFolder folder;
   std::ofstream(folder / "in.tar") << "x";
-  const auto complaint = [&](DataKind kind, const char* out) { return message_of([&] { check_output(kind, folder / "in.tar", folder / out); }); };
-  EXPECT_THAT(complaint(DataKind::table, "out.txt"), AllOf(HasSubstr("out.txt"), HasSubstr(".npy, .csv, .tsv, .csv.gz or .tsv.gz")));
+  const auto complaint = [&](DataKind kind, const char* out) {
+    return message_of([&] { check_output(kind, folder / "in.tar", folder / out); });
+  };
+  EXPECT_THAT(complaint(DataKind::table, "out.txt"),
+              AllOf(HasSubstr("out.txt"), HasSubstr(".npy, .csv, .tsv, .csv.gz or .tsv.gz")));
   EXPECT_THAT(complaint(DataKind::archive, "out.gz"), HasSubstr(".tar.gz"));
   EXPECT_THAT(complaint(DataKind::archive, "in.tar"), HasSubstr("the input itself"));
-  EXPECT_THAT(complaint(DataKind::picture, "out.gif"), HasSubstr(".png"));
+  EXPECT_THAT(complaint(DataKind::image, "out.gif"), HasSubstr(".png"));
   check_output(DataKind::archive, folder / "in.tar", folder / "OUT.Tar.GZ");
-  check_output(DataKind::picture, folder / "in.tar", folder / "out.JPG");
+  check_output(DataKind::image, folder / "in.tar", folder / "out.JPG");
 }
 
 TEST(OutputWriter, EncodesByTheExtensionInEitherCase) {
   const ScratchFolder folder;
   for (const char* out : {"out.zip", "out"}) {
     OutputWriter writer(std::string(out) == "out" ? DataKind::folder : DataKind::archive, folder / out);
-    writer.add("a/x.JPG", pictures(1));
+    writer.add("a/x.JPG", images(1));
     writer.finish();
   }
   const auto entries = io::read_archive(folder / "out.zip");
@@ -87,7 +92,7 @@ TEST(OutputWriter, EncodesByTheExtensionInEitherCase) {
 TEST(OutputWriter, LosesNothingWhereNamesMeet) {
   const ScratchFolder folder;
   OutputWriter writer(DataKind::archive, folder / "out.tar");
-  for (int i = 0; i < 3; ++i) writer.add("x.png", pictures(1));
+  for (int i = 0; i < 3; ++i) writer.add("x.png", images(1));
   writer.finish();
   std::vector<std::string> names;
   for (const auto& entry : io::read_archive(folder / "out.tar")) names.push_back(entry.name);
@@ -99,7 +104,7 @@ TEST(OutputWriter, AnArchiveThatIsNotFinishedTakesNothingsPlace) {
   std::ofstream(folder / "out.tar") << "old";
   {
     OutputWriter writer(DataKind::archive, folder / "out.tar");
-    writer.add("x.png", pictures(1));
+    writer.add("x.png", images(1));
   }
   EXPECT_EQ(real_files().read(folder / "out.tar"), "old");
   EXPECT_FALSE(fs::exists(folder / "out.tar.part"));
@@ -127,7 +132,8 @@ TEST(OutputWriter, ATableIsWrittenAsItsRowsCome) {
       for (int i = 0; i < 99; ++i) writer.add("", row);
       EXPECT_GT(fs::file_size(folder / (std::string(name) + ".part")), 1'000'000u);
       EXPECT_FALSE(fs::exists(folder / name));
-      EXPECT_THAT(message_of([&] { writer.finish(); }), AllOf(HasSubstr(name), HasSubstr("99 items were written of 100")));
+      EXPECT_THAT(message_of([&] { writer.finish(); }),
+                  AllOf(HasSubstr(name), HasSubstr("99 items were written of 100")));
     }
     EXPECT_FALSE(fs::exists(folder / (std::string(name) + ".part")));
     OutputWriter writer(DataKind::table, folder / name, 100);
@@ -149,7 +155,9 @@ TEST(OutputWriter, ATableIsWrittenAsItsRowsCome) {
 
 TEST(OutputWriter, NamesOfColumnsAndRowsGoIntoAText) {
   const ScratchFolder folder;
-  const TableFormat format{.type = torch::kFloat64, .names = {.columns = {"x", "y, m"}, .rows = {"a", "b"}, .index = "cell"}, .steps = {0.01, 0.01}};
+  const TableFormat format{.type = torch::kFloat64,
+                           .names = {.columns = {"x", "y, m"}, .rows = {"a", "b"}, .index = "cell"},
+                           .steps = {0.01, 0.01}};
   const auto first = torch::tensor({{1.23467, 2.}, {3., 4.}}, torch::kFloat64);
   for (const char* name : {"out.csv", "out.tsv", "out.npy"}) {
     OutputWriter writer(DataKind::table, folder / name, 2, format);
@@ -166,7 +174,8 @@ TEST(OutputWriter, NamesOfColumnsAndRowsGoIntoAText) {
 
   OutputWriter other(DataKind::table, folder / "other.csv", 2, format);
   EXPECT_THAT(message_of([&] { other.add("", torch::zeros({1, 3})); }), HasSubstr("3 columns have 2 names"));
-  EXPECT_THAT(message_of([&] { OutputWriter(DataKind::table, folder / "o.csv", 3, format); }), HasSubstr("3 items have 2 row names"));
+  EXPECT_THAT(message_of([&] { OutputWriter(DataKind::table, folder / "o.csv", 3, format); }),
+              HasSubstr("3 items have 2 row names"));
 }
 
 TEST(OutputWriter, ATextIsCompressedByItsName) {
@@ -198,9 +207,13 @@ TEST(OutputWriter, CountsWhatIsReplacedAndKeepsInputs) {
     std::ofstream(folder / name) << name;
   };
   const NamedItems source;
-  const auto count = [&](const char* out, int64_t draws = 1) { return check_replaced(DataKind::folder, folder / out, {folder / "in"}, source, draws); };
+  const auto count = [&](const char* out, int64_t draws = 1) {
+    return check_replaced(DataKind::folder, folder / out, {folder / "in"}, source, draws);
+  };
   const auto complaint = [&](const char* out, int64_t draws = 1) { return message_of([&] { count(out, draws); }); };
-  for (const char* name : {"in/a.png", "in/b.png", "old/a.png", "old/other.png", "drawn/a_1.png", "drawn/a_2.png", "drawn/b_2.png"}) put(name);
+  for (const char* name :
+       {"in/a.png", "in/b.png", "old/a.png", "old/other.png", "drawn/a_1.png", "drawn/a_2.png", "drawn/b_2.png"})
+    put(name);
   EXPECT_EQ(count("none"), 0);
   EXPECT_EQ(count("old"), 1);
   EXPECT_EQ(count("drawn"), 0);
@@ -210,7 +223,8 @@ TEST(OutputWriter, CountsWhatIsReplacedAndKeepsInputs) {
   for (const char* name : {"orig/a.png", "orig/b.png"}) put(name);
   fs::remove(folder / "in/b.png");
   fs::create_symlink("../orig/b.png", folder / "in/b.png");
-  EXPECT_THAT(complaint("orig"), AllOf(HasSubstr("orig/b.png: an output goes there"), HasSubstr("in/b.png"), HasSubstr("choose another place")));
+  EXPECT_THAT(complaint("orig"), AllOf(HasSubstr("orig/b.png: an output goes there"), HasSubstr("in/b.png"),
+                                       HasSubstr("choose another place")));
   fs::create_directories(folder / "hard");
   fs::create_hard_link(folder / "in/a.png", folder / "hard/a.png");
   EXPECT_THAT(complaint("hard"), HasSubstr("hard/a.png: an output goes there"));
@@ -220,15 +234,19 @@ TEST(OutputWriter, CountsWhatIsReplacedAndKeepsInputs) {
   EXPECT_THAT(complaint("soft"), HasSubstr("soft/a.png: an output goes there"));
   fs::create_directory_symlink("orig", folder / "other_name");
   EXPECT_THAT(complaint("other_name"), HasSubstr("other_name/b.png: an output goes there"));
-  EXPECT_THAT(message_of([&] { check_replaced(DataKind::folder, folder / "none", {folder / "in"}, source, 1, folder / "orig/b.png"); }),
-              HasSubstr("orig/b.png: an output goes there")) << "the grid's file";
+  EXPECT_THAT(message_of([&] {
+                check_replaced(DataKind::folder, folder / "none", {folder / "in"}, source, 1, folder / "orig/b.png");
+              }),
+              HasSubstr("orig/b.png: an output goes there"))
+      << "the grid's file";
 
   // Single files.
   const auto single = [&](DataKind kind, const char* in, const char* out, int64_t draws) {
     return check_replaced(kind, folder / out, {folder / in}, source, draws);
   };
-  EXPECT_THAT(message_of([&] { single(DataKind::picture, "drawn/a_2.png", "drawn/a.png", 2); }), HasSubstr("drawn/a_2.png: an output goes there"));
-  EXPECT_EQ(single(DataKind::picture, "in/a.png", "drawn/a.png", 2), 2);
+  EXPECT_THAT(message_of([&] { single(DataKind::image, "drawn/a_2.png", "drawn/a.png", 2); }),
+              HasSubstr("drawn/a_2.png: an output goes there"));
+  EXPECT_EQ(single(DataKind::image, "in/a.png", "drawn/a.png", 2), 2);
   EXPECT_EQ(single(DataKind::table, "in/a.png", "old/a.png", 1), 1);
   EXPECT_EQ(single(DataKind::archive, "in/a.png", "old/none.tar", 1), 0);
 }
@@ -237,7 +255,7 @@ TEST(OutputWriter, VectorsAreATableWhateverTheirPath) {
   const data::TensorSource vectors("v", torch::rand({3, 2})), images("i", torch::rand({3, 3, 8, 8}));
   EXPECT_EQ(kind_of("table.parquet?columns=a,b", vectors), DataKind::table);
   EXPECT_EQ(kind_of("x.npy", images), DataKind::table);
-  EXPECT_EQ(kind_of("x.png", images), DataKind::picture);
+  EXPECT_EQ(kind_of("x.png", images), DataKind::image);
 }
 
 TEST(OutputWriter, ATableOfATableIsByItsFile) {

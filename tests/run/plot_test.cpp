@@ -118,9 +118,7 @@ TEST(Scatter, TakesNothingAndRefusesOtherShapes) {
   EXPECT_THAT(scatter_svg({}), HasSubstr("</svg>"));
   EXPECT_EQ(scatter_image({}, 100).min().item<int>(), 255);
   EXPECT_EQ(scatter_image({.source = torch::full({3, 2}, 1e200, torch::kFloat64)}, 100).min().item<int>(), 255);
-  EXPECT_THAT(message_of([] {
-                scatter_svg({.target = torch::zeros({4, 3})});
-              }),
+  EXPECT_THAT(message_of([] { scatter_svg({.target = torch::zeros({4, 3})}); }),
               AllOf(HasSubstr("target must be [N, 2]"), HasSubstr("[4, 3]")));
   EXPECT_THAT(message_of([] { scatter_image({}, 5000); }), HasSubstr("allowed: 100..4000"));
 }

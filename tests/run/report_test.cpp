@@ -49,7 +49,7 @@ TEST(MetricsLog, SurvivesGarbage) {
   EXPECT_EQ(log.rejected.size(), 6);
 }
 
-TEST(Report, ShowsFiguresCurvesPicturesAndRecipe) {
+TEST(Report, ShowsFiguresCurvesImagesAndRecipe) {
   const auto html = report_html({.title = "00007-<moons>",
                                  .metrics = "{\"iteration\":1,\"target_error\":0.5,\"target_floor\":0.1}\n"
                                             "{\"iteration\":2,\"target_error\":0.25,\"target_floor\":0.1}\n",

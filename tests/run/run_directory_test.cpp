@@ -14,8 +14,8 @@ namespace monge::run {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::message_of;
 using ::testing::HasSubstr;
+using testing::message_of;
 
 TEST(RunDirectory, CountsUpFromWhatIsThere) {
   const testing::ScratchFolder scratch;
@@ -74,8 +74,10 @@ TEST(RunDirectory, LeavesALiveRunAsItIs) {
   second.train.batch = 7;
   const auto live = create_run("", scratch / "run", first, torch::kCPU);
   for (const char* name : {"metrics.jsonl", "log.txt"}) std::ofstream(live.folder / name) << "live\n";
-  const auto recipe = real_files().read(live.folder / "recipe.toml"), environment = real_files().read(live.folder / "environment.json");
-  EXPECT_THAT(message_of([&] { create_run("", scratch / "run", second, torch::kCPU); }), HasSubstr("in use by another"));
+  const auto recipe = real_files().read(live.folder / "recipe.toml"),
+             environment = real_files().read(live.folder / "environment.json");
+  EXPECT_THAT(message_of([&] { create_run("", scratch / "run", second, torch::kCPU); }),
+              HasSubstr("in use by another"));
   EXPECT_EQ(real_files().read(live.folder / "recipe.toml"), recipe);
   EXPECT_EQ(real_files().read(live.folder / "environment.json"), environment);
   EXPECT_EQ(real_files().read(live.folder / "metrics.jsonl"), "live\n");
@@ -83,8 +85,13 @@ TEST(RunDirectory, LeavesALiveRunAsItIs) {
 
 TEST(RunDirectory, BeginsAnewWithoutRemainsWhereThereIsNoCheckpoint) {
   const testing::ScratchFolder scratch;
-  const char* const remains[] = {"metrics.jsonl", "events.out.tfevents.monge", "log.txt", "summary.json", "report.html",
-                                 "samples/step_000100.png", "checkpoints/.step_000100.part/state.safetensors"};
+  const char* const remains[] = {"metrics.jsonl",
+                                 "events.out.tfevents.monge",
+                                 "log.txt",
+                                 "summary.json",
+                                 "report.html",
+                                 "samples/step_000100.png",
+                                 "checkpoints/.step_000100.part/state.safetensors"};
   const auto begin = [&] { return create_run("", scratch / "run", {}, torch::kCPU).folder; };
   const auto folder = begin();
   fs::create_directory(folder / "checkpoints/.step_000100.part");

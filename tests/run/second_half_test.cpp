@@ -1,8 +1,8 @@
 #include "monge/run/second_half.h"
 
-#include <cmath>
-
 #include <gtest/gtest.h>
+
+#include <cmath>
 
 namespace monge::run {
 namespace {

@@ -39,7 +39,8 @@ HttpRequest parsed(const std::string& head) {
     const auto colon = line.find(':');
     if (colon == line.npos) continue;
     auto name = line.substr(0, colon);
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     const auto first = line.find_first_not_of(' ', colon + 1), last = line.find_last_not_of("\r ");
     out.headers[name] = first == line.npos || last < first ? "" : line.substr(first, last - first + 1);
   }
@@ -55,8 +56,8 @@ HttpServer::HttpServer(Handler handler) : handler_(std::move(handler)) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
   auto* plain = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(listener_, plain, size) != 0 || ::listen(listener_, 16) != 0 || ::getsockname(listener_, plain, &size) != 0 ||
-      ::pipe(wake_) != 0) {
+  if (::bind(listener_, plain, size) != 0 || ::listen(listener_, 16) != 0 ||
+      ::getsockname(listener_, plain, &size) != 0 || ::pipe(wake_) != 0) {
     throw std::runtime_error("the test server cannot listen on 127.0.0.1");
   }
   port_ = ntohs(address.sin_port);
@@ -70,7 +71,9 @@ HttpServer::~HttpServer() {
   ::close(listener_);
 }
 
-std::string HttpServer::url(const std::string& path) const { return "http://127.0.0.1:" + std::to_string(port_) + path; }
+std::string HttpServer::url(const std::string& path) const {
+  return "http://127.0.0.1:" + std::to_string(port_) + path;
+}
 
 std::vector<HttpRequest> HttpServer::requests() const {
   const std::lock_guard lock(mutex_);
@@ -122,7 +125,8 @@ HttpReply file_reply(const HttpRequest& request, const std::string& body, const 
   if (begin >= body.size()) return {.status = 416, .headers = {{"Content-Range", "bytes */" + total}}};
   reply.status = 206;
   reply.body = body.substr(begin);
-  reply.headers.emplace_back("Content-Range", "bytes " + std::to_string(begin) + "-" + std::to_string(body.size() - 1) + "/" + total);
+  reply.headers.emplace_back("Content-Range",
+                             "bytes " + std::to_string(begin) + "-" + std::to_string(body.size() - 1) + "/" + total);
   return reply;
 }
 

@@ -1,4 +1,5 @@
-// A web server for tests that misbehaves on demand: it records what it is asked, and breaks off or falls silent where told.
+// A web server for tests that misbehaves on demand: it records what it is asked, and breaks off or falls silent where
+// told.
 #pragma once
 
 #include <cstdlib>
@@ -31,7 +32,8 @@ struct HttpReply {
   bool stall = false;      ///< after them say nothing more until the client hangs up
 };
 
-/// Listens on a free port of 127.0.0.1 from construction to destruction; answers one connection at a time, one request each.
+/// Listens on a free port of 127.0.0.1 from construction to destruction; answers one connection at a time, one request
+/// each.
 class HttpServer {
  public:
   using Handler = std::function<HttpReply(const HttpRequest&)>;
@@ -85,8 +87,8 @@ class ScopedVariable {
 
 /// Without the machine's proxies, which would be asked for 127.0.0.1 too.
 struct NoProxies {
-  ScopedVariable a{"http_proxy", {}}, b{"https_proxy", {}}, c{"HTTPS_PROXY", {}}, d{"all_proxy", {}}, e{"ALL_PROXY", {}},
-      f{"no_proxy", {}}, g{"NO_PROXY", {}};
+  ScopedVariable a{"http_proxy", {}}, b{"https_proxy", {}}, c{"HTTPS_PROXY", {}}, d{"all_proxy", {}},
+      e{"ALL_PROXY", {}}, f{"no_proxy", {}}, g{"NO_PROXY", {}};
 };
 
 }  // namespace monge::testing

@@ -18,7 +18,8 @@ struct OddEntry {
 };
 
 /// @param format  one of "tar", "tar.gz", "tar.xz", "tar.zst", "tar.bz2", "zip" (deflated), "7z".
-inline void write_odd_archive(const std::filesystem::path& path, const std::string& format, const std::vector<OddEntry>& entries) {
+inline void write_odd_archive(const std::filesystem::path& path, const std::string& format,
+                              const std::vector<OddEntry>& entries) {
   auto* writer = archive_write_new();
   if (format == "zip") archive_write_set_format_zip(writer);
   if (format == "7z") archive_write_set_format_7zip(writer);
@@ -33,7 +34,8 @@ inline void write_odd_archive(const std::filesystem::path& path, const std::stri
     archive_entry_set_pathname(entry, one.name.c_str());
     archive_entry_set_filetype(entry, one.type);
     archive_entry_set_perm(entry, one.type == AE_IFDIR ? 0755 : 0644);
-    archive_entry_set_size(entry, one.type == AE_IFREG && one.target.empty() ? static_cast<int64_t>(one.bytes.size()) : 0);
+    archive_entry_set_size(entry,
+                           one.type == AE_IFREG && one.target.empty() ? static_cast<int64_t>(one.bytes.size()) : 0);
     archive_entry_set_mtime(entry, 315'619'200, 0);
     if (one.type == AE_IFLNK) archive_entry_set_symlink(entry, one.target.c_str());
     if (one.type == AE_IFREG && !one.target.empty()) archive_entry_set_hardlink(entry, one.target.c_str());

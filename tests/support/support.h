@@ -1,11 +1,11 @@
 // What tests share: a scratch folder of their own, the shared fixtures, and comparisons that print the largest error.
 #pragma once
 
-#include <filesystem>
-#include <string>
-
 #include <gtest/gtest.h>
 #include <torch/types.h>
+
+#include <filesystem>
+#include <string>
 
 namespace monge::testing {
 
@@ -60,6 +60,6 @@ std::string message_of(Action&& action) {
 }  // namespace monge::testing
 
 /// Skips the test, saying so, when the path under ../shared is absent.
-#define MONGE_NEEDS_SHARED(relative)                                                       \
-  if (!std::filesystem::exists(monge::testing::shared_folder() / (relative)))              \
+#define MONGE_NEEDS_SHARED(relative)                                          \
+  if (!std::filesystem::exists(monge::testing::shared_folder() / (relative))) \
   GTEST_SKIP() << "needs " << (monge::testing::shared_folder() / (relative)).string() << ", which is not here"

@@ -1,13 +1,13 @@
 // Checkpoints: whole or absent, and verified.
-#include <fstream>
-#include <limits>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include <fstream>
+#include <limits>
+
 #include "monge/core/error.h"
-#include "monge/train/model.h"
+#include "monge/model/model.h"
 #include "monge/train/trainer.h"
 #include "tests/train/short_run.h"
 
@@ -29,7 +29,9 @@ TEST(Checkpoint, KeepsTheBestBesideThem) {
   recipe.checkpoint.every = 2;
   recipe.checkpoint.keep = 1;
   struct Judge : Observer {  // iteration 3 is the best
-    void iteration_done(Trainer& trainer, int64_t done, const Figures&) override { trainer.offer(done == 3 ? 0.5 : 1.0); }
+    void iteration_done(Trainer& trainer, int64_t done, const solve::IterationMetrics&) override {
+      trainer.offer(done == 3 ? 0.5 : 1.0);
+    }
   } judge;
   auto trainer = trainer_in(folder.path(), recipe, false);
   trainer.attach(judge);
@@ -38,7 +40,7 @@ TEST(Checkpoint, KeepsTheBestBesideThem) {
   EXPECT_EQ(fs::read_symlink(folder / "best"), "checkpoints/step_000003");
   EXPECT_THAT(names(folder / "checkpoints"), ::testing::ElementsAre("step_000003", "step_000008"));
   EXPECT_EQ(load_checkpoint(folder / "best").iteration, 3);
-  EXPECT_EQ(load_model(folder / "best", torch::kCPU, silent()).iteration, 3);
+  EXPECT_EQ(model::load_model(folder / "best", torch::kCPU, silent()).iteration, 3);
 }
 
 TEST(Checkpoint, WhatIsNotANumberIsNeverTheBest) {
@@ -46,8 +48,10 @@ TEST(Checkpoint, WhatIsNotANumberIsNeverTheBest) {
   auto recipe = recipe_for("strong", false);
   recipe.train.iterations = 4;
   struct Judge : Observer {
-    void iteration_done(Trainer& trainer, int64_t done, const Figures&) override {
-      constexpr double kFigures[] = {std::numeric_limits<double>::quiet_NaN(), 0.5, std::numeric_limits<double>::quiet_NaN(), -std::numeric_limits<double>::infinity()};
+    void iteration_done(Trainer& trainer, int64_t done, const solve::IterationMetrics&) override {
+      constexpr double kFigures[] = {std::numeric_limits<double>::quiet_NaN(), 0.5,
+                                     std::numeric_limits<double>::quiet_NaN(),
+                                     -std::numeric_limits<double>::infinity()};
       trainer.offer(kFigures[done - 1]);
     }
   } judge;
@@ -75,7 +79,8 @@ TEST(Checkpoint, AFlippedBitFallsBackToTheOneBeforeAndSaysSo) {
     if (level == LogLevel::warning) said += line;
   };
   EXPECT_EQ(load_newest(run.checkpoints(), log).iteration, 4);
-  EXPECT_THAT(said, AllOf(HasSubstr("step_000006"), HasSubstr("damaged"), HasSubstr("falling back"), HasSubstr("step_000004")));
+  EXPECT_THAT(
+      said, AllOf(HasSubstr("step_000006"), HasSubstr("damaged"), HasSubstr("falling back"), HasSubstr("step_000004")));
 }
 
 // A digit of the manifest flips as easily as a weight: step 6 must not go on as step 7.
@@ -85,7 +90,8 @@ TEST(Checkpoint, AChangedManifestIsDamageToo) {
   auto manifest = real_files().read(file);
   manifest.replace(manifest.find("\"iteration\": 6"), 14, "\"iteration\": 7");
   real_files().replace(file, manifest);
-  EXPECT_THAT(testing::message_of([&] { load_checkpoint(file.parent_path()); }), AllOf(HasSubstr("manifest.json"), HasSubstr("damaged")));
+  EXPECT_THAT(testing::message_of([&] { load_checkpoint(file.parent_path()); }),
+              AllOf(HasSubstr("manifest.json"), HasSubstr("damaged")));
   EXPECT_EQ(load_newest(run.checkpoints(), silent()).iteration, 4);
   real_files().replace(file, "{\"format\": 3}");
   EXPECT_EQ(load_newest(run.checkpoints(), silent()).iteration, 4);
@@ -126,7 +132,9 @@ TEST(Checkpoint, StepsAreComparedAsNumbers) {
 class StopsInARewrite : public Files {
  public:
   bool exchange(const fs::path&, const fs::path&) const override { return false; }
-  void publish(const fs::path&, const fs::path& to) const override { throw SystemError(to.string() + ": the machine stopped"); }
+  void publish(const fs::path&, const fs::path& to) const override {
+    throw SystemError(to.string() + ": the machine stopped");
+  }
 };
 
 TEST(Checkpoint, AStepThatIsWrittenAgainIsNeverGone) {
@@ -134,7 +142,8 @@ TEST(Checkpoint, AStepThatIsWrittenAgainIsNeverGone) {
   const auto parent = run.checkpoints();
   auto checkpoint = load_newest(parent, silent());
   checkpoint.best_figure = 0.25;
-  EXPECT_THAT(testing::message_of([&] { save_checkpoint(parent, checkpoint, StopsInARewrite()); }), HasSubstr("stopped"));
+  EXPECT_THAT(testing::message_of([&] { save_checkpoint(parent, checkpoint, StopsInARewrite()); }),
+              HasSubstr("stopped"));
   EXPECT_EQ(load_newest(parent, silent()).iteration, 6);
   EXPECT_EQ(load_newest(parent, silent()).best_figure, std::nullopt);
 
@@ -150,7 +159,8 @@ TEST(Checkpoint, SaysWhatIsWrongWithEachWhenNoneCanBeUsed) {
   for (const auto& folder : list_checkpoints(run.checkpoints())) fs::resize_file(folder / "state.safetensors", 100);
   EXPECT_THAT(testing::message_of([&] { load_newest(run.checkpoints(), silent()); }),
               AllOf(HasSubstr("no checkpoint can be used"), HasSubstr("step_000002"), HasSubstr("step_000006")));
-  EXPECT_THAT(testing::message_of([&] { load_newest(run.folder / "none", silent()); }), HasSubstr("no checkpoint is there yet"));
+  EXPECT_THAT(testing::message_of([&] { load_newest(run.folder / "none", silent()); }),
+              HasSubstr("no checkpoint is there yet"));
 }
 
 /// A disk with room for so many bytes.
@@ -189,7 +199,8 @@ TEST(Checkpoint, ARecipeThatDoesNotFitIsRefused) {
   auto recipe = run.recipe;
   recipe.map.width = 8;
   auto trainer = trainer_in(run.folder.path(), recipe, false);
-  EXPECT_THAT(testing::message_of([&] { trainer.resume(load_newest(run.checkpoints(), silent())); }), HasSubstr("shape"));
+  EXPECT_THAT(testing::message_of([&] { trainer.resume(load_newest(run.checkpoints(), silent())); }),
+              HasSubstr("shape"));
 }
 
 }  // namespace

@@ -6,10 +6,10 @@
 
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
-#include "monge/train/model.h"
-#include "monge/train/nets.h"
+#include "monge/model/model.h"
+#include "monge/solve/nets.h"
 #include "monge/train/trainer.h"
-#include "tests/io/odd_pictures.h"
+#include "tests/io/odd_images.h"
 #include "tests/support/support.h"
 
 namespace monge::train {
@@ -63,7 +63,7 @@ TEST_F(TrainingImages, StayGreyWhereBothSidesAre) {
   EXPECT_EQ(trainer.recipe().source.colour, "grey") << "written down for resume and use";
   std::atomic<bool> stop{false};
   ASSERT_TRUE(trainer.run(stop));
-  const auto model = load_model(folder / "run", torch::kCPU, log);
+  const auto model = model::load_model(folder / "run", torch::kCPU, log);
   EXPECT_EQ(model.item_shape, (std::vector<int64_t>{1, 16, 16}));
   EXPECT_EQ(model.recipe->source.colour, "grey");
   for (const char* way : {"rgb", "grey = true"}) {
@@ -94,24 +94,16 @@ TEST_F(TrainingImages, GreyAgainstColourIsToldForWhatItIs) {
 
 TEST_F(TrainingImages, ArraysOfUnequalChannelsOrSidesSayWhatToDo) {
   const Recipe any;
-  EXPECT_THAT(message_of([&] {
-                make_map(any, {1, 16, 16}, {3, 16, 16});
-              }),
+  EXPECT_THAT(message_of([&] { solve::make_map(any, {1, 16, 16}, {3, 16, 16}); }),
               AllOf(HasSubstr("the source is grey (1 channel) and the target has colour (3 channels)"),
                     HasSubstr("numpy.repeat(x, 3, 1)")));
-  EXPECT_THAT(message_of([&] {
-                make_map(any, {3, 16, 16}, {1, 16, 16});
-              }),
+  EXPECT_THAT(message_of([&] { solve::make_map(any, {3, 16, 16}, {1, 16, 16}); }),
               HasSubstr("the target is grey (1 channel)"));
-  EXPECT_THAT(message_of([&] {
-                make_map(any, {3, 16, 16}, {3, 24, 24});
-              }),
+  EXPECT_THAT(message_of([&] { solve::make_map(any, {3, 16, 16}, {3, 24, 24}); }),
               AllOf(HasSubstr("source.size"), HasSubstr("arrays are taken at their own")));
-  EXPECT_THAT(message_of([&] { make_map(any, {2}, {3}); }), HasSubstr("the same number of columns"));
-  EXPECT_THAT(message_of([&] { make_map(any, {2}, {3, 8, 8}); }), HasSubstr("images on both sides"));
-  EXPECT_THAT(message_of([&] {
-                make_potential(any, {3, 16, 24});
-              }),
+  EXPECT_THAT(message_of([&] { solve::make_map(any, {2}, {3}); }), HasSubstr("the same number of columns"));
+  EXPECT_THAT(message_of([&] { solve::make_map(any, {2}, {3, 8, 8}); }), HasSubstr("images on both sides"));
+  EXPECT_THAT(message_of([&] { solve::make_potential(any, {3, 16, 24}); }),
               AllOf(HasSubstr("takes square images"), HasSubstr("[3, 16, 24]"), HasSubstr("numpy.pad")));
   // An array in colour and a folder of grey images: the folder gives way. The reverse says what to set.
   fill("grey", 1);

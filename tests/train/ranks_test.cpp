@@ -1,4 +1,6 @@
 // Several ranks train as one: the ranks are threads here; tests/cli/ranks_test.cpp has processes.
+#include "tests/support/ranks.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
@@ -6,10 +8,9 @@
 #include <mutex>
 
 #include "monge/core/error.h"
-#include "monge/train/nets.h"
-#include "monge/train/sharing.h"
-#include "monge/train/solver.h"
-#include "tests/support/ranks.h"
+#include "monge/solve/nets.h"
+#include "monge/solve/solver.h"
+#include "monge/train/broadcast_from_root.h"
 #include "tests/support/support.h"
 
 namespace monge::train {
@@ -21,15 +22,15 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-const std::vector<int64_t> kPlane{2}, kPicture{3, 16, 16};
+const std::vector<int64_t> kPlane{2}, kImage{3, 16, 16};
 constexpr int64_t kBatch = 8, kIterations = 20;
 
-Recipe recipe_of(const std::string& method, bool pictures) {
+Recipe recipe_of(const std::string& method, bool images) {
   Recipe recipe;
   recipe.method = method;
   recipe.source.path = recipe.target.path = "toy:moons";
-  recipe.map.width = recipe.potential.width = pictures ? 2 : 16;
-  if (pictures) {
+  recipe.map.width = recipe.potential.width = images ? 2 : 16;
+  if (images) {
     recipe.map.norm = "group";
     // Norms over the few values of a fourth level of 16 pixels multiply rounding by ten each iteration.
     recipe.map.depth = 2;
@@ -47,29 +48,36 @@ Recipe recipe_of(const std::string& method, bool pictures) {
 }
 
 /// Batches of which this rank has its part.
-Feed feed_of(const std::vector<int64_t>& shape, const dist::World* world, torch::ScalarType type = torch::kFloat64, int64_t batch = kBatch) {
+solve::BatchProvider feed_of(const std::vector<int64_t>& shape, const dist::ProcessGroup* group,
+                             torch::ScalarType type = torch::kFloat64, int64_t batch = kBatch) {
   auto whole = shape;
   whole.insert(whole.begin(), batch);
-  const auto share = dist::share_of_batch(batch, world);
+  const auto share = dist::slice_of_batch(batch, group);
   const auto side = [whole, share, type](const char* name) {
     return [=](int64_t step) {
-      return torch::randn(whole, RandomStreams(1).at(name, step)).clamp(-1, 1).to(type).narrow(0, share.begin, share.length).contiguous();
+      return torch::randn(whole, RandomStreams(1).at(name, step))
+          .clamp(-1, 1)
+          .to(type)
+          .narrow(0, share.begin, share.length)
+          .contiguous();
     };
   };
   return {side("x"), side("y")};
 }
 
-std::unique_ptr<Solver> make_solver(const Recipe& recipe, const std::vector<int64_t>& shape, std::shared_ptr<dist::World> world) {
+std::unique_ptr<solve::Solver> make_solver(const Recipe& recipe, const std::vector<int64_t>& shape,
+                                           std::shared_ptr<dist::ProcessGroup> group) {
   static std::mutex one_at_a_time;  // initial weights are drawn from LibTorch's own generator, which a process has once
-  Nets nets;
+  solve::Nets nets;
   {
     const std::lock_guard lock(one_at_a_time);
-    nets = make_nets(recipe, shape, shape);
+    nets = solve::make_nets(recipe, shape, shape);
   }
-  return std::make_unique<Solver>(recipe, nets.map, nets.ema, nets.potential, shape.size() == 3 ? 768 : 2, torch::kCPU, std::move(world));
+  return std::make_unique<solve::Solver>(recipe, nets.map, nets.ema, nets.potential, shape.size() == 3 ? 768 : 2,
+                                         torch::kCPU, std::move(group));
 }
 
-nn::NamedTensors copy_of(const Solver& solver) {
+nn::NamedTensors copy_of(const solve::Solver& solver) {
   nn::NamedTensors out;
   for (const auto& [name, tensor] : solver.state()) out.emplace_back(name, tensor.detach().clone());
   return out;
@@ -78,17 +86,19 @@ nn::NamedTensors copy_of(const Solver& solver) {
 /// The state after `iterations`, of rank 0, and all figures. `ranks` = 0: without a job.
 struct Trained {
   nn::NamedTensors state;
-  std::vector<Figures> figures;
+  std::vector<solve::IterationMetrics> figures;
 };
 
-Trained train(const Recipe& recipe, const std::vector<int64_t>& shape, int64_t ranks, int64_t iterations = kIterations, int64_t batch = kBatch) {
+Trained train(const Recipe& recipe, const std::vector<int64_t>& shape, int64_t ranks, int64_t iterations = kIterations,
+              int64_t batch = kBatch) {
   Trained out;
-  const auto one = [&](std::shared_ptr<dist::World> world) {
-    const auto solver = make_solver(recipe, shape, world);
-    std::vector<Figures> figures;
-    for (int64_t k = 0; k < iterations; ++k) figures.push_back(solver->outer_iteration(k, feed_of(shape, world.get(), torch::kFloat64, batch)));
-    if (world) world->require_same("the nets", std::to_string(solver->fingerprint()));
-    if (!world || world->leads()) out = {copy_of(*solver), figures};
+  const auto one = [&](std::shared_ptr<dist::ProcessGroup> group) {
+    const auto solver = make_solver(recipe, shape, group);
+    std::vector<solve::IterationMetrics> figures;
+    for (int64_t k = 0; k < iterations; ++k)
+      figures.push_back(solver->outer_iteration(k, feed_of(shape, group.get(), torch::kFloat64, batch)));
+    if (group) group->require_same("the nets", std::to_string(solver->fingerprint()));
+    if (!group || group->is_root()) out = {copy_of(*solver), figures};
   };
   if (ranks == 0) {
     one(nullptr);
@@ -104,7 +114,8 @@ double difference(const nn::NamedTensors& a, const nn::NamedTensors& b) {
   double out = 0;
   for (size_t i = 0; i < a.size(); ++i) {
     const auto x = a[i].second.to(torch::kFloat64), y = b[i].second.to(torch::kFloat64);
-    // Gradients that cancel to nothing, as those of the potential's last bias and of biases before batch norm, are rounding alone.
+    // Gradients that cancel to nothing, as those of the potential's last bias and of biases before batch norm, are
+    // rounding alone.
     const double scale = std::max(x.norm().item<double>(), 1e-6);
     const double here = (x - y).norm().item<double>() / scale;
     EXPECT_LT(here, 1e-6) << a[i].first;
@@ -116,22 +127,25 @@ double difference(const nn::NamedTensors& a, const nn::NamedTensors& b) {
 class Ranks : public ::testing::TestWithParam<std::tuple<const char*, int, bool>> {};
 
 TEST_P(Ranks, TogetherTrainAsOneDoes) {
-  const auto [method, ranks, pictures] = GetParam();
-  const auto recipe = recipe_of(method, pictures);
-  const auto& shape = pictures ? kPicture : kPlane;
+  const auto [method, ranks, images] = GetParam();
+  const auto recipe = recipe_of(method, images);
+  const auto& shape = images ? kImage : kPlane;
   const auto alone = train(recipe, shape, 0), together = train(recipe, shape, ranks);
   RecordProperty("difference", text(difference(alone.state, together.state)));
   for (size_t k = 0; k < alone.figures.size(); ++k) {
     EXPECT_NEAR(alone.figures[k].cost, together.figures[k].cost, 1e-8 * std::max(1.0, std::abs(alone.figures[k].cost)));
     EXPECT_NEAR(alone.figures[k].loss_potential, together.figures[k].loss_potential, 1e-8);
-    EXPECT_NEAR(alone.figures[k].gradient_map, together.figures[k].gradient_map, 1e-8 * std::max(1.0, alone.figures[k].gradient_map));
+    EXPECT_NEAR(alone.figures[k].gradient_map, together.figures[k].gradient_map,
+                1e-8 * std::max(1.0, alone.figures[k].gradient_map));
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Vectors, Ranks,
-                         ::testing::Combine(::testing::Values("strong", "weak", "kernel", "noised", "otp"), ::testing::Values(1, 2, 4), ::testing::Values(false)));
-INSTANTIATE_TEST_SUITE_P(Pictures, Ranks,
-                         ::testing::Combine(::testing::Values("strong", "weak", "noised", "otp"), ::testing::Values(2, 4), ::testing::Values(true)));
+                         ::testing::Combine(::testing::Values("strong", "weak", "kernel", "noised", "otp"),
+                                            ::testing::Values(1, 2, 4), ::testing::Values(false)));
+INSTANTIATE_TEST_SUITE_P(Images, Ranks,
+                         ::testing::Combine(::testing::Values("strong", "weak", "noised", "otp"),
+                                            ::testing::Values(2, 4), ::testing::Values(true)));
 
 TEST(RanksOf, ABatchOfSeveralBlocksOfNoise) {
   for (const char* method : {"weak", "noised", "otp"}) {
@@ -151,20 +165,20 @@ TEST(RanksOf, EveryOptionThatLooksAtABatch) {
   difference(train(recipe, kPlane, 0).state, train(recipe, kPlane, 2).state);
   recipe = recipe_of("strong", true);
   recipe.train.recompute = true;
-  difference(train(recipe, kPicture, 0, 5).state, train(recipe, kPicture, 2, 5).state);
+  difference(train(recipe, kImage, 0, 5).state, train(recipe, kImage, 2, 5).state);
 }
 
 TEST(RanksOf, SynchronisedBatchNormIsThatOfTheWholeBatch) {
   auto recipe = recipe_of("strong", true);
   recipe.map.norm = "batch";
-  const auto alone = train(recipe, kPicture, 0);
+  const auto alone = train(recipe, kImage, 0);
   recipe.parallel.sync_batch_norm = true;
-  difference(alone.state, train(recipe, kPicture, 2).state);
-  difference(alone.state, train(recipe, kPicture, 4).state);
+  difference(alone.state, train(recipe, kImage, 2).state);
+  difference(alone.state, train(recipe, kImage, 4).state);
   recipe.train.recompute = true;
   recipe.train.eval_map_in_potential_step = true;
-  const auto together = train(recipe, kPicture, 2, 5);
-  difference(train(recipe, kPicture, 0, 5).state, together.state);
+  const auto together = train(recipe, kImage, 2, 5);
+  difference(train(recipe, kImage, 0, 5).state, together.state);
 }
 
 // By rank the map is another one, but all ranks have the same, running statistics too.
@@ -172,32 +186,34 @@ TEST(RanksOf, BatchNormByRankLeavesAllRanksTheSame) {
   auto recipe = recipe_of("strong", true);
   recipe.map.norm = "batch";
   std::vector<nn::NamedTensors> states(2);
-  run_ranks(2, [&](auto world) {
-    const auto solver = make_solver(recipe, kPicture, world);
-    for (int64_t k = 0; k < 3; ++k) solver->outer_iteration(k, feed_of(kPicture, world.get()));
-    states[static_cast<size_t>(world->rank())] = copy_of(*solver);
+  run_ranks(2, [&](auto group) {
+    const auto solver = make_solver(recipe, kImage, group);
+    for (int64_t k = 0; k < 3; ++k) solver->outer_iteration(k, feed_of(kImage, group.get()));
+    states[static_cast<size_t>(group->rank())] = copy_of(*solver);
   });
-  for (size_t i = 0; i < states[0].size(); ++i) EXPECT_TRUE(torch::equal(states[0][i].second, states[1][i].second)) << states[0][i].first;
+  for (size_t i = 0; i < states[0].size(); ++i)
+    EXPECT_TRUE(torch::equal(states[0][i].second, states[1][i].second)) << states[0][i].first;
 }
 
 // NaN in the batch of one rank: no parameter of any rank changes, and all name the rank and the step.
 TEST(RanksOf, ANonFiniteGradientOnOneRankStopsAllBeforeTheUpdate) {
   const auto recipe = recipe_of("strong", false);
   for (const bool of_potential : {false, true}) {
-    run_ranks(2, [&](auto world) {
-      const auto solver = make_solver(recipe, kPlane, world);
-      const auto feed = feed_of(kPlane, world.get());
+    run_ranks(2, [&](auto group) {
+      const auto solver = make_solver(recipe, kPlane, group);
+      const auto feed = feed_of(kPlane, group.get());
       solver->outer_iteration(0, feed);
       const int64_t bad = of_potential ? 5 : 3;  // of iteration 1: map updates take 3 and 4, the potential's 5
-      const Feed poisoned{[&](int64_t step) {
-                            auto x = feed.source(step).clone();
-                            if (step == bad && world->rank() == 1) x[0][0] = std::numeric_limits<double>::quiet_NaN();
-                            return x;
-                          },
-                          feed.target};
+      const solve::BatchProvider poisoned{[&](int64_t step) {
+                                            auto x = feed.source(step).clone();
+                                            if (step == bad && group->rank() == 1)
+                                              x[0][0] = std::numeric_limits<double>::quiet_NaN();
+                                            return x;
+                                          },
+                                          feed.target};
       auto before = copy_of(*solver);
       if (of_potential) {  // the map's updates come before it and stand
-        const auto other = make_solver(recipe, kPlane, world);
+        const auto other = make_solver(recipe, kPlane, group);
         other->outer_iteration(0, feed);
         for (int64_t t = 0; t < 2; ++t) other->map_update(feed.source(3 + t), {}, 1);
         before = copy_of(*other);
@@ -216,37 +232,38 @@ TEST(RanksOf, ANonFiniteGradientOnOneRankStopsAllBeforeTheUpdate) {
 
 TEST(RanksOf, TheWishOfOneToStopReachesAll) {
   const auto recipe = recipe_of("strong", false);
-  run_ranks(3, [&](auto world) {
-    const auto solver = make_solver(recipe, kPlane, world);
-    const auto feed = feed_of(kPlane, world.get(), torch::kFloat64, 9);
+  run_ranks(3, [&](auto group) {
+    const auto solver = make_solver(recipe, kPlane, group);
+    const auto feed = feed_of(kPlane, group.get(), torch::kFloat64, 9);
     solver->launch(0, feed, false);
     EXPECT_FALSE(solver->collect().stop);
-    solver->launch(1, feed, world->rank() == 2);
+    solver->launch(1, feed, group->rank() == 2);
     EXPECT_TRUE(solver->collect().stop);
   });
 }
 
 // Sums begin while the backward pass goes on, each as soon as its gradients are there.
 TEST(RanksOf, BucketsAreSentDuringTheBackwardPass) {
-  run_ranks(2, [](auto world) {
-    const auto first = torch::randn({3 << 17}).requires_grad_(true), second = torch::randn({3 << 17}).requires_grad_(true);
-    Flat gradients({first, second});
+  run_ranks(2, [](auto group) {
+    const auto first = torch::randn({3 << 17}).requires_grad_(true),
+               second = torch::randn({3 << 17}).requires_grad_(true);
+    solve::FlatParameters gradients({first, second});
     first.mutable_grad() = gradients.views()[0];
     second.mutable_grad() = gradients.views()[1];
-    Exchange exchange(*world, {first, second}, gradients, 1 << 20);
+    solve::GradientReducer exchange(*group, {first, second}, gradients, 1 << 20);
     for (int pass = 0; pass < 3; ++pass) {
       gradients.whole().zero_();
-      exchange.expect_last();
-      const auto before = world->progress().entered;
+      exchange.begin_final_backward();
+      const auto before = group->progress().entered;
       // The second is used last, so its gradient comes first; the first's comes after this hook has run.
       int64_t sent_meanwhile = -1;
-      const auto middle = first * static_cast<double>(world->rank() + 1);
-      middle.register_hook([&](const torch::Tensor&) { sent_meanwhile = world->progress().entered - before; });
+      const auto middle = first * static_cast<double>(group->rank() + 1);
+      middle.register_hook([&](const torch::Tensor&) { sent_meanwhile = group->progress().entered - before; });
       (middle.sum() + (second * middle.detach()).sum()).backward();
-      EXPECT_EQ(world->progress().entered - before, 2);
+      EXPECT_EQ(group->progress().entered - before, 2);
       EXPECT_GE(sent_meanwhile, 0);
-      Update update;
-      update.loss = torch::tensor(1.0 + static_cast<double>(world->rank()));
+      solve::Update update;
+      update.loss = torch::tensor(1.0 + static_cast<double>(group->rank()));
       exchange.finish(update);
       EXPECT_EQ(exchange.gradient().views()[0].min().template item<float>(), 3);
       EXPECT_EQ(update.loss.template item<float>(), 1.5);
@@ -256,11 +273,11 @@ TEST(RanksOf, BucketsAreSentDuringTheBackwardPass) {
 
 // Ranks begin with the state of rank 0, whatever their own nets were.
 TEST(RanksOf, BeginAlike) {
-  run_ranks(2, [&](auto world) {
+  run_ranks(2, [&](auto group) {
     auto recipe = recipe_of("strong", false);
-    recipe.train.seed = world->rank();
-    const auto solver = make_solver(recipe, kPlane, world);
-    EXPECT_NO_THROW(world->require_same("the nets", std::to_string(solver->fingerprint())));
+    recipe.train.seed = group->rank();
+    const auto solver = make_solver(recipe, kPlane, group);
+    EXPECT_NO_THROW(group->require_same("the nets", std::to_string(solver->fingerprint())));
   });
 }
 
@@ -269,13 +286,15 @@ TEST(RanksOf, OneIsExactlyAsNone) {
   for (const char* method : {"strong", "otp"}) {
     const auto recipe = recipe_of(method, false);
     const auto none = train(recipe, kPlane, 0, 3), one = train(recipe, kPlane, 1, 3);
-    for (size_t i = 0; i < none.state.size(); ++i) EXPECT_TRUE(torch::equal(none.state[i].second, one.state[i].second)) << none.state[i].first;
+    for (size_t i = 0; i < none.state.size(); ++i)
+      EXPECT_TRUE(torch::equal(none.state[i].second, one.state[i].second)) << none.state[i].first;
   }
 }
 
 TEST(RanksOf, WhatStaysExactIsSaid) {
   EXPECT_EQ(what_stays_exact(2, 2, true), "");
-  EXPECT_THAT(what_stays_exact(2, 1, false), AllOf(HasSubstr("saved by 2 ranks, 1 goes on"), HasSubstr("within rounding"), Not(HasSubstr("batch norm"))));
+  EXPECT_THAT(what_stays_exact(2, 1, false), AllOf(HasSubstr("saved by 2 ranks, 1 goes on"),
+                                                   HasSubstr("within rounding"), Not(HasSubstr("batch norm"))));
   EXPECT_THAT(what_stays_exact(1, 4, true), HasSubstr("batch norm by rank"));
 }
 

@@ -1,9 +1,9 @@
 #include "monge/train/recipe.h"
 
-#include <fstream>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <fstream>
 
 #include "tests/support/support.h"
 
@@ -45,10 +45,12 @@ TEST(Recipe, HoldsEveryPathThatTomlCan) {
     recipe.source.path = path;
     EXPECT_EQ(parse_recipe(recipe.options().to_toml(true), "again.toml").source.path, path);
   }
-  for (const std::string path : {"\xff", "a\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\x80"}) {
+  for (const std::string path :
+       {"\xff", "a\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\x80"}) {
     auto recipe = parse("");
     recipe.source.path = path;
-    EXPECT_THAT(message_of([&] { recipe.options().to_toml(true); }), AllOf(HasSubstr("source.path"), HasSubstr("not UTF-8")));
+    EXPECT_THAT(message_of([&] { recipe.options().to_toml(true); }),
+                AllOf(HasSubstr("source.path"), HasSubstr("not UTF-8")));
   }
 }
 
@@ -59,12 +61,15 @@ TEST(Recipe, NamesTheNearestOfAnUnknownKeyWithItsLine) {
 }
 
 TEST(Recipe, RefusesWrongTypesValuesAndWords) {
-  EXPECT_THAT(message_of([] { parse("", {"train.batch=0"}); }), AllOf(HasSubstr("train.batch"), HasSubstr("got 0"), HasSubstr("1 to")));
+  EXPECT_THAT(message_of([] { parse("", {"train.batch=0"}); }),
+              AllOf(HasSubstr("train.batch"), HasSubstr("got 0"), HasSubstr("1 to")));
   EXPECT_THAT(message_of([] { parse("", {"train.batch=many"}); }), AllOf(HasSubstr("whole number"), HasSubstr("many")));
   EXPECT_THAT(message_of([] { parse("", {"train.batch=1.5"}); }), HasSubstr("whole number"));
-  EXPECT_THAT(message_of([] { parse("", {"method=wek"}); }), AllOf(HasSubstr("strong, weak"), HasSubstr("did you mean \"weak\"")));
+  EXPECT_THAT(message_of([] { parse("", {"method=wek"}); }),
+              AllOf(HasSubstr("strong, weak"), HasSubstr("did you mean \"weak\"")));
   EXPECT_THAT(message_of([] { parse("", {"train.lr_map=nan"}); }), HasSubstr("train.lr_map"));
-  EXPECT_THAT(message_of([] { parse("", {"train.betas=[0.9]"}); }), AllOf(HasSubstr("train.betas"), HasSubstr("[b1, b2]")));
+  EXPECT_THAT(message_of([] { parse("", {"train.betas=[0.9]"}); }),
+              AllOf(HasSubstr("train.betas"), HasSubstr("[b1, b2]")));
   EXPECT_THAT(message_of([] { parse("", {"nonsense"}); }), HasSubstr("section.key=value"));
 }
 
@@ -95,11 +100,13 @@ TEST(Recipe, ThatWasSavedBeforeThereWereKeysKeepsWhatWasDoneThen) {
 }
 
 TEST(Recipe, SaysWhereTheTomlIsBroken) {
-  EXPECT_THAT(message_of([] { parse_recipe("name = \"a\"\nmethod = strong\n", "a.toml"); }), HasSubstr("a.toml, line 2"));
+  EXPECT_THAT(message_of([] { parse_recipe("name = \"a\"\nmethod = strong\n", "a.toml"); }),
+              HasSubstr("a.toml, line 2"));
 }
 
 TEST(Recipe, NamesAMissingFile) {
-  EXPECT_THAT(message_of([] { read_recipe("no/such.toml", {}); }), AllOf(HasSubstr("no/such.toml"), HasSubstr("no such file")));
+  EXPECT_THAT(message_of([] { read_recipe("no/such.toml", {}); }),
+              AllOf(HasSubstr("no/such.toml"), HasSubstr("no such file")));
 }
 
 TEST(Recipe, TakesItsOwnPathsFromItsFolderAndThoseOfSetFromTheWorkingFolder) {
@@ -115,17 +122,22 @@ TEST(Recipe, ShardsAndColumnsAreRelativeToItsFolderToo) {
   const testing::ScratchFolder folder;
   for (const char* name : {"a-00.tar", "b.parquet", "odd?name.png", "t-0.parquet"}) std::ofstream(folder / name) << "x";
   const auto resolved = [&](const std::string& path) {
-    return parse_recipe("[source]\npath = \"" + path + "\"\n[target]\npath = \"toy:moons\"", "r.toml", {}, folder.path()).source.path;
+    return parse_recipe("[source]\npath = \"" + path + "\"\n[target]\npath = \"toy:moons\"", "r.toml", {},
+                        folder.path())
+        .source.path;
   };
-  for (const char* name : {"a-{00..12}.tar", "b.parquet?column=image", "odd?name.png", "t-{0..3}.parquet?column=x{1..2}"})
+  for (const char* name :
+       {"a-{00..12}.tar", "b.parquet?column=image", "odd?name.png", "t-{0..3}.parquet?column=x{1..2}"})
     EXPECT_EQ(resolved(name), (folder / name).string());
-  for (const char* name : {"c-{00..12}.tar", "c.parquet?column=image", "a-{00.tar"}) EXPECT_EQ(resolved(name), name) << "it is not there";
+  for (const char* name : {"c-{00..12}.tar", "c.parquet?column=image", "a-{00.tar"})
+    EXPECT_EQ(resolved(name), name) << "it is not there";
 }
 
 // Every recipe of the repository must be readable; the seed's have no paths of their own.
 TEST(Recipe, AllThatAreShippedAreValid) {
   int found = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(std::filesystem::path(MONGE_SOURCE_DIR) / "recipes")) {
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(std::filesystem::path(MONGE_SOURCE_DIR) / "recipes")) {
     if (entry.path().extension() != ".toml") continue;
     ++found;
     EXPECT_NO_THROW(read_recipe(entry.path(), {"source.path=x", "target.path=y"})) << entry.path();
@@ -138,7 +150,8 @@ TEST(Recipe, TheReferencePageIsUpToDate) {
   std::ifstream in(std::filesystem::path(MONGE_SOURCE_DIR) / "docs/recipes.md");
   const std::string page{std::istreambuf_iterator<char>(in), {}};
   Recipe recipe;
-  EXPECT_THAT(page, HasSubstr(recipe.options().to_markdown())) << "run: build/release/monge options --format markdown > docs/recipes.md";
+  EXPECT_THAT(page, HasSubstr(recipe.options().to_markdown()))
+      << "run: build/release/monge options --format markdown > docs/recipes.md";
 }
 
 TEST(Recipe, ALongerRunKeepsTheLengthOfItsAnnealing) {
@@ -152,7 +165,8 @@ TEST(Recipe, ALongerRunKeepsTheLengthOfItsAnnealing) {
   keep_annealing(recipe, 1000);
   EXPECT_DOUBLE_EQ(recipe.otp.anneal, 0.35);
   recipe.train.iterations = 500;
-  EXPECT_THAT(testing::message_of([&] { keep_annealing(recipe, 2000); }), AllOf(HasSubstr("500"), HasSubstr("700 iterations")));
+  EXPECT_THAT(testing::message_of([&] { keep_annealing(recipe, 2000); }),
+              AllOf(HasSubstr("500"), HasSubstr("700 iterations")));
 }
 
 }  // namespace

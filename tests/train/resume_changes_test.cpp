@@ -14,11 +14,13 @@ using ::testing::HasSubstr;
 using testing::message_of;
 
 TEST(ResumeChanges, OnlyWhatKeepsTheProblemMayChange) {
-  EXPECT_NO_THROW(require_changeable({"train.lr_map=1e-4", " train.clip = 1", "train.iterations=20", "checkpoint.keep=5", "samples.every=3"}));
-  for (const char* assignment : {"method=weak", "map.width=3", "train.batch=3", "train.seed=1", "data.cached=off", "train.lr_mapp=1",
-                                 "train.init=run", "weak.gamma1=1", "train.k_t=2", "checkpoint"}) {
+  EXPECT_NO_THROW(require_changeable(
+      {"train.lr_map=1e-4", " train.clip = 1", "train.iterations=20", "checkpoint.keep=5", "samples.every=3"}));
+  for (const char* assignment : {"method=weak", "map.width=3", "train.batch=3", "train.seed=1", "data.cached=off",
+                                 "train.lr_mapp=1", "train.init=run", "weak.gamma1=1", "train.k_t=2", "checkpoint"}) {
     EXPECT_THAT(message_of([&] { require_changeable({"train.clip=1", assignment}); }),
-                AllOf(HasSubstr(std::string("--set ") + assignment), HasSubstr("train.lr_map"), HasSubstr("checkpoint.*"), HasSubstr("train.init")))
+                AllOf(HasSubstr(std::string("--set ") + assignment), HasSubstr("train.lr_map"),
+                      HasSubstr("checkpoint.*"), HasSubstr("train.init")))
         << assignment;
   }
 }
@@ -39,9 +41,12 @@ TEST(ResumeChanges, TellOfKeysThatAreInTheUpdates) {
   after.train.lr_map = 1e-4;
   after.potential.r1 = 0.5;
   after.eval.every = 7;
-  EXPECT_THAT(changes_of_updates(before, after, 500),
-              ElementsAre("potential.r1 0.0 -> 0.5 from iteration 501 on; from there the run is another one than it would have been",
-                          "train.lr_map 2e-04 -> 1e-04 from iteration 501 on; from there the run is another one than it would have been"));
+  EXPECT_THAT(
+      changes_of_updates(before, after, 500),
+      ElementsAre(
+          "potential.r1 0.0 -> 0.5 from iteration 501 on; from there the run is another one than it would have been",
+          "train.lr_map 2e-04 -> 1e-04 from iteration 501 on; from there the run is another one than it would have "
+          "been"));
   EXPECT_THAT(changes_of_updates(before, before, 500), ElementsAre());
 }
 
@@ -52,11 +57,13 @@ TEST(ResumeChanges, TellOfRatesThatJumpWithTheLengthOfTheRun) {
   before.train.iterations = 100;
   auto after = before;
   after.train.iterations = 200;
-  EXPECT_THAT(changes_of_updates(before, after, 50),
-              ElementsAre("the learning rate of the map jumps at iteration 51: 0.0001 -> 0.0001707 (train.schedule = \"cosine\", "
-                          "train.iterations 100 -> 200)",
-                          "the learning rate of the potential jumps at iteration 51: 0.0001 -> 0.0001707 (train.schedule = \"cosine\", "
-                          "train.iterations 100 -> 200)"));
+  EXPECT_THAT(
+      changes_of_updates(before, after, 50),
+      ElementsAre(
+          "the learning rate of the map jumps at iteration 51: 0.0001 -> 0.0001707 (train.schedule = \"cosine\", "
+          "train.iterations 100 -> 200)",
+          "the learning rate of the potential jumps at iteration 51: 0.0001 -> 0.0001707 (train.schedule = \"cosine\", "
+          "train.iterations 100 -> 200)"));
   EXPECT_THAT(changes_of_updates(before, after, 100)[0], HasSubstr("0 -> 0.0001"));
   before.train.schedule = after.train.schedule = "constant";
   EXPECT_THAT(changes_of_updates(before, after, 50), ElementsAre());
@@ -65,7 +72,8 @@ TEST(ResumeChanges, TellOfRatesThatJumpWithTheLengthOfTheRun) {
 TEST(ResumeChanges, AnAverageCannotBeginInTheMiddle) {
   Recipe before, after;
   before.train.ema = 0;
-  EXPECT_THAT(message_of([&] { changes_of_updates(before, after, 5); }), AllOf(HasSubstr("train.ema"), HasSubstr("0 -> 0.999")));
+  EXPECT_THAT(message_of([&] { changes_of_updates(before, after, 5); }),
+              AllOf(HasSubstr("train.ema"), HasSubstr("0 -> 0.999")));
 }
 
 }  // namespace

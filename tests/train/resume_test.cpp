@@ -20,7 +20,9 @@ struct Exact {
   bool image;
   std::string graph = "auto";  ///< on: the form that a GPU replays
 };
-void PrintTo(const Exact& exact, std::ostream* out) { *out << exact.method << (exact.image ? " picture" : " vector") << " graph " << exact.graph; }
+void PrintTo(const Exact& exact, std::ostream* out) {
+  *out << exact.method << (exact.image ? " image" : " vector") << " graph " << exact.graph;
+}
 
 class Resume : public ::testing::TestWithParam<Exact> {};
 
@@ -37,7 +39,7 @@ TEST_P(Resume, TwentyEqualTenAndTenInEveryTensor) {
   std::atomic<bool> stop{false};
   struct StopAtTen : Observer {
     explicit StopAtTen(std::atomic<bool>& flag) : stop(flag) {}
-    void iteration_done(Trainer&, int64_t done, const Figures&) override { stop = done == 10; }
+    void iteration_done(Trainer&, int64_t done, const solve::IterationMetrics&) override { stop = done == 10; }
     std::atomic<bool>& stop;
   } watcher(stop);
   {
@@ -64,8 +66,10 @@ INSTANTIATE_TEST_SUITE_P(EveryMethod, Resume,
                                            Exact{"noised", false}, Exact{"strong", true}, Exact{"weak", true},
                                            Exact{"kernel", true}, Exact{"noised", true}, Exact{"otp", false},
                                            Exact{"otp", true}, Exact{"weak", false, "on"}, Exact{"otp", true, "on"}),
-                         [](const auto& info) { return info.param.method + (info.param.image ? "_picture" : "_vector") +
-                                  (info.param.graph == "on" ? "_captured" : ""); });
+                         [](const auto& info) {
+                           return info.param.method + (info.param.image ? "_image" : "_vector") +
+                                  (info.param.graph == "on" ? "_captured" : "");
+                         });
 
 /// Items that are good until `broken` is set: then every draw of them holds a NaN.
 class Spoilable : public data::TensorSource {
@@ -89,7 +93,7 @@ TEST(Trainer, DivergenceKeepsTheLastGoodCheckpoint) {
   data.source = source;
   struct Spoil : Observer {
     explicit Spoil(Spoilable& spoilt) : source(spoilt) {}
-    void iteration_done(Trainer&, int64_t done, const Figures&) override { source.broken = done == 5; }
+    void iteration_done(Trainer&, int64_t done, const solve::IterationMetrics&) override { source.broken = done == 5; }
     Spoilable& source;
   } spoil(*source);
   Trainer trainer(recipe, data, torch::kCPU, folder.path(), silent());
@@ -111,7 +115,8 @@ TEST(Trainer, WarnsWhenTheDataHaveChangedSinceTheCheckpoint) {
   auto data = data_for(false);
   data.source = std::make_shared<data::TensorSource>("fewer", torch::rand({10, 2}));
   std::string said;
-  Trainer trainer(run.recipe, data, torch::kCPU, run.folder.path(), [&](LogLevel, const std::string& line) { said += line; });
+  Trainer trainer(run.recipe, data, torch::kCPU, run.folder.path(),
+                  [&](LogLevel, const std::string& line) { said += line; });
   trainer.resume(load_newest(run.checkpoints(), silent()));
   EXPECT_THAT(said, AllOf(HasSubstr("source has 10"), HasSubstr("23")));
 }
@@ -128,7 +133,8 @@ TEST(Trainer, WarnsWhenValuesHaveChangedSinceTheCheckpoint) {
   io::write_npy(folder / "a.npy", rows);
   io::write_npy(folder / "b.npy", rows + 1);
   const auto checkpoints = folder / "run/checkpoints";
-  Trainer(recipe, open_training_data(recipe, silent()), torch::kCPU, folder / "run", silent()).run(std::atomic<bool>{false});
+  Trainer(recipe, open_training_data(recipe, silent()), torch::kCPU, folder / "run", silent())
+      .run(std::atomic<bool>{false});
   const auto said = [&](const Checkpoint& checkpoint) {
     std::string out;
     const auto data = open_training_data(recipe, silent(), {}, checkpoint.standardisation, nullptr, checkpoint.columns);
@@ -141,14 +147,17 @@ TEST(Trainer, WarnsWhenValuesHaveChangedSinceTheCheckpoint) {
   EXPECT_EQ(checkpoint.source_fingerprint.size(), 16u);
   EXPECT_EQ(said(checkpoint), "");
   io::write_npy(folder / "a.npy", rows + 1e-6);
-  EXPECT_EQ(said(checkpoint), "source: " + recipe.source.path + " holds other values than when the checkpoint was saved; the run goes on with what is there now, and not as it would have\n");
+  EXPECT_EQ(said(checkpoint), "source: " + recipe.source.path +
+                                  " holds other values than when the checkpoint was saved; the run goes on with what "
+                                  "is there now, and not as it would have\n");
   checkpoint.source_fingerprint.clear();  // as of a checkpoint from before there were any
   EXPECT_EQ(said(checkpoint), "");
 }
 
 TEST(Checkpoint, OfDataWithoutAFingerprintHasNone) {
   const ShortRun run;
-  EXPECT_THAT(real_files().read(run.checkpoints() / "step_000006" / "manifest.json"), ::testing::Not(HasSubstr("fingerprint")));
+  EXPECT_THAT(real_files().read(run.checkpoints() / "step_000006" / "manifest.json"),
+              ::testing::Not(HasSubstr("fingerprint")));
   EXPECT_EQ(load_newest(run.checkpoints(), silent()).source_fingerprint, "");
 }
 

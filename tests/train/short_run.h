@@ -1,9 +1,9 @@
 // Small trainings that leave checkpoints, for the tests of what is left.
 #pragma once
 
-#include <memory>
-
 #include <torch/types.h>
+
+#include <memory>
 
 #include "monge/core/random.h"
 #include "monge/data/tensor_source.h"
@@ -42,14 +42,15 @@ inline Recipe recipe_for(const std::string& method, bool image) {
 inline TrainingData data_for(bool image) {
   const auto items = [&](int64_t step) {
     const std::vector<int64_t> shape = image ? std::vector<int64_t>{23, 3, 16, 16} : std::vector<int64_t>{23, 2};
-    return std::make_shared<data::TensorSource>("items", torch::rand(shape, RandomStreams(5).at("items", step)) * 2 - 1);
+    return std::make_shared<data::TensorSource>("items",
+                                                torch::rand(shape, RandomStreams(5).at("items", step)) * 2 - 1);
   };
   const auto source = items(0), target = items(1);
   return {source, target, source, target};
 }
 
 inline Trainer trainer_in(const fs::path& folder, const Recipe& recipe, bool image, const LogSink& log = silent(),
-                   const Files& files = real_files()) {
+                          const Files& files = real_files()) {
   return Trainer(recipe, data_for(image), torch::kCPU, folder, log, files);
 }
 

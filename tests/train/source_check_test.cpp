@@ -5,8 +5,8 @@
 #include <torch/types.h>
 
 #include "monge/core/random.h"
-#include "monge/data/toys.h"
 #include "monge/data/tensor_source.h"
+#include "monge/data/toys.h"
 #include "tests/support/support.h"
 
 namespace monge::train {
@@ -25,7 +25,8 @@ std::string advice_for(const std::string& law, const std::string& method = "stro
 }
 
 TEST(SourceCheck, SaysNothingOfSourcesWithADensity) {
-  for (const char* law : {"toy:gaussian", "toy:gaussian?dim=64", "toy:gaussian?dim=16&cov_seed=1", "toy:uniform?dim=8", "toy:mixture8"}) {
+  for (const char* law :
+       {"toy:gaussian", "toy:gaussian?dim=64", "toy:gaussian?dim=16&cov_seed=1", "toy:uniform?dim=8", "toy:mixture8"}) {
     EXPECT_EQ(advice_for(law), "") << law;
   }
 }
@@ -37,13 +38,13 @@ TEST(SourceCheck, AdvisesToSmoothThinSources) {
   EXPECT_EQ(advice_for("toy:perpendicular?dim=2&side=source", "otp"), "") << "otp smooths already";
 }
 
-TEST(SourceCheck, TakesPictures) {
-  const auto pictures = torch::rand({40, 3, 8, 8}, RandomStreams(1).at("x", 0));
-  const auto shape = measure_source(data::TensorSource("noise", pictures), 0);
+TEST(SourceCheck, TakesImages) {
+  const auto images = torch::rand({40, 3, 8, 8}, RandomStreams(1).at("x", 0));
+  const auto shape = measure_source(data::TensorSource("noise", images), 0);
   EXPECT_EQ(shape.dim, 192);
   EXPECT_EQ(shape.samples, 40);
-  EXPECT_FALSE(shape.degenerate()) << "40 pictures of noise span all that 40 can";
-  const auto ramp = torch::linspace(0, 1, 40).view({40, 1, 1, 1}) * pictures.narrow(0, 0, 1);
+  EXPECT_FALSE(shape.degenerate()) << "40 images of noise span all that 40 can";
+  const auto ramp = torch::linspace(0, 1, 40).view({40, 1, 1, 1}) * images.narrow(0, 0, 1);
   EXPECT_TRUE(measure_source(data::TensorSource("ramp", ramp), 0).degenerate());
 }
 
@@ -59,7 +60,8 @@ TEST(NoiseLevel, IsThatOfTheSamplesAndToldOnce) {
   resolve_noise_level(recipe, shape, 4096, log);
   // R N^(-1/m) / sqrt(D) = 2 * 4096^(-1/6) / 4 = 0.125
   EXPECT_EQ(recipe.otp.eps_end, "0.125");
-  EXPECT_THAT(said, AllOf(HasSubstr("otp.eps_end = 0.125"), HasSubstr("4096 samples"), HasSubstr("intrinsic dimension 6")));
+  EXPECT_THAT(said,
+              AllOf(HasSubstr("otp.eps_end = 0.125"), HasSubstr("4096 samples"), HasSubstr("intrinsic dimension 6")));
   said.clear();
   resolve_noise_level(recipe, shape, 10, log);
   EXPECT_EQ(recipe.otp.eps_end, "0.125") << "a number stays as it is";

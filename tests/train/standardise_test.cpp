@@ -7,7 +7,7 @@
 #include "monge/core/random.h"
 #include "monge/io/npy.h"
 #include "monge/io/safetensors.h"
-#include "monge/train/model.h"
+#include "monge/model/model.h"
 #include "monge/train/trainer.h"
 #include "tests/train/short_run.h"
 
@@ -16,8 +16,8 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using testing::message_of;
+using ::testing::Not;
 
 /// Two tables whose second columns are a thousand times as wide as their first.
 struct Tables {
@@ -43,7 +43,9 @@ struct Tables {
 
 const std::atomic<bool> kGo{false};
 
-torch::Tensor outputs(const Model& model, const torch::Tensor& x) { return model.translate(x, 1, RandomStreams(0).at("z", 0)).squeeze(1); }
+torch::Tensor outputs(const model::Model& model, const torch::Tensor& x) {
+  return model.translate(x, 1, RandomStreams(0).at("z", 0)).squeeze(1);
+}
 
 TEST(Standardisation, EqualsTrainingOnTablesThatWereStandardisedBefore) {
   const Tables tables;
@@ -83,24 +85,26 @@ TEST(Standardisation, TheModelTakesAndGivesRawRows) {
   Trainer trainer(recipe, open_training_data(recipe, silent()), torch::kCPU, tables.folder.path(), silent());
   trainer.run(kGo);
   const auto& s = *trainer.data().standardisation;
-  const auto inner = model_of(trainer);
+  const auto inner = model::model_of(trainer);
   EXPECT_FALSE(inner.standardisation.has_value());
 
-  const auto model = load_model(tables.folder.path(), torch::kCPU, silent());
+  const auto model = model::load_model(tables.folder.path(), torch::kCPU, silent());
   const auto x = tables.source.narrow(0, 0, 9);
   const auto expected = s.target.undo(outputs(inner, s.source.apply(x)));
   EXPECT_TRUE(torch::equal(outputs(model, x), expected));
   EXPECT_GT(expected.select(1, 1).abs().max().item<double>(), 100) << "in the target's own units";
   EXPECT_TRUE(torch::equal(outputs(model.in_standard_units(), s.source.apply(x)), outputs(inner, s.source.apply(x))));
 
-  export_safetensors(model, tables.folder / "map.safetensors");
-  const auto exported = load_model(tables.folder / "map.safetensors", torch::kCPU, silent());
+  model::export_safetensors(model, tables.folder / "map.safetensors");
+  const auto exported = model::load_model(tables.folder / "map.safetensors", torch::kCPU, silent());
   EXPECT_TRUE(torch::equal(outputs(exported, x), expected));
-  export_safetensors(exported, tables.folder / "again.safetensors");
-  EXPECT_TRUE(torch::equal(outputs(load_model(tables.folder / "again.safetensors", torch::kCPU, silent()), x), expected));
+  model::export_safetensors(exported, tables.folder / "again.safetensors");
+  EXPECT_TRUE(torch::equal(outputs(model::load_model(tables.folder / "again.safetensors", torch::kCPU, silent()), x),
+                           expected));
 
-  EXPECT_THAT(message_of([&] { export_torch(model, tables.folder / "map.pt"); }),
-              AllOf(HasSubstr("data.standardise = each"), HasSubstr("no place for means and scales"), HasSubstr("--to safetensors")));
+  EXPECT_THAT(message_of([&] { model::export_torch(model, tables.folder / "map.pt"); }),
+              AllOf(HasSubstr("data.standardise = each"), HasSubstr("no place for means and scales"),
+                    HasSubstr("--to safetensors")));
   EXPECT_FALSE(fs::exists(tables.folder / "map.pt"));
 }
 
@@ -110,14 +114,14 @@ TEST(Standardisation, AnExportedFileThatDoesNotFitItsRecipeIsRefused) {
   Trainer trainer(recipe, open_training_data(recipe, silent()), torch::kCPU, tables.folder.path(), silent());
   trainer.run(kGo);
   const auto path = tables.folder / "map.safetensors";
-  export_safetensors(load_model(tables.folder.path(), torch::kCPU, silent()), path);
+  model::export_safetensors(model::load_model(tables.folder.path(), torch::kCPU, silent()), path);
   const auto good = io::read_safetensors(path);
   const auto complaint = [&](const auto& spoil, bool hashed) {
     auto file = good;
     spoil(file);
     if (!hashed) file.metadata.erase("monge.xxh3");
     io::write_safetensors(path, file);
-    return message_of([&] { load_model(path, torch::kCPU, silent()); });
+    return message_of([&] { model::load_model(path, torch::kCPU, silent()); });
   };
   const auto scale = [](io::TensorFile& file) -> torch::Tensor& {
     for (auto& [name, tensor] : file.tensors) {
@@ -126,15 +130,23 @@ TEST(Standardisation, AnExportedFileThatDoesNotFitItsRecipeIsRefused) {
     throw Error("there is no scale");
   };
   EXPECT_THAT(complaint([&](io::TensorFile& file) { scale(file) = scale(file) * 2; }, true), HasSubstr("is damaged"));
-  EXPECT_THAT(complaint([&](io::TensorFile& file) { scale(file) = -scale(file); }, false), HasSubstr("is no scale of columns"));
-  EXPECT_THAT(complaint([](io::TensorFile& file) {
-                std::erase_if(file.tensors, [](const auto& entry) { return entry.first.starts_with("standardise/"); });
-              }, false), AllOf(HasSubstr("data.standardise = joint, but it holds no numbers"), HasSubstr("not of one model")));
-  EXPECT_THAT(complaint([](io::TensorFile& file) {
-                for (auto& [name, tensor] : file.tensors) {
-                  if (name.starts_with("standardise/")) tensor = torch::ones({3}, torch::kFloat64);
-                }
-              }, false), HasSubstr("its standardisation is of 3 columns, the map of items of shape [2]"));
+  EXPECT_THAT(complaint([&](io::TensorFile& file) { scale(file) = -scale(file); }, false),
+              HasSubstr("is no scale of columns"));
+  EXPECT_THAT(complaint(
+                  [](io::TensorFile& file) {
+                    std::erase_if(file.tensors,
+                                  [](const auto& entry) { return entry.first.starts_with("standardise/"); });
+                  },
+                  false),
+              AllOf(HasSubstr("data.standardise = joint, but it holds no numbers"), HasSubstr("not of one model")));
+  EXPECT_THAT(complaint(
+                  [](io::TensorFile& file) {
+                    for (auto& [name, tensor] : file.tensors) {
+                      if (name.starts_with("standardise/")) tensor = torch::ones({3}, torch::kFloat64);
+                    }
+                  },
+                  false),
+              HasSubstr("its standardisation is of 3 columns, the map of items of shape [2]"));
 }
 
 // Measured once, at the beginning.
@@ -149,7 +161,7 @@ TEST(Standardisation, AResumedRunTakesTheNumbersOfItsCheckpoint) {
       std::atomic<bool> stop{false};
       struct StopAtTen : Observer {
         explicit StopAtTen(std::atomic<bool>& flag) : stop(flag) {}
-        void iteration_done(Trainer&, int64_t done, const Figures&) override { stop = done == 10; }
+        void iteration_done(Trainer&, int64_t done, const solve::IterationMetrics&) override { stop = done == 10; }
         std::atomic<bool>& stop;
       } watcher(stop);
       Trainer half(recipe, open_training_data(recipe, silent()), torch::kCPU, broken.path(), silent());
@@ -159,8 +171,11 @@ TEST(Standardisation, AResumedRunTakesTheNumbersOfItsCheckpoint) {
     const auto checkpoint = load_newest(broken.path() / "checkpoints", silent());
     ASSERT_EQ(checkpoint.iteration, 10);
     ASSERT_TRUE(checkpoint.standardisation.has_value());
-    const LogSink loud = [](LogLevel, const std::string& line) { EXPECT_THAT(line, Not(HasSubstr("data.standardise"))) << "measured anew"; };
-    Trainer rest(recipe, open_training_data(recipe, loud, {}, checkpoint.standardisation), torch::kCPU, broken.path(), silent());
+    const LogSink loud = [](LogLevel, const std::string& line) {
+      EXPECT_THAT(line, Not(HasSubstr("data.standardise"))) << "measured anew";
+    };
+    Trainer rest(recipe, open_training_data(recipe, loud, {}, checkpoint.standardisation), torch::kCPU, broken.path(),
+                 silent());
     rest.resume(checkpoint);
     rest.run(kGo);
     const auto a = whole.solver().state(), b = rest.solver().state();
@@ -170,7 +185,8 @@ TEST(Standardisation, AResumedRunTakesTheNumbersOfItsCheckpoint) {
     auto other = *checkpoint.standardisation;
     other.target.scale = other.target.scale * 1.5;
     Trainer wrong(recipe, open_training_data(recipe, silent(), {}, other), torch::kCPU, "", silent());
-    EXPECT_THAT(message_of([&] { wrong.resume(checkpoint); }), HasSubstr("not standardised by the numbers of the checkpoint"));
+    EXPECT_THAT(message_of([&] { wrong.resume(checkpoint); }),
+                HasSubstr("not standardised by the numbers of the checkpoint"));
   }
 }
 

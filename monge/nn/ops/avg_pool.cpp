@@ -2,7 +2,7 @@
 
 #include <torch/autograd.h>
 
-#include "monge/nn/ops/forms.h"
+#include "monge/nn/ops/kernel_table.h"
 
 namespace monge::nn::ops {
 namespace {
@@ -43,7 +43,8 @@ variable_list Means::backward(AutogradContext* ctx, variable_list gradients) {
 }  // namespace
 
 torch::Tensor plain_avg_pool(const torch::Tensor& x) {
-  // There LibTorch's gradients of channels_last are wrong, without a word, unless nothing is padded (pytorch issue 188344).
+  // There LibTorch's gradients of channels_last are wrong, without a word, unless nothing is padded (pytorch issue
+  // 188344).
   if (x.is_cuda()) return framed_avg_pool(x);
   return torch::avg_pool2d(x, {3, 3}, {2, 2}, {1, 1});
 }

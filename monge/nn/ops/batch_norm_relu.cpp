@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "monge/core/error.h"
-#include "monge/nn/ops/forms.h"
+#include "monge/nn/ops/kernel_table.h"
 
 namespace monge::nn::ops {
 namespace {
@@ -21,7 +21,7 @@ torch::Tensor differentiable(const torch::Tensor& x, const torch::Tensor& weight
   return torch::relu((x - column(mean)) * column(invstd * weight) + column(bias)).to(x.scalar_type());
 }
 
-class Fused : public torch::autograd::Function<Fused> {
+class BatchNormReluFunction : public torch::autograd::Function<BatchNormReluFunction> {
  public:
   static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& x, const torch::Tensor& weight,
                                const torch::Tensor& bias, const torch::Tensor& mean, const torch::Tensor& invstd,
@@ -62,7 +62,7 @@ torch::Tensor shifted(const torch::Tensor& x, const torch::Tensor& shift) {
   return shift.defined() ? x + shift.to(x.scalar_type()).view({1, -1, 1, 1}) : x;
 }
 
-bool takes(const torch::Tensor& x, const BatchNorm& norm) {
+bool takes_batch_norm(const torch::Tensor& x, const BatchNorm& norm) {
   const auto& forms = forms_for(x);
   const auto fits = [&](const torch::Tensor& t) {
     return t.defined() && t.scalar_type() == torch::kFloat32 && t.device() == x.device() && t.is_contiguous() &&
@@ -86,16 +86,16 @@ torch::Tensor plain_batch_norm_relu(const torch::Tensor& lacking, const BatchNor
 }
 
 torch::Tensor batch_norm_relu(const torch::Tensor& x, const BatchNorm& norm) {
-  if (!takes(x, norm) || x.numel() == x.size(1)) return plain_batch_norm_relu(x, norm);
-  const bool wants = at::GradMode::is_enabled() &&
-                     (x.requires_grad() || norm.weight.requires_grad() || norm.bias.requires_grad());
+  if (!takes_batch_norm(x, norm) || x.numel() == x.size(1)) return plain_batch_norm_relu(x, norm);
+  const bool wants =
+      at::GradMode::is_enabled() && (x.requires_grad() || norm.weight.requires_grad() || norm.bias.requires_grad());
   if (norm.shift.defined() && !norm.training && wants) {  // there it has a gradient
     auto whole = norm;
     whole.shift = torch::Tensor();
     return batch_norm_relu(shifted(x, norm.shift), whole);
   }
   const auto& forms = forms_for(x);
-  Forms::Statistics statistics;
+  KernelTable::Statistics statistics;
   {
     const at::NoGradGuard no_grad;
     if (norm.training) {
@@ -113,9 +113,9 @@ torch::Tensor batch_norm_relu(const torch::Tensor& x, const BatchNorm& norm) {
     return forms.normalise_relu(x, statistics.mean, statistics.invstd, norm.weight, norm.bias);
   }
   // In eval mode the mean is the module's own, which a later training pass moves: keep today's.
-  return Fused::apply(x, norm.weight, norm.bias, norm.training ? statistics.mean : statistics.mean.clone(),
-                      statistics.invstd, norm.training, norm.eps,
-                      norm.shift.defined() ? std::optional(norm.shift) : std::nullopt);
+  return BatchNormReluFunction::apply(
+      x, norm.weight, norm.bias, norm.training ? statistics.mean : statistics.mean.clone(), statistics.invstd,
+      norm.training, norm.eps, norm.shift.defined() ? std::optional(norm.shift) : std::nullopt);
 }
 
 }  // namespace monge::nn::ops

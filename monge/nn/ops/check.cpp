@@ -48,7 +48,7 @@ double milliseconds(const std::function<void()>& work) {
 /// The comparisons of one type on one device.
 class Comparisons {
  public:
-  Comparisons(const Forms& forms, torch::Device device, torch::ScalarType type, std::vector<KernelCheck>& out)
+  Comparisons(const KernelTable& forms, torch::Device device, torch::ScalarType type, std::vector<KernelCheck>& out)
       : forms_(forms), device_(device), type_(type), out_(out) {}
 
   void batch_norm_relu(const Sizes& sizes, bool timed) {
@@ -68,7 +68,7 @@ class Comparisons {
       const auto invstd = torch::rsqrt(running_variance + exact.eps);
       const auto statistics = [&](const Tensor& m, const Tensor& v) {
         return training ? forms_.batch_statistics(x, m, v, exact.momentum, exact.eps)
-                        : Forms::Statistics{running_mean, invstd};
+                        : KernelTable::Statistics{running_mean, invstd};
       };
       const auto forward = [&] {
         auto m = running_mean.clone(), v = running_variance.clone();
@@ -94,9 +94,7 @@ class Comparisons {
             return Tensors(all.begin(), all.end());
           },
           gradients(y, {x_exact, exact.weight, exact.bias}, top),
-          [&] {
-            torch::autograd::grad({y_plain}, {x_plain, plain.weight, plain.bias}, {top}, true);
-          });
+          [&] { torch::autograd::grad({y_plain}, {x_plain, plain.weight, plain.bias}, {top}, true); });
     }
   }
 
@@ -115,17 +113,14 @@ class Comparisons {
         "upsample_concat.backward", skip_sizes, timed,
         [&] { return Tensors{forms_.upsample_concat_backward(top, skip_sizes[1], low_sizes[2], low_sizes[3])}; },
         gradients(y, {low_exact}, top),
-        [&] {
-          torch::autograd::grad({y_plain}, {skip_plain, low_plain}, {top}, true);
-        });
+        [&] { torch::autograd::grad({y_plain}, {skip_plain, low_plain}, {top}, true); });
   }
 
   void avg_pool(const Sizes& sizes, bool timed) {
     if (!forms_.avg_pool) return;
     const auto x = image(random(sizes)), x_exact = leaf(x);
     const auto y = plain_avg_pool(x_exact);
-    add(
-        "avg_pool.forward", sizes, timed, [&] { return Tensors{forms_.avg_pool(x)}; }, {y}, [&] { plain_avg_pool(x); });
+    add("avg_pool.forward", sizes, timed, [&] { return Tensors{forms_.avg_pool(x)}; }, {y}, [&] { plain_avg_pool(x); });
     const auto top = image(random(y.sizes().vec())), x_plain = x.detach().requires_grad_(true);
     const auto y_plain = timed ? plain_avg_pool(x_plain) : Tensor();
     add(
@@ -156,10 +151,7 @@ class Comparisons {
           const auto all = forms_.leaky_residual_backward(top, out, ratio, slope, {true, true});
           return Tensors(all.begin(), all.end());
         },
-        gradients(y, {shortcut_exact, dx_exact}, top),
-        [&] {
-          torch::autograd::grad({y_plain}, {a, b}, {top}, true);
-        });
+        gradients(y, {shortcut_exact, dx_exact}, top), [&] { torch::autograd::grad({y_plain}, {a, b}, {top}, true); });
   }
 
   /// @param x_type  float32 or this type. @param apart  x contiguous beside a channels_last y.
@@ -184,10 +176,7 @@ class Comparisons {
           const auto all = forms_.squared_distance_backward(top, x, y, tau, {true, true});
           return Tensors(all.begin(), all.end());
         },
-        gradients(exact, {x_exact, y_exact}, top),
-        [&] {
-          torch::autograd::grad({plain}, {a, b}, {top}, true);
-        });
+        gradients(exact, {x_exact, y_exact}, top), [&] { torch::autograd::grad({plain}, {a, b}, {top}, true); });
   }
 
   void noise(const Sizes& sizes, bool timed) {
@@ -215,12 +204,13 @@ class Comparisons {
  private:
   static constexpr auto kNhwc = torch::MemoryFormat::ChannelsLast;
 
-  /// Drawn on the CPU, so that every device sees the same numbers; the large ones on the device, which takes a hundredth of
-  /// the time.
+  /// Drawn on the CPU, so that every device sees the same numbers; the large ones on the device, which takes a
+  /// hundredth of the time.
   Tensor random(const Sizes& sizes) {
     constexpr int64_t kLarge = int64_t{1} << 20;
     const auto where = c10::multiply_integers(sizes) > kLarge ? device_ : torch::Device(torch::kCPU);
-    return torch::randn(sizes, RandomStreams(5, where).at("check", ++drawn_), torch::dtype(torch::kFloat32).device(where));
+    return torch::randn(sizes, RandomStreams(5, where).at("check", ++drawn_),
+                        torch::dtype(torch::kFloat32).device(where));
   }
   Tensor image(const Tensor& t) const { return t.to(type_).to(device_).contiguous(kNhwc); }
   Tensor parameter(const Tensor& t) const { return t.to(device_); }
@@ -243,7 +233,7 @@ class Comparisons {
     out_.push_back(check);
   }
 
-  const Forms& forms_;
+  const KernelTable& forms_;
   torch::Device device_;
   torch::ScalarType type_;
   std::vector<KernelCheck>& out_;
@@ -252,7 +242,7 @@ class Comparisons {
 
 }  // namespace
 
-std::vector<KernelCheck> check_forms(const Forms& forms, torch::Device device, bool timed) {
+std::vector<KernelCheck> check_forms(const KernelTable& forms, torch::Device device, bool timed) {
   std::vector<KernelCheck> out;
   for (const auto type : {torch::kFloat32, torch::kBFloat16}) {
     if (type == torch::kBFloat16 && !forms.bf16) continue;
@@ -296,8 +286,8 @@ std::vector<KernelCheck> check_forms(const Forms& forms, torch::Device device, b
 }
 
 std::vector<KernelCheck> check_kernels(torch::Device device) {
-  if (device.is_cpu()) return check_forms(cpu_forms(), device, /*timed=*/false);
-  return cuda_forms() ? check_forms(*cuda_forms(), device, /*timed=*/true) : std::vector<KernelCheck>{};
+  if (device.is_cpu()) return check_forms(cpu_kernels(), device, /*timed=*/false);
+  return cuda_kernels() ? check_forms(*cuda_kernels(), device, /*timed=*/true) : std::vector<KernelCheck>{};
 }
 
 }  // namespace monge::nn::ops

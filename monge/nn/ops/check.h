@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "monge/nn/ops/forms.h"
+#include "monge/nn/ops/kernel_table.h"
 
 namespace monge::nn::ops {
 
@@ -27,7 +27,7 @@ struct KernelCheck {
 /// much of every entry is no error, and what is beyond it may be 1e-3 of the largest. Where an activation's argument is
 /// within 1e-4 of its bend the gradient handed down is 0, because rounding decides there which side it is on.
 /// @param timed  also the shapes of training at 128 pixels, with times; for a GPU.
-std::vector<KernelCheck> check_forms(const Forms& forms, torch::Device device, bool timed);
+std::vector<KernelCheck> check_forms(const KernelTable& forms, torch::Device device, bool timed);
 
 /// check_forms() of the device's own table, timed on CUDA; empty for CUDA in a build without it.
 std::vector<KernelCheck> check_kernels(torch::Device device);

@@ -34,7 +34,7 @@ const float* data(const torch::Tensor& t) { return t.const_data_ptr<float>(); }
 
 Shape shape_of(const torch::Tensor& x, int64_t out) { return {x.size(0), x.size(2), x.size(3), x.size(1), out}; }
 
-torch::Tensor empty_pictures(const torch::Tensor& like, int64_t channels) {
+torch::Tensor empty_images(const torch::Tensor& like, int64_t channels) {
   return torch::empty({like.size(0), channels, like.size(2), like.size(3)}, like.options().memory_format(kLast));
 }
 
@@ -42,7 +42,7 @@ torch::Tensor values(const torch::Tensor& x, const torch::Tensor& weight, const 
   const auto shape = shape_of(x, weight.size(0));
   const int m = winograd::best_tile(shape);
   if (m == 0) return plain(x, weight, bias);
-  const auto y = empty_pictures(x, weight.size(0)), w = weight.contiguous(kLast);
+  const auto y = empty_images(x, weight.size(0)), w = weight.contiguous(kLast);
   const auto shift = bias.defined() ? bias.contiguous() : bias;
   winograd::convolve(m, shape, data(x), data(w), false, shift.defined() ? data(shift) : nullptr, y.data_ptr<float>());
   return y;
@@ -73,7 +73,7 @@ class WinogradConvolution : public torch::autograd::Function<WinogradConvolution
     const int m_input = winograd::best_tile(back), m_weight = winograd::best_tile(there);
     if (wanted[0] && m_input > 0) {
       const auto w = weight.contiguous(kLast);
-      out[0] = empty_pictures(dy, x.size(1));
+      out[0] = empty_images(dy, x.size(1));
       winograd::convolve(m_input, back, data(dy), data(w), true, nullptr, out[0].data_ptr<float>());
       wanted[0] = false;
     }
@@ -94,7 +94,7 @@ class WinogradConvolution : public torch::autograd::Function<WinogradConvolution
   }
 };
 
-bool takes(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
+bool takes_convolution(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
   const auto fits = [](const torch::Tensor& t) { return t.is_cpu() && t.scalar_type() == torch::kFloat32; };
   if (!fits(x) || !fits(weight) || (bias.defined() && !fits(bias)) || x.dim() != 4 || x.numel() == 0) return false;
   if (weight.size(2) != 3 || weight.size(3) != 3 || weight.size(1) != x.size(1)) return false;
@@ -106,7 +106,7 @@ bool takes(const torch::Tensor& x, const torch::Tensor& weight, const torch::Ten
 }  // namespace
 
 torch::Tensor convolution(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
-  if (!takes(x, weight, bias)) return plain(x, weight, bias);
+  if (!takes_convolution(x, weight, bias)) return plain(x, weight, bias);
   const bool graph = at::GradMode::is_enabled() &&
                      (x.requires_grad() || weight.requires_grad() || (bias.defined() && bias.requires_grad()));
   if (!graph) return values(x, weight, bias);

@@ -2,7 +2,7 @@
 
 #include <torch/autograd.h>
 
-#include "monge/nn/ops/forms.h"
+#include "monge/nn/ops/kernel_table.h"
 
 namespace monge::nn::ops {
 namespace {
@@ -10,7 +10,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-class Fused : public torch::autograd::Function<Fused> {
+class LeakyResidualFunction : public torch::autograd::Function<LeakyResidualFunction> {
  public:
   static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& shortcut, torch::Tensor dx, double ratio,
                                double slope, bool in_place) {
@@ -43,7 +43,7 @@ class Fused : public torch::autograd::Function<Fused> {
   }
 };
 
-bool takes(const torch::Tensor& shortcut, const torch::Tensor& dx, double slope) {
+bool takes_residual(const torch::Tensor& shortcut, const torch::Tensor& dx, double slope) {
   return forms_for(dx).leaky_residual && forms_for(dx).leaky_residual_backward && slope > 0 && dx.numel() > 0 &&
          dx.is_non_overlapping_and_dense() && shortcut.sizes() == dx.sizes() && shortcut.strides() == dx.strides() &&
          shortcut.scalar_type() == dx.scalar_type() && shortcut.device() == dx.device();
@@ -56,13 +56,13 @@ torch::Tensor plain_leaky_residual(const torch::Tensor& shortcut, const torch::T
 }
 
 torch::Tensor leaky_residual(const torch::Tensor& shortcut, torch::Tensor dx, double ratio, double slope) {
-  if (!takes(shortcut, dx, slope)) return plain_leaky_residual(shortcut, dx, ratio, slope);
+  if (!takes_residual(shortcut, dx, slope)) return plain_leaky_residual(shortcut, dx, ratio, slope);
   const bool graph = at::GradMode::is_enabled() && (shortcut.requires_grad() || dx.requires_grad());
-  // A view, or a leaf that wants a gradient, may not be written over, nor what a graph outside of this call may hold; nor a dx that is the shortcut itself, though that
-  // would be a strange block.
-  const bool in_place = !dx.is_view() && !(dx.is_leaf() && dx.requires_grad()) && !dx.is_same(shortcut) &&
-                        (graph || !dx.requires_grad());
-  if (graph) return Fused::apply(shortcut, dx, ratio, slope, in_place);
+  // A view, or a leaf that wants a gradient, may not be written over, nor what a graph outside of this call may hold;
+  // nor a dx that is the shortcut itself, though that would be a strange block.
+  const bool in_place =
+      !dx.is_view() && !(dx.is_leaf() && dx.requires_grad()) && !dx.is_same(shortcut) && (graph || !dx.requires_grad());
+  if (graph) return LeakyResidualFunction::apply(shortcut, dx, ratio, slope, in_place);
   const auto out = in_place ? dx : at::empty_like(dx);
   forms_for(dx).leaky_residual(shortcut, dx, ratio, slope, out);
   return out;

@@ -3,7 +3,7 @@
 #include <torch/autograd.h>
 
 #include "monge/core/error.h"
-#include "monge/nn/ops/forms.h"
+#include "monge/nn/ops/kernel_table.h"
 
 namespace monge::nn::ops {
 namespace {
@@ -39,7 +39,7 @@ void check(const torch::Tensor& x, const torch::Tensor& sigma) {
   require(x.is_non_overlapping_and_dense(), "add_noise: x must be dense in memory");
 }
 
-bool takes(const torch::Tensor& x, const torch::Tensor& sigma) {
+bool takes_noise(const torch::Tensor& x, const torch::Tensor& sigma) {
   return forms_for(x).add_noise && x.numel() > 0 && sigma.scalar_type() == torch::kFloat32 && sigma.is_contiguous() &&
          sigma.device() == x.device() && x.stride(0) == x.numel() / x.size(0);
 }
@@ -113,7 +113,7 @@ torch::Tensor add_noise(const torch::Tensor& x, const torch::Tensor& sigma, cons
                         uint32_t stream) {
   check(x, sigma);
   check_state(state, x);
-  if (!takes(x, sigma)) return plain_add_noise(x, sigma, state, stream);
+  if (!takes_noise(x, sigma)) return plain_add_noise(x, sigma, state, stream);
   if (at::GradMode::is_enabled() && x.requires_grad())
     return Added::apply(x, sigma, state, static_cast<int64_t>(stream));
   return forms_for(x).add_noise(x, sigma, state, stream, /*centred=*/true);
@@ -124,7 +124,7 @@ torch::Tensor scaled_noise(const torch::Tensor& like, const torch::Tensor& sigma
   check(like, sigma);
   check_state(state, like);
   const auto x = like.detach();
-  if (!takes(x, sigma)) return plain_scaled(x, sigma, state, stream).to(x.scalar_type());
+  if (!takes_noise(x, sigma)) return plain_scaled(x, sigma, state, stream).to(x.scalar_type());
   return forms_for(x).add_noise(x, sigma, state, stream, /*centred=*/false);
 }
 

@@ -2,7 +2,7 @@
 
 #include <torch/autograd.h>
 
-#include "monge/nn/ops/forms.h"
+#include "monge/nn/ops/kernel_table.h"
 
 namespace monge::nn::ops {
 namespace {
@@ -10,7 +10,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-class Fused : public torch::autograd::Function<Fused> {
+class SquaredDistanceFunction : public torch::autograd::Function<SquaredDistanceFunction> {
  public:
   static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& x, const torch::Tensor& y, double tau) {
     ctx->save_for_backward({x, y});
@@ -38,7 +38,7 @@ class Fused : public torch::autograd::Function<Fused> {
   }
 };
 
-bool takes(const torch::Tensor& x, const torch::Tensor& y) {
+bool takes_distance(const torch::Tensor& x, const torch::Tensor& y) {
   const auto &for_x = forms_for(x), &for_y = forms_for(y);
   return for_x.squared_distance && for_x.squared_distance_backward && for_y.squared_distance && x.numel() > 0 &&
          x.dim() > 0 && x.size(0) <= 65535 && x.sizes() == y.sizes() && x.device() == y.device() &&
@@ -57,8 +57,9 @@ torch::Tensor plain_squared_distance(const torch::Tensor& x, const torch::Tensor
 }
 
 torch::Tensor squared_distance(const torch::Tensor& x, const torch::Tensor& y, double tau) {
-  if (!takes(x, y)) return plain_squared_distance(x, y, tau);
-  if (at::GradMode::is_enabled() && (x.requires_grad() || y.requires_grad())) return Fused::apply(x, y, tau);
+  if (!takes_distance(x, y)) return plain_squared_distance(x, y, tau);
+  if (at::GradMode::is_enabled() && (x.requires_grad() || y.requires_grad()))
+    return SquaredDistanceFunction::apply(x, y, tau);
   return forms_for(x).squared_distance(x, y, tau);
 }
 

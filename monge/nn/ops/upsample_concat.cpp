@@ -2,7 +2,7 @@
 
 #include <torch/autograd.h>
 
-#include "monge/nn/ops/forms.h"
+#include "monge/nn/ops/kernel_table.h"
 
 namespace monge::nn::ops {
 namespace {
@@ -18,7 +18,7 @@ torch::Tensor plain_enlarged(const torch::Tensor& low, int64_t frame_height, int
   return torch::constant_pad_nd(up, {dw / 2, dw - dw / 2, dh / 2, dh - dh / 2});
 }
 
-class Fused : public torch::autograd::Function<Fused> {
+class UpsampleConcatFunction : public torch::autograd::Function<UpsampleConcatFunction> {
  public:
   static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& skip, const torch::Tensor& low) {
     ctx->saved_data["skip"] = skip.size(1);
@@ -46,7 +46,7 @@ class Fused : public torch::autograd::Function<Fused> {
   }
 };
 
-bool takes(const torch::Tensor& skip, const torch::Tensor& low) {
+bool takes_concat(const torch::Tensor& skip, const torch::Tensor& low) {
   const auto& forms = forms_for(skip);
   return forms.upsample_concat && forms.upsample_concat_backward && is_nhwc(skip) && is_nhwc(low) &&
          low.scalar_type() == skip.scalar_type() && low.device() == skip.device() && low.size(0) == skip.size(0) &&
@@ -60,8 +60,9 @@ torch::Tensor plain_upsample_concat(const torch::Tensor& skip, const torch::Tens
 }
 
 torch::Tensor upsample_concat(const torch::Tensor& skip, const torch::Tensor& low) {
-  if (!takes(skip, low)) return plain_upsample_concat(skip, low);
-  if (at::GradMode::is_enabled() && (skip.requires_grad() || low.requires_grad())) return Fused::apply(skip, low);
+  if (!takes_concat(skip, low)) return plain_upsample_concat(skip, low);
+  if (at::GradMode::is_enabled() && (skip.requires_grad() || low.requires_grad()))
+    return UpsampleConcatFunction::apply(skip, low);
   return forms_for(skip).upsample_concat(skip, low);
 }
 

@@ -6,8 +6,8 @@
 
 #include "monge/nn/gemm.h"
 #include "monge/nn/operation_tally.h"
-#include "monge/nn/parts.h"
 #include "monge/nn/ops/winograd_kernels.h"
+#include "monge/nn/parts.h"
 
 namespace monge::nn::winograd {
 namespace {

@@ -1,4 +1,4 @@
-// 3 x 3 convolutions of pictures on a CPU with 2.25 or 4 times fewer multiplications: Winograd's F(2 x 2, 3 x 3) and
+// 3 x 3 convolutions of images on a CPU with 2.25 or 4 times fewer multiplications: Winograd's F(2 x 2, 3 x 3) and
 // F(4 x 4, 3 x 3) (Lavin and Gray 2016), on the threads of LibTorch.
 #pragma once
 
@@ -6,7 +6,7 @@
 
 namespace monge::nn::winograd {
 
-/// Stride 1, padding 1. Pictures are [batch, height, width, channels] and weights [out, 3, 3, in], float32 and
+/// Stride 1, padding 1. Images are [batch, height, width, channels] and weights [out, 3, 3, in], float32 and
 /// contiguous.
 struct Shape {
   int64_t batch, height, width, in, out;  ///< all at least 1; at most 4096 channels

@@ -9,23 +9,23 @@
 namespace monge::nn::winograd {
 namespace {
 
-// What a pixel outside of the pictures points at.
+// What a pixel outside of the images points at.
 alignas(64) constexpr float kZeros[kMostChannels + 16] = {};
 
 /// Where a tile starts.
 struct Corner {
   Corner(const Tiling& tiling, int64_t tile)
-      : picture(tile / (tiling.rows * tiling.columns)),
+      : image(tile / (tiling.rows * tiling.columns)),
         y(tile / tiling.columns % tiling.rows * tiling.m),
         x(tile % tiling.columns * tiling.m) {}
-  int64_t picture, y, x;
+  int64_t image, y, x;
 };
 
 /// Where the pixels of a square of `side` from (y, x) are.
 template <int side>
-[[gnu::always_inline]] inline void pixels(const float* data, int64_t channels, const Tiling& t, int64_t picture,
+[[gnu::always_inline]] inline void pixels(const float* data, int64_t channels, const Tiling& t, int64_t image,
                                           int64_t y, int64_t x, const float* (&out)[side * side]) {
-  const float* first = data + picture * t.height * t.width * channels;
+  const float* first = data + image * t.height * t.width * channels;
   for (int i = 0; i < side; ++i) {
     for (int j = 0; j < side; ++j) {
       const bool inside = y + i >= 0 && y + i < t.height && x + j >= 0 && x + j < t.width;
@@ -44,8 +44,7 @@ struct Input {
     Vector<Lanes> d[kSide * kSide], v[kSide * kSide];
 #pragma GCC unroll 36
     for (int i = 0; i < kSide * kSide; ++i) d[i] = partial ? load<Lanes>(from[i] + c, left) : load<Lanes>(from[i] + c);
-    both_axes<kSide, kSide>(
-        d, v, [](auto... a) __attribute__((always_inline)) { Axis<m>::input(a...); });
+    both_axes<kSide, kSide>(d, v, [](auto... a) __attribute__((always_inline)) { Axis<m>::input(a...); });
 #pragma GCC unroll 36
     for (int i = 0; i < kSide * kSide; ++i) store<Lanes>(to + i * plane + c, v[i]);
   }
@@ -56,7 +55,7 @@ struct Input {
     for (int64_t t = 0; t < count; ++t) {
       const Corner at(*tiling, first + t);
       const float* from[kSide * kSide];
-      pixels<kSide>(x, channels, *tiling, at.picture, at.y - 1, at.x - 1, from);
+      pixels<kSide>(x, channels, *tiling, at.image, at.y - 1, at.x - 1, from);
       float* to = v.data + t * v.row;
       int64_t c = 0;
       for (; c + Lanes <= channels; c += Lanes) channels_of<Lanes, false>(from, c, Lanes, to, v.plane);
@@ -79,8 +78,7 @@ struct Gradient {
       sum += d[i];
     }
     partial ? store<Lanes>(sums + c, sum, left) : store<Lanes>(sums + c, sum);
-    both_axes<m, kSide>(
-        d, v, [](auto... a) __attribute__((always_inline)) { Axis<m>::output_adjoint(a...); });
+    both_axes<m, kSide>(d, v, [](auto... a) __attribute__((always_inline)) { Axis<m>::output_adjoint(a...); });
 #pragma GCC unroll 36
     for (int i = 0; i < kSide * kSide; ++i) store<Lanes>(to + i * plane + c, v[i]);
   }
@@ -91,7 +89,7 @@ struct Gradient {
     for (int64_t t = 0; t < count; ++t) {
       const Corner at(*tiling, first + t);
       const float* from[m * m];
-      pixels<m>(dy, channels, *tiling, at.picture, at.y, at.x, from);
+      pixels<m>(dy, channels, *tiling, at.image, at.y, at.x, from);
       float* to = v.data + t * v.row;
       int64_t c = 0;
       for (; c + Lanes <= channels; c += Lanes) channels_of<Lanes, false>(from, c, Lanes, to, v.plane, sums);
@@ -112,14 +110,13 @@ struct Output {
       const Corner at(*tiling, first + t);
       const int64_t rows = std::min<int64_t>(m, tiling->height - at.y);
       const int64_t columns = std::min<int64_t>(m, tiling->width - at.x);
-      float* to = y + ((at.picture * tiling->height + at.y) * tiling->width + at.x) * channels + channel;
+      float* to = y + ((at.image * tiling->height + at.y) * tiling->width + at.x) * channels + channel;
       for (int64_t c = 0; c < width; c += Lanes) {
         const int64_t left = std::min<int64_t>(width - c, Lanes);
         Vector<Lanes> u[kSide * kSide], out[m * m], shift{};
 #pragma GCC unroll 36
         for (int i = 0; i < kSide * kSide; ++i) u[i] = load<Lanes>(p.data + i * p.plane + t * p.row + c);
-        both_axes<kSide, m>(
-            u, out, [](auto... a) __attribute__((always_inline)) { Axis<m>::output(a...); });
+        both_axes<kSide, m>(u, out, [](auto... a) __attribute__((always_inline)) { Axis<m>::output(a...); });
         if (bias) shift = load<Lanes>(bias + channel + c, left);
         if (left == Lanes && rows == m && columns == m) {
 #pragma GCC unroll 16
@@ -160,8 +157,7 @@ struct Weight {
   template <int Lanes>
   [[gnu::always_inline]] static inline void put(const Vector<Lanes> (&g)[9], float* to, int64_t plane) {
     Vector<Lanes> u[kSide * kSide];
-    both_axes<3, kSide>(
-        g, u, [](auto... a) __attribute__((always_inline)) { Axis<m>::weight(a...); });
+    both_axes<3, kSide>(g, u, [](auto... a) __attribute__((always_inline)) { Axis<m>::weight(a...); });
 #pragma GCC unroll 36
     for (int i = 0; i < kSide * kSide; ++i) store<Lanes>(to + i * plane, u[i]);
   }
@@ -227,8 +223,7 @@ struct WeightGradient {
 #pragma GCC unroll 36
           for (int i = 0; i < kSide * kSide; ++i) sum[i] += load<Lanes>(from + part * stride + i * u.plane);
         }
-        both_axes<kSide, 3>(
-            sum, g, [](auto... a) __attribute__((always_inline)) { Axis<m>::weight_adjoint(a...); });
+        both_axes<kSide, 3>(sum, g, [](auto... a) __attribute__((always_inline)) { Axis<m>::weight_adjoint(a...); });
         float* to = dw + row * 9 * in + c;
         for (int tap = 0; tap < 9; ++tap) store<Lanes>(to + tap * in, g[tap], std::min<int64_t>(in - c, Lanes));
       }

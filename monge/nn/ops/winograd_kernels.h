@@ -1,15 +1,15 @@
-// One thread's pieces of a Winograd convolution: between pictures and tiles, and the weights.
+// One thread's pieces of a Winograd convolution: between images and tiles, and the weights.
 #pragma once
 
 #include <cstdint>
 
 namespace monge::nn::winograd {
 
-/// Channels that a picture may have at most.
+/// Channels that an image may have at most.
 constexpr int64_t kMostChannels = 4096;
 
-/// Pictures [batch, height, width, channels] cut into tiles of m x m outputs, m = 2 or 4. Tile t is that of row
-/// t / columns % rows and column t % columns in picture t / (rows * columns); those at the lower and right edge may
+/// Images [batch, height, width, channels] cut into tiles of m x m outputs, m = 2 or 4. Tile t is that of row
+/// t / columns % rows and column t % columns in image t / (rows * columns); those at the lower and right edge may
 /// hang over.
 struct Tiling {
   Tiling(int m, int64_t batch, int64_t height, int64_t width)
@@ -32,7 +32,7 @@ struct Planes {
   int64_t row, plane;
 };
 
-/// v = B^T d B of tiles [first, first + count) of x, with zeros around the pictures. v gets its rows from 0; channels
+/// v = B^T d B of tiles [first, first + count) of x, with zeros around the images. v gets its rows from 0; channels
 /// are filled up with zeros to a multiple of the vectors' lanes (at most 16).
 void transform_input(const float* x, int64_t channels, const Tiling& tiling, int64_t first, int64_t count, Planes v);
 

@@ -1,8 +1,8 @@
-#include <iostream>
-
 #include <monge/core/version.h>
 #include <monge/nn/mlp.h>
 #include <monge/ot/cost.h>
+
+#include <iostream>
 
 int main() {
   monge::nn::MlpMap map({.in = 2, .out = 2, .mlp = {.hidden = {8}}});

@@ -1,0 +1,83 @@
+#include "monge/data/staging_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+
+namespace monge::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char *kLock = ".lock", *kPlan = ".plan";
+
+/// Runs what touches the disk; the standard library's complaints become ours.
+template <class Action>
+auto guarded(const Action& action) {
+  try {
+    return action();
+  } catch (const fs::filesystem_error& error) {
+    throw SystemError(text(error.path1().string(), ": ", error.code().message()));
+  }
+}
+
+}  // namespace
+
+StagingFolder::StagingFolder(fs::path folder) : folder_(std::move(folder)) {
+  std::error_code ignored;
+  require(!fs::is_symlink(folder_, ignored), folder_.string(),
+          ": is a link, and the work must not be done elsewhere; remove it");
+  make_writable_folder(folder_);
+  const auto lock = folder_ / kLock;
+  fd_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd_ < 0) throw SystemError(text(lock.string(), ": cannot be opened: ", std::strerror(errno)));
+  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+    return;  // other failures: a file system without locks
+  ::close(fd_);
+  throw Error(text(folder_.string(), ": another process is packing there; wait for it"));
+}
+
+StagingFolder::~StagingFolder() { ::close(fd_); }
+
+bool StagingFolder::has_plan(const fs::path& folder, const std::string& plan) {
+  std::error_code ignored;
+  return fs::exists(folder / kPlan, ignored) && real_files().read(folder / kPlan) == plan;
+}
+
+void StagingFolder::prepare(const std::string& plan, const LogSink& log) const {
+  if (has_plan(folder_, plan)) return;
+  std::error_code ignored;
+  const bool begun = fs::exists(folder_ / kPlan, ignored);
+  guarded([&] {
+    for (const auto& entry : fs::directory_iterator(folder_)) {
+      const auto name = entry.path().filename().string();
+      // The plan goes last, when it is replaced: until then it says that the rest is ours.
+      if (name == kLock || name == kPlan || name == text(kPlan, ".part")) continue;
+      require(begun, folder_.string(), ": is needed for the work on ", folder_.stem().string(),
+              ", and holds other things (", name, "); choose another DST, or remove it");
+      fs::remove(entry.path());
+    }
+  });
+  if (begun) log(LogLevel::info, text(folder_.string(), ": was begun with other images or options and is begun anew"));
+  real_files().replace(folder_ / kPlan, plan);
+}
+
+void StagingFolder::publish(const fs::path& destination) const {
+  guarded([&] {
+    for (const auto& entry : fs::directory_iterator(folder_)) {
+      if (entry.path().extension() == ".record" || entry.path().extension() == ".part") fs::remove(entry.path());
+    }
+    fs::remove(folder_ / kLock);  // the open file keeps the lock
+    std::error_code ignored;
+    fs::remove(destination, ignored);  // an empty folder that was there
+  });
+  real_files().publish(folder_, destination);
+}
+
+}  // namespace monge::data

@@ -1,0 +1,60 @@
+#include "monge/dist/line_channel.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace monge::dist {
+
+/// Newlines end messages, so that they are written as another sign.
+std::string one_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', '\v');
+  return text;
+}
+
+std::string many_lines(std::string text) {
+  std::replace(text.begin(), text.end(), '\v', '\n');
+  return text;
+}
+
+void LineChannel::say(const std::string& line) {
+  out_ += line + '\n';
+  push();
+}
+
+std::vector<std::string> LineChannel::read() {
+  push();
+  char buffer[4096];
+  while (!broken_) {
+    const auto got = ::recv(socket_.descriptor(), buffer, sizeof buffer, MSG_DONTWAIT);
+    if (got > 0) {
+      in_.append(buffer, static_cast<size_t>(got));
+      if (in_.size() <= most_) continue;
+      broken_ = in_.find('\n') == std::string::npos;
+      break;
+    }
+    broken_ = got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+    break;
+  }
+  std::vector<std::string> out;
+  for (auto end = in_.find('\n'); end != std::string::npos; end = in_.find('\n')) {
+    out.push_back(in_.substr(0, end));
+    in_.erase(0, end + 1);
+  }
+  return out;
+}
+
+void LineChannel::push() {
+  while (!out_.empty() && !broken_) {
+    const auto sent = ::send(socket_.descriptor(), out_.data(), out_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0) {
+      out_.erase(0, static_cast<size_t>(sent));
+      continue;
+    }
+    if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) broken_ = true;
+    return;
+  }
+}
+
+}  // namespace monge::dist

@@ -1,0 +1,161 @@
+#include "monge/eval/image_evaluator.h"
+
+#include <algorithm>
+#include <cctype>
+#include <optional>
+
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/eval/inception.h"
+#include "monge/eval/paired.h"
+#include "monge/eval/torchscript_features.h"
+#include "monge/eval/weights.h"
+#include "monge/io/image.h"
+#include "monge/io/tensor_file.h"
+
+namespace monge::eval {
+namespace {
+
+constexpr int64_t kSsimSide = 11;  // its window
+constexpr size_t kRemembered = 4;
+
+/// `own` for the FID Inception net, else "OTHER_NAME".
+std::string key(const char* own, const char* other, const FeatureNet& net) {
+  if (is_fid_net(protocol_of(net))) return own;
+  std::string out = std::string(other) + "_";
+  for (const char c : net.name()) out += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+  return out;
+}
+
+torch::Tensor in_colour(const torch::Tensor& images_BCHW) { return images_BCHW.expand({-1, 3, -1, -1}); }
+
+/// uint8 [H, W, 3] each.
+std::vector<torch::Tensor> as_saved(const torch::Tensor& images_BCHW) {
+  std::vector<torch::Tensor> out;
+  for (const auto& image : in_colour(images_BCHW.cpu()).unbind()) out.push_back(io::from_float(image));
+  return out;
+}
+
+SignedImages rounded(const torch::Tensor& images_BCHW) {
+  std::vector<torch::Tensor> out;
+  for (const auto& image : as_saved(images_BCHW)) out.push_back(io::to_float(image));
+  return SignedImages::from_signed(torch::stack(out), SignedImages::Doubt::accept);
+}
+
+}  // namespace
+
+std::string frechet_key(const FeatureNet& net) { return key("fid", "fd", net); }
+
+std::shared_ptr<const FeatureNet> open_features(const std::string& features, const std::string& mode,
+                                                const std::string& weights, torch::Device device) {
+  if (features == "inception") {
+    return std::make_shared<InceptionFeatures>(find_weights("inception", weights), inception_mode_named(mode), device);
+  }
+  if (!std::filesystem::exists(features)) {
+    throw Error(Complaint{.what = "no such feature net",
+                          .where = "features",
+                          .value = '"' + features + '"',
+                          .allowed = "inception, or a TorchScript file"});
+  }
+  return std::make_shared<TorchScriptFeatures>(features, device);
+}
+
+std::shared_ptr<const Lpips> open_lpips(const std::string& net, const std::string& weights, torch::Device device) {
+  const auto kind = lpips_net_named(net);
+  static const std::map<std::string, const char*> trunks = {
+      {"alex", "alexnet"}, {"squeeze", "squeezenet1_1"}, {"vgg", "vgg16"}};
+  return std::make_shared<Lpips>(kind, find_weights(trunks.at(net), weights), find_weights("lpips-" + net, weights),
+                                 device);
+}
+
+FeatureStatistics ImageEvaluator::statistics(const torch::Tensor& images_BCHW, dist::ProcessGroup* group) const {
+  const auto own = dist::slice_of(images_BCHW.size(0), group);
+  auto features = own.length > 0 ? features_->features(as_saved(images_BCHW.narrow(0, own.begin, own.length)))
+                                 : torch::empty({0, features_->dim()}, torch::kFloat32);
+  MomentSum sum;
+  sum.add(features);
+  const auto moments = sum.moments(group);
+  if (group) features = group->gather_rows(features);  // the kernel distance needs them all
+  return {protocol_of(*features_), "the samples", moments, features};
+}
+
+FeatureStatistics ImageEvaluator::remembered(const torch::Tensor& images_BCHW, dist::ProcessGroup* group) {
+  const auto plain = io::plain(images_BCHW);
+  const auto hash = content_hash(io::bytes_of(plain));
+  const auto at = remembered_.find(hash);
+  if (at != remembered_.end()) return at->second;
+  if (remembered_.size() >= kRemembered) remembered_.clear();
+  return remembered_.emplace(hash, statistics(images_BCHW, group)).first->second;
+}
+
+std::vector<std::pair<std::string, std::string>> ImageEvaluator::protocol() const {
+  std::vector<std::pair<std::string, std::string>> out;
+  if (features_) {
+    out.emplace_back("features", features_->name());
+    out.emplace_back("features_mode", features_->mode());
+    out.emplace_back("features_weights", features_->hash());
+  }
+  if (lpips_) {
+    out.emplace_back("lpips_net", lpips_->name());
+    out.emplace_back("lpips_weights", lpips_->hash());
+  }
+  return out;
+}
+
+std::string ImageEvaluator::few_samples_warning(int64_t outputs, int64_t target) const {
+  if (!features_ || std::min(outputs, target) > features_->dim()) return {};
+  return text(frechet_key(*features_), " is of ", outputs, " outputs and ", target, " target samples for ",
+              features_->dim(),
+              " features, so it is too high by a large bias: compare it with its floor and with figures of equal "
+              "counts, or read ",
+              key("kid", "kd", *features_), ", which has no bias (more: eval.samples, eval.holdout)");
+}
+
+NamedFigures ImageEvaluator::judge(const torch::Tensor& x, const torch::Tensor& output, const torch::Tensor& y,
+                                   const torch::Tensor& y_b, dist::ProcessGroup* group) {
+  NamedFigures out;
+  if (!output.isfinite().all().item<bool>()) return out;  // rounding would make black of NaN
+  const int64_t draws = output.size(1);
+  if (features_ && x.size(0) >= 2 && y.size(0) >= 2) {
+    const auto frechet = frechet_key(*features_), kernel = key("kid", "kd", *features_);
+    const auto mapped = statistics(output.select(1, 0), group);
+    const auto target = remembered(y, group);
+    const auto distance = kernel_distance(mapped, target, group);
+    out.emplace_back(frechet, frechet_distance(mapped, target));
+    out.emplace_back(kernel, distance.value);
+    out.emplace_back(kernel + "_stderr", distance.standard_error);
+    if (y_b.defined() && y_b.size(0) >= 2) {
+      const auto other = remembered(y_b.slice(0, 0, x.size(0)),
+                                    group);  // as many as outputs: the Frechet distance falls with the count
+      out.emplace_back(frechet + "_floor", frechet_distance(other, target));
+      out.emplace_back(kernel + "_floor", kernel_distance(other, target, group).value);
+    }
+  }
+  if (!lpips_) return out;
+  const auto own = dist::slice_of(x.size(0), group);
+  const auto part = [&](const torch::Tensor& images) { return rounded(images.narrow(0, own.begin, own.length)); };
+  // The mean over the images of all ranks. @param images  of this rank: a value each.
+  const auto mean = [&](auto&& images) {
+    const auto sum =
+        own.length > 0 ? images().to(torch::kFloat64).sum().reshape({1}).cpu() : torch::zeros({1}, torch::kFloat64);
+    if (group) group->sum(sum);
+    return sum.template item<double>() / static_cast<double>(own.whole);
+  };
+  const auto input = own.length > 0 ? std::optional(part(x)) : std::nullopt;
+  const bool wide = x.size(2) >= kSsimSide && x.size(3) >= kSsimSide;
+  std::vector<std::optional<SignedImages>> seen;
+  double change = 0, similarity = 0, difference = 0;
+  for (int64_t k = 0; k < draws; ++k) {
+    const auto draw = own.length > 0 ? std::optional(part(output.select(1, k))) : std::nullopt;
+    change += mean([&] { return lpips_->distance(*input, *draw); });
+    if (wide) similarity += mean([&] { return structural_similarity(*input, *draw); });
+    for (const auto& other : seen) difference += mean([&] { return lpips_->distance(*other, *draw); });
+    seen.push_back(draw);
+  }
+  out.emplace_back("lpips", change / static_cast<double>(draws));
+  if (wide) out.emplace_back("ssim", similarity / static_cast<double>(draws));
+  if (draws > 1) out.emplace_back("lpips_diversity", difference / static_cast<double>(draws * (draws - 1) / 2));
+  return out;
+}
+
+}  // namespace monge::eval

@@ -1,0 +1,70 @@
+// How far the outputs of a map are from the target, and from the true map where that is known.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+
+#include "monge/dist/process_group.h"
+
+namespace monge::eval {
+
+/// How expectations over pairs are estimated from samples.
+enum class Pairs {
+  all,      ///< V-statistic: every pair, i = j too. Never negative, 0 for equal sets; too high by about E|a-a'|/N +
+            ///< E|b-b'|/M.
+  distinct  ///< U-statistic: i != j. Right on average, so it scatters around 0 (below it, too) for equal laws.
+};
+
+/// Energy distance of two samples, 0 only for equal laws:
+///
+///     2 E|a - b|  -  E|a - a'|  -  E|b - b'|
+///
+/// Szekely and Rizzo 2013. In float64, in blocks of at most 2^22 distances; time grows with N M D.
+/// @param a  [N, ...], any float type.
+/// @param b  [M, ...], entries of the same shape.
+/// NaN or infinite where a sample is not finite.
+/// @throws Error if the entries' shapes differ, or if N or M is 0 (or 1 for distinct pairs).
+/// @param group  of a job, whose ranks all give the same samples and measure a part of the distances each; null: none.
+double energy_distance(const torch::Tensor& a, const torch::Tensor& b, Pairs pairs = Pairs::all,
+                       dist::ProcessGroup* group = nullptr);
+
+/// Squared Wasserstein-2 distance of the projections of two samples on random directions, averaged over the directions.
+/// The directions are uniform on the unit sphere and a function of `seed`. N and M may differ: quantile functions are
+/// compared. For D = 1 it is the W2^2 of the samples.
+/// @throws Error as above, or if projections < 1.
+double sliced_wasserstein(const torch::Tensor& a, const torch::Tensor& b, int64_t projections = 256, uint64_t seed = 0);
+
+/// Unexplained variance of a map in percent: 100 E||prediction - truth||^2 / target_variance. Korotin et al. 2021.
+/// @param prediction,truth  [N, ...], the map and the optimal map on the same inputs.
+/// @param target_variance   trace of the target's covariance, > 0.
+double l2_uvp(const torch::Tensor& prediction, const torch::Tensor& truth, double target_variance);
+
+/// Cosine between the displacements of a map and of the optimal one; 0 where either does not move anything.
+///
+///     E<truth - x, prediction - x> / sqrt(E||truth - x||^2 E||prediction - x||^2)
+double displacement_cosine(const torch::Tensor& x, const torch::Tensor& prediction, const torch::Tensor& truth);
+
+/// A distance to the target beside what samples of the target itself have.
+struct PushForwardError {
+  double error = 0;  ///< energy distance of the outputs to held-out target samples, all pairs
+  double floor = 0;  ///< the same of as many other target samples: what a perfect map would show
+  double start = 0;  ///< the same of the inputs: what a map that does nothing would show
+};
+
+/// All three of the same number of points, since the estimate falls with it.
+/// @param inputs    [N, ...], held-out x.
+/// @param outputs   [N, ...], T(x).
+/// @param target_a  [M, ...], held-out target samples.
+/// @param target_b  [K, ...], other target samples; with fewer than N, the first K inputs and outputs are taken.
+/// @throws Error if a set is empty, or as energy_distance.
+PushForwardError push_forward_error(const torch::Tensor& inputs, const torch::Tensor& outputs,
+                                    const torch::Tensor& target_a, const torch::Tensor& target_b,
+                                    dist::ProcessGroup* group = nullptr);
+
+/// How much the outputs for one input differ: the root mean square over entries of the difference of two draws,
+/// averaged over pairs of draws and over inputs. 0 when the map ignores its noise.
+/// @param outputs  [B, K, ...], K >= 2 draws per input. @throws Error for fewer.
+double draw_diversity(const torch::Tensor& outputs);
+
+}  // namespace monge::eval

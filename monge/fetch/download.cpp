@@ -1,0 +1,149 @@
+#include "monge/fetch/download.h"
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+#include <cmath>
+#include <optional>
+#include <thread>
+
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/fetch/download_part.h"
+#include "monge/fetch/download_try.h"
+#include "monge/io/sha256.h"
+
+namespace monge::fetch {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+using Seconds = std::chrono::duration<double>;
+
+/// "https"; empty where there is none.
+std::string scheme_of(const std::string& url) {
+  const auto end = url.find("://");
+  std::string out = end == url.npos ? "" : url.substr(0, end);
+  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return out;
+}
+
+void check_protocol(const std::string& url, bool allow_file_urls) {
+  const auto scheme = scheme_of(url);
+  if (scheme == "http" || scheme == "https" || (scheme == "file" && allow_file_urls)) return;
+  throw Error(Complaint{.what = "this address cannot be fetched",
+                        .value = without_credentials(url),
+                        .allowed = allow_file_urls ? "http://, https://, file://" : "http://, https://"});
+}
+
+/// False when the user stopped the waiting.
+bool wait(double seconds, const std::atomic<bool>* stop) {
+  const auto until = Clock::now() + Seconds(seconds);
+  while (Clock::now() < until) {
+    if (stop && *stop) return false;
+    std::this_thread::sleep_for(std::min(Seconds(0.05), Seconds(until - Clock::now())));
+  }
+  return true;
+}
+
+/// What is wrong with the whole part, if anything; `digest` becomes its SHA-256.
+std::optional<Complaint> fault(const DownloadPart& part, const DownloadOptions& options, std::string& digest) {
+  if (options.bytes >= 0 && part.size() != options.bytes) {
+    return Complaint{
+        .what = "the file has the wrong size", .value = text(part.size(), " bytes"), .allowed = text(options.bytes)};
+  }
+  digest = io::sha256_of_file(part.path());
+  if (options.sha256.empty() || digest == options.sha256) return {};
+  return Complaint{.what = "the file has the wrong SHA-256", .value = digest, .allowed = options.sha256};
+}
+
+[[noreturn]] void give_up(const TryOutcome& outcome, const std::string& url, const DownloadPart& part, int64_t tried) {
+  Complaint complaint{.what = outcome.what, .where = url, .fix = outcome.fix};
+  if (outcome.kind == TryOutcome::refused) {
+    if (outcome.users_fault) throw Error(complaint);
+    throw SystemError(complaint);
+  }
+  if (tried > 1) complaint.what += text(" (tried ", tried, " times)");
+  if (part.size() > 0) {
+    complaint.fix = text("run the command again to go on: ", part.size(), " bytes are kept in ", part.path().string());
+  }
+  throw SystemError(complaint);
+}
+
+}  // namespace
+
+std::string without_credentials(const std::string& url) {
+  const auto scheme = url.find("://");
+  if (scheme == url.npos) return url;
+  const auto host = scheme + 3, end = std::min(url.find_first_of("/?#", host), url.size());
+  const auto at = url.rfind('@', end);
+  return at == url.npos || at < host ? url : url.substr(0, host) + url.substr(at + 1);
+}
+
+Download download(const std::string& url, const fs::path& destination, const DownloadOptions& options) {
+  check_protocol(url, options.allow_file_urls);
+  const auto shown = without_credentials(url);
+  make_writable_folder(destination.has_parent_path() ? destination.parent_path() : fs::path("."));
+  DownloadPart part(destination);
+
+  const bool judged = !options.sha256.empty();
+  // Half a file is gone on from only where something will tell when the rest is of another one.
+  const auto may_go_on = [&] {
+    const bool same_origin = part.origin().url == shown && !part.origin().validator.empty();
+    return part.size() > 0 && (options.bytes < 0 || part.size() < options.bytes) && (judged || same_origin) &&
+           scheme_of(url) != "file";
+  };
+  Download out;
+  bool second_chance = true;
+  for (int64_t furthest = 0, in_vain = 0;;) {
+    const bool at_hand = judged && part.size() > 0 && part.size() == options.bytes;
+    TryOutcome outcome{.continued = true};
+    if (!at_hand) outcome = try_download(url, part, options, may_go_on(), out.received);
+    switch (outcome.kind) {
+      case TryOutcome::stopped:
+        out.bytes = part.size();
+        return out;
+      case TryOutcome::unsplicable:
+        part.restart({});
+        continue;
+      case TryOutcome::refused:
+        give_up(outcome, shown, part, 1);
+      case TryOutcome::broken:
+        // A try that got further than any before is none in vain: what takes hours may break many times.
+        in_vain = part.size() > furthest ? 1 : in_vain + 1;
+        furthest = std::max(furthest, part.size());
+        if (in_vain >= options.tries) give_up(outcome, shown, part, in_vain);
+        if (!wait(std::max(options.wait_seconds * std::exp2(std::min<int64_t>(in_vain - 1, 6)), outcome.wait_seconds),
+                  options.stop)) {
+          out.bytes = part.size();
+          return out;
+        }
+        continue;
+      case TryOutcome::whole:
+      case TryOutcome::wrong_size:
+        break;
+    }
+    auto complaint = fault(part, options, out.sha256);
+    if (outcome.kind == TryOutcome::wrong_size) {
+      complaint = Complaint{
+          .what = "the file has the wrong size", .value = outcome.what + " bytes", .allowed = text(options.bytes)};
+    }
+    if (!complaint) {
+      out.complete = true;
+      out.bytes = part.size();
+      part.publish();
+      return out;
+    }
+    if (outcome.continued && second_chance) {  // the earlier part may have been the bad one
+      second_chance = false;
+      part.restart({});
+      continue;
+    }
+    part.discard();
+    complaint->where = shown;
+    complaint->fix = "the server has another file, or something on the way changes it; nothing of it was kept";
+    throw Error(*complaint);
+  }
+}
+
+}  // namespace monge::fetch

@@ -1,0 +1,103 @@
+#include "monge/fetch/download_part.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <sstream>
+
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+
+namespace monge::fetch {
+
+namespace fs = std::filesystem;
+
+DownloadPart::DownloadPart(const fs::path& destination) : destination_(destination), path_(destination) {
+  path_ += ".part";
+  origin_path_ = path_;
+  origin_path_ += ".from";
+  while (!open_and_lock()) {
+  }
+  struct stat facts {};
+  if (::fstat(fd_, &facts) != 0) fail("cannot read the size");
+  size_ = facts.st_size;
+  std::error_code ignored;
+  if (size_ > 0 && fs::is_regular_file(origin_path_, ignored)) {
+    std::istringstream lines(real_files().read(origin_path_));
+    std::getline(lines, origin_.url);
+    std::getline(lines, origin_.validator);
+  }
+}
+
+DownloadPart::~DownloadPart() {
+  if (fd_ < 0) return;
+  if (size_ == 0) discard();
+  if (fd_ >= 0) ::close(fd_);
+}
+
+/// False when the file was published or removed by another process between the opening and the lock: then it is not
+/// ours.
+bool DownloadPart::open_and_lock() {
+  fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (fd_ < 0) fail("cannot open");
+  if (::flock(fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {  // other failures: a file system without locks
+    ::close(fd_);
+    fd_ = -1;
+    throw Error(Complaint{.what = "another process is fetching this file",
+                          .where = destination_.string(),
+                          .fix = "wait for it to end, or stop it"});
+  }
+  struct stat mine {
+  }, named{};
+  const bool ours = ::fstat(fd_, &mine) == 0 && ::stat(path_.c_str(), &named) == 0 && mine.st_ino == named.st_ino &&
+                    mine.st_dev == named.st_dev;
+  if (!ours) ::close(fd_);
+  return ours;
+}
+
+void DownloadPart::fail(const char* what) const {
+  const int reason = errno;
+  throw SystemError(Complaint{.what = text(what, ": ", std::strerror(reason)),
+                              .where = path_.string(),
+                              .fix = reason == ENOSPC ? "free some space on that disk and run the command again" : ""});
+}
+
+void DownloadPart::restart(const DownloadOrigin& origin) {
+  if (::ftruncate(fd_, 0) != 0) fail("cannot empty");
+  size_ = 0;
+  origin_ = origin;
+  real_files().replace(origin_path_, origin.url + '\n' + origin.validator + '\n');
+}
+
+void DownloadPart::append(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail("cannot write");
+    size_ += written;
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
+void DownloadPart::publish() {
+  if (::fsync(fd_) != 0) fail("cannot flush to the disk");
+  real_files().publish(path_, destination_);
+  std::error_code ignored;
+  fs::remove(origin_path_, ignored);
+  ::close(fd_);
+  fd_ = -1;
+}
+
+void DownloadPart::discard() {
+  std::error_code ignored;
+  fs::remove(path_, ignored);
+  fs::remove(origin_path_, ignored);
+  ::close(fd_);
+  fd_ = -1;
+}
+
+}  // namespace monge::fetch

@@ -1,0 +1,374 @@
+#include "monge/fetch/fetch.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <exception>
+#include <optional>
+#include <utility>
+
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/fetch/merge_folder.h"
+#include "monge/fetch/unpack_while_growing.h"
+#include "monge/io/archive.h"
+#include "monge/io/archive_reader.h"
+#include "monge/io/sha256.h"
+
+namespace monge::fetch {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Held by one process at a time. The folder itself carries the lock, so that no file of it stays behind.
+class FolderLock {
+ public:
+  explicit FolderLock(const fs::path& folder) : fd_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    if (fd_ >= 0 && ::flock(fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+      ::close(fd_);
+      throw Error(Complaint{.what = "another process is fetching into this folder",
+                            .where = folder.string(),
+                            .fix = "wait for it to end, or stop it with Ctrl-C"});
+    }
+  }
+  ~FolderLock() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int fd_;
+};
+
+std::string percent_decoded(const std::string& word) {
+  std::string out;
+  for (size_t i = 0; i < word.size(); ++i) {
+    const bool coded = word[i] == '%' && i + 2 < word.size() &&
+                       std::isxdigit(static_cast<unsigned char>(word[i + 1])) &&
+                       std::isxdigit(static_cast<unsigned char>(word[i + 2]));
+    out += coded ? static_cast<char>(std::stoi(word.substr(i + 1, 2), nullptr, 16)) : word[i];
+    if (coded) i += 2;
+  }
+  return out;
+}
+
+/// A name for one file at the top of the folder.
+bool is_file_name(const std::string& name) {
+  const bool control = std::any_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+  return !name.empty() && name != "." && name != ".." && name.find('/') == name.npos && !control &&
+         name.size() <= 200 && !name.starts_with(kFetchMark);
+}
+
+/// One fetch of one address.
+class Fetch {
+ public:
+  Fetch(const std::string& url, const fs::path& folder, const FetchOptions& options)
+      : url_(url),
+        shown_(without_credentials(url)),
+        name_(options.name.empty() ? file_name_of(url) : options.name),
+        folder_(folder),
+        work_(folder / kFetchMark),
+        // Of the address, not of the name alone: two servers may both have a data.zip.
+        archive_(work_ / (content_hash(shown_) + "-" + name_)),
+        staging_(archive_.string() + ".unpacked"),
+        options_(options),
+        unpacks_(options.unpack && io::has_archive_extension(name_)),
+        source_(archive_) {}
+
+  /// Leaves no empty folder of ours behind.
+  ~Fetch() {
+    std::error_code ignored;
+    if (fs::is_empty(work_, ignored)) fs::remove(work_, ignored);
+  }
+  Fetch(const Fetch&) = delete;
+  Fetch& operator=(const Fetch&) = delete;
+
+  Fetched run(FetchRecord& record) {
+    if (auto known = known_by(record)) return *known;
+    fs::create_directories(work_);
+    for (const auto& entry : fs::directory_iterator(work_)) {  // of calls that were killed
+      if (entry.path().extension() == ".unpacked" && entry.is_directory()) fs::remove_all(entry.path());
+    }
+    try {
+      if (!unpacks_) {
+        if (auto there = plain_file_there(record)) return *there;
+      }
+      return fetched(record);
+    } catch (const UnpackStopped&) {
+      return stopped(bytes_here());
+    } catch (...) {
+      std::error_code ignored;
+      fs::remove_all(staging_, ignored);
+      throw;
+    }
+  }
+
+ private:
+  FetchedFile facts(const std::string& sha256, int64_t bytes) const {
+    return {.url = shown_,
+            .file = name_,
+            .sha256 = sha256,
+            .bytes = bytes,
+            .unpacked = unpacks_,
+            .kept = !unpacks_ || options_.keep,
+            .strip = unpacks_ ? options_.unpacking.strip : 0};
+  }
+
+  /// Large files take minutes.
+  std::string hash_of(const fs::path& path) const {
+    return io::sha256_of_file(path, [this](int64_t, int64_t) {
+      if (options_.stop && *options_.stop) throw UnpackStopped{};
+    });
+  }
+
+  fs::path result() const { return unpacks_ ? folder_ : folder_ / name_; }
+
+  std::optional<Fetched> known_by(const FetchRecord& record) const {
+    const auto* known = record.find(shown_, name_);
+    if (!known) return {};
+    if (!options_.sha256.empty() && options_.sha256 != known->sha256) {
+      throw Error(Complaint{.what = "this folder holds a file of this address with another SHA-256",
+                            .where = record.path().string(),
+                            .value = known->sha256,
+                            .allowed = options_.sha256,
+                            .fix = "fetch into another folder"});
+    }
+    if (known->unpacked != unpacks_ || known->strip != facts("", 0).strip || (options_.keep && !known->kept)) return {};
+    for (const auto& name : known->holds) {
+      std::error_code ignored;
+      if (!fs::exists(fs::symlink_status(folder_ / name, ignored))) {
+        options_.log(LogLevel::info,
+                     text((folder_ / name).string(), " was fetched and is missing; ", shown_, " is fetched again"));
+        return {};
+      }
+    }
+    std::error_code failure;
+    if (!unpacks_ && fs::file_size(folder_ / name_, failure) != static_cast<uintmax_t>(known->bytes)) {
+      throw Error(Complaint{.what = "the file was changed after it was fetched, and is not overwritten",
+                            .where = (folder_ / name_).string(),
+                            .fix = "move it away and run the command again"});
+    }
+    return Fetched{.state = Fetched::there, .path = result(), .file = *known};
+  }
+
+  /// A plain file that was put there by hand needs no network when its hash is known.
+  std::optional<Fetched> plain_file_there(FetchRecord& record) const {
+    const auto place = folder_ / name_;
+    std::error_code ignored;
+    if (options_.sha256.empty() || !fs::is_regular_file(fs::symlink_status(place, ignored))) return {};
+    const auto digest = hash_of(place);
+    if (digest != options_.sha256) {
+      throw Error(Complaint{.what = "a file with another SHA-256 is there already, and it is not overwritten",
+                            .where = place.string(),
+                            .value = digest,
+                            .allowed = options_.sha256,
+                            .fix = "move it away, or choose another folder"});
+    }
+    auto file = facts(digest, static_cast<int64_t>(fs::file_size(place)));
+    file.holds = {name_};
+    record.put(file);
+    return Fetched{.state = Fetched::there, .path = place, .file = file};
+  }
+
+  /// An archive that is here whole: of a call that was ended while it unpacked, or kept in the folder by an earlier
+  /// one.
+  std::optional<Download> at_hand(const FetchRecord& record) {
+    std::error_code ignored;
+    const auto* known = record.find(shown_, name_);
+    const auto kept = folder_ / name_;
+    if (unpacks_ && known && known->kept && fs::is_regular_file(fs::symlink_status(kept, ignored)) &&
+        hash_of(kept) == known->sha256) {
+      source_ = kept;
+      return Download{.complete = true, .bytes = known->bytes, .sha256 = known->sha256};
+    }
+    if (!fs::is_regular_file(fs::symlink_status(archive_, ignored))) return {};
+    const auto digest = hash_of(archive_);
+    if (!options_.sha256.empty() && digest != options_.sha256) {
+      fs::remove(archive_);
+      return {};
+    }
+    return Download{.complete = true, .bytes = static_cast<int64_t>(fs::file_size(archive_)), .sha256 = digest};
+  }
+
+  /// The network part, which unpacks as it goes where it can.
+  Download bring(std::optional<Unpacked>& unpacked) {
+    auto options = options_.download;
+    options.sha256 = options_.sha256;
+    options.stop = options_.stop;
+    auto part = archive_;
+    part += ".part";
+    std::optional<UnpackWhileGrowing> unpacker;
+    if (unpacks_) unpacker.emplace(part, staging_, shown_, unpacking());
+    options.progress = [&, room_checked = false](int64_t done, int64_t total) mutable {
+      if (!std::exchange(room_checked, true)) check_room(total - done);
+      if (unpacker) unpacker->now_holds(done);
+      if (options_.downloading) options_.downloading(done, total);
+    };
+    const auto got = download(url_, archive_, options);
+    if (got.complete && unpacker) unpacked = unpacker->finish(got.sha256);
+    return got;
+  }
+
+  void check_room(int64_t wanted) const {
+    struct statvfs facts {};
+    if (wanted <= 0 || ::statvfs(work_.c_str(), &facts) != 0 || facts.f_blocks == 0) return;
+    const auto free = static_cast<int64_t>(facts.f_bavail) * static_cast<int64_t>(facts.f_frsize);
+    if (free >= wanted) return;
+    throw SystemError(Complaint{.what = "there is not enough room on the disk",
+                                .where = work_.string(),
+                                .value = text(free, " bytes are free"),
+                                .allowed = text("at least ", wanted),
+                                .fix = "free some space and run the command again"});
+  }
+
+  UnpackOptions unpacking() const {
+    auto out = options_.unpacking;
+    out.stop = options_.stop;
+    return out;
+  }
+
+  Unpacked unpack_file(int64_t bytes) const {
+    fs::remove_all(staging_);
+    fs::create_directory(staging_);
+    auto options = unpacking();
+    if (options_.unpacking_progress) {
+      options.progress = [&](int64_t done) { options_.unpacking_progress(std::min(done, bytes), bytes); };
+    }
+    try {
+      auto out = unpack(source_, staging_, options);
+      if (options_.unpacking_progress) options_.unpacking_progress(bytes, bytes);
+      return out;
+    } catch (const io::UnreadableArchive& error) {
+      // A page that asks for a login, say: kept, it would be taken for the archive by every further call.
+      if (source_ == archive_ && options_.sha256.empty()) fs::remove(archive_);
+      auto complaint = error.complaint();
+      complaint.where = shown_;
+      complaint.fix = "the address gives something else than a tar, zip or 7z archive, or a damaged one";
+      throw io::UnreadableArchive(complaint);
+    } catch (const SystemError&) {
+      throw;
+    } catch (const Error& error) {
+      auto complaint = error.complaint();
+      complaint.fix += text(complaint.fix.empty() ? "" : "; ", "the archive is kept as ", source_.string(),
+                            ", to be removed where it shall be fetched again");
+      throw Error(complaint);
+    }
+  }
+
+  int64_t bytes_here() const {
+    auto part = source_;
+    part += ".part";
+    std::error_code none;
+    for (const auto& path : {source_, part}) {
+      if (fs::is_regular_file(path, none)) return static_cast<int64_t>(fs::file_size(path));
+    }
+    return 0;
+  }
+
+  Fetched stopped(int64_t bytes) const {
+    fs::remove_all(staging_);
+    return {.state = Fetched::stopped, .path = result(), .file = facts("", bytes)};
+  }
+
+  Fetched fetched(FetchRecord& record) {
+    std::optional<Unpacked> unpacked;
+    auto got = at_hand(record);
+    if (!got) got = bring(unpacked);
+    if (!got->complete) throw UnpackStopped{};
+    auto file = facts(got->sha256, got->bytes);
+    if (unpacks_) {
+      // The directory at a zip's end has the last word: it knows links, and what was deleted or put in between.
+      if (unpacked && unpacked->is_zip && listing_of(source_, unpacking()) != unpacked->listing) unpacked.reset();
+      if (!unpacked) unpacked = unpack_file(got->bytes);
+      file.entries = unpacked->files, file.unpacked_bytes = unpacked->bytes;
+      file.left_out = unpacked->left_out(), file.duplicates = unpacked->repetitions.count;
+      if (const auto left = unpacked->left_out_text(); !left.empty()) {
+        options_.log(file.left_out > 0 ? LogLevel::warning : LogLevel::info, text(name_, ": not unpacked: ", left));
+      }
+      put_unpacked(file);
+    } else {
+      file.holds = {name_};
+    }
+    // Before the archive leaves the place where the next call would go on from it.
+    sync_file_system(folder_);
+    if (file.kept && source_ == archive_) place_file(archive_, folder_ / name_);
+    record.put(file);
+    fs::remove(archive_);
+    return {.state = Fetched::fetched, .path = result(), .file = file};
+  }
+
+  void put_unpacked(FetchedFile& file) {
+    if (source_ != archive_) file.kept = true;  // it lies in the folder already
+    if (file.kept && source_ == archive_) check_place(archive_, folder_ / name_);
+    for (const auto& entry : fs::directory_iterator(staging_)) {
+      const auto name = entry.path().filename().string();
+      if (file.kept && name == name_) {
+        throw Error(Complaint{.what = "the archive holds an entry of its own name, so that it cannot be kept beside it",
+                              .where = shown_,
+                              .value = name,
+                              .fix = "leave out --keep, or give another --name"});
+      }
+      if (file.holds.size() < 100) file.holds.push_back(name);
+    }
+    std::sort(file.holds.begin(), file.holds.end());
+    sync_file_system(staging_);  // before the names: a power cut must not leave them without content
+    merge_folder(staging_, folder_);
+    if (file.kept) file.holds.push_back(name_);
+  }
+
+  const std::string url_, shown_, name_;
+  const fs::path folder_, work_, archive_, staging_;
+  const FetchOptions& options_;
+  const bool unpacks_;
+  fs::path source_;  ///< the archive that is unpacked: archive_, or one that lies in the folder
+};
+
+}  // namespace
+
+std::string file_name_of(const std::string& url) {
+  const auto scheme_end = url.find("://");
+  auto scheme = url.substr(0, scheme_end == url.npos ? 0 : scheme_end);
+  for (char& c : scheme) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (scheme != "http" && scheme != "https") {
+    throw Error(Complaint{
+        .what = "this address cannot be fetched", .value = without_credentials(url), .allowed = "http://, https://"});
+  }
+  const auto end = std::min(url.find_first_of("?#", scheme_end + 3), url.size());
+  const auto path = url.find('/', scheme_end + 3), slash = url.rfind('/', end);
+  const auto name = path >= end || slash + 1 >= end ? "" : percent_decoded(url.substr(slash + 1, end - slash - 1));
+  if (is_file_name(name)) return name;
+  throw Error(Complaint{.what = "the address does not end with the name of a file",
+                        .value = without_credentials(url),
+                        .fix = "give the file a name with --name, such as --name faces.zip"});
+}
+
+Fetched fetch(const std::string& url, const fs::path& folder, const FetchOptions& options) {
+  if (!options.name.empty() && !is_file_name(options.name)) {
+    throw Error(Complaint{.what = "a file cannot have this name",
+                          .where = "--name",
+                          .value = options.name,
+                          .allowed = text("one name without /, at most 200 bytes, not beginning with ", kFetchMark)});
+  }
+  std::error_code ignored;
+  const bool new_folder = !fs::exists(folder, ignored);
+  make_writable_folder(folder);
+  try {
+    const FolderLock lock(folder);
+    FetchRecord record(folder);
+    return Fetch(url, folder, options).run(record);
+  } catch (const fs::filesystem_error& error) {
+    throw SystemError(text(error.path1().string(), ": ", error.code().message()));
+  } catch (...) {
+    // Removes it only where nothing is in it.
+    if (new_folder && fs::is_empty(folder, ignored)) fs::remove(folder, ignored);
+    throw;
+  }
+}
+
+}  // namespace monge::fetch

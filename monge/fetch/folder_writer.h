@@ -1,0 +1,66 @@
+// Makes files and folders below one folder by names that are not to be trusted.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace monge::fetch {
+
+/// A new file. Not durable until its file system is synced.
+class NewFile {
+ public:
+  explicit NewFile(int fd, std::string shown) : fd_(fd), shown_(std::move(shown)) {}
+  ~NewFile();
+  NewFile(NewFile&& other) noexcept : fd_(other.fd_), shown_(std::move(other.shown_)) { other.fd_ = -1; }
+  NewFile& operator=(NewFile&&) = delete;
+
+  /// False: a file of this name is there already, and nothing can be appended.
+  explicit operator bool() const { return fd_ >= 0; }
+
+  /// @throws SystemError with the system's reason.
+  void append(std::string_view bytes);
+
+ private:
+  int fd_;
+  std::string shown_;
+};
+
+/// Every part of a name is opened by itself and never through a symbolic link, so that nothing is made elsewhere,
+/// whatever the names are. Not thread-safe.
+class FolderWriter {
+ public:
+  /// @param folder  which is there. @throws SystemError when it cannot be opened.
+  explicit FolderWriter(const std::filesystem::path& folder);
+  ~FolderWriter();
+  FolderWriter(const FolderWriter&) = delete;
+  FolderWriter& operator=(const FolderWriter&) = delete;
+
+  /// @param parts  folders and last the file; none is empty, "." or ".." or holds a slash.
+  /// @throws Error when a file is where a folder is needed or the reverse; SystemError with the system's reason.
+  NewFile make_file(const std::vector<std::string>& parts);
+
+  /// As make_file; a folder that is there is left as it is.
+  void make_folder(const std::vector<std::string>& parts);
+
+  /// Opens a file that is there, for reading. The caller closes it. @throws SystemError.
+  int open_file(const std::vector<std::string>& parts);
+
+  /// As open_file, but -1 where there is no such file, and nothing is made.
+  int find_file(const std::vector<std::string>& parts) const;
+
+  /// Bytes that can still be written to its file system; -1: not known.
+  int64_t free_bytes() const;
+
+ private:
+  int parent_of(const std::vector<std::string>& parts);
+  int enter(int parent, const std::string& name, const std::vector<std::string>& parts) const;
+
+  int root_ = -1;
+  int parent_ = -1;  // of the latest file: the next is mostly beside it
+  std::vector<std::string> parent_is_;
+};
+
+}  // namespace monge::fetch

@@ -1,0 +1,48 @@
+// A file that one thread reads while another appends to it.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <filesystem>
+#include <mutex>
+
+namespace monge::fetch {
+
+/// The writing thread tells what is there; the reading thread waits for it. One reader.
+class GrowingFile {
+ public:
+  struct Restarted {};  ///< thrown to the reader: the file was begun anew, what was read of it is void
+  struct Abandoned {};  ///< thrown to the reader: nobody wants the rest
+
+  /// @param path  opened when the first bytes are told of. @param stop  once true, reading ends as with abandon().
+  explicit GrowingFile(std::filesystem::path path, const std::atomic<bool>* stop = nullptr)
+      : path_(std::move(path)), stop_(stop) {}
+  ~GrowingFile();
+  GrowingFile(const GrowingFile&) = delete;
+  GrowingFile& operator=(const GrowingFile&) = delete;
+
+  /// The first `bytes` of the file can be read. Fewer than before: it was begun anew, in the same file.
+  /// @throws SystemError when it cannot be opened.
+  void now_holds(int64_t bytes);
+  /// Nothing more will come.
+  void finish();
+  void abandon();
+
+  /// Waits for at least a byte. @return how many there are; 0 at the end of the finished file.
+  /// @throws Restarted, Abandoned; SystemError.
+  size_t read(char* to, size_t room);
+  /// The next read is of the beginning.
+  void rewind();
+
+ private:
+  const std::filesystem::path path_;
+  const std::atomic<bool>* stop_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int fd_ = -1;
+  int64_t size_ = 0, position_ = 0, beginnings_ = 0, seen_ = 0;
+  bool finished_ = false, abandoned_ = false;
+};
+
+}  // namespace monge::fetch

@@ -1,0 +1,118 @@
+#include "monge/fetch/merge_folder.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "monge/core/error.h"
+
+namespace monge::fetch {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool same_bytes(const fs::path& a, const fs::path& b) {
+  if (fs::file_size(a) != fs::file_size(b)) return false;
+  std::ifstream in_a(a, std::ios::binary), in_b(b, std::ios::binary);
+  std::array<char, 1 << 16> block_a, block_b;
+  for (;;) {
+    in_a.read(block_a.data(), block_a.size());
+    in_b.read(block_b.data(), block_b.size());
+    const auto count = in_a.gcount();
+    if (in_a.bad() || in_b.bad()) throw SystemError(text(b.string(), ": cannot be read to be compared"));
+    if (in_b.gcount() != count || std::memcmp(block_a.data(), block_b.data(), static_cast<size_t>(count)) != 0)
+      return false;
+    if (count == 0) return in_a.eof() && in_b.eof();
+  }
+}
+
+const char* kind_of(fs::file_type type) {
+  switch (type) {
+    case fs::file_type::regular:
+      return "file";
+    case fs::file_type::directory:
+      return "folder";
+    case fs::file_type::symlink:
+      return "link";
+    default:
+      return "device";
+  }
+}
+
+[[noreturn]] void clash(const fs::path& to, const std::string& what) {
+  throw Error(Complaint{.what = what + ", and it is not overwritten",
+                        .where = to.string(),
+                        .fix = "move it away, or choose another folder, and run the command again"});
+}
+
+/// False: nothing is at `to`.
+bool looked_at(const fs::path& from, const fs::path& to) {
+  const auto type = fs::symlink_status(from).type(), there = fs::symlink_status(to).type();
+  if (there == fs::file_type::not_found) return false;
+  if (there != type) clash(to, text("a ", kind_of(there), " is there where a ", kind_of(type), " is to be put"));
+  if (type == fs::file_type::directory) {
+    for (const auto& entry : fs::directory_iterator(from)) looked_at(entry.path(), to / entry.path().filename());
+  } else if (!same_bytes(from, to)) {
+    clash(to, "a file with other bytes is there already");
+  }
+  return true;
+}
+
+void move(const fs::path& from, const fs::path& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return;
+  // Some file systems know no NOREPLACE; all was looked at, and the folder is locked against others of us.
+  if (errno == EINVAL && ::rename(from.c_str(), to.c_str()) == 0) return;
+  throw SystemError(text(to.string(), ": cannot be put there: ", std::strerror(errno)));
+}
+
+void moved(const fs::path& from, const fs::path& to) {
+  const auto there = fs::symlink_status(to).type();
+  if (there == fs::file_type::not_found) return move(from, to);
+  if (there == fs::file_type::directory) {
+    for (const auto& entry : fs::directory_iterator(from)) moved(entry.path(), to / entry.path().filename());
+  }
+  fs::remove(from);
+}
+
+/// The file system's exceptions are not the house's.
+template <class Action>
+void guarded(Action&& action) {
+  try {
+    action();
+  } catch (const fs::filesystem_error& error) {
+    throw SystemError(text(error.path1().string(), ": cannot be put in its place: ", error.code().message()));
+  }
+}
+
+}  // namespace
+
+void check_place(const fs::path& from, const fs::path& to) {
+  guarded([&] { looked_at(from, to); });
+}
+
+void place_file(const fs::path& from, const fs::path& to) {
+  guarded([&] { looked_at(from, to) ? static_cast<void>(fs::remove(from)) : move(from, to); });
+}
+
+void merge_folder(const fs::path& from, const fs::path& to) {
+  guarded([&] {
+    for (const auto& entry : fs::directory_iterator(from)) looked_at(entry.path(), to / entry.path().filename());
+    for (const auto& entry : fs::directory_iterator(from)) moved(entry.path(), to / entry.path().filename());
+    fs::remove(from);
+  });
+}
+
+void sync_file_system(const fs::path& folder) {
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool done = fd >= 0 && ::syncfs(fd) == 0;
+  const int reason = errno;
+  if (fd >= 0) ::close(fd);
+  if (!done) throw SystemError(text(folder.string(), ": cannot flush to the disk: ", std::strerror(reason)));
+}
+
+}  // namespace monge::fetch

@@ -1,0 +1,299 @@
+#include "monge/model/initialise.h"
+
+#include <torch/types.h>
+
+#include <algorithm>
+#include <map>
+
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/core/names.h"
+#include "monge/core/nearest.h"
+#include "monge/io/tensor_file.h"
+#include "monge/model/model.h"
+#include "monge/model/public_checkpoint.h"
+#include "monge/nn/find_states.h"
+#include "monge/nn/infer.h"
+#include "monge/solve/nets.h"
+#include "monge/train/checkpoint.h"
+
+namespace monge::model {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string setting(const InitialWeights& initial) { return text("train.init = \"", printable(initial.origin), '"'); }
+
+void take_checkpoint(InitialWeights& initial, train::Checkpoint checkpoint) {
+  for (auto& [name, tensor] : checkpoint.tensors) {
+    for (const auto& [prefix, net] : {std::pair{std::string("map/"), &initial.map},
+                                      {"ema/", &initial.average},
+                                      {"potential/", &initial.potential}}) {
+      if (name.starts_with(prefix)) net->emplace_back(name.substr(prefix.size()), tensor);
+    }
+  }
+  initial.recipe = train::saved_recipe(checkpoint.recipe_toml, initial.origin);
+  initial.columns = std::move(checkpoint.columns);
+  initial.standardisation = std::move(checkpoint.standardisation);
+  initial.iteration = checkpoint.iteration;
+  if (initial.key.empty()) return;
+  const bool averaged = initial.key == "ema";
+  if ((!averaged && initial.key != "map") || (averaged && initial.average.empty())) {
+    throw Error(Complaint{.what = "a run has no such weights",
+                          .where = setting(initial),
+                          .value = initial.key,
+                          .allowed = initial.average.empty() ? "map" : "map, ema",
+                          .fix = "leave ?key= out to take map, average and potential"});
+  }
+  if (averaged) initial.map = initial.average;
+  initial.average.clear();
+  initial.potential.clear();
+}
+
+void check_units(const InitialWeights& initial, const train::Recipe& recipe) {
+  if (!initial.recipe || initial.recipe->data.standardise == recipe.data.standardise) return;
+  throw Error(Complaint{.what = "its map works in other units than this recipe's data",
+                        .where = setting(initial),
+                        .value = text("data.standardise = \"", initial.recipe->data.standardise, "\" there and \"",
+                                      recipe.data.standardise, "\" here"),
+                        .fix = text("set data.standardise = \"", initial.recipe->data.standardise, '"')});
+}
+
+/// The first difference between a state and the net that is to take it; empty where it fits.
+std::string difference(const nn::NamedTensors& state, const torch::nn::Module& net) {
+  std::map<std::string, torch::Tensor> given(state.begin(), state.end());
+  for (const auto& [key, tensor] : nn::state_dict(net)) {
+    const auto found = given.find(key);
+    if (found == given.end()) return text(key, " is missing there; by this recipe it is ", tensor.sizes());
+    const bool scalars = found->second.numel() == 1 && tensor.numel() == 1;  // a counter may be [] or [1]
+    if (!scalars && found->second.sizes() != tensor.sizes()) {
+      return text(key, " is ", found->second.sizes(), " there and ", tensor.sizes(), " by this recipe");
+    }
+    given.erase(key);
+  }
+  return given.empty() ? ""
+                       : text(printable(given.begin()->first), " is ", given.begin()->second.sizes(),
+                              " there and not in the net of this recipe");
+}
+
+/// "map.width = 16 there and 32 here" for each key in which two recipes differ and that is of the map or the potential.
+/// @param images  the items are images, whose keys of [source] and [target] count as well.
+std::vector<std::string> differing_keys(train::Recipe there, train::Recipe here, bool of_map, bool of_potential,
+                                        bool images) {
+  static const std::vector<std::string> kNoMatter = {"map.zero_last",       "potential.zero_last",
+                                                     "potential.r1",        "potential.r1_every",
+                                                     "potential.expectile", "potential.expectile_level"};
+  std::vector<std::string> out;
+  const auto old_table = there.options(), new_table = here.options();
+  for (size_t i = 0; i < new_table.options().size(); ++i) {
+    const auto& option = new_table.options()[i];
+    bool matters =
+        option.key == "method" || (of_map && (option.key.starts_with("map.") || option.key.ends_with("z_channels"))) ||
+        (of_potential &&
+         (option.key.starts_with("potential.") || option.key == "cost.scale" || option.key == "target.size"));
+    const bool of_images =
+        option.key.ends_with(".range") || option.key.ends_with(".colour") || option.key.ends_with(".exif");
+    matters =
+        matters || (images && of_images && (option.key.starts_with("source.") || option.key.starts_with("target.")));
+    if (!matters || std::find(kNoMatter.begin(), kNoMatter.end(), option.key) != kNoMatter.end()) continue;
+    if (train::cost_method(here) != "weak" && train::cost_method(there) != "weak" && option.key.starts_with("weak."))
+      continue;
+    if (train::cost_method(here) != "kernel" && train::cost_method(there) != "kernel" &&
+        option.key.starts_with("kernel."))
+      continue;
+    const auto before = OptionTable::to_toml(old_table.options()[i]), now = OptionTable::to_toml(option);
+    if (of_images && now == "\"auto\"") continue;  // the data have not been looked at
+    if (before != now) out.push_back(text(option.key, " = ", before, " there and ", now, " here"));
+  }
+  return out;
+}
+
+[[noreturn]] void complain(const InitialWeights& initial, const train::Recipe& recipe, const std::string& net,
+                           const std::string& what, const std::string& description, bool images = false) {
+  const bool of_map = net == "map";
+  auto fix = initial.recipe        ? join(differing_keys(*initial.recipe, recipe, of_map, !of_map, images), "; ")
+             : description.empty() ? ""
+                                   : "there it is a " + description;
+  if (!fix.empty()) fix += "; ";
+  fix += "give this recipe the same net";
+  if (net == "potential")
+    fix += text(", or start from the map alone: ", initial.origin, initial.recipe ? "?key=map" : "?key=NAME");
+  throw Error(Complaint{.what = text("its ", net, " does not fit the ", net, " of this recipe"),
+                        .where = setting(initial),
+                        .value = what,
+                        .fix = fix});
+}
+
+/// The state of the recipe's `net` among the loose tensors of a file; empty where it has no potential.
+/// @param spare  the prefix of a state that is taken already.
+nn::FoundState find_loose(const InitialWeights& initial, const train::Recipe& recipe, const std::string& which,
+                          const torch::nn::Module& net, const std::string* spare) {
+  std::vector<std::string> keys;
+  for (const auto& [key, tensor] : nn::state_dict(net)) {
+    if (!key.ends_with(".num_batches_tracked")) keys.push_back(key);
+  }
+  auto found = nn::find_states_with(initial.loose, keys);
+  if (spare) std::erase_if(found, [&](const auto& state) { return state.prefix == *spare; });
+  if (!initial.key.empty() && which == "map") {
+    found = nn::states_at(found, initial.key);
+  }
+  std::vector<nn::FoundState> fitting;
+  for (auto& state : found) {
+    state.state = nn::with_counters(state.state, net);
+    if (difference(state.state, net).empty()) fitting.push_back(state);
+  }
+  if (fitting.size() > 1) {
+    std::vector<std::string> names;
+    for (const auto& state : fitting)
+      names.push_back(state.key().empty() ? "the top of the file" : printable(state.key()));
+    throw Error(Complaint{.what = text("several of its networks could be the ", which),
+                          .where = setting(initial),
+                          .value = join(names),
+                          .fix = text("name the map: ", initial.origin, "?key=NAME")});
+  }
+  if (fitting.size() == 1) return fitting[0];
+  auto known = nn::find_states(initial.loose);
+  std::erase_if(known, [&](const auto& state) { return state.is_map != (which == "map"); });
+  if (!initial.key.empty()) known = nn::states_at(known, initial.key);
+  // The layers of a potential of vectors have the names of those of any other chain: they may be another net's.
+  if (!found.empty() && (which == "map" || !known.empty())) {
+    complain(initial, recipe, which, difference(found[0].state, net), known.empty() ? "" : known[0].description);
+  }
+  // A net of the same kind with other keys (another depth) explains more than "none".
+  if (!known.empty())
+    complain(initial, recipe, which, difference(nn::with_counters(known[0].state, net), net), known[0].description);
+  if (which == "map") {
+    const auto groups = nn::groups_of(initial.loose);
+    throw Error(text(setting(initial), ": holds no network with the keys of this recipe's map (", keys.front(), " ... ",
+                     keys.back(), initial.key.empty() ? ")" : ") at key=" + initial.key, "; it holds",
+                     listed(groups, groups.size())));
+  }
+  return {};
+}
+
+/// Appends the state under `prefix`. @throws Error when a weight is not finite.
+void add(nn::NamedTensors& out, const std::string& prefix, const nn::NamedTensors& state,
+         const InitialWeights& initial) {
+  for (const auto& [key, tensor] : state) {
+    require(!tensor.is_floating_point() || torch::isfinite(tensor).all().item<bool>(), setting(initial), ": ",
+            printable(key), " of its ", prefix == "potential/" ? "potential" : "map",
+            " is not finite (NaN or infinite); take an earlier checkpoint");
+    out.emplace_back(prefix + key, tensor);
+  }
+}
+
+/// Of names, types and bytes: which weights they were can be told later, whatever file held them in whatever order.
+std::string hash_of(const nn::NamedTensors& tensors) {
+  std::map<std::string, std::string> lines;
+  for (const auto& [name, tensor] : tensors) {
+    const auto plain = io::plain(tensor);
+    lines[name] = text(plain.scalar_type(), ' ', content_hash(io::bytes_of(plain)));
+  }
+  std::string all;
+  for (const auto& [name, line] : lines) all += name + ' ' + line + '\n';
+  return content_hash(all);
+}
+
+}  // namespace
+
+InitialWeights read_initial_weights(const train::Recipe& recipe, const LogSink& log) {
+  InitialWeights out;
+  const auto split = split_key(recipe.train.init);
+  out.origin = split.file.string();
+  out.key = split.key;
+  std::error_code ignored;
+  if (!fs::exists(split.file, ignored)) {
+    throw Error(Complaint{.what = "no such run or file",
+                          .where = "train.init",
+                          .value = '"' + out.origin + '"',
+                          .allowed = "a run directory, a checkpoint folder, .safetensors, .pt, .pth"});
+  }
+  if (fs::is_directory(split.file, ignored)) {
+    const bool checkpoint = fs::exists(split.file / "manifest.json", ignored);
+    require(checkpoint || fs::exists(split.file / "checkpoints", ignored), setting(out),
+            ": is neither a run directory (it has no checkpoints/) nor a checkpoint (it has no manifest.json)");
+    take_checkpoint(
+        out, checkpoint ? train::load_checkpoint(split.file) : train::load_newest(split.file / "checkpoints", log));
+  } else {
+    require(tensor_format(split.file) != TensorFormat::unknown, setting(out), ": is not a model",
+            " (allowed: a run directory, a checkpoint folder, .safetensors, .pt, .pth)");
+    auto file = read_tensor_file(split.file, log);
+    if (is_export(file)) {
+      auto model = load_model(recipe.train.init, torch::kCPU, log);  // which checks its hash
+      out.map = nn::state_dict(*model.net);
+      out.recipe = std::move(model.recipe);
+      out.standardisation = std::move(model.standardisation);
+      out.columns = std::move(model.columns);
+      out.iteration = model.iteration;
+    } else {
+      out.loose = std::move(file.tensors);
+    }
+  }
+  check_units(out, recipe);
+  return out;
+}
+
+void take_ranges(train::Recipe& recipe, const InitialWeights& initial, const LogSink& log) {
+  if (!initial.recipe) return;
+  for (const auto& [key, here, there] :
+       {std::tuple{"source.range", &recipe.source.range, &initial.recipe->source.range},
+        {"target.range", &recipe.target.range, &initial.recipe->target.range}}) {
+    if (*here != "auto" || *here == *there) continue;
+    *here = *there;
+    log(LogLevel::info,
+        text(key, " = \"", *here, "\" as in ", printable(initial.origin), ", in whose units its map works"));
+  }
+}
+
+StartingState starting_state(const InitialWeights& initial, const train::Recipe& recipe,
+                             const std::vector<int64_t>& source_shape, const std::vector<int64_t>& target_shape) {
+  const auto nets = solve::make_nets(recipe, source_shape, target_shape);
+  auto map = initial.map, average = initial.average, potential = initial.potential;
+  std::string at;  // where in a file the map was
+  if (!initial.loose.empty()) {
+    const auto found = find_loose(initial, recipe, "map", *nets.map, nullptr);
+    map = found.state;
+    if (!found.key().empty()) at = " at " + printable(found.key());
+    if (initial.key.empty()) potential = find_loose(initial, recipe, "potential", *nets.potential, &found.prefix).state;
+  }
+  for (const auto& [which, state, net] :
+       {std::tuple<const char*, const nn::NamedTensors*, const torch::nn::Module*>{"map", &map, nets.map.get()},
+        {"map", &average, nets.map.get()},
+        {"potential", &potential, nets.potential.get()}}) {
+    if (state->empty() && state != &map) continue;
+    const auto what = difference(*state, *net);
+    if (!what.empty()) complain(initial, recipe, which, what, "", source_shape.size() == 3);
+  }
+  StartingState out;
+  add(out.tensors, "map/", map, initial);
+  if (recipe.train.ema > 0) add(out.tensors, "ema/", average.empty() ? map : average, initial);
+  add(out.tensors, "potential/", potential, initial);
+
+  auto told = text("starts from ", printable(initial.origin), " (",
+                   initial.iteration > 0 ? text("iteration ", initial.iteration, ", ") : "", "XXH3 of the weights ",
+                   hash_of(out.tensors), "): takes the map", at);
+  if (recipe.train.ema > 0 && !average.empty()) told += potential.empty() ? " and its average" : ", its average";
+  told += potential.empty() ? "; the potential starts fresh" : " and the potential";
+  if (recipe.train.ema > 0 && average.empty()) told += "; the average starts from the map";
+  told += "; moments, rates, schedules and data are those of this recipe";
+  out.messages.emplace_back(LogLevel::info, told);
+  if (initial.standardisation) {
+    out.messages.emplace_back(
+        LogLevel::info, text("keeps the means and scales of ", printable(initial.origin), " (data.standardise = \"",
+                             recipe.data.standardise, "\"), in whose units its map works"));
+  } else if (recipe.data.standardise != "off") {
+    out.messages.emplace_back(
+        LogLevel::warning,
+        text(printable(initial.origin), " does not say in which units its map works; data.standardise = \"",
+             recipe.data.standardise, "\" takes them for those of this recipe's data"));
+  }
+  if (initial.recipe) {
+    const auto differing = differing_keys(*initial.recipe, recipe, true, !potential.empty(), source_shape.size() == 3);
+    if (!differing.empty())
+      out.messages.emplace_back(LogLevel::warning,
+                                "differs from the training that it starts from: " + join(differing, "; "));
+  }
+  return out;
+}
+
+}  // namespace monge::model

@@ -1,0 +1,315 @@
+#include "monge/model/model.h"
+
+#include <torch/types.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/core/value_range.h"
+#include "monge/io/safetensors.h"
+#include "monge/io/torch_checkpoint.h"
+#include "monge/model/public_checkpoint.h"
+#include "monge/solve/nets.h"
+#include "monge/solve/solver.h"
+#include "monge/train/checkpoint.h"
+#include "monge/train/trainer.h"
+
+namespace monge::model {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The recipe of a file may ask for any width, so what is built from it is first compared with the tensors that are
+/// there: then the net takes a few times the memory that the file took already.
+/// @throws Error when `state` holds fewer values than the net must have.
+void require_weights(const std::string& origin, const train::Recipe& recipe, const std::vector<int64_t>& shape,
+                     const nn::NamedTensors& state) {
+  // In double, where nothing overflows. Defaults (0) count as little as they could be.
+  const double channels = static_cast<double>(shape[0]),
+               in = channels + static_cast<double>(train::map_noise(recipe).channels);
+  const double width = static_cast<double>(std::max<int64_t>(recipe.map.width, 1));
+  const double depth = static_cast<double>(recipe.map.depth == 0 ? 2 : recipe.map.depth);
+  const double area = static_cast<double>(recipe.map.patch * recipe.map.patch), deepest = width * std::exp2(depth - 1);
+  // UNet: the first and the last convolution and one of the deepest. Mlp: all matrices.
+  const double least = shape.size() == 3 ? 9 * width * in * area + 9 * deepest * deepest + width * channels * area
+                                         : width * (in + (depth - 1) * width + channels);
+  double held = 0;
+  for (const auto& entry : state) held += static_cast<double>(entry.second.numel());
+  require(held >= least, origin, ": its recipe asks for a map of ", least, " weights or more, but it holds ", held,
+          " (map.width = ", recipe.map.width, ", map.depth = ", recipe.map.depth,
+          "); recipe and tensors are not of one model");
+}
+
+/// Raw units to those of a standardised target.
+OutputLimits in_units_of(const data::Columns& columns, const OutputLimits& limits) {
+  const auto standard = [&](const torch::Tensor& bound) { return (bound - columns.mean) / columns.scale; };
+  return {standard(limits.low), standard(limits.high)};
+}
+
+/// The bound in another type, rounded towards `inside`: no clamped value may lie beyond the bound itself.
+torch::Tensor rounded_inwards(const torch::Tensor& bound, torch::ScalarType type, double inside) {
+  const auto nearest = bound.to(type);
+  const auto gap = nearest.to(torch::kFloat64) - bound;
+  const auto outside = inside > 0 ? gap < 0 : gap > 0;
+  return torch::where(outside, torch::nextafter(nearest, torch::full_like(nearest, inside)), nearest);
+}
+
+torch::Tensor clamp(const torch::Tensor& y, const OutputLimits& limits, int64_t* clamped) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const auto low = rounded_inwards(limits.low, y.scalar_type(), kInfinity),
+             high = rounded_inwards(limits.high, y.scalar_type(), -kInfinity);
+  if (clamped) *clamped += ((y < low) | (y > high)).sum().item<int64_t>();
+  return torch::minimum(torch::maximum(y, low), high);
+}
+
+Model from_recipe(const std::string& origin, const std::string& recipe_toml, const std::vector<int64_t>& shape,
+                  const nn::NamedTensors& state, std::optional<data::Standardisation> standardisation,
+                  data::ColumnNames columns, int64_t iteration, torch::Device device) {
+  Model model;
+  model.origin = origin;
+  model.recipe = train::saved_recipe(recipe_toml, origin);
+  model.item_shape = shape;
+  model.noise = train::map_noise(*model.recipe);
+  model.iteration = iteration;
+  model.smoothing = train::source_smoothing(*model.recipe, iteration);
+  const bool wanted = model.recipe->data.standardise != "off";
+  require(standardisation.has_value() == wanted, origin,
+          ": its recipe has data.standardise = ", model.recipe->data.standardise, ", but it holds ",
+          wanted ? "no" : "the", " numbers of a standardisation; recipe and tensors are not of one model");
+  if (wanted) {
+    for (const auto& side : {standardisation->source, standardisation->target}) {
+      require(shape.size() == 1 && side.mean.size(0) == shape[0], origin, ": its standardisation is of ",
+              side.mean.size(0), " columns, the map of items of shape ", torch::IntArrayRef(shape));
+    }
+  }
+  model.standardisation = std::move(standardisation);
+  for (const auto& names : {columns.source, columns.target}) {
+    require(names.empty() || (shape.size() == 1 && static_cast<int64_t>(names.size()) == shape[0]), origin,
+            ": it names ", names.size(), " columns, the map is of items of shape ", torch::IntArrayRef(shape));
+  }
+  model.columns = std::move(columns);
+  model.set_output_range(model.recipe->output.range);
+  require_weights(origin, *model.recipe, shape, state);
+  model.net = solve::make_map(*model.recipe, shape, shape);
+  if (model.recipe->train.precision == "fp64") nn::to_type(*model.net, torch::kFloat64);
+  nn::load_state_dict(*model.net, state, origin);
+  if (model.recipe->train.channels_last) nn::to_channels_last(*model.net);
+  model.net->to(device);
+  model.net->eval();
+  model.device = device;
+  return model;
+}
+
+Model from_checkpoint(const std::string& origin, const train::Checkpoint& checkpoint, torch::Device device) {
+  const bool averaged = train::saved_recipe(checkpoint.recipe_toml, origin).train.ema > 0;
+  const std::string prefix = averaged ? "ema/" : "map/";
+  nn::NamedTensors state;
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    if (name.starts_with(prefix)) state.emplace_back(name.substr(prefix.size()), tensor);
+  }
+  return from_recipe(origin, checkpoint.recipe_toml, checkpoint.source_shape, state, checkpoint.standardisation,
+                     checkpoint.columns, checkpoint.iteration, device);
+}
+
+constexpr const char* kHashKey = "monge.xxh3";
+constexpr const char* kSourceColumns = "monge.source_columns";
+constexpr const char* kTargetColumns = "monge.target_columns";
+
+/// Of names, types, shapes and bytes of the tensors, in whatever order, and of all metadata but the hash itself.
+std::string exported_hash(const io::TensorFile& file) {
+  std::map<std::string, std::string> lines;
+  for (const auto& [name, tensor] : file.tensors) {
+    const auto plain = io::plain(tensor);
+    lines["tensor " + name] = text(plain.scalar_type(), ' ', plain.sizes(), ' ', content_hash(io::bytes_of(plain)));
+  }
+  for (const auto& [key, value] : file.metadata) {
+    if (key != kHashKey) lines["metadata " + key] = content_hash(value);
+  }
+  std::string all;
+  for (const auto& [name, value] : lines) all += name + '\n' + value + '\n';
+  return content_hash(all);
+}
+
+/// A file that monge exported, with its recipe.
+Model from_export(const fs::path& path, io::TensorFile file, torch::Device device) {
+  const auto hash = file.metadata.find(kHashKey);  // exports before 0.1.0 was out have none
+  require(hash == file.metadata.end() || hash->second == exported_hash(file), path.string(),
+          ": is damaged (its content does not have the hash that it names); copy it again, or export it anew");
+  const auto find = [&](const char* key) {
+    const auto found = file.metadata.find(key);
+    require(found != file.metadata.end(), path.string(), ": has no \"", key, "\" in its metadata, so it is no model; ",
+            "monge export --to safetensors writes one");
+    return found->second;
+  };
+  const auto shape = nlohmann::json::parse(find("monge.item_shape"), nullptr, false);
+  const auto positive = [](const nlohmann::json& extent) {
+    return extent.is_number_integer() && extent.get<int64_t>() > 0;
+  };
+  require(
+      shape.is_array() && (shape.size() == 1 || shape.size() == 3) && std::all_of(shape.begin(), shape.end(), positive),
+      path.string(), ": \"monge.item_shape\" in its metadata is neither [D] nor [C,H,W]");
+  const int64_t iteration = std::strtoll(find("monge.iteration").c_str(), nullptr, 10);
+  auto standardisation = data::take_standardisation(file.tensors, path.string());
+  const auto names = [&](const char* key) {
+    const auto entry = file.metadata.find(key);
+    if (entry == file.metadata.end()) return std::vector<std::string>();
+    const auto list = nlohmann::json::parse(entry->second, nullptr, false);
+    require(list.is_array() && std::all_of(list.begin(), list.end(), [](const auto& name) { return name.is_string(); }),
+            path.string(), ": \"", key, "\" in its metadata is no list of names");
+    return list.get<std::vector<std::string>>();
+  };
+  data::ColumnNames columns{names(kSourceColumns), names(kTargetColumns)};
+  return from_recipe(path.string(), find("monge.recipe"), shape.get<std::vector<int64_t>>(), file.tensors,
+                     std::move(standardisation), std::move(columns), iteration, device);
+}
+
+bool fits(const Model& model, torch::IntArrayRef item) {
+  const auto& shape = model.item_shape;
+  if (item.size() != shape.size() || item[0] != shape[0]) return false;
+  return shape.size() != 3 || shape[1] == 0 || (item[1] == shape[1] && item[2] == shape[2]);
+}
+
+}  // namespace
+
+bool is_export(const io::TensorFile& file) {
+  return std::any_of(file.metadata.begin(), file.metadata.end(),
+                     [](const auto& entry) { return entry.first.starts_with("monge."); });
+}
+
+void Model::require_takes(torch::IntArrayRef item) const {
+  const bool any_size = item_shape.size() == 3 && item_shape[1] == 0;
+  require(fits(*this, item) || carries_noise(item), origin, ": the map takes items of shape ",
+          torch::IntArrayRef(item_shape), any_size ? " (any height and width)" : "", ", got ", item);
+}
+
+bool Model::carries_noise(torch::IntArrayRef item) const {
+  return !recipe && item.size() == 3 && item[0] == item_shape[0] + noise.channels && !fits(*this, item);
+}
+
+torch::Tensor Model::inputs(const torch::Tensor& x, int64_t draws, torch::Generator generator) const {
+  require_takes(x.sizes().slice(1));
+  if (carries_noise(x.sizes().slice(1))) return x;
+  const int64_t repeat = stochastic() ? draws : 1;
+  // On the CPU, where the noise is drawn: the same on every device.
+  const auto on_cpu = x.to(torch::kCPU);
+  const auto repeated = (standardisation ? standardisation->source.apply(on_cpu) : on_cpu.to(torch::kFloat32))
+                            .repeat_interleave(repeat, 0);
+  const bool blur = smoothing.eps > 0 && !deterministic;
+  const auto smooth =
+      ot::smooth(repeated, smoothing, blur ? ot::smoothing_noise(repeated, smoothing, generator) : torch::Tensor());
+  if (noise.channels == 0) return smooth;
+  const auto z = solve::draw_noise(repeated, 1, noise, generator);
+  return solve::with_noise(smooth, deterministic ? torch::zeros_like(z) : z);
+}
+
+torch::Tensor Model::outputs(const torch::Tensor& inputs, int64_t* clamped) const {
+  const c10::InferenceMode inference;
+  auto input = inputs.to(device, net->parameters().at(0).scalar_type());
+  if (item_shape.size() == 3) input = input.contiguous(torch::MemoryFormat::ChannelsLast);
+  const auto out = net->forward(input).to(torch::kCPU, torch::kFloat32).contiguous();
+  const auto raw = standardisation ? standardisation->target.undo(out) : out;
+  return limits ? clamp(raw, *limits, clamped) : raw;
+}
+
+void Model::set_output_range(const std::string& range) {
+  limits.reset();
+  if (range.empty()) return;
+  const auto bounds = parse_value_range(range, "output.range");
+  require(item_shape.size() == 1, origin, ": output.range = \"", range,
+          "\": only outputs that are vectors are clamped to a range");
+  limits = OutputLimits{torch::full({1}, bounds.low, torch::kFloat64), torch::full({1}, bounds.high, torch::kFloat64)};
+}
+
+Model Model::in_standard_units() const {
+  auto out = *this;
+  if (limits && standardisation) out.limits = in_units_of(standardisation->target, *limits);
+  out.standardisation.reset();
+  return out;
+}
+
+torch::Tensor Model::translate(const torch::Tensor& x, int64_t draws, torch::Generator generator) const {
+  const auto y = outputs(inputs(x, draws, generator));
+  return y.unflatten(0, std::vector<int64_t>{x.size(0), y.size(0) / x.size(0)});
+}
+
+Model load_model(const fs::path& path, torch::Device device, const LogSink& log) {
+  std::error_code ignored;
+  const auto split = split_key(path);
+  require(fs::exists(split.file, ignored), split.file.string(),
+          ": no such model (a run directory, a checkpoint folder, ", "or a .safetensors, .pt or .pth file)");
+  if (fs::is_directory(split.file, ignored)) {
+    require(split.key.empty(), path.string(),
+            ": ?key= chooses among the nets of a file, and this is a folder; give the folder alone");
+    if (fs::exists(path / "manifest.json", ignored))
+      return from_checkpoint(path.string(), train::load_checkpoint(path), device);
+    require(fs::exists(path / "checkpoints", ignored), path.string(),
+            ": is neither a run directory (it has no checkpoints/) nor a checkpoint (it has no manifest.json)");
+    return from_checkpoint(path.string(), train::load_newest(path / "checkpoints", log), device);
+  }
+  if (tensor_format(split.file) == TensorFormat::unknown) {
+    throw Error(Complaint{.what = "is not a model",
+                          .where = path.string(),
+                          .value = '"' + path.extension().string() + '"',
+                          .allowed = "a run directory, a checkpoint folder, .safetensors, .pt, .pth"});
+  }
+  auto file = read_tensor_file(split.file, log);
+  if (!is_export(file)) return model_of_public(file, split, device, log);
+  require(split.key.empty(), path.string(),
+          ": ?key= chooses among the nets of a file, and this one holds one map; leave it out");
+  return from_export(split.file, std::move(file), device);
+}
+
+Model model_of(train::Trainer& trainer) {
+  Model model;
+  model.origin = "the map in training";
+  model.net = trainer.solver().averaged_map();
+  model.net->eval();
+  model.item_shape = trainer.data().source->item_shape();
+  model.recipe = trainer.recipe();
+  model.columns = trainer.columns();
+  model.set_output_range(trainer.recipe().output.range);
+  const auto& standardisation = trainer.data().standardisation;
+  if (model.limits && standardisation) model.limits = in_units_of(standardisation->target, *model.limits);
+  model.noise = train::map_noise(trainer.recipe());
+  model.iteration = trainer.done();
+  model.smoothing = train::source_smoothing(trainer.recipe(), model.iteration);
+  model.device = trainer.solver().device();
+  return model;
+}
+
+void export_safetensors(const Model& model, const fs::path& path) {
+  require(model.recipe.has_value(), model.origin,
+          ": a bare checkpoint has no recipe to put beside its weights; export --to torch keeps it as it is");
+  io::TensorFile file;
+  file.tensors = nn::state_dict(*model.net);
+  if (model.standardisation) {
+    for (auto& entry : data::tensors_of(*model.standardisation)) file.tensors.push_back(std::move(entry));
+  }
+  auto recipe = *model.recipe;
+  file.metadata["monge.recipe"] = recipe.options().to_toml(false);
+  file.metadata["monge.item_shape"] = nlohmann::json(model.item_shape).dump();
+  file.metadata["monge.iteration"] = std::to_string(model.iteration);
+  for (const auto& [key, names] :
+       {std::pair{kSourceColumns, &model.columns.source}, {kTargetColumns, &model.columns.target}}) {
+    if (!names->empty()) file.metadata[key] = nlohmann::json(*names).dump();
+  }
+  file.metadata[kHashKey] = exported_hash(file);
+  io::write_safetensors(path, file);
+}
+
+void export_torch(const Model& model, const fs::path& path) {
+  require(!model.standardisation, model.origin,
+          ": was trained with data.standardise = ", model.recipe ? model.recipe->data.standardise : "on",
+          ", and a state dict has no place for means and scales: whoever loaded it ",
+          "would feed raw rows to it; export --to safetensors keeps them");
+  io::TensorFile file;
+  file.tensors = nn::state_dict(*model.net);
+  io::write_torch_checkpoint(path, file);
+}
+
+}  // namespace monge::model

@@ -1,0 +1,258 @@
+// From tensors to the launchers of kernels.h. The tests compile this file once more, for the emulated kernels.
+#include "monge/nn/ops/kernel_table.h"
+
+#if defined(MONGE_CUDA) || defined(MONGE_EMULATED)
+
+#include <ATen/Functions.h>
+#include <c10/core/DeviceGuard.h>
+
+#include "monge/nn/ops/enlarged_frame.h"
+#include "monge/nn/ops/kernels.h"
+
+#ifndef MONGE_EMULATED
+#include <c10/cuda/CUDAException.h>
+#include <c10/cuda/CUDAStream.h>
+#endif
+
+namespace monge::nn::ops {
+inline namespace MONGE_KERNELS {
+namespace {
+
+using torch::Tensor;
+
+#ifdef MONGE_EMULATED
+void* stream_of(const Tensor&) { return nullptr; }
+void check(int code) { TORCH_CHECK(code == 0, "the emulator cannot fail"); }
+#else
+void* stream_of(const Tensor& t) { return c10::cuda::getCurrentCUDAStream(t.device().index()).stream(); }
+void check(int code) { C10_CUDA_CHECK(static_cast<cudaError_t>(code)); }
+#endif
+
+template <class T>
+T* data(const Tensor& t) {
+  return t.defined() ? static_cast<T*>(t.data_ptr()) : nullptr;
+}
+float* floats(const Tensor& t) { return data<float>(t); }
+
+/// Calls work with a number of t's type.
+template <class Work>
+void by_type(const Tensor& t, const Work& work) {
+  const c10::OptionalDeviceGuard device(t.device());
+  if (t.scalar_type() == torch::kBFloat16) {
+    work(Bf16{});
+  } else {
+    work(float{});
+  }
+}
+
+int64_t pixels(const Tensor& x) { return x.size(0) * x.size(2) * x.size(3); }
+int narrowed(int64_t x) {
+  TORCH_CHECK(x <= INT32_MAX, "a size of ", x, " does not fit a kernel");
+  return static_cast<int>(x);
+}
+Tensor like(const Tensor& x) { return at::empty(x.sizes(), x.options(), torch::MemoryFormat::ChannelsLast); }
+Tensor image(const Tensor& x, at::IntArrayRef sizes) {
+  return at::empty(sizes, x.options(), torch::MemoryFormat::ChannelsLast);
+}
+
+KernelTable::Statistics batch_statistics(const Tensor& x, const Tensor& running_mean, const Tensor& running_variance,
+                                         double momentum, double eps) {
+  const auto options = running_mean.options();
+  KernelTable::Statistics out{at::empty({x.size(1)}, options), at::empty({x.size(1)}, options)};
+  const auto scratch = at::empty({2 * kMostSums, x.size(1)}, options);
+  by_type(x, [&]<class T>(T) {
+    check(launch_batch_statistics(data<T>(x), pixels(x), narrowed(x.size(1)), static_cast<float>(momentum),
+                                  static_cast<float>(eps), floats(out.mean), floats(out.invstd), floats(running_mean),
+                                  floats(running_variance), floats(scratch), stream_of(x)));
+  });
+  return out;
+}
+
+Tensor normalise_relu(const Tensor& x, const Tensor& mean, const Tensor& invstd, const Tensor& weight,
+                      const Tensor& bias) {
+  const auto y = like(x);
+  by_type(x, [&]<class T>(T) {
+    check(launch_normalise_relu(data<T>(x), pixels(x), narrowed(x.size(1)), floats(mean), floats(invstd),
+                                floats(weight), floats(bias), data<T>(y), stream_of(x)));
+  });
+  return y;
+}
+
+std::array<Tensor, 3> normalise_relu_backward(const Tensor& gradient, const Tensor& x, const Tensor& mean,
+                                              const Tensor& invstd, const Tensor& weight, const Tensor& bias,
+                                              bool training) {
+  std::array<Tensor, 3> out{like(x), at::empty_like(weight), at::empty_like(bias)};
+  const auto scratch = at::empty({2 * kMostSums + 2, x.size(1)}, mean.options());
+  by_type(x, [&]<class T>(T) {
+    check(launch_normalise_relu_backward(data<T>(gradient), data<T>(x), pixels(x), narrowed(x.size(1)), floats(mean),
+                                         floats(invstd), floats(weight), floats(bias), training, data<T>(out[0]),
+                                         floats(out[1]), floats(out[2]), floats(scratch), stream_of(x)));
+  });
+  return out;
+}
+
+Tensor upsample_concat(const Tensor& skip, const Tensor& low) {
+  const auto frame =
+      enlarged_frame(skip.size(0), skip.size(1), skip.size(2), skip.size(3), low.size(1), low.size(2), low.size(3));
+  const auto out = image(skip, {skip.size(0), skip.size(1) + low.size(1), skip.size(2), skip.size(3)});
+  by_type(skip, [&]<class T>(T) {
+    check(launch_upsample_concat(data<T>(skip), data<T>(low), frame, data<T>(out), stream_of(skip)));
+  });
+  return out;
+}
+
+Tensor upsample_concat_backward(const Tensor& gradient, int64_t skip_channels, int64_t low_height, int64_t low_width) {
+  const int64_t channels = gradient.size(1) - skip_channels;
+  const auto frame = enlarged_frame(gradient.size(0), skip_channels, gradient.size(2), gradient.size(3), channels,
+                                    low_height, low_width);
+  const auto out = image(gradient, {gradient.size(0), channels, low_height, low_width});
+  by_type(gradient, [&]<class T>(T) {
+    check(launch_upsample_concat_backward(data<T>(gradient), frame, data<T>(out), stream_of(gradient)));
+  });
+  return out;
+}
+
+Tensor avg_pool(const Tensor& x) {
+  const auto out = image(x, {x.size(0), x.size(1), (x.size(2) + 1) / 2, (x.size(3) + 1) / 2});
+  by_type(x, [&]<class T>(T) {
+    check(launch_avg_pool(data<T>(x), narrowed(x.size(0)), narrowed(x.size(2)), narrowed(x.size(3)),
+                          narrowed(x.size(1)), data<T>(out), stream_of(x)));
+  });
+  return out;
+}
+
+Tensor avg_pool_backward(const Tensor& gradient, int64_t height, int64_t width) {
+  const auto out = image(gradient, {gradient.size(0), gradient.size(1), height, width});
+  by_type(gradient, [&]<class T>(T) {
+    check(launch_avg_pool_backward(data<T>(gradient), narrowed(out.size(0)), narrowed(height), narrowed(width),
+                                   narrowed(out.size(1)), data<T>(out), stream_of(gradient)));
+  });
+  return out;
+}
+
+void leaky_residual(const Tensor& shortcut, const Tensor& dx, double ratio, double slope, const Tensor& out) {
+  by_type(dx, [&]<class T>(T) {
+    check(launch_leaky_residual(data<T>(shortcut), data<T>(dx), dx.numel(), static_cast<float>(ratio),
+                                static_cast<float>(slope), data<T>(out), stream_of(dx)));
+  });
+}
+
+std::array<Tensor, 2> leaky_residual_backward(const Tensor& gradient, const Tensor& y, double ratio, double slope,
+                                              std::array<bool, 2> wanted) {
+  std::array<Tensor, 2> out;
+  for (const size_t i : {0, 1}) {
+    if (wanted[i]) out[i] = at::empty_like(y);
+  }
+  by_type(y, [&]<class T>(T) {
+    check(launch_leaky_residual_backward(data<T>(gradient), data<T>(y), y.numel(), static_cast<float>(ratio),
+                                         static_cast<float>(slope), data<T>(out[0]), data<T>(out[1]), stream_of(y)));
+  });
+  return out;
+}
+
+/// Calls work with numbers of both types.
+template <class Work>
+void by_types(const Tensor& x, const Tensor& y, const Work& work) {
+  by_type(x, [&]<class X>(X a) {
+    by_type(y, [&]<class Y>(Y b) {
+      if constexpr (sizeof(X) >= sizeof(Y)) work(a, b);
+    });
+  });
+}
+
+/// Planes of x where y's pixels are apart from it, else 0: both lie alike.
+int64_t planes_apart(const Tensor& x, const Tensor& y) {
+  return x.strides() == y.strides() ? 0 : x.size(2) * x.size(3);
+}
+
+Tensor squared_distance(const Tensor& x, const Tensor& y, double tau) {
+  const auto options = x.options().dtype(torch::kFloat32);
+  const auto out = at::empty({x.size(0)}, options), scratch = at::empty({x.size(0), kDistanceParts}, options);
+  by_types(x, y, [&]<class X, class Y>(X, Y) {
+    check(launch_squared_distance(data<X>(x), data<Y>(y), narrowed(x.size(0)), x.numel() / x.size(0),
+                                  x.dim() == 4 ? narrowed(x.size(1)) : 1, planes_apart(x, y), static_cast<float>(tau),
+                                  floats(out), floats(scratch), stream_of(x)));
+  });
+  return out;
+}
+
+std::array<Tensor, 2> squared_distance_backward(const Tensor& gradient, const Tensor& x, const Tensor& y, double tau,
+                                                std::array<bool, 2> wanted) {
+  std::array<Tensor, 2> out;
+  if (wanted[0]) out[0] = at::empty_like(x);
+  if (wanted[1]) out[1] = at::empty_like(y);
+  by_types(x, y, [&]<class X, class Y>(X, Y) {
+    check(launch_squared_distance_backward(floats(gradient), data<X>(x), data<Y>(y), narrowed(x.size(0)),
+                                           x.numel() / x.size(0), x.dim() == 4 ? narrowed(x.size(1)) : 1,
+                                           planes_apart(x, y), static_cast<float>(tau), data<X>(out[0]),
+                                           data<Y>(out[1]), stream_of(x)));
+  });
+  return out;
+}
+
+Tensor add_noise(const Tensor& x, const Tensor& sigma, const Tensor& state, uint32_t stream, bool centred) {
+  const auto out = at::empty_like(x);
+  by_type(x, [&]<class T>(T) {
+    check(launch_add_noise(centred ? data<T>(x) : nullptr, floats(sigma), narrowed(x.size(0)), x.numel() / x.size(0),
+                           data<uint64_t>(state), stream, data<T>(out), stream_of(x)));
+  });
+  return out;
+}
+
+Tensor with_noise(const Tensor& x, int64_t draws, int64_t channels, double deviation, const Tensor& state,
+                  uint32_t stream) {
+  const auto out = image(x, {x.size(0) * draws, x.size(1) + channels, x.size(2), x.size(3)});
+  by_type(x, [&]<class T>(T) {
+    check(launch_with_noise(data<T>(x), narrowed(x.size(0)), narrowed(draws), narrowed(x.size(1)),
+                            x.size(2) * x.size(3), !x.is_contiguous(), narrowed(channels),
+                            static_cast<float>(deviation), data<uint64_t>(state), stream, data<T>(out), stream_of(x)));
+  });
+  return out;
+}
+
+}  // namespace
+
+const KernelTable& kernel_forms() {
+  static const KernelTable forms{.bf16 = true,
+                                 .batch_statistics = batch_statistics,
+                                 .normalise_relu = normalise_relu,
+                                 .normalise_relu_backward = normalise_relu_backward,
+                                 .upsample_concat = upsample_concat,
+                                 .upsample_concat_backward = upsample_concat_backward,
+                                 .avg_pool = avg_pool,
+                                 .avg_pool_backward = avg_pool_backward,
+                                 .leaky_residual = leaky_residual,
+                                 .leaky_residual_backward = leaky_residual_backward,
+                                 .squared_distance = squared_distance,
+                                 .squared_distance_backward = squared_distance_backward,
+                                 .add_noise = add_noise,
+                                 .with_noise = with_noise};
+  return forms;
+}
+
+}  // namespace MONGE_KERNELS
+}  // namespace monge::nn::ops
+
+#endif
+
+#ifndef MONGE_EMULATED
+namespace monge::nn::ops {
+
+const KernelTable* cuda_kernels() {
+#ifdef MONGE_CUDA
+  return &kernel_forms();
+#else
+  return nullptr;
+#endif
+}
+
+const KernelTable& forms_for(const torch::Tensor& t) {
+  static const KernelTable none;
+  const KernelTable* forms = t.is_cuda() ? cuda_kernels() : t.is_cpu() ? &cpu_kernels() : nullptr;
+  const bool takes =
+      forms && (t.scalar_type() == torch::kFloat32 || (forms->bf16 && t.scalar_type() == torch::kBFloat16));
+  return takes ? *forms : none;
+}
+
+}  // namespace monge::nn::ops
+#endif

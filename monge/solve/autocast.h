@@ -1,0 +1,55 @@
+// Mixed precision for a scope.
+#pragma once
+
+#include <ATen/autocast_mode.h>
+#include <torch/types.h>
+
+#include <string>
+
+#include "monge/core/log.h"
+
+namespace monge::solve {
+
+/// Casts the inputs of matrix products and convolutions to `type` while it lives; float32 and float64 change nothing.
+/// Restores what was there before.
+class AutocastScope {
+ public:
+  AutocastScope(torch::Device device, torch::ScalarType type)
+      : device_(device.type()), on_(type == torch::kBFloat16 || type == torch::kHalf) {
+    if (!on_) return;
+    was_enabled_ = at::autocast::is_autocast_enabled(device_);
+    was_type_ = at::autocast::get_autocast_dtype(device_);
+    at::autocast::set_autocast_enabled(device_, true);
+    at::autocast::set_autocast_dtype(device_, type);
+    at::autocast::increment_nesting();
+  }
+  ~AutocastScope() {
+    if (!on_) return;
+    // The cache holds casts of the weights, which the next step changes.
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(device_, was_enabled_);
+    at::autocast::set_autocast_dtype(device_, was_type_);
+  }
+  AutocastScope(const AutocastScope&) = delete;
+  AutocastScope& operator=(const AutocastScope&) = delete;
+
+ private:
+  torch::DeviceType device_;
+  bool on_;
+  bool was_enabled_ = false;
+  torch::ScalarType was_type_ = torch::kFloat32;
+};
+
+/// "auto" by what the device computes fast: bf16 on CUDA and on processors with AMX, else fp32. "fp16" becomes fp32
+/// with a warning to `log` on processors, which compute it slowly and without the scaling of losses. Others stay as
+/// they are.
+std::string resolve_precision(const std::string& precision, torch::Device device, const LogSink& log = silent());
+
+/// "fp32" -> float32 and so on; what the recipe allows.
+inline torch::ScalarType precision_type(const std::string& precision) {
+  if (precision == "bf16") return torch::kBFloat16;
+  if (precision == "fp16") return torch::kHalf;
+  return precision == "fp64" ? torch::kFloat64 : torch::kFloat32;
+}
+
+}  // namespace monge::solve

@@ -1,0 +1,133 @@
+#include "monge/solve/gradient_reducer.h"
+
+#include <torch/csrc/autograd/function_hook.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include <algorithm>
+
+#include "monge/core/error.h"
+
+namespace monge::solve {
+namespace {
+
+constexpr int64_t kStop = 3, kOfAll = 4;  // places in what is told
+
+}  // namespace
+
+struct GradientReducer::Hook : torch::autograd::PostAccumulateGradHook {
+  Hook(GradientReducer& exchange, size_t parameter) : exchange(exchange), parameter(parameter) {}
+  void operator()(const torch::autograd::Variable&) override { exchange.arrived(parameter); }
+
+  GradientReducer& exchange;
+  size_t parameter;
+};
+
+GradientReducer::GradientReducer(dist::ProcessGroup& group, std::vector<torch::Tensor> parameters,
+                                 const FlatParameters& gradients, int64_t bucket)
+    : group_(group),
+      parameters_(std::move(parameters)),
+      gradients_(gradients),
+      alone_(!group.sends(gradients.whole().device())),
+      sum_(alone_ ? FlatParameters() : gradients.twin()),
+      bucket_of_(parameters_.size()),
+      arrived_(parameters_.size(), false),
+      told_(torch::zeros({kOfAll + group.size()}, gradients.whole().options())),
+      all_(torch::zeros_like(told_)) {
+  if (alone_) return;
+  const auto width = static_cast<int64_t>(gradients_.whole().element_size());
+  int64_t end = gradients_.whole().numel();
+  for (size_t i = parameters_.size(); i-- > 0;) {
+    if (buckets_.empty() || (buckets_.back().end - buckets_.back().begin) * width >= bucket) {
+      if (!buckets_.empty()) end = buckets_.back().begin;
+      buckets_.push_back({end, end});
+    }
+    auto& last = buckets_.back();
+    last.begin = gradients_.views()[i].storage_offset();
+    ++last.waits_for;
+    bucket_of_[i] = buckets_.size() - 1;
+    torch::autograd::impl::set_post_acc_grad_hooks(parameters_[i], std::make_unique<Hook>(*this, i));
+  }
+}
+
+GradientReducer::~GradientReducer() {
+  if (alone_) return;
+  for (const auto& parameter : parameters_) torch::autograd::impl::set_post_acc_grad_hooks(parameter, nullptr);
+}
+
+void GradientReducer::begin_final_backward() {
+  expecting_ = true;
+  sent_ = 0;
+  std::fill(arrived_.begin(), arrived_.end(), false);
+  for (auto& bucket : buckets_) bucket.missing = bucket.waits_for;
+}
+
+/// Called in the backward pass, perhaps by a thread of the autograd engine; by one at a time.
+void GradientReducer::arrived(size_t parameter) {
+  if (!expecting_ || arrived_[parameter]) return;
+  gather_gradient(parameters_[parameter], gradients_.views()[parameter]);
+  arrived_[parameter] = true;
+  --buckets_[bucket_of_[parameter]].missing;
+  send_ready();
+}
+
+/// In one order on all ranks, whatever the order in which gradients come.
+void GradientReducer::send_ready() {
+  const at::NoGradGuard no_grad;
+  while (sent_ < buckets_.size() && buckets_[sent_].missing == 0) {
+    auto& bucket = buckets_[sent_++];
+    const int64_t length = bucket.end - bucket.begin;
+    bucket.work = group_.start_sum(gradients_.whole().narrow(0, bucket.begin, length),
+                                   sum_.whole().narrow(0, bucket.begin, length));
+  }
+}
+
+void GradientReducer::finish(Update& update) {
+  const at::NoGradGuard no_grad;
+  require(expecting_, "no backward pass was expected");
+  expecting_ = false;
+  if (alone_) {
+    update.ranks = told_.narrow(0, kStop, 2);
+    return;
+  }
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    if (arrived_[i]) continue;
+    gather_gradient(parameters_[i], gradients_.views()[i]);  // one that no path reached
+    arrived_[i] = true;
+    --buckets_[bucket_of_[i]].missing;
+  }
+  send_ready();
+
+  pack(update);  // while the last buckets are on their way
+  const auto work = group_.start_sum(told_, all_);
+  for (auto& bucket : buckets_) {
+    bucket.work->wait();
+    bucket.work.reset();
+  }
+  work->wait();
+  unpack(update);
+}
+
+/// Few operators: on a GPU small nets are done in the time of some.
+void GradientReducer::pack(const Update& update) {
+  told_.select(0, kOfAll + group_.rank()).copy_(norm(gradients_) + update.loss);
+  if (update.cost.defined()) {
+    auto figures = told_.narrow(0, 0, kStop);
+    at::cat_out(figures, {update.loss.view(1), update.cost.view(1), update.potential.view(1)});
+  } else {
+    told_.select(0, 0).copy_(update.loss);
+  }
+}
+
+void GradientReducer::unpack(Update& update) const {
+  const auto means = all_.narrow(0, 0, kStop) / static_cast<double>(group_.size());
+  update.loss = means[0];
+  if (update.cost.defined()) {
+    update.cost = means[1];
+    update.potential = means[2];
+  }
+  update.ranks = all_.narrow(0, kStop, 1 + group_.size());
+}
+
+void GradientReducer::want_stop(bool stop) { told_.select(0, kStop).fill_(stop ? 1.0 : 0.0); }
+
+}  // namespace monge::solve

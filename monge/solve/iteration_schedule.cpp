@@ -1,0 +1,42 @@
+#include "monge/solve/iteration_schedule.h"
+
+namespace monge::solve {
+namespace {
+
+constexpr int64_t kNumbers = 6;
+
+}  // namespace
+
+DeviceScalars::DeviceScalars(torch::Device device, torch::ScalarType type)
+    : exact_(torch::zeros({kNumbers}, torch::dtype(torch::kFloat64).device(device))),
+      single_(torch::zeros({kNumbers}, torch::dtype(torch::kFloat32).device(device))),
+      typed_(torch::zeros({kNumbers}, torch::dtype(type).device(device))) {}
+
+IterationSchedule DeviceScalars::set(const IterationSchedule& schedule) {
+  const at::NoGradGuard no_grad;
+  const bool on_host = exact_.is_cpu();
+  // Fresh memory each time: the device may not have read the numbers of the iteration before yet. Pinned memory comes
+  // from a cache that knows which copies are still under way.
+  const auto host = torch::empty({kNumbers}, torch::dtype(torch::kFloat64).pinned_memory(!on_host));
+  double* number = host.data_ptr<double>();
+  number[0] = schedule.values.gamma.value;
+  number[1] = schedule.values.smoothing.eps;
+  number[2] = schedule.values.smoothing.centre();
+  number[3] = schedule.rate_map.value;
+  number[4] = schedule.rate_potential.value;
+  number[5] = schedule.average.value;
+  exact_.copy_(host, /*non_blocking=*/true);
+  single_.copy_(exact_);
+  typed_.copy_(exact_);
+  auto out = schedule;
+  out.values.gamma.tensor = exact_[0];
+  out.values.smoothing.noise_weight = exact_[1];
+  out.values.smoothing.centre_weight = exact_[2];
+  const auto& rates = on_host ? exact_ : single_;  // as Adam takes them
+  out.rate_map.tensor = rates[3];
+  out.rate_potential.tensor = rates[4];
+  out.average.tensor = typed_[5];
+  return out;
+}
+
+}  // namespace monge::solve

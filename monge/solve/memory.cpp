@@ -1,0 +1,80 @@
+#include "monge/solve/memory.h"
+
+#include <c10/core/Allocator.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
+#include <torch/types.h>
+
+#include <algorithm>
+#include <atomic>
+
+#include "monge/solve/nets.h"
+#include "monge/solve/solver.h"
+
+namespace monge::solve {
+namespace {
+
+/// Follows the CPU allocator of this thread and of the backward passes that it starts.
+class AllocationWatch : public c10::MemoryReportingInfoBase {
+ public:
+  void reportMemoryUsage(void*, int64_t change, size_t, size_t, c10::Device) override {
+    const int64_t now = current_.fetch_add(change) + change;
+    int64_t seen = peak_.load();
+    while (now > seen && !peak_.compare_exchange_weak(seen, now)) {
+    }
+  }
+  bool memoryProfilingEnabled() const override { return true; }
+  void restart() { current_ = peak_ = 0; }
+  int64_t peak() const { return peak_; }
+
+ private:
+  std::atomic<int64_t> current_{0}, peak_{0};
+};
+
+/// Peak of one outer iteration of a recipe's nets with a batch of `batch`.
+int64_t peak_of(const train::Recipe& recipe, const std::vector<int64_t>& item_shape, int64_t batch) {
+  auto small = recipe;
+  small.train.batch = batch;
+  small.train.k_t = 1;
+  small.train.accumulate = 1;
+  small.potential.r1_every = 1;  // the step with the penalty is the largest
+  small.otp.eps_end = "0";       // no noise level is known yet, and none changes a size
+  small.otp.schedule = "constant";
+  if (small.train.precision == "fp16") small.train.precision = "bf16";  // as large, and not as slow on a CPU
+  auto nets = make_nets(small, item_shape, item_shape);
+  int64_t dim = 1;
+  std::vector<int64_t> shape{batch};
+  for (const int64_t extent : item_shape) {
+    dim *= extent;
+    shape.push_back(extent);
+  }
+  Solver solver(small, nets.map, nets.ema, nets.potential, dim, torch::kCPU);
+  const auto type = recipe.train.precision == "fp64" ? torch::kFloat64 : torch::kFloat32;
+  const auto batch_of = [&](int64_t) { return torch::zeros(shape, type) + 0.1; };
+  const BatchProvider feed{batch_of, batch_of};
+  const auto watch = std::make_shared<AllocationWatch>();
+  const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, watch);
+  watch->restart();
+  solver.outer_iteration(0, feed);
+  return watch->peak();
+}
+
+}  // namespace
+
+Memory measure_memory(const train::Recipe& recipe, const std::vector<int64_t>& item_shape) {
+  const int64_t width = recipe.train.precision == "fp64" ? 8 : 4;
+  int64_t map = 0, potential = 0;
+  {
+    const auto nets = make_nets(recipe, item_shape, item_shape);
+    map = nn::parameter_count(*nets.map);
+    potential = nn::parameter_count(*nets.potential);
+  }
+  const int64_t copies = recipe.train.ema > 0 ? 5 : 4;  // weights, gradients, two moments; the map's average
+  const int64_t two = peak_of(recipe, item_shape, 2);
+  const int64_t piece = (recipe.train.batch + recipe.train.accumulate - 1) / recipe.train.accumulate;
+  Memory out;
+  out.state = width * (copies * map + 4 * potential);
+  out.step = two * std::max<int64_t>(piece, 2) / 2;
+  return out;
+}
+
+}  // namespace monge::solve

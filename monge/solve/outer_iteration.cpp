@@ -1,0 +1,180 @@
+// Solver: the order of an outer iteration, its launch, and the reading of its figures.
+#include <torch/types.h>
+
+#include <cmath>
+
+#include "monge/core/error.h"
+#include "monge/ot/ema.h"
+#include "monge/solve/solver.h"
+
+namespace monge::solve {
+namespace {
+
+// fp16 may lose a few updates while the scale settles; this many in a row is no settling.
+constexpr int64_t kMostBlocked = 50;
+
+}  // namespace
+
+IterationSchedule Solver::schedule(int64_t iteration) const {
+  const auto& p = recipe_.potential;
+  const double factor = ot::rate_factor(schedule_, iteration);
+  // An average that starts from trained weights must not forget them early on.
+  const double decay = recipe_.train.init.empty() ? ot::ema_decay(recipe_.train.ema, iteration) : recipe_.train.ema;
+  return {method_->at(iteration), recipe_.train.lr_map * factor, recipe_.train.lr_potential * factor, 1.0 - decay,
+          p.r1 > 0 && iteration % p.r1_every == 0};
+}
+
+/// This rank's part of the batch of which it has `own` items.
+dist::Slice Solver::slice_of_items(int64_t own) const {
+  return group_ ? dist::Slice{group_->rank() * own, own, group_->size() * own} : dist::Slice{0, own, own};
+}
+
+torch::Tensor Solver::smoothed(const torch::Tensor& x, int64_t place, const ot::Smoothing& smoothing) {
+  if (smoothing.eps == 0) return x;
+  return ot::smooth(x, smoothing,
+                    ot::smoothing_noise(x, smoothing, streams_.at("smoothing", place, slice_of_items(x.size(0))))
+                        .to(x.scalar_type()));
+}
+
+Draws Solver::draw(const torch::Tensor& like, int64_t place, int64_t per_input) {
+  Draws out;
+  const auto share = slice_of_items(like.size(0));
+  if (noise_.channels > 0) out.z = draw_noise(like, per_input, noise_, streams_.at("z", place, share));
+  // Weights of noise levels are by their mean over the whole batch.
+  if (method_->conditional())
+    out.perturbation = method_->perturb(like, streams_.at("sigma", place, share, /*of_whole=*/true));
+  return out;
+}
+
+void Solver::update_average(const IterationSchedule& schedule) {
+  if (!ema_) return;
+  ot::ema_update(averaged_.whole(), adam_map_.values(), schedule.average);
+  averaged_statistics_.copy_from(statistics_);  // they are averages already
+}
+
+/// All device work of an outer iteration. It asks the device for no value, except on a CPU, where looking costs
+/// nothing: there nothing is done on top of a step that was not taken.
+void Solver::body(const IterationSchedule& schedule, const IterationBatches& batches) {
+  const int64_t k_t = recipe_.train.k_t;
+  written_ = 0;
+  const auto failed = [&](const Update& update) {
+    record_.write(written_++, update);
+    return device_.is_cpu() && host_value(update.blocked) != 0;
+  };
+  const auto& smoothing = schedule.values.smoothing;
+  for (int64_t t = 0; t < k_t; ++t) {
+    const auto x = smoothed(batches.source(t), t, smoothing);
+    if (failed(map_update(x, draw(x, t, noise_.draws), schedule))) return;
+  }
+  const auto x = smoothed(batches.source(k_t), k_t, smoothing);
+  if (failed(potential_update(x, batches.target(), draw(x, k_t, 1), schedule))) return;
+  update_average(schedule);
+}
+
+/// The same with everything that the body reads at fixed places, so that it can be replayed.
+void Solver::launch_captured(const IterationSchedule& schedule, const IterationBatches& batches) {
+  const int64_t sources = recipe_.train.k_t + 1;
+  for (int64_t t = 0; t <= sources; ++t) {
+    auto batch = t < sources ? batches.source(t) : batches.target();
+    if (static_cast<int64_t>(batches_.size()) <= t) batches_.emplace_back();
+    auto& held = batches_[static_cast<size_t>(t)];
+    if (!held.defined() || held.sizes() != batch.sizes()) {
+      graphs_.clear();
+      held = torch::empty_like(batch);
+    }
+    held.copy_(batch, /*non_blocking=*/true);
+  }
+  const IterationBatches held{[this](int64_t t) { return batches_[static_cast<size_t>(t)]; },
+                              [this] { return batches_.back(); }};
+  const auto set = device_scalars_.set(schedule);
+  const std::string key = text(schedule.penalise ? "r1 " : "", schedule.values.smoothing.eps != 0 ? "smoothed" : "");
+  graphs_.run(key, [&] { body(set, held); }, streams_.all());
+}
+
+void Solver::launch(int64_t iteration, const BatchProvider& feed, bool stop) {
+  const int64_t first = iteration * (recipe_.train.k_t + 1);
+  const IterationBatches batches{[&](int64_t place) { return feed.source(first + place); },
+                                 [&] { return feed.target(iteration); }};
+  const auto now = schedule(iteration);
+  streams_.begin(first);
+  if (group_) {
+    if (device_.is_cuda()) group_->note_begun();
+    reducer_map_->want_stop(stop);
+    reducer_potential_->want_stop(stop);
+  }
+  if (captured_) {
+    launch_captured(now, batches);
+  } else {
+    body(now, batches);
+  }
+  record_.send(written_);
+  underway_.emplace_back(iteration, now);
+}
+
+/// ", on rank 1 on host b" in a job: whose own loss or gradient was not finite.
+std::string Solver::culprits(const MetricBuffer::Row& row) const {
+  std::string out;
+  int64_t count = 0;
+  for (size_t i = 1; i < row.ranks.size(); ++i) {
+    if (std::isfinite(row.ranks[i])) continue;
+    if (++count <= 8) out += (count == 1 ? ", on " : ", ") + group_->name_of(static_cast<int64_t>(i) - 1);
+  }
+  return count > 8 ? out + text(" and ", count - 8, " more") : out;
+}
+
+IterationMetrics Solver::collect() {
+  const auto rows = record_.receive();
+  if (group_ && device_.is_cuda()) group_->note_done();
+  const auto [iteration, schedule] = underway_.front();
+  underway_.pop_front();
+  const int64_t k_t = recipe_.train.k_t, first = iteration * (k_t + 1);
+  const bool may_skip = recipe_.train.precision == "fp16" && device_.is_cuda();
+  IterationMetrics out;
+  double maps = 0;
+  for (size_t u = 0; u < rows.size(); ++u) {
+    const auto& row = rows[u];
+    const bool is_map = static_cast<int64_t>(u) < k_t;
+    int64_t& in_a_row = is_map ? blocked_maps_ : blocked_potentials_;
+    in_a_row = row.blocked != 0 ? in_a_row + 1 : 0;
+    if (row.blocked != 0) {
+      ++out.skipped;
+      if (!may_skip || in_a_row > kMostBlocked) {
+        throw DivergedError(Complaint{
+            .what = text("the training diverged: outer iteration ", iteration, ", ",
+                         is_map ? text("map update ", u + 1, " of ", k_t) : std::string("potential update"),
+                         " (source batch ", first + static_cast<int64_t>(u),
+                         is_map ? "" : text(", target batch ", iteration), "): loss ", row.loss, ", gradient norm ",
+                         row.gradient_norm, culprits(row)),
+            .fix =
+                "the step was not taken; lower train.lr_potential, set potential.r1 = 0.2 or train.clip = 1, or look "
+                "at that batch"});
+      }
+    }
+    if (!row.ranks.empty() && row.ranks[0] > 0) out.stop = true;
+    if (is_map) {
+      out.loss_map += row.loss;
+      out.cost += row.cost;
+      out.potential_fake += row.potential;
+      out.gradient_map = row.gradient_norm;
+      ++maps;
+    } else {
+      out.loss_potential = row.loss;
+      out.gradient_potential = row.gradient_norm;
+    }
+  }
+  out.loss_map /= maps;
+  out.cost /= maps;
+  out.potential_fake /= maps;
+  out.rate_map = schedule.rate_map.value;
+  out.rate_potential = schedule.rate_potential.value;
+  out.noise_level = schedule.values.smoothing.eps;
+  return out;
+}
+
+IterationMetrics Solver::outer_iteration(int64_t iteration, const BatchProvider& feed) {
+  require(launched() == 0, "an iteration that was launched must be collected first");
+  launch(iteration, feed);
+  return collect();
+}
+
+}  // namespace monge::solve

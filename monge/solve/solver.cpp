@@ -1,0 +1,321 @@
+#include "monge/solve/solver.h"
+
+#include <torch/types.h>
+
+#include "monge/core/error.h"
+#include "monge/nn/batch_norm_sums.h"
+#include "monge/ot/cost.h"
+#include "monge/ot/regulariser.h"
+#include "monge/solve/autocast.h"
+
+namespace monge::solve {
+namespace {
+
+ot::MethodOptions method_options(const train::Recipe& recipe, double tau) {
+  const auto& n = recipe.noised;
+  ot::MethodOptions options{.tau = tau, .draws = train::map_noise(recipe).draws};
+  options.sigma = {n.sigma_law, n.sigma_min,  n.sigma_max, n.p_mean, n.p_std,
+                   n.weight,    n.sigma_data, n.normalise, n.clip};
+  options.inner = recipe.otp.cost;
+  if (recipe.method == "otp") options.smoothing = train::smoothing_options(recipe);
+  if (train::cost_method(recipe) == "kernel") {
+    options.gamma1 = recipe.kernel.gamma;
+    options.gamma_iters = recipe.kernel.gamma_iters;
+  } else {
+    options.gamma0 = recipe.weak.gamma0;
+    options.gamma1 = recipe.weak.gamma1;
+    options.gamma_iters = recipe.weak.gamma_iters;
+  }
+  return options;
+}
+
+torch::ScalarType state_type(const train::Recipe& recipe) {
+  return recipe.train.precision == "fp64" ? torch::kFloat64 : torch::kFloat32;
+}
+
+NamedTensors parameters_of(torch::nn::Module& net, const train::Recipe& recipe, torch::Device device) {
+  net.to(device);
+  nn::to_type(net, state_type(recipe));
+  if (recipe.train.channels_last) nn::to_channels_last(net);
+  NamedTensors out;
+  for (const auto& entry : net.named_parameters()) out.emplace_back(entry.key(), entry.value());
+  return out;
+}
+
+AdamOptions adam_options(const train::Recipe& recipe, torch::Device device) {
+  const auto& t = recipe.train;
+  return {t.betas.at(0), t.betas.at(1), t.eps, t.weight_decay, t.clip, t.precision == "fp16" && device.is_cuda()};
+}
+
+std::vector<torch::Tensor> values(const NamedTensors& named) {
+  std::vector<torch::Tensor> out;
+  for (const auto& entry : named) out.push_back(entry.second);
+  return out;
+}
+
+void set_training(torch::nn::Module& net, bool on) {
+  if (net.is_training() != on) net.train(on);
+}
+
+/// sum += share * value, without a graph.
+void add(torch::Tensor& sum, const torch::Tensor& value, double share) {
+  const auto part = share == 1 ? value.detach() : value.detach() * share;
+  sum = sum.defined() ? sum + part : part;
+}
+
+ot::Perturbation piece(const ot::Perturbation& whole, int64_t begin, int64_t length) {
+  if (!whole.defined()) return {};
+  return {whole.sigma_B.narrow(0, begin, length), whole.noise.narrow(0, begin, length),
+          whole.weight_B.narrow(0, begin, length)};
+}
+
+/// Calls action(begin, length) for each piece of a batch.
+template <class Action>
+void for_pieces(int64_t batch, int64_t pieces, Action&& action) {
+  const int64_t size = (batch + pieces - 1) / pieces;
+  for (int64_t begin = 0; begin < batch; begin += size) action(begin, std::min(size, batch - begin));
+}
+
+}  // namespace
+
+torch::Tensor with_noise(const torch::Tensor& x, const torch::Tensor& z) {
+  if (!z.defined()) return x;
+  auto shape = x.sizes().vec();
+  shape.insert(shape.begin() + 1, z.size(1));
+  return torch::cat({x.unsqueeze(1).expand(shape), z}, 2).flatten(0, 1);
+}
+
+torch::Tensor draw_noise(const torch::Tensor& x, int64_t draws, const train::MapNoise& noise, const ItemDraws& items) {
+  if (noise.channels == 0) return {};
+  std::vector<int64_t> shape{x.size(0), draws, noise.channels};
+  for (int64_t axis = 2; axis < x.dim(); ++axis) shape.push_back(x.size(axis));
+  const auto z = items.normal(shape) * noise.std;
+  return z.to(x.scalar_type());
+}
+
+Solver::Solver(const train::Recipe& recipe, std::shared_ptr<nn::MapNet> map, std::shared_ptr<nn::MapNet> ema,
+               std::shared_ptr<nn::PotentialNet> potential, int64_t dim, torch::Device device,
+               std::shared_ptr<dist::ProcessGroup> group)
+    : recipe_(recipe),
+      group_(std::move(group)),
+      part_(group_ ? 1.0 / static_cast<double>(group_->size()) : 1.0),
+      map_(std::move(map)),
+      ema_(std::move(ema)),
+      potential_(std::move(potential)),
+      device_(device),
+      tau_(ot::cost_scale(recipe.cost.scale, dim)),
+      noise_(train::map_noise(recipe)),
+      streams_(static_cast<uint64_t>(recipe.train.seed), device),
+      method_(ot::make_method(recipe.method, method_options(recipe, tau_))),
+      schedule_{recipe.train.schedule, recipe.train.iterations, recipe.train.warmup, recipe.train.milestones,
+                recipe.train.decay},
+      adam_map_(parameters_of(*map_, recipe, device), adam_options(recipe, device)),
+      adam_potential_(parameters_of(*potential_, recipe, device), adam_options(recipe, device)),
+      statistics_(*map_),
+      record_(recipe.train.k_t + 1, device, group_ ? group_->size() : 0),
+      captured_(recipe.train.graph == "on" ||
+                (recipe.train.graph == "auto" && recipe.train.precision != "fp64" && GraphCache::can_capture(device))),
+      graphs_(device) {
+  require(potential_->conditional() == method_->conditional(), "method \"", recipe.method, "\" needs a potential ",
+          method_->conditional() ? "with" : "without", " a noise level");
+  require((ema_ != nullptr) == (recipe.train.ema > 0), "train.ema = ", recipe.train.ema,
+          ": an averaged map is needed above 0 and of no use at 0");
+  if (captured_) device_scalars_ = DeviceScalars(device, state_type(recipe));
+  if (group_) {
+    const int64_t bucket = recipe.parallel.bucket_mb << 20;
+    reducer_map_ = std::make_unique<GradientReducer>(*group_, adam_map_.parameters(), adam_map_.gradients(), bucket);
+    reducer_potential_ =
+        std::make_unique<GradientReducer>(*group_, adam_potential_.parameters(), adam_potential_.gradients(), bucket);
+    if (recipe.parallel.sync_batch_norm && group_->size() > 1) {
+      map_->synchronise_batch_norm(std::make_shared<nn::RankSums>(
+          nn::RankSums{group_->size(), [group = group_](const torch::Tensor& values) { group->sum(values); }}));
+    }
+  }
+  if (ema_) make_average();
+  if (group_) broadcast_state();
+}
+
+void Solver::make_average() {
+  const auto own = values(parameters_of(*ema_, recipe_, device_));
+  nn::load_state_dict(*ema_, nn::state_dict(*map_), "the averaged map");
+  for (auto parameter : own) parameter.requires_grad_(false);
+  averaged_ = FlatParameters(own);
+  averaged_.adopt(own);
+  averaged_statistics_ = BatchNormBuffers(*ema_);
+  ema_->eval();
+}
+
+torch::Tensor Solver::transport(nn::MapNet& map, const torch::Tensor& x, const torch::Tensor& z) const {
+  auto input = with_noise(x, z);
+  if (recipe_.train.channels_last && input.dim() == 4) input = input.contiguous(torch::MemoryFormat::ChannelsLast);
+  torch::Tensor output;
+  {
+    const AutocastScope mixed(device_, precision_type(recipe_.train.precision));
+    output = map.forward(input);
+  }
+  if (output.scalar_type() != x.scalar_type()) output = output.to(x.scalar_type());
+  return z.defined() ? output.unflatten(0, std::vector<int64_t>{x.size(0), z.size(1)}) : output.unsqueeze(1);
+}
+
+ot::Potential Solver::potential_function() const {
+  return [this](const torch::Tensor& y, const torch::Tensor& sigma_B) {
+    const AutocastScope mixed(device_, precision_type(recipe_.train.precision));
+    const auto input =
+        recipe_.train.channels_last && y.dim() == 4 ? y.contiguous(torch::MemoryFormat::ChannelsLast) : y;
+    return potential_->forward(input, sigma_B).to(y.scalar_type());
+  };
+}
+
+/// Adds the gradient of `share` of a piece's loss to the map's.
+ot::MapLoss Solver::backward_through_map(const torch::Tensor& x, const torch::Tensor& z,
+                                         const ot::Perturbation& perturbation, const IterationSchedule& schedule,
+                                         double share) {
+  const auto loss_of = [&](const torch::Tensor& y) {
+    return ot::map_loss(*method_, potential_function(), x, y, perturbation, schedule.values);
+  };
+  const auto backward = [&](const ot::MapLoss& loss) {
+    adam_map_.scaled(share == 1 ? loss.loss : loss.loss * share).backward();
+  };
+  if (!recipe_.train.recompute) {
+    auto loss = loss_of(transport(*map_, x, z));
+    backward(loss);
+    return loss;
+  }
+  // The map runs twice: first for its outputs alone, then, when the potential's activations are gone, with its own. Its
+  // statistics are taken once.
+  torch::Tensor y;
+  {
+    const at::NoGradGuard no_grad;
+    y = transport(*map_, x, z);
+  }
+  y = y.detach().requires_grad_(true);
+  auto loss = loss_of(y);
+  backward(loss);
+  const auto before = statistics_.copy();
+  transport(*map_, x, z).backward(y.grad());
+  statistics_.restore(before);
+  return loss;
+}
+
+Update Solver::map_update(const torch::Tensor& x, const Draws& draws, const IterationSchedule& schedule) {
+  // The potential's weights need no gradient here, and none is computed.
+  adam_potential_.require_gradients(false);
+  adam_map_.require_gradients(true);
+  set_training(*map_, true);
+  set_training(*potential_, false);
+  adam_map_.zero_grad();
+  statistics_.keep();
+  const int64_t batch = x.size(0);
+  Update out;
+  if (recipe_.train.accumulate == 1) {
+    if (reducer_map_) reducer_map_->begin_final_backward();
+    const auto loss = backward_through_map(x, draws.z, draws.perturbation, schedule, part_);
+    out.loss = loss.loss.detach();
+    out.cost = loss.cost;
+    out.potential = loss.potential;
+  } else {
+    for_pieces(batch, recipe_.train.accumulate, [&](int64_t begin, int64_t length) {
+      const double share = static_cast<double>(length) / static_cast<double>(batch);
+      if (reducer_map_ && begin + length == batch) reducer_map_->begin_final_backward();
+      const auto loss = backward_through_map(x.narrow(0, begin, length),
+                                             draws.z.defined() ? draws.z.narrow(0, begin, length) : draws.z,
+                                             piece(draws.perturbation, begin, length), schedule, share * part_);
+      add(out.loss, loss.loss, share);
+      add(out.cost, loss.cost, share);
+      add(out.potential, loss.potential, share);
+    });
+  }
+  conclude(adam_map_, reducer_map_.get(), schedule.rate_map, out);
+  return out;
+}
+
+Update Solver::potential_update(const torch::Tensor& x, const torch::Tensor& y, const Draws& draws,
+                                const IterationSchedule& schedule) {
+  const auto& options = recipe_.potential;
+  adam_map_.require_gradients(false);
+  adam_potential_.require_gradients(true);
+  set_training(*map_, !recipe_.train.eval_map_in_potential_step);
+  set_training(*potential_, true);
+  adam_potential_.zero_grad();
+  statistics_.keep();
+  const auto f = potential_function();
+  const int64_t batch = x.size(0);
+  // One scale for the whole batch, so that pieces add up to the same loss.
+  const auto cost_scale = options.expectile > 0 ? mean_over_ranks(method_->pair_cost(x, y).mean()) : torch::Tensor();
+  Update out;
+  for_pieces(batch, recipe_.train.accumulate, [&](int64_t begin, int64_t length) {
+    const double share = static_cast<double>(length) / static_cast<double>(batch);
+    const auto x_piece = x.narrow(0, begin, length), y_piece = y.narrow(0, begin, length);
+    const auto shown = piece(draws.perturbation, begin, length);
+    torch::Tensor fake;
+    {
+      at::NoGradGuard no_grad;
+      fake = transport(*map_, x_piece, draws.z.defined() ? draws.z.narrow(0, begin, length) : draws.z).squeeze(1);
+    }
+    const auto parts = ot::potential_loss(f, fake, y_piece, shown);
+    auto loss = parts.loss;
+    if (schedule.penalise) {
+      const auto at = shown.defined() ? y_piece + shown.noise : y_piece;
+      const auto f_at = [&](const torch::Tensor& point) { return f(point, shown.sigma_B); };
+      loss = loss + options.r1 * static_cast<double>(options.r1_every) * ot::r1_penalty(f_at, at);
+    }
+    if (options.expectile > 0) {
+      loss = loss + options.expectile * ot::expectile_penalty(method_->pair_cost(x_piece, fake), parts.fake_B,
+                                                              method_->pair_cost(x_piece, y_piece), parts.real_B,
+                                                              options.expectile_level, cost_scale);
+    }
+    if (reducer_potential_ && begin + length == batch) reducer_potential_->begin_final_backward();
+    adam_potential_.scaled(share * part_ == 1 ? loss : loss * (share * part_)).backward();
+    add(out.loss, parts.loss, share);
+  });
+  conclude(adam_potential_, reducer_potential_.get(), schedule.rate_potential, out);
+  return out;
+}
+
+/// The step by the gradients of all ranks, and the figures of the update; what a step that was not taken left is put
+/// back.
+void Solver::conclude(Adam& adam, GradientReducer* exchange, const ot::HostOrDeviceScalar& rate, Update& update) {
+  if (exchange) exchange->finish(update);
+  const bool by_rank = group_ && group_->size() > 1 && !recipe_.parallel.sync_batch_norm;
+  if (by_rank && map_->is_training()) statistics_.average(*group_);
+  const auto step = adam.step(rate, update.loss, exchange ? &exchange->gradient() : nullptr);
+  statistics_.restore_if(step.blocked);
+  update.gradient_norm = step.gradient_norm;
+  update.blocked = step.blocked;
+}
+
+torch::Tensor Solver::mean_over_ranks(const torch::Tensor& mean) const {
+  if (!group_ || group_->size() == 1) return mean;
+  const auto sum = mean.detach().clone();
+  group_->sum(sum);
+  return sum * part_;
+}
+
+void Solver::broadcast_state() {
+  for (const auto& [name, tensor] : state()) group_->broadcast(tensor);
+}
+
+int64_t Solver::fingerprint() const {
+  const at::NoGradGuard no_grad;
+  uint64_t out = 0;
+  for (const auto* values : {&adam_map_.values(), &adam_potential_.values()}) {
+    // Sums of integers do not depend on their order, as sums over another number of threads would.
+    out = out * 31 + static_cast<uint64_t>(values->view(torch::kInt32).sum(torch::kInt64).item<int64_t>());
+  }
+  return static_cast<int64_t>(out);
+}
+
+NamedTensors Solver::state() const {
+  NamedTensors out;
+  const auto add = [&out](const std::string& prefix, const NamedTensors& tensors) {
+    for (const auto& [name, tensor] : tensors) out.emplace_back(prefix + name, tensor);
+  };
+  add("map/", nn::state_dict(*map_));
+  if (ema_) add("ema/", nn::state_dict(*ema_));
+  add("potential/", nn::state_dict(*potential_));
+  add("adam_map/", adam_map_.state());
+  add("adam_potential/", adam_potential_.state());
+  return out;
+}
+
+}  // namespace monge::solve
