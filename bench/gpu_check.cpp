@@ -64,7 +64,7 @@ int all(const std::vector<std::string>& words) {
     } else if (word == "--skip") {
       skip.push_back(words[++i]);
     } else {
-      throw Error(text("unknown option ", word, "; bench/gpu_check.cpp lists them"));
+      throw InputError(text("unknown option ", word, "; bench/gpu_check.cpp lists them"));
     }
   }
   require(device_name != "cuda" || torch::cuda::is_available(),

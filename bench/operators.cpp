@@ -13,8 +13,6 @@
 #include "monge/nn/ops/avg_pool.h"
 #include "monge/nn/ops/batch_norm_relu.h"
 #include "monge/nn/ops/leaky_residual.h"
-#include "monge/nn/ops/noise.h"
-#include "monge/nn/ops/squared_distance.h"
 #include "monge/nn/ops/upsample_concat.h"
 
 namespace {
@@ -104,16 +102,5 @@ int main(int count, char** arguments) {
           [](const Tensors& in) { return ops::plain_leaky_residual(in[0], in[1], 0.1, 0.2); },
           [](const Tensors& in) { return ops::leaky_residual(in[0], in[1], 0.1, 0.2); });
     }
-    const auto state = ops::noise_state(1, torch::kCPU);
-    const auto sigma = torch::ones({batch});
-    compare(
-        "squared_distance", {image({batch, 3, size, size}), image({batch, 3, size, size})},
-        [](const Tensors& in) { return ops::plain_squared_distance(in[0], in[1], 1); },
-        [](const Tensors& in) { return ops::squared_distance(in[0], in[1], 1); });
-    // What the noise is drawn by today, not its plain form, which is only there to be compared with.
-    compare(
-        "add_noise", {image({batch, 3, size, size})},
-        [&](const Tensors& in) { return in[0] + sigma.view({-1, 1, 1, 1}) * torch::randn(in[0].sizes()); },
-        [&](const Tensors& in) { return ops::add_noise(in[0], sigma, state, 0); });
   }
 }

@@ -1,5 +1,5 @@
-// bench_step: times recipes on synthetic batches; needs LibTorch alone. One JSON object a recipe, with the keys of
-// `monge bench --json`, the recipe's assignments under "recipe" before them.
+// bench_step: times solvers on synthetic batches; needs LibTorch alone. Its keys are those of solve::SolverOptions. One
+// JSON object a recipe, with the keys of `monge bench --json`, the recipe's assignments under "recipe" before them.
 //
 //   bench_step [--job] [--device auto|cpu|cuda] [--threads N] [--shape D | --shape C H W] [--iterations N] [--warm N]
 //              [--profile] section.key=value ... [--and section.key=value ...]
@@ -91,8 +91,8 @@ torch::Device device_named(const std::string& name) {
 }
 
 #ifdef MONGE_CUDA
-void print_kernels(const train::Recipe& recipe, const std::vector<int64_t>& shape, const solve::BatchProvider& feed,
-                   torch::Device device) {
+void print_kernels(const solve::SolverOptions& recipe, const std::vector<int64_t>& shape,
+                   const solve::BatchProvider& feed, torch::Device device) {
   namespace profiler = torch::autograd::profiler;
   using torch::profiler::impl::ActivityType;
   const auto nets = solve::make_nets(recipe, shape, shape);
@@ -131,14 +131,15 @@ void run(const Command& command) {
   if (command.threads > 0) at::set_num_threads(static_cast<int>(command.threads));
   solve::keep_freed_memory();
   const std::atomic<bool> stop{false};
-  const auto group = command.job ? dist::world_of_one(device) : nullptr;
+  const auto job = command.job ? dist::make_nccl_group_of_one(device) : nullptr;
+  auto& group = job ? *job : dist::ProcessGroup::single();
   for (const auto& assignments : command.recipes) {
-    train::Recipe recipe;
-    train::assign(recipe, assignments);
+    solve::SolverOptions recipe;
+    solve::assign(recipe, assignments);
     solve::make_synthetic(recipe);
-    train::validate(recipe);
+    solve::validate(recipe);
     recipe.train.precision = solve::resolve_precision(recipe.train.precision, device);
-    solve::apply_settings(recipe, device);
+    solve::apply_settings(recipe.train, device);
     const auto feed = solve::synthetic_feed(recipe, command.shape, device);
     const auto result = solve::bench(recipe, command.shape, feed, device, command.timing, stop, group);
     std::string named;

@@ -25,9 +25,9 @@ namespace {
 void run(bool on_gpu) {
   dist::Job job(
       dist::detect_launch(), {},
-      {.speak =
-           [](const dist::JobFailure& verdict) { std::fprintf(stderr, "bench_sums: %s\n", verdict.message.c_str()); },
-       .ended = [](const dist::JobFailure& verdict) { std::_Exit(verdict.code); }});
+      {.report =
+           [](const dist::JobFailure& failure) { std::fprintf(stderr, "bench_sums: %s\n", failure.message.c_str()); },
+       .end_process = [](const dist::JobFailure& failure) { std::_Exit(failure.code); }});
   auto& group = job.group();
   torch::Device device = torch::kCPU;
   if (on_gpu) {

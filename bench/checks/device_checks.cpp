@@ -58,8 +58,8 @@ std::vector<Outcome> synchronisations(torch::Device device) {
     std::vector<Outcome> out;
     for (const auto* method : {"strong", "weak", "noised"}) {
       const std::vector<int64_t> shape{3, 32, 32};
-      train::Recipe recipe;
-      train::assign(recipe,
+      solve::SolverOptions recipe;
+      solve::assign(recipe,
                     {text("method=", method), "train.batch=8", "train.k_t=3", "map.width=8", "potential.width=16",
                      "potential.width_max=32", "train.precision=bf16", "train.graph=off"});
       solve::make_synthetic(recipe);

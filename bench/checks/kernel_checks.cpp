@@ -3,9 +3,9 @@
 #include <cmath>
 
 #include "bench/checks/check.h"
+#include "bench/checks/kernel_comparison.h"
 #include "monge/core/random.h"
 #include "monge/nn/fused_mlp.h"
-#include "monge/nn/ops/check.h"
 
 namespace monge::bench {
 namespace {

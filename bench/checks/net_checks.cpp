@@ -48,7 +48,7 @@ Step step(const Problem& problem, const std::string& precision, torch::Device de
     f_t = nets.potential->forward(t_x);
     f_y = nets.potential->forward(y);
   }
-  Step out{joined({t_x}), joined({f_t}), {}, {}};
+  Step out{.map = joined({t_x}), .potential = joined({f_t}), .map_gradients = {}, .potential_gradients = {}};
   const double scale = 1024;  // fp16 would lose small gradients, which is what trainings have a scaler for
   const auto map_loss = (t_x.to(type) - x).square().mean() - f_t.to(type).mean();
   const auto potential_loss = f_t.to(type).mean() - f_y.to(type).square().mean();

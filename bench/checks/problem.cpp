@@ -9,19 +9,19 @@ const Problem& vectors() {
 }
 
 const Problem& images() {
-  static const Problem problem{"pictures",
+  static const Problem problem{"images",
                                {3, 16, 16},
                                {"train.batch=8", "train.k_t=2", "map.width=8", "map.depth=3", "potential.width=16",
                                 "potential.width_max=32", "train.ema=0.9"}};
   return problem;
 }
 
-train::Recipe recipe_of(const Problem& problem, const Assignments& changes) {
-  train::Recipe recipe;
-  train::assign(recipe, {"source.path=toy:none", "target.path=toy:none", "otp.eps_end=0.1", "train.tf32=false"});
-  train::assign(recipe, problem.assignments);
-  train::assign(recipe, changes);
-  train::validate(recipe);
+solve::SolverOptions recipe_of(const Problem& problem, const Assignments& changes) {
+  solve::SolverOptions recipe;
+  solve::assign(recipe, {"otp.eps_end=0.1", "train.tf32=false"});
+  solve::assign(recipe, problem.assignments);
+  solve::assign(recipe, changes);
+  solve::validate(recipe);
   return recipe;
 }
 

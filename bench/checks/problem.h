@@ -4,7 +4,7 @@
 #include <ATen/Context.h>
 
 #include "bench/checks/check.h"
-#include "monge/train/recipe.h"
+#include "monge/solve/options.h"
 
 namespace monge::bench {
 
@@ -20,8 +20,8 @@ struct Problem {
 const Problem& vectors();
 const Problem& images();
 
-/// The problem's recipe without data, TF32 off, with `changes` over it.
-train::Recipe recipe_of(const Problem& problem, const Assignments& changes);
+/// The problem's options, TF32 off, with `changes` over it.
+solve::SolverOptions recipe_of(const Problem& problem, const Assignments& changes);
 
 /// Switches TF32 in products and convolutions while it lives.
 class Tf32 {

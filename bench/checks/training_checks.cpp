@@ -13,24 +13,22 @@
 namespace monge::bench {
 namespace {
 
-using train::Recipe;
-
 constexpr int64_t kIterations = 20;
 
 struct Trace {
   std::vector<double> losses;  ///< of the map, then of the potential, iteration by iteration
   int64_t skipped = 0;
-  train::NamedTensors state;
+  nn::NamedTensors state;
 };
 
 Trace training(const Problem& problem, const Assignments& changes, torch::Device device,
-               int64_t iterations = kIterations, std::shared_ptr<dist::ProcessGroup> group = nullptr) {
+               int64_t iterations = kIterations, dist::ProcessGroup& group = dist::ProcessGroup::single()) {
   // Adam divides by the gradient's own size, so that where that is nothing but rounding, whole steps are rounding: with
   // a larger eps than 1e-8 traces stay comparable over many updates.
   auto assignments = changes;
   assignments.emplace_back("train.eps=1e-4");
   const auto recipe = recipe_of(problem, assignments);
-  solve::apply_settings(recipe, device);
+  solve::apply_settings(recipe.train, device);
   const auto nets = solve::make_nets(recipe, problem.item_shape, problem.item_shape);
   int64_t dim = 1;
   std::vector<int64_t> shape{recipe.train.batch};
@@ -38,7 +36,7 @@ Trace training(const Problem& problem, const Assignments& changes, torch::Device
     dim *= extent;
     shape.push_back(extent);
   }
-  solve::Solver solver(recipe, nets.map, nets.ema, nets.potential, dim, device, std::move(group));
+  solve::Solver solver(recipe, nets.map, nets.ema, nets.potential, dim, device, group);
   const RandomStreams streams(3);
   const auto draw = [&](const char* purpose, int64_t step) {
     return torch::randn(shape, streams.at(purpose, step)).tanh();
@@ -152,15 +150,16 @@ std::vector<Outcome> graph(torch::Device device) {
   return out;
 }
 
-/// A job of one rank against none; eager and as graphs.
-std::vector<Outcome> job_of_one(torch::Device device, const std::shared_ptr<dist::ProcessGroup>& group) {
+/// A group of one rank that sums through NCCL on a GPU, against one that sends nothing; eager and as graphs.
+std::vector<Outcome> job_by_nccl(torch::Device device) {
+  const auto group = dist::make_nccl_group_of_one(device);
   std::vector<Outcome> out;
   for (const auto* method : {"strong", "weak", "noised", "otp"}) {
     for (const auto* graphs : {"off", "on"}) {
       const Assignments options{text("method=", method), "train.deterministic=true", text("train.graph=", graphs)};
       for (const auto* problem : {&vectors(), &images()}) {
         const auto plain = training(*problem, options, device),
-                   parallel = training(*problem, options, device, kIterations, group);
+                   parallel = training(*problem, options, device, kIterations, *group);
         out.push_back(compared(text(method, ", graph ", graphs, ", ", problem->name), difference(parallel, plain),
                                kVectorRounding, same_bits(parallel, plain) ? "the same bits" : ""));
       }
@@ -168,12 +167,6 @@ std::vector<Outcome> job_of_one(torch::Device device, const std::shared_ptr<dist
   }
   return out;
 }
-
-/// As a user starts it: nothing is sent.
-std::vector<Outcome> job(torch::Device device) { return job_of_one(device, std::make_shared<dist::ProcessGroup>()); }
-
-/// On a GPU through NCCL, in graphs, too.
-std::vector<Outcome> job_by_nccl(torch::Device device) { return job_of_one(device, dist::world_of_one(device)); }
 
 std::vector<Outcome> deterministic(torch::Device device) {
   const Assignments options{"train.deterministic=true"};
@@ -195,8 +188,7 @@ std::vector<Check> training_checks() {
           {"fp16 against fp32", fp16},
           {"graph against none", graph},
           {"deterministic twice", deterministic},
-          {"a job of one rank against none", job_by_nccl},
-          {"a job of one rank that sends nothing against none", job}};
+          {"a job of one rank against none", job_by_nccl}};
 }
 
 }  // namespace monge::bench

@@ -37,13 +37,13 @@ int bench_command(const BenchCommand& options) {
             "--synthetic needs --shape: D for vectors, C H W for images");
   }
   auto recipe = train::read_recipe(options.recipe, assignments);
-  set_threads(options.common, recipe.train.threads);
+  session::set_threads(compute_for(options.common), recipe.train.threads);
   watch_signals();
-  const auto device = device_of(options.common, recipe.train.device);
+  const auto device = session::choose_device(compute_for(options.common), recipe.train.device);
   const auto log = log_sink(options.common);
   recipe.train.precision = solve::resolve_precision(recipe.train.precision, device, log);
   recipe.train.deterministic |= options.deterministic;
-  solve::apply_settings(recipe, device);
+  solve::apply_settings(recipe.train, device);
   solve::keep_freed_memory();
   std::vector<int64_t> shape = options.shape;
   std::unique_ptr<train::Trainer> trainer;  // holds the data
@@ -54,7 +54,8 @@ int bench_command(const BenchCommand& options) {
     feed = solve::synthetic_feed(recipe, shape, device);
   } else {
     require(shape.empty(), "--shape is of synthetic batches; add --synthetic");
-    auto data = train::open_training_data(recipe, log, progress_callback(options.common, "reading images"));
+    auto data = train::open_training_data(
+        recipe, {.log = log, .progress = progress_callback(options.common, "reading images")});
     shape = data.source->item_shape();
     trainer = std::make_unique<train::Trainer>(recipe, data, device, "", log);
     recipe = trainer->recipe();
@@ -72,7 +73,7 @@ int bench_command(const BenchCommand& options) {
     return kDone;
   }
   const double images =
-      1e3 * static_cast<double>(recipe.train.batch * train::map_noise(recipe).draws * recipe.train.k_t) / r.ms_median;
+      1e3 * static_cast<double>(recipe.train.batch * solve::make_method(recipe)->draws() * recipe.train.k_t) / r.ms_median;
   std::printf(
       "outer iteration  %.3f ms (least %.3f, most %.3f), %lld map updates of %lld and one of the potential\n"
       "throughput       %.0f samples a second through the map's updates\n"

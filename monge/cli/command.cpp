@@ -17,6 +17,7 @@
 #include "monge/core/cores.h"
 #include "monge/core/error.h"
 #include "monge/core/names.h"
+#include "monge/session/summary.h"
 
 namespace monge::cli {
 namespace {
@@ -80,67 +81,32 @@ void add_common(CLI::App& command, Common& common) {
       ->capture_default_str();
 }
 
-namespace {
+session::Compute compute_for(const Common& common, dist::ProcessGroup& group) {
+  return {.device = common.device, .threads = common.threads, .group = group};
+}
 
-/// Launchers bind ranks to cores of their own, to a socket that several share, or not at all: each core is divided
-/// among the ranks of the host that may run on it.
-int64_t cores_of(dist::ProcessGroup& group) {
-  cpu_set_t own{};
-  ::sched_getaffinity(0, sizeof own, &own);
-  std::string mask = group.location().host + ' ';
-  for (int core = 0; core < CPU_SETSIZE; ++core) mask += CPU_ISSET(core, &own) ? '1' : '0';
-  double cores = 0;
-  const auto all = group.gather(mask);
-  for (size_t i = mask.size() - CPU_SETSIZE; i < mask.size(); ++i) {
-    if (mask[i] != '1') continue;
-    int64_t sharers = 0;
-    for (size_t rank = 0; rank < all.size(); ++rank) {
-      sharers += group.location(static_cast<int64_t>(rank)).host == group.location().host &&
-                 all[rank].size() == mask.size() && all[rank][i] == '1';
+session::Hooks hooks_for(const Common& common, const dist::ProcessGroup& group) {
+  struct State {
+    std::unique_ptr<Progress> line;
+    std::string step;
+    int64_t total = 0;
+  };
+  session::Hooks hooks{.log = log_sink(common, group), .stop = &stop_flag()};
+  hooks.progress = [state = std::make_shared<State>(), style = progress_style(common)](const std::string& step,
+                                                                                       int64_t done, int64_t total) {
+    if (!state->line || state->step != step || state->total != total || done == 0) {
+      state->line = std::make_unique<Progress>(std::cerr, style, step, total);
+      state->step = step;
+      state->total = total;
     }
-    cores += 1.0 / static_cast<double>(std::max<int64_t>(sharers, 1));
-  }
-  return std::max<int64_t>(1, static_cast<int64_t>(cores + 1e-9));
+    state->line->update(done);
+    if (done >= total) state->line.reset();
+  };
+  return hooks;
 }
 
-/// The GPU of a rank. Launchers let a rank see its own alone, or all of the host's.
-torch::Device gpu_of(const dist::ProcessGroup& group) {
-  const auto seen = static_cast<int64_t>(torch::cuda::device_count());
-  const auto& place = group.location();
-  if (seen > 1 && place.local_rank >= seen) {
-    throw Error(Complaint{.what = text("host ", place.host, " has ", place.local_size, " ranks and ", seen, " GPUs"),
-                          .fix = text("start at most ", seen, " ranks there")});
-  }
-  const torch::Device device(torch::kCUDA, static_cast<c10::DeviceIndex>(seen > 1 ? place.local_rank : 0));
-  c10::impl::VirtualGuardImpl(torch::kCUDA)
-      .setDevice(device);  // what asks for the current GPU must not wake another rank's
-  return device;
-}
-
-}  // namespace
-
-torch::Device device_of(const Common& common, const std::string& recipe_device, const dist::ProcessGroup* group) {
-  const bool available = torch::cuda::is_available();
-  const auto& wanted = common.device == "auto" ? recipe_device : common.device;
-  if (wanted == "cuda" && !available) {
-    throw Error(Complaint{.what = "no CUDA device can be used",
-                          .where = "--device",
-                          .value = "cuda",
-                          .fix = "use --device cpu; monge info says what this build can use"});
-  }
-  if (wanted == "cpu" || !available) return torch::kCPU;
-  return group ? gpu_of(*group) : torch::Device(torch::kCUDA);
-}
-
-void set_threads(const Common& common, int64_t recipe_threads, dist::ProcessGroup* group) {
-  const int64_t wanted = common.threads > 0 ? common.threads : recipe_threads;
-  set_usable_cores(0);
-  if (group) set_usable_cores(cores_of(*group));
-  at::set_num_threads(static_cast<int>(wanted > 0 ? wanted : usable_cores()));
-}
-
-LogSink log_sink(const Common& common, const dist::ProcessGroup* group) {
-  if (group && !group->is_root()) return silent();
+LogSink log_sink(const Common& common, const dist::ProcessGroup& group) {
+  if (!group.is_root()) return silent();
   return [quiet = common.quiet](LogLevel level, const std::string& line) {
     static std::mutex guard;
     const std::lock_guard lock(guard);
@@ -172,24 +138,20 @@ std::function<void(int64_t, int64_t)> progress_callback(const Common& common, co
   };
 }
 
-std::string json_text(const nlohmann::ordered_json& object, int indent) {
-  return object.dump(indent, ' ', /*ensure_ascii=*/false, nlohmann::ordered_json::error_handler_t::replace);
-}
-
-void print_json(const nlohmann::ordered_json& object) { std::cout << json_text(object) << std::endl; }
+void print_json(const nlohmann::ordered_json& object) { std::cout << session::json_text(object) << std::endl; }
 
 const std::atomic<bool>& stop_flag() { return stop; }
 
-void watch_signals(const dist::ProcessGroup* group) {
-  const bool in_job = group != nullptr;
-  quiet = in_job && !group->is_root();
+void watch_signals(const dist::ProcessGroup& group) {
+  const bool in_job = group.launched();
+  quiet = in_job && !group.is_root();
   repeats_for = in_job ? 3 : 0;
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) handle(number, on_signal);
   if (in_job) handle(SIGUSR1, on_signal);
 }
 
-void end_on_signals(const dist::ProcessGroup* group) {
-  if (group) return;
+void end_on_signals(const dist::ProcessGroup& group) {
+  if (group.launched()) return;
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) handle(number, end_at_once);
 }
 

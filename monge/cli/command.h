@@ -1,8 +1,6 @@
 // What the commands share: the flags that are the same everywhere, where they print, and how they stop.
 #pragma once
 
-#include <torch/types.h>
-
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <functional>
@@ -14,6 +12,8 @@
 #include "monge/core/log.h"
 #include "monge/core/progress.h"
 #include "monge/dist/process_group.h"
+#include "monge/session/compute.h"
+#include "monge/session/hooks.h"
 
 namespace monge::cli {
 
@@ -40,19 +40,14 @@ void add_output_flags(CLI::App& command, Common& common);
 /// Adds these, --device and --threads.
 void add_common(CLI::App& command, Common& common);
 
-/// "auto" takes CUDA where there is a device. @throws Error when CUDA is asked for and absent.
-/// @param recipe_device  train.device, used where the flag is "auto".
-/// @param group          of a job: each rank of a host takes a GPU of its own, that of its local rank where it sees
-/// several.
-torch::Device device_of(const Common& common, const std::string& recipe_device = "auto",
-                        const dist::ProcessGroup* group = nullptr);
+/// Where a command computes, from the flags.
+session::Compute compute_for(const Common& common, dist::ProcessGroup& group = dist::ProcessGroup::single());
 
-/// Sets LibTorch's threads: the flag if given, else `recipe_threads`, else all cores; of a job's ranks on one host each
-/// has its part of the cores that it shares with others, and of those for decoding images, too. All ranks call it.
-void set_threads(const Common& common, int64_t recipe_threads = 0, dist::ProcessGroup* group = nullptr);
+/// Messages and progress lines on stderr, those of the root alone; the flag that signals set.
+session::Hooks hooks_for(const Common& common, const dist::ProcessGroup& group = dist::ProcessGroup::single());
 
-/// Messages to stderr unless quiet; warnings always. @param group  of a job: rank 0 speaks alone.
-LogSink log_sink(const Common& common, const dist::ProcessGroup* group = nullptr);
+/// Messages to stderr unless quiet; warnings always. Of several ranks the root speaks alone.
+LogSink log_sink(const Common& common, const dist::ProcessGroup& group = dist::ProcessGroup::single());
 
 /// Redrawn on a terminal, plain lines elsewhere, none when quiet.
 Progress::Style progress_style(const Common& common);
@@ -60,24 +55,19 @@ Progress::Style progress_style(const Common& common);
 /// A progress callback (done, total) that makes its line on the first call.
 std::function<void(int64_t, int64_t)> progress_callback(const Common& common, const std::string& label);
 
-/// As JSON text; bytes that are not UTF-8, as names of files may hold, become U+FFFD.
-/// @param indent  -1: on one line.
-std::string json_text(const nlohmann::ordered_json& object, int indent = -1);
-
 /// One line on stdout.
 void print_json(const nlohmann::ordered_json& object);
 
 /// Set by SIGINT, SIGTERM and SIGHUP after watch_signals(), unless the program was started with them ignored (nohup); a
 /// second signal ends the process at once.
-/// @param group  of a job: SIGUSR1 counts, too (mpirun passes it on to all ranks, where SIGTERM makes it end them in a
-/// second);
-///               repeats within 3 s are the same signal that came by another way (to the process, and by its launcher).
+/// In a launched job SIGUSR1 counts, too (mpirun passes it on to all ranks, where SIGTERM makes it end them in a
+/// second), and repeats within 3 s are the same signal that came by another way (to the process, and by its launcher).
 const std::atomic<bool>& stop_flag();
-void watch_signals(const dist::ProcessGroup* group = nullptr);
+void watch_signals(const dist::ProcessGroup& group = dist::ProcessGroup::single());
 
-/// For a command that keeps nothing: these signals end it at once, with a word and the code kStopped. Not in a job,
-/// whose other ranks have to be told.
-void end_on_signals(const dist::ProcessGroup* group = nullptr);
+/// For a command that keeps nothing: these signals end it at once, with a word and the code kStopped. Not in a launched
+/// job, whose other ranks have to be told.
+void end_on_signals(const dist::ProcessGroup& group = dist::ProcessGroup::single());
 
 /// Commands, one file each: add themselves to the program and set `action` when chosen.
 void add_train(CLI::App& program, Action& action);

@@ -104,7 +104,7 @@ void print_table(const data::ImageReport& r, const CheckCommand& command) {
   const auto pair = [](const auto& list) {
     return [&list](size_t i) { return shown(list[i].first) + "  =  " + shown(list[i].second); };
   };
-  std::printf("%-12s %s\n%-12s %lld, %.1f MB\n%-12s %s\n%-12s %s\n%-12s %s\n", "source", r.name.c_str(), "pictures",
+  std::printf("%-12s %s\n%-12s %lld, %.1f MB\n%-12s %s\n%-12s %s\n%-12s %s\n", "source", r.name.c_str(), "images",
               static_cast<long long>(r.images), 1e-6 * static_cast<double>(r.bytes), "widths", range(r.widths).c_str(),
               "heights", range(r.heights).c_str(), "channels", channels(r.channels).c_str());
   print_list("corrupt", r.corrupt.size(), command.most, [&](size_t i) { return r.corrupt[i]; });

@@ -29,8 +29,8 @@ std::string digest_of(const std::string& given) {
   std::transform(word.begin(), word.end(), word.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (word.size() != 64 || word.find_first_not_of("0123456789abcdef") != word.npos) {
-    throw Error(Complaint{
-        .what = "is no SHA-256", .where = "--sha256", .value = word, .allowed = "64 hexadecimal digits, or -"});
+    throw InputError(
+        {.what = "is no SHA-256", .where = "--sha256", .value = word, .allowed = "64 hexadecimal digits, or -"});
   }
   return word;
 }
@@ -41,27 +41,27 @@ std::vector<std::string> digests_of(const DataFetchCommand& command, size_t addr
   for (const auto& word : command.sha256) out.push_back(digest_of(word));
   if (out.empty()) out.resize(addresses);
   if (out.size() == addresses) return out;
-  throw Error(Complaint{.what = text(addresses, addresses == 1 ? " address, but " : " addresses, but ", out.size(),
-                                     out.size() == 1 ? " checksum" : " checksums"),
-                        .where = "--sha256",
-                        .fix = "give one for each address in their order; - for one that is not known"});
+  throw InputError({.what = text(addresses, addresses == 1 ? " address, but " : " addresses, but ", out.size(),
+                                 out.size() == 1 ? " checksum" : " checksums"),
+                    .where = "--sha256",
+                    .fix = "give one for each address in their order; - for one that is not known"});
 }
 
 std::vector<std::string> addresses_of(const DataFetchCommand& command) {
   const auto& last = command.places.back();
   if (last.find("://") != last.npos) {
-    throw Error(Complaint{.what = "the last word is the folder for what is fetched, and this is an address",
-                          .value = fetch::without_credentials(last),
-                          .fix = "monge data fetch URL... FOLDER"});
+    throw InputError({.what = "the last word is the folder for what is fetched, and this is an address",
+                      .value = fetch::without_credentials(last),
+                      .fix = "monge data fetch URL... FOLDER"});
   }
   std::vector<std::string> out(command.places.begin(), command.places.end() - 1);
   if (out.empty())
-    throw Error(Complaint{.what = "no address is given", .value = last, .fix = "monge data fetch URL... FOLDER"});
+    throw InputError({.what = "no address is given", .value = last, .fix = "monge data fetch URL... FOLDER"});
   if (!command.name.empty() && out.size() > 1) {
-    throw Error(Complaint{.what = text("one name for ", out.size(), " addresses"),
-                          .where = "--name",
-                          .value = command.name,
-                          .fix = "fetch them one by one"});
+    throw InputError({.what = text("one name for ", out.size(), " addresses"),
+                      .where = "--name",
+                      .value = command.name,
+                      .fix = "fetch them one by one"});
   }
   if (command.name.empty()) {
     for (const auto& url : out) fetch::file_name_of(url);  // complaints come before the first of them is fetched

@@ -25,11 +25,11 @@ void read_size(const std::string& words, data::PreparationOptions& preparation) 
   static const std::regex form(R"((\d{1,5})(?:x(\d{1,5}))?)");
   std::smatch found;
   if (!std::regex_match(words, found, form)) {
-    throw Error(Complaint{.what = "not a size",
-                          .where = "--size",
-                          .value = '"' + words + '"',
-                          .allowed = "WIDTHxHEIGHT or one number, in pixels",
-                          .fix = "write for example 64x64"});
+    throw InputError({.what = "not a size",
+                      .where = "--size",
+                      .value = '"' + words + '"',
+                      .allowed = "WIDTHxHEIGHT or one number, in pixels",
+                      .fix = "write for example 64x64"});
   }
   preparation.width = std::stoll(found[1]);
   preparation.height = found[2].matched ? std::stoll(found[2]) : preparation.width;

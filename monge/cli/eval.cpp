@@ -1,139 +1,89 @@
-// monge eval: the figures of a model on data that it was not trained on.
+// monge eval: the metrics of a model on data that it was not trained on.
 #include <cstdio>
-#include <iostream>
 #include <memory>
 
 #include "monge/cli/bare_checkpoint.h"
 #include "monge/cli/command.h"
 #include "monge/cli/job.h"
-#include "monge/cli/summary.h"
 #include "monge/core/error.h"
-#include "monge/eval/evaluation.h"
-#include "monge/eval/few_samples.h"
-#include "monge/train/broadcast_from_root.h"
-#include "monge/train/trainer.h"
+#include "monge/eval/metrics.h"
+#include "monge/model/broadcast_from_root.h"
+#include "monge/session/evaluation.h"
+#include "monge/session/root_first.h"
+#include "monge/session/summary.h"
 
 namespace monge::cli {
 namespace {
 
-struct EvalOptions {
+struct EvalCommand {
   Common common;
-  std::string model, source, target;
-  std::string features, mode, lpips, weights, on_error;
-  int64_t samples = 512, seed = 0;
-  BareOptions bare;
+  std::string model;
+  session::EvaluateOptions evaluate;
   RanksHere here;
 };
 
-/// The figures as a person reads them.
+/// What the table has of a metric; "" where it leaves it out.
+std::string table_text(const eval::Metric& metric, double value) {
+  if (metric.label.empty() && metric.note.empty()) return {};
+  char number[32];
+  std::snprintf(number, sizeof number, "%.*g", metric.digits, value);
+  if (metric.label.empty()) return ", " + (number + metric.note);
+  char label[32];
+  std::snprintf(label, sizeof label, "%-14s ", metric.label.c_str());
+  return text('\n', label, number, metric.note);
+}
+
+/// The metrics as a person reads them: first those of all data and maps, then those of this kind.
 void print_table(const eval::Evaluation& e) {
-  std::printf(
-      "target error   %.5g   energy distance between outputs and held-out target samples\n"
-      "target floor   %.5g   the same between two sets of target samples: a perfect map gets this\n"
-      "cost           %.5g   mean tau ||x - T(x)||^2\n"
-      "mse            %.5g   mean (x - T(x))^2 per entry: how far the map moves\n",
-      e.target_error, e.target_floor, e.cost, e.mse);
-  for (const auto& [name, value] : e.named()) {
-    if (name == "feature_error")
-      std::printf("feature error  %.5g   the target error in random convolution features\n", value);
-    if (name == "feature_floor") std::printf("feature floor  %.5g   and its floor\n", value);
-    if (name == "psnr") std::printf("psnr           %.4g dB\n", value);
-    if (name == "diversity")
-      std::printf("diversity      %.4g   RMS difference per entry between two outputs of one input\n", value);
-    if (name == "colourfulness_output") std::printf("colourfulness  %.4g of the outputs, ", value);
-    if (name == "colourfulness_target") std::printf("%.4g of the target\n", value);
+  std::string table;
+  const auto& rows = eval::metrics().rows();
+  for (const auto& row : rows) {
+    if (row.is_general()) table += table_text(row, e.value(row.name));
   }
+  for (const auto& [name, value] : e.metrics) {
+    const auto* row = eval::metrics().find(name);
+    if (row && !row->is_general()) table += table_text(*row, value);
+  }
+  std::printf("%s\n", table.c_str() + 1);
   for (const auto& [name, value] : e.judged) std::printf("%-14s %.5g\n", name.c_str(), value);
   std::printf("verdict        the map %s\n", e.verdict().c_str());
   std::fflush(stdout);
 }
 
-/// The recipe that says which data and which judge: the model's own, changed by what was asked for.
-train::Recipe recipe_for(const EvalOptions& options, const model::Model& model) {
-  train::Recipe recipe;
-  if (model.recipe) recipe = *model.recipe;
-  // Named data take the place of the held-out part; the recipe's own training target stays the other side of the floor.
-  if (!options.source.empty()) recipe.eval.source = options.source;
-  if (!options.target.empty()) recipe.eval.target = options.target;
-  if (!model.recipe) {
-    require(!options.source.empty() && !options.target.empty(), model.origin,
-            ": a bare checkpoint names no data; add --source PATH --target PATH");
-    recipe.source.path = options.source;
-    recipe.target.path = options.target;
-    recipe.source.colour = recipe.target.colour = model.item_shape[0] == 1 ? "grey" : "rgb";
-    if (options.bare.size > 0) recipe.source.size = recipe.target.size = options.bare.size;
-    recipe.eval.source = recipe.eval.target = "";
-    recipe.eval.holdout = 0;  // one set on both sides: evaluate() halves it
-  }
-  if (!options.on_error.empty()) recipe.source.on_error = recipe.target.on_error = options.on_error;
-  recipe.data.cache_mb = 0;  // a cache would decode all to draw some
-  // The recipe's own judge unless others are asked for.
-  for (const auto& [given, key] : {std::pair{&options.features, &recipe.eval.features},
-                                   {&options.mode, &recipe.eval.mode},
-                                   {&options.lpips, &recipe.eval.lpips},
-                                   {&options.weights, &recipe.eval.weights}}) {
-    if (!given->empty()) *key = *given == "none" ? "" : *given;
-  }
-  if (!options.mode.empty() && recipe.eval.features != "inception") {
-    throw Error(Complaint{.what = "is a way of preparing images for inception, which is not asked for",
-                          .where = "--mode",
-                          .value = options.mode,
-                          .fix = "add --features inception, or leave it out"});
-  }
-  return recipe;
-}
-
-void require_same(dist::ProcessGroup& group, const train::EvaluationData& data) {
-  for (const auto& source : {data.source, data.target, data.target_b}) {
-    group.require_same(source->name(), what_is_in(*source));
-  }
-}
-
-void print_result(const EvalOptions& options, const model::Model& model, const eval::ImageEvaluator* judge,
-                  const eval::Evaluation& result) {
-  if (!options.common.json) return print_table(result);
+nlohmann::ordered_json json_of(const model::Model& model, const session::EvaluateResult& result) {
+  const auto& evaluation = result.evaluation;
   nlohmann::ordered_json line{{"model", model.origin},
                               {"iteration", model.iteration},
-                              {"samples", result.samples},
-                              {"target_samples", result.target_samples}};
-  line.update(protocol_json(judge));
-  for (const auto& [name, value] : result.named()) line[name] = value;
-  if (!result.lost_columns.empty()) line["lost_columns"] = result.lost_columns;
-  line["reaches_target"] = reaches_target(result);
-  line["verdict"] = "the map " + result.verdict();
-  print_json(line);
+                              {"samples", evaluation.samples},
+                              {"target_samples", evaluation.target_samples}};
+  for (const auto& [key, value] : result.protocol) line[key] = value;
+  for (const auto& [name, value] : evaluation.named()) line[name] = value;
+  if (!evaluation.lost_columns.empty()) line["lost_columns"] = evaluation.lost_columns;
+  line["reaches_target"] = session::reaches_target(evaluation);
+  line["verdict"] = "the map " + evaluation.verdict();
+  return line;
 }
 
-int eval_command(EvalOptions options) {
-  if (const auto code = start_ranks(options.here)) return *code;
-  const auto job = join_job(options.common);
-  auto* group = job.get();
-  set_threads(options.common, 0, group);
+int eval_command(EvalCommand command) {
+  if (const auto code = start_ranks(command.here)) return *code;
+  auto& group = join_job(command.common);
+  const auto compute = compute_for(command.common, group);
+  const auto hooks = hooks_for(command.common, group);
+  session::set_threads(compute);
   end_on_signals(group);
-  const auto log = log_sink(options.common, group);
-  auto model = rank_0_first(group, [&] {
-    auto loaded = model::load_model(options.model, device_of(options.common, "auto", group), log);
-    apply_bare_options(options.bare, loaded);
+  auto model = session::root_first(group, [&] {
+    auto loaded = model::load_model(command.model, session::choose_device(compute), hooks.log);
+    session::apply_bare_options(command.evaluate.bare, loaded);
     return loaded;
   });
-  if (group) train::broadcast_from_root(*group, model);
-  const auto recipe = rank_0_first(group, [&] { return recipe_for(options, model); });
-  const auto judge = rank_0_first(group, [&] { return eval::make_image_evaluator(recipe, model.device); });
-  auto data = train::open_evaluation_data(recipe, log, progress_callback(options.common, "reading images"));
-  if (group) require_same(*group, data);
-  rank_0_first(group, [&] { train::select_columns(data, model.columns, log); });
-  model.require_takes(data.source->item_shape());
-  if (model.standardisation) {  // in the units of the training, so that no column counts more than others
-    train::standardise(data, *model.standardisation);
-    model = model.in_standard_units();
+  model::broadcast_from_root(group, model);
+  const auto result = session::evaluate(model, command.evaluate, compute, hooks);
+  if (!group.is_root()) return kDone;
+  if (command.common.json) {
+    print_json(json_of(model, result));
+  } else {
+    print_table(result.evaluation);
   }
-  const auto warning = eval::few_samples_warning(*data.source, *data.target, *data.target_b, options.samples);
-  if (!warning.empty()) log(LogLevel::warning, warning);
-  const auto result = eval::evaluate(model, *data.source, *data.target, *data.target_b, options.samples,
-                                     static_cast<uint64_t>(options.seed), judge.get(), group);
-  if (!result.judge_warning.empty()) log(LogLevel::warning, result.judge_warning);
-  if (judge) log(LogLevel::info, judged_by(*judge, result));
-  if (!group || group->is_root()) print_result(options, model, judge.get(), result);
   return kDone;
 }
 
@@ -142,28 +92,30 @@ int eval_command(EvalOptions options) {
 void add_eval(CLI::App& program, Action& action) {
   auto* command =
       program.add_subcommand("eval", "Does the map reach its target, and what does it cost: on held-out data");
-  auto options = std::make_shared<EvalOptions>();
+  auto options = std::make_shared<EvalCommand>();
   command->add_option("MODEL", options->model, "Run directory, checkpoint folder (RUN/best) or model file")->required();
-  command->add_option("--source", options->source, "Inputs; default: what the recipe held out");
-  command->add_option("--target", options->target, "Target samples; default: what the recipe held out");
-  command->add_option("--samples", options->samples, "Inputs")->check(CLI::Range(2, 1 << 20))->capture_default_str();
-  command->add_option("--seed", options->seed, "Of the choice of samples and noises")
+  command->add_option("--source", options->evaluate.source, "Inputs; default: what the recipe held out");
+  command->add_option("--target", options->evaluate.target, "Target samples; default: what the recipe held out");
+  command->add_option("--samples", options->evaluate.samples, "Inputs")
+      ->check(CLI::Range(2, 1 << 20))
+      ->capture_default_str();
+  command->add_option("--seed", options->evaluate.seed, "Of the choice of samples and noises")
       ->check(from_zero())
       ->capture_default_str();
-  command->add_option("--features", options->features,
+  command->add_option("--features", options->evaluate.features,
                       "Also the Frechet and kernel distances by inception (FID, KID), by a TorchScript file, or none; "
                       "default: the recipe's");
-  command->add_option("--mode", options->mode, "How images come to inception's size")
+  command->add_option("--mode", options->evaluate.mode, "How images come to inception's size")
       ->check(CLI::IsMember({"clean", "legacy"}));
-  command->add_option("--lpips", options->lpips, "Also LPIPS and SSIM between inputs, outputs and draws")
+  command->add_option("--lpips", options->evaluate.lpips, "Also LPIPS and SSIM between inputs, outputs and draws")
       ->check(CLI::IsMember({"none", "alex", "squeeze", "vgg"}));
-  command->add_option("--weights", options->weights,
+  command->add_option("--weights", options->evaluate.weights,
                       "Folder of weight files that is looked in first; see monge weights list");
   command
-      ->add_option("--on-error", options->on_error,
+      ->add_option("--on-error", options->evaluate.on_error,
                    "What to do with images that cannot be used: fail (lists them) or skip; default: the recipe's")
       ->check(CLI::IsMember({"fail", "skip"}));
-  add_bare_options(*command, options->bare);
+  add_bare_options(*command, options->evaluate.bare);
   add_ranks(*command, options->here);
   add_common(*command, options->common);
   command->callback([&action, options] { action = [options] { return eval_command(*options); }; });

@@ -24,10 +24,10 @@ void warn_of_losses(const model::Model& model, const std::string& out, const Log
              "them)"));
   }
   if (model.noise.channels > 0) {
-    const auto method = train::cost_method(*model.recipe);
+    const auto& section = model.noise.section;
     log(LogLevel::warning,
-        text(out, ": a state dict cannot say that this map's noise has ", method, ".z_std = ", model.noise.std,
-             " and was trained with ", method, ".z = ", model.noise.draws, "; give the first back with --z-std ",
+        text(out, ": a state dict cannot say that this map's noise has ", section, ".z_std = ", model.noise.std,
+             " and was trained with ", section, ".z = ", model.noise.draws, "; give the first back with --z-std ",
              model.noise.std, " (--to safetensors keeps both)"));
   }
   if (model.smoothing.eps > 0) {

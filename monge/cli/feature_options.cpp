@@ -6,8 +6,10 @@
 #include "monge/core/error.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
+#include "monge/data/image_options.h"
 #include "monge/eval/feature_sweep.h"
 #include "monge/eval/image_evaluator.h"
+#include "monge/session/root_first.h"
 
 namespace monge::cli {
 
@@ -40,35 +42,37 @@ void add_feature_options(CLI::App& command, FeatureOptions& options) {
 }
 
 std::shared_ptr<const eval::FeatureNet> open_feature_net(const FeatureOptions& options, const Common& common,
-                                                         const dist::ProcessGroup* group) {
-  return eval::open_features(options.features, options.mode, options.weights, device_of(common, "auto", group));
+                                                         dist::ProcessGroup& group) {
+  return eval::open_features(options.features, options.mode, options.weights,
+                             session::choose_device(compute_for(common, group)));
 }
 
 MeasuredSet measure_set(const std::string& path, bool keep_features, const FeatureOptions& options,
-                        const Common& common, std::shared_ptr<const eval::FeatureNet>& net, dist::ProcessGroup* group) {
+                        const Common& common, std::shared_ptr<const eval::FeatureNet>& net, dist::ProcessGroup& group) {
   const auto log = log_sink(common, group);
   MeasuredSet out;
   if (lower_extension(path) == ".safetensors" && !std::filesystem::is_directory(path)) {
-    out.statistics = rank_0_first(group, [&] { return eval::read_statistics(path); });
-    if (group) group->require_same(path, content_hash(io::bytes_of(out.statistics.moments.covariance_FF)));
+    out.statistics = session::root_first(group, [&] { return eval::read_statistics(path); });
+    if (group.size() > 1) group.require_same(path, content_hash(io::bytes_of(out.statistics.moments.covariance_FF)));
   } else {
-    const auto set = rank_0_first(group, [&] {
+    const auto set = session::root_first(group, [&] {
       auto opened = std::make_unique<data::ImageSet>(path, io::parse_colour(options.background, "--background"), log);
       if (!net) net = open_feature_net(options, common, group);
       return opened;
     });
-    if (group) {
-      group->require_same(path, what_is_in(*set));
-      group->require_same("features", net->hash());
+    if (group.size() > 1) {
+      group.require_same(path, session::content_summary(*set));
+      group.require_same("features", net->hash());
     }
-    auto sweep = eval::sweep_features(*net, *set,
-                                      {.batch = options.batch,
-                                       .most = options.samples,
-                                       .skip_bad = options.on_error == "skip",
-                                       .keep_features = keep_features,
-                                       .progress = progress_callback(common, "looking at " + path),
-                                       .stop = &stop_flag(),
-                                       .group = group});
+    auto sweep = eval::sweep_features(
+        *net, *set,
+        {.batch = options.batch,
+         .most = options.samples,
+         .skip_bad = data::on_error_names().at(options.on_error, "on_error") == data::OnError::skip,
+         .keep_features = keep_features,
+         .progress = progress_callback(common, "looking at " + path),
+         .stop = &stop_flag()},
+        group);
     out = {std::move(sweep.statistics), sweep.complete, sweep.skipped};
     if (out.complete && out.skipped > 0) {
       log(LogLevel::warning, text(path, ": ", out.skipped, " images could not be used and are left out",

@@ -16,9 +16,9 @@ struct FeatureOptions {
 /// Adds --features, --mode, --weights, --batch, --samples, --background, --on-error.
 void add_feature_options(CLI::App& command, FeatureOptions& options);
 
-/// The net that the options name, on the device of the common flags. @param group  see device_of.
+/// The net that the options name, on the device of the common flags. @param group  see session::choose_device.
 std::shared_ptr<const eval::FeatureNet> open_feature_net(const FeatureOptions& options, const Common& common,
-                                                         const dist::ProcessGroup* group = nullptr);
+                                                         dist::ProcessGroup& group = dist::ProcessGroup::single());
 
 struct MeasuredSet {
   eval::FeatureStatistics statistics;
@@ -30,10 +30,10 @@ struct MeasuredSet {
 /// what was left out, and warned of too few samples.
 /// @param keep_features  for the kernel distance.
 /// @param net            made on the first set of images, so that two files of statistics need no weights.
-/// @param group          of a job, whose ranks all call this: each looks at a part of the set. Null: none.
+/// @param group          all ranks call this; each looks at a slice of the set.
 MeasuredSet measure_set(const std::string& path, bool keep_features, const FeatureOptions& options,
                         const Common& common, std::shared_ptr<const eval::FeatureNet>& net,
-                        dist::ProcessGroup* group = nullptr);
+                        dist::ProcessGroup& group = dist::ProcessGroup::single());
 
 /// One line for people on stderr: the protocol of a figure.
 std::string protocol_line(const eval::FeatureStatistics& a, const eval::FeatureStatistics& b);

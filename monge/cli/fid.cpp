@@ -9,6 +9,7 @@
 #include "monge/core/files.h"
 #include "monge/core/names.h"
 #include "monge/data/image_collection.h"
+#include "monge/session/root_first.h"
 
 namespace monge::cli {
 namespace {
@@ -45,7 +46,7 @@ bool is_file_of_statistics(const std::string& path) {
 
 /// What can be known of a comparison before the other set is looked at, which may take hours.
 void check_before_work(const SetOptions& options, bool kernel, const MeasuredSet& known, const std::string& other,
-                       std::shared_ptr<const eval::FeatureNet>& net, const dist::ProcessGroup* group) {
+                       std::shared_ptr<const eval::FeatureNet>& net, dist::ProcessGroup& group) {
   if (kernel) eval::require_features(known.statistics);
   if (is_file_of_statistics(other)) return;
   if (!net) net = open_feature_net(options.features, options.common, group);
@@ -64,30 +65,28 @@ void check_paths(const SetOptions& options) {
 
 int compare(SetOptions options, bool kernel) {
   if (const auto code = start_ranks(options.here)) return *code;
-  const auto job = join_job(options.common);
-  auto* group = job.get();
-  set_threads(options.common, 0, group);
+  auto& group = join_job(options.common);
+  session::set_threads(compute_for(options.common, group));
   watch_signals(group);
   std::shared_ptr<const eval::FeatureNet> net;
   // Statistics that are there come first: what does not fit them is told at once.
   const bool b_first = is_file_of_statistics(options.b);
   const auto& first_path = b_first ? options.b : options.a;
   const auto& second_path = b_first ? options.a : options.b;
-  rank_0_first(group, [&] { check_paths(options); });
+  session::root_first(group, [&] { check_paths(options); });
   const auto first = measure_set(first_path, kernel, options.features, options.common, net, group);
   if (!first.complete) return kStopped;
-  rank_0_first(group, [&] { check_before_work(options, kernel, first, second_path, net, group); });
+  session::root_first(group, [&] { check_before_work(options, kernel, first, second_path, net, group); });
   const auto second = measure_set(second_path, kernel, options.features, options.common, net, group);
   if (!second.complete) return kStopped;
   const auto &a = b_first ? second : first, &b = b_first ? first : second;
-  const bool leads = !group || group->is_root();
   if (!kernel) {
-    if (!leads) return kDone;
+    if (!group.is_root()) return kDone;
     return print_figure(options, eval::frechet_name(a.statistics.protocol),
                         eval::frechet_distance(a.statistics, b.statistics), a, b, {});
   }
   const auto distance = eval::kernel_distance(a.statistics, b.statistics, group);
-  if (!leads) return kDone;
+  if (!group.is_root()) return kDone;
   log_sink(options.common)(LogLevel::info, text("standard error ", distance.standard_error));
   return print_figure(options, eval::kernel_name(a.statistics.protocol), distance.value, a, b,
                       {{"standard_error", distance.standard_error}});
@@ -95,21 +94,19 @@ int compare(SetOptions options, bool kernel) {
 
 int keep(SetOptions options) {
   if (const auto code = start_ranks(options.here)) return *code;
-  const auto job = join_job(options.common);
-  auto* group = job.get();
-  set_threads(options.common, 0, group);
+  auto& group = join_job(options.common);
+  session::set_threads(compute_for(options.common, group));
   watch_signals(group);
-  const bool leads = !group || group->is_root();
-  rank_0_first(group, [&] {
+  session::root_first(group, [&] {
     require(options.out.ends_with(".safetensors"), options.out, ": statistics are kept in a .safetensors file");
     require(!std::filesystem::is_directory(options.out), options.out, ": is a folder; name a file");
     require(!is_file_of_statistics(options.a), options.a, ": holds statistics already; give a set of images");
-    if (leads) make_writable_folder(std::filesystem::absolute(options.out).parent_path());
+    if (group.is_root()) make_writable_folder(std::filesystem::absolute(options.out).parent_path());
   });
   std::shared_ptr<const eval::FeatureNet> net;
   const auto set = measure_set(options.a, options.with_features, options.features, options.common, net, group);
   if (!set.complete) return kStopped;
-  if (!leads) return kDone;
+  if (!group.is_root()) return kDone;
   eval::write_statistics(options.out, set.statistics);
   const auto& s = set.statistics;
   log_sink(options.common)(LogLevel::info, text(s.moments.count, " images seen by ", s.protocol.net, " (",

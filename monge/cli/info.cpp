@@ -46,8 +46,8 @@ void add_info(CLI::App& program, Action& action) {
   add_common(*command, *common);
   command->callback([&action, common] {
     action = [common] {
-      set_threads(*common);
-      const auto device = device_of(*common);
+      session::set_threads(compute_for(*common));
+      const auto device = session::choose_device(compute_for(*common));
       nlohmann::ordered_json devices = nlohmann::ordered_json::array({"cpu"});
       for (int i = 0; torch::cuda::is_available() && i < torch::cuda::device_count(); ++i) {
         devices.push_back("cuda:" + std::to_string(i));

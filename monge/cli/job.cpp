@@ -20,19 +20,19 @@ std::vector<std::string> arguments;
 std::mutex guard;
 std::function<std::string()> resume_hint;
 
-void speak(const std::string& message) {
+void report_failure(const std::string& message) {
   std::cerr << "monge: " << printable(message) << std::endl;
   const std::lock_guard lock(guard);
-  std::string words;
+  std::string hint;
   try {
-    if (resume_hint) words = resume_hint();
+    if (resume_hint) hint = resume_hint();
   } catch (const std::exception&) {
     // The file system may be what failed; the message that was printed matters more.
   }
-  if (!words.empty()) std::cerr << printable(words) << std::endl;
+  if (!hint.empty()) std::cerr << printable(hint) << std::endl;
 }
 
-/// What the program was started with, less what may be another for each rank.
+/// The words that the program was started with, without those that may differ between ranks.
 std::string common_words() {
   static const std::set<std::string> flags{"-q", "--quiet", "--json"}, valued{"--device", "--threads"};
   std::string out;
@@ -81,20 +81,20 @@ std::optional<int> start_ranks(const RanksHere& here) {
   const auto launch = dist::detect_launch();
   const int64_t outer = launch.kind == dist::Launch::Kind::mpi ? dist::ranks_of_mpi().value_or(1) : launch.size;
   if (outer > 1) {
-    throw Error(Complaint{.what = text("this process was started as one of ", outer, " ranks by ", launch.by,
-                                       " and cannot start ranks itself"),
-                          .where = by,
-                          .value = std::to_string(ranks),
-                          .fix = "leave it out; the launcher says how many ranks there are"});
+    throw InputError({.what = text("this process was started as one of ", outer, " ranks by ", launch.by,
+                                   " and cannot start ranks itself"),
+                      .where = by,
+                      .value = std::to_string(ranks),
+                      .fix = "leave it out; the launcher says how many ranks there are"});
   }
   if (const auto seen = static_cast<int64_t>(torch::cuda::device_count()); here.gpus > seen) {
-    throw Error(Complaint{
-        .what =
-            seen == 0 ? "no CUDA device can be used" : text("this machine has ", seen, seen == 1 ? " GPU" : " GPUs"),
-        .where = by,
-        .value = std::to_string(ranks),
-        .fix = seen == 0 ? text("use --ranks ", ranks, " for processors; monge info says what this build can use")
-                         : text("use --gpus ", seen)});
+    throw InputError(
+        {.what =
+             seen == 0 ? "no CUDA device can be used" : text("this machine has ", seen, seen == 1 ? " GPU" : " GPUs"),
+         .where = by,
+         .value = std::to_string(ranks),
+         .fix = seen == 0 ? text("use --ranks ", ranks, " for processors; monge info says what this build can use")
+                          : text("use --gpus ", seen)});
   }
   std::vector<std::string> words;
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -116,36 +116,36 @@ std::optional<int> start_ranks(const RanksHere& here) {
                            [](const std::string& line) { std::cerr << "monge: " << line << std::endl; });
 }
 
-std::shared_ptr<dist::ProcessGroup> join_job(Common& common) {
+dist::ProcessGroup& join_job(Common& common) {
   const auto launch = dist::detect_launch();
-  if (launch.kind == dist::Launch::Kind::alone) return nullptr;
+  if (launch.kind == dist::Launch::Kind::alone) return dist::ProcessGroup::single();
   dist::JobOptions options;
-  options.watch.stall = dist::Seconds(3600);
+  options.failure.stall_timeout = dist::Seconds(3600);
   options.log = [log = log_sink(common)](const std::string& line) { log(LogLevel::info, line); };
   job = std::make_unique<dist::Job>(
       launch, options,
-      dist::FailureCallbacks{.speak = [](const dist::JobFailure& verdict) { speak(verdict.message); },
-                             .ended = [](const dist::JobFailure& verdict) { leave_at_once(verdict.code); }});
-  auto group = job->shared_world();
-  if (!group->is_root()) {
+      dist::FailureCallbacks{.report = [](const dist::JobFailure& failure) { report_failure(failure.message); },
+                             .end_process = [](const dist::JobFailure& failure) { leave_at_once(failure.code); }});
+  auto& group = job->group();
+  if (!group.is_root()) {
     common.quiet = true;
     common.json = false;
   }
   log_sink(common)(LogLevel::info,
-                   text("a job of ", group->size(), group->size() == 1 ? " rank" : " ranks", ", started by ", launch.by,
-                        group->size() > 1 ? ", over " + group->transport_name() : ""));
+                   text("a job of ", group.size(), group.size() == 1 ? " rank" : " ranks", ", started by ", launch.by,
+                        group.size() > 1 ? ", over " + group.transport_name() : ""));
   // Others would wait for each other in vain, or mix two results.
-  group->require_same("the command line", common_words());
+  group.require_same("the command line", common_words());
   return group;
 }
 
 void set_job_timeout(double seconds) {
-  if (job) job->set_stall(dist::Seconds(seconds));
+  if (job) job->set_stall_timeout(dist::Seconds(seconds));
 }
 
-void set_resume_hint(std::function<std::string()> words) {
+void set_resume_hint(std::function<std::string()> hint) {
   const std::lock_guard lock(guard);
-  resume_hint = std::move(words);
+  resume_hint = std::move(hint);
 }
 
 void finish_job() {
@@ -154,14 +154,14 @@ void finish_job() {
   job.reset();
 }
 
-int end_with(const std::string& message, int code, bool alike) {
+int end_with(const std::string& message, int code, bool same_on_all) {
   if (!job) {
     std::cerr << "monge: " << printable(message) << std::endl;
     return code;
   }
-  const auto verdict = job->fail(message, code, alike);
-  if (!verdict.spoken) speak(verdict.message);
-  leave_at_once(verdict.code);
+  const auto failure = job->fail(message, code, same_on_all);
+  if (!failure.reported) report_failure(failure.message);
+  leave_at_once(failure.code);
 }
 
 bool is_idle_rank(const std::string& command) {

@@ -12,6 +12,7 @@
 #include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/core/nearest.h"
+#include "monge/data/image_options.h"
 #include "monge/data/image_set.h"
 #include "monge/data/member_path.h"
 #include "monge/eval/image_evaluator.h"
@@ -39,7 +40,8 @@ std::map<std::string, int64_t> by_name(const data::ImageSet& set) {
   return out;
 }
 
-/// The images by their stems, or by their samples where one member of each was chosen. @throws Error when two have one.
+/// The images by their stems, or by their samples where one member of each was chosen. @throws InputError when two have
+/// one.
 std::map<std::string, int64_t> by_stem(const data::ImageSet& set) {
   const bool samples = !data::member_path(set.name()).members.empty();
   std::map<std::string, int64_t> out;
@@ -47,9 +49,10 @@ std::map<std::string, int64_t> by_stem(const data::ImageSet& set) {
     const auto name = set.item_name(i);
     const auto [at, fresh] = out.emplace(samples ? std::string(data::sample_name(name).sample) : stem_of(name), i);
     if (fresh) continue;
-    throw Error(text(set.name(), ": ", set.item_name(at->second), " and ", name,
-                     " have one name but for the extension, so it is not clear which is the partner; rename one, or "
-                     "use --by-order"));
+    throw InputError(
+        text(set.name(), ": ", set.item_name(at->second), " and ", name,
+             " have one name but for the extension, so it is not clear which is the partner; rename one, or "
+             "use --by-order"));
   }
   return out;
 }
@@ -71,10 +74,10 @@ Pairs pair_up(const data::ImageSet& a, const data::ImageSet& b, bool by_order) {
   Pairs out;
   if (by_order || (a.size() == 1 && b.size() == 1)) {
     if (a.size() != b.size()) {
-      throw Error(Complaint{.what = "the sets are not paired",
-                            .where = a.name() + " and " + b.name(),
-                            .value = text(a.size(), " and ", b.size(), " images"),
-                            .allowed = "as many on both sides"});
+      throw InputError({.what = "the sets are not paired",
+                        .where = a.name() + " and " + b.name(),
+                        .value = text(a.size(), " and ", b.size(), " images"),
+                        .allowed = "as many on both sides"});
     }
     for (int64_t i = 0; i < a.size(); ++i) out.emplace_back(i, i);
     return out;
@@ -85,10 +88,10 @@ Pairs pair_up(const data::ImageSet& a, const data::ImageSet& b, bool by_order) {
     right = by_stem(b);
   }
   const auto complain = [](const data::ImageSet& lacks, const std::string& name) {
-    throw Error(Complaint{.what = "an image has no partner of its name",
-                          .where = lacks.name(),
-                          .value = '"' + name + '"',
-                          .fix = "give sets of equal names, or --by-order for sets of equal size"});
+    throw InputError({.what = "an image has no partner of its name",
+                      .where = lacks.name(),
+                      .value = '"' + name + '"',
+                      .fix = "give sets of equal names, or --by-order for sets of equal size"});
   };
   for (const auto& [name, index] : left) {
     if (!right.contains(name)) complain(b, a.item_name(index));
@@ -108,19 +111,19 @@ eval::SignedImages whole(const data::LoadedImage& image) {
 void report(const std::vector<std::string>& faults, int64_t pairs, bool skip, const LogSink& log) {
   if (faults.empty()) return;
   const auto lines = text(faults.size(), " images of ", pairs, " pairs cannot be used", listed(faults, faults.size()));
-  if (!skip) throw Error(lines + "\nmend or remove them, or use --on-error skip");
+  if (!skip) throw InputError(lines + "\nmend or remove them, or use --on-error skip");
   log(LogLevel::warning, lines + "\nthey are left out with their partners");
 }
 
 int lpips_command(const LpipsOptions& options) {
-  set_threads(options.common);
+  session::set_threads(compute_for(options.common));
   watch_signals();
   const auto log = log_sink(options.common);
   if (!options.table.empty()) make_writable_folder(std::filesystem::absolute(options.table).parent_path());
   const auto background = io::parse_colour(options.background, "--background");
   const data::ImageSet a(options.a, background, log), b(options.b, background, log);
   const auto pairs = pair_up(a, b, options.by_order);
-  const auto net = eval::open_lpips(options.net, options.weights, device_of(options.common));
+  const auto net = eval::open_lpips(options.net, options.weights, session::choose_device(compute_for(options.common)));
   auto progress = progress_callback(options.common, "comparing pairs");
   std::ostringstream table;
   table << std::setprecision(9) << "a,b,lpips,mse,psnr,ssim\n";
@@ -141,19 +144,21 @@ int lpips_command(const LpipsOptions& options) {
     for (const auto* image : {&one, &other}) {
       if (!image->fault.empty()) faults.push_back(image->fault);
     }
-    if (!one.fault.empty() || !other.fault.empty() || (options.on_error == "fail" && !faults.empty())) continue;
+    if (!one.fault.empty() || !other.fault.empty() ||
+        (data::on_error_names().at(options.on_error, "on_error") == data::OnError::fail && !faults.empty()))
+      continue;
     const auto x = whole(one), y = whole(other);
     if (x.height() != y.height() || x.width() != y.width()) {
-      throw Error(Complaint{.what = "partners must be of one size",
-                            .where = options.a + "/" + one.name + " and " + options.b + "/" + other.name,
-                            .value = text(x.width(), "x", x.height(), " and ", y.width(), "x", y.height()),
-                            .fix = "resize one of the sets first"});
+      throw InputError({.what = "partners must be of one size",
+                        .where = options.a + "/" + one.name + " and " + options.b + "/" + other.name,
+                        .value = text(x.width(), "x", x.height(), " and ", y.width(), "x", y.height()),
+                        .fix = "resize one of the sets first"});
     }
     double d = 0;
     try {
       d = net->distance(x, y).item<double>();
-    } catch (const Error& error) {
-      throw Error(text(options.a, "/", one.name, ": ", error.what()));
+    } catch (const InputError& error) {
+      throw InputError(text(options.a, "/", one.name, ": ", error.what()));
     }
     const double e = eval::mean_squared_error(x, y).item<double>();
     const double s = std::min(x.height(), x.width()) >= 11 ? eval::structural_similarity(x, y).item<double>() : NAN;
@@ -164,7 +169,7 @@ int lpips_command(const LpipsOptions& options) {
     ssim += s;
     ++used;
   }
-  report(faults, count, options.on_error == "skip", log);
+  report(faults, count, data::on_error_names().at(options.on_error, "on_error") == data::OnError::skip, log);
   require(used > 0, options.a, ": no pair is left to compare");
   for (double* sum : {&lpips, &mse, &ssim}) *sum /= static_cast<double>(used);
   if (!options.table.empty()) real_files().replace(options.table, table.str());

@@ -12,6 +12,7 @@
 
 #include "monge/cli/command.h"
 #include "monge/cli/job.h"
+#include "monge/cli/user_words.h"
 #include "monge/core/error.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
@@ -41,7 +42,7 @@ Told told(const std::exception_ptr& thrown) {
     return {error.what(), cli::kFailure};
   } catch (const dist::CommonError& error) {
     return {error.what(), cli::kUsage, /*alike=*/true};
-  } catch (const Error& error) {
+  } catch (const InputError& error) {
     return {error.what(), cli::kUsage};
   } catch (const std::bad_alloc&) {
     return {kOutOfMemory, cli::kFailure};
@@ -68,10 +69,10 @@ std::string unknown_command(const CLI::App& program, int argc, char** argv) {
   std::vector<std::string> known;
   for (const auto* command : program.get_subcommands(nullptr)) known.push_back(command->get_name());
   if (word.empty() || word[0] == '-' || std::count(known.begin(), known.end(), word) > 0) return {};
-  return monge::Error(monge::Complaint{.what = "unknown command",
-                                       .value = '"' + word + '"',
-                                       .allowed = monge::join(known),
-                                       .fix = monge::suggestion(word, known)})
+  return monge::InputError({.what = "unknown command",
+                            .value = '"' + word + '"',
+                            .allowed = monge::join(known),
+                            .fix = monge::suggestion(word, known)})
       .what();
 }
 
@@ -92,8 +93,6 @@ std::string usage_message(const CLI::App* program, const CLI::Error& error) {
   return message;
 }
 
-}  // namespace
-
 /// Packed sets keep their shards open; the limit that shells set is often 1,024 where the system allows far more.
 void allow_many_open_files() {
   rlimit limit{};
@@ -111,8 +110,11 @@ void keep_standard_streams() {
   if (opened > STDERR_FILENO) ::close(opened);
 }
 
+}  // namespace
+
 int main(int argc, char** argv) {
   using namespace monge;
+  cli::install_user_words();
   keep_standard_streams();
   allow_many_open_files();
   CLI::App program(

@@ -13,7 +13,7 @@
 #include "monge/core/files.h"
 #include "monge/io/image.h"
 #include "monge/run/plot.h"
-#include "monge/solve/autocast.h"
+#include "monge/session/truth.h"
 #include "monge/train/trainer.h"
 
 namespace monge::cli {
@@ -31,9 +31,9 @@ struct TruthCommand {
 };
 
 /// The progress line of one training.
-class Watcher : public train::Observer {
+class TruthProgress : public train::Observer {
  public:
-  Watcher(const Common& common, std::string label) : common_(common), label_(std::move(label)) {}
+  TruthProgress(const Common& common, std::string label) : common_(common), label_(std::move(label)) {}
 
   void started(train::Trainer& trainer, int64_t) override {
     progress_ =
@@ -125,70 +125,65 @@ void write_plots(const fs::path& folder, const Row& row, const eval::TruthResult
   real_files().replace(stem.string() + ".svg", run::scatter_svg(scatter, 480));
 }
 
-int truth_command(TruthCommand& command) {
-  set_threads(command.common, /*recipe_threads=*/1);  // nets this small lose more by sharing their steps than they gain
-  const auto log = log_sink(command.common);
-  auto cases = command.cases;
-  if (cases.empty()) {
-    cases = eval::truth_names();
-    if (command.options.pair.empty()) std::erase(cases, "w2bench");
+void print_score(const Row& row, const Common& common) {
+  if (common.json) {
+    print_json(json_of(row));
+  } else {
+    print_row(row, std::to_string(row.seed));
+  }
+}
+
+/// The cases that were asked for, each checked before the first training.
+std::vector<eval::TruthCase> chosen_cases(const TruthCommand& command, const session::Compute& compute,
+                                          const LogSink& log) {
+  auto names = command.cases;
+  if (names.empty()) {
+    names = eval::truth_names();
+    if (command.options.pair.empty()) std::erase(names, "w2bench");
     require(command.options.dim == 0, "--dim ", command.options.dim,
             ": not every case takes every dimension; name a CASE");
   }
-  for (const auto& assignment : command.set) {
-    // The answer stands for these data and this cost; seed and device have flags of their own.
-    for (const char* fixed : {"source.", "target.", "method=", "otp.cost=", "weak.gamma",
-                              "train.init=", "train.seed=", "train.threads=", "train.device="}) {
-      require(!assignment.starts_with(fixed), "--set ", assignment,
-              ": is fixed by the case or by a flag (--method, --seed, --threads, --device)");
-    }
-    // There is no run directory, and the score takes the place of evaluations.
-    for (const char* unused : {"name=", "checkpoint.", "eval.", "samples.", "parallel."}) {
-      require(!assignment.starts_with(unused), "--set ", assignment, ": has no effect on monge truth; leave it out");
-    }
-    // The answer is of the case's own coordinates, and of all that the map gives.
-    for (const char* other : {"data.standardise=", "output."}) {
-      require(!assignment.starts_with(other), "--set ", assignment,
-              ": would score another map than the answer is of; leave it out");
-    }
+  std::vector<eval::TruthCase> out;
+  for (const auto& name : names) {
+    out.push_back(session::truth_case(name, command.options, command.set, compute, log));
   }
+  return out;
+}
+
+int truth_command(TruthCommand& command) {
+  auto& group = dist::ProcessGroup::single();
+  const auto compute = compute_for(command.common, group);
+  auto hooks = hooks_for(command.common, group);
+  hooks.progress = {};  // each training has a line of its own
+  session::set_threads(compute, /*recipe_threads=*/1);
+  const auto cases = chosen_cases(command, compute, hooks.log);
   if (!command.plots.empty()) make_writable_folder(command.plots);
-  // A wrong name or dimension is found before the first training.
-  std::vector<eval::TruthCase> ready;
-  for (const auto& name : cases) {
-    auto truth = eval::truth_case(name, command.options);
-    const auto device = device_of(command.common, truth.recipe.train.device);
-    train::assign(truth.recipe, command.set);
-    truth.recipe.train.precision = solve::resolve_precision(truth.recipe.train.precision, device, log);
-    train::validate(truth.recipe);
-    ready.push_back(std::move(truth));
-  }
-  watch_signals();
+  watch_signals(group);
   bool diverged = false;
   if (!command.common.json) print_header();
-  for (auto& truth : ready) {
+  for (const auto& truth : cases) {
     std::vector<Row> rows;
     for (int64_t k = 0; k < command.seeds; ++k) {
-      truth.recipe.train.seed = command.seed + k;
-      Watcher watcher(command.common, truth.name + " seed " + std::to_string(truth.recipe.train.seed));
+      const int64_t seed = command.seed + k;
+      TruthProgress progress(command.common, truth.name + " seed " + std::to_string(seed));
       eval::TruthResult result;
       try {
-        result = eval::run_truth(truth, device_of(command.common), stop_flag(), log, &watcher);
+        result = session::truth(truth, seed, compute, hooks, &progress);
       } catch (const DivergedError& error) {
-        log(LogLevel::warning, error.what());
+        hooks.log(LogLevel::warning, error.what());
         diverged = true;
         result.score = eval::TruthScore::unknown();
       }
       if (!result.complete) {
-        log(LogLevel::warning, "stopped; the training in hand is not shown");
+        hooks.log(LogLevel::warning, "stopped; the training in hand is not shown");
         return kStopped;
       }
-      rows.push_back({truth.name, truth.recipe.method, truth.dim, truth.recipe.train.seed, result.score});
-      if (command.common.json) {
-        print_json(json_of(rows.back()));
-      } else {
-        print_row(rows.back(), std::to_string(rows.back().seed));
-      }
+      rows.push_back({.name = truth.name,
+                      .method = truth.recipe.method,
+                      .dim = truth.dim,
+                      .seed = seed,
+                      .score = result.score});
+      print_score(rows.back(), command.common);
       if (!command.plots.empty() && result.x.defined()) write_plots(command.plots, rows.back(), result);
     }
     if (rows.size() > 1) print_summary(std::move(rows), command.common.json);

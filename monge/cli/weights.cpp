@@ -10,7 +10,7 @@
 #include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/core/nearest.h"
-#include "monge/core/shell.h"
+#include "monge/core/quoting.h"
 
 namespace monge::cli {
 namespace {
@@ -82,8 +82,8 @@ int list(const WeightsCommand& command) {
 void make_folder(const fs::path& folder) {
   try {
     make_writable_folder(folder);
-  } catch (const Error& error) {
-    throw Error(text(error.what(), " with --weights or MONGE_WEIGHTS"));
+  } catch (const InputError& error) {
+    throw InputError(text(error.what(), " with --weights or MONGE_WEIGHTS"));
   }
 }
 
@@ -92,10 +92,10 @@ int fetch(const WeightsCommand& command) {
   if (!command.url.empty() && !command.url.ends_with('/') && all.size() > 1) {
     std::string files;
     for (const auto& weights : all) files += (files.empty() ? "" : ", ") + weights.forms[0].file;
-    throw Error(Complaint{.what = text("one address, but ", all.size(), " files (", files, ")"),
-                          .where = "--url",
-                          .value = fetch::without_credentials(command.url),
-                          .fix = "end it with / where it is a folder that holds them, or fetch one by one"});
+    throw InputError({.what = text("one address, but ", all.size(), " files (", files, ")"),
+                      .where = "--url",
+                      .value = fetch::without_credentials(command.url),
+                      .fix = "end it with / where it is a folder that holds them, or fetch one by one"});
   }
   const auto log = log_sink(command.common);
   const auto folders = eval::weights_folders(command.folder);

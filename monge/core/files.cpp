@@ -16,27 +16,23 @@
 
 #include "monge/core/error.h"
 #include "monge/core/file_name.h"
+#include "monge/core/unique_fd.h"
 
 namespace monge {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// Owns a file descriptor.
+/// An open file whose failures name its path.
 class Descriptor {
  public:
   Descriptor(const fs::path& path, int flags) : path_(path), fd_(::open(path.c_str(), flags, 0644)) {
-    if (fd_ < 0) fail("cannot open");
+    if (!fd_) fail("cannot open");
   }
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
 
   void write(std::string_view bytes) {
     while (!bytes.empty()) {
-      const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
+      const ssize_t written = ::write(fd_.get(), bytes.data(), bytes.size());
       if (written < 0 && errno == EINTR) continue;
       if (written < 0) fail("cannot write");
       bytes.remove_prefix(static_cast<size_t>(written));
@@ -47,13 +43,13 @@ class Descriptor {
     struct stat facts {};
     std::string out;
     // A byte more than announced: the end is seen without growing.
-    const bool known = ::fstat(fd_, &facts) == 0 && facts.st_size > 0;
+    const bool known = ::fstat(fd_.get(), &facts) == 0 && facts.st_size > 0;
     too_large = known && facts.st_size > most;
     if (too_large) return out;
     if (known) out.resize(static_cast<size_t>(facts.st_size) + 1);
     for (size_t have = 0;;) {
       if (have == out.size()) out.resize(have + std::max(have, size_t{1} << 16));
-      const ssize_t count = ::read(fd_, out.data() + have, out.size() - have);
+      const ssize_t count = ::read(fd_.get(), out.data() + have, out.size() - have);
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) fail("cannot read");
       have += static_cast<size_t>(count);
@@ -64,23 +60,22 @@ class Descriptor {
       return out;
     }
   }
-  void begin_sync() { ::sync_file_range(fd_, 0, 0, SYNC_FILE_RANGE_WRITE); }  // a hint: a refusal is no loss
+  void begin_sync() { ::sync_file_range(fd_.get(), 0, 0, SYNC_FILE_RANGE_WRITE); }  // a hint: a refusal is no loss
   void sync() {
     // Some special files (pipes, /dev/null) cannot be synchronised; that is no loss.
-    if (::fsync(fd_) != 0 && errno != EINVAL && errno != EROFS) fail("cannot flush to the disk");
+    if (::fsync(fd_.get()) != 0 && errno != EINVAL && errno != EROFS) fail("cannot flush to the disk");
   }
 
  private:
   [[noreturn]] void fail(const char* what) const {
     const int reason = errno;
-    throw SystemError(
-        Complaint{.what = text(what, ": ", std::strerror(reason)),
-                  .where = path_.string(),
-                  .fix = reason == ENOSPC ? "free some space on that disk and run the command again" : ""});
+    throw SystemError({.what = text(what, ": ", std::strerror(reason)),
+                       .where = path_.string(),
+                       .fix = reason == ENOSPC ? "free some space on that disk and run the command again" : ""});
   }
 
   fs::path path_;
-  int fd_;
+  UniqueFd fd_;
 };
 
 /// Makes the names in a folder durable; an empty path is the working folder.
@@ -95,7 +90,8 @@ std::string Files::read(const fs::path& path, int64_t most) const {
     bool too_large = false;
     auto out = Descriptor(path, O_RDONLY | O_CLOEXEC).read(most, too_large);
     if (too_large)
-      throw Error(text(path.string(), ": has more than ", most, " bytes, which is too much for what it should be"));
+      throw InputError(
+          text(path.string(), ": has more than ", most, " bytes, which is too much for what it should be"));
     return out;
   } catch (const SystemError&) {
     // Only now, what the user can mend: each question is a call to the system, and folders hold many small files.
@@ -218,8 +214,8 @@ void make_writable_folder(const fs::path& folder) {
   try {
     Descriptor(probe, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC);
   } catch (const SystemError& error) {
-    throw Error(text(folder.string(), ": the folder cannot be written to (", error.complaint().what,
-                     "); choose another output folder"));
+    throw InputError(text(folder.string(), ": the folder cannot be written to (", error.complaint().what,
+                          "); choose another output folder"));
   }
   fs::remove(probe, failure);
 }

@@ -16,8 +16,8 @@ class Files {
  public:
   virtual ~Files() = default;
 
-  /// The whole file. @throws Error naming the path when it is missing, a folder, or unreadable; SystemError when the
-  /// system fails while it is read: half a file is never taken for a whole one.
+  /// The whole file. @throws InputError naming the path when it is missing, a folder, or unreadable; SystemError when
+  /// the system fails while it is read: half a file is never taken for a whole one.
   /// @param most  bytes; a larger file is refused before memory is taken for it.
   virtual std::string read(const std::filesystem::path& path, int64_t most = std::numeric_limits<int64_t>::max()) const;
 
@@ -88,7 +88,7 @@ class ContentHash {
   std::unique_ptr<State> state_;
 };
 
-/// Creates `folder` with its parents. @throws Error with the reason when it cannot be made or written to.
+/// Creates `folder` with its parents. @throws InputError with the reason when it cannot be made or written to.
 void make_writable_folder(const std::filesystem::path& folder);
 
 }  // namespace monge

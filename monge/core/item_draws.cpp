@@ -8,7 +8,7 @@ torch::Device ItemDraws::device() const {
   for (const auto& generator : generators_) {
     if (generator.defined()) return generator.device();
   }
-  throw Error("no stream to draw from");
+  throw InputError("no stream to draw from");
 }
 
 /// Items [begin, begin + length) of the whole batch. @param sizes  of the result.

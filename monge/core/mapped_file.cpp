@@ -10,32 +10,33 @@
 #include <cstring>
 
 #include "monge/core/error.h"
+#include "monge/core/unique_fd.h"
 
 namespace monge {
 
 MappedFile::MappedFile(std::filesystem::path path, Access access) : path_(std::move(path)) {
-  const int fd = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
+  UniqueFd fd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) {
     const int reason = errno;
     require(reason != ENOENT && reason != ENOTDIR, path_.string(), ": no such file");
     if (reason == EACCES || reason == EPERM)
-      throw Error(text(path_.string(), ": cannot be read: ", std::strerror(reason)));
+      throw InputError(text(path_.string(), ": cannot be read: ", std::strerror(reason)));
     throw SystemError(text(path_.string(), ": cannot be opened: ", std::strerror(reason)));
   }
   struct stat facts {};
-  const bool known = ::fstat(fd, &facts) == 0;
+  const bool known = ::fstat(fd.get(), &facts) == 0;
   const bool plain = known && S_ISREG(facts.st_mode);
   const auto size = plain ? static_cast<size_t>(facts.st_size) : 0;
-  void* at = size > 0 ? ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0) : nullptr;
+  void* at = size > 0 ? ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0) : nullptr;
   const int reason = errno;
-  ::close(fd);  // the mapping holds the file by itself
+  fd.reset();  // the mapping holds the file by itself
   require(!known || !S_ISDIR(facts.st_mode), path_.string(), ": is a folder, a file was expected");
   require(plain, path_.string(), ": is no plain file, so it cannot be mapped");
   if (size == 0) return;
   if (at == MAP_FAILED) {
-    throw SystemError(Complaint{.what = text("cannot be mapped: ", std::strerror(reason)),
-                                .where = path_.string(),
-                                .fix = reason == ENOMEM ? "raise the limit of address space (ulimit -v)" : ""});
+    throw SystemError({.what = text("cannot be mapped: ", std::strerror(reason)),
+                       .where = path_.string(),
+                       .fix = reason == ENOMEM ? "raise the limit of address space (ulimit -v)" : ""});
   }
   ::madvise(at, size, access == Access::random ? MADV_RANDOM : MADV_SEQUENTIAL);  // advice: a refusal costs speed alone
   bytes_ = {static_cast<const char*>(at), size};

@@ -17,7 +17,8 @@ class MappedFile {
     sequential,  ///< once, from the beginning to the end
   };
 
-  /// @throws Error naming the path when it is missing, a folder or unreadable; SystemError when it cannot be mapped.
+  /// @throws InputError naming the path when it is missing, a folder or unreadable; SystemError when it cannot be
+  /// mapped.
   explicit MappedFile(std::filesystem::path path, Access access = Access::random);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;

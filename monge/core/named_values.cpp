@@ -3,28 +3,10 @@
 #include <charconv>
 #include <cmath>
 
-#include "monge/core/names.h"
+#include "monge/core/quoting.h"
 
 namespace monge {
 namespace {
-
-std::string json_quoted(const std::string& value) {
-  constexpr auto digits = "0123456789abcdef";
-  const bool sound = is_utf8(value);
-  std::string out = "\"";
-  for (const char letter : value) {
-    const auto byte = static_cast<unsigned char>(letter);
-    if (byte < 0x20) {
-      (out += "\\u00") += {digits[byte / 16], digits[byte % 16]};
-    } else if (byte >= 0x80 && !sound) {
-      out += '?';
-    } else {
-      if (letter == '"' || letter == '\\') out += '\\';
-      out += letter;
-    }
-  }
-  return out + '"';
-}
 
 struct Writer {
   std::string operator()(std::nullptr_t) const { return "null"; }

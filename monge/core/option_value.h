@@ -1,4 +1,4 @@
-// A value as it is written after the equals sign of an assignment.
+// A value as it is written after the equals sign of an assignment, for programs without a reader of TOML.
 #pragma once
 
 #include <optional>
@@ -8,10 +8,10 @@
 
 namespace monge {
 
-/// Reads what TOML writes on one line for the types that options have: true, false, 12, -1_000, 0.5, 1e-4, inf, "text"
-/// with escapes, 'text' as it stands, [1, 2] and [0.5, 2] (a list of whole numbers where all are). Blanks around do not
-/// matter.
-/// @return  nothing where the text is none of these: a bare word, a date, a hexadecimal number.
+/// Reads the part of TOML's values that bench_step is given, which must build without packages: true, false, numbers,
+/// [lists of numbers], and text in quotes without a quote or a backslash in it. Programs with packages read all of TOML
+/// instead, see train::toml_value(). Blanks around do not matter.
+/// @return  nothing where the text is none of these.
 std::optional<OptionValue> option_value(std::string_view text);
 
 }  // namespace monge

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
 #include "monge/core/option_value.h"
+#include "monge/core/quoting.h"
 
 namespace monge {
 namespace {
@@ -19,21 +19,6 @@ std::string number(double value) {
   std::string out(shortest, end);
   if (std::isfinite(value) && out.find_first_of(".en") == std::string::npos) out += ".0";
   return out;
-}
-
-std::string toml_quoted(const std::string& value) {
-  std::string out = "\"";
-  for (const char letter : value) {
-    if (letter == '"' || letter == '\\') out += '\\';
-    if ((letter >= 0 && letter < ' ') || letter == 0x7f) {  // TOML takes none of these as they are
-      char escape[8];
-      std::snprintf(escape, sizeof escape, "\\u%04x", letter);
-      out += escape;
-    } else {
-      out += letter;
-    }
-  }
-  return out + '"';
 }
 
 template <class T>
@@ -86,12 +71,18 @@ std::string range_text(const Option& option) {
   return {};
 }
 
+std::string resume_text(const Option& option) {
+  if (option.on_resume == OnResume::keeps_updates) return "yes";
+  if (option.on_resume == OnResume::alters_updates) return "yes; the updates change from there on";
+  return option.fixed_because.empty() ? "no" : "no: " + option.fixed_because;
+}
+
 void check_range(const Option& option, double value, const std::string& where, const OptionValue& given) {
   if (!std::isfinite(value) || value < option.least || value > option.most) {
-    throw Error(Complaint{.what = option.key + " is out of range",
-                          .where = where,
-                          .value = shown(given),
-                          .allowed = range_text(option).empty() ? "a finite number" : range_text(option)});
+    throw InputError({.what = option.key + " is out of range",
+                      .where = where,
+                      .value = shown(given),
+                      .allowed = range_text(option).empty() ? "a finite number" : range_text(option)});
   }
 }
 
@@ -100,6 +91,11 @@ void check_range(const Option& option, double value, const std::string& where, c
 OptionTable::OptionTable(std::vector<std::pair<std::string, std::string>> sections, std::vector<Option> options)
     : sections_(std::move(sections)), options_(std::move(options)) {}
 
+void OptionTable::add_section(const std::string& name, const std::string& help, std::vector<Option> options) {
+  sections_.emplace_back(name, help);
+  for (auto& option : options) options_.push_back(std::move(option));
+}
+
 const Option& OptionTable::at(const std::string& key, const std::string& where) const {
   std::vector<std::string> known;
   for (const auto& option : options_) {
@@ -107,18 +103,18 @@ const Option& OptionTable::at(const std::string& key, const std::string& where) 
     known.push_back(option.key);
   }
   const auto near = suggestion(key, known);
-  throw Error(Complaint{.what = "unknown key \"" + key + "\"",
-                        .where = where,
-                        .fix = near.empty() ? "docs/recipes.md lists every key" : near});
+  throw InputError({.what = "unknown key \"" + key + "\"",
+                    .where = where,
+                    .fix = near.empty() ? "docs/recipes.md lists every key" : near});
 }
 
 void OptionTable::set(const std::string& key, const OptionValue& value, const std::string& where) const {
   const Option& option = at(key, where);
-  const auto wrong_type = [&]() -> Error {
-    return Error(Complaint{.what = key + " must be " + type_name(option.field),
-                           .where = where,
-                           .value = shown(value),
-                           .allowed = range_text(option)});
+  const auto wrong_type = [&]() -> InputError {
+    return InputError({.what = key + " must be " + type_name(option.field),
+                       .where = where,
+                       .value = shown(value),
+                       .allowed = range_text(option)});
   };
   if (auto* field = std::get_if<bool*>(&option.field)) {
     if (!std::holds_alternative<bool>(value)) throw wrong_type();
@@ -145,11 +141,11 @@ void OptionTable::set(const std::string& key, const OptionValue& value, const st
     const auto& word = std::get<std::string>(value);
     if (!option.choices.empty() &&
         std::find(option.choices.begin(), option.choices.end(), word) == option.choices.end()) {
-      throw Error(Complaint{.what = "unknown " + key,
-                            .where = where,
-                            .value = toml_quoted(word),
-                            .allowed = join(option.choices),
-                            .fix = suggestion(word, option.choices)});
+      throw InputError({.what = "unknown " + key,
+                        .where = where,
+                        .value = toml_quoted(word),
+                        .allowed = join(option.choices),
+                        .fix = suggestion(word, option.choices)});
     }
     **field = word;
   } else if (auto* field = std::get_if<std::vector<double>*>(&option.field)) {
@@ -175,7 +171,7 @@ void OptionTable::set(const std::string& key, const OptionValue& value, const st
   }
 }
 
-void OptionTable::assign(const std::string& assignment, const std::string& where) const {
+void OptionTable::assign(const std::string& assignment, const std::string& where, const ValueReader& read) const {
   const auto equals = assignment.find('=');
   require(equals != std::string::npos && equals > 0, where, " ", assignment, ": expected section.key=value");
   const auto key = assignment.substr(0, equals), value = assignment.substr(equals + 1);
@@ -185,7 +181,8 @@ void OptionTable::assign(const std::string& assignment, const std::string& where
     set(key, value, where);
     return;
   }
-  set(key, option_value(value).value_or(value), where);  // of a text the complaint tells the type and what is allowed
+  set(key, (read ? read(value) : option_value(value)).value_or(value),
+      where);  // of a text the complaint tells the type and what is allowed
 }
 
 std::string OptionTable::to_toml(const Option& option) {
@@ -220,13 +217,13 @@ std::string OptionTable::to_markdown() const {
   std::string out;
   for (const auto& [section, help] : sections_) {
     out += "\n## " + (section.empty() ? std::string("Top of the file") : "[" + section + "]") + "\n\n" + help +
-           ".\n\n| key | default | unit | allowed | meaning |\n| --- | --- | --- | --- | --- |\n";
+           ".\n\n| key | default | unit | allowed | on resume | meaning |\n| --- | --- | --- | --- | --- | --- |\n";
     for (const auto& option : options_) {
       const auto dot = option.key.find('.');
       const auto own = dot == std::string::npos ? "" : option.key.substr(0, dot);
       if (own != section) continue;
       out += "| `" + option.key + "` | `" + to_toml(option) + "` | " + option.unit + " | " + cell(range_text(option)) +
-             " | " + cell(option.help) + " |\n";
+             " | " + cell(resume_text(option)) + " | " + cell(option.help) + " |\n";
     }
   }
   return out;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -17,6 +18,16 @@ using OptionField = std::variant<bool*, int64_t*, double*, std::string*, std::ve
 /// A value read from a recipe or a command line, before it is known which type the option wants.
 using OptionValue = std::variant<bool, int64_t, double, std::string, std::vector<double>, std::vector<int64_t>>;
 
+/// What a change of an option does to a run that has begun.
+enum class OnResume {
+  fixed,           ///< It may not change: the run would be of another problem, other nets or other data.
+  keeps_updates,   ///< Length, intervals, evaluation, loading: the updates stay exact.
+  alters_updates,  ///< Rates, their schedule, regularisers: from there on the run is another one.
+};
+
+/// Reads what stands after the equals sign of an assignment; gives nothing where that is no value.
+using ValueReader = std::function<std::optional<OptionValue>(const std::string& text)>;
+
 struct Option {
   std::string key;  ///< "section.key", or "key" at the top
   OptionField field;
@@ -25,6 +36,8 @@ struct Option {
   std::vector<std::string> choices = {};                    ///< legal words of a string option; empty: any
   double least = -std::numeric_limits<double>::infinity();  ///< legal range of a number, inclusive
   double most = std::numeric_limits<double>::infinity();
+  OnResume on_resume = OnResume::fixed;
+  std::string fixed_because = {};  ///< why a fixed option may not change on resume; for the reference page
 };
 
 class OptionTable {
@@ -32,26 +45,33 @@ class OptionTable {
   /// As `least`: any positive number. Ranges are inclusive.
   static constexpr double kAboveZero = 1e-300;
 
+  OptionTable() = default;
+
   /// @param sections  name and one line of help, in the order in which they are written.
   OptionTable(std::vector<std::pair<std::string, std::string>> sections, std::vector<Option> options);
 
+  /// Appends a section; see option_section.h for a struct that brings its own.
+  /// @param name  empty: the top of the file.  @param options  with their full keys.
+  void add_section(const std::string& name, const std::string& help, std::vector<Option> options);
+
   /// Sets the field of `key`.
   /// @param where  for the message: a file with line, or "--set".
-  /// @throws Error  unknown key (with the nearest), wrong type, value out of range; each with what is allowed.
+  /// @throws InputError  unknown key (with the nearest), wrong type, value out of range; each with what is allowed.
   void set(const std::string& key, const OptionValue& value, const std::string& where) const;
 
-  /// Sets from "section.key=value", the value as option_value() reads it; for a text option the quotes may be left out.
-  /// @param where  for the message: "--set". @throws Error as set(), or when there is no "=".
-  void assign(const std::string& assignment, const std::string& where) const;
+  /// Sets from "section.key=value", the value as `read` reads it, by default option_value(); for a text option the
+  /// quotes may be left out.
+  /// @param where  for the message: "--set". @throws InputError as set(), or when there is no "=".
+  void assign(const std::string& assignment, const std::string& where, const ValueReader& read = {}) const;
 
   /// The value of an option as TOML ("0.66", "\"weak\"", "[0.0, 0.9]").
-  /// @throws Error naming the key, here and below, when its text is not UTF-8: TOML cannot hold it.
+  /// @throws InputError naming the key, here and below, when its text is not UTF-8: TOML cannot hold it.
   static std::string to_toml(const Option& option);
 
   /// The whole table as TOML with its help as comments when `commented`.
   std::string to_toml(bool commented) const;
 
-  /// A reference page: a section, a table of key, default, unit, range, help each.
+  /// A reference page: for each section a table of key, default, unit, range, what may change on resume, and help.
   std::string to_markdown() const;
 
   const std::vector<Option>& options() const { return options_; }

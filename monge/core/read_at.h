@@ -4,25 +4,24 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "monge/core/unique_fd.h"
+
 namespace monge {
 
 /// An open file; its bytes are copied when they are asked for. Unlike a mapping, a file that was cut short meanwhile or
 /// a disk that fails is an error and not the end of the process. Thread-safe.
 class ReadAt {
  public:
-  /// @throws Error when it cannot be opened; SystemError when the process has too many open files.
+  /// @throws InputError when it cannot be opened; SystemError when the process has too many open files.
   explicit ReadAt(std::filesystem::path path);
-  ~ReadAt();
-  ReadAt(const ReadAt&) = delete;
-  ReadAt& operator=(const ReadAt&) = delete;
 
-  /// Copies `bytes` bytes from `offset` on to `to`. @throws Error when the file ends before; SystemError when reading
-  /// fails.
+  /// Copies `bytes` bytes from `offset` on to `to`. @throws InputError when the file ends before; SystemError when
+  /// reading fails.
   void read(int64_t offset, void* to, int64_t bytes) const;
 
  private:
   std::filesystem::path path_;
-  int fd_;
+  UniqueFd fd_;
 };
 
 }  // namespace monge

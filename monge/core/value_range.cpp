@@ -10,10 +10,10 @@ namespace monge {
 
 ValueRange parse_value_range(const std::string& text, const std::string& key) {
   const auto refuse = [&](const std::string& what) {
-    return Error(Complaint{.what = what,
-                           .where = key,
-                           .value = '"' + text + '"',
-                           .allowed = "LOW..HIGH, LOW.. or ..HIGH, such as 0.. or 0..1"});
+    return InputError({.what = what,
+                       .where = key,
+                       .value = '"' + text + '"',
+                       .allowed = "LOW..HIGH, LOW.. or ..HIGH, such as 0.. or 0..1"});
   };
   // "1...5" is 1 to .5 or 1. to 5, so dots belong to neither.
   const auto dots = text.find("..");

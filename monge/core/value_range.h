@@ -14,7 +14,7 @@ struct ValueRange {
 };
 
 /// Reads "LOW..HIGH", where one of the two may be left out.
-/// @param key  that holds the text, for messages. @throws Error for another text, or LOW above HIGH.
+/// @param key  that holds the text, for messages. @throws InputError for another text, or LOW above HIGH.
 ValueRange parse_value_range(const std::string& text, const std::string& key);
 
 }  // namespace monge

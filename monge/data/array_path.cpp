@@ -28,14 +28,19 @@ ArrayPath take(Spec& spec) {
     table.header = spec.word("header", "auto", {"auto", "yes", "no"});
     table.separator = spec.word("separator", "auto", {"auto", "comma", "semicolon", "tab", "bar", "blank"});
     table.decimal = spec.word("decimal", "auto", {"auto", "point", "comma"});
-    const auto missing = spec.word("missing", "refuse", {"refuse", "drop"});
-    if (missing == "drop") table.missing = io::TextTableOptions::Missing::drop;
+    table.missing = spec.choice("missing", io::TextTableOptions::Missing::refuse, missing_names());
   }
   spec.refuse_unknown();
   return out;
 }
 
 }  // namespace
+
+const ValueNames<io::TextTableOptions::Missing>& missing_names() {
+  using Missing = io::TextTableOptions::Missing;
+  static const ValueNames<Missing> names{{"refuse", Missing::refuse}, {"drop", Missing::drop}};
+  return names;
+}
 
 std::string array_extension(const fs::path& path) {
   const auto whole = extension_of(path);

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include "monge/core/value_names.h"
 #include "monge/io/text_table.h"
 
 namespace monge::data {
@@ -14,6 +15,9 @@ std::string array_extension(const std::filesystem::path& path);
 
 /// Whether there is such an extension.
 bool has_array_extension(const std::filesystem::path& path);
+
+/// What "missing=" of a path may say of rows with missing values: refuse, drop.
+const ValueNames<io::TextTableOptions::Missing>& missing_names();
 
 struct ArrayPath {
   std::filesystem::path file;
@@ -32,8 +36,8 @@ struct ArrayPath {
 ///
 /// A path that is there as it stands is a file without parameters, whatever it holds; and so is one whose part before
 /// each '?' has no extension of an array.
-/// @throws Error showing the line: an npz: without a file or with another kind of file, a parameter that the kind of
-/// file does
+/// @throws InputError showing the line: an npz: without a file or with another kind of file, a parameter that the kind
+/// of file does
 ///         not know, a value that is not allowed.
 ArrayPath array_path(const std::string& line);
 

@@ -5,8 +5,10 @@
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
+#include "monge/data/member_path.h"
 #include "monge/data/parquet_table.h"
 #include "monge/data/row_source.h"
+#include "monge/data/spec.h"
 #include "monge/data/tensor_source.h"
 #include "monge/io/column_choice.h"
 #include "monge/io/image.h"
@@ -33,12 +35,12 @@ void check_finite(const std::string& name, const torch::Tensor& given, const tor
   const int64_t count = bad.sum().item<int64_t>();
   if (count == 0) return;
   const int64_t first = bad.flatten().to(torch::kUInt8).argmax().item<int64_t>();
-  throw Error(Complaint{.what = text(count, " of its values are not finite numbers in float32, the first at ",
-                                     place_of(floats.sizes(), first, names)),
-                        .where = name,
-                        .value = text(given.flatten()[first].item<double>()),
-                        .allowed = "finite numbers",
-                        .fix = "drop or fill these rows first"});
+  throw InputError({.what = text(count, " of its values are not finite numbers in float32, the first at ",
+                                 place_of(floats.sizes(), first, names)),
+                    .where = name,
+                    .value = text(given.flatten()[first].item<double>()),
+                    .allowed = "finite numbers",
+                    .fix = "drop or fill these rows first"});
 }
 
 /// Which whole numbers become others as Float, in a sentence; empty where none do.
@@ -206,6 +208,44 @@ std::shared_ptr<const Source> open_array(const std::string& line, const LogSink&
   const auto bytes = mappable ? fs::file_size(path.file, ignored) : 0;
   if (!ignored && bytes >= kMapFrom) return mapped_source(line, io::map_npy(path.file));
   return source_of(line, read_table(line, io::TextTableOptions::Missing::refuse), log);
+}
+
+namespace {
+
+/// What array_extension says of the file that `path` names; "" where it is not there. What a path is goes before what
+/// it is called: a folder "my.csv" is one of images, whatever is chosen of it.
+std::string kind_of_file(const std::string& path) {
+  std::error_code ignored;
+  const auto is_folder = [&](const fs::path& it) { return fs::is_directory(it, ignored); };
+  if (is_folder(path) || is_folder(member_path(path).set)) return {};
+  const auto file = array_path(path).file;
+  return has_array_extension(file) && fs::exists(file, ignored) && !is_folder(file) ? array_extension(file) : "";
+}
+
+SourceKind file_kind(const std::string& name, int place, const std::string& extension, const std::string& help,
+                     const std::string& accepted) {
+  return {.name = name,
+          .help = help,
+          .accepted = accepted,
+          .place = place,
+          .matches = [extension](const std::string& path) { return kind_of_file(path) == extension; },
+          .open = [](const SourceOptions& options, const LogSink& log,
+                     const ProgressCallback&) { return open_array(options.path, log); }};
+}
+
+}  // namespace
+
+std::vector<SourceKind> array_kinds() {
+  auto by_key = file_kind("array of a .npz file", 100, ".npz", "npz:FILE?key=NAME", "");
+  by_key.matches = [](const std::string& path) { return Spec::is("npz", path) && kind_of_file(path) == ".npz"; };
+  auto parquet = file_kind("table in Parquet", 40, "", "", "");
+  parquet.matches = [](const std::string& path) {
+    const auto named = parquet_path(path);
+    return named && holds_parquet_table(*named);
+  };
+  return {by_key, file_kind("array", 70, ".npy", ".npy", ".npy"),
+          file_kind("arrays", 80, ".npz", ".npz", ".npz or npz:FILE?key=NAME"),
+          file_kind("table of text", 90, ".csv", ".csv, FILE.csv?columns=a,b&index=NAME", ".csv .tsv .txt"), parquet};
 }
 
 }  // namespace monge::data

@@ -6,10 +6,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "monge/core/log.h"
 #include "monge/data/array_path.h"
 #include "monge/data/source.h"
+#include "monge/data/source_kinds.h"
 
 namespace monge::data {
 
@@ -30,8 +32,8 @@ inline constexpr uint64_t kMapFrom = uint64_t{64} << 20;
 /// mapped (io::map_npy) unless columns of them are chosen, and of float images the range of 64, evenly spread, is
 /// looked at.
 /// @param log   told which whole numbers are rounded, see array_source, and Table::warnings of a text.
-/// @throws Error naming the file: unreadable, empty, another rank; a value that is missing, NaN, infinite or too large
-/// for
+/// @throws InputError naming the file: unreadable, empty, another rank; a value that is missing, NaN, infinite or too
+/// large for
 ///         float32 (with row and column); float images far outside [-1, 1] (beyond 4: most likely 0..255 was meant) or
 ///         evidently in [0, 1] (see io::looks_like_unit_range).
 std::shared_ptr<const Source> open_array(const std::string& line, const LogSink& log = silent());
@@ -46,8 +48,11 @@ std::shared_ptr<const Source> array_source(const std::string& name, const torch:
 std::string lost_in_float64(const torch::Tensor& array);
 
 /// The table that array_path names, in the type of the file, in memory or mapped as open_array has it; missing values
-/// are NaN where `missing` keeps them. Images [N, C, H, W] are rows as well. @throws Error as open_array, but for
+/// are NaN where `missing` keeps them. Images [N, C, H, W] are rows as well. @throws InputError as open_array, but for
 /// values, which are not looked at.
 io::Table read_table(const std::string& line, io::TextTableOptions::Missing missing);
+
+/// The rows of source_kinds.h for arrays and tables.
+std::vector<SourceKind> array_kinds();
 
 }  // namespace monge::data

@@ -56,9 +56,7 @@ std::unordered_map<uint64_t, int64_t> contents_of(const ImageCollection& images,
       if (stop) return;
       try {
         content[static_cast<size_t>(i)] = images.content(i);
-      } catch (const SystemError&) {
-        throw;
-      } catch (const Error& error) {
+      } catch (const InputError& error) {
         faults[static_cast<size_t>(i)] = error.what();
       }
       const std::lock_guard lock(guard);
@@ -107,9 +105,7 @@ ImageReport check_images(const fs::path& path, const fs::path& against, const Lo
         f.width = static_cast<int32_t>(image.size(1));
         f.channels = static_cast<int8_t>(image.size(2));
         f.near_empty = is_near_empty(image);
-      } catch (const SystemError&) {
-        throw;
-      } catch (const Error& error) {
+      } catch (const InputError& error) {
         faults[static_cast<size_t>(i)] = error.what();
       }
       const std::lock_guard lock(guard);

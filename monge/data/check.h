@@ -49,7 +49,7 @@ inline constexpr double kNearEmpty = 2;
 /// what is odd.
 /// @param against   a second set, or empty: images that are in both, byte by byte, are leaks from the one to the other.
 /// @param progress  called with (done, total) images; from worker threads, one call at a time.
-/// @throws Error as open_image_collection.
+/// @throws InputError as open_image_collection.
 ImageReport check_images(const std::filesystem::path& path, const std::filesystem::path& against, const LogSink& log,
                          const std::function<void(int64_t, int64_t)>& progress, const std::atomic<bool>& stop);
 

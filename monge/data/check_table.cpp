@@ -68,7 +68,7 @@ class RowHash {
 };
 
 /// Mean and variance of values as they come (Welford).
-struct Moments {
+struct ColumnMoments {
   int64_t count = 0;
   double mean = 0;
   long double squares = 0;  // whose exponents also hold the square of 1e-300
@@ -93,16 +93,16 @@ std::vector<int64_t> matched(const io::Table& own, const io::Table& other, const
     const bool repeated =
         std::count(mine.begin(), mine.end(), mine[i]) > 1 || std::count(theirs.begin(), theirs.end(), mine[i]) > 1;
     if (repeated) {
-      throw Error(Complaint{.what = "a name stands for several columns, whose order differs between the tables",
-                            .where = name + ", " + against,
-                            .value = shown(mine[i]),
-                            .fix = "choose columns by number: ?columns=0-3"});
+      throw InputError({.what = "a name stands for several columns, whose order differs between the tables",
+                        .where = name + ", " + against,
+                        .value = shown(mine[i]),
+                        .fix = "choose columns by number: ?columns=0-3"});
     }
     const auto found = std::find(theirs.begin(), theirs.end(), mine[i]);
     if (found == theirs.end()) {
-      throw Error(Complaint{.what = text("has no column ", shown(mine[i]), ", which ", name, " has"),
-                            .where = against,
-                            .fix = suggestion(mine[i], theirs)});
+      throw InputError({.what = text("has no column ", shown(mine[i]), ", which ", name, " has"),
+                        .where = against,
+                        .fix = suggestion(mine[i], theirs)});
     }
     out[i] = found - theirs.begin();
   }
@@ -171,7 +171,7 @@ TableReport check_table(const std::string& line, const std::string& against,
   std::iota(in_order.begin(), in_order.end(), int64_t{0});
   out.columns.resize(static_cast<size_t>(width));
   for (size_t d = 0; d < table.names.columns.size(); ++d) out.columns[d].name = table.names.columns[d];
-  std::vector<Moments> moments(static_cast<size_t>(width));
+  std::vector<ColumnMoments> moments(static_cast<size_t>(width));
   std::vector<ExtremeValues> extremes(static_cast<size_t>(width));
 
   std::unordered_map<uint64_t, int64_t> theirs, first;

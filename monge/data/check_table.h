@@ -48,7 +48,7 @@ struct TableReport {
 };
 
 /// Whether `line` names a table or an array (see read_table), which check_table reads, and no folder of this name.
-/// Parquet is opened to see what it holds. @throws Error when it cannot be.
+/// Parquet is opened to see what it holds. @throws InputError when it cannot be.
 bool names_table(const std::string& line);
 
 /// Reads the whole table, missing values included, and looks at every row. An array of images counts as a table with a
@@ -57,7 +57,7 @@ bool names_table(const std::string& line);
 /// the same
 ///                  names, in any order, where both have names.
 /// @param progress  called with (done, total) rows.
-/// @throws Error as read_table; when the columns of the two do not match.
+/// @throws InputError as read_table; when the columns of the two do not match.
 TableReport check_table(const std::string& line, const std::string& against,
                         const std::function<void(int64_t, int64_t)>& progress, const std::atomic<bool>& stop);
 

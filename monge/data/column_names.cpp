@@ -44,11 +44,11 @@ const std::string* repeated(const std::vector<std::string>& names) {
 void require_unique(const std::vector<std::string>& names, const std::string& role, const std::string& table) {
   const auto* twice = repeated(names);
   if (!twice) return;
-  throw Error(Complaint{
-      .what = role + " has other columns than the training, and names do not tell which is which: one is there twice",
-      .where = table,
-      .value = shown(*twice),
-      .fix = "give each column a name of its own"});
+  throw InputError(
+      {.what = role + " has other columns than the training, and names do not tell which is which: one is there twice",
+       .where = table,
+       .value = shown(*twice),
+       .fix = "give each column a name of its own"});
 }
 
 bool are_numbers(const std::vector<std::string>& names) {
@@ -108,16 +108,16 @@ std::shared_ptr<const Source> select_columns(std::shared_ptr<const Source> sourc
   const auto names = source->table_names().columns;
   if (wanted.empty() || names.empty() || names == wanted) return source;
   if (const auto missing = without(wanted, names); !missing.empty()) {
-    throw Error(Complaint{
-        .what = text(role, " lacks ", missing.size(), " of the ", wanted.size(),
-                     " columns of the training: ", labels(missing)),
-        .where = source->name(),
-        .value = labels(names),
-        .allowed = labels(wanted) + ", in any order",
-        .fix =
-            are_numbers(names)
-                ? "if its first row is a row of numbers, say ?header=no; a table without a header is taken by position"
-                : "rename them in its header; a table without a header is taken by position"});
+    throw InputError(
+        {.what = text(role, " lacks ", missing.size(), " of the ", wanted.size(),
+                      " columns of the training: ", labels(missing)),
+         .where = source->name(),
+         .value = labels(names),
+         .allowed = labels(wanted) + ", in any order",
+         .fix =
+             are_numbers(names)
+                 ? "if its first row is a row of numbers, say ?header=no; a table without a header is taken by position"
+                 : "rename them in its header; a table without a header is taken by position"});
   }
   require_unique(wanted, role, source->name());
   std::unordered_map<std::string, int64_t> place;
@@ -147,12 +147,12 @@ std::shared_ptr<const Source> pair_columns(const Source& source, std::shared_ptr
   if (names.empty() || others.empty() || names == others) return target;
   const auto only_here = without(names, others), only_there = without(others, names);
   if (names.size() != others.size()) {
-    throw Error(Complaint{.what = text("the source has ", names.size(), " columns and the target ", others.size(),
-                                       "; the cost compares them one by one"),
-                          .where = source.name() + " and " + target->name(),
-                          .value = text("only in the source: ", only_here.empty() ? "none" : labels(only_here),
-                                        "; only in the target: ", only_there.empty() ? "none" : labels(only_there)),
-                          .fix = "choose the columns of both (FILE?columns=a,b,c)"});
+    throw InputError({.what = text("the source has ", names.size(), " columns and the target ", others.size(),
+                                   "; the cost compares them one by one"),
+                      .where = source.name() + " and " + target->name(),
+                      .value = text("only in the source: ", only_here.empty() ? "none" : labels(only_here),
+                                    "; only in the target: ", only_there.empty() ? "none" : labels(only_there)),
+                      .fix = "choose the columns of both (FILE?columns=a,b,c)"});
   }
   if (only_here.empty() && only_there.empty() && !repeated(names) && !repeated(others)) {
     return select_columns(std::move(target), names, "the target", log);

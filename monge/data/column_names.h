@@ -28,7 +28,7 @@ std::string column_labels(const std::vector<std::string>& names, const std::vect
 /// Some columns of another source of vectors, in the order given. Shares the other and has its name.
 class SelectedColumns : public WrappedSource {
  public:
-  /// @throws Error for images, no columns, or a column that does not exist.
+  /// @throws InputError for images, no columns, or a column that does not exist.
   SelectedColumns(std::shared_ptr<const Source> whole, std::vector<int64_t> columns);
 
   std::vector<int64_t> item_shape() const override { return {columns_.size(0)}; }
@@ -47,7 +47,7 @@ class SelectedColumns : public WrappedSource {
 /// `wanted` is empty: both give `source` itself. A table whose names are all numbers, used where `wanted` is empty, is
 /// warned of: they may be its first row.
 /// @param role  what the table is, for messages ("the source", "IN").
-/// @throws Error  naming the columns that are missing, or one that is named twice where its place does not decide.
+/// @throws InputError  naming the columns that are missing, or one that is named twice where its place does not decide.
 std::shared_ptr<const Source> select_columns(std::shared_ptr<const Source> source,
                                              const std::vector<std::string>& wanted, const std::string& role,
                                              const LogSink& log);
@@ -56,7 +56,7 @@ std::shared_ptr<const Source> select_columns(std::shared_ptr<const Source> sourc
 /// names in another order is brought into the order of the source, and the log is told. Where the names differ the
 /// columns are paired by position, and a warning shows the pairs. Without names on both sides it is `target` itself,
 /// and names of one side that are all numbers are warned of.
-/// @throws Error for other numbers of columns, naming those that only one side has.
+/// @throws InputError for other numbers of columns, naming those that only one side has.
 std::shared_ptr<const Source> pair_columns(const Source& source, std::shared_ptr<const Source> target,
                                            const LogSink& log);
 

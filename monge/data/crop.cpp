@@ -27,11 +27,11 @@ Crop::Crop(const std::string& text, double proportion, const std::string& key) :
     if (found[5].matched) dy_ = std::stoll(found[5]);
   }
   if (!fits || width_ == 0 || height_ == 0) {
-    throw Error(Complaint{.what = "not a crop",
-                          .where = key,
-                          .value = '"' + text + '"',
-                          .allowed = "centre, none, WxH, WxH+dx,dy in pixels",
-                          .fix = "write for example \"140x140+0,15\""});
+    throw InputError({.what = "not a crop",
+                      .where = key,
+                      .value = '"' + text + '"',
+                      .allowed = "centre, none, WxH, WxH+dx,dy in pixels",
+                      .fix = "write for example \"140x140+0,15\""});
   }
 }
 
@@ -53,11 +53,11 @@ Crop::Part Crop::part(int64_t height, int64_t width) const {
   const int64_t top = (height - part_height) / 2 + dy_, left = (width - part_width) / 2 + dx_;
   if (part_height > height || part_width > width || top < 0 || left < 0 || top + part_height > height ||
       left + part_width > width) {
-    throw Error(text("the crop of ", part_width, "x", part_height, " moved by ", dx_, ",", dy_,
-                     " reaches outside the image of ", width, "x", height,
-                     "; choose a smaller crop, or crop = \"centre\""));
+    throw InputError(text("the crop of ", part_width, "x", part_height, " moved by ", dx_, ",", dy_,
+                          " reaches outside the image of ", width, "x", height,
+                          "; choose a smaller crop, or crop = \"centre\""));
   }
-  return {top, left, part_height, part_width};
+  return {.top = top, .left = left, .height = part_height, .width = part_width};
 }
 
 torch::Tensor Crop::operator()(const torch::Tensor& image_HWC) const {

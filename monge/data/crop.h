@@ -12,18 +12,19 @@ namespace monge::data {
 /// "256x256-128,0".
 class Crop {
  public:
-  /// @param proportion  width / height of the centre crop. @throws Error naming `key`, the text and the forms above.
+  /// @param proportion  width / height of the centre crop. @throws InputError naming `key`, the text and the forms
+  /// above.
   explicit Crop(const std::string& text, double proportion = 1, const std::string& key = "crop");
 
   /// The part of `image_HWC`, uint8 [H, W, C] contiguous; the input itself when it is the whole. When the rest is odd
   /// the part lies half a pixel to the top left.
-  /// @throws Error naming both sizes when the part reaches outside the image.
+  /// @throws InputError naming both sizes when the part reaches outside the image.
   torch::Tensor operator()(const torch::Tensor& image_HWC) const;
 
   struct Part {
     int64_t top, left, height, width;
   };
-  /// The same of an image of this size, in pixels. @throws Error as above.
+  /// The same of an image of this size, in pixels. @throws InputError as above.
   Part part(int64_t height, int64_t width) const;
 
   /// Whether an image of this size comes out whole.

@@ -66,7 +66,7 @@ FillColumns fill_columns(const std::vector<ExtremeValues>& extremes);
 
 /// The fill values of the items that some_items(source, n, generator) would give; of long rows fewer are looked at:
 /// 2^22 entries, but at least 64 rows. Images and endless laws have none. Give raw units (raw_source).
-/// @throws Error as Source::exact_items.
+/// @throws InputError as Source::exact_items.
 FillColumns find_fill_values(const Source& source, int64_t n, torch::Generator generator);
 
 /// "one value, 1e+20 (1 row), is 1.5e+19 times farther from the others than they are from one another"

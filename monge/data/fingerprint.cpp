@@ -11,7 +11,7 @@ namespace monge::data {
 namespace {
 
 constexpr int64_t kQuick = 4096, kFromDisk = 512;
-constexpr int64_t kMostEntries = int64_t{1} << 22;  // in float64: 32 MiB
+constexpr int64_t kMostHashed = int64_t{1} << 22;  // in float64: 32 MiB
 
 std::vector<int64_t> spread(int64_t size, int64_t count) {
   std::vector<int64_t> out(static_cast<size_t>(count));
@@ -29,7 +29,7 @@ std::string fingerprint(const Source& source) {
   const auto shape = source.item_shape();
   if (source.endless() || shape.size() != 1) return {};
   const int64_t most =
-      std::clamp<int64_t>(kMostEntries / std::max<int64_t>(shape[0], 1), 2, source.is_quick() ? kQuick : kFromDisk);
+      std::clamp<int64_t>(kMostHashed / std::max<int64_t>(shape[0], 1), 2, source.is_quick() ? kQuick : kFromDisk);
   const auto indices = spread(source.size(), std::min(source.size(), most));
   try {
     const auto rows = io::plain(source.exact_items(indices));

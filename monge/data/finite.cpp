@@ -11,7 +11,7 @@ torch::Tensor FiniteSource::exact_draw(int64_t n, torch::Generator generator) co
 }
 
 std::vector<int64_t> FiniteSource::chosen(int64_t n, torch::Generator& generator) const {
-  if (n < 0) throw Error(text(name(), ": cannot draw ", n, " items"));
+  if (n < 0) throw InputError(text(name(), ": cannot draw ", n, " items"));
   const auto indices = torch::randint(size(), {n}, generator, torch::kInt64);
   const auto* first = indices.const_data_ptr<int64_t>();
   return {first, first + n};
@@ -20,7 +20,7 @@ std::vector<int64_t> FiniteSource::chosen(int64_t n, torch::Generator& generator
 void FiniteSource::check(const std::vector<int64_t>& indices) const {
   for (const int64_t index : indices) {
     if (index >= 0 && index < size()) continue;  // name() makes a text, so it is asked for where it is wanted
-    throw Error(text(name(), ": item ", index, " does not exist; the items are 0 to ", size() - 1));
+    throw InputError(text(name(), ": item ", index, " does not exist; the items are 0 to ", size() - 1));
   }
 }
 

@@ -13,7 +13,7 @@ class FiniteSource : public Source {
   torch::Tensor exact_draw(int64_t n, torch::Generator generator) const override;
 
  protected:
-  /// @throws Error naming the source and the first index outside [0, size()).
+  /// @throws InputError naming the source and the first index outside [0, size()).
   void check(const std::vector<int64_t>& indices) const;
 
  private:

@@ -31,7 +31,7 @@ namespace monge::data {
 /// column do. A column whose spread is only the rounding of float64 (a few units in the last place) counts as constant
 /// and not as lost.
 /// @param rows_ND  float64 [N, D], a sample of the rows; values that are not finite are left out.
-/// @return the lost columns, ascending, counted from 0. @throws Error for another shape.
+/// @return the lost columns, ascending, counted from 0. @throws InputError for another shape.
 std::vector<int64_t> columns_lost_in_float32(const torch::Tensor& rows_ND /*float64, a sample of rows*/);
 
 /// The same of rows that are used in other units: x is the raw value and scale * used stands for float32(x), but for an

@@ -29,7 +29,8 @@ class Font {
     const auto* data = reinterpret_cast<const FT_Byte*>(bytes.data());
     if (FT_New_Memory_Face(library_, data, static_cast<FT_Long>(bytes.size()), 0, &face_) != 0) {
       FT_Done_FreeType(library_);
-      throw Error(text(path, ": is not a font that FreeType can read; name a .ttf or .otf file with colour bitmaps"));
+      throw InputError(
+          text(path, ": is not a font that FreeType can read; name a .ttf or .otf file with colour bitmaps"));
     }
   }
   ~Font() {
@@ -77,6 +78,11 @@ class Font {
   FT_Face face_ = nullptr;
 };
 
+const ValueNames<GlyphMode>& glyph_modes() {
+  static const ValueNames<GlyphMode> names{{"colour", GlyphMode::colour}, {"grey", GlyphMode::grey}};
+  return names;
+}
+
 struct Glyph {
   uint64_t order = 0;  ///< place in the fixed random order
   int64_t index = 0;
@@ -121,8 +127,6 @@ std::shared_ptr<const TensorSource> load_glyphs(const std::string& font_path, co
                                                 const ProgressCallback& progress) {
   require(options.size >= 1 && options.size <= 1024, "size: the side of the images must be 1 to 1024, got ",
           options.size);
-  require(options.mode == "colour" || options.mode == "grey", "mode: got \"", options.mode,
-          "\" (allowed: colour, grey)");
   require(options.part >= 1 && options.part <= options.parts, "part: must be k/n with 1 <= k <= n, got ", options.part,
           "/", options.parts);
 
@@ -135,14 +139,15 @@ std::shared_ptr<const TensorSource> load_glyphs(const std::string& font_path, co
   std::vector<std::string> names;
   for (auto i = static_cast<size_t>(options.part - 1); i < glyphs.size(); i += static_cast<size_t>(options.parts)) {
     const auto& rgb = glyphs[i].rgb_HWC;
-    images.push_back((options.mode == "grey" ? io::to_grey(rgb) : rgb).permute({2, 0, 1}));
+    images.push_back((options.mode == GlyphMode::grey ? io::to_grey(rgb) : rgb).permute({2, 0, 1}));
     char name[24];
     std::snprintf(name, sizeof name, "glyph%05lld", static_cast<long long>(glyphs[i].index));
     names.emplace_back(name);
   }
   require(!images.empty(), font_path, ": part ", options.part, "/", options.parts, " of its ", glyphs.size(),
           " images is empty; take fewer parts");
-  const auto name = text("font:", font_path, "?mode=", options.mode, "&part=", options.part, "/", options.parts);
+  const auto name =
+      text("font:", font_path, "?mode=", glyph_modes().name(options.mode), "&part=", options.part, "/", options.parts);
   return std::make_shared<TensorSource>(name, torch::stack(images), std::move(names));
 }
 
@@ -151,7 +156,7 @@ std::shared_ptr<const TensorSource> open_glyphs(const std::string& line, int64_t
   Spec spec(line);
   GlyphOptions options;
   options.size = spec.integer("size", size, 1, 1024);
-  options.mode = spec.word("mode", grey ? "grey" : "colour", {"colour", "grey"});
+  options.mode = spec.choice("mode", grey ? GlyphMode::grey : GlyphMode::colour, glyph_modes());
   const auto part = spec.word("part", "1/1");
   spec.refuse_unknown();
   require(!spec.name().empty(), line, ": names no font file; the form is font:FILE.ttf?mode=grey&part=1/2");
@@ -163,6 +168,17 @@ std::shared_ptr<const TensorSource> open_glyphs(const std::string& line, int64_t
   const bool fits = slash && n.ec == std::errc() && n.ptr == end && options.part >= 1 && options.part <= options.parts;
   require(fits, line, ": part must be k/n with 1 <= k <= n, such as 1/2, got \"", part, "\"");
   return load_glyphs(spec.name(), options, progress);
+}
+
+SourceKind glyph_kind() {
+  return {.name = "colour images of a font",
+          .prefix = "font",
+          .help = "font:FILE.ttf?mode=grey&part=1/2",
+          .accepted = "font:FILE.ttf",
+          .place = 120,
+          .open = [](const SourceOptions& options, const LogSink&, const ProgressCallback& progress) {
+            return open_glyphs(options.path, options.images.size, options.images.grey, progress);
+          }};
 }
 
 }  // namespace monge::data

@@ -5,13 +5,20 @@
 #include <string>
 
 #include "monge/data/images.h"
+#include "monge/data/source_kinds.h"
 #include "monge/data/tensor_source.h"
 
 namespace monge::data {
 
+/// What the images of a font are made of, "mode" of a line.
+enum class GlyphMode {
+  colour,
+  grey  ///< the luma (Rec. 601) in all three channels
+};
+
 struct GlyphOptions {
-  int64_t size = 32;            ///< side of the images in pixels, [1, 1024]
-  std::string mode = "colour";  ///< colour, or grey: the luma (Rec. 601) in all three channels
+  int64_t size = 32;  ///< side of the images in pixels, [1, 1024]
+  GlyphMode mode = GlyphMode::colour;
   int64_t part = 1, parts = 1;  ///< part k of n: every n-th image of a fixed random order
 };
 
@@ -21,13 +28,16 @@ struct GlyphOptions {
 /// Each is composited over white, padded to a square and resized (bicubic). Blank glyphs and repetitions are dropped,
 /// the rest is put in an order that depends on the glyph numbers alone; so the parts 1/n .. n/n are disjoint, alike in
 /// law, and hold the same glyphs at every size and in either mode.
-/// @throws Error  no such file, not a font, no colour bitmaps, a bad option, a part that is empty.
+/// @throws InputError  no such file, not a font, no colour bitmaps, a bad option, a part that is empty.
 std::shared_ptr<const TensorSource> load_glyphs(const std::string& font_path, const GlyphOptions& options = {},
                                                 const ProgressCallback& progress = {});
 
 /// The same from "font:FILE.ttf?mode=grey|colour&part=k/n&size=S".
-/// @param size, grey  what holds where the line says nothing. @throws Error as above, or naming a bad parameter.
+/// @param size, grey  what holds where the line says nothing. @throws InputError as above, or naming a bad parameter.
 std::shared_ptr<const TensorSource> open_glyphs(const std::string& line, int64_t size, bool grey = false,
                                                 const ProgressCallback& progress = {});
+
+/// The row of source_kinds.h.
+SourceKind glyph_kind();
 
 }  // namespace monge::data

@@ -14,8 +14,8 @@ torch::Tensor in_three_channels(const torch::Tensor& grey_N1HW) {
 GreyAsRgb::GreyAsRgb(std::shared_ptr<const Source> grey) : WrappedSource(std::move(grey)) {
   const auto shape = whole().item_shape();
   if (!endless() && shape.size() == 3 && shape[0] == 1) return;
-  throw Error(text(name(), ": a finite set of grey images [1, H, W] is needed, its items have the shape ",
-                   torch::IntArrayRef(shape)));
+  throw InputError(text(name(), ": a finite set of grey images [1, H, W] is needed, its items have the shape ",
+                        torch::IntArrayRef(shape)));
 }
 
 std::vector<int64_t> GreyAsRgb::item_shape() const {

@@ -11,7 +11,7 @@ namespace monge::data {
 /// Items [1, H, W] of another source as [3, H, W] with equal channels. Shares the other.
 class GreyAsRgb : public WrappedSource {
  public:
-  /// @throws Error unless `grey` is a finite source of [1, H, W].
+  /// @throws InputError unless `grey` is a finite source of [1, H, W].
   explicit GreyAsRgb(std::shared_ptr<const Source> grey);
 
   std::vector<int64_t> item_shape() const override;

@@ -43,7 +43,7 @@ class StoredImages : public NamedImages {
 
   std::string_view bytes(int64_t i, std::string& buffer) const override {
     const auto& place = locations_[static_cast<size_t>(i)];
-    if (place.size > kMostBytes) throw Error(text(where(i), ": has ", place.size, " bytes, so it is no image"));
+    if (place.size > kMostBytes) throw InputError(text(where(i), ": has ", place.size, " bytes, so it is no image"));
     buffer.resize(static_cast<size_t>(place.size));
     file_.read(place.offset, buffer.data(), place.size);
     return buffer;
@@ -174,10 +174,8 @@ std::string shard_name(const fs::path& path) {
   return name.string();
 }
 
-}  // namespace
-
-std::shared_ptr<const ImageCollection> open_image_archive(const fs::path& path, const MemberPath& member,
-                                                          const LogSink& log) {
+std::shared_ptr<const ImageCollection> open_archive_images(const fs::path& path, const MemberPath& member,
+                                                           const LogSink& log) {
   auto choice = std::make_optional<ArchiveChoice>(member, path.string(), log);
   auto out = open_stored(path, *choice);
   if (!out) {
@@ -199,6 +197,57 @@ std::shared_ptr<const ImageCollection> open_image_archive(const fs::path& path, 
   return out;
 }
 
+std::shared_ptr<const ImageCollection> open_image_shards(const std::string& whole, const LogSink& log) {
+  const auto member = member_path(whole);
+  const auto& pattern = member.set;
+  std::vector<std::pair<std::string, std::shared_ptr<const ImageCollection>>> shards;
+  for (const auto& path : existing_shards(pattern)) {
+    require(io::has_archive_extension(path), path.string(),
+            ": is no archive; shards are .tar, .tar.gz, .zip, .7z or .parquet files");
+    shards.emplace_back(shard_name(path), open_archive_images(path, member, log));
+  }
+  for (size_t k = 1; k < shards.size(); ++k) {
+    // They differ in their folders alone.
+    require(shards[k].first != shards[0].first, pattern, ": the shards all have the name ", shards[0].first,
+            ", by which their images are told apart; put the number into the name of the file");
+  }
+  auto out = std::make_shared<ShardImages>(std::move(shards));
+  require(out->size() > 0, pattern, ": no images found in the shards (", io::listed_image_extensions("*", ", ", ", "),
+          ')');
+  return out;
+}
+
+std::shared_ptr<const ImageCollection> open_image_archive(const std::string& path, const LogSink& log) {
+  const auto member = existing_set(path);
+  auto out = open_archive_images(member.set, member, log);
+  require_images_in(member.set, *out);
+  return out;
+}
+
+}  // namespace
+
+ImageCollectionKind image_archive_kind() {
+  return {.name = "archive of images",
+          .help = "archive",
+          .accepted = ".zip .tar .tar.gz .tgz .7z .parquet of images",  // Parquet beside the others that hold images
+          .place = 20,
+          .matches = [](const std::string& path) { return io::has_archive_extension(member_path(path).set); },
+          .open = open_image_archive};
+}
+
+ImageCollectionKind image_shards_kind() {
+  return {.name = "shards of images",
+          .help = "shards (NAME-{000..146}.tar)",
+          .place = 30,
+          .matches =
+              [](const std::string& path) {
+                std::error_code ignored;
+                const auto set = member_path(path).set;
+                return !fs::exists(set, ignored) && set.find('{') != std::string::npos;
+              },
+          .open = open_image_shards};
+}
+
 std::vector<fs::path> existing_shards(const std::string& pattern) {
   auto paths = expand_shards(pattern);
   std::string missing;
@@ -212,34 +261,15 @@ std::vector<fs::path> existing_shards(const std::string& pattern) {
   return paths;
 }
 
-std::shared_ptr<const ImageCollection> open_image_shards(const MemberPath& member, const LogSink& log) {
-  const auto& pattern = member.set;
-  std::vector<std::pair<std::string, std::shared_ptr<const ImageCollection>>> shards;
-  for (const auto& path : existing_shards(pattern)) {
-    require(io::has_archive_extension(path), path.string(),
-            ": is no archive; shards are .tar, .tar.gz, .zip, .7z or .parquet files");
-    shards.emplace_back(shard_name(path), open_image_archive(path, member, log));
-  }
-  for (size_t k = 1; k < shards.size(); ++k) {
-    // They differ in their folders alone.
-    require(shards[k].first != shards[0].first, pattern, ": the shards all have the name ", shards[0].first,
-            ", by which their images are told apart; put the number into the name of the file");
-  }
-  auto out = std::make_shared<ShardImages>(std::move(shards));
-  require(out->size() > 0, pattern,
-          ": no images found in the shards (*.png, *.jpg, *.jpeg, *.jfif, *.jpe, *.webp, *.tif, *.tiff)");
-  return out;
-}
-
 std::vector<fs::path> expand_shards(const std::string& path) {
   const auto open = path.find('{');
   if (open == std::string::npos) return {path};
   const auto refuse = [&](const char* what) {
-    throw Error(Complaint{.what = what,
-                          .where = "path",
-                          .value = '"' + path + '"',
-                          .allowed = "one range of numbers in braces",
-                          .fix = "write for example \"faces-{000..146}.tar\""});
+    throw InputError({.what = what,
+                      .where = "path",
+                      .value = '"' + path + '"',
+                      .allowed = "one range of numbers in braces",
+                      .fix = "write for example \"faces-{000..146}.tar\""});
   };
   const auto close = path.find('}', open), dots = path.find("..", open);
   if (close == std::string::npos || dots == std::string::npos || dots > close ||

@@ -4,6 +4,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
+#include "monge/core/user_words.h"
 #include "monge/data/image_collection_kinds.h"
 #include "monge/data/packed_set.h"
 #include "monge/io/archive.h"
@@ -30,7 +31,7 @@ uint64_t ImageCollection::content(int64_t i) const {
 }
 
 void ImageCollection::copy_pixels(int64_t i, uint8_t*) const {
-  throw Error(text(where(i), ": is not kept as bare pixels"));
+  throw InputError(text(where(i), ": is not kept as bare pixels"));
 }
 
 namespace {
@@ -80,36 +81,37 @@ bool images_exist(const std::string& path) {
   return true;
 }
 
-std::shared_ptr<const ImageCollection> open_image_collection(const fs::path& whole, const LogSink& log) {
+MemberPath existing_set(const std::string& path) {
+  auto out = member_path(path);
   std::error_code ignored;
-  if (const auto parquet = parquet_path(whole.string())) return open_image_parquet(*parquet, log);
-  const auto member = member_path(whole.string());
-  const fs::path path = member.set;
-  if (!fs::exists(path, ignored) && member.set.find('{') != std::string::npos) return open_image_shards(member, log);
-  require(fs::exists(path, ignored), path.string(), ": no such file or folder");
-  const bool chooses = !member.members.empty() || member.all;
-  if (is_packed_set(path)) {
-    require(!chooses, path.string(),
-            ": is a packed set, which has no members to choose from; choose them when it is packed");
-    return open_packed_set(path);
+  require(fs::exists(out.set, ignored), out.set, ": no such file or folder");
+  return out;
+}
+
+void require_images_in(const std::string& set, const ImageCollection& images) {
+  if (images.size() > 0) return;
+  throw InputError({.what = "no images found in it or in folders within it",
+                    .where = set,
+                    .allowed = "files named " + io::listed_image_extensions("*", ", ", " or "),
+                    .fix = packed_hint(set) != "" ? packed_hint(set)
+                           : holds_parquet(set)
+                               ? "it holds Parquet: name a file, or all as NAME-{00000..00012}-of-00013.parquet"
+                               : "check the path; hidden files are not used"});
+}
+
+const std::vector<ImageCollectionKind>& image_collection_kinds() {
+  // What a path is goes before what it is called: a folder "set.tar" is a folder.
+  static const std::vector<ImageCollectionKind> kinds{image_parquet_kind(), image_shards_kind(),  packed_set_kind(),
+                                                      image_folder_kind(),  image_archive_kind(), single_image_kind()};
+  return kinds;
+}
+
+std::shared_ptr<const ImageCollection> open_image_collection(const fs::path& whole, const LogSink& log) {
+  const auto path = whole.string();
+  for (const auto& kind : image_collection_kinds()) {
+    if (kind.matches(path)) return kind.open(path, log);
   }
-  const bool folder = fs::is_directory(path, ignored);
-  if (!folder && !io::has_archive_extension(path)) {
-    require(!chooses, path.string(),
-            ": is one file; ?member= chooses among the images of a folder, an archive or shards");
-    require(fs::is_regular_file(path, ignored), path.string(),
-            ": is a pipe, socket or device, an image file was expected");
-    return open_image_file(path);
-  }
-  auto out = folder ? open_image_folder(path, member, log) : open_image_archive(path, member, log);
-  if (out->size() > 0) return out;
-  throw Error(Complaint{.what = "no images found in it or in folders within it",
-                        .where = path.string(),
-                        .allowed = "files named *.png, *.jpg, *.jpeg, *.jfif, *.jpe, *.webp, *.tif or *.tiff",
-                        .fix = packed_hint(path) != "" ? packed_hint(path)
-                               : holds_parquet(path)
-                                   ? "it holds Parquet: name a file, or all as NAME-{00000..00012}-of-00013.parquet"
-                                   : "check the path; hidden files are not used"});
+  return single_image_kind().open(path, log);  // whatever it is called
 }
 
 }  // namespace monge::data

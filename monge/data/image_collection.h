@@ -33,7 +33,7 @@ class ImageCollection {
   /// The bytes of image i as they are kept: an encoded file, or bare pixels where `pixel_size` says so.
   /// @param buffer  where the bytes are put if they do not lie in memory already. The view holds as long as it and
   /// this.
-  /// @throws Error naming the image when it cannot be read.
+  /// @throws InputError naming the image when it cannot be read.
   virtual std::string_view bytes(int64_t i, std::string& buffer) const = 0;
 
   /// How many bytes() there are, without reading them; 0 where that cannot be told.
@@ -44,7 +44,7 @@ class ImageCollection {
   virtual std::string stamp(int64_t i) const;
   virtual std::string whole_stamp() const { return {}; }
 
-  /// uint8 [H, W, 1..4], or uint16 where `options` keep it. @throws Error naming the image.
+  /// uint8 [H, W, 1..4], or uint16 where `options` keep it. @throws InputError naming the image.
   torch::Tensor decode(int64_t i, io::ImageNotes& notes, const io::DecodeOptions& options = {}) const;
 
   /// The same of its bytes, where the caller has them already.
@@ -80,8 +80,8 @@ class ImageCollection {
 /// @param log   told of links that are followed; warned of an archive's entries that are left out, each kind with its
 /// first name, and
 ///              of a folder's images of kinds that are not read.
-/// @throws Error  no such path, a folder that cannot be listed, a damaged archive, nothing found in it, or tar samples
-/// of several
+/// @throws InputError  no such path, a folder that cannot be listed, a damaged archive, nothing found in it, or tar
+/// samples of several
 ///              images of which none is chosen.
 std::shared_ptr<const ImageCollection> open_image_collection(const std::filesystem::path& path, const LogSink& log);
 
@@ -89,12 +89,12 @@ std::shared_ptr<const ImageCollection> open_image_collection(const std::filesyst
 bool holds_images(const std::filesystem::path& path);
 
 /// Whether what `path` names is there: itself, or what stands before its "?member=" or "?column=".
-/// @throws Error naming the first shard of a range that is not there.
+/// @throws InputError naming the first shard of a range that is not there.
 bool images_exist(const std::string& path);
 
 /// Each file of "NAME-{000..146}.tar": both ends are meant, with the digits of the first. Without braces the path
 /// itself.
-/// @throws Error for a brace that is no such range, or more than 100,000 shards.
+/// @throws InputError for a brace that is no such range, or more than 100,000 shards.
 std::vector<std::filesystem::path> expand_shards(const std::string& path);
 
 }  // namespace monge::data

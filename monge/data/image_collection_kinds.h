@@ -1,7 +1,11 @@
 // The kinds of rows of images, one file each, for open_image_collection to choose from. Not for other callers.
 #pragma once
 
+#include <filesystem>
+#include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "monge/data/image_collection.h"
 #include "monge/data/member_path.h"
@@ -9,17 +13,34 @@
 
 namespace monge::data {
 
-std::shared_ptr<const ImageCollection> open_image_file(const std::filesystem::path& path);
+/// One kind of files that hold images. `place`, `help` and `accepted` are those of SourceKind.
+struct ImageCollectionKind {
+  std::string name;
+  std::string help;
+  std::string accepted = {};
+  int place = 0;
+  std::function<bool(const std::string& path)> matches;
+  std::function<std::shared_ptr<const ImageCollection>(const std::string& path, const LogSink&)> open;
+};
 
+/// The kinds, in the order in which a path is shown to them; the first match counts.
+const std::vector<ImageCollectionKind>& image_collection_kinds();
+
+ImageCollectionKind image_parquet_kind();
+/// Several archives in a row; images are named after their shard: "NAME-000/a.jpg".
+ImageCollectionKind image_shards_kind();
+ImageCollectionKind packed_set_kind();
 /// Symbolic links to folders and files are followed, each real file once; the log is told of them, and of what is left
 /// out.
-std::shared_ptr<const ImageCollection> open_image_folder(const std::filesystem::path& folder, const MemberPath& member,
-                                                         const LogSink& log);
-std::shared_ptr<const ImageCollection> open_image_archive(const std::filesystem::path& path, const MemberPath& member,
-                                                          const LogSink& log);
+ImageCollectionKind image_folder_kind();
+ImageCollectionKind image_archive_kind();
+ImageCollectionKind single_image_kind();
 
-/// Several archives in a row; images are named after their shard: "NAME-000/a.jpg".
-std::shared_ptr<const ImageCollection> open_image_shards(const MemberPath& member, const LogSink& log);
+/// member_path of what must be there. @throws InputError as that, or where there is no such file or folder.
+MemberPath existing_set(const std::string& path);
+
+/// @throws InputError saying what images are called, and what may be meant, unless there are images.
+void require_images_in(const std::string& set, const ImageCollection& images);
 
 inline constexpr int64_t kParquetRoom = int64_t{512} << 20;
 
@@ -31,13 +52,13 @@ inline constexpr int64_t kParquetRoom = int64_t{512} << 20;
 ///              kParquetRoom together. Reading takes as much again, or four times the size of one.
 /// @param log   told how many rows have no path that can be a name; warned of row groups that are too large for their
 /// use.
-/// @throws Error naming the file: damaged, encrypted, without rows, a column that is not there or that holds no images,
-/// several
+/// @throws InputError naming the file: damaged, encrypted, without rows, a column that is not there or that holds no
+/// images, several
 ///         that could, a row group beyond 4 GiB. Builds without MONGE_PARQUET throw this alone, saying what to do.
 std::shared_ptr<const ImageCollection> open_image_parquet(const ParquetPath& path, const LogSink& log,
                                                           int64_t room = kParquetRoom);
 
-/// expand_shards, but all are there. @throws Error naming the first that is not, with their number.
+/// expand_shards, but all are there. @throws InputError naming the first that is not, with their number.
 std::vector<std::filesystem::path> existing_shards(const std::string& pattern);
 
 /// Size and time of a file, as a stamp; "" where there is none.

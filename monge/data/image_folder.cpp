@@ -106,8 +106,8 @@ class FolderListing {
                "them to PNG to have them counted"));
     }
     if (files_ > 0) {
-      log(LogLevel::info, text(folder, ": ", files_, files_ == 1 ? " file is" : " files are",
-                               " no .png, .jpg, .webp or .tif and left out, the first is ", relative(first_file_)));
+      log(LogLevel::info, text(folder, ": ", files_, files_ == 1 ? " file is" : " files are", " no ", io::kImageFormats,
+                               " and left out, the first is ", relative(first_file_)));
       if (const auto target = link_as_text(first_file_); !target.empty()) {
         log(LogLevel::warning, text(folder, ": ", relative(first_file_), " holds the text ", shown(target),
                                     ", as git writes a symbolic link where "
@@ -253,27 +253,63 @@ std::string file_stamp(const fs::path& path) {
          std::to_string(facts.st_mtim.tv_nsec);
 }
 
-std::shared_ptr<const ImageCollection> open_image_file(const fs::path& path) {
+namespace {
+
+std::shared_ptr<const ImageCollection> open_image_file(const std::string& path) {
+  const auto member = existing_set(path);
+  require(member.members.empty() && !member.all, member.set,
+          ": is one file; ?member= chooses among the images of a folder, an archive or shards");
+  std::error_code ignored;
+  require(fs::is_regular_file(member.set, ignored), member.set,
+          ": is a pipe, socket or device, an image file was expected");
+  const fs::path file = member.set;
   NameList name;
-  name.add(path.filename().string());
-  return std::make_shared<FileImages>(path.parent_path(), std::move(name));
+  name.add(file.filename().string());
+  return std::make_shared<FileImages>(file.parent_path(), std::move(name));
 }
 
-std::shared_ptr<const ImageCollection> open_image_folder(const fs::path& folder, const MemberPath& member,
-                                                         const LogSink& log) {
+std::shared_ptr<const ImageCollection> open_image_folder(const std::string& path, const LogSink& log) {
+  const auto member = existing_set(path);
+  const fs::path folder = member.set;
   NameList names;
   try {
     FolderListing listing(folder);
     listing.tell(folder.string(), log);
     names = listing.take_names();
   } catch (const fs::filesystem_error& error) {
-    throw Error(text(error.path1().empty() ? folder.string() : error.path1().string(),
-                     ": the folder cannot be listed: ", error.code().message()));
+    throw InputError(text(error.path1().empty() ? folder.string() : error.path1().string(),
+                          ": the folder cannot be listed: ", error.code().message()));
   }
   MemberChoice choice(member, folder.string());
   auto order = names.sorted();
   std::erase_if(order, [&](int64_t at) { return !choice.may_take(names[at]); });
-  return std::make_shared<FileImages>(folder, names.chosen(choice.choose(names, std::move(order))));
+  const auto out = std::make_shared<FileImages>(folder, names.chosen(choice.choose(names, std::move(order))));
+  require_images_in(member.set, *out);
+  return out;
+}
+
+}  // namespace
+
+ImageCollectionKind single_image_kind() {
+  return {.name = "image",
+          .help = "image",
+          .accepted = io::listed_image_extensions("", " ", " "),
+          .place = 60,
+          .matches = [](const std::string& path) { return io::has_image_extension(path); },
+          .open = [](const std::string& path, const LogSink&) { return open_image_file(path); }};
+}
+
+ImageCollectionKind image_folder_kind() {
+  return {.name = "folder of images",
+          .help = "folder",
+          .accepted = "a folder of images",
+          .place = 10,
+          .matches =
+              [](const std::string& path) {
+                std::error_code ignored;
+                return fs::is_directory(member_path(path).set, ignored);
+              },
+          .open = open_image_folder};
 }
 
 }  // namespace monge::data

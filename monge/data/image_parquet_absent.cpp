@@ -8,18 +8,20 @@ namespace {
 
 [[noreturn]] void refuse(const ParquetPath& path) {
   parquet_files(path);  // a misspelt path is the nearer fault
-  throw Error(Complaint{
-      .what = "this build reads no Parquet",
-      .where = path.whole,
-      .fix =
-          "build with MONGE_PARQUET=1 script/bootstrap && MONGE_PARQUET=1 script/build, or convert it by Python (pip "
-          "install pandas pyarrow), "
-          "with your FILE, column and OUT. A table of numbers:\n"
-          "  python3 -c \"import numpy, pandas; numpy.save('OUT.npy', pandas.read_parquet('FILE').to_numpy(float))\"\n"
-          "Images, into a folder:\n"
-          "  python3 -c \"import os, pyarrow.parquet as p; os.makedirs('OUT', exist_ok=True); [open(f'OUT/{i:07}.jpg', "
-          "'wb').write(x['bytes'] if isinstance(x, dict) else x) for i, x in enumerate(x for b in p.ParquetFile('FILE')"
-          ".iter_batches(64, columns=['image']) for x in b.column(0).to_pylist()) if x]\""});
+  throw InputError(
+      {.what = "this build reads no Parquet",
+       .where = path.whole,
+       .fix =
+           "build with MONGE_PARQUET=1 script/bootstrap && MONGE_PARQUET=1 script/build, or convert it by Python (pip "
+           "install pandas pyarrow), "
+           "with your FILE, column and OUT. A table of numbers:\n"
+           "  python3 -c \"import numpy, pandas; numpy.save('OUT.npy', pandas.read_parquet('FILE').to_numpy(float))\"\n"
+           "Images, into a folder:\n"
+           "  python3 -c \"import os, pyarrow.parquet as p; os.makedirs('OUT', exist_ok=True); "
+           "[open(f'OUT/{i:07}.jpg', "
+           "'wb').write(x['bytes'] if isinstance(x, dict) else x) for i, x in enumerate(x for b in "
+           "p.ParquetFile('FILE')"
+           ".iter_batches(64, columns=['image']) for x in b.column(0).to_pylist()) if x]\""});
 }
 
 }  // namespace

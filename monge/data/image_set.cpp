@@ -18,10 +18,10 @@ ImageSet::ImageSet(const std::filesystem::path& path, const io::Colour& backgrou
   array_ = open_array(path);
   warn_of_clamping(log);
   if (array_->item_shape().size() != 3) {
-    throw Error(Complaint{.what = "holds no images",
-                          .where = name_,
-                          .value = text("items of shape ", torch::IntArrayRef(array_->item_shape())),
-                          .allowed = "a folder or archive of images, or a .npy array [N, C, H, W]"});
+    throw InputError({.what = "holds no images",
+                      .where = name_,
+                      .value = text("items of shape ", torch::IntArrayRef(array_->item_shape())),
+                      .allowed = "a folder or archive of images, or a .npy array [N, C, H, W]"});
   }
 }
 
@@ -53,7 +53,7 @@ LoadedImage ImageSet::load_one(int64_t index) const {
       out.rgb_HWC = io::to_rgb(images_->decode(index, ignored, {.orientation = io::Orientation::pillow}), background_)
                         .contiguous();
     }
-  } catch (const Error& error) {
+  } catch (const InputError& error) {
     out.fault = error.what();
   }
   return out;

@@ -30,7 +30,7 @@ class ImageSet {
   /// Lists the images and decodes none.
   /// @param background  what shows through transparency.
   /// @param log         warned as by open_image_collection, and of floats beyond [-1, 1], which are clamped.
-  /// @throws Error  as open_image_collection and open_array; an array of vectors; a path that is no set of images
+  /// @throws InputError  as open_image_collection and open_array; an array of vectors; a path that is no set of images
   /// (.csv).
   explicit ImageSet(const std::filesystem::path& path, const io::Colour& background = io::kWhite,
                     const LogSink& log = silent());
@@ -42,7 +42,7 @@ class ImageSet {
   std::string item_name(int64_t index) const;
 
   /// Images [begin, end), decoded on all cores, those that cannot be used with their faults. Grey is repeated in
-  /// three channels and transparency laid over the background. @throws Error for a range beyond the set.
+  /// three channels and transparency laid over the background. @throws InputError for a range beyond the set.
   std::vector<LoadedImage> load(int64_t begin, int64_t end) const;
 
  private:

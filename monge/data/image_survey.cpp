@@ -18,9 +18,7 @@ bool looks_grey(const ImageCollection& images, int64_t sample) {
       io::ImageNotes notes;
       images.decode(k * images.size() / count, notes);
       (notes.grey ? any : colour) = true;
-    } catch (const SystemError&) {
-      throw;
-    } catch (const Error&) {
+    } catch (const InputError&) {
       // It is told where it is used.
     }
   };
@@ -43,9 +41,7 @@ io::NoteCounts measure_samples(const ImageCollection& images, const std::vector<
         const auto bytes = images.bytes(i, buffer);
         if (io::sample_bits(bytes) == 8) return;
         images.decode(i, bytes, {.keep_sixteen_bits = true}, notes);
-      } catch (const SystemError&) {
-        throw;
-      } catch (const Error&) {
+      } catch (const InputError&) {
         return;
       }
       const std::lock_guard lock(guard);

@@ -28,7 +28,7 @@ std::string measured_range(const ImageCollection& images, const std::vector<int6
 /// Where 16-bit images have values outside of the range that they are scaled from: a sentence that says so; else "".
 std::string clamped_values_warning(const io::NoteCounts& counts, const io::SampleRange& range);
 
-/// The smallest range that holds both, each "LOW..HIGH". @throws Error for other words.
+/// The smallest range that holds both, each "LOW..HIGH". @throws InputError for other words.
 std::string common_range(const std::string& a, const std::string& b);
 
 }  // namespace monge::data

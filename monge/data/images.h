@@ -9,31 +9,9 @@
 
 #include "monge/core/log.h"
 #include "monge/data/finite.h"
-#include "monge/data/preparation.h"
+#include "monge/data/image_options.h"
 
 namespace monge::data {
-
-struct ImageOptions {
-  int64_t size = 64;            ///< side of the square given out, in pixels; [1, 4096]
-  int64_t resize_to = 0;        ///< the shorter side before the crop; 0: as it is
-  std::string crop = "centre";  ///< these and the next: see PreparationOptions
-  std::string filter = "bicubic";
-  std::string background = "white";
-  bool grey = false;
-  std::string colour = "rgb";  ///< rgb: three channels; grey: the luma alone, one channel; auto: see ImageSource
-  std::string exif = "apply";  ///< see PreparationOptions
-  std::string range = "full";  ///< see PreparationOptions; auto: measured over the set, see measured_range
-  int64_t bits = 8;            ///< 16: 16-bit images are given as floats that keep their precision; the rest as with 8
-  bool tell = true;            ///< tell the log what was noticed; false: open_report() alone have it
-  bool convert = true;         ///< take CMYK, 16-bit and palette images, converted; false: they cannot be used
-  int64_t cache_mb = 4096;     ///< decoded images are kept in memory when all fit in so many MiB; 0: never
-  std::string on_error = "fail";  ///< what to do with images that cannot be used: fail, skip
-
-  /// `colour` and `range` must not be auto any more.
-  PreparationOptions preparation() const {
-    return {size, size, resize_to, crop, filter, background, grey, colour == "grey" ? 1 : 3, exif, range};
-  }
-};
 
 /// Called with (done, total) while images are decoded; from worker threads, one call at a time. Must not throw.
 using ProgressCallback = std::function<void(int64_t done, int64_t total)>;
@@ -56,7 +34,7 @@ class ImageSource : public FiniteSource {
   /// @param log   warned of an archive's entries with unsafe names; told what was noticed (see io::note_lines) and
   ///              warned where 16-bit images use little of their range: at construction where all are decoded there,
   ///              else once for each kind, after the batch in which it first appears. Kept.
-  /// @throws Error  no such path; nothing to find in it; a bad option; images that cannot be used: how many there
+  /// @throws InputError  no such path; nothing to find in it; a bad option; images that cannot be used: how many there
   ///                are, and all of them (up to 1,000) with reasons.
   explicit ImageSource(const std::filesystem::path& path, const ImageOptions& options = {},
                        const ProgressCallback& progress = {}, const LogSink& log = silent());

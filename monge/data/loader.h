@@ -33,7 +33,8 @@ int64_t usual_workers(const Source& source, torch::Device device);
 /// stream of its own meanwhile, as bytes where it is stored as bytes. Not thread-safe itself: one caller.
 class Loader {
  public:
-  /// @throws Error when `resident` is asked of an endless source; whatever the source throws when it is read for it.
+  /// @throws InputError when `resident` is asked of an endless source; whatever the source throws when it is read for
+  /// it.
   Loader(std::shared_ptr<const Sampler> sampler, const LoaderOptions& options);
   ~Loader();
   Loader(const Loader&) = delete;

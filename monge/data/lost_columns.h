@@ -22,7 +22,7 @@ struct LostColumns {
 /// columns_lost_in_float32). Of long rows fewer are looked at: 2^22 entries, but at least 64 rows. Images have none,
 /// because their range is known, and neither have endless laws, which are float32 from the beginning. A source in
 /// standard units (StandardisedSource) is judged by what its float32 rows keep of the raw ones.
-/// @throws Error as Source::exact_items.
+/// @throws InputError as Source::exact_items.
 std::vector<int64_t> lost_columns(const Source& source, int64_t n, torch::Generator generator);
 
 /// Why float32 cannot hold a column.
@@ -41,7 +41,7 @@ enum class LossCause {
 /// have not the mean is moved by something else than the other side: by values far from the others.
 /// @param other    the other side, where both share a mean and a scale; null where they do not.
 /// @param columns  those that lost_columns(side, n, generator) gave.
-/// @return of each of `columns`. @throws Error as Source::exact_items.
+/// @return of each of `columns`. @throws InputError as Source::exact_items.
 std::vector<LossCause> loss_causes(const Source& side, const Source* other, const std::vector<int64_t>& columns,
                                    int64_t n, const torch::Generator& generator);
 

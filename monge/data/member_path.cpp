@@ -46,12 +46,11 @@ MemberPath member_path(const std::string& path) {
     auto member = lower(std::string_view(chosen).substr(begin, end - begin));
     if (member.starts_with('.')) member.erase(0, 1);  // ".jpg" is how extensions are written elsewhere
     if (member.empty() || member.find('/') != std::string::npos) {
-      throw Error(
-          Complaint{.what = "names no member of a sample",
-                    .where = path,
-                    .value = '"' + chosen + '"',
-                    .allowed = "what stands behind the first dot of the images' names",
-                    .fix = "write for example ?member=input.png, ?member=jpg;png, or ?member=* for all images"});
+      throw InputError({.what = "names no member of a sample",
+                        .where = path,
+                        .value = '"' + chosen + '"',
+                        .allowed = "what stands behind the first dot of the images' names",
+                        .fix = "write for example ?member=input.png, ?member=jpg;png, or ?member=* for all images"});
     }
     out.members.push_back(std::move(member));
     begin = end + 1;
@@ -85,11 +84,11 @@ std::vector<int64_t> MemberChoice::choose(const NameList& names, std::vector<int
       there.push_back(text(shown(member), " (", count, ')'));
     }
     const auto hint = suggestion(path_.members[0], bare);
-    throw Error(Complaint{.what = "no image is the chosen member of its sample",
-                          .where = where_,
-                          .value = "?member=" + join(path_.members, ";"),
-                          .allowed = join(there),
-                          .fix = hint.empty() ? "choose one of these" : hint});
+    throw InputError({.what = "no image is the chosen member of its sample",
+                      .where = where_,
+                      .value = "?member=" + join(path_.members, ";"),
+                      .allowed = join(there),
+                      .fix = hint.empty() ? "choose one of these" : hint});
   }
   if (path_.members.size() == 1) return order;
   const auto rank = [&](std::string_view name) {
@@ -132,12 +131,11 @@ void MemberChoice::check_unchosen(const NameList& names, const std::vector<int64
   const auto usual =
       std::max_element(forms.begin(), forms.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   if (usual != forms.end() && 2 * usual->second >= samples) {
-    throw Error(
-        Complaint{.what = text(with_several, " of ", samples, " samples have several images, and none is chosen"),
-                  .where = where_,
-                  .allowed = printable(usual->first),
-                  .fix = text("choose one with ?member=", printable(usual->first.substr(0, usual->first.find(','))),
-                              " behind the path, or take all images with ?member=*")});
+    throw InputError({.what = text(with_several, " of ", samples, " samples have several images, and none is chosen"),
+                      .where = where_,
+                      .allowed = printable(usual->first),
+                      .fix = text("choose one with ?member=", printable(usual->first.substr(0, usual->first.find(','))),
+                                  " behind the path, or take all images with ?member=*")});
   }
   log(LogLevel::warning, text(where_, ": ", with_several, with_several == 1 ? " name has" : " names have",
                               " several images that differ behind the first dot; all are used. Where they are the "

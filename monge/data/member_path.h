@@ -19,7 +19,7 @@ struct MemberPath {
 
 /// `path` taken apart at its last '?'. Only text is looked at, but that what exists under the whole name is meant.
 /// Members are separated by ';', as in WebDataset: "?member=jpg;png".
-/// @throws Error for "?member=" without a name.
+/// @throws InputError for "?member=" without a name.
 MemberPath member_path(const std::string& path);
 
 /// "a/000.input.png" is the member "input.png" of the sample "a/000": what stands before and after the first dot of the
@@ -40,13 +40,13 @@ class MemberChoice {
 
   /// Of a sample with several of the chosen members the first chosen one.
   /// @param order  places in `names` in the order of the names.
-  /// @throws Error listing the members that there are, when images were offered and none was taken.
+  /// @throws InputError listing the members that there are, when images were offered and none was taken.
   std::vector<int64_t> choose(const NameList& names, std::vector<int64_t> order) const;
 
   /// Looks at a WebDataset archive for which no member was chosen. Most samples with the same members, two images or
   /// more, are pairs that must not be mixed. Where that is not clear (numbered frames, names that happen to have dots)
   /// the log is warned.
-  /// @throws Error listing the members.
+  /// @throws InputError listing the members.
   void check_unchosen(const NameList& names, const std::vector<int64_t>& order, const LogSink& log) const;
 
  private:

@@ -21,8 +21,7 @@ NativeImageSource::NativeImageSource(const std::filesystem::path& path, const Im
       images_(open_image_collection(path, log)),
       counter_(std::make_shared<Counter>()) {
   Preparation(options_.preparation());  // a bad option is found here
-  require(options_.on_error == "fail" || options_.on_error == "skip", "on_error: got \"", options_.on_error,
-          "\" (allowed: fail, skip)");
+  const bool fail = options_.when_unusable() == OnError::fail;
   constexpr int64_t kMostSide = 4096;
   std::vector<std::string> faults(static_cast<size_t>(images_->size()));
   for_each_parallel(images_->size(), [&] {
@@ -33,12 +32,10 @@ NativeImageSource::NativeImageSource(const std::filesystem::path& path, const Im
         check_conversion(*images_, i, options_.convert, notes);
         const int64_t height = image.size(0), width = image.size(1);
         if (std::min(height, width) < least_side || std::max(height, width) > kMostSide) {
-          throw Error(text(images_->where(i), ": has ", width, "x", height, " pixels; a side must be ", least_side,
-                           " to ", kMostSide, " to be translated at its own size"));
+          throw InputError(text(images_->where(i), ": has ", width, "x", height, " pixels; a side must be ", least_side,
+                                " to ", kMostSide, " to be translated at its own size"));
         }
-      } catch (const SystemError&) {
-        throw;
-      } catch (const Error& error) {
+      } catch (const InputError& error) {
         faults[static_cast<size_t>(i)] = error.what();
       }
     };
@@ -52,12 +49,10 @@ NativeImageSource::NativeImageSource(const std::filesystem::path& path, const Im
   }
   if (left_out_.empty()) return;
   const auto all = text(left_out_.size(), " of ", faults.size(), " images cannot be used");
-  if (rows_.empty() || options_.on_error == "fail") {
+  if (rows_.empty() || fail) {
     constexpr size_t kMost = 1000;
-    const char* fix =
-        "mend or remove them, or leave them out (on_error = \"skip\" in the recipe, --on-error skip of a command)";
-    throw Error(
-        text(name_, ": ", all, "; ", rows_.empty() ? "none is left" : fix, listed(left_out_, left_out_.size(), kMost)));
+    const auto fix = rows_.empty() ? "none is left" : unusable_images_fix();
+    throw InputError(text(name_, ": ", all, "; ", fix, listed(left_out_, left_out_.size(), kMost)));
   }
   log(LogLevel::warning, text(name_, ": ", all, " and are left out:", listed(left_out_, left_out_.size())));
 }
@@ -91,8 +86,8 @@ torch::Tensor NativeImageSource::stored_items(const std::vector<int64_t>& indice
     } else {
       preparation.write(image, out.data_ptr<uint8_t>(), &notes);
     }
-  } catch (const Error& error) {
-    throw Error(text(images_->where(i), ": ", error.what()));
+  } catch (const InputError& error) {
+    throw InputError(text(images_->where(i), ": ", error.what()));
   }
   const std::lock_guard lock(counter_->guard);
   counter_->counts.add(notes);

@@ -21,16 +21,16 @@ class NativeImageSource : public FiniteSource {
   ///                    open_report(); with "fail" it is an error.
   /// @param log         see open_image_collection. Nothing is told of single images: open_report() counts them.
   /// @param least_side  in pixels; smaller images cannot be used, and neither can those with a side beyond 4096.
-  /// @throws Error as ImageSource; with "fail" naming all images that cannot be used (up to 1,000).
+  /// @throws InputError as ImageSource; with "fail" naming all images that cannot be used (up to 1,000).
   NativeImageSource(const std::filesystem::path& path, const ImageOptions& options, const LogSink& log,
                     int64_t least_side = 1);
 
   std::string name() const override { return name_; }
   /// [C, 0, 0]: the sizes differ.
-  std::vector<int64_t> item_shape() const override { return {options_.colour == "grey" ? 1 : 3, 0, 0}; }
+  std::vector<int64_t> item_shape() const override { return {options_.preparation().channels, 0, 0}; }
   int64_t size() const override { return left_out_.empty() ? images_->size() : static_cast<int64_t>(rows_.size()); }
-  /// [1, C, H, W]. @param indices  one. @throws Error for more, a side beyond 4096 pixels, or an image that cannot be
-  /// decoded.
+  /// [1, C, H, W]. @param indices  one. @throws InputError for more, a side beyond 4096 pixels, or an image that cannot
+  /// be decoded.
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
   std::string item_name(int64_t index) const override;
   bool gives_files() const override { return true; }

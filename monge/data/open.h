@@ -1,20 +1,13 @@
-// One line of a recipe to a source: the kind is told by the path.
+// From one line of a recipe to a source. The path tells the kind, see source_kinds.h.
 #pragma once
 
 #include <memory>
 #include <string>
 
 #include "monge/core/log.h"
-#include "monge/data/images.h"
-#include "monge/data/source.h"
+#include "monge/data/source_kinds.h"
 
 namespace monge::data {
-
-/// Where samples come from, and how images are prepared.
-struct SourceOptions {
-  std::string path;          ///< what to open, see open_source
-  ImageOptions images = {};  ///< for images and glyphs; vectors need none of it
-};
 
 /// Opens
 ///
@@ -33,13 +26,13 @@ struct SourceOptions {
 /// and which
 ///                  were converted, and warned of images left out with their reasons.
 /// @param progress  called while images are decoded, see ProgressCallback.
-/// @throws Error  a missing path, a kind that is not known (with what is accepted), or whatever the opened kind
+/// @throws InputError  a missing path, a kind that is not known (with what is accepted), or whatever the opened kind
 ///                complains about.
 std::shared_ptr<const Source> open_source(const SourceOptions& options, const LogSink& log = silent(),
                                           const ProgressCallback& progress = {});
 
 /// Checks that open_source would take the path for images: it is there, and is a folder or is named like images.
-/// @param path  that names no table, see names_table. @throws Error as open_source.
+/// @param path  that names no table, see names_table. @throws InputError as open_source.
 void require_images(const std::string& path);
 
 }  // namespace monge::data

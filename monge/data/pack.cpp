@@ -14,6 +14,7 @@
 #include "monge/core/file_name.h"
 #include "monge/core/files.h"
 #include "monge/core/nearest.h"
+#include "monge/core/user_words.h"
 #include "monge/core/version.h"
 #include "monge/data/image_collection.h"
 #include "monge/data/image_survey.h"
@@ -101,7 +102,7 @@ class Packer {
       const int64_t begin = k == 0 ? 0 : shard_ends_[static_cast<size_t>(k) - 1],
                     end = shard_ends_[static_cast<size_t>(k)];
       if (const auto old = read_shard_record(record_path, /*check_content=*/true);
-          old && fits(*old, k) && !(options_.on_error == "fail" && !old->left_out.empty())) {
+          old && fits(*old, k) && !(options_.when_unusable() == OnError::fail && !old->left_out.empty())) {
         ++part.resumed;
         note(*old);
         tell(end - begin);
@@ -116,7 +117,7 @@ class Packer {
         if (stop) break;
         piece.record.file.name = shard_name(k);
         note(piece.record);
-        refused = refused || (options_.on_error == "fail" && !piece.record.left_out.empty());
+        refused = refused || (options_.when_unusable() == OnError::fail && !piece.record.left_out.empty());
         if (refused) continue;  // the others are looked at, so that all faults are told at once
         const auto write = [&to_write = piece, file, ends = next == end, record_path, before = last.written]() mutable {
           // Let go of, or each writing would keep all before it until the end.
@@ -254,9 +255,7 @@ class Packer {
         const auto at = static_cast<size_t>(k);
         try {
           take(i, buffer, to ? to + k * item : nullptr, bytes.empty() ? nullptr : &bytes[at], content[at], notes[at]);
-        } catch (const SystemError&) {
-          throw;
-        } catch (const Error& error) {
+        } catch (const InputError& error) {
           faults[at] = error.what();
         }
         const std::lock_guard lock(guard);
@@ -373,18 +372,17 @@ class Packer {
 PackResult pack(const fs::path& source, const fs::path& where, const PackOptions& given, const LogSink& log,
                 const std::function<void(int64_t, int64_t)>& progress, const std::atomic<bool>& stop) {
   auto options = given;
-  const bool measure = options.preparation.range == "auto";
+  const bool measure = range_choice(options.preparation.range) == RangeChoice::automatic;
   if (measure) options.preparation.range = "full";  // until it is known
   auto destination = where.lexically_normal();
   if (!destination.has_filename()) destination = destination.parent_path();  // "DST/" is DST
   require(!destination.empty(), where.string(), ": is no name for a new folder");
-  require(options.on_error == "fail" || options.on_error == "skip", "on_error: got \"", options.on_error,
-          "\" (allowed: fail, skip)");
+  options.when_unusable();  // an unknown word is found here
   require(options.shard_bytes >= 1, "shard_bytes: must be 1 or more, got ", options.shard_bytes);
   const Preparation checked(options.preparation);  // a bad option is found before the listing, which may take long
   const auto images = open_image_collection(source, log);
   require(!options.encoded || !images->pixel_size(), source.string(),
-          ": holds bare pixels and no encoded files; leave out --encoded");
+          ": holds bare pixels and no encoded files; leave out ", user_word("PackOptions::encoded"));
   if (is_packed_set(source)) {  // damage must not come out under new hashes
     const auto damaged = verify_packed_set(source, {}, stop);
     require(damaged.empty(), source.string(), ": is damaged:", listed(damaged, damaged.size()));
@@ -406,20 +404,20 @@ PackResult pack(const fs::path& source, const fs::path& where, const PackOptions
   if (options.split.empty()) {
     packers.push_back(std::make_unique<Packer>(*images, std::move(chosen), destination, options, log));
   } else {
-    require(!is_packed_set(destination), destination.string(),
-            ": is a packed set, and --split makes sets within it; choose another DST");
+    require(!is_packed_set(destination), destination.string(), ": is a packed set, and ",
+            user_word("PackOptions::split"), " makes sets within it; choose another DST");
     auto lists = assign_to_splits(*images, chosen, options.split, options.split_by);
     for (size_t k = 0; k < lists.size(); ++k) {
-      require(!lists[k].empty(), "--split: no image of ", out.selected, " falls to \"", options.split[k].name,
-              "\"; give it a larger share");
+      require(!lists[k].empty(), user_word("PackOptions::split"), ": no image of ", out.selected, " falls to \"",
+              options.split[k].name, "\"; give it a larger share");
       packers.push_back(
           std::make_unique<Packer>(*images, std::move(lists[k]), destination / options.split[k].name, options, log));
     }
   }
   for (const auto& packer : packers) total += packer->count();
   if (total < out.selected) {
-    log(LogLevel::warning, text("--split: the shares are less than 1 in all, so ", out.selected - total, " of ",
-                                out.selected, " images are in no part"));
+    log(LogLevel::warning, text(user_word("PackOptions::split"), ": the shares are less than 1 in all, so ",
+                                out.selected - total, " of ", out.selected, " images are in no part"));
   }
   int64_t done = 0;
   const auto tell = [&](int64_t more) {
@@ -440,9 +438,10 @@ PackResult pack(const fs::path& source, const fs::path& where, const PackOptions
   if (whole || stop) return out;
   constexpr size_t kMost = 1000;
   const auto odd = io::conversion_text(notes.converted);
-  throw Error(text(source.string(), ": ", faults.size(), " of ", total,
-                   " images cannot be used; mend or remove them, or skip them with --on-error skip",
-                   listed(faults, faults.size(), kMost), odd.empty() ? "" : "\nothers can be used: " + odd));
+  throw InputError(text(source.string(), ": ", faults.size(), " of ", total,
+                        " images cannot be used; mend or remove them, or skip them with ",
+                        user_word("PackOptions::on_error = \"skip\""), listed(faults, faults.size(), kMost),
+                        odd.empty() ? "" : "\nothers can be used: " + odd));
 }
 
 }  // namespace monge::data

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "monge/core/log.h"
+#include "monge/data/image_options.h"
 #include "monge/data/preparation.h"
 #include "monge/data/selection.h"
 
@@ -18,12 +19,15 @@ struct PackOptions {
   PreparationOptions preparation = {};  ///< range may be "auto": measured over all chosen images
   bool encoded = false;           ///< keep the files as they are, in tar shards; preparation is then not looked at
   bool convert = true;            ///< take CMYK, 16-bit and palette images, converted; false: they cannot be used
-  std::string on_error = "fail";  ///< what to do with images that cannot be used: fail, skip
+  std::string on_error = "fail";  ///< what to do with images that cannot be used, see on_error_names
   std::vector<std::string> select = {};  ///< see select_by_attribute; an image must fit all
   std::vector<SplitPart> split = {};     ///< empty: one set; else a set each, in a folder of DST named after the part
   std::string split_by = "name";         ///< name, order; see deal
   int64_t shard_bytes =
       int64_t{64} << 20;  ///< in a shard, about, or a 1,024th of the set; the work that a kill can cost
+
+  /// @throws InputError for an unknown word.
+  OnError when_unusable() const { return on_error_names().at(on_error, "on_error"); }
 };
 
 /// One set that was written.
@@ -53,8 +57,8 @@ struct PackResult {
 ///
 /// @param progress  called with (done, total) images; from worker threads, one call at a time.
 /// @param stop      looked at between images.
-/// @throws Error  as open_image_collection; a bad option; a destination that holds something else; another process that
-/// packs there; with
+/// @throws InputError  as open_image_collection; a bad option; a destination that holds something else; another process
+/// that packs there; with
 ///                on_error = "fail" images that cannot be used: all of them (up to 1,000) with reasons, after all were
 ///                tried.
 ///         SystemError when the disk is full.

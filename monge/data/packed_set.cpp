@@ -8,6 +8,7 @@
 #include "monge/core/files.h"
 #include "monge/core/names.h"
 #include "monge/core/read_at.h"
+#include "monge/data/image_collection_kinds.h"
 #include "monge/data/name_list.h"
 #include "monge/data/parallel.h"
 #include "monge/io/npy.h"
@@ -23,9 +24,9 @@ constexpr const char* kManifest = "manifest.json";
 constexpr int64_t kMostManifest = int64_t{1} << 30;
 
 [[noreturn]] void refuse_manifest(const fs::path& folder, const std::string& what) {
-  throw Error(Complaint{.what = "the manifest " + what,
-                        .where = (folder / kManifest).string(),
-                        .fix = "copy the set again, or pack it anew"});
+  throw InputError({.what = "the manifest " + what,
+                    .where = (folder / kManifest).string(),
+                    .fix = "copy the set again, or pack it anew"});
 }
 
 /// A file inside the set: a bare name, so that a manifest cannot point elsewhere.
@@ -93,8 +94,8 @@ class PackedImages : public ImageCollection {
       const auto end = std::min(all.find('\n', at), all.size());
       const auto name = packed_name_of_line(std::string_view(all).substr(at, end - at));
       if (!stays_inside(name)) {
-        throw Error(text(path.string(), ", line ", names.size() + 1, ": the name ", shown(name),
-                         " is empty, absolute or climbs with \"..\""));
+        throw InputError(text(path.string(), ", line ", names.size() + 1, ": the name ", shown(name),
+                              " is empty, absolute or climbs with \"..\""));
       }
       names.add(name);
       at = end + 1;
@@ -166,15 +167,15 @@ class EncodedImages : public PackedImages {
                         place[2] >= 0 && place[1] <= manifest_.shards[static_cast<size_t>(place[0])].bytes &&
                         place[2] <= manifest_.shards[static_cast<size_t>(place[0])].bytes - place[1];
       if (fits) continue;
-      throw Error(text((folder_ / "places.npy").string(), ": image ", i,
-                       " lies outside of its shard; copy the set again, or pack it anew"));
+      throw InputError(text((folder_ / "places.npy").string(), ": image ", i,
+                            " lies outside of its shard; copy the set again, or pack it anew"));
     }
   }
 
   std::string_view bytes(int64_t i, std::string& buffer) const override {
     const auto* place = locations_.data_ptr<int64_t>() + 3 * i;
     constexpr int64_t kMostBytes = int64_t{1} << 30;
-    if (place[2] > kMostBytes) throw Error(text(where(i), ": has ", place[2], " bytes, so it is no image"));
+    if (place[2] > kMostBytes) throw InputError(text(where(i), ": has ", place[2], " bytes, so it is no image"));
     buffer.resize(static_cast<size_t>(place[2]));
     file(static_cast<size_t>(place[0])).read(place[1], buffer.data(), place[2]);
     return buffer;
@@ -307,6 +308,20 @@ std::string packed_name_of_line(std::string_view line) {
     i += meant == '\0' ? 0 : 2;
   }
   return out;
+}
+
+ImageCollectionKind packed_set_kind() {
+  const auto open = [](const std::string& path, const LogSink&) {
+    const auto member = member_path(path);
+    require(member.members.empty() && !member.all, member.set,
+            ": is a packed set, which has no members to choose from; choose them when it is packed");
+    return open_packed_set(member.set);
+  };
+  return {.name = "packed set",
+          .help = "packed set",
+          .place = 50,
+          .matches = [](const std::string& path) { return is_packed_set(member_path(path).set); },
+          .open = open};
 }
 
 }  // namespace monge::data

@@ -38,12 +38,12 @@ struct PackedManifest {
 /// Whether `path` is a folder with the manifest of a packed set.
 bool is_packed_set(const std::filesystem::path& path);
 
-/// @throws Error naming the file: no packed set, another version, a manifest that does not hold together.
+/// @throws InputError naming the file: no packed set, another version, a manifest that does not hold together.
 PackedManifest read_packed_manifest(const std::filesystem::path& folder);
 
 /// Opens the images of a packed set: reads the manifest and compares sizes, nothing more. Pixels are read from the
 /// files as they are asked for, so what is used costs the system's cache and not this process.
-/// @throws Error as read_packed_manifest, or when a file is missing or of another size.
+/// @throws InputError as read_packed_manifest, or when a file is missing or of another size.
 std::shared_ptr<const ImageCollection> open_packed_set(const std::filesystem::path& folder);
 
 /// Reads every file of the set on all cores and compares hashes.
@@ -58,7 +58,7 @@ std::vector<std::string> verify_packed_set(const std::filesystem::path& folder,
 std::string packed_name_line(std::string_view name);
 std::string packed_name_of_line(std::string_view line);
 
-inline constexpr const char* kPackedFormat = "monge packed images";
+inline constexpr const char* kPackedFormat = "monge packed pictures";
 inline constexpr int64_t kPackedVersion = 1;
 
 }  // namespace monge::data

@@ -5,6 +5,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
+#include "monge/data/array_path.h"
 #include "monge/data/image_collection_kinds.h"
 #include "monge/data/spec.h"
 
@@ -53,17 +54,27 @@ std::optional<ParquetPath> parquet_path(const std::string& path) {
     ParquetPath out{.whole = path, .file = path.substr(0, mark), .column = {}};
     out.columns = spec.word("columns", "");
     out.index = spec.word("index", "");
-    out.drop_missing = spec.word("missing", "refuse", {"refuse", "drop"}) == "drop";
+    using Missing = io::TextTableOptions::Missing;
+    out.drop_missing = spec.choice("missing", Missing::refuse, missing_names()) == Missing::drop;
     spec.refuse_unknown();
     return out;
   }
   if (!rest.starts_with(kKey) || rest.size() == kKey.size()) {
-    throw Error(Complaint{.what = "not a parameter of Parquet",
-                          .where = path,
-                          .value = '"' + rest + '"',
-                          .allowed = "column=NAME of images; columns=a,b index=NAME missing=drop of numbers"});
+    throw InputError({.what = "not a parameter of Parquet",
+                      .where = path,
+                      .value = '"' + rest + '"',
+                      .allowed = "column=NAME of images; columns=a,b index=NAME missing=drop of numbers"});
   }
   return ParquetPath{.whole = path, .file = path.substr(0, mark), .column = rest.substr(kKey.size())};
+}
+
+ImageCollectionKind image_parquet_kind() {
+  return {
+      .name = "images in Parquet",
+      .help = "FILE.parquet?column=NAME",
+      .place = 40,
+      .matches = [](const std::string& path) { return parquet_path(path).has_value(); },
+      .open = [](const std::string& path, const LogSink& log) { return open_image_parquet(*parquet_path(path), log); }};
 }
 
 std::vector<fs::path> parquet_files(const ParquetPath& path) {
@@ -77,7 +88,7 @@ std::vector<fs::path> parquet_files(const ParquetPath& path) {
           out.push_back(file);
       }
     } catch (const fs::filesystem_error& error) {
-      throw Error(text(path.file, ": the folder cannot be listed: ", error.code().message()));
+      throw InputError(text(path.file, ": the folder cannot be listed: ", error.code().message()));
     }
     require(!out.empty(), path.file, ": the folder holds no .parquet files");
     std::sort(out.begin(), out.end());

@@ -22,12 +22,12 @@ struct ParquetPath {
 
 /// `path` taken apart, or nothing where it names no Parquet by its extension. Only text is looked at, but that a '?'
 /// may belong to the name of a file that is there, and that a folder of other things is no Parquet.
-/// @throws Error for other parameters than column=NAME, or columns=, index= and missing=drop.
+/// @throws InputError for other parameters than column=NAME, or columns=, index= and missing=drop.
 std::optional<ParquetPath> parquet_path(const std::string& path);
 
 /// The files that are meant: one; each shard of a range; or those of a folder, "*.parquet" not hidden, in the order of
 /// their names.
-/// @throws Error naming what is missing, or a folder that holds none.
+/// @throws InputError naming what is missing, or a folder that holds none.
 std::vector<std::filesystem::path> parquet_files(const ParquetPath& path);
 
 }  // namespace monge::data

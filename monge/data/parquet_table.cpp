@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 using parquet::Type;
 using Missing = io::TextTableOptions::Missing;
 
-/// Runs `action`; what Arrow complains of becomes an Error that names the file.
+/// Runs `action`; what Arrow complains of becomes an InputError that names the file.
 template <class Action>
 auto reading(const fs::path& path, const Action& action) {
   try {
@@ -36,7 +36,7 @@ auto reading(const fs::path& path, const Action& action) {
     throw;
   } catch (const std::exception& failure) {
     const std::string_view reason = failure.what();
-    throw Error(
+    throw InputError(
         text(path.string(), ": the Parquet file cannot be read: ", printable(reason.substr(0, reason.find('\n')))));
   }
 }
@@ -239,9 +239,9 @@ Schema schema_of(const ParquetPath& path, const fs::path& file, const parquet::F
         path.index.empty() ? pandas_index(metadata, out.names) : io::find_column(path.index, out.names, count, where);
     if (index >= 0) out.index = column(index);
     if (index >= 0 && !is_number(out.index.kind) && out.index.kind != Kind::words) {
-      throw Error(Complaint{.what = "the column cannot name rows",
-                            .where = where,
-                            .value = described(*root.field(static_cast<int>(index)))});
+      throw InputError({.what = "the column cannot name rows",
+                        .where = where,
+                        .value = described(*root.field(static_cast<int>(index)))});
     }
   }
   std::vector<int64_t> chosen;
@@ -256,12 +256,12 @@ Schema schema_of(const ParquetPath& path, const fs::path& file, const parquet::F
     auto next = column(f);
     if (!is_number(next.kind)) {
       const auto fitting = numbers();
-      throw Error(Complaint{
-          .what = "a column holds no numbers",
-          .where = where,
-          .value = described(*root.field(static_cast<int>(f))),
-          .allowed = fitting.empty() ? "" : io::listed_columns(fitting),
-          .fix = fitting.empty() ? "" : "choose columns of numbers by ?columns=a,b, or name the rows by ?index=NAME"});
+      throw InputError(
+          {.what = "a column holds no numbers",
+           .where = where,
+           .value = described(*root.field(static_cast<int>(f))),
+           .allowed = fitting.empty() ? "" : io::listed_columns(fitting),
+           .fix = fitting.empty() ? "" : "choose columns of numbers by ?columns=a,b, or name the rows by ?index=NAME"});
     }
     out.columns.push_back(std::move(next));
   }
@@ -269,30 +269,9 @@ Schema schema_of(const ParquetPath& path, const fs::path& file, const parquet::F
   return out;
 }
 
-}  // namespace
-
-bool holds_parquet_table(const ParquetPath& path) {
-  if (path.names_table()) return true;
-  if (!path.column.empty()) return false;
-  const auto file = parquet_files(path).front();
-  return reading(file, [&] {
-    const auto metadata = open_reader(file)->metadata();
-    const auto& root = *metadata->schema()->group_node();
-    bool numbers = false;
-    for (int f = 0; f < root.field_count(); ++f) {
-      const auto kind = kind_of(*root.field(f));
-      if (kind == Kind::image) return false;
-      numbers |= is_number(kind);
-    }
-    return numbers;
-  });
-}
-
-io::Table read_parquet_table(const ParquetPath& path, Missing missing) {
-  if (path.drop_missing) missing = Missing::drop;
-  Schema schema;
-  Reading facts;
-  bool single = true;  // all values are float32
+/// The columns of all files, in their order. @return whether all values are float32.
+bool read_files(const ParquetPath& path, Schema& schema, Reading& facts) {
+  bool single = true;
   for (const auto& file : parquet_files(path)) {
     reading(file, [&] {
       const auto reader = open_reader(file);
@@ -320,7 +299,33 @@ io::Table read_parquet_table(const ParquetPath& path, Missing missing) {
       return 0;
     });
   }
+  return single;
+}
 
+}  // namespace
+
+bool holds_parquet_table(const ParquetPath& path) {
+  if (path.names_table()) return true;
+  if (!path.column.empty()) return false;
+  const auto file = parquet_files(path).front();
+  return reading(file, [&] {
+    const auto metadata = open_reader(file)->metadata();
+    const auto& root = *metadata->schema()->group_node();
+    bool numbers = false;
+    for (int f = 0; f < root.field_count(); ++f) {
+      const auto kind = kind_of(*root.field(f));
+      if (kind == Kind::image) return false;
+      numbers |= is_number(kind);
+    }
+    return numbers;
+  });
+}
+
+io::Table read_parquet_table(const ParquetPath& path, Missing missing) {
+  if (path.drop_missing) missing = Missing::drop;
+  Schema schema;
+  Reading facts;
+  const bool single = read_files(path, schema, facts);
   const auto width = static_cast<int64_t>(schema.columns.size());
   const auto rows = static_cast<int64_t>(schema.columns[0].values.size());
   require(rows > 0, path.whole, ": holds no rows");
@@ -338,11 +343,11 @@ io::Table read_parquet_table(const ParquetPath& path, Missing missing) {
       if (!std::isnan(value)) continue;
       whole = false;
       if (missing != Missing::refuse) continue;
-      throw Error(Complaint{.what = text("row ", r, ", column ", shown(out.names.columns[static_cast<size_t>(d)]),
-                                         ": a value is missing (null or NaN)"),
-                            .where = path.whole,
-                            .allowed = "numbers",
-                            .fix = "fill it, or leave such rows out by ?missing=drop, or the column by ?columns="});
+      throw InputError({.what = text("row ", r, ", column ", shown(out.names.columns[static_cast<size_t>(d)]),
+                                     ": a value is missing (null or NaN)"),
+                        .where = path.whole,
+                        .allowed = "numbers",
+                        .fix = "fill it, or leave such rows out by ?missing=drop, or the column by ?columns="});
     }
     if (!whole && missing == Missing::drop) continue;
     if (schema.index.field >= 0) out.names.rows.push_back(std::move(facts.names[static_cast<size_t>(r)]));

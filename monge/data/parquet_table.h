@@ -8,7 +8,7 @@ namespace monge::data {
 
 /// Whether this is a table of numbers rather than a set of images: its parameters say so, or it names no column of
 /// images, has none and has a column of numbers. In builds without MONGE_PARQUET the parameters alone count.
-/// @throws Error naming the file where it cannot be read.
+/// @throws InputError naming the file where it cannot be read.
 bool holds_parquet_table(const ParquetPath& path);
 
 /// The rows of all its files, in their order.
@@ -18,8 +18,8 @@ bool holds_parquet_table(const ParquetPath& path);
 /// be text. Names of columns and rows are kept; Table::reading tells which column is the index, which rows were left
 /// out and how many whole numbers float64 does not hold exactly.
 /// @param missing  overrules nothing that `path` says.
-/// @throws Error naming the file: damaged, no column of numbers, a chosen column of another type (with those that can
-/// be
+/// @throws InputError naming the file: damaged, no column of numbers, a chosen column of another type (with those that
+/// can be
 ///         chosen), a missing value under `refuse` (with row and column). In builds without MONGE_PARQUET always, with
 ///         what to do.
 io::Table read_parquet_table(const ParquetPath& path, io::TextTableOptions::Missing missing);

@@ -14,19 +14,26 @@ constexpr int64_t kMostSide = 4096, kMostBefore = 16384;
 
 }  // namespace
 
+const ValueNames<io::Orientation>& exif_names() {
+  static const ValueNames<io::Orientation> names{{"apply", io::Orientation::apply},
+                                                 {"ignore", io::Orientation::ignore}};
+  return names;
+}
+
 Preparation::Preparation(const PreparationOptions& options)
     : options_(options),
       crop_(options.crop, double(options.width) / double(std::max<int64_t>(options.height, 1))),
       filter_(io::filter_named(options.filter)),
       background_(io::parse_colour(options.background, "background")) {
   require(options.channels == 1 || options.channels == 3, "channels: must be 1 or 3, got ", options.channels);
-  if (options.exif != "apply" && options.exif != "ignore") {
-    throw Error(Complaint{.what = "not a use of the EXIF orientation",
-                          .where = "exif",
-                          .value = '"' + options.exif + '"',
-                          .allowed = "apply, ignore"});
+  const auto orientation = exif_names().find(options.exif);
+  if (!orientation) {
+    throw InputError({.what = "not a use of the EXIF orientation",
+                      .where = "exif",
+                      .value = '"' + options.exif + '"',
+                      .allowed = join(exif_names().names())});
   }
-  if (options.exif == "ignore") decoding_.orientation = io::Orientation::ignore;
+  decoding_.orientation = *orientation;
   decoding_.range = io::parse_range(options.range, "range");
   for (const int64_t side : {options.height, options.width}) {
     require(side >= 1 && side <= kMostSide, "size: a side of the images must be 1 to ", kMostSide, " pixels, got ",
@@ -47,8 +54,8 @@ std::pair<int64_t, int64_t> Preparation::size_before_crop(int64_t height, int64_
   };
   const int64_t to_height = scaled(height), to_width = scaled(width);
   if (std::max(to_height, to_width) > 65536 || to_height * to_width > io::kMostPixels) {
-    throw Error(text("resize_to = ", options_.resize_to, " makes an image of ", width, "x", height, " ", to_width, "x",
-                     to_height, " pixels; choose a smaller one"));
+    throw InputError(text("resize_to = ", options_.resize_to, " makes an image of ", width, "x", height, " ", to_width,
+                          "x", to_height, " pixels; choose a smaller one"));
   }
   return {to_height, to_width};
 }
@@ -167,7 +174,8 @@ bool Preparation::keeps(int64_t height, int64_t width) const {
 
 void check_conversion(const ImageCollection& images, int64_t i, bool convert, const io::ImageNotes& notes) {
   if (convert || notes.conversion == io::Conversion::none) return;
-  throw Error(text(images.where(i), ": is ", io::conversion_name(notes.conversion), ", and is not to be converted"));
+  throw InputError(
+      text(images.where(i), ": is ", io::conversion_name(notes.conversion), ", and is not to be converted"));
 }
 
 void prepare_image(const ImageCollection& images, int64_t i, std::string_view bytes, bool convert,
@@ -177,8 +185,8 @@ void prepare_image(const ImageCollection& images, int64_t i, std::string_view by
   if (!preparation) return;
   try {
     preparation->write(image, to, &notes);
-  } catch (const Error& error) {
-    throw Error(text(images.where(i), ": ", error.what()));
+  } catch (const InputError& error) {
+    throw InputError(text(images.where(i), ": ", error.what()));
   }
 }
 

@@ -8,11 +8,15 @@
 #include <string_view>
 #include <utility>
 
+#include "monge/core/value_names.h"
 #include "monge/data/crop.h"
 #include "monge/io/image.h"
 #include "monge/io/resize.h"
 
 namespace monge::data {
+
+/// The uses of the EXIF orientation: apply, ignore.
+const ValueNames<io::Orientation>& exif_names();
 
 struct PreparationOptions {
   int64_t height = 64, width = 64;  ///< of the result, in pixels; [1, 4096]
@@ -22,7 +26,7 @@ struct PreparationOptions {
   std::string background = "white";  ///< what shows through transparency: white, black, #rrggbb
   bool grey = false;                 ///< use the luma alone, in all channels
   int64_t channels = 3;              ///< of the result: 3, or 1 for the luma alone
-  std::string exif = "apply";        ///< bring images upright by their EXIF orientation; ignore: take them as stored
+  std::string exif = "apply";        ///< bring images upright by their EXIF orientation; "ignore": take them as stored
   std::string range = "full";  ///< of 16-bit samples, black to white: full (0..65535) or LOW..HIGH, see io::parse_range
 };
 
@@ -34,14 +38,14 @@ class ImageCollection;
 /// "centre" keeps the largest part in the middle that has the result's proportions.
 class Preparation {
  public:
-  /// @throws Error naming the option.
+  /// @throws InputError naming the option.
   explicit Preparation(const PreparationOptions& options);
 
   /// @param image_HWC  uint8 [H, W, 1..4], contiguous.
   /// @param to         item_bytes() bytes: [height, width, channels].
   /// @param notes      told whether colour or, by the centre crop to a square, a part of the image was left out;
   /// unless null.
-  /// @throws Error when the crop reaches outside the image. Runs in the calling thread alone.
+  /// @throws InputError when the crop reaches outside the image. Runs in the calling thread alone.
   void write(const torch::Tensor& image_HWC, uint8_t* to, io::ImageNotes* notes = nullptr) const;
 
   /// The same of a 16-bit image without rounding to 8 bits: floats in 0..255, scaled from `range`.
@@ -77,11 +81,11 @@ class Preparation {
 /// @param convert     whether an image that must be converted to 8-bit RGB is taken.
 /// @param preparation null: the image is decoded alone, to see whether that can be done.
 /// @param notes       what was noticed.
-/// @throws Error naming the image.
+/// @throws InputError naming the image.
 void prepare_image(const ImageCollection& images, int64_t i, std::string_view bytes, bool convert,
                    const Preparation* preparation, uint8_t* to, io::ImageNotes& notes);
 
-/// @throws Error naming the image where `notes` say that it was converted, and it is not to be.
+/// @throws InputError naming the image where `notes` say that it was converted, and it is not to be.
 void check_conversion(const ImageCollection& images, int64_t i, bool convert, const io::ImageNotes& notes);
 
 }  // namespace monge::data

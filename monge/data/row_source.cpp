@@ -120,12 +120,12 @@ torch::Tensor RowSource::copy_items(const std::vector<int64_t>& indices) const {
       }
       if (!copy_row(row, count, to)) {
         const int64_t at = first_not_finite(to);
-        throw Error(Complaint{
-            .what = "a value is not a finite number in float32, at " + place_in(rows_.sizes(), index * count + at),
-            .where = name_,
-            .value = text(static_cast<double>(row[at])),
-            .allowed = "finite numbers",
-            .fix = "drop or fill such rows first"});
+        throw InputError(
+            {.what = "a value is not a finite number in float32, at " + place_in(rows_.sizes(), index * count + at),
+             .where = name_,
+             .value = text(static_cast<double>(row[at])),
+             .allowed = "finite numbers",
+             .fix = "drop or fill such rows first"});
       }
       to += count;
     }

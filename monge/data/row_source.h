@@ -13,7 +13,7 @@ class RowSource : public FiniteSource {
  public:
   /// @param rows  [N, ...], N >= 1, contiguous, on the CPU: floats or integers, not complex; shared, must not be
   /// changed
-  ///              afterwards. [N, C, H, W] are images. @throws Error for another tensor.
+  ///              afterwards. [N, C, H, W] are images. @throws InputError for another tensor.
   RowSource(std::string name, torch::Tensor rows);
 
   std::string name() const override { return name_; }
@@ -23,11 +23,11 @@ class RowSource : public FiniteSource {
   /// The rows may have to come from a disk.
   bool is_quick() const override { return false; }
 
-  /// @throws Error also for a value that is NaN, infinite or too large for float32, with its row and column in the
+  /// @throws InputError also for a value that is NaN, infinite or too large for float32, with its row and column in the
   /// array.
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
 
-  /// @throws Error as stored_items.
+  /// @throws InputError as stored_items.
   torch::Tensor exact_items(const std::vector<int64_t>& indices) const override;
   torch::ScalarType number_type() const override;
 

@@ -31,7 +31,7 @@ struct SamplerOptions {
 class Sampler {
  public:
   /// @param purpose  names the stream ("source", "target"): samplers of different purposes are independent.
-  /// @throws Error when the options alter images and the items are none, or are too small for random_crop.
+  /// @throws InputError when the options alter images and the items are none, or are too small for random_crop.
   Sampler(std::shared_ptr<const Source> source, uint64_t seed, std::string purpose, const SamplerOptions& options = {});
 
   /// @param step >= 0  @param n >= 1  @return float32 [n, ...item_shape]. @throws what the source throws.

@@ -11,6 +11,8 @@
 #include "monge/core/files.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
+#include "monge/core/user_words.h"
+#include "monge/core/value_names.h"
 #include "monge/io/gzip.h"
 #include "monge/io/text_encoding.h"
 #include "monge/io/text_layout.h"
@@ -76,9 +78,9 @@ class Attribute {
     for (; more; more = rows.next_row()) {
       if (!values_.empty()) read_fields(rows, fields);
       if (fields.size() != names.size()) {
-        throw Error(monge::text(where_, ", line ", rows.line(), ": has ", fields.size(), " fields, expected ",
-                                names.size(), " (the image's name and ", names.size() - image - 1, " attributes",
-                                indexed ? ", behind an index)" : ")"));
+        throw InputError(monge::text(where_, ", line ", rows.line(), ": has ", fields.size(), " fields, expected ",
+                                     names.size(), " (the image's name and ", names.size() - image - 1, " attributes",
+                                     indexed ? ", behind an index)" : ")"));
       }
       if (values_.empty()) first_ = fields[image];
       values_.emplace(fields[image], fields[column]);
@@ -114,16 +116,16 @@ class Attribute {
     std::vector<std::string> known(names.begin() + static_cast<std::ptrdiff_t>(begin), names.end());
     std::erase(known, "");
     if (known.empty()) {
-      throw Error(Complaint{.what = "has no attributes: its line of names is one field",
-                            .where = where_,
-                            .value = shown(names[0]),
-                            .fix = "separate the fields by commas, semicolons, tabs or blanks"});
+      throw InputError({.what = "has no attributes: its line of names is one field",
+                        .where = where_,
+                        .value = shown(names[0]),
+                        .fix = "separate the fields by commas, semicolons, tabs or blanks"});
     }
-    throw Error(Complaint{.what = "has no such attribute",
-                          .where = where_,
-                          .value = shown(name),
-                          .allowed = join(known),
-                          .fix = suggestion(name, known)});
+    throw InputError({.what = "has no such attribute",
+                      .where = where_,
+                      .value = shown(name),
+                      .allowed = join(known),
+                      .fix = suggestion(name, known)});
   }
 
   std::string where_, column_, first_;
@@ -138,11 +140,11 @@ std::vector<int64_t> select_by_attribute(const ImageCollection& images, const st
   const bool fits = equals != std::string::npos && colon != std::string::npos && colon > 0 && colon + 1 < equals &&
                     equals + 1 < rule.size();
   if (!fits) {
-    throw Error(Complaint{.what = "not a selection",
-                          .where = "--select",
-                          .value = shown(rule),
-                          .allowed = "FILE:ATTRIBUTE=VALUE",
-                          .fix = "write for example list_attr_celeba.txt:Male=-1"});
+    throw InputError({.what = "not a selection",
+                      .where = user_word("PackOptions::select"),
+                      .value = shown(rule),
+                      .allowed = "FILE:ATTRIBUTE=VALUE",
+                      .fix = "write for example list_attr_celeba.txt:Male=-1"});
   }
   const std::string file = rule.substr(0, colon), name = rule.substr(colon + 1, equals - colon - 1),
                     wanted = rule.substr(equals + 1);
@@ -167,17 +169,18 @@ std::vector<int64_t> select_by_attribute(const ImageCollection& images, const st
     log(LogLevel::warning, text(file, ": knows nothing of ", unknown, " of ", among.size(), " images, the first is ",
                                 shown(first_unknown), "; they are left out"));
   }
-  require(!out.empty(), "--select ", rule, ": none of ", among.size(), " images has ", name, " = ", wanted);
+  require(!out.empty(), user_word("PackOptions::select"), " ", rule, ": none of ", among.size(), " images has ", name,
+          " = ", wanted);
   return out;
 }
 
 std::vector<SplitPart> parse_split(const std::string& words) {
   const auto refuse = [&](const std::string& what) {
-    throw Error(Complaint{.what = what,
-                          .where = "--split",
-                          .value = shown(words),
-                          .allowed = "NAME=SHARE,NAME=SHARE,... with shares in (0, 1], 1 in all",
-                          .fix = "write for example train=0.9,test=0.1"});
+    throw InputError({.what = what,
+                      .where = user_word("PackOptions::split"),
+                      .value = shown(words),
+                      .allowed = "NAME=SHARE,NAME=SHARE,... with shares in (0, 1], 1 in all",
+                      .fix = "write for example train=0.9,test=0.1"});
   };
   std::vector<SplitPart> out;
   double sum = 0;
@@ -204,15 +207,17 @@ std::vector<SplitPart> parse_split(const std::string& words) {
 
 std::vector<std::vector<int64_t>> assign_to_splits(const ImageCollection& images, const std::vector<int64_t>& among,
                                                    const std::vector<SplitPart>& parts, const std::string& by) {
-  require(by == "name" || by == "order", "--split-by: got \"", by, "\" (allowed: name, order)");
+  enum class By { name, order };
+  static const ValueNames<By> kinds{{"name", By::name}, {"order", By::order}};
+  const auto kind = kinds.at(by, user_word("PackOptions::split_by"));
   std::vector<double> ends;
   for (const auto& part : parts) ends.push_back((ends.empty() ? 0 : ends.back()) + part.share);
   if (ends.back() > 1 - 1e-9) ends.back() = 2;  // rounding must lose nobody
   std::vector<std::vector<int64_t>> out(parts.size());
   const auto count = static_cast<double>(among.size());
   for (size_t k = 0; k < among.size(); ++k) {
-    const double at = by == "name" ? static_cast<double>(content_number(images.name(among[k]))) * 0x1p-64
-                                   : (static_cast<double>(k) + 0.5) / count;
+    const double at = kind == By::name ? static_cast<double>(content_number(images.name(among[k]))) * 0x1p-64
+                                       : (static_cast<double>(k) + 0.5) / count;
     const auto part = static_cast<size_t>(std::upper_bound(ends.begin(), ends.end(), at) - ends.begin());
     if (part < out.size()) out[part].push_back(among[k]);
   }

@@ -19,7 +19,7 @@ namespace monge::data {
 ///              that counts the rows is an index: the images' names are then in the second. Values are compared as
 ///              numbers where both are, else as text.
 /// @param log   told how many images the file does not know; they are left out.
-/// @throws Error for a rule of another form, an attribute that the file lacks (with those that it has), a row of
+/// @throws InputError for a rule of another form, an attribute that the file lacks (with those that it has), a row of
 /// another length, or
 ///         when the file knows no image or no image has the value.
 std::vector<int64_t> select_by_attribute(const ImageCollection& images, const std::vector<int64_t>& among,
@@ -31,7 +31,8 @@ struct SplitPart {
   double share = 0;  ///< in (0, 1]
 };
 
-/// "train=0.9,test=0.1". @throws Error for another form, a name that is no name of a folder, shares beyond 1 in all.
+/// "train=0.9,test=0.1". @throws InputError for another form, a name that is no name of a folder, shares beyond 1 in
+/// all.
 std::vector<SplitPart> parse_split(const std::string& text);
 
 /// Deals images to the parts. What is left over where the shares are less than 1 goes to none.

@@ -73,7 +73,7 @@ class EncodedShard : public ShardFile {
     record.file.xxh3 = content_hash(file.bytes());
     const auto index = io::index_archive(file);
     if (!index || static_cast<int64_t>(index->size()) != record.file.count)
-      throw Error(text(path_.string(), ": could not be read back"));
+      throw InputError(text(path_.string(), ": could not be read back"));
     for (const auto& entry : *index) record.places.insert(record.places.end(), {entry.offset, entry.size});
   }
 

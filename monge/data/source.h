@@ -31,7 +31,7 @@ class Source {
   bool endless() const { return size() == 0; }
 
   /// The items at `indices` (each in [0, size())), stacked: float32 [n, ...item_shape]. Finite sources only.
-  /// @throws Error when the source is endless, an index is out of range, or an item cannot be read (naming it).
+  /// @throws InputError when the source is endless, an index is out of range, or an item cannot be read (naming it).
   torch::Tensor items(const std::vector<int64_t>& indices) const;
 
   /// The same as they are stored: float32, or images as uint8 in 0..255, a quarter of the bytes to move; as_floats
@@ -39,7 +39,7 @@ class Source {
   virtual torch::Tensor stored_items(const std::vector<int64_t>& indices) const = 0;
 
   /// Vectors in float64: the values of the file, before they are rounded to float32. Standardisation and translation
-  /// read these. The default converts stored_items. @throws Error as stored_items.
+  /// read these. The default converts stored_items. @throws InputError as stored_items.
   virtual torch::Tensor exact_items(const std::vector<int64_t>& indices) const;
 
   /// The floating type that holds what exact_items gives without loss: float64, or float32 where the file's numbers fit
@@ -88,7 +88,7 @@ torch::Tensor as_floats(const torch::Tensor& stored);
 std::vector<int64_t> some_indices(int64_t size, int64_t n, torch::Generator generator);
 
 /// n different items of a finite source, all of them where it has fewer; n fresh draws of an endless one: [n,
-/// ...item_shape]. A pure function of the generator's state. @throws Error as Source::items.
+/// ...item_shape]. A pure function of the generator's state. @throws InputError as Source::items.
 torch::Tensor some_items(const Source& source, int64_t n, torch::Generator generator);
 
 }  // namespace monge::data

@@ -19,6 +19,11 @@ bool parse(const std::string& word, Number& out) {
 
 }  // namespace
 
+const ValueNames<Side>& side_names() {
+  static const ValueNames<Side> names{{"source", Side::source}, {"target", Side::target}};
+  return names;
+}
+
 bool Spec::is(std::string_view kind, std::string_view line) {
   return line.size() > kind.size() && line.starts_with(kind) && line[kind.size()] == ':';
 }
@@ -58,10 +63,10 @@ const std::string* Spec::find(const std::string& key) {
 }
 
 void Spec::refuse(const std::string& key, const std::string& allowed) const {
-  throw Error(Complaint{.what = "the parameter " + key + " cannot be used",
-                        .where = line_,
-                        .value = '"' + parameters_.at(key) + '"',
-                        .allowed = allowed});
+  throw InputError({.what = "the parameter " + key + " cannot be used",
+                    .where = line_,
+                    .value = '"' + parameters_.at(key) + '"',
+                    .allowed = allowed});
 }
 
 double Spec::number(const std::string& key, double otherwise, double least, double most) {
@@ -98,11 +103,11 @@ std::string Spec::word(const std::string& key, const std::string& otherwise, con
 void Spec::refuse_unknown() const {
   for (const auto& [key, value] : parameters_) {
     if (std::count(known_.begin(), known_.end(), key) > 0) continue;
-    throw Error(Complaint{.what = "unknown parameter",
-                          .where = line_,
-                          .value = '"' + key + '"',
-                          .allowed = known_.empty() ? "none" : join(known_),
-                          .fix = suggestion(key, known_)});
+    throw InputError({.what = "unknown parameter",
+                      .where = line_,
+                      .value = '"' + key + '"',
+                      .allowed = known_.empty() ? "none" : join(known_),
+                      .fix = suggestion(key, known_)});
   }
 }
 

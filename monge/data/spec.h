@@ -7,13 +7,19 @@
 #include <string_view>
 #include <vector>
 
+#include "monge/core/value_names.h"
+
 namespace monge::data {
+
+/// Which of a pair of laws a line names: "side=source" or "side=target".
+enum class Side { source, target };
+const ValueNames<Side>& side_names();
 
 /// The line taken apart. Read the parameters with the getters, then call refuse_unknown(): what no getter asked for is
 /// an error.
 class Spec {
  public:
-  /// @throws Error showing the line: no KIND, a parameter without '=', or given twice.
+  /// @throws InputError showing the line: no KIND, a parameter without '=', or given twice.
   explicit Spec(const std::string& line);
 
   /// The parameters of "FILE?key=value&key=value", whose '?' is at `question`; the name is what stands before it. A '&'
@@ -27,15 +33,20 @@ class Spec {
   const std::string& kind() const { return kind_; }
   const std::string& name() const { return name_; }  ///< between ':' and '?'
 
-  /// Each gives the parameter or `otherwise`. @throws Error naming line, key, value and what is allowed.
+  /// Each gives the parameter or `otherwise`. @throws InputError naming line, key, value and what is allowed.
   double number(const std::string& key, double otherwise, double least = std::numeric_limits<double>::lowest(),
                 double most = std::numeric_limits<double>::max());
   int64_t integer(const std::string& key, int64_t otherwise, int64_t least, int64_t most);
   int64_t even(const std::string& key, int64_t otherwise, int64_t least, int64_t most);
   std::string word(const std::string& key, const std::string& otherwise, const std::vector<std::string>& choices = {});
+  /// The value that a word stands for; the parameter must be one of the table's names.
+  template <class Value>
+  Value choice(const std::string& key, Value otherwise, const ValueNames<Value>& names) {
+    return *names.find(word(key, names.name(otherwise), names.names()));
+  }
   bool has(const std::string& key) const { return parameters_.count(key) > 0; }
 
-  /// @throws Error naming a parameter that no getter asked for, with the nearest known one.
+  /// @throws InputError naming a parameter that no getter asked for, with the nearest known one.
   void refuse_unknown() const;
 
  private:

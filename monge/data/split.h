@@ -13,7 +13,7 @@ namespace monge::data {
 class Subset : public FiniteSource {
  public:
   /// @param label  what part it is, for its name ("[0:90]", "[held out]").
-  /// @throws Error when the source is endless, there is no index, or one is out of range.
+  /// @throws InputError when the source is endless, there is no index, or one is out of range.
   Subset(std::shared_ptr<const Source> whole, std::vector<int64_t> indices, std::string label);
 
   std::string name() const override;
@@ -43,7 +43,7 @@ struct Split {
 
 /// Holds out the last `count` items; count = 0 gives the whole and no held-out part (null). An endless source needs no
 /// holding out: both parts are the source itself.
-/// @throws Error when nothing would be kept.
+/// @throws InputError when nothing would be kept.
 Split hold_out(std::shared_ptr<const Source> source, int64_t count);
 
 /// The same with `count` items chosen at random: rows and file names are often in an order, and then the last ones are

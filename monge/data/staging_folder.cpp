@@ -1,9 +1,5 @@
 #include "monge/data/staging_folder.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 
@@ -35,15 +31,10 @@ StagingFolder::StagingFolder(fs::path folder) : folder_(std::move(folder)) {
           ": is a link, and the work must not be done elsewhere; remove it");
   make_writable_folder(folder_);
   const auto lock = folder_ / kLock;
-  fd_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (fd_ < 0) throw SystemError(text(lock.string(), ": cannot be opened: ", std::strerror(errno)));
-  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
-    return;  // other failures: a file system without locks
-  ::close(fd_);
-  throw Error(text(folder_.string(), ": another process is packing there; wait for it"));
+  lock_ = FileLock::take(lock, FileLock::On::file,
+                         {.what = "another process is packing there", .where = folder_.string(), .fix = "wait for it"});
+  if (!lock_.is_open()) throw SystemError(text(lock.string(), ": cannot be opened: ", std::strerror(errno)));
 }
-
-StagingFolder::~StagingFolder() { ::close(fd_); }
 
 bool StagingFolder::has_plan(const fs::path& folder, const std::string& plan) {
   std::error_code ignored;

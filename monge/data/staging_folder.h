@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include "monge/core/file_lock.h"
 #include "monge/core/log.h"
 
 namespace monge::data {
@@ -12,12 +13,9 @@ namespace monge::data {
 /// set, so that a repeated call knows its work.
 class StagingFolder {
  public:
-  /// Makes the folder where there is none. @throws Error when another process works there, or it is a link;
+  /// Makes the folder where there is none. @throws InputError when another process works there, or it is a link;
   /// SystemError.
   explicit StagingFolder(std::filesystem::path folder);
-  ~StagingFolder();
-  StagingFolder(const StagingFolder&) = delete;
-  StagingFolder& operator=(const StagingFolder&) = delete;
 
   const std::filesystem::path& folder() const { return folder_; }
 
@@ -25,7 +23,7 @@ class StagingFolder {
   static bool has_plan(const std::filesystem::path& folder, const std::string& plan);
 
   /// Keeps the shards that are there if they were made by the same plan, else throws all away, and tells the log.
-  /// @throws Error when things lie there that no packing made.
+  /// @throws InputError when things lie there that no packing made.
   void prepare(const std::string& plan, const LogSink& log) const;
 
   /// Gives the folder, in which a whole set lies, the set's name. After a kill within it, it may be done again.
@@ -33,7 +31,7 @@ class StagingFolder {
 
  private:
   std::filesystem::path folder_;
-  int fd_;
+  FileLock lock_;
 };
 
 }  // namespace monge::data

@@ -14,7 +14,7 @@ namespace monge::data {
 namespace {
 
 constexpr int64_t kMostRows = 131'072, kLeastRows = 1'024;
-constexpr int64_t kMostEntries = 1 << 26;
+constexpr int64_t kMostMeasured = 1 << 26;
 constexpr int64_t kAtOnce = 8'192;  // rows read before they are counted
 constexpr const char* kPrefix = "standardise/";
 
@@ -46,10 +46,10 @@ void add(const torch::Tensor& rows_ND, Moments& out) {
 Moments measure(const Source& source, uint64_t seed) {
   const auto shape = source.item_shape();
   if (shape.size() != 1) {
-    throw Error(Complaint{.what = "standardises the columns of vectors, and " + source.name() + " has items of shape " +
-                                  text(torch::IntArrayRef(shape)),
-                          .where = "data.standardise",
-                          .fix = "leave it at \"off\""});
+    throw InputError({.what = "standardises the columns of vectors, and " + source.name() + " has items of shape " +
+                              text(torch::IntArrayRef(shape)),
+                      .where = "data.standardise",
+                      .fix = "leave it at \"off\""});
   }
   const auto columns = static_cast<size_t>(shape[0]);
   Moments out{.mean = std::vector<double>(columns),
@@ -57,7 +57,7 @@ Moments measure(const Source& source, uint64_t seed) {
               .least = std::vector<double>(columns, std::numeric_limits<double>::infinity()),
               .most = std::vector<double>(columns, -std::numeric_limits<double>::infinity())};
   const RandomStreams streams(seed);
-  const int64_t wanted = std::clamp(kMostEntries / shape[0], kLeastRows, kMostRows);
+  const int64_t wanted = std::clamp(kMostMeasured / shape[0], kLeastRows, kMostRows);
   if (source.endless()) {
     for (int64_t done = 0; done < wanted; done += kAtOnce) {
       add(source.exact_draw(std::min(kAtOnce, wanted - done), streams.at("standardise", done)), out);
@@ -180,21 +180,27 @@ std::vector<double> Columns::resolution() const {
   return {steps.const_data_ptr<double>(), steps.const_data_ptr<double>() + steps.size(0)};
 }
 
+const ValueNames<StandardiseBy>& standardise_names() {
+  static const ValueNames<StandardiseBy> names{
+      {"each", StandardiseBy::each}, {"joint", StandardiseBy::joint}, {"scale", StandardiseBy::scale}};
+  return names;
+}
+
 Standardisation measure_columns(const Source& source, const Source& target, const std::string& kind, uint64_t seed,
                                 const LogSink& log) {
-  require(kind == "each" || kind == "joint" || kind == "scale", "data.standardise = ", kind,
-          ": joint, scale or each can be measured");
+  const auto by = standardise_names().find(kind);
+  require(by.has_value(), "data.standardise = ", kind, ": joint, scale or each can be measured");
   const auto p = measure(source, seed), q = measure(target, seed);
   log(LogLevel::info, text("data.standardise = ", kind, ": by ", counted(source, p), " of the source and ",
                            counted(target, q), " of the target"));
   warn_of_fill_values(source, fill_columns(p.extremes), target, fill_columns(q.extremes), log);
   const auto names = source.table_names().columns;
-  if (kind == "each")
+  if (by == StandardiseBy::each)
     return {columns_of(p, "source", names, log), columns_of(q, "target", target.table_names().columns, log)};
   require(p.mean.size() == q.mean.size(), "data.standardise = ", kind, ": the source has ", p.mean.size(),
           " columns, the target ", q.mean.size(), "; both need the same ones");
   const auto mixed = mixture(p, q);
-  const auto both = kind == "scale" ? with_one_scale(mixed) : columns_of(mixed, "both sides", names, log);
+  const auto both = by == StandardiseBy::scale ? with_one_scale(mixed) : columns_of(mixed, "both sides", names, log);
   return {both, both};
 }
 

@@ -18,8 +18,8 @@ class TensorSource : public FiniteSource {
  public:
   /// @param rows   [N, ...], N >= 1, float32 or uint8, on the CPU; shared, must not be changed afterwards.
   /// @param names  of the items, or empty for numbers.
-  /// @param table  where the items are the rows of a table. @throws Error for another type, no rows, a wrong number of
-  /// names,
+  /// @param table  where the items are the rows of a table. @throws InputError for another type, no rows, a wrong
+  /// number of names,
   ///               or exact values of another shape or type.
   TensorSource(std::string name, torch::Tensor rows, std::vector<std::string> names = {}, TableFacts table = {});
 

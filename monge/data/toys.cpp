@@ -13,7 +13,7 @@ namespace {
 using Draw = std::function<torch::Tensor(int64_t n, const torch::Generator& generator)>;
 
 [[noreturn]] void refuse_items(const std::string& name) {
-  throw Error(text(name, ": the law is endless and has no numbered items; draw from it instead"));
+  throw InputError(text(name, ": the law is endless and has no numbered items; draw from it instead"));
 }
 
 /// A law that is one function.
@@ -36,7 +36,7 @@ class LawSource : public Source {
   Draw draw_;
 };
 
-constexpr double kMost = 1e6;  // keeps squares of coordinates well inside float32
+constexpr double kMostParameter = 1e6;  // keeps squares of coordinates well inside float32
 constexpr int64_t kMostDim = 1 << 20;
 
 torch::Tensor uniform(int64_t n, double low, double high, const torch::Generator& generator) {
@@ -61,7 +61,8 @@ std::shared_ptr<const Source> in_plane(Spec& spec, Draw draw) {
 std::shared_ptr<const Source> gaussian(Spec& spec) {
   const bool correlated = spec.has("cov_seed");
   const int64_t dim = spec.integer("dim", 2, 1, correlated ? 4096 : kMostDim);
-  const double mean = spec.number("mean", 0, -kMost, kMost), scale = spec.number("std", 1, 0, kMost);
+  const double mean = spec.number("mean", 0, -kMostParameter, kMostParameter),
+               scale = spec.number("std", 1, 0, kMostParameter);
   const int64_t seed = spec.integer("cov_seed", 0, 0, std::numeric_limits<int64_t>::max());
   spec.refuse_unknown();
   if (correlated) {
@@ -79,7 +80,7 @@ std::shared_ptr<const Source> gaussian(Spec& spec) {
 
 std::shared_ptr<const Source> uniform_cube(Spec& spec) {
   const int64_t dim = spec.integer("dim", 2, 1, kMostDim);
-  const double half = spec.number("half", 1, 0, kMost);
+  const double half = spec.number("half", 1, 0, kMostParameter);
   spec.refuse_unknown();
   return std::make_shared<LawSource>(spec.line(), dim, [=](int64_t n, const torch::Generator& generator) {
     return (torch::rand({n, dim}, generator) * 2 - 1) * half;
@@ -87,7 +88,7 @@ std::shared_ptr<const Source> uniform_cube(Spec& spec) {
 }
 
 std::shared_ptr<const Source> mixture8(Spec& spec) {
-  const double radius = spec.number("radius", 2, 0, kMost), std = spec.number("std", 0.1, 0, kMost);
+  const double radius = spec.number("radius", 2, 0, kMostParameter), std = spec.number("std", 0.1, 0, kMostParameter);
   return in_plane(spec, [=](int64_t n, const torch::Generator& generator) {
     const auto angle = torch::randint(8, {n}, generator, torch::kFloat32) * (std::numbers::pi / 4);
     return plane(angle.cos(), angle.sin()) * radius + noise_N2(n, std, generator);
@@ -95,7 +96,8 @@ std::shared_ptr<const Source> mixture8(Spec& spec) {
 }
 
 std::shared_ptr<const Source> swiss_roll(Spec& spec) {
-  const double scale = spec.number("scale", 1, 0, kMost), noise = spec.number("noise", 0.05, 0, kMost);
+  const double scale = spec.number("scale", 1, 0, kMostParameter),
+               noise = spec.number("noise", 0.05, 0, kMostParameter);
   return in_plane(spec, [=](int64_t n, const torch::Generator& generator) {
     constexpr double inner = 1.5 * std::numbers::pi, outer = 4.5 * std::numbers::pi;
     const auto t = uniform(n, inner, outer, generator);
@@ -104,7 +106,7 @@ std::shared_ptr<const Source> swiss_roll(Spec& spec) {
 }
 
 std::shared_ptr<const Source> moons(Spec& spec) {
-  const double noise = spec.number("noise", 0.05, 0, kMost);
+  const double noise = spec.number("noise", 0.05, 0, kMostParameter);
   return in_plane(spec, [=](int64_t n, const torch::Generator& generator) {
     const auto t = uniform(n, 0, std::numbers::pi, generator);
     const auto upper = torch::randint(2, {n}, generator, torch::kFloat32);
@@ -116,7 +118,7 @@ std::shared_ptr<const Source> moons(Spec& spec) {
 
 std::shared_ptr<const Source> segments(Spec& spec) {
   const int64_t count = spec.integer("count", 2, 1, 1000);
-  const double gap = spec.number("gap", 2, 0, kMost), length = spec.number("length", 2, 0, kMost);
+  const double gap = spec.number("gap", 2, 0, kMostParameter), length = spec.number("length", 2, 0, kMostParameter);
   return in_plane(spec, [=](int64_t n, const torch::Generator& generator) {
     const auto x = uniform(n, -length / 2, length / 2, generator);
     const auto which = torch::randint(count, {n}, generator, torch::kFloat32);
@@ -128,7 +130,7 @@ std::shared_ptr<const Source> segments(Spec& spec) {
 using Target = std::function<torch::Tensor(const torch::Tensor& p_ND, const torch::Generator& generator)>;
 
 std::shared_ptr<const Source> on_half_the_axes(Spec& spec, int64_t dim, const Target& target) {
-  const bool source_side = spec.word("side", "source", {"source", "target"}) == "source";
+  const bool source_side = spec.choice("side", Side::source, side_names()) == Side::source;
   spec.refuse_unknown();
   return std::make_shared<LawSource>(spec.line(), dim, [=](int64_t n, const torch::Generator& generator) {
     const auto flat = torch::rand({n, dim / 2}, generator) * 2 - 1;
@@ -212,8 +214,19 @@ torch::Tensor GaussianSource::draw(int64_t n, torch::Generator generator) const 
 
 std::shared_ptr<const Source> open_toy(const std::string& line) {
   Spec spec(line);
-  require(spec.kind() == "toy", line, ": a toy law is written toy:NAME?key=value");
+  require(Spec::is("toy", line), line, ": a toy law is written toy:NAME?key=value");
   return toys().at(spec.name())(spec);
+}
+
+SourceKind toy_kind() {
+  return {.name = "toy law",
+          .prefix = "toy",
+          .help = "toy:NAME?dim=2",
+          .accepted = "toy:NAME",
+          .place = 110,
+          .open = [](const SourceOptions& options, const LogSink&, const ProgressCallback&) {
+            return open_toy(options.path);
+          }};
 }
 
 std::vector<std::string> toy_names() { return toys().names(); }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "monge/data/source.h"
+#include "monge/data/source_kinds.h"
 
 namespace monge::data {
 
@@ -13,7 +14,7 @@ namespace monge::data {
 class GaussianSource : public Source {
  public:
   /// @param mean_D     float64 [D], D >= 1.
-  /// @param factor_DD  A, float64 [D, D]; the covariance is A A^T. @throws Error when the shapes do not fit.
+  /// @param factor_DD  A, float64 [D, D]; the covariance is A A^T. @throws InputError when the shapes do not fit.
   GaussianSource(std::string name, torch::Tensor mean_D, torch::Tensor factor_DD);
 
   /// The law with covariance s^2 A A^T, A = I + 0.3 R / sqrt(D), R of independent standard normal entries drawn from
@@ -69,8 +70,11 @@ class GaussianSource : public Source {
 ///
 /// perpendicular and one_to_many are of Choi, Choi and Kwon 2025; the form of multi_perpendicular is ours. `dim` must
 /// be even, and is 2 for multi_perpendicular.
-/// @throws Error for an unknown law or parameter (with the nearest known one) or a value out of range.
+/// @throws InputError for an unknown law or parameter (with the nearest known one) or a value out of range.
 std::shared_ptr<const Source> open_toy(const std::string& line);
+
+/// The row of source_kinds.h.
+SourceKind toy_kind();
 
 /// The names that open_toy knows, sorted.
 std::vector<std::string> toy_names();

@@ -48,11 +48,11 @@ class Reader {
 
   [[noreturn]] void complain(const char* what, const std::string& name, const std::string& value,
                              const std::string& allowed) const {
-    throw Error(Complaint{.what = what,
-                          .where = where_ + ": " + name,
-                          .value = value,
-                          .allowed = allowed,
-                          .fix = "the names and shapes are listed in monge/data/w2_benchmark.h"});
+    throw InputError({.what = what,
+                      .where = where_ + ": " + name,
+                      .value = value,
+                      .allowed = allowed,
+                      .fix = "the names and shapes are listed in monge/data/w2_benchmark.h"});
   }
 
   std::string where_;
@@ -64,24 +64,24 @@ torch::Tensor celu_slope(const torch::Tensor& a) { return a.clamp_max(0).exp(); 
 
 class W2Source : public Source {
  public:
-  W2Source(std::shared_ptr<const W2Benchmark> pair, W2Side side, std::string name)
+  W2Source(std::shared_ptr<const W2Benchmark> pair, Side side, std::string name)
       : pair_(std::move(pair)), side_(side), name_(std::move(name)) {}
 
   std::string name() const override { return name_; }
   std::vector<int64_t> item_shape() const override { return {pair_->dim()}; }
   int64_t size() const override { return 0; }
   torch::Tensor stored_items(const std::vector<int64_t>&) const override {
-    throw Error(text(name_, ": the law is endless and has no numbered items; draw from it instead"));
+    throw InputError(text(name_, ": the law is endless and has no numbered items; draw from it instead"));
   }
   torch::Tensor draw(int64_t n, torch::Generator generator) const override {
     require(n >= 0, name_, ": cannot draw ", n, " items");
     const auto x_ND = pair_->draw(n, std::move(generator));
-    return side_ == W2Side::source ? x_ND : pair_->map(x_ND);
+    return side_ == Side::source ? x_ND : pair_->map(x_ND);
   }
 
  private:
   std::shared_ptr<const W2Benchmark> pair_;
-  W2Side side_;
+  Side side_;
   std::string name_;
 };
 
@@ -188,17 +188,28 @@ torch::Tensor W2Benchmark::draw(int64_t n, torch::Generator generator) const {
   return moved_3ND.gather(0, which_N.view({1, n, 1}).expand({1, n, dim()})).squeeze(0);
 }
 
-std::shared_ptr<const Source> w2_benchmark_source(std::shared_ptr<const W2Benchmark> pair, W2Side side,
+std::shared_ptr<const Source> w2_benchmark_source(std::shared_ptr<const W2Benchmark> pair, Side side,
                                                   std::string name) {
   return std::make_shared<W2Source>(std::move(pair), side, std::move(name));
 }
 
 std::shared_ptr<const Source> open_w2_benchmark(const std::string& line) {
   Spec spec(line);
-  const auto side = spec.word("side", "source", {"source", "target"});
+  const auto side = spec.choice("side", Side::source, side_names());
   spec.refuse_unknown();
   require(!spec.name().empty(), line, ": names no file; the form is w2bench:FILE.safetensors?side=source|target");
-  return w2_benchmark_source(W2Benchmark::load(spec.name()), side == "source" ? W2Side::source : W2Side::target, line);
+  return w2_benchmark_source(W2Benchmark::load(spec.name()), side, line);
+}
+
+SourceKind w2_benchmark_kind() {
+  return {.name = "Wasserstein-2 benchmark pair",
+          .prefix = "w2bench",
+          .help = "w2bench:FILE?side=source",
+          .accepted = "w2bench:FILE.safetensors",
+          .place = 130,
+          .open = [](const SourceOptions& options, const LogSink&, const ProgressCallback&) {
+            return open_w2_benchmark(options.path);
+          }};
 }
 
 }  // namespace monge::data

@@ -17,37 +17,76 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// A connection on which rank 0 answers this greeting; nothing where somebody else answers, or nobody.
-std::optional<LineChannel> welcomed(const std::string& host, uint16_t port, const std::string& greeting) {
-  LineChannel lines(Socket::connect(host, port, Seconds(2)));
-  lines.say(greeting);
+/// A channel on which rank 0 answers this greeting; nothing when somebody else answers, or nobody.
+std::optional<LineChannel> greet(const std::string& host, uint16_t port, const std::string& greeting) {
+  LineChannel channel(Socket::connect(host, port, Seconds(2)));
+  channel.send(greeting);
   const auto end = Clock::now() + std::chrono::seconds(3);
-  while (Clock::now() < end && !lines.broken()) {
-    pollfd wait{lines.socket().descriptor(), POLLIN, 0};
+  while (Clock::now() < end && !channel.broken()) {
+    pollfd wait{channel.socket().descriptor(), POLLIN, 0};
     ::poll(&wait, 1, 100);
-    for (const auto& line : lines.read()) {
-      if (line == "welcome") return lines;
+    for (const auto& line : channel.receive()) {
+      if (line == "welcome") return channel;
     }
   }
   return {};
 }
 
+/// What rank 0 sends to all: how its heartbeat server is reached.
+struct Invitation {
+  std::string token;
+  uint16_t port = 0;
+  std::vector<std::string> addresses = {};
+
+  std::string encoded() const {
+    auto out = text(token, ' ', port);
+    for (const auto& address : addresses) out += ' ' + address;
+    return out;
+  }
+
+  static Invitation decoded(const std::string& line) {
+    std::istringstream words(line);
+    Invitation out;
+    words >> out.token >> out.port;
+    for (std::string address; words >> address;) out.addresses.push_back(address);
+    return out;
+  }
+};
+
+/// @throws SystemError when rank 0 does not answer within `timeout`.
+LineChannel connect_to_root(const ProcessGroup& group, const Invitation& invitation, Seconds timeout) {
+  std::string why = "it has no address";
+  const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(timeout);
+  while (Clock::now() < end) {
+    for (const auto& address : invitation.addresses) {
+      try {
+        auto channel = greet(address, invitation.port, text(invitation.token, ' ', group.rank()));
+        if (channel) return std::move(*channel);
+        why = address + " is somebody else";
+      } catch (const SystemError& error) {
+        why = error.what();
+      }
+    }
+  }
+  throw SystemError(text(group.name_of(0), " cannot be reached by ", group.name_of(group.rank()), ": ", why));
+}
+
 }  // namespace
 
-void speak(const FailureCallbacks& calls, const JobFailure& verdict) noexcept {
+void report(const FailureCallbacks& callbacks, const JobFailure& failure) noexcept {
   try {
-    calls.speak(verdict);
+    callbacks.report(failure);
   } catch (...) {
   }
 }
 
-/// The other ranks' side.
+/// The side of the other ranks.
 class HeartbeatClient {
  public:
-  /// @param lines  on which rank 0 has bidden welcome.
-  HeartbeatClient(std::shared_ptr<FailureState> common, LineChannel lines)
-      : common_(std::move(common)), lines_(std::move(lines)) {
-    thread_ = std::thread([this] { common_->serve([this] { serve(); }); });
+  /// @param channel  on which rank 0 has answered.
+  HeartbeatClient(std::shared_ptr<FailureState> state, LineChannel channel)
+      : state_(std::move(state)), channel_(std::move(channel)) {
+    thread_ = std::thread([this] { state_->run_thread([this] { run(); }); });
   }
   ~HeartbeatClient() {
     ending_ = true;
@@ -55,128 +94,126 @@ class HeartbeatClient {
   }
 
  private:
-  void serve() {
-    auto last = Clock::now(), heard = last, beaten = last - std::chrono::seconds(60);
-    const auto& options = common_->options;
-    // Where rank 0 cannot speak any more, one rank of each host does, and rank 1 in any case.
-    const bool speaks = common_->group.rank() == 1 || common_->group.location().local_rank == 0;
-    bool said_bye = false;
+  void run() {
+    auto last_round = Clock::now();
+    last_message_ = last_round;
+    last_heartbeat_ = last_round - std::chrono::seconds(60);
     while (!ending_) {
-      pollfd wait{lines_.socket().descriptor(), POLLIN, 0};
+      pollfd wait{channel_.socket().descriptor(), POLLIN, 0};
       ::poll(&wait, 1, 100);
       const auto now = Clock::now();
-      if (Seconds(now - last) > kOwnSleep) heard = now;
-      last = now;
-      for (const auto& line : lines_.read()) {
-        heard = now;
-        std::istringstream words(line);
-        std::string word;
-        words >> word;
-        if (word != "end") continue;
-        int code = 1;
-        words >> code >> std::ws;
-        std::string message;
-        std::getline(words, message);
-        lines_.say("heard");
-        common_->decide({many_lines(message), code});
-        return;
-      }
-      {
-        const std::lock_guard lock(common_->guard);
-        if (common_->leaving && !said_bye) {
-          said_bye = true;
-          lines_.say("bye");
-        }
-        if (common_->leaving && lines_.broken()) return;
-      }
-      if (lines_.broken()) {
-        return lost({text(common_->name_of(0), " is gone: it was ended, or its host was")}, speaks);
-      }
-      if (Seconds(now - heard) > options.silence) {
-        return lost({text("nothing has come from ", common_->name_of(0), " for ", in_seconds(options.silence),
-                          ": it is stopped, or its host or network is down")},
-                    speaks);
-      }
-      if (auto failure = common_->take_failure()) {
-        lines_.say(text("fail ", failure->code, ' ', failure->alike, ' ', one_line(failure->message)));
-      }
-      if (now - beaten >= options.beat) {
-        beaten = now;
-        const auto progress = common_->group.progress();
-        lines_.say(text("at ", progress.entered, ' ', progress.left));
-      }
+      if (Seconds(now - last_round) > kOwnSleep) last_message_ = now;
+      last_round = now;
+      if (receive(now) || part() || check_root(now)) return;
+      send(now);
     }
   }
 
-  void lost(JobFailure verdict, bool speaks) {
-    if (speaks) common_->say(verdict);
-    common_->decide(std::move(verdict));
+  /// @return whether rank 0 has ended the job.
+  bool receive(Clock::time_point now) {
+    for (const auto& line : channel_.receive()) {
+      last_message_ = now;
+      std::istringstream words(line);
+      std::string word;
+      words >> word;
+      if (word != "end") continue;
+      int code = 1;
+      words >> code >> std::ws;
+      std::string message;
+      std::getline(words, message);
+      channel_.send("heard");
+      state_->end_with({many_lines(message), code});
+      return true;
+    }
+    return false;
   }
 
-  std::shared_ptr<FailureState> common_;
-  LineChannel lines_;
+  /// Says goodbye when this rank leaves. @return whether rank 0 has left too.
+  bool part() {
+    const std::lock_guard lock(state_->guard);
+    if (state_->leaving && !said_goodbye_) {
+      said_goodbye_ = true;
+      channel_.send("bye");
+    }
+    return state_->leaving && channel_.broken();
+  }
+
+  /// @return whether rank 0 is lost, so that this rank has ended the job for itself.
+  bool check_root(Clock::time_point now) {
+    const auto& options = state_->options;
+    std::string message;
+    if (channel_.broken()) {
+      message = text(state_->name_of(0), " is gone: it was ended, or its host was");
+    } else if (Seconds(now - last_message_) > options.silence_timeout) {
+      message = text("nothing has come from ", state_->name_of(0), " for ", in_seconds(options.silence_timeout),
+                     ": it is stopped, or its host or network is down");
+    } else {
+      return false;
+    }
+    JobFailure failure{message};
+    // When rank 0 cannot report any more, one rank of each host does, and rank 1 in any case.
+    const auto& group = state_->group;
+    if (group.rank() == 1 || group.location().local_rank == 0) state_->report_once(failure);
+    state_->end_with(std::move(failure));
+    return true;
+  }
+
+  void send(Clock::time_point now) {
+    if (auto failure = state_->take_own_failure())
+      channel_.send(text("fail ", failure->code, ' ', failure->same_on_all, ' ', one_line(failure->message)));
+    if (now - last_heartbeat_ < state_->options.heartbeat_interval) return;
+    last_heartbeat_ = now;
+    const auto progress = state_->group.progress();
+    channel_.send(text("at ", progress.entered, ' ', progress.left));
+  }
+
+  std::shared_ptr<FailureState> state_;
+  LineChannel channel_;
+  Clock::time_point last_message_, last_heartbeat_;  ///< of rank 0, of this rank
+  bool said_goodbye_ = false;
   std::atomic<bool> ending_{false};
   std::thread thread_;
 };
 
-FailureDetector::FailureDetector(ProcessGroup& group, const FailureDetectorOptions& options, FailureCallbacks calls)
-    : common_(std::make_shared<FailureState>(group, options, std::move(calls))) {
+FailureDetector::FailureDetector(ProcessGroup& group, const FailureDetectorOptions& options, FailureCallbacks callbacks)
+    : state_(std::make_shared<FailureState>(group, options, std::move(callbacks))) {
   if (group.size() == 1) return;
   if (group.is_root()) {
-    const bool here = is_loopback(options.host);
-    Listener listener(here);
-    const auto token = random_token();
-    auto invitation = text(token, ' ', listener.port());
-    if (!options.host.empty()) invitation += ' ' + options.host;
-    for (const auto& address : here ? std::vector<std::string>() : own_addresses()) invitation += ' ' + address;
-    server_ = std::make_unique<HeartbeatServer>(common_, std::move(listener), token);
-    group.broadcast(invitation);
-  } else {
-    std::istringstream words(group.broadcast(std::string()));
-    std::string token, address, why = "it has no address";
-    uint16_t port = 0;
-    words >> token >> port;
-    std::vector<std::string> addresses;
-    while (words >> address) addresses.push_back(address);
-    const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(options.meeting);
-    while (!client_ && Clock::now() < end) {
-      for (size_t i = 0; i < addresses.size() && !client_; ++i) {
-        try {
-          if (auto lines = welcomed(addresses[i], port, text(token, ' ', group.rank()))) {
-            client_ = std::make_unique<HeartbeatClient>(common_, std::move(*lines));
-          } else {
-            why = addresses[i] + " is somebody else";
-          }
-        } catch (const SystemError& error) {
-          why = error.what();
-        }
-      }
+    const bool on_loopback = is_loopback(options.host);
+    Listener listener(on_loopback);
+    Invitation invitation{.token = random_token(), .port = listener.port()};
+    if (!options.host.empty()) invitation.addresses.push_back(options.host);
+    if (!on_loopback) {
+      for (const auto& address : own_addresses()) invitation.addresses.push_back(address);
     }
-    if (!client_)
-      throw SystemError(text(group.name_of(0), " cannot be reached by ", group.name_of(group.rank()), ": ", why));
+    server_ = std::make_unique<HeartbeatServer>(state_, std::move(listener), invitation.token);
+    group.broadcast(invitation.encoded());
+  } else {
+    const auto invitation = Invitation::decoded(group.broadcast(std::string()));
+    client_ = std::make_unique<HeartbeatClient>(state_, connect_to_root(group, invitation, options.connect_timeout));
   }
   group.barrier();
-  common_->met = true;
+  state_->connected = true;
 }
 
 FailureDetector::~FailureDetector() = default;
 
-JobFailure FailureDetector::fail(const std::string& message, int code, bool alike) {
-  std::unique_lock lock(common_->guard);
-  common_->main_waits = true;
-  common_->changed.notify_all();
-  const JobFailure own{message, code, /*spoken=*/false};
-  if ((!server_ && !client_) || common_->leaving) return own;  // nobody judges any more
-  if (!common_->verdict) common_->failure = {message, code, alike};
-  common_->changed.wait_for(lock, 2 * kGrace, [this] { return common_->verdict.has_value(); });
-  return common_->verdict.value_or(own);
+JobFailure FailureDetector::fail(const std::string& message, int code, bool same_on_all) {
+  std::unique_lock lock(state_->guard);
+  state_->main_waits = true;
+  state_->changed.notify_all();
+  const JobFailure own{message, code, /*reported=*/false};
+  if ((!server_ && !client_) || state_->leaving) return own;  // nobody decides any more
+  if (!state_->job_failure) state_->own_failure = {message, code, same_on_all};
+  state_->changed.wait_for(lock, 2 * kGrace, [this] { return state_->job_failure.has_value(); });
+  return state_->job_failure.value_or(own);
 }
 
-void FailureDetector::set_stall(Seconds stall) { common_->stall = stall.count(); }
+void FailureDetector::set_stall_timeout(Seconds timeout) { state_->stall_timeout = timeout.count(); }
 
 void FailureDetector::leave() {
-  const std::lock_guard lock(common_->guard);
-  common_->leaving = true;
+  const std::lock_guard lock(state_->guard);
+  state_->leaving = true;
 }
 
 }  // namespace monge::dist

@@ -1,4 +1,4 @@
-// Watches over the ranks of a job, so that it ends with a message when one dies, hangs or fails, and never just waits.
+// The failure detector: a job ends with a message when one of its ranks dies, hangs or fails, and never waits for ever.
 #pragma once
 
 #include <cstdint>
@@ -12,62 +12,67 @@
 namespace monge::dist {
 
 struct FailureDetectorOptions {
-  Seconds beat{1};       ///< how often a rank says that it lives
-  Seconds silence{20};   ///< a rank that has said nothing for so long is lost: stopped, or its host is
-  Seconds stall{600};    ///< a rank that is so long behind the others' collective operations hangs
-  Seconds meeting{300};  ///< for all to find rank 0
-  Seconds own{0.5};  ///< rank 0 waits so long for its own failure before it tells another rank's: all may have the same
-  std::string host = {};  ///< by which rank 0 is reached; empty: all its addresses are tried
+  Seconds heartbeat_interval{1};  ///< between two messages of a rank
+  Seconds silence_timeout{20};    ///< a rank that sends nothing for so long is lost: it is stopped, or its host is down
+  Seconds stall_timeout{600};     ///< a rank that is behind the others' collective operations for so long hangs
+  Seconds connect_timeout{300};   ///< for all ranks to reach rank 0
+  Seconds own_failure_wait{0.5};  ///< rank 0 waits so long for a failure of its own before it reports another rank's,
+                                  ///< because all ranks may have the same one
+  std::string host = {};          ///< the address of rank 0; empty: the ranks try all its addresses
 };
 
-/// Why a job ends before its time.
+/// Why a job ends before its work is done.
 struct JobFailure {
-  std::string message;  ///< names the rank and its host
-  int code = 1;         ///< exit code for all ranks
-  bool spoken = true;   ///< the user has been told, here or by rank 0
+  std::string message;   ///< names the rank and its host
+  int code = 1;          ///< the exit code of all ranks
+  bool reported = true;  ///< whether the user has the message already, from this rank or from rank 0
 };
 
-/// Called from the watch's thread, each once at most. What `speak` throws is dropped: the job must end all the same.
+/// The detector's thread calls each of these once at most.
 struct FailureCallbacks {
-  /// Tells the user, on rank 0 before the others know: launchers end all ranks soon after the first has ended.
-  std::function<void(const JobFailure&)> speak;
-  /// Should end the process: the main thread may be waiting for ever. Not called where the main thread came to fail()
-  /// meanwhile.
-  std::function<void(const JobFailure&)> ended;
+  /// Reports the failure to the user. Rank 0 does so before the other ranks know, because a launcher ends all ranks
+  /// soon after the first one has ended. What it throws is dropped: the job must end all the same.
+  std::function<void(const JobFailure&)> report;
+  /// Should end the process, whose main thread may be blocked for ever. It is not called when the main thread has
+  /// called fail() in the meantime.
+  std::function<void(const JobFailure&)> end_process;
 };
 
-/// Tells the user by calls.speak, and drops what that throws (a file system or a stream that fails there).
-void speak(const FailureCallbacks& calls, const JobFailure& verdict) noexcept;
+/// Calls callbacks.report and drops what it throws (a file system or a stream may have failed).
+void report(const FailureCallbacks& callbacks, const JobFailure& failure) noexcept;
 
 struct FailureState;
 class HeartbeatServer;
 class HeartbeatClient;
 
-/// Each rank keeps a TCP connection with rank 0, apart from the job's own, and a thread that uses it: once a beat it
-/// says how far the rank is. Rank 0 judges: a connection that breaks, silence, a rank that stays behind, a failure that
-/// is told. Its verdict goes to all. A rank that loses rank 0 judges for itself.
+/// Each rank keeps a TCP connection with rank 0, apart from the connections of the process group, and a thread that
+/// sends heartbeats with the rank's progress over it. Rank 0 decides that the job has failed when a connection breaks,
+/// a rank is silent, a rank stays behind, or a rank reports a failure; then it notifies all ranks. A rank that loses
+/// rank 0 decides alone. A job of one rank has neither connection nor thread.
 class FailureDetector {
  public:
-  /// Meets the other ranks: all construct theirs together. @param group  outlives this.
-  /// @throws SystemError when rank 0 is not reached within options.meeting.
-  FailureDetector(ProcessGroup& group, const FailureDetectorOptions& options, FailureCallbacks calls);
+  /// Connects to the other ranks; all ranks construct theirs together. @param group  outlives this.
+  /// @throws SystemError when rank 0 is not reached within options.connect_timeout.
+  FailureDetector(ProcessGroup& group, const FailureDetectorOptions& options, FailureCallbacks callbacks);
   ~FailureDetector();
   FailureDetector(const FailureDetector&) = delete;
   FailureDetector& operator=(const FailureDetector&) = delete;
 
-  /// This rank has failed. Tells the others and gives the verdict, which may be of an earlier failure elsewhere that
-  /// caused this one. Waits a few seconds for it at most. `ended` is not called on this rank any more.
-  /// @param alike  all ranks have the same failure, so that the message need not say whose it was.
-  JobFailure fail(const std::string& message, int code, bool alike = false);
+  /// This rank has failed. Notifies the others and waits a few seconds at most for rank 0's decision. `end_process` is
+  /// not called on this rank afterwards.
+  /// @param same_on_all  whether every rank fails with this message, so that it need not name one.
+  /// @return rank 0's decision, which may be an earlier failure elsewhere that caused this one.
+  JobFailure fail(const std::string& message, int code, bool same_on_all = false);
 
-  /// Changes FailureDetectorOptions::stall; rank 0's counts.
-  void set_stall(Seconds stall);
+  /// Changes FailureDetectorOptions::stall_timeout; that of rank 0 counts.
+  void set_stall_timeout(Seconds timeout);
 
-  /// An orderly end: this rank may go without being missed. Followed by ProcessGroup::close, where all meet.
+  /// Announces the orderly end: the others do not miss this rank any more. ProcessGroup::close follows, where all ranks
+  /// meet.
   void leave();
 
  private:
-  std::shared_ptr<FailureState> common_;
+  std::shared_ptr<FailureState> state_;
   std::unique_ptr<HeartbeatServer> server_;  ///< on rank 0
   std::unique_ptr<HeartbeatClient> client_;  ///< on the others
 };

@@ -1,4 +1,4 @@
-// What the threads of a watch share; for the files of the watch alone.
+// What the threads of a failure detector share; internal to the detector's files.
 #pragma once
 
 #include <atomic>
@@ -16,86 +16,89 @@
 
 namespace monge::dist {
 
-// How long a rank that has failed waits for the verdict, and rank 0 for the others to have read it.
+// How long a failed rank waits for rank 0's decision, and rank 0 for the others to have read it.
 constexpr Seconds kGrace{3};
-// A watch that slept this long was stopped with its process: what it missed says nothing about the others.
+// A thread that slept this long was stopped with its process: the messages it missed say nothing about the others.
 constexpr Seconds kOwnSleep{5};
 
 /// "20 s".
 inline std::string in_seconds(Seconds value) { return text(value.count(), " s"); }
 
-/// What the main thread and the watch's thread share.
+/// A failure as a rank has it, before rank 0 has decided.
+struct RankFailure {
+  std::string message;
+  int code = 1;
+  bool same_on_all = false;
+};
+
+/// What the main thread and the detector's thread share. `guard` protects all members behind it.
 struct FailureState {
-  FailureState(ProcessGroup& group, const FailureDetectorOptions& options, FailureCallbacks calls)
-      : group(group), options(options), calls(std::move(calls)), stall(options.stall.count()) {}
+  FailureState(ProcessGroup& group, const FailureDetectorOptions& options, FailureCallbacks callbacks)
+      : group(group), options(options), callbacks(std::move(callbacks)), stall_timeout(options.stall_timeout.count()) {}
 
   ProcessGroup& group;
   FailureDetectorOptions options;
-  FailureCallbacks calls;
-  std::atomic<double> stall;     // seconds
-  std::atomic<bool> met{false};  // all ranks have found rank 0
+  FailureCallbacks callbacks;
+  std::atomic<double> stall_timeout;   // seconds
+  std::atomic<bool> connected{false};  // all ranks have reached rank 0
 
   std::mutex guard;
   std::condition_variable changed;
-  std::optional<JobFailure> verdict;
-  struct Failure {
-    std::string message;
-    int code = 1;
-    bool alike = false;
-  };
-  std::optional<Failure> failure;  // of this rank, to be told
-  bool main_waits = false;         // in fail(), which ends the process in an orderly way
+  std::optional<JobFailure> job_failure;   // the decision; the first one counts
+  std::optional<RankFailure> own_failure;  // of this rank, not yet sent to rank 0
+  bool main_waits = false;                 // in fail(), which ends the process in an orderly way
   bool leaving = false;
 
   std::string name_of(int64_t rank) const {
     return text(group.name_of(rank), " (process ", group.location(rank).process, ")");
   }
 
-  /// Tells the user, unless all is over.
-  void say(const JobFailure& found) {
+  /// Reports to the user, unless the job has ended or failed already.
+  void report_once(const JobFailure& failure) {
     {
       const std::lock_guard lock(guard);
-      if (verdict || leaving) return;
+      if (job_failure || leaving) return;
     }
-    speak(calls, found);
+    report(callbacks, failure);
   }
 
-  /// The first verdict counts.
-  void decide(JobFailure found) {
+  /// Ends this process with `failure`, unless the job has ended or failed already.
+  void end_with(JobFailure failure) {
     std::unique_lock lock(guard);
-    if (verdict || leaving) return;
-    verdict = std::move(found);
+    if (job_failure || leaving) return;
+    job_failure = std::move(failure);
     changed.notify_all();
     // The main thread may be on its way to fail(), for the same reason.
     changed.wait_for(lock, kGrace, [this] { return main_waits; });
     if (main_waits) return;
-    const auto said = *verdict;
+    const auto decided = *job_failure;
     lock.unlock();
-    calls.ended(said);
+    callbacks.end_process(decided);
   }
 
-  /// Runs what a thread of the watch does. What it throws ends the job as a verdict does: nobody would watch over it.
-  void serve(const std::function<void()>& work) noexcept {
+  /// Runs the loop of a detector's thread. What it throws ends the job as a failure does, since nobody would detect
+  /// failures any more.
+  void run_thread(const std::function<void()>& loop) noexcept {
     std::string why;
     try {
-      return work();
+      return loop();
     } catch (const std::exception& error) {
       why = error.what();
     } catch (...) {
       why = "unknown";
     }
     try {
-      const JobFailure failed{"the watch over the ranks failed: " + why};
-      say(failed);
-      decide(failed);
+      const JobFailure failure{"the watch over the ranks failed: " + why};
+      report_once(failure);
+      end_with(failure);
     } catch (...) {
-      // `ended` itself has failed. The other ranks notice the silence.
+      // `end_process` itself has failed. The other ranks notice the silence.
     }
   }
 
-  std::optional<Failure> take_failure() {
+  std::optional<RankFailure> take_own_failure() {
     const std::lock_guard lock(guard);
-    return std::exchange(failure, std::nullopt);
+    return std::exchange(own_failure, std::nullopt);
   }
 };
 

@@ -10,17 +10,19 @@
 namespace monge::dist {
 namespace {
 
-constexpr size_t kMostStrangers = 64;  // connections that have not said the token yet
+constexpr size_t kMostUnauthenticated = 64;  // connections
+constexpr Seconds kTimeToAuthenticate{10};
+constexpr size_t kGreetingLimit = 256, kMessageLimit = 1 << 20;  // bytes of a line
 
 }  // namespace
 
-HeartbeatServer::HeartbeatServer(std::shared_ptr<FailureState> common, Listener listener, std::string token)
-    : common_(std::move(common)),
+HeartbeatServer::HeartbeatServer(std::shared_ptr<FailureState> state, Listener listener, std::string token)
+    : state_(std::move(state)),
       listener_(std::move(listener)),
       token_(std::move(token)),
-      seen_(static_cast<size_t>(common_->group.size())) {
-  for (auto& one : seen_) one.heard = one.moved = one.level = Clock::now();
-  thread_ = std::thread([this] { common_->serve([this] { serve(); }); });
+      peers_(static_cast<size_t>(state_->group.size())) {
+  for (auto& peer : peers_) peer.last_message = peer.last_progress = peer.last_level = Clock::now();
+  thread_ = std::thread([this] { state_->run_thread([this] { run(); }); });
 }
 
 HeartbeatServer::~HeartbeatServer() {
@@ -28,168 +30,177 @@ HeartbeatServer::~HeartbeatServer() {
   thread_.join();
 }
 
-void HeartbeatServer::serve() {
-  auto last = Clock::now(), beaten = last - std::chrono::seconds(60);
+void HeartbeatServer::run() {
+  auto last_round = Clock::now(), last_heartbeat = last_round - std::chrono::seconds(60);
   while (!ending_) {
-    wait();
+    wait_for_messages();
     const auto now = Clock::now();
-    const bool slept = Seconds(now - last) > kOwnSleep;
-    last = now;
-    greet();
-    read();
+    const bool slept = Seconds(now - last_round) > kOwnSleep;
+    last_round = now;
+    accept_peers();
+    receive();
     if (slept) {
-      for (auto& one : seen_) one.heard = one.moved = one.level = now;
+      for (auto& peer : peers_) peer.last_message = peer.last_progress = peer.last_level = now;
     }
-    note(seen_[0], common_->group.progress());
-    seen_[0].heard = now;
-    if (now - beaten >= common_->options.beat) {
-      beaten = now;
-      for (auto& one : seen_) {
-        if (one.lines) one.lines->say("beat");
+    record_progress(peers_[0], state_->group.progress());
+    peers_[0].last_message = now;
+    if (now - last_heartbeat >= state_->options.heartbeat_interval) {
+      last_heartbeat = now;
+      for (auto& peer : peers_) {
+        if (peer.channel) peer.channel->send("beat");
       }
     }
-    hear_failures(now);
-    if (!reported_) judge(now);
+    handle_reported_failures(now);
+    if (!reported_ && !done_) check_connections(now);
+    if (!reported_ && !done_) check_progress(now);
     if (done_) return;
   }
 }
 
-void HeartbeatServer::wait() {
+void HeartbeatServer::wait_for_messages() {
   std::vector<pollfd> waits{{listener_.descriptor(), POLLIN, 0}};
-  std::vector<Seen*> whose{nullptr};
-  for (auto& one : seen_) {
-    one.speaks = false;
-    if (!one.lines || one.lines->broken()) continue;
-    waits.push_back({one.lines->socket().descriptor(), POLLIN, 0});
-    whose.push_back(&one);
+  std::vector<Peer*> waited_for{nullptr};
+  for (auto& peer : peers_) {
+    peer.readable = false;
+    if (!peer.channel || peer.channel->broken()) continue;
+    waits.push_back({peer.channel->socket().descriptor(), POLLIN, 0});
+    waited_for.push_back(&peer);
   }
   ::poll(waits.data(), waits.size(), 100);
-  for (size_t i = 1; i < waits.size(); ++i) whose[i]->speaks = waits[i].revents != 0;
+  for (size_t i = 1; i < waits.size(); ++i) waited_for[i]->readable = waits[i].revents != 0;
 }
 
-void HeartbeatServer::greet() {
-  while (unauthenticated_.size() < kMostStrangers) {
+/// A peer that sends the token becomes a rank; one that sends anything else, or nothing for long, is dropped.
+void HeartbeatServer::accept_peers() {
+  while (unauthenticated_.size() < kMostUnauthenticated) {
     auto socket = listener_.accept(Seconds(0));
     if (!socket.open()) break;
-    unauthenticated_.push_back({std::make_unique<LineChannel>(std::move(socket), 256), Clock::now()});
+    unauthenticated_.push_back({std::make_unique<LineChannel>(std::move(socket), kGreetingLimit), Clock::now()});
   }
-  std::erase_if(unauthenticated_, [this](auto& stranger) {
-    for (const auto& line : stranger.first->read()) {
+  std::erase_if(unauthenticated_, [this](auto& peer) {
+    for (const auto& line : peer.channel->receive()) {
       std::istringstream words(line);
       std::string token;
       size_t rank = 0;
-      if (!(words >> token >> rank) || token != token_ || rank >= seen_.size()) return true;
-      seen_[rank].lines = std::move(stranger.first);
-      seen_[rank].lines->say("welcome");
-      seen_[rank].lines->set_most(1 << 20);
-      seen_[rank].heard = Clock::now();
+      if (!(words >> token >> rank) || token != token_ || rank >= peers_.size()) return true;
+      peers_[rank].channel = std::move(peer.channel);
+      peers_[rank].channel->send("welcome");
+      peers_[rank].channel->set_limit(kMessageLimit);
+      peers_[rank].last_message = Clock::now();
       return true;
     }
-    return stranger.first->broken() || Seconds(Clock::now() - stranger.second) > Seconds(10);
+    return peer.channel->broken() || Seconds(Clock::now() - peer.since) > kTimeToAuthenticate;
   });
 }
 
-void HeartbeatServer::note(Seen& one, const CollectiveProgress& progress) {
-  if (progress.entered != one.entered || progress.left != one.left) one.moved = one.level = Clock::now();
-  one.entered = progress.entered;
-  one.left = progress.left;
+void HeartbeatServer::record_progress(Peer& peer, const CollectiveProgress& progress) {
+  if (progress.entered != peer.progress.entered || progress.left != peer.progress.left)
+    peer.last_progress = peer.last_level = Clock::now();
+  peer.progress = progress;
 }
 
-void HeartbeatServer::read() {
-  for (size_t rank = 1; rank < seen_.size(); ++rank) {
-    auto& one = seen_[rank];
-    if (!one.lines || !one.speaks) continue;
-    for (const auto& line : one.lines->read()) {
-      one.heard = Clock::now();
-      std::istringstream words(line);
-      std::string word;
-      words >> word;
-      if (word == "at") {
-        CollectiveProgress progress;
-        words >> progress.entered >> progress.left;
-        note(one, progress);
-      } else if (word == "bye") {
-        one.gone = true;
-      } else if (word == "fail") {
-        int code = 1;
-        bool alike = false;
-        words >> code >> alike >> std::ws;
-        std::string message;
-        std::getline(words, message);
-        if (!reported_) reported_ = ReportedFailure{{many_lines(message), code, alike}, rank, one.heard};
-      }
+void HeartbeatServer::receive() {
+  for (size_t rank = 1; rank < peers_.size(); ++rank) {
+    auto& peer = peers_[rank];
+    if (!peer.channel || !peer.readable) continue;
+    for (const auto& line : peer.channel->receive()) {
+      peer.last_message = Clock::now();
+      receive_line(rank, line);
     }
   }
 }
 
-/// What is wrong everywhere, as a path that is nowhere, fails all ranks at about the same time: rank 0 waits for its
-/// own failure a moment before it gives the name of the rank whose came first.
-void HeartbeatServer::hear_failures(Clock::time_point now) {
-  const auto own = common_->take_failure();
-  if (own && (!reported_ || reported_->failure.message == own->message)) return end({own->message, own->code});
+void HeartbeatServer::receive_line(size_t rank, const std::string& line) {
+  auto& peer = peers_[rank];
+  std::istringstream words(line);
+  std::string word;
+  words >> word;
+  if (word == "at") {
+    CollectiveProgress progress;
+    words >> progress.entered >> progress.left;
+    record_progress(peer, progress);
+  } else if (word == "bye") {
+    peer.left = true;
+  } else if (word == "fail") {
+    RankFailure failure;
+    words >> failure.code >> failure.same_on_all >> std::ws;
+    std::getline(words, failure.message);
+    failure.message = many_lines(failure.message);
+    if (!reported_) reported_ = ReportedFailure{std::move(failure), rank, peer.last_message};
+  }
+}
+
+/// A fault that all ranks have, such as a path that does not exist, fails them at about the same time. So rank 0 waits
+/// a moment for a failure of its own before it names the rank that reported first.
+void HeartbeatServer::handle_reported_failures(Clock::time_point now) {
+  const auto own = state_->take_own_failure();
+  if (own && (!reported_ || reported_->failure.message == own->message)) return end_job({own->message, own->code});
   if (!reported_) return;
   const auto& [failure, rank, since] = *reported_;
-  if (failure.alike) return end({failure.message, failure.code});
-  if (own || Seconds(now - since) > common_->options.own) {
-    end({text(common_->name_of(static_cast<int64_t>(rank)), ": ", failure.message), failure.code});
+  if (failure.same_on_all) return end_job({failure.message, failure.code});
+  if (own || Seconds(now - since) > state_->options.own_failure_wait) {
+    end_job({text(state_->name_of(static_cast<int64_t>(rank)), ": ", failure.message), failure.code});
   }
 }
 
-void HeartbeatServer::judge(Clock::time_point now) {
-  if (done_) return;
-  const auto& options = common_->options;
-  for (size_t rank = 1; rank < seen_.size(); ++rank) {
-    const auto& one = seen_[rank];
-    if (one.gone) continue;
-    if (!one.lines && !common_->met) continue;  // the constructor's time is for that
-    if (one.lines && one.lines->broken())
-      return end({text(common_->name_of(static_cast<int64_t>(rank)), " is gone: it was ended, or its host was")});
-    if (Seconds(now - one.heard) > options.silence) {
-      return end({text("nothing has come from ", common_->name_of(static_cast<int64_t>(rank)), " for ",
-                       in_seconds(options.silence), ": it is stopped, or its host or network is down")});
+void HeartbeatServer::check_connections(Clock::time_point now) {
+  const auto& options = state_->options;
+  for (size_t rank = 1; rank < peers_.size(); ++rank) {
+    const auto& peer = peers_[rank];
+    if (peer.left) continue;
+    if (!peer.channel && !state_->connected) continue;  // the constructors' timeout is for that
+    const auto name = [&] { return state_->name_of(static_cast<int64_t>(rank)); };
+    if (peer.channel && peer.channel->broken())
+      return end_job({text(name(), " is gone: it was ended, or its host was")});
+    if (Seconds(now - peer.last_message) > options.silence_timeout) {
+      return end_job({text("nothing has come from ", name(), " for ", in_seconds(options.silence_timeout),
+                           ": it is stopped, or its host or network is down")});
     }
   }
-  const Seconds stall(common_->stall.load());
+}
+
+void HeartbeatServer::check_progress(Clock::time_point now) {
+  const Seconds timeout(state_->stall_timeout.load());
   int64_t furthest = 0;
-  for (const auto& one : seen_) furthest = std::max(furthest, one.entered);
-  for (auto& one : seen_) {
-    if (one.entered == furthest) one.level = now;
+  for (const auto& peer : peers_) furthest = std::max(furthest, peer.progress.entered);
+  for (auto& peer : peers_) {
+    if (peer.progress.entered == furthest) peer.last_level = now;
   }
-  bool all_still = true, inside = false;
-  for (size_t rank = 0; rank < seen_.size(); ++rank) {
-    const auto& one = seen_[rank];
-    const bool still = Seconds(now - one.moved) > stall;
-    all_still = all_still && still;
-    inside = inside || one.left < one.entered;
-    if (Seconds(now - one.level) > stall && !one.gone) {
-      return end({text(common_->name_of(static_cast<int64_t>(rank)), " hangs: for ", in_seconds(stall),
-                       " it has not come to collective operation ", one.entered + 1,
-                       ", where others wait (parallel.timeout)")});
+  bool all_stalled = true, any_inside = false;
+  for (size_t rank = 0; rank < peers_.size(); ++rank) {
+    const auto& peer = peers_[rank];
+    all_stalled = all_stalled && Seconds(now - peer.last_progress) > timeout;
+    any_inside = any_inside || peer.progress.left < peer.progress.entered;
+    if (Seconds(now - peer.last_level) > timeout && !peer.left) {
+      return end_job({text(state_->name_of(static_cast<int64_t>(rank)), " hangs: for ", in_seconds(timeout),
+                           " it has not come to collective operation ", peer.progress.entered + 1,
+                           ", where others wait (parallel.timeout)")});
     }
   }
-  if (all_still && inside) {
-    end({text("all ranks have waited in a collective operation for ", in_seconds(stall),
-              ": the network or a GPU between them does not work (parallel.timeout)")});
+  if (all_stalled && any_inside) {
+    end_job({text("all ranks have waited in a collective operation for ", in_seconds(timeout),
+                  ": the network or a GPU between them does not work (parallel.timeout)")});
   }
 }
 
-void HeartbeatServer::end(JobFailure verdict) {
+void HeartbeatServer::end_job(JobFailure failure) {
   if (done_) return;
   done_ = true;
-  common_->say(verdict);
-  for (auto& one : seen_) {
-    if (one.lines && !one.lines->broken()) one.lines->say(text("end ", verdict.code, ' ', one_line(verdict.message)));
+  state_->report_once(failure);
+  for (auto& peer : peers_) {
+    if (peer.channel && !peer.channel->broken())
+      peer.channel->send(text("end ", failure.code, ' ', one_line(failure.message)));
   }
   const auto until = Clock::now() + std::chrono::duration_cast<Clock::duration>(kGrace);
-  const auto waited_for = [](const Seen& one) { return one.lines && !one.lines->broken() && !one.gone; };
-  while (Clock::now() < until && std::any_of(seen_.begin(), seen_.end(), waited_for)) {
+  const auto is_waited_for = [](const Peer& peer) { return peer.channel && !peer.channel->broken() && !peer.left; };
+  while (Clock::now() < until && std::any_of(peers_.begin(), peers_.end(), is_waited_for)) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    for (auto& one : seen_) {
-      if (!one.lines) continue;
-      for (const auto& line : one.lines->read()) one.gone = one.gone || line == "heard";
+    for (auto& peer : peers_) {
+      if (!peer.channel) continue;
+      for (const auto& line : peer.channel->receive()) peer.left = peer.left || line == "heard";
     }
   }
-  common_->decide(std::move(verdict));
+  state_->end_with(std::move(failure));
 }
 
 }  // namespace monge::dist

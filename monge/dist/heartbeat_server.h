@@ -1,4 +1,4 @@
-// Rank 0's side of a watch: hears all ranks and judges.
+// Rank 0's side of the failure detector: receives the heartbeats of all ranks and decides whether the job has failed.
 #pragma once
 
 #include <atomic>
@@ -8,7 +8,6 @@
 #include <optional>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "monge/dist/failure_state.h"
@@ -19,46 +18,54 @@ namespace monge::dist {
 
 class HeartbeatServer {
  public:
-  /// Begins its thread. @param token  what ranks say when they connect.
-  HeartbeatServer(std::shared_ptr<FailureState> common, Listener listener, std::string token);
+  /// Starts its thread. @param token  which a rank sends when it connects.
+  HeartbeatServer(std::shared_ptr<FailureState> state, Listener listener, std::string token);
   ~HeartbeatServer();
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  struct Seen {
-    std::unique_ptr<LineChannel> lines;
-    Clock::time_point heard, moved;  // any message; one with progress
-    Clock::time_point level;         // when it was last with those that are furthest, or moved
-    int64_t entered = 0, left = 0;
-    bool speaks = false;  // something has come
-    bool gone = false;    // said goodbye
+  /// A rank as rank 0 sees it; for rank 0 itself without a channel.
+  struct Peer {
+    std::unique_ptr<LineChannel> channel;
+    Clock::time_point last_message, last_progress;
+    Clock::time_point last_level;  // when it last made progress or was as far as the furthest rank
+    CollectiveProgress progress;
+    bool readable = false;  // something has arrived
+    bool left = false;      // has said goodbye
   };
 
-  /// What a rank said of its failure.
+  /// A connection that has not sent the token yet.
+  struct UnauthenticatedPeer {
+    std::unique_ptr<LineChannel> channel;
+    Clock::time_point since;
+  };
+
+  /// A failure that a rank has reported.
   struct ReportedFailure {
-    FailureState::Failure failure;
+    RankFailure failure;
     size_t rank = 0;
     Clock::time_point since;
   };
 
-  void serve();
-  void wait();
-  /// Takes those that come with the token in.
-  void greet();
-  static void note(Seen& one, const CollectiveProgress& progress);
-  void read();
-  void hear_failures(Clock::time_point now);
-  void judge(Clock::time_point now);
-  /// Tells all, and stays until they have read it.
-  void end(JobFailure verdict);
+  void run();
+  void wait_for_messages();
+  void accept_peers();
+  static void record_progress(Peer& peer, const CollectiveProgress& progress);
+  void receive();
+  void receive_line(size_t rank, const std::string& line);
+  void handle_reported_failures(Clock::time_point now);
+  void check_connections(Clock::time_point now);
+  void check_progress(Clock::time_point now);
+  /// Notifies all ranks and waits until they have read it.
+  void end_job(JobFailure failure);
 
-  std::shared_ptr<FailureState> common_;
+  std::shared_ptr<FailureState> state_;
   Listener listener_;
   std::string token_;
-  std::vector<Seen> seen_;
-  std::vector<std::pair<std::unique_ptr<LineChannel>, Clock::time_point>> unauthenticated_;
-  std::optional<ReportedFailure> reported_;  // the first
+  std::vector<Peer> peers_;  ///< by rank
+  std::vector<UnauthenticatedPeer> unauthenticated_;
+  std::optional<ReportedFailure> reported_;  ///< the first
   std::atomic<bool> ending_{false};
   bool done_ = false;
   std::thread thread_;

@@ -1,6 +1,7 @@
 #include "monge/dist/job.h"
 
 #include "monge/core/error.h"
+#include "monge/core/user_words.h"
 #include "monge/dist/mpi_transport.h"
 #include "monge/dist/rendezvous.h"
 #include "monge/dist/watchdog.h"
@@ -15,44 +16,46 @@ std::unique_ptr<Transport> transport_for(const Launch& launch, const JobOptions&
     case Launch::Kind::mpi:
       return make_mpi_transport();
     case Launch::Kind::environment:
-      return meet(launch, options.patience, launch.rank == 0 ? options.log : nullptr);
+      return meet(launch, options.timeout, launch.rank == 0 ? options.log : nullptr);
   }
   return nullptr;
 }
 
 }  // namespace
 
-Job::Job(const Launch& launch, const JobOptions& options, FailureCallbacks calls)
-    : options_(options), calls_(calls), group_(std::make_shared<ProcessGroup>(transport_for(launch, options))) {
+Job::Job(const Launch& launch, const JobOptions& options, FailureCallbacks callbacks)
+    : options_(options),
+      callbacks_(callbacks),
+      group_(std::make_unique<ProcessGroup>(transport_for(launch, options), launch.kind != Launch::Kind::alone)) {
   if (launch.kind == Launch::Kind::mpi) {
-    const auto told = ranks_of_mpi();
-    if (told && *told != group_->size()) {
-      throw Error(Complaint{
-          .what = text("the launcher started ", *told, " ranks, and MPI knows of ", group_->size(),
-                       ": the launcher is of another MPI than this program, or speaks another protocol"),
-          .fix =
-              "use the mpirun of Open MPI, srun --mpi=pmix, or start without MPI: srun --mpi=none, torchrun, --gpus"});
+    const auto started = ranks_of_mpi();
+    if (started && *started != group_->size()) {
+      throw InputError(
+          {.what = text("the launcher started ", *started, " ranks, and MPI knows of ", group_->size(),
+                        ": the launcher is of another MPI than this program, or speaks another protocol"),
+           .fix = "use the mpirun of Open MPI, srun --mpi=pmix, or start without MPI: srun --mpi=none, torchrun, " +
+                  user_word("dist::spawn_ranks()")});
     }
   }
-  auto watched = options.watch;
-  if (launch.kind == Launch::Kind::environment) watched.host = launch.host;
-  watch_ = std::make_unique<FailureDetector>(*group_, watched, std::move(calls));
-  group_->set_patience(1e8);  // from here on the watch knows better
+  auto failure = options.failure;
+  if (launch.kind == Launch::Kind::environment) failure.host = launch.host;
+  detector_ = std::make_unique<FailureDetector>(*group_, failure, std::move(callbacks));
+  group_->set_timeout(1e8);  // from here on the failure detector decides
 }
 
 void Job::finish() {
-  // Until all are here a rank that dies is still missed; then each goes, and is not judged any more.
+  // The detector still notices a rank that dies before all have come here. After the barrier each rank may go.
   group_->barrier();
-  watch_->leave();
+  detector_->leave();
   {
-    const Watchdog watchdog(options_.watch.silence, [this] {
-      const JobFailure verdict{"the ranks did their work and do not come to an end together"};
-      speak(calls_, verdict);
-      calls_.ended(verdict);
+    const Watchdog watchdog(options_.failure.silence_timeout, [this] {
+      const JobFailure failure{"the ranks did their work and do not come to an end together"};
+      report(callbacks_, failure);
+      callbacks_.end_process(failure);
     });
     group_->close();
   }
-  watch_.reset();
+  detector_.reset();
 }
 
 }  // namespace monge::dist

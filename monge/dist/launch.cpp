@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "monge/core/error.h"
+#include "monge/core/user_words.h"
 
 namespace monge::dist {
 namespace {
@@ -13,11 +14,11 @@ int64_t number_of(const std::string& name, const std::string& value, int64_t lea
   int64_t out = 0;
   const auto [end, fault] = std::from_chars(value.data(), value.data() + value.size(), out);
   if (fault != std::errc() || end != value.data() + value.size() || out < least || out > most) {
-    throw Error(Complaint{.what = "the environment variable of a launcher cannot be used",
-                          .where = name,
-                          .value = '"' + value + '"',
-                          .allowed = text(least, "..", most),
-                          .fix = "it is the launcher's to set; unset it to run alone"});
+    throw InputError({.what = "the environment variable of a launcher cannot be used",
+                      .where = name,
+                      .value = '"' + value + '"',
+                      .allowed = text(least, "..", most),
+                      .fix = "it is the launcher's to set; unset it to run alone"});
   }
   return out;
 }
@@ -79,12 +80,13 @@ Launch detect_launch(const Environment& environment, bool mpi) {
     if (launch.size == 1) return launch;
     const auto host = environment("MASTER_ADDR"), port = environment("MASTER_PORT");
     if (!host || !port) {
-      throw Error(Complaint{
-          .what =
-              text("WORLD_SIZE = ", launch.size, " says that this is one of several ranks, but not where they meet"),
-          .where = host ? "MASTER_PORT" : "MASTER_ADDR",
-          .value = "unset",
-          .fix = "set both MASTER_ADDR (the host of rank 0) and MASTER_PORT, or start by torchrun, mpirun or --gpus"});
+      throw InputError(
+          {.what =
+               text("WORLD_SIZE = ", launch.size, " says that this is one of several ranks, but not where they meet"),
+           .where = host ? "MASTER_PORT" : "MASTER_ADDR",
+           .value = "unset",
+           .fix = "set both MASTER_ADDR (the host of rank 0) and MASTER_PORT, or start by torchrun, mpirun or " +
+                  user_word("dist::spawn_ranks()")});
     }
     launch.host = *host;
     launch.port = static_cast<uint16_t>(number_of("MASTER_PORT", *port, 1, 65535));

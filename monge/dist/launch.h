@@ -13,37 +13,41 @@ namespace monge::dist {
 struct Launch {
   enum class Kind {
     alone,        ///< no launcher
-    mpi,          ///< MPI_Init says the rest
+    mpi,          ///< MPI_Init knows the rest
     environment,  ///< the ranks meet at `host` and `port`
   };
   Kind kind = Kind::alone;
-  std::string by;  ///< "mpirun", "srun", "torchrun", for messages
+  std::string by;  ///< the launcher's name for messages: "mpirun", "srun", "torchrun"
   int64_t rank = 0, size = 1;
   std::string host;  ///< of rank 0
   uint16_t port = 0;
-  bool met_by_agent = false;   ///< something else than rank 0 listens there already (torchrun's own store)
-  std::optional<int> listens;  ///< descriptor that rank 0 inherited, on which `port` is open already
-  std::string run = "0";       ///< tells this start from earlier ones at the same port
+  bool met_by_agent = false;  ///< a process other than rank 0 already listens there (torchrun's own store)
+  std::optional<int>
+      listens;            ///< a descriptor that rank 0 inherited, which listens on `port`; the rendezvous closes it
+  std::string run = "0";  ///< distinguishes this start from earlier ones at the same port
 };
 
 /// Reads an environment variable; nothing when it is unset or empty.
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 Environment real_environment();
 
-/// By the variables that launchers set, the first that there are of:
+/// Reads the variables that launchers set. The first row that applies decides:
 ///
-///     TORCHELASTIC_RUN_ID, MONGE_LAUNCHED_BY            as RANK below, since mpirun or srun may have started that
-///     launcher OMPI_COMM_WORLD_SIZE; PMIX_RANK; PMI_RANK         MPI: mpirun, srun --mpi=pmix RANK, WORLD_SIZE,
-///     MASTER_ADDR, MASTER_PORT        torchrun, PyTorchJob of Kubernetes, monge's own --gpus and --ranks
-///     SLURM_STEP_NUM_TASKS above 1, SLURM_PROCID        srun without MPI: the first host of SLURM_STEP_NODELIST, a
-///     port made
-///                                                       of the job's number, or MASTER_PORT
+///     variables                                      launcher                     the ranks meet
+///     TORCHELASTIC_RUN_ID, MONGE_LAUNCHED_BY         torchrun; --gpus, --ranks    as RANK below: mpirun or srun may
+///                                                                                 have started that launcher
+///     OMPI_COMM_WORLD_SIZE; PMIX_RANK; PMI_RANK      mpirun, srun --mpi=pmix      in MPI_Init
+///     RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT     torchrun, PyTorchJob of      at MASTER_ADDR, MASTER_PORT
+///                                                    Kubernetes, --gpus, --ranks
+///     SLURM_STEP_NUM_TASKS above 1, SLURM_PROCID     srun without MPI             on the first host of
+///                                                                                 SLURM_STEP_NODELIST, at MASTER_PORT
+///                                                                                 or a port made of the job's number
 ///
-/// @throws Error for variables that contradict each other, naming them.
-/// @param mpi  whether this build has MPI; without it what srun says counts.
+/// @param mpi  whether this build has MPI; without it srun's own variables count.
+/// @throws InputError for variables that contradict each other, naming them.
 Launch detect_launch(const Environment& environment = real_environment(), bool mpi = has_mpi());
 
-/// How many ranks a launcher of MPI says that there are; nothing where none says so.
+/// The number of ranks according to an MPI launcher; nothing when none says it.
 std::optional<int64_t> ranks_of_mpi(const Environment& environment = real_environment());
 
 /// The first host of a Slurm list: "gpu[03-07,9],login" gives "gpu03".

@@ -7,7 +7,7 @@
 
 namespace monge::dist {
 
-/// Newlines end messages, so that they are written as another sign.
+/// A newline ends a message, so the vertical tab stands for it.
 std::string one_line(std::string text) {
   std::replace(text.begin(), text.end(), '\n', '\v');
   return text;
@@ -18,19 +18,19 @@ std::string many_lines(std::string text) {
   return text;
 }
 
-void LineChannel::say(const std::string& line) {
+void LineChannel::send(const std::string& line) {
   out_ += line + '\n';
-  push();
+  flush();
 }
 
-std::vector<std::string> LineChannel::read() {
-  push();
+std::vector<std::string> LineChannel::receive() {
+  flush();
   char buffer[4096];
   while (!broken_) {
     const auto got = ::recv(socket_.descriptor(), buffer, sizeof buffer, MSG_DONTWAIT);
     if (got > 0) {
       in_.append(buffer, static_cast<size_t>(got));
-      if (in_.size() <= most_) continue;
+      if (in_.size() <= limit_) continue;
       broken_ = in_.find('\n') == std::string::npos;
       break;
     }
@@ -45,7 +45,7 @@ std::vector<std::string> LineChannel::read() {
   return out;
 }
 
-void LineChannel::push() {
+void LineChannel::flush() {
   while (!out_.empty() && !broken_) {
     const auto sent = ::send(socket_.descriptor(), out_.data(), out_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent > 0) {

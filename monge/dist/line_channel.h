@@ -1,7 +1,8 @@
-// Messages of one line each over a connection that never waits.
+// A connection for messages of one line each that never blocks.
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "monge/dist/socket.h"
@@ -11,30 +12,30 @@ namespace monge::dist {
 /// Not thread-safe.
 class LineChannel {
  public:
-  /// @param most  bytes that may come without making a line; more break the connection.
-  explicit LineChannel(Socket socket, size_t most = 1 << 20) : socket_(std::move(socket)), most_(most) {}
+  /// @param limit  bytes that may arrive without a newline; more of them break the channel.
+  explicit LineChannel(Socket socket, size_t limit = 1 << 20) : socket_(std::move(socket)), limit_(limit) {}
 
-  void set_most(size_t most) { most_ = most; }
+  void set_limit(size_t limit) { limit_ = limit; }
   const Socket& socket() const { return socket_; }
-  /// Whether no more can come or go.
+  /// Whether nothing can arrive or leave any more.
   bool broken() const { return broken_; }
 
-  /// Sends what can be sent now, the rest with later calls. @param line  without newline.
-  void say(const std::string& line);
+  /// Sends what the connection takes now, and the rest in later calls. @param line  without a newline.
+  void send(const std::string& line);
 
-  /// Complete lines that have come; afterwards broken() says whether more can.
-  std::vector<std::string> read();
+  /// @return the complete lines that have arrived. Afterwards broken() says whether more can arrive.
+  std::vector<std::string> receive();
 
  private:
-  void push();
+  void flush();
 
   Socket socket_;
   std::string in_, out_;
-  size_t most_;
+  size_t limit_;
   bool broken_ = false;
 };
 
-/// A text of several lines as one, and back.
+/// Encodes a text of several lines as one line, and decodes it.
 std::string one_line(std::string text);
 std::string many_lines(std::string text);
 

@@ -1,6 +1,7 @@
 #include "monge/dist/mpi_transport.h"
 
 #include "monge/core/error.h"
+#include "monge/core/user_words.h"
 
 #ifdef MONGE_MPI
 #define OMPI_SKIP_MPICXX 1  // the bindings for C++ that MPI itself gave up
@@ -26,7 +27,7 @@ void check(int code, const char* what) {
   throw SystemError(text("MPI, ", what, ": ", std::string(words, static_cast<size_t>(length))));
 }
 
-/// Waits without keeping a core busy for long: the cores are wanted by what the sum overlaps with.
+/// Waits without keeping a core busy for long: the computation that overlaps with the sum needs the cores.
 void finish(MPI_Request& request, const char* what) {
   using Clock = std::chrono::steady_clock;
   const auto began = Clock::now();
@@ -45,7 +46,7 @@ class MpiTransport : public Transport {
  public:
   MpiTransport() {
     int provided = 0;
-    // The main thread begins, a thread of ProcessGroup goes on.
+    // The main thread makes the first calls, a thread of ProcessGroup all later ones.
     check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided), "MPI_Init_thread");
     require(provided >= MPI_THREAD_SERIALIZED,
             "this MPI cannot be used by one thread after another (MPI_THREAD_SERIALIZED)");
@@ -126,8 +127,9 @@ std::unique_ptr<Transport> make_mpi_transport() { return std::make_unique<MpiTra
 bool has_mpi() { return false; }
 
 std::unique_ptr<Transport> make_mpi_transport() {
-  throw Error(Complaint{.what = "this build has no MPI",
-                        .fix = "build with -DMONGE_MPI=ON, or start by torchrun, srun or --gpus, which need none"});
+  throw InputError({.what = "this build has no MPI",
+                    .fix = "build with -DMONGE_MPI=ON, or start by torchrun, srun or " +
+                           user_word("dist::spawn_ranks()") + ", which need none"});
 }
 
 #endif

@@ -1,4 +1,4 @@
-// Collective operations by MPI, for jobs that mpirun or srun --mpi=pmix started.
+// Collective operations through MPI, for jobs started by mpirun or srun --mpi=pmix.
 #pragma once
 
 #include <memory>
@@ -7,10 +7,10 @@
 
 namespace monge::dist {
 
-/// Whether this build can.
+/// Whether this build has MPI.
 bool has_mpi();
 
-/// Calls MPI_Init_thread. Once a process. @throws Error in a build without MPI.
+/// Calls MPI_Init_thread, so call it once in a process. @throws InputError in a build without MPI.
 std::unique_ptr<Transport> make_mpi_transport();
 
 }  // namespace monge::dist

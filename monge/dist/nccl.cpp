@@ -13,8 +13,8 @@
 
 namespace monge::dist {
 
-std::shared_ptr<ProcessGroup> world_of_one(torch::Device device) {
-  auto group = std::make_shared<ProcessGroup>();
+std::unique_ptr<ProcessGroup> make_nccl_group_of_one(torch::Device device) {
+  auto group = std::make_unique<ProcessGroup>();
   if (device.is_cuda()) group->use_gpu(make_nccl_sums(*group, device));
   return group;
 }
@@ -36,7 +36,7 @@ ncclDataType_t type_of(torch::ScalarType type) {
     case torch::kFloat64:
       return ncclFloat64;
     default:
-      throw Error(text("sums over GPUs are of float32 or float64; got ", type));
+      throw InputError(text("sums over GPUs are of float32 or float64; got ", type));
   }
 }
 
@@ -48,7 +48,7 @@ class NcclWork : public Work {
   void wait() override { done_.block(c10::cuda::getCurrentCUDAStream(to_.device().index())); }
 
  private:
-  torch::Tensor from_, to_;  // kept until whoever waits goes on
+  torch::Tensor from_, to_;  // kept alive until the caller has waited
   at::cuda::CUDAEvent done_;
 };
 
@@ -58,8 +58,8 @@ class NcclSums : public GpuSums {
       : stream_(c10::cuda::getStreamFromPool(/*isHighPriority=*/true, device.index())) {
     ncclUniqueId id{};
     if (group.is_root()) check(ncclGetUniqueId(&id), "ncclGetUniqueId");
-    const auto told = group.broadcast(std::string(id.internal, sizeof id.internal));
-    std::memcpy(id.internal, told.data(), sizeof id.internal);
+    const auto root_id = group.broadcast(std::string(id.internal, sizeof id.internal));
+    std::memcpy(id.internal, root_id.data(), sizeof id.internal);
     check(ncclCommInitRank(&communicator_, static_cast<int>(group.size()), id, static_cast<int>(group.rank())),
           "ncclCommInitRank");
   }
@@ -88,8 +88,9 @@ bool has_nccl() { return true; }
 
 std::unique_ptr<GpuSums> make_nccl_sums(ProcessGroup& group, torch::Device device) {
   if (!device.has_index()) device = torch::Device(torch::kCUDA, 0);
-  c10::cuda::set_device(device.index());  // for good: what asks for "the GPU" must not wake another rank's
-  // Two ranks on one GPU would wait for each other's kernels; NCCL's own message names neither.
+  // For good: code that asks for the current GPU must not initialise another rank's.
+  c10::cuda::set_device(device.index());
+  // Two ranks on one GPU would wait for each other's kernels, and NCCL's own message names neither rank.
   cudaDeviceProp properties{};
   C10_CUDA_CHECK(cudaGetDeviceProperties(&properties, device.index()));
   std::string uuid;
@@ -98,9 +99,9 @@ std::unique_ptr<GpuSums> make_nccl_sums(ProcessGroup& group, torch::Device devic
   for (size_t a = 0; a < all.size(); ++a) {
     for (size_t b = 0; b < a; ++b) {
       if (all[a] != all[b]) continue;
-      throw Error(Complaint{.what = text("ranks ", b, " and ", a, " on host ",
-                                         group.location(static_cast<int64_t>(a)).host, " have the same GPU"),
-                            .fix = "start as many ranks on a host as it has GPUs"});
+      throw InputError({.what = text("ranks ", b, " and ", a, " on host ", group.location(static_cast<int64_t>(a)).host,
+                                     " have the same GPU"),
+                        .fix = "start as many ranks on a host as it has GPUs"});
     }
   }
   return std::make_unique<NcclSums>(group, device);
@@ -111,7 +112,7 @@ std::unique_ptr<GpuSums> make_nccl_sums(ProcessGroup& group, torch::Device devic
 bool has_nccl() { return false; }
 
 std::unique_ptr<GpuSums> make_nccl_sums(ProcessGroup&, torch::Device) {
-  throw Error(Complaint{.what = "this build has no NCCL", .fix = "build the preset cuda"});
+  throw InputError({.what = "this build has no NCCL", .fix = "build the preset cuda"});
 }
 
 #endif

@@ -9,18 +9,18 @@
 
 namespace monge::dist {
 
-/// Whether this build can.
+/// Whether this build has NCCL.
 bool has_nccl();
 
-/// One communicator over all ranks, each with its `device`, which all make together. Sums run on a stream of their own,
-/// beside what the current stream does, and can be captured in CUDA graphs. In a job of one rank, too. `device` becomes
-/// the current one.
-/// @throws Error in a build without NCCL, or naming the rank where two ranks share a GPU; SystemError with NCCL's
+/// Makes one communicator over all ranks, each with its own `device`; all ranks call it together. A group of one rank
+/// may have one too. Sums run on a stream of their own, beside the work of the current stream, and CUDA graphs can
+/// capture them. `device` becomes the current device.
+/// @throws InputError in a build without NCCL, or naming the rank where two ranks share a GPU; SystemError with NCCL's
 /// reason.
 std::unique_ptr<GpuSums> make_nccl_sums(ProcessGroup& group, torch::Device device);
 
-/// A job of one rank, whose sums on a GPU take the way of larger jobs, through NCCL. For checks and timings; one that a
-/// user starts sends nothing.
-std::shared_ptr<ProcessGroup> world_of_one(torch::Device device);
+/// A group of one rank that sums on a GPU through NCCL, as larger groups do. For checks and timings: the group of a job
+/// of one rank, as a user starts it, sends nothing. On the CPU it is a plain group of one rank.
+std::unique_ptr<ProcessGroup> make_nccl_group_of_one(torch::Device device);
 
 }  // namespace monge::dist

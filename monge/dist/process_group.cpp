@@ -21,7 +21,7 @@ std::string host_name() {
   return ::gethostname(name, sizeof name - 1) == 0 && name[0] != 0 ? name : "localhost";
 }
 
-/// Nothing is left to wait for.
+/// The sum of a single rank, which was a copy.
 class Done : public Work {
  public:
   void wait() override {}
@@ -87,27 +87,39 @@ class ProcessGroup::Engine {
   std::thread thread_;  // last: it uses the others
 };
 
-ProcessGroup::ProcessGroup(std::unique_ptr<Transport> transport) : transport_(std::move(transport)) {
+ProcessGroup::ProcessGroup(std::unique_ptr<Transport> transport, bool launched)
+    : transport_(std::move(transport)), launched_(launched || transport_) {
   locations_.push_back({host_name(), static_cast<int64_t>(::getpid()), 0, 1});
   if (!transport_) return;
   rank_ = transport_->rank();
   size_ = transport_->size();
   engine_ = std::make_unique<Engine>(left_);
-  const auto told = gather(text(locations_[0].process, ' ', locations_[0].host));
+  const auto gathered = gather(text(locations_[0].process, ' ', locations_[0].host));
   locations_.clear();
   std::map<std::string, int64_t> counts;
-  for (const auto& line : told) {
+  for (const auto& line : gathered) {
     std::istringstream words(line);
-    HostLocation place;
-    words >> place.process >> std::ws;
-    std::getline(words, place.host);
-    place.local_rank = counts[place.host]++;
-    locations_.push_back(place);
+    HostLocation location;
+    words >> location.process >> std::ws;
+    std::getline(words, location.host);
+    location.local_rank = counts[location.host]++;
+    locations_.push_back(location);
   }
-  for (auto& place : locations_) place.local_size = counts[place.host];
+  for (auto& location : locations_) location.local_size = counts[location.host];
 }
 
 ProcessGroup::~ProcessGroup() = default;
+
+ProcessGroup& ProcessGroup::single() {
+  static ProcessGroup group;
+  return group;
+}
+
+void ProcessGroup::use_gpu(std::unique_ptr<GpuSums> sums) {
+  require(this != &single(),
+          "the group of a process that runs alone is shared: sums over GPUs need a group of their own");
+  gpu_ = std::move(sums);
+}
 
 std::string ProcessGroup::transport_name() const { return transport_ ? transport_->name() : "none"; }
 
@@ -189,11 +201,11 @@ void ProcessGroup::require_same(const std::string& what, const std::string& valu
   const auto all = gather(value);
   for (size_t other = 1; other < all.size(); ++other) {
     if (all[other] == all[0]) continue;
-    throw CommonError(Complaint{
-        .what = "the ranks do not agree",
-        .where = what,
-        .value = text(all[0], " on ", name_of(0), ", ", all[other], " on ", name_of(static_cast<int64_t>(other))),
-        .fix = "all ranks need the same program, command line and files"});
+    throw CommonError(
+        {.what = "the ranks do not agree",
+         .where = what,
+         .value = text(all[0], " on ", name_of(0), ", ", all[other], " on ", name_of(static_cast<int64_t>(other))),
+         .fix = "all ranks need the same program, command line and files"});
   }
 }
 
@@ -206,22 +218,22 @@ void ProcessGroup::close() {
   transport_.reset();
 }
 
-Slice slice_of_batch(int64_t batch, const ProcessGroup* group, bool may_change) {
-  const int64_t size = group ? group->size() : 1, rank = group ? group->rank() : 0;
+Slice slice_of_batch(int64_t batch, const ProcessGroup& group, bool may_change) {
+  const int64_t size = group.size();
   if (batch % size != 0) {
-    throw Error(Complaint{
-        .what = text("the batch cannot be divided among ", size, " ranks"),
-        .where = "train.batch",
-        .value = std::to_string(batch),
-        .allowed = text("multiples of ", size),
-        .fix = may_change ? text("set train.batch = ", (batch / size + 1) * size, " or start another number of ranks")
-                          : std::string("start another number of ranks; a resumed run keeps its batch")});
+    throw InputError(
+        {.what = text("the batch cannot be divided among ", size, " ranks"),
+         .where = "train.batch",
+         .value = std::to_string(batch),
+         .allowed = text("multiples of ", size),
+         .fix = may_change ? text("set train.batch = ", (batch / size + 1) * size, " or start another number of ranks")
+                           : std::string("start another number of ranks; a resumed run keeps its batch")});
   }
-  return {rank * (batch / size), batch / size, batch};
+  return {group.rank() * (batch / size), batch / size, batch};
 }
 
-Slice slice_of(int64_t count, const ProcessGroup* group) {
-  const int64_t size = group ? group->size() : 1, rank = group ? group->rank() : 0;
+Slice slice_of(int64_t count, const ProcessGroup& group) {
+  const int64_t size = group.size(), rank = group.rank();
   const int64_t begin = count * rank / size;
   return {begin, count * (rank + 1) / size - begin, count};
 }

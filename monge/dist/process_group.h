@@ -1,4 +1,4 @@
-// The ranks of a job: who they are, and the collective operations that training needs.
+// The process group: the ranks of a job, and the collective operations that training needs.
 #pragma once
 
 #include <torch/types.h>
@@ -15,106 +15,128 @@
 
 namespace monge::dist {
 
-/// An error that all ranks of a job throw alike, so that nobody need be told whose it is.
-class CommonError : public Error {
+/// An error that every rank of a job throws with the same message, so that the message need not name a rank.
+class CommonError : public InputError {
  public:
-  using Error::Error;
+  using InputError::InputError;
 };
 
 /// Where a rank runs.
 struct HostLocation {
   std::string host;
-  int64_t process = 0;     ///< its number on that host
-  int64_t local_rank = 0;  ///< its number among the ranks of that host
-  int64_t local_size = 1;
+  int64_t process = 0;     ///< process id on that host
+  int64_t local_rank = 0;  ///< number among the ranks of that host
+  int64_t local_size = 1;  ///< ranks on that host
 };
 
-/// A sum that was started. It goes on when this is destroyed before: whoever fails must not wait for others first, and
-/// the sum keeps its tensors.
+/// A sum under way. Destroying it neither cancels nor waits for the sum; the sum keeps its tensors alive.
 class Work {
  public:
   virtual ~Work() = default;
-  /// On return `to` may be used: by the host, or for a GPU by what is given to the current stream from now on.
+  /// On return `to` may be used: by the host, or on a GPU by whatever is submitted to the current stream from now on.
   /// @throws SystemError when a rank cannot be reached any more.
   virtual void wait() = 0;
 };
 
-/// Sums on one GPU a rank, see nccl.h.
+/// Sums over ranks with one GPU each, see nccl.h.
 class GpuSums {
  public:
   virtual ~GpuSums() = default;
   virtual std::unique_ptr<Work> start_sum(const torch::Tensor& from, const torch::Tensor& to) = 0;
 };
 
-/// How far a rank is, for whoever watches over the job. Counts of collective operations.
+/// Counts of collective operations: how far a rank has come. The failure detector compares them.
 struct CollectiveProgress {
   int64_t entered = 0, left = 0;
 };
 
-/// All ranks call the same operations in the same order. Not thread-safe, but one thread may start what another waits
-/// for.
+/// All ranks call the same operations in the same order. Not thread-safe, but one thread may start a sum that another
+/// thread waits for.
 ///
-/// Sums of host memory run in a thread of their own, so that `start_sum` returns at once and what is computed meanwhile
-/// overlaps with it. With one rank every operation is a copy, made at once (but see use_gpu).
+/// A group of one rank has no thread and no connection. Its operations copy at once or do nothing, so code that works
+/// on several ranks needs no branch for one rank (but see use_gpu).
+///
+/// A group of several ranks sums host memory in a thread of its own: `start_sum` returns at once, and the caller's
+/// computation overlaps with the sum.
+///
+/// Whoever takes a `ProcessGroup&` keeps the reference: the group outlives it.
 class ProcessGroup {
  public:
-  /// Meets the other ranks to learn their places. @param transport  null: a job of one.
-  explicit ProcessGroup(std::unique_ptr<Transport> transport = nullptr);
+  /// Meets the other ranks to learn their locations.
+  /// @param transport  null for a group of one rank.
+  /// @param launched   see launched(); a group with a transport always is.
+  explicit ProcessGroup(std::unique_ptr<Transport> transport = nullptr, bool launched = false);
   ~ProcessGroup();
   ProcessGroup(const ProcessGroup&) = delete;
   ProcessGroup& operator=(const ProcessGroup&) = delete;
 
+  /// The group of a process that runs alone: one rank, shared by the whole process, never closed. The default of every
+  /// function that takes a group. Any thread may use it.
+  static ProcessGroup& single();
+
   int64_t rank() const { return rank_; }
   int64_t size() const { return size_; }
-  bool is_root() const { return rank_ == 0; }  ///< rank 0: the one that writes and speaks
+  bool is_root() const { return rank_ == 0; }  ///< rank 0, which alone writes files and messages
   const HostLocation& location() const { return locations_[static_cast<size_t>(rank_)]; }
   const HostLocation& location(int64_t rank) const { return locations_.at(static_cast<size_t>(rank)); }
-  std::string transport_name() const;
+  std::string transport_name() const;  ///< "MPI", "TCP"; "none" for one rank without a transport
+
+  /// Whether a launcher started this process as a rank, even as the only one. Nothing in the library depends on it.
+  /// The program does, where a launcher expects something of a process:
+  ///   - the GPU is that of the local rank, and the threads are the cores that the launcher left to this process;
+  ///   - SIGUSR1 stops it like SIGTERM, a repeated signal within 3 s does not count, and its messages say so;
+  ///   - how to resume is reported together with a failure of the job;
+  ///   - the paths of a recipe are made absolute when it is read, because it is sent to all ranks;
+  ///   - a resumed run takes the launcher's cores in place of the number of threads that it saved.
+  bool launched() const { return launched_; }
 
   /// "rank 3 on host gpu07".
   std::string name_of(int64_t rank) const;
 
-  /// to = the sum of all ranks' `from`, the same bits everywhere. Both contiguous, of one size and type (float32,
-  /// float64; on the CPU also int64), on the CPU or on the GPU of use_gpu; the same tensor, or memory that does not
-  /// overlap. Both stay untouched by the caller until the work is waited for.
+  /// to = the sum of all ranks' `from`, with the same bits on every rank. Both are contiguous, of one size and type
+  /// (float32, float64; on the CPU also int64), on the CPU or on the GPU of use_gpu; they are the same tensor or do not
+  /// overlap. The caller leaves both alone until it has waited for the work.
   std::unique_ptr<Work> start_sum(const torch::Tensor& from, const torch::Tensor& to);
 
-  /// start_sum in place, and wait.
+  /// start_sum in place, then wait.
   void sum(const torch::Tensor& tensor);
 
-  /// `tensor` of rank `root`, contiguous or not, on all ranks.
+  /// Copies `tensor` of rank `root`, contiguous or not, to all ranks.
   void broadcast(const torch::Tensor& tensor, int64_t root = 0);
+  /// @return the text of rank `root`.
   std::string broadcast(const std::string& text, int64_t root = 0);
 
+  /// @return the texts of all ranks, in order of rank.
   std::vector<std::string> gather(const std::string& mine);
   void barrier() { gather({}); }
 
-  /// Rows of all ranks, one rank's behind another's. @param rows  [N of this rank, ...], of one type and shape of row;
-  /// on the CPU.
+  /// Concatenates the rows of all ranks in order of rank.
+  /// @param rows  [N of this rank, ...], of one type and row shape on all ranks; on the CPU.
   torch::Tensor gather_rows(const torch::Tensor& rows);
 
-  /// @throws CommonError naming the ranks when `value` is not the same on all. @param what  "source items".
+  /// @param what  names the value in the message, for example "source.path".
+  /// @throws CommonError naming the ranks unless `value` is the same on all.
   void require_same(const std::string& what, const std::string& value);
 
-  /// Whether sums of tensors on `device` take a way out of this process. Of one rank only through use_gpu.
+  /// Whether sums of tensors on `device` leave this process: with several ranks, or through use_gpu.
   bool sends(torch::Device device) const { return size_ > 1 || (!device.is_cpu() && gpu_); }
 
-  /// From here on tensors on the GPU are summed by `sums`, those of one rank, too.
-  void use_gpu(std::unique_ptr<GpuSums> sums) { gpu_ = std::move(sums); }
+  /// From now on `sums` adds the tensors on the GPU, even those of a single rank. Not for single().
+  void use_gpu(std::unique_ptr<GpuSums> sums);
 
-  /// Counts work in which all ranks take part and that runs by itself, as iterations on GPUs do, for `progress`.
+  /// Count an asynchronous operation in which all ranks take part, such as an iteration on a GPU, for `progress`.
   void note_begun() { ++entered_; }
   void note_done() { ++left_; }
 
   /// May be called from any thread.
   CollectiveProgress progress() const { return {entered_.load(), left_.load()}; }
 
-  /// See Transport::set_patience.
-  void set_patience(double seconds) {
-    if (transport_) transport_->set_patience(seconds);
+  /// See Transport::set_timeout.
+  void set_timeout(double seconds) {
+    if (transport_) transport_->set_timeout(seconds);
   }
 
-  /// An orderly end, by the thread that made this: all ranks come here. Nothing may be called afterwards.
+  /// The orderly end: all ranks call it, from the thread that made the group. No operation may follow.
   void close();
 
  private:
@@ -124,22 +146,23 @@ class ProcessGroup {
 
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<GpuSums> gpu_;
+  bool launched_;
   int64_t rank_ = 0, size_ = 1;
   std::vector<HostLocation> locations_;
   std::atomic<int64_t> entered_{0}, left_{0};
   std::unique_ptr<Engine> engine_;
 };
 
-/// The part of a batch that a rank has: items [begin, begin + length) of `whole`.
+/// A rank's part of `whole` items: [begin, begin + length).
 struct Slice {
   int64_t begin = 0, length = 0, whole = 0;
 };
 
-/// Equal shares. @throws Error naming train.batch when it cannot be divided.
-/// @param may_change  whether the user may choose another batch, as a resumed run may not.
-Slice slice_of_batch(int64_t batch, const ProcessGroup* group, bool may_change = true);
+/// Divides a batch into equal slices. @throws InputError naming train.batch when it cannot be divided.
+/// @param may_change  whether the user may choose another batch; not in a resumed run.
+Slice slice_of_batch(int64_t batch, const ProcessGroup& group, bool may_change = true);
 
-/// Ranges of nearly equal length, in order of rank, that cover [0, count).
-Slice slice_of(int64_t count, const ProcessGroup* group);
+/// Divides [0, count) into slices of nearly equal length, in order of rank.
+Slice slice_of(int64_t count, const ProcessGroup& group);
 
 }  // namespace monge::dist

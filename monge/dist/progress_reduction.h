@@ -1,4 +1,4 @@
-// How far the ranks of a job are with work of which each does a part.
+// Progress of work that the ranks of a job divide among themselves.
 #pragma once
 
 #include <torch/types.h>
@@ -10,41 +10,42 @@
 
 namespace monge::dist {
 
-/// Sums over the ranks of what each has done and left out, and of whether one wants to stop. Each tells it before a
-/// piece of its work and hears it one piece later, so that nobody waits for another's piece; what is heard is the same
-/// on all ranks, so that they may go by it.
+/// Global counts of the items done and left out, and whether any rank wants to stop. Each rank posts its counts before
+/// a piece of work and reads the global counts one piece later, so no rank blocks. All ranks read the same values and
+/// may act on them. A single rank reads its own counts at once.
 class ProgressReduction {
  public:
-  /// @param group  outlives this; null: alone, what is told is heard at once.
-  explicit ProgressReduction(ProcessGroup* group) : group_(group) {}
+  /// @param group  outlives this.
+  explicit ProgressReduction(ProcessGroup& group) : group_(group) {}
 
-  /// All ranks call it equally often. Counts are from the start.
+  /// Posts this rank's counts from the start on. All ranks call it equally often.
   void post(int64_t done, int64_t left_out, bool stop);
 
-  /// What was told last, of all.
+  /// Waits for the counts that were posted last. Without any, it does nothing.
   void receive();
 
+  /// The global values that were received last; 0 and false before.
   int64_t done() const { return received_[0].item<int64_t>(); }
   int64_t left_out() const { return received_[1].item<int64_t>(); }
   bool stop() const { return received_[2].item<int64_t>() > 0; }
 
  private:
-  ProcessGroup* group_;
+  ProcessGroup& group_;
   std::unique_ptr<Work> work_;
-  torch::Tensor reported_, coming_, received_ = torch::zeros({3}, torch::kInt64);
+  torch::Tensor posted_, incoming_, received_ = torch::zeros({3}, torch::kInt64);
 };
 
-/// The pieces of a rank's part of [0, count), in order. All ranks have equally many; the last ones may be empty.
+/// Divides this rank's slice of [0, count) into pieces. All ranks have equally many pieces; the last ones may be empty.
 class WorkPartition {
  public:
   /// @param length  of a piece, at most.
-  WorkPartition(int64_t count, int64_t length, const ProcessGroup* group);
+  WorkPartition(int64_t count, int64_t length, const ProcessGroup& group);
 
   int64_t count() const { return count_; }
-  Slice operator[](int64_t piece) const;  ///< its begin and length; whole is that of [0, count)
+  Slice operator[](int64_t piece) const;  ///< begin and length of the piece; `whole` is count of the constructor
 
  private:
-  Slice part_;
+  Slice slice_;
   int64_t length_, count_;
 };
 

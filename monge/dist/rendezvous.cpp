@@ -26,14 +26,14 @@ std::string text_of(const std::vector<uint8_t>& bytes) { return {bytes.begin(), 
 
 std::vector<uint8_t> bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
 
-/// What a rank tells of itself: a port, and addresses of which one leads to it.
+/// How a rank is reached: a port, and addresses of which at least one leads to it.
 struct Contact {
   uint16_t port = 0;
   std::vector<std::string> hosts;
 };
 
-Contact contact_of(const std::vector<uint8_t>& told) {
-  std::istringstream words(text_of(told));
+Contact contact_of(const std::vector<uint8_t>& bytes) {
+  std::istringstream words(text_of(bytes));
   Contact out;
   words >> out.port;
   for (std::string host; words >> host;) out.hosts.push_back(host);
@@ -46,13 +46,13 @@ std::string text_of(const Contact& contact) {
   return out;
 }
 
-/// Where this rank can be reached. Hosts often resolve their own name to the loopback, which leads others to
+/// The addresses of this rank. Hosts often resolve their own name to the loopback, which would lead other ranks to
 /// themselves.
 std::vector<std::string> own_hosts(const Launch& launch, Clock::time_point end) {
   if (is_loopback(launch.host)) return {launch.host};
   std::vector<std::string> out;
-  const auto patience = std::max(Seconds(1), Seconds(end - Clock::now()));
-  const auto towards_store = Socket::connect(launch.host, launch.port, patience).own_address();
+  const auto timeout = std::max(Seconds(1), Seconds(end - Clock::now()));
+  const auto towards_store = Socket::connect(launch.host, launch.port, timeout).own_address();
   if (!is_loopback(towards_store)) out.push_back(towards_store);
   if (launch.rank == 0) out.push_back(launch.host);
   for (const auto& address : own_addresses()) {
@@ -61,7 +61,7 @@ std::vector<std::string> own_hosts(const Launch& launch, Clock::time_point end) 
   return out;
 }
 
-// Of one length, so that they are read at once.
+// All greetings have one length, so that one read takes a whole one.
 constexpr int64_t kGreeting = 64;
 
 std::string greeting(const std::string& token, const std::string& word, int64_t rank) {
@@ -70,7 +70,7 @@ std::string greeting(const std::string& token, const std::string& word, int64_t 
   return out;
 }
 
-/// Connects to rank `after`, which answers when it knows us.
+/// Connects to rank `after`, which answers when the token is right.
 Socket connect_to(const Contact& contact, const std::string& token, int64_t rank, int64_t after,
                   Clock::time_point end) {
   const auto hello = greeting(token, "from", rank), expected = greeting(token, "at", after);
@@ -93,29 +93,29 @@ Socket connect_to(const Contact& contact, const std::string& token, int64_t rank
   throw SystemError(text("rank ", rank, " does not reach rank ", after, ": ", why));
 }
 
-/// Waits for rank `before` and answers it. Others that connect, and perhaps say nothing, do not keep it waiting.
+/// Waits for rank `before` and answers it. Other peers that connect, and perhaps send nothing, do not delay it.
 Socket accept_from(Listener& listener, const std::string& token, int64_t rank, int64_t before, Clock::time_point end) {
   const auto expected = greeting(token, "from", before), answer = greeting(token, "at", rank);
   constexpr size_t kMost = 64;
-  std::deque<std::pair<Socket, std::string>> waiting;  // and what they have said
+  std::deque<std::pair<Socket, std::string>> waiting;  // with the bytes received from each
   while (Clock::now() < end) {
     for (auto socket = listener.accept(Seconds(0.02)); socket.open(); socket = listener.accept(Seconds(0))) {
       waiting.emplace_back(std::move(socket), std::string());
       if (waiting.size() > kMost) waiting.pop_front();
     }
     for (auto one = waiting.begin(); one != waiting.end();) {
-      auto& [socket, said] = *one;
-      const bool open = socket.receive_some(said, kGreeting);
-      if (open && static_cast<int64_t>(said.size()) < kGreeting) {
+      auto& [socket, received] = *one;
+      const bool open = socket.receive_some(received, kGreeting);
+      if (open && static_cast<int64_t>(received.size()) < kGreeting) {
         ++one;
         continue;
       }
-      if (open && said == expected) {
+      if (open && received == expected) {
         socket.send(answer.data(), kGreeting, Seconds(5));
         socket.set_peer(text("rank ", before));
         return std::move(socket);
       }
-      one = waiting.erase(one);  // a stranger, or a rank that tries a wrong address
+      one = waiting.erase(one);  // an unauthenticated peer, or a rank that tried a wrong address
     }
   }
   throw SystemError(text("rank ", before, " did not connect to rank ", rank, ", port ", listener.port()));
@@ -135,7 +135,7 @@ void wait_for_all(c10d::TCPStore& store, const Launch& launch, Clock::time_point
   std::vector<int64_t> missing(static_cast<size_t>(launch.size));
   for (int64_t rank = 0; rank < launch.size; ++rank) missing[static_cast<size_t>(rank)] = rank;
   const auto alone = launch.by == "srun" ? "; to run alone in a step of several tasks, unset SLURM_STEP_NUM_TASKS" : "";
-  auto tell_at = Clock::now() + std::chrono::seconds(10);
+  auto log_at = Clock::now() + std::chrono::seconds(10);
   while (true) {
     std::erase_if(missing, [&](int64_t rank) { return store.check({key_of(launch, rank)}); });
     if (missing.empty()) return;
@@ -143,10 +143,10 @@ void wait_for_all(c10d::TCPStore& store, const Launch& launch, Clock::time_point
       throw SystemError(text(missing.size(), " of ", launch.size, " ranks did not come to ", launch.host, ", port ",
                              launch.port, ": number ", names_of(missing), alone));
     }
-    if (log && Clock::now() > tell_at) {
+    if (log && Clock::now() > log_at) {
       log(text("waiting for ", missing.size(), " of ", launch.size, " ranks at ", launch.host, ", port ", launch.port,
                ": number ", names_of(missing), alone));
-      tell_at = end;
+      log_at = end;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
@@ -154,7 +154,7 @@ void wait_for_all(c10d::TCPStore& store, const Launch& launch, Clock::time_point
 
 std::unique_ptr<Transport> meet_at(c10d::TCPStore& store, const Launch& launch, Clock::time_point end, const Log& log) {
   Listener listener(is_loopback(launch.host));
-  // Whoever else finds the ports of the ranks does not know the job's token.
+  // Another program may find the ports of the ranks, but it does not know the job's token.
   const auto token_key = text("monge/", launch.run, "/token");
   if (launch.rank == 0) store.set(token_key, bytes_of(random_token()));
   store.set(key_of(launch, launch.rank), bytes_of(text_of(Contact{listener.port(), own_hosts(launch, end)})));
@@ -166,13 +166,13 @@ std::unique_ptr<Transport> meet_at(c10d::TCPStore& store, const Launch& launch, 
   auto coming = std::async(std::launch::async, [&] { return accept_from(listener, token, launch.rank, before, end); });
   auto next = connect_to(contact, token, launch.rank, after, end);
   auto out = std::make_unique<SocketTransport>(launch.rank, launch.size, std::move(next), coming.get());
-  out->set_patience(std::max(Seconds(1), Seconds(end - Clock::now())).count());
-  out->gather({});  // nobody leaves the store before all have read it
+  out->set_timeout(std::max(Seconds(1), Seconds(end - Clock::now())).count());
+  out->gather({});  // no rank closes the store before all have read it
   return out;
 }
 
-/// The store logs every attempt with a backtrace; what matters comes as an error. The level is the process's, where
-/// ranks may be threads: the first that comes lowers it, the last that goes puts it back.
+/// Silences the store, which logs every attempt with a backtrace; what matters is thrown. The log level belongs to the
+/// process, in which ranks may be threads: the first one lowers it, the last one restores it.
 class QuietStore {
  public:
   QuietStore() {
@@ -191,16 +191,16 @@ class QuietStore {
 
 }  // namespace
 
-std::unique_ptr<Transport> meet(const Launch& launch, Seconds patience, const Log& log) {
+std::unique_ptr<Transport> meet(const Launch& launch, Seconds timeout, const Log& log) {
   if (launch.size == 1) return nullptr;
   const QuietStore quiet;
-  const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(patience);
+  const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(timeout);
   c10d::TCPStoreOptions options;
   options.port = launch.port;
   options.isServer = launch.rank == 0 && !launch.met_by_agent;
   options.waitWorkers = false;
   if (launch.listens) options.masterListenFd = *launch.listens;
-  options.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(patience);
+  options.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(timeout);
   try {
     c10d::TCPStore store(launch.host, options);
     return meet_at(store, launch, end, log);

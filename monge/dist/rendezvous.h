@@ -1,4 +1,4 @@
-// How ranks that were started without MPI find each other.
+// The rendezvous of ranks that were started without MPI.
 #pragma once
 
 #include <functional>
@@ -12,10 +12,11 @@
 namespace monge::dist {
 
 /// Meets the other ranks at launch.host and launch.port, where rank 0 (or torchrun's agent) keeps PyTorch's TCP store,
-/// and connects them. @return null for a job of one.
-/// @throws SystemError naming the ranks that did not come in time.
-/// @param log  told after 10 s for which ranks it waits; may be empty.
-std::unique_ptr<Transport> meet(const Launch& launch, Seconds patience,
+/// and connects all ranks in a ring.
+/// @param log  receives, after 10 s, a line that names the missing ranks; may be empty.
+/// @return null for a job of one rank.
+/// @throws SystemError naming the ranks that did not come within `timeout`.
+std::unique_ptr<Transport> meet(const Launch& launch, Seconds timeout,
                                 const std::function<void(const std::string&)>& log = {});
 
 }  // namespace monge::dist

@@ -39,56 +39,36 @@ int milliseconds_until(Clock::time_point end) {
   return static_cast<int>(std::clamp<int64_t>(left, 0, 1000 * 3600));
 }
 
-Clock::time_point after(Seconds patience) {
-  return Clock::now() + std::chrono::duration_cast<Clock::duration>(patience);
-}
+Clock::time_point after(Seconds timeout) { return Clock::now() + std::chrono::duration_cast<Clock::duration>(timeout); }
 
-/// One attempt at one address. @return a descriptor, or -1 with errno set.
-int attempt(const addrinfo& address, Clock::time_point end) {
-  const int descriptor = ::socket(address.ai_family, address.ai_socktype | SOCK_CLOEXEC, address.ai_protocol);
-  if (descriptor < 0) return -1;
-  set_blocking(descriptor, false);
-  if (::connect(descriptor, address.ai_addr, address.ai_addrlen) == 0) return descriptor;
+/// One attempt at one address. @return no descriptor, with errno set, when it failed.
+UniqueFd attempt(const addrinfo& address, Clock::time_point end) {
+  UniqueFd descriptor(::socket(address.ai_family, address.ai_socktype | SOCK_CLOEXEC, address.ai_protocol));
+  if (!descriptor) return {};
+  set_blocking(descriptor.get(), false);
+  if (::connect(descriptor.get(), address.ai_addr, address.ai_addrlen) == 0) return descriptor;
   if (errno == EINPROGRESS) {
-    pollfd wait{descriptor, POLLOUT, 0};
+    pollfd wait{descriptor.get(), POLLOUT, 0};
     const int found = ::poll(&wait, 1, std::min(milliseconds_until(end), 5000));
     int fault = found > 0 ? 0 : ETIMEDOUT;
     socklen_t length = sizeof fault;
-    if (found > 0) ::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &fault, &length);
+    if (found > 0) ::getsockopt(descriptor.get(), SOL_SOCKET, SO_ERROR, &fault, &length);
     if (fault == 0) return descriptor;
     errno = fault;
   }
-  const int kept = errno;
-  ::close(descriptor);
-  errno = kept;
-  return -1;
+  return {};  // errno survives the closing
 }
 
 }  // namespace
 
-Socket::Socket(int descriptor) : descriptor_(descriptor) {
-  set_blocking(descriptor_, false);
+Socket::Socket(UniqueFd descriptor) : descriptor_(std::move(descriptor)) {
+  set_blocking(descriptor_.get(), false);
   const int on = 1;
-  ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  ::setsockopt(descriptor_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-Socket::~Socket() { close(); }
-
-Socket::Socket(Socket&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), peer_(std::move(other.peer_)) {}
-
-Socket& Socket::operator=(Socket&& other) noexcept {
-  std::swap(descriptor_, other.descriptor_);
-  std::swap(peer_, other.peer_);
-  return *this;
-}
-
-void Socket::close() {
-  if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
-}
-
-Socket Socket::connect(const std::string& host, uint16_t port, Seconds patience) {
-  const auto end = after(patience);
+Socket Socket::connect(const std::string& host, uint16_t port, Seconds timeout) {
+  const auto end = after(timeout);
   std::string why = "no attempt was made";
   do {
     addrinfo hints{}, *found = nullptr;
@@ -99,20 +79,19 @@ Socket Socket::connect(const std::string& host, uint16_t port, Seconds patience)
     } else {
       const std::unique_ptr<addrinfo, void (*)(addrinfo*)> addresses(found, ::freeaddrinfo);
       for (const auto* address = addresses.get(); address; address = address->ai_next) {
-        const int descriptor = attempt(*address, end);
-        if (descriptor >= 0) return Socket(descriptor);
+        if (auto descriptor = attempt(*address, end)) return Socket(std::move(descriptor));
         why = reason();
       }
     }
-    std::this_thread::sleep_for(std::min<Seconds>(Seconds(0.1), patience));
+    std::this_thread::sleep_for(std::min<Seconds>(Seconds(0.1), timeout));
   } while (Clock::now() < end);
   throw SystemError(text("no connection to ", host, ", port ", port, ": ", why));
 }
 
-void Socket::send(const void* data, int64_t bytes, Seconds patience) {
+void Socket::send(const void* data, int64_t bytes, Seconds timeout) {
   const auto* next = static_cast<const char*>(data);
   while (bytes > 0) {
-    const auto sent = ::send(descriptor_, next, static_cast<size_t>(bytes), MSG_NOSIGNAL);
+    const auto sent = ::send(descriptor_.get(), next, static_cast<size_t>(bytes), MSG_NOSIGNAL);
     if (sent > 0) {
       next += sent;
       bytes -= sent;
@@ -121,16 +100,16 @@ void Socket::send(const void* data, int64_t bytes, Seconds patience) {
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
       throw SystemError(text("the connection with ", peer_, " broke: ", reason()));
-    pollfd wait{descriptor_, POLLOUT, 0};
-    if (::poll(&wait, 1, milliseconds_until(after(patience))) == 0)
+    pollfd wait{descriptor_.get(), POLLOUT, 0};
+    if (::poll(&wait, 1, milliseconds_until(after(timeout))) == 0)
       throw SystemError(text(peer_, " takes nothing any more"));
   }
 }
 
-void Socket::receive(void* data, int64_t bytes, Seconds patience) {
+void Socket::receive(void* data, int64_t bytes, Seconds timeout) {
   auto* next = static_cast<char*>(data);
   while (bytes > 0) {
-    const auto got = ::recv(descriptor_, next, static_cast<size_t>(bytes), 0);
+    const auto got = ::recv(descriptor_.get(), next, static_cast<size_t>(bytes), 0);
     if (got > 0) {
       next += got;
       bytes -= got;
@@ -140,8 +119,8 @@ void Socket::receive(void* data, int64_t bytes, Seconds patience) {
     if (errno == EINTR) continue;
     if (errno != EAGAIN && errno != EWOULDBLOCK)
       throw SystemError(text("the connection with ", peer_, " broke: ", reason()));
-    pollfd wait{descriptor_, POLLIN, 0};
-    if (::poll(&wait, 1, milliseconds_until(after(patience))) == 0)
+    pollfd wait{descriptor_.get(), POLLIN, 0};
+    if (::poll(&wait, 1, milliseconds_until(after(timeout))) == 0)
       throw SystemError(text("nothing comes from ", peer_));
   }
 }
@@ -150,7 +129,7 @@ bool Socket::receive_some(std::string& into, int64_t most) {
   const auto had = static_cast<int64_t>(into.size());
   std::string room(static_cast<size_t>(most - had), ' ');
   if (room.empty()) return true;
-  const auto got = ::recv(descriptor_, room.data(), room.size(), MSG_DONTWAIT);
+  const auto got = ::recv(descriptor_.get(), room.data(), room.size(), MSG_DONTWAIT);
   if (got > 0) into.append(room, 0, static_cast<size_t>(got));
   return got > 0 || (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR));
 }
@@ -159,7 +138,7 @@ std::string Socket::own_address() const {
   sockaddr_storage own{};
   socklen_t length = sizeof own;
   char name[NI_MAXHOST] = {};
-  if (::getsockname(descriptor_, reinterpret_cast<sockaddr*>(&own), &length) != 0 ||
+  if (::getsockname(descriptor_.get(), reinterpret_cast<sockaddr*>(&own), &length) != 0 ||
       ::getnameinfo(reinterpret_cast<sockaddr*>(&own), length, name, sizeof name, nullptr, 0, NI_NUMERICHOST) != 0)
     throw SystemError(text("the address of this host is not known: ", reason()));
   const std::string out = name;
@@ -192,8 +171,8 @@ std::string random_token() {
 }
 
 void exchange(Socket& to, const void* out, int64_t out_bytes, Socket& from, void* in, int64_t in_bytes,
-              Seconds patience) {
-  auto end = after(patience);
+              Seconds timeout) {
+  auto end = after(timeout);
   const auto* out_next = static_cast<const char*>(out);
   auto* in_next = static_cast<char*>(in);
   const auto would_block = [] { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; };
@@ -219,7 +198,7 @@ void exchange(Socket& to, const void* out, int64_t out_bytes, Socket& from, void
       }
     }
     if (moved) {
-      end = after(patience);
+      end = after(timeout);
       continue;
     }
     if (Clock::now() > end) throw SystemError(text("nothing comes from ", from.peer(), " or goes to ", to.peer()));
@@ -233,13 +212,13 @@ Listener::Listener(bool loopback) {
   // One socket for both families where the system has IPv6.
   for (const int family : {AF_INET6, AF_INET}) {
     if (loopback && family == AF_INET6) continue;
-    descriptor_ = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (descriptor_ < 0) continue;
+    descriptor_.reset(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!descriptor_) continue;
     const int off = 0;
     sockaddr_storage address{};
     socklen_t length = 0;
     if (family == AF_INET6) {
-      ::setsockopt(descriptor_, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+      ::setsockopt(descriptor_.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
       auto& six = reinterpret_cast<sockaddr_in6&>(address);
       six.sin6_family = AF_INET6;
       six.sin6_addr = in6addr_any;
@@ -250,32 +229,25 @@ Listener::Listener(bool loopback) {
       four.sin_addr.s_addr = htonl(loopback ? INADDR_LOOPBACK : INADDR_ANY);
       length = sizeof four;
     }
-    if (::bind(descriptor_, reinterpret_cast<sockaddr*>(&address), length) == 0 && ::listen(descriptor_, 1024) == 0) {
+    if (::bind(descriptor_.get(), reinterpret_cast<sockaddr*>(&address), length) == 0 &&
+        ::listen(descriptor_.get(), 1024) == 0) {
       sockaddr_storage bound{};
       socklen_t size = sizeof bound;
-      ::getsockname(descriptor_, reinterpret_cast<sockaddr*>(&bound), &size);
+      ::getsockname(descriptor_.get(), reinterpret_cast<sockaddr*>(&bound), &size);
       port_ = ntohs(bound.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(bound).sin6_port
                                                 : reinterpret_cast<sockaddr_in&>(bound).sin_port);
       return;
     }
-    const int kept = errno;
-    ::close(std::exchange(descriptor_, -1));
-    errno = kept;
+    descriptor_.reset();
   }
   throw SystemError(text("no port can be listened on: ", reason()));
 }
 
-Listener::~Listener() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
-
-Listener::Listener(Listener&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)), port_(other.port_) {}
-
-Socket Listener::accept(Seconds patience) {
-  pollfd wait{descriptor_, POLLIN, 0};
-  if (::poll(&wait, 1, milliseconds_until(after(patience))) <= 0) return {};
-  const int descriptor = ::accept4(descriptor_, nullptr, nullptr, SOCK_CLOEXEC);
-  return descriptor < 0 ? Socket() : Socket(descriptor);
+Socket Listener::accept(Seconds timeout) {
+  pollfd wait{descriptor_.get(), POLLIN, 0};
+  if (::poll(&wait, 1, milliseconds_until(after(timeout))) <= 0) return {};
+  UniqueFd descriptor(::accept4(descriptor_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  return descriptor ? Socket(std::move(descriptor)) : Socket();
 }
 
 }  // namespace monge::dist

@@ -69,7 +69,7 @@ void SocketTransport::sum(const void* from, void* to, int64_t count, torch::Scal
     case torch::kInt64:
       return as(int64_t{});
     default:
-      throw Error(text("sums over ranks are of float32, float64 or int64; got ", type));
+      throw InputError(text("sums over ranks are of float32, float64 or int64; got ", type));
   }
 }
 
@@ -78,8 +78,8 @@ void SocketTransport::broadcast(void* data, int64_t bytes, int64_t root) {
   const bool first = rank_ == root, last = (rank_ + 1) % size_ == root;
   for (int64_t at = 0; at < bytes; at += kPiece) {
     const int64_t length = std::min(kPiece, bytes - at);
-    if (!first) previous_.receive(next + at, length, Seconds(patience_.load()));
-    if (!last) next_.send(next + at, length, Seconds(patience_.load()));
+    if (!first) previous_.receive(next + at, length, Seconds(timeout_.load()));
+    if (!last) next_.send(next + at, length, Seconds(timeout_.load()));
   }
 }
 

@@ -1,4 +1,4 @@
-// Collective operations over TCP connections in a ring, for jobs that are started without MPI.
+// Collective operations over a ring of TCP connections, for jobs started without MPI.
 #pragma once
 
 #include <atomic>
@@ -10,12 +10,14 @@
 
 namespace monge::dist {
 
-/// Rank r sends to r + 1 and receives from r - 1. Large sums are reduced in pieces round the ring and gathered again
-/// (2 (N - 1) / N of the bytes through each connection; Patarasuk and Yuan 2009); small ones gathered and added in
-/// order of rank.
+/// Rank r sends to r + 1 and receives from r - 1. A large sum is a ring all-reduce, which sends 2 (N - 1) / N of its
+/// bytes through each connection (Patarasuk and Yuan 2009). For a small sum every rank gathers all parts and adds them
+/// in order of rank.
 class SocketTransport : public Transport {
  public:
-  /// @param next      connected to rank + 1  @param previous  to rank - 1; size >= 2.
+  /// @param size      at least 2.
+  /// @param next      connected to rank + 1.
+  /// @param previous  connected to rank - 1.
   SocketTransport(int64_t rank, int64_t size, Socket next, Socket previous);
 
   int64_t rank() const override { return rank_; }
@@ -24,11 +26,11 @@ class SocketTransport : public Transport {
   void sum(const void* from, void* to, int64_t count, torch::ScalarType type) override;
   void broadcast(void* data, int64_t bytes, int64_t root) override;
   std::vector<std::string> gather(const std::string& mine) override;
-  void set_patience(double seconds) override { patience_ = seconds; }
+  void set_timeout(double seconds) override { timeout_ = seconds; }
 
  private:
   void pass(const void* out, int64_t out_bytes, void* in, int64_t in_bytes) {
-    exchange(next_, out, out_bytes, previous_, in, in_bytes, Seconds(patience_.load()));
+    exchange(next_, out, out_bytes, previous_, in, in_bytes, Seconds(timeout_.load()));
   }
   template <class T>
   void sum_of(const T* from, T* to, int64_t count);
@@ -37,7 +39,7 @@ class SocketTransport : public Transport {
 
   int64_t rank_, size_;
   Socket next_, previous_;
-  std::atomic<double> patience_{1e8};  ///< seconds
+  std::atomic<double> timeout_{1e8};  ///< seconds
   std::vector<char> scratch_;
 };
 

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -21,11 +22,11 @@
 namespace monge::dist {
 namespace {
 
-std::atomic<int> to_pass_on[64];
+std::atomic<int> pending_signals[64];
 
-void note(int number) { ++to_pass_on[number]; }
+void note_signal(int number) { ++pending_signals[number]; }
 
-/// In the child: only what may be done between fork and exec.
+/// Runs in the child: only calls that are safe between fork and exec.
 [[noreturn]] void become(const char* program, const std::vector<char*>& words, const std::vector<char*>& environment,
                          pid_t parent, int inherited) {
   ::setpgid(0, 0);
@@ -36,7 +37,7 @@ void note(int number) { ++to_pass_on[number]; }
   ::_exit(127);
 }
 
-/// By its path, so that the ranks have the program's name.
+/// The program by its path, so that the ranks have its name.
 std::string own_program() {
   char path[4096] = {};
   const auto length = ::readlink("/proc/self/exe", path, sizeof path - 1);
@@ -70,93 +71,128 @@ std::vector<std::string> environment_of(int64_t rank, int64_t ranks, const Liste
   return out;
 }
 
-}  // namespace
+constexpr int kPassedOn[] = {SIGINT, SIGTERM, SIGHUP};
 
-int spawn_ranks(int64_t ranks, const std::vector<std::string>& arguments, const std::string& by,
-                const std::function<void(const std::string&)>& log, double grace) {
-  using Clock = std::chrono::steady_clock;
-  auto listener = std::make_optional<Listener>(
-      /*loopback=*/true);         // handed to rank 0, so that nobody else takes the port meanwhile
-  std::signal(SIGCHLD, SIG_DFL);  // where it is ignored, as some parents leave it, the ranks' ends are not told
-  constexpr int kPassed[] = {SIGINT, SIGTERM, SIGHUP};
-  for (const int number : kPassed) {
+/// Catches the signals that are passed on, except those that this process was started to ignore (nohup).
+void catch_signals() {
+  std::signal(SIGCHLD, SIG_DFL);  // some parents leave it ignored, and then waitpid reports no rank's end
+  for (const int number : kPassedOn) {
     struct sigaction inherited {};
     ::sigaction(number, nullptr, &inherited);
     if (inherited.sa_handler == SIG_IGN) continue;
     struct sigaction action {};
-    action.sa_handler = note;
+    action.sa_handler = note_signal;
     ::sigaction(number, &action, nullptr);
   }
-  const pid_t parent = ::getpid();
-  std::vector<pid_t> processes;
-  const auto kill_all = [&](int number) {
-    for (const pid_t process : processes) {
+}
+
+/// The processes of the ranks, by rank.
+class RankProcesses {
+ public:
+  void start(int64_t ranks, const std::vector<std::string>& arguments, const std::string& by) {
+    Listener listener(/*loopback=*/true);  // rank 0 inherits it, so that nobody else takes the port meanwhile
+    const pid_t parent = ::getpid();
+    auto words = arguments;
+    const auto word_pointers = pointers(words);
+    const auto program = own_program();
+    for (int64_t rank = 0; rank < ranks; ++rank) {
+      auto environment = environment_of(rank, ranks, listener, by);
+      const auto environment_pointers = pointers(environment);
+      const pid_t process = ::fork();
+      if (process == 0)
+        become(program.c_str(), word_pointers, environment_pointers, parent, rank == 0 ? listener.descriptor() : -1);
+      if (process < 0) {
+        const std::string why = std::strerror(errno);
+        kill_all(SIGKILL);
+        throw SystemError(text("of ", ranks, " ranks number ", rank, " cannot be started: ", why));
+      }
+      processes_.push_back(process);
+    }
+    codes_.resize(processes_.size());
+  }
+
+  /// Waits for all, and kills those that are left `grace` seconds after a rank has failed.
+  void wait(double grace) {
+    using Clock = std::chrono::steady_clock;
+    std::optional<Clock::time_point> deadline;
+    for (size_t left = processes_.size(); left > 0;) {
+      pass_signals_on();
+      int status = 0;
+      const pid_t ended = ::waitpid(-1, &status, WNOHANG);
+      if (ended < 0 && errno == ECHILD) break;
+      if (ended <= 0) {
+        if (deadline && Clock::now() > *deadline) {
+          kill_all(SIGKILL);
+          killed_ = true;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        continue;
+      }
+      const auto found = std::find(processes_.begin(), processes_.end(), ended);
+      if (found == processes_.end()) continue;
+      --left;
+      if (record_end(static_cast<size_t>(found - processes_.begin()), status, /*first_failure=*/!deadline) && !deadline)
+        deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(Seconds(grace));
+    }
+  }
+
+  int exit_code() const {
+    for (const auto& code : codes_) {
+      if (code != 0) return code.value_or(1);
+    }
+    return 0;
+  }
+
+  /// Names the rank that a signal ended when the others had to be killed, because they had not noticed; else empty.
+  std::string killed_by_signal() const { return killed_ ? ended_by_signal_ : std::string(); }
+
+ private:
+  void kill_all(int number) {
+    for (const pid_t process : processes_) {
       if (process > 0) ::kill(process, number);
     }
-  };
-  auto words = arguments;
-  const auto word_pointers = pointers(words);
-  const auto program = own_program();
-  for (int64_t rank = 0; rank < ranks; ++rank) {
-    auto environment = environment_of(rank, ranks, *listener, by);
-    const auto environment_pointers = pointers(environment);
-    const pid_t process = ::fork();
-    if (process == 0)
-      become(program.c_str(), word_pointers, environment_pointers, parent, rank == 0 ? listener->descriptor() : -1);
-    if (process < 0) {
-      const std::string why = std::strerror(errno);
-      kill_all(SIGKILL);
-      throw SystemError(text("of ", ranks, " ranks number ", rank, " cannot be started: ", why));
-    }
-    processes.push_back(process);
   }
-  listener.reset();
 
-  std::vector<std::optional<int>> codes(processes.size());
-  bool failed = false, killed = false;
-  std::set<int> passed_on;
-  std::string ended_by_signal;
-  Clock::time_point deadline{};
-  size_t left = processes.size();
-  while (left > 0) {
-    for (const int number : kPassed) {
-      for (; to_pass_on[number] > 0; --to_pass_on[number]) {
+  void pass_signals_on() {
+    for (const int number : kPassedOn) {
+      for (; pending_signals[number] > 0; --pending_signals[number]) {
         kill_all(number);
-        passed_on.insert(number);
+        passed_on_.insert(number);
       }
-    }
-    int status = 0;
-    const pid_t ended = ::waitpid(-1, &status, WNOHANG);
-    if (ended < 0 && errno == ECHILD) break;
-    if (ended <= 0) {
-      if (failed && Clock::now() > deadline) {
-        kill_all(SIGKILL);
-        killed = true;
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-      continue;
-    }
-    for (size_t rank = 0; rank < processes.size(); ++rank) {
-      if (processes[rank] != ended) continue;
-      const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-      codes[rank] = signal == 0 ? WEXITSTATUS(status) : passed_on.contains(signal) ? 128 + signal : 1;
-      if (signal != 0 && !failed && !passed_on.contains(signal)) {
-        ended_by_signal =
-            text("rank ", rank, " (process ", ended, ") was ended by signal ", signal, " (", ::strsignal(signal), ")");
-      }
-      processes[rank] = -1;
-      --left;
-      if (*codes[rank] == 0 || failed) continue;
-      failed = true;
-      deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(Seconds(grace));
     }
   }
-  if (killed && !ended_by_signal.empty() && log)
-    log(ended_by_signal + "; so were the others then, which had not come so far as to notice");
-  for (const auto& code : codes) {
-    if (code != 0) return code.value_or(1);
+
+  /// @return whether the rank failed.
+  bool record_end(size_t rank, int status, bool first_failure) {
+    const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    const bool was_passed_on = passed_on_.contains(signal);
+    codes_[rank] = signal == 0 ? WEXITSTATUS(status) : was_passed_on ? 128 + signal : 1;
+    if (signal != 0 && first_failure && !was_passed_on) {
+      ended_by_signal_ = text("rank ", rank, " (process ", processes_[rank], ") was ended by signal ", signal, " (",
+                              ::strsignal(signal), ")");
+    }
+    processes_[rank] = -1;
+    return *codes_[rank] != 0;
   }
-  return 0;
+
+  std::vector<pid_t> processes_;  ///< -1: has ended
+  std::vector<std::optional<int>> codes_;
+  std::set<int> passed_on_;  ///< signals
+  bool killed_ = false;      ///< after the grace
+  std::string ended_by_signal_;
+};
+
+}  // namespace
+
+int spawn_ranks(int64_t ranks, const std::vector<std::string>& arguments, const std::string& by,
+                const std::function<void(const std::string&)>& log, double grace) {
+  catch_signals();
+  RankProcesses processes;
+  processes.start(ranks, arguments, by);
+  processes.wait(grace);
+  const auto killed = processes.killed_by_signal();
+  if (!killed.empty() && log) log(killed + "; so were the others then, which had not come so far as to notice");
+  return processes.exit_code();
 }
 
 }  // namespace monge::dist

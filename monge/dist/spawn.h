@@ -1,4 +1,4 @@
-// Starts the ranks of a job on this machine.
+// The launcher for the ranks of a job on this machine.
 #pragma once
 
 #include <cstdint>
@@ -8,15 +8,19 @@
 
 namespace monge::dist {
 
-/// Starts `ranks` processes of this program with these arguments and the environment that detect_launch reads, in a
-/// process group of their own; passes SIGINT, SIGTERM and SIGHUP on to all of them, once each; waits for all. When one
-/// ends with an error the others have `grace` seconds to follow. They end with this process, however that ends.
-/// @param by   what messages call the way of starting: "--gpus".
-/// @param log  told of a rank that a signal ended where no other could say so: before they had met.
-/// @return the exit code of rank 0, or of the first rank that failed where rank 0 did not. For one that a signal ended
-/// 1, or 128 and
-///         the signal's number where this process had passed it on: as a shell has it for one process.
-/// @throws SystemError when they cannot be started.
+/// Starts `ranks` processes of this program with the environment that detect_launch reads, each in a Unix process group
+/// of its own, and waits for all of them. It passes each SIGINT, SIGTERM and SIGHUP on to all ranks. When a rank fails,
+/// the others have `grace` seconds to end; then they are killed. The ranks also end when this process ends, however it
+/// ends. Not thread-safe: it changes signal handlers and waits for every child of this process.
+/// @param arguments  of each rank, argv[0] first.
+/// @param by         what messages call this launcher: "--gpus".
+/// @param log        receives a line when a signal ended a rank before the ranks had met, when no rank can report it;
+///                   may be empty.
+/// @return the exit code of rank 0 unless it is 0; else that of the first rank, in order, whose code is not 0; else 0.
+/// A
+///         rank that a signal ended counts as 1, or as 128 + the signal's number if this process had passed the signal
+///         on, as a shell does for one process.
+/// @throws SystemError when a rank cannot be started.
 int spawn_ranks(int64_t ranks, const std::vector<std::string>& arguments, const std::string& by,
                 const std::function<void(const std::string&)>& log, double grace = 10);
 

@@ -12,7 +12,7 @@ namespace monge::eval {
 ///
 /// over an image's pixels in 0..255.
 /// @param images  [B, 3, H, W] RGB in [-1, 1]; values beyond are clamped.
-/// @throws Error for other shapes.
+/// @throws InputError for other shapes.
 double colourfulness(const torch::Tensor& images);
 
 }  // namespace monge::eval

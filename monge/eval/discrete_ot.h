@@ -36,11 +36,11 @@ inline constexpr int64_t kMostPlanPoints = 4096;
 /// @param cost_NM    [N, M], finite, any sign; N, M in [1, 4096].
 /// @param weights_N  [N], 0 or more, with sum 1 to 1e-5 (then scaled to 1); undefined for 1/N each.
 /// @param weights_M  the same for the other set.
-/// @throws Error  for sets that are too large or empty, values that are not finite, weights that do not fit.
+/// @throws InputError  for sets that are too large or empty, values that are not finite, weights that do not fit.
 DiscretePlan exact_plan(const torch::Tensor& cost_NM, const torch::Tensor& weights_N = {},
                         const torch::Tensor& weights_M = {});
 
-/// |a_i - b_j|^2 of samples [N, ...] and [M, ...], float64 [N, M]. @throws Error if the entries' shapes differ.
+/// |a_i - b_j|^2 of samples [N, ...] and [M, ...], float64 [N, M]. @throws InputError if the entries' shapes differ.
 torch::Tensor squared_distances(const torch::Tensor& a, const torch::Tensor& b);
 
 /// W2^2 of two samples with equal weights: exact_plan(squared_distances(a, b)).cost. Of two samples of one law it is

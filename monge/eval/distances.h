@@ -5,7 +5,7 @@
 
 namespace monge::eval {
 
-/// @throws Error starting with `what` unless both are [N, ...] with entries of one shape and not empty.
+/// @throws InputError starting with `what` unless both are [N, ...] with entries of one shape and not empty.
 void check_same_kind(const char* what, const torch::Tensor& a, const torch::Tensor& b);
 
 /// |a_i - b_j|, [N, M], of rows [N, D] and [M, D]. The product form is fast in many dimensions; in few (32 at most),

@@ -46,16 +46,17 @@ void MomentSum::take(const torch::Tensor& block_NF) {
   products_.addmm_(centred.t(), centred);
 }
 
-/// The sums of all ranks about one shift, that of the first rank with rows. No row may wait for its block.
+/// Adds the sums of all ranks about one shift, that of the first rank that has rows. No row may be waiting for its
+/// block.
 void MomentSum::pool(dist::ProcessGroup& group) {
-  const auto told = group.gather(text(count_, ' ', shift_.defined() ? shift_.size(0) : 0));
+  const auto counts = group.gather(text(count_, ' ', shift_.defined() ? shift_.size(0) : 0));
   int64_t total = 0, width = 0;
-  size_t first = told.size();
-  for (size_t rank = 0; rank < told.size(); ++rank) {
+  size_t first = counts.size();
+  for (size_t rank = 0; rank < counts.size(); ++rank) {
     int64_t rows = 0, entries = 0;
-    std::istringstream(told[rank]) >> rows >> entries;
+    std::istringstream(counts[rank]) >> rows >> entries;
     total += rows;
-    if (rows > 0 && first == told.size()) first = rank, width = entries;
+    if (rows > 0 && first == counts.size()) first = rank, width = entries;
     require(rows == 0 || entries == width, "features: rows of ", width, " and of ", entries,
             " numbers on the ranks of one job");
   }
@@ -79,7 +80,7 @@ void MomentSum::pool(dist::ProcessGroup& group) {
   shift_ = shift;
 }
 
-Moments MomentSum::moments(dist::ProcessGroup* group) const {
+Moments MomentSum::moments(dist::ProcessGroup& group) const {
   MomentSum all;
   all.count_ = count_;
   all.shift_ = shift_;
@@ -88,7 +89,7 @@ Moments MomentSum::moments(dist::ProcessGroup* group) const {
     all.products_ = products_.clone();
   }
   if (!waiting_.empty()) all.take(torch::cat(waiting_));
-  if (group) all.pool(*group);
+  if (group.size() > 1) all.pool(group);
   require(all.count_ >= 2, "a covariance needs at least 2 samples, got ", all.count_);
   const auto n = static_cast<double>(all.count_);
   const auto mean = all.sum_ / n;

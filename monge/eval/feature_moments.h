@@ -6,9 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace monge::dist {
-class ProcessGroup;
-}
+#include "monge/dist/process_group.h"
 
 namespace monge::eval {
 
@@ -22,17 +20,18 @@ struct Moments {
 /// depend on the batch size. Memory: F^2 doubles, and 4 F^2 while moments() is made.
 class MomentSum {
  public:
-  /// @param features_NF  any float type, on any device; F as the first time. @throws Error otherwise, or for NaN and
-  /// infinity.
+  /// @param features_NF  any float type, on any device; F as the first time. @throws InputError otherwise, or for NaN
+  /// and infinity.
   void add(const torch::Tensor& features_NF);
 
   int64_t count() const { return count_; }
 
-  /// Of all rows so far. @throws Error for fewer than 2.
-  /// @param group  of a job, whose ranks all call this: of the rows of all, the same bits on each. A rank may have
-  /// none. The sums
-  ///               of the ranks are added, not their rows; the figures are those of one rank up to rounding in float64.
-  Moments moments(dist::ProcessGroup* group = nullptr) const;
+  /// The moments of all rows so far, of all ranks.
+  /// @param group  all ranks call this, and get the same bits; a rank may have no rows. The sums of the ranks are
+  /// added,
+  ///               not their rows, so the moments are those of a single rank up to rounding in float64.
+  /// @throws InputError for fewer than 2 rows.
+  Moments moments(dist::ProcessGroup& group = dist::ProcessGroup::single()) const;
 
  private:
   void pool(dist::ProcessGroup& group);

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "monge/core/error.h"
+#include "monge/core/user_words.h"
 #include "monge/eval/frechet.h"
 #include "monge/io/safetensors.h"
 
@@ -46,10 +47,10 @@ void require_same_protocol(const FeatureStatistics& a, const FeatureStatistics& 
       p.net == q.net ||
       (p.mode == "own" && q.mode == "own");  // of outside nets the weights decide, not their files' names
   if (same_net && p.mode == q.mode && p.hash == q.hash) return;
-  throw Error(Complaint{.what = "features of different protocols do not compare",
-                        .where = a.source + " and " + b.source,
-                        .value = described(p) + " and " + described(q),
-                        .fix = "take both with one net and one mode"});
+  throw InputError({.what = "features of different protocols do not compare",
+                    .where = a.source + " and " + b.source,
+                    .value = described(p) + " and " + described(q),
+                    .fix = "take both with one net and one mode"});
 }
 
 void write_statistics(const std::filesystem::path& path, const FeatureStatistics& s, const Files& files) {
@@ -73,17 +74,18 @@ FeatureStatistics read_statistics(const std::filesystem::path& path, const Files
     return at == content.metadata.end() ? std::string() : at->second;
   };
   if (word("format") != kFormat) {
-    throw Error(Complaint{
-        .what = "holds no feature statistics",
-        .where = where,
-        .value = word("format").empty() ? "no format in its metadata" : "the format \"" + word("format") + '"',
-        .allowed = std::string("\"") + kFormat + '"',
-        .fix = "make it with: monge stats SET " + where});
+    throw InputError(
+        {.what = "holds no feature statistics",
+         .where = where,
+         .value = word("format").empty() ? "no format in its metadata" : "the format \"" + word("format") + '"',
+         .allowed = std::string("\"") + kFormat + '"',
+         .fix = "make it with: " + user_word("eval::write_statistics()") + " SET " + where});
   }
   std::sort(content.tensors.begin(), content.tensors.end(),
             [](const auto& x, const auto& y) { return x.first < y.first; });
   require(word("numbers") == numbers_hash(content), where,
-          ": is damaged, its numbers do not have the hash that it states; ", "make it anew with monge stats");
+          ": is damaged, its numbers do not have the hash that it states; ", "make it anew with ",
+          user_word("eval::write_statistics()"));
   const auto tensor = [&](const char* name) {
     const auto* found = content.find(name);
     return found ? *found : torch::Tensor();
@@ -100,18 +102,19 @@ FeatureStatistics read_statistics(const std::filesystem::path& path, const Files
                     covariance.sizes() == torch::IntArrayRef({mean.size(0), mean.size(0)}) &&
                     torch::equal(covariance, covariance.t()) && covariance.diagonal().min().item<double>() >= 0 &&
                     !out.protocol.net.empty() && !out.protocol.mode.empty() && !out.protocol.hash.empty();
-  require(fits, where, ": its mean, covariance, count and net do not fit each other; make it anew with monge stats");
+  require(fits, where, ": its mean, covariance, count and net do not fit each other; make it anew with ",
+          user_word("eval::write_statistics()"));
   const auto& features = out.features_NF;
   require(!features.defined() || (features.scalar_type() == torch::kFloat32 && features.isfinite().all().item<bool>() &&
                                   features.sizes() == torch::IntArrayRef({count, mean.size(0)})),
-          where, ": its features are not of its count; make it anew with monge stats");
+          where, ": its features are not of its count; make it anew with ", user_word("eval::write_statistics()"));
   return out;
 }
 
 void require_features(const FeatureStatistics& s) {
   require(s.features_NF.defined(), s.source,
-          ": keeps mean and covariance alone, and the kernel distance needs the features; ",
-          "make it anew with monge stats --with-features");
+          ": keeps mean and covariance alone, and the kernel distance needs the features; ", "make it anew with ",
+          user_word("eval::write_statistics() of a sweep with keep_features"));
 }
 
 double frechet_distance(const FeatureStatistics& a, const FeatureStatistics& b) {
@@ -119,7 +122,7 @@ double frechet_distance(const FeatureStatistics& a, const FeatureStatistics& b) 
   return frechet_distance(a.moments, b.moments);
 }
 
-KernelDistance kernel_distance(const FeatureStatistics& a, const FeatureStatistics& b, dist::ProcessGroup* group) {
+KernelDistance kernel_distance(const FeatureStatistics& a, const FeatureStatistics& b, dist::ProcessGroup& group) {
   require_same_protocol(a, b);
   require_features(a);
   require_features(b);
@@ -129,10 +132,10 @@ KernelDistance kernel_distance(const FeatureStatistics& a, const FeatureStatisti
 std::string few_features_warning(const FeatureStatistics& s) {
   const auto &count = s.moments.count, features = s.moments.mean_F.size(0);
   if (count > features) return {};
-  return text(
-      s.source, ": ", count, " samples for ", features,
-      " features: the covariance is singular and the Frechet distance "
-      "too high by a large bias; compare it with figures of equal counts only, or use the kernel distance (monge kid)");
+  return text(s.source, ": ", count, " samples for ", features,
+              " features: the covariance is singular and the Frechet distance "
+              "too high by a large bias; compare it with figures of equal counts only, or use the kernel distance (",
+              user_word("eval::kernel_distance()"), ")");
 }
 
 }  // namespace monge::eval

@@ -40,22 +40,22 @@ struct FeatureStatistics {
 void write_statistics(const std::filesystem::path& path, const FeatureStatistics& statistics,
                       const Files& files = real_files());
 
-/// @throws Error naming the file: not such a file, another version, shapes that do not fit each other.
+/// @throws InputError naming the file: not such a file, another version, shapes that do not fit each other.
 FeatureStatistics read_statistics(const std::filesystem::path& path, const Files& files = real_files());
 
-/// @throws Error  naming both sides unless their protocols are the same.
+/// @throws InputError  naming both sides unless their protocols are the same.
 void require_same_protocol(const FeatureStatistics& a, const FeatureStatistics& b);
 
-/// FID or FD. @throws Error  when the protocols differ, saying in what.
+/// FID or FD. @throws InputError  when the protocols differ, saying in what.
 double frechet_distance(const FeatureStatistics& a, const FeatureStatistics& b);
 
-/// @throws Error  when the features were not kept, saying how to.
+/// @throws InputError  when the features were not kept, saying how to.
 void require_features(const FeatureStatistics& statistics);
 
-/// KID or KD. @throws Error  when the protocols differ, or a side keeps no features.
+/// KID or KD. @throws InputError  when the protocols differ, or a side keeps no features.
 /// @param group  see kernel_distance of samples.
 KernelDistance kernel_distance(const FeatureStatistics& a, const FeatureStatistics& b,
-                               dist::ProcessGroup* group = nullptr);
+                               dist::ProcessGroup& group = dist::ProcessGroup::single());
 
 /// A line for the user when there are fewer samples than features, so that a covariance is singular; else "".
 std::string few_features_warning(const FeatureStatistics& statistics);

@@ -18,11 +18,8 @@ struct SweepOptions {
   int64_t most = 0;            ///< only the first so many images; 0: all
   bool skip_bad = false;       ///< leave out images that cannot be used, else they are an error that lists them
   bool keep_features = false;  ///< keep the features beside their moments
-  data::ProgressCallback progress = {};     ///< told of the images that all ranks have seen
+  data::ProgressCallback progress = {};     ///< called with (done, total) images, those of all ranks
   const std::atomic<bool>* stop = nullptr;  ///< ends the sweep early when set; on all ranks when set on one
-  /// Of a job, whose ranks all sweep the same set: each looks at a part of it, and all have the figures of the whole.
-  /// Null: none.
-  dist::ProcessGroup* group = nullptr;
 };
 
 struct Sweep {
@@ -32,9 +29,11 @@ struct Sweep {
   std::vector<std::string> complaints;  ///< of skipped images, up to 20
 };
 
-/// Images are decoded beside the net's work. Memory: two batches of images, and the features if kept.
-/// @throws Error  for images that cannot be used, how many there are and up to 20 with reasons; for fewer than 2 that
-/// can. In a job CommonError.
-Sweep sweep_features(const FeatureNet& net, const data::ImageSet& set, const SweepOptions& options);
+/// Decodes images while the net works. Memory: two batches of images, and the features if kept.
+/// @param group  all ranks sweep the same set: each looks at a slice of it, and all get the statistics of the whole.
+/// @throws CommonError, on all ranks, for images that cannot be used unless skip_bad is set (it gives their number and
+/// up to 20 with reasons), and for fewer than 2 usable images.
+Sweep sweep_features(const FeatureNet& net, const data::ImageSet& set, const SweepOptions& options,
+                     dist::ProcessGroup& group = dist::ProcessGroup::single());
 
 }  // namespace monge::eval

@@ -8,16 +8,16 @@ void check_images(const std::vector<torch::Tensor>& images_HWC, const std::strin
   require(!images_HWC.empty(), net, ": features of no images were asked for");
   for (size_t i = 0; i < images_HWC.size(); ++i) {
     const auto& image = images_HWC[i];
-    if (!image.defined()) throw Error(text(net, ": image ", i, " is an undefined tensor"));
+    if (!image.defined()) throw InputError(text(net, ": image ", i, " is an undefined tensor"));
     if (image.scalar_type() == torch::kUInt8 && image.device().is_cpu() && image.dim() == 3 && image.size(2) == 3 &&
         image.numel() > 0) {
       continue;
     }
-    throw Error(Complaint{.what = "not an image",
-                          .where = text(net, ", image ", i),
-                          .value = text(image.scalar_type(), ' ', image.sizes(), " on ", image.device()),
-                          .allowed = "uint8 RGB [H, W, 3] on the CPU",
-                          .fix = "io::to_rgb makes RGB of grey and RGBA, io::from_float bytes of floats"});
+    throw InputError({.what = "not an image",
+                      .where = text(net, ", image ", i),
+                      .value = text(image.scalar_type(), ' ', image.sizes(), " on ", image.device()),
+                      .allowed = "uint8 RGB [H, W, 3] on the CPU",
+                      .fix = "io::to_rgb makes RGB of grey and RGBA, io::from_float bytes of floats"});
   }
 }
 
@@ -26,10 +26,9 @@ int64_t images_at_once(torch::Device device) { return device.is_cpu() ? 4 : 64; 
 void check_finite_features(const torch::Tensor& features_NF, const std::string& net) {
   const auto bad = torch::isfinite(features_NF).all(1).logical_not().nonzero();
   if (bad.size(0) == 0) return;
-  throw Error(
-      Complaint{.what = text("features of ", bad.size(0), " of ", features_NF.size(0), " images are not finite"),
-                .where = text(net, ", image ", bad[0][0].item<int64_t>()),
-                .fix = "check the weight file: its numbers may be damaged or those of another net"});
+  throw InputError({.what = text("features of ", bad.size(0), " of ", features_NF.size(0), " images are not finite"),
+                    .where = text(net, ", image ", bad[0][0].item<int64_t>()),
+                    .fix = "check the weight file: its numbers may be damaged or those of another net"});
 }
 
 }  // namespace monge::eval

@@ -32,18 +32,18 @@ class FeatureNet {
   /// @param images_HWC  uint8 RGB [H, W, 3] on the CPU, at least one; their sizes may differ. Any number: the net cuts
   ///                    them into batches itself.
   /// @return  [N, F] float32 on the CPU, in the order of the images.
-  /// @throws Error for images of another kind, naming the first, or features that are not finite.
+  /// @throws InputError for images of another kind, naming the first, or features that are not finite.
   virtual torch::Tensor features(const std::vector<torch::Tensor>& images_HWC) const = 0;
 };
 
-/// What features() asks of its argument. @throws Error naming `net` and the first image that is none.
+/// What features() asks of its argument. @throws InputError naming `net` and the first image that is none.
 void check_images(const std::vector<torch::Tensor>& images_HWC, const std::string& net);
 
 /// How many images go through a net together: 4 on a CPU, where the maps of more leave the cache (EfficientNet-Lite0
 /// runs at half the speed with 32) and oneDNN takes other kernels, which round otherwise; 64 on a GPU.
 int64_t images_at_once(torch::Device device);
 
-/// @throws Error naming `net`, and the first image whose features_NF are not finite.
+/// @throws InputError naming `net`, and the first image whose features_NF are not finite.
 void check_finite_features(const torch::Tensor& features_NF, const std::string& net);
 
 }  // namespace monge::eval

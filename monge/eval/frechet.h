@@ -12,7 +12,7 @@ namespace monge::eval {
 /// Dowson and Landau 1982; Heusel et al. 2017 for FID. By symmetric eigen-decompositions in float64, with eigenvalues
 /// below 0 taken as 0, so that singular covariances (fewer samples than features) need no care; never negative. It is
 /// too high by a bias that falls with the number of samples: compare figures of equal counts only.
-/// @throws Error if the moments are of different features.
+/// @throws InputError if the moments are of different features.
 double frechet_distance(const Moments& a, const Moments& b);
 
 }  // namespace monge::eval

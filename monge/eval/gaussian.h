@@ -21,7 +21,7 @@ struct GaussianMap {
 /// Dowson and Landau 1982; Peyre and Cuturi 2019, remark 2.31.
 /// @param mean_p,mean_q              [D].
 /// @param covariance_p,covariance_q  [D, D], symmetric; covariance_p positive definite, covariance_q semi-definite.
-/// @throws Error if a shape does not fit, a matrix is not symmetric, or an eigenvalue is out of its range.
+/// @throws InputError if a shape does not fit, a matrix is not symmetric, or an eigenvalue is out of its range.
 GaussianMap gaussian_ot_map(const torch::Tensor& mean_p, const torch::Tensor& covariance_p, const torch::Tensor& mean_q,
                             const torch::Tensor& covariance_q);
 

@@ -52,10 +52,10 @@ std::shared_ptr<const FeatureNet> open_features(const std::string& features, con
     return std::make_shared<InceptionFeatures>(find_weights("inception", weights), inception_mode_named(mode), device);
   }
   if (!std::filesystem::exists(features)) {
-    throw Error(Complaint{.what = "no such feature net",
-                          .where = "features",
-                          .value = '"' + features + '"',
-                          .allowed = "inception, or a TorchScript file"});
+    throw InputError({.what = "no such feature net",
+                      .where = "features",
+                      .value = '"' + features + '"',
+                      .allowed = "inception, or a TorchScript file"});
   }
   return std::make_shared<TorchScriptFeatures>(features, device);
 }
@@ -68,18 +68,18 @@ std::shared_ptr<const Lpips> open_lpips(const std::string& net, const std::strin
                                  device);
 }
 
-FeatureStatistics ImageEvaluator::statistics(const torch::Tensor& images_BCHW, dist::ProcessGroup* group) const {
+FeatureStatistics ImageEvaluator::statistics(const torch::Tensor& images_BCHW, dist::ProcessGroup& group) const {
   const auto own = dist::slice_of(images_BCHW.size(0), group);
   auto features = own.length > 0 ? features_->features(as_saved(images_BCHW.narrow(0, own.begin, own.length)))
                                  : torch::empty({0, features_->dim()}, torch::kFloat32);
   MomentSum sum;
   sum.add(features);
   const auto moments = sum.moments(group);
-  if (group) features = group->gather_rows(features);  // the kernel distance needs them all
+  features = group.gather_rows(features);  // the kernel distance needs all of them
   return {protocol_of(*features_), "the samples", moments, features};
 }
 
-FeatureStatistics ImageEvaluator::remembered(const torch::Tensor& images_BCHW, dist::ProcessGroup* group) {
+FeatureStatistics ImageEvaluator::remembered(const torch::Tensor& images_BCHW, dist::ProcessGroup& group) {
   const auto plain = io::plain(images_BCHW);
   const auto hash = content_hash(io::bytes_of(plain));
   const auto at = remembered_.find(hash);
@@ -112,7 +112,7 @@ std::string ImageEvaluator::few_samples_warning(int64_t outputs, int64_t target)
 }
 
 NamedFigures ImageEvaluator::judge(const torch::Tensor& x, const torch::Tensor& output, const torch::Tensor& y,
-                                   const torch::Tensor& y_b, dist::ProcessGroup* group) {
+                                   const torch::Tensor& y_b, dist::ProcessGroup& group) {
   NamedFigures out;
   if (!output.isfinite().all().item<bool>()) return out;  // rounding would make black of NaN
   const int64_t draws = output.size(1);
@@ -138,7 +138,7 @@ NamedFigures ImageEvaluator::judge(const torch::Tensor& x, const torch::Tensor& 
   const auto mean = [&](auto&& images) {
     const auto sum =
         own.length > 0 ? images().to(torch::kFloat64).sum().reshape({1}).cpu() : torch::zeros({1}, torch::kFloat64);
-    if (group) group->sum(sum);
+    group.sum(sum);
     return sum.template item<double>() / static_cast<double>(own.whole);
   };
   const auto input = own.length > 0 ? std::optional(part(x)) : std::nullopt;

@@ -20,11 +20,11 @@ namespace monge::eval {
 /// @param features  "inception", whose weights are looked for (see find_weights); or a TorchScript file.
 /// @param mode      "clean" or "legacy", for inception.
 /// @param weights   folder that is looked in first; may be empty.
-/// @throws Error  naming the one command that fetches what is missing; a file that is no such net.
+/// @throws InputError  naming the one command that fetches what is missing; a file that is no such net.
 std::shared_ptr<const FeatureNet> open_features(const std::string& features, const std::string& mode,
                                                 const std::string& weights, torch::Device device);
 
-/// @param net  alex, squeeze or vgg. @throws Error as above.
+/// @param net  alex, squeeze or vgg. @throws InputError as above.
 std::shared_ptr<const Lpips> open_lpips(const std::string& net, const std::string& weights, torch::Device device);
 
 /// Judges the outputs of a map. What it finds of target samples is kept, so that a second judgement by the same samples
@@ -54,15 +54,14 @@ class ImageEvaluator {
   /// @param x_BCHW         inputs, C = 1 or 3, in [-1, 1].
   /// @param output_BKCHW   K draws for each, clamped to [-1, 1].
   /// @param y, y_b         target samples and others of them for the floor, which is left out where y_b is undefined.
-  /// @param group          of a job, whose ranks all give the same images and put a part of them through the nets;
-  /// null: none.
-  /// @throws Error for images that a net cannot take. Outputs that are not finite have no figures.
+  /// @param group          all ranks call this with the same images; each puts a slice of them through the nets.
+  /// @throws InputError for images that a net cannot take. Outputs that are not finite have no figures.
   NamedFigures judge(const torch::Tensor& x_BCHW, const torch::Tensor& output_BKCHW, const torch::Tensor& y,
-                     const torch::Tensor& y_b, dist::ProcessGroup* group = nullptr);
+                     const torch::Tensor& y_b, dist::ProcessGroup& group = dist::ProcessGroup::single());
 
  private:
-  FeatureStatistics remembered(const torch::Tensor& images_BCHW, dist::ProcessGroup* group);
-  FeatureStatistics statistics(const torch::Tensor& images_BCHW, dist::ProcessGroup* group) const;
+  FeatureStatistics remembered(const torch::Tensor& images_BCHW, dist::ProcessGroup& group);
+  FeatureStatistics statistics(const torch::Tensor& images_BCHW, dist::ProcessGroup& group) const;
 
   std::shared_ptr<const FeatureNet> features_;
   std::shared_ptr<const Lpips> lpips_;

@@ -11,7 +11,7 @@ namespace monge::eval {
 /// nothing of objects. The net is the same in every run and on every machine (up to rounding), so figures compare.
 /// @param images  [N, C, H, W], N >= 1, in [-1, 1], values beyond are clamped; H and W at least 8.
 /// @return        [N, F] float32 on the CPU, F = 192 + 16 C.
-/// @throws Error for other shapes, or no images.
+/// @throws InputError for other shapes, or no images.
 torch::Tensor random_features(const torch::Tensor& images);
 
 }  // namespace monge::eval

@@ -18,29 +18,28 @@ struct Range {
 /// The extremes of a checked batch.
 Range range_of(const torch::Tensor& images, const char* where) {
   if (!images.is_floating_point() || images.dim() != 4 || images.size(1) != 3 || images.numel() == 0) {
-    throw Error(
-        Complaint{.what = "not a batch of images",
-                  .where = where,
-                  .value = text(images.scalar_type(), ' ', images.sizes()),
-                  .allowed = "floats [N, 3, H, W], none of them 0",
-                  .fix = images.scalar_type() == torch::kUInt8 ? "for bytes use SignedImages::from_bytes" : ""});
+    throw InputError({.what = "not a batch of images",
+                      .where = where,
+                      .value = text(images.scalar_type(), ' ', images.sizes()),
+                      .allowed = "floats [N, 3, H, W], none of them 0",
+                      .fix = images.scalar_type() == torch::kUInt8 ? "for bytes use SignedImages::from_bytes" : ""});
   }
   const auto [least, most] = torch::aminmax(images.detach());
   const Range out = {least.item<double>(), most.item<double>()};
   // The extremes of a batch with a NaN are NaN.
   if (!std::isfinite(out.least) || !std::isfinite(out.most)) {
-    throw Error(Complaint{.what = "images hold values that are not finite", .where = where});
+    throw InputError({.what = "images hold values that are not finite", .where = where});
   }
   return out;
 }
 
 [[noreturn]] void refuse(const char* what, const char* where, const Range& range, const char* allowed,
                          const char* fix) {
-  throw Error(Complaint{.what = what,
-                        .where = where,
-                        .value = text("values from ", range.least, " to ", range.most),
-                        .allowed = allowed,
-                        .fix = fix});
+  throw InputError({.what = what,
+                    .where = where,
+                    .value = text("values from ", range.least, " to ", range.most),
+                    .allowed = allowed,
+                    .fix = fix});
 }
 
 const char* fix_for(const Range& range) {
@@ -55,12 +54,11 @@ SignedImages SignedImages::from_bytes(const torch::Tensor& pixels) {
   const bool four = pixels.scalar_type() == torch::kUInt8 && pixels.dim() == 4 && pixels.numel() > 0;
   const bool channels_first = four && pixels.size(1) == 3, channels_last = four && pixels.size(3) == 3;
   if (channels_first == channels_last) {
-    throw Error(
-        Complaint{.what = channels_first ? "channels could be the first or the last axis" : "not a batch of images",
-                  .where = "SignedImages::from_bytes",
-                  .value = text(pixels.scalar_type(), ' ', pixels.sizes()),
-                  .allowed = "uint8 [N, H, W, 3] or [N, 3, H, W], none of them 0",
-                  .fix = channels_first ? "scale them yourself and use from_signed" : ""});
+    throw InputError({.what = channels_first ? "channels could be the first or the last axis" : "not a batch of images",
+                      .where = "SignedImages::from_bytes",
+                      .value = text(pixels.scalar_type(), ' ', pixels.sizes()),
+                      .allowed = "uint8 [N, H, W, 3] or [N, 3, H, W], none of them 0",
+                      .fix = channels_first ? "scale them yourself and use from_signed" : ""});
   }
   const auto planes = channels_first ? pixels : pixels.permute({0, 3, 1, 2});
   return SignedImages(io::scale_to_float(planes.contiguous()));

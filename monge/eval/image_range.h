@@ -15,7 +15,7 @@ class SignedImages {
  public:
   /// v / 127.5 - 1, in float32.
   /// @param pixels  uint8 [N, H, W, 3] or [N, 3, H, W]; where both fit (3 x 3 in these places) it is refused.
-  /// @throws Error for another type or shape.
+  /// @throws InputError for another type or shape.
   static SignedImages from_bytes(const torch::Tensor& pixels);
 
   /// Whether a batch that looks as if it were in [0, 1] is refused.
@@ -28,12 +28,12 @@ class SignedImages {
   ///
   /// A batch in [0, 1] would pass for bright images, so it is refused on the evidence of io::looks_like_unit_range.
   /// @param images  any floating type, [N, 3, H, W].
-  /// @throws Error for another type or shape, values that are not finite or beyond the range, and in doubt; the
+  /// @throws InputError for another type or shape, values that are not finite or beyond the range, and in doubt; the
   ///         message names the factory that fits.
   static SignedImages from_signed(const torch::Tensor& images, Doubt doubt = Doubt::refuse);
 
   /// 2 u - 1. @param images  any floating type, [N, 3, H, W], in [0, 1] with the same tolerance.
-  /// @throws Error as from_signed; negative values make it name from_signed.
+  /// @throws InputError as from_signed; negative values make it name from_signed.
   static SignedImages from_unit(const torch::Tensor& images);
 
   /// [N, 3, H, W] in [-1, 1].
@@ -56,7 +56,7 @@ class SignedImages {
   torch::Tensor images_;
 };
 
-/// @throws Error starting with `what` unless both hold equally many images of one size.
+/// @throws InputError starting with `what` unless both hold equally many images of one size.
 void check_pairs(const char* what, const SignedImages& a, const SignedImages& b);
 
 }  // namespace monge::eval

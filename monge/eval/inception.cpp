@@ -42,10 +42,10 @@ torch::Tensor prepared_legacy(const std::vector<torch::Tensor>& images_HWC) {
 InceptionMode inception_mode_named(const std::string& name) {
   if (name == "clean") return InceptionMode::clean;
   if (name == "legacy") return InceptionMode::legacy;
-  throw Error(Complaint{.what = "unknown mode of the inception features",
-                        .value = name,
-                        .allowed = "clean, legacy",
-                        .fix = suggestion(name, {"clean", "legacy"})});
+  throw InputError({.what = "unknown mode of the inception features",
+                    .value = name,
+                    .allowed = "clean, legacy",
+                    .fix = suggestion(name, {"clean", "legacy"})});
 }
 
 InceptionFeatures::InceptionFeatures(const std::filesystem::path& weights, InceptionMode mode, torch::Device device)

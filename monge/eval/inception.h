@@ -26,14 +26,14 @@ enum class InceptionMode {
   legacy,
 };
 
-/// "clean" or "legacy". @throws Error listing both for another name.
+/// "clean" or "legacy". @throws InputError listing both for another name.
 InceptionMode inception_mode_named(const std::string& name);
 
 /// Pool3 of InceptionNet, 2048 features.
 class InceptionFeatures : public FeatureNet {
  public:
   /// @param weights  the public file pt_inception-2015-12-05-6726825d.pth, or another state dict with its keys.
-  /// @throws Error naming the file when it cannot be read or does not fit the net.
+  /// @throws InputError naming the file when it cannot be read or does not fit the net.
   explicit InceptionFeatures(const std::filesystem::path& weights, InceptionMode mode = InceptionMode::clean,
                              torch::Device device = torch::kCPU);
   ~InceptionFeatures() override;
@@ -46,7 +46,8 @@ class InceptionFeatures : public FeatureNet {
 
   torch::Tensor features(const std::vector<torch::Tensor>& images_HWC) const override;
 
-  /// What the net sees of the images: float32 [N, 3, 299, 299] on the CPU, channels last. @throws Error as features.
+  /// What the net sees of the images: float32 [N, 3, 299, 299] on the CPU, channels last. @throws InputError as
+  /// features.
   torch::Tensor prepared(const std::vector<torch::Tensor>& images_HWC) const;
 
  private:

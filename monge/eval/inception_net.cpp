@@ -228,11 +228,11 @@ void InceptionNet::load(const nn::NamedTensors& state, const std::string& where)
   }
   try {
     nn::load_state_dict(*this, whole, where);
-  } catch (const Error& error) {
+  } catch (const InputError& error) {
     auto complaint = error.complaint();
     complaint.fix =
         "give the weights of the FID Inception, pt_inception-2015-12-05-6726825d.pth, or a file with its keys";
-    throw Error(complaint);
+    throw InputError(complaint);
   }
 }
 

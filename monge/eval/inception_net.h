@@ -29,7 +29,7 @@ class InceptionNet : public torch::nn::Module {
   InceptionNet();
 
   /// Loads a state dict. Entries num_batches_tracked, fc.weight and fc.bias may be missing; nothing reads them.
-  /// @throws Error as nn::load_state_dict.
+  /// @throws InputError as nn::load_state_dict.
   void load(const nn::NamedTensors& state, const std::string& where);
 
   /// Multiplies the normalisations into the convolutions, after which a forward pass skips them. Outputs stay the same

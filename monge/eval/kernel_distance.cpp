@@ -4,12 +4,11 @@
 #include <cmath>
 
 #include "monge/core/error.h"
-#include "monge/dist/process_group.h"
 
 namespace monge::eval {
 namespace {
 
-constexpr int64_t kBlock = 1024;  // rows of a at once; bounds the kernel matrix in memory
+constexpr int64_t kKernelRows = 1024;  // rows of a at once; bounds the kernel matrix in memory
 
 torch::Tensor kernel(const torch::Tensor& a_NF, const torch::Tensor& b_MF) {
   const auto inner = a_NF.matmul(b_MF.t()).div_(static_cast<double>(a_NF.size(1))).add_(1);
@@ -18,25 +17,24 @@ torch::Tensor kernel(const torch::Tensor& a_NF, const torch::Tensor& b_MF) {
 
 /// sum_j k(a_i, b_j), [N], and sum_i k(a_i, b_j), [M].
 std::pair<torch::Tensor, torch::Tensor> cross_sums(const torch::Tensor& a_NF, const torch::Tensor& b_MF,
-                                                   dist::ProcessGroup* group) {
+                                                   dist::ProcessGroup& group) {
   auto of_a = torch::zeros({a_NF.size(0)}, torch::kFloat64), of_b = torch::zeros({b_MF.size(0)}, torch::kFloat64);
-  const auto own = dist::slice_of((a_NF.size(0) + kBlock - 1) / kBlock, group);
-  for (int64_t i = own.begin * kBlock; i < std::min((own.begin + own.length) * kBlock, a_NF.size(0)); i += kBlock) {
-    for (int64_t j = 0; j < b_MF.size(0); j += kBlock) {
-      const auto block = kernel(a_NF.slice(0, i, i + kBlock), b_MF.slice(0, j, j + kBlock));
-      of_a.slice(0, i, i + kBlock) += block.sum(1);
-      of_b.slice(0, j, j + kBlock) += block.sum(0);
+  const auto own = dist::slice_of((a_NF.size(0) + kKernelRows - 1) / kKernelRows, group);
+  for (int64_t i = own.begin * kKernelRows; i < std::min((own.begin + own.length) * kKernelRows, a_NF.size(0));
+       i += kKernelRows) {
+    for (int64_t j = 0; j < b_MF.size(0); j += kKernelRows) {
+      const auto block = kernel(a_NF.slice(0, i, i + kKernelRows), b_MF.slice(0, j, j + kKernelRows));
+      of_a.slice(0, i, i + kKernelRows) += block.sum(1);
+      of_b.slice(0, j, j + kKernelRows) += block.sum(0);
     }
   }
-  if (group) {
-    group->sum(of_a);
-    group->sum(of_b);
-  }
+  group.sum(of_a);
+  group.sum(of_b);
   return {of_a, of_b};
 }
 
 /// mean_{j != i} k(a_i, a_j), [N].
-torch::Tensor own_means(const torch::Tensor& a_NF, dist::ProcessGroup* group) {
+torch::Tensor own_means(const torch::Tensor& a_NF, dist::ProcessGroup& group) {
   const auto scaled = a_NF.square().sum(1) / static_cast<double>(a_NF.size(1)) + 1;
   return (cross_sums(a_NF, a_NF, group).first - scaled * scaled * scaled) / static_cast<double>(a_NF.size(0) - 1);
 }
@@ -51,7 +49,7 @@ torch::Tensor checked(const torch::Tensor& features_NF) {
 
 }  // namespace
 
-KernelDistance kernel_distance(const torch::Tensor& a_NF, const torch::Tensor& b_MF, dist::ProcessGroup* group) {
+KernelDistance kernel_distance(const torch::Tensor& a_NF, const torch::Tensor& b_MF, dist::ProcessGroup& group) {
   const auto a = checked(a_NF), b = checked(b_MF);
   require(a.size(1) == b.size(1), "kernel distance: samples of ", a.size(1), " and of ", b.size(1),
           " features do not compare");

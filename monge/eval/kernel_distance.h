@@ -3,9 +3,7 @@
 
 #include <torch/types.h>
 
-namespace monge::dist {
-class ProcessGroup;
-}
+#include "monge/dist/process_group.h"
 
 namespace monge::eval {
 
@@ -25,10 +23,10 @@ struct KernelDistance {
 ///
 /// which is right where the laws differ and too low where they are equal. In float64 and blocks; time grows with
 /// (n + m)^2 F.
-/// @param a_NF,b_MF  any float type. @throws Error if F differs, for fewer than 2 samples, or for NaN and infinity.
-/// @param group      of a job, whose ranks all call this with the same samples: each takes a part of the pairs. Null:
-/// none.
+/// @param a_NF,b_MF  any float type. @throws InputError if F differs, for fewer than 2 samples, or for NaN and
+/// infinity.
+/// @param group      all ranks call this with the same samples; each takes a slice of the pairs.
 KernelDistance kernel_distance(const torch::Tensor& a_NF, const torch::Tensor& b_MF,
-                               dist::ProcessGroup* group = nullptr);
+                               dist::ProcessGroup& group = dist::ProcessGroup::single());
 
 }  // namespace monge::eval

@@ -11,7 +11,7 @@
 namespace monge::eval {
 namespace {
 
-constexpr double kEpsilon = 1e-10;
+constexpr double kNormEpsilon = 1e-10;
 constexpr int64_t kMostPixels = int64_t{1} << 17;  // at once: VGG's first maps take 512 bytes a pixel
 
 std::vector<torch::Tensor> heads_from(const io::TensorFile& state, LpipsNet net, const std::string& where,
@@ -21,11 +21,11 @@ std::vector<torch::Tensor> heads_from(const io::TensorFile& state, LpipsNet net,
     const auto key = "lin" + std::to_string(out.size()) + ".model.1.weight";
     const auto& head = state.at(key, where);
     if (head.sizes() != at::IntArrayRef({1, channels, 1, 1}) || !head.is_floating_point()) {
-      throw Error(Complaint{.what = "the head " + key + " does not fit LPIPS with \"" + name_of(net) + '"',
-                            .where = where,
-                            .value = text(head.scalar_type(), ' ', head.sizes()),
-                            .allowed = text("floats [1, ", channels, ", 1, 1]"),
-                            .fix = "give the heads of LPIPS v0.1 that belong to this net"});
+      throw InputError({.what = "the head " + key + " does not fit LPIPS with \"" + name_of(net) + '"',
+                        .where = where,
+                        .value = text(head.scalar_type(), ' ', head.sizes()),
+                        .allowed = text("floats [1, ", channels, ", 1, 1]"),
+                        .fix = "give the heads of LPIPS v0.1 that belong to this net"});
     }
     out.push_back(head.to(device, torch::kFloat32).reshape({channels, 1, 1}).contiguous());
   }
@@ -53,7 +53,7 @@ Lpips::Lpips(LpipsNet net, const std::string& trunk_bytes, const std::string& tr
 
 std::vector<torch::Tensor> Lpips::normalised_taps(const SignedImages& images) const {
   auto out = trunk_.taps((images.in_signed().to(device_) - shift_) / scale_);
-  for (auto& y : out) y = y / (y.square().sum(1, /*keepdim=*/true).sqrt_() + kEpsilon);
+  for (auto& y : out) y = y / (y.square().sum(1, /*keepdim=*/true).sqrt_() + kNormEpsilon);
   return out;
 }
 

@@ -24,12 +24,12 @@ class Lpips {
  public:
   /// @param trunk  a state dict of torchvision (a whole net or its features; files of torch.save).
   /// @param heads  the heads of LPIPS v0.1: lin{l}.model.1.weight [1, C_l, 1, 1].
-  /// @throws Error naming the file when it cannot be read or does not hold what the net needs.
+  /// @throws InputError naming the file when it cannot be read or does not hold what the net needs.
   Lpips(LpipsNet net, const std::filesystem::path& trunk, const std::filesystem::path& heads,
         torch::Device device = torch::kCPU);
 
   /// @return  [N] float32 on the CPU.
-  /// @throws Error unless a and b hold equally many images of one size, no smaller than the trunk needs.
+  /// @throws InputError unless a and b hold equally many images of one size, no smaller than the trunk needs.
   torch::Tensor distance(const SignedImages& a, const SignedImages& b) const;
 
   /// The terms of the sum, [N, L].

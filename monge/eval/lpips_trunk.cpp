@@ -88,7 +88,7 @@ std::vector<Layer> layers_of(LpipsNet net) {
     case LpipsNet::vgg:
       return vgg_layers();
   }
-  throw Error("LPIPS: no such net");
+  throw InputError("LPIPS: no such net");
 }
 
 /// The extent of a layer's output; 0 when the input is too small.
@@ -111,10 +111,10 @@ LpipsNet lpips_net_named(const std::string& name) {
   for (const auto net : {LpipsNet::alex, LpipsNet::squeeze, LpipsNet::vgg}) {
     if (name == name_of(net)) return net;
   }
-  throw Error(Complaint{.what = "unknown net for LPIPS",
-                        .value = name,
-                        .allowed = "alex, squeeze, vgg",
-                        .fix = suggestion(name, {"alex", "squeeze", "vgg"})});
+  throw InputError({.what = "unknown net for LPIPS",
+                    .value = name,
+                    .allowed = "alex, squeeze, vgg",
+                    .fix = suggestion(name, {"alex", "squeeze", "vgg"})});
 }
 
 std::string name_of(LpipsNet net) {
@@ -152,12 +152,12 @@ LpipsTrunk::LpipsTrunk(LpipsNet net, const io::TensorFile& state, const std::str
   for (const auto& [key, shape] : shapes(net)) {
     const auto& tensor = state.at(key, where);
     if (tensor.sizes() != at::IntArrayRef(shape) || !tensor.is_floating_point()) {
-      throw Error(Complaint{
-          .what = "the tensor " + key + " does not fit the trunk \"" + name_of(net) + '"',
-          .where = where,
-          .value = text(tensor.scalar_type(), ' ', tensor.sizes()),
-          .allowed = text("floats ", at::IntArrayRef(shape)),
-          .fix = "give the state dict of torchvision's AlexNet, SqueezeNet 1.1 or VGG16, as the net's name says"});
+      throw InputError(
+          {.what = "the tensor " + key + " does not fit the trunk \"" + name_of(net) + '"',
+           .where = where,
+           .value = text(tensor.scalar_type(), ' ', tensor.sizes()),
+           .allowed = text("floats ", at::IntArrayRef(shape)),
+           .fix = "give the state dict of torchvision's AlexNet, SqueezeNet 1.1 or VGG16, as the net's name says"});
     }
     weights_.push_back(tensor.to(device, torch::kFloat32).contiguous());
   }

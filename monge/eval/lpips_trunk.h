@@ -14,7 +14,7 @@ namespace monge::eval {
 
 enum class LpipsNet { alex, squeeze, vgg };
 
-/// "alex", "squeeze" or "vgg". @throws Error listing these for another name.
+/// "alex", "squeeze" or "vgg". @throws InputError listing these for another name.
 LpipsNet lpips_net_named(const std::string& name);
 std::string name_of(LpipsNet net);
 
@@ -27,7 +27,7 @@ class LpipsTrunk {
  public:
   /// Takes the keys features.N.* of a state dict; others (the classifier of a whole net) are ignored.
   /// @param where  the file, for messages.
-  /// @throws Error naming the first tensor that is missing or has another shape or type.
+  /// @throws InputError naming the first tensor that is missing or has another shape or type.
   LpipsTrunk(LpipsNet net, const io::TensorFile& state, const std::string& where, torch::Device device = torch::kCPU);
 
   /// @param x  float32 [N, 3, H, W], scaled, H and W >= least_size(), on the device of the weights.

@@ -8,7 +8,7 @@
 namespace monge::eval {
 
 /// Mean over channels and pixels of (a - b)^2, values in [-1, 1]: 0..4.
-/// @return  [N] float64 on the CPU, as the two below. @throws Error unless a and b hold equally many of one size.
+/// @return  [N] float64 on the CPU, as the two below. @throws InputError unless a and b hold equally many of one size.
 torch::Tensor mean_squared_error(const SignedImages& a, const SignedImages& b);
 
 /// Peak signal-to-noise ratio in decibels, 10 log10(4 / MSE): the range [-1, 1] is 2 wide. Infinite for equal images.
@@ -23,7 +23,7 @@ torch::Tensor peak_signal_to_noise(const SignedImages& a, const SignedImages& b)
 /// ('valid'), then over the three channels. No conversion to grey, no shrinking of large images. Equals
 /// scikit-image's structural_similarity with gaussian_weights, sigma = 1.5, use_sample_covariance = False and
 /// data_range = 2.
-/// @throws Error as above, or for images of fewer than 11 pixels a side.
+/// @throws InputError as above, or for images of fewer than 11 pixels a side.
 torch::Tensor structural_similarity(const SignedImages& a, const SignedImages& b);
 
 }  // namespace monge::eval

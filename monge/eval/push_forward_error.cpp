@@ -22,7 +22,7 @@ void check_same_shape(const char* what, const torch::Tensor& a, const torch::Ten
           b.sizes());
 }
 
-double sum_of_distances(const torch::Tensor& a_ND, const torch::Tensor& b_MD, dist::ProcessGroup* group) {
+double sum_of_distances(const torch::Tensor& a_ND, const torch::Tensor& b_MD, dist::ProcessGroup& group) {
   const int64_t step = std::max<int64_t>(1, block_entries / b_MD.size(0));
   const auto own = dist::slice_of(a_ND.size(0), group);
   const int64_t end = own.begin + own.length;
@@ -31,14 +31,13 @@ double sum_of_distances(const torch::Tensor& a_ND, const torch::Tensor& b_MD, di
     const auto block = a_ND.slice(0, i, std::min(i + step, end));
     out += distances(block, b_MD).sum().item<double>();
   }
-  if (!group) return out;
   const auto all = torch::full({1}, out, torch::kFloat64);
-  group->sum(all);
+  group.sum(all);
   return all.item<double>();
 }
 
 /// Mean |a - a'|; equal points have distance 0, so that only the divisor tells the two estimates apart.
-double mean_within(const torch::Tensor& a_ND, Pairs pairs, dist::ProcessGroup* group) {
+double mean_within(const torch::Tensor& a_ND, Pairs pairs, dist::ProcessGroup& group) {
   const double n = static_cast<double>(a_ND.size(0));
   return sum_of_distances(a_ND, a_ND, group) / (n * (pairs == Pairs::all ? n : n - 1));
 }
@@ -67,7 +66,7 @@ Coupling monotone_coupling(int64_t n, int64_t m) {
 
 }  // namespace
 
-double energy_distance(const torch::Tensor& a, const torch::Tensor& b, Pairs pairs, dist::ProcessGroup* group) {
+double energy_distance(const torch::Tensor& a, const torch::Tensor& b, Pairs pairs, dist::ProcessGroup& group) {
   check_same_kind("energy distance", a, b);
   const int64_t least = pairs == Pairs::all ? 1 : 2;
   require(a.size(0) >= least && b.size(0) >= least, "energy distance: distinct pairs need 2 samples in each set; got ",
@@ -117,7 +116,7 @@ double displacement_cosine(const torch::Tensor& x, const torch::Tensor& predicti
 
 PushForwardError push_forward_error(const torch::Tensor& inputs, const torch::Tensor& outputs,
                                     const torch::Tensor& target_a, const torch::Tensor& target_b,
-                                    dist::ProcessGroup* group) {
+                                    dist::ProcessGroup& group) {
   check_same_shape("push-forward error", inputs, outputs);
   check_same_kind("push-forward error", outputs, target_b);
   const int64_t points = std::min(outputs.size(0), target_b.size(0));

@@ -24,15 +24,15 @@ enum class Pairs {
 /// @param a  [N, ...], any float type.
 /// @param b  [M, ...], entries of the same shape.
 /// NaN or infinite where a sample is not finite.
-/// @throws Error if the entries' shapes differ, or if N or M is 0 (or 1 for distinct pairs).
-/// @param group  of a job, whose ranks all give the same samples and measure a part of the distances each; null: none.
+/// @throws InputError if the entries' shapes differ, or if N or M is 0 (or 1 for distinct pairs).
+/// @param group  all ranks call this with the same samples; each measures a slice of the distances.
 double energy_distance(const torch::Tensor& a, const torch::Tensor& b, Pairs pairs = Pairs::all,
-                       dist::ProcessGroup* group = nullptr);
+                       dist::ProcessGroup& group = dist::ProcessGroup::single());
 
 /// Squared Wasserstein-2 distance of the projections of two samples on random directions, averaged over the directions.
 /// The directions are uniform on the unit sphere and a function of `seed`. N and M may differ: quantile functions are
 /// compared. For D = 1 it is the W2^2 of the samples.
-/// @throws Error as above, or if projections < 1.
+/// @throws InputError as above, or if projections < 1.
 double sliced_wasserstein(const torch::Tensor& a, const torch::Tensor& b, int64_t projections = 256, uint64_t seed = 0);
 
 /// Unexplained variance of a map in percent: 100 E||prediction - truth||^2 / target_variance. Korotin et al. 2021.
@@ -57,14 +57,14 @@ struct PushForwardError {
 /// @param outputs   [N, ...], T(x).
 /// @param target_a  [M, ...], held-out target samples.
 /// @param target_b  [K, ...], other target samples; with fewer than N, the first K inputs and outputs are taken.
-/// @throws Error if a set is empty, or as energy_distance.
+/// @throws InputError if a set is empty, or as energy_distance.
 PushForwardError push_forward_error(const torch::Tensor& inputs, const torch::Tensor& outputs,
                                     const torch::Tensor& target_a, const torch::Tensor& target_b,
-                                    dist::ProcessGroup* group = nullptr);
+                                    dist::ProcessGroup& group = dist::ProcessGroup::single());
 
 /// How much the outputs for one input differ: the root mean square over entries of the difference of two draws,
 /// averaged over pairs of draws and over inputs. 0 when the map ignores its noise.
-/// @param outputs  [B, K, ...], K >= 2 draws per input. @throws Error for fewer.
+/// @param outputs  [B, K, ...], K >= 2 draws per input. @throws InputError for fewer.
 double draw_diversity(const torch::Tensor& outputs);
 
 }  // namespace monge::eval

@@ -47,13 +47,13 @@ TorchScriptFeatures::TorchScriptFeatures(const std::filesystem::path& file, torc
     module_ = std::make_unique<Module>(Module{torch::jit::load(stream, torch::kCPU)});
     module_->script.eval();
   } catch (const std::exception& error) {
-    throw Error(Complaint{.what = "no TorchScript file (" + essence(error) + ")",
-                          .where = file_,
-                          .fix = "save the net with torch.jit.save(torch.jit.script(net), file)"});
+    throw InputError({.what = "no TorchScript file (" + essence(error) + ")",
+                      .where = file_,
+                      .fix = "save the net with torch.jit.save(torch.jit.script(net), file)"});
   }
   module_->script.to(device);
   if (!module_->script.find_method("forward")) {
-    throw Error(Complaint{.what = "this TorchScript module has no method forward", .where = file_});
+    throw InputError({.what = "this TorchScript module has no method forward", .where = file_});
   }
   std::string reason;
   for (const int64_t side : kProbes) {
@@ -61,7 +61,7 @@ TorchScriptFeatures::TorchScriptFeatures(const std::filesystem::path& file, torc
     torch::Tensor answer;
     try {
       answer = run(grey);
-    } catch (const Error& error) {
+    } catch (const InputError& error) {
       if (reason.empty()) reason = error.what();
       continue;
     }
@@ -71,7 +71,7 @@ TorchScriptFeatures::TorchScriptFeatures(const std::filesystem::path& file, torc
     dim_ = answer.size(1);
     return;
   }
-  throw Error(reason);
+  throw InputError(reason);
 }
 
 TorchScriptFeatures::~TorchScriptFeatures() = default;
@@ -85,20 +85,20 @@ torch::Tensor TorchScriptFeatures::run(const torch::Tensor& bytes_NHWC) const {
   try {
     answer = module_->script.get_method("forward")({x});
   } catch (const std::exception& error) {
-    throw Error(Complaint{.what = "the net fails (" + essence(error) + ")",
-                          .where = file_,
-                          .value = text("an input of ", x.sizes()),
-                          .fix = "it must take float32 [N, 3, H, W] in [0, 255] and resize by itself"});
+    throw InputError({.what = "the net fails (" + essence(error) + ")",
+                      .where = file_,
+                      .value = text("an input of ", x.sizes()),
+                      .fix = "it must take float32 [N, 3, H, W] in [0, 255] and resize by itself"});
   }
   const auto shape =
       answer.isTensor() ? text(answer.toTensor().scalar_type(), ' ', answer.toTensor().sizes()) : answer.tagKind();
   if (!answer.isTensor() || answer.toTensor().dim() != 2 || answer.toTensor().size(0) != x.size(0) ||
       answer.toTensor().size(1) == 0 || !answer.toTensor().is_floating_point()) {
-    throw Error(Complaint{.what = text("the net gives no row of features for each of ", x.size(0), " images"),
-                          .where = file_,
-                          .value = shape,
-                          .allowed = text("floats [", x.size(0), ", F]"),
-                          .fix = "flatten or pool what it returns, e.g. x.mean([2, 3])"});
+    throw InputError({.what = text("the net gives no row of features for each of ", x.size(0), " images"),
+                      .where = file_,
+                      .value = shape,
+                      .allowed = text("floats [", x.size(0), ", F]"),
+                      .fix = "flatten or pool what it returns, e.g. x.mean([2, 3])"});
   }
   return answer.toTensor().to(torch::kCPU, torch::kFloat32);
 }

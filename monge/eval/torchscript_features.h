@@ -25,7 +25,8 @@ namespace monge::eval {
 class TorchScriptFeatures : public FeatureNet {
  public:
   /// Runs the net on a grey image of 64, 224, 299, 32 and 28 pixels a side until one fits, to learn F.
-  /// @throws Error naming the file: no TorchScript; a net that takes none of these, gives something else than [N, F],
+  /// @throws InputError naming the file: no TorchScript; a net that takes none of these, gives something else than [N,
+  /// F],
   ///         or gives another answer when asked again.
   explicit TorchScriptFeatures(const std::filesystem::path& file, torch::Device device = torch::kCPU);
   ~TorchScriptFeatures() override;
@@ -36,7 +37,7 @@ class TorchScriptFeatures : public FeatureNet {
   int64_t dim() const override { return dim_; }
   torch::Device device() const override { return device_; }
 
-  /// @throws Error also with the net's own message when it fails on the images.
+  /// @throws InputError also with the net's own message when it fails on the images.
   torch::Tensor features(const std::vector<torch::Tensor>& images_HWC) const override;
 
  private:

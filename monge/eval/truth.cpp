@@ -105,8 +105,8 @@ TruthScore TruthScore::unknown() {
 TruthResult run_truth(const TruthCase& truth, torch::Device device, const std::atomic<bool>& stop, const LogSink& log,
                       train::Observer* watcher) {
   train::validate(truth.recipe);
-  solve::apply_settings(truth.recipe, device);
-  train::Trainer trainer(truth.recipe, train::open_training_data(truth.recipe, log), device, "", log);
+  solve::apply_settings(truth.recipe.train, device);
+  train::Trainer trainer(truth.recipe, train::open_training_data(truth.recipe, {.log = log}), device, "", log);
   if (watcher != nullptr) trainer.attach(*watcher);
   TruthResult out;
   const auto began = std::chrono::steady_clock::now();
@@ -126,7 +126,7 @@ TruthResult run_truth(const TruthCase& truth, torch::Device device, const std::a
   score.l2_uvp = score.cosine = kNaN;
   score.plan_variance_truth = truth.plan_variance;
   score_map(truth, model, x, streams, score);
-  if (truth.name == "one-to-many") score.branch = branches(x, y);
+  if (truth.two_branches) score.branch = branches(x, y);
 
   constexpr int64_t shown = 512;
   out.x = x.narrow(0, 0, shown);

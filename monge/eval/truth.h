@@ -31,6 +31,7 @@ struct TruthCase {
   std::function<torch::Tensor(const torch::Tensor& x)> map;
   double target_variance = 0;  ///< trace of the target's covariance, for L2-UVP; where there is a map
   int64_t repeats = 8;         ///< exact plans of which the figures are means
+  bool two_branches = false;   ///< each input has two optimal outputs, one on either side, see TruthScore::branch
   /// Variance per coordinate of the outputs for one input in the optimal plan; NaN where it is not known.
   double plan_variance = std::numeric_limits<double>::quiet_NaN();
 };
@@ -58,8 +59,8 @@ std::vector<std::string> truth_names();
 
 /// A method with another cost than the case's own (kernel, or weak elsewhere than in weak-gaussian) has another answer:
 /// what is not known of it is left out.
-/// @throws Error  for an unknown case (with the nearest) or method, a dimension that it does not take, w2bench without
-/// a pair.
+/// @throws InputError  for an unknown case (with the nearest) or method, a dimension that it does not take, w2bench
+/// without a pair.
 TruthCase truth_case(const std::string& name, const TruthOptions& options);
 
 /// How far a training ended from the answer. NaN where a figure does not apply.

@@ -1,17 +1,19 @@
 // The cases of truth.h.
 #include <cmath>
 #include <limits>
-#include <map>
 #include <numbers>
 
 #include "monge/core/error.h"
 #include "monge/core/random.h"
 #include "monge/core/registry.h"
+#include "monge/core/user_words.h"
 #include "monge/data/open.h"
 #include "monge/data/toys.h"
 #include "monge/data/w2_benchmark.h"
 #include "monge/eval/gaussian.h"
 #include "monge/eval/truth.h"
+#include "monge/ot/otp.h"
+#include "monge/ot/weak.h"
 
 namespace monge::eval {
 namespace {
@@ -49,10 +51,10 @@ int64_t dim_of(const TruthOptions& options, const std::string& name, int64_t usu
   if (dim < least || dim > most || (even && dim % 2 != 0)) {
     const auto range =
         least == most ? std::to_string(least) : text(even ? "an even number, " : "", least, " to ", most);
-    throw Error(Complaint{.what = "the case \"" + name + "\" has no such dimension",
-                          .where = "--dim",
-                          .value = std::to_string(dim),
-                          .allowed = range});
+    throw InputError({.what = "the case \"" + name + "\" has no such dimension",
+                      .where = user_word("TruthOptions::dim"),
+                      .value = std::to_string(dim),
+                      .allowed = range});
   }
   return dim;
 }
@@ -96,10 +98,11 @@ TruthCase weak_gaussian(const TruthOptions& options) {
   out.recipe = base("weak", "toy:gaussian?dim=" + dim + "&std=0.5", "toy:gaussian?dim=" + dim);
   start_at_identity(out.recipe);
   auto& r = out.recipe;
-  r.weak.gamma0 = r.weak.gamma1 = gamma;
-  r.weak.z = 4;
-  r.weak.z_channels = out.dim;
-  r.weak.z_std = 1;
+  auto& weak = r.section<ot::WeakOptions>();
+  weak.gamma0 = weak.gamma1 = gamma;
+  weak.z = 4;
+  weak.z_channels = out.dim;
+  weak.z_std = 1;
   r.map.activation = r.potential.activation = "relu";
   // At the optimum the variance does not change the map's loss: only f's answer to it holds it in place, so f must be
   // quick.
@@ -118,8 +121,8 @@ TruthCase weak_gaussian(const TruthOptions& options) {
 /// What the cases of thin sets share: the settings with which plain training fails (ALGORITHMS) and smoothing does not.
 Recipe thin(const std::string& law, const TruthOptions& options) {
   auto recipe = base("otp", "toy:" + law + "side=source", "toy:" + law + "side=target");
-  recipe.otp.eps_start = 0.5;
-  recipe.otp.eps_end = "0.05";
+  recipe.section<ot::OtpOptions>().eps_start = 0.5;
+  recipe.section<ot::OtpOptions>().eps_end = "0.05";
   recipe.map.width = recipe.potential.width = 128;
   recipe.potential.r1 = 0.02;
   recipe.train.batch = 256;
@@ -137,8 +140,8 @@ TruthCase perpendicular(const TruthOptions& options) {
     // target's axes hardly stretches, and wide nets find it soon. With 0.05 left they would have to stretch twelvefold.
     auto& r = out.recipe;
     start_at_identity(r);
-    r.otp.eps_start = 0.56;
-    r.otp.eps_end = "0.56";
+    r.section<ot::OtpOptions>().eps_start = 0.56;
+    r.section<ot::OtpOptions>().eps_end = "0.56";
     r.map.width = r.potential.width = 256;
     r.train.iterations = options.quick ? 300 : 1500;
   }
@@ -148,6 +151,7 @@ TruthCase perpendicular(const TruthOptions& options) {
 
 TruthCase one_to_many(const TruthOptions& options) {
   TruthCase out;
+  out.two_branches = true;
   out.dim = dim_of(options, "one-to-many", 2, 2, 4096, /*even=*/true);
   out.recipe = thin("one_to_many?dim=" + std::to_string(out.dim) + "&", options);
   // Much noise at the end, so that the noise decides the branch: the net cannot sharpen as fast as less noise would
@@ -155,8 +159,8 @@ TruthCase one_to_many(const TruthOptions& options) {
   // map from moving along the segment, which costs little and so is hardly undone; R1 and larger batches calm the
   // potential.
   auto& r = out.recipe;
-  r.otp.eps_start = 1.0;
-  r.otp.eps_end = "0.2";
+  r.section<ot::OtpOptions>().eps_start = 1.0;
+  r.section<ot::OtpOptions>().eps_end = "0.2";
   r.map.residual = r.map.zero_last = r.potential.zero_last = true;
   r.potential.r1 = 0.2;
   r.train.batch = 512;
@@ -199,12 +203,12 @@ TruthCase to_plane_law(const std::string& name, const std::string& target, const
 
 TruthCase w2bench(const TruthOptions& options) {
   if (options.pair.empty()) {
-    throw Error(Complaint{.what = "the case \"w2bench\" needs a pair",
-                          .where = "--pair",
-                          .value = "nothing",
-                          .allowed = "a .safetensors file of the Wasserstein-2 benchmark"});
+    throw InputError({.what = "the case \"w2bench\" needs a pair",
+                      .where = user_word("TruthOptions::pair"),
+                      .value = "nothing",
+                      .allowed = "a .safetensors file of the Wasserstein-2 benchmark"});
   }
-  require(options.pair.find('?') == std::string::npos, "--pair ", options.pair,
+  require(options.pair.find('?') == std::string::npos, user_word("TruthOptions::pair"), " ", options.pair,
           ": a path with a ? cannot stand in a recipe; rename the file");
   const auto pair = data::W2Benchmark::load(options.pair);
   TruthCase out;
@@ -233,40 +237,24 @@ TruthCase w2bench(const TruthOptions& options) {
 
 using Factory = TruthCase (*)(const TruthOptions& options);
 
-struct Named {
-  const char* name;
-  Factory make;
-};
-
-constexpr Named kCases[] = {
-    {"gaussian", gaussian},
-    {"line", line},
-    {"weak-gaussian", weak_gaussian},
-    {"perpendicular", perpendicular},
-    {"one-to-many", one_to_many},
-    {"multi-perpendicular", multi_perpendicular},
-    {"parallel", parallel},
-    {"mixture8", [](const TruthOptions& o) { return to_plane_law("mixture8", "toy:mixture8", o); }},
-    {"moons", [](const TruthOptions& o) { return to_plane_law("moons", "toy:moons", o); }},
-    {"w2bench", w2bench},
-};
-
 const Registry<Factory>& registry() {
-  static const Registry<Factory> cases = [] {
-    std::map<std::string, Factory> entries;
-    for (const auto& [name, make] : kCases) entries[name] = make;
-    return Registry<Factory>("case", entries);
-  }();
+  static const Registry<Factory> cases(
+      "case", {{"gaussian", gaussian},
+               {"line", line},
+               {"weak-gaussian", weak_gaussian},
+               {"perpendicular", perpendicular},
+               {"one-to-many", one_to_many},
+               {"multi-perpendicular", multi_perpendicular},
+               {"parallel", parallel},
+               {"mixture8", [](const TruthOptions& o) { return to_plane_law("mixture8", "toy:mixture8", o); }},
+               {"moons", [](const TruthOptions& o) { return to_plane_law("moons", "toy:moons", o); }},
+               {"w2bench", w2bench}});
   return cases;
 }
 
 }  // namespace
 
-std::vector<std::string> truth_names() {
-  std::vector<std::string> out;
-  for (const auto& entry : kCases) out.emplace_back(entry.name);
-  return out;
-}
+std::vector<std::string> truth_names() { return registry().ordered(); }
 
 TruthCase truth_case(const std::string& name, const TruthOptions& options) {
   auto out = registry().at(name)(options);
@@ -274,10 +262,12 @@ TruthCase truth_case(const std::string& name, const TruthOptions& options) {
   // One plan alone scatters with the chance of its samples, in few dimensions by its own size: two samples of a target
   // of two branches seldom split alike.
   out.repeats = !options.quick && out.dim <= 16 ? 48 : 8;
-  if (!options.method.empty()) out.recipe.options().set("method", options.method, "--method");
-  const auto& cost = train::cost_method(out.recipe);
-  out.squared_cost = cost == "strong" || cost == "noised";
-  if (out.squared_cost != (name != "weak-gaussian") || cost == "kernel") {
+  if (!options.method.empty()) out.recipe.options().set("method", options.method, user_word("TruthOptions::method"));
+  // A truth is that of one cost.
+  const auto needed = name == "weak-gaussian" ? ot::CostKind::weak_quadratic : ot::CostKind::squared;
+  const auto given = solve::make_method(out.recipe)->cost_kind();
+  out.squared_cost = given == ot::CostKind::squared;
+  if (given != needed) {
     out.w2_squared = out.plan_variance = std::numeric_limits<double>::quiet_NaN();
     out.map = nullptr;
   }

@@ -7,7 +7,8 @@
 
 #include "monge/core/error.h"
 #include "monge/core/nearest.h"
-#include "monge/core/shell.h"
+#include "monge/core/quoting.h"
+#include "monge/core/user_words.h"
 #include "monge/io/sha256.h"
 
 namespace monge::eval {
@@ -34,13 +35,14 @@ const Weights& weights_of(const std::string& word) {
     words.push_back(weights.name);
   }
   for (const auto& [short_word, unused] : aliases()) words.push_back(short_word);
-  throw Error(Complaint{
-      .what = "unknown weights", .value = '"' + word + '"', .allowed = join(words), .fix = suggestion(word, words)});
+  throw InputError(
+      {.what = "unknown weights", .value = '"' + word + '"', .allowed = join(words), .fix = suggestion(word, words)});
 }
 
-/// "monge weights fetch NAME", with the folder where the user named one.
+/// What fetches the weights, with the folder where the user named one.
 std::string fetch_command(const std::string& name, const fs::path& flag) {
-  return "monge weights fetch " + name + (flag.empty() ? "" : " --weights " + shell_quoted(flag.string()));
+  return user_word("eval::fetch_weights()") + " " + name +
+         (flag.empty() ? "" : " " + user_word("in folder") + " " + shell_quoted(flag.string()));
 }
 
 FoundWeights damaged(FoundWeights found, const std::string& problem) {
@@ -84,8 +86,8 @@ std::vector<fs::path> weights_folders(const fs::path& flag) {
     out.push_back(home / ".cache/monge/weights");
   }
   if (!out.empty()) return out;
-  throw Error(Complaint{.what = "there is no folder for weights: HOME is not set",
-                        .fix = "name one with --weights or MONGE_WEIGHTS"});
+  throw InputError({.what = "there is no folder for weights: HOME is not set",
+                    .fix = "name one with " + user_word("eval::weights_folders(folder)") + " or MONGE_WEIGHTS"});
 }
 
 FoundWeights look_for_weights(const Weights& weights, const std::vector<fs::path>& folders) {
@@ -118,25 +120,24 @@ fs::path find_weights(const std::string& name, const fs::path& flag) {
   const auto& weights = weights_of(name);
   std::error_code ignored;
   if (!flag.empty() && !fs::is_directory(flag, ignored)) {
-    throw Error(Complaint{
-        .what = "is no folder",
-        .where = "--weights " + flag.string(),
-        .fix = "name a folder with " + weights.forms[0].file + ", or make it: " + fetch_command(weights.name, flag)});
+    throw InputError(
+        {.what = "is no folder",
+         .where = user_word("eval::weights_folders(folder)") + " " + flag.string(),
+         .fix = "name a folder with " + weights.forms[0].file + ", or make it: " + fetch_command(weights.name, flag)});
   }
   const auto folders = weights_folders(flag);
   const auto found = look_for_weights(weights, folders);
   if (found.status == FoundWeights::present) return found.path;
   const auto fetch = "run: " + fetch_command(weights.name, flag);
   if (found.status == FoundWeights::damaged) {
-    throw Error(Complaint{
-        .what = found.problem, .where = found.path.string(), .fix = "it is cut short or another file; " + fetch});
+    throw InputError(
+        {.what = found.problem, .where = found.path.string(), .fix = "it is cut short or another file; " + fetch});
   }
   std::vector<std::string> files, places;
   for (const auto& form : weights.forms) files.push_back(form.file);
   for (const auto& folder : folders) places.push_back(folder.string());
-  throw Error(
-      Complaint{.what = "the weights " + weights.name + " (" + join(files, " or ") + ") are not in " + join(places),
-                .fix = fetch});
+  throw InputError({.what = "the weights " + weights.name + " (" + join(files, " or ") + ") are not in " + join(places),
+                    .fix = fetch});
 }
 
 fetch::Download fetch_weights(const Weights& weights, const fs::path& folder, const std::string& url,

@@ -36,13 +36,13 @@ const std::vector<Weights>& known_weights();
 /// What a user's word stands for, with what it needs and each once: a name; a metric ("fid", "kid"); or a variant of
 /// LPIPS
 /// ("alex", "squeeze", "vgg"). "lpips-alex" and "alex" are the heads and the trunk, "alexnet" is the trunk alone.
-/// @throws Error that lists the words and suggests the nearest.
+/// @throws InputError that lists the words and suggests the nearest.
 std::vector<Weights> weights_named(const std::vector<std::string>& words);
 
 /// Where weights are looked for, in this order: `flag` (of --weights, empty when not given), the folders of
 /// MONGE_WEIGHTS (separated by ':'), and monge/weights in the user's cache (XDG_CACHE_HOME, else ~/.cache). They need
 /// not exist. A fetch goes to the first.
-/// @throws Error when there is none, which takes a user without HOME.
+/// @throws InputError when there is none, which takes a user without HOME.
 std::vector<std::filesystem::path> weights_folders(const std::filesystem::path& flag = {});
 
 /// What is on the disk. A form is taken as it stands in the first folder that has one, the published form first.
@@ -67,8 +67,8 @@ FoundWeights verify_weights(const Weights& weights, const std::vector<std::files
                             const std::function<void(int64_t, int64_t)>& progress = {});
 
 /// The file of `name` in weights_folders(flag), of the right size. Nothing is ever downloaded.
-/// @throws Error  when it is missing or of another size: names what was looked through and the one command that fetches
-/// it.
+/// @throws InputError  when it is missing or of another size: names what was looked through and the one command that
+/// fetches it.
 ///                Also for an unknown name, or a `flag` that is no folder.
 std::filesystem::path find_weights(const std::string& name, const std::filesystem::path& flag = {});
 

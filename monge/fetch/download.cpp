@@ -31,9 +31,9 @@ std::string scheme_of(const std::string& url) {
 void check_protocol(const std::string& url, bool allow_file_urls) {
   const auto scheme = scheme_of(url);
   if (scheme == "http" || scheme == "https" || (scheme == "file" && allow_file_urls)) return;
-  throw Error(Complaint{.what = "this address cannot be fetched",
-                        .value = without_credentials(url),
-                        .allowed = allow_file_urls ? "http://, https://, file://" : "http://, https://"});
+  throw InputError({.what = "this address cannot be fetched",
+                    .value = without_credentials(url),
+                    .allowed = allow_file_urls ? "http://, https://, file://" : "http://, https://"});
 }
 
 /// False when the user stopped the waiting.
@@ -60,7 +60,7 @@ std::optional<Complaint> fault(const DownloadPart& part, const DownloadOptions& 
 [[noreturn]] void give_up(const TryOutcome& outcome, const std::string& url, const DownloadPart& part, int64_t tried) {
   Complaint complaint{.what = outcome.what, .where = url, .fix = outcome.fix};
   if (outcome.kind == TryOutcome::refused) {
-    if (outcome.users_fault) throw Error(complaint);
+    if (outcome.users_fault) throw InputError(complaint);
     throw SystemError(complaint);
   }
   if (tried > 1) complaint.what += text(" (tried ", tried, " times)");
@@ -142,7 +142,7 @@ Download download(const std::string& url, const fs::path& destination, const Dow
     part.discard();
     complaint->where = shown;
     complaint->fix = "the server has another file, or something on the way changes it; nothing of it was kept";
-    throw Error(*complaint);
+    throw InputError(*complaint);
   }
 }
 

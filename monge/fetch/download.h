@@ -44,8 +44,8 @@ struct Download {
 /// are honoured, and the certificates of SSL_CERT_FILE are taken where it is set. Passwords in `url` are left out of
 /// messages and files. Only one process at a time fetches to a destination; others are refused.
 ///
-/// @throws Error        for another protocol, an answer of the server that asking again does not mend (404), a wrong
-/// size or
+/// @throws InputError        for another protocol, an answer of the server that asking again does not mend (404), a
+/// wrong size or
 ///                      SHA-256 (both values are named), a folder that cannot be written to, a destination that is
 ///                      being fetched already.
 /// @throws SystemError  when the server is not found or not reached, the certificate is not trusted, the transfer

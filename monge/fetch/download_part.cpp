@@ -1,7 +1,6 @@
 #include "monge/fetch/download_part.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include <sstream>
 
 #include "monge/core/error.h"
+#include "monge/core/file_lock.h"
 #include "monge/core/files.h"
 
 namespace monge::fetch {
@@ -23,7 +23,7 @@ DownloadPart::DownloadPart(const fs::path& destination) : destination_(destinati
   while (!open_and_lock()) {
   }
   struct stat facts {};
-  if (::fstat(fd_, &facts) != 0) fail("cannot read the size");
+  if (::fstat(fd_.get(), &facts) != 0) fail("cannot read the size");
   size_ = facts.st_size;
   std::error_code ignored;
   if (size_ > 0 && fs::is_regular_file(origin_path_, ignored)) {
@@ -34,40 +34,37 @@ DownloadPart::DownloadPart(const fs::path& destination) : destination_(destinati
 }
 
 DownloadPart::~DownloadPart() {
-  if (fd_ < 0) return;
-  if (size_ == 0) discard();
-  if (fd_ >= 0) ::close(fd_);
+  if (fd_ && size_ == 0) discard();
 }
 
 /// False when the file was published or removed by another process between the opening and the lock: then it is not
 /// ours.
 bool DownloadPart::open_and_lock() {
-  fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (fd_ < 0) fail("cannot open");
-  if (::flock(fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {  // other failures: a file system without locks
-    ::close(fd_);
-    fd_ = -1;
-    throw Error(Complaint{.what = "another process is fetching this file",
-                          .where = destination_.string(),
-                          .fix = "wait for it to end, or stop it"});
+  fd_.reset(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  if (!fd_) fail("cannot open");
+  if (!try_lock(fd_.get(), LockPolicy::fail)) {
+    fd_.reset();  // what is not ours must not be removed
+    throw InputError({.what = "another process is fetching this file",
+                      .where = destination_.string(),
+                      .fix = "wait for it to end, or stop it"});
   }
   struct stat mine {
   }, named{};
-  const bool ours = ::fstat(fd_, &mine) == 0 && ::stat(path_.c_str(), &named) == 0 && mine.st_ino == named.st_ino &&
-                    mine.st_dev == named.st_dev;
-  if (!ours) ::close(fd_);
+  const bool ours = ::fstat(fd_.get(), &mine) == 0 && ::stat(path_.c_str(), &named) == 0 &&
+                    mine.st_ino == named.st_ino && mine.st_dev == named.st_dev;
+  if (!ours) fd_.reset();
   return ours;
 }
 
 void DownloadPart::fail(const char* what) const {
   const int reason = errno;
-  throw SystemError(Complaint{.what = text(what, ": ", std::strerror(reason)),
-                              .where = path_.string(),
-                              .fix = reason == ENOSPC ? "free some space on that disk and run the command again" : ""});
+  throw SystemError({.what = text(what, ": ", std::strerror(reason)),
+                     .where = path_.string(),
+                     .fix = reason == ENOSPC ? "free some space on that disk and run the command again" : ""});
 }
 
 void DownloadPart::restart(const DownloadOrigin& origin) {
-  if (::ftruncate(fd_, 0) != 0) fail("cannot empty");
+  if (::ftruncate(fd_.get(), 0) != 0) fail("cannot empty");
   size_ = 0;
   origin_ = origin;
   real_files().replace(origin_path_, origin.url + '\n' + origin.validator + '\n');
@@ -75,7 +72,7 @@ void DownloadPart::restart(const DownloadOrigin& origin) {
 
 void DownloadPart::append(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
+    const ssize_t written = ::write(fd_.get(), bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) fail("cannot write");
     size_ += written;
@@ -84,20 +81,18 @@ void DownloadPart::append(std::string_view bytes) {
 }
 
 void DownloadPart::publish() {
-  if (::fsync(fd_) != 0) fail("cannot flush to the disk");
+  if (::fsync(fd_.get()) != 0) fail("cannot flush to the disk");
   real_files().publish(path_, destination_);
   std::error_code ignored;
   fs::remove(origin_path_, ignored);
-  ::close(fd_);
-  fd_ = -1;
+  fd_.reset();
 }
 
 void DownloadPart::discard() {
   std::error_code ignored;
   fs::remove(path_, ignored);
   fs::remove(origin_path_, ignored);
-  ::close(fd_);
-  fd_ = -1;
+  fd_.reset();
 }
 
 }  // namespace monge::fetch

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "monge/core/unique_fd.h"
+
 namespace monge::fetch {
 
 /// Where the bytes of a part came from.
@@ -18,7 +20,7 @@ struct DownloadOrigin {
 class DownloadPart {
  public:
   /// Opens the part that is there, or makes an empty one.
-  /// @throws Error when another process has it; SystemError when it cannot be opened.
+  /// @throws InputError when another process has it; SystemError when it cannot be opened.
   explicit DownloadPart(const std::filesystem::path& destination);
   /// Removes the part when it is empty; else it stays for the next call.
   ~DownloadPart();
@@ -46,7 +48,7 @@ class DownloadPart {
   [[noreturn]] void fail(const char* what) const;
 
   std::filesystem::path destination_, path_, origin_path_;
-  int fd_ = -1;
+  UniqueFd fd_;
   int64_t size_ = 0;
   DownloadOrigin origin_;
 };

@@ -20,7 +20,7 @@ struct TryOutcome {
     refused       ///< asking again mends nothing
   } kind = whole;
   std::string what = {}, fix = {};
-  bool users_fault = false;  ///< of `refused`: Error, not SystemError
+  bool users_fault = false;  ///< of `refused`: InputError, not SystemError
   double wait_seconds = 0;   ///< of `broken`: the server's wish (Retry-After), at most 60
   bool continued = false;    ///< bytes were appended to those of an earlier try
 };

@@ -1,7 +1,5 @@
 #include "monge/fetch/fetch.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -13,7 +11,9 @@
 #include <utility>
 
 #include "monge/core/error.h"
+#include "monge/core/file_lock.h"
 #include "monge/core/files.h"
+#include "monge/core/user_words.h"
 #include "monge/fetch/merge_folder.h"
 #include "monge/fetch/unpack_while_growing.h"
 #include "monge/io/archive.h"
@@ -25,26 +25,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Held by one process at a time. The folder itself carries the lock, so that no file of it stays behind.
-class FolderLock {
- public:
-  explicit FolderLock(const fs::path& folder) : fd_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-    if (fd_ >= 0 && ::flock(fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-      ::close(fd_);
-      throw Error(Complaint{.what = "another process is fetching into this folder",
-                            .where = folder.string(),
-                            .fix = "wait for it to end, or stop it with Ctrl-C"});
-    }
-  }
-  ~FolderLock() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-
- private:
-  int fd_;
-};
+/// Holds a folder for one process. The folder itself carries the lock, so that no file of it stays behind.
+FileLock lock_folder(const fs::path& folder) {
+  return FileLock::take(folder, FileLock::On::folder,
+                        {.what = "another process is fetching into this folder",
+                         .where = folder.string(),
+                         .fix = "wait for it to end, or stop it with Ctrl-C"});
+}
 
 std::string percent_decoded(const std::string& word) {
   std::string out;
@@ -133,11 +120,11 @@ class Fetch {
     const auto* known = record.find(shown_, name_);
     if (!known) return {};
     if (!options_.sha256.empty() && options_.sha256 != known->sha256) {
-      throw Error(Complaint{.what = "this folder holds a file of this address with another SHA-256",
-                            .where = record.path().string(),
-                            .value = known->sha256,
-                            .allowed = options_.sha256,
-                            .fix = "fetch into another folder"});
+      throw InputError({.what = "this folder holds a file of this address with another SHA-256",
+                        .where = record.path().string(),
+                        .value = known->sha256,
+                        .allowed = options_.sha256,
+                        .fix = "fetch into another folder"});
     }
     if (known->unpacked != unpacks_ || known->strip != facts("", 0).strip || (options_.keep && !known->kept)) return {};
     for (const auto& name : known->holds) {
@@ -150,9 +137,9 @@ class Fetch {
     }
     std::error_code failure;
     if (!unpacks_ && fs::file_size(folder_ / name_, failure) != static_cast<uintmax_t>(known->bytes)) {
-      throw Error(Complaint{.what = "the file was changed after it was fetched, and is not overwritten",
-                            .where = (folder_ / name_).string(),
-                            .fix = "move it away and run the command again"});
+      throw InputError({.what = "the file was changed after it was fetched, and is not overwritten",
+                        .where = (folder_ / name_).string(),
+                        .fix = "move it away and run the command again"});
     }
     return Fetched{.state = Fetched::there, .path = result(), .file = *known};
   }
@@ -164,11 +151,11 @@ class Fetch {
     if (options_.sha256.empty() || !fs::is_regular_file(fs::symlink_status(place, ignored))) return {};
     const auto digest = hash_of(place);
     if (digest != options_.sha256) {
-      throw Error(Complaint{.what = "a file with another SHA-256 is there already, and it is not overwritten",
-                            .where = place.string(),
-                            .value = digest,
-                            .allowed = options_.sha256,
-                            .fix = "move it away, or choose another folder"});
+      throw InputError({.what = "a file with another SHA-256 is there already, and it is not overwritten",
+                        .where = place.string(),
+                        .value = digest,
+                        .allowed = options_.sha256,
+                        .fix = "move it away, or choose another folder"});
     }
     auto file = facts(digest, static_cast<int64_t>(fs::file_size(place)));
     file.holds = {name_};
@@ -220,11 +207,11 @@ class Fetch {
     if (wanted <= 0 || ::statvfs(work_.c_str(), &facts) != 0 || facts.f_blocks == 0) return;
     const auto free = static_cast<int64_t>(facts.f_bavail) * static_cast<int64_t>(facts.f_frsize);
     if (free >= wanted) return;
-    throw SystemError(Complaint{.what = "there is not enough room on the disk",
-                                .where = work_.string(),
-                                .value = text(free, " bytes are free"),
-                                .allowed = text("at least ", wanted),
-                                .fix = "free some space and run the command again"});
+    throw SystemError({.what = "there is not enough room on the disk",
+                       .where = work_.string(),
+                       .value = text(free, " bytes are free"),
+                       .allowed = text("at least ", wanted),
+                       .fix = "free some space and run the command again"});
   }
 
   UnpackOptions unpacking() const {
@@ -251,13 +238,11 @@ class Fetch {
       complaint.where = shown_;
       complaint.fix = "the address gives something else than a tar, zip or 7z archive, or a damaged one";
       throw io::UnreadableArchive(complaint);
-    } catch (const SystemError&) {
-      throw;
-    } catch (const Error& error) {
+    } catch (const InputError& error) {
       auto complaint = error.complaint();
       complaint.fix += text(complaint.fix.empty() ? "" : "; ", "the archive is kept as ", source_.string(),
                             ", to be removed where it shall be fetched again");
-      throw Error(complaint);
+      throw InputError(complaint);
     }
   }
 
@@ -309,10 +294,11 @@ class Fetch {
     for (const auto& entry : fs::directory_iterator(staging_)) {
       const auto name = entry.path().filename().string();
       if (file.kept && name == name_) {
-        throw Error(Complaint{.what = "the archive holds an entry of its own name, so that it cannot be kept beside it",
-                              .where = shown_,
-                              .value = name,
-                              .fix = "leave out --keep, or give another --name"});
+        throw InputError({.what = "the archive holds an entry of its own name, so that it cannot be kept beside it",
+                          .where = shown_,
+                          .value = name,
+                          .fix = text("leave out ", user_word("FetchOptions::keep"), ", or give another ",
+                                      user_word("FetchOptions::name"))});
       }
       if (file.holds.size() < 100) file.holds.push_back(name);
     }
@@ -336,30 +322,31 @@ std::string file_name_of(const std::string& url) {
   auto scheme = url.substr(0, scheme_end == url.npos ? 0 : scheme_end);
   for (char& c : scheme) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   if (scheme != "http" && scheme != "https") {
-    throw Error(Complaint{
-        .what = "this address cannot be fetched", .value = without_credentials(url), .allowed = "http://, https://"});
+    throw InputError(
+        {.what = "this address cannot be fetched", .value = without_credentials(url), .allowed = "http://, https://"});
   }
   const auto end = std::min(url.find_first_of("?#", scheme_end + 3), url.size());
   const auto path = url.find('/', scheme_end + 3), slash = url.rfind('/', end);
   const auto name = path >= end || slash + 1 >= end ? "" : percent_decoded(url.substr(slash + 1, end - slash - 1));
   if (is_file_name(name)) return name;
-  throw Error(Complaint{.what = "the address does not end with the name of a file",
-                        .value = without_credentials(url),
-                        .fix = "give the file a name with --name, such as --name faces.zip"});
+  throw InputError({.what = "the address does not end with the name of a file",
+                    .value = without_credentials(url),
+                    .fix = text("give the file a name with ", user_word("FetchOptions::name"), ", such as ",
+                                user_word("FetchOptions::name"), " faces.zip")});
 }
 
 Fetched fetch(const std::string& url, const fs::path& folder, const FetchOptions& options) {
   if (!options.name.empty() && !is_file_name(options.name)) {
-    throw Error(Complaint{.what = "a file cannot have this name",
-                          .where = "--name",
-                          .value = options.name,
-                          .allowed = text("one name without /, at most 200 bytes, not beginning with ", kFetchMark)});
+    throw InputError({.what = "a file cannot have this name",
+                      .where = user_word("FetchOptions::name"),
+                      .value = options.name,
+                      .allowed = text("one name without /, at most 200 bytes, not beginning with ", kFetchMark)});
   }
   std::error_code ignored;
   const bool new_folder = !fs::exists(folder, ignored);
   make_writable_folder(folder);
   try {
-    const FolderLock lock(folder);
+    const FileLock lock = lock_folder(folder);
     FetchRecord record(folder);
     return Fetch(url, folder, options).run(record);
   } catch (const fs::filesystem_error& error) {

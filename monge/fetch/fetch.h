@@ -37,15 +37,15 @@ struct Fetched {
 };
 
 /// The name of the file that `url` names: the last part of its path, with %20 and the like decoded.
-/// @throws Error for another protocol than http and https, and where the address ends without a name that a file can
-/// have.
+/// @throws InputError for another protocol than http and https, and where the address ends without a name that a file
+/// can have.
 std::string file_name_of(const std::string& url);
 
 /// Fetches `url` into `folder`, which is made when absent. Archives are unpacked while they come, as far as their kind
 /// allows (tar, zip; 7z afterwards), other files are put there under their name.
 ///
 /// Nothing appears before all of it came, was checked and, for an archive, unpacked; nothing that is in the folder is
-/// overwritten: a file with the same bytes is left, one with others is an Error before anything is put there. Work in
+/// overwritten: a file with the same bytes is left, one with others is an InputError before anything is put there. Work in
 /// progress is in FOLDER/.monge-fetch/ and is gone on from by the next call, whatever ended this one; when all is done
 /// it is removed. FOLDER/.monge-fetch.json records what was fetched; an address that it has, and of which nothing at
 /// the top of the folder is missing, is not asked for again.
@@ -53,8 +53,8 @@ std::string file_name_of(const std::string& url);
 /// What is unpacked is of the bytes that were checked: they are hashed as they are unpacked, and unpacked again where
 /// the server sent another file midway. One process at a time fetches into a folder.
 ///
-/// @throws Error  what download() and unpack() throw; another SHA-256 than recorded or asked for (both are named); a
-/// file in
+/// @throws InputError  what download() and unpack() throw; another SHA-256 than recorded or asked for (both are named);
+/// a file in
 ///                the way; a folder that cannot be written to or is in use.
 /// @throws SystemError  the network or the disk.
 Fetched fetch(const std::string& url, const std::filesystem::path& folder, const FetchOptions& options = {});

@@ -59,12 +59,12 @@ FetchRecord::FetchRecord(const fs::path& folder) : path_(folder / (std::string(k
   const auto bytes = real_files().read(path_);
   try {
     const auto json = ordered_json::parse(bytes);
-    if (json.at("format") != kFormat) throw Error("");
+    if (json.at("format") != kFormat) throw InputError("");
     for (const auto& file : json.at("fetched")) files_.push_back(file_of(file));
   } catch (const std::exception&) {
-    throw Error(Complaint{.what = "is not a record of what was fetched, or of another version",
-                          .where = path_.string(),
-                          .fix = "remove it; what is in the folder stays, and is compared with what comes"});
+    throw InputError({.what = "is not a record of what was fetched, or of another version",
+                      .where = path_.string(),
+                      .fix = "remove it; what is in the folder stays, and is compared with what comes"});
   }
 }
 

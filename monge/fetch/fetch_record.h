@@ -23,7 +23,7 @@ struct FetchedFile {
 
 class FetchRecord {
  public:
-  /// @throws Error naming the file when it is there and no record.
+  /// @throws InputError naming the file when it is there and no record.
   explicit FetchRecord(const std::filesystem::path& folder);
 
   /// Null when the address was not fetched under this name.

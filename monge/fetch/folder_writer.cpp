@@ -21,26 +21,22 @@ constexpr int kFolder = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
 [[noreturn]] void fail(const char* what, const std::string& shown) {
   const int reason = errno;
-  throw SystemError(Complaint{.what = text(what, ": ", std::strerror(reason)),
-                              .where = shown,
-                              .fix = reason == ENOSPC ? "free some space on that disk and run the command again" : ""});
+  throw SystemError({.what = text(what, ": ", std::strerror(reason)),
+                     .where = shown,
+                     .fix = reason == ENOSPC ? "free some space on that disk and run the command again" : ""});
 }
 
 [[noreturn]] void clash(const std::string& name, const char* wants, const char* there) {
-  throw Error(Complaint{.what = text("a ", wants, " is to be made where a ", there, " is"),
-                        .where = name,
-                        .fix = "two entries cannot both have this name; unpack the archive by hand and choose"});
+  throw InputError({.what = text("a ", wants, " is to be made where a ", there, " is"),
+                    .where = name,
+                    .fix = "two entries cannot both have this name; unpack the archive by hand and choose"});
 }
 
 }  // namespace
 
-NewFile::~NewFile() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 void NewFile::append(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
+    const ssize_t written = ::write(fd_.get(), bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) fail("cannot write", shown_);
     bytes.remove_prefix(static_cast<size_t>(written));
@@ -48,87 +44,67 @@ void NewFile::append(std::string_view bytes) {
 }
 
 FolderWriter::FolderWriter(const fs::path& folder) : root_(::open(folder.c_str(), kFolder)) {
-  if (root_ < 0) fail("cannot open the folder", folder.string());
-}
-
-FolderWriter::~FolderWriter() {
-  if (parent_ >= 0) ::close(parent_);
-  if (root_ >= 0) ::close(root_);
+  if (!root_) fail("cannot open the folder", folder.string());
 }
 
 /// The folder `name` in `parent`, made when absent.
-int FolderWriter::enter(int parent, const std::string& name, const std::vector<std::string>& parts) const {
+UniqueFd FolderWriter::enter(int parent, const std::string& name, const std::vector<std::string>& parts) const {
   if (::mkdirat(parent, name.c_str(), 0777) != 0 && errno != EEXIST) fail("cannot make the folder", join(parts, "/"));
-  const int fd = ::openat(parent, name.c_str(), kFolder);
-  if (fd < 0 && (errno == ENOTDIR || errno == ELOOP)) clash(join(parts, "/"), "folder", "file");
-  if (fd < 0) fail("cannot open the folder", join(parts, "/"));
+  UniqueFd fd(::openat(parent, name.c_str(), kFolder));
+  if (!fd && (errno == ENOTDIR || errno == ELOOP)) clash(join(parts, "/"), "folder", "file");
+  if (!fd) fail("cannot open the folder", join(parts, "/"));
   return fd;
 }
 
 int FolderWriter::parent_of(const std::vector<std::string>& parts) {
   const std::vector<std::string> wanted(parts.begin(), parts.end() - 1);
-  if (wanted.empty()) return root_;
-  if (parent_ >= 0 && wanted == parent_is_) return parent_;
-  if (parent_ >= 0) ::close(parent_);
-  parent_ = -1;
-  for (const auto& name : wanted) {
-    const int next = [&] {
-      try {
-        return enter(parent_ < 0 ? root_ : parent_, name, parts);
-      } catch (...) {
-        if (parent_ >= 0) ::close(parent_);
-        parent_ = -1;
-        throw;
-      }
-    }();
-    if (parent_ >= 0) ::close(parent_);
-    parent_ = next;
-  }
+  if (wanted.empty()) return root_.get();
+  if (parent_ && wanted == parent_is_) return parent_.get();
+  parent_.reset();
+  UniqueFd at;
+  for (const auto& name : wanted) at = enter(at ? at.get() : root_.get(), name, parts);
+  parent_ = std::move(at);
   parent_is_ = wanted;
-  return parent_;
+  return parent_.get();
 }
 
 NewFile FolderWriter::make_file(const std::vector<std::string>& parts) {
   const int parent = parent_of(parts);
   const auto shown = join(parts, "/");
-  const int fd = ::openat(parent, parts.back().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-  if (fd < 0 && errno != EEXIST) fail("cannot make the file", shown);
-  if (fd < 0) {
+  UniqueFd fd(::openat(parent, parts.back().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
+  if (!fd && errno != EEXIST) fail("cannot make the file", shown);
+  if (!fd) {
     struct stat facts {};
     if (::fstatat(parent, parts.back().c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0) fail("cannot look at", shown);
     if (!S_ISREG(facts.st_mode)) clash(shown, "file", "folder");
   }
-  return NewFile(fd, shown);
+  return NewFile(std::move(fd), shown);
 }
 
-void FolderWriter::make_folder(const std::vector<std::string>& parts) {
-  ::close(enter(parent_of(parts), parts.back(), parts));
-}
+void FolderWriter::make_folder(const std::vector<std::string>& parts) { enter(parent_of(parts), parts.back(), parts); }
 
-int FolderWriter::open_file(const std::vector<std::string>& parts) {
-  const int fd = ::openat(parent_of(parts), parts.back().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) fail("cannot open", join(parts, "/"));
+UniqueFd FolderWriter::open_file(const std::vector<std::string>& parts) {
+  UniqueFd fd(::openat(parent_of(parts), parts.back().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) fail("cannot open", join(parts, "/"));
   return fd;
 }
 
-int FolderWriter::find_file(const std::vector<std::string>& parts) const {
-  int at = root_;
+UniqueFd FolderWriter::find_file(const std::vector<std::string>& parts) const {
+  UniqueFd at;
   for (const auto& name : parts) {
     const bool last = &name == &parts.back();
-    const int next = ::openat(at, name.c_str(), last ? O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC : kFolder);
-    if (at != root_) ::close(at);
-    at = next;
-    if (at < 0) return -1;
+    const int folder = at ? at.get() : root_.get();
+    at.reset(::openat(folder, name.c_str(), last ? O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC : kFolder));
+    if (!at) return {};
   }
   struct stat facts {};
-  if (::fstat(at, &facts) == 0 && S_ISREG(facts.st_mode)) return at;
-  if (at != root_) ::close(at);
-  return -1;
+  if (::fstat(at.get(), &facts) == 0 && S_ISREG(facts.st_mode)) return at;
+  return {};
 }
 
 int64_t FolderWriter::free_bytes() const {
   struct statvfs facts {};
-  if (::fstatvfs(root_, &facts) != 0 || facts.f_blocks == 0) return -1;
+  if (::fstatvfs(root_.get(), &facts) != 0 || facts.f_blocks == 0) return -1;
   return static_cast<int64_t>(facts.f_bavail) * static_cast<int64_t>(facts.f_frsize);
 }
 

@@ -7,24 +7,23 @@
 #include <string_view>
 #include <vector>
 
+#include "monge/core/unique_fd.h"
+
 namespace monge::fetch {
 
 /// A new file. Not durable until its file system is synced.
 class NewFile {
  public:
-  explicit NewFile(int fd, std::string shown) : fd_(fd), shown_(std::move(shown)) {}
-  ~NewFile();
-  NewFile(NewFile&& other) noexcept : fd_(other.fd_), shown_(std::move(other.shown_)) { other.fd_ = -1; }
-  NewFile& operator=(NewFile&&) = delete;
+  explicit NewFile(UniqueFd fd, std::string shown) : fd_(std::move(fd)), shown_(std::move(shown)) {}
 
   /// False: a file of this name is there already, and nothing can be appended.
-  explicit operator bool() const { return fd_ >= 0; }
+  explicit operator bool() const { return static_cast<bool>(fd_); }
 
   /// @throws SystemError with the system's reason.
   void append(std::string_view bytes);
 
  private:
-  int fd_;
+  UniqueFd fd_;
   std::string shown_;
 };
 
@@ -34,32 +33,29 @@ class FolderWriter {
  public:
   /// @param folder  which is there. @throws SystemError when it cannot be opened.
   explicit FolderWriter(const std::filesystem::path& folder);
-  ~FolderWriter();
-  FolderWriter(const FolderWriter&) = delete;
-  FolderWriter& operator=(const FolderWriter&) = delete;
 
   /// @param parts  folders and last the file; none is empty, "." or ".." or holds a slash.
-  /// @throws Error when a file is where a folder is needed or the reverse; SystemError with the system's reason.
+  /// @throws InputError when a file is where a folder is needed or the reverse; SystemError with the system's reason.
   NewFile make_file(const std::vector<std::string>& parts);
 
   /// As make_file; a folder that is there is left as it is.
   void make_folder(const std::vector<std::string>& parts);
 
-  /// Opens a file that is there, for reading. The caller closes it. @throws SystemError.
-  int open_file(const std::vector<std::string>& parts);
+  /// Opens a file that is there, for reading. @throws SystemError.
+  UniqueFd open_file(const std::vector<std::string>& parts);
 
-  /// As open_file, but -1 where there is no such file, and nothing is made.
-  int find_file(const std::vector<std::string>& parts) const;
+  /// As open_file, but no descriptor where there is no such file, and nothing is made.
+  UniqueFd find_file(const std::vector<std::string>& parts) const;
 
   /// Bytes that can still be written to its file system; -1: not known.
   int64_t free_bytes() const;
 
  private:
   int parent_of(const std::vector<std::string>& parts);
-  int enter(int parent, const std::string& name, const std::vector<std::string>& parts) const;
+  UniqueFd enter(int parent, const std::string& name, const std::vector<std::string>& parts) const;
 
-  int root_ = -1;
-  int parent_ = -1;  // of the latest file: the next is mostly beside it
+  UniqueFd root_;
+  UniqueFd parent_;  // of the latest file: the next is mostly beside it
   std::vector<std::string> parent_is_;
 };
 

@@ -12,14 +12,10 @@
 
 namespace monge::fetch {
 
-GrowingFile::~GrowingFile() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 void GrowingFile::now_holds(int64_t bytes) {
   const std::lock_guard lock(mutex_);
-  if (fd_ < 0) fd_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd_ < 0) throw SystemError(text(path_.string(), ": cannot be read: ", std::strerror(errno)));
+  if (!fd_) fd_.reset(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd_) throw SystemError(text(path_.string(), ": cannot be read: ", std::strerror(errno)));
   if (bytes < size_) ++beginnings_;
   size_ = bytes;
   changed_.notify_all();
@@ -51,7 +47,7 @@ size_t GrowingFile::read(char* to, size_t room) {
     if (position_ < size_) {
       const auto wanted = static_cast<size_t>(std::min<int64_t>(size_ - position_, static_cast<int64_t>(room)));
       lock.unlock();
-      const ssize_t count = ::pread(fd_, to, wanted, position_);
+      const ssize_t count = ::pread(fd_.get(), to, wanted, position_);
       const int reason = errno;
       lock.lock();
       if (count < 0 && reason != EINTR)

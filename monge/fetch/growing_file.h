@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <mutex>
 
+#include "monge/core/unique_fd.h"
+
 namespace monge::fetch {
 
 /// The writing thread tells what is there; the reading thread waits for it. One reader.
@@ -18,7 +20,6 @@ class GrowingFile {
   /// @param path  opened when the first bytes are told of. @param stop  once true, reading ends as with abandon().
   explicit GrowingFile(std::filesystem::path path, const std::atomic<bool>* stop = nullptr)
       : path_(std::move(path)), stop_(stop) {}
-  ~GrowingFile();
   GrowingFile(const GrowingFile&) = delete;
   GrowingFile& operator=(const GrowingFile&) = delete;
 
@@ -40,7 +41,7 @@ class GrowingFile {
   const std::atomic<bool>* stop_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  int fd_ = -1;
+  UniqueFd fd_;
   int64_t size_ = 0, position_ = 0, beginnings_ = 0, seen_ = 0;
   bool finished_ = false, abandoned_ = false;
 };

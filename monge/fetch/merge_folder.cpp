@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "monge/core/error.h"
+#include "monge/core/unique_fd.h"
 
 namespace monge::fetch {
 namespace {
@@ -45,9 +46,9 @@ const char* kind_of(fs::file_type type) {
 }
 
 [[noreturn]] void clash(const fs::path& to, const std::string& what) {
-  throw Error(Complaint{.what = what + ", and it is not overwritten",
-                        .where = to.string(),
-                        .fix = "move it away, or choose another folder, and run the command again"});
+  throw InputError({.what = what + ", and it is not overwritten",
+                    .where = to.string(),
+                    .fix = "move it away, or choose another folder, and run the command again"});
 }
 
 /// False: nothing is at `to`.
@@ -108,11 +109,9 @@ void merge_folder(const fs::path& from, const fs::path& to) {
 }
 
 void sync_file_system(const fs::path& folder) {
-  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool done = fd >= 0 && ::syncfs(fd) == 0;
-  const int reason = errno;
-  if (fd >= 0) ::close(fd);
-  if (!done) throw SystemError(text(folder.string(), ": cannot flush to the disk: ", std::strerror(reason)));
+  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || ::syncfs(fd.get()) != 0)
+    throw SystemError(text(folder.string(), ": cannot flush to the disk: ", std::strerror(errno)));
 }
 
 }  // namespace monge::fetch

@@ -10,6 +10,7 @@
 #include <functional>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "monge/core/error.h"
@@ -46,10 +47,7 @@ bool too_long(const Parts& parts) {
 /// An open file, read in blocks beside the entry that is compared with it.
 class SameBytes {
  public:
-  explicit SameBytes(int fd) : fd_(fd) {}
-  ~SameBytes() { ::close(fd_); }
-  SameBytes(const SameBytes&) = delete;
-  SameBytes& operator=(const SameBytes&) = delete;
+  explicit SameBytes(UniqueFd fd) : fd_(std::move(fd)) {}
 
   void take(std::string_view bytes) { same_ = same_ && next(bytes.size()) == bytes; }
   bool to_the_end() { return same_ && next(1).empty(); }
@@ -59,7 +57,7 @@ class SameBytes {
     block_.resize(wanted);
     size_t have = 0;
     while (have < wanted) {
-      const ssize_t got = ::read(fd_, block_.data() + have, wanted - have);
+      const ssize_t got = ::read(fd_.get(), block_.data() + have, wanted - have);
       if (got < 0 && errno == EINTR) continue;
       if (got <= 0) break;
       have += static_cast<size_t>(got);
@@ -68,7 +66,7 @@ class SameBytes {
   }
 
  private:
-  int fd_;
+  UniqueFd fd_;
   bool same_ = true;
   std::vector<char> block_;
 };
@@ -131,7 +129,7 @@ class Unpacker {
       if (failure_ || (status != ARCHIVE_OK && status != ARCHIVE_WARN && status != ARCHIVE_EOF)) refuse();
       if (status == ARCHIVE_EOF) break;
       if (seen >= options_.limits.most_entries) {
-        throw Error(
+        throw InputError(
             text(shown_, ": more than ", options_.limits.most_entries, " entries; this is a trap, or a set to split"));
       }
       look_up();
@@ -141,9 +139,9 @@ class Unpacker {
     out_.listing = listing_.digest();
     if (out_.files == 0) {
       const auto left = out_.left_out_text();
-      throw Error(Complaint{.what = text("there is no file in the archive",
-                                         left.empty() ? "" : " that can be unpacked; left out: ", left),
-                            .where = shown_});
+      throw InputError({.what = text("there is no file in the archive",
+                                     left.empty() ? "" : " that can be unpacked; left out: ", left),
+                        .where = shown_});
     }
     return out_;
   }
@@ -177,8 +175,7 @@ class Unpacker {
       return count(out_.shallow, name);
     }
     if (archive_entry_is_encrypted(entry)) {
-      throw Error(
-          Complaint{.what = "an entry is encrypted", .where = shown_, .value = name, .fix = "unpack it by hand"});
+      throw InputError({.what = "an entry is encrypted", .where = shown_, .value = name, .fix = "unpack it by hand"});
     }
     const int64_t written = writer_ ? in_archive([&] { return write(name, parts, [&] { return next_block(); }); })
                                     : archive_entry_size(entry);
@@ -200,9 +197,9 @@ class Unpacker {
     const auto target_name = join(target, "/");
     if (!make_safe(name, parts) || parts.empty() || !make_safe(target_name, target) || target.empty() || !writer_)
       return false;
-    const int fd = writer_->find_file(target);
-    if (fd < 0) return false;
-    SameBytes from(fd);
+    auto fd = writer_->find_file(target);
+    if (!fd) return false;
+    SameBytes from(std::move(fd));
     in_archive([&] { return write(name, parts, [&] { return from.next(kBlock); }); });
     return true;
   }
@@ -212,13 +209,11 @@ class Unpacker {
   auto in_archive(Action&& action) -> decltype(action()) {
     try {
       return action();
-    } catch (const SystemError&) {
-      throw;
-    } catch (const Error& error) {
+    } catch (const InputError& error) {
       auto complaint = error.complaint();
       if (complaint.where == shown_) throw;
       complaint.where = shown_ + ": " + complaint.where;
-      throw Error(complaint);
+      throw InputError(complaint);
     }
   }
 
@@ -240,12 +235,12 @@ class Unpacker {
       size += static_cast<int64_t>(bytes.size());
       if (size > options_.limits.most_entry_bytes || out_.bytes + size > options_.limits.most_bytes) {
         const bool one = size > options_.limits.most_entry_bytes;
-        throw Error(Complaint{.what = text("the archive unpacks to more than ",
-                                           one ? options_.limits.most_entry_bytes : options_.limits.most_bytes,
-                                           one ? " bytes in one entry" : " bytes"),
-                              .where = shown_,
-                              .value = name,
-                              .fix = "this is a trap, or a set to unpack by hand"});
+        throw InputError({.what = text("the archive unpacks to more than ",
+                                       one ? options_.limits.most_entry_bytes : options_.limits.most_bytes,
+                                       one ? " bytes in one entry" : " bytes"),
+                          .where = shown_,
+                          .value = name,
+                          .fix = "this is a trap, or a set to unpack by hand"});
       }
       if (earlier) {
         earlier->take(bytes);
@@ -259,10 +254,10 @@ class Unpacker {
       ++out_.files;
       out_.bytes += size;
     } else if (!earlier->to_the_end()) {
-      throw Error(Complaint{.what = "two entries have one name and different bytes",
-                            .where = shown_,
-                            .value = name,
-                            .fix = "unpack the archive by hand, choose, and pack it again"});
+      throw InputError({.what = "two entries have one name and different bytes",
+                        .where = shown_,
+                        .value = name,
+                        .fix = "unpack the archive by hand, choose, and pack it again"});
     } else {
       count(out_.repetitions, name);
     }
@@ -276,11 +271,11 @@ class Unpacker {
     unasked_ = 0;
     const int64_t free = writer_->free_bytes();
     if (free >= 0 && free < options_.spare_bytes) {
-      throw SystemError(Complaint{.what = "the disk is nearly full",
-                                  .where = shown_,
-                                  .value = text(free, " bytes are free"),
-                                  .allowed = text("at least ", options_.spare_bytes),
-                                  .fix = "free some space and run the command again"});
+      throw SystemError({.what = "the disk is nearly full",
+                         .where = shown_,
+                         .value = text(free, " bytes are free"),
+                         .allowed = text("at least ", options_.spare_bytes),
+                         .fix = "free some space and run the command again"});
     }
   }
 

@@ -44,7 +44,8 @@ inline constexpr char kFetchMark[] = ".monge-fetch";
 /// `folder` and never through a link; a hard link becomes a file of its own. Modes and times are not taken over. A name
 /// that comes again with the same bytes is counted. Memory is bounded by blocks, however large the entries are.
 ///
-/// @throws Error        naming the archive: missing, of another kind, truncated, damaged, encrypted, beyond the limits,
+/// @throws InputError        naming the archive: missing, of another kind, truncated, damaged, encrypted, beyond the
+/// limits,
 ///                      without any file; naming the entry too: two entries of one name and different bytes, a file
 ///                      where another entry needs a folder. What was unpacked before stays.
 /// @throws SystemError  when the disk is full or would keep less than spare_bytes; UnpackStopped.

@@ -57,10 +57,7 @@ void UnpackWhileGrowing::work() {
         unpacked_.reset();
       }
     }
-  } catch (const SystemError&) {
-    failure_ = std::current_exception();
-    failed_ = true;
-  } catch (const Error&) {  // the whole file will tell whether it is the archive's fault
+  } catch (const InputError&) {  // the whole file will tell whether it is the archive's fault
   } catch (const GrowingFile::Abandoned&) {
     failure_ = std::make_exception_ptr(UnpackStopped{});
     failed_ = true;

@@ -69,7 +69,7 @@ class TakenEntries {
   int64_t left() const { return left_; }
   EntryList<ArchiveEntry> take() { return std::move(list_); }
 
-  /// @throws Error beyond the limit, or when an earlier entry of that name has other bytes.
+  /// @throws InputError beyond the limit, or when an earlier entry of that name has other bytes.
   void add(ArchiveEntry entry, ArchiveReport& report) {
     if (const auto* first = list_.find(entry.name)) {
       if (first->bytes != entry.bytes) refuse_double(path_, entry.name);
@@ -208,11 +208,11 @@ struct ArchiveWriter::State {
 ArchiveWriter::ArchiveWriter(const fs::path& path, const Files& files) {
   const bool zip = ends_with(path, ".zip"), packed = ends_with(path, ".tar.gz") || ends_with(path, ".tgz");
   if (!zip && !packed && !ends_with(path, ".tar")) {
-    throw Error(Complaint{.what = "no archive of this kind can be written",
-                          .where = path.string(),
-                          .value = '"' + path.extension().string() + '"',
-                          .allowed = ".zip, .tar, .tar.gz, .tgz",
-                          .fix = "name the archive .zip"});
+    throw InputError({.what = "no archive of this kind can be written",
+                      .where = path.string(),
+                      .value = '"' + path.extension().string() + '"',
+                      .allowed = ".zip, .tar, .tar.gz, .tgz",
+                      .fix = "name the archive .zip"});
   }
   state_ = std::make_unique<State>(path, files);
   if (packed) state_->begin_gzip();
@@ -228,7 +228,7 @@ ArchiveWriter::~ArchiveWriter() = default;
 
 void ArchiveWriter::add(const std::string& name, std::string_view bytes) {
   if (!stays_inside(name)) {
-    throw Error(
+    throw InputError(
         text(state_->path.string(), ": the entry name \"", name, "\" is empty, absolute or climbs with \"..\""));
   }
   state_->zip ? state_->zip->add(name, bytes) : state_->tar->add(name, bytes);

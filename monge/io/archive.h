@@ -51,7 +51,8 @@ bool has_archive_extension(const std::filesystem::path& path);
 /// else the bytes that stand in it; the locale does not matter.
 /// @param wanted  entries whose names it refuses are skipped without unpacking; empty: all are taken.
 /// @param report  told what was left out; unless null.
-/// @throws Error naming the archive: missing, of another kind, truncated, damaged, encrypted, or beyond the limits; and
+/// @throws InputError naming the archive: missing, of another kind, truncated, damaged, encrypted, or beyond the
+/// limits; and
 ///               naming the entry when two of one name differ.
 std::vector<ArchiveEntry> read_archive(const std::filesystem::path& path,
                                        const std::function<bool(const std::string& name)>& wanted = {},
@@ -62,14 +63,14 @@ std::vector<ArchiveEntry> read_archive(const std::filesystem::path& path,
 /// bytes: times are fixed. Names that are UTF-8 are marked as such, see ZipWriter and TarWriter.
 class ArchiveWriter {
  public:
-  /// @throws Error for another extension; SystemError when the file cannot be made.
+  /// @throws InputError for another extension; SystemError when the file cannot be made.
   explicit ArchiveWriter(const std::filesystem::path& path, const Files& files = real_files());
   /// Without finish() nothing is left.
   ~ArchiveWriter();
   ArchiveWriter(const ArchiveWriter&) = delete;
   ArchiveWriter& operator=(const ArchiveWriter&) = delete;
 
-  /// @throws Error for an unsafe name; SystemError when writing fails.
+  /// @throws InputError for an unsafe name; SystemError when writing fails.
   void add(const std::string& name, std::string_view bytes);
 
   /// Ends the archive and publishes it in one durable step. Nothing can be added afterwards.

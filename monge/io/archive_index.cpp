@@ -28,7 +28,7 @@ void check_end(const std::filesystem::path& path, std::string_view end) {
           "again, or unpack them");
 }
 
-/// Adds an entry unless one of its name is there. @throws Error when that has other bytes.
+/// Adds an entry unless one of its name is there. @throws InputError when that has other bytes.
 void add_entry(const MappedFile& archive, StoredEntry entry, EntryList<StoredEntry>& list, ArchiveReport& report) {
   const auto content = [&](const StoredEntry& e) {
     return archive.bytes().substr(static_cast<size_t>(e.offset), static_cast<size_t>(e.size));

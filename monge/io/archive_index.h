@@ -22,7 +22,8 @@ struct StoredEntry {
 /// is refused, as read_archive does; `limits.most_bytes` does not count, as nothing is unpacked.
 /// @return  nothing where an entry's bytes do not stand there as they are (a compressed archive): read_archive gives
 /// them.
-/// @throws Error as read_archive. An entry that the archive's end cuts short is refused here and not when it is read.
+/// @throws InputError as read_archive. An entry that the archive's end cuts short is refused here and not when it is
+/// read.
 std::optional<std::vector<StoredEntry>> index_archive(const MappedFile& archive,
                                                       const std::function<bool(const std::string& name)>& wanted = {},
                                                       const ArchiveLimits& limits = {},

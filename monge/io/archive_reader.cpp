@@ -44,9 +44,9 @@ ArchiveReader open_archive(const fs::path& path, size_t block) {
 
 void refuse_archive(const std::string& shown, ::archive* reader) {
   const char* reason = archive_error_string(reader);
-  throw UnreadableArchive(Complaint{.what = text("the archive cannot be read: ", reason ? reason : "unknown damage"),
-                                    .where = shown,
-                                    .fix = "check that it was copied whole and is a tar, zip or 7z archive"});
+  throw UnreadableArchive({.what = text("the archive cannot be read: ", reason ? reason : "unknown damage"),
+                           .where = shown,
+                           .fix = "check that it was copied whole and is a tar, zip or 7z archive"});
 }
 
 std::string entry_name(::archive_entry* entry) {
@@ -76,10 +76,10 @@ void count_odd_entry(::archive_entry* entry, const std::string& name, ArchiveRep
 }
 
 void refuse_double(const fs::path& path, const std::string& name) {
-  throw Error(Complaint{.what = "two entries have one name and different bytes",
-                        .where = path.string(),
-                        .value = name,
-                        .fix = "unpack the archive by hand, choose, and pack it again"});
+  throw InputError({.what = "two entries have one name and different bytes",
+                    .where = path.string(),
+                    .value = name,
+                    .fix = "unpack the archive by hand, choose, and pack it again"});
 }
 
 std::vector<std::string> name_parts(const std::string& name) {

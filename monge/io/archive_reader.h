@@ -21,16 +21,16 @@ struct FreeArchiveReader {
 using ArchiveReader = std::unique_ptr<::archive, FreeArchiveReader>;
 
 /// The archive itself is at fault: another kind of file, truncated, damaged.
-class UnreadableArchive : public Error {
+class UnreadableArchive : public InputError {
  public:
-  using Error::Error;
+  using InputError::InputError;
 };
 
 /// Reads tar (plain, gzip, bzip2, xz, zstd), zip and 7z; nothing is opened yet.
 ArchiveReader new_archive_reader();
 
 /// Opens a file, in which libarchive can seek. @param block  bytes that are read at a time, after every seek at least.
-/// @throws Error naming it: missing, a folder; UnreadableArchive: empty, of another kind.
+/// @throws InputError naming it: missing, a folder; UnreadableArchive: empty, of another kind.
 ArchiveReader open_archive(const std::filesystem::path& path, size_t block = size_t{1} << 18);
 
 /// @throws UnreadableArchive with libarchive's reason. @param shown  the archive's name for the message.
@@ -51,7 +51,7 @@ void count(LeftOut& kind, const std::string& name);
 /// Counts a link or device that is left out; not a folder, which is made by the names of what is in it.
 void count_odd_entry(::archive_entry* entry, const std::string& name, ArchiveReport& report);
 
-/// @throws Error: two entries of one name and different bytes.
+/// @throws InputError: two entries of one name and different bytes.
 [[noreturn]] void refuse_double(const std::filesystem::path& path, const std::string& name);
 
 /// The parts of a name between its slashes, without "." and empty ones: "./a//b" and "a/b" are the same file.

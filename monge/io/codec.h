@@ -20,17 +20,17 @@ torch::Tensor decode_tiff(std::string_view bytes, const std::string& name, int64
 bool is_tiff(std::string_view bytes);
 int tiff_sample_bits(std::string_view bytes);
 
-/// @throws Error unless 1 <= width * height <= most_pixels.
+/// @throws InputError unless 1 <= width * height <= most_pixels.
 void check_pixel_count(int64_t width, int64_t height, int64_t most_pixels, const std::string& name);
 
 /// Which samples an encoder takes.
 enum class Depth { eight, eight_or_sixteen };
 
-/// The image contiguous on the CPU. @throws Error unless it is uint8 (or uint16 where that is allowed) [H, W, 1..4] and
-/// not empty.
+/// The image contiguous on the CPU. @throws InputError unless it is uint8 (or uint16 where that is allowed) [H,
+/// W, 1..4] and not empty.
 torch::Tensor checked_image(const torch::Tensor& image_HWC, const char* caller, Depth depth = Depth::eight);
 
-/// @throws Error: a file of this kind that cannot be decoded, with the decoder's reason.
+/// @throws InputError: a file of this kind that cannot be decoded, with the decoder's reason.
 [[noreturn]] void refuse_image(const std::string& name, const char* format, const std::string& reason);
 
 }  // namespace monge::io

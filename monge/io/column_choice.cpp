@@ -34,11 +34,11 @@ std::optional<int64_t> column_of(const std::string& word, const std::vector<std:
 
 [[noreturn]] void refuse(const std::string& word, const std::vector<std::string>& names, int64_t count,
                          const std::string& where) {
-  throw Error(Complaint{.what = "has no such column",
-                        .where = where,
-                        .value = shown(word),
-                        .allowed = names.empty() ? text("numbers, 0 to ", count - 1) : listed_columns(names),
-                        .fix = names.empty() ? "" : suggestion(word, names)});
+  throw InputError({.what = "has no such column",
+                    .where = where,
+                    .value = shown(word),
+                    .allowed = names.empty() ? text("numbers, 0 to ", count - 1) : listed_columns(names),
+                    .fix = names.empty() ? "" : suggestion(word, names)});
 }
 
 /// The parts between commas, without the quotes around names. `quoted` says which had some: these are no ranges.
@@ -61,7 +61,7 @@ std::vector<std::pair<std::string, bool>> parts_of(const std::string& choice, co
     }
     const bool ends = at >= choice.size() || choice[at] == ',';
     if (part.empty() || !ends) {
-      throw Error(Complaint{.what = "no choice of columns", .where = where, .value = shown(choice), .allowed = kForm});
+      throw InputError({.what = "no choice of columns", .where = where, .value = shown(choice), .allowed = kForm});
     }
     out.emplace_back(std::move(part), quoted);
     ++at;

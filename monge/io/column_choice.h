@@ -11,13 +11,13 @@ namespace monge::io {
 /// whole number, numbers are names and nothing else.
 /// @param names  one per column, or empty where the file names none.
 /// @param where  the file, for messages.
-/// @throws Error with the nearest name and the names that there are: no such column, or several of this name.
+/// @throws InputError with the nearest name and the names that there are: no such column, or several of this name.
 int64_t find_column(const std::string& word, const std::vector<std::string>& names, int64_t count,
                     const std::string& where);
 
 /// The columns of a choice in its order: names, numbers and ranges of either, between commas. A name that has a comma
 /// or a quote in it is put in double quotes, which are doubled within it.
-/// @throws Error as find_column; for an empty part, a range that runs backwards, or a column that is named twice.
+/// @throws InputError as find_column; for an empty part, a range that runs backwards, or a column that is named twice.
 std::vector<int64_t> choose_columns(const std::string& choice, const std::vector<std::string>& names, int64_t count,
                                     const std::string& where);
 

@@ -11,7 +11,7 @@
 namespace monge::io {
 
 /// A [N, D] table, or a [N] one as a column, of any real type: commas, a row a line, the shortest digits that read back
-/// as the same number. @throws Error on another shape or a complex type.
+/// as the same number. @throws InputError on another shape or a complex type.
 std::string csv_text(const torch::Tensor& table);
 
 /// Writes the file in one durable step.

@@ -24,7 +24,7 @@ std::string csv_header(const TableNames& names, char separator = ',');
 /// Rows of numbers, a line each.
 /// @param rows_ND    of any real type.
 /// @param row_names  one a row, put before its numbers; or empty.
-/// @throws Error on another shape, a complex type, or other numbers of names or steps.
+/// @throws InputError on another shape, a complex type, or other numbers of names or steps.
 std::string csv_rows(const torch::Tensor& rows_ND, const CsvFormat& format = {},
                      const std::vector<std::string>& row_names = {});
 

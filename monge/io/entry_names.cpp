@@ -92,7 +92,7 @@ void EntryNames::read_directory(::archive* reader) {
                                                      : seven_zip_names(archive_, shown_);
   } catch (const UnreadableArchive&) {
     throw;
-  } catch (const Error& error) {
+  } catch (const InputError& error) {
     throw UnreadableArchive(error.complaint());
   }
 }

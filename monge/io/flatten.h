@@ -19,7 +19,8 @@ using TensorMaker = std::function<torch::Tensor(const PickleValue& tensor, const
 /// (an object with the _parameters, _buffers and _modules of torch.nn.Module) gives what its state_dict() would. An
 /// object is looked into once, where it comes first, because objects may refer to one another in circles.
 ///
-/// @throws Error  naming `file` when the root is neither container nor tensor, two tensors get one name, containers are
+/// @throws InputError  naming `file` when the root is neither container nor tensor, two tensors get one name,
+/// containers are
 ///                nested deeper than 64, or names and texts would take more than 256 MiB (containers that hold one
 ///                another many times over).
 TensorFile flatten(const PickleValue& root, const std::string& file, const TensorMaker& make);

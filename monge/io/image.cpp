@@ -30,11 +30,11 @@ std::string opening(std::string_view bytes) {
 void check_pixel_count(int64_t width, int64_t height, int64_t most_pixels, const std::string& name) {
   const bool fits = width > 0 && height > 0 && width <= most_pixels / height;
   if (fits) return;
-  throw Error(Complaint{.what = "the image is too large",
-                        .where = name,
-                        .value = text(width, " x ", height, " pixels"),
-                        .allowed = text("1 to ", most_pixels, " pixels"),
-                        .fix = "shrink it or take it out of the set"});
+  throw InputError({.what = "the image is too large",
+                    .where = name,
+                    .value = text(width, " x ", height, " pixels"),
+                    .allowed = text("1 to ", most_pixels, " pixels"),
+                    .fix = "shrink it or take it out of the set"});
 }
 
 torch::Tensor checked_image(const torch::Tensor& image_HWC, const char* caller, Depth depth) {
@@ -43,7 +43,7 @@ torch::Tensor checked_image(const torch::Tensor& image_HWC, const char* caller, 
                               (depth == Depth::eight_or_sixteen && image_HWC.scalar_type() == torch::kUInt16));
   const bool good = typed && image_HWC.dim() == 3 && image_HWC.numel() > 0 && image_HWC.size(2) <= 4;
   if (!good) {  // the words are made only now: they take as long as a small image
-    throw Error(
+    throw InputError(
         text(caller, ": the image must be uint8", depth == Depth::eight ? "" : " or uint16",
              " [H, W, C] with C = 1..4, got ",
              image_HWC.defined() ? text(image_HWC.scalar_type(), " ", image_HWC.sizes()) : "an undefined tensor"));
@@ -52,13 +52,23 @@ torch::Tensor checked_image(const torch::Tensor& image_HWC, const char* caller, 
 }
 
 void refuse_image(const std::string& name, const char* format, const std::string& reason) {
-  throw Error(Complaint{.what = text("this ", format, " file cannot be decoded: ", reason),
-                        .where = name,
-                        .fix = "replace the file or take it out of the set"});
+  throw InputError({.what = text("this ", format, " file cannot be decoded: ", reason),
+                    .where = name,
+                    .fix = "replace the file or take it out of the set"});
 }
 
 bool has_image_extension(const std::filesystem::path& path) {
   return std::count(kImageExtensions.begin(), kImageExtensions.end(), lower_extension(path)) > 0;
+}
+
+std::string listed_image_extensions(std::string_view prefix, std::string_view separator, std::string_view last) {
+  std::string out;
+  for (size_t i = 0; i < kImageExtensions.size(); ++i) {
+    if (i > 0) out += i + 1 < kImageExtensions.size() ? separator : last;
+    out += prefix;
+    out += kImageExtensions[i];
+  }
+  return out;
 }
 
 namespace {
@@ -73,8 +83,8 @@ torch::Tensor decode_as_stored(std::string_view bytes, const std::string& name, 
     return decode_webp(bytes, name, most_pixels, notes);
   }
   if (is_tiff(bytes)) return decode_tiff(bytes, name, most_pixels, notes);
-  throw Error(text(name, ": is not a PNG, JPEG, WebP or TIFF image (it begins with ", opening(bytes),
-                   "); convert it or take it out of the set"));
+  throw InputError(text(name, ": is not a PNG, JPEG, WebP or TIFF image (it begins with ", opening(bytes),
+                        "); convert it or take it out of the set"));
 }
 
 }  // namespace
@@ -84,7 +94,7 @@ torch::Tensor decode_image(std::string_view bytes, const std::string& name, cons
   ImageNotes own;
   auto& found = notes ? *notes : own;
   found = {};
-  if (bytes.empty()) throw Error(name + ": the file is empty; replace it or take it out of the set");
+  if (bytes.empty()) throw InputError(name + ": the file is empty; replace it or take it out of the set");
   auto image = decode_as_stored(bytes, name, options.most_pixels, found);
   found.grey = image.size(2) <= 2;
   if (image.scalar_type() == torch::kUInt16) {
@@ -122,11 +132,11 @@ std::string encode_image(const torch::Tensor& image_HWC, const std::filesystem::
     return encode_jpeg(image_HWC);
   if (extension == ".webp") return encode_webp(image_HWC);
   if (extension == ".tif" || extension == ".tiff") return encode_tiff(image_HWC);
-  throw Error(Complaint{.what = "no image format goes by this extension",
-                        .where = name.string(),
-                        .value = '"' + extension + '"',
-                        .allowed = join(std::vector<std::string>(kImageExtensions.begin(), kImageExtensions.end())),
-                        .fix = "name the file .png"});
+  throw InputError({.what = "no image format goes by this extension",
+                    .where = name.string(),
+                    .value = '"' + extension + '"',
+                    .allowed = join(std::vector<std::string>(kImageExtensions.begin(), kImageExtensions.end())),
+                    .fix = "name the file .png"});
 }
 
 void write_image(const std::filesystem::path& path, const torch::Tensor& image_HWC, const Files& files) {
@@ -140,11 +150,11 @@ Colour parse_colour(const std::string& word, const std::string& key) {
       word.size() == 7 && word[0] == '#' &&
       std::all_of(word.begin() + 1, word.end(), [](unsigned char digit) { return std::isxdigit(digit); });
   if (!hexadecimal) {
-    throw Error(Complaint{.what = "not a colour",
-                          .where = key,
-                          .value = '"' + word + '"',
-                          .allowed = "white, black, #rrggbb",
-                          .fix = "write for example \"#808080\""});
+    throw InputError({.what = "not a colour",
+                      .where = key,
+                      .value = '"' + word + '"',
+                      .allowed = "white, black, #rrggbb",
+                      .fix = "write for example \"#808080\""});
   }
   const auto channel = [&](size_t at) { return static_cast<uint8_t>(std::stoi(word.substr(at, 2), nullptr, 16)); };
   return {channel(1), channel(3), channel(5)};

@@ -24,6 +24,13 @@ inline constexpr std::array<std::string_view, 8> kImageExtensions = {".png", ".j
 /// Whether the path ends in one of kImageExtensions, in either case.
 bool has_image_extension(const std::filesystem::path& path);
 
+/// All of kImageExtensions for a message: ".png .jpg .jpeg ..." or "*.png, *.jpg, ..., *.tif or *.tiff".
+/// @param last  stands before the last one.
+std::string listed_image_extensions(std::string_view prefix, std::string_view separator, std::string_view last);
+
+/// One extension of each format for a message: ".png, .jpg, .webp or .tif".
+inline constexpr std::string_view kImageFormats = ".png, .jpg, .webp or .tif";
+
 /// What is done with the orientation that a file says.
 enum class Orientation {
   apply,   ///< the image comes out upright, as Pillow's ImageOps.exif_transpose gives it
@@ -51,7 +58,8 @@ struct DecodeOptions {
 /// @param name   the file's name, for messages.
 /// @param notes  told what was noticed, unless null.
 /// @return  uint8 [H, W, C] with C = 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA (alpha not premultiplied).
-/// @throws Error naming the file: empty, another format, damaged, truncated, of samples that are no integers of up to
+/// @throws InputError naming the file: empty, another format, damaged, truncated, of samples that are no integers of up
+/// to
 ///         16 bits, or of more than `most_pixels` pixels; the size is checked before memory is taken for it.
 torch::Tensor decode_image(std::string_view bytes, const std::string& name, const DecodeOptions& options = {},
                            ImageNotes* notes = nullptr);
@@ -59,38 +67,39 @@ torch::Tensor decode_image(std::string_view bytes, const std::string& name, cons
 /// Bits of a sample, 8 or 16, told by the header; 8 where the file cannot be read. Nothing is decoded.
 int sample_bits(std::string_view bytes);
 
-/// Reads and decodes a file. @throws Error as decode_image, or when it cannot be read.
+/// Reads and decodes a file. @throws InputError as decode_image, or when it cannot be read.
 torch::Tensor read_image(const std::filesystem::path& path, const DecodeOptions& options = {});
 
-/// Encodes uint8 or uint16 [H, W, C], C = 1..4. @throws Error on another shape or type.
+/// Encodes uint8 or uint16 [H, W, C], C = 1..4. @throws InputError on another shape or type.
 std::string encode_png(const torch::Tensor& image_HWC);
 
-/// Encodes uint8 [H, W, C], C = 1 or 3. @param quality in [1, 100]. @throws Error, also for C = 2 or 4: JPEG has no
-/// alpha.
+/// Encodes uint8 [H, W, C], C = 1 or 3. @param quality in [1, 100]. @throws InputError, also for C = 2 or 4: JPEG has
+/// no alpha.
 std::string encode_jpeg(const torch::Tensor& image_HWC, int quality = 92);
 
 /// Encodes uint8 [H, W, C], C = 1..4 (grey is stored as RGB), sides up to 16383.
-/// @param quality  in [0, 100); 100 is lossless. @throws Error on another shape, type or quality.
+/// @param quality  in [0, 100); 100 is lossless. @throws InputError on another shape, type or quality.
 std::string encode_webp(const torch::Tensor& image_HWC, float quality = 90);
 
-/// Encodes uint8 or uint16 [H, W, C], C = 1..4, with deflate, without loss. @throws Error on another shape or type.
+/// Encodes uint8 or uint16 [H, W, C], C = 1..4, with deflate, without loss. @throws InputError on another shape or
+/// type.
 std::string encode_tiff(const torch::Tensor& image_HWC);
 
 /// Whether the format of that extension can hold 16 bits a sample: PNG and TIFF.
 bool holds_sixteen_bits(const std::filesystem::path& name);
 
-/// Encodes by the extension of `name`, in either case. @throws Error naming it when its extension is none of
+/// Encodes by the extension of `name`, in either case. @throws InputError naming it when its extension is none of
 /// kImageExtensions, or the format cannot hold the image.
 std::string encode_image(const torch::Tensor& image_HWC, const std::filesystem::path& name);
 
 /// encode_image by the extension of `path`; replaces the file in one durable step.
-/// @throws Error for an unknown extension or an image the format cannot hold; SystemError when writing fails.
+/// @throws InputError for an unknown extension or an image the format cannot hold; SystemError when writing fails.
 void write_image(const std::filesystem::path& path, const torch::Tensor& image_HWC, const Files& files = real_files());
 
 using Colour = std::array<uint8_t, 3>;
 inline constexpr Colour kWhite = {255, 255, 255};
 
-/// "white", "black" or "#rrggbb". @param key  the option's name for the message. @throws Error for anything else.
+/// "white", "black" or "#rrggbb". @param key  the option's name for the message. @throws InputError for anything else.
 Colour parse_colour(const std::string& word, const std::string& key);
 
 /// uint8 [H, W, 1..4] -> uint8 [H, W, 3]: alpha is composited over `background` (rounded), grey is repeated.

@@ -40,11 +40,11 @@ NumberType type_of(const std::string& descr, const std::string& name) {
   require(descr != "|O" && descr != "O", name,
           ": holds Python objects (\"|O\"), which are pickled code and are not read; ",
           "save numbers: numpy.save(file, array.astype(numpy.float32))");
-  throw Error(Complaint{.what = "holds an unknown type of numbers",
-                        .where = name,
-                        .value = shown(descr),
-                        .allowed = join(known) + " in either byte order",
-                        .fix = "save it with numpy.save(file, array.astype(numpy.float32))"});
+  throw InputError({.what = "holds an unknown type of numbers",
+                    .where = name,
+                    .value = shown(descr),
+                    .allowed = join(known) + " in either byte order",
+                    .fix = "save it with numpy.save(file, array.astype(numpy.float32))"});
 }
 
 /// Little-endian items of big-endian ones, in place.

@@ -18,7 +18,7 @@ namespace monge::io {
 /// LibTorch has few operators: convert them before anything else. Format versions 1, 2 and 3. Source: numpy.org,
 /// "numpy.lib.format". The header is read as text; nothing in it is evaluated.
 ///
-/// @throws Error  naming the file: no .npy file; another type (complex, text, records); an
+/// @throws InputError  naming the file: no .npy file; another type (complex, text, records); an
 ///                array of Python objects, which would be a pickle; more or fewer bytes than the shape takes.
 torch::Tensor read_npy(const std::filesystem::path& path, const Files& files = real_files());
 
@@ -29,15 +29,15 @@ torch::Tensor parse_npy(std::string_view bytes, const std::string& name);
 /// are looked at. Must not be written to (the process would end), nor may the file be cut short as long as the tensor
 /// or a view of it lives. What cannot be shared is copied, as read_npy gives it: Fortran order, big-endian data, data
 /// that are not aligned to their type (numpy.save aligns them), b1, empty arrays.
-/// @throws Error  as read_npy; SystemError when the file cannot be mapped.
+/// @throws InputError  as read_npy; SystemError when the file cannot be mapped.
 torch::Tensor map_npy(const std::filesystem::path& path);
 
 /// What precedes the data of an array in C order, for files that are written piece by piece. Its size is a multiple
 /// of 64.
-/// @throws Error on a type that NumPy lacks (bfloat16).
+/// @throws InputError on a type that NumPy lacks (bfloat16).
 std::string npy_header(torch::ScalarType type, torch::IntArrayRef shape);
 
-/// The tensor as a .npy file of version 1.0 in C order. @throws Error as npy_header.
+/// The tensor as a .npy file of version 1.0 in C order. @throws InputError as npy_header.
 std::string npy_bytes(const torch::Tensor& tensor);
 
 /// Writes the file in one durable step.

@@ -46,11 +46,11 @@ torch::Tensor read_npz(const std::filesystem::path& path, const std::string& nam
   require(!names.empty(), path.string(),
           ": there is no array in this .npz file; write it with numpy.savez(file, x=array)");
   if (name.empty() ? names.size() > 1 : std::count(names.begin(), names.end(), name) == 0) {
-    throw Error(Complaint{.what = name.empty() ? text("holds ", names.size(), " arrays, and none is named")
-                                               : "there is no array " + shown(name) + " in this file",
-                          .where = path.string(),
-                          .allowed = listing(names),
-                          .fix = name.empty() ? "name one: npz:FILE.npz?key=NAME" : suggestion(name, names)});
+    throw InputError({.what = name.empty() ? text("holds ", names.size(), " arrays, and none is named")
+                                           : "there is no array " + shown(name) + " in this file",
+                      .where = path.string(),
+                      .allowed = listing(names),
+                      .fix = name.empty() ? "name one: npz:FILE.npz?key=NAME" : suggestion(name, names)});
   }
   const auto& wanted = name.empty() ? names.front() : name;
   auto entries =

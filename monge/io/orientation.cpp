@@ -115,8 +115,8 @@ torch::Tensor upright(const torch::Tensor& image_HWC, int orientation) {
       go(turn_pixels<8>);
       break;
     default:
-      throw Error(text("upright: the image must be uint8 or uint16 [H, W, 1..4], got ", image_HWC.scalar_type(), " ",
-                       image_HWC.sizes()));
+      throw InputError(text("upright: the image must be uint8 or uint16 [H, W, 1..4], got ", image_HWC.scalar_type(),
+                            " ", image_HWC.sizes()));
   }
   return out;
 }

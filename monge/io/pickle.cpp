@@ -98,8 +98,8 @@ class Machine {
     if (!fine) refuse(what);
   }
   [[noreturn]] void refuse(std::string_view what) const {
-    throw Error(text(file_, ": the pickle in this checkpoint has ", what,
-                     ", which torch.save does not write; the file is damaged or no state dict"));
+    throw InputError(text(file_, ": the pickle in this checkpoint has ", what,
+                          ", which torch.save does not write; the file is damaged or no state dict"));
   }
 
   std::string_view take(uint64_t count) {

@@ -62,7 +62,7 @@ struct Pickle {
 /// Sizes and storages of tensors are descriptions that nobody has compared with the storage yet.
 ///
 /// @param file  for messages.
-/// @throws Error  as above; on damage; beyond 2 million values.
+/// @throws InputError  as above; on damage; beyond 2 million values.
 Pickle read_pickle(std::string_view bytes, const std::string& file);
 
 }  // namespace monge::io

@@ -15,7 +15,7 @@ bool is_known_name(std::string_view name);
 /// What calling `function` (of Kind::name) with the tuple `arguments` gives. Nothing is run: a name without a meaning
 /// here gives a Kind::object of that class.
 /// @param texts  owns the text of the result where it is new.
-/// @throws Error naming `file` and the function when it cannot be called, or not with such arguments.
+/// @throws InputError naming `file` and the function when it cannot be called, or not with such arguments.
 PickleValue call_known_name(const PickleValue& function, const PickleValue& arguments, std::deque<std::string>& texts,
                             const std::string& file);
 

@@ -141,8 +141,8 @@ void check(const torch::Tensor& image, torch::ScalarType type, int64_t height, i
   const bool good = image.defined() && image.device().is_cpu() && image.scalar_type() == type && image.dim() == 3 &&
                     image.numel() > 0;
   if (!good) {  // the words are made only now: they take as long as a small image
-    throw Error(text(caller, ": the image must be ", type, " [H, W, C] on the CPU and not empty, got ",
-                     image.defined() ? text(image.scalar_type(), " ", image.sizes()) : "an undefined tensor"));
+    throw InputError(text(caller, ": the image must be ", type, " [H, W, C] on the CPU and not empty, got ",
+                          image.defined() ? text(image.scalar_type(), " ", image.sizes()) : "an undefined tensor"));
   }
   constexpr int64_t kMostSide = 65536;
   require(height >= 1 && width >= 1 && height <= kMostSide && width <= kMostSide, caller,

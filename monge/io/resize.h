@@ -10,7 +10,7 @@
 
 namespace monge::io {
 
-/// @throws Error listing the filters, with the nearest, for another name.
+/// @throws InputError listing the filters, with the nearest, for another name.
 Filter filter_named(const std::string& name);
 
 /// Which axis is resized first; it matters because the image between the passes is rounded to 8 bits.
@@ -28,7 +28,7 @@ enum class PassOrder {
 /// @param image_HWC  uint8 [H, W, C], C = 1..4, on the CPU.
 /// @param height, width  in [1, 65536].
 /// @return uint8 [height, width, C]; the input itself when the size is the same. Runs in the calling thread alone.
-/// @throws Error for another shape, type or size.
+/// @throws InputError for another shape, type or size.
 torch::Tensor resize_uint8(const torch::Tensor& image_HWC, int64_t height, int64_t width, Filter filter,
                            PassOrder order = PassOrder::pillow13);
 

@@ -99,7 +99,7 @@ std::string safetensors_bytes(const TensorFile& content) {
   try {
     json = header.dump();
   } catch (const nlohmann::json::exception&) {
-    throw Error("a tensor name or a note for a safetensors file is not valid UTF-8; rename it");
+    throw InputError("a tensor name or a note for a safetensors file is not valid UTF-8; rename it");
   }
   json.resize((json.size() + 7) / 8 * 8, ' ');  // the data begin aligned
   const uint64_t header_size = json.size();

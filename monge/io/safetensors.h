@@ -17,7 +17,8 @@ namespace monge::io {
 ///
 /// Types: F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL. Source: github.com/huggingface/safetensors, README "Format".
 ///
-/// @throws Error  naming the file and the tensor: a header that is cut, over 100 MB or no such JSON object; a duplicate
+/// @throws InputError  naming the file and the tensor: a header that is cut, over 100 MB or no such JSON object; a
+/// duplicate
 ///                name; a type that is not listed; offsets that leave the data, overlap, or leave a hole.
 TensorFile read_safetensors(const std::filesystem::path& path, const Files& files = real_files());
 
@@ -26,7 +27,7 @@ TensorFile parse_safetensors(std::string_view bytes, const std::string& name);
 
 /// The file as bytes. Tensors may be strided, on a GPU, or part of a graph. The data are laid out by falling item size,
 /// so that every tensor begins aligned; the header keeps the order of `content`.
-/// @throws Error  on a type that the format lacks, a duplicate name, the name "__metadata__", or a name that
+/// @throws InputError  on a type that the format lacks, a duplicate name, the name "__metadata__", or a name that
 ///                is not UTF-8.
 std::string safetensors_bytes(const TensorFile& content);
 

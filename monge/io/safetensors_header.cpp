@@ -85,10 +85,10 @@ class HeaderReader : public nlohmann::json_sax<json> {
       header_.entries.back().dtype = dtype;
       return true;
     }
-    throw Error(Complaint{.what = "tensor " + shown(tensor_) + " has an unknown dtype",
-                          .where = file_,
-                          .value = shown(value),
-                          .allowed = type_names()});
+    throw InputError({.what = "tensor " + shown(tensor_) + " has an unknown dtype",
+                      .where = file_,
+                      .value = shown(value),
+                      .allowed = type_names()});
   }
 
   bool end_array() override {
@@ -110,7 +110,7 @@ class HeaderReader : public nlohmann::json_sax<json> {
   bool binary(json::binary_t&) override { return refuse_unless(false, "binary data"); }
 
   bool parse_error(size_t position, const std::string&, const json::exception&) override {
-    throw Error(text(file_, ": the header is no valid JSON at its byte ", position, "; the file is damaged"));
+    throw InputError(text(file_, ": the header is no valid JSON at its byte ", position, "; the file is damaged"));
   }
 
  private:
@@ -143,9 +143,9 @@ std::string safetensors_type_name(torch::ScalarType dtype, const std::string& te
   for (const auto& [name, known] : types()) {
     if (known == dtype) return name;
   }
-  throw Error(Complaint{.what = "tensor " + shown(tensor) + " has a type that safetensors cannot hold",
-                        .value = torch::toString(dtype),
-                        .allowed = type_names()});
+  throw InputError({.what = "tensor " + shown(tensor) + " has a type that safetensors cannot hold",
+                    .value = torch::toString(dtype),
+                    .allowed = type_names()});
 }
 
 }  // namespace monge::io

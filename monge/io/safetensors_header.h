@@ -23,10 +23,10 @@ struct SafetensorsHeader {
   std::map<std::string, std::string> metadata;
 };
 
-/// @throws Error  naming the file and the tensor, when the text is no JSON object or deviates from the format.
+/// @throws InputError  naming the file and the tensor, when the text is no JSON object or deviates from the format.
 SafetensorsHeader parse_safetensors_header(std::string_view json, const std::string& file);
 
-/// "F32" for kFloat32. @throws Error naming the tensor when the format has no such type.
+/// "F32" for kFloat32. @throws InputError naming the tensor when the format has no such type.
 std::string safetensors_type_name(torch::ScalarType dtype, const std::string& tensor);
 
 }  // namespace monge::io

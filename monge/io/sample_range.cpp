@@ -26,11 +26,11 @@ SampleRange parse_range(const std::string& words, const std::string& key) {
   const int low = dots == std::string::npos ? -1 : sample_of(all.substr(0, dots));
   const int high = dots == std::string::npos ? -1 : sample_of(all.substr(dots + 2));
   if (low < 0 || high <= low) {
-    throw Error(Complaint{.what = "not a range of 16-bit samples",
-                          .where = key,
-                          .value = '"' + words + '"',
-                          .allowed = "full, auto, LOW..HIGH with 0 <= LOW < HIGH <= 65535",
-                          .fix = "write for example \"0..4095\" for 12-bit data"});
+    throw InputError({.what = "not a range of 16-bit samples",
+                      .where = key,
+                      .value = '"' + words + '"',
+                      .allowed = "full, auto, LOW..HIGH with 0 <= LOW < HIGH <= 65535",
+                      .fix = "write for example \"0..4095\" for 12-bit data"});
   }
   return {low, high};
 }

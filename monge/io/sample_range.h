@@ -18,8 +18,8 @@ struct SampleRange {
   bool operator==(const SampleRange&) const = default;
 };
 
-/// "full" or "LOW..HIGH". @param key  the option's name for the message. @throws Error for anything else; "auto" is the
-/// caller's.
+/// "full" or "LOW..HIGH". @param key  the option's name for the message. @throws InputError for anything else; "auto"
+/// is the caller's.
 SampleRange parse_range(const std::string& words, const std::string& key);
 
 /// The range that holds the values `least` to `largest`: 0 to the next power of two less one, so that 12-bit data are

@@ -75,9 +75,10 @@ class Parser {
 
   void check(bool fine) const {
     if (!fine)
-      throw Error(text(file_,
-                       ": the directory of the 7z archive is damaged, or of a kind that is not read; check that it was "
-                       "copied whole"));
+      throw InputError(
+          text(file_,
+               ": the directory of the 7z archive is damaged, or of a kind that is not read; check that it was "
+               "copied whole"));
   }
 
   /// Digests of so many things: a mark for each unless all have one, then four bytes each.

@@ -12,7 +12,7 @@ namespace monge::io {
 /// 7zFormat.txt of the LZMA SDK 23.01.
 ///
 /// @param file  for messages.
-/// @throws Error  when the header is damaged, encrypted, or packed by something else than LZMA or LZMA2.
+/// @throws InputError  when the header is damaged, encrypted, or packed by something else than LZMA or LZMA2.
 std::vector<std::string> seven_zip_names(std::string_view archive, const std::string& file);
 
 }  // namespace monge::io

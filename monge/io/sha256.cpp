@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "monge/core/error.h"
+#include "monge/core/unique_fd.h"
 
 namespace monge::io {
 namespace {
@@ -59,19 +60,15 @@ std::string sha256_of_file(const fs::path& path, const std::function<void(int64_
   std::error_code failure;
   require(fs::exists(path, failure), path.string(), ": no such file");
   require(!fs::is_directory(path, failure), path.string(), ": is a folder, a file was expected");
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  require(fd >= 0, path.string(), ": cannot be read: ", std::strerror(errno));
-  struct Closer {
-    int fd;
-    ~Closer() { ::close(fd); }
-  } const closer{fd};
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  require(static_cast<bool>(fd), path.string(), ": cannot be read: ", std::strerror(errno));
 
   const auto size = fs::file_size(path, failure);
   const int64_t total = failure ? 0 : static_cast<int64_t>(size);
   std::vector<char> block(1 << 20);
   Sha256 hash;
   for (int64_t done = 0;;) {
-    const ssize_t count = ::read(fd, block.data(), block.size());
+    const ssize_t count = ::read(fd.get(), block.data(), block.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) throw SystemError(text(path.string(), ": cannot read: ", std::strerror(errno)));
     if (count == 0) return hash.digest();

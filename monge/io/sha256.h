@@ -38,7 +38,7 @@ std::string sha256(std::string_view bytes);
 
 /// Of a whole file, read in blocks.
 /// @param progress  called with (bytes read, size of the file), at most once a MiB.
-/// @throws Error when the file is missing, a folder or unreadable; SystemError when reading it fails.
+/// @throws InputError when the file is missing, a folder or unreadable; SystemError when reading it fails.
 std::string sha256_of_file(const std::filesystem::path& path,
                            const std::function<void(int64_t, int64_t)>& progress = {});
 

@@ -18,7 +18,8 @@ struct ZipEntry {
 /// Source: PKWARE APPNOTE.TXT 6.3.
 ///
 /// @param file  for messages.
-/// @throws Error  when a part lies outside of the file, entries overlap, a name comes twice, a checksum is wrong, or an
+/// @throws InputError  when a part lies outside of the file, entries overlap, a name comes twice, a checksum is wrong,
+/// or an
 ///                entry is compressed or encrypted.
 std::vector<ZipEntry> read_stored_zip(std::string_view archive, const std::string& file);
 

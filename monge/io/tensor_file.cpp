@@ -22,8 +22,8 @@ const torch::Tensor& TensorFile::at(std::string_view name, const std::string& wh
   if (const auto* found = find(name)) return *found;
   std::vector<std::string> names;
   for (const auto& entry : tensors) names.push_back(entry.first);
-  throw Error(Complaint{
-      .what = "there is no tensor " + shown(name) + " in this file", .where = where, .fix = suggestion(name, names)});
+  throw InputError(
+      {.what = "there is no tensor " + shown(name) + " in this file", .where = where, .fix = suggestion(name, names)});
 }
 
 int64_t checked_numel(const std::vector<int64_t>& shape, const std::string& where) {

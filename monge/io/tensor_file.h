@@ -23,24 +23,24 @@ struct TensorFile {
   const torch::Tensor* find(std::string_view name) const;
 
   /// @param where  the file, for the message.
-  /// @throws Error that suggests the nearest name.
+  /// @throws InputError that suggests the nearest name.
   const torch::Tensor& at(std::string_view name, const std::string& where) const;
 };
 
 /// The number of elements of a shape that comes from a file.
-/// @throws Error starting with `where` when an extent is negative, there are more than 64 of them, or the product
+/// @throws InputError starting with `where` when an extent is negative, there are more than 64 of them, or the product
 ///         of the non-zero ones overflows (so that strides of empty tensors fit, too).
 int64_t checked_numel(const std::vector<int64_t>& shape, const std::string& where);
 
 /// A type as numpy calls it: "float32", "uint16", "bool"; "bfloat16"; as LibTorch does where numpy has no name.
 std::string type_name(torch::ScalarType type);
 
-/// @throws Error starting with `where` when the bytes are not exactly numel * item size.
+/// @throws InputError starting with `where` when the bytes are not exactly numel * item size.
 void check_size(std::string_view bytes, torch::ScalarType dtype, const std::vector<int64_t>& shape,
                 const std::string& where);
 
 /// A CPU tensor that owns a copy of little-endian `bytes`; every byte but 0 is a true of kBool.
-/// @throws Error as check_size.
+/// @throws InputError as check_size.
 torch::Tensor tensor_from_bytes(std::string_view bytes, torch::ScalarType dtype, const std::vector<int64_t>& shape,
                                 const std::string& where);
 

@@ -104,17 +104,18 @@ void require_decimal_commas(std::string_view text, const TextLayout& layout, con
   const auto place = monge::text("line ", first->line, ", column ", column_name(layout, first->field));
   const auto plain = without_commas(first->value);
   if (proved_grouped) {
-    throw Error(Complaint{.what = place + ": commas separate thousands",
-                          .where = name,
-                          .value = shown(first->value),
-                          .fix = "write thousands without commas: " + plain});
+    throw InputError({.what = place + ": commas separate thousands",
+                      .where = name,
+                      .value = shown(first->value),
+                      .fix = "write thousands without commas: " + plain});
   }
-  throw Error(Complaint{
-      .what = place + ": its comma can be a decimal mark or separate thousands, and no number of the table tells which",
-      .where = name,
-      .value = shown(first->value),
-      .fix = monge::text("if it is ", with_point(first->value), ", say ?decimal=comma; if it is ", plain,
-                         ", write thousands without commas")});
+  throw InputError(
+      {.what =
+           place + ": its comma can be a decimal mark or separate thousands, and no number of the table tells which",
+       .where = name,
+       .value = shown(first->value),
+       .fix = monge::text("if it is ", with_point(first->value), ", say ?decimal=comma; if it is ", plain,
+                          ", write thousands without commas")});
 }
 
 }  // namespace monge::io

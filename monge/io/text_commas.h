@@ -25,8 +25,8 @@ bool points_could_group(const std::vector<TextRow>& rows);
 ///     a whole number of four digits or more without comma, in a column that has numbers such as 1,234
 ///
 /// @param columns  the fields that are read.
-/// @throws Error   with both readings, naming the first number with a comma in one of these columns, where there is no
-/// proof, and
+/// @throws InputError   with both readings, naming the first number with a comma in one of these columns, where there
+/// is no proof, and
 ///                 where a number has more than one comma as 1,234,567 has.
 void require_decimal_commas(std::string_view text, const TextLayout& layout, const std::vector<int64_t>& columns,
                             const std::string& name);

@@ -73,7 +73,7 @@ std::string_view utf8_text(std::string_view bytes, const std::string& name, std:
     return bytes;
   }
   buffer = converted(bytes.substr(mark), from, [&](size_t at) -> size_t {
-    throw Error(text(name, ": is no ", encoding, " at byte ", at + mark, "; save it anew, best as UTF-8"));
+    throw InputError(text(name, ": is no ", encoding, " at byte ", at + mark, "; save it anew, best as UTF-8"));
   });
   return buffer;
 }
@@ -95,7 +95,7 @@ void refuse_other_formats(std::string_view bytes, const std::string& name) {
   };
   for (const auto& [magic, what, fix] : kFormats) {
     if (bytes.starts_with(magic) && (magic != "PAR1" || bytes.ends_with(magic)))
-      throw Error(text(name, ": ", what, " and no text; ", fix));
+      throw InputError(text(name, ": ", what, " and no text; ", fix));
   }
 }
 

@@ -11,11 +11,11 @@ namespace monge::io {
 /// @param name      of the file, for messages.
 /// @param buffer    holds a converted text; the result is a view of it or of `bytes`.
 /// @param encoding  "UTF-16" or "UTF-32", or empty where nothing was converted.
-/// @throws Error    naming the file and the byte where UTF-16 or UTF-32 is damaged.
+/// @throws InputError    naming the file and the byte where UTF-16 or UTF-32 is damaged.
 std::string_view utf8_text(std::string_view bytes, const std::string& name, std::string& buffer, std::string& encoding);
 
-/// @throws Error where the first bytes are those of a file that is no text: gzip, .npy, a zip archive (as .xlsx and
-/// .npz are), an old
+/// @throws InputError where the first bytes are those of a file that is no text: gzip, .npy, a zip archive (as .xlsx
+/// and .npz are), an old
 ///         .xls, Parquet, HDF5. It says which.
 void refuse_other_formats(std::string_view bytes, const std::string& name);
 

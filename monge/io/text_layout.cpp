@@ -81,7 +81,7 @@ void find_names_in_comment(const TextSample& sample, size_t width, const std::st
       names.push_back(utf8_name(field.text));
       foreign |= !is_utf8(field.text);
     }
-  } catch (const Error&) {
+  } catch (const InputError&) {
     return;  // a quote in a sentence
   }
   if (names.size() != width - layout.trailing) return;
@@ -151,13 +151,12 @@ TextLayout find_layout(std::string_view text, const TextTableOptions& options, c
     }
     if (out.trailing && out.names.size() < width) out.names.emplace_back();
     if (out.names.size() != width) {
-      throw Error(Complaint{
-          .what = monge::text("the header (line ", out.header_line, ") has ", out.names.size(),
-                              " names and the row below it ", width, " fields"),
-          .where = name,
-          .allowed = "as many, or one name less where rows begin with a name of their own",
-          .fix =
-              "mend the header, or say header=no where it is data; decimal commas need another separator than commas"});
+      throw InputError({.what = monge::text("the header (line ", out.header_line, ") has ", out.names.size(),
+                                            " names and the row below it ", width, " fields"),
+                        .where = name,
+                        .allowed = "as many, or one name less where rows begin with a name of their own",
+                        .fix = "mend the header, or say header=no where it is data; decimal commas need another "
+                               "separator than commas"});
     }
   } else if (rows[0].size() != width) {
     out.width = static_cast<int64_t>(rows[0].size());

@@ -66,7 +66,7 @@ struct TextLayout {
 /// is_number_like are no index: these are refused when the rows are read.
 ///
 /// @param text  UTF-8.
-/// @throws Error for a text without a row, or options that cannot be met.
+/// @throws InputError for a text without a row, or options that cannot be met.
 TextLayout find_layout(std::string_view text, const TextTableOptions& options, const std::string& name);
 
 /// A column for a message: "3 ("y")", or "3 (counted from 0)" where columns have no names.

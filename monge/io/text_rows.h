@@ -89,7 +89,7 @@ class TextRows {
   bool next_is_there() const { return more_; }
 
   /// The next field of the row, valid until the next call. @return false when the row has no more.
-  /// @throws Error naming the line: a quote that is not closed, or letters after it.
+  /// @throws InputError naming the line: a quote that is not closed, or letters after it.
   bool next(TextField& field) {
     if (!more_) return false;
     const char* p = after_blanks(at_);

@@ -37,7 +37,7 @@ std::vector<size_t> field_counts(std::string_view text, char separator, const st
       out.push_back(count);
       if (out.size() > 2 && rows.position() > begin + kBytes) break;
     }
-  } catch (const Error&) {
+  } catch (const InputError&) {
     return {};  // by this separator quotes do not match
   }
   return out;

@@ -80,14 +80,14 @@ Plan plan_of(TextLayout& layout, const TextTableOptions& options, const std::str
     out.columns = choose_columns(options.columns, names, fields, name);
     if (std::count(out.columns.begin(), out.columns.end(), layout.index) > 0) {
       if (!options.index.empty()) {
-        throw Error(text(name, ": column ", column_name(layout, layout.index),
-                         " is chosen as the index and as a column of numbers"));
+        throw InputError(text(name, ": column ", column_name(layout, layout.index),
+                              " is chosen as the index and as a column of numbers"));
       }
       layout.index = -1;
     }
   }
   if (out.columns.empty())
-    throw Error(text(name, ": has no column beside its index, column ", column_name(layout, layout.index)));
+    throw InputError(text(name, ": has no column beside its index, column ", column_name(layout, layout.index)));
   out.place.assign(static_cast<size_t>(layout.width), Plan::kSkip);
   for (size_t i = 0; i < out.columns.size(); ++i) {
     out.place[static_cast<size_t>(out.columns[i])] = static_cast<int64_t>(i);
@@ -182,7 +182,7 @@ class Reader {
         quoted_row_names_ |= text.quoted;
         row_names_.push_back(utf8_name(text.text));
       } else if (place == Plan::kTrailing && !text.text.empty()) {
-        throw Error(text_after_the_last(field, text.text));
+        throw InputError(text_after_the_last(field, text.text));
       }
     }
     if (field != layout_.width) refuse_width(field);
@@ -197,12 +197,12 @@ class Reader {
     if (value.kind == Kind::number) return true;
     if (value.kind == Kind::text) refuse_text(field.text, number);
     if (missing_ == Missing::refuse) {
-      throw Error(Complaint{
-          .what = text("line ", rows_.line(), ", column ", column_name(layout_, number), ": a value is missing"),
-          .where = name_,
-          .value = shown(field.text),
-          .allowed = "numbers",
-          .fix = "fill it, or leave such rows out by ?missing=drop, or the column by ?columns="});
+      throw InputError(
+          {.what = text("line ", rows_.line(), ", column ", column_name(layout_, number), ": a value is missing"),
+           .where = name_,
+           .value = shown(field.text),
+           .allowed = "numbers",
+           .fix = "fill it, or leave such rows out by ?missing=drop, or the column by ?columns="});
     }
     return missing_ == Missing::keep;
   }
@@ -241,7 +241,7 @@ class Reader {
     } else {
       out.fix = "mend the line; if it holds names, say ?header=yes";
     }
-    throw Error(out);
+    throw InputError(out);
   }
 
   std::string index_word(int64_t field) const {
@@ -258,8 +258,8 @@ class Reader {
   [[noreturn]] void refuse_width(int64_t fields) const {
     const auto most = layout_.header ? text("the header (line ", layout_.header_line, ") makes it ", layout_.width)
                                      : text("the first row has ", layout_.width);
-    throw Error(text(name_, " line ", rows_.line(), ": has ", fields, fields == 1 ? " field, " : " fields, ", most,
-                     "; every row must have as many"));
+    throw InputError(text(name_, " line ", rows_.line(), ": has ", fields, fields == 1 ? " field, " : " fields, ", most,
+                          "; every row must have as many"));
   }
 
   std::string reading(int64_t count) const {
@@ -351,7 +351,7 @@ class Reader {
         if (!rows.next_row()) continue;
         for (TextField field; rows.next(field); ++fields)
           numbers |= fields > 0 && text_value(field.text, layout_.decimal_comma).kind == Kind::number;
-      } catch (const Error&) {
+      } catch (const InputError&) {
         continue;  // a quote in a sentence
       }
       out += numbers && fields == layout_.width;
@@ -395,10 +395,10 @@ class Reader {
 void check_words(const TextTableOptions& options, const std::string& name) {
   const auto check = [&](const char* key, const std::string& value, const std::vector<std::string>& allowed) {
     if (std::count(allowed.begin(), allowed.end(), value) > 0) return;
-    throw Error(Complaint{.what = text("the parameter ", key, " cannot be used"),
-                          .where = name,
-                          .value = shown(value),
-                          .allowed = join(allowed)});
+    throw InputError({.what = text("the parameter ", key, " cannot be used"),
+                      .where = name,
+                      .value = shown(value),
+                      .allowed = join(allowed)});
   };
   check("header", options.header, {"auto", "yes", "no"});
   check("separator", options.separator, {"auto", "comma", "semicolon", "tab", "bar", "blank"});

@@ -36,14 +36,14 @@ struct TextTableOptions {
 ///
 /// Time and memory go by the size of the text: beside it the values are held once.
 /// @param bytes  the file as it is. @param name  of the file, for messages.
-/// @throws Error naming the file and the line: no number in a chosen column (with the choice that mends it), commas
-/// that may
+/// @throws InputError naming the file and the line: no number in a chosen column (with the choice that mends it),
+/// commas that may
 ///         separate thousands (require_decimal_commas), a missing value under `refuse`, a file of another kind (gzip,
 ///         .npy, zip), rows that do not fit the first row or the header, a quote that is not closed, no row at all.
 Table parse_text_table(std::string_view bytes, const std::string& name, const TextTableOptions& options = {});
 
 /// The same of a file, which may be compressed by gzip where its name ends in .gz.
-/// @throws Error also when it cannot be read or is damaged; SystemError.
+/// @throws InputError also when it cannot be read or is damaged; SystemError.
 Table read_text_table(const std::filesystem::path& path, const TextTableOptions& options = {});
 
 }  // namespace monge::io

@@ -296,19 +296,19 @@ Conversion conversion_of(const Page& page) {
   return page.bits > 8 ? Conversion::sixteen_bit : page.bits < 8 ? Conversion::few_bits : Conversion::none;
 }
 
-/// @throws Error for samples that are no unsigned integers of up to 16 bits.
+/// @throws InputError for samples that are no unsigned integers of up to 16 bits.
 void check_samples(const Page& page, const std::string& name) {
   const bool unsigned_integers = page.format == SAMPLEFORMAT_UINT || page.format == SAMPLEFORMAT_VOID;
   if (unsigned_integers && page.bits <= 16) return;
   const char* kind = page.format == SAMPLEFORMAT_IEEEFP ? "floating-point numbers"
                      : unsigned_integers                ? "integers"
                                                         : "signed or complex numbers";
-  throw Error(Complaint{
-      .what = "this TIFF file cannot be used as an image: nothing says which of its values are black and white",
-      .where = name,
-      .value = text("samples are ", kind, " of ", page.bits, " bits"),
-      .allowed = "unsigned integers of up to 16 bits",
-      .fix = "scale them to 16 bits, or give all as a .npy array of floats [N, C, H, W] in [-1, 1]"});
+  throw InputError(
+      {.what = "this TIFF file cannot be used as an image: nothing says which of its values are black and white",
+       .where = name,
+       .value = text("samples are ", kind, " of ", page.bits, " bits"),
+       .allowed = "unsigned integers of up to 16 bits",
+       .fix = "scale them to 16 bits, or give all as a .npy array of floats [N, C, H, W] in [-1, 1]"});
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ namespace monge::io {
 /// Device tags are ignored: everything comes to the CPU. As in torch.load, tensors may be strided views and may share
 /// their storage with each other (tied weights); copy before you write into one.
 ///
-/// @throws Error  naming the Python object when the file names something that runs code:
+/// @throws InputError  naming the Python object when the file names something that runs code:
 ///                    evil.pt: refuses to load the Python object "posix.system"; only tensors and containers are read
 ///                and on damage, big-endian data, TorchScript programs, views that leave their storage.
 TensorFile read_torch_checkpoint(const std::filesystem::path& path, const Files& files = real_files());
@@ -36,7 +36,7 @@ TensorFile parse_torch_checkpoint(std::string_view bytes, const std::string& nam
 /// The tensors as torch.save writes an OrderedDict of them (zip, protocol 2): torch.load(weights_only=True) reads it.
 /// The metadata are left out, because load_state_dict takes nothing but tensors. The same tensors give the same bytes.
 /// @param name  the folder inside the archive, by custom the file's name without its ending.
-/// @throws Error  on a type other than float64/32/16, bfloat16, int64/32/16/8, uint8, bool; a duplicate name;
+/// @throws InputError  on a type other than float64/32/16, bfloat16, int64/32/16/8, uint8, bool; a duplicate name;
 ///                above 4 GiB.
 std::string torch_checkpoint_bytes(const TensorFile& content, const std::string& name);
 

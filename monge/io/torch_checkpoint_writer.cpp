@@ -30,9 +30,9 @@ std::string storage_name(torch::ScalarType dtype, const std::string& tensor) {
     case torch::kBool:
       return "BoolStorage";
     default:
-      throw Error(Complaint{.what = "tensor " + shown(tensor) + " has a type that a checkpoint here cannot hold",
-                            .value = torch::toString(dtype),
-                            .allowed = "Double, Float, Half, BFloat16, Long, Int, Short, Char, Byte, Bool"});
+      throw InputError({.what = "tensor " + shown(tensor) + " has a type that a checkpoint here cannot hold",
+                        .value = torch::toString(dtype),
+                        .allowed = "Double, Float, Half, BFloat16, Long, Int, Short, Char, Byte, Bool"});
   }
 }
 

@@ -35,7 +35,7 @@ class Reader {
 
   void check(bool fine, std::string_view what) const {
     if (!fine)
-      throw Error(
+      throw InputError(
           text(file_, ": the zip archive has ", what, "; the file is cut or damaged, copy or download it again"));
   }
 

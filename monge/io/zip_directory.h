@@ -27,10 +27,10 @@ struct ZipDirectory {
 /// Source: PKWARE APPNOTE.TXT 6.3; the Unicode Path field (0x7075) is Info-ZIP's, see 4.6.9 there.
 ///
 /// @param file  for messages.
-/// @throws Error  when there is no directory, or a part of it lies outside of the file.
+/// @throws InputError  when there is no directory, or a part of it lies outside of the file.
 ZipDirectory read_zip_directory(std::string_view archive, const std::string& file);
 
-/// Where the bytes of an entry begin, behind its local header. @throws Error when there is no local header.
+/// Where the bytes of an entry begin, behind its local header. @throws InputError when there is no local header.
 uint64_t zip_entry_begin(std::string_view archive, const ZipRecord& record, const std::string& file);
 
 }  // namespace monge::io

@@ -20,7 +20,7 @@ class ZipWriter {
   /// @param alignment  the bytes of every entry begin at a multiple of it; 1: anywhere.
   explicit ZipWriter(Sink sink, uint64_t alignment = 1);
 
-  /// @throws Error for a name of more than 65,535 bytes.
+  /// @throws InputError for a name of more than 65,535 bytes.
   void add(std::string_view name, std::string_view bytes);
 
   /// Writes the directory, which ends the archive. What is added afterwards begins a new one.

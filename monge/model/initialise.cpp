@@ -39,11 +39,11 @@ void take_checkpoint(InitialWeights& initial, train::Checkpoint checkpoint) {
   if (initial.key.empty()) return;
   const bool averaged = initial.key == "ema";
   if ((!averaged && initial.key != "map") || (averaged && initial.average.empty())) {
-    throw Error(Complaint{.what = "a run has no such weights",
-                          .where = setting(initial),
-                          .value = initial.key,
-                          .allowed = initial.average.empty() ? "map" : "map, ema",
-                          .fix = "leave ?key= out to take map, average and potential"});
+    throw InputError({.what = "a run has no such weights",
+                      .where = setting(initial),
+                      .value = initial.key,
+                      .allowed = initial.average.empty() ? "map" : "map, ema",
+                      .fix = "leave ?key= out to take map, average and potential"});
   }
   if (averaged) initial.map = initial.average;
   initial.average.clear();
@@ -52,55 +52,46 @@ void take_checkpoint(InitialWeights& initial, train::Checkpoint checkpoint) {
 
 void check_units(const InitialWeights& initial, const train::Recipe& recipe) {
   if (!initial.recipe || initial.recipe->data.standardise == recipe.data.standardise) return;
-  throw Error(Complaint{.what = "its map works in other units than this recipe's data",
-                        .where = setting(initial),
-                        .value = text("data.standardise = \"", initial.recipe->data.standardise, "\" there and \"",
-                                      recipe.data.standardise, "\" here"),
-                        .fix = text("set data.standardise = \"", initial.recipe->data.standardise, '"')});
+  throw InputError({.what = "its map works in other units than this recipe's data",
+                    .where = setting(initial),
+                    .value = text("data.standardise = \"", initial.recipe->data.standardise, "\" there and \"",
+                                  recipe.data.standardise, "\" here"),
+                    .fix = text("set data.standardise = \"", initial.recipe->data.standardise, '"')});
 }
 
 /// The first difference between a state and the net that is to take it; empty where it fits.
 std::string difference(const nn::NamedTensors& state, const torch::nn::Module& net) {
-  std::map<std::string, torch::Tensor> given(state.begin(), state.end());
-  for (const auto& [key, tensor] : nn::state_dict(net)) {
-    const auto found = given.find(key);
-    if (found == given.end()) return text(key, " is missing there; by this recipe it is ", tensor.sizes());
-    const bool scalars = found->second.numel() == 1 && tensor.numel() == 1;  // a counter may be [] or [1]
-    if (!scalars && found->second.sizes() != tensor.sizes()) {
-      return text(key, " is ", found->second.sizes(), " there and ", tensor.sizes(), " by this recipe");
-    }
-    given.erase(key);
+  using Kind = nn::StateFault::Kind;
+  for (const auto& [kind, key, wanted, given] : nn::state_faults(nn::state_dict(net), state)) {
+    if (kind == Kind::missing) return text(key, " is missing there; by this recipe it is ", wanted.sizes());
+    if (kind == Kind::shape) return text(key, " is ", given.sizes(), " there and ", wanted.sizes(), " by this recipe");
+    if (kind == Kind::unexpected)
+      return text(printable(key), " is ", given.sizes(), " there and not in the net of this recipe");
   }
-  return given.empty() ? ""
-                       : text(printable(given.begin()->first), " is ", given.begin()->second.sizes(),
-                              " there and not in the net of this recipe");
+  return "";
 }
 
 /// "map.width = 16 there and 32 here" for each key in which two recipes differ and that is of the map or the potential.
 /// @param images  the items are images, whose keys of [source] and [target] count as well.
 std::vector<std::string> differing_keys(train::Recipe there, train::Recipe here, bool of_map, bool of_potential,
                                         bool images) {
-  static const std::vector<std::string> kNoMatter = {"map.zero_last",       "potential.zero_last",
-                                                     "potential.r1",        "potential.r1_every",
-                                                     "potential.expectile", "potential.expectile_level"};
   std::vector<std::string> out;
+  const auto noise_there = solve::make_method(there)->noise().section + ".z_channels",
+             noise_here = solve::make_method(here)->noise().section + ".z_channels";
   const auto old_table = there.options(), new_table = here.options();
   for (size_t i = 0; i < new_table.options().size(); ++i) {
     const auto& option = new_table.options()[i];
     bool matters =
-        option.key == "method" || (of_map && (option.key.starts_with("map.") || option.key.ends_with("z_channels"))) ||
+        option.key == "method" ||
+        (of_map && (option.key.starts_with("map.") || option.key == noise_there || option.key == noise_here)) ||
         (of_potential &&
          (option.key.starts_with("potential.") || option.key == "cost.scale" || option.key == "target.size"));
     const bool of_images =
         option.key.ends_with(".range") || option.key.ends_with(".colour") || option.key.ends_with(".exif");
     matters =
         matters || (images && of_images && (option.key.starts_with("source.") || option.key.starts_with("target.")));
-    if (!matters || std::find(kNoMatter.begin(), kNoMatter.end(), option.key) != kNoMatter.end()) continue;
-    if (train::cost_method(here) != "weak" && train::cost_method(there) != "weak" && option.key.starts_with("weak."))
-      continue;
-    if (train::cost_method(here) != "kernel" && train::cost_method(there) != "kernel" &&
-        option.key.starts_with("kernel."))
-      continue;
+    // How a net starts and what steadies its training do not change what it is.
+    if (!matters || option.key.ends_with(".zero_last") || option.on_resume == OnResume::alters_updates) continue;
     const auto before = OptionTable::to_toml(old_table.options()[i]), now = OptionTable::to_toml(option);
     if (of_images && now == "\"auto\"") continue;  // the data have not been looked at
     if (before != now) out.push_back(text(option.key, " = ", before, " there and ", now, " here"));
@@ -118,10 +109,10 @@ std::vector<std::string> differing_keys(train::Recipe there, train::Recipe here,
   fix += "give this recipe the same net";
   if (net == "potential")
     fix += text(", or start from the map alone: ", initial.origin, initial.recipe ? "?key=map" : "?key=NAME");
-  throw Error(Complaint{.what = text("its ", net, " does not fit the ", net, " of this recipe"),
-                        .where = setting(initial),
-                        .value = what,
-                        .fix = fix});
+  throw InputError({.what = text("its ", net, " does not fit the ", net, " of this recipe"),
+                    .where = setting(initial),
+                    .value = what,
+                    .fix = fix});
 }
 
 /// The state of the recipe's `net` among the loose tensors of a file; empty where it has no potential.
@@ -146,10 +137,10 @@ nn::FoundState find_loose(const InitialWeights& initial, const train::Recipe& re
     std::vector<std::string> names;
     for (const auto& state : fitting)
       names.push_back(state.key().empty() ? "the top of the file" : printable(state.key()));
-    throw Error(Complaint{.what = text("several of its networks could be the ", which),
-                          .where = setting(initial),
-                          .value = join(names),
-                          .fix = text("name the map: ", initial.origin, "?key=NAME")});
+    throw InputError({.what = text("several of its networks could be the ", which),
+                      .where = setting(initial),
+                      .value = join(names),
+                      .fix = text("name the map: ", initial.origin, "?key=NAME")});
   }
   if (fitting.size() == 1) return fitting[0];
   auto known = nn::find_states(initial.loose);
@@ -164,14 +155,14 @@ nn::FoundState find_loose(const InitialWeights& initial, const train::Recipe& re
     complain(initial, recipe, which, difference(nn::with_counters(known[0].state, net), net), known[0].description);
   if (which == "map") {
     const auto groups = nn::groups_of(initial.loose);
-    throw Error(text(setting(initial), ": holds no network with the keys of this recipe's map (", keys.front(), " ... ",
-                     keys.back(), initial.key.empty() ? ")" : ") at key=" + initial.key, "; it holds",
-                     listed(groups, groups.size())));
+    throw InputError(text(setting(initial), ": holds no network with the keys of this recipe's map (", keys.front(),
+                          " ... ", keys.back(), initial.key.empty() ? ")" : ") at key=" + initial.key, "; it holds",
+                          listed(groups, groups.size())));
   }
   return {};
 }
 
-/// Appends the state under `prefix`. @throws Error when a weight is not finite.
+/// Appends the state under `prefix`. @throws InputError when a weight is not finite.
 void add(nn::NamedTensors& out, const std::string& prefix, const nn::NamedTensors& state,
          const InitialWeights& initial) {
   for (const auto& [key, tensor] : state) {
@@ -203,10 +194,10 @@ InitialWeights read_initial_weights(const train::Recipe& recipe, const LogSink& 
   out.key = split.key;
   std::error_code ignored;
   if (!fs::exists(split.file, ignored)) {
-    throw Error(Complaint{.what = "no such run or file",
-                          .where = "train.init",
-                          .value = '"' + out.origin + '"',
-                          .allowed = "a run directory, a checkpoint folder, .safetensors, .pt, .pth"});
+    throw InputError({.what = "no such run or file",
+                      .where = "train.init",
+                      .value = '"' + out.origin + '"',
+                      .allowed = "a run directory, a checkpoint folder, .safetensors, .pt, .pth"});
   }
   if (fs::is_directory(split.file, ignored)) {
     const bool checkpoint = fs::exists(split.file / "manifest.json", ignored);

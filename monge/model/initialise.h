@@ -33,7 +33,8 @@ struct InitialWeights {
 ///   - a file of monge export: the map;
 ///   - a file of torch.save or safetensors: the nets whose keys and shapes are the recipe's, with ?key=NAME the map
 ///   there.
-/// @throws Error  naming train.init; also when data.standardise differs from that of the run, whose map lives in the
+/// @throws InputError  naming train.init; also when data.standardise differs from that of the run, whose map lives in
+/// the
 ///                units of its own data.
 InitialWeights read_initial_weights(const train::Recipe& recipe, const LogSink& log);
 
@@ -49,8 +50,8 @@ struct StartingState {
 
 /// Compares the weights with the nets that the recipe makes for items of these shapes. Where there is no average (or
 /// the map alone is taken) the average starts from the map; what is not in `tensors` starts from its seed.
-/// @throws Error  that names the first tensor that does not fit, both shapes, and the keys in which the recipes differ;
-/// also
+/// @throws InputError  that names the first tensor that does not fit, both shapes, and the keys in which the recipes
+/// differ; also
 ///                when several nets of a file could be the map, or weights are not finite.
 StartingState starting_state(const InitialWeights& initial, const train::Recipe& recipe,
                              const std::vector<int64_t>& source_shape, const std::vector<int64_t>& target_shape);

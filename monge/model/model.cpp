@@ -10,6 +10,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
+#include "monge/core/user_words.h"
 #include "monge/core/value_range.h"
 #include "monge/io/safetensors.h"
 #include "monge/io/torch_checkpoint.h"
@@ -26,18 +27,10 @@ namespace fs = std::filesystem;
 
 /// The recipe of a file may ask for any width, so what is built from it is first compared with the tensors that are
 /// there: then the net takes a few times the memory that the file took already.
-/// @throws Error when `state` holds fewer values than the net must have.
+/// @throws InputError when `state` holds fewer values than the net must have.
 void require_weights(const std::string& origin, const train::Recipe& recipe, const std::vector<int64_t>& shape,
                      const nn::NamedTensors& state) {
-  // In double, where nothing overflows. Defaults (0) count as little as they could be.
-  const double channels = static_cast<double>(shape[0]),
-               in = channels + static_cast<double>(train::map_noise(recipe).channels);
-  const double width = static_cast<double>(std::max<int64_t>(recipe.map.width, 1));
-  const double depth = static_cast<double>(recipe.map.depth == 0 ? 2 : recipe.map.depth);
-  const double area = static_cast<double>(recipe.map.patch * recipe.map.patch), deepest = width * std::exp2(depth - 1);
-  // UNet: the first and the last convolution and one of the deepest. Mlp: all matrices.
-  const double least = shape.size() == 3 ? 9 * width * in * area + 9 * deepest * deepest + width * channels * area
-                                         : width * (in + (depth - 1) * width + channels);
+  const double least = solve::least_map_values(recipe, shape);
   double held = 0;
   for (const auto& entry : state) held += static_cast<double>(entry.second.numel());
   require(held >= least, origin, ": its recipe asks for a map of ", least, " weights or more, but it holds ", held,
@@ -74,9 +67,10 @@ Model from_recipe(const std::string& origin, const std::string& recipe_toml, con
   model.origin = origin;
   model.recipe = train::saved_recipe(recipe_toml, origin);
   model.item_shape = shape;
-  model.noise = train::map_noise(*model.recipe);
+  const auto method = solve::make_method(*model.recipe);
+  model.noise = method->noise();
   model.iteration = iteration;
-  model.smoothing = train::source_smoothing(*model.recipe, iteration);
+  model.smoothing = method->smoothing(iteration);
   const bool wanted = model.recipe->data.standardise != "off";
   require(standardisation.has_value() == wanted, origin,
           ": its recipe has data.standardise = ", model.recipe->data.standardise, ", but it holds ",
@@ -143,7 +137,7 @@ Model from_export(const fs::path& path, io::TensorFile file, torch::Device devic
   const auto find = [&](const char* key) {
     const auto found = file.metadata.find(key);
     require(found != file.metadata.end(), path.string(), ": has no \"", key, "\" in its metadata, so it is no model; ",
-            "monge export --to safetensors writes one");
+            user_word("model::export_safetensors()"), " writes one");
     return found->second;
   };
   const auto shape = nlohmann::json::parse(find("monge.item_shape"), nullptr, false);
@@ -252,10 +246,10 @@ Model load_model(const fs::path& path, torch::Device device, const LogSink& log)
     return from_checkpoint(path.string(), train::load_newest(path / "checkpoints", log), device);
   }
   if (tensor_format(split.file) == TensorFormat::unknown) {
-    throw Error(Complaint{.what = "is not a model",
-                          .where = path.string(),
-                          .value = '"' + path.extension().string() + '"',
-                          .allowed = "a run directory, a checkpoint folder, .safetensors, .pt, .pth"});
+    throw InputError({.what = "is not a model",
+                      .where = path.string(),
+                      .value = '"' + path.extension().string() + '"',
+                      .allowed = "a run directory, a checkpoint folder, .safetensors, .pt, .pth"});
   }
   auto file = read_tensor_file(split.file, log);
   if (!is_export(file)) return model_of_public(file, split, device, log);
@@ -275,16 +269,24 @@ Model model_of(train::Trainer& trainer) {
   model.set_output_range(trainer.recipe().output.range);
   const auto& standardisation = trainer.data().standardisation;
   if (model.limits && standardisation) model.limits = in_units_of(standardisation->target, *model.limits);
-  model.noise = train::map_noise(trainer.recipe());
+  model.noise = trainer.solver().method().noise();
   model.iteration = trainer.done();
-  model.smoothing = train::source_smoothing(trainer.recipe(), model.iteration);
+  model.smoothing = trainer.solver().method().smoothing(model.iteration);
   model.device = trainer.solver().device();
   return model;
 }
 
+Model usable_model_of(train::Trainer& trainer) {
+  auto model = model_of(trainer);
+  model.standardisation = trainer.data().standardisation;
+  model.limits.reset();
+  model.set_output_range(trainer.recipe().output.range);
+  return model;
+}
+
 void export_safetensors(const Model& model, const fs::path& path) {
-  require(model.recipe.has_value(), model.origin,
-          ": a bare checkpoint has no recipe to put beside its weights; export --to torch keeps it as it is");
+  require(model.recipe.has_value(), model.origin, ": a bare checkpoint has no recipe to put beside its weights; ",
+          user_word("model::export_torch()"), " keeps it as it is");
   io::TensorFile file;
   file.tensors = nn::state_dict(*model.net);
   if (model.standardisation) {
@@ -305,8 +307,8 @@ void export_safetensors(const Model& model, const fs::path& path) {
 void export_torch(const Model& model, const fs::path& path) {
   require(!model.standardisation, model.origin,
           ": was trained with data.standardise = ", model.recipe ? model.recipe->data.standardise : "on",
-          ", and a state dict has no place for means and scales: whoever loaded it ",
-          "would feed raw rows to it; export --to safetensors keeps them");
+          ", and a state dict has no place for means and scales: whoever loaded it ", "would feed raw rows to it; ",
+          user_word("model::export_safetensors()"), " keeps them");
   io::TensorFile file;
   file.tensors = nn::state_dict(*model.net);
   io::write_torch_checkpoint(path, file);

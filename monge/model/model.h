@@ -33,7 +33,7 @@ class Model {
   std::string origin;               ///< the file or folder it came from
   std::shared_ptr<nn::MapNet> net;  ///< in eval mode, averaged weights where there are any
   std::vector<int64_t> item_shape;  ///< [C,H,W] or [D]; H and W are 0 when any size will do (bare public checkpoints)
-  train::MapNoise noise;            ///< that the net takes beside its input
+  ot::MapNoise noise;               ///< that the net takes beside its input
   ot::Smoothing smoothing;          ///< of the input: the level that the map was trained at last
   std::optional<data::Standardisation> standardisation;  ///< raw inputs are brought to it, outputs brought back from it
   data::ColumnNames columns;            ///< of the tables that it was trained on; inputs have those of the source
@@ -49,7 +49,7 @@ class Model {
   /// The same map between items in standard units, as training and its figures see it; shares the net.
   Model in_standard_units() const;
 
-  /// @throws Error unless the net takes items of this shape, [C,H,W] or [D].
+  /// @throws InputError unless the net takes items of this shape, [C,H,W] or [D].
   void require_takes(torch::IntArrayRef item) const;
 
   /// T(x, z) for `draws` noises per input.
@@ -60,13 +60,13 @@ class Model {
   /// @return   [B, draws, ...item] on the CPU, clamped to `limits`; float32, with a standardisation float64. A
   /// deterministic map
   ///           gives one draw whatever is asked.
-  /// @throws Error when the shape does not fit the net.
+  /// @throws InputError when the shape does not fit the net.
   torch::Tensor translate(const torch::Tensor& x, int64_t draws, torch::Generator generator) const;
 
   /// The two halves of translate, for callers that batch the draws of several inputs. What the net is fed: x
   /// standardised, smoothed and with its noise beside it, [B*draws, ...], b major. Inputs of bare checkpoints may carry
   /// their noise channels already.
-  /// @throws Error as translate.
+  /// @throws InputError as translate.
   torch::Tensor inputs(const torch::Tensor& x, int64_t draws, torch::Generator generator) const;
 
   /// Whether items of this shape are such inputs.
@@ -84,7 +84,7 @@ class Model {
   }
 
   /// Takes a range in raw units ("0..1", see parse_value_range) in the place of the recipe's; empty: none.
-  /// @throws Error for another text, or for a map of images.
+  /// @throws InputError for another text, or for a map of images.
   void set_output_range(const std::string& range);
 };
 
@@ -95,7 +95,7 @@ class Model {
 ///   keys
 ///     and shapes, however deep it lies in the file; of several maps "FILE?key=NAME" takes one (see
 ///     public_checkpoint.h).
-/// @throws Error that names the path and says what a model is, or that the file is damaged.
+/// @throws InputError that names the path and says what a model is, or that the file is damaged.
 Model load_model(const std::filesystem::path& path, torch::Device device, const LogSink& log);
 
 /// Whether the file is one of export_safetensors, which its metadata say.
@@ -105,12 +105,15 @@ bool is_export(const io::TensorFile& file);
 /// data.standardise); shares its weights.
 Model model_of(train::Trainer& trainer);
 
+/// The same map as a user applies it: it takes and gives raw items, as one that is loaded from the run does.
+Model usable_model_of(train::Trainer& trainer);
+
 /// Writes the map alone: safetensors (with the recipe in its metadata, so that it loads without anything else; with
 /// a content hash that load_model checks, the numbers of its standardisation, and the names of its columns).
 void export_safetensors(const Model& model, const std::filesystem::path& path);
 
 /// Writes the map's state dict as torch.save would, under the public codes' keys.
-/// @throws Error for a map with a standardisation, which such a file could not say.
+/// @throws InputError for a map with a standardisation, which such a file could not say.
 void export_torch(const Model& model, const std::filesystem::path& path);
 
 }  // namespace monge::model

@@ -8,6 +8,7 @@
 #include "monge/core/error.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
+#include "monge/core/user_words.h"
 #include "monge/io/safetensors.h"
 #include "monge/io/torch_checkpoint.h"
 #include "monge/nn/infer.h"
@@ -32,7 +33,7 @@ std::string line_of(const nn::FoundState& found, const fs::path& file) {
 [[noreturn]] void complain(const std::string& what, const std::vector<nn::FoundState>& found, const FileAndKey& path) {
   std::vector<std::string> lines;
   for (const auto& state : found) lines.push_back(line_of(state, path.file));
-  throw Error(text(path.file.string(), ": ", what, listed(lines, lines.size())));
+  throw InputError(text(path.file.string(), ": ", what, listed(lines, lines.size())));
 }
 
 /// What the user is told about the weights of a map that is taken.
@@ -149,7 +150,8 @@ Model model_of_public(const io::TensorFile& tensors, const FileAndKey& path, tor
     if (unet->options().out != 3 * patch * patch) continue;
     log(LogLevel::warning, text(name, ": its outputs have ", unet->options().out,
                                 " channels; if it was exported from a map with map.patch = ", patch,
-                                ", which a state dict cannot say, this is not that map: export it --to safetensors"));
+                                ", which a state dict cannot say, this is not that map: write it with ",
+                                user_word("model::export_safetensors()")));
   }
   model.item_shape = {unet->options().out, 0, 0};
   model.noise = {4, unet->options().in - unet->options().out, kPublicNoise};

@@ -25,12 +25,14 @@ enum class TensorFormat { safetensors, torch, unknown };
 TensorFormat tensor_format(const std::filesystem::path& file);
 
 /// Reads a file of either format. The log is told which Python classes were passed over.
-/// @throws Error as the readers; on the state.safetensors of a checkpoint of monge, naming the folder to give instead.
+/// @throws InputError as the readers; on the state.safetensors of a checkpoint of monge, naming the folder to give
+/// instead.
 io::TensorFile read_tensor_file(const std::filesystem::path& file, const LogSink& log);
 
 /// The one map among the tensors, or the one that `path.key` names. Where something was chosen the log is told what and
 /// what else there is, and also of weights in another type than float32 and of weights that are not finite.
-/// @throws Error  when there are several, listing each with its key; when there is none, saying what there is instead
+/// @throws InputError  when there are several, listing each with its key; when there is none, saying what there is
+/// instead
 ///                (potentials, other networks).
 nn::FoundState choose_map(const io::TensorFile& tensors, const FileAndKey& path, const LogSink& log);
 

@@ -1,10 +1,10 @@
 #include "monge/nn/activation.h"
 
 #include <cmath>
-#include <cstring>
 
 #include "monge/core/registry.h"
 #include "monge/core/vectorised.h"
+#include "monge/nn/vectors.h"
 
 namespace monge::nn {
 namespace {
@@ -21,10 +21,9 @@ const Registry<Activation>& registry() {
 
 constexpr double kSlope = 0.2;  // of leaky_relu
 
-// Sixteen numbers at once by GCC's and Clang's vector types: each clone gets the instructions of its processor, which
-// loops that the compiler has to vectorise by itself do not (GCC 12 leaves exponentials scalar in the wider clones).
-constexpr int64_t kLanes = 16;
-typedef float Lanes __attribute__((vector_size(4 * kLanes)));
+using Floats16 = AlignedFloats<16>;
+using Lanes = Floats16::Type;
+constexpr int64_t kLanes = Floats16::kCount;
 typedef int32_t Integers __attribute__((vector_size(4 * kLanes)));
 
 /// e^x: 2^n times a polynomial of degree 6 on [-ln2/2, ln2/2]. Clamped where float ends.
@@ -73,38 +72,42 @@ MONGE_INLINE Pair leaky_relu(Lanes x) {
   return {x > zero ? x : slope * x, x > zero ? one : slope};
 }
 
-MONGE_INLINE Lanes load(const float* from, int64_t count) {
-  Lanes out{};
-  std::memcpy(&out, from, count == kLanes ? sizeof out : static_cast<size_t>(count) * sizeof(float));
-  return out;
-}
-MONGE_INLINE void store(float* to, const Lanes& value, int64_t count) {
-  std::memcpy(to, &value, count == kLanes ? sizeof value : static_cast<size_t>(count) * sizeof(float));
-}
-
 template <Pair (*function)(Lanes)>
 MONGE_INLINE void rows_of(float* h, float* derivative, const float* bias, int64_t rows, int64_t width, int64_t stride) {
   for (int64_t row = 0; row < rows; ++row, h += stride) {
     int64_t i = 0;
     for (; i + kLanes <= width; i += kLanes) {
-      const Pair out = function(load(h + i, kLanes) + load(bias + i, kLanes));
-      store(h + i, out.value, kLanes);
-      if (derivative) store(derivative + row * stride + i, out.slope, kLanes);
+      const Pair out = function(load<Floats16>(h + i, kLanes) + load<Floats16>(bias + i, kLanes));
+      store<Floats16>(h + i, out.value, kLanes);
+      if (derivative) store<Floats16>(derivative + row * stride + i, out.slope, kLanes);
     }
     if (i == width) continue;
-    const Pair out = function(load(h + i, width - i) + load(bias + i, width - i));
-    store(h + i, out.value, width - i);
-    if (derivative) store(derivative + row * stride + i, out.slope, width - i);
+    const Pair out = function(load<Floats16>(h + i, width - i) + load<Floats16>(bias + i, width - i));
+    store<Floats16>(h + i, out.value, width - i);
+    if (derivative) store<Floats16>(derivative + row * stride + i, out.slope, width - i);
   }
 }
 
-// clang-format off
-MONGE_VECTORISED void silu_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width, int64_t stride) { rows_of<silu>(h, derivative, bias, rows, width, stride); }
-MONGE_VECTORISED void tanh_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width, int64_t stride) { rows_of<tanh>(h, derivative, bias, rows, width, stride); }
-MONGE_VECTORISED void elu_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width, int64_t stride) { rows_of<elu>(h, derivative, bias, rows, width, stride); }
-MONGE_VECTORISED void relu_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width, int64_t stride) { rows_of<relu>(h, derivative, bias, rows, width, stride); }
-MONGE_VECTORISED void leaky_relu_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width, int64_t stride) { rows_of<leaky_relu>(h, derivative, bias, rows, width, stride); }
-// clang-format on
+MONGE_VECTORISED void silu_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width,
+                                int64_t stride) {
+  rows_of<silu>(h, derivative, bias, rows, width, stride);
+}
+MONGE_VECTORISED void tanh_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width,
+                                int64_t stride) {
+  rows_of<tanh>(h, derivative, bias, rows, width, stride);
+}
+MONGE_VECTORISED void elu_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width,
+                               int64_t stride) {
+  rows_of<elu>(h, derivative, bias, rows, width, stride);
+}
+MONGE_VECTORISED void relu_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width,
+                                int64_t stride) {
+  rows_of<relu>(h, derivative, bias, rows, width, stride);
+}
+MONGE_VECTORISED void leaky_relu_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width,
+                                      int64_t stride) {
+  rows_of<leaky_relu>(h, derivative, bias, rows, width, stride);
+}
 
 /// Logarithms are left to the library: nobody trains for speed with softplus.
 void softplus_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width, int64_t stride) {
@@ -135,24 +138,37 @@ MONGE_INLINE void chain_of(float* gradient, const float* other, float* sums, int
   for (int64_t row = 0; row < rows; ++row, gradient += stride, other += stride) {
     int64_t i = 0;
     for (; i + kLanes <= width; i += kLanes) {
-      const Lanes out = function(load(gradient + i, kLanes), load(other + i, kLanes));
-      store(gradient + i, out, kLanes);
-      if (sums) store(sums + i, load(sums + i, kLanes) + out, kLanes);
+      const Lanes out = function(load<Floats16>(gradient + i, kLanes), load<Floats16>(other + i, kLanes));
+      store<Floats16>(gradient + i, out, kLanes);
+      if (sums) store<Floats16>(sums + i, load<Floats16>(sums + i, kLanes) + out, kLanes);
     }
     if (i == width) continue;
-    const Lanes out = function(load(gradient + i, width - i), load(other + i, width - i));
-    store(gradient + i, out, width - i);
-    if (sums) store(sums + i, load(sums + i, width - i) + out, width - i);
+    const Lanes out = function(load<Floats16>(gradient + i, width - i), load<Floats16>(other + i, width - i));
+    store<Floats16>(gradient + i, out, width - i);
+    if (sums) store<Floats16>(sums + i, load<Floats16>(sums + i, width - i) + out, width - i);
   }
 }
 
-// clang-format off
-MONGE_VECTORISED void chain_slope(float* gradient, const float* other, float* sums, int64_t rows, int64_t width, int64_t stride) { chain_of<by_slope>(gradient, other, sums, rows, width, stride); }
-MONGE_VECTORISED void chain_relu(float* gradient, const float* other, float* sums, int64_t rows, int64_t width, int64_t stride) { chain_of<by_relu>(gradient, other, sums, rows, width, stride); }
-MONGE_VECTORISED void chain_leaky_relu(float* gradient, const float* other, float* sums, int64_t rows, int64_t width, int64_t stride) { chain_of<by_leaky_relu>(gradient, other, sums, rows, width, stride); }
-MONGE_VECTORISED void chain_elu(float* gradient, const float* other, float* sums, int64_t rows, int64_t width, int64_t stride) { chain_of<by_elu>(gradient, other, sums, rows, width, stride); }
-MONGE_VECTORISED void chain_tanh(float* gradient, const float* other, float* sums, int64_t rows, int64_t width, int64_t stride) { chain_of<by_tanh>(gradient, other, sums, rows, width, stride); }
-// clang-format on
+MONGE_VECTORISED void chain_slope(float* gradient, const float* other, float* sums, int64_t rows, int64_t width,
+                                  int64_t stride) {
+  chain_of<by_slope>(gradient, other, sums, rows, width, stride);
+}
+MONGE_VECTORISED void chain_relu(float* gradient, const float* other, float* sums, int64_t rows, int64_t width,
+                                 int64_t stride) {
+  chain_of<by_relu>(gradient, other, sums, rows, width, stride);
+}
+MONGE_VECTORISED void chain_leaky_relu(float* gradient, const float* other, float* sums, int64_t rows, int64_t width,
+                                       int64_t stride) {
+  chain_of<by_leaky_relu>(gradient, other, sums, rows, width, stride);
+}
+MONGE_VECTORISED void chain_elu(float* gradient, const float* other, float* sums, int64_t rows, int64_t width,
+                                int64_t stride) {
+  chain_of<by_elu>(gradient, other, sums, rows, width, stride);
+}
+MONGE_VECTORISED void chain_tanh(float* gradient, const float* other, float* sums, int64_t rows, int64_t width,
+                                 int64_t stride) {
+  chain_of<by_tanh>(gradient, other, sums, rows, width, stride);
+}
 
 }  // namespace
 

@@ -11,8 +11,8 @@ namespace monge::nn {
 
 enum class Activation { relu, silu, elu, leaky_relu, softplus, tanh };
 
-/// "relu", "silu", "elu", "leaky_relu" (slope 0.2), "softplus" or "tanh". @throws Error with the nearest for another
-/// name.
+/// "relu", "silu", "elu", "leaky_relu" (slope 0.2), "softplus" or "tanh". @throws InputError with the nearest for
+/// another name.
 Activation activation_named(const std::string& name);
 std::vector<std::string> activation_names();
 

@@ -18,7 +18,7 @@ struct RankSums {
 /// statistics as BatchNorm2d updates them. Two sums over ranks of C numbers forward, one of 2 C backward; the gradient
 /// of weight and bias is this rank's part of it. Not to be differentiated twice.
 /// @param sums  outlives the graph.
-/// @param x  [B, C, H, W], this rank's part. @throws Error where a channel has one value alone.
+/// @param x  [B, C, H, W], this rank's part. @throws InputError where a channel has one value alone.
 torch::Tensor synchronised_batch_norm_relu(const torch::Tensor& x, const torch::Tensor& weight,
                                            const torch::Tensor& bias, const torch::Tensor& running_mean,
                                            const torch::Tensor& running_variance, double momentum, double eps,

@@ -87,7 +87,7 @@ std::string description_of(const NamedTensors& state, bool is_map) {
     const auto& potential = std::get<ResNetPotentialOptions>(architecture);
     return text("potential (ResNet, ", potential.nc, potential.nc == 1 ? " channel" : " channels",
                 potential.noise.channels > 0 ? " and a noise level" : "", ", width ", potential.nfilter, ")");
-  } catch (const Error&) {
+  } catch (const InputError&) {
     return is_map ? "map (U-net) that cannot be read" : "potential (ResNet) that cannot be read";
   }
 }

@@ -13,9 +13,9 @@ namespace {
 template <int Lanes>
 [[gnu::always_inline]] inline void put(float* to, int64_t count, const Vector<Lanes>& sum, bool accumulate) {
   if (count == Lanes) {
-    store<Lanes>(to, accumulate ? load<Lanes>(to) + sum : sum);
+    store<LooseFloats<Lanes>>(to, accumulate ? load<LooseFloats<Lanes>>(to) + sum : sum);
   } else {
-    store<Lanes>(to, accumulate ? load<Lanes>(to, count) + sum : sum, count);
+    store<LooseFloats<Lanes>>(to, accumulate ? load<LooseFloats<Lanes>>(to, count) + sum : sum, count);
   }
 }
 
@@ -74,10 +74,11 @@ struct MultiplyNarrow {
         Vector<Lanes> sum[kTogether] = {};
         for (int64_t p = 0; p < k; p += Lanes) {
           const int64_t count = std::min<int64_t>(k - p, Lanes);
-          const auto other = count == Lanes ? load<Lanes>(b + j * ldb + p) : load<Lanes>(b + j * ldb + p, count);
+          const auto other = count == Lanes ? load<LooseFloats<Lanes>>(b + j * ldb + p)
+                                            : load<LooseFloats<Lanes>>(b + j * ldb + p, count);
           for (int64_t r = 0; r < kTogether; ++r) {
             const float* from = a + (i + std::min(r, rows - 1)) * lda + p;
-            sum[r] += other * (count == Lanes ? load<Lanes>(from) : load<Lanes>(from, count));
+            sum[r] += other * (count == Lanes ? load<LooseFloats<Lanes>>(from) : load<LooseFloats<Lanes>>(from, count));
           }
         }
         for (int64_t r = 0; r < rows; ++r) {

@@ -2,32 +2,15 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 #include <utility>
 
 #include "monge/nn/gemm.h"
+#include "monge/nn/vectors.h"
 
 namespace monge::nn::gemm {
 
-/// A vector of floats that the compiler maps to the processor's own.
 template <int Lanes>
-struct VectorOf {
-  typedef float Type __attribute__((vector_size(4 * Lanes), aligned(4), may_alias));
-};
-template <int Lanes>
-using Vector = typename VectorOf<Lanes>::Type;
-
-/// `count` floats, the rest zero.
-template <int Lanes>
-[[gnu::always_inline]] inline Vector<Lanes> load(const float* from, int64_t count = Lanes) {
-  Vector<Lanes> out{};
-  std::memcpy(&out, from, count == Lanes ? sizeof out : static_cast<size_t>(count) * sizeof(float));
-  return out;
-}
-template <int Lanes>
-[[gnu::always_inline]] inline void store(float* to, const Vector<Lanes>& value, int64_t count = Lanes) {
-  std::memcpy(to, &value, count == Lanes ? sizeof value : static_cast<size_t>(count) * sizeof(float));
-}
+using Vector = typename LooseFloats<Lanes>::Type;
 
 /// Rows of a tile: 14 x 2 vectors of 32 registers with 512 bits, 6 x 2 of 16 registers with 256.
 template <int Lanes>
@@ -48,7 +31,8 @@ template <int Lanes, int R, int V, bool TransposedA, bool Partial, class Out>
     Vector<Lanes> columns[V];
 #pragma GCC unroll 2
     for (int v = 0; v < V; ++v)
-      columns[v] = Partial && v == V - 1 ? load<Lanes>(b + v * Lanes, partial) : load<Lanes>(b + v * Lanes);
+      columns[v] = Partial && v == V - 1 ? load<LooseFloats<Lanes>>(b + v * Lanes, partial)
+                                         : load<LooseFloats<Lanes>>(b + v * Lanes);
     b += b_stride;
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {

@@ -158,12 +158,12 @@ Architecture infer_architecture(const NamedTensors& state, const std::string& wh
   const Shapes shapes(without_wrapper(state), where);
   if (shapes.has("inc.double_conv.0.weight") && shapes.has("outc.conv.weight")) return infer_unet(shapes);
   if (shapes.has("conv_img.weight") && shapes.has("fc.weight")) return infer_resnet(shapes);
-  throw Error(Complaint{.what = "no known network has these keys",
-                        .where = where,
-                        .value = shapes.some_keys(),
-                        .allowed = "a U-net (inc.double_conv.0.weight ... outc.conv.bias) or a ResNet potential "
-                                   "(conv_img.weight ... fc.bias) of the public codes",
-                        .fix = "give a run directory or an exported file for other nets"});
+  throw InputError({.what = "no known network has these keys",
+                    .where = where,
+                    .value = shapes.some_keys(),
+                    .allowed = "a U-net (inc.double_conv.0.weight ... outc.conv.bias) or a ResNet potential "
+                               "(conv_img.weight ... fc.bias) of the public codes",
+                    .fix = "give a run directory or an exported file for other nets"});
 }
 
 std::shared_ptr<MapNet> map_from_state(const NamedTensors& state, const std::string& where) {

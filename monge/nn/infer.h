@@ -28,13 +28,13 @@ NamedTensors with_counters(NamedTensors state, const torch::nn::Module& net);
 /// What a state does not show keeps its default: res_ratio, the embedding's input, output, residual.
 /// @param state  without_wrapper() is applied.
 /// @param where  for the message: the file.
-/// @throws Error listing some of the keys and what is known, or the first shape that contradicts the architecture.
+/// @throws InputError listing some of the keys and what is known, or the first shape that contradicts the architecture.
 Architecture infer_architecture(const NamedTensors& state, const std::string& where);
 
-/// A map with the state loaded (with_counters), in eval mode. @throws Error also if the state is a potential's.
+/// A map with the state loaded (with_counters), in eval mode. @throws InputError also if the state is a potential's.
 std::shared_ptr<MapNet> map_from_state(const NamedTensors& state, const std::string& where);
 
-/// A potential with the state loaded (with_counters), in eval mode. @throws Error also if the state is a map's.
+/// A potential with the state loaded (with_counters), in eval mode. @throws InputError also if the state is a map's.
 std::shared_ptr<PotentialNet> potential_from_state(const NamedTensors& state, const std::string& where);
 
 }  // namespace monge::nn

@@ -39,7 +39,7 @@ struct MlpPotentialOptions {
 /// T(x) on vectors. Keys 0.weight, 0.bias, 2.weight, ...
 class MlpMap : public MapNet {
  public:
-  /// @throws Error for an option out of its range.
+  /// @throws InputError for an option out of its range.
   explicit MlpMap(const MlpMapOptions& options);
 
   /// @param input  [B, in].
@@ -56,7 +56,7 @@ class MlpMap : public MapNet {
 /// f(y) = net(y) [ + y'Ay + b'y ] on vectors. Keys as above, quadratic.A [D, D], quadratic.b [D].
 class MlpPotential : public PotentialNet {
  public:
-  /// @throws Error for an option out of its range.
+  /// @throws InputError for an option out of its range.
   explicit MlpPotential(const MlpPotentialOptions& options);
 
   /// @param y  [B, dim].

@@ -11,7 +11,7 @@
 namespace monge::nn {
 namespace {
 
-constexpr size_t listed_at_most = 5;
+constexpr size_t kListedAtMost = 5;
 
 void collect(const torch::nn::Module& module, const std::string& prefix, NamedTensors& out) {
   for (const auto& entry : module.named_parameters(/*recurse=*/false)) out.emplace_back(prefix + entry.key(), *entry);
@@ -24,15 +24,20 @@ bool interchangeable(const torch::Tensor& mine, const torch::Tensor& theirs) {
   return scalars || mine.sizes() == theirs.sizes();
 }
 
-/// "3 missing (a, b, c)", shortened.
-void report(std::vector<std::string>& faults, const std::string& kind, std::vector<std::string> keys) {
-  if (keys.empty()) return;
-  const size_t count = keys.size();
-  if (count > listed_at_most) {
-    keys.resize(listed_at_most);
-    keys.push_back("...");
+/// "3 missing (a, b, c)", shortened; empty where there is no fault of that kind.
+std::string summary(const std::vector<StateFault>& faults, StateFault::Kind kind, const std::string& name) {
+  std::vector<std::string> listed;
+  size_t count = 0;
+  for (const auto& fault : faults) {
+    if (fault.kind != kind || ++count > kListedAtMost) continue;
+    listed.push_back(shown(fault.key));
+    if (kind == StateFault::Kind::shape)
+      listed.back() += text(" is ", fault.given.sizes(), ", the net wants ", fault.wanted.sizes());
+    if (kind == StateFault::Kind::type)
+      listed.back() += text(" is ", fault.given.scalar_type(), ", the net wants ", fault.wanted.scalar_type());
   }
-  faults.push_back(text(count, " ", kind, " (", join(keys), ")"));
+  if (count > kListedAtMost) listed.emplace_back("...");
+  return count == 0 ? "" : text(count, " ", name, " (", join(listed), ")");
 }
 
 }  // namespace
@@ -43,42 +48,52 @@ NamedTensors state_dict(const torch::nn::Module& module) {
   return out;
 }
 
-void load_state_dict(torch::nn::Module& module, const NamedTensors& state, const std::string& where) {
-  std::map<std::string, torch::Tensor> given;
-  std::vector<std::string> missing, unexpected, repeated, misshapen, mistyped;
-  for (const auto& [key, tensor] : state) {
-    if (!given.emplace(key, tensor).second) repeated.push_back(shown(key));
-  }
-  auto mine = state_dict(module);
-  std::map<std::string, torch::Tensor> wanted(mine.begin(), mine.end());
+std::vector<StateFault> state_faults(const NamedTensors& wanted, const NamedTensors& given) {
+  using Kind = StateFault::Kind;
+  std::vector<StateFault> out, repeated;
+  std::map<std::string, torch::Tensor> left;
   for (const auto& [key, tensor] : given) {
-    if (wanted.count(key) == 0) unexpected.push_back(shown(key));
+    if (!left.emplace(key, tensor).second)
+      repeated.push_back({.kind = Kind::repeated, .key = key, .wanted = {}, .given = tensor});
   }
-  for (const auto& [key, tensor] : mine) {
-    const auto found = given.find(key);
-    if (found == given.end() || !found->second.defined()) {
-      missing.push_back(key);
-    } else if (!interchangeable(tensor, found->second)) {
-      misshapen.push_back(text(key, " is ", found->second.sizes(), ", the net wants ", tensor.sizes()));
-    } else if (tensor.is_floating_point() != found->second.is_floating_point()) {
-      mistyped.push_back(text(key, " is ", found->second.scalar_type(), ", the net wants ", tensor.scalar_type()));
+  for (const auto& [key, tensor] : wanted) {
+    const auto found = left.extract(key);
+    if (found.empty() || !found.mapped().defined()) {
+      out.push_back({.kind = Kind::missing, .key = key, .wanted = tensor, .given = {}});
+    } else if (!interchangeable(tensor, found.mapped())) {
+      out.push_back({.kind = Kind::shape, .key = key, .wanted = tensor, .given = found.mapped()});
+    } else if (tensor.is_floating_point() != found.mapped().is_floating_point()) {
+      out.push_back({.kind = Kind::type, .key = key, .wanted = tensor, .given = found.mapped()});
     }
   }
+  for (const auto& [key, tensor] : left)
+    out.push_back({.kind = Kind::unexpected, .key = key, .wanted = {}, .given = tensor});
+  out.insert(out.end(), repeated.begin(), repeated.end());
+  return out;
+}
 
-  std::vector<std::string> faults;
-  report(faults, "missing", missing);
-  report(faults, "unexpected", unexpected);
-  report(faults, "repeated", repeated);
-  report(faults, "of another shape", misshapen);
-  report(faults, "of another type", mistyped);
-  if (!faults.empty()) {
-    throw Error(Complaint{.what = "the state does not fit the network",
-                          .where = where,
-                          .value = join(faults, "; "),
-                          .fix = "give the net the widths and noise channels that the state was trained with"});
+void copy_state(const NamedTensors& to, const NamedTensors& from, Complaint misfit) {
+  if (const auto faults = state_faults(to, from); !faults.empty()) {
+    for (const auto& [kind, name] : {std::pair(StateFault::Kind::missing, "missing"),
+                                     {StateFault::Kind::unexpected, "unexpected"},
+                                     {StateFault::Kind::repeated, "repeated"},
+                                     {StateFault::Kind::shape, "of another shape"},
+                                     {StateFault::Kind::type, "of another type"}}) {
+      const auto part = summary(faults, kind, name);
+      if (!part.empty()) misfit.value += (misfit.value.empty() ? "" : "; ") + part;
+    }
+    throw InputError(misfit);
   }
+  const std::map<std::string, torch::Tensor> given(from.begin(), from.end());
   const at::NoGradGuard no_grad;
-  for (auto& [key, tensor] : mine) tensor.copy_(given.at(key).reshape(tensor.sizes()));
+  for (auto [key, tensor] : to) tensor.copy_(given.at(key).reshape(tensor.sizes()));
+}
+
+void load_state_dict(torch::nn::Module& module, const NamedTensors& state, const std::string& where) {
+  copy_state(state_dict(module), state,
+             {.what = "the state does not fit the network",
+              .where = where,
+              .fix = "give the net the widths and noise channels that the state was trained with"});
 }
 
 void to_type(torch::nn::Module& module, torch::ScalarType type) {

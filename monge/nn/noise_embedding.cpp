@@ -19,11 +19,11 @@ void check(const NoiseEmbeddingOptions& options) {
           "noise embedding: noised.embedding_channels = ", options.channels,
           " (allowed: an even number from 2 to 4096)");
   if (std::find(inputs.begin(), inputs.end(), options.input) == inputs.end()) {
-    throw Error(Complaint{.what = "unknown input of the noise embedding",
-                          .where = "noised.embedding",
-                          .value = '"' + options.input + '"',
-                          .allowed = join(inputs),
-                          .fix = suggestion(options.input, inputs)});
+    throw InputError({.what = "unknown input of the noise embedding",
+                      .where = "noised.embedding",
+                      .value = '"' + options.input + '"',
+                      .allowed = join(inputs),
+                      .fix = suggestion(options.input, inputs)});
   }
   require(options.fourier_scale > 0 && std::isfinite(options.fourier_scale),
           "noise embedding: fourier_scale = ", options.fourier_scale, " (allowed: above 0)");

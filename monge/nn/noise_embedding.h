@@ -28,7 +28,7 @@ struct NoiseEmbeddingOptions {
 /// and scale.
 class NoiseEmbedding : public torch::nn::Module {
  public:
-  /// @throws Error for an odd or negative width, an unknown input, a scale that is not positive.
+  /// @throws InputError for an odd or negative width, an unknown input, a scale that is not positive.
   explicit NoiseEmbedding(const NoiseEmbeddingOptions& options);
 
   /// @param sigma  [B] > 0.
@@ -36,7 +36,7 @@ class NoiseEmbedding : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& sigma);
 
   /// y [B, C, ...] scaled if the options say so, with the embedding concatenated after its channels.
-  /// @throws Error if sigma is not [B].
+  /// @throws InputError if sigma is not [B].
   torch::Tensor attach(const torch::Tensor& y, const torch::Tensor& sigma);
 
   const NoiseEmbeddingOptions& options() const { return options_; }
@@ -46,7 +46,7 @@ class NoiseEmbedding : public torch::nn::Module {
   torch::Tensor frequencies_;  ///< positional: float32, a cache on the last device used and no part of the state
 };
 
-/// @throws Error unless sigma is given exactly if `wanted`. `net` names the net in the message.
+/// @throws InputError unless sigma is given exactly if `wanted`. `net` names the net in the message.
 void check_sigma(const torch::Tensor& y, const torch::Tensor& sigma, bool wanted, const char* net);
 
 }  // namespace monge::nn

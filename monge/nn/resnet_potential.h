@@ -38,7 +38,7 @@ struct ResNetPotentialOptions {
 /// take the indices 2, 5, 8, ...), embedding.frequencies for the Fourier embedding.
 class ResNetPotential : public PotentialNet {
  public:
-  /// @throws Error for an option out of its range.
+  /// @throws InputError for an option out of its range.
   explicit ResNetPotential(const ResNetPotentialOptions& options);
 
   /// @param y  [B, nc, size, size]; other sizes that shrink to the same last level are accepted too.

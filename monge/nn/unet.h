@@ -36,7 +36,7 @@ struct UNetOptions {
 /// one.
 class UNet : public MapNet {
  public:
-  /// @throws Error for an option out of its range.
+  /// @throws InputError for an option out of its range.
   explicit UNet(const UNetOptions& options);
 
   /// @param input  [B, in, H, W], H and W >= 8 * patch and multiples of patch.

@@ -17,15 +17,22 @@ void require_draws(const char* cost, const torch::Tensor& x, const torch::Tensor
 
 }  // namespace
 
+void CostOptions::describe(OptionRows& rows) {
+  rows.on_resume(OnResume::fixed, "another problem");
+  rows.add("scale", scale, "tau of the cost tau ||x-y||^2: mean (1/D), half (1/2) or a number");
+}
+
+void CostOptions::check() const { cost_scale(scale, 1); }
+
 double cost_scale(const std::string& scale, int64_t dim) {
   if (scale == "mean") return 1.0 / static_cast<double>(dim);
   if (scale == "half") return 0.5;
   char* end = nullptr;
   const double number = std::strtod(scale.c_str(), &end);
   if (scale.empty() || *end != '\0' || !(number > 0) || !std::isfinite(number)) {
-    throw Error(Complaint{.what = "cost.scale cannot be used",
-                          .value = '"' + scale + '"',
-                          .allowed = "\"mean\" (1/D), \"half\" (1/2) or a positive number"});
+    throw InputError({.what = "cost.scale cannot be used",
+                      .value = '"' + scale + '"',
+                      .allowed = "\"mean\" (1/D), \"half\" (1/2) or a positive number"});
   }
   return number;
 }

@@ -6,14 +6,27 @@
 #include <cstdint>
 #include <string>
 
+#include "monge/core/option_rows.h"
 #include "monge/ot/host_or_device_scalar.h"
 
 namespace monge::ot {
 
+/// [cost]
+struct CostOptions {
+  static constexpr const char* kSection = "cost";
+  static constexpr const char* kHelp = "The transport cost";
+
+  std::string scale = "mean";  ///< tau, see cost_scale
+
+  void describe(OptionRows& rows);
+  /// @throws InputError for a scale that cost_scale refuses.
+  void check() const;
+};
+
 /// tau of c(x,y) = tau ||x-y||^2 from the recipe's cost.scale: "mean" is 1/dim, "half" is 1/2 (the textbook cost), and
 /// any positive number is itself.
 /// @param dim  entries of one item, > 0.
-/// @throws Error  for another word or a number <= 0.
+/// @throws InputError  for another word or a number <= 0.
 double cost_scale(const std::string& scale, int64_t dim);
 
 /// Squared Euclidean cost of a deterministic map.
@@ -28,7 +41,7 @@ torch::Tensor squared_cost(const torch::Tensor& x, const torch::Tensor& y, doubl
 /// sqrt(tau) * ||x - y||, the cost between single points that belongs to kernel_cost; shapes as above.
 torch::Tensor distance_cost(const torch::Tensor& x, const torch::Tensor& y, double tau);
 
-/// Weak quadratic cost of a stochastic map, unbiased from Z draws: rewards a map that spreads an input over outputs.
+/// Weak quadratic cost of a stochastic map, unbiased from Z samples: rewards a map that spreads an input over outputs.
 ///
 ///     C(x) = tau * ( mean_z ||x - y_z||^2  -  gamma * Var_z[y_z] ),      y_z = T(x, z)
 ///
@@ -36,9 +49,9 @@ torch::Tensor distance_cost(const torch::Tensor& x, const torch::Tensor& y, doub
 ///
 /// @param x      inputs [B, ...].
 /// @param y      outputs [B, Z, ...], Z >= 2.
-/// @param gamma  weight of the variance, >= 0; 0 is the squared cost averaged over draws.
+/// @param gamma  weight of the variance, >= 0; 0 is the squared cost averaged over the samples.
 /// @return       [B], differentiable in x and y; may be negative when gamma > 1.
-/// @throws Error if Z < 2 or the shapes do not fit.
+/// @throws InputError if Z < 2 or the shapes do not fit.
 torch::Tensor weak_cost(const torch::Tensor& x, const torch::Tensor& y, double tau, const HostOrDeviceScalar& gamma);
 
 /// Distance-kernel weak cost of a stochastic map. With a characteristic kernel like this one every saddle point is an
@@ -53,7 +66,7 @@ torch::Tensor weak_cost(const torch::Tensor& x, const torch::Tensor& y, double t
 /// @param y      outputs [B, Z, ...], Z >= 2.
 /// @param gamma  in [0, 1].
 /// @return       [B], differentiable; the gradient is 0 where two points coincide.
-/// @throws Error if Z < 2 or the shapes do not fit.
+/// @throws InputError if Z < 2 or the shapes do not fit.
 torch::Tensor kernel_cost(const torch::Tensor& x, const torch::Tensor& y, double tau, const HostOrDeviceScalar& gamma);
 
 }  // namespace monge::ot

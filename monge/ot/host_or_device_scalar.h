@@ -11,7 +11,7 @@ namespace monge::ot {
 /// each replay; the double would be frozen at its value of the capture. In float64 both give the same bits.
 struct HostOrDeviceScalar {
   double value = 0;
-  torch::Tensor tensor{};  ///< [], in float64 but for what its reader wants (rates: float32); undefined: `value` counts
+  torch::Tensor tensor{};  ///< []; float64 (float32 for learning rates on a GPU). If undefined, `value` is used.
 
   HostOrDeviceScalar() = default;
   HostOrDeviceScalar(double number) : value(number) {}  // NOLINT: formulas take doubles as well

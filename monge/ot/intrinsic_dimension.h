@@ -25,11 +25,12 @@ struct IntrinsicDimension {
 /// Repeated points would have r1 = 0; one of each is kept. In float64 on the CPU: neighbours are sought by products of
 /// centred rows, in blocks of at most 2^22 entries, and their distances taken from differences. O(N^2 D) time.
 /// @param samples  [N, ...], N at most 4,096; the choice of a subsample is the caller's.
-/// @throws Error  for too many points, fewer than 16 distinct ones, values that are not finite, or points of which each
+/// @throws InputError  for too many points, fewer than 16 distinct ones, values that are not finite, or points of which
+/// each
 ///                has r1 = r2, as those of a regular grid within its faces.
 IntrinsicDimension intrinsic_dimension(const torch::Tensor& samples);
 
-/// Root mean square distance of samples [N, ...] from their mean: the R below. @throws Error for no samples.
+/// Root mean square distance of samples [N, ...] from their mean: the R below. @throws InputError for no samples.
 double rms_radius(const torch::Tensor& samples);
 
 /// The noise per coordinate under which N samples no longer show the difference to their law:
@@ -42,7 +43,7 @@ double rms_radius(const torch::Tensor& samples);
 /// @param count       N, number of samples, >= 1.
 /// @param dim         D, entries of one sample, >= 1.
 /// @param kappa       >= 0.
-/// @throws Error for a value out of its range.
+/// @throws InputError for a value out of its range.
 double statistical_noise_level(double radius, double intrinsic, int64_t count, int64_t dim, double kappa = 1);
 
 }  // namespace monge::ot

@@ -1,78 +1,42 @@
 #include "monge/ot/method.h"
 
-#include "monge/core/registry.h"
+#include <algorithm>
+
 #include "monge/ot/noised.h"
 #include "monge/ot/otp.h"
 #include "monge/ot/strong.h"
 #include "monge/ot/weak.h"
 
 namespace monge::ot {
-namespace {
-
-using Factory = std::function<std::unique_ptr<Method>(const MethodOptions&)>;
-
-std::unique_ptr<Method> make_otp(const MethodOptions& options) {
-  require(options.inner != "otp",
-          "otp.cost = \"otp\": the cost is that of another method (allowed: kernel, noised, strong, weak)");
-  return std::make_unique<Otp>(make_method(options.inner, options), options.smoothing);
-}
-
-const Registry<Factory>& registry() {
-  static const Registry<Factory> methods(
-      "method",
-      {{"strong", [](const MethodOptions& o) { return std::make_unique<Strong>(o); }},
-       {"weak", [](const MethodOptions& o) { return std::make_unique<Weak>("weak", o, weak_cost, squared_cost); }},
-       {"kernel",
-        [](const MethodOptions& o) { return std::make_unique<Weak>("kernel", o, kernel_cost, distance_cost); }},
-       {"noised", [](const MethodOptions& o) { return std::make_unique<Noised>(o); }},
-       {"otp", make_otp}});
-  return methods;
-}
-
-}  // namespace
 
 ScheduleValues Method::at(int64_t) const { return {}; }
 
 Perturbation Method::perturb(const torch::Tensor&, const ItemDraws&) const { return {}; }
 
-std::unique_ptr<Method> make_method(const std::string& name, const MethodOptions& options) {
-  return registry().at(name)(options);
+Smoothing Method::smoothing(int64_t iteration) const { return at(std::max<int64_t>(iteration - 1, 0)).smoothing; }
+
+// The order is that of the sections in a written recipe.
+Registry<MethodEntry>& methods() {
+  static Registry<MethodEntry> registry("method", {{"strong", strong_entry()},
+                                                   {"weak", weak_entry()},
+                                                   {"kernel", kernel_entry()},
+                                                   {"noised", noised_entry()},
+                                                   {"otp", otp_entry()}});
+  return registry;
 }
 
-std::vector<std::string> method_names() { return registry().names(); }
-
-MapLoss map_loss(const Method& method, const Potential& f, const torch::Tensor& x, const torch::Tensor& y,
-                 const Perturbation& perturbation, const ScheduleValues& values) {
-  const int64_t batch = y.size(0), draws = y.size(1);
-  const auto cost_B = method.cost(x, y, values);
-  auto shown = draws == 1 ? y.squeeze(1) : y.flatten(0, 1);
-  auto sigma = perturbation.sigma_B;
-  if (perturbation.defined()) {
-    if (draws > 1) sigma = sigma.unsqueeze(1).expand({batch, draws}).flatten();
-    shown = (y + perturbation.noise.unsqueeze(1)).flatten(0, 1);
+OptionSections method_sections() {
+  OptionSections out;
+  for (const auto& name : methods().ordered()) {
+    if (const auto& options = methods().at(name).options) out.add(*options);
   }
-  auto potential_B = f(shown, sigma);
-  if (potential_B.scalar_type() != cost_B.scalar_type()) potential_B = potential_B.to(cost_B.scalar_type());
-  if (draws > 1) potential_B = potential_B.view({batch, draws}).mean(1);
-  const auto cost = cost_B.mean(), potential = potential_B.mean();
-  const auto loss = perturbation.defined() ? (perturbation.weight_B * (cost_B - potential_B)).mean() : cost - potential;
-  return {loss, cost.detach(), potential.detach()};
+  return out;
 }
 
-PotentialLoss potential_loss(const Potential& f, const torch::Tensor& fake, const torch::Tensor& real,
-                             const Perturbation& perturbation) {
-  require(fake.sizes() == real.sizes(), "potential_loss: outputs and target samples must have one shape; got ",
-          fake.sizes(), " and ", real.sizes());
-  auto both = torch::cat({fake, real});
-  torch::Tensor sigma;
-  if (perturbation.defined()) {
-    both = both + torch::cat({perturbation.noise, perturbation.noise});
-    sigma = torch::cat({perturbation.sigma_B, perturbation.sigma_B});
-  }
-  const auto values = f(both, sigma).to(real.scalar_type()).chunk(2);
-  const auto difference_B = values[0] - values[1];
-  const auto loss = perturbation.defined() ? (perturbation.weight_B * difference_B).mean() : difference_B.mean();
-  return {loss, values[0], values[1]};
+std::unique_ptr<Method> make_method(const std::string& name, const MethodSetting& setting) {
+  return methods().at(name).make(setting);
 }
+
+std::vector<std::string> method_names() { return methods().names(); }
 
 }  // namespace monge::ot

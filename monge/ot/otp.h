@@ -3,28 +3,47 @@
 #pragma once
 
 #include <memory>
-#include <utility>
+#include <string>
 
 #include "monge/ot/method.h"
 
 namespace monge::ot {
 
+/// [otp]
+struct OtpOptions {
+  static constexpr const char* kSection = "otp";
+  static constexpr const char* kHelp =
+      "Method otp: a smoothed source whose noise falls, for plans and against maps that miss the target";
+
+  std::string cost = "strong";   ///< the method whose cost and potential it takes, any but otp
+  std::string smoothing = "ve";  ///< see smoothing_kinds
+  double eps_start = 1.0;        ///< in units of the data, >= eps_end; at most 1 for vp
+  std::string eps_end = "auto";  ///< a number, >= 0, above 0 for geometric and steps; "auto" is set before training
+  std::string schedule = "geometric";  ///< see noise_schedules
+  double anneal = 0.7;                 ///< fraction of the iterations over which the level falls, in [0, 1]
+  int64_t levels = 8;                  ///< plateaus of the schedule steps, >= 2
+  double tint = 0.0;                   ///< see Smoothing
+
+  void describe(OptionRows& rows);
+
+  /// Whether eps_end is left to the data.
+  bool level_is_open() const { return eps_end == "auto"; }
+
+  /// eps_end as a number. @throws InputError where it is none.
+  double level_at_end() const;
+};
+
 /// Everything but the smoothing is the inner method's; the cost is that between the smoothed input and its output.
 class Otp : public Method {
  public:
-  Otp(std::unique_ptr<Method> inner, SmoothingOptions options)
-      : inner_(std::move(inner)), options_(std::move(options)) {
-    smoothing_at(options_, 0);  // refuses bad options now
-  }
+  /// @throws InputError when the inner method is otp or unknown.
+  explicit Otp(const MethodSetting& setting);
 
-  ScheduleValues at(int64_t iteration) const override {
-    auto values = inner_->at(iteration);
-    values.smoothing = smoothing_at(options_, iteration);
-    return values;
-  }
+  void check() const override;
+  /// A tint needs images.
+  void check_items(at::IntArrayRef item_shape) const override;
 
-  int64_t draws() const override { return inner_->draws(); }
-  bool conditional() const override { return inner_->conditional(); }
+  ScheduleValues at(int64_t iteration) const override;
   torch::Tensor cost(const torch::Tensor& x, const torch::Tensor& y, const ScheduleValues& values) const override {
     return inner_->cost(x, y, values);
   }
@@ -34,10 +53,29 @@ class Otp : public Method {
   Perturbation perturb(const torch::Tensor& y, const ItemDraws& draws) const override {
     return inner_->perturb(y, draws);
   }
+  MapNoise noise() const override { return inner_->noise(); }
+  Conditioning conditioning() const override { return inner_->conditioning(); }
+  CostKind cost_kind() const override { return inner_->cost_kind(); }
+
+  bool smooths() const override { return true; }
+  std::string advice_when_missed() const override;
+
+  std::string* noise_level(OptionSections& sections) const override;
+  bool level_is_open() const override { return options_.level_is_open(); }
+  /// Takes the level under which the samples show no difference to their law (statistical_noise_level), but at most
+  /// eps_start.
+  std::string resolve(OptionSections& sections, const SampleResolution& samples) const override;
+  /// Sets `anneal` so that the noise falls over as many iterations as before.
+  void keep_schedules(OptionSections& sections, int64_t before, int64_t now) const override;
+  void drop_smoothing(OptionSections& sections) const override;
 
  private:
+  OtpOptions options_;
+  int64_t iterations_;
   std::unique_ptr<Method> inner_;
-  SmoothingOptions options_;
 };
+
+/// The registry's row.
+MethodEntry otp_entry();
 
 }  // namespace monge::ot

@@ -5,45 +5,70 @@
 #include <numbers>
 
 #include "monge/core/error.h"
+#include "monge/ot/otp.h"
 
 namespace monge::ot {
 namespace {
 
-double level(const SmoothingOptions& options, int64_t iteration) {
-  const double length = options.anneal * static_cast<double>(options.total);
-  if (options.schedule == "constant" || static_cast<double>(iteration) >= length) return options.eps_end;
-  const double done = static_cast<double>(iteration) / length, from = options.eps_start, to = options.eps_end;
-  if (options.schedule == "linear") return from + (to - from) * done;
-  if (options.schedule == "cosine") return to + (from - to) * 0.5 * (1 + std::cos(std::numbers::pi * done));
-  if (options.schedule == "geometric") return from * std::pow(to / from, done);
-  const double plateau = std::floor(done * static_cast<double>(options.levels));  // the last is at eps_end
-  return from * std::pow(to / from, plateau / static_cast<double>(options.levels - 1));
+double geometric_level(const OtpOptions& o, double eps_end, double done) {
+  return o.eps_start * std::pow(eps_end / o.eps_start, done);
 }
 
-void check(const SmoothingOptions& options) {
-  const auto& s = options.schedule;
-  require(s == "geometric" || s == "linear" || s == "cosine" || s == "steps" || s == "constant",
-          "unknown otp.schedule \"", s, "\" (allowed: geometric, linear, cosine, steps, constant)");
-  require(options.kind == "ve" || options.kind == "vp", "unknown otp.smoothing \"", options.kind,
-          "\" (allowed: ve, vp)");
-  require(options.eps_end >= 0 && (s == "constant" || options.eps_end <= options.eps_start),
-          "otp.eps_end = ", options.eps_end, " must lie between 0 and otp.eps_start = ", options.eps_start,
-          ": the noise falls during training");
-  const double largest = s == "constant" ? options.eps_end : options.eps_start;
-  require(options.kind == "ve" || largest <= 1, "otp.smoothing \"vp\" takes noise levels up to 1, got ", largest);
-  require((s != "geometric" && s != "steps") || options.eps_end > 0, "otp.schedule \"", s,
+double linear_level(const OtpOptions& o, double eps_end, double done) {
+  return o.eps_start + (eps_end - o.eps_start) * done;
+}
+
+double cosine_level(const OtpOptions& o, double eps_end, double done) {
+  return eps_end + (o.eps_start - eps_end) * 0.5 * (1 + std::cos(std::numbers::pi * done));
+}
+
+double steps_level(const OtpOptions& o, double eps_end, double done) {
+  const double plateau = std::floor(done * static_cast<double>(o.levels));  // the last is at eps_end
+  return o.eps_start * std::pow(eps_end / o.eps_start, plateau / static_cast<double>(o.levels - 1));
+}
+
+double constant_level(const OtpOptions&, double eps_end, double) { return eps_end; }
+
+void check_smoothing(const OtpOptions& options, const NoiseSchedule& schedule, bool preserve_variance, double eps_end) {
+  require(eps_end >= 0 && (!schedule.falls || eps_end <= options.eps_start), "otp.eps_end = ", eps_end,
+          " must lie between 0 and otp.eps_start = ", options.eps_start, ": the noise falls during training");
+  const double largest = schedule.falls ? options.eps_start : eps_end;
+  require(!preserve_variance || largest <= 1, "otp.smoothing \"", options.smoothing, "\" takes noise levels up to 1, ",
+          "got ", largest);
+  require(schedule.reaches_zero || eps_end > 0, "otp.schedule \"", options.schedule,
           "\" never comes to otp.eps_end = 0; use linear or cosine, or a level above 0");
   require(options.tint >= 0 && options.tint < 1, "otp.tint = ", options.tint, " (allowed: 0 or more, below 1)");
-  require(s != "steps" || options.levels >= 2, "otp.levels = ", options.levels, " (allowed: 2 or more)");
+  require(!schedule.has_plateaus || options.levels >= 2, "otp.levels = ", options.levels, " (allowed: 2 or more)");
 }
 
 }  // namespace
 
+Registry<NoiseSchedule>& noise_schedules() {
+  static Registry<NoiseSchedule> schedules(
+      "otp.schedule", {{"geometric", {.level = geometric_level, .reaches_zero = false}},
+                       {"linear", {.level = linear_level}},
+                       {"cosine", {.level = cosine_level}},
+                       {"steps", {.level = steps_level, .reaches_zero = false, .has_plateaus = true}},
+                       {"constant", {.level = constant_level, .falls = false}}});
+  return schedules;
+}
+
+Registry<bool>& smoothing_kinds() {
+  static Registry<bool> kinds("otp.smoothing", {{"ve", false}, {"vp", true}});
+  return kinds;
+}
+
 double Smoothing::centre() const { return preserve_variance ? std::sqrt(std::max(0.0, 1 - eps * eps)) : 1.0; }
 
-Smoothing smoothing_at(const SmoothingOptions& options, int64_t iteration) {
-  check(options);
-  return {.preserve_variance = options.kind == "vp", .eps = level(options, iteration), .tint = options.tint};
+Smoothing smoothing_at(const OtpOptions& options, int64_t total, int64_t iteration) {
+  const double eps_end = options.level_at_end();
+  const auto& schedule = noise_schedules().at(options.schedule);
+  const bool preserve_variance = smoothing_kinds().at(options.smoothing);
+  check_smoothing(options, schedule, preserve_variance, eps_end);
+  const double length = options.anneal * static_cast<double>(total);
+  const bool at_end = !schedule.falls || static_cast<double>(iteration) >= length;
+  const double eps = at_end ? eps_end : schedule.level(options, eps_end, static_cast<double>(iteration) / length);
+  return {.preserve_variance = preserve_variance, .eps = eps, .tint = options.tint};
 }
 
 torch::Tensor smoothing_noise(const torch::Tensor& like, const Smoothing& smoothing, const ItemDraws& draws) {

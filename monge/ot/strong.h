@@ -8,8 +8,9 @@ namespace monge::ot {
 
 class Strong : public Method {
  public:
-  explicit Strong(const MethodOptions& options) : tau_(options.tau) {}
+  explicit Strong(const MethodSetting& setting) : tau_(setting.tau) {}
 
+  CostKind cost_kind() const override { return CostKind::squared; }
   torch::Tensor cost(const torch::Tensor& x, const torch::Tensor& y, const ScheduleValues& /*values*/) const override {
     return pair_cost(x, y.squeeze(1));
   }
@@ -20,5 +21,8 @@ class Strong : public Method {
  private:
   double tau_;
 };
+
+/// The registry's row.
+MethodEntry strong_entry();
 
 }  // namespace monge::ot

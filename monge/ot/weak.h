@@ -3,46 +3,78 @@
 // Kernel NOT.
 #pragma once
 
-#include "monge/core/error.h"
+#include <string>
+
 #include "monge/ot/cost.h"
 #include "monge/ot/method.h"
-#include "monge/ot/schedule.h"
 
 namespace monge::ot {
 
+/// [weak]
+struct WeakOptions {
+  static constexpr const char* kSection = "weak";
+  static constexpr const char* kHelp = "Method weak: quadratic cost minus gamma times the variance of the outputs";
+
+  double gamma0 = 0.0;        ///< gamma at iteration 0, >= 0
+  double gamma1 = 0.66;       ///< gamma from `gamma_iters` on, >= 0
+  int64_t gamma_iters = 500;  ///< outer iterations of the ramp
+  int64_t z = 4;              ///< Z, samples per input in a map update, >= 2 where the method is used
+  int64_t z_channels = 1;     ///< noise channels (images) or entries (vectors), >= 1
+  double z_std = 0.1;         ///< standard deviation of the noise, > 0
+
+  void describe(OptionRows& rows);
+};
+
+/// [kernel]
+struct KernelOptions {
+  static constexpr const char* kSection = "kernel";
+  static constexpr const char* kHelp = "Method kernel: distances minus gamma times the spread of the outputs";
+
+  double gamma = 1.0 / 3.0;  ///< in [0, 1]
+  int64_t gamma_iters = 0;   ///< outer iterations of the ramp from 0
+  int64_t z = 4;             ///< as in WeakOptions
+  int64_t z_channels = 1;
+  double z_std = 1.0;
+
+  void describe(OptionRows& rows);
+};
+
+/// Both methods: a cost C(x, y_1..y_Z) of an input and its samples, with a weight gamma on a straight ramp.
 class Weak : public Method {
  public:
   using Cost = torch::Tensor (*)(const torch::Tensor& x, const torch::Tensor& y, double tau,
                                  const HostOrDeviceScalar& gamma);
   using PairCost = torch::Tensor (*)(const torch::Tensor& x, const torch::Tensor& y, double tau);
 
-  /// @param name       of the method, for messages.
-  /// @param cost       of an input and its draws: weak_cost or kernel_cost.
-  /// @param pair_cost  what `cost` is between single points.
-  /// @throws Error if options.draws < 2.
-  Weak(const std::string& name, const MethodOptions& options, Cost cost, PairCost pair_cost)
-      : options_(options), cost_(cost), pair_cost_(pair_cost) {
-    require(options.draws >= 2, "method \"", name,
-            "\": the spread over noises needs at least 2 draws per input, got Z = ", options.draws, "; set ", name,
-            ".z = 2 or more, or method = \"strong\"");
-  }
+  struct Parts {
+    double tau = 0.5;
+    CostKind kind = CostKind::other;
+    Cost cost = weak_cost;              ///< of an input and its samples
+    PairCost pair_cost = squared_cost;  ///< what `cost` is between single points
+    double gamma_begin = 0, gamma_end = 0;
+    int64_t gamma_iterations = 0;
+    MapNoise noise{};
+  };
+  explicit Weak(Parts parts) : parts_(std::move(parts)) {}
 
-  int64_t draws() const override { return options_.draws; }
-
-  ScheduleValues at(int64_t iteration) const override {
-    return {.gamma = linear_ramp(options_.gamma0, options_.gamma1, options_.gamma_iters, iteration)};
-  }
+  /// @throws InputError for Z < 2.
+  void check() const override;
+  CostKind cost_kind() const override { return parts_.kind; }
+  MapNoise noise() const override { return parts_.noise; }
+  ScheduleValues at(int64_t iteration) const override;
   torch::Tensor cost(const torch::Tensor& x, const torch::Tensor& y, const ScheduleValues& values) const override {
-    return cost_(x, y, options_.tau, values.gamma);
+    return parts_.cost(x, y, parts_.tau, values.gamma);
   }
   torch::Tensor pair_cost(const torch::Tensor& x, const torch::Tensor& y) const override {
-    return pair_cost_(x, y, options_.tau);
+    return parts_.pair_cost(x, y, parts_.tau);
   }
 
  private:
-  MethodOptions options_;
-  Cost cost_;
-  PairCost pair_cost_;
+  Parts parts_;
 };
+
+/// The registry's rows.
+MethodEntry weak_entry();
+MethodEntry kernel_entry();
 
 }  // namespace monge::ot

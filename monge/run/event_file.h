@@ -29,7 +29,7 @@ class EventFile {
   /// file that is no event file at all is kept under another name. TensorBoard shows files whose name contains
   /// "tfevents".
   /// @param files  must outlive the object.
-  /// @throws Error if the name does not contain "tfevents"; SystemError if the file cannot be read or written.
+  /// @throws InputError if the name does not contain "tfevents"; SystemError if the file cannot be read or written.
   explicit EventFile(std::filesystem::path path, const Files& files = real_files(), Clock clock = system_clock());
 
   /// What was wrong with the existing file and what was done, as a clause whose subject is the file; empty where it was

@@ -18,7 +18,7 @@ torch::Tensor first_defined(const std::vector<torch::Tensor>& cells) {
   for (const auto& cell : cells) {
     if (cell.defined()) return cell;
   }
-  throw Error("image grid: there is no image to show");
+  throw InputError("image grid: there is no image to show");
 }
 
 /// [C,H,W] in [-1,1] to uint8 [H,W,3], enlarged.

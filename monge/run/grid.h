@@ -20,7 +20,7 @@ struct GridOptions {
 /// undefined
 ///               tensor leaves its cell empty.
 /// @return       uint8 [H',W',3] RGB on the CPU.
-/// @throws Error for no image, other shapes, an option out of its range, or more than 2^28 pixels.
+/// @throws InputError for no image, other shapes, an option out of its range, or more than 2^28 pixels.
 torch::Tensor image_grid(const std::vector<torch::Tensor>& cells, const GridOptions& options = {});
 
 }  // namespace monge::run

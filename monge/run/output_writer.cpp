@@ -43,10 +43,10 @@ DataKind kind_of(const std::string& path, const data::Source& source) {
 }
 
 void check_output(DataKind kind, const fs::path& in, const fs::path& out) {
-  const auto need = [&](bool fits, const char* allowed) {
+  const auto need = [&](bool fits, const std::string& allowed) {
     if (fits) return;
-    throw Error(Complaint{
-        .what = "the output must be of the input's kind", .where = "OUT", .value = out.string(), .allowed = allowed});
+    throw InputError(
+        {.what = "the output must be of the input's kind", .where = "OUT", .value = out.string(), .allowed = allowed});
   };
   std::error_code ignored;
   require(!fs::equivalent(in, out, ignored), out.string(), ": is the input itself; choose another OUT");
@@ -57,7 +57,7 @@ void check_output(DataKind kind, const fs::path& in, const fs::path& out) {
     case DataKind::table:
       return need(extension == ".npy" || is_text_table(out), "a .npy, .csv, .tsv, .csv.gz or .tsv.gz file");
     case DataKind::image:
-      return need(io::has_image_extension(out), "a .png, .jpg, .webp or .tif file");
+      return need(io::has_image_extension(out), text("a ", io::kImageFormats, " file"));
     case DataKind::folder:
       return need(fs::exists(out, ignored) ? fs::is_directory(out, ignored)
                                            : !io::has_archive_extension(out) && !io::has_image_extension(out),
@@ -136,8 +136,8 @@ int64_t check_replaced(DataKind kind, const fs::path& out, const std::vector<fs:
     const auto id = file_identity(input);
     const auto found = id ? there.find(*id) : there.end();
     if (found == there.end()) return;
-    throw Error(text(found->second, ": an output goes there, and the file is read as the input ", input.string(),
-                     "; nothing was written; choose another place for the outputs"));
+    throw InputError(text(found->second, ": an output goes there, and the file is read as the input ", input.string(),
+                          "; nothing was written; choose another place for the outputs"));
   });
   return count;
 }

@@ -22,13 +22,14 @@ enum class DataKind { table, image, folder, archive };
 /// By the path alone: a folder by what is there, whatever it is called; else a table by its extension (.npy, .npz,
 /// .csv, .tsv, .txt) or as "npz:FILE?key=NAME", an archive by its extension, where "?member=" may follow; Parquet
 /// becomes a folder, too; all else an image.
-/// @throws Error as data::array_path.
+/// @throws InputError as data::array_path.
 DataKind kind_of(const std::string& path);
 
 /// The same when the source is open: vectors are a table, whatever the path.
 DataKind kind_of(const std::string& path, const data::Source& source);
 
-/// @throws Error  unless `out` can take what a map makes of `in`, naming what is allowed: another name than `in`, and
+/// @throws InputError  unless `out` can take what a map makes of `in`, naming what is allowed: another name than `in`,
+/// and
 ///                .npy, .csv, .tsv, .csv.gz, .tsv.gz for tables, .tar .tar.gz .tgz .zip for archives, one of
 ///                io::kImageExtensions for images.
 void check_output(DataKind kind, const std::filesystem::path& in, const std::filesystem::path& out);
@@ -54,7 +55,7 @@ class OutputNames {
 /// @param draws  outputs an item.
 /// @param grid   another file that will be written; may be empty.
 /// @return how many files the outputs will replace, the grid not counted.
-/// @throws Error  naming a place of an output where the same file stands as an input, by whatever links either is
+/// @throws InputError  naming a place of an output where the same file stands as an input, by whatever links either is
 /// reached.
 ///                Where that is a link of its own the input would survive; which it is, is not looked into.
 int64_t check_replaced(DataKind kind, const std::filesystem::path& out, const std::vector<std::filesystem::path>& in,
@@ -67,13 +68,13 @@ class OutputWriter {
   /// Makes the folders that are needed.
   /// @param items   that will be added; only a table must know.
   /// @param format  of a table.
-  /// @throws Error when they cannot be made or written to.
+  /// @throws InputError when they cannot be made or written to.
   OutputWriter(DataKind kind, std::filesystem::path out, int64_t items = 0, TableFormat format = {});
 
   /// @param item         its name, see data::Source::item_name. Of two items with one name the later gets "-2".
   /// @param draws_KCHW   the outputs of one item: [K, C, H, W] in [-1, 1], C = 1 or 3, or [K, D] for tables.
   /// @param sixteen_bits  write images in 16 bits where their format can hold them, scaled to this range; else in 8.
-  /// @throws Error when the format cannot hold them; SystemError when writing fails.
+  /// @throws InputError when the format cannot hold them; SystemError when writing fails.
   void add(const std::string& item, const torch::Tensor& draws_KCHW,
            const std::optional<io::SampleRange>& sixteen_bits = {});
 
@@ -81,7 +82,7 @@ class OutputWriter {
   void leave_out(const std::string& item, int64_t draws);
 
   /// A table is [N, ...] for one draw an item and [N, K, ...] for several; a text has the N * K rows.
-  /// @throws Error when a table got another number of items than was said.
+  /// @throws InputError when a table got another number of items than was said.
   void finish();
 
  private:

@@ -23,7 +23,7 @@ struct PlotOptions {
 
 /// A plot of curves with axes and a legend (for more than one curve), as an <svg> element that can stand in a page or a
 /// file. A curve of more points than pixels is thinned to its extremes, so that peaks stay.
-/// @throws Error if a curve's x and y differ in length, or for a size out of its range.
+/// @throws InputError if a curve's x and y differ in length, or for a size out of its range.
 std::string curves_svg(const std::vector<Curve>& curves, const PlotOptions& options);
 
 /// Points of the plane: the source, the target, and the images of the source. Any part may be undefined or empty.
@@ -36,7 +36,7 @@ struct Scatter {
 };
 
 /// A scatter plot with one scale on both axes and a legend, `size` pixels square.
-/// @throws Error for other shapes, or a size outside of 100..4000.
+/// @throws InputError for other shapes, or a size outside of 100..4000.
 std::string scatter_svg(const Scatter& scatter, int64_t size = 480);
 
 /// The same without axes and text, as pixels: uint8 [size, size, 3] RGB.

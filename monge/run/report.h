@@ -37,7 +37,7 @@ std::string report_html(const ReportContent& content);
 
 /// Writes RUN/report.html from RUN/metrics.jsonl, recipe.toml and samples/*.png, as far as they are there, and every
 /// chart as a image of its own, RUN/curves/NAME.svg.
-/// @throws Error if RUN is no folder; SystemError if the page cannot be written.
+/// @throws InputError if RUN is no folder; SystemError if the page cannot be written.
 void write_report(const std::filesystem::path& run, const Files& files = real_files());
 
 }  // namespace monge::run

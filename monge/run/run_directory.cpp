@@ -1,14 +1,10 @@
 #include "monge/run/run_directory.h"
 
 #include <ATen/Parallel.h>
-#include <fcntl.h>
-#include <sys/file.h>
 #include <torch/types.h>
 #include <torch/version.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -19,7 +15,8 @@
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
-#include "monge/core/shell.h"
+#include "monge/core/quoting.h"
+#include "monge/core/user_words.h"
 #include "monge/core/version.h"
 #include "monge/train/checkpoint.h"
 
@@ -51,32 +48,14 @@ int64_t number_of(const std::string& name) {
   return numbered ? std::stoll(name.substr(0, 5)) : -1;
 }
 
-/// Held while a number is taken: two runs of different names must not get one number either, which making their folders
-/// would not tell. Where a file system knows no such locks, only equal names are kept apart.
-class NumberLock {
- public:
-  explicit NumberLock(const fs::path& parent)
-      : descriptor_(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-    while (descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) {
-    }
-  }
-  ~NumberLock() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  NumberLock(const NumberLock&) = delete;
-  NumberLock& operator=(const NumberLock&) = delete;
-
- private:
-  int descriptor_;
-};
-
 fs::path next_folder(const fs::path& parent, const std::string& name) {
   int64_t last = -1;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(parent, ignored)) {
     last = std::max(last, number_of(entry.path().filename().string()));
   }
-  require(last < 99'999, parent.string(), ": the numbers of runs are used up; choose another --runs");
+  require(last < 99'999, parent.string(), ": the numbers of runs are used up; choose another ",
+          user_word("parent folder"));
   char number[24];
   std::snprintf(number, sizeof number, "%05lld", static_cast<long long>(last + 1));
   return parent / (std::string(number) + "-" + name);
@@ -84,13 +63,16 @@ fs::path next_folder(const fs::path& parent, const std::string& name) {
 
 /// Makes the next numbered folder; nobody else has it.
 fs::path take_folder(const fs::path& parent, const std::string& name) {
-  const NumberLock lock(parent);
+  // Two runs of different names must not get one number either, which making their folders would not show. Where a file
+  // system knows no locks, only equal names are kept apart.
+  const auto lock = FileLock::wait(parent, FileLock::On::folder);
   for (;;) {
     const auto folder = next_folder(parent, name);
     std::error_code failure;
     if (fs::create_directory(folder, failure)) return folder;
     // Not made and no failure: another process was faster, and the next number is larger now.
-    require(!failure, folder.string(), ": cannot create the folder: ", failure.message(), "; choose another --runs");
+    require(!failure, folder.string(), ": cannot create the folder: ", failure.message(), "; choose another ",
+            user_word("parent folder"));
   }
 }
 
@@ -145,17 +127,17 @@ NewRun create_run(const fs::path& parent, const fs::path& out, train::Recipe rec
   const bool is_run = fs::exists(folder / "recipe.toml", ignored) && fs::exists(folder / "environment.json", ignored);
   const auto refuse_checkpoints = [&] {
     if (train::list_checkpoints(folder / "checkpoints").empty()) return;
-    throw Error(
-        Complaint{.what = "already holds a run",
-                  .where = folder.string(),
-                  .fix = "choose another --out, or go on with it: monge resume " + shell_quoted(folder.string())});
+    throw InputError({.what = "already holds a run",
+                      .where = folder.string(),
+                      .fix = text("choose another ", user_word("output folder"), ", or go on with it: ",
+                                  user_word("session::resume()"), " ", shell_quoted(folder.string()))});
   };
   if (is_run) refuse_checkpoints();
   require(is_run || !fs::exists(folder, ignored) || (fs::is_directory(folder, ignored) && is_fresh(folder)),
-          folder.string(), ": holds files that are no run's; choose another --out");
+          folder.string(), ": holds files that are no run's; choose another ", user_word("output folder"));
   make_writable_folder(folder);
   // Held before anything is changed: the run may be another process's that has no checkpoint yet.
-  RunLock lock(folder);
+  auto lock = lock_run(folder);
   refuse_checkpoints();
   clear(folder);
   make_writable_folder(folder / "checkpoints");
@@ -165,18 +147,11 @@ NewRun create_run(const fs::path& parent, const fs::path& out, train::Recipe rec
   return {folder, std::move(lock)};
 }
 
-RunLock::RunLock(const fs::path& folder)
-    : descriptor_(::open((folder / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
-  if (descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    ::close(descriptor_);
-    throw Error(Complaint{.what = "is in use by another monge process",
-                          .where = folder.string(),
-                          .fix = "wait for it, or stop it with Ctrl-C"});
-  }
-}
-
-RunLock::~RunLock() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+FileLock lock_run(const fs::path& folder) {
+  return FileLock::take(folder / ".lock", FileLock::On::file,
+                        {.what = "is in use by another monge process",
+                         .where = folder.string(),
+                         .fix = "wait for it, or stop it with Ctrl-C"});
 }
 
 LogSink log_to_file(const fs::path& folder, LogSink next) {

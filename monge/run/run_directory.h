@@ -9,38 +9,28 @@
 
 #include <filesystem>
 #include <string>
-#include <utility>
 
+#include "monge/core/file_lock.h"
 #include "monge/core/log.h"
 #include "monge/train/recipe.h"
 
 namespace monge::run {
 
-/// Holds a run directory for one process; another one that wants it is refused. Released when the object or the process
-/// ends, however it ends.
-class RunLock {
- public:
-  /// @throws Error when another process holds it.
-  explicit RunLock(const std::filesystem::path& folder);
-  ~RunLock();
-  RunLock(RunLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-  RunLock(const RunLock&) = delete;
-  RunLock& operator=(const RunLock&) = delete;
-
- private:
-  int descriptor_;
-};
+/// Holds a run directory for this process; another one that wants it is refused.
+/// @throws InputError when another process holds it.
+FileLock lock_run(const std::filesystem::path& folder);
 
 /// A folder made ready for a run, and held for it.
 struct NewRun {
   std::filesystem::path folder;
-  RunLock lock;
+  FileLock lock;
 };
 
 /// Makes the next numbered folder under `parent` ("runs"), or exactly `out` when that is not empty, and writes
 /// recipe.toml and environment.json. No two processes get one number. A run in `out` that never came to its first
 /// checkpoint is begun anew, and what it left is removed.
-/// @throws Error when the recipe cannot be written down (a path that is not UTF-8), or when `out` already holds a run's
+/// @throws InputError when the recipe cannot be written down (a path that is not UTF-8), or when `out` already holds a
+/// run's
 ///               checkpoints or files that are no run's, cannot be written to, or is another process's; the folder is
 ///               then as it was.
 NewRun create_run(const std::filesystem::path& parent, const std::filesystem::path& out, train::Recipe recipe,

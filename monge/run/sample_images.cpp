@@ -15,8 +15,6 @@ constexpr int64_t kScatterPoints = 512;
 constexpr int64_t kSegments = 48;
 constexpr int64_t kImageSide = 96;  // small images are enlarged to about this, to be seen on a screen
 
-}  // namespace
-
 torch::Tensor grid_of(const model::Model& model, const torch::Tensor& x, const torch::Tensor& target, int64_t draws,
                       uint64_t seed) {
   const auto y = model.translate(x, draws, RandomStreams(seed).at("picture z", 0));
@@ -43,6 +41,8 @@ torch::Tensor grid_of(const model::Model& model, const torch::Tensor& x, const t
   const int64_t scale = std::max<int64_t>(1, kImageSide / x.size(3));
   return image_grid(cells, {.columns = 1 + y.size(1), .scale = scale});
 }
+
+}  // namespace
 
 void SampleImages::started(train::Trainer& trainer, int64_t /*iteration*/) {
   const auto& recipe = trainer.recipe();

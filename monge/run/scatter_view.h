@@ -29,7 +29,7 @@ struct ScatterView {
   double left = 0, bottom = 0, side = 1;        ///< of the view, in the plane's units
 };
 
-/// @throws Error naming the part whose shape does not fit.
+/// @throws InputError naming the part whose shape does not fit.
 ScatterView view_of(const Scatter& scatter);
 
 /// Radius of a point in pixels: smaller where there are many.

@@ -4,16 +4,15 @@
 #include <cmath>
 #include <string_view>
 
-#include "monge/core/figure.h"
-
 namespace monge::run {
 namespace {
 
-constexpr std::string_view kEvaluation = "eval.";  // what parse_metrics puts before an evaluation's figures
+constexpr std::string_view kEvaluation = "eval.";  // what parse_metrics puts before an evaluation's metrics
 
 }  // namespace
 
-std::vector<SecondHalf> second_half(const MetricsLog& log, int64_t iterations) {
+std::vector<SecondHalf> second_half(const MetricsLog& log, int64_t iterations,
+                                    const std::function<bool(std::string_view)>& is_distance) {
   std::vector<SecondHalf> out;
   for (const auto& curve : log.curves) {
     if (!curve.name.starts_with(kEvaluation)) continue;

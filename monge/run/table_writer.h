@@ -35,12 +35,12 @@ class TableWriter {
   ~TableWriter();
 
   /// The outputs of one item, [K, ...item] with the same shape for all items, of a float type.
-  /// @throws Error for a text of anything but rows, or names that do not fit; SystemError when writing fails.
+  /// @throws InputError for a text of anything but rows, or names that do not fit; SystemError when writing fails.
   void add(const torch::Tensor& draws);
 
   /// Publishes the file: [N, ...item] for one draw an item, [N, K, ...item] for several; a text has the N * K rows,
   /// each with the row name of its item.
-  /// @throws Error when other than `items` items were added.
+  /// @throws InputError when other than `items` items were added.
   void finish();
 
  private:

@@ -34,7 +34,7 @@ struct SoundRecords {
 };
 
 /// Checks all lengths and checksums from the start. Holds one record in memory at a time.
-/// @throws Error naming the file when it cannot be opened; SystemError when reading fails.
+/// @throws InputError naming the file when it cannot be opened; SystemError when reading fails.
 SoundRecords sound_records(const std::filesystem::path& path);
 
 }  // namespace monge::run

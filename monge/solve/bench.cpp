@@ -74,12 +74,12 @@ double matrix_ceiling(torch::Device device, torch::ScalarType type) {
   return best;
 }
 
-void make_synthetic(train::Recipe& recipe) {
-  recipe.source.path = recipe.target.path = "toy:synthetic";
-  if (recipe.otp.eps_end == "auto") recipe.otp.eps_end = "0.1";
+void make_synthetic(SolverOptions& options) {
+  const auto method = make_method(options);
+  if (method->level_is_open()) *method->noise_level(options.methods) = "0.1";
 }
 
-BatchProvider synthetic_feed(const train::Recipe& recipe, const std::vector<int64_t>& item_shape,
+BatchProvider synthetic_feed(const SolverOptions& recipe, const std::vector<int64_t>& item_shape,
                              torch::Device device) {
   std::vector<int64_t> shape{recipe.train.batch};
   shape.insert(shape.end(), item_shape.begin(), item_shape.end());
@@ -99,10 +99,29 @@ BatchProvider synthetic_feed(const train::Recipe& recipe, const std::vector<int6
   return {from_pool, [from_pool](int64_t step) { return from_pool(step + 1); }};
 }
 
-BenchResult bench(const train::Recipe& recipe, const std::vector<int64_t>& item_shape, const BatchProvider& feed,
+namespace {
+
+void count_operations(Solver& solver, const BatchProvider& feed, BenchResult& out) {
+  const OperationCount count;
+  solver.outer_iteration(0, feed);
+  out.flops = count.operations();
+  out.bytes = count.bytes();
+}
+
+/// @param type  of the products in the options' own precision.
+void measure_ceilings(torch::ScalarType type, torch::Device device, BenchResult& out) {
+  out.ceiling = out.ceiling_fp32 = matrix_ceiling(device);
+  if (type != torch::kFloat32) out.ceiling = matrix_ceiling(device, type);
+  if (device.is_cuda())
+    out.ceiling_bf16 = type == torch::kBFloat16 ? out.ceiling : matrix_ceiling(device, torch::kBFloat16);
+}
+
+}  // namespace
+
+BenchResult bench(const SolverOptions& recipe, const std::vector<int64_t>& item_shape, const BatchProvider& feed,
                   torch::Device device, const BenchOptions& options, const std::atomic<bool>& stop,
-                  std::shared_ptr<dist::ProcessGroup> group) {
-  const auto new_solver = [&](const train::Recipe& of) {
+                  dist::ProcessGroup& group) {
+  const auto new_solver = [&](const SolverOptions& of) {
     const auto nets = make_nets(of, item_shape, item_shape);
     return std::make_unique<Solver>(of, nets.map, nets.ema, nets.potential, product(item_shape), device, group);
   };
@@ -154,30 +173,21 @@ BenchResult bench(const train::Recipe& recipe, const std::vector<int64_t>& item_
   out.ms_most = 1e3 * times.back();
   out.peak_bytes = memory.bytes();
   out.kernel_launches = solver->kernel_launches();
+  solver.reset();  // a graph holds the memory of a whole iteration: there may be no room for another
+  if (device.is_cuda()) c10::getDeviceAllocator(device.type())->emptyCache();
   {
     auto seen = recipe;
     seen.train.graph = "off";  // what is replayed is not seen by the counter
-    solver.reset();            // a graph holds the memory of a whole iteration: there may be no room for another
-    if (device.is_cuda()) c10::getDeviceAllocator(device.type())->emptyCache();
-    solver = new_solver(seen);
-    const OperationCount count;
-    solver->outer_iteration(0, feed);
-    out.flops = count.operations();
-    out.bytes = count.bytes();
+    count_operations(*new_solver(seen), feed, out);
   }
-  solver.reset();
-  const auto type = precision_type(recipe.train.precision);
-  out.ceiling = out.ceiling_fp32 = matrix_ceiling(device);
-  if (type != torch::kFloat32) out.ceiling = matrix_ceiling(device, type);
-  if (device.is_cuda())
-    out.ceiling_bf16 = type == torch::kBFloat16 ? out.ceiling : matrix_ceiling(device, torch::kBFloat16);
+  measure_ceilings(precision_type(recipe.train.precision), device, out);
   return out;
 }
 
-NamedValues bench_values(const BenchResult& result, const train::Recipe& recipe, torch::Device device,
+NamedValues bench_values(const BenchResult& result, const SolverOptions& recipe, torch::Device device,
                          const BenchOptions& options) {
   const auto maybe = [](const auto& value) { return value ? NamedValue(*value) : NamedValue(nullptr); };
-  const auto samples = static_cast<double>(recipe.train.batch * train::map_noise(recipe).draws * recipe.train.k_t);
+  const auto samples = static_cast<double>(recipe.train.batch * make_method(recipe)->draws() * recipe.train.k_t);
   return {{"ms_per_outer", result.ms_median},
           {"ms_least", result.ms_least},
           {"ms_most", result.ms_most},

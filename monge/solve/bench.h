@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "monge/core/named_values.h"
+#include "monge/solve/options.h"
 #include "monge/solve/solver.h"
-#include "monge/train/recipe.h"
 
 namespace monge::solve {
 
@@ -38,22 +38,22 @@ struct BenchResult {
 
 /// Times a recipe's training with the given batches. The state of the nets is thrown away.
 /// @param recipe  its precision resolved (see resolve_precision).
-/// @param group   of a job, whose ranks all call this with their part of the batches; null: none.
-BenchResult bench(const train::Recipe& recipe, const std::vector<int64_t>& item_shape, const BatchProvider& feed,
+/// @param group   all ranks call this with their part of the batches.
+BenchResult bench(const SolverOptions& recipe, const std::vector<int64_t>& item_shape, const BatchProvider& feed,
                   torch::Device device, const BenchOptions& options, const std::atomic<bool>& stop,
-                  std::shared_ptr<dist::ProcessGroup> group = nullptr);
+                  dist::ProcessGroup& group = dist::ProcessGroup::single());
 
 /// The result under the names of `monge bench --json` and bench_step, the only place where they stand. Figures that
 /// this device does not give are null.
-NamedValues bench_values(const BenchResult& result, const train::Recipe& recipe, torch::Device device,
+NamedValues bench_values(const BenchResult& result, const SolverOptions& recipe, torch::Device device,
                          const BenchOptions& options);
 
 /// Batches without data: N(0, 1) in every entry, a fresh draw each time, in the recipe's type on the device; images
 /// come from a pool of a few batches, as copies, because a loader does not draw normals.
-BatchProvider synthetic_feed(const train::Recipe& recipe, const std::vector<int64_t>& item_shape, torch::Device device);
+BatchProvider synthetic_feed(const SolverOptions& recipe, const std::vector<int64_t>& item_shape, torch::Device device);
 
-/// Fills what a recipe without data leaves open, in the places that validate() wants: paths and otp.eps_end.
-void make_synthetic(train::Recipe& recipe);
+/// Fills what options without data leave open: a noise level that is left to the data.
+void make_synthetic(SolverOptions& options);
 
 /// Flops per second of products of square matrices of the type, the best of a few sizes (512 to 2,048 rows, on CUDA
 /// 4,096 to 8,192) and repetitions, with the threads and the TF32 setting that are in force. Takes no further size once

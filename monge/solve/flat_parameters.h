@@ -25,7 +25,7 @@ class FlatParameters {
 
   /// Makes those of `tensors` views again that were given other memory since, as Module::to does; their values are
   /// copied.
-  /// @throws Error when one is of another type or on another device now.
+  /// @throws InputError when one is of another type or on another device now.
   void keep(const std::vector<torch::Tensor>& tensors);
 
   const torch::Tensor& whole() const { return whole_; }

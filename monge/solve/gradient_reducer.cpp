@@ -10,7 +10,7 @@
 namespace monge::solve {
 namespace {
 
-constexpr int64_t kStop = 3, kOfAll = 4;  // places in what is told
+constexpr int64_t kStop = 3, kRanks = 4;  // entries of what is packed
 
 }  // namespace
 
@@ -27,13 +27,11 @@ GradientReducer::GradientReducer(dist::ProcessGroup& group, std::vector<torch::T
     : group_(group),
       parameters_(std::move(parameters)),
       gradients_(gradients),
-      alone_(!group.sends(gradients.whole().device())),
-      sum_(alone_ ? FlatParameters() : gradients.twin()),
+      sum_(gradients.twin()),
       bucket_of_(parameters_.size()),
       arrived_(parameters_.size(), false),
-      told_(torch::zeros({kOfAll + group.size()}, gradients.whole().options())),
-      all_(torch::zeros_like(told_)) {
-  if (alone_) return;
+      packed_(torch::zeros({kRanks + group.size()}, gradients.whole().options())),
+      summed_(torch::zeros_like(packed_)) {
   const auto width = static_cast<int64_t>(gradients_.whole().element_size());
   int64_t end = gradients_.whole().numel();
   for (size_t i = parameters_.size(); i-- > 0;) {
@@ -50,7 +48,6 @@ GradientReducer::GradientReducer(dist::ProcessGroup& group, std::vector<torch::T
 }
 
 GradientReducer::~GradientReducer() {
-  if (alone_) return;
   for (const auto& parameter : parameters_) torch::autograd::impl::set_post_acc_grad_hooks(parameter, nullptr);
 }
 
@@ -85,10 +82,6 @@ void GradientReducer::finish(Update& update) {
   const at::NoGradGuard no_grad;
   require(expecting_, "no backward pass was expected");
   expecting_ = false;
-  if (alone_) {
-    update.ranks = told_.narrow(0, kStop, 2);
-    return;
-  }
   for (size_t i = 0; i < parameters_.size(); ++i) {
     if (arrived_[i]) continue;
     gather_gradient(parameters_[i], gradients_.views()[i]);  // one that no path reached
@@ -98,7 +91,7 @@ void GradientReducer::finish(Update& update) {
   send_ready();
 
   pack(update);  // while the last buckets are on their way
-  const auto work = group_.start_sum(told_, all_);
+  const auto work = group_.start_sum(packed_, summed_);
   for (auto& bucket : buckets_) {
     bucket.work->wait();
     bucket.work.reset();
@@ -109,25 +102,25 @@ void GradientReducer::finish(Update& update) {
 
 /// Few operators: on a GPU small nets are done in the time of some.
 void GradientReducer::pack(const Update& update) {
-  told_.select(0, kOfAll + group_.rank()).copy_(norm(gradients_) + update.loss);
+  packed_.select(0, kRanks + group_.rank()).copy_(norm(gradients_) + update.loss);
   if (update.cost.defined()) {
-    auto figures = told_.narrow(0, 0, kStop);
+    auto figures = packed_.narrow(0, 0, kStop);
     at::cat_out(figures, {update.loss.view(1), update.cost.view(1), update.potential.view(1)});
   } else {
-    told_.select(0, 0).copy_(update.loss);
+    packed_.select(0, 0).copy_(update.loss);
   }
 }
 
 void GradientReducer::unpack(Update& update) const {
-  const auto means = all_.narrow(0, 0, kStop) / static_cast<double>(group_.size());
+  const auto means = summed_.narrow(0, 0, kStop) / static_cast<double>(group_.size());
   update.loss = means[0];
   if (update.cost.defined()) {
     update.cost = means[1];
     update.potential = means[2];
   }
-  update.ranks = all_.narrow(0, kStop, 1 + group_.size());
+  update.ranks = summed_.narrow(0, kStop, 1 + group_.size());
 }
 
-void GradientReducer::want_stop(bool stop) { told_.select(0, kStop).fill_(stop ? 1.0 : 0.0); }
+void GradientReducer::want_stop(bool stop) { packed_.select(0, kStop).fill_(stop ? 1.0 : 0.0); }
 
 }  // namespace monge::solve

@@ -1,4 +1,4 @@
-// What the ranks of a job tell each other in an update: the mean of their gradients and of their figures.
+// The sums of an update over the ranks: the mean of their gradients and of their metrics.
 #pragma once
 
 #include <torch/types.h>
@@ -13,36 +13,36 @@
 
 namespace monge::solve {
 
-/// Sums the gradients of one net over the ranks in buckets, each as soon as the backward pass has made it and those
-/// before it, while the pass goes on (Li et al. 2020, PyTorch Distributed). The gradients of this rank stay as they are
-/// beside the sum, so that a rank whose own are not finite is known by name.
+/// Sums the gradients of one net over the ranks in buckets, while the backward pass goes on: each bucket is sent as
+/// soon as its gradients and those of the buckets before it exist (Li et al. 2020, PyTorch Distributed). This rank's
+/// own gradients stay as they are beside the sum, so that a rank whose gradients are not finite can be named.
 ///
 /// Losses must have been scaled by 1 / ranks: the sum of gradients is then the gradient of the mean over the whole
-/// batch.
+/// batch. Only needed when the group sends gradients, see ProcessGroup::sends.
 class GradientReducer {
  public:
   /// @param group       outlives this. All ranks have the same net.
-  /// @param parameters  whose gradients `gradients` holds, in its order. Hooks are put on them until this is destroyed.
-  /// @param bucket      bytes of a bucket, about.
+  /// @param parameters  whose gradients `gradients` holds, in its order. They have hooks until this is destroyed.
+  /// @param bucket      approximate bytes of a bucket.
   GradientReducer(dist::ProcessGroup& group, std::vector<torch::Tensor> parameters, const FlatParameters& gradients,
                   int64_t bucket);
   ~GradientReducer();
   GradientReducer(const GradientReducer&) = delete;
   GradientReducer& operator=(const GradientReducer&) = delete;
 
-  /// The next backward pass is the last before `finish`: what it adds is sent at once.
+  /// The next backward pass is the last one before `finish`: each gradient that it completes is sent at once.
   void begin_final_backward();
 
-  /// Sends what has not been sent, waits for all, and makes loss, cost and potential of `update` the means over the
-  /// ranks. `update.ranks` becomes [1 + ranks]: how many of them want to stop, then the sum of each one's own loss and
-  /// norm of gradients, by which those are known whose are not finite; a rank that sends nothing leaves these at 0. It
-  /// holds until the next call. Waits for no GPU.
+  /// Sends the remaining buckets, waits for all, and makes loss, cost and potential of `update` the means over the
+  /// ranks. `update.ranks` becomes [1 + ranks]: how many ranks want to stop, then each rank's own loss plus norm of
+  /// gradients, which is not finite for a rank whose loss or gradients are not. It is valid until the next call. Waits
+  /// for no GPU.
   void finish(Update& update);
 
-  /// Of all ranks; in the layout of `gradients`. From finish to the next begin_final_backward.
-  const FlatParameters& gradient() const { return alone_ ? gradients_ : sum_; }
+  /// The sum over all ranks, in the layout of `gradients`. Valid from finish to the next begin_final_backward.
+  const FlatParameters& gradient() const { return sum_; }
 
-  /// Whether this rank wants to stop after this iteration, for the updates from here on.
+  /// Sets whether this rank wants to stop after this iteration, for the updates from now on.
   void want_stop(bool stop);
 
  private:
@@ -61,15 +61,14 @@ class GradientReducer {
   dist::ProcessGroup& group_;
   std::vector<torch::Tensor> parameters_;
   const FlatParameters& gradients_;
-  bool alone_;  ///< nothing is sent: a job of one rank should cost nothing
   FlatParameters sum_;
   std::vector<Bucket> buckets_;    ///< in the order in which they are sent: from the last parameter to the first
   std::vector<size_t> bucket_of_;  ///< of each parameter
   std::vector<bool> arrived_;
   size_t sent_ = 0;  ///< buckets
   bool expecting_ = false;
-  torch::Tensor told_,
-      all_;  ///< what this rank tells and the sum over the ranks: loss, cost, potential, stop, then one of each rank
+  /// What this rank adds, and the sum over the ranks: loss, cost, potential, stop, then one entry of each rank.
+  torch::Tensor packed_, summed_;
 };
 
 }  // namespace monge::solve

@@ -49,10 +49,10 @@ int64_t kernels_of(cudaGraph_t graph) {
   try {
     std::rethrow_exception(why);
   } catch (const c10::Error& error) {
-    throw Error(
-        Complaint{.what = text("the iteration cannot be captured as a CUDA graph: ", error.what_without_backtrace()),
-                  .where = "train.graph",
-                  .fix = "set train.graph = \"off\""});
+    throw InputError(
+        {.what = text("the iteration cannot be captured as a CUDA graph: ", error.what_without_backtrace()),
+         .where = "train.graph",
+         .fix = "set train.graph = \"off\""});
   }
 }
 

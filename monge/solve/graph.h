@@ -30,7 +30,7 @@ class GraphCache {
   /// Runs `body`, in order with the work of the current stream before and after it.
   /// @param key         tells bodies apart that launch other work.
   /// @param generators  that the body draws from, at the start of their streams.
-  /// @throws Error      naming what could not be captured.
+  /// @throws InputError      naming what could not be captured.
   void run(const std::string& key, const std::function<void()>& body, const std::vector<torch::Generator>& generators);
 
   /// Kernels that the graph replayed last launches; nothing where none was replayed.

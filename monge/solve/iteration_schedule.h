@@ -15,15 +15,15 @@ struct IterationSchedule {
   bool penalise = false;           ///< whether R1 is computed
 };
 
-/// The numbers of a IterationSchedule on a device, at fixed places.
+/// The numbers of an IterationSchedule on a device, at fixed places.
 class DeviceScalars {
  public:
   DeviceScalars() = default;
   /// @param type  of the nets.
   DeviceScalars(torch::Device device, torch::ScalarType type);
 
-  /// Writes the numbers of `pace`, in the order of the current stream and without waiting for it.
-  /// @return `pace` with the tensors that hold them; these are the same each time.
+  /// Writes the numbers of `schedule`, in the order of the current stream and without waiting for it.
+  /// @return `schedule` with the tensors that hold them; these are the same each time.
   IterationSchedule set(const IterationSchedule& schedule);
 
  private:

@@ -30,15 +30,14 @@ class AllocationWatch : public c10::MemoryReportingInfoBase {
   std::atomic<int64_t> current_{0}, peak_{0};
 };
 
-/// Peak of one outer iteration of a recipe's nets with a batch of `batch`.
-int64_t peak_of(const train::Recipe& recipe, const std::vector<int64_t>& item_shape, int64_t batch) {
-  auto small = recipe;
+/// Peak of one outer iteration of the options' nets with a batch of `batch`.
+int64_t peak_of(const SolverOptions& options, const std::vector<int64_t>& item_shape, int64_t batch) {
+  auto small = options;
   small.train.batch = batch;
   small.train.k_t = 1;
   small.train.accumulate = 1;
-  small.potential.r1_every = 1;  // the step with the penalty is the largest
-  small.otp.eps_end = "0";       // no noise level is known yet, and none changes a size
-  small.otp.schedule = "constant";
+  small.potential.r1_every = 1;                       // the step with the penalty is the largest
+  make_method(small)->drop_smoothing(small.methods);  // no noise level is known yet, and none changes a size
   if (small.train.precision == "fp16") small.train.precision = "bf16";  // as large, and not as slow on a CPU
   auto nets = make_nets(small, item_shape, item_shape);
   int64_t dim = 1;
@@ -48,7 +47,7 @@ int64_t peak_of(const train::Recipe& recipe, const std::vector<int64_t>& item_sh
     shape.push_back(extent);
   }
   Solver solver(small, nets.map, nets.ema, nets.potential, dim, torch::kCPU);
-  const auto type = recipe.train.precision == "fp64" ? torch::kFloat64 : torch::kFloat32;
+  const auto type = options.train.precision == "fp64" ? torch::kFloat64 : torch::kFloat32;
   const auto batch_of = [&](int64_t) { return torch::zeros(shape, type) + 0.1; };
   const BatchProvider feed{batch_of, batch_of};
   const auto watch = std::make_shared<AllocationWatch>();
@@ -60,17 +59,17 @@ int64_t peak_of(const train::Recipe& recipe, const std::vector<int64_t>& item_sh
 
 }  // namespace
 
-Memory measure_memory(const train::Recipe& recipe, const std::vector<int64_t>& item_shape) {
-  const int64_t width = recipe.train.precision == "fp64" ? 8 : 4;
+Memory measure_memory(const SolverOptions& options, const std::vector<int64_t>& item_shape) {
+  const int64_t width = options.train.precision == "fp64" ? 8 : 4;
   int64_t map = 0, potential = 0;
   {
-    const auto nets = make_nets(recipe, item_shape, item_shape);
+    const auto nets = make_nets(options, item_shape, item_shape);
     map = nn::parameter_count(*nets.map);
     potential = nn::parameter_count(*nets.potential);
   }
-  const int64_t copies = recipe.train.ema > 0 ? 5 : 4;  // weights, gradients, two moments; the map's average
-  const int64_t two = peak_of(recipe, item_shape, 2);
-  const int64_t piece = (recipe.train.batch + recipe.train.accumulate - 1) / recipe.train.accumulate;
+  const int64_t copies = options.train.ema > 0 ? 5 : 4;  // weights, gradients, two moments; the map's average
+  const int64_t two = peak_of(options, item_shape, 2);
+  const int64_t piece = (options.train.batch + options.train.accumulate - 1) / options.train.accumulate;
   Memory out;
   out.state = width * (copies * map + 4 * potential);
   out.step = two * std::max<int64_t>(piece, 2) / 2;

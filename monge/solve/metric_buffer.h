@@ -35,7 +35,7 @@ class MetricBuffer {
   /// Sends the first `count` rows.
   void send(int64_t count);
 
-  /// Waits for the oldest rows that were sent. @throws Error when there are none.
+  /// Waits for the oldest rows that were sent. @throws InputError when there are none.
   std::vector<Row> receive();
 
   int64_t on_the_way() const { return static_cast<int64_t>(sent_.size()); }

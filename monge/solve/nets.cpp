@@ -1,20 +1,14 @@
 #include "monge/solve/nets.h"
 
 #include "monge/core/error.h"
+#include "monge/core/nearest.h"
 #include "monge/core/random.h"
-#include "monge/nn/mlp.h"
-#include "monge/nn/resnet_potential.h"
 #include "monge/nn/seeded.h"
-#include "monge/nn/unet.h"
+#include "monge/solve/net_registry.h"
+#include "monge/solve/shape_text.h"
 
 namespace monge::solve {
 namespace {
-
-std::string shape_text(const std::vector<int64_t>& shape) {
-  std::string out = "[";
-  for (size_t i = 0; i < shape.size(); ++i) out += (i ? ", " : "") + std::to_string(shape[i]);
-  return out + "]";
-}
 
 /// Says in what the items of two sides differ and how to mend that.
 [[noreturn]] void refuse_shapes(const std::vector<int64_t>& source, const std::vector<int64_t>& target) {
@@ -36,113 +30,70 @@ std::string shape_text(const std::vector<int64_t>& shape) {
   } else {
     complaint.fix = "give both the same size (source.size, target.size); arrays are taken at their own";
   }
-  throw Error(complaint);
+  throw InputError(complaint);
 }
 
-/// "auto" by the kind of data, else the chosen one if it fits.
-std::string choose(const std::string& key, const std::string& chosen, const std::string& for_images, bool images) {
-  if (chosen == "auto") return images ? for_images : "mlp";
-  if ((chosen == for_images) != images) {
-    throw Error(Complaint{.what = text("the net does not fit the data, which are ", images ? "images" : "vectors"),
-                          .where = key,
-                          .value = '"' + chosen + '"',
-                          .allowed = images ? for_images : "mlp",
-                          .fix = "leave it at \"auto\""});
+/// The row of `chosen`, or of the first net for the kind of data where that is "auto".
+/// @param key  the option, for the message.
+template <class Net>
+const NetEntry<Net>& choose(const Registry<NetEntry<Net>>& nets, const std::string& key, const std::string& chosen,
+                            DataKind data) {
+  std::vector<std::string> fitting;
+  for (const auto& name : nets.ordered()) {
+    if (nets.at(name).data == data) fitting.push_back(name);
   }
-  return chosen;
+  const auto& entry = nets.at(chosen == "auto" && !fitting.empty() ? fitting.front() : chosen);
+  if (entry.data != data) {
+    throw InputError(
+        {.what = text("the net does not fit the data, which are ", data == DataKind::images ? "images" : "vectors"),
+         .where = key,
+         .value = '"' + chosen + '"',
+         .allowed = join(fitting),
+         .fix = "leave it at \"auto\""});
+  }
+  return entry;
 }
 
-/// @param section  [map] or [potential].
-template <class Section>
-nn::MlpOptions mlp_options(const Section& section, bool fused) {
-  const auto depth = static_cast<size_t>(section.depth == 0 ? 3 : section.depth);
-  return {std::vector<int64_t>(depth, section.width == 0 ? 128 : section.width), section.activation, section.zero_last,
-          fused};
+DataKind kind_of(const std::vector<int64_t>& shape) { return shape.size() == 3 ? DataKind::images : DataKind::vectors; }
+
+const NetEntry<nn::MapNet>& map_entry(const SolverOptions& options, const std::vector<int64_t>& item_shape) {
+  return choose(map_nets(), "map.net", options.map.net, kind_of(item_shape));
 }
 
-nn::NoiseEmbeddingOptions embedding(const train::Recipe& recipe) {
-  if (train::cost_method(recipe) != "noised") return {};
-  const auto& n = recipe.noised;
-  nn::NoiseEmbeddingOptions options;
-  options.channels = n.embedding_channels;
-  options.input = n.embedding;
-  options.scale_input = n.scale_input;
-  options.sigma_data = n.sigma_data;
-  return options;
+NetContext map_context(const SolverOptions& options, const std::vector<int64_t>& item_shape) {
+  return {.item_shape = item_shape, .noise_channels = make_method(options)->noise().channels, .options = options};
+}
+
+nn::SeededInitialisation seeded_by(const SolverOptions& options, const char* purpose) {
+  return nn::SeededInitialisation(stream_seed(static_cast<uint64_t>(options.train.seed), purpose, 0));
 }
 
 }  // namespace
 
-std::shared_ptr<nn::MapNet> make_map(const train::Recipe& recipe, const std::vector<int64_t>& source_shape,
+std::shared_ptr<nn::MapNet> make_map(const SolverOptions& options, const std::vector<int64_t>& source_shape,
                                      const std::vector<int64_t>& target_shape) {
   if (source_shape != target_shape) refuse_shapes(source_shape, target_shape);
-  const bool images = source_shape.size() == 3;
-  const int64_t channels = source_shape.at(0), noise = train::map_noise(recipe).channels;
-  const auto& m = recipe.map;
-  const nn::SeededInitialisation seeded(stream_seed(static_cast<uint64_t>(recipe.train.seed), "init map", 0));
-  if (choose("map.net", m.net, "unet", images) == "unet") {
-    nn::UNetOptions options;
-    options.in = channels + noise;
-    options.out = channels;
-    options.base = m.width == 0 ? 48 : m.width;
-    options.depth = m.depth == 0 ? 4 : m.depth;
-    options.norm = m.norm;
-    options.fused = recipe.train.fused;
-    options.gpu_kernels = recipe.train.gpu_kernels;
-    options.patch = m.patch;
-    options.output = m.output;
-    options.residual = m.residual;
-    options.zero_last = m.zero_last;
-    return std::make_shared<nn::UNet>(options);
-  }
-  nn::MlpMapOptions options;
-  options.in = channels + noise;
-  options.out = channels;
-  options.mlp = mlp_options(m, recipe.train.fused);
-  options.residual = m.residual;
-  return std::make_shared<nn::MlpMap>(options);
+  const auto seeded = seeded_by(options, "init map");
+  return map_entry(options, source_shape).make(map_context(options, source_shape));
 }
 
-std::shared_ptr<nn::PotentialNet> make_potential(const train::Recipe& recipe,
+double least_map_values(const SolverOptions& options, const std::vector<int64_t>& item_shape) {
+  const auto& entry = map_entry(options, item_shape);
+  return entry.least_values ? entry.least_values(map_context(options, item_shape)) : 0;
+}
+
+std::shared_ptr<nn::PotentialNet> make_potential(const SolverOptions& options,
                                                  const std::vector<int64_t>& target_shape) {
-  const bool images = target_shape.size() == 3;
-  const auto& p = recipe.potential;
-  const nn::SeededInitialisation seeded(stream_seed(static_cast<uint64_t>(recipe.train.seed), "init potential", 0));
-  if (choose("potential.net", p.net, "resnet", images) == "resnet") {
-    if (target_shape[1] != target_shape[2]) {
-      throw Error(Complaint{.what = "the resnet potential takes square images",
-                            .where = "target.path",
-                            .value = shape_text(target_shape),
-                            .allowed = "[C, H, W] with H = W",
-                            .fix = "crop or pad the arrays of both sides to squares, as numpy.pad(x, "
-                                   "((0,0),(0,0),(0,24-16),(0,0))) does for [N,C,16,24], or "
-                                   "give files, which source.crop and source.size make square"});
-    }
-    nn::ResNetPotentialOptions options;
-    options.size = target_shape[1];
-    options.nc = target_shape[0];
-    options.nfilter = p.width == 0 ? 64 : p.width;
-    options.nfilter_max = std::max(p.width_max, options.nfilter);
-    options.res_ratio = p.res_ratio;
-    options.fused = recipe.train.fused;
-    options.gpu_kernels = recipe.train.gpu_kernels;
-    options.patch = p.patch;
-    options.noise = embedding(recipe);
-    return std::make_shared<nn::ResNetPotential>(options);
-  }
-  nn::MlpPotentialOptions options;
-  options.dim = target_shape.at(0);
-  options.mlp = mlp_options(p, recipe.train.fused);
-  options.quadratic = p.quadratic;
-  options.noise = embedding(recipe);
-  return std::make_shared<nn::MlpPotential>(options);
+  const auto seeded = seeded_by(options, "init potential");
+  return choose(potential_nets(), "potential.net", options.potential.net, kind_of(target_shape))
+      .make({.item_shape = target_shape, .conditioning = make_method(options)->conditioning(), .options = options});
 }
 
-Nets make_nets(const train::Recipe& recipe, const std::vector<int64_t>& source_shape,
+Nets make_nets(const SolverOptions& options, const std::vector<int64_t>& source_shape,
                const std::vector<int64_t>& target_shape) {
-  return {make_map(recipe, source_shape, target_shape),
-          recipe.train.ema > 0 ? make_map(recipe, source_shape, target_shape) : nullptr,
-          make_potential(recipe, target_shape)};
+  return {.map = make_map(options, source_shape, target_shape),
+          .ema = options.train.ema > 0 ? make_map(options, source_shape, target_shape) : nullptr,
+          .potential = make_potential(options, target_shape)};
 }
 
 }  // namespace monge::solve

@@ -16,18 +16,19 @@ constexpr int64_t kMostBlocked = 50;
 }  // namespace
 
 IterationSchedule Solver::schedule(int64_t iteration) const {
-  const auto& p = recipe_.potential;
+  const auto& p = options_.potential;
   const double factor = ot::rate_factor(schedule_, iteration);
   // An average that starts from trained weights must not forget them early on.
-  const double decay = recipe_.train.init.empty() ? ot::ema_decay(recipe_.train.ema, iteration) : recipe_.train.ema;
-  return {method_->at(iteration), recipe_.train.lr_map * factor, recipe_.train.lr_potential * factor, 1.0 - decay,
-          p.r1 > 0 && iteration % p.r1_every == 0};
+  const double decay = options_.train.init.empty() ? ot::ema_decay(options_.train.ema, iteration) : options_.train.ema;
+  return {.values = method_->at(iteration),
+          .rate_map = options_.train.lr_map * factor,
+          .rate_potential = options_.train.lr_potential * factor,
+          .average = 1.0 - decay,
+          .penalise = p.r1 > 0 && iteration % p.r1_every == 0};
 }
 
 /// This rank's part of the batch of which it has `own` items.
-dist::Slice Solver::slice_of_items(int64_t own) const {
-  return group_ ? dist::Slice{group_->rank() * own, own, group_->size() * own} : dist::Slice{0, own, own};
-}
+dist::Slice Solver::slice_of_items(int64_t own) const { return {group_.rank() * own, own, group_.size() * own}; }
 
 torch::Tensor Solver::smoothed(const torch::Tensor& x, int64_t place, const ot::Smoothing& smoothing) {
   if (smoothing.eps == 0) return x;
@@ -55,7 +56,7 @@ void Solver::update_average(const IterationSchedule& schedule) {
 /// All device work of an outer iteration. It asks the device for no value, except on a CPU, where looking costs
 /// nothing: there nothing is done on top of a step that was not taken.
 void Solver::body(const IterationSchedule& schedule, const IterationBatches& batches) {
-  const int64_t k_t = recipe_.train.k_t;
+  const int64_t k_t = options_.train.k_t;
   written_ = 0;
   const auto failed = [&](const Update& update) {
     record_.write(written_++, update);
@@ -73,7 +74,7 @@ void Solver::body(const IterationSchedule& schedule, const IterationBatches& bat
 
 /// The same with everything that the body reads at fixed places, so that it can be replayed.
 void Solver::launch_captured(const IterationSchedule& schedule, const IterationBatches& batches) {
-  const int64_t sources = recipe_.train.k_t + 1;
+  const int64_t sources = options_.train.k_t + 1;
   for (int64_t t = 0; t <= sources; ++t) {
     auto batch = t < sources ? batches.source(t) : batches.target();
     if (static_cast<int64_t>(batches_.size()) <= t) batches_.emplace_back();
@@ -92,13 +93,13 @@ void Solver::launch_captured(const IterationSchedule& schedule, const IterationB
 }
 
 void Solver::launch(int64_t iteration, const BatchProvider& feed, bool stop) {
-  const int64_t first = iteration * (recipe_.train.k_t + 1);
+  const int64_t first = iteration * (options_.train.k_t + 1);
   const IterationBatches batches{[&](int64_t place) { return feed.source(first + place); },
                                  [&] { return feed.target(iteration); }};
   const auto now = schedule(iteration);
   streams_.begin(first);
-  if (group_) {
-    if (device_.is_cuda()) group_->note_begun();
+  if (device_.is_cuda()) group_.note_begun();
+  if (reducer_map_) {
     reducer_map_->want_stop(stop);
     reducer_potential_->want_stop(stop);
   }
@@ -117,18 +118,18 @@ std::string Solver::culprits(const MetricBuffer::Row& row) const {
   int64_t count = 0;
   for (size_t i = 1; i < row.ranks.size(); ++i) {
     if (std::isfinite(row.ranks[i])) continue;
-    if (++count <= 8) out += (count == 1 ? ", on " : ", ") + group_->name_of(static_cast<int64_t>(i) - 1);
+    if (++count <= 8) out += (count == 1 ? ", on " : ", ") + group_.name_of(static_cast<int64_t>(i) - 1);
   }
   return count > 8 ? out + text(" and ", count - 8, " more") : out;
 }
 
 IterationMetrics Solver::collect() {
   const auto rows = record_.receive();
-  if (group_ && device_.is_cuda()) group_->note_done();
+  if (device_.is_cuda()) group_.note_done();
   const auto [iteration, schedule] = underway_.front();
   underway_.pop_front();
-  const int64_t k_t = recipe_.train.k_t, first = iteration * (k_t + 1);
-  const bool may_skip = recipe_.train.precision == "fp16" && device_.is_cuda();
+  const int64_t k_t = options_.train.k_t, first = iteration * (k_t + 1);
+  const bool may_skip = options_.train.precision == "fp16" && device_.is_cuda();
   IterationMetrics out;
   double maps = 0;
   for (size_t u = 0; u < rows.size(); ++u) {
@@ -139,15 +140,15 @@ IterationMetrics Solver::collect() {
     if (row.blocked != 0) {
       ++out.skipped;
       if (!may_skip || in_a_row > kMostBlocked) {
-        throw DivergedError(Complaint{
-            .what = text("the training diverged: outer iteration ", iteration, ", ",
-                         is_map ? text("map update ", u + 1, " of ", k_t) : std::string("potential update"),
-                         " (source batch ", first + static_cast<int64_t>(u),
-                         is_map ? "" : text(", target batch ", iteration), "): loss ", row.loss, ", gradient norm ",
-                         row.gradient_norm, culprits(row)),
-            .fix =
-                "the step was not taken; lower train.lr_potential, set potential.r1 = 0.2 or train.clip = 1, or look "
-                "at that batch"});
+        throw DivergedError(
+            {.what = text("the training diverged: outer iteration ", iteration, ", ",
+                          is_map ? text("map update ", u + 1, " of ", k_t) : std::string("potential update"),
+                          " (source batch ", first + static_cast<int64_t>(u),
+                          is_map ? "" : text(", target batch ", iteration), "): loss ", row.loss, ", gradient norm ",
+                          row.gradient_norm, culprits(row)),
+             .fix =
+                 "the step was not taken; lower train.lr_potential, set potential.r1 = 0.2 or train.clip = 1, or look "
+                 "at that batch"});
       }
     }
     if (!row.ranks.empty() && row.ranks[0] > 0) out.stop = true;

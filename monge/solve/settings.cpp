@@ -7,19 +7,18 @@
 
 namespace monge::solve {
 
-void apply_settings(const train::Recipe& recipe, torch::Device device) {
+void apply_settings(const TrainOptions& options, torch::Device device) {
   auto& context = at::globalContext();
-  const auto& t = recipe.train;
-  context.setDeterministicAlgorithms(t.deterministic, /*warn_only=*/true);
+  context.setDeterministicAlgorithms(options.deterministic, /*warn_only=*/true);
   // Filling fresh memory finds reads of it, and costs a pass over every tensor.
   context.setDeterministicFillUninitializedMemory(false);
-  context.setDeterministicMkldnn(t.deterministic);
+  context.setDeterministicMkldnn(options.deterministic);
   if (!device.is_cuda()) return;
-  if (t.deterministic) ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
-  context.setDeterministicCuDNN(t.deterministic);
-  context.setBenchmarkCuDNN(t.cudnn_benchmark && !t.deterministic);
-  context.setAllowTF32CuBLAS(t.tf32);
-  context.setAllowTF32CuDNN(t.tf32);
+  if (options.deterministic) ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
+  context.setDeterministicCuDNN(options.deterministic);
+  context.setBenchmarkCuDNN(options.cudnn_benchmark && !options.deterministic);
+  context.setAllowTF32CuBLAS(options.tf32);
+  context.setAllowTF32CuDNN(options.tf32);
 }
 
 void keep_freed_memory() {

@@ -3,7 +3,7 @@
 
 #include <torch/types.h>
 
-#include "monge/train/recipe.h"
+#include "monge/solve/options.h"
 
 namespace monge::solve {
 
@@ -11,7 +11,7 @@ namespace monge::solve {
 /// GPU: cuBLAS reads its workspace setting then. On a CPU only determinism counts. Kernels that have no deterministic
 /// form (the backward pass of LibTorch's bilinear upsampling on a GPU) warn and run: stopping there would make the
 /// option useless for the UNet.
-void apply_settings(const train::Recipe& recipe, torch::Device device);
+void apply_settings(const TrainOptions& options, torch::Device device);
 
 /// Lets the allocator of the process keep what is freed. By default glibc gives large blocks back and takes them,
 /// zeroed page by page, for the next update again. For programs that train; the memory goes when the process ends.

@@ -5,46 +5,42 @@
 #include "monge/core/error.h"
 #include "monge/nn/batch_norm_sums.h"
 #include "monge/ot/cost.h"
+#include "monge/ot/losses.h"
 #include "monge/ot/regulariser.h"
 #include "monge/solve/autocast.h"
 
 namespace monge::solve {
 namespace {
 
-ot::MethodOptions method_options(const train::Recipe& recipe, double tau) {
-  const auto& n = recipe.noised;
-  ot::MethodOptions options{.tau = tau, .draws = train::map_noise(recipe).draws};
-  options.sigma = {n.sigma_law, n.sigma_min,  n.sigma_max, n.p_mean, n.p_std,
-                   n.weight,    n.sigma_data, n.normalise, n.clip};
-  options.inner = recipe.otp.cost;
-  if (recipe.method == "otp") options.smoothing = train::smoothing_options(recipe);
-  if (train::cost_method(recipe) == "kernel") {
-    options.gamma1 = recipe.kernel.gamma;
-    options.gamma_iters = recipe.kernel.gamma_iters;
-  } else {
-    options.gamma0 = recipe.weak.gamma0;
-    options.gamma1 = recipe.weak.gamma1;
-    options.gamma_iters = recipe.weak.gamma_iters;
-  }
-  return options;
+/// @throws InputError for options that do not go together, or a noise level that is still left to the data.
+std::unique_ptr<ot::Method> checked_method(const SolverOptions& options, int64_t dim) {
+  auto method = make_method(options, dim);
+  method->check();
+  method->at(0);
+  return method;
 }
 
-torch::ScalarType state_type(const train::Recipe& recipe) {
-  return recipe.train.precision == "fp64" ? torch::kFloat64 : torch::kFloat32;
+torch::ScalarType state_type(const SolverOptions& options) {
+  return options.train.precision == "fp64" ? torch::kFloat64 : torch::kFloat32;
 }
 
-NamedTensors parameters_of(torch::nn::Module& net, const train::Recipe& recipe, torch::Device device) {
+NamedTensors parameters_of(torch::nn::Module& net, const SolverOptions& options, torch::Device device) {
   net.to(device);
-  nn::to_type(net, state_type(recipe));
-  if (recipe.train.channels_last) nn::to_channels_last(net);
+  nn::to_type(net, state_type(options));
+  if (options.train.channels_last) nn::to_channels_last(net);
   NamedTensors out;
   for (const auto& entry : net.named_parameters()) out.emplace_back(entry.key(), entry.value());
   return out;
 }
 
-AdamOptions adam_options(const train::Recipe& recipe, torch::Device device) {
-  const auto& t = recipe.train;
-  return {t.betas.at(0), t.betas.at(1), t.eps, t.weight_decay, t.clip, t.precision == "fp16" && device.is_cuda()};
+AdamOptions adam_options(const SolverOptions& options, torch::Device device) {
+  const auto& t = options.train;
+  return {.beta1 = t.betas.at(0),
+          .beta2 = t.betas.at(1),
+          .eps = t.eps,
+          .weight_decay = t.weight_decay,
+          .clip = t.clip,
+          .scale_loss = t.precision == "fp16" && device.is_cuda()};
 }
 
 std::vector<torch::Tensor> values(const NamedTensors& named) {
@@ -85,7 +81,7 @@ torch::Tensor with_noise(const torch::Tensor& x, const torch::Tensor& z) {
   return torch::cat({x.unsqueeze(1).expand(shape), z}, 2).flatten(0, 1);
 }
 
-torch::Tensor draw_noise(const torch::Tensor& x, int64_t draws, const train::MapNoise& noise, const ItemDraws& items) {
+torch::Tensor draw_noise(const torch::Tensor& x, int64_t draws, const ot::MapNoise& noise, const ItemDraws& items) {
   if (noise.channels == 0) return {};
   std::vector<int64_t> shape{x.size(0), draws, noise.channels};
   for (int64_t axis = 2; axis < x.dim(); ++axis) shape.push_back(x.size(axis));
@@ -93,50 +89,49 @@ torch::Tensor draw_noise(const torch::Tensor& x, int64_t draws, const train::Map
   return z.to(x.scalar_type());
 }
 
-Solver::Solver(const train::Recipe& recipe, std::shared_ptr<nn::MapNet> map, std::shared_ptr<nn::MapNet> ema,
+Solver::Solver(const SolverOptions& options, std::shared_ptr<nn::MapNet> map, std::shared_ptr<nn::MapNet> ema,
                std::shared_ptr<nn::PotentialNet> potential, int64_t dim, torch::Device device,
-               std::shared_ptr<dist::ProcessGroup> group)
-    : recipe_(recipe),
-      group_(std::move(group)),
-      part_(group_ ? 1.0 / static_cast<double>(group_->size()) : 1.0),
+               dist::ProcessGroup& group)
+    : options_(options),
+      group_(group),
+      part_(1.0 / static_cast<double>(group.size())),
       map_(std::move(map)),
       ema_(std::move(ema)),
       potential_(std::move(potential)),
       device_(device),
-      tau_(ot::cost_scale(recipe.cost.scale, dim)),
-      noise_(train::map_noise(recipe)),
-      streams_(static_cast<uint64_t>(recipe.train.seed), device),
-      method_(ot::make_method(recipe.method, method_options(recipe, tau_))),
-      schedule_{recipe.train.schedule, recipe.train.iterations, recipe.train.warmup, recipe.train.milestones,
-                recipe.train.decay},
-      adam_map_(parameters_of(*map_, recipe, device), adam_options(recipe, device)),
-      adam_potential_(parameters_of(*potential_, recipe, device), adam_options(recipe, device)),
+      tau_(ot::cost_scale(options.cost.scale, dim)),
+      method_(checked_method(options, dim)),
+      noise_(method_->noise()),
+      streams_(static_cast<uint64_t>(options.train.seed), device),
+      schedule_(options.train.rates()),
+      adam_map_(parameters_of(*map_, options, device), adam_options(options, device)),
+      adam_potential_(parameters_of(*potential_, options, device), adam_options(options, device)),
       statistics_(*map_),
-      record_(recipe.train.k_t + 1, device, group_ ? group_->size() : 0),
-      captured_(recipe.train.graph == "on" ||
-                (recipe.train.graph == "auto" && recipe.train.precision != "fp64" && GraphCache::can_capture(device))),
+      record_(options.train.k_t + 1, device, group.sends(device) ? group.size() : 0),
+      captured_(options.train.graph == "on" || (options.train.graph == "auto" && options.train.precision != "fp64" &&
+                                                GraphCache::can_capture(device))),
       graphs_(device) {
-  require(potential_->conditional() == method_->conditional(), "method \"", recipe.method, "\" needs a potential ",
+  require(potential_->conditional() == method_->conditional(), "method \"", options.method, "\" needs a potential ",
           method_->conditional() ? "with" : "without", " a noise level");
-  require((ema_ != nullptr) == (recipe.train.ema > 0), "train.ema = ", recipe.train.ema,
+  require((ema_ != nullptr) == (options.train.ema > 0), "train.ema = ", options.train.ema,
           ": an averaged map is needed above 0 and of no use at 0");
-  if (captured_) device_scalars_ = DeviceScalars(device, state_type(recipe));
-  if (group_) {
-    const int64_t bucket = recipe.parallel.bucket_mb << 20;
-    reducer_map_ = std::make_unique<GradientReducer>(*group_, adam_map_.parameters(), adam_map_.gradients(), bucket);
+  if (captured_) device_scalars_ = DeviceScalars(device, state_type(options));
+  if (group_.sends(device)) {
+    const int64_t bucket = options.parallel.bucket_mb << 20;
+    reducer_map_ = std::make_unique<GradientReducer>(group_, adam_map_.parameters(), adam_map_.gradients(), bucket);
     reducer_potential_ =
-        std::make_unique<GradientReducer>(*group_, adam_potential_.parameters(), adam_potential_.gradients(), bucket);
-    if (recipe.parallel.sync_batch_norm && group_->size() > 1) {
+        std::make_unique<GradientReducer>(group_, adam_potential_.parameters(), adam_potential_.gradients(), bucket);
+    if (options.parallel.sync_batch_norm && group_.size() > 1) {
       map_->synchronise_batch_norm(std::make_shared<nn::RankSums>(
-          nn::RankSums{group_->size(), [group = group_](const torch::Tensor& values) { group->sum(values); }}));
+          nn::RankSums{group_.size(), [&group](const torch::Tensor& values) { group.sum(values); }}));
     }
   }
   if (ema_) make_average();
-  if (group_) broadcast_state();
+  broadcast_state();
 }
 
 void Solver::make_average() {
-  const auto own = values(parameters_of(*ema_, recipe_, device_));
+  const auto own = values(parameters_of(*ema_, options_, device_));
   nn::load_state_dict(*ema_, nn::state_dict(*map_), "the averaged map");
   for (auto parameter : own) parameter.requires_grad_(false);
   averaged_ = FlatParameters(own);
@@ -147,10 +142,10 @@ void Solver::make_average() {
 
 torch::Tensor Solver::transport(nn::MapNet& map, const torch::Tensor& x, const torch::Tensor& z) const {
   auto input = with_noise(x, z);
-  if (recipe_.train.channels_last && input.dim() == 4) input = input.contiguous(torch::MemoryFormat::ChannelsLast);
+  if (options_.train.channels_last && input.dim() == 4) input = input.contiguous(torch::MemoryFormat::ChannelsLast);
   torch::Tensor output;
   {
-    const AutocastScope mixed(device_, precision_type(recipe_.train.precision));
+    const AutocastScope mixed(device_, precision_type(options_.train.precision));
     output = map.forward(input);
   }
   if (output.scalar_type() != x.scalar_type()) output = output.to(x.scalar_type());
@@ -159,9 +154,9 @@ torch::Tensor Solver::transport(nn::MapNet& map, const torch::Tensor& x, const t
 
 ot::Potential Solver::potential_function() const {
   return [this](const torch::Tensor& y, const torch::Tensor& sigma_B) {
-    const AutocastScope mixed(device_, precision_type(recipe_.train.precision));
+    const AutocastScope mixed(device_, precision_type(options_.train.precision));
     const auto input =
-        recipe_.train.channels_last && y.dim() == 4 ? y.contiguous(torch::MemoryFormat::ChannelsLast) : y;
+        options_.train.channels_last && y.dim() == 4 ? y.contiguous(torch::MemoryFormat::ChannelsLast) : y;
     return potential_->forward(input, sigma_B).to(y.scalar_type());
   };
 }
@@ -176,7 +171,7 @@ ot::MapLoss Solver::backward_through_map(const torch::Tensor& x, const torch::Te
   const auto backward = [&](const ot::MapLoss& loss) {
     adam_map_.scaled(share == 1 ? loss.loss : loss.loss * share).backward();
   };
-  if (!recipe_.train.recompute) {
+  if (!options_.train.recompute) {
     auto loss = loss_of(transport(*map_, x, z));
     backward(loss);
     return loss;
@@ -207,14 +202,14 @@ Update Solver::map_update(const torch::Tensor& x, const Draws& draws, const Iter
   statistics_.keep();
   const int64_t batch = x.size(0);
   Update out;
-  if (recipe_.train.accumulate == 1) {
+  if (options_.train.accumulate == 1) {
     if (reducer_map_) reducer_map_->begin_final_backward();
     const auto loss = backward_through_map(x, draws.z, draws.perturbation, schedule, part_);
     out.loss = loss.loss.detach();
     out.cost = loss.cost;
     out.potential = loss.potential;
   } else {
-    for_pieces(batch, recipe_.train.accumulate, [&](int64_t begin, int64_t length) {
+    for_pieces(batch, options_.train.accumulate, [&](int64_t begin, int64_t length) {
       const double share = static_cast<double>(length) / static_cast<double>(batch);
       if (reducer_map_ && begin + length == batch) reducer_map_->begin_final_backward();
       const auto loss = backward_through_map(x.narrow(0, begin, length),
@@ -231,19 +226,19 @@ Update Solver::map_update(const torch::Tensor& x, const Draws& draws, const Iter
 
 Update Solver::potential_update(const torch::Tensor& x, const torch::Tensor& y, const Draws& draws,
                                 const IterationSchedule& schedule) {
-  const auto& options = recipe_.potential;
+  const auto& steady = options_.potential;
   adam_map_.require_gradients(false);
   adam_potential_.require_gradients(true);
-  set_training(*map_, !recipe_.train.eval_map_in_potential_step);
+  set_training(*map_, !options_.train.eval_map_in_potential_step);
   set_training(*potential_, true);
   adam_potential_.zero_grad();
   statistics_.keep();
   const auto f = potential_function();
   const int64_t batch = x.size(0);
   // One scale for the whole batch, so that pieces add up to the same loss.
-  const auto cost_scale = options.expectile > 0 ? mean_over_ranks(method_->pair_cost(x, y).mean()) : torch::Tensor();
+  const auto cost_scale = steady.expectile > 0 ? mean_over_ranks(method_->pair_cost(x, y).mean()) : torch::Tensor();
   Update out;
-  for_pieces(batch, recipe_.train.accumulate, [&](int64_t begin, int64_t length) {
+  for_pieces(batch, options_.train.accumulate, [&](int64_t begin, int64_t length) {
     const double share = static_cast<double>(length) / static_cast<double>(batch);
     const auto x_piece = x.narrow(0, begin, length), y_piece = y.narrow(0, begin, length);
     const auto shown = piece(draws.perturbation, begin, length);
@@ -257,12 +252,12 @@ Update Solver::potential_update(const torch::Tensor& x, const torch::Tensor& y, 
     if (schedule.penalise) {
       const auto at = shown.defined() ? y_piece + shown.noise : y_piece;
       const auto f_at = [&](const torch::Tensor& point) { return f(point, shown.sigma_B); };
-      loss = loss + options.r1 * static_cast<double>(options.r1_every) * ot::r1_penalty(f_at, at);
+      loss = loss + steady.r1 * static_cast<double>(steady.r1_every) * ot::r1_penalty(f_at, at);
     }
-    if (options.expectile > 0) {
-      loss = loss + options.expectile * ot::expectile_penalty(method_->pair_cost(x_piece, fake), parts.fake_B,
-                                                              method_->pair_cost(x_piece, y_piece), parts.real_B,
-                                                              options.expectile_level, cost_scale);
+    if (steady.expectile > 0) {
+      loss = loss + steady.expectile * ot::expectile_penalty(method_->pair_cost(x_piece, fake), parts.fake_B,
+                                                             method_->pair_cost(x_piece, y_piece), parts.real_B,
+                                                             steady.expectile_level, cost_scale);
     }
     if (reducer_potential_ && begin + length == batch) reducer_potential_->begin_final_backward();
     adam_potential_.scaled(share * part_ == 1 ? loss : loss * (share * part_)).backward();
@@ -276,8 +271,8 @@ Update Solver::potential_update(const torch::Tensor& x, const torch::Tensor& y, 
 /// back.
 void Solver::conclude(Adam& adam, GradientReducer* exchange, const ot::HostOrDeviceScalar& rate, Update& update) {
   if (exchange) exchange->finish(update);
-  const bool by_rank = group_ && group_->size() > 1 && !recipe_.parallel.sync_batch_norm;
-  if (by_rank && map_->is_training()) statistics_.average(*group_);
+  const bool by_rank = group_.size() > 1 && !options_.parallel.sync_batch_norm;
+  if (by_rank && map_->is_training()) statistics_.average(group_);
   const auto step = adam.step(rate, update.loss, exchange ? &exchange->gradient() : nullptr);
   statistics_.restore_if(step.blocked);
   update.gradient_norm = step.gradient_norm;
@@ -285,14 +280,15 @@ void Solver::conclude(Adam& adam, GradientReducer* exchange, const ot::HostOrDev
 }
 
 torch::Tensor Solver::mean_over_ranks(const torch::Tensor& mean) const {
-  if (!group_ || group_->size() == 1) return mean;
+  if (group_.size() == 1) return mean;
   const auto sum = mean.detach().clone();
-  group_->sum(sum);
+  group_.sum(sum);
   return sum * part_;
 }
 
 void Solver::broadcast_state() {
-  for (const auto& [name, tensor] : state()) group_->broadcast(tensor);
+  if (group_.size() == 1) return;
+  for (const auto& [name, tensor] : state()) group_.broadcast(tensor);
 }
 
 int64_t Solver::fingerprint() const {

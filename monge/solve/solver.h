@@ -14,6 +14,7 @@
 #include "monge/core/random.h"
 #include "monge/dist/process_group.h"
 #include "monge/nn/module.h"
+#include "monge/ot/losses.h"
 #include "monge/ot/method.h"
 #include "monge/ot/schedule.h"
 #include "monge/solve/batch_norm_buffers.h"
@@ -23,7 +24,7 @@
 #include "monge/solve/iteration_streams.h"
 #include "monge/solve/metric_buffer.h"
 #include "monge/solve/optimiser.h"
-#include "monge/train/recipe.h"
+#include "monge/solve/options.h"
 
 namespace monge::solve {
 
@@ -59,16 +60,15 @@ struct IterationMetrics {
 /// the whole batches (but for statistics of batch norm, see parallel.sync_batch_norm, and the order of sums).
 class Solver {
  public:
-  /// @param recipe     validated; precision fp64 turns the nets to double.
+  /// @param options    validated; precision fp64 turns the nets to double.
   /// @param map        T; moved to `device`.
   /// @param ema        a second net of the same architecture, overwritten with the average; null when train.ema is 0.
   /// @param potential  f.
   /// @param dim        entries of an item (for cost.scale = "mean").
-  /// @param group      the ranks of the job, which all construct theirs together, and then have the state of rank 0;
-  /// null: none.
-  Solver(const train::Recipe& recipe, std::shared_ptr<nn::MapNet> map, std::shared_ptr<nn::MapNet> ema,
+  /// @param group      outlives this. All ranks construct theirs together, and then have the state of the root.
+  Solver(const SolverOptions& options, std::shared_ptr<nn::MapNet> map, std::shared_ptr<nn::MapNet> ema,
          std::shared_ptr<nn::PotentialNet> potential, int64_t dim, torch::Device device,
-         std::shared_ptr<dist::ProcessGroup> group = nullptr);
+         dist::ProcessGroup& group = dist::ProcessGroup::single());
 
   /// K_T map updates and one potential update: launch and collect.
   IterationMetrics outer_iteration(int64_t iteration, const BatchProvider& feed);
@@ -105,7 +105,7 @@ class Solver {
   /// All that training changes, under stable names, sharing memory with this object: loading is copying into it.
   NamedTensors state() const;
 
-  /// Gives all ranks the state of rank 0.
+  /// Gives all ranks the state of the root.
   void broadcast_state();
   /// A number by which ranks can tell whether they have the same parameters, bit by bit.
   int64_t fingerprint() const;
@@ -143,19 +143,19 @@ class Solver {
   dist::Slice slice_of_items(int64_t own) const;
   std::string culprits(const MetricBuffer::Row& row) const;
 
-  train::Recipe recipe_;
-  std::shared_ptr<dist::ProcessGroup> group_;
+  SolverOptions options_;
+  dist::ProcessGroup& group_;
   double part_;  ///< of this rank in a mean: 1 / ranks
   std::shared_ptr<nn::MapNet> map_, ema_;
   std::shared_ptr<nn::PotentialNet> potential_;
   torch::Device device_;
   double tau_;
-  train::MapNoise noise_;
-  IterationStreams streams_;
   std::unique_ptr<ot::Method> method_;
+  ot::MapNoise noise_;
+  IterationStreams streams_;
   ot::RateSchedule schedule_;
   Adam adam_map_, adam_potential_;
-  std::unique_ptr<GradientReducer> reducer_map_, reducer_potential_;  ///< in a job
+  std::unique_ptr<GradientReducer> reducer_map_, reducer_potential_;  ///< null when nothing is sent
   FlatParameters averaged_;                                           ///< parameters of ema_
   BatchNormBuffers statistics_, averaged_statistics_;                 ///< buffers of map_ and ema_
   MetricBuffer record_;
@@ -175,6 +175,6 @@ class Solver {
 torch::Tensor with_noise(const torch::Tensor& x, const torch::Tensor& z);
 
 /// z for items like x: [B, draws, channels, H, W] or [B, draws, channels], times std; undefined when channels is 0.
-torch::Tensor draw_noise(const torch::Tensor& x, int64_t draws, const train::MapNoise& noise, const ItemDraws& items);
+torch::Tensor draw_noise(const torch::Tensor& x, int64_t draws, const ot::MapNoise& noise, const ItemDraws& items);
 
 }  // namespace monge::solve

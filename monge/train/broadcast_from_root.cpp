@@ -9,58 +9,44 @@ namespace monge::train {
 
 std::optional<data::Standardisation> broadcast_from_root(dist::ProcessGroup& group,
                                                          const std::optional<data::Standardisation>& standardisation) {
+  if (group.size() == 1) return standardisation;
   io::TensorFile file;
   if (group.is_root() && standardisation) file.tensors = data::tensors_of(*standardisation);
-  auto shared = io::parse_safetensors(group.broadcast(io::safetensors_bytes(file)), "what rank 0 sent").tensors;
-  return data::take_standardisation(shared, "what rank 0 sent");
+  auto sent = io::parse_safetensors(group.broadcast(io::safetensors_bytes(file)), "what rank 0 sent").tensors;
+  return data::take_standardisation(sent, "what rank 0 sent");
 }
 
 Checkpoint broadcast_from_root(dist::ProcessGroup& group, std::optional<Checkpoint> checkpoint) {
-  nlohmann::json told;
+  if (group.size() == 1) return std::move(checkpoint.value());
+  nlohmann::json fields;
   if (group.is_root()) {
     const auto& c = checkpoint.value();
-    told = {{"iteration", c.iteration},           {"recipe", c.recipe_toml},
-            {"source_shape", c.source_shape},     {"target_shape", c.target_shape},
-            {"source_items", c.source_items},     {"target_items", c.target_items},
-            {"best_iteration", c.best_iteration}, {"ranks", c.ranks},
-            {"source_columns", c.columns.source}, {"target_columns", c.columns.target}};
-    if (c.best_figure) told["best_figure"] = *c.best_figure;
+    fields = {{"iteration", c.iteration},           {"recipe", c.recipe_toml},
+              {"source_shape", c.source_shape},     {"target_shape", c.target_shape},
+              {"source_items", c.source_items},     {"target_items", c.target_items},
+              {"best_iteration", c.best_iteration}, {"ranks", c.ranks},
+              {"source_columns", c.columns.source}, {"target_columns", c.columns.target}};
+    if (c.best_figure) fields["best_figure"] = *c.best_figure;
   }
-  told = nlohmann::json::parse(group.broadcast(told.dump()));
+  fields = nlohmann::json::parse(group.broadcast(fields.dump()));
   Checkpoint out;
   if (group.is_root()) {
     out = std::move(*checkpoint);
   } else {
-    out.iteration = told.at("iteration").get<int64_t>();
-    out.recipe_toml = told.at("recipe").get<std::string>();
-    out.source_shape = told.at("source_shape").get<std::vector<int64_t>>();
-    out.target_shape = told.at("target_shape").get<std::vector<int64_t>>();
-    out.source_items = told.at("source_items").get<int64_t>();
-    out.target_items = told.at("target_items").get<int64_t>();
-    out.best_iteration = told.at("best_iteration").get<int64_t>();
-    out.ranks = told.at("ranks").get<int64_t>();
-    out.columns.source = told.at("source_columns").get<std::vector<std::string>>();
-    out.columns.target = told.at("target_columns").get<std::vector<std::string>>();
-    if (told.contains("best_figure")) out.best_figure = told.at("best_figure").get<double>();
+    out.iteration = fields.at("iteration").get<int64_t>();
+    out.recipe_toml = fields.at("recipe").get<std::string>();
+    out.source_shape = fields.at("source_shape").get<std::vector<int64_t>>();
+    out.target_shape = fields.at("target_shape").get<std::vector<int64_t>>();
+    out.source_items = fields.at("source_items").get<int64_t>();
+    out.target_items = fields.at("target_items").get<int64_t>();
+    out.best_iteration = fields.at("best_iteration").get<int64_t>();
+    out.ranks = fields.at("ranks").get<int64_t>();
+    out.columns.source = fields.at("source_columns").get<std::vector<std::string>>();
+    out.columns.target = fields.at("target_columns").get<std::vector<std::string>>();
+    if (fields.contains("best_figure")) out.best_figure = fields.at("best_figure").get<double>();
   }
   out.standardisation = broadcast_from_root(group, out.standardisation);
   return out;
-}
-
-void broadcast_from_root(dist::ProcessGroup& group, model::Model& model) {
-  auto recipe = model.recipe;
-  group.require_same(model.origin + ", its recipe", content_hash(recipe ? recipe->options().to_toml(true) : ""));
-  io::TensorFile file;
-  if (group.is_root()) {
-    for (const auto& [name, tensor] : nn::state_dict(*model.net)) file.tensors.emplace_back(name, tensor.cpu());
-    file.metadata["iteration"] = std::to_string(model.iteration);
-  }
-  const auto told = io::parse_safetensors(group.broadcast(io::safetensors_bytes(file)), "what rank 0 sent");
-  if (!group.is_root()) {
-    nn::load_state_dict(*model.net, told.tensors, model.origin + " as rank 0 has it");
-    model.iteration = std::stoll(told.metadata.at("iteration"));
-  }
-  model.standardisation = broadcast_from_root(group, model.standardisation);
 }
 
 std::string what_stays_exact(int64_t before, int64_t now, bool batch_norm_by_rank) {

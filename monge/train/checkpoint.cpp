@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "monge/core/error.h"
+#include "monge/core/user_words.h"
 #include "monge/io/safetensors.h"
 
 namespace monge::train {
@@ -26,7 +27,7 @@ std::string folder_name(int64_t iteration) {
   return name;
 }
 
-/// Of "step_000500", and of ".step_000500.old", the one before a rewrite of a step.
+/// The iteration of "step_000500", and of ".step_000500.old", which a rewrite of the step leaves for a moment.
 std::optional<int64_t> iteration_of(const fs::path& folder) {
   auto name = folder.filename().string();
   if (name.starts_with('.') && name.ends_with(kOld)) name = name.substr(1, name.size() - 1 - std::strlen(kOld));
@@ -37,13 +38,13 @@ std::optional<int64_t> iteration_of(const fs::path& folder) {
   return number ? std::optional<int64_t>(std::stoll(digits)) : std::nullopt;
 }
 
-/// Of all fields but the hash itself; nlohmann's dump is canonical (sorted keys, shortest numbers).
+/// The hash of all other fields; nlohmann's dump is canonical (sorted keys, shortest numbers).
 std::string manifest_hash(json manifest) {
   manifest.erase("xxh3");
   return content_hash(manifest.dump());
 }
 
-/// @throws Error, or json::exception where a field has another type.
+/// @throws InputError, or json::exception where a field has another type.
 json parse_manifest(const fs::path& file, const std::string& bytes) {
   auto manifest = json::parse(bytes, nullptr, /*allow_exceptions=*/false);
   require(manifest.is_object() && manifest.value("format", "") == kFormat, file.string(),
@@ -65,6 +66,22 @@ std::string verified(const fs::path& folder, const std::string& name, const json
   require(content_hash(bytes) == entry.at("xxh3").get<std::string>(), path.string(),
           ": is damaged (its content hash differs from the manifest's)");
   return bytes;
+}
+
+/// Renames `part` to `whole`. A step may be written again, with a new best figure or by a resumed run; then the old
+/// folder is whole until the new one is, perhaps under the name `old`.
+void publish_folder(const fs::path& part, const fs::path& whole, const fs::path& old, const Files& files) {
+  std::error_code ignored;
+  if (!fs::exists(whole, ignored)) {
+    files.publish(part, whole);
+  } else if (files.exchange(part, whole)) {
+    fs::remove_all(part, ignored);  // the old folder
+  } else {
+    fs::remove_all(old, ignored);
+    fs::rename(whole, old);  // a crash here leaves a name that list_checkpoints knows
+    files.publish(part, whole);
+  }
+  fs::remove_all(old, ignored);
 }
 
 }  // namespace
@@ -107,19 +124,7 @@ fs::path save_checkpoint(const fs::path& parent, const Checkpoint& checkpoint, c
     manifest["xxh3"] = manifest_hash(manifest);
     const auto text = manifest.dump(2) + "\n";
     files.write(part / "manifest.json", std::array<std::string_view, 1>{text});
-    // A step may be written again, with a new best figure or by a resumed run; the old one is whole until the new one
-    // is.
-    const auto old = parent / ("." + name + kOld);
-    if (!fs::exists(whole, ignored)) {
-      files.publish(part, whole);
-    } else if (files.exchange(part, whole)) {
-      fs::remove_all(part, ignored);  // the old one
-    } else {
-      fs::remove_all(old, ignored);
-      fs::rename(whole, old);  // a crash here leaves a name that list_checkpoints knows
-      files.publish(part, whole);
-    }
-    fs::remove_all(old, ignored);
+    publish_folder(part, whole, parent / ("." + name + kOld), files);
   } catch (...) {
     fs::remove_all(part, ignored);
     throw;
@@ -151,7 +156,7 @@ Checkpoint load_checkpoint(const fs::path& folder, const Files& files) {
     out.tensors = io::parse_safetensors(bytes, (folder / "state.safetensors").string()).tensors;
     out.standardisation = data::take_standardisation(out.tensors, (folder / "state.safetensors").string());
   } catch (const json::exception& error) {
-    throw Error(text(manifest_file.string(), ": is damaged: ", error.what()));
+    throw InputError(text(manifest_file.string(), ": is damaged: ", error.what()));
   }
   return out;
 }
@@ -168,8 +173,8 @@ std::vector<fs::path> list_checkpoints(const fs::path& parent) {
   for (const auto& entry : fs::directory_iterator(parent, ignored)) {
     const auto iteration = iteration_of(entry.path());
     if (!iteration) continue;
-    auto& place = found[*iteration];
-    if (place.empty() || place.extension() == kOld) place = entry.path();
+    auto& folder = found[*iteration];
+    if (folder.empty() || folder.extension() == kOld) folder = entry.path();
   }
   std::vector<fs::path> out;
   for (auto& entry : found) out.push_back(std::move(entry.second));
@@ -178,7 +183,8 @@ std::vector<fs::path> list_checkpoints(const fs::path& parent) {
 
 Checkpoint load_newest(const fs::path& parent, const LogSink& log, const Files& files) {
   auto folders = list_checkpoints(parent);
-  require(!folders.empty(), parent.string(), ": no checkpoint is there yet; start the run again with monge train");
+  require(!folders.empty(), parent.string(), ": no checkpoint is there yet; start the run again with ",
+          user_word("session::train()"));
   std::string complaints;
   for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
     try {
@@ -191,7 +197,7 @@ Checkpoint load_newest(const fs::path& parent, const LogSink& log, const Files& 
       }
     }
   }
-  throw Error(text(parent.string(), ": no checkpoint can be used:", complaints));
+  throw InputError(text(parent.string(), ": no checkpoint can be used:", complaints));
 }
 
 void set_aside_newer(const fs::path& parent, int64_t iteration) {

@@ -1,12 +1,12 @@
-// Checkpoints: folders that are whole or absent, checked by content when read.
+// Checkpoints: folders that are whole or absent, and whose content is verified when they are read.
 //
-//     checkpoints/step_000500/ manifest.json   format, iteration, shapes, sizes and hashes of the other files and its
-//     own
-//                              state.safetensors   map/ ema/ potential/ adam_map/ adam_potential/ ... standardise/
-//                              recipe.toml
+//     checkpoints/step_000500/
+//       manifest.json       format, iteration, shapes, and the sizes and hashes of the other files and its own
+//       state.safetensors   map/ ema/ potential/ adam_map/ adam_potential/ ... standardise/
+//       recipe.toml
 //
-// Random streams, schedules and the data's position are pure functions of (recipe, iteration), so these two are their
-// state.
+// Random streams, schedules and the position in the data are pure functions of (recipe, iteration), so the checkpoint
+// needs no other state.
 #pragma once
 
 #include <filesystem>
@@ -25,8 +25,8 @@ namespace monge::train {
 struct Checkpoint {
   int64_t iteration = 0;                                 ///< outer iterations done
   nn::NamedTensors tensors;                              ///< solve::Solver::state()
-  std::optional<data::Standardisation> standardisation;  ///< of the data, with data.standardise
-  data::ColumnNames columns;                             ///< of the data, where their tables name them
+  std::optional<data::Standardisation> standardisation;  ///< the units of the data; unset when data.standardise is off
+  data::ColumnNames columns;                             ///< of the data, when their tables name them
   std::string recipe_toml;                               ///< resolved
   std::vector<int64_t> source_shape, target_shape;
   int64_t source_items = 0, target_items = 0;          ///< training items when saved; 0 for endless sources
@@ -44,19 +44,19 @@ struct Checkpoint {
 std::filesystem::path save_checkpoint(const std::filesystem::path& parent, const Checkpoint& checkpoint,
                                       const Files& files = real_files());
 
-/// Reads and verifies one checkpoint folder. @throws Error naming the file that is missing, damaged or of another
+/// Reads and verifies one checkpoint folder. @throws InputError naming the file that is missing, damaged or of another
 /// version.
 Checkpoint load_checkpoint(const std::filesystem::path& folder, const Files& files = real_files());
 
-/// Whether the folder is a checkpoint, be it damaged.
+/// Whether the folder is a checkpoint, damaged or not.
 bool is_checkpoint(const std::filesystem::path& folder);
 
-/// The checkpoint folders under `parent`, oldest first. A step that a crash left under its hidden name while it was
-/// written again counts.
+/// The checkpoint folders under `parent`, oldest first. They include a step that a crash left under its hidden name
+/// while it was written again.
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& parent);
 
-/// The newest checkpoint that is whole; a damaged one is reported to `log` and the one before it taken.
-/// @throws Error when there is none, listing what was wrong with each.
+/// Loads the newest checkpoint that is whole. Damaged ones are reported to `log` and passed over.
+/// @throws InputError when there is none, listing what is wrong with each.
 Checkpoint load_newest(const std::filesystem::path& parent, const LogSink& log, const Files& files = real_files());
 
 /// Renames the checkpoints after `iteration` to damaged_step_NNNNNN: a run that fell back to `iteration` makes those

@@ -1,4 +1,4 @@
-// How the group watches a training: reports, metrics and images attach here, so that training includes none of them.
+// How the outside follows a training: reports, metrics and images attach here, so that training includes none of them.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +18,9 @@ class Observer {
   /// Before the first iteration of this process; `iteration` outer iterations were done before (a resumed run).
   virtual void started(Trainer& /*trainer*/, int64_t /*iteration*/) {}
 
-  /// Whether iteration_done(done) will look at more than its figures: at nets, optimisers or a saved state. Where
-  /// nobody does, the figures are told late, when the next iteration has been launched already (on a GPU). In a job the
-  /// recipe's intervals decide, since all ranks must do alike.
+  /// Whether iteration_done(done) needs more than its metrics: nets, optimisers or a saved state. When no observer
+  /// does, a GPU reports the metrics late, after the next iteration has been launched. With several ranks the recipe's
+  /// intervals decide instead, because all ranks must do the same.
   virtual bool looks_at_nets(const Trainer& /*trainer*/, int64_t /*done*/) const { return true; }
 
   /// After an outer iteration; `done` counts from 1. Draws nothing from the training's random streams.

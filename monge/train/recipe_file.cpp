@@ -4,6 +4,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
+#include "monge/core/user_words.h"
 #include "monge/train/recipe.h"
 
 #define TOML_EXCEPTIONS 1
@@ -29,20 +30,20 @@ OptionValue value_of(const toml::node& node, const std::string& key, const std::
       } else if (const auto* v = entry.as_floating_point()) {
         reals.push_back(v->get());
       } else {
-        throw Error(text(where, ": ", key, " must be a list of numbers"));
+        throw InputError(text(where, ": ", key, " must be a list of numbers"));
       }
     }
     if (wholes.size() == reals.size() && !wholes.empty()) return wholes;
     return reals;
   }
-  throw Error(text(where, ": ", key, " has a type that no option takes (a date?)"));
+  throw InputError(text(where, ": ", key, " has a type that no option takes (a date?)"));
 }
 
 toml::table parse(const std::string& toml, const std::string& where) {
   try {
     return toml::parse(toml, where);
   } catch (const toml::parse_error& error) {
-    throw Error(text(where, ", line ", error.source().begin.line, ": not valid TOML: ", error.description()));
+    throw InputError(text(where, ", line ", error.source().begin.line, ": not valid TOML: ", error.description()));
   }
 }
 
@@ -93,6 +94,16 @@ std::array<std::string*, 7> paths_of(Recipe& recipe) {
 
 }  // namespace
 
+std::optional<OptionValue> toml_value(const std::string& text) {
+  try {
+    const auto table = toml::parse("value = " + text);
+    if (table.size() == 1) return value_of(*table.get("value"), "value", "");
+  } catch (const toml::parse_error&) {
+  } catch (const InputError&) {  // a date, a list of texts
+  }
+  return std::nullopt;
+}
+
 void make_paths_absolute(Recipe& recipe) {
   std::error_code ignored;
   const auto here = fs::current_path(ignored);
@@ -108,7 +119,7 @@ Recipe parse_recipe(const std::string& toml, const std::string& where, const std
   if (!folder.empty()) {
     for (auto* entry : paths_of(recipe)) resolve(*entry, folder);
   }
-  for (const auto& assignment : assignments) options.assign(assignment, "--set");
+  for (const auto& assignment : assignments) options.assign(assignment, user_word("assignment"), toml_value);
   validate(recipe);
   return recipe;
 }

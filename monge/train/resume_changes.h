@@ -8,22 +8,13 @@
 
 namespace monge::train {
 
-/// How a changed key affects the updates.
-enum class ChangeKind {
-  keeps_updates,   ///< length, intervals, evaluation, loading, paths of the data: the updates stay exact
-  alters_updates,  ///< rates and their schedule, solve::Adam, average, regularisers: the run is another one from here
-                   ///< on
-};
+/// The keys that may change, as Option::on_resume of each says; a section of which all may as "checkpoint.*". All other
+/// keys make another problem, other nets or another order of the data (train.k_t: batches and noises are drawn by the
+/// count of updates, which it would set back or forward).
+std::vector<std::string> changeable();
 
-/// One entry of the list of keys that may change. All others make another problem, other nets or another order of the
-/// data (train.k_t: batches and noises are drawn by the count of updates, which it would set back or forward).
-struct Changeable {
-  std::string key;  ///< a key, or with a dot at its end a section
-  ChangeKind kind;
-};
-const std::vector<Changeable>& changeable();
-
-/// @throws Error naming the first assignment ("section.key=value") of a key that is not on the list, with the list.
+/// @throws InputError naming the first assignment ("section.key=value") of a key that may not change, with those that
+/// may.
 void require_changeable(const std::vector<std::string>& assignments);
 
 /// Messages on what the next iterations will do differently from those before:
@@ -33,7 +24,7 @@ void require_changeable(const std::vector<std::string>& assignments);
 ///     train.iterations 600 -> 1200)
 ///
 /// @param iteration  done so far.
-/// @throws Error when train.ema goes from or to 0, which would need another set of weights.
+/// @throws InputError when train.ema goes from or to 0, which would need another set of weights.
 std::vector<std::string> changes_of_updates(Recipe before, Recipe after, int64_t iteration);
 
 }  // namespace monge::train

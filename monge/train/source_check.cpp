@@ -21,7 +21,7 @@ constexpr double kBelowNormal = 0.7;
 double twonn(const torch::Tensor& rows) {
   try {
     return ot::intrinsic_dimension(rows).dimension;
-  } catch (const Error&) {  // too few distinct points, or a grid
+  } catch (const InputError&) {  // too few distinct points, or a grid
     return std::numeric_limits<double>::quiet_NaN();
   }
 }
@@ -56,7 +56,7 @@ SourceShape measure_source(const data::Source& source, uint64_t seed) {
 }
 
 void advise(const SourceShape& shape, const Recipe& recipe, const LogSink& log) {
-  if (!shape.degenerate() || recipe.method == "otp") return;
+  if (!shape.degenerate() || solve::make_method(recipe)->smooths()) return;
   log(LogLevel::info, "the source lies on a set of lower dimension (" +
                           (shape.spans_less() ? text("its samples span ", shape.rank, " of ", shape.dim, " dimensions")
                                               : text("about ", number(shape.intrinsic), " of ", shape.dim,
@@ -67,24 +67,16 @@ void advise(const SourceShape& shape, const Recipe& recipe, const LogSink& log) 
 }
 
 void resolve_noise_level(Recipe& recipe, const SourceShape& shape, int64_t items, const LogSink& log) {
-  if (recipe.method != "otp" || recipe.otp.eps_end != "auto") return;
   const double seen = static_cast<double>(recipe.train.iterations) * static_cast<double>(recipe.train.k_t + 1) *
                       static_cast<double>(recipe.train.batch);
-  const int64_t count = items > 0 ? items : static_cast<int64_t>(std::min(seen, 1e15));
-  const double intrinsic = std::isfinite(shape.intrinsic) ? shape.intrinsic : static_cast<double>(shape.dim);
-  const double level = ot::statistical_noise_level(shape.radius, intrinsic, count, shape.dim);
-  require(recipe.otp.eps_start > 0,
-          "otp.eps_start = 0 with otp.eps_end = \"auto\": there is no noise that could fall; set a level above 0");
-  require(level > 0,
-          "otp.eps_end = \"auto\": the source's samples are all equal, so no noise level can be told from them; give a "
-          "number");
-  // A bound is taken over as it is: rounded to three digits, it could lie above itself.
-  const bool below = std::stod(number(level, 3)) < recipe.otp.eps_start;
-  recipe.otp.eps_end = below ? number(level, 3) : OptionTable::to_toml(recipe.options().at("otp.eps_start", ""));
-  log(LogLevel::info,
-      text("otp.eps_end = ", recipe.otp.eps_end, ": what ", count, items > 0 ? " samples" : " draws of an endless law",
-           " of intrinsic dimension ", number(intrinsic), " (TwoNN) and radius ", number(shape.radius), " in ",
-           shape.dim, " dimensions can tell", !below ? ", bounded by otp.eps_start" : ""));
+  const ot::SampleResolution samples{
+      .radius = shape.radius,
+      .intrinsic = std::isfinite(shape.intrinsic) ? shape.intrinsic : static_cast<double>(shape.dim),
+      .count = items > 0 ? items : static_cast<int64_t>(std::min(seen, 1e15)),
+      .dim = shape.dim,
+      .endless = items <= 0};
+  const auto line = solve::make_method(recipe)->resolve(recipe.methods, samples);
+  if (!line.empty()) log(LogLevel::info, line);
 }
 
 }  // namespace monge::train

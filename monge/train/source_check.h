@@ -29,18 +29,18 @@ struct SourceShape {
 };
 
 /// Measures at most 2,048 samples, fewer of large items (64 at least). A pure function of source and seed.
-/// @throws Error when an item cannot be read.
+/// @throws InputError when an item cannot be read.
 SourceShape measure_source(const data::Source& source, uint64_t seed);
 
 /// The sufficient condition of Choi, Choi and Kwon 2025: where the source has a density, saddle points reach the
 /// target. Tells `log` when the source seems to have none and the method does not smooth it.
 void advise(const SourceShape& shape, const Recipe& recipe, const LogSink& log);
 
-/// Replaces otp.eps_end = "auto" by the level under which the source's samples show no difference to their law
-/// (ot::statistical_noise_level with the number of items, or for an endless law of the samples that training draws),
-/// but at most otp.eps_start. Tells `log` the figures. Leaves every other recipe as it is.
+/// Fills a noise level that the recipe leaves to the data (otp.eps_end = "auto", see ot::Otp::resolve): by the number
+/// of items, or for an endless law by that of the samples that training draws. Tells `log` the numbers. Leaves every
+/// other recipe as it is.
 /// @param items  of the source; 0 for an endless law.
-/// @throws Error when otp.eps_start is 0, or the samples are all equal.
+/// @throws InputError when otp.eps_start is 0, or the samples are all equal.
 void resolve_noise_level(Recipe& recipe, const SourceShape& shape, int64_t items, const LogSink& log);
 
 }  // namespace monge::train

@@ -51,10 +51,10 @@ class Cli : public ::testing::Test {
  protected:
   void SetUp() override {
     std::ofstream(folder / "v.toml") << kVectors;
-    fs::create_directories(folder / "pictures" / "inner");
+    fs::create_directories(folder / "images" / "inner");
     for (int i = 0; i < 6; ++i) {
       const auto image = torch::full({20, 24, 3}, 40 * i, torch::kUInt8);
-      io::write_image(folder / "pictures" / (i % 2 ? "inner" : ".") / (std::to_string(i) + ".png"), image);
+      io::write_image(folder / "images" / (i % 2 ? "inner" : ".") / (std::to_string(i) + ".png"), image);
     }
     std::ofstream(folder / "p.toml")
         << "method = \"weak\"\n[source]\npath = \"images\"\nsize = 16\n[target]\npath = \"images\"\n"

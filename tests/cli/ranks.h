@@ -6,6 +6,7 @@
 #include "monge/dist/mpi_transport.h"
 #include "monge/train/checkpoint.h"
 #include "tests/cli/fixture.h"
+#include "tests/support/ranks.h"
 
 namespace monge {
 

@@ -34,10 +34,11 @@ TEST_F(CliRanks, ByMpirun) {
 TEST_F(CliRanks, ByTheEnvironmentOfTorchrun) {
   train(program(), exact, "one");
   // Two processes that know of each other by their environment alone.
+  const testing::BoundPort port;
   const auto rank = [&](int number) {
     return "env RANK=" + std::to_string(number) + " LOCAL_RANK=" + std::to_string(number) +
-           " WORLD_SIZE=2 MASTER_ADDR=localhost MASTER_PORT=" + std::to_string(20000 + ::getpid() % 10000) + " " +
-           program() + "train v.toml --out both --threads 1" + exact;
+           " WORLD_SIZE=2 MASTER_ADDR=localhost MASTER_PORT=" + std::to_string(port.port()) + " " + program() +
+           "train v.toml --out both --threads 1" + exact;
   };
   Running first(folder.path(), rank(0), "zero"), second(folder.path(), rank(1), "one-rank");
   ASSERT_EQ(first.wait(kPatience), 0) << first.err();
@@ -223,10 +224,10 @@ TEST_F(CliRanks, TranslateAFolderAsOneProcessDoes) {
 // Each would wait for the other in vain, or one figure would be of two questions.
 TEST_F(CliRanks, RanksWithOtherWordsAreRefused) {
   const std::string net = " --features " MONGE_SOURCE_DIR "/tests/fixtures/features.ts";
-  const auto port = std::to_string(20000 + ::getpid() % 10000);
+  const testing::BoundPort port;
   const auto rank = [&](int number, const std::string& words) {
-    return "env RANK=" + std::to_string(number) + " WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=" + port + ' ' +
-           program() + words;
+    return "env RANK=" + std::to_string(number) +
+           " WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=" + std::to_string(port.port()) + ' ' + program() + words;
   };
   Running first(folder.path(), rank(0, "fid images images --batch 4 -q" + net), "zero");
   Running second(folder.path(), rank(1, "fid images images --batch 64 --json" + net), "other");
@@ -237,7 +238,7 @@ TEST_F(CliRanks, RanksWithOtherWordsAreRefused) {
 }
 
 TEST_F(CliRanks, ABrokenImageIsToldOnce) {
-  std::ofstream(folder / "pictures" / "2.png") << "no image";
+  std::ofstream(folder / "images" / "2.png") << "no image";
   Running job(folder.path(),
               program() + "fid images images --ranks 2 -q --features " MONGE_SOURCE_DIR "/tests/fixtures/features.ts");
   EXPECT_EQ(job.wait(kPatience), 2);

@@ -129,7 +129,7 @@ TEST_F(Cli, RefusesBadInputByName) {
       {"train v.toml --set train.bath=1", {"did you mean \"train.batch\""}},
       {"train v.toml --out file/below", {"file/below", "choose another"}},
       {"train v.toml --out /proc/monge", {"/proc/monge", "choose another"}},  // cannot be written to, by root either
-      {"train v.toml --out images", {"pictures", "no run's"}},
+      {"train v.toml --out images", {"images", "no run's"}},
       {"train v.toml --set cost.scale=huge", {"cost.scale", "huge"}},
       {"train v.toml --set train.lr_map=inf", {"train.lr_map", "inf"}},
       {"train v.toml --set data.flip=true", {"flip"}},

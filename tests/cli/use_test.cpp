@@ -53,7 +53,7 @@ TEST_F(Cli, AFailedTranslationLeavesNoTornArchive) {
 TEST_F(Cli, AnOutputIsItsItemsAndItsSeeds) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
   fs::create_directory(folder / "few");
-  for (const char* name : {"2.png", "4.png"}) fs::copy_file(folder / "pictures" / name, folder / "few" / name);
+  for (const char* name : {"2.png", "4.png"}) fs::copy_file(folder / "images" / name, folder / "few" / name);
   io::write_archive(folder / "in.tar", {{"9.png", testing::slurp(folder / "images/0.png")},
                                         {"4.png", testing::slurp(folder / "images/4.png")}});
   const auto translate = [&](const std::string& arguments) {
@@ -247,7 +247,7 @@ TEST_F(Cli, WhatAPathIsGoesBeforeWhatItIsCalled) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
   for (const std::string name : {"my.csv", "set.tar", "a.npy"}) {
     fs::create_directory(folder / name);
-    for (const char* image : {"0.png", "2.png"}) fs::copy_file(folder / "pictures" / image, folder / name / image);
+    for (const char* image : {"0.png", "2.png"}) fs::copy_file(folder / "images" / image, folder / name / image);
     const auto out = "out_" + name.substr(0, name.find('.'));
     const auto result = monge(folder.path(), "translate run " + name + " " + out + " -q");
     EXPECT_EQ(result.code, 0) << result.err;

@@ -7,6 +7,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
+#include "monge/core/random.h"
 #include "monge/data/pack.h"
 #include "tests/io/odd_images.h"
 #include "tests/support/support.h"
@@ -29,8 +30,8 @@ void put(const fs::path& path, const std::string& bytes) {
 }
 
 std::string noise(int64_t seed, int64_t height, int64_t width, int64_t channels = 3) {
-  torch::manual_seed(seed);
-  return io::encode_png(torch::randint(0, 256, {height, width, channels}, torch::kUInt8));
+  return io::encode_png(
+      torch::randint(0, 256, {height, width, channels}, RandomStreams(1).at("pixels", seed), torch::kUInt8));
 }
 
 ImageReport check(const fs::path& path, const fs::path& against = {}) {
@@ -44,7 +45,8 @@ TEST(Check, TellsWhatASetHolds) {
   put(folder / "a/3.png", noise(3, 11, 12, 1));
   put(folder / "a/again.png", noise(1, 10, 12));
   put(folder / "a/blank.png", io::encode_png(torch::full({10, 12, 3}, 250, torch::kUInt8)));
-  put(folder / "a/inks.jpg", testing::cmyk_jpeg(torch::randint(0, 256, {10, 12, 4}, torch::kUInt8), true));
+  put(folder / "a/inks.jpg",
+      testing::cmyk_jpeg(torch::randint(0, 256, {10, 12, 4}, RandomStreams(1).at("inks", 0), torch::kUInt8), true));
   put(folder / "a/cut.png", noise(4, 30, 30).substr(0, 300));
   put(folder / "a/empty.png", "");
   put(folder / "a/empty2.png", "");

@@ -203,17 +203,17 @@ TEST(Archives, ThatHideImagesByDamageAreRefused) {
   const auto whole = real_files().read(folder / "whole.tar");
   ASSERT_EQ(open_image_collection(folder / "whole.tar", silent())->size(), 6);
   const auto third = whole.find("3.png");
-  const auto refused = [&](const std::string& bytes, const char* what) {
+  const auto expect_refused = [&](const std::string& bytes, const char* what) {
     real_files().replace(folder / "bad.tar", bytes);
     EXPECT_THAT(message_of([&] { open_image_collection(folder / "bad.tar", silent()); }), HasSubstr("bad.tar")) << what;
   };
   auto bytes = whole;
   bytes[third + 2] ^= 1;
-  refused(bytes, "a flipped bit");
+  expect_refused(bytes, "a flipped bit");
   bytes = whole;
   std::fill_n(bytes.begin() + static_cast<int64_t>(third), 512, '\0');
-  refused(bytes, "a block of zeros");
-  refused(whole.substr(0, third), "no end");
+  expect_refused(bytes, "a block of zeros");
+  expect_refused(whole.substr(0, third), "no end");
 }
 
 /// A folder of images, with what the log was told.

@@ -34,8 +34,7 @@ torch::Tensor plain(int64_t height, int64_t width, int red, int64_t channels = 3
 }
 
 torch::Tensor noise(int64_t height, int64_t width) {
-  torch::manual_seed(2);
-  return torch::randint(0, 256, {height, width, 3}, torch::kUInt8);
+  return torch::randint(0, 256, {height, width, 3}, RandomStreams(2).at("pixels", 0), torch::kUInt8);
 }
 
 void put(const std::filesystem::path& path, const std::string& bytes) {
@@ -103,17 +102,17 @@ TEST(Images, DrawIsPureAndReachesAll) {
 
 TEST(Images, AreResizedAsPillowDoesAfterTheCrop) {
   const auto image = noise(50, 80);
-  const auto expect = [&](const std::string& crop, const torch::Tensor& part) {
+  const auto expect_part = [&](const std::string& crop, const torch::Tensor& part) {
     const auto expected = io::resize_uint8(part, 16, 16, io::Filter::lanczos).permute({2, 0, 1});
     const auto out = prepare_image(image, {.size = 16, .crop = crop, .filter = "lanczos"});
     EXPECT_TRUE(torch::equal(out, expected)) << crop;
   };
-  expect("centre", image.slice(1, 15, 65));
-  expect("none", image);
-  expect("20x30", image.slice(0, 10, 40).slice(1, 30, 50));
-  expect("20x30+7,-4", image.slice(0, 6, 36).slice(1, 37, 57));
-  expect("20x30-7,4", image.slice(0, 14, 44).slice(1, 23, 43));
-  expect("20x30+-7,+4", image.slice(0, 14, 44).slice(1, 23, 43));
+  expect_part("centre", image.slice(1, 15, 65));
+  expect_part("none", image);
+  expect_part("20x30", image.slice(0, 10, 40).slice(1, 30, 50));
+  expect_part("20x30+7,-4", image.slice(0, 6, 36).slice(1, 37, 57));
+  expect_part("20x30-7,4", image.slice(0, 14, 44).slice(1, 23, 43));
+  expect_part("20x30+-7,+4", image.slice(0, 14, 44).slice(1, 23, 43));
 }
 
 TEST(Images, CompositeTransparencyAndDropColour) {
@@ -291,8 +290,7 @@ TEST(Images, TellWhatTheCentreCropLeavesOut) {
 }
 
 std::string deep(int64_t most, int64_t seed = 1) {
-  torch::manual_seed(seed);
-  auto values = torch::randint(0, most, {12, 12, 1});
+  auto values = torch::randint(0, most, {12, 12, 1}, RandomStreams(1).at("samples", seed), torch::kInt64);
   values[0][0][0] = most;
   values[0][1][0] = 0;
   return io::encode_png(testing::deep_image(values));

@@ -12,6 +12,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
+#include "monge/core/random.h"
 #include "monge/data/images.h"
 #include "monge/data/packed_set.h"
 #include "monge/io/archive.h"
@@ -38,8 +39,7 @@ void put(const fs::path& path, const std::string& bytes) {
 }
 
 torch::Tensor noise(int64_t seed, int64_t height, int64_t width) {
-  torch::manual_seed(seed);
-  return torch::randint(0, 256, {height, width, 3}, torch::kUInt8);
+  return torch::randint(0, 256, {height, width, 3}, RandomStreams(1).at("pixels", seed), torch::kUInt8);
 }
 
 /// `count` images of different sizes: "00.png", "01.jpg", ...
@@ -132,7 +132,7 @@ TEST(Pack, KeepsEncodedFilesAsTheyAre) {
   EXPECT_TRUE(verify_packed_set(folder / "packed").empty());
   pack_all(folder / "set", folder / "pixels", small());
   EXPECT_THAT(message_of([&] { pack_all(folder / "pixels", folder / "again", options); }),
-              HasSubstr("leave out --encoded"));
+              HasSubstr("leave out PackOptions::encoded"));
 }
 
 TEST(Pack, PreparesInOneLineAsTheAnimeFacesWant) {
@@ -322,7 +322,7 @@ TEST(Pack, NamesAllThatCannotBeUsedOrSkipsThem) {
   put(folder / "set/08.png", io::encode_png(noise(3, 30, 30)).substr(0, 500));
   const auto message = message_of([&] { pack_all(folder / "set", folder / "packed", small()); });
   EXPECT_THAT(message, AllOf(HasSubstr("3 of 9 images"), HasSubstr("01.jpg"), HasSubstr("05.jpg"), HasSubstr("08.png"),
-                             HasSubstr("--on-error skip")));
+                             HasSubstr("PackOptions::on_error = \"skip\"")));
   EXPECT_FALSE(fs::exists(folder / "packed"));
   auto skip = small();
   skip.on_error = "skip";
@@ -438,8 +438,7 @@ TEST(PackedSet, KeepsOddNames) {
 
 TEST(Pack, BringsUprightAndScalesTwelveBits) {
   const ScratchFolder folder;
-  torch::manual_seed(5);
-  const auto values = torch::randint(0, 4096, {16, 16, 1});
+  const auto values = torch::randint(0, 4096, {16, 16, 1}, RandomStreams(5).at("samples", 0), torch::kInt64);
   put(folder / "set/deep.png", io::encode_png(testing::deep_image(values)));
   put(folder / "set/turned.png", testing::png_with_exif(io::encode_png(noise(2, 16, 16)), testing::exif_block(3)));
   auto options = small();

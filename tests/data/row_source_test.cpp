@@ -59,7 +59,7 @@ TEST(RowSource, GivesIntegersWithoutSignAndExactValues) {
 
 TEST(RowSource, KeepsBytesOfImagesAndConvertsThoseOfVectors) {
   const auto bytes = torch::tensor({0, 255, 51, 1, 2, 3}, torch::kUInt8);
-  const RowSource images("pictures", bytes.view({2, 3, 1, 1})), vectors("vectors", bytes.view({2, 3}));
+  const RowSource images("images", bytes.view({2, 3, 1, 1})), vectors("vectors", bytes.view({2, 3}));
   EXPECT_EQ(images.stored_items({1}).scalar_type(), torch::kUInt8);
   EXPECT_TRUE(torch::allclose(images.items({0}).flatten(), torch::tensor({-1.f, 1.f, -0.6f})));
   EXPECT_TRUE(torch::equal(vectors.items({0}).flatten(), torch::tensor({0.f, 255.f, 51.f})));

@@ -27,7 +27,7 @@ void put(const fs::path& path, const std::string& bytes) {
 TEST(Split, SaysWhatIsWrong) {
   for (const char* bad : {"", "train", "train=", "train=0", "train=1.5", "a=0.7,b=0.7", "a=0.5,a=0.5", "../x=0.5",
                           "a=0.5,", ".a=1", "a/b=1", "a=nan"}) {
-    EXPECT_THAT(message_of([&] { parse_split(bad); }), HasSubstr("--split")) << bad;
+    EXPECT_THAT(message_of([&] { parse_split(bad); }), HasSubstr("PackOptions::split")) << bad;
   }
 }
 

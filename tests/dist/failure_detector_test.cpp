@@ -18,221 +18,226 @@ using monge::testing::run_ranks;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-/// Verdicts by rank.
-class Verdicts {
+/// What the detectors of the ranks decided.
+class Failures {
  public:
-  explicit Verdicts(int64_t ranks) : promises_(static_cast<size_t>(ranks)) {}
+  explicit Failures(int64_t ranks) : promises_(static_cast<size_t>(ranks)) {}
   FailureCallbacks of(int64_t rank) {
-    return {
-        .speak =
-            [this, rank](const JobFailure& verdict) {
-              const std::lock_guard lock(guard_);
-              spoken_ += text(rank, ": ", verdict.message, '\n');
-            },
-        .ended = [this, rank](const JobFailure& verdict) { promises_[static_cast<size_t>(rank)].set_value(verdict); }};
+    return {.report =
+                [this, rank](const JobFailure& failure) {
+                  const std::lock_guard lock(guard_);
+                  reported_ += text(rank, ": ", failure.message, '\n');
+                },
+            .end_process =
+                [this, rank](const JobFailure& failure) { promises_[static_cast<size_t>(rank)].set_value(failure); }};
   }
-  /// What was said to the user, and by whom.
-  std::string spoken() {
+  /// The reports to the user, each after its rank.
+  std::string reported() {
     const std::lock_guard lock(guard_);
-    return spoken_;
+    return reported_;
   }
   JobFailure wait(int64_t rank) {
     auto result = promises_[static_cast<size_t>(rank)].get_future();
-    if (result.wait_for(std::chrono::seconds(30)) != std::future_status::ready) return {"no verdict came", -1, false};
+    if (result.wait_for(std::chrono::seconds(30)) != std::future_status::ready)
+      return {"no failure was decided", -1, false};
     return result.get();
   }
 
  private:
   std::vector<std::promise<JobFailure>> promises_;
   std::mutex guard_;
-  std::string spoken_;
+  std::string reported_;
 };
 
-TEST(Watch, LetsAJobThatEndsWellEnd) {
-  std::atomic<int> verdicts{0};
-  run_ranks(3, [&](auto group) {
-    auto watch = std::make_unique<FailureDetector>(
-        *group, FailureDetectorOptions{.beat = Seconds(0.05)},
-        FailureCallbacks{[&](const JobFailure&) { ++verdicts; }, [&](const JobFailure&) { ++verdicts; }});
-    for (int i = 0; i < 5; ++i) group->barrier();
-    group->barrier();
-    watch->leave();
-    group->close();
-    watch.reset();
+TEST(FailureDetector, LetsAJobThatEndsWellEnd) {
+  std::atomic<int> failures{0};
+  run_ranks(3, [&](auto& group) {
+    auto detector = std::make_unique<FailureDetector>(
+        group, FailureDetectorOptions{.heartbeat_interval = Seconds(0.05)},
+        FailureCallbacks{[&](const JobFailure&) { ++failures; }, [&](const JobFailure&) { ++failures; }});
+    for (int i = 0; i < 5; ++i) group.barrier();
+    group.barrier();
+    detector->leave();
+    group.close();
+    detector.reset();
   });
-  EXPECT_EQ(verdicts, 0);
+  EXPECT_EQ(failures, 0);
 }
 
-TEST(Watch, TellsAllOfAFailureAndOneSpeaks) {
-  Verdicts verdicts(3);
-  run_ranks(3, [&](auto group) {
-    FailureDetector watch(*group, {.beat = Seconds(0.05)}, verdicts.of(group->rank()));
-    if (group->rank() == 1) {
-      const auto own = watch.fail("an image cannot be read\nat all", 2);
-      EXPECT_TRUE(own.spoken);
-      EXPECT_THAT(verdicts.spoken(), HasSubstr("0: rank 1 on host "))
-          << "it must be said before the one that failed can end";
+TEST(FailureDetector, NotifiesAllOfAFailureAndOneReportsIt) {
+  Failures failures(3);
+  run_ranks(3, [&](auto& group) {
+    FailureDetector detector(group, {.heartbeat_interval = Seconds(0.05)}, failures.of(group.rank()));
+    if (group.rank() == 1) {
+      const auto own = detector.fail("an image cannot be read\nat all", 2);
+      EXPECT_TRUE(own.reported);
+      EXPECT_THAT(failures.reported(), HasSubstr("0: rank 1 on host "))
+          << "it must be reported before the rank that failed can end";
       EXPECT_EQ(own.code, 2);
       return;
     }
-    const auto verdict = verdicts.wait(group->rank());
-    EXPECT_THAT(verdict.message, AllOf(HasSubstr("rank 1 on host "), HasSubstr("an image cannot be read\nat all")));
-    EXPECT_EQ(verdict.code, 2);
+    const auto failure = failures.wait(group.rank());
+    EXPECT_THAT(failure.message, AllOf(HasSubstr("rank 1 on host "), HasSubstr("an image cannot be read\nat all")));
+    EXPECT_EQ(failure.code, 2);
   });
 }
 
-TEST(Watch, AFailureThatAllHaveIsToldAsNobodysOwn) {
-  Verdicts verdicts(3);
+TEST(FailureDetector, AFailureOfAllRanksNamesNone) {
+  Failures failures(3);
   std::promise<void> first;
   const auto after = first.get_future().share();
-  run_ranks(3, [&](auto group) {
-    FailureDetector watch(*group, {.beat = Seconds(0.05), .own = Seconds(60)}, verdicts.of(group->rank()));
-    // fail() waits for the verdict, so that the one who was first can only say before it that it is about to fail.
-    if (group->rank() == 1) first.set_value();
-    if (group->is_root()) after.wait();
-    const auto verdict = watch.fail("x.npy: no such file", 2);
-    EXPECT_EQ(verdict.message, "x.npy: no such file");
-    EXPECT_EQ(verdict.code, 2);
-    EXPECT_TRUE(verdict.spoken);
+  run_ranks(3, [&](auto& group) {
+    FailureDetector detector(group, {.heartbeat_interval = Seconds(0.05), .own_failure_wait = Seconds(60)},
+                             failures.of(group.rank()));
+    // fail() blocks until the job's failure is decided, so the first rank signals before it calls fail().
+    if (group.rank() == 1) first.set_value();
+    if (group.is_root()) after.wait();
+    const auto failure = detector.fail("x.npy: no such file", 2);
+    EXPECT_EQ(failure.message, "x.npy: no such file");
+    EXPECT_EQ(failure.code, 2);
+    EXPECT_TRUE(failure.reported);
   });
-  EXPECT_EQ(verdicts.spoken(), "0: x.npy: no such file\n");
+  EXPECT_EQ(failures.reported(), "0: x.npy: no such file\n");
 }
 
-TEST(Watch, AFailureOfRank0IsSpokenByIt) {
-  Verdicts verdicts(2);
-  run_ranks(2, [&](auto group) {
-    FailureDetector watch(*group, {.beat = Seconds(0.05)}, verdicts.of(group->rank()));
-    if (group->is_root()) {
-      const auto own = watch.fail("the disk is full", 1);
-      EXPECT_TRUE(own.spoken);
-      EXPECT_EQ(verdicts.spoken(), "0: the disk is full\n");
+TEST(FailureDetector, TheRootReportsItsOwnFailure) {
+  Failures failures(2);
+  run_ranks(2, [&](auto& group) {
+    FailureDetector detector(group, {.heartbeat_interval = Seconds(0.05)}, failures.of(group.rank()));
+    if (group.is_root()) {
+      const auto own = detector.fail("the disk is full", 1);
+      EXPECT_TRUE(own.reported);
+      EXPECT_EQ(failures.reported(), "0: the disk is full\n");
       EXPECT_THAT(own.message, "the disk is full");
     } else {
-      const auto verdict = verdicts.wait(1);
-      EXPECT_THAT(verdict.message, HasSubstr("the disk is full"));
+      const auto failure = failures.wait(1);
+      EXPECT_THAT(failure.message, HasSubstr("the disk is full"));
     }
   });
 }
 
-// As where the file system fails while the way on is looked for.
-TEST(Watch, WordsThatCannotBeSaidDoNotKeepTheJobFromEnding) {
-  Verdicts verdicts(2);
-  run_ranks(2, [&](auto group) {
-    auto calls = verdicts.of(group->rank());
-    if (group->is_root()) calls.speak = [](const JobFailure&) { throw std::runtime_error("Stale file handle"); };
-    FailureDetector watch(*group, {.beat = Seconds(0.05)}, calls);
-    if (group->rank() == 1) {
-      EXPECT_EQ(watch.fail("an image cannot be read", 2).code, 2);
+// The file system may fail while the hint on how to resume is made.
+TEST(FailureDetector, AReportThatFailsDoesNotKeepTheJobFromEnding) {
+  Failures failures(2);
+  run_ranks(2, [&](auto& group) {
+    auto calls = failures.of(group.rank());
+    if (group.is_root()) calls.report = [](const JobFailure&) { throw std::runtime_error("Stale file handle"); };
+    FailureDetector detector(group, {.heartbeat_interval = Seconds(0.05)}, calls);
+    if (group.rank() == 1) {
+      EXPECT_EQ(detector.fail("an image cannot be read", 2).code, 2);
       return;
     }
-    const auto verdict = verdicts.wait(0);
-    EXPECT_THAT(verdict.message, HasSubstr("an image cannot be read"));
-    EXPECT_EQ(verdict.code, 2);
+    const auto failure = failures.wait(0);
+    EXPECT_THAT(failure.message, HasSubstr("an image cannot be read"));
+    EXPECT_EQ(failure.code, 2);
   });
 }
 
-TEST(Watch, WhatItsThreadThrowsEndsNoProcess) {
+TEST(FailureDetector, AnExceptionOfItsThreadDoesNotEndTheProcess) {
   std::promise<void> thrown;
   const auto until = thrown.get_future().share();
-  run_ranks(2, [&](auto group) {
+  run_ranks(2, [&](auto& group) {
     FailureCallbacks calls{[](const JobFailure&) {},
                            [&](const JobFailure&) {
                              thrown.set_value();
                              throw 7;
                            }};
-    if (!group->is_root()) calls.ended = [](const JobFailure&) {};
-    FailureDetector watch(*group, {.beat = Seconds(0.05)}, calls);
-    if (group->rank() == 1) watch.fail("an image cannot be read", 2);
+    if (!group.is_root()) calls.end_process = [](const JobFailure&) {};
+    FailureDetector detector(group, {.heartbeat_interval = Seconds(0.05)}, calls);
+    if (group.rank() == 1) detector.fail("an image cannot be read", 2);
     until.wait();
   });
 }
 
 // The others are gone already, or fail by themselves.
-TEST(Watch, WhoFailsWhileAllPartWaitsForNoVerdict) {
-  run_ranks(2, [&](auto group) {
-    FailureDetector watch(*group, {.beat = Seconds(0.05)}, {[](const JobFailure&) {}, [](const JobFailure&) {}});
-    group->barrier();
-    watch.leave();
+TEST(FailureDetector, ARankThatFailsWhileAllLeaveDoesNotWait) {
+  run_ranks(2, [&](auto& group) {
+    FailureDetector detector(group, {.heartbeat_interval = Seconds(0.05)},
+                             {[](const JobFailure&) {}, [](const JobFailure&) {}});
+    group.barrier();
+    detector.leave();
     const auto began = std::chrono::steady_clock::now();
-    const auto own = watch.fail("the connection broke", 1);
+    const auto own = detector.fail("the connection broke", 1);
     EXPECT_EQ(own.message, "the connection broke");
-    EXPECT_FALSE(own.spoken);
+    EXPECT_FALSE(own.reported);
     EXPECT_LT(Seconds(std::chrono::steady_clock::now() - began).count(), 2);
-    group->barrier();
+    group.barrier();
   });
 }
 
 // As a process that is killed: its connections close.
-TEST(Watch, NoticesARankThatIsGone) {
-  Verdicts verdicts(3);
+TEST(FailureDetector, NoticesARankThatIsGone) {
+  Failures failures(3);
   std::promise<void> seen;
   const auto until = seen.get_future().share();
-  run_ranks(3, [&](auto group) {
-    auto watch = std::make_unique<FailureDetector>(*group, FailureDetectorOptions{.beat = Seconds(0.05)},
-                                                   verdicts.of(group->rank()));
-    if (group->rank() == 2) {
-      watch.reset();
+  run_ranks(3, [&](auto& group) {
+    auto detector = std::make_unique<FailureDetector>(
+        group, FailureDetectorOptions{.heartbeat_interval = Seconds(0.05)}, failures.of(group.rank()));
+    if (group.rank() == 2) {
+      detector.reset();
       until.wait();
       return;
     }
-    const auto verdict = verdicts.wait(group->rank());
-    EXPECT_THAT(verdict.message, AllOf(HasSubstr("rank 2 on host "), HasSubstr("is gone")));
-    if (group->is_root()) seen.set_value();
+    const auto failure = failures.wait(group.rank());
+    EXPECT_THAT(failure.message, AllOf(HasSubstr("rank 2 on host "), HasSubstr("is gone")));
+    if (group.is_root()) seen.set_value();
   });
 }
 
-TEST(Watch, NoticesARankThatStaysBehind) {
-  Verdicts verdicts(3);
+TEST(FailureDetector, NoticesARankThatStaysBehind) {
+  Failures failures(3);
   std::promise<void> seen;
   const auto until = seen.get_future().share();
-  run_ranks(3, [&](auto group) {
-    FailureDetector watch(*group, {.beat = Seconds(0.05), .stall = Seconds(1)}, verdicts.of(group->rank()));
-    if (group->rank() == 1) {
+  run_ranks(3, [&](auto& group) {
+    FailureDetector detector(group, {.heartbeat_interval = Seconds(0.05), .stall_timeout = Seconds(1)},
+                             failures.of(group.rank()));
+    if (group.rank() == 1) {
       until.wait();  // hangs, while the others wait for it
-      group->barrier();
+      group.barrier();
       return;
     }
-    std::thread stuck([&] { group->barrier(); });
-    const auto verdict = verdicts.wait(group->rank());
-    EXPECT_THAT(verdict.message, AllOf(HasSubstr("rank 1 on host "), HasSubstr("hangs"), HasSubstr("1 s"),
+    std::thread stuck([&] { group.barrier(); });
+    const auto failure = failures.wait(group.rank());
+    EXPECT_THAT(failure.message, AllOf(HasSubstr("rank 1 on host "), HasSubstr("hangs"), HasSubstr("1 s"),
                                        HasSubstr("parallel.timeout")));
-    if (group->is_root()) seen.set_value();
+    if (group.is_root()) seen.set_value();
     stuck.join();
   });
 }
 
 // Slow together is not behind: ranks whose operations take longer than the limit.
-TEST(Watch, RanksThatAreSlowTogetherAreLeftAlone) {
-  std::atomic<int> verdicts{0};
-  run_ranks(2, [&](auto group) {
-    const auto count = [&](const JobFailure&) { ++verdicts; };
-    auto watch = std::make_unique<FailureDetector>(
-        *group, FailureDetectorOptions{.beat = Seconds(0.05), .stall = Seconds(0.5)}, FailureCallbacks{count, count});
+TEST(FailureDetector, LeavesRanksAloneThatAreSlowTogether) {
+  std::atomic<int> failures{0};
+  run_ranks(2, [&](auto& group) {
+    const auto count = [&](const JobFailure&) { ++failures; };
+    auto detector = std::make_unique<FailureDetector>(
+        group, FailureDetectorOptions{.heartbeat_interval = Seconds(0.05), .stall_timeout = Seconds(0.5)},
+        FailureCallbacks{count, count});
     for (int i = 0; i < 2; ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(group->is_root() ? 1000 : 900));
-      group->barrier();
+      std::this_thread::sleep_for(std::chrono::milliseconds(group.is_root() ? 1000 : 900));
+      group.barrier();
     }
-    watch->leave();
-    group->close();
+    detector->leave();
+    group.close();
   });
-  EXPECT_EQ(verdicts, 0);
+  EXPECT_EQ(failures, 0);
 }
 
-TEST(Watch, ARankWithoutRank0JudgesForItself) {
-  Verdicts verdicts(2);
+TEST(FailureDetector, ARankWithoutTheRootDecidesForItself) {
+  Failures failures(2);
   std::promise<void> seen;
   const auto until = seen.get_future().share();
-  run_ranks(2, [&](auto group) {
-    auto watch = std::make_unique<FailureDetector>(*group, FailureDetectorOptions{.beat = Seconds(0.05)},
-                                                   verdicts.of(group->rank()));
-    if (group->is_root()) {
-      watch.reset();
+  run_ranks(2, [&](auto& group) {
+    auto detector = std::make_unique<FailureDetector>(
+        group, FailureDetectorOptions{.heartbeat_interval = Seconds(0.05)}, failures.of(group.rank()));
+    if (group.is_root()) {
+      detector.reset();
       until.wait();
       return;
     }
-    const auto verdict = verdicts.wait(1);
-    EXPECT_THAT(verdict.message, AllOf(HasSubstr("rank 0 on host "), HasSubstr("is gone")));
-    EXPECT_THAT(verdicts.spoken(), HasSubstr("1: rank 0 on host "));
+    const auto failure = failures.wait(1);
+    EXPECT_THAT(failure.message, AllOf(HasSubstr("rank 0 on host "), HasSubstr("is gone")));
+    EXPECT_THAT(failures.reported(), HasSubstr("1: rank 0 on host "));
     seen.set_value();
   });
 }

@@ -7,49 +7,48 @@
 namespace monge::dist {
 namespace {
 
-TEST(ProgressReduction, AloneHearsAtOnce) {
-  ProgressReduction tally(nullptr);
-  EXPECT_EQ(tally.done(), 0);
-  tally.post(3, 1, false);
-  EXPECT_EQ(tally.done(), 3);
-  EXPECT_EQ(tally.left_out(), 1);
-  EXPECT_FALSE(tally.stop());
-  tally.post(4, 1, true);
-  EXPECT_TRUE(tally.stop());
+TEST(ProgressReduction, ASingleRankReadsItsCountsAtOnce) {
+  ProgressReduction progress(ProcessGroup::single());
+  EXPECT_EQ(progress.done(), 0);
+  progress.post(3, 1, false);
+  EXPECT_EQ(progress.done(), 3);
+  EXPECT_EQ(progress.left_out(), 1);
+  EXPECT_FALSE(progress.stop());
+  progress.post(4, 1, true);
+  EXPECT_TRUE(progress.stop());
 }
 
-TEST(ProgressReduction, OfSeveralRanksIsHeardOnePieceLater) {
-  int64_t heard = 0;
-  testing::run_ranks(3, [&](const std::shared_ptr<ProcessGroup>& group) {
-    ProgressReduction tally(group.get());
-    tally.post(0, 0, false);
-    tally.post(group->rank() + 1, group->rank(), group->rank() == 2);
-    EXPECT_EQ(tally.done(), 0);
-    EXPECT_FALSE(tally.stop());
-    tally.post(5, 0, false);
-    EXPECT_EQ(tally.done(), 1 + 2 + 3);
-    EXPECT_EQ(tally.left_out(), 0 + 1 + 2);
-    EXPECT_TRUE(tally.stop());
-    tally.receive();
-    EXPECT_EQ(tally.done(), 15);
-    tally.receive();  // once more is nothing
-    EXPECT_EQ(tally.done(), 15);
-    if (group->is_root()) heard = tally.done();
-    // One that is not heard any more delays nobody: the next operation is as good as ever.
-    tally.post(6, 0, false);
-    group->barrier();
+TEST(ProgressReduction, SeveralRanksReadTheGlobalCountsOnePieceLater) {
+  int64_t received = 0;
+  testing::run_ranks(3, [&](ProcessGroup& group) {
+    ProgressReduction progress(group);
+    progress.post(0, 0, false);
+    progress.post(group.rank() + 1, group.rank(), group.rank() == 2);
+    EXPECT_EQ(progress.done(), 0);
+    EXPECT_FALSE(progress.stop());
+    progress.post(5, 0, false);
+    EXPECT_EQ(progress.done(), 1 + 2 + 3);
+    EXPECT_EQ(progress.left_out(), 0 + 1 + 2);
+    EXPECT_TRUE(progress.stop());
+    progress.receive();
+    EXPECT_EQ(progress.done(), 15);
+    progress.receive();  // once more is nothing
+    EXPECT_EQ(progress.done(), 15);
+    if (group.is_root()) received = progress.done();
+    // Counts that nobody receives delay no rank: the next operation works as ever.
+    progress.post(6, 0, false);
+    group.barrier();
   });
-  EXPECT_EQ(heard, 15);
+  EXPECT_EQ(received, 15);
 }
 
-// Together they cover everything once, in equally many pieces.
-TEST(WorkPartition, CoverAllOnceInEquallyMany) {
+TEST(WorkPartition, CoversEverythingOnceInEquallyManyPieces) {
   for (const int64_t ranks : {1, 2, 5}) {
     for (const int64_t count : {1, 4, 12, 13}) {
       std::vector<std::vector<Slice>> of_rank(static_cast<size_t>(ranks));
-      testing::run_ranks(ranks, [&](const std::shared_ptr<ProcessGroup>& group) {
-        const WorkPartition pieces(count, 3, group.get());
-        for (int64_t i = 0; i < pieces.count(); ++i) of_rank[static_cast<size_t>(group->rank())].push_back(pieces[i]);
+      testing::run_ranks(ranks, [&](ProcessGroup& group) {
+        const WorkPartition pieces(count, 3, group);
+        for (int64_t i = 0; i < pieces.count(); ++i) of_rank[static_cast<size_t>(group.rank())].push_back(pieces[i]);
       });
       int64_t at = 0;
       for (const auto& pieces : of_rank) {
@@ -63,7 +62,7 @@ TEST(WorkPartition, CoverAllOnceInEquallyMany) {
       EXPECT_EQ(at, count);
     }
   }
-  EXPECT_EQ(WorkPartition(0, 3, nullptr).count(), 0);
+  EXPECT_EQ(WorkPartition(0, 3, ProcessGroup::single()).count(), 0);
 }
 
 }  // namespace

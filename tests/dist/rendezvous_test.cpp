@@ -12,25 +12,15 @@
 #include <thread>
 
 #include "monge/core/error.h"
+#include "tests/support/ranks.h"
 #include "tests/support/support.h"
 
 namespace monge::dist {
 namespace {
 
+using monge::testing::MeetingPoint;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-Launch launch_of(int64_t rank, int64_t size, uint16_t port) {
-  Launch launch;
-  launch.kind = Launch::Kind::environment;
-  launch.rank = rank;
-  launch.size = size;
-  launch.host = "127.0.0.1";
-  launch.port = port;
-  return launch;
-}
-
-uint16_t free_port() { return Listener(true).port(); }
 
 /// Ports of the loopback on which this process listens.
 std::vector<uint16_t> own_ports() {
@@ -54,52 +44,74 @@ std::vector<uint16_t> own_ports() {
 }
 
 TEST(Rendezvous, RanksMeet) {
-  const auto port = free_port();
+  const MeetingPoint point;
   std::vector<std::future<std::vector<std::string>>> ranks;
   for (int64_t rank = 0; rank < 3; ++rank) {
-    ranks.push_back(std::async(
-        std::launch::async, [=] { return meet(launch_of(rank, 3, port), Seconds(30))->gather(std::to_string(rank)); }));
+    ranks.push_back(std::async(std::launch::async, [&point, rank] {
+      return meet(point.launch(rank, 3), Seconds(30))->gather(std::to_string(rank));
+    }));
   }
   for (auto& rank : ranks) EXPECT_THAT(rank.get(), ::testing::ElementsAre("0", "1", "2"));
 }
 
-// Connections that say nothing, or something else, to any port that listens.
-TEST(Rendezvous, StrangersDoNotKeepRanksFromMeeting) {
-  const auto port = free_port();
+TEST(Rendezvous, TheRootOpensThePortItself) {
+  const testing::BoundPort port;
+  const auto launch = [&](int64_t rank) {
+    auto out = MeetingPoint().launch(1, 2);
+    out.rank = rank;
+    out.port = port.port();
+    return out;
+  };
+  auto second = std::async(std::launch::async, [&] { return meet(launch(1), Seconds(30))->gather("1"); });
+  EXPECT_THAT(meet(launch(0), Seconds(30))->gather("0"), ::testing::ElementsAre("0", "1"));
+  EXPECT_THAT(second.get(), ::testing::ElementsAre("0", "1"));
+}
+
+// Peers that send nothing, or not the token, to any port that listens.
+TEST(Rendezvous, UnauthenticatedPeersDoNotKeepRanksFromMeeting) {
+  const MeetingPoint point;
   std::atomic<bool> met{false};
-  std::vector<Socket> strangers;
-  auto second = std::async(std::launch::async, [=] { return meet(launch_of(1, 2, port), Seconds(30))->gather("1"); });
+  std::vector<Socket> peers;
+  auto second = std::async(std::launch::async, [&] { return meet(point.launch(1, 2), Seconds(30))->gather("1"); });
   auto crowd = std::async(std::launch::async, [&] {
     while (!met) {
       for (const auto listening : own_ports()) {
-        if (strangers.size() > 300) continue;
+        if (peers.size() > 300) continue;
         try {
-          strangers.push_back(Socket::connect("127.0.0.1", listening, Seconds(1)));
-          if (strangers.size() % 2) strangers.back().send("hello", 5);
+          peers.push_back(Socket::connect("127.0.0.1", listening, Seconds(1)));
+          if (peers.size() % 2) peers.back().send("hello", 5);
         } catch (const SystemError&) {
         }
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   });
-  const auto told = meet(launch_of(0, 2, port), Seconds(30))->gather("0");
+  const auto gathered = meet(point.launch(0, 2), Seconds(30))->gather("0");
   EXPECT_THAT(second.get(), ::testing::ElementsAre("0", "1"));
-  EXPECT_THAT(told, ::testing::ElementsAre("0", "1"));
+  EXPECT_THAT(gathered, ::testing::ElementsAre("0", "1"));
   met = true;
   crowd.get();
 }
 
 TEST(Rendezvous, NamesThoseThatDidNotCome) {
-  const auto port = free_port();
-  EXPECT_THAT(testing::message_of([&] { meet(launch_of(0, 4, port), Seconds(1)); }),
+  const MeetingPoint point;
+  EXPECT_THAT(testing::message_of([&] { meet(point.launch(0, 4), Seconds(1)); }),
               AllOf(HasSubstr("3 of 4 ranks did not come"), HasSubstr("number 1, 2, 3")));
 }
 
-TEST(Rendezvous, APortThatIsTakenAndARank0ThatIsNotThere) {
-  const Listener taken(true);
-  EXPECT_THAT(testing::message_of([&] { meet(launch_of(0, 2, taken.port()), Seconds(2)); }),
+TEST(Rendezvous, NamesThePortThatIsTaken) {
+  const MeetingPoint taken;
+  auto launch = taken.launch(1, 2);
+  launch.rank = 0;  // without the descriptor that listens there
+  EXPECT_THAT(testing::message_of([&] { meet(launch, Seconds(2)); }),
               AllOf(HasSubstr("MASTER_PORT"), HasSubstr("free")));
-  EXPECT_THAT(testing::message_of([&] { meet(launch_of(1, 2, free_port()), Seconds(2)); }), HasSubstr("MASTER_ADDR"));
+}
+
+TEST(Rendezvous, NamesTheAddressWhereNoRootListens) {
+  const testing::BoundPort nobody_listens;
+  auto launch = MeetingPoint().launch(1, 2);
+  launch.port = nobody_listens.port();
+  EXPECT_THAT(testing::message_of([&] { meet(launch, Seconds(2)); }), HasSubstr("MASTER_ADDR"));
 }
 
 }  // namespace

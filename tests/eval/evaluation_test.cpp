@@ -94,10 +94,10 @@ TEST(Evaluation, JudgesNoMapByATargetThatIsNotFinite) {
             "look for fill values in the target");
   EXPECT_TRUE(std::isnan(figures(result).at("target_error")));
   EXPECT_TRUE(std::isnan(figures(result).at("target_floor")));
-  EXPECT_EQ(result.mse, 0);
+  EXPECT_EQ(result.value("mse"), 0);
   const auto other = evaluate(identity(), *table(0, 0, 0), *table(0, 1, 0), *table_with(3e38, 2), 300, 0);
   EXPECT_THAT(other.verdict(), HasSubstr("1 of 300 training target samples is beyond 1e19"));
-  EXPECT_TRUE(std::isfinite(other.target_error));
+  EXPECT_TRUE(std::isfinite(other.value("target_error")));
   EXPECT_EQ(other.target_verdict(), TargetVerdict::unknown);
 }
 
@@ -105,13 +105,13 @@ TEST(Evaluation, IsOfOutputsAsTheyAreUsed) {
   auto model = identity();
   const auto x = table(0, 0, 0);
   const auto free = evaluate(model, *x, *table(0, 1, 0), *table(0, 2, 0), 300, 0);
-  EXPECT_EQ(free.mse, 0);
+  EXPECT_EQ(free.value("mse"), 0);
   model.set_output_range("0..");
   const auto clamped = evaluate(model, *x, *table(0, 1, 0), *table(0, 2, 0), 300, 0);
   std::vector<int64_t> all(300);
   for (int64_t i = 0; i < 300; ++i) all[static_cast<size_t>(i)] = i;
-  EXPECT_NEAR(clamped.mse, x->items(all).clamp_max(0).square().mean().item<double>(), 1e-6);
-  EXPECT_GT(clamped.target_error, 2 * free.target_error);
+  EXPECT_NEAR(clamped.value("mse"), x->items(all).clamp_max(0).square().mean().item<double>(), 1e-6);
+  EXPECT_GT(clamped.value("target_error"), 2 * free.value("target_error"));
 }
 
 }  // namespace

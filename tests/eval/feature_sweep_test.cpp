@@ -142,10 +142,8 @@ TEST(FeatureSweep, NamesAllBrokenImagesOrSkipsAndCountsThem) {
 /// What each of `ranks` gets.
 std::vector<Sweep> sweep_by(int64_t ranks, const data::ImageSet& set, const SweepOptions& options) {
   std::vector<Sweep> out(static_cast<size_t>(ranks));
-  testing::run_ranks(ranks, [&](const std::shared_ptr<dist::ProcessGroup>& group) {
-    auto own = options;
-    own.group = group.get();
-    out[static_cast<size_t>(group->rank())] = sweep_features(MeanColour(), set, own);
+  testing::run_ranks(ranks, [&](dist::ProcessGroup& group) {
+    out[static_cast<size_t>(group.rank())] = sweep_features(MeanColour(), set, options, group);
   });
   return out;
 }
@@ -177,11 +175,11 @@ TEST(FeatureSweep, AllRanksKnowOfABrokenImage) {
   const data::ImageSet set(folder.scratch.path());
   const auto alone = message_of([&] { sweep_features(MeanColour(), set, {.batch = 2}); });
   std::vector<std::string> messages(3);
-  testing::run_ranks(3, [&](const std::shared_ptr<dist::ProcessGroup>& group) {
+  testing::run_ranks(3, [&](dist::ProcessGroup& group) {
     try {
-      sweep_features(MeanColour(), set, {.batch = 2, .group = group.get()});
+      sweep_features(MeanColour(), set, {.batch = 2}, group);
     } catch (const dist::CommonError& error) {
-      messages[static_cast<size_t>(group->rank())] = error.what();
+      messages[static_cast<size_t>(group.rank())] = error.what();
     }
   });
   for (const auto& message : messages) EXPECT_EQ(message, alone);
@@ -197,9 +195,8 @@ TEST(FeatureSweep, AStopOnOneRankStopsAll) {
   const data::ImageSet set(folder.scratch.path());
   const std::atomic<bool> yes = true, no = false;
   std::atomic<int> incomplete = 0;
-  testing::run_ranks(3, [&](const std::shared_ptr<dist::ProcessGroup>& group) {
-    const auto sweep =
-        sweep_features(MeanColour(), set, {.batch = 1, .stop = group->rank() == 1 ? &yes : &no, .group = group.get()});
+  testing::run_ranks(3, [&](dist::ProcessGroup& group) {
+    const auto sweep = sweep_features(MeanColour(), set, {.batch = 1, .stop = group.rank() == 1 ? &yes : &no}, group);
     incomplete += !sweep.complete;
   });
   EXPECT_EQ(incomplete, 3);
@@ -241,14 +238,14 @@ TEST(FeatureStatistics, OfOtherProtocolsDoNotCompare) {
                     HasSubstr("(legacy, weights 1)")));
   EXPECT_THAT(message_of([&] { frechet_distance(of("clean", "1"), of("clean", "2")); }),
               HasSubstr("different protocols"));
-  EXPECT_THAT(message_of([&] { kernel_distance(of("clean", "1"), of("clean", "1")); }), HasSubstr("--with-features"));
+  EXPECT_THAT(message_of([&] { kernel_distance(of("clean", "1"), of("clean", "1")); }), HasSubstr("keep_features"));
 }
 
 TEST(FeatureStatistics, RefuseOtherFiles) {
   const ScratchFolder out;
   io::write_safetensors(out / "other.safetensors", {{{"mean", torch::zeros({2})}}, {}});
   EXPECT_THAT(message_of([&] { read_statistics(out / "other.safetensors"); }),
-              AllOf(HasSubstr("holds no feature statistics"), HasSubstr("monge stats")));
+              AllOf(HasSubstr("holds no feature statistics"), HasSubstr("eval::write_statistics()")));
   // Whatever is changed in a file, its hash no longer fits.
   const Folder folder;
   write_statistics(out / "good.safetensors",
@@ -265,7 +262,8 @@ TEST(FeatureStatistics, RefuseOtherFiles) {
 
 TEST(FeatureStatistics, WarnOfFewerSamplesThanFeatures) {
   FeatureStatistics few{.protocol = {}, .source = "few", .moments = {100, torch::zeros({2048}), {}}, .features_NF = {}};
-  EXPECT_THAT(few_features_warning(few), AllOf(HasSubstr("100 samples for 2048 features"), HasSubstr("monge kid")));
+  EXPECT_THAT(few_features_warning(few),
+              AllOf(HasSubstr("100 samples for 2048 features"), HasSubstr("eval::kernel_distance()")));
   few.moments.count = 5000;
   EXPECT_EQ(few_features_warning(few), "");
 }

@@ -37,11 +37,11 @@ TEST(FeatureMoments, OfSeveralRanksAreThoseOfAllRows) {
   const auto whole = moments_of(rows);
   const std::vector<std::pair<int64_t, int64_t>> parts{{0, 0}, {0, 700}, {700, 711}, {711, 1300}};
   std::vector<Moments> pooled(4);
-  testing::run_ranks(4, [&](const std::shared_ptr<dist::ProcessGroup>& group) {
-    const auto rank = static_cast<size_t>(group->rank());
+  testing::run_ranks(4, [&](dist::ProcessGroup& group) {
+    const auto rank = static_cast<size_t>(group.rank());
     MomentSum sum;
     sum.add(rows.slice(0, parts[rank].first, parts[rank].second));
-    pooled[rank] = sum.moments(group.get());
+    pooled[rank] = sum.moments(group);
   });
   for (const auto& one : pooled) {
     EXPECT_EQ(one.count, 1300);
@@ -50,10 +50,10 @@ TEST(FeatureMoments, OfSeveralRanksAreThoseOfAllRows) {
     EXPECT_TRUE(torch::equal(one.covariance_FF, pooled[0].covariance_FF));
   }
   EXPECT_THAT(message_of([&] {
-                testing::run_ranks(2, [&](const std::shared_ptr<dist::ProcessGroup>& group) {
+                testing::run_ranks(2, [&](dist::ProcessGroup& group) {
                   MomentSum sum;
-                  sum.add(rows.narrow(0, 0, group->rank()));
-                  sum.moments(group.get());
+                  sum.add(rows.narrow(0, 0, group.rank()));
+                  sum.moments(group);
                 });
               }),
               HasSubstr("at least 2 samples, got 1"));

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include "monge/core/random.h"
 #include "tests/support/support.h"
 
 namespace monge::eval {
@@ -12,8 +13,8 @@ namespace {
 using monge::testing::message_of;
 using ::testing::HasSubstr;
 
-torch::Tensor random_covariance(int64_t dim) {
-  const auto root = torch::randn({dim, dim}, torch::kFloat64);
+torch::Tensor random_covariance(int64_t dim, const torch::Generator& stream) {
+  const auto root = torch::randn({dim, dim}, stream, torch::kFloat64);
   return torch::matmul(root, root.t()) + 0.1 * torch::eye(dim, torch::kFloat64);
 }
 
@@ -26,10 +27,10 @@ TEST(GaussianMap, OfOneDimensionIsAffine) {
 }
 
 TEST(GaussianMap, PushesTheCovarianceAndCostsWhatItSays) {
-  torch::manual_seed(4);
+  const auto stream = RandomStreams(4).at("laws", 0);
   const int64_t dim = 5;
-  const auto S_p = random_covariance(dim), S_q = random_covariance(dim);
-  const auto m_p = torch::randn({dim}, torch::kFloat64), m_q = torch::randn({dim}, torch::kFloat64);
+  const auto S_p = random_covariance(dim, stream), S_q = random_covariance(dim, stream);
+  const auto m_p = torch::randn({dim}, stream, torch::kFloat64), m_q = torch::randn({dim}, stream, torch::kFloat64);
   const auto map = gaussian_ot_map(m_p, S_p, m_q, S_q);
   EXPECT_LT(monge::testing::relative_error(torch::matmul(map.A, torch::matmul(S_p, map.A)), S_q), 1e-10);
   // E||x - T(x)||^2 = |m_p - m_q|^2 + tr((I - A) S_p (I - A)')

@@ -117,7 +117,7 @@ TEST(ImageEvaluator, NetsThatAreNotThereAreNamed) {
               HasSubstr("no such feature net"));
   const monge::testing::ScratchFolder empty;
   EXPECT_THAT(message_of([&] { open_features("inception", "clean", empty.path().string(), torch::kCPU); }),
-              HasSubstr("monge weights fetch inception"));
+              HasSubstr("eval::fetch_weights() inception"));
   EXPECT_THAT(message_of([&] { open_lpips("alexx", empty.path().string(), torch::kCPU); }), HasSubstr("alex"));
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include "monge/core/random.h"
 #include "tests/support/support.h"
 
 namespace monge::eval {
@@ -69,19 +70,19 @@ TEST(SignedImages, RefuseWhatIsNotFinite) {
 }
 
 TEST(SignedImages, RefuseABatchThatIsEvidentlyInTheUnitRange) {
-  torch::manual_seed(1);
-  const auto unit = torch::rand({1, 3, 64, 64});
+  const auto unit = torch::rand({1, 3, 64, 64}, RandomStreams(1).at("images", 0));
   EXPECT_THAT(message_of([&] { SignedImages::from_signed(unit); }),
               AllOf(HasSubstr("look as if they were in [0, 1]"), HasSubstr("from_unit"), HasSubstr("Doubt::accept")));
   EXPECT_TRUE(torch::equal(SignedImages::from_signed(unit, SignedImages::Doubt::accept).in_signed(), unit));
 }
 
 TEST(SignedImages, TakeBrightImagesAtTheirWord) {
-  torch::manual_seed(2);
-  const auto white = torch::ones({4, 3, 64, 64}), pale = 0.2 + 0.8 * torch::rand({4, 3, 64, 64});
-  auto one_dark_pixel = torch::rand({4, 3, 64, 64});
+  const auto stream = RandomStreams(2).at("images", 0);
+  const auto white = torch::ones({4, 3, 64, 64}), pale = 0.2 + 0.8 * torch::rand({4, 3, 64, 64}, stream);
+  auto one_dark_pixel = torch::rand({4, 3, 64, 64}, stream);
   one_dark_pixel[2][1][5][6] = -0.1;
-  for (const auto& images : {white, pale, one_dark_pixel, torch::zeros({4, 3, 64, 64}), torch::rand({2, 3, 16, 16})}) {
+  for (const auto& images :
+       {white, pale, one_dark_pixel, torch::zeros({4, 3, 64, 64}), torch::rand({2, 3, 16, 16}, stream)}) {
     EXPECT_TRUE(torch::equal(SignedImages::from_signed(images).in_signed(), images));
   }
 }

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "monge/core/random.h"
 #include "monge/eval/inception_net.h"
 #include "monge/io/npy.h"
 #include "monge/io/torch_checkpoint.h"
@@ -156,14 +157,14 @@ TEST(InceptionGoldens, LegacyFeaturesAndBlocksHold) {
 
 /// The batch is cut into pieces, and images of other sizes lie between.
 TEST(Inception, FeaturesDependOnTheImageAlone) {
-  torch::manual_seed(1);
+  const auto stream = RandomStreams(1).at("images", 0);
   const auto& inception = clean_net();
   EXPECT_EQ(inception.name(), "inception");
   EXPECT_EQ(inception.mode(), "clean");
   EXPECT_EQ(inception.dim(), 2048);
   EXPECT_EQ(inception.hash().size(), 16u);
-  const auto first = torch::randint(0, 256, {20, 31, 3}, torch::kUInt8),
-             second = torch::randint(0, 256, {320, 300, 3}, torch::kUInt8);
+  const auto first = torch::randint(0, 256, {20, 31, 3}, stream, torch::kUInt8),
+             second = torch::randint(0, 256, {320, 300, 3}, stream, torch::kUInt8);
   auto both = inception.features({first, second});
   EXPECT_EQ(both.sizes(), at::IntArrayRef({2, 2048}));
   EXPECT_LT(relative_error(both[0], inception.features({first})[0]), 1e-6);
@@ -175,8 +176,7 @@ TEST(Inception, FeaturesDependOnTheImageAlone) {
 TEST(Inception, ModesPrepareAsTheirFormulasSay) {
   const auto &clean = clean_net(), &legacy = legacy_net();
   // At the net's own size nothing is resized.
-  torch::manual_seed(2);
-  const auto image = torch::randint(0, 256, {299, 299, 3}, torch::kUInt8);
+  const auto image = torch::randint(0, 256, {299, 299, 3}, RandomStreams(2).at("image", 0), torch::kUInt8);
   const auto planes = image.permute({2, 0, 1}).to(torch::kFloat32);
   EXPECT_TRUE(torch::equal(clean.prepared({image})[0], (planes - 128) / 128));
   EXPECT_TRUE(torch::allclose(legacy.prepared({image})[0], planes / 127.5 - 1, 0, 1e-6));

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "monge/core/error.h"
+#include "monge/core/random.h"
 #include "monge/eval/weights.h"
 #include "monge/io/image.h"
 #include "monge/io/torch_checkpoint.h"
@@ -68,16 +69,16 @@ INSTANTIATE_TEST_SUITE_P(Nets, LpipsGoldens, ::testing::Values("alex", "squeeze"
 class RandomLpips {
  public:
   explicit RandomLpips(LpipsNet net) : net_(net) {
-    torch::manual_seed(7);
+    const auto stream = RandomStreams(7).at("weights", 0);
     for (const auto& [key, shape] : LpipsTrunk::shapes(net)) {
       int64_t fan_in = 1;
       for (size_t i = 1; i < shape.size(); ++i) fan_in *= shape[i];
       const double scale = shape.size() == 1 ? 0.1 : std::sqrt(2 / static_cast<double>(fan_in));
-      trunk.tensors.emplace_back(key, torch::randn(shape) * scale);
+      trunk.tensors.emplace_back(key, torch::randn(shape, stream) * scale);
     }
     for (const int64_t channels : LpipsTrunk::tap_channels(net)) {
       heads.tensors.emplace_back("lin" + std::to_string(heads.tensors.size()) + ".model.1.weight",
-                                 torch::rand({1, channels, 1, 1}));
+                                 torch::rand({1, channels, 1, 1}, stream));
     }
   }
 
@@ -94,11 +95,13 @@ class RandomLpips {
   ScratchFolder folder_;
 };
 
-SignedImages noise(std::vector<int64_t> shape) { return SignedImages::from_signed(torch::rand(shape) * 2 - 1); }
+SignedImages noise(std::vector<int64_t> shape, int64_t step = 0) {
+  return SignedImages::from_signed(torch::rand(shape, RandomStreams(8).at("images", step)) * 2 - 1);
+}
 
 TEST(Lpips, IsSymmetricAndZeroForEqualImages) {
   const auto lpips = RandomLpips(LpipsNet::squeeze).load();
-  const auto a = noise({3, 3, 40, 33}), b = noise({3, 3, 40, 33});
+  const auto a = noise({3, 3, 40, 33}), b = noise({3, 3, 40, 33}, 1);
   const auto there = lpips.distance(a, b);
   EXPECT_TRUE(torch::equal(there, lpips.distance(b, a)));
   EXPECT_TRUE(torch::equal(lpips.distance(a, a), torch::zeros({3})));
@@ -110,7 +113,7 @@ TEST(Lpips, IsSymmetricAndZeroForEqualImages) {
 
 TEST(Lpips, TakesAWholeNetAndIgnoresItsClassifier) {
   RandomLpips random(LpipsNet::squeeze);
-  const auto a = noise({1, 3, 32, 32}), b = noise({1, 3, 32, 32});
+  const auto a = noise({1, 3, 32, 32}), b = noise({1, 3, 32, 32}, 1);
   const auto expected = random.load().distance(a, b);
   random.trunk.tensors.emplace_back("classifier.1.weight", torch::ones({4, 512, 1, 1}));
   EXPECT_TRUE(torch::equal(random.load().distance(a, b), expected));

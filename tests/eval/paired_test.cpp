@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "monge/core/random.h"
 #include "tests/support/support.h"
 
 namespace monge::eval {
@@ -70,9 +71,9 @@ TEST(PairedFigures, AreAsByHand) {
 }
 
 TEST(StructuralSimilarity, IsOneForEqualImagesAndSymmetric) {
-  torch::manual_seed(1);
-  const auto a = SignedImages::from_signed(torch::rand({5, 3, 11, 30}) * 2 - 1);
-  const auto b = SignedImages::from_signed(torch::rand({5, 3, 11, 30}) * 2 - 1);
+  const auto stream = RandomStreams(1).at("images", 0);
+  const auto a = SignedImages::from_signed(torch::rand({5, 3, 11, 30}, stream) * 2 - 1);
+  const auto b = SignedImages::from_signed(torch::rand({5, 3, 11, 30}, stream) * 2 - 1);
   EXPECT_TRUE(torch::allclose(structural_similarity(a, a), torch::ones({5}, torch::kFloat64), 0, 1e-12));
   EXPECT_TRUE(torch::equal(structural_similarity(a, b), structural_similarity(b, a)));
 }
@@ -86,9 +87,9 @@ TEST(StructuralSimilarity, OfFlatImagesIsItsLuminanceTerm) {
 
 // 2^16 pixels a block: 70 images of 32 x 32 take two.
 TEST(StructuralSimilarity, DoesNotDependOnItsBlocks) {
-  torch::manual_seed(2);
-  const auto a = SignedImages::from_signed(torch::rand({70, 3, 32, 32}) * 2 - 1);
-  const auto b = SignedImages::from_signed(torch::rand({70, 3, 32, 32}) * 2 - 1);
+  const auto stream = RandomStreams(2).at("images", 0);
+  const auto a = SignedImages::from_signed(torch::rand({70, 3, 32, 32}, stream) * 2 - 1);
+  const auto b = SignedImages::from_signed(torch::rand({70, 3, 32, 32}, stream) * 2 - 1);
   const auto whole = structural_similarity(a, b);
   for (const int64_t i : {0, 63, 64, 69}) {
     EXPECT_DOUBLE_EQ(whole[i].item<double>(),

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include "monge/core/random.h"
 #include "tests/support/support.h"
 
 namespace monge::eval {
@@ -33,31 +34,34 @@ TEST(EnergyDistance, OfWhatIsNotFiniteIsNoNumber) {
 }
 
 TEST(EnergyDistance, IsZeroForEqualSets) {
+  const auto stream = RandomStreams(3).at("samples", 0);
   for (const int64_t dim : {2, 100}) {
-    const auto a = torch::randn({300, dim});
+    const auto a = torch::randn({300, dim}, stream);
     EXPECT_NEAR(energy_distance(a, a), 0, 1e-12);
   }
 }
 
 TEST(EnergyDistance, OfDistinctPairsIsUnbiased) {
-  torch::manual_seed(1);
+  const auto stream = RandomStreams(4).at("samples", 0);
   double sum = 0;
   const int runs = 200;
-  for (int i = 0; i < runs; ++i) sum += energy_distance(torch::randn({20, 3}), torch::randn({30, 3}), Pairs::distinct);
+  for (int i = 0; i < runs; ++i)
+    sum += energy_distance(torch::randn({20, 3}, stream), torch::randn({30, 3}, stream), Pairs::distinct);
   EXPECT_NEAR(sum / runs, 0, 0.012);  // three standard errors; the estimate over all pairs has mean 0.19
 }
 
 TEST(EnergyDistance, OfShiftedNormalsHasItsKnownValue) {
-  torch::manual_seed(2);
+  const auto stream = RandomStreams(5).at("samples", 0);
   // E|N(d, 2)| = 2/sqrt(pi) exp(-d^2/4) + d erf(d/2) for d = 1, twice, minus 2 E|N(0, 2)|.
   const double expected = 2 * (2 / std::sqrt(M_PI) * std::exp(-0.25) + std::erf(0.5)) - 4 / std::sqrt(M_PI);
-  const auto a = torch::randn({3000, 1}), b = torch::randn({3000, 1}) + 1;
+  const auto a = torch::randn({3000, 1}, stream), b = torch::randn({3000, 1}, stream) + 1;
   EXPECT_NEAR(energy_distance(a, b), expected, 0.08);  // three standard errors of the shift, 0.026 * slope 0.9
 }
 
 TEST(EnergyDistance, DoesNotDependOnItsBlocks) {
+  const auto stream = RandomStreams(6).at("samples", 0);
   // 2^22 distances a block: 3,000 x 3,000 pairs take three blocks.
-  const auto a = torch::randn({3000, 2}), b = torch::randn({3000, 2}) + 0.5;
+  const auto a = torch::randn({3000, 2}, stream), b = torch::randn({3000, 2}, stream) + 0.5;
   const double whole = torch::cdist(a.to(torch::kFloat64), b.to(torch::kFloat64)).mean().item<double>();
   const double within = torch::cdist(a.to(torch::kFloat64), a.to(torch::kFloat64)).mean().item<double>() +
                         torch::cdist(b.to(torch::kFloat64), b.to(torch::kFloat64)).mean().item<double>();
@@ -79,7 +83,8 @@ TEST(SlicedWasserstein, OfALineIsTheDistanceOfItsQuantiles) {
 }
 
 TEST(SlicedWasserstein, OfAShiftIsItsSquareOverTheDimension) {
-  const auto a = torch::randn({50, 4});
+  const auto stream = RandomStreams(9).at("samples", 0);
+  const auto a = torch::randn({50, 4}, stream);
   const auto shift = torch::tensor({3.0f, 0.0f, 4.0f, 0.0f});
   // E<shift, u>^2 = |shift|^2 / D; standard error over 4,096 directions: 25 * sqrt(2 * 3 / (16 * 6)) / 64 = 0.098.
   EXPECT_NEAR(sliced_wasserstein(a, a + shift, 4096, 5), 25 / 4.0, 0.3);
@@ -99,11 +104,11 @@ TEST(MapFigures, AreAsByHand) {
 }
 
 TEST(PushForwardError, ComesWithItsFloor) {
-  torch::manual_seed(3);
-  const auto target_a = torch::randn({400, 2}), target_b = torch::randn({500, 2});
-  const auto inputs = torch::randn({300, 2}) - 2;
-  const auto good = push_forward_error(inputs, torch::randn({300, 2}), target_a, target_b);
-  const auto bad = push_forward_error(inputs, torch::randn({300, 2}) + 1, target_a, target_b);
+  const auto stream = RandomStreams(11).at("samples", 0);
+  const auto target_a = torch::randn({400, 2}, stream), target_b = torch::randn({500, 2}, stream);
+  const auto inputs = torch::randn({300, 2}, stream) - 2;
+  const auto good = push_forward_error(inputs, torch::randn({300, 2}, stream), target_a, target_b);
+  const auto bad = push_forward_error(inputs, torch::randn({300, 2}, stream) + 1, target_a, target_b);
   EXPECT_DOUBLE_EQ(good.floor, energy_distance(target_b.slice(0, 0, 300), target_a));
   EXPECT_DOUBLE_EQ(good.floor, bad.floor);
   EXPECT_LT(good.error, 3 * good.floor);
@@ -113,8 +118,9 @@ TEST(PushForwardError, ComesWithItsFloor) {
 
 // The estimate falls with the number of points, so that figures of unequal numbers would not compare.
 TEST(PushForwardError, ComparesEqualNumbersOfPoints) {
-  torch::manual_seed(4);
-  const auto x = torch::randn({500, 2}), target_a = torch::randn({400, 2}), target_b = torch::randn({100, 2});
+  const auto stream = RandomStreams(12).at("samples", 0);
+  const auto x = torch::randn({500, 2}, stream), target_a = torch::randn({400, 2}, stream),
+             target_b = torch::randn({100, 2}, stream);
   EXPECT_DOUBLE_EQ(push_forward_error(x, x, target_a, target_b).error, energy_distance(x.slice(0, 0, 100), target_a));
   EXPECT_THAT(message_of([&] { push_forward_error(x, target_a, target_a, target_b); }), HasSubstr("same inputs"));
 }

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <thread>
 
+#include "monge/core/random.h"
 #include "tests/support/support.h"
 
 namespace monge::eval {
@@ -32,9 +33,10 @@ torch::Tensor expected_features(const torch::Tensor& image_HWC) {
 }
 
 std::vector<torch::Tensor> noise(std::vector<std::pair<int64_t, int64_t>> sizes) {
-  torch::manual_seed(3);
+  const auto stream = RandomStreams(3).at("images", 0);
   std::vector<torch::Tensor> out;
-  for (const auto& [height, width] : sizes) out.push_back(torch::randint(0, 256, {height, width, 3}, torch::kUInt8));
+  for (const auto& [height, width] : sizes)
+    out.push_back(torch::randint(0, 256, {height, width, 3}, stream, torch::kUInt8));
   return out;
 }
 

@@ -9,6 +9,8 @@
 #include "monge/eval/push_forward_error.h"
 #include "monge/eval/truth.h"
 #include "monge/model/model.h"
+#include "monge/ot/noised.h"
+#include "monge/ot/weak.h"
 #include "monge/train/trainer.h"
 #include "tests/support/support.h"
 
@@ -20,7 +22,7 @@ const std::atomic<bool> kGo{false};
 /// Trains in memory; nothing is written.
 std::unique_ptr<train::Trainer> trained(const train::Recipe& recipe) {
   auto trainer =
-      std::make_unique<train::Trainer>(recipe, train::open_training_data(recipe, silent()), torch::kCPU, "", silent());
+      std::make_unique<train::Trainer>(recipe, train::open_training_data(recipe), torch::kCPU, "", silent());
   trainer->run(kGo);
   return trainer;
 }
@@ -50,8 +52,8 @@ TEST(Strong, ReachesTheGaussianMapInSixteenDimensions) {
 /// The plane's Gaussians by a potential that knows the noise level.
 TruthCase noised_gaussian(int64_t iterations) {
   auto truth = truth_case("gaussian", {.dim = 2, .method = "noised"});
-  truth.recipe.noised.sigma_max = 5;  // the data's own scale: more noise tells nothing
-  truth.recipe.noised.sigma_data = 1;
+  truth.recipe.section<ot::NoisedOptions>().sigma_max = 5;  // the data's own scale: more noise tells nothing
+  truth.recipe.section<ot::NoisedOptions>().sigma_data = 1;
   truth.recipe.train.iterations = iterations;
   return truth;
 }
@@ -99,7 +101,7 @@ TEST(Weak, MeetsTheClosedFormAboveTheThreshold) {
 TEST(Weak, MeetsTheClosedFormBelowTheThreshold) {
   auto recipe = truth_case("weak-gaussian", {.dim = 2}).recipe;
   recipe.source.path = "toy:gaussian?dim=2&std=0.8";
-  recipe.weak.gamma0 = recipe.weak.gamma1 = 0.4;
+  recipe.section<ot::WeakOptions>().gamma0 = recipe.section<ot::WeakOptions>().gamma1 = 0.4;
   const auto plan = plan_of(recipe);
   std::printf("slope %.4f (closed form 1.2500), variance %.4f (0)\n", plan.slope, plan.variance);
   EXPECT_NEAR(plan.slope, 1.25, 0.05 * 1.25);
@@ -109,8 +111,8 @@ TEST(Weak, MeetsTheClosedFormBelowTheThreshold) {
 TEST(Kernel, ReachesAMixtureOfEight) {
   auto recipe = truth_case("mixture8", {.method = "kernel"}).recipe;
   recipe.cost.scale = "1.0";
-  recipe.kernel.z = 4;
-  recipe.kernel.z_channels = 2;
+  recipe.section<ot::KernelOptions>().z = 4;
+  recipe.section<ot::KernelOptions>().z_channels = 2;
   // Kinks follow the jumps of this plan; smooth activations leave bridges between the modes (target error 0.013, not
   // 0.0015).
   recipe.map.activation = recipe.potential.activation = "relu";

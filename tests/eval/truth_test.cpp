@@ -47,10 +47,10 @@ TEST(TruthCases, StateWhatTheExactPlanFinds) {
 
 TEST(TruthCases, RefuseWhatTheyDoNotTake) {
   EXPECT_THAT(message_of([] { truth_case("perpendicular", {.dim = 7}); }),
-              AllOf(HasSubstr("--dim"), HasSubstr("7"), HasSubstr("even")));
+              AllOf(HasSubstr("TruthOptions::dim"), HasSubstr("7"), HasSubstr("even")));
   EXPECT_THAT(message_of([] { truth_case("line", {.dim = 2}); }), AllOf(HasSubstr("line"), HasSubstr("allowed: 1")));
   EXPECT_THAT(message_of([] { truth_case("perpendiclar", {}); }), HasSubstr("did you mean \"perpendicular\""));
-  EXPECT_THAT(message_of([] { truth_case("w2bench", {}); }), HasSubstr("--pair"));
+  EXPECT_THAT(message_of([] { truth_case("w2bench", {}); }), HasSubstr("TruthOptions::pair"));
   EXPECT_THAT(message_of([] { truth_case("w2bench", {.pair = "/nowhere/2.safetensors"}); }),
               HasSubstr("/nowhere/2.safetensors"));
 }

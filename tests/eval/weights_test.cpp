@@ -104,7 +104,7 @@ TEST_F(WeightsTest, FoldersComeInTheirOrder) {
   EXPECT_THAT(weights_folders(), ElementsAre("/a", "/b c", folder / "home/.cache/monge/weights"));
   const ScopedVariable nobody("HOME", {}), none("MONGE_WEIGHTS", {});
   EXPECT_THAT(message_of([] { weights_folders(); }),
-              AllOf(HasSubstr("HOME is not set"), HasSubstr("--weights or MONGE_WEIGHTS")));
+              AllOf(HasSubstr("HOME is not set"), HasSubstr("eval::weights_folders(folder) or MONGE_WEIGHTS")));
 }
 
 TEST_F(WeightsTest, TheFirstFolderThatHasOneIsTakenAndThePublishedFormFirst) {
@@ -139,13 +139,13 @@ TEST_F(WeightsTest, WhatIsMissingIsToldWithTheOneCommand) {
   const ScopedVariable several("MONGE_WEIGHTS", (folder / "a").string());
   EXPECT_THAT(message_of([] { find_weights("lpips-alex"); }),
               AllOf(HasSubstr("lpips-alex (alex.pth) are not in " + (folder / "a").string() + ", " + cached.string()),
-                    HasSubstr("run: monge weights fetch lpips-alex"), Not(HasSubstr("--weights"))));
+                    HasSubstr("run: eval::fetch_weights() lpips-alex"), Not(HasSubstr("in folder"))));
   fs::create_directory(folder / "my nets");
   EXPECT_THAT(message_of([&] { find_weights("alexnet", folder / "my nets"); }),
               AllOf(HasSubstr("alexnet-owt-7be5be79.pth or alexnet_features_torchvision.pth"),
-                    HasSubstr("monge weights fetch alexnet --weights '" + (folder / "my nets").string() + "'")));
+                    HasSubstr("eval::fetch_weights() alexnet in folder '" + (folder / "my nets").string() + "'")));
   EXPECT_THAT(message_of([&] { find_weights("alexnet", folder / "absent"); }),
-              AllOf(HasSubstr("--weights"), HasSubstr("absent: is no folder")));
+              AllOf(HasSubstr("eval::weights_folders(folder)"), HasSubstr("absent: is no folder")));
   EXPECT_THAT(message_of([] { find_weights("alexnt"); }), HasSubstr("did you mean \"alexnet\"?"));
   write(cached / "alex.pth", "cut short");
   EXPECT_THAT(message_of([] { find_weights("lpips-alex"); }),

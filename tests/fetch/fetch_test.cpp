@@ -289,11 +289,11 @@ TEST_F(FetchTest, WrongUse) {
   for (const char* bad : {"http://host", "http://host/", "http://host/x/", "http://host/x/?a=/b.zip", "http://host/..",
                           "http://host/%2e%2e", "http://host/a%2fb", "http://host/a%00b", "http://host/a%0ab",
                           "http://host/.monge-fetch.json"}) {
-    EXPECT_THAT(message_of([&] { file_name_of(bad); }), AllOf(HasSubstr(bad), HasSubstr("--name"))) << bad;
+    EXPECT_THAT(message_of([&] { file_name_of(bad); }), AllOf(HasSubstr(bad), HasSubstr("FetchOptions::name"))) << bad;
   }
   EXPECT_THAT(message_of([&] { fetch("http://a:secret@host/", data); }), ::testing::Not(HasSubstr("secret")));
   options.name = "../up.zip";
-  EXPECT_THAT(message_of([&] { get("/a"); }), AllOf(HasSubstr("--name"), HasSubstr("../up.zip")));
+  EXPECT_THAT(message_of([&] { get("/a"); }), AllOf(HasSubstr("FetchOptions::name"), HasSubstr("../up.zip")));
   options.name = "a.zip";
   served["/download"] = archive("zip", entries);
   get("/download");

@@ -9,6 +9,7 @@
 
 #include "monge/core/error.h"
 #include "monge/io/safetensors.h"
+#include "monge/ot/otp.h"
 #include "monge/train/trainer.h"
 #include "tests/train/short_run.h"
 
@@ -112,11 +113,11 @@ TEST(Model, RefusesItemsOfAnotherShape) {
 /// A run of 10 iterations whose noise falls from 0.8 to 0.1 over the first half, with a checkpoint at every step.
 struct SmoothedRun {
   SmoothedRun() : recipe(train::recipe_for("otp", false)) {
-    recipe.otp.cost = "strong";
-    recipe.otp.eps_start = 0.8;
-    recipe.otp.eps_end = "0.1";
-    recipe.otp.schedule = "linear";
-    recipe.otp.anneal = 0.5;
+    recipe.section<ot::OtpOptions>().cost = "strong";
+    recipe.section<ot::OtpOptions>().eps_start = 0.8;
+    recipe.section<ot::OtpOptions>().eps_end = "0.1";
+    recipe.section<ot::OtpOptions>().schedule = "linear";
+    recipe.section<ot::OtpOptions>().anneal = 0.5;
     recipe.train.iterations = 10;
     recipe.checkpoint.every = 1;
     recipe.checkpoint.keep = 10;

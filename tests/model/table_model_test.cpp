@@ -188,9 +188,10 @@ std::string said_by(const std::string& standardise, const testing::ScratchFolder
   recipe.target.path = (folder / "q.npy").string();
   recipe.data.standardise = standardise;
   std::string said;
-  const auto opened = train::open_training_data(recipe, [&](LogLevel level, const std::string& line) {
+  const auto log = [&](LogLevel level, const std::string& line) {
     if (level == LogLevel::warning) said += line + "\n";
-  });
+  };
+  const auto opened = train::open_training_data(recipe, {.log = log});
   if (data) *data = opened;
   return said;
 }

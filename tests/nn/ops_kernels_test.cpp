@@ -2,10 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "bench/checks/kernel_comparison.h"
 #include "monge/core/random.h"
-#include "monge/nn/ops/check.h"
-#include "monge/nn/ops/noise.h"
-#include "monge/nn/ops/philox.h"
 #include "tests/support/support.h"
 // After everything else:
 #include "tests/support/cuda_on_cpu.h"
@@ -14,8 +12,6 @@
 #include "monge/nn/ops/batch_norm_relu.cu"
 #include "monge/nn/ops/cuda_kernels.cpp"
 #include "monge/nn/ops/leaky_residual.cu"
-#include "monge/nn/ops/noise.cu"
-#include "monge/nn/ops/squared_distance.cu"
 #include "monge/nn/ops/upsample_concat.cu"
 
 namespace monge::nn::ops {
@@ -46,7 +42,6 @@ TEST(Kernels, DoNotDependOnTheOrderOfThreads) {
                                                        torch::zeros({24}), true)) {
       out.push_back(t);
     }
-    out.push_back(forms.squared_distance(x, top, 1));
     out.push_back(forms.upsample_concat_backward(top, 8, 10, 10));
     out.push_back(forms.avg_pool_backward(image({3, 8, 10, 10}, 3), 20, 20));
     return out;

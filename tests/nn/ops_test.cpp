@@ -6,14 +6,11 @@
 #include <torch/autograd.h>
 #include <torch/cuda.h>
 
+#include "bench/checks/kernel_comparison.h"
 #include "monge/core/random.h"
 #include "monge/nn/ops/avg_pool.h"
 #include "monge/nn/ops/batch_norm_relu.h"
-#include "monge/nn/ops/check.h"
 #include "monge/nn/ops/leaky_residual.h"
-#include "monge/nn/ops/noise.h"
-#include "monge/nn/ops/philox.h"
-#include "monge/nn/ops/squared_distance.h"
 #include "monge/nn/ops/upsample_concat.h"
 #include "monge/nn/resnet_potential.h"
 #include "monge/nn/unet.h"
@@ -64,10 +61,6 @@ std::vector<Case> cases() {
                  {image({2, 6, 9, 8}), image({2, 6, 9, 8}, 1)},
                  [](const Tensors& in) { return plain_leaky_residual(in[0], in[1], 0.3, 0.2); },
                  [](const Tensors& in) { return leaky_residual(in[0], in[1] * 1, 0.3, 0.2); }});
-  out.push_back({"distance",
-                 {image({2, 3, 9, 8}), image({2, 3, 9, 8}, 1)},
-                 [](const Tensors& in) { return plain_squared_distance(in[0], in[1], 0.3); },
-                 [](const Tensors& in) { return squared_distance(in[0], in[1], 0.3); }});
   return out;
 }
 
@@ -132,7 +125,7 @@ TEST(Operators, TakeTheFusedFormInFloat32AndChannelsLast) {
     const auto is_own = [&](torch::ScalarType type) {
       return ::testing::Matches(::testing::HasSubstr("monge"))(c.fused(leaves_of(c, type)).grad_fn()->name());
     };
-    EXPECT_EQ(is_own(torch::kFloat32), c.name != "distance") << c.name;  // which only a GPU fuses
+    EXPECT_TRUE(is_own(torch::kFloat32)) << c.name;
     EXPECT_FALSE(is_own(torch::kFloat64)) << c.name;
   }
 }
@@ -267,62 +260,6 @@ TEST(LeakyResidual, TakesTheMemoryOfWhatItIsGiven) {
   EXPECT_TRUE(torch::equal(dx, before));
   EXPECT_TRUE(torch::equal(wide, image({2, 12, 5, 5})));
   EXPECT_TRUE(torch::equal(leaky_residual(part, part, 0.1, 0.2), plain_leaky_residual(part, part, 0.1, 0.2)));
-}
-
-// The known answers that Random123 is published with.
-TEST(Philox, IsTheOneOfThePaper) {
-  const auto words = [](Philox4 counter, uint64_t key) {
-    const auto out = philox(counter, key);
-    return std::vector<uint32_t>(out.at, out.at + 4);
-  };
-  const uint32_t ones = 0xFFFFFFFF;
-  EXPECT_EQ(words({{0, 0, 0, 0}}, 0), (std::vector<uint32_t>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
-  EXPECT_EQ(words({{ones, ones, ones, ones}}, ~uint64_t{0}),
-            (std::vector<uint32_t>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
-  EXPECT_EQ(words({{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}}, 0x299f31d0a4093822),
-            (std::vector<uint32_t>{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
-}
-
-TEST(Noise, IsNormal) {
-  const auto n = plain_normals(1'000'001, noise_state(7, torch::kCPU), 0).to(torch::kFloat64);
-  EXPECT_EQ(n.numel(), 1'000'001);
-  // Standard errors: 1e-3 of the mean, 1.4e-3 of the variance, 5e-3 of the fourth moment; five of each.
-  EXPECT_NEAR(n.mean().item<double>(), 0, 5e-3);
-  EXPECT_NEAR(n.var().item<double>(), 1, 7e-3);
-  EXPECT_NEAR(n.pow(4).mean().item<double>(), 3, 5e-2);
-  EXPECT_NEAR((n.narrow(0, 1, 1'000'000) * n.narrow(0, 0, 1'000'000)).mean().item<double>(), 0, 5e-3);
-  EXPECT_LT(n.abs().max().item<double>(), 6.8);
-}
-
-TEST(Noise, IsAFunctionOfSeedOffsetAndStream) {
-  const auto x = image({2, 3, 8, 8}), sigma = torch::tensor({0.5F, 2.0F});
-  const auto state = noise_state(0xFFFFFFFFFFFFFFF0, torch::kCPU, 0xFFFFFFFF);
-  const auto once = add_noise(x, sigma, state, 1);
-  EXPECT_TRUE(torch::equal(once, add_noise(x, sigma, state, 1)));
-  EXPECT_GT(relative_error(add_noise(x, sigma, state, 2), once), 0.1);
-  advance_noise(state);  // into the upper word
-  const auto next = add_noise(x, sigma, state, 1);
-  EXPECT_GT(relative_error(next, once), 0.1);
-  EXPECT_TRUE(torch::equal(next, add_noise(x, sigma, noise_state(0xFFFFFFFFFFFFFFF0, torch::kCPU, 0x100000000), 1)));
-  EXPECT_LT(relative_error(next, plain_add_noise(x, sigma, state, 1)), 1e-6);
-  EXPECT_LT(relative_error(x + scaled_noise(x, sigma, state, 1), next), 1e-6);
-  const auto leaf = x.clone().requires_grad_(true);
-  const auto slope = torch::autograd::grad({add_noise(leaf, sigma, state, 1).square().sum()}, {leaf})[0];
-  EXPECT_LT(relative_error(slope, 2 * next), 1e-6);
-}
-
-TEST(Noise, StandsBehindTheImageOnceADraw) {
-  const auto x = image({2, 3, 4, 5});
-  const auto state = noise_state(3, torch::kCPU);
-  const auto out = with_noise(x, 3, 2, 0.5, state, 1);
-  ASSERT_EQ(out.sizes(), (std::vector<int64_t>{6, 5, 4, 5}));
-  EXPECT_TRUE(torch::equal(out.narrow(1, 0, 3), x.repeat_interleave(3, 0)));
-  const auto n = plain_normals(6 * 2 * 20, state, 1).view({6, 4, 5, 2}).permute({0, 3, 1, 2});
-  EXPECT_LT(relative_error(out.narrow(1, 3, 2), 0.5 * n), 1e-6);
-  EXPECT_TRUE(torch::equal(out, with_noise(x.contiguous(), 3, 2, 0.5, state, 1)));
-  EXPECT_THAT(message_of([&] { with_noise(x, 0, 2, 0.5, state, 1); }),
-              ::testing::HasSubstr("draws and channels 1 or more"));
-  EXPECT_THAT(message_of([&] { add_noise(x, torch::ones({3}), state, 1); }), ::testing::HasSubstr("sigma must be [B]"));
 }
 
 // The nets in float32 and channels_last take the fused forms, in float64 the plain ones.

@@ -4,7 +4,11 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include "monge/ot/losses.h"
+#include "monge/ot/noised.h"
+#include "monge/ot/otp.h"
 #include "monge/ot/regulariser.h"
+#include "monge/ot/weak.h"
 #include "tests/support/support.h"
 
 namespace monge::ot {
@@ -23,9 +27,35 @@ TEST(MakeMethod, NamesTheNearestOfAnUnknownOne) {
 
 TEST(MakeMethod, RefusesASingleDrawWhereTheSpreadCounts) {
   for (const char* name : {"weak", "kernel"}) {
-    EXPECT_THAT(testing::message_of([&] { make_method(name, {.draws = 1}); }),
-                AllOf(HasSubstr("Z = 1"), HasSubstr(name)));
+    MethodSetting setting;
+    setting.sections.get<WeakOptions>().z = setting.sections.get<KernelOptions>().z = 1;
+    EXPECT_THAT(testing::message_of([&] { make_method(name, setting)->check(); }),
+                AllOf(HasSubstr("Z = 1"), HasSubstr(std::string(name) + ".z")));
   }
+}
+
+// What the map and the potential must be able to do follows from the options, also through otp.
+TEST(MakeMethod, SaysWhatItAsksOfTheNets) {
+  MethodSetting setting;
+  setting.sections.get<WeakOptions>() = {.z = 3, .z_channels = 2, .z_std = 0.7};
+  setting.sections.get<NoisedOptions>().embedding_channels = 8;
+  const auto weak = make_method("weak", setting), strong = make_method("strong", setting),
+             noised = make_method("noised", setting);
+  EXPECT_EQ(weak->noise().section, "weak");
+  EXPECT_EQ(weak->noise().channels, 2);
+  EXPECT_EQ(weak->noise().std, 0.7);
+  EXPECT_EQ(weak->draws(), 3);
+  EXPECT_EQ(weak->cost_kind(), CostKind::weak_quadratic);
+  EXPECT_EQ(strong->noise().channels, 0);
+  EXPECT_FALSE(strong->conditional());
+  EXPECT_EQ(strong->cost_kind(), CostKind::squared);
+  EXPECT_EQ(noised->conditioning().channels, 8);
+  setting.sections.get<OtpOptions>().cost = "weak";
+  const auto otp = make_method("otp", setting);
+  EXPECT_EQ(otp->noise().section, "weak");
+  EXPECT_TRUE(otp->smooths());
+  EXPECT_THAT(otp->advice_when_missed(), HasSubstr("otp.eps_start"));
+  EXPECT_THAT(strong->advice_when_missed(), HasSubstr("method = \"otp\""));
 }
 
 TEST(MapLoss, IsCostMinusPotential) {

@@ -5,6 +5,7 @@
 #include <torch/types.h>
 
 #include "monge/core/random.h"
+#include "monge/ot/noised.h"
 #include "tests/support/support.h"
 
 namespace monge::ot {
@@ -19,7 +20,7 @@ TEST(SigmaLaw, EdmIsLogNormal) {
 }
 
 TEST(SigmaLaw, LogUniformFillsItsRange) {
-  const auto sigma = draw_sigma({.law = "log_uniform"}, 100'000, streams.at("s", 1));
+  const auto sigma = draw_sigma({.sigma_law = "log_uniform"}, 100'000, streams.at("s", 1));
   EXPECT_GE(sigma.min().item<double>(), 0.02 * 0.999);
   EXPECT_LE(sigma.max().item<double>(), 100 * 1.001);
   EXPECT_NEAR(sigma.log().mean().item<double>(), 0.5 * (std::log(0.02) + std::log(100.0)), 0.04);

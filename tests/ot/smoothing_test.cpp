@@ -7,7 +7,8 @@
 #include <cmath>
 
 #include "monge/core/random.h"
-#include "monge/ot/method.h"
+#include "monge/ot/otp.h"
+#include "monge/ot/weak.h"
 #include "tests/support/support.h"
 
 namespace monge::ot {
@@ -17,44 +18,47 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::message_of;
 
-SmoothingOptions with(const std::string& schedule) {
-  return {.eps_start = 0.8, .eps_end = 0.05, .schedule = schedule, .anneal = 0.5, .levels = 5, .total = 1000};
+constexpr int64_t kTotal = 1000;
+
+OtpOptions with(const std::string& schedule) {
+  return {.eps_start = 0.8, .eps_end = "0.05", .schedule = schedule, .anneal = 0.5, .levels = 5};
 }
 
 TEST(Smoothing, FallsFromStartToEndAndStaysThere) {
   for (const char* schedule : {"geometric", "linear", "cosine", "steps"}) {
     const auto options = with(schedule);
-    EXPECT_DOUBLE_EQ(smoothing_at(options, 0).eps, 0.8) << schedule;
+    EXPECT_DOUBLE_EQ(smoothing_at(options, kTotal, 0).eps, 0.8) << schedule;
     double before = 1;
     for (int64_t k = 0; k < 1000; ++k) {
-      const double eps = smoothing_at(options, k).eps;
+      const double eps = smoothing_at(options, kTotal, k).eps;
       EXPECT_LE(eps, before) << schedule << " rises at " << k;
       before = eps;
     }
-    EXPECT_GT(smoothing_at(options, schedule == std::string("steps") ? 399 : 499).eps, 0.05) << schedule;
-    EXPECT_DOUBLE_EQ(smoothing_at(options, 500).eps, 0.05) << schedule;
+    EXPECT_GT(smoothing_at(options, kTotal, schedule == std::string("steps") ? 399 : 499).eps, 0.05) << schedule;
+    EXPECT_DOUBLE_EQ(smoothing_at(options, kTotal, 500).eps, 0.05) << schedule;
   }
 }
 
 TEST(Smoothing, HasTheMiddleOfItsSchedule) {
-  EXPECT_NEAR(smoothing_at(with("geometric"), 250).eps, std::sqrt(0.8 * 0.05), 1e-12);
-  EXPECT_NEAR(smoothing_at(with("linear"), 250).eps, 0.425, 1e-12);
-  EXPECT_NEAR(smoothing_at(with("cosine"), 250).eps, 0.425, 1e-12);
-  EXPECT_NEAR(smoothing_at(with("steps"), 250).eps, std::sqrt(0.8 * 0.05), 1e-12);  // the third of five plateaus
-  EXPECT_EQ(smoothing_at(with("steps"), 250).eps, smoothing_at(with("steps"), 299).eps);
-  EXPECT_DOUBLE_EQ(smoothing_at(with("constant"), 0).eps, 0.05);
+  EXPECT_NEAR(smoothing_at(with("geometric"), kTotal, 250).eps, std::sqrt(0.8 * 0.05), 1e-12);
+  EXPECT_NEAR(smoothing_at(with("linear"), kTotal, 250).eps, 0.425, 1e-12);
+  EXPECT_NEAR(smoothing_at(with("cosine"), kTotal, 250).eps, 0.425, 1e-12);
+  EXPECT_NEAR(smoothing_at(with("steps"), kTotal, 250).eps, std::sqrt(0.8 * 0.05),
+              1e-12);  // the third of five plateaus
+  EXPECT_EQ(smoothing_at(with("steps"), kTotal, 250).eps, smoothing_at(with("steps"), kTotal, 299).eps);
+  EXPECT_DOUBLE_EQ(smoothing_at(with("constant"), kTotal, 0).eps, 0.05);
   auto whole = with("steps");
   whole.anneal = 1;
-  EXPECT_DOUBLE_EQ(smoothing_at(whole, 999).eps, 0.05) << "steps come to their end within the run";
+  EXPECT_DOUBLE_EQ(smoothing_at(whole, kTotal, 999).eps, 0.05) << "steps come to their end within the run";
 }
 
 TEST(Smoothing, KeepsTheVarianceWhereItShould) {
   const auto x = torch::randn({20000}, RandomStreams(1).at("x", 0)),
              n = torch::randn({20000}, RandomStreams(1).at("n", 0));
-  EXPECT_NEAR(smooth(x, {true, 0.6}, n).var().item<double>(), 1, 0.05);
-  EXPECT_NEAR(smooth(x, {false, 0.6}, n).var().item<double>(), 1.36, 0.05);
-  EXPECT_TRUE(torch::allclose(smooth(x, {true, 0.6}, {}), 0.8 * x));
-  EXPECT_TRUE(torch::equal(smooth(x, {false, 0.6}, {}), x));
+  EXPECT_NEAR(smooth(x, {.preserve_variance = true, .eps = 0.6}, n).var().item<double>(), 1, 0.05);
+  EXPECT_NEAR(smooth(x, {.eps = 0.6}, n).var().item<double>(), 1.36, 0.05);
+  EXPECT_TRUE(torch::allclose(smooth(x, {.preserve_variance = true, .eps = 0.6}, {}), 0.8 * x));
+  EXPECT_TRUE(torch::equal(smooth(x, {.eps = 0.6}, {}), x));
 }
 
 TEST(Smoothing, ATintIsSharedByAImageAndKeepsTheVariance) {
@@ -73,28 +77,45 @@ TEST(Smoothing, ATintIsSharedByAImageAndKeepsTheVariance) {
 
 TEST(Smoothing, RefusesWhatCannotFall) {
   auto bad = with("linear");
-  bad.eps_end = 0.9;
-  EXPECT_THAT(message_of([&] { smoothing_at(bad, 0); }),
+  bad.eps_end = "0.9";
+  EXPECT_THAT(message_of([&] { smoothing_at(bad, kTotal, 0); }),
               AllOf(HasSubstr("otp.eps_end = 0.9"), HasSubstr("otp.eps_start = 0.8")));
   bad = with("geometric");
-  bad.eps_end = 0;
-  EXPECT_THAT(message_of([&] { smoothing_at(bad, 0); }), AllOf(HasSubstr("geometric"), HasSubstr("linear or cosine")));
+  bad.eps_end = "0";
+  EXPECT_THAT(message_of([&] { smoothing_at(bad, kTotal, 0); }),
+              AllOf(HasSubstr("geometric"), HasSubstr("linear or cosine")));
   bad = with("linear");
-  bad.kind = "vp";
+  bad.smoothing = "vp";
   bad.eps_start = 1.5;
-  EXPECT_THAT(message_of([&] { smoothing_at(bad, 0); }), AllOf(HasSubstr("vp"), HasSubstr("1.5")));
+  EXPECT_THAT(message_of([&] { smoothing_at(bad, kTotal, 0); }), AllOf(HasSubstr("vp"), HasSubstr("1.5")));
   bad = with("exponential");
-  EXPECT_THAT(message_of([&] { smoothing_at(bad, 0); }), AllOf(HasSubstr("otp.schedule"), HasSubstr("exponential")));
+  EXPECT_THAT(message_of([&] { smoothing_at(bad, kTotal, 0); }),
+              AllOf(HasSubstr("otp.schedule"), HasSubstr("exponential")));
+}
+
+TEST(Otp, HasNoLevelWhileItIsLeftToTheData) {
+  MethodSetting setting{.iterations = kTotal};
+  const auto open = make_method("otp", setting);
+  EXPECT_TRUE(open->level_is_open());
+  EXPECT_NO_THROW(open->check());
+  EXPECT_THAT(message_of([&] { open->at(0); }), AllOf(HasSubstr("otp.eps_end"), HasSubstr("\"auto\"")));
+  *open->noise_level(setting.sections) = "0.2";
+  EXPECT_DOUBLE_EQ(make_method("otp", setting)->smoothing(kTotal).eps, 0.2);
+  open->drop_smoothing(setting.sections);
+  EXPECT_EQ(make_method("otp", setting)->smoothing(0).eps, 0);
 }
 
 TEST(Otp, TakesCostAndPotentialOfTheInnerMethod) {
-  MethodOptions options{.tau = 0.7, .draws = 3, .gamma0 = 0.5, .gamma1 = 0.5};
-  options.smoothing = with("linear");
+  MethodSetting setting{.tau = 0.7, .iterations = kTotal};
+  setting.sections.get<WeakOptions>() = {.gamma0 = 0.5, .gamma1 = 0.5, .z = 3};
+  setting.sections.get<KernelOptions>() = {.gamma = 0.5, .z = 3};
+  auto& options = setting.sections.get<OtpOptions>();
+  options = with("linear");
   const auto x = torch::randn({6, 2}, RandomStreams(2).at("x", 0)),
              y = torch::randn({6, 3, 2}, RandomStreams(2).at("y", 0));
   for (const char* inner : {"strong", "weak", "kernel", "noised"}) {
-    options.inner = inner;
-    const auto otp = make_method("otp", options), plain = make_method(inner, options);
+    options.cost = inner;
+    const auto otp = make_method("otp", setting), plain = make_method(inner, setting);
     EXPECT_EQ(otp->draws(), plain->draws());
     EXPECT_EQ(otp->conditional(), plain->conditional());
     const auto shown = y.narrow(1, 0, plain->draws());
@@ -102,8 +123,8 @@ TEST(Otp, TakesCostAndPotentialOfTheInnerMethod) {
     EXPECT_EQ(plain->at(0).smoothing.eps, 0);
     EXPECT_EQ(otp->at(0).smoothing.eps, 0.8);
   }
-  options.inner = "otp";
-  EXPECT_THAT(message_of([&] { make_method("otp", options); }), HasSubstr("otp.cost"));
+  options.cost = "otp";
+  EXPECT_THAT(message_of([&] { make_method("otp", setting); }), HasSubstr("otp.cost"));
 }
 
 }  // namespace

@@ -33,8 +33,8 @@ uint32_t unmasked(uint32_t masked) {
   return (rotated >> 17) | (rotated << 15);
 }
 
-/// The payloads of a file; checks every length and sum.
-std::vector<std::string> records(std::string_view bytes) {
+/// The payloads of a file, whose lengths and sums must hold.
+std::vector<std::string> expect_records(std::string_view bytes) {
   std::vector<std::string> out;
   while (!bytes.empty()) {
     const auto header = bytes.substr(0, 8);
@@ -53,7 +53,7 @@ TEST(EventFile, IsAsTheMessagesAreDefined) {
   events.add_scalars(300, {{"loss", 0.5}, {"b", -2}});
   events.add_image(1, "x", "PNG", 2, 3);
 
-  const auto payloads = records(real_files().read(events.path()));
+  const auto payloads = expect_records(real_files().read(events.path()));
   ASSERT_EQ(payloads.size(), 3);
   const std::string time("\x09\0\0\0\0\0\0\xf0\x3f", 9);  // field 1, the double 1.0
   EXPECT_EQ(payloads[0], time + "\x1a\x0d" + "brain.Event:2");
@@ -81,7 +81,7 @@ TEST(EventFile, IsContinued) {
     EXPECT_EQ(events.repaired(), "");
     events.add_scalars(step, {{"a", 1.0}});
   }
-  EXPECT_EQ(records(real_files().read(path)).size(), 3);
+  EXPECT_EQ(expect_records(real_files().read(path)).size(), 3);
 }
 
 /// An event file of three steps, its bytes, and where its last record begins.
@@ -102,7 +102,7 @@ class ACutEventFile : public ::testing::Test {
     events.add_scalars(4, {{"a", 1.0}});
     return events.repaired();
   }
-  size_t records_there() { return records(real_files().read(path)).size(); }
+  size_t records_there() { return expect_records(real_files().read(path)).size(); }
 
   monge::testing::ScratchFolder folder;
   const std::filesystem::path path = folder / "events.out.tfevents.monge";
@@ -169,7 +169,8 @@ TEST_F(ACutEventFile, ThatIsNoneIsKeptUnderAnotherName) {
 TEST_F(ACutEventFile, TellsThatARunIsResumed) {
   EventFile(path, real_files(), [] { return 1.0; }).restart(3);
   const std::string time("\x09\0\0\0\0\0\0\xf0\x3f", 9);
-  EXPECT_EQ(records(real_files().read(path)).back(), time + "\x10\x03" + "\x3a\x02\x08\x01");  // SessionLog { START }
+  EXPECT_EQ(expect_records(real_files().read(path)).back(),
+            time + "\x10\x03" + "\x3a\x02\x08\x01");  // SessionLog { START }
 }
 
 TEST(EventFile, RefusesANameThatIsNotShown) {

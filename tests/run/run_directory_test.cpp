@@ -53,7 +53,7 @@ TEST(RunDirectory, SuggestsACommandThatAShellTakes) {
   const auto folder = create_run("", scratch / "my run", {}, torch::kCPU).folder;
   fs::create_directory(folder / "checkpoints/step_000001");
   EXPECT_THAT(message_of([&] { create_run("", folder, {}, torch::kCPU); }),
-              HasSubstr("monge resume '" + folder.string() + "'"));
+              HasSubstr("session::resume() '" + folder.string() + "'"));
 }
 
 TEST(RunDirectory, CountsRunsAlone) {
@@ -64,7 +64,8 @@ TEST(RunDirectory, CountsRunsAlone) {
   EXPECT_EQ(create_run(scratch.path(), "", {}, torch::kCPU).folder.filename(), "00007-run");
   EXPECT_EQ(create_run(scratch.path(), "", {}, torch::kCPU).folder.filename(), "00008-run");
   fs::create_directory(scratch / "99999-last");
-  EXPECT_THAT(message_of([&] { create_run(scratch.path(), "", {}, torch::kCPU); }), HasSubstr("choose another --runs"));
+  EXPECT_THAT(message_of([&] { create_run(scratch.path(), "", {}, torch::kCPU); }),
+              HasSubstr("choose another parent folder"));
 }
 
 // Locks belong to open files, so a lock of this process refuses it another one.

@@ -5,6 +5,8 @@
 #include <torch/types.h>
 
 #include "monge/core/error.h"
+#include "monge/ot/otp.h"
+#include "monge/ot/weak.h"
 #include "monge/solve/graph.h"
 #include "monge/solve/nets.h"
 #include "monge/solve/solver.h"
@@ -16,7 +18,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-std::unique_ptr<Solver> solver_for(const train::Recipe& recipe, bool image) {
+std::unique_ptr<Solver> solver_for(const SolverOptions& recipe, bool image) {
   const std::vector<int64_t> shape = image ? std::vector<int64_t>{3, 16, 16} : std::vector<int64_t>{2};
   const auto nets = make_nets(recipe, shape, shape);
   return std::make_unique<Solver>(recipe, nets.map, nets.ema, nets.potential, image ? 768 : 2, torch::kCPU);
@@ -46,8 +48,8 @@ void expect_same(Solver& one, Solver& two, bool image, torch::ScalarType type, c
 
 train::Recipe captured_recipe(const std::string& method, bool image) {
   auto recipe = train::recipe_for(method, image);
-  recipe.otp.eps_end = "0.1";
-  recipe.weak.gamma_iters = 3;  // every schedule moves within the five iterations
+  recipe.section<ot::OtpOptions>().eps_end = "0.1";
+  recipe.section<ot::WeakOptions>().gamma_iters = 3;  // every schedule moves within the five iterations
   recipe.train.iterations = 8;
   return recipe;
 }
@@ -67,8 +69,8 @@ TEST(Captured, LeavesTheSameBits) {
 TEST(Captured, LeavesTheSameBitsInDoubleAndWithVp) {
   auto recipe = captured_recipe("otp", false);
   recipe.train.precision = "fp64";
-  recipe.otp.smoothing = "vp";
-  recipe.otp.cost = "weak";
+  recipe.section<ot::OtpOptions>().smoothing = "vp";
+  recipe.section<ot::OtpOptions>().cost = "weak";
   auto plain = solver_for(recipe, false);
   recipe.train.graph = "on";
   auto captured = solver_for(recipe, false);

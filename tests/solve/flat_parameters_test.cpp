@@ -1,5 +1,6 @@
 #include "monge/solve/flat_parameters.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
@@ -78,7 +79,7 @@ TEST(FlatParameters, TakesBackWhatWasGivenOtherMemory) {
 /// A UNet with its optimiser, channels last.
 struct Trained {
   Trained() {
-    train::Recipe recipe;
+    SolverOptions recipe;
     recipe.map.width = 2;
     net = make_map(recipe, {3, 16, 16}, {3, 16, 16});
     nn::to_channels_last(*net);

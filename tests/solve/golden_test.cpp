@@ -6,6 +6,8 @@
 #include <map>
 
 #include "monge/io/safetensors.h"
+#include "monge/ot/noised.h"
+#include "monge/ot/weak.h"
 #include "monge/solve/nets.h"
 #include "monge/solve/solver.h"
 #include "tests/support/support.h"
@@ -23,14 +25,16 @@ Tensors read(const std::string& name) {
   return out;
 }
 
-train::Recipe golden_recipe(const std::string& method, bool image) {
-  train::Recipe recipe;
+SolverOptions golden_recipe(const std::string& method, bool image) {
+  SolverOptions recipe;
   recipe.method = method;
-  recipe.weak.gamma0 = recipe.weak.gamma1 = 0.33;
-  recipe.weak.z = 4;
-  recipe.noised.embedding = "sigma";
-  recipe.noised.scale_input = recipe.noised.normalise = false;
-  recipe.noised.clip = 0;
+  auto& weak = recipe.section<ot::WeakOptions>();
+  weak.gamma0 = weak.gamma1 = 0.33;
+  weak.z = 4;
+  auto& noised = recipe.section<ot::NoisedOptions>();
+  noised.embedding = "sigma";
+  noised.scale_input = noised.normalise = false;
+  noised.clip = 0;
   recipe.map.width = image ? 2 : 16;
   recipe.map.depth = image ? 4 : 2;
   recipe.potential.width = image ? 4 : 16;

@@ -14,14 +14,14 @@ struct Restored {
   ~Restored() { apply_settings({}, torch::kCPU); }
 };
 
-TEST(Settings, SayWhatTheRecipeSays) {
+TEST(Settings, SayWhatTheOptionsSay) {
   const Restored restored;
   auto& context = at::globalContext();
-  train::Recipe recipe;
-  apply_settings(recipe, torch::kCPU);
+  TrainOptions options;
+  apply_settings(options, torch::kCPU);
   EXPECT_FALSE(context.deterministicAlgorithms());
-  recipe.train.deterministic = true;
-  apply_settings(recipe, torch::kCPU);
+  options.deterministic = true;
+  apply_settings(options, torch::kCPU);
   EXPECT_TRUE(context.deterministicAlgorithms());
   EXPECT_TRUE(context.deterministicAlgorithmsWarnOnly());  // else the UNet could not be trained on a GPU
   EXPECT_FALSE(context.deterministicFillUninitializedMemory());
@@ -30,24 +30,24 @@ TEST(Settings, SayWhatTheRecipeSays) {
 TEST(Settings, OfAGpuAreSet) {
   const bool tf32 = at::globalContext().allowTF32CuDNN(), benchmark = at::globalContext().benchmarkCuDNN();
   auto& context = at::globalContext();
-  train::Recipe recipe;
-  apply_settings(recipe, torch::kCUDA);
+  TrainOptions options;
+  apply_settings(options, torch::kCUDA);
   EXPECT_TRUE(context.allowTF32CuBLAS());
   EXPECT_TRUE(context.allowTF32CuDNN());
   EXPECT_TRUE(context.benchmarkCuDNN());
   EXPECT_FALSE(context.deterministicCuDNN());
-  recipe.train.deterministic = true;
-  recipe.train.tf32 = false;
-  apply_settings(recipe, torch::kCUDA);
+  options.deterministic = true;
+  options.tf32 = false;
+  apply_settings(options, torch::kCUDA);
   EXPECT_FALSE(context.allowTF32CuBLAS());
   EXPECT_FALSE(context.allowTF32CuDNN());
   EXPECT_FALSE(context.benchmarkCuDNN());  // which algorithm is fastest differs from run to run
   EXPECT_TRUE(context.deterministicCuDNN());
   EXPECT_NE(std::getenv("CUBLAS_WORKSPACE_CONFIG"), nullptr);
-  recipe.train.deterministic = false;
-  recipe.train.tf32 = tf32;
-  recipe.train.cudnn_benchmark = benchmark;
-  apply_settings(recipe, torch::kCUDA);
+  options.deterministic = false;
+  options.tf32 = tf32;
+  options.cudnn_benchmark = benchmark;
+  apply_settings(options, torch::kCUDA);
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <torch/types.h>
 
 #include "monge/core/error.h"
+#include "monge/ot/otp.h"
+#include "monge/ot/weak.h"
 #include "monge/solve/memory.h"
 #include "monge/solve/nets.h"
 #include "tests/support/support.h"
@@ -18,18 +20,18 @@ using ::testing::HasSubstr;
 
 const std::vector<int64_t> kPlane{2}, kImage{3, 16, 16};
 
-train::Recipe small(const std::string& method) {
-  train::Recipe recipe;
+SolverOptions small(const std::string& method) {
+  SolverOptions recipe;
   recipe.method = method;
   recipe.map.width = recipe.potential.width = 16;
   recipe.train.k_t = 2;
   recipe.train.lr_map = recipe.train.lr_potential = 1e-3;
-  recipe.weak.z = recipe.kernel.z = 2;
-  recipe.otp.eps_end = "0.1";
+  recipe.section<ot::WeakOptions>().z = recipe.section<ot::KernelOptions>().z = 2;
+  recipe.section<ot::OtpOptions>().eps_end = "0.1";
   return recipe;
 }
 
-train::Recipe small_image(const std::string& method) {
+SolverOptions small_image(const std::string& method) {
   auto recipe = small(method);
   recipe.map.width = 2;
   recipe.potential.width = 4;
@@ -37,7 +39,7 @@ train::Recipe small_image(const std::string& method) {
   return recipe;
 }
 
-std::unique_ptr<Solver> make_solver(const train::Recipe& recipe, const std::vector<int64_t>& shape) {
+std::unique_ptr<Solver> make_solver(const SolverOptions& recipe, const std::vector<int64_t>& shape) {
   auto nets = make_nets(recipe, shape, shape);
   return std::make_unique<Solver>(recipe, nets.map, nets.ema, nets.potential, shape.size() == 3 ? 768 : 2, torch::kCPU);
 }
@@ -220,12 +222,12 @@ TEST(Solver, EveryStabiliserTakesPart) {
     for (int64_t k = 0; k < 3; ++k) solver->outer_iteration(k, feed_of(kPlane));
     return solver->outer_iteration(3, feed_of(kPlane)).loss_potential;
   };
-  const double plain = loss_after([](train::Recipe&) {});
-  EXPECT_NE(plain, loss_after([](train::Recipe& r) { r.potential.r1 = 1; }));
-  EXPECT_NE(plain, loss_after([](train::Recipe& r) { r.potential.expectile = 1; }));
-  EXPECT_NE(plain, loss_after([](train::Recipe& r) { r.train.clip = 1e-3; }));
-  EXPECT_NE(loss_after([](train::Recipe& r) { r.potential.r1 = 1; }),
-            loss_after([](train::Recipe& r) { r.potential.r1 = 1, r.potential.r1_every = 2; }));
+  const double plain = loss_after([](SolverOptions&) {});
+  EXPECT_NE(plain, loss_after([](SolverOptions& r) { r.potential.r1 = 1; }));
+  EXPECT_NE(plain, loss_after([](SolverOptions& r) { r.potential.expectile = 1; }));
+  EXPECT_NE(plain, loss_after([](SolverOptions& r) { r.train.clip = 1e-3; }));
+  EXPECT_NE(loss_after([](SolverOptions& r) { r.potential.r1 = 1; }),
+            loss_after([](SolverOptions& r) { r.potential.r1 = 1, r.potential.r1_every = 2; }));
 }
 
 TEST(Adam, EqualsTorchsAndClips) {

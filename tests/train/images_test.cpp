@@ -57,7 +57,7 @@ TEST_F(TrainingImages, StayGreyWhereBothSidesAre) {
   fill("a", 1);
   fill("b", 1);
   auto grey = recipe("a", "b");
-  const auto data = open_training_data(grey, log);
+  const auto data = open_training_data(grey, {.log = log});
   EXPECT_EQ(data.source->item_shape(), (std::vector<int64_t>{1, 16, 16}));
   Trainer trainer(grey, data, torch::kCPU, folder / "run", log);
   EXPECT_EQ(trainer.recipe().source.colour, "grey") << "written down for resume and use";
@@ -70,7 +70,7 @@ TEST_F(TrainingImages, StayGreyWhereBothSidesAre) {
     auto three = recipe("a", "b");
     three.source.colour = three.target.colour = std::string(way) == "rgb" ? "rgb" : "auto";
     three.source.grey = three.target.grey = std::string(way) != "rgb";
-    EXPECT_EQ(open_training_data(three, log).source->item_shape()[0], 3) << way;
+    EXPECT_EQ(open_training_data(three, {.log = log}).source->item_shape()[0], 3) << way;
   }
 }
 
@@ -80,7 +80,7 @@ TEST_F(TrainingImages, GreyAgainstColourIsToldForWhatItIs) {
   for (const bool grey_source : {true, false}) {
     lines.clear();
     auto mixed = grey_source ? recipe("grey", "colour") : recipe("colour", "grey");
-    const auto data = open_training_data(mixed, log);
+    const auto data = open_training_data(mixed, {.log = log});
     EXPECT_EQ(data.source->item_shape(), data.target->item_shape());
     EXPECT_EQ(data.source->item_shape()[0], 3);
     EXPECT_THAT(lines,
@@ -88,7 +88,7 @@ TEST_F(TrainingImages, GreyAgainstColourIsToldForWhatItIs) {
                                                      : "the target is grey and the other side has colour"),
                                HasSubstr(grey_source ? "target.colour = \"grey\"" : "source.colour = \"grey\""))));
     (grey_source ? mixed.target : mixed.source).colour = "grey";
-    EXPECT_EQ(open_training_data(mixed, log).target->item_shape()[0], 1);
+    EXPECT_EQ(open_training_data(mixed, {.log = log}).target->item_shape()[0], 1);
   }
 }
 
@@ -110,8 +110,8 @@ TEST_F(TrainingImages, ArraysOfUnequalChannelsOrSidesSayWhatToDo) {
   fill("colour", 3);
   io::write_npy(folder / "rgb.npy", torch::randint(0, 256, {8, 3, 16, 16}, torch::kUInt8));
   io::write_npy(folder / "grey.npy", torch::randint(0, 256, {8, 1, 16, 16}, torch::kUInt8));
-  EXPECT_EQ(open_training_data(recipe("grey", "rgb.npy"), log).source->item_shape()[0], 3);
-  EXPECT_EQ(open_training_data(recipe("grey", "grey.npy"), log).source->item_shape()[0], 1);
+  EXPECT_EQ(open_training_data(recipe("grey", "rgb.npy"), {.log = log}).source->item_shape()[0], 3);
+  EXPECT_EQ(open_training_data(recipe("grey", "grey.npy"), {.log = log}).source->item_shape()[0], 1);
 }
 
 TEST_F(TrainingImages, AMeasuredRangeIsWrittenDown) {
@@ -125,7 +125,7 @@ TEST_F(TrainingImages, AMeasuredRangeIsWrittenDown) {
   }
   auto deep = recipe("a", "b");
   deep.source.range = deep.target.range = "auto";
-  const auto data = open_training_data(deep, log);
+  const auto data = open_training_data(deep, {.log = log});
   const Trainer trainer(deep, data, torch::kCPU, "", log);
   EXPECT_EQ(trainer.recipe().source.range, "0..4095");
   EXPECT_EQ(trainer.recipe().target.range, "0..4095") << "one that holds both, as the cost compares their values";

@@ -8,9 +8,12 @@
 #include <mutex>
 
 #include "monge/core/error.h"
+#include "monge/ot/otp.h"
+#include "monge/ot/weak.h"
 #include "monge/solve/nets.h"
 #include "monge/solve/solver.h"
 #include "monge/train/broadcast_from_root.h"
+#include "monge/train/recipe.h"
 #include "tests/support/support.h"
 
 namespace monge::train {
@@ -40,25 +43,25 @@ Recipe recipe_of(const std::string& method, bool images) {
   recipe.train.k_t = 2;
   recipe.train.lr_map = recipe.train.lr_potential = 1e-3;
   recipe.train.precision = "fp64";
-  recipe.weak.z = recipe.kernel.z = 2;
-  recipe.otp.eps_end = "0.1";
+  recipe.section<ot::WeakOptions>().z = recipe.section<ot::KernelOptions>().z = 2;
+  recipe.section<ot::OtpOptions>().eps_end = "0.1";
   recipe.train.iterations = kIterations;
   recipe.parallel.bucket_mb = 1;
   return recipe;
 }
 
-/// Batches of which this rank has its part.
-solve::BatchProvider feed_of(const std::vector<int64_t>& shape, const dist::ProcessGroup* group,
+/// Batches of which this rank has its slice.
+solve::BatchProvider feed_of(const std::vector<int64_t>& shape, const dist::ProcessGroup& group,
                              torch::ScalarType type = torch::kFloat64, int64_t batch = kBatch) {
   auto whole = shape;
   whole.insert(whole.begin(), batch);
-  const auto share = dist::slice_of_batch(batch, group);
-  const auto side = [whole, share, type](const char* name) {
+  const auto slice = dist::slice_of_batch(batch, group);
+  const auto side = [whole, slice, type](const char* name) {
     return [=](int64_t step) {
       return torch::randn(whole, RandomStreams(1).at(name, step))
           .clamp(-1, 1)
           .to(type)
-          .narrow(0, share.begin, share.length)
+          .narrow(0, slice.begin, slice.length)
           .contiguous();
     };
   };
@@ -66,7 +69,7 @@ solve::BatchProvider feed_of(const std::vector<int64_t>& shape, const dist::Proc
 }
 
 std::unique_ptr<solve::Solver> make_solver(const Recipe& recipe, const std::vector<int64_t>& shape,
-                                           std::shared_ptr<dist::ProcessGroup> group) {
+                                           dist::ProcessGroup& group) {
   static std::mutex one_at_a_time;  // initial weights are drawn from LibTorch's own generator, which a process has once
   solve::Nets nets;
   {
@@ -74,7 +77,7 @@ std::unique_ptr<solve::Solver> make_solver(const Recipe& recipe, const std::vect
     nets = solve::make_nets(recipe, shape, shape);
   }
   return std::make_unique<solve::Solver>(recipe, nets.map, nets.ema, nets.potential, shape.size() == 3 ? 768 : 2,
-                                         torch::kCPU, std::move(group));
+                                         torch::kCPU, group);
 }
 
 nn::NamedTensors copy_of(const solve::Solver& solver) {
@@ -83,7 +86,7 @@ nn::NamedTensors copy_of(const solve::Solver& solver) {
   return out;
 }
 
-/// The state after `iterations`, of rank 0, and all figures. `ranks` = 0: without a job.
+/// The state after `iterations`, of the root, and all metrics.
 struct Trained {
   nn::NamedTensors state;
   std::vector<solve::IterationMetrics> figures;
@@ -92,19 +95,15 @@ struct Trained {
 Trained train(const Recipe& recipe, const std::vector<int64_t>& shape, int64_t ranks, int64_t iterations = kIterations,
               int64_t batch = kBatch) {
   Trained out;
-  const auto one = [&](std::shared_ptr<dist::ProcessGroup> group) {
+  const auto train_rank = [&](dist::ProcessGroup& group) {
     const auto solver = make_solver(recipe, shape, group);
     std::vector<solve::IterationMetrics> figures;
     for (int64_t k = 0; k < iterations; ++k)
-      figures.push_back(solver->outer_iteration(k, feed_of(shape, group.get(), torch::kFloat64, batch)));
-    if (group) group->require_same("the nets", std::to_string(solver->fingerprint()));
-    if (!group || group->is_root()) out = {copy_of(*solver), figures};
+      figures.push_back(solver->outer_iteration(k, feed_of(shape, group, torch::kFloat64, batch)));
+    group.require_same("the nets", std::to_string(solver->fingerprint()));
+    if (group.is_root()) out = {copy_of(*solver), figures};
   };
-  if (ranks == 0) {
-    one(nullptr);
-  } else {
-    run_ranks(ranks, one);
-  }
+  run_ranks(ranks, train_rank);
   return out;
 }
 
@@ -130,7 +129,7 @@ TEST_P(Ranks, TogetherTrainAsOneDoes) {
   const auto [method, ranks, images] = GetParam();
   const auto recipe = recipe_of(method, images);
   const auto& shape = images ? kImage : kPlane;
-  const auto alone = train(recipe, shape, 0), together = train(recipe, shape, ranks);
+  const auto alone = train(recipe, shape, 1), together = train(recipe, shape, ranks);
   RecordProperty("difference", text(difference(alone.state, together.state)));
   for (size_t k = 0; k < alone.figures.size(); ++k) {
     EXPECT_NEAR(alone.figures[k].cost, together.figures[k].cost, 1e-8 * std::max(1.0, std::abs(alone.figures[k].cost)));
@@ -142,7 +141,7 @@ TEST_P(Ranks, TogetherTrainAsOneDoes) {
 
 INSTANTIATE_TEST_SUITE_P(Vectors, Ranks,
                          ::testing::Combine(::testing::Values("strong", "weak", "kernel", "noised", "otp"),
-                                            ::testing::Values(1, 2, 4), ::testing::Values(false)));
+                                            ::testing::Values(2, 4), ::testing::Values(false)));
 INSTANTIATE_TEST_SUITE_P(Images, Ranks,
                          ::testing::Combine(::testing::Values("strong", "weak", "noised", "otp"),
                                             ::testing::Values(2, 4), ::testing::Values(true)));
@@ -150,7 +149,7 @@ INSTANTIATE_TEST_SUITE_P(Images, Ranks,
 TEST(RanksOf, ABatchOfSeveralBlocksOfNoise) {
   for (const char* method : {"weak", "noised", "otp"}) {
     const auto recipe = recipe_of(method, false);
-    difference(train(recipe, kPlane, 0, 3, 900).state, train(recipe, kPlane, 3, 3, 900).state);
+    difference(train(recipe, kPlane, 1, 3, 900).state, train(recipe, kPlane, 3, 3, 900).state);
   }
 }
 
@@ -162,23 +161,23 @@ TEST(RanksOf, EveryOptionThatLooksAtABatch) {
   recipe.train.accumulate = 2;
   recipe.train.clip = 0.1;
   recipe.train.graph = "on";
-  difference(train(recipe, kPlane, 0).state, train(recipe, kPlane, 2).state);
+  difference(train(recipe, kPlane, 1).state, train(recipe, kPlane, 2).state);
   recipe = recipe_of("strong", true);
   recipe.train.recompute = true;
-  difference(train(recipe, kImage, 0, 5).state, train(recipe, kImage, 2, 5).state);
+  difference(train(recipe, kImage, 1, 5).state, train(recipe, kImage, 2, 5).state);
 }
 
 TEST(RanksOf, SynchronisedBatchNormIsThatOfTheWholeBatch) {
   auto recipe = recipe_of("strong", true);
   recipe.map.norm = "batch";
-  const auto alone = train(recipe, kImage, 0);
+  const auto alone = train(recipe, kImage, 1);
   recipe.parallel.sync_batch_norm = true;
   difference(alone.state, train(recipe, kImage, 2).state);
   difference(alone.state, train(recipe, kImage, 4).state);
   recipe.train.recompute = true;
   recipe.train.eval_map_in_potential_step = true;
   const auto together = train(recipe, kImage, 2, 5);
-  difference(train(recipe, kImage, 0, 5).state, together.state);
+  difference(train(recipe, kImage, 1, 5).state, together.state);
 }
 
 // By rank the map is another one, but all ranks have the same, running statistics too.
@@ -186,10 +185,10 @@ TEST(RanksOf, BatchNormByRankLeavesAllRanksTheSame) {
   auto recipe = recipe_of("strong", true);
   recipe.map.norm = "batch";
   std::vector<nn::NamedTensors> states(2);
-  run_ranks(2, [&](auto group) {
+  run_ranks(2, [&](auto& group) {
     const auto solver = make_solver(recipe, kImage, group);
-    for (int64_t k = 0; k < 3; ++k) solver->outer_iteration(k, feed_of(kImage, group.get()));
-    states[static_cast<size_t>(group->rank())] = copy_of(*solver);
+    for (int64_t k = 0; k < 3; ++k) solver->outer_iteration(k, feed_of(kImage, group));
+    states[static_cast<size_t>(group.rank())] = copy_of(*solver);
   });
   for (size_t i = 0; i < states[0].size(); ++i)
     EXPECT_TRUE(torch::equal(states[0][i].second, states[1][i].second)) << states[0][i].first;
@@ -199,14 +198,14 @@ TEST(RanksOf, BatchNormByRankLeavesAllRanksTheSame) {
 TEST(RanksOf, ANonFiniteGradientOnOneRankStopsAllBeforeTheUpdate) {
   const auto recipe = recipe_of("strong", false);
   for (const bool of_potential : {false, true}) {
-    run_ranks(2, [&](auto group) {
+    run_ranks(2, [&](auto& group) {
       const auto solver = make_solver(recipe, kPlane, group);
-      const auto feed = feed_of(kPlane, group.get());
+      const auto feed = feed_of(kPlane, group);
       solver->outer_iteration(0, feed);
       const int64_t bad = of_potential ? 5 : 3;  // of iteration 1: map updates take 3 and 4, the potential's 5
       const solve::BatchProvider poisoned{[&](int64_t step) {
                                             auto x = feed.source(step).clone();
-                                            if (step == bad && group->rank() == 1)
+                                            if (step == bad && group.rank() == 1)
                                               x[0][0] = std::numeric_limits<double>::quiet_NaN();
                                             return x;
                                           },
@@ -232,40 +231,40 @@ TEST(RanksOf, ANonFiniteGradientOnOneRankStopsAllBeforeTheUpdate) {
 
 TEST(RanksOf, TheWishOfOneToStopReachesAll) {
   const auto recipe = recipe_of("strong", false);
-  run_ranks(3, [&](auto group) {
+  run_ranks(3, [&](auto& group) {
     const auto solver = make_solver(recipe, kPlane, group);
-    const auto feed = feed_of(kPlane, group.get(), torch::kFloat64, 9);
+    const auto feed = feed_of(kPlane, group, torch::kFloat64, 9);
     solver->launch(0, feed, false);
     EXPECT_FALSE(solver->collect().stop);
-    solver->launch(1, feed, group->rank() == 2);
+    solver->launch(1, feed, group.rank() == 2);
     EXPECT_TRUE(solver->collect().stop);
   });
 }
 
 // Sums begin while the backward pass goes on, each as soon as its gradients are there.
 TEST(RanksOf, BucketsAreSentDuringTheBackwardPass) {
-  run_ranks(2, [](auto group) {
+  run_ranks(2, [](auto& group) {
     const auto first = torch::randn({3 << 17}).requires_grad_(true),
                second = torch::randn({3 << 17}).requires_grad_(true);
     solve::FlatParameters gradients({first, second});
     first.mutable_grad() = gradients.views()[0];
     second.mutable_grad() = gradients.views()[1];
-    solve::GradientReducer exchange(*group, {first, second}, gradients, 1 << 20);
+    solve::GradientReducer reducer(group, {first, second}, gradients, 1 << 20);
     for (int pass = 0; pass < 3; ++pass) {
       gradients.whole().zero_();
-      exchange.begin_final_backward();
-      const auto before = group->progress().entered;
+      reducer.begin_final_backward();
+      const auto before = group.progress().entered;
       // The second is used last, so its gradient comes first; the first's comes after this hook has run.
       int64_t sent_meanwhile = -1;
-      const auto middle = first * static_cast<double>(group->rank() + 1);
-      middle.register_hook([&](const torch::Tensor&) { sent_meanwhile = group->progress().entered - before; });
+      const auto middle = first * static_cast<double>(group.rank() + 1);
+      middle.register_hook([&](const torch::Tensor&) { sent_meanwhile = group.progress().entered - before; });
       (middle.sum() + (second * middle.detach()).sum()).backward();
-      EXPECT_EQ(group->progress().entered - before, 2);
+      EXPECT_EQ(group.progress().entered - before, 2);
       EXPECT_GE(sent_meanwhile, 0);
       solve::Update update;
-      update.loss = torch::tensor(1.0 + static_cast<double>(group->rank()));
-      exchange.finish(update);
-      EXPECT_EQ(exchange.gradient().views()[0].min().template item<float>(), 3);
+      update.loss = torch::tensor(1.0 + static_cast<double>(group.rank()));
+      reducer.finish(update);
+      EXPECT_EQ(reducer.gradient().views()[0].min().template item<float>(), 3);
       EXPECT_EQ(update.loss.template item<float>(), 1.5);
     }
   });
@@ -273,22 +272,22 @@ TEST(RanksOf, BucketsAreSentDuringTheBackwardPass) {
 
 // Ranks begin with the state of rank 0, whatever their own nets were.
 TEST(RanksOf, BeginAlike) {
-  run_ranks(2, [&](auto group) {
+  run_ranks(2, [&](auto& group) {
     auto recipe = recipe_of("strong", false);
-    recipe.train.seed = group->rank();
+    recipe.train.seed = group.rank();
     const auto solver = make_solver(recipe, kPlane, group);
-    EXPECT_NO_THROW(group->require_same("the nets", std::to_string(solver->fingerprint())));
+    EXPECT_NO_THROW(group.require_same("the nets", std::to_string(solver->fingerprint())));
   });
 }
 
-// The path of a job with one rank makes the same bits as no job.
-TEST(RanksOf, OneIsExactlyAsNone) {
-  for (const char* method : {"strong", "otp"}) {
-    const auto recipe = recipe_of(method, false);
-    const auto none = train(recipe, kPlane, 0, 3), one = train(recipe, kPlane, 1, 3);
-    for (size_t i = 0; i < none.state.size(); ++i)
-      EXPECT_TRUE(torch::equal(none.state[i].second, one.state[i].second)) << none.state[i].first;
-  }
+// A single rank has nothing to send, nor a flag to agree on: no operation of the group is entered.
+TEST(RanksOf, ASingleRankSendsNothing) {
+  run_ranks(1, [](auto& group) {
+    const auto solver = make_solver(recipe_of("strong", false), kPlane, group);
+    solver->launch(0, feed_of(kPlane, group), /*stop=*/true);
+    EXPECT_FALSE(solver->collect().stop) << "the caller knows its own wish";
+    EXPECT_EQ(group.progress().entered, 0);
+  });
 }
 
 TEST(RanksOf, WhatStaysExactIsSaid) {

@@ -133,11 +133,11 @@ TEST(Trainer, WarnsWhenValuesHaveChangedSinceTheCheckpoint) {
   io::write_npy(folder / "a.npy", rows);
   io::write_npy(folder / "b.npy", rows + 1);
   const auto checkpoints = folder / "run/checkpoints";
-  Trainer(recipe, open_training_data(recipe, silent()), torch::kCPU, folder / "run", silent())
-      .run(std::atomic<bool>{false});
+  Trainer(recipe, open_training_data(recipe), torch::kCPU, folder / "run", silent()).run(std::atomic<bool>{false});
   const auto said = [&](const Checkpoint& checkpoint) {
     std::string out;
-    const auto data = open_training_data(recipe, silent(), {}, checkpoint.standardisation, nullptr, checkpoint.columns);
+    const auto data =
+        open_training_data(recipe, {.standardisation = checkpoint.standardisation, .columns = checkpoint.columns});
     Trainer(recipe, data, torch::kCPU, "", [&](LogLevel level, const std::string& line) {
       if (level == LogLevel::warning) out += line + "\n";
     }).resume(checkpoint);

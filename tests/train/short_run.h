@@ -7,6 +7,8 @@
 
 #include "monge/core/random.h"
 #include "monge/data/tensor_source.h"
+#include "monge/ot/otp.h"
+#include "monge/ot/weak.h"
 #include "monge/train/trainer.h"
 #include "tests/support/support.h"
 
@@ -24,9 +26,9 @@ inline Recipe recipe_for(const std::string& method, bool image) {
   recipe.potential.r1 = 0.1;
   recipe.potential.r1_every = 3;
   recipe.potential.expectile = 0.1;
-  recipe.weak.z = recipe.kernel.z = 2;
-  recipe.otp.cost = "kernel";
-  recipe.weak.gamma_iters = 15;
+  recipe.section<ot::WeakOptions>().z = recipe.section<ot::KernelOptions>().z = 2;
+  recipe.section<ot::OtpOptions>().cost = "kernel";
+  recipe.section<ot::WeakOptions>().gamma_iters = 15;
   recipe.train.iterations = 20;
   recipe.train.batch = 5;
   recipe.train.k_t = 2;

@@ -7,6 +7,7 @@
 #include "monge/core/random.h"
 #include "monge/data/tensor_source.h"
 #include "monge/data/toys.h"
+#include "monge/ot/otp.h"
 #include "tests/support/support.h"
 
 namespace monge::train {
@@ -59,26 +60,26 @@ TEST(NoiseLevel, IsThatOfTheSamplesAndToldOnce) {
   shape.radius = 2;
   resolve_noise_level(recipe, shape, 4096, log);
   // R N^(-1/m) / sqrt(D) = 2 * 4096^(-1/6) / 4 = 0.125
-  EXPECT_EQ(recipe.otp.eps_end, "0.125");
+  EXPECT_EQ(recipe.section<ot::OtpOptions>().eps_end, "0.125");
   EXPECT_THAT(said,
               AllOf(HasSubstr("otp.eps_end = 0.125"), HasSubstr("4096 samples"), HasSubstr("intrinsic dimension 6")));
   said.clear();
   resolve_noise_level(recipe, shape, 10, log);
-  EXPECT_EQ(recipe.otp.eps_end, "0.125") << "a number stays as it is";
+  EXPECT_EQ(recipe.section<ot::OtpOptions>().eps_end, "0.125") << "a number stays as it is";
   EXPECT_EQ(said, "");
 }
 
 TEST(NoiseLevel, IsBoundedByTheStart) {
   Recipe recipe;
   recipe.method = "otp";
-  recipe.otp.eps_start = 0.1;
+  recipe.section<ot::OtpOptions>().eps_start = 0.1;
   SourceShape shape;
   shape.dim = 4;
   shape.intrinsic = 4;
   shape.radius = 2;
   std::string said;
   resolve_noise_level(recipe, shape, 16, [&](LogLevel, const std::string& line) { said += line; });
-  EXPECT_EQ(recipe.otp.eps_end, "0.1");
+  EXPECT_EQ(recipe.section<ot::OtpOptions>().eps_end, "0.1");
   EXPECT_THAT(said, HasSubstr("bounded by otp.eps_start"));
 }
 

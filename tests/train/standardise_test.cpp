@@ -50,10 +50,10 @@ torch::Tensor outputs(const model::Model& model, const torch::Tensor& x) {
 TEST(Standardisation, EqualsTrainingOnTablesThatWereStandardisedBefore) {
   const Tables tables;
   const auto recipe = tables.recipe("each");
-  const auto data = open_training_data(recipe, silent());
+  const auto data = open_training_data(recipe);
   ASSERT_TRUE(data.standardisation.has_value());
   // By the rows that are trained on, not those held out; in double with a formula of its own.
-  const auto held = open_training_data(tables.recipe("off"), silent());
+  const auto held = open_training_data(tables.recipe("off"));
   const auto before = [&](const torch::Tensor& table, const data::Source& kept, const data::Columns& columns) {
     std::vector<int64_t> all;
     for (int64_t i = 0; i < kept.size(); ++i) all.push_back(i);
@@ -68,7 +68,7 @@ TEST(Standardisation, EqualsTrainingOnTablesThatWereStandardisedBefore) {
   io::write_npy(tables.folder / "qs.npy", before(tables.target, *held.target, data.standardisation->target));
   Trainer standardised(recipe, data, torch::kCPU, "", silent());
   const auto plain_recipe = tables.recipe("off", "ps.npy", "qs.npy");
-  Trainer plain(plain_recipe, open_training_data(plain_recipe, silent()), torch::kCPU, "", silent());
+  Trainer plain(plain_recipe, open_training_data(plain_recipe), torch::kCPU, "", silent());
   standardised.run(kGo);
   plain.run(kGo);
   const auto a = standardised.solver().state(), b = plain.solver().state();
@@ -82,7 +82,7 @@ TEST(Standardisation, EqualsTrainingOnTablesThatWereStandardisedBefore) {
 TEST(Standardisation, TheModelTakesAndGivesRawRows) {
   const Tables tables;
   const auto recipe = tables.recipe("each");
-  Trainer trainer(recipe, open_training_data(recipe, silent()), torch::kCPU, tables.folder.path(), silent());
+  Trainer trainer(recipe, open_training_data(recipe), torch::kCPU, tables.folder.path(), silent());
   trainer.run(kGo);
   const auto& s = *trainer.data().standardisation;
   const auto inner = model::model_of(trainer);
@@ -104,14 +104,14 @@ TEST(Standardisation, TheModelTakesAndGivesRawRows) {
 
   EXPECT_THAT(message_of([&] { model::export_torch(model, tables.folder / "map.pt"); }),
               AllOf(HasSubstr("data.standardise = each"), HasSubstr("no place for means and scales"),
-                    HasSubstr("--to safetensors")));
+                    HasSubstr("model::export_safetensors()")));
   EXPECT_FALSE(fs::exists(tables.folder / "map.pt"));
 }
 
 TEST(Standardisation, AnExportedFileThatDoesNotFitItsRecipeIsRefused) {
   const Tables tables;
   const auto recipe = tables.recipe("joint");
-  Trainer trainer(recipe, open_training_data(recipe, silent()), torch::kCPU, tables.folder.path(), silent());
+  Trainer trainer(recipe, open_training_data(recipe), torch::kCPU, tables.folder.path(), silent());
   trainer.run(kGo);
   const auto path = tables.folder / "map.safetensors";
   model::export_safetensors(model::load_model(tables.folder.path(), torch::kCPU, silent()), path);
@@ -127,7 +127,7 @@ TEST(Standardisation, AnExportedFileThatDoesNotFitItsRecipeIsRefused) {
     for (auto& [name, tensor] : file.tensors) {
       if (name == "standardise/target/scale") return tensor;
     }
-    throw Error("there is no scale");
+    throw InputError("there is no scale");
   };
   EXPECT_THAT(complaint([&](io::TensorFile& file) { scale(file) = scale(file) * 2; }, true), HasSubstr("is damaged"));
   EXPECT_THAT(complaint([&](io::TensorFile& file) { scale(file) = -scale(file); }, false),
@@ -155,7 +155,7 @@ TEST(Standardisation, AResumedRunTakesTheNumbersOfItsCheckpoint) {
   for (const char* kind : {"each", "joint", "scale"}) {
     testing::ScratchFolder straight, broken;
     auto recipe = tables.recipe(kind);
-    Trainer whole(recipe, open_training_data(recipe, silent()), torch::kCPU, straight.path(), silent());
+    Trainer whole(recipe, open_training_data(recipe), torch::kCPU, straight.path(), silent());
     whole.run(kGo);
     {
       std::atomic<bool> stop{false};
@@ -164,7 +164,7 @@ TEST(Standardisation, AResumedRunTakesTheNumbersOfItsCheckpoint) {
         void iteration_done(Trainer&, int64_t done, const solve::IterationMetrics&) override { stop = done == 10; }
         std::atomic<bool>& stop;
       } watcher(stop);
-      Trainer half(recipe, open_training_data(recipe, silent()), torch::kCPU, broken.path(), silent());
+      Trainer half(recipe, open_training_data(recipe), torch::kCPU, broken.path(), silent());
       half.attach(watcher);
       half.run(stop);
     }
@@ -174,8 +174,8 @@ TEST(Standardisation, AResumedRunTakesTheNumbersOfItsCheckpoint) {
     const LogSink loud = [](LogLevel, const std::string& line) {
       EXPECT_THAT(line, Not(HasSubstr("data.standardise"))) << "measured anew";
     };
-    Trainer rest(recipe, open_training_data(recipe, loud, {}, checkpoint.standardisation), torch::kCPU, broken.path(),
-                 silent());
+    Trainer rest(recipe, open_training_data(recipe, {.log = loud, .standardisation = checkpoint.standardisation}),
+                 torch::kCPU, broken.path(), silent());
     rest.resume(checkpoint);
     rest.run(kGo);
     const auto a = whole.solver().state(), b = rest.solver().state();
@@ -184,7 +184,7 @@ TEST(Standardisation, AResumedRunTakesTheNumbersOfItsCheckpoint) {
 
     auto other = *checkpoint.standardisation;
     other.target.scale = other.target.scale * 1.5;
-    Trainer wrong(recipe, open_training_data(recipe, silent(), {}, other), torch::kCPU, "", silent());
+    Trainer wrong(recipe, open_training_data(recipe, {.standardisation = other}), torch::kCPU, "", silent());
     EXPECT_THAT(message_of([&] { wrong.resume(checkpoint); }),
                 HasSubstr("not standardised by the numbers of the checkpoint"));
   }
@@ -196,7 +196,7 @@ TEST(Standardisation, RawDataForARecipeThatWantsNoneAreRefused) {
   EXPECT_THAT(message_of([&] { Trainer(recipe, data_for(false), torch::kCPU, "", silent()); }),
               AllOf(HasSubstr("data.standardise = each"), HasSubstr("not standardised")));
   recipe.source.path = recipe.target.path = "toy:gaussian?dim=2";
-  const auto data = open_training_data(recipe, silent());
+  const auto data = open_training_data(recipe);
   EXPECT_EQ(data.source, data.held_source);  // what was one source stays one
   EXPECT_EQ(data.target, data.held_target);
 }

@@ -20,7 +20,7 @@ struct BatchNorm {
 ///
 /// m, v over all pixels of a channel: mean and biased variance of the batch (the running variance takes the unbiased
 /// one), or the running ones. Ioffe and Szegedy 2015; exactly torch::batch_norm, then torch::relu.
-/// @param x  [B, C, H, W]. @return the same shape and type. @throws Error in training on one value a channel.
+/// @param x  [B, C, H, W]. @return the same shape and type. @throws InputError in training on one value a channel.
 torch::Tensor plain_batch_norm_relu(const torch::Tensor& x, const BatchNorm& norm);
 
 /// The same within rounding (1e-5 relative in float32, 1e-3 in bfloat16), in two passes over memory forward and two

@@ -20,7 +20,6 @@
 #include "monge/nn/ops/cpu_loops.h"
 #include "monge/nn/ops/enlarged_frame.h"
 #include "monge/nn/ops/kernel_table.h"
-#include "monge/nn/ops/philox.h"
 #include "monge/nn/parts.h"
 
 namespace monge::nn::ops {
@@ -301,48 +300,6 @@ Tensor avg_pool_backward(const Tensor& gradient, int64_t height, int64_t width) 
   return out;
 }
 
-Tensor add_noise(const Tensor& x, const Tensor& sigma, const Tensor& state, uint32_t stream, bool centred) {
-  const auto out = at::empty_like(x);
-  const auto seed = static_cast<uint64_t>(state.data_ptr<int64_t>()[0]),
-             offset = static_cast<uint64_t>(state.data_ptr<int64_t>()[1]);
-  const int64_t total = x.numel(), count = total / x.size(0);
-  const float *from = data(x), *level = data(sigma);
-  for_rows((total + 3) / 4, 64, [&, to = data(out)](int64_t begin, int64_t end) {
-    for (int64_t block = begin; block < end; ++block) {
-      float n[4];
-      four_normals(seed, offset, stream, static_cast<uint64_t>(block), n);
-      for (int64_t at = 4 * block; at < std::min(total, 4 * block + 4); ++at)
-        to[at] = (centred ? from[at] : 0.0F) + level[at / count] * n[at % 4];
-    }
-  });
-  return out;
-}
-
-Tensor with_noise(const Tensor& x, int64_t draws, int64_t channels, double deviation, const Tensor& state,
-                  uint32_t stream) {
-  const int64_t own = x.size(1), planes = x.size(2) * x.size(3);
-  const auto out = image(x, {x.size(0) * draws, own + channels, x.size(2), x.size(3)});
-  const auto seed = static_cast<uint64_t>(state.data_ptr<int64_t>()[0]),
-             offset = static_cast<uint64_t>(state.data_ptr<int64_t>()[1]);
-  const bool last = !x.is_contiguous();
-  for_rows(pixels(out), 16 * channels, [&, to = data(out), from = data(x)](int64_t begin, int64_t end) {
-    float n[4];
-    int64_t held = -1;
-    for (int64_t pixel = begin; pixel < end; ++pixel) {
-      const int64_t item = pixel / planes / draws, place = pixel % planes;
-      const float* image = from + item * own * planes;
-      float* at = to + pixel * (own + channels);
-      for (int64_t c = 0; c < own; ++c) at[c] = last ? image[place * own + c] : image[c * planes + place];
-      for (int64_t k = 0; k < channels; ++k) {
-        const int64_t number = pixel * channels + k;
-        if (number / 4 != held) four_normals(seed, offset, stream, static_cast<uint64_t>(held = number / 4), n);
-        at[own + k] = static_cast<float>(deviation) * n[number % 4];
-      }
-    }
-  });
-  return out;
-}
-
 }  // namespace
 
 const KernelTable& cpu_kernels() {
@@ -354,9 +311,7 @@ const KernelTable& cpu_kernels() {
                                  .avg_pool = avg_pool,
                                  .avg_pool_backward = avg_pool_backward,
                                  .leaky_residual = leaky_residual,
-                                 .leaky_residual_backward = leaky_residual_backward,
-                                 .add_noise = add_noise,
-                                 .with_noise = with_noise};
+                                 .leaky_residual_backward = leaky_residual_backward};
   return forms;
 }
 

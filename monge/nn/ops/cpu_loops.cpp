@@ -4,22 +4,16 @@
 #include <cstring>
 
 #include "monge/core/vectorised.h"
+#include "monge/nn/vectors.h"
 
 namespace monge::nn::ops {
 namespace {
 
-constexpr int64_t kLanes = 16;
-typedef float Lanes __attribute__((vector_size(4 * kLanes)));
+using Floats16 = AlignedFloats<16>;
+using Lanes = Floats16::Type;
+constexpr int64_t kLanes = Floats16::kCount;
 typedef double Doubles __attribute__((vector_size(8 * kLanes)));
 
-MONGE_INLINE Lanes load(const float* from, int64_t count = kLanes) {
-  Lanes out{};
-  std::memcpy(&out, from, count == kLanes ? sizeof out : static_cast<size_t>(count) * sizeof(float));
-  return out;
-}
-MONGE_INLINE void store(float* to, const Lanes& value, int64_t count = kLanes) {
-  std::memcpy(to, &value, count == kLanes ? sizeof value : static_cast<size_t>(count) * sizeof(float));
-}
 MONGE_INLINE void add_to(double* to, const Lanes& value, int64_t count) {
   if (count == kLanes) {
     Doubles sum;
@@ -93,7 +87,7 @@ MONGE_VECTORISED void add_sums(const float* x, int64_t rows, int64_t channels, c
   sum_rows(
       rows, channels, sum,
       square, [&](int64_t row, int64_t c, int64_t lanes, Lanes & a, Lanes & b) __attribute__((always_inline)) {
-        const Lanes d = load(x + row * channels + c, lanes) - load(pivot + c, lanes);
+        const Lanes d = load<Floats16>(x + row * channels + c, lanes) - load<Floats16>(pivot + c, lanes);
         a += d;
         b += d * d;
       });
@@ -104,9 +98,10 @@ MONGE_VECTORISED void normalise_rows(const float* x, int64_t rows, int64_t chann
   for (int64_t row = 0; row < rows; ++row, x += channels, y += channels) {
     in_lanes(
         channels, [&](int64_t c, int64_t lanes) __attribute__((always_inline)) {
-          const Lanes out = (load(x + c, lanes) - load(line.mean + c, lanes)) * load(line.scale + c, lanes) +
-                            load(line.shift + c, lanes);
-          store(y + c, out < Lanes{} ? Lanes{} : out, lanes);  // NaN stays NaN
+          const Lanes out = (load<Floats16>(x + c, lanes) - load<Floats16>(line.mean + c, lanes)) *
+                                load<Floats16>(line.scale + c, lanes) +
+                            load<Floats16>(line.shift + c, lanes);
+          store<Floats16>(y + c, out < Lanes{} ? Lanes{} : out, lanes);  // NaN stays NaN
         });
   }
 }
@@ -117,9 +112,9 @@ MONGE_VECTORISED void add_gradient_sums(const float* gradient, const float* x, i
       rows, channels, sum,
       product, [&](int64_t row, int64_t c, int64_t lanes, Lanes & a, Lanes & b) __attribute__((always_inline)) {
         const int64_t at = row * channels + c;
-        const Lanes d = load(x + at, lanes) - load(line.mean + c, lanes);
-        const Lanes out = d * load(line.scale + c, lanes) + load(line.shift + c, lanes);
-        const Lanes g = above_zero(out, load(gradient + at, lanes));
+        const Lanes d = load<Floats16>(x + at, lanes) - load<Floats16>(line.mean + c, lanes);
+        const Lanes out = d * load<Floats16>(line.scale + c, lanes) + load<Floats16>(line.shift + c, lanes);
+        const Lanes g = above_zero(out, load<Floats16>(gradient + at, lanes));
         a += g;
         b += g * d;
       });
@@ -131,10 +126,12 @@ MONGE_VECTORISED void chain_normalise_rows(const float* gradient, const float* x
   for (int64_t row = 0; row < rows; ++row, gradient += channels, x += channels, to += channels) {
     in_lanes(
         channels, [&](int64_t c, int64_t lanes) __attribute__((always_inline)) {
-          const Lanes scale = load(line.scale + c, lanes);
-          const Lanes d = load(x + c, lanes) - load(line.mean + c, lanes);
-          const Lanes g = above_zero(d * scale + load(line.shift + c, lanes), load(gradient + c, lanes));
-          store(to + c, (g - load(plain + c, lanes) - d * load(sloped + c, lanes)) * scale, lanes);
+          const Lanes scale = load<Floats16>(line.scale + c, lanes);
+          const Lanes d = load<Floats16>(x + c, lanes) - load<Floats16>(line.mean + c, lanes);
+          const Lanes g =
+              above_zero(d * scale + load<Floats16>(line.shift + c, lanes), load<Floats16>(gradient + c, lanes));
+          store<Floats16>(
+              to + c, (g - load<Floats16>(plain + c, lanes) - d * load<Floats16>(sloped + c, lanes)) * scale, lanes);
         });
   }
 }
@@ -143,8 +140,8 @@ MONGE_VECTORISED void leaky_residual_run(const float* shortcut, const float* dx,
                                          float slope, float* out) {
   in_lanes(
       count, [&](int64_t at, int64_t lanes) __attribute__((always_inline)) {
-        const Lanes sum = load(shortcut + at, lanes) + ratio * load(dx + at, lanes);
-        store(out + at, sum > Lanes{} ? sum : slope * sum, lanes);
+        const Lanes sum = load<Floats16>(shortcut + at, lanes) + ratio * load<Floats16>(dx + at, lanes);
+        store<Floats16>(out + at, sum > Lanes{} ? sum : slope * sum, lanes);
       });
 }
 
@@ -152,17 +149,18 @@ MONGE_VECTORISED void leaky_residual_backward_run(const float* gradient, const f
                                                   float slope, float* to_shortcut, float* to_dx) {
   in_lanes(
       count, [&](int64_t at, int64_t lanes) __attribute__((always_inline)) {
-        const Lanes from = load(gradient + at, lanes);
-        const Lanes g = load(out + at, lanes) > Lanes{} ? from : slope * from;
-        if (to_shortcut) store(to_shortcut + at, g, lanes);
-        if (to_dx) store(to_dx + at, ratio * g, lanes);
+        const Lanes from = load<Floats16>(gradient + at, lanes);
+        const Lanes g = load<Floats16>(out + at, lanes) > Lanes{} ? from : slope * from;
+        if (to_shortcut) store<Floats16>(to_shortcut + at, g, lanes);
+        if (to_dx) store<Floats16>(to_dx + at, ratio * g, lanes);
       });
 }
 
 MONGE_VECTORISED void blend(const float* a, const float* b, float share, int64_t count, float* out) {
   in_lanes(
       count, [&](int64_t at, int64_t lanes) __attribute__((always_inline)) {
-        store(out + at, (1 - share) * load(a + at, lanes) + share * load(b + at, lanes), lanes);
+        store<Floats16>(out + at, (1 - share) * load<Floats16>(a + at, lanes) + share * load<Floats16>(b + at, lanes),
+                        lanes);
       });
 }
 
@@ -172,15 +170,15 @@ MONGE_VECTORISED void weighted_sum(const float* const* from, const float* weight
   for (; at + 4 * kLanes <= count; at += 4 * kLanes) {  // four sums, so that none waits for itself
     Lanes sum[4] = {};
     for (int i = 0; i < terms; ++i) {
-      for (int k = 0; k < 4; ++k) sum[k] += weights[i] * load(from[i] + at + k * kLanes);
+      for (int k = 0; k < 4; ++k) sum[k] += weights[i] * load<Floats16>(from[i] + at + k * kLanes);
     }
-    for (int k = 0; k < 4; ++k) store(out + at + k * kLanes, sum[k]);
+    for (int k = 0; k < 4; ++k) store<Floats16>(out + at + k * kLanes, sum[k]);
   }
   in_lanes(
       count - at, [&](int64_t more, int64_t lanes) __attribute__((always_inline)) {
         Lanes sum{};
-        for (int i = 0; i < terms; ++i) sum += weights[i] * load(from[i] + at + more, lanes);
-        store(out + at + more, sum, lanes);
+        for (int i = 0; i < terms; ++i) sum += weights[i] * load<Floats16>(from[i] + at + more, lanes);
+        store<Floats16>(out + at + more, sum, lanes);
       });
 }
 

@@ -150,68 +150,6 @@ std::array<Tensor, 2> leaky_residual_backward(const Tensor& gradient, const Tens
   return out;
 }
 
-/// Calls work with numbers of both types.
-template <class Work>
-void by_types(const Tensor& x, const Tensor& y, const Work& work) {
-  by_type(x, [&]<class X>(X a) {
-    by_type(y, [&]<class Y>(Y b) {
-      if constexpr (sizeof(X) >= sizeof(Y)) work(a, b);
-    });
-  });
-}
-
-/// Planes of x where y's pixels are apart from it, else 0: both lie alike.
-int64_t planes_apart(const Tensor& x, const Tensor& y) {
-  return x.strides() == y.strides() ? 0 : x.size(2) * x.size(3);
-}
-
-Tensor squared_distance(const Tensor& x, const Tensor& y, double tau) {
-  const auto options = x.options().dtype(torch::kFloat32);
-  const auto out = at::empty({x.size(0)}, options), scratch = at::empty({x.size(0), kDistanceParts}, options);
-  by_types(x, y, [&]<class X, class Y>(X, Y) {
-    check(launch_squared_distance(data<X>(x), data<Y>(y), narrowed(x.size(0)), x.numel() / x.size(0),
-                                  x.dim() == 4 ? narrowed(x.size(1)) : 1, planes_apart(x, y), static_cast<float>(tau),
-                                  floats(out), floats(scratch), stream_of(x)));
-  });
-  return out;
-}
-
-std::array<Tensor, 2> squared_distance_backward(const Tensor& gradient, const Tensor& x, const Tensor& y, double tau,
-                                                std::array<bool, 2> wanted) {
-  std::array<Tensor, 2> out;
-  if (wanted[0]) out[0] = at::empty_like(x);
-  if (wanted[1]) out[1] = at::empty_like(y);
-  by_types(x, y, [&]<class X, class Y>(X, Y) {
-    check(launch_squared_distance_backward(floats(gradient), data<X>(x), data<Y>(y), narrowed(x.size(0)),
-                                           x.numel() / x.size(0), x.dim() == 4 ? narrowed(x.size(1)) : 1,
-                                           planes_apart(x, y), static_cast<float>(tau), data<X>(out[0]),
-                                           data<Y>(out[1]), stream_of(x)));
-  });
-  return out;
-}
-
-Tensor add_noise(const Tensor& x, const Tensor& sigma, const Tensor& state, uint32_t stream, bool centred) {
-  const auto out = at::empty_like(x);
-  by_type(x, [&]<class T>(T) {
-    check(launch_add_noise(centred ? data<T>(x) : nullptr, floats(sigma), narrowed(x.size(0)), x.numel() / x.size(0),
-                           data<uint64_t>(state), stream, data<T>(out), stream_of(x)));
-  });
-  return out;
-}
-
-Tensor with_noise(const Tensor& x, int64_t draws, int64_t channels, double deviation, const Tensor& state,
-                  uint32_t stream) {
-  const auto out = image(x, {x.size(0) * draws, x.size(1) + channels, x.size(2), x.size(3)});
-  by_type(x, [&]<class T>(T) {
-    check(launch_with_noise(data<T>(x), narrowed(x.size(0)), narrowed(draws), narrowed(x.size(1)),
-                            x.size(2) * x.size(3), !x.is_contiguous(), narrowed(channels),
-                            static_cast<float>(deviation), data<uint64_t>(state), stream, data<T>(out), stream_of(x)));
-  });
-  return out;
-}
-
-}  // namespace
-
 const KernelTable& kernel_forms() {
   static const KernelTable forms{.bf16 = true,
                                  .batch_statistics = batch_statistics,
@@ -222,14 +160,11 @@ const KernelTable& kernel_forms() {
                                  .avg_pool = avg_pool,
                                  .avg_pool_backward = avg_pool_backward,
                                  .leaky_residual = leaky_residual,
-                                 .leaky_residual_backward = leaky_residual_backward,
-                                 .squared_distance = squared_distance,
-                                 .squared_distance_backward = squared_distance_backward,
-                                 .add_noise = add_noise,
-                                 .with_noise = with_noise};
+                                 .leaky_residual_backward = leaky_residual_backward};
   return forms;
 }
 
+}  // namespace
 }  // namespace MONGE_KERNELS
 }  // namespace monge::nn::ops
 

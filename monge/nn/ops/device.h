@@ -138,11 +138,5 @@ inline dim3 flat_grid(int64_t threads) {
   return dim3(static_cast<unsigned>(blocks < kMostBlocks ? blocks : kMostBlocks));
 }
 
-/// The sum over a warp, in every lane, always added in the same order.
-__device__ inline float warp_sum(float x) {
-  for (int apart = 16; apart > 0; apart /= 2) x += __shfl_xor_sync(0xffffffffU, x, apart);
-  return x;
-}
-
 }  // namespace MONGE_KERNELS
 }  // namespace monge::nn::ops

@@ -1,5 +1,5 @@
 // The fused forms of one kind of device behind one table, so that an operator is one autograd function whatever runs
-// it, and one list of comparisons (check.h) tests them all.
+// it, and one list of comparisons (bench/checks/kernel_comparison.h) tests them all.
 #pragma once
 
 #include <torch/types.h>
@@ -44,19 +44,6 @@ struct KernelTable {
   /// Gradients of shortcut and dx, undefined where not wanted.
   std::array<Tensor, 2> (*leaky_residual_backward)(const Tensor& gradient, const Tensor& out, double ratio,
                                                    double slope, std::array<bool, 2> wanted) = nullptr;
-
-  /// x and y of one shape, each dense: both in one layout, or x [B, C, H, W] contiguous and y channels_last. x may be
-  /// float32 beside a y of bfloat16.
-  Tensor (*squared_distance)(const Tensor& x, const Tensor& y, double tau) = nullptr;
-  std::array<Tensor, 2> (*squared_distance_backward)(const Tensor& gradient, const Tensor& x, const Tensor& y,
-                                                     double tau, std::array<bool, 2> wanted) = nullptr;
-
-  /// x + sigma_b n, or sigma_b n without `centred`; x dense in any layout.
-  Tensor (*add_noise)(const Tensor& x, const Tensor& sigma, const Tensor& state, uint32_t stream,
-                      bool centred) = nullptr;
-  /// x [B, C, H, W] dense, contiguous or channels_last.
-  Tensor (*with_noise)(const Tensor& x, int64_t draws, int64_t channels, double deviation, const Tensor& state,
-                       uint32_t stream) = nullptr;
 };
 
 const KernelTable& cpu_kernels();

@@ -81,37 +81,5 @@ template <class T>
 int launch_leaky_residual_backward(const T* gradient_out, const T* out, int64_t count, float ratio, float slope,
                                    T* gradient_shortcut, T* gradient_dx, void* stream);
 
-// ---- squared_distance.cu
-
-/// Parts of an item: scratch is [batch, kDistanceParts] floats.
-constexpr int kDistanceParts = 64;
-
-/// out [batch] <- tau sum (x - y)^2 over the `count` entries of an item. With planes > 0, x is [batch, channels,
-/// planes] and y [batch, planes, channels]; else both lie alike.
-template <class X, class Y>
-int launch_squared_distance(const X* x, const Y* y, int batch, int64_t count, int channels, int64_t planes, float tau,
-                            float* out, float* scratch, void* stream);
-/// Gradients of it from that of out [batch]; either may be null.
-template <class X, class Y>
-int launch_squared_distance_backward(const float* gradient_out, const X* x, const Y* y, int batch, int64_t count,
-                                     int channels, int64_t planes, float tau, X* gradient_x, Y* gradient_y,
-                                     void* stream);
-
-// ---- noise.cu: numbers of monge/nn/ops/philox.h
-
-/// out <- x + sigma_b n, or sigma_b n where x is null; b the item of `count` entries, n by the place in memory.
-/// @param state  {seed, offset} on the device.
-template <class T>
-int launch_add_noise(const T* x, const float* sigma, int batch, int64_t count, const uint64_t* state,
-                     uint32_t stream_id, T* out, void* stream);
-
-/// out [batch * draws, planes, channels + noise_channels] <- x's channels, then deviation * n by the place in a tensor
-/// [batch * draws, planes, noise_channels]. x is [batch, channels, planes], or [batch, planes, channels] if
-/// channels_last.
-template <class T>
-int launch_with_noise(const T* x, int batch, int draws, int channels, int64_t planes, bool channels_last,
-                      int noise_channels, float deviation, const uint64_t* state, uint32_t stream_id, T* out,
-                      void* stream);
-
 }  // namespace MONGE_KERNELS
 }  // namespace monge::nn::ops

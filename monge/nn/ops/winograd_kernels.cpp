@@ -43,10 +43,11 @@ struct Input {
                                                         int64_t left, float* to, int64_t plane) {
     Vector<Lanes> d[kSide * kSide], v[kSide * kSide];
 #pragma GCC unroll 36
-    for (int i = 0; i < kSide * kSide; ++i) d[i] = partial ? load<Lanes>(from[i] + c, left) : load<Lanes>(from[i] + c);
+    for (int i = 0; i < kSide * kSide; ++i)
+      d[i] = partial ? load<LooseFloats<Lanes>>(from[i] + c, left) : load<LooseFloats<Lanes>>(from[i] + c);
     both_axes<kSide, kSide>(d, v, [](auto... a) __attribute__((always_inline)) { Axis<m>::input(a...); });
 #pragma GCC unroll 36
-    for (int i = 0; i < kSide * kSide; ++i) store<Lanes>(to + i * plane + c, v[i]);
+    for (int i = 0; i < kSide * kSide; ++i) store<LooseFloats<Lanes>>(to + i * plane + c, v[i]);
   }
 
   template <int Lanes>
@@ -71,16 +72,17 @@ struct Gradient {
   template <int Lanes, bool partial>
   [[gnu::always_inline]] static inline void channels_of(const float* const (&from)[m * m], int64_t c, int64_t left,
                                                         float* to, int64_t plane, float* sums) {
-    Vector<Lanes> d[m * m], v[kSide * kSide], sum = partial ? load<Lanes>(sums + c, left) : load<Lanes>(sums + c);
+    Vector<Lanes> d[m * m], v[kSide * kSide],
+        sum = partial ? load<LooseFloats<Lanes>>(sums + c, left) : load<LooseFloats<Lanes>>(sums + c);
 #pragma GCC unroll 16
     for (int i = 0; i < m * m; ++i) {
-      d[i] = partial ? load<Lanes>(from[i] + c, left) : load<Lanes>(from[i] + c);
+      d[i] = partial ? load<LooseFloats<Lanes>>(from[i] + c, left) : load<LooseFloats<Lanes>>(from[i] + c);
       sum += d[i];
     }
-    partial ? store<Lanes>(sums + c, sum, left) : store<Lanes>(sums + c, sum);
+    partial ? store<LooseFloats<Lanes>>(sums + c, sum, left) : store<LooseFloats<Lanes>>(sums + c, sum);
     both_axes<m, kSide>(d, v, [](auto... a) __attribute__((always_inline)) { Axis<m>::output_adjoint(a...); });
 #pragma GCC unroll 36
-    for (int i = 0; i < kSide * kSide; ++i) store<Lanes>(to + i * plane + c, v[i]);
+    for (int i = 0; i < kSide * kSide; ++i) store<LooseFloats<Lanes>>(to + i * plane + c, v[i]);
   }
 
   template <int Lanes>
@@ -115,17 +117,17 @@ struct Output {
         const int64_t left = std::min<int64_t>(width - c, Lanes);
         Vector<Lanes> u[kSide * kSide], out[m * m], shift{};
 #pragma GCC unroll 36
-        for (int i = 0; i < kSide * kSide; ++i) u[i] = load<Lanes>(p.data + i * p.plane + t * p.row + c);
+        for (int i = 0; i < kSide * kSide; ++i) u[i] = load<LooseFloats<Lanes>>(p.data + i * p.plane + t * p.row + c);
         both_axes<kSide, m>(u, out, [](auto... a) __attribute__((always_inline)) { Axis<m>::output(a...); });
-        if (bias) shift = load<Lanes>(bias + channel + c, left);
+        if (bias) shift = load<LooseFloats<Lanes>>(bias + channel + c, left);
         if (left == Lanes && rows == m && columns == m) {
 #pragma GCC unroll 16
           for (int i = 0; i < m * m; ++i)
-            store<Lanes>(to + ((i / m) * tiling->width + i % m) * channels + c, out[i] + shift);
+            store<LooseFloats<Lanes>>(to + ((i / m) * tiling->width + i % m) * channels + c, out[i] + shift);
         } else {
           for (int i = 0; i < rows; ++i) {
             for (int j = 0; j < columns; ++j)
-              store<Lanes>(to + (i * tiling->width + j) * channels + c, out[i * m + j] + shift, left);
+              store<LooseFloats<Lanes>>(to + (i * tiling->width + j) * channels + c, out[i * m + j] + shift, left);
           }
         }
       }
@@ -159,7 +161,7 @@ struct Weight {
     Vector<Lanes> u[kSide * kSide];
     both_axes<3, kSide>(g, u, [](auto... a) __attribute__((always_inline)) { Axis<m>::weight(a...); });
 #pragma GCC unroll 36
-    for (int i = 0; i < kSide * kSide; ++i) store<Lanes>(to + i * plane, u[i]);
+    for (int i = 0; i < kSide * kSide; ++i) store<LooseFloats<Lanes>>(to + i * plane, u[i]);
   }
 
   template <int Lanes>
@@ -173,7 +175,7 @@ struct Weight {
 #pragma GCC unroll 9
           for (int tap = 0; tap < 9; ++tap) {
             const float* from = w + ((part.first + k) * 9 + 8 - tap) * part.out + n;
-            g[tap] = left == Lanes ? load<Lanes>(from) : load<Lanes>(from, left);
+            g[tap] = left == Lanes ? load<LooseFloats<Lanes>>(from) : load<LooseFloats<Lanes>>(from, left);
             __builtin_prefetch(from + kAhead * 9 * part.out);
           }
           put<Lanes>(g, panels + k * gemm::kPanel + c, plane);
@@ -186,7 +188,9 @@ struct Weight {
         for (int tap = 0; tap < 9; ++tap) {
           for (int64_t i = 0; i < Lanes; ++i) {
             const float* from = w + ((n + i) * 9 + tap) * part.in + part.first + k;
-            squares[tap][i] = i >= left ? Vector<Lanes>{} : rows == Lanes ? load<Lanes>(from) : load<Lanes>(from, rows);
+            squares[tap][i] = i >= left       ? Vector<Lanes>{}
+                              : rows == Lanes ? load<LooseFloats<Lanes>>(from)
+                                              : load<LooseFloats<Lanes>>(from, rows);
             __builtin_prefetch(from + Lanes);
           }
           transpose<Lanes>(squares[tap], std::make_index_sequence<Lanes>());
@@ -218,14 +222,16 @@ struct WeightGradient {
         Vector<Lanes> sum[kSide * kSide], g[9];
         const float* from = u.data + row * u.row + c;
 #pragma GCC unroll 36
-        for (int i = 0; i < kSide * kSide; ++i) sum[i] = load<Lanes>(from + i * u.plane);
+        for (int i = 0; i < kSide * kSide; ++i) sum[i] = load<LooseFloats<Lanes>>(from + i * u.plane);
         for (int64_t part = 1; part < parts; ++part) {
 #pragma GCC unroll 36
-          for (int i = 0; i < kSide * kSide; ++i) sum[i] += load<Lanes>(from + part * stride + i * u.plane);
+          for (int i = 0; i < kSide * kSide; ++i)
+            sum[i] += load<LooseFloats<Lanes>>(from + part * stride + i * u.plane);
         }
         both_axes<kSide, 3>(sum, g, [](auto... a) __attribute__((always_inline)) { Axis<m>::weight_adjoint(a...); });
         float* to = dw + row * 9 * in + c;
-        for (int tap = 0; tap < 9; ++tap) store<Lanes>(to + tap * in, g[tap], std::min<int64_t>(in - c, Lanes));
+        for (int tap = 0; tap < 9; ++tap)
+          store<LooseFloats<Lanes>>(to + tap * in, g[tap], std::min<int64_t>(in - c, Lanes));
       }
     }
   }
@@ -241,7 +247,7 @@ struct Points {
           v.data + point * v.plane, v.row, panels + point * in * gemm::kPanel, count, in, width,
           [=](int64_t row, int64_t column, int64_t, const Vector<Lanes>& sum) __attribute__((always_inline)) {
             float* entry = to + row * p.row + column;
-            store<Lanes>(entry, accumulate ? load<Lanes>(entry) + sum : sum);
+            store<LooseFloats<Lanes>>(entry, accumulate ? load<LooseFloats<Lanes>>(entry) + sum : sum);
           },
           [](int64_t, int64_t, int64_t, int64_t) __attribute__((always_inline)){});
     }

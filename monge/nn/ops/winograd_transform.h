@@ -7,8 +7,6 @@
 
 namespace monge::nn::winograd {
 
-using gemm::load;
-using gemm::store;
 using gemm::Vector;
 
 /// The five maps of one axis, from `x` (entries `from` apart) to `y` (entries `to` apart). With d six or four inputs, g

@@ -1,0 +1,235 @@
+#include "bench/checks/kernel_comparison.h"
+
+#include <torch/autograd.h>
+#include <torch/cuda.h>
+
+#include <chrono>
+#include <functional>
+
+#include "monge/core/error.h"
+#include "monge/core/random.h"
+#include "monge/nn/ops/avg_pool.h"
+#include "monge/nn/ops/batch_norm_relu.h"
+#include "monge/nn/ops/leaky_residual.h"
+#include "monge/nn/ops/upsample_concat.h"
+
+namespace monge::nn::ops {
+namespace {
+
+using torch::Tensor;
+using Tensors = std::vector<Tensor>;
+using Sizes = std::vector<int64_t>;
+
+constexpr double kBend = 1e-4;
+
+Tensor wide(const Tensor& t) { return t.detach().to(torch::kFloat64); }
+Tensor leaf(const Tensor& t) { return wide(t).requires_grad_(true); }
+
+double error_of(const Tensor& found, const Tensor& exact) {
+  if (found.sizes() != exact.sizes()) return std::numeric_limits<double>::infinity();
+  auto apart = (wide(found) - exact).abs();
+  if (found.scalar_type() == torch::kBFloat16) apart = (apart - exact.abs() * 0x1p-8).clamp_min(0);
+  const double error = (apart.max() / exact.abs().max().clamp_min(1e-30)).item<double>();
+  return error == error ? error : std::numeric_limits<double>::infinity();
+}
+
+double milliseconds(const std::function<void()>& work) {
+  constexpr int kTimes = 30;
+  for (int i = 0; i < 3; ++i) work();
+  torch::cuda::synchronize();
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < kTimes; ++i) work();
+  torch::cuda::synchronize();
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count() / kTimes;
+}
+
+/// The comparisons of one type on one device.
+class Comparisons {
+ public:
+  Comparisons(const KernelTable& forms, torch::Device device, torch::ScalarType type, std::vector<KernelCheck>& out)
+      : forms_(forms), device_(device), type_(type), out_(out) {}
+
+  void batch_norm_relu(const Sizes& sizes, bool timed) {
+    if (!forms_.batch_statistics) return;
+    const auto x = image(random(sizes) * 3 + 10);
+    const auto weight = parameter(random({sizes[1]}) + 1.5), bias = parameter(random({sizes[1]}));
+    const auto mean = parameter(random({sizes[1]})), variance = parameter(random({sizes[1]}).square() + 0.5);
+    for (const bool training : {true, false}) {
+      const std::string name = training ? "batch_norm_relu" : "batch_norm_relu (eval)";
+      BatchNorm exact{leaf(weight), leaf(bias), wide(mean), wide(variance), training};
+      if (!training) exact.running_mean = exact.running_mean + 10;  // the middle of x
+      const auto running_mean = exact.running_mean.to(torch::kFloat32), running_variance = variance.clone();
+      BatchNorm plain{weight.detach().clone().requires_grad_(true), bias.detach().clone().requires_grad_(true),
+                      running_mean.clone(), running_variance.clone(), training};
+      const auto x_exact = leaf(x), x_plain = x.detach().requires_grad_(true);
+      const auto y = plain_batch_norm_relu(x_exact, exact);
+      const auto invstd = torch::rsqrt(running_variance + exact.eps);
+      const auto statistics = [&](const Tensor& m, const Tensor& v) {
+        return training ? forms_.batch_statistics(x, m, v, exact.momentum, exact.eps)
+                        : KernelTable::Statistics{running_mean, invstd};
+      };
+      const auto forward = [&] {
+        auto m = running_mean.clone(), v = running_variance.clone();
+        const auto found = statistics(m, v);
+        return Tensors{forms_.normalise_relu(x, found.mean, found.invstd, weight, bias), m, v};
+      };
+      add(name + ".forward", sizes, timed, forward, {y, exact.running_mean, exact.running_variance},
+          [&] { plain_batch_norm_relu(x, plain); });
+      // The bend of ReLU, found without it.
+      auto again = exact;
+      again.running_mean = exact.running_mean.detach().clone();
+      const auto argument =
+          torch::batch_norm(x_exact.detach(), exact.weight.detach(), exact.bias.detach(), again.running_mean,
+                            exact.running_variance.detach().clone(), training, 0, exact.eps, false);
+      const auto top = image(random(sizes)).masked_fill(argument.abs() < kBend, 0).contiguous(kNhwc);
+      auto m = running_mean.clone(), v = running_variance.clone();
+      const auto found = statistics(m, v);
+      const auto y_plain = timed ? plain_batch_norm_relu(x_plain, plain) : Tensor();
+      add(
+          name + ".backward", sizes, timed,
+          [&] {
+            const auto all = forms_.normalise_relu_backward(top, x, found.mean, found.invstd, weight, bias, training);
+            return Tensors(all.begin(), all.end());
+          },
+          gradients(y, {x_exact, exact.weight, exact.bias}, top),
+          [&] { torch::autograd::grad({y_plain}, {x_plain, plain.weight, plain.bias}, {top}, true); });
+    }
+  }
+
+  void upsample_concat(const Sizes& skip_sizes, const Sizes& low_sizes, bool timed) {
+    if (!forms_.upsample_concat) return;
+    const auto skip = image(random(skip_sizes)), low = image(random(low_sizes));
+    const auto skip_exact = leaf(skip), low_exact = leaf(low);
+    const auto y = plain_upsample_concat(skip_exact, low_exact);
+    add(
+        "upsample_concat.forward", skip_sizes, timed, [&] { return Tensors{forms_.upsample_concat(skip, low)}; }, {y},
+        [&] { plain_upsample_concat(skip, low); });
+    const auto top = image(random(y.sizes().vec()));
+    const auto low_plain = low.detach().requires_grad_(true), skip_plain = skip.detach().requires_grad_(true);
+    const auto y_plain = timed ? plain_upsample_concat(skip_plain, low_plain) : Tensor();
+    add(
+        "upsample_concat.backward", skip_sizes, timed,
+        [&] { return Tensors{forms_.upsample_concat_backward(top, skip_sizes[1], low_sizes[2], low_sizes[3])}; },
+        gradients(y, {low_exact}, top),
+        [&] { torch::autograd::grad({y_plain}, {skip_plain, low_plain}, {top}, true); });
+  }
+
+  void avg_pool(const Sizes& sizes, bool timed) {
+    if (!forms_.avg_pool) return;
+    const auto x = image(random(sizes)), x_exact = leaf(x);
+    const auto y = plain_avg_pool(x_exact);
+    add("avg_pool.forward", sizes, timed, [&] { return Tensors{forms_.avg_pool(x)}; }, {y}, [&] { plain_avg_pool(x); });
+    const auto top = image(random(y.sizes().vec())), x_plain = x.detach().requires_grad_(true);
+    const auto y_plain = timed ? plain_avg_pool(x_plain) : Tensor();
+    add(
+        "avg_pool.backward", sizes, timed, [&] { return Tensors{forms_.avg_pool_backward(top, sizes[2], sizes[3])}; },
+        gradients(y, {x_exact}, top), [&] { torch::autograd::grad({y_plain}, {x_plain}, {top}, true); });
+  }
+
+  void leaky_residual(const Sizes& sizes, bool timed) {
+    if (!forms_.leaky_residual) return;
+    const double ratio = 0.1, slope = 0.2;
+    const auto shortcut = image(random(sizes)), dx = image(random(sizes));
+    const auto shortcut_exact = leaf(shortcut), dx_exact = leaf(dx);
+    const auto y = plain_leaky_residual(shortcut_exact, dx_exact, ratio, slope);
+    const auto forward = [&] {
+      auto out = torch::empty_like(dx);
+      forms_.leaky_residual(shortcut, dx, ratio, slope, out);
+      return Tensors{out};
+    };
+    add("leaky_residual.forward", sizes, timed, forward, {y},
+        [&] { plain_leaky_residual(shortcut, dx, ratio, slope); });
+    const auto out = forward()[0];
+    const auto top = image(random(sizes)).masked_fill(y.detach().abs() < kBend, 0).contiguous(kNhwc);
+    const auto a = shortcut.detach().requires_grad_(true), b = dx.detach().requires_grad_(true);
+    const auto y_plain = timed ? plain_leaky_residual(a, b, ratio, slope) : Tensor();
+    add(
+        "leaky_residual.backward", sizes, timed,
+        [&] {
+          const auto all = forms_.leaky_residual_backward(top, out, ratio, slope, {true, true});
+          return Tensors(all.begin(), all.end());
+        },
+        gradients(y, {shortcut_exact, dx_exact}, top), [&] { torch::autograd::grad({y_plain}, {a, b}, {top}, true); });
+  }
+
+ private:
+  static constexpr auto kNhwc = torch::MemoryFormat::ChannelsLast;
+
+  /// Drawn on the CPU, so that every device sees the same numbers; the large ones on the device, which takes a
+  /// hundredth of the time.
+  Tensor random(const Sizes& sizes) {
+    constexpr int64_t kLarge = int64_t{1} << 20;
+    const auto where = c10::multiply_integers(sizes) > kLarge ? device_ : torch::Device(torch::kCPU);
+    return torch::randn(sizes, RandomStreams(5, where).at("check", ++drawn_),
+                        torch::dtype(torch::kFloat32).device(where));
+  }
+  Tensor image(const Tensor& t) const { return t.to(type_).to(device_).contiguous(kNhwc); }
+  Tensor parameter(const Tensor& t) const { return t.to(device_); }
+
+  static Tensors gradients(const Tensor& y, const Tensors& of, const Tensor& top) {
+    return torch::autograd::grad({y}, of, {wide(top)}, /*retain_graph=*/true);
+  }
+
+  void add(const std::string& name, const Sizes& sizes, bool timed, const std::function<Tensors()>& fused,
+           const Tensors& exact, const std::function<void()>& plain) {
+    KernelCheck check{text(name, type_ == torch::kBFloat16 ? " bf16 " : " fp32 ", at::IntArrayRef(sizes))};
+    check.tolerance = type_ == torch::kBFloat16 ? 1e-3 : 1e-5;
+    const auto found = fused();
+    for (size_t i = 0; i < exact.size(); ++i)
+      check.error = std::max(check.error, error_of(found[i], exact[i].detach()));
+    if (timed) {
+      check.kernel_ms = milliseconds([&] { fused(); });
+      check.plain_ms = milliseconds(plain);
+    }
+    out_.push_back(check);
+  }
+
+  const KernelTable& forms_;
+  torch::Device device_;
+  torch::ScalarType type_;
+  std::vector<KernelCheck>& out_;
+  int64_t drawn_ = 0;
+};
+
+}  // namespace
+
+std::vector<KernelCheck> check_forms(const KernelTable& forms, torch::Device device, bool timed) {
+  std::vector<KernelCheck> out;
+  for (const auto type : {torch::kFloat32, torch::kBFloat16}) {
+    if (type == torch::kBFloat16 && !forms.bf16) continue;
+    Comparisons compare(forms, device, type, out);
+    // Four values a channel (two leave a gradient of rounding alone); channels that fill no vector; several blocks;
+    // more packs than a block has threads.
+    for (const auto& sizes : {Sizes{2, 8, 1, 2}, {2, 5, 3, 7}, {3, 16, 5, 4}, {4, 48, 20, 20}, {1, 2064, 3, 3}})
+      compare.batch_norm_relu(sizes, false);
+    const std::pair<Sizes, Sizes> levels[] = {{{2, 8, 8, 8}, {2, 8, 4, 4}},    {{1, 3, 9, 10}, {1, 5, 4, 5}},
+                                              {{2, 16, 7, 5}, {2, 24, 3, 2}},  {{1, 8, 2, 2}, {1, 8, 1, 1}},
+                                              {{1, 8, 1, 3}, {1, 16, 1, 2}},   {{2, 48, 24, 24}, {2, 48, 12, 12}},
+                                              {{1, 2048, 4, 4}, {1, 8, 2, 2}}, {{1, 8, 40, 3}, {1, 8, 20, 1}}};
+    for (const auto& [skip, low] : levels) compare.upsample_concat(skip, low, false);
+    for (const auto& sizes :
+         {Sizes{2, 8, 8, 8}, {1, 3, 7, 9}, {2, 16, 1, 1}, {1, 5, 2, 3}, {2, 64, 16, 15}, {1, 2056, 3, 4}}) {
+      compare.avg_pool(sizes, false);
+    }
+    for (const auto& sizes : {Sizes{1, 1, 1, 1}, {2, 3, 5, 7}, {2, 16, 9, 8}, {3, 64, 16, 16}})
+      compare.leaky_residual(sizes, false);
+    if (!timed) continue;
+    // The reference nets at 128 pixels, batch 64: first and third level of the map, first two of the potential.
+    compare.batch_norm_relu({64, 48, 128, 128}, true);
+    compare.batch_norm_relu({64, 192, 32, 32}, true);
+    compare.upsample_concat({64, 48, 128, 128}, {64, 48, 64, 64}, true);
+    compare.upsample_concat({64, 192, 32, 32}, {64, 192, 16, 16}, true);
+    compare.avg_pool({64, 128, 128, 128}, true);
+    compare.avg_pool({64, 256, 64, 64}, true);
+    compare.leaky_residual({64, 128, 128, 128}, true);
+    compare.leaky_residual({64, 256, 64, 64}, true);
+  }
+  return out;
+}
+
+std::vector<KernelCheck> check_kernels(torch::Device device) {
+  if (device.is_cpu()) return check_forms(cpu_kernels(), device, /*timed=*/false);
+  return cuda_kernels() ? check_forms(*cuda_kernels(), device, /*timed=*/true) : std::vector<KernelCheck>{};
+}
+
+}  // namespace monge::nn::ops

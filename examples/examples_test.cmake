@@ -1,0 +1,32 @@
+# Trains a small run with the program, applies it by apply_map, and checks what train_map prints.
+function(run)
+  execute_process(COMMAND ${ARGV} WORKING_DIRECTORY ${SCRATCH} RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE errors)
+  if(NOT code EQUAL 0)
+    message(FATAL_ERROR "failed: ${ARGV}\n${output}${errors}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+file(REMOVE_RECURSE ${SCRATCH})
+file(MAKE_DIRECTORY ${SCRATCH})
+file(WRITE ${SCRATCH}/in.csv "x,y\n0.5,1\n-1,2\n0,0\n")
+run(${PROGRAM} train ${SOURCE}/recipes/quick/moons.toml --out run --threads 1 -q
+  --set train.iterations=10 --set eval.every=0 --set samples.every=0)
+run(${APPLY} run in.csv out.csv)
+if(NOT output MATCHES "3 items written to out.csv")
+  message(FATAL_ERROR "apply_map printed: ${output}")
+endif()
+file(STRINGS ${SCRATCH}/out.csv rows)
+list(LENGTH rows count)
+if(NOT count EQUAL 4)
+  message(FATAL_ERROR "out.csv has ${count} lines, expected 4: ${rows}")
+endif()
+
+# The mean of the target is (3, 1); 300 iterations come within 0.3 of it.
+run(${TRAIN})
+if(NOT output MATCHES "reaches its target")
+  message(FATAL_ERROR "train_map printed: ${output}")
+endif()
+if(NOT output MATCHES "mean +(2\\.[7-9]|3\\.[0-2])[0-9]*\n *(0\\.[7-9]|1\\.[0-2])")
+  message(FATAL_ERROR "train_map printed: ${output}")
+endif()

@@ -1,0 +1,43 @@
+#include "monge/cli/user_words.h"
+
+#include "monge/core/user_words.h"
+
+namespace monge::cli {
+
+// A test compares this table with the calls of user_word() in the library.
+void install_user_words() {
+  set_user_words({
+      {"FetchOptions::keep", "--keep"},
+      {"FetchOptions::name", "--name"},
+      {"ImageOptions::on_error = \"skip\"", "on_error = \"skip\" in the recipe, --on-error skip of a command"},
+      {"PackOptions::encoded", "--encoded"},
+      {"PackOptions::on_error = \"skip\"", "--on-error skip"},
+      {"PackOptions::select", "--select"},
+      {"PackOptions::split", "--split"},
+      {"PackOptions::split_by", "--split-by"},
+      {"TruthOptions::dim", "--dim"},
+      {"TruthOptions::method", "--method"},
+      {"TruthOptions::pair", "--pair"},
+      {"The caller", "--deterministic"},
+      {"assignment", "--set"},
+      {"data::check_table()", "monge data check"},
+      {"data::pack()", "monge data pack"},
+      {"dist::spawn_ranks()", "--gpus"},
+      {"eval::fetch_weights()", "monge weights fetch"},
+      {"eval::kernel_distance()", "monge kid"},
+      {"eval::weights_folders(folder)", "--weights"},
+      {"eval::write_statistics()", "monge stats"},
+      {"eval::write_statistics() of a sweep with keep_features", "monge stats --with-features"},
+      {"eval::known_weights()", "monge weights list"},
+      {"in folder", "--weights"},
+      {"model::export_safetensors()", "monge export --to safetensors"},
+      {"model::export_torch()", "monge export --to torch"},
+      {"output folder", "--out"},
+      {"parent folder", "--runs"},
+      {"session::resume()", "monge resume"},
+      {"session::train()", "monge train"},
+      {"the device of the caller", "--device"},
+  });
+}
+
+}  // namespace monge::cli

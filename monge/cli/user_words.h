@@ -1,0 +1,9 @@
+// What the user of the program types for the options and functions that the library's messages name.
+#pragma once
+
+namespace monge::cli {
+
+/// Installs the table. Called once, before anything else of the library.
+void install_user_words();
+
+}  // namespace monge::cli

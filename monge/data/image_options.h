@@ -1,0 +1,63 @@
+// How a set of images is used: the options of ImageSource and of what is like it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "monge/core/value_names.h"
+#include "monge/data/preparation.h"
+
+namespace monge::data {
+
+/// What to do with images that cannot be used.
+enum class OnError {
+  fail,  ///< an error that names them all
+  skip   ///< leave them out
+};
+const ValueNames<OnError>& on_error_names();
+
+/// What messages advise where images of a set cannot be used.
+std::string unusable_images_fix();
+
+/// Channels of the items.
+enum class ColourChoice {
+  automatic,  ///< "auto": 1 where the files are grey, else 3; see ImageSource
+  rgb,        ///< 3
+  grey        ///< 1, the luma
+};
+const ValueNames<ColourChoice>& colour_names();
+
+/// Where the range of 16-bit samples comes from.
+enum class RangeChoice {
+  full,       ///< 0..65535
+  automatic,  ///< "auto": measured over the set, see measured_range
+  given       ///< "LOW..HIGH"
+};
+RangeChoice range_choice(const std::string& range);
+
+/// Options as a recipe or a command has them: words stay text, and the functions below say what they mean.
+struct ImageOptions {
+  int64_t size = 64;            ///< side of the square given out, in pixels; [1, 4096]
+  int64_t resize_to = 0;        ///< the shorter side before the crop; 0: as it is
+  std::string crop = "centre";  ///< these and the next: see PreparationOptions
+  std::string filter = "bicubic";
+  std::string background = "white";
+  bool grey = false;
+  std::string colour = "rgb";  ///< see colour_names
+  std::string exif = "apply";  ///< see PreparationOptions
+  std::string range = "full";  ///< see PreparationOptions; or "auto"
+  int64_t bits = 8;            ///< 16: 16-bit images are given as floats that keep their precision; the rest as with 8
+  bool tell = true;            ///< report to the log what was noticed; false: open_report() alone has it
+  bool convert = true;         ///< take CMYK, 16-bit and palette images, converted; false: they cannot be used
+  int64_t cache_mb = 4096;     ///< decoded images are kept in memory when all fit in so many MiB; 0: never
+  std::string on_error = "fail";  ///< see on_error_names
+
+  /// @throws InputError for an unknown word.
+  OnError when_unusable() const { return on_error_names().at(on_error, "on_error"); }
+  ColourChoice colour_choice() const;
+
+  /// What one image goes through. `colour` and `range` must not be auto any more.
+  PreparationOptions preparation() const;
+};
+
+}  // namespace monge::data

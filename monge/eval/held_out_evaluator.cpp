@@ -1,0 +1,95 @@
+#include "monge/eval/held_out_evaluator.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "monge/core/error.h"
+#include "monge/core/nearest.h"
+#include "monge/eval/few_samples.h"
+#include "monge/eval/metrics.h"
+#include "monge/train/trainer.h"
+
+namespace monge::eval {
+namespace {
+
+/// @throws InputError  unless evaluations like this one have the distance that eval.best names.
+void check_best(const Evaluation& evaluation, const std::string& best) {
+  std::vector<std::string> known{"target_error"};  // of a set too small for a floor it is left out
+  for (const auto& [key, value] : evaluation.named()) {
+    if (is_distance(key) && key != known.front()) known.push_back(key);
+  }
+  if (std::find(known.begin(), known.end(), best) != known.end()) return;
+  throw InputError({.what = "no distance of this run's evaluations",
+                    .where = "eval.best",
+                    .value = '"' + best + '"',
+                    .allowed = join(known),
+                    .fix = suggestion(best, known)});
+}
+
+}  // namespace
+
+void HeldOutEvaluator::measure(train::Trainer& trainer, int64_t done) {
+  const bool first = measured_at_ < 0;
+  measured_at_ = done;
+  const auto& data = trainer.data();
+  const auto& recipe = trainer.recipe();
+  const auto warning = few_samples_warning(*data.held_source, *data.held_target, *data.target, recipe.eval.samples);
+  auto result = evaluate(model::model_of(trainer), *data.held_source, *data.held_target, *data.target,
+                         recipe.eval.samples, static_cast<uint64_t>(recipe.train.seed), judge_, trainer.group());
+  // The few rows held out may not show what the training rows do.
+  if (result.lost_columns.empty()) result.lost_columns = lost_column_labels(data.lost, *data.source, *data.target);
+  for (const auto& line : {warning, result.judge_warning}) {
+    if (first && !line.empty()) trainer.log()(LogLevel::warning, line);
+  }
+  if (!result.unmeasurable.empty() && result.unmeasurable != warned_of_) {
+    trainer.log()(LogLevel::warning, text("iteration ", done, ": the map cannot be judged: ", result.unmeasurable));
+  }
+  warned_of_ = result.unmeasurable;
+  report_(done, result);
+  const auto& method = trainer.solver().method();
+  const auto now = method.smoothing(done), last = method.smoothing(recipe.train.iterations);
+  if (now.eps != last.eps) return;
+  if (!result.lost_columns.empty()) return;  // no metric says which of two such maps is better
+  const double metric = result.value(recipe.eval.best);
+  if (std::isfinite(metric)) trainer.offer(metric);
+  end_if_patience_is_out(trainer);
+}
+
+void HeldOutEvaluator::end_if_patience_is_out(train::Trainer& trainer) const {
+  const auto& e = trainer.recipe().eval;
+  if (e.patience == 0 || !trainer.best_figure() || trainer.done() - trainer.best_iteration() < e.patience * e.every)
+    return;
+  trainer.end_early(text("no better ", e.best, " in ", e.patience, " evaluations (eval.patience)"));
+}
+
+void HeldOutEvaluator::try_out(train::Trainer& trainer) const {
+  if (trainer.recipe().eval.every == 0) return;
+  const auto& data = trainer.data();
+  const auto trial =
+      evaluate(model::model_of(trainer), *data.held_source, *data.held_target, *data.target, /*samples=*/4,
+               /*seed=*/0, judge_, trainer.group());
+  check_best(trial, trainer.recipe().eval.best);
+}
+
+void HeldOutEvaluator::started(train::Trainer& trainer, int64_t iteration) {
+  began_at_ = iteration;
+  try_out(trainer);
+  if (iteration > 0 && trainer.recipe().eval.every > 0)
+    end_if_patience_is_out(trainer);  // a resumed run that had ended so
+}
+
+bool HeldOutEvaluator::looks_at_nets(const train::Trainer& trainer, int64_t done) const {
+  const int64_t every = trainer.recipe().eval.every;
+  return every > 0 && done % every == 0;
+}
+
+void HeldOutEvaluator::iteration_done(train::Trainer& trainer, int64_t done, const solve::IterationMetrics&) {
+  if (looks_at_nets(trainer, done)) measure(trainer, done);
+}
+
+void HeldOutEvaluator::ended(train::Trainer& trainer, int64_t done, bool complete) {
+  const bool trained = done > began_at_;
+  if (complete && trained && trainer.recipe().eval.every > 0 && measured_at_ != done) measure(trainer, done);
+}
+
+}  // namespace monge::eval

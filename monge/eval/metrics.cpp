@@ -1,0 +1,234 @@
+#include "monge/eval/metrics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "monge/core/error.h"
+#include "monge/eval/colourfulness.h"
+#include "monge/eval/image_features.h"
+#include "monge/ot/cost.h"
+
+namespace monge::eval {
+namespace {
+
+constexpr int64_t kFeatureSide = 8;  // random_features takes no smaller images
+
+bool meets(Need need, const MetricContext& context) {
+  const auto& x = context.input();
+  switch (need) {
+    case Need::images:
+      return context.has_images();
+    case Need::vectors:
+      return !context.has_images();
+    case Need::colour:
+      return context.has_images() && x.size(1) == 3;
+    case Need::features:
+      return context.has_images() && x.size(2) >= kFeatureSide && x.size(3) >= kFeatureSide;
+    case Need::draws:
+      return context.draws() > 1;
+    case Need::target_samples:
+      return context.target_b().defined();
+  }
+  return false;
+}
+
+/// Each rank finds the features of its slice of the samples.
+torch::Tensor features_of(const torch::Tensor& samples, dist::ProcessGroup& group) {
+  if (group.size() == 1) return random_features(samples);
+  const auto own = dist::slice_of(samples.size(0), group);
+  const auto of_one = random_features(samples.narrow(0, 0, 1));
+  return group.gather_rows(own.length > 0 ? random_features(samples.narrow(0, own.begin, own.length))
+                                          : of_one.narrow(0, 0, 0));
+}
+
+double transport_cost(MetricContext& context) {
+  const auto& recipe = context.model().recipe;
+  const double tau = ot::cost_scale(recipe ? recipe->cost.scale : "mean", context.dim());
+  return tau * static_cast<double>(context.dim()) * context.mean_squared_move();
+}
+
+double peak_signal_to_noise(MetricContext& context) {
+  return 10 * std::log10(4 / std::max(context.mean_squared_move(), 1e-12));
+}
+
+/// Energy distances of the samples, and of random features of images.
+void add_distances(std::vector<Metric>& rows) {
+  using enum Samples;
+  rows.push_back({.name = "target_error",
+                  .label = "target error",
+                  .note = "   energy distance between outputs and held-out target samples",
+                  .is_distance = true,
+                  .of = {outputs, target},
+                  .compute = [](MetricContext& c) { return c.distance().error; }});
+  rows.push_back({.name = "target_floor",
+                  .label = "target floor",
+                  .note = "   the same between two sets of target samples: a perfect map gets this",
+                  .needs = {Need::target_samples},
+                  .of = {target, target_b},
+                  .compute = [](MetricContext& c) { return c.distance().floor; }});
+  rows.push_back({.name = "target_start",  // a map that does nothing gets this
+                  .of = {inputs, target},
+                  .compute = [](MetricContext& c) { return c.distance().start; }});
+  rows.push_back({.name = "feature_error",
+                  .label = "feature error",
+                  .note = "   the target error in random convolution features",
+                  .is_distance = true,
+                  .needs = {Need::features},
+                  .of = {outputs, target},
+                  .compute = [](MetricContext& c) { return c.feature_distance().error; }});
+  rows.push_back({.name = "feature_floor",
+                  .label = "feature floor",
+                  .note = "   and its floor",
+                  .needs = {Need::features, Need::target_samples},
+                  .of = {target, target_b},
+                  .compute = [](MetricContext& c) { return c.feature_distance().floor; }});
+  rows.push_back(
+      {.name = "feature_start", .needs = {Need::features}, .of = {inputs, target}, .compute = [](MetricContext& c) {
+         return c.feature_distance().start;
+       }});
+}
+
+/// How far the map moves its inputs, how much its draws differ, and what becomes of colours.
+void add_properties(std::vector<Metric>& rows) {
+  using enum Samples;
+  rows.push_back({.name = "cost",
+                  .label = "cost",
+                  .note = "   mean tau ||x - T(x)||^2",
+                  .of = {inputs, outputs},
+                  .compute = transport_cost});
+  rows.push_back({.name = "mse",
+                  .label = "mse",
+                  .note = "   mean (x - T(x))^2 per entry: how far the map moves",
+                  .is_distance = true,
+                  .of = {inputs, outputs},
+                  .compute = [](MetricContext& c) { return c.mean_squared_move(); }});
+  rows.push_back({.name = "psnr",
+                  .label = "psnr",
+                  .note = " dB",
+                  .digits = 4,
+                  .needs = {Need::images},
+                  .of = {inputs, outputs},
+                  .compute = peak_signal_to_noise});
+  rows.push_back({.name = "diversity",
+                  .label = "diversity",
+                  .note = "   RMS difference per entry between two outputs of one input",
+                  .digits = 4,
+                  .needs = {Need::draws},
+                  .of = {outputs},
+                  .compute = [](MetricContext& c) { return draw_diversity(c.output()); }});
+  rows.push_back({.name = "colourfulness_output",
+                  .label = "colourfulness",
+                  .note = " of the outputs",
+                  .digits = 4,
+                  .needs = {Need::colour},
+                  .of = {outputs},
+                  .compute = [](MetricContext& c) { return colourfulness(c.first_output()); }});
+  rows.push_back({.name = "colourfulness_target",
+                  .note = " of the target",
+                  .digits = 4,
+                  .needs = {Need::colour},
+                  .of = {target},
+                  .compute = [](MetricContext& c) { return colourfulness(c.target()); }});
+}
+
+/// The metrics of ImageEvaluator. Of two rows that fit a name the first counts.
+void add_judged(std::vector<Metric>& rows) {
+  for (const char* beside : {"fid_floor", "kid_floor", "kid_stderr", "fd_*_floor", "fd_*_stderr", "kd_*_floor",
+                             "kd_*_stderr", "ssim", "lpips_diversity"}) {
+    rows.push_back({.name = beside});
+  }
+  for (const char* distance : {"fid", "kid", "fd_*", "kd_*", "lpips"}) {
+    rows.push_back({.name = distance, .is_distance = true});
+  }
+}
+
+std::vector<Metric> built_in_metrics() {
+  std::vector<Metric> rows;
+  add_distances(rows);
+  add_properties(rows);
+  add_judged(rows);
+  return rows;
+}
+
+/// @param pattern  with at most one '*', which stands for any text.
+bool fits(std::string_view name, std::string_view pattern) {
+  const auto star = pattern.find('*');
+  if (star == std::string_view::npos) return name == pattern;
+  const auto before = pattern.substr(0, star), after = pattern.substr(star + 1);
+  return name.size() >= before.size() + after.size() && name.starts_with(before) && name.ends_with(after);
+}
+
+}  // namespace
+
+MetricContext::MetricContext(const model::Model& model, torch::Tensor input, torch::Tensor output, torch::Tensor target,
+                             torch::Tensor target_b, dist::ProcessGroup& group)
+    : model_(model),
+      input_(std::move(input)),
+      output_(std::move(output)),
+      target_(std::move(target)),
+      target_b_(std::move(target_b)),
+      group_(group) {}
+
+template <class View>
+PushForwardError MetricContext::compare(const View& view) const {
+  if (target_b_.defined())
+    return push_forward_error(view(input_), view(first_output()), view(target_), view(target_b_), group_);
+  const auto on_target = view(target_);
+  PushForwardError out;
+  out.error = energy_distance(view(first_output()), on_target, Pairs::all, group_);
+  out.floor = std::numeric_limits<double>::quiet_NaN();
+  out.start = energy_distance(view(input_), on_target, Pairs::all, group_);
+  return out;
+}
+
+const PushForwardError& MetricContext::distance() {
+  if (!distance_) distance_ = compare([](const torch::Tensor& samples) { return samples; });
+  return *distance_;
+}
+
+const PushForwardError& MetricContext::feature_distance() {
+  if (!feature_distance_) {
+    feature_distance_ = compare([&](const torch::Tensor& samples) { return features_of(samples, group_); });
+  }
+  return *feature_distance_;
+}
+
+double MetricContext::mean_squared_move() {
+  if (!move_) move_ = (output_ - input_.unsqueeze(1)).square().mean().item<double>();
+  return *move_;
+}
+
+bool Metric::applies_to(const MetricContext& context) const {
+  return std::all_of(needs.begin(), needs.end(), [&](Need need) { return meets(need, context); });
+}
+
+bool Metric::is_of(Samples samples) const { return std::find(of.begin(), of.end(), samples) != of.end(); }
+
+bool Metric::is_general() const {
+  return std::all_of(needs.begin(), needs.end(), [](Need need) { return need == Need::target_samples; });
+}
+
+void Metrics::add(Metric metric) {
+  require(!metric.name.empty() && metric.compute, "a metric needs a name and a function that computes it");
+  require(!find(metric.name), "a metric named \"", metric.name, "\" is there already");
+  rows_.push_back(std::move(metric));
+}
+
+const Metric* Metrics::find(std::string_view name) const {
+  const auto found = std::find_if(rows_.begin(), rows_.end(), [&](const Metric& row) { return fits(name, row.name); });
+  return found == rows_.end() ? nullptr : &*found;
+}
+
+Metrics& metrics() {
+  static Metrics registry(built_in_metrics());
+  return registry;
+}
+
+bool is_distance(std::string_view name) {
+  const auto* row = metrics().find(name);
+  return row && row->is_distance;
+}
+
+}  // namespace monge::eval

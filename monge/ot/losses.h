@@ -1,0 +1,35 @@
+// The losses of the map and of the potential, from a method's cost and the potential.
+#pragma once
+
+#include <torch/types.h>
+
+#include "monge/ot/method.h"
+
+namespace monge::ot {
+
+/// The parts of the map's loss, for the update (`loss`) and the record.
+struct MapLoss {
+  torch::Tensor loss;       ///< scalar, minimised over T
+  torch::Tensor cost;       ///< scalar, mean transport cost, detached
+  torch::Tensor potential;  ///< scalar, mean f(T(x)), detached
+};
+
+/// mean_b w_b ( C(x_b, y_b.) - mean_z f(y_bz + n_b, sigma_b) ), w = 1 and n = 0 without a perturbation.
+/// @param y  outputs [B, Z, ...].
+MapLoss map_loss(const Method& method, const Potential& f, const torch::Tensor& x, const torch::Tensor& y,
+                 const Perturbation& perturbation, const ScheduleValues& values);
+
+/// The parts of the potential's loss.
+struct PotentialLoss {
+  torch::Tensor loss;    ///< scalar, minimised over f
+  torch::Tensor fake_B;  ///< f on outputs (perturbed if the method perturbs), with gradient
+  torch::Tensor real_B;  ///< f on target samples
+};
+
+/// mean_b w_b ( f(T(x_b) + n_b, sigma_b) - f(y_b + n_b, sigma_b) ), from one batched call of f. The same noise on both
+/// sides: the difference of two laws is what f must see. w = 1 and n = 0 without a perturbation.
+/// @param fake  outputs [B, ...] without gradient.  @param real  target samples of the same shape.
+PotentialLoss potential_loss(const Potential& f, const torch::Tensor& fake, const torch::Tensor& real,
+                             const Perturbation& perturbation);
+
+}  // namespace monge::ot

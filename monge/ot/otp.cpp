@@ -1,0 +1,127 @@
+#include "monge/ot/otp.h"
+
+#include <cmath>
+#include <cstdlib>
+
+#include "monge/core/error.h"
+#include "monge/core/number.h"
+#include "monge/ot/intrinsic_dimension.h"
+
+namespace monge::ot {
+namespace {
+
+/// The methods whose cost and potential otp can take.
+std::vector<std::string> inner_methods() {
+  auto out = methods().ordered();
+  std::erase(out, OtpOptions::kSection);
+  return out;
+}
+
+std::unique_ptr<Method> make_inner(const MethodSetting& setting, const std::string& name) {
+  require(name != OtpOptions::kSection,
+          "otp.cost = \"otp\": the cost is that of another method (allowed: kernel, noised, strong, weak)");
+  return make_method(name, setting);
+}
+
+/// A number as an option of type double is written.
+std::string as_option(double value) { return OptionTable::to_toml(Option{.key = "", .field = &value, .help = ""}); }
+
+}  // namespace
+
+void OtpOptions::describe(OptionRows& rows) {
+  rows.on_resume(OnResume::fixed, "another problem");
+  rows.add("cost", cost, "the method whose cost and potential are taken; its section counts too")
+      .choices(inner_methods());
+  rows.add("smoothing", smoothing, "of a source sample x with noise n: ve x + eps n, vp sqrt(1-eps^2) x + eps n")
+      .choices(smoothing_kinds().ordered());
+  rows.add("eps_start", eps_start, "noise level at iteration 0").unit("data units").least(0);
+  rows.add("eps_end", eps_end,
+           "noise level at the end and at use: a number, or auto, the resolution of that many samples (docs/otp.md)")
+      .unit("data units");
+  rows.add("schedule", schedule, "how the level falls; constant is eps_end throughout")
+      .choices(noise_schedules().ordered());
+  rows.add("anneal", anneal, "over this part of the iterations; eps_end from there on").unit("share").range(0, 1);
+  rows.add("levels", levels, "plateaus of the schedule steps").range(2, 10000);
+  rows.add("tint", tint,
+           "images: share of the noise's variance that is one value a channel, so that it can decide colours")
+      .range(0, 0.99);
+}
+
+double OtpOptions::level_at_end() const {
+  char* end = nullptr;
+  const double level = std::strtod(eps_end.c_str(), &end);
+  if (eps_end.empty() || *end != '\0' || !(level >= 0) || !std::isfinite(level)) {
+    throw InputError({.what = "no noise level",
+                      .where = "otp.eps_end",
+                      .value = '"' + eps_end + '"',
+                      .allowed = "\"auto\" or a number, 0 or more"});
+  }
+  return level;
+}
+
+Otp::Otp(const MethodSetting& setting)
+    : options_(setting.sections.get<OtpOptions>()),
+      iterations_(setting.iterations),
+      inner_(make_inner(setting, options_.cost)) {}
+
+void Otp::check() const {
+  inner_->check();
+  if (!level_is_open()) smoothing_at(options_, iterations_, 0);
+}
+
+void Otp::check_items(at::IntArrayRef item_shape) const {
+  require(options_.tint == 0 || item_shape.size() == 3, "otp.tint = ", options_.tint,
+          ": only images have a tint; set it to 0");
+  inner_->check_items(item_shape);
+}
+
+ScheduleValues Otp::at(int64_t iteration) const {
+  auto values = inner_->at(iteration);
+  values.smoothing = smoothing_at(options_, iterations_, iteration);
+  return values;
+}
+
+std::string Otp::advice_when_missed() const { return "a larger otp.eps_start or otp.eps_end, potential.r1 = 0.2"; }
+
+std::string* Otp::noise_level(OptionSections& sections) const { return &sections.get<OtpOptions>().eps_end; }
+
+std::string Otp::resolve(OptionSections& sections, const SampleResolution& samples) const {
+  auto& options = sections.get<OtpOptions>();
+  if (!options.level_is_open()) return {};
+  const double level = statistical_noise_level(samples.radius, samples.intrinsic, samples.count, samples.dim);
+  require(options.eps_start > 0,
+          "otp.eps_start = 0 with otp.eps_end = \"auto\": there is no noise that could fall; set a level above 0");
+  require(level > 0,
+          "otp.eps_end = \"auto\": the source's samples are all equal, so no noise level can be told from them; give a "
+          "number");
+  // A bound is taken over as it is: rounded to three digits, it could lie above itself.
+  const bool below = std::stod(number(level, 3)) < options.eps_start;
+  options.eps_end = below ? number(level, 3) : as_option(options.eps_start);
+  return text("otp.eps_end = ", options.eps_end, ": what ", samples.count,
+              samples.endless ? " draws of an endless law" : " samples", " of intrinsic dimension ",
+              number(samples.intrinsic), " (TwoNN) and radius ", number(samples.radius), " in ", samples.dim,
+              " dimensions can tell", !below ? ", bounded by otp.eps_start" : "");
+}
+
+void Otp::keep_schedules(OptionSections& sections, int64_t before, int64_t now) const {
+  if (now == before) return;
+  auto& anneal = sections.get<OtpOptions>().anneal;
+  const double length = anneal * static_cast<double>(before);
+  anneal = length / static_cast<double>(now);
+  require(anneal <= 1, "train.iterations = ", now, ": the noise of this run falls over ", length,
+          " iterations, and the run must be at least that long");
+}
+
+void Otp::drop_smoothing(OptionSections& sections) const {
+  auto& options = sections.get<OtpOptions>();
+  options.eps_end = "0";
+  options.schedule = "constant";
+}
+
+MethodEntry otp_entry() {
+  return {.help = "another method's cost for a smoothed source whose noise falls",
+          .make = [](const MethodSetting& setting) { return std::make_unique<Otp>(setting); },
+          .options = OptionSection(OtpOptions{})};
+}
+
+}  // namespace monge::ot

@@ -1,0 +1,78 @@
+#include "monge/session/evaluation.h"
+
+#include "monge/core/error.h"
+#include "monge/eval/few_samples.h"
+#include "monge/session/root_first.h"
+#include "monge/session/summary.h"
+#include "monge/train/training_data.h"
+
+namespace monge::session {
+namespace {
+
+/// The recipe that says which data and which evaluator: the model's own, changed by the options.
+train::Recipe evaluation_recipe(const EvaluateOptions& options, const model::Model& model) {
+  train::Recipe recipe;
+  if (model.recipe) recipe = *model.recipe;
+  // Named data take the place of the held-out part; the recipe's own training target stays the other side of the floor.
+  if (!options.source.empty()) recipe.eval.source = options.source;
+  if (!options.target.empty()) recipe.eval.target = options.target;
+  if (!model.recipe) {
+    require(!options.source.empty() && !options.target.empty(), model.origin,
+            ": a bare checkpoint names no data; add --source PATH --target PATH");
+    recipe.source.path = options.source;
+    recipe.target.path = options.target;
+    recipe.source.colour = recipe.target.colour = model.item_shape[0] == 1 ? "grey" : "rgb";
+    if (options.bare.size > 0) recipe.source.size = recipe.target.size = options.bare.size;
+    recipe.eval.source = recipe.eval.target = "";
+    recipe.eval.holdout = 0;  // one set on both sides: evaluate() halves it
+  }
+  if (!options.on_error.empty()) recipe.source.on_error = recipe.target.on_error = options.on_error;
+  recipe.data.cache_mb = 0;  // a cache would decode all to draw some
+  for (const auto& [given, key] : {std::pair{&options.features, &recipe.eval.features},
+                                   {&options.mode, &recipe.eval.mode},
+                                   {&options.lpips, &recipe.eval.lpips},
+                                   {&options.weights, &recipe.eval.weights}}) {
+    if (!given->empty()) *key = *given == "none" ? "" : *given;
+  }
+  if (!options.mode.empty() && recipe.eval.features != "inception") {
+    throw InputError({.what = "is a way of preparing images for inception, which is not asked for",
+                      .where = "--mode",
+                      .value = options.mode,
+                      .fix = "add --features inception, or leave it out"});
+  }
+  return recipe;
+}
+
+}  // namespace
+
+EvaluateResult evaluate(const model::Model& given, const EvaluateOptions& options, const Compute& compute,
+                        const Hooks& hooks) {
+  auto& group = compute.group;
+  auto model = given;
+  const auto recipe = root_first(group, [&] { return evaluation_recipe(options, model); });
+  const auto evaluator = root_first(group, [&] { return eval::make_image_evaluator(recipe, model.device); });
+  auto data = train::open_evaluation_data(recipe, hooks.log, hooks.progress_of("reading images"));
+  if (group.size() > 1) {  // hashing the names of large sets takes time
+    for (const auto& source : {data.source, data.target, data.target_b})
+      group.require_same(source->name(), content_summary(*source));
+  }
+  root_first(group, [&] { train::select_columns(data, model.columns, hooks.log); });
+  model.require_takes(data.source->item_shape());
+  if (model.standardisation) {  // in the units of the training, so that no column counts more than others
+    train::standardise(data, *model.standardisation);
+    model = model.in_standard_units();
+  }
+  const auto warning = eval::few_samples_warning(*data.source, *data.target, *data.target_b, options.samples);
+  if (!warning.empty()) hooks.log(LogLevel::warning, warning);
+  EvaluateResult out;
+  out.evaluation = eval::evaluate(model, *data.source, *data.target, *data.target_b, options.samples,
+                                  static_cast<uint64_t>(options.seed), evaluator.get(), group);
+  if (!out.evaluation.judge_warning.empty()) hooks.log(LogLevel::warning, out.evaluation.judge_warning);
+  if (evaluator) {
+    out.protocol = evaluator->protocol();
+    hooks.log(LogLevel::info, protocol_line(out.protocol, out.evaluation));
+  }
+  return out;
+}
+
+}  // namespace monge::session

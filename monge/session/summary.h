@@ -1,0 +1,37 @@
+// What a training came to, as summary.json holds it.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "monge/eval/evaluation.h"
+#include "monge/train/trainer.h"
+
+namespace monge::session {
+
+/// As JSON text; bytes that are not UTF-8, as names of files may hold, become U+FFFD.
+/// @param indent  -1: on one line.
+std::string json_text(const nlohmann::ordered_json& object, int indent = -1);
+
+/// The evaluator's protocol as keys of an object; empty where there is no evaluator.
+nlohmann::ordered_json protocol_json(const eval::ImageEvaluator* evaluator);
+
+/// The same as a line: "judged by features inception, features_mode clean, ...; 512 outputs, 400 target samples".
+std::string protocol_line(const std::vector<std::pair<std::string, std::string>>& protocol,
+                          const eval::Evaluation& evaluation);
+
+/// Whether the map reaches its target: true, false, or null where that cannot be judged.
+nlohmann::ordered_json reaches_target(const eval::Evaluation& evaluation);
+
+struct Outcome {
+  bool complete = false;
+  double seconds = 0;
+  std::optional<eval::Evaluation> last = {};         ///< the last evaluation; none when nothing was evaluated
+  const eval::ImageEvaluator* evaluator = nullptr;   ///< of images; may be null
+};
+
+/// The content of summary.json. The metrics must have been flushed.
+nlohmann::ordered_json summary_of(train::Trainer& trainer, const Outcome& outcome);
+
+}  // namespace monge::session

@@ -1,0 +1,382 @@
+#include "monge/session/training.h"
+
+#include <ATen/Parallel.h>
+
+#include <chrono>
+
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/core/number.h"
+#include "monge/core/quoting.h"
+#include "monge/dist/nccl.h"
+#include "monge/eval/held_out_evaluator.h"
+#include "monge/model/initialise.h"
+#include "monge/run/data_record.h"
+#include "monge/run/metrics_file.h"
+#include "monge/run/report.h"
+#include "monge/run/run_directory.h"
+#include "monge/run/sample_images.h"
+#include "monge/session/summary.h"
+#include "monge/solve/autocast.h"
+#include "monge/solve/memory.h"
+#include "monge/solve/nets.h"
+#include "monge/solve/settings.h"
+#include "monge/train/broadcast_from_root.h"
+#include "monge/train/resume_changes.h"
+#include "monge/train/source_check.h"
+#include "monge/train/trainer.h"
+#include "monge/train/training_data.h"
+
+namespace monge::session {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+/// Sums over GPUs are set up for `device`, that of this rank.
+void use_device(dist::ProcessGroup& group, torch::Device device, const train::Recipe& recipe) {
+  if (!group.launched()) return;
+  group.require_same("--device", device.is_cuda() ? "cuda" : "cpu");
+  group.require_same("train.precision", recipe.train.precision);  // "auto" depends on the GPU
+  if (device.is_cuda() && group.size() > 1) group.use_gpu(dist::make_nccl_sums(group, device));
+}
+
+/// What train and resume set up alike, in this order: threads, device, precision, LibTorch's settings, group sums.
+/// @param recipe  precision is resolved in it.
+torch::Device set_up(train::Recipe& recipe, int64_t recipe_threads, const Compute& compute, const LogSink& log) {
+  set_threads(compute, recipe_threads);
+  const auto device = choose_device(compute, recipe.train.device);
+  recipe.train.precision = solve::resolve_precision(recipe.train.precision, device, log);
+  solve::apply_settings(recipe.train, device);
+  solve::keep_freed_memory();
+  use_device(compute.group, device, recipe);
+  return device;
+}
+
+/// Weights of train.init: the root reads them, and all ranks learn the standardisation and the columns of its map.
+struct InitialState {
+  std::optional<model::InitialWeights> weights;  ///< on the root
+  std::optional<data::Standardisation> standardisation;
+  data::ColumnNames columns;
+};
+
+/// @param recipe  gets the ranges of images that its data would else decide.
+InitialState read_initial_state(train::Recipe& recipe, dist::ProcessGroup& group, const LogSink& log) {
+  InitialState out;
+  if (recipe.train.init.empty()) return out;
+  if (group.is_root()) {
+    out.weights = model::read_initial_weights(recipe, log);
+    out.standardisation = out.weights->standardisation;
+    out.columns = out.weights->columns;
+    model::take_ranges(recipe, *out.weights, log);
+  }
+  if (group.size() == 1) return out;
+  out.standardisation = train::broadcast_from_root(group, out.standardisation);
+  const auto columns = ordered_json::parse(
+      group.broadcast(ordered_json{{"source", out.columns.source}, {"target", out.columns.target}}.dump()));
+  recipe.source.range = group.broadcast(recipe.source.range);
+  recipe.target.range = group.broadcast(recipe.target.range);
+  out.columns = {columns.at("source").get<std::vector<std::string>>(),
+                 columns.at("target").get<std::vector<std::string>>()};
+  return out;
+}
+
+/// A training that is ready to begin: its recipe has nothing "auto" left, its data are open.
+struct Prepared {
+  train::Recipe recipe;
+  torch::Device device = torch::kCPU;
+  train::TrainingData data;
+  model::StartingState initial;  ///< of train.init; on the root
+};
+
+Prepared prepare(TrainRequest request, const Compute& compute, const TrainHooks& hooks) {
+  auto& group = compute.group;
+  Prepared out{.recipe = std::move(request.recipe), .data = {}, .initial = {}};
+  auto& recipe = out.recipe;
+  if (hooks.recipe_read) hooks.recipe_read(recipe);
+  // What is decided here is written down, so that a resumed run does not decide anew.
+  out.device = set_up(recipe, recipe.train.threads, compute, hooks.log);
+  recipe.train.threads = at::get_num_threads();
+  recipe.train.device = out.device.is_cuda() ? "cuda" : "cpu";
+  auto start = read_initial_state(recipe, group, hooks.log);
+  out.data = train::open_training_data(recipe,
+                                       {.log = hooks.log,
+                                        .progress = hooks.progress_of("reading images"),
+                                        .standardisation = start.standardisation,
+                                        .columns = start.columns,
+                                        .source = request.source,
+                                        .target = request.target},
+                                       group);
+  train::resolve_images(recipe, out.data);
+  const auto& source = *out.data.source;
+  const auto shape = train::measure_source(source, static_cast<uint64_t>(recipe.train.seed));
+  train::resolve_noise_level(recipe, shape, source.size(), hooks.log);
+  train::advise(shape, recipe, hooks.log);
+  if (start.weights) {
+    out.initial = model::starting_state(*start.weights, recipe, source.item_shape(), out.data.target->item_shape());
+  }
+  return out;
+}
+
+void report_initial_state(const model::StartingState& initial, const LogSink& log) {
+  for (const auto& [level, line] : initial.messages) log(level, line);
+}
+
+std::string facts(train::Trainer& trainer) {
+  auto& solver = trainer.solver();
+  return text("method ", trainer.recipe().method, ", tau ", number(solver.tau()), ", map ",
+              nn::parameter_count(solver.map()), " and potential ", nn::parameter_count(solver.potential()),
+              " parameters, on ", solver.device().str(), " with ", at::get_num_threads(), " threads");
+}
+
+std::string resume_hint_for(const fs::path& folder) {
+  const auto checkpoints = train::list_checkpoints(folder / "checkpoints");
+  if (checkpoints.empty()) return "no checkpoint had been saved";
+  return "the last good checkpoint is " + checkpoints.back().string() + "; to go on from it: monge resume " +
+         shell_quoted(folder.string());
+}
+
+/// Seconds that `trainer.run` took, and whether it came to the end of the recipe.
+std::pair<bool, double> timed_run(train::Trainer& trainer, const Hooks& hooks) {
+  const auto began = std::chrono::steady_clock::now();
+  const bool complete = trainer.run(stop_of(hooks));
+  return {complete, std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count()};
+}
+
+TrainResult result_of(train::Trainer& trainer, const Outcome& outcome) {
+  TrainResult out;
+  out.complete = outcome.complete;
+  out.iterations = trainer.done();
+  out.folder = trainer.folder();
+  out.seconds = outcome.seconds;
+  out.last = outcome.last;
+  if (outcome.evaluator) out.protocol = outcome.evaluator->protocol();
+  out.model = model::usable_model_of(trainer);
+  return out;
+}
+
+/// Every rank but the root trains and evaluates its part, and writes nothing. A training in memory does the same.
+TrainResult run_without_folder(train::Trainer& trainer, eval::ImageEvaluator* evaluator, const TrainHooks& hooks) {
+  std::optional<eval::Evaluation> last;
+  eval::HeldOutEvaluator held_out(
+      [&](int64_t iteration, const eval::Evaluation& evaluation) {
+        last = evaluation;
+        if (trainer.group().is_root() && hooks.evaluated) hooks.evaluated(iteration, evaluation);
+      },
+      evaluator);
+  trainer.attach(held_out);
+  if (trainer.group().is_root()) {
+    for (auto* observer : hooks.observers) trainer.attach(*observer);
+  }
+  const auto [complete, seconds] = timed_run(trainer, hooks);
+  return result_of(trainer, {.complete = complete, .seconds = seconds, .last = last, .evaluator = evaluator});
+}
+
+void warn_of_missed_target(const train::Trainer& trainer, const eval::Evaluation& last, const LogSink& log) {
+  if (last.target_verdict() != eval::TargetVerdict::missed) return;
+  log(LogLevel::warning, "the map " + last.verdict() + ". A small loss does not mean that it is reached. Train " +
+                             "longer; where the error does not fall any more, the solution is spurious: " +
+                             trainer.solver().method().advice_when_missed() + " (docs/otp.md)");
+}
+
+/// Where nothing was trained, nothing was measured: the summary of the earlier process still holds.
+ordered_json earlier_summary(const fs::path& file) {
+  std::error_code none;
+  if (!fs::exists(file, none)) return {};
+  auto old = ordered_json::parse(real_files().read(file), nullptr, false);
+  return old.is_object() ? old : ordered_json();
+}
+
+/// The run of the root: metrics, images, report and summary go to the run directory.
+TrainResult run_in_folder(train::Trainer& trainer, eval::ImageEvaluator* evaluator, const TrainHooks& hooks,
+                          const LogSink& log) {
+  const auto& folder = trainer.folder();
+  run::MetricsFile metrics(folder);
+  run::SampleImages images;
+  std::optional<eval::Evaluation> last;
+  eval::HeldOutEvaluator held_out(
+      [&](int64_t iteration, const eval::Evaluation& evaluation) {
+        metrics.add(iteration, evaluation.named());
+        last = evaluation;
+        if (hooks.evaluated) hooks.evaluated(iteration, evaluation);
+      },
+      evaluator);
+  trainer.attach(metrics);
+  trainer.attach(held_out);
+  for (auto* observer : hooks.observers) trainer.attach(*observer);
+  trainer.attach(images);
+
+  const int64_t before = trainer.done();
+  Outcome outcome{.evaluator = evaluator};
+  try {
+    std::tie(outcome.complete, outcome.seconds) = timed_run(trainer, hooks);
+  } catch (const Error&) {
+    try {
+      // In a group the hint is given with the message of the failure.
+      if (!trainer.group().launched()) log(LogLevel::warning, resume_hint_for(folder));
+      metrics.flush();
+      run::write_report(folder);
+    } catch (const std::exception&) {
+      // On a full disk there is no report, and a failed file system has nothing to resume from; the error that ended
+      // the run matters more.
+    }
+    throw;
+  }
+  outcome.last = last;
+  metrics.flush();
+  auto summary = summary_of(trainer, outcome);
+  if (last) warn_of_missed_target(trainer, *last, log);
+  if (trainer.done() == before) {
+    if (auto old = earlier_summary(folder / "summary.json"); !old.is_null()) summary = std::move(old);
+  }
+  real_files().replace(folder / "summary.json", json_text(summary, 2) + "\n");
+  run::write_report(folder);
+  if (!outcome.complete) {
+    log(LogLevel::info, text("stopped after iteration ", trainer.done(), ", everything is saved; go on with\n  ",
+                             "monge resume ", shell_quoted(folder.string())));
+  }
+  auto result = result_of(trainer, outcome);
+  result.summary_json = json_text(summary);
+  return result;
+}
+
+/// The part of a training that all ranks do alike once their trainers are ready.
+TrainResult run(train::Trainer& trainer, eval::ImageEvaluator* evaluator, const TrainHooks& hooks, const LogSink& log) {
+  auto& group = trainer.group();
+  if (group.size() > 1 || group.launched()) {
+    // Another rank may have to speak where the root is lost, perhaps on a host without the folder.
+    const auto folder = group.broadcast(trainer.folder().string());
+    if (hooks.resume_hint && !group.is_root()) {
+      hooks.resume_hint([folder] { return "to go on from the last checkpoint: monge resume " + shell_quoted(folder); });
+    }
+    if (hooks.resume_hint && group.is_root()) {
+      hooks.resume_hint([folder = trainer.folder()] { return resume_hint_for(folder); });
+    }
+  }
+  if (trainer.folder().empty()) return run_without_folder(trainer, evaluator, hooks);
+  return run_in_folder(trainer, evaluator, hooks, log);
+}
+
+}  // namespace
+
+train::Recipe read_recipe(const fs::path& path, const std::vector<std::string>& assignments,
+                          dist::ProcessGroup& group) {
+  if (group.size() == 1 && !group.launched()) return train::read_recipe(path, assignments);
+  train::Recipe recipe;
+  if (group.is_root()) {
+    recipe = train::read_recipe(path, assignments);
+    dist::slice_of_batch(recipe.train.batch, group);
+    train::make_paths_absolute(recipe);
+  }
+  const auto text = group.is_root() ? recipe.options().to_toml(false) : std::string();
+  return train::parse_recipe(group.broadcast(text), path.string());
+}
+
+TrainPlan plan_training(TrainRequest request, const Compute& compute, const TrainHooks& hooks) {
+  auto prepared = prepare(std::move(request), compute, hooks);
+  report_initial_state(prepared.initial, hooks.log);
+  eval::make_image_evaluator(prepared.recipe, prepared.device);  // refuses what is missing
+  const auto& recipe = prepared.recipe;
+  const auto& data = prepared.data;
+  const auto nets = solve::make_nets(recipe, data.source->item_shape(), data.target->item_shape());
+  const auto memory = solve::measure_memory(recipe, data.source->item_shape());
+  return {.recipe = recipe,
+          .source = data.source,
+          .target = data.target,
+          .map_parameters = nn::parameter_count(*nets.map),
+          .potential_parameters = nn::parameter_count(*nets.potential),
+          .state_bytes = memory.state,
+          .step_bytes = memory.step};
+}
+
+TrainResult train(TrainRequest request, const Compute& compute, const TrainHooks& hooks) {
+  auto& group = compute.group;
+  const fs::path out = request.out, runs = request.runs;
+  const bool in_memory = request.in_memory;
+  auto prepared = prepare(std::move(request), compute, hooks);
+  auto& recipe = prepared.recipe;
+  const auto evaluator = eval::make_image_evaluator(recipe, prepared.device);
+  {
+    train::Trainer trial(recipe, prepared.data, prepared.device, "", silent(), real_files(), compute.group);
+    eval::HeldOutEvaluator({}, evaluator.get()).try_out(trial);
+  }
+  train::make_paths_absolute(recipe);  // so that the run can be resumed and evaluated from any folder
+  const bool starts_from_weights = !recipe.train.init.empty();
+  if (in_memory || !group.is_root()) {
+    train::Trainer trainer(recipe, prepared.data, prepared.device, "", in_memory ? hooks.log : silent(), real_files(),
+                           compute.group);
+    if (starts_from_weights) trainer.start_from(prepared.initial.tensors);
+    if (in_memory) report_initial_state(prepared.initial, hooks.log);
+    return run(trainer, evaluator.get(), hooks, hooks.log);
+  }
+  const auto [folder, lock] = run::create_run(runs, out, recipe, prepared.device);
+  const auto log = run::log_to_file(folder, hooks.log);
+  run::write_data_record(folder, prepared.data);
+  train::Trainer trainer(recipe, prepared.data, prepared.device, folder, log, real_files(), compute.group);
+  log(LogLevel::info, "run " + folder.string());
+  log(LogLevel::info, facts(trainer));
+  if (starts_from_weights) trainer.start_from(prepared.initial.tensors);
+  report_initial_state(prepared.initial, log);
+  prepared.initial = {};
+  return run(trainer, evaluator.get(), hooks, log);
+}
+
+TrainResult resume(const ResumeRequest& request, const Compute& compute, const TrainHooks& hooks) {
+  auto& group = compute.group;
+  const bool is_root = group.is_root();
+  const auto& folder = request.folder;
+  auto log = hooks.log;
+  std::error_code ignored;
+  require(!is_root || fs::exists(folder / "checkpoints", ignored), folder.string(),
+          ": is not a run directory (it has no checkpoints/)");
+  train::require_changeable(request.assignments);
+  FileLock lock;
+  std::optional<train::Checkpoint> checkpoint;
+  if (is_root) {
+    make_writable_folder(folder);
+    lock = run::lock_run(folder);
+    log = run::log_to_file(folder, log);
+    checkpoint = train::load_newest(folder / "checkpoints", log);
+  }
+  checkpoint = train::broadcast_from_root(group, std::move(checkpoint));
+  const auto before = train::saved_recipe(checkpoint->recipe_toml, (folder / "recipe.toml").string());
+  auto recipe = before;
+  train::assign(recipe, request.assignments);
+  solve::keep_annealing(recipe, before.train.iterations);
+  for (const auto& line : train::changes_of_updates(before, recipe, checkpoint->iteration)) {
+    log(LogLevel::warning, line);
+  }
+  train::validate(recipe);
+  train::make_paths_absolute(recipe);  // those of the assignments
+  dist::slice_of_batch(recipe.train.batch, group, /*may_change=*/false);
+  if (hooks.recipe_read) hooks.recipe_read(recipe);
+  // The number that was written down is of the machine, and of the ranks on it, that began.
+  const bool inherited = group.launched() && recipe.train.threads == before.train.threads;
+  const auto device = set_up(recipe, inherited ? 0 : recipe.train.threads, compute, log);
+  const auto data = train::open_training_data(recipe,
+                                              {.log = log,
+                                               .progress = hooks.progress_of("reading images"),
+                                               .standardisation = checkpoint->standardisation,
+                                               .columns = checkpoint->columns,
+                                               .source = request.source,
+                                               .target = request.target},
+                                              group);
+  const auto evaluator = eval::make_image_evaluator(recipe, device);
+  train::Trainer trainer(recipe, data, device, is_root ? folder : fs::path(), log, real_files(), compute.group);
+  trainer.resume(*checkpoint);
+  if (is_root) run::write_data_record(folder, data);  // the data may have moved
+  // Metrics fall with the number of samples, and are of clamped outputs.
+  if (before.eval.samples != recipe.eval.samples || before.output.range != recipe.output.range) trainer.forget_best();
+  checkpoint.reset();  // as large as the training itself, and the trainer has its own copy
+  if (is_root && trainer.done() < recipe.train.iterations) {
+    real_files().replace(folder / "recipe.toml", recipe.options().to_toml(true));
+  }
+  log(LogLevel::info,
+      text("resumed ", folder.string(), " at iteration ", trainer.done(), " of ", recipe.train.iterations));
+  if (trainer.done() >= recipe.train.iterations) {
+    log(LogLevel::info, "nothing is left to do; train longer with --set train.iterations=N");
+  }
+  return run(trainer, evaluator.get(), hooks, log);
+}
+
+}  // namespace monge::session

@@ -1,0 +1,201 @@
+#include "monge/session/translation_input.h"
+
+#include <algorithm>
+
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/core/names.h"
+#include "monge/core/random.h"
+#include "monge/data/array_path.h"
+#include "monge/data/column_names.h"
+#include "monge/data/image_collection.h"
+#include "monge/data/lost_columns.h"
+#include "monge/data/member_path.h"
+#include "monge/data/native_images.h"
+#include "monge/data/open.h"
+#include "monge/data/row_source.h"
+#include "monge/data/standardise.h"
+#include "monge/io/image.h"
+#include "monge/io/npy.h"
+#include "monge/train/training_data.h"
+
+namespace monge::session {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The file or folder that a path names, without what follows "?" and before ":".
+fs::path place_of(const std::string& in) {
+  if (run::kind_of(in) == run::DataKind::table) return data::array_path(in).file;
+  return data::member_path(in).set;
+}
+
+std::vector<fs::path> files_of(const fs::path& place) {
+  std::error_code ignored;
+  return fs::exists(place, ignored) ? std::vector{place} : data::expand_shards(place.string());
+}
+
+std::shared_ptr<const data::Source> open_source_for(const model::Model& model, const std::string& in,
+                                                    const TranslateOptions& options, const LogSink& log) {
+  // An array for a bare checkpoint is taken as it is: it may carry its noise channels.
+  if (!model.recipe && lower_extension(in) == ".npy" && !fs::is_directory(in)) {
+    const auto array = io::map_npy(in);
+    if (array.dim() == 4 && array.is_floating_point()) return std::make_shared<data::RowSource>(in, array);
+  }
+  data::SourceOptions source;
+  if (model.recipe) source = train::source_options(model.recipe->source, *model.recipe);
+  source.path = in;
+  source.images.cache_mb = 0;
+  if (!options.on_error.empty()) source.images.on_error = options.on_error;
+  if (options.bare.size > 0) source.images.size = options.bare.size;
+  source.images.bits = 16;
+  source.images.tell = false;  // what was noticed is reported at the end, of all together
+  if (!model.recipe) source.images.colour = model.item_shape[0] == 1 ? "grey" : "rgb";
+  // A net that takes any size gives each image back at its own.
+  const bool any_size = model.item_shape.size() == 3 && model.item_shape[1] == 0 && options.bare.size == 0;
+  if (any_size && data::holds_images(source.path)) {
+    constexpr int64_t kLeastSide = 8;  // of nn::UNet
+    auto images = std::make_shared<data::NativeImageSource>(source.path, source.images, log, kLeastSide);
+    log(LogLevel::info, text(images->name(), ": ", images->size(),
+                             " images, each translated at its own size (--size N crops and resizes them)"));
+    return images;
+  }
+  return data::open_source(source, log);
+}
+
+/// Whether `path` is `folder` or lies in it; names that do not exist yet count too.
+bool lies_in(const fs::path& path, const fs::path& folder) {
+  const auto inner = fs::weakly_canonical(path), outer = fs::weakly_canonical(folder);
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
+
+/// The kind of the input, when it is open. @throws InputError unless `out` can take it.
+run::DataKind checked_kind(const TranslationInput& input, const std::string& in, const std::string& out,
+                           const dist::ProcessGroup& group) {
+  const auto kind = run::kind_of(in, *input.source);
+  for (const auto& file : input.files) run::check_output(kind, file, out);
+  require(kind != run::DataKind::table || !run::is_text_table(out) || input.source->item_shape().size() == 1, out,
+          ": images do not fit into a table of text; name a .npy file");
+  if (group.size() > 1 && kind != run::DataKind::folder) {
+    throw InputError({.what = "only folders are written by several ranks",
+                      .where = "OUT",
+                      .value = out,
+                      .fix = "give folders, or start it once"});
+  }
+  return kind;
+}
+
+/// Rows that float32 cannot tell apart come to one output. This is a warning and no error, as in training.
+void warn_of_lost_columns(const model::Model& model, std::shared_ptr<const data::Source> source, const LogSink& log) {
+  constexpr int64_t kRows = 4096;
+  const auto names = source->table_names().columns;
+  if (model.standardisation) source = std::make_shared<data::StandardisedSource>(source, model.standardisation->source);
+  const auto stream = RandomStreams(0).at("lost columns", 0);
+  const auto lost = data::lost_columns(*source, kRows, stream.clone());
+  if (lost.empty()) return;
+  const auto causes = data::loss_causes(*source, nullptr, lost, kRows, stream);
+  const bool stretched = std::find(causes.begin(), causes.end(), data::LossCause::offset) == causes.end();
+  log(LogLevel::warning,
+      text(source->name(), ": float32, in which the map computes, cannot hold ", lost.size(), " columns, ",
+           stretched ? "whose spread is far below the scale of the training: "
+                     : "whose offset is far beyond their spread: ",
+           data::column_labels(names, lost), ". The outputs do not follow them; ",
+           !model.standardisation ? "train with data.standardise = \"joint\" or another form of it"
+           : stretched
+               ? "values far from the others (monge data check) stretched that scale, or its two sides lay far apart"
+               : "these rows lie far from those of the training"));
+}
+
+/// The range of 16-bit outputs: what the training's target was scaled from, so that they have its units.
+io::SampleRange output_range(const model::Model& model) {
+  return model.recipe && model.recipe->target.range != "auto"
+             ? io::parse_range(model.recipe->target.range, "target.range")
+             : io::SampleRange();
+}
+
+}  // namespace
+
+void apply_bare_options(const BareModelOptions& bare, model::Model& model) {
+  if (bare.size > 0) {
+    require(model.item_shape.size() == 3, "--size ", bare.size, ": this map takes vectors, which have no size");
+    require(model.item_shape[1] == 0 || bare.size == model.item_shape[1], "--size ", bare.size,
+            ": this map was trained at ", model.item_shape[1], " pixels and takes no other size");
+  }
+  if (bare.z_std > 0) {
+    require(!model.recipe, "--z-std ", bare.z_std,
+            ": this model's recipe says the standard deviation of its noise; leave the flag out");
+    require(model.noise.channels > 0, "--z-std ", bare.z_std, ": this map takes no noise");
+    model.noise.std = bare.z_std;
+  }
+}
+
+void prepare_for_translation(model::Model& model, const TranslateOptions& options) {
+  model.deterministic = options.deterministic;
+  apply_bare_options(options.bare, model);
+  if (!options.range.empty()) model.set_output_range(options.range);
+  if (options.samples > 1 && !model.stochastic()) {
+    const char* by = options.deterministic ? " by --deterministic" : "";
+    throw InputError({.what = text("this map is deterministic", by, ": it has one output per input"),
+                      .where = "--samples",
+                      .value = std::to_string(options.samples),
+                      .allowed = "1",
+                      .fix = "methods weak, kernel and otp learn several"});
+  }
+}
+
+model::Model load_for_translation(const fs::path& path, const TranslateOptions& options, torch::Device device,
+                                  const LogSink& log) {
+  auto model = model::load_model(path, device, log);
+  prepare_for_translation(model, options);
+  require(options.grid.empty() || model.item_shape.size() == 3, "--grid ", options.grid.string(),
+          ": only images make a grid");
+  return model;
+}
+
+void check_translation_paths(const std::string& in_path, const std::string& out, const TranslateOptions& options) {
+  const auto in = place_of(in_path);
+  const auto grid = options.grid.string();
+  std::error_code ignored;
+  require(fs::exists(in, ignored) || data::images_exist(in_path), in.string(), ": no such file or folder");
+  require(!fs::equivalent(in, out, ignored), out, ": is the input itself; choose another OUT");
+  require(!lies_in(out, in), out, ": lies in the input ", in_path,
+          ", where the next translation would find it; choose another OUT");
+  if (grid.empty()) return;
+  require(io::has_image_extension(grid), "--grid ", grid, ": must name a ", io::kImageFormats, " file");
+  require(!lies_in(grid, in) && !lies_in(grid, out), "--grid ", grid,
+          ": lies among the inputs or outputs; choose another file");
+  make_writable_folder(fs::absolute(grid).parent_path());
+}
+
+TranslationInput open_translation_input(const model::Model& model, const std::string& in, const std::string& out,
+                                        const TranslateOptions& options, const dist::ProcessGroup& group,
+                                        const LogSink& log) {
+  TranslationInput input;
+  input.source = open_source_for(model, in, options, log);
+  input.files = files_of(place_of(in));
+  input.kind = checked_kind(input, in, out, group);
+  input.range = output_range(model);
+  input.source = data::select_columns(std::move(input.source), model.columns.source, "IN", log);
+  model.require_takes(input.source->item_shape());
+  warn_of_lost_columns(model, input.source, log);
+  return input;
+}
+
+std::optional<io::SampleRange> sixteen_bit_range(const TranslationInput& input, int64_t item, const std::string& out,
+                                                 const TranslateOptions& options) {
+  if (options.bits == "8" || input.kind == run::DataKind::table) return std::nullopt;
+  if (options.bits == "16") return input.range;
+  const auto name = input.kind == run::DataKind::image ? fs::path(out)
+                                                       : run::output_name(input.source->item_name(item), 0, 1);
+  if (!io::holds_sixteen_bits(name) || input.source->sample_bits(item) != 16) return std::nullopt;
+  return input.range;
+}
+
+run::TableFormat table_format_for(const model::Model& model, const data::Source& source) {
+  run::TableFormat format{.type = source.number_type(), .names = source.table_names(), .steps = {}};
+  if (!model.output_columns().empty()) format.names.columns = model.output_columns();
+  if (model.standardisation) format.steps = model.standardisation->target.resolution();
+  return format;
+}
+
+}  // namespace monge::session

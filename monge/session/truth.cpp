@@ -1,0 +1,53 @@
+#include "monge/session/truth.h"
+
+#include "monge/core/error.h"
+#include "monge/solve/autocast.h"
+
+namespace monge::session {
+namespace {
+
+struct FixedKeys {
+  std::vector<std::string> beginnings;  ///< of assignments
+  const char* reason;
+};
+
+void check_assignment(const std::string& assignment) {
+  static const std::vector<FixedKeys> fixed{
+      // The answer stands for these data and this cost; seed and device have options of their own.
+      {{"source.", "target.", "method=", "otp.cost=", "weak.gamma", "train.init=", "train.seed=", "train.threads=",
+        "train.device="},
+       ": is fixed by the case or by a flag (--method, --seed, --threads, --device)"},
+      // There is no run directory, and the score takes the place of evaluations.
+      {{"name=", "checkpoint.", "eval.", "samples.", "parallel."},
+       ": has no effect on monge truth; leave it out"},
+      // The answer is of the case's own coordinates, and of all that the map gives.
+      {{"data.standardise=", "output."}, ": would score another map than the answer is of; leave it out"},
+  };
+  for (const auto& [beginnings, reason] : fixed) {
+    for (const auto& beginning : beginnings) {
+      require(!assignment.starts_with(beginning), "--set ", assignment, reason);
+    }
+  }
+}
+
+}  // namespace
+
+eval::TruthCase truth_case(const std::string& name, const eval::TruthOptions& options,
+                           const std::vector<std::string>& assignments, const Compute& compute, const LogSink& log) {
+  for (const auto& assignment : assignments) check_assignment(assignment);
+  auto out = eval::truth_case(name, options);
+  const auto device = choose_device(compute, out.recipe.train.device);
+  train::assign(out.recipe, assignments);
+  out.recipe.train.precision = solve::resolve_precision(out.recipe.train.precision, device, log);
+  train::validate(out.recipe);
+  return out;
+}
+
+eval::TruthResult truth(eval::TruthCase truth, int64_t seed, const Compute& compute, const Hooks& hooks,
+                        train::Observer* observer) {
+  set_threads(compute, /*recipe_threads=*/1);  // nets this small lose more by sharing their steps than they gain
+  truth.recipe.train.seed = seed;
+  return eval::run_truth(truth, choose_device(compute), stop_of(hooks), hooks.log, observer);
+}
+
+}  // namespace monge::session

@@ -1,0 +1,49 @@
+// The nets that a recipe can name: maps T and potentials f.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "monge/core/option_section.h"
+#include "monge/core/registry.h"
+#include "monge/nn/module.h"
+#include "monge/ot/method.h"
+
+namespace monge::solve {
+
+struct SolverOptions;
+
+enum class DataKind { images, vectors };
+
+/// What a net is made for.
+struct NetContext {
+  std::vector<int64_t> item_shape;  ///< [C, H, W] or [D], of x and T(x) alike
+  int64_t noise_channels = 0;       ///< of a map: channels (images) or entries (vectors) of noise behind those of x
+  ot::Conditioning conditioning{};  ///< of a potential
+  const SolverOptions& options;     ///< [map], [potential], [train] and the sections that nets bring
+};
+
+/// A row of a registry.
+template <class Net>
+struct NetEntry {
+  std::string help;  ///< one line
+  DataKind data = DataKind::images;
+  /// @throws InputError when the context does not fit the net.
+  std::function<std::shared_ptr<Net>(const NetContext& context)> make;
+  std::optional<OptionSection> options{};  ///< of a net that needs more than [map] and [potential]
+  /// How many values the net has at least, in double, where nothing overflows; none: nothing is known. A file is
+  /// compared with it before its recipe, which may ask for any width, is built.
+  std::function<double(const NetContext& context)> least_values{};
+};
+
+/// The nets by name; "auto" takes the first for the kind of data. A program may add its own before it makes a recipe.
+Registry<NetEntry<nn::MapNet>>& map_nets();
+Registry<NetEntry<nn::PotentialNet>>& potential_nets();
+
+/// The sections that nets bring, with their defaults: those of maps, then those of potentials.
+OptionSections net_sections();
+
+}  // namespace monge::solve

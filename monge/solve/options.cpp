@@ -1,0 +1,57 @@
+#include "monge/solve/options.h"
+
+#include "monge/core/user_words.h"
+#include "monge/solve/net_registry.h"
+
+namespace monge::solve {
+
+SolverOptions::SolverOptions() : nets(net_sections()) {}
+
+void SolverOptions::describe_top(OptionRows& rows) {
+  rows.on_resume(OnResume::fixed, "another problem");
+  rows.add("method", method, "which optimal transport problem is solved").choices(ot::method_names());
+}
+
+void SolverOptions::describe_sections(OptionTable& table) {
+  describe(table, cost);
+  methods.describe(table);
+  describe(table, map);
+  describe(table, potential);
+  nets.describe(table);
+  describe(table, train);
+  describe(table, parallel);
+}
+
+OptionTable SolverOptions::options() {
+  OptionTable table;
+  OptionRows top("");
+  describe_top(top);
+  table.add_section("", "The problem", top.take());
+  describe_sections(table);
+  return table;
+}
+
+void assign(SolverOptions& options, const std::vector<std::string>& assignments) {
+  const auto table = options.options();
+  for (const auto& assignment : assignments) table.assign(assignment, user_word("assignment"));
+}
+
+void validate(const SolverOptions& options) {
+  make_method(options)->check();
+  options.train.check();
+  options.cost.check();
+  options.methods.check();
+  options.nets.check();
+}
+
+std::unique_ptr<ot::Method> make_method(const SolverOptions& options, int64_t dim) {
+  return ot::make_method(options.method, {.tau = ot::cost_scale(options.cost.scale, dim),
+                                          .iterations = options.train.iterations,
+                                          .sections = options.methods});
+}
+
+void keep_annealing(SolverOptions& options, int64_t iterations_before) {
+  make_method(options)->keep_schedules(options.methods, iterations_before, options.train.iterations);
+}
+
+}  // namespace monge::solve

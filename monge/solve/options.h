@@ -1,0 +1,107 @@
+// The options of a solver: the problem, the nets and the loop. Each section is a struct that brings its rows; the
+// method and the nets may bring more (see ot/method.h, net_registry.h).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "monge/core/option_section.h"
+#include "monge/core/options.h"
+#include "monge/ot/cost.h"
+#include "monge/ot/method.h"
+#include "monge/ot/schedule.h"
+#include "monge/solve/net_options.h"
+
+namespace monge::solve {
+
+/// [train]
+struct TrainOptions {
+  static constexpr const char* kSection = "train";
+  static constexpr const char* kHelp = "The loop";
+
+  std::string init = "";  ///< trained weights to start from; empty: from the seed
+  int64_t iterations = 10000, batch = 64, k_t = 10, accumulate = 1;
+  double lr_map = 2e-4, lr_potential = 2e-4;
+  std::vector<double> betas = {0.0, 0.9};
+  double eps = 1e-8, weight_decay = 0.0;
+  std::string schedule = "constant";  ///< see ot::rate_schedules
+  std::vector<int64_t> milestones = {};
+  double decay = 0.5;
+  int64_t warmup = 0;
+  double ema = 0.999, clip = 0.0;
+  std::string precision = "fp32", device = "auto";
+  bool channels_last = true, fused = true, gpu_kernels = true, eval_map_in_potential_step = false;
+  bool recompute = false, tf32 = true, cudnn_benchmark = true, deterministic = false;
+  std::string graph = "auto";
+  int64_t seed = 0, threads = 0;
+
+  void describe(OptionRows& rows);
+  /// @throws InputError for betas that are not two, or more pieces than inputs.
+  void check() const;
+
+  /// The schedule of both learning rates.
+  ot::RateSchedule rates() const;
+};
+
+/// [parallel]
+struct ParallelOptions {
+  static constexpr const char* kSection = "parallel";
+  static constexpr const char* kHelp = "Jobs of several ranks (docs/cluster.md)";
+
+  bool sync_batch_norm = false;
+  int64_t bucket_mb = 25;
+  double timeout = 600;
+
+  void describe(OptionRows& rows);
+};
+
+/// All that a solver and its nets are made from. A copy has its own sections.
+struct SolverOptions {
+  std::string method = "strong";  ///< a name of ot::methods
+  ot::CostOptions cost;
+  OptionSections methods = ot::method_sections();
+  MapOptions map;
+  PotentialOptions potential;
+  OptionSections nets;
+  TrainOptions train;
+  ParallelOptions parallel;
+
+  SolverOptions();
+
+  /// The section of a method or a net, as `section<ot::WeakOptions>().z`. @throws InputError when there is none.
+  template <class Options>
+  Options& section() {
+    auto* options = nets.find<Options>();
+    return options ? *options : methods.get<Options>();
+  }
+  template <class Options>
+  const Options& section() const {
+    return const_cast<SolverOptions*>(this)->section<Options>();
+  }
+
+  /// The table bound to this object's fields; this object must outlive it.
+  OptionTable options();
+
+ protected:
+  /// The parts of that table: the row of the top of the file, and the sections.
+  void describe_top(OptionRows& rows);
+  void describe_sections(OptionTable& table);
+};
+
+/// Applies "section.key=value" lines; check() is the caller's. @throws InputError as OptionTable::assign.
+void assign(SolverOptions& options, const std::vector<std::string>& assignments);
+
+/// Checks what goes beyond single options; each section checks its own. @throws InputError naming the keys.
+void validate(const SolverOptions& options);
+
+/// The method that the options name, for items of `dim` entries (1 where only its noise, its schedules or its advice
+/// are asked for). Checks nothing but names, see ot::Method::check.
+std::unique_ptr<ot::Method> make_method(const SolverOptions& options, int64_t dim = 1);
+
+/// For a run that gets another length: keeps the schedules of the method as they were with `iterations_before` (see
+/// ot::Method::keep_schedules).
+void keep_annealing(SolverOptions& options, int64_t iterations_before);
+
+}  // namespace monge::solve

@@ -1,0 +1,14 @@
+// The built-in potentials, one factory each.
+#pragma once
+
+#include "monge/solve/net_registry.h"
+
+namespace monge::solve {
+
+/// nn::ResNetPotential, for square images.
+NetEntry<nn::PotentialNet> resnet_entry();
+
+/// nn::MlpPotential, for vectors.
+NetEntry<nn::PotentialNet> mlp_potential_entry();
+
+}  // namespace monge::solve

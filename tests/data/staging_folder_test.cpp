@@ -1,0 +1,94 @@
+#include "monge/data/staging_folder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <optional>
+
+#include "monge/core/files.h"
+#include "tests/support/support.h"
+
+namespace monge::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::message_of;
+using testing::ScratchFolder;
+
+void put(const fs::path& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
+
+/// What lies in a folder, hidden files too, sorted.
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> out;
+  for (const auto& entry : fs::directory_iterator(folder)) out.push_back(entry.path().filename().string());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+TEST(StagingFolder, IsForOneAtATime) {
+  const ScratchFolder scratch;
+  std::optional<StagingFolder> first(scratch / "set.part");
+  EXPECT_TRUE(fs::is_directory(scratch / "set.part"));
+  EXPECT_THAT(message_of([&] { StagingFolder(scratch / "set.part"); }), HasSubstr("another process is packing there"));
+  first.reset();
+  StagingFolder(scratch / "set.part");
+}
+
+TEST(StagingFolder, IsNoLink) {
+  const ScratchFolder scratch;
+  fs::create_directory(scratch / "elsewhere");
+  fs::create_directory_symlink(scratch / "elsewhere", scratch / "set.part");
+  EXPECT_THAT(message_of([&] { StagingFolder(scratch / "set.part"); }),
+              HasSubstr("set.part: is a link, and the work must not be done elsewhere"));
+  EXPECT_THAT(names_in(scratch / "elsewhere"), IsEmpty());
+}
+
+TEST(StagingFolder, KeepsTheWorkOfTheSamePlanAlone) {
+  const ScratchFolder scratch;
+  std::vector<std::string> lines;
+  const LogSink log = [&](LogLevel, const std::string& line) { lines.push_back(line); };
+  const StagingFolder staging(scratch / "set.part");
+  EXPECT_FALSE(StagingFolder::has_plan(staging.folder(), "a"));
+  staging.prepare("a", log);
+  EXPECT_TRUE(StagingFolder::has_plan(staging.folder(), "a"));
+  put(staging.folder() / "pixels-00000.npy", "work");
+  staging.prepare("a", log);
+  EXPECT_THAT(names_in(staging.folder()), ElementsAre(".lock", ".plan", "pixels-00000.npy"));
+  EXPECT_THAT(lines, IsEmpty());
+  staging.prepare("b", log);
+  EXPECT_THAT(names_in(staging.folder()), ElementsAre(".lock", ".plan"));
+  EXPECT_TRUE(StagingFolder::has_plan(staging.folder(), "b"));
+  EXPECT_THAT(lines, ElementsAre(HasSubstr("was begun with other images or options and is begun anew")));
+}
+
+TEST(StagingFolder, DoesNotThrowAwayWhatNoPackingMade) {
+  const ScratchFolder scratch;
+  fs::create_directory(scratch / "set.part");
+  put(scratch / "set.part/letter.txt", "dear");
+  const StagingFolder staging(scratch / "set.part");
+  EXPECT_THAT(message_of([&] { staging.prepare("a", silent()); }),
+              HasSubstr("is needed for the work on set, and holds other things (letter.txt); choose another DST"));
+  EXPECT_EQ(real_files().read(scratch / "set.part/letter.txt"), "dear");
+}
+
+TEST(StagingFolder, PublishesTheSetWithoutItsNotes) {
+  const ScratchFolder scratch;
+  fs::create_directory(scratch / "set");  // an empty folder gives way
+  const StagingFolder staging(scratch / "set.part");
+  staging.prepare("a", silent());
+  for (const char* name : {"manifest.json", "pixels-00000.npy", "shard-00000.record", "half.npy.part"})
+    put(staging.folder() / name, name);
+  staging.publish(scratch / "set");
+  EXPECT_THAT(names_in(scratch / "set"), ElementsAre(".plan", "manifest.json", "pixels-00000.npy"));
+  EXPECT_TRUE(StagingFolder::has_plan(scratch / "set", "a")) << "so that a repeated call knows its work";
+  EXPECT_FALSE(fs::exists(scratch / "set.part"));
+}
+
+}  // namespace
+}  // namespace monge::data

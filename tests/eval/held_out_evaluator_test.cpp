@@ -1,0 +1,77 @@
+#include "monge/eval/held_out_evaluator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <torch/types.h>
+
+#include <atomic>
+#include <limits>
+
+#include "monge/core/random.h"
+#include "monge/data/tensor_source.h"
+#include "monge/ot/otp.h"
+#include "monge/train/trainer.h"
+#include "tests/support/support.h"
+
+namespace monge::eval {
+namespace {
+
+// More noise makes the target easier and the map worse: no checkpoint is the best one while the noise still falls.
+TEST(HeldOutEvaluator, CallsNoMapTheBestWhileTheNoiseFalls) {
+  train::Recipe recipe;
+  recipe.method = "otp";
+  recipe.source.path = "toy:perpendicular?side=source";
+  recipe.target.path = "toy:perpendicular?side=target";
+  recipe.section<ot::OtpOptions>().eps_start = 5;
+  recipe.section<ot::OtpOptions>().eps_end = "0.01";
+  recipe.section<ot::OtpOptions>().anneal = 0.5;  // iterations 1 and 2 of 4; 3 and 4 are at the end
+  recipe.map.width = recipe.potential.width = 8;
+  recipe.train.iterations = 4;
+  recipe.train.batch = 16;
+  recipe.train.k_t = 1;
+  recipe.eval.every = 1;
+  recipe.eval.samples = 64;
+  train::Trainer trainer(recipe, train::open_training_data(recipe), torch::kCPU, "", silent());
+  int64_t evaluated = 0;
+  HeldOutEvaluator held_out([&](int64_t, const Evaluation&) { ++evaluated; });
+  trainer.attach(held_out);
+  trainer.run(std::atomic<bool>{false});
+  EXPECT_EQ(evaluated, 4);
+  ASSERT_TRUE(trainer.best_figure().has_value());
+  EXPECT_GE(trainer.best_iteration(), 3);
+}
+
+// The distance of outputs that are not numbers was 0 once, the best figure that there is.
+TEST(HeldOutEvaluator, CallsNoMapTheBestWhoseOutputsAreNotFinite) {
+  train::Recipe recipe;
+  recipe.method = "strong";
+  recipe.source.path = recipe.target.path = "toy:moons";
+  recipe.map.residual = true;
+  recipe.map.width = recipe.potential.width = 8;
+  recipe.train.iterations = 3;
+  recipe.train.batch = 16;
+  recipe.train.k_t = 1;
+  recipe.eval.every = 1;
+  recipe.eval.samples = 64;
+  auto data = train::open_training_data(recipe);
+  auto held = torch::rand({64, 2}, RandomStreams(1).at("held", 0));
+  held[5][1] = std::numeric_limits<float>::infinity();
+  data.held_source = std::make_shared<data::TensorSource>("held", held);
+  std::string said;
+  train::Trainer trainer(recipe, data, torch::kCPU, "", [&](LogLevel level, const std::string& line) {
+    if (level == LogLevel::warning) said += line + "\n";
+  });
+  HeldOutEvaluator held_out(
+      [&](int64_t, const Evaluation& evaluation) { EXPECT_EQ(evaluation.target_verdict(), TargetVerdict::unknown); });
+  trainer.attach(held_out);
+  EXPECT_TRUE(trainer.run(std::atomic<bool>{false}));
+  EXPECT_FALSE(trainer.best_figure().has_value());
+  EXPECT_EQ(said,
+            "iteration 1: the map cannot be judged: 1 of 64 outputs is not finite; the first is that of row 5 (counted "
+            "from 0); "
+            "look for fill values in the input\n")
+      << "once, and not at each of the three evaluations";
+}
+
+}  // namespace
+}  // namespace monge::eval
