@@ -1,4 +1,4 @@
-// libjpeg-turbo by itself, as a measure for what is built around it.
+// libjpeg-turbo alone, as a reference for our decoder.
 #pragma once
 
 // clang-format off
@@ -13,8 +13,8 @@
 
 namespace monge::bench {
 
-/// libjpeg's example: one object, defaults, from memory, a row a call. Its default handler ends the program on an
-/// error.
+/// Decodes as in libjpeg's example: one object, defaults, from memory, one row per call. Its default handler ends the
+/// program on an error.
 class BareJpeg {
  public:
   BareJpeg() {

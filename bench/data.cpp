@@ -2,16 +2,20 @@
 //
 //   bench_data FOLDER SCRATCH [--json] [--size N] [--rounds N]
 //
-// FOLDER holds JPEGs. With --json one line:
-//   bare_per_second    images decoded by libjpeg-turbo alone from memory, in one thread (see bare_jpeg.h)
-//   pack_per_second    images packed (listed, read, hashed, decoded, cropped, resized, written, synced) by all cores
-//   bare_all_per_second, bare_read_per_second  the same in as many threads as there are cores, and with the files read
-//   before share              pack_per_second / bare_read_per_second: both begin with the files of the folder
-//   share_memory       pack_per_second / bare_all_per_second
-//   open_seconds       to open the packed set as a source
-//   ordered_per_second, shuffled_per_second   images given as bytes in batches of 256, in one thread
-//   rise_mb            of the process's resident memory (anonymous and mapped) while they were given, at most
-// The best of `rounds`; the set is in the system's cache. For one core: taskset -c 0 bench_data ...
+// FOLDER holds JPEGs. With --json it prints one line with these keys:
+//
+//   bare_per_second      images decoded by libjpeg-turbo alone from memory, in one thread (see bare_jpeg.h)
+//   bare_all_per_second  the same in as many threads as there are cores
+//   bare_read_per_second the same, including the reading of the files
+//   pack_per_second      images packed (listed, read, hashed, decoded, cropped, resized, written, synced) by all cores
+//   share                pack_per_second / bare_read_per_second: both begin with the files of the folder
+//   share_memory         pack_per_second / bare_all_per_second
+//   open_seconds         time to open the packed set as a source
+//   ordered_per_second   images read as bytes in batches of 256, in one thread, in order
+//   shuffled_per_second  the same in random order
+//   rise_mb              the largest growth of resident memory (anonymous and mapped) while they were read
+//
+// Each value is the best of `rounds`; the set is in the system's cache. For one core: taskset -c 0 bench_data ...
 #include <unistd.h>
 
 #include <algorithm>
@@ -71,7 +75,7 @@ Command parse(const std::vector<std::string>& words) {
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-/// MiB that the process holds in memory, mapped files counted.
+/// The resident memory of the process in MiB, including mapped files.
 double resident() {
   const auto words = real_files().read("/proc/self/statm");
   long long whole = 0, held = 0;
@@ -79,7 +83,7 @@ double resident() {
   return static_cast<double>(held) * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1 << 20);
 }
 
-/// Images per second that `batch` gives over the whole set.
+/// Images per second that `batch` returns over the whole set.
 template <class Batch>
 double rate_of(int64_t count, const Batch& batch, double& rise, double before) {
   constexpr int64_t kBatch = 256;
@@ -94,53 +98,45 @@ double rate_of(int64_t count, const Batch& batch, double& rise, double before) {
   return static_cast<double>(count) / (now() - began);
 }
 
-void run(const Command& command) {
-  const auto images = data::open_image_collection(command.folder, silent());
-  const int64_t count = images->size();
-  const auto cores = static_cast<double>(std::max(1u, std::thread::hardware_concurrency()));
-  double bare_rate = 0, bare_all_rate = 0, bare_read_rate = 0, pack_rate = 0, open_seconds = 1e9, ordered = 0,
-         shuffled = 0, rise = 0;
-  {
-    std::vector<std::string> files;
-    std::string buffer;
-    for (int64_t i = 0; i < count; ++i) files.emplace_back(images->bytes(i, buffer));
-    bench::BareJpeg bare;
-    for (int64_t round = 0; round < command.rounds; ++round) {
-      double began = now();
-      for (const auto& bytes : files) bare.decode(bytes);
-      bare_rate = std::max(bare_rate, static_cast<double>(count) / (now() - began));
-      began = now();
-      data::for_each_parallel(count, [&] {
-        return
-            [&, own = std::make_shared<bench::BareJpeg>()](int64_t i) { own->decode(files[static_cast<size_t>(i)]); };
-      });
-      bare_all_rate = std::max(bare_all_rate, static_cast<double>(count) / (now() - began));
-      began = now();
-      data::for_each_parallel(count, [&] {
-        return [&, own = std::make_shared<bench::BareJpeg>()](int64_t i) {
-          std::string bytes;
-          images->bytes(i, bytes);
-          own->decode(bytes);
-        };
-      });
-      bare_read_rate = std::max(bare_read_rate, static_cast<double>(count) / (now() - began));
-    }
+struct Rates {
+  double bare = 0, bare_all = 0, bare_read = 0, pack = 0, open_seconds = 1e9, ordered = 0, shuffled = 0, rise = 0;
+};
+
+/// Times libjpeg-turbo alone: in one thread, in all threads, and in all threads with the reading of the files.
+void time_decoding(const data::ImageCollection& images, int64_t rounds, Rates& rates) {
+  const int64_t count = images.size();
+  std::vector<std::string> files;
+  std::string buffer;
+  for (int64_t i = 0; i < count; ++i) files.emplace_back(images.bytes(i, buffer));
+  bench::BareJpeg bare;
+  for (int64_t round = 0; round < rounds; ++round) {
+    double began = now();
+    for (const auto& bytes : files) bare.decode(bytes);
+    rates.bare = std::max(rates.bare, static_cast<double>(count) / (now() - began));
+    began = now();
+    data::for_each_parallel(count, [&] {
+      return [&, own = std::make_shared<bench::BareJpeg>()](int64_t i) { own->decode(files[static_cast<size_t>(i)]); };
+    });
+    rates.bare_all = std::max(rates.bare_all, static_cast<double>(count) / (now() - began));
+    began = now();
+    data::for_each_parallel(count, [&] {
+      return [&, own = std::make_shared<bench::BareJpeg>()](int64_t i) {
+        std::string bytes;
+        images.bytes(i, bytes);
+        own->decode(bytes);
+      };
+    });
+    rates.bare_read = std::max(rates.bare_read, static_cast<double>(count) / (now() - began));
   }
-  const auto packed = command.scratch / "packed";
-  data::PackOptions options;
-  options.preparation.height = options.preparation.width = command.size;
-  const std::atomic<bool> stop{false};
-  for (int64_t round = 0; round < command.rounds; ++round) {
-    fs::remove_all(packed);
-    const double began = now();
-    data::pack(command.folder, packed, options, silent(), {}, stop);
-    pack_rate = std::max(pack_rate, static_cast<double>(count) / (now() - began));
-  }
+}
+
+/// Times the opening and the reading of a packed set of `count` images.
+void time_packed_set(const fs::path& packed, int64_t count, const Command& command, Rates& rates) {
   std::shared_ptr<const data::Source> source;
   for (int64_t round = 0; round < command.rounds; ++round) {
     const double began = now();
     source = std::make_shared<data::ImageSource>(packed, data::ImageOptions{.size = command.size});
-    open_seconds = std::min(open_seconds, now() - began);
+    rates.open_seconds = std::min(rates.open_seconds, now() - began);
   }
   const data::Sampler sampler(source, 1, "source");
   const double before = resident();
@@ -150,24 +146,43 @@ void run(const Command& command) {
       std::iota(indices.begin(), indices.end(), step * 256);
       return source->stored_items(indices);
     };
-    ordered = std::max(ordered, rate_of(count, in_order, rise, before));
+    rates.ordered = std::max(rates.ordered, rate_of(count, in_order, rates.rise, before));
     const auto as_trained = [&](int64_t step, int64_t n) { return sampler.stored_batch(step, n); };
-    shuffled = std::max(shuffled, rate_of(count, as_trained, rise, before));
+    rates.shuffled = std::max(rates.shuffled, rate_of(count, as_trained, rates.rise, before));
   }
+}
+
+void run(const Command& command) {
+  const auto images = data::open_image_collection(command.folder, silent());
+  const int64_t count = images->size();
+  const auto cores = static_cast<double>(std::max(1u, std::thread::hardware_concurrency()));
+  Rates rates;
+  time_decoding(*images, command.rounds, rates);
+  const auto packed = command.scratch / "packed";
+  data::PackOptions options;
+  options.preparation.height = options.preparation.width = command.size;
+  const std::atomic<bool> stop{false};
+  for (int64_t round = 0; round < command.rounds; ++round) {
+    fs::remove_all(packed);
+    const double began = now();
+    data::pack(command.folder, packed, options, silent(), {}, stop);
+    rates.pack = std::max(rates.pack, static_cast<double>(count) / (now() - began));
+  }
+  time_packed_set(packed, count, command, rates);
   fs::remove_all(packed);
   const NamedValues record{{"pictures", count},
                            {"size", command.size},
                            {"cores", cores},
-                           {"bare_per_second", bare_rate},
-                           {"bare_all_per_second", bare_all_rate},
-                           {"bare_read_per_second", bare_read_rate},
-                           {"pack_per_second", pack_rate},
-                           {"share", pack_rate / bare_read_rate},
-                           {"share_memory", pack_rate / bare_all_rate},
-                           {"open_seconds", open_seconds},
-                           {"ordered_per_second", ordered},
-                           {"shuffled_per_second", shuffled},
-                           {"rise_mb", rise}};
+                           {"bare_per_second", rates.bare},
+                           {"bare_all_per_second", rates.bare_all},
+                           {"bare_read_per_second", rates.bare_read},
+                           {"pack_per_second", rates.pack},
+                           {"share", rates.pack / rates.bare_read},
+                           {"share_memory", rates.pack / rates.bare_all},
+                           {"open_seconds", rates.open_seconds},
+                           {"ordered_per_second", rates.ordered},
+                           {"shuffled_per_second", rates.shuffled},
+                           {"rise_mb", rates.rise}};
   if (command.json) {
     std::printf("%s\n", json_line(record).c_str());
     return;
@@ -177,8 +192,8 @@ void run(const Command& command) {
       "packing             %.0f a second on %.0f cores: %.2f of the bare loop that reads the files\n"
       "opening             %.1f ms for %lld images\n"
       "reading             %.0f a second in order, %.0f shuffled, in one thread; memory rose by %.0f MiB\n",
-      bare_rate, bare_all_rate, bare_read_rate, pack_rate, cores, pack_rate / bare_read_rate, 1e3 * open_seconds,
-      static_cast<long long>(count), ordered, shuffled, rise);
+      rates.bare, rates.bare_all, rates.bare_read, rates.pack, cores, rates.pack / rates.bare_read,
+      1e3 * rates.open_seconds, static_cast<long long>(count), rates.ordered, rates.shuffled, rates.rise);
 }
 
 }  // namespace

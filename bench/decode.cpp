@@ -1,20 +1,19 @@
-// bench_decode: what an image costs on its way from a JPEG file to a small square, beside libjpeg-turbo alone.
+// bench_decode: times the steps from a JPEG file to a small square image, compared with libjpeg-turbo alone.
 //
 //   bench_decode [--json] [--files N] [--size N] [--rounds N] [--no-dots] [--keep FOLDER]
 //
-// Makes N JPEGs of about 100 x 100 (4:2:0, quality 90) and takes each step over all of them in turn, `rounds` times; a
-// step's time is the least processor time of its rounds, so that neighbours on the machine count little. One thread.
-// With --json one line: NAME_per_second in images, and share = bare / (all of ours), the images per second of ours
-// over those of the bare loop.
+// It makes N JPEGs of about 100 x 100 (4:2:0, quality 90) and runs each step over all of them, `rounds` times, in one
+// thread. The time of a step is the least processor time of its rounds, so that other programs have little effect. With
+// --json it prints one line: NAME_per_second in images, and share, the images per second of `all` over those of `bare`.
 //
 // --no-dots resizes as on processors without AVX-512 VNNI.
 //
-//   bare       libjpeg-turbo as its example has it: one object for all, defaults, from memory, a row a call
-//   bare_read  the same with the file read before
+//   bare       libjpeg-turbo as in its example: one object for all, defaults, from memory, one row per call
+//   bare_read  the same, with the file read before
 //   read       the file's bytes
 //   decode     io::decode_image from memory
 //   crop       the centre
-//   resize     by bicubic, of what crop gives
+//   resize     bicubic, after crop
 //   all        read, decode, crop, to RGB and resize, one after the other for each image
 #include <torch/types.h>
 #include <unistd.h>
@@ -73,7 +72,7 @@ Command parse(const std::vector<std::string>& words) {
   return out;
 }
 
-/// Smooth waves of each colour, a lighter disc with a hard edge, and a little grain.
+/// An image with smooth waves of each colour, a lighter disc with a hard edge, and a little grain.
 torch::Tensor image(std::mt19937_64& random) {
   const auto uniform = [&](double low, double high) {
     return std::uniform_real_distribution<double>(low, high)(random);
@@ -103,7 +102,7 @@ torch::Tensor image(std::mt19937_64& random) {
   return out;
 }
 
-/// Where the files are; removed at the end unless it was asked for.
+/// The folder of the files; removed at the end unless the user named it.
 struct Folder {
   explicit Folder(const fs::path& wanted)
       : path(wanted.empty() ? fs::temp_directory_path() / text("bench_decode-", ::getpid()) : wanted),
@@ -127,6 +126,29 @@ double processor_seconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
+/// Prints the rates of the steps.
+/// @param names    the steps in their order.
+/// @param seconds  of each step, for `count` files of `bytes` together.
+void print(const Command& command, const std::vector<std::string>& names, const std::map<std::string, double>& seconds,
+           size_t count, double bytes) {
+  NamedValues record{{"files", static_cast<double>(count)},
+                     {"bytes_per_file", bytes / static_cast<double>(count)},
+                     {"size", static_cast<double>(command.size)},
+                     {"dots", io::have_dots()}};
+  for (const auto& name : names)
+    record.emplace_back(name + "_per_second", static_cast<double>(count) / seconds.at(name));
+  record.emplace_back("share", seconds.at("bare") / seconds.at("all"));
+  if (command.json) {
+    std::printf("%s\n", json_line(record).c_str());
+    return;
+  }
+  for (const auto& name : names) {
+    std::printf("%-9s %7.2f us an image, %5.1f %% of bare\n", name.c_str(),
+                1e6 * seconds.at(name) / static_cast<double>(count), 100 * seconds.at(name) / seconds.at("bare"));
+  }
+  std::printf("images per second of all, over those of bare: %.3f\n", seconds.at("bare") / seconds.at("all"));
+}
+
 void run(const Command& command) {
   io::dots_allowed = !command.no_dots;
   const Folder folder(command.keep);
@@ -148,7 +170,7 @@ void run(const Command& command) {
   }
 
   bench::BareJpeg bare;
-  int64_t seen = 0;  // of results, so that none can be left out
+  int64_t seen = 0;  // depends on all results, so that the compiler can drop none
   const auto see = [&](const torch::Tensor& image) { seen += image.size(0); };
   const auto resized = [&](const torch::Tensor& image) {
     return io::resize_uint8(image, command.size, command.size, io::Filter::bicubic);
@@ -174,23 +196,9 @@ void run(const Command& command) {
     }
   }
   require(seen > 0, "nothing was decoded");
-
-  NamedValues record{{"files", static_cast<double>(count)},
-                     {"bytes_per_file", bytes / static_cast<double>(count)},
-                     {"size", static_cast<double>(command.size)},
-                     {"dots", io::have_dots()}};
-  for (const auto& [name, step] : steps)
-    record.emplace_back(name + "_per_second", static_cast<double>(count) / least[name]);
-  record.emplace_back("share", least["bare"] / least["all"]);
-  if (command.json) {
-    std::printf("%s\n", json_line(record).c_str());
-    return;
-  }
-  for (const auto& [name, step] : steps) {
-    std::printf("%-9s %7.2f us an image, %5.1f %% of bare\n", name.c_str(),
-                1e6 * least[name] / static_cast<double>(count), 100 * least[name] / least["bare"]);
-  }
-  std::printf("images per second of all, over those of bare: %.3f\n", least["bare"] / least["all"]);
+  std::vector<std::string> names;
+  for (const auto& entry : steps) names.push_back(entry.first);
+  print(command, names, least, count, bytes);
 }
 
 }  // namespace

@@ -1,8 +1,7 @@
-// Images a second through the feature nets, on as many threads as OMP_NUM_THREADS says.
+// Images per second through the feature nets, on OMP_NUM_THREADS threads. It prints one line of JSON for each pass.
 //
-//     bench_features torchscript FILE [IMAGES] [SIDE]   one line of JSON a pass; bench/features.py does the same from
-//     Python bench_features inception [IMAGES]                 the forms of InceptionNet with random weights, then
-//     with resizing
+//     bench_features torchscript FILE [IMAGES] [SIDE]   bench/features.py does the same from Python
+//     bench_features inception [IMAGES]                 variants of InceptionNet, random weights; then with resizing
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/types.h>
@@ -61,7 +60,7 @@ void bench_inception(int64_t images) {
     const double scale = matrix ? std::sqrt(2 / fan_in) : 1;
     state.tensors.emplace_back(key, matrix ? torch::randn_like(tensor) * scale : torch::ones_like(tensor));
   }
-  const auto forms = [&](const char* name, bool fold, bool channels_last, int64_t batch) {
+  const auto measure_variant = [&](const char* name, bool fold, bool channels_last, int64_t batch) {
     eval::InceptionNet net;
     net.load(state.tensors, "random");
     if (fold) net.fold();
@@ -73,10 +72,10 @@ void bench_inception(int64_t images) {
       for (int64_t i = 0; i < images; i += batch) net.forward(x);
     });
   };
-  forms("plain", false, false, 4);
-  forms("folded", true, false, 4);
-  forms("channels-last", false, true, 4);
-  for (const int64_t batch : {1, 4, 16}) forms("folded channels-last", true, true, batch);
+  measure_variant("plain", false, false, 4);
+  measure_variant("folded", true, false, 4);
+  measure_variant("channels-last", false, true, 4);
+  for (const int64_t batch : {1, 4, 16}) measure_variant("folded channels-last", true, true, batch);
 
   const auto file = std::filesystem::temp_directory_path() / "monge-bench-inception.pth";
   io::write_torch_checkpoint(file, state);

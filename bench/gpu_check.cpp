@@ -1,5 +1,5 @@
-// gpu_check: the checks of bench/checks on one device; needs LibTorch alone. One JSON object a line, as each is done:
-// {"begin": NAME} before a check, then its outcomes; so whoever reads knows which check a crash belongs to.
+// gpu_check: runs the checks of bench/checks on one device; needs LibTorch alone. It prints one JSON object per line:
+// {"begin": NAME} before each check, then its outcomes, so that a reader knows which check a crash belongs to.
 //
 //   gpu_check [--device auto|cpu|cuda] [--threads N] [--skip NAME ...]     exit code 1 when one fails
 #include <ATen/Parallel.h>
@@ -25,7 +25,7 @@ std::vector<Outcome> done(const Check& check, torch::Device device) {
   try {
     return check.run(device);
   } catch (const std::exception& error) {
-    return {judged("", false, error.what())};
+    return {outcome_of("", false, error.what())};
   }
 }
 
@@ -43,7 +43,7 @@ bool run(const Check& check, torch::Device device) {
            {"error", maybe(o.error)},
            {"tolerance", maybe(o.tolerance)},
            {"ms", maybe(o.ms)},
-           {"plain_ms", maybe(o.plain_ms)},
+           {"plain_ms", maybe(o.reference_ms)},
            {"note", o.note}});
     passed = passed && o.passed.value_or(true);
   }

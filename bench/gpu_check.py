@@ -1,9 +1,9 @@
-"""What script/gpu-check does. Needs Python 3.9 and its standard library, cmake, ninja, a compiler and PyTorch's wheel.
+"""The implementation of script/gpu-check. Needs Python 3.9 and its standard library, cmake, ninja, a compiler and PyTorch's wheel.
 
 Sections, each within a budget of seconds, in this order: environment, build (the core alone, for this GPU's own architecture),
 checks (the program gpu_check), ours (bench_step on the three cases), peers (PyTorch as people use it, ../shared/peer or
-MONGE_PEERS). The JSON is written anew after each section and each benchmark, so what was done is there when time runs out.
-A section or check that fails is recorded and makes the exit code 1; what cannot be done here is recorded as skipped.
+MONGE_PEERS). The JSON is written anew after each section and each benchmark, so it is complete up to there when time runs out.
+A section or check that fails is recorded and makes the exit code 1; one that cannot run here is recorded as skipped.
 
     script/gpu-check                         on a GPU, within 9 minutes; bench/results/DATE-gpu.json, or $OUT/gpu-check.json
     script/gpu-check --sections build,checks
@@ -38,11 +38,11 @@ PEERS = {"bf16_compile": dict(flags=["--dtype", "bf16", "--channels-last", "--co
 
 
 class Failure(Exception):
-    """What went wrong in a section, for the record."""
+    """A failure of a section, for the JSON."""
 
 
 class Skip(Exception):
-    """Why something cannot be done here."""
+    """The reason why a section cannot run here."""
 
 
 def arguments():

@@ -1,6 +1,6 @@
-// Times the fused operators of the image nets beside their plain forms on a CPU, alternating: `bench_operators
-// [threads]`, one JSON object a line. Forward as in training, then the backward pass through the graph, in
-// milliseconds.
+// bench_operators [threads]: times the fused operators of the image nets and their reference implementations on a CPU,
+// alternating. It prints one JSON object per line, with the milliseconds of the forward pass as in training and of the
+// backward pass through the graph.
 #include <ATen/Parallel.h>
 #include <torch/autograd.h>
 
@@ -36,7 +36,7 @@ double median(std::vector<double> of) {
 }
 
 void once(const Operator& run, const Tensors& leaves, const Tensor& top, Times& times) {
-  Tensors inputs;  // not leaves, as in a net, so that an operator may take their memory
+  Tensors inputs;  // not leaves, as in a net, so that an operator may overwrite them
   for (const auto& leaf : leaves) inputs.push_back(leaf.dim() == 4 ? leaf.clone() : leaf);
   const double start = now();
   const auto y = run(inputs);
@@ -46,21 +46,21 @@ void once(const Operator& run, const Tensors& leaves, const Tensor& top, Times& 
   times.backward.push_back(now() - middle);
 }
 
-void compare(const std::string& name, const Tensors& leaves, const Operator& plain, const Operator& fused) {
-  const auto top = torch::randn_like(plain([&] {
+void compare(const std::string& name, const Tensors& leaves, const Operator& reference, const Operator& fused) {
+  const auto top = torch::randn_like(reference([&] {
     Tensors copies;
     for (const auto& leaf : leaves) copies.push_back(leaf.detach().clone());
     return copies;
   }()));
-  Times of_plain, of_fused;
+  Times of_reference, of_fused;
   for (int i = 0; i < 12; ++i) {
-    once(plain, leaves, top, of_plain);
+    once(reference, leaves, top, of_reference);
     once(fused, leaves, top, of_fused);
   }
   std::cout << "{\"operator\": \"" << name << "\", \"shape\": \"" << leaves[0].sizes()
-            << "\", \"plain_forward\": " << median(of_plain.forward)
+            << "\", \"plain_forward\": " << median(of_reference.forward)
             << ", \"fused_forward\": " << median(of_fused.forward)
-            << ", \"plain_backward\": " << median(of_plain.backward)
+            << ", \"plain_backward\": " << median(of_reference.backward)
             << ", \"fused_backward\": " << median(of_fused.backward) << "}" << std::endl;
 }
 
@@ -83,23 +83,23 @@ int main(int count, char** arguments) {
           "batch_norm_relu",
           {image({batch, channels, side, side}), torch::ones({channels}).requires_grad_(true),
            torch::zeros({channels}).requires_grad_(true)},
-          [&](const Tensors& in) { return ops::plain_batch_norm_relu(in[0], norm(in)); },
+          [&](const Tensors& in) { return ops::reference_batch_norm_relu(in[0], norm(in)); },
           [&](const Tensors& in) { return ops::batch_norm_relu(in[0], norm(in)); });
     }
     for (const auto& [channels, side] : {std::pair(48L, size), std::pair(192L, size / 4)}) {
       compare(
           "upsample_concat", {image({batch, channels, side, side}), image({batch, channels, side / 2, side / 2})},
-          [](const Tensors& in) { return ops::plain_upsample_concat(in[0], in[1]); },
+          [](const Tensors& in) { return ops::reference_upsample_concat(in[0], in[1]); },
           [](const Tensors& in) { return ops::upsample_concat(in[0], in[1]); });
     }
     for (const auto& [channels, side] : {std::pair(128L, size), std::pair(256L, size / 2), std::pair(512L, size / 4)}) {
       compare(
           "avg_pool", {image({batch, channels, side, side})},
-          [](const Tensors& in) { return ops::plain_avg_pool(in[0]); },
+          [](const Tensors& in) { return ops::reference_avg_pool(in[0]); },
           [](const Tensors& in) { return ops::avg_pool(in[0]); });
       compare(
           "leaky_residual", {image({batch, channels, side, side}), image({batch, channels, side, side})},
-          [](const Tensors& in) { return ops::plain_leaky_residual(in[0], in[1], 0.1, 0.2); },
+          [](const Tensors& in) { return ops::reference_leaky_residual(in[0], in[1], 0.1, 0.2); },
           [](const Tensors& in) { return ops::leaky_residual(in[0], in[1], 0.1, 0.2); });
     }
   }

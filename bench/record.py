@@ -1,4 +1,4 @@
-"""Lines of bench/results/: a result with the machine, date and commit that it is of."""
+"""Appends lines to bench/results/: a result with its machine, date and commit."""
 import datetime
 import json
 import os
@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 def machine():
-    """What the processor is called, and how many cores there are."""
+    """The name of the processor and the number of its cores."""
     for line in open("/proc/cpuinfo"):
         if line.startswith("model name"):
             return f"{line.split(':')[1].strip()}, {os.cpu_count()} cores"

@@ -1,7 +1,7 @@
-"""What training on N GPUs takes, by a model of three numbers: the time that a rank computes, the bytes that all add, the speed of a link.
+"""Predicts the time of training on N GPUs by a model of three numbers: the compute time of a rank, the bytes to sum, the speed of a link.
 
-An outer iteration is K_T updates of the map and one of the potential. An update computes for c seconds on its rank's share of the
-batch, of which the backward pass is a part o; its gradients, G bytes, are added over all ranks by a ring:
+An outer iteration is K_T updates of the map and one of the potential. An update computes for c seconds on its rank's part of the
+batch, of which the backward pass is the fraction o; its gradients, G bytes, are added over all ranks by a ring:
 
     r = 2 (N - 1) / N  G / B  +  2 (N - 1) L          B: bytes a second of the slowest link, L: latency of one step of the ring
 
@@ -71,7 +71,7 @@ def check(a):
                 return time.monotonic() - began
 
             def beside_another(iterations, run):
-                """Of one rank while another process trains the same beside it, as caches and memory are shared in a job too."""
+                """The time of one rank while another process trains the same beside it: a job shares caches and memory too."""
                 line = [program, "train", recipe, "--quiet", "--threads", "1", "--set", f"train.batch={BATCH}", "--set", f"train.iterations={iterations}",
                         "--set", f"checkpoint.every={iterations}", "--out"]
                 began = time.monotonic()
@@ -91,7 +91,7 @@ def check(a):
             counts = json.loads(subprocess.run([program, "train", recipe, "--dry-run", "--json"], capture_output=True, text=True, check=True).stdout)
             sizes = {key: 4 * counts[key] / 2**30 for key in ("parameters_map", "parameters_potential")}
         link = min(lines, key=lambda line: abs(line["bytes"] - sizes["parameters_map"] * 2**30))["link_bytes_per_second"] / 2**30
-        # Of the updates' compute nothing is known apart: all are taken to be alike.
+        # The updates are not timed apart, so the model takes them to be equal.
         compute = beside / (K_T + 1)
         common = dict(ranks=2, link=link, latency=latency, overlap=0.0 if a.cores < 4 else a.overlap, bucket=25 / 1024, tree=False)
         predicted = K_T * update(compute, sizes["parameters_map"], **common) + update(compute, sizes["parameters_potential"], **common)

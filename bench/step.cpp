@@ -1,12 +1,13 @@
-// bench_step: times solvers on synthetic batches; needs LibTorch alone. Its keys are those of solve::SolverOptions. One
-// JSON object a recipe, with the keys of `monge bench --json`, the recipe's assignments under "recipe" before them.
+// bench_step: times solvers on synthetic batches; needs LibTorch alone. Its option keys are those of
+// solve::SolverOptions. It prints one JSON object per recipe: the recipe's assignments as "recipe", then the keys of
+// `monge bench --json`.
 //
 //   bench_step [--job] [--device auto|cpu|cuda] [--threads N] [--shape D | --shape C H W] [--iterations N] [--warm N]
 //              [--profile] section.key=value ... [--and section.key=value ...]
 //
-// --job takes the path of a job of one rank: gradients and figures go through monge/dist, on a GPU through NCCL.
-// --and begins another recipe: the one before it with what follows changed. --profile also prints, for a GPU, the
-// kernels of an iteration that took most time, one object each: "kernel", "ms", "launches".
+// --job runs as a job of one rank: gradients and metrics go through monge/dist, on a GPU through NCCL.
+// --and begins another recipe: the previous one with the assignments that follow.
+// --profile also prints, for a GPU, the slowest kernels of an iteration, one object each: "kernel", "ms", "launches".
 #include <ATen/Parallel.h>
 #include <torch/cuda.h>
 
@@ -92,7 +93,7 @@ torch::Device device_named(const std::string& name) {
 
 #ifdef MONGE_CUDA
 void print_kernels(const solve::SolverOptions& recipe, const std::vector<int64_t>& shape,
-                   const solve::BatchProvider& feed, torch::Device device) {
+                   const solve::BatchProvider& batches, torch::Device device) {
   namespace profiler = torch::autograd::profiler;
   using torch::profiler::impl::ActivityType;
   const auto nets = solve::make_nets(recipe, shape, shape);
@@ -100,12 +101,12 @@ void print_kernels(const solve::SolverOptions& recipe, const std::vector<int64_t
   for (const int64_t extent : shape) dim *= extent;
   solve::Solver solver(recipe, nets.map, nets.ema, nets.potential, dim, device);
   constexpr int64_t kWarm = 5;
-  for (int64_t k = 0; k < kWarm; ++k) solver.outer_iteration(k, feed);
+  for (int64_t k = 0; k < kWarm; ++k) solver.outer_iteration(k, batches);
   const torch::profiler::impl::ProfilerConfig config(torch::profiler::impl::ProfilerState::KINETO);
   const std::set<ActivityType> activities{ActivityType::CUDA};
   profiler::prepareProfiler(config, activities);
   profiler::enableProfiler(config, activities);
-  solver.outer_iteration(kWarm, feed);
+  solver.outer_iteration(kWarm, batches);
   torch::cuda::synchronize();
   const auto found = profiler::disableProfiler();
   std::map<std::string, std::pair<double, int64_t>> kernels;
@@ -140,8 +141,8 @@ void run(const Command& command) {
     solve::validate(recipe);
     recipe.train.precision = solve::resolve_precision(recipe.train.precision, device);
     solve::apply_settings(recipe.train, device);
-    const auto feed = solve::synthetic_feed(recipe, command.shape, device);
-    const auto result = solve::bench(recipe, command.shape, feed, device, command.timing, stop, group);
+    const auto batches = solve::synthetic_batches(recipe, command.shape, device);
+    const auto result = solve::bench(recipe, command.shape, batches, device, command.timing, stop, group);
     std::string named;
     for (const auto& assignment : assignments) named += (named.empty() ? "" : " ") + assignment;
     NamedValues record{{"recipe", named}, {"job", command.job}};
@@ -149,7 +150,7 @@ void run(const Command& command) {
     std::printf("%s\n", json_line(record).c_str());
     std::fflush(stdout);
 #ifdef MONGE_CUDA
-    if (command.profile && device.is_cuda()) print_kernels(recipe, command.shape, feed, device);
+    if (command.profile && device.is_cuda()) print_kernels(recipe, command.shape, batches, device);
 #endif
   }
 }

@@ -1,10 +1,10 @@
-// bench_sums: how fast the ranks of a job add numbers. Started as a training is:
+// bench_sums: times the sum over the ranks of a job. Start it like a training:
 //
-//   mpirun -np 2 build/release/bench/bench_sums           torchrun --no-python --nproc-per-node 8
-//   build/cuda/bench/bench_sums --device cuda
+//   mpirun -np 2 build/release/bench/bench_sums
+//   torchrun --no-python --nproc-per-node 8 build/cuda/bench/bench_sums --device cuda
 //
-// Rank 0 prints one JSON object a size: bytes, seconds of one sum (median), and the bytes a second that a ring moves
-// through each link for it, 2 (N - 1) / N bytes / seconds.
+// The root prints one JSON object for each size: bytes, seconds of one sum (median), and the bytes per second that a
+// ring moves through each link, 2 (N - 1) / N bytes / seconds.
 #include <torch/cuda.h>
 #include <torch/types.h>
 

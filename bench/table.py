@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains on two tables of vectors that are larger than they need be in memory, and on small ones, and says what the size costs.
+"""Trains on two large tables of vectors and on two small ones, and reports what the size costs.
 
     bench/table.py --folder FOLDER [--rows 10000000] [--small 100000] [--columns 50] [--iterations 300] [--record FILE]
 
@@ -97,7 +97,7 @@ def train(monge, folder, name, iterations, threads, extra):
         raise SystemExit(f"monge train ended with {process.returncode}")
     seconds = [line["seconds"] for line in map(json.loads, open(run / "metrics.jsonl")) if "loss_map" in line]
     steps = [1e3 * (b - a) for a, b in zip(seconds, seconds[1:])]
-    # Everything is opened, split and tried out when the run's folder is made; its clock starts with the training.
+    # When the run's folder is made, all data are open, split and checked; the run's clock starts with the training.
     opened = (run / "recipe.toml").stat().st_mtime - began
     return {"seconds_to_first_iteration": round(opened + seconds[0], 2), "ms_per_iteration": round(statistics.median(steps), 2),
             "ms_least": round(min(steps), 2), "seconds_of_iterations": round(seconds[-1] - seconds[0], 2),

@@ -1,8 +1,8 @@
 # Finds the C++ part of a PyTorch wheel and makes the target LibTorch::LibTorch.
 #
-# The wheel's own TorchConfig.cmake stops without a CUDA toolkit; a CPU build needs nothing but torch_cpu and c10.
-# Looked for in LIBTORCH_ROOT (CMake or environment variable), then in .deps/torch of the checkout, then in the Python
-# on the PATH. With MONGE_CUDA the CUDA libraries of the same wheel are linked as well.
+# The wheel's own TorchConfig.cmake fails without a CUDA toolkit, although a CPU build needs only torch_cpu and c10. The
+# wheel is searched for in LIBTORCH_ROOT (CMake or environment variable), then in .deps/torch of the checkout, then in
+# the Python on the PATH. With MONGE_CUDA the CUDA libraries of the same wheel are linked as well.
 
 if(NOT LIBTORCH_ROOT AND DEFINED ENV{LIBTORCH_ROOT})
   set(LIBTORCH_ROOT $ENV{LIBTORCH_ROOT})
@@ -18,7 +18,7 @@ endif()
 find_path(LibTorch_INCLUDE_DIR torch/types.h PATHS "${LIBTORCH_ROOT}/include/torch/csrc/api/include" NO_DEFAULT_PATH)
 find_library(LibTorch_CPU_LIBRARY torch_cpu PATHS "${LIBTORCH_ROOT}/lib" NO_DEFAULT_PATH)
 find_library(LibTorch_C10_LIBRARY c10 PATHS "${LIBTORCH_ROOT}/lib" NO_DEFAULT_PATH)
-# at::parallel_for is a header: it runs on threads only in files that are compiled with OpenMP, and these must share the
+# at::parallel_for is a header. It runs on threads only in files that are compiled with OpenMP, and these must share the
 # wheel's own pool of threads.
 find_file(LibTorch_OMP_LIBRARY libgomp.so.1 PATHS "${LIBTORCH_ROOT}/lib" NO_DEFAULT_PATH)
 set(LibTorch_LIBRARIES ${LibTorch_CPU_LIBRARY} ${LibTorch_C10_LIBRARY} ${LibTorch_OMP_LIBRARY})
@@ -27,7 +27,7 @@ if(MONGE_CUDA)
   find_package(CUDAToolkit REQUIRED)
   find_library(LibTorch_CUDA_LIBRARY torch_cuda PATHS "${LIBTORCH_ROOT}/lib" NO_DEFAULT_PATH REQUIRED)
   find_library(LibTorch_C10_CUDA_LIBRARY c10_cuda PATHS "${LIBTORCH_ROOT}/lib" NO_DEFAULT_PATH REQUIRED)
-  # LibTorch's own NCCL, which the wheel nvidia-nccl holds beside it, so that a process has but one.
+  # The NCCL of LibTorch, from the wheel nvidia-nccl beside it, so that a process loads only one.
   find_path(LibTorch_NCCL_INCLUDE_DIR nccl.h PATHS "${LIBTORCH_ROOT}/../nvidia/nccl/include" ${CUDAToolkit_INCLUDE_DIRS} REQUIRED)
   find_library(LibTorch_NCCL_LIBRARY NAMES libnccl.so.2 nccl PATHS "${LIBTORCH_ROOT}/../nvidia/nccl/lib" ${CUDAToolkit_LIBRARY_DIR} REQUIRED)
 endif()
@@ -43,12 +43,12 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
     INTERFACE_INCLUDE_DIRECTORIES "${LibTorch_INCLUDE_DIR};${LIBTORCH_ROOT}/include"
     INTERFACE_COMPILE_DEFINITIONS "_GLIBCXX_USE_CXX11_ABI=1"
     INTERFACE_LINK_LIBRARIES "${LibTorch_LIBRARIES}"
-    # The wheel's libraries name others (CUDA runtime, OpenMP) that the loader finds beside them.
+    # The wheel's libraries need others (CUDA runtime, OpenMP) that the loader finds beside them.
     INTERFACE_LINK_OPTIONS "LINKER:--unresolved-symbols=ignore-in-shared-libs")
   if(MONGE_CUDA)
     set_property(TARGET LibTorch::LibTorch APPEND PROPERTY INTERFACE_COMPILE_DEFINITIONS MONGE_CUDA=1)
     set_property(TARGET LibTorch::LibTorch APPEND PROPERTY INTERFACE_INCLUDE_DIRECTORIES "${LibTorch_NCCL_INCLUDE_DIR}")
-    # Nothing refers to torch_cuda by symbol: it registers its kernels when loaded, so it must not be dropped.
+    # No symbol refers to torch_cuda, which registers its kernels when it is loaded; so the linker must not drop it.
     set_property(TARGET LibTorch::LibTorch APPEND PROPERTY INTERFACE_LINK_LIBRARIES
       "$<LINK_LIBRARY:MONGE_KEEP,${LibTorch_CUDA_LIBRARY}>" ${LibTorch_C10_CUDA_LIBRARY} ${LibTorch_NCCL_LIBRARY} CUDA::cudart)
   endif()

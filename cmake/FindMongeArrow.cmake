@@ -1,7 +1,8 @@
 # Finds the C++ libraries of Arrow and Parquet and makes the target MongeArrow::Parquet.
 #
-# Looked for in MONGE_ARROW_ROOT (CMake or environment variable: the folder `pyarrow` of an installed wheel, which holds headers and
-# libraries), then in .deps/arrow of the checkout, then as CMake packages, then in the Python on the PATH.
+# They are searched for in MONGE_ARROW_ROOT (CMake or environment variable: the folder `pyarrow` of an installed wheel,
+# which holds headers and libraries), then in .deps/arrow of the checkout, then as CMake packages, then in the Python on
+# the PATH.
 
 if(NOT MONGE_ARROW_ROOT AND DEFINED ENV{MONGE_ARROW_ROOT})
   set(MONGE_ARROW_ROOT $ENV{MONGE_ARROW_ROOT})

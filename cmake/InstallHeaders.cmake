@@ -1,7 +1,7 @@
-# Installs the public headers: those in MONGE_PUBLIC_HEADERS and the headers of this project that they include. All others
-# are internal. Run by the install step, so that a new include needs no list and no new configuration.
+# Installs the public headers: those in MONGE_PUBLIC_HEADERS and the headers of this project that they include. All
+# others are internal. The install step runs this, so that a new include needs neither a list nor a new configuration.
 #   MONGE_SOURCE_DIR, MONGE_INCLUDE_DIR (below the prefix), MONGE_PUBLIC_HEADERS (relative to MONGE_SOURCE_DIR)
-cmake_policy(VERSION 3.25)  # an install script has none of its own
+cmake_policy(VERSION 3.25)  # an install script has no policy of its own
 set(waiting ${MONGE_PUBLIC_HEADERS})
 set(done)
 while(waiting)

@@ -7,8 +7,8 @@
 //     auto run = monge::Session::train(recipe, "a.csv", "b.csv");
 //     run.model().translate("new-a.csv", "new-b.csv");
 //
-// All errors derive from monge::Error; wrong input is a monge::InputError. The library never prints and never exits: hand it
-// hooks for messages and progress. Its classes are not thread-safe unless their header says so.
+// All errors derive from monge::Error; wrong input is a monge::InputError. The library never prints and never exits;
+// pass hooks to receive messages and progress. Its classes are not thread-safe unless their headers say so.
 #pragma once
 
 #include "monge/core/error.h"
@@ -30,11 +30,15 @@ namespace monge {
 
 using data::open_source;
 using session::Compute;
+using session::EvaluateOptions;
+using session::EvaluateResult;
 using session::Hooks;
 using session::Model;
 using session::Samples;
 using session::Session;
 using session::TrainHooks;
+using session::TranslateOptions;
+using session::TranslateResult;
 using train::read_recipe;
 using train::Recipe;
 

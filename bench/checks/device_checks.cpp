@@ -14,7 +14,7 @@
 namespace monge::bench {
 namespace {
 
-/// A product of 1,024 rows against float64: with TF32 off as exact as float32, with TF32 on within its ten bits.
+/// A product of 1,024 rows against float64: with TF32 off exact to float32, with TF32 on to its ten bits.
 std::vector<Outcome> products(torch::Device device) {
   const RandomStreams streams(5);
   const auto a = torch::randn({1024, 1024}, streams.at("a", 0)), b = torch::randn({1024, 1024}, streams.at("b", 0));
@@ -37,7 +37,7 @@ std::vector<Outcome> products(torch::Device device) {
 }
 
 #if MONGE_CUDA
-/// Counts what LibTorch warns of while it lives, and prints nothing.
+/// While it lives, counts LibTorch's warnings and prints none.
 class Warnings : public c10::WarningHandler {
  public:
   Warnings() : before_(c10::WarningUtils::get_warning_handler()) { c10::WarningUtils::set_warning_handler(this); }
@@ -51,7 +51,7 @@ class Warnings : public c10::WarningHandler {
 };
 #endif
 
-/// An outer iteration is launched without waiting for the device; its figures are read afterwards.
+/// Checks that an outer iteration is launched without waiting for the device; its metrics are read afterwards.
 std::vector<Outcome> synchronisations(torch::Device device) {
 #if MONGE_CUDA
   if (device.is_cuda()) {
@@ -65,21 +65,21 @@ std::vector<Outcome> synchronisations(torch::Device device) {
       solve::make_synthetic(recipe);
       const auto nets = solve::make_nets(recipe, shape, shape);
       solve::Solver solver(recipe, nets.map, nets.ema, nets.potential, 3 * 32 * 32, device);
-      const auto feed = solve::synthetic_feed(recipe, shape, device);
-      for (int64_t k = 0; k < 5; ++k) solver.outer_iteration(k, feed);
+      const auto batches = solve::synthetic_batches(recipe, shape, device);
+      for (int64_t k = 0; k < 5; ++k) solver.outer_iteration(k, batches);
       auto& state = c10::cuda::warning_state();
       const auto before = state.get_sync_debug_mode();
       Warnings warnings;
       state.set_sync_debug_mode(c10::cuda::SyncDebugMode::L_WARN);
-      solver.launch(5, feed);
+      solver.launch(5, batches);
       state.set_sync_debug_mode(before);
-      out.push_back(judged(method, warnings.count() == 0, text(warnings.count(), " times")));
+      out.push_back(outcome_of(method, warnings.count() == 0, text(warnings.count(), " times")));
       solver.collect();
     }
     return out;
   }
 #endif
-  return {left_out(text("nothing to wait for on ", device.str()))};
+  return {skipped_because(text("nothing to wait for on ", device.str()))};
 }
 
 }  // namespace

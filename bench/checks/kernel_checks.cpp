@@ -24,7 +24,7 @@ nn::Chain chain_of(const std::vector<int64_t>& widths, nn::Activation activation
   return chain;
 }
 
-/// Values and all gradients of a chain, by each way.
+/// Values and all gradients of a chain, for each implementation.
 std::vector<Outcome> fused_chain(torch::Device device) {
   std::vector<Outcome> out;
   for (const auto& name : nn::activation_names()) {
@@ -32,14 +32,14 @@ std::vector<Outcome> fused_chain(torch::Device device) {
     for (const auto& widths : {std::vector<int64_t>{2, 33, 17, 3}, {64, 128, 128, 1}}) {
       const auto chain = chain_of(widths, nn::activation_named(name), device);
       const auto x = torch::randn({301, widths.front()}, RandomStreams(8).at("x", 0)).to(device).requires_grad_(true);
-      const auto plain = nn::plain_chain(x, chain), fused = nn::fused_chain(x, chain);
-      const auto top = torch::randn(plain.sizes(), RandomStreams(9).at("top", 0)).to(device);
+      const auto reference = nn::reference_chain(x, chain), fused = nn::fused_chain(x, chain);
+      const auto top = torch::randn(reference.sizes(), RandomStreams(9).at("top", 0)).to(device);
       std::vector<torch::Tensor> leaves{x};
       leaves.insert(leaves.end(), chain.weights.begin(), chain.weights.end());
       leaves.insert(leaves.end(), chain.biases.begin(), chain.biases.end());
-      const auto expected = torch::autograd::grad({plain}, leaves, {top});
+      const auto expected = torch::autograd::grad({reference}, leaves, {top});
       const auto found = torch::autograd::grad({fused}, leaves, {top});
-      error = std::fmax(error, relative_error(fused, plain));
+      error = std::fmax(error, relative_error(fused, reference));
       for (size_t i = 0; i < expected.size(); ++i) error = std::fmax(error, relative_error(found[i], expected[i]));
     }
     out.push_back(compared(name, error, 1e-5));
@@ -53,9 +53,9 @@ std::vector<Outcome> operators(torch::Device device) {
     out.push_back(compared(check.name, check.error, check.tolerance));
     if (check.kernel_ms == 0) continue;
     out.back().ms = check.kernel_ms;
-    out.back().plain_ms = check.plain_ms;
+    out.back().reference_ms = check.reference_ms;
   }
-  if (out.empty()) return {judged("", false, "this build has no kernels for the device")};
+  if (out.empty()) return {outcome_of("", false, "this build has no kernels for the device")};
   return out;
 }
 

@@ -46,11 +46,11 @@ double milliseconds(const std::function<void()>& work) {
 /// The comparisons of one type on one device.
 class Comparisons {
  public:
-  Comparisons(const KernelTable& forms, torch::Device device, torch::ScalarType type, std::vector<KernelCheck>& out)
-      : forms_(forms), device_(device), type_(type), out_(out) {}
+  Comparisons(const KernelTable& kernels, torch::Device device, torch::ScalarType type, std::vector<KernelCheck>& out)
+      : kernels_(kernels), device_(device), type_(type), out_(out) {}
 
   void batch_norm_relu(const Sizes& sizes, bool timed) {
-    if (!forms_.batch_statistics) return;
+    if (!kernels_.batch_statistics) return;
     const auto x = image(random(sizes) * 3 + 10);
     const auto weight = parameter(random({sizes[1]}) + 1.5), bias = parameter(random({sizes[1]}));
     const auto mean = parameter(random({sizes[1]})), variance = parameter(random({sizes[1]}).square() + 0.5);
@@ -59,23 +59,23 @@ class Comparisons {
       BatchNorm exact{leaf(weight), leaf(bias), wide(mean), wide(variance), training};
       if (!training) exact.running_mean = exact.running_mean + 10;  // the middle of x
       const auto running_mean = exact.running_mean.to(torch::kFloat32), running_variance = variance.clone();
-      BatchNorm plain{weight.detach().clone().requires_grad_(true), bias.detach().clone().requires_grad_(true),
-                      running_mean.clone(), running_variance.clone(), training};
-      const auto x_exact = leaf(x), x_plain = x.detach().requires_grad_(true);
-      const auto y = plain_batch_norm_relu(x_exact, exact);
+      BatchNorm reference{weight.detach().clone().requires_grad_(true), bias.detach().clone().requires_grad_(true),
+                          running_mean.clone(), running_variance.clone(), training};
+      const auto x_exact = leaf(x), x_reference = x.detach().requires_grad_(true);
+      const auto y = reference_batch_norm_relu(x_exact, exact);
       const auto invstd = torch::rsqrt(running_variance + exact.eps);
       const auto statistics = [&](const Tensor& m, const Tensor& v) {
-        return training ? forms_.batch_statistics(x, m, v, exact.momentum, exact.eps)
+        return training ? kernels_.batch_statistics(x, m, v, exact.momentum, exact.eps)
                         : KernelTable::Statistics{running_mean, invstd};
       };
       const auto forward = [&] {
         auto m = running_mean.clone(), v = running_variance.clone();
         const auto found = statistics(m, v);
-        return Tensors{forms_.normalise_relu(x, found.mean, found.invstd, weight, bias), m, v};
+        return Tensors{kernels_.normalise_relu(x, found.mean, found.invstd, weight, bias), m, v};
       };
       add(name + ".forward", sizes, timed, forward, {y, exact.running_mean, exact.running_variance},
-          [&] { plain_batch_norm_relu(x, plain); });
-      // The bend of ReLU, found without it.
+          [&] { reference_batch_norm_relu(x, reference); });
+      // The argument of ReLU, to exclude the neighbourhood of its bend.
       auto again = exact;
       again.running_mean = exact.running_mean.detach().clone();
       const auto argument =
@@ -84,78 +84,81 @@ class Comparisons {
       const auto top = image(random(sizes)).masked_fill(argument.abs() < kBend, 0).contiguous(kNhwc);
       auto m = running_mean.clone(), v = running_variance.clone();
       const auto found = statistics(m, v);
-      const auto y_plain = timed ? plain_batch_norm_relu(x_plain, plain) : Tensor();
+      const auto y_reference = timed ? reference_batch_norm_relu(x_reference, reference) : Tensor();
       add(
           name + ".backward", sizes, timed,
           [&] {
-            const auto all = forms_.normalise_relu_backward(top, x, found.mean, found.invstd, weight, bias, training);
+            const auto all = kernels_.normalise_relu_backward(top, x, found.mean, found.invstd, weight, bias, training);
             return Tensors(all.begin(), all.end());
           },
           gradients(y, {x_exact, exact.weight, exact.bias}, top),
-          [&] { torch::autograd::grad({y_plain}, {x_plain, plain.weight, plain.bias}, {top}, true); });
+          [&] { torch::autograd::grad({y_reference}, {x_reference, reference.weight, reference.bias}, {top}, true); });
     }
   }
 
   void upsample_concat(const Sizes& skip_sizes, const Sizes& low_sizes, bool timed) {
-    if (!forms_.upsample_concat) return;
+    if (!kernels_.upsample_concat) return;
     const auto skip = image(random(skip_sizes)), low = image(random(low_sizes));
     const auto skip_exact = leaf(skip), low_exact = leaf(low);
-    const auto y = plain_upsample_concat(skip_exact, low_exact);
+    const auto y = reference_upsample_concat(skip_exact, low_exact);
     add(
-        "upsample_concat.forward", skip_sizes, timed, [&] { return Tensors{forms_.upsample_concat(skip, low)}; }, {y},
-        [&] { plain_upsample_concat(skip, low); });
+        "upsample_concat.forward", skip_sizes, timed, [&] { return Tensors{kernels_.upsample_concat(skip, low)}; }, {y},
+        [&] { reference_upsample_concat(skip, low); });
     const auto top = image(random(y.sizes().vec()));
-    const auto low_plain = low.detach().requires_grad_(true), skip_plain = skip.detach().requires_grad_(true);
-    const auto y_plain = timed ? plain_upsample_concat(skip_plain, low_plain) : Tensor();
+    const auto low_reference = low.detach().requires_grad_(true), skip_reference = skip.detach().requires_grad_(true);
+    const auto y_reference = timed ? reference_upsample_concat(skip_reference, low_reference) : Tensor();
     add(
         "upsample_concat.backward", skip_sizes, timed,
-        [&] { return Tensors{forms_.upsample_concat_backward(top, skip_sizes[1], low_sizes[2], low_sizes[3])}; },
+        [&] { return Tensors{kernels_.upsample_concat_backward(top, skip_sizes[1], low_sizes[2], low_sizes[3])}; },
         gradients(y, {low_exact}, top),
-        [&] { torch::autograd::grad({y_plain}, {skip_plain, low_plain}, {top}, true); });
+        [&] { torch::autograd::grad({y_reference}, {skip_reference, low_reference}, {top}, true); });
   }
 
   void avg_pool(const Sizes& sizes, bool timed) {
-    if (!forms_.avg_pool) return;
+    if (!kernels_.avg_pool) return;
     const auto x = image(random(sizes)), x_exact = leaf(x);
-    const auto y = plain_avg_pool(x_exact);
-    add("avg_pool.forward", sizes, timed, [&] { return Tensors{forms_.avg_pool(x)}; }, {y}, [&] { plain_avg_pool(x); });
-    const auto top = image(random(y.sizes().vec())), x_plain = x.detach().requires_grad_(true);
-    const auto y_plain = timed ? plain_avg_pool(x_plain) : Tensor();
+    const auto y = reference_avg_pool(x_exact);
     add(
-        "avg_pool.backward", sizes, timed, [&] { return Tensors{forms_.avg_pool_backward(top, sizes[2], sizes[3])}; },
-        gradients(y, {x_exact}, top), [&] { torch::autograd::grad({y_plain}, {x_plain}, {top}, true); });
+        "avg_pool.forward", sizes, timed, [&] { return Tensors{kernels_.avg_pool(x)}; }, {y},
+        [&] { reference_avg_pool(x); });
+    const auto top = image(random(y.sizes().vec())), x_reference = x.detach().requires_grad_(true);
+    const auto y_reference = timed ? reference_avg_pool(x_reference) : Tensor();
+    add(
+        "avg_pool.backward", sizes, timed, [&] { return Tensors{kernels_.avg_pool_backward(top, sizes[2], sizes[3])}; },
+        gradients(y, {x_exact}, top), [&] { torch::autograd::grad({y_reference}, {x_reference}, {top}, true); });
   }
 
   void leaky_residual(const Sizes& sizes, bool timed) {
-    if (!forms_.leaky_residual) return;
+    if (!kernels_.leaky_residual) return;
     const double ratio = 0.1, slope = 0.2;
     const auto shortcut = image(random(sizes)), dx = image(random(sizes));
     const auto shortcut_exact = leaf(shortcut), dx_exact = leaf(dx);
-    const auto y = plain_leaky_residual(shortcut_exact, dx_exact, ratio, slope);
+    const auto y = reference_leaky_residual(shortcut_exact, dx_exact, ratio, slope);
     const auto forward = [&] {
       auto out = torch::empty_like(dx);
-      forms_.leaky_residual(shortcut, dx, ratio, slope, out);
+      kernels_.leaky_residual(shortcut, dx, ratio, slope, out);
       return Tensors{out};
     };
     add("leaky_residual.forward", sizes, timed, forward, {y},
-        [&] { plain_leaky_residual(shortcut, dx, ratio, slope); });
+        [&] { reference_leaky_residual(shortcut, dx, ratio, slope); });
     const auto out = forward()[0];
     const auto top = image(random(sizes)).masked_fill(y.detach().abs() < kBend, 0).contiguous(kNhwc);
     const auto a = shortcut.detach().requires_grad_(true), b = dx.detach().requires_grad_(true);
-    const auto y_plain = timed ? plain_leaky_residual(a, b, ratio, slope) : Tensor();
+    const auto y_reference = timed ? reference_leaky_residual(a, b, ratio, slope) : Tensor();
     add(
         "leaky_residual.backward", sizes, timed,
         [&] {
-          const auto all = forms_.leaky_residual_backward(top, out, ratio, slope, {true, true});
+          const auto all = kernels_.leaky_residual_backward(top, out, ratio, slope, {true, true});
           return Tensors(all.begin(), all.end());
         },
-        gradients(y, {shortcut_exact, dx_exact}, top), [&] { torch::autograd::grad({y_plain}, {a, b}, {top}, true); });
+        gradients(y, {shortcut_exact, dx_exact}, top),
+        [&] { torch::autograd::grad({y_reference}, {a, b}, {top}, true); });
   }
 
  private:
   static constexpr auto kNhwc = torch::MemoryFormat::ChannelsLast;
 
-  /// Drawn on the CPU, so that every device sees the same numbers; the large ones on the device, which takes a
+  /// Draws on the CPU, so that every device gets the same numbers; large tensors are drawn on the device, which takes a
   /// hundredth of the time.
   Tensor random(const Sizes& sizes) {
     constexpr int64_t kLarge = int64_t{1} << 20;
@@ -171,7 +174,7 @@ class Comparisons {
   }
 
   void add(const std::string& name, const Sizes& sizes, bool timed, const std::function<Tensors()>& fused,
-           const Tensors& exact, const std::function<void()>& plain) {
+           const Tensors& exact, const std::function<void()>& reference) {
     KernelCheck check{text(name, type_ == torch::kBFloat16 ? " bf16 " : " fp32 ", at::IntArrayRef(sizes))};
     check.tolerance = type_ == torch::kBFloat16 ? 1e-3 : 1e-5;
     const auto found = fused();
@@ -179,12 +182,12 @@ class Comparisons {
       check.error = std::max(check.error, error_of(found[i], exact[i].detach()));
     if (timed) {
       check.kernel_ms = milliseconds([&] { fused(); });
-      check.plain_ms = milliseconds(plain);
+      check.reference_ms = milliseconds(reference);
     }
     out_.push_back(check);
   }
 
-  const KernelTable& forms_;
+  const KernelTable& kernels_;
   torch::Device device_;
   torch::ScalarType type_;
   std::vector<KernelCheck>& out_;
@@ -193,11 +196,11 @@ class Comparisons {
 
 }  // namespace
 
-std::vector<KernelCheck> check_forms(const KernelTable& forms, torch::Device device, bool timed) {
+std::vector<KernelCheck> check_table(const KernelTable& kernels, torch::Device device, bool timed) {
   std::vector<KernelCheck> out;
   for (const auto type : {torch::kFloat32, torch::kBFloat16}) {
-    if (type == torch::kBFloat16 && !forms.bf16) continue;
-    Comparisons compare(forms, device, type, out);
+    if (type == torch::kBFloat16 && !kernels.bf16) continue;
+    Comparisons compare(kernels, device, type, out);
     // Four values a channel (two leave a gradient of rounding alone); channels that fill no vector; several blocks;
     // more packs than a block has threads.
     for (const auto& sizes : {Sizes{2, 8, 1, 2}, {2, 5, 3, 7}, {3, 16, 5, 4}, {4, 48, 20, 20}, {1, 2064, 3, 3}})
@@ -228,8 +231,8 @@ std::vector<KernelCheck> check_forms(const KernelTable& forms, torch::Device dev
 }
 
 std::vector<KernelCheck> check_kernels(torch::Device device) {
-  if (device.is_cpu()) return check_forms(cpu_kernels(), device, /*timed=*/false);
-  return cuda_kernels() ? check_forms(*cuda_kernels(), device, /*timed=*/true) : std::vector<KernelCheck>{};
+  if (device.is_cpu()) return check_table(cpu_kernels(), device, /*timed=*/false);
+  return cuda_kernels() ? check_table(*cuda_kernels(), device, /*timed=*/true) : std::vector<KernelCheck>{};
 }
 
 }  // namespace monge::nn::ops

@@ -1,4 +1,4 @@
-// The two small trainings that the checks work on, and the settings under which devices can be compared.
+// The two small trainings of the checks, and the settings under which devices can be compared.
 #pragma once
 
 #include <ATen/Context.h>
@@ -16,14 +16,14 @@ struct Problem {
   Assignments assignments;
 };
 
-/// Nets of vectors and of images; widths are multiples of 8, as matrix units want them.
+/// Trainings on vectors and on images. The widths are multiples of 8, as matrix units require.
 const Problem& vectors();
 const Problem& images();
 
-/// The problem's options, TF32 off, with `changes` over it.
+/// The problem's options with TF32 off, then with `changes`.
 solve::SolverOptions recipe_of(const Problem& problem, const Assignments& changes);
 
-/// Switches TF32 in products and convolutions while it lives.
+/// While it lives, TF32 in products and convolutions is on or off; the destructor restores the former settings.
 class Tf32 {
  public:
   explicit Tf32(bool on)

@@ -1,4 +1,4 @@
-// Trainings of 20 outer iterations on batches that are drawn on the CPU, so that they are the same on every device.
+// Trainings of 20 outer iterations. Batches are drawn on the CPU, so that they are the same on every device.
 #include <algorithm>
 #include <cmath>
 
@@ -16,15 +16,15 @@ namespace {
 constexpr int64_t kIterations = 20;
 
 struct Trace {
-  std::vector<double> losses;  ///< of the map, then of the potential, iteration by iteration
+  std::vector<double> losses;  ///< that of the map, then that of the potential, for each iteration
   int64_t skipped = 0;
   nn::NamedTensors state;
 };
 
 Trace training(const Problem& problem, const Assignments& changes, torch::Device device,
                int64_t iterations = kIterations, dist::ProcessGroup& group = dist::ProcessGroup::single()) {
-  // Adam divides by the gradient's own size, so that where that is nothing but rounding, whole steps are rounding: with
-  // a larger eps than 1e-8 traces stay comparable over many updates.
+  // Adam divides by the size of the gradient. If the gradient is mere rounding, so is the whole step. With an eps
+  // larger than 1e-8 the losses remain comparable over many updates.
   auto assignments = changes;
   assignments.emplace_back("train.eps=1e-4");
   const auto recipe = recipe_of(problem, assignments);
@@ -41,13 +41,13 @@ Trace training(const Problem& problem, const Assignments& changes, torch::Device
   const auto draw = [&](const char* purpose, int64_t step) {
     return torch::randn(shape, streams.at(purpose, step)).tanh();
   };
-  const solve::BatchProvider feed{[&](int64_t step) { return draw("source", step).to(device); },
-                                  [&](int64_t step) { return (0.5 * draw("target", step) + 0.3).to(device); }};
+  const solve::BatchProvider batches{[&](int64_t step) { return draw("source", step).to(device); },
+                                     [&](int64_t step) { return (0.5 * draw("target", step) + 0.3).to(device); }};
   Trace out;
   for (int64_t k = 0; k < iterations; ++k) {
-    const auto figures = solver.outer_iteration(k, feed);
-    out.losses.insert(out.losses.end(), {figures.loss_map, figures.loss_potential});
-    out.skipped += figures.skipped;
+    const auto metrics = solver.outer_iteration(k, batches);
+    out.losses.insert(out.losses.end(), {metrics.loss_map, metrics.loss_potential});
+    out.skipped += metrics.skipped;
   }
   for (const auto& [name, tensor] : solver.state()) out.state.emplace_back(name, tensor.detach().cpu().clone());
   return out;
@@ -68,13 +68,13 @@ bool same_bits(const Trace& a, const Trace& b) {
   return true;
 }
 
-/// Both problems, with `changes` on the device and with `plain` on `plain_device`.
-std::vector<Outcome> both(const Assignments& changes, torch::Device device, const Assignments& plain,
-                          torch::Device plain_device, double tolerance_vectors, double tolerance_images) {
+/// Compares both problems with `changes` on the device and with the assignments `reference` on `reference_device`.
+std::vector<Outcome> both(const Assignments& changes, torch::Device device, const Assignments& reference,
+                          torch::Device reference_device, double tolerance_vectors, double tolerance_images) {
   std::vector<Outcome> out;
   for (const auto* problem : {&vectors(), &images()}) {
     const double tolerance = problem == &vectors() ? tolerance_vectors : tolerance_images;
-    const auto found = training(*problem, changes, device), expected = training(*problem, plain, plain_device);
+    const auto found = training(*problem, changes, device), expected = training(*problem, reference, reference_device);
     out.push_back(compared(problem->name, difference(found, expected), tolerance,
                            same_bits(found, expected) ? "the same bits" : ""));
     if (found.skipped > 0) out.back().note = text(found.skipped, " updates skipped");
@@ -82,27 +82,27 @@ std::vector<Outcome> both(const Assignments& changes, torch::Device device, cons
   return out;
 }
 
-const Assignments kPlain{"train.fused=false", "train.channels_last=false"};
+const Assignments kReference{"train.fused=false", "train.channels_last=false"};
 
-/// Rounding grows from update to update, where batches are normalised most: two layouts on one CPU differ by 4e-3 in
-/// the image nets after these 20, the two ways for vectors by 1e-7. "nets against float64" is the sharp check of a
-/// step.
+/// Rounding errors grow from update to update, most of all with batch norm: after 20 iterations two layouts on one CPU
+/// differ by 4e-3 for the image nets, and two implementations by 1e-7 for vectors. "nets against float64" is the strict
+/// check of a single step.
 constexpr double kVectorRounding = 1e-4, kImageRounding = 2e-2;
 
 std::vector<Outcome> fp32(torch::Device device) {
-  return both({}, device, kPlain, torch::kCPU, kVectorRounding, kImageRounding);
+  return both({}, device, kReference, torch::kCPU, kVectorRounding, kImageRounding);
 }
 
 std::vector<Outcome> penalties(torch::Device device) {
   const Assignments penalised{"potential.r1=0.2", "potential.r1_every=2", "potential.expectile=0.1", "train.clip=1",
                               "train.accumulate=2"};
-  auto plain = penalised;
-  plain.insert(plain.end(), kPlain.begin(), kPlain.end());
-  return both(penalised, device, plain, torch::kCPU, kVectorRounding, kImageRounding);
+  auto reference = penalised;
+  reference.insert(reference.end(), kReference.begin(), kReference.end());
+  return both(penalised, device, reference, torch::kCPU, kVectorRounding, kImageRounding);
 }
 
-/// Noise is drawn on the device, so that there is nothing on the CPU to compare with: they must run and stay finite
-/// (the solver throws where not).
+/// These methods draw their noise on the device, so the CPU has no reference for them. They must run and remain finite
+/// (else the solver throws).
 std::vector<Outcome> methods(torch::Device device) {
   std::vector<Outcome> out;
   for (const auto* method : {"weak", "kernel", "noised", "otp"}) {
@@ -110,7 +110,7 @@ std::vector<Outcome> methods(torch::Device device) {
       const auto trace = training(*problem, {text("method=", method)}, device, 3);
       const bool finite =
           std::all_of(trace.losses.begin(), trace.losses.end(), [](double loss) { return std::isfinite(loss); });
-      out.push_back(judged(text(method, " ", problem->name), finite));
+      out.push_back(outcome_of(text(method, " ", problem->name), finite));
     }
   }
   return out;
@@ -121,17 +121,17 @@ std::vector<Outcome> bf16(torch::Device device) {
 }
 
 std::vector<Outcome> fp16(torch::Device device) {
-  if (!device.is_cuda()) return {left_out("fp16 needs a GPU")};
+  if (!device.is_cuda()) return {skipped_because("fp16 needs a GPU")};
   return both({"train.precision=fp16"}, device, {"train.precision=fp32"}, device, 0.05, 0.05);
 }
 
-/// On a CPU the same code runs without a capture.
+/// Compares replayed graphs with eager runs; on a CPU the same code runs without a capture.
 std::vector<Outcome> graph(torch::Device device) {
   std::vector<Outcome> out;
   for (const auto* method : {"strong", "weak", "noised", "otp"}) {
     for (const auto* precision : {"fp32", "bf16"}) {
       if (precision == std::string("bf16") && !device.is_cuda()) continue;
-      // Schedules that move by much within the trace: a replay that keeps the first iteration's numbers must show.
+      // The schedules change much within the 20 iterations, so that a replay with the values of the first would fail.
       Assignments common{text("method=", method), text("train.precision=", precision),
                          "train.warmup=10",       "weak.gamma_iters=10",
                          "otp.eps_start=1",       "otp.eps_end=0.1"};
@@ -150,7 +150,7 @@ std::vector<Outcome> graph(torch::Device device) {
   return out;
 }
 
-/// A group of one rank that sums through NCCL on a GPU, against one that sends nothing; eager and as graphs.
+/// Compares a group of one rank that sums through NCCL on a GPU with one that sends nothing; eager and as graphs.
 std::vector<Outcome> job_by_nccl(torch::Device device) {
   const auto group = dist::make_nccl_group_of_one(device);
   std::vector<Outcome> out;
@@ -158,10 +158,10 @@ std::vector<Outcome> job_by_nccl(torch::Device device) {
     for (const auto* graphs : {"off", "on"}) {
       const Assignments options{text("method=", method), "train.deterministic=true", text("train.graph=", graphs)};
       for (const auto* problem : {&vectors(), &images()}) {
-        const auto plain = training(*problem, options, device),
+        const auto reference = training(*problem, options, device),
                    parallel = training(*problem, options, device, kIterations, *group);
-        out.push_back(compared(text(method, ", graph ", graphs, ", ", problem->name), difference(parallel, plain),
-                               kVectorRounding, same_bits(parallel, plain) ? "the same bits" : ""));
+        out.push_back(compared(text(method, ", graph ", graphs, ", ", problem->name), difference(parallel, reference),
+                               kVectorRounding, same_bits(parallel, reference) ? "the same bits" : ""));
       }
     }
   }
@@ -173,7 +173,7 @@ std::vector<Outcome> deterministic(torch::Device device) {
   std::vector<Outcome> out;
   for (const auto* problem : {&vectors(), &images()}) {
     const bool same = same_bits(training(*problem, options, device), training(*problem, options, device));
-    out.push_back(judged(problem->name, same));
+    out.push_back(outcome_of(problem->name, same));
   }
   return out;
 }

@@ -1,5 +1,5 @@
-// Method "huber": C(x, T) = tau sum_i h(x_i - T_i) with Huber's h (1964), which is quadratic up to `delta` and linear beyond:
-// single entries may move far without being punished by the square.
+// Method "huber": C(x, T) = tau sum_i h(x_i - T_i) with Huber's h (1964), which is quadratic up to `delta` and linear
+// beyond: the cost of single entries that move far does not grow with the square.
 #include "examples/skeleton/skeleton.h"
 #include "monge/core/option_section.h"
 

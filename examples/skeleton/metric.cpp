@@ -1,5 +1,5 @@
-// Metric "mean_shift": the distance between the mean of the outputs and the mean of the target samples. A map that reaches
-// its target has (nearly) none; a small value alone proves nothing.
+// Metric "mean_shift": the distance between the mean of the outputs and the mean of the target samples. It is nearly
+// zero for a map that reaches its target, but a small value alone does not prove that a map does.
 #include "examples/skeleton/skeleton.h"
 
 namespace skeleton {
@@ -11,7 +11,9 @@ monge::eval::Metric mean_shift_metric() {
           .is_distance = true,  // eval.best may name it
           .of = {monge::eval::Samples::outputs, monge::eval::Samples::target},
           .compute = [](monge::eval::MetricContext& context) {
-            const auto mean = [](const torch::Tensor& samples) { return samples.flatten(1).to(torch::kFloat64).mean(0); };
+            const auto mean = [](const torch::Tensor& samples) {
+              return samples.flatten(1).to(torch::kFloat64).mean(0);
+            };
             return (mean(context.output().flatten(0, 1)) - mean(context.target())).norm().item<double>();
           }};
 }

@@ -10,7 +10,7 @@ class Affine : public monge::nn::MapNet {
  public:
   /// @param in   entries of an input: those of the sample, then its noise.  @param out  entries of an output; <= in.
   Affine(int64_t in, int64_t out) {
-    weight_ = register_parameter("weight", torch::eye(out, in));  // noise counts for nothing at first
+    weight_ = register_parameter("weight", torch::eye(out, in));  // the noise has no effect at first
     bias_ = register_parameter("bias", torch::zeros({out}));
   }
 

@@ -1,6 +1,7 @@
-// A component of each kind to copy: a method, a net, a data source and a metric. Each lives in one file with its options, its
-// factory and its registry row; skeleton_test.cpp tests each. Inside the library the row goes into the list of the kind
-// (docs/extending.md); a program outside calls register_skeleton() before it makes its first recipe.
+// Examples of the four kinds of components, to be copied: a method, a net, a data source and a metric. Each is one file
+// with its options, its factory and its registry row; skeleton_test.cpp tests each. A component of the library has its
+// row in the list of its kind (docs/extending.md). A program that uses the library calls register_skeleton() before it
+// constructs its first recipe.
 #pragma once
 
 #include "monge/data/source_kinds.h"
@@ -10,12 +11,12 @@
 
 namespace skeleton {
 
-monge::ot::MethodEntry huber_entry();                                  ///< method.cpp
-monge::solve::NetEntry<monge::nn::MapNet> affine_entry();              ///< net.cpp
-monge::data::SourceKind ring_kind();                                   ///< source.cpp
-monge::eval::Metric mean_shift_metric();                               ///< metric.cpp
+monge::ot::MethodEntry huber_entry();                      ///< method.cpp
+monge::solve::NetEntry<monge::nn::MapNet> affine_entry();  ///< net.cpp
+monge::data::SourceKind ring_kind();                       ///< source.cpp
+monge::eval::Metric mean_shift_metric();                   ///< metric.cpp
 
-/// Adds the four to the registries. Call it once, before the first recipe is made.
+/// Adds the four components to the registries. Call it once, before the first recipe is constructed.
 void register_skeleton();
 
 }  // namespace skeleton

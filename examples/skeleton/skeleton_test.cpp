@@ -1,4 +1,4 @@
-// Tests of the skeleton, to be copied with it: each component against a closed form, then all in one training.
+// Tests of the skeleton, to be copied with it. Each component is compared with a closed form; then all train together.
 #include "examples/skeleton/skeleton.h"
 
 #include <gmock/gmock.h>
@@ -13,9 +13,9 @@
 namespace skeleton {
 namespace {
 
+using monge::testing::message_of;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using monge::testing::message_of;
 
 class Skeleton : public ::testing::Test {
  protected:

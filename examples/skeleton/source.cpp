@@ -10,7 +10,7 @@ namespace skeleton {
 namespace {
 
 std::shared_ptr<const monge::data::Source> open_ring(const std::string& line) {
-  monge::data::Spec spec(line);  // takes the line apart; its getters check types and ranges
+  monge::data::Spec spec(line);  // parses the line; its getters check types and ranges
   const double radius = spec.number("radius", 1.0, /*least=*/0.0);
   spec.refuse_unknown();
   int64_t count = 0;

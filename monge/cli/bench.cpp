@@ -1,4 +1,4 @@
-// monge bench: how long an outer iteration of a recipe takes.
+// monge bench: times an outer iteration of a recipe.
 #include "monge/solve/bench.h"
 
 #include <ATen/Parallel.h>
@@ -25,13 +25,32 @@ struct BenchCommand {
   solve::BenchOptions timing;
 };
 
+/// Prints the times for people.
+void print_bench(const solve::BenchResult& r, const train::Recipe& recipe) {
+  const double images =
+      1e3 *
+      static_cast<double>(recipe.train.batch * solve::make_method(recipe)->samples_per_input() * recipe.train.k_t) /
+      r.ms_median;
+  std::printf(
+      "outer iteration  %.3f ms (least %.3f, most %.3f), %lld map updates of %lld and one of the potential\n"
+      "throughput       %.0f samples a second through the map's updates\n"
+      "arithmetic       %.3f GFLOP, %.1f GFLOP/s: %.0f %% of the measured matrix ceiling of %.1f GFLOP/s\n"
+      "tensors          %.3f GB in and out of LibTorch's calls\n"
+      "data             %.1f %% of the time waiting\n"
+      "memory           %.0f MiB at most\n",
+      r.ms_median, r.ms_least, r.ms_most, static_cast<long long>(recipe.train.k_t),
+      static_cast<long long>(recipe.train.batch), images, 1e-9 * static_cast<double>(r.flops),
+      1e-9 * r.flops_per_second(), 100 * r.flops_per_second() / r.ceiling, 1e-9 * r.ceiling,
+      1e-9 * static_cast<double>(r.bytes), 100 * r.data_wait, static_cast<double>(r.peak_bytes) / (1 << 20));
+}
+
 int bench_command(const BenchCommand& options) {
   auto assignments = options.set;
   for (const auto& assignment : assignments) {
     require(!assignment.starts_with("train.init="), "--set ", assignment,
             ": has no effect on monge bench, where any weights take the same time; leave it out");
   }
-  if (options.synthetic) {  // no data are looked at
+  if (options.synthetic) {  // no data are opened
     assignments.insert(assignments.begin(), {"source.path=toy:synthetic", "target.path=toy:synthetic"});
     require(options.shape.size() == 1 || options.shape.size() == 3,
             "--synthetic needs --shape: D for vectors, C H W for images");
@@ -47,11 +66,11 @@ int bench_command(const BenchCommand& options) {
   solve::keep_freed_memory();
   std::vector<int64_t> shape = options.shape;
   std::unique_ptr<train::Trainer> trainer;  // holds the data
-  solve::BatchProvider feed;
+  solve::BatchProvider batches;
   if (options.synthetic) {
     solve::make_synthetic(recipe);
     train::validate(recipe);
-    feed = solve::synthetic_feed(recipe, shape, device);
+    batches = solve::synthetic_batches(recipe, shape, device);
   } else {
     require(shape.empty(), "--shape is of synthetic batches; add --synthetic");
     auto data = train::open_training_data(
@@ -59,11 +78,11 @@ int bench_command(const BenchCommand& options) {
     shape = data.source->item_shape();
     trainer = std::make_unique<train::Trainer>(recipe, data, device, "", log);
     recipe = trainer->recipe();
-    feed = trainer->feed();
+    batches = trainer->batch_provider();
   }
   log(LogLevel::info, text("timing ", options.timing.iterations, " outer iterations after ", options.timing.warm,
                            " to warm up, on ", device.str(), " with ", at::get_num_threads(), " threads"));
-  const auto r = solve::bench(recipe, shape, feed, device, options.timing, stop_flag());
+  const auto r = solve::bench(recipe, shape, batches, device, options.timing, stop_flag());
   if (!r.complete) {
     log(LogLevel::warning, "stopped; there are no times of a part of the iterations");
     return kStopped;
@@ -72,19 +91,7 @@ int bench_command(const BenchCommand& options) {
     print_json(nlohmann::ordered_json::parse(json_line(solve::bench_values(r, recipe, device, options.timing))));
     return kDone;
   }
-  const double images =
-      1e3 * static_cast<double>(recipe.train.batch * solve::make_method(recipe)->draws() * recipe.train.k_t) / r.ms_median;
-  std::printf(
-      "outer iteration  %.3f ms (least %.3f, most %.3f), %lld map updates of %lld and one of the potential\n"
-      "throughput       %.0f samples a second through the map's updates\n"
-      "arithmetic       %.3f GFLOP, %.1f GFLOP/s: %.0f %% of the measured matrix ceiling of %.1f GFLOP/s\n"
-      "tensors          %.3f GB in and out of LibTorch's calls\n"
-      "data             %.1f %% of the time waiting\n"
-      "memory           %.0f MiB at most\n",
-      r.ms_median, r.ms_least, r.ms_most, static_cast<long long>(recipe.train.k_t),
-      static_cast<long long>(recipe.train.batch), images, 1e-9 * static_cast<double>(r.flops),
-      1e-9 * r.flops_per_second(), 100 * r.flops_per_second() / r.ceiling, 1e-9 * r.ceiling,
-      1e-9 * static_cast<double>(r.bytes), 100 * r.data_wait, static_cast<double>(r.peak_bytes) / (1 << 20));
+  print_bench(r, recipe);
   return kDone;
 }
 

@@ -23,7 +23,7 @@ namespace monge::cli {
 namespace {
 
 std::atomic<bool> stop{false}, quiet{false};
-std::atomic<int64_t> told_at{0}, repeats_for{0};  // seconds
+std::atomic<int64_t> first_signal_at{0}, repeat_window{0};  // seconds
 
 int64_t seconds_now() {
   timespec now{};
@@ -33,18 +33,18 @@ int64_t seconds_now() {
 
 void on_signal(int number) {
   if (stop.exchange(true)) {
-    if (seconds_now() - told_at < repeats_for) return;  // the same wish by another way
+    if (seconds_now() - first_signal_at < repeat_window) return;  // the same signal on another path
     std::signal(number, SIG_DFL);
-    std::raise(number);  // comes when this has returned
+    std::raise(number);  // delivered after this handler returns
     return;
   }
-  told_at = seconds_now();
+  first_signal_at = seconds_now();
   if (quiet) return;
   static constexpr char answer[] = "\nstopping at the next safe point; once more stops at once\n",
                         in_a_job[] =
                             "\nstopping together at the next safe point; once more, in 3 s or later, stops at once\n";
-  [[maybe_unused]] const auto written = repeats_for > 0 ? ::write(STDERR_FILENO, in_a_job, sizeof in_a_job - 1)
-                                                        : ::write(STDERR_FILENO, answer, sizeof answer - 1);
+  [[maybe_unused]] const auto written = repeat_window > 0 ? ::write(STDERR_FILENO, in_a_job, sizeof in_a_job - 1)
+                                                          : ::write(STDERR_FILENO, answer, sizeof answer - 1);
 }
 
 void end_at_once(int /*number*/) {
@@ -53,7 +53,8 @@ void end_at_once(int /*number*/) {
   ::_exit(kStopped);
 }
 
-/// Unless the program was started with it ignored, as nohup and a shell's background jobs want it.
+/// Installs the handler, unless the program was started with the signal ignored, as by nohup or for a shell's
+/// background jobs.
 void handle(int number, void (*handler)(int)) {
   struct sigaction inherited {};
   sigaction(number, nullptr, &inherited);
@@ -145,7 +146,7 @@ const std::atomic<bool>& stop_flag() { return stop; }
 void watch_signals(const dist::ProcessGroup& group) {
   const bool in_job = group.launched();
   quiet = in_job && !group.is_root();
-  repeats_for = in_job ? 3 : 0;
+  repeat_window = in_job ? 3 : 0;
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) handle(number, on_signal);
   if (in_job) handle(SIGUSR1, on_signal);
 }

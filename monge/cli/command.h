@@ -1,4 +1,4 @@
-// What the commands share: the flags that are the same everywhere, where they print, and how they stop.
+// The parts that all commands share: common flags, printing, progress, and signals.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -28,48 +28,50 @@ struct Common {
   int64_t threads = 0;
 };
 
-/// For numbers from 0 on.
+/// The check of a flag for numbers of 0 or more.
 inline CLI::Range from_zero() { return {int64_t{0}, std::numeric_limits<int64_t>::max()}; }
 
-/// A command's work; returns an exit code. Errors are thrown and turned into messages in main.cpp.
+/// The work of a command; returns an exit code. It throws errors, which main.cpp turns into messages.
 using Action = std::function<int()>;
 
 /// Adds --quiet and --json.
 void add_output_flags(CLI::App& command, Common& common);
 
-/// Adds these, --device and --threads.
+/// Adds --quiet, --json, --device and --threads.
 void add_common(CLI::App& command, Common& common);
 
-/// Where a command computes, from the flags.
+/// The device, threads and ranks of a command, from the flags.
 session::Compute compute_for(const Common& common, dist::ProcessGroup& group = dist::ProcessGroup::single());
 
-/// Messages and progress lines on stderr, those of the root alone; the flag that signals set.
+/// Hooks that show messages and progress lines on stderr, on the root alone, and stop when a signal sets stop_flag().
 session::Hooks hooks_for(const Common& common, const dist::ProcessGroup& group = dist::ProcessGroup::single());
 
-/// Messages to stderr unless quiet; warnings always. Of several ranks the root speaks alone.
+/// A sink for messages on stderr: warnings always, others unless quiet. Only the root of several ranks prints.
 LogSink log_sink(const Common& common, const dist::ProcessGroup& group = dist::ProcessGroup::single());
 
-/// Redrawn on a terminal, plain lines elsewhere, none when quiet.
+/// The style of progress lines: redrawn on a terminal, plain lines elsewhere, none if quiet.
 Progress::Style progress_style(const Common& common);
 
-/// A progress callback (done, total) that makes its line on the first call.
+/// A progress callback (done, total) that creates its line on the first call.
 std::function<void(int64_t, int64_t)> progress_callback(const Common& common, const std::string& label);
 
-/// One line on stdout.
+/// Prints the object as one line on stdout.
 void print_json(const nlohmann::ordered_json& object);
 
-/// Set by SIGINT, SIGTERM and SIGHUP after watch_signals(), unless the program was started with them ignored (nohup); a
-/// second signal ends the process at once.
-/// In a launched job SIGUSR1 counts, too (mpirun passes it on to all ranks, where SIGTERM makes it end them in a
-/// second), and repeats within 3 s are the same signal that came by another way (to the process, and by its launcher).
+/// The flag that SIGINT, SIGTERM and SIGHUP set after watch_signals(), unless the program was started with them ignored
+/// (nohup). A second signal ends the process at once.
+///
+/// In a launched job SIGUSR1 counts too, because mpirun passes it on to all ranks, whereas after SIGTERM it ends them
+/// within a second. Repeats within 3 s count as the same signal, because its launcher may pass it on
+/// as well.
 const std::atomic<bool>& stop_flag();
 void watch_signals(const dist::ProcessGroup& group = dist::ProcessGroup::single());
 
-/// For a command that keeps nothing: these signals end it at once, with a word and the code kStopped. Not in a launched
-/// job, whose other ranks have to be told.
+/// For a command that saves nothing: these signals end it at once, with a message and the code kStopped. It does
+/// nothing in a launched job, whose other ranks would wait for this one.
 void end_on_signals(const dist::ProcessGroup& group = dist::ProcessGroup::single());
 
-/// Commands, one file each: add themselves to the program and set `action` when chosen.
+/// The commands, one file each. Each adds itself to the program; the chosen one sets `action`.
 void add_train(CLI::App& program, Action& action);
 void add_resume(CLI::App& program, Action& action);
 void add_translate(CLI::App& program, Action& action);
@@ -84,7 +86,7 @@ void add_options(CLI::App& program, Action& action);
 void add_weights(CLI::App& program, Action& action);
 void add_data(CLI::App& program, Action& action);
 
-/// Commands of the group `data`, which add_data makes.
+/// The commands of the group `data`, which add_data makes.
 void add_data_fetch(CLI::App& group, Action& action);
 void add_data_check(CLI::App& group, Action& action);
 void add_data_pack(CLI::App& group, Action& action);

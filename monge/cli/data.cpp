@@ -1,4 +1,4 @@
-// monge data: brings sets of data here and makes them ready for training.
+// monge data: fetches sets of data and prepares them for training.
 #include "monge/cli/command.h"
 
 namespace monge::cli {

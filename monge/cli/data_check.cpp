@@ -1,4 +1,4 @@
-// monge data check: looks a set of images or a table over before it is trained on.
+// monge data check: checks a set of images or a table before a training.
 #include <algorithm>
 #include <cstdio>
 #include <functional>
@@ -37,7 +37,7 @@ ordered_json pairs(const std::vector<std::pair<std::string, std::string>>& list)
   return out;
 }
 
-/// How many 16-bit images there are and which values they use; null where there are none.
+/// The number of 16-bit images and the range of their values; null if there are none.
 ordered_json sixteen_bit_json(const io::NoteCounts& notes) {
   if (notes.sixteen_bit == 0) return nullptr;
   return {{"images", notes.sixteen_bit}, {"least", notes.least}, {"largest", notes.largest}};
@@ -92,7 +92,7 @@ std::string channels(const data::ImageReport::Count& values) {
   return out.empty() ? "-" : out;
 }
 
-/// A line with the number, then the first of the things that it counts.
+/// Prints the number of items, then the first `most` of them.
 void print_list(const char* label, size_t count, int64_t most, const std::function<std::string(size_t)>& line) {
   std::printf("%-12s %zu\n", label, count);
   const size_t shown = most == 0 ? count : std::min(count, static_cast<size_t>(most));

@@ -15,14 +15,14 @@ using nlohmann::ordered_json;
 
 struct DataFetchCommand {
   Common common;
-  std::vector<std::string> places;  ///< addresses and, last, the folder
+  std::vector<std::string> words;  ///< addresses and, last, the folder
   std::vector<std::string> sha256;
   std::string name;
   bool keep = false, no_unpack = false;
   int64_t strip = 0, most_gb = 256;
 };
 
-/// "-" becomes "".
+/// A digest in lower case; "-" becomes "".
 std::string digest_of(const std::string& given) {
   std::string word = given == "-" ? "" : given;
   if (given == "-") return word;
@@ -35,7 +35,7 @@ std::string digest_of(const std::string& given) {
   return word;
 }
 
-/// One for each address.
+/// One digest for each address.
 std::vector<std::string> digests_of(const DataFetchCommand& command, size_t addresses) {
   std::vector<std::string> out;
   for (const auto& word : command.sha256) out.push_back(digest_of(word));
@@ -48,13 +48,13 @@ std::vector<std::string> digests_of(const DataFetchCommand& command, size_t addr
 }
 
 std::vector<std::string> addresses_of(const DataFetchCommand& command) {
-  const auto& last = command.places.back();
+  const auto& last = command.words.back();
   if (last.find("://") != last.npos) {
     throw InputError({.what = "the last word is the folder for what is fetched, and this is an address",
                       .value = fetch::without_credentials(last),
                       .fix = "monge data fetch URL... FOLDER"});
   }
-  std::vector<std::string> out(command.places.begin(), command.places.end() - 1);
+  std::vector<std::string> out(command.words.begin(), command.words.end() - 1);
   if (out.empty())
     throw InputError({.what = "no address is given", .value = last, .fix = "monge data fetch URL... FOLDER"});
   if (!command.name.empty() && out.size() > 1) {
@@ -64,7 +64,7 @@ std::vector<std::string> addresses_of(const DataFetchCommand& command) {
                       .fix = "fetch them one by one"});
   }
   if (command.name.empty()) {
-    for (const auto& url : out) fetch::file_name_of(url);  // complaints come before the first of them is fetched
+    for (const auto& url : out) fetch::file_name_of(url);  // throws before the first of them is fetched
   }
   return out;
 }
@@ -99,7 +99,7 @@ int fetch(const DataFetchCommand& command) {
     options.unpacking.strip = command.strip;
     options.unpacking.limits.most_bytes = command.most_gb * 1000000000;
     options.unpacking.limits.most_entry_bytes = options.unpacking.limits.most_bytes;
-    const auto result = fetch::fetch(addresses[i], command.places.back(), options);
+    const auto result = fetch::fetch(addresses[i], command.words.back(), options);
     const auto& file = result.file;
     if (result.state == fetch::Fetched::stopped) {
       log(LogLevel::warning,
@@ -128,7 +128,7 @@ void add_data_fetch(CLI::App& group, Action& action) {
       group.add_subcommand("fetch", "Download, check and unpack public data into a folder; resumed when it broke off");
   auto options = std::make_shared<DataFetchCommand>();
   command
-      ->add_option("URL... DST", options->places,
+      ->add_option("URL... DST", options->words,
                    "Addresses (http, https) of archives or files and, last, the folder for them")
       ->required();
   command
@@ -147,10 +147,11 @@ void add_data_fetch(CLI::App& group, Action& action) {
       ->capture_default_str();
   command->footer(
       "tar (plain, gzip, bzip2, xz, zstd) and zip are unpacked while they come, 7z afterwards; other files are put "
-      "into the "
-      "folder.\nNothing there is overwritten. DST/.monge-fetch.json records what was fetched. Exit code 3 after "
-      "Ctrl-C: the same "
-      "command goes on.\nAddresses and licences of public sets: docs/datasets.md");
+      "into the folder.\n"
+      "Nothing there is overwritten. DST/.monge-fetch.json records what was fetched. Exit code 3 after Ctrl-C: the "
+      "same "
+      "command goes on.\n"
+      "Addresses and licences of public sets: docs/datasets.md");
   add_output_flags(*command, options->common);
   command->callback([&action, options] { action = [options] { return fetch(*options); }; });
 }

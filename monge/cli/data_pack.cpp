@@ -1,4 +1,4 @@
-// monge data pack: prepares images once, so that every training after it begins at once.
+// monge data pack: prepares images once, so that later trainings start without preparation.
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -21,6 +21,7 @@ struct PackCommand {
   data::PackOptions pack;
 };
 
+/// Reads --size.
 void read_size(const std::string& words, data::PreparationOptions& preparation) {
   static const std::regex form(R"((\d{1,5})(?:x(\d{1,5}))?)");
   std::smatch found;
@@ -84,6 +85,57 @@ int run(PackCommand command) {
   return kDone;
 }
 
+/// Adds the flags of the preparation of images, which --encoded excludes.
+void add_preparation_flags(CLI::App* command, PackCommand& options, CLI::Option* encoded) {
+  auto& preparation = options.pack.preparation;
+  command->add_option("--size", options.size, "Of the packed images: WIDTHxHEIGHT or one number, in pixels")
+      ->capture_default_str()
+      ->excludes(encoded);
+  command->add_option("--resize-to", preparation.resize_to, "First bring the shorter side to N pixels; 0: leave it")
+      ->check(CLI::Range(0, 16384))
+      ->capture_default_str()
+      ->excludes(encoded);
+  command
+      ->add_option("--crop", preparation.crop, "Then use a part: centre, none (squash), WxH, WxH+dx,dy from the middle")
+      ->capture_default_str()
+      ->excludes(encoded);
+  command->add_option("--filter", preparation.filter, "Of the resizes")
+      ->check(CLI::IsMember({"box", "bilinear", "bicubic", "lanczos"}))
+      ->capture_default_str();
+  command->add_option("--background", preparation.background, "What shows through transparency: white, black, #rrggbb")
+      ->capture_default_str()
+      ->excludes(encoded);
+  command->add_flag("--grey", preparation.grey, "Keep the luma alone")->excludes(encoded);
+  command
+      ->add_option("--exif", preparation.exif,
+                   "Bring images upright by their EXIF orientation (apply) or take them as stored (ignore)")
+      ->check(CLI::IsMember({"apply", "ignore"}))
+      ->capture_default_str()
+      ->excludes(encoded);
+  command
+      ->add_option("--range", preparation.range,
+                   "Values of 16-bit images that become black and white: full, auto (measured), LOW..HIGH")
+      ->capture_default_str()
+      ->excludes(encoded);
+}
+
+/// Adds the flags that choose images and divide them into sets.
+void add_selection_flags(CLI::App* command, PackCommand& options) {
+  command
+      ->add_option("--select", options.pack.select, "Only images with an attribute: FILE:ATTRIBUTE=VALUE (repeatable)")
+      ->allow_extra_args(false);
+  auto* split = command
+                    ->add_option("--split", options.split,
+                                 "Sets in DST/NAME: NAME=SHARE,NAME=SHARE,... as train=0.9,test=0.1 (repeatable)")
+                    ->allow_extra_args(false);
+  command
+      ->add_option("--split-by", options.pack.split_by,
+                   "name: an image stays in its part when others come; order: the first to the first part")
+      ->check(CLI::IsMember({"name", "order"}))
+      ->needs(split)
+      ->capture_default_str();
+}
+
 }  // namespace
 
 void add_data_pack(CLI::App& group, Action& action) {
@@ -98,49 +150,8 @@ void add_data_pack(CLI::App& group, Action& action) {
       ->required();
   auto* encoded = command->add_flag(
       "--encoded", p.encoded, "Keep the files as they are, in tar shards; sizes and crops are then the training's");
-  command->add_option("--size", options->size, "Of the packed images: WIDTHxHEIGHT or one number, in pixels")
-      ->capture_default_str()
-      ->excludes(encoded);
-  command->add_option("--resize-to", p.preparation.resize_to, "First bring the shorter side to N pixels; 0: leave it")
-      ->check(CLI::Range(0, 16384))
-      ->capture_default_str()
-      ->excludes(encoded);
-  command
-      ->add_option("--crop", p.preparation.crop,
-                   "Then use a part: centre, none (squash), WxH, WxH+dx,dy from the middle")
-      ->capture_default_str()
-      ->excludes(encoded);
-  command->add_option("--filter", p.preparation.filter, "Of the resizes")
-      ->check(CLI::IsMember({"box", "bilinear", "bicubic", "lanczos"}))
-      ->capture_default_str();
-  command
-      ->add_option("--background", p.preparation.background, "What shows through transparency: white, black, #rrggbb")
-      ->capture_default_str()
-      ->excludes(encoded);
-  command->add_flag("--grey", p.preparation.grey, "Keep the luma alone")->excludes(encoded);
-  command
-      ->add_option("--exif", p.preparation.exif,
-                   "Bring images upright by their EXIF orientation (apply) or take them as stored (ignore)")
-      ->check(CLI::IsMember({"apply", "ignore"}))
-      ->capture_default_str()
-      ->excludes(encoded);
-  command
-      ->add_option("--range", p.preparation.range,
-                   "Values of 16-bit images that become black and white: full, auto (measured), LOW..HIGH")
-      ->capture_default_str()
-      ->excludes(encoded);
-  command->add_option("--select", p.select, "Only images with an attribute: FILE:ATTRIBUTE=VALUE (repeatable)")
-      ->allow_extra_args(false);
-  auto* split = command
-                    ->add_option("--split", options->split,
-                                 "Sets in DST/NAME: NAME=SHARE,NAME=SHARE,... as train=0.9,test=0.1 (repeatable)")
-                    ->allow_extra_args(false);
-  command
-      ->add_option("--split-by", p.split_by,
-                   "name: an image stays in its part when others come; order: the first to the first part")
-      ->check(CLI::IsMember({"name", "order"}))
-      ->needs(split)
-      ->capture_default_str();
+  add_preparation_flags(command, *options, encoded);
+  add_selection_flags(command, *options);
   command->add_option("--shard-mb", options->shard_mb, "Size of a shard in MiB, about: the work that a kill can cost")
       ->check(CLI::Range(1, 1 << 16))
       ->capture_default_str();

@@ -1,10 +1,10 @@
-// monge eval: the metrics of a model on data that it was not trained on.
+// monge eval: computes the metrics of a model on data that it was not trained on.
 #include <cstdio>
 #include <memory>
 
-#include "monge/cli/bare_checkpoint.h"
 #include "monge/cli/command.h"
 #include "monge/cli/job.h"
+#include "monge/cli/state_dict_options.h"
 #include "monge/core/error.h"
 #include "monge/eval/metrics.h"
 #include "monge/model/broadcast_from_root.h"
@@ -19,10 +19,10 @@ struct EvalCommand {
   Common common;
   std::string model;
   session::EvaluateOptions evaluate;
-  RanksHere here;
+  LocalRanks local_ranks;
 };
 
-/// What the table has of a metric; "" where it leaves it out.
+/// The text of a metric in the table; "" if the table omits it.
 std::string table_text(const eval::Metric& metric, double value) {
   if (metric.label.empty() && metric.note.empty()) return {};
   char number[32];
@@ -33,7 +33,7 @@ std::string table_text(const eval::Metric& metric, double value) {
   return text('\n', label, number, metric.note);
 }
 
-/// The metrics as a person reads them: first those of all data and maps, then those of this kind.
+/// Prints the metrics for people: first those that apply to all data and maps, then those of this kind.
 void print_table(const eval::Evaluation& e) {
   std::string table;
   const auto& rows = eval::metrics().rows();
@@ -45,7 +45,7 @@ void print_table(const eval::Evaluation& e) {
     if (row && !row->is_general()) table += table_text(*row, value);
   }
   std::printf("%s\n", table.c_str() + 1);
-  for (const auto& [name, value] : e.judged) std::printf("%-14s %.5g\n", name.c_str(), value);
+  for (const auto& [name, value] : e.image_metrics) std::printf("%-14s %.5g\n", name.c_str(), value);
   std::printf("verdict        the map %s\n", e.verdict().c_str());
   std::fflush(stdout);
 }
@@ -65,7 +65,7 @@ nlohmann::ordered_json json_of(const model::Model& model, const session::Evaluat
 }
 
 int eval_command(EvalCommand command) {
-  if (const auto code = start_ranks(command.here)) return *code;
+  if (const auto code = start_ranks(command.local_ranks)) return *code;
   auto& group = join_job(command.common);
   const auto compute = compute_for(command.common, group);
   const auto hooks = hooks_for(command.common, group);
@@ -73,7 +73,7 @@ int eval_command(EvalCommand command) {
   end_on_signals(group);
   auto model = session::root_first(group, [&] {
     auto loaded = model::load_model(command.model, session::choose_device(compute), hooks.log);
-    session::apply_bare_options(command.evaluate.bare, loaded);
+    session::apply_state_dict_options(command.evaluate.state_dict, loaded);
     return loaded;
   });
   model::broadcast_from_root(group, model);
@@ -115,8 +115,8 @@ void add_eval(CLI::App& program, Action& action) {
       ->add_option("--on-error", options->evaluate.on_error,
                    "What to do with images that cannot be used: fail (lists them) or skip; default: the recipe's")
       ->check(CLI::IsMember({"fail", "skip"}));
-  add_bare_options(*command, options->evaluate.bare);
-  add_ranks(*command, options->here);
+  add_state_dict_options(*command, options->evaluate.state_dict);
+  add_ranks(*command, options->local_ranks);
   add_common(*command, options->common);
   command->callback([&action, options] { action = [options] { return eval_command(*options); }; });
 }

@@ -1,4 +1,4 @@
-// monge export: the map alone, for other programs.
+// monge export: writes the map alone, for other programs.
 #include <iostream>
 #include <memory>
 
@@ -12,7 +12,7 @@ namespace monge::cli {
 
 namespace {
 
-/// What a state dict cannot say of this map, and how to give it back.
+/// Warns of the properties of this map that a state dict cannot hold, and says how to restore them.
 void warn_of_losses(const model::Model& model, const std::string& out, const LogSink& log) {
   if (!model.recipe) return;
   const auto& map = model.recipe->map;
@@ -27,8 +27,8 @@ void warn_of_losses(const model::Model& model, const std::string& out, const Log
     const auto& section = model.noise.section;
     log(LogLevel::warning,
         text(out, ": a state dict cannot say that this map's noise has ", section, ".z_std = ", model.noise.std,
-             " and was trained with ", section, ".z = ", model.noise.draws, "; give the first back with --z-std ",
-             model.noise.std, " (--to safetensors keeps both)"));
+             " and was trained with ", section, ".z = ", model.noise.samples_per_input,
+             "; give the first back with --z-std ", model.noise.std, " (--to safetensors keeps both)"));
   }
   if (model.smoothing.eps > 0) {
     log(LogLevel::warning,
@@ -66,7 +66,7 @@ void add_export(CLI::App& program, Action& action) {
               ": the name must end in ", torch_file ? ".pt or .pth" : ".safetensors", " for --to ", options->to);
       require(!train::is_checkpoint(path.parent_path()), "--out ", out,
               ": that folder is a checkpoint, whose files must stay as they are; choose another place");
-      // What a model file holds beside the map would be lost with it.
+      // Overwriting the model would lose what its file holds besides the map.
       std::error_code ignored;
       require(!std::filesystem::equivalent(model::split_key(options->model).file, path, ignored), "--out ", out,
               ": is the model itself; choose another file");

@@ -1,4 +1,4 @@
-// monge fid, kid and stats: distances between two sets of images by the features of a net, and the features kept.
+// monge fid, kid and stats: distances between two sets of images by the features of a net, and files of statistics.
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -19,11 +19,11 @@ struct SetOptions {
   FeatureOptions features;
   std::string a, b, out;
   bool with_features = false;
-  RanksHere here;
+  LocalRanks local_ranks;
 };
 
-/// The figure alone goes to stdout, its protocol to stderr; or both in one JSON object.
-int print_figure(const SetOptions& options, const std::string& metric, double value, const MeasuredSet& a,
+/// Prints the value alone on stdout and its protocol on stderr; or both in one JSON object.
+int print_metric(const SetOptions& options, const std::string& metric, double value, const MeasuredSet& a,
                  const MeasuredSet& b, const nlohmann::ordered_json& more) {
   const auto &s = a.statistics, &t = b.statistics;
   log_sink(options.common)(LogLevel::info, metric + " with " + protocol_line(s, t));
@@ -44,7 +44,7 @@ bool is_file_of_statistics(const std::string& path) {
   return lower_extension(path) == ".safetensors" && !std::filesystem::is_directory(path);
 }
 
-/// What can be known of a comparison before the other set is looked at, which may take hours.
+/// Checks what can be checked before the other set is measured, which may take hours.
 void check_before_work(const SetOptions& options, bool kernel, const MeasuredSet& known, const std::string& other,
                        std::shared_ptr<const eval::FeatureNet>& net, dist::ProcessGroup& group) {
   if (kernel) eval::require_features(known.statistics);
@@ -64,12 +64,12 @@ void check_paths(const SetOptions& options) {
 }
 
 int compare(SetOptions options, bool kernel) {
-  if (const auto code = start_ranks(options.here)) return *code;
+  if (const auto code = start_ranks(options.local_ranks)) return *code;
   auto& group = join_job(options.common);
   session::set_threads(compute_for(options.common, group));
   watch_signals(group);
   std::shared_ptr<const eval::FeatureNet> net;
-  // Statistics that are there come first: what does not fit them is told at once.
+  // A file of statistics comes first, so that a mismatch with it is reported at once.
   const bool b_first = is_file_of_statistics(options.b);
   const auto& first_path = b_first ? options.b : options.a;
   const auto& second_path = b_first ? options.a : options.b;
@@ -82,18 +82,18 @@ int compare(SetOptions options, bool kernel) {
   const auto &a = b_first ? second : first, &b = b_first ? first : second;
   if (!kernel) {
     if (!group.is_root()) return kDone;
-    return print_figure(options, eval::frechet_name(a.statistics.protocol),
+    return print_metric(options, eval::frechet_name(a.statistics.protocol),
                         eval::frechet_distance(a.statistics, b.statistics), a, b, {});
   }
   const auto distance = eval::kernel_distance(a.statistics, b.statistics, group);
   if (!group.is_root()) return kDone;
   log_sink(options.common)(LogLevel::info, text("standard error ", distance.standard_error));
-  return print_figure(options, eval::kernel_name(a.statistics.protocol), distance.value, a, b,
+  return print_metric(options, eval::kernel_name(a.statistics.protocol), distance.value, a, b,
                       {{"standard_error", distance.standard_error}});
 }
 
 int keep(SetOptions options) {
-  if (const auto code = start_ranks(options.here)) return *code;
+  if (const auto code = start_ranks(options.local_ranks)) return *code;
   auto& group = join_job(options.common);
   session::set_threads(compute_for(options.common, group));
   watch_signals(group);
@@ -129,7 +129,7 @@ void add_comparison(CLI::App& program, Action& action, const char* name, const c
   command->add_option("A", options->a, "A folder, archive or .npy of images, or a file of monge stats")->required();
   command->add_option("B", options->b, "The same")->required();
   add_feature_options(*command, options->features);
-  add_ranks(*command, options->here);
+  add_ranks(*command, options->local_ranks);
   add_common(*command, options->common);
   command->callback([&action, options, kernel] { action = [options, kernel] { return compare(*options, kernel); }; });
 }
@@ -147,7 +147,7 @@ void add_fid(CLI::App& program, Action& action) {
   command->add_option("OUT", options->out, "A .safetensors file")->required();
   command->add_flag("--with-features", options->with_features, "Keep the features too, which monge kid needs");
   add_feature_options(*command, options->features);
-  add_ranks(*command, options->here);
+  add_ranks(*command, options->local_ranks);
   add_common(*command, options->common);
   command->callback([&action, options] { action = [options] { return keep(*options); }; });
 }

@@ -1,4 +1,4 @@
-// monge info: what this build is, what it can use, and a self-test of its numerics.
+// monge info: prints the build and the devices that it can use, and runs a self-test of its numerics.
 #include <ATen/Parallel.h>
 #include <torch/cuda.h>
 #include <torch/types.h>
@@ -17,7 +17,7 @@
 namespace monge::cli {
 namespace {
 
-/// A UNet and a potential, forward and backward, once in double and once in float32: the two must agree.
+/// The relative difference between the gradients of a UNet and a potential in float64 and in float32; it must be small.
 double self_test(torch::Device device) {
   const nn::SeededInitialisation seeded(1);
   nn::UNet map({.in = 3, .out = 3, .base = 4});

@@ -27,22 +27,22 @@ void report_failure(const std::string& message) {
   try {
     if (resume_hint) hint = resume_hint();
   } catch (const std::exception&) {
-    // The file system may be what failed; the message that was printed matters more.
+    // The file system may have failed; the printed message matters more than the hint.
   }
   if (!hint.empty()) std::cerr << printable(hint) << std::endl;
 }
 
-/// The words that the program was started with, without those that may differ between ranks.
+/// The command line without the flags that may differ between ranks.
 std::string common_words() {
   static const std::set<std::string> flags{"-q", "--quiet", "--json"}, valued{"--device", "--threads"};
   std::string out;
-  bool names = false;  // behind "--"
+  bool only_names = false;  // after "--"
   for (size_t i = 1; i < arguments.size(); ++i) {
     const auto& word = arguments[i];
-    names = names || word == "--";
+    only_names = only_names || word == "--";
     const auto key = word.substr(0, word.find('='));
-    if (!names && flags.count(word) > 0) continue;
-    if (!names && valued.count(key) > 0) {
+    if (!only_names && flags.count(word) > 0) continue;
+    if (!only_names && valued.count(key) > 0) {
       if (key == word) ++i;  // its value
       continue;
     }
@@ -51,7 +51,7 @@ std::string common_words() {
   return out;
 }
 
-/// No destructors: other threads may be waiting for ever.
+/// Ends the process without destructors, in which other threads might wait for ever.
 [[noreturn]] void leave_at_once(int code) {
   std::cout.flush();
   std::cerr.flush();
@@ -62,57 +62,57 @@ std::string common_words() {
 
 void keep_arguments(int count, char** words) { arguments.assign(words, words + count); }
 
-void add_ranks(CLI::App& command, RanksHere& here) {
+void add_ranks(CLI::App& command, LocalRanks& ranks) {
   auto* gpus =
-      command.add_option("--gpus", here.gpus, "Use so many GPUs of this machine, one rank each (docs/cluster.md)")
+      command.add_option("--gpus", ranks.gpus, "Use so many GPUs of this machine, one rank each (docs/cluster.md)")
           ->check(CLI::Range(1, 1024));
   command
-      .add_option("--ranks", here.ranks,
+      .add_option("--ranks", ranks.ranks,
                   "Use so many processes of this machine, which share its cores (--device cpu unless another is named)")
       ->check(CLI::Range(1, 1024))
       ->excludes(gpus);
 }
 
-std::optional<int> start_ranks(const RanksHere& here) {
-  const int64_t ranks = std::max(here.gpus, here.ranks);
-  if (ranks == 0) return {};
-  const std::string by = here.gpus > 0 ? "--gpus" : "--ranks";
-  std::string device = here.gpus > 0 ? "cuda" : "cpu";
+std::optional<int> start_ranks(const LocalRanks& ranks) {
+  const int64_t count = std::max(ranks.gpus, ranks.ranks);
+  if (count == 0) return {};
+  const std::string by = ranks.gpus > 0 ? "--gpus" : "--ranks";
+  std::string device = ranks.gpus > 0 ? "cuda" : "cpu";
   const auto launch = dist::detect_launch();
   const int64_t outer = launch.kind == dist::Launch::Kind::mpi ? dist::ranks_of_mpi().value_or(1) : launch.size;
   if (outer > 1) {
-    throw InputError({.what = text("this process was started as one of ", outer, " ranks by ", launch.by,
+    throw InputError({.what = text("this process was started as one of ", outer, " ranks by ", launch.launcher,
                                    " and cannot start ranks itself"),
                       .where = by,
-                      .value = std::to_string(ranks),
+                      .value = std::to_string(count),
                       .fix = "leave it out; the launcher says how many ranks there are"});
   }
-  if (const auto seen = static_cast<int64_t>(torch::cuda::device_count()); here.gpus > seen) {
+  if (const auto seen = static_cast<int64_t>(torch::cuda::device_count()); ranks.gpus > seen) {
     throw InputError(
         {.what =
              seen == 0 ? "no CUDA device can be used" : text("this machine has ", seen, seen == 1 ? " GPU" : " GPUs"),
          .where = by,
-         .value = std::to_string(ranks),
-         .fix = seen == 0 ? text("use --ranks ", ranks, " for processors; monge info says what this build can use")
+         .value = std::to_string(count),
+         .fix = seen == 0 ? text("use --ranks ", count, " for processors; monge info says what this build can use")
                           : text("use --gpus ", seen)});
   }
   std::vector<std::string> words;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const auto& word = arguments[i];
-    if (word == "--") {  // what follows are names
+    if (word == "--") {  // only names follow
       words.insert(words.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i), arguments.end());
       break;
     }
     const bool names_device = word == "--device" || word.starts_with("--device=");
-    if (names_device && here.gpus == 0) device.clear();  // it was asked for
-    if (word == by || (word == "--device" && here.gpus > 0)) {
+    if (names_device && ranks.gpus == 0) device.clear();  // the user named one
+    if (word == by || (word == "--device" && ranks.gpus > 0)) {
       ++i;  // its value
-    } else if (!word.starts_with(by + "=") && !(names_device && here.gpus > 0)) {
+    } else if (!word.starts_with(by + "=") && !(names_device && ranks.gpus > 0)) {
       words.push_back(word);
     }
   }
-  if (!device.empty()) words.insert(words.begin() + 2, {"--device", device});  // behind the program and its command
-  return dist::spawn_ranks(ranks, words, by,
+  if (!device.empty()) words.insert(words.begin() + 2, {"--device", device});  // after the program and its command
+  return dist::spawn_ranks(count, words, by,
                            [](const std::string& line) { std::cerr << "monge: " << line << std::endl; });
 }
 
@@ -132,9 +132,9 @@ dist::ProcessGroup& join_job(Common& common) {
     common.json = false;
   }
   log_sink(common)(LogLevel::info,
-                   text("a job of ", group.size(), group.size() == 1 ? " rank" : " ranks", ", started by ", launch.by,
-                        group.size() > 1 ? ", over " + group.transport_name() : ""));
-  // Others would wait for each other in vain, or mix two results.
+                   text("a job of ", group.size(), group.size() == 1 ? " rank" : " ranks", ", started by ",
+                        launch.launcher, group.size() > 1 ? ", over " + group.transport_name() : ""));
+  // With different commands the ranks would wait for each other in vain, or mix two results.
   group.require_same("the command line", common_words());
   return group;
 }

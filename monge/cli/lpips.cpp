@@ -1,4 +1,4 @@
-// monge lpips: how far each image of a set is from its partner in another.
+// monge lpips: the perceptual distance of each image of a set to its partner in another set.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -34,14 +34,15 @@ std::string stem_of(const std::string& name) {
   return std::filesystem::path(name).replace_extension().generic_string();
 }
 
+/// The indices of the images by their names.
 std::map<std::string, int64_t> by_name(const data::ImageSet& set) {
   std::map<std::string, int64_t> out;
   for (int64_t i = 0; i < set.size(); ++i) out.emplace(set.item_name(i), i);
   return out;
 }
 
-/// The images by their stems, or by their samples where one member of each was chosen. @throws InputError when two have
-/// one.
+/// The indices of the images by their stems, or by their samples if one member of each sample was chosen.
+/// @throws InputError if two images have the same stem.
 std::map<std::string, int64_t> by_stem(const data::ImageSet& set) {
   const bool samples = !data::member_path(set.name()).members.empty();
   std::map<std::string, int64_t> out;
@@ -62,14 +63,14 @@ bool same_names(const std::map<std::string, int64_t>& a, const std::map<std::str
          std::equal(a.begin(), a.end(), b.begin(), [](const auto& x, const auto& y) { return x.first == y.first; });
 }
 
-/// As a field of a .csv file.
+/// A name as a field of a .csv file.
 std::string quoted(const std::string& name) {
   std::string out = "\"";
   for (const char c : name) out += c == '"' ? std::string("\"\"") : std::string(1, c);
   return out + '"';
 }
 
-/// Partners have one name but for the extension; single images and arrays go by their order.
+/// The pairs of indices. Partners have the same name but for the extension; single images are paired by their order.
 Pairs pair_up(const data::ImageSet& a, const data::ImageSet& b, bool by_order) {
   Pairs out;
   if (by_order || (a.size() == 1 && b.size() == 1)) {
@@ -107,12 +108,75 @@ eval::SignedImages whole(const data::LoadedImage& image) {
   return eval::SignedImages::from_signed(io::to_float(image.rgb_HWC).unsqueeze(0), eval::SignedImages::Doubt::accept);
 }
 
-/// What could not be read: an error that names it all, or a warning.
-void report(const std::vector<std::string>& faults, int64_t pairs, bool skip, const LogSink& log) {
+/// Reports the images that could not be read: all in one error, or in a warning if they are skipped.
+void report_faults(const std::vector<std::string>& faults, int64_t pairs, bool skip, const LogSink& log) {
   if (faults.empty()) return;
   const auto lines = text(faults.size(), " images of ", pairs, " pairs cannot be used", listed(faults, faults.size()));
   if (!skip) throw InputError(lines + "\nmend or remove them, or use --on-error skip");
   log(LogLevel::warning, lines + "\nthey are left out with their partners");
+}
+
+/// Sums over the pairs that were compared, and the table of their metrics.
+struct Comparison {
+  double lpips = 0, mse = 0, ssim = 0;
+  int64_t used = 0;
+  std::vector<std::string> faults;
+  std::ostringstream table;
+};
+
+/// Computes the metrics of one pair and adds them.
+void add_pair(const data::LoadedImage& one, const data::LoadedImage& other, const eval::Lpips& net,
+              const LpipsOptions& options, Comparison& out) {
+  const auto x = whole(one), y = whole(other);
+  if (x.height() != y.height() || x.width() != y.width()) {
+    throw InputError({.what = "partners must be of one size",
+                      .where = options.a + "/" + one.name + " and " + options.b + "/" + other.name,
+                      .value = text(x.width(), "x", x.height(), " and ", y.width(), "x", y.height()),
+                      .fix = "resize one of the sets first"});
+  }
+  double d = 0;
+  try {
+    d = net.distance(x, y).item<double>();
+  } catch (const InputError& error) {
+    throw InputError(text(options.a, "/", one.name, ": ", error.what()));
+  }
+  const double e = eval::mean_squared_error(x, y).item<double>();
+  const double s = std::min(x.height(), x.width()) >= 11 ? eval::structural_similarity(x, y).item<double>() : NAN;
+  out.table << quoted(one.name) << ',' << quoted(other.name) << ',' << d << ',' << e << ','
+            << eval::peak_signal_to_noise(x, y).item<double>() << ',' << s << '\n';
+  out.lpips += d;
+  out.mse += e;
+  out.ssim += s;
+  ++out.used;
+}
+
+/// Prints the means over the pairs.
+/// @param count  all pairs, with the skipped ones.
+void print_means(const Comparison& sums, int64_t count, const eval::Lpips& net, const LpipsOptions& options,
+                 const LogSink& log) {
+  const auto used = sums.used;
+  const double lpips = sums.lpips / static_cast<double>(used), mse = sums.mse / static_cast<double>(used),
+               ssim = sums.ssim / static_cast<double>(used);
+  const double psnr = 10 * std::log10(4 / mse);  // of the mean, so that equal pairs do not make it infinite
+  log(LogLevel::info, text("LPIPS (", options.net, ", v0.1, weights ", net.hash(), ") of ", used, " pairs; mse ", mse,
+                           " per entry in [-1, 1], psnr ", psnr, " dB, ssim ", ssim));
+  if (!options.common.json) {
+    std::printf("%.9g\n", lpips);
+    return;
+  }
+  print_json({{"metric", "lpips"},
+              {"value", lpips},
+              {"features", options.net},
+              {"mode", "v0.1"},
+              {"n_a", used},
+              {"n_b", used},
+              {"skipped", count - used},
+              {"weights", net.hash()},
+              {"a", options.a},
+              {"b", options.b},
+              {"mse", mse},
+              {"psnr", psnr},
+              {"ssim", ssim}});
 }
 
 int lpips_command(const LpipsOptions& options) {
@@ -125,12 +189,10 @@ int lpips_command(const LpipsOptions& options) {
   const auto pairs = pair_up(a, b, options.by_order);
   const auto net = eval::open_lpips(options.net, options.weights, session::choose_device(compute_for(options.common)));
   auto progress = progress_callback(options.common, "comparing pairs");
-  std::ostringstream table;
-  table << std::setprecision(9) << "a,b,lpips,mse,psnr,ssim\n";
-  double lpips = 0, mse = 0, ssim = 0;
+  const bool skip = data::on_error_names().at(options.on_error, "on_error") == data::OnError::skip;
   const auto count = static_cast<int64_t>(pairs.size());
-  std::vector<std::string> faults;
-  int64_t used = 0;
+  Comparison comparison;
+  comparison.table << std::setprecision(9) << "a,b,lpips,mse,psnr,ssim\n";
   for (int64_t i = 0; i < count; ++i) {
     if (stop_flag()) {
       progress = {};  // ends its line
@@ -142,57 +204,16 @@ int lpips_command(const LpipsOptions& options) {
     const auto one = a.load(at_a, at_a + 1)[0], other = b.load(at_b, at_b + 1)[0];
     progress(i + 1, count);
     for (const auto* image : {&one, &other}) {
-      if (!image->fault.empty()) faults.push_back(image->fault);
+      if (!image->fault.empty()) comparison.faults.push_back(image->fault);
     }
-    if (!one.fault.empty() || !other.fault.empty() ||
-        (data::on_error_names().at(options.on_error, "on_error") == data::OnError::fail && !faults.empty()))
-      continue;
-    const auto x = whole(one), y = whole(other);
-    if (x.height() != y.height() || x.width() != y.width()) {
-      throw InputError({.what = "partners must be of one size",
-                        .where = options.a + "/" + one.name + " and " + options.b + "/" + other.name,
-                        .value = text(x.width(), "x", x.height(), " and ", y.width(), "x", y.height()),
-                        .fix = "resize one of the sets first"});
-    }
-    double d = 0;
-    try {
-      d = net->distance(x, y).item<double>();
-    } catch (const InputError& error) {
-      throw InputError(text(options.a, "/", one.name, ": ", error.what()));
-    }
-    const double e = eval::mean_squared_error(x, y).item<double>();
-    const double s = std::min(x.height(), x.width()) >= 11 ? eval::structural_similarity(x, y).item<double>() : NAN;
-    table << quoted(one.name) << ',' << quoted(other.name) << ',' << d << ',' << e << ','
-          << eval::peak_signal_to_noise(x, y).item<double>() << ',' << s << '\n';
-    lpips += d;
-    mse += e;
-    ssim += s;
-    ++used;
+    // After a fault that ends the command the rest is only decoded, so that the error names all faults.
+    if (!one.fault.empty() || !other.fault.empty() || (!skip && !comparison.faults.empty())) continue;
+    add_pair(one, other, *net, options, comparison);
   }
-  report(faults, count, data::on_error_names().at(options.on_error, "on_error") == data::OnError::skip, log);
-  require(used > 0, options.a, ": no pair is left to compare");
-  for (double* sum : {&lpips, &mse, &ssim}) *sum /= static_cast<double>(used);
-  if (!options.table.empty()) real_files().replace(options.table, table.str());
-  const double psnr = 10 * std::log10(4 / mse);  // of the mean, so that equal pairs do not make it infinite
-  log(LogLevel::info, text("LPIPS (", options.net, ", v0.1, weights ", net->hash(), ") of ", used, " pairs; mse ", mse,
-                           " per entry in [-1, 1], psnr ", psnr, " dB, ssim ", ssim));
-  if (!options.common.json) {
-    std::printf("%.9g\n", lpips);
-    return kDone;
-  }
-  print_json({{"metric", "lpips"},
-              {"value", lpips},
-              {"features", options.net},
-              {"mode", "v0.1"},
-              {"n_a", used},
-              {"n_b", used},
-              {"skipped", count - used},
-              {"weights", net->hash()},
-              {"a", options.a},
-              {"b", options.b},
-              {"mse", mse},
-              {"psnr", psnr},
-              {"ssim", ssim}});
+  report_faults(comparison.faults, count, skip, log);
+  require(comparison.used > 0, options.a, ": no pair is left to compare");
+  if (!options.table.empty()) real_files().replace(options.table, comparison.table.str());
+  print_means(comparison, count, *net, options, log);
   return kDone;
 }
 

@@ -1,4 +1,4 @@
-// The program: finds the command, turns what is thrown into a message and an exit code.
+// The program: finds the command, and turns exceptions into a message and an exit code.
 #include <c10/util/Exception.h>
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -22,33 +22,33 @@ namespace {
 
 constexpr const char* kOutOfMemory =
     "out of memory; use smaller nets (map.width, potential.width), a smaller train.batch, or train.accumulate = 2 or "
-    "more; for "
-    "metrics a smaller --batch";
+    "more; for metrics a smaller --batch";
 
-struct Told {
+struct FailureReport {
   std::string message;
   int code;
-  bool alike = false;  ///< in a job: all ranks fail so
+  bool same_on_all = false;  ///< in a job: all ranks fail with this message
 };
 
-/// What the user is told of it, and the exit code.
-Told told(const std::exception_ptr& thrown) {
+/// The message and the exit code of an exception.
+FailureReport failure_report(const std::exception_ptr& thrown) {
   using namespace monge;
   try {
     std::rethrow_exception(thrown);
   } catch (const DivergedError& error) {
-    return {error.what(), cli::kDiverged, /*alike=*/true};
+    return {error.what(), cli::kDiverged, /*same_on_all=*/true};
   } catch (const SystemError& error) {
     return {error.what(), cli::kFailure};
   } catch (const dist::CommonError& error) {
-    return {error.what(), cli::kUsage, /*alike=*/true};
+    return {error.what(), cli::kUsage, /*same_on_all=*/true};
   } catch (const InputError& error) {
     return {error.what(), cli::kUsage};
   } catch (const std::bad_alloc&) {
     return {kOutOfMemory, cli::kFailure};
   } catch (const c10::Error& error) {
     const std::string what = error.what_without_backtrace();
-    for (const char* phrase : {"out of memory", "not enough memory", "can't allocate memory"}) {  // of CUDA and of CPUs
+    for (const char* phrase :
+         {"out of memory", "not enough memory", "can't allocate memory"}) {  // wordings of CUDA and of CPUs
       if (what.find(phrase) != std::string::npos) return {kOutOfMemory, cli::kFailure};
     }
     return {"internal error: " + what, cli::kFailure};
@@ -57,13 +57,13 @@ Told told(const std::exception_ptr& thrown) {
   }
 }
 
-/// Commands that run on all ranks of a job; of the others rank 0 does all.
+/// Whether a command runs on all ranks of a job; the others run on the root alone.
 bool runs_on_all_ranks(const std::string& command) {
   static const std::set<std::string> all{"train", "resume", "translate", "eval", "fid", "kid", "stats"};
   return all.count(command) > 0;
 }
 
-/// The complaint when the first argument is neither a command nor a flag; CLI11 would not name the nearest.
+/// The message if the first argument is neither a command nor a flag, else "". CLI11 would not suggest the nearest.
 std::string unknown_command(const CLI::App& program, int argc, char** argv) {
   const std::string word = argc > 1 ? argv[1] : "";
   std::vector<std::string> known;
@@ -76,7 +76,7 @@ std::string unknown_command(const CLI::App& program, int argc, char** argv) {
       .what();
 }
 
-/// CLI11's message of a command line that it does not take, and the cure where a second KEY=VALUE follows one --set.
+/// CLI11's message for a wrong command line, with the fix if a second KEY=VALUE follows one --set.
 std::string usage_message(const CLI::App* program, const CLI::Error& error) {
   const auto message = CLI::FailureMessage::simple(program, error);
   if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError)) return message;
@@ -93,7 +93,8 @@ std::string usage_message(const CLI::App* program, const CLI::Error& error) {
   return message;
 }
 
-/// Packed sets keep their shards open; the limit that shells set is often 1,024 where the system allows far more.
+/// Raises the limit of open files: packed sets keep their shards open, and shells often set 1,024 although the system
+/// allows far more.
 void allow_many_open_files() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -102,8 +103,8 @@ void allow_many_open_files() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/// A file or a connection that is opened must not get the number of a standard stream that was closed. For reading:
-/// what is written there fails as before, and is noticed.
+/// Opens closed standard streams, so that no file or connection gets their numbers. They are opened for reading, so
+/// that writing to them still fails and is noticed.
 void keep_standard_streams() {
   int opened = 0;
   while (opened >= 0 && opened <= STDERR_FILENO) opened = ::open("/dev/null", O_RDONLY);
@@ -163,7 +164,7 @@ int main(int argc, char** argv) {
     cli::finish_job();
     return code;
   } catch (...) {
-    const auto [message, code, alike] = told(std::current_exception());
-    return cli::end_with(message, code, alike);
+    const auto [message, code, same_on_all] = failure_report(std::current_exception());
+    return cli::end_with(message, code, same_on_all);
   }
 }

@@ -1,4 +1,4 @@
-// Sizes of files as people read them.
+// Sizes of files, and progress lines in megabytes, for people.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@ namespace monge::cli {
 /// "95.6 MB"; below a million bytes "6.0 kB".
 std::string size_text(int64_t bytes);
 
-/// A progress line in megabytes; files below 10 MB, and of unknown size, have none. A file that begins anew gets a new
-/// line.
+/// A progress callback for a line in megabytes. Files below 10 MB and those of unknown size have no line; a file that
+/// begins anew gets a new line.
 std::function<void(int64_t done, int64_t total)> megabytes(const Common& common, const std::string& label);
 
 }  // namespace monge::cli

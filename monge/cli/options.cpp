@@ -1,4 +1,4 @@
-// monge options: every key of a recipe, as a table, as docs/recipes.md or as a commented recipe.
+// monge options: prints every key of a recipe, as docs/recipes.md or as a commented recipe.
 #include <iostream>
 #include <memory>
 

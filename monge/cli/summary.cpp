@@ -20,7 +20,7 @@ void print_summary(const session::TrainResult& result) {
       std::cout << "features   error " << number(last.value("feature_error")) << ", floor "
                 << number(last.value("feature_floor")) << " (the same of random convolution features)\n";
     }
-    for (const auto& [name, value] : last.judged) {
+    for (const auto& [name, value] : last.image_metrics) {
       std::cout << name << std::string(name.size() < 11 ? 11 - name.size() : 1, ' ') << number(value) << "\n";
     }
     if (!result.protocol.empty()) std::cout << session::protocol_line(result.protocol, last) << "\n";

@@ -1,11 +1,11 @@
-// What a training came to, for people.
+// The summary of a training, for people.
 #pragma once
 
 #include "monge/session/training.h"
 
 namespace monge::cli {
 
-/// A few lines on stdout, at the end of a complete run.
+/// Prints a few lines on stdout, at the end of a complete run.
 void print_summary(const session::TrainResult& result);
 
 }  // namespace monge::cli

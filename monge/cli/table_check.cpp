@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-/// The name of a column, or its number where it has none.
+/// The name of a column, or its number if it has none.
 std::string label(const data::TableReport& r, int64_t column) {
   const auto& name = r.columns[static_cast<size_t>(column)].name;
   return name.empty() ? text("column ", column) : shown(name);
@@ -71,8 +71,8 @@ ordered_json json_of(const data::TableReport& r, bool passed) {
           {"leaked_rows", r.leaked}};
 }
 
-/// A line with the number, then the first of the things that it counts.
-void print_list(const char* label, size_t count, int64_t most, const std::function<std::string(size_t)>& line) {
+/// Prints the number of items, then the first `most` of them.
+void print_items(const char* label, size_t count, int64_t most, const std::function<std::string(size_t)>& line) {
   std::printf("%-14s %zu\n", label, count);
   const size_t listed = most == 0 ? count : std::min(count, static_cast<size_t>(most));
   for (size_t i = 0; i < listed; ++i) std::printf("  %s\n", printable(line(i)).c_str());
@@ -108,21 +108,21 @@ void print_table(const data::TableReport& r, int64_t most) {
   const auto pair = [](const auto& list, const char* of) {
     return [&list, of](size_t i) { return text("row ", list[i].first, "  =  ", of, "row ", list[i].second); };
   };
-  print_list("incomplete", r.incomplete.size(), most, [&](size_t i) { return text("row ", r.incomplete[i]); });
+  print_items("incomplete", r.incomplete.size(), most, [&](size_t i) { return text("row ", r.incomplete[i]); });
   const auto constant = r.constant(), beyond = r.beyond_float32();
-  print_list("constant", constant.size(), most, column(constant));
-  print_list("beyond float32", beyond.size(), most, [&](size_t i) {
+  print_items("constant", constant.size(), most, column(constant));
+  print_items("beyond float32", beyond.size(), most, [&](size_t i) {
     const auto& c = r.columns[static_cast<size_t>(beyond[i])];
     return text(label(r, beyond[i]), "  differs by ", c.deviation, " at ", c.mean, ", where float32 moves in steps of ",
                 std::nextafter(static_cast<float>(std::abs(c.mean)), INFINITY) - static_cast<float>(std::abs(c.mean)),
                 "; data.standardise keeps it");
   });
   const auto filled = r.with_fill_values();
-  print_list("fill values", filled.size(), most, [&](size_t i) {
+  print_items("fill values", filled.size(), most, [&](size_t i) {
     return text(label(r, filled[i]), "  ", data::in_words(*r.columns[static_cast<size_t>(filled[i])].fill));
   });
-  print_list("duplicates", r.duplicates.size(), most, pair(r.duplicates, ""));
-  if (r.against > 0) print_list("leaked", r.leaked.size(), most, pair(r.leaked, "the other's "));
+  print_items("duplicates", r.duplicates.size(), most, pair(r.duplicates, ""));
+  if (r.against > 0) print_items("leaked", r.leaked.size(), most, pair(r.leaked, "the other's "));
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ struct TrainOptions {
   Common common;
   std::string recipe, out, runs = "runs";
   std::vector<std::string> set;
-  RanksHere here;
+  LocalRanks local_ranks;
   bool dry_run = false, deterministic = false;
 };
 
@@ -35,7 +35,7 @@ class StatusLine : public train::Observer {
     progress_ =
         std::make_unique<Progress>(std::cerr, progress_style(common_), "training", trainer.recipe().train.iterations);
   }
-  bool looks_at_nets(const train::Trainer&, int64_t) const override { return false; }
+  bool needs_nets(const train::Trainer&, int64_t) const override { return false; }
   void iteration_done(train::Trainer& trainer, int64_t done, const solve::IterationMetrics& m) override {
     progress_->update(done, "cost " + number(m.cost) + "  loss T " + number(m.loss_map) + "  loss f " +
                                 number(m.loss_potential) + target_ + waiting(trainer));
@@ -53,7 +53,7 @@ class StatusLine : public train::Observer {
  private:
   using Clock = std::chrono::steady_clock;
 
-  /// The fraction of the last iterations' time that was spent waiting for data.
+  /// The percentage of the last iterations' time that was spent waiting for data.
   std::string waiting(train::Trainer& trainer) {
     const std::pair now{Clock::now(), trainer.data_wait()};
     waits_.push_back(now);
@@ -67,7 +67,8 @@ class StatusLine : public train::Observer {
   Common common_;
   std::unique_ptr<Progress> progress_;
   std::string target_;
-  std::deque<std::pair<Clock::time_point, double>> waits_;  ///< when iterations ended, and the waiting until then
+  std::deque<std::pair<Clock::time_point, double>>
+      waits_;  ///< the end of each iteration, and the seconds of waiting until then
 };
 
 void print_plan(session::TrainPlan plan, const Common& common) {
@@ -130,7 +131,7 @@ int plan_command(const TrainOptions& options) {
 
 int train_command(TrainOptions options) {
   if (options.dry_run) return plan_command(options);
-  if (const auto code = start_ranks(options.here)) return *code;
+  if (const auto code = start_ranks(options.local_ranks)) return *code;
   auto& group = join_job(options.common);
   session::TrainRequest request{
       .recipe = session::read_recipe(options.recipe, options.set, group), .out = options.out, .runs = options.runs};
@@ -141,7 +142,7 @@ int train_command(TrainOptions options) {
 }
 
 int resume_command(TrainOptions options) {
-  if (const auto code = start_ranks(options.here)) return *code;
+  if (const auto code = start_ranks(options.local_ranks)) return *code;
   auto& group = join_job(options.common);
   StatusLine status(options.common);
   const auto hooks = train_hooks(options.common, group, status);
@@ -161,7 +162,7 @@ void add_train(CLI::App& program, Action& action) {
   command->add_option("--runs", options->runs, "Folder of the numbered runs")->capture_default_str();
   command->add_flag("--deterministic", options->deterministic, "Set train.deterministic: the same bits each time");
   command->add_flag("--dry-run", options->dry_run, "Print the resolved recipe, parameter counts and memory, and stop");
-  add_ranks(*command, options->here);
+  add_ranks(*command, options->local_ranks);
   add_common(*command, options->common);
   command->callback([&action, options] { action = [options] { return train_command(*options); }; });
 }
@@ -172,7 +173,7 @@ void add_resume(CLI::App& program, Action& action) {
   command->add_option("RUN", options->recipe, "Run directory")->required();
   command->add_option("--set", options->set, "Override a key, for example train.iterations=20000")
       ->allow_extra_args(false);
-  add_ranks(*command, options->here);
+  add_ranks(*command, options->local_ranks);
   add_common(*command, options->common);
   command->callback([&action, options] { action = [options] { return resume_command(*options); }; });
 }

@@ -1,9 +1,9 @@
-// monge translate: a map applied to an image, a folder, an archive or a table; the same kind comes out.
+// monge translate: applies a map to an image, a folder, an archive or a table; the output is of the same kind.
 #include <memory>
 
-#include "monge/cli/bare_checkpoint.h"
 #include "monge/cli/command.h"
 #include "monge/cli/job.h"
+#include "monge/cli/state_dict_options.h"
 #include "monge/core/error.h"
 #include "monge/model/broadcast_from_root.h"
 #include "monge/session/root_first.h"
@@ -16,10 +16,10 @@ struct TranslateCommand {
   Common common;
   std::string model, in, out;
   session::TranslateOptions translate;
-  RanksHere here;
+  LocalRanks local_ranks;
 };
 
-/// The end of the closing line, so that nothing is lost without a word.
+/// The end of the closing line, which reports replaced files.
 std::string replaced_words(int64_t count) {
   return count == 0 ? "" : text("; replaced ", count, count == 1 ? " file that was there" : " files that were there");
 }
@@ -36,7 +36,7 @@ nlohmann::ordered_json json_of(const TranslateCommand& command, const model::Mod
 }
 
 int translate_command(TranslateCommand command) {
-  if (const auto code = start_ranks(command.here)) return *code;
+  if (const auto code = start_ranks(command.local_ranks)) return *code;
   auto& group = join_job(command.common);
   const auto compute = compute_for(command.common, group);
   const auto hooks = hooks_for(command.common, group);
@@ -96,7 +96,7 @@ void add_translate(CLI::App& program, Action& action) {
                    "else 8; or as said")
       ->check(CLI::IsMember({"auto", "8", "16"}))
       ->capture_default_str();
-  add_bare_options(*command, options->translate.bare);
+  add_state_dict_options(*command, options->translate.state_dict);
   command->add_option(
       "--range", options->translate.range,
       "For vectors: LOW..HIGH, LOW.. or ..HIGH that outputs are clamped to [the recipe's output.range]");
@@ -106,7 +106,7 @@ void add_translate(CLI::App& program, Action& action) {
       ->check(CLI::Range(1, 256))
       ->needs(grid)
       ->capture_default_str();
-  add_ranks(*command, options->here);
+  add_ranks(*command, options->local_ranks);
   add_common(*command, options->common);
   command->callback([&action, options] { action = [options] { return translate_command(*options); }; });
 }

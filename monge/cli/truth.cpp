@@ -1,4 +1,4 @@
-// monge truth: trains on cases with a known answer and says how far from it a method ends.
+// monge truth: trains on cases with a known answer and prints how far from the answer a method ends.
 #include "monge/eval/truth.h"
 
 #include <algorithm>
@@ -39,7 +39,7 @@ class TruthProgress : public train::Observer {
     progress_ =
         std::make_unique<Progress>(std::cerr, progress_style(common_), label_, trainer.recipe().train.iterations);
   }
-  bool looks_at_nets(const train::Trainer&, int64_t) const override { return false; }
+  bool needs_nets(const train::Trainer&, int64_t) const override { return false; }
   void iteration_done(train::Trainer&, int64_t done, const solve::IterationMetrics&) override {
     progress_->update(done);
   }
@@ -58,11 +58,11 @@ struct Row {
   eval::TruthScore score;
 };
 
-/// What rows of one case are ranked by: the distance to the known map where there is one, else to the target.
+/// The value by which rows of one case are ranked: the distance to the known map if there is one, else to the target.
 /// A training that diverged is the worst.
 double rank(const Row& row) {
-  const double figure = std::isfinite(row.score.l2_uvp) ? row.score.l2_uvp : row.score.target_error;
-  return std::isfinite(figure) ? figure : std::numeric_limits<double>::infinity();
+  const double distance = std::isfinite(row.score.l2_uvp) ? row.score.l2_uvp : row.score.target_error;
+  return std::isfinite(distance) ? distance : std::numeric_limits<double>::infinity();
 }
 
 void print_header() {
@@ -72,16 +72,16 @@ void print_header() {
 }
 
 void print_row(const Row& row, const std::string& seed) {
-  const auto figure = [](double value, const char* format) {
+  const auto cell = [](double value, const char* format) {
     char out[32] = "-";
     if (std::isfinite(value)) std::snprintf(out, sizeof out, format, value);
     return std::string(out);
   };
   const auto& s = row.score;
   std::printf("%-20s %4lld %-7s %6s %11s %11s %11s %9s %8s %8s\n", row.name.c_str(), static_cast<long long>(row.dim),
-              row.method.c_str(), seed.c_str(), figure(s.cost_error, "%.5g").c_str(),
-              figure(s.target_error, "%.5g").c_str(), figure(s.target_floor, "%.5g").c_str(),
-              figure(s.l2_uvp, "%.4g").c_str(), figure(s.cosine, "%.4f").c_str(), figure(s.seconds, "%.1f").c_str());
+              row.method.c_str(), seed.c_str(), cell(s.cost_error, "%.5g").c_str(),
+              cell(s.target_error, "%.5g").c_str(), cell(s.target_floor, "%.5g").c_str(),
+              cell(s.l2_uvp, "%.4g").c_str(), cell(s.cosine, "%.4f").c_str(), cell(s.seconds, "%.1f").c_str());
   std::fflush(stdout);
 }
 
@@ -93,7 +93,7 @@ ordered_json json_of(const Row& row) {
   return out;
 }
 
-/// Median, best and worst of one case's seeds.
+/// Prints the best, median and worst of one case's seeds.
 void print_summary(std::vector<Row> rows, bool json) {
   std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return rank(a) < rank(b); });
   const std::pair<const char*, const Row*> parts[] = {
@@ -108,13 +108,13 @@ void print_summary(std::vector<Row> rows, bool json) {
   print_json(out);
 }
 
-/// CASE-METHOD-SEED.png and .svg: source, target, images, and segments from some points to each of their draws.
+/// Writes CASE-METHOD-SEED.png and .svg: source, target and outputs, and segments from some points to their outputs.
 void write_plots(const fs::path& folder, const Row& row, const eval::TruthResult& result) {
   if (result.x.size(1) != 2) return;
   constexpr int64_t from = 24;
-  const int64_t draws = result.y.size(1);
+  const int64_t samples_per_input = result.y.size(1);
   const auto ends = result.y.narrow(0, 0, from).flatten(0, 1);
-  const auto starts = result.x.narrow(0, 0, from).repeat_interleave(draws, 0);
+  const auto starts = result.x.narrow(0, 0, from).repeat_interleave(samples_per_input, 0);
   const run::Scatter scatter{.source = result.x,
                              .target = result.target,
                              .images = result.y.select(1, 0),
@@ -133,7 +133,7 @@ void print_score(const Row& row, const Common& common) {
   }
 }
 
-/// The cases that were asked for, each checked before the first training.
+/// The cases that the user named, or all. Each is checked before the first training.
 std::vector<eval::TruthCase> chosen_cases(const TruthCommand& command, const session::Compute& compute,
                                           const LogSink& log) {
   auto names = command.cases;
@@ -178,11 +178,8 @@ int truth_command(TruthCommand& command) {
         hooks.log(LogLevel::warning, "stopped; the training in hand is not shown");
         return kStopped;
       }
-      rows.push_back({.name = truth.name,
-                      .method = truth.recipe.method,
-                      .dim = truth.dim,
-                      .seed = seed,
-                      .score = result.score});
+      rows.push_back(
+          {.name = truth.name, .method = truth.recipe.method, .dim = truth.dim, .seed = seed, .score = result.score});
       print_score(rows.back(), command.common);
       if (!command.plots.empty() && result.x.defined()) write_plots(command.plots, rows.back(), result);
     }

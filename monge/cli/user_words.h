@@ -1,9 +1,9 @@
-// What the user of the program types for the options and functions that the library's messages name.
+// The flags and commands for the options and functions that the library's messages name.
 #pragma once
 
 namespace monge::cli {
 
-/// Installs the table. Called once, before anything else of the library.
+/// Installs the table. Call it once, before anything else of the library.
 void install_user_words();
 
 }  // namespace monge::cli

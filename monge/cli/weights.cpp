@@ -1,4 +1,4 @@
-// monge weights: lists, fetches and verifies the weight files of the nets that judge images.
+// monge weights: lists, fetches and verifies the weight files of the nets that evaluate images.
 #include "monge/eval/weights.h"
 
 #include <cstdio>
@@ -40,9 +40,9 @@ const char* word(FoundWeights::Status status) {
 }
 
 ordered_json json_of(const eval::Weights& weights, const FoundWeights& found, const char* state) {
-  const auto& form = found.form.file.empty() ? weights.forms[0] : found.form;
+  const auto& file = found.file.name.empty() ? weights.files[0] : found.file;
   ordered_json out{{"name", weights.name},       {"state", state},      {"path", nullptr},
-                   {"file", form.file},          {"bytes", form.bytes}, {"sha256", form.sha256},
+                   {"file", file.name},          {"bytes", file.bytes}, {"sha256", file.sha256},
                    {"licence", weights.licence}, {"url", weights.url},  {"purpose", weights.purpose},
                    {"needs", weights.needs}};
   if (!found.path.empty()) out["path"] = found.path.string();
@@ -55,17 +55,17 @@ int list(const WeightsCommand& command) {
   if (!command.common.json)
     std::printf("%-14s %-8s %9s  %-13s %-50s %s\n", "name", "state", "size", "licence", "for", "file");
   for (const auto& weights : eval::known_weights()) {
-    const auto found = look_for_weights(weights, folders);
+    const auto found = locate_weights(weights, folders);
     if (command.common.json) {
       print_json(json_of(weights, found, word(found.status)));
       continue;
     }
-    const auto& form = found.form.file.empty() ? weights.forms[0] : found.form;
+    const auto& file = found.file.name.empty() ? weights.files[0] : found.file;
     auto purpose = weights.purpose;
     for (const auto& need : weights.needs) purpose += ", with " + need;
     std::printf("%-14s %-8s %9s  %-13s %-50s %s\n", weights.name.c_str(), word(found.status),
-                size_text(form.bytes).c_str(), weights.licence.c_str(), purpose.c_str(),
-                found.path.empty() ? form.file.c_str() : found.path.c_str());
+                size_text(file.bytes).c_str(), weights.licence.c_str(), purpose.c_str(),
+                found.path.empty() ? file.name.c_str() : found.path.c_str());
   }
   if (command.common.json || command.common.quiet) return kDone;
   std::vector<std::string> places;
@@ -91,7 +91,7 @@ int fetch(const WeightsCommand& command) {
   const auto all = eval::weights_named(command.names);
   if (!command.url.empty() && !command.url.ends_with('/') && all.size() > 1) {
     std::string files;
-    for (const auto& weights : all) files += (files.empty() ? "" : ", ") + weights.forms[0].file;
+    for (const auto& weights : all) files += (files.empty() ? "" : ", ") + weights.files[0].name;
     throw InputError({.what = text("one address, but ", all.size(), " files (", files, ")"),
                       .where = "--url",
                       .value = fetch::without_credentials(command.url),
@@ -99,7 +99,7 @@ int fetch(const WeightsCommand& command) {
   }
   const auto log = log_sink(command.common);
   const auto folders = eval::weights_folders(command.folder);
-  // Who names a folder wants the file there, wherever else it may be.
+  // A user who names a folder wants the file there, even if another folder has it.
   const auto places = command.folder.empty() ? folders : std::vector{folders.front()};
   watch_signals();
   for (const auto& weights : all) {
@@ -111,7 +111,7 @@ int fetch(const WeightsCommand& command) {
       if (found.status == FoundWeights::damaged) {
         log(LogLevel::info, found.path.string() + " " + found.problem + "; it is fetched again");
       }
-      const auto& form = weights.forms[0];
+      const auto& file = weights.files[0];
       make_folder(folders.front());
       const auto got =
           fetch_weights(weights, folders.front(), command.url,
@@ -121,7 +121,7 @@ int fetch(const WeightsCommand& command) {
                                     " are kept, and the same command goes on from there"));
         return kStopped;
       }
-      found = {.status = FoundWeights::intact, .path = folders.front() / form.file, .form = form};
+      found = {.status = FoundWeights::intact, .path = folders.front() / file.name, .file = file};
       log(LogLevel::info, weights.name + ": fetched and verified, " + found.path.string());
     }
     if (command.common.json) print_json(json_of(weights, found, there ? "intact" : "fetched"));

@@ -5,10 +5,12 @@
 
 namespace monge {
 
-/// Those that the system lets it run on, unless set_usable_cores said less. At least 1.
+/// The number of cores that this process uses: set_usable_cores() sets it; by default it is what the system reports. At
+/// least 1.
 int64_t usable_cores();
 
-/// For processes that share a machine's cores with others of one job. 0: all again.
+/// Sets the number of cores for this process, where several processes of one job run on one machine. 0 restores the
+/// default.
 void set_usable_cores(int64_t cores);
 
 }  // namespace monge

@@ -17,7 +17,7 @@ std::string text(const Parts&... parts) {
   return out.str();
 }
 
-/// The parts of a complaint; empty ones are left out of the message.
+/// The parts of an error message. The message leaves out the empty ones.
 ///
 ///     what [where: value] (allowed: ...); fix
 struct Complaint {
@@ -28,8 +28,8 @@ struct Complaint {
   std::string fix = {};      ///< what to do, preferably a command or a key
 };
 
-/// The base of all errors of monge. Catch it to clean up or to report whatever happened; catch InputError to go on
-/// where one input of several cannot be used. The library never prints or exits.
+/// The base of all errors of monge. Catch it to clean up or to report any failure. Catch InputError to continue where
+/// one of several inputs cannot be used. The library never prints or exits.
 class Error : public std::runtime_error {
  public:
   const Complaint& complaint() const { return complaint_; }
@@ -42,13 +42,13 @@ class Error : public std::runtime_error {
   Complaint complaint_;
 };
 
-/// The user's input cannot be used: a file, an option, a value. The library throws this and nothing else for mistakes
-/// of its user (exit code 2).
+/// The user's input cannot be used: a file, an option, a value. The library throws this type, and no other, for
+/// mistakes of its user (exit code 2).
 ///
 ///     throw InputError({.what = "no such column", .where = path, .value = name, .allowed = "a, b", .fix = "..."});
 ///     throw InputError(text(path, ": no such column: ", name));
 ///
-/// The texts are taken by templates so that braces always mean a Complaint.
+/// The constructor for text is a template, so that braces always construct a Complaint.
 class InputError : public Error {
  public:
   template <std::convertible_to<std::string> Text>
@@ -56,7 +56,7 @@ class InputError : public Error {
   explicit InputError(const Complaint& complaint) : Error(complaint) {}
 };
 
-/// The system failed us: a full disk, a failed write. Not the user's mistake (exit code 1).
+/// The system failed: a full disk, a failed write. It is not the user's mistake (exit code 1).
 class SystemError : public Error {
  public:
   template <std::convertible_to<std::string> Text>
@@ -64,7 +64,7 @@ class SystemError : public Error {
   explicit SystemError(const Complaint& complaint) : Error(complaint) {}
 };
 
-/// The training left the finite numbers; names the step, which was not taken (exit code 4).
+/// A value of the training is not finite. The message names the step, which was not taken (exit code 4).
 class DivergedError : public Error {
  public:
   template <std::convertible_to<std::string> Text>
@@ -72,7 +72,7 @@ class DivergedError : public Error {
   explicit DivergedError(const Complaint& complaint) : Error(complaint) {}
 };
 
-/// The short form: throws InputError made from the further arguments unless `condition` holds.
+/// Throws an InputError that joins the further arguments, unless `condition` holds.
 template <class... Parts>
 void require(bool condition, const Parts&... parts) {
   if (!condition) throw InputError(text(parts...));

@@ -1,4 +1,4 @@
-// What a file is, whatever name it is reached by.
+// The identity of a file, whatever name it is reached by.
 #pragma once
 
 #include <sys/types.h>
@@ -9,10 +9,11 @@
 
 namespace monge {
 
-/// Device and inode: equal for two names of one file, be they hard links or lead there by symbolic links.
+/// Device and inode. Two names of one file have the same identity, whether they are hard links or symbolic links.
 using FileIdentity = std::pair<dev_t, ino_t>;
 
-/// Of the file or folder that the path leads to. @return nothing where it leads nowhere or cannot be looked at.
+/// The identity of the file or folder that the path leads to, through symbolic links.
+/// @return nothing where the path leads nowhere or its target cannot be examined.
 std::optional<FileIdentity> file_identity(const std::filesystem::path& path);
 
 }  // namespace monge

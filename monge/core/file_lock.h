@@ -8,33 +8,34 @@
 
 namespace monge {
 
-/// How FileLock takes its lock when another process holds it.
+/// What a lock operation does when another process holds the lock.
 enum class LockPolicy {
-  wait,  ///< until the other lets go
-  fail,  ///< gives up at once
+  wait,  ///< blocks until the other process releases it
+  fail,  ///< returns at once without the lock
 };
 
-/// Takes the lock of an open descriptor. @return false only when another process holds it and the policy is `fail`. A
-/// file system that knows no locks is no reason to stop: there the answer is true and nothing is locked.
+/// Takes the lock of an open descriptor.
+/// @return false only when another process holds it and the policy is `fail`. If the file system has no locks, the
+///     result is true and nothing is locked: a missing lock must not stop a job.
 bool try_lock(int fd, LockPolicy policy);
 
-/// Holds a file or a folder for one process. The system lets go when the object or the process ends, however it ends;
-/// the locked file stays. Movable.
+/// Locks a file or a folder for one process. The system releases the lock when the object or the process ends, however
+/// it ends. The locked file remains. Movable.
 class FileLock {
  public:
-  /// What the lock is held through.
+  /// The object that carries the lock.
   enum class On {
-    file,    ///< a file, which is made when it is missing
-    folder,  ///< an existing folder itself, so that no file of the lock stays behind
+    file,    ///< a file, which is created when it is missing
+    folder,  ///< an existing folder itself, so that no lock file remains
   };
 
   FileLock() = default;  ///< holds nothing
 
-  /// Waits for the lock. Where `path` cannot be opened, nothing is locked and is_open() is false.
+  /// Waits for the lock. If `path` cannot be opened, nothing is locked and is_open() is false.
   static FileLock wait(const std::filesystem::path& path, On on);
 
-  /// Takes the lock at once, or throws `busy` as InputError when another process holds it. Where `path` cannot be
-  /// opened, nothing is locked and is_open() is false; errno has the reason.
+  /// Takes the lock at once, or throws `busy` as InputError when another process holds it. If `path` cannot be opened,
+  /// nothing is locked, is_open() is false and errno has the reason.
   static FileLock take(const std::filesystem::path& path, On on, const Complaint& busy);
 
   bool is_open() const { return static_cast<bool>(fd_); }

@@ -1,4 +1,4 @@
-// Names that file systems take: at most 255 bytes.
+// File names that every file system accepts: at most 255 bytes.
 #pragma once
 
 #include <cstddef>
@@ -9,11 +9,11 @@ namespace monge {
 
 inline constexpr size_t kLongestFileName = 255;
 
-/// The first bytes of a name, at most `most`, that end with a whole character where the name is UTF-8.
+/// The first bytes of a name, at most `most`. If the name is UTF-8, the cut is between two characters.
 std::string_view shortened(std::string_view name, size_t most);
 
-/// Where a file or folder is made before it is published as `path`: `path`.part; where that name would be too long, its
-/// beginning, a hash of it and ".part".
+/// The temporary name of a file or folder before it is published as `path`: `path`.part. If that name would be too
+/// long, it is the beginning of the name, a hash of the name and ".part".
 std::filesystem::path part_path(const std::filesystem::path& path);
 
 }  // namespace monge

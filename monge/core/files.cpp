@@ -38,11 +38,11 @@ class Descriptor {
       bytes.remove_prefix(static_cast<size_t>(written));
     }
   }
-  /// @param too_large  told when there are more than `most` bytes; then nothing is read.
+  /// @param too_large  set if the file has more than `most` bytes; then nothing is read.
   std::string read(int64_t most, bool& too_large) {
     struct stat facts {};
     std::string out;
-    // A byte more than announced: the end is seen without growing.
+    // One byte more than the size, so that the read that reaches the end needs no larger buffer.
     const bool known = ::fstat(fd_.get(), &facts) == 0 && facts.st_size > 0;
     too_large = known && facts.st_size > most;
     if (too_large) return out;
@@ -53,16 +53,16 @@ class Descriptor {
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) fail("cannot read");
       have += static_cast<size_t>(count);
-      // A plain file that gave what it has is at its end: asking once more would say nothing new.
+      // A regular file is at its end when all its bytes were read; this saves one more call.
       const bool whole = S_ISREG(facts.st_mode) && have == static_cast<size_t>(facts.st_size) && have < out.size();
       if (count > 0 && !whole) continue;
       out.resize(have);
       return out;
     }
   }
-  void begin_sync() { ::sync_file_range(fd_.get(), 0, 0, SYNC_FILE_RANGE_WRITE); }  // a hint: a refusal is no loss
+  void begin_sync() { ::sync_file_range(fd_.get(), 0, 0, SYNC_FILE_RANGE_WRITE); }  // a hint; its failure does no harm
   void sync() {
-    // Some special files (pipes, /dev/null) cannot be synchronised; that is no loss.
+    // Some special files (pipes, /dev/null) cannot be synchronised; they need not be.
     if (::fsync(fd_.get()) != 0 && errno != EINVAL && errno != EROFS) fail("cannot flush to the disk");
   }
 
@@ -78,7 +78,7 @@ class Descriptor {
   UniqueFd fd_;
 };
 
-/// Makes the names in a folder durable; an empty path is the working folder.
+/// Makes the names in a folder durable. An empty path stands for the working folder.
 void sync_folder(const fs::path& folder) {
   Descriptor(folder.empty() ? fs::path(".") : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC).sync();
 }
@@ -94,7 +94,7 @@ std::string Files::read(const fs::path& path, int64_t most) const {
           text(path.string(), ": has more than ", most, " bytes, which is too much for what it should be"));
     return out;
   } catch (const SystemError&) {
-    // Only now, what the user can mend: each question is a call to the system, and folders hold many small files.
+    // Find the reason only after a failure: each check is a system call, and folders hold many small files.
     std::error_code ignored;
     const bool dangling = !fs::exists(path, ignored) && fs::is_symlink(fs::symlink_status(path, ignored));
     require(!dangling, path.string(), ": is a link to ", fs::read_symlink(path, ignored).string(),
@@ -161,7 +161,7 @@ PartFile::~PartFile() {
 
 void PartFile::append(std::string_view bytes) {
   open_->file.write(bytes);
-  // The disk begins now, so that publish(), which waits for it, waits less.
+  // Start the write-back now, so that publish() waits less for the disk.
   constexpr size_t kLarge = 1 << 20;
   if (bytes.size() >= kLarge) open_->file.begin_sync();
 }
@@ -187,9 +187,9 @@ std::string sixteen_digits(uint64_t value) {
 
 }  // namespace
 
-uint64_t content_number(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+uint64_t content_hash64(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
-std::string content_hash(std::string_view bytes) { return sixteen_digits(content_number(bytes)); }
+std::string content_hash(std::string_view bytes) { return sixteen_digits(content_hash64(bytes)); }
 
 struct ContentHash::State {
   XXH3_state_t xxh3;
@@ -207,8 +207,8 @@ void make_writable_folder(const fs::path& folder) {
   fs::create_directories(folder, failure);
   require(!failure, folder.string(), ": cannot create the folder: ", failure.message(),
           "; choose another output folder");
-  // access() alone says yes to root on a read-only mount; a real file tells.
-  // Of a name that nobody else has, and never through a link: what is there already is not ours.
+  // access() succeeds for the user root on a read-only mount, so this creates a real file. Its name is unique, and
+  // O_EXCL and O_NOFOLLOW keep it from touching a file or link that exists already.
   const auto probe = folder / (".monge-write-test-" + std::to_string(::getpid()) + "-" +
                                std::to_string(std::chrono::steady_clock::now().time_since_epoch().count()));
   try {

@@ -11,7 +11,7 @@ torch::Device ItemDraws::device() const {
   throw InputError("no stream to draw from");
 }
 
-/// Items [begin, begin + length) of the whole batch. @param sizes  of the result.
+/// Draws the items [begin, begin + length) of the whole batch. @param sizes  of the result.
 template <class Fill>
 torch::Tensor ItemDraws::filled(int64_t begin, int64_t length, at::IntArrayRef sizes, Fill&& fill) const {
   const auto options = torch::dtype(torch::kFloat32).device(device());

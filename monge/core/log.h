@@ -1,4 +1,4 @@
-// Where the library's messages go. The library writes no stream of its own: whoever starts it hands it a sink.
+// The sink of the library's messages. The library writes to no stream of its own; its caller provides the sink.
 #pragma once
 
 #include <functional>
@@ -8,8 +8,8 @@ namespace monge {
 
 enum class LogLevel { info, warning };
 
-/// Receives one line without a line feed. Called from the thread that works, of which there may be several at once
-/// (loaders); must not throw.
+/// Receives one line without a line feed. The thread that does the work calls it, and several threads may call it at
+/// once (loaders). It must not throw.
 using LogSink = std::function<void(LogLevel, const std::string&)>;
 
 /// A sink that drops everything.

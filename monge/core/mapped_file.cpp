@@ -29,7 +29,7 @@ MappedFile::MappedFile(std::filesystem::path path, Access access) : path_(std::m
   const auto size = plain ? static_cast<size_t>(facts.st_size) : 0;
   void* at = size > 0 ? ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0) : nullptr;
   const int reason = errno;
-  fd.reset();  // the mapping holds the file by itself
+  fd.reset();  // the mapping keeps the file open
   require(!known || !S_ISDIR(facts.st_mode), path_.string(), ": is a folder, a file was expected");
   require(plain, path_.string(), ": is no plain file, so it cannot be mapped");
   if (size == 0) return;
@@ -38,7 +38,8 @@ MappedFile::MappedFile(std::filesystem::path path, Access access) : path_(std::m
                        .where = path_.string(),
                        .fix = reason == ENOMEM ? "raise the limit of address space (ulimit -v)" : ""});
   }
-  ::madvise(at, size, access == Access::random ? MADV_RANDOM : MADV_SEQUENTIAL);  // advice: a refusal costs speed alone
+  ::madvise(at, size,
+            access == Access::random ? MADV_RANDOM : MADV_SEQUENTIAL);  // advice; without it only speed is lost
   bytes_ = {static_cast<const char*>(at), size};
 }
 

@@ -1,4 +1,4 @@
-// A file as memory: nothing is read before it is looked at, and what was looked at can be forgotten again.
+// A file mapped into memory: the system reads a page when it is first used and may drop it again.
 #pragma once
 
 #include <cstddef>
@@ -7,18 +7,18 @@
 
 namespace monge {
 
-/// The bytes of a whole file, mapped read-only. Costs address space alone until its pages are touched; clean pages are
-/// given back under pressure. Thread-safe. The file must not be cut short while it is mapped: touching what is gone
-/// ends the process.
+/// The bytes of a whole file, mapped read-only. It costs only address space until its pages are used, and the system
+/// reclaims clean pages under memory pressure. Thread-safe. Nobody may truncate the file while it is mapped: using
+/// bytes beyond the new end terminates the process.
 class MappedFile {
  public:
   enum class Access {
-    random,      ///< items in any order: no reading ahead
-    sequential,  ///< once, from the beginning to the end
+    random,      ///< items in any order; the system does not read ahead
+    sequential,  ///< one pass from the beginning to the end
   };
 
   /// @throws InputError naming the path when it is missing, a folder or unreadable; SystemError when it cannot be
-  /// mapped.
+  ///     mapped.
   explicit MappedFile(std::filesystem::path path, Access access = Access::random);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
@@ -26,7 +26,7 @@ class MappedFile {
 
   const std::filesystem::path& path() const { return path_; }
 
-  /// Valid as long as this object; empty for an empty file.
+  /// The bytes, valid as long as this object. Empty for an empty file.
   std::string_view bytes() const { return bytes_; }
 
  private:
@@ -34,8 +34,8 @@ class MappedFile {
   std::string_view bytes_;
 };
 
-/// Says that these bytes of a mapping will be looked at soon, so that the system reads them in one go and meanwhile.
-/// Advice alone: changes nothing that can be seen, and costs a call.
+/// Announces that these bytes of a mapping will be used soon, so that the system reads them in one request and in the
+/// background. It is advice only: it has no visible effect and costs one system call.
 void read_ahead(const void* at, size_t bytes);
 
 }  // namespace monge

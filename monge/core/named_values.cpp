@@ -22,9 +22,9 @@ struct Writer {
 
 }  // namespace
 
-std::string json_line(const NamedValues& record) {
+std::string json_line(const NamedValues& values) {
   std::string out = "{";
-  for (const auto& [name, value] : record) {
+  for (const auto& [name, value] : values) {
     if (out.size() > 1) out += ", ";
     out += json_quoted(name) + ": " + std::visit(Writer{}, value);
   }

@@ -1,4 +1,4 @@
-// Named values in an order, and their line of JSON: for programs that have no JSON library.
+// Ordered named values and their line of JSON, for programs that have no JSON library.
 #pragma once
 
 #include <cstddef>
@@ -13,9 +13,9 @@ namespace monge {
 using NamedValue = std::variant<std::nullptr_t, bool, int64_t, double, std::string>;
 using NamedValues = std::vector<std::pair<std::string, NamedValue>>;
 
-/// The record as one JSON object on one line, keys in their order. Numbers have as many digits as bring them back;
-/// those that are not finite become null, as null stands for the unknown. Bytes that are not UTF-8 become question
-/// marks.
-std::string json_line(const NamedValues& record);
+/// The values as one JSON object on one line, in their order. Numbers have as many digits as are needed to read back
+/// the same value. Numbers that are not finite become null, the value of the unknown. Bytes that are not UTF-8 become
+/// question marks.
+std::string json_line(const NamedValues& values);
 
 }  // namespace monge

@@ -16,16 +16,16 @@ std::string lower_extension(const std::filesystem::path& path) {
 
 namespace {
 
-/// How many bytes the character at the beginning of `bytes` has; 0 where it is not UTF-8.
+/// The number of bytes of the character at the beginning of `bytes`; 0 if it is not UTF-8.
 size_t character_length(std::string_view bytes) {
   const auto first = static_cast<unsigned char>(bytes[0]);
   if (first < 0x80) return 1;
-  // 0xc0 and 0xc1 would be overlong, above 0xf4 lies nothing.
+  // 0xc0 and 0xc1 would be overlong; bytes above 0xf4 begin no character.
   const size_t tail = first < 0xc2 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : first < 0xf5 ? 3 : 0;
   if (tail == 0 || bytes.size() - 1 < tail) return 0;
   const auto second = static_cast<unsigned char>(bytes[1]);
   const unsigned least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;  // no overlong forms
-  const unsigned most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;   // no surrogates, no more than U+10FFFF
+  const unsigned most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;   // no surrogates, nothing above U+10FFFF
   if (second < least || second > most) return 0;
   for (size_t t = 2; t <= tail; ++t) {
     if ((static_cast<unsigned char>(bytes[t]) & 0xc0) != 0x80) return 0;
@@ -33,7 +33,7 @@ size_t character_length(std::string_view bytes) {
   return tail + 1;
 }
 
-/// @param kept  control characters that pass.
+/// @param kept  control characters that remain.
 void append_printable(std::string& out, std::string_view bytes, std::string_view kept) {
   constexpr auto digits = "0123456789abcdef";
   for (size_t at = 0; at < bytes.size();) {

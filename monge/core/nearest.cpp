@@ -25,7 +25,7 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::string nearest(std::string_view name, const std::vector<std::string>& known) {
   std::string best;
-  size_t best_distance = name.size() / 3 + 2;  // further away it is another word, not a slip
+  size_t best_distance = name.size() / 3 + 2;  // at a larger distance it is another word, not a typing error
   for (const auto& candidate : known) {
     const size_t distance = edit_distance(name, candidate);
     if (distance < best_distance) {

@@ -7,13 +7,14 @@
 
 namespace monge {
 
-/// The entry of `known` with the smallest edit distance to `name`, or "" when none is within a third of its length + 1.
+/// The entry of `known` with the smallest edit distance to `name`, or "" when no distance is within a third of the
+/// name's length + 1.
 std::string nearest(std::string_view name, const std::vector<std::string>& known);
 
-/// How many of a list of complaints are shown.
+/// The number of complaints in a list that are shown.
 inline constexpr size_t kMostListed = 20;
 
-/// The first `most` of `lines`, each on a new line and indented, then "and N more" where there are `total` of them.
+/// The first `most` of `lines`, each indented on a line of its own, then "and N more" if `total` is larger.
 std::string listed(const std::vector<std::string>& lines, size_t total, size_t most = kMostListed);
 
 /// "a, b, c".

@@ -1,4 +1,4 @@
-// The options of one section, written as a list that reads like the page that is made from it:
+// The options of one section, written as a list that reads like the reference page made from it:
 //
 //     rows.add("lr_map", lr_map, "learning rate of the map").least(0).on_resume(OnResume::alters_updates);
 #pragma once
@@ -11,7 +11,7 @@
 
 namespace monge {
 
-/// The further properties of an option that was just added. Valid until the next one is added.
+/// Sets the further properties of the option that was just added. Valid until the next one is added.
 class OptionRow {
  public:
   explicit OptionRow(Option& option) : option_(option) {}
@@ -24,7 +24,7 @@ class OptionRow {
   OptionRow& most(double value) { return option_.most = value, *this; }
   OptionRow& range(double least, double most) { return option_.least = least, option_.most = most, *this; }
   OptionRow& above_zero() { return least(OptionTable::kAboveZero); }
-  /// What a change does to a run that has begun; without it the option has what OptionRows::on_resume says.
+  /// The effect of a change on a run that has begun. By default the option has the effect set by OptionRows::on_resume.
   OptionRow& on_resume(OnResume effect) { return option_.on_resume = effect, *this; }
 
  private:
@@ -34,17 +34,17 @@ class OptionRow {
 /// Collects the options of a section.
 class OptionRows {
  public:
-  /// @param section  put before the keys; empty: the top of the file.
+  /// @param section  the prefix of the keys; empty: the top of the file.
   explicit OptionRows(std::string section) : section_(std::move(section)) {}
 
-  /// What a change does on resume, of the options that are added from here on; at first they are fixed.
+  /// Sets the effect of a change on resume for the options that are added after this call. At first options are fixed.
   /// @param reason  why they are fixed, for the reference page.
   void on_resume(OnResume effect, std::string reason = {}) {
     on_resume_ = effect;
     reason_ = std::move(reason);
   }
 
-  /// @param field  outlives the table that the rows go into.
+  /// @param field  must outlive the table that the rows are added to.
   /// @param help   one sentence without a full stop.
   template <class Field>
   OptionRow add(const std::string& key, Field& field, std::string help) {

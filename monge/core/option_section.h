@@ -1,4 +1,4 @@
-// Sections of options that components bring, held by code that does not know the components.
+// Sections of options that components define, held by code that does not know the components.
 //
 // The options of a component are a plain struct with defaults:
 //
@@ -7,7 +7,7 @@
 //       static constexpr const char* kHelp = "Method weak: ...";   // one line without a full stop
 //       int64_t z = 4;
 //       void describe(OptionRows& rows);  // rows.add("z", z, "outputs drawn per input").least(1);
-//       void check() const;               // optional: throws Error for values that do not go together
+//       void check() const;               // optional: throws InputError for values that do not go together
 //     };
 #pragma once
 
@@ -23,7 +23,7 @@
 
 namespace monge {
 
-/// One section struct of any type, by value: a copy has its own struct.
+/// One section struct of any type, held by value: a copy has its own struct.
 class OptionSection {
  public:
   template <class Options>
@@ -39,14 +39,15 @@ class OptionSection {
   std::string name() const { return held_->name(); }
   std::string help() const { return held_->help(); }
 
-  /// The options, bound to the struct in this object: valid while it lives and is not assigned to. Moving keeps them.
+  /// The options, bound to the struct in this object. They are valid while this object lives and is not assigned to;
+  /// moving it keeps them valid.
   std::vector<Option> rows() {
     OptionRows rows(name());
     held_->describe(rows);
     return rows.take();
   }
 
-  /// @throws InputError for values that do not go together, where the struct says which.
+  /// Calls the struct's check(), if it has one. @throws InputError for values that do not go together.
   void check() const { held_->check(); }
 
   /// The struct, or null when it is of another type.
@@ -97,8 +98,8 @@ class OptionSections {
     sections_.push_back(std::move(section));
   }
 
-  /// The section struct of this type. @throws InputError when there is none: its component was registered after this
-  /// object was made.
+  /// The section struct of this type.
+  /// @throws InputError when there is none: its component was registered after this object was made.
   template <class Options>
   Options& get() {
     if (auto* options = find<Options>()) return *options;
@@ -109,7 +110,7 @@ class OptionSections {
     return const_cast<OptionSections*>(this)->get<Options>();
   }
 
-  /// The same, or null.
+  /// The section struct of this type, or null when there is none.
   template <class Options>
   Options* find() {
     for (auto& section : sections_) {
@@ -118,12 +119,12 @@ class OptionSections {
     return nullptr;
   }
 
-  /// Appends all to a table, which this object must outlive.
+  /// Appends all sections to a table. This object must outlive the table.
   void describe(OptionTable& table) {
     for (auto& section : sections_) table.add_section(section.name(), section.help(), section.rows());
   }
 
-  /// @throws InputError of the first section whose values do not go together.
+  /// @throws InputError for the first section whose values do not go together.
   void check() const {
     for (const auto& section : sections_) section.check();
   }
@@ -132,7 +133,7 @@ class OptionSections {
   std::vector<OptionSection> sections_;
 };
 
-/// Appends the section of a struct to a table, which the struct must outlive.
+/// Appends the section of a struct to a table. The struct must outlive the table.
 template <class Options>
 void describe(OptionTable& table, Options& options) {
   OptionRows rows(Options::kSection);

@@ -86,6 +86,32 @@ void check_range(const Option& option, double value, const std::string& where, c
   }
 }
 
+InputError wrong_type(const Option& option, const OptionValue& given, const std::string& where) {
+  return InputError({.what = option.key + " must be " + type_name(option.field),
+                     .where = where,
+                     .value = shown(given),
+                     .allowed = range_text(option)});
+}
+
+/// The value for a text option, checked against its choices.
+std::string checked_word(const Option& option, const OptionValue& value, const std::string& where) {
+  if (!std::holds_alternative<std::string>(value)) {
+    // A text option may hold a number (cost.scale = 0.001): keep the text of the number.
+    if (!option.choices.empty() || std::holds_alternative<bool>(value)) throw wrong_type(option, value, where);
+    return shown(value);
+  }
+  const auto& word = std::get<std::string>(value);
+  if (!option.choices.empty() &&
+      std::find(option.choices.begin(), option.choices.end(), word) == option.choices.end()) {
+    throw InputError({.what = "unknown " + option.key,
+                      .where = where,
+                      .value = toml_quoted(word),
+                      .allowed = join(option.choices),
+                      .fix = suggestion(word, option.choices)});
+  }
+  return word;
+}
+
 }  // namespace
 
 OptionTable::OptionTable(std::vector<std::pair<std::string, std::string>> sections, std::vector<Option> options)
@@ -110,44 +136,23 @@ const Option& OptionTable::at(const std::string& key, const std::string& where) 
 
 void OptionTable::set(const std::string& key, const OptionValue& value, const std::string& where) const {
   const Option& option = at(key, where);
-  const auto wrong_type = [&]() -> InputError {
-    return InputError({.what = key + " must be " + type_name(option.field),
-                       .where = where,
-                       .value = shown(value),
-                       .allowed = range_text(option)});
-  };
   if (auto* field = std::get_if<bool*>(&option.field)) {
-    if (!std::holds_alternative<bool>(value)) throw wrong_type();
+    if (!std::holds_alternative<bool>(value)) throw wrong_type(option, value, where);
     **field = std::get<bool>(value);
   } else if (auto* field = std::get_if<int64_t*>(&option.field)) {
     const auto* whole = std::get_if<int64_t>(&value);
-    if (!whole) throw wrong_type();
+    if (!whole) throw wrong_type(option, value, where);
     check_range(option, static_cast<double>(*whole), where, value);
     **field = *whole;
   } else if (auto* field = std::get_if<double*>(&option.field)) {
     const auto* whole = std::get_if<int64_t>(&value);
     const auto* real = std::get_if<double>(&value);
-    if (!whole && !real) throw wrong_type();
+    if (!whole && !real) throw wrong_type(option, value, where);
     const double given = whole ? static_cast<double>(*whole) : *real;
     check_range(option, given, where, value);
     **field = given;
   } else if (auto* field = std::get_if<std::string*>(&option.field)) {
-    if (!std::holds_alternative<std::string>(value)) {
-      // cost.scale = 0.001 is a number where words are usual; the text of a number is kept.
-      if (!option.choices.empty() || std::holds_alternative<bool>(value)) throw wrong_type();
-      **field = shown(value);
-      return;
-    }
-    const auto& word = std::get<std::string>(value);
-    if (!option.choices.empty() &&
-        std::find(option.choices.begin(), option.choices.end(), word) == option.choices.end()) {
-      throw InputError({.what = "unknown " + key,
-                        .where = where,
-                        .value = toml_quoted(word),
-                        .allowed = join(option.choices),
-                        .fix = suggestion(word, option.choices)});
-    }
-    **field = word;
+    **field = checked_word(option, value, where);
   } else if (auto* field = std::get_if<std::vector<double>*>(&option.field)) {
     std::vector<double> numbers;
     if (const auto* reals = std::get_if<std::vector<double>>(&value)) {
@@ -155,7 +160,7 @@ void OptionTable::set(const std::string& key, const OptionValue& value, const st
     } else if (const auto* wholes = std::get_if<std::vector<int64_t>>(&value)) {
       numbers.assign(wholes->begin(), wholes->end());
     } else {
-      throw wrong_type();
+      throw wrong_type(option, value, where);
     }
     for (const double entry : numbers) check_range(option, entry, where, value);
     **field = numbers;
@@ -164,7 +169,7 @@ void OptionTable::set(const std::string& key, const OptionValue& value, const st
     if (const auto* wholes = std::get_if<std::vector<int64_t>>(&value)) {
       numbers = *wholes;
     } else if (const auto* reals = std::get_if<std::vector<double>>(&value); !reals || !reals->empty()) {
-      throw wrong_type();  // an empty list has no type of its own
+      throw wrong_type(option, value, where);  // an empty list has no type of its own
     }
     for (const int64_t entry : numbers) check_range(option, static_cast<double>(entry), where, value);
     **field = numbers;
@@ -181,8 +186,8 @@ void OptionTable::assign(const std::string& assignment, const std::string& where
     set(key, value, where);
     return;
   }
-  set(key, (read ? read(value) : option_value(value)).value_or(value),
-      where);  // of a text the complaint tells the type and what is allowed
+  // What cannot be read is passed on as text, so that set() reports the expected type and range.
+  set(key, (read ? read(value) : option_value(value)).value_or(value), where);
 }
 
 std::string OptionTable::to_toml(const Option& option) {
@@ -209,7 +214,7 @@ std::string OptionTable::to_toml(bool commented) const {
 }
 
 std::string OptionTable::to_markdown() const {
-  const auto cell = [](const std::string& value) {  // a bar would end the cell
+  const auto cell = [](const std::string& value) {  // a vertical bar would end the cell
     std::string out;
     for (const char letter : value) out += letter == '|' ? "\\|" : std::string(1, letter);
     return out;

@@ -1,5 +1,5 @@
-// A table of options: one place for key, default, unit, range and help, from which the command line, the check of
-// unknown keys, the written recipe and the reference page are made.
+// A table of options. It is the only place for the key, default, unit, range and help of an option; the command line,
+// the check of unknown keys, the written recipe and the reference page are made from it.
 #pragma once
 
 #include <cstdint>
@@ -15,17 +15,17 @@ namespace monge {
 /// A pointer to the field that an option sets. The table does not own it: the options struct must outlive the table.
 using OptionField = std::variant<bool*, int64_t*, double*, std::string*, std::vector<double>*, std::vector<int64_t>*>;
 
-/// A value read from a recipe or a command line, before it is known which type the option wants.
+/// A value from a recipe or a command line, before it is matched with the type of the option.
 using OptionValue = std::variant<bool, int64_t, double, std::string, std::vector<double>, std::vector<int64_t>>;
 
-/// What a change of an option does to a run that has begun.
+/// The effect of a changed option on a run that has begun.
 enum class OnResume {
-  fixed,           ///< It may not change: the run would be of another problem, other nets or other data.
-  keeps_updates,   ///< Length, intervals, evaluation, loading: the updates stay exact.
-  alters_updates,  ///< Rates, their schedule, regularisers: from there on the run is another one.
+  fixed,           ///< The option may not change: problem, networks or data would be others.
+  keeps_updates,   ///< Length, intervals, evaluation, loading: the updates remain exactly the same.
+  alters_updates,  ///< Rates, their schedule, regularisers: later updates differ.
 };
 
-/// Reads what stands after the equals sign of an assignment; gives nothing where that is no value.
+/// Reads the text after the equals sign of an assignment. Returns nothing if it is no value.
 using ValueReader = std::function<std::optional<OptionValue>(const std::string& text)>;
 
 struct Option {
@@ -42,7 +42,7 @@ struct Option {
 
 class OptionTable {
  public:
-  /// As `least`: any positive number. Ranges are inclusive.
+  /// The value of `least` that admits any positive number: ranges are inclusive.
   static constexpr double kAboveZero = 1e-300;
 
   OptionTable() = default;
@@ -59,19 +59,19 @@ class OptionTable {
   /// @throws InputError  unknown key (with the nearest), wrong type, value out of range; each with what is allowed.
   void set(const std::string& key, const OptionValue& value, const std::string& where) const;
 
-  /// Sets from "section.key=value", the value as `read` reads it, by default option_value(); for a text option the
-  /// quotes may be left out.
+  /// Sets an option from "section.key=value". `read` reads the value; by default option_value() does. The quotes of a
+  /// text may be left out.
   /// @param where  for the message: "--set". @throws InputError as set(), or when there is no "=".
   void assign(const std::string& assignment, const std::string& where, const ValueReader& read = {}) const;
 
   /// The value of an option as TOML ("0.66", "\"weak\"", "[0.0, 0.9]").
-  /// @throws InputError naming the key, here and below, when its text is not UTF-8: TOML cannot hold it.
+  /// @throws InputError naming the key when its text is not UTF-8, which TOML cannot hold. So do the functions below.
   static std::string to_toml(const Option& option);
 
-  /// The whole table as TOML with its help as comments when `commented`.
+  /// The whole table as TOML. If `commented`, the help stands beside each key as a comment.
   std::string to_toml(bool commented) const;
 
-  /// A reference page: for each section a table of key, default, unit, range, what may change on resume, and help.
+  /// The reference page: for each section a table of key, default, unit, range, effect on resume, and help.
   std::string to_markdown() const;
 
   const std::vector<Option>& options() const { return options_; }

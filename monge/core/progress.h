@@ -1,4 +1,4 @@
-// One status line for long work, with the time left.
+// A status line for long work, with an estimate of the time left.
 #pragma once
 
 #include <chrono>
@@ -10,22 +10,22 @@
 
 namespace monge {
 
-/// Shows "label  120/3000  4 %  12 s left  suffix"; the time left from when it can be told (RemainingTime). On a
-/// terminal the line is redrawn in place, at most ten times a second; elsewhere a plain line is written every
-/// `plain_seconds`. Quiet shows nothing.
+/// Shows "label  120/3000  4 %  12 s left  suffix". The time left appears once it can be estimated (RemainingTime). On
+/// a terminal the line is redrawn in place, at most ten times a second. Elsewhere a plain line is written every
+/// `plain_seconds`. The style `quiet` shows nothing.
 class Progress {
  public:
   enum class Style { terminal, plain, quiet };
 
-  /// @param out   where to write; must outlive the object. Usually std::cerr.
-  /// @param total units of work, > 0. The first `done` may be any (a resumed run).
+  /// @param out    the stream to write to, usually std::cerr. It must outlive the object.
+  /// @param total  units of work, > 0. The first `done` may have any value (a resumed run).
   Progress(std::ostream& out, Style style, std::string label, int64_t total, double plain_seconds = 15);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
   void update(int64_t done, const std::string& suffix = {});
-  /// Ends the line, so that other text can follow; a later update starts a new one.
+  /// Ends the line, so that other text can follow. A later update starts a new line.
   void finish();
 
  private:

@@ -1,4 +1,4 @@
-// Text in the quotes of a shell, of TOML and of JSON.
+// Quotes text for a shell, for TOML and for JSON.
 #pragma once
 
 #include <string>
@@ -6,11 +6,11 @@
 
 namespace monge {
 
-/// `word` as a POSIX shell takes it for one argument: as it stands where it is plain, else in single quotes. Commands
-/// that messages suggest must work when they are pasted.
+/// `word` as one argument of a POSIX shell: unchanged if it is plain, else in single quotes. The commands that messages
+/// suggest must work when they are pasted.
 std::string shell_quoted(std::string_view word);
 
-/// A basic string of TOML. Its bytes must be UTF-8 for others to read it.
+/// A basic string of TOML. Other programs can read it only if its bytes are UTF-8.
 std::string toml_quoted(std::string_view value);
 
 /// A string of JSON. Bytes that are not UTF-8 become question marks.

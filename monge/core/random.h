@@ -8,11 +8,12 @@
 
 namespace monge {
 
-/// A 64-bit seed that differs for every (seed, purpose, step). FNV-1a over the name, mixed by SplitMix64's finaliser.
+/// A 64-bit seed for (seed, purpose, step): FNV-1a over the purpose, mixed by SplitMix64's finaliser. Different triples
+/// give different seeds.
 uint64_t stream_seed(uint64_t seed, std::string_view purpose, int64_t step);
 
-/// Gives generators by purpose and step. There is no state to save: two objects of one seed give the same draws, in any
-/// order, so an image drawn or a batch skipped changes no later sample.
+/// Gives generators by purpose and step. There is no state to save: two objects with one seed give the same draws, in
+/// any order. An additional image or a skipped batch changes no later sample.
 class RandomStreams {
  public:
   explicit RandomStreams(uint64_t seed, torch::Device device = torch::kCPU) : seed_(seed), device_(device) {}

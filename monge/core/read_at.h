@@ -1,4 +1,4 @@
-// A file that is read at any place.
+// Reads a file at any offset.
 #pragma once
 
 #include <cstdint>
@@ -8,15 +8,15 @@
 
 namespace monge {
 
-/// An open file; its bytes are copied when they are asked for. Unlike a mapping, a file that was cut short meanwhile or
-/// a disk that fails is an error and not the end of the process. Thread-safe.
+/// An open file whose bytes are copied on request. Unlike with a mapping, a file that was truncated meanwhile or a disk
+/// that fails causes an exception and does not terminate the process. Thread-safe.
 class ReadAt {
  public:
   /// @throws InputError when it cannot be opened; SystemError when the process has too many open files.
   explicit ReadAt(std::filesystem::path path);
 
-  /// Copies `bytes` bytes from `offset` on to `to`. @throws InputError when the file ends before; SystemError when
-  /// reading fails.
+  /// Copies `bytes` bytes, starting at `offset`, to `to`.
+  /// @throws InputError when the file is too short; SystemError when the read fails.
   void read(int64_t offset, void* to, int64_t bytes) const;
 
  private:

@@ -1,4 +1,4 @@
-// From a name to what makes it: methods, networks, schedules, toys. The only globals of the library.
+// Maps from names to components: methods, networks, schedules, toys. Registries are the only globals of the library.
 #pragma once
 
 #include <map>
@@ -11,26 +11,26 @@
 
 namespace monge {
 
-/// Maps names to entries (factories, functions, rows of what is known about a component).
+/// Maps names to entries (factories, functions, descriptions of components).
 ///
-/// The library fills its registries where they are defined. A program may add to them before it uses them; from then on
-/// they are read-only and safe to share between threads. Entries never move, so references to them stay valid.
+/// The library fills each registry where it is defined. A program may add entries before the first use; after that the
+/// registry is read-only, and threads may share it. Entries never move, so references to them remain valid.
 template <class Entry>
 class Registry {
  public:
-  /// @param kind  what the names stand for, as it should read in an error ("method").
+  /// @param kind  the kind of the entries, as error messages name it ("method").
   Registry(std::string kind, std::vector<std::pair<std::string, Entry>> entries) : kind_(std::move(kind)) {
     for (auto& [name, entry] : entries) add(name, std::move(entry));
   }
 
-  /// Adds an entry behind the others. @throws InputError when the name is taken or empty.
+  /// Adds an entry after the others. @throws InputError when the name is taken or empty.
   void add(const std::string& name, Entry entry) {
     require(!name.empty(), "a ", kind_, " needs a name");
     require(entries_.emplace(name, std::move(entry)).second, "there is a ", kind_, " \"", name, "\" already");
     ordered_.push_back(name);
   }
 
-  /// @throws InputError that lists the known names and suggests the nearest.
+  /// The entry of this name. @throws InputError that lists the known names and suggests the nearest one.
   const Entry& at(const std::string& name) const {
     const auto found = entries_.find(name);
     if (found == entries_.end()) {
@@ -44,14 +44,14 @@ class Registry {
 
   bool contains(const std::string& name) const { return entries_.count(name) > 0; }
 
-  /// Sorted.
+  /// The names in alphabetical order.
   std::vector<std::string> names() const {
     std::vector<std::string> out;
     for (const auto& entry : entries_) out.push_back(entry.first);
     return out;
   }
 
-  /// In the order in which they were added.
+  /// The names in the order in which they were added.
   const std::vector<std::string>& ordered() const { return ordered_; }
 
  private:

@@ -3,17 +3,17 @@
 namespace monge {
 namespace {
 
-constexpr int64_t kWarmUp = 2;         // nothing before this mark counts
-constexpr int64_t kLeastMarks = 3;     // behind it, unless they cover
-constexpr double kLongEnough = 5;      // seconds: of slow units each says enough
+constexpr int64_t kWarmUp = 2;         // marks before this one are ignored
+constexpr int64_t kLeastMarks = 3;     // after the warm-up, unless they span kLongEnough
+constexpr double kLongEnough = 5;      // seconds: slow units need fewer marks
 constexpr double kLeastSeconds = 1;    // since the start
-constexpr double kFinest = 1.0 / 256;  // of the time so far: marks that are closer than this are joined
+constexpr double kFinest = 1.0 / 256;  // as a fraction of the time so far: closer marks are merged
 
 }  // namespace
 
 void RemainingTime::add(double seconds, int64_t done) {
   if (++added_ < kWarmUp) return;
-  // The newest mark gives way to one that comes soon after it, so that their number is bounded.
+  // A mark that follows soon replaces the newest one, so that the number of marks is bounded.
   const size_t kept = marks_.size();
   if (kept > 1 && added_ > kWarmUp + kLeastMarks &&
       marks_[kept - 1].seconds - marks_[kept - 2].seconds < kFinest * seconds)

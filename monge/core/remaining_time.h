@@ -1,4 +1,4 @@
-// How long work of equal units will still take.
+// Estimates how long work of equal units will still take.
 #pragma once
 
 #include <cstdint>
@@ -7,23 +7,23 @@
 
 namespace monge {
 
-/// Estimates the remaining time by the pace of the later half of the time so far:
+/// Estimates the remaining time from the rate in the later half of the time so far:
 ///
 ///     left = (total - done) (t_now - t_mark) / (done_now - done_mark),   t_mark the last mark with t_mark <= t_now / 2
 ///
-/// The first units warm up (memory is taken, caches are filled, GPU kernels are chosen and recorded), so nothing before
-/// the second mark counts, and the later half forgets what was slow at the start or while another program ran. Takes
-/// times as arguments and reads no clock.
+/// The first units warm up (memory is allocated, caches fill, GPU kernels are selected and recorded), so the estimate
+/// ignores everything before the second mark. The later half forgets slow periods at the start or while another program
+/// ran. The class takes times as arguments and reads no clock.
 class RemainingTime {
  public:
   /// @param total  units of the whole work.
   explicit RemainingTime(int64_t total) : total_(total) {}
 
-  /// A mark: `done` units were done `seconds` after the start. Neither argument ever falls.
+  /// Adds a mark: `done` units were done `seconds` after the start. Neither argument may decrease.
   void add(double seconds, int64_t done);
 
-  /// Seconds. None in the first second, before five marks have come (or three that are far apart), where nothing was
-  /// done since the mark that counts, and where nothing is left.
+  /// The remaining time in seconds. There is no estimate in the first second, before the fifth mark (before the third
+  /// one if they are far apart), if nothing was done since the reference mark, and if no work is left.
   std::optional<double> seconds() const;
 
  private:
@@ -34,7 +34,7 @@ class RemainingTime {
 
   int64_t total_;
   int64_t added_ = 0;
-  std::deque<Mark> marks_;  ///< the first is the one that counts, the last the newest
+  std::deque<Mark> marks_;  ///< the first is the reference, the last the newest
 };
 
 }  // namespace monge

@@ -1,4 +1,4 @@
-// The one owner of a file descriptor.
+// The owner of a file descriptor.
 #pragma once
 
 #include <unistd.h>
@@ -8,9 +8,9 @@
 
 namespace monge {
 
-/// Owns a file descriptor and closes it when it is destroyed; movable, not copyable. A negative number is no descriptor
-/// (what open() and socket() return when they fail). Closing leaves errno as it was, so that the reason of a failure
-/// survives the cleaning up. Not thread-safe: whoever shares one between threads must lock.
+/// Owns a file descriptor and closes it on destruction. Movable, not copyable. A negative number is no descriptor
+/// (open() and socket() return one when they fail). Closing preserves errno, so the reason of a failure survives the
+/// cleanup. Not thread-safe: threads that share one must lock.
 class UniqueFd {
  public:
   UniqueFd() = default;
@@ -28,10 +28,10 @@ class UniqueFd {
   int get() const noexcept { return fd_; }
   explicit operator bool() const noexcept { return fd_ >= 0; }
 
-  /// Gives up the ownership: the caller closes the descriptor that is returned.
+  /// Gives up ownership: the caller closes the returned descriptor.
   [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
 
-  /// Closes the descriptor, if there is one, and owns `fd` instead.
+  /// Closes the current descriptor, if any, and takes ownership of `fd`.
   void reset(int fd = -1) noexcept {
     const int old = std::exchange(fd_, fd);
     if (old < 0) return;

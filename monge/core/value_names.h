@@ -13,14 +13,14 @@
 
 namespace monge {
 
-/// A small table between names and values, both without repetition. The choices of an option and the checks of its
-/// value are made from the same table.
+/// A small table of names and values, both unique. The choices of an option and the check of its value are made from
+/// one table.
 template <class Value>
 class ValueNames {
  public:
   ValueNames(std::initializer_list<std::pair<std::string, Value>> entries) : entries_(entries) {}
 
-  /// Nothing for a name that is not in the table.
+  /// The value of this name; nothing if the table has no such name.
   std::optional<Value> find(std::string_view name) const {
     for (const auto& [key, value] : entries_) {
       if (key == name) return value;
@@ -28,6 +28,7 @@ class ValueNames {
     return {};
   }
 
+  /// The value of this name.
   /// @param where  the option, for the message.
   /// @throws InputError: "on_error: got "x" (allowed: fail, skip)".
   Value at(const std::string& name, const std::string& where) const {
@@ -44,7 +45,7 @@ class ValueNames {
     throw InputError("a value without a name");  // a table lacks a value of its enum
   }
 
-  /// In the order of the table.
+  /// The names in the order of the table.
   std::vector<std::string> names() const {
     std::vector<std::string> out;
     for (const auto& entry : entries_) out.push_back(entry.first);

@@ -13,8 +13,8 @@ struct ValueRange {
   bool operator==(const ValueRange&) const = default;
 };
 
-/// Reads "LOW..HIGH", where one of the two may be left out.
-/// @param key  that holds the text, for messages. @throws InputError for another text, or LOW above HIGH.
+/// Reads "LOW..HIGH". One of the two may be left out.
+/// @param key  the key of the text, for messages. @throws InputError for any other text, or if LOW is above HIGH.
 ValueRange parse_value_range(const std::string& text, const std::string& key);
 
 }  // namespace monge

@@ -1,4 +1,4 @@
-// How a table or an array is named: "FILE.csv?columns=a,b,d-f&index=cell", "npz:FILE.npz?key=NAME".
+// The names of tables and arrays: "FILE.csv?columns=a,b,d-f&index=cell", "npz:FILE.npz?key=NAME".
 #pragma once
 
 #include <filesystem>
@@ -9,36 +9,36 @@
 
 namespace monge::data {
 
-/// What the name of a file says of its kind, in either case: ".npy" or ".npz"; ".csv" for .csv, .tsv and .txt, also
-/// with .gz behind; else "". The name may have a '?' and what follows it behind its extension.
+/// The kind of a file by its name, in either case: ".npy" or ".npz"; ".csv" for .csv, .tsv and .txt, also with .gz
+/// behind; else "". A '?' and parameters may follow the extension.
 std::string array_extension(const std::filesystem::path& path);
 
-/// Whether there is such an extension.
+/// Whether array_extension(path) is not "".
 bool has_array_extension(const std::filesystem::path& path);
 
-/// What "missing=" of a path may say of rows with missing values: refuse, drop.
+/// The values of "missing=" in a path, which say what happens to rows with missing values: refuse, drop.
 const ValueNames<io::TextTableOptions::Missing>& missing_names();
 
 struct ArrayPath {
   std::filesystem::path file;
-  std::string key = {};             ///< of a .npz; empty: its only array
-  io::TextTableOptions table = {};  ///< of .npy and .npz `columns` alone has a meaning
+  std::string key = {};             ///< the array of a .npz; empty: its only one
+  io::TextTableOptions table = {};  ///< for .npy and .npz, only `columns` has a meaning
 };
 
-/// A path taken apart. The parameters:
+/// Parses a path. The parameters are:
 ///
-///     columns=a,b,d-f         of all: which columns, by names or numbers from 0, in this order (io::choose_columns)
-///     key=NAME                of .npz: which array
-///     index=NAME|none         of text: the column that names the rows (io::find_column)
-///     header=yes|no           of text: whether the first row holds names
-///     missing=drop            of text: leaves out rows with a missing value in a chosen column
-///     separator=comma|semicolon|tab|bar|blank and decimal=point|comma of text
+///     columns=a,b,d-f         any kind: which columns, by names or numbers from 0, in this order (io::choose_columns)
+///     key=NAME                .npz: which array
+///     index=NAME|none         text: the column that names the rows (io::find_column)
+///     header=yes|no           text: whether the first row holds names
+///     missing=drop            text: leaves out rows with a missing value in a chosen column
+///     separator=comma|semicolon|tab|bar|blank
+///     decimal=point|comma     text
 ///
-/// A path that is there as it stands is a file without parameters, whatever it holds; and so is one whose part before
+/// A path that exists as it is written is a file without parameters, whatever it holds. So is a path whose part before
 /// each '?' has no extension of an array.
-/// @throws InputError showing the line: an npz: without a file or with another kind of file, a parameter that the kind
-/// of file does
-///         not know, a value that is not allowed.
+/// @throws InputError showing the line: an npz: without a file or with another kind of file, a parameter that does not
+///     exist for the kind of file, a value that is not allowed.
 ArrayPath array_path(const std::string& line);
 
 }  // namespace monge::data

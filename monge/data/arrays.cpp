@@ -21,14 +21,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// "row 3, column 2 (counted from 0)", and the column's name where there is one.
+/// "row 3, column 2 (counted from 0)", and the column's name if it has one.
 std::string place_of(torch::IntArrayRef shape, int64_t flat, const io::TableNames& names) {
   auto out = place_in(shape, flat);
   if (!names.columns.empty()) out += ", column " + shown(names.columns[static_cast<size_t>(flat % shape.back())]);
   return out;
 }
 
-/// @param given  float64, or float32 where that is the type of the file.
+/// @param given  float64, or float32 if that is the type of the file.
 void check_finite(const std::string& name, const torch::Tensor& given, const torch::Tensor& floats,
                   const io::TableNames& names) {
   const auto bad = floats.isfinite().logical_not();
@@ -43,15 +43,15 @@ void check_finite(const std::string& name, const torch::Tensor& given, const tor
                     .fix = "drop or fill these rows first"});
 }
 
-/// Which whole numbers become others as Float, in a sentence; empty where none do.
+/// A sentence about the whole numbers that Float rounds; empty if there are none.
 template <class Float, class Whole>
 std::string rounded_values(const torch::Tensor& array, const char* type) {
-  // Beyond the digits of Float; those that are multiples of a power of two are kept all the same.
+  // Numbers beyond this limit may exceed the digits of Float. Multiples of a large enough power of two are still exact.
   const auto* value = array.const_data_ptr<Whole>();
   int64_t count = 0, first = 0;
   for (int64_t i = 0; i < array.numel(); ++i) {
     const auto rounded = static_cast<Float>(value[i]);
-    // As long double, which holds every whole number of 64 bits.
+    // Compared as long double, which holds every whole number of 64 bits.
     if (static_cast<long double>(rounded) == static_cast<long double>(value[i])) continue;
     if (count++ == 0) first = i;
   }
@@ -90,7 +90,7 @@ void tell_what_is_lost(const std::string& name, const torch::Tensor& array, cons
   }
 }
 
-/// Whether the array can be a source at all: rank, extents, type.
+/// Checks that the array can be a source at all: rank, extents, type.
 void check_kind(const std::string& name, const torch::Tensor& array) {
   require(!array.is_complex(), name,
           ": the values are complex numbers; real vectors [N, D] or images [N, C, H, W] are needed");
@@ -105,9 +105,9 @@ void check_kind(const std::string& name, const torch::Tensor& array) {
           ": images must be uint8 in 0..255 or floats in [-1, 1], got ", io::type_name(array.scalar_type()));
 }
 
-/// Whether float images are in [-1, 1].
+/// Checks that float images are in [-1, 1].
 void check_range(const std::string& name, const torch::Tensor& floats) {
-  // Unclamped outputs of a map go a little beyond 1; bytes stored as floats go far beyond.
+  // Unclamped outputs of a map exceed 1 slightly; bytes stored as floats exceed it by far.
   constexpr double kFarOutside = 4;
   const double largest = floats.abs().max().item<double>();
   require(largest <= kFarOutside, name, ": float images must be in [-1, 1], got a value of magnitude ", largest,
@@ -118,14 +118,14 @@ void check_range(const std::string& name, const torch::Tensor& floats) {
       "scale by 2 v - 1");
 }
 
-/// A file of which only what is drawn is read.
+/// A source that reads from the file only what is drawn.
 std::shared_ptr<const Source> mapped_source(const std::string& name, const torch::Tensor& array) {
   check_kind(name, array);
   auto source = std::make_shared<RowSource>(name, array);
   if (array.dim() == 4 && array.is_floating_point()) {
     constexpr int64_t kSeen = 64;
     const int64_t count = std::min(kSeen, array.size(0));
-    std::vector<int64_t> spread;  // evenly: arrays are often in an order
+    std::vector<int64_t> spread;  // evenly spaced, because arrays are often sorted
     for (int64_t i = 0; i < count; ++i) spread.push_back(i * (array.size(0) / count));
     check_range(name, source->items(spread));
   }
@@ -145,7 +145,7 @@ torch::Tensor chosen(const torch::Tensor& array, const std::string& columns, con
   if (columns.empty()) return array;
   require(array.dim() == 2, name, ": columns are chosen of tables [N, D], got the shape ", array.sizes());
   const auto numbers = io::choose_columns(columns, {}, array.size(1), name);
-  // As float64, for the types that have few operators.
+  // These types have few operators, so they are converted to float64.
   const bool few = array.scalar_type() == torch::kUInt16 || array.scalar_type() == torch::kUInt32 ||
                    array.scalar_type() == torch::kUInt64;
   return (few ? array.to(torch::kFloat64) : array).index_select(1, torch::tensor(numbers, torch::kInt64));
@@ -156,7 +156,7 @@ std::shared_ptr<const Source> source_of(const std::string& name, io::Table table
   check_kind(name, array);
   const bool images = array.dim() == 4;
   if (images && array.scalar_type() == torch::kUInt8) return std::make_shared<TensorSource>(name, array);
-  TableFacts facts{
+  TableMetadata facts{
       .exact = {}, .names = std::move(table.names), .reading = std::move(table.reading), .type = torch::kFloat32};
   const auto floats = array.to(torch::kFloat32);
   const bool narrow = array.element_size() <= 2 || array.scalar_type() == torch::kFloat32;
@@ -212,8 +212,8 @@ std::shared_ptr<const Source> open_array(const std::string& line, const LogSink&
 
 namespace {
 
-/// What array_extension says of the file that `path` names; "" where it is not there. What a path is goes before what
-/// it is called: a folder "my.csv" is one of images, whatever is chosen of it.
+/// array_extension of the file that `path` names; "" if it does not exist. The type of a path takes precedence over its
+/// name: a folder "my.csv" is a folder of images, whatever parameters follow.
 std::string kind_of_file(const std::string& path) {
   std::error_code ignored;
   const auto is_folder = [&](const fs::path& it) { return fs::is_directory(it, ignored); };

@@ -10,13 +10,13 @@
 namespace monge::data {
 namespace {
 
-/// i reflected into [0, size) where it lies less than size beyond an end.
+/// Reflects i into [0, size). i must lie less than size beyond an end.
 int64_t reflected(int64_t i, int64_t size) {
   const int64_t inside = std::abs(i);
   return inside < size ? inside : 2 * (size - 1) - inside;
 }
 
-/// The rows, or columns, of the input that the output's come from.
+/// Computes for each output row (or column) the input row that it is copied from.
 void places(int64_t size, int64_t shift, bool mirrored, std::vector<int64_t>& out) {
   out.resize(static_cast<size_t>(size));
   for (int64_t i = 0; i < size; ++i) {
@@ -48,7 +48,7 @@ void augment_on_cpu(const torch::Tensor& in, torch::Tensor& out, const Augmentat
   }
 }
 
-/// The same by one index; `at` is [B, H] or [B, W].
+/// The same with index tensors, for GPUs; `at` is [B, H] or [B, W].
 torch::Tensor augment_by_index(const torch::Tensor& in, const Augmentation& augmentation) {
   const auto device = in.device();
   const int64_t count = in.size(0);

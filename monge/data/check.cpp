@@ -36,17 +36,45 @@ bool is_near_empty(const torch::Tensor& image_HWC) {
   return true;
 }
 
-/// What is kept of an image.
-struct Facts {
+/// What is kept of each image.
+struct ImageFacts {
   uint64_t content = 0;
   int32_t width = 0, height = 0;
   int8_t channels = 0;
-  bool near_empty = false, seen = false;
+  bool near_empty = false, decoded = false;
   io::ImageNotes notes;
 };
 
+/// Decodes image i. @param length  the size of its file, also when it cannot be decoded.
+/// @throws InputError naming the image.
+void decode_to_check(const ImageCollection& images, int64_t i, std::string& buffer, ImageFacts& out, int64_t& length) {
+  const auto bytes = images.bytes(i, buffer);
+  length = static_cast<int64_t>(bytes.size());
+  out.content = images.pixel_size() ? images.content(i) : content_hash64(bytes);
+  const auto image = images.decode(i, bytes, {}, out.notes);
+  out.decoded = true;
+  out.height = static_cast<int32_t>(image.size(0));
+  out.width = static_cast<int32_t>(image.size(1));
+  out.channels = static_cast<int8_t>(image.size(2));
+  out.near_empty = is_near_empty(image);
+}
+
+/// Adds a decoded image to the report.
+void add_image(const std::string& name, const ImageFacts& facts, ImageReport& out) {
+  ++out.widths[facts.width];
+  ++out.heights[facts.height];
+  ++out.channels[facts.channels];
+  if (facts.near_empty) out.near_empty.push_back(name);
+  out.notes.add(facts.notes);
+  if (facts.notes.conversion != io::Conversion::none) out.converted.emplace_back(name, facts.notes.conversion);
+  if (facts.notes.orientation != 1) out.oriented.emplace_back(name, facts.notes.orientation);
+  if (facts.notes.without_end) out.without_end.push_back(name);
+  if (facts.notes.more_pages) out.several_pages.push_back(name);
+}
+
 /// The content hashes of a set, and the first image with each.
-std::unordered_map<uint64_t, int64_t> contents_of(const ImageCollection& images, const std::function<void()>& tell,
+std::unordered_map<uint64_t, int64_t> contents_of(const ImageCollection& images,
+                                                  const std::function<void()>& add_progress,
                                                   const std::atomic<bool>& stop, std::vector<std::string>& faults) {
   faults.resize(static_cast<size_t>(images.size()));
   std::vector<uint64_t> content(static_cast<size_t>(images.size()));
@@ -60,7 +88,7 @@ std::unordered_map<uint64_t, int64_t> contents_of(const ImageCollection& images,
         faults[static_cast<size_t>(i)] = error.what();
       }
       const std::lock_guard lock(guard);
-      tell();
+      add_progress();
     };
   });
   std::unordered_map<uint64_t, int64_t> out;
@@ -83,38 +111,29 @@ ImageReport check_images(const fs::path& path, const fs::path& against, const Lo
   out.against = others ? others->size() : 0;
   const int64_t total = out.images + out.against;
   int64_t done = 0;
-  const auto tell = [&] {
+  const auto add_progress = [&] {
     if (progress) progress(++done, total);
   };
 
-  std::vector<Facts> facts(static_cast<size_t>(out.images));
+  std::vector<ImageFacts> facts(static_cast<size_t>(out.images));
   std::vector<std::string> faults(static_cast<size_t>(out.images));
   std::mutex guard;
   for_each_parallel(out.images, [&] {
     return [&, buffer = std::string()](int64_t i) mutable {
       if (stop) return;
-      auto& f = facts[static_cast<size_t>(i)];
       int64_t length = 0;
       try {
-        const auto bytes = images->bytes(i, buffer);
-        length = static_cast<int64_t>(bytes.size());
-        f.content = images->pixel_size() ? images->content(i) : content_number(bytes);
-        const auto image = images->decode(i, bytes, {}, f.notes);
-        f.seen = true;
-        f.height = static_cast<int32_t>(image.size(0));
-        f.width = static_cast<int32_t>(image.size(1));
-        f.channels = static_cast<int8_t>(image.size(2));
-        f.near_empty = is_near_empty(image);
+        decode_to_check(*images, i, buffer, facts[static_cast<size_t>(i)], length);
       } catch (const InputError& error) {
         faults[static_cast<size_t>(i)] = error.what();
       }
       const std::lock_guard lock(guard);
       out.bytes += length;
-      tell();
+      add_progress();
     };
   });
   std::unordered_map<uint64_t, int64_t> theirs;
-  if (others) theirs = contents_of(*others, tell, stop, out.unread);
+  if (others) theirs = contents_of(*others, add_progress, stop, out.unread);
   if (is_packed_set(path) && !stop) out.damaged = verify_packed_set(path, progress, stop);
   out.complete = !stop;
   if (stop) return out;
@@ -122,23 +141,16 @@ ImageReport check_images(const fs::path& path, const fs::path& against, const Lo
   std::unordered_map<uint64_t, int64_t> first;
   for (int64_t i = 0; i < out.images; ++i) {
     const auto& f = facts[static_cast<size_t>(i)];
-    if (!f.seen) {
+    if (!f.decoded) {
       out.corrupt.push_back(faults[static_cast<size_t>(i)]);
-      continue;  // files that are all cut to nothing are no duplicates of each other
+      continue;  // files truncated to nothing are not duplicates of each other
     }
-    ++out.widths[f.width];
-    ++out.heights[f.height];
-    ++out.channels[f.channels];
-    if (f.near_empty) out.near_empty.push_back(images->name(i));
-    out.notes.add(f.notes);
-    if (f.notes.conversion != io::Conversion::none) out.converted.emplace_back(images->name(i), f.notes.conversion);
-    if (f.notes.orientation != 1) out.oriented.emplace_back(images->name(i), f.notes.orientation);
-    if (f.notes.without_end) out.without_end.push_back(images->name(i));
-    if (f.notes.more_pages) out.several_pages.push_back(images->name(i));
+    const auto name = images->name(i);
+    add_image(name, f, out);
     const auto [found, fresh] = first.emplace(f.content, i);
-    if (!fresh) out.duplicates.emplace_back(images->name(i), images->name(found->second));
+    if (!fresh) out.duplicates.emplace_back(name, images->name(found->second));
     if (const auto leak = theirs.find(f.content); leak != theirs.end())
-      out.leaked.emplace_back(images->name(i), others->name(leak->second));
+      out.leaked.emplace_back(name, others->name(leak->second));
   }
   return out;
 }

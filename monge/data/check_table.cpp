@@ -17,11 +17,12 @@
 namespace monge::data {
 namespace {
 
-constexpr int64_t kEntries = int64_t{1} << 22;  // values that are converted to float64 at once, at least one row
-constexpr int64_t kSample =
-    16384;  // rows, evenly spread, by which offsets beyond float32 are found; fewer of long ones
+/// Values that are converted to float64 at once; at least one row.
+constexpr int64_t kEntries = int64_t{1} << 22;
+/// Rows, evenly spaced, in which columns beyond float32 are searched; fewer if rows are long.
+constexpr int64_t kSample = 16384;
 
-/// At most `rows` of so many columns, within kEntries.
+/// At most `rows`, limited so that rows of so many columns stay within kEntries.
 int64_t within_entries(int64_t rows, int64_t columns) { return std::clamp<int64_t>(kEntries / columns, 1, rows); }
 
 io::Table read_rows(const std::string& line) {
@@ -33,10 +34,10 @@ io::Table read_rows(const std::string& line) {
   return out;
 }
 
-/// Calls action(number, row) for every row in float64, by blocks. @return false when it was stopped.
+/// Calls action(number, row) for every row in float64, block by block. @return false when it was stopped.
 template <class Action>
-bool for_each_row(const torch::Tensor& rows_ND, const std::function<void(int64_t)>& tell, const std::atomic<bool>& stop,
-                  const Action& action) {
+bool for_each_row(const torch::Tensor& rows_ND, const std::function<void(int64_t)>& add_progress,
+                  const std::atomic<bool>& stop, const Action& action) {
   const int64_t length = within_entries(4096, rows_ND.size(1));
   for (int64_t begin = 0; begin < rows_ND.size(0); begin += length) {
     if (stop) return false;
@@ -44,12 +45,12 @@ bool for_each_row(const torch::Tensor& rows_ND, const std::function<void(int64_t
         rows_ND.narrow(0, begin, std::min(length, rows_ND.size(0) - begin)).to(torch::kFloat64).contiguous();
     const auto* row = block.const_data_ptr<double>();
     for (int64_t i = 0; i < block.size(0); ++i, row += block.size(1)) action(begin + i, row);
-    tell(block.size(0));
+    add_progress(block.size(0));
   }
   return true;
 }
 
-/// A hash of the values at `order`; 0 and -0 are one value, and so are all NaN.
+/// Hashes the values at `order`. 0 and -0 have the same hash, and so have all NaN.
 class RowHash {
  public:
   explicit RowHash(std::vector<int64_t> order) : order_(std::move(order)), values_(order_.size()) {}
@@ -59,7 +60,7 @@ class RowHash {
       const double value = row[order_[i]];
       values_[i] = std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value + 0.0;
     }
-    return content_number({reinterpret_cast<const char*>(values_.data()), values_.size() * sizeof(double)});
+    return content_hash64({reinterpret_cast<const char*>(values_.data()), values_.size() * sizeof(double)});
   }
 
  private:
@@ -67,11 +68,11 @@ class RowHash {
   std::vector<double> values_;
 };
 
-/// Mean and variance of values as they come (Welford).
+/// Mean and variance, updated value by value (Welford).
 struct ColumnMoments {
   int64_t count = 0;
   double mean = 0;
-  long double squares = 0;  // whose exponents also hold the square of 1e-300
+  long double squares = 0;  // its exponents also hold the square of 1e-300
   void add(double value) {
     const double before = value - mean;
     mean += before / static_cast<double>(++count);
@@ -79,7 +80,52 @@ struct ColumnMoments {
   }
 };
 
-/// Where the columns of `own` are in `other`.
+/// Gathers the reports on the columns, row by row.
+class ColumnReporter {
+ public:
+  /// @param columns  must outlive this.
+  explicit ColumnReporter(std::vector<ColumnReport>& columns)
+      : columns_(columns), moments_(columns.size()), extremes_(columns.size()) {}
+
+  /// @return whether all values of the row are finite.
+  bool add(const double* row) {
+    bool complete = true;
+    for (size_t d = 0; d < columns_.size(); ++d) {
+      auto& column = columns_[d];
+      const bool missing = std::isnan(row[d]), infinite = !missing && !std::isfinite(static_cast<float>(row[d]));
+      column.missing += missing;
+      column.infinite += infinite;
+      complete &= !missing && !infinite;
+      if (missing || infinite) continue;
+      moments_[d].add(row[d]);
+      extremes_[d].add(row[d]);
+      column.least = std::min(column.least, row[d]);
+      column.most = std::max(column.most, row[d]);
+    }
+    return complete;
+  }
+
+  /// After the last row.
+  void finish() {
+    for (size_t d = 0; d < columns_.size(); ++d) {
+      auto& column = columns_[d];
+      const auto& moments = moments_[d];
+      column.mean = moments.mean;
+      column.deviation = moments.count > 0
+                             ? static_cast<double>(std::sqrt(moments.squares / static_cast<long double>(moments.count)))
+                             : 0;
+      column.constant = moments.count > 0 && column.least == column.most;
+      column.fill = extremes_[d].fill_values();
+    }
+  }
+
+ private:
+  std::vector<ColumnReport>& columns_;
+  std::vector<ColumnMoments> moments_;
+  std::vector<ExtremeValues> extremes_;
+};
+
+/// The positions in `other` of the columns of `own`.
 std::vector<int64_t> matched(const io::Table& own, const io::Table& other, const std::string& name,
                              const std::string& against) {
   const int64_t columns = own.values.size(1);
@@ -161,7 +207,7 @@ TableReport check_table(const std::string& line, const std::string& against,
   out.rows = table.values.size(0);
   out.against = other.values.defined() ? other.values.size(0) : 0;
   int64_t done = 0;
-  const auto tell = [&](int64_t rows) {
+  const auto add_progress = [&](int64_t rows) {
     done += rows;
     if (progress) progress(done, out.rows + out.against);
   };
@@ -171,51 +217,27 @@ TableReport check_table(const std::string& line, const std::string& against,
   std::iota(in_order.begin(), in_order.end(), int64_t{0});
   out.columns.resize(static_cast<size_t>(width));
   for (size_t d = 0; d < table.names.columns.size(); ++d) out.columns[d].name = table.names.columns[d];
-  std::vector<ColumnMoments> moments(static_cast<size_t>(width));
-  std::vector<ExtremeValues> extremes(static_cast<size_t>(width));
 
   std::unordered_map<uint64_t, int64_t> theirs, first;
   if (other.values.defined()) {
     RowHash hash(matched(table, other, line, against));
-    out.complete =
-        for_each_row(other.values, tell, stop, [&](int64_t i, const double* row) { theirs.emplace(hash(row), i); });
+    out.complete = for_each_row(other.values, add_progress, stop,
+                                [&](int64_t i, const double* row) { theirs.emplace(hash(row), i); });
   }
+  ColumnReporter reporter(out.columns);
   RowHash hash(in_order);
-  out.complete = out.complete && for_each_row(table.values, tell, stop, [&](int64_t i, const double* row) {
-                   bool incomplete = false;
-                   for (size_t d = 0; d < out.columns.size(); ++d) {
-                     auto& column = out.columns[d];
-                     const bool missing = std::isnan(row[d]),
-                                infinite = !missing && !std::isfinite(static_cast<float>(row[d]));
-                     column.missing += missing;
-                     column.infinite += infinite;
-                     incomplete |= missing || infinite;
-                     if (missing || infinite) continue;
-                     moments[d].add(row[d]);
-                     extremes[d].add(row[d]);
-                     column.least = std::min(column.least, row[d]);
-                     column.most = std::max(column.most, row[d]);
-                   }
-                   if (incomplete) out.incomplete.push_back(i);
-                   const auto content = hash(row);
-                   const auto [found, fresh] = first.emplace(content, i);
-                   if (!fresh) out.duplicates.emplace_back(i, found->second);
-                   if (const auto leak = theirs.find(content); leak != theirs.end())
-                     out.leaked.emplace_back(i, leak->second);
-                 });
+  const auto check_row = [&](int64_t i, const double* row) {
+    if (!reporter.add(row)) out.incomplete.push_back(i);
+    const auto content = hash(row);
+    const auto [found, fresh] = first.emplace(content, i);
+    if (!fresh) out.duplicates.emplace_back(i, found->second);
+    if (const auto leak = theirs.find(content); leak != theirs.end()) out.leaked.emplace_back(i, leak->second);
+  };
+  out.complete = out.complete && for_each_row(table.values, add_progress, stop, check_row);
   if (!out.complete) return out;
 
-  for (size_t d = 0; d < out.columns.size(); ++d) {
-    auto& column = out.columns[d];
-    column.mean = moments[d].mean;
-    column.deviation =
-        moments[d].count > 0
-            ? static_cast<double>(std::sqrt(moments[d].squares / static_cast<long double>(moments[d].count)))
-            : 0;
-    column.constant = moments[d].count > 0 && column.least == column.most;
-    column.fill = extremes[d].fill_values();
-  }
-  // A slice is a view, so that the sample alone is converted.
+  reporter.finish();
+  // A slice is a view, so only the sample is converted.
   const int64_t sampled = within_entries(kSample, width);
   const auto sample = table.values.slice(0, 0, out.rows, (out.rows + sampled - 1) / sampled).to(torch::kFloat64);
   for (const int64_t d : columns_lost_in_float32(sample)) out.columns[static_cast<size_t>(d)].beyond_float32 = true;

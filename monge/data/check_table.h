@@ -1,4 +1,4 @@
-// Looks a table of numbers over before it is trained on.
+// Checks a table of numbers before training.
 #pragma once
 
 #include <atomic>
@@ -14,24 +14,25 @@
 
 namespace monge::data {
 
-/// One column of a table. Statistics are of the finite values, in float64; the standard deviation has the divisor N.
+/// One column of a table. The statistics are those of the finite values, in float64. The standard deviation has the
+/// divisor N.
 struct ColumnReport {
-  std::string name;                                                       ///< empty where the file names none
-  double least = std::numeric_limits<double>::infinity(), most = -least;  ///< this way round where no value is finite
+  std::string name;                                                       ///< empty if the file names none
+  double least = std::numeric_limits<double>::infinity(), most = -least;  ///< least > most if no value is finite
   double mean = 0, deviation = 0;
   int64_t missing = 0;                  ///< missing or NaN
   int64_t infinite = 0;                 ///< infinite, or too large for float32
-  bool constant = false;                ///< all finite values are one
+  bool constant = false;                ///< all finite values are equal
   bool beyond_float32 = false;          ///< see columns_lost_in_float32
-  std::optional<FillValues> fill = {};  ///< values that may stand for missing ones
+  std::optional<FillValues> fill = {};  ///< values that may be codes for missing ones
 };
 
-/// What check_table found. Rows are counted from 0.
+/// The result of check_table. Rows are counted from 0.
 struct TableReport {
   std::string name;
-  std::string reading;  ///< how a text was understood, see io::Table
-  std::vector<std::string>
-      warnings;  ///< see io::Table; whole numbers that float64 rounds; both also of the other table
+  std::string reading;  ///< how a text was interpreted, see io::Table
+  /// See io::Table, and whole numbers that float64 rounds; includes the warnings about the other table.
+  std::vector<std::string> warnings;
   int64_t rows = 0;
   std::vector<ColumnReport> columns;
   std::vector<int64_t> incomplete;                      ///< rows with a value that is missing or not finite
@@ -43,19 +44,18 @@ struct TableReport {
   int64_t missing() const;
   std::vector<int64_t> constant() const, beyond_float32() const, with_fill_values() const;  ///< numbers of columns
 
-  /// Whether there is something that must not be trained on.
+  /// Whether the table must not be used for training.
   bool bad() const { return !incomplete.empty() || !leaked.empty(); }
 };
 
-/// Whether `line` names a table or an array (see read_table), which check_table reads, and no folder of this name.
-/// Parquet is opened to see what it holds. @throws InputError when it cannot be.
+/// Whether `line` names a table or an array that check_table reads (see read_table), and not a folder of this name.
+/// Opens Parquet files to see what they hold. @throws InputError when such a file cannot be opened.
 bool names_table(const std::string& line);
 
-/// Reads the whole table, missing values included, and looks at every row. An array of images counts as a table with a
+/// Reads the whole table, missing values included, and checks every row. An array of images counts as a table with one
 /// column for each number of an image.
-/// @param against   a second table, or empty: rows that are in both, value by value, are leaks. Its columns must have
-/// the same
-///                  names, in any order, where both have names.
+/// @param against  a second table, or empty. Rows that are in both, value by value, are leaks. If both have column
+///                 names, these must be the same, in any order.
 /// @param progress  called with (done, total) rows.
 /// @throws InputError as read_table; when the columns of the two do not match.
 TableReport check_table(const std::string& line, const std::string& against,

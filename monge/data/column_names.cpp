@@ -32,7 +32,7 @@ std::vector<std::string> without(const std::vector<std::string>& names, const st
   return out;
 }
 
-/// A name that stands in the list more than once; null where all are different.
+/// A name that occurs more than once; null if all are different.
 const std::string* repeated(const std::vector<std::string>& names) {
   std::set<std::string> seen;
   for (const auto& name : names) {

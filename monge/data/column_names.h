@@ -1,4 +1,4 @@
-// Columns of tables by their names: which column of one table is which of another.
+// Matches the columns of tables by their names.
 #pragma once
 
 #include <memory>
@@ -11,21 +11,20 @@
 
 namespace monge::data {
 
-/// The columns that a map was trained on, as the tables of its two sides name them; empty where a table names none.
+/// The columns that a map was trained on, as the tables of its two sides name them. Empty if a table names none.
 struct ColumnNames {
   std::vector<std::string> source, target;
 
-  /// A side without names has those of the other: the two are compared column by column.
+  /// A side without names gets those of the other, because the cost compares the two column by column.
   ColumnNames completed() const { return {source.empty() ? target : source, target.empty() ? source : target}; }
 
   bool operator==(const ColumnNames&) const = default;
 };
 
-/// Columns as they stand in a message: by name in quotes, by number (counted from 0) where there are no names; a long
-/// list is cut.
+/// Columns for a message: names in quotes, or numbers counted from 0 if there are no names. A long list is cut.
 std::string column_labels(const std::vector<std::string>& names, const std::vector<int64_t>& columns);
 
-/// Some columns of another source of vectors, in the order given. Shares the other and has its name.
+/// Some columns of another source of vectors, in the given order. Keeps the other source and has its name.
 class SelectedColumns : public WrappedSource {
  public:
   /// @throws InputError for images, no columns, or a column that does not exist.
@@ -42,21 +41,19 @@ class SelectedColumns : public WrappedSource {
   torch::Tensor columns_;  ///< int64 [D]
 };
 
-/// The columns `wanted` of a table, found by name: a table in another order is reordered, columns beside the wanted
-/// ones are left out, and the log is told. A table without names is taken by position, and so is any table where
-/// `wanted` is empty: both give `source` itself. A table whose names are all numbers, used where `wanted` is empty, is
-/// warned of: they may be its first row.
+/// Selects the columns `wanted` of a table by name. A table in another order is reordered, other columns are left out,
+/// and both are logged. A table without names is matched by position, and so is any table if `wanted` is empty; both
+/// give `source` itself.
 /// @param role  what the table is, for messages ("the source", "IN").
-/// @throws InputError  naming the columns that are missing, or one that is named twice where its place does not decide.
+/// @throws InputError naming the columns that are missing, or a repeated name whose column is ambiguous.
 std::shared_ptr<const Source> select_columns(std::shared_ptr<const Source> source,
                                              const std::vector<std::string>& wanted, const std::string& role,
                                              const LogSink& log);
 
-/// The target of a training beside its source. The cost compares column i with column i, so a target with the same
-/// names in another order is brought into the order of the source, and the log is told. Where the names differ the
-/// columns are paired by position, and a warning shows the pairs. Without names on both sides it is `target` itself,
-/// and names of one side that are all numbers are warned of.
-/// @throws InputError for other numbers of columns, naming those that only one side has.
+/// Aligns the columns of a training's target with those of its source. The cost compares column i with column i, so a
+/// target with the same names in another order is reordered, which is logged. If the names differ, the columns are
+/// paired by position and a warning shows the pairs. If a side has no names, the result is `target` itself.
+/// @throws InputError when the numbers of columns differ, naming the columns that only one side has.
 std::shared_ptr<const Source> pair_columns(const Source& source, std::shared_ptr<const Source> target,
                                            const LogSink& log);
 

@@ -64,7 +64,8 @@ torch::Tensor Crop::operator()(const torch::Tensor& image_HWC) const {
   const int64_t height = image_HWC.size(0), width = image_HWC.size(1), channels = image_HWC.size(2);
   const auto p = part(height, width);
   if (p.height == height && p.width == width) return image_HWC;
-  // By rows, not by narrow() and contiguous(): this runs inside loader threads, where LibTorch would start a pool each.
+  // Copies rows instead of calling narrow() and contiguous(), because in each loader thread LibTorch would start a
+  // pool.
   auto out = torch::empty({p.height, p.width, channels}, torch::kUInt8);
   const auto* from = image_HWC.const_data_ptr<uint8_t>() + (p.top * width + p.left) * channels;
   auto* to = out.data_ptr<uint8_t>();

@@ -1,4 +1,4 @@
-// Which part of an image is used.
+// The crop of an image.
 #pragma once
 
 #include <torch/types.h>
@@ -7,30 +7,32 @@
 
 namespace monge::data {
 
-/// "centre": the largest part in the middle that has given proportions. "none": the whole image, squashed by the resize
-/// after it. "WxH" or "WxH+dx,dy": W x H pixels around the middle moved by (dx, dy), for example "140x140+0,15" or
-/// "256x256-128,0".
+/// A crop is written in one of these forms:
+///
+///     centre             the largest part in the middle that has given proportions
+///     none               the whole image, which the next resize may distort
+///     WxH or WxH+dx,dy   W x H pixels around the middle moved by (dx, dy): "140x140+0,15", "256x256-128,0"
 class Crop {
  public:
-  /// @param proportion  width / height of the centre crop. @throws InputError naming `key`, the text and the forms
-  /// above.
+  /// @param proportion  width / height of the centre crop.
+  /// @throws InputError naming `key`, the text and the forms above.
   explicit Crop(const std::string& text, double proportion = 1, const std::string& key = "crop");
 
-  /// The part of `image_HWC`, uint8 [H, W, C] contiguous; the input itself when it is the whole. When the rest is odd
-  /// the part lies half a pixel to the top left.
+  /// Crops `image_HWC`, uint8 [H, W, C] contiguous. Returns the input itself if the crop keeps all of it. If the rest
+  /// is odd, the part is half a pixel to the top left.
   /// @throws InputError naming both sizes when the part reaches outside the image.
   torch::Tensor operator()(const torch::Tensor& image_HWC) const;
 
   struct Part {
     int64_t top, left, height, width;
   };
-  /// The same of an image of this size, in pixels. @throws InputError as above.
+  /// The part of an image of this size, in pixels. @throws InputError as above.
   Part part(int64_t height, int64_t width) const;
 
-  /// Whether an image of this size comes out whole.
+  /// Whether the crop keeps an image of this size whole.
   bool keeps(int64_t height, int64_t width) const;
 
-  /// Whether it is the crop of the middle, which leaves out whatever has not the proportions.
+  /// Whether this is the "centre" crop.
   bool is_centre() const { return kind_ == Kind::centre; }
 
  private:

@@ -12,7 +12,7 @@
 namespace monge::data {
 namespace {
 
-/// With so many digits that whole numbers of 32 bits are recognised.
+/// The default has enough digits to recognise whole numbers of 32 bits.
 std::string number(double value, int digits = 10) {
   std::ostringstream out;
   out.precision(digits);
@@ -24,15 +24,14 @@ std::string number(double value, int digits = 10) {
 
 void ExtremeValues::insert(double value, Ends& ends, size_t& size, bool upper) {
   const auto outside = [upper](double a, double b) { return upper ? a > b : a < b; };
-  if (size == ends.size() && outside(ends.back().value, value)) return;  // the usual case: inside of both ends
+  if (size == ends.size() && outside(ends.back().value, value)) return;  // the usual case: between both ends
   size_t at = 0;
   while (at < size && outside(ends[at].value, value)) ++at;
   if (at < size && ends[at].value == value) {
     ++ends[at].rows;
     return;
   }
-  // A value that is pushed out here never comes back, since kMost + 1 values lie outside of it: so the counts are
-  // exact.
+  // A value that is pushed out never returns, since kMost + 1 values lie outside of it. So the counts are exact.
   size = std::min(size + 1, ends.size());
   for (size_t i = size - 1; i > at; --i) ends[i] = ends[i - 1];
   ends[at] = {.value = value, .rows = 1};
@@ -63,7 +62,8 @@ std::optional<FillValues> ExtremeValues::fill_values() const {
       found.values.insert(found.values.end(), low_.begin(), low_.begin() + static_cast<std::ptrdiff_t>(below));
       for (size_t i = above; i-- > 0;) found.values.push_back(high_[i]);
       for (const auto& value : found.values) found.others -= value.rows;
-      // A value that most rows have, such as zero, counts as one: beside it a few small ones are no scale.
+      // A value that most rows have, such as zero, counts as one row, because beside it a few small values are no
+      // scale.
       if (found.others - std::max(low_[below].rows, high_[above].rows) + 1 >= kLeastOthers) best = std::move(found);
     }
   }

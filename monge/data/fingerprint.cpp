@@ -15,7 +15,7 @@ constexpr int64_t kMostHashed = int64_t{1} << 22;  // in float64: 32 MiB
 
 std::vector<int64_t> spread(int64_t size, int64_t count) {
   std::vector<int64_t> out(static_cast<size_t>(count));
-  // In double, since the product of two large numbers would overflow; the ends are exact.
+  // Computed in double, since the product of two large numbers would overflow. The ends are exact.
   const double step = count > 1 ? static_cast<double>(size - 1) / static_cast<double>(count - 1) : 0;
   for (int64_t i = 0; i < count; ++i)
     out[static_cast<size_t>(i)] = std::min(static_cast<int64_t>(static_cast<double>(i) * step), size - 1);

@@ -19,7 +19,7 @@ std::vector<int64_t> FiniteSource::chosen(int64_t n, torch::Generator& generator
 
 void FiniteSource::check(const std::vector<int64_t>& indices) const {
   for (const int64_t index : indices) {
-    if (index >= 0 && index < size()) continue;  // name() makes a text, so it is asked for where it is wanted
+    if (index >= 0 && index < size()) continue;  // name() builds a string, so it is called only for the message
     throw InputError(text(name(), ": item ", index, " does not exist; the items are 0 to ", size() - 1));
   }
 }

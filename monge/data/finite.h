@@ -1,11 +1,11 @@
-// What all fixed sets of items share: the check of indices and uniform draws.
+// The common part of all finite sets of items: the check of indices and uniform draws.
 #pragma once
 
 #include "monge/data/source.h"
 
 namespace monge::data {
 
-/// A source of size() > 0 items; a subclass gives the items.
+/// A source of size() > 0 items. A subclass provides the items.
 class FiniteSource : public Source {
  public:
   /// Uniform with replacement.

@@ -25,8 +25,8 @@ bool is_constant(const Values& sorted, size_t begin, size_t end) {
   return low == high || high - low <= kNoise * std::max(std::abs(low), std::abs(high));
 }
 
-/// The variances of the values [begin, end) and of their errors. About the middle value and in units of the given
-/// length, so that no square overflows or loses the spread.
+/// The variances of the values [begin, end) and of their errors. They are computed about the middle value and in units
+/// of the given length, so that no square overflows or loses the spread.
 struct Variances {
   double values, errors;
 };
@@ -50,7 +50,7 @@ Variances variances(const Values& sorted, size_t begin, size_t end, double unit,
   return {variance(sum, squares), variance(error_sum, error_squares)};
 }
 
-/// The rules 1 and 2 for the values [begin, end).
+/// Rules 1 and 2 for the values [begin, end).
 bool is_lost(const Values& sorted, size_t begin, size_t end, double scale) {
   if (end - begin < 2 || is_constant(sorted, begin, end)) return false;
   const double unit = sorted[end - 1].raw / 2 - sorted[begin].raw / 2;

@@ -20,7 +20,7 @@
 namespace monge::data {
 namespace {
 
-/// A font opened from memory at its largest strike. Not to be shared between threads.
+/// A font opened from memory at its largest strike. Not thread-safe.
 class Font {
  public:
   /// @param bytes  the file; must outlive the object.

@@ -1,4 +1,4 @@
-// Grey images given in three channels.
+// Grey images as images of three channels.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 namespace monge::data {
 
-/// Items [1, H, W] of another source as [3, H, W] with equal channels. Shares the other.
+/// Gives the items [1, H, W] of another source as [3, H, W] with equal channels. Keeps the other source.
 class GreyAsRgb : public WrappedSource {
  public:
   /// @throws InputError unless `grey` is a finite source of [1, H, W].

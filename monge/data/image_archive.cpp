@@ -1,4 +1,4 @@
-// Images out of archives: read in their places where they stand there as they are, else from memory.
+// Reads images from archives: in place if they are stored uncompressed, else from memory.
 #include <algorithm>
 #include <charconv>
 #include <functional>
@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What images out of one archive have in common: its path and their names.
+/// The common part of the images of one archive: its path and their names.
 class NamedImages : public ImageCollection {
  public:
   NamedImages(fs::path path, NameList names) : path_(std::move(path)), names_(std::move(names)) {}
@@ -32,7 +32,7 @@ class NamedImages : public ImageCollection {
   NameList names_;
 };
 
-/// Images that stand in the archive as they are.
+/// Images that are stored uncompressed in the archive.
 class StoredImages : public NamedImages {
  public:
   struct Place {
@@ -56,7 +56,7 @@ class StoredImages : public NamedImages {
   std::vector<Place> locations_;
 };
 
-/// Images of an archive that is compressed, in memory.
+/// Images of a compressed archive, unpacked to memory.
 class UnpackedImages : public NamedImages {
  public:
   UnpackedImages(const fs::path& path, NameList names, std::vector<std::string> contents)
@@ -69,15 +69,15 @@ class UnpackedImages : public NamedImages {
   std::vector<std::string> contents_;
 };
 
-/// What is held in memory unpacked must be images, and not more than a machine has.
+/// Limits for what is unpacked to memory: images only, and not more than a machine has.
 constexpr io::ArchiveLimits kLimits{.most_entry_bytes = int64_t{256} << 20};
 
-/// "a.png" of "./a.png", as tar has it of a folder named ".".
+/// "a.png" for "./a.png", which tar writes for a folder named ".".
 std::string plain_name(const std::string& name) { return fs::path(name).lexically_normal().generic_string(); }
 
 bool is_wanted(const std::string& name) { return io::has_image_extension(name) && !is_hidden(name); }
 
-/// Which entries are taken, and what is to be told of the others.
+/// Chooses the entries to read, and collects what to report about the others.
 struct ArchiveChoice {
   ArchiveChoice(const MemberPath& path, const std::string& where, const LogSink& sink)
       : members(path, where),
@@ -88,7 +88,7 @@ struct ArchiveChoice {
     return [this](const std::string& name) { return is_wanted(name) && members.may_take(plain_name(name)); };
   }
 
-  /// The places of the taken names in their order.
+  /// The positions of the chosen names, in their order.
   std::vector<int64_t> order(const NameList& names) const {
     auto out = members.choose(names, names.sorted());
     if (are_samples) members.check_unchosen(names, out, log);
@@ -97,11 +97,11 @@ struct ArchiveChoice {
 
   MemberChoice members;
   const LogSink& log;
-  bool are_samples;  ///< tar is what WebDataset is made of
+  bool are_samples;  ///< a tar may be a WebDataset
   io::ArchiveReport report;
 };
 
-/// Nothing where the images do not stand in the file as they are.
+/// Opens images that are stored uncompressed; nothing if they are not.
 std::shared_ptr<const ImageCollection> open_stored(const fs::path& path, ArchiveChoice& choice) {
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored) || fs::file_size(path, ignored) == 0) return nullptr;
@@ -120,7 +120,7 @@ std::shared_ptr<const ImageCollection> open_unpacked(const fs::path& path, Archi
   auto entries = io::read_archive(path, choice.wanted(), kLimits, &choice.report);
   NameList names;
   for (const auto& entry : entries)
-    names.add(plain_name(entry.name));  // an empty one keeps its place, so that it is complained about by name
+    names.add(plain_name(entry.name));  // an empty entry is kept, so that its error names it
   const auto order = choice.order(names);
   std::vector<std::string> contents;
   for (const int64_t at : order) contents.push_back(std::move(entries[static_cast<size_t>(at)].bytes));
@@ -167,7 +167,7 @@ class ShardImages : public ImageCollection {
   std::vector<int64_t> ends_;
 };
 
-/// "a-000" of "x/a-000.tar.gz".
+/// "a-000" for "x/a-000.tar.gz".
 std::string shard_name(const fs::path& path) {
   auto name = path.filename();
   while (io::has_archive_extension(name)) name = name.stem();
@@ -179,21 +179,21 @@ std::shared_ptr<const ImageCollection> open_archive_images(const fs::path& path,
   auto choice = std::make_optional<ArchiveChoice>(member, path.string(), log);
   auto out = open_stored(path, *choice);
   if (!out) {
-    choice.emplace(member, path.string(), log);  // it may have seen some entries already
+    choice.emplace(member, path.string(), log);  // a new one, since the old one may have seen entries already
     out = open_unpacked(path, *choice);
   }
-  const auto tell = [&](const io::LeftOut& left, const char* one, const char* many, const char* why) {
+  const auto warn_of = [&](const io::LeftOut& left, const char* one, const char* many, const char* why) {
     if (left.count == 0) return;
     log(LogLevel::warning,
         text(path.string(), ": ", left.count, ' ', left.count == 1 ? one : many, why, "; the first is ", left.first));
   };
   const auto& report = choice->report;
-  tell(report.unsafe, "entry is", "entries are",
-       " left out for an unsafe name (absolute, empty, or climbing with \"..\")");
-  tell(report.links, "link is", "links are", " left out, as it is no file of the archive");
-  tell(report.special, "device or pipe is", "devices or pipes are", " left out");
-  tell(report.repetitions, "entry repeats", "entries repeat",
-       " an earlier one of the same name and bytes; only the earlier one is used");
+  warn_of(report.unsafe, "entry is", "entries are",
+          " left out for an unsafe name (absolute, empty, or climbing with \"..\")");
+  warn_of(report.links, "link is", "links are", " left out, as it is no file of the archive");
+  warn_of(report.special, "device or pipe is", "devices or pipes are", " left out");
+  warn_of(report.repetitions, "entry repeats", "entries repeat",
+          " an earlier one of the same name and bytes; only the earlier one is used");
   return out;
 }
 
@@ -207,7 +207,7 @@ std::shared_ptr<const ImageCollection> open_image_shards(const std::string& whol
     shards.emplace_back(shard_name(path), open_archive_images(path, member, log));
   }
   for (size_t k = 1; k < shards.size(); ++k) {
-    // They differ in their folders alone.
+    // The paths may differ in their folders alone.
     require(shards[k].first != shards[0].first, pattern, ": the shards all have the name ", shards[0].first,
             ", by which their images are told apart; put the number into the name of the file");
   }

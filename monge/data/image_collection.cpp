@@ -27,7 +27,7 @@ std::string ImageCollection::stamp(int64_t i) const { return std::to_string(leng
 
 uint64_t ImageCollection::content(int64_t i) const {
   std::string buffer;
-  return content_number(bytes(i, buffer));
+  return content_hash64(bytes(i, buffer));
 }
 
 void ImageCollection::copy_pixels(int64_t i, uint8_t*) const {
@@ -44,7 +44,7 @@ bool holds_parquet(const fs::path& folder) {
   return false;
 }
 
-/// What to do where a packed set was meant; "" where nothing looks like it.
+/// Advice for a folder that may have been meant as a packed set; "" if nothing suggests it.
 std::string packed_hint(const fs::path& folder) {
   std::error_code failure;
   if (fs::exists(folder / "content.npy", failure) && fs::exists(folder / "names.txt", failure))
@@ -100,7 +100,7 @@ void require_images_in(const std::string& set, const ImageCollection& images) {
 }
 
 const std::vector<ImageCollectionKind>& image_collection_kinds() {
-  // What a path is goes before what it is called: a folder "set.tar" is a folder.
+  // The type of a path takes precedence over its name: a folder "set.tar" is a folder.
   static const std::vector<ImageCollectionKind> kinds{image_parquet_kind(), image_shards_kind(),  packed_set_kind(),
                                                       image_folder_kind(),  image_archive_kind(), single_image_kind()};
   return kinds;
@@ -111,7 +111,7 @@ std::shared_ptr<const ImageCollection> open_image_collection(const fs::path& who
   for (const auto& kind : image_collection_kinds()) {
     if (kind.matches(path)) return kind.open(path, log);
   }
-  return single_image_kind().open(path, log);  // whatever it is called
+  return single_image_kind().open(path, log);  // whatever its extension is
 }
 
 }  // namespace monge::data

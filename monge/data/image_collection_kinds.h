@@ -1,4 +1,4 @@
-// The kinds of rows of images, one file each, for open_image_collection to choose from. Not for other callers.
+// The kinds of image collections, one file each, among which open_image_collection chooses. Not for other callers.
 #pragma once
 
 #include <filesystem>
@@ -13,7 +13,7 @@
 
 namespace monge::data {
 
-/// One kind of files that hold images. `place`, `help` and `accepted` are those of SourceKind.
+/// One kind of image collection. `place`, `help` and `accepted` are those of SourceKind.
 struct ImageCollectionKind {
   std::string name;
   std::string help;
@@ -23,45 +23,45 @@ struct ImageCollectionKind {
   std::function<std::shared_ptr<const ImageCollection>(const std::string& path, const LogSink&)> open;
 };
 
-/// The kinds, in the order in which a path is shown to them; the first match counts.
+/// The kinds, in the order in which they are tried on a path. The first match counts.
 const std::vector<ImageCollectionKind>& image_collection_kinds();
 
 ImageCollectionKind image_parquet_kind();
-/// Several archives in a row; images are named after their shard: "NAME-000/a.jpg".
+/// Several archives in sequence. Images are named after their shard: "NAME-000/a.jpg".
 ImageCollectionKind image_shards_kind();
 ImageCollectionKind packed_set_kind();
-/// Symbolic links to folders and files are followed, each real file once; the log is told of them, and of what is left
+/// Follows symbolic links to folders and files, each real file once. The log is informed of links, and of what is left
 /// out.
 ImageCollectionKind image_folder_kind();
 ImageCollectionKind image_archive_kind();
 ImageCollectionKind single_image_kind();
 
-/// member_path of what must be there. @throws InputError as that, or where there is no such file or folder.
+/// member_path(path), whose set must exist. @throws InputError as member_path, or when there is no such file or folder.
 MemberPath existing_set(const std::string& path);
 
-/// @throws InputError saying what images are called, and what may be meant, unless there are images.
+/// @throws InputError if `images` is empty, naming the extensions of images and what may have been meant.
 void require_images_in(const std::string& set, const ImageCollection& images);
 
 inline constexpr int64_t kParquetRoom = int64_t{512} << 20;
 
-/// The rows of a column of Parquet files, in their order. Their names: the paths of Hugging Face's kind of column where
-/// they are there and can be names, else "row-000017"; a path that stands in several rows becomes "row-000017/a.jpg";
-/// of several files all are named after theirs, "NAME-000/a.jpg".
-/// @param room  of the row groups that are held in memory, or the size of one where that is more; of all that are
-/// opened with
-///              kParquetRoom together. Reading takes as much again, or four times the size of one.
-/// @param log   told how many rows have no path that can be a name; warned of row groups that are too large for their
-/// use.
-/// @throws InputError naming the file: damaged, encrypted, without rows, a column that is not there or that holds no
-/// images, several
-///         that could, a row group beyond 4 GiB. Builds without MONGE_PARQUET throw this alone, saying what to do.
+/// The rows of a column of Parquet files, in their order. An image's name is its path if the column is of Hugging
+/// Face's kind and the path can be a name, else "row-000017". A path that several rows have becomes "row-000017/a.jpg".
+/// If there are several files, names begin with the file's: "NAME-000/a.jpg".
+/// @param room  bytes of memory for row groups, or the size of one row group if that is more; all collections opened
+///              with kParquetRoom use it together. Reading takes as much again, or four times the size of one row
+///              group.
+/// @param log  is informed how many rows have no path that can be a name, and warned of row groups that are too large.
+/// @throws InputError naming the file: damaged, encrypted, without rows, a column that does not exist or holds no
+///     images, several possible columns, a row group beyond 4 GiB. Builds without MONGE_PARQUET always throw it, saying
+///     what to do.
 std::shared_ptr<const ImageCollection> open_image_parquet(const ParquetPath& path, const LogSink& log,
                                                           int64_t room = kParquetRoom);
 
-/// expand_shards, but all are there. @throws InputError naming the first that is not, with their number.
+/// expand_shards, with a check that all files exist. @throws InputError naming the first missing file, with their
+/// number.
 std::vector<std::filesystem::path> existing_shards(const std::string& pattern);
 
-/// Size and time of a file, as a stamp; "" where there is none.
+/// The size and time of a file, as a stamp; "" if it does not exist.
 std::string file_stamp(const std::filesystem::path& path);
 
 /// Whether any part of the name begins with a dot.

@@ -1,4 +1,4 @@
-// Images as files: one alone, or all of a folder.
+// Images in files: a single file, or all files of a folder.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -20,14 +20,14 @@ namespace fs = std::filesystem;
 
 class FileImages : public ImageCollection {
  public:
-  /// @param folder  that holds them; empty: the working folder.
+  /// @param folder  the folder that holds them; empty: the working folder.
   FileImages(fs::path folder, NameList names) : folder_(std::move(folder)), names_(std::move(names)) {}
 
   int64_t size() const override { return names_.size(); }
   std::string name(int64_t i) const override { return std::string(names_[i]); }
   std::string where(int64_t i) const override { return (folder_ / names_[i]).string(); }
   std::string_view bytes(int64_t i, std::string& buffer) const override {
-    // Else one file that is no image could take all memory, and the set with it.
+    // The limit prevents that one file that is no image takes all memory.
     constexpr int64_t kMostBytes = int64_t{1} << 30;
     const auto path = where(i);
     buffer = real_files().read(path, kMostBytes);
@@ -45,14 +45,14 @@ class FileImages : public ImageCollection {
   NameList names_;
 };
 
-/// Images of kinds that are not read.
+/// Whether the file is an image of an unsupported kind.
 bool is_other_image(const fs::path& name) {
   static constexpr std::array<std::string_view, 6> kOthers = {".gif", ".bmp", ".avif", ".heic", ".jp2", ".jxl"};
   return std::find(kOthers.begin(), kOthers.end(), lower_extension(name)) != kOthers.end();
 }
 
-/// io::has_image_extension of a path as text: a folder of millions is gone through.
-bool ends_like_a_image(std::string_view path) {
+/// io::has_image_extension for a path as text, which is faster for folders with millions of files.
+bool has_image_ending(std::string_view path) {
   const auto dot = path.rfind('.');
   if (dot == std::string_view::npos || path.size() - dot > 5) return false;
   std::string ending(path.substr(dot));
@@ -60,8 +60,8 @@ bool ends_like_a_image(std::string_view path) {
   return std::find(io::kImageExtensions.begin(), io::kImageExtensions.end(), ending) != io::kImageExtensions.end();
 }
 
-/// Where core.symlinks is off, git writes a link as a file that holds the path to which it leads. @return that; "": it
-/// is no such file.
+/// If core.symlinks is off, git writes a link as a file that contains the target's path. @return that path, or "" if
+/// the file is not such a link.
 std::string link_as_text(const fs::path& path) {
   constexpr uintmax_t kLongest = 1024;
   std::error_code failure;
@@ -71,20 +71,19 @@ std::string link_as_text(const fs::path& path) {
   try {
     target = real_files().read(path, kLongest);
   } catch (const Error&) {
-    return {};  // a file that is not used may be unreadable
+    return {};  // an unused file may be unreadable
   }
   const bool is_path = is_utf8(target) && target.find_first_of(std::string_view("\n\0", 2)) == std::string::npos;
   return is_path && fs::exists(path.parent_path() / target, failure) ? target : "";
 }
 
-/// Lists a folder. Real folders come first, then links to folders, then links to files, so that what can be reached
-/// without a link has its own name. Each real folder is entered once, which ends loops.
+/// Lists a folder. Real folders come first, then links to folders, then links to files, so that whatever is reachable
+/// without a link has its own name. Each real folder is entered once, which ends cycles.
 class FolderListing {
  public:
   explicit FolderListing(const fs::path& folder) : before_((folder / "").string().size()) {
     enter(folder);
-    // By name, as the system lists in no order, and which of two links to a folder comes first gives its images their
-    // names.
+    // Sorted by name, because the system lists in no order, and the first of two links to a folder names its images.
     for (std::set<std::string> pending(folder_links_.begin(), folder_links_.end()); !pending.empty();) {
       const auto link = *pending.begin();
       pending.erase(pending.begin());
@@ -98,7 +97,7 @@ class FolderListing {
 
   NameList take_names() { return std::move(names_); }
 
-  void tell(const std::string& folder, const LogSink& log) const {
+  void report(const std::string& folder, const LogSink& log) const {
     const auto relative = [&](const std::string& path) { return shown(path.substr(before_)); };
     if (others_ > 0) {
       log(LogLevel::warning,
@@ -162,7 +161,7 @@ class FolderListing {
       return;
     }
     std::error_code ignored;
-    if (!entry.is_symlink(ignored)) {  // known from the listing: no call to the system
+    if (!entry.is_symlink(ignored)) {  // known from the listing, without a system call
       if (entry.is_directory(ignored)) {
         open.push_back(entry.path());
       } else if (entry.is_regular_file(ignored)) {
@@ -179,33 +178,33 @@ class FolderListing {
       if (is_image(path)) file_links_.push_back(path);
     } else if (type != fs::file_type::not_found && type != fs::file_type::none) {
       note(special_, first_special_, path);
-    } else if (ends_like_a_image(path)) {
-      add(path);  // a fault to be told with the others when it is read
+    } else if (has_image_ending(path)) {
+      add(path);  // reading it reports the fault, together with others
     } else {
       note(dangling_, first_dangling_, path);
     }
   }
 
-  /// Whether a hidden entry is an image or a folder that holds one. What macOS and monge itself leave beside images is
-  /// not meant.
+  /// Whether a hidden entry is an image or a folder that holds one. Files that macOS and monge itself leave beside
+  /// images do not count.
   static bool hides_images(const fs::directory_entry& entry) {
-    constexpr int kMost = 1000;  // entries of a folder that are looked at: a .git has very many
+    constexpr int kMost = 1000;  // entries of a folder that are examined, since a .git has very many
     const auto is_meant = [](const fs::path& path) { return !path.filename().native().starts_with("._"); };
     const auto& path = entry.path();
     if (!is_meant(path) || path.filename().native().starts_with(".monge-")) return false;
     std::error_code failure;
-    if (!entry.is_directory(failure)) return ends_like_a_image(path.native()) && entry.is_regular_file(failure);
+    if (!entry.is_directory(failure)) return has_image_ending(path.native()) && entry.is_regular_file(failure);
     int seen = 0;
     for (fs::recursive_directory_iterator at(path, failure), end; !failure && at != end && seen < kMost;
          at.increment(failure), ++seen) {
-      if (is_meant(at->path()) && ends_like_a_image(at->path().native())) return true;
+      if (is_meant(at->path()) && has_image_ending(at->path().native())) return true;
     }
     return false;
   }
 
-  /// Counts what is none.
+  /// Whether it is an image. Counts other files for the log.
   bool is_image(const std::string& path) {
-    if (ends_like_a_image(path)) return true;
+    if (has_image_ending(path)) return true;
     if (is_other_image(path)) {
       ++others_;
     } else {
@@ -219,7 +218,7 @@ class FolderListing {
     const auto real = fs::canonical(path, failure);
     const auto folder = failure ? std::nullopt : file_identity(real.parent_path());
     const bool listed =
-        folder && entered_.contains(*folder) && real.filename().native()[0] != '.' && ends_like_a_image(real.native());
+        folder && entered_.contains(*folder) && real.filename().native()[0] != '.' && has_image_ending(real.native());
     const auto id = file_identity(path);
     if (listed || (id && !linked_.insert(*id).second)) {
       ++again_;
@@ -228,12 +227,12 @@ class FolderListing {
     }
   }
 
-  // The names below the folder are cut off its paths as text: millions of path objects would cost more than the
+  // The names below the folder are cut from its paths as text. Millions of path objects would cost more than the
   // listing.
   void add(std::string_view path) { names_.add(path.substr(before_)); }
 
   static void note(int64_t& count, std::string& first, const std::string& path) {
-    if (count++ == 0 || path < first) first = path;  // by name: the system lists in no order
+    if (count++ == 0 || path < first) first = path;  // the first by name, because the system lists in no order
   }
 
   const size_t before_;
@@ -274,7 +273,7 @@ std::shared_ptr<const ImageCollection> open_image_folder(const std::string& path
   NameList names;
   try {
     FolderListing listing(folder);
-    listing.tell(folder.string(), log);
+    listing.report(folder.string(), log);
     names = listing.take_names();
   } catch (const fs::filesystem_error& error) {
     throw InputError(text(error.path1().empty() ? folder.string() : error.path1().string(),

@@ -1,4 +1,4 @@
-// Reports what was noticed of images: counts of all, and each kind once. Not for other callers than ImageSource.
+// Counts and reports notes on images. Not for other callers than ImageSource.
 #pragma once
 
 #include <array>
@@ -12,28 +12,28 @@
 
 namespace monge::data {
 
-/// Sums the notes on the images of a set, and reports each kind of note to the log once. Safe to use from several
-/// threads.
+/// Sums the notes on the images of a set, and logs each kind of note once. Thread-safe.
 class ImageNoteReporter {
  public:
-  /// @param range  that 16-bit samples are scaled from. @param log  null: nothing is reported.
+  /// @param range  the range that 16-bit samples are scaled from.
+  /// @param log  null: nothing is reported.
   ImageNoteReporter(std::string name, const io::SampleRange& range, LogSink log);
 
-  /// @param found  an entry an image.
-  /// @param whole  whether it is of the whole set. What comes after that is known already.
+  /// @param found  one entry per image.
+  /// @param whole  whether they are the notes on the whole set. Later notes repeat these and are not counted.
   void add(const std::vector<io::ImageNotes>& found, bool whole);
 
-  /// Sentences with counts of all that was added.
+  /// Sentences with the counts of all notes added.
   std::vector<std::string> lines() const;
 
  private:
   static constexpr size_t kKinds = io::kConversions + 7;
   using Kinds = std::array<bool, kKinds>;
 
-  /// What is wrong with the range that 16-bit images are scaled from.
+  /// A warning if the 16-bit images do not fit the range that they are scaled from; else "".
   std::string warning_of(const io::NoteCounts& counts) const;
   static Kinds kinds_of(const io::NoteCounts& counts);
-  /// Counts them. @return whether a kind is among them that was not reported yet.
+  /// Counts the notes. @return whether a kind is among them that was not reported yet.
   bool note(const io::NoteCounts& counts, bool whole);
 
   std::string name_;

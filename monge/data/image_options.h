@@ -1,4 +1,4 @@
-// How a set of images is used: the options of ImageSource and of what is like it.
+// The options of ImageSource and similar sources.
 #pragma once
 
 #include <cstdint>
@@ -9,19 +9,19 @@
 
 namespace monge::data {
 
-/// What to do with images that cannot be used.
+/// The treatment of images that cannot be used.
 enum class OnError {
-  fail,  ///< an error that names them all
+  fail,  ///< throw an error that names them all
   skip   ///< leave them out
 };
 const ValueNames<OnError>& on_error_names();
 
-/// What messages advise where images of a set cannot be used.
+/// The advice in messages about images that cannot be used.
 std::string unusable_images_fix();
 
 /// Channels of the items.
 enum class ColourChoice {
-  automatic,  ///< "auto": 1 where the files are grey, else 3; see ImageSource
+  automatic,  ///< "auto": 1 if the files are grey, else 3; see ImageSource
   rgb,        ///< 3
   grey        ///< 1, the luma
 };
@@ -35,28 +35,28 @@ enum class RangeChoice {
 };
 RangeChoice range_choice(const std::string& range);
 
-/// Options as a recipe or a command has them: words stay text, and the functions below say what they mean.
+/// Options as a recipe or a command gives them. Words are text; the functions below return their meaning.
 struct ImageOptions {
-  int64_t size = 64;            ///< side of the square given out, in pixels; [1, 4096]
-  int64_t resize_to = 0;        ///< the shorter side before the crop; 0: as it is
+  int64_t size = 64;            ///< side of the square images in pixels, [1, 4096]
+  int64_t resize_to = 0;        ///< the shorter side before the crop; 0: unchanged
   std::string crop = "centre";  ///< these and the next: see PreparationOptions
   std::string filter = "bicubic";
   std::string background = "white";
   bool grey = false;
-  std::string colour = "rgb";  ///< see colour_names
-  std::string exif = "apply";  ///< see PreparationOptions
-  std::string range = "full";  ///< see PreparationOptions; or "auto"
-  int64_t bits = 8;            ///< 16: 16-bit images are given as floats that keep their precision; the rest as with 8
-  bool tell = true;            ///< report to the log what was noticed; false: open_report() alone has it
-  bool convert = true;         ///< take CMYK, 16-bit and palette images, converted; false: they cannot be used
-  int64_t cache_mb = 4096;     ///< decoded images are kept in memory when all fit in so many MiB; 0: never
+  std::string colour = "rgb";     ///< see colour_names
+  std::string exif = "apply";     ///< see PreparationOptions
+  std::string range = "full";     ///< see PreparationOptions; or "auto"
+  int64_t bits = 8;               ///< 16: 16-bit images become floats that keep their precision; others as with 8
+  bool log_notes = true;          ///< log what was noticed; false: only open_report() has it
+  bool convert = true;            ///< convert CMYK, 16-bit and palette images; false: they cannot be used
+  int64_t cache_mb = 4096;        ///< decoded images are kept in memory if all fit in so many MiB; 0: never
   std::string on_error = "fail";  ///< see on_error_names
 
   /// @throws InputError for an unknown word.
   OnError when_unusable() const { return on_error_names().at(on_error, "on_error"); }
   ColourChoice colour_choice() const;
 
-  /// What one image goes through. `colour` and `range` must not be auto any more.
+  /// The preparation of one image. `colour` and `range` must not be auto any more.
   PreparationOptions preparation() const;
 };
 

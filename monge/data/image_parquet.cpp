@@ -1,4 +1,4 @@
-// Images out of a column of Parquet files, by row group as they are asked for (MONGE_PARQUET).
+// Reads images from a column of Parquet files, one row group at a time when they are needed (MONGE_PARQUET).
 #include <algorithm>
 #include <condition_variable>
 #include <list>
@@ -20,13 +20,14 @@ using image_parquet::File;
 using image_parquet::kPeak;
 using image_parquet::Values;
 
-/// The row groups that were used last, as many as fit into the room together with those being read; at least one. What
-/// readers take for a time has as much room again. Different ones are read at once, one by several threads once.
-class RowGroups {
+/// A cache of the row groups used last, as many as fit into the room together with those being read, but at least one.
+/// Readers may take as much room again for a time. Different row groups are read concurrently; one that several threads
+/// need is read once.
+class RowGroupCache {
  public:
   using Pointer = std::shared_ptr<const Values>;
 
-  explicit RowGroups(int64_t room) : room_(room) {}
+  explicit RowGroupCache(int64_t room) : room_(room) {}
 
   Pointer get(const File& file, int group) {
     const std::pair key{&file, group};
@@ -45,7 +46,7 @@ class RowGroups {
         held_ += needed;
         break;
       }
-      changed_.wait(lock);  // another thread reads it, or holds the room
+      changed_.wait(lock);  // another thread reads it, or uses the room
     }
     const auto entry = kept_.begin();
     lock.unlock();
@@ -69,7 +70,7 @@ class RowGroups {
     return values;
   }
 
-  /// Drops what is kept of a file that nobody reads any more.
+  /// Drops the row groups of a file that has no reader any more.
   void forget(const File& file) {
     const std::lock_guard lock(guard_);
     for (const auto& entry : kept_) held_ -= entry.key.first == &file ? entry.bytes : 0;
@@ -84,7 +85,7 @@ class RowGroups {
     Pointer values;  ///< null while they are read
   };
 
-  /// Drops what was not used for longest. @return whether there is room now.
+  /// Drops the least recently used row groups. @return whether there is room now.
   bool make_room(int64_t needed) {
     for (auto at = kept_.end(); held_ > 0 && held_ + needed > room_ && at != kept_.begin();) {
       --at;
@@ -97,20 +98,20 @@ class RowGroups {
 
   std::mutex guard_;
   std::condition_variable changed_;
-  std::list<Entry> kept_;  ///< the last used in front
+  std::list<Entry> kept_;  ///< the most recently used in front
   int64_t room_, held_ = 0;
-  int64_t reading_ = 0;  ///< what readers take beside what they give
+  int64_t reading_ = 0;  ///< bytes that readers take in addition to their results
 };
 
-/// One for all sources of the process, unless a test wants another room.
-std::shared_ptr<RowGroups> row_groups(int64_t room) {
-  static const auto all = std::make_shared<RowGroups>(kParquetRoom);
-  return room == kParquetRoom ? all : std::make_shared<RowGroups>(room);
+/// One cache for all sources of the process, unless a test needs another room.
+std::shared_ptr<RowGroupCache> row_groups(int64_t room) {
+  static const auto all = std::make_shared<RowGroupCache>(kParquetRoom);
+  return room == kParquetRoom ? all : std::make_shared<RowGroupCache>(room);
 }
 
 class ParquetImages : public ImageCollection {
  public:
-  ParquetImages(std::vector<File> files, std::shared_ptr<RowGroups> groups)
+  ParquetImages(std::vector<File> files, std::shared_ptr<RowGroupCache> groups)
       : files_(std::move(files)), groups_(std::move(groups)) {
     for (const auto& file : files_) ends_.push_back((ends_.empty() ? 0 : ends_.back()) + file.rows());
   }
@@ -159,8 +160,8 @@ class ParquetImages : public ImageCollection {
   }
 
   std::vector<File> files_;
-  std::vector<int64_t> ends_;  ///< of the files, in rows
-  std::shared_ptr<RowGroups> groups_;
+  std::vector<int64_t> ends_;  ///< ends of the files, in rows
+  std::shared_ptr<RowGroupCache> groups_;
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Takes the place of image_parquet.cpp and parquet_table.cpp in builds without MONGE_PARQUET.
+// Replaces image_parquet.cpp and parquet_table.cpp in builds without MONGE_PARQUET.
 #include "monge/core/error.h"
 #include "monge/data/image_collection_kinds.h"
 #include "monge/data/parquet_table.h"
@@ -7,7 +7,7 @@ namespace monge::data {
 namespace {
 
 [[noreturn]] void refuse(const ParquetPath& path) {
-  parquet_files(path);  // a misspelt path is the nearer fault
+  parquet_files(path);  // a misspelt path is reported first
   throw InputError(
       {.what = "this build reads no Parquet",
        .where = path.whole,

@@ -13,14 +13,14 @@ namespace {
 std::unique_ptr<parquet::ParquetFileReader> open_reader(const fs::path& path, arrow::MemoryPool* pool,
                                                         std::shared_ptr<parquet::FileMetaData> known = nullptr) {
   parquet::ReaderProperties properties(pool);
-  properties.enable_buffered_stream();  // else a column of a row group would be read in one piece before it is decoded
+  properties.enable_buffered_stream();  // else a column of a row group is read as a whole before it is decoded
   properties.set_buffer_size(1 << 20);
   properties.set_page_checksum_verification(true);
   PARQUET_ASSIGN_OR_THROW(auto file, arrow::io::ReadableFile::Open(path.string(), pool));
   return parquet::ParquetFileReader::Open(std::move(file), properties, std::move(known));
 }
 
-/// A path as a name, or "" where it is not fit to be one.
+/// A path as a name, or "" if it cannot be one.
 std::string name_of_path(std::string_view path) {
   const bool odd =
       std::any_of(path.begin(), path.end(), [](unsigned char letter) { return letter < 32 || letter == 127; });
@@ -47,8 +47,8 @@ Values read_values(const File& file, int group, int leaf) {
             ": is not the file that it was when it was opened");
     const auto facts = file.metadata->RowGroup(group);
     const int64_t rows = facts->num_rows(), expected = facts->ColumnChunk(leaf)->total_uncompressed_size();
-    // A damaged header of a page may claim any size. A dictionary and a page are in memory at a time, and what decodes
-    // them. The one pool counts for this reading alone, the other refuses by its count.
+    // A damaged page header may claim any size. One dictionary, one page and their decoder are in memory at a time. One
+    // pool counts the memory of this call, and the other refuses to exceed its limit.
     arrow::ProxyMemoryPool counted(arrow::system_memory_pool());
     arrow::CappedMemoryPool pool(&counted, kPeak * expected + kSpare);
     const auto reader = open_reader(file.path, &pool, file.metadata);
@@ -57,14 +57,14 @@ Values read_values(const File& file, int group, int leaf) {
     const int16_t there = column->descr()->max_definition_level();
 
     Values out;
-    out.letters.reserve(static_cast<size_t>(expected));
+    out.buffer.reserve(static_cast<size_t>(expected));
     out.ends.reserve(static_cast<size_t>(rows));
     out.present.reserve(static_cast<size_t>(rows));
     constexpr int64_t kBatch = 64;
     std::array<int16_t, kBatch> levels;
     std::array<parquet::ByteArray, kBatch> batch;
     while (values.HasNext()) {
-      levels.fill(there);  // they are not told where nothing can be missing
+      levels.fill(there);  // the reader sets no levels if no value can be missing
       int64_t found = 0, used = 0;
       const int64_t read = values.ReadBatch(kBatch, levels.data(), nullptr, batch.data(), &found);
       require(read > 0 && static_cast<int64_t>(out.ends.size()) + read <= rows, file.path.string(), ": row group ",
@@ -75,14 +75,14 @@ Values read_values(const File& file, int group, int leaf) {
           throw InputError(text(file.path.string(), ": row group ", group, " is damaged: values are missing"));
         if (present) {
           const auto& value = batch[static_cast<size_t>(used++)];
-          // One image in many rows stands once in the file.
-          if (static_cast<int64_t>(out.letters.size()) + value.len > kMostGroupBytes) {
+          // An image that many rows share is stored once in the file, so the sum may exceed the file's size.
+          if (static_cast<int64_t>(out.buffer.size()) + value.len > kMostGroupBytes) {
             throw InputError(text(file.path.string(), ": the images of row group ", group, " take more than ",
                                   kMostGroupBytes >> 30, " GiB; ", kSmaller));
           }
-          out.letters.append(reinterpret_cast<const char*>(value.ptr), value.len);
+          out.buffer.append(reinterpret_cast<const char*>(value.ptr), value.len);
         }
-        out.ends.push_back(out.letters.size());
+        out.ends.push_back(out.buffer.size());
         out.present.push_back(present);
       }
     }

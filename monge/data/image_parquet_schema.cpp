@@ -1,4 +1,4 @@
-// Which column of a Parquet file holds images.
+// Chooses the column of a Parquet file that holds images.
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
 #include "monge/data/image_parquet_file.h"

@@ -27,13 +27,13 @@ ImageSet::ImageSet(const std::filesystem::path& path, const io::Colour& backgrou
 
 void ImageSet::warn_of_clamping(const LogSink& log) const {
   if (array_->item_shape().size() != 3) return;
-  constexpr int64_t kMost = 256;  // images that are looked at
+  constexpr int64_t kMost = 256;  // images that are examined
   std::vector<int64_t> some;
   for (int64_t i = 0; i < std::min(kMost, array_->size()); ++i) some.push_back(i);
-  const double share = (array_->items(some).abs() > 1.001).to(torch::kFloat64).mean().item<double>();
-  if (share == 0) return;
+  const double fraction = (array_->items(some).abs() > 1.001).to(torch::kFloat64).mean().item<double>();
+  if (fraction == 0) return;
   log(LogLevel::warning,
-      text(name_, ": ", 100 * share, " % of the values lie beyond [-1, 1] and are clamped; images normalised in ",
+      text(name_, ": ", 100 * fraction, " % of the values lie beyond [-1, 1] and are clamped; images normalised in ",
            "another way must be brought back to 0..255 (uint8) or [-1, 1] first"));
 }
 

@@ -20,7 +20,7 @@ int64_t count_faults(const std::vector<std::string>& faults) {
   return std::count_if(faults.begin(), faults.end(), [](const std::string& fault) { return !fault.empty(); });
 }
 
-/// @param converted  is told, too: who looks through a set wants to know of all that is odd in it.
+/// @param converted  is named as well, because a user who repairs a set wants to know all that is unusual in it.
 [[noreturn]] void refuse_set(const std::string& name, std::vector<std::string> faults,
                              const std::vector<std::string>& converted, const std::string& fix) {
   const auto all = faults.size();
@@ -35,7 +35,7 @@ int64_t count_faults(const std::vector<std::string>& faults) {
                         listed(faults, faults.size(), kMost), odd));
 }
 
-/// The options with what the images are in place of "auto".
+/// The options with "auto" replaced by what the images are.
 ImageOptions resolved(ImageOptions options, const ImageCollection& images, const std::string& name,
                       const LogSink& log) {
   if (options.colour_choice() == ColourChoice::automatic) {
@@ -49,7 +49,7 @@ ImageOptions resolved(ImageOptions options, const ImageCollection& images, const
   return options;
 }
 
-/// Pixels of a packed set were cropped when they were packed.
+/// The preparation of the images. The pixels of a packed set were cropped when they were packed.
 PreparationOptions preparation_of(const ImageOptions& options, const ImageCollection& images, const LogSink& log,
                                   const std::string& name) {
   auto out = options.preparation();
@@ -81,7 +81,7 @@ ImageSource::State::State(const fs::path& path, const ImageOptions& given, const
       convert(options.convert),
       skip(options.when_unusable() == OnError::skip),
       log(log),
-      notes(name, preparation.decoding().range, options.tell ? log : LogSink()) {
+      notes(name, preparation.decoding().range, options.log_notes ? log : LogSink()) {
   require(options.cache_mb >= 0, "cache_mb: must be 0 or more MiB, got ", options.cache_mb);
   if (range_choice(given.range) != RangeChoice::full) report.range = options.range;
   if (guessed_grey) {
@@ -106,7 +106,7 @@ void ImageSource::State::decode_now(bool keep, const ProgressCallback& progress)
     faults = decode_all(keep, progress, found);
   }
   const int64_t bad = count_faults(faults);
-  if (options.bits == 16) {  // looked through in 8 bits, and given with all 16: see load_floats
+  if (options.bits == 16) {  // decoded here in 8 bits, but used with all 16: see load_floats
     for (auto& note : found) {
       if (note.conversion == io::Conversion::sixteen_bit) note.conversion = io::Conversion::none;
     }
@@ -117,12 +117,12 @@ void ImageSource::State::decode_now(bool keep, const ProgressCallback& progress)
   notes.add(found, /*whole=*/true);
   drop(faults);
   if (!keep) return;
-  // From here on the names alone are needed: the compressed bytes of an archive may be many.
+  // From here on only the names are needed. The compressed bytes of an archive, which may be many, are released.
   for (int64_t i = 0; i < pixels.size(0); ++i) names.add(images->name(image_of(i)));
   images.reset();
 }
 
-/// Decodes every image, and keeps them where that is asked for.
+/// Decodes every image, and keeps the pixels if `keep` is set.
 std::vector<std::string> ImageSource::State::decode_all(bool keep, const ProgressCallback& progress,
                                                         std::vector<io::ImageNotes>& found) {
   const int64_t count = images->size();
@@ -153,7 +153,7 @@ void ImageSource::State::load_floats(int64_t image, float* to, io::ImageNotes& n
   try {
     if (decoded.scalar_type() == torch::kUInt16) {
       preparation.write_floats(decoded, to, &notes);
-      notes.conversion = io::Conversion::none;  // it keeps its bits
+      notes.conversion = io::Conversion::none;  // all its bits are kept
     } else {
       std::vector<uint8_t> rounded(static_cast<size_t>(values));
       preparation.write(decoded, rounded.data(), &notes);
@@ -183,7 +183,7 @@ void ImageSource::State::refuse_colour(int64_t image, const io::ImageNotes& note
       "or \"grey\" to take the luma of all"));
 }
 
-/// Decodes every image, into `pixels` where there are such; gives the faults, and fills `found`.
+/// Decodes every image, into `pixels` if it is defined. Returns the faults and fills `found`.
 std::vector<std::string> ImageSource::State::try_all(const ProgressCallback& progress,
                                                      std::vector<io::ImageNotes>& found) const {
   const int64_t count = images->size(), item = preparation.item_bytes();
@@ -206,7 +206,7 @@ std::vector<std::string> ImageSource::State::try_all(const ProgressCallback& pro
   return faults;
 }
 
-/// A line for each image that can be used after a conversion; of those that cannot be used nothing is noted.
+/// One line for each image that can be used after a conversion. Clears the notes of images that cannot be used.
 std::vector<std::string> ImageSource::State::conversion_lines(const std::vector<std::string>& faults,
                                                               std::vector<io::ImageNotes>& found) const {
   std::vector<std::string> out;
@@ -227,7 +227,7 @@ void ImageSource::State::drop(const std::vector<std::string>& faults) {
     if (faults[i].empty()) rows.push_back(static_cast<int64_t>(i));
   }
   if (!pixels.defined()) return;
-  // In place: a copy of the set may not fit beside it.
+  // In place, because a copy of the set may not fit in memory beside it.
   const int64_t item = preparation.item_bytes();
   uint8_t* all = pixels.data_ptr<uint8_t>();
   for (size_t i = 0; i < rows.size(); ++i)
@@ -240,9 +240,9 @@ void ImageSource::State::refuse_all(const std::string& first) const {
   if (refusal.empty()) {
     log(LogLevel::warning, text(first, "; looking for others that cannot be used"));
     std::vector<io::ImageNotes> found(static_cast<size_t>(images->size()));
-    // In a thread that may start others: this one may be a loader's.
+    // In a new thread, which may start others; the current one may be a loader's.
     const auto faults = std::async(std::launch::async, [&] { return try_all({}, found); }).get();
-    if (count_faults(faults) == 0) throw InputError(first);  // it is well by now, or the disk was not
+    if (count_faults(faults) == 0) throw InputError(first);  // a passing fault, perhaps of the disk
     try {
       refuse_set(name, faults, conversion_lines(faults, found), unusable_images_fix());
     } catch (const InputError& error) {

@@ -1,4 +1,4 @@
-// What an ImageSource holds, and how it decodes. Not for other callers.
+// The state of an ImageSource and its decoding. Not for other callers.
 #pragma once
 
 #include <torch/types.h>
@@ -24,30 +24,31 @@ struct ImageSource::State {
   int64_t size() const;
   int64_t image_of(int64_t item) const { return rows.empty() ? item : rows[static_cast<size_t>(item)]; }
 
-  /// Image `image` decoded and prepared to `to`. @throws InputError naming it.
+  /// Decodes image `image`, prepares it and writes it to `to`. @throws InputError naming it.
   void load(int64_t image, uint8_t* to, io::ImageNotes& notes) const;
-  /// The same as floats in [-1, 1], in which 16-bit images keep their precision.
+  /// The same as floats in [-1, 1], with the precision of 16-bit images.
   void load_floats(int64_t image, float* to, io::ImageNotes& notes) const;
-  /// The pixels of a packed set as they are, or their luma.
+  /// Writes the pixels of a packed set unchanged, or their luma.
   void copy_direct(int64_t image, uint8_t* to, std::vector<uint8_t>& scratch) const;
 
-  /// @throws InputError for an image that shows that a guess was wrong.
+  /// @throws InputError for an image with colour if the set was guessed to be grey.
   void refuse_colour(int64_t image, const io::ImageNotes& notes) const;
-  /// Looks for all images that cannot be used, because the user wants to know of all. Loader threads may call it
-  /// together. @param first  what is wrong with one. @throws InputError always.
+  /// Tries every image and names all that cannot be used in one error. Loader threads may call it together.
+  /// @param first  what is wrong with one of them.
+  /// @throws InputError always.
   [[noreturn]] void refuse_all(const std::string& first) const;
 
   std::string name;
-  std::shared_ptr<const ImageCollection> images;  ///< null where pixels are cached: the names alone are needed then
+  std::shared_ptr<const ImageCollection> images;  ///< null if pixels are cached, since only the names are needed then
   ImageOptions options;                           ///< without "auto"
-  bool guessed_grey;                              ///< by "auto": an image with colour contradicts it
+  bool guessed_grey;                              ///< "auto" chose grey; an image with colour is then an error
   Preparation preparation;
   bool convert, skip;
-  bool direct = false;        ///< a packed set whose pixels fit as they are
-  torch::Tensor pixels;       ///< uint8 [N, H, W, C]; undefined where the set is not cached
+  bool direct = false;        ///< a packed set whose pixels need no preparation
+  torch::Tensor pixels;       ///< uint8 [N, H, W, C]; undefined if the set is not cached
   std::vector<int64_t> rows;  ///< the images that are items; empty: all
   OpenReport report;
-  NameList names;  ///< of the items, where they are cached
+  NameList names;  ///< names of the items, if they are cached
   LogSink log;
   mutable ImageNoteReporter notes;
   mutable std::mutex refusal_guard;

@@ -12,18 +12,18 @@ bool looks_grey(const ImageCollection& images, int64_t sample) {
   if (images.pixel_size()) return images.known_grey();
   const int64_t count = std::min(sample, images.size());
   std::atomic<bool> any = false, colour = false;
-  const auto look = [&](int64_t k) {
+  const auto inspect = [&](int64_t k) {
     if (colour) return;
     try {
       io::ImageNotes notes;
       images.decode(k * images.size() / count, notes);
       (notes.grey ? any : colour) = true;
     } catch (const InputError&) {
-      // It is told where it is used.
+      // The fault is reported when the image is used.
     }
   };
-  if (count > 0) look(0);  // of a set in colour no more is decoded
-  if (!colour && count > 1) for_each_parallel(count - 1, [&] { return [&](int64_t k) { look(k + 1); }; });
+  if (count > 0) inspect(0);  // if the set has colour, one image suffices
+  if (!colour && count > 1) for_each_parallel(count - 1, [&] { return [&](int64_t k) { inspect(k + 1); }; });
   return any && !colour;
 }
 

@@ -1,4 +1,4 @@
-// What the images of a set are, found by looking at some or all of them before they are used.
+// Properties of a set of images, found by decoding some or all of them before use.
 #pragma once
 
 #include <atomic>
@@ -9,26 +9,27 @@
 
 namespace monge::data {
 
-/// Whether the files of a set are grey (one channel, or one and alpha): `sample` images, evenly spread, are looked
-/// at, up to the first that is not. Those that cannot be decoded say nothing, and where none can the answer is no. Bare
-/// pixels: see known_grey.
+/// Whether the files of a set are grey (one channel, or one and alpha). Examines `sample` evenly spaced images, up to
+/// the first that is not grey. Images that cannot be decoded are ignored; if none can be decoded, the result is false.
+/// For bare pixels see known_grey.
 bool looks_grey(const ImageCollection& images, int64_t sample = 64);
 
-/// The least and the largest 16-bit sample of all chosen images, on all cores; 8-bit files are told by their headers
-/// and not decoded, those that cannot be decoded say nothing.
-/// @param chosen  numbers of images. @param stop  ends it early, with what was seen until then.
+/// The least and the largest 16-bit sample of the chosen images, on all cores. 8-bit files are recognised by their
+/// headers and not decoded. Images that cannot be decoded are ignored.
+/// @param chosen  numbers of images.
+/// @param stop  ends it early, with what was measured until then.
 io::NoteCounts measure_samples(const ImageCollection& images, const std::vector<int64_t>& chosen,
                                const std::atomic<bool>& stop = std::atomic<bool>(false));
 
-/// range = "auto" of the chosen images: "LOW..HIGH" by io::range_holding, or "full" where there is no 16-bit image.
-/// Tells the log.
+/// The range "auto" of the chosen images: "LOW..HIGH" by io::range_holding, or "full" if there is no 16-bit image. The
+/// result is logged.
 std::string measured_range(const ImageCollection& images, const std::vector<int64_t>& chosen, const std::string& name,
                            const LogSink& log, const std::atomic<bool>& stop = std::atomic<bool>(false));
 
-/// Where 16-bit images have values outside of the range that they are scaled from: a sentence that says so; else "".
+/// A warning if 16-bit images have values outside of the range that they are scaled from; else "".
 std::string clamped_values_warning(const io::NoteCounts& counts, const io::SampleRange& range);
 
-/// The smallest range that holds both, each "LOW..HIGH". @throws InputError for other words.
+/// The smallest range that contains both ranges, each "LOW..HIGH". @throws InputError for other words.
 std::string common_range(const std::string& a, const std::string& b);
 
 }  // namespace monge::data

@@ -76,7 +76,7 @@ torch::Tensor ImageSource::stored_items(const std::vector<int64_t>& indices) con
       };
     });
   } catch (const InputError& error) {
-    if (s.skip) throw;  // it was well when the set was opened
+    if (s.skip) throw;  // the image could be used when the set was opened
     s.refuse_all(error.what());
   }
   for (size_t i = 0; i < notes.size(); ++i) s.refuse_colour(s.image_of(indices[i]), notes[i]);

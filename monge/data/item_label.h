@@ -1,4 +1,4 @@
-// How an item of a source stands in a message.
+// The label of an item in messages.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,9 @@
 
 namespace monge::data {
 
-/// The row of a table, by its name in quotes or as "row 17 (counted from 0)"; any other item by its name in quotes. Of
-/// a part of a source, the row in the whole.
-/// @param index  in [0, source.size()); a finite source.
+/// The label of a table's row is its name in quotes or "row 17 (counted from 0)"; that of any other item is its name in
+/// quotes. If the source is a part of another one, the row is counted in the whole.
+/// @param index  in [0, source.size()); the source must be finite.
 std::string item_label(const Source& source, int64_t index);
 
 }  // namespace monge::data

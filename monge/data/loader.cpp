@@ -24,13 +24,13 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Copies to a GPU on a stream of its own, so that the computing does not wait for them.
+/// Copies to a GPU on a separate stream, so that computations do not wait for the copies.
 class CopyStream {
  public:
   explicit CopyStream(torch::Device device)
       : device_(device), guard_(device.type()), stream_(guard_.getStreamFromGlobalPool(device)), done_(device.type()) {}
 
-  /// @param host  in pinned memory. The copy may still be going on when this returns.
+  /// @param host  in pinned memory. The copy may still be running when this returns.
   torch::Tensor start(const torch::Tensor& host) {
     const c10::StreamGuard on_it(stream_);
     auto out = host.to(device_, /*non_blocking=*/true);
@@ -38,11 +38,11 @@ class CopyStream {
     return out;
   }
 
-  /// The present stream goes on when the last copy is there.
+  /// Makes the current stream wait for the last copy.
   void finish(const torch::Tensor& copy) {
     const auto present = guard_.getStream(device_);
     done_.block(present);
-    copy.record_stream(present);  // its memory must not be given away while it is used there
+    copy.record_stream(present);  // its memory must not be reused while that stream uses it
   }
 
  private:
@@ -52,7 +52,7 @@ class CopyStream {
   c10::Event done_;
 };
 
-/// The whole set on a device, and batches of it by an index.
+/// Keeps the whole set on a device and gathers batches from it by index.
 class Resident {
  public:
   Resident(const Source& source, torch::Device device) : device_(device) {
@@ -83,7 +83,7 @@ class Resident {
 
  private:
   torch::Device device_;
-  torch::Tensor items_;  ///< images [N, H, W, C], so that batches have their channels last, as networks take them
+  torch::Tensor items_;  ///< images [N, H, W, C], so that batches are channels last, as networks expect
 };
 
 }  // namespace
@@ -113,16 +113,16 @@ struct Loader::State {
     room.notify_all();
   }
 
-  /// Item tensors in memory that a GPU can read by itself.
+  /// A batch on the host, in pinned memory if the device is a GPU.
   torch::Tensor make(int64_t step) const {
     auto out = sampler->stored_batch(step, options.batch);
     return options.device.is_cpu() ? out : out.pin_memory();
   }
 
   void work(const std::stop_token& stop) {
-    keep_to_this_thread();
+    set_single_threaded();
     std::unique_lock lock(guard);
-    // wait() gives what it waits for, stopped or not.
+    // wait() returns its condition, also when it was stopped.
     while (room.wait(lock, stop, [this] { return wanted >= 0 && next < wanted + ahead; }) && !stop.stop_requested()) {
       const int64_t step = next++, row = this->row;
       lock.unlock();
@@ -133,7 +133,7 @@ struct Loader::State {
         made.failure = std::current_exception();
       }
       lock.lock();
-      if (row != this->row) continue;  // the caller went elsewhere meanwhile
+      if (row != this->row) continue;  // meanwhile the caller requested another row of steps
       ready.emplace(step, std::move(made));
       there.notify_one();
     }
@@ -150,7 +150,7 @@ struct Loader::State {
   torch::Tensor take_untimed(int64_t step) {
     if (threads.empty()) return make(step);
     std::unique_lock lock(guard);
-    if (step != wanted) {  // a new row of steps begins
+    if (step != wanted) {  // a new row of consecutive steps begins
       ready.clear();
       ++row;
       next = step;
@@ -194,17 +194,17 @@ struct Loader::State {
   LoaderOptions options;
   std::unique_ptr<Resident> resident;
   std::optional<CopyStream> copies;
-  torch::Tensor copied;  ///< of the step after the last one, on the device or on its way there
+  torch::Tensor copied;  ///< the batch after the last one, on the device or being copied there
   int64_t copied_step = -1;
   double waited = 0;
 
   std::mutex guard;
   std::condition_variable_any room, there;
   std::map<int64_t, Made> ready;
-  int64_t wanted = -1;  ///< the step that is asked for next, if all goes in a row; -1: none was yet
+  int64_t wanted = -1;  ///< the next step if requests are consecutive; -1: no request yet
   int64_t next = 0, ahead = 1;
-  int64_t row = 0;                    ///< counts the rows of steps that were begun
-  std::vector<std::jthread> threads;  ///< last: they are joined before the rest goes
+  int64_t row = 0;                    ///< number of rows of consecutive steps so far
+  std::vector<std::jthread> threads;  ///< declared last, so that they are joined first
 };
 
 Loader::Loader(std::shared_ptr<const Sampler> sampler, const LoaderOptions& options)

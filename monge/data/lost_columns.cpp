@@ -9,7 +9,7 @@
 namespace monge::data {
 namespace {
 
-/// The rows that are looked at.
+/// The rows that are examined.
 std::vector<int64_t> sample(const Source& source, int64_t n, torch::Generator generator) {
   constexpr int64_t kMostEntries = 1 << 22, kLeastRows = 64;
   n = std::min(n, std::max(kLeastRows, kMostEntries / source.item_shape()[0]));

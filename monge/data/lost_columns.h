@@ -1,4 +1,4 @@
-// Columns of a source that float32, in which nets compute, cannot hold.
+// Columns of a source that lose information in float32, in which networks compute.
 #pragma once
 
 #include <torch/types.h>
@@ -10,7 +10,7 @@
 
 namespace monge::data {
 
-/// Columns that lose what distinguishes their rows when they are rounded to float32, on each side of a transport
+/// The columns whose rows can no longer be distinguished after rounding to float32, on each side of a transport
 /// problem.
 struct LostColumns {
   std::vector<int64_t> source, target;
@@ -19,9 +19,9 @@ struct LostColumns {
 };
 
 /// The lost columns of one source, judged by the items that some_items(source, n, generator) would give (see
-/// columns_lost_in_float32). Of long rows fewer are looked at: 2^22 entries, but at least 64 rows. Images have none,
-/// because their range is known, and neither have endless laws, which are float32 from the beginning. A source in
-/// standard units (StandardisedSource) is judged by what its float32 rows keep of the raw ones.
+/// columns_lost_in_float32). If rows are long, fewer items are read: 2^22 entries, but at least 64 rows. Images have
+/// none, because their range is known. Endless laws have none, because they are float32 from the beginning. A source in
+/// standard units (StandardisedSource) is judged by how much of the raw values its float32 rows keep.
 /// @throws InputError as Source::exact_items.
 std::vector<int64_t> lost_columns(const Source& source, int64_t n, torch::Generator generator);
 
@@ -33,15 +33,15 @@ enum class LossCause {
   stretched,    ///< a few values far from the others, or a heavy tail, stretch the scale
 };
 
-/// The causes for lost columns, told by the medians in the units of the source.
+/// The causes of lost columns, inferred from the medians in the units of the source.
 ///
-/// A column in raw units has an offset. A mean over these very rows lies within a deviation of their median (under
-/// data.standardise = "scale" within sqrt(D) common ones), so that a median more than ten times farther away means that
-/// other rows were measured. Else the sides lie apart where the medians of the two have different signs, and where they
-/// have not the mean is moved by something else than the other side: by values far from the others.
-/// @param other    the other side, where both share a mean and a scale; null where they do not.
-/// @param columns  those that lost_columns(side, n, generator) gave.
-/// @return of each of `columns`. @throws InputError as Source::exact_items.
+/// A column in raw units has an offset. A mean over these very rows lies within one deviation of their median (under
+/// data.standardise = "scale", within sqrt(D) common ones). So a median more than ten times farther away means that
+/// other rows were measured. Otherwise, if the medians of the two sides have different signs, the sides lie apart. If
+/// they have the same sign, something other than the other side moves the mean: values far from the others.
+/// @param other  the other side, if both share a mean and a scale; else null.
+/// @param columns  the result of lost_columns(side, n, generator).
+/// @return one cause for each of `columns`. @throws InputError as Source::exact_items.
 std::vector<LossCause> loss_causes(const Source& side, const Source* other, const std::vector<int64_t>& columns,
                                    int64_t n, const torch::Generator& generator);
 

@@ -21,7 +21,7 @@ std::string lower(std::string_view letters) {
   return out;
 }
 
-/// "0001.png": a frame's number and no name of a member.
+/// Whether the member is a frame's number, as in "0001.png", and no name.
 bool is_numbered(std::string_view member) {
   const auto stem = member.substr(0, member.rfind('.'));
   return !stem.empty() && std::all_of(stem.begin(), stem.end(), [](unsigned char c) {
@@ -44,7 +44,7 @@ MemberPath member_path(const std::string& path) {
   for (size_t begin = 0; begin <= chosen.size();) {
     const auto end = std::min(chosen.find(';', begin), chosen.size());
     auto member = lower(std::string_view(chosen).substr(begin, end - begin));
-    if (member.starts_with('.')) member.erase(0, 1);  // ".jpg" is how extensions are written elsewhere
+    if (member.starts_with('.')) member.erase(0, 1);  // accepts ".jpg" as well as "jpg"
     if (member.empty() || member.find('/') != std::string::npos) {
       throw InputError({.what = "names no member of a sample",
                         .where = path,
@@ -95,7 +95,7 @@ std::vector<int64_t> MemberChoice::choose(const NameList& names, std::vector<int
     return std::find(path_.members.begin(), path_.members.end(), lower(sample_name(name).member)) -
            path_.members.begin();
   };
-  std::vector<int64_t> out;  // names of one sample stand together, as all begin with it and a dot
+  std::vector<int64_t> out;  // the names of one sample are adjacent, because all begin with it and a dot
   for (const int64_t at : order) {
     if (out.empty() || sample_name(names[out.back()]).sample != sample_name(names[at]).sample) {
       out.push_back(at);
@@ -108,7 +108,7 @@ std::vector<int64_t> MemberChoice::choose(const NameList& names, std::vector<int
 
 void MemberChoice::check_unchosen(const NameList& names, const std::vector<int64_t>& order, const LogSink& log) const {
   if (!path_.members.empty() || path_.all) return;
-  constexpr size_t kMostMembers = 16;  // a sample with more images is no tuple to choose from
+  constexpr size_t kMostMembers = 16;  // a sample with more images is not a tuple to choose from
   int64_t samples = 0, with_several = 0;
   std::map<std::string, int64_t> forms;  // the members of a sample, joined, and how many samples have just these
   for (size_t begin = 0, end; begin < order.size(); begin = end) {

@@ -1,4 +1,4 @@
-// Many names in little memory.
+// A compact list of names.
 #pragma once
 
 #include <algorithm>
@@ -10,12 +10,12 @@
 
 namespace monge::data {
 
-/// Names one after another in one buffer: a million cost what their letters cost and 8 bytes each.
+/// Names concatenated in one buffer. A million names cost their characters and 8 bytes each.
 class NameList {
  public:
   void add(std::string_view name) {
-    letters_.append(name);
-    ends_.push_back(letters_.size());
+    buffer_.append(name);
+    ends_.push_back(buffer_.size());
   }
 
   int64_t size() const { return static_cast<int64_t>(ends_.size()); }
@@ -24,10 +24,10 @@ class NameList {
   std::string_view operator[](int64_t i) const {
     const auto at = static_cast<size_t>(i);
     const size_t begin = at == 0 ? 0 : ends_[at - 1];
-    return std::string_view(letters_).substr(begin, ends_[at] - begin);
+    return std::string_view(buffer_).substr(begin, ends_[at] - begin);
   }
 
-  /// The places of the names in the order of their bytes; equal names in the order in which they were added.
+  /// The positions of the names, sorted by their bytes; equal names stay in the order in which they were added.
   std::vector<int64_t> sorted() const {
     std::vector<int64_t> order(ends_.size());
     std::iota(order.begin(), order.end(), 0);
@@ -43,7 +43,7 @@ class NameList {
   }
 
  private:
-  std::string letters_;
+  std::string buffer_;
   std::vector<size_t> ends_;
 };
 

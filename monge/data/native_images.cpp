@@ -20,7 +20,7 @@ NativeImageSource::NativeImageSource(const std::filesystem::path& path, const Im
       options_(options),
       images_(open_image_collection(path, log)),
       counter_(std::make_shared<Counter>()) {
-  Preparation(options_.preparation());  // a bad option is found here
+  Preparation(options_.preparation());  // throws for a bad option
   const bool fail = options_.when_unusable() == OnError::fail;
   constexpr int64_t kMostSide = 4096;
   std::vector<std::string> faults(static_cast<size_t>(images_->size()));
@@ -81,7 +81,7 @@ torch::Tensor NativeImageSource::stored_items(const std::vector<int64_t>& indice
                        floats ? torch::kFloat32 : torch::kUInt8);
     if (floats) {
       preparation.write_floats(image, out.data_ptr<float>(), &notes);
-      notes.conversion = io::Conversion::none;  // it keeps its bits
+      notes.conversion = io::Conversion::none;  // all its bits are kept
       out.div_(127.5).sub_(1);
     } else {
       preparation.write(image, out.data_ptr<uint8_t>(), &notes);

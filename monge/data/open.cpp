@@ -31,7 +31,8 @@ std::shared_ptr<const Source> open_any(const SourceOptions& options, const LogSi
   refuse_kind(options.path);
 }
 
-/// "400 rows x 3 columns: a, b, c (commas, header in line 1)" of vectors, "60 items of shape [3, 32, 32]" of images.
+/// The size and shape of a source for the log: "400 rows x 3 columns: a, b, c (commas, header in line 1)" for vectors,
+/// "60 items of shape [3, 32, 32]" for images.
 std::string shape_of(const Source& source) {
   const auto shape = source.item_shape();
   if (source.endless() || shape.size() != 1) {

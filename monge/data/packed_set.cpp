@@ -29,7 +29,7 @@ constexpr int64_t kMostManifest = int64_t{1} << 30;
                     .fix = "copy the set again, or pack it anew"});
 }
 
-/// A file inside the set: a bare name, so that a manifest cannot point elsewhere.
+/// Parses a file of the set. Its name must be a bare name, so that a manifest cannot point outside the set.
 PackedManifest::File file_of(const fs::path& folder, const json& entry) {
   const auto get = [&](const char* key) -> int64_t {
     const auto found = entry.find(key);
@@ -46,7 +46,7 @@ PackedManifest::File file_of(const fs::path& folder, const json& entry) {
   return out;
 }
 
-/// What pixels and encoded images have in common: the names and the hashes, read when they are first asked for.
+/// The common part of pixels and encoded images: the names and the hashes, which are read at their first use.
 class PackedImages : public ImageCollection {
  public:
   PackedImages(fs::path folder, PackedManifest manifest) : folder_(std::move(folder)), manifest_(std::move(manifest)) {
@@ -83,7 +83,7 @@ class PackedImages : public ImageCollection {
 
   fs::path folder_;
   PackedManifest manifest_;
-  std::vector<int64_t> ends_;  ///< of the shards, in images
+  std::vector<int64_t> ends_;  ///< ends of the shards, in images
 
  private:
   void read_names() const {
@@ -191,14 +191,14 @@ class EncodedImages : public PackedImages {
 bool is_packed_set(const fs::path& path) {
   std::error_code ignored;
   if (!fs::is_regular_file(path / kManifest, ignored)) return false;
-  // A folder of images may hold a manifest of something else.
+  // A folder of images may contain the manifest of something else.
   const auto bytes = fs::file_size(path / kManifest, ignored);
   return !ignored && static_cast<int64_t>(bytes) <= kMostManifest &&
          real_files().read(path / kManifest).find(kPackedFormat) != std::string::npos;
 }
 
 PackedManifest read_packed_manifest(const fs::path& folder) {
-  // Deeper than any manifest: copying what is nested without end would end the process.
+  // No manifest is deeper. Copying deeply nested JSON would overflow the stack.
   constexpr int kMostDepth = 8;
   bool too_deep = false;
   const auto watch = [&](int depth, json::parse_event_t, json&) {

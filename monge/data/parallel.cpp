@@ -10,12 +10,12 @@ thread_local bool alone = false;
 
 }  // namespace
 
-void keep_to_this_thread() {
+void set_single_threaded() {
   alone = true;
-  at::get_num_threads();   // LibTorch sets a thread's number at its first use, and would undo the next line
-  omp_set_num_threads(1);  // of this thread alone; at::set_num_threads would set it for all threads to come
+  at::get_num_threads();   // LibTorch sets the number at a thread's first use, which would undo the next line
+  omp_set_num_threads(1);  // for this thread only; at::set_num_threads would set it for all later threads
 }
 
-bool keeps_to_this_thread() { return alone; }
+bool is_single_threaded() { return alone; }
 
 }  // namespace monge::data

@@ -1,4 +1,4 @@
-// Plain threads for decoding: LibTorch's pool would nest its own inside.
+// Plain threads for decoding. LibTorch's pool would start further threads in each of its own.
 #pragma once
 
 #include <algorithm>
@@ -13,14 +13,14 @@
 
 namespace monge::data {
 
-/// From here on for_each_parallel and LibTorch's operations run in this thread alone when they are called from it: for
-/// workers of a pool, which would else start a pool each.
-void keep_to_this_thread();
-bool keeps_to_this_thread();
+/// Makes for_each_parallel and LibTorch's operations run in the calling thread alone when they are called from it. Call
+/// it in each worker of a pool, because otherwise each worker would start a pool of its own.
+void set_single_threaded();
+bool is_single_threaded();
 
-/// Calls work(i) for i in [0, count) from several threads, in no fixed order, and waits for all. At the first exception
-/// the others stop after their present item, and it is thrown here. `make_work` is called once in each thread and gives
-/// its `work`, so that a thread can own what cannot be shared.
+/// Calls work(i) for i in [0, count) from several threads, in no fixed order, and waits for all. After the first
+/// exception the other threads stop after their current item, and the exception is rethrown here. `make_work` is called
+/// once in each thread and returns its `work`, so that each thread can own what cannot be shared.
 template <class MakeWork>
 void for_each_parallel(int64_t count, const MakeWork& make_work, int64_t most_threads = 64) {
   std::atomic<int64_t> next = 0;
@@ -36,7 +36,7 @@ void for_each_parallel(int64_t count, const MakeWork& make_work, int64_t most_th
       next = count;
     }
   };
-  const int64_t threads = keeps_to_this_thread() ? 1 : std::min({usable_cores(), most_threads, count});
+  const int64_t threads = is_single_threaded() ? 1 : std::min({usable_cores(), most_threads, count});
   {
     std::vector<std::jthread> pool;
     for (int64_t t = 1; t < threads; ++t) pool.emplace_back(loop);

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kExtension = ".parquet";
 
-/// Where the '?' of "x.parquet?column=a" stands, or npos.
+/// The position of the '?' in "x.parquet?column=a", or npos.
 size_t mark_of(const std::string& path) {
   std::string lower = path;
   std::transform(lower.begin(), lower.end(), lower.begin(),
@@ -25,7 +25,7 @@ size_t mark_of(const std::string& path) {
   return at == std::string::npos ? at : at + kExtension.size();
 }
 
-/// What a path is goes before what it is called: a folder "set.parquet" of images is one of images.
+/// The type of a path takes precedence over its name: a folder "set.parquet" of images is a folder of images.
 bool is_other_folder(const fs::path& path) {
   std::error_code failure;
   if (!fs::is_directory(path, failure)) return false;

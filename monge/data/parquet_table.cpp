@@ -1,5 +1,5 @@
-// Numbers out of Parquet files (MONGE_PARQUET). Like image_parquet.cpp by Parquet's own readers of columns, without
-// Arrow's tables: a batch of values at a time, and a definition level says whether a value is there.
+// Reads numbers from Parquet files (MONGE_PARQUET). Like image_parquet.cpp it uses Parquet's own column readers, not
+// Arrow's tables: one batch of values at a time, where a definition level says whether a value is present.
 #include "monge/data/parquet_table.h"
 
 #include <arrow/io/file.h>
@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 using parquet::Type;
 using Missing = io::TextTableOptions::Missing;
 
-/// Runs `action`; what Arrow complains of becomes an InputError that names the file.
+/// Runs `action`. Errors of Arrow become an InputError that names the file.
 template <class Action>
 auto reading(const fs::path& path, const Action& action) {
   try {
@@ -88,16 +88,16 @@ std::string described(const parquet::schema::Node& node) {
 
 bool is_number(Kind kind) { return kind == Kind::number || kind == Kind::unsigned_number; }
 
-/// One column as it is read.
+/// One column while it is read.
 struct Column {
   int field = -1, leaf = -1;
   Kind kind = Kind::other;
-  std::vector<double> values;  ///< NaN where there is none
+  std::vector<double> values;  ///< NaN for missing ones
 };
 
 struct Reading {
   int64_t inexact = 0;             ///< whole numbers that float64 rounds
-  std::vector<std::string> names;  ///< of rows
+  std::vector<std::string> names;  ///< names of rows
 };
 
 /// Calls take(value) or take_null() for every row of a column in a row group.
@@ -111,7 +111,7 @@ void for_each_value(const fs::path& path, parquet::ColumnReader& column, int64_t
   std::array<typename Reader::T, kBatch> batch;
   int64_t seen = 0;
   while (reader.HasNext()) {
-    levels.fill(there);  // they are not told where nothing can be missing
+    levels.fill(there);  // the reader sets no levels if no value can be missing
     int64_t found = 0, used = 0;
     const int64_t read = reader.ReadBatch(kBatch, levels.data(), nullptr, batch.data(), &found);
     require(read > 0 && seen + read <= rows, path.string(), ": is damaged: a row group has not the ", rows,
@@ -155,7 +155,8 @@ void read_numbers(const fs::path& path, parquet::ColumnReader& reader, int64_t r
   }
 }
 
-/// The names of rows: texts, whole numbers as they are, others in their shortest form; empty where there is none.
+/// Reads the names of rows: texts, whole numbers unchanged, other numbers in their shortest form; empty for a missing
+/// one.
 void read_names(const fs::path& path, parquet::ColumnReader& reader, int64_t rows, Kind kind,
                 std::vector<std::string>& names) {
   const auto null = [&] { names.emplace_back(); };
@@ -189,14 +190,14 @@ void read_names(const fs::path& path, parquet::ColumnReader& reader, int64_t row
   }
 }
 
-/// What the table is made of, told by the first file.
+/// The structure of the table, taken from the first file.
 struct Schema {
-  std::vector<std::string> names;  ///< of all fields
+  std::vector<std::string> names;  ///< names of all fields
   std::vector<Column> columns;     ///< in the order of the choice
   Column index;                    ///< field -1: none
 };
 
-/// The column that pandas made of its index, or -1.
+/// The column that pandas wrote its index to, or -1.
 int pandas_index(const parquet::FileMetaData& metadata, const std::vector<std::string>& names) {
   const auto find = [&](const std::string& name) {
     const auto at = std::find(names.begin(), names.end(), name);
@@ -269,7 +270,7 @@ Schema schema_of(const ParquetPath& path, const fs::path& file, const parquet::F
   return out;
 }
 
-/// The columns of all files, in their order. @return whether all values are float32.
+/// Reads the columns of all files, in order. @return whether all values are float32.
 bool read_files(const ParquetPath& path, Schema& schema, Reading& facts) {
   bool single = true;
   for (const auto& file : parquet_files(path)) {

@@ -66,7 +66,7 @@ torch::Tensor Preparation::resized_first(const torch::Tensor& image_HWC) const {
   return io::resize_uint8(image_HWC, height, width, filter_);
 }
 
-/// The common case without a tensor in between: RGB, its size brought down in one step.
+/// The common case without an intermediate tensor: RGB, reduced to its size in one step.
 void Preparation::write_rgb(const torch::Tensor& image_HWC, uint8_t* to) const {
   const int64_t width = image_HWC.size(1);
   const auto part = crop_.part(image_HWC.size(0), width);
@@ -116,7 +116,7 @@ torch::Tensor scaled_and_opaque(const torch::Tensor& image_HWC, const io::Sample
                                 const io::Colour& background) {
   const int64_t channels = image_HWC.size(2), colours = channels < 3 ? 1 : 3;
   const bool alpha = channels % 2 == 0;
-  // Over a background that has colour a grey image may get some.
+  // A grey image may take colour from a coloured background.
   const int64_t wide = alpha ? 3 : colours;
   auto out = torch::empty({image_HWC.size(0), image_HWC.size(1), wide}, torch::kFloat32);
   const uint16_t* from = image_HWC.const_data_ptr<uint16_t>();

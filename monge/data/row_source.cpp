@@ -20,7 +20,7 @@ bool is_bad(float number) { return (std::bit_cast<uint32_t>(number) & 0x7f800000
 /// Copies one row as float32 or float64. @return whether all its numbers are finite in float32.
 template <class Number, class To>
 bool copy_row(const Number* from, int64_t count, To* to) {
-  uint32_t bad = 0;  // without branches, so that it goes by vectors
+  uint32_t bad = 0;  // without branches, so that the compiler vectorises the loop
   for (int64_t i = 0; i < count; ++i) {
     to[i] = static_cast<To>(from[i]);
     bad |= is_bad(static_cast<float>(from[i]));
@@ -35,13 +35,13 @@ int64_t first_not_finite(const To* row) {
   return at;
 }
 
-/// Whether rows come from the disk, where asking for all of a batch at once lets it fetch many at a time, or from
-/// memory, where the asking would cost more than the rows. Tells by how long the first ones took; changes nothing but
-/// the time.
-class Patience {
+/// Whether rows are read from the disk or from memory, measured by the time that the first rows took. Requesting the
+/// whole batch at once lets a disk read many rows at a time, but costs more than the rows if they are in memory. It
+/// affects the time, not the results.
+class LatencyProbe {
  public:
-  static constexpr size_t kTold = 32;  ///< rows after which it can be asked
-  bool is_out() const { return std::chrono::steady_clock::now() - began_ > kTold * std::chrono::microseconds(5); }
+  static constexpr size_t kRows = 32;  ///< number of rows to read before calling is_slow()
+  bool is_slow() const { return std::chrono::steady_clock::now() - began_ > kRows * std::chrono::microseconds(5); }
 
  private:
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
@@ -63,8 +63,8 @@ RowSource::RowSource(std::string name, torch::Tensor rows) : name_(std::move(nam
           rows_.device());
 }
 
-/// A mapping for random access reads page by page, which is slow for who goes through all of it: items that follow one
-/// another ask for the block after theirs when they come into another one.
+/// A mapping for random access is read page by page, which is slow for sequential reading. So consecutive items request
+/// the next block when they enter a new one.
 void RowSource::read_ahead_of_run(const std::vector<int64_t>& indices) const {
   constexpr int64_t kBlock = int64_t{4} << 20;
   if (indices.empty() || indices.back() - indices.front() != static_cast<int64_t>(indices.size()) - 1) return;
@@ -109,11 +109,11 @@ torch::Tensor RowSource::copy_items(const std::vector<int64_t>& indices) const {
   auto* to = out.template mutable_data_ptr<To>();
   const auto copy = [&]<class scalar_t>(std::type_identity<scalar_t>) {
     const auto* from = rows_.template const_data_ptr<scalar_t>();
-    const Patience patience;
+    const LatencyProbe probe;
     for (size_t i = 0; i < indices.size(); ++i) {
       const int64_t index = indices[i];
       const auto* row = from + index * count;
-      if (i == Patience::kTold && patience.is_out()) {
+      if (i == LatencyProbe::kRows && probe.is_slow()) {
         for (size_t k = i; k < indices.size(); ++k) {
           read_ahead(from + indices[k] * count, static_cast<size_t>(count) * sizeof(scalar_t));
         }

@@ -1,19 +1,19 @@
-// A finite set that lies as one array of any type of numbers, of which only what is drawn is looked at.
+// A finite set of items in one array of any numeric type, of which only the drawn rows are read.
 #pragma once
 
 #include "monge/data/finite.h"
 
 namespace monge::data {
 
-/// Items are the rows of an array that may be a mapped file far larger than memory (io::map_npy): they are made float32
-/// and checked when they are drawn, and making the source reads none of them. Images of uint8 stay as they are stored.
-/// Drawing is plain code in the calling thread. Consecutive items are read ahead, as they come when all are gone
-/// through, and so are scattered ones where the first of them were slow to come.
+/// Items are the rows of an array that may be a mapped file far larger than memory (io::map_npy). Rows are converted to
+/// float32 and checked when they are drawn; construction reads none of them. Images of uint8 keep their type. Drawing
+/// is plain code in the calling thread. Consecutive items are prefetched from the disk, and so are scattered items if
+/// reading the first of them was slow.
 class RowSource : public FiniteSource {
  public:
-  /// @param rows  [N, ...], N >= 1, contiguous, on the CPU: floats or integers, not complex; shared, must not be
-  /// changed
-  ///              afterwards. [N, C, H, W] are images. @throws InputError for another tensor.
+  /// @param rows  [N, ...], N >= 1, contiguous, on the CPU: floats or integers, not complex. It is shared and must not
+  ///              be changed afterwards. [N, C, H, W] are images.
+  /// @throws InputError for another tensor.
   RowSource(std::string name, torch::Tensor rows);
 
   std::string name() const override { return name_; }
@@ -24,7 +24,7 @@ class RowSource : public FiniteSource {
   bool is_quick() const override { return false; }
 
   /// @throws InputError also for a value that is NaN, infinite or too large for float32, with its row and column in the
-  /// array.
+  ///     array.
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
 
   /// @throws InputError as stored_items.
@@ -40,8 +40,8 @@ class RowSource : public FiniteSource {
   torch::Tensor rows_;
 };
 
-/// Where the flat position is in an array of this shape: "row 3, column 2 (counted from 0)" of a table, "item 3,
-/// position [0, 5, 7] (counted from 0)" of images.
+/// The place of a flat position in an array of this shape: "row 3, column 2 (counted from 0)" for a table, "item 3,
+/// position [0, 5, 7] (counted from 0)" for images.
 std::string place_in(torch::IntArrayRef shape, int64_t flat);
 
 }  // namespace monge::data

@@ -52,7 +52,7 @@ std::vector<int64_t> Sampler::indices(int64_t step, int64_t n) const {
   return out;
 }
 
-/// The rank's part of what was drawn for all.
+/// The rank's slice of the numbers drawn for all ranks.
 torch::Tensor Sampler::own(const torch::Tensor& whole_batch, int64_t n) const {
   return options_.group == 1 ? whole_batch : whole_batch.narrow(0, options_.rank * n, n);
 }

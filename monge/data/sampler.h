@@ -1,4 +1,4 @@
-// Batches for training: each a pure function of (seed, purpose, step, n, rank, group), so that a resumed run needs no
+// Batches for training. Each is a pure function of (seed, purpose, step, n, rank, group), so a resumed run needs no
 // saved state.
 #pragma once
 
@@ -15,35 +15,38 @@ namespace monge::data {
 
 struct SamplerOptions {
   bool flip = false;        ///< mirror each image left to right with probability 1/2
-  int64_t random_crop = 0;  ///< move each image by up to so many pixels each way, see augmented()
-  int64_t rank = 0;         ///< which of `world` equal parts of every batch is given
-  int64_t group = 1;
+  int64_t random_crop = 0;  ///< shift each image by up to so many pixels in each direction, see augmented()
+  int64_t rank = 0;         ///< which of the `group` equal slices of every batch is given
+  int64_t group = 1;        ///< number of ranks
 };
 
 /// Gives batches of a source. Thread-safe.
 ///
-/// The batch of `step` is of n items for each of `world` ranks, and a rank gets its n: together the ranks see what one
-/// rank would that takes batches of n * group.
+/// The global batch of `step` has n items for each of `group` ranks, and each rank gets its own n. Together the ranks
+/// see what a single rank with batches of n * group would see.
 ///
-/// Finite sources: an endless row of permutations, one an epoch, of which the whole batch of `step` is the positions
-/// [step n group, (step + 1) n group); so each item comes once an epoch, batches cross the end of an epoch, and a
-/// source smaller than a batch wraps. Endless laws: fresh draws from the stream (purpose, step).
+/// Finite sources are read as an endless sequence of permutations, one per epoch. The global batch of `step` is the
+/// positions [step n group, (step + 1) n group) of that sequence. So each item comes once per epoch, batches may cross
+/// the end of an epoch, and a source smaller than a batch wraps around. Endless laws give fresh draws from the stream
+/// (purpose, step).
 class Sampler {
  public:
-  /// @param purpose  names the stream ("source", "target"): samplers of different purposes are independent.
+  /// @param purpose  names the stream ("source", "target"). Samplers of different purposes are independent.
   /// @throws InputError when the options alter images and the items are none, or are too small for random_crop.
   Sampler(std::shared_ptr<const Source> source, uint64_t seed, std::string purpose, const SamplerOptions& options = {});
 
-  /// @param step >= 0  @param n >= 1  @return float32 [n, ...item_shape]. @throws what the source throws.
+  /// @param step  >= 0.
+  /// @param n  >= 1.
+  /// @return float32 [n, ...item_shape]. @throws what the source throws.
   torch::Tensor batch(int64_t step, int64_t n) const;
 
-  /// The same as it is stored, see Source::stored_items.
+  /// The same in the stored type, see Source::stored_items.
   torch::Tensor stored_batch(int64_t step, int64_t n) const;
 
   /// The items of batch `step`; finite sources only.
   std::vector<int64_t> indices(int64_t step, int64_t n) const;
 
-  /// What is done to them.
+  /// The augmentation of batch `step`.
   Augmentation augmentation(int64_t step, int64_t n) const;
 
   const Source& source() const { return *source_; }
@@ -61,7 +64,7 @@ class Sampler {
     int64_t number = -1;
     torch::Tensor order;  ///< int64 [N]
   };
-  // A batch touches one epoch or two neighbours, unless the source is tiny; then they are cheap to make.
+  // A batch uses one epoch or two consecutive ones, unless the source is tiny; then epochs are cheap to make again.
   mutable std::mutex guard_;
   mutable Epoch newest_, older_;
 };

@@ -32,7 +32,7 @@ std::optional<double> as_number(std::string_view word) {
   return value;
 }
 
-/// Takes the fields of the present row, whose number need not be that of the row before.
+/// Reads the fields of the current row, which may have another number of fields than the row before.
 void read_fields(io::TextRows& rows, std::vector<std::string>& out) {
   size_t count = 0;
   for (io::TextField field; rows.next(field); ++count) {
@@ -42,7 +42,7 @@ void read_fields(io::TextRows& rows, std::vector<std::string>& out) {
   out.resize(count);
 }
 
-/// One column of a table of attributes, by the names of its rows.
+/// One column of a table of attributes, indexed by the names of its rows.
 class Attribute {
  public:
   Attribute(const fs::path& path, const std::string& name) : where_(path.string()) {
@@ -52,10 +52,10 @@ class Attribute {
     const bool counted = begins_with_a_count(text);
     io::TextLayout layout;
     layout.separator = ' ';
-    if (!counted)
-      layout = io::find_layout(text, {.header = "no"}, where_);  // for its separator: the first row is always names
+    // Only the separator of the layout is used.
+    if (!counted) layout = io::find_layout(text, {.header = "no"}, where_);  // the first row is always names
     io::TextRows rows(text, layout.separator, where_);
-    rows.take_comments_as_rows();  // "#filename" heads a column, and images may be called so
+    rows.take_comments_as_rows();  // "#filename" may name a column or an image
     if (layout.separator_line) rows.skip_line();
     if (counted) rows.next_row();
     require(rows.next_row(), where_, ": the table of attributes has no line with their names");
@@ -63,13 +63,13 @@ class Attribute {
     read_fields(rows, names);
     bool more = rows.next_row();
     if (more) read_fields(rows, fields);
-    // A list of CelebA and R's write.table do not name the column of the images; some programs end each row with a
+    // CelebA's lists and R's write.table do not name the column of the images. Some programs end each row with a
     // separator.
     const bool one_more = fields.size() == names.size() + 1,
                trailing = one_more && layout.separator != ' ' && fields.back().empty();
     if (counted || (one_more && !trailing)) names.insert(names.begin(), "");
     if (!counted && trailing) names.emplace_back();
-    // pandas and R put an index before the columns of a table. Its numbers are no images' names.
+    // pandas and R put an index before the columns of a table. Its numbers are not names of images.
     const bool unnamed = names[0].empty() || names[0] == "Unnamed: 0";
     const bool indexed =
         unnamed && names.size() > 2 && fields.size() > 1 && io::is_whole(fields[0]) && !as_number(fields[1]);
@@ -87,14 +87,14 @@ class Attribute {
     }
   }
 
-  /// Nothing when no row is of this image.
+  /// The value of an image; nothing if no row names it.
   std::optional<std::string_view> of(const std::string& name) const {
     auto found = values_.find(name);
     if (found == values_.end()) found = values_.find(name.substr(name.rfind('/') + 1));
     return found == values_.end() ? std::nullopt : std::optional<std::string_view>(found->second);
   }
 
-  /// Where the images' names were looked for: "the column \"image_id\", which begins with \"1.png\"".
+  /// The column in which the images' names were searched: "the column \"image_id\", which begins with \"1.png\"".
   std::string names_found() const {
     return values_.empty() ? "no row" : column_ + ", which begins with " + shown(first_);
   }
@@ -109,7 +109,7 @@ class Attribute {
     return fields.size() == 1 && as_number(fields[0]);
   }
 
-  /// The field of an attribute, which is one from `begin` on.
+  /// The field of an attribute, searched from `begin` on.
   size_t find(const std::vector<std::string>& names, size_t begin, const std::string& name) const {
     const auto found = std::find(names.begin() + static_cast<std::ptrdiff_t>(begin), names.end(), name);
     if (found != names.end()) return static_cast<size_t>(found - names.begin());
@@ -188,8 +188,8 @@ std::vector<SplitPart> parse_split(const std::string& words) {
     const auto end = std::min(words.find(',', at), words.size());
     const auto part = words.substr(at, end - at);
     const auto equals = part.find('=');
-    const auto share = equals == std::string::npos ? std::nullopt : as_number(part.substr(equals + 1));
-    if (!share || !(*share > 0 && *share <= 1)) refuse("not a split");
+    const auto fraction = equals == std::string::npos ? std::nullopt : as_number(part.substr(equals + 1));
+    if (!fraction || !(*fraction > 0 && *fraction <= 1)) refuse("not a split");
     const auto name = part.substr(0, equals);
     const bool plain = !name.empty() && name[0] != '.' && name[0] != '-' &&
                        name.find_first_of("/\\:\n") == std::string::npos && !name.ends_with(".part");
@@ -197,8 +197,8 @@ std::vector<SplitPart> parse_split(const std::string& words) {
     for (const auto& other : out) {
       if (other.name == name) refuse("two parts have one name");
     }
-    out.push_back({name, *share});
-    sum += *share;
+    out.push_back({name, *fraction});
+    sum += *fraction;
     at = end + 1;
   }
   if (sum > 1 + 1e-9) refuse("the shares are more than 1 in all");
@@ -211,12 +211,12 @@ std::vector<std::vector<int64_t>> assign_to_splits(const ImageCollection& images
   static const ValueNames<By> kinds{{"name", By::name}, {"order", By::order}};
   const auto kind = kinds.at(by, user_word("PackOptions::split_by"));
   std::vector<double> ends;
-  for (const auto& part : parts) ends.push_back((ends.empty() ? 0 : ends.back()) + part.share);
-  if (ends.back() > 1 - 1e-9) ends.back() = 2;  // rounding must lose nobody
+  for (const auto& part : parts) ends.push_back((ends.empty() ? 0 : ends.back()) + part.fraction);
+  if (ends.back() > 1 - 1e-9) ends.back() = 2;  // no image may be lost by rounding
   std::vector<std::vector<int64_t>> out(parts.size());
   const auto count = static_cast<double>(among.size());
   for (size_t k = 0; k < among.size(); ++k) {
-    const double at = kind == By::name ? static_cast<double>(content_number(images.name(among[k]))) * 0x1p-64
+    const double at = kind == By::name ? static_cast<double>(content_hash64(images.name(among[k]))) * 0x1p-64
                                        : (static_cast<double>(k) + 0.5) / count;
     const auto part = static_cast<size_t>(std::upper_bound(ends.begin(), ends.end(), at) - ends.begin());
     if (part < out.size()) out[part].push_back(among[k]);

@@ -39,7 +39,7 @@ class PixelShard : public ShardFile {
     record.file.bytes = static_cast<int64_t>(fs::file_size(path_));
   }
 
-  /// The header, which stands first, counted images that could not be used.
+  /// Rewrites the header, whose count included images that could not be used.
   void rewrite(int64_t count) {
     const auto before = io::npy_header(torch::kUInt8, shape_).size();
     shape_[0] = count;

@@ -1,4 +1,4 @@
-// A shard of a packed set while it is written, piece by piece. Not for other callers.
+// A shard of a packed set during writing, piece by piece. Not for other callers.
 #pragma once
 
 #include <torch/types.h>
@@ -16,25 +16,25 @@ namespace monge::data {
 
 /// Some images of a shard, ready to be written.
 struct ShardPiece {
-  ShardRecord record;                          ///< of these alone; file.count of them can be used
+  ShardRecord record;                          ///< the record of this piece; file.count of its images can be used
   torch::Tensor pixels;                        ///< uint8, the first file.count rows are the images [H, W, 3]
-  std::vector<io::ArchiveEntry> encoded = {};  ///< or these
+  std::vector<io::ArchiveEntry> encoded = {};  ///< for encoded shards, instead of pixels
 };
 
-/// Takes the pieces in order and leaves the shard, durable, under its name; or nothing.
+/// Receives the pieces in order and leaves the shard, durable, under its name; or nothing.
 class ShardFile {
  public:
   virtual ~ShardFile() = default;
 
   void add(const ShardPiece& piece);
 
-  /// Publishes the shard and writes its record to `record_path`; where none of its images could be used, the record
-  /// alone.
+  /// Publishes the shard and writes its record to `record_path`. If none of its images can be used, it writes only the
+  /// record.
   void finish(const std::filesystem::path& record_path);
 
  protected:
   virtual void append(const ShardPiece& piece) = 0;
-  /// Publishes; fills bytes, hash and places.
+  /// Publishes the shard and sets bytes, hash and places of the record.
   virtual void publish(ShardRecord& record) = 0;
 
  private:

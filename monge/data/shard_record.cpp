@@ -57,7 +57,7 @@ fs::path shard_record_path(const fs::path& folder, int64_t shard) {
 
 void write_shard_record(const fs::path& path, const ShardRecord& record) {
   json out;
-  // CBOR, and the names as bytes: names of files need not be UTF-8.
+  // The names are bytes in CBOR, because names of files need not be UTF-8.
   out["names"] = json::binary({record.names.begin(), record.names.end()});
   out["file"] = {{"name", record.file.name},
                  {"count", record.file.count},
@@ -95,7 +95,7 @@ std::optional<ShardRecord> read_shard_record(const fs::path& path, bool check_co
     out.notes = notes_of(in.at("notes"));
     for (const auto& line : in.at("left_out")) out.left_out.push_back(text_of(line));
   } catch (const json::exception&) {
-    return {};  // of another version, or forged
+    return {};  // written by another version, or forged
   }
   const auto count = static_cast<size_t>(out.file.count);
   const bool fits = out.file.count >= 0 && out.content.size() == count &&
@@ -107,7 +107,7 @@ std::optional<ShardRecord> read_shard_record(const fs::path& path, bool check_co
   const auto shard = path.parent_path() / out.file.name;
   const auto bytes = fs::file_size(shard, failure);
   if (failure || static_cast<int64_t>(bytes) != out.file.bytes) return {};
-  // Reading it is quick beside making it, and a damaged shard must not be published.
+  // Reading a shard is fast compared with making it, and a damaged shard must not be published.
   if (check_content && content_hash(MappedFile(shard, MappedFile::Access::sequential).bytes()) != out.file.xxh3)
     return {};
   return out;

@@ -1,4 +1,4 @@
-// What a packing knows of a shard that is done, so that a later call need not do it again. Not for other callers.
+// The record of a finished shard, with which a later call avoids doing it again. Not for other callers.
 #pragma once
 
 #include <filesystem>
@@ -11,13 +11,13 @@
 
 namespace monge::data {
 
-/// Lies beside its shard as shard-NNNNN.record until the set is whole; written last, so that where it is there the
-/// shard is.
+/// It is stored beside its shard as shard-NNNNN.record until the set is complete. It is written after the shard, so its
+/// existence implies that of the shard.
 struct ShardRecord {
-  PackedManifest::File file;  ///< the shard; an empty name where none of its images could be used
+  PackedManifest::File file;  ///< the shard; an empty name if none of its images can be used
   std::string names;          ///< lines of names.txt
   std::vector<int64_t> content;
-  std::vector<int64_t> places;  ///< of encoded images: offset and bytes, one after another
+  std::vector<int64_t> places;  ///< for encoded images: offset and bytes of each, in sequence
   std::vector<std::string> left_out;
   io::NoteCounts notes;
 };
@@ -26,8 +26,8 @@ std::filesystem::path shard_record_path(const std::filesystem::path& folder, int
 
 void write_shard_record(const std::filesystem::path& path, const ShardRecord& record);
 
-/// Nothing where there is none, or it does not fit its shard.
-/// @param check_content  compare the shard with its hash, which reads it.
+/// Reads a record. Nothing if there is none, or if it does not match its shard.
+/// @param check_content  also compare the shard with its hash, which reads the shard.
 std::optional<ShardRecord> read_shard_record(const std::filesystem::path& path, bool check_content);
 
 }  // namespace monge::data

@@ -14,8 +14,8 @@
 namespace monge::data {
 namespace {
 
-/// In the order in which a path is shown to them. Tables go before images, because a Parquet file without a column of
-/// images is a table.
+/// The kinds in the order in which they are tried on a path. Tables precede images, because a Parquet file without a
+/// column of images is a table.
 std::vector<SourceKind> built_in_kinds() {
   std::vector<SourceKind> rows{toy_kind(), glyph_kind(), w2_benchmark_kind()};
   for (auto& kind : array_kinds()) rows.push_back(std::move(kind));

@@ -1,4 +1,4 @@
-// The kinds of data that open_source can open: one row each.
+// The kinds of data that open_source can open, one row each.
 #pragma once
 
 #include <functional>
@@ -12,17 +12,17 @@
 
 namespace monge::data {
 
-/// Where samples come from, and how images are prepared.
+/// The path of samples, and the preparation of images.
 struct SourceOptions {
   std::string path;          ///< what to open, see open_source
   ImageOptions images = {};  ///< for images and glyphs; vectors need none of it
 };
 
-/// How one kind of data is named, recognised and opened. A component brings its row in its own files, such as toys.h;
-/// source_kinds.cpp lists them.
+/// How one kind of data is named, recognised and opened. A component defines its row in its own files, such as toys.h;
+/// source_kinds.cpp lists the rows.
 struct SourceKind {
   std::string name;  ///< "folder of images", for messages
-  /// Of "PREFIX:..." (see Spec): a line with the prefix of a kind is of that kind, whatever files there are.
+  /// The prefix in "PREFIX:..." (see Spec). A line with the prefix of a kind is of that kind, whatever files exist.
   std::string prefix = {};
   std::string help;           ///< what to write in source.path: "toy:NAME?dim=2"
   std::string accepted = {};  ///< the same without options, for a list of what can be opened; may be empty
@@ -34,15 +34,17 @@ struct SourceKind {
   std::function<std::shared_ptr<const Source>(const SourceOptions&, const LogSink&, const ProgressCallback&)> open;
 };
 
-/// The rows. Paths are shown to those with a prefix first, then to the others in order, and the first match counts.
+/// The registered rows. A path is tried on those with a prefix first, then on the others in order. The first match
+/// counts.
 class SourceKinds {
  public:
-  /// Adds a kind of a program or test outside the library, behind the others. Not thread-safe: add before the first
-  /// open_source. @throws InputError for a name or prefix that is taken, a row without `open`, or one with neither or
-  /// both of `prefix` and `matches`.
+  /// Adds a kind from a program or test outside the library, after the others. Not thread-safe: call it before the
+  /// first open_source.
+  /// @throws InputError for a name or prefix that is taken, a row without `open`, or one with neither or both of
+  ///     `prefix` and `matches`.
   void add(SourceKind kind);
 
-  /// The kind of `path`; null where none knows it. @throws InputError for parameters in the path that make no sense.
+  /// The kind of `path`; null if no kind matches. @throws InputError for invalid parameters in the path.
   const SourceKind* find(const std::string& path) const;
 
   /// "folder, archive, ..., font:FILE.ttf or w2bench:FILE": the help of all kinds.

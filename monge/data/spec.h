@@ -1,4 +1,4 @@
-// Sources named by a line of text: "KIND:NAME?key=value&key=value".
+// Parses sources named by a line of text: "KIND:NAME?key=value&key=value".
 #pragma once
 
 #include <limits>
@@ -11,18 +11,18 @@
 
 namespace monge::data {
 
-/// Which of a pair of laws a line names: "side=source" or "side=target".
+/// The side of a pair of laws: "side=source" or "side=target".
 enum class Side { source, target };
 const ValueNames<Side>& side_names();
 
-/// The line taken apart. Read the parameters with the getters, then call refuse_unknown(): what no getter asked for is
-/// an error.
+/// A parsed line. Read the parameters with the getters, then call refuse_unknown(): a parameter that no getter has read
+/// is an error.
 class Spec {
  public:
   /// @throws InputError showing the line: no KIND, a parameter without '=', or given twice.
   explicit Spec(const std::string& line);
 
-  /// The parameters of "FILE?key=value&key=value", whose '?' is at `question`; the name is what stands before it. A '&'
+  /// The parameters of "FILE?key=value&key=value", whose '?' is at `question`; the name is the part before it. A '&'
   /// within double quotes belongs to its value.
   Spec(const std::string& line, size_t question);
 
@@ -33,7 +33,7 @@ class Spec {
   const std::string& kind() const { return kind_; }
   const std::string& name() const { return name_; }  ///< between ':' and '?'
 
-  /// Each gives the parameter or `otherwise`. @throws InputError naming line, key, value and what is allowed.
+  /// Each returns the parameter or `otherwise`. @throws InputError naming line, key, value and what is allowed.
   double number(const std::string& key, double otherwise, double least = std::numeric_limits<double>::lowest(),
                 double most = std::numeric_limits<double>::max());
   int64_t integer(const std::string& key, int64_t otherwise, int64_t least, int64_t most);
@@ -46,7 +46,7 @@ class Spec {
   }
   bool has(const std::string& key) const { return parameters_.count(key) > 0; }
 
-  /// @throws InputError naming a parameter that no getter asked for, with the nearest known one.
+  /// @throws InputError naming a parameter that no getter has read, with the nearest known one.
   void refuse_unknown() const;
 
  private:

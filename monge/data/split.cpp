@@ -8,7 +8,8 @@
 namespace monge::data {
 namespace {
 
-/// The two parts in the order of the source. A bit an item says which: no more is held than the parts themselves.
+/// The two parts in the order of the source. `held` has one bit per item, so that the parts themselves need most of the
+/// memory.
 Split split(const std::shared_ptr<const Source>& source, int64_t count, const std::vector<bool>& held) {
   std::vector<int64_t> out, kept;
   out.reserve(static_cast<size_t>(count));
@@ -18,7 +19,7 @@ Split split(const std::shared_ptr<const Source>& source, int64_t count, const st
           std::make_shared<Subset>(source, std::move(out), "[held out]")};
 }
 
-/// What holds whatever is held out; empty when there is something to split.
+/// The result for cases that need no choice of items; empty if there is something to split.
 std::optional<Split> trivial(const std::shared_ptr<const Source>& source, int64_t count) {
   require(count >= 0, source->name(), ": cannot hold out ", count, " items");
   if (count == 0) return Split{source, nullptr};

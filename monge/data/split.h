@@ -1,4 +1,4 @@
-// A part of a finite source, so that the rest can be held out.
+// Splits a finite source into a part that is kept and a part that is held out.
 #pragma once
 
 #include <memory>
@@ -9,10 +9,10 @@
 
 namespace monge::data {
 
-/// Some items of another source, numbered from 0 in the order given. Shares the other.
+/// Some items of another source, numbered from 0 in the given order. Keeps the other source.
 class Subset : public FiniteSource {
  public:
-  /// @param label  what part it is, for its name ("[0:90]", "[held out]").
+  /// @param label  describes the part, for its name ("[0:90]", "[held out]").
   /// @throws InputError when the source is endless, there is no index, or one is out of range.
   Subset(std::shared_ptr<const Source> whole, std::vector<int64_t> indices, std::string label);
 
@@ -41,13 +41,13 @@ struct Split {
   std::shared_ptr<const Source> kept, held_out;
 };
 
-/// Holds out the last `count` items; count = 0 gives the whole and no held-out part (null). An endless source needs no
+/// Holds out the last `count` items. With count = 0 everything is kept and held_out is null. An endless source needs no
 /// holding out: both parts are the source itself.
 /// @throws InputError when nothing would be kept.
 Split hold_out(std::shared_ptr<const Source> source, int64_t count);
 
-/// The same with `count` items chosen at random: rows and file names are often in an order, and then the last ones are
-/// of another law than the rest.
+/// The same with `count` items chosen at random. Rows and file names are often sorted, and then the last ones have
+/// another law than the rest.
 Split hold_out(std::shared_ptr<const Source> source, int64_t count, torch::Generator generator);
 
 }  // namespace monge::data

@@ -11,9 +11,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char *kLock = ".lock", *kPlan = ".plan";
+constexpr const char *kLock = ".lock", *kInputs = ".plan";
 
-/// Runs what touches the disk; the standard library's complaints become ours.
+/// Runs `action`, and converts the standard library's file-system errors to ours.
 template <class Action>
 auto guarded(const Action& action) {
   try {
@@ -36,27 +36,27 @@ StagingFolder::StagingFolder(fs::path folder) : folder_(std::move(folder)) {
   if (!lock_.is_open()) throw SystemError(text(lock.string(), ": cannot be opened: ", std::strerror(errno)));
 }
 
-bool StagingFolder::has_plan(const fs::path& folder, const std::string& plan) {
+bool StagingFolder::has_inputs(const fs::path& folder, const std::string& inputs) {
   std::error_code ignored;
-  return fs::exists(folder / kPlan, ignored) && real_files().read(folder / kPlan) == plan;
+  return fs::exists(folder / kInputs, ignored) && real_files().read(folder / kInputs) == inputs;
 }
 
-void StagingFolder::prepare(const std::string& plan, const LogSink& log) const {
-  if (has_plan(folder_, plan)) return;
+void StagingFolder::prepare(const std::string& inputs, const LogSink& log) const {
+  if (has_inputs(folder_, inputs)) return;
   std::error_code ignored;
-  const bool begun = fs::exists(folder_ / kPlan, ignored);
+  const bool begun = fs::exists(folder_ / kInputs, ignored);
   guarded([&] {
     for (const auto& entry : fs::directory_iterator(folder_)) {
       const auto name = entry.path().filename().string();
-      // The plan goes last, when it is replaced: until then it says that the rest is ours.
-      if (name == kLock || name == kPlan || name == text(kPlan, ".part")) continue;
+      // The manifest of inputs is replaced last: until then it shows that the other files are ours.
+      if (name == kLock || name == kInputs || name == text(kInputs, ".part")) continue;
       require(begun, folder_.string(), ": is needed for the work on ", folder_.stem().string(),
               ", and holds other things (", name, "); choose another DST, or remove it");
       fs::remove(entry.path());
     }
   });
   if (begun) log(LogLevel::info, text(folder_.string(), ": was begun with other images or options and is begun anew"));
-  real_files().replace(folder_ / kPlan, plan);
+  real_files().replace(folder_ / kInputs, inputs);
 }
 
 void StagingFolder::publish(const fs::path& destination) const {
@@ -64,9 +64,9 @@ void StagingFolder::publish(const fs::path& destination) const {
     for (const auto& entry : fs::directory_iterator(folder_)) {
       if (entry.path().extension() == ".record" || entry.path().extension() == ".part") fs::remove(entry.path());
     }
-    fs::remove(folder_ / kLock);  // the open file keeps the lock
+    fs::remove(folder_ / kLock);  // the lock is held by the open file
     std::error_code ignored;
-    fs::remove(destination, ignored);  // an empty folder that was there
+    fs::remove(destination, ignored);  // removes an existing empty folder
   });
   real_files().publish(folder_, destination);
 }

@@ -1,4 +1,4 @@
-// The folder in which a packed set is made. Not for other callers.
+// The folder in which a packed set is written. Not for other callers.
 #pragma once
 
 #include <filesystem>
@@ -9,24 +9,25 @@
 
 namespace monge::data {
 
-/// DST.part, for one process at a time. Its file .plan says of which images and options the set is; it stays in the
-/// set, so that a repeated call knows its work.
+/// DST.part, used by one process at a time. Its file .plan holds the manifest of inputs, that is, the images and
+/// options of the set. It remains in the finished set, so that a repeated call recognises its work.
 class StagingFolder {
  public:
-  /// Makes the folder where there is none. @throws InputError when another process works there, or it is a link;
-  /// SystemError.
+  /// Makes the folder if it does not exist.
+  /// @throws InputError when another process works there, or it is a link; SystemError.
   explicit StagingFolder(std::filesystem::path folder);
 
   const std::filesystem::path& folder() const { return folder_; }
 
-  /// Whether a set, or what is begun of one, was made by this plan.
-  static bool has_plan(const std::filesystem::path& folder, const std::string& plan);
+  /// Whether a finished or unfinished set was made from these inputs.
+  static bool has_inputs(const std::filesystem::path& folder, const std::string& inputs);
 
-  /// Keeps the shards that are there if they were made by the same plan, else throws all away, and tells the log.
-  /// @throws InputError when things lie there that no packing made.
-  void prepare(const std::string& plan, const LogSink& log) const;
+  /// Keeps the existing shards if they were made from the same inputs; else removes them and logs it.
+  /// @throws InputError when the folder holds files that no packing made.
+  void prepare(const std::string& inputs, const LogSink& log) const;
 
-  /// Gives the folder, in which a whole set lies, the set's name. After a kill within it, it may be done again.
+  /// Renames the folder, which holds a complete set, to the set's name. After a kill during the call, the call may be
+  /// repeated.
   void publish(const std::filesystem::path& destination) const;
 
  private:

@@ -18,24 +18,24 @@ constexpr int64_t kMostMeasured = 1 << 26;
 constexpr int64_t kAtOnce = 8'192;  // rows read before they are counted
 constexpr const char* kPrefix = "standardise/";
 
-/// Of each column.
+/// Statistics of each column.
 struct Moments {
   int64_t rows = 0;
   std::vector<double> mean, variance, least, most;
-  std::vector<ExtremeValues> extremes = {};  ///< empty for a law, which has no fill values
+  std::vector<ExtremeValues> extremes = {};  ///< empty for endless laws, which have no fill values
 };
 
-/// Welford's update, which does not cancel where the mean is large against the spread.
+/// Welford's update, which is free of cancellation when the mean is large compared with the spread.
 void add(const torch::Tensor& rows_ND, Moments& out) {
   const size_t columns = out.mean.size();
   const auto rows = rows_ND.contiguous();
   const double* row = rows.const_data_ptr<double>();
   for (int64_t i = 0; i < rows.size(0); ++i, row += columns) {
-    const double share = 1.0 / static_cast<double>(++out.rows);
+    const double weight = 1.0 / static_cast<double>(++out.rows);
     for (size_t k = 0; k < columns; ++k) {
       const double gap = row[k] - out.mean[k];
-      out.mean[k] += share * gap;
-      out.variance[k] += gap * (row[k] - out.mean[k]);  // the sum so far
+      out.mean[k] += weight * gap;
+      out.variance[k] += gap * (row[k] - out.mean[k]);  // the sum of squares so far
       out.least[k] = std::min(out.least[k], row[k]);
       out.most[k] = std::max(out.most[k], row[k]);
     }
@@ -64,11 +64,11 @@ Moments measure(const Source& source, uint64_t seed) {
     }
   } else {
     out.extremes.resize(columns);
-    // One stream for both sides, as with what is held out.
+    // Both sides use the same stream, as for held-out items.
     std::vector<int64_t> seen;
     if (source.size() > wanted) {
       seen = some_indices(source.size(), wanted, streams.at("standardise", 0));
-      std::sort(seen.begin(), seen.end());  // a file is read from its beginning to its end
+      std::sort(seen.begin(), seen.end());  // a file is then read sequentially
     } else {
       seen.resize(static_cast<size_t>(source.size()));
       std::iota(seen.begin(), seen.end(), 0);
@@ -83,7 +83,7 @@ Moments measure(const Source& source, uint64_t seed) {
   return out;
 }
 
-/// The even mixture of the two.
+/// The moments of the even mixture of the two.
 Moments mixture(const Moments& a, const Moments& b) {
   Moments out = a;
   for (size_t k = 0; k < a.mean.size(); ++k) {
@@ -96,13 +96,14 @@ Moments mixture(const Moments& a, const Moments& b) {
   return out;
 }
 
-/// The deviations, 1 where there is none, which the log is told.
+/// The standard deviations; 1 for columns without spread, which are logged.
 std::vector<double> deviations(const Moments& moments, const std::string& side, const std::vector<std::string>& names,
                                const LogSink& log) {
   auto scale = moments.variance;
   std::vector<int64_t> constant;
   for (size_t k = 0; k < scale.size(); ++k) {
-    // By the values: the rounded mean of equal numbers can lie beside them. A spread that underflows is none either.
+    // Decided by the values, since the rounded mean of equal numbers can differ from them. A spread that underflows
+    // counts as none.
     const bool none = moments.least[k] == moments.most[k] || !(scale[k] > 0);
     scale[k] = none ? 1 : std::sqrt(scale[k]);
     if (none) constant.push_back(static_cast<int64_t>(k));
@@ -120,7 +121,7 @@ Columns columns_of(const Moments& moments, const std::string& side, const std::v
           torch::tensor(deviations(moments, side, names, log), torch::kFloat64)};
 }
 
-/// The mean, and for all columns the root of their mean variance.
+/// The mean, and one scale for all columns: the root of their mean variance.
 Columns with_one_scale(const Moments& moments) {
   double sum = 0;
   for (size_t k = 0; k < moments.variance.size(); ++k)
@@ -148,7 +149,7 @@ torch::Tensor each(const torch::Tensor& rows_ND, const Columns& columns, const M
   return out;
 }
 
-/// Rows that float32 holds as they are need no wider copy.
+/// Converts only if needed: rows that float32 holds exactly need no wider copy.
 template <class To, class Map>
 torch::Tensor each_of(const torch::Tensor& rows_ND, const Columns& columns, const Map& map) {
   return rows_ND.scalar_type() == torch::kFloat32 ? each<float, To>(rows_ND, columns, map)

@@ -4,7 +4,7 @@
 
 namespace monge::data {
 
-TensorSource::TensorSource(std::string name, torch::Tensor rows, std::vector<std::string> names, TableFacts table)
+TensorSource::TensorSource(std::string name, torch::Tensor rows, std::vector<std::string> names, TableMetadata table)
     : name_(std::move(name)), rows_(rows.contiguous()), names_(std::move(names)), table_(std::move(table)) {
   require(rows_.dim() >= 2 && rows_.size(0) >= 1, name_, ": one or more items [N, ...] are needed, got ",
           rows_.sizes());

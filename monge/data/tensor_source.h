@@ -1,27 +1,26 @@
-// A finite set that lies in memory as one tensor.
+// A finite set of items in one tensor in memory.
 #pragma once
 
 #include "monge/data/finite.h"
 
 namespace monge::data {
 
-/// What the file of a table says beside its values in float32.
-struct TableFacts {
-  torch::Tensor exact = {};                  ///< float64 [N, D], or undefined where float32 holds the values exactly
+/// What the file of a table holds in addition to its values in float32.
+struct TableMetadata {
+  torch::Tensor exact = {};                  ///< float64 [N, D], or undefined if float32 holds the values exactly
   io::TableNames names = {};                 ///< of columns and rows
-  std::string reading = {};                  ///< how its text was understood
+  std::string reading = {};                  ///< how its text was interpreted
   torch::ScalarType type = torch::kFloat32;  ///< see Source::number_type
 };
 
 /// Items are the rows of a tensor. uint8 rows are given as float32 in [-1, 1] (v / 127.5 - 1), a quarter of the memory.
 class TensorSource : public FiniteSource {
  public:
-  /// @param rows   [N, ...], N >= 1, float32 or uint8, on the CPU; shared, must not be changed afterwards.
-  /// @param names  of the items, or empty for numbers.
-  /// @param table  where the items are the rows of a table. @throws InputError for another type, no rows, a wrong
-  /// number of names,
-  ///               or exact values of another shape or type.
-  TensorSource(std::string name, torch::Tensor rows, std::vector<std::string> names = {}, TableFacts table = {});
+  /// @param rows  [N, ...], N >= 1, float32 or uint8, on the CPU. It is shared and must not be changed afterwards.
+  /// @param names  names of the items, or empty for numbers.
+  /// @param table  for items that are the rows of a table.
+  /// @throws InputError for another type, no rows, a wrong number of names, or exact values of another shape or type.
+  TensorSource(std::string name, torch::Tensor rows, std::vector<std::string> names = {}, TableMetadata table = {});
 
   std::string name() const override { return name_; }
   std::vector<int64_t> item_shape() const override { return rows_.sizes().slice(1).vec(); }
@@ -33,14 +32,14 @@ class TensorSource : public FiniteSource {
   std::string item_name(int64_t index) const override;
   OpenReport open_report() const override { return {.left_out = {}, .converted = {}, .reading = table_.reading}; }
 
-  /// All rows as they are stored.
+  /// All rows in the stored type.
   const torch::Tensor& rows() const { return rows_; }
 
  private:
   std::string name_;
   torch::Tensor rows_;
   std::vector<std::string> names_;
-  TableFacts table_;
+  TableMetadata table_;
 };
 
 }  // namespace monge::data

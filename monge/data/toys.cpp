@@ -16,7 +16,7 @@ using Draw = std::function<torch::Tensor(int64_t n, const torch::Generator& gene
   throw InputError(text(name, ": the law is endless and has no numbered items; draw from it instead"));
 }
 
-/// A law that is one function.
+/// A law given by one function.
 class LawSource : public Source {
  public:
   LawSource(std::string name, int64_t dim, Draw draw) : name_(std::move(name)), dim_(dim), draw_(std::move(draw)) {}
@@ -51,7 +51,7 @@ torch::Tensor plane(const torch::Tensor& x, const torch::Tensor& y) { return tor
 
 using Factory = std::shared_ptr<const Source> (*)(Spec& spec);
 
-/// A law in the plane: reads its own parameters before.
+/// A law in the plane. The caller reads the law's own parameters before.
 std::shared_ptr<const Source> in_plane(Spec& spec, Draw draw) {
   spec.integer("dim", 2, 2, 2);
   spec.refuse_unknown();
@@ -69,7 +69,7 @@ std::shared_ptr<const Source> gaussian(Spec& spec) {
     return std::make_shared<GaussianSource>(
         GaussianSource::random(spec.line(), dim, mean, scale, static_cast<uint64_t>(seed)));
   }
-  if (dim > 4096) {  // the covariance as a matrix would not fit
+  if (dim > 4096) {  // a covariance matrix would not fit in memory
     return std::make_shared<LawSource>(spec.line(), dim, [=](int64_t n, const torch::Generator& generator) {
       return torch::randn({n, dim}, generator) * scale + mean;
     });
@@ -126,7 +126,7 @@ std::shared_ptr<const Source> segments(Spec& spec) {
   });
 }
 
-/// The pairs on a flat set: Q is made from a draw of P = U([-1, 1]^(D/2)) x {0}.
+/// For the pairs on a flat set: makes draws of Q from draws of P = U([-1, 1]^(D/2)) x {0}.
 using Target = std::function<torch::Tensor(const torch::Tensor& p_ND, const torch::Generator& generator)>;
 
 std::shared_ptr<const Source> on_half_the_axes(Spec& spec, int64_t dim, const Target& target) {

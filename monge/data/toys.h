@@ -1,4 +1,4 @@
-// Laws known by a formula: endless samples of vectors, to try methods on and to check answers against.
+// Laws known by a formula: endless samples of vectors, to try methods on and to check results against.
 #pragma once
 
 #include <memory>
@@ -10,7 +10,7 @@
 
 namespace monge::data {
 
-/// A normal law in D dimensions, with moments known exactly: x = mean + A z, z standard normal.
+/// A normal law in D dimensions whose moments are known exactly: x = mean + A z, z standard normal.
 class GaussianSource : public Source {
  public:
   /// @param mean_D     float64 [D], D >= 1.

@@ -11,7 +11,7 @@
 namespace monge::data {
 namespace {
 
-/// Tensors of the file, each checked as it is taken.
+/// Reads tensors of the file and checks each.
 class Reader {
  public:
   Reader(const std::filesystem::path& path, const Files& files)
@@ -106,7 +106,7 @@ torch::Tensor W2Benchmark::Potential::quadratic_gradient(const torch::Tensor& x_
 }
 
 torch::Tensor W2Benchmark::Potential::value(const torch::Tensor& x_ND) const {
-  auto h = quadratic(x_ND, 0);  // without celu, as in the original code
+  auto h = quadratic(x_ND, 0);  // no celu here, as in the original code
   for (size_t k = 1; k < 3; ++k) h = torch::celu(torch::matmul(h, C[k - 1].t()) + quadratic(x_ND, k));
   return torch::matmul(h, w) + 0.005 * x_ND.square().sum(1);
 }
@@ -183,7 +183,7 @@ torch::Tensor W2Benchmark::linear(const torch::Tensor& x_ND) const {
 torch::Tensor W2Benchmark::draw(int64_t n, torch::Generator generator) const {
   const auto which_N = torch::randint(3, {n}, generator, torch::kInt64);
   const auto z_ND = torch::randn({n, dim()}, generator);
-  // All three maps of all points: three times the products, but no matrix for each point.
+  // Applies all three maps to all points: three times the products, but no matrix per point.
   const auto moved_3ND = torch::matmul(z_ND, maps_.transpose(1, 2)) * std_ + centres_.unsqueeze(1);
   return moved_3ND.gather(0, which_N.view({1, n, 1}).expand({1, n, dim()})).squeeze(0);
 }

@@ -29,7 +29,7 @@ namespace monge::data {
 /// it.
 class W2Benchmark {
  public:
-  /// Reads a safetensors file of any D with the tensors (floats, converted; other tensors are left alone)
+  /// Reads a safetensors file of any D with these tensors (floats, which are converted; other tensors are ignored):
   ///
   ///     centers [3, D], maps [3, D, D], std [1]     x = centers[i] + std maps[i] z
   ///     scale [1], shift [D], out_var [1]           out_var: trace of the target's covariance
@@ -37,16 +37,16 @@ class W2Benchmark {
   ///     vP/quadratic_layers.K.quadratic_decomposed [D, 1, h_K], .weight [h_K, D], .bias [h_K]  (P = 1, 2; K = 0, 1, 2)
   ///     vP/convex_layers.0.weight [h_1, h_0], vP/convex_layers.1.weight [h_2, h_1], vP/final_layer.weight [1, h_2]
   ///
-  /// @throws InputError  as read_safetensors; a tensor that is missing, of another shape, not of floats or not finite,
-  /// a scale
-  ///                or out_var that is not above 0, naming file and tensor.
+  /// @throws InputError as read_safetensors; naming file and tensor for a tensor that is missing, of another shape, not
+  ///     of floats or not finite, and for a scale or out_var that is not above 0.
   static std::shared_ptr<const W2Benchmark> load(const std::filesystem::path& path, const Files& files = real_files());
 
   int64_t dim() const { return shift_.size(0); }
   double out_var() const { return out_var_; }  ///< for L2-UVP
 
-  /// T*(x). @param x_ND  float32 or float64. @return [N, D] of x's type and device. @throws InputError for another
-  /// shape.
+  /// T*(x).
+  /// @param x_ND  float32 or float64.
+  /// @return [N, D] of x's type and device. @throws InputError for another shape.
   torch::Tensor map(const torch::Tensor& x_ND) const;
 
   /// psi_1 and psi_2, [2, N], like x.
@@ -83,7 +83,7 @@ class W2Benchmark {
 /// The pair as endless sources: the mixture, or T* of fresh draws of it.
 std::shared_ptr<const Source> w2_benchmark_source(std::shared_ptr<const W2Benchmark> pair, Side side, std::string name);
 
-/// Opens "w2bench:FILE.safetensors?side=source|target" (source where nothing is said). @throws InputError as load.
+/// Opens "w2bench:FILE.safetensors?side=source|target"; the default is source. @throws InputError as load.
 std::shared_ptr<const Source> open_w2_benchmark(const std::string& line);
 
 /// The row of source_kinds.h.

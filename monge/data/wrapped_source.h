@@ -1,4 +1,4 @@
-// What sources that change the items of another source share.
+// The common part of sources that change the items of another source.
 #pragma once
 
 #include <memory>
@@ -10,8 +10,8 @@
 
 namespace monge::data {
 
-/// A source that gives the items of another one, changed. Everything but the items is that of the other source, which
-/// it shares; a subclass says how items and draws change, and overrides what else does.
+/// A source that gives the items of another one, changed. Everything but the items is forwarded to the other source,
+/// which it keeps. A subclass defines how items and draws change, and overrides whatever else changes.
 class WrappedSource : public Source {
  public:
   std::string name() const override { return whole_->name(); }

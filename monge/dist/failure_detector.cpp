@@ -17,7 +17,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// A channel on which rank 0 answers this greeting; nothing when somebody else answers, or nobody.
+/// A channel on which rank 0 answers this greeting; nothing if another program or nobody answers.
 std::optional<LineChannel> greet(const std::string& host, uint16_t port, const std::string& greeting) {
   LineChannel channel(Socket::connect(host, port, Seconds(2)));
   channel.send(greeting);
@@ -32,7 +32,7 @@ std::optional<LineChannel> greet(const std::string& host, uint16_t port, const s
   return {};
 }
 
-/// What rank 0 sends to all: how its heartbeat server is reached.
+/// The addresses of rank 0's heartbeat server, which rank 0 sends to all ranks.
 struct Invitation {
   std::string token;
   uint16_t port = 0;
@@ -80,10 +80,10 @@ void report(const FailureCallbacks& callbacks, const JobFailure& failure) noexce
   }
 }
 
-/// The side of the other ranks.
+/// The failure detector's side on the ranks other than 0: sends heartbeats, and ends the process when rank 0 says so.
 class HeartbeatClient {
  public:
-  /// @param channel  on which rank 0 has answered.
+  /// @param channel  the one on which rank 0 has answered.
   HeartbeatClient(std::shared_ptr<FailureState> state, LineChannel channel)
       : state_(std::move(state)), channel_(std::move(channel)) {
     thread_ = std::thread([this] { state_->run_thread([this] { run(); }); });
@@ -128,7 +128,7 @@ class HeartbeatClient {
     return false;
   }
 
-  /// Says goodbye when this rank leaves. @return whether rank 0 has left too.
+  /// Announces this rank's orderly end when it leaves. @return whether rank 0 has left too.
   bool part() {
     const std::lock_guard lock(state_->guard);
     if (state_->leaving && !said_goodbye_) {
@@ -138,7 +138,7 @@ class HeartbeatClient {
     return state_->leaving && channel_.broken();
   }
 
-  /// @return whether rank 0 is lost, so that this rank has ended the job for itself.
+  /// Ends the job on this rank when rank 0 is lost. @return whether it did.
   bool check_root(Clock::time_point now) {
     const auto& options = state_->options;
     std::string message;
@@ -151,7 +151,7 @@ class HeartbeatClient {
       return false;
     }
     JobFailure failure{message};
-    // When rank 0 cannot report any more, one rank of each host does, and rank 1 in any case.
+    // When rank 0 cannot report any more, one rank of each host reports, and rank 1 in any case.
     const auto& group = state_->group;
     if (group.rank() == 1 || group.location().local_rank == 0) state_->report_once(failure);
     state_->end_with(std::move(failure));

@@ -15,10 +15,11 @@ struct FailureDetectorOptions {
   Seconds heartbeat_interval{1};  ///< between two messages of a rank
   Seconds silence_timeout{20};    ///< a rank that sends nothing for so long is lost: it is stopped, or its host is down
   Seconds stall_timeout{600};     ///< a rank that is behind the others' collective operations for so long hangs
-  Seconds connect_timeout{300};   ///< for all ranks to reach rank 0
-  Seconds own_failure_wait{0.5};  ///< rank 0 waits so long for a failure of its own before it reports another rank's,
-                                  ///< because all ranks may have the same one
-  std::string host = {};          ///< the address of rank 0; empty: the ranks try all its addresses
+  Seconds connect_timeout{300};   ///< time in which all ranks must reach rank 0
+  /// Rank 0 waits so long for a failure of its own before it reports another rank's, because all ranks may have the
+  /// same one.
+  Seconds own_failure_wait{0.5};
+  std::string host = {};  ///< the address of rank 0; if empty, the ranks try all its addresses
 };
 
 /// Why a job ends before its work is done.
@@ -31,14 +32,14 @@ struct JobFailure {
 /// The detector's thread calls each of these once at most.
 struct FailureCallbacks {
   /// Reports the failure to the user. Rank 0 does so before the other ranks know, because a launcher ends all ranks
-  /// soon after the first one has ended. What it throws is dropped: the job must end all the same.
+  /// soon after the first one has ended. Its exceptions are dropped, because the job must end in any case.
   std::function<void(const JobFailure&)> report;
   /// Should end the process, whose main thread may be blocked for ever. It is not called when the main thread has
   /// called fail() in the meantime.
   std::function<void(const JobFailure&)> end_process;
 };
 
-/// Calls callbacks.report and drops what it throws (a file system or a stream may have failed).
+/// Calls callbacks.report and drops its exceptions (a file system or a stream may have failed).
 void report(const FailureCallbacks& callbacks, const JobFailure& failure) noexcept;
 
 struct FailureState;
@@ -47,7 +48,7 @@ class HeartbeatClient;
 
 /// Each rank keeps a TCP connection with rank 0, apart from the connections of the process group, and a thread that
 /// sends heartbeats with the rank's progress over it. Rank 0 decides that the job has failed when a connection breaks,
-/// a rank is silent, a rank stays behind, or a rank reports a failure; then it notifies all ranks. A rank that loses
+/// a rank is silent, a rank remains behind, or a rank reports a failure; then it notifies all ranks. A rank that loses
 /// rank 0 decides alone. A job of one rank has neither connection nor thread.
 class FailureDetector {
  public:

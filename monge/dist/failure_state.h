@@ -1,4 +1,4 @@
-// What the threads of a failure detector share; internal to the detector's files.
+// The state that the threads of a failure detector share. Internal to the detector's files.
 #pragma once
 
 #include <atomic>
@@ -24,14 +24,14 @@ constexpr Seconds kOwnSleep{5};
 /// "20 s".
 inline std::string in_seconds(Seconds value) { return text(value.count(), " s"); }
 
-/// A failure as a rank has it, before rank 0 has decided.
+/// A failure on one rank, before rank 0 has decided.
 struct RankFailure {
   std::string message;
   int code = 1;
   bool same_on_all = false;
 };
 
-/// What the main thread and the detector's thread share. `guard` protects all members behind it.
+/// The state that the main thread and the detector's thread share. `guard` protects all members below it.
 struct FailureState {
   FailureState(ProcessGroup& group, const FailureDetectorOptions& options, FailureCallbacks callbacks)
       : group(group), options(options), callbacks(std::move(callbacks)), stall_timeout(options.stall_timeout.count()) {}
@@ -68,7 +68,7 @@ struct FailureState {
     if (job_failure || leaving) return;
     job_failure = std::move(failure);
     changed.notify_all();
-    // The main thread may be on its way to fail(), for the same reason.
+    // The main thread may be about to call fail(), for the same reason.
     changed.wait_for(lock, kGrace, [this] { return main_waits; });
     if (main_waits) return;
     const auto decided = *job_failure;
@@ -76,8 +76,8 @@ struct FailureState {
     callbacks.end_process(decided);
   }
 
-  /// Runs the loop of a detector's thread. What it throws ends the job as a failure does, since nobody would detect
-  /// failures any more.
+  /// Runs the loop of a detector's thread. An exception from it ends the job as a failure does, because nobody would
+  /// detect failures any more.
   void run_thread(const std::function<void()>& loop) noexcept {
     std::string why;
     try {

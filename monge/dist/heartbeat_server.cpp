@@ -148,7 +148,7 @@ void HeartbeatServer::check_connections(Clock::time_point now) {
   for (size_t rank = 1; rank < peers_.size(); ++rank) {
     const auto& peer = peers_[rank];
     if (peer.left) continue;
-    if (!peer.channel && !state_->connected) continue;  // the constructors' timeout is for that
+    if (!peer.channel && !state_->connected) continue;  // the constructor's timeout ends this wait
     const auto name = [&] { return state_->name_of(static_cast<int64_t>(rank)); };
     if (peer.channel && peer.channel->broken())
       return end_job({text(name(), " is gone: it was ended, or its host was")});

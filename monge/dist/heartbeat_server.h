@@ -18,21 +18,21 @@ namespace monge::dist {
 
 class HeartbeatServer {
  public:
-  /// Starts its thread. @param token  which a rank sends when it connects.
+  /// Starts its thread. @param token  a rank sends it when it connects.
   HeartbeatServer(std::shared_ptr<FailureState> state, Listener listener, std::string token);
   ~HeartbeatServer();
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  /// A rank as rank 0 sees it; for rank 0 itself without a channel.
+  /// The state of a rank, as rank 0 knows it. Rank 0's own entry has no channel.
   struct Peer {
     std::unique_ptr<LineChannel> channel;
     Clock::time_point last_message, last_progress;
     Clock::time_point last_level;  // when it last made progress or was as far as the furthest rank
     CollectiveProgress progress;
     bool readable = false;  // something has arrived
-    bool left = false;      // has said goodbye
+    bool left = false;      // has announced its orderly end
   };
 
   /// A connection that has not sent the token yet.
@@ -65,7 +65,7 @@ class HeartbeatServer {
   std::string token_;
   std::vector<Peer> peers_;  ///< by rank
   std::vector<UnauthenticatedPeer> unauthenticated_;
-  std::optional<ReportedFailure> reported_;  ///< the first
+  std::optional<ReportedFailure> reported_;  ///< the first one
   std::atomic<bool> ending_{false};
   bool done_ = false;
   std::thread thread_;

@@ -16,7 +16,7 @@ std::unique_ptr<Transport> transport_for(const Launch& launch, const JobOptions&
     case Launch::Kind::mpi:
       return make_mpi_transport();
     case Launch::Kind::environment:
-      return meet(launch, options.timeout, launch.rank == 0 ? options.log : nullptr);
+      return connect_ranks(launch, options.timeout, launch.rank == 0 ? options.log : nullptr);
   }
   return nullptr;
 }
@@ -44,7 +44,7 @@ Job::Job(const Launch& launch, const JobOptions& options, FailureCallbacks callb
 }
 
 void Job::finish() {
-  // The detector still notices a rank that dies before all have come here. After the barrier each rank may go.
+  // The detector still notices a rank that dies before all have come here. After the barrier each rank may leave.
   group_->barrier();
   detector_->leave();
   {

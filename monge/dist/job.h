@@ -23,7 +23,7 @@ class Job {
  public:
   /// @param callbacks  called from other threads, see FailureCallbacks.
   /// @throws SystemError when the ranks do not meet; InputError when MPI finds another number of ranks than the
-  /// launcher started.
+  ///         launcher started.
   Job(const Launch& launch, const JobOptions& options, FailureCallbacks callbacks);
 
   ProcessGroup& group() { return *group_; }

@@ -64,17 +64,18 @@ Launch detect_launch(const Environment& environment, bool mpi) {
   for (const auto& [name, by] :
        {std::pair{"OMPI_COMM_WORLD_SIZE", "mpirun"}, {"PMIX_RANK", "srun"}, {"PMI_RANK", "mpiexec"}}) {
     if (by_torch || !environment(name)) continue;
-    // srun tells enough without MPI, and its own PMI is not Open MPI's.
+    // srun's variables suffice without MPI, and its own PMI is not Open MPI's.
     if (environment("SLURM_STEP_NUM_TASKS") && (!mpi || std::string_view(name) == "PMI_RANK")) break;
     launch.kind = Launch::Kind::mpi;
-    launch.by = by;
+    launch.launcher = by;
     return launch;
   }
   const auto rank = environment("RANK"), size = environment("WORLD_SIZE");
   if (rank && size) {
     launch.kind = Launch::Kind::environment;
-    launch.by = environment("MONGE_LAUNCHED_BY")
-                    .value_or(environment("TORCHELASTIC_RUN_ID") ? "torchrun" : "the environment (RANK, WORLD_SIZE)");
+    launch.launcher =
+        environment("MONGE_LAUNCHED_BY")
+            .value_or(environment("TORCHELASTIC_RUN_ID") ? "torchrun" : "the environment (RANK, WORLD_SIZE)");
     launch.size = number_of("WORLD_SIZE", *size, 1, kMostRanks);
     launch.rank = number_of("RANK", *rank, 0, launch.size - 1);
     if (launch.size == 1) return launch;
@@ -91,9 +92,9 @@ Launch detect_launch(const Environment& environment, bool mpi) {
     launch.host = *host;
     launch.port = static_cast<uint16_t>(number_of("MASTER_PORT", *port, 1, 65535));
     if (const auto socket = environment("MONGE_MASTER_SOCKET"); socket && launch.rank == 0) {
-      launch.listens = static_cast<int>(number_of("MONGE_MASTER_SOCKET", *socket, 3, 1 << 20));
+      launch.listening_socket = static_cast<int>(number_of("MONGE_MASTER_SOCKET", *socket, 3, 1 << 20));
     }
-    launch.met_by_agent = environment("TORCHELASTIC_USE_AGENT_STORE").value_or("") == "True";
+    launch.agent_listens = environment("TORCHELASTIC_USE_AGENT_STORE").value_or("") == "True";
     launch.run = environment("TORCHELASTIC_RUN_ID").value_or("0") + "." +
                  environment("TORCHELASTIC_RESTART_COUNT").value_or("0");
     return launch;
@@ -102,7 +103,7 @@ Launch detect_launch(const Environment& environment, bool mpi) {
              nodes = environment("SLURM_STEP_NODELIST");
   if (tasks && task && nodes && *tasks != "1") {
     launch.kind = Launch::Kind::environment;
-    launch.by = "srun";
+    launch.launcher = "srun";
     launch.size = number_of("SLURM_STEP_NUM_TASKS", *tasks, 2, kMostRanks);
     launch.rank = number_of("SLURM_PROCID", *task, 0, launch.size - 1);
     launch.host = first_host(*nodes);

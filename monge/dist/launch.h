@@ -13,21 +13,21 @@ namespace monge::dist {
 struct Launch {
   enum class Kind {
     alone,        ///< no launcher
-    mpi,          ///< MPI_Init knows the rest
+    mpi,          ///< MPI_Init finds the other ranks
     environment,  ///< the ranks meet at `host` and `port`
   };
   Kind kind = Kind::alone;
-  std::string by;  ///< the launcher's name for messages: "mpirun", "srun", "torchrun"
+  std::string launcher;  ///< its name for messages: "mpirun", "srun", "torchrun"
   int64_t rank = 0, size = 1;
   std::string host;  ///< of rank 0
   uint16_t port = 0;
-  bool met_by_agent = false;  ///< a process other than rank 0 already listens there (torchrun's own store)
-  std::optional<int>
-      listens;            ///< a descriptor that rank 0 inherited, which listens on `port`; the rendezvous closes it
+  bool agent_listens = false;  ///< a process other than rank 0 already listens there (torchrun's own store)
+  /// A descriptor that rank 0 inherited and that listens on `port`. The rendezvous closes it.
+  std::optional<int> listening_socket;
   std::string run = "0";  ///< distinguishes this start from earlier ones at the same port
 };
 
-/// Reads an environment variable; nothing when it is unset or empty.
+/// Returns the value of an environment variable; nothing if it is unset or empty.
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 Environment real_environment();
 
@@ -43,11 +43,11 @@ Environment real_environment();
 ///                                                                                 SLURM_STEP_NODELIST, at MASTER_PORT
 ///                                                                                 or a port made of the job's number
 ///
-/// @param mpi  whether this build has MPI; without it srun's own variables count.
+/// @param mpi  whether this build has MPI; without it, srun's own variables are used.
 /// @throws InputError for variables that contradict each other, naming them.
 Launch detect_launch(const Environment& environment = real_environment(), bool mpi = has_mpi());
 
-/// The number of ranks according to an MPI launcher; nothing when none says it.
+/// The number of ranks that an MPI launcher has set in the environment; nothing if there is none.
 std::optional<int64_t> ranks_of_mpi(const Environment& environment = real_environment());
 
 /// The first host of a Slurm list: "gpu[03-07,9],login" gives "gpu03".

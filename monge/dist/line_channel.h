@@ -1,4 +1,4 @@
-// A connection for messages of one line each that never blocks.
+// A connection that sends and receives messages of one line each and never blocks.
 #pragma once
 
 #include <string>
@@ -20,7 +20,7 @@ class LineChannel {
   /// Whether nothing can arrive or leave any more.
   bool broken() const { return broken_; }
 
-  /// Sends what the connection takes now, and the rest in later calls. @param line  without a newline.
+  /// Sends as many bytes as the connection takes now, and the rest in later calls. @param line  without a newline.
   void send(const std::string& line);
 
   /// @return the complete lines that have arrived. Afterwards broken() says whether more can arrive.

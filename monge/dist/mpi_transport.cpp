@@ -4,7 +4,7 @@
 #include "monge/core/user_words.h"
 
 #ifdef MONGE_MPI
-#define OMPI_SKIP_MPICXX 1  // the bindings for C++ that MPI itself gave up
+#define OMPI_SKIP_MPICXX 1  // the bindings for C++, which MPI 3 removed
 #define MPICH_SKIP_MPICXX 1
 #include <mpi.h>
 

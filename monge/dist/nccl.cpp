@@ -88,7 +88,7 @@ bool has_nccl() { return true; }
 
 std::unique_ptr<GpuSums> make_nccl_sums(ProcessGroup& group, torch::Device device) {
   if (!device.has_index()) device = torch::Device(torch::kCUDA, 0);
-  // For good: code that asks for the current GPU must not initialise another rank's.
+  // This remains set, because code that uses the current GPU must not initialise another rank's.
   c10::cuda::set_device(device.index());
   // Two ranks on one GPU would wait for each other's kernels, and NCCL's own message names neither rank.
   cudaDeviceProp properties{};

@@ -21,7 +21,7 @@ std::string host_name() {
   return ::gethostname(name, sizeof name - 1) == 0 && name[0] != 0 ? name : "localhost";
 }
 
-/// The sum of a single rank, which was a copy.
+/// The finished sum of a single rank, which was a copy.
 class Done : public Work {
  public:
   void wait() override {}
@@ -84,7 +84,7 @@ class ProcessGroup::Engine {
   std::condition_variable changed_;
   std::deque<std::packaged_task<void()>> tasks_;
   bool ending_ = false;
-  std::thread thread_;  // last: it uses the others
+  std::thread thread_;  // the last member, because it uses the others
 };
 
 ProcessGroup::ProcessGroup(std::unique_ptr<Transport> transport, bool launched)
@@ -214,7 +214,7 @@ void ProcessGroup::close() {
   barrier();
   gpu_.reset();
   engine_.reset();
-  transport_->close();  // MPI wants to be ended by the thread that began
+  transport_->close();  // MPI_Finalize must be called by the thread that initialised MPI
   transport_.reset();
 }
 

@@ -59,7 +59,7 @@ struct CollectiveProgress {
 /// A group of several ranks sums host memory in a thread of its own: `start_sum` returns at once, and the caller's
 /// computation overlaps with the sum.
 ///
-/// Whoever takes a `ProcessGroup&` keeps the reference: the group outlives it.
+/// Objects that are constructed with a `ProcessGroup&` keep the reference, so the group must outlive them.
 class ProcessGroup {
  public:
   /// Meets the other ranks to learn their locations.
@@ -82,12 +82,13 @@ class ProcessGroup {
   std::string transport_name() const;  ///< "MPI", "TCP"; "none" for one rank without a transport
 
   /// Whether a launcher started this process as a rank, even as the only one. Nothing in the library depends on it.
-  /// The program does, where a launcher expects something of a process:
-  ///   - the GPU is that of the local rank, and the threads are the cores that the launcher left to this process;
-  ///   - SIGUSR1 stops it like SIGTERM, a repeated signal within 3 s does not count, and its messages say so;
+  /// The command line depends on it as follows, because a launcher expects it of a process:
+  ///   - the GPU is that of the local rank, and the threads are those of the cores that the launcher gave to this
+  ///     process;
+  ///   - SIGUSR1 stops it like SIGTERM, a repeated signal within 3 s is ignored, and its messages say so;
   ///   - how to resume is reported together with a failure of the job;
   ///   - the paths of a recipe are made absolute when it is read, because it is sent to all ranks;
-  ///   - a resumed run takes the launcher's cores in place of the number of threads that it saved.
+  ///   - a resumed run uses the launcher's cores instead of the number of threads that it saved.
   bool launched() const { return launched_; }
 
   /// "rank 3 on host gpu07".
@@ -95,7 +96,7 @@ class ProcessGroup {
 
   /// to = the sum of all ranks' `from`, with the same bits on every rank. Both are contiguous, of one size and type
   /// (float32, float64; on the CPU also int64), on the CPU or on the GPU of use_gpu; they are the same tensor or do not
-  /// overlap. The caller leaves both alone until it has waited for the work.
+  /// overlap. The caller must not touch them until it has waited for the work.
   std::unique_ptr<Work> start_sum(const torch::Tensor& from, const torch::Tensor& to);
 
   /// start_sum in place, then wait.
@@ -136,7 +137,7 @@ class ProcessGroup {
     if (transport_) transport_->set_timeout(seconds);
   }
 
-  /// The orderly end: all ranks call it, from the thread that made the group. No operation may follow.
+  /// The orderly end. All ranks call it, from the thread that constructed the group. No operation may follow.
   void close();
 
  private:
@@ -158,7 +159,7 @@ struct Slice {
   int64_t begin = 0, length = 0, whole = 0;
 };
 
-/// Divides a batch into equal slices. @throws InputError naming train.batch when it cannot be divided.
+/// Divides a batch into equal slices. @throws InputError naming train.batch if it cannot be divided equally.
 /// @param may_change  whether the user may choose another batch; not in a resumed run.
 Slice slice_of_batch(int64_t batch, const ProcessGroup& group, bool may_change = true);
 

@@ -15,10 +15,10 @@ namespace monge::dist {
 /// may act on them. A single rank reads its own counts at once.
 class ProgressReduction {
  public:
-  /// @param group  outlives this.
+  /// @param group  must outlive this.
   explicit ProgressReduction(ProcessGroup& group) : group_(group) {}
 
-  /// Posts this rank's counts from the start on. All ranks call it equally often.
+  /// Posts this rank's counts since the start. All ranks call it equally often.
   void post(int64_t done, int64_t left_out, bool stop);
 
   /// Waits for the counts that were posted last. Without any, it does nothing.
@@ -38,7 +38,7 @@ class ProgressReduction {
 /// Divides this rank's slice of [0, count) into pieces. All ranks have equally many pieces; the last ones may be empty.
 class WorkPartition {
  public:
-  /// @param length  of a piece, at most.
+  /// @param length  maximal length of a piece.
   WorkPartition(int64_t count, int64_t length, const ProcessGroup& group);
 
   int64_t count() const { return count_; }

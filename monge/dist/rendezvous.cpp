@@ -26,7 +26,7 @@ std::string text_of(const std::vector<uint8_t>& bytes) { return {bytes.begin(), 
 
 std::vector<uint8_t> bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
 
-/// How a rank is reached: a port, and addresses of which at least one leads to it.
+/// The port of a rank, and addresses at one or more of which it can be reached.
 struct Contact {
   uint16_t port = 0;
   std::vector<std::string> hosts;
@@ -93,7 +93,7 @@ Socket connect_to(const Contact& contact, const std::string& token, int64_t rank
   throw SystemError(text("rank ", rank, " does not reach rank ", after, ": ", why));
 }
 
-/// Waits for rank `before` and answers it. Other peers that connect, and perhaps send nothing, do not delay it.
+/// Waits for rank `before` and answers it. Other peers that connect do not delay it, even when they send nothing.
 Socket accept_from(Listener& listener, const std::string& token, int64_t rank, int64_t before, Clock::time_point end) {
   const auto expected = greeting(token, "from", before), answer = greeting(token, "at", rank);
   constexpr size_t kMost = 64;
@@ -134,7 +134,8 @@ using Log = std::function<void(const std::string&)>;
 void wait_for_all(c10d::TCPStore& store, const Launch& launch, Clock::time_point end, const Log& log) {
   std::vector<int64_t> missing(static_cast<size_t>(launch.size));
   for (int64_t rank = 0; rank < launch.size; ++rank) missing[static_cast<size_t>(rank)] = rank;
-  const auto alone = launch.by == "srun" ? "; to run alone in a step of several tasks, unset SLURM_STEP_NUM_TASKS" : "";
+  const auto alone =
+      launch.launcher == "srun" ? "; to run alone in a step of several tasks, unset SLURM_STEP_NUM_TASKS" : "";
   auto log_at = Clock::now() + std::chrono::seconds(10);
   while (true) {
     std::erase_if(missing, [&](int64_t rank) { return store.check({key_of(launch, rank)}); });
@@ -171,8 +172,8 @@ std::unique_ptr<Transport> meet_at(c10d::TCPStore& store, const Launch& launch, 
   return out;
 }
 
-/// Silences the store, which logs every attempt with a backtrace; what matters is thrown. The log level belongs to the
-/// process, in which ranks may be threads: the first one lowers it, the last one restores it.
+/// Silences the store, which logs every attempt with a backtrace, although it throws its errors. The log level belongs
+/// to the process, and ranks may be threads of one process. So the first one lowers it, and the last one restores it.
 class QuietStore {
  public:
   QuietStore() {
@@ -191,15 +192,15 @@ class QuietStore {
 
 }  // namespace
 
-std::unique_ptr<Transport> meet(const Launch& launch, Seconds timeout, const Log& log) {
+std::unique_ptr<Transport> connect_ranks(const Launch& launch, Seconds timeout, const Log& log) {
   if (launch.size == 1) return nullptr;
   const QuietStore quiet;
   const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(timeout);
   c10d::TCPStoreOptions options;
   options.port = launch.port;
-  options.isServer = launch.rank == 0 && !launch.met_by_agent;
+  options.isServer = launch.rank == 0 && !launch.agent_listens;
   options.waitWorkers = false;
-  if (launch.listens) options.masterListenFd = *launch.listens;
+  if (launch.listening_socket) options.masterListenFd = *launch.listening_socket;
   options.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(timeout);
   try {
     c10d::TCPStore store(launch.host, options);

@@ -13,10 +13,10 @@ namespace monge::dist {
 
 /// Meets the other ranks at launch.host and launch.port, where rank 0 (or torchrun's agent) keeps PyTorch's TCP store,
 /// and connects all ranks in a ring.
-/// @param log  receives, after 10 s, a line that names the missing ranks; may be empty.
+/// @param log  receives a line that names the missing ranks after 10 s; may be empty.
 /// @return null for a job of one rank.
 /// @throws SystemError naming the ranks that did not come within `timeout`.
-std::unique_ptr<Transport> meet(const Launch& launch, Seconds timeout,
-                                const std::function<void(const std::string&)>& log = {});
+std::unique_ptr<Transport> connect_ranks(const Launch& launch, Seconds timeout,
+                                         const std::function<void(const std::string&)>& log = {});
 
 }  // namespace monge::dist

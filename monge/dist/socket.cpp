@@ -209,7 +209,7 @@ void exchange(Socket& to, const void* out, int64_t out_bytes, Socket& from, void
 }
 
 Listener::Listener(bool loopback) {
-  // One socket for both families where the system has IPv6.
+  // If the system has IPv6, one socket serves both families.
   for (const int family : {AF_INET6, AF_INET}) {
     if (loopback && family == AF_INET6) continue;
     descriptor_.reset(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));

@@ -19,7 +19,7 @@ class Socket {
   Socket() = default;
   explicit Socket(UniqueFd descriptor);
 
-  /// Tries until the host answers. @throws SystemError naming host and port after `timeout`.
+  /// Connects, and tries again until the host answers. @throws SystemError naming host and port after `timeout`.
   static Socket connect(const std::string& host, uint16_t port, Seconds timeout);
 
   bool open() const { return static_cast<bool>(descriptor_); }

@@ -8,7 +8,7 @@
 namespace monge::dist {
 namespace {
 
-constexpr int64_t kSmall = 32 << 10;  // bytes: below it the ring's latency counts, and not its bandwidth
+constexpr int64_t kSmall = 32 << 10;  // bytes; below this the ring's latency matters more than its bandwidth
 constexpr int64_t kPiece = 1 << 20;   // of a broadcast, passed on while the next one comes
 
 }  // namespace
@@ -46,7 +46,7 @@ void SocketTransport::sum_of(const T* from, T* to, int64_t count) {
   if (from != to) std::memcpy(to, from, static_cast<size_t>(count) * sizeof(T));
   scratch_.resize(static_cast<size_t>((count / size_ + 1)) * sizeof(T));
   auto* came = reinterpret_cast<T*>(scratch_.data());
-  // After step s this rank holds the sum of s + 2 ranks' parts rank - s - 1; at the end that of part rank + 1 of all.
+  // After step s this rank holds part rank - s - 1 summed over s + 2 ranks; at the end, part rank + 1 summed over all.
   for (int64_t step = 0; step < size_ - 1; ++step) {
     const int64_t out = rank_ - step, in = rank_ - step - 1;
     pass(to + begin(out), bytes(out), came, bytes(in));

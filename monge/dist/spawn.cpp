@@ -26,7 +26,7 @@ std::atomic<int> pending_signals[64];
 
 void note_signal(int number) { ++pending_signals[number]; }
 
-/// Runs in the child: only calls that are safe between fork and exec.
+/// Runs in the child, so it uses only calls that are safe between fork and exec.
 [[noreturn]] void become(const char* program, const std::vector<char*>& words, const std::vector<char*>& environment,
                          pid_t parent, int inherited) {
   ::setpgid(0, 0);
@@ -37,7 +37,7 @@ void note_signal(int number) { ++pending_signals[number]; }
   ::_exit(127);
 }
 
-/// The program by its path, so that the ranks have its name.
+/// The path of this program, so that the ranks run under its name and not as /proc/self/exe.
 std::string own_program() {
   char path[4096] = {};
   const auto length = ::readlink("/proc/self/exe", path, sizeof path - 1);

@@ -1,4 +1,4 @@
-// The interface of what moves bytes between the ranks of a job.
+// The interface of the transports, which move bytes between the ranks of a job.
 #pragma once
 
 #include <torch/types.h>
@@ -31,10 +31,11 @@ class Transport {
   /// @return the texts of all ranks, in order of rank.
   virtual std::vector<std::string> gather(const std::string& mine) = 0;
 
-  /// Limits how long an operation may wait while no byte moves, if the transport can tell. At first there is no limit.
+  /// Limits how long an operation may wait while no byte moves, if the transport can measure it. At first there is no
+  /// limit.
   virtual void set_timeout(double /*seconds*/) {}
 
-  /// The orderly end, which all ranks call together. Without it the destructor drops the connections.
+  /// The orderly end. All ranks call it together. Without it the destructor drops the connections.
   virtual void close() {}
 };
 

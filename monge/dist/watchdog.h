@@ -17,7 +17,7 @@ class Watchdog {
   Watchdog(Seconds timeout, std::function<void()> action);
 
  private:
-  std::jthread thread_;  ///< its destructor asks it to stop, and joins
+  std::jthread thread_;  ///< its destructor requests a stop and joins
 };
 
 }  // namespace monge::dist

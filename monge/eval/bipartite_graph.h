@@ -1,5 +1,5 @@
-// The digraph of all arcs from N sources to M targets, for LEMON's algorithms, without memory of its own. What
-// includes this needs LEMON's headers; it is for discrete_ot.cpp.
+// The digraph of all arcs from N sources to M targets, for LEMON's algorithms, without memory of its own. A file that
+// includes this needs LEMON's headers; only discrete_ot.cpp does.
 #pragma once
 
 #ifndef LEMON_ONLY_TEMPLATES
@@ -13,9 +13,9 @@
 
 namespace monge::eval {
 
-/// What LEMON asks of a static digraph ("concepts::Digraph" less the maps, which DigraphExtender adds); LEMON's own
-/// FullDigraph has four times as many arcs. Nodes are 0..N-1 (sources) and N..N+M-1 (targets); arc i M + j goes from
-/// source i to target j. Iteration descends and ends at -1, which is lemon::INVALID.
+/// The members that LEMON requires of a static digraph ("concepts::Digraph" without the maps, which DigraphExtender
+/// adds). LEMON's own FullDigraph has four times as many arcs. Nodes are 0..N-1 (sources) and N..N+M-1 (targets); arc i
+/// M + j goes from source i to target j. Iteration descends and ends at -1, which is lemon::INVALID.
 class BipartiteBase {
  public:
   template <class Kind>

@@ -24,10 +24,10 @@ void check_size(const char* which, int64_t points) {
           kMostPlanPoints, "); take a random part of them");
 }
 
-/// Weights as whole numbers with the sum `total`; each is off by less than one unit, and 0 stays 0.
+/// Weights as whole numbers with the sum `total`. Each is off by less than one unit, and 0 remains 0.
 std::vector<int64_t> whole_masses(const char* which, const torch::Tensor& weights, int64_t points, int64_t total) {
   if (!weights.defined()) {
-    // Exact when points divides total; else rounded like given weights.
+    // Exact if `points` divides `total`; otherwise rounded like given weights.
     std::vector<int64_t> out(static_cast<size_t>(points));
     for (int64_t i = 0; i < points; ++i) out[static_cast<size_t>(i)] = total * (i + 1) / points - total * i / points;
     return out;
@@ -84,7 +84,7 @@ DiscretePlan exact_plan(const torch::Tensor& cost_NM, const torch::Tensor& weigh
 
   using Simplex = lemon::NetworkSimplex<BipartiteGraph, int64_t, int64_t>;
   const BipartiteGraph graph(static_cast<int>(n), static_cast<int>(m));
-  // Arcs in their order make a block of the search about a row, which was up to twice as fast as a mixed order.
+  // With arcs in their order a block of the search is about one row; this was up to twice as fast as a mixed order.
   Simplex simplex(graph, /*arc_mixing=*/false);
   simplex.costMap(map_of<BipartiteGraph::Arc>([&](int arc) -> int64_t { return std::llround(cost[arc] / unit); }));
   simplex.supplyMap(map_of<BipartiteGraph::Node>([&](int node) -> int64_t {

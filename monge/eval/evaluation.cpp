@@ -21,26 +21,26 @@ namespace monge::eval {
 namespace {
 
 constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
-constexpr int64_t kImagesAtOnce = 64;  // images at once through the net; bounds the memory of an evaluation
+constexpr int64_t kImagesAtOnce = 64;  // through the map; bounds the memory of an evaluation
 
-/// What an evaluation draws from.
+/// The sources and streams of an evaluation.
 struct Sides {
   const data::Source &source, &target, &target_b;
   int64_t samples;
   const RandomStreams& streams;
 
-  /// One set serves as both sides of the floor.
+  /// Whether one set serves as both sides of the floor.
   bool one_target() const { return &target == &target_b; }
 
-  /// The indices of the samples that `some_items` chose from `from` by this stream; none of an endless source.
+  /// The indices of the samples that `some_items` chose from `from` with this stream; none for an endless source.
   std::vector<int64_t> chosen(const data::Source& from, const char* stream) const {
     return from.endless() ? std::vector<int64_t>() : data::some_indices(from.size(), samples, streams.at(stream, 0));
   }
 };
 
 struct DrawnSamples {
-  torch::Tensor x, y, y_b;  ///< y_b is undefined where there is no floor
-  torch::Tensor y_whole;    ///< y and, where one set serves as both sides, y_b
+  torch::Tensor x, y, y_b;  ///< y_b is undefined if there is no floor
+  torch::Tensor y_whole;    ///< y and, if one set serves as both sides, y_b
 };
 
 DrawnSamples draw_samples(const Sides& sides) {
@@ -58,40 +58,41 @@ DrawnSamples draw_samples(const Sides& sides) {
   return out;
 }
 
-/// T(x, z), [B, draws, ...]: each rank maps some chunks of the inputs.
+/// T(x, z), [B, samples_per_input, ...]: each rank maps some chunks of the inputs.
 torch::Tensor mapped(const model::Model& model, const torch::Tensor& x, const RandomStreams& streams,
                      dist::ProcessGroup& group) {
-  const int64_t draws = model.stochastic() ? 2 : 1;
+  const int64_t samples_per_input = model.stochastic() ? 2 : 1;
   auto shape = x.sizes().vec();
-  shape.insert(shape.begin() + 1, draws);
+  shape.insert(shape.begin() + 1, samples_per_input);
   shape[0] = 0;
   std::vector<torch::Tensor> pieces{torch::empty(shape)};
   const int64_t chunk = x.dim() == 4 ? kImagesAtOnce : x.size(0);
   const auto chunks = dist::slice_of((x.size(0) + chunk - 1) / chunk, group);
   for (int64_t begin = chunks.begin * chunk; begin < std::min((chunks.begin + chunks.length) * chunk, x.size(0));
        begin += chunk) {
-    pieces.push_back(
-        model.translate(x.narrow(0, begin, std::min(chunk, x.size(0) - begin)), draws, streams.at("eval z", begin)));
+    pieces.push_back(model.translate(x.narrow(0, begin, std::min(chunk, x.size(0) - begin)), samples_per_input,
+                                     streams.at("eval z", begin)));
   }
   return group.gather_rows(torch::cat(pieces));
 }
 
-/// Finds samples that cannot be measured, and says so in `unmeasurable`. @return the kinds of samples with such ones.
+/// Finds samples that cannot be measured and describes them in `evaluation.unmeasurable`.
+/// @return the kinds of samples that have such ones.
 std::vector<Samples> find_unmeasurable(const Sides& sides, const DrawnSamples& drawn, const torch::Tensor& output,
                                        Evaluation& evaluation) {
-  const auto look = [&](const char* what, const torch::Tensor& samples, int64_t draws, const data::Source& from,
-                        const char* stream) {
-    return unmeasurable(what, samples, draws, from, [&] { return sides.chosen(from, stream); });
+  const auto check = [&](const char* what, const torch::Tensor& samples, int64_t samples_per_input,
+                         const data::Source& from, const char* stream) {
+    return unmeasurable(what, samples, samples_per_input, from, [&] { return sides.chosen(from, stream); });
   };
-  const auto outputs = look("outputs", output, output.size(1), sides.source, "eval source");
-  const auto inputs = look("inputs", drawn.x, 1, sides.source, "eval source");
-  auto target = look("target samples", drawn.y_whole, 1, sides.target, "eval target");
+  const auto outputs = check("outputs", output, output.size(1), sides.source, "eval source");
+  const auto inputs = check("inputs", drawn.x, 1, sides.source, "eval source");
+  auto target = check("target samples", drawn.y_whole, 1, sides.target, "eval target");
   std::vector<Samples> bad;
   if (!outputs.empty()) bad.push_back(Samples::outputs);
   if (!inputs.empty()) bad.push_back(Samples::inputs);
   if (!target.empty()) bad.push_back(Samples::target);
   if (target.empty() && drawn.y_b.defined() && !sides.one_target()) {
-    target = look("training target samples", drawn.y_b, 1, sides.target_b, "eval target b");
+    target = check("training target samples", drawn.y_b, 1, sides.target_b, "eval target b");
     if (!target.empty()) bad.push_back(Samples::target_b);
   }
   for (const auto& [reason, side] : {std::pair{outputs.empty() ? inputs : outputs, "input"}, {target, "target"}}) {
@@ -104,12 +105,12 @@ std::vector<Samples> find_unmeasurable(const Sides& sides, const DrawnSamples& d
 }
 
 /// All metrics of the registry that apply.
-NamedFigures computed(MetricContext& context, const std::vector<Samples>& bad) {
-  NamedFigures out;
+NamedMetrics computed(MetricContext& context, const std::vector<Samples>& bad) {
+  NamedMetrics out;
   for (const auto& row : metrics().rows()) {
     if (!row.compute || !row.applies_to(context)) continue;
-    // Even where the arithmetic gives a number, samples that cannot be measured make it noise. Of many values below the
-    // limit a sum of squares can overflow all the same.
+    // With samples that cannot be measured the value is noise, even if the arithmetic gives a number. With measurable
+    // samples a sum of squares can still overflow.
     const bool measurable = std::none_of(bad.begin(), bad.end(), [&](Samples samples) { return row.is_of(samples); });
     const double value = measurable ? row.compute(context) : kNotMeasured;
     out.emplace_back(row.name, std::isfinite(value) ? value : kNotMeasured);
@@ -117,19 +118,20 @@ NamedFigures computed(MetricContext& context, const std::vector<Samples>& bad) {
   return out;
 }
 
-NamedFigures judged_by(ImageEvaluator& judge, const MetricContext& context) {
+NamedMetrics image_metrics_of(ImageEvaluator& image_evaluator, const MetricContext& context) {
   require(context.has_images(), "eval.features and eval.lpips judge images, and these are vectors; leave them out");
   for (const auto& samples : {context.input(), context.output(), context.target(), context.target_b()}) {
     if (samples.defined() && !torch::isfinite(samples).all().item<bool>()) return {};
   }
-  return judge.judge(context.input(), context.output(), context.target(), context.target_b(), context.group());
+  return image_evaluator.evaluate(context.input(), context.output(), context.target(), context.target_b(),
+                                  context.group());
 }
 
-/// What follows from metrics must follow on all ranks, and sums by another number of threads differ in their last bits.
+/// All ranks must decide alike from the metrics, and sums by another number of threads differ in their last bits.
 void broadcast_from_root(dist::ProcessGroup& group, Evaluation& evaluation) {
   if (group.size() == 1) return;
   std::vector<double*> values;
-  for (auto* table : {&evaluation.metrics, &evaluation.judged}) {
+  for (auto* table : {&evaluation.metrics, &evaluation.image_metrics}) {
     for (auto& [name, value] : *table) values.push_back(&value);
   }
   const auto all = torch::empty({static_cast<int64_t>(values.size())}, torch::kFloat64);
@@ -142,7 +144,7 @@ void broadcast_from_root(dist::ProcessGroup& group, Evaluation& evaluation) {
 }  // namespace
 
 double Evaluation::value(std::string_view name) const {
-  for (const auto* table : {&metrics, &judged}) {
+  for (const auto* table : {&metrics, &image_metrics}) {
     for (const auto& [key, value] : *table) {
       if (key == name) return value;
     }
@@ -150,9 +152,9 @@ double Evaluation::value(std::string_view name) const {
   return kNotMeasured;
 }
 
-NamedFigures Evaluation::named() const {
+NamedMetrics Evaluation::named() const {
   auto all = metrics;
-  for (const auto& entry : judged) {
+  for (const auto& entry : image_metrics) {
     if (!std::isnan(entry.second)) all.push_back(entry);
   }
   return all;
@@ -167,7 +169,7 @@ PushForwardError Evaluation::decisive() const {
 }
 
 TargetVerdict Evaluation::target_verdict() const {
-  return unmeasurable.empty() && lost_columns.empty() ? judge(decisive()) : TargetVerdict::unknown;
+  return unmeasurable.empty() && lost_columns.empty() ? verdict_of(decisive()) : TargetVerdict::unknown;
 }
 
 std::string Evaluation::verdict() const {
@@ -178,13 +180,13 @@ std::string Evaluation::verdict() const {
 }
 
 Evaluation evaluate(const model::Model& model, const data::Source& source, const data::Source& target,
-                    const data::Source& target_b, int64_t samples, uint64_t seed, ImageEvaluator* judge,
+                    const data::Source& target_b, int64_t samples, uint64_t seed, ImageEvaluator* image_evaluator,
                     dist::ProcessGroup& group) {
   const RandomStreams streams(seed);
   const Sides sides{.source = source, .target = target, .target_b = target_b, .samples = samples, .streams = streams};
   const auto drawn = draw_samples(sides);
   const auto output = mapped(model, drawn.x, streams, group);
-  // Maps are judged as they are used: images are clamped to their range before anyone sees them.
+  // A map is evaluated as it is used: images are clamped to their range.
   const auto used = drawn.x.dim() == 4 ? output.clamp(-1, 1) : output;
   MetricContext context(model, drawn.x, used, drawn.y, drawn.y_b, group);
 
@@ -193,9 +195,9 @@ Evaluation evaluate(const model::Model& model, const data::Source& source, const
   out.target_samples = drawn.y.size(0);
   const auto bad = find_unmeasurable(sides, drawn, used, out);
   out.metrics = computed(context, bad);
-  if (judge) {
-    out.judged = judged_by(*judge, context);
-    out.judge_warning = judge->few_samples_warning(out.samples, out.target_samples);
+  if (image_evaluator) {
+    out.image_metrics = image_metrics_of(*image_evaluator, context);
+    out.image_warning = image_evaluator->few_samples_warning(out.samples, out.target_samples);
   }
   const data::LostColumns lost{.source = data::lost_columns(source, samples, streams.at("eval source", 0)),
                                .target = data::lost_columns(target, samples, streams.at("eval target", 0))};

@@ -9,7 +9,7 @@
 namespace monge::eval {
 namespace {
 
-constexpr int64_t kBlock = 512;  // rows; large enough for the matrix product to be as fast as it gets
+constexpr int64_t kBlock = 512;  // rows; the matrix product gets no faster with more
 
 }  // namespace
 
@@ -46,8 +46,7 @@ void MomentSum::take(const torch::Tensor& block_NF) {
   products_.addmm_(centred.t(), centred);
 }
 
-/// Adds the sums of all ranks about one shift, that of the first rank that has rows. No row may be waiting for its
-/// block.
+/// Adds the sums of all ranks about one shift: that of the first rank that has rows. No row may wait for its block.
 void MomentSum::pool(dist::ProcessGroup& group) {
   const auto counts = group.gather(text(count_, ' ', shift_.defined() ? shift_.size(0) : 0));
   int64_t total = 0, width = 0;

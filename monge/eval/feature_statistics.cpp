@@ -16,7 +16,7 @@ constexpr const char* kFormat = "monge feature statistics 1";
 /// "inception (clean, weights 0123456789abcdef)"
 std::string described(const FeatureProtocol& p) { return p.net + " (" + p.mode + ", weights " + p.hash + ")"; }
 
-/// Of all numbers, so that a damaged file is found out.
+/// A hash of all numbers, by which a reader detects a damaged file.
 std::string numbers_hash(const io::TensorFile& content) {
   std::string all;
   for (const auto& [name, tensor] : content.tensors) {
@@ -26,7 +26,7 @@ std::string numbers_hash(const io::TensorFile& content) {
   return content_hash(all);
 }
 
-/// The number that `word` is, or -1.
+/// The whole number that `word` spells, or -1.
 int64_t whole_number(const std::string& word) {
   int64_t out = -1;
   const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), out);
@@ -37,15 +37,14 @@ int64_t whole_number(const std::string& word) {
 
 FeatureProtocol protocol_of(const FeatureNet& net) { return {net.name(), net.mode(), net.hash()}; }
 
-bool is_fid_net(const FeatureProtocol& p) { return p.net == "inception" && p.mode != "own"; }
+bool is_fid_net(const FeatureProtocol& p) { return names_fid_net(p.net) && !is_own_mode(p.mode); }
 std::string frechet_name(const FeatureProtocol& p) { return is_fid_net(p) ? "FID" : "FD(" + p.net + ")"; }
 std::string kernel_name(const FeatureProtocol& p) { return is_fid_net(p) ? "KID" : "KD(" + p.net + ")"; }
 
 void require_same_protocol(const FeatureStatistics& a, const FeatureStatistics& b) {
   const auto &p = a.protocol, &q = b.protocol;
-  const bool same_net =
-      p.net == q.net ||
-      (p.mode == "own" && q.mode == "own");  // of outside nets the weights decide, not their files' names
+  // Outside nets are told apart by their weights, not by the names of their files.
+  const bool same_net = p.net == q.net || (is_own_mode(p.mode) && is_own_mode(q.mode));
   if (same_net && p.mode == q.mode && p.hash == q.hash) return;
   throw InputError({.what = "features of different protocols do not compare",
                     .where = a.source + " and " + b.source,

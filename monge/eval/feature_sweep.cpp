@@ -23,7 +23,7 @@ std::vector<std::string> complaints_of_all(dist::ProcessGroup& group, const std:
   return out;
 }
 
-/// The images without a fault; the others are counted in `sweep`.
+/// The images without a fault. Counts the others in `sweep`.
 std::vector<torch::Tensor> usable_images(const std::vector<data::LoadedImage>& loaded, Sweep& sweep) {
   std::vector<torch::Tensor> out;
   for (const auto& image : loaded) {
@@ -37,7 +37,7 @@ std::vector<torch::Tensor> usable_images(const std::vector<data::LoadedImage>& l
   return out;
 }
 
-/// Throws on all ranks or on none. @param sweep  of all ranks.
+/// Throws on all ranks or on none. @param sweep  the sums over all ranks.
 void require_usable(const data::ImageSet& set, const Sweep& sweep, int64_t count, bool skip_bad) {
   if (sweep.skipped > 0 && !skip_bad) {
     throw dist::CommonError(text(set.name(), ": ", sweep.skipped, " of ", count,
@@ -75,7 +75,7 @@ Sweep sweep_features(const FeatureNet& net, const data::ImageSet& set, const Swe
     progress.post(seen, out.skipped, options.stop && *options.stop);
     if (progress.stop()) break;
     if (options.progress && progress.done() > 0) options.progress(progress.done(), count);
-    // Once there is a fault that ends the sweep, the rest is only decoded, to name all faults at once.
+    // After a fault that ends the sweep the rest is only decoded, so that the error names all faults.
     if (!images.empty() && (options.skip_bad || (out.skipped == 0 && progress.left_out() == 0))) {
       const auto features = net.features(images);
       sum.add(features);

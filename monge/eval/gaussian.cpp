@@ -7,15 +7,17 @@
 namespace monge::eval {
 namespace {
 
-/// V diag(f(eigenvalues)) V' of a symmetric matrix.
+/// The eigen-decomposition of a symmetric matrix.
 struct Spectrum {
   torch::Tensor values, vectors;
 
+  /// V diag(max(values, 0)^exponent) V'
   torch::Tensor power(double exponent) const {
     return torch::matmul(vectors * values.clamp_min(0).pow(exponent), vectors.t());
   }
 };
 
+/// @throws InputError  naming the matrix, unless it is finite, symmetric and semi-definite (or definite).
 Spectrum spectrum(const char* name, const torch::Tensor& matrix, bool definite) {
   require(torch::isfinite(matrix).all().item<bool>(), "Gaussian map: ", name, " has entries that are not finite");
   const double scale = std::max(matrix.abs().max().item<double>(), 1e-300);
@@ -29,14 +31,14 @@ Spectrum spectrum(const char* name, const torch::Tensor& matrix, bool definite) 
   return {values, vectors};
 }
 
-torch::Tensor wide(const torch::Tensor& t) { return t.detach().to(torch::kCPU, torch::kFloat64); }
+torch::Tensor in_float64(const torch::Tensor& t) { return t.detach().to(torch::kCPU, torch::kFloat64); }
 
 }  // namespace
 
 torch::Tensor GaussianMap::operator()(const torch::Tensor& x) const {
   require(x.dim() == 2 && x.size(1) == mean_p.size(0), "Gaussian map: x must be [N, ", mean_p.size(0), "]; got ",
           x.sizes());
-  return (mean_q + torch::matmul(wide(x) - mean_p, A)).to(x.device(), x.scalar_type());
+  return (mean_q + torch::matmul(in_float64(x) - mean_p, A)).to(x.device(), x.scalar_type());
 }
 
 GaussianMap gaussian_ot_map(const torch::Tensor& mean_p, const torch::Tensor& covariance_p, const torch::Tensor& mean_q,
@@ -47,7 +49,8 @@ GaussianMap gaussian_ot_map(const torch::Tensor& mean_p, const torch::Tensor& co
   require(mean_q.sizes() == mean_p.sizes() && covariance_p.sizes() == square && covariance_q.sizes() == square,
           "Gaussian map: for means of [", dim, "] the covariances must be [", dim, ", ", dim, "]; got ", mean_q.sizes(),
           ", ", covariance_p.sizes(), ", ", covariance_q.sizes());
-  const auto m_p = wide(mean_p), m_q = wide(mean_q), S_p = wide(covariance_p), S_q = wide(covariance_q);
+  const auto m_p = in_float64(mean_p), m_q = in_float64(mean_q), S_p = in_float64(covariance_p),
+             S_q = in_float64(covariance_q);
   const auto p = spectrum("the source's covariance", S_p, /*definite=*/true);
   spectrum("the target's covariance", S_q, /*definite=*/false);
 

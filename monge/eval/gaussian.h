@@ -15,6 +15,8 @@ struct GaussianMap {
   torch::Tensor operator()(const torch::Tensor& x) const;
 };
 
+/// The optimal map between Gaussians:
+///
 ///     A    = S_P^-1/2 (S_P^1/2 S_Q S_P^1/2)^1/2 S_P^-1/2
 ///     W2^2 = ||m_P - m_Q||^2 + tr(S_P + S_Q - 2 (S_P^1/2 S_Q S_P^1/2)^1/2)
 ///

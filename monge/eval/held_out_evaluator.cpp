@@ -12,9 +12,9 @@
 namespace monge::eval {
 namespace {
 
-/// @throws InputError  unless evaluations like this one have the distance that eval.best names.
+/// @throws InputError  unless evaluations like this one have the distance `best`, the value of eval.best.
 void check_best(const Evaluation& evaluation, const std::string& best) {
-  std::vector<std::string> known{"target_error"};  // of a set too small for a floor it is left out
+  std::vector<std::string> known{"target_error"};  // always known, though a small set may not have it
   for (const auto& [key, value] : evaluation.named()) {
     if (is_distance(key) && key != known.front()) known.push_back(key);
   }
@@ -34,11 +34,12 @@ void HeldOutEvaluator::measure(train::Trainer& trainer, int64_t done) {
   const auto& data = trainer.data();
   const auto& recipe = trainer.recipe();
   const auto warning = few_samples_warning(*data.held_source, *data.held_target, *data.target, recipe.eval.samples);
-  auto result = evaluate(model::model_of(trainer), *data.held_source, *data.held_target, *data.target,
-                         recipe.eval.samples, static_cast<uint64_t>(recipe.train.seed), judge_, trainer.group());
-  // The few rows held out may not show what the training rows do.
+  auto result =
+      evaluate(model::model_of(trainer), *data.held_source, *data.held_target, *data.target, recipe.eval.samples,
+               static_cast<uint64_t>(recipe.train.seed), image_evaluator_, trainer.group());
+  // Training rows may show lost columns that the few held-out rows do not.
   if (result.lost_columns.empty()) result.lost_columns = lost_column_labels(data.lost, *data.source, *data.target);
-  for (const auto& line : {warning, result.judge_warning}) {
+  for (const auto& line : {warning, result.image_warning}) {
     if (first && !line.empty()) trainer.log()(LogLevel::warning, line);
   }
   if (!result.unmeasurable.empty() && result.unmeasurable != warned_of_) {
@@ -51,13 +52,13 @@ void HeldOutEvaluator::measure(train::Trainer& trainer, int64_t done) {
   if (now.eps != last.eps) return;
   if (!result.lost_columns.empty()) return;  // no metric says which of two such maps is better
   const double metric = result.value(recipe.eval.best);
-  if (std::isfinite(metric)) trainer.offer(metric);
+  if (std::isfinite(metric)) trainer.offer_best(metric);
   end_if_patience_is_out(trainer);
 }
 
 void HeldOutEvaluator::end_if_patience_is_out(train::Trainer& trainer) const {
   const auto& e = trainer.recipe().eval;
-  if (e.patience == 0 || !trainer.best_figure() || trainer.done() - trainer.best_iteration() < e.patience * e.every)
+  if (e.patience == 0 || !trainer.best_metric() || trainer.done() - trainer.best_iteration() < e.patience * e.every)
     return;
   trainer.end_early(text("no better ", e.best, " in ", e.patience, " evaluations (eval.patience)"));
 }
@@ -67,7 +68,7 @@ void HeldOutEvaluator::try_out(train::Trainer& trainer) const {
   const auto& data = trainer.data();
   const auto trial =
       evaluate(model::model_of(trainer), *data.held_source, *data.held_target, *data.target, /*samples=*/4,
-               /*seed=*/0, judge_, trainer.group());
+               /*seed=*/0, image_evaluator_, trainer.group());
   check_best(trial, trainer.recipe().eval.best);
 }
 
@@ -75,16 +76,16 @@ void HeldOutEvaluator::started(train::Trainer& trainer, int64_t iteration) {
   began_at_ = iteration;
   try_out(trainer);
   if (iteration > 0 && trainer.recipe().eval.every > 0)
-    end_if_patience_is_out(trainer);  // a resumed run that had ended so
+    end_if_patience_is_out(trainer);  // a resumed run may have ended this way before
 }
 
-bool HeldOutEvaluator::looks_at_nets(const train::Trainer& trainer, int64_t done) const {
+bool HeldOutEvaluator::needs_nets(const train::Trainer& trainer, int64_t done) const {
   const int64_t every = trainer.recipe().eval.every;
   return every > 0 && done % every == 0;
 }
 
 void HeldOutEvaluator::iteration_done(train::Trainer& trainer, int64_t done, const solve::IterationMetrics&) {
-  if (looks_at_nets(trainer, done)) measure(trainer, done);
+  if (needs_nets(trainer, done)) measure(trainer, done);
 }
 
 void HeldOutEvaluator::ended(train::Trainer& trainer, int64_t done, bool complete) {

@@ -16,12 +16,12 @@
 namespace monge::eval {
 namespace {
 
-constexpr int64_t kSsimSide = 11;  // its window
-constexpr size_t kRemembered = 4;
+constexpr int64_t kSsimSide = 11;  // the side of the window of SSIM
+constexpr size_t kMostCached = 4;
 
-/// `own` for the FID Inception net, else "OTHER_NAME".
-std::string key(const char* own, const char* other, const FeatureNet& net) {
-  if (is_fid_net(protocol_of(net))) return own;
+/// `of_fid_net` for the FID Inception net, else "OTHER_NAME".
+std::string key(const char* of_fid_net, const char* other, const FeatureNet& net) {
+  if (is_fid_net(protocol_of(net))) return of_fid_net;
   std::string out = std::string(other) + "_";
   for (const char c : net.name()) out += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
   return out;
@@ -29,7 +29,7 @@ std::string key(const char* own, const char* other, const FeatureNet& net) {
 
 torch::Tensor in_colour(const torch::Tensor& images_BCHW) { return images_BCHW.expand({-1, 3, -1, -1}); }
 
-/// uint8 [H, W, 3] each.
+/// The images as saving makes them: uint8 [H, W, 3] each.
 std::vector<torch::Tensor> as_saved(const torch::Tensor& images_BCHW) {
   std::vector<torch::Tensor> out;
   for (const auto& image : in_colour(images_BCHW.cpu()).unbind()) out.push_back(io::from_float(image));
@@ -48,8 +48,8 @@ std::string frechet_key(const FeatureNet& net) { return key("fid", "fd", net); }
 
 std::shared_ptr<const FeatureNet> open_features(const std::string& features, const std::string& mode,
                                                 const std::string& weights, torch::Device device) {
-  if (features == "inception") {
-    return std::make_shared<InceptionFeatures>(find_weights("inception", weights), inception_mode_named(mode), device);
+  if (names_fid_net(features)) {
+    return std::make_shared<InceptionFeatures>(find_weights(kFidNetName, weights), inception_mode_named(mode), device);
   }
   if (!std::filesystem::exists(features)) {
     throw InputError({.what = "no such feature net",
@@ -76,16 +76,16 @@ FeatureStatistics ImageEvaluator::statistics(const torch::Tensor& images_BCHW, d
   sum.add(features);
   const auto moments = sum.moments(group);
   features = group.gather_rows(features);  // the kernel distance needs all of them
-  return {protocol_of(*features_), "the samples", moments, features};
+  return {.protocol = protocol_of(*features_), .source = "the samples", .moments = moments, .features_NF = features};
 }
 
-FeatureStatistics ImageEvaluator::remembered(const torch::Tensor& images_BCHW, dist::ProcessGroup& group) {
+FeatureStatistics ImageEvaluator::cached_statistics(const torch::Tensor& images_BCHW, dist::ProcessGroup& group) {
   const auto plain = io::plain(images_BCHW);
   const auto hash = content_hash(io::bytes_of(plain));
-  const auto at = remembered_.find(hash);
-  if (at != remembered_.end()) return at->second;
-  if (remembered_.size() >= kRemembered) remembered_.clear();
-  return remembered_.emplace(hash, statistics(images_BCHW, group)).first->second;
+  const auto at = cache_.find(hash);
+  if (at != cache_.end()) return at->second;
+  if (cache_.size() >= kMostCached) cache_.clear();
+  return cache_.emplace(hash, statistics(images_BCHW, group)).first->second;
 }
 
 std::vector<std::pair<std::string, std::string>> ImageEvaluator::protocol() const {
@@ -111,33 +111,32 @@ std::string ImageEvaluator::few_samples_warning(int64_t outputs, int64_t target)
               key("kid", "kd", *features_), ", which has no bias (more: eval.samples, eval.holdout)");
 }
 
-NamedFigures ImageEvaluator::judge(const torch::Tensor& x, const torch::Tensor& output, const torch::Tensor& y,
-                                   const torch::Tensor& y_b, dist::ProcessGroup& group) {
-  NamedFigures out;
-  if (!output.isfinite().all().item<bool>()) return out;  // rounding would make black of NaN
-  const int64_t draws = output.size(1);
-  if (features_ && x.size(0) >= 2 && y.size(0) >= 2) {
-    const auto frechet = frechet_key(*features_), kernel = key("kid", "kd", *features_);
-    const auto mapped = statistics(output.select(1, 0), group);
-    const auto target = remembered(y, group);
-    const auto distance = kernel_distance(mapped, target, group);
-    out.emplace_back(frechet, frechet_distance(mapped, target));
-    out.emplace_back(kernel, distance.value);
-    out.emplace_back(kernel + "_stderr", distance.standard_error);
-    if (y_b.defined() && y_b.size(0) >= 2) {
-      const auto other = remembered(y_b.slice(0, 0, x.size(0)),
-                                    group);  // as many as outputs: the Frechet distance falls with the count
-      out.emplace_back(frechet + "_floor", frechet_distance(other, target));
-      out.emplace_back(kernel + "_floor", kernel_distance(other, target, group).value);
-    }
-  }
-  if (!lpips_) return out;
+void ImageEvaluator::add_feature_metrics(const torch::Tensor& x, const torch::Tensor& output, const torch::Tensor& y,
+                                         const torch::Tensor& y_b, dist::ProcessGroup& group, NamedMetrics& out) {
+  if (x.size(0) < 2 || y.size(0) < 2) return;
+  const auto frechet = frechet_key(*features_), kernel = key("kid", "kd", *features_);
+  const auto mapped = statistics(output.select(1, 0), group);
+  const auto target = cached_statistics(y, group);
+  const auto distance = kernel_distance(mapped, target, group);
+  out.emplace_back(frechet, frechet_distance(mapped, target));
+  out.emplace_back(kernel, distance.value);
+  out.emplace_back(kernel + "_stderr", distance.standard_error);
+  if (!y_b.defined() || y_b.size(0) < 2) return;
+  // As many samples as outputs, because the Frechet distance falls with the count.
+  const auto other = cached_statistics(y_b.slice(0, 0, x.size(0)), group);
+  out.emplace_back(frechet + "_floor", frechet_distance(other, target));
+  out.emplace_back(kernel + "_floor", kernel_distance(other, target, group).value);
+}
+
+void ImageEvaluator::add_lpips_metrics(const torch::Tensor& x, const torch::Tensor& output, dist::ProcessGroup& group,
+                                       NamedMetrics& out) const {
+  const int64_t samples_per_input = output.size(1);
   const auto own = dist::slice_of(x.size(0), group);
   const auto part = [&](const torch::Tensor& images) { return rounded(images.narrow(0, own.begin, own.length)); };
-  // The mean over the images of all ranks. @param images  of this rank: a value each.
-  const auto mean = [&](auto&& images) {
+  // The mean over the images of all ranks. `values` gives a value for each image of this rank.
+  const auto mean = [&](auto&& values) {
     const auto sum =
-        own.length > 0 ? images().to(torch::kFloat64).sum().reshape({1}).cpu() : torch::zeros({1}, torch::kFloat64);
+        own.length > 0 ? values().to(torch::kFloat64).sum().reshape({1}).cpu() : torch::zeros({1}, torch::kFloat64);
     group.sum(sum);
     return sum.template item<double>() / static_cast<double>(own.whole);
   };
@@ -145,16 +144,26 @@ NamedFigures ImageEvaluator::judge(const torch::Tensor& x, const torch::Tensor& 
   const bool wide = x.size(2) >= kSsimSide && x.size(3) >= kSsimSide;
   std::vector<std::optional<SignedImages>> seen;
   double change = 0, similarity = 0, difference = 0;
-  for (int64_t k = 0; k < draws; ++k) {
-    const auto draw = own.length > 0 ? std::optional(part(output.select(1, k))) : std::nullopt;
-    change += mean([&] { return lpips_->distance(*input, *draw); });
-    if (wide) similarity += mean([&] { return structural_similarity(*input, *draw); });
-    for (const auto& other : seen) difference += mean([&] { return lpips_->distance(*other, *draw); });
-    seen.push_back(draw);
+  for (int64_t k = 0; k < samples_per_input; ++k) {
+    const auto sample = own.length > 0 ? std::optional(part(output.select(1, k))) : std::nullopt;
+    change += mean([&] { return lpips_->distance(*input, *sample); });
+    if (wide) similarity += mean([&] { return structural_similarity(*input, *sample); });
+    for (const auto& other : seen) difference += mean([&] { return lpips_->distance(*other, *sample); });
+    seen.push_back(sample);
   }
-  out.emplace_back("lpips", change / static_cast<double>(draws));
-  if (wide) out.emplace_back("ssim", similarity / static_cast<double>(draws));
-  if (draws > 1) out.emplace_back("lpips_diversity", difference / static_cast<double>(draws * (draws - 1) / 2));
+  out.emplace_back("lpips", change / static_cast<double>(samples_per_input));
+  if (wide) out.emplace_back("ssim", similarity / static_cast<double>(samples_per_input));
+  if (samples_per_input > 1)
+    out.emplace_back("lpips_diversity",
+                     difference / static_cast<double>(samples_per_input * (samples_per_input - 1) / 2));
+}
+
+NamedMetrics ImageEvaluator::evaluate(const torch::Tensor& x, const torch::Tensor& output, const torch::Tensor& y,
+                                      const torch::Tensor& y_b, dist::ProcessGroup& group) {
+  NamedMetrics out;
+  if (!output.isfinite().all().item<bool>()) return out;  // rounding would turn NaN into black
+  if (features_) add_feature_metrics(x, output, y, y_b, group, out);
+  if (lpips_) add_lpips_metrics(x, output, group, out);
   return out;
 }
 

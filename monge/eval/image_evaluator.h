@@ -1,4 +1,4 @@
-// Figures of images by trained networks: the Frechet and kernel distances of features, and LPIPS.
+// Metrics of images by trained networks: the Frechet and kernel distances of features, and LPIPS.
 #pragma once
 
 #include <torch/types.h>
@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "monge/core/figure.h"
+#include "monge/core/named_metrics.h"
 #include "monge/dist/process_group.h"
 #include "monge/eval/feature_statistics.h"
 #include "monge/eval/features.h"
@@ -17,60 +17,69 @@
 
 namespace monge::eval {
 
-/// @param features  "inception", whose weights are looked for (see find_weights); or a TorchScript file.
+/// Opens a feature net.
+/// @param features  "inception", whose weights find_weights searches for; or a TorchScript file.
 /// @param mode      "clean" or "legacy", for inception.
-/// @param weights   folder that is looked in first; may be empty.
-/// @throws InputError  naming the one command that fetches what is missing; a file that is no such net.
+/// @param weights   the folder that is searched first; may be empty.
+/// @throws InputError  for missing weights, naming the one command that fetches them, and for an unfit file.
 std::shared_ptr<const FeatureNet> open_features(const std::string& features, const std::string& mode,
                                                 const std::string& weights, torch::Device device);
 
-/// @param net  alex, squeeze or vgg. @throws InputError as above.
+/// Opens the LPIPS of a net.
+/// @param net  alex, squeeze or vgg. @throws InputError as open_features.
 std::shared_ptr<const Lpips> open_lpips(const std::string& net, const std::string& weights, torch::Device device);
 
-/// Judges the outputs of a map. What it finds of target samples is kept, so that a second judgement by the same samples
-/// does half the work. Not thread-safe.
+/// Computes the metrics of a map's outputs by trained networks. It caches the feature statistics of target samples, so
+/// a second evaluation with the same samples does half the work. Not thread-safe.
 class ImageEvaluator {
  public:
-  /// Either net may be null: then its figures are left out.
+  /// Either net may be null; its metrics are then left out.
   ImageEvaluator(std::shared_ptr<const FeatureNet> features, std::shared_ptr<const Lpips> lpips)
       : features_(std::move(features)), lpips_(std::move(lpips)) {}
 
-  /// How its figures come about, for records: key and value, such as {"features", "inception"}, {"features_mode",
-  /// "clean"},
-  /// {"features_weights", "0123..."}, {"lpips_net", "alex"}, {"lpips_weights", "4567..."}.
+  /// The nets, modes and weights behind the metrics, for records. Keys and values are such as
+  ///
+  ///     {"features", "inception"}, {"features_mode", "clean"}, {"features_weights", "0123..."},
+  ///     {"lpips_net", "alex"}, {"lpips_weights", "4567..."}
   std::vector<std::pair<std::string, std::string>> protocol() const;
 
-  /// A line for the user when so few samples are measured that the Frechet distance is hardly worth reading; else "".
+  /// A warning line when there are too few samples for the Frechet distance to mean much; else "".
   std::string few_samples_warning(int64_t outputs, int64_t target) const;
 
-  /// Images are rounded to 8 bits first, as they are when they are saved, so that the figures are those of the files.
+  /// The metrics of outputs. Images are first rounded to 8 bits, as saving rounds them, so that the metrics are those
+  /// of the files.
   ///
-  ///     fid, fid_floor              Frechet distance to the target of the outputs; of as many of y_b, or as there are
-  ///     kid, kid_floor, kid_stderr  kernel distance likewise, and its standard error
+  ///     fid, fid_floor              Frechet distance to the target of the outputs, and of as many samples of y_b
+  ///                                 (of all y_b if there are fewer)
+  ///     kid, kid_floor, kid_stderr  the same for the kernel distance, and its standard error
   ///                                 (fd_NAME and kd_NAME for a net that is not the FID Inception net)
-  ///     lpips, ssim                 mean over inputs and draws, between input and output: how much the map changes
-  ///     lpips_diversity             mean over pairs of draws of one input; stochastic maps
+  ///     lpips, ssim                 between input and output, averaged over inputs and their outputs
+  ///     lpips_diversity             mean over pairs of outputs of one input; stochastic maps
   ///
   /// @param x_BCHW         inputs, C = 1 or 3, in [-1, 1].
-  /// @param output_BKCHW   K draws for each, clamped to [-1, 1].
-  /// @param y, y_b         target samples and others of them for the floor, which is left out where y_b is undefined.
+  /// @param output_BKCHW   K outputs per input, clamped to [-1, 1].
+  /// @param y, y_b         target samples, and other target samples for the floor. Without y_b there is no floor.
   /// @param group          all ranks call this with the same images; each puts a slice of them through the nets.
-  /// @throws InputError for images that a net cannot take. Outputs that are not finite have no figures.
-  NamedFigures judge(const torch::Tensor& x_BCHW, const torch::Tensor& output_BKCHW, const torch::Tensor& y,
-                     const torch::Tensor& y_b, dist::ProcessGroup& group = dist::ProcessGroup::single());
+  /// @return               no metrics for outputs that are not finite.
+  /// @throws InputError for images that a net cannot take.
+  NamedMetrics evaluate(const torch::Tensor& x_BCHW, const torch::Tensor& output_BKCHW, const torch::Tensor& y,
+                        const torch::Tensor& y_b, dist::ProcessGroup& group = dist::ProcessGroup::single());
 
  private:
-  FeatureStatistics remembered(const torch::Tensor& images_BCHW, dist::ProcessGroup& group);
+  FeatureStatistics cached_statistics(const torch::Tensor& images_BCHW, dist::ProcessGroup& group);
   FeatureStatistics statistics(const torch::Tensor& images_BCHW, dist::ProcessGroup& group) const;
+  void add_feature_metrics(const torch::Tensor& x_BCHW, const torch::Tensor& output_BKCHW, const torch::Tensor& y,
+                           const torch::Tensor& y_b, dist::ProcessGroup& group, NamedMetrics& out);
+  void add_lpips_metrics(const torch::Tensor& x_BCHW, const torch::Tensor& output_BKCHW, dist::ProcessGroup& group,
+                         NamedMetrics& out) const;
 
   std::shared_ptr<const FeatureNet> features_;
   std::shared_ptr<const Lpips> lpips_;
-  std::map<std::string, FeatureStatistics> remembered_;  ///< by content
+  std::map<std::string, FeatureStatistics> cache_;  ///< by the hash of the images
 };
 
-/// The key under which the judge gives the Frechet distance of this net: "fid", or "fd_NAME" with all but letters,
-/// digits and
-/// "_" of the name as "_".
+/// The key of this net's Frechet distance in the metrics of ImageEvaluator: "fid" for the FID Inception net, else
+/// "fd_NAME", where "_" replaces every character of the name but letters, digits and "_".
 std::string frechet_key(const FeatureNet& net);
 
 }  // namespace monge::eval

@@ -13,7 +13,7 @@ namespace monge::eval {
 namespace {
 
 constexpr int64_t kFilters = 32, kScales = 3, kGrid = 4;
-constexpr int64_t kChunk = 256;  // images at once
+constexpr int64_t kChunk = 256;  // images in a batch
 
 torch::Tensor features_of(const torch::Tensor& images, const std::vector<torch::Tensor>& weights) {
   std::vector<torch::Tensor> out{torch::adaptive_avg_pool2d(images, {kGrid, kGrid}).flatten(1)};

@@ -1,15 +1,15 @@
-// A feature distance for images that needs no weight file.
+// Features of images that need no weight file.
 #pragma once
 
 #include <torch/types.h>
 
 namespace monge::eval {
 
-/// What a fixed convolutional net with random weights sees of images: at three scales, the mean and the standard
-/// deviation of 32 filters each over the whole image and, for the place of things, the means of a 4 x 4 grid of the
-/// image itself. Unlike single pixels these tell textures, edges and colours apart; unlike trained features they know
-/// nothing of objects. The net is the same in every run and on every machine (up to rounding), so figures compare.
-/// @param images  [N, C, H, W], N >= 1, in [-1, 1], values beyond are clamped; H and W at least 8.
+/// Features of a fixed convolutional net with random weights: at three scales, the mean and the standard deviation over
+/// the image of 32 filters each; besides, for the position of things, the means of a 4 x 4 grid of the image itself.
+/// Unlike single pixels these distinguish textures, edges and colours; unlike trained features they know nothing of
+/// objects. The net is the same in every run and on every machine (up to rounding), so metrics compare.
+/// @param images  [N, C, H, W], N >= 1, in [-1, 1] (values beyond are clamped); H and W at least 8.
 /// @return        [N, F] float32 on the CPU, F = 192 + 16 C.
 /// @throws InputError for other shapes, or no images.
 torch::Tensor random_features(const torch::Tensor& images);

@@ -1,5 +1,5 @@
-// Batches of images whose range is part of their type: an image in [0,1] taken for one in [-1,1] gives a figure that
-// looks right and is wrong.
+// Batches of images whose range is part of their type. An image in [0,1] that is taken for one in [-1,1] would give a
+// metric that looks right and is wrong.
 #pragma once
 
 #include <torch/types.h>
@@ -9,30 +9,30 @@
 namespace monge::eval {
 
 /// Images float32 [N, 3, H, W], RGB, N, H, W >= 1, finite and in [-1, 1]. A plain value: copies share the tensor,
-/// which nobody may write into afterwards. Each factory says which range its argument has and keeps the argument's
-/// device.
+/// which nobody may write into afterwards. The factories are named by the range of their argument and keep its device.
 class SignedImages {
  public:
-  /// v / 127.5 - 1, in float32.
-  /// @param pixels  uint8 [N, H, W, 3] or [N, 3, H, W]; where both fit (3 x 3 in these places) it is refused.
+  /// Converts bytes: v / 127.5 - 1, in float32.
+  /// @param pixels  uint8 [N, H, W, 3] or [N, 3, H, W]; a shape that fits both is refused.
   /// @throws InputError for another type or shape.
   static SignedImages from_bytes(const torch::Tensor& pixels);
 
-  /// Whether a batch that looks as if it were in [0, 1] is refused.
+  /// Whether a batch that appears to be in [0, 1] is refused.
   enum class Doubt {
     refuse,
-    accept,  ///< for a caller who knows that his images are that bright
+    accept,  ///< for a caller who knows that the images are that bright
   };
 
-  /// The values as they are; those beyond the range by at most 1e-4 are rounding and are clamped.
+  /// Takes values in [-1, 1]. Values beyond by at most 1e-4 count as rounding errors and are clamped.
   ///
-  /// A batch in [0, 1] would pass for bright images, so it is refused on the evidence of io::looks_like_unit_range.
+  /// A batch in [0, 1] would pass for bright images, so it is refused if io::looks_like_unit_range recognises it.
   /// @param images  any floating type, [N, 3, H, W].
-  /// @throws InputError for another type or shape, values that are not finite or beyond the range, and in doubt; the
-  ///         message names the factory that fits.
+  /// @throws InputError for another type or shape, for values that are not finite or beyond the range, and for doubtful
+  ///         batches; the message names the factory that fits.
   static SignedImages from_signed(const torch::Tensor& images, Doubt doubt = Doubt::refuse);
 
-  /// 2 u - 1. @param images  any floating type, [N, 3, H, W], in [0, 1] with the same tolerance.
+  /// Converts values in [0, 1]: 2 u - 1.
+  /// @param images  any floating type, [N, 3, H, W], in [0, 1] with the same tolerance.
   /// @throws InputError as from_signed; negative values make it name from_signed.
   static SignedImages from_unit(const torch::Tensor& images);
 
@@ -40,7 +40,7 @@ class SignedImages {
   const torch::Tensor& in_signed() const { return images_; }
   /// [N, 3, H, W] in [0, 1].
   torch::Tensor in_unit() const;
-  /// [N, 3, H, W] float32 in [0, 255], not rounded; within 1e-5 of the bytes it was made from.
+  /// [N, 3, H, W] float32 in [0, 255], not rounded; within 1e-5 of the bytes that it was made from.
   torch::Tensor in_255() const;
 
   int64_t count() const { return images_.size(0); }

@@ -21,8 +21,8 @@ constexpr int64_t kSize = 299;
 torch::Tensor prepared_clean(const std::vector<torch::Tensor>& images_HWC) {
   std::vector<torch::Tensor> floats, resized(images_HWC.size());
   for (const auto& image : images_HWC) floats.push_back(image.to(torch::kFloat32).contiguous());
-  // The threads do nothing but resize_float, which is plain C++: operators of LibTorch would each open a pool of their
-  // own.
+  // The threads call resize_float alone, which is plain C++: in them, every LibTorch operator would open a pool of
+  // threads of its own.
   const auto resize = [&](int64_t i) { resized[i] = io::resize_float(floats[i], kSize, kSize, io::Filter::bicubic); };
   data::for_each_parallel(static_cast<int64_t>(images_HWC.size()), [&] { return resize; }, at::get_num_threads());
   return ((torch::stack(resized) - 128) / 128).permute({0, 3, 1, 2});
@@ -54,7 +54,7 @@ InceptionFeatures::InceptionFeatures(const std::filesystem::path& weights, Incep
   hash_ = content_hash(bytes);
   net_->load(io::parse_torch_checkpoint(bytes, weights.string()).tensors, weights.string());
   net_->fold();
-  nn::to_channels_last(*net_);  // what oneDNN and cuDNN compute convolutions in
+  nn::to_channels_last(*net_);  // the layout in which oneDNN and cuDNN compute
   net_->to(device);
 }
 
@@ -68,7 +68,7 @@ torch::Tensor InceptionFeatures::prepared(const std::vector<torch::Tensor>& imag
 torch::Tensor InceptionFeatures::features(const std::vector<torch::Tensor>& images_HWC) const {
   check_images(images_HWC, name());
   const auto count = static_cast<int64_t>(images_HWC.size()), step = images_at_once(device_);
-  auto out = torch::empty({count, dim()});  // before the guard: callers may write into it
+  auto out = torch::empty({count, dim()});  // made before the guard, so that callers may write into it
   const c10::InferenceMode inference;
   for (int64_t begin = 0; begin < count; begin += step) {
     const int64_t end = std::min(begin + step, count);

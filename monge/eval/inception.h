@@ -14,15 +14,13 @@ namespace monge::eval {
 
 class InceptionNet;
 
-/// How an image of bytes v comes to the net's 299 x 299 pixels in about [-1, 1]. Figures of the two do not compare.
+/// How an image of bytes v becomes the net's 299 x 299 pixels in about [-1, 1]. Metrics of the two do not compare.
 enum class InceptionMode {
-  /// Pillow's bicubic filter, antialiased, channel by channel in float without rounding or clipping, then (v - 128) /
-  /// 128.
-  /// Parmar, Zhang and Zhu 2022, "On Aliased Resizing"; the clean-fid package.
+  /// Pillow's bicubic filter, antialiased, channel by channel in float without rounding or clipping; then
+  /// (v - 128) / 128. Parmar, Zhang and Zhu 2022, "On Aliased Resizing"; the clean-fid package.
   clean,
-  /// 2 r(v / 255) - 1 with r bilinear, corners not aligned, not antialiased: as the pytorch-fid package, for figures
-  /// that
-  /// are to compare with published ones.
+  /// 2 r(v / 255) - 1 with r bilinear, corners not aligned, not antialiased. This is what the pytorch-fid package does;
+  /// use it to compare with published values.
   legacy,
 };
 
@@ -38,7 +36,7 @@ class InceptionFeatures : public FeatureNet {
                              torch::Device device = torch::kCPU);
   ~InceptionFeatures() override;
 
-  std::string name() const override { return "inception"; }
+  std::string name() const override { return kFidNetName; }
   std::string mode() const override { return mode_ == InceptionMode::clean ? "clean" : "legacy"; }
   std::string hash() const override { return hash_; }
   int64_t dim() const override { return 2048; }
@@ -46,8 +44,7 @@ class InceptionFeatures : public FeatureNet {
 
   torch::Tensor features(const std::vector<torch::Tensor>& images_HWC) const override;
 
-  /// What the net sees of the images: float32 [N, 3, 299, 299] on the CPU, channels last. @throws InputError as
-  /// features.
+  /// The input of the net: float32 [N, 3, 299, 299] on the CPU, channels last. @throws InputError as features.
   torch::Tensor prepared(const std::vector<torch::Tensor>& images_HWC) const;
 
  private:

@@ -15,7 +15,7 @@ namespace {
 constexpr double kEpsilon = 0.001;  // of the batch normalisations
 constexpr int64_t kClasses = 1008, kFeatures = 2048;
 
-/// Kernel heights and widths; `valid` convolutions have no padding, the others keep the size (at stride 1).
+/// The shape of a convolution. `valid` ones have no padding; the others keep the size (at stride 1).
 struct Kernel {
   int64_t height = 1, width = 1, stride = 1;
   bool valid = false;
@@ -23,8 +23,8 @@ struct Kernel {
 
 enum class Pool { average, maximum, none };
 
-/// A branch of a mixed block: units one after the other. `forks` says that the last two are both fed by the one before,
-/// their outputs side by side.
+/// A branch of a mixed block: a chain of units. If it forks, the last two units both take the output of the unit before
+/// them, and their outputs are concatenated.
 struct Branch {
   std::vector<std::string> units;
   bool forks = false;
@@ -41,7 +41,7 @@ struct InceptionNet::Unit : torch::nn::Module {
   Unit(int64_t in, int64_t out, Kernel kernel) {
     stride = {kernel.stride, kernel.stride};
     if (!kernel.valid) padding = {kernel.height / 2, kernel.width / 2};
-    // Plain modules rather than Conv2d and BatchNorm2d, which would draw 24 million initial weights.
+    // Plain modules, because Conv2d and BatchNorm2d would draw 24 million initial weights.
     const auto conv = register_module("conv", std::make_shared<torch::nn::Module>());
     const auto bn = register_module("bn", std::make_shared<torch::nn::Module>());
     constexpr bool grad = false;
@@ -76,7 +76,7 @@ struct InceptionNet::Unit : torch::nn::Module {
   bool folded = false;
 };
 
-/// Branches side by side, the last of them a pooling with or without a 1x1 unit behind it.
+/// Parallel branches whose outputs are concatenated. The last is a pooling, which a 1x1 unit may follow.
 struct InceptionNet::Mixed : torch::nn::Module {
   void add(const std::string& name, int64_t in, int64_t out, Kernel kernel = {}) {
     units[name] = register_module(name, std::make_shared<Unit>(in, out, kernel));
@@ -101,7 +101,7 @@ struct InceptionNet::Mixed : torch::nn::Module {
         break;
       case Pool::none:
         out.push_back(max_pool(x, 2, 0));
-        break;  // the reductions: half the size, no unit
+        break;  // the blocks that halve the size have no unit here
     }
     return torch::cat(out, 1);
   }
@@ -110,7 +110,7 @@ struct InceptionNet::Mixed : torch::nn::Module {
   std::vector<Branch> branches;
   Pool pool = Pool::average;
 
-  // ---- The blocks, by the letters of the public codes.
+  // ---- The blocks, named by the letters of the public codes.
 
   static std::shared_ptr<Mixed> a(int64_t in, int64_t pooled) {  // 35 x 35
     auto out = std::make_shared<Mixed>();

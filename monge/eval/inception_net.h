@@ -13,8 +13,8 @@
 namespace monge::eval {
 
 /// The net of TensorFlow's 2015-12-05 graph in the form of pytorch-fid. It differs from Szegedy et al. 2015 and
-/// torchvision's net: the average poolings inside the mixed blocks do not count the padding, and Mixed_7c pools by
-/// maximum.
+/// torchvision's net: the average poolings inside the mixed blocks do not count the padding, and Mixed_7c takes
+/// the maximum.
 ///
 ///     stem     1a 3x3/2, 2a 3x3, 2b 3x3, max pool 3/2       64 x 73 x 73   (for 299 x 299)
 ///              3b 1x1, 4a 3x3, max pool 3/2                192 x 35 x 35
@@ -25,18 +25,18 @@ namespace monge::eval {
 /// entries, Conv2d_1a_3x3.conv.weight to fc.bias; fc (1008 classes) is kept and not used.
 class InceptionNet : public torch::nn::Module {
  public:
-  /// The weights are not initialised: load them.
+  /// Does not initialise the weights; load them.
   InceptionNet();
 
-  /// Loads a state dict. Entries num_batches_tracked, fc.weight and fc.bias may be missing; nothing reads them.
+  /// Loads a state dict. The entries num_batches_tracked, fc.weight and fc.bias may be missing; nothing reads them.
   /// @throws InputError as nn::load_state_dict.
   void load(const nn::NamedTensors& state, const std::string& where);
 
-  /// Multiplies the normalisations into the convolutions, after which a forward pass skips them. Outputs stay the same
-  /// up to rounding (5e-7 relative). The state keeps its keys and its meaning: means 0, variances 1 - eps, weights 1.
+  /// Multiplies the normalisations into the convolutions; a forward pass then skips them. Outputs change by rounding
+  /// alone (5e-7 relative). The state keeps its keys and its meaning: means 0, variances 1 - eps, weights 1.
   void fold();
 
-  /// @param x  float32 [N, 3, H, W] in [-1, 1]; H and W at least 75, 299 by custom.
+  /// @param x  float32 [N, 3, H, W] in [-1, 1]; H and W at least 75, usually 299.
   /// @return   [N, 2048].
   torch::Tensor forward(const torch::Tensor& x) const { return blocks(x).back().flatten(1); }
 

@@ -8,7 +8,7 @@
 namespace monge::eval {
 namespace {
 
-constexpr int64_t kKernelRows = 1024;  // rows of a at once; bounds the kernel matrix in memory
+constexpr int64_t kKernelRows = 1024;  // rows of a block; bounds the memory of the kernel matrix
 
 torch::Tensor kernel(const torch::Tensor& a_NF, const torch::Tensor& b_MF) {
   const auto inner = a_NF.matmul(b_MF.t()).div_(static_cast<double>(a_NF.size(1))).add_(1);

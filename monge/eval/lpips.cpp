@@ -12,7 +12,7 @@ namespace monge::eval {
 namespace {
 
 constexpr double kNormEpsilon = 1e-10;
-constexpr int64_t kMostPixels = int64_t{1} << 17;  // at once: VGG's first maps take 512 bytes a pixel
+constexpr int64_t kMostPixels = int64_t{1} << 17;  // in a batch: the first maps of VGG take 512 bytes a pixel
 
 std::vector<torch::Tensor> heads_from(const io::TensorFile& state, LpipsNet net, const std::string& where,
                                       torch::Device device) {
@@ -66,13 +66,13 @@ torch::Tensor Lpips::distance_by_layer(const SignedImages& a, const SignedImages
   const int64_t least = trunk_.least_size();
   require(a.height() >= least && a.width() >= least, "LPIPS: images of ", a.height(), " x ", a.width(),
           " pixels are too small for the net \"", name_of(net_), "\" (allowed: ", least, " x ", least, " or more)");
-  auto out =
-      torch::empty({a.count(), static_cast<int64_t>(heads_.size())});  // before the guard: callers may write into it
+  // Made before the guard, so that callers may write into it.
+  auto out = torch::empty({a.count(), static_cast<int64_t>(heads_.size())});
   const c10::InferenceMode inference;
   const int64_t step = std::max<int64_t>(1, kMostPixels / (a.height() * a.width()));
   for (int64_t begin = 0; begin < a.count(); begin += step) {
     const int64_t end = std::min(begin + step, a.count());
-    // One after the other rather than in one batch, so that equal images meet equal kernels and differ by 0.
+    // Two passes instead of one batch, so that equal images go through equal kernels and differ by 0.
     const auto of_a = normalised_taps(a.slice(begin, end)), of_b = normalised_taps(b.slice(begin, end));
     for (size_t l = 0; l < heads_.size(); ++l) {
       const auto gap = (of_a[l] - of_b[l]).square_() * heads_[l];

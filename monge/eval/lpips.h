@@ -12,22 +12,23 @@
 
 namespace monge::eval {
 
-/// Zhang, Isola, Efros, Shechtman and Wang 2018, "The Unreasonable Effectiveness of Deep Features as a Perceptual
-/// Metric".
+/// LPIPS of Zhang, Isola, Efros, Shechtman and Wang 2018, "The Unreasonable Effectiveness of Deep Features as a
+/// Perceptual Metric":
 ///
 ///     d(a, b) = sum_l mean_hw sum_c w_lc (n(y_l(a)) - n(y_l(b)))_c^2,    n(y) = y / (sqrt(sum_c y^2) + 1e-10)
 ///
-/// with the maps y_l of a trunk fed with (x - shift) / scale, shift = (-.030, -.088, -.188), scale = (.458, .448,
-/// .450), and the learned heads w. Symmetric, and 0 for equal images, exactly. Const calls are thread-safe and
-/// deterministic.
+/// with the learned heads w and the maps y_l of a trunk at the input (x - shift) / scale, where
+/// shift = (-.030, -.088, -.188) and scale = (.458, .448, .450). It is symmetric, and exactly 0 for equal images. Const
+/// calls are thread-safe and deterministic.
 class Lpips {
  public:
-  /// @param trunk  a state dict of torchvision (a whole net or its features; files of torch.save).
+  /// @param trunk  a file of torch.save with a state dict of torchvision, of a whole net or of its features.
   /// @param heads  the heads of LPIPS v0.1: lin{l}.model.1.weight [1, C_l, 1, 1].
   /// @throws InputError naming the file when it cannot be read or does not hold what the net needs.
   Lpips(LpipsNet net, const std::filesystem::path& trunk, const std::filesystem::path& heads,
         torch::Device device = torch::kCPU);
 
+  /// The distance of each pair.
   /// @return  [N] float32 on the CPU.
   /// @throws InputError unless a and b hold equally many images of one size, no smaller than the trunk needs.
   torch::Tensor distance(const SignedImages& a, const SignedImages& b) const;

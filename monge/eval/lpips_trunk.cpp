@@ -11,11 +11,11 @@ namespace {
 
 enum class Kind { convolution, fire, pool };
 
-/// A convolution with its ReLU, a fire module (its ReLUs inside) or a max pooling.
+/// A convolution with its ReLU, a fire module with its ReLUs, or a max pooling.
 struct Layer {
   Kind kind;
   int64_t index = 0;        // in `features`
-  int64_t in = 0, out = 0;  // channels; of a fire module, `out` is that of one of its two expansions
+  int64_t in = 0, out = 0;  // channels; for a fire module, `out` counts those of one of its two expansions
   int64_t kernel = 0, stride = 1, padding = 0;
   int64_t squeezed = 0;
   bool ceil = false, tap = false;
@@ -91,7 +91,7 @@ std::vector<Layer> layers_of(LpipsNet net) {
   throw InputError("LPIPS: no such net");
 }
 
-/// The extent of a layer's output; 0 when the input is too small.
+/// The extent of a layer's output; 0 if the input is too small.
 int64_t extent_after(const Layer& layer, int64_t extent) {
   const int64_t room = extent + 2 * layer.padding - layer.kernel + (layer.ceil ? layer.stride - 1 : 0);
   return room < 0 ? 0 : room / layer.stride + 1;

@@ -18,14 +18,14 @@ enum class LpipsNet { alex, squeeze, vgg };
 LpipsNet lpips_net_named(const std::string& name);
 std::string name_of(LpipsNet net);
 
-/// A trunk of torchvision with its weights. Taps, by the index of torchvision's `features`:
+/// A trunk of torchvision with its weights. The taps, by their index in torchvision's `features`:
 ///
 ///     alex     ReLU outputs 1, 4, 7, 9, 11                 channels 64, 192, 384, 256, 256
 ///     vgg      ReLU outputs 3, 8, 15, 22, 29               channels 64, 128, 256, 512, 512
 ///     squeeze  1, then the fire modules 4, 7, 9, 10, 11, 12   channels 64, 128, 256, 384, 384, 512, 512
 class LpipsTrunk {
  public:
-  /// Takes the keys features.N.* of a state dict; others (the classifier of a whole net) are ignored.
+  /// Reads the keys features.N.* of a state dict and ignores others (the classifier of a whole net).
   /// @param where  the file, for messages.
   /// @throws InputError naming the first tensor that is missing or has another shape or type.
   LpipsTrunk(LpipsNet net, const io::TensorFile& state, const std::string& where, torch::Device device = torch::kCPU);

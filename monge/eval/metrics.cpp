@@ -13,7 +13,7 @@
 namespace monge::eval {
 namespace {
 
-constexpr int64_t kFeatureSide = 8;  // random_features takes no smaller images
+constexpr int64_t kFeatureSide = 8;  // random_features accepts no smaller images
 
 bool meets(Need need, const MetricContext& context) {
   const auto& x = context.input();
@@ -26,15 +26,15 @@ bool meets(Need need, const MetricContext& context) {
       return context.has_images() && x.size(1) == 3;
     case Need::features:
       return context.has_images() && x.size(2) >= kFeatureSide && x.size(3) >= kFeatureSide;
-    case Need::draws:
-      return context.draws() > 1;
+    case Need::several_outputs:
+      return context.samples_per_input() > 1;
     case Need::target_samples:
       return context.target_b().defined();
   }
   return false;
 }
 
-/// Each rank finds the features of its slice of the samples.
+/// Random features of all samples; each rank computes those of its slice.
 torch::Tensor features_of(const torch::Tensor& samples, dist::ProcessGroup& group) {
   if (group.size() == 1) return random_features(samples);
   const auto own = dist::slice_of(samples.size(0), group);
@@ -53,7 +53,7 @@ double peak_signal_to_noise(MetricContext& context) {
   return 10 * std::log10(4 / std::max(context.mean_squared_move(), 1e-12));
 }
 
-/// Energy distances of the samples, and of random features of images.
+/// Energy distances of the samples, and of their random features for images.
 void add_distances(std::vector<Metric>& rows) {
   using enum Samples;
   rows.push_back({.name = "target_error",
@@ -68,7 +68,7 @@ void add_distances(std::vector<Metric>& rows) {
                   .needs = {Need::target_samples},
                   .of = {target, target_b},
                   .compute = [](MetricContext& c) { return c.distance().floor; }});
-  rows.push_back({.name = "target_start",  // a map that does nothing gets this
+  rows.push_back({.name = "target_start",  // the error of a map that does nothing
                   .of = {inputs, target},
                   .compute = [](MetricContext& c) { return c.distance().start; }});
   rows.push_back({.name = "feature_error",
@@ -90,7 +90,7 @@ void add_distances(std::vector<Metric>& rows) {
        }});
 }
 
-/// How far the map moves its inputs, how much its draws differ, and what becomes of colours.
+/// How far the map moves its inputs, how much its outputs for one input differ, and how it changes colours.
 void add_properties(std::vector<Metric>& rows) {
   using enum Samples;
   rows.push_back({.name = "cost",
@@ -115,9 +115,9 @@ void add_properties(std::vector<Metric>& rows) {
                   .label = "diversity",
                   .note = "   RMS difference per entry between two outputs of one input",
                   .digits = 4,
-                  .needs = {Need::draws},
+                  .needs = {Need::several_outputs},
                   .of = {outputs},
-                  .compute = [](MetricContext& c) { return draw_diversity(c.output()); }});
+                  .compute = [](MetricContext& c) { return output_diversity(c.output()); }});
   rows.push_back({.name = "colourfulness_output",
                   .label = "colourfulness",
                   .note = " of the outputs",
@@ -133,11 +133,11 @@ void add_properties(std::vector<Metric>& rows) {
                   .compute = [](MetricContext& c) { return colourfulness(c.target()); }});
 }
 
-/// The metrics of ImageEvaluator. Of two rows that fit a name the first counts.
-void add_judged(std::vector<Metric>& rows) {
-  for (const char* beside : {"fid_floor", "kid_floor", "kid_stderr", "fd_*_floor", "fd_*_stderr", "kd_*_floor",
-                             "kd_*_stderr", "ssim", "lpips_diversity"}) {
-    rows.push_back({.name = beside});
+/// The metrics of ImageEvaluator. If two rows fit a name, the first counts; so floors and errors come first.
+void add_image_metrics(std::vector<Metric>& rows) {
+  for (const char* no_distance : {"fid_floor", "kid_floor", "kid_stderr", "fd_*_floor", "fd_*_stderr", "kd_*_floor",
+                                  "kd_*_stderr", "ssim", "lpips_diversity"}) {
+    rows.push_back({.name = no_distance});
   }
   for (const char* distance : {"fid", "kid", "fd_*", "kd_*", "lpips"}) {
     rows.push_back({.name = distance, .is_distance = true});
@@ -148,11 +148,11 @@ std::vector<Metric> built_in_metrics() {
   std::vector<Metric> rows;
   add_distances(rows);
   add_properties(rows);
-  add_judged(rows);
+  add_image_metrics(rows);
   return rows;
 }
 
-/// @param pattern  with at most one '*', which stands for any text.
+/// @param pattern  holds at most one '*', which stands for any text.
 bool fits(std::string_view name, std::string_view pattern) {
   const auto star = pattern.find('*');
   if (star == std::string_view::npos) return name == pattern;

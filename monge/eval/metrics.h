@@ -1,4 +1,4 @@
-// The metrics of a map: one row each, which says what it is, when it applies and how it is computed.
+// The metrics of a map. Each is one row, which says what the metric is, when it applies and how it is computed.
 #pragma once
 
 #include <torch/types.h>
@@ -16,17 +16,17 @@
 
 namespace monge::eval {
 
-/// The samples of an evaluation, and the quantities that several metrics share; each of those is computed once.
+/// The samples of an evaluation, and the quantities that several metrics share; each is computed once.
 ///
-/// The ranks of a job hold the same samples. They compute the same metrics in the same order, because a metric may use
-/// the group.
+/// The ranks of a job hold the same samples. They compute the same metrics in the same order, because a metric may
+/// communicate through the group.
 class MetricContext {
  public:
   /// @param input     [B, ...item], inputs x: images [C, H, W] in [-1, 1] or vectors [D].
-  /// @param output    [B, draws, ...item], T(x, z) as it is used: images are clamped to [-1, 1].
+  /// @param output    [B, samples_per_input, ...item], T(x, z) as the map is used: images are clamped to [-1, 1].
   /// @param target    [M, ...item], target samples that the outputs are compared with.
-  /// @param target_b  [K, ...item], other target samples, for the floors; undefined: there are none.
-  /// @param model     the map; must outlive the context, as the group must.
+  /// @param target_b  [K, ...item], other target samples, for the floors; undefined if there are none.
+  /// @param model     the map; it and the group must outlive the context.
   MetricContext(const model::Model& model, torch::Tensor input, torch::Tensor output, torch::Tensor target,
                 torch::Tensor target_b, dist::ProcessGroup& group);
 
@@ -37,17 +37,17 @@ class MetricContext {
   const torch::Tensor& target_b() const { return target_b_; }
   dist::ProcessGroup& group() const { return group_; }
 
-  /// The first draw of each input, [B, ...item].
+  /// The first output of each input, [B, ...item].
   torch::Tensor first_output() const { return output_.select(1, 0); }
-  int64_t draws() const { return output_.size(1); }
+  int64_t samples_per_input() const { return output_.size(1); }
   int64_t dim() const { return input_[0].numel(); }  ///< entries of one item
   bool has_images() const { return input_.dim() == 4; }
 
   /// Energy distances of the samples themselves; the floor is NaN without `target_b`.
   const PushForwardError& distance();
-  /// The same of random_features. Images of at least 8 x 8 pixels only.
+  /// The same distances of random_features. Only for images of at least 8 x 8 pixels.
   const PushForwardError& feature_distance();
-  /// mean (x - T(x, z))^2 over inputs, draws and entries.
+  /// mean (x - T(x, z))^2 over inputs, samples_per_input and entries.
   double mean_squared_move();
 
  private:
@@ -61,33 +61,32 @@ class MetricContext {
   std::optional<double> move_;
 };
 
-/// What must be there for a metric to apply.
+/// A condition under which a metric applies.
 enum class Need {
-  images,         ///< items are [C, H, W]
-  vectors,        ///< items are [D]
-  colour,         ///< images of three channels
-  features,       ///< images large enough for random_features
-  draws,          ///< a stochastic map, of which there are two draws of each input
-  target_samples  ///< a second set of target samples, see MetricContext::target_b
+  images,           ///< items are [C, H, W]
+  vectors,          ///< items are [D]
+  colour,           ///< images of three channels
+  features,         ///< images large enough for random_features
+  several_outputs,  ///< a stochastic map, with several outputs per input
+  target_samples    ///< a second set of target samples, see MetricContext::target_b
 };
 
-/// The samples that a metric is a function of. Where these cannot be measured (see unmeasurable.h), neither can the
-/// metric.
+/// The samples that a metric is a function of. If they cannot be measured (see unmeasurable.h), neither can the metric.
 enum class Samples { inputs, outputs, target, target_b };
 
 /// One row.
 struct Metric {
   std::string name;  ///< the key in metrics.jsonl, summary.json and --json: "target_error"
-  /// In a table for people: the beginning of its line, at most 14 characters. Empty with a note: the value continues
-  /// the line of the row before. Both empty: the table leaves the metric out.
+  /// The beginning of its line in a table for people, at most 14 characters. If only the label is empty,
+  /// the value continues the line of the row before; if label and note are empty, the table omits the metric.
   std::string label = {};
-  std::string note = {};     ///< in that table, right behind the value: " dB", "   what it means"
-  int digits = 5;            ///< in that table
-  bool is_distance = false;  ///< smaller is better; then eval.best may name it
+  std::string note = {};     ///< follows the value in that table: " dB", "   what it means"
+  int digits = 5;            ///< significant digits in that table
+  bool is_distance = false;  ///< smaller is better, and eval.best may name it
   std::vector<Need> needs = {};
   std::vector<Samples> of = {};
-  /// The value; one that is not finite counts as not measured. Null for the metrics of ImageEvaluator, which gives its
-  /// values itself, and whose names may have one '*' for the name of a net.
+  /// Computes the value; one that is not finite counts as not measured. Null for the metrics of ImageEvaluator, which
+  /// computes its values itself, and whose names may hold one '*' for the name of a net.
   std::function<double(MetricContext&)> compute = {};
 
   bool applies_to(const MetricContext& context) const;
@@ -96,16 +95,16 @@ struct Metric {
   bool is_general() const;
 };
 
-/// The rows, in the order in which metrics are computed, written and shown.
+/// The registry of metrics. Its order is that in which metrics are computed, written and shown.
 class Metrics {
  public:
-  /// Adds a metric of a program or test outside the library, behind the others. Not thread-safe: add before the first
-  /// evaluation. @throws InputError for a name that is taken or empty, or a row without `compute`.
+  /// Appends a metric of a program or test outside the library. Not thread-safe: add before the first evaluation.
+  /// @throws InputError for a name that is taken or empty, or a row without `compute`.
   void add(Metric metric);
 
   const std::vector<Metric>& rows() const { return rows_; }
 
-  /// The row of a name; null where there is none.
+  /// The first row that fits the name; null if there is none.
   const Metric* find(std::string_view name) const;
 
  private:
@@ -115,11 +114,12 @@ class Metrics {
   std::vector<Metric> rows_;
 };
 
-/// The registry.
+/// The registry of the process.
 Metrics& metrics();
 
-/// Whether the name is that of a distance, smaller is better: target_error, feature_error, fid, kid, fd_NAME, kd_NAME
-/// from the target; mse, lpips from the input; and those that were added. Not the floors and standard errors.
+/// Whether the name is that of a distance, for which smaller is better: target_error, feature_error, fid, kid, fd_NAME
+/// and kd_NAME from the target; mse and lpips from the input; and added ones. Floors and standard errors are
+/// not.
 bool is_distance(std::string_view name);
 
 }  // namespace monge::eval

@@ -15,7 +15,7 @@ namespace {
 constexpr double kRange = 2;
 constexpr int64_t kWindow = 11;
 constexpr double kSigma = 1.5, kK1 = 0.01, kK2 = 0.03;
-constexpr int64_t kBlockPixels = int64_t{1} << 16;  // so that the maps of a block stay in the cache
+constexpr int64_t kBlockPixels = int64_t{1} << 16;  // the maps of a block fit into the cache
 
 torch::Tensor doubles(const SignedImages& images) { return images.in_signed().to(torch::kFloat64); }
 
@@ -30,7 +30,7 @@ std::array<double, kWindow> gaussian_window() {
   return out;
 }
 
-/// The windowed mean along one axis. Shifted sums, because LibTorch's convolutions in float64 unfold their input.
+/// The windowed mean along one axis, by shifted sums, because LibTorch's convolutions in float64 unfold their input.
 torch::Tensor blur_along(const torch::Tensor& x, int64_t axis) {
   static const auto window = gaussian_window();
   const int64_t extent = x.size(axis) - kWindow + 1;

@@ -1,4 +1,4 @@
-// How far each image is from the one it should be, pixel by pixel: for maps whose right answer is known.
+// Distances between paired images, pixel by pixel: for maps whose right outputs are known.
 #pragma once
 
 #include <torch/types.h>
@@ -8,7 +8,7 @@
 namespace monge::eval {
 
 /// Mean over channels and pixels of (a - b)^2, values in [-1, 1]: 0..4.
-/// @return  [N] float64 on the CPU, as the two below. @throws InputError unless a and b hold equally many of one size.
+/// @return  [N] float64 on the CPU, as the next two. @throws InputError unless a and b hold equally many of one size.
 torch::Tensor mean_squared_error(const SignedImages& a, const SignedImages& b);
 
 /// Peak signal-to-noise ratio in decibels, 10 log10(4 / MSE): the range [-1, 1] is 2 wide. Infinite for equal images.

@@ -12,7 +12,7 @@
 namespace monge::eval {
 namespace {
 
-constexpr int64_t block_entries = int64_t{1} << 22;
+constexpr int64_t kBlockEntries = int64_t{1} << 22;  // bounds the memory of a block of distances or projections
 
 torch::Tensor rows(const torch::Tensor& samples) { return samples.detach().flatten(1).to(torch::kFloat64); }
 
@@ -23,7 +23,7 @@ void check_same_shape(const char* what, const torch::Tensor& a, const torch::Ten
 }
 
 double sum_of_distances(const torch::Tensor& a_ND, const torch::Tensor& b_MD, dist::ProcessGroup& group) {
-  const int64_t step = std::max<int64_t>(1, block_entries / b_MD.size(0));
+  const int64_t step = std::max<int64_t>(1, kBlockEntries / b_MD.size(0));
   const auto own = dist::slice_of(a_ND.size(0), group);
   const int64_t end = own.begin + own.length;
   double out = 0;
@@ -36,13 +36,13 @@ double sum_of_distances(const torch::Tensor& a_ND, const torch::Tensor& b_MD, di
   return all.item<double>();
 }
 
-/// Mean |a - a'|; equal points have distance 0, so that only the divisor tells the two estimates apart.
+/// Mean |a - a'|. A point has distance 0 to itself, so the two estimates differ in the divisor alone.
 double mean_within(const torch::Tensor& a_ND, Pairs pairs, dist::ProcessGroup& group) {
   const double n = static_cast<double>(a_ND.size(0));
   return sum_of_distances(a_ND, a_ND, group) / (n * (pairs == Pairs::all ? n : n - 1));
 }
 
-/// The coupling of two sorted samples of n and m equal weights: which entries meet, with which weight.
+/// The coupling of two sorted samples of n and m equal weights: the pairs of entries and their weights.
 struct Coupling {
   torch::Tensor i, j, weight;
 };
@@ -75,7 +75,7 @@ double energy_distance(const torch::Tensor& a, const torch::Tensor& b, Pairs pai
   const double pair_count = static_cast<double>(a.size(0)) * static_cast<double>(b.size(0));
   const double between = sum_of_distances(a_ND, b_MD, group) / pair_count;
   const double distance = 2 * between - mean_within(a_ND, pairs, group) - mean_within(b_MD, pairs, group);
-  // Below 0 by rounding alone. What is not a number must stay so: std::max(0.0, NaN) is 0, the best there is.
+  // Only rounding makes it negative. NaN must remain NaN; std::max(0.0, NaN) would give 0, the best value.
   return pairs == Pairs::all && distance < 0 ? 0 : distance;
 }
 
@@ -86,7 +86,7 @@ double sliced_wasserstein(const torch::Tensor& a, const torch::Tensor& b, int64_
   auto coupling = monotone_coupling(a_ND.size(0), b_MD.size(0));
   for (auto* part : {&coupling.i, &coupling.j, &coupling.weight}) *part = part->to(a_ND.device());
   auto generator = RandomStreams(seed).at("eval sliced directions", 0);
-  const int64_t step = std::clamp<int64_t>(block_entries / (a_ND.size(0) + b_MD.size(0)), 1, projections);
+  const int64_t step = std::clamp<int64_t>(kBlockEntries / (a_ND.size(0) + b_MD.size(0)), 1, projections);
   double out = 0;
   for (int64_t p = 0; p < projections; p += step) {
     const int64_t count = std::min(step, projections - p);
@@ -125,19 +125,19 @@ PushForwardError push_forward_error(const torch::Tensor& inputs, const torch::Te
           .start = energy_distance(inputs.slice(0, 0, points), target_a, Pairs::all, group)};
 }
 
-double draw_diversity(const torch::Tensor& outputs) {
+double output_diversity(const torch::Tensor& outputs) {
   require(outputs.dim() >= 3 && outputs.numel() > 0 && outputs.size(1) >= 2,
           "draw diversity: outputs must be [B, K, ...] with K >= 2 draws per input; got ", outputs.sizes());
-  const auto draws_BKD = outputs.detach().flatten(2);
-  const int64_t draws = draws_BKD.size(1);
+  const auto outputs_BKD = outputs.detach().flatten(2);
+  const int64_t count = outputs_BKD.size(1);
   double out = 0;
-  for (int64_t i = 0; i < draws; ++i) {
+  for (int64_t i = 0; i < count; ++i) {
     for (int64_t j = 0; j < i; ++j) {
-      const auto gap = draws_BKD.select(1, i).to(torch::kFloat64) - draws_BKD.select(1, j).to(torch::kFloat64);
+      const auto gap = outputs_BKD.select(1, i).to(torch::kFloat64) - outputs_BKD.select(1, j).to(torch::kFloat64);
       out += gap.square().mean(1).sqrt().mean().item<double>();
     }
   }
-  return out / (0.5 * static_cast<double>(draws) * static_cast<double>(draws - 1));
+  return out / (0.5 * static_cast<double>(count) * static_cast<double>(count - 1));
 }
 
 }  // namespace monge::eval

@@ -1,4 +1,4 @@
-// How far the outputs of a map are from the target, and from the true map where that is known.
+// Distances of the outputs of a map to the target, and to the true map if it is known.
 #pragma once
 
 #include <torch/types.h>
@@ -11,27 +11,29 @@ namespace monge::eval {
 
 /// How expectations over pairs are estimated from samples.
 enum class Pairs {
-  all,      ///< V-statistic: every pair, i = j too. Never negative, 0 for equal sets; too high by about E|a-a'|/N +
-            ///< E|b-b'|/M.
-  distinct  ///< U-statistic: i != j. Right on average, so it scatters around 0 (below it, too) for equal laws.
+  /// V-statistic: every pair, including i = j. Never negative, and 0 for equal sets; too high by about
+  /// E|a-a'|/N + E|b-b'|/M.
+  all,
+  /// U-statistic: pairs with i != j. Unbiased, so for equal laws it scatters around 0, also below it.
+  distinct
 };
 
-/// Energy distance of two samples, 0 only for equal laws:
+/// Energy distance of two samples. For laws it is 0 only if they are equal.
 ///
 ///     2 E|a - b|  -  E|a - a'|  -  E|b - b'|
 ///
 /// Szekely and Rizzo 2013. In float64, in blocks of at most 2^22 distances; time grows with N M D.
 /// @param a  [N, ...], any float type.
 /// @param b  [M, ...], entries of the same shape.
-/// NaN or infinite where a sample is not finite.
+/// @param group  all ranks call this with the same samples; each computes a slice of the distances.
+/// @return NaN or infinity if a sample is not finite.
 /// @throws InputError if the entries' shapes differ, or if N or M is 0 (or 1 for distinct pairs).
-/// @param group  all ranks call this with the same samples; each measures a slice of the distances.
 double energy_distance(const torch::Tensor& a, const torch::Tensor& b, Pairs pairs = Pairs::all,
                        dist::ProcessGroup& group = dist::ProcessGroup::single());
 
 /// Squared Wasserstein-2 distance of the projections of two samples on random directions, averaged over the directions.
-/// The directions are uniform on the unit sphere and a function of `seed`. N and M may differ: quantile functions are
-/// compared. For D = 1 it is the W2^2 of the samples.
+/// The directions are uniform on the unit sphere and depend on `seed` alone. N and M may differ, because the quantile
+/// functions are compared. For D = 1 it is the W2^2 of the samples.
 /// @throws InputError as above, or if projections < 1.
 double sliced_wasserstein(const torch::Tensor& a, const torch::Tensor& b, int64_t projections = 256, uint64_t seed = 0);
 
@@ -40,31 +42,31 @@ double sliced_wasserstein(const torch::Tensor& a, const torch::Tensor& b, int64_
 /// @param target_variance   trace of the target's covariance, > 0.
 double l2_uvp(const torch::Tensor& prediction, const torch::Tensor& truth, double target_variance);
 
-/// Cosine between the displacements of a map and of the optimal one; 0 where either does not move anything.
+/// Cosine between the displacements of a map and of the optimal one; 0 if either moves nothing.
 ///
 ///     E<truth - x, prediction - x> / sqrt(E||truth - x||^2 E||prediction - x||^2)
 double displacement_cosine(const torch::Tensor& x, const torch::Tensor& prediction, const torch::Tensor& truth);
 
-/// A distance to the target beside what samples of the target itself have.
+/// A distance to the target, beside those of target samples and of the inputs.
 struct PushForwardError {
   double error = 0;  ///< energy distance of the outputs to held-out target samples, all pairs
-  double floor = 0;  ///< the same of as many other target samples: what a perfect map would show
-  double start = 0;  ///< the same of the inputs: what a map that does nothing would show
+  double floor = 0;  ///< the same of as many other target samples: the error of a perfect map
+  double start = 0;  ///< the same of the inputs: the error of a map that does nothing
 };
 
-/// All three of the same number of points, since the estimate falls with it.
+/// All three use the same number of points, because the estimate falls with it.
 /// @param inputs    [N, ...], held-out x.
 /// @param outputs   [N, ...], T(x).
 /// @param target_a  [M, ...], held-out target samples.
-/// @param target_b  [K, ...], other target samples; with fewer than N, the first K inputs and outputs are taken.
+/// @param target_b  [K, ...], other target samples; if K < N, only the first K inputs and outputs are used.
 /// @throws InputError if a set is empty, or as energy_distance.
 PushForwardError push_forward_error(const torch::Tensor& inputs, const torch::Tensor& outputs,
                                     const torch::Tensor& target_a, const torch::Tensor& target_b,
                                     dist::ProcessGroup& group = dist::ProcessGroup::single());
 
-/// How much the outputs for one input differ: the root mean square over entries of the difference of two draws,
-/// averaged over pairs of draws and over inputs. 0 when the map ignores its noise.
-/// @param outputs  [B, K, ...], K >= 2 draws per input. @throws InputError for fewer.
-double draw_diversity(const torch::Tensor& outputs);
+/// How much the outputs for one input differ: the root mean square over entries of the difference of two outputs,
+/// averaged over pairs of outputs and over inputs. 0 if the map ignores its noise.
+/// @param outputs  [B, K, ...], K >= 2 outputs per input. @throws InputError for fewer.
+double output_diversity(const torch::Tensor& outputs);
 
 }  // namespace monge::eval

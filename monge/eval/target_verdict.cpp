@@ -8,17 +8,17 @@
 namespace monge::eval {
 namespace {
 
-constexpr double kOfFloor = 1.5;  // what samples of the target itself hardly ever exceed
-constexpr double kNearShare = 0.1;
-constexpr double kRatioTold = 3;  // only of the wording: below it the error is close to what a perfect map shows
+constexpr double kMostOfFloor = 1.5;  // samples of the target itself hardly ever exceed this
+constexpr double kNearFraction = 0.1;
+constexpr double kLeastRatioReported = 3;  // affects the wording alone: below it the error is close to a perfect map's
 
 bool is_measured(const PushForwardError& f) {
   return std::isfinite(f.error) && std::isfinite(f.floor) && std::isfinite(f.start);
 }
 
-/// " (the error is 255 times its floor)"; empty for up to kRatioTold, and where there is no floor to compare with.
+/// " (the error is 255 times its floor)"; empty up to kLeastRatioReported and without a floor.
 std::string floor_ratio(const PushForwardError& f) {
-  if (!(f.floor > 0) || f.error <= kRatioTold * f.floor) return {};
+  if (!(f.floor > 0) || f.error <= kLeastRatioReported * f.floor) return {};
   const double ratio = f.error / f.floor;
   char out[64];
   std::snprintf(out, sizeof out,
@@ -31,29 +31,30 @@ std::string floor_ratio(const PushForwardError& f) {
 
 }  // namespace
 
-double way_left(const PushForwardError& f) {
-  const double way = f.start - f.floor;
+double remaining_fraction(const PushForwardError& f) {
+  const double distance = f.start - f.floor;
   if (std::isfinite(f.error) && f.error <= f.floor) return 0;
-  return way > (kOfFloor - 1) * f.floor ? (f.error - f.floor) / way : std::numeric_limits<double>::quiet_NaN();
+  return distance > (kMostOfFloor - 1) * f.floor ? (f.error - f.floor) / distance
+                                                 : std::numeric_limits<double>::quiet_NaN();
 }
 
-TargetVerdict judge(const PushForwardError& f) {
+TargetVerdict verdict_of(const PushForwardError& f) {
   if (!is_measured(f)) return TargetVerdict::unknown;
-  // All-pairs estimates are too high by a share of the spread that grows with the dimension: where that hides the
-  // source's distance, it would hide any map's.
-  if (f.error <= kOfFloor * f.floor)
-    return f.start > kOfFloor * f.floor ? TargetVerdict::reached : TargetVerdict::unknown;
-  return way_left(f) <= kNearShare ? TargetVerdict::near : TargetVerdict::missed;
+  // All-pairs estimates are too high by a fraction of the spread that grows with the dimension. If that bias hides the
+  // distance of the source, it would hide the distance of any map.
+  if (f.error <= kMostOfFloor * f.floor)
+    return f.start > kMostOfFloor * f.floor ? TargetVerdict::reached : TargetVerdict::unknown;
+  return remaining_fraction(f) <= kNearFraction ? TargetVerdict::near : TargetVerdict::missed;
 }
 
 std::string in_words(const PushForwardError& f) {
   char left[64] = "";
-  if (const double share = way_left(f); share > 1.05) {
+  if (const double remaining = remaining_fraction(f); remaining > 1.05) {
     std::snprintf(left, sizeof left, ": it is farther off than the source itself");
-  } else if (std::isfinite(share)) {
-    std::snprintf(left, sizeof left, ": %.0f %% of the way is left", 100 * share);
+  } else if (std::isfinite(remaining)) {
+    std::snprintf(left, sizeof left, ": %.0f %% of the way is left", 100 * remaining);
   }
-  switch (judge(f)) {
+  switch (verdict_of(f)) {
     case TargetVerdict::reached:
       return "reaches its target";
     case TargetVerdict::near:

@@ -1,5 +1,5 @@
-// Does a map reach its target? A small loss does not say so: the semi-dual problem has saddle points whose map misses
-// it.
+// Whether a map reaches its target. A small loss does not show it, because the semi-dual problem has saddle points
+// whose map misses the target.
 #pragma once
 
 #include <string>
@@ -9,22 +9,21 @@
 namespace monge::eval {
 
 enum class TargetVerdict {
-  unknown,  ///< a figure is missing or not finite, or the samples are too few to tell even the source from the target
-  reached,  ///< the error is within 1.5 of the floor, and the source's is not
-  near,     ///< at most a tenth of the way is left
-  missed    ///< more is left
+  unknown,  ///< a metric is missing or not finite, or the samples are too few to tell even the source from the target
+  reached,  ///< the error is at most 1.5 times the floor, and the error of the source is not
+  near,     ///< at most a tenth of the distance remains
+  missed    ///< more remains
 };
 
-/// The share of the way from the source to the target that is left: (error - floor) / (start - floor), with `start` the
-/// error of the source itself. 0 where nothing is left; NaN where a figure is missing or source and target hardly
-/// differ.
-double way_left(const PushForwardError& figures);
+/// The fraction of the distance from source to target that remains: (error - floor) / (start - floor), where `start` is
+/// the error of the source itself. 0 if nothing remains; NaN if a metric is missing or source and target hardly differ.
+double remaining_fraction(const PushForwardError& errors);
 
-TargetVerdict judge(const PushForwardError& figures);
+TargetVerdict verdict_of(const PushForwardError& errors);
 
-/// The judgement in words for the summary of a run: "reaches its target", "comes near its target: 4 % of the way is
-/// left", ... An error of more than 3 times the floor is also given as that ratio: a small share of a long way can be
-/// far from the target.
-std::string in_words(const PushForwardError& figures);
+/// The verdict in words for the summary of a run: "reaches its target", "comes near its target: 4 % of the way is
+/// left", ... For an error of more than 3 times the floor it also gives this ratio, because a small fraction of a long
+/// distance can still be far from the target.
+std::string in_words(const PushForwardError& errors);
 
 }  // namespace monge::eval

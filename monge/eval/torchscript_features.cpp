@@ -15,10 +15,10 @@
 namespace monge::eval {
 namespace {
 
-constexpr int64_t kProbes[] = {64, 224, 299, 32, 28};
+constexpr int64_t kProbes[] = {64, 224, 299, 32, 28};  // sides of the images that are tried, in this order
 
-/// The line of an error of LibTorch that says what went wrong. The interpreter's begin with a trace of the program's
-/// lines and end with it; those of an operator begin with it and go on with a trace of addresses.
+/// The line of a LibTorch error that says what went wrong. In errors of the interpreter it follows a trace of the
+/// program's lines; in errors of an operator it comes first, before a trace of addresses.
 std::string essence(const std::exception& error) {
   const auto* detailed = dynamic_cast<const c10::Error*>(&error);
   const std::string all = detailed ? detailed->what_without_backtrace() : error.what();

@@ -1,4 +1,4 @@
-// Any network that was saved as TorchScript, as a feature network.
+// A network saved as TorchScript, used as a feature network.
 #pragma once
 
 #include <torch/types.h>
@@ -16,34 +16,33 @@ namespace monge::eval {
 ///
 ///     forward(x: Tensor) -> Tensor,   x float32 [N, 3, H, W], RGB, contiguous, in [0, 255]  ->  floats [N, F]
 ///
-/// which resizes and normalises by itself, takes any N, and gives the same numbers for the same images. It is put in
-/// eval mode and run by the plain interpreter without specialising to the shapes it sees, so that the first call is as
-/// fast as the tenth and all give equal numbers. Images are grouped by their size, whatever their order.
+/// The module must resize and normalise by itself, take any N, and give the same numbers for the same images. It is put
+/// into eval mode and run by the plain interpreter, which does not specialise to shapes: the first call is as fast as
+/// the tenth, and all give equal numbers. Images are grouped by their size, whatever their order.
 ///
-/// Unlike a checkpoint, such a file is a program: TorchScript reaches no files and no network, but take it from where
-/// you would take a program.
+/// Unlike a checkpoint, such a file is a program. TorchScript can reach neither files nor the network, but load only a
+/// file that you would also run as a program.
 class TorchScriptFeatures : public FeatureNet {
  public:
   /// Runs the net on a grey image of 64, 224, 299, 32 and 28 pixels a side until one fits, to learn F.
-  /// @throws InputError naming the file: no TorchScript; a net that takes none of these, gives something else than [N,
-  /// F],
-  ///         or gives another answer when asked again.
+  /// @throws InputError naming the file if it is no TorchScript, or if the net takes none of these sizes, returns
+  ///         anything but [N, F], or returns different features for the same input.
   explicit TorchScriptFeatures(const std::filesystem::path& file, torch::Device device = torch::kCPU);
   ~TorchScriptFeatures() override;
 
   std::string name() const override { return name_; }
-  std::string mode() const override { return "own"; }
+  std::string mode() const override { return kOwnMode; }
   std::string hash() const override { return hash_; }
   int64_t dim() const override { return dim_; }
   torch::Device device() const override { return device_; }
 
-  /// @throws InputError also with the net's own message when it fails on the images.
+  /// @throws InputError as FeatureNet::features, and with the net's own message when it fails on the images.
   torch::Tensor features(const std::vector<torch::Tensor>& images_HWC) const override;
 
  private:
   struct Module;
 
-  /// Runs the net; checks all but the width.
+  /// Runs the net and checks the shape of its output, except for the width.
   torch::Tensor run(const torch::Tensor& bytes_NHWC) const;
 
   std::string file_, name_, hash_;

@@ -15,16 +15,16 @@ namespace monge::eval {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr int64_t kPoints = 1024;        // of an exact plan
-constexpr int64_t kMapPoints = 1 << 14;  // for figures that need no plan
-constexpr int64_t kSpread = 64;          // draws per input behind the plan's variance
+constexpr int64_t kPoints = 1024;         // in each exact plan
+constexpr int64_t kMapPoints = 1 << 14;   // for metrics that need no plan
+constexpr int64_t kSamplesPerInput = 64;  // for the variance of the plan
 constexpr int64_t kBranchParts = 8;
 
 double mean_square_gap(const torch::Tensor& a, const torch::Tensor& b) {
   return (a - b).to(torch::kFloat64).square().sum(1).mean().item<double>();
 }
 
-/// Means over repeats of the distances between fresh samples.
+/// The distances between fresh samples, averaged over the repeats.
 void score_target(const TruthCase& truth, const train::Trainer& trainer, const model::Model& model,
                   const RandomStreams& streams, TruthScore& out) {
   const auto& source = *trainer.data().source;
@@ -37,36 +37,37 @@ void score_target(const TruthCase& truth, const train::Trainer& trainer, const m
     const auto a = target.draw(kPoints, streams.at("truth target a", k)),
                b = target.draw(kPoints, streams.at("truth target b", k));
     const auto centre = a.mean(0, /*keepdim=*/true).expand_as(a);
-    const double share = 1.0 / static_cast<double>(truth.repeats);
-    out.target_error += share * exact_w2_squared(y, a);
-    out.target_floor += share * exact_w2_squared(b, a);
-    out.target_collapse += share * mean_square_gap(centre, a);  // all mass goes to one point: there is one plan
-    out.energy_error += share * energy_distance(y, a);
-    out.energy_floor += share * energy_distance(b, a);
-    out.energy_collapse += share * energy_distance(centre, a);
+    const double fraction = 1.0 / static_cast<double>(truth.repeats);
+    out.target_error += fraction * exact_w2_squared(y, a);
+    out.target_floor += fraction * exact_w2_squared(b, a);
+    out.target_collapse += fraction * mean_square_gap(centre, a);  // a single point: only one plan exists
+    out.energy_error += fraction * energy_distance(y, a);
+    out.energy_floor += fraction * energy_distance(b, a);
+    out.energy_collapse += fraction * energy_distance(centre, a);
   }
 }
 
 void score_map(const TruthCase& truth, const model::Model& model, const torch::Tensor& x, const RandomStreams& streams,
                TruthScore& out) {
-  const int64_t draws = model.stochastic() ? kSpread : 1;
-  const auto few = draws == 1 ? x : x.narrow(0, 0, std::min<int64_t>(2048, x.size(0)));
-  const auto y = model.translate(few, draws, streams.at("truth map z", 0)).to(torch::kFloat64);
+  const int64_t samples_per_input = model.stochastic() ? kSamplesPerInput : 1;
+  const auto few = samples_per_input == 1 ? x : x.narrow(0, 0, std::min<int64_t>(2048, x.size(0)));
+  const auto y = model.translate(few, samples_per_input, streams.at("truth map z", 0)).to(torch::kFloat64);
   const auto mean = y.mean(1);
-  out.plan_variance = draws > 1 ? y.var(1, /*unbiased=*/true).mean().item<double>() : kNaN;
+  out.plan_variance = samples_per_input > 1 ? y.var(1, /*unbiased=*/true).mean().item<double>() : kNaN;
   if (!truth.map) return;
   const auto expected = truth.map(few).to(torch::kFloat64);
   out.l2_uvp = l2_uvp(mean, expected, truth.target_variance);
   out.cosine = displacement_cosine(few.to(torch::kFloat64), mean, expected);
 }
 
-/// E|x - y|^2 of the exact plan between samples of the two laws.
+/// E|x - y|^2 of the exact plan between samples of source and target.
 double plan_cost(const train::Trainer& trainer, const RandomStreams& streams) {
   constexpr int64_t points = 2048;
   return exact_w2_squared(trainer.data().source->draw(points, streams.at("truth plan x", 0)),
                           trainer.data().target->draw(points, streams.at("truth plan y", 0)));
 }
 
+/// The fraction of outputs on the upper branch, for each part of the segment.
 std::vector<double> branches(const torch::Tensor& x, const torch::Tensor& y) {
   const auto upper = (y.select(1, -1) > 0).to(torch::kFloat64);
   const auto part = ((x.select(1, 0) + 1) * (0.5 * kBranchParts)).floor().clamp(0, kBranchParts - 1);
@@ -94,10 +95,10 @@ std::vector<std::pair<std::string, double>> TruthScore::named() const {
 
 TruthScore TruthScore::unknown() {
   TruthScore out;
-  for (double* figure : {&out.cost_error, &out.target_error, &out.target_floor, &out.target_collapse, &out.energy_error,
+  for (double* metric : {&out.cost_error, &out.target_error, &out.target_floor, &out.target_collapse, &out.energy_error,
                          &out.energy_floor, &out.energy_collapse, &out.l2_uvp, &out.cosine, &out.plan_variance,
                          &out.plan_variance_truth, &out.seconds}) {
-    *figure = kNaN;
+    *metric = kNaN;
   }
   return out;
 }
@@ -115,7 +116,7 @@ TruthResult run_truth(const TruthCase& truth, torch::Device device, const std::a
   auto& score = out.score;
   score.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 
-  // What is scored is drawn from streams of its own: every seed of the training meets the same questions.
+  // Streams of their own, so that every seed of the training is scored on the same samples.
   const RandomStreams streams(0x7472757468);
   const auto model = model::model_of(trainer);
   score_target(truth, trainer, model, streams, score);

@@ -20,7 +20,7 @@ namespace {
 
 using train::Recipe;
 
-/// Settings that the known cases share; the literature's nets are as small.
+/// The settings that the cases share; the nets are as small as those of the literature.
 Recipe base(const std::string& method, const std::string& source, const std::string& target) {
   Recipe recipe;
   recipe.method = method;
@@ -39,12 +39,13 @@ Recipe base(const std::string& method, const std::string& source, const std::str
   return recipe;
 }
 
-/// Starts at the identity with a potential that is a quadratic form: what a map close to linear wants.
+/// Starts the map at the identity and the potential as a quadratic form, which suits a map that is close to linear.
 void start_at_identity(Recipe& recipe) {
   recipe.map.residual = recipe.map.zero_last = true;
   recipe.potential.quadratic = recipe.potential.zero_last = true;
 }
 
+/// The dimension that the options name, else `usual`. @throws InputError outside the range.
 int64_t dim_of(const TruthOptions& options, const std::string& name, int64_t usual, int64_t least, int64_t most,
                bool even = false) {
   const int64_t dim = options.dim == 0 ? usual : options.dim;
@@ -97,6 +98,7 @@ TruthCase weak_gaussian(const TruthOptions& options) {
   const auto dim = std::to_string(out.dim);
   out.recipe = base("weak", "toy:gaussian?dim=" + dim + "&std=0.5", "toy:gaussian?dim=" + dim);
   start_at_identity(out.recipe);
+  out.cost_kind = ot::CostKind::weak_quadratic;
   auto& r = out.recipe;
   auto& weak = r.section<ot::WeakOptions>();
   weak.gamma0 = weak.gamma1 = gamma;
@@ -104,8 +106,8 @@ TruthCase weak_gaussian(const TruthOptions& options) {
   weak.z_channels = out.dim;
   weak.z_std = 1;
   r.map.activation = r.potential.activation = "relu";
-  // At the optimum the variance does not change the map's loss: only f's answer to it holds it in place, so f must be
-  // quick.
+  // At the optimum the variance does not change the map's loss. Only the response of f holds it in place, so f must
+  // learn quickly.
   r.train.k_t = 4;
   r.train.lr_potential = 4e-3;
   r.train.ema = 0.998;
@@ -118,7 +120,7 @@ TruthCase weak_gaussian(const TruthOptions& options) {
   return out;
 }
 
-/// What the cases of thin sets share: the settings with which plain training fails (ALGORITHMS) and smoothing does not.
+/// The settings of the cases of thin sets, on which plain training fails (ALGORITHMS) and smoothing does not.
 Recipe thin(const std::string& law, const TruthOptions& options) {
   auto recipe = base("otp", "toy:" + law + "side=source", "toy:" + law + "side=target");
   recipe.section<ot::OtpOptions>().eps_start = 0.5;
@@ -136,8 +138,8 @@ TruthCase perpendicular(const TruthOptions& options) {
   out.dim = dim_of(options, "perpendicular", 2, 2, 4096, /*even=*/true);
   out.recipe = thin("perpendicular?dim=" + std::to_string(out.dim) + "&", options);
   if (out.dim > 64) {
-    // Every plan is optimal, so the noise may stay: at about the target's own spread, 1/sqrt(3), the map along the
-    // target's axes hardly stretches, and wide nets find it soon. With 0.05 left they would have to stretch twelvefold.
+    // Every plan is optimal, so the noise need not fall. At about the target's own spread, 1/sqrt(3), the map hardly
+    // stretches along the target's axes, and wide nets find it soon. At 0.05 they would have to stretch twelvefold.
     auto& r = out.recipe;
     start_at_identity(r);
     r.section<ot::OtpOptions>().eps_start = 0.56;
@@ -154,9 +156,9 @@ TruthCase one_to_many(const TruthOptions& options) {
   out.two_branches = true;
   out.dim = dim_of(options, "one-to-many", 2, 2, 4096, /*even=*/true);
   out.recipe = thin("one_to_many?dim=" + std::to_string(out.dim) + "&", options);
-  // Much noise at the end, so that the noise decides the branch: the net cannot sharpen as fast as less noise would
-  // ask, and the less there is the more a small error of the potential tips the balance. An identity start keeps the
-  // map from moving along the segment, which costs little and so is hardly undone; R1 and larger batches calm the
+  // Much noise remains at the end, so that the noise decides the branch. With less noise the net would have to sharpen
+  // faster than it can, and a small error of the potential would tip the balance. The identity start keeps the map from
+  // moving along the segment, which costs little and is hardly corrected later. R1 and larger batches calm the
   // potential.
   auto& r = out.recipe;
   r.section<ot::OtpOptions>().eps_start = 1.0;
@@ -221,7 +223,7 @@ TruthCase w2bench(const TruthOptions& options) {
   r.train.betas = {0.5, 0.9};
   r.train.ema = out.dim < 8 ? 0.998 : 0.999;
   r.train.iterations = options.quick ? 300 : out.dim < 8 ? 16000 : 36000;
-  if (out.dim >= 32) {  // many small steps: at a batch of 1,024 and 10 map updates the same time gave 20 % for 15 %
+  if (out.dim >= 32) {  // many small steps: a batch of 1,024 and 10 map updates gave 20 % in the same time, not 15 %
     r.train.batch = 512;
     r.train.lr_map = 5e-4;
     r.train.lr_potential = 3e-4;
@@ -229,7 +231,7 @@ TruthCase w2bench(const TruthOptions& options) {
   }
   out.map = [pair](const torch::Tensor& x) { return pair->map(x); };
   out.target_variance = pair->out_var();
-  // The map's own mean cost, on draws that no training sees.
+  // The mean cost of the map itself, on samples that no training draws.
   const auto x = pair->draw(1 << 16, RandomStreams(0).at("truth w2bench cost", 0));
   out.w2_squared = (pair->map(x) - x).square().sum(1).to(torch::kFloat64).mean().item<double>();
   return out;
@@ -259,15 +261,14 @@ std::vector<std::string> truth_names() { return registry().ordered(); }
 TruthCase truth_case(const std::string& name, const TruthOptions& options) {
   auto out = registry().at(name)(options);
   out.name = name;
-  // One plan alone scatters with the chance of its samples, in few dimensions by its own size: two samples of a target
-  // of two branches seldom split alike.
+  // The cost of a single plan depends on its random samples, in few dimensions by as much as the cost itself: two
+  // samples of a target with two branches seldom split alike.
   out.repeats = !options.quick && out.dim <= 16 ? 48 : 8;
   if (!options.method.empty()) out.recipe.options().set("method", options.method, user_word("TruthOptions::method"));
-  // A truth is that of one cost.
-  const auto needed = name == "weak-gaussian" ? ot::CostKind::weak_quadratic : ot::CostKind::squared;
+  // The answer holds for the case's own cost alone.
   const auto given = solve::make_method(out.recipe)->cost_kind();
   out.squared_cost = given == ot::CostKind::squared;
-  if (given != needed) {
+  if (given != out.cost_kind) {
     out.w2_squared = out.plan_variance = std::numeric_limits<double>::quiet_NaN();
     out.map = nullptr;
   }

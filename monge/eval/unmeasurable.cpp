@@ -7,10 +7,10 @@
 
 namespace monge::eval {
 
-std::string unmeasurable(const std::string& what, const torch::Tensor& samples, int64_t draws,
+std::string unmeasurable(const std::string& what, const torch::Tensor& samples, int64_t samples_per_input,
                          const data::Source& source, const std::function<std::vector<int64_t>()>& items) {
-  const auto entries_NE = samples.detach().reshape({samples.size(0) * draws, -1});
-  // Written so that NaN, which is not below anything, counts as bad.
+  const auto entries_NE = samples.detach().reshape({samples.size(0) * samples_per_input, -1});
+  // NaN is not below anything, so it counts as bad.
   const auto bad_N = (entries_NE.abs() < kLargestMeasured).all(1).logical_not().cpu();
   const int64_t count = bad_N.sum().item<int64_t>();
   if (count == 0) return {};
@@ -24,7 +24,7 @@ std::string unmeasurable(const std::string& what, const torch::Tensor& samples, 
   std::optional<int64_t> first;
   const auto* bad = bad_N.const_data_ptr<bool>();
   for (int64_t i = 0; i < bad_N.size(0); ++i) {
-    const int64_t item = indices.at(static_cast<size_t>(i / draws));
+    const int64_t item = indices.at(static_cast<size_t>(i / samples_per_input));
     if (bad[i] && (!first || item < *first)) first = item;
   }
   return out + "; the first is that of " + data::item_label(source, *first);

@@ -1,4 +1,4 @@
-// Samples that no distance can be measured to, so that no figure and no verdict is made of them.
+// Samples to which no distance can be measured. They give no metric and no verdict.
 #pragma once
 
 #include <torch/types.h>
@@ -12,19 +12,18 @@
 
 namespace monge::eval {
 
-/// From here on the square of a difference can overflow float32 (the root of its largest number is 1.8e19). Beside such
-/// a value double has no digits left for the distances between ordinary samples either.
+/// The bound of measurable entries. Above it the square of a difference can overflow float32 (the root of whose largest
+/// number is 1.8e19), and beside such a square float64 has no digits left for the distances between ordinary samples.
 inline constexpr double kLargestMeasured = 1e19;
 
-/// "1 of 300 outputs is not finite; the first is that of row 17 (counted from 0)"; empty where every sample is finite
-/// and below kLargestMeasured. The first is that of the smallest index.
+/// "1 of 300 outputs is not finite; the first is that of row 17 (counted from 0)"; empty if every sample is finite and
+/// below kLargestMeasured. The first is the one of the smallest index.
 /// @param what       the samples in the plural: "outputs".
-/// @param samples    [N, ...], or [N, draws, ...] with `draws` above 1.
-/// @param source     that the samples are items of, or outputs for items of.
-/// @param items      gives the N indices in `source`, and is asked only where a sample is bad; no indices of an endless
-/// one, whose
-///                   draws have no place.
-std::string unmeasurable(const std::string& what, const torch::Tensor& samples, int64_t draws,
+/// @param samples    [N, ...], or [N, samples_per_input, ...] with `samples_per_input` above 1.
+/// @param source     the source whose items the samples are, or whose items they are outputs for.
+/// @param items      returns the N indices in `source`, or none for an endless source, whose samples have no index.
+///                   It is called only if a sample is bad.
+std::string unmeasurable(const std::string& what, const torch::Tensor& samples, int64_t samples_per_input,
                          const data::Source& source, const std::function<std::vector<int64_t>()>& items);
 
 }  // namespace monge::eval

@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Words that stand for other names.
+/// Metrics and variants of LPIPS, and the names of their weights.
 const std::map<std::string, std::string>& aliases() {
   static const std::map<std::string, std::string> out{{"fid", "inception"},
                                                       {"kid", "inception"},
@@ -39,7 +39,7 @@ const Weights& weights_of(const std::string& word) {
       {.what = "unknown weights", .value = '"' + word + '"', .allowed = join(words), .fix = suggestion(word, words)});
 }
 
-/// What fetches the weights, with the folder where the user named one.
+/// The command that fetches the weights, with the folder if the user named one.
 std::string fetch_command(const std::string& name, const fs::path& flag) {
   return user_word("eval::fetch_weights()") + " " + name +
          (flag.empty() ? "" : " " + user_word("in folder") + " " + shell_quoted(flag.string()));
@@ -90,16 +90,16 @@ std::vector<fs::path> weights_folders(const fs::path& flag) {
                     .fix = "name one with " + user_word("eval::weights_folders(folder)") + " or MONGE_WEIGHTS"});
 }
 
-FoundWeights look_for_weights(const Weights& weights, const std::vector<fs::path>& folders) {
+FoundWeights locate_weights(const Weights& weights, const std::vector<fs::path>& folders) {
   for (const auto& folder : folders) {
-    for (const auto& form : weights.forms) {
-      FoundWeights found{.status = FoundWeights::present, .path = folder / form.file, .form = form};
+    for (const auto& file : weights.files) {
+      FoundWeights found{.status = FoundWeights::present, .path = folder / file.name, .file = file};
       std::error_code failure;
       if (!fs::exists(found.path, failure)) continue;
       const auto size = fs::is_regular_file(found.path, failure) ? fs::file_size(found.path, failure) : 0;
       if (failure || size == 0) return damaged(found, "is empty or no file");
-      if (static_cast<int64_t>(size) == form.bytes) return found;
-      return damaged(found, text("has ", size, " bytes where ", form.bytes, " were expected"));
+      if (static_cast<int64_t>(size) == file.bytes) return found;
+      return damaged(found, text("has ", size, " bytes where ", file.bytes, " were expected"));
     }
   }
   return {};
@@ -107,11 +107,11 @@ FoundWeights look_for_weights(const Weights& weights, const std::vector<fs::path
 
 FoundWeights verify_weights(const Weights& weights, const std::vector<fs::path>& folders,
                             const std::function<void(int64_t, int64_t)>& progress) {
-  auto found = look_for_weights(weights, folders);
+  auto found = locate_weights(weights, folders);
   if (found.status != FoundWeights::present) return found;
   const auto digest = io::sha256_of_file(found.path, progress);
-  if (digest != found.form.sha256)
-    return damaged(found, "has SHA-256 " + digest + " where " + found.form.sha256 + " was expected");
+  if (digest != found.file.sha256)
+    return damaged(found, "has SHA-256 " + digest + " where " + found.file.sha256 + " was expected");
   found.status = FoundWeights::intact;
   return found;
 }
@@ -123,10 +123,10 @@ fs::path find_weights(const std::string& name, const fs::path& flag) {
     throw InputError(
         {.what = "is no folder",
          .where = user_word("eval::weights_folders(folder)") + " " + flag.string(),
-         .fix = "name a folder with " + weights.forms[0].file + ", or make it: " + fetch_command(weights.name, flag)});
+         .fix = "name a folder with " + weights.files[0].name + ", or make it: " + fetch_command(weights.name, flag)});
   }
   const auto folders = weights_folders(flag);
-  const auto found = look_for_weights(weights, folders);
+  const auto found = locate_weights(weights, folders);
   if (found.status == FoundWeights::present) return found.path;
   const auto fetch = "run: " + fetch_command(weights.name, flag);
   if (found.status == FoundWeights::damaged) {
@@ -134,7 +134,7 @@ fs::path find_weights(const std::string& name, const fs::path& flag) {
         {.what = found.problem, .where = found.path.string(), .fix = "it is cut short or another file; " + fetch});
   }
   std::vector<std::string> files, places;
-  for (const auto& form : weights.forms) files.push_back(form.file);
+  for (const auto& file : weights.files) files.push_back(file.name);
   for (const auto& folder : folders) places.push_back(folder.string());
   throw InputError({.what = "the weights " + weights.name + " (" + join(files, " or ") + ") are not in " + join(places),
                     .fix = fetch});
@@ -142,12 +142,12 @@ fs::path find_weights(const std::string& name, const fs::path& flag) {
 
 fetch::Download fetch_weights(const Weights& weights, const fs::path& folder, const std::string& url,
                               fetch::DownloadOptions options) {
-  const auto& form = weights.forms.at(0);
-  options.bytes = form.bytes;
-  options.sha256 = form.sha256;
+  const auto& file = weights.files.at(0);
+  options.bytes = file.bytes;
+  options.sha256 = file.sha256;
   options.allow_file_urls = !url.empty();
-  const auto address = url.empty() ? weights.url : url.ends_with('/') ? url + form.file : url;
-  return fetch::download(address, folder / form.file, options);
+  const auto address = url.empty() ? weights.url : url.ends_with('/') ? url + file.name : url;
+  return fetch::download(address, folder / file.name, options);
 }
 
 }  // namespace monge::eval

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
-/// "https"; empty where there is none.
+/// "https"; empty if there is none.
 std::string scheme_of(const std::string& url) {
   const auto end = url.find("://");
   std::string out = end == url.npos ? "" : url.substr(0, end);
@@ -36,7 +36,7 @@ void check_protocol(const std::string& url, bool allow_file_urls) {
                     .allowed = allow_file_urls ? "http://, https://, file://" : "http://, https://"});
 }
 
-/// False when the user stopped the waiting.
+/// @return false when the user stopped the waiting.
 bool wait(double seconds, const std::atomic<bool>* stop) {
   const auto until = Clock::now() + Seconds(seconds);
   while (Clock::now() < until) {
@@ -46,8 +46,20 @@ bool wait(double seconds, const std::atomic<bool>* stop) {
   return true;
 }
 
-/// What is wrong with the whole part, if anything; `digest` becomes its SHA-256.
-std::optional<Complaint> fault(const DownloadPart& part, const DownloadOptions& options, std::string& digest) {
+/// Whether a wrong continuation of the part would be detected: by the SHA-256 or by the server's validator.
+bool may_resume(const DownloadPart& part, const std::string& url, const DownloadOptions& options) {
+  const bool same_origin = part.origin().url == without_credentials(url) && !part.origin().validator.empty();
+  return part.size() > 0 && (options.bytes < 0 || part.size() < options.bytes) &&
+         (!options.sha256.empty() || same_origin) && scheme_of(url) != "file";
+}
+
+/// What is wrong with the complete part, if anything. Sets `digest` to its SHA-256.
+std::optional<Complaint> find_fault(const TryOutcome& outcome, const DownloadPart& part, const DownloadOptions& options,
+                                    std::string& digest) {
+  if (outcome.kind == TryOutcome::wrong_size) {
+    return Complaint{
+        .what = "the file has the wrong size", .value = outcome.what + " bytes", .allowed = text(options.bytes)};
+  }
   if (options.bytes >= 0 && part.size() != options.bytes) {
     return Complaint{
         .what = "the file has the wrong size", .value = text(part.size(), " bytes"), .allowed = text(options.bytes)};
@@ -60,7 +72,7 @@ std::optional<Complaint> fault(const DownloadPart& part, const DownloadOptions& 
 [[noreturn]] void give_up(const TryOutcome& outcome, const std::string& url, const DownloadPart& part, int64_t tried) {
   Complaint complaint{.what = outcome.what, .where = url, .fix = outcome.fix};
   if (outcome.kind == TryOutcome::refused) {
-    if (outcome.users_fault) throw InputError(complaint);
+    if (outcome.is_input_error) throw InputError(complaint);
     throw SystemError(complaint);
   }
   if (tried > 1) complaint.what += text(" (tried ", tried, " times)");
@@ -86,34 +98,29 @@ Download download(const std::string& url, const fs::path& destination, const Dow
   make_writable_folder(destination.has_parent_path() ? destination.parent_path() : fs::path("."));
   DownloadPart part(destination);
 
-  const bool judged = !options.sha256.empty();
-  // Half a file is gone on from only where something will tell when the rest is of another one.
-  const auto may_go_on = [&] {
-    const bool same_origin = part.origin().url == shown && !part.origin().validator.empty();
-    return part.size() > 0 && (options.bytes < 0 || part.size() < options.bytes) && (judged || same_origin) &&
-           scheme_of(url) != "file";
-  };
+  const bool verifiable = !options.sha256.empty();
   Download out;
   bool second_chance = true;
-  for (int64_t furthest = 0, in_vain = 0;;) {
-    const bool at_hand = judged && part.size() > 0 && part.size() == options.bytes;
+  for (int64_t furthest = 0, fruitless_tries = 0;;) {
+    const bool already_complete = verifiable && part.size() > 0 && part.size() == options.bytes;
     TryOutcome outcome{.continued = true};
-    if (!at_hand) outcome = try_download(url, part, options, may_go_on(), out.received);
+    if (!already_complete) outcome = try_download(url, part, options, may_resume(part, url, options), out.received);
     switch (outcome.kind) {
       case TryOutcome::stopped:
         out.bytes = part.size();
         return out;
-      case TryOutcome::unsplicable:
+      case TryOutcome::not_resumable:
         part.restart({});
         continue;
       case TryOutcome::refused:
         give_up(outcome, shown, part, 1);
       case TryOutcome::broken:
-        // A try that got further than any before is none in vain: what takes hours may break many times.
-        in_vain = part.size() > furthest ? 1 : in_vain + 1;
+        // A try that got further than any before resets the count: a download of hours may break many times.
+        fruitless_tries = part.size() > furthest ? 1 : fruitless_tries + 1;
         furthest = std::max(furthest, part.size());
-        if (in_vain >= options.tries) give_up(outcome, shown, part, in_vain);
-        if (!wait(std::max(options.wait_seconds * std::exp2(std::min<int64_t>(in_vain - 1, 6)), outcome.wait_seconds),
+        if (fruitless_tries >= options.tries) give_up(outcome, shown, part, fruitless_tries);
+        if (!wait(std::max(options.wait_seconds * std::exp2(std::min<int64_t>(fruitless_tries - 1, 6)),
+                           outcome.wait_seconds),
                   options.stop)) {
           out.bytes = part.size();
           return out;
@@ -123,11 +130,7 @@ Download download(const std::string& url, const fs::path& destination, const Dow
       case TryOutcome::wrong_size:
         break;
     }
-    auto complaint = fault(part, options, out.sha256);
-    if (outcome.kind == TryOutcome::wrong_size) {
-      complaint = Complaint{
-          .what = "the file has the wrong size", .value = outcome.what + " bytes", .allowed = text(options.bytes)};
-    }
+    auto complaint = find_fault(outcome, part, options, out.sha256);
     if (!complaint) {
       out.complete = true;
       out.bytes = part.size();

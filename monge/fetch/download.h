@@ -1,4 +1,4 @@
-// Fetches a file over HTTP so that it is there whole and checked, or not at all.
+// Downloads a file over HTTP. Afterwards the file is complete and verified, or it does not exist.
 #pragma once
 
 #include <atomic>
@@ -12,49 +12,50 @@ namespace monge::fetch {
 struct DownloadOptions {
   int64_t bytes = -1;            ///< size of the file; -1: not known beforehand
   std::string sha256 = {};       ///< 64 lower-case hexadecimal digits; empty: not known
-  int64_t tries = 4;             ///< in a row that bring nothing new, before a broken transfer is given up; at least 1
-  double wait_seconds = 1;       ///< before the second try; doubles from try to try
-  double stall_seconds = 30;     ///< without a byte from the server, after which a try counts as broken
+  int64_t tries = 4;             ///< consecutive tries without progress before a broken transfer fails; at least 1
+  double wait_seconds = 1;       ///< pause before the second try; doubles with each try
+  double stall_seconds = 30;     ///< a try without a byte from the server for so long counts as broken
   bool allow_file_urls = false;  ///< let `url` be file://; a redirect never leads there
-  std::function<void(int64_t done, int64_t total)> progress =
-      {};                                   ///< bytes of the file that are here; total -1: not known
-  const std::atomic<bool>* stop = nullptr;  ///< looked at ten times a second; once true, the download ends incomplete
+  /// Called with the bytes of the file received so far, and their total; total -1: not known.
+  std::function<void(int64_t done, int64_t total)> progress = {};
+  const std::atomic<bool>* stop = nullptr;  ///< checked ten times a second; once true, the download ends incomplete
 };
 
 struct Download {
   bool complete = false;  ///< false only when `stop` ended it
-  int64_t bytes = 0;      ///< of the file, or of the part that is kept
-  int64_t received = 0;   ///< that came over the wire in this call: less than `bytes` when a part was there
+  int64_t bytes = 0;      ///< size of the file, or of the part that is kept
+  int64_t received = 0;   ///< bytes received in this call: less than `bytes` if a part existed before
   std::string sha256;     ///< of the complete file
 };
 
-/// Fetches `url` (http or https) to `destination`, whose folder is made when absent and which is replaced when there.
+/// Downloads `url` (http or https) to `destination`. Its folder is made if it does not exist, and an existing file is
+/// replaced.
 ///
-/// The bytes go to DESTINATION.part; size and SHA-256 are checked where they are known, and only then is the file
-/// synced and renamed. A part of an earlier call, or of a try that broke, is continued by a Range request, and a part
-/// that is already whole is not asked for again. Two files are never spliced into one: DESTINATION.part.from keeps the
-/// address and the ETag or Last-Modified of the part, which go out as If-Range; a part of unknown origin is continued
-/// only where `sha256` will judge the whole; a server that sends all from the beginning is believed; and what fails its
-/// check after it was continued is thrown away and fetched once more from the beginning.
+/// The bytes go to DESTINATION.part. Size and SHA-256 are checked if they are known, and only then is the file synced
+/// and renamed. A Range request resumes a part of an earlier call or of a broken try. A part that is already complete
+/// is not requested again. Parts of two different files are never joined:
 ///
-/// What is kept: a stopped or broken transfer keeps its part. A file that came whole and has the wrong size or SHA-256
-/// is removed, part and all, as there is nothing in it to go on from.
+/// - DESTINATION.part.from keeps the address and the ETag or Last-Modified of the part, which are sent as If-Range.
+/// - A part of unknown origin is resumed only if `sha256` can verify the whole file.
+/// - If a server sends the whole file from the beginning, that replaces the part.
+/// - A file that fails its check after it was resumed is discarded and downloaded once more from the beginning.
 ///
-/// Redirects are followed, from https to https alone. The proxies of http_proxy, https_proxy, all_proxy and no_proxy
-/// are honoured, and the certificates of SSL_CERT_FILE are taken where it is set. Passwords in `url` are left out of
-/// messages and files. Only one process at a time fetches to a destination; others are refused.
+/// A stopped or broken transfer keeps its part. A complete file with the wrong size or SHA-256 is removed with its
+/// part, because there is nothing to resume from.
 ///
-/// @throws InputError        for another protocol, an answer of the server that asking again does not mend (404), a
-/// wrong size or
-///                      SHA-256 (both values are named), a folder that cannot be written to, a destination that is
-///                      being fetched already.
-/// @throws SystemError  when the server is not found or not reached, the certificate is not trusted, the transfer
-/// breaks or
-///                      stalls more often than `tries`, or the disk is full.
+/// Redirects are followed, from https only to https. The proxies of http_proxy, https_proxy, all_proxy and no_proxy are
+/// used, and the certificates of SSL_CERT_FILE if it is set. Passwords in `url` do not appear in messages and files.
+/// Only one process at a time downloads to a destination; others are refused.
+///
+/// @throws InputError for another protocol, an answer of the server that a repetition does not change (404), a wrong
+///     size or SHA-256 (both values are named), a folder that cannot be written to, a destination to which another
+///     process downloads.
+/// @throws SystemError when the server is not found or not reached, the certificate is not trusted, the transfer breaks
+///     or stalls more often than `tries`, or the disk is full.
 Download download(const std::string& url, const std::filesystem::path& destination,
                   const DownloadOptions& options = {});
 
-/// `url` without a user name and password, as it may stand in messages and records.
+/// `url` without user name and password, for messages and records.
 std::string without_credentials(const std::string& url);
 
 }  // namespace monge::fetch

@@ -37,8 +37,8 @@ DownloadPart::~DownloadPart() {
   if (fd_ && size_ == 0) discard();
 }
 
-/// False when the file was published or removed by another process between the opening and the lock: then it is not
-/// ours.
+/// @return false when another process published or removed the file between the opening and the lock. Then it is not
+///     ours.
 bool DownloadPart::open_and_lock() {
   fd_.reset(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
   if (!fd_) fail("cannot open");

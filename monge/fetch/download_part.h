@@ -1,4 +1,4 @@
-// The part of a download: what has come so far, and where it came from.
+// The part of a download: the bytes received so far, and their origin.
 #pragma once
 
 #include <cstdint>
@@ -10,19 +10,19 @@
 
 namespace monge::fetch {
 
-/// Where the bytes of a part came from.
+/// The origin of the bytes of a part.
 struct DownloadOrigin {
   std::string url;        ///< without credentials
-  std::string validator;  ///< strong ETag, else Last-Modified, as the server wrote it; empty: it gave none
+  std::string validator;  ///< strong ETag, else Last-Modified, as the server sent it; empty if it sent none
 };
 
 /// DESTINATION.part, open for appending and locked against other processes, with its origin in DESTINATION.part.from.
 class DownloadPart {
  public:
-  /// Opens the part that is there, or makes an empty one.
-  /// @throws InputError when another process has it; SystemError when it cannot be opened.
+  /// Opens the existing part, or makes an empty one.
+  /// @throws InputError when another process has it open; SystemError when it cannot be opened.
   explicit DownloadPart(const std::filesystem::path& destination);
-  /// Removes the part when it is empty; else it stays for the next call.
+  /// Removes an empty part; others are kept for the next call.
   ~DownloadPart();
   DownloadPart(const DownloadPart&) = delete;
   DownloadPart& operator=(const DownloadPart&) = delete;
@@ -31,16 +31,16 @@ class DownloadPart {
   int64_t size() const { return size_; }
   const DownloadOrigin& origin() const { return origin_; }
 
-  /// Empties the part, which will now be of `origin`.
+  /// Empties the part and sets its origin.
   void restart(const DownloadOrigin& origin);
 
   /// @throws SystemError with the system's reason (disk full).
   void append(std::string_view bytes);
 
-  /// Waits for the disk and gives the file its name.
+  /// Syncs the part and renames it to the destination.
   void publish();
 
-  /// Removes part and origin.
+  /// Removes the part and its origin.
   void discard();
 
  private:

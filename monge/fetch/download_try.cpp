@@ -42,7 +42,7 @@ int64_t whole_number(std::string_view digits) {
   return result.ec == std::errc() && result.ptr == digits.data() + digits.size() && out >= 0 ? out : -1;
 }
 
-/// The head of the last answer: those of redirects come before it.
+/// The head of the last answer; the heads of redirects come before it.
 struct Head {
   int64_t length = -1;                   ///< Content-Length
   int64_t range_begin = -1, total = -1;  ///< Content-Range: bytes BEGIN-END/TOTAL
@@ -72,13 +72,13 @@ struct Head {
 /// One request, whose body is appended to the part.
 class Try {
  public:
-  Try(const std::string& url, DownloadPart& part, const DownloadOptions& options, bool go_on, int64_t& received)
+  Try(const std::string& url, DownloadPart& part, const DownloadOptions& options, bool resume, int64_t& received)
       : url_(url),
         shown_(without_credentials(url)),
         part_(part),
         options_(options),
         received_(received),
-        offset_(go_on ? part.size() : 0) {}
+        offset_(resume ? part.size() : 0) {}
 
   TryOutcome run();
 
@@ -91,7 +91,7 @@ class Try {
     auto& me = *static_cast<Try*>(self);
     try {
       return me.take({bytes, count}) ? count : 0;  // 0 ends the transfer
-    } catch (...) {                                // must not pass through C
+    } catch (...) {                                // exceptions must not pass through C
       me.thrown_ = std::current_exception();
       return 0;
     }
@@ -119,8 +119,8 @@ class Try {
   char detail_[CURL_ERROR_SIZE] = "";
   Head head_;
   std::exception_ptr thrown_;
-  std::optional<TryOutcome> ended_;  ///< why we hung up
-  Clock::time_point heard_;          ///< when the last byte came
+  std::optional<TryOutcome> ended_;  ///< set when this side ended the transfer
+  Clock::time_point last_byte_;      ///< time of the last byte
   int64_t total_ = -1;
   bool begun_ = false;
 };
@@ -141,7 +141,7 @@ void Try::set_up() {
   set(CURLOPT_WRITEDATA, static_cast<void*>(this));
   if (const char* certificates = std::getenv("SSL_CERT_FILE")) set(CURLOPT_CAINFO, certificates);
   if (offset_ == 0) return;
-  // Not CURLOPT_RESUME_FROM: with it libcurl fails where a server answers with the whole file, which is welcome here.
+  // Not CURLOPT_RESUME_FROM: with it libcurl fails when a server answers with the whole file, which is acceptable here.
   set(CURLOPT_RANGE, text(offset_, "-").c_str());
   if (part_.origin().url == shown_ && !part_.origin().validator.empty()) {
     request_headers_ = curl_slist_append(nullptr, ("If-Range: " + part_.origin().validator).c_str());
@@ -149,10 +149,10 @@ void Try::set_up() {
   }
 }
 
-/// Nothing: the user stopped it, or the server fell silent (`ended_` says which).
+/// @return nothing when the user stopped it or the server stalled (`ended_` says which).
 std::optional<CURLcode> Try::transfer() {
   curl_multi_add_handle(multi_.get(), easy_.get());
-  heard_ = Clock::now();
+  last_byte_ = Clock::now();
   for (int64_t seen = -1;;) {
     int running = 0, left = 0;
     curl_multi_perform(multi_.get(), &running);
@@ -163,8 +163,8 @@ std::optional<CURLcode> Try::transfer() {
       ended_ = TryOutcome{TryOutcome::stopped};
       return {};
     }
-    if (std::exchange(seen, received_) != received_) heard_ = Clock::now();
-    if (Seconds(Clock::now() - heard_).count() > options_.stall_seconds) {
+    if (std::exchange(seen, received_) != received_) last_byte_ = Clock::now();
+    if (Seconds(Clock::now() - last_byte_).count() > options_.stall_seconds) {
       ended_ =
           TryOutcome{TryOutcome::broken, text("no byte came for ", number(options_.stall_seconds), " s", so_far())};
       return {};
@@ -179,7 +179,7 @@ long Try::status() const {
   return out;  // 0 for file://
 }
 
-/// Looks at the head before the first byte of the body. False: hang up.
+/// Checks the head before the first byte of the body. @return false to end the transfer.
 bool Try::begin() {
   begun_ = true;
   const long answer = status();
@@ -195,7 +195,7 @@ bool Try::begin() {
     const bool changed = part_.origin().url == shown_ && !part_.origin().validator.empty() &&
                          !head_.validator().empty() && head_.validator() != part_.origin().validator;
     if (head_.range_begin != offset_ || changed) {
-      ended_ = TryOutcome{TryOutcome::unsplicable};
+      ended_ = TryOutcome{TryOutcome::not_resumable};
       return false;
     }
     total_ = head_.total;
@@ -231,7 +231,7 @@ std::string Try::so_far() const {
 
 TryOutcome Try::answer_refused() const {
   const long answer = status();
-  if (answer == 416 && offset_ > 0) return {TryOutcome::unsplicable};
+  if (answer == 416 && offset_ > 0) return {TryOutcome::not_resumable};
   const std::string what = text("the server answered ", answer);
   for (const long passing : {408, 425, 429, 500, 502, 503, 504}) {
     curl_off_t wish = 0;
@@ -245,7 +245,7 @@ TryOutcome Try::answer_refused() const {
     }
   }
   TryOutcome out{TryOutcome::refused, what + ", where the file was expected"};
-  out.users_fault = true;
+  out.is_input_error = true;
   switch (answer) {
     case 401:
     case 403:
@@ -311,12 +311,11 @@ TryOutcome Try::run() {
   curl_slist_free_all(request_headers_);
   if (thrown_) std::rethrow_exception(thrown_);
   auto out = ended_ ? *ended_ : done ? TryOutcome{} : transfer_failed(*code);
-  // An answer may be complete by itself and yet not bring what it says that the file has: a range shorter than asked
-  // for.
+  // An answer may be complete by itself and still lack bytes of the file: a range shorter than requested.
   if (done && !ended_ && total_ >= 0 && part_.size() != total_) {
     out = part_.size() < total_
               ? TryOutcome{TryOutcome::broken, text("the server sent ", part_.size(), " of ", total_, " bytes")}
-              : TryOutcome{TryOutcome::unsplicable};
+              : TryOutcome{TryOutcome::not_resumable};
   }
   out.continued = offset_ > 0 && status() == 206;
   return out;
@@ -324,11 +323,11 @@ TryOutcome Try::run() {
 
 }  // namespace
 
-TryOutcome try_download(const std::string& url, DownloadPart& part, const DownloadOptions& options, bool go_on,
+TryOutcome try_download(const std::string& url, DownloadPart& part, const DownloadOptions& options, bool resume,
                         int64_t& received) {
   static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (started != CURLE_OK) throw SystemError("libcurl cannot be started");
-  return Try(url, part, options, go_on, received).run();
+  return Try(url, part, options, resume, received).run();
 }
 
 }  // namespace monge::fetch

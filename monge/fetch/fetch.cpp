@@ -25,7 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Holds a folder for one process. The folder itself carries the lock, so that no file of it stays behind.
+/// Locks a folder for one process. The folder itself carries the lock, so no lock file remains.
 FileLock lock_folder(const fs::path& folder) {
   return FileLock::take(folder, FileLock::On::folder,
                         {.what = "another process is fetching into this folder",
@@ -45,7 +45,7 @@ std::string percent_decoded(const std::string& word) {
   return out;
 }
 
-/// A name for one file at the top of the folder.
+/// Whether the name is valid for a file at the top of the folder.
 bool is_file_name(const std::string& name) {
   const bool control = std::any_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
   return !name.empty() && name != "." && name != ".." && name.find('/') == name.npos && !control &&
@@ -61,14 +61,14 @@ class Fetch {
         name_(options.name.empty() ? file_name_of(url) : options.name),
         folder_(folder),
         work_(folder / kFetchMark),
-        // Of the address, not of the name alone: two servers may both have a data.zip.
+        // The hash is that of the address, since two servers may both have a data.zip.
         archive_(work_ / (content_hash(shown_) + "-" + name_)),
         staging_(archive_.string() + ".unpacked"),
         options_(options),
         unpacks_(options.unpack && io::has_archive_extension(name_)),
         source_(archive_) {}
 
-  /// Leaves no empty folder of ours behind.
+  /// Removes our folder if it is empty.
   ~Fetch() {
     std::error_code ignored;
     if (fs::is_empty(work_, ignored)) fs::remove(work_, ignored);
@@ -79,7 +79,7 @@ class Fetch {
   Fetched run(FetchRecord& record) {
     if (auto known = known_by(record)) return *known;
     fs::create_directories(work_);
-    for (const auto& entry : fs::directory_iterator(work_)) {  // of calls that were killed
+    for (const auto& entry : fs::directory_iterator(work_)) {  // left by calls that were killed
       if (entry.path().extension() == ".unpacked" && entry.is_directory()) fs::remove_all(entry.path());
     }
     try {
@@ -107,7 +107,7 @@ class Fetch {
             .strip = unpacks_ ? options_.unpacking.strip : 0};
   }
 
-  /// Large files take minutes.
+  /// The SHA-256 of a file, which takes minutes for large files.
   std::string hash_of(const fs::path& path) const {
     return io::sha256_of_file(path, [this](int64_t, int64_t) {
       if (options_.stop && *options_.stop) throw UnpackStopped{};
@@ -144,7 +144,7 @@ class Fetch {
     return Fetched{.state = Fetched::there, .path = result(), .file = *known};
   }
 
-  /// A plain file that was put there by hand needs no network when its hash is known.
+  /// A plain file that the user put there needs no network if its hash is known.
   std::optional<Fetched> plain_file_there(FetchRecord& record) const {
     const auto place = folder_ / name_;
     std::error_code ignored;
@@ -163,9 +163,9 @@ class Fetch {
     return Fetched{.state = Fetched::there, .path = place, .file = file};
   }
 
-  /// An archive that is here whole: of a call that was ended while it unpacked, or kept in the folder by an earlier
-  /// one.
-  std::optional<Download> at_hand(const FetchRecord& record) {
+  /// An archive that is complete already: left by a call that ended while it unpacked, or kept in the folder by an
+  /// earlier call.
+  std::optional<Download> local_archive(const FetchRecord& record) {
     std::error_code ignored;
     const auto* known = record.find(shown_, name_);
     const auto kept = folder_ / name_;
@@ -183,8 +183,8 @@ class Fetch {
     return Download{.complete = true, .bytes = static_cast<int64_t>(fs::file_size(archive_)), .sha256 = digest};
   }
 
-  /// The network part, which unpacks as it goes where it can.
-  Download bring(std::optional<Unpacked>& unpacked) {
+  /// Downloads the archive, and unpacks it during the download if possible.
+  Download download_archive(std::optional<Unpacked>& unpacked) {
     auto options = options_.download;
     options.sha256 = options_.sha256;
     options.stop = options_.stop;
@@ -232,7 +232,8 @@ class Fetch {
       if (options_.unpacking_progress) options_.unpacking_progress(bytes, bytes);
       return out;
     } catch (const io::UnreadableArchive& error) {
-      // A page that asks for a login, say: kept, it would be taken for the archive by every further call.
+      // It may be a page that asks for a login, for example. If it were kept, every further call would take it for the
+      // archive.
       if (source_ == archive_ && options_.sha256.empty()) fs::remove(archive_);
       auto complaint = error.complaint();
       complaint.where = shown_;
@@ -263,12 +264,12 @@ class Fetch {
 
   Fetched fetched(FetchRecord& record) {
     std::optional<Unpacked> unpacked;
-    auto got = at_hand(record);
-    if (!got) got = bring(unpacked);
+    auto got = local_archive(record);
+    if (!got) got = download_archive(unpacked);
     if (!got->complete) throw UnpackStopped{};
     auto file = facts(got->sha256, got->bytes);
     if (unpacks_) {
-      // The directory at a zip's end has the last word: it knows links, and what was deleted or put in between.
+      // The directory at a zip's end is authoritative: it knows links, and entries that were deleted or inserted.
       if (unpacked && unpacked->is_zip && listing_of(source_, unpacking()) != unpacked->listing) unpacked.reset();
       if (!unpacked) unpacked = unpack_file(got->bytes);
       file.entries = unpacked->files, file.unpacked_bytes = unpacked->bytes;
@@ -280,7 +281,7 @@ class Fetch {
     } else {
       file.holds = {name_};
     }
-    // Before the archive leaves the place where the next call would go on from it.
+    // Synced before the archive is moved from the place where the next call would find it.
     sync_file_system(folder_);
     if (file.kept && source_ == archive_) place_file(archive_, folder_ / name_);
     record.put(file);
@@ -289,7 +290,7 @@ class Fetch {
   }
 
   void put_unpacked(FetchedFile& file) {
-    if (source_ != archive_) file.kept = true;  // it lies in the folder already
+    if (source_ != archive_) file.kept = true;  // it is in the folder already
     if (file.kept && source_ == archive_) check_place(archive_, folder_ / name_);
     for (const auto& entry : fs::directory_iterator(staging_)) {
       const auto name = entry.path().filename().string();
@@ -303,7 +304,7 @@ class Fetch {
       if (file.holds.size() < 100) file.holds.push_back(name);
     }
     std::sort(file.holds.begin(), file.holds.end());
-    sync_file_system(staging_);  // before the names: a power cut must not leave them without content
+    sync_file_system(staging_);  // content before names, so that a power cut leaves no empty files
     merge_folder(staging_, folder_);
     if (file.kept) file.holds.push_back(name_);
   }
@@ -312,7 +313,7 @@ class Fetch {
   const fs::path folder_, work_, archive_, staging_;
   const FetchOptions& options_;
   const bool unpacks_;
-  fs::path source_;  ///< the archive that is unpacked: archive_, or one that lies in the folder
+  fs::path source_;  ///< the archive that is unpacked: archive_, or one in the folder
 };
 
 }  // namespace
@@ -352,7 +353,7 @@ Fetched fetch(const std::string& url, const fs::path& folder, const FetchOptions
   } catch (const fs::filesystem_error& error) {
     throw SystemError(text(error.path1().string(), ": ", error.code().message()));
   } catch (...) {
-    // Removes it only where nothing is in it.
+    // Removes the folder only if it is empty.
     if (new_folder && fs::is_empty(folder, ignored)) fs::remove(folder, ignored);
     throw;
   }

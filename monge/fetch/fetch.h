@@ -1,4 +1,4 @@
-// Brings public data into a folder: downloaded, checked, unpacked, recorded.
+// Fetches public data into a folder: downloads, verifies, unpacks and records it.
 #pragma once
 
 #include <atomic>
@@ -15,48 +15,46 @@
 namespace monge::fetch {
 
 struct FetchOptions {
-  std::string name = {};          ///< of the file, whose ending says what it is; empty: the last part of the address
-  std::string sha256 = {};        ///< 64 lower-case hexadecimal digits; empty: not known
-  bool unpack = true;             ///< archives (see io::has_archive_extension); false: put there as they are
-  bool keep = false;              ///< the archive too, beside what was in it
+  std::string name = {};    ///< name of the file, whose extension gives its kind; empty: the last part of the address
+  std::string sha256 = {};  ///< 64 lower-case hexadecimal digits; empty: not known
+  bool unpack = true;       ///< unpack archives (see io::has_archive_extension); false: keep them as they are
+  bool keep = false;        ///< keep the archive beside its content
   UnpackOptions unpacking = {};   ///< limits and strip; progress and stop are set by fetch()
   DownloadOptions download = {};  ///< tries and waits; sha256, progress and stop are set by fetch()
-  LogSink log = silent();         ///< told what was left out of an archive
+  LogSink log = silent();         ///< is informed of entries of an archive that are left out
   std::function<void(int64_t done, int64_t total)> downloading = {}, unpacking_progress = {};  ///< bytes of the file
-  const std::atomic<bool>* stop = nullptr;  ///< looked at often; once true, the fetch ends and keeps what came
+  const std::atomic<bool>* stop = nullptr;  ///< checked often; once true, the fetch ends and keeps what was received
 };
 
 struct Fetched {
   enum State {
     fetched,
-    there,   ///< was there already; nothing was asked for
-    stopped  ///< by FetchOptions::stop; file.bytes are kept and the same call goes on
+    there,   ///< existed already; nothing was requested
+    stopped  ///< by FetchOptions::stop; file.bytes are kept and the same call resumes
   } state = fetched;
-  std::filesystem::path path;  ///< the folder for what was unpacked, else the file in it
+  std::filesystem::path path;  ///< the folder if an archive was unpacked, else the file in it
   FetchedFile file;
 };
 
 /// The name of the file that `url` names: the last part of its path, with %20 and the like decoded.
-/// @throws InputError for another protocol than http and https, and where the address ends without a name that a file
-/// can have.
+/// @throws InputError for a protocol other than http and https, and if the address does not end with a valid file name.
 std::string file_name_of(const std::string& url);
 
-/// Fetches `url` into `folder`, which is made when absent. Archives are unpacked while they come, as far as their kind
-/// allows (tar, zip; 7z afterwards), other files are put there under their name.
+/// Fetches `url` into `folder`, which is made if it does not exist. Archives are unpacked during the download if their
+/// kind allows it (tar, zip; 7z afterwards). Other files are stored under their name.
 ///
-/// Nothing appears before all of it came, was checked and, for an archive, unpacked; nothing that is in the folder is
-/// overwritten: a file with the same bytes is left, one with others is an InputError before anything is put there. Work in
-/// progress is in FOLDER/.monge-fetch/ and is gone on from by the next call, whatever ended this one; when all is done
-/// it is removed. FOLDER/.monge-fetch.json records what was fetched; an address that it has, and of which nothing at
-/// the top of the folder is missing, is not asked for again.
+/// Nothing appears in the folder before all of it was received, verified and, for an archive, unpacked. No file in the
+/// folder is overwritten: a file with the same bytes is left alone; one with other bytes is an InputError before
+/// anything is added. Work in progress is in FOLDER/.monge-fetch/, from which the next call resumes, whatever ended
+/// this one. It is removed when all is done. FOLDER/.monge-fetch.json records what was fetched. A recorded address is
+/// not requested again unless one of its names at the top of the folder is missing.
 ///
-/// What is unpacked is of the bytes that were checked: they are hashed as they are unpacked, and unpacked again where
-/// the server sent another file midway. One process at a time fetches into a folder.
+/// The unpacked bytes are the verified ones: they are hashed while they are unpacked, and unpacked again if the server
+/// changed the file midway. One process at a time fetches into a folder.
 ///
-/// @throws InputError  what download() and unpack() throw; another SHA-256 than recorded or asked for (both are named);
-/// a file in
-///                the way; a folder that cannot be written to or is in use.
-/// @throws SystemError  the network or the disk.
+/// @throws InputError as download() and unpack(); another SHA-256 than recorded or given (both are named); a file that
+///     is in the way; a folder that cannot be written to or is in use.
+/// @throws SystemError when the network or the disk fails.
 Fetched fetch(const std::string& url, const std::filesystem::path& folder, const FetchOptions& options = {});
 
 }  // namespace monge::fetch

@@ -47,7 +47,7 @@ FolderWriter::FolderWriter(const fs::path& folder) : root_(::open(folder.c_str()
   if (!root_) fail("cannot open the folder", folder.string());
 }
 
-/// The folder `name` in `parent`, made when absent.
+/// Opens the folder `name` in `parent`, and makes it if it does not exist.
 UniqueFd FolderWriter::enter(int parent, const std::string& name, const std::vector<std::string>& parts) const {
   if (::mkdirat(parent, name.c_str(), 0777) != 0 && errno != EEXIST) fail("cannot make the folder", join(parts, "/"));
   UniqueFd fd(::openat(parent, name.c_str(), kFolder));

@@ -59,7 +59,7 @@ size_t GrowingFile::read(char* to, size_t room) {
       }
       if (count == 0 && finished_)
         throw SystemError(text(path_.string(), ": the file became shorter while it was read"));
-      // Emptied by the writer, who will say so.
+      // The writer emptied the file and will announce it.
     } else if (finished_) {
       return 0;
     }

@@ -11,29 +11,30 @@
 
 namespace monge::fetch {
 
-/// The writing thread tells what is there; the reading thread waits for it. One reader.
+/// The writing thread announces the size, and the reading thread waits for it. One reader.
 class GrowingFile {
  public:
-  struct Restarted {};  ///< thrown to the reader: the file was begun anew, what was read of it is void
-  struct Abandoned {};  ///< thrown to the reader: nobody wants the rest
+  struct Restarted {};  ///< thrown to the reader: the file was restarted, and what was read is void
+  struct Abandoned {};  ///< thrown to the reader: the rest is not needed
 
-  /// @param path  opened when the first bytes are told of. @param stop  once true, reading ends as with abandon().
+  /// @param path  opened when the first bytes are announced.
+  /// @param stop  once true, reading ends as with abandon().
   explicit GrowingFile(std::filesystem::path path, const std::atomic<bool>* stop = nullptr)
       : path_(std::move(path)), stop_(stop) {}
   GrowingFile(const GrowingFile&) = delete;
   GrowingFile& operator=(const GrowingFile&) = delete;
 
-  /// The first `bytes` of the file can be read. Fewer than before: it was begun anew, in the same file.
+  /// Announces that the first `bytes` of the file can be read. If there are fewer than before, the file was restarted.
   /// @throws SystemError when it cannot be opened.
   void now_holds(int64_t bytes);
-  /// Nothing more will come.
+  /// Announces that the file is complete.
   void finish();
   void abandon();
 
-  /// Waits for at least a byte. @return how many there are; 0 at the end of the finished file.
+  /// Waits for at least one byte. @return the number of bytes read; 0 at the end of the finished file.
   /// @throws Restarted, Abandoned; SystemError.
   size_t read(char* to, size_t room);
-  /// The next read is of the beginning.
+  /// Makes the next read start at the beginning.
   void rewind();
 
  private:

@@ -51,13 +51,13 @@ const char* kind_of(fs::file_type type) {
                     .fix = "move it away, or choose another folder, and run the command again"});
 }
 
-/// False: nothing is at `to`.
-bool looked_at(const fs::path& from, const fs::path& to) {
+/// Checks that `from` may be moved or merged to `to`. @return false if nothing is at `to`.
+bool check_target(const fs::path& from, const fs::path& to) {
   const auto type = fs::symlink_status(from).type(), there = fs::symlink_status(to).type();
   if (there == fs::file_type::not_found) return false;
   if (there != type) clash(to, text("a ", kind_of(there), " is there where a ", kind_of(type), " is to be put"));
   if (type == fs::file_type::directory) {
-    for (const auto& entry : fs::directory_iterator(from)) looked_at(entry.path(), to / entry.path().filename());
+    for (const auto& entry : fs::directory_iterator(from)) check_target(entry.path(), to / entry.path().filename());
   } else if (!same_bytes(from, to)) {
     clash(to, "a file with other bytes is there already");
   }
@@ -66,21 +66,22 @@ bool looked_at(const fs::path& from, const fs::path& to) {
 
 void move(const fs::path& from, const fs::path& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return;
-  // Some file systems know no NOREPLACE; all was looked at, and the folder is locked against others of us.
+  // Some file systems lack RENAME_NOREPLACE. All entries were checked, and the folder is locked against other
+  // processes.
   if (errno == EINVAL && ::rename(from.c_str(), to.c_str()) == 0) return;
   throw SystemError(text(to.string(), ": cannot be put there: ", std::strerror(errno)));
 }
 
-void moved(const fs::path& from, const fs::path& to) {
+void merge_entry(const fs::path& from, const fs::path& to) {
   const auto there = fs::symlink_status(to).type();
   if (there == fs::file_type::not_found) return move(from, to);
   if (there == fs::file_type::directory) {
-    for (const auto& entry : fs::directory_iterator(from)) moved(entry.path(), to / entry.path().filename());
+    for (const auto& entry : fs::directory_iterator(from)) merge_entry(entry.path(), to / entry.path().filename());
   }
   fs::remove(from);
 }
 
-/// The file system's exceptions are not the house's.
+/// Converts the standard library's exceptions to ours.
 template <class Action>
 void guarded(Action&& action) {
   try {
@@ -93,17 +94,17 @@ void guarded(Action&& action) {
 }  // namespace
 
 void check_place(const fs::path& from, const fs::path& to) {
-  guarded([&] { looked_at(from, to); });
+  guarded([&] { check_target(from, to); });
 }
 
 void place_file(const fs::path& from, const fs::path& to) {
-  guarded([&] { looked_at(from, to) ? static_cast<void>(fs::remove(from)) : move(from, to); });
+  guarded([&] { check_target(from, to) ? static_cast<void>(fs::remove(from)) : move(from, to); });
 }
 
 void merge_folder(const fs::path& from, const fs::path& to) {
   guarded([&] {
-    for (const auto& entry : fs::directory_iterator(from)) looked_at(entry.path(), to / entry.path().filename());
-    for (const auto& entry : fs::directory_iterator(from)) moved(entry.path(), to / entry.path().filename());
+    for (const auto& entry : fs::directory_iterator(from)) check_target(entry.path(), to / entry.path().filename());
+    for (const auto& entry : fs::directory_iterator(from)) merge_entry(entry.path(), to / entry.path().filename());
     fs::remove(from);
   });
 }

@@ -34,7 +34,7 @@ bool has_control_characters(const std::string& name) {
   return std::any_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
 }
 
-/// File systems take 255 bytes a part; paths of 4,096 must hold the folder too.
+/// File systems accept 255 bytes per part. A path has at most 4,096 bytes, which must include the folder.
 bool too_long(const Parts& parts) {
   size_t length = 0;
   for (const auto& part : parts) {
@@ -44,7 +44,7 @@ bool too_long(const Parts& parts) {
   return length > 2000 || parts.size() > 100;
 }
 
-/// An open file, read in blocks beside the entry that is compared with it.
+/// Compares an open file with an entry, block by block.
 class SameBytes {
  public:
   explicit SameBytes(UniqueFd fd) : fd_(std::move(fd)) {}
@@ -52,7 +52,7 @@ class SameBytes {
   void take(std::string_view bytes) { same_ = same_ && next(bytes.size()) == bytes; }
   bool to_the_end() { return same_ && next(1).empty(); }
 
-  /// The next bytes, fewer than wanted at the end. Valid until the next call.
+  /// The next bytes, fewer than `wanted` at the end. Valid until the next call.
   std::string_view next(size_t wanted) {
     block_.resize(wanted);
     size_t have = 0;
@@ -73,19 +73,19 @@ class SameBytes {
 
 class Unpacker {
  public:
-  /// @param folder  null: only the listing is made.
+  /// @param folder  null: only the listing is computed.
   Unpacker(std::string shown, const fs::path* folder, const UnpackOptions& options)
       : shown_(std::move(shown)), options_(options), block_(kBlock) {
     if (folder) writer_.emplace(*folder);
   }
 
   Unpacked run(const fs::path& archive) {
-    // Who only lists a zip seeks from entry to entry: a large block at each would read the whole file.
+    // Listing a zip seeks from entry to entry, and a large block at each entry would read the whole file.
     reader_ = io::open_archive(archive, writer_ ? kBlock : size_t{1} << 12);
     std::error_code ignored;
     if (fs::is_regular_file(archive, ignored)) mapped_.emplace(archive);
     names_.emplace(mapped_ ? mapped_->bytes() : std::string_view(), shown_);
-    return all();
+    return unpack_all();
   }
 
   Unpacked run(const ByteReader& read) {
@@ -95,11 +95,11 @@ class Unpacker {
     const int status = archive_read_open2(reader_.get(), this, nullptr, &Unpacker::give, nullptr, nullptr);
     if (status != ARCHIVE_OK) refuse();
     names_.emplace(std::string_view(), shown_);
-    return all();
+    return unpack_all();
   }
 
  private:
-  /// libarchive's inlet. Exceptions must not pass through its C; refuse() throws them on.
+  /// The read callback of libarchive. Exceptions must not pass through C; refuse() rethrows them.
   static la_ssize_t give(::archive* reader, void* self, const void** bytes) {
     auto& me = *static_cast<Unpacker*>(self);
     try {
@@ -117,12 +117,12 @@ class Unpacker {
     io::refuse_archive(shown_, reader_.get());
   }
 
-  void look_up() {
+  void report_progress() {
     if (options_.stop && *options_.stop) throw UnpackStopped{};
     if (options_.progress) options_.progress(archive_filter_bytes(reader_.get(), -1));
   }
 
-  Unpacked all() {
+  Unpacked unpack_all() {
     for (int64_t seen = 0;; ++seen) {
       ::archive_entry* entry = nullptr;
       const int status = names_->next(reader_.get(), &entry);
@@ -132,7 +132,7 @@ class Unpacker {
         throw InputError(
             text(shown_, ": more than ", options_.limits.most_entries, " entries; this is a trap, or a set to split"));
       }
-      look_up();
+      report_progress();
       take(entry);
     }
     out_.is_zip = (archive_format(reader_.get()) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_ZIP;
@@ -160,7 +160,7 @@ class Unpacker {
     if (link && (target.empty() || !write_link(name, parts, io::name_parts(target)))) return count(out_.links, name);
     if (link) return;
     if (type != AE_IFREG && type != AE_IFDIR) return count(out_.special, name);
-    const bool root = type == AE_IFDIR && parts.empty() && name.starts_with('.');  // "./", with which many tars begin
+    const bool root = type == AE_IFDIR && parts.empty() && name.starts_with('.');  // "./", the first entry of many tars
     if (root) return;
     if (!make_safe(name, parts)) {
       if (type == AE_IFREG) list(name, AE_IFREG, -1);
@@ -183,7 +183,7 @@ class Unpacker {
     if (!writer_) ++out_.files;
   }
 
-  /// Takes the leading folders off. @return whether a file of this name can be made.
+  /// Removes the leading folders. @return whether a file of this name can be made.
   bool make_safe(const std::string& name, Parts& parts) const {
     if (!stays_inside(name) || parts.empty() || has_control_characters(name) || too_long(parts)) return false;
     const auto strip = static_cast<size_t>(options_.strip);
@@ -191,8 +191,7 @@ class Unpacker {
     return parts.empty() || !parts[0].starts_with(kFetchMark);
   }
 
-  /// A hard link becomes a file of its own with the bytes of the earlier entry. @return false where that was not
-  /// unpacked.
+  /// Writes a hard link as a separate file with the bytes of the earlier entry. @return false if that was not unpacked.
   bool write_link(const std::string& name, Parts parts, Parts target) {
     const auto target_name = join(target, "/");
     if (!make_safe(name, parts) || parts.empty() || !make_safe(target_name, target) || target.empty() || !writer_)
@@ -204,7 +203,7 @@ class Unpacker {
     return true;
   }
 
-  /// The writer knows the entries, not the archive.
+  /// Adds the archive's name to errors of the writer, which knows only the entries.
   template <class Action>
   auto in_archive(Action&& action) -> decltype(action()) {
     try {
@@ -217,15 +216,15 @@ class Unpacker {
     }
   }
 
-  /// The next bytes of the archive's entry; none at its end.
+  /// The next bytes of the archive's entry; empty at its end.
   std::string_view next_block() {
     const auto got = archive_read_data(reader_.get(), block_.data(), block_.size());
     if (got < 0) refuse();
     return {block_.data(), static_cast<size_t>(got)};
   }
 
-  /// @param next  gives the bytes in pieces, an empty one at the end.
-  /// @return its size.
+  /// @param next  returns the bytes in pieces, an empty one at the end.
+  /// @return the size.
   int64_t write(const std::string& name, const Parts& parts, const std::function<std::string_view()>& next) {
     auto file = writer_->make_file(parts);
     std::optional<SameBytes> earlier;
@@ -248,7 +247,7 @@ class Unpacker {
         keep_disk_free(static_cast<int64_t>(bytes.size()));
         file.append(bytes);
       }
-      look_up();
+      report_progress();
     }
     if (!earlier) {
       ++out_.files;
@@ -264,11 +263,11 @@ class Unpacker {
     return size;
   }
 
-  /// Asks the file system before the first byte and then every 16 MiB.
+  /// Checks the free space before the first byte and then every 16 MiB.
   void keep_disk_free(int64_t bytes) {
-    unasked_ += bytes;
-    if (unasked_ < int64_t{16} << 20) return;
-    unasked_ = 0;
+    bytes_since_check_ += bytes;
+    if (bytes_since_check_ < int64_t{16} << 20) return;
+    bytes_since_check_ = 0;
     const int64_t free = writer_->free_bytes();
     if (free >= 0 && free < options_.spare_bytes) {
       throw SystemError({.what = "the disk is nearly full",
@@ -281,7 +280,7 @@ class Unpacker {
 
   const std::string shown_;
   const UnpackOptions& options_;
-  std::optional<MappedFile> mapped_;  ///< for names that stand in a directory at the end
+  std::optional<MappedFile> mapped_;  ///< for names in a directory at the end of the file
   std::optional<io::EntryNames> names_;
   std::vector<char> block_, source_block_;
   const ByteReader* source_ = nullptr;
@@ -290,7 +289,7 @@ class Unpacker {
   io::ArchiveReader reader_;
   io::Sha256 listing_;
   Unpacked out_;
-  int64_t unasked_ = int64_t{16} << 20;
+  int64_t bytes_since_check_ = int64_t{16} << 20;
 };
 
 }  // namespace

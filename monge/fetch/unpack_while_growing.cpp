@@ -48,7 +48,7 @@ void UnpackWhileGrowing::work() {
         };
         auto unpacked = unpack(read, shown_, staging_, options_);
         for (std::vector<char> rest(1 << 16);
-             read(rest.data(), rest.size()) > 0;) {  // behind the archive, but of the file
+             read(rest.data(), rest.size()) > 0;) {  // the bytes after the archive count for the hash
         }
         sha256_ = hash.digest();
         unpacked_ = std::move(unpacked);
@@ -57,7 +57,7 @@ void UnpackWhileGrowing::work() {
         unpacked_.reset();
       }
     }
-  } catch (const InputError&) {  // the whole file will tell whether it is the archive's fault
+  } catch (const InputError&) {  // unpacking the complete file shows whether the archive is at fault
   } catch (const GrowingFile::Abandoned&) {
     failure_ = std::make_exception_ptr(UnpackStopped{});
     failed_ = true;

@@ -1,4 +1,4 @@
-// Unpacks an archive in a thread of its own while another thread downloads it.
+// Unpacks an archive in a separate thread while another thread downloads it.
 #pragma once
 
 #include <atomic>
@@ -15,21 +15,20 @@ namespace monge::fetch {
 
 class UnpackWhileGrowing {
  public:
-  /// @param part     the file that grows; see GrowingFile.
-  /// @param staging  a folder that is made, and emptied whenever the file begins anew.
-  /// @param shown    the archive's name in messages.
+  /// @param part  the file that grows; see GrowingFile.
+  /// @param staging  a folder that is made, and emptied whenever the file is restarted.
+  /// @param shown  the archive's name in messages.
   UnpackWhileGrowing(const std::filesystem::path& part, const std::filesystem::path& staging, std::string shown,
                      const UnpackOptions& options);
-  /// Ends the work wherever it is; `staging` stays.
+  /// Ends the work at any point; `staging` is kept.
   ~UnpackWhileGrowing();
 
-  /// See GrowingFile::now_holds. @throws the SystemError with which unpacking failed: the disk is full.
+  /// See GrowingFile::now_holds. @throws the SystemError with which unpacking failed, for example a full disk.
   void now_holds(int64_t bytes);
 
   /// Waits for the rest.
-  /// @return nothing where what was unpacked is not of a file with this hash, or its kind cannot be read so, or it is
-  /// not
-  ///         fit to be unpacked at all: the whole file will tell. `staging` is then of no use.
+  /// @return nothing if the unpacked bytes are not those of a file with this hash, or its kind cannot be read in one
+  ///     pass, or it cannot be unpacked at all; unpacking the complete file shows which. `staging` is then useless.
   /// @throws SystemError; UnpackStopped.
   std::optional<Unpacked> finish(const std::string& sha256);
 

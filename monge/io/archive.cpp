@@ -36,7 +36,7 @@ bool ends_with(const fs::path& path, std::string_view extension) {
   return name.ends_with(extension);
 }
 
-using Writer = std::unique_ptr<::archive, decltype(&archive_write_free)>;
+using LibarchiveWriter = std::unique_ptr<::archive, decltype(&archive_write_free)>;
 using Entry = std::unique_ptr<::archive_entry, decltype(&archive_entry_free)>;
 
 std::string read_entry(const fs::path& path, ::archive* archive, const std::string& name, int64_t most_bytes) {
@@ -60,7 +60,7 @@ bool has_archive_extension(const fs::path& path) {
 
 namespace {
 
-/// Entries in memory, within the limit of all bytes.
+/// Collects entries in memory, within the limit of all bytes.
 class TakenEntries {
  public:
   TakenEntries(const fs::path& path, int64_t most_bytes) : path_(path), most_(most_bytes), left_(most_bytes) {}
@@ -69,10 +69,10 @@ class TakenEntries {
   int64_t left() const { return left_; }
   EntryList<ArchiveEntry> take() { return std::move(list_); }
 
-  /// @throws InputError beyond the limit, or when an earlier entry of that name has other bytes.
+  /// @throws InputError beyond the limit, or when an earlier entry of this name has different bytes.
   void add(ArchiveEntry entry, ArchiveReport& report) {
     if (const auto* first = list_.find(entry.name)) {
-      if (first->bytes != entry.bytes) refuse_double(path_, entry.name);
+      if (first->bytes != entry.bytes) refuse_duplicate(path_, entry.name);
       return count(report.repetitions, entry.name);
     }
     left_ -= static_cast<int64_t>(entry.bytes.size());
@@ -87,13 +87,13 @@ class TakenEntries {
   EntryList<ArchiveEntry> list_;
 };
 
-/// @param links  gets the hard links to entries that were not taken.
+/// @param links  receives the hard links to entries that were not taken.
 void read_entries(const fs::path& path, const std::function<bool(const std::string&)>& wanted,
                   const ArchiveLimits& limits, ArchiveReport& report, TakenEntries& taken,
-                  std::vector<OpenLink>& links) {
+                  std::vector<UnresolvedLink>& links) {
   const auto reader = open_archive(path);
   std::error_code ignored;
-  std::optional<MappedFile> mapped;  // for names that stand in a directory at the end
+  std::optional<MappedFile> mapped;  // for names in a directory at the end
   if (fs::is_regular_file(path, ignored)) mapped.emplace(path);
   EntryNames names(mapped ? mapped->bytes() : std::string_view(), path.string());
   for (int64_t seen = 0;; ++seen) {
@@ -106,7 +106,7 @@ void read_entries(const fs::path& path, const std::function<bool(const std::stri
     const auto name = entry_name(entry);
     const auto target = hard_link_target(entry);
     if (target.empty() && !is_plain_entry(entry)) {
-      count_odd_entry(entry, name, report);
+      count_special_entry(entry, name, report);
       continue;
     }
     if (!stays_inside(name)) {
@@ -132,18 +132,18 @@ std::vector<ArchiveEntry> read_archive(const fs::path& path, const std::function
                                        const ArchiveLimits& limits, ArchiveReport* report) {
   ArchiveReport own;
   TakenEntries taken(path, limits.most_bytes);
-  std::vector<OpenLink> links;
+  std::vector<UnresolvedLink> links;
   read_entries(path, wanted, limits, own, taken, links);
   const auto read_targets = [&](const auto& is_target) {
     ArchiveReport known;
     TakenEntries targets(path, limits.most_bytes);
-    std::vector<OpenLink> further;
+    std::vector<UnresolvedLink> further;
     read_entries(path, is_target, limits, known, targets, further);
     return targets.take();
   };
   resolve_links(
       links, read_targets,
-      [&](const OpenLink& link, const ArchiveEntry& entry) { taken.add({link.name, entry.bytes}, own); }, own);
+      [&](const UnresolvedLink& link, const ArchiveEntry& entry) { taken.add({link.name, entry.bytes}, own); }, own);
   if (report) *report = std::move(own);
   return taken.take().take();
 }
@@ -151,7 +151,7 @@ std::vector<ArchiveEntry> read_archive(const fs::path& path, const std::function
 struct ArchiveWriter::State {
   State(const fs::path& to, const Files& files) : path(to), part(to, files), gzip(nullptr, archive_write_free) {}
   ~State() {
-    // Freeing would close the archive and call take() with its end.
+    // Freeing it would close the archive and pass its end to take().
     if (gzip && !closed) archive_write_fail(gzip.get());
   }
 
@@ -162,7 +162,7 @@ struct ArchiveWriter::State {
     throw SystemError(text(path.string(), ": cannot write the archive: ", reason ? reason : "unknown reason"));
   }
 
-  /// libarchive's outlet. Exceptions must not pass through its C; need() throws them on.
+  /// The callback of libarchive. Exceptions must not pass through C code; need() rethrows them.
   static la_ssize_t take(::archive* handle, void* self, const void* from, size_t count) {
     auto& state = *static_cast<State*>(self);
     try {
@@ -175,7 +175,7 @@ struct ArchiveWriter::State {
     return static_cast<la_ssize_t>(count);
   }
 
-  /// From here on append() compresses.
+  /// From this call on, append() compresses.
   void begin_gzip() {
     gzip.reset(archive_write_new());
     if (!gzip) throw std::bad_alloc();
@@ -198,9 +198,10 @@ struct ArchiveWriter::State {
 
   fs::path path;
   PartFile part;
-  std::optional<ZipWriter> zip;  ///< one of the two; libarchive marks names as UTF-8 in a locale of that charset alone
+  /// One of the two is set. libarchive would mark names as UTF-8 only in a UTF-8 locale.
+  std::optional<ZipWriter> zip;
   std::optional<TarWriter> tar;
-  Writer gzip;
+  LibarchiveWriter gzip;
   std::exception_ptr failure;
   bool closed = false;
 };

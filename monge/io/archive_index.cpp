@@ -18,8 +18,9 @@ namespace monge::io {
 
 namespace {
 
-/// A tar ends with two blocks of zeros, and with nothing but zeros after them. One that was cut between two entries has
-/// none, and a block of zeros in its midst hides what follows: libarchive takes both for the end.
+/// Checks that the tar has its end: two blocks of zeros, with only zeros after them. A tar that was cut between two
+/// entries has no such end, and a block of zeros in the middle hides the entries after it: libarchive takes both for
+/// the end.
 void check_end(const std::filesystem::path& path, std::string_view end) {
   constexpr size_t kTwoBlocks = 1024;
   require(end.size() >= kTwoBlocks, path.string(), ": the archive has no end, so it was cut; copy it again");
@@ -28,23 +29,23 @@ void check_end(const std::filesystem::path& path, std::string_view end) {
           "again, or unpack them");
 }
 
-/// Adds an entry unless one of its name is there. @throws InputError when that has other bytes.
+/// Adds an entry unless one of its name exists. @throws InputError when that one has different bytes.
 void add_entry(const MappedFile& archive, StoredEntry entry, EntryList<StoredEntry>& list, ArchiveReport& report) {
   const auto content = [&](const StoredEntry& e) {
     return archive.bytes().substr(static_cast<size_t>(e.offset), static_cast<size_t>(e.size));
   };
   const auto* first = list.find(entry.name);
   if (!first) return list.add(std::move(entry));
-  if (content(*first) != content(entry)) refuse_double(archive.path(), entry.name);
+  if (content(*first) != content(entry)) refuse_duplicate(archive.path(), entry.name);
   count(report.repetitions, entry.name);
 }
 
-/// @param links  gets the hard links to entries that were not taken.
-/// @return the entries; nothing where they do not lie in the file as they are.
+/// @param links  receives the hard links to entries that were not taken.
+/// @return the entries; nothing if their bytes do not lie in the file as they are.
 std::optional<EntryList<StoredEntry>> index_entries(const MappedFile& archive,
                                                     const std::function<bool(const std::string&)>& wanted,
                                                     const ArchiveLimits& limits, ArchiveReport& report,
-                                                    std::vector<OpenLink>& links) {
+                                                    std::vector<UnresolvedLink>& links) {
   const auto& path = archive.path();
   const auto bytes = archive.bytes();
   require(!bytes.empty(), path.string(), ": the archive is empty (0 bytes)");
@@ -65,13 +66,13 @@ std::optional<EntryList<StoredEntry>> index_entries(const MappedFile& archive,
     }
     if (status != ARCHIVE_OK && status != ARCHIVE_WARN) refuse_archive(path.string(), reader.get());
     if (archive_filter_count(reader.get()) > 1)
-      return {};  // the whole is compressed: filter 0 is the format's, the last the file's
+      return {};  // the archive is compressed: filter 0 is the format's, the last the file's
     require(seen < limits.most_entries, path.string(), ": more than ", limits.most_entries,
             " entries; split the archive");
     auto name = entry_name(entry);
     const auto target = hard_link_target(entry);
     if (target.empty() && !is_plain_entry(entry)) {
-      count_odd_entry(entry, name, report);
+      count_special_entry(entry, name, report);
       continue;
     }
     if (!stays_inside(name)) {
@@ -94,7 +95,7 @@ std::optional<EntryList<StoredEntry>> index_entries(const MappedFile& archive,
             limits.most_entry_bytes, " bytes; this is not a set of images, or a trap");
     StoredEntry found{std::move(name), 0, size};
     if (size > 0) {
-      // libarchive hands out what stands in the file as a pointer into the file's own memory, and copies of all else.
+      // libarchive returns uncompressed bytes as a pointer into the mapped file, and all others as copies.
       const void* block = nullptr;
       size_t length = 0;
       la_int64_t at = 0;
@@ -106,7 +107,7 @@ std::optional<EntryList<StoredEntry>> index_entries(const MappedFile& archive,
       if (archive_entry_sparse_count(entry) > 0) return {};
       require(size <= static_cast<int64_t>(bytes.size()) - found.offset, path.string(),
               ": the archive ends within the entry ", found.name, "; check that it was copied whole");
-      if (static_cast<int64_t>(length) != size) return {};  // in pieces
+      if (static_cast<int64_t>(length) != size) return {};  // not in one piece
     }
     add_entry(archive, std::move(found), out, report);
   }
@@ -118,18 +119,18 @@ std::optional<std::vector<StoredEntry>> index_archive(const MappedFile& archive,
                                                       const std::function<bool(const std::string&)>& wanted,
                                                       const ArchiveLimits& limits, ArchiveReport* report) {
   ArchiveReport own;
-  std::vector<OpenLink> links;
+  std::vector<UnresolvedLink> links;
   auto entries = index_entries(archive, wanted, limits, own, links);
   if (!entries) return {};
   bool stored = true;
   const auto index_targets = [&](const auto& is_target) {
     ArchiveReport known;
-    std::vector<OpenLink> further;
+    std::vector<UnresolvedLink> further;
     auto targets = index_entries(archive, is_target, limits, known, further);
     stored = targets.has_value();
     return targets ? std::move(*targets) : EntryList<StoredEntry>();
   };
-  const auto add_link = [&](const OpenLink& link, const StoredEntry& entry) {
+  const auto add_link = [&](const UnresolvedLink& link, const StoredEntry& entry) {
     add_entry(archive, {link.name, entry.offset, entry.size}, *entries, own);
   };
   resolve_links(links, index_targets, add_link, own);

@@ -1,4 +1,4 @@
-// Where the entries of an archive lie in it, so that they can be read in any order and none is held in memory.
+// Finds the offsets of an archive's entries, so that they can be read in any order and none is held in memory.
 #pragma once
 
 #include <cstdint>
@@ -12,18 +12,18 @@
 
 namespace monge::io {
 
-/// An entry whose bytes stand in the archive as they are.
+/// An entry whose bytes lie uncompressed and in one piece in the archive.
 struct StoredEntry {
-  std::string name;  ///< as ArchiveEntry's
+  std::string name;  ///< as in ArchiveEntry
   int64_t offset = 0, size = 0;
 };
 
-/// The wanted entries of a plain tar, or of a zip that stores them, in the archive's order. What is left out, and what
-/// is refused, as read_archive does; `limits.most_bytes` does not count, as nothing is unpacked.
-/// @return  nothing where an entry's bytes do not stand there as they are (a compressed archive): read_archive gives
-/// them.
-/// @throws InputError as read_archive. An entry that the archive's end cuts short is refused here and not when it is
-/// read.
+/// The wanted entries of an uncompressed tar, or of a zip that stores them, in the archive's order. It leaves out and
+/// refuses the same entries as read_archive. `limits.most_bytes` has no effect, as nothing is unpacked.
+/// @return nothing if an entry's bytes do not lie in the file as they are (a compressed archive); use read_archive
+///     there.
+/// @throws InputError as read_archive. An entry that the archive's end cuts short is refused here, and not when it is
+///     read.
 std::optional<std::vector<StoredEntry>> index_archive(const MappedFile& archive,
                                                       const std::function<bool(const std::string& name)>& wanted = {},
                                                       const ArchiveLimits& limits = {},

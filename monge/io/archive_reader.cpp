@@ -56,7 +56,7 @@ std::string entry_name(::archive_entry* entry) {
 
 std::string hard_link_target(::archive_entry* entry) {
   const char* target = archive_entry_hardlink(entry);
-  // pax allows links that repeat the bytes.
+  // In pax a hard link may carry a copy of the bytes.
   const bool own_bytes = archive_entry_size_is_set(entry) && archive_entry_size(entry) > 0;
   return target && !own_bytes ? target : "";
 }
@@ -69,13 +69,13 @@ void count(LeftOut& kind, const std::string& name) {
   if (kind.count++ == 0) kind.first = printable(shortened(name, 200)) + (name.size() > 200 ? "..." : "");
 }
 
-void count_odd_entry(::archive_entry* entry, const std::string& name, ArchiveReport& report) {
+void count_special_entry(::archive_entry* entry, const std::string& name, ArchiveReport& report) {
   const auto type = archive_entry_filetype(entry);
   if (type == AE_IFLNK) count(report.links, name);
   if (type != AE_IFLNK && type != AE_IFDIR && type != AE_IFREG) count(report.special, name);
 }
 
-void refuse_double(const fs::path& path, const std::string& name) {
+void refuse_duplicate(const fs::path& path, const std::string& name) {
   throw InputError({.what = "two entries have one name and different bytes",
                     .where = path.string(),
                     .value = name,

@@ -1,4 +1,4 @@
-// What all readers of archives share: libarchive with the kinds that are read, and its entries' names.
+// Shared by all readers of archives: libarchive, set up for the supported kinds, and the names of entries.
 #pragma once
 
 #include <cstddef>
@@ -20,44 +20,46 @@ struct FreeArchiveReader {
 };
 using ArchiveReader = std::unique_ptr<::archive, FreeArchiveReader>;
 
-/// The archive itself is at fault: another kind of file, truncated, damaged.
+/// Thrown for a fault of the archive itself: another kind of file, truncated, damaged.
 class UnreadableArchive : public InputError {
  public:
   using InputError::InputError;
 };
 
-/// Reads tar (plain, gzip, bzip2, xz, zstd), zip and 7z; nothing is opened yet.
+/// A reader for tar (plain, gzip, bzip2, xz, zstd), zip and 7z, with no archive opened yet.
 ArchiveReader new_archive_reader();
 
-/// Opens a file, in which libarchive can seek. @param block  bytes that are read at a time, after every seek at least.
-/// @throws InputError naming it: missing, a folder; UnreadableArchive: empty, of another kind.
+/// Opens a file, in which libarchive can seek.
+/// @param block  the bytes of one read; at least as many are read after every seek.
+/// @throws InputError naming the file: missing, a folder; UnreadableArchive: empty, of another kind.
 ArchiveReader open_archive(const std::filesystem::path& path, size_t block = size_t{1} << 18);
 
 /// @throws UnreadableArchive with libarchive's reason. @param shown  the archive's name for the message.
 [[noreturn]] void refuse_archive(const std::string& shown, ::archive* reader);
 
-/// The name as bytes; of an entry that EntryNames gave.
+/// The name as bytes, of an entry that EntryNames returned.
 std::string entry_name(::archive_entry* entry);
 
-/// What a hard link leads to, as the name of another entry; empty: it is none, or it has bytes of its own.
+/// The target of a hard link, as the name of another entry. Empty: the entry is no hard link, or it has bytes of its
+/// own.
 std::string hard_link_target(::archive_entry* entry);
 
-/// Whether it is a regular file with bytes of its own.
+/// Whether the entry is a regular file with bytes of its own.
 bool is_plain_entry(::archive_entry* entry);
 
 /// Counts an entry that is left out.
 void count(LeftOut& kind, const std::string& name);
 
-/// Counts a link or device that is left out; not a folder, which is made by the names of what is in it.
-void count_odd_entry(::archive_entry* entry, const std::string& name, ArchiveReport& report);
+/// Counts a link or device that is left out. Folders are not counted: the names of their files imply them.
+void count_special_entry(::archive_entry* entry, const std::string& name, ArchiveReport& report);
 
-/// @throws InputError: two entries of one name and different bytes.
-[[noreturn]] void refuse_double(const std::filesystem::path& path, const std::string& name);
+/// @throws InputError: two entries have one name and different bytes.
+[[noreturn]] void refuse_duplicate(const std::filesystem::path& path, const std::string& name);
 
-/// The parts of a name between its slashes, without "." and empty ones: "./a//b" and "a/b" are the same file.
+/// The parts of a name between its slashes, without "." and empty ones: "./a//b" and "a/b" name the same file.
 std::vector<std::string> name_parts(const std::string& name);
 
-/// The name by which entries are compared: its parts with a slash between them.
+/// The normal form by which names are compared: the parts joined by single slashes.
 std::string plain_name(const std::string& name);
 
 }  // namespace monge::io

@@ -1,4 +1,5 @@
-// Between image.cpp and its codecs: one pair of functions a format, and the checks they share. Not for other callers.
+// The interface between image.cpp and its codecs: two functions for each format, and the checks that they share.
+// Internal.
 #pragma once
 
 #include <torch/types.h>
@@ -10,8 +11,8 @@
 
 namespace monge::io {
 
-// They give uint8, or uint16 where the file has 16 bits; as stored, with what the file says of its orientation in
-// `notes`.
+// Each returns uint8, or uint16 if the file has 16 bits, with the pixels as stored; `notes` receives the file's
+// orientation.
 torch::Tensor decode_png(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes);
 torch::Tensor decode_jpeg(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes);
 torch::Tensor decode_webp(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes);
@@ -23,14 +24,14 @@ int tiff_sample_bits(std::string_view bytes);
 /// @throws InputError unless 1 <= width * height <= most_pixels.
 void check_pixel_count(int64_t width, int64_t height, int64_t most_pixels, const std::string& name);
 
-/// Which samples an encoder takes.
+/// The sample types that an encoder accepts.
 enum class Depth { eight, eight_or_sixteen };
 
-/// The image contiguous on the CPU. @throws InputError unless it is uint8 (or uint16 where that is allowed) [H,
-/// W, 1..4] and not empty.
+/// The image, contiguous on the CPU.
+/// @throws InputError unless it is uint8 (or uint16 where `depth` admits it) [H, W, 1..4] and not empty.
 torch::Tensor checked_image(const torch::Tensor& image_HWC, const char* caller, Depth depth = Depth::eight);
 
-/// @throws InputError: a file of this kind that cannot be decoded, with the decoder's reason.
+/// @throws InputError: the file is of this format and cannot be decoded, with the decoder's reason.
 [[noreturn]] void refuse_image(const std::string& name, const char* format, const std::string& reason);
 
 }  // namespace monge::io

@@ -15,7 +15,7 @@ namespace {
 constexpr auto kForm =
     "names or numbers between commas, ranges as in a,b,d-f or 0,2-5; names with commas in double quotes";
 
-/// The column of exactly this name or number, if there is one.
+/// The column with exactly this name or number, if there is one.
 std::optional<int64_t> column_of(const std::string& word, const std::vector<std::string>& names, int64_t count,
                                  const std::string& where) {
   const auto found = std::find(names.begin(), names.end(), word);
@@ -41,7 +41,7 @@ std::optional<int64_t> column_of(const std::string& word, const std::vector<std:
                     .fix = names.empty() ? "" : suggestion(word, names)});
 }
 
-/// The parts between commas, without the quotes around names. `quoted` says which had some: these are no ranges.
+/// The parts between commas, without quotes. `quoted` receives which parts were in quotes: these are no ranges.
 std::vector<std::pair<std::string, bool>> parts_of(const std::string& choice, const std::string& where) {
   std::vector<std::pair<std::string, bool>> out;
   for (size_t at = 0; at <= choice.size();) {
@@ -93,7 +93,7 @@ std::vector<int64_t> choose_columns(const std::string& choice, const std::vector
       take(*single);
       continue;
     }
-    // A range, wherever both its ends are columns: names may have hyphens in them.
+    // Names may have hyphens, so this is a range only at a hyphen between two columns.
     bool found = false;
     for (auto hyphen = part.find('-'); !quoted && !found && hyphen != std::string::npos;
          hyphen = part.find('-', hyphen + 1)) {

@@ -1,4 +1,4 @@
-// Tables of numbers written as text; text_table.h reads them.
+// Writes tables of numbers as text; text_table.h reads them.
 #pragma once
 
 #include <torch/types.h>
@@ -10,8 +10,9 @@
 
 namespace monge::io {
 
-/// A [N, D] table, or a [N] one as a column, of any real type: commas, a row a line, the shortest digits that read back
-/// as the same number. @throws InputError on another shape or a complex type.
+/// The text of a [N, D] table, or of a [N] one as a column, of any real type: one line per row, separated by commas,
+/// with the shortest digits that read back as the same number.
+/// @throws InputError for another shape or a complex type.
 std::string csv_text(const torch::Tensor& table);
 
 /// Writes the file in one durable step.

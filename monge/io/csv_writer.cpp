@@ -12,8 +12,8 @@
 namespace monge::io {
 namespace {
 
-/// Adds a name, in quotes where a reader would take it for something else: for several fields or lines, for a comment
-/// (#), or for one without the blanks at its ends.
+/// Appends a name. It is put in quotes if a reader would misread it: as several fields or lines, as a comment (#), or
+/// without the blanks at its ends.
 void add_name(const std::string& name, char separator, std::string& out) {
   const auto blank = [](char c) { return c == ' ' || c == '\t'; };
   const bool quoted = name.find_first_of(std::string("\"\r\n;,\t") + separator) != std::string::npos ||
@@ -32,16 +32,16 @@ void add_name(const std::string& name, char separator, std::string& out) {
 
 using Digits = std::array<char, 40>;
 
-/// The number without the digits below `step`.
+/// Prints the number without the digits below `step`. @return the end of its digits.
 char* print(double value, double step, Digits& digits) {
   char* const begin = digits.data();
   char* const end = begin + digits.size();
   if (!std::isfinite(value) || !(step > 0)) return std::to_chars(begin, end, value).ptr;
-  if (std::abs(value) < step / 2) value = 0;  // without a sign, too
+  if (std::abs(value) < step / 2) value = 0;  // no "-0"
   if (value == 0) return std::to_chars(begin, end, 0).ptr;
   const double significant = std::ceil(std::log10(std::abs(value) / step)) + 1;
   if (significant >= std::numeric_limits<double>::max_digits10) return std::to_chars(begin, end, value).ptr;
-  // Rounded, then read back for its shortest form: 1.5 and not 1.500, 123400 and not 1.234e+05.
+  // Round, then read back and print the shortest form: 1.5 and not 1.500, 123400 and not 1.234e+05.
   auto* last =
       std::to_chars(begin, end, value, std::chars_format::scientific, std::max(static_cast<int>(significant), 1) - 1)
           .ptr;
@@ -61,7 +61,7 @@ std::string csv_header(const TableNames& names, char separator) {
     if (index || k > 0) out += separator;
     add_name(names.columns[k], separator, out);
   }
-  return out.empty() ? "\"\"\n" : out + '\n';  // an empty line is none
+  return out.empty() ? "\"\"\n" : out + '\n';  // readers skip empty lines
 }
 
 std::string csv_rows(const torch::Tensor& rows_ND, const CsvFormat& format, const std::vector<std::string>& row_names) {
@@ -69,7 +69,7 @@ std::string csv_rows(const torch::Tensor& rows_ND, const CsvFormat& format, cons
           rows_ND.sizes(), " of ", type_name(rows_ND.scalar_type()), "; write .npy instead");
   const auto rows = plain(rows_ND);
   const bool whole = !rows.is_floating_point(), single = rows.element_size() <= 4;
-  // Half precision is exact in float32, which has the shorter digits.
+  // float32 holds half precision exactly and prints fewer digits than double.
   const auto numbers = rows.to(whole ? torch::kInt64 : single ? torch::kFloat32 : torch::kFloat64);
   const int64_t columns = numbers.size(1);
   require(row_names.empty() || static_cast<int64_t>(row_names.size()) == numbers.size(0), "a table of ",

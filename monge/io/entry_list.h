@@ -1,4 +1,4 @@
-// Entries of an archive by their names, and hard links to entries that were not taken.
+// The entries of an archive by name, and the hard links to entries that were not taken.
 #pragma once
 
 #include <string>
@@ -12,11 +12,11 @@
 namespace monge::io {
 
 /// Entries in the order of the archive, one for each plain_name.
-/// @tparam Entry  has a `name`.
+/// @tparam Entry  has a member `name`.
 template <class Entry>
 class EntryList {
  public:
-  /// The entry of this name; null where there is none. Valid until the next add.
+  /// The entry of this name, or null. Valid until the next add.
   const Entry* find(const std::string& name) const {
     const auto place = locations_.find(plain_name(name));
     return place == locations_.end() ? nullptr : &entries_[place->second];
@@ -36,17 +36,17 @@ class EntryList {
 };
 
 /// A hard link whose target is not among the entries that were taken.
-struct OpenLink {
+struct UnresolvedLink {
   std::string name, target;
 };
 
-/// Finds the entries that open links lead to by a second pass over the archive, since they are not wanted under their
+/// Finds the targets of hard links by a second pass over the archive, because these entries are not wanted under their
 /// own names.
-/// @param read    read(wanted) gives an EntryList of the entries whose names `wanted` takes.
-/// @param add     called as add(link, entry) for each link whose entry was found, in the order of the links.
-/// @param report  counts the links that lead to no entry.
+/// @param read    read(wanted) returns an EntryList of the entries whose names `wanted` accepts.
+/// @param add     called as add(link, entry) for each link whose target was found, in the order of the links.
+/// @param report  counts the links without a target.
 template <class Read, class Add>
-void resolve_links(const std::vector<OpenLink>& links, const Read& read, const Add& add, ArchiveReport& report) {
+void resolve_links(const std::vector<UnresolvedLink>& links, const Read& read, const Add& add, ArchiveReport& report) {
   if (links.empty()) return;
   std::unordered_set<std::string> targets;
   for (const auto& link : links) targets.insert(plain_name(link.target));

@@ -2,7 +2,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <locale.h>  // NOLINT: newlocale and uselocale are POSIX's
+#include <locale.h>  // NOLINT: newlocale and uselocale are POSIX
 
 #include <algorithm>
 
@@ -14,7 +14,7 @@
 namespace monge::io {
 namespace {
 
-/// The locale "C" for this thread, as long as this lives. It is there on every machine.
+/// Sets the locale "C" for this thread during its lifetime. Every machine has this locale.
 class ClassicLocale {
  public:
   ClassicLocale() : before_(::uselocale(classic())) {}
@@ -30,8 +30,8 @@ class ClassicLocale {
   locale_t before_;
 };
 
-/// libarchive goes through a zip by the places of its entries, and takes one of those that share a place.
-std::vector<std::string> names_by_place(ZipDirectory directory) {
+/// libarchive visits the entries of a zip by offset, and only one of the entries that share an offset.
+std::vector<std::string> names_by_offset(ZipDirectory directory) {
   auto& records = directory.records;
   std::stable_sort(records.begin(), records.end(),
                    [](const ZipRecord& a, const ZipRecord& b) { return a.header < b.header; });
@@ -42,7 +42,7 @@ std::vector<std::string> names_by_place(ZipDirectory directory) {
   return out;
 }
 
-/// But for the form of slashes, in which libarchive has its own rules.
+/// Whether two names are equal except for their slashes, which libarchive changes by its own rules.
 bool are_same(std::string a, std::string b) {
   for (auto* name : {&a, &b}) {
     std::replace(name->begin(), name->end(), '\\', '/');
@@ -88,7 +88,7 @@ void EntryNames::read_directory(::archive* reader) {
         text(shown_, ": the name of entry ", seen_ + 1, " stands in the directory at the archive's end"));
   }
   try {
-    names_ = format_of(reader) == ARCHIVE_FORMAT_ZIP ? names_by_place(read_zip_directory(archive_, shown_))
+    names_ = format_of(reader) == ARCHIVE_FORMAT_ZIP ? names_by_offset(read_zip_directory(archive_, shown_))
                                                      : seven_zip_names(archive_, shown_);
   } catch (const UnreadableArchive&) {
     throw;

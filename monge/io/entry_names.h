@@ -1,4 +1,4 @@
-// Names of an archive's entries, the same in every locale.
+// Reads the names of an archive's entries, independently of the locale.
 #pragma once
 
 #include <cstdint>
@@ -12,17 +12,17 @@ struct archive_entry;
 
 namespace monge::io {
 
-/// Steps through the entries of an archive and gives each its name. libarchive converts names to the charset of the
-/// locale, so that the same archive would have other names elsewhere, or none. Here it always works in the locale "C"
-/// of this thread alone, where it hands out the bytes as they stand or, where it would have to convert, nothing; such
-/// names are then taken from the directory of the zip or 7z. tar, pax and GNU names are bytes in any case.
+/// Steps through the entries of an archive and sets the name of each. libarchive converts names to the charset of the
+/// locale, so the same archive would have other names elsewhere, or none. This class calls libarchive in the locale "C"
+/// of this thread alone. There it returns names as they are stored or, if it would have to convert them, nothing; such
+/// names come from the directory of the zip or 7z instead. tar, pax and GNU names are always bytes.
 class EntryNames {
  public:
-  /// @param archive  the whole file, which must outlive this; empty where it is not at hand: of a stream.
+  /// @param archive  the whole file, which must outlive this object. Empty if it is not available (a stream).
   explicit EntryNames(std::string_view archive, std::string shown) : archive_(archive), shown_(std::move(shown)) {}
 
-  /// As archive_read_next_header, with the entry's name set.
-  /// @throws UnreadableArchive  when the name stands in a directory that is not at hand or damaged.
+  /// Like archive_read_next_header, with the entry's name set.
+  /// @throws UnreadableArchive when the name is in a directory that is not available or is damaged.
   int next(::archive* reader, ::archive_entry** entry);
 
  private:
@@ -32,7 +32,7 @@ class EntryNames {
   std::string_view archive_;
   std::string shown_;
   size_t seen_ = 0;
-  bool fits_ = true;  ///< whether the directory's names agree with those that libarchive has itself
+  bool fits_ = true;  ///< whether the directory's names agree with the names that libarchive returns
   std::optional<std::vector<std::string>> names_;  ///< in libarchive's order
 };
 

@@ -28,10 +28,10 @@ class Flattener {
   Flattener(const std::string& file, const TensorMaker& make) : file_(file), make_(make) {}
 
   void visit(const PickleValue& value, const std::string& name, int depth) {
-    if (depth > deepest && objects_on_the_way_ > 0) return;  // no state dict is that deep inside an object
+    if (depth > deepest && enclosing_objects_ > 0) return;  // inside an object no state dict is that deep
     require(depth <= deepest, file_, ": containers are nested deeper than ", deepest, " at ", shown(name),
             "; save the state dict alone");
-    // A container can be in many places for a few bytes each; the visits are what costs.
+    // A few bytes suffice to refer to a container again, but each visit costs time and memory.
     spend(256 + name.size() + value.text.size());
 
     if (value.kind == Kind::tensor) {
@@ -85,7 +85,7 @@ class Flattener {
     }
   }
 
-  /// The attribute `name` of an object; null where it has none.
+  /// The attribute `name` of an object, or null.
   const PickleValue* attribute(const PickleValue& object, std::string_view name) {
     for (const auto* part : object.items) {
       if (part->kind != Kind::dict) continue;
@@ -98,12 +98,12 @@ class Flattener {
   }
 
   void visit_object(const PickleValue& object, const std::string& name, int depth) {
-    if (object.text.starts_with("numpy.")) return;  // arrays and their types
+    if (object.text.starts_with("numpy.")) return;  // arrays and their dtypes
     const auto* modules = attribute(object, "_modules");
     const auto* parameters = attribute(object, "_parameters");
     const bool network = modules != nullptr && parameters != nullptr;
     if (!network && !seen_.insert(&object).second) return;
-    ++objects_on_the_way_;
+    ++enclosing_objects_;
     if (network) {
       visit(*parameters, name, depth + 1);
       if (const auto* buffers = attribute(object, "_buffers")) visit_buffers(object, *buffers, name, depth + 1);
@@ -111,10 +111,10 @@ class Flattener {
     } else {
       for (size_t i = 0; i < object.items.size(); ++i) visit_part(*object.items[i], i == 0, name, depth);
     }
-    --objects_on_the_way_;
+    --enclosing_objects_;
   }
 
-  /// As state_dict() does, without those that are not persistent.
+  /// Visits the buffers that state_dict() would list: the persistent ones.
   void visit_buffers(const PickleValue& object, const PickleValue& buffers, const std::string& name, int depth) {
     std::unordered_set<std::string_view> left_out;
     if (const auto* names = attribute(object, "_non_persistent_buffers_set")) {
@@ -128,7 +128,7 @@ class Flattener {
     }
   }
 
-  /// @param arguments  the part is what the object was made from.
+  /// Visits a part of an object. @param arguments  whether the part is the tuple of constructor arguments.
   void visit_part(const PickleValue& part, bool arguments, const std::string& name, int depth) {
     if (arguments || part.kind == Kind::list || part.kind == Kind::set) {
       for (size_t i = 0; i < part.items.size(); ++i) {
@@ -145,7 +145,7 @@ class Flattener {
   }
 
   void add_tensor(const PickleValue& value, const std::string& name) {
-    if (objects_on_the_way_ > 0 && names_.contains(name)) return;
+    if (enclosing_objects_ > 0 && names_.contains(name)) return;
     require(names_.insert(name).second, file_, ": two tensors have the name ", shown(name),
             "; save the state dict alone");
     out_.tensors.emplace_back(name, make_(value, text(file_, ": tensor ", shown(name))));
@@ -156,7 +156,7 @@ class Flattener {
   TensorFile out_;
   std::unordered_set<std::string> names_;
   std::unordered_set<const PickleValue*> seen_;  ///< objects
-  int objects_on_the_way_ = 0;
+  int enclosing_objects_ = 0;
   size_t spent_ = 0;
 };
 

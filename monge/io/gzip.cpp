@@ -27,7 +27,7 @@ std::string read_gzip(const std::filesystem::path& path, int64_t most) {
     int fault = Z_OK;
     const char* reason = gzerror(file.get(), &fault);
     if (fault == Z_ERRNO) throw SystemError(text(path.string(), ": cannot be read: ", std::strerror(errno)));
-    // A file that is cut short is told by Z_BUF_ERROR at its end.
+    // zlib reports a truncated file by Z_BUF_ERROR at its end.
     require(read >= 0 && (fault == Z_OK || fault == Z_STREAM_END), path.string(),
             ": the gzip file is damaged or cut short (", reason, "); copy it again");
     out.resize(before + static_cast<size_t>(read));

@@ -1,4 +1,4 @@
-// Compression to gzip (RFC 1952), piece by piece.
+// Compresses to gzip (RFC 1952), piece by piece.
 #pragma once
 
 #include <memory>
@@ -15,10 +15,10 @@ class GzipStream {
   GzipStream(const GzipStream&) = delete;
   GzipStream& operator=(const GzipStream&) = delete;
 
-  /// Takes a piece. @return what is ready to be written of the compressed bytes, perhaps none.
+  /// Compresses a piece. @return the compressed bytes that are ready to be written, perhaps none.
   std::string add(std::string_view bytes);
 
-  /// Ends the member. @return the rest; nothing may be added afterwards.
+  /// Ends the member. @return the remaining bytes. Nothing may be added afterwards.
   std::string finish();
 
  private:

@@ -13,7 +13,7 @@
 namespace monge::io {
 namespace {
 
-/// The first bytes of a file as they can be printed: "<!DOCTYPE html>", "\x7fELF".
+/// The first bytes of a file in printable form: "<!DOCTYPE html>", "\x7fELF".
 std::string opening(std::string_view bytes) {
   std::string out;
   for (const char letter : bytes.substr(0, 16)) {
@@ -42,7 +42,7 @@ torch::Tensor checked_image(const torch::Tensor& image_HWC, const char* caller, 
       image_HWC.defined() && (image_HWC.scalar_type() == torch::kUInt8 ||
                               (depth == Depth::eight_or_sixteen && image_HWC.scalar_type() == torch::kUInt16));
   const bool good = typed && image_HWC.dim() == 3 && image_HWC.numel() > 0 && image_HWC.size(2) <= 4;
-  if (!good) {  // the words are made only now: they take as long as a small image
+  if (!good) {  // built only on failure: the message takes as long as a small image
     throw InputError(
         text(caller, ": the image must be uint8", depth == Depth::eight ? "" : " or uint16",
              " [H, W, C] with C = 1..4, got ",
@@ -111,7 +111,7 @@ torch::Tensor decode_image(std::string_view bytes, const std::string& name, cons
 }
 
 int sample_bits(std::string_view bytes) {
-  constexpr size_t kDepthAt = 24;  // in IHDR, which comes first
+  constexpr size_t kDepthAt = 24;  // in IHDR, the first chunk
   if (is_png(bytes)) return bytes.size() > kDepthAt && bytes[kDepthAt] == 16 ? 16 : 8;
   return is_tiff(bytes) ? tiff_sample_bits(bytes) : 8;
 }
@@ -160,7 +160,7 @@ Colour parse_colour(const std::string& word, const std::string& key) {
   return {channel(1), channel(3), channel(5)};
 }
 
-// Plain loops, not tensor operations: these run inside loader threads, where LibTorch would start a thread pool each.
+// Plain loops and no tensor operations: in loader threads LibTorch would start a thread pool for each of them.
 torch::Tensor to_rgb(const torch::Tensor& image_HWC, const Colour& background) {
   const auto image = checked_image(image_HWC, "to_rgb");
   const int64_t channels = image.size(2);

@@ -1,4 +1,5 @@
-// Images as files and as tensors: PNG, JPEG, WebP and TIFF both ways, and the conversions to what networks see.
+// Images as files and as tensors: reads and writes PNG, JPEG, WebP and TIFF, and converts between pixels and the floats
+// that networks take.
 #pragma once
 
 #include <torch/types.h>
@@ -17,7 +18,7 @@ namespace monge::io {
 /// The default guard against files that claim absurd sizes: 64 million pixels.
 inline constexpr int64_t kMostPixels = int64_t{1} << 26;
 
-/// Extensions that name an image, lower case with the dot.
+/// The extensions of image files, in lower case with the dot.
 inline constexpr std::array<std::string_view, 8> kImageExtensions = {".png", ".jpg",  ".jpeg", ".jfif",
                                                                      ".jpe", ".webp", ".tif",  ".tiff"};
 
@@ -25,46 +26,48 @@ inline constexpr std::array<std::string_view, 8> kImageExtensions = {".png", ".j
 bool has_image_extension(const std::filesystem::path& path);
 
 /// All of kImageExtensions for a message: ".png .jpg .jpeg ..." or "*.png, *.jpg, ..., *.tif or *.tiff".
-/// @param last  stands before the last one.
+/// @param last  the separator before the last one.
 std::string listed_image_extensions(std::string_view prefix, std::string_view separator, std::string_view last);
 
 /// One extension of each format for a message: ".png, .jpg, .webp or .tif".
 inline constexpr std::string_view kImageFormats = ".png, .jpg, .webp or .tif";
 
-/// What is done with the orientation that a file says.
+/// How a decoder treats the orientation that a file declares.
 enum class Orientation {
-  apply,   ///< the image comes out upright, as Pillow's ImageOps.exif_transpose gives it
-  ignore,  ///< it comes out as it is stored
-  pillow,  ///< as Pillow's Image.open gives it: applied to TIFF alone
+  apply,   ///< the result is upright, as Pillow's ImageOps.exif_transpose returns it
+  ignore,  ///< the result is as stored
+  pillow,  ///< as Pillow's Image.open does: applied to TIFF only
 };
 
 struct DecodeOptions {
   int64_t most_pixels = kMostPixels;
   Orientation orientation = Orientation::apply;
   SampleRange range = {};          ///< of 16-bit samples, see to_eight_bits
-  bool keep_sixteen_bits = false;  ///< 16-bit images come out as uint16 and unscaled
+  bool keep_sixteen_bits = false;  ///< 16-bit images are returned as uint16 and unscaled
 };
 
-/// Decodes a PNG, JPEG, WebP or TIFF file; the type is told by its first bytes. Thread-safe.
+/// Decodes a PNG, JPEG, WebP or TIFF file; its first bytes decide the format. Thread-safe.
 ///
-/// 16-bit PNG and TIFF are scaled to 8 bits with one rounding; palettes and transparent colours are expanded; CMYK and
-/// YCCK become RGB (a plain product of the inks, no profile). Of a TIFF the first page and of an animated PNG the first
-/// frame is taken. A PNG whose image data and checksums are whole and whose last chunk, IEND, is missing is taken, as
-/// Pillow and browsers do. Colour profiles and gamma are not applied, as in the public training codes. The orientation
-/// is that of a JPEG's APP1 segment, a PNG's eXIf chunk, a WebP's EXIF chunk or a TIFF's tag; a damaged one is none.
-/// Orientations in XMP are not looked at.
+/// - 16-bit PNG and TIFF are scaled to 8 bits with one rounding; palettes and transparent colours are expanded.
+/// - CMYK and YCCK become RGB (a plain product of the inks, no profile).
+/// - Of a TIFF the first page is taken, of an animated PNG the first frame.
+/// - A PNG whose image data and checksums are complete and whose last chunk, IEND, is missing is accepted, as in Pillow
+///   and browsers.
+/// - Colour profiles and gamma are not applied, as in the public training codes.
+/// - The orientation is that of a JPEG's APP1 segment, a PNG's eXIf chunk, a WebP's EXIF chunk or a TIFF's tag; a
+///   damaged one is ignored. Orientations in XMP are not read.
 ///
 /// @param bytes  the whole file.
 /// @param name   the file's name, for messages.
-/// @param notes  told what was noticed, unless null.
-/// @return  uint8 [H, W, C] with C = 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA (alpha not premultiplied).
-/// @throws InputError naming the file: empty, another format, damaged, truncated, of samples that are no integers of up
-/// to
-///         16 bits, or of more than `most_pixels` pixels; the size is checked before memory is taken for it.
+/// @param notes  receives what was noticed, unless null.
+/// @return uint8 [H, W, C] with C = 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA (alpha not premultiplied); uint16 if
+///     `options` keep 16 bits.
+/// @throws InputError naming the file: empty, another format, damaged, truncated, with samples that are no integers of
+///     up to 16 bits, or of more than `most_pixels` pixels. The size is checked before memory is allocated for it.
 torch::Tensor decode_image(std::string_view bytes, const std::string& name, const DecodeOptions& options = {},
                            ImageNotes* notes = nullptr);
 
-/// Bits of a sample, 8 or 16, told by the header; 8 where the file cannot be read. Nothing is decoded.
+/// The bits of a sample, 8 or 16, according to the header; 8 if the file cannot be read. Nothing is decoded.
 int sample_bits(std::string_view bytes);
 
 /// Reads and decodes a file. @throws InputError as decode_image, or when it cannot be read.
@@ -73,27 +76,27 @@ torch::Tensor read_image(const std::filesystem::path& path, const DecodeOptions&
 /// Encodes uint8 or uint16 [H, W, C], C = 1..4. @throws InputError on another shape or type.
 std::string encode_png(const torch::Tensor& image_HWC);
 
-/// Encodes uint8 [H, W, C], C = 1 or 3. @param quality in [1, 100]. @throws InputError, also for C = 2 or 4: JPEG has
-/// no alpha.
+/// Encodes uint8 [H, W, C], C = 1 or 3. @param quality  in [1, 100].
+/// @throws InputError on another shape, type or quality, also for C = 2 or 4: JPEG has no alpha.
 std::string encode_jpeg(const torch::Tensor& image_HWC, int quality = 92);
 
-/// Encodes uint8 [H, W, C], C = 1..4 (grey is stored as RGB), sides up to 16383.
+/// Encodes uint8 [H, W, C], C = 1..4 (grey is stored as RGB), with sides up to 16383.
 /// @param quality  in [0, 100); 100 is lossless. @throws InputError on another shape, type or quality.
 std::string encode_webp(const torch::Tensor& image_HWC, float quality = 90);
 
-/// Encodes uint8 or uint16 [H, W, C], C = 1..4, with deflate, without loss. @throws InputError on another shape or
-/// type.
+/// Encodes uint8 or uint16 [H, W, C], C = 1..4, losslessly with deflate.
+/// @throws InputError on another shape or type.
 std::string encode_tiff(const torch::Tensor& image_HWC);
 
-/// Whether the format of that extension can hold 16 bits a sample: PNG and TIFF.
+/// Whether the format of this extension can hold 16 bits per sample: PNG and TIFF.
 bool holds_sixteen_bits(const std::filesystem::path& name);
 
-/// Encodes by the extension of `name`, in either case. @throws InputError naming it when its extension is none of
-/// kImageExtensions, or the format cannot hold the image.
+/// Encodes in the format of the extension of `name`, in either case.
+/// @throws InputError naming it when its extension is none of kImageExtensions, or the format cannot hold the image.
 std::string encode_image(const torch::Tensor& image_HWC, const std::filesystem::path& name);
 
-/// encode_image by the extension of `path`; replaces the file in one durable step.
-/// @throws InputError for an unknown extension or an image the format cannot hold; SystemError when writing fails.
+/// Encodes in the format of the extension of `path` and replaces the file in one durable step.
+/// @throws InputError for an unknown extension or an image that the format cannot hold; SystemError when writing fails.
 void write_image(const std::filesystem::path& path, const torch::Tensor& image_HWC, const Files& files = real_files());
 
 using Colour = std::array<uint8_t, 3>;
@@ -111,21 +114,22 @@ torch::Tensor to_grey(const torch::Tensor& rgb_HWC);
 /// uint8 of any shape -> float32 in [-1, 1]: v / 127.5 - 1.
 torch::Tensor scale_to_float(const torch::Tensor& pixels);
 
-/// Whether float images [N, C, H, W] that should be in [-1, 1] evidently are in [0, 1]: at least 4,096 pixels, all
-/// values in [0, 1], the smallest below 1/8 and the largest above 1/2. Images in [0, 1] nearly always are so, having
-/// something near black; images in
-/// [-1, 1] only if not one pixel of all falls below middle grey and yet one comes within 1/8 of it: white pages, flat
-/// grey and whatever has a dark pixel are not. Too few or too pale images are taken at their word.
+/// Whether float images [N, C, H, W] that should be in [-1, 1] evidently are in [0, 1]: they have at least 4,096
+/// pixels, all values are in [0, 1], the smallest is below 1/8 and the largest above 1/2.
+///
+/// Images in [0, 1] nearly always pass, because some pixel is nearly black. Images in [-1, 1] pass only if no pixel is
+/// below middle grey and yet one comes within 1/8 of it; white pages, flat grey and images with a dark pixel do not. If
+/// the images are too few or too pale, the answer is false.
 bool looks_like_unit_range(const torch::Tensor& images_NCHW);
 
 /// uint8 [H, W, 3] -> float32 [3, H, W] in [-1, 1].
 torch::Tensor to_float(const torch::Tensor& rgb_HWC);
 
-/// The luma of so many RGB pixels, as to_grey has it, one byte each. @return whether channels differ in any of them.
+/// The luma of `pixels` RGB pixels as in to_grey, one byte each. @return whether the channels of any pixel differ.
 bool to_luma(const uint8_t* rgb, uint8_t* to, int64_t pixels);
 
-/// float [C, H, W], C = 1 or 3 -> uint8 [H, W, C], clamped to [-1, 1] and rounded; NaN becomes black. Inverts to_float
-/// exactly.
+/// float [C, H, W], C = 1 or 3 -> uint8 [H, W, C], clamped to [-1, 1] and rounded; NaN becomes black. The exact inverse
+/// of to_float.
 torch::Tensor from_float(const torch::Tensor& image_CHW);
 
 }  // namespace monge::io

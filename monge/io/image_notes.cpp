@@ -83,11 +83,11 @@ std::string unused_range_warning(const NoteCounts& counts, const std::string& ke
   constexpr int64_t kEighth = 65536 / 8;
   if (counts.sixteen_bit == 0 || counts.largest <= counts.least || counts.largest - counts.least >= kEighth) return {};
   const auto fitting = range_holding(static_cast<int>(counts.least), static_cast<int>(counts.largest)).text();
-  const double share = 100.0 * static_cast<double>(counts.largest - counts.least + 1) / 65536;
+  const double percent = 100.0 * static_cast<double>(counts.largest - counts.least + 1) / 65536;
   const auto who = counts.sixteen_bit == 1 ? std::string("the 16-bit image uses")
                                            : text("all ", counts.sixteen_bit, " 16-bit images together use");
   return text(who, " the values ", counts.least, "..", counts.largest, " of 0..65535, ",
-              share < 1 ? "less than 1" : text(static_cast<int64_t>(share + 0.5)),
+              percent < 1 ? "less than 1" : text(static_cast<int64_t>(percent + 0.5)),
               " % of the range, which leaves hardly any contrast; set ", key, " to auto, or to ", fitting,
               ", to have them scaled from all 16 bits");
 }

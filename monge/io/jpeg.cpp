@@ -24,13 +24,13 @@ struct Failure : jpeg_error_mgr {
   char text[JMSG_LENGTH_MAX] = "unknown";
 };
 
-void on_error(j_common_ptr jpeg) {
+void on_jpeg_error(j_common_ptr jpeg) {
   auto* failure = static_cast<Failure*>(jpeg->err);
   (*failure->format_message)(jpeg, failure->text);
   std::longjmp(failure->jump, 1);
 }
 
-/// libjpeg goes on after damage with grey blocks and a warning; a training set must not hold such images.
+/// After damage libjpeg continues with grey blocks and a warning; a training set must not hold such images.
 void on_message(j_common_ptr jpeg, int level) {
   if (level >= 0) return;
   switch (jpeg->err->msg_code) {
@@ -39,7 +39,7 @@ void on_message(j_common_ptr jpeg, int level) {
     case JWRN_HUFF_BAD_CODE:
     case JWRN_ARITH_BAD_CODE:
     case JWRN_MUST_RESYNC:
-      on_error(jpeg);
+      on_jpeg_error(jpeg);
       break;
     default:  // odd but harmless headers
       break;
@@ -48,11 +48,11 @@ void on_message(j_common_ptr jpeg, int level) {
 
 void arm(Failure& failure) {
   jpeg_std_error(&failure);
-  failure.error_exit = on_error;
+  failure.error_exit = on_jpeg_error;
   failure.emit_message = on_message;
 }
 
-/// A progressive file may hold any number of scans over the whole image; encoders write about ten.
+/// A progressive file may have any number of scans over the whole image; encoders write about ten.
 constexpr int kMostScans = 100;
 
 void on_progress(j_common_ptr jpeg) {
@@ -65,16 +65,16 @@ void on_progress(j_common_ptr jpeg) {
 
 constexpr int64_t kAtOnce = 4;
 
-class Reader {
+class JpegReader {
  public:
-  explicit Reader(std::string_view bytes) : bytes_(bytes) {
+  explicit JpegReader(std::string_view bytes) : bytes_(bytes) {
     arm(failure_);
     jpeg_.err = &failure_;
     progress_.progress_monitor = on_progress;
   }
-  ~Reader() { jpeg_destroy_decompress(&jpeg_); }
-  Reader(const Reader&) = delete;
-  Reader& operator=(const Reader&) = delete;
+  ~JpegReader() { jpeg_destroy_decompress(&jpeg_); }
+  JpegReader(const JpegReader&) = delete;
+  JpegReader& operator=(const JpegReader&) = delete;
 
   bool read_header() {
     if (setjmp(failure_.jump)) return false;
@@ -97,8 +97,8 @@ class Reader {
   bool read_rows(uint8_t* first, int64_t count, int64_t row_bytes) {
     if (setjmp(failure_.jump)) return false;
     for (int64_t y = 0; y < count;) {
-      JSAMPROW rows[kAtOnce];  // libjpeg makes two at a time where colours are halved; asked for one, it comes back for
-                               // the other
+      // libjpeg decodes two rows at a time if colours are halved, so reading single rows needs twice the calls.
+      JSAMPROW rows[kAtOnce];
       const int64_t wanted = count - y < kAtOnce ? count - y : kAtOnce;
       for (int64_t k = 0; k < wanted; ++k) rows[k] = first + (y + k) * row_bytes;
       const JDIMENSION read = jpeg_read_scanlines(&jpeg_, rows, static_cast<JDIMENSION>(wanted));
@@ -127,16 +127,16 @@ class Reader {
   jpeg_decompress_struct jpeg_{};
 };
 
-/// The EXIF block of the segments before the first scan, found by their lengths: libjpeg would copy it. Empty where
-/// there is none.
-std::string_view exif_of(std::string_view bytes) {
+/// The EXIF block of the segments before the first scan; empty if there is none. This function skips segments by their
+/// lengths, because libjpeg would copy the block.
+std::string_view jpeg_exif(std::string_view bytes) {
   constexpr unsigned char kFill = 0xff, kScan = 0xda, kEnd = 0xd9, kApp1 = 0xe1;
   constexpr std::string_view kExif("Exif\0\0", 6);
   size_t at = 2;
   const auto byte = [bytes](size_t i) { return static_cast<unsigned char>(bytes[i]); };
   while (at + 4 <= bytes.size() && byte(at) == kFill) {
     const unsigned char marker = byte(at + 1);
-    if (marker == kFill) {  // a marker may be preceded by any number of these
+    if (marker == kFill) {  // any number of fill bytes may precede a marker
       ++at;
       continue;
     }
@@ -150,7 +150,7 @@ std::string_view exif_of(std::string_view bytes) {
   return {};
 }
 
-/// Adobe writes CMYK as 255 - ink, that is, as light let through; then RGB is the product with the key's light.
+/// Adobe stores CMYK as 255 - ink, the light that passes. RGB is then the product of a colour's and the key's light.
 void inks_to_rgb(const uint8_t* cmyk, uint8_t* rgb, int64_t width, bool inverted) {
   const auto light = [inverted](int value) { return inverted ? value : 255 - value; };
   for (int64_t x = 0; x < width; ++x, cmyk += 4, rgb += 3) {
@@ -158,18 +158,18 @@ void inks_to_rgb(const uint8_t* cmyk, uint8_t* rgb, int64_t width, bool inverted
   }
 }
 
-class Writer {
+class JpegWriter {
  public:
-  Writer() {
+  JpegWriter() {
     arm(failure_);
     jpeg_.err = &failure_;
   }
-  ~Writer() {
+  ~JpegWriter() {
     jpeg_destroy_compress(&jpeg_);
     std::free(buffer_);
   }
-  Writer(const Writer&) = delete;
-  Writer& operator=(const Writer&) = delete;
+  JpegWriter(const JpegWriter&) = delete;
+  JpegWriter& operator=(const JpegWriter&) = delete;
 
   bool write(const uint8_t* pixels, int64_t width, int64_t height, int channels, int quality) {
     if (setjmp(failure_.jump)) return false;
@@ -203,13 +203,13 @@ class Writer {
 }  // namespace
 
 torch::Tensor decode_jpeg(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes) {
-  Reader reader(bytes);
+  JpegReader reader(bytes);
   const auto insist = [&](bool done) {
     if (!done) refuse_image(name, "JPEG", reader.reason());
   };
   insist(reader.read_header());
   if (reader.inks()) notes.conversion = Conversion::cmyk;
-  notes.orientation = static_cast<uint8_t>(exif_orientation(exif_of(bytes)));
+  notes.orientation = static_cast<uint8_t>(exif_orientation(jpeg_exif(bytes)));
   const int64_t width = reader.width(), height = reader.height();
   check_pixel_count(width, height, most_pixels, name);
 
@@ -236,7 +236,7 @@ std::string encode_jpeg(const torch::Tensor& image_HWC, int quality) {
   require(channels == 1 || channels == 3, "encode_jpeg: JPEG has no transparency, got ", channels,
           " channels; write a .png, or call to_rgb first");
   require(quality >= 1 && quality <= 100, "encode_jpeg: the quality must be 1 to 100, got ", quality);
-  Writer writer;
+  JpegWriter writer;
   const bool written = writer.write(image.data_ptr<uint8_t>(), image.size(1), image.size(0), channels, quality);
   require(written, "encode_jpeg: ", writer.reason());
   return writer.bytes();

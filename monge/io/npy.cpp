@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::string_view magic = "\x93NUMPY";
 
-/// By kind and size in bytes, as they follow the byte order.
-const std::vector<std::pair<std::string, torch::ScalarType>>& types() {
+/// The types by the kind and size in bytes that follow the byte order.
+const std::vector<std::pair<std::string, torch::ScalarType>>& npy_types() {
   static const std::vector<std::pair<std::string, torch::ScalarType>> table = {
       {"f8", torch::kFloat64}, {"f4", torch::kFloat32}, {"f2", torch::kFloat16}, {"i8", torch::kInt64},
       {"i4", torch::kInt32},   {"i2", torch::kInt16},   {"i1", torch::kInt8},    {"u8", torch::kUInt64},
@@ -33,7 +33,7 @@ struct NumberType {
 NumberType type_of(const std::string& descr, const std::string& name) {
   std::vector<std::string> known;
   const bool ordered = !descr.empty() && std::string_view("<>=|").find(descr[0]) != std::string_view::npos;
-  for (const auto& [code, dtype] : types()) {
+  for (const auto& [code, dtype] : npy_types()) {
     if (ordered && descr.substr(1) == code) return {dtype, descr[0] == '>' && torch::elementSize(dtype) > 1};
     known.push_back(code);
   }
@@ -47,7 +47,7 @@ NumberType type_of(const std::string& descr, const std::string& name) {
                     .fix = "save it with numpy.save(file, array.astype(numpy.float32))"});
 }
 
-/// Little-endian items of big-endian ones, in place.
+/// Converts big-endian items to little-endian ones in place.
 void swap_bytes(const torch::Tensor& items) {
   const auto size = static_cast<size_t>(items.element_size());
   auto* at = static_cast<char*>(items.data_ptr());
@@ -60,10 +60,10 @@ struct Header {
   std::optional<std::vector<int64_t>> shape;
 };
 
-/// Reads the literal of a Python dictionary with the three keys of the format, and nothing more of Python.
-class HeaderReader {
+/// Parses a Python dictionary literal with the three keys of the format, and no other Python.
+class NpyHeaderReader {
  public:
-  HeaderReader(std::string_view text, const std::string& name) : left_(text), name_(name) {}
+  NpyHeaderReader(std::string_view text, const std::string& name) : left_(text), name_(name) {}
 
   Header read() {
     Header out;
@@ -92,7 +92,7 @@ class HeaderReader {
   void check(bool fine, std::string_view what) const {
     require(fine, name_, ": the header of this .npy file has ", what, "; write it with numpy.save");
   }
-  /// The next character that is no space; 0 at the end.
+  /// The next character other than a space; 0 at the end.
   char peek() {
     while (!left_.empty() && (left_[0] == ' ' || left_[0] == '\n' || left_[0] == '\t' || left_[0] == '\r')) {
       left_.remove_prefix(1);
@@ -142,8 +142,8 @@ class HeaderReader {
   const std::string& name_;
 };
 
-/// What precedes the data, and the data.
-std::pair<Header, std::string_view> parts_of(std::string_view bytes, const std::string& name) {
+/// The parsed header, and the data after it.
+std::pair<Header, std::string_view> npy_parts(std::string_view bytes, const std::string& name) {
   require(bytes.starts_with(magic), name, ": is no .npy file; write it with numpy.save");
   const auto number = [&](size_t at, size_t size) {
     uint32_t out = 0;
@@ -155,17 +155,18 @@ std::pair<Header, std::string_view> parts_of(std::string_view bytes, const std::
   require(version >= 1 && version <= 3, name, ": has the unknown .npy version ", version, " (allowed: 1, 2, 3)");
   const size_t length = number(8, length_size), begin = 8 + length_size;
   require(length <= bytes.size() - begin, name, ": the file is cut in its header; copy it again");
-  return {HeaderReader(bytes.substr(begin, length), name).read(), bytes.substr(begin + length)};
+  return {NpyHeaderReader(bytes.substr(begin, length), name).read(), bytes.substr(begin + length)};
 }
 
 }  // namespace
 
 torch::Tensor parse_npy(std::string_view bytes, const std::string& name) {
-  auto [header, data] = parts_of(bytes, name);
+  auto [header, data] = npy_parts(bytes, name);
   const auto [dtype, swapped] = type_of(*header.descr, name);
   const bool fortran = *header.fortran_order;
   const std::vector<int64_t> reversed(header.shape->rbegin(), header.shape->rend());
-  check_size(data, dtype, *header.shape, name);  // in the words of the file: below the order is turned around
+  // Before the extents are reversed, so that the message shows the file's own shape.
+  check_size(data, dtype, *header.shape, name);
   const auto transposed = tensor_from_bytes(data, dtype, fortran ? reversed : *header.shape, name);
   if (swapped) swap_bytes(transposed);
   if (!fortran) return transposed;
@@ -181,7 +182,7 @@ torch::Tensor read_npy(const std::filesystem::path& path, const Files& files) {
 torch::Tensor map_npy(const std::filesystem::path& path) {
   const auto file = std::make_shared<const MappedFile>(path);
   const auto name = path.string();
-  const auto [header, data] = parts_of(file->bytes(), name);
+  const auto [header, data] = npy_parts(file->bytes(), name);
   const auto [dtype, swapped] = type_of(*header.descr, name);
   const bool aligned = reinterpret_cast<uintptr_t>(data.data()) % torch::elementSize(dtype) == 0;
   if (swapped || *header.fortran_order || !aligned || dtype == torch::kBool || data.empty())
@@ -192,7 +193,7 @@ torch::Tensor map_npy(const std::filesystem::path& path) {
 
 std::string npy_header(torch::ScalarType type, torch::IntArrayRef shape) {
   std::string descr, extents;
-  for (const auto& [code, dtype] : types()) {
+  for (const auto& [code, dtype] : npy_types()) {
     if (dtype == type) descr = (torch::elementSize(type) == 1 ? "|" : "<") + code;
   }
   require(!descr.empty(), "a tensor of ", type_name(type),

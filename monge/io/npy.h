@@ -1,4 +1,4 @@
-// NumPy's .npy format: one array.
+// NumPy's .npy format, a file of one array.
 #pragma once
 
 #include <torch/types.h>
@@ -12,28 +12,28 @@
 
 namespace monge::io {
 
-/// Reads an array of any shape, in C or Fortran order; the result is contiguous, on the CPU, and owns its memory.
+/// Reads an array of any shape, in C or Fortran order. The result is contiguous, on the CPU, and owns its memory.
 ///
-/// Types: f8 f4 f2 i8 i4 i2 i1 u8 u4 u2 u1 b1 in either byte order, kept as they are. For kUInt16, kUInt32 and kUInt64
-/// LibTorch has few operators: convert them before anything else. Format versions 1, 2 and 3. Source: numpy.org,
-/// "numpy.lib.format". The header is read as text; nothing in it is evaluated.
+/// The types f8 f4 f2 i8 i4 i2 i1 u8 u4 u2 u1 b1 are read in either byte order and kept. For kUInt16, kUInt32 and
+/// kUInt64 LibTorch has few operators: convert them first. Format versions 1, 2 and 3. Source: numpy.org,
+/// "numpy.lib.format". The header is parsed as text; nothing in it is evaluated.
 ///
-/// @throws InputError  naming the file: no .npy file; another type (complex, text, records); an
-///                array of Python objects, which would be a pickle; more or fewer bytes than the shape takes.
+/// @throws InputError naming the file: no .npy file; another type (complex, text, records); an array of Python objects,
+///     which would be a pickle; more or fewer bytes than the shape takes.
 torch::Tensor read_npy(const std::filesystem::path& path, const Files& files = real_files());
 
 /// The same from memory; `name` stands for the file in messages.
 torch::Tensor parse_npy(std::string_view bytes, const std::string& name);
 
-/// The array as a view of its file, which is mapped read-only: costs address space alone, and pages are read when they
-/// are looked at. Must not be written to (the process would end), nor may the file be cut short as long as the tensor
-/// or a view of it lives. What cannot be shared is copied, as read_npy gives it: Fortran order, big-endian data, data
-/// that are not aligned to their type (numpy.save aligns them), b1, empty arrays.
-/// @throws InputError  as read_npy; SystemError when the file cannot be mapped.
+/// The array as a view of its file, which is mapped read-only. It costs only address space; pages are read when they
+/// are used. The tensor must not be written to (that would terminate the process), and nobody may truncate the file
+/// while the tensor or a view of it lives. Arrays that cannot be mapped are copied as by read_npy: Fortran order,
+/// big-endian data, data that are not aligned to their type (numpy.save aligns them), b1, empty arrays.
+/// @throws InputError as read_npy; SystemError when the file cannot be mapped.
 torch::Tensor map_npy(const std::filesystem::path& path);
 
-/// What precedes the data of an array in C order, for files that are written piece by piece. Its size is a multiple
-/// of 64.
+/// The bytes before the data of an array in C order, for files that are written piece by piece. Their number is a
+/// multiple of 64.
 /// @throws InputError on a type that NumPy lacks (bfloat16).
 std::string npy_header(torch::ScalarType type, torch::IntArrayRef shape);
 

@@ -13,11 +13,11 @@ namespace monge::io {
 namespace {
 
 constexpr std::string_view kEnding = ".npy";
-// A table is one entry, so an entry may be as large as all of them.
+// An array is one entry, so an entry may be as large as all entries together.
 constexpr int64_t kMost = int64_t{64} << 30;
 constexpr ArchiveLimits kLimits{.most_bytes = kMost, .most_entry_bytes = kMost};
 
-/// As they stand in a message: they come from the file.
+/// The names in their form for a message, because they come from the file.
 std::string listing(const std::vector<std::string>& names) {
   std::vector<std::string> out;
   for (const auto& name : names) out.push_back(shown(name));

@@ -8,7 +8,7 @@
 namespace monge::io {
 namespace {
 
-/// Numbers of 2 and 4 bytes in the byte order of a TIFF header.
+/// Reads numbers of 2 and 4 bytes in the byte order of a TIFF header.
 class Numbers {
  public:
   Numbers(std::string_view bytes, bool big_endian) : bytes_(bytes), big_(big_endian) {}
@@ -24,7 +24,7 @@ class Numbers {
   bool big_;
 };
 
-/// to[y, x] = from[start + y * down + x * right], in pixels; by tiles, so that neither side leaves the cache.
+/// to[y, x] = from[start + y * down + x * right], in pixels. Works by tiles, so that both images remain in the cache.
 template <class Pixel>
 void turn(const Pixel* from, Pixel* to, int64_t height, int64_t width, int64_t start, int64_t down, int64_t right) {
   constexpr int64_t kTile = 32;
@@ -83,7 +83,7 @@ int exif_orientation(std::string_view block) {
 torch::Tensor upright(const torch::Tensor& image_HWC, int orientation) {
   if (orientation <= 1 || orientation > 8) return image_HWC;
   const int64_t height = image_HWC.size(0), width = image_HWC.size(1), channels = image_HWC.size(2);
-  // Where the top left pixel of the result lies in the file, and the steps to the next row and column of the result.
+  // The file's offset of the result's top left pixel, and the steps to the result's next row and column.
   const bool transposed = orientation >= 5;
   const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
   const bool from_bottom = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;

@@ -15,7 +15,7 @@ namespace {
 
 using Kind = PickleValue::Kind;
 
-// 130,000 tensors of about 15 values each, ten times the largest nets. Bounds the memory that a small file can ask for.
+// 130,000 tensors of about 15 values each, ten times the largest networks. Bounds the memory that a small file can use.
 constexpr size_t most_values = 2'000'000;
 
 /// The stack machine of pickletools.py. Every operation checks what it takes from the stack.
@@ -31,7 +31,7 @@ class Machine {
   }
 
  private:
-  /// Carries out one operation; true at STOP. The codes are those of pickletools.py.
+  /// Executes one operation. @return true at STOP. The codes are those of pickletools.py.
   // clang-format off
   bool step(char code) {
     switch (code) {
@@ -138,7 +138,7 @@ class Machine {
     stack_.pop_back();
     return out;
   }
-  /// Below the last mark nothing may be taken one by one.
+  /// Values below the last mark must not be popped one by one.
   size_t floor() const { return marks_.empty() ? 0 : marks_.back(); }
 
   std::vector<const PickleValue*> pop_many(size_t count) {
@@ -182,7 +182,7 @@ class Machine {
     container->items.insert(container->items.end(), items.begin(), items.end());
   }
 
-  /// The entries or elements of an object, which came as those of a container.
+  /// The entries or elements of an object, which the pickle adds like those of a container.
   PickleValue* part_of(PickleValue& object, Kind kind) {
     auto*& part = parts_[{&object, kind}];
     if (part == nullptr) {
@@ -228,7 +228,7 @@ class Machine {
     const auto* function = pop();
     const size_t texts = out_.texts.size();
     push(call_known_name(*function, *arguments, out_.texts, file_));
-    // A call that makes a new text, called again and again on one long text, would fill the memory.
+    // Repeated calls that each make a new text from one long text could fill the memory.
     if (out_.texts.size() > texts) copied_ += top()->text.size();
     check(copied_ <= bytes_.size(), "more text made by calls than it has bytes");
   }
@@ -238,15 +238,15 @@ class Machine {
     reduce();
     if (top()->kind == Kind::object) top()->items.push_back(named);
   }
-  /// Instances of the oldest classes of Python 2: the class, then the arguments.
+  /// Instances of old-style classes of Python 2: the class, then the arguments.
   void old_object(std::vector<const PickleValue*> items) {
     check(!items.empty() && items[0]->kind == Kind::name, "an object without a class");
-    stack_.push_back(const_cast<PickleValue*>(items[0]));  // it came from the stack
+    stack_.push_back(const_cast<PickleValue*>(items[0]));  // it came from the stack, whose values are not const
     push({.kind = Kind::tuple, .items = {items.begin() + 1, items.end()}});
     reduce();
   }
-  /// An OrderedDict carries attributes (_metadata of a state dict), and a list or tensor of a class of its own does;
-  /// nothing in them changes a tensor.
+  /// Sets the state of an object. The attributes of an OrderedDict (_metadata of a state dict) and of a list or tensor
+  /// of a derived class are ignored: nothing in them changes a tensor.
   void build() {
     const auto* state = pop();
     auto* value = top();

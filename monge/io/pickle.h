@@ -1,4 +1,4 @@
-// A pickle machine that builds tensors, containers and inert objects. No name in a pickle is ever imported or called.
+// A pickle machine that builds tensors, containers and inert objects. It never imports or calls a name of a pickle.
 #pragma once
 
 #include <torch/types.h>
@@ -11,7 +11,7 @@
 
 namespace monge::io {
 
-/// One Python object. A plain record: which members count depends on `kind`.
+/// One Python object. `kind` decides which members are used.
 struct PickleValue {
   enum class Kind {
     none,
@@ -26,9 +26,9 @@ struct PickleValue {
     set,          ///< items
     dict,         ///< items: key, value, key, value, ... in insertion order; a key can come twice
     name,         ///< text: the "module.attribute" of one of the allowed names
-    object,       ///< text: the name of its class. items: the tuple of arguments it would be made from, then whatever
-                  ///< its state, entries or elements were set to (dict, list, set, tuple of two states)
-    storage,      ///< text: its key; dtype; integer: elements; offset, extent: the part of it that is meant
+    object,       ///< text: the name of its class. items: the tuple of constructor arguments, then its state, entries
+                  ///< or elements as they were set (dict, list, set, tuple of two states)
+    storage,      ///< text: its key; dtype; integer: elements; offset, extent: the part of it that is used
     tensor,       ///< items[0]: storage; dtype; offset in elements; sizes; strides
   };
   Kind kind = Kind::none;
@@ -41,28 +41,28 @@ struct PickleValue {
   std::vector<int64_t> sizes = {}, strides = {};
 };
 
-/// A pickle that was read. Owns its values (they may refer to one another in circles) except for their text, which
-/// points into the bytes that were read. Movable.
+/// The result of reading a pickle. Owns its values (they may refer to one another in circles), but not their text,
+/// which points into the bytes that were read. Movable.
 struct Pickle {
   std::deque<PickleValue> values;
-  std::deque<std::string> texts;  ///< those that are not in the bytes as they are
+  std::deque<std::string> texts;  ///< texts that do not occur in the bytes as they are
   const PickleValue* root = nullptr;
-  std::set<std::string> foreign;  ///< classes of other packages whose objects are here as inert values
-  size_t consumed = 0;            ///< bytes up to and with the final STOP
+  std::set<std::string> foreign;  ///< classes of other packages whose objects became inert values
+  size_t consumed = 0;            ///< bytes up to and including the final STOP
 };
 
 /// Reads one pickle of protocol 2 to 5 from the front of `bytes`; the bytes must outlive the result.
 ///
 /// Tensors, Python's containers, numpy scalars and paths are read as values (see pickle_names.h). An object of any
-/// other class that may stand for data becomes a Kind::object, which holds what the pickle would have given to it.
-/// A name that kind_of_name refuses ends the reading as soon as it is read:
+/// other class that may represent data becomes a Kind::object, which holds what the pickle would have passed to it. If
+/// kind_of_name refuses a name, reading ends at this name:
 ///
 ///     evil.pt: refuses to load the Python object "posix.system"; only tensors and containers are read
 ///
-/// Sizes and storages of tensors are descriptions that nobody has compared with the storage yet.
+/// Sizes and storages of tensors are descriptions that have not yet been checked against the storage.
 ///
 /// @param file  for messages.
-/// @throws InputError  as above; on damage; beyond 2 million values.
+/// @throws InputError as above; on damage; beyond 2 million values.
 Pickle read_pickle(std::string_view bytes, const std::string& file);
 
 }  // namespace monge::io

@@ -42,7 +42,7 @@ std::string_view storage_type(std::string_view name) {
 
 constexpr std::string_view kNumpyType = "numpy.dtype";
 
-/// The arguments of one call, each of which must be of the kind that is asked for.
+/// The arguments of one call. Each accessor requires the kind that it returns.
 class Arguments {
  public:
   Arguments(const PickleValue& tuple, std::string_view function, const std::string& file)
@@ -73,7 +73,7 @@ class Arguments {
     return out;
   }
 
-  /// An argument that is the arguments of another call.
+  /// An argument that is the argument tuple of another call.
   Arguments nested(size_t i, std::string_view function) const { return {at(i), function, file_}; }
 
   void check(bool fine) const {
@@ -99,7 +99,7 @@ PickleValue rebuilt_tensor(const Arguments& arguments) {
   return out;
 }
 
-/// Version 3 has an untyped storage and names the type by itself.
+/// _rebuild_tensor_v3 has an untyped storage and names the type in a separate argument.
 PickleValue rebuilt_tensor_v3(const Arguments& arguments) {
   auto out = rebuilt_tensor(arguments);
   const auto found = dtypes().find(arguments.at(6, Kind::name).text);
@@ -111,7 +111,7 @@ PickleValue rebuilt_tensor_v3(const Arguments& arguments) {
 PickleValue ordered_dict(const Arguments& arguments) {
   PickleValue out{.kind = Kind::dict};
   if (arguments.size() == 0) return out;
-  const auto& pairs = arguments.at(0);  // as Python 2 writes it: a list of [key, value]
+  const auto& pairs = arguments.at(0);  // in Python 2: a list of [key, value]
   arguments.check(pairs.kind == Kind::list || pairs.kind == Kind::tuple);
   for (const auto* pair : pairs.items) {
     arguments.check((pair->kind == Kind::list || pair->kind == Kind::tuple) && pair->items.size() == 2);
@@ -129,7 +129,7 @@ PickleValue container(const Arguments& arguments, Kind kind) {
   return out;
 }
 
-/// Protocol 2 has no bytes: it writes them as text of which every character stands for a byte.
+/// Protocol 2 has no bytes: it writes them as a text with one character per byte.
 PickleValue encoded(const Arguments& arguments, std::deque<std::string>& texts) {
   arguments.check(arguments.at(1, Kind::string).text == "latin1");
   std::string out;
@@ -146,14 +146,14 @@ PickleValue encoded(const Arguments& arguments, std::deque<std::string>& texts) 
   return {.kind = Kind::bytes, .text = texts.emplace_back(std::move(out))};
 }
 
-/// collections.Counter(a dict), or of nothing.
+/// collections.Counter(a dict), or without an argument.
 PickleValue counter(const Arguments& arguments) {
   PickleValue out{.kind = Kind::dict};
   if (arguments.size() > 0 && arguments.at(0).kind == Kind::dict) out.items = arguments.at(0).items;
   return out;
 }
 
-/// bytearray(b"..."), bytearray("...", "latin-1") of Python 2, or of nothing.
+/// bytearray(b"..."), bytearray("...", "latin-1") of Python 2, or without an argument.
 PickleValue byte_array(const Arguments& arguments) {
   PickleValue out{.kind = Kind::bytes};
   if (arguments.size() == 0) return out;
@@ -180,7 +180,7 @@ T number_in(std::string_view bytes, bool big_endian) {
   return std::bit_cast<T>(out);
 }
 
-/// numpy.core.multiarray.scalar(dtype, bytes): a number where it is one of up to 64 bits, else an inert object.
+/// numpy.core.multiarray.scalar(dtype, bytes): a number if it has up to 64 bits, else an inert object.
 PickleValue numpy_scalar(const Arguments& arguments) {
   const PickleValue inert{.kind = Kind::object, .text = "numpy.scalar"};
   if (arguments.size() != 2 || arguments.at(1).kind != Kind::bytes) return inert;
@@ -317,7 +317,7 @@ PickleValue storage_of_id(const PickleValue& id, const std::string& file) {
                   .text = parts.at(2, Kind::string).text};
   parts.check(out.integer >= 0);
   out.extent = out.integer;
-  if (parts.size() == 6 && parts.at(5).kind != Kind::none) {  // the oldest files: a part of a larger storage
+  if (parts.size() == 6 && parts.at(5).kind != Kind::none) {  // in the oldest files: a view of a larger storage
     const Arguments view(parts.at(5), "storage view", file);
     view.check(view.size() == 3);
     out.offset = view.integer(1);

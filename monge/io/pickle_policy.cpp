@@ -56,7 +56,7 @@ const Names& standard_modules() {
   return names;
 }
 
-/// Packages that load pickles, run programs or talk to the network and have no class that a checkpoint needs.
+/// Packages that load pickles, run programs or use the network, and have no class that a checkpoint needs.
 const Names& refused_packages() {
   static const Names names = words(
       "IPython aiohttp caffe2 cloudpickle conda dill fabric gevent httpx invoke joblib jsonpickle nose numpy paramiko "
@@ -95,7 +95,7 @@ const Names& data_names() {
   return names;
 }
 
-/// The same by module: all names in them are classes of data.
+/// Modules in which every name is such a class.
 constexpr std::array<std::string_view, 17> kDataModules = {"datetime.",     "decimal.",        "enum.",
                                                            "fractions.",    "pathlib.",        "pathlib._local.",
                                                            "typing.",       "uuid.",           "zoneinfo.",
@@ -103,7 +103,7 @@ constexpr std::array<std::string_view, 17> kDataModules = {"datetime.",     "dec
                                                            "torch.amp.",    "torch.cuda.amp.", "torch.utils.data.",
                                                            "numpy.dtypes.", "numpy.random."};
 
-/// Built-in types, which a pickle names as the factory of a defaultdict, as the base of a class, or to make a value.
+/// Built-in types, which a pickle names as the factory of a defaultdict, as a base class, or to make a value.
 const Names& built_in_types() {
   static const Names names = words(
       "object type int long float bool complex str unicode bytes bytearray list tuple dict set frozenset slice range "

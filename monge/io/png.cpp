@@ -1,5 +1,5 @@
-// PNG by libpng. Its errors jump; so the functions that call setjmp hold no C++ object, and everything that owns memory
-// lives in their callers.
+// PNG by libpng. libpng reports errors by longjmp, so the functions that call setjmp hold no C++ object, and their
+// callers own all memory.
 #include <png.h>
 
 #include <bit>
@@ -20,25 +20,25 @@ struct Reason {
   char text[160] = "unknown";
 };
 
-void on_error(png_structp png, png_const_charp message) {
+void on_png_error(png_structp png, png_const_charp message) {
   auto* reason = static_cast<Reason*>(png_get_error_ptr(png));
   std::snprintf(reason->text, sizeof reason->text, "%s", message);
   png_longjmp(png, 1);
 }
 
-void on_warning(png_structp, png_const_charp) {}
+void on_png_warning(png_structp, png_const_charp) {}
 
 constexpr std::string_view kEnd("\0\0\0\0IEND\xae\x42\x60\x82", 12);
 
-/// What the chunks of a file say before anything is decoded.
+/// Properties from the chunks of a file, before anything is decoded.
 struct Layout {
   std::string_view exif = {};
-  bool animated = false;     ///< acTL tells of several frames, of which IDAT is the first
-  bool without_end = false;  ///< nothing but IEND, or a part of it, is missing
-  size_t chunks_end = 0;     ///< of the last whole chunk
+  bool animated = false;     ///< acTL declares several frames, of which IDAT is the first
+  bool without_end = false;  ///< only IEND, or a part of it, is missing
+  size_t chunks_end = 0;     ///< end of the last whole chunk
 };
 
-/// Goes from chunk to chunk by their lengths: length, name, data, checksum.
+/// Steps through the chunks by their lengths. A chunk is: length, name, data, checksum.
 Layout layout_of(std::string_view bytes) {
   constexpr size_t kSignature = 8, kFrame = 12;
   const auto number = [](std::string_view at) {
@@ -60,7 +60,7 @@ Layout layout_of(std::string_view bytes) {
     if (name == "IEND") return out;
     if (name == "IDAT") pixels = true;
     if (name == "acTL" && !pixels && length >= 4)
-      out.animated = number(rest.substr(8)) > 1;  // behind the pixels it counts for nothing
+      out.animated = number(rest.substr(8)) > 1;  // after the pixels it has no effect
     if (name == "eXIf" && out.exif.empty()) out.exif = rest.substr(8, length);
     out.chunks_end = at += kFrame + length;
   }
@@ -68,19 +68,20 @@ Layout layout_of(std::string_view bytes) {
   return out;
 }
 
-class Reader {
+class PngReader {
  public:
-  /// @param tail  read after the bytes.
-  Reader(std::string_view bytes, std::string_view tail) : rest_(bytes), tail_(tail) {
-    png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reason_, on_error, on_warning);
+  /// Reads `bytes`, then `tail`.
+  PngReader(std::string_view bytes, std::string_view tail) : rest_(bytes), tail_(tail) {
+    png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reason_, on_png_error, on_png_warning);
     info_ = png_ ? png_create_info_struct(png_) : nullptr;
     if (!info_) throw std::bad_alloc();
-    png_set_read_fn(png_, this, &Reader::give);
-    png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // check_pixel_count judges the size, with our message
+    png_set_read_fn(png_, this, &PngReader::give);
+    png_set_user_limits(png_, PNG_UINT_31_MAX,
+                        PNG_UINT_31_MAX);  // check_pixel_count checks the size, with a message of monge
   }
-  ~Reader() { png_destroy_read_struct(&png_, &info_, nullptr); }
-  Reader(const Reader&) = delete;
-  Reader& operator=(const Reader&) = delete;
+  ~PngReader() { png_destroy_read_struct(&png_, &info_, nullptr); }
+  PngReader(const PngReader&) = delete;
+  PngReader& operator=(const PngReader&) = delete;
 
   bool read_header() {
     if (setjmp(png_jmpbuf(png_))) return false;
@@ -116,7 +117,7 @@ class Reader {
   }
 
   static void give(png_structp png, png_bytep to, size_t count) {
-    auto* self = static_cast<Reader*>(png_get_io_ptr(png));
+    auto* self = static_cast<PngReader*>(png_get_io_ptr(png));
     if (self->rest_.empty()) std::swap(self->rest_, self->tail_);
     if (count > self->rest_.size()) png_error(png, "the file is truncated");
     std::memcpy(to, self->rest_.data(), count);
@@ -130,17 +131,17 @@ class Reader {
   png_infop info_ = nullptr;
 };
 
-class Writer {
+class PngWriter {
  public:
-  explicit Writer(std::string& out) : out_(out) {
-    png_ = png_create_write_struct(PNG_LIBPNG_VER_STRING, &reason_, on_error, on_warning);
+  explicit PngWriter(std::string& out) : out_(out) {
+    png_ = png_create_write_struct(PNG_LIBPNG_VER_STRING, &reason_, on_png_error, on_png_warning);
     info_ = png_ ? png_create_info_struct(png_) : nullptr;
     if (!info_) throw std::bad_alloc();
-    png_set_write_fn(png_, this, &Writer::take, [](png_structp) {});
+    png_set_write_fn(png_, this, &PngWriter::take, [](png_structp) {});
   }
-  ~Writer() { png_destroy_write_struct(&png_, &info_); }
-  Writer(const Writer&) = delete;
-  Writer& operator=(const Writer&) = delete;
+  ~PngWriter() { png_destroy_write_struct(&png_, &info_); }
+  PngWriter(const PngWriter&) = delete;
+  PngWriter& operator=(const PngWriter&) = delete;
 
   bool write(int64_t width, int64_t height, int bits, int colour_type, png_bytepp rows) {
     if (setjmp(png_jmpbuf(png_))) return false;
@@ -157,7 +158,7 @@ class Writer {
 
  private:
   static void take(png_structp png, png_bytep from, size_t count) {
-    auto* self = static_cast<Writer*>(png_get_io_ptr(png));
+    auto* self = static_cast<PngWriter*>(png_get_io_ptr(png));
     bool kept = true;
     try {
       self->out_.append(reinterpret_cast<const char*>(from), count);
@@ -183,8 +184,8 @@ std::vector<png_bytep> row_pointers(uint8_t* pixels, int64_t height, int64_t row
 
 torch::Tensor decode_png(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes) {
   const auto layout = layout_of(bytes);
-  Reader reader(layout.without_end ? bytes.substr(0, layout.chunks_end) : bytes,
-                layout.without_end ? kEnd : std::string_view());
+  PngReader reader(layout.without_end ? bytes.substr(0, layout.chunks_end) : bytes,
+                   layout.without_end ? kEnd : std::string_view());
   if (!reader.read_header()) refuse_image(name, "PNG", reader.reason());
   notes.conversion = reader.converted();
   const int64_t width = reader.width(), height = reader.height(), channels = reader.channels(),
@@ -210,7 +211,7 @@ std::string encode_png(const torch::Tensor& image_HWC) {
                                   PNG_COLOR_TYPE_RGB_ALPHA};
   auto rows = row_pointers(static_cast<uint8_t*>(image.data_ptr()), height, width * channels * bytes_each);
   std::string out;
-  Writer writer(out);
+  PngWriter writer(out);
   const bool written =
       writer.write(width, height, static_cast<int>(8 * bytes_each), kColourTypes[channels - 1], rows.data());
   require(written, "encode_png: ", writer.reason());

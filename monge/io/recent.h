@@ -1,4 +1,4 @@
-// The last few tables made.
+// A cache of the tables that were made last.
 #pragma once
 
 #include <algorithm>
@@ -9,11 +9,11 @@
 
 namespace monge::io {
 
-/// The last kMost values made, each found again by its key. Not for several threads: make it thread_local.
+/// The last kMost values made, found again by their keys. Not thread-safe: make it thread_local.
 template <class Key, class Value, size_t kMost>
 class Recent {
  public:
-  /// make() is called where the key is not there; its value then takes the oldest one's place. Good until the next
+  /// The value of `key`. If it is not cached, make() creates it, and it replaces the oldest value. Valid until the next
   /// call.
   template <class Make>
   const Value& get(const Key& key, const Make& make) {
@@ -32,8 +32,8 @@ class Recent {
   size_t next_ = 0, filled_ = 0;
 };
 
-/// The tables for the last few axes. Large ones are used for so long that making them is nothing, and many of them
-/// would be much memory, so that only the last is kept; of small ones 64, for folders whose images are of a few dozen
+/// The tables for the last few axes. Only the last large table is kept: it is used for so long that making it costs
+/// little, and many of them would need much memory. 64 small ones are kept, for folders with images of a few dozen
 /// sizes.
 template <class Key, class Value>
 class RecentTables {

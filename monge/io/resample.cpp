@@ -11,10 +11,10 @@
 namespace monge::io {
 namespace {
 
-// Four bytes make a word, and each of the four is summed by itself in words. What is above it in the word needs no
-// mask: with T_b the sum of w (word >> 8b), the sum for byte b alone is T_b - 256 T_(b+1), all modulo 2^32, into which
-// it fits. So nothing moves between lanes.
-constexpr int64_t kWide = 32, kNarrow = 16;  // bytes of a vector
+// Four bytes form a word, and each byte is summed separately in words. The bytes above it in the word need no mask:
+// with T_b the sum of w (word >> 8b), the sum for byte b alone is T_b - 256 T_(b+1), modulo 2^32, where it fits. So
+// nothing moves between lanes.
+constexpr int64_t kWide = 32, kNarrow = 16;  // bytes per vector
 template <int64_t kBytes>
 struct Vectors {
   typedef uint32_t Words __attribute__((vector_size(kBytes)));
@@ -38,7 +38,7 @@ MONGE_INLINE void blend(const uint8_t* from, int64_t row, const int32_t* weights
   using Words = typename Vectors<kBytes>::Words;
   using Sums = typename Vectors<kBytes>::Sums;
   Words totals[K][4];
-  for (auto& total : totals) {  // so that each T_b - 256 T_(b+1) has the half that rounds
+  for (auto& total : totals) {  // the initial value gives each T_b - 256 T_(b+1) the half that rounds
     total[3] = Words{} + kHalf;
     total[2] = total[1] = total[0] = Words{} + kHalf + (kHalf << 8);
   }
@@ -77,7 +77,7 @@ MONGE_INLINE void blend_line(const uint8_t* from, int64_t row, const int32_t* we
   for (; at + 3 * kWide <= row; at += 3 * kWide) blend<kWide, 3>(from + at, row, weights, count, to + at);
   for (; at + kWide <= row; at += kWide) blend<kWide, 1>(from + at, row, weights, count, to + at);
   for (; at < row; at += kNarrow) {
-    at = std::min(at, row - kNarrow);  // the last reaches back over what is done
+    at = std::min(at, row - kNarrow);  // the last vector overlaps the one before
     blend<kNarrow, 1>(from + at, row, weights, count, to + at);
   }
 }
@@ -92,7 +92,7 @@ MONGE_INLINE Bytes load(const uint8_t* from) {
 }
 MONGE_INLINE void store(uint8_t* to, const Bytes& value) { std::memcpy(to, &value, sizeof value); }
 
-/// A step of the transposition: the first halves of a and b byte by byte, or the second ones.
+/// A step of the transposition: interleaves the bytes of the first or of the second halves of a and b.
 MONGE_INLINE Bytes first_halves(const Bytes& a, const Bytes& b) {
   return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
 }
@@ -100,8 +100,8 @@ MONGE_INLINE Bytes second_halves(const Bytes& a, const Bytes& b) {
   return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 }
 
-/// 16 x 16 bytes: to[j][i] = from[i][j]. Four times, the halves of the whole are shuffled into one another like cards:
-/// each turns the bits of an element's number (i, j) by one, until i and j have changed places.
+/// Transposes 16 x 16 bytes: to[j][i] = from[i][j]. Each of four steps interleaves the two halves like a perfect card
+/// shuffle and so rotates the bits of an element's number (i, j) by one, until i and j have changed places.
 template <class From, class To>
 MONGE_INLINE void transpose(const From& from, const To& to) {
   Bytes a[kLanes], b[kLanes];
@@ -119,8 +119,8 @@ MONGE_INLINE void transpose(const From& from, const To& to) {
   for (int i = 0; i < kLanes; ++i) store(to(i), a[i]);
 }
 
-/// Lines as columns: to[i * kLines + line] = from[line][i] for i < row. Where there are fewer lines the last is
-/// repeated.
+/// Transposes lines to columns: to[i * kLines + line] = from[line][i] for i < row. If there are fewer lines, the last
+/// is repeated.
 template <int64_t kLines>
 MONGE_INLINE void gather_lines(const uint8_t* from, int64_t row, int64_t lines, uint8_t* to) {
   for (int64_t first = 0; first < kLines; first += kLanes) {
@@ -138,7 +138,7 @@ MONGE_INLINE void gather_lines(const uint8_t* from, int64_t row, int64_t lines, 
   }
 }
 
-/// And back: to[line][i] = from[i * kLines + line].
+/// The inverse: to[line][i] = from[i * kLines + line].
 template <int64_t kLines>
 MONGE_INLINE void scatter_lines(const uint8_t* from, int64_t row, int64_t lines, uint8_t* to) {
   uint8_t none[kLanes];
@@ -157,10 +157,10 @@ MONGE_INLINE void scatter_lines(const uint8_t* from, int64_t row, int64_t lines,
   }
 }
 
-/// Wider lines than this are not turned, for the memory it would take: 8 MiB of four channels.
+/// Wider lines are not transposed, to bound the memory: 8 MiB for four channels.
 constexpr int64_t kMostTurned = 65536;
 
-/// `lines` <= kLines lines at once, turned so that a pixel of all of them is a line of its own.
+/// Resizes `lines` <= kLines lines at once, transposed so that one pixel of all of them forms a line.
 template <int64_t kLines>
 MONGE_INLINE void few_lines(const uint8_t* from, int64_t lines, int64_t in, int64_t channels, const Taps<int32_t>& taps,
                             uint8_t* to, uint8_t* turned, uint8_t* done) {

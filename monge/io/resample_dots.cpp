@@ -22,7 +22,7 @@ uint64_t first_bits(int64_t count) {
   return count >= 64 ? ~uint64_t{0} : (uint64_t{1} << count) - 1;
 }
 
-/// Gives the weight's digits their place; whether three are enough.
+/// Stores the three digits of a weight to base 256. @return whether three digits suffice.
 bool split(int32_t weight, DotPlan::Quad& quad, size_t place) {
   for (auto& digits : quad.weight) {
     digits[place] = static_cast<int8_t>(weight & 255);
@@ -64,7 +64,7 @@ DotPlan make_dots(int64_t in, int64_t out, int64_t channels, const Taps<int32_t>
 
 #ifdef MONGE_DOTS
 
-/// A group of one line: its input, and its sums for each digit of the weights.
+/// A group of one line: its input bytes, and a sum for each digit of the weights.
 struct Row {
   __m512i low, high, units, tens, hundreds;
 };
@@ -89,14 +89,15 @@ MONGE_INLINE_DOTS void finish(const Row& row, const DotPlan::Group& group, uint8
   const __m512i upper = _mm512_add_epi32(_mm512_slli_epi32(row.hundreds, 16), _mm512_slli_epi32(row.tens, 8));
   const __m512i sum = _mm512_srai_epi32(_mm512_add_epi32(row.units, upper), kFractionBits);
   const __m128i clipped = _mm512_cvtusepi32_epi8(_mm512_max_epi32(sum, _mm512_setzero_si512()));
-  if (group.lanes == 0xffff) {  // masks are slow where they store
+  if (group.lanes == 0xffff) {  // masked stores are slow
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to + group.to), clipped);
   } else {
     _mm_mask_storeu_epi8(to + group.to, group.lanes, clipped);
   }
 }
 
-constexpr int64_t kRows = 4;  // that share the loads of weights; no arrays, which GCC 12 would keep in memory
+/// Rows that share the loads of weights. They are separate variables, because GCC 12 would keep an array in memory.
+constexpr int64_t kRows = 4;
 
 template <bool kHigh>
 MONGE_INLINE_DOTS void rows_of_group(const uint8_t* const* from, const DotPlan::Group& group,
@@ -144,7 +145,7 @@ MONGE_TARGET_DOTS void resample_by_dots(const DotPlan& plan, const uint8_t* from
   for (int64_t y = 0; y < height; y += kRows) {
     const uint8_t* from_rows[kRows];
     uint8_t* to_rows[kRows];
-    for (int64_t r = 0; r < kRows; ++r) {  // where there are fewer rows the last is done again
+    for (int64_t r = 0; r < kRows; ++r) {  // if there are fewer rows, the last is repeated
       from_rows[r] = from + std::min(y + r, height - 1) * plan.in;
       to_rows[r] = to + std::min(y + r, height - 1) * plan.out;
     }

@@ -16,7 +16,7 @@ bool goes_down_first(int64_t shrink_height, int64_t shrink_width, PassOrder orde
   return order == PassOrder::pillow13 && shrink_height > 0 && shrink_height > 2 * shrink_width;
 }
 
-/// What lies between the passes; kept by the thread, as it is often of the same size.
+/// The image between the passes. The thread keeps it, because its size often repeats.
 uint8_t* between(int64_t bytes) {
   thread_local std::unique_ptr<uint8_t[]> memory;
   thread_local int64_t size = 0;
@@ -28,7 +28,7 @@ uint8_t* between(int64_t bytes) {
   return memory.get();
 }
 
-/// With integer weights, as Pillow's 8-bit modes.
+/// Resizes with integer weights, as Pillow's 8-bit modes do.
 void resize_bytes(const uint8_t* from, int64_t from_height, int64_t from_width, int64_t channels, uint8_t* to,
                   int64_t height, int64_t width, Filter filter, PassOrder order) {
   if (height == from_height && width == from_width) {
@@ -56,7 +56,7 @@ torch::Tensor resize_bytes(const torch::Tensor& image_HWC, int64_t height, int64
   return out;
 }
 
-/// kChannels is fixed for the common counts so that the sums stay in registers; 0 takes any count.
+/// kChannels is a constant for the common counts, so that the sums are in registers; 0 is any count.
 template <int kChannels>
 void resize_row(const float* from, float* to, const Taps<double>& taps, int64_t any_channels) {
   const int64_t channels = kChannels > 0 ? kChannels : any_channels;
@@ -105,7 +105,7 @@ torch::Tensor resize_height(const torch::Tensor& image_HWC, int64_t height, Filt
   return out;
 }
 
-/// Floats with sums in double, as Pillow's mode F.
+/// Resizes floats with sums in double, as Pillow's mode F does.
 torch::Tensor resize_floats(torch::Tensor image, int64_t height, int64_t width, Filter filter, PassOrder order) {
   if (goes_down_first(image.size(0) - height, image.size(1) - width, order))
     image = resize_height(image, height, filter);
@@ -137,10 +137,11 @@ void divide_by_alpha(torch::Tensor& image_HWC) {
   }
 }
 
-void check(const torch::Tensor& image, torch::ScalarType type, int64_t height, int64_t width, const char* caller) {
+void check_resize(const torch::Tensor& image, torch::ScalarType type, int64_t height, int64_t width,
+                  const char* caller) {
   const bool good = image.defined() && image.device().is_cpu() && image.scalar_type() == type && image.dim() == 3 &&
                     image.numel() > 0;
-  if (!good) {  // the words are made only now: they take as long as a small image
+  if (!good) {  // built only on failure: the message takes as long as a small image
     throw InputError(text(caller, ": the image must be ", type, " [H, W, C] on the CPU and not empty, got ",
                           image.defined() ? text(image.scalar_type(), " ", image.sizes()) : "an undefined tensor"));
   }
@@ -161,7 +162,7 @@ Filter filter_named(const std::string& name) {
 
 torch::Tensor resize_uint8(const torch::Tensor& image_HWC, int64_t height, int64_t width, Filter filter,
                            PassOrder order) {
-  check(image_HWC, torch::kUInt8, height, width, "resize_uint8");
+  check_resize(image_HWC, torch::kUInt8, height, width, "resize_uint8");
   const int64_t channels = image_HWC.size(2);
   require(channels <= 4, "resize_uint8: 1 to 4 channels, got ", channels);
   if (image_HWC.size(0) == height && image_HWC.size(1) == width) return image_HWC;
@@ -179,7 +180,7 @@ void resize_rgb(const uint8_t* from, int64_t from_height, int64_t from_width, ui
 
 torch::Tensor resize_float(const torch::Tensor& image_HWC, int64_t height, int64_t width, Filter filter,
                            PassOrder order) {
-  check(image_HWC, torch::kFloat32, height, width, "resize_float");
+  check_resize(image_HWC, torch::kFloat32, height, width, "resize_float");
   return resize_floats(image_HWC.contiguous(), height, width, filter, order);
 }
 

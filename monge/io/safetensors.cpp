@@ -14,7 +14,8 @@ namespace {
 
 constexpr uint64_t header_limit = 100'000'000;  // as in the reference implementation
 
-/// Every byte of the data belongs to exactly one tensor: else a file could hide content or make tensors alias.
+/// Checks that every byte of the data belongs to exactly one tensor; otherwise a file could hide content or make
+/// tensors alias.
 void require_coverage(std::vector<TensorEntry> entries, uint64_t data_size, const std::string& name) {
   std::sort(entries.begin(), entries.end(),
             [](const auto& a, const auto& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
@@ -88,7 +89,7 @@ std::string safetensors_bytes(const TensorFile& content) {
   if (!content.metadata.empty()) header["__metadata__"] = content.metadata;
   for (size_t i = 0; i < tensors.size(); ++i) {
     const auto& name = content.tensors[i].first;
-    // Looking the name up in an ordered_json is linear; names are known to be unique.
+    // operator[] of ordered_json is linear; the names are unique, so append without a lookup.
     header.get_ref<nlohmann::ordered_json::object_t&>().emplace_back(
         name, nlohmann::ordered_json{{"dtype", safetensors_type_name(tensors[i].scalar_type(), name)},
                                      {"shape", tensors[i].sizes().vec()},
@@ -101,7 +102,7 @@ std::string safetensors_bytes(const TensorFile& content) {
   } catch (const nlohmann::json::exception&) {
     throw InputError("a tensor name or a note for a safetensors file is not valid UTF-8; rename it");
   }
-  json.resize((json.size() + 7) / 8 * 8, ' ');  // the data begin aligned
+  json.resize((json.size() + 7) / 8 * 8, ' ');  // so that the data begin aligned
   const uint64_t header_size = json.size();
   require(header_size <= header_limit, "the header of this safetensors file would have ", header_size,
           " bytes (allowed: up to ", header_limit, "); write fewer tensors or notes");

@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-const std::vector<std::pair<std::string, torch::ScalarType>>& types() {
+const std::vector<std::pair<std::string, torch::ScalarType>>& safetensors_types() {
   static const std::vector<std::pair<std::string, torch::ScalarType>> table = {
       {"F64", torch::kFloat64}, {"F32", torch::kFloat32}, {"F16", torch::kFloat16}, {"BF16", torch::kBFloat16},
       {"I64", torch::kInt64},   {"I32", torch::kInt32},   {"I16", torch::kInt16},   {"I8", torch::kInt8},
@@ -22,14 +22,14 @@ const std::vector<std::pair<std::string, torch::ScalarType>>& types() {
 
 std::string type_names() {
   std::vector<std::string> names;
-  for (const auto& entry : types()) names.push_back(entry.first);
+  for (const auto& entry : safetensors_types()) names.push_back(entry.first);
   return join(names);
 }
 
-/// Receives the JSON piece by piece. Depth 1 is the header, 2 a tensor or the metadata, 3 a list of numbers.
-class HeaderReader : public nlohmann::json_sax<json> {
+/// Handles the events of the JSON parser. Depth 1 is the header, 2 a tensor or the metadata, 3 a list of numbers.
+class SafetensorsHeaderReader : public nlohmann::json_sax<json> {
  public:
-  HeaderReader(const std::string& file, SafetensorsHeader& header) : file_(file), header_(header) {}
+  SafetensorsHeaderReader(const std::string& file, SafetensorsHeader& header) : file_(file), header_(header) {}
 
   bool start_object(size_t) override {
     refuse_unless(depth_ < 2, "an object");
@@ -80,7 +80,7 @@ class HeaderReader : public nlohmann::json_sax<json> {
       return true;
     }
     refuse_unless(depth_ == 2 && key_ == "dtype", "the text ", shown(value));
-    for (const auto& [name, dtype] : types()) {
+    for (const auto& [name, dtype] : safetensors_types()) {
       if (name != value) continue;
       header_.entries.back().dtype = dtype;
       return true;
@@ -134,13 +134,13 @@ class HeaderReader : public nlohmann::json_sax<json> {
 SafetensorsHeader parse_safetensors_header(std::string_view text, const std::string& file) {
   require(text.starts_with('{'), file, ": is no safetensors file: its header does not begin with {");
   SafetensorsHeader header;
-  HeaderReader reader(file, header);
+  SafetensorsHeaderReader reader(file, header);
   json::sax_parse(text.begin(), text.end(), &reader);
   return header;
 }
 
 std::string safetensors_type_name(torch::ScalarType dtype, const std::string& tensor) {
-  for (const auto& [name, known] : types()) {
+  for (const auto& [name, known] : safetensors_types()) {
     if (known == dtype) return name;
   }
   throw InputError({.what = "tensor " + shown(tensor) + " has a type that safetensors cannot hold",

@@ -1,4 +1,4 @@
-// The JSON header of a safetensors file, checked while it is read: it takes little more memory than its text.
+// The JSON header of a safetensors file, checked during parsing, so that it takes little more memory than its text.
 #pragma once
 
 #include <torch/types.h>
@@ -10,7 +10,7 @@
 
 namespace monge::io {
 
-/// One tensor of the header. begin and end are offsets into the data, not yet compared with their size.
+/// One tensor of the header. begin and end are offsets into the data that have not yet been compared with its size.
 struct TensorEntry {
   std::string name;
   torch::ScalarType dtype = torch::kFloat32;
@@ -23,7 +23,7 @@ struct SafetensorsHeader {
   std::map<std::string, std::string> metadata;
 };
 
-/// @throws InputError  naming the file and the tensor, when the text is no JSON object or deviates from the format.
+/// @throws InputError naming the file and the tensor when the text is no JSON object or deviates from the format.
 SafetensorsHeader parse_safetensors_header(std::string_view json, const std::string& file);
 
 /// "F32" for kFloat32. @throws InputError naming the tensor when the format has no such type.

@@ -8,7 +8,7 @@
 namespace monge::io {
 namespace {
 
-/// The whole of `word` as a number of 16 bits, or -1.
+/// All of `word` as a number of 16 bits, or -1.
 int sample_of(std::string_view word) {
   int out = 0;
   const auto [end, failure] = std::from_chars(word.data(), word.data() + word.size(), out);
@@ -60,7 +60,7 @@ torch::Tensor to_eight_bits(const torch::Tensor& image_HWC, const SampleRange& r
   auto out = torch::empty(image_HWC.sizes(), torch::kUInt8);
   const uint16_t* from = image_HWC.const_data_ptr<uint16_t>();
   uint8_t* to = out.data_ptr<uint8_t>();
-  // (255 v + 32895) >> 16 is v / 257 rounded, as libpng's png_set_scale_16 has it.
+  // (255 v + 32895) >> 16 is v / 257 rounded, as in libpng's png_set_scale_16.
   const auto whole = [](uint32_t v) { return static_cast<uint8_t>((255 * v + 32895) >> 16); };
   if (range.full()) {
     for (int64_t i = 0; i < image_HWC.numel(); ++i) to[i] = whole(from[i]);

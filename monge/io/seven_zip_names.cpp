@@ -34,7 +34,7 @@ enum Id : uint64_t {
 constexpr std::string_view kSignature = "7z\xbc\xaf\x27\x1c";
 constexpr uint64_t kStartHeader = 32, kMostHeaderBytes = uint64_t{1} << 29;
 
-/// A packed stream of bytes, of which the header may be one.
+/// A packed stream of bytes. The header itself may be one.
 struct Coded {
   uint64_t pack_position = 0, pack_size = 0, unpack_size = 0;
   std::string coder, properties;
@@ -46,7 +46,7 @@ class Parser {
 
   uint64_t byte() { return static_cast<uint8_t>(take(1)[0]); }
 
-  /// The leading ones of the first byte say how many bytes follow; its other bits are the highest.
+  /// The number of leading ones of the first byte is the number of bytes that follow; its other bits are the highest.
   uint64_t number() {
     const uint64_t first = byte();
     uint64_t out = 0, mask = 0x80;
@@ -57,7 +57,7 @@ class Parser {
     return out;
   }
 
-  /// Of things that take a byte each at least.
+  /// A number of items, each of which takes at least one byte.
   uint64_t count() {
     const auto out = number();
     check(out <= rest_.size());
@@ -81,7 +81,8 @@ class Parser {
                "copied whole"));
   }
 
-  /// Digests of so many things: a mark for each unless all have one, then four bytes each.
+  /// The digests of `things` items: a bit for each unless all have a digest, then four bytes per digest.
+  /// @return which items have one.
   std::vector<bool> digests(uint64_t things) {
     std::vector<bool> out(things, true);
     uint64_t present = things;
@@ -98,7 +99,7 @@ class Parser {
     return out;
   }
 
-  /// Reads over a description of streams. @return the first of them.
+  /// Reads a description of streams. @return the first one.
   Coded streams() {
     Coded out;
     std::vector<Folder> folders;
@@ -116,7 +117,7 @@ class Parser {
     return out;
   }
 
-  /// The header, or what its packed form says of it.
+  /// The header, or the description of its packed form.
   std::vector<std::string> names() {
     auto id = number();
     if (id == kArchiveProperties) {
@@ -181,7 +182,7 @@ class Parser {
         if (&folder == &folders.front() && coders == 1) out.coder = id, out.properties = properties;
       }
       check(folder.outputs >= 1 && inputs + 1 >= folder.outputs);
-      for (uint64_t i = 0; i + 1 < folder.outputs; ++i) number(), number();  // from an output to an input
+      for (uint64_t i = 0; i + 1 < folder.outputs; ++i) number(), number();  // binds an output to an input
       const auto packed = inputs - (folder.outputs - 1);
       if (packed > 1) {
         for (uint64_t i = 0; i < packed; ++i) number();
@@ -212,7 +213,7 @@ class Parser {
     }
     if (id == kSize) {
       for (const auto& folder : folders) {
-        for (uint64_t i = 1; i < folder.streams; ++i) number();  // the last is what is left
+        for (uint64_t i = 1; i < folder.streams; ++i) number();  // the last size is the remainder
       }
       id = number();
     }
@@ -267,7 +268,7 @@ class Parser {
   const std::string& file_;
 };
 
-/// A whole stream. Empty where the coder is another or the stream damaged.
+/// Unpacks a whole stream. Empty if the coder is another one or the stream is damaged.
 std::string unpack(const Coded& coded, std::string_view packed) {
   if (coded.coder == std::string_view("\0", 1)) return std::string(packed);
   const bool lzma1 = coded.coder == "\x03\x01\x01", lzma2 = coded.coder == "\x21";
@@ -282,13 +283,13 @@ std::string unpack(const Coded& coded, std::string_view packed) {
   if (lzma_raw_decoder(&stream, filters) == LZMA_OK) {
     stream.next_in = reinterpret_cast<const uint8_t*>(packed.data()), stream.avail_in = packed.size();
     stream.next_out = reinterpret_cast<uint8_t*>(out.data()), stream.avail_out = out.size();
-    // Without an end marker LZMA does not know its end: what counts is that all came out.
+    // LZMA without an end marker does not know its end, so success means that all bytes were unpacked.
     while (stream.avail_out > 0 && lzma_code(&stream, LZMA_RUN) == LZMA_OK) {
     }
   }
   const bool whole = stream.total_out == out.size();
   lzma_end(&stream);
-  std::free(filters[0].options);  // NOLINT: liblzma took it from malloc
+  std::free(filters[0].options);  // NOLINT: liblzma allocated it by malloc
   return whole ? out : std::string();
 }
 

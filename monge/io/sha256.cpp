@@ -16,8 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void check(int status) {
-  // Fails only where a provider forbids SHA-256, which none does, or memory is out.
+void check_openssl(int status) {
+  // It fails only without memory, or if a provider forbids SHA-256, which none does.
   if (status != 1) throw SystemError("OpenSSL cannot compute SHA-256 here");
 }
 
@@ -29,19 +29,21 @@ struct Sha256::Context {
 };
 
 Sha256::Sha256() : context_(std::make_unique<Context>()) {
-  check(context_->handle && EVP_DigestInit_ex(context_->handle, EVP_sha256(), nullptr));
+  check_openssl(context_->handle && EVP_DigestInit_ex(context_->handle, EVP_sha256(), nullptr));
 }
 Sha256::~Sha256() = default;
 Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 
-void Sha256::update(std::string_view bytes) { check(EVP_DigestUpdate(context_->handle, bytes.data(), bytes.size())); }
+void Sha256::update(std::string_view bytes) {
+  check_openssl(EVP_DigestUpdate(context_->handle, bytes.data(), bytes.size()));
+}
 
 std::string Sha256::digest() {
   unsigned char raw[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
-  check(EVP_DigestFinal_ex(context_->handle, raw, &size));
-  check(EVP_DigestInit_ex(context_->handle, EVP_sha256(), nullptr));
+  check_openssl(EVP_DigestFinal_ex(context_->handle, raw, &size));
+  check_openssl(EVP_DigestInit_ex(context_->handle, EVP_sha256(), nullptr));
   std::string out;
   for (unsigned int i = 0; i < size; ++i) {
     out += "0123456789abcdef"[raw[i] >> 4];

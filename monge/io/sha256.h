@@ -1,4 +1,4 @@
-// SHA-256, by which files that are published with one are told from damaged or false ones.
+// SHA-256, to verify files that are published with their hash.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace monge::io {
 
-/// SHA-256 (FIPS 180-4) of bytes that come in pieces. Not thread-safe.
+/// SHA-256 (FIPS 180-4) of bytes that arrive in pieces. Not thread-safe.
 ///
 ///     Sha256 hash;
 ///     hash.update("ab");
@@ -25,7 +25,8 @@ class Sha256 {
 
   void update(std::string_view bytes);
 
-  /// 64 lower-case hexadecimal digits of all bytes since the object was made or last asked; it begins anew.
+  /// The hash of all bytes since construction or the last call, as 64 lower-case hexadecimal digits. The call resets
+  /// the object.
   std::string digest();
 
  private:
@@ -33,11 +34,11 @@ class Sha256 {
   std::unique_ptr<Context> context_;
 };
 
-/// Of bytes in memory.
+/// The SHA-256 of bytes in memory.
 std::string sha256(std::string_view bytes);
 
-/// Of a whole file, read in blocks.
-/// @param progress  called with (bytes read, size of the file), at most once a MiB.
+/// The SHA-256 of a whole file, read in blocks.
+/// @param progress  called with (bytes read, size of the file), at most once per MiB.
 /// @throws InputError when the file is missing, a folder or unreadable; SystemError when reading it fails.
 std::string sha256_of_file(const std::filesystem::path& path,
                            const std::function<void(int64_t, int64_t)>& progress = {});

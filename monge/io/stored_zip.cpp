@@ -31,13 +31,13 @@ std::vector<ZipEntry> read_stored_zip(std::string_view archive, const std::strin
     out.push_back({.name = name, .bytes = archive.substr(data, record.size)});
     ranges.emplace_back(record.header, data + record.size);
   }
-  // Overlapping entries would let a small file stand for much data.
+  // Overlapping entries would let a small file expand to much data.
   std::sort(ranges.begin(), ranges.end());
   for (size_t i = 1; i < ranges.size(); ++i) check(ranges[i - 1].second <= ranges[i].first, "entries that overlap");
   for (size_t i = 0; i < out.size(); ++i) {
     const auto& bytes = out[i].bytes;
     const auto expected = directory.records[i].crc;
-    // torch.save writes 0 where it was told not to compute checksums.
+    // torch.save writes 0 if its checksums are switched off.
     require(expected == 0 || expected == ::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()), file,
             ": the checksum of the entry ", shown(out[i].name),
             " is wrong; the file is damaged, copy or download it again");

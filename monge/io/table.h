@@ -1,4 +1,4 @@
-// A table of numbers with the names that its file gives to columns and rows, whatever the file's format.
+// A table of numbers with the names of its columns and rows, independent of the file format.
 #pragma once
 
 #include <torch/types.h>
@@ -8,10 +8,10 @@
 
 namespace monge::io {
 
-/// The names in a table. Any text in UTF-8, not necessarily unique.
+/// The names in a table. They are UTF-8 and not necessarily unique.
 struct TableNames {
-  std::vector<std::string> columns;  ///< one per column, or empty where the file names none
-  std::vector<std::string> rows;     ///< one per row, or empty where the file names none
+  std::vector<std::string> columns;  ///< one per column, or empty if the file names none
+  std::vector<std::string> rows;     ///< one per row, or empty if the file names none
   std::string index;                 ///< the heading of the row names; often empty
 
   bool operator==(const TableNames&) const = default;
@@ -20,10 +20,10 @@ struct TableNames {
 struct Table {
   torch::Tensor values;  ///< [N, D], contiguous, on the CPU, in the type of the file; float64 for text
   TableNames names;
-  std::string
-      reading;  ///< how a text was understood, in one line ("comma, header in line 1, index \"cell\""); else empty
-  std::vector<std::string> warnings =
-      {};  ///< sentences on what may have been read otherwise than it was meant, for the user's eyes
+  /// The interpretation of a text in one line ("comma, header in line 1, index \"cell\""); empty for other formats.
+  std::string reading;
+  /// Sentences for the user about parts of a text that may have been misread.
+  std::vector<std::string> warnings = {};
 };
 
 }  // namespace monge::io

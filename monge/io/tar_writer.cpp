@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t kBlock = 512, kNameRoom = 100;
 
-/// A header of the ustar format: fields of octal digits at fixed places.
+/// A header of the ustar format: fields of octal digits at fixed offsets.
 std::string header(std::string_view name, uint64_t size, char type) {
   std::string out(kBlock, '\0');
   const auto octal = [&](size_t at, int digits, uint64_t value) {
@@ -24,7 +24,7 @@ std::string header(std::string_view name, uint64_t size, char type) {
   constexpr uint64_t kMostOctal = uint64_t{1} << 33;
   if (size < kMostOctal) {
     octal(124, 11, size);
-  } else {  // as GNU tar has it, and all tars of today read: the highest bit, then a binary number
+  } else {  // the form of GNU tar, which all current tar programs read: the highest bit, then a binary number
     out[124] = static_cast<char>(0x80);
     for (size_t i = 0; i < 8; ++i) out[128 + i] = static_cast<char>(size >> (8 * (7 - i)));
   }
@@ -39,7 +39,7 @@ std::string header(std::string_view name, uint64_t size, char type) {
   return out;
 }
 
-/// "27 path=..." with a line feed: the number is that of its bytes, itself among them.
+/// "27 path=..." with a line feed. The number counts the bytes of this record, including its own digits.
 std::string pax_record(std::string_view key, std::string_view value) {
   const auto rest = " " + std::string(key) + "=" + std::string(value) + "\n";
   auto length = rest.size();

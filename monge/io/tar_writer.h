@@ -9,12 +9,12 @@
 namespace monge::io {
 
 /// Writes an archive entry by entry, in the format of POSIX.1-2001 (pax). A name that is ASCII and has at most 100
-/// bytes stands in the entry's own header, which every tar reads. Any other stands before it in a pax header: as UTF-8,
-/// which says to Windows and in every locale what it is, or, where it is not UTF-8, as bytes with hdrcharset=BINARY.
-/// The same entries give the same bytes: times are fixed.
+/// bytes is in the entry's own header, which every tar program reads. Any other name is in a pax header before it: as
+/// UTF-8, which Windows and every locale decode correctly, or, if it is not UTF-8, as bytes with hdrcharset=BINARY. The
+/// same entries give the same bytes: times are fixed.
 class TarWriter {
  public:
-  /// Takes the archive's bytes in their order. What it throws passes through add() and finish().
+  /// Receives the archive's bytes in order. Its exceptions pass through add() and finish().
   using Sink = std::function<void(std::string_view bytes)>;
 
   explicit TarWriter(Sink sink) : sink_(std::move(sink)) {}

@@ -34,7 +34,7 @@ int64_t checked_numel(const std::vector<int64_t>& shape, const std::string& wher
     without_zeros = checked_multiply(without_zeros, std::max<int64_t>(extent, 1), where);
     numel = extent == 0 ? 0 : numel * extent;
   }
-  // Sixteen bytes are the largest item of any type.
+  // The largest item of any type has sixteen bytes.
   checked_multiply(without_zeros, 16, where);
   return numel;
 }
@@ -86,7 +86,7 @@ void check_size(std::string_view bytes, torch::ScalarType dtype, const std::vect
 torch::Tensor tensor_from_bytes(std::string_view bytes, torch::ScalarType dtype, const std::vector<int64_t>& shape,
                                 const std::string& where) {
   check_size(bytes, dtype, shape, where);
-  // A bool of another value than 0 and 1 is undefined behaviour wherever it is read.
+  // Reading a bool with a value other than 0 and 1 is undefined behaviour.
   auto out = torch::empty(shape, dtype == torch::kBool ? torch::kUInt8 : dtype);
   if (!bytes.empty()) std::memcpy(out.data_ptr(), bytes.data(), bytes.size());
   return dtype == torch::kBool ? out.ne(0) : out;

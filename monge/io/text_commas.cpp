@@ -15,7 +15,7 @@ using Kind = TextValue::Kind;
 
 bool has(std::string_view field, char letter) { return field.find(letter) != std::string_view::npos; }
 
-/// A whole number that would have a mark if thousands had some.
+/// Whether it is a whole number that would have a mark if thousands were separated.
 bool is_long_whole(std::string_view field) {
   if (field.starts_with('-') || field.starts_with('+')) field.remove_prefix(1);
   return field.size() > 3 && field[0] != '0' && is_whole(field);

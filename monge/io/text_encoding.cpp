@@ -38,7 +38,7 @@ std::string converted(std::string_view bytes, const char* from, const OnFault& o
   return out;
 }
 
-/// Whether every second byte of the beginning is zero, from `first` on, and the others are not.
+/// Whether, at the beginning, every second byte from `first` on is zero and the others are not.
 bool alternates(std::string_view bytes, size_t first) {
   constexpr size_t kSeen = 64;
   const auto seen = bytes.substr(0, std::min(kSeen, bytes.size() / 2 * 2));

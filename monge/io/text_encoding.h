@@ -1,4 +1,4 @@
-// The letters of a table of text as UTF-8, whatever the program that wrote it used.
+// Converts the text of a table to UTF-8, whatever encoding its program used.
 #pragma once
 
 #include <string>
@@ -6,21 +6,21 @@
 
 namespace monge::io {
 
-/// The bytes of a text file as UTF-8 without a byte order mark. UTF-16 and UTF-32 are told by their mark, and UTF-16
-/// also by the zeros that ASCII has in it. Other bytes are given back as they are: see utf8_name for single names.
-/// @param name      of the file, for messages.
+/// The bytes of a text file as UTF-8 without a byte order mark. The mark identifies UTF-16 and UTF-32; UTF-16 without a
+/// mark is recognised by the zero bytes in its ASCII characters. Other bytes are returned unchanged: see utf8_name for
+/// single names.
+/// @param name      the file, for messages.
 /// @param buffer    holds a converted text; the result is a view of it or of `bytes`.
-/// @param encoding  "UTF-16" or "UTF-32", or empty where nothing was converted.
-/// @throws InputError    naming the file and the byte where UTF-16 or UTF-32 is damaged.
+/// @param encoding  receives "UTF-16" or "UTF-32", or becomes empty if nothing was converted.
+/// @throws InputError naming the file and the byte where UTF-16 or UTF-32 is damaged.
 std::string_view utf8_text(std::string_view bytes, const std::string& name, std::string& buffer, std::string& encoding);
 
-/// @throws InputError where the first bytes are those of a file that is no text: gzip, .npy, a zip archive (as .xlsx
-/// and .npz are), an old
-///         .xls, Parquet, HDF5. It says which.
+/// @throws InputError naming the format when the first bytes are those of a file that is no text: gzip, .npy, a zip
+///     archive (as .xlsx and .npz are), an old .xls, Parquet, HDF5.
 void refuse_other_formats(std::string_view bytes, const std::string& name);
 
-/// A name out of a text: itself where it is UTF-8, else read as Windows-1252, which spreadsheets write in western
-/// Europe. Bytes that mean nothing there become U+FFFD.
+/// A name from a text, as UTF-8. If it is not UTF-8, it is read as Windows-1252, the encoding of spreadsheets in
+/// western Europe; undefined bytes become U+FFFD.
 std::string utf8_name(std::string_view name);
 
 }  // namespace monge::io

@@ -17,7 +17,7 @@ using Kind = TextValue::Kind;
 constexpr double kFirstYear = 1900, kLastYear = 2100;
 bool is_year(double value) { return value >= kFirstYear && value <= kLastYear; }
 
-/// Numbers from first to last in equal steps, as far as their digits tell; never of one value.
+/// Whether the numbers have equal steps within the precision of their digits. False if all are equal.
 bool has_equal_steps(const std::vector<double>& numbers) {
   if (numbers.size() < 2) return false;
   const double step = (numbers.back() - numbers.front()) / static_cast<double>(numbers.size() - 1);
@@ -28,7 +28,7 @@ bool has_equal_steps(const std::vector<double>& numbers) {
   return true;
 }
 
-/// The numbers of a row; nothing where one of its fields from `begin` on is none.
+/// The numbers of a row; nothing if one of its fields from `begin` on is no number.
 std::optional<std::vector<double>> numbers_of(const TextRow& row, size_t begin, bool decimal_comma) {
   std::vector<double> out;
   for (size_t f = begin; f < row.size(); ++f) {
@@ -45,7 +45,7 @@ class HeaderTest {
   HeaderTest(const std::vector<TextRow>& rows, const std::vector<ColumnBelow>& below, size_t shift, bool decimal_comma)
       : rows_(rows), first_(rows[0]), below_(below), shift_(shift), comma_(decimal_comma) {
     for (const auto& field : first_) kinds_.push_back(text_value(field.text, comma_).kind);
-    // An unnamed field, or a text above a column of texts, stands for the index.
+    // An unnamed field, or a text above a column of texts, is the heading of the index.
     const bool unnamed = kinds_[0] == Kind::missing && first_[0].text.empty() && column(0).missing == 0;
     unnamed_ = rows_.size() > 1 && unnamed;
     begin_ = unnamed_ || (kinds_[0] == Kind::text && column(0).numbers == 0) ? 1 : 0;
@@ -73,12 +73,12 @@ class HeaderTest {
  private:
   bool numeric() const { return names_ && !names_->empty(); }
 
-  /// Whether names of this kind are common, though nothing tells them from data here.
+  /// Whether names of this kind are common, though nothing distinguishes them from data here.
   bool could_be() const {
     return distinct_whole_ && (counts() || fractions_throughout() || (names_->size() > 2 && has_equal_steps(*names_)));
   }
 
-  /// Whether names like these are hardly a row of data: four or more column numbers, years, five or more equal steps.
+  /// Whether these names are unlikely to be data: four or more column numbers, years, five or more equal steps.
   bool is_common() const {
     constexpr size_t kCounted = 4, kStepped = 5;
     if (std::all_of(names_->begin(), names_->end(), [](double name) { return is_year(name); })) return true;
@@ -176,8 +176,8 @@ class HeaderTest {
   size_t shift_, begin_ = 0;
   bool comma_, unnamed_ = false, distinct_whole_ = true;
   std::vector<Kind> kinds_;
-  std::optional<std::vector<double>>
-      names_;  ///< the numbers of the first row beside its index; nothing where there is text
+  /// The numbers of the first row beside its index; nothing if it has text.
+  std::optional<std::vector<double>> names_;
 };
 
 }  // namespace
@@ -185,7 +185,7 @@ class HeaderTest {
 std::vector<ColumnBelow> columns_below(const std::vector<TextRow>& rows, size_t width, bool decimal_comma) {
   std::vector<ColumnBelow> out(width);
   for (size_t r = 1; r < rows.size(); ++r) {
-    if (rows[r].size() != width) continue;  // a fault, which is told where all rows are read
+    if (rows[r].size() != width) continue;  // a fault, which is reported when all rows are read
     for (size_t f = 0; f < width; ++f) {
       const auto& field = rows[r][f];
       const auto value = text_value(field.text, decimal_comma);
@@ -204,8 +204,8 @@ std::vector<ColumnBelow> columns_below(const std::vector<TextRow>& rows, size_t 
   return out;
 }
 
-HeaderVerdict judge_header(const std::vector<TextRow>& rows, const std::vector<ColumnBelow>& below, size_t shift,
-                           bool decimal_comma) {
+HeaderVerdict detect_header(const std::vector<TextRow>& rows, const std::vector<ColumnBelow>& below, size_t shift,
+                            bool decimal_comma) {
   return HeaderTest(rows, below, shift, decimal_comma).verdict();
 }
 

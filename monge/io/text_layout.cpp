@@ -49,13 +49,13 @@ void find_index(const std::string& wanted, const std::vector<ColumnBelow>& below
     others |= below[f].numbers > 0 ||
               (!layout.header && text_value(sample.rows[0][f].text, layout.decimal_comma).kind == Kind::number);
   }
-  // Numbers that cannot be read are no names: left a column, they are refused by line when the rows are read.
+  // Unreadable numbers are no names: they remain a column, and reading the rows refuses them by line.
   const bool unreadable = first.spoilt || 2 * first.number_like > first.texts;
   layout.index_by_text = others && first.texts > 0 && first.numbers == 0 && first.missing == 0 && !unreadable;
   if (layout.index_by_text) layout.index = 0;
 }
 
-/// Whether a field of a comment can be the name of a column. Sentences, dates and rows that were made comments cannot.
+/// Whether a field of a comment can be the name of a column. Sentences, dates and commented-out rows cannot.
 bool is_plain_name(const TextField& field, const TextLayout& layout) {
   const auto text = field.text;
   if (text_value(text, layout.decimal_comma).kind != Kind::text) return false;
@@ -65,7 +65,7 @@ bool is_plain_name(const TextField& field, const TextLayout& layout) {
          text.back() != ',' && text.back() != ';';
 }
 
-/// The names that a lone line with # above a table without a header gives, as numpy.savetxt(header=) writes it.
+/// Takes the names from a single line with # above a table without a header, as numpy.savetxt(header=) writes it.
 void find_names_in_comment(const TextSample& sample, size_t width, const std::string& name, TextLayout& layout) {
   if (sample.comments.size() != 1) return;
   auto text = sample.comments[0].text;
@@ -82,13 +82,36 @@ void find_names_in_comment(const TextSample& sample, size_t width, const std::st
       foreign |= !is_utf8(field.text);
     }
   } catch (const InputError&) {
-    return;  // a quote in a sentence
+    return;  // a quotation mark within a sentence
   }
   if (names.size() != width - layout.trailing) return;
   if (layout.trailing) names.emplace_back();
   layout.names = std::move(names);
   layout.foreign_names = foreign;
   layout.comment_line = sample.comments[0].line;
+}
+
+/// Takes the names of the columns from the first row of the sample.
+void take_header_names(const TextSample& sample, size_t width, bool shift, const std::string& name, TextLayout& out) {
+  const auto& rows = sample.rows;
+  out.header_line = sample.first_line;
+  require(rows.size() > 1, name, ": has no row of numbers below its header (line ", out.header_line,
+          "); give one row of numbers a line, or ?header=no if these are numbers");
+  out.short_header = shift && !out.trailing;
+  if (out.short_header) out.names.emplace_back();
+  for (const auto& field : rows[0]) {
+    out.foreign_names |= !is_utf8(field.text);
+    out.names.push_back(utf8_name(field.text));
+  }
+  if (out.trailing && out.names.size() < width) out.names.emplace_back();
+  if (out.names.size() != width) {
+    throw InputError({.what = text("the header (line ", out.header_line, ") has ", out.names.size(),
+                                   " names and the row below it ", width, " fields"),
+                      .where = name,
+                      .allowed = "as many, or one name less where rows begin with a name of their own",
+                      .fix = "mend the header, or say header=no where it is data; decimal commas need another "
+                             "separator than commas"});
+  }
 }
 
 }  // namespace
@@ -123,12 +146,12 @@ TextLayout find_layout(std::string_view text, const TextTableOptions& options, c
   const bool fewer = rows.size() > 1 && rows[0].size() + 1 == width;
   const bool shift = fewer && !rows_trail && options.header != "no";
 
-  const auto verdict = judge_header(rows, below, shift ? 1 : 0, out.decimal_comma);
+  const auto verdict = detect_header(rows, below, shift ? 1 : 0, out.decimal_comma);
   out.header = options.header == "yes" || (options.header == "auto" && verdict.header);
   out.width = static_cast<int64_t>(width);
   out.trailing = out.separator != ' ' && rows_trail && (ends_empty(rows[0]) || (out.header && fewer));
   for (size_t f = 0; f < width; ++f) out.text_columns.push_back(below[f].texts > 0);
-  // Names in a comment are surer than names that are numbers, but for those after an unnamed field or in quotes.
+  // Names in a comment are more reliable than numbers as names, except after an unnamed field or in quotes.
   if (options.header == "auto" && rows[0].size() == width && (!verdict.header || verdict.doubtful)) {
     find_names_in_comment(sample, width, name, out);
     if (out.comment_line > 0) out.header = false;
@@ -140,28 +163,11 @@ TextLayout find_layout(std::string_view text, const TextTableOptions& options, c
     out.points_could_group = points_could_group({rows.begin() + (out.header ? 1 : 0), rows.end()});
   }
   if (out.header) {
-    out.header_line = sample.first_line;
-    require(rows.size() > 1, name, ": has no row of numbers below its header (line ", out.header_line,
-            "); give one row of numbers a line, or ?header=no if these are numbers");
-    out.short_header = shift && !out.trailing;
-    if (out.short_header) out.names.emplace_back();
-    for (const auto& field : rows[0]) {
-      out.foreign_names |= !is_utf8(field.text);
-      out.names.push_back(utf8_name(field.text));
-    }
-    if (out.trailing && out.names.size() < width) out.names.emplace_back();
-    if (out.names.size() != width) {
-      throw InputError({.what = monge::text("the header (line ", out.header_line, ") has ", out.names.size(),
-                                            " names and the row below it ", width, " fields"),
-                        .where = name,
-                        .allowed = "as many, or one name less where rows begin with a name of their own",
-                        .fix = "mend the header, or say header=no where it is data; decimal commas need another "
-                               "separator than commas"});
-    }
+    take_header_names(sample, width, shift, name, out);
   } else if (rows[0].size() != width) {
     out.width = static_cast<int64_t>(rows[0].size());
     out.text_columns.resize(rows[0].size());
-    return out;  // the next row is a fault, which is told where all rows are read
+    return out;  // the next row is at fault, which is reported when all rows are read
   }
   find_index(options.index, below, out.header && shift, sample, name, out);
   return out;

@@ -9,7 +9,7 @@ namespace {
 bool is_digit(char letter) { return letter >= '0' && letter <= '9'; }
 bool is_letter(char letter) { return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z'); }
 
-/// Takes letters from the front of a text, as far as they fit.
+/// Consumes characters from the front of a text while they match.
 class Scanner {
  public:
   explicit Scanner(std::string_view text) : rest_(text) {}
@@ -50,8 +50,8 @@ constexpr std::array<std::string_view, 7> kCurrencies = {"$",    "\xc2\xa3", "\x
 // The last ones are U+2264 and U+2265.
 constexpr std::array<std::string_view, 6> kBounds = {"<", ">", "~", "=", "\xe2\x89\xa4", "\xe2\x89\xa5"};
 
-/// Digits, in groups of three behind a mark where there is one, with a fraction and an exponent. @param fraction  set
-/// where there is one.
+/// Consumes digits, in groups of three after a mark if there is one, with a fraction and an exponent. @param fraction
+/// set if there is one.
 bool take_number(Scanner& in, bool& fraction) {
   size_t digits = in.take_while(is_digit);
   if (digits > 0 && digits <= 3) {

@@ -1,4 +1,4 @@
-// A text split into rows and fields (RFC 4180 and its relatives). Not for other callers than the readers of tables.
+// Splits a text into rows and fields (RFC 4180 and its variants). Internal to the readers of tables.
 #pragma once
 
 #include <charconv>
@@ -14,32 +14,32 @@
 namespace monge::io {
 
 struct TextField {
-  std::string_view text;  ///< without its quotes and the blanks around it
+  std::string_view text;  ///< without quotes and surrounding blanks
   bool quoted = false;
 };
 
 /// A line that begins with #.
 struct TextComment {
-  std::string_view text;  ///< behind the #
+  std::string_view text;  ///< after the #
   int64_t line = 0;       ///< from 1
 };
 
-/// From this on float64 does not hold every whole number: 2^53.
+/// The first magnitude from which float64 does not hold every whole number: 2^53.
 inline constexpr double kFirstInexact = 9007199254740992.0;
 
-/// Goes through a text once, field by field. Rows end with LF, CR LF or CR, and the last one with the text. Empty lines
-/// are skipped, and so are lines that begin with #, which are counted. A field that begins with a double quote ends
-/// with the next one that is not doubled and may hold separators and line ends. Linear in the bytes looked at; of the
-/// past only comments are kept, and these where keep_comments asks for them.
+/// Reads a text once, field by field. Rows end with LF, CR LF or CR, the last one with the text. Empty lines are
+/// skipped. Lines that begin with # are skipped and counted. A field that begins with a double quote ends with the next
+/// one that is not doubled, and may hold separators and line ends. Linear in the bytes that are read; only comments are
+/// kept, and only after keep_comments.
 class TextRows {
  public:
   /// @param text       UTF-8; must outlive this object.
   /// @param separator  a character, or ' ' for any run of blanks.
-  /// @param name       of the file, for messages; must outlive this object.
+  /// @param name       the file, for messages; must outlive this object.
   TextRows(std::string_view text, char separator, const std::string& name)
       : at_(text.data()), end_(text.data() + text.size()), separator_(separator), name_(name) {}
 
-  /// Goes to the next row, over what is left of this one. @return false at the end of the text.
+  /// Advances to the next row and skips the rest of this one. @return false at the end of the text.
   bool next_row() {
     for (TextField rest; next(rest);) {
     }
@@ -64,22 +64,22 @@ class TextRows {
     }
   }
 
-  /// Leaves out the line that the text begins with, whatever it holds. Only before the first row.
+  /// Skips the first line of the text, whatever it holds. Call it only before the first row.
   void skip_line() {
     while (at_ != end_ && !is_line_end(*at_)) ++at_;
     if (at_ != end_) take_line_end();
   }
 
-  /// The line that the present row begins with, from 1.
+  /// The line that the current row begins with, from 1.
   int64_t line() const { return row_line_; }
 
-  /// Where the next field begins.
+  /// The beginning of the next field.
   const char* position() const { return at_; }
 
-  /// How many lines were left out because they begin with #.
+  /// The number of lines that were skipped because they begin with #.
   int64_t comments() const { return comments_; }
 
-  /// From now on each line that begins with # is added to `out`, which must outlive this object; null ends that.
+  /// From now on each line that begins with # is added to `out`, which must outlive this object; null ends this.
   void keep_comments(std::vector<TextComment>* out) { kept_comments_ = out; }
 
   /// From now on lines that begin with # are rows.
@@ -88,8 +88,8 @@ class TextRows {
   /// Whether the row has another field.
   bool next_is_there() const { return more_; }
 
-  /// The next field of the row, valid until the next call. @return false when the row has no more.
-  /// @throws InputError naming the line: a quote that is not closed, or letters after it.
+  /// Reads the next field of the row, valid until the next call. @return false when the row has no more.
+  /// @throws InputError naming the line: a quote that is not closed, or letters after a closing quote.
   bool next(TextField& field) {
     if (!more_) return false;
     const char* p = after_blanks(at_);
@@ -107,9 +107,9 @@ class TextRows {
     return true;
   }
 
-  /// The next field where it is a plain number below 2^53 and nothing else; otherwise nothing is taken, and next()
-  /// gives it. The quick way of most fields. Larger numbers are left to next(), since their digits tell whether float64
-  /// holds them.
+  /// Reads the next field if it is nothing but a plain number below 2^53. Otherwise it returns false, takes nothing,
+  /// and next() returns the field. This is the fast path of most fields. Larger numbers are left to next(), because
+  /// only their digits show whether float64 holds them exactly.
   bool next_number(double& out) {
     if (!more_) return false;
     const char* p = after_blanks(at_);
@@ -131,7 +131,7 @@ class TextRows {
     return p;
   }
 
-  /// Lines that begin with # are comments, unless it is the name of a spreadsheet's fault.
+  /// Whether this line is a comment: it begins with # and not with a spreadsheet's error value.
   bool is_comment(const char* p) const {
     if (*p != '#' || comments_are_rows_) return false;
     const std::string_view rest(p, static_cast<size_t>(end_ - p));
@@ -148,7 +148,7 @@ class TextRows {
     at_ += *at_ == '\r' && end_ - at_ > 1 && at_[1] == '\n' ? 2 : 1;
   }
 
-  /// Takes what ends a field: a separator, or the end of the line or the text.
+  /// Skips what ends a field: a separator, or the end of the line or the text.
   void end_field(const char* p) {
     if (separator_ == ' ') p = after_blanks(p);
     at_ = p;
@@ -160,7 +160,7 @@ class TextRows {
     }
   }
 
-  /// @return what follows the closing quote and the blanks after it.
+  /// Reads a field in quotes. @return the position after the closing quote and the blanks that follow it.
   const char* quoted(const char* p, TextField& field) {
     const int64_t begun = line_;
     const char* part = ++p;

@@ -12,8 +12,8 @@ namespace {
 
 using Kind = TextValue::Kind;
 
-constexpr size_t kRows = 101, kFields = 300'000;  // rows of which there are so many fields are enough to look at
-constexpr size_t kSeen = 20;                      // rows by which a separator is judged
+constexpr size_t kSampleRows = 101, kSampleFields = 300'000;  // reading the sample stops after so many rows or fields
+constexpr size_t kSeen = 20;                                  // rows from which a separator is chosen
 
 struct Separator {
   const char* word;
@@ -22,7 +22,7 @@ struct Separator {
 constexpr std::array<Separator, 5> kSeparators = {
     {{"semicolon", ';'}, {"tab", '\t'}, {"comma", ','}, {"bar", '|'}, {"blank", ' '}}};
 
-/// How many fields the first rows have by this separator.
+/// The number of fields of each of the first rows with this separator.
 std::vector<size_t> field_counts(std::string_view text, char separator, const std::string& name) {
   constexpr size_t kBytes = 1 << 20;
   std::vector<size_t> out;
@@ -38,13 +38,14 @@ std::vector<size_t> field_counts(std::string_view text, char separator, const st
       if (out.size() > 2 && rows.position() > begin + kBytes) break;
     }
   } catch (const InputError&) {
-    return {};  // by this separator quotes do not match
+    return {};  // quotes do not match with this separator
   }
   return out;
 }
 
-/// Whether all rows have the same number of fields; the first may have one less. None of it may be the separator's
-/// absence: letters like ; and | stand in names, too, below a header that has none of them.
+/// Whether all rows have the same number of fields; the first may have one less. The first row must contain the
+/// separator (blanks and tabs excepted): letters like ; and | also occur in names, below a header that has none of
+/// them.
 bool is_even(const std::vector<size_t>& counts, char separator) {
   if (counts.empty() || (counts[0] < 2 && separator != ' ' && separator != '\t')) return false;
   const size_t width = counts.back();
@@ -52,9 +53,9 @@ bool is_even(const std::vector<size_t>& counts, char separator) {
   return std::all_of(counts.begin() + 1, counts.end(), [&](size_t count) { return count == width; });
 }
 
-/// Whether this is what R's write.table makes of one column: a header of one name, and rows of a row name and a number.
-/// The row names are in quotes, or count 1, 2, 3, ... Only for the first rows, by a separator for which `counts` are 1,
-/// 2, 2, ...
+/// Whether the rows are R's write.table of one column: a header of one name, and rows of a row name and a number. The
+/// row names are in quotes, or count 1, 2, 3, ... Call it only for the first rows, with a separator for which `counts`
+/// are 1, 2, 2, ...
 bool is_r_column(std::string_view text, const std::vector<size_t>& counts, char separator, const std::string& name) {
   if (counts.size() < 3 || counts[0] != 1) return false;
   if (!std::all_of(counts.begin() + 1, counts.end(), [](size_t count) { return count == 2; })) return false;
@@ -98,7 +99,7 @@ TextSample first_rows(std::string_view text, char separator, bool skip_line, con
   if (skip_line) rows.skip_line();
   rows.keep_comments(&out.comments);
   size_t count = 0;
-  while ((out.rows.size() < 3 || count < kFields) && out.rows.size() < kRows && rows.next_row()) {
+  while ((out.rows.size() < 3 || count < kSampleFields) && out.rows.size() < kSampleRows && rows.next_row()) {
     if (out.rows.empty()) {
       out.first_line = rows.line();
       rows.keep_comments(nullptr);
@@ -118,7 +119,7 @@ char find_separator(std::string_view text, const std::string& wanted, const std:
   for (const auto& [word, letter] : kSeparators) {
     if (wanted == word) return letter;
   }
-  std::optional<char> first;  // that the first row has
+  std::optional<char> first;  // the first candidate that occurs in the first row
   for (const auto& separator : kSeparators) {
     const auto counts = field_counts(text, separator.letter, name);
     if (is_even(counts, separator.letter)) return separator.letter;

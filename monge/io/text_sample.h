@@ -1,4 +1,4 @@
-// The first rows of a table of text, by which its layout is found, and the separator of their fields.
+// The first rows of a table of text, from which its layout is detected, and the separator of their fields.
 #pragma once
 
 #include <cstdint>
@@ -11,16 +11,16 @@
 
 namespace monge::io {
 
-/// The first rows, with what their fields are views of.
+/// The first rows, with the storage of their fields.
 struct TextSample {
   std::vector<std::vector<TextField>> rows;
   int64_t first_line = 0;             ///< the line that the first row begins with
   std::vector<TextComment> comments;  ///< the lines with # before the first row
-  size_t bytes = 0;                   ///< of the text up to their end
+  size_t bytes = 0;                   ///< size of the text up to the end of the rows
   std::deque<std::string> unescaped;
 };
 
-/// The first 101 rows, fewer of very long ones. @param skip_line  leaves out the line that the text begins with.
+/// The first 101 rows, fewer of very long ones. @param skip_line  skips the first line of the text.
 TextSample first_rows(std::string_view text, char separator, bool skip_line, const std::string& name);
 
 /// The separator by the rules of find_layout. @param wanted  a word of TextTableOptions::separator.

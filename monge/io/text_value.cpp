@@ -18,7 +18,7 @@ bool equals(std::string_view field, std::string_view lower_word) {
          std::equal(field.begin(), field.end(), lower_word.begin(), [](char a, char b) { return lower(a) == b; });
 }
 
-/// The defaults of pandas.read_csv; \N of databases; "." of SAS and Stata, "?" of the UCI sets; faults of spreadsheets.
+/// The defaults of pandas.read_csv; \N of databases; "." of SAS and Stata, "?" of the UCI sets; spreadsheet errors.
 bool is_missing(std::string_view field) {
   static constexpr std::array<std::string_view, 27> kWords = {
       "",       "na",     "n/a",     "nan",     "-nan",     "null",   "none",    "<na>",    "nat",
@@ -27,7 +27,7 @@ bool is_missing(std::string_view field) {
   return field.size() <= 9 && std::any_of(kWords.begin(), kWords.end(), [&](auto word) { return equals(field, word); });
 }
 
-/// Whether the whole of the text is a number with a decimal point.
+/// Whether the whole text is a number with a decimal point.
 bool parse(std::string_view digits, double& out) {
   const char* const end = digits.data() + digits.size();
   const auto [stop, fault] = std::from_chars(digits.data(), end, out);

@@ -1,4 +1,4 @@
-// What a field of a table of text says.
+// Reads the value of a field in a table of text.
 #pragma once
 
 #include <cstdint>
@@ -17,19 +17,19 @@ struct TextValue {
   double number = 0;
 };
 
-/// Reads a field without blanks around it. Numbers are rounded once, to the nearest double; what is too small becomes 0
-/// or denormal, what is beyond double is text. One leading + is allowed. Independent of the locale.
+/// Reads a field without surrounding blanks. A number is rounded once, to the nearest double. A number that is too
+/// small becomes 0 or denormal; a number beyond double is text. One leading + is allowed. Independent of the locale.
 /// @param decimal_comma  whether "1,5" is a number and "1.5" is not.
 TextValue text_value(std::string_view field, bool decimal_comma);
 
-/// Whether a text is a number that is beyond double, such as 1e400. @param decimal_comma  as in text_value.
+/// Whether a text is a number beyond double, such as 1e400. @param decimal_comma  as in text_value.
 bool is_beyond_double(std::string_view field, bool decimal_comma);
 
-/// What is left of the digits of a whole number when it is a double: "9007199254740992" of "9007199254740993". Empty
-/// where it is held exactly, and for what is no whole number in digits with one sign or none.
+/// The digits of the double that a whole number becomes: "9007199254740992" for "9007199254740993". Empty if the double
+/// is exact, and if the field is not a whole number in digits with at most one sign.
 std::string rounded_whole(std::string_view field, double number);
 
-/// Whether the field is digits alone, as names that are numbers are written.
+/// Whether the field has only digits, as names that are numbers do.
 bool is_whole(std::string_view field);
 
 }  // namespace monge::io

@@ -1,4 +1,4 @@
-// TIFF by libtiff. Errors go to a handler of each file, as the library's own are global to the process.
+// TIFF by libtiff. Each file has its own error handler, because the library's handlers are global to the process.
 #include <tiffio.h>
 
 #include <algorithm>
@@ -22,7 +22,7 @@ struct Memory {
   std::string_view from = {};
   std::string* to = nullptr;
   uint64_t at = 0;
-  char reason[160] = "";  ///< of the first error
+  char reason[160] = "";  ///< reason of the first error
 
   uint64_t size() const { return to ? to->size() : from.size(); }
 };
@@ -48,7 +48,7 @@ tmsize_t write_bytes(thandle_t handle, void* from, tmsize_t count) {
     std::memcpy(memory.to->data() + memory.at, from, static_cast<size_t>(count));
     memory.at = end;
     return count;
-  } catch (const std::exception&) {  // out of memory; libtiff is C and must not be unwound
+  } catch (const std::exception&) {  // out of memory; exceptions must not pass through libtiff, which is C
     return 0;
   }
 }
@@ -61,30 +61,30 @@ toff_t seek(thandle_t handle, toff_t offset, int whence) {
 
 toff_t size_of(thandle_t handle) { return memory_of(handle).size(); }
 
-int on_error(TIFF*, void* user, const char*, const char* format, va_list arguments) {
+int on_tiff_error(TIFF*, void* user, const char*, const char* format, va_list arguments) {
   auto& memory = *static_cast<Memory*>(user);
   if (memory.reason[0] == '\0') std::vsnprintf(memory.reason, sizeof memory.reason, format, arguments);
-  return 1;  // the global handler, which prints, is not called
+  return 1;  // suppresses the global handler, which prints
 }
 
-int on_warning(TIFF*, void*, const char*, const char*, va_list) { return 1; }
+int on_tiff_warning(TIFF*, void*, const char*, const char*, va_list) { return 1; }
 
 struct Close {
   void operator()(TIFF* tiff) const { TIFFClose(tiff); }
 };
 using Handle = std::unique_ptr<TIFF, Close>;
 
-/// @param memory   outlives the handle.
-/// @param most     bytes that the library may take in one piece.
-/// @return null where it is no TIFF, with the reason in `memory`.
+/// @param memory   must outlive the handle.
+/// @param most     bytes that the library may allocate in one piece.
+/// @return null if it is no TIFF, with the reason in `memory`.
 Handle open(Memory& memory, const char* mode, int64_t most) {
   struct Free {
     void operator()(TIFFOpenOptions* options) const { TIFFOpenOptionsFree(options); }
   };
   const std::unique_ptr<TIFFOpenOptions, Free> options(TIFFOpenOptionsAlloc());
   if (!options) throw std::bad_alloc();
-  TIFFOpenOptionsSetErrorHandlerExtR(options.get(), on_error, &memory);
-  TIFFOpenOptionsSetWarningHandlerExtR(options.get(), on_warning, &memory);
+  TIFFOpenOptionsSetErrorHandlerExtR(options.get(), on_tiff_error, &memory);
+  TIFFOpenOptionsSetWarningHandlerExtR(options.get(), on_tiff_warning, &memory);
   TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), most);
   const auto close = [](thandle_t) { return 0; };
   const auto map = [](thandle_t, void**, toff_t*) { return 0; };
@@ -93,13 +93,13 @@ Handle open(Memory& memory, const char* mode, int64_t most) {
       TIFFClientOpenExt("", mode, &memory, read_bytes, write_bytes, seek, close, size_of, map, unmap, options.get()));
 }
 
-/// What the tags of the first page say.
+/// The tags of the first page.
 struct Page {
   uint32_t width = 0, height = 0;
   uint16_t bits = 1, samples = 1, photometric = PHOTOMETRIC_MINISBLACK, format = SAMPLEFORMAT_UINT,
            planes = PLANARCONFIG_CONTIG;
   uint16_t compression = COMPRESSION_NONE, orientation = 1;
-  std::optional<uint16_t> extra = {};  ///< the kind of the first sample beyond the colours, where it is said
+  std::optional<uint16_t> extra = {};  ///< the kind of the first sample beyond the colours, if declared
 };
 
 Page page_of(TIFF* tiff) {
@@ -118,7 +118,7 @@ Page page_of(TIFF* tiff) {
   return out;
 }
 
-/// Samples of a page as they are kept: uint8, or uint16 for more than 8 bits, [height, width, channels].
+/// Reads the samples of a page as uint8, or as uint16 for more than 8 bits: [height, width, channels].
 class Samples {
  public:
   Samples(TIFF* tiff, const Page& page, int64_t channels)
@@ -127,14 +127,14 @@ class Samples {
         channels_(channels),
         image_(torch::empty({page.height, page.width, channels}, page.bits > 8 ? torch::kUInt16 : torch::kUInt8)) {}
 
-  /// @return false: the library could not read them.
+  /// @return false if the library could not read them.
   bool read() { return TIFFIsTiled(tiff_) ? read_tiles() : read_rows(); }
 
   const torch::Tensor& image() const { return image_; }
 
  private:
   bool separate() const { return page_.planes == PLANARCONFIG_SEPARATE; }
-  int64_t planes() const { return separate() ? channels_ : 1; }  // further ones are of no use
+  int64_t planes() const { return separate() ? channels_ : 1; }  // further planes are not used
 
   bool read_rows() {
     const auto bytes = TIFFScanlineSize(tiff_);
@@ -172,7 +172,7 @@ class Samples {
     return true;
   }
 
-  /// That so many pixels take in a row of the file.
+  /// The bytes of so many pixels in a row of the file.
   tmsize_t row_bytes(uint32_t pixels) const {
     const int64_t per_pixel = separate() ? 1 : page_.samples;
     return static_cast<tmsize_t>((int64_t{pixels} * per_pixel * page_.bits + 7) / 8);
@@ -192,8 +192,8 @@ class Samples {
     for (uint32_t i = 0; i < pixels; ++i, from += from_each, to += channels_) std::copy_n(from, count, to);
   }
 
-  /// 9 to 15 bits, one after another with the high bit first, brought to 16: white is the largest number of so many
-  /// bits.
+  /// Unpacks samples of 9 to 15 bits, stored one after another with the high bit first, and scales them to 16 bits:
+  /// white is the largest number of so many bits.
   void unpack(const uint8_t* row, uint16_t* to, uint32_t pixels, int64_t from_each, int64_t count) const {
     const uint32_t largest = (1u << page_.bits) - 1;
     uint64_t bit = 0;
@@ -213,7 +213,7 @@ class Samples {
   torch::Tensor image_;
 };
 
-/// Of colours where 0 is white.
+/// Inverts colours where 0 is white.
 template <class Sample>
 void invert(Sample* sample, int64_t pixels, int64_t channels, int64_t colours) {
   for (; pixels > 0; --pixels, sample += channels) {
@@ -221,9 +221,9 @@ void invert(Sample* sample, int64_t pixels, int64_t channels, int64_t colours) {
   }
 }
 
-/// Divides colours by the alpha that they were multiplied with.
+/// Divides colours by the alpha by which they were multiplied.
 template <class Sample>
-void divide_by_alpha(Sample* sample, int64_t pixels, int64_t channels) {
+void unpremultiply(Sample* sample, int64_t pixels, int64_t channels) {
   constexpr uint64_t kMost = std::numeric_limits<Sample>::max();
   for (; pixels > 0; --pixels, sample += channels) {
     const uint64_t alpha = sample[channels - 1];
@@ -239,8 +239,8 @@ void for_samples(torch::Tensor& image, Function function) {
   function(image.data_ptr<uint8_t>());
 }
 
-/// Grey and RGB with or without alpha, of 8 to 16 bits.
-/// @return undefined where the library could not read it.
+/// Decodes grey and RGB with or without alpha, of 8 to 16 bits.
+/// @return an undefined tensor if the library could not read it.
 torch::Tensor read_plain(TIFF* tiff, const Page& page, const std::string& name) {
   const bool grey = page.photometric == PHOTOMETRIC_MINISBLACK || page.photometric == PHOTOMETRIC_MINISWHITE;
   const int64_t colours = grey ? 1 : 3;
@@ -261,11 +261,11 @@ torch::Tensor read_plain(TIFF* tiff, const Page& page, const std::string& name) 
   if (page.photometric == PHOTOMETRIC_MINISWHITE)
     for_samples(image, [&](auto* sample) { invert(sample, pixels, channels, colours); });
   if (alpha && page.extra == EXTRASAMPLE_ASSOCALPHA)
-    for_samples(image, [&](auto* sample) { divide_by_alpha(sample, pixels, channels); });
+    for_samples(image, [&](auto* sample) { unpremultiply(sample, pixels, channels); });
   return image;
 }
 
-/// All else that the library makes 8-bit RGB of: palettes, inks, few bits, L*a*b*.
+/// Decodes all other kinds that the library converts to 8-bit RGB: palettes, inks, few bits, L*a*b*.
 torch::Tensor read_converted(TIFF* tiff, const Page& page, const std::string& name, const Memory& memory) {
   char reason[1024] = "";
   if (!TIFFRGBAImageOK(tiff, reason)) refuse_image(name, "TIFF", reason);
@@ -276,7 +276,7 @@ torch::Tensor read_converted(TIFF* tiff, const Page& page, const std::string& na
     TIFFRGBAImage* reader;
     ~End() { TIFFRGBAImageEnd(reader); }
   } const end{&reader};
-  reader.req_orientation = reader.orientation;  // as stored: it is turned with the other formats
+  reader.req_orientation = reader.orientation;  // as stored: decode_image() applies the orientation for all formats
   std::vector<uint32_t> raster(size_t{page.width} * page.height);
   if (!TIFFRGBAImageGet(&reader, raster.data(), page.width, page.height)) return {};
   const bool grey = page.photometric == PHOTOMETRIC_MINISBLACK || page.photometric == PHOTOMETRIC_MINISWHITE;
@@ -314,7 +314,7 @@ void check_samples(const Page& page, const std::string& name) {
 }  // namespace
 
 bool is_tiff(std::string_view bytes) {
-  using namespace std::string_view_literals;  // of classic and of big files
+  using namespace std::string_view_literals;  // magic numbers of classic and of big files
   for (const auto& begin : {"II*\0"sv, "MM\0*"sv, "II+\0"sv, "MM\0+"sv}) {
     if (bytes.starts_with(begin)) return true;
   }
@@ -378,7 +378,7 @@ std::string encode_tiff(const torch::Tensor& image_HWC) {
     const uint16_t alpha[] = {EXTRASAMPLE_UNASSALPHA};
     if (channels % 2 == 0) TIFFSetField(tiff.get(), TIFFTAG_EXTRASAMPLES, 1, alpha);
     TIFFSetField(tiff.get(), TIFFTAG_ROWSPERSTRIP, TIFFDefaultStripSize(tiff.get(), 0));
-    // The predictor works in the buffer that it is given.
+    // The predictor changes its input buffer, so it gets a copy.
     std::vector<uint8_t> row(static_cast<size_t>(width * channels * bytes_each));
     const auto* from = static_cast<const uint8_t*>(image.const_data_ptr());
     for (int64_t y = 0; y < height; ++y, from += row.size()) {

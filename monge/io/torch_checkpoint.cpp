@@ -16,10 +16,10 @@ namespace {
 
 using Kind = PickleValue::Kind;
 
-// A stride of 0 lets a few bytes stand for any number of elements; a buffer that was honestly expanded is small.
+// With a stride of 0 a few bytes can claim any number of elements; a genuine expanded buffer is small.
 constexpr int64_t most_expanded_elements = int64_t{1} << 24;
 
-/// The bytes of the storages by key, made into tensors of bytes once each, so that tensors share them as they did.
+/// The storages by key. Each becomes one tensor of bytes, so that tensors share storages as they did when saved.
 class Storages {
  public:
   Storages(std::map<std::string, std::string_view, std::less<>> bytes, const std::string& file)
@@ -30,7 +30,8 @@ class Storages {
     const auto item = static_cast<int64_t>(torch::elementSize(view.dtype));
     const auto storage_item = static_cast<int64_t>(torch::elementSize(storage.dtype));
     auto& memory = load(storage, where);
-    const int64_t capacity = storage.extent * storage_item / item;  // no overflow: load() compared it with the bytes
+    const int64_t capacity =
+        storage.extent * storage_item / item;  // cannot overflow: load() compared it with the bytes
     require_inside(view, capacity, where);
     auto out = torch::empty({0}, view.dtype);
     out.set_(memory.storage(), storage.offset * storage_item / item + view.offset, view.sizes, view.strides);
@@ -82,7 +83,7 @@ class Storages {
 TensorFile tensors_of(const Pickle& pickle, Storages& memory, const std::string& name) {
   auto out =
       flatten(*pickle.root, name, [&](const auto& tensor, const auto& where) { return memory.tensor(tensor, where); });
-  out.passed_over.assign(pickle.foreign.begin(), pickle.foreign.end());
+  out.skipped_classes.assign(pickle.foreign.begin(), pickle.foreign.end());
   return out;
 }
 

@@ -36,7 +36,7 @@ std::string storage_name(torch::ScalarType dtype, const std::string& tensor) {
   }
 }
 
-/// Writes the few operations of pickle protocol 2 that a state dict needs.
+/// Writes the operations of pickle protocol 2 that a state dict needs.
 class PickleWriter {
  public:
   template <class T>

@@ -14,10 +14,10 @@ namespace {
 
 const uint8_t* as_bytes(std::string_view bytes) { return reinterpret_cast<const uint8_t*>(bytes.data()); }
 
-/// The EXIF chunk of an extended file; empty where there is none.
-std::string_view exif_of(std::string_view bytes) {
+/// The EXIF chunk of an extended file; empty if there is none.
+std::string_view webp_exif(std::string_view bytes) {
   constexpr size_t kHeader = 12, kFrame = 8;
-  if (bytes.size() < kHeader + kFrame || bytes.substr(kHeader, 4) != "VP8X") return {};  // others hold the pixels alone
+  if (bytes.size() < kHeader + kFrame || bytes.substr(kHeader, 4) != "VP8X") return {};  // other files hold only pixels
   for (size_t at = kHeader; bytes.size() - at >= kFrame;) {
     size_t length = 0;
     for (size_t i = 4; i-- > 0;) length = length << 8 | static_cast<unsigned char>(bytes[at + 4 + i]);
@@ -62,7 +62,7 @@ torch::Tensor decode_webp(std::string_view bytes, const std::string& name, int64
   status = WebPDecode(as_bytes(bytes), bytes.size(), &config);
   WebPFreeDecBuffer(&config.output);
   if (status != VP8_STATUS_OK) refuse_image(name, "WebP", reason_of(status));
-  notes.orientation = static_cast<uint8_t>(exif_orientation(exif_of(bytes)));
+  notes.orientation = static_cast<uint8_t>(exif_orientation(webp_exif(bytes)));
   return image;
 }
 

@@ -13,10 +13,10 @@
 namespace monge::io {
 namespace {
 
-/// Reads numbers at places that are checked first.
-class Reader {
+/// Reads numbers at offsets, with a bounds check.
+class ZipBytes {
  public:
-  Reader(std::string_view bytes, const std::string& file) : bytes_(bytes), file_(file) {}
+  ZipBytes(std::string_view bytes, const std::string& file) : bytes_(bytes), file_(file) {}
 
   uint64_t size() const { return bytes_.size(); }
   std::string_view part(uint64_t at, uint64_t count) const {
@@ -46,13 +46,13 @@ class Reader {
 
 struct Extent {
   uint64_t begin = 0, end = 0, entries = 0;
-  uint64_t before = 0;  ///< bytes that stand before the archive, such as a program that unpacks it
+  uint64_t before = 0;  ///< bytes before the archive, such as a program that unpacks it
 };
 
-Extent find_directory(const Reader& zip) {
+Extent find_directory(const ZipBytes& zip) {
   zip.check(zip.size() >= kEndSize, "no directory");
   uint64_t at = zip.size() - kEndSize;
-  const uint64_t stop = at - std::min<uint64_t>(at, 0xffff);  // a comment can follow
+  const uint64_t stop = at - std::min<uint64_t>(at, 0xffff);  // a comment may follow
   while (zip.u32(at) != kEndSignature) zip.check(at-- > stop, "no directory at its end");
 
   uint64_t size = zip.u32(at + 12);
@@ -76,7 +76,7 @@ Extent find_directory(const Reader& zip) {
 
 /// The content of an extra field, or nothing.
 std::optional<std::string_view> extra_field(std::string_view extra, uint16_t id, const std::string& file) {
-  const Reader fields(extra, file);
+  const ZipBytes fields(extra, file);
   for (uint64_t at = 0; at + 4 <= extra.size();) {
     const uint64_t size = fields.u16(at + 2);
     if (fields.u16(at) == id) return fields.part(at + 4, size);
@@ -85,12 +85,12 @@ std::optional<std::string_view> extra_field(std::string_view extra, uint16_t id,
   return {};
 }
 
-/// Where the 32-bit fields are full, the real values stand in the zip64 field, in this order.
-void read_place(const Reader& zip, uint64_t at, std::string_view extra, const std::string& file, ZipRecord& out) {
+/// If 32-bit fields are full, the zip64 field has the real values in this order.
+void read_sizes(const ZipBytes& zip, uint64_t at, std::string_view extra, const std::string& file, ZipRecord& out) {
   out.size = zip.u32(at + 24), out.packed = zip.u32(at + 20), out.header = zip.u32(at + 42);
   const auto wide = extra_field(extra, kZip64Field, file);
   if (!wide) return;
-  const Reader fields(*wide, file);
+  const ZipBytes fields(*wide, file);
   uint64_t next = 0;
   for (auto* value : {&out.size, &out.packed, &out.header}) {
     if (*value != 0xffffffff) continue;
@@ -99,14 +99,14 @@ void read_place(const Reader& zip, uint64_t at, std::string_view extra, const st
   }
 }
 
-/// The name of Info-ZIP's field: version 1, the checksum of the name that it stands for, UTF-8.
+/// The name in Info-ZIP's field: version 1, the checksum of the name that it replaces, the name in UTF-8.
 std::optional<std::string_view> unicode_path(std::string_view raw, std::string_view extra, const std::string& file) {
   const auto field = extra_field(extra, kUnicodePathField, file);
   if (!field || field->size() < 5 || field->front() != 1) return {};
   const auto path = field->substr(5);
   const auto sum = ::crc32_z(0, reinterpret_cast<const Bytef*>(raw.data()), raw.size());
-  // A tool that renamed the entry without knowing the field left it behind.
-  if (Reader(*field, file).u32(1) != static_cast<uint32_t>(sum) || path.empty() || !is_utf8(path)) return {};
+  // A tool that renamed the entry and did not know the field left it outdated.
+  if (ZipBytes(*field, file).u32(1) != static_cast<uint32_t>(sum) || path.empty() || !is_utf8(path)) return {};
   return path;
 }
 
@@ -114,7 +114,7 @@ std::string name_of(std::string_view raw, uint16_t flags, uint16_t made_by, std:
                     const std::string& file) {
   std::string name(raw);
   if (!(flags & kUtf8Flag)) name = unicode_path(raw, extra, file).value_or(raw);
-  // Old .NET writes names of folders with the separators of Windows.
+  // Old versions of .NET write names with the separators of Windows.
   constexpr uint16_t kDos = 0;
   if (made_by >> 8 == kDos && is_utf8(name) && name.find('/') == std::string::npos)
     std::replace(name.begin(), name.end(), '\\', '/');
@@ -124,7 +124,7 @@ std::string name_of(std::string_view raw, uint16_t flags, uint16_t made_by, std:
 }  // namespace
 
 ZipDirectory read_zip_directory(std::string_view archive, const std::string& file) {
-  const Reader zip(archive, file);
+  const ZipBytes zip(archive, file);
   const auto extent = find_directory(zip);
   ZipDirectory out{.records = {}, .begin = extent.begin};
   uint64_t at = extent.begin;
@@ -135,7 +135,7 @@ ZipDirectory read_zip_directory(std::string_view archive, const std::string& fil
                extra = zip.part(at + kCentralSize + name_size, extra_size);
     ZipRecord record{.name = {}, .flags = zip.u16(at + 8), .method = zip.u16(at + 10), .crc = zip.u32(at + 16)};
     record.name = name_of(raw, record.flags, zip.u16(at + 4), extra, file);
-    read_place(zip, at, extra, file, record);
+    read_sizes(zip, at, extra, file, record);
     record.header += extent.before;
     out.records.push_back(std::move(record));
     at += kCentralSize + name_size + extra_size + comment_size;
@@ -145,7 +145,7 @@ ZipDirectory read_zip_directory(std::string_view archive, const std::string& fil
 }
 
 uint64_t zip_entry_begin(std::string_view archive, const ZipRecord& record, const std::string& file) {
-  const Reader zip(archive, file);
+  const ZipBytes zip(archive, file);
   zip.part(record.header, kLocalSize);
   zip.check(zip.u32(record.header) == kLocalSignature, "no entry where its directory says");
   return record.header + kLocalSize + zip.u16(record.header + 26) + zip.u16(record.header + 28);

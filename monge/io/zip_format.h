@@ -1,4 +1,4 @@
-// Numbers of the ZIP file format (PKWARE's APPNOTE 6.3.10) that its readers and writers share.
+// Constants of the ZIP file format (PKWARE's APPNOTE 6.3.10) that its readers and writers share.
 #pragma once
 
 #include <cstdint>

@@ -12,7 +12,7 @@ namespace monge::io {
 namespace {
 
 constexpr uint64_t kFull = 0xffffffff;
-constexpr uint16_t kPaddingField = 0x4246;  // "FB", as torch names it
+constexpr uint16_t kPaddingField = 0x4246;  // "FB", as in torch
 constexpr uint16_t kUnix = 3 << 8, kVersion = 20, kVersion64 = 45;
 
 template <class T>
@@ -22,7 +22,7 @@ void put(std::string& out, T number) {
 
 uint32_t low(uint64_t value) { return value >= kFull ? static_cast<uint32_t>(kFull) : static_cast<uint32_t>(value); }
 
-/// The fields that the local header and the directory have in common, from "version needed" to the length of the name.
+/// Appends the fields that the local header and the directory share, from "version needed" to the length of the name.
 void put_common(std::string& out, std::string_view name, uint64_t size, uint32_t crc, bool wide) {
   put<uint16_t>(out, wide ? kVersion64 : kVersion);
   put<uint16_t>(out, is_utf8(name) ? kUtf8Flag : 0);

@@ -1,4 +1,4 @@
-// Writes zip archives whose entries are stored as they are.
+// Writes zip archives of uncompressed entries.
 #pragma once
 
 #include <cstdint>
@@ -8,22 +8,22 @@
 
 namespace monge::io {
 
-/// Writes an archive entry by entry. A name that is UTF-8 is marked as such (APPNOTE.TXT 4.4.4, bit 11), so that
-/// Python, Windows and Info-ZIP read it alike in every locale; any other name is written by its bytes without the mark.
-/// Sizes, places and counts beyond the old format's fields are written as zip64. The same entries give the same bytes:
+/// Writes an archive entry by entry. A name in UTF-8 is marked as such (APPNOTE.TXT 4.4.4, bit 11), so that Python,
+/// Windows and Info-ZIP read it in the same way in every locale; any other name is written as bytes without the mark.
+/// Sizes, offsets and counts beyond the old format's fields are written as zip64. The same entries give the same bytes:
 /// times are fixed.
 class ZipWriter {
  public:
-  /// Takes the archive's bytes in their order. What it throws passes through add() and finish().
+  /// Receives the archive's bytes in order. Its exceptions pass through add() and finish().
   using Sink = std::function<void(std::string_view bytes)>;
 
-  /// @param alignment  the bytes of every entry begin at a multiple of it; 1: anywhere.
+  /// @param alignment  the bytes of every entry begin at a multiple of it; 1: no alignment.
   explicit ZipWriter(Sink sink, uint64_t alignment = 1);
 
   /// @throws InputError for a name of more than 65,535 bytes.
   void add(std::string_view name, std::string_view bytes);
 
-  /// Writes the directory, which ends the archive. What is added afterwards begins a new one.
+  /// Writes the directory, which ends the archive. Entries added afterwards begin a new archive.
   void finish();
 
  private:
@@ -35,7 +35,7 @@ class ZipWriter {
   std::string directory_;
 };
 
-/// A ZipWriter into memory, aligned to 64 bytes as torch.save does.
+/// A ZipWriter into memory, with entries aligned to 64 bytes as by torch.save.
 class StoredZipWriter {
  public:
   StoredZipWriter() = default;

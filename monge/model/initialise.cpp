@@ -59,7 +59,7 @@ void check_units(const InitialWeights& initial, const train::Recipe& recipe) {
                     .fix = text("set data.standardise = \"", initial.recipe->data.standardise, '"')});
 }
 
-/// The first difference between a state and the net that is to take it; empty where it fits.
+/// The first difference between a state and the net that is to load it; empty if the state fits.
 std::string difference(const nn::NamedTensors& state, const torch::nn::Module& net) {
   using Kind = nn::StateFault::Kind;
   for (const auto& [kind, key, wanted, given] : nn::state_faults(nn::state_dict(net), state)) {
@@ -71,8 +71,8 @@ std::string difference(const nn::NamedTensors& state, const torch::nn::Module& n
   return "";
 }
 
-/// "map.width = 16 there and 32 here" for each key in which two recipes differ and that is of the map or the potential.
-/// @param images  the items are images, whose keys of [source] and [target] count as well.
+/// "map.width = 16 there and 32 here" for each key of the map or the potential in which two recipes differ.
+/// @param images  whether the items are images, whose keys of [source] and [target] count as well.
 std::vector<std::string> differing_keys(train::Recipe there, train::Recipe here, bool of_map, bool of_potential,
                                         bool images) {
   std::vector<std::string> out;
@@ -90,17 +90,17 @@ std::vector<std::string> differing_keys(train::Recipe there, train::Recipe here,
         option.key.ends_with(".range") || option.key.ends_with(".colour") || option.key.ends_with(".exif");
     matters =
         matters || (images && of_images && (option.key.starts_with("source.") || option.key.starts_with("target.")));
-    // How a net starts and what steadies its training do not change what it is.
+    // Options of a net's start and of the stability of its training do not change its architecture.
     if (!matters || option.key.ends_with(".zero_last") || option.on_resume == OnResume::alters_updates) continue;
     const auto before = OptionTable::to_toml(old_table.options()[i]), now = OptionTable::to_toml(option);
-    if (of_images && now == "\"auto\"") continue;  // the data have not been looked at
+    if (of_images && now == "\"auto\"") continue;  // it is not resolved before the data are opened
     if (before != now) out.push_back(text(option.key, " = ", before, " there and ", now, " here"));
   }
   return out;
 }
 
-[[noreturn]] void complain(const InitialWeights& initial, const train::Recipe& recipe, const std::string& net,
-                           const std::string& what, const std::string& description, bool images = false) {
+[[noreturn]] void throw_mismatch(const InitialWeights& initial, const train::Recipe& recipe, const std::string& net,
+                                 const std::string& what, const std::string& description, bool images = false) {
   const bool of_map = net == "map";
   auto fix = initial.recipe        ? join(differing_keys(*initial.recipe, recipe, of_map, !of_map, images), "; ")
              : description.empty() ? ""
@@ -115,16 +115,17 @@ std::vector<std::string> differing_keys(train::Recipe there, train::Recipe here,
                     .fix = fix});
 }
 
-/// The state of the recipe's `net` among the loose tensors of a file; empty where it has no potential.
-/// @param spare  the prefix of a state that is taken already.
-nn::FoundState find_loose(const InitialWeights& initial, const train::Recipe& recipe, const std::string& which,
-                          const torch::nn::Module& net, const std::string* spare) {
+/// The state of the recipe's `net` among the tensors of a file; empty if the file has no potential.
+/// @param which  "map" or "potential".
+/// @param taken  the prefix of a state that is used already; may be null.
+nn::FoundState find_in_file(const InitialWeights& initial, const train::Recipe& recipe, const std::string& which,
+                            const torch::nn::Module& net, const std::string* taken) {
   std::vector<std::string> keys;
   for (const auto& [key, tensor] : nn::state_dict(net)) {
     if (!key.ends_with(".num_batches_tracked")) keys.push_back(key);
   }
-  auto found = nn::find_states_with(initial.loose, keys);
-  if (spare) std::erase_if(found, [&](const auto& state) { return state.prefix == *spare; });
+  auto found = nn::find_states_with(initial.file_tensors, keys);
+  if (taken) std::erase_if(found, [&](const auto& state) { return state.prefix == *taken; });
   if (!initial.key.empty() && which == "map") {
     found = nn::states_at(found, initial.key);
   }
@@ -143,18 +144,20 @@ nn::FoundState find_loose(const InitialWeights& initial, const train::Recipe& re
                       .fix = text("name the map: ", initial.origin, "?key=NAME")});
   }
   if (fitting.size() == 1) return fitting[0];
-  auto known = nn::find_states(initial.loose);
+  auto known = nn::find_states(initial.file_tensors);
   std::erase_if(known, [&](const auto& state) { return state.is_map != (which == "map"); });
   if (!initial.key.empty()) known = nn::states_at(known, initial.key);
-  // The layers of a potential of vectors have the names of those of any other chain: they may be another net's.
+  // The layers of a potential of vectors have the names of any other chain of layers, so they may belong to another
+  // net.
   if (!found.empty() && (which == "map" || !known.empty())) {
-    complain(initial, recipe, which, difference(found[0].state, net), known.empty() ? "" : known[0].description);
+    throw_mismatch(initial, recipe, which, difference(found[0].state, net), known.empty() ? "" : known[0].description);
   }
-  // A net of the same kind with other keys (another depth) explains more than "none".
+  // Reporting a net of the same kind with other keys (another depth) helps more than reporting none.
   if (!known.empty())
-    complain(initial, recipe, which, difference(nn::with_counters(known[0].state, net), net), known[0].description);
+    throw_mismatch(initial, recipe, which, difference(nn::with_counters(known[0].state, net), net),
+                   known[0].description);
   if (which == "map") {
-    const auto groups = nn::groups_of(initial.loose);
+    const auto groups = nn::groups_of(initial.file_tensors);
     throw InputError(text(setting(initial), ": holds no network with the keys of this recipe's map (", keys.front(),
                           " ... ", keys.back(), initial.key.empty() ? ")" : ") at key=" + initial.key, "; it holds",
                           listed(groups, groups.size())));
@@ -173,7 +176,7 @@ void add(nn::NamedTensors& out, const std::string& prefix, const nn::NamedTensor
   }
 }
 
-/// Of names, types and bytes: which weights they were can be told later, whatever file held them in whatever order.
+/// A hash of names, types and bytes, but not of the order or the file. It identifies the weights later.
 std::string hash_of(const nn::NamedTensors& tensors) {
   std::map<std::string, std::string> lines;
   for (const auto& [name, tensor] : tensors) {
@@ -210,21 +213,21 @@ InitialWeights read_initial_weights(const train::Recipe& recipe, const LogSink& 
             " (allowed: a run directory, a checkpoint folder, .safetensors, .pt, .pth)");
     auto file = read_tensor_file(split.file, log);
     if (is_export(file)) {
-      auto model = load_model(recipe.train.init, torch::kCPU, log);  // which checks its hash
+      auto model = load_model(recipe.train.init, torch::kCPU, log);  // load_model checks the hash
       out.map = nn::state_dict(*model.net);
       out.recipe = std::move(model.recipe);
       out.standardisation = std::move(model.standardisation);
       out.columns = std::move(model.columns);
       out.iteration = model.iteration;
     } else {
-      out.loose = std::move(file.tensors);
+      out.file_tensors = std::move(file.tensors);
     }
   }
   check_units(out, recipe);
   return out;
 }
 
-void take_ranges(train::Recipe& recipe, const InitialWeights& initial, const LogSink& log) {
+void inherit_ranges(train::Recipe& recipe, const InitialWeights& initial, const LogSink& log) {
   if (!initial.recipe) return;
   for (const auto& [key, here, there] :
        {std::tuple{"source.range", &recipe.source.range, &initial.recipe->source.range},
@@ -240,12 +243,13 @@ StartingState starting_state(const InitialWeights& initial, const train::Recipe&
                              const std::vector<int64_t>& source_shape, const std::vector<int64_t>& target_shape) {
   const auto nets = solve::make_nets(recipe, source_shape, target_shape);
   auto map = initial.map, average = initial.average, potential = initial.potential;
-  std::string at;  // where in a file the map was
-  if (!initial.loose.empty()) {
-    const auto found = find_loose(initial, recipe, "map", *nets.map, nullptr);
+  std::string at;  // the key of the map in a file, for the message
+  if (!initial.file_tensors.empty()) {
+    const auto found = find_in_file(initial, recipe, "map", *nets.map, nullptr);
     map = found.state;
     if (!found.key().empty()) at = " at " + printable(found.key());
-    if (initial.key.empty()) potential = find_loose(initial, recipe, "potential", *nets.potential, &found.prefix).state;
+    if (initial.key.empty())
+      potential = find_in_file(initial, recipe, "potential", *nets.potential, &found.prefix).state;
   }
   for (const auto& [which, state, net] :
        {std::tuple<const char*, const nn::NamedTensors*, const torch::nn::Module*>{"map", &map, nets.map.get()},
@@ -253,21 +257,21 @@ StartingState starting_state(const InitialWeights& initial, const train::Recipe&
         {"potential", &potential, nets.potential.get()}}) {
     if (state->empty() && state != &map) continue;
     const auto what = difference(*state, *net);
-    if (!what.empty()) complain(initial, recipe, which, what, "", source_shape.size() == 3);
+    if (!what.empty()) throw_mismatch(initial, recipe, which, what, "", source_shape.size() == 3);
   }
   StartingState out;
   add(out.tensors, "map/", map, initial);
   if (recipe.train.ema > 0) add(out.tensors, "ema/", average.empty() ? map : average, initial);
   add(out.tensors, "potential/", potential, initial);
 
-  auto told = text("starts from ", printable(initial.origin), " (",
-                   initial.iteration > 0 ? text("iteration ", initial.iteration, ", ") : "", "XXH3 of the weights ",
-                   hash_of(out.tensors), "): takes the map", at);
-  if (recipe.train.ema > 0 && !average.empty()) told += potential.empty() ? " and its average" : ", its average";
-  told += potential.empty() ? "; the potential starts fresh" : " and the potential";
-  if (recipe.train.ema > 0 && average.empty()) told += "; the average starts from the map";
-  told += "; moments, rates, schedules and data are those of this recipe";
-  out.messages.emplace_back(LogLevel::info, told);
+  auto message = text("starts from ", printable(initial.origin), " (",
+                      initial.iteration > 0 ? text("iteration ", initial.iteration, ", ") : "", "XXH3 of the weights ",
+                      hash_of(out.tensors), "): takes the map", at);
+  if (recipe.train.ema > 0 && !average.empty()) message += potential.empty() ? " and its average" : ", its average";
+  message += potential.empty() ? "; the potential starts fresh" : " and the potential";
+  if (recipe.train.ema > 0 && average.empty()) message += "; the average starts from the map";
+  message += "; moments, rates, schedules and data are those of this recipe";
+  out.messages.emplace_back(LogLevel::info, message);
   if (initial.standardisation) {
     out.messages.emplace_back(
         LogLevel::info, text("keeps the means and scales of ", printable(initial.origin), " (data.standardise = \"",

@@ -25,8 +25,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The recipe of a file may ask for any width, so what is built from it is first compared with the tensors that are
-/// there: then the net takes a few times the memory that the file took already.
+/// Compares the size of the recipe's map with the tensors of the file, before the map is built. The recipe of a file
+/// may name any width; after this check the net takes at most a few times the memory that the file took already.
 /// @throws InputError when `state` holds fewer values than the net must have.
 void require_weights(const std::string& origin, const train::Recipe& recipe, const std::vector<int64_t>& shape,
                      const nn::NamedTensors& state) {
@@ -38,7 +38,7 @@ void require_weights(const std::string& origin, const train::Recipe& recipe, con
           "); recipe and tensors are not of one model");
 }
 
-/// Raw units to those of a standardised target.
+/// Converts limits in raw units to the units of a standardised target.
 OutputLimits in_units_of(const data::Columns& columns, const OutputLimits& limits) {
   const auto standard = [&](const torch::Tensor& bound) { return (bound - columns.mean) / columns.scale; };
   return {standard(limits.low), standard(limits.high)};
@@ -114,7 +114,7 @@ constexpr const char* kHashKey = "monge.xxh3";
 constexpr const char* kSourceColumns = "monge.source_columns";
 constexpr const char* kTargetColumns = "monge.target_columns";
 
-/// Of names, types, shapes and bytes of the tensors, in whatever order, and of all metadata but the hash itself.
+/// A hash of the names, types, shapes and bytes of the tensors, in any order, and of all metadata but the hash itself.
 std::string exported_hash(const io::TensorFile& file) {
   std::map<std::string, std::string> lines;
   for (const auto& [name, tensor] : file.tensors) {
@@ -129,9 +129,9 @@ std::string exported_hash(const io::TensorFile& file) {
   return content_hash(all);
 }
 
-/// A file that monge exported, with its recipe.
+/// Builds the model of a file that monge exported, with its recipe.
 Model from_export(const fs::path& path, io::TensorFile file, torch::Device device) {
-  const auto hash = file.metadata.find(kHashKey);  // exports before 0.1.0 was out have none
+  const auto hash = file.metadata.find(kHashKey);  // exports from before version 0.1.0 have none
   require(hash == file.metadata.end() || hash->second == exported_hash(file), path.string(),
           ": is damaged (its content does not have the hash that it names); copy it again, or export it anew");
   const auto find = [&](const char* key) {
@@ -185,11 +185,11 @@ bool Model::carries_noise(torch::IntArrayRef item) const {
   return !recipe && item.size() == 3 && item[0] == item_shape[0] + noise.channels && !fits(*this, item);
 }
 
-torch::Tensor Model::inputs(const torch::Tensor& x, int64_t draws, torch::Generator generator) const {
+torch::Tensor Model::inputs(const torch::Tensor& x, int64_t samples, torch::Generator generator) const {
   require_takes(x.sizes().slice(1));
   if (carries_noise(x.sizes().slice(1))) return x;
-  const int64_t repeat = stochastic() ? draws : 1;
-  // On the CPU, where the noise is drawn: the same on every device.
+  const int64_t repeat = stochastic() ? samples : 1;
+  // The noise is drawn on the CPU, so that it is the same for every device.
   const auto on_cpu = x.to(torch::kCPU);
   const auto repeated = (standardisation ? standardisation->source.apply(on_cpu) : on_cpu.to(torch::kFloat32))
                             .repeat_interleave(repeat, 0);
@@ -226,8 +226,8 @@ Model Model::in_standard_units() const {
   return out;
 }
 
-torch::Tensor Model::translate(const torch::Tensor& x, int64_t draws, torch::Generator generator) const {
-  const auto y = outputs(inputs(x, draws, generator));
+torch::Tensor Model::translate(const torch::Tensor& x, int64_t samples, torch::Generator generator) const {
+  const auto y = outputs(inputs(x, samples, generator));
   return y.unflatten(0, std::vector<int64_t>{x.size(0), y.size(0) / x.size(0)});
 }
 

@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Standard deviation of the noise channels of the public weak maps, whose files do not say it.
+// Standard deviation of the noise channels of the public weak maps, whose files do not contain it.
 constexpr double kPublicNoise = 0.1;
 
 constexpr std::string_view kKey = "?key=";
@@ -30,14 +30,15 @@ std::string line_of(const nn::FoundState& found, const fs::path& file) {
                      : text(file.filename().string(), kKey, printable(key), "  a ", found.description);
 }
 
-[[noreturn]] void complain(const std::string& what, const std::vector<nn::FoundState>& found, const FileAndKey& path) {
+[[noreturn]] void throw_with_list(const std::string& what, const std::vector<nn::FoundState>& found,
+                                  const FileAndKey& path) {
   std::vector<std::string> lines;
   for (const auto& state : found) lines.push_back(line_of(state, path.file));
   throw InputError(text(path.file.string(), ": ", what, listed(lines, lines.size())));
 }
 
-/// What the user is told about the weights of a map that is taken.
-void tell_of_weights(const nn::FoundState& map, const fs::path& file, const LogSink& log) {
+/// Reports weights of another type than float32 and weights that are not finite.
+void report_weights(const nn::FoundState& map, const fs::path& file, const LogSink& log) {
   std::set<std::string> types;
   bool finite = true;
   for (const auto& [key, tensor] : map.state) {
@@ -92,9 +93,9 @@ io::TensorFile read_tensor_file(const fs::path& file, const LogSink& log) {
   require(torch || !begins("adam_map/") || !begins("map/"), file.string(),
           ": is the state of a checkpoint of monge; give the folder ", fs::absolute(file).parent_path().string(),
           ", which holds its recipe as well");
-  if (!out.passed_over.empty()) {
+  if (!out.skipped_classes.empty()) {
     std::vector<std::string> classes;
-    for (const auto& name : out.passed_over) classes.push_back(printable(name));
+    for (const auto& name : out.skipped_classes) classes.push_back(printable(name));
     constexpr size_t kNamed = 5;
     const size_t more = classes.size() > kNamed ? classes.size() - kNamed : 0;
     classes.resize(classes.size() - more);
@@ -116,12 +117,14 @@ nn::FoundState choose_map(const io::TensorFile& tensors, const FileAndKey& path,
     }
     nn::infer_architecture(tensors.tensors, path.file.string());
   }
-  if (here.empty()) complain(text("holds no network at key=", printable(path.key), "; these are there:"), all, path);
+  if (here.empty())
+    throw_with_list(text("holds no network at key=", printable(path.key), "; these are there:"), all, path);
   std::vector<nn::FoundState> maps;
   std::copy_if(here.begin(), here.end(), std::back_inserter(maps), [](const auto& state) { return state.is_map; });
   if (maps.empty())
-    complain("holds a potential, not a map; the map T is needed here, which its training saved beside it:", all, path);
-  if (maps.size() > 1) complain("holds several maps; name the one that is meant:", all, path);
+    throw_with_list("holds a potential, not a map; the map T is needed here, which its training saved beside it:", all,
+                    path);
+  if (maps.size() > 1) throw_with_list("holds several maps; name the one that is meant:", all, path);
   if (all.size() > 1 || !maps[0].prefix.empty()) {
     std::vector<std::string> others;
     for (const auto& state : all) {
@@ -133,7 +136,7 @@ nn::FoundState choose_map(const io::TensorFile& tensors, const FileAndKey& path,
                              maps[0].prefix.empty() ? "the top" : printable(maps[0].key()),
                              others.empty() ? "" : "; not used: " + join(others)));
   }
-  tell_of_weights(maps[0], path.file, log);
+  report_weights(maps[0], path.file, log);
   return maps[0];
 }
 

@@ -19,14 +19,14 @@ const Registry<Activation>& registry() {
   return names;
 }
 
-constexpr double kSlope = 0.2;  // of leaky_relu
+constexpr double kSlope = 0.2;  // the slope of leaky_relu below 0
 
 using Floats16 = AlignedFloats<16>;
 using Lanes = Floats16::Type;
 constexpr int64_t kLanes = Floats16::kCount;
 typedef int32_t Integers __attribute__((vector_size(4 * kLanes)));
 
-/// e^x: 2^n times a polynomial of degree 6 on [-ln2/2, ln2/2]. Clamped where float ends.
+/// e^x as 2^n times a polynomial of degree 6 on [-ln2/2, ln2/2]. The argument is clamped to the range of float.
 MONGE_INLINE Lanes exponential(Lanes x) {
   const Lanes low = Lanes{} - 87.0F, high = Lanes{} + 88.0F;
   x = x < low ? low : x;
@@ -65,7 +65,7 @@ MONGE_INLINE Pair elu(Lanes x) {
 }
 MONGE_INLINE Pair relu(Lanes x) {
   const Lanes zero{}, one = zero + 1.0F;
-  return {x < zero ? zero : x, x > zero ? one : zero};  // what is not a number stays so
+  return {x < zero ? zero : x, x > zero ? one : zero};  // NaN remains NaN
 }
 MONGE_INLINE Pair leaky_relu(Lanes x) {
   const Lanes zero{}, one = zero + 1.0F, slope = zero + static_cast<float>(kSlope);
@@ -109,7 +109,7 @@ MONGE_VECTORISED void leaky_relu_rows(float* h, float* derivative, const float* 
   rows_of<leaky_relu>(h, derivative, bias, rows, width, stride);
 }
 
-/// Logarithms are left to the library: nobody trains for speed with softplus.
+/// Uses the library's logarithm: softplus is not used where speed matters.
 void softplus_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width, int64_t stride) {
   for (int64_t row = 0; row < rows; ++row) {
     for (int64_t i = 0; i < width; ++i) {
@@ -213,8 +213,8 @@ void add_bias_and_activate(Activation kind, float* h, float* derivative, const f
 
 bool slope_from_value(Activation kind) { return kind != Activation::silu && kind != Activation::softplus; }
 
-void chain_activation(Activation kind, float* gradient, const float* value_or_slope, float* bias_gradient, int64_t rows,
-                      int64_t width, int64_t stride) {
+void activation_backward(Activation kind, float* gradient, const float* value_or_slope, float* bias_gradient,
+                         int64_t rows, int64_t width, int64_t stride) {
   switch (kind) {
     case Activation::relu:
       return chain_relu(gradient, value_or_slope, bias_gradient, rows, width, stride);

@@ -14,7 +14,8 @@ torch::Tensor column(const torch::Tensor& values_C) { return values_C.view({1, -
 
 torch::Tensor over_pixels(const torch::Tensor& x) { return x.sum(at::IntArrayRef{0, 2, 3}); }
 
-/// (x - mean) invstd weight + bias with statistics of all ranks. Keeps pointers to sums: the net outlives its graphs.
+/// (x - mean) invstd weight + bias with the statistics of all ranks. It keeps a pointer to `sums`, which the net owns;
+/// the net outlives its graphs.
 class Normalise : public torch::autograd::Function<Normalise> {
  public:
   static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& x, const torch::Tensor& weight,
@@ -36,7 +37,7 @@ class Normalise : public torch::autograd::Function<Normalise> {
     const auto normal = (x.to(weight.scalar_type()) - column(mean)) * column(invstd);
     const auto of_bias = over_pixels(gradient), of_weight = over_pixels(gradient * normal);
     const auto all =
-        torch::stack({of_bias, of_weight});  // of this rank's losses; the ranks' gradients are added elsewhere
+        torch::stack({of_bias, of_weight});  // of this rank's loss; GradientReducer adds those of all ranks
     sums->sum(all);
     const double count = static_cast<double>(x.numel() / x.size(1) * sums->ranks);
     const auto to_x = column(invstd * weight) * (gradient - column(all[0] / count) - normal * column(all[1] / count));
@@ -60,7 +61,7 @@ torch::Tensor synchronised_batch_norm_relu(const torch::Tensor& x, const torch::
     const double n = static_cast<double>(count);
     mean = over_pixels(x.to(type)) / n;
     sums.sum(mean);
-    // In two passes: sums of squares would lose the digits of a variance that is small beside the mean.
+    // Two passes, because a sum of squares would lose the digits of a variance that is small beside the mean.
     variance = over_pixels((x.to(type) - column(mean)).square()) / n;
     sums.sum(variance);
     running_mean.mul_(1 - momentum).add_(mean, momentum);

@@ -1,4 +1,4 @@
-// Batch norm over the parts of a batch that several ranks have.
+// Batch norm over a batch whose parts are on several ranks.
 #pragma once
 
 #include <torch/types.h>
@@ -8,17 +8,19 @@
 
 namespace monge::nn {
 
-/// How the ranks of a job add numbers.
+/// The all-reduce of a job's ranks.
 struct RankSums {
   int64_t ranks = 1;
-  std::function<void(const torch::Tensor& values)> sum;  ///< in place, over all ranks; waits for no GPU
+  std::function<void(const torch::Tensor& values)> sum;  ///< in place, over all ranks; the host waits for no GPU
 };
 
-/// Batch norm in training, then ReLU, with mean and variance of all ranks' parts, which are of equal sizes; running
-/// statistics as BatchNorm2d updates them. Two sums over ranks of C numbers forward, one of 2 C backward; the gradient
-/// of weight and bias is this rank's part of it. Not to be differentiated twice.
-/// @param sums  outlives the graph.
-/// @param x  [B, C, H, W], this rank's part. @throws InputError where a channel has one value alone.
+/// Batch norm in training mode, then ReLU, with the mean and variance over the parts of all ranks, which have equal
+/// sizes. Running statistics are updated as BatchNorm2d does. The forward pass makes two sums over the ranks of C
+/// numbers, the backward pass one of 2 C. The gradients of weight and bias are those of this rank's loss alone. Cannot
+/// be differentiated twice.
+/// @param x     [B, C, H, W], this rank's part.
+/// @param sums  must outlive the graph.
+/// @throws InputError if a channel has only one value.
 torch::Tensor synchronised_batch_norm_relu(const torch::Tensor& x, const torch::Tensor& weight,
                                            const torch::Tensor& bias, const torch::Tensor& running_mean,
                                            const torch::Tensor& running_variance, double momentum, double eps,

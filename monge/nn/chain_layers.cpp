@@ -7,19 +7,20 @@
 namespace monge::nn {
 namespace {
 
-// Fewer columns than this and a panel of 32 would be zeros for the most part: sums along rows are faster then.
+// With fewer columns a panel of 32 would be mostly zeros, and sums along rows are faster.
 constexpr int64_t kNarrow = 8;
 
-/// c[rows, n] = a[rows, k] times a packed or, for a narrow one, a transposed matrix.
-void product(const float* a, const float* b, float* c, int64_t rows, int64_t k, int64_t n, const gemm::Finish& finish) {
-  if (n >= kNarrow) return gemm::multiply(a, k, b, c, n, rows, k, n, /*accumulate=*/false, finish);
+/// c[rows, n] = a[rows, k] b, with b packed or, if it is narrow, transposed.
+void product(const float* a, const float* b, float* c, int64_t rows, int64_t k, int64_t n,
+             const gemm::Epilogue& epilogue) {
+  if (n >= kNarrow) return gemm::multiply(a, k, b, c, n, rows, k, n, /*accumulate=*/false, epilogue);
   gemm::multiply_narrow(a, k, b, k, c, n, rows, k, n);
-  finish.call(finish.context, 0, rows, 0, n);
+  epilogue.call(epilogue.context, 0, rows, 0, n);
 }
 
-/// Calls a lambda (row, rows, column, columns).
+/// An epilogue that calls a lambda (row, rows, column, columns).
 template <class Function>
-gemm::Finish finish_by(const Function& function) {
+gemm::Epilogue epilogue_by(const Function& function) {
   return {[](const void* context, int64_t row, int64_t rows, int64_t column, int64_t columns) {
             (*static_cast<const Function*>(context))(row, rows, column, columns);
           },
@@ -48,7 +49,7 @@ void hidden_pass(const ChainLayer& l, Activation kind, const float* x, float* h,
     const int64_t at = row * l.out + column;
     add_bias_and_activate(kind, h + at, slope ? slope + at : nullptr, l.bias + column, count, columns, l.out);
   };
-  product(x, l.out < kNarrow ? l.weight : l.forward, h, rows, l.in, l.out, finish_by(activate));
+  product(x, l.out < kNarrow ? l.weight : l.forward, h, rows, l.in, l.out, epilogue_by(activate));
 }
 
 void output_pass(const ChainLayer& l, const float* x, float* y, int64_t rows) {
@@ -57,21 +58,21 @@ void output_pass(const ChainLayer& l, const float* x, float* y, int64_t rows) {
       for (int64_t j = column; j < column + columns; ++j) y[r * l.out + j] += l.bias[j];
     }
   };
-  product(x, l.out < kNarrow ? l.weight : l.forward, y, rows, l.in, l.out, finish_by(add_bias));
+  product(x, l.out < kNarrow ? l.weight : l.forward, y, rows, l.in, l.out, epilogue_by(add_bias));
 }
 
 void input_gradient(const ChainLayer& l, const float* up, float* down, int64_t rows) {
   const auto nothing = [](int64_t, int64_t, int64_t, int64_t) {};
-  product(up, l.backward, down, rows, l.out, l.in, finish_by(nothing));
+  product(up, l.backward, down, rows, l.out, l.in, epilogue_by(nothing));
 }
 
 void hidden_gradient(const ChainLayer& l, Activation kind, const float* up, const float* kept, float* down,
                      float* bias_sum, int64_t rows) {
   const auto chain = [=, &l](int64_t row, int64_t count, int64_t column, int64_t columns) {
     const int64_t at = row * l.in + column;
-    chain_activation(kind, down + at, kept + at, bias_sum ? bias_sum + column : nullptr, count, columns, l.in);
+    activation_backward(kind, down + at, kept + at, bias_sum ? bias_sum + column : nullptr, count, columns, l.in);
   };
-  product(up, l.backward, down, rows, l.out, l.in, finish_by(chain));
+  product(up, l.backward, down, rows, l.out, l.in, epilogue_by(chain));
 }
 
 bool sums_transposed(const ChainLayer& l) { return l.in < 16 && l.out > l.in; }

@@ -1,4 +1,4 @@
-// The layers of a fused chain (fused_mlp.h) on raw memory, for one core and a block of rows.
+// The layers of a fused chain (fused_mlp.h) on raw memory, for one thread and a block of rows.
 #pragma once
 
 #include <cstdint>
@@ -13,17 +13,17 @@ struct ChainLayer {
   const float* weight;  ///< [out, in]
   const float* bias;    ///< [out]
   int64_t in, out;
-  const float* forward = nullptr;   ///< W^T as forward_pass wants it, see pack_size
-  const float* backward = nullptr;  ///< W as input_gradient wants it
+  const float* forward = nullptr;   ///< W^T packed by pack_forward, for hidden_pass and output_pass
+  const float* backward = nullptr;  ///< W packed by pack_backward, for input_gradient and hidden_gradient
 };
 
-/// Floats of `forward` and of `backward`.
+/// The numbers of floats of `forward` and of `backward`, and the functions that fill them.
 int64_t forward_pack_size(const ChainLayer& layer);
 int64_t backward_pack_size(const ChainLayer& layer);
 void pack_forward(const ChainLayer& layer, float* to);
 void pack_backward(const ChainLayer& layer, float* to);
 
-/// h[rows, out] = act(x W^T + b) and, unless null, slope = act' there.
+/// h[rows, out] = act(x W^T + b) and, unless null, slope[rows, out] = act'(x W^T + b).
 void hidden_pass(const ChainLayer& layer, Activation kind, const float* x, float* h, float* slope, int64_t rows);
 
 /// y[rows, out] = x W^T + b.
@@ -33,15 +33,15 @@ void output_pass(const ChainLayer& layer, const float* x, float* y, int64_t rows
 void input_gradient(const ChainLayer& layer, const float* up, float* down, int64_t rows);
 
 /// down[rows, in] = (up W) * act', the gradient before the activation below this layer.
-/// @param kept      act where slope_from_value(kind), else act'; [rows, in].
-/// @param bias_sum  the sums of down over rows are added to it, unless null.
+/// @param kept      act if slope_from_value(kind), else act'; [rows, in].
+/// @param bias_sum  [in]; the sums of `down` over rows are added to it, unless it is null.
 void hidden_gradient(const ChainLayer& layer, Activation kind, const float* up, const float* kept, float* down,
                      float* bias_sum, int64_t rows);
 
-/// Whether the gradient of the weights is summed as [in, out]: where `in` is too small to fill a vector.
+/// Whether the gradient of the weights is summed as [in, out], because `in` is too small to fill a vector.
 bool sums_transposed(const ChainLayer& layer);
 
-/// sum (+)= up^T x: [out, in], or [in, out] where sums_transposed.
+/// sum = up^T x, or += that with `accumulate`: [out, in], or [in, out] if sums_transposed.
 void weight_gradient(const ChainLayer& layer, const float* up, const float* x, float* sum, int64_t rows,
                      bool accumulate);
 

@@ -11,11 +11,11 @@
 namespace monge::nn {
 namespace {
 
-constexpr size_t kMostStates = 64;  // more are no checkpoint's; bounds the time that a file can ask for
+constexpr size_t kMostStates = 64;  // no checkpoint has more; bounds the time that a hostile file can cost
 
 constexpr const char* kInWrappers[] = {"_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module."};
 
-/// The key without the parts that wrappers of single layers are.
+/// The key without the parts that wrappers of single layers insert.
 std::string without_inner_wrappers(std::string_view key) {
   std::string out;
   bool at_part = true;
@@ -34,7 +34,7 @@ std::string without_inner_wrappers(std::string_view key) {
   return out;
 }
 
-/// The keys without what wrappers of single layers put into them; as they are where two would become one.
+/// The keys without the parts that wrappers of single layers insert; unchanged if two of them would become equal.
 NamedTensors without_inner_wrappers(NamedTensors tensors) {
   auto out = tensors;
   std::unordered_set<std::string> names;
@@ -45,7 +45,7 @@ NamedTensors without_inner_wrappers(NamedTensors tensors) {
   return out;
 }
 
-/// The prefixes behind which all `keys` stand, in the order of the file.
+/// The prefixes that occur with each of `keys`, in the order of the file.
 std::vector<std::string> prefixes_with(const NamedTensors& tensors, const std::vector<std::string>& keys) {
   std::vector<std::string> out;
   if (keys.empty()) return out;
@@ -62,7 +62,7 @@ std::vector<std::string> prefixes_with(const NamedTensors& tensors, const std::v
   return out;
 }
 
-/// Gives every tensor to the state with the longest prefix in front of it.
+/// Assigns every tensor to the state with the longest prefix of its name.
 void fill(std::vector<FoundState>& states, const NamedTensors& tensors) {
   std::vector<FoundState*> longest_first;
   for (auto& state : states) longest_first.push_back(&state);

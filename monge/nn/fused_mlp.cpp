@@ -17,15 +17,15 @@ using torch::autograd::variable_list;
 
 float* data(const torch::Tensor& t) { return t.data_ptr<float>(); }
 
-/// Rounded up to whole vectors, so that what comes behind in a slab begins aligned.
+/// Rounds up to whole vectors, so that the next part of a slab begins aligned.
 int64_t aligned(int64_t count) { return (count + 15) / 16 * 16; }
 
-/// Blocks are multiples of it: of the rows that the inner loops hold in registers.
+/// Blocks are multiples of it, because the inner loops hold this many rows in registers.
 constexpr int64_t kRowStep = 14;
 
 enum class Passes { forward, backward, both };
 
-/// Weights, biases and activation as the passes want them. Holds no tensor but its own: those given must outlive it.
+/// Weights, biases and activation, packed for the passes. The given tensors must outlive this object.
 class Layers {
  public:
   /// @param tensors  weights, then biases.
@@ -62,8 +62,8 @@ class Layers {
     });
   }
 
-  /// Rows that go through all layers together: as many as keep a layer's values at 128 KiB, so that those of two layers
-  /// and a panel of weights stay in a core's second cache.
+  /// The number of rows that go through all layers together: a layer's values then take 128 KiB, so that those of two
+  /// layers and a panel of weights fit in the second cache of a core.
   int64_t block_rows() const { return std::clamp<int64_t>((int64_t{128} << 10) / (4 * widest), 56, 448) / 56 * 56; }
 
   /// Calls work(begin, end) for blocks of a batch's rows.
@@ -81,8 +81,7 @@ class Layers {
   torch::Tensor packed_;
 };
 
-/// Values of all layers of a batch in one piece of memory: what each hidden layer gives and, where values do not tell
-/// them, the slopes there.
+/// The values of all layers of a batch in one tensor: each hidden layer's output and, unless it gives them, the slopes.
 struct Kept {
   Kept(const Layers& layers, int64_t rows) {
     for (size_t l = 0; l + 1 < layers.all.size(); ++l) {
@@ -96,7 +95,7 @@ struct Kept {
   int64_t size = 0;
 };
 
-/// The chain for some rows, through memory that holds `kept`, at its row `first`.
+/// Runs the chain for some rows and writes its values to `kept` from row `first` on.
 void forward_rows(const Layers& layers, const Kept& kept, float* memory, bool wants_slopes, const float* x, float* y,
                   int64_t first, int64_t rows) {
   const float* below = x;
@@ -110,7 +109,7 @@ void forward_rows(const Layers& layers, const Kept& kept, float* memory, bool wa
   output_pass(layers.all.back(), below, y, rows);
 }
 
-/// The chain without a graph.
+/// Runs the chain without a graph.
 torch::Tensor values(const torch::Tensor& x, const Layers& layers) {
   const int64_t in = layers.all.front().in, out = layers.all.back().out;
   auto output = torch::empty({x.size(0), out}, x.options().requires_grad(false));
@@ -128,11 +127,11 @@ torch::Tensor values(const torch::Tensor& x, const Layers& layers) {
   return output;
 }
 
-/// The gradients by differentiable operators, for a second derivative. `tensors`: weights, then biases.
+/// Computes the gradients by differentiable operators, for a second derivative. `tensors`: weights, then biases.
 variable_list differentiable(const torch::Tensor& x, const variable_list& tensors, Activation activation,
                              const torch::Tensor& gradient, bool wants_input, bool wants_weights) {
   const auto middle = tensors.begin() + static_cast<std::ptrdiff_t>(tensors.size() / 2);
-  const auto output = plain_chain(x, {{tensors.begin(), middle}, {middle, tensors.end()}, activation});
+  const auto output = reference_chain(x, {{tensors.begin(), middle}, {middle, tensors.end()}, activation});
   variable_list of;
   if (wants_input) of.push_back(x);
   if (wants_weights) of.insert(of.end(), tensors.begin(), tensors.end());
@@ -143,8 +142,8 @@ variable_list differentiable(const torch::Tensor& x, const variable_list& tensor
   return out;
 }
 
-/// A chain to one number whose weights want no gradient: a potential in an update of the map. Its gradient at the input
-/// is found in the forward pass, while a block is in the cache, and nothing else is kept.
+/// A chain to one number whose weights need no gradient: a potential in an update of the map. The forward pass computes
+/// the gradient of the input while a block is in the cache, and stores nothing else.
 class ValueWithGradient : public torch::autograd::Function<ValueWithGradient> {
  public:
   static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& x, at::TensorList tensors,
@@ -187,7 +186,7 @@ class ValueWithGradient : public torch::autograd::Function<ValueWithGradient> {
   }
 };
 
-/// Where a thread sums the gradients of the weights and biases: a slab, and the place of each in it.
+/// The slab in which a thread sums the gradients of weights and biases, and the place of each of them.
 struct GradientSlab {
   explicit GradientSlab(const Layers& layers) {
     for (const auto& layer : layers.all) weights.push_back(take(layer.in * layer.out));
@@ -234,7 +233,7 @@ class FusedChain : public torch::autograd::Function<FusedChain> {
     const auto top = gradients[0].contiguous();
     const Layers layers(tensors, activation, Passes::backward);
     const Kept kept(layers, x.size(0));
-    const int64_t parts = thread_count(x.size(0));  // a slab each is much memory, so there are no more
+    const int64_t parts = thread_count(x.size(0));  // not more parts, because each needs the memory of a slab
     const GradientSlab slab(layers);
     const auto options = x.options().requires_grad(false);
     variable_list out(tensors.size() + 2);
@@ -247,7 +246,7 @@ class FusedChain : public torch::autograd::Function<FusedChain> {
                     begin, end);
     });
     if (!wants_weights) return out;
-    // In the order of the parts, whichever was ready first.
+    // Sums in the order of the parts, so that the result does not depend on timing.
     const auto sum = parts == 1 ? sums[0] : sums.sum(0);
     const size_t count = layers.all.size();
     for (size_t l = 0; l < count; ++l) {
@@ -261,8 +260,7 @@ class FusedChain : public torch::autograd::Function<FusedChain> {
   }
 
  private:
-  /// Adds the gradients of rows [begin, end) to `sum` (unless null; its biases hold zeros) and writes that of the
-  /// input.
+  /// Adds the gradients of rows [begin, end) to `sum` (unless null; its biases begin at zero) and writes the input's.
   static void backward_rows(const Layers& layers, const Kept& kept, const GradientSlab& slab, const float* x,
                             const float* memory, const float* top, float* sum, float* input, int64_t begin,
                             int64_t end) {
@@ -306,7 +304,7 @@ bool takes(const torch::Tensor& x, const Chain& chain) {
 
 }  // namespace
 
-torch::Tensor plain_chain(const torch::Tensor& x, const Chain& chain) {
+torch::Tensor reference_chain(const torch::Tensor& x, const Chain& chain) {
   auto h = x;
   for (size_t l = 0; l < chain.weights.size(); ++l) {
     if (l > 0) h = activate(chain.activation, h);
@@ -317,14 +315,14 @@ torch::Tensor plain_chain(const torch::Tensor& x, const Chain& chain) {
 
 torch::Tensor fused_chain(const torch::Tensor& x, const Chain& chain) {
   const auto input = x.contiguous();
-  if (!takes(input, chain)) return plain_chain(x, chain);
+  if (!takes(input, chain)) return reference_chain(x, chain);
   auto tensors = chain.weights;
   tensors.insert(tensors.end(), chain.biases.begin(), chain.biases.end());
   const auto wants = [](const torch::Tensor& t) { return t.requires_grad(); };
   const bool trains = std::any_of(tensors.begin(), tensors.end(), wants);
-  // All gradients of the parameters or none: what freezes a part of them goes by LibTorch.
+  // The fused node computes the gradients of all parameters or of none. If a part of them is frozen, LibTorch runs.
   if (trains && at::GradMode::is_enabled() && !std::all_of(tensors.begin(), tensors.end(), wants))
-    return plain_chain(x, chain);
+    return reference_chain(x, chain);
   const auto activation = static_cast<int64_t>(chain.activation);
   if (!at::GradMode::is_enabled() || (!trains && !input.requires_grad()))
     return values(input, Layers(tensors, chain.activation, Passes::forward));

@@ -9,7 +9,7 @@
 namespace monge::nn::gemm {
 namespace {
 
-/// Writes or adds a tile's sums.
+/// Writes the sums of a tile, or adds them.
 template <int Lanes>
 [[gnu::always_inline]] inline void put(float* to, int64_t count, const Vector<Lanes>& sum, bool accumulate) {
   if (count == Lanes) {
@@ -23,14 +23,14 @@ struct Multiply {
   template <int Lanes>
   [[gnu::always_inline]] static inline void run(const float* a, int64_t lda, const float* packed_b, float* c,
                                                 int64_t ldc, int64_t m, int64_t k, int64_t n, bool accumulate,
-                                                Finish finish) {
+                                                Epilogue epilogue) {
     packed_product<Lanes>(
         a, lda, packed_b, m, k, n,
         [=](int64_t row, int64_t column, int64_t count, const Vector<Lanes>& sum) {
           put<Lanes>(c + row * ldc + column, count, sum, accumulate);
         },
         [=](int64_t row, int64_t rows, int64_t column, int64_t columns) {
-          if (finish.call) finish.call(finish.context, row, rows, column, columns);
+          if (epilogue.call) epilogue.call(epilogue.context, row, rows, column, columns);
         });
   }
 };
@@ -67,7 +67,7 @@ struct MultiplyNarrow {
   template <int Lanes>
   [[gnu::always_inline]] static inline void run(const float* a, int64_t lda, const float* b, int64_t ldb, float* c,
                                                 int64_t ldc, int64_t m, int64_t k, int64_t n) {
-    constexpr int kTogether = 4;  // sums, so that one need not wait for the other
+    constexpr int kTogether = 4;  // independent sums, so that none waits for another
     for (int64_t i = 0; i < m; i += kTogether) {
       const int64_t rows = std::min<int64_t>(m - i, kTogether);
       for (int64_t j = 0; j < n; ++j) {
@@ -101,7 +101,7 @@ void pack(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, 
       for (int64_t p = 0; p < k; ++p) std::copy_n(b + p * row_stride + j, columns, packed + p * kPanel);
       continue;
     }
-    // Columns are contiguous: squares of 16, so that what is read and what is written stay in the first cache.
+    // The columns are contiguous: copies squares of 16, so that source and destination fit in the first cache.
     constexpr int64_t kSquare = 16;
     for (int64_t p = 0; p < k; p += kSquare) {
       const int64_t end = std::min(k, p + kSquare);
@@ -114,9 +114,9 @@ void pack(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, 
 }
 
 void multiply(const float* a, int64_t lda, const float* packed_b, float* c, int64_t ldc, int64_t m, int64_t k,
-              int64_t n, bool accumulate, const Finish& finish) {
+              int64_t n, bool accumulate, const Epilogue& epilogue) {
   operation_tally.fetch_add(2 * m * k * n, std::memory_order_relaxed);
-  run_widest<Multiply>(a, lda, packed_b, c, ldc, m, k, n, accumulate, finish);
+  run_widest<Multiply>(a, lda, packed_b, c, ldc, m, k, n, accumulate, epilogue);
 }
 
 void multiply_transposed(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc, int64_t rows,

@@ -1,4 +1,4 @@
-// The inner loop of every product: a few rows of the result stay in registers while the sum runs.
+// The inner loop of every product: it holds a tile of the result in registers during the sum.
 #pragma once
 
 #include <cstdint>
@@ -16,13 +16,13 @@ using Vector = typename LooseFloats<Lanes>::Type;
 template <int Lanes>
 constexpr int kTileRows = Lanes == 16 ? 14 : 6;
 
-/// Where the entries of a are: (row r, term p) at a[r * row + p * term].
+/// The layout of a: entry (row r, term p) is at a[r * row + p * term].
 struct Strides {
   int64_t row, term;
 };
 
-/// Sums over k of a b for R rows and V vectors of columns, handed to out(row, vector, sum).
-/// @param partial  columns of the last vector that may be read where b is not packed; Lanes otherwise.
+/// The sums over k of a b for R rows and V vectors of columns; calls out(row, vector, sum) for each.
+/// @param partial  the number of columns of the last vector that may be read if b is not packed; else Lanes.
 template <int Lanes, int R, int V, bool TransposedA, bool Partial, class Out>
 [[gnu::always_inline]] inline void tile(const float* a, Strides at, const float* b, int64_t b_stride, int64_t k,
                                         int64_t partial, const Out& out) {
@@ -53,13 +53,13 @@ template <int Lanes, int V, bool TransposedA, bool Partial, class Out, int... R>
 [[gnu::always_inline]] inline void tile_of_rows(int64_t rows, const float* a, Strides at, const float* b,
                                                 int64_t b_stride, int64_t k, int64_t partial, const Out& out,
                                                 std::integer_sequence<int, R...>) {
-  // One of them runs; the compiler makes a jump of it.
+  // Exactly one of them runs; the compiler makes this a jump table.
   ((rows == R + 1 ? tile<Lanes, R + 1, V, TransposedA, Partial>(a, at, b, b_stride, k, partial, out) : void()), ...);
 }
 
-/// Calls out(row, column, count, sum) for all of a[m, k] b[k, n], with b packed: `sum` holds `count` columns from
-/// `column`; and done(row, rows, column, columns) as soon as a block is out. Panel by panel, so that one serves all
-/// rows while it is near.
+/// Calls out(row, column, count, sum) for all entries of a[m, k] b[k, n], with b packed; `sum` holds `count` columns
+/// from `column` on. Calls done(row, rows, column, columns) as soon as a block is complete. Goes panel by panel, so
+/// that a panel serves all rows while it is in the cache.
 template <int Lanes, class Out, class Done>
 [[gnu::always_inline]] inline void packed_product(const float* a, int64_t lda, const float* packed_b, int64_t m,
                                                   int64_t k, int64_t n, const Out& out, const Done& done) {

@@ -26,11 +26,11 @@ void pause() {
 #endif
 }
 
-/// A pass is open while it has free seats. A helper takes a seat and is inside until its call has ended; the caller
-/// closes the pass by taking all free seats and waits for those inside alone.
+/// A pass is open while it has free seats. A helper takes a seat and is inside until its call has ended. The caller
+/// closes the pass by taking all free seats, and waits only for the helpers inside.
 class Helpers {
  public:
-  /// It is never destroyed: its threads sleep until the process ends.
+  /// Never destroyed: its threads sleep until the process ends.
   static Helpers& all() {
     static auto* helpers = new Helpers;
     return *helpers;
@@ -43,7 +43,7 @@ class Helpers {
     work_ = work;
     argument_ = argument;
     failure_ = nullptr;
-    // In one order with notify_all's look at who waits, or a helper that is just going to sleep would be missed.
+    // Sequentially consistent with notify_all's check for waiters, or it could miss a helper that is about to sleep.
     state_.store(static_cast<uint32_t>(std::min(count, started_)) * kSeat, std::memory_order_seq_cst);
     state_.notify_all();
     std::exception_ptr own;
@@ -67,12 +67,12 @@ class Helpers {
   void start(int64_t count) {
     try {
       for (; started_ < count; ++started_) std::thread([this] { serve(); }).detach();
-    } catch (const std::system_error&) {  // the system gives no more threads: those that there are do
+    } catch (const std::system_error&) {  // the system has no more threads: run with those that exist
     }
   }
 
   static constexpr uint32_t kInside = 0xffff, kSeat = 0x10000;  // calls that have begun, and free seats, in one word
-  static constexpr int kTurns = 2000;                           // as few as of libgomp's threads, see cli/spinning.cpp
+  static constexpr int kTurns = 2000;  // as few as libgomp's threads make, see cli/spinning.cpp
 
   void serve() {
     for (int turns = 0;;) {
@@ -109,7 +109,7 @@ class Helpers {
 
 using Clock = std::chrono::steady_clock;
 
-/// Runs a pass on OpenMP's threads. @return how long a thread that had no more to do waited for one that had not begun.
+/// Runs a pass on OpenMP's threads. @return how long a thread without work waited for one that had not begun.
 Clock::duration on_openmp(int64_t threads, void (*work)(const void*), const void* state) {
   std::atomic<int64_t> begun = 0;
   std::atomic<Clock::rep> waiting_since = 0;
@@ -134,14 +134,14 @@ void call_on_helpers(int64_t threads, void (*work)(const void*), const void* sta
 
 void call_on_threads(int64_t threads, void (*work)(const void*), const void* state) {
   if (threads <= 1) return work(state);
-  // Longer than waking a thread takes. All of these are chosen by trial.
+  // Longer than it takes to wake a thread. These constants were chosen by experiment.
   constexpr auto kStall = std::chrono::microseconds(80);
   constexpr int kPassesAfterStalls = 2000;
-  // Two stalls within 64 passes show another program; one alone is the noise of any machine. After a time on helpers
-  // one is enough.
+  // Two stalls within 64 passes show another program; a single one happens on any machine. After a time on helpers one
+  // stall is enough.
   constexpr int kOfAStall = 128, kMany = 192, kAfterwards = kMany - kOfAStall;
   static std::atomic<int> passes_on_helpers = 0, stalls = 0;
-  // Helpers would be bound to the core of the thread that starts them.
+  // With bound threads helpers would be bound to the core of the thread that starts them.
   static const bool are_bound = omp_get_proc_bind() != omp_proc_bind_false;
   if (passes_on_helpers.load(std::memory_order_relaxed) > 0) {
     passes_on_helpers.fetch_sub(1, std::memory_order_relaxed);

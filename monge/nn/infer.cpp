@@ -13,7 +13,7 @@ constexpr int64_t most_poolings = 10;
 constexpr int64_t public_sigma_channels = 16;
 constexpr int64_t most_colours = 4;
 
-/// Shapes by key, with complaints that name the file.
+/// Shapes by key; its errors name the file.
 class Shapes {
  public:
   Shapes(const NamedTensors& state, std::string where) : where_(std::move(where)) {
@@ -22,8 +22,8 @@ class Shapes {
 
   bool has(const std::string& key) const { return tensors_.count(key) > 0; }
 
-  /// The tensor's shape, which must have `dim` extents. Its values must really be there, not one value repeated by zero
-  /// strides: the net that is built from the shapes takes about as much memory as the file then.
+  /// The tensor's shape, which must have `dim` extents. Its values must be stored, not one value repeated by zero
+  /// strides, so that the net built from the shapes takes about as much memory as the file.
   std::vector<int64_t> at(const std::string& key, int64_t dim) const {
     const auto found = tensors_.find(key);
     require(found != tensors_.end(), where_, ": the state lacks ", key);
@@ -105,7 +105,7 @@ ResNetPotentialOptions infer_resnet(const Shapes& shapes) {
   }
   require(last_size > 0, shapes.where(), ": fc.weight takes ", entries,
           " entries, which is no square of 4..8 pixels of ", width, " channels");
-  // Odd sizes are rounded up on the way down, so a last level of 5..8 pixels belongs to several sizes; all of them run.
+  // Poolings round odd sizes up, so several sizes lead to the same last level of 5..8 pixels. The net runs on all.
   out.size = std::min(last_size << poolings, (int64_t{8} << poolings) - 1);
   return out;
 }
@@ -150,7 +150,7 @@ NamedTensors with_counters(NamedTensors state, const torch::nn::Module& net) {
     some = true;
     if (found->second->is_floating_point()) *found->second = found->second->to(torch::kInt64);
   }
-  if (!some) state.insert(state.end(), missing.begin(), missing.end());  // one that lacks a few has lost them
+  if (!some) state.insert(state.end(), missing.begin(), missing.end());  // a file with some of them has lost the others
   return state;
 }
 

@@ -1,4 +1,4 @@
-// Tells the architecture of a bare state dict, so that a .pt file of the public codes runs without a recipe.
+// Infers the architecture of a state dict without a recipe, so that a .pt file of the public codes can be used.
 #pragma once
 
 #include <memory>
@@ -13,22 +13,22 @@ namespace monge::nn {
 
 using Architecture = std::variant<UNetOptions, ResNetPotentialOptions>;
 
-/// The state without a wrapper's prefix ("module." of data-parallel training, "_orig_mod." of compilation) where every
-/// key has it.
+/// Removes a wrapper's prefix ("module." of data-parallel training, "_orig_mod." of compilation) if every key has it.
 NamedTensors without_wrapper(NamedTensors state);
 
-/// The state with what old and converted files lack or have otherwise: where it has none of the counters of batch norm
-/// that `net` has (num_batches_tracked, which PyTorch has had since 0.4.1 and uses for nothing here), they are added as
-/// zeros. Counters that were saved as floats become integers.
+/// Adapts the counters of batch norm in old and converted files (num_batches_tracked, which PyTorch has had since 0.4.1
+/// and does not use here). If the state has none of the counters of `net`, they are added as zeros. Counters that were
+/// saved as floats become integers.
 NamedTensors with_counters(NamedTensors state, const torch::nn::Module& net);
 
-/// Reads widths, depth, norm and channels off keys and shapes. Of a potential, the size comes from the last layer, and
-/// 16 channels of the input beyond the 1..4 colours are taken for the embedding of sigma of the public code.
+/// Infers widths, depth, norm and channels from keys and shapes. For a potential, the size follows from the last layer;
+/// 16 input channels beyond the 1..4 colours are taken as the public code's embedding of sigma.
 ///
-/// What a state does not show keeps its default: res_ratio, the embedding's input, output, residual.
-/// @param state  without_wrapper() is applied.
-/// @param where  for the message: the file.
-/// @throws InputError listing some of the keys and what is known, or the first shape that contradicts the architecture.
+/// Options that a state does not show keep their defaults: res_ratio, the embedding's input, output, residual.
+/// @param state  may have a wrapper's prefix, see without_wrapper.
+/// @param where  the file, for messages.
+/// @throws InputError listing some of the keys and the known architectures, or naming the first shape that contradicts
+///         the architecture.
 Architecture infer_architecture(const NamedTensors& state, const std::string& where);
 
 /// A map with the state loaded (with_counters), in eval mode. @throws InputError also if the state is a potential's.

@@ -39,7 +39,7 @@ torch::Tensor run(const std::vector<torch::nn::Linear>& layers, const MlpOptions
     chain.weights.push_back(layer->weight);
     chain.biases.push_back(layer->bias);
   }
-  return options.fused ? fused_chain(x, chain) : plain_chain(x, chain);
+  return options.fused ? fused_chain(x, chain) : reference_chain(x, chain);
 }
 
 }  // namespace

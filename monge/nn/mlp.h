@@ -1,4 +1,4 @@
-// Chains of linear layers: maps and potentials of vectors.
+// Multi-layer perceptrons: maps and potentials of vectors.
 #pragma once
 
 #include <torch/nn/modules/linear.h>
@@ -12,7 +12,7 @@
 
 namespace monge::nn {
 
-/// linear, activation, ..., linear; the layers have the keys 0, 2, 4, ... of a PyTorch Sequential.
+/// The layers linear, activation, ..., linear. The linear layers have the keys 0, 2, 4, ... as in a PyTorch Sequential.
 struct MlpOptions {
   std::vector<int64_t> hidden = {128, 128, 128};  ///< widths of the hidden layers, 1..65536 each; may be empty.
   std::string activation = "silu";                ///< see activation_named.
@@ -24,19 +24,19 @@ struct MlpMapOptions {
   int64_t in = 2;   ///< entries of the input, D + zd; 1..65536.
   int64_t out = 2;  ///< entries of the output, D; 1..65536.
   MlpOptions mlp = {};
-  bool residual =
-      false;  ///< output = first `out` entries of the input + net; with mlp.zero_last it starts as identity.
+  /// output = first `out` entries of the input + net; needs in >= out. With mlp.zero_last it starts as the identity.
+  bool residual = false;
 };
 
 struct MlpPotentialOptions {
   int64_t dim = 2;  ///< D; 1..65536.
   MlpOptions mlp = {};
-  bool quadratic =
-      false;  ///< adds y'Ay + b'y, A and b starting at zero: the potential between Gaussians is of this form.
-  NoiseEmbeddingOptions noise = {};  ///< channels > 0: f(y, sigma), the embedding concatenated to y.
+  /// Adds y'Ay + b'y, with A and b starting at zero: the potential between Gaussians has this form.
+  bool quadratic = false;
+  NoiseEmbeddingOptions noise = {};  ///< channels > 0: f(y, sigma), with the embedding concatenated to y.
 };
 
-/// T(x) on vectors. Keys 0.weight, 0.bias, 2.weight, ...
+/// A map T(x) of vectors. Keys: 0.weight, 0.bias, 2.weight, ...
 class MlpMap : public MapNet {
  public:
   /// @throws InputError for an option out of its range.
@@ -53,7 +53,7 @@ class MlpMap : public MapNet {
   std::vector<torch::nn::Linear> layers_;
 };
 
-/// f(y) = net(y) [ + y'Ay + b'y ] on vectors. Keys as above, quadratic.A [D, D], quadratic.b [D].
+/// A potential f(y) = net(y) [ + y'Ay + b'y ] of vectors. Keys: as above, quadratic.A [D, D] and quadratic.b [D].
 class MlpPotential : public PotentialNet {
  public:
   /// @throws InputError for an option out of its range.

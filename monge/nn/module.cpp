@@ -24,13 +24,15 @@ bool interchangeable(const torch::Tensor& mine, const torch::Tensor& theirs) {
   return scalars || mine.sizes() == theirs.sizes();
 }
 
-/// "3 missing (a, b, c)", shortened; empty where there is no fault of that kind.
+/// "3 missing (a, b, c)", shortened; empty if there is no fault of that kind.
 std::string summary(const std::vector<StateFault>& faults, StateFault::Kind kind, const std::string& name) {
   std::vector<std::string> listed;
   size_t count = 0;
   for (const auto& fault : faults) {
     if (fault.kind != kind || ++count > kListedAtMost) continue;
-    listed.push_back(shown(fault.key));
+    // Keys that only the file has may hold anything.
+    const bool is_own = kind != StateFault::Kind::unexpected && kind != StateFault::Kind::repeated;
+    listed.push_back(is_own ? fault.key : shown(fault.key));
     if (kind == StateFault::Kind::shape)
       listed.back() += text(" is ", fault.given.sizes(), ", the net wants ", fault.wanted.sizes());
     if (kind == StateFault::Kind::type)

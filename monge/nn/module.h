@@ -1,4 +1,4 @@
-// The two kinds of network of the semi-dual problem, and their state as the public codes name it.
+// The two kinds of network of the semi-dual problem, and their states under the names of the public codes.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -15,7 +15,7 @@ namespace monge::nn {
 
 struct RankSums;
 
-/// A transport map T, one-to-one or (with noise in the last channels of its input) one-to-many.
+/// A transport map T: deterministic, or stochastic with noise in the last channels of its input.
 class MapNet : public torch::nn::Module {
  public:
   /// @param input  images [B, C + zc, H, W] or vectors [B, D + zd]: the sample, then its noise.
@@ -23,8 +23,8 @@ class MapNet : public torch::nn::Module {
   /// @throws InputError if the shape does not fit the net.
   virtual torch::Tensor forward(const torch::Tensor& input) = 0;
 
-  /// From here on batch norms in training take mean and variance of all ranks' parts of a batch, as one rank would of
-  /// the whole. Nothing for nets without batch norm.
+  /// Makes batch norms in training mode take mean and variance over the parts of a batch on all ranks, as a single rank
+  /// would over the whole batch. Has no effect on nets without batch norm.
   virtual void synchronise_batch_norm(std::shared_ptr<const RankSums> /*sums*/) {}
 };
 
@@ -32,49 +32,50 @@ class MapNet : public torch::nn::Module {
 class PotentialNet : public torch::nn::Module {
  public:
   /// @param y      images [B, C, H, W] or vectors [B, D].
-  /// @param sigma  noise levels [B] > 0 when the net is conditional(); else undefined.
+  /// @param sigma  noise levels [B] > 0 if the net is conditional(); else undefined.
   /// @return       [B].
-  /// @throws InputError if a shape does not fit, or if sigma is missing or not wanted.
+  /// @throws InputError if a shape does not fit, or if sigma is missing or unexpected.
   virtual torch::Tensor forward(const torch::Tensor& y, const torch::Tensor& sigma = {}) = 0;
 
   /// True if the potential is f(y, sigma).
   virtual bool conditional() const { return false; }
 };
 
-/// Tensors by name, in an order that matters.
+/// Tensors with names; the order is significant.
 using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
 
-/// Parameters and buffers in the order of PyTorch's state_dict(): per module its parameters, its buffers, its children.
-/// The tensors share storage with the module.
+/// Parameters and buffers in the order of PyTorch's state_dict(): for each module its parameters, its buffers, then its
+/// children. The tensors share storage with the module.
 NamedTensors state_dict(const torch::nn::Module& module);
 
-/// One reason why a state does not fit the tensors that are to take it.
+/// One reason why a state does not fit the tensors that it is to be copied into.
 struct StateFault {
   enum class Kind { missing, unexpected, repeated, shape, type } kind;
   std::string key;
-  torch::Tensor wanted, given;  ///< undefined where there is none
+  torch::Tensor wanted, given;  ///< undefined if there is no such tensor
 };
 
-/// All faults: what is missing or of another shape or type in the order of `wanted`, then what is unexpected, then what
-/// is repeated. Empty where every key is there with its shape, and nothing else. A counter may be [] or [1].
+/// All faults: first the tensors that are missing or have another shape or type, in the order of `wanted`, then the
+/// unexpected ones, then the repeated ones. Empty if `given` has exactly the wanted keys with their shapes. A counter
+/// may be [] or [1].
 std::vector<StateFault> state_faults(const NamedTensors& wanted, const NamedTensors& given);
 
-/// Copies values by name, in the types of `to` and on its devices.
-/// @throws InputError made from `misfit`, with the faults as its value; nothing is then changed.
+/// Copies values by name, into the types and devices of `to`.
+/// @throws InputError made from `misfit`, with the faults as its value; `to` is then unchanged.
 void copy_state(const NamedTensors& to, const NamedTensors& from, Complaint misfit);
 
-/// Copies `state` into the module, as copy_state().
-/// @param where  for the message: the file.
+/// Copies `state` into the module, as copy_state() does.
+/// @param where  the file, for the message.
 /// @throws InputError that lists missing and unexpected keys and wrong shapes or types; the module is then unchanged.
 void load_state_dict(torch::nn::Module& module, const NamedTensors& state, const std::string& where);
 
-/// Casts floating-point parameters and buffers, and those alone: Module::to(type) casts BatchNorm's counters as well.
+/// Casts floating-point parameters and buffers only. (Module::to(type) would cast BatchNorm's counters as well.)
 void to_type(torch::nn::Module& module, torch::ScalarType type);
 
 /// Stores convolution weights channels-last, which is the faster layout for the convolutions of images.
 void to_channels_last(torch::nn::Module& module);
 
-/// Number of trained values.
+/// The number of values of all parameters.
 int64_t parameter_count(const torch::nn::Module& module);
 
 }  // namespace monge::nn

@@ -1,4 +1,4 @@
-// Floating-point operations of kernels that LibTorch does not see.
+// Counts the floating-point operations of our own kernels, which LibTorch does not see.
 #pragma once
 
 #include <atomic>
@@ -6,9 +6,9 @@
 
 namespace monge::nn {
 
-/// Operations (a multiplication and an addition are two) that our own matrix products and convolutions did, in any
-/// thread, since the program began. solve::OperationCount reads it beside what LibTorch is asked for. A convolution
-/// that needs fewer multiplications than the direct one reports those of the direct one, so that shares of a ceiling
+/// The number of operations (a multiplication and an addition are two) of our own matrix products and convolutions, in
+/// all threads, since the program began. solve::OperationCount adds it to the count of LibTorch's operators. A
+/// convolution with fewer multiplications than the direct one counts as the direct one, so that fractions of a ceiling
 /// compare the same work; they may then exceed 100 %.
 inline std::atomic<int64_t> operation_tally{0};
 

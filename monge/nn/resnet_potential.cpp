@@ -36,7 +36,7 @@ int64_t size_after(int64_t size, int64_t poolings) {
   return size;
 }
 
-/// The recipe's keys stand in the messages: that is where users meet these options.
+/// Messages name the recipe's keys, because users know the options by them.
 void check(const ResNetPotentialOptions& options) {
   const auto in_range = [](const char* key, int64_t value, int64_t least, int64_t most) {
     require(value >= least && value <= most, "ResNetPotential: ", key, " = ", value, " (allowed: ", least, "..", most,
@@ -83,7 +83,7 @@ class ResNetPotential::Block : public torch::nn::Module {
     const auto dx = convolve(conv_1_, torch::leaky_relu_(hidden, slope), fused);
     const auto shortcut = conv_s_ ? conv_s_->forward(x) : x;
     return fused ? ops::leaky_residual(shortcut, dx, ratio_, slope)
-                 : ops::plain_leaky_residual(shortcut, dx, ratio_, slope);
+                 : ops::reference_leaky_residual(shortcut, dx, ratio_, slope);
   }
 
  private:
@@ -112,7 +112,7 @@ ResNetPotential::ResNetPotential(const ResNetPotentialOptions& options) : option
     }
   }
   last_size_ = size_after(size, poolings);
-  // The public code takes width(poolings) here, which is wrong where the widths have not reached nfilter_max.
+  // The public code takes width(poolings) here, which is wrong unless the widths have reached nfilter_max.
   fc_ = register_module("fc", torch::nn::Linear(width(poolings + 1) * last_size_ * last_size_, 1));
   if (options.init == "kaiming") kaiming_fan_out(*this);
 }
@@ -131,7 +131,7 @@ torch::Tensor ResNetPotential::forward(const torch::Tensor& y, const torch::Tens
   auto h = convolve(conv_img_, conditional() ? embedding_->attach(patches, sigma) : patches, fused);
   h = torch::leaky_relu_(h, slope);
   for (size_t i = 0; i < blocks_.size(); ++i) {
-    if (i > 0 && i % 2 == 0) h = fused ? ops::avg_pool(h) : ops::plain_avg_pool(h);
+    if (i > 0 && i % 2 == 0) h = fused ? ops::avg_pool(h) : ops::reference_avg_pool(h);
     h = blocks_[i]->forward(h);
   }
   return fc_->forward(h.flatten(1)).squeeze(1);

@@ -1,4 +1,4 @@
-// The residual potential of images of the public neural optimal transport codes, with the same keys and numbers.
+// The residual potential of images of the public neural optimal transport codes, with the same keys and values.
 #pragma once
 
 #include <torch/nn/modules/conv.h>
@@ -18,30 +18,32 @@ struct ResNetPotentialOptions {
   int64_t nc = 3;             ///< colour channels; 1..4096.
   int64_t nfilter = 64;       ///< channels of the first block; 1..4096.
   int64_t nfilter_max = 512;  ///< most channels of a block; nfilter..8192.
-  int64_t patch = 1;          ///< 1..8: takes patch x patch pixels as channels first; size must be a multiple of it and
-                              ///< size / patch at least 8.
-  double res_ratio = 0.1;     ///< weight of a block's convolutions beside its shortcut.
-  bool fused = true;          ///< on a CPU by passes of our own, see nn/ops; false: by LibTorch's operators.
-  bool gpu_kernels = false;   ///< the same on a GPU.
+  /// 1..8: the net takes patch x patch pixels as channels; size must be a multiple of it, size / patch at least 8.
+  int64_t patch = 1;
+  double res_ratio = 0.1;            ///< weight of a block's convolutions relative to its shortcut.
+  bool fused = true;                 ///< use our own passes on a CPU, see nn/ops; false: LibTorch's operators.
+  bool gpu_kernels = false;          ///< use our own kernels on a GPU.
   std::string init = "kaiming";      ///< convolution weights: "kaiming": N(0, 2 / fan_out); "default": LibTorch's.
   NoiseEmbeddingOptions noise = {};  ///< channels = 16 for the conditional potential of the public code.
 };
 
-/// conv3x3, then two residual blocks per level with an average pooling (3x3, stride 2) between the levels, until they
-/// are under 8 pixels (rounding down; odd sizes are rounded up, so that 4..8 are left), then one linear layer. Widths
-/// nfilter * 2^i up to nfilter_max; no normalisation.
+/// The layers: conv3x3; then two residual blocks per level, with an average pooling (3x3, stride 2) between the levels;
+/// then one linear layer. The number of poolings halves the size, rounded down, to below 8 pixels; a pooling rounds odd
+/// sizes up, so that the last level has 4..8 pixels. The widths are nfilter * 2^i up to nfilter_max. There is no
+/// normalisation.
 ///
 ///     block(x) = lrelu(s(x) + res_ratio * conv_1(lrelu(conv_0(x)))),   lrelu slope 0.2, s a 1x1 convolution or nothing
 ///
-/// After Mescheder et al. 2018 (GAN stability), as Korotin et al. 2023 use it for potentials; 22,933,441 parameters at
-/// size 64, 32,372,673 at 128. Keys: conv_img.*, resnet.{0,1,3,4,6,7,...}.{conv_0,conv_1,conv_s}.*, fc.* (the pools
-/// take the indices 2, 5, 8, ...), embedding.frequencies for the Fourier embedding.
+/// The net is that of Mescheder et al. 2018 (GAN stability), as Korotin et al. 2023 use it for potentials. It has
+/// 22,933,441 parameters at size 64 and 32,372,673 at 128. Keys: conv_img.*,
+/// resnet.{0,1,3,4,6,7,...}.{conv_0,conv_1,conv_s}.*, fc.* (the poolings have the indices 2, 5, 8, ...), and
+/// embedding.frequencies for the Fourier embedding.
 class ResNetPotential : public PotentialNet {
  public:
   /// @throws InputError for an option out of its range.
   explicit ResNetPotential(const ResNetPotentialOptions& options);
 
-  /// @param y  [B, nc, size, size]; other sizes that shrink to the same last level are accepted too.
+  /// @param y  [B, nc, size, size], or another size that leads to the same last level.
   torch::Tensor forward(const torch::Tensor& y, const torch::Tensor& sigma = {}) override;
   bool conditional() const override { return options_.noise.channels > 0; }
 

@@ -1,4 +1,4 @@
-// Repeatable initialisation: LibTorch's layers draw their first weights from the global generator.
+// Reproducible initialisation, although LibTorch's layers draw their first weights from the global generator.
 #pragma once
 
 #include <torch/types.h>
@@ -7,8 +7,8 @@
 
 namespace monge::nn {
 
-/// While the object lives the global CPU generator runs from `seed`; its former state comes back at the end, so that
-/// the building of a net changes no other draw. Build nets on one thread at a time.
+/// While the object lives, the global CPU generator runs from `seed`. The destructor restores its former state, so that
+/// building a net changes no other draw. Build nets on one thread at a time.
 ///
 ///     const SeededInitialisation seeded(stream_seed(seed, "init map", 0));
 ///     auto map = std::make_shared<UNet>(options);

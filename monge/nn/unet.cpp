@@ -27,15 +27,15 @@ torch::nn::Conv2d convolution(int64_t in, int64_t out, int64_t kernel) {
   return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, kernel).padding(kernel / 2));
 }
 
-/// Halves both sides; a side of one pixel stays.
+/// Halves both sides, except for a side of one pixel.
 torch::Tensor pool(const torch::Tensor& x) {
   const bool ceil = x.size(2) < 2 || x.size(3) < 2;
   return torch::max_pool2d(x, {2, 2}, {2, 2}, {0, 0}, {1, 1}, ceil);
 }
 
-/// The module's forward pass and ReLU.
-/// @param shift  what x lacks (BatchNorm::shift), or undefined.
-/// @param sums   null: of this process's batch alone. Else x lacks nothing.
+/// The batch norm module's forward pass, then ReLU.
+/// @param shift  the bias that is not yet added to x (BatchNorm::shift), or undefined.
+/// @param sums   null: statistics of this process's batch alone. Else `shift` must be undefined.
 torch::Tensor normalise(torch::nn::BatchNorm2dImpl& norm, const torch::Tensor& x, bool fused,
                         const torch::Tensor& shift, const RankSums* sums) {
   if (norm.is_training()) norm.num_batches_tracked += 1;
@@ -47,7 +47,7 @@ torch::Tensor normalise(torch::nn::BatchNorm2dImpl& norm, const torch::Tensor& x
                              norm.running_mean,  norm.running_var,
                              norm.is_training(), norm.options.momentum().value(),
                              norm.options.eps(), shift};
-  return fused ? ops::batch_norm_relu(x, parts) : ops::plain_batch_norm_relu(x, parts);
+  return fused ? ops::batch_norm_relu(x, parts) : ops::reference_batch_norm_relu(x, parts);
 }
 
 void check(const UNetOptions& options) {
@@ -91,7 +91,7 @@ class UNet::DoubleConv : public torch::nn::Module {
 
   torch::Tensor forward(torch::Tensor x) {
     const bool fused = x.is_cuda() ? gpu_kernels_ : fused_;
-    // On a GPU LibTorch adds the bias in a pass of its own, at a fraction of the memory's speed.
+    // On a GPU LibTorch adds the bias in a separate pass, at a fraction of the memory's speed.
     const bool apart = fused && x.is_cuda() && batch_norm_[0] && !sums_;
     for (int i : {0, 1}) {
       const auto shift = apart ? conv_[i]->bias : torch::Tensor();
@@ -101,8 +101,8 @@ class UNet::DoubleConv : public torch::nn::Module {
       } else {
         const bool last = x.is_contiguous(torch::MemoryFormat::ChannelsLast);
         x = group_norm_[i]->forward(x).relu_();
-        // On a GPU LibTorch's group norm gives another layout, and all behind it would be slow and never the same
-        // twice.
+        // On a GPU LibTorch's group norm returns another layout, which makes all later layers slow and not
+        // reproducible.
         if (last && x.is_cuda()) x = x.contiguous(torch::MemoryFormat::ChannelsLast);
       }
     }
@@ -171,7 +171,7 @@ torch::Tensor UNet::forward(const torch::Tensor& input) {
   for (size_t step = 0; step < up_.size(); ++step) {
     const auto& skip = skips[up_.size() - 1 - step];
     const bool fused = y.is_cuda() ? options_.gpu_kernels : options_.fused;
-    y = up_[step]->forward(fused ? ops::upsample_concat(skip, y) : ops::plain_upsample_concat(skip, y));
+    y = up_[step]->forward(fused ? ops::upsample_concat(skip, y) : ops::reference_upsample_concat(skip, y));
   }
   y = outc_->forward(y);
   if (patch > 1) y = torch::pixel_shuffle(y, patch);

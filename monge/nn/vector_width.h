@@ -1,4 +1,4 @@
-// Which vectors the processor has, for kernels that are compiled once for each.
+// The vector width of the processor, for kernels that are compiled once for each width.
 #pragma once
 
 #include <algorithm>
@@ -6,8 +6,8 @@
 
 namespace monge::nn {
 
-/// The attributes make the compiler use the instructions in that function and in what is inlined into it, so that the
-/// build itself stays portable and no inline function of a header is compiled for a newer processor behind our back.
+/// These attributes enable the instructions in one function and in the code inlined into it. The build itself remains
+/// portable, and no inline function of a header is compiled for a newer processor by accident.
 #if defined(__x86_64__) && defined(__GNUC__)
 #define MONGE_X86_KERNELS 1
 #define MONGE_TARGET_512 [[gnu::target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]]
@@ -19,10 +19,10 @@ namespace monge::nn {
 
 enum class VectorWidth { portable, bits_256, bits_512 };
 
-/// The widest that kernels may use: for tests, which must see the narrower ones too.
+/// The widest that kernels may use. Tests lower it to check the narrower ones.
 inline std::atomic<VectorWidth> widest_allowed{VectorWidth::bits_512};
 
-/// The widest that this processor has and that is allowed.
+/// The widest width that this processor has and `widest_allowed` allows.
 inline VectorWidth vector_width() {
 #ifdef MONGE_X86_KERNELS
   static const VectorWidth found = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
@@ -37,8 +37,8 @@ inline VectorWidth vector_width() {
 #endif
 }
 
-/// Calls Kernel::run<Lanes>(arguments...), compiled for the widest vectors there are. Lanes is the number of floats of
-/// one vector: 16 with 512 bits, else 8. Kernel::run must be always_inline.
+/// run_widest calls Kernel::run<Lanes>(arguments...), compiled for vector_width(). Lanes is the number of floats of one
+/// vector: 16 with 512 bits, else 8. Kernel::run must be always_inline.
 template <class Kernel, class... Arguments>
 MONGE_TARGET_512 void run_512(Arguments... arguments) {
   Kernel::template run<16>(arguments...);

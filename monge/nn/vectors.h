@@ -1,6 +1,6 @@
-// The vectors of the kernels for CPUs: a few floats that the compiler maps to the processor's own registers. GCC's and
-// Clang's vector types, because a loop over them gets the instructions of each clone or target, which loops that the
-// compiler has to vectorise by itself do not (GCC 12 leaves exponentials scalar in the wider clones).
+// The vector types of the CPU kernels: a few floats that the compiler maps to registers. They are the vector types of
+// GCC and Clang, because a loop over them uses the instructions of each clone or target. Loops that the compiler must
+// vectorise by itself do not (GCC 12 leaves exponentials scalar in the wider clones).
 #pragma once
 
 #include <cstdint>
@@ -10,21 +10,21 @@
 
 namespace monge::nn {
 
-/// N floats aligned to their size: for values that stay in registers.
+/// N floats aligned to their size, for values in registers.
 template <int N>
 struct AlignedFloats {
   static constexpr int64_t kCount = N;
   typedef float Type __attribute__((vector_size(4 * N)));
 };
 
-/// N floats aligned as one: for arrays of them in frames that nobody aligns, as the tiles of products are.
+/// N floats aligned as a single one, for arrays in stack frames that are not aligned, as the tiles of products are.
 template <int N>
 struct LooseFloats {
   static constexpr int64_t kCount = N;
   typedef float Type __attribute__((vector_size(4 * N), aligned(4), may_alias));
 };
 
-/// The first `count` floats; the rest are zero.
+/// Loads the first `count` floats; the others are zero.
 /// @tparam Floats  AlignedFloats or LooseFloats: the types themselves would lose their attributes as arguments.
 template <class Floats>
 MONGE_INLINE typename Floats::Type load(const float* from, int64_t count = Floats::kCount) {
@@ -33,7 +33,7 @@ MONGE_INLINE typename Floats::Type load(const float* from, int64_t count = Float
   return out;
 }
 
-/// Writes the first `count` floats.
+/// Stores the first `count` floats.
 template <class Floats>
 MONGE_INLINE void store(float* to, const typename Floats::Type& value, int64_t count = Floats::kCount) {
   std::memcpy(to, &value, count == Floats::kCount ? sizeof value : static_cast<size_t>(count) * sizeof(float));

@@ -8,7 +8,7 @@
 namespace monge::ot {
 namespace {
 
-void require_draws(const char* cost, const torch::Tensor& x, const torch::Tensor& y) {
+void require_samples(const char* cost, const torch::Tensor& x, const torch::Tensor& y) {
   require(y.dim() == x.dim() + 1 && y.size(0) == x.size(0), cost, ": y must be [B, Z, ...] for x [B, ...]; got x ",
           x.sizes(), " and y ", y.sizes());
   require(y.size(1) >= 2, cost, ": the spread over noises needs at least 2 draws per input, got Z = ", y.size(1),
@@ -48,7 +48,7 @@ torch::Tensor distance_cost(const torch::Tensor& x, const torch::Tensor& y, doub
 }
 
 torch::Tensor weak_cost(const torch::Tensor& x, const torch::Tensor& y, double tau, const HostOrDeviceScalar& gamma) {
-  require_draws("weak_cost", x, y);
+  require_samples("weak_cost", x, y);
   const auto x_BD = x.flatten(1);
   const auto y_BZD = y.flatten(2);
   const auto distance_B = (y_BZD - x_BD.unsqueeze(1)).square().sum(2).mean(1);
@@ -57,7 +57,7 @@ torch::Tensor weak_cost(const torch::Tensor& x, const torch::Tensor& y, double t
 }
 
 torch::Tensor kernel_cost(const torch::Tensor& x, const torch::Tensor& y, double tau, const HostOrDeviceScalar& gamma) {
-  require_draws("kernel_cost", x, y);
+  require_samples("kernel_cost", x, y);
   const auto x_BD = x.flatten(1);
   const auto y_BZD = y.flatten(2);
   const auto distance_B = (y_BZD - x_BD.unsqueeze(1)).norm(2, /*dim=*/2).mean(1);

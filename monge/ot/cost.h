@@ -23,8 +23,8 @@ struct CostOptions {
   void check() const;
 };
 
-/// tau of c(x,y) = tau ||x-y||^2 from the recipe's cost.scale: "mean" is 1/dim, "half" is 1/2 (the textbook cost), and
-/// any positive number is itself.
+/// The factor tau of c(x,y) = tau ||x-y||^2 from the recipe's cost.scale: "mean" is 1/dim, "half" is 1/2 (the textbook
+/// cost), and a positive number is that number.
 /// @param dim  entries of one item, > 0.
 /// @throws InputError  for another word or a number <= 0.
 double cost_scale(const std::string& scale, int64_t dim);
@@ -41,7 +41,8 @@ torch::Tensor squared_cost(const torch::Tensor& x, const torch::Tensor& y, doubl
 /// sqrt(tau) * ||x - y||, the cost between single points that belongs to kernel_cost; shapes as above.
 torch::Tensor distance_cost(const torch::Tensor& x, const torch::Tensor& y, double tau);
 
-/// Weak quadratic cost of a stochastic map, unbiased from Z samples: rewards a map that spreads an input over outputs.
+/// Weak quadratic cost of a stochastic map, estimated without bias from Z samples. It rewards a map that spreads an
+/// input over several outputs.
 ///
 ///     C(x) = tau * ( mean_z ||x - y_z||^2  -  gamma * Var_z[y_z] ),      y_z = T(x, z)
 ///

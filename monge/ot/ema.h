@@ -1,4 +1,4 @@
-// Exponential moving average of weights: what is evaluated, exported and shown.
+// The exponential moving average of weights, which is evaluated, exported and shown.
 #pragma once
 
 #include <torch/types.h>
@@ -9,11 +9,11 @@
 
 namespace monge::ot {
 
-/// The decay at an outer iteration: min(decay, (1+k)/(10+k)), so that the average forgets the initial weights early on.
+/// The decay at outer iteration k: min(decay, (1+k)/(10+k)), so that the average soon forgets the initial weights.
 double ema_decay(double decay, int64_t iteration);
 
-/// average <- average + weight * (value - average), weight = 1 - decay, in place and in one sweep.
-/// @param weight  its tensor, where it has one, is of the type of `average`.
+/// average <- average + weight * (value - average), in place and in one pass.
+/// @param weight  1 - decay; its tensor, if defined, has the type of `average`.
 void ema_update(torch::Tensor average, const torch::Tensor& value, const HostOrDeviceScalar& weight);
 
 }  // namespace monge::ot

@@ -1,4 +1,4 @@
-// A number that a schedule gives, for formulas that must also run in a captured graph.
+// A scheduled number, for formulas that also run in captured graphs.
 #pragma once
 
 #include <torch/types.h>
@@ -7,8 +7,8 @@
 
 namespace monge::ot {
 
-/// A double, or a scalar tensor on the device that holds it. A captured graph reads the tensor, which is written before
-/// each replay; the double would be frozen at its value of the capture. In float64 both give the same bits.
+/// A double, or a scalar tensor on the device with the same value. A captured graph reads the tensor, which is written
+/// before each replay; it would keep the double of the capture for ever. In float64 both give the same bits.
 struct HostOrDeviceScalar {
   double value = 0;
   torch::Tensor tensor{};  ///< []; float64 (float32 for learning rates on a GPU). If undefined, `value` is used.

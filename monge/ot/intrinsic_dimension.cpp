@@ -10,8 +10,8 @@ namespace monge::ot {
 namespace {
 
 constexpr int64_t kMostPoints = 4096;
-constexpr int64_t kLeastPoints = 16;  // a standard error of a quarter; fewer say nothing
-// More than the two that are needed: rounding of the products may swap neighbours that are nearly as far.
+constexpr int64_t kLeastPoints = 16;  // their standard error is a quarter of the estimate
+// More than the two that are needed, because the rounding of products may swap neighbours at nearly the same distance.
 constexpr int64_t kCandidates = 6;
 constexpr int64_t kBlockEntries = int64_t{1} << 22;
 
@@ -23,11 +23,11 @@ torch::Tensor wide_rows(const torch::Tensor& samples) {
 
 /// Distances [n, 2] of the rows [begin, begin + n) to their two nearest other rows, ascending.
 /// @param x_ND         the rows.
-/// @param centred_ND   the same about their mean, so that products lose the fewest digits.
+/// @param centred_ND   the rows minus their mean, so that products lose the fewest digits.
 /// @param squares_N    squared norms of the centred rows.
 torch::Tensor nearest_two(const torch::Tensor& x_ND, const torch::Tensor& centred_ND, const torch::Tensor& squares_N,
                           int64_t begin, int64_t n) {
-  // |a - b|^2 less |a|^2, which does not change the order.
+  // |a - b|^2 - |a|^2, which has the same order as |a - b|^2.
   auto squared_nN = torch::addmm(squares_N, centred_ND.narrow(0, begin, n), centred_ND.t(), 1, -2);
   squared_nN.diagonal(begin).fill_(std::numeric_limits<double>::infinity());
   const auto candidates_nK = std::get<1>(squared_nN.topk(kCandidates, 1, /*largest=*/false));

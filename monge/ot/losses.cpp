@@ -6,17 +6,17 @@ namespace monge::ot {
 
 MapLoss map_loss(const Method& method, const Potential& f, const torch::Tensor& x, const torch::Tensor& y,
                  const Perturbation& perturbation, const ScheduleValues& values) {
-  const int64_t batch = y.size(0), draws = y.size(1);
+  const int64_t batch = y.size(0), samples = y.size(1);
   const auto cost_B = method.cost(x, y, values);
-  auto shown = draws == 1 ? y.squeeze(1) : y.flatten(0, 1);
+  auto input = samples == 1 ? y.squeeze(1) : y.flatten(0, 1);
   auto sigma = perturbation.sigma_B;
   if (perturbation.defined()) {
-    if (draws > 1) sigma = sigma.unsqueeze(1).expand({batch, draws}).flatten();
-    shown = (y + perturbation.noise.unsqueeze(1)).flatten(0, 1);
+    if (samples > 1) sigma = sigma.unsqueeze(1).expand({batch, samples}).flatten();
+    input = (y + perturbation.noise.unsqueeze(1)).flatten(0, 1);
   }
-  auto potential_B = f(shown, sigma);
+  auto potential_B = f(input, sigma);
   if (potential_B.scalar_type() != cost_B.scalar_type()) potential_B = potential_B.to(cost_B.scalar_type());
-  if (draws > 1) potential_B = potential_B.view({batch, draws}).mean(1);
+  if (samples > 1) potential_B = potential_B.view({batch, samples}).mean(1);
   const auto cost = cost_B.mean(), potential = potential_B.mean();
   const auto loss = perturbation.defined() ? (perturbation.weight_B * (cost_B - potential_B)).mean() : cost - potential;
   return {loss, cost.detach(), potential.detach()};

@@ -7,14 +7,17 @@
 
 namespace monge::ot {
 
-/// The parts of the map's loss, for the update (`loss`) and the record.
+/// The parts of the map's loss: `loss` for the update, the others as metrics.
 struct MapLoss {
   torch::Tensor loss;       ///< scalar, minimised over T
   torch::Tensor cost;       ///< scalar, mean transport cost, detached
   torch::Tensor potential;  ///< scalar, mean f(T(x)), detached
 };
 
-/// mean_b w_b ( C(x_b, y_b.) - mean_z f(y_bz + n_b, sigma_b) ), w = 1 and n = 0 without a perturbation.
+/// The loss of the map:
+///
+///     mean_b w_b ( C(x_b, y_b.) - mean_z f(y_bz + n_b, sigma_b) ),   w = 1 and n = 0 without a perturbation
+///
 /// @param y  outputs [B, Z, ...].
 MapLoss map_loss(const Method& method, const Potential& f, const torch::Tensor& x, const torch::Tensor& y,
                  const Perturbation& perturbation, const ScheduleValues& values);
@@ -22,13 +25,17 @@ MapLoss map_loss(const Method& method, const Potential& f, const torch::Tensor& 
 /// The parts of the potential's loss.
 struct PotentialLoss {
   torch::Tensor loss;    ///< scalar, minimised over f
-  torch::Tensor fake_B;  ///< f on outputs (perturbed if the method perturbs), with gradient
-  torch::Tensor real_B;  ///< f on target samples
+  torch::Tensor fake_B;  ///< f on outputs (perturbed if the method perturbs them), with gradient
+  torch::Tensor real_B;  ///< f on target samples, likewise
 };
 
-/// mean_b w_b ( f(T(x_b) + n_b, sigma_b) - f(y_b + n_b, sigma_b) ), from one batched call of f. The same noise on both
-/// sides: the difference of two laws is what f must see. w = 1 and n = 0 without a perturbation.
+/// The loss of the potential, from one batched call of f:
+///
+///     mean_b w_b ( f(T(x_b) + n_b, sigma_b) - f(y_b + n_b, sigma_b) ),   w = 1 and n = 0 without a perturbation
+///
+/// Both sides have the same noise, so that f learns the difference of the two distributions and not that of two draws.
 /// @param fake  outputs [B, ...] without gradient.  @param real  target samples of the same shape.
+/// @throws InputError if the shapes differ.
 PotentialLoss potential_loss(const Potential& f, const torch::Tensor& fake, const torch::Tensor& real,
                              const Perturbation& perturbation);
 

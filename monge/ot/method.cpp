@@ -15,7 +15,7 @@ Perturbation Method::perturb(const torch::Tensor&, const ItemDraws&) const { ret
 
 Smoothing Method::smoothing(int64_t iteration) const { return at(std::max<int64_t>(iteration - 1, 0)).smoothing; }
 
-// The order is that of the sections in a written recipe.
+// The order of the rows is that of the sections in a written recipe.
 Registry<MethodEntry>& methods() {
   static Registry<MethodEntry> registry("method", {{"strong", strong_entry()},
                                                    {"weak", weak_entry()},

@@ -1,10 +1,13 @@
-// A method of neural optimal transport: which cost, how many samples per input, and what the potential is shown.
+// A method of neural optimal transport: its cost, its number of samples per input, and the input of the potential.
 //
-// All methods share the semi-dual problem   sup_f inf_T  E_y f(y) + E_x [ C(x, T(x,.)) - E_z f(T(x,z)) ].   The map is
-// minimised on the second term and the potential on mean f(T(x)) - mean f(y), so f becomes high on target samples and
-// low on outputs.
+// All methods share the semi-dual problem
 //
-// A method lives in a file of its own, with its options, and is one row of the registry below.
+//     sup_f inf_T  E_y f(y) + E_x [ C(x, T(x,.)) - E_z f(T(x,z)) ]
+//
+// The map is minimised on the second term and the potential on mean f(T(x)) - mean f(y), so f becomes high on target
+// samples and low on outputs.
+//
+// Each method has its own file, with its options, and one row in the registry below.
 #pragma once
 
 #include <torch/types.h>
@@ -24,21 +27,21 @@
 
 namespace monge::ot {
 
-/// The potential as a function: samples [B, ...] and, for conditional ones, sigma [B] (else undefined) to [B].
+/// The potential as a function of samples [B, ...] and, if it is conditional, of sigma [B] (else undefined); gives [B].
 using Potential = std::function<torch::Tensor(const torch::Tensor& y, const torch::Tensor& sigma_B)>;
 
-/// What the schedules of a method say of one outer iteration.
+/// The values of a method's schedules at one outer iteration.
 struct ScheduleValues {
   HostOrDeviceScalar gamma{};  ///< weight of the spread (weak, kernel)
   Smoothing smoothing{};       ///< of the source (otp)
 };
 
-/// The noise that a stochastic map takes beside its input.
+/// The noise that a stochastic map takes besides its input.
 struct MapNoise {
-  int64_t draws = 1;         ///< Z, samples per input in a map update
-  int64_t channels = 0;      ///< extra channels (images) or entries (vectors); 0: the map is deterministic
-  double std = 0.0;          ///< standard deviation
-  std::string section = {};  ///< whose keys z, z_channels and z_std these are; empty for a deterministic map
+  int64_t samples_per_input = 1;  ///< Z, in a map update
+  int64_t channels = 0;           ///< extra channels (images) or entries (vectors); 0: the map is deterministic
+  double std = 0.0;               ///< standard deviation
+  std::string section = {};       ///< the section with the keys z, z_channels and z_std; empty for a deterministic map
 };
 
 /// How the noise level enters a potential f(y, sigma); see nn::NoiseEmbeddingOptions.
@@ -53,24 +56,25 @@ struct Conditioning {
 enum class CostKind {
   squared,         ///< tau E ||x - y||^2
   weak_quadratic,  ///< the same minus gamma times the variance of the plan's conditional laws
-  other,
+  other,           ///< any other cost
 };
 
-/// What the source's samples tell of the least noise level that they can resolve.
+/// The statistics of the source's samples from which the least noise level follows that they can resolve.
 struct SampleResolution {
   double radius = 0;     ///< RMS distance from the mean
   double intrinsic = 0;  ///< intrinsic dimension
   int64_t count = 0;     ///< samples
   int64_t dim = 0;       ///< entries of a sample
-  bool endless = false;  ///< `count` is what a training draws of an endless law
+  bool endless = false;  ///< the source is a distribution, and `count` the number of samples that a training draws
 };
 
-/// A configured method. Making one is cheap and checks nothing, so that code may ask it before the data are known.
+/// A configured method. It is cheap to make and checks nothing at construction, so that code can query it before the
+/// data are known.
 class Method {
  public:
   virtual ~Method() = default;
 
-  /// @throws InputError for options that do not go together, naming their keys.
+  /// @throws InputError for options that contradict one another, naming their keys.
   virtual void check() const {}
 
   /// @throws InputError when items [C, H, W] or [D] do not suit the options.
@@ -88,51 +92,52 @@ class Method {
   /// Cost between single points, [B]; for terms that pair inputs with target samples.
   virtual torch::Tensor pair_cost(const torch::Tensor& x, const torch::Tensor& y) const = 0;
 
-  /// What is added to samples shaped like `y` [B, ...] before the potential sees them; undefined for most methods.
+  /// Draws the perturbation of samples shaped like `y` [B, ...] before the potential; undefined for most methods.
   virtual Perturbation perturb(const torch::Tensor& y, const ItemDraws& draws) const;
 
-  // What it asks of the nets.
+  // The requirements on the nets.
 
-  /// The noise of the map; by default it takes none.
+  /// The noise that the map takes; none by default.
   virtual MapNoise noise() const { return {}; }
 
-  /// How the potential takes a noise level; by default it takes none.
+  /// How the potential takes a noise level; by default it does not.
   virtual Conditioning conditioning() const { return {}; }
 
   /// Samples per input in a map update (Z).
-  int64_t draws() const { return noise().draws; }
+  int64_t samples_per_input() const { return noise().samples_per_input; }
 
   /// Whether the potential takes a noise level.
   bool conditional() const { return conditioning().channels > 0; }
 
-  // What users of a map must know.
+  // Properties that a user of the map must know.
 
+  /// Which of the costs above the method minimises.
   virtual CostKind cost_kind() const { return CostKind::other; }
 
-  /// Whether the source is smoothed, which a source without a density needs.
+  /// Whether the method smooths the source; a source without a density needs that.
   virtual bool smooths() const { return false; }
 
-  /// What is done to inputs when a map of `iteration` outer iterations is used: the level that its last one was trained
-  /// at. @throws InputError when that level is left to the data and not resolved.
+  /// The smoothing of the inputs when a map of `iteration` outer iterations is used: that of its last iteration.
+  /// @throws InputError if the noise level is left to the data and not yet resolved.
   Smoothing smoothing(int64_t iteration) const;
 
-  /// What to change when a long training missed its target: settings, as they stand in a sentence.
+  /// The settings to change if a long training missed its target, as part of a sentence.
   virtual std::string advice_when_missed() const { return "method = \"otp\""; }
 
-  // Options that depend on the run. They change the sections that the method was made from; it keeps its own.
+  // Options that depend on the run. These functions change the given sections; the method itself keeps its own options.
 
-  /// The text option that holds a noise level, "auto" while it is left to the data; null where there is none.
+  /// The text option with the noise level, "auto" while it is left to the data; null for methods without one.
   virtual std::string* noise_level(OptionSections& /*sections*/) const { return nullptr; }
 
   /// Whether the noise level is left to the data.
   virtual bool level_is_open() const { return false; }
 
-  /// Fills an open noise level. @return a line that tells the user; empty where nothing was open.
-  /// @throws InputError when the samples give no level.
+  /// Sets a noise level that is left to the data. @return a line that reports it to the user; empty if nothing was set.
+  /// @throws InputError if no level follows from the samples.
   virtual std::string resolve(OptionSections& /*sections*/, const SampleResolution& /*samples*/) const { return {}; }
 
-  /// Keeps the schedules that depend on the length of the run when that goes from `before` iterations to `now`.
-  /// Changes nothing, to the last bit, where the length stays. @throws InputError when the run would be too short.
+  /// Keeps the schedules that depend on the length of the run when it changes from `before` to `now` iterations.
+  /// Changes no bit if the two are equal. @throws InputError if the run would be too short.
   virtual void keep_schedules(OptionSections& /*sections*/, int64_t /*before*/, int64_t /*now*/) const {}
 
   /// Switches random smoothing off, for measurements that need no noise level.
@@ -142,9 +147,9 @@ class Method {
 /// The options of all methods with their defaults, in the order of the registry.
 OptionSections method_sections();
 
-/// What a method is made from.
+/// The arguments of a method's factory.
 struct MethodSetting {
-  double tau = 0.5;                             ///< of c(x,y) = tau ||x-y||^2, > 0
+  double tau = 0.5;                             ///< in c(x,y) = tau ||x-y||^2; > 0
   int64_t iterations = 0;                       ///< outer iterations of the run, for schedules over its length
   OptionSections sections = method_sections();  ///< those of all methods
 };
@@ -153,17 +158,17 @@ struct MethodSetting {
 struct MethodEntry {
   std::string help;  ///< one line
   std::function<std::unique_ptr<Method>(const MethodSetting& setting)> make;
-  std::optional<OptionSection> options{};  ///< with the defaults; none for some
+  std::optional<OptionSection> options{};  ///< with the defaults; unset for a method without options
 };
 
-/// The methods by name. A program may add its own before it makes a recipe; the section of its options is then part of
-/// recipes, help and checks.
+/// The methods by name. A program may add its own before it makes a recipe; its section then joins recipes, help and
+/// checks.
 Registry<MethodEntry>& methods();
 
 /// Makes a method by name. @throws InputError that lists the names and suggests the nearest.
 std::unique_ptr<Method> make_method(const std::string& name, const MethodSetting& setting);
 
-/// Sorted.
+/// The names of all methods, sorted.
 std::vector<std::string> method_names();
 
 }  // namespace monge::ot

@@ -1,5 +1,5 @@
-// Strong transport against a noise-conditional potential f(y + sigma n, sigma): the laws of T(x) and y are compared at
-// all blur levels, the cost stays on clean x and T(x).
+// Strong transport with a noise-conditional potential f(y + sigma n, sigma). The potential compares the distributions
+// of T(x) and y at all noise levels; the cost is that of the clean x and T(x).
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace monge::ot {
 
-/// [noised]. The law of the noise level and the weights are EDM's by default (Karras et al. 2022, table 1).
+/// [noised]. The default distribution of the noise level and weights are EDM's (Karras et al. 2022, table 1).
 struct NoisedOptions {
   static constexpr const char* kSection = "noised";
   static constexpr const char* kHelp = "Method noised: a potential that knows the noise level of what it sees";
@@ -20,10 +20,10 @@ struct NoisedOptions {
   double p_mean = -1.2;           ///< of ln sigma
   double p_std = 1.2;             ///< of ln sigma, > 0
   std::string weight = "edm";     ///< see sigma_weights
-  double sigma_data = 0.5;        ///< sd, standard deviation of the data, > 0
+  double sigma_data = 0.5;        ///< sd, the standard deviation of the data, > 0
   bool normalise = true;          ///< divide the weights by their batch mean: 1/s^2 alone has a huge variance
   double clip = 5.0;              ///< largest weight, in multiples of the batch mean before clipping; 0 does not clip
-  std::string embedding = "log";  ///< of sigma, in the potential; see Conditioning
+  std::string embedding = "log";  ///< how the potential embeds sigma; see Conditioning
   int64_t embedding_channels = 16;
   bool scale_input = true;
 

@@ -23,7 +23,7 @@ std::unique_ptr<Method> make_inner(const MethodSetting& setting, const std::stri
   return make_method(name, setting);
 }
 
-/// A number as an option of type double is written.
+/// The text of an option of type double.
 std::string as_option(double value) { return OptionTable::to_toml(Option{.key = "", .field = &value, .help = ""}); }
 
 }  // namespace
@@ -94,7 +94,7 @@ std::string Otp::resolve(OptionSections& sections, const SampleResolution& sampl
   require(level > 0,
           "otp.eps_end = \"auto\": the source's samples are all equal, so no noise level can be told from them; give a "
           "number");
-  // A bound is taken over as it is: rounded to three digits, it could lie above itself.
+  // The bound is not rounded to three digits, because it could then exceed eps_start.
   const bool below = std::stod(number(level, 3)) < options.eps_start;
   options.eps_end = below ? number(level, 3) : as_option(options.eps_start);
   return text("otp.eps_end = ", options.eps_end, ": what ", samples.count,

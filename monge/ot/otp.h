@@ -1,5 +1,5 @@
-// Optimal transport plan: another method's problem for a smoothed source whose noise falls. At the end the map is used
-// on x + eps_end n, so that a deterministic network draws from a plan. Choi, Choi, Kwon 2025 (OTP).
+// Optimal transport plan: solves another method's problem for a smoothed source whose noise level falls. After training
+// the map takes x + eps_end n, so that a deterministic network draws samples from a plan. Choi, Choi, Kwon 2025 (OTP).
 #pragma once
 
 #include <memory>
@@ -15,10 +15,10 @@ struct OtpOptions {
   static constexpr const char* kHelp =
       "Method otp: a smoothed source whose noise falls, for plans and against maps that miss the target";
 
-  std::string cost = "strong";   ///< the method whose cost and potential it takes, any but otp
-  std::string smoothing = "ve";  ///< see smoothing_kinds
-  double eps_start = 1.0;        ///< in units of the data, >= eps_end; at most 1 for vp
-  std::string eps_end = "auto";  ///< a number, >= 0, above 0 for geometric and steps; "auto" is set before training
+  std::string cost = "strong";         ///< the method whose cost and potential it takes, any but otp
+  std::string smoothing = "ve";        ///< see smoothing_kinds
+  double eps_start = 1.0;              ///< in units of the data, >= eps_end; at most 1 for vp
+  std::string eps_end = "auto";        ///< a number >= 0 (> 0 for geometric and steps), or "auto": set before training
   std::string schedule = "geometric";  ///< see noise_schedules
   double anneal = 0.7;                 ///< fraction of the iterations over which the level falls, in [0, 1]
   int64_t levels = 8;                  ///< plateaus of the schedule steps, >= 2
@@ -29,18 +29,18 @@ struct OtpOptions {
   /// Whether eps_end is left to the data.
   bool level_is_open() const { return eps_end == "auto"; }
 
-  /// eps_end as a number. @throws InputError where it is none.
+  /// eps_end as a number. @throws InputError if it is not a number.
   double level_at_end() const;
 };
 
-/// Everything but the smoothing is the inner method's; the cost is that between the smoothed input and its output.
+/// Everything except the smoothing is that of the inner method. The cost is that of the smoothed input and its output.
 class Otp : public Method {
  public:
   /// @throws InputError when the inner method is otp or unknown.
   explicit Otp(const MethodSetting& setting);
 
   void check() const override;
-  /// A tint needs images.
+  /// @throws InputError for a tint on vectors, and as the inner method.
   void check_items(at::IntArrayRef item_shape) const override;
 
   ScheduleValues at(int64_t iteration) const override;
@@ -62,8 +62,8 @@ class Otp : public Method {
 
   std::string* noise_level(OptionSections& sections) const override;
   bool level_is_open() const override { return options_.level_is_open(); }
-  /// Takes the level under which the samples show no difference to their law (statistical_noise_level), but at most
-  /// eps_start.
+  /// Takes the level below which the samples cannot be told from their distribution (statistical_noise_level), but at
+  /// most eps_start.
   std::string resolve(OptionSections& sections, const SampleResolution& samples) const override;
   /// Sets `anneal` so that the noise falls over as many iterations as before.
   void keep_schedules(OptionSections& sections, int64_t before, int64_t now) const override;

@@ -1,5 +1,5 @@
-// What changes with the outer iteration: the weak cost's gamma and the learning rate. Pure functions of the iteration,
-// so that a resumed run needs no state for them.
+// The schedules of the weak cost's gamma and of the learning rate: pure functions of the outer iteration, so that a
+// resumed run needs no state for them.
 #pragma once
 
 #include <cstdint>
@@ -10,22 +10,25 @@
 
 namespace monge::ot {
 
-/// From `begin` to `end` in a straight line over `iterations` outer iterations, then constant. 0 iterations: `end` at
-/// once.
+/// Goes linearly from `begin` to `end` over `iterations` outer iterations and is then constant; `end` at once if
+/// `iterations` is 0.
 double linear_ramp(double begin, double end, int64_t iterations, int64_t iteration);
 
 /// Learning-rate schedule, a factor on the rate.
 struct RateSchedule {
   std::string kind = "constant";      ///< see rate_schedules
   int64_t total = 0;                  ///< outer iterations of the whole run; needed by cosine
-  int64_t warmup = 0;                 ///< linear warm-up from 0, outer iterations, before any of the kinds
+  int64_t warmup = 0;                 ///< outer iterations of a linear warm-up from 0; it multiplies any kind
   std::vector<int64_t> milestones{};  ///< outer iterations, ascending
   double decay = 0.5;                 ///< factor at a milestone, > 0
   double floor = 0.0;                 ///< last factor of the cosine, in [0, 1]
 };
 
-/// The kinds by name, each the factor at an outer iteration without the warm-up: constant (1), cosine (to `floor` at
-/// `total`), steps (times `decay` at each milestone).
+/// The kinds by name. Each gives the factor at an outer iteration, without the warm-up:
+///
+///     constant  1
+///     cosine    from 1 after the warm-up to `floor` at `total`
+///     steps     multiplied by `decay` at each milestone
 using RateFactor = double (*)(const RateSchedule& schedule, int64_t iteration);
 Registry<RateFactor>& rate_schedules();
 

@@ -16,7 +16,10 @@ void describe_map_noise(OptionRows& rows, Options& options) {
 
 template <class Options>
 MapNoise map_noise_of(const Options& options) {
-  return {.draws = options.z, .channels = options.z_channels, .std = options.z_std, .section = Options::kSection};
+  return {.samples_per_input = options.z,
+          .channels = options.z_channels,
+          .std = options.z_std,
+          .section = Options::kSection};
 }
 
 std::unique_ptr<Method> make_weak(const MethodSetting& setting) {
@@ -61,11 +64,11 @@ void KernelOptions::describe(OptionRows& rows) {
 }
 
 void Weak::check() const {
-  if (parts_.noise.draws >= 2) return;
+  if (parts_.noise.samples_per_input >= 2) return;
   const auto& section = parts_.noise.section;
   throw InputError({.what = "method \"" + section + "\" needs at least 2 draws per input to see their spread",
                     .where = section + ".z",
-                    .value = "Z = " + std::to_string(parts_.noise.draws),
+                    .value = "Z = " + std::to_string(parts_.noise.samples_per_input),
                     .allowed = "2 or more",
                     .fix = "set " + section + ".z = 2 or more, or method = \"strong\""});
 }

@@ -1,6 +1,6 @@
-// Weak optimal transport: a stochastic map is rewarded for spreading an input over outputs, by a weight gamma that may
-// grow. The quadratic cost is that of Korotin, Selikhanovych, Burnaev 2023 (NOT), the distance kernel that of their
-// Kernel NOT.
+// Weak optimal transport: the cost rewards a stochastic map that spreads an input over several outputs, with a weight
+// gamma that may grow. The quadratic cost is that of Korotin, Selikhanovych, Burnaev 2023 (NOT), the distance kernel
+// that of their Kernel NOT.
 #pragma once
 
 #include <string>
@@ -18,7 +18,7 @@ struct WeakOptions {
   double gamma0 = 0.0;        ///< gamma at iteration 0, >= 0
   double gamma1 = 0.66;       ///< gamma from `gamma_iters` on, >= 0
   int64_t gamma_iters = 500;  ///< outer iterations of the ramp
-  int64_t z = 4;              ///< Z, samples per input in a map update, >= 2 where the method is used
+  int64_t z = 4;              ///< Z, samples per input in a map update, >= 2 if the method is used
   int64_t z_channels = 1;     ///< noise channels (images) or entries (vectors), >= 1
   double z_std = 0.1;         ///< standard deviation of the noise, > 0
 
@@ -39,7 +39,7 @@ struct KernelOptions {
   void describe(OptionRows& rows);
 };
 
-/// Both methods: a cost C(x, y_1..y_Z) of an input and its samples, with a weight gamma on a straight ramp.
+/// Either method: a cost C(x, y_1..y_Z) of an input and its samples, with a weight gamma on a linear ramp.
 class Weak : public Method {
  public:
   using Cost = torch::Tensor (*)(const torch::Tensor& x, const torch::Tensor& y, double tau,
@@ -50,7 +50,7 @@ class Weak : public Method {
     double tau = 0.5;
     CostKind kind = CostKind::other;
     Cost cost = weak_cost;              ///< of an input and its samples
-    PairCost pair_cost = squared_cost;  ///< what `cost` is between single points
+    PairCost pair_cost = squared_cost;  ///< the cost between single points that belongs to `cost`
     double gamma_begin = 0, gamma_end = 0;
     int64_t gamma_iterations = 0;
     MapNoise noise{};

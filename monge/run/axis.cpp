@@ -7,7 +7,7 @@
 namespace monge::run {
 namespace {
 
-constexpr double tick_count = 5;
+constexpr double kTickCount = 5;  // about so many ticks an axis
 
 /// 1, 2 or 5 times a power of ten, at least `step`.
 double round_up(double step) {
@@ -18,6 +18,7 @@ double round_up(double step) {
   return 10 * unit;
 }
 
+/// The multiples of `step` in [low, high], at most 20.
 std::vector<double> multiples(double step, double low, double high) {
   std::vector<double> out;
   const double first = std::ceil(low / step - 1e-9);
@@ -36,28 +37,28 @@ Axis fit_axis(const std::vector<double>& values, bool log) {
   double low = std::numeric_limits<double>::infinity(), high = -low;
   for (const double value : values) {
     if (!std::isfinite(value) || (log && value <= 0)) continue;
-    const double place = log ? std::log10(value) : value;
-    low = std::min(low, place);
-    high = std::max(high, place);
+    const double position = log ? std::log10(value) : value;
+    low = std::min(low, position);
+    high = std::max(high, position);
   }
   if (low > high) low = high = 0;
-  // Halves keep the width finite even for values near the largest double.
+  // By halves, so that the width is finite even for values near the largest double.
   const double half_width = high / 2 - low / 2;
   const double room = half_width > 1e-12 * std::abs(low) ? 0.08 * half_width : std::max(0.5 * std::abs(low), 0.5);
   Axis axis{.low = low - room, .high = high + room, .log = log, .ticks = {}};
   axis.low = std::max(axis.low, -1e300);
   axis.high = std::min(axis.high, 1e300);
 
-  const double step = round_up((axis.high - axis.low) / tick_count);
+  const double step = round_up((axis.high - axis.low) / kTickCount);
   if (!log) {
     axis.ticks = multiples(step, axis.low, axis.high);
   } else {
     for (const double power : multiples(std::max(step, 1.0), axis.low, axis.high)) {
       axis.ticks.push_back(std::pow(10, power));
     }
-    if (axis.ticks.size() < 2) {  // within one power of ten: round numbers of the values themselves
+    if (axis.ticks.size() < 2) {  // within one power of ten: ticks at round values, as on a linear axis
       const double from = std::pow(10, axis.low), to = std::pow(10, axis.high);
-      axis.ticks = multiples(round_up((to - from) / tick_count), from, to);
+      axis.ticks = multiples(round_up((to - from) / kTickCount), from, to);
     }
   }
   std::erase_if(axis.ticks, [&](double tick) { return !std::isfinite(axis.position(tick)); });

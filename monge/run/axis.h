@@ -1,4 +1,4 @@
-// One axis of a plot: its range, and round numbers on it.
+// One axis of a plot: its range, and ticks at round numbers.
 #pragma once
 
 #include <string>
@@ -7,17 +7,17 @@
 namespace monge::run {
 
 struct Axis {
-  double low = 0, high = 1;   ///< low < high; of the logarithms when `log`
-  bool log = false;           ///< decimal logarithm
-  std::vector<double> ticks;  ///< values as they are labelled, inside the range, rising
+  double low = 0, high = 1;   ///< low < high; of the logarithms if `log`
+  bool log = false;           ///< whether the axis is that of the decimal logarithm
+  std::vector<double> ticks;  ///< values, not logarithms, inside the range, rising
 
-  /// Where `value` stands from 0 (low) to 1 (high), possibly beyond; NaN if it has no place (not finite, or no
-  /// logarithm).
+  /// The position of `value`, 0 at low and 1 at high, possibly beyond; NaN if the value or its logarithm is not finite.
   double position(double value) const;
 };
 
-/// A range a little larger than that of the finite values, with about 5 ticks at 1, 2 or 5 times a power of ten. A
-/// range of no or one value gets room around it. A logarithmic axis looks at positive values alone.
+/// An axis a little longer than the range of the finite values, with about 5 ticks at multiples of 1, 2 or 5 times a
+/// power of ten. With one value or none there is room on both sides. A logarithmic axis ignores values of 0 and
+/// below.
 Axis fit_axis(const std::vector<double>& values, bool log = false);
 
 }  // namespace monge::run

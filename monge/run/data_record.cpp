@@ -9,11 +9,12 @@ namespace {
 
 using nlohmann::ordered_json;
 
+/// The record of one side of the training.
 ordered_json side(const data::Source& kept, const data::Source& held_out) {
-  auto remarks = kept.open_report();
-  if (kept.open_report().left_out != held_out.open_report().left_out) {  // eval.source or eval.target: a set of its own
-    for (const auto& [list, more] : {std::pair{&remarks.left_out, held_out.open_report().left_out},
-                                     {&remarks.converted, held_out.open_report().converted}}) {
+  auto report = kept.open_report();
+  if (kept.open_report().left_out != held_out.open_report().left_out) {  // the held-out set has a path of its own
+    for (const auto& [list, more] : {std::pair{&report.left_out, held_out.open_report().left_out},
+                                     {&report.converted, held_out.open_report().converted}}) {
       list->insert(list->end(), more.begin(), more.end());
     }
   }
@@ -21,11 +22,11 @@ ordered_json side(const data::Source& kept, const data::Source& held_out) {
                    {"items", kept.size()},
                    {"held_out", &kept == &held_out ? 0 : held_out.size()},
                    {"shape", kept.item_shape()},
-                   {"left_out", remarks.left_out.size()},
-                   {"left_out_files", remarks.left_out},
-                   {"noticed", remarks.noticed},
-                   {"converted", remarks.converted.size()},
-                   {"converted_files", remarks.converted}};
+                   {"left_out", report.left_out.size()},
+                   {"left_out_files", report.left_out},
+                   {"noticed", report.noticed},
+                   {"converted", report.converted.size()},
+                   {"converted_files", report.converted}};
   if (const auto columns = kept.table_names().columns; !columns.empty()) out["columns"] = columns;
   return out;
 }

@@ -1,4 +1,4 @@
-// What a run was trained on, and what it could not use.
+// A record of the data that a run was trained on, and of the images that it could not use.
 #pragma once
 
 #include <filesystem>
@@ -7,9 +7,10 @@
 
 namespace monge::run {
 
-/// Writes FOLDER/data.json: for each side the name of what was opened, the numbers of training and held-out items (0
-/// for endless laws), their shape, the names of columns where the table has them, and every image that was left out,
-/// with its reason, or taken after a conversion (of a set that was decoded when it was opened).
+/// Writes FOLDER/data.json. For each side it holds the name of the source, the numbers of training and held-out items
+/// (0 for endless laws), their shape, the names of columns if the table has them, every image that was left out, with
+/// the reason, and every image that was converted. Images are listed only for sets that were decoded when they were
+/// opened.
 void write_data_record(const std::filesystem::path& folder, const train::TrainingData& data);
 
 }  // namespace monge::run

@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 template <class Unsigned>
-std::string little_endian(Unsigned value) {
+std::string fixed_bytes(Unsigned value) {
   std::string out(sizeof(value), '\0');
   for (size_t i = 0; i < sizeof(value); ++i) out[i] = static_cast<char>(value >> (8 * i));
   return out;
@@ -30,7 +30,7 @@ class Message {
   }
   Message& add_double(int field, double value) {
     varint(field * 8 + 1);
-    bytes_ += little_endian(std::bit_cast<uint64_t>(value));
+    bytes_ += fixed_bytes(std::bit_cast<uint64_t>(value));
     return *this;
   }
   Message& add_bytes(int field, std::string_view value) {
@@ -41,7 +41,7 @@ class Message {
   }
   Message& add_float(int field, float value) {
     varint(field * 8 + 5);
-    bytes_ += little_endian(std::bit_cast<uint32_t>(value));
+    bytes_ += fixed_bytes(std::bit_cast<uint32_t>(value));
     return *this;
   }
   const std::string& bytes() const { return bytes_; }
@@ -55,15 +55,16 @@ class Message {
   std::string bytes_;
 };
 
-constexpr const char* kShown = "tfevents";
+constexpr const char* kNamePart = "tfevents";  // TensorBoard shows files with this in their name
 
 std::string version_event(double wall_time) {
   return Message().add_double(1, wall_time).add_bytes(3, "brain.Event:2").bytes();
 }
 
-/// Whether a file that has no sound record begins with the header of the version record, or with a part of it.
+/// Whether a file without a sound record begins with the header of the version record, or with a part of the header.
 bool begins_as_ours(const fs::path& path) {
-  const auto header = tfrecord(version_event(0)).substr(0, 12);  // length and its checksum: the same at any time
+  const auto header =
+      tfrecord(version_event(0)).substr(0, 12);  // the length and its checksum, which do not depend on the time
   std::string begin(header.size(), '\0');
   std::ifstream in(path, std::ios::binary);
   in.read(begin.data(), static_cast<std::streamsize>(begin.size()));
@@ -71,10 +72,10 @@ bool begins_as_ours(const fs::path& path) {
   return header.starts_with(begin);
 }
 
-/// A name in the same folder that nobody has and that TensorBoard does not show.
+/// A free name in the same folder that TensorBoard does not show.
 fs::path free_name_beside(const fs::path& path) {
   auto name = path.filename().string();
-  name.replace(name.find(kShown), std::string_view(kShown).size(), "unreadable");
+  name.replace(name.find(kNamePart), std::string_view(kNamePart).size(), "unreadable");
   auto out = path.parent_path() / name;
   std::error_code ignored;
   for (int number = 2; fs::exists(out, ignored); ++number) out = path.parent_path() / text(name, '-', number);
@@ -85,8 +86,8 @@ fs::path free_name_beside(const fs::path& path) {
 
 EventFile::EventFile(fs::path path, const Files& files, Clock clock)
     : path_(std::move(path)), files_(files), clock_(std::move(clock)) {
-  require(path_.filename().string().find(kShown) != std::string::npos, path_.string(),
-          ": TensorBoard only shows event files with \"", kShown, "\" in their name");
+  require(path_.filename().string().find(kNamePart) != std::string::npos, path_.string(),
+          ": TensorBoard only shows event files with \"", kNamePart, "\" in their name");
   std::error_code failure;
   if (fs::exists(path_, failure)) repair();
   if (const auto size = fs::file_size(path_, failure); !failure && size > 0) return;
@@ -120,8 +121,7 @@ void EventFile::repair() {
     repaired_ = "is no event file; it is kept as " + aside.filename().string() + ", and a new one begins";
     return;
   }
-  // A TensorBoard that was open at the crash has read the torn bytes, waits for their rest, and has to be started
-  // again.
+  // A TensorBoard that was open at the crash has read the torn bytes, waits for their rest, and must be started again.
   fs::resize_file(path_, static_cast<uintmax_t>(sound.bytes), failure);
   if (failure) throw SystemError(text(path_.string(), ": cannot cut off its damaged end: ", failure.message()));
   repaired_ += sound.rest == SoundRecords::Rest::damaged ? " were cut off. metrics.jsonl has all metrics"
@@ -135,10 +135,10 @@ void EventFile::restart(int64_t step) {
   files_.append(path_, tfrecord(event.bytes()));
 }
 
-void EventFile::add_scalars(int64_t step, const std::vector<std::pair<std::string, double>>& figures) {
+void EventFile::add_scalars(int64_t step, const std::vector<std::pair<std::string, double>>& scalars) {
   Message summary;
-  for (const auto& [tag, figure] : figures) {
-    summary.add_bytes(1, Message().add_bytes(1, tag).add_float(2, static_cast<float>(figure)).bytes());
+  for (const auto& [tag, value] : scalars) {
+    summary.add_bytes(1, Message().add_bytes(1, tag).add_float(2, static_cast<float>(value)).bytes());
   }
   const auto event = Message().add_double(1, clock_()).add_integer(2, step).add_bytes(5, summary.bytes());
   files_.append(path_, tfrecord(event.bytes()));

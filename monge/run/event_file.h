@@ -1,4 +1,4 @@
-// Curves and images for TensorBoard, without TensorFlow: its event file written by hand.
+// Curves and images for TensorBoard: a writer of its event files that does not need TensorFlow.
 #pragma once
 
 #include <cstdint>
@@ -24,26 +24,26 @@ class EventFile {
  public:
   using Clock = std::function<double()>;  ///< seconds since 1970
 
-  /// Starts the file with the version record. An existing file is continued behind its last sound record (see
-  /// tfrecord.h): what stands there is cut off, since readers stop at it and would show nothing that is appended. A
-  /// file that is no event file at all is kept under another name. TensorBoard shows files whose name contains
-  /// "tfevents".
+  /// Starts the file with the version record. An existing file is continued after its last sound record (see
+  /// tfrecord.h); bytes after that record are cut off, because readers stop at them and would not show appended
+  /// records. A file that is no event file is kept under another name. TensorBoard shows files with
+  /// "tfevents" in their name.
   /// @param files  must outlive the object.
   /// @throws InputError if the name does not contain "tfevents"; SystemError if the file cannot be read or written.
   explicit EventFile(std::filesystem::path path, const Files& files = real_files(), Clock clock = system_clock());
 
-  /// What was wrong with the existing file and what was done, as a clause whose subject is the file; empty where it was
-  /// sound.
+  /// What was wrong with the existing file and how it was repaired, as a clause whose subject is the file; empty if it
+  /// was sound.
   const std::string& repaired() const { return repaired_; }
 
-  /// A run is resumed, and `step` is the first that it makes (SessionLog START). Of what is in the file TensorBoard
-  /// drops all of this step and later ones: the iterations between the last checkpoint and a crash are not shown twice.
+  /// Marks that a run is resumed and that `step` is its first step (SessionLog START). TensorBoard then drops this step
+  /// and later ones from the records before, so that the iterations between a checkpoint and a crash appear once.
   void restart(int64_t step);
 
-  /// Figures of one step. Values that are not finite are written as they are: TensorBoard marks them.
-  void add_scalars(int64_t step, const std::vector<std::pair<std::string, double>>& figures);
+  /// Adds tags and values of one step. Values that are not finite are written unchanged; TensorBoard marks them.
+  void add_scalars(int64_t step, const std::vector<std::pair<std::string, double>>& scalars);
 
-  /// An image as PNG bytes with its size in pixels.
+  /// Adds an image as PNG bytes, with its size in pixels.
   void add_image(int64_t step, const std::string& tag, std::string_view png, int64_t height, int64_t width);
 
   const std::filesystem::path& path() const { return path_; }

@@ -8,7 +8,7 @@
 namespace monge::run {
 namespace {
 
-constexpr int64_t most_pixels = int64_t{1} << 28;
+constexpr int64_t kMostPixels = int64_t{1} << 28;
 
 void check_range(const char* key, int64_t value, int64_t least, int64_t most) {
   require(value >= least && value <= most, "image grid: ", key, " = ", value, " (allowed: ", least, "..", most, ")");
@@ -49,7 +49,7 @@ torch::Tensor image_grid(const std::vector<torch::Tensor>& cells, const GridOpti
   const int64_t cell_width = checked_multiply(shape[2], options.scale, "image grid") + options.padding;
   const int64_t height = checked_multiply(rows, cell_height, "image grid") + options.padding;
   const int64_t width = checked_multiply(columns, cell_width, "image grid") + options.padding;
-  require(checked_multiply(height, width, "image grid") <= most_pixels, "image grid: ", width, " x ", height,
+  require(checked_multiply(height, width, "image grid") <= kMostPixels, "image grid: ", width, " x ", height,
           " pixels are too many; show fewer images, or lower the scale");
 
   auto out = torch::full({height, width, 3}, options.background, torch::kUInt8);

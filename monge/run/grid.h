@@ -1,4 +1,4 @@
-// Many small images as one.
+// A grid of small images as one image.
 #pragma once
 
 #include <torch/types.h>
@@ -16,9 +16,8 @@ struct GridOptions {
 };
 
 /// Lays images out in rows, from the left.
-/// @param cells  float images [C,H,W] in [-1,1] (beyond: clamped; NaN: black), C = 1 or 3, all of one shape. An
-/// undefined
-///               tensor leaves its cell empty.
+/// @param cells  float images [C,H,W] in [-1,1] (values beyond are clamped, NaN becomes black), C = 1 or 3, all of one
+///               shape. An undefined tensor leaves its cell empty.
 /// @return       uint8 [H',W',3] RGB on the CPU.
 /// @throws InputError for no image, other shapes, an option out of its range, or more than 2^28 pixels.
 torch::Tensor image_grid(const std::vector<torch::Tensor>& cells, const GridOptions& options = {});

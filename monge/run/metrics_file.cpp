@@ -26,7 +26,7 @@ KeptLines lines_until(int64_t iteration, const std::string& jsonl) {
     const auto parsed = ordered_json::parse(line, nullptr, /*allow_exceptions=*/false);
     const auto at = parsed.is_object() ? parsed.find("iteration") : parsed.end();
     if (!parsed.is_object() || at == parsed.end() || !at->is_number()) {
-      // Behind the last line that is kept, a torn line is of an iteration that is made again.
+      // A torn line after the last kept line belongs to an iteration that will be repeated.
       if (last < iteration && line.find_first_not_of(" \t\r") != std::string::npos && out.damaged++ == 0)
         out.first_damaged = number;
       continue;
@@ -46,7 +46,7 @@ MetricsFile::~MetricsFile() {
   try {
     flush();
   } catch (const std::exception&) {
-    // The disk that is full now was full before; the run's own error is on its way.
+    // A disk that is full here was full before, and the run reports its own error.
   }
 }
 
@@ -75,35 +75,35 @@ void MetricsFile::started(train::Trainer& trainer, int64_t iteration) {
   real_files().replace(file, kept.lines);
 }
 
-void MetricsFile::iteration_done(train::Trainer& trainer, int64_t done, const solve::IterationMetrics& f) {
-  NamedFigures named{{"loss_map", f.loss_map},
-                     {"cost", f.cost},
-                     {"potential_fake", f.potential_fake},
-                     {"loss_potential", f.loss_potential},
-                     {"gradient_map", f.gradient_map},
-                     {"gradient_potential", f.gradient_potential},
-                     {"rate_map", f.rate_map},
-                     {"rate_potential", f.rate_potential}};
-  if (f.noise_level > 0) named.emplace_back("noise_level", f.noise_level);
+void MetricsFile::iteration_done(train::Trainer& trainer, int64_t done, const solve::IterationMetrics& m) {
+  NamedMetrics named{{"loss_map", m.loss_map},
+                     {"cost", m.cost},
+                     {"potential_fake", m.potential_fake},
+                     {"loss_potential", m.loss_potential},
+                     {"gradient_map", m.gradient_map},
+                     {"gradient_potential", m.gradient_potential},
+                     {"rate_map", m.rate_map},
+                     {"rate_potential", m.rate_potential}};
+  if (m.noise_level > 0) named.emplace_back("noise_level", m.noise_level);
   ordered_json line{{"iteration", done}, {"seconds", seconds()}};
-  NamedFigures tagged;
+  NamedMetrics tagged;
   for (const auto& [name, value] : named) {
-    line[name] = value;  // what is not finite is written as null
+    line[name] = value;  // a value that is not finite is written as null
     tagged.emplace_back("train/" + name, value);
   }
   events_->add_scalars(done, tagged);
-  line["skipped"] = f.skipped;
+  line["skipped"] = m.skipped;
   pending_ += line.dump() + "\n";
-  // Before a checkpoint is saved: a run that is killed between the two would go on without the lines up to it.
+  // Flush before a checkpoint is saved: a run killed between the two would resume without these lines.
   const bool saved_next = done % trainer.recipe().checkpoint.every == 0;
   if (saved_next || std::chrono::duration<double>(std::chrono::steady_clock::now() - flushed_).count() > kFlushSeconds)
     flush();
 }
 
-void MetricsFile::add(int64_t iteration, const NamedFigures& figures) {
+void MetricsFile::add(int64_t iteration, const NamedMetrics& metrics) {
   ordered_json eval;
-  NamedFigures tagged;
-  for (const auto& [name, value] : figures) {
+  NamedMetrics tagged;
+  for (const auto& [name, value] : metrics) {
     eval[name] = value;
     tagged.emplace_back("eval/" + name, value);
   }

@@ -1,4 +1,4 @@
-// metrics.jsonl: one JSON object a line, one line an outer iteration or an evaluation.
+// metrics.jsonl: one JSON object per line, one line per outer iteration or evaluation.
 #pragma once
 
 #include <chrono>
@@ -9,44 +9,50 @@
 #include <utility>
 #include <vector>
 
-#include "monge/core/figure.h"
+#include "monge/core/named_metrics.h"
 #include "monge/run/event_file.h"
 #include "monge/train/observer.h"
 
 namespace monge::run {
 
-/// What a resumed run keeps of metrics.jsonl.
+/// The lines of metrics.jsonl that a resumed run keeps.
 struct KeptLines {
-  std::string lines;          ///< of iterations up to the one that is asked for, each with its newline
-  double seconds = 0;         ///< of the last of them
-  int64_t damaged = 0;        ///< lines among them that are no JSON object with a number "iteration"; they are dropped
-  int64_t first_damaged = 0;  ///< counted from 1
+  std::string lines;    ///< those up to the given iteration, each with its newline
+  double seconds = 0;   ///< of the last of these lines
+  int64_t damaged = 0;  ///< lines before its end that are no JSON object with a number "iteration"; they are dropped
+  int64_t first_damaged = 0;  ///< the number of the first of them, from 1
 };
 
+/// The lines up to `iteration`.
 /// @param jsonl  the content of metrics.jsonl, whose end a crash may have cut off or filled with zeros.
 KeptLines lines_until(int64_t iteration, const std::string& jsonl);
 
-/// Writes the figures of training, and those handed to add(), to metrics.jsonl and to a TensorBoard event file.
-/// Keys of a training line: iteration, seconds (since this run's first start), loss_map, cost, potential_fake,
-/// loss_potential, gradient_map, gradient_potential, rate_map, rate_potential, skipped. Of an evaluation line:
-/// iteration, eval: {...}. NaN is written as null.
+/// Writes the metrics of training, and those passed to add(), to metrics.jsonl and to a TensorBoard event file. NaN is
+/// written as null. The keys are
+///
+///     training line    iteration, seconds (since this run's first start), loss_map, cost, potential_fake,
+///                      loss_potential, gradient_map, gradient_potential, rate_map, rate_potential,
+///                      noise_level (if above 0), skipped
+///     evaluation line  iteration, seconds, eval: {...}
 class MetricsFile : public train::Observer {
  public:
   explicit MetricsFile(std::filesystem::path folder);
-  /// Writes what is pending, so that the figures of a run that failed are there to be looked at.
+  /// Flushes, so that the metrics of a failed run can be inspected.
   ~MetricsFile() override;
 
-  /// Lines after `iteration` are of steps that will be made again; they are dropped, and TensorBoard is told to drop
-  /// them, too. What a crash left damaged is cut off or dropped, and the trainer's log says so.
+  /// Opens the files. Lines after `iteration` belong to steps that will be repeated: they are dropped, and the event
+  /// file makes TensorBoard drop them. Damaged records and lines are cut off or dropped with a warning in the
+  /// trainer's log.
   void started(train::Trainer& trainer, int64_t iteration) override;
-  bool looks_at_nets(const train::Trainer&, int64_t) const override { return false; }
-  void iteration_done(train::Trainer& trainer, int64_t done, const solve::IterationMetrics& figures) override;
+  bool needs_nets(const train::Trainer&, int64_t) const override { return false; }
+  void iteration_done(train::Trainer& trainer, int64_t done, const solve::IterationMetrics& metrics) override;
   void checkpoint_saved(train::Trainer& trainer, const std::filesystem::path& folder) override;
   void ended(train::Trainer& trainer, int64_t done, bool complete) override;
 
-  void add(int64_t iteration, const NamedFigures& figures);
+  /// Writes the line of an evaluation.
+  void add(int64_t iteration, const NamedMetrics& metrics);
 
-  /// Writes what is pending.
+  /// Writes pending lines.
   void flush();
 
  private:

@@ -11,37 +11,38 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* place_keys[] = {"iteration", "outer", "step"};
+constexpr const char* kIterationKeys[] = {"iteration", "outer", "step"};
 
-bool is_place_or_time(const std::string& key) {
-  return std::find(std::begin(place_keys), std::end(place_keys), key) != std::end(place_keys) || key == "time" ||
-         key == "seconds";
+bool is_iteration_or_time(const std::string& key) {
+  return std::find(std::begin(kIterationKeys), std::end(kIterationKeys), key) != std::end(kIterationKeys) ||
+         key == "time" || key == "seconds";
 }
 
-double place_of(const Json& line, int64_t line_number) {
-  for (const char* key : place_keys) {
+double iteration_of(const Json& line, int64_t line_number) {
+  for (const char* key : kIterationKeys) {
     const auto found = line.find(key);
     if (found != line.end() && found->is_number()) return found->get<double>();
   }
   return static_cast<double>(line_number);
 }
 
+/// Collects the values of each key into a curve.
 class Collector {
  public:
-  void start_line(double place) {
-    place_ = place;
-    if (place >= last_place_) {  // an evaluation shares its place with the iteration before it
-      last_place_ = place;
+  void start_line(double iteration) {
+    iteration_ = iteration;
+    if (iteration >= last_iteration_) {  // equal for an evaluation, which follows the line of its iteration
+      last_iteration_ = iteration;
       return;
     }
-    // The run was resumed from before this place, so what was logged behind it never happened.
+    // The run was resumed from before this iteration, so the lines from this iteration on are superseded.
     for (auto& curve : curves_) {
-      const auto keep = std::find_if(curve.x.begin(), curve.x.end(), [&](double x) { return x >= place; });
+      const auto keep = std::find_if(curve.x.begin(), curve.x.end(), [&](double x) { return x >= iteration; });
       const auto kept = keep - curve.x.begin();
       curve.x.resize(kept);
       curve.y.resize(kept);
     }
-    last_place_ = place;
+    last_iteration_ = iteration;
   }
 
   void add(const std::string& key, const Json& value) {
@@ -49,12 +50,12 @@ class Collector {
     const auto [found, is_new] = index_.emplace(key, curves_.size());
     if (is_new) curves_.push_back({.name = key, .x = {}, .y = {}, .dashed = key.ends_with("_floor")});
     auto& curve = curves_[found->second];
-    curve.x.push_back(place_);
+    curve.x.push_back(iteration_);
     curve.y.push_back(value.is_null() ? NAN : value.get<double>());
   }
 
   std::vector<Curve> take() {
-    // A key that was only ever null (unknown) has nothing to show.
+    // A key whose values are all null (unknown) has nothing to show.
     std::erase_if(curves_, [](const Curve& curve) {
       return std::all_of(curve.y.begin(), curve.y.end(), [](double y) { return std::isnan(y); });
     });
@@ -62,7 +63,7 @@ class Collector {
   }
 
  private:
-  double place_ = 0, last_place_ = -INFINITY;
+  double iteration_ = 0, last_iteration_ = -INFINITY;
   std::vector<Curve> curves_;
   std::map<std::string, size_t> index_;
 };
@@ -82,14 +83,14 @@ MetricsLog parse_metrics(std::string_view jsonl) {
       out.rejected.push_back(line_number);
       continue;
     }
-    collector.start_line(place_of(json, line_number));
+    collector.start_line(iteration_of(json, line_number));
     for (const auto& [key, value] : json.items()) {
-      if (is_place_or_time(key)) continue;
+      if (is_iteration_or_time(key)) continue;
       if (!value.is_object()) {
         collector.add(key, value);
         continue;
       }
-      for (const auto& [inner, figure] : value.items()) collector.add(key + "." + inner, figure);
+      for (const auto& [inner, number] : value.items()) collector.add(key + "." + inner, number);
     }
   }
   out.curves = collector.take();

@@ -1,4 +1,4 @@
-// Outputs that are not finite numbers: they are written, and the user is told.
+// Outputs that are not finite numbers. They are written, and the user gets a warning.
 #pragma once
 
 #include <torch/types.h>
@@ -11,23 +11,23 @@
 
 namespace monge::run {
 
-/// Counts outputs of a table that hold NaN or infinite values, piece by piece.
+/// Counts outputs of a table that hold NaN or infinite values, batch by batch.
 class NotFiniteOutputs {
  public:
-  /// @param type  in which the values are written, where one beyond its range becomes infinite; none: as they are
-  /// given.
+  /// @param type  the type in which values are written, in which a value beyond its range becomes infinite; none if
+  ///              they are written as they are.
   explicit NotFiniteOutputs(std::optional<torch::ScalarType> type = {}) : type_(type) {}
 
-  /// @param begin  the item of the first outputs; pieces come in the order of the items.
-  /// @param outputs  [length, draws, ...].
+  /// @param begin    the item of the first outputs; batches come in the order of the items.
+  /// @param outputs  [length, samples per input, ...].
   void add(int64_t begin, const torch::Tensor& outputs);
 
-  int64_t count() const { return count_; }                 ///< outputs, of several draws an item each
-  std::optional<int64_t> first() const { return first_; }  ///< the first item that has one
+  int64_t count() const { return count_; }                 ///< outputs; an item may have several
+  std::optional<int64_t> first() const { return first_; }  ///< the first item with such an output
 
   /// "1 of 300 outputs is not finite; the first is that of row 17 (counted from 0); look for fill values in the input";
-  /// empty where all are finite.
-  std::string words(const data::Source& input) const;
+  /// empty if all are finite.
+  std::string warning(const data::Source& input) const;
 
  private:
   std::optional<torch::ScalarType> type_;

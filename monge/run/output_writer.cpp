@@ -18,8 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// "a/smile.jpg" with "_2" is "a/smile_2.jpg". File systems take names of 255 bytes: where it would be longer the stem
-/// is cut.
+/// "a/smile.jpg" with "_2" is "a/smile_2.jpg". File systems allow names of 255 bytes, so a longer stem is cut.
 fs::path with_suffix(const fs::path& name, const std::string& suffix) {
   const auto end = suffix + name.extension().string();
   const auto stem = name.stem().string();
@@ -69,14 +68,14 @@ void check_output(DataKind kind, const fs::path& in, const fs::path& out) {
   }
 }
 
-fs::path output_name(const fs::path& item, int64_t draw, int64_t draws) {
+fs::path output_name(const fs::path& item, int64_t sample, int64_t samples_per_input) {
   auto name = item;
   if (!io::has_image_extension(name)) name = with_suffix(name += ".png", "");
-  return draws == 1 ? name : with_suffix(name, text("_", draw + 1));
+  return samples_per_input == 1 ? name : with_suffix(name, text("_", sample + 1));
 }
 
-fs::path OutputNames::take(const std::string& item, int64_t draw, int64_t draws) {
-  const auto name = output_name(item, draw, draws);
+fs::path OutputNames::take(const std::string& item, int64_t sample, int64_t samples_per_input) {
+  const auto name = output_name(item, sample, samples_per_input);
   auto out = name;
   for (int64_t n = 2; !used_.insert(out.string()).second; ++n) out = with_suffix(name, text("-", n));
   return out;
@@ -86,18 +85,19 @@ namespace {
 
 /// Calls `use` with each file that will be written.
 template <class Use>
-void for_each_output(DataKind kind, const fs::path& out, const data::Source& source, int64_t draws, const Use& use) {
+void for_each_output(DataKind kind, const fs::path& out, const data::Source& source, int64_t samples_per_input,
+                     const Use& use) {
   if (kind == DataKind::table || kind == DataKind::archive) return use(out);
   if (kind == DataKind::image) {
-    for (int64_t k = 0; k < draws; ++k) use(output_name(out, k, draws));
+    for (int64_t k = 0; k < samples_per_input; ++k) use(output_name(out, k, samples_per_input));
     return;
   }
   std::error_code failure;
-  if (!fs::is_directory(out, failure) || fs::is_empty(out, failure)) return;  // nothing can be in the way
+  if (!fs::is_directory(out, failure) || fs::is_empty(out, failure)) return;  // nothing can be replaced
   OutputNames names;
   for (int64_t i = 0; i < source.size(); ++i) {
     const auto item = source.item_name(i);
-    for (int64_t k = 0; k < draws; ++k) use(out / names.take(item, k, draws));
+    for (int64_t k = 0; k < samples_per_input; ++k) use(out / names.take(item, k, samples_per_input));
   }
 }
 
@@ -117,13 +117,13 @@ void for_each_input(const std::vector<fs::path>& in, const data::Source& source,
 }  // namespace
 
 int64_t check_replaced(DataKind kind, const fs::path& out, const std::vector<fs::path>& in, const data::Source& source,
-                       int64_t draws, const fs::path& grid) {
+                       int64_t samples_per_input, const fs::path& grid) {
   int64_t count = 0;
-  std::map<FileIdentity, std::string> there;
+  std::map<FileIdentity, std::string> existing;
   const auto note = [&](const fs::path& output) {
-    if (const auto id = file_identity(output)) there.emplace(*id, output.string());
+    if (const auto id = file_identity(output)) existing.emplace(*id, output.string());
   };
-  for_each_output(kind, out, source, draws, [&](const fs::path& output) {
+  for_each_output(kind, out, source, samples_per_input, [&](const fs::path& output) {
     std::error_code failure;
     const auto type = fs::symlink_status(output, failure).type();
     if (type == fs::file_type::not_found || type == fs::file_type::none || type == fs::file_type::directory) return;
@@ -131,11 +131,11 @@ int64_t check_replaced(DataKind kind, const fs::path& out, const std::vector<fs:
     note(output);
   });
   if (!grid.empty()) note(grid);
-  if (there.empty()) return count;
+  if (existing.empty()) return count;
   for_each_input(in, source, [&](const fs::path& input) {
     const auto id = file_identity(input);
-    const auto found = id ? there.find(*id) : there.end();
-    if (found == there.end()) return;
+    const auto found = id ? existing.find(*id) : existing.end();
+    if (found == existing.end()) return;
     throw InputError(text(found->second, ": an output goes there, and the file is read as the input ", input.string(),
                           "; nothing was written; choose another place for the outputs"));
   });
@@ -150,21 +150,22 @@ OutputWriter::OutputWriter(DataKind kind, fs::path out, int64_t items, TableForm
   if (kind_ == DataKind::table) table_ = std::make_unique<TableWriter>(out_, items, std::move(format));
 }
 
-void OutputWriter::add(const std::string& item, const torch::Tensor& draws_KCHW,
+void OutputWriter::add(const std::string& item, const torch::Tensor& outputs_KCHW,
                        const std::optional<io::SampleRange>& sixteen_bits) {
-  if (table_) return table_->add(draws_KCHW);
-  const int64_t draws = draws_KCHW.size(0);
-  for (int64_t k = 0; k < draws; ++k) {
+  if (table_) return table_->add(outputs_KCHW);
+  const int64_t samples_per_input = outputs_KCHW.size(0);
+  for (int64_t k = 0; k < samples_per_input; ++k) {
     const auto pixels = [&](const fs::path& name) {
-      return sixteen_bits && io::holds_sixteen_bits(name) ? io::from_float_to_sixteen_bits(draws_KCHW[k], *sixteen_bits)
-                                                          : io::from_float(draws_KCHW[k]);
+      return sixteen_bits && io::holds_sixteen_bits(name)
+                 ? io::from_float_to_sixteen_bits(outputs_KCHW[k], *sixteen_bits)
+                 : io::from_float(outputs_KCHW[k]);
     };
     if (kind_ == DataKind::image) {
-      const auto name = output_name(out_, k, draws);
+      const auto name = output_name(out_, k, samples_per_input);
       io::write_image(name, pixels(name));
       continue;
     }
-    const auto name = names_.take(item, k, draws);
+    const auto name = names_.take(item, k, samples_per_input);
     if (archive_) {
       archive_->add(name.string(), io::encode_image(pixels(name), name));
     } else {
@@ -174,8 +175,8 @@ void OutputWriter::add(const std::string& item, const torch::Tensor& draws_KCHW,
   }
 }
 
-void OutputWriter::leave_out(const std::string& item, int64_t draws) {
-  for (int64_t k = 0; k < draws; ++k) names_.take(item, k, draws);
+void OutputWriter::leave_out(const std::string& item, int64_t samples_per_input) {
+  for (int64_t k = 0; k < samples_per_input; ++k) names_.take(item, k, samples_per_input);
 }
 
 void OutputWriter::finish() {

@@ -1,4 +1,4 @@
-// Where the outputs of a map go: the kind of thing that came in comes out.
+// Writes the outputs of a map, as the kind of data that its inputs were.
 #pragma once
 
 #include <torch/types.h>
@@ -19,70 +19,74 @@ namespace monge::run {
 
 enum class DataKind { table, image, folder, archive };
 
-/// By the path alone: a folder by what is there, whatever it is called; else a table by its extension (.npy, .npz,
-/// .csv, .tsv, .txt) or as "npz:FILE?key=NAME", an archive by its extension, where "?member=" may follow; Parquet
-/// becomes a folder, too; all else an image.
+/// The kind of data at a path, by the path alone. In this order:
+///
+///     folder   an existing folder, whatever its name
+///     table    the extensions .npy, .npz, .csv, .tsv, .txt; or "npz:FILE?key=NAME"
+///     archive  the extension of an archive, which "?member=" may follow
+///     folder   Parquet
+///     image    all else
+///
 /// @throws InputError as data::array_path.
 DataKind kind_of(const std::string& path);
 
-/// The same when the source is open: vectors are a table, whatever the path.
+/// The kind of an opened source: vectors are a table, whatever the path.
 DataKind kind_of(const std::string& path, const data::Source& source);
 
-/// @throws InputError  unless `out` can take what a map makes of `in`, naming what is allowed: another name than `in`,
-/// and
-///                .npy, .csv, .tsv, .csv.gz, .tsv.gz for tables, .tar .tar.gz .tgz .zip for archives, one of
-///                io::kImageExtensions for images.
+/// @throws InputError  unless `out` can hold the outputs for `in`; the message names what is allowed: another path than
+///                     `in`; .npy, .csv, .tsv, .csv.gz or .tsv.gz for tables; .tar, .tar.gz, .tgz or .zip for archives;
+///                     one of io::kImageExtensions for images.
 void check_output(DataKind kind, const std::filesystem::path& in, const std::filesystem::path& out);
 
-/// The name of draw `draw` (from 0) of `draws` for an item: "a/smile.jpg" stays, or becomes "a/smile_1.jpg" when there
-/// are several; a name without the extension of an image gets ".png".
-std::filesystem::path output_name(const std::filesystem::path& item, int64_t draw, int64_t draws);
+/// The name of output `sample` (from 0) of `samples_per_input` for an item. "a/smile.jpg" remains so for a single
+/// output and becomes "a/smile_1.jpg" for the first of several; a name without the extension of an image gets ".png".
+std::filesystem::path output_name(const std::filesystem::path& item, int64_t sample, int64_t samples_per_input);
 
 /// The names of outputs inside their folder or archive, each given once.
 class OutputNames {
  public:
-  /// output_name, or where that was taken before (two entries of an archive may have one name) the same with "-2",
-  /// "-3", ...
-  std::filesystem::path take(const std::string& item, int64_t draw, int64_t draws);
+  /// The output_name. If it was taken before (two entries of an archive may have one name), it gets "-2", "-3", ...
+  std::filesystem::path take(const std::string& item, int64_t sample, int64_t samples_per_input);
 
  private:
   std::set<std::string> used_;
 };
 
-/// Looks at what stands where the outputs of a map will go; to be called before anything is written. The outputs of a
-/// whole folder cost a look at each place, and only where the folder is there and holds something.
-/// @param in     what the source is read from: files, or a folder whose files go by the names of the items.
-/// @param draws  outputs an item.
+/// Checks which files the outputs of a map will replace; to be called before anything is written. For outputs in a
+/// folder it checks each path, but only if the folder exists and is not empty.
+/// @param in     the paths that the source is read from: files, or a folder whose files have the names of the items.
+/// @param samples_per_input  outputs per item.
 /// @param grid   another file that will be written; may be empty.
-/// @return how many files the outputs will replace, the grid not counted.
-/// @throws InputError  naming a place of an output where the same file stands as an input, by whatever links either is
-/// reached.
-///                Where that is a link of its own the input would survive; which it is, is not looked into.
+/// @return the number of files that the outputs will replace, without the grid.
+/// @throws InputError  naming an output that is the same file as an input, by whatever links either is reached. An
+///                     output that is itself a link to the input is refused too, although the input would survive.
 int64_t check_replaced(DataKind kind, const std::filesystem::path& out, const std::vector<std::filesystem::path>& in,
-                       const data::Source& source, int64_t draws, const std::filesystem::path& grid = {});
+                       const data::Source& source, int64_t samples_per_input, const std::filesystem::path& grid = {});
 
-/// Takes outputs item by item and leaves them where and as the user asked, writing as they come. Every file appears
-/// whole or not at all; an archive and a table only with finish().
+/// Writes the outputs item by item. Every file appears whole or not at all; archives and tables appear with finish().
 class OutputWriter {
  public:
   /// Makes the folders that are needed.
-  /// @param items   that will be added; only a table must know.
-  /// @param format  of a table.
-  /// @throws InputError when they cannot be made or written to.
+  /// @param items   the number of items that will be added; only a table needs it.
+  /// @param format  the format of a table.
+  /// @throws InputError if the folders cannot be made or written to.
   OutputWriter(DataKind kind, std::filesystem::path out, int64_t items = 0, TableFormat format = {});
 
-  /// @param item         its name, see data::Source::item_name. Of two items with one name the later gets "-2".
-  /// @param draws_KCHW   the outputs of one item: [K, C, H, W] in [-1, 1], C = 1 or 3, or [K, D] for tables.
-  /// @param sixteen_bits  write images in 16 bits where their format can hold them, scaled to this range; else in 8.
-  /// @throws InputError when the format cannot hold them; SystemError when writing fails.
-  void add(const std::string& item, const torch::Tensor& draws_KCHW,
+  /// Writes the outputs of one item.
+  /// @param item          the item's name, see data::Source::item_name. The second item of a name gets "-2".
+  /// @param outputs_KCHW    [K, C, H, W] in [-1, 1], C = 1 or 3, or [K, D] for tables.
+  /// @param sixteen_bits  if set, images are written in 16 bits, scaled to this range, if their format can hold them;
+  ///                      otherwise in 8 bits.
+  /// @throws InputError if the format cannot hold them; SystemError if writing fails.
+  void add(const std::string& item, const torch::Tensor& outputs_KCHW,
            const std::optional<io::SampleRange>& sixteen_bits = {});
 
-  /// Takes the name of an item that another process writes to the same folder, as `add` would.
-  void leave_out(const std::string& item, int64_t draws);
+  /// Takes the names of an item, as add() would, without writing: another process writes them to the same folder.
+  void leave_out(const std::string& item, int64_t samples_per_input);
 
-  /// A table is [N, ...] for one draw an item and [N, K, ...] for several; a text has the N * K rows.
-  /// @throws InputError when a table got another number of items than was said.
+  /// Completes an archive or a table. A table is [N, ...] for one output per item and [N, K, ...] for several; a text
+  /// has N * K rows.
+  /// @throws InputError if a table got another number of items than announced.
   void finish();
 
  private:

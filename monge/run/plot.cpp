@@ -12,10 +12,10 @@
 namespace monge::run {
 namespace {
 
-constexpr const char* curve_colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555"};
-constexpr double left_margin = 58, right_margin = 14, top_margin = 26, bottom_margin = 38;
+constexpr const char* kCurveColours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555"};
+constexpr double kLeftMargin = 58, kRightMargin = 14, kTopMargin = 26, kBottomMargin = 38;
 
-/// Pixels, with a tenth as the finest step.
+/// A length in pixels, rounded to a tenth.
 std::string px(double value) { return number(std::round(value * 10) / 10, 6); }
 
 std::string text_at(double x, double y, const std::string& anchor, const std::string& content,
@@ -29,7 +29,7 @@ std::string line_between(double x1, double y1, double x2, double y2, const std::
          "/>\n";
 }
 
-/// The rectangle that data are drawn into, with the axes that lead there.
+/// The rectangle into which data are drawn, and its axes.
 struct Frame {
   Axis x, y;
   double left, top, width, height;
@@ -66,13 +66,13 @@ std::string axes(const Frame& frame, const std::string& x_label, const std::stri
   return out;
 }
 
-/// Indices that keep the first, last, lowest and highest point of each pixel column, and every gap.
+/// Indices of the first, last, lowest and highest point of each pixel column, and of every gap.
 std::vector<size_t> thinned(const Frame& frame, const Curve& curve) {
   std::vector<size_t> out;
   size_t begin = 0;
   const auto column = [&](size_t i) {
-    const double place = frame.x.position(curve.x[i]) * frame.y.position(curve.y[i]);
-    return std::isfinite(place) ? std::floor(frame.to_x(curve.x[i])) : NAN;
+    const double drawable = frame.x.position(curve.x[i]) * frame.y.position(curve.y[i]);
+    return std::isfinite(drawable) ? std::floor(frame.to_x(curve.x[i])) : NAN;
   };
   while (begin < curve.x.size()) {
     const double here = column(begin);
@@ -103,7 +103,7 @@ std::string path_of(const Frame& frame, const Curve& curve, const char* colour) 
       continue;
     }
     const auto x = px(frame.to_x(curve.x[indices[i]])), y = px(frame.to_y(curve.y[indices[i]]));
-    if (!open && (i + 1 == indices.size() || !drawable(i + 1))) {  // a point alone has no line to be seen by
+    if (!open && (i + 1 == indices.size() || !drawable(i + 1))) {  // a single point has no line
       dots += "<circle cx=\"" + x + "\" cy=\"" + y + "\" r=\"2\" fill=\"" + colour + "\"/>\n";
     }
     path += (open ? 'L' : 'M') + x + ' ' + y;
@@ -161,13 +161,13 @@ std::string curves_svg(const std::vector<Curve>& curves, const PlotOptions& opti
   const double width = static_cast<double>(options.width), height = static_cast<double>(options.height);
   const Frame frame{.x = fit_axis(xs),
                     .y = fit_axis(ys, options.log_y),
-                    .left = left_margin,
-                    .top = top_margin,
-                    .width = width - left_margin - right_margin,
-                    .height = height - top_margin - bottom_margin};
+                    .left = kLeftMargin,
+                    .top = kTopMargin,
+                    .width = width - kLeftMargin - kRightMargin,
+                    .height = height - kTopMargin - kBottomMargin};
   std::string out = begin_svg(width, height, options.title) + axes(frame, options.x_label, options.y_label);
   for (size_t i = 0; i < curves.size(); ++i) {
-    const char* colour = curve_colours[i % std::size(curve_colours)];
+    const char* colour = kCurveColours[i % std::size(kCurveColours)];
     out += path_of(frame, curves[i], colour);
     if (curves.size() < 2) continue;
     const double y = frame.top + 12 + 14 * static_cast<double>(i), right = frame.left + frame.width - 8;
@@ -182,8 +182,8 @@ std::string curves_svg(const std::vector<Curve>& curves, const PlotOptions& opti
 std::string scatter_svg(const Scatter& scatter, int64_t size) {
   check_size(size);
   const auto view = view_of(scatter);
-  const double side = static_cast<double>(size), top = top_margin + 16;
-  const double inner = side - std::max(left_margin + right_margin, top + bottom_margin);
+  const double side = static_cast<double>(size), top = kTopMargin + 16;
+  const double inner = side - std::max(kLeftMargin + kRightMargin, top + kBottomMargin);
   auto horizontal = fit_axis({view.left, view.left + view.side}),
        vertical = fit_axis({view.bottom, view.bottom + view.side});
   for (auto [axis, low] : {std::pair{&horizontal, view.left}, std::pair{&vertical, view.bottom}}) {
@@ -191,16 +191,16 @@ std::string scatter_svg(const Scatter& scatter, int64_t size) {
     axis->high = low + view.side;
     std::erase_if(axis->ticks, [axis = axis](double tick) { return tick < axis->low || tick > axis->high; });
   }
-  const Frame frame{.x = horizontal, .y = vertical, .left = left_margin, .top = top, .width = inner, .height = inner};
+  const Frame frame{.x = horizontal, .y = vertical, .left = kLeftMargin, .top = top, .width = inner, .height = inner};
 
   std::string out = begin_svg(side, side, scatter.title) + axes(frame, "", "");
-  out += "<g stroke=\"" + css(segment_colour) + "\" stroke-opacity=\"" + number(segment_opacity) + "\">\n";
+  out += "<g stroke=\"" + css(kSegmentColour) + "\" stroke-opacity=\"" + number(kSegmentOpacity) + "\">\n";
   for (const auto& s : view.segments) {
     out += line_between(frame.to_x(s[0]), frame.to_y(s[1]), frame.to_x(s[2]), frame.to_y(s[3]), "stroke-width=\"0.8\"");
   }
   out += "</g>\n";
   const auto radius = px(point_radius(view, size));
-  double legend = left_margin + 6;
+  double legend = kLeftMargin + 6;
   for (const auto& layer : view.layers) {
     out += "<g fill=\"" + css(layer.colour) + "\" fill-opacity=\"" + number(layer.opacity) + "\">\n";
     for (const auto& point : layer.points) {

@@ -10,7 +10,7 @@
 namespace monge::run {
 namespace {
 
-constexpr const char* style = R"(
+constexpr const char* kStyle = R"(
 body { font: 15px/1.5 sans-serif; color: #222; background: #fff; max-width: 1040px; margin: 2em auto; padding: 0 1em; }
 h1 { font-size: 1.6em; } h2 { font-size: 1.15em; margin-top: 2em; border-bottom: 1px solid #ddd; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
@@ -24,7 +24,7 @@ pre { background: #f6f6f6; padding: 1em; overflow-x: auto; }
 .note { color: #a33; }
 )";
 
-/// A path as the target of a link: bytes beyond the plain ones as %XX.
+/// A path as the target of a link, with special bytes as %XX.
 std::string link_of(const std::string& path) {
   static constexpr char digits[] = "0123456789ABCDEF";
   std::string out;
@@ -39,7 +39,7 @@ std::string link_of(const std::string& path) {
   return out;
 }
 
-/// "target_error" for "target_error", "target_floor" and "target_error_floor".
+/// The chart that shows a key: "target_error" for "target_error", "target_floor" and "target_error_floor".
 std::string chart_of(const std::string& key, const std::vector<Curve>& curves) {
   static constexpr std::string_view floor = "_floor";
   if (!key.ends_with(floor)) return key;
@@ -50,7 +50,7 @@ std::string chart_of(const std::string& key, const std::vector<Curve>& curves) {
   return key;
 }
 
-/// Positive figures over more than three powers of ten are read off a logarithmic axis.
+/// Whether a logarithmic axis fits: for positive values over more than three powers of ten.
 bool wants_log(const std::vector<Curve>& curves) {
   double least = INFINITY, most = -INFINITY;
   for (const auto& curve : curves) {
@@ -63,7 +63,7 @@ bool wants_log(const std::vector<Curve>& curves) {
   return least > 0 && most > 1e3 * least;
 }
 
-/// The charts by the name of their first curve.
+/// Name and SVG of each chart; its name is that of its first curve.
 std::vector<std::pair<std::string, std::string>> charts(const std::vector<Curve>& curves) {
   std::vector<std::pair<std::string, std::string>> out;
   for (const auto& leader : curves) {
@@ -88,7 +88,7 @@ std::string plots(const std::vector<Curve>& curves) {
   return out;
 }
 
-/// A figure's name as that of a file.
+/// The name of a metric as the name of a file.
 std::string file_name(std::string name) {
   std::replace_if(
       name.begin(), name.end(),
@@ -96,7 +96,7 @@ std::string file_name(std::string name) {
   return name;
 }
 
-std::string figures_table(const std::vector<Curve>& curves) {
+std::string metrics_table(const std::vector<Curve>& curves) {
   std::string out =
       "<table>\n<tr><th>figure</th><th>first</th><th>last</th><th>least</th><th>at</th><th>most</th><th>at</th></tr>\n";
   for (const auto& curve : curves) {
@@ -110,9 +110,9 @@ std::string figures_table(const std::vector<Curve>& curves) {
     }
     if (first == curve.y.size()) continue;
     out += "<tr><td>" + escaped(curve.name) + "</td>";
-    for (const double figure :
+    for (const double value :
          {curve.y[first], curve.y[last], curve.y[least], curve.x[least], curve.y[most], curve.x[most]}) {
-      out += "<td>" + number(figure, 6) + "</td>";
+      out += "<td>" + number(value, 6) + "</td>";
     }
     out += "</tr>\n";
   }
@@ -145,13 +145,13 @@ std::string report_html(const ReportContent& content) {
   const auto log = parse_metrics(content.metrics);
   const auto title = escaped(content.title);
   std::string out = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>" + title +
-                    "</title>\n<style>" + style + "</style>\n</head>\n<body>\n<h1>" + title + "</h1>\n";
+                    "</title>\n<style>" + kStyle + "</style>\n</head>\n<body>\n<h1>" + title + "</h1>\n";
   if (!log.rejected.empty()) {
     out += text("<p class=\"note\">", log.rejected.size(),
                 " line(s) of metrics.jsonl could not be read, the first is line ", log.rejected.front(), ".</p>\n");
   }
   if (!log.curves.empty()) {
-    out += "<h2>Figures</h2>\n" + figures_table(log.curves);
+    out += "<h2>Figures</h2>\n" + metrics_table(log.curves);
     out += "<h2>Curves</h2>\n<div class=\"plots\">\n" + plots(log.curves) + "</div>\n";
   } else {
     out += "<p>No figures were recorded yet.</p>\n";

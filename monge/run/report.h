@@ -1,4 +1,4 @@
-// A run on one page: its curves, figures, images and recipe.
+// A run on one page: its curves, metrics, images and recipe.
 #pragma once
 
 #include <filesystem>
@@ -11,32 +11,33 @@
 
 namespace monge::run {
 
-/// The figures of a run over its iterations.
+/// The metrics of a run over its iterations.
 struct MetricsLog {
   std::vector<Curve> curves;      ///< by key, in the order in which the keys appear
-  std::vector<int64_t> rejected;  ///< numbers (from 1) of the lines that could not be read, a cut last line for example
+  std::vector<int64_t> rejected;  ///< numbers (from 1) of the lines that could not be read, such as a torn last line
 };
 
-/// Reads metrics.jsonl: a JSON object a line, whose place is its "iteration" (or "outer", or "step"; else the line
-/// number). Numbers are figures, objects of numbers give figures "outer_key.inner_key"; null is a gap; "time" and
-/// "seconds" and all else is left out. A place that comes again (a resumed run) replaces the lines from there on.
+/// Reads metrics.jsonl, which holds a JSON object per line. The iteration of a line is its "iteration" (or "outer", or
+/// "step"; else the line number). Each number is a metric; an object of numbers gives metrics "outer_key.inner_key";
+/// null is a gap. "time", "seconds" and all else is ignored. If an iteration appears again (a resumed run), its line
+/// supersedes the earlier lines from that iteration on.
 MetricsLog parse_metrics(std::string_view jsonl);
 
-/// That of RUN/metrics.jsonl; empty where there is none yet.
+/// The metrics in RUN/metrics.jsonl; empty if there is no such file yet.
 MetricsLog metrics_of(const std::filesystem::path& run, const Files& files = real_files());
 
 struct ReportContent {
   std::string title;                      ///< usually the name of the run's folder
   std::string metrics = {};               ///< the text of metrics.jsonl; may be empty
   std::string recipe = {};                ///< the text of recipe.toml; may be empty
-  std::vector<std::string> samples = {};  ///< paths of images as seen from the page, oldest first
+  std::vector<std::string> samples = {};  ///< paths of images relative to the page, oldest first
 };
 
-/// The page: HTML with inline SVG, no script, nothing from elsewhere but the images of the run.
+/// The page: HTML with inline SVG and no script. It loads nothing but the images of the run.
 std::string report_html(const ReportContent& content);
 
-/// Writes RUN/report.html from RUN/metrics.jsonl, recipe.toml and samples/*.png, as far as they are there, and every
-/// chart as a image of its own, RUN/curves/NAME.svg.
+/// Writes RUN/report.html from those of RUN/metrics.jsonl, recipe.toml and samples/*.png that exist, and every chart
+/// also as an image of its own, RUN/curves/NAME.svg.
 /// @throws InputError if RUN is no folder; SystemError if the page cannot be written.
 void write_report(const std::filesystem::path& run, const Files& files = real_files());
 

@@ -42,7 +42,7 @@ std::string now(const char* format) {
   return out;
 }
 
-/// 7 for "00007-NAME"; -1 for all other names, such as a date's "20240501-NAME".
+/// 7 for "00007-NAME"; -1 for all other names, such as "20240501-NAME", which begins with a date.
 int64_t number_of(const std::string& name) {
   const bool numbered = name.find_first_not_of("0123456789") == 5 && name[5] == '-';
   return numbered ? std::stoll(name.substr(0, 5)) : -1;
@@ -61,22 +61,22 @@ fs::path next_folder(const fs::path& parent, const std::string& name) {
   return parent / (std::string(number) + "-" + name);
 }
 
-/// Makes the next numbered folder; nobody else has it.
+/// Makes the next numbered folder, which no other process gets.
 fs::path take_folder(const fs::path& parent, const std::string& name) {
-  // Two runs of different names must not get one number either, which making their folders would not show. Where a file
-  // system knows no locks, only equal names are kept apart.
+  // Two runs of different names must not get one number, which creating their folders would not prevent; hence the
+  // lock. On a file system without locks only runs of equal names are kept apart.
   const auto lock = FileLock::wait(parent, FileLock::On::folder);
   for (;;) {
     const auto folder = next_folder(parent, name);
     std::error_code failure;
     if (fs::create_directory(folder, failure)) return folder;
-    // Not made and no failure: another process was faster, and the next number is larger now.
+    // Not created and no failure: another process was faster, so the next number is larger now.
     require(!failure, folder.string(), ": cannot create the folder: ", failure.message(), "; choose another ",
             user_word("parent folder"));
   }
 }
 
-/// Whether nothing is there, or what a process leaves that ended just after it took its lock.
+/// Whether the folder is empty but for the lock of a process that ended just after it had taken it.
 bool is_fresh(const fs::path& folder) {
   std::error_code ignored;
   const auto entries = fs::directory_iterator(folder, ignored);
@@ -84,7 +84,7 @@ bool is_fresh(const fs::path& folder) {
                      [](const auto& entry) { return entry.path().filename() == ".lock"; });
 }
 
-/// Removes what a run without a checkpoint left: nothing of it may be taken for the new one's.
+/// Removes the files of a run without a checkpoint, so that none is taken for a file of the new run.
 void clear(const fs::path& folder) {
   for (const char* name : {"metrics.jsonl", "events.out.tfevents.monge", "log.txt", "summary.json", "report.html",
                            "best", ".best.part", "samples", "checkpoints"}) {
@@ -92,7 +92,7 @@ void clear(const fs::path& folder) {
   }
 }
 
-/// A line that a crash cut short must not swallow the next one.
+/// Ends a line that a crash cut short, so that the next line begins anew.
 void end_torn_line(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   char last = '\n';
@@ -100,7 +100,7 @@ void end_torn_line(const fs::path& file) {
   try {
     real_files().append(file, "\n");
   } catch (const SystemError&) {
-    // A full disk: what is logged is shown all the same.
+    // A full disk; log lines are shown all the same.
   }
 }
 
@@ -120,7 +120,7 @@ std::string environment(torch::Device device) {
 NewRun create_run(const fs::path& parent, const fs::path& out, train::Recipe recipe, torch::Device device) {
   require(recipe.name.find('/') == std::string::npos && !recipe.name.empty(), "name = \"", recipe.name,
           "\": the name of a run becomes a folder, so it must not be empty or hold a slash");
-  const auto toml = recipe.options().to_toml(true);  // complains before there is a folder
+  const auto toml = recipe.options().to_toml(true);  // throws before a folder is made
   if (out.empty()) make_writable_folder(parent);
   const auto folder = out.empty() ? take_folder(parent, recipe.name) : out;
   std::error_code ignored;
@@ -136,7 +136,7 @@ NewRun create_run(const fs::path& parent, const fs::path& out, train::Recipe rec
   require(is_run || !fs::exists(folder, ignored) || (fs::is_directory(folder, ignored) && is_fresh(folder)),
           folder.string(), ": holds files that are no run's; choose another ", user_word("output folder"));
   make_writable_folder(folder);
-  // Held before anything is changed: the run may be another process's that has no checkpoint yet.
+  // Locked before any change, because the run may belong to another process that has no checkpoint yet.
   auto lock = lock_run(folder);
   refuse_checkpoints();
   clear(folder);

@@ -1,4 +1,4 @@
-// The folder that a run leaves behind: everything a later command needs is in it.
+// The folder of a run. It holds everything that a later command needs.
 //
 //     runs/00007-NAME/ recipe.toml (resolved)  environment.json  log.txt  metrics.jsonl  events.out.tfevents...
 //                      checkpoints/step_000500/  best -> checkpoints/step_...  samples/step_000500.png
@@ -16,30 +16,29 @@
 
 namespace monge::run {
 
-/// Holds a run directory for this process; another one that wants it is refused.
-/// @throws InputError when another process holds it.
+/// Locks a run directory for this process.
+/// @throws InputError if another process holds the lock.
 FileLock lock_run(const std::filesystem::path& folder);
 
-/// A folder made ready for a run, and held for it.
+/// A folder that is ready for a run, and its lock.
 struct NewRun {
   std::filesystem::path folder;
   FileLock lock;
 };
 
 /// Makes the next numbered folder under `parent` ("runs"), or exactly `out` when that is not empty, and writes
-/// recipe.toml and environment.json. No two processes get one number. A run in `out` that never came to its first
-/// checkpoint is begun anew, and what it left is removed.
-/// @throws InputError when the recipe cannot be written down (a path that is not UTF-8), or when `out` already holds a
-/// run's
-///               checkpoints or files that are no run's, cannot be written to, or is another process's; the folder is
-///               then as it was.
+/// recipe.toml and environment.json. No two processes get one number. If `out` holds a run without a checkpoint, its
+/// files are removed and the run starts anew.
+/// @throws InputError if the recipe cannot be written (a path that is not UTF-8), or if `out` already holds the
+///                    checkpoints of a run or files that belong to no run, cannot be written to, or is locked by
+///                    another process; the folder is then unchanged.
 NewRun create_run(const std::filesystem::path& parent, const std::filesystem::path& out, train::Recipe recipe,
                   torch::Device device);
 
-/// What the figures of a run depend on beside the recipe: versions, processor, threads, device; JSON text.
+/// What the metrics of a run depend on besides the recipe: versions, processor, threads and device, as JSON text.
 std::string environment(torch::Device device);
 
-/// A sink that appends lines to folder/log.txt with the time of day and passes them on.
+/// A sink that passes lines on to `next` and appends them to folder/log.txt with the time of day.
 LogSink log_to_file(const std::filesystem::path& folder, LogSink next);
 
 }  // namespace monge::run

@@ -13,16 +13,23 @@ namespace {
 
 constexpr int64_t kScatterPoints = 512;
 constexpr int64_t kSegments = 48;
-constexpr int64_t kImageSide = 96;  // small images are enlarged to about this, to be seen on a screen
+constexpr int64_t kImageSide = 96;  // small images are enlarged to about this many pixels
 
-torch::Tensor grid_of(const model::Model& model, const torch::Tensor& x, const torch::Tensor& target, int64_t draws,
-                      uint64_t seed) {
-  const auto y = model.translate(x, draws, RandomStreams(seed).at("picture z", 0));
+/// One image of a model at work: for images a row per input, the input first, then its outputs; for vectors a scatter
+/// plot of the first two coordinates of source, target and outputs.
+/// @param x       inputs [B, ...item].
+/// @param target  target samples; used for vectors only.
+/// @param samples_per_input   outputs per input if the map is stochastic.
+/// @param seed    seed of the noises; the same seed gives the same noises.
+/// @return        uint8 [H, W, 3].
+torch::Tensor grid_of(const model::Model& model, const torch::Tensor& x, const torch::Tensor& target,
+                      int64_t samples_per_input, uint64_t seed) {
+  const auto y = model.translate(x, samples_per_input, RandomStreams(seed).at("picture z", 0));
   if (x.dim() == 2) {
     const auto plane = [](const torch::Tensor& points) {
       return points.narrow(1, 0, std::min<int64_t>(2, points.size(1)));
     };
-    const auto flat = [&](const torch::Tensor& points) {  // a line stands in the plane at height 0
+    const auto flat = [&](const torch::Tensor& points) {  // points on a line get the second coordinate 0
       const auto two = plane(points);
       return two.size(1) == 2 ? two : torch::cat({two, torch::zeros_like(two)}, 1);
     };
@@ -64,13 +71,13 @@ void SampleImages::draw(train::Trainer& trainer, int64_t done) {
   drawn_at_ = done;
 }
 
-bool SampleImages::looks_at_nets(const train::Trainer& trainer, int64_t done) const {
+bool SampleImages::needs_nets(const train::Trainer& trainer, int64_t done) const {
   const int64_t every = trainer.recipe().samples.every;
   return every > 0 && done % every == 0;
 }
 
 void SampleImages::iteration_done(train::Trainer& trainer, int64_t done, const solve::IterationMetrics&) {
-  if (looks_at_nets(trainer, done)) draw(trainer, done);
+  if (needs_nets(trainer, done)) draw(trainer, done);
 }
 
 void SampleImages::ended(train::Trainer& trainer, int64_t done, bool) {

@@ -1,4 +1,4 @@
-// The pixels of a scatter plot: drawn three times as large, then averaged, which smooths every edge.
+// The pixels of a scatter plot. It is drawn three times as large and then averaged, which smooths every edge.
 #include <torch/types.h>
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 namespace monge::run {
 namespace {
 
-constexpr int64_t oversampling = 3;
+constexpr int64_t kOversampling = 3;
 
 class Canvas {
  public:
@@ -57,21 +57,21 @@ class Canvas {
 torch::Tensor scatter_image(const Scatter& scatter, int64_t size) {
   require(size >= 100 && size <= 4000, "plot: size = ", size, " (allowed: 100..4000)");
   const auto view = view_of(scatter);
-  const int64_t side = size * oversampling;
+  const int64_t side = size * kOversampling;
   Canvas canvas(side);
   const double scale = static_cast<double>(side - 1) / view.side;
   const auto to_x = [&](double x) { return (x - view.left) * scale; };
   const auto to_y = [&](double y) { return static_cast<double>(side - 1) - (y - view.bottom) * scale; };
   for (const auto& s : view.segments) {
-    canvas.line(to_x(s[0]), to_y(s[1]), to_x(s[2]), to_y(s[3]), segment_colour, segment_opacity);
+    canvas.line(to_x(s[0]), to_y(s[1]), to_x(s[2]), to_y(s[3]), kSegmentColour, kSegmentOpacity);
   }
-  const double radius = point_radius(view, size) * oversampling;
+  const double radius = point_radius(view, size) * kOversampling;
   for (const auto& layer : view.layers) {
     for (const auto& point : layer.points) {
       canvas.disc(to_x(point[0]), to_y(point[1]), radius, layer.colour, layer.opacity);
     }
   }
-  return canvas.shrunk(oversampling);
+  return canvas.shrunk(kOversampling);
 }
 
 }  // namespace monge::run

@@ -19,7 +19,7 @@ std::vector<std::array<double, N>> finite_rows(const char* part, const torch::Te
   for (int64_t i = 0; i < wide.size(0); ++i) {
     std::array<double, N> row;
     std::copy_n(values + i * N, N, row.begin());
-    // Beyond this a width of the view overflows.
+    // With larger values the width of the view would overflow.
     if (std::all_of(row.begin(), row.end(), [](double v) { return std::abs(v) < 1e150; })) out.push_back(row);
   }
   return out;

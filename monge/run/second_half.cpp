@@ -7,7 +7,8 @@
 namespace monge::run {
 namespace {
 
-constexpr std::string_view kEvaluation = "eval.";  // what parse_metrics puts before an evaluation's metrics
+constexpr std::string_view kEvaluation =
+    "eval.";  // the prefix that parse_metrics gives to the metrics of an evaluation
 
 }  // namespace
 

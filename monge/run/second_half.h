@@ -1,4 +1,4 @@
-// What a run came to, without picking its luckiest moment.
+// The result of a run, without choosing its luckiest evaluation.
 #pragma once
 
 #include <functional>
@@ -17,8 +17,9 @@ struct SecondHalf {
   double best = 0, last = 0, worst = 0;  ///< smaller is better
 };
 
-/// Of the evaluations' distances, in the order of the file; those without a finite value in that half are left out.
-/// @param iterations   of the whole run so far.
+/// The distances among the evaluations' metrics, in the order of the file, without those that have no finite value in
+/// that half.
+/// @param iterations   the iterations of the whole run so far.
 /// @param is_distance  whether the metric of this name is a distance, smaller is better.
 std::vector<SecondHalf> second_half(const MetricsLog& log, int64_t iterations,
                                     const std::function<bool(std::string_view)>& is_distance);

@@ -36,33 +36,33 @@ TableWriter::TableWriter(std::filesystem::path path, int64_t items, TableFormat 
 
 TableWriter::~TableWriter() = default;
 
-void TableWriter::add(const torch::Tensor& draws) {
+void TableWriter::add(const torch::Tensor& outputs) {
   constexpr size_t kBlock = 1 << 20;
   if (added_++ == 0) {
-    shape_ = draws.sizes().vec();
+    shape_ = outputs.sizes().vec();
     auto whole = shape_;
     if (whole[0] == 1) whole.erase(whole.begin());
     whole.insert(whole.begin(), items_);
     pending_ = text_ ? io::csv_header(format_.names, separator_) : io::npy_header(format_.type, whole);
   }
-  require(draws.sizes() == torch::IntArrayRef(shape_), path_.string(), ": the outputs of an item have the shape ",
-          draws.sizes(), ", those before it ", torch::IntArrayRef(shape_));
+  require(outputs.sizes() == torch::IntArrayRef(shape_), path_.string(), ": the outputs of an item have the shape ",
+          outputs.sizes(), ", those before it ", torch::IntArrayRef(shape_));
   if (text_) {
-    add_text(draws);
+    add_text(outputs);
   } else {
-    pending_ += io::bytes_of(io::plain(draws.to(format_.type)));
+    pending_ += io::bytes_of(io::plain(outputs.to(format_.type)));
   }
   if (pending_.size() >= kBlock) flush();
 }
 
-void TableWriter::add_text(const torch::Tensor& draws_KD) {
+void TableWriter::add_text(const torch::Tensor& outputs_KD) {
   const auto& names = format_.names;
-  require(names.columns.empty() || draws_KD.size(-1) == static_cast<int64_t>(names.columns.size()), path_.string(),
-          ": ", draws_KD.size(-1), " columns have ", names.columns.size(), " names");
+  require(names.columns.empty() || outputs_KD.size(-1) == static_cast<int64_t>(names.columns.size()), path_.string(),
+          ": ", outputs_KD.size(-1), " columns have ", names.columns.size(), " names");
   std::vector<std::string> rows;
   if (!names.rows.empty())
-    rows.assign(static_cast<size_t>(draws_KD.size(0)), names.rows.at(static_cast<size_t>(added_ - 1)));
-  pending_ += io::csv_rows(draws_KD, {.separator = separator_, .steps = format_.steps}, rows);
+    rows.assign(static_cast<size_t>(outputs_KD.size(0)), names.rows.at(static_cast<size_t>(added_ - 1)));
+  pending_ += io::csv_rows(outputs_KD, {.separator = separator_, .steps = format_.steps}, rows);
 }
 
 void TableWriter::flush() {

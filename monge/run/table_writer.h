@@ -1,4 +1,4 @@
-// A table of outputs, written as its rows come.
+// Writes a table of outputs row by row.
 #pragma once
 
 #include <torch/types.h>
@@ -15,36 +15,36 @@
 
 namespace monge::run {
 
-/// What a table of outputs has beside its numbers.
+/// The properties of a table of outputs besides its numbers.
 struct TableFormat {
-  torch::ScalarType type = torch::kFloat32;  ///< of a .npy; text has the digits of what is added
-  io::TableNames names = {};                 ///< of columns, and of rows, one an item; for text
+  torch::ScalarType type = torch::kFloat32;  ///< of a .npy; a text has the digits of the added tensors' type
+  io::TableNames names = {};                 ///< names of columns, and of rows, one per item; for text
   std::vector<double> steps = {};            ///< see io::CsvFormat
 };
 
-/// Whether the name is that of a table of text: .csv or .tsv, also with .gz behind it.
+/// Whether the name is that of a text table: .csv or .tsv, also followed by .gz.
 bool is_text_table(const std::filesystem::path& path);
 
-/// Writes .npy, .csv or .tsv piece by piece, text also compressed (.gz); little is held in memory. The file appears
+/// Writes .npy, .csv or .tsv item by item, text also compressed (.gz), and holds little in memory. The file appears
 /// whole, with finish(), or not at all.
 class TableWriter {
  public:
-  /// @param items  that will be added: a .npy says it before its data.
-  /// @throws SystemError when the file cannot be made.
+  /// @param items  the number of items that will be added, which a .npy states before its data.
+  /// @throws SystemError if the file cannot be made.
   TableWriter(std::filesystem::path path, int64_t items, TableFormat format = {});
   ~TableWriter();
 
-  /// The outputs of one item, [K, ...item] with the same shape for all items, of a float type.
+  /// Adds the outputs of one item: [K, ...item], of one shape for all items and of a float type.
   /// @throws InputError for a text of anything but rows, or names that do not fit; SystemError when writing fails.
-  void add(const torch::Tensor& draws);
+  void add(const torch::Tensor& outputs);
 
-  /// Publishes the file: [N, ...item] for one draw an item, [N, K, ...item] for several; a text has the N * K rows,
-  /// each with the row name of its item.
-  /// @throws InputError when other than `items` items were added.
+  /// Publishes the file: [N, ...item] for one output per item, [N, K, ...item] for several; a text has N * K rows, each
+  /// with the row name of its item.
+  /// @throws InputError unless `items` items were added.
   void finish();
 
  private:
-  void add_text(const torch::Tensor& draws_KD);
+  void add_text(const torch::Tensor& outputs_KD);
   void flush();
 
   std::filesystem::path path_;
@@ -53,7 +53,7 @@ class TableWriter {
   int64_t items_, added_ = 0;
   TableFormat format_;
   PartFile part_;
-  std::unique_ptr<io::GzipStream> gzip_;  ///< null where nothing is compressed
+  std::unique_ptr<io::GzipStream> gzip_;  ///< null if the file is not compressed
   std::string pending_;
   std::vector<int64_t> shape_;  ///< of the first item's outputs
 };

@@ -40,7 +40,7 @@ Unsigned from_little_endian(std::string_view bytes) {
 
 constexpr int64_t kHeader = 12, kFooter = 4;
 
-/// Reads a file from its start, and knows how much is left.
+/// Reads a file from its start and counts the bytes that remain.
 class Reader {
  public:
   explicit Reader(const std::filesystem::path& path) : path_(path), in_(path, std::ios::binary | std::ios::ate) {
@@ -53,7 +53,7 @@ class Reader {
   int64_t size() const { return size_; }
   int64_t left() const { return size_ - at_; }
 
-  /// The next `count` bytes, of which so many are left.
+  /// The next `count` bytes; at least that many must remain.
   const std::string& next(int64_t count) {
     buffer_.resize(static_cast<size_t>(count));
     if (!in_.read(buffer_.data(), count)) fail();
@@ -78,7 +78,7 @@ class Reader {
   std::string buffer_;
 };
 
-/// Passes one record. @return none when it is sound.
+/// Reads past one record. @return none if it is sound.
 SoundRecords::Rest pass_record(Reader& in) {
   using Rest = SoundRecords::Rest;
   if (in.left() < kHeader) return Rest::cut;

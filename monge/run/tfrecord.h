@@ -1,4 +1,4 @@
-// TensorFlow's TFRecord format: how a record is framed, and how far a file of records is sound.
+// TensorFlow's TFRecord format: framing of a record, and how far a file of records is sound.
 #pragma once
 
 #include <cstdint>
@@ -17,24 +17,24 @@ uint32_t crc32c(std::string_view bytes);
 ///     masked(c) = ((c >> 15) | (c << 17)) + 0xa282ead8
 std::string tfrecord(std::string_view payload);
 
-/// The records of a file before its first fault. Readers stop at the fault, whatever follows.
+/// The records of a file before its first fault. Readers stop at the fault and ignore what follows.
 struct SoundRecords {
-  /// What stands behind the sound records.
+  /// The bytes after the sound records.
   enum class Rest {
     none,     ///< nothing: the file is whole
-    cut,      ///< a record that the file ends within: its writer was killed, or the disk was full
-    zeros,    ///< zero bytes alone: the power failed after the file grew and before its bytes were on the disk
-    damaged,  ///< a record whose length or payload does not have its checksum, and whatever is behind it
+    cut,      ///< a part of a record: its writer was killed, or the disk was full
+    zeros,    ///< only zero bytes: the power failed after the file grew and before its bytes were on the disk
+    damaged,  ///< a record whose length or payload does not match its checksum, and all that follows
   };
 
   int64_t count = 0;  ///< sound records
-  int64_t bytes = 0;  ///< their size: where an appended record can be read
+  int64_t bytes = 0;  ///< their size, after which readers find an appended record
   int64_t size = 0;   ///< of the file
   Rest rest = Rest::none;
 };
 
 /// Checks all lengths and checksums from the start. Holds one record in memory at a time.
-/// @throws InputError naming the file when it cannot be opened; SystemError when reading fails.
+/// @throws InputError naming the file if it cannot be opened; SystemError if reading fails.
 SoundRecords sound_records(const std::filesystem::path& path);
 
 }  // namespace monge::run

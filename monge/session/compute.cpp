@@ -13,8 +13,8 @@
 namespace monge::session {
 namespace {
 
-/// Launchers bind ranks to cores of their own, to a socket that several share, or not at all: each core is divided among
-/// the ranks of the host that may run on it.
+/// The number of cores for this rank. Launchers bind a rank to its own cores, to a socket that several ranks share, or
+/// not at all. So each core is divided among the ranks of the host that may run on it.
 int64_t cores_of_rank(dist::ProcessGroup& group) {
   cpu_set_t own{};
   ::sched_getaffinity(0, sizeof own, &own);
@@ -34,7 +34,7 @@ int64_t cores_of_rank(dist::ProcessGroup& group) {
   return std::max<int64_t>(1, static_cast<int64_t>(cores + 1e-9));
 }
 
-/// The GPU of a rank. Launchers let a rank see its own alone, or all of the host's.
+/// The GPU of a rank. A launcher lets a rank see only its own GPU, or all GPUs of the host.
 torch::Device gpu_of_rank(const dist::ProcessGroup& group) {
   const auto visible = static_cast<int64_t>(torch::cuda::device_count());
   const auto& location = group.location();
@@ -44,7 +44,7 @@ torch::Device gpu_of_rank(const dist::ProcessGroup& group) {
          .fix = text("start at most ", visible, " ranks there")});
   }
   const torch::Device device(torch::kCUDA, static_cast<c10::DeviceIndex>(visible > 1 ? location.local_rank : 0));
-  // Code that asks for the current GPU must not wake another rank's.
+  // Code that uses the current GPU must not initialise another rank's.
   c10::impl::VirtualGuardImpl(torch::kCUDA).setDevice(device);
   return device;
 }

@@ -1,4 +1,4 @@
-// Where a job computes: device, threads and the process group it belongs to.
+// The resources of a job: device, threads and process group.
 #pragma once
 
 #include <torch/types.h>
@@ -10,19 +10,22 @@
 
 namespace monge::session {
 
+/// Training uses all members. Loading a model uses `device`. Translation and evaluation compute on the device of their
+/// model with the threads that are set (see set_threads), and divide their items among the ranks of `group`.
 struct Compute {
-  std::string device = "auto";  ///< auto, cpu or cuda; auto takes the recipe's, or CUDA where there is a device
+  std::string device = "auto";  ///< auto, cpu or cuda; auto takes the recipe's, or CUDA if a device is available
   int64_t threads = 0;          ///< CPU threads of this process; 0: the recipe's, or all usable cores
-  dist::ProcessGroup& group = dist::ProcessGroup::single();  ///< outlives the job; by default this process alone
+  dist::ProcessGroup& group = dist::ProcessGroup::single();  ///< must outlive the job; by default this process alone
 };
 
-/// The device that a job of this rank computes on. In a group each rank of a host takes a GPU of its own.
-/// @param recipe_device  train.device, used where compute.device is "auto".
-/// @throws InputError when CUDA is asked for and absent, or when a host has more ranks than GPUs.
+/// The device on which a job of this rank computes. In a job that a launcher started, each rank takes the GPU of its
+/// local rank, or the only one that the launcher lets it see, and makes it the current device.
+/// @param recipe_device  train.device, used if compute.device is "auto".
+/// @throws InputError when CUDA is requested but not available, or when a host has more ranks than GPUs.
 torch::Device choose_device(const Compute& compute, const std::string& recipe_device = "auto");
 
-/// Sets LibTorch's threads: compute.threads if given, else `recipe_threads`, else all usable cores. Of several ranks on one
-/// host each takes its part of the cores that it shares with others, for decoding images as well. All ranks call it.
+/// Sets LibTorch's threads to compute.threads if given, else to `recipe_threads`, else to all usable cores. Several
+/// ranks on one host divide the cores that they share, also for decoding images. All ranks call it together.
 void set_threads(const Compute& compute, int64_t recipe_threads = 0);
 
 }  // namespace monge::session

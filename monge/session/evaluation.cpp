@@ -9,11 +9,11 @@
 namespace monge::session {
 namespace {
 
-/// The recipe that says which data and which evaluator: the model's own, changed by the options.
+/// The recipe that defines the data and the evaluator: the model's own, changed by the options.
 train::Recipe evaluation_recipe(const EvaluateOptions& options, const model::Model& model) {
   train::Recipe recipe;
   if (model.recipe) recipe = *model.recipe;
-  // Named data take the place of the held-out part; the recipe's own training target stays the other side of the floor.
+  // Named data replace the held-out part. The floor is still measured against the recipe's own training target.
   if (!options.source.empty()) recipe.eval.source = options.source;
   if (!options.target.empty()) recipe.eval.target = options.target;
   if (!model.recipe) {
@@ -22,12 +22,12 @@ train::Recipe evaluation_recipe(const EvaluateOptions& options, const model::Mod
     recipe.source.path = options.source;
     recipe.target.path = options.target;
     recipe.source.colour = recipe.target.colour = model.item_shape[0] == 1 ? "grey" : "rgb";
-    if (options.bare.size > 0) recipe.source.size = recipe.target.size = options.bare.size;
+    if (options.state_dict.size > 0) recipe.source.size = recipe.target.size = options.state_dict.size;
     recipe.eval.source = recipe.eval.target = "";
     recipe.eval.holdout = 0;  // one set on both sides: evaluate() halves it
   }
   if (!options.on_error.empty()) recipe.source.on_error = recipe.target.on_error = options.on_error;
-  recipe.data.cache_mb = 0;  // a cache would decode all to draw some
+  recipe.data.cache_mb = 0;  // with a cache, all images would be decoded, and only some are needed
   for (const auto& [given, key] : {std::pair{&options.features, &recipe.eval.features},
                                    {&options.mode, &recipe.eval.mode},
                                    {&options.lpips, &recipe.eval.lpips},
@@ -46,9 +46,13 @@ train::Recipe evaluation_recipe(const EvaluateOptions& options, const model::Mod
 }  // namespace
 
 EvaluateResult evaluate(const model::Model& given, const EvaluateOptions& options, const Compute& compute,
-                        const Hooks& hooks) {
+                        const Hooks& given_hooks) {
   auto& group = compute.group;
+  const auto hooks = with_log_on_root(given_hooks, group);
+  require(options.samples >= 2 && options.samples <= 1 << 20, "--samples ", options.samples, ": allowed is 2 to ",
+          1 << 20);
   auto model = given;
+  apply_state_dict_options(options.state_dict, model);
   const auto recipe = root_first(group, [&] { return evaluation_recipe(options, model); });
   const auto evaluator = root_first(group, [&] { return eval::make_image_evaluator(recipe, model.device); });
   auto data = train::open_evaluation_data(recipe, hooks.log, hooks.progress_of("reading images"));
@@ -58,7 +62,7 @@ EvaluateResult evaluate(const model::Model& given, const EvaluateOptions& option
   }
   root_first(group, [&] { train::select_columns(data, model.columns, hooks.log); });
   model.require_takes(data.source->item_shape());
-  if (model.standardisation) {  // in the units of the training, so that no column counts more than others
+  if (model.standardisation) {  // in the units of the training no column counts more than the others
     train::standardise(data, *model.standardisation);
     model = model.in_standard_units();
   }
@@ -67,7 +71,7 @@ EvaluateResult evaluate(const model::Model& given, const EvaluateOptions& option
   EvaluateResult out;
   out.evaluation = eval::evaluate(model, *data.source, *data.target, *data.target_b, options.samples,
                                   static_cast<uint64_t>(options.seed), evaluator.get(), group);
-  if (!out.evaluation.judge_warning.empty()) hooks.log(LogLevel::warning, out.evaluation.judge_warning);
+  if (!out.evaluation.image_warning.empty()) hooks.log(LogLevel::warning, out.evaluation.image_warning);
   if (evaluator) {
     out.protocol = evaluator->protocol();
     hooks.log(LogLevel::info, protocol_line(out.protocol, out.evaluation));

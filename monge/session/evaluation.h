@@ -14,27 +14,29 @@
 
 namespace monge::session {
 
-/// Empty texts take what the model's recipe says.
+/// An empty text stands for the value in the model's recipe. "none" switches a metric of the recipe off.
 struct EvaluateOptions {
-  std::string source = "", target = "";  ///< data in the place of what the recipe held out
-  int64_t samples = 512;                 ///< inputs; [2, 2^20]
-  int64_t seed = 0;                      ///< of the choice of samples and noises
-  std::string features = "";  ///< inception (FID, KID), a TorchScript file, or none
-  std::string mode = "";      ///< how images come to inception's size: clean or legacy
-  std::string lpips = "";     ///< alex, squeeze, vgg or none
-  std::string weights = "";   ///< folder of weight files that is searched first
-  std::string on_error = "";  ///< of images that cannot be used: fail or skip
-  BareModelOptions bare = {};
+  /// Paths of data to use instead of the held-out parts. A model without a recipe needs both.
+  std::string source = "", target = "";
+  int64_t samples = 512;             ///< inputs; [2, 2^20]
+  int64_t seed = 0;                  ///< seed of the choice of samples and of the noises
+  std::string features = "";         ///< inception (FID, KID), a TorchScript file, or none
+  std::string mode = "";             ///< how images come to inception's size: clean or legacy
+  std::string lpips = "";            ///< alex, squeeze, vgg or none
+  std::string weights = "";          ///< folder of weight files that is searched first
+  std::string on_error = "";         ///< what to do with images that cannot be used: fail or skip
+  StateDictOptions state_dict = {};  ///< for models without a recipe
 };
 
 struct EvaluateResult {
   eval::Evaluation evaluation;
-  std::vector<std::pair<std::string, std::string>> protocol;  ///< of the image evaluator; empty where there was none
+  std::vector<std::pair<std::string, std::string>> protocol;  ///< of the image evaluator; empty if there was none
 };
 
-/// Whether the map reaches its target and what it costs, in the units of the training. All ranks of the group call it; all
-/// have the root's metrics then.
-/// @throws InputError when data are missing or do not fit the model; when a model without a recipe names no data.
+/// Measures whether the map reaches its target and what it costs, in the units of the training. All ranks of the group
+/// call it, and all return the root's metrics. It does not read hooks.stop.
+/// @throws InputError when data are missing or do not fit the model; when the options name no data for a model without
+///         a recipe; when an option is out of its range or does not fit the model.
 EvaluateResult evaluate(const model::Model& model, const EvaluateOptions& options = {}, const Compute& compute = {},
                         const Hooks& hooks = {});
 

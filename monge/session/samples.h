@@ -1,4 +1,4 @@
-// Samples as a caller has them: a path, a tensor, or a source of one's own.
+// The samples of one side of a training, given as a path, a tensor, or a source of the caller's own.
 #pragma once
 
 #include <torch/types.h>
@@ -11,7 +11,7 @@
 
 namespace monge::session {
 
-/// One side of a training. Converts from what callers have, so that `Session::train(recipe, "a.csv", tensor)` reads well.
+/// One side of a training. Converts implicitly, so that a caller may write `Session::train(recipe, "a.csv", tensor)`.
 class Samples {
  public:
   /// The recipe's own path.
@@ -20,14 +20,15 @@ class Samples {
   Samples(std::filesystem::path path) : path_(path.string()) {}  // NOLINT: meant to convert
   Samples(const char* path) : path_(path) {}                     // NOLINT
   Samples(std::string path) : path_(std::move(path)) {}          // NOLINT
-  /// Vectors [N, D], or images [N, C, H, W] in [-1, 1] with C = 1 or 3; real numbers. The tensor is shared, not copied.
+  /// Vectors [N, D], or images [N, C, H, W] in [-1, 1] with C = 1 or 3, of real numbers. A contiguous tensor on the CPU
+  /// is shared, any other one is copied.
   /// @throws InputError for other shapes, or for fewer than 2 items.
   Samples(torch::Tensor items);  // NOLINT
   /// Any source; must not be null.
   Samples(std::shared_ptr<const data::Source> source) : source_(std::move(source)) {}  // NOLINT
 
-  const std::string& path() const { return path_; }                              ///< empty where there is none
-  const std::shared_ptr<const data::Source>& source() const { return source_; }  ///< null where there is none
+  const std::string& path() const { return path_; }                              ///< empty if there is none
+  const std::shared_ptr<const data::Source>& source() const { return source_; }  ///< null if there is none
 
  private:
   std::string path_;

@@ -9,7 +9,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-/// {"source": [...], "target": [...]}: names, or numbers (from 0) where a table has no names.
+/// {"source": [...], "target": [...]}: names of columns, or numbers (from 0) if a table has no names.
 ordered_json lost_columns_json(const train::TrainingData& data) {
   const auto side = [](const data::Source& source, const std::vector<int64_t>& columns) {
     const auto names = source.table_names().columns;
@@ -69,9 +69,9 @@ ordered_json summary_of(train::Trainer& trainer, const Outcome& outcome) {
       {"best_value", nullptr}};
   if (data.lost.any()) summary["lost_columns"] = lost_columns_json(data);
   if (!trainer.early_end().empty()) summary["ended_early"] = trainer.early_end();
-  if (trainer.best_figure()) {
+  if (trainer.best_metric()) {
     summary["best_iteration"] = trainer.best_iteration();
-    summary["best_value"] = *trainer.best_figure();
+    summary["best_value"] = *trainer.best_metric();
   }
   if (outcome.last) {
     for (const auto& [name, value] : outcome.last->named()) summary[name] = value;

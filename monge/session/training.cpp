@@ -2,21 +2,18 @@
 
 #include <ATen/Parallel.h>
 
-#include <chrono>
+#include <nlohmann/json.hpp>
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/core/number.h"
-#include "monge/core/quoting.h"
 #include "monge/dist/nccl.h"
 #include "monge/eval/held_out_evaluator.h"
 #include "monge/model/initialise.h"
 #include "monge/run/data_record.h"
-#include "monge/run/metrics_file.h"
-#include "monge/run/report.h"
 #include "monge/run/run_directory.h"
-#include "monge/run/sample_images.h"
-#include "monge/session/summary.h"
+#include "monge/session/root_first.h"
+#include "monge/session/training_run.h"
 #include "monge/solve/autocast.h"
 #include "monge/solve/memory.h"
 #include "monge/solve/nets.h"
@@ -33,7 +30,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-/// Sums over GPUs are set up for `device`, that of this rank.
+/// Sets up sums over the GPUs of the group, of which this rank's is `device`.
 void use_device(dist::ProcessGroup& group, torch::Device device, const train::Recipe& recipe) {
   if (!group.launched()) return;
   group.require_same("--device", device.is_cuda() ? "cuda" : "cpu");
@@ -41,8 +38,9 @@ void use_device(dist::ProcessGroup& group, torch::Device device, const train::Re
   if (device.is_cuda() && group.size() > 1) group.use_gpu(dist::make_nccl_sums(group, device));
 }
 
-/// What train and resume set up alike, in this order: threads, device, precision, LibTorch's settings, group sums.
-/// @param recipe  precision is resolved in it.
+/// The setup that train and resume have in common: threads, device, precision, LibTorch's settings and sums over GPUs,
+/// in this order, because each depends on the ones before.
+/// @param recipe  its train.precision is resolved.
 torch::Device set_up(train::Recipe& recipe, int64_t recipe_threads, const Compute& compute, const LogSink& log) {
   set_threads(compute, recipe_threads);
   const auto device = choose_device(compute, recipe.train.device);
@@ -53,14 +51,15 @@ torch::Device set_up(train::Recipe& recipe, int64_t recipe_threads, const Comput
   return device;
 }
 
-/// Weights of train.init: the root reads them, and all ranks learn the standardisation and the columns of its map.
+/// The weights of train.init, and what the data need to know of their map on all ranks.
 struct InitialState {
   std::optional<model::InitialWeights> weights;  ///< on the root
   std::optional<data::Standardisation> standardisation;
   data::ColumnNames columns;
 };
 
-/// @param recipe  gets the ranges of images that its data would else decide.
+/// Reads train.init on the root and broadcasts the standardisation and the columns of its map.
+/// @param recipe  its "auto" ranges of images become those of the map.
 InitialState read_initial_state(train::Recipe& recipe, dist::ProcessGroup& group, const LogSink& log) {
   InitialState out;
   if (recipe.train.init.empty()) return out;
@@ -68,7 +67,7 @@ InitialState read_initial_state(train::Recipe& recipe, dist::ProcessGroup& group
     out.weights = model::read_initial_weights(recipe, log);
     out.standardisation = out.weights->standardisation;
     out.columns = out.weights->columns;
-    model::take_ranges(recipe, *out.weights, log);
+    model::inherit_ranges(recipe, *out.weights, log);
   }
   if (group.size() == 1) return out;
   out.standardisation = train::broadcast_from_root(group, out.standardisation);
@@ -81,7 +80,7 @@ InitialState read_initial_state(train::Recipe& recipe, dist::ProcessGroup& group
   return out;
 }
 
-/// A training that is ready to begin: its recipe has nothing "auto" left, its data are open.
+/// A training that is ready to begin: no value of its recipe is "auto" any more, and its data are open.
 struct Prepared {
   train::Recipe recipe;
   torch::Device device = torch::kCPU;
@@ -94,7 +93,7 @@ Prepared prepare(TrainRequest request, const Compute& compute, const TrainHooks&
   Prepared out{.recipe = std::move(request.recipe), .data = {}, .initial = {}};
   auto& recipe = out.recipe;
   if (hooks.recipe_read) hooks.recipe_read(recipe);
-  // What is decided here is written down, so that a resumed run does not decide anew.
+  // The recipe of the run records these choices, so that a resumed run makes the same ones.
   out.device = set_up(recipe, recipe.train.threads, compute, hooks.log);
   recipe.train.threads = at::get_num_threads();
   recipe.train.device = out.device.is_cuda() ? "cuda" : "cpu";
@@ -129,134 +128,6 @@ std::string facts(train::Trainer& trainer) {
               " parameters, on ", solver.device().str(), " with ", at::get_num_threads(), " threads");
 }
 
-std::string resume_hint_for(const fs::path& folder) {
-  const auto checkpoints = train::list_checkpoints(folder / "checkpoints");
-  if (checkpoints.empty()) return "no checkpoint had been saved";
-  return "the last good checkpoint is " + checkpoints.back().string() + "; to go on from it: monge resume " +
-         shell_quoted(folder.string());
-}
-
-/// Seconds that `trainer.run` took, and whether it came to the end of the recipe.
-std::pair<bool, double> timed_run(train::Trainer& trainer, const Hooks& hooks) {
-  const auto began = std::chrono::steady_clock::now();
-  const bool complete = trainer.run(stop_of(hooks));
-  return {complete, std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count()};
-}
-
-TrainResult result_of(train::Trainer& trainer, const Outcome& outcome) {
-  TrainResult out;
-  out.complete = outcome.complete;
-  out.iterations = trainer.done();
-  out.folder = trainer.folder();
-  out.seconds = outcome.seconds;
-  out.last = outcome.last;
-  if (outcome.evaluator) out.protocol = outcome.evaluator->protocol();
-  out.model = model::usable_model_of(trainer);
-  return out;
-}
-
-/// Every rank but the root trains and evaluates its part, and writes nothing. A training in memory does the same.
-TrainResult run_without_folder(train::Trainer& trainer, eval::ImageEvaluator* evaluator, const TrainHooks& hooks) {
-  std::optional<eval::Evaluation> last;
-  eval::HeldOutEvaluator held_out(
-      [&](int64_t iteration, const eval::Evaluation& evaluation) {
-        last = evaluation;
-        if (trainer.group().is_root() && hooks.evaluated) hooks.evaluated(iteration, evaluation);
-      },
-      evaluator);
-  trainer.attach(held_out);
-  if (trainer.group().is_root()) {
-    for (auto* observer : hooks.observers) trainer.attach(*observer);
-  }
-  const auto [complete, seconds] = timed_run(trainer, hooks);
-  return result_of(trainer, {.complete = complete, .seconds = seconds, .last = last, .evaluator = evaluator});
-}
-
-void warn_of_missed_target(const train::Trainer& trainer, const eval::Evaluation& last, const LogSink& log) {
-  if (last.target_verdict() != eval::TargetVerdict::missed) return;
-  log(LogLevel::warning, "the map " + last.verdict() + ". A small loss does not mean that it is reached. Train " +
-                             "longer; where the error does not fall any more, the solution is spurious: " +
-                             trainer.solver().method().advice_when_missed() + " (docs/otp.md)");
-}
-
-/// Where nothing was trained, nothing was measured: the summary of the earlier process still holds.
-ordered_json earlier_summary(const fs::path& file) {
-  std::error_code none;
-  if (!fs::exists(file, none)) return {};
-  auto old = ordered_json::parse(real_files().read(file), nullptr, false);
-  return old.is_object() ? old : ordered_json();
-}
-
-/// The run of the root: metrics, images, report and summary go to the run directory.
-TrainResult run_in_folder(train::Trainer& trainer, eval::ImageEvaluator* evaluator, const TrainHooks& hooks,
-                          const LogSink& log) {
-  const auto& folder = trainer.folder();
-  run::MetricsFile metrics(folder);
-  run::SampleImages images;
-  std::optional<eval::Evaluation> last;
-  eval::HeldOutEvaluator held_out(
-      [&](int64_t iteration, const eval::Evaluation& evaluation) {
-        metrics.add(iteration, evaluation.named());
-        last = evaluation;
-        if (hooks.evaluated) hooks.evaluated(iteration, evaluation);
-      },
-      evaluator);
-  trainer.attach(metrics);
-  trainer.attach(held_out);
-  for (auto* observer : hooks.observers) trainer.attach(*observer);
-  trainer.attach(images);
-
-  const int64_t before = trainer.done();
-  Outcome outcome{.evaluator = evaluator};
-  try {
-    std::tie(outcome.complete, outcome.seconds) = timed_run(trainer, hooks);
-  } catch (const Error&) {
-    try {
-      // In a group the hint is given with the message of the failure.
-      if (!trainer.group().launched()) log(LogLevel::warning, resume_hint_for(folder));
-      metrics.flush();
-      run::write_report(folder);
-    } catch (const std::exception&) {
-      // On a full disk there is no report, and a failed file system has nothing to resume from; the error that ended
-      // the run matters more.
-    }
-    throw;
-  }
-  outcome.last = last;
-  metrics.flush();
-  auto summary = summary_of(trainer, outcome);
-  if (last) warn_of_missed_target(trainer, *last, log);
-  if (trainer.done() == before) {
-    if (auto old = earlier_summary(folder / "summary.json"); !old.is_null()) summary = std::move(old);
-  }
-  real_files().replace(folder / "summary.json", json_text(summary, 2) + "\n");
-  run::write_report(folder);
-  if (!outcome.complete) {
-    log(LogLevel::info, text("stopped after iteration ", trainer.done(), ", everything is saved; go on with\n  ",
-                             "monge resume ", shell_quoted(folder.string())));
-  }
-  auto result = result_of(trainer, outcome);
-  result.summary_json = json_text(summary);
-  return result;
-}
-
-/// The part of a training that all ranks do alike once their trainers are ready.
-TrainResult run(train::Trainer& trainer, eval::ImageEvaluator* evaluator, const TrainHooks& hooks, const LogSink& log) {
-  auto& group = trainer.group();
-  if (group.size() > 1 || group.launched()) {
-    // Another rank may have to speak where the root is lost, perhaps on a host without the folder.
-    const auto folder = group.broadcast(trainer.folder().string());
-    if (hooks.resume_hint && !group.is_root()) {
-      hooks.resume_hint([folder] { return "to go on from the last checkpoint: monge resume " + shell_quoted(folder); });
-    }
-    if (hooks.resume_hint && group.is_root()) {
-      hooks.resume_hint([folder = trainer.folder()] { return resume_hint_for(folder); });
-    }
-  }
-  if (trainer.folder().empty()) return run_without_folder(trainer, evaluator, hooks);
-  return run_in_folder(trainer, evaluator, hooks, log);
-}
-
 }  // namespace
 
 train::Recipe read_recipe(const fs::path& path, const std::vector<std::string>& assignments,
@@ -272,10 +143,11 @@ train::Recipe read_recipe(const fs::path& path, const std::vector<std::string>& 
   return train::parse_recipe(group.broadcast(text), path.string());
 }
 
-TrainPlan plan_training(TrainRequest request, const Compute& compute, const TrainHooks& hooks) {
+TrainPlan plan_training(TrainRequest request, const Compute& compute, const TrainHooks& given_hooks) {
+  const auto hooks = with_log_on_root(given_hooks, compute.group);
   auto prepared = prepare(std::move(request), compute, hooks);
   report_initial_state(prepared.initial, hooks.log);
-  eval::make_image_evaluator(prepared.recipe, prepared.device);  // refuses what is missing
+  eval::make_image_evaluator(prepared.recipe, prepared.device);  // throws for missing weights
   const auto& recipe = prepared.recipe;
   const auto& data = prepared.data;
   const auto nets = solve::make_nets(recipe, data.source->item_shape(), data.target->item_shape());
@@ -289,14 +161,16 @@ TrainPlan plan_training(TrainRequest request, const Compute& compute, const Trai
           .step_bytes = memory.step};
 }
 
-TrainResult train(TrainRequest request, const Compute& compute, const TrainHooks& hooks) {
+TrainResult train(TrainRequest request, const Compute& compute, const TrainHooks& given_hooks) {
   auto& group = compute.group;
+  const auto hooks = with_log_on_root(given_hooks, group);
   const fs::path out = request.out, runs = request.runs;
   const bool in_memory = request.in_memory;
   auto prepared = prepare(std::move(request), compute, hooks);
   auto& recipe = prepared.recipe;
   const auto evaluator = eval::make_image_evaluator(recipe, prepared.device);
   {
+    // Checks all that a trainer and an evaluation check, before a folder is made.
     train::Trainer trial(recipe, prepared.data, prepared.device, "", silent(), real_files(), compute.group);
     eval::HeldOutEvaluator({}, evaluator.get()).try_out(trial);
   }
@@ -307,7 +181,7 @@ TrainResult train(TrainRequest request, const Compute& compute, const TrainHooks
                            compute.group);
     if (starts_from_weights) trainer.start_from(prepared.initial.tensors);
     if (in_memory) report_initial_state(prepared.initial, hooks.log);
-    return run(trainer, evaluator.get(), hooks, hooks.log);
+    return run_training(trainer, evaluator.get(), hooks, hooks.log);
   }
   const auto [folder, lock] = run::create_run(runs, out, recipe, prepared.device);
   const auto log = run::log_to_file(folder, hooks.log);
@@ -318,11 +192,12 @@ TrainResult train(TrainRequest request, const Compute& compute, const TrainHooks
   if (starts_from_weights) trainer.start_from(prepared.initial.tensors);
   report_initial_state(prepared.initial, log);
   prepared.initial = {};
-  return run(trainer, evaluator.get(), hooks, log);
+  return run_training(trainer, evaluator.get(), hooks, log);
 }
 
-TrainResult resume(const ResumeRequest& request, const Compute& compute, const TrainHooks& hooks) {
+TrainResult resume(const ResumeRequest& request, const Compute& compute, const TrainHooks& given_hooks) {
   auto& group = compute.group;
+  const auto hooks = with_log_on_root(given_hooks, group);
   const bool is_root = group.is_root();
   const auto& folder = request.folder;
   auto log = hooks.log;
@@ -347,10 +222,10 @@ TrainResult resume(const ResumeRequest& request, const Compute& compute, const T
     log(LogLevel::warning, line);
   }
   train::validate(recipe);
-  train::make_paths_absolute(recipe);  // those of the assignments
+  train::make_paths_absolute(recipe);  // the assignments may have brought relative ones
   dist::slice_of_batch(recipe.train.batch, group, /*may_change=*/false);
   if (hooks.recipe_read) hooks.recipe_read(recipe);
-  // The number that was written down is of the machine, and of the ranks on it, that began.
+  // The recorded number of threads belongs to the machine on which the run began, and to the number of ranks there.
   const bool inherited = group.launched() && recipe.train.threads == before.train.threads;
   const auto device = set_up(recipe, inherited ? 0 : recipe.train.threads, compute, log);
   const auto data = train::open_training_data(recipe,
@@ -365,9 +240,9 @@ TrainResult resume(const ResumeRequest& request, const Compute& compute, const T
   train::Trainer trainer(recipe, data, device, is_root ? folder : fs::path(), log, real_files(), compute.group);
   trainer.resume(*checkpoint);
   if (is_root) run::write_data_record(folder, data);  // the data may have moved
-  // Metrics fall with the number of samples, and are of clamped outputs.
+  // Metrics fall with the number of samples and depend on the clamping of outputs, so they do not compare any more.
   if (before.eval.samples != recipe.eval.samples || before.output.range != recipe.output.range) trainer.forget_best();
-  checkpoint.reset();  // as large as the training itself, and the trainer has its own copy
+  checkpoint.reset();  // frees memory: it is as large as the trainer's own copy of the state
   if (is_root && trainer.done() < recipe.train.iterations) {
     real_files().replace(folder / "recipe.toml", recipe.options().to_toml(true));
   }
@@ -376,7 +251,7 @@ TrainResult resume(const ResumeRequest& request, const Compute& compute, const T
   if (trainer.done() >= recipe.train.iterations) {
     log(LogLevel::info, "nothing is left to do; train longer with --set train.iterations=N");
   }
-  return run(trainer, evaluator.get(), hooks, log);
+  return run_training(trainer, evaluator.get(), hooks, log);
 }
 
 }  // namespace monge::session

@@ -1,4 +1,4 @@
-// Training as one job: from a recipe to a run directory with checkpoints, metrics, images and a report.
+// Training as one job: makes a run directory with checkpoints, metrics, images and a report from a recipe.
 #pragma once
 
 #include <filesystem>
@@ -21,68 +21,72 @@ namespace monge::session {
 
 struct TrainRequest {
   train::Recipe recipe;
-  std::filesystem::path out = {};        ///< run directory; empty: the next numbered folder under `runs`
-  std::filesystem::path runs = "runs";   ///< parent of the numbered folders
-  bool in_memory = false;                ///< make no run directory: no checkpoints, no report; one rank only
-  std::shared_ptr<const data::Source> source = {}, target = {};  ///< take the place of source.path and target.path
+  std::filesystem::path out = {};       ///< new run directory; if empty, the next numbered folder under `runs`
+  std::filesystem::path runs = "runs";  ///< parent of the numbered folders
+  bool in_memory = false;               ///< make no run directory: no checkpoints, no report; on one rank only
+  std::shared_ptr<const data::Source> source = {}, target = {};  ///< used instead of source.path and target.path
 };
 
-/// Hooks of a training. The callbacks run on the root of the group alone, except `recipe_read`.
+/// Hooks of a training.
 struct TrainHooks : Hooks {
-  /// Attached to the trainer after the evaluation, so that they see its metrics; must outlive the call.
+  /// Attached to the root's trainer after the evaluation, so that they are called after it. They must outlive the call.
   std::vector<train::Observer*> observers = {};
-  /// After each evaluation on held-out data.
+  /// Called on the root after each evaluation on held-out data.
   std::function<void(int64_t iteration, const eval::Evaluation& evaluation)> evaluated = {};
-  /// On every rank, once the recipe is known and before data are opened; for timeouts and signal handlers.
+  /// Called on every rank, once the recipe is known and before data are opened; for timeouts and signal handlers.
   std::function<void(const train::Recipe& recipe)> recipe_read = {};
-  /// Given what to tell the user who wants to continue a run that broke off; called when there is a run directory.
+  /// Called on every rank of a job that a launcher started. It receives a function that says how to continue the run,
+  /// for the message of a failure. A process that runs alone logs this hint itself when the run fails.
   std::function<void(std::function<std::string()> hint)> resume_hint = {};
 };
 
 struct TrainResult {
-  bool complete = false;         ///< false when the stop flag ended it; everything is saved then, too
-  int64_t iterations = 0;        ///< done in all
-  std::filesystem::path folder;  ///< of the run; empty in memory, and on other ranks than the root
-  double seconds = 0;            ///< of the training in this process
-  std::optional<eval::Evaluation> last;                       ///< the last evaluation; none where nothing was evaluated
-  std::vector<std::pair<std::string, std::string>> protocol;  ///< of the image evaluator; empty where there was none
-  std::string summary_json;      ///< what summary.json holds, on one line; empty in memory and on other ranks
-  model::Model model;            ///< the averaged map, taking and giving raw items
+  bool complete = false;                 ///< false when the stop flag ended it; the last state is saved in both cases
+  int64_t iterations = 0;                ///< outer iterations done, including those of earlier processes
+  std::filesystem::path folder;          ///< run directory; empty in memory, and on ranks other than the root
+  double seconds = 0;                    ///< duration of the training in this process
+  std::optional<eval::Evaluation> last;  ///< the last evaluation; unset if there was none
+  std::vector<std::pair<std::string, std::string>> protocol;  ///< of the image evaluator; empty if there was none
+  std::string summary_json;  ///< content of summary.json on one line; empty in memory and on ranks other than the root
+  model::Model model;        ///< the averaged map between raw items
 };
 
-/// The recipe of a file with "section.key=value" assignments over it. In a group the root reads it and the others get the
-/// root's. @throws InputError as train::read_recipe.
+/// The recipe of a file with "section.key=value" assignments over it. In a group the root reads the file and broadcasts
+/// the recipe. @throws InputError as train::read_recipe.
 train::Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::string>& assignments,
                           dist::ProcessGroup& group);
 
-/// What a training would do, without a run directory: its resolved recipe and what it needs.
+/// The resolved recipe of a training and the resources that it needs, without a run directory.
 struct TrainPlan {
-  train::Recipe recipe;  ///< with everything that is "auto" resolved
+  train::Recipe recipe;                                ///< with every "auto" resolved
   std::shared_ptr<const data::Source> source, target;  ///< the training parts
   int64_t map_parameters = 0, potential_parameters = 0;
-  int64_t state_bytes = 0;  ///< of weights, averages and optimiser moments
+  int64_t state_bytes = 0;  ///< memory for weights, averages and optimiser moments
   int64_t step_bytes = 0;   ///< peak of the largest update, measured on a small batch
 };
 
-/// Opens the data and builds the nets of a request, on one rank. @throws InputError for all that `train` would refuse.
+/// Opens the data and builds the nets and the image evaluator of a request, on one rank.
+/// @throws InputError for paths, keys, shapes and weights of metrics that `train` refuses; it does not look at `out`.
 TrainPlan plan_training(TrainRequest request, const Compute& compute, const TrainHooks& hooks = {});
 
-/// Trains to the end of the recipe, or until the stop flag is set; then the step in hand is finished and saved. All ranks of
-/// the group call it with equal requests.
+/// Trains to the end of the recipe, or until the stop flag is set; then it finishes the iteration under way and saves
+/// it. All ranks of the group call it with equal requests.
 ///
-/// Everything that can be refused is refused before a folder is made: paths, keys, shapes, weights of metrics.
-/// @throws InputError   for a request that cannot be carried out.
-/// @throws DivergedError when losses leave the finite numbers; the last good checkpoint stays.
+/// It checks paths, keys, shapes and weights of metrics before it makes a folder.
+/// @throws InputError    for a request that cannot be carried out.
+/// @throws DivergedError when losses are no longer finite; the last good checkpoint remains.
 TrainResult train(TrainRequest request, const Compute& compute = {}, const TrainHooks& hooks = {});
 
 struct ResumeRequest {
-  std::filesystem::path folder;               ///< of the run
+  std::filesystem::path folder;               ///< run directory
   std::vector<std::string> assignments = {};  ///< "section.key=value"; only keys that may change on resume
-  std::shared_ptr<const data::Source> source = {}, target = {};  ///< of a run that was trained on these
+  std::shared_ptr<const data::Source> source = {}, target = {};  ///< needed by a run that was trained on sources
 };
 
-/// Continues a run where its newest whole checkpoint was saved: the result equals that of a run without the interruption.
-/// @throws InputError also when the folder is no run directory, or a key may not change.
+/// Continues a run from its newest whole checkpoint. With equal options and the same number of ranks, the result equals
+/// that of a run without the interruption, to the bit.
+/// @throws InputError, DivergedError as `train`; InputError also when the folder is no run directory, or when an
+///         assignment changes a key that may not change.
 TrainResult resume(const ResumeRequest& request, const Compute& compute = {}, const TrainHooks& hooks = {});
 
 }  // namespace monge::session

@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The map at its work on one input.
+/// Applies the map to the items of one input.
 class Translator {
  public:
   Translator(const TranslateOptions& options, const model::Model& model, const data::Source& source)
@@ -32,52 +32,54 @@ class Translator {
         streams_(static_cast<uint64_t>(options.seed)),
         carries_noise_(model.carries_noise(source.item_shape())) {}
 
-  /// Items [begin, begin + length). @return  [length, draws, ...]
+  /// The outputs of items [begin, begin + length). @return  [length, samples, ...]
   torch::Tensor outputs(int64_t begin, int64_t length) {
     std::vector<int64_t> indices(static_cast<size_t>(length));
     std::iota(indices.begin(), indices.end(), begin);
     const auto x = model_.standardisation ? source_.exact_items(indices) : source_.items(indices);
-    // One stream an item, by its name: the outputs depend on neither the batch nor the other items.
+    // Each item has its own stream, named after it, so that outputs depend neither on the batch nor on other items.
     std::vector<torch::Tensor> inputs;
     if (!model_.stochastic()) {
-      inputs.push_back(model_.inputs(x, 1, streams_.at("translate", 0)));  // no noise to tell apart
+      inputs.push_back(model_.inputs(x, 1, streams_.at("translate", 0)));  // without noise, no stream is used
     } else {
       for (const int64_t i : indices) {
         inputs.push_back(model_.inputs(x.narrow(0, i - begin, 1), options_.samples,
                                        streams_.at("translate/" + source_.item_name(i), 0)));
       }
     }
-    const auto y = model_.outputs(torch::cat(inputs), &clamped_).unflatten(0, std::vector<int64_t>{length, draws()});
+    const auto y = model_.outputs(torch::cat(inputs), &clamped_).unflatten(0, std::vector<int64_t>{length, samples()});
     for (int64_t i = 0; i < length; ++i) show(begin + i, x[i], y[i]);
     return y;
   }
 
-  /// Values that the range of the outputs changed.
+  /// The number of values that clamping has changed.
   int64_t clamped() const { return clamped_; }
 
   /// Outputs per item. An input that carries its noise has one output.
-  int64_t draws() const { return model_.stochastic() && !carries_noise_ ? options_.samples : 1; }
+  int64_t samples() const { return model_.stochastic() && !carries_noise_ ? options_.samples : 1; }
 
-  /// @param own    the items of this rank, from the first one on: the others of the image are made for it.
-  /// @param batch  so many at once.
+  /// Writes the image of the first inputs and their outputs.
+  /// @param own    number of items that this rank has translated, from the first one on. The image may need more items,
+  ///               which are translated here.
+  /// @param batch  items per batch.
   void write_grid(int64_t own, int64_t batch) {
     if (options_.grid.empty()) return;
     const int64_t rows = std::min(options_.grid_rows, source_.size());
     for (int64_t begin = own; begin < rows; begin += batch) outputs(begin, std::min(batch, rows - begin));
     require(!cells_.empty(), "--grid: only images make a grid");
     const int64_t side = std::max(cells_[0].size(1), cells_[0].size(2));
-    io::write_image(options_.grid, run::image_grid(cells_, {.columns = 1 + draws(),
-                                                            .scale = std::max<int64_t>(1, 96 / side)}));
+    io::write_image(options_.grid,
+                    run::image_grid(cells_, {.columns = 1 + samples(), .scale = std::max<int64_t>(1, 96 / side)}));
   }
 
  private:
   void show(int64_t item, const torch::Tensor& x, const torch::Tensor& y) {
     if (options_.grid.empty() || item >= options_.grid_rows || y.dim() != 4) return;
     add_cell(x.narrow(0, 0, y.size(1)));
-    for (int64_t k = 0; k < draws(); ++k) add_cell(y[k]);
+    for (int64_t k = 0; k < samples(); ++k) add_cell(y[k]);
   }
 
-  /// Cells of a grid have one size, that of the first.
+  /// All cells of the grid get the size of the first one.
   void add_cell(const torch::Tensor& image_CHW) {
     const auto& cell = cells_.empty() ? image_CHW : cells_[0];
     const bool fits = cell.size(1) == image_CHW.size(1) && cell.size(2) == image_CHW.size(2);
@@ -91,13 +93,13 @@ class Translator {
   const model::Model& model_;
   const data::Source& source_;
   RandomStreams streams_;
-  bool carries_noise_;  ///< the input of a bare checkpoint, see Model::inputs
+  bool carries_noise_;  ///< whether the input has its noise channels, see Model::inputs
   int64_t clamped_ = 0;
   std::vector<torch::Tensor> cells_;
 };
 
-/// Items at once. Rows are so small that calls would cost more than the work on 32 of them; images of their own sizes go
-/// one by one.
+/// Items per batch. Rows are so small that the calls would cost more than the work on 32 of them. Images of different
+/// sizes are translated one by one.
 int64_t batch_for(const TranslateOptions& options, const data::Source& source) {
   const auto shape = source.item_shape();
   if (shape.size() == 3 && shape[1] == 0) return 1;
@@ -111,7 +113,8 @@ void report_stop(int64_t done, int64_t count, run::DataKind kind, const std::str
                               files_stay ? "what was written stays in " : "nothing is left at ", out));
 }
 
-/// Translates the items of this rank and hands them to `writer`. @return their number; nothing when the job was stopped.
+/// Translates the items of this rank and passes them to `writer`. @return their number; nothing when the job was
+/// stopped.
 std::optional<int64_t> translate_items(Translator& translator, const TranslationInput& input, run::OutputWriter& writer,
                                        run::NotFiniteOutputs& not_finite, const std::string& out,
                                        const TranslateOptions& options, dist::ProcessGroup& group, const Hooks& hooks) {
@@ -123,7 +126,7 @@ std::optional<int64_t> translate_items(Translator& translator, const Translation
   const auto report = hooks.progress_of("translating");
   int64_t done = 0;  // by this rank
   const int64_t first = pieces.count() > 0 ? pieces[0].begin : 0;
-  for (int64_t i = 0; i < first; ++i) writer.leave_out(source.item_name(i), translator.draws());
+  for (int64_t i = 0; i < first; ++i) writer.leave_out(source.item_name(i), translator.samples());
   for (int64_t number = 0; number < pieces.count(); ++number) {
     progress.post(done, 0, hooks.stop_requested());
     if (progress.stop()) {
@@ -151,17 +154,21 @@ std::optional<int64_t> translate_items(Translator& translator, const Translation
 
 }  // namespace
 
-TranslateResult translate(const model::Model& model, const std::string& in, const std::string& out,
-                          const TranslateOptions& options, const Compute& compute, const Hooks& hooks) {
+TranslateResult translate(const model::Model& given, const std::string& in, const std::string& out,
+                          const TranslateOptions& options, const Compute& compute, const Hooks& given_hooks) {
   auto& group = compute.group;
-  const auto input = root_first(group, [&] { return open_translation_input(model, in, out, options, group, hooks.log); });
+  const auto hooks = with_log_on_root(given_hooks, group);
+  auto model = given;
+  prepare_for_translation(model, options);
+  const auto input =
+      root_first(group, [&] { return open_translation_input(model, in, out, options, group, hooks.log); });
   const auto& source = *input.source;
   Translator translator(options, model, source);
-  TranslateResult result{.items = source.size(), .samples = translator.draws()};
-  // Before the ranks meet at the next line, after which some may write.
+  TranslateResult result{.items = source.size(), .samples = translator.samples()};
+  // The files are counted before the ranks continue after root_first, because then some may write.
   result.replaced = root_first(group, [&] {
     return group.is_root()
-               ? run::check_replaced(input.kind, out, input.files, source, translator.draws(), options.grid)
+               ? run::check_replaced(input.kind, out, input.files, source, translator.samples(), options.grid)
                : int64_t{0};
   });
   if (group.size() > 1) group.require_same(in, content_summary(source));
@@ -180,10 +187,10 @@ TranslateResult translate(const model::Model& model, const std::string& in, cons
   if (model.limits) {
     const int64_t width = model.item_shape.size() == 1 ? model.item_shape[0] : 0;
     result.clamped = translator.clamped();
-    hooks.log(LogLevel::info, text(translator.clamped(), " of ", source.size() * translator.draws() * width,
+    hooks.log(LogLevel::info, text(translator.clamped(), " of ", source.size() * translator.samples() * width,
                                    " values were clamped to the output range"));
   }
-  if (not_finite.count() > 0) hooks.log(LogLevel::warning, text(out, ": ", not_finite.words(source)));
+  if (not_finite.count() > 0) hooks.log(LogLevel::warning, text(out, ": ", not_finite.warning(source)));
   if (input.kind == run::DataKind::table) result.not_finite = not_finite.count();
   if (not_finite.first()) result.first_not_finite = data::item_label(source, *not_finite.first());
   return result;

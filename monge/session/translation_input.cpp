@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The file or folder that a path names, without what follows "?" and before ":".
+/// The file or folder that a path names, without the prefix before ":" and the options after "?".
 fs::path place_of(const std::string& in) {
   if (run::kind_of(in) == run::DataKind::table) return data::array_path(in).file;
   return data::member_path(in).set;
@@ -37,7 +37,7 @@ std::vector<fs::path> files_of(const fs::path& place) {
 
 std::shared_ptr<const data::Source> open_source_for(const model::Model& model, const std::string& in,
                                                     const TranslateOptions& options, const LogSink& log) {
-  // An array for a bare checkpoint is taken as it is: it may carry its noise channels.
+  // The array for a state dict without a recipe is used unchanged, because it may carry its noise channels.
   if (!model.recipe && lower_extension(in) == ".npy" && !fs::is_directory(in)) {
     const auto array = io::map_npy(in);
     if (array.dim() == 4 && array.is_floating_point()) return std::make_shared<data::RowSource>(in, array);
@@ -47,12 +47,12 @@ std::shared_ptr<const data::Source> open_source_for(const model::Model& model, c
   source.path = in;
   source.images.cache_mb = 0;
   if (!options.on_error.empty()) source.images.on_error = options.on_error;
-  if (options.bare.size > 0) source.images.size = options.bare.size;
+  if (options.state_dict.size > 0) source.images.size = options.state_dict.size;
   source.images.bits = 16;
-  source.images.tell = false;  // what was noticed is reported at the end, of all together
+  source.images.log_notes = false;  // translate reports the notes of all images together at the end
   if (!model.recipe) source.images.colour = model.item_shape[0] == 1 ? "grey" : "rgb";
-  // A net that takes any size gives each image back at its own.
-  const bool any_size = model.item_shape.size() == 3 && model.item_shape[1] == 0 && options.bare.size == 0;
+  // A net that takes images of any size translates each image at its own size.
+  const bool any_size = model.item_shape.size() == 3 && model.item_shape[1] == 0 && options.state_dict.size == 0;
   if (any_size && data::holds_images(source.path)) {
     constexpr int64_t kLeastSide = 8;  // of nn::UNet
     auto images = std::make_shared<data::NativeImageSource>(source.path, source.images, log, kLeastSide);
@@ -63,13 +63,13 @@ std::shared_ptr<const data::Source> open_source_for(const model::Model& model, c
   return data::open_source(source, log);
 }
 
-/// Whether `path` is `folder` or lies in it; names that do not exist yet count too.
+/// Whether `path` is `folder` or lies in it; the paths need not exist.
 bool lies_in(const fs::path& path, const fs::path& folder) {
   const auto inner = fs::weakly_canonical(path), outer = fs::weakly_canonical(folder);
   return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
-/// The kind of the input, when it is open. @throws InputError unless `out` can take it.
+/// The kind of an open input. @throws InputError unless `out` can hold its outputs.
 run::DataKind checked_kind(const TranslationInput& input, const std::string& in, const std::string& out,
                            const dist::ProcessGroup& group) {
   const auto kind = run::kind_of(in, *input.source);
@@ -85,7 +85,8 @@ run::DataKind checked_kind(const TranslationInput& input, const std::string& in,
   return kind;
 }
 
-/// Rows that float32 cannot tell apart come to one output. This is a warning and no error, as in training.
+/// Warns of columns whose differences float32 cannot represent: rows that differ only there have the same output. As in
+/// training, this is no error.
 void warn_of_lost_columns(const model::Model& model, std::shared_ptr<const data::Source> source, const LogSink& log) {
   constexpr int64_t kRows = 4096;
   const auto names = source->table_names().columns;
@@ -106,7 +107,8 @@ void warn_of_lost_columns(const model::Model& model, std::shared_ptr<const data:
                : "these rows lie far from those of the training"));
 }
 
-/// The range of 16-bit outputs: what the training's target was scaled from, so that they have its units.
+/// The range of 16-bit outputs. It is the range that the training's target was scaled from, so that outputs have its
+/// units.
 io::SampleRange output_range(const model::Model& model) {
   return model.recipe && model.recipe->target.range != "auto"
              ? io::parse_range(model.recipe->target.range, "target.range")
@@ -115,23 +117,23 @@ io::SampleRange output_range(const model::Model& model) {
 
 }  // namespace
 
-void apply_bare_options(const BareModelOptions& bare, model::Model& model) {
-  if (bare.size > 0) {
-    require(model.item_shape.size() == 3, "--size ", bare.size, ": this map takes vectors, which have no size");
-    require(model.item_shape[1] == 0 || bare.size == model.item_shape[1], "--size ", bare.size,
+void apply_state_dict_options(const StateDictOptions& options, model::Model& model) {
+  if (options.size > 0) {
+    require(model.item_shape.size() == 3, "--size ", options.size, ": this map takes vectors, which have no size");
+    require(model.item_shape[1] == 0 || options.size == model.item_shape[1], "--size ", options.size,
             ": this map was trained at ", model.item_shape[1], " pixels and takes no other size");
   }
-  if (bare.z_std > 0) {
-    require(!model.recipe, "--z-std ", bare.z_std,
+  if (options.z_std > 0) {
+    require(!model.recipe, "--z-std ", options.z_std,
             ": this model's recipe says the standard deviation of its noise; leave the flag out");
-    require(model.noise.channels > 0, "--z-std ", bare.z_std, ": this map takes no noise");
-    model.noise.std = bare.z_std;
+    require(model.noise.channels > 0, "--z-std ", options.z_std, ": this map takes no noise");
+    model.noise.std = options.z_std;
   }
 }
 
 void prepare_for_translation(model::Model& model, const TranslateOptions& options) {
   model.deterministic = options.deterministic;
-  apply_bare_options(options.bare, model);
+  apply_state_dict_options(options.state_dict, model);
   if (!options.range.empty()) model.set_output_range(options.range);
   if (options.samples > 1 && !model.stochastic()) {
     const char* by = options.deterministic ? " by --deterministic" : "";
@@ -141,6 +143,9 @@ void prepare_for_translation(model::Model& model, const TranslateOptions& option
                       .allowed = "1",
                       .fix = "methods weak, kernel and otp learn several"});
   }
+  require(options.samples >= 1 && options.samples <= 1024, "--samples ", options.samples, ": allowed is 1 to 1024");
+  require(options.bits == "auto" || options.bits == "8" || options.bits == "16", "--bits ", options.bits,
+          ": allowed is auto, 8 or 16");
 }
 
 model::Model load_for_translation(const fs::path& path, const TranslateOptions& options, torch::Device device,
@@ -185,8 +190,8 @@ std::optional<io::SampleRange> sixteen_bit_range(const TranslationInput& input, 
                                                  const TranslateOptions& options) {
   if (options.bits == "8" || input.kind == run::DataKind::table) return std::nullopt;
   if (options.bits == "16") return input.range;
-  const auto name = input.kind == run::DataKind::image ? fs::path(out)
-                                                       : run::output_name(input.source->item_name(item), 0, 1);
+  const auto name =
+      input.kind == run::DataKind::image ? fs::path(out) : run::output_name(input.source->item_name(item), 0, 1);
   if (!io::holds_sixteen_bits(name) || input.source->sample_bits(item) != 16) return std::nullopt;
   return input.range;
 }

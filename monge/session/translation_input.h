@@ -1,4 +1,4 @@
-// What a translation reads, opened and checked. Internal to the session.
+// Opens and checks the input of a translation. Internal to the session.
 #pragma once
 
 #include <filesystem>
@@ -17,22 +17,22 @@ namespace monge::session {
 struct TranslationInput {
   std::shared_ptr<const data::Source> source;
   run::DataKind kind = run::DataKind::image;
-  std::vector<std::filesystem::path> files;  ///< that are read, or the folder that holds them
-  io::SampleRange range;                     ///< that 16-bit outputs are scaled to
+  std::vector<std::filesystem::path> files;  ///< the files that are read, or the folder that holds them
+  io::SampleRange range;                     ///< the range to which 16-bit outputs are scaled
 };
 
-/// Opens `in` as the model's recipe prepares its source, in the order of the model's columns.
-/// @throws InputError when it cannot be used by the model, or when `out` cannot take what comes of it.
+/// Opens `in` with the preparation of the model's recipe, and puts columns into the model's order.
+/// @throws InputError when the model cannot use it, or when `out` cannot hold the outputs.
 TranslationInput open_translation_input(const model::Model& model, const std::string& in, const std::string& out,
                                         const TranslateOptions& options, const dist::ProcessGroup& group,
                                         const LogSink& log);
 
-/// The range that the outputs of an item are written in with 16 bits; nothing where they are written with 8.
+/// The range in which the outputs of an item are written with 16 bits; nothing if they are written with 8 bits.
 std::optional<io::SampleRange> sixteen_bit_range(const TranslationInput& input, int64_t item, const std::string& out,
                                                  const TranslateOptions& options);
 
-/// What the outputs have beside their numbers: the type of the input, and the names of the model's columns and the
-/// input's rows.
+/// The format of an output table: the type of the input, the names of the model's columns, and those of the input's
+/// rows.
 run::TableFormat table_format_for(const model::Model& model, const data::Source& source);
 
 }  // namespace monge::session

@@ -13,14 +13,13 @@ struct FixedKeys {
 
 void check_assignment(const std::string& assignment) {
   static const std::vector<FixedKeys> fixed{
-      // The answer stands for these data and this cost; seed and device have options of their own.
-      {{"source.", "target.", "method=", "otp.cost=", "weak.gamma", "train.init=", "train.seed=", "train.threads=",
-        "train.device="},
+      // The answer holds for these data and this cost; seed and device are options of their own.
+      {{"source.", "target.", "method=", "otp.cost=", "weak.gamma",
+        "train.init=", "train.seed=", "train.threads=", "train.device="},
        ": is fixed by the case or by a flag (--method, --seed, --threads, --device)"},
-      // There is no run directory, and the score takes the place of evaluations.
-      {{"name=", "checkpoint.", "eval.", "samples.", "parallel."},
-       ": has no effect on monge truth; leave it out"},
-      // The answer is of the case's own coordinates, and of all that the map gives.
+      // There is no run directory, and the comparison with the answer replaces the evaluations.
+      {{"name=", "checkpoint.", "eval.", "samples.", "parallel."}, ": has no effect on monge truth; leave it out"},
+      // The answer holds in the case's own coordinates, and for the unclamped outputs of the map.
       {{"data.standardise=", "output."}, ": would score another map than the answer is of; leave it out"},
   };
   for (const auto& [beginnings, reason] : fixed) {
@@ -45,7 +44,8 @@ eval::TruthCase truth_case(const std::string& name, const eval::TruthOptions& op
 
 eval::TruthResult truth(eval::TruthCase truth, int64_t seed, const Compute& compute, const Hooks& hooks,
                         train::Observer* observer) {
-  set_threads(compute, /*recipe_threads=*/1);  // nets this small lose more by sharing their steps than they gain
+  set_threads(compute,
+              /*recipe_threads=*/1);  // nets this small lose more by dividing their work among threads than they gain
   truth.recipe.train.seed = seed;
   return eval::run_truth(truth, choose_device(compute), stop_of(hooks), hooks.log, observer);
 }

@@ -10,8 +10,8 @@
 
 namespace monge::solve {
 
-/// Casts the inputs of matrix products and convolutions to `type` while it lives; float32 and float64 change nothing.
-/// Restores what was there before.
+/// While it lives, autocast casts the inputs of matrix products and convolutions to `type`. float32 and float64 change
+/// nothing. The destructor restores the former setting.
 class AutocastScope {
  public:
   AutocastScope(torch::Device device, torch::ScalarType type)
@@ -40,12 +40,12 @@ class AutocastScope {
   torch::ScalarType was_type_ = torch::kFloat32;
 };
 
-/// "auto" by what the device computes fast: bf16 on CUDA and on processors with AMX, else fp32. "fp16" becomes fp32
-/// with a warning to `log` on processors, which compute it slowly and without the scaling of losses. Others stay as
-/// they are.
+/// Resolves "auto" to what the device computes fast: bf16 on CUDA and on processors with AMX, else fp32. On a CPU
+/// "fp16" becomes fp32, with a warning to `log`: a CPU computes fp16 slowly and without loss scaling. Other values are
+/// returned unchanged.
 std::string resolve_precision(const std::string& precision, torch::Device device, const LogSink& log = silent());
 
-/// "fp32" -> float32 and so on; what the recipe allows.
+/// The scalar type of a resolved precision: "bf16", "fp16", "fp64"; anything else is float32.
 inline torch::ScalarType precision_type(const std::string& precision) {
   if (precision == "bf16") return torch::kBFloat16;
   if (precision == "fp16") return torch::kHalf;

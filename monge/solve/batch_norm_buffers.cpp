@@ -41,7 +41,7 @@ void BatchNormBuffers::restore(const std::vector<torch::Tensor>& copies) {
 
 void BatchNormBuffers::restore_if(const torch::Tensor& blocked) {
   const at::NoGradGuard no_grad;
-  if (blocked.is_cpu()) {  // where looking costs nothing
+  if (blocked.is_cpu()) {  // reading the value costs nothing here
     if (kinds_.empty() || host_value(blocked) == 0) return;
     for (auto& kind : kinds_) kind.now.whole().copy_(kind.kept);
     return;

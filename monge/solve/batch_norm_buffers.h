@@ -1,4 +1,4 @@
-// The buffers of a net (statistics of batch norm), laid flat so that they are kept and put back in one pass.
+// The buffers of a net (the running statistics of its batch norms) in one flat tensor, saved and restored in one pass.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -17,25 +17,26 @@ class BatchNormBuffers {
   /// Replaces the memory of the net's buffers. The net must outlive this object.
   explicit BatchNormBuffers(torch::nn::Module& net);
 
-  /// Remembers them as they are.
+  /// Saves the current values for `restore_if`.
   void keep();
 
-  /// Copies, for another `restore` than that of `keep`.
+  /// Copies of the current values for `restore`, independent of `keep`.
   std::vector<torch::Tensor> copy() const;
   void restore(const std::vector<torch::Tensor>& copies);
 
-  /// The same where `blocked` is above 0, else nothing; decided on the device. Batch norm takes its statistics in the
-  /// forward pass, before anyone can know that it overflowed.
+  /// Restores the values that `keep` saved if `blocked` is above 0, else changes nothing; the device decides. Batch
+  /// norm updates its statistics in the forward pass, before an overflow can be known.
   void restore_if(const torch::Tensor& blocked);
 
-  /// Makes them the means over the ranks, but counts; all have the same afterwards.
+  /// Replaces the floating-point buffers by their means over the ranks; all ranks then have the same. Integer counts
+  /// are left alone.
   void average(dist::ProcessGroup& group);
 
-  /// Takes those of a net of the same architecture.
+  /// Copies the buffers of another net of the same architecture.
   void copy_from(const BatchNormBuffers& other);
 
  private:
-  /// Buffers of one type.
+  /// The buffers of one scalar type.
   struct Kind {
     std::vector<torch::Tensor> buffers;
     FlatParameters now;

@@ -27,7 +27,7 @@ int64_t product(const std::vector<int64_t>& shape) {
   return out;
 }
 
-/// Follows the largest amount of memory from its making on.
+/// The largest amount of memory in use since its construction.
 class PeakMemory {
  public:
   explicit PeakMemory(torch::Device device) : device_(device) {
@@ -53,8 +53,8 @@ class PeakMemory {
 
 double matrix_ceiling(torch::Device device, torch::ScalarType type) {
   using Sizes = std::vector<int64_t>;
-  constexpr double kEnough =
-      2;  // seconds: a processor without instructions for bfloat16 takes minutes for a large product
+  // Seconds. A processor without instructions for bfloat16 takes minutes for a large product.
+  constexpr double kEnough = 2;
   const double start = now();
   double best = 0;
   for (const int64_t size : device.is_cuda() ? Sizes{4096, 6144, 8192} : Sizes{512, 1024, 2048}) {
@@ -79,8 +79,8 @@ void make_synthetic(SolverOptions& options) {
   if (method->level_is_open()) *method->noise_level(options.methods) = "0.1";
 }
 
-BatchProvider synthetic_feed(const SolverOptions& recipe, const std::vector<int64_t>& item_shape,
-                             torch::Device device) {
+BatchProvider synthetic_batches(const SolverOptions& recipe, const std::vector<int64_t>& item_shape,
+                                torch::Device device) {
   std::vector<int64_t> shape{recipe.train.batch};
   shape.insert(shape.end(), item_shape.begin(), item_shape.end());
   const auto streams = std::make_shared<RandomStreams>(static_cast<uint64_t>(recipe.train.seed), device);
@@ -101,14 +101,14 @@ BatchProvider synthetic_feed(const SolverOptions& recipe, const std::vector<int6
 
 namespace {
 
-void count_operations(Solver& solver, const BatchProvider& feed, BenchResult& out) {
+void count_operations(Solver& solver, const BatchProvider& batches, BenchResult& out) {
   const OperationCount count;
-  solver.outer_iteration(0, feed);
+  solver.outer_iteration(0, batches);
   out.flops = count.operations();
   out.bytes = count.bytes();
 }
 
-/// @param type  of the products in the options' own precision.
+/// @param type  the type of products in the recipe's precision.
 void measure_ceilings(torch::ScalarType type, torch::Device device, BenchResult& out) {
   out.ceiling = out.ceiling_fp32 = matrix_ceiling(device);
   if (type != torch::kFloat32) out.ceiling = matrix_ceiling(device, type);
@@ -116,41 +116,33 @@ void measure_ceilings(torch::ScalarType type, torch::Device device, BenchResult&
     out.ceiling_bf16 = type == torch::kBFloat16 ? out.ceiling : matrix_ceiling(device, torch::kBFloat16);
 }
 
-}  // namespace
-
-BenchResult bench(const SolverOptions& recipe, const std::vector<int64_t>& item_shape, const BatchProvider& feed,
-                  torch::Device device, const BenchOptions& options, const std::atomic<bool>& stop,
-                  dist::ProcessGroup& group) {
-  const auto new_solver = [&](const SolverOptions& of) {
-    const auto nets = make_nets(of, item_shape, item_shape);
-    return std::make_unique<Solver>(of, nets.map, nets.ema, nets.potential, product(item_shape), device, group);
-  };
-  auto solver = new_solver(recipe);
+/// Runs the warm-up and the timed iterations and sets times, losses and the fraction of waiting. Sets `complete` to
+/// false if `stop` ended the run.
+void time_iterations(Solver& solver, const BatchProvider& batches, torch::Device device, const BenchOptions& options,
+                     const std::atomic<bool>& stop, BenchResult& out) {
   double waited = 0;
   const auto timed = [&waited](const std::function<torch::Tensor(int64_t)>& batch) {
     return [&waited, &batch](int64_t step) {
       const double began = now();
-      auto out = batch(step);
+      auto result = batch(step);
       waited += now() - began;
-      return out;
+      return result;
     };
   };
-  const BatchProvider watched{timed(feed.source), timed(feed.target)};
-  BenchResult out;
+  const BatchProvider timed_batches{timed(batches.source), timed(batches.target)};
   std::vector<double> times;
-  const PeakMemory memory(device);
-  // As in training the figures of an iteration are read while the GPU does the next; its time is from one reading to
-  // the next, so that one more is launched behind the last.
+  // As in training, the metrics of an iteration are read while the GPU runs the next one. Its time is that between two
+  // readings, so one more iteration is launched after the last timed one.
   const int64_t ahead = device.is_cuda() ? 1 : 0;
   double last = now();
   int64_t read = 0;
   const auto collect = [&] {
-    const auto figures = solver->collect();
+    const auto metrics = solver.collect();
     const double time = now();
     if (read >= options.warm && read < options.warm + options.iterations) {
       times.push_back(time - last);
-      out.loss_map = figures.loss_map;
-      out.loss_potential = figures.loss_potential;
+      out.loss_map = metrics.loss_map;
+      out.loss_potential = metrics.loss_potential;
     }
     last = time;
     if (++read == options.warm) waited = 0;
@@ -158,12 +150,12 @@ BenchResult bench(const SolverOptions& recipe, const std::vector<int64_t>& item_
   for (int64_t k = 0; k < options.warm + options.iterations + ahead; ++k) {
     if (stop) {
       out.complete = false;
-      return out;
+      return;
     }
-    solver->launch(k, watched);
-    if (solver->launched() > ahead) collect();
+    solver.launch(k, timed_batches);
+    if (solver.launched() > ahead) collect();
   }
-  while (solver->launched() > 0) collect();
+  while (solver.launched() > 0) collect();
   double whole = 0;
   for (const double time : times) whole += time;
   out.data_wait = waited / whole;
@@ -171,14 +163,30 @@ BenchResult bench(const SolverOptions& recipe, const std::vector<int64_t>& item_
   out.ms_median = 1e3 * times[times.size() / 2];
   out.ms_least = 1e3 * times.front();
   out.ms_most = 1e3 * times.back();
+}
+
+}  // namespace
+
+BenchResult bench(const SolverOptions& recipe, const std::vector<int64_t>& item_shape, const BatchProvider& batches,
+                  torch::Device device, const BenchOptions& options, const std::atomic<bool>& stop,
+                  dist::ProcessGroup& group) {
+  const auto new_solver = [&](const SolverOptions& chosen) {
+    const auto nets = make_nets(chosen, item_shape, item_shape);
+    return std::make_unique<Solver>(chosen, nets.map, nets.ema, nets.potential, product(item_shape), device, group);
+  };
+  auto solver = new_solver(recipe);
+  BenchResult out;
+  const PeakMemory memory(device);
+  time_iterations(*solver, batches, device, options, stop, out);
+  if (!out.complete) return out;
   out.peak_bytes = memory.bytes();
   out.kernel_launches = solver->kernel_launches();
-  solver.reset();  // a graph holds the memory of a whole iteration: there may be no room for another
+  solver.reset();  // a graph holds the memory of a whole iteration, so there may be no room for a second solver
   if (device.is_cuda()) c10::getDeviceAllocator(device.type())->emptyCache();
   {
-    auto seen = recipe;
-    seen.train.graph = "off";  // what is replayed is not seen by the counter
-    count_operations(*new_solver(seen), feed, out);
+    auto eager = recipe;
+    eager.train.graph = "off";  // the counter does not see the calls of a replay
+    count_operations(*new_solver(eager), batches, out);
   }
   measure_ceilings(precision_type(recipe.train.precision), device, out);
   return out;
@@ -187,7 +195,8 @@ BenchResult bench(const SolverOptions& recipe, const std::vector<int64_t>& item_
 NamedValues bench_values(const BenchResult& result, const SolverOptions& recipe, torch::Device device,
                          const BenchOptions& options) {
   const auto maybe = [](const auto& value) { return value ? NamedValue(*value) : NamedValue(nullptr); };
-  const auto samples = static_cast<double>(recipe.train.batch * make_method(recipe)->draws() * recipe.train.k_t);
+  const auto samples =
+      static_cast<double>(recipe.train.batch * make_method(recipe)->samples_per_input() * recipe.train.k_t);
   return {{"ms_per_outer", result.ms_median},
           {"ms_least", result.ms_least},
           {"ms_most", result.ms_most},

@@ -5,7 +5,7 @@
 namespace monge::solve {
 namespace {
 
-constexpr int64_t kBytes = 64;  // of a vector register and of a cache line
+constexpr int64_t kBytes = 64;  // the size of a vector register and of a cache line
 constexpr int64_t kRow = 1024;  // entries that `norm` sums at once
 
 int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }

@@ -1,4 +1,4 @@
-// Tensors of a net laid one behind the other, so that one operator updates them all.
+// The tensors of a net one behind the other in one flat tensor, so that one operator updates them all.
 #pragma once
 
 #include <torch/types.h>
@@ -7,25 +7,26 @@
 
 namespace monge::solve {
 
-/// A flat tensor and views of it, one for each tensor of a layout. A view has the sizes and, where they are dense, the
-/// strides of its tensor (channels-last weights stay so) and starts at a multiple of 64 bytes. What lies between the
-/// views, and behind the last up to a multiple of 1024 entries, is zero and stays so under what an optimiser does.
+/// A flat tensor and views of it, one for each tensor of a layout. A view has the sizes of its tensor and, if that is
+/// dense, also its strides (channels-last weights keep their layout). It starts at a multiple of 64 bytes. The entries
+/// between the views, and those after the last one up to a multiple of 1024 entries, are zero; the operations of an
+/// optimiser keep them zero.
 class FlatParameters {
  public:
   FlatParameters() = default;
-  /// Zeros for tensors like these, which are of one type and on one device. None: an empty tensor.
+  /// Zeros for tensors like these, which have one type and one device. Without tensors the flat tensor is empty.
+  /// @throws InputError if types or devices differ.
   explicit FlatParameters(const std::vector<torch::Tensor>& like);
 
   /// Zeros in the same layout.
   FlatParameters twin() const;
 
-  /// Copies `tensors` (those of the layout, in order) in and makes them the views: they keep their identity, in modules
-  /// and graphs too, and get this memory.
+  /// Copies the values of `tensors` (those of the layout, in order) and replaces their memory by the views. The tensors
+  /// keep their identity, in modules and graphs too.
   void adopt(const std::vector<torch::Tensor>& tensors);
 
-  /// Makes those of `tensors` views again that were given other memory since, as Module::to does; their values are
-  /// copied.
-  /// @throws InputError when one is of another type or on another device now.
+  /// Adopts again those of `tensors` that have received other memory since, as Module::to gives it.
+  /// @throws InputError if a tensor now has another type or device.
   void keep(const std::vector<torch::Tensor>& tensors);
 
   const torch::Tensor& whole() const { return whole_; }
@@ -36,14 +37,15 @@ class FlatParameters {
   std::vector<torch::Tensor> views_;
 };
 
-/// Makes `view` hold a parameter's gradient and be it. Autograd adds in place to views that it was given; what came
-/// another way, as when somebody reset a gradient, is copied; a parameter that no path reached has the gradient zero.
+/// Makes `view` the gradient of the parameter, with its values. Usually autograd has added to the view in place. A
+/// gradient in other memory (somebody may have reset it) is copied. A parameter that no path of the graph reached gets
+/// the gradient zero.
 void gather_gradient(const torch::Tensor& parameter, const torch::Tensor& view);
 
-/// The value of a scalar on a CPU, without a call through the dispatcher.
+/// The value of a scalar on the CPU; float32 and float64 are read without a call through the dispatcher.
 double host_value(const torch::Tensor& scalar);
 
-/// The square root of the sum of squares, a scalar; in two steps, which is accurate for millions of entries too.
+/// The Euclidean norm, a scalar. It is summed in two steps, so that it is accurate for millions of entries too.
 torch::Tensor norm(const FlatParameters& flat);
 
 }  // namespace monge::solve

@@ -10,15 +10,15 @@
 namespace monge::solve {
 namespace {
 
-constexpr int64_t kStop = 3, kRanks = 4;  // entries of what is packed
+constexpr int64_t kStop = 3, kRanks = 4;  // indices in the packed tensor
 
 }  // namespace
 
 struct GradientReducer::Hook : torch::autograd::PostAccumulateGradHook {
-  Hook(GradientReducer& exchange, size_t parameter) : exchange(exchange), parameter(parameter) {}
-  void operator()(const torch::autograd::Variable&) override { exchange.arrived(parameter); }
+  Hook(GradientReducer& reducer, size_t parameter) : reducer(reducer), parameter(parameter) {}
+  void operator()(const torch::autograd::Variable&) override { reducer.arrived(parameter); }
 
-  GradientReducer& exchange;
+  GradientReducer& reducer;
   size_t parameter;
 };
 
@@ -58,7 +58,7 @@ void GradientReducer::begin_final_backward() {
   for (auto& bucket : buckets_) bucket.missing = bucket.waits_for;
 }
 
-/// Called in the backward pass, perhaps by a thread of the autograd engine; by one at a time.
+/// The backward pass calls this, perhaps from a thread of the autograd engine, but from one thread at a time.
 void GradientReducer::arrived(size_t parameter) {
   if (!expecting_ || arrived_[parameter]) return;
   gather_gradient(parameters_[parameter], gradients_.views()[parameter]);
@@ -67,7 +67,7 @@ void GradientReducer::arrived(size_t parameter) {
   send_ready();
 }
 
-/// In one order on all ranks, whatever the order in which gradients come.
+/// Sends buckets in the same order on all ranks, whatever the order in which the gradients arrive.
 void GradientReducer::send_ready() {
   const at::NoGradGuard no_grad;
   while (sent_ < buckets_.size() && buckets_[sent_].missing == 0) {
@@ -84,13 +84,13 @@ void GradientReducer::finish(Update& update) {
   expecting_ = false;
   for (size_t i = 0; i < parameters_.size(); ++i) {
     if (arrived_[i]) continue;
-    gather_gradient(parameters_[i], gradients_.views()[i]);  // one that no path reached
+    gather_gradient(parameters_[i], gradients_.views()[i]);  // no path of the graph reached it: zero
     arrived_[i] = true;
     --buckets_[bucket_of_[i]].missing;
   }
   send_ready();
 
-  pack(update);  // while the last buckets are on their way
+  pack(update);  // overlaps with the sums of the last buckets
   const auto work = group_.start_sum(packed_, summed_);
   for (auto& bucket : buckets_) {
     bucket.work->wait();
@@ -100,12 +100,12 @@ void GradientReducer::finish(Update& update) {
   unpack(update);
 }
 
-/// Few operators: on a GPU small nets are done in the time of some.
+/// Uses few operators: for small nets on a GPU each launch counts.
 void GradientReducer::pack(const Update& update) {
   packed_.select(0, kRanks + group_.rank()).copy_(norm(gradients_) + update.loss);
   if (update.cost.defined()) {
-    auto figures = packed_.narrow(0, 0, kStop);
-    at::cat_out(figures, {update.loss.view(1), update.cost.view(1), update.potential.view(1)});
+    auto metrics = packed_.narrow(0, 0, kStop);
+    at::cat_out(metrics, {update.loss.view(1), update.cost.view(1), update.potential.view(1)});
   } else {
     packed_.select(0, 0).copy_(update.loss);
   }

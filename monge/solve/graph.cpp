@@ -20,10 +20,10 @@ namespace monge::solve {
 
 namespace {
 
-// Runs before a capture. cuDNN tries its algorithms in the first; LibTorch asks for a few more than one.
+// Eager runs before a capture. cuDNN tries its algorithms in the first; LibTorch recommends several.
 constexpr int64_t kWarm = 3;
 
-/// `second` waits for what `first` was given so far.
+/// Makes `second` wait for all work that is on `first` now.
 void order(const c10::cuda::CUDAStream& first, const c10::cuda::CUDAStream& second) {
   at::cuda::CUDAEvent event;
   event.record(first);
@@ -44,7 +44,7 @@ int64_t kernels_of(cudaGraph_t graph) {
   return kernels;
 }
 
-/// LibTorch's errors of a capture with the way out; others as they are.
+/// Turns an error of LibTorch during a capture into an InputError with the fix; rethrows other exceptions unchanged.
 [[noreturn]] void rethrow_as_ours(const std::exception_ptr& why) {
   try {
     std::rethrow_exception(why);
@@ -65,9 +65,9 @@ struct GraphCache::State {
   };
   torch::Device device = torch::kCPU;
   std::optional<c10::cuda::CUDAStream> stream;
-  at::cuda::MempoolId_t pool{0, 0};  // one for all: they are never replayed at the same time
+  at::cuda::MempoolId_t pool{0, 0};  // one for all graphs, which never run at the same time
   std::map<std::string, Entry> entries;
-  std::optional<int64_t> kernels;  // of the last replay
+  std::optional<int64_t> kernels;  // of the graph replayed last
 };
 
 bool GraphCache::can_capture(torch::Device device) { return device.is_cuda(); }
@@ -93,12 +93,12 @@ void GraphCache::run(const std::string& key, const std::function<void()>& body,
       body();
     } else {
       if (!entry.graph) {
-        auto graph = std::make_unique<at::cuda::CUDAGraph>(/*keep_graph=*/true);  // to be counted
+        auto graph = std::make_unique<at::cuda::CUDAGraph>(/*keep_graph=*/true);  // its kernels are counted
         for (const auto& generator : generators) graph->register_generator_state(generator);
-        // What the warm runs left in the allocator cannot be given back during a capture, which takes as much again.
+        // A capture cannot reuse the memory that the eager runs left in the allocator, and needs as much again.
         state_->stream->synchronize();
         c10::cuda::CUDACachingAllocator::emptyCache();
-        // Loader threads pin memory meanwhile, which the global mode would take for a part of the capture.
+        // Loader threads pin memory at the same time; the global mode would treat that as a part of the capture.
         graph->capture_begin(state_->pool, cudaStreamCaptureModeThreadLocal);
         try {
           body();
@@ -106,7 +106,7 @@ void GraphCache::run(const std::string& key, const std::function<void()>& body,
         } catch (...) {
           const auto why = std::current_exception();
           try {
-            graph->capture_end();  // whatever stopped it, the stream must not go on capturing
+            graph->capture_end();  // the stream must leave the capture mode, whatever the error was
           } catch (const c10::Error&) {
             // The capture is broken already; the first error says why.
           }
@@ -129,7 +129,7 @@ std::optional<int64_t> GraphCache::kernels() const { return state_->kernels; }
 void GraphCache::clear() {
   state_->entries.clear();
   state_->kernels.reset();
-  // The allocator forgets a pool with its last graph.
+  // The allocator drops a pool with its last graph.
   if (state_->stream) state_->pool = at::cuda::graph_pool_handle();
 }
 

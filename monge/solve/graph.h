@@ -1,5 +1,4 @@
-// Device work that is recorded once and repeated as a whole, so that the host launches one graph and not thousands of
-// kernels.
+// Captures device work as a graph and replays it, so that the host launches one graph and not thousands of kernels.
 #pragma once
 
 #include <torch/types.h>
@@ -13,10 +12,10 @@
 
 namespace monge::solve {
 
-/// Bodies of work by key. A body reads and writes tensors at fixed places only, asks the device for no value and
-/// allocates nothing that is used outside it. On a CUDA device it runs on a stream of its own, a few times as it is
-/// (libraries choose their algorithms and make their workspaces then), then it is captured and from there on replayed.
-/// On a CPU it is called.
+/// Graphs of bodies of work, by key. A body reads and writes tensors at fixed addresses only, reads no value from the
+/// device and allocates nothing that is used outside it. On a CUDA device it runs on a stream of its own: the first
+/// runs are eager, because libraries then choose their algorithms and allocate their workspaces; the next run captures
+/// the body, and all later runs replay the graph. On a CPU each run calls the body.
 class GraphCache {
  public:
   /// Whether this build can capture on `device`.
@@ -27,16 +26,16 @@ class GraphCache {
   GraphCache(const GraphCache&) = delete;
   GraphCache& operator=(const GraphCache&) = delete;
 
-  /// Runs `body`, in order with the work of the current stream before and after it.
-  /// @param key         tells bodies apart that launch other work.
-  /// @param generators  that the body draws from, at the start of their streams.
-  /// @throws InputError      naming what could not be captured.
+  /// Runs `body`, ordered after the earlier and before the later work of the current stream.
+  /// @param key         bodies that launch different work have different keys.
+  /// @param generators  those that the body draws from, at the start of their streams.
+  /// @throws InputError naming what could not be captured.
   void run(const std::string& key, const std::function<void()>& body, const std::vector<torch::Generator>& generators);
 
-  /// Kernels that the graph replayed last launches; nothing where none was replayed.
+  /// The number of kernels in the graph that was replayed last; unset if none was replayed.
   std::optional<int64_t> kernels() const;
 
-  /// Forgets all graphs: what they read or wrote has another place now.
+  /// Drops all graphs. Call it when the tensors that they read or write have other addresses.
   void clear();
 
  private:

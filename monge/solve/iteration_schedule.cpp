@@ -15,8 +15,8 @@ DeviceScalars::DeviceScalars(torch::Device device, torch::ScalarType type)
 IterationSchedule DeviceScalars::set(const IterationSchedule& schedule) {
   const at::NoGradGuard no_grad;
   const bool on_host = exact_.is_cpu();
-  // Fresh memory each time: the device may not have read the numbers of the iteration before yet. Pinned memory comes
-  // from a cache that knows which copies are still under way.
+  // Each call takes new host memory, because the device may not have read the values of the previous iteration yet. The
+  // cache of pinned memory knows which copies are still in flight.
   const auto host = torch::empty({kNumbers}, torch::dtype(torch::kFloat64).pinned_memory(!on_host));
   double* number = host.data_ptr<double>();
   number[0] = schedule.values.gamma.value;
@@ -32,7 +32,7 @@ IterationSchedule DeviceScalars::set(const IterationSchedule& schedule) {
   out.values.gamma.tensor = exact_[0];
   out.values.smoothing.noise_weight = exact_[1];
   out.values.smoothing.centre_weight = exact_[2];
-  const auto& rates = on_host ? exact_ : single_;  // as Adam takes them
+  const auto& rates = on_host ? exact_ : single_;  // the types that fused Adam accepts
   out.rate_map.tensor = rates[3];
   out.rate_potential.tensor = rates[4];
   out.average.tensor = typed_[5];

@@ -1,4 +1,4 @@
-// What the schedules say of one outer iteration, for code that runs it now or captures it to run it again.
+// The values of all schedules at one outer iteration, for code that runs it once or captures it as a graph.
 #pragma once
 
 #include <torch/types.h>
@@ -12,18 +12,18 @@ struct IterationSchedule {
   ot::ScheduleValues values;
   ot::HostOrDeviceScalar rate_map, rate_potential;
   ot::HostOrDeviceScalar average;  ///< weight of the new map in its average, 1 - decay
-  bool penalise = false;           ///< whether R1 is computed
+  bool penalise = false;           ///< whether the potential update computes the R1 penalty
 };
 
-/// The numbers of an IterationSchedule on a device, at fixed places.
+/// The values of an IterationSchedule on a device, at fixed addresses.
 class DeviceScalars {
  public:
   DeviceScalars() = default;
-  /// @param type  of the nets.
+  /// @param type  the scalar type of the nets.
   DeviceScalars(torch::Device device, torch::ScalarType type);
 
-  /// Writes the numbers of `schedule`, in the order of the current stream and without waiting for it.
-  /// @return `schedule` with the tensors that hold them; these are the same each time.
+  /// Writes the values of `schedule`, in the order of the current stream and without waiting for it.
+  /// @return `schedule` with the tensors that hold its values; the tensors are the same for each call.
   IterationSchedule set(const IterationSchedule& schedule);
 
  private:

@@ -16,14 +16,14 @@ torch::Generator IterationStreams::generator(const char* purpose, int64_t place,
   return held_.emplace(key, streams_.at(key.purpose, first_ + place)).first->second;
 }
 
-ItemDraws IterationStreams::at(const char* purpose, int64_t place, const dist::Slice& share, bool of_whole) {
-  const int64_t first = share.begin / ItemDraws::block, last = (share.begin + share.length - 1) / ItemDraws::block;
-  std::vector<torch::Generator> generators(static_cast<size_t>(ItemDraws::blocks_of(share.whole)));
+ItemDraws IterationStreams::at(const char* purpose, int64_t place, const dist::Slice& slice, bool of_whole) {
+  const int64_t first = slice.begin / ItemDraws::block, last = (slice.begin + slice.length - 1) / ItemDraws::block;
+  std::vector<torch::Generator> generators(static_cast<size_t>(ItemDraws::blocks_of(slice.whole)));
   for (size_t block = 0; block < generators.size(); ++block) {
     const auto b = static_cast<int64_t>(block);
     if (of_whole || (first <= b && b <= last)) generators[block] = generator(purpose, place, b);
   }
-  return {std::move(generators), share.begin, share.length, share.whole};
+  return {std::move(generators), slice.begin, slice.length, slice.whole};
 }
 
 std::vector<torch::Generator> IterationStreams::all() const {

@@ -1,4 +1,4 @@
-// The random streams of one outer iteration, held so that a captured graph can draw from them again.
+// The random streams of an outer iteration. The generators are kept, so that a captured graph can draw from them again.
 #pragma once
 
 #include <torch/types.h>
@@ -14,20 +14,20 @@
 
 namespace monge::solve {
 
-/// One generator for each purpose, place in an iteration and block of items. Those of the first block are
-/// RandomStreams::at(purpose, step).
+/// One generator for each purpose, place in an iteration and block of items. The generator of the first block has the
+/// stream RandomStreams::at(purpose, step).
 class IterationStreams {
  public:
   IterationStreams(uint64_t seed, torch::Device device) : streams_(seed, device) {}
 
-  /// Sets all generators to the start of their streams for the iteration whose first step is `first`.
+  /// Moves all generators to the start of their streams for the iteration whose first step is `first`.
   void begin(int64_t first);
 
-  /// Draws of step first + `place` for a part of its batch. To be drawn from once an iteration.
-  /// @param of_whole  draws for the whole batch will be asked for, too.
-  ItemDraws at(const char* purpose, int64_t place, const dist::Slice& share, bool of_whole = false);
+  /// The draws of step first + `place` for a slice of its batch. Use each at most once in an iteration.
+  /// @param of_whole  whether the caller also needs draws for the whole batch.
+  ItemDraws at(const char* purpose, int64_t place, const dist::Slice& slice, bool of_whole = false);
 
-  /// All that there are.
+  /// All generators so far.
   std::vector<torch::Generator> all() const;
 
  private:
@@ -35,7 +35,7 @@ class IterationStreams {
   torch::Generator generator(const char* purpose, int64_t place, int64_t block);
 
   struct Key {
-    std::string purpose;  ///< with the block, where it is not the first
+    std::string purpose;  ///< followed by the block's number, except for the first block
     int64_t place;
     auto operator<=>(const Key&) const = default;
   };

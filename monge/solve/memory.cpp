@@ -13,7 +13,7 @@
 namespace monge::solve {
 namespace {
 
-/// Follows the CPU allocator of this thread and of the backward passes that it starts.
+/// Records the peak of the CPU allocator in this thread and in the backward passes that it starts.
 class AllocationWatch : public c10::MemoryReportingInfoBase {
  public:
   void reportMemoryUsage(void*, int64_t change, size_t, size_t, c10::Device) override {
@@ -30,7 +30,7 @@ class AllocationWatch : public c10::MemoryReportingInfoBase {
   std::atomic<int64_t> current_{0}, peak_{0};
 };
 
-/// Peak of one outer iteration of the options' nets with a batch of `batch`.
+/// Peak bytes of one outer iteration of the options' nets with `batch` inputs.
 int64_t peak_of(const SolverOptions& options, const std::vector<int64_t>& item_shape, int64_t batch) {
   auto small = options;
   small.train.batch = batch;
@@ -49,11 +49,11 @@ int64_t peak_of(const SolverOptions& options, const std::vector<int64_t>& item_s
   Solver solver(small, nets.map, nets.ema, nets.potential, dim, torch::kCPU);
   const auto type = options.train.precision == "fp64" ? torch::kFloat64 : torch::kFloat32;
   const auto batch_of = [&](int64_t) { return torch::zeros(shape, type) + 0.1; };
-  const BatchProvider feed{batch_of, batch_of};
+  const BatchProvider batches{batch_of, batch_of};
   const auto watch = std::make_shared<AllocationWatch>();
   const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, watch);
   watch->restart();
-  solver.outer_iteration(0, feed);
+  solver.outer_iteration(0, batches);
   return watch->peak();
 }
 
@@ -67,7 +67,8 @@ Memory measure_memory(const SolverOptions& options, const std::vector<int64_t>& 
     map = nn::parameter_count(*nets.map);
     potential = nn::parameter_count(*nets.potential);
   }
-  const int64_t copies = options.train.ema > 0 ? 5 : 4;  // weights, gradients, two moments; the map's average
+  const int64_t copies =
+      options.train.ema > 0 ? 5 : 4;  // weights, gradients, two moments and, for the map, the average
   const int64_t two = peak_of(options, item_shape, 2);
   const int64_t piece = (options.train.batch + options.train.accumulate - 1) / options.train.accumulate;
   Memory out;

@@ -1,4 +1,4 @@
-// How much memory a training will need, measured and not guessed.
+// Measures how much memory a training will need.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +9,14 @@
 namespace monge::solve {
 
 struct Memory {
-  int64_t state = 0;  ///< bytes: both nets, the map's average and Adam's moments
-  int64_t step =
-      0;  ///< bytes: peak of activations, gradients and batches in one map or potential update with train.batch
+  int64_t state = 0;  ///< bytes of both nets, their gradients, the averaged map and Adam's moments
+  /// Bytes: the peak of activations, gradients and batches in one map or potential update with train.batch.
+  int64_t step = 0;
 };
 
-/// Runs one map and one potential update of the nets of the options on the CPU with a batch of 2, watching the
-/// allocator, and scales what is beyond the gradients to train.batch (a piece of it with train.accumulate). A few
-/// seconds for the reference nets at 128 pixels. Convolution workspaces on a GPU come on top.
+/// Runs one map and one potential update of the options' nets on the CPU with a batch of 2, records the allocator's
+/// peak and scales it to train.batch (to a piece of it with train.accumulate). This takes a few seconds for the
+/// reference nets at 128 pixels. On a GPU the workspaces of convolutions need more memory on top.
 Memory measure_memory(const SolverOptions& options, const std::vector<int64_t>& item_shape);
 
 }  // namespace monge::solve

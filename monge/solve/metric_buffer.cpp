@@ -50,26 +50,26 @@ void MetricBuffer::write(int64_t index, const Update& update) {
 }
 
 void MetricBuffer::send(int64_t count) {
-  auto parcel = std::make_unique<PendingCopy>();
+  auto pending = std::make_unique<PendingCopy>();
   const auto rows = rows_.narrow(0, 0, count);
   const bool far = !rows_.is_cpu();
-  parcel->rows = torch::empty({count, kColumns + extra_}, torch::dtype(torch::kFloat64).pinned_memory(far));
-  parcel->rows.copy_(rows, /*non_blocking=*/far);
+  pending->rows = torch::empty({count, kColumns + extra_}, torch::dtype(torch::kFloat64).pinned_memory(far));
+  pending->rows.copy_(rows, /*non_blocking=*/far);
   if (far) {
-    parcel->arrived.emplace(rows_.device().type());
-    parcel->arrived->record(c10::impl::VirtualGuardImpl(rows_.device().type()).getStream(rows_.device()));
+    pending->arrived.emplace(rows_.device().type());
+    pending->arrived->record(c10::impl::VirtualGuardImpl(rows_.device().type()).getStream(rows_.device()));
   }
-  sent_.push_back(std::move(parcel));
+  sent_.push_back(std::move(pending));
 }
 
 std::vector<MetricBuffer::Row> MetricBuffer::receive() {
   require(!sent_.empty(), "no iteration is on its way");
-  const auto parcel = std::move(sent_.front());
+  const auto pending = std::move(sent_.front());
   sent_.pop_front();
-  if (parcel->arrived) parcel->arrived->synchronize();
+  if (pending->arrived) pending->arrived->synchronize();
   std::vector<Row> out;
-  const double* value = parcel->rows.const_data_ptr<double>();
-  for (int64_t i = 0; i < parcel->rows.size(0); ++i, value += kColumns + extra_) {
+  const double* value = pending->rows.const_data_ptr<double>();
+  for (int64_t i = 0; i < pending->rows.size(0); ++i, value += kColumns + extra_) {
     out.push_back({value[0], value[1], value[2], value[3], value[4], {value + kColumns, value + kColumns + extra_}});
   }
   return out;

@@ -1,4 +1,4 @@
-// The numbers that the updates of an iteration leave, kept on the device and read when they are there.
+// The metrics of an iteration's updates. They are written on the device, and the host reads them later.
 #pragma once
 
 #include <torch/types.h>
@@ -10,14 +10,14 @@
 
 namespace monge::solve {
 
-/// What one update gave; scalars. cost and potential are undefined for an update of the potential.
+/// The scalars of one update. cost and potential are undefined for an update of the potential.
 struct Update {
   torch::Tensor loss, cost, potential, gradient_norm, blocked;
   torch::Tensor ranks;  ///< [1 + ranks] in a job, see GradientReducer::finish; else undefined
 };
 
-/// A row for each update of an iteration. Rows are written on the device; `send` starts their way to the host without
-/// waiting, `receive` takes the oldest that was sent. On a CPU both are plain copies.
+/// A row for each update of an iteration. `write` fills rows on the device, `send` starts their copy to the host
+/// without waiting for it, and `receive` takes the oldest rows sent. On a CPU both are ordinary copies.
 class MetricBuffer {
  public:
   struct Row {
@@ -25,25 +25,26 @@ class MetricBuffer {
     std::vector<double> ranks = {};  ///< Update::ranks
   };
 
-  /// @param ranks  of the job, whose updates have their `ranks`; 0: they have not.
+  /// @param ranks  the number of ranks if updates have Update::ranks; 0 if they have not.
   MetricBuffer(int64_t updates, torch::Device device, int64_t ranks = 0);
   ~MetricBuffer();
 
-  /// Writes row `index`; nothing here waits for the device.
+  /// Writes row `index`, without waiting for the device.
   void write(int64_t index, const Update& update);
 
-  /// Sends the first `count` rows.
+  /// Starts the copy of the first `count` rows to the host.
   void send(int64_t count);
 
   /// Waits for the oldest rows that were sent. @throws InputError when there are none.
   std::vector<Row> receive();
 
-  int64_t on_the_way() const { return static_cast<int64_t>(sent_.size()); }
+  /// The number of `send` calls without a `receive`.
+  int64_t in_flight() const { return static_cast<int64_t>(sent_.size()); }
 
  private:
   struct PendingCopy;
   int64_t extra_;       ///< columns for `ranks`
-  torch::Tensor rows_;  ///< [updates, 5 + extra] in float64, at one place
+  torch::Tensor rows_;  ///< [updates, 5 + extra] in float64, at a fixed address
   std::deque<std::unique_ptr<PendingCopy>> sent_;
 };
 

@@ -1,4 +1,4 @@
-// What [map] and [potential] say of an mlp.
+// The options of an mlp from the section [map] or [potential].
 #pragma once
 
 #include "monge/nn/mlp.h"

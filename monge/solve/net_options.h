@@ -1,4 +1,4 @@
-// The options of the built-in nets, [map] and [potential], and of what steadies the potential.
+// The options of the built-in nets, [map] and [potential], and of the regularisers of the potential.
 #pragma once
 
 #include <cstdint>

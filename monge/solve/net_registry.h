@@ -18,11 +18,11 @@ struct SolverOptions;
 
 enum class DataKind { images, vectors };
 
-/// What a net is made for.
+/// The data and the options that a net is made for.
 struct NetContext {
   std::vector<int64_t> item_shape;  ///< [C, H, W] or [D], of x and T(x) alike
-  int64_t noise_channels = 0;       ///< of a map: channels (images) or entries (vectors) of noise behind those of x
-  ot::Conditioning conditioning{};  ///< of a potential
+  int64_t noise_channels = 0;       ///< for a map: channels (images) or entries (vectors) of noise after those of x
+  ot::Conditioning conditioning{};  ///< for a potential
   const SolverOptions& options;     ///< [map], [potential], [train] and the sections that nets bring
 };
 
@@ -33,13 +33,14 @@ struct NetEntry {
   DataKind data = DataKind::images;
   /// @throws InputError when the context does not fit the net.
   std::function<std::shared_ptr<Net>(const NetContext& context)> make;
-  std::optional<OptionSection> options{};  ///< of a net that needs more than [map] and [potential]
-  /// How many values the net has at least, in double, where nothing overflows; none: nothing is known. A file is
-  /// compared with it before its recipe, which may ask for any width, is built.
+  std::optional<OptionSection> options{};  ///< for a net that needs more than [map] and [potential]
+  /// A lower bound of the number of values of the net, computed in double so that nothing overflows; unset if unknown.
+  /// A model file is compared with it before the net of its recipe is built, because a recipe may name any width.
   std::function<double(const NetContext& context)> least_values{};
 };
 
-/// The nets by name; "auto" takes the first for the kind of data. A program may add its own before it makes a recipe.
+/// The nets by name; "auto" takes the first one for the kind of data. A program may add its own before it makes
+/// recipes.
 Registry<NetEntry<nn::MapNet>>& map_nets();
 Registry<NetEntry<nn::PotentialNet>>& potential_nets();
 

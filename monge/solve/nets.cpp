@@ -10,7 +10,7 @@
 namespace monge::solve {
 namespace {
 
-/// Says in what the items of two sides differ and how to mend that.
+/// Throws an error that names the difference between the items of the two sides and its fix.
 [[noreturn]] void refuse_shapes(const std::vector<int64_t>& source, const std::vector<int64_t>& target) {
   Complaint complaint{.what = "source and target must have items of one shape, since the cost compares x with T(x)",
                       .where = "source.path, target.path",
@@ -33,7 +33,7 @@ namespace {
   throw InputError(complaint);
 }
 
-/// The row of `chosen`, or of the first net for the kind of data where that is "auto".
+/// The row of `chosen`; for "auto", that of the first net for the kind of data.
 /// @param key  the option, for the message.
 template <class Net>
 const NetEntry<Net>& choose(const Registry<NetEntry<Net>>& nets, const std::string& key, const std::string& chosen,

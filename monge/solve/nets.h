@@ -1,4 +1,4 @@
-// From options and the shape of the data to the two nets.
+// Makes the two nets from the options and the shape of the data.
 #pragma once
 
 #include <memory>
@@ -15,18 +15,18 @@ struct Nets {
 };
 
 /// T for items of `source_shape` to items of `target_shape` ([C,H,W] or [D]), initialised from train.seed.
-/// @throws InputError when the shapes differ (the cost compares x with T(x)), or when a net does not fit the kind of
-/// data.
+/// @throws InputError if the shapes differ (the cost compares x with T(x)) or the net does not fit the kind of data.
 std::shared_ptr<nn::MapNet> make_map(const SolverOptions& options, const std::vector<int64_t>& source_shape,
                                      const std::vector<int64_t>& target_shape);
 
-/// How many values that map has at least (see NetEntry::least_values); 0 where its net does not say.
+/// A lower bound of the number of values of that map (see NetEntry::least_values); 0 if it is unknown.
 double least_map_values(const SolverOptions& options, const std::vector<int64_t>& item_shape);
 
-/// f for items of `target_shape`.
+/// f for items of `target_shape`, initialised from train.seed. @throws InputError if the net does not fit the data.
 std::shared_ptr<nn::PotentialNet> make_potential(const SolverOptions& options,
                                                  const std::vector<int64_t>& target_shape);
 
+/// Both nets, and the averaged map unless train.ema is 0. Throws as the above.
 Nets make_nets(const SolverOptions& options, const std::vector<int64_t>& source_shape,
                const std::vector<int64_t>& target_shape);
 

@@ -17,19 +17,19 @@ namespace monge::solve {
 namespace {
 
 std::atomic<int64_t> counted{0}, moved{0};
-thread_local int64_t depth = 0;  // of operators that are under way in this thread
+thread_local int64_t depth = 0;  // nesting of the operators that run in this thread
 
 template <class Values>
 torch::Tensor tensor_at(const Values& values, size_t index) {
   return index < values.size() && values[index].isTensor() ? values[index].toTensor() : torch::Tensor();
 }
 
-/// 2 m n k of [.., m, k] x [.., k, n].
+/// 2 m n k, the operations of a product [.., m, k] x [.., k, n].
 int64_t product(const torch::Tensor& a, const torch::Tensor& b) {
   return a.defined() && b.defined() ? 2 * a.numel() * b.size(-1) : 0;
 }
 
-/// 2 |output| in k^2.
+/// 2 |output| in k^2, the operations of a convolution.
 int64_t convolution(int64_t output_numel, const torch::Tensor& weight) {
   return 2 * output_numel * (weight.numel() / weight.size(0));
 }
@@ -69,7 +69,7 @@ void count_operations(const at::RecordFunction& call) {
   }
 }
 
-/// Calls action(tensor) for the tensors of a value, those of lists too.
+/// Calls action(tensor) for the tensors of a value, including those in lists.
 template <class Action>
 void for_tensors(const c10::IValue& value, const Action& action) {
   if (value.isTensor()) {
@@ -83,19 +83,19 @@ int64_t bytes_of(const torch::Tensor& tensor) {
   return std::min<int64_t>(static_cast<int64_t>(tensor.nbytes()), static_cast<int64_t>(tensor.storage().nbytes()));
 }
 
-/// Operators that write to their first argument without looking at it.
+/// Whether the operator writes to its first argument without reading it.
 bool only_writes(std::string_view name) {
   static constexpr std::array<std::string_view, 6> kNames{"aten::copy_",   "aten::zero_",    "aten::fill_",
                                                           "aten::normal_", "aten::uniform_", "aten::bernoulli_"};
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
-/// Operators that give memory and leave in it what is there.
+/// Whether the operator allocates memory and leaves it uninitialised.
 bool only_allocates(std::string_view name) {
   return name.starts_with("aten::empty") || name.starts_with("aten::new_empty") || name == "aten::resize_";
 }
 
-/// What is known of an operator before it runs.
+/// The record of an operator before it runs.
 struct Call : at::ObserverContext {
   bool outermost = false;
   int64_t reads = 0, writes = 0;  // bytes of the arguments
@@ -118,8 +118,8 @@ void read_arguments(const at::RecordFunction& call, const c10::FunctionSchema& s
   }
 }
 
-/// Looks at a call before it is made: its inputs are not there any more afterwards. Functions that are no operators
-/// (the steps of a backward pass) are looked through.
+/// Records the arguments before the call, because the inputs may be gone afterwards. Functions that are not operators
+/// (the steps of a backward pass) have no schema and are skipped, so that the operators that they call are counted.
 std::unique_ptr<at::ObserverContext> before(const at::RecordFunction& call) {
   count_operations(call);
   const auto schema = call.operator_schema();
@@ -150,7 +150,7 @@ void after(const at::RecordFunction& record, at::ObserverContext* context) {
 
 }  // namespace
 
-OperationCount::OperationCount() : ours_before_(nn::operation_tally) {
+OperationCount::OperationCount() : tally_before_(nn::operation_tally) {
   counted = moved = 0;
   handle_ = at::addGlobalCallback(at::RecordFunctionCallback(before, after)
                                       .needsInputs(true)
@@ -159,7 +159,7 @@ OperationCount::OperationCount() : ours_before_(nn::operation_tally) {
 }
 OperationCount::~OperationCount() { at::removeCallback(handle_); }
 
-int64_t OperationCount::operations() const { return counted + nn::operation_tally - ours_before_; }
+int64_t OperationCount::operations() const { return counted + nn::operation_tally - tally_before_; }
 int64_t OperationCount::bytes() const { return moved; }
 
 }  // namespace monge::solve

@@ -26,11 +26,11 @@ Adam::Adam(NamedTensors parameters, const AdamOptions& options)
   values_.adopt(parameters_);
   const auto single = torch::dtype(torch::kFloat32).device(parameters_.at(0).device());
   step_ = torch::zeros({}, single);
-  // 2^16 and the constants of step() are torch.amp.GradScaler's.
+  // 2^16 and the constants of step() are the defaults of torch.amp.GradScaler.
   scale_ = torch::full({}, options_.scale_loss ? 65536.0 : 1.0, single);
   growth_ = torch::zeros({}, single.dtype(torch::kInt32));
-  no_ = torch::zeros({}, single);
-  yes_ = torch::ones({}, single);
+  zero_ = torch::zeros({}, single);
+  one_ = torch::ones({}, single);
 }
 
 void Adam::zero_grad() {
@@ -70,16 +70,16 @@ Adam::Step Adam::step(const ot::HostOrDeviceScalar& rate, const torch::Tensor& l
     at::_amp_foreach_non_finite_check_and_unscale_(one, blocked, scale_.reciprocal());
   }
   const auto length = norm(gradients);
-  if (on_host) {  // where looking costs nothing
+  if (on_host) {  // reading the values costs nothing here
     // Inf - Inf and NaN - NaN are NaN: the sum is finite only if both are.
-    if (!std::isfinite(host_value(length) + host_value(loss))) return {yes_, length};
+    if (!std::isfinite(host_value(length) + host_value(loss))) return {one_, length};
   } else {
     const auto bad = torch::isfinite(length + loss.detach().to(length.scalar_type())).logical_not().to(torch::kFloat32);
     blocked = blocked.defined() ? torch::maximum(blocked, bad) : bad;
   }
   if (options_.clip > 0) gradient.mul_((options_.clip / (length + 1e-6)).clamp_max(1.0));
 
-  step_ += on_host ? yes_ : 1 - blocked;
+  step_ += on_host ? one_ : 1 - blocked;
   const auto found = on_host ? std::optional<torch::Tensor>() : blocked;
   const auto take = [&](const auto& step_size) {
     at::_fused_adam_({values_.whole()}, {gradient}, {average_.whole()}, {square_.whole()}, /*max_exp_avg_sqs=*/{},
@@ -93,7 +93,7 @@ Adam::Step Adam::step(const ot::HostOrDeviceScalar& rate, const torch::Tensor& l
     take(rate.value);
   }
   if (options_.scale_loss) at::_amp_update_scale_(scale_, growth_, blocked, 2.0, 0.5, 2000);
-  return {on_host ? no_ : blocked, length};
+  return {on_host ? zero_ : blocked, length};
 }
 
 NamedTensors Adam::state() const {

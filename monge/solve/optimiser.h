@@ -1,5 +1,4 @@
-// Adam on the parameters of one net, as one fused call, with clipping, loss scaling and a guard that lets nothing
-// non-finite through.
+// Adam on the parameters of one net, as one fused call, with clipping and loss scaling. It skips non-finite steps.
 #pragma once
 
 #include <torch/types.h>
@@ -24,36 +23,37 @@ struct AdamOptions {
   bool scale_loss = false;    ///< dynamic loss scaling, for fp16
 };
 
-/// Adam (Kingma & Ba 2015) with bias correction, as torch.optim.Adam computes it. Parameters, gradients and moments lie
-/// flat: the parameters become views of one tensor and autograd adds into views of another, so that nothing is
-/// allocated in the loop and a step is one pass, whatever the number of layers.
+/// Adam (Kingma & Ba 2015) with bias correction, as torch.optim.Adam computes it. Parameters, gradients and moments are
+/// flat: the parameters become views of one tensor, and autograd adds into views of another. The loop therefore
+/// allocates nothing, and a step is one pass, whatever the number of layers.
 class Adam {
  public:
-  /// @param parameters  shared with the net; named for the state. Their memory is replaced.
+  /// @param parameters  at least one; shared with the net, whose memory is replaced. The names are those of `state`.
   Adam(NamedTensors parameters, const AdamOptions& options);
 
-  /// Zeroes the gradients; those of parameters that require none are dropped.
+  /// Zeroes the gradients, and drops those of parameters that require none.
   void zero_grad();
 
   /// Switches the parameters' requires_grad, so that the other net's update computes no gradient for them.
   void require_gradients(bool on);
 
-  /// loss times the loss scale; call backward on the result.
+  /// The loss times the loss scale; call backward on the result.
   torch::Tensor scaled(const torch::Tensor& loss) const;
 
   struct Step {
-    torch::Tensor blocked;        ///< float32 scalar, 1 when the step was not taken because something was not finite
+    torch::Tensor blocked;        ///< float32 scalar: 1 if the loss or the norm was not finite and no step was taken
     torch::Tensor gradient_norm;  ///< scalar, before clipping
   };
 
-  /// Takes one step unless the loss or the gradient's norm is not finite; then parameters and state stay as they are.
-  /// Nothing here waits for the device.
-  /// @param rate  the learning rate; its tensor, where it has one, is float64 on a CPU and float32 on a GPU.
-  /// @param of_all_ranks  in place of this rank's gradients, in their layout (see GradientReducer).
+  /// Takes one step, unless the loss or the gradient norm is not finite; then parameters and moments do not change.
+  /// Does not wait for the device.
+  /// @param rate          the learning rate; its tensor, if defined, is float64 on a CPU and float32 on a GPU.
+  /// @param of_all_ranks  the summed gradients of all ranks, in the layout of `gradients` (see GradientReducer); null:
+  ///                      this rank's gradients.
   Step step(const ot::HostOrDeviceScalar& rate, const torch::Tensor& loss,
             const FlatParameters* of_all_ranks = nullptr);
 
-  /// Moments, step count and scaler under stable names, sharing memory with this object.
+  /// Moments, step count and loss scaler under stable names. The tensors share memory with this object.
   NamedTensors state() const;
 
   const std::vector<torch::Tensor>& parameters() const { return parameters_; }
@@ -66,7 +66,7 @@ class Adam {
   NamedTensors named_;
   std::vector<torch::Tensor> parameters_;
   FlatParameters values_, gradients_, average_, square_;
-  torch::Tensor step_, scale_, growth_, no_, yes_;
+  torch::Tensor step_, scale_, growth_, zero_, one_;
   AdamOptions options_;
 };
 

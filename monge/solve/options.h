@@ -1,5 +1,5 @@
-// The options of a solver: the problem, the nets and the loop. Each section is a struct that brings its rows; the
-// method and the nets may bring more (see ot/method.h, net_registry.h).
+// The options of a solver: the problem, the nets and the loop. Each section is a struct with its own rows. Methods and
+// nets may add sections (see ot/method.h, net_registry.h).
 #pragma once
 
 #include <cstdint>
@@ -38,7 +38,7 @@ struct TrainOptions {
   int64_t seed = 0, threads = 0;
 
   void describe(OptionRows& rows);
-  /// @throws InputError for betas that are not two, or more pieces than inputs.
+  /// @throws InputError unless there are two betas and at most as many pieces as inputs.
   void check() const;
 
   /// The schedule of both learning rates.
@@ -57,7 +57,7 @@ struct ParallelOptions {
   void describe(OptionRows& rows);
 };
 
-/// All that a solver and its nets are made from. A copy has its own sections.
+/// All options that a solver and its nets are made from. A copy has its own sections.
 struct SolverOptions {
   std::string method = "strong";  ///< a name of ot::methods
   ot::CostOptions cost;
@@ -70,7 +70,7 @@ struct SolverOptions {
 
   SolverOptions();
 
-  /// The section of a method or a net, as `section<ot::WeakOptions>().z`. @throws InputError when there is none.
+  /// The section of a method or a net, as in `section<ot::WeakOptions>().z`. @throws InputError if there is none.
   template <class Options>
   Options& section() {
     auto* options = nets.find<Options>();
@@ -85,23 +85,23 @@ struct SolverOptions {
   OptionTable options();
 
  protected:
-  /// The parts of that table: the row of the top of the file, and the sections.
+  /// The parts of that table: the row at the top of the file, and the sections.
   void describe_top(OptionRows& rows);
   void describe_sections(OptionTable& table);
 };
 
-/// Applies "section.key=value" lines; check() is the caller's. @throws InputError as OptionTable::assign.
+/// Applies "section.key=value" lines and checks no section; see `validate`. @throws InputError as OptionTable::assign.
 void assign(SolverOptions& options, const std::vector<std::string>& assignments);
 
-/// Checks what goes beyond single options; each section checks its own. @throws InputError naming the keys.
+/// Checks the options that depend on one another, section by section. @throws InputError naming the keys.
 void validate(const SolverOptions& options);
 
-/// The method that the options name, for items of `dim` entries (1 where only its noise, its schedules or its advice
-/// are asked for). Checks nothing but names, see ot::Method::check.
+/// The method that the options name, for items of `dim` entries (1 is enough for its noise, schedules and advice, which
+/// do not depend on it). Checks nothing but names, see ot::Method::check.
 std::unique_ptr<ot::Method> make_method(const SolverOptions& options, int64_t dim = 1);
 
-/// For a run that gets another length: keeps the schedules of the method as they were with `iterations_before` (see
-/// ot::Method::keep_schedules).
+/// Keeps the method's schedules as they were with `iterations_before` iterations, for a resumed run of another length
+/// (see ot::Method::keep_schedules).
 void keep_annealing(SolverOptions& options, int64_t iterations_before);
 
 }  // namespace monge::solve

@@ -1,4 +1,4 @@
-// Solver: the order of an outer iteration, its launch, and the reading of its figures.
+// Solver: the order of an outer iteration, its launch, and the collection of its metrics.
 #include <torch/types.h>
 
 #include <cmath>
@@ -10,7 +10,7 @@
 namespace monge::solve {
 namespace {
 
-// fp16 may lose a few updates while the scale settles; this many in a row is no settling.
+// With fp16 the loss scale may block a few updates before it settles; more than this many in a row is a divergence.
 constexpr int64_t kMostBlocked = 50;
 
 }  // namespace
@@ -27,7 +27,7 @@ IterationSchedule Solver::schedule(int64_t iteration) const {
           .penalise = p.r1 > 0 && iteration % p.r1_every == 0};
 }
 
-/// This rank's part of the batch of which it has `own` items.
+/// This rank's slice of a batch, of which it has `own` items.
 dist::Slice Solver::slice_of_items(int64_t own) const { return {group_.rank() * own, own, group_.size() * own}; }
 
 torch::Tensor Solver::smoothed(const torch::Tensor& x, int64_t place, const ot::Smoothing& smoothing) {
@@ -39,40 +39,40 @@ torch::Tensor Solver::smoothed(const torch::Tensor& x, int64_t place, const ot::
 
 Draws Solver::draw(const torch::Tensor& like, int64_t place, int64_t per_input) {
   Draws out;
-  const auto share = slice_of_items(like.size(0));
-  if (noise_.channels > 0) out.z = draw_noise(like, per_input, noise_, streams_.at("z", place, share));
-  // Weights of noise levels are by their mean over the whole batch.
+  const auto slice = slice_of_items(like.size(0));
+  if (noise_.channels > 0) out.z = draw_noise(like, per_input, noise_, streams_.at("z", place, slice));
+  // The weights of noise levels are normalised by their mean over the whole batch.
   if (method_->conditional())
-    out.perturbation = method_->perturb(like, streams_.at("sigma", place, share, /*of_whole=*/true));
+    out.perturbation = method_->perturb(like, streams_.at("sigma", place, slice, /*of_whole=*/true));
   return out;
 }
 
 void Solver::update_average(const IterationSchedule& schedule) {
   if (!ema_) return;
   ot::ema_update(averaged_.whole(), adam_map_.values(), schedule.average);
-  averaged_statistics_.copy_from(statistics_);  // they are averages already
+  averaged_statistics_.copy_from(statistics_);  // running statistics are averages already
 }
 
-/// All device work of an outer iteration. It asks the device for no value, except on a CPU, where looking costs
-/// nothing: there nothing is done on top of a step that was not taken.
+/// All device work of an outer iteration. It reads no value from the device. On a CPU, where reading costs nothing, it
+/// returns after the first blocked step.
 void Solver::body(const IterationSchedule& schedule, const IterationBatches& batches) {
   const int64_t k_t = options_.train.k_t;
   written_ = 0;
   const auto failed = [&](const Update& update) {
-    record_.write(written_++, update);
+    metric_buffer_.write(written_++, update);
     return device_.is_cpu() && host_value(update.blocked) != 0;
   };
   const auto& smoothing = schedule.values.smoothing;
   for (int64_t t = 0; t < k_t; ++t) {
     const auto x = smoothed(batches.source(t), t, smoothing);
-    if (failed(map_update(x, draw(x, t, noise_.draws), schedule))) return;
+    if (failed(map_update(x, draw(x, t, noise_.samples_per_input), schedule))) return;
   }
   const auto x = smoothed(batches.source(k_t), k_t, smoothing);
   if (failed(potential_update(x, batches.target(), draw(x, k_t, 1), schedule))) return;
   update_average(schedule);
 }
 
-/// The same with everything that the body reads at fixed places, so that it can be replayed.
+/// Copies all inputs of the body to fixed addresses, so that it can be captured and replayed, and runs it.
 void Solver::launch_captured(const IterationSchedule& schedule, const IterationBatches& batches) {
   const int64_t sources = options_.train.k_t + 1;
   for (int64_t t = 0; t <= sources; ++t) {
@@ -92,10 +92,10 @@ void Solver::launch_captured(const IterationSchedule& schedule, const IterationB
   graphs_.run(key, [&] { body(set, held); }, streams_.all());
 }
 
-void Solver::launch(int64_t iteration, const BatchProvider& feed, bool stop) {
+void Solver::launch(int64_t iteration, const BatchProvider& batches, bool stop) {
   const int64_t first = iteration * (options_.train.k_t + 1);
-  const IterationBatches batches{[&](int64_t place) { return feed.source(first + place); },
-                                 [&] { return feed.target(iteration); }};
+  const IterationBatches own{[&](int64_t place) { return batches.source(first + place); },
+                             [&] { return batches.target(iteration); }};
   const auto now = schedule(iteration);
   streams_.begin(first);
   if (device_.is_cuda()) group_.note_begun();
@@ -104,16 +104,16 @@ void Solver::launch(int64_t iteration, const BatchProvider& feed, bool stop) {
     reducer_potential_->want_stop(stop);
   }
   if (captured_) {
-    launch_captured(now, batches);
+    launch_captured(now, own);
   } else {
-    body(now, batches);
+    body(now, own);
   }
-  record_.send(written_);
-  underway_.emplace_back(iteration, now);
+  metric_buffer_.send(written_);
+  launched_.emplace_back(iteration, now);
 }
 
-/// ", on rank 1 on host b" in a job: whose own loss or gradient was not finite.
-std::string Solver::culprits(const MetricBuffer::Row& row) const {
+/// The ranks of a job whose own loss or gradient was not finite, as ", on rank 1 on host b".
+std::string Solver::diverged_ranks(const MetricBuffer::Row& row) const {
   std::string out;
   int64_t count = 0;
   for (size_t i = 1; i < row.ranks.size(); ++i) {
@@ -123,12 +123,25 @@ std::string Solver::culprits(const MetricBuffer::Row& row) const {
   return count > 8 ? out + text(" and ", count - 8, " more") : out;
 }
 
+/// @param update  the update's place in its iteration, 0 .. K_T; the last is the potential's.
+void Solver::throw_diverged(int64_t iteration, int64_t update, const MetricBuffer::Row& row) const {
+  const int64_t k_t = options_.train.k_t;
+  const bool is_map = update < k_t;
+  throw DivergedError(
+      {.what = text("the training diverged: outer iteration ", iteration, ", ",
+                    is_map ? text("map update ", update + 1, " of ", k_t) : std::string("potential update"),
+                    " (source batch ", iteration * (k_t + 1) + update, is_map ? "" : text(", target batch ", iteration),
+                    "): loss ", row.loss, ", gradient norm ", row.gradient_norm, diverged_ranks(row)),
+       .fix = text("the step was not taken; lower ", is_map ? "train.lr_map" : "train.lr_potential",
+                   ", set potential.r1 = 0.2 or train.clip = 1, or look at that batch")});
+}
+
 IterationMetrics Solver::collect() {
-  const auto rows = record_.receive();
+  const auto rows = metric_buffer_.receive();
   if (device_.is_cuda()) group_.note_done();
-  const auto [iteration, schedule] = underway_.front();
-  underway_.pop_front();
-  const int64_t k_t = options_.train.k_t, first = iteration * (k_t + 1);
+  const auto [iteration, schedule] = launched_.front();
+  launched_.pop_front();
+  const int64_t k_t = options_.train.k_t;
   const bool may_skip = options_.train.precision == "fp16" && device_.is_cuda();
   IterationMetrics out;
   double maps = 0;
@@ -139,17 +152,7 @@ IterationMetrics Solver::collect() {
     in_a_row = row.blocked != 0 ? in_a_row + 1 : 0;
     if (row.blocked != 0) {
       ++out.skipped;
-      if (!may_skip || in_a_row > kMostBlocked) {
-        throw DivergedError(
-            {.what = text("the training diverged: outer iteration ", iteration, ", ",
-                          is_map ? text("map update ", u + 1, " of ", k_t) : std::string("potential update"),
-                          " (source batch ", first + static_cast<int64_t>(u),
-                          is_map ? "" : text(", target batch ", iteration), "): loss ", row.loss, ", gradient norm ",
-                          row.gradient_norm, culprits(row)),
-             .fix =
-                 "the step was not taken; lower train.lr_potential, set potential.r1 = 0.2 or train.clip = 1, or look "
-                 "at that batch"});
-      }
+      if (!may_skip || in_a_row > kMostBlocked) throw_diverged(iteration, static_cast<int64_t>(u), row);
     }
     if (!row.ranks.empty() && row.ranks[0] > 0) out.stop = true;
     if (is_map) {
@@ -172,9 +175,9 @@ IterationMetrics Solver::collect() {
   return out;
 }
 
-IterationMetrics Solver::outer_iteration(int64_t iteration, const BatchProvider& feed) {
+IterationMetrics Solver::outer_iteration(int64_t iteration, const BatchProvider& batches) {
   require(launched() == 0, "an iteration that was launched must be collected first");
-  launch(iteration, feed);
+  launch(iteration, batches);
   return collect();
 }
 

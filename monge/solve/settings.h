@@ -1,4 +1,4 @@
-// What LibTorch is told once a process: how exact and how repeatable its kernels are, and what becomes of freed memory.
+// Settings of LibTorch and of the allocator that hold for the whole process.
 #pragma once
 
 #include <torch/types.h>
@@ -7,14 +7,14 @@
 
 namespace monge::solve {
 
-/// Sets TF32, cuDNN's search for fast algorithms and determinism as [train] says. Call it before the first work on a
-/// GPU: cuBLAS reads its workspace setting then. On a CPU only determinism counts. Kernels that have no deterministic
-/// form (the backward pass of LibTorch's bilinear upsampling on a GPU) warn and run: stopping there would make the
-/// option useless for the UNet.
+/// Applies [train]'s options for TF32, cuDNN's search for fast algorithms and determinism. Call it before the first
+/// work on a GPU, when cuBLAS reads its workspace setting. On a CPU only determinism has an effect. Kernels without a
+/// deterministic implementation (the backward pass of LibTorch's bilinear upsampling on a GPU) warn and run, because an
+/// error there would make the option useless for the UNet.
 void apply_settings(const TrainOptions& options, torch::Device device);
 
-/// Lets the allocator of the process keep what is freed. By default glibc gives large blocks back and takes them,
-/// zeroed page by page, for the next update again. For programs that train; the memory goes when the process ends.
+/// Makes the allocator of the process keep freed memory. By default glibc returns large blocks to the system and takes
+/// them again, zeroed page by page, for the next update. Call it in programs that train.
 void keep_freed_memory();
 
 }  // namespace monge::solve

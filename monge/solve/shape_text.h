@@ -1,4 +1,4 @@
-// The shape of an item as messages show it.
+// Formats the shape of an item for messages.
 #pragma once
 
 #include <cstdint>

@@ -12,7 +12,7 @@
 namespace monge::solve {
 namespace {
 
-/// @throws InputError for options that do not go together, or a noise level that is still left to the data.
+/// @throws InputError for options that contradict one another, or a noise level that is still left to the data.
 std::unique_ptr<ot::Method> checked_method(const SolverOptions& options, int64_t dim) {
   auto method = make_method(options, dim);
   method->check();
@@ -53,9 +53,9 @@ void set_training(torch::nn::Module& net, bool on) {
   if (net.is_training() != on) net.train(on);
 }
 
-/// sum += share * value, without a graph.
-void add(torch::Tensor& sum, const torch::Tensor& value, double share) {
-  const auto part = share == 1 ? value.detach() : value.detach() * share;
+/// sum += fraction * value, without a graph.
+void add(torch::Tensor& sum, const torch::Tensor& value, double fraction) {
+  const auto part = fraction == 1 ? value.detach() : value.detach() * fraction;
   sum = sum.defined() ? sum + part : part;
 }
 
@@ -81,11 +81,11 @@ torch::Tensor with_noise(const torch::Tensor& x, const torch::Tensor& z) {
   return torch::cat({x.unsqueeze(1).expand(shape), z}, 2).flatten(0, 1);
 }
 
-torch::Tensor draw_noise(const torch::Tensor& x, int64_t draws, const ot::MapNoise& noise, const ItemDraws& items) {
+torch::Tensor draw_noise(const torch::Tensor& x, int64_t per_input, const ot::MapNoise& noise, const ItemDraws& draws) {
   if (noise.channels == 0) return {};
-  std::vector<int64_t> shape{x.size(0), draws, noise.channels};
+  std::vector<int64_t> shape{x.size(0), per_input, noise.channels};
   for (int64_t axis = 2; axis < x.dim(); ++axis) shape.push_back(x.size(axis));
-  const auto z = items.normal(shape) * noise.std;
+  const auto z = draws.normal(shape) * noise.std;
   return z.to(x.scalar_type());
 }
 
@@ -107,7 +107,7 @@ Solver::Solver(const SolverOptions& options, std::shared_ptr<nn::MapNet> map, st
       adam_map_(parameters_of(*map_, options, device), adam_options(options, device)),
       adam_potential_(parameters_of(*potential_, options, device), adam_options(options, device)),
       statistics_(*map_),
-      record_(options.train.k_t + 1, device, group.sends(device) ? group.size() : 0),
+      metric_buffer_(options.train.k_t + 1, device, group.sends(device) ? group.size() : 0),
       captured_(options.train.graph == "on" || (options.train.graph == "auto" && options.train.precision != "fp64" &&
                                                 GraphCache::can_capture(device))),
       graphs_(device) {
@@ -161,23 +161,23 @@ ot::Potential Solver::potential_function() const {
   };
 }
 
-/// Adds the gradient of `share` of a piece's loss to the map's.
+/// Adds the gradient of a piece's loss, times `fraction`, to the map's gradient.
 ot::MapLoss Solver::backward_through_map(const torch::Tensor& x, const torch::Tensor& z,
                                          const ot::Perturbation& perturbation, const IterationSchedule& schedule,
-                                         double share) {
+                                         double fraction) {
   const auto loss_of = [&](const torch::Tensor& y) {
     return ot::map_loss(*method_, potential_function(), x, y, perturbation, schedule.values);
   };
   const auto backward = [&](const ot::MapLoss& loss) {
-    adam_map_.scaled(share == 1 ? loss.loss : loss.loss * share).backward();
+    adam_map_.scaled(fraction == 1 ? loss.loss : loss.loss * fraction).backward();
   };
   if (!options_.train.recompute) {
     auto loss = loss_of(transport(*map_, x, z));
     backward(loss);
     return loss;
   }
-  // The map runs twice: first for its outputs alone, then, when the potential's activations are gone, with its own. Its
-  // statistics are taken once.
+  // The map runs twice: first without a graph, for its outputs; then with one, after the potential's activations are
+  // freed. The second run must not update the statistics of batch norm again.
   torch::Tensor y;
   {
     const at::NoGradGuard no_grad;
@@ -193,7 +193,7 @@ ot::MapLoss Solver::backward_through_map(const torch::Tensor& x, const torch::Te
 }
 
 Update Solver::map_update(const torch::Tensor& x, const Draws& draws, const IterationSchedule& schedule) {
-  // The potential's weights need no gradient here, and none is computed.
+  // The update of the map computes no gradient for the potential's weights.
   adam_potential_.require_gradients(false);
   adam_map_.require_gradients(true);
   set_training(*map_, true);
@@ -210,23 +210,23 @@ Update Solver::map_update(const torch::Tensor& x, const Draws& draws, const Iter
     out.potential = loss.potential;
   } else {
     for_pieces(batch, options_.train.accumulate, [&](int64_t begin, int64_t length) {
-      const double share = static_cast<double>(length) / static_cast<double>(batch);
+      const double fraction = static_cast<double>(length) / static_cast<double>(batch);
       if (reducer_map_ && begin + length == batch) reducer_map_->begin_final_backward();
       const auto loss = backward_through_map(x.narrow(0, begin, length),
                                              draws.z.defined() ? draws.z.narrow(0, begin, length) : draws.z,
-                                             piece(draws.perturbation, begin, length), schedule, share * part_);
-      add(out.loss, loss.loss, share);
-      add(out.cost, loss.cost, share);
-      add(out.potential, loss.potential, share);
+                                             piece(draws.perturbation, begin, length), schedule, fraction * part_);
+      add(out.loss, loss.loss, fraction);
+      add(out.cost, loss.cost, fraction);
+      add(out.potential, loss.potential, fraction);
     });
   }
-  conclude(adam_map_, reducer_map_.get(), schedule.rate_map, out);
+  finish_update(adam_map_, reducer_map_.get(), schedule.rate_map, out);
   return out;
 }
 
 Update Solver::potential_update(const torch::Tensor& x, const torch::Tensor& y, const Draws& draws,
                                 const IterationSchedule& schedule) {
-  const auto& steady = options_.potential;
+  const auto& regulariser = options_.potential;
   adam_map_.require_gradients(false);
   adam_potential_.require_gradients(true);
   set_training(*map_, !options_.train.eval_map_in_potential_step);
@@ -235,45 +235,46 @@ Update Solver::potential_update(const torch::Tensor& x, const torch::Tensor& y, 
   statistics_.keep();
   const auto f = potential_function();
   const int64_t batch = x.size(0);
-  // One scale for the whole batch, so that pieces add up to the same loss.
-  const auto cost_scale = steady.expectile > 0 ? mean_over_ranks(method_->pair_cost(x, y).mean()) : torch::Tensor();
+  // All pieces use the scale of the whole batch, so that they add up to the same loss.
+  const auto cost_scale =
+      regulariser.expectile > 0 ? mean_over_ranks(method_->pair_cost(x, y).mean()) : torch::Tensor();
   Update out;
   for_pieces(batch, options_.train.accumulate, [&](int64_t begin, int64_t length) {
-    const double share = static_cast<double>(length) / static_cast<double>(batch);
+    const double fraction = static_cast<double>(length) / static_cast<double>(batch);
     const auto x_piece = x.narrow(0, begin, length), y_piece = y.narrow(0, begin, length);
-    const auto shown = piece(draws.perturbation, begin, length);
+    const auto perturbation = piece(draws.perturbation, begin, length);
     torch::Tensor fake;
     {
       at::NoGradGuard no_grad;
       fake = transport(*map_, x_piece, draws.z.defined() ? draws.z.narrow(0, begin, length) : draws.z).squeeze(1);
     }
-    const auto parts = ot::potential_loss(f, fake, y_piece, shown);
+    const auto parts = ot::potential_loss(f, fake, y_piece, perturbation);
     auto loss = parts.loss;
     if (schedule.penalise) {
-      const auto at = shown.defined() ? y_piece + shown.noise : y_piece;
-      const auto f_at = [&](const torch::Tensor& point) { return f(point, shown.sigma_B); };
-      loss = loss + steady.r1 * static_cast<double>(steady.r1_every) * ot::r1_penalty(f_at, at);
+      const auto at = perturbation.defined() ? y_piece + perturbation.noise : y_piece;
+      const auto f_at = [&](const torch::Tensor& point) { return f(point, perturbation.sigma_B); };
+      loss = loss + regulariser.r1 * static_cast<double>(regulariser.r1_every) * ot::r1_penalty(f_at, at);
     }
-    if (steady.expectile > 0) {
-      loss = loss + steady.expectile * ot::expectile_penalty(method_->pair_cost(x_piece, fake), parts.fake_B,
-                                                             method_->pair_cost(x_piece, y_piece), parts.real_B,
-                                                             steady.expectile_level, cost_scale);
+    if (regulariser.expectile > 0) {
+      loss = loss + regulariser.expectile * ot::expectile_penalty(method_->pair_cost(x_piece, fake), parts.fake_B,
+                                                                  method_->pair_cost(x_piece, y_piece), parts.real_B,
+                                                                  regulariser.expectile_level, cost_scale);
     }
     if (reducer_potential_ && begin + length == batch) reducer_potential_->begin_final_backward();
-    adam_potential_.scaled(share * part_ == 1 ? loss : loss * (share * part_)).backward();
-    add(out.loss, parts.loss, share);
+    adam_potential_.scaled(fraction * part_ == 1 ? loss : loss * (fraction * part_)).backward();
+    add(out.loss, parts.loss, fraction);
   });
-  conclude(adam_potential_, reducer_potential_.get(), schedule.rate_potential, out);
+  finish_update(adam_potential_, reducer_potential_.get(), schedule.rate_potential, out);
   return out;
 }
 
-/// The step by the gradients of all ranks, and the figures of the update; what a step that was not taken left is put
-/// back.
-void Solver::conclude(Adam& adam, GradientReducer* exchange, const ot::HostOrDeviceScalar& rate, Update& update) {
-  if (exchange) exchange->finish(update);
+/// Takes the optimiser's step with the gradients of all ranks and completes the metrics of the update. If the step was
+/// blocked, the statistics of batch norm are restored.
+void Solver::finish_update(Adam& adam, GradientReducer* reducer, const ot::HostOrDeviceScalar& rate, Update& update) {
+  if (reducer) reducer->finish(update);
   const bool by_rank = group_.size() > 1 && !options_.parallel.sync_batch_norm;
   if (by_rank && map_->is_training()) statistics_.average(group_);
-  const auto step = adam.step(rate, update.loss, exchange ? &exchange->gradient() : nullptr);
+  const auto step = adam.step(rate, update.loss, reducer ? &reducer->gradient() : nullptr);
   statistics_.restore_if(step.blocked);
   update.gradient_norm = step.gradient_norm;
   update.blocked = step.blocked;
@@ -295,7 +296,7 @@ int64_t Solver::fingerprint() const {
   const at::NoGradGuard no_grad;
   uint64_t out = 0;
   for (const auto* values : {&adam_map_.values(), &adam_potential_.values()}) {
-    // Sums of integers do not depend on their order, as sums over another number of threads would.
+    // A sum of integers does not depend on its order, and so not on the number of threads.
     out = out * 31 + static_cast<uint64_t>(values->view(torch::kInt32).sum(torch::kInt64).item<int64_t>());
   }
   return static_cast<int64_t>(out);

@@ -28,9 +28,9 @@
 
 namespace monge::solve {
 
-/// IterationBatches by step, on the solver's device and in its type or float32. A pure function of the step, so that a
-/// resumed run sees the same data. Map updates take source batches k*(K_T+1) .. k*(K_T+1)+K_T-1, the potential update
-/// the next one and target batch k.
+/// Batches by step, on the solver's device and in its type or float32. Each is a pure function of the step, so that a
+/// resumed run sees the same data. The map updates of iteration k take the source batches k*(K_T+1) .. k*(K_T+1)+K_T-1;
+/// its potential update takes the next source batch and target batch k.
 struct BatchProvider {
   std::function<torch::Tensor(int64_t step)> source, target;  ///< [B, ...item]
 };
@@ -38,60 +38,62 @@ struct BatchProvider {
 /// The random part of one update.
 struct Draws {
   torch::Tensor z;                ///< [B, Z, channels, ...], already scaled; undefined for a deterministic map
-  ot::Perturbation perturbation;  ///< of the method; undefined for most
+  ot::Perturbation perturbation;  ///< see ot::Method::perturb; undefined for most methods
 };
 
-/// What one outer iteration gave. Means over its map updates where there are several.
+/// The metrics of one outer iteration; those of the map are means over its map updates.
 struct IterationMetrics {
   double loss_map = 0, cost = 0, potential_fake = 0, loss_potential = 0;
-  double gradient_map = 0, gradient_potential = 0;  ///< norms before clipping, of the last updates
+  double gradient_map = 0, gradient_potential = 0;  ///< gradient norms of the last updates, before clipping
   double rate_map = 0, rate_potential = 0;
   double noise_level = 0;  ///< of the smoothed source (otp)
-  int64_t skipped = 0;     ///< updates left out by the loss scaler (fp16)
-  bool stop =
-      false;  ///< whether a rank of the job wanted to stop when the iteration was launched; the same on all ranks
+  int64_t skipped = 0;     ///< number of updates that the loss scaler skipped (fp16)
+  /// Whether a rank of the job wanted to stop when the iteration was launched; the same on all ranks.
+  bool stop = false;
 };
 
-/// The two nets, their optimisers and the averaged map. Owns its random streams; takes batches, gives figures; knows
-/// neither files nor time.
+/// Trains the two nets: owns their optimisers, the averaged map and the random streams, takes batches and returns
+/// metrics. It uses neither files nor clocks.
 ///
-/// In a job of several ranks each has a solver, is fed its own part of every batch and draws its own part of the noise;
-/// gradients and figures are means over all ranks, so that all make the same updates, those that one rank would with
-/// the whole batches (but for statistics of batch norm, see parallel.sync_batch_norm, and the order of sums).
+/// In a job of several ranks each rank has a solver. It takes its part of every batch and draws its part of the noise.
+/// Gradients and metrics are means over all ranks, so all ranks make the same updates. These are the updates that a
+/// single rank would make with the whole batches, except for the order of sums and for statistics of batch norm (see
+/// parallel.sync_batch_norm).
 class Solver {
  public:
-  /// @param options    validated; precision fp64 turns the nets to double.
+  /// @param options    validated; precision fp64 casts the nets to double.
   /// @param map        T; moved to `device`.
-  /// @param ema        a second net of the same architecture, overwritten with the average; null when train.ema is 0.
-  /// @param potential  f.
+  /// @param ema        a second net of the same architecture, overwritten with the average; null if train.ema is 0.
+  /// @param potential  f; moved to `device`.
   /// @param dim        entries of an item (for cost.scale = "mean").
-  /// @param group      outlives this. All ranks construct theirs together, and then have the state of the root.
+  /// @param group      must outlive this object. All ranks construct theirs together and then have the root's state.
+  /// @throws InputError if the options do not fit one another or the nets.
   Solver(const SolverOptions& options, std::shared_ptr<nn::MapNet> map, std::shared_ptr<nn::MapNet> ema,
          std::shared_ptr<nn::PotentialNet> potential, int64_t dim, torch::Device device,
          dist::ProcessGroup& group = dist::ProcessGroup::single());
 
-  /// K_T map updates and one potential update: launch and collect.
-  IterationMetrics outer_iteration(int64_t iteration, const BatchProvider& feed);
+  /// Makes K_T map updates and one potential update: launch and collect.
+  IterationMetrics outer_iteration(int64_t iteration, const BatchProvider& batches);
 
-  /// Starts an outer iteration. On a GPU nothing here waits for it, so that the next may be launched before `collect`.
-  /// With train.graph it is captured after a few times and from there on replayed (see GraphCache).
-  /// @param stop  whether this rank wants to stop after it; all learn of it by its figures.
-  void launch(int64_t iteration, const BatchProvider& feed, bool stop = false);
+  /// Starts an outer iteration. On a GPU the host does not wait for it, so that the next one may be launched before
+  /// `collect`. With train.graph the iteration is captured after a few eager runs and then replayed (see GraphCache).
+  /// @param stop  whether this rank wants to stop after this iteration; IterationMetrics::stop reports it to all ranks.
+  void launch(int64_t iteration, const BatchProvider& batches, bool stop = false);
 
-  /// The figures of the oldest iteration that was launched and not collected; waits for it.
-  /// @throws DivergedError naming the iteration, the update and the batch when a loss or gradient is not finite. No
-  ///         optimiser has then seen it, and batch statistics are put back. (On a GPU later updates, of later
-  ///         iterations too if they were launched, may have been made.) In a job it names the ranks whose own were not
-  ///         finite, and is thrown by all.
+  /// Waits for the oldest iteration that was launched and not collected, and returns its metrics.
+  /// @throws DivergedError naming the iteration, the update and the batch if a loss or gradient is not finite. The
+  ///         optimiser has then not taken that step, and the statistics of batch norm are restored. (On a GPU later
+  ///         updates may have been made, also those of later iterations if these were launched.) In a job all ranks
+  ///         throw it, and it names the ranks whose own loss or gradient was not finite.
   IterationMetrics collect();
 
-  /// Iterations launched and not collected.
-  int64_t launched() const { return record_.on_the_way(); }
+  /// The number of iterations launched and not collected.
+  int64_t launched() const { return metric_buffer_.in_flight(); }
 
-  /// Kernels of the iteration that was replayed last as a graph; nothing where none was.
+  /// The number of kernels of the iteration that was replayed last as a graph; unset if none was.
   std::optional<int64_t> kernel_launches() const { return graphs_.kernels(); }
 
-  /// The pieces, for tests and benchmarks; the losses before the update.
+  /// Single updates, for tests and benchmarks. Losses are those before the update.
   Update map_update(const torch::Tensor& x, const Draws& draws, int64_t iteration) {
     return map_update(x, draws, schedule(iteration));
   }
@@ -99,19 +101,19 @@ class Solver {
     return potential_update(x, y, draws, schedule(iteration));
   }
 
-  /// T(x, z) as the losses see it, [B, Z, ...] in float32 (fp64: double).
+  /// T(x, z) as the losses take it, [B, Z, ...] in float32 (fp64: double).
   torch::Tensor transport(nn::MapNet& map, const torch::Tensor& x, const torch::Tensor& z) const;
 
-  /// All that training changes, under stable names, sharing memory with this object: loading is copying into it.
+  /// All tensors that training changes, under stable names. They share memory with this object: copy into them to load.
   NamedTensors state() const;
 
-  /// Gives all ranks the state of the root.
+  /// Replaces the state of all ranks by that of the root.
   void broadcast_state();
-  /// A number by which ranks can tell whether they have the same parameters, bit by bit.
+  /// A checksum of the parameters' bits, to check that all ranks have the same parameters.
   int64_t fingerprint() const;
 
   nn::MapNet& map() { return *map_; }
-  /// The averaged map, or the raw one when train.ema is 0; what is evaluated and exported.
+  /// The map that is evaluated and exported: the averaged one, or the raw one if train.ema is 0.
   std::shared_ptr<nn::MapNet> averaged_map() const { return ema_ ? ema_ : map_; }
   nn::PotentialNet& potential() { return *potential_; }
   const ot::Method& method() const { return *method_; }
@@ -119,7 +121,7 @@ class Solver {
   double tau() const { return tau_; }
 
  private:
-  /// The batches of an iteration: map update t takes source(t), the potential's source(K_T) and target().
+  /// The batches of one iteration: map update t takes source(t), the potential update source(K_T) and target().
   struct IterationBatches {
     std::function<torch::Tensor(int64_t place)> source;
     std::function<torch::Tensor()> target;
@@ -132,20 +134,21 @@ class Solver {
   Update potential_update(const torch::Tensor& x, const torch::Tensor& y, const Draws& draws,
                           const IterationSchedule& schedule);
   ot::MapLoss backward_through_map(const torch::Tensor& x, const torch::Tensor& z, const ot::Perturbation& perturbation,
-                                   const IterationSchedule& schedule, double share);
+                                   const IterationSchedule& schedule, double fraction);
   torch::Tensor smoothed(const torch::Tensor& x, int64_t place, const ot::Smoothing& smoothing);
   Draws draw(const torch::Tensor& like, int64_t place, int64_t per_input);
   ot::Potential potential_function() const;
   void make_average();
   void update_average(const IterationSchedule& schedule);
-  void conclude(Adam& adam, GradientReducer* exchange, const ot::HostOrDeviceScalar& rate, Update& update);
+  void finish_update(Adam& adam, GradientReducer* reducer, const ot::HostOrDeviceScalar& rate, Update& update);
   torch::Tensor mean_over_ranks(const torch::Tensor& mean) const;
   dist::Slice slice_of_items(int64_t own) const;
-  std::string culprits(const MetricBuffer::Row& row) const;
+  std::string diverged_ranks(const MetricBuffer::Row& row) const;
+  [[noreturn]] void throw_diverged(int64_t iteration, int64_t update, const MetricBuffer::Row& row) const;
 
   SolverOptions options_;
   dist::ProcessGroup& group_;
-  double part_;  ///< of this rank in a mean: 1 / ranks
+  double part_;  ///< the weight of this rank in a mean: 1 / ranks
   std::shared_ptr<nn::MapNet> map_, ema_;
   std::shared_ptr<nn::PotentialNet> potential_;
   torch::Device device_;
@@ -155,26 +158,28 @@ class Solver {
   IterationStreams streams_;
   ot::RateSchedule schedule_;
   Adam adam_map_, adam_potential_;
-  std::unique_ptr<GradientReducer> reducer_map_, reducer_potential_;  ///< null when nothing is sent
+  std::unique_ptr<GradientReducer> reducer_map_, reducer_potential_;  ///< null if the group sends no gradients
   FlatParameters averaged_;                                           ///< parameters of ema_
   BatchNormBuffers statistics_, averaged_statistics_;                 ///< buffers of map_ and ema_
-  MetricBuffer record_;
-  std::deque<std::pair<int64_t, IterationSchedule>> underway_;  ///< iterations launched
-  int64_t written_ = 0;                                         ///< rows of the record in the iteration in hand
-  int64_t blocked_maps_ = 0, blocked_potentials_ = 0;           ///< in a row
+  MetricBuffer metric_buffer_;
+  std::deque<std::pair<int64_t, IterationSchedule>> launched_;  ///< iterations launched
+  int64_t written_ = 0;                                ///< rows of the metric buffer that this iteration has written
+  int64_t blocked_maps_ = 0, blocked_potentials_ = 0;  ///< consecutive skipped updates
 
-  // For captured iterations: what they read lies at fixed places.
+  // For captured iterations, which read their inputs at fixed addresses.
   bool captured_ = false;
   DeviceScalars device_scalars_;
   GraphCache graphs_;
-  std::vector<torch::Tensor> batches_;  ///< K_T + 1 of the source, one of the target
+  std::vector<torch::Tensor> batches_;  ///< K_T + 1 source batches, then the target batch
 };
 
-/// T's input: x with z beside it. @param x [B, ...]  @param z [B, Z, channels, ...] or undefined  @return [B*Z, ...], b
-/// major.
+/// The input of T: x with the noise z after its channels.
+/// @param x  [B, ...].  @param z  [B, Z, channels, ...] or undefined.
+/// @return   [B*Z, ...], b major.
 torch::Tensor with_noise(const torch::Tensor& x, const torch::Tensor& z);
 
-/// z for items like x: [B, draws, channels, H, W] or [B, draws, channels], times std; undefined when channels is 0.
-torch::Tensor draw_noise(const torch::Tensor& x, int64_t draws, const ot::MapNoise& noise, const ItemDraws& items);
+/// z for items like x: [B, per_input, channels, H, W] or [B, per_input, channels], times std; undefined without
+/// channels.
+torch::Tensor draw_noise(const torch::Tensor& x, int64_t per_input, const ot::MapNoise& noise, const ItemDraws& draws);
 
 }  // namespace monge::solve

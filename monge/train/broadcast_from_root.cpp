@@ -26,7 +26,7 @@ Checkpoint broadcast_from_root(dist::ProcessGroup& group, std::optional<Checkpoi
               {"source_items", c.source_items},     {"target_items", c.target_items},
               {"best_iteration", c.best_iteration}, {"ranks", c.ranks},
               {"source_columns", c.columns.source}, {"target_columns", c.columns.target}};
-    if (c.best_figure) fields["best_figure"] = *c.best_figure;
+    if (c.best_metric) fields["best_figure"] = *c.best_metric;
   }
   fields = nlohmann::json::parse(group.broadcast(fields.dump()));
   Checkpoint out;
@@ -43,13 +43,13 @@ Checkpoint broadcast_from_root(dist::ProcessGroup& group, std::optional<Checkpoi
     out.ranks = fields.at("ranks").get<int64_t>();
     out.columns.source = fields.at("source_columns").get<std::vector<std::string>>();
     out.columns.target = fields.at("target_columns").get<std::vector<std::string>>();
-    if (fields.contains("best_figure")) out.best_figure = fields.at("best_figure").get<double>();
+    if (fields.contains("best_figure")) out.best_metric = fields.at("best_figure").get<double>();
   }
   out.standardisation = broadcast_from_root(group, out.standardisation);
   return out;
 }
 
-std::string what_stays_exact(int64_t before, int64_t now, bool batch_norm_by_rank) {
+std::string rank_change_message(int64_t before, int64_t now, bool batch_norm_by_rank) {
   if (before == now) return {};
   auto out = text("saved by ", before, before == 1 ? " rank, " : " ranks, ", now, now == 1 ? " goes" : " go",
                   " on: batches, their order, noise, rates and the state stay exactly those of the run; gradients are "

@@ -1,4 +1,4 @@
-// Broadcasts of what only the root of a process group has read, apart from the state of the solver.
+// Broadcasts values that only the root of a process group has read, apart from the state of the solver.
 #pragma once
 
 #include <optional>
@@ -10,7 +10,7 @@
 
 namespace monge::train {
 
-/// All ranks call it together. @return the root's value; the arguments of the other ranks do not matter.
+/// All ranks call it together. @return the root's value; the arguments of the other ranks are ignored.
 std::optional<data::Standardisation> broadcast_from_root(dist::ProcessGroup& group,
                                                          const std::optional<data::Standardisation>& standardisation);
 
@@ -18,9 +18,9 @@ std::optional<data::Standardisation> broadcast_from_root(dist::ProcessGroup& gro
 /// @return the root's checkpoint; on other ranks without the solver's tensors, which Trainer::resume broadcasts.
 Checkpoint broadcast_from_root(dist::ProcessGroup& group, std::optional<Checkpoint> checkpoint);
 
-/// Says what stays exactly the same, and what does not, when `now` ranks resume a run that `before` ranks saved: a line
-/// for the user, empty when everything stays. @param batch_norm_by_rank  whether the map has batch norms with
-/// statistics by rank.
-std::string what_stays_exact(int64_t before, int64_t now, bool batch_norm_by_rank);
+/// A line for the user that says which parts of a run remain exactly the same, and which do not, when `now` ranks
+/// resume a run that `before` ranks saved. Empty when the two numbers are equal.
+/// @param batch_norm_by_rank  whether the map has batch norms whose statistics each rank computes by itself.
+std::string rank_change_message(int64_t before, int64_t now, bool batch_norm_by_rank);
 
 }  // namespace monge::train

@@ -56,7 +56,7 @@ json parse_manifest(const fs::path& file, const std::string& bytes) {
   return manifest;
 }
 
-/// The file's bytes if they are the ones that the manifest promises.
+/// Reads a file of the checkpoint. @throws InputError unless its size and hash are those in the manifest.
 std::string verified(const fs::path& folder, const std::string& name, const json& manifest, const Files& files) {
   const auto path = folder / name;
   const auto bytes = files.read(path);
@@ -68,8 +68,8 @@ std::string verified(const fs::path& folder, const std::string& name, const json
   return bytes;
 }
 
-/// Renames `part` to `whole`. A step may be written again, with a new best figure or by a resumed run; then the old
-/// folder is whole until the new one is, perhaps under the name `old`.
+/// Renames `part` to `whole`. A step may be written again, with a new best metric or by a resumed run. Then one whole
+/// folder exists at every moment: the old one, perhaps under the name `old`, or the new one.
 void publish_folder(const fs::path& part, const fs::path& whole, const fs::path& old, const Files& files) {
   std::error_code ignored;
   if (!fs::exists(whole, ignored)) {
@@ -109,7 +109,7 @@ fs::path save_checkpoint(const fs::path& parent, const Checkpoint& checkpoint, c
                 {"target_items", checkpoint.target_items},
                 {"source_columns", checkpoint.columns.source},
                 {"target_columns", checkpoint.columns.target},
-                {"best_figure", checkpoint.best_figure ? json(*checkpoint.best_figure) : json()},
+                {"best_figure", checkpoint.best_metric ? json(*checkpoint.best_metric) : json()},
                 {"best_iteration", checkpoint.best_iteration},
                 {"ranks", checkpoint.ranks}};
   for (const auto& [key, fingerprint] : {std::pair{"source_fingerprint", &checkpoint.source_fingerprint},
@@ -142,15 +142,15 @@ Checkpoint load_checkpoint(const fs::path& folder, const Files& files) {
     out.target_shape = manifest.at("target_shape").get<std::vector<int64_t>>();
     out.source_items = manifest.at("source_items").get<int64_t>();
     out.target_items = manifest.at("target_items").get<int64_t>();
-    if (!manifest.at("best_figure").is_null()) out.best_figure = manifest.at("best_figure").get<double>();
+    if (!manifest.at("best_figure").is_null()) out.best_metric = manifest.at("best_figure").get<double>();
     out.best_iteration = manifest.at("best_iteration").get<int64_t>();
-    // Checkpoints from before tables had names have none.
+    // Checkpoints that were saved before tables had column names lack these keys.
     out.columns.source = manifest.value("source_columns", std::vector<std::string>());
     out.columns.target = manifest.value("target_columns", std::vector<std::string>());
-    // Without a fingerprint: those of images and endless laws, and those from before there were any.
+    // Images and endless laws have no fingerprint, and older checkpoints lack the key.
     out.source_fingerprint = manifest.value("source_fingerprint", std::string());
     out.target_fingerprint = manifest.value("target_fingerprint", std::string());
-    out.ranks = manifest.value("ranks", int64_t{1});  // those saved before there were several have none
+    out.ranks = manifest.value("ranks", int64_t{1});  // checkpoints from before there were several ranks lack it
     out.recipe_toml = verified(folder, "recipe.toml", manifest, files);
     const auto bytes = verified(folder, "state.safetensors", manifest, files);
     out.tensors = io::parse_safetensors(bytes, (folder / "state.safetensors").string()).tensors;

@@ -1,4 +1,4 @@
-// Checkpoints: folders that are whole or absent, and whose content is verified when they are read.
+// Checkpoints: folders that exist as a whole or not at all, and whose content is verified when they are read.
 //
 //     checkpoints/step_000500/
 //       manifest.json       format, iteration, shapes, and the sizes and hashes of the other files and its own
@@ -26,26 +26,26 @@ struct Checkpoint {
   int64_t iteration = 0;                                 ///< outer iterations done
   nn::NamedTensors tensors;                              ///< solve::Solver::state()
   std::optional<data::Standardisation> standardisation;  ///< the units of the data; unset when data.standardise is off
-  data::ColumnNames columns;                             ///< of the data, when their tables name them
-  std::string recipe_toml;                               ///< resolved
+  data::ColumnNames columns;                             ///< the names of the data's columns, if their tables have any
+  std::string recipe_toml;                               ///< the recipe with every "auto" resolved
   std::vector<int64_t> source_shape, target_shape;
-  int64_t source_items = 0, target_items = 0;          ///< training items when saved; 0 for endless sources
-  std::string source_fingerprint, target_fingerprint;  ///< of the training items, see data::fingerprint; empty where
-                                                       ///< there is none, and in old checkpoints
-  std::optional<double> best_figure;                   ///< of the run so far; smaller is better
+  int64_t source_items = 0, target_items = 0;  ///< training items when saved; 0 for endless sources
+  /// data::fingerprint of the training items. Empty where a source has none, and in old checkpoints.
+  std::string source_fingerprint, target_fingerprint;
+  std::optional<double> best_metric;  ///< the best value of eval.best so far; smaller is better
   int64_t best_iteration = 0;
-  int64_t ranks = 1;  ///< of the job that saved it
+  int64_t ranks = 1;  ///< number of ranks of the job that saved it
 };
 
-/// Writes to a hidden folder beside its place, waits for the disk, then renames: after a crash or a full disk the
-/// folder is there whole or not at all, and older checkpoints are untouched.
+/// Writes a hidden folder beside the final one, syncs it to the disk and renames it. After a crash or on a full disk
+/// the folder exists as a whole or not at all, and older checkpoints are untouched.
 /// @return the folder, `parent`/step_NNNNNN.
 /// @throws SystemError with the system's reason.
 std::filesystem::path save_checkpoint(const std::filesystem::path& parent, const Checkpoint& checkpoint,
                                       const Files& files = real_files());
 
-/// Reads and verifies one checkpoint folder. @throws InputError naming the file that is missing, damaged or of another
-/// version.
+/// Reads and verifies one checkpoint folder.
+/// @throws InputError naming the file that is missing, damaged or of another version.
 Checkpoint load_checkpoint(const std::filesystem::path& folder, const Files& files = real_files());
 
 /// Whether the folder is a checkpoint, damaged or not.
@@ -59,11 +59,11 @@ std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path&
 /// @throws InputError when there is none, listing what is wrong with each.
 Checkpoint load_newest(const std::filesystem::path& parent, const LogSink& log, const Files& files = real_files());
 
-/// Renames the checkpoints after `iteration` to damaged_step_NNNNNN: a run that fell back to `iteration` makes those
-/// steps again, and what could not be read must not count among the newest.
+/// Renames the checkpoints after `iteration` to damaged_step_NNNNNN. A run that fell back to `iteration` saves those
+/// steps again, and a folder that could not be read must not count among the newest.
 void set_aside_newer(const std::filesystem::path& parent, int64_t iteration);
 
-/// Removes all but the newest `keep` and the one that `spare` names.
+/// Removes all checkpoints but the newest `keep` and the one that `spare` names.
 void prune_checkpoints(const std::filesystem::path& parent, int64_t keep, const std::filesystem::path& spare);
 
 }  // namespace monge::train

@@ -1,5 +1,5 @@
-// A recipe: every option of a training run, assembled from the options of its components. --help, docs/recipes.md, the
-// check of unknown keys and the run's record are made from their rows.
+// A recipe: every option of a training run, assembled from the options of its components. The rows of these options
+// define --help, docs/recipes.md, the check of unknown keys and the recipe.toml of a run.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace monge::train {
 
-/// [source] and [target]: where samples come from and how an image is made to fit.
+/// [source] and [target]: where samples come from and how images are brought to one size.
 struct SourceSection {
   std::string path = "";
   int64_t size = 64, resize_to = 0;
@@ -88,8 +88,8 @@ struct OutputOptions {
   void check() const;
 };
 
-/// The problem, the nets and the loop (solve::SolverOptions), and what a run adds to them. Methods and nets that are
-/// registered before it is made bring their sections.
+/// The problem, the nets and the loop (solve::SolverOptions), and the options of a run. It has the sections of all
+/// methods and nets that were registered before it was constructed.
 struct Recipe : solve::SolverOptions {
   std::string name = "run";
   SourceSection source, target;
@@ -103,34 +103,36 @@ struct Recipe : solve::SolverOptions {
   OptionTable options();
 };
 
-/// Reads a TOML file and applies `assignments` ("weak.gamma1=0.5") over it. Relative paths in the file are taken from
-/// the file's folder if they exist there, else from the working folder; those of assignments from the working folder.
-/// @throws InputError  missing file, bad TOML (with line), unknown key (with the nearest), wrong type, value out of
-/// range.
+/// Reads a TOML file and applies `assignments` ("weak.gamma1=0.5") over it. A relative path in the file starts from the
+/// file's folder if it exists there, else from the working folder; a path in an assignment starts from the working
+/// folder.
+/// @throws InputError for a missing file, bad TOML (with the line), an unknown key (with the nearest one), a wrong type
+///         or a value out of range.
 Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::string>& assignments);
 
-/// The same from a text.
-/// @param where   named in errors.
-/// @param folder  where relative paths are looked for first; empty: nowhere.
+/// The same for a text.
+/// @param where   the name of the text in errors.
+/// @param folder  the folder in which relative paths are searched first; empty: none.
 Recipe parse_recipe(const std::string& toml, const std::string& where, const std::vector<std::string>& assignments = {},
                     const std::filesystem::path& folder = {});
 
-/// The recipe that a checkpoint or an exported map holds: keys that it lacks because it was saved before there were
-/// such keep what was done then (exif "ignore", colour "rgb"). @throws InputError as parse_recipe.
+/// The recipe that a checkpoint or an exported map holds. Keys that are newer than the file get the value that
+/// describes the older behaviour (exif "ignore", colour "rgb"). @throws InputError as parse_recipe.
 Recipe saved_recipe(const std::string& toml, const std::string& where);
 
-/// Reads what stands after the equals sign of an assignment, as the right side of a line of TOML.
-/// @return  nothing where it is no value that an option can have: a bare word, a date.
+/// Reads the text after the equals sign of an assignment as the right side of a line of TOML.
+/// @return nothing if the text is no value that an option can have, such as an unquoted word or a date.
 std::optional<OptionValue> toml_value(const std::string& text);
 
-/// Applies "section.key=value" lines over a recipe; validate() is the caller's. @throws InputError as read_recipe.
+/// Applies "section.key=value" lines over a recipe. The caller calls validate() afterwards. @throws InputError as
+/// read_recipe.
 void assign(Recipe& recipe, const std::vector<std::string>& assignments);
 
-/// Makes relative paths that exist absolute, also inside "font:FILE?...", so that the recipe means the same from any
-/// folder.
+/// Makes relative paths that exist absolute, also inside "font:FILE?...", so that the recipe means the same in every
+/// working folder.
 void make_paths_absolute(Recipe& recipe);
 
-/// Checks what goes beyond single options; each section checks its own part. @throws InputError that names the keys.
+/// Checks conditions on several options at once; each section checks its own. @throws InputError that names the keys.
 void validate(const Recipe& recipe);
 
 }  // namespace monge::train

@@ -1,4 +1,4 @@
-// Recipes as TOML, by toml++ (the one file that includes it).
+// Reads recipes from TOML. This is the only file that includes toml++.
 #include <array>
 #include <sstream>
 
@@ -60,18 +60,18 @@ void apply(const toml::table& table, const std::string& prefix, const OptionTabl
   }
 }
 
-/// Of shards in braces the first, "a-000.tar" of "a-{000..146}.tar": where it lies, all are meant. Else the path
-/// itself.
+/// The first of several shards in braces: "a-000.tar" for "a-{000..146}.tar". The first one shows in which folder they
+/// all lie. Without braces, the path itself.
 std::string first_of(const std::string& path) {
   const auto open = path.find('{'), dots = path.find("..", open), close = path.find('}', dots);
   if (open == std::string::npos || dots == std::string::npos || close == std::string::npos) return path;
   return path.substr(0, open) + path.substr(open + 1, dots - open - 1) + path.substr(close + 1);
 }
 
-/// "font:FILE?...", "w2bench:FILE?...", "npz:FILE?...", "FILE.parquet?...", shards and plain paths may be relative to
-/// the recipe.
+/// Makes a path that exists in `folder` relative to it. These paths may be relative to the recipe: "font:FILE?...",
+/// "w2bench:FILE?...", "npz:FILE?...", "FILE.parquet?...", shards and plain paths.
 void resolve(std::string& path, const fs::path& folder) {
-  if (path.empty() || path.starts_with("toy:") || path == "inception") return;  // the last is a word of eval.features
+  if (path.empty() || path.starts_with("toy:") || path == "inception") return;  // a value of eval.features
   std::string prefix;
   for (const char* kind : {"font:", "w2bench:", "npz:"}) {
     if (path.starts_with(kind)) prefix = kind;
@@ -86,7 +86,7 @@ void resolve(std::string& path, const fs::path& folder) {
   path = prefix + (folder / file).lexically_normal().string() + (mark == std::string::npos ? "" : rest.substr(mark));
 }
 
-/// The entries that may name files.
+/// The options whose values may name files.
 std::array<std::string*, 7> paths_of(Recipe& recipe) {
   auto& e = recipe.eval;
   return {&recipe.source.path, &recipe.target.path, &e.source, &e.target, &e.features, &e.weights, &recipe.train.init};

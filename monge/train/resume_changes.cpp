@@ -27,7 +27,7 @@ Sections sections_of(const OptionTable& table) {
 
 bool may_change(const Option& option) { return option.on_resume != OnResume::fixed; }
 
-/// The keys that may change; "checkpoint." for a section of several of which all may.
+/// The keys that may change. A section of several keys that may all change appears as "checkpoint.".
 std::vector<std::string> keys_and_sections() {
   std::vector<std::string> out;
   Recipe recipe;

@@ -15,7 +15,7 @@ namespace monge::train {
 namespace {
 
 constexpr int64_t kMost = 2048, kLeast = 64;
-constexpr int64_t kMostEntries = 1 << 22;  // of the samples, in double: 32 MiB, of which a few copies are made
+constexpr int64_t kMostEntries = 1 << 22;  // of all samples: 32 MiB in double, and a few copies are made
 constexpr double kBelowNormal = 0.7;
 
 double twonn(const torch::Tensor& rows) {
@@ -44,7 +44,7 @@ SourceShape measure_source(const data::Source& source, uint64_t seed) {
   shape.radius = ot::rms_radius(rows);
   shape.intrinsic = twonn(rows);
   rows = rows - rows.mean(0, /*keepdim=*/true);
-  // Samples of the normal law with the rows' covariance: independent weights on the rows.
+  // Sums of the rows with independent normal weights are samples of the normal law with the rows' covariance.
   const auto weights =
       torch::randn({rows.size(0), rows.size(0)}, streams.at("source check normal", 0), torch::kFloat64);
   shape.intrinsic_normal = twonn(weights.matmul(rows) / std::sqrt(static_cast<double>(rows.size(0))));

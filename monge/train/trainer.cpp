@@ -22,7 +22,7 @@ int64_t product(const std::vector<int64_t>& shape) {
   return out;
 }
 
-/// Whether they are equal bit by bit.
+/// Whether the two are equal bit by bit.
 bool equal(const data::Standardisation& a, const data::Standardisation& b) {
   const auto mine = data::tensors_of(a), other = data::tensors_of(b);
   return std::equal(mine.begin(), mine.end(), other.begin(),
@@ -53,8 +53,9 @@ Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, 
     resolve_noise_level(recipe_, shape, data_.source->size(), log_);
   }
   const auto seed = static_cast<uint64_t>(recipe_.train.seed);
-  dist::slice_of_batch(recipe_.train.batch, group_);  // refuses one that cannot be divided
-  // Each rank has measured it, perhaps with another number of threads.
+  dist::slice_of_batch(recipe_.train.batch, group_);  // throws for a batch that cannot be divided
+  // Each rank has measured the noise level by itself, perhaps with another number of threads and so with other
+  // roundings.
   if (auto* level = method->noise_level(recipe_.methods)) *level = group_.broadcast(*level);
   const data::SamplerOptions sampling{.flip = recipe_.data.flip,
                                       .random_crop = recipe_.data.random_crop,
@@ -69,13 +70,13 @@ Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, 
   ahead_ = device.is_cuda() ? 1 : 0;
 }
 
-/// Whether a set is kept on the device as a whole.
 bool Trainer::keeps_on_device(const data::Source& source) const {
   const auto device = solver_->device();
   const auto& where = recipe_.data.cache;
   if (device.is_cpu() || source.endless() || (where != "auto" && where != "gpu")) return false;
   if (where == "gpu") return true;
-  if (!source.is_quick()) return false;  // it would be decoded as a whole before the first iteration, without a word
+  if (!source.is_quick())
+    return false;  // decoding all of it before the first iteration takes long, with no progress shown
   const auto one = source.stored_items({0});
   const auto bytes = static_cast<double>(one.nbytes()) * static_cast<double>(source.size());
   const auto index = device.has_index() ? device.index() : c10::DeviceIndex{0};
@@ -83,7 +84,7 @@ bool Trainer::keeps_on_device(const data::Source& source) const {
   return bytes <= free / 4;
 }
 
-solve::BatchProvider Trainer::feed() {
+solve::BatchProvider Trainer::batch_provider() {
   const auto loader = [this](const std::shared_ptr<const data::Sampler>& sampler) {
     data::LoaderOptions options;
     options.batch = dist::slice_of_batch(recipe_.train.batch, group_).length;
@@ -116,12 +117,12 @@ void Trainer::resume(const Checkpoint& checkpoint) {
   solver_->broadcast_state();
   const bool by_rank =
       !recipe_.parallel.sync_batch_norm && recipe_.map.norm == "batch" && data_.source->item_shape().size() == 3;
-  const auto change = what_stays_exact(checkpoint.ranks, group_.size(), by_rank);
+  const auto change = rank_change_message(checkpoint.ranks, group_.size(), by_rank);
   if (!change.empty()) log_(LogLevel::info, change);
   warn_of_changed_data(checkpoint);
   if (!folder_.empty()) set_aside_newer(folder_ / "checkpoints", checkpoint.iteration);
   done_ = saved_at_ = checkpoint.iteration;
-  best_figure_ = checkpoint.best_figure;
+  best_metric_ = checkpoint.best_metric;
   best_iteration_ = checkpoint.best_iteration;
 }
 
@@ -196,7 +197,7 @@ fs::path Trainer::write_checkpoint() {
   checkpoint.target_items = data_.target->size();
   checkpoint.source_fingerprint = data_.source_fingerprint;
   checkpoint.target_fingerprint = data_.target_fingerprint;
-  checkpoint.best_figure = best_figure_;
+  checkpoint.best_metric = best_metric_;
   checkpoint.best_iteration = best_iteration_;
   checkpoint.ranks = group_.size();
   const auto written = save_checkpoint(folder_ / "checkpoints", checkpoint, files_);
@@ -207,14 +208,14 @@ fs::path Trainer::write_checkpoint() {
   return written;
 }
 
-void Trainer::offer(double figure) {
-  // Tested first: every comparison with NaN is false, so NaN would pass as better.
-  if (!std::isfinite(figure) || (best_figure_ && figure >= *best_figure_)) return;
-  best_figure_ = figure;
+void Trainer::offer_best(double metric) {
+  // isfinite comes first: every comparison with NaN is false, so NaN would pass as better.
+  if (!std::isfinite(metric) || (best_metric_ && metric >= *best_metric_)) return;
+  best_metric_ = metric;
   best_iteration_ = done_;
   const auto written = save();
   if (written.empty()) return;
-  // The link is made under another name and renamed, so that best always points at a whole checkpoint.
+  // Making the link under another name and renaming it keeps `best` pointing at a whole checkpoint at all times.
   const auto link = folder_ / ".best.part";
   std::error_code ignored;
   fs::remove(link, ignored);
@@ -233,18 +234,18 @@ void Trainer::end_early(const std::string& reason) {
   log_(LogLevel::info, text("the training ends at iteration ", done_, " of ", recipe_.train.iterations, ": ", reason));
 }
 
-void Trainer::save_what_can_be() {
+void Trainer::save_after_failure() {
   if (drifted_) return;
   try {
-    // What was launched has changed the nets.
+    // The launched iterations have changed the nets already, so the state that is saved includes them.
     for (; solver_->launched() > 0; ++done_) solver_->collect();
     if (saved_at_ != done_) write_checkpoint();  // without save()'s barrier: the other ranks may never come
   } catch (const Error&) {
-    // On a full disk saving fails as well; the error on its way says why.
+    // On a full disk saving fails as well; the error that is being thrown says why.
   }
 }
 
-bool Trainer::looked_at(int64_t done) const {
+bool Trainer::nets_needed(int64_t done) const {
   if (done >= recipe_.train.iterations || done % recipe_.checkpoint.every == 0) return true;
   // All ranks must launch the same iterations before they stop, whatever observers each of them has.
   if (group_.size() > 1) {
@@ -252,41 +253,41 @@ bool Trainer::looked_at(int64_t done) const {
     return due(recipe_.eval.every) || due(recipe_.samples.every);
   }
   return std::any_of(observers_.begin(), observers_.end(),
-                     [&](const Observer* o) { return o->looks_at_nets(*this, done); });
+                     [&](const Observer* o) { return o->needs_nets(*this, done); });
 }
 
-/// Notifies the observers of the oldest iteration that was launched.
 void Trainer::report() {
-  const auto figures = solver_->collect();
+  const auto metrics = solver_->collect();
   ++done_;
-  stop_agreed_ = stop_agreed_ || figures.stop;
+  stop_agreed_ = stop_agreed_ || metrics.stop;
   try {
-    for (auto* observer : observers_) observer->iteration_done(*this, done_, figures);
+    for (auto* observer : observers_) observer->iteration_done(*this, done_, metrics);
   } catch (...) {
-    save_what_can_be();  // an evaluation or an image that fails must not cost the iterations before it
+    save_after_failure();  // an evaluation or an image that fails must not cost the iterations before it
     throw;
   }
   if (done_ % recipe_.checkpoint.every == 0 && saved_at_ != done_) save();
 }
 
 bool Trainer::run(const std::atomic<bool>& stop) {
-  const auto batches = feed();
+  const auto batches = batch_provider();
   early_end_.clear();
   for (auto* observer : observers_) observer->started(*this, done_);
   stop_agreed_ = false;
   const auto reached = [&] { return done_ + solver_->launched(); };
-  // With several ranks the wish of one to stop travels with an iteration, so that all stop after the same one.
+  // With several ranks, one rank's request to stop is sent with an iteration, so that all stop after the same one.
   const bool alone = group_.size() == 1;
   const auto stops = [&] { return alone ? stop.load() : stop_agreed_; };
   while (reached() < recipe_.train.iterations && !stops() && early_end_.empty()) {
     try {
       solver_->launch(reached(), batches, stop);
     } catch (...) {
-      // A batch cannot be read. The iterations before it are reported, but not by one rank while the others go on.
+      // A batch cannot be read. A single rank reports the iterations before it. One of several ranks must not, because
+      // the others continue, and reporting may need all of them.
       while (alone && solver_->launched() > 0) report();
       throw;
     }
-    const int64_t ahead = looked_at(reached()) ? 0 : ahead_;
+    const int64_t ahead = nets_needed(reached()) ? 0 : ahead_;
     while (solver_->launched() > ahead) report();
   }
   while (solver_->launched() > 0) report();

@@ -23,14 +23,14 @@
 
 namespace monge::train {
 
-/// Each rank of the group has a trainer and calls the same functions. The root's writes; the others' have no folder.
+/// Each rank of the group has a trainer and calls the same functions. Only the root's trainer has a folder and writes.
 /// Observers that take part in collective operations must be attached on all ranks.
 class Trainer {
  public:
-  /// @param data    as open_training_data gives them: standardised unless data.standardise is off.
-  /// @param folder  of the run; checkpoints go to folder/checkpoints. Empty: nothing is written.
-  /// @param files   outlives this.
-  /// @param group   outlives this; all ranks construct theirs together.
+  /// @param data    as open_training_data returns them: standardised unless data.standardise is off.
+  /// @param folder  the run directory; checkpoints are written to folder/checkpoints. If empty, nothing is written.
+  /// @param files   must outlive the trainer.
+  /// @param group   must outlive the trainer; all ranks construct theirs together.
   /// @throws InputError when the recipe and the data do not fit each other.
   Trainer(const Recipe& recipe, TrainingData data, torch::Device device, std::filesystem::path folder, LogSink log,
           const Files& files = real_files(), dist::ProcessGroup& group = dist::ProcessGroup::single());
@@ -38,18 +38,19 @@ class Trainer {
   /// `observer` must outlive the trainer.
   void attach(Observer& observer) { observers_.push_back(&observer); }
 
-  /// Resumes from `checkpoint`. Warns when the data have another number of items than then or, by their fingerprints,
-  /// other values.
+  /// Resumes from `checkpoint`. Warns when the number of items or, by their fingerprints, the values of the data have
+  /// changed since it was saved.
   /// @throws InputError when it does not fit this recipe's nets, or the data are not standardised by its numbers.
   void resume(const Checkpoint& checkpoint);
 
-  /// Gives the nets of a new training these weights, "map/KEY" and so on as Solver::state() names them (see
-  /// starting_state); tensors that are not among them keep their values. All ranks call it; the root's weights count.
+  /// Sets the nets of a new training to these weights, which have the names of Solver::state() ("map/KEY" and so on,
+  /// see model::starting_state). Tensors that are not among them keep their values. All ranks call it, and all take the
+  /// root's weights.
   /// @throws InputError naming a tensor that the solver lacks or has in another shape.
   void start_from(const nn::NamedTensors& weights);
 
-  /// Trains up to train.iterations, or until `stop` of any rank is set; the iteration under way is then finished.
-  /// Either way the last state is saved.
+  /// Trains up to train.iterations, or until `stop` of any rank is set; then it finishes the iteration under way. In
+  /// both cases it saves the last state.
   /// @return whether the run is complete; true also when end_early ended it.
   /// @throws DivergedError, with nothing saved over the last good checkpoint.
   bool run(const std::atomic<bool>& stop);
@@ -59,15 +60,15 @@ class Trainer {
   /// @return the folder; empty without a run folder.
   std::filesystem::path save();
 
-  /// For observers that measure: saves when `figure` (smaller is better) is the best of the run, and makes folder/best
-  /// a link to that checkpoint. A figure that is not finite is never the best.
-  void offer(double figure);
+  /// For observers that evaluate the map. When `metric` (smaller is better) is the best of the run, this saves a
+  /// checkpoint and makes folder/best a link to it. A metric that is not finite is never the best.
+  void offer_best(double metric);
 
-  /// Forgets the best figure, for a resumed run whose metrics do not compare with the earlier ones.
-  void forget_best() { best_figure_.reset(); }
+  /// Forgets the best metric, for a resumed run whose metrics do not compare with the earlier ones.
+  void forget_best() { best_metric_.reset(); }
 
-  /// How many iterations are launched before the metrics of the oldest are read, unless an observer needs the nets in
-  /// between. Default: 1 on a GPU, which then never waits for the host; 0 on a CPU.
+  /// Sets how many iterations are launched before the metrics of the oldest one are read, unless an observer needs the
+  /// nets in between. Default: 1 on a GPU, which then never waits for the host; 0 on a CPU.
   void set_ahead(int64_t iterations) { ahead_ = iterations; }
 
   /// For observers: ends the run after this iteration as if it were the last one, and logs `reason`.
@@ -83,24 +84,28 @@ class Trainer {
   dist::ProcessGroup& group() const { return group_; }
   int64_t done() const { return done_; }
   const std::filesystem::path& folder() const { return folder_; }
-  const std::optional<double>& best_figure() const { return best_figure_; }
+  const std::optional<double>& best_metric() const { return best_metric_; }
   int64_t best_iteration() const { return best_iteration_; }
   const LogSink& log() const { return log_; }
 
-  /// The batches of training, on the solver's device, prefetched as the recipe's [data] says. One caller at a time.
-  solve::BatchProvider feed();
+  /// The batches of training, on the solver's device, prefetched as the recipe's [data] says. Only one caller at a time
+  /// may use it.
+  solve::BatchProvider batch_provider();
 
   /// Seconds for which iterations have waited for batches so far.
   double data_wait() const;
 
  private:
   void warn_of_changed_data(const Checkpoint& checkpoint) const;
-  void save_what_can_be();
+  void save_after_failure();
   void compare_nets();
   std::filesystem::path write_checkpoint();
 
-  bool looked_at(int64_t done) const;
+  /// Whether an observer or a checkpoint reads the nets after iteration `done`, so that no later one may be launched.
+  bool nets_needed(int64_t done) const;
+  /// Whether all items of `source` are kept on the solver's device.
   bool keeps_on_device(const data::Source& source) const;
+  /// Collects the oldest iteration that was launched and notifies the observers.
   void report();
 
   Recipe recipe_;
@@ -115,10 +120,10 @@ class Trainer {
   std::unique_ptr<solve::Solver> solver_;
   std::vector<Observer*> observers_;
   int64_t done_ = 0, saved_at_ = -1, ahead_ = 0;
-  std::optional<double> best_figure_;
+  std::optional<double> best_metric_;
   int64_t best_iteration_ = 0;
   std::string early_end_;
-  bool stop_agreed_ = false;  ///< with several ranks: some rank wants to stop, and all know
+  bool stop_agreed_ = false;  ///< with several ranks: some rank wants to stop, and all ranks know it
   bool drifted_ = false;      ///< the ranks' nets differ
 };
 

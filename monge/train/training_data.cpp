@@ -43,7 +43,7 @@ namespace {
 
 using Opened = std::shared_ptr<const data::Source>;
 
-/// Replaces "auto" by what `source` was found to be, so that the other sets of this side are opened alike.
+/// Replaces "auto" by the values that were found in `source`, so that the other sets of this side are opened alike.
 void resolve_section(SourceSection& section, const data::Source& source) {
   const auto shape = source.item_shape();
   if (section.colour == "auto" && shape.size() == 3) section.colour = shape[0] == 1 ? "grey" : "rgb";
@@ -68,9 +68,9 @@ class SideOpener {
     }
   }
 
-  /// One side in two parts: what is trained on and what is held out.
-  /// @param held_path  the data that are held out; empty: a part of the side's own.
-  /// @param given      the side, opened already; null: it is opened.
+  /// One side in two parts: the training part and the held-out part.
+  /// @param held_path  path of the held-out data; empty: a part of the side itself is held out.
+  /// @param given      the side, opened already; if null, it is opened here.
   std::pair<Opened, Opened> open_parts(const std::string& side, SourceSection section, const std::string& held_path,
                                        const Opened& given = nullptr) const {
     const auto whole = given ? given : open(side, section, section.path);
@@ -97,7 +97,7 @@ class SideOpener {
   const data::ProgressCallback& progress_;
 };
 
-/// Replaces the two sources of one side by what `change` makes of them; what was one source stays one.
+/// Replaces the two sources of one side by `change` of them. If both were one source, they remain one.
 template <class Change>
 void replace_both(Opened& first, Opened& second, const Change& change) {
   const bool same = first == second;
@@ -107,8 +107,9 @@ void replace_both(Opened& first, Opened& second, const Change& change) {
 
 bool is_grey(const data::Source& source) { return source.item_shape().size() == 3 && source.item_shape()[0] == 1; }
 
-/// When the two sides measured different ranges, sets one in the recipe that holds both: the cost compares their
-/// values, so a value must be the same grey on both. @return whether it did, so that both sides must be opened anew.
+/// When the two sides measured different ranges, sets one range in the recipe that contains both. The cost compares
+/// their values, so a value must be the same grey on both sides. @return whether it did; then both sides must be opened
+/// anew.
 bool set_common_range(Recipe& recipe, const TrainingData& data, const LogSink& log) {
   if (recipe.source.range != "auto" || recipe.target.range != "auto") return false;
   const auto source = data.source->open_report().range, target = data.target->open_report().range;
@@ -144,20 +145,20 @@ void wrap(Opened& first, Opened& second, const data::Columns& columns) {
                [&](const Opened& source) { return std::make_shared<data::StandardisedSource>(source, columns); });
 }
 
-/// Brings the tables of both sides into the order of `columns`, and where that names none the target into that of the
-/// source.
+/// Puts the columns of both sides' tables into the order of `columns`. If that names none, the target takes the order
+/// of the source.
 void order_columns(TrainingData& data, const data::ColumnNames& columns, const Recipe& recipe, const LogSink& log) {
   const auto order = [&](Opened& kept, Opened& held, const std::vector<std::string>& names, const std::string& role,
                          const std::string& held_path) {
     const bool same = kept == held;
     kept = data::select_columns(kept, names, role, log);
-    // What is held out is a part of the same table, of which the log knows, or a table of its own.
+    // The held-out part belongs to the same table, whose messages the log has already, or is a table of its own.
     held = same ? kept : data::select_columns(held, names, held_path, held_path.empty() ? silent() : log);
   };
   auto known = columns.completed();
   if (known.source.empty()) {
     known = data::ColumnNames{data.source->table_names().columns, data.target->table_names().columns}.completed();
-    known.target.clear();  // in the order of the source, which is not yet brought about
+    known.target.clear();  // these names are in the source's order, but the target is not yet: pair_columns sorts it
   }
   order(data.source, data.held_source, known.source, "the source", recipe.eval.source);
   if (known.target.empty()) {
@@ -169,9 +170,9 @@ void order_columns(TrainingData& data, const data::ColumnNames& columns, const R
   order(data.target, data.held_target, known.target, "the target", recipe.eval.target);
 }
 
-/// What to do about the lost columns of one side, a sentence for each cause.
-std::vector<std::string> cures(const data::Source& side, const std::vector<int64_t>& columns,
-                               const std::vector<data::LossCause>& causes, const std::string& form) {
+/// Remedies for the lost columns of one side, a sentence for each cause.
+std::vector<std::string> remedies(const data::Source& side, const std::vector<int64_t>& columns,
+                                  const std::vector<data::LossCause>& causes, const std::string& form) {
   std::vector<std::string> out;
   for (const auto cause : {data::LossCause::offset, data::LossCause::sides_apart, data::LossCause::stretched}) {
     std::vector<int64_t> own;
@@ -197,7 +198,7 @@ std::vector<std::string> cures(const data::Source& side, const std::vector<int64
   return out;
 }
 
-/// What the nets will not see, because they compute in float32.
+/// Columns whose differences the nets cannot represent, because they compute in float32. Warns of them.
 data::LostColumns find_lost_columns(const TrainingData& data, const Recipe& recipe, const LogSink& log) {
   constexpr int64_t kRows = 4096;
   const auto stream = [&] { return RandomStreams(static_cast<uint64_t>(recipe.train.seed)).at("lost columns", 0); };
@@ -216,7 +217,7 @@ data::LostColumns find_lost_columns(const TrainingData& data, const Recipe& reci
                                                 data::column_labels(source->table_names().columns, *columns), " (",
                                                 columns->size(), " of ", source->item_shape()[0], ")");
     const auto causes = data::loss_causes(*source, form == "each" ? nullptr : other, *columns, kRows, stream());
-    for (auto& line : cures(*source, *columns, causes, form)) {
+    for (auto& line : remedies(*source, *columns, causes, form)) {
       if (std::find(advice.begin(), advice.end(), line) == advice.end()) advice.push_back(std::move(line));
     }
   }
@@ -268,7 +269,7 @@ void open_parts(TrainingData& data, const Recipe& recipe, const TrainingDataOpti
       opener.open_parts("target", recipe.target, recipe.eval.target, options.target);
 }
 
-/// Standardises by the numbers of the checkpoint, or by those that the root measures.
+/// Standardises with the numbers of the checkpoint, or with those that the root measures.
 void standardise_by_recipe(TrainingData& data, const Recipe& recipe, const TrainingDataOptions& options,
                            dist::ProcessGroup& group) {
   auto numbers = options.standardisation;
@@ -310,7 +311,7 @@ TrainingData open_training_data(const Recipe& whole_recipe, const TrainingDataOp
   TrainingData data;
   open_parts(data, recipe, options);
   if (!options.source && !options.target && set_common_range(recipe, data, options.log)) {
-    data = {};  // frees the memory of the first pair before the second is opened
+    data = {};  // frees the memory of the first pair before the second pair is opened
     open_parts(data, recipe, options);
   }
   check_output_range(recipe, *data.source);
@@ -324,7 +325,7 @@ TrainingData open_training_data(const Recipe& whole_recipe, const TrainingDataOp
   }
   const bool standardised = recipe.data.standardise != "off";
   if (standardised) standardise_by_recipe(data, recipe, options, group);
-  // Measuring warns of fill values already.
+  // measure_columns has warned of fill values already.
   const bool measured = standardised && !options.standardisation;
   if (!measured && group.is_root()) warn_of_fill_values(data, recipe, options.log);
   data.lost = find_lost_columns(data, recipe, options.log);

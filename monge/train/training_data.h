@@ -1,4 +1,4 @@
-// The data of a recipe: what is trained on, what is held out, and what an evaluation reads.
+// Opens the data of a recipe: the training parts, the held-out parts, and the data of an evaluation.
 #pragma once
 
 #include <memory>
@@ -16,11 +16,12 @@
 
 namespace monge::train {
 
-/// What is trained on, and what is held out for evaluation (the same source when nothing can be held out).
+/// The training parts of both sides, and the parts held out for evaluation (the same source when nothing can be held
+/// out).
 struct TrainingData {
   std::shared_ptr<const data::Source> source, target;
   std::shared_ptr<const data::Source> held_source, held_target;
-  std::optional<data::Standardisation> standardisation = {};  ///< the units of all four; see standardise
+  std::optional<data::Standardisation> standardisation = {};  ///< the units of all four sources; see standardise
   /// data::fingerprint of the training parts before they are standardised. Empty when a source has none, and on ranks
   /// other than the root.
   std::string source_fingerprint = {}, target_fingerprint = {};
@@ -33,7 +34,7 @@ struct TrainingDataOptions {
   data::ProgressCallback progress = {};  ///< called with (done, total) while images are decoded; may be empty
   /// The standardisation of the checkpoint being resumed. If unset, it is measured on the training data.
   std::optional<data::Standardisation> standardisation = {};
-  data::ColumnNames columns = {};  ///< of the checkpoint being resumed; the tables are put into this order
+  data::ColumnNames columns = {};  ///< those of the checkpoint being resumed; the tables are put into this order
   std::shared_ptr<const data::Source> source = {}, target = {};  ///< used instead of the recipe's paths; may be null
 };
 
@@ -45,8 +46,8 @@ struct TrainingDataOptions {
 TrainingData open_training_data(const Recipe& recipe, const TrainingDataOptions& options = {},
                                 dist::ProcessGroup& group = dist::ProcessGroup::single());
 
-/// Replaces "auto" in source.colour, source.range and those of the target by what the data were found to be, so that a
-/// resumed run and a user of the map need not find it again. Changes nothing else.
+/// Replaces "auto" in colour and range of source and target by the values that were found in the data, so that a
+/// resumed run and a user of the map need not measure them again. Changes nothing else.
 void resolve_images(Recipe& recipe, const TrainingData& data);
 
 /// @throws InputError when output.range is set and the outputs would be images, which are in [-1, 1].
@@ -55,26 +56,28 @@ void check_output_range(const Recipe& recipe, const data::Source& source);
 /// Puts raw data into standard units. @throws InputError for images, or when the dimensions do not fit.
 void standardise(TrainingData& data, const data::Standardisation& standardisation);
 
-/// What an evaluation reads; nothing else is opened for it.
+/// The data that an evaluation reads; nothing else is opened for it.
 struct EvaluationData {
   std::shared_ptr<const data::Source> source, target;
-  std::shared_ptr<const data::Source> target_b;  ///< the other side of the floor; `target` itself: compare its halves
+  /// The samples that `target` is compared with to measure the floor. If it is `target` itself, its halves are
+  /// compared.
+  std::shared_ptr<const data::Source> target_b;
 };
 
-/// Opens what open_training_data holds out, and the training target for the floor. When eval.source or eval.target is
-/// set, the recipe's own source of that side is not opened. When eval.target is set and the training target cannot be
-/// opened, the log gets a warning and target_b is `target`. The items are raw: see standardise.
+/// Opens the parts that open_training_data holds out, and the training target for the floor. When eval.source is set,
+/// the recipe's own source is not opened. When eval.target is set and the training target cannot be opened, the log
+/// gets a warning and target_b is `target`. The items are raw: see standardise.
 EvaluationData open_evaluation_data(const Recipe& recipe, const LogSink& log,
                                     const data::ProgressCallback& progress = {});
 
-/// Puts the columns of tables into the order that a model was trained with; finds them by name (see
+/// Puts the columns of tables into the order that a model was trained with, and finds them by name (see
 /// data::select_columns). Call it before standardise. @throws InputError as data::select_columns.
 void select_columns(EvaluationData& data, const data::ColumnNames& columns, const LogSink& log);
 
-/// Puts raw data into standard units, in which a model is judged as in its training (see Model::in_standard_units).
+/// Puts raw data into standard units, in which training evaluates a model (see model::Model::in_standard_units).
 void standardise(EvaluationData& data, const data::Standardisation& standardisation);
 
-/// How a side of the recipe is opened.
+/// The options with which a side of the recipe is opened.
 data::SourceOptions source_options(const SourceSection& section, const Recipe& recipe);
 
 }  // namespace monge::train

@@ -29,7 +29,7 @@ void fill(const fs::path& folder, int count, int64_t side) {
 TEST_F(Cli, DataCheckPrintsATableAndJsonAndJudges) {
   auto result = monge(folder.path(), "data check images");
   EXPECT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.out, AllOf(HasSubstr("images     6"), HasSubstr("widths       24"), HasSubstr("near-empty   6"),
+  EXPECT_THAT(result.out, AllOf(HasSubstr("images       6"), HasSubstr("widths       24"), HasSubstr("near-empty   6"),
                                 HasSubstr("fit to train on")));
   EXPECT_EQ(monge(folder.path(), "data check images --strict").code, 2);
   std::ofstream(folder / "images/bad.png") << "<html>";

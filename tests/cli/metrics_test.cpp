@@ -1,4 +1,4 @@
-// monge fid, kid, stats, lpips, and the figures of networks in training, from outside. The feature net is a tiny
+// monge fid, kid, stats, lpips, and the metrics by networks in training, from outside. The feature net is a tiny
 // TorchScript file of the project's own.
 #include <algorithm>
 #include <cmath>
@@ -136,12 +136,12 @@ TEST_F(Metrics, TrainingJudgesByTheNetAndChoosesItsBestByIt) {
   }
   EXPECT_EQ(summary.at("best_value").get<double>(), least);
   EXPECT_EQ(summary.at("second_half").at("fd_features").at("last").get<double>(), last);
-  EXPECT_EQ(summary.at("features_mode"), "own") << "a figure has its protocol beside it";
+  EXPECT_EQ(summary.at("features_mode"), "own") << "a metric has its protocol beside it";
   EXPECT_TRUE(summary.contains("target_samples"));
   EXPECT_TRUE(fs::exists(folder / "run/curves/eval.fd_features.svg"));
   EXPECT_TRUE(fs::exists(folder / "run/curves/loss_map.svg"));
   const auto line = json::parse(monge(folder.path(), "eval run --json -q").out);
-  EXPECT_TRUE(line.contains("fd_features")) << "the recipe's own judge is taken";
+  EXPECT_TRUE(line.contains("fd_features")) << "the recipe's own feature net is used";
   EXPECT_FALSE(json::parse(monge(folder.path(), "eval run --features none --json -q").out).contains("fd_features"));
 }
 

@@ -74,11 +74,11 @@ TEST_F(CliRanks, TheKillingOfARankEndsAJobOfMpirun) {
 }
 
 TEST_F(CliRanks, ASignalToAnyRankStopsAll) {
-  for (const int told : {0, 1}) {
-    const auto run = "stopped" + std::to_string(told);
+  for (const int signalled : {0, 1}) {
+    const auto run = "stopped" + std::to_string(signalled);
     Running job(folder.path(), program() + "train v.toml --threads 1 --ranks 2 --out " + run + endless);
     ASSERT_TRUE(appears(folder / run / "checkpoints" / "step_000005")) << job.err();
-    ASSERT_TRUE(job.signal_rank(told, SIGTERM));
+    ASSERT_TRUE(job.signal_rank(signalled, SIGTERM));
     EXPECT_EQ(job.wait(kPatience), 3) << job.err();
     EXPECT_THAT(job.err(), HasSubstr("everything is saved; go on with"));
     const auto stopped = train::load_newest(folder / run / "checkpoints", silent());
@@ -221,7 +221,7 @@ TEST_F(CliRanks, TranslateAFolderAsOneProcessDoes) {
   EXPECT_THAT(single.err(), HasSubstr("only folders are written by several ranks"));
 }
 
-// Each would wait for the other in vain, or one figure would be of two questions.
+// Each would wait for the other in vain, or one metric would mix two evaluations.
 TEST_F(CliRanks, RanksWithOtherWordsAreRefused) {
   const std::string net = " --features " MONGE_SOURCE_DIR "/tests/fixtures/features.ts";
   const testing::BoundPort port;

@@ -178,13 +178,13 @@ TEST_F(FarTables, OutputsThatAreNotFiniteAreToldAndNotPraised) {
 
   result = monge(folder.path(), "eval run --source filled.npy --target b.npy --json -q");
   ASSERT_EQ(result.code, 0) << result.err;
-  const auto figures = json::parse(result.out);
+  const auto metrics = json::parse(result.out);
   for (const char* key : {"target_error", "target_start", "cost", "mse", "reaches_target"}) {
-    ASSERT_TRUE(figures.contains(key)) << key;
-    EXPECT_TRUE(figures[key].is_null()) << key << " " << figures[key];
+    ASSERT_TRUE(metrics.contains(key)) << key;
+    EXPECT_TRUE(metrics[key].is_null()) << key << " " << metrics[key];
   }
-  EXPECT_TRUE(figures["target_floor"].is_number());
-  EXPECT_EQ(figures["verdict"],
+  EXPECT_TRUE(metrics["target_floor"].is_number());
+  EXPECT_EQ(metrics["verdict"],
             "the map cannot be judged: 1 of 400 outputs is not finite; the first is that of row 7 (counted from 0); "
             "look for fill values in the input");
   EXPECT_THAT(monge(folder.path(), "eval run --source filled.npy --target b.npy -q").out,

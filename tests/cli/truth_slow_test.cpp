@@ -28,7 +28,7 @@ TEST(CliTruth, PrintsARowASeedAndTheirSummaryAsJson) {
     EXPECT_TRUE(rows[0].contains(key)) << key;
   }
   EXPECT_EQ(rows[2]["seed"], 7);
-  EXPECT_FALSE(rows[0].contains("branch")) << "a figure of one-to-many alone";
+  EXPECT_FALSE(rows[0].contains("branch")) << "a metric of one-to-many alone";
   const double best = rows[3]["best"]["l2_uvp"], median = rows[3]["median"]["l2_uvp"],
                worst = rows[3]["worst"]["l2_uvp"];
   EXPECT_LE(best, median);
@@ -104,7 +104,7 @@ TEST(CliAlarm, SaysPlainlyThatAMapMissesItsTarget) {
   EXPECT_THAT(json::parse(evaluated.out)["verdict"], HasSubstr("MISSES"));
 }
 
-// auto is decided once, told, and written down; a map of otp draws.
+// auto is decided once, reported, and written down; a map of otp draws.
 TEST(CliOtp, DecidesItsNoiseLevelOnceAndDraws) {
   testing::ScratchFolder folder;
   std::ofstream(folder / "r.toml") << recipe("otp");

@@ -151,10 +151,10 @@ TEST_F(Cli, WritesSixteenBitsWhereTheInputHasThem) {
     EXPECT_LE(image.to(torch::kInt).max().item<int>(), 4095) << "the target's values";
   }
   EXPECT_EQ(io::sample_bits(testing::slurp(folder / "out/plain.png")), 8);
-  const auto told =
+  const auto chosen =
       monge(folder.path(), "translate run in skipping --on-error skip");  // looks the set through in 8 bits first
-  ASSERT_EQ(told.code, 0) << told.err;
-  EXPECT_THAT(told.err, Not(HasSubstr("16-bit")));
+  ASSERT_EQ(chosen.code, 0) << chosen.err;
+  EXPECT_THAT(chosen.err, Not(HasSubstr("16-bit")));
   EXPECT_EQ(testing::slurp(folder / "skipping/deep.png"), testing::slurp(folder / "out/deep.png"));
   ASSERT_EQ(monge(folder.path(), "translate run in eight -q --bits 8").code, 0);
   EXPECT_EQ(io::sample_bits(testing::slurp(folder / "eight/deep.png")), 8);
@@ -345,11 +345,11 @@ TEST_F(Cli, StandardisesTablesAndUndoesItAtUse) {
   // Figures in standard units: of the raw column of width 1000 an mse would be 5e7.
   result = monge(folder.path(), "eval run --json -q");
   ASSERT_EQ(result.code, 0) << result.err;
-  const auto figures = json::parse(result.out);
-  EXPECT_LT(figures["mse"], 10);
+  const auto metrics = json::parse(result.out);
+  EXPECT_LT(metrics["mse"], 10);
   ASSERT_EQ(monge(folder.path(), "export run --out map.safetensors").code, 0);
   result = monge(folder.path(), "eval map.safetensors --json -q");
-  EXPECT_EQ(json::parse(result.out)["mse"], figures["mse"]);
+  EXPECT_EQ(json::parse(result.out)["mse"], metrics["mse"]);
   ASSERT_EQ(monge(folder.path(), "translate map.safetensors a.npy again.npy -q").code, 0);
   EXPECT_EQ(testing::slurp(folder / "again.npy"), testing::slurp(folder / "y.npy"));
   result = monge(folder.path(), "export run --to torch --out map.pt");
@@ -395,13 +395,14 @@ TEST_F(Cli, BareCheckpointsAreToldWhatTheirFilesDoNotSay) {
   const auto exported = monge(folder.path(), "export run --to torch --out ./map.pt");
   ASSERT_EQ(exported.code, 0) << exported.err;
   EXPECT_THAT(exported.err, AllOf(HasSubstr("weak.z_std = 1"), HasSubstr("weak.z = 2"), HasSubstr("--z-std 1")));
-  for (const auto& [model, out, flags] :
-       {std::tuple{"run", "own", ""}, {"map.pt", "told", "--size 16 --z-std 1"}, {"map.pt", "untold", "--size 16"}}) {
+  for (const auto& [model, out, flags] : {std::tuple{"run", "own", ""},
+                                          {"map.pt", "given", "--size 16 --z-std 1"},
+                                          {"map.pt", "not_given", "--size 16"}}) {
     const auto result = monge(folder.path(), std::string("translate ") + model + " images " + out + " -q " + flags);
     ASSERT_EQ(result.code, 0) << result.err;
   }
-  EXPECT_EQ(testing::slurp(folder / "told/0.png"), testing::slurp(folder / "own/0.png"));
-  EXPECT_NE(testing::slurp(folder / "untold/0.png"), testing::slurp(folder / "own/0.png"));
+  EXPECT_EQ(testing::slurp(folder / "given/0.png"), testing::slurp(folder / "own/0.png"));
+  EXPECT_NE(testing::slurp(folder / "not_given/0.png"), testing::slurp(folder / "own/0.png"));
 
   const std::string eval = "eval map.pt --source images --target images --json -q --samples 4 ";
   const auto at16 = json::parse(monge(folder.path(), eval + "--size 16 --z-std 1").out),

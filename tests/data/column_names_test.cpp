@@ -26,9 +26,9 @@ std::shared_ptr<const Source> table(const Names& columns, int64_t width, const N
 }
 
 struct Log {
-  std::string said;
+  std::string lines;
   LogSink sink = [this](LogLevel level, const std::string& line) {
-    said += (level == LogLevel::warning ? "W " : "I ") + line + "\n";
+    lines += (level == LogLevel::warning ? "W " : "I ") + line + "\n";
   };
 };
 
@@ -36,7 +36,7 @@ TEST(ColumnNames, ATableInAnotherOrderIsTakenByName) {
   Log log;
   const auto whole = table({"a", "b", "c"}, 3, {"r0", "r1", "r2", "r3"});
   const auto selected = select_columns(whole, {"c", "a", "b"}, "IN", log.sink);
-  EXPECT_EQ(log.said,
+  EXPECT_EQ(log.lines,
             "I IN: t.csv: its columns stand in another order than those of the training and are taken by name: \"c\", "
             "\"a\", \"b\"\n");
   EXPECT_TRUE(
@@ -57,7 +57,7 @@ TEST(ColumnNames, ATableInAnotherOrderIsTakenByName) {
 TEST(ColumnNames, ColumnsBesideTheNeededOnesAreNamed) {
   Log log;
   const auto selected = select_columns(table({"a", "label", "b", "id"}, 4), {"a", "b"}, "IN", log.sink);
-  EXPECT_EQ(log.said, "I IN: t.csv: 2 of its 4 columns are not used: \"label\", \"id\"\n");
+  EXPECT_EQ(log.lines, "I IN: t.csv: 2 of its 4 columns are not used: \"label\", \"id\"\n");
   EXPECT_TRUE(torch::equal(selected->exact_items({2}), torch::tensor({{20., 22.}}, torch::kFloat64)));
 }
 
@@ -69,7 +69,7 @@ TEST(ColumnNames, WithoutNamesThePositionCounts) {
   EXPECT_EQ(select_columns(named, {"a", "b", "c"}, "IN", log.sink), named);
   const auto twice = table({"a", "a", "b"}, 3);
   EXPECT_EQ(select_columns(twice, {"a", "a", "b"}, "IN", log.sink), twice) << "the same names in the same places";
-  EXPECT_EQ(log.said, "");
+  EXPECT_EQ(log.lines, "");
 }
 
 TEST(ColumnNames, MissingColumnsAreRefusedByName) {
@@ -97,7 +97,7 @@ TEST(ColumnNames, NamesThatStandTwiceDecideNothing) {
 TEST(ColumnNames, TheTargetOfATrainingFollowsItsSource) {
   Log log;
   const auto target = pair_columns(*table({"a", "b", "c"}, 3), table({"c", "a", "b"}, 3), log.sink);
-  EXPECT_THAT(log.said, HasSubstr("I the target: t.csv: its columns stand in another order"));
+  EXPECT_THAT(log.lines, HasSubstr("I the target: t.csv: its columns stand in another order"));
   EXPECT_TRUE(torch::equal(target->exact_items({0}), torch::tensor({{1., 2., 0.}}, torch::kFloat64)));
   for (const auto& names : {Names{}, Names{"a", "b", "c"}}) {
     const auto same = table(names, 3);
@@ -111,10 +111,10 @@ TEST(ColumnNames, OtherNamesOnTheTwoSidesAreShownInPairs) {
             (Names{"a", "b", "time"}));
   const auto other = table({"a", "time", "x"}, 3);
   EXPECT_EQ(pair_columns(*table({"a", "b", "time"}, 3), other, log.sink), other);
-  EXPECT_THAT(log.said, AllOf(HasSubstr("W source and target name 2 of 3 columns differently; they are compared by "
-                                        "position: \"b\" with \"time\", "
-                                        "\"time\" with \"x\"."),
-                              HasSubstr("the same names or the same order")));
+  EXPECT_THAT(log.lines, AllOf(HasSubstr("W source and target name 2 of 3 columns differently; they are compared by "
+                                         "position: \"b\" with \"time\", "
+                                         "\"time\" with \"x\"."),
+                               HasSubstr("the same names or the same order")));
 }
 
 TEST(ColumnNames, OtherNumbersOfColumnsAreRefusedByName) {

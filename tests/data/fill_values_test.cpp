@@ -124,17 +124,17 @@ TEST(FillValues, OfASourceAreThoseOfItsColumns) {
   EXPECT_THAT(find_fill_values(TensorSource("images", torch::rand({5, 3, 8, 8})), 5, stream.clone()), IsEmpty());
   EXPECT_THAT(find_fill_values(*open_toy("toy:gaussian"), 5, stream.clone()), IsEmpty());
 
-  std::vector<std::string> said;
+  std::vector<std::string> logged;
   const auto log = [&](LogLevel level, const std::string& line) {
     EXPECT_EQ(level, LogLevel::warning);
-    said.push_back(line);
+    logged.push_back(line);
   };
   warn_of_fill_values(source(0), none, source(0), none, log);
-  EXPECT_THAT(said, IsEmpty());
+  EXPECT_THAT(logged, IsEmpty());
   warn_of_fill_values(source(0), none, source(1e20), found, log);
-  ASSERT_EQ(said.size(), 1u);
-  EXPECT_THAT(said[0], AllOf(HasSubstr("the target's column \"ice\": one value, 1e+20 (2 rows), is"),
-                             HasSubstr("?missing=drop"), Not(HasSubstr("source"))));
+  ASSERT_EQ(logged.size(), 1u);
+  EXPECT_THAT(logged[0], AllOf(HasSubstr("the target's column \"ice\": one value, 1e+20 (2 rows), is"),
+                               HasSubstr("?missing=drop"), Not(HasSubstr("source"))));
 }
 
 }  // namespace

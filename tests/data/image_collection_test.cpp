@@ -138,13 +138,13 @@ TEST(Archives, LeaveOutUnsafeNamesAndSymbolicLinksAndSayWhich) {
       archive.add("twice.png", image(8));
       archive.add("twice.png", image(8));
     }
-    std::vector<std::string> told;
-    const auto images = open_image_collection(path, [&](LogLevel, const std::string& line) { told.push_back(line); });
+    std::vector<std::string> logged;
+    const auto images = open_image_collection(path, [&](LogLevel, const std::string& line) { logged.push_back(line); });
     std::vector<std::string> expected{"good.png", "twice.png"};
     if (!zip) expected = {"good.png", "hard.png", "twice.png"};
     EXPECT_EQ(names(*images), expected) << path;
     EXPECT_THAT(
-        told,
+        logged,
         ElementsAre(AllOf(HasSubstr("3 entries are left out for an unsafe name"), HasSubstr("the first is ../up.png")),
                     AllOf(HasSubstr("1 link is left out"), HasSubstr("the first is link.png")),
                     AllOf(HasSubstr("1 entry repeats an earlier one"), HasSubstr("the first is twice.png"))));
@@ -228,13 +228,13 @@ class Folders : public ::testing::Test {
     std::filesystem::create_symlink(target, folder / name);
   }
   std::vector<std::string> names_of(const std::string& name) {
-    told.clear();
+    logged.clear();
     return names(
-        *open_image_collection(folder / name, [&](LogLevel, const std::string& line) { told.push_back(line); }));
+        *open_image_collection(folder / name, [&](LogLevel, const std::string& line) { logged.push_back(line); }));
   }
 
   const ScratchFolder folder;
-  std::vector<std::string> told;
+  std::vector<std::string> logged;
 };
 
 TEST_F(Folders, LeaveOutWhatIsNoFile) {
@@ -244,8 +244,8 @@ TEST_F(Folders, LeaveOutWhatIsNoFile) {
   link("set/lost.png", "nowhere");
   link("set/gone", "nowhere");
   EXPECT_THAT(names_of("set"), ElementsAre("a.png", "lost.png")) << "an image that leads nowhere is a fault to be told";
-  EXPECT_THAT(told, ElementsAre(AllOf(HasSubstr("1 symbolic link leads nowhere"), HasSubstr("the first is \"gone\"")),
-                                AllOf(HasSubstr("2 pipes, sockets or devices are left out"))));
+  EXPECT_THAT(logged, ElementsAre(AllOf(HasSubstr("1 symbolic link leads nowhere"), HasSubstr("the first is \"gone\"")),
+                                  AllOf(HasSubstr("2 pipes, sockets or devices are left out"))));
   EXPECT_THAT(message_of([&] { ImageSource(folder / "set", {.size = 8}); }),
               AllOf(HasSubstr("lost.png"), HasSubstr("is a link to nowhere")));
   EXPECT_THAT(message_of([&] { open_image_collection(folder / "set/pipe.png", silent()); }),
@@ -260,7 +260,7 @@ TEST_F(Folders, FollowLinksToFoldersAndFiles) {
   link("set/y", "../elsewhere/y");
   link("set/one.png", "../single.png");
   EXPECT_THAT(names_of("set"), ElementsAre("one.png", "real/0.png", "x/0.png", "x/1.png", "y/0.png"));
-  EXPECT_THAT(told, ElementsAre(HasSubstr("3 symbolic links are followed")));
+  EXPECT_THAT(logged, ElementsAre(HasSubstr("3 symbolic links are followed")));
   EXPECT_EQ(ImageSource(folder / "set", {.size = 8}).size(), 5);
   link("only/x", "../elsewhere/x");
   EXPECT_THAT(names_of("only"), ElementsAre("x/0.png", "x/1.png"));
@@ -290,9 +290,9 @@ TEST_F(Folders, TakeEachRealFileOnceAndEndLoops) {
   link("outside/back", "../set");
   link("set/self", "self");
   EXPECT_THAT(names_of("set"), ElementsAre("a/0.png", "a/1.png", "z1/z.png"));
-  EXPECT_THAT(told, ElementsAre(AllOf(HasSubstr("7 symbolic links are followed"),
-                                      HasSubstr("6 lead to what is in the set already and are not used twice")),
-                                AllOf(HasSubstr("1 symbolic link leads nowhere"), HasSubstr("\"self\""))));
+  EXPECT_THAT(logged, ElementsAre(AllOf(HasSubstr("7 symbolic links are followed"),
+                                        HasSubstr("6 lead to what is in the set already and are not used twice")),
+                                  AllOf(HasSubstr("1 symbolic link leads nowhere"), HasSubstr("\"self\""))));
 }
 
 // What a path is goes before what it is called.
@@ -310,8 +310,8 @@ TEST_F(Folders, NoticeLinksThatGitWroteAsText) {
   put("set/a.png", 1);
   real_files().replace(folder / "set/x", "../elsewhere/x");
   EXPECT_THAT(names_of("set"), ElementsAre("a.png"));
-  EXPECT_THAT(told, ElementsAre(HasSubstr("the first is \"x\""),
-                                AllOf(HasSubstr("holds the text \"../elsewhere/x\""), HasSubstr("core.symlinks"))));
+  EXPECT_THAT(logged, ElementsAre(HasSubstr("the first is \"x\""),
+                                  AllOf(HasSubstr("holds the text \"../elsewhere/x\""), HasSubstr("core.symlinks"))));
 }
 
 TEST_F(Folders, MayHoldUnreadableFilesThatAreNotUsed) {
@@ -329,15 +329,16 @@ TEST_F(Folders, CountTheImagesThatAreHidden) {
     put(name, 2);
   real_files().replace(folder / "set/.DS_Store", "x");
   EXPECT_THAT(names_of("set"), ElementsAre("a.png"));
-  EXPECT_TRUE(told.empty());
+  EXPECT_TRUE(logged.empty());
   put("set/.x.png", 3);
   EXPECT_THAT(names_of("set"), ElementsAre("a.png"));
-  EXPECT_THAT(told, ElementsAre(HasSubstr("1 hidden image or folder of images is left out, the first is \".x.png\"")));
+  EXPECT_THAT(logged,
+              ElementsAre(HasSubstr("1 hidden image or folder of images is left out, the first is \".x.png\"")));
   put("set/.secret/b.png", 4);
   put("set/.secret/deep/c.png", 5);
   put("set/inner/.y.jpe", 6);
   EXPECT_THAT(names_of("set"), ElementsAre("a.png"));
-  EXPECT_THAT(told,
+  EXPECT_THAT(logged,
               ElementsAre(HasSubstr("3 hidden images or folders of images are left out, the first is \".secret\"")))
       << "a folder counts once";
 }
@@ -347,7 +348,7 @@ TEST_F(Folders, TakeEveryExtensionOfJpeg) {
   const auto jpeg = io::encode_jpeg(torch::full({6, 5, 3}, 100, torch::kUInt8));
   for (const char* name : {"0.jpg", "1.jpeg", "2.jfif", "3.JPE"}) real_files().replace(folder / "set" / name, jpeg);
   EXPECT_THAT(names_of("set"), ElementsAre("0.jpg", "1.jpeg", "2.jfif", "3.JPE"));
-  EXPECT_TRUE(told.empty());
+  EXPECT_TRUE(logged.empty());
   EXPECT_EQ(ImageSource(folder / "set", {.size = 4}).size(), 4);
 }
 
@@ -356,8 +357,8 @@ TEST_F(Folders, SayWhatElseLiesInThem) {
   real_files().replace(folder / "set/readme", "x");
   real_files().replace(folder / "set/scan.bmp", "x");
   EXPECT_THAT(names_of("set"), ElementsAre("a.png"));
-  EXPECT_THAT(told, ElementsAre(HasSubstr("1 images of other kinds"),
-                                AllOf(HasSubstr("1 file is no"), HasSubstr("the first is \"readme\""))));
+  EXPECT_THAT(logged, ElementsAre(HasSubstr("1 images of other kinds"),
+                                  AllOf(HasSubstr("1 file is no"), HasSubstr("the first is \"readme\""))));
 }
 
 }  // namespace

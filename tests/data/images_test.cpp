@@ -233,7 +233,7 @@ TEST(Images, OpensASingleFileAndTheSharedShard) {
 }
 
 /// What a log is told.
-struct Told {
+struct LoggedLines {
   std::vector<std::string> lines, warnings;
   LogSink sink() {
     return [this](LogLevel level, const std::string& line) {
@@ -255,20 +255,20 @@ TEST(Images, AreBroughtUprightUnlessAskedNotTo) {
   put(folder / "1.png", turned(1, false));
   put(folder / "5.png", turned(5, true));
   for (const int64_t cache_mb : {0, 100}) {
-    Told told;
-    const ImageSource source(folder.path(), {.size = 16, .cache_mb = cache_mb}, {}, told.sink());
+    LoggedLines logged;
+    const ImageSource source(folder.path(), {.size = 16, .cache_mb = cache_mb}, {}, logged.sink());
     const auto items = source.stored_items({0, 1});
     EXPECT_TRUE(torch::equal(items[0], items[1])) << cache_mb;
-    EXPECT_THAT(told.lines,
+    EXPECT_THAT(logged.lines,
                 ::testing::ElementsAre(folder.path().string() + ": brought 1 image upright by the EXIF orientation"));
     EXPECT_THAT(source.open_report().noticed,
                 ::testing::ElementsAre("brought 1 image upright by the EXIF orientation"));
   }
-  Told told;
-  const ImageSource stored(folder.path(), {.size = 16, .exif = "ignore"}, {}, told.sink());
+  LoggedLines logged;
+  const ImageSource stored(folder.path(), {.size = 16, .exif = "ignore"}, {}, logged.sink());
   const auto items = stored.stored_items({0, 1});
   EXPECT_TRUE(torch::equal(items[0], items[1].transpose(1, 2)));
-  EXPECT_THAT(told.lines, ::testing::ElementsAre(HasSubstr("took 1 image as stored")));
+  EXPECT_THAT(logged.lines, ::testing::ElementsAre(HasSubstr("took 1 image as stored")));
   EXPECT_THAT(message_of([&] { ImageSource(folder.path(), {.exif = "maybe"}); }),
               AllOf(HasSubstr("exif"), HasSubstr("\"maybe\""), HasSubstr("apply, ignore")));
   // Metrics look at files as their references do, which open them by Pillow and turn nothing.
@@ -279,13 +279,13 @@ TEST(Images, TellWhatTheCentreCropLeavesOut) {
   const ScratchFolder folder;
   put(folder / "a.png", io::encode_png(noise(10, 10)));
   put(folder / "b.png", io::encode_png(noise(10, 20)));
-  Told told;
-  const ImageSource centre(folder.path(), {.size = 8}, {}, told.sink());
-  EXPECT_THAT(told.lines, ::testing::ElementsAre(HasSubstr("cropped 1 image to the middle square")));
+  LoggedLines logged;
+  const ImageSource centre(folder.path(), {.size = 8}, {}, logged.sink());
+  EXPECT_THAT(logged.lines, ::testing::ElementsAre(HasSubstr("cropped 1 image to the middle square")));
   for (const char* chosen : {"none", "8x8"}) {
-    told.lines.clear();
-    const ImageSource other(folder.path(), {.size = 8, .crop = chosen}, {}, told.sink());
-    EXPECT_TRUE(told.lines.empty()) << chosen;
+    logged.lines.clear();
+    const ImageSource other(folder.path(), {.size = 8, .crop = chosen}, {}, logged.sink());
+    EXPECT_TRUE(logged.lines.empty()) << chosen;
   }
 }
 
@@ -300,15 +300,15 @@ TEST(Images, OfTwelveBitsAreNoticedAndScaled) {
   const ScratchFolder folder;
   put(folder / "a.png", deep(4095));
   put(folder / "b.png", deep(4095, 2));
-  Told told;
-  const ImageSource full(folder.path(), {.size = 12}, {}, told.sink());
+  LoggedLines logged;
+  const ImageSource full(folder.path(), {.size = 12}, {}, logged.sink());
   EXPECT_LE(full.stored_items({0, 1}).max().item<int>(), 16);
-  EXPECT_THAT(told.warnings,
+  EXPECT_THAT(logged.warnings,
               ::testing::ElementsAre(AllOf(HasSubstr("all 2 16-bit images together use the values 0..4095 of 0..65535"),
                                            HasSubstr("0..4095"))));
   torch::Tensor by_hand;
   for (const char* range : {"0..4095", "auto"}) {
-    Told quiet;
+    LoggedLines quiet;
     const ImageSource scaled(folder.path(), {.size = 12, .range = range}, {}, quiet.sink());
     EXPECT_TRUE(quiet.warnings.empty()) << range;
     const auto items = scaled.stored_items({0, 1});
@@ -317,7 +317,7 @@ TEST(Images, OfTwelveBitsAreNoticedAndScaled) {
     EXPECT_EQ(items[0][0][0][0].item<int>(), 255);
     EXPECT_EQ(scaled.open_report().range, "0..4095");
   }
-  Told clamped;
+  LoggedLines clamped;
   const ImageSource narrow(folder.path(), {.size = 12, .range = "0..2047"}, {}, clamped.sink());
   EXPECT_THAT(clamped.warnings,
               ::testing::ElementsAre(AllOf(HasSubstr("use the values 0..4095"), HasSubstr("beyond the range 0..2047"),
@@ -388,9 +388,9 @@ TEST(Images, ThatHaveColourAreNotTakenForGrey) {
   EXPECT_EQ(at_use.item_shape()[0], 1);
   EXPECT_THAT(message_of([&] { at_use.items({0, 2}); }),
               AllOf(HasSubstr("1002.png: has colour"), HasSubstr("colour = \"rgb\"")));
-  Told told;
-  const ImageSource luma(folder.path(), {.size = 8, .colour = "grey"}, {}, told.sink());
-  EXPECT_THAT(told.lines, ::testing::Contains(HasSubstr("took the luma of 1 image that have colour")));
+  LoggedLines logged;
+  const ImageSource luma(folder.path(), {.size = 8, .colour = "grey"}, {}, logged.sink());
+  EXPECT_THAT(logged.lines, ::testing::Contains(HasSubstr("took the luma of 1 image that have colour")));
   EXPECT_EQ(luma.stored_items({2})[0][0][0][0].item<int>(), (19595 * 200 + 38470 * 100 + 7471 * 100 + 32768) >> 16);
   EXPECT_THAT(message_of([&] { ImageSource(folder.path(), {.colour = "gray"}); }),
               AllOf(HasSubstr("colour"), HasSubstr("auto, rgb, grey")));

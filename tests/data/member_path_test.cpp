@@ -30,16 +30,16 @@ class Members : public ::testing::Test {
     io::write_archive(folder / name, out);
   }
   std::vector<std::string> names_of(const std::string& path) {
-    told.clear();
+    logged.clear();
     const auto images =
-        open_image_collection(folder / path, [&](LogLevel, const std::string& line) { told.push_back(line); });
+        open_image_collection(folder / path, [&](LogLevel, const std::string& line) { logged.push_back(line); });
     std::vector<std::string> out;
     for (int64_t i = 0; i < images->size(); ++i) out.push_back(images->name(i));
     return out;
   }
 
   const ScratchFolder folder;
-  std::vector<std::string> told;
+  std::vector<std::string> logged;
   const std::vector<std::string> pairs = {"000.input.png", "000.target.png", "000.json",
                                           "001.input.png", "001.target.png", "001.json"};
 };
@@ -77,7 +77,7 @@ TEST_F(Members, OfATarAZipAFolderAndShardsAreChosen) {
     std::filesystem::copy_file(folder / name, folder / "f" / name);
   for (const char* set : {"p-0.tar", "p.tar.gz", "p.zip"}) {
     EXPECT_THAT(names_of(std::string(set) + "?member=input.png"), ElementsAre("000.input.png", "001.input.png")) << set;
-    EXPECT_THAT(told, IsEmpty()) << set;
+    EXPECT_THAT(logged, IsEmpty()) << set;
   }
   EXPECT_THAT(names_of("p-{0..1}.tar?member=target.png"),
               ElementsAre("p-0/000.target.png", "p-0/001.target.png", "p-1/002.target.png"));
@@ -105,13 +105,13 @@ TEST_F(Members, MustBeChosenWhereSamplesHaveSeveral) {
 TEST_F(Members, AreNotSeenInFramesAndOtherNamesWithDots) {
   write("frames.tar", {"film.0001.png", "film.0002.png", "film.0003.png"});
   EXPECT_EQ(names_of("frames.tar").size(), 3u);
-  EXPECT_THAT(told, ElementsAre(AllOf(HasSubstr("1 name has several images"), HasSubstr("?member=NAME"))));
+  EXPECT_THAT(logged, ElementsAre(AllOf(HasSubstr("1 name has several images"), HasSubstr("?member=NAME"))));
   write("odd.tar", {"a.png", "b.png", "c.red.png", "c.blue.png"});
   EXPECT_EQ(names_of("odd.tar").size(), 4u);
-  EXPECT_THAT(told, ElementsAre(HasSubstr("1 name has several images")));
+  EXPECT_THAT(logged, ElementsAre(HasSubstr("1 name has several images")));
   write("plain.tar", {"a.png", "a.json", "b.v2.png"});
   EXPECT_EQ(names_of("plain.tar").size(), 2u);
-  EXPECT_THAT(told, IsEmpty());
+  EXPECT_THAT(logged, IsEmpty());
 }
 
 TEST_F(Members, OfSeveralChosenOnesASampleGivesItsFirst) {

@@ -85,28 +85,28 @@ TEST(Open, SaysWhatWasConvertedOnceASource) {
   put(folder / "c.png", testing::deep_png());
   put(folder / "d.png", testing::palette_png());
   put(folder / "e.png", "damaged");
-  std::vector<std::string> said;
+  std::vector<std::string> logged;
   const LogSink log = [&](LogLevel level, const std::string& line) {
-    if (level == LogLevel::info && line.find("converted") != std::string::npos) said.push_back(line);
+    if (level == LogLevel::info && line.find("converted") != std::string::npos) logged.push_back(line);
   };
   SourceOptions options{.path = folder.path().string(), .images = {.size = 8, .on_error = "skip"}};
   const auto whole = folder.path().string() + ": converted 1 CMYK, 1 16-bit and 1 palette images to 8-bit grey or RGB";
   open_source(options, log)->items({0, 1, 2, 3});
-  EXPECT_THAT(said, ElementsAre(whole));
+  EXPECT_THAT(logged, ElementsAre(whole));
 
   // Not decoded at once: each kind is told with the batch in which it first appears.
   std::filesystem::remove(folder / "e.png");
   options.images.cache_mb = 0;
   options.images.on_error = "fail";
-  said.clear();
+  logged.clear();
   const auto source = open_source(options, log);
-  EXPECT_TRUE(said.empty());
+  EXPECT_TRUE(logged.empty());
   for (const int64_t i : {0, 1, 1, 2, 1, 2}) source->items({i, 0});
-  EXPECT_THAT(
-      said, ElementsAre(HasSubstr("converted 1 CMYK image to 8-bit grey or RGB among 2"), HasSubstr("1 16-bit image")));
-  said.clear();
+  EXPECT_THAT(logged, ElementsAre(HasSubstr("converted 1 CMYK image to 8-bit grey or RGB among 2"),
+                                  HasSubstr("1 16-bit image")));
+  logged.clear();
   open_source(options, log)->items({0, 1, 2, 3});
-  EXPECT_THAT(said, ElementsAre(whole));
+  EXPECT_THAT(logged, ElementsAre(whole));
 }
 
 TEST(Open, WarnsOfEntriesWithUnsafeNames) {

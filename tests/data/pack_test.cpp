@@ -106,7 +106,7 @@ TEST(Pack, IsReadAsNpyAndJson) {
   EXPECT_TRUE(torch::equal(all[4].permute({2, 0, 1}), ImageSource(folder / "set", {.size = 16}).stored_items({4})[0]));
   EXPECT_EQ(real_files().read(folder / "packed/names.txt"), "00.png\n01.jpg\n02.png\n03.jpg\n04.png\n");
   EXPECT_EQ(io::read_npy(folder / "packed/content.npy")[2].item<int64_t>(),
-            static_cast<int64_t>(content_number(real_files().read(folder / "set/02.png"))));
+            static_cast<int64_t>(content_hash64(real_files().read(folder / "set/02.png"))));
 }
 
 TEST(Pack, KeepsEncodedFilesAsTheyAre) {
@@ -303,13 +303,13 @@ TEST(Pack, BeginsAnewWhereThePartIsOfOtherImages) {
       folder / "set", folder / "packed", small(), silent(), [&](int64_t done, int64_t) { stop = stop || done >= 7; },
       stop);
   put(folder / "set/00.png", io::encode_png(noise(99, 31, 33)));
-  std::vector<std::string> told;
+  std::vector<std::string> logged;
   const auto result = pack(
-      folder / "set", folder / "packed", small(), [&](LogLevel, const std::string& line) { told.push_back(line); }, {},
-      kGoOn);
+      folder / "set", folder / "packed", small(), [&](LogLevel, const std::string& line) { logged.push_back(line); },
+      {}, kGoOn);
   EXPECT_EQ(result.parts[0].resumed, 0);
-  ASSERT_EQ(told.size(), 1u);
-  EXPECT_THAT(told[0], HasSubstr("begun anew"));
+  ASSERT_EQ(logged.size(), 1u);
+  EXPECT_THAT(logged[0], HasSubstr("begun anew"));
   EXPECT_TRUE(torch::equal(ImageSource(folder / "packed", {.size = 16}).items({0}),
                            ImageSource(folder / "set", {.size = 16}).items({0})));
 }

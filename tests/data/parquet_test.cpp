@@ -98,13 +98,13 @@ TEST(Parquet, ABuildWithoutItSaysWhatToDo) {
   std::ofstream(folder / "a.parquet") << "PAR1";
   for (const std::string name : {"a.parquet", "a.parquet?column=image"}) {
     const auto path = (folder / name).string();
-    const auto told =
+    const auto complaint =
         AllOf(HasSubstr(path + ": this build reads no Parquet;"), HasSubstr("MONGE_PARQUET=1 script/build"),
               HasSubstr("python3 -c"), HasSubstr("pandas.read_parquet"), HasSubstr("iter_batches"));
-    EXPECT_THAT(message_of([&] { open_image_collection(path, silent()); }), told);
+    EXPECT_THAT(message_of([&] { open_image_collection(path, silent()); }), complaint);
     SourceOptions options;
     options.path = path;
-    EXPECT_THAT(message_of([&] { open_source(options, silent()); }), told);
+    EXPECT_THAT(message_of([&] { open_source(options, silent()); }), complaint);
   }
   EXPECT_THAT(message_of([&] { open_image_collection(folder / "b.parquet", silent()); }),
               AllOf(HasSubstr("no such file"), Not(HasSubstr("script/build"))));
@@ -261,13 +261,13 @@ TEST(Parquet, NamesRowsByTheirPathsAndNeverTwiceTheSame) {
   const Texts paths{"cat.jpg",    "twice.png",  std::nullopt, "../up.png", "twice.png",  "/root/a.png",
                     "row-000000", "./d//e.png", "",           "a\nb.png",  "d/e\xff.png"};
   write(folder / "a.parquet", {{"image", images(reds(11), paths)}}, 3);
-  std::vector<std::string> told;
+  std::vector<std::string> logged;
   const auto images =
-      open_image_collection(folder / "a.parquet", [&](LogLevel, const std::string& line) { told.push_back(line); });
+      open_image_collection(folder / "a.parquet", [&](LogLevel, const std::string& line) { logged.push_back(line); });
   EXPECT_THAT(names(*images),
               ElementsAre("cat.jpg", "row-000001/twice.png", "row-000002", "row-000003", "row-000004/twice.png",
                           "row-000005", "row-000006/row-000000", "d/e.png", "row-000008", "row-000009", "row-000010"));
-  EXPECT_THAT(told, ElementsAre(HasSubstr("6 of 11 rows have no path")));
+  EXPECT_THAT(logged, ElementsAre(HasSubstr("6 of 11 rows have no path")));
   for (int64_t i = 0; i < 11; ++i) EXPECT_EQ(red(*images, i), i);
   EXPECT_EQ(images->where(0), (folder / "a.parquet").string() + ", row 0 (cat.jpg)");
 }

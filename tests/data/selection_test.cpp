@@ -41,13 +41,13 @@ TEST(Select, TakesCelebAsListAndCsv) {
   const std::vector<int64_t> all{0, 1, 2, 3};
   for (const char* file : {"list.txt", "list.csv"}) {
     const auto rule = [&](const std::string& what) { return (folder / file).string() + ":" + what; };
-    std::vector<std::string> told;
-    const auto log = [&](LogLevel, const std::string& line) { told.push_back(line); };
+    std::vector<std::string> logged;
+    const auto log = [&](LogLevel, const std::string& line) { logged.push_back(line); };
     std::vector<std::string> names;
     for (const int64_t i : select_by_attribute(*images, all, rule("Male=-1"), log)) names.push_back(images->name(i));
     EXPECT_THAT(names, ElementsAre("000002.jpg", "b/000003.jpg"));
-    ASSERT_EQ(told.size(), 1u);
-    EXPECT_THAT(told[0], AllOf(HasSubstr("knows nothing of 1 of 4"), HasSubstr("000004.jpg")));
+    ASSERT_EQ(logged.size(), 1u);
+    EXPECT_THAT(logged[0], AllOf(HasSubstr("knows nothing of 1 of 4"), HasSubstr("000004.jpg")));
     EXPECT_THAT(message_of([&] { select_by_attribute(*images, all, rule("Mal=1"), silent()); }),
                 AllOf(HasSubstr("Mal"), HasSubstr("did you mean")));
     EXPECT_THAT(message_of([&] { select_by_attribute(*images, all, rule("Male=2"), silent()); }),

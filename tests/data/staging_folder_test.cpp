@@ -54,16 +54,16 @@ TEST(StagingFolder, KeepsTheWorkOfTheSamePlanAlone) {
   std::vector<std::string> lines;
   const LogSink log = [&](LogLevel, const std::string& line) { lines.push_back(line); };
   const StagingFolder staging(scratch / "set.part");
-  EXPECT_FALSE(StagingFolder::has_plan(staging.folder(), "a"));
+  EXPECT_FALSE(StagingFolder::has_inputs(staging.folder(), "a"));
   staging.prepare("a", log);
-  EXPECT_TRUE(StagingFolder::has_plan(staging.folder(), "a"));
+  EXPECT_TRUE(StagingFolder::has_inputs(staging.folder(), "a"));
   put(staging.folder() / "pixels-00000.npy", "work");
   staging.prepare("a", log);
   EXPECT_THAT(names_in(staging.folder()), ElementsAre(".lock", ".plan", "pixels-00000.npy"));
   EXPECT_THAT(lines, IsEmpty());
   staging.prepare("b", log);
   EXPECT_THAT(names_in(staging.folder()), ElementsAre(".lock", ".plan"));
-  EXPECT_TRUE(StagingFolder::has_plan(staging.folder(), "b"));
+  EXPECT_TRUE(StagingFolder::has_inputs(staging.folder(), "b"));
   EXPECT_THAT(lines, ElementsAre(HasSubstr("was begun with other images or options and is begun anew")));
 }
 
@@ -86,7 +86,7 @@ TEST(StagingFolder, PublishesTheSetWithoutItsNotes) {
     put(staging.folder() / name, name);
   staging.publish(scratch / "set");
   EXPECT_THAT(names_in(scratch / "set"), ElementsAre(".plan", "manifest.json", "pixels-00000.npy"));
-  EXPECT_TRUE(StagingFolder::has_plan(scratch / "set", "a")) << "so that a repeated call knows its work";
+  EXPECT_TRUE(StagingFolder::has_inputs(scratch / "set", "a")) << "so that a repeated call knows its work";
   EXPECT_FALSE(fs::exists(scratch / "set.part"));
 }
 

@@ -36,9 +36,9 @@ torch::Tensor table(int64_t n, int64_t step) {
 
 TEST(Standardise, EachIsTheMeanAndTheDeviationOfItsOwnColumns) {
   const auto p = table(500, 0), q = table(70, 1) * 2 + 1;
-  std::string said;
+  std::string logged;
   const auto s = measure_columns(*rows_of(p), *rows_of(q), "each", kSeed,
-                                 [&](LogLevel, const std::string& line) { said += line + "\n"; });
+                                 [&](LogLevel, const std::string& line) { logged += line + "\n"; });
   for (const auto& [columns, rows] : {std::pair{&s.source, &p}, {&s.target, &q}}) {
     const auto wide = rows->to(torch::kFloat64);
     EXPECT_LT(relative_error(columns->mean, wide.mean(0)), 1e-12);
@@ -47,7 +47,7 @@ TEST(Standardise, EachIsTheMeanAndTheDeviationOfItsOwnColumns) {
     EXPECT_LT(z.mean(0).abs().max().item<double>(), 1e-6);
     EXPECT_LT((z.std(0, false) - 1).abs().max().item<double>(), 1e-6);
   }
-  EXPECT_EQ(said, "data.standardise = each: by all 500 rows of the source and all 70 rows of the target\n");
+  EXPECT_EQ(logged, "data.standardise = each: by all 500 rows of the source and all 70 rows of the target\n");
 }
 
 // Of 500 and of 70 rows: the statistics of the even mixture are those of 7 copies of p beside 50 of q.
@@ -68,29 +68,29 @@ TEST(Standardise, AColumnWithoutSpreadKeepsItsScale) {
   p.select(1, 3).fill_(0.f);
   auto q = p.clone();
   q.select(1, 1).fill_(0.3f);
-  std::string said;
-  const LogSink log = [&](LogLevel, const std::string& line) { said += line + "\n"; };
+  std::string logged;
+  const LogSink log = [&](LogLevel, const std::string& line) { logged += line + "\n"; };
   const auto each = measure_columns(*rows_of(p), *rows_of(q), "each", kSeed, log);
   EXPECT_EQ(each.source.scale[1].item<double>(), 1);
   EXPECT_EQ(each.source.scale[3].item<double>(), 1);
   EXPECT_LT(each.source.apply(p).select(1, 1).abs().max().item<double>(), 1e-7);
-  EXPECT_THAT(said, AllOf(HasSubstr("source: 2 of 4 columns have no spread and keep their scale: 1, 3"),
-                          HasSubstr("target: 2 of 4")));
-  said.clear();
+  EXPECT_THAT(logged, AllOf(HasSubstr("source: 2 of 4 columns have no spread and keep their scale: 1, 3"),
+                            HasSubstr("target: 2 of 4")));
+  logged.clear();
   const auto joint =
       measure_columns(*rows_of(p), *rows_of(q), "joint", kSeed, log);  // between the sides there is a spread
   EXPECT_NEAR(joint.source.scale[1].item<double>(), 0.1, 1e-7);
   EXPECT_EQ(joint.source.scale[3].item<double>(), 1);
-  EXPECT_THAT(said, HasSubstr("both sides: 1 of 4 columns have no spread and keep their scale: 3"));
+  EXPECT_THAT(logged, HasSubstr("both sides: 1 of 4 columns have no spread and keep their scale: 3"));
 }
 
 TEST(Standardise, OfManyRowsASampleIsTakenThatGoesByTheSeed) {
   const auto large = std::make_shared<RowSource>("large", torch::rand({140'000, 2}, RandomStreams(3).at("rows", 0)));
-  std::string said;
-  const LogSink log = [&](LogLevel, const std::string& line) { said += line; };
+  std::string logged;
+  const LogSink log = [&](LogLevel, const std::string& line) { logged += line; };
   const auto a = measure_columns(*large, *large, "each", kSeed, log),
              b = measure_columns(*large, *large, "each", kSeed), c = measure_columns(*large, *large, "each", kSeed + 1);
-  EXPECT_THAT(said, HasSubstr("by 131072 of 140000 rows of the source and 131072 of 140000 rows of the target"));
+  EXPECT_THAT(logged, HasSubstr("by 131072 of 140000 rows of the source and 131072 of 140000 rows of the target"));
   EXPECT_TRUE(torch::equal(a.source.mean, b.source.mean) && torch::equal(a.target.mean, a.source.mean));
   EXPECT_FALSE(torch::equal(a.source.mean, c.source.mean));
   // Five standard errors of the uniform law.
@@ -100,10 +100,10 @@ TEST(Standardise, OfManyRowsASampleIsTakenThatGoesByTheSeed) {
 
 TEST(Standardise, OfAnEndlessLawDrawsAreTaken) {
   const auto law = open_toy("toy:gaussian?dim=2");
-  std::string said;
+  std::string logged;
   const auto s = measure_columns(*law, *rows_of(table(50, 0).narrow(1, 0, 2)), "each", kSeed,
-                                 [&](LogLevel, const std::string& line) { said += line; });
-  EXPECT_THAT(said, HasSubstr("by 131072 draws of the source and all 50 rows"));
+                                 [&](LogLevel, const std::string& line) { logged += line; });
+  EXPECT_THAT(logged, HasSubstr("by 131072 draws of the source and all 50 rows"));
   EXPECT_LT(s.source.mean.abs().max().item<double>(), 5 / std::sqrt(131'072.0));
   EXPECT_NEAR(s.source.scale[0].item<double>(), 1, 0.02);
 }
@@ -200,11 +200,11 @@ TEST(Standardise, ScaleHasOneMeanAndOneScale) {
 }
 
 TEST(Standardise, NamesColumnsWithoutSpread) {
-  std::string said;
+  std::string logged;
   const NamedTable p("p", torch::tensor({{1., 2.}, {1., 3.}}, torch::kFloat64),
                      {.columns = {"weight", "height"}, .rows = {}, .index = ""});
-  measure_columns(p, p, "each", kSeed, [&](LogLevel, const std::string& line) { said += line; });
-  EXPECT_THAT(said, HasSubstr("1 of 2 columns have no spread and keep their scale: \"weight\""));
+  measure_columns(p, p, "each", kSeed, [&](LogLevel, const std::string& line) { logged += line; });
+  EXPECT_THAT(logged, HasSubstr("1 of 2 columns have no spread and keep their scale: \"weight\""));
 }
 
 TEST(Standardise, ASourceGivesItsItemsInStandardUnits) {

@@ -18,7 +18,7 @@ using monge::testing::run_ranks;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-/// What the detectors of the ranks decided.
+/// The decisions of the ranks' detectors.
 class Failures {
  public:
   explicit Failures(int64_t ranks) : promises_(static_cast<size_t>(ranks)) {}
@@ -116,7 +116,7 @@ TEST(FailureDetector, TheRootReportsItsOwnFailure) {
   });
 }
 
-// The file system may fail while the hint on how to resume is made.
+// The file system may fail while the resume hint is computed.
 TEST(FailureDetector, AReportThatFailsDoesNotKeepTheJobFromEnding) {
   Failures failures(2);
   run_ranks(2, [&](auto& group) {
@@ -165,7 +165,7 @@ TEST(FailureDetector, ARankThatFailsWhileAllLeaveDoesNotWait) {
   });
 }
 
-// As a process that is killed: its connections close.
+// The connections of a rank close, as those of a killed process do.
 TEST(FailureDetector, NoticesARankThatIsGone) {
   Failures failures(3);
   std::promise<void> seen;
@@ -205,7 +205,7 @@ TEST(FailureDetector, NoticesARankThatStaysBehind) {
   });
 }
 
-// Slow together is not behind: ranks whose operations take longer than the limit.
+// Ranks whose operations all take longer than the limit are not behind each other.
 TEST(FailureDetector, LeavesRanksAloneThatAreSlowTogether) {
   std::atomic<int> failures{0};
   run_ranks(2, [&](auto& group) {

@@ -41,7 +41,7 @@ TEST(Job, RanksMeetWorkAndFinishTogether) {
   });
 }
 
-// The root reports it, and the end of the process is asked for on the ranks that did not fail themselves.
+// The root reports the failure, and end_process is called on the ranks that did not fail themselves.
 TEST(Job, AFailureOfOneRankEndsAllWithItsMessageAndCode) {
   const MeetingPoint point;
   std::mutex guard;
@@ -86,7 +86,7 @@ TEST(Job, WithoutALauncherItIsOneRankThatDecidesForItself) {
 TEST(Job, OfOneLaunchedRankFinishesAlone) {
   Launch launch;
   launch.kind = Launch::Kind::environment;
-  launch.by = "torchrun";
+  launch.launcher = "torchrun";
   Job job(launch, kQuick, expect_no_failure());
   EXPECT_EQ(job.group().size(), 1);
   EXPECT_TRUE(job.group().launched());

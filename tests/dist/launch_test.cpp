@@ -27,7 +27,7 @@ TEST(Launch, WithoutALauncherIsAlone) { EXPECT_EQ(with({}).kind, Launch::Kind::a
 TEST(Launch, KnowsMpi) {
   const auto launch = with({{"OMPI_COMM_WORLD_SIZE", "4"}, {"RANK", "1"}, {"WORLD_SIZE", "9"}});
   EXPECT_EQ(launch.kind, Launch::Kind::mpi);
-  EXPECT_EQ(launch.by, "mpirun");
+  EXPECT_EQ(launch.launcher, "mpirun");
   EXPECT_EQ(with({{"PMIX_RANK", "0"}}).kind, Launch::Kind::mpi);
 }
 
@@ -40,12 +40,12 @@ TEST(Launch, KnowsTorchrun) {
                             {"TORCHELASTIC_RESTART_COUNT", "2"},
                             {"TORCHELASTIC_USE_AGENT_STORE", "True"}});
   EXPECT_EQ(launch.kind, Launch::Kind::environment);
-  EXPECT_EQ(launch.by, "torchrun");
+  EXPECT_EQ(launch.launcher, "torchrun");
   EXPECT_EQ(launch.rank, 3);
   EXPECT_EQ(launch.size, 8);
   EXPECT_EQ(launch.host, "gpu01");
   EXPECT_EQ(launch.port, 29500);
-  EXPECT_TRUE(launch.met_by_agent);
+  EXPECT_TRUE(launch.agent_listens);
   EXPECT_EQ(launch.run, "abc.2");
 }
 
@@ -68,14 +68,14 @@ TEST(Launch, KnowsSrunWithoutMpi) {
                                                 {"SLURM_JOB_ID", "4711"},
                                                 {"SLURM_STEP_ID", "0"}};
   const auto launch = with(step);
-  EXPECT_EQ(launch.by, "srun");
+  EXPECT_EQ(launch.launcher, "srun");
   EXPECT_EQ(launch.rank, 9);
   EXPECT_EQ(launch.size, 16);
   EXPECT_EQ(launch.host, "gpu03");
   EXPECT_EQ(launch.port, 24000 + 4711 * 8 % 8000);
   auto other = step;
   other["MASTER_PORT"] = "5000";
-  other["PMI_RANK"] = "9";  // of srun --mpi=pmi2, which Open MPI does not speak
+  other["PMI_RANK"] = "9";  // set by srun --mpi=pmi2, which Open MPI does not support
   EXPECT_EQ(with(other).port, 5000);
   auto one = step;
   one["SLURM_STEP_NUM_TASKS"] = "1";  // a batch script, or a step of one task
@@ -90,12 +90,12 @@ TEST(Launch, TheInnermostLauncherCounts) {
                             {"WORLD_SIZE", "2"},
                             {"MASTER_ADDR", "a"},
                             {"MASTER_PORT", "9"}});
-  EXPECT_EQ(launch.by, "torchrun");
+  EXPECT_EQ(launch.launcher, "torchrun");
   EXPECT_EQ(launch.rank, 1);
   const std::map<std::string, std::string> step{
       {"PMIX_RANK", "1"}, {"SLURM_STEP_NUM_TASKS", "2"}, {"SLURM_PROCID", "1"}, {"SLURM_STEP_NODELIST", "n[1-2]"}};
   EXPECT_EQ(with(step).kind, Launch::Kind::mpi);
-  EXPECT_EQ(with(step, false).by, "srun");
+  EXPECT_EQ(with(step, false).launcher, "srun");
   EXPECT_EQ(with(step, false).host, "n1");
 }
 

@@ -16,7 +16,7 @@ using monge::testing::run_ranks;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-// Sizes on both sides of the change of algorithm, and ones that do not divide.
+// The sizes lie on both sides of the change of algorithm, and some cannot be divided equally.
 TEST(ProcessGroup, SumsAreThoseOfAllRanksWithTheSameBits) {
   for (const int64_t ranks : {2, 3, 5}) {
     for (const auto type : {torch::kFloat32, torch::kFloat64, torch::kInt64}) {
@@ -66,7 +66,7 @@ TEST(ProcessGroup, BroadcastsAndGathers) {
     EXPECT_THAT(group.gather(std::string(static_cast<size_t>(group.rank()), 'x')),
                 ::testing::ElementsAre("", "x", "xx", "xxx"));
     const auto rows =
-        group.gather_rows(torch::full({group.rank(), 2}, static_cast<double>(group.rank())));  // none of rank 0
+        group.gather_rows(torch::full({group.rank(), 2}, static_cast<double>(group.rank())));  // rank 0 has none
     EXPECT_EQ(rows.size(0), 6);
     EXPECT_EQ(rows.sum().template item<float>(), 2 * (1 + 4 + 9));
     EXPECT_EQ(group.location().local_rank, group.rank());

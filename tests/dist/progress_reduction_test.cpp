@@ -32,10 +32,10 @@ TEST(ProgressReduction, SeveralRanksReadTheGlobalCountsOnePieceLater) {
     EXPECT_TRUE(progress.stop());
     progress.receive();
     EXPECT_EQ(progress.done(), 15);
-    progress.receive();  // once more is nothing
+    progress.receive();  // a second call does nothing
     EXPECT_EQ(progress.done(), 15);
     if (group.is_root()) received = progress.done();
-    // Counts that nobody receives delay no rank: the next operation works as ever.
+    // Counts that nobody receives delay no rank, and the next operation works as usual.
     progress.post(6, 0, false);
     group.barrier();
   });

@@ -48,7 +48,7 @@ TEST(Rendezvous, RanksMeet) {
   std::vector<std::future<std::vector<std::string>>> ranks;
   for (int64_t rank = 0; rank < 3; ++rank) {
     ranks.push_back(std::async(std::launch::async, [&point, rank] {
-      return meet(point.launch(rank, 3), Seconds(30))->gather(std::to_string(rank));
+      return connect_ranks(point.launch(rank, 3), Seconds(30))->gather(std::to_string(rank));
     }));
   }
   for (auto& rank : ranks) EXPECT_THAT(rank.get(), ::testing::ElementsAre("0", "1", "2"));
@@ -62,17 +62,18 @@ TEST(Rendezvous, TheRootOpensThePortItself) {
     out.port = port.port();
     return out;
   };
-  auto second = std::async(std::launch::async, [&] { return meet(launch(1), Seconds(30))->gather("1"); });
-  EXPECT_THAT(meet(launch(0), Seconds(30))->gather("0"), ::testing::ElementsAre("0", "1"));
+  auto second = std::async(std::launch::async, [&] { return connect_ranks(launch(1), Seconds(30))->gather("1"); });
+  EXPECT_THAT(connect_ranks(launch(0), Seconds(30))->gather("0"), ::testing::ElementsAre("0", "1"));
   EXPECT_THAT(second.get(), ::testing::ElementsAre("0", "1"));
 }
 
-// Peers that send nothing, or not the token, to any port that listens.
+// Peers connect to every listening port and send nothing, or something else than the token.
 TEST(Rendezvous, UnauthenticatedPeersDoNotKeepRanksFromMeeting) {
   const MeetingPoint point;
   std::atomic<bool> met{false};
   std::vector<Socket> peers;
-  auto second = std::async(std::launch::async, [&] { return meet(point.launch(1, 2), Seconds(30))->gather("1"); });
+  auto second =
+      std::async(std::launch::async, [&] { return connect_ranks(point.launch(1, 2), Seconds(30))->gather("1"); });
   auto crowd = std::async(std::launch::async, [&] {
     while (!met) {
       for (const auto listening : own_ports()) {
@@ -86,7 +87,7 @@ TEST(Rendezvous, UnauthenticatedPeersDoNotKeepRanksFromMeeting) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   });
-  const auto gathered = meet(point.launch(0, 2), Seconds(30))->gather("0");
+  const auto gathered = connect_ranks(point.launch(0, 2), Seconds(30))->gather("0");
   EXPECT_THAT(second.get(), ::testing::ElementsAre("0", "1"));
   EXPECT_THAT(gathered, ::testing::ElementsAre("0", "1"));
   met = true;
@@ -95,7 +96,7 @@ TEST(Rendezvous, UnauthenticatedPeersDoNotKeepRanksFromMeeting) {
 
 TEST(Rendezvous, NamesThoseThatDidNotCome) {
   const MeetingPoint point;
-  EXPECT_THAT(testing::message_of([&] { meet(point.launch(0, 4), Seconds(1)); }),
+  EXPECT_THAT(testing::message_of([&] { connect_ranks(point.launch(0, 4), Seconds(1)); }),
               AllOf(HasSubstr("3 of 4 ranks did not come"), HasSubstr("number 1, 2, 3")));
 }
 
@@ -103,7 +104,7 @@ TEST(Rendezvous, NamesThePortThatIsTaken) {
   const MeetingPoint taken;
   auto launch = taken.launch(1, 2);
   launch.rank = 0;  // without the descriptor that listens there
-  EXPECT_THAT(testing::message_of([&] { meet(launch, Seconds(2)); }),
+  EXPECT_THAT(testing::message_of([&] { connect_ranks(launch, Seconds(2)); }),
               AllOf(HasSubstr("MASTER_PORT"), HasSubstr("free")));
 }
 
@@ -111,7 +112,7 @@ TEST(Rendezvous, NamesTheAddressWhereNoRootListens) {
   const testing::BoundPort nobody_listens;
   auto launch = MeetingPoint().launch(1, 2);
   launch.port = nobody_listens.port();
-  EXPECT_THAT(testing::message_of([&] { meet(launch, Seconds(2)); }), HasSubstr("MASTER_ADDR"));
+  EXPECT_THAT(testing::message_of([&] { connect_ranks(launch, Seconds(2)); }), HasSubstr("MASTER_ADDR"));
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ struct Connection {
   Socket client, server;
 };
 
-// More than the buffers of both ends, so that both sides must go on moving.
+// More bytes than the buffers of both ends hold, so that both sides must send and receive at the same time.
 constexpr int64_t kLarge = 8 << 20;
 
 TEST(Socket, MovesBytesInBothDirections) {
@@ -124,7 +124,7 @@ TEST(Socket, MovingGivesTheConnectionAway) {
   EXPECT_EQ(byte, 'x');
 }
 
-// Behind a listener of both families an IPv4 address has a prefix, which other hosts could not use.
+// A listener of both families adds a prefix to IPv4 addresses, which other hosts could not use.
 TEST(Socket, KnowsItsOwnAddress) {
   for (const bool loopback : {true, false}) {
     Listener listener(loopback);

@@ -1,4 +1,4 @@
-// The ranks are this program itself: spawn_ranks starts it anew with the name of one of the disabled tests below.
+// The ranks are this program itself: spawn_ranks starts it again with the name of one of the disabled tests below.
 #include "monge/dist/spawn.h"
 
 #include <gmock/gmock.h>
@@ -23,7 +23,7 @@ using ::testing::HasSubstr;
 
 constexpr const char* kFolder = "MONGE_TEST_SPAWN_FOLDER";
 
-// ---- What a rank does.
+// ---- The ranks.
 
 std::string value_of(const std::string& name) { return real_environment()(name).value_or(""); }
 int own_rank() { return std::stoi(value_of("RANK")); }
@@ -37,7 +37,7 @@ void wait_for(const std::filesystem::path& file) {
   while (!std::filesystem::exists(file)) std::this_thread::sleep_for(std::chrono::milliseconds(10));
 }
 
-/// Ranks that meet by what spawn_ranks put into their environment.
+/// Ranks that meet through the environment that spawn_ranks has set.
 TEST(SpawnedRank, DISABLED_MeetsTheOthers) {
   Job job(detect_launch(), {}, {.report = [](const JobFailure&) {}, .end_process = [](const JobFailure&) {}});
   std::string all;
@@ -65,11 +65,11 @@ TEST(SpawnedRank, DISABLED_TheParentIsAskedToStop) {
   wait_for_a_signal();
 }
 
-// ---- What the launcher does.
+// ---- The launcher.
 
 class Spawn : public ::testing::Test {
  protected:
-  // spawn_ranks leaves its handlers.
+  // spawn_ranks does not restore the earlier handlers.
   void SetUp() override {
     ::setenv(kFolder, folder_.path().c_str(), 1);
     for (size_t i = 0; i < std::size(kSignals); ++i) ::sigaction(kSignals[i], nullptr, &before_[i]);
@@ -110,7 +110,7 @@ TEST_F(Spawn, GivesTheCodeOfTheFirstRankThatFailed) {
   EXPECT_EQ(log_, "") << "a rank that fails says why itself";
 }
 
-// The others wait for ever, and are killed when the grace is over.
+// The others wait for ever, so they are killed when the grace period is over.
 TEST_F(Spawn, NamesTheRankThatASignalEnded) {
   EXPECT_EQ(spawn(2, "RankOneIsKilled", /*grace=*/0), 1);
   EXPECT_THAT(log_, AllOf(HasSubstr("rank 1 (process "), HasSubstr("was ended by signal 9 (Killed)"),

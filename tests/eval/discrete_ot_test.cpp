@@ -132,7 +132,7 @@ TEST(ExactPlan, SaysWhatItCannotUse) {
 }
 
 TEST(ExactW2, OfALineIsTheDistanceOfItsQuantiles) {
-  // sliced_wasserstein in one dimension sorts; it is tested by hand figures.
+  // sliced_wasserstein in one dimension sorts; it is tested with values computed by hand.
   const auto x = sample({100, 1}, 60), y = sample({73, 1}, 61) * 0.5;
   EXPECT_NEAR(exact_w2_squared(x, y), sliced_wasserstein(x, y, 1), 1e-11);
 }

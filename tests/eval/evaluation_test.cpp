@@ -20,7 +20,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-/// A map that returns its input, to judge data with.
+/// A map that returns its input, to evaluate data with.
 model::Model identity() {
   train::Recipe recipe;
   recipe.map.residual = recipe.map.zero_last = true;
@@ -61,7 +61,7 @@ std::shared_ptr<const data::Source> table_with(double value, int64_t step) {
   return std::make_shared<data::NamedTable>("t", rows);
 }
 
-std::map<std::string, double> figures(const Evaluation& evaluation) {
+std::map<std::string, double> named_values(const Evaluation& evaluation) {
   const auto named = evaluation.named();
   return {named.begin(), named.end()};
 }
@@ -75,7 +75,7 @@ TEST(Evaluation, JudgesNoMapByOutputsThatAreNotFinite) {
     EXPECT_THAT(result.verdict(),
                 HasSubstr("; the first is that of row 17 (counted from 0); look for fill values in the input"))
         << bad;
-    const auto named = figures(result);
+    const auto named = named_values(result);
     for (const char* name : {"target_error", "target_start", "cost", "mse"}) {
       ASSERT_TRUE(named.contains(name)) << name << " must be null and not absent";
       EXPECT_TRUE(std::isnan(named.at(name))) << name << ' ' << bad;
@@ -92,8 +92,8 @@ TEST(Evaluation, JudgesNoMapByATargetThatIsNotFinite) {
   EXPECT_EQ(result.verdict(),
             "cannot be judged: 1 of 300 target samples is not finite; the first is that of row 17 (counted from 0); "
             "look for fill values in the target");
-  EXPECT_TRUE(std::isnan(figures(result).at("target_error")));
-  EXPECT_TRUE(std::isnan(figures(result).at("target_floor")));
+  EXPECT_TRUE(std::isnan(named_values(result).at("target_error")));
+  EXPECT_TRUE(std::isnan(named_values(result).at("target_floor")));
   EXPECT_EQ(result.value("mse"), 0);
   const auto other = evaluate(identity(), *table(0, 0, 0), *table(0, 1, 0), *table_with(3e38, 2), 300, 0);
   EXPECT_THAT(other.verdict(), HasSubstr("1 of 300 training target samples is beyond 1e19"));

@@ -90,8 +90,8 @@ TEST_F(ExternalMetric, MayChooseTheBestCheckpoint) {
   trainer.attach(held_out);
   trainer.run(std::atomic<bool>{false});
   ASSERT_EQ(values.size(), 2u);
-  ASSERT_TRUE(trainer.best_figure().has_value());
-  EXPECT_EQ(*trainer.best_figure(), std::min(values[0], values[1]));
+  ASSERT_TRUE(trainer.best_metric().has_value());
+  EXPECT_EQ(*trainer.best_metric(), std::min(values[0], values[1]));
 }
 
 TEST_F(ExternalMetric, NeedsANameOfItsOwn) {
@@ -99,7 +99,8 @@ TEST_F(ExternalMetric, NeedsANameOfItsOwn) {
   auto metric = farthest_output();
   EXPECT_EQ(message(metric), "a metric named \"farthest_output\" is there already");
   metric.name = "fd_mine";
-  EXPECT_THAT(message(metric), HasSubstr("\"fd_mine\" is there already")) << "it would be taken for a judge's";
+  EXPECT_THAT(message(metric), HasSubstr("\"fd_mine\" is there already"))
+      << "it would be taken for one of ImageEvaluator";
   metric.name = "mine";
   metric.compute = nullptr;
   EXPECT_THAT(message(metric), HasSubstr("needs a name and a function that computes it"));

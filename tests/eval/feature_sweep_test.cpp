@@ -96,12 +96,12 @@ TEST(ImageSet, WarnsOfWhatItDoesNotSee) {
   io::write_image(scratch / "a.png", torch::zeros({8, 8, 3}, torch::kUInt8));
   std::ofstream(scratch / "b.gif") << "GIF89a";
   io::write_npy(scratch / "wide.npy", torch::rand({4, 3, 8, 8}) * 3 - 1.5);
-  std::string told;
-  const LogSink log = [&told](LogLevel, const std::string& line) { told += line + "\n"; };
+  std::string logged;
+  const LogSink log = [&logged](LogLevel, const std::string& line) { logged += line + "\n"; };
   EXPECT_EQ(data::ImageSet(scratch.path(), io::kWhite, log).size(), 1);
-  EXPECT_THAT(told, HasSubstr("1 images of other kinds"));
+  EXPECT_THAT(logged, HasSubstr("1 images of other kinds"));
   data::ImageSet wide(scratch / "wide.npy", io::kWhite, log);
-  EXPECT_THAT(told, HasSubstr("lie beyond [-1, 1] and are clamped"));
+  EXPECT_THAT(logged, HasSubstr("lie beyond [-1, 1] and are clamped"));
 }
 
 TEST(ImageSet, ReadsAnArchiveAsItsFolder) {
@@ -153,7 +153,7 @@ TEST(FeatureSweep, OfSeveralRanksIsThatOfOne) {
   const data::ImageSet set(folder.scratch.path());
   const auto whole = sweep_features(MeanColour(), set, {.keep_features = true});
   for (const int64_t ranks : {1, 2, 5, 14}) {  // of 14 two have no image
-    int64_t told = 0;
+    int64_t reports = 0;
     for (const auto& sweep : sweep_by(ranks, set, {.batch = 2, .keep_features = true})) {
       EXPECT_EQ(sweep.statistics.moments.count, 12);
       EXPECT_TRUE(torch::equal(sweep.statistics.features_NF, whole.statistics.features_NF)) << ranks;
@@ -161,9 +161,9 @@ TEST(FeatureSweep, OfSeveralRanksIsThatOfOne) {
       EXPECT_TRUE(
           torch::allclose(sweep.statistics.moments.covariance_FF, whole.statistics.moments.covariance_FF, 1e-12, 1e-9))
           << ranks;
-      ++told;
+      ++reports;
     }
-    EXPECT_EQ(told, ranks);
+    EXPECT_EQ(reports, ranks);
     EXPECT_EQ(sweep_by(ranks, set, {.batch = 64, .most = 7})[0].statistics.moments.count, 7) << ranks;
   }
 }

@@ -10,6 +10,7 @@
 #include "monge/core/random.h"
 #include "monge/eval/kernel_distance.h"
 #include "monge/io/npy.h"
+#include "monge/io/safetensors.h"
 #include "tests/support/ranks.h"
 #include "tests/support/support.h"
 
@@ -129,6 +130,25 @@ TEST(Frechet, RefusesOtherFeatures) {
               AllOf(HasSubstr("of 3"), HasSubstr("of 4 features")));
 }
 
+// scipy's matrix root and plain sums of numpy (tests/fixtures/make_features.py). The covariance of c is singular.
+TEST(Frechet, AgreesWithScipyAlsoWhereTheCovarianceIsSingular) {
+  const auto file = io::read_safetensors(monge::testing::fixtures_folder() / "features/samples.safetensors");
+  const auto get = [&](const char* key) { return file.at(key, "samples"); };
+  const auto a = moments_of(get("a")), b = moments_of(get("b")), c = moments_of(get("c"));
+  const double a_b = get("frechet/ab").item<double>(), a_c = get("frechet/ac").item<double>();
+  EXPECT_NEAR(frechet_distance(a, b), a_b, 1e-9 * a_b);
+  EXPECT_NEAR(frechet_distance(a, c), a_c, 1e-6 * a_c);
+  EXPECT_NEAR(frechet_distance(c, c), 0, 1e-6);
+}
+
+TEST(KernelDistance, AgreesWithNumpy) {
+  const auto file = io::read_safetensors(monge::testing::fixtures_folder() / "features/samples.safetensors");
+  const auto get = [&](const char* key) { return file.at(key, "samples"); };
+  const double a_b = get("kid/ab").item<double>(), a_c = get("kid/ac").item<double>();
+  EXPECT_NEAR(kernel_distance(get("a"), get("b")).value, a_b, 1e-9 * std::abs(a_b));
+  EXPECT_NEAR(kernel_distance(get("a"), get("c")).value, a_c, 1e-9 * std::abs(a_c));
+}
+
 TEST(FrechetGoldens, AgreeWithTheReferenceAlsoWhereTheCovarianceIsSingular) {
   MONGE_NEEDS_SHARED("fixtures/fid/golden.json");
   const auto expected = goldens().at("frechet");
@@ -178,7 +198,7 @@ TEST(KernelDistance, WorksInBlocksToo) {
   EXPECT_NEAR(kernel_distance(a, b).value, expected, 1e-11);
 }
 
-// The standard error against the spread of the figure over fresh samples of two laws that differ.
+// The standard error against the spread of the distance over fresh samples of two laws that differ.
 TEST(KernelDistance, KnowsItsStandardError) {
   double mean = 0, squares = 0, claimed = 0;
   constexpr int kRuns = 200;

@@ -37,11 +37,11 @@ TEST(HeldOutEvaluator, CallsNoMapTheBestWhileTheNoiseFalls) {
   trainer.attach(held_out);
   trainer.run(std::atomic<bool>{false});
   EXPECT_EQ(evaluated, 4);
-  ASSERT_TRUE(trainer.best_figure().has_value());
+  ASSERT_TRUE(trainer.best_metric().has_value());
   EXPECT_GE(trainer.best_iteration(), 3);
 }
 
-// The distance of outputs that are not numbers was 0 once, the best figure that there is.
+// The distance of outputs that are not numbers once was 0, the best value.
 TEST(HeldOutEvaluator, CallsNoMapTheBestWhoseOutputsAreNotFinite) {
   train::Recipe recipe;
   recipe.method = "strong";
@@ -65,7 +65,7 @@ TEST(HeldOutEvaluator, CallsNoMapTheBestWhoseOutputsAreNotFinite) {
       [&](int64_t, const Evaluation& evaluation) { EXPECT_EQ(evaluation.target_verdict(), TargetVerdict::unknown); });
   trainer.attach(held_out);
   EXPECT_TRUE(trainer.run(std::atomic<bool>{false}));
-  EXPECT_FALSE(trainer.best_figure().has_value());
+  EXPECT_FALSE(trainer.best_metric().has_value());
   EXPECT_EQ(said,
             "iteration 1: the map cannot be judged: 1 of 64 outputs is not finite; the first is that of row 5 (counted "
             "from 0); "

@@ -4,16 +4,18 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
-#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "monge/core/random.h"
 #include "monge/eval/inception_net.h"
 #include "monge/io/npy.h"
+#include "monge/io/safetensors.h"
 #include "monge/io/torch_checkpoint.h"
 #include "tests/support/support.h"
+#include "tests/support/synthetic_weights.h"
 
 namespace monge::eval {
 namespace {
@@ -25,55 +27,12 @@ using monge::testing::shared_folder;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-#pragma GCC push_options
-#pragma GCC optimize("O2")  // there are 24 million weights, and tests are not optimised
-
-/// The weight i of entry k, the entries in the order of their names: shared/fixtures/fid/README.md.
-double uniform(uint32_t i, uint32_t k) {
-  uint32_t x = i * 2654435761u + k * 40503u + 12345u;
-  x ^= x >> 16;
-  x *= 0x7feb352du;
-  x ^= x >> 15;
-  x *= 0x846ca68bu;
-  x ^= x >> 16;
-  return static_cast<double>(x) / 2147483648.0 - 1;
-}
-
-/// Gives values[i] = f(i), rounded to float32.
-template <class Function>
-void fill(const torch::Tensor& tensor, const Function& f) {
-  auto* values = tensor.data_ptr<float>();
-  for (int64_t i = 0; i < tensor.numel(); ++i) values[i] = static_cast<float>(f(i));
-}
-
-/// The synthetic weights, with which the goldens were made.
+/// The weights with which the goldens were made.
 io::TensorFile synthetic_state() {
   io::TensorFile out{nn::state_dict(InceptionNet())};
-  std::sort(out.tensors.begin(), out.tensors.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  for (size_t k = 0; k < out.tensors.size(); ++k) {
-    const auto& [key, tensor] = out.tensors[k];
-    const double phase = 0.1 * static_cast<double>(k);
-    const auto wave = [&](double frequency) {
-      return [=](int64_t i) { return std::sin(frequency * static_cast<double>(i) + phase); };
-    };
-    if (key.ends_with("num_batches_tracked")) continue;
-    if (key.ends_with("running_mean")) {
-      fill(tensor, [sine = wave(0.53)](int64_t i) { return 0.01 * sine(i); });
-    } else if (key.ends_with("running_var")) {
-      fill(tensor, [&](int64_t i) { return 1 + 0.1 * std::cos(0.29 * static_cast<double>(i) + phase); });
-    } else if (key.ends_with("bn.weight")) {
-      fill(tensor, [sine = wave(0.41)](int64_t i) { return 1 + 0.2 * sine(i); });
-    } else if (key.ends_with("bias")) {
-      fill(tensor, [sine = wave(0.61)](int64_t i) { return 0.05 * sine(i); });
-    } else {
-      const double scale = 2.5 / std::sqrt(static_cast<double>(tensor.numel() / tensor.size(0)));  // sqrt(fan in)
-      fill(tensor, [=](int64_t i) { return scale * uniform(static_cast<uint32_t>(i), static_cast<uint32_t>(k)); });
-    }
-  }
+  monge::testing::fill_synthetic(out);
   return out;
 }
-
-#pragma GCC pop_options
 
 const io::TensorFile& synthetic() {
   static const auto state = synthetic_state();
@@ -153,6 +112,40 @@ TEST(InceptionGoldens, LegacyFeaturesAndBlocksHold) {
   EXPECT_LT(relative_error(blocks[1].mean({2, 3}), golden("block192_channel_means_float64_4x192")), 3e-6);
   EXPECT_LT(relative_error(blocks[2].mean({2, 3}), golden("block768_channel_means_float64_4x768")), 3e-6);
   EXPECT_LT(relative_error(features, blocks[3].flatten(1)), 3e-6) << "folding changed the features";
+}
+
+// Small goldens of an independent implementation (tests/fixtures/make_features.py), stored in float32.
+TEST(Inception, HasTheKeysOfThePublicFile) {
+  std::ifstream file(monge::testing::fixtures_folder() / "features/inception.keys");
+  size_t lines = 0;
+  for (std::string line; std::getline(file, line); ++lines) {
+    ASSERT_LT(lines, synthetic().tensors.size());
+    const auto& [key, tensor] = synthetic().tensors[lines];
+    std::ostringstream own;
+    own << key;
+    for (const int64_t size : tensor.sizes()) own << ' ' << size;
+    EXPECT_EQ(own.str(), line);
+  }
+  EXPECT_EQ(lines, 566u);
+  EXPECT_EQ(lines, synthetic().tensors.size());
+}
+
+TEST(Inception, HasTheFeaturesOfAnIndependentImplementation) {
+  const auto folder = monge::testing::fixtures_folder() / "features";
+  const auto goldens = io::read_safetensors(folder / "inception.safetensors");
+  const auto inputs = io::read_safetensors(folder / "images.safetensors");
+  const auto expected = [&](const char* key) { return goldens.at(key, "inception.safetensors"); };
+  const std::vector<torch::Tensor> images = {inputs.at("inception/0", "images"), inputs.at("inception/1", "images")};
+  EXPECT_LT(relative_error(legacy_net().features(images), expected("pool3_legacy")), 3e-6);
+  // The resized images agree to 1e-4 of 255 (resize_test.cpp).
+  EXPECT_LT(relative_error(clean_net().features(images), expected("pool3_clean")), 1e-5);
+  InceptionNet net;
+  net.load(synthetic().tensors, "synthetic");
+  const at::NoGradGuard no_grad;
+  const auto blocks = net.blocks(legacy_net().prepared(images));  // not folded
+  EXPECT_LT(relative_error(blocks.at(0).mean({2, 3}), expected("block64_means")), 3e-6);
+  EXPECT_LT(relative_error(blocks.at(1).mean({2, 3}), expected("block192_means")), 3e-6);
+  EXPECT_LT(relative_error(blocks.at(2).mean({2, 3}), expected("block768_means")), 3e-6);
 }
 
 /// The batch is cut into pieces, and images of other sizes lie between.

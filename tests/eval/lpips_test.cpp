@@ -11,8 +11,10 @@
 #include "monge/core/random.h"
 #include "monge/eval/weights.h"
 #include "monge/io/image.h"
+#include "monge/io/safetensors.h"
 #include "monge/io/torch_checkpoint.h"
 #include "tests/support/support.h"
+#include "tests/support/synthetic_lpips.h"
 
 namespace monge::eval {
 namespace {
@@ -30,7 +32,7 @@ using ::testing::HasSubstr;
 /// cache.
 FoundWeights trunk_file(const std::string& net) {
   const auto folders = weights_folders(shared_folder() / "weights");
-  return look_for_weights(weights_named({net}).at(1), folders);
+  return locate_weights(weights_named({net}).at(1), folders);
 }
 
 SignedImages image(const std::string& name) {
@@ -61,6 +63,30 @@ TEST_P(LpipsGoldens, HoldInAllAndPerLayer) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Nets, LpipsGoldens, ::testing::Values("alex", "squeeze", "vgg"),
+                         [](const auto& info) { return info.param; });
+
+// ---- The numbers of an independent implementation (tests/fixtures/make_features.py), with weights that a formula
+// gives.
+
+class LpipsOfAFormula : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(LpipsOfAFormula, HoldsInAllAndPerLayer) {
+  const auto lpips = monge::testing::synthetic_lpips(lpips_net_named(GetParam()));
+  const auto fixtures = monge::testing::fixtures_folder() / "features";
+  const auto images = io::read_safetensors(fixtures / "images.safetensors");
+  const auto ref = images.at("lpips/ref", "images"), p0 = images.at("lpips/p0", "images"),
+             p1 = images.at("lpips/p1", "images");
+  const auto one = SignedImages::from_bytes(torch::stack({ref, ref, p0}));
+  const auto other = SignedImages::from_bytes(torch::stack({p0, p1, p1}));
+  const auto golden = io::read_safetensors(fixtures / "lpips.safetensors").at(GetParam() + "/by_layer", "lpips");
+  const auto by_layer = lpips->distance_by_layer(one, other);
+  for (int64_t pair = 0; pair < 3; ++pair) {
+    EXPECT_LT(relative_error(by_layer[pair], golden[pair]), 3e-6) << pair;  // float32: up to 4e-7 by PyTorch
+  }
+  EXPECT_LT(relative_error(lpips->distance(one, other), golden.sum(1)), 3e-6);
+}
+
+INSTANTIATE_TEST_SUITE_P(Nets, LpipsOfAFormula, ::testing::Values("alex", "squeeze", "vgg"),
                          [](const auto& info) { return info.param; });
 
 // ---- What holds for any weights.

@@ -15,7 +15,11 @@
 namespace monge::eval {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::IsSupersetOf;
+using ::testing::Not;
 
 torch::Tensor normal(const std::vector<int64_t>& shape, const char* purpose) {
   return torch::randn(shape, RandomStreams(11).at(purpose, 0));
@@ -60,7 +64,7 @@ TEST(MetricValues, OfVectorsAreThoseOfTheFormulas) {
   const auto result = evaluate(affine_model({3}, 0.5, 0.25), *source_of(x), *source_of(y), *source_of(y_b), 60, 3);
   EXPECT_EQ(result.samples, 60);
   EXPECT_EQ(result.target_samples, 60);
-  EXPECT_THAT(names_of(result), ElementsAre("target_error", "target_floor", "target_start", "cost", "mse"));
+  EXPECT_THAT(names_of(result), IsSupersetOf({"target_error", "target_floor", "target_start", "cost", "mse"}));
   EXPECT_NEAR(result.value("target_error"), energy(out, y), kNear);
   EXPECT_NEAR(result.value("target_start"), energy(x, y), kNear);
   EXPECT_NEAR(result.value("target_floor"), energy(y_b, y), kNear);
@@ -80,7 +84,7 @@ TEST(MetricValues, HalvesOfOneTargetGiveTheFloor) {
   EXPECT_NEAR(result.value("target_floor"), energy(halves[1], halves[0]), kNear);
   const auto few = source_of(normal({3, 2}, "y"));
   EXPECT_THAT(names_of(evaluate(affine_model({2}, 1, 0), *source_of(x), *few, *few, 40, 3)),
-              ElementsAre("target_error", "target_start", "cost", "mse"));
+              AllOf(IsSupersetOf({"target_error", "target_start", "cost", "mse"}), Not(Contains("target_floor"))));
 }
 
 TEST(MetricValues, TheDiversityIsTheRootMeanSquareOfTwoDraws) {

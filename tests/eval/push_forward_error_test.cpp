@@ -116,7 +116,7 @@ TEST(PushForwardError, ComesWithItsFloor) {
   EXPECT_DOUBLE_EQ(good.start, energy_distance(inputs, target_a));
 }
 
-// The estimate falls with the number of points, so that figures of unequal numbers would not compare.
+// The estimate falls with the number of points, so that metrics of unequal numbers would not compare.
 TEST(PushForwardError, ComparesEqualNumbersOfPoints) {
   const auto stream = RandomStreams(12).at("samples", 0);
   const auto x = torch::randn({500, 2}, stream), target_a = torch::randn({400, 2}, stream),
@@ -129,8 +129,8 @@ TEST(DrawDiversity, IsTheMeanGapOfTwoDraws) {
   auto outputs = torch::zeros({2, 3, 1, 2, 2});
   outputs[0][1] = 1;
   outputs[0][2] = 3;
-  EXPECT_DOUBLE_EQ(draw_diversity(outputs), (1 + 3 + 2) / 3.0 / 2);
-  EXPECT_THAT(message_of([] { draw_diversity(torch::zeros({2, 1, 4})); }), HasSubstr("K >= 2"));
+  EXPECT_DOUBLE_EQ(output_diversity(outputs), (1 + 3 + 2) / 3.0 / 2);
+  EXPECT_THAT(message_of([] { output_diversity(torch::zeros({2, 1, 4})); }), HasSubstr("K >= 2"));
 }
 
 }  // namespace

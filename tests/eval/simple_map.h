@@ -33,6 +33,7 @@ inline model::Model affine_model(std::vector<int64_t> item_shape, double a, doub
   out.net = std::make_shared<AffineMap>(a, b, noise);
   out.item_shape = std::move(item_shape);
   out.noise.channels = noise ? 1 : 0;
+  out.noise.std = noise ? 1 : 0;
   return out;
 }
 

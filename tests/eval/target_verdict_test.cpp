@@ -20,18 +20,18 @@ using ::testing::HasSubstr;
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 TEST(TargetVerdict, JudgesByFloorAndWay) {
-  EXPECT_EQ(judge({.error = 0.014, .floor = 0.01, .start = 1}), TargetVerdict::reached);
-  EXPECT_EQ(judge({.error = 0.05, .floor = 0.01, .start = 1}), TargetVerdict::near);
-  EXPECT_EQ(judge({.error = 0.3, .floor = 0.01, .start = 1}), TargetVerdict::missed);
-  EXPECT_EQ(judge({.error = 0.3, .floor = kNaN, .start = 1}), TargetVerdict::unknown);
-  EXPECT_EQ(judge({.error = 0.3, .floor = 0.01, .start = kNaN}), TargetVerdict::unknown);
-  EXPECT_EQ(judge({.error = kNaN, .floor = 0.01, .start = 1}), TargetVerdict::unknown);
-  EXPECT_EQ(judge({.error = 0.03, .floor = 0.01, .start = 0.011}), TargetVerdict::missed)
+  EXPECT_EQ(verdict_of({.error = 0.014, .floor = 0.01, .start = 1}), TargetVerdict::reached);
+  EXPECT_EQ(verdict_of({.error = 0.05, .floor = 0.01, .start = 1}), TargetVerdict::near);
+  EXPECT_EQ(verdict_of({.error = 0.3, .floor = 0.01, .start = 1}), TargetVerdict::missed);
+  EXPECT_EQ(verdict_of({.error = 0.3, .floor = kNaN, .start = 1}), TargetVerdict::unknown);
+  EXPECT_EQ(verdict_of({.error = 0.3, .floor = 0.01, .start = kNaN}), TargetVerdict::unknown);
+  EXPECT_EQ(verdict_of({.error = kNaN, .floor = 0.01, .start = 1}), TargetVerdict::unknown);
+  EXPECT_EQ(verdict_of({.error = 0.03, .floor = 0.01, .start = 0.011}), TargetVerdict::missed)
       << "spoilt although it began there";
-  EXPECT_EQ(judge({.error = 0.036, .floor = 0.037, .start = 0.036}), TargetVerdict::unknown)
+  EXPECT_EQ(verdict_of({.error = 0.036, .floor = 0.037, .start = 0.036}), TargetVerdict::unknown)
       << "samples that cannot tell the source";
-  EXPECT_EQ(way_left({.error = 0.005, .floor = 0.01, .start = 1}), 0);
-  EXPECT_NEAR(way_left({.error = 0.505, .floor = 0.01, .start = 1}), 0.5, 1e-12);
+  EXPECT_EQ(remaining_fraction({.error = 0.005, .floor = 0.01, .start = 1}), 0);
+  EXPECT_NEAR(remaining_fraction({.error = 0.505, .floor = 0.01, .start = 1}), 0.5, 1e-12);
 }
 
 TEST(TargetVerdict, IsSaidPlainly) {

@@ -21,8 +21,7 @@ const std::atomic<bool> kGo{false};
 
 /// Trains in memory; nothing is written.
 std::unique_ptr<train::Trainer> trained(const train::Recipe& recipe) {
-  auto trainer =
-      std::make_unique<train::Trainer>(recipe, train::open_training_data(recipe), torch::kCPU, "", silent());
+  auto trainer = std::make_unique<train::Trainer>(recipe, train::open_training_data(recipe), torch::kCPU, "", silent());
   trainer->run(kGo);
   return trainer;
 }

@@ -48,25 +48,25 @@ class WeightsTest : public ::testing::Test {
                     .purpose = "tests",
                     .licence = "MIT",
                     .url = "http://weights.example/dir/toy.bin",
-                    .forms = {{"toy.bin", 5, io::sha256("12345")}, {"toy_small.bin", 3, io::sha256("123")}}};
+                    .files = {{"toy.bin", 5, io::sha256("12345")}, {"toy_small.bin", 3, io::sha256("123")}}};
 };
 
 TEST(WeightsTable, IsSound) {
   std::set<std::string> names, files;
   for (const auto& weights : known_weights()) {
     EXPECT_TRUE(names.insert(weights.name).second) << weights.name;
-    ASSERT_FALSE(weights.forms.empty()) << weights.name;
+    ASSERT_FALSE(weights.files.empty()) << weights.name;
     EXPECT_TRUE(weights.url.starts_with("https://")) << weights.url;
-    EXPECT_TRUE(weights.url.ends_with("/" + weights.forms[0].file)) << weights.url;
+    EXPECT_TRUE(weights.url.ends_with("/" + weights.files[0].name)) << weights.url;
     EXPECT_FALSE(weights.purpose.empty() || weights.licence.empty()) << weights.name;
-    for (const auto& form : weights.forms) {
-      EXPECT_TRUE(files.insert(form.file).second) << form.file;  // else one would be taken for the other
-      EXPECT_GT(form.bytes, 0) << form.file;
-      EXPECT_TRUE(std::regex_match(form.sha256, std::regex("[0-9a-f]{64}"))) << form.file;
+    for (const auto& file : weights.files) {
+      EXPECT_TRUE(files.insert(file.name).second) << file.name;  // else one would be taken for the other
+      EXPECT_GT(file.bytes, 0) << file.name;
+      EXPECT_TRUE(std::regex_match(file.sha256, std::regex("[0-9a-f]{64}"))) << file.name;
       // By PyTorch's convention the eight digits in a file's name begin its SHA-256.
       std::smatch digits;
-      if (std::regex_search(form.file, digits, std::regex("-([0-9a-f]{8})\\.pth$"))) {
-        EXPECT_EQ(form.sha256.substr(0, 8), digits[1]) << form.file;
+      if (std::regex_search(file.name, digits, std::regex("-([0-9a-f]{8})\\.pth$"))) {
+        EXPECT_EQ(file.sha256.substr(0, 8), digits[1]) << file.name;
       }
     }
   }
@@ -109,24 +109,24 @@ TEST_F(WeightsTest, FoldersComeInTheirOrder) {
 
 TEST_F(WeightsTest, TheFirstFolderThatHasOneIsTakenAndThePublishedFormFirst) {
   const std::vector<fs::path> folders{folder / "absent", folder / "a", folder / "b"};
-  EXPECT_EQ(look_for_weights(toy, folders).status, FoundWeights::missing);
+  EXPECT_EQ(locate_weights(toy, folders).status, FoundWeights::missing);
   write(folder / "b/toy.bin", "12345");
-  EXPECT_EQ(look_for_weights(toy, folders).path, folder / "b/toy.bin");
+  EXPECT_EQ(locate_weights(toy, folders).path, folder / "b/toy.bin");
   write(folder / "a/toy_small.bin", "123");
   EXPECT_EQ(verify_weights(toy, folders).path, folder / "a/toy_small.bin");
   EXPECT_EQ(verify_weights(toy, folders).status, FoundWeights::intact);
   write(folder / "a/toy.bin", "12345");
-  EXPECT_EQ(look_for_weights(toy, folders).path, folder / "a/toy.bin");
-  EXPECT_EQ(look_for_weights(toy, folders).status, FoundWeights::present);
+  EXPECT_EQ(locate_weights(toy, folders).path, folder / "a/toy.bin");
+  EXPECT_EQ(locate_weights(toy, folders).status, FoundWeights::present);
 }
 
 TEST_F(WeightsTest, DamageIsFound) {
   const std::vector<fs::path> folders{folder / "a"};
   write(folder / "a/toy.bin", "1234");
-  EXPECT_EQ(look_for_weights(toy, folders).status, FoundWeights::damaged);
+  EXPECT_EQ(locate_weights(toy, folders).status, FoundWeights::damaged);
   EXPECT_EQ(verify_weights(toy, folders).problem, "has 4 bytes where 5 were expected");
   write(folder / "a/toy.bin", "12346");
-  EXPECT_EQ(look_for_weights(toy, folders).status, FoundWeights::present);
+  EXPECT_EQ(locate_weights(toy, folders).status, FoundWeights::present);
   const auto found = verify_weights(toy, folders);
   EXPECT_EQ(found.status, FoundWeights::damaged);
   EXPECT_THAT(found.problem, AllOf(HasSubstr(io::sha256("12346")), HasSubstr(io::sha256("12345"))));
@@ -150,7 +150,7 @@ TEST_F(WeightsTest, WhatIsMissingIsToldWithTheOneCommand) {
   write(cached / "alex.pth", "cut short");
   EXPECT_THAT(message_of([] { find_weights("lpips-alex"); }),
               AllOf(HasSubstr((cached / "alex.pth").string() + ": has 9 bytes where 6009 were expected"),
-                    HasSubstr("fetch lpips-alex")));
+                    HasSubstr("eval::fetch_weights() lpips-alex")));
 }
 
 TEST_F(WeightsTest, FindsByNameAndSize) {

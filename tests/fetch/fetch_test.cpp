@@ -64,9 +64,9 @@ class FetchTest : public ::testing::Test {
   const std::map<std::string, std::string> unpacked = {{"faces/a.png", big}, {"faces/b.png", "b"}};
   std::map<std::string, std::string> served;  ///< by target
   std::function<void(HttpReply&)> spoil = [](HttpReply&) {};
-  std::vector<std::string> told;
+  std::vector<std::string> logged;
   FetchOptions options{.download = {.tries = 1, .wait_seconds = 0},
-                       .log = [this](LogLevel, const std::string& line) { told.push_back(line); }};
+                       .log = [this](LogLevel, const std::string& line) { logged.push_back(line); }};
   HttpServer server{[this](const HttpRequest& request) {
     const auto found = served.find(request.target);
     if (found == served.end()) return HttpReply{.status = 404};
@@ -108,7 +108,7 @@ TEST_F(FetchTest, PlainFilesAreSimplyPutThere) {
   EXPECT_EQ(get("/list%20a.txt?x=1").state, Fetched::there);
   fs::remove(data / "list a.txt");
   EXPECT_EQ(get("/list%20a.txt?x=1").state, Fetched::fetched);
-  EXPECT_THAT(told, ElementsAre(HasSubstr("was fetched and is missing")));
+  EXPECT_THAT(logged, ElementsAre(HasSubstr("was fetched and is missing")));
   real_files().replace(data / "list a.txt", "edited by the user");
   EXPECT_THAT(message_of([&] { get("/list%20a.txt?x=1"); }),
               AllOf(HasSubstr("changed after it was fetched"), HasSubstr("list a.txt")));
@@ -234,8 +234,8 @@ TEST_F(FetchTest, TellsWhatItLeftOut) {
   const auto result = get("/evil.tar");
   EXPECT_EQ(result.file.left_out, 2);
   EXPECT_EQ(result.file.duplicates, 1);
-  EXPECT_THAT(told, ElementsAre(AllOf(HasSubstr("evil.tar"), HasSubstr("1 link (first: link)"),
-                                      HasSubstr("1 unsafe name (first: ../up.png)"), HasSubstr("1 repetition"))));
+  EXPECT_THAT(logged, ElementsAre(AllOf(HasSubstr("evil.tar"), HasSubstr("1 link (first: link)"),
+                                        HasSubstr("1 unsafe name (first: ../up.png)"), HasSubstr("1 repetition"))));
   EXPECT_EQ(files(), (std::map<std::string, std::string>{{"good.png", "g"}}));
   EXPECT_FALSE(fs::exists(folder / "up.png"));
 

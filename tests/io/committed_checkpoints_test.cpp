@@ -15,7 +15,7 @@ std::filesystem::path fixture(const std::string& name) {
   return std::filesystem::path(MONGE_SOURCE_DIR) / "tests/fixtures" / name;
 }
 
-TEST(CommittedCheckpoints, ZipAndLegacyHoldWhatMakePyPutIn) {
+TEST(CommittedCheckpoints, ZipLegacyAndThatOfAGpuHoldWhatMakePyPutIn) {
   const auto weight = torch::arange(6, torch::kFloat32).view({2, 3}) / 4;
   const std::vector<std::pair<std::string, torch::Tensor>> expected = {
       {"weight", weight},
@@ -24,13 +24,14 @@ TEST(CommittedCheckpoints, ZipAndLegacyHoldWhatMakePyPutIn) {
       {"wide", torch::tensor({1e-300}, torch::kFloat64)},
       {"counter", torch::tensor(7, torch::kInt64)},
       {"mask", torch::tensor({1, 0, 1}).to(torch::kBool)}};
-  for (const char* name : {"zip.pt", "legacy.pt"}) {
+  for (const char* name : {"zip.pt", "legacy.pt", "gpu.pt"}) {
     const auto read = read_torch_checkpoint(fixture(name));
     ASSERT_EQ(read.tensors.size(), expected.size()) << name;
     for (size_t i = 0; i < expected.size(); ++i) {
       const auto& [key, tensor] = read.tensors[i];
       EXPECT_EQ(key, expected[i].first) << name;
       EXPECT_EQ(tensor.scalar_type(), expected[i].second.scalar_type()) << name << ' ' << key;
+      EXPECT_TRUE(tensor.is_cpu()) << name << ' ' << key;  // gpu.pt says cuda:0
       EXPECT_TRUE(torch::equal(tensor, expected[i].second)) << name << ' ' << key;
     }
   }
@@ -56,7 +57,7 @@ TEST(CommittedCheckpoints, ObjectsAreReadAsWhatTheyHold) {
     ASSERT_NE(found, read.metadata.end()) << key;
     EXPECT_EQ(found->second, value) << key;
   }
-  EXPECT_THAT(read.passed_over, ::testing::ElementsAre("mylib.Config", "mylib.Mode"));
+  EXPECT_THAT(read.skipped_classes, ::testing::ElementsAre("mylib.Config", "mylib.Mode"));
 }
 
 TEST(CommittedCheckpoints, AWholeNetworkGivesItsStateDict) {

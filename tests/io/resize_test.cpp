@@ -14,6 +14,7 @@
 #include "monge/core/files.h"
 #include "monge/io/image.h"
 #include "monge/io/resample_dots.h"
+#include "monge/io/safetensors.h"
 #include "tests/support/support.h"
 
 namespace monge::io {
@@ -64,6 +65,31 @@ TEST(Resize, EqualsPillowOnTheGoldens) {
   }
   EXPECT_EQ(bytes, 40);
   EXPECT_EQ(floats, 3);
+}
+
+// The same for the images of tests/fixtures (make_resize.py): with and without alpha, and all orders of passes.
+TEST(Resize, EqualsPillowOnTheCommittedImages) {
+  const auto path = testing::fixtures_folder() / "resize/pillow.safetensors";
+  const auto file = read_safetensors(path);
+  const std::regex form("(bytes|floats)/(\\w+)/(\\w+)/\\d+x\\d+(/pillow11)?");
+  int bytes = 0, floats = 0;
+  for (const auto& [key, golden] : file.tensors) {
+    std::smatch found;
+    if (!std::regex_match(key, found, form)) continue;
+    const auto& image = file.at("source/" + found[2].str(), path.string());
+    const auto filter = filter_named(found[3]);
+    if (found[1] == "floats") {
+      const auto out = resize_float(image.to(torch::kFloat32), golden.size(0), golden.size(1), filter);
+      EXPECT_LE((out - golden).abs().max().item<double>(), 1e-4) << key;
+      ++floats;
+    } else {
+      const auto order = found[4].matched ? PassOrder::pillow11 : PassOrder::pillow13;
+      EXPECT_TRUE(torch::equal(resize_uint8(image, golden.size(0), golden.size(1), filter, order), golden)) << key;
+      ++bytes;
+    }
+  }
+  EXPECT_EQ(bytes, 90);
+  EXPECT_EQ(floats, 4);
 }
 
 double kernel(Filter filter, double x) {

@@ -135,7 +135,7 @@ TEST(TorchCheckpoint, ReadsObjectsAsWhatTheyHold) {
                                                  {"best", "1.5"},   {"big", "258"},   {"entries.k", "5"},
                                                  {"mode.0", "fast"}};
   EXPECT_EQ(content.metadata, notes);
-  EXPECT_THAT(content.passed_over,
+  EXPECT_THAT(content.skipped_classes,
               ::testing::ElementsAre("mylib.Ema", "mylib.Mode", "mylib.Settings", "mylib.Slotted"));
 }
 
@@ -154,7 +154,7 @@ TEST(TorchCheckpoint, ReadsAWholeNetworkOfTheLegacyFormat) {
       "net.pt");
   ASSERT_EQ(content.tensors.size(), 1u);
   EXPECT_EQ(content.tensors[0].first, "0.weight");
-  EXPECT_EQ(content.passed_over, std::vector<std::string>{"mylib.Net"});
+  EXPECT_EQ(content.skipped_classes, std::vector<std::string>{"mylib.Net"});
 }
 
 TEST(TorchCheckpoint, ObjectsInCirclesEnd) {

@@ -36,7 +36,7 @@ StartingState start_of(const train::Recipe& recipe, bool image = false) {
   return starting_state(read_initial_weights(recipe, silent()), recipe, shape, shape);
 }
 
-std::string told(const StartingState& start) {
+std::string messages_of(const StartingState& start) {
   std::string out;
   for (const auto& [level, line] : start.messages) out += (level == LogLevel::warning ? "warning: " : "") + line + '\n';
   return out;
@@ -79,12 +79,12 @@ TEST(Initialise, TakesMapAveragePotentialOfARunAndFreshMoments) {
     }
   }
   EXPECT_EQ(trainer.done(), 0);
-  EXPECT_THAT(told(start),
+  EXPECT_THAT(messages_of(start),
               AllOf(HasSubstr("(iteration 6, XXH3 of the weights "),
                     HasSubstr("takes the map, its average and the potential;"), Not(HasSubstr("warning"))));
 }
 
-// The average that is taken must not be forgotten in the first iterations, as one that starts from random weights is.
+// Warming up must not discard the inherited average in the first iterations, as it does one of random weights.
 TEST(Initialise, TheAverageKeepsItsWeight) {
   const train::ShortRun run;
   auto recipe = tuning_of(run.recipe, run.folder.path().string());
@@ -155,7 +155,8 @@ TEST(Initialise, TheMapAlone) {
                        [&, &key = key, &source = source](const auto& entry) { return entry.first == source + key; });
       EXPECT_TRUE(torch::equal(tensor, found->second)) << init << ' ' << key;
     }
-    EXPECT_THAT(told(start), HasSubstr("takes the map; the potential starts fresh; the average starts from the map"))
+    EXPECT_THAT(messages_of(start),
+                HasSubstr("takes the map; the potential starts fresh; the average starts from the map"))
         << init;
   }
   EXPECT_THAT(message_of([&] { start_of(tuning_of(run.recipe, name + "?key=T")); }),
@@ -176,11 +177,11 @@ TEST(Initialise, NamesTheTensorThatDoesNotFitAndTheKeys) {
               AllOf(HasSubstr("its potential does not fit"),
                     HasSubstr("potential.quadratic = false there and true here"), HasSubstr("?key=map")));
   recipe.train.init += "?key=map";
-  EXPECT_THAT(told(start_of(recipe)), Not(HasSubstr("warning")));
+  EXPECT_THAT(messages_of(start_of(recipe)), Not(HasSubstr("warning")));
   recipe = tuning_of(run.recipe, run.folder.path().string());
   recipe.map.activation = "relu";  // the same shapes, another function
   EXPECT_THAT(
-      told(start_of(recipe)),
+      messages_of(start_of(recipe)),
       HasSubstr(
           "warning: differs from the training that it starts from: map.activation = \"silu\" there and \"relu\" here"));
   recipe.train.init = "nowhere";
@@ -199,7 +200,7 @@ TEST(Initialise, TakesNetsOutOfPublicFiles) {
     return starting_state(read_initial_weights(recipe, silent()), recipe, {1, 8, 8}, {1, 8, 8});
   };
   const auto both = start("lightning.ckpt");
-  EXPECT_THAT(told(both),
+  EXPECT_THAT(messages_of(both),
               HasSubstr("takes the map at state_dict.net.module and the potential; the average starts from the map"));
   const auto plain = io::read_torch_checkpoint(fixtures / "plain.pt");
   const testing::ScratchFolder scratch;
@@ -208,8 +209,8 @@ TEST(Initialise, TakesNetsOutOfPublicFiles) {
   io::write_safetensors(scratch / "r.safetensors", reversed);
   const auto hash = [](const std::string& line) { return line.substr(line.find("XXH3"), 40); };
   recipe.train.init = (scratch / "r.safetensors").string();
-  EXPECT_EQ(hash(told(starting_state(read_initial_weights(recipe, silent()), recipe, {1, 8, 8}, {1, 8, 8}))),
-            hash(told(start("plain.pt"))));
+  EXPECT_EQ(hash(messages_of(starting_state(read_initial_weights(recipe, silent()), recipe, {1, 8, 8}, {1, 8, 8}))),
+            hash(messages_of(start("plain.pt"))));
   for (const auto& [key, tensor] : part(both.tensors, "map/"))
     EXPECT_TRUE(torch::equal(tensor, plain.at(key, "plain.pt"))) << key;
   EXPECT_FALSE(part(both.tensors, "potential/").empty());
@@ -229,7 +230,7 @@ TEST(Initialise, TakesNetsOutOfPublicFiles) {
               HasSubstr("holds no network with the keys of this recipe's map (inc.double_conv.0.weight"));
 }
 
-// 12-bit data are scaled from 0..4095 to [-1, 1]: that is where the map has learned.
+// 12-bit data are scaled from 0..4095 to [-1, 1]; the map was trained in these units.
 TEST(Initialise, KeepsTheRangeOfImages) {
   testing::ScratchFolder folder;
   auto recipe = train::recipe_for("strong", true);
@@ -239,18 +240,18 @@ TEST(Initialise, KeepsTheRangeOfImages) {
   recipe = tuning_of(recipe, folder.path().string());
   recipe.source.range = recipe.target.range = "auto";
   const auto initial = read_initial_weights(recipe, silent());
-  std::string said;
-  take_ranges(recipe, initial, [&](LogLevel, const std::string& line) { said += line; });
+  std::string logged;
+  inherit_ranges(recipe, initial, [&](LogLevel, const std::string& line) { logged += line; });
   EXPECT_EQ(recipe.source.range, "0..4095");
   EXPECT_EQ(recipe.target.range, "full");
-  EXPECT_THAT(said, HasSubstr("source.range = \"0..4095\" as in"));
+  EXPECT_THAT(logged, HasSubstr("source.range = \"0..4095\" as in"));
   recipe.source.range = "full";
-  EXPECT_THAT(told(starting_state(initial, recipe, {3, 16, 16}, {3, 16, 16})),
+  EXPECT_THAT(messages_of(starting_state(initial, recipe, {3, 16, 16}, {3, 16, 16})),
               HasSubstr("warning: differs from the training that it starts from: source.range = \"0..4095\" there and "
                         "\"full\" here"));
 }
 
-// The map lives in the units of its training: the same means and scales, whatever the new data's are.
+// The map works in the units of its training, so its means and scales are used, not those of the new data.
 TEST(Initialise, KeepsTheUnitsOfTheMap) {
   testing::ScratchFolder folder;
   auto recipe = train::recipe_for("strong", false);
@@ -264,7 +265,7 @@ TEST(Initialise, KeepsTheUnitsOfTheMap) {
   const auto initial = read_initial_weights(recipe, silent());
   ASSERT_TRUE(initial.standardisation.has_value());
   EXPECT_TRUE(torch::equal(initial.standardisation->source.mean, columns.mean));
-  EXPECT_THAT(told(starting_state(initial, recipe, {2}, {2})), HasSubstr("keeps the means and scales of"));
+  EXPECT_THAT(messages_of(starting_state(initial, recipe, {2}, {2})), HasSubstr("keeps the means and scales of"));
   recipe.data.standardise = "off";
   EXPECT_THAT(message_of([&] { read_initial_weights(recipe, silent()); }),
               AllOf(HasSubstr("data.standardise = \"joint\" there and \"off\" here"),

@@ -1,4 +1,4 @@
-// A trained map, from whatever holds one.
+// A trained map, loaded from any file or folder that holds one.
 #include "monge/model/model.h"
 
 #include <gmock/gmock.h>
@@ -46,7 +46,7 @@ TEST(Model, IsTheAveragedMapWhereverItIsLoadedFrom) {
   EXPECT_EQ(exported.iteration, 6);
 }
 
-// 5 KB must not ask for 17 GB.
+// A file of 5 KB must not make the reader allocate 17 GB.
 TEST(Model, ARecipeThatAsksForMoreThanTheFileHoldsIsRefusedBeforeMemoryIsTaken) {
   const train::ShortRun run;
   const auto file = run.folder / "map.safetensors";
@@ -141,7 +141,7 @@ TEST(Model, IsUsedAtTheNoiseThatItWasTrainedAt) {
   EXPECT_NEAR(level(run.folder / "map.safetensors"), 0.52, 1e-12);
 }
 
-// The draws of one input come from smoothed copies of it, and T itself is deterministic.
+// The samples of one input come from smoothed copies of it; T itself is deterministic.
 TEST(Model, DrawsByItsSmoothedInput) {
   const SmoothedRun run;
   auto model = load_model(run.folder.path(), torch::kCPU, silent());

@@ -23,14 +23,15 @@ using ::testing::Not;
 
 fs::path fixture(const std::string& name) { return fs::path(MONGE_SOURCE_DIR) / "tests/fixtures/checkpoints" / name; }
 
-/// The difference from what PyTorch's forward pass of the net gave, and all that the log was told.
+/// The difference from what PyTorch's forward pass of the net gave, and everything that was logged.
 struct Used {
   double error = 0;
-  std::string told;
+  std::string logged;
 };
 Used use(const fs::path& path) {
   Used out;
-  const auto model = load_model(path, torch::kCPU, [&](LogLevel, const std::string& line) { out.told += line + '\n'; });
+  const auto model =
+      load_model(path, torch::kCPU, [&](LogLevel, const std::string& line) { out.logged += line + '\n'; });
   const auto x = io::read_npy(fixture("x.npy")), y = io::read_npy(fixture("y.npy"));
   out.error = testing::relative_error(model.translate(x, 1, RandomStreams(0).at("z", 0)).squeeze(1), y);
   return out;
@@ -41,21 +42,21 @@ TEST(PublicCheckpoint, EveryFormHoldsTheSameMap) {
                            "protocol4.pt", "averaged.pt", "half.pt", "two_maps.pt?key=T"}) {
     EXPECT_LT(use(fixture(name)).error, 1e-6) << name;  // half, too: the weights are multiples of 1/8
   }
-  // The weights are halved there, and the outputs are others.
+  // The weights at that key are halved, so the outputs differ.
   EXPECT_GT(use(fixture("two_maps.pt?key=T_ema")).error, 1e-2);
 }
 
 TEST(PublicCheckpoint, ReadsFilesWithoutCounters) { EXPECT_LT(use(fixture("old.pt")).error, 1e-6); }
 
 TEST(PublicCheckpoint, TellsWhatItTookAndWhatItPassedOver) {
-  EXPECT_EQ(use(fixture("plain.pt")).told, "");
+  EXPECT_EQ(use(fixture("plain.pt")).logged, "");
   EXPECT_THAT(
-      use(fixture("lightning.ckpt")).told,
+      use(fixture("lightning.ckpt")).logged,
       AllOf(HasSubstr("takes the map (U-net, 2 -> 1 channels, width 1, depth 1) at state_dict.net.module; not used: "
                       "state_dict.critic (potential (ResNet, 1 channel, width 2))"),
             HasSubstr("passes over Python objects of mylib.Attributes, mylib.Config, mylib.Mode; nothing in the file "
                       "is executed")));
-  EXPECT_THAT(use(fixture("half.pt")).told, HasSubstr("weights of type Half are used as Float"));
+  EXPECT_THAT(use(fixture("half.pt")).logged, HasSubstr("weights of type Half are used as Float"));
 }
 
 TEST(PublicCheckpoint, AsksWhichOfSeveralMapsIsMeant) {
@@ -94,7 +95,7 @@ TEST(PublicCheckpoint, TakesSafetensorsWithoutARecipeAndFilesUnderOddNames) {
   io::write_safetensors(scratch / "wide.safetensors", wide);
   const auto used = use(scratch / "wide.safetensors");
   EXPECT_LT(used.error, 1e-6);
-  EXPECT_THAT(used.told, HasSubstr("weights of type BFloat16, Double are used as Float"));
+  EXPECT_THAT(used.logged, HasSubstr("weights of type BFloat16, Double are used as Float"));
 }
 
 TEST(PublicCheckpoint, WarnsOfWeightsThatAreNotFinite) {
@@ -102,19 +103,20 @@ TEST(PublicCheckpoint, WarnsOfWeightsThatAreNotFinite) {
   auto content = io::read_torch_checkpoint(fixture("plain.pt"));
   content.tensors[0].second = content.tensors[0].second * std::numeric_limits<float>::quiet_NaN();
   io::write_torch_checkpoint(scratch / "nan.pt", content);
-  EXPECT_THAT(use(scratch / "nan.pt").told, HasSubstr("weights of this map are not finite"));
+  EXPECT_THAT(use(scratch / "nan.pt").logged, HasSubstr("weights of this map are not finite"));
 }
 
 TEST(PublicCheckpoint, ListsWhatIsThereWhereNothingIsKnown) {
   const testing::ScratchFolder scratch;
   io::TensorFile file{{{"generator.a", torch::ones(1)}, {"generator.b", torch::ones(1)}, {"step", torch::ones(1)}}};
   io::write_torch_checkpoint(scratch / "other.pt", file);
-  std::string told;
+  std::string logged;
   EXPECT_THAT(message_of([&] {
-                load_model(scratch / "other.pt", torch::kCPU, [&](LogLevel, const std::string& line) { told += line; });
+                load_model(scratch / "other.pt", torch::kCPU,
+                           [&](LogLevel, const std::string& line) { logged += line; });
               }),
               HasSubstr("no known network has these keys"));
-  EXPECT_THAT(told, AllOf(HasSubstr("\"generator\" (2 tensors)"), HasSubstr("\"step\" (1 tensor)")));
+  EXPECT_THAT(logged, AllOf(HasSubstr("\"generator\" (2 tensors)"), HasSubstr("\"step\" (1 tensor)")));
 }
 
 TEST(PublicCheckpoint, PointsFromTheStateOfACheckpointToItsFolder) {

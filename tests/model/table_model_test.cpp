@@ -1,5 +1,4 @@
-// What a model knows of the tables that it was trained on: the names of their columns, the range of its outputs, and
-// doubles.
+// Models of tables: the names of columns, the range of outputs, and values in double.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
@@ -104,7 +103,7 @@ TEST(TableModel, OneWithoutNamesLoadsAsBefore) {
   auto checkpoint = train::load_newest(tables.folder / "checkpoints", silent());
   checkpoint.columns = {};
   const auto whole = train::save_checkpoint(tables.folder / "old", checkpoint);
-  // As it was written before there were names: without the two entries.
+  // Files that were written before there were names lack the two entries.
   auto manifest = nlohmann::json::parse(real_files().read(whole / "manifest.json"));
   EXPECT_EQ(manifest.erase("source_columns") + manifest.erase("target_columns"), 2u);
   manifest.erase("xxh3");
@@ -139,7 +138,7 @@ TEST(TableModel, OutputsAreClampedToTheirRange) {
   EXPECT_TRUE(torch::equal(y, raw.clamp(1.75e9, 1750000005)));
   EXPECT_EQ(clamped, ((raw < 1.75e9) | (raw > 1750000005)).sum().item<int64_t>());
   EXPECT_GT(clamped, 60) << "the whole first column lies below";
-  // The metrics are of the map as it is used: the same bounds in standard units.
+  // The metrics are those of the clamped map, with the same bounds in standard units.
   const auto z = model.standardisation->source.apply(tables.p);
   const auto inner = outputs(model.in_standard_units(), z);
   EXPECT_LT((model.standardisation->target.undo(inner) - y).select(1, 1).abs().max().item<double>(), 1e-4);
@@ -147,7 +146,7 @@ TEST(TableModel, OutputsAreClampedToTheirRange) {
   train::Trainer trainer(tables.recipe, tables.data, torch::kCPU, "", silent());
   EXPECT_TRUE(model_of(trainer).limits.has_value());
 
-  // A bound that float32 does not hold is not exceeded either.
+  // Outputs do not exceed a bound that float32 cannot represent, either.
   free.set_output_range("..0.1");
   free.standardisation.reset();
   const auto both = torch::tensor({{1e4, 1e4}, {-1e4, -1e4}, {1e4, -1e4}, {-1e4, 1e4}}, torch::kFloat64);
@@ -180,20 +179,20 @@ TEST(TableModel, AnEvaluationTakesColumnsByName) {
               HasSubstr("the source lacks 1 of the 2 columns of the training: \"hour\""));
 }
 
-/// What open_training_data says of tables in files.
+/// The warnings of open_training_data for tables in files.
 std::string said_by(const std::string& standardise, const testing::ScratchFolder& folder,
                     train::TrainingData* data = nullptr) {
   auto recipe = train::recipe_for("strong", false);
   recipe.source.path = (folder / "p.npy").string();
   recipe.target.path = (folder / "q.npy").string();
   recipe.data.standardise = standardise;
-  std::string said;
+  std::string logged;
   const auto log = [&](LogLevel level, const std::string& line) {
-    if (level == LogLevel::warning) said += line + "\n";
+    if (level == LogLevel::warning) logged += line + "\n";
   };
   const auto opened = train::open_training_data(recipe, {.log = log});
   if (data) *data = opened;
-  return said;
+  return logged;
 }
 
 TEST(LostColumns, AreToldBeforeTheTraining) {
@@ -210,7 +209,7 @@ TEST(LostColumns, AreToldBeforeTheTraining) {
     EXPECT_EQ(said_by(kind, folder, &data), "") << kind;
     EXPECT_FALSE(data.lost.any());
   }
-  // Of two sides far apart the common mean is far from both.
+  // If two sides lie far apart, their common mean is far from both.
   io::write_npy(folder / "q.npy", -far_rows(100, 1));
   EXPECT_THAT(said_by("joint", folder),
               HasSubstr("The two sides lie far apart there: set data.standardise = \"each\""));

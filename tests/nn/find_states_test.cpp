@@ -61,7 +61,7 @@ TEST(FindStates, SeesThroughWrappersInsideOfKeys) {
   const auto found = find_states(file);
   ASSERT_THAT(keys_of(found), ElementsAre("T map"));
   EXPECT_NO_THROW(map_from_state(found[0].state, "x"));
-  // Where two keys would become one all stay.
+  // If two keys would become equal, all are unchanged.
   append(file, "T.", unet_state());
   EXPECT_THAT(keys_of(find_states(file)), ElementsAre("T map"));
 }

@@ -14,7 +14,7 @@ namespace {
 
 using monge::testing::relative_error;
 
-/// A chain with leaves that want gradients.
+/// A chain with leaves that require gradients.
 Chain chain_of(std::vector<int64_t> widths, Activation activation) {
   Chain chain{.weights = {}, .biases = {}, .activation = activation};
   const RandomStreams streams(7);
@@ -48,10 +48,10 @@ TEST_P(FusedChain, HasTheValuesAndGradientsOfAutograd) {
     for (const auto& widths : {std::vector<int64_t>{2, 33, 17, 5, 3}, {16, 128, 1}, {4, 2}}) {
       const auto chain = chain_of(widths, activation_named(GetParam()));
       const auto x = batch(101, widths.front());
-      const auto plain = plain_chain(x, chain), fused = fused_chain(x, chain);
-      EXPECT_LT(relative_error(fused, plain), 1e-6);
-      const auto top = torch::randn(plain.sizes(), RandomStreams(9).at("top", 0));
-      const auto expected = torch::autograd::grad({plain}, leaves(chain, x), {top});
+      const auto reference = reference_chain(x, chain), fused = fused_chain(x, chain);
+      EXPECT_LT(relative_error(fused, reference), 1e-6);
+      const auto top = torch::randn(reference.sizes(), RandomStreams(9).at("top", 0));
+      const auto expected = torch::autograd::grad({reference}, leaves(chain, x), {top});
       const auto found = torch::autograd::grad({fused}, leaves(chain, x), {top});
       for (size_t i = 0; i < expected.size(); ++i)
         EXPECT_LT(relative_error(found[i], expected[i]), 1e-5) << "leaf " << i << ", " << threads << " threads";
@@ -60,13 +60,13 @@ TEST_P(FusedChain, HasTheValuesAndGradientsOfAutograd) {
   at::set_num_threads(1);
 }
 
-// Rows that do not divide evenly: no thread may be without rows and yet have a share in the sums.
+// Rows that do not divide evenly: a thread without rows must not contribute to the sums.
 TEST_P(FusedChain, AddsWhatEachThreadFound) {
   for (const auto& [threads, rows] : {std::pair{3, 4}, {5, 8}, {6, 8}, {12, 16}, {14, 128}, {3, 1}, {4, 2}}) {
     at::set_num_threads(threads);
     const auto chain = chain_of({2, 33, 17, 5, 3}, activation_named(GetParam()));
     const auto x = batch(rows, 2);
-    const auto expected = torch::autograd::grad({plain_chain(x, chain).square().sum()}, leaves(chain, x));
+    const auto expected = torch::autograd::grad({reference_chain(x, chain).square().sum()}, leaves(chain, x));
     const auto found = torch::autograd::grad({fused_chain(x, chain).square().sum()}, leaves(chain, x));
     for (size_t i = 0; i < expected.size(); ++i)
       EXPECT_LT(relative_error(found[i], expected[i]), 1e-5) << "leaf " << i << ", " << threads << " threads, " << rows;
@@ -86,7 +86,7 @@ TEST(FusedChains, GiveTheOthersTheirGradientsWhenOneLayerIsFrozen) {
   auto chain = chain_of({3, 20, 2}, Activation::silu);
   chain.weights[0].requires_grad_(false);
   const auto x = batch(5, 3);
-  const auto expected = torch::autograd::grad({plain_chain(x, chain).sum()}, {chain.weights[1], chain.biases[0]});
+  const auto expected = torch::autograd::grad({reference_chain(x, chain).sum()}, {chain.weights[1], chain.biases[0]});
   const auto found = torch::autograd::grad({fused_chain(x, chain).sum()}, {chain.weights[1], chain.biases[0]});
   for (size_t i = 0; i < expected.size(); ++i) EXPECT_LT(relative_error(found[i], expected[i]), 1e-5) << i;
 }
@@ -99,7 +99,7 @@ TEST_P(FusedChain, CanBeDifferentiatedTwice) {
         torch::autograd::grad({net(x, chain).sum()}, {x}, {}, /*retain_graph=*/true, /*create_graph=*/true)[0];
     return torch::autograd::grad({slope.square().sum()}, {chain.weights[0], chain.weights[1], chain.biases[0]});
   };
-  const auto expected = penalty(plain_chain), found = penalty(fused_chain);
+  const auto expected = penalty(reference_chain), found = penalty(fused_chain);
   for (size_t i = 0; i < expected.size(); ++i) EXPECT_LT(relative_error(found[i], expected[i]), 1e-4) << i;
 }
 
@@ -123,7 +123,7 @@ TEST(FusedChains, TakeWhatIsNotFloatByTheOtherWay) {
   for (auto& weight : chain.weights) weight = weight.detach().to(torch::kFloat64);
   for (auto& bias : chain.biases) bias = bias.detach().to(torch::kFloat64);
   const auto x = batch(5, 3).detach().to(torch::kFloat64);
-  EXPECT_TRUE(torch::equal(fused_chain(x, chain), plain_chain(x, chain)));
+  EXPECT_TRUE(torch::equal(fused_chain(x, chain), reference_chain(x, chain)));
   EXPECT_EQ(fused_chain(torch::empty({0, 3}, torch::kFloat64), chain).size(0), 0);
 }
 
@@ -148,11 +148,11 @@ TEST(FusedChains, GiveAPotentialsGradientWithoutItsWeights) {
     for (auto& weight : chain.weights) weight.requires_grad_(false);
     for (auto& bias : chain.biases) bias.requires_grad_(false);
     const auto x = batch(333, 5), top = torch::randn({333, 1}, RandomStreams(3).at("top", 0));
-    const auto plain = plain_chain(x, chain), fused = fused_chain(x, chain);
-    EXPECT_LT(relative_error(fused, plain), 1e-6) << name;
-    EXPECT_LT(
-        relative_error(torch::autograd::grad({fused}, {x}, {top})[0], torch::autograd::grad({plain}, {x}, {top})[0]),
-        1e-5)
+    const auto reference = reference_chain(x, chain), fused = fused_chain(x, chain);
+    EXPECT_LT(relative_error(fused, reference), 1e-6) << name;
+    EXPECT_LT(relative_error(torch::autograd::grad({fused}, {x}, {top})[0],
+                             torch::autograd::grad({reference}, {x}, {top})[0]),
+              1e-5)
         << name;
     const auto twice = [&](auto&& net) {
       const auto at = batch(20, 5);
@@ -161,7 +161,7 @@ TEST(FusedChains, GiveAPotentialsGradientWithoutItsWeights) {
                  ? torch::autograd::grad({slope.pow(3).sum()}, {at}, {}, {}, false, /*allow_unused=*/true)[0]
                  : torch::Tensor();
     };
-    const auto expected = twice(plain_chain), found = twice(fused_chain);
+    const auto expected = twice(reference_chain), found = twice(fused_chain);
     ASSERT_EQ(expected.defined(), found.defined()) << name;
     if (expected.defined()) {
       EXPECT_LT(relative_error(found, expected), 1e-4) << name;
@@ -169,7 +169,7 @@ TEST(FusedChains, GiveAPotentialsGradientWithoutItsWeights) {
   }
 }
 
-// The vector code against libm where float has its corners.
+// The vector code against libm at the limits of float.
 TEST(ActivationPass, IsExactInTheTails) {
   for (const auto& name : activation_names()) {
     const auto x =

@@ -84,13 +84,13 @@ TEST_P(Gemm, FinishesEveryEntryOnceWhenItIsThere) {
         float* c;
         int64_t n;
       } context{data(c), n};
-      const Finish doubled{[](const void* given, int64_t row, int64_t rows, int64_t column, int64_t columns) {
-                             const auto* to = static_cast<const Context*>(given);
-                             for (int64_t r = row; r < row + rows; ++r) {
-                               for (int64_t j = column; j < column + columns; ++j) to->c[r * to->n + j] *= 2;
-                             }
-                           },
-                           &context};
+      const Epilogue doubled{[](const void* given, int64_t row, int64_t rows, int64_t column, int64_t columns) {
+                               const auto* to = static_cast<const Context*>(given);
+                               for (int64_t r = row; r < row + rows; ++r) {
+                                 for (int64_t j = column; j < column + columns; ++j) to->c[r * to->n + j] *= 2;
+                               }
+                             },
+                             &context};
       multiply(data(a), k, data(packed(b)), data(c), n, m, k, n, /*accumulate=*/false, doubled);
       EXPECT_LT(relative_error(c, 2 * a.mm(b)), kRounding) << m << " x " << n;
     }

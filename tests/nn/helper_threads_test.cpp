@@ -1,4 +1,4 @@
-// Passes on several threads: each part is done once, whoever comes late.
+// Passes on several threads: each part is done once, even if threads come late.
 #include "monge/nn/helper_threads.h"
 
 #include <gtest/gtest.h>

@@ -7,7 +7,7 @@
 #include "tests/support/support.h"
 // After everything else:
 #include "tests/support/cuda_on_cpu.h"
-// The kernels, and what calls them.
+// The kernels and their launchers.
 #include "monge/nn/ops/avg_pool.cu"
 #include "monge/nn/ops/batch_norm_relu.cu"
 #include "monge/nn/ops/cuda_kernels.cpp"
@@ -21,29 +21,29 @@ using monge::testing::Emulator;
 using monge::testing::message_of;
 
 TEST(Kernels, AgreeWithThePlainForms) {
-  const auto checks = check_forms(kernel_forms(), torch::kCPU, /*timed=*/false);
+  const auto checks = check_table(cuda_kernel_table(), torch::kCPU, /*timed=*/false);
   EXPECT_GT(checks.size(), 100U);
   for (const auto& check : checks) EXPECT_LE(check.error, check.tolerance) << check.name;
 }
 
-// A result that changes with the order of threads and blocks misses a barrier, or adds in the order of arrival.
+// A result that depends on the order of threads and blocks shows a missing barrier, or sums in the order of arrival.
 TEST(Kernels, DoNotDependOnTheOrderOfThreads) {
   const auto results = [] {
     std::vector<torch::Tensor> out;
     const auto image = [](at::IntArrayRef sizes, int64_t step) {
       return torch::randn(sizes, RandomStreams(1).at("x", step)).contiguous(torch::MemoryFormat::ChannelsLast);
     };
-    const auto& forms = kernel_forms();
+    const auto& kernels = cuda_kernel_table();
     const auto x = image({3, 24, 20, 20}, 1), top = image({3, 24, 20, 20}, 2);
     auto mean = torch::zeros({24}), variance = torch::ones({24});
-    const auto statistics = forms.batch_statistics(x, mean, variance, 0.1, 1e-5);
+    const auto statistics = kernels.batch_statistics(x, mean, variance, 0.1, 1e-5);
     out = {statistics.mean, statistics.invstd, mean, variance};
-    for (const auto& t : forms.normalise_relu_backward(top, x, statistics.mean, statistics.invstd, torch::ones({24}),
-                                                       torch::zeros({24}), true)) {
+    for (const auto& t : kernels.normalise_relu_backward(top, x, statistics.mean, statistics.invstd, torch::ones({24}),
+                                                         torch::zeros({24}), true)) {
       out.push_back(t);
     }
-    out.push_back(forms.upsample_concat_backward(top, 8, 10, 10));
-    out.push_back(forms.avg_pool_backward(image({3, 8, 10, 10}, 3), 20, 20));
+    out.push_back(kernels.upsample_concat_backward(top, 8, 10, 10));
+    out.push_back(kernels.avg_pool_backward(image({3, 8, 10, 10}, 3), 20, 20));
     return out;
   };
   const auto forwards = results();
@@ -53,7 +53,7 @@ TEST(Kernels, DoNotDependOnTheOrderOfThreads) {
   for (size_t i = 0; i < forwards.size(); ++i) EXPECT_TRUE(torch::equal(forwards[i], backwards[i])) << i;
 }
 
-// The emulator itself: it must see what it is for.
+// The emulator itself: it must detect the faults that it is made for.
 
 void reverse(const int* from, int* to) {
   __shared__ int held[64];

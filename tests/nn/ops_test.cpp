@@ -32,7 +32,7 @@ Tensor image(at::IntArrayRef sizes, int64_t draw = 0) {
 struct Case {
   std::string name;
   Tensors inputs;
-  std::function<Tensor(const Tensors&)> plain, fused;
+  std::function<Tensor(const Tensors&)> reference, fused;
 };
 
 BatchNorm norm_of(const Tensors& in, bool training) {
@@ -46,20 +46,20 @@ std::vector<Case> cases() {
   for (const bool training : {true, false}) {
     out.push_back({training ? "norm" : "norm in eval mode",
                    {image({3, 12, 6, 5}), weight, bias},
-                   [=](const Tensors& in) { return plain_batch_norm_relu(in[0], norm_of(in, training)); },
+                   [=](const Tensors& in) { return reference_batch_norm_relu(in[0], norm_of(in, training)); },
                    [=](const Tensors& in) { return batch_norm_relu(in[0], norm_of(in, training)); }});
   }
   out.push_back({"upsample",
                  {image({2, 6, 9, 8}), image({2, 10, 4, 4}, 1)},
-                 [](const Tensors& in) { return plain_upsample_concat(in[0], in[1]); },
+                 [](const Tensors& in) { return reference_upsample_concat(in[0], in[1]); },
                  [](const Tensors& in) { return upsample_concat(in[0], in[1]); }});
   out.push_back({"pool",
                  {image({2, 6, 9, 8})},
-                 [](const Tensors& in) { return plain_avg_pool(in[0]); },
+                 [](const Tensors& in) { return reference_avg_pool(in[0]); },
                  [](const Tensors& in) { return avg_pool(in[0]); }});
   out.push_back({"leaky",
                  {image({2, 6, 9, 8}), image({2, 6, 9, 8}, 1)},
-                 [](const Tensors& in) { return plain_leaky_residual(in[0], in[1], 0.3, 0.2); },
+                 [](const Tensors& in) { return reference_leaky_residual(in[0], in[1], 0.3, 0.2); },
                  [](const Tensors& in) { return leaky_residual(in[0], in[1] * 1, 0.3, 0.2); }});
   return out;
 }
@@ -103,23 +103,23 @@ INSTANTIATE_TEST_SUITE_P(Of, Threads, ::testing::Values(1, 2, 3));
 
 TEST(Operators, HaveTheGradientsOfThePlainForms) {
   for (const auto& c : cases()) {
-    const auto leaves = leaves_of(c), plain_leaves = leaves_of(c);
-    const auto y = c.fused(leaves), expected = c.plain(plain_leaves);
+    const auto leaves = leaves_of(c), reference_leaves = leaves_of(c);
+    const auto y = c.fused(leaves), expected = c.reference(reference_leaves);
     EXPECT_LT(relative_error(y, expected), 1e-6) << c.name;
-    // A gradient that is not laid out as the output is.
+    // A gradient with another layout than the output.
     const auto top = torch::randn(y.sizes(), RandomStreams(3).at("top", 0));
     const auto found = torch::autograd::grad({y}, leaves, {top});
-    const auto wanted = torch::autograd::grad({expected}, plain_leaves, {top});
+    const auto wanted = torch::autograd::grad({expected}, reference_leaves, {top});
     for (size_t i = 0; i < found.size(); ++i) EXPECT_LT(relative_error(found[i], wanted[i]), 1e-5) << c.name << i;
-    // One that is no memory at all.
+    // An expanded gradient, whose strides are zero.
     EXPECT_LT(relative_error(torch::autograd::grad({c.fused(leaves).sum()}, leaves)[0],
-                             torch::autograd::grad({c.plain(plain_leaves).sum()}, plain_leaves)[0]),
+                             torch::autograd::grad({c.reference(reference_leaves).sum()}, reference_leaves)[0]),
               2e-5)
         << c.name;
   }
 }
 
-// Without this a condition that is never met would pass all else.
+// Otherwise all tests would pass with a condition for the fused operator that is never met.
 TEST(Operators, TakeTheFusedFormInFloat32AndChannelsLast) {
   for (const auto& c : cases()) {
     const auto is_own = [&](torch::ScalarType type) {
@@ -135,7 +135,7 @@ TEST(Operators, NormaliseWhatLacksAShift) {
              top = image({3, 12, 6, 5}, 1);
   for (const bool training : {true, false}) {
     for (const bool graph : {true, false}) {
-      std::vector<Tensors> ways;
+      std::vector<Tensors> results;
       for (const bool apart : {true, false}) {
         const at::AutoGradMode mode(graph);
         const auto leaf = x.clone().requires_grad_(true), weight = torch::full({12}, 1.5).requires_grad_(true),
@@ -143,25 +143,25 @@ TEST(Operators, NormaliseWhatLacksAShift) {
         BatchNorm norm{weight, bias, torch::full({12}, 0.3), torch::full({12}, 2.0), training};
         if (apart) norm.shift = own;
         const auto y = apart ? batch_norm_relu(leaf, norm) : batch_norm_relu(leaf + own.view({1, -1, 1, 1}), norm);
-        ways.push_back({y.detach(), norm.running_mean, norm.running_variance});
+        results.push_back({y.detach(), norm.running_mean, norm.running_variance});
         if (!graph) continue;
         for (const auto& gradient : torch::autograd::grad({y}, {leaf, weight, bias, own}, {top}))
-          ways.back().push_back(gradient);
-        if (training && !apart) ways.back().back().zero_();  // but for rounding
+          results.back().push_back(gradient);
+        if (training && !apart) results.back().back().zero_();  // but for rounding
       }
-      for (size_t i = 0; i < ways[0].size(); ++i) {
-        const double scale = std::max(1.0, ways[1][i].abs().max().item<double>());
-        EXPECT_LT((ways[0][i] - ways[1][i]).abs().max().item<double>() / scale, 1e-5) << training << graph << i;
+      for (size_t i = 0; i < results[0].size(); ++i) {
+        const double scale = std::max(1.0, results[1][i].abs().max().item<double>());
+        EXPECT_LT((results[0][i] - results[1][i]).abs().max().item<double>() / scale, 1e-5) << training << graph << i;
       }
     }
   }
 }
 
-// What a GPU takes where it takes no kernel.
+// The implementation on a GPU for inputs without a kernel.
 TEST(Operators, PoolTheSameWithTheBorderLaidAround) {
   for (const auto& [height, width] : {std::pair(9, 8), std::pair(1, 1), std::pair(2, 5)}) {
     const auto x = image({2, 3, height, width}).to(torch::kFloat64).requires_grad_(true);
-    const auto y = plain_avg_pool(x), framed = framed_avg_pool(x);
+    const auto y = reference_avg_pool(x), framed = padded_avg_pool(x);
     ASSERT_EQ(framed.sizes(), y.sizes());
     EXPECT_LT(relative_error(framed, y), 1e-12);
     const auto top = torch::randn_like(y).requires_grad_(true), again = torch::randn_like(x);
@@ -183,7 +183,7 @@ TEST(Operators, CanBeDifferentiatedTwice) {
       for (const auto& t : inner) sum = sum + t.pow(3).sum();
       return torch::autograd::grad({sum}, leaves);
     };
-    const auto expected = penalty(c.plain), found = penalty(c.fused);
+    const auto expected = penalty(c.reference), found = penalty(c.fused);
     for (size_t i = 0; i < expected.size(); ++i) EXPECT_LT(relative_error(found[i], expected[i]), 1e-4) << c.name << i;
   }
 }
@@ -191,35 +191,35 @@ TEST(Operators, CanBeDifferentiatedTwice) {
 TEST(Operators, ComputeNothingThatNobodyAskedFor) {
   for (const auto& c : cases()) {
     for (size_t wanted = 0; wanted < c.inputs.size(); ++wanted) {
-      auto leaves = leaves_of(c), plain = leaves_of(c);
+      auto leaves = leaves_of(c), reference = leaves_of(c);
       for (size_t i = 0; i < leaves.size(); ++i) {
         leaves[i].requires_grad_(i == wanted);
-        plain[i].requires_grad_(i == wanted);
+        reference[i].requires_grad_(i == wanted);
       }
       const auto found = torch::autograd::grad({c.fused(leaves).square().sum()}, {leaves[wanted]})[0];
-      const auto expected = torch::autograd::grad({c.plain(plain).square().sum()}, {plain[wanted]})[0];
+      const auto expected = torch::autograd::grad({c.reference(reference).square().sum()}, {reference[wanted]})[0];
       EXPECT_LT(relative_error(found, expected), 2e-5) << c.name << wanted;
     }
     auto leaves = leaves_of(c);
     {
       const at::NoGradGuard no_grad;
-      EXPECT_LT(relative_error(c.fused(leaves), c.plain(leaves)), 1e-6) << c.name;
+      EXPECT_LT(relative_error(c.fused(leaves), c.reference(leaves)), 1e-6) << c.name;
       EXPECT_FALSE(c.fused(leaves).requires_grad()) << c.name;
     }
   }
 }
 
-// Golden traces are in float64: they must not notice that there is a fused form.
+// Golden traces are in float64, in which the fused operators must not run.
 TEST(Operators, TakeWhatTheyDoNotKnowByThePlainForm) {
   for (const auto& c : cases()) {
     const auto wide = leaves_of(c, torch::kFloat64);
-    EXPECT_TRUE(torch::equal(c.fused(wide), c.plain(wide))) << c.name;
+    EXPECT_TRUE(torch::equal(c.fused(wide), c.reference(wide))) << c.name;
     auto contiguous = leaves_of(c);
     for (auto& t : contiguous) t = t.detach().contiguous().requires_grad_(true);
-    EXPECT_LT(relative_error(c.fused(contiguous), c.plain(contiguous)), 1e-6) << c.name;
+    EXPECT_LT(relative_error(c.fused(contiguous), c.reference(contiguous)), 1e-6) << c.name;
     const auto half = leaves_of(c, torch::kBFloat16);
     if (c.name.starts_with("norm")) continue;  // parameters of the type of x are not what autocast makes
-    EXPECT_TRUE(torch::equal(c.fused(half), c.plain(half))) << c.name;
+    EXPECT_TRUE(torch::equal(c.fused(half), c.reference(half))) << c.name;
   }
   const BatchNorm norm{torch::ones({4}), torch::zeros({4}), torch::zeros({4}), torch::ones({4})};
   EXPECT_THAT(message_of([&] { batch_norm_relu(image({1, 4, 1, 1}), norm); }),
@@ -259,10 +259,10 @@ TEST(LeakyResidual, TakesTheMemoryOfWhatItIsGiven) {
   leaky_residual(wide.narrow(0, 0, 1), wide.narrow(0, 1, 1), 0.1, 0.2);
   EXPECT_TRUE(torch::equal(dx, before));
   EXPECT_TRUE(torch::equal(wide, image({2, 12, 5, 5})));
-  EXPECT_TRUE(torch::equal(leaky_residual(part, part, 0.1, 0.2), plain_leaky_residual(part, part, 0.1, 0.2)));
+  EXPECT_TRUE(torch::equal(leaky_residual(part, part, 0.1, 0.2), reference_leaky_residual(part, part, 0.1, 0.2)));
 }
 
-// The nets in float32 and channels_last take the fused forms, in float64 the plain ones.
+// The nets take the fused operators in float32 and channels_last, and the reference implementations in float64.
 template <class Net>
 void compare_with_float64(Net& net, const Tensor& x) {
   const auto run = [&](torch::ScalarType type) {
@@ -287,7 +287,7 @@ void compare_with_float64(Net& net, const Tensor& x) {
   clean();
   const auto expected = run(torch::kFloat64);
   for (size_t i = 0; i < found.size(); ++i) {
-    // A convolution's bias before batch norm has no gradient but rounding.
+    // The gradient of a convolution's bias before batch norm is mere rounding.
     const double scale = std::max(expected[i].abs().max().template item<double>(), 1.0);
     EXPECT_LT((found[i].to(torch::kFloat64) - expected[i]).abs().max().template item<double>() / scale, 1e-3) << i;
   }

@@ -1,5 +1,5 @@
-// Every number of the reference nets (shared/fixtures/parity/README.md): outputs, gradients, running statistics and one
-// Adam step of nets that are restored from files as the public codes save them.
+// Every number of reference nets: outputs, gradients, running statistics and one Adam step of nets that are restored
+// from files as the public codes save them. Small ones are in tests/fixtures (make_nets.py), larger ones in ../shared.
 #include <gtest/gtest.h>
 #include <torch/optim/adam.h>
 #include <torch/types.h>
@@ -14,6 +14,7 @@
 namespace monge::nn {
 namespace {
 
+using monge::testing::fixtures_folder;
 using monge::testing::relative_error;
 using monge::testing::shared_folder;
 
@@ -23,7 +24,7 @@ struct Case {
 
 void PrintTo(const Case& parity, std::ostream* out) { *out << parity.state << " against " << parity.golden; }
 
-/// A net of either kind behind one call.
+/// A net of either kind with one interface.
 class Restored {
  public:
   Restored(const NamedTensors& state, const std::string& where) {
@@ -45,20 +46,16 @@ class Restored {
   std::shared_ptr<PotentialNet> potential_;
 };
 
-class Parity : public ::testing::TestWithParam<Case> {};
-
-TEST_P(Parity, HoldsForOutputsGradientsStatisticsAndAnAdamStep) {
-  MONGE_NEEDS_SHARED("fixtures/parity");
-  const auto folder = shared_folder() / "fixtures/parity";
+void expect_parity(const std::filesystem::path& folder, const Case& parity) {
   std::map<std::string, torch::Tensor> golden;
-  for (const auto& [key, tensor] : io::read_safetensors(folder / GetParam().golden).tensors) golden[key] = tensor;
-  Restored net(io::read_torch_checkpoint(folder / GetParam().state).tensors, GetParam().state);
+  for (const auto& [key, tensor] : io::read_safetensors(folder / parity.golden).tensors) golden[key] = tensor;
+  Restored net(io::read_torch_checkpoint(folder / parity.state).tensors, parity.state);
   const auto input = golden.at("input");
   const auto sigma = golden.count("sigma") ? golden["sigma"] : torch::Tensor();
   const bool wide = input.scalar_type() == torch::kFloat64;
   to_type(net.module(), input.scalar_type());
   const double tolerance = wide ? 1e-10 : 1e-5;
-  // A bias in front of a batch normalisation has no gradient but round-off, of which Adam makes a step of +-lr.
+  // The gradient of a bias before batch norm is mere rounding, from which Adam makes a step of +-lr.
   const auto is_round_off = [](const std::string& key) {
     return key.ends_with("double_conv.0.bias") || key.ends_with("double_conv.3.bias");
   };
@@ -96,7 +93,25 @@ TEST_P(Parity, HoldsForOutputsGradientsStatisticsAndAnAdamStep) {
   net.module().eval();
   const at::NoGradGuard no_grad;
   EXPECT_LT(relative_error(net.forward(input, sigma), golden.at("y_eval_after")), wide ? 1e-8 : 1e-3);
-  EXPECT_EQ(compared + 2, golden.size()) << "a golden value was not looked at";  // 2: w and y_eval_after
+  EXPECT_EQ(compared + 2, golden.size()) << "a golden value was not compared";  // 2: w and y_eval_after
+}
+
+class CommittedNets : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(CommittedNets, HoldForOutputsGradientsStatisticsAndAnAdamStep) {
+  expect_parity(fixtures_folder() / "parity", {GetParam() + ".state.pt", GetParam() + ".safetensors"});
+}
+
+INSTANTIATE_TEST_SUITE_P(Small, CommittedNets,
+                         ::testing::Values("unet_c4_b1_d4_f64", "unet_c3_b8_d1_f32", "resnetd_16_f4_m8_f64",
+                                           "condresnetd_16_f4_m8_f32"),
+                         [](const auto& info) { return info.param; });
+
+class Parity : public ::testing::TestWithParam<Case> {};
+
+TEST_P(Parity, HoldsForOutputsGradientsStatisticsAndAnAdamStep) {
+  MONGE_NEEDS_SHARED("fixtures/parity");
+  expect_parity(shared_folder() / "fixtures/parity", GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(ReferenceNets, Parity,

@@ -47,7 +47,7 @@ TEST(ResNetPotential, RunsAtEverySizeFromEightUp) {
   }
 }
 
-// A second route: the formula of the header on the raw tensors, the pooling as a mean of shifted images.
+// An independent implementation: the header's formula on the raw tensors, with pooling as a mean of shifted images.
 TEST(ResNetPotential, AgreesWithItsFormulaAtSizeEight) {
   ResNetPotential net({.size = 8, .nc = 1, .nfilter = 2, .nfilter_max = 3, .res_ratio = 0.3});
   const at::NoGradGuard no_grad;

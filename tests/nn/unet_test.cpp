@@ -45,7 +45,7 @@ TEST(UNet, RunsAtEveryDepth) {
   }
 }
 
-// A second route through one level: every layer spelt out with functions on the raw tensors.
+// An independent implementation of one level, by functions on the raw tensors.
 TEST(UNet, AgreesWithItsFormulaAtDepthOne) {
   torch::manual_seed(0);
   UNet net({.base = 3, .depth = 1});
@@ -69,7 +69,7 @@ TEST(UNet, AgreesWithItsFormulaAtDepthOne) {
   const auto x = torch::randn({2, 3, 8, 8});
   const auto a = pair(x, "inc.double_conv.");
   const auto b = pair(a.unfold(2, 2, 2).unfold(3, 2, 2).flatten(4).amax(4), "down1.maxpool_conv.1.double_conv.");
-  // align_corners: output pixel i of 8 looks at i * (4 - 1) / (8 - 1) of the 4 input pixels.
+  // align_corners: output pixel i of 8 reads the place i * (4 - 1) / (8 - 1) of the 4 input pixels.
   auto weights = torch::zeros({8, 4});
   for (int64_t i = 0; i < 8; ++i) {
     for (int64_t j = 0; j < 4; ++j) weights[i][j] = std::max(0.0, 1 - std::abs(i * 3.0 / 7 - j));

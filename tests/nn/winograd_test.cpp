@@ -37,7 +37,7 @@ struct Layer {
     bias = draw({s.out}, "bias", 1).requires_grad_(true);
     dy = draw({s.batch, s.out, s.height, s.width}, "dy", 1).contiguous(kLast);
   }
-  /// Of x, weight and bias.
+  /// The gradients of x, weight and bias.
   std::vector<torch::Tensor> gradients(const torch::Tensor& y) const {
     return torch::autograd::grad({y}, {x, weight, bias}, {dy.to(y.scalar_type())});
   }
@@ -69,8 +69,9 @@ std::vector<torch::Tensor> by_tiles(int m, const Layer& layer) {
   return {y, dx, dw, db};
 }
 
-// Sizes that tiles do not divide, one pixel, channels that vectors do not divide, and one of each way of dividing the
-// work: tiles (many), channels (few tiles, many channels, in more than one depth) and points (between).
+// Sizes that are not multiples of tiles, one pixel, channels that are not multiples of vectors, and each way of
+// dividing the work: by tiles (many), by channels (few tiles, many channels, in more than one depth) and by points
+// (between).
 const std::vector<Shape> kShapes{{1, 7, 7, 16, 16},   {2, 25, 19, 20, 35}, {1, 8, 8, 33, 64},  {3, 5, 6, 70, 17},
                                  {1, 1, 1, 5, 7},     {2, 2, 2, 96, 200},  {1, 3, 40, 3, 33},  {2, 4, 4, 280, 300},
                                  {4, 9, 8, 144, 130}, {1, 13, 1, 130, 66}, {2, 32, 32, 48, 48}};

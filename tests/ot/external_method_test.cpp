@@ -41,7 +41,9 @@ class Capped : public Method {
  public:
   explicit Capped(const MethodSetting& setting) : tau_(setting.tau), options_(setting.sections.get<CappedOptions>()) {}
 
-  MapNoise noise() const override { return {.draws = options_.z, .channels = 1, .std = 1, .section = "capped"}; }
+  MapNoise noise() const override {
+    return {.samples_per_input = options_.z, .channels = 1, .std = 1, .section = "capped"};
+  }
   torch::Tensor cost(const torch::Tensor& x, const torch::Tensor& y, const ScheduleValues&) const override {
     return (tau_ * (y - x.unsqueeze(1)).square().flatten(2).sum(2)).clamp_max(options_.cap).mean(1);
   }
@@ -108,7 +110,7 @@ TEST_F(ExternalMethod, Trains) {
     EXPECT_EQ(metrics.skipped, 0);
   }
   EXPECT_NE(solver.fingerprint(), before);
-  EXPECT_EQ(solver.method().draws(), 2);
+  EXPECT_EQ(solver.method().samples_per_input(), 2);
 }
 
 }  // namespace

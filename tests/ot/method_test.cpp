@@ -34,7 +34,7 @@ TEST(MakeMethod, RefusesASingleDrawWhereTheSpreadCounts) {
   }
 }
 
-// What the map and the potential must be able to do follows from the options, also through otp.
+// The requirements on the map and the potential follow from the options, also through otp.
 TEST(MakeMethod, SaysWhatItAsksOfTheNets) {
   MethodSetting setting;
   setting.sections.get<WeakOptions>() = {.z = 3, .z_channels = 2, .z_std = 0.7};
@@ -44,7 +44,7 @@ TEST(MakeMethod, SaysWhatItAsksOfTheNets) {
   EXPECT_EQ(weak->noise().section, "weak");
   EXPECT_EQ(weak->noise().channels, 2);
   EXPECT_EQ(weak->noise().std, 0.7);
-  EXPECT_EQ(weak->draws(), 3);
+  EXPECT_EQ(weak->samples_per_input(), 3);
   EXPECT_EQ(weak->cost_kind(), CostKind::weak_quadratic);
   EXPECT_EQ(strong->noise().channels, 0);
   EXPECT_FALSE(strong->conditional());

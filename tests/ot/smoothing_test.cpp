@@ -116,9 +116,9 @@ TEST(Otp, TakesCostAndPotentialOfTheInnerMethod) {
   for (const char* inner : {"strong", "weak", "kernel", "noised"}) {
     options.cost = inner;
     const auto otp = make_method("otp", setting), plain = make_method(inner, setting);
-    EXPECT_EQ(otp->draws(), plain->draws());
+    EXPECT_EQ(otp->samples_per_input(), plain->samples_per_input());
     EXPECT_EQ(otp->conditional(), plain->conditional());
-    const auto shown = y.narrow(1, 0, plain->draws());
+    const auto shown = y.narrow(1, 0, plain->samples_per_input());
     EXPECT_TRUE(torch::equal(otp->cost(x, shown, otp->at(3)), plain->cost(x, shown, plain->at(3)))) << inner;
     EXPECT_EQ(plain->at(0).smoothing.eps, 0);
     EXPECT_EQ(otp->at(0).smoothing.eps, 0.8);

@@ -15,13 +15,13 @@ TEST(NotFiniteOutputs, AreCountedOverPieces) {
   NotFiniteOutputs outputs;
   outputs.add(0, torch::zeros({4, 2, 2}));
   EXPECT_EQ(outputs.count(), 0);
-  EXPECT_EQ(outputs.words(input), "");
+  EXPECT_EQ(outputs.warning(input), "");
   auto piece = torch::zeros({5, 2, 2});
   piece[2][1][0] = std::numeric_limits<float>::quiet_NaN();
   outputs.add(4, piece);
   EXPECT_EQ(outputs.first(), 6);
   EXPECT_EQ(
-      outputs.words(input),
+      outputs.warning(input),
       "1 of 18 outputs is not finite; the first is that of row 6 (counted from 0); look for fill values in the input");
   piece[3] = std::numeric_limits<float>::infinity();
   outputs.add(9, piece);

@@ -1,4 +1,4 @@
-// The front door of the library: what a program does without the command line.
+// The main classes of the library, as a program uses them without the command line.
 #include "monge/session/session.h"
 
 #include <gmock/gmock.h>
@@ -68,7 +68,7 @@ TEST(SessionTrain, IntoAFolderIsARunThatLoadsAndResumesToTheSameBits) {
   EXPECT_TRUE(fs::exists(whole.folder() / "report.html"));
 }
 
-TEST(SessionTrain, TellsItsHooksAndStopsWhenTheFlagIsSet) {
+TEST(SessionTrain, CallsItsHooksAndStopsWhenTheFlagIsSet) {
   const auto x = cloud("x"), y = cloud("y");
   std::atomic<bool> stop{false};
   std::vector<std::string> lines;
@@ -120,8 +120,23 @@ TEST(SessionModel, IsSavedToOneFileAndRefusesWhatDoesNotFit) {
   EXPECT_TRUE(torch::equal(loaded.translate(x), model.translate(x)));
   EXPECT_THAT(message_of([&] { model.translate(x, {.samples = 2}); }), HasSubstr("this map is deterministic"));
   EXPECT_THAT(message_of([&] { model.translate(torch::zeros({4, 3})); }), HasSubstr("3"));
+  EXPECT_THAT(message_of([&] { model.translate(x, {.samples = 0}); }), HasSubstr("--samples 0: allowed is 1 to 1024"));
+  EXPECT_THAT(message_of([&] { model.translate(x, {.bits = "12"}); }),
+              HasSubstr("--bits 12: allowed is auto, 8 or 16"));
   EXPECT_THAT(message_of([&] { model.translate("no.npy", "out.npy"); }), HasSubstr("no.npy: no such file or folder"));
   EXPECT_THAT(message_of([&] { Model::load(folder.path() / "nothing"); }), HasSubstr("nothing"));
+}
+
+TEST(SessionTrain, ResumesOnPathsThatReplaceThoseOfTheRun) {
+  ScratchFolder folder;
+  const auto before = folder.path() / "before.npy", after = folder.path() / "after.npy";
+  io::write_npy(before, cloud("x"));
+  auto recipe = short_recipe();
+  recipe.train.iterations = 4;
+  const auto run = Session::train(recipe, before, cloud("y"), {.out = folder.path() / "run"});
+  fs::rename(before, after);
+  const auto resumed = Session::resume(run.folder(), {"train.iterations=6"}, after, cloud("y"), {});
+  EXPECT_EQ(resumed.result().iterations, 6);
 }
 
 TEST(SessionModel, IsEvaluatedOnNamedData) {
@@ -137,6 +152,11 @@ TEST(SessionModel, IsEvaluatedOnNamedData) {
   const auto result = model.evaluate(options);
   EXPECT_EQ(result.evaluation.samples, 64);
   EXPECT_TRUE(result.protocol.empty());
+  options.samples = 1;
+  EXPECT_THAT(message_of([&] { model.evaluate(options); }), HasSubstr("--samples 1: allowed is 2 to 1048576"));
+  options = {.source = options.source, .target = options.target, .state_dict = {.z_std = 0.5}};
+  EXPECT_THAT(message_of([&] { model.evaluate(options); }),
+              HasSubstr("this model's recipe says the standard deviation"));
 }
 
 TEST(Umbrella, HoldsWhatAProgramNeeds) {

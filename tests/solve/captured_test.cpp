@@ -1,5 +1,5 @@
-// The outer iteration in the form that a CUDA graph captures: batches at fixed places, schedules in tensors, generators
-// held. On a CPU the same code runs without the capture, and must leave the same bits.
+// The outer iteration as a CUDA graph captures it: batches at fixed addresses, schedules in tensors, kept generators.
+// On a CPU the same code runs without the capture and must give the same bits.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
@@ -24,7 +24,7 @@ std::unique_ptr<Solver> solver_for(const SolverOptions& recipe, bool image) {
   return std::make_unique<Solver>(recipe, nets.map, nets.ema, nets.potential, image ? 768 : 2, torch::kCPU);
 }
 
-BatchProvider feed_for(bool image, torch::ScalarType type = torch::kFloat32) {
+BatchProvider batches_for(bool image, torch::ScalarType type = torch::kFloat32) {
   const std::vector<int64_t> shape = image ? std::vector<int64_t>{4, 3, 16, 16} : std::vector<int64_t>{8, 2};
   const auto draw = [=](const char* side, int64_t step) {
     return torch::randn(shape, RandomStreams(1).at(side, step)).to(type);
@@ -34,7 +34,8 @@ BatchProvider feed_for(bool image, torch::ScalarType type = torch::kFloat32) {
 
 void expect_same(Solver& one, Solver& two, bool image, torch::ScalarType type, const std::string& what) {
   for (int64_t k = 0; k < 5; ++k) {
-    const auto a = one.outer_iteration(k, feed_for(image, type)), b = two.outer_iteration(k, feed_for(image, type));
+    const auto a = one.outer_iteration(k, batches_for(image, type)),
+               b = two.outer_iteration(k, batches_for(image, type));
     EXPECT_EQ(a.loss_map, b.loss_map) << what << " iteration " << k;
     EXPECT_EQ(a.loss_potential, b.loss_potential) << what << " iteration " << k;
     EXPECT_EQ(a.gradient_map, b.gradient_map) << what << " iteration " << k;
@@ -81,21 +82,21 @@ TEST(Captured, DivergenceIsFoundAsWell) {
   auto recipe = captured_recipe("strong", false);
   recipe.train.graph = "on";
   auto solver = solver_for(recipe, false);
-  auto feed = feed_for(false);
-  solver->outer_iteration(0, feed);
-  const BatchProvider poisoned{[&](int64_t step) { return step == 4 ? feed.source(step) / 0.0 : feed.source(step); },
-                               feed.target};
+  auto batches = batches_for(false);
+  solver->outer_iteration(0, batches);
+  const BatchProvider poisoned{
+      [&](int64_t step) { return step == 4 ? batches.source(step) / 0.0 : batches.source(step); }, batches.target};
   EXPECT_THAT(testing::message_of([&] { solver->outer_iteration(1, poisoned); }), HasSubstr("map update 2 of 2"));
 }
 
-// Figures come in order, whenever they are read.
-TEST(Launch, FiguresAreReadLater) {
+// Metrics come in the order of the launches, whenever they are read.
+TEST(Launch, MetricsAreReadLater) {
   const auto recipe = captured_recipe("weak", false);
   auto early = solver_for(recipe, false), late = solver_for(recipe, false);
   std::vector<double> expected;
   for (int64_t k = 0; k < 3; ++k) {
-    expected.push_back(early->outer_iteration(k, feed_for(false)).loss_map);
-    late->launch(k, feed_for(false));
+    expected.push_back(early->outer_iteration(k, batches_for(false)).loss_map);
+    late->launch(k, batches_for(false));
   }
   EXPECT_EQ(late->launched(), 3);
   for (const double loss : expected) EXPECT_EQ(late->collect().loss_map, loss);
@@ -103,7 +104,7 @@ TEST(Launch, FiguresAreReadLater) {
   EXPECT_THAT(testing::message_of([&] { late->collect(); }), HasSubstr("no iteration"));
 }
 
-// Batch norm in both passes: gradients and statistics are those of one.
+// Batch norm runs in both passes; gradients and statistics are those of a single pass.
 TEST(Recompute, LeavesTheSameBits) {
   for (const char* method : {"strong", "weak", "noised"}) {
     for (const int64_t pieces : {1, 2}) {
@@ -117,21 +118,21 @@ TEST(Recompute, LeavesTheSameBits) {
   }
 }
 
-/// Writes down what it is told, and looks at the nets every third time.
+/// Records the metrics of each iteration, and the weights of every third.
 struct Listener : train::Observer {
-  bool looks_at_nets(const train::Trainer&, int64_t done) const override { return done % 3 == 0; }
-  void iteration_done(train::Trainer& trainer, int64_t done, const IterationMetrics& figures) override {
-    losses.push_back(figures.loss_map);
+  bool needs_nets(const train::Trainer&, int64_t done) const override { return done % 3 == 0; }
+  void iteration_done(train::Trainer& trainer, int64_t done, const IterationMetrics& metrics) override {
+    losses.push_back(metrics.loss_map);
     order.push_back(done);
-    underway.push_back(trainer.solver().launched());
+    launched.push_back(trainer.solver().launched());
     if (done % 3 == 0) weights.push_back(trainer.solver().map().parameters()[0].detach().clone());
   }
   std::vector<double> losses;
-  std::vector<int64_t> order, underway;
+  std::vector<int64_t> order, launched;
   std::vector<torch::Tensor> weights;
 };
 
-TEST(Trainer, TellsFiguresLateWhereNobodyLooks) {
+TEST(Trainer, ReportsMetricsLateUnlessAnObserverNeedsTheNets) {
   auto recipe = train::recipe_for("strong", false);
   recipe.train.iterations = 8;
   recipe.checkpoint.every = 5;
@@ -147,14 +148,14 @@ TEST(Trainer, TellsFiguresLateWhereNobodyLooks) {
   EXPECT_TRUE(two.run(go));
   EXPECT_EQ(late.order, (std::vector<int64_t>{1, 2, 3, 4, 5, 6, 7, 8}));
   EXPECT_EQ(late.losses, prompt.losses);
-  // Iterations 3 and 6 are looked at, 5 is saved, 8 is the last.
-  EXPECT_EQ(late.underway, (std::vector<int64_t>{1, 1, 0, 1, 0, 0, 1, 0}));
+  // The observer needs the nets at iterations 3 and 6; 5 is saved, 8 is the last.
+  EXPECT_EQ(late.launched, (std::vector<int64_t>{1, 1, 0, 1, 0, 0, 1, 0}));
   ASSERT_EQ(late.weights.size(), prompt.weights.size());
   for (size_t i = 0; i < late.weights.size(); ++i) EXPECT_TRUE(torch::equal(late.weights[i], prompt.weights[i]));
   EXPECT_EQ(train::names(folder / "checkpoints"), (std::vector<std::string>{"step_000005", "step_000008"}));
 }
 
-// A batch that poisons iteration 4 is found when 5 was launched: the message is the same and nothing is saved.
+// With one iteration launched ahead the divergence is found later: the message is the same and nothing is saved.
 TEST(Trainer, FindsDivergenceLate) {
   auto recipe = train::recipe_for("strong", false);
   recipe.train.iterations = 9;

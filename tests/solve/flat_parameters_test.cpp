@@ -50,7 +50,7 @@ TEST(FlatParameters, TheNormIsThatOfAllTensors) {
   EXPECT_NEAR(norm(flat).item<double>(), std::sqrt(squares), 1e-6 * std::sqrt(squares));
 }
 
-// Sums of millions of squares in float32 lose digits when they are made in one go.
+// A single sum of millions of squares in float32 loses digits.
 TEST(FlatParameters, TheNormOfManyIsAccurate) {
   std::vector<torch::Tensor> many{torch::full({3 << 20}, 0.1f)};
   FlatParameters flat(many);
@@ -117,7 +117,7 @@ TEST(FlatParameters, SurviveMovesCopiesAndLoading) {
   for (size_t i = 0; i < a.size(); ++i) EXPECT_TRUE(torch::equal(a[i].second, b[i].second)) << a[i].first;
 }
 
-// Autograd may hand over a gradient with other strides, or one of its own when somebody reset it before.
+// Autograd may store a gradient with other strides, or a new tensor if somebody has reset the gradient.
 TEST(FlatParameters, GradientsLandInTheBufferHoweverTheyCome) {
   auto w = draw({4, 3, 3, 3}, 1).contiguous(torch::MemoryFormat::ChannelsLast).requires_grad_(true);
   const auto before = w.detach().clone();

@@ -63,7 +63,7 @@ TEST(OperationCount, CountsTheBytesOfOutermostCalls) {
       << "an expanded value is one value";
 }
 
-// The steps of a backward pass are looked through: what they call is counted.
+// The steps of a backward pass are not counted themselves, but the operators that they call are.
 TEST(OperationCount, CountsTheBytesOfABackwardPass) {
   const auto a = torch::rand({6, 4}).requires_grad_(true), b = torch::rand({4, 5});
   const auto c = torch::mm(a, b).sum();
@@ -74,7 +74,7 @@ TEST(OperationCount, CountsTheBytesOfABackwardPass) {
   EXPECT_LE(count.bytes() / 4, 3 + 30 + 20 + 24 + 2 * 24);
 }
 
-// What a convolution with fewer multiplications replaces is what counts.
+// A convolution with fewer multiplications counts as the direct one that it replaces.
 TEST(OperationCount, TakesWinogradsConvolutionsForDirectOnes) {
   const auto x = torch::rand({2, 32, 8, 8}).contiguous(torch::MemoryFormat::ChannelsLast).requires_grad_(true);
   const auto weight = torch::rand({40, 32, 3, 3}).requires_grad_(true);

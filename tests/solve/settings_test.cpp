@@ -9,7 +9,7 @@
 namespace monge::solve {
 namespace {
 
-/// What was set before comes back, for the tests after.
+/// Restores the former settings for the tests that follow.
 struct Restored {
   ~Restored() { apply_settings({}, torch::kCPU); }
 };

@@ -17,6 +17,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 const std::vector<int64_t> kPlane{2}, kImage{3, 16, 16};
 
@@ -44,7 +45,7 @@ std::unique_ptr<Solver> make_solver(const SolverOptions& recipe, const std::vect
   return std::make_unique<Solver>(recipe, nets.map, nets.ema, nets.potential, shape.size() == 3 ? 768 : 2, torch::kCPU);
 }
 
-BatchProvider feed_of(const std::vector<int64_t>& shape, int64_t batch = 8) {
+BatchProvider batches_of(const std::vector<int64_t>& shape, int64_t batch = 8) {
   auto whole = shape;
   whole.insert(whole.begin(), batch);
   return {[whole](int64_t step) { return torch::randn(whole, RandomStreams(1).at("x", step)).clamp(-1, 1); },
@@ -62,13 +63,13 @@ void expect_equal(const nn::NamedTensors& a, const nn::NamedTensors& b) {
   for (size_t i = 0; i < a.size(); ++i) EXPECT_TRUE(torch::equal(a[i].second, b[i].second)) << a[i].first;
 }
 
-TEST(Solver, IsAPureFunctionOfSeedAndFeed) {
+TEST(Solver, IsAPureFunctionOfSeedAndBatches) {
   for (const char* method : {"strong", "weak", "kernel", "noised", "otp"}) {
     auto one = make_solver(small_image(method), kImage), two = make_solver(small_image(method), kImage);
     for (int64_t k = 0; k < 2; ++k) {
-      one->outer_iteration(k, feed_of(kImage));
-      torch::randn({100});  // somebody else's draw from the global generator
-      two->outer_iteration(k, feed_of(kImage));
+      one->outer_iteration(k, batches_of(kImage));
+      torch::randn({100});  // a foreign draw from the global generator
+      two->outer_iteration(k, batches_of(kImage));
     }
     expect_equal(one->state(), two->state());
   }
@@ -77,7 +78,7 @@ TEST(Solver, IsAPureFunctionOfSeedAndFeed) {
 TEST(Solver, AMapUpdateLeavesThePotentialAndComputesNoGradientForIt) {
   auto solver = make_solver(small("strong"), kPlane);
   const auto before = copy_of(*solver);
-  solver->map_update(feed_of(kPlane).source(0), {}, 0);
+  solver->map_update(batches_of(kPlane).source(0), {}, 0);
   for (const auto& parameter : solver->potential().parameters()) EXPECT_FALSE(parameter.grad().defined());
   const auto after = solver->state();
   for (size_t i = 0; i < after.size(); ++i) {
@@ -90,39 +91,48 @@ TEST(Solver, AMapUpdateLeavesThePotentialAndComputesNoGradientForIt) {
 // NaN in a batch of any update: no tensor changes by that step, and the message says which step and batch it was.
 TEST(Solver, ANonFiniteLossReachesNoOptimiser) {
   auto solver = make_solver(small("strong"), kPlane);
-  auto feed = feed_of(kPlane);
-  solver->outer_iteration(0, feed);
+  auto batches = batches_of(kPlane);
+  solver->outer_iteration(0, batches);
   const auto before = copy_of(*solver);
-  auto x = feed.source(3).clone();
+  auto x = batches.source(3).clone();
   x[2][1] = std::numeric_limits<float>::quiet_NaN();
   const auto update = solver->map_update(x, {}, 1);
   EXPECT_EQ(update.blocked.item<float>(), 1);
-  const auto y_update = solver->potential_update(feed.source(5), x, {}, 1);
+  const auto y_update = solver->potential_update(batches.source(5), x, {}, 1);
   EXPECT_EQ(y_update.blocked.item<float>(), 1);
   expect_equal(before, solver->state());
 
-  const BatchProvider poisoned{[&](int64_t step) { return step == 4 ? x : feed.source(step); }, feed.target};
+  const BatchProvider poisoned{[&](int64_t step) { return step == 4 ? x : batches.source(step); }, batches.target};
   const auto message = testing::message_of([&] { solver->outer_iteration(1, poisoned); });
   EXPECT_THAT(message, AllOf(HasSubstr("outer iteration 1"), HasSubstr("map update 2 of 2"),
-                             HasSubstr("source batch 4"), HasSubstr("nan")));
+                             HasSubstr("source batch 4"), HasSubstr("nan"), HasSubstr("lower train.lr_map")));
 }
 
-// Batch norm takes its statistics in the forward pass; those of a blocked update must not stay.
+TEST(Solver, ADivergedPotentialUpdateNamesItsOwnLearningRate) {
+  auto solver = make_solver(small("strong"), kPlane);
+  const auto batches = batches_of(kPlane);
+  const BatchProvider poisoned{batches.source, [&](int64_t step) { return batches.target(step) / 0.0; }};
+  EXPECT_THAT(testing::message_of([&] { solver->outer_iteration(0, poisoned); }),
+              AllOf(HasSubstr("potential update"), HasSubstr("target batch 0"), HasSubstr("lower train.lr_potential"),
+                    Not(HasSubstr("lr_map"))));
+}
+
+// Batch norm updates its statistics in the forward pass; a blocked update must restore them.
 TEST(Solver, ABlockedUpdateLeavesTheRunningStatistics) {
   auto solver = make_solver(small_image("strong"), kImage);
-  solver->outer_iteration(0, feed_of(kImage));
+  solver->outer_iteration(0, batches_of(kImage));
   const auto before = copy_of(*solver);
-  auto x = feed_of(kImage).source(3).clone();
+  auto x = batches_of(kImage).source(3).clone();
   x[0][0][0][0] = std::numeric_limits<float>::infinity();
   EXPECT_EQ(solver->map_update(x, {}, 1).blocked.item<float>(), 1);
-  EXPECT_EQ(solver->potential_update(x, feed_of(kImage).target(1), {}, 1).blocked.item<float>(), 1);
+  EXPECT_EQ(solver->potential_update(x, batches_of(kImage).target(1), {}, 1).blocked.item<float>(), 1);
   expect_equal(before, solver->state());
 }
 
 TEST(Solver, DivergenceIsAnErrorOfItsOwn) {
   auto solver = make_solver(small("strong"), kPlane);
   const BatchProvider poisoned{[](int64_t) { return torch::full({4, 2}, std::numeric_limits<float>::infinity()); },
-                               feed_of(kPlane, 4).target};
+                               batches_of(kPlane, 4).target};
   EXPECT_THROW(solver->outer_iteration(0, poisoned), DivergedError);
 }
 
@@ -137,9 +147,9 @@ TEST(Solver, AccumulationEqualsTheWholeBatch) {
     auto whole = make_solver(recipe, kImage);
     recipe.train.accumulate = 4;
     auto pieces = make_solver(recipe, kImage);
-    const BatchProvider feed{[](int64_t step) { return feed_of(kImage).source(step).to(torch::kFloat64); },
-                             [](int64_t step) { return feed_of(kImage).target(step).to(torch::kFloat64); }};
-    const auto a = whole->outer_iteration(0, feed), b = pieces->outer_iteration(0, feed);
+    const BatchProvider batches{[](int64_t step) { return batches_of(kImage).source(step).to(torch::kFloat64); },
+                                [](int64_t step) { return batches_of(kImage).target(step).to(torch::kFloat64); }};
+    const auto a = whole->outer_iteration(0, batches), b = pieces->outer_iteration(0, batches);
     EXPECT_NEAR(a.loss_map, b.loss_map, 1e-9) << method;
     EXPECT_NEAR(a.loss_potential, b.loss_potential, 1e-9) << method;
     EXPECT_NEAR(a.gradient_map, b.gradient_map, 1e-6 * a.gradient_map) << method;
@@ -153,7 +163,7 @@ TEST(Solver, Bf16FollowsFp32) {
   auto full = make_solver(recipe, kImage);
   recipe.train.precision = "bf16";
   auto half = make_solver(recipe, kImage);
-  const auto a = full->outer_iteration(0, feed_of(kImage)), b = half->outer_iteration(0, feed_of(kImage));
+  const auto a = full->outer_iteration(0, batches_of(kImage)), b = half->outer_iteration(0, batches_of(kImage));
   EXPECT_NEAR(a.loss_map, b.loss_map, 0.03 * std::abs(a.loss_map) + 0.01);  // bf16 keeps 8 bits
   for (const auto& [name, tensor] : half->state()) {
     if (name.starts_with("map/") && tensor.is_floating_point()) {
@@ -167,7 +177,7 @@ TEST(Solver, ChannelsLastChangesNothingButTheLayout) {
   auto last = make_solver(recipe, kImage);
   recipe.train.channels_last = false;
   auto first = make_solver(recipe, kImage);
-  const auto a = last->outer_iteration(0, feed_of(kImage)), b = first->outer_iteration(0, feed_of(kImage));
+  const auto a = last->outer_iteration(0, batches_of(kImage)), b = first->outer_iteration(0, batches_of(kImage));
   EXPECT_NEAR(a.loss_map, b.loss_map, 1e-4 * std::abs(b.loss_map) + 1e-5);
   EXPECT_NEAR(a.loss_potential, b.loss_potential, 1e-3 * std::abs(b.loss_potential) + 1e-4);
 }
@@ -188,13 +198,13 @@ TEST(Solver, FusedConvolutionsTrainAlike) {
     auto solver = make_solver(recipe, kImage);
     std::vector<double> losses;
     for (int64_t k = 0; k < 2; ++k) {
-      auto feed = feed_of(kImage);
+      auto batches = batches_of(kImage);
       if (precision == "fp64") {
-        feed = {[](int64_t step) { return feed_of(kImage).source(step).to(torch::kFloat64); },
-                [](int64_t step) { return feed_of(kImage).target(step).to(torch::kFloat64); }};
+        batches = {[](int64_t step) { return batches_of(kImage).source(step).to(torch::kFloat64); },
+                   [](int64_t step) { return batches_of(kImage).target(step).to(torch::kFloat64); }};
       }
-      const auto figures = solver->outer_iteration(k, feed);
-      losses.insert(losses.end(), {figures.loss_map, figures.loss_potential});
+      const auto metrics = solver->outer_iteration(k, batches);
+      losses.insert(losses.end(), {metrics.loss_map, metrics.loss_potential});
     }
     return torch::tensor(losses, torch::kFloat64);
   };
@@ -219,8 +229,8 @@ TEST(Solver, EveryStabiliserTakesPart) {
     auto recipe = small("strong");
     change(recipe);
     auto solver = make_solver(recipe, kPlane);
-    for (int64_t k = 0; k < 3; ++k) solver->outer_iteration(k, feed_of(kPlane));
-    return solver->outer_iteration(3, feed_of(kPlane)).loss_potential;
+    for (int64_t k = 0; k < 3; ++k) solver->outer_iteration(k, batches_of(kPlane));
+    return solver->outer_iteration(3, batches_of(kPlane)).loss_potential;
   };
   const double plain = loss_after([](SolverOptions&) {});
   EXPECT_NE(plain, loss_after([](SolverOptions& r) { r.potential.r1 = 1; }));
@@ -254,7 +264,7 @@ TEST(Adam, EqualsTorchsAndClips) {
   EXPECT_GT(step.gradient_norm.item<double>(), 1);
 }
 
-// Dynamic loss scaling: an overflow skips the step and halves the scale; the next step is as if nothing had been.
+// Dynamic loss scaling: an overflow skips the step and halves the scale, and does not change the next step.
 TEST(Adam, TheLossScalerSkipsOverflowsAndRecovers) {
   auto w = torch::ones({3}).requires_grad_(true);
   Adam adam({{"w", w}}, {.scale_loss = true});
@@ -283,7 +293,7 @@ TEST(MakeNets, RefusesWhatDoesNotFitTheData) {
               AllOf(HasSubstr("map.net"), HasSubstr("vectors")));
 }
 
-// The step's memory grows with the batch, and the state is what the parameters say.
+// The memory of a step grows with the batch; that of the state follows from the numbers of parameters.
 TEST(Memory, IsMeasured) {
   auto recipe = small("strong");
   recipe.train.batch = 1024;

@@ -67,12 +67,12 @@ class MeetingPoint {
   dist::Launch launch(int64_t rank, int64_t size) const {
     dist::Launch out;
     out.kind = dist::Launch::Kind::environment;
-    out.by = "the test";
+    out.launcher = "the test";
     out.rank = rank;
     out.size = size;
     out.host = "127.0.0.1";
     out.port = port();
-    if (rank == 0) out.listens = ::dup(listener_.descriptor());  // the rendezvous closes it
+    if (rank == 0) out.listening_socket = ::dup(listener_.descriptor());  // the rendezvous closes it
     return out;
   }
 

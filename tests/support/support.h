@@ -36,6 +36,9 @@ inline std::filesystem::path shared_folder() {
   return std::filesystem::path(MONGE_SOURCE_DIR).parent_path() / "shared";
 }
 
+/// The small goldens of the repository: tests/fixtures/README.md.
+inline std::filesystem::path fixtures_folder() { return std::filesystem::path(MONGE_SOURCE_DIR) / "tests/fixtures"; }
+
 /// max |a - b| / max |b| in double; infinite when shapes differ.
 inline double relative_error(const torch::Tensor& a, const torch::Tensor& b) {
   if (a.sizes() != b.sizes()) return std::numeric_limits<double>::infinity();

@@ -28,13 +28,13 @@ TEST(Checkpoint, KeepsTheBestBesideThem) {
   recipe.train.iterations = 8;
   recipe.checkpoint.every = 2;
   recipe.checkpoint.keep = 1;
-  struct Judge : Observer {  // iteration 3 is the best
+  struct Evaluator : Observer {  // iteration 3 is the best
     void iteration_done(Trainer& trainer, int64_t done, const solve::IterationMetrics&) override {
-      trainer.offer(done == 3 ? 0.5 : 1.0);
+      trainer.offer_best(done == 3 ? 0.5 : 1.0);
     }
-  } judge;
+  } evaluator;
   auto trainer = trainer_in(folder.path(), recipe, false);
-  trainer.attach(judge);
+  trainer.attach(evaluator);
   const std::atomic<bool> go{false};
   trainer.run(go);
   EXPECT_EQ(fs::read_symlink(folder / "best"), "checkpoints/step_000003");
@@ -47,18 +47,18 @@ TEST(Checkpoint, WhatIsNotANumberIsNeverTheBest) {
   testing::ScratchFolder folder;
   auto recipe = recipe_for("strong", false);
   recipe.train.iterations = 4;
-  struct Judge : Observer {
+  struct Evaluator : Observer {
     void iteration_done(Trainer& trainer, int64_t done, const solve::IterationMetrics&) override {
-      constexpr double kFigures[] = {std::numeric_limits<double>::quiet_NaN(), 0.5,
+      constexpr double kMetrics[] = {std::numeric_limits<double>::quiet_NaN(), 0.5,
                                      std::numeric_limits<double>::quiet_NaN(),
                                      -std::numeric_limits<double>::infinity()};
-      trainer.offer(kFigures[done - 1]);
+      trainer.offer_best(kMetrics[done - 1]);
     }
-  } judge;
+  } evaluator;
   auto trainer = trainer_in(folder.path(), recipe, false);
-  trainer.attach(judge);
+  trainer.attach(evaluator);
   trainer.run(std::atomic<bool>{false});
-  EXPECT_EQ(trainer.best_figure(), 0.5);
+  EXPECT_EQ(trainer.best_metric(), 0.5);
   EXPECT_EQ(trainer.best_iteration(), 2);
   EXPECT_EQ(fs::read_symlink(folder / "best"), "checkpoints/step_000002");
 }
@@ -74,16 +74,16 @@ TEST(Checkpoint, AFlippedBitFallsBackToTheOneBeforeAndSaysSo) {
   damaged.put(static_cast<char>(byte ^ 1));
   damaged.close();
 
-  std::string said;
+  std::string logged;
   const LogSink log = [&](LogLevel level, const std::string& line) {
-    if (level == LogLevel::warning) said += line;
+    if (level == LogLevel::warning) logged += line;
   };
   EXPECT_EQ(load_newest(run.checkpoints(), log).iteration, 4);
-  EXPECT_THAT(
-      said, AllOf(HasSubstr("step_000006"), HasSubstr("damaged"), HasSubstr("falling back"), HasSubstr("step_000004")));
+  EXPECT_THAT(logged, AllOf(HasSubstr("step_000006"), HasSubstr("damaged"), HasSubstr("falling back"),
+                            HasSubstr("step_000004")));
 }
 
-// A digit of the manifest flips as easily as a weight: step 6 must not go on as step 7.
+// A flipped digit of the manifest must be found like a flipped weight: step 6 must not be resumed as step 7.
 TEST(Checkpoint, AChangedManifestIsDamageToo) {
   const ShortRun run;
   const auto file = run.checkpoints() / "step_000006" / "manifest.json";
@@ -106,7 +106,7 @@ TEST(Checkpoint, ADamagedOneNeitherCountsNorReturnsAfterAResume) {
     trainer.resume(load_newest(run.checkpoints(), silent()));
     trainer.run(std::atomic<bool>{false});
   }
-  fs::rename(run.checkpoints() / "step_000010", run.checkpoints() / "step_000099");  // newer, and not to be trusted
+  fs::rename(run.checkpoints() / "step_000010", run.checkpoints() / "step_000099");  // newer, but named wrongly
   auto trainer = trainer_in(run.folder.path(), run.recipe, false);
   Checkpoint early;
   early.iteration = 4;
@@ -117,7 +117,7 @@ TEST(Checkpoint, ADamagedOneNeitherCountsNorReturnsAfterAResume) {
   EXPECT_TRUE(fs::exists(run.checkpoints() / "damaged_step_000099"));
 }
 
-// As texts "step_999500" comes after "step_1000000".
+// Compared as texts, "step_999500" comes after "step_1000000".
 TEST(Checkpoint, StepsAreComparedAsNumbers) {
   testing::ScratchFolder folder;
   for (const char* name : {"step_999500", "step_1000000", "step_1000500"}) fs::create_directory(folder / name);
@@ -141,14 +141,14 @@ TEST(Checkpoint, AStepThatIsWrittenAgainIsNeverGone) {
   const ShortRun run;
   const auto parent = run.checkpoints();
   auto checkpoint = load_newest(parent, silent());
-  checkpoint.best_figure = 0.25;
+  checkpoint.best_metric = 0.25;
   EXPECT_THAT(testing::message_of([&] { save_checkpoint(parent, checkpoint, StopsInARewrite()); }),
               HasSubstr("stopped"));
   EXPECT_EQ(load_newest(parent, silent()).iteration, 6);
-  EXPECT_EQ(load_newest(parent, silent()).best_figure, std::nullopt);
+  EXPECT_EQ(load_newest(parent, silent()).best_metric, std::nullopt);
 
   for (int i = 0; i < 2; ++i) save_checkpoint(parent, checkpoint);
-  EXPECT_EQ(load_newest(parent, silent()).best_figure, 0.25);
+  EXPECT_EQ(load_newest(parent, silent()).best_metric, 0.25);
   for (const auto& entry : fs::directory_iterator(parent)) {
     EXPECT_TRUE(entry.path().filename().string().starts_with("step_")) << entry.path() << " was left behind";
   }
@@ -163,7 +163,7 @@ TEST(Checkpoint, SaysWhatIsWrongWithEachWhenNoneCanBeUsed) {
               HasSubstr("no checkpoint is there yet"));
 }
 
-/// A disk with room for so many bytes.
+/// A disk with room for a limited number of bytes.
 class FullDisk : public Files {
  public:
   explicit FullDisk(int64_t room) : room_(room) {}

@@ -1,4 +1,4 @@
-// What a training makes of the images of two sides: channels, ranges, and what it says where they do not fit.
+// How a training prepares the images of two sides: channels, ranges, and the messages when the sides do not fit.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -66,11 +66,11 @@ TEST_F(TrainingImages, StayGreyWhereBothSidesAre) {
   const auto model = model::load_model(folder / "run", torch::kCPU, log);
   EXPECT_EQ(model.item_shape, (std::vector<int64_t>{1, 16, 16}));
   EXPECT_EQ(model.recipe->source.colour, "grey");
-  for (const char* way : {"rgb", "grey = true"}) {
+  for (const char* setting : {"rgb", "grey = true"}) {
     auto three = recipe("a", "b");
-    three.source.colour = three.target.colour = std::string(way) == "rgb" ? "rgb" : "auto";
-    three.source.grey = three.target.grey = std::string(way) != "rgb";
-    EXPECT_EQ(open_training_data(three, {.log = log}).source->item_shape()[0], 3) << way;
+    three.source.colour = three.target.colour = std::string(setting) == "rgb" ? "rgb" : "auto";
+    three.source.grey = three.target.grey = std::string(setting) != "rgb";
+    EXPECT_EQ(open_training_data(three, {.log = log}).source->item_shape()[0], 3) << setting;
   }
 }
 
@@ -105,7 +105,8 @@ TEST_F(TrainingImages, ArraysOfUnequalChannelsOrSidesSayWhatToDo) {
   EXPECT_THAT(message_of([&] { solve::make_map(any, {2}, {3, 8, 8}); }), HasSubstr("images on both sides"));
   EXPECT_THAT(message_of([&] { solve::make_potential(any, {3, 16, 24}); }),
               AllOf(HasSubstr("takes square images"), HasSubstr("[3, 16, 24]"), HasSubstr("numpy.pad")));
-  // An array in colour and a folder of grey images: the folder gives way. The reverse says what to set.
+  // With an array in colour, a folder of grey images gets three channels. In the reverse case the message says what to
+  // set.
   fill("grey", 1);
   fill("colour", 3);
   io::write_npy(folder / "rgb.npy", torch::randint(0, 256, {8, 3, 16, 16}, torch::kUInt8));

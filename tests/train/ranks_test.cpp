@@ -35,7 +35,7 @@ Recipe recipe_of(const std::string& method, bool images) {
   recipe.map.width = recipe.potential.width = images ? 2 : 16;
   if (images) {
     recipe.map.norm = "group";
-    // Norms over the few values of a fourth level of 16 pixels multiply rounding by ten each iteration.
+    // Norms over the few values of a fourth level of 16 pixels multiply rounding errors by ten in each iteration.
     recipe.map.depth = 2;
     recipe.potential.width = 4;
     recipe.potential.width_max = 8;
@@ -50,9 +50,9 @@ Recipe recipe_of(const std::string& method, bool images) {
   return recipe;
 }
 
-/// Batches of which this rank has its slice.
-solve::BatchProvider feed_of(const std::vector<int64_t>& shape, const dist::ProcessGroup& group,
-                             torch::ScalarType type = torch::kFloat64, int64_t batch = kBatch) {
+/// This rank's slices of the batches.
+solve::BatchProvider batches_of(const std::vector<int64_t>& shape, const dist::ProcessGroup& group,
+                                torch::ScalarType type = torch::kFloat64, int64_t batch = kBatch) {
   auto whole = shape;
   whole.insert(whole.begin(), batch);
   const auto slice = dist::slice_of_batch(batch, group);
@@ -70,7 +70,7 @@ solve::BatchProvider feed_of(const std::vector<int64_t>& shape, const dist::Proc
 
 std::unique_ptr<solve::Solver> make_solver(const Recipe& recipe, const std::vector<int64_t>& shape,
                                            dist::ProcessGroup& group) {
-  static std::mutex one_at_a_time;  // initial weights are drawn from LibTorch's own generator, which a process has once
+  static std::mutex one_at_a_time;  // initial weights come from LibTorch's generator, of which a process has one
   solve::Nets nets;
   {
     const std::lock_guard lock(one_at_a_time);
@@ -86,10 +86,10 @@ nn::NamedTensors copy_of(const solve::Solver& solver) {
   return out;
 }
 
-/// The state after `iterations`, of the root, and all metrics.
+/// The root's state after `iterations`, and all metrics.
 struct Trained {
   nn::NamedTensors state;
-  std::vector<solve::IterationMetrics> figures;
+  std::vector<solve::IterationMetrics> metrics;
 };
 
 Trained train(const Recipe& recipe, const std::vector<int64_t>& shape, int64_t ranks, int64_t iterations = kIterations,
@@ -97,24 +97,24 @@ Trained train(const Recipe& recipe, const std::vector<int64_t>& shape, int64_t r
   Trained out;
   const auto train_rank = [&](dist::ProcessGroup& group) {
     const auto solver = make_solver(recipe, shape, group);
-    std::vector<solve::IterationMetrics> figures;
+    std::vector<solve::IterationMetrics> metrics;
     for (int64_t k = 0; k < iterations; ++k)
-      figures.push_back(solver->outer_iteration(k, feed_of(shape, group, torch::kFloat64, batch)));
+      metrics.push_back(solver->outer_iteration(k, batches_of(shape, group, torch::kFloat64, batch)));
     group.require_same("the nets", std::to_string(solver->fingerprint()));
-    if (group.is_root()) out = {copy_of(*solver), figures};
+    if (group.is_root()) out = {copy_of(*solver), metrics};
   };
   run_ranks(ranks, train_rank);
   return out;
 }
 
-/// The largest difference of a tensor, relative to its norm.
+/// The largest difference between tensors of two states, relative to the norm.
 double difference(const nn::NamedTensors& a, const nn::NamedTensors& b) {
   EXPECT_EQ(a.size(), b.size());
   double out = 0;
   for (size_t i = 0; i < a.size(); ++i) {
     const auto x = a[i].second.to(torch::kFloat64), y = b[i].second.to(torch::kFloat64);
-    // Gradients that cancel to nothing, as those of the potential's last bias and of biases before batch norm, are
-    // rounding alone.
+    // Some gradients cancel, such as those of the potential's last bias and of biases before batch norm. Only rounding
+    // errors are left of them.
     const double scale = std::max(x.norm().item<double>(), 1e-6);
     const double here = (x - y).norm().item<double>() / scale;
     EXPECT_LT(here, 1e-6) << a[i].first;
@@ -131,11 +131,11 @@ TEST_P(Ranks, TogetherTrainAsOneDoes) {
   const auto& shape = images ? kImage : kPlane;
   const auto alone = train(recipe, shape, 1), together = train(recipe, shape, ranks);
   RecordProperty("difference", text(difference(alone.state, together.state)));
-  for (size_t k = 0; k < alone.figures.size(); ++k) {
-    EXPECT_NEAR(alone.figures[k].cost, together.figures[k].cost, 1e-8 * std::max(1.0, std::abs(alone.figures[k].cost)));
-    EXPECT_NEAR(alone.figures[k].loss_potential, together.figures[k].loss_potential, 1e-8);
-    EXPECT_NEAR(alone.figures[k].gradient_map, together.figures[k].gradient_map,
-                1e-8 * std::max(1.0, alone.figures[k].gradient_map));
+  for (size_t k = 0; k < alone.metrics.size(); ++k) {
+    EXPECT_NEAR(alone.metrics[k].cost, together.metrics[k].cost, 1e-8 * std::max(1.0, std::abs(alone.metrics[k].cost)));
+    EXPECT_NEAR(alone.metrics[k].loss_potential, together.metrics[k].loss_potential, 1e-8);
+    EXPECT_NEAR(alone.metrics[k].gradient_map, together.metrics[k].gradient_map,
+                1e-8 * std::max(1.0, alone.metrics[k].gradient_map));
   }
 }
 
@@ -180,41 +180,41 @@ TEST(RanksOf, SynchronisedBatchNormIsThatOfTheWholeBatch) {
   difference(train(recipe, kImage, 1, 5).state, together.state);
 }
 
-// By rank the map is another one, but all ranks have the same, running statistics too.
+// With statistics by rank the map is another one, but all ranks have the same map and the same running statistics.
 TEST(RanksOf, BatchNormByRankLeavesAllRanksTheSame) {
   auto recipe = recipe_of("strong", true);
   recipe.map.norm = "batch";
   std::vector<nn::NamedTensors> states(2);
   run_ranks(2, [&](auto& group) {
     const auto solver = make_solver(recipe, kImage, group);
-    for (int64_t k = 0; k < 3; ++k) solver->outer_iteration(k, feed_of(kImage, group));
+    for (int64_t k = 0; k < 3; ++k) solver->outer_iteration(k, batches_of(kImage, group));
     states[static_cast<size_t>(group.rank())] = copy_of(*solver);
   });
   for (size_t i = 0; i < states[0].size(); ++i)
     EXPECT_TRUE(torch::equal(states[0][i].second, states[1][i].second)) << states[0][i].first;
 }
 
-// NaN in the batch of one rank: no parameter of any rank changes, and all name the rank and the step.
+// After a NaN in the batch of one rank, no parameter of any rank changes, and all ranks name the rank and the step.
 TEST(RanksOf, ANonFiniteGradientOnOneRankStopsAllBeforeTheUpdate) {
   const auto recipe = recipe_of("strong", false);
   for (const bool of_potential : {false, true}) {
     run_ranks(2, [&](auto& group) {
       const auto solver = make_solver(recipe, kPlane, group);
-      const auto feed = feed_of(kPlane, group);
-      solver->outer_iteration(0, feed);
+      const auto batches = batches_of(kPlane, group);
+      solver->outer_iteration(0, batches);
       const int64_t bad = of_potential ? 5 : 3;  // of iteration 1: map updates take 3 and 4, the potential's 5
       const solve::BatchProvider poisoned{[&](int64_t step) {
-                                            auto x = feed.source(step).clone();
+                                            auto x = batches.source(step).clone();
                                             if (step == bad && group.rank() == 1)
                                               x[0][0] = std::numeric_limits<double>::quiet_NaN();
                                             return x;
                                           },
-                                          feed.target};
+                                          batches.target};
       auto before = copy_of(*solver);
       if (of_potential) {  // the map's updates come before it and stand
         const auto other = make_solver(recipe, kPlane, group);
-        other->outer_iteration(0, feed);
-        for (int64_t t = 0; t < 2; ++t) other->map_update(feed.source(3 + t), {}, 1);
+        other->outer_iteration(0, batches);
+        for (int64_t t = 0; t < 2; ++t) other->map_update(batches.source(3 + t), {}, 1);
         before = copy_of(*other);
       }
       const auto message = message_of([&] { solver->outer_iteration(1, poisoned); });
@@ -233,15 +233,15 @@ TEST(RanksOf, TheWishOfOneToStopReachesAll) {
   const auto recipe = recipe_of("strong", false);
   run_ranks(3, [&](auto& group) {
     const auto solver = make_solver(recipe, kPlane, group);
-    const auto feed = feed_of(kPlane, group, torch::kFloat64, 9);
-    solver->launch(0, feed, false);
+    const auto batches = batches_of(kPlane, group, torch::kFloat64, 9);
+    solver->launch(0, batches, false);
     EXPECT_FALSE(solver->collect().stop);
-    solver->launch(1, feed, group.rank() == 2);
+    solver->launch(1, batches, group.rank() == 2);
     EXPECT_TRUE(solver->collect().stop);
   });
 }
 
-// Sums begin while the backward pass goes on, each as soon as its gradients are there.
+// Sums begin during the backward pass, each as soon as its gradients are complete.
 TEST(RanksOf, BucketsAreSentDuringTheBackwardPass) {
   run_ranks(2, [](auto& group) {
     const auto first = torch::randn({3 << 17}).requires_grad_(true),
@@ -280,21 +280,21 @@ TEST(RanksOf, BeginAlike) {
   });
 }
 
-// A single rank has nothing to send, nor a flag to agree on: no operation of the group is entered.
+// A single rank has nothing to send and no flag to agree on, so it enters no operation of the group.
 TEST(RanksOf, ASingleRankSendsNothing) {
   run_ranks(1, [](auto& group) {
     const auto solver = make_solver(recipe_of("strong", false), kPlane, group);
-    solver->launch(0, feed_of(kPlane, group), /*stop=*/true);
+    solver->launch(0, batches_of(kPlane, group), /*stop=*/true);
     EXPECT_FALSE(solver->collect().stop) << "the caller knows its own wish";
     EXPECT_EQ(group.progress().entered, 0);
   });
 }
 
 TEST(RanksOf, WhatStaysExactIsSaid) {
-  EXPECT_EQ(what_stays_exact(2, 2, true), "");
-  EXPECT_THAT(what_stays_exact(2, 1, false), AllOf(HasSubstr("saved by 2 ranks, 1 goes on"),
-                                                   HasSubstr("within rounding"), Not(HasSubstr("batch norm"))));
-  EXPECT_THAT(what_stays_exact(1, 4, true), HasSubstr("batch norm by rank"));
+  EXPECT_EQ(rank_change_message(2, 2, true), "");
+  EXPECT_THAT(rank_change_message(2, 1, false), AllOf(HasSubstr("saved by 2 ranks, 1 goes on"),
+                                                      HasSubstr("within rounding"), Not(HasSubstr("batch norm"))));
+  EXPECT_THAT(rank_change_message(1, 4, true), HasSubstr("batch norm by rank"));
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ TEST(ResumeChanges, OnlyWhatKeepsTheProblemMayChange) {
   }
 }
 
-// The check goes by what the options say of themselves.
+// The check follows Option::on_resume.
 TEST(ResumeChanges, FollowTheOptions) {
   Recipe recipe;
   const auto table = recipe.options();
@@ -58,7 +58,7 @@ TEST(ResumeChanges, TellOfKeysThatAreInTheUpdates) {
   EXPECT_THAT(changes_of_updates(before, before, 500), ElementsAre());
 }
 
-// The cosine at half of its way is 1/2; stretched to twice the length it is at a quarter, (1 + cos(pi/4)) / 2 = 0.8536.
+// At half its length the cosine is 1/2. With twice the length that point is a quarter: (1 + cos(pi/4)) / 2 = 0.8536.
 TEST(ResumeChanges, TellOfRatesThatJumpWithTheLengthOfTheRun) {
   Recipe before;
   before.train.schedule = "cosine";

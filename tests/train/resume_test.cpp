@@ -1,4 +1,4 @@
-// The loop: resumed bit for bit, ended in time.
+// The training loop: runs resume bit for bit and end when they should.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
@@ -35,7 +35,7 @@ TEST_P(Resume, TwentyEqualTenAndTenInEveryTensor) {
   auto whole = trainer_in(straight.path(), recipe, image);
   EXPECT_TRUE(whole.run(go));
 
-  // The first half stops as a signal would stop it: in the middle, with the schedules of the whole run.
+  // The first half stops in the middle of the whole run's schedules, as a signal would stop it.
   std::atomic<bool> stop{false};
   struct StopAtTen : Observer {
     explicit StopAtTen(std::atomic<bool>& flag) : stop(flag) {}
@@ -71,7 +71,7 @@ INSTANTIATE_TEST_SUITE_P(EveryMethod, Resume,
                                   (info.param.graph == "on" ? "_captured" : "");
                          });
 
-/// Items that are good until `broken` is set: then every draw of them holds a NaN.
+/// Items that are finite until `broken` is set; then every draw of them holds a NaN.
 class Spoilable : public data::TensorSource {
  public:
   explicit Spoilable(const torch::Tensor& rows) : TensorSource("spoilable", rows) {}
@@ -114,14 +114,14 @@ TEST(Trainer, WarnsWhenTheDataHaveChangedSinceTheCheckpoint) {
   const ShortRun run;
   auto data = data_for(false);
   data.source = std::make_shared<data::TensorSource>("fewer", torch::rand({10, 2}));
-  std::string said;
+  std::string logged;
   Trainer trainer(run.recipe, data, torch::kCPU, run.folder.path(),
-                  [&](LogLevel, const std::string& line) { said += line; });
+                  [&](LogLevel, const std::string& line) { logged += line; });
   trainer.resume(load_newest(run.checkpoints(), silent()));
-  EXPECT_THAT(said, AllOf(HasSubstr("source has 10"), HasSubstr("23")));
+  EXPECT_THAT(logged, AllOf(HasSubstr("source has 10"), HasSubstr("23")));
 }
 
-// As many rows of other values are other data, too.
+// An equal number of rows with other values is other data, too.
 TEST(Trainer, WarnsWhenValuesHaveChangedSinceTheCheckpoint) {
   testing::ScratchFolder folder;
   auto recipe = recipe_for("strong", false);
@@ -134,7 +134,7 @@ TEST(Trainer, WarnsWhenValuesHaveChangedSinceTheCheckpoint) {
   io::write_npy(folder / "b.npy", rows + 1);
   const auto checkpoints = folder / "run/checkpoints";
   Trainer(recipe, open_training_data(recipe), torch::kCPU, folder / "run", silent()).run(std::atomic<bool>{false});
-  const auto said = [&](const Checkpoint& checkpoint) {
+  const auto logged = [&](const Checkpoint& checkpoint) {
     std::string out;
     const auto data =
         open_training_data(recipe, {.standardisation = checkpoint.standardisation, .columns = checkpoint.columns});
@@ -145,13 +145,13 @@ TEST(Trainer, WarnsWhenValuesHaveChangedSinceTheCheckpoint) {
   };
   auto checkpoint = load_newest(checkpoints, silent());
   EXPECT_EQ(checkpoint.source_fingerprint.size(), 16u);
-  EXPECT_EQ(said(checkpoint), "");
+  EXPECT_EQ(logged(checkpoint), "");
   io::write_npy(folder / "a.npy", rows + 1e-6);
-  EXPECT_EQ(said(checkpoint), "source: " + recipe.source.path +
-                                  " holds other values than when the checkpoint was saved; the run goes on with what "
-                                  "is there now, and not as it would have\n");
-  checkpoint.source_fingerprint.clear();  // as of a checkpoint from before there were any
-  EXPECT_EQ(said(checkpoint), "");
+  EXPECT_EQ(logged(checkpoint), "source: " + recipe.source.path +
+                                    " holds other values than when the checkpoint was saved; the run goes on with what "
+                                    "is there now, and not as it would have\n");
+  checkpoint.source_fingerprint.clear();  // as in older checkpoints
+  EXPECT_EQ(logged(checkpoint), "");
 }
 
 TEST(Checkpoint, OfDataWithoutAFingerprintHasNone) {

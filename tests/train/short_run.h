@@ -1,4 +1,4 @@
-// Small trainings that leave checkpoints, for the tests of what is left.
+// Small trainings that leave checkpoints, for the tests of checkpoints.
 #pragma once
 
 #include <torch/types.h>
@@ -40,7 +40,7 @@ inline Recipe recipe_for(const std::string& method, bool image) {
   return recipe;
 }
 
-/// 23 items a side: batches cross the ends of epochs.
+/// Each side has 23 items, so that batches cross the ends of epochs.
 inline TrainingData data_for(bool image) {
   const auto items = [&](int64_t step) {
     const std::vector<int64_t> shape = image ? std::vector<int64_t>{23, 3, 16, 16} : std::vector<int64_t>{23, 2};

@@ -20,9 +20,9 @@ using ::testing::Not;
 std::string advice_for(const std::string& law, const std::string& method = "strong") {
   Recipe recipe;
   recipe.method = method;
-  std::string said;
-  advise(measure_source(*data::open_toy(law), 0), recipe, [&](LogLevel, const std::string& line) { said += line; });
-  return said;
+  std::string logged;
+  advise(measure_source(*data::open_toy(law), 0), recipe, [&](LogLevel, const std::string& line) { logged += line; });
+  return logged;
 }
 
 TEST(SourceCheck, SaysNothingOfSourcesWithADensity) {
@@ -52,8 +52,8 @@ TEST(SourceCheck, TakesImages) {
 TEST(NoiseLevel, IsThatOfTheSamplesAndToldOnce) {
   Recipe recipe;
   recipe.method = "otp";
-  std::string said;
-  const LogSink log = [&](LogLevel, const std::string& line) { said += line; };
+  std::string logged;
+  const LogSink log = [&](LogLevel, const std::string& line) { logged += line; };
   SourceShape shape;
   shape.dim = 16;
   shape.intrinsic = 6;
@@ -61,12 +61,12 @@ TEST(NoiseLevel, IsThatOfTheSamplesAndToldOnce) {
   resolve_noise_level(recipe, shape, 4096, log);
   // R N^(-1/m) / sqrt(D) = 2 * 4096^(-1/6) / 4 = 0.125
   EXPECT_EQ(recipe.section<ot::OtpOptions>().eps_end, "0.125");
-  EXPECT_THAT(said,
+  EXPECT_THAT(logged,
               AllOf(HasSubstr("otp.eps_end = 0.125"), HasSubstr("4096 samples"), HasSubstr("intrinsic dimension 6")));
-  said.clear();
+  logged.clear();
   resolve_noise_level(recipe, shape, 10, log);
   EXPECT_EQ(recipe.section<ot::OtpOptions>().eps_end, "0.125") << "a number stays as it is";
-  EXPECT_EQ(said, "");
+  EXPECT_EQ(logged, "");
 }
 
 TEST(NoiseLevel, IsBoundedByTheStart) {
@@ -77,10 +77,10 @@ TEST(NoiseLevel, IsBoundedByTheStart) {
   shape.dim = 4;
   shape.intrinsic = 4;
   shape.radius = 2;
-  std::string said;
-  resolve_noise_level(recipe, shape, 16, [&](LogLevel, const std::string& line) { said += line; });
+  std::string logged;
+  resolve_noise_level(recipe, shape, 16, [&](LogLevel, const std::string& line) { logged += line; });
   EXPECT_EQ(recipe.section<ot::OtpOptions>().eps_end, "0.1");
-  EXPECT_THAT(said, HasSubstr("bounded by otp.eps_start"));
+  EXPECT_THAT(logged, HasSubstr("bounded by otp.eps_start"));
 }
 
 TEST(NoiseLevel, CannotComeFromOnePoint) {

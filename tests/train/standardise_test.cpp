@@ -1,4 +1,4 @@
-// Training in standard units: the same as on a table that was standardised before, and kept with the model.
+// Training in standard units equals training on a table that was standardised before; the model keeps the units.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
@@ -52,7 +52,7 @@ TEST(Standardisation, EqualsTrainingOnTablesThatWereStandardisedBefore) {
   const auto recipe = tables.recipe("each");
   const auto data = open_training_data(recipe);
   ASSERT_TRUE(data.standardisation.has_value());
-  // By the rows that are trained on, not those held out; in double with a formula of its own.
+  // The expected numbers come from the training rows, without the held-out ones, by another formula in double.
   const auto held = open_training_data(tables.recipe("off"));
   const auto before = [&](const torch::Tensor& table, const data::Source& kept, const data::Columns& columns) {
     std::vector<int64_t> all;
@@ -149,7 +149,7 @@ TEST(Standardisation, AnExportedFileThatDoesNotFitItsRecipeIsRefused) {
               HasSubstr("its standardisation is of 3 columns, the map of items of shape [2]"));
 }
 
-// Measured once, at the beginning.
+// The standardisation is measured once, at the beginning.
 TEST(Standardisation, AResumedRunTakesTheNumbersOfItsCheckpoint) {
   const Tables tables;
   for (const char* kind : {"each", "joint", "scale"}) {
@@ -197,7 +197,7 @@ TEST(Standardisation, RawDataForARecipeThatWantsNoneAreRefused) {
               AllOf(HasSubstr("data.standardise = each"), HasSubstr("not standardised")));
   recipe.source.path = recipe.target.path = "toy:gaussian?dim=2";
   const auto data = open_training_data(recipe);
-  EXPECT_EQ(data.source, data.held_source);  // what was one source stays one
+  EXPECT_EQ(data.source, data.held_source);  // one source remains one
   EXPECT_EQ(data.target, data.held_target);
 }
 

@@ -1,4 +1,4 @@
-// What may stand after the equals sign of an assignment: the right side of a line of TOML.
+// The text after the equals sign of an assignment is read as the right side of a line of TOML.
 #include <gtest/gtest.h>
 
 #include <cmath>

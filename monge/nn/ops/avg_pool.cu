@@ -1,5 +1,5 @@
-// Means over 3 x 3 pixels, every second pixel, in NHWC. Backward every input pixel collects from its one to four
-// windows, so that nothing is added by two threads.
+// Means over 3 x 3 pixels with stride 2, in NHWC. In the backward pass every input pixel collects from its one to four
+// windows, so that no two threads add to one value.
 #include "monge/nn/ops/device.h"
 
 namespace monge::nn::ops {
@@ -47,7 +47,7 @@ __global__ void __launch_bounds__(kThreads) collect_windows(const T* __restrict_
     float sum[N] = {};
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      // Windows oh with 2 oh - 1 <= h <= 2 oh + 1: h / 2, and for odd h also the next.
+      // The windows oh with 2 oh - 1 <= h <= 2 oh + 1: h / 2 and, for odd h, the next one.
       const int oh = h / 2 + i / 2, ow = w / 2 + i % 2;
       if ((i / 2 == 1 && h % 2 == 0) || (i % 2 == 1 && w % 2 == 0) || oh >= out_height || ow >= out_width) continue;
       float value[N];

@@ -13,7 +13,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// Without running statistics: for the batch's own (training), or for given ones.
+/// Normalisation and ReLU with given statistics: those of the batch (training) or constants.
 torch::Tensor differentiable(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
                              const torch::Tensor& mean, const torch::Tensor& invstd, bool training, double eps) {
   if (training) return torch::relu(torch::batch_norm(x, weight, bias, {}, {}, true, 0, eps, false));
@@ -30,7 +30,7 @@ class BatchNormReluFunction : public torch::autograd::Function<BatchNormReluFunc
     ctx->save_for_backward({x, weight, bias, mean, invstd});
     ctx->saved_data["training"] = training;
     ctx->saved_data["eps"] = eps;
-    return forms_for(x).normalise_relu(x, mean, invstd, weight, bias);
+    return kernels_for(x).normalise_relu(x, mean, invstd, weight, bias);
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
@@ -38,9 +38,9 @@ class BatchNormReluFunction : public torch::autograd::Function<BatchNormReluFunc
     const auto &x = saved[0], &weight = saved[1], &bias = saved[2], &mean = saved[3], &invstd = saved[4];
     const bool training = ctx->saved_data["training"].toBool();
     variable_list out(8);
-    // Of tensors it is the sixth, of arguments the eighth.
+    // It is the sixth tensor and the eighth argument.
     if (ctx->saved_data["shifted"].toBool() && ctx->needs_input_grad(5)) out[7] = torch::zeros_like(bias);
-    if (at::GradMode::is_enabled()) {  // the gradient is to be differentiated again
+    if (at::GradMode::is_enabled()) {  // the gradient will be differentiated again
       const auto y = differentiable(x, weight, bias, mean, invstd, training, ctx->saved_data["eps"].toDouble());
       variable_list of;
       std::vector<size_t> places;
@@ -51,8 +51,8 @@ class BatchNormReluFunction : public torch::autograd::Function<BatchNormReluFunc
       for (size_t i = 0; i < places.size(); ++i) out[places[i]] = found[i];
       return out;
     }
-    const auto found = forms_for(x).normalise_relu_backward(gradients[0].contiguous(torch::MemoryFormat::ChannelsLast),
-                                                            x, mean, invstd, weight, bias, training);
+    const auto found = kernels_for(x).normalise_relu_backward(
+        gradients[0].contiguous(torch::MemoryFormat::ChannelsLast), x, mean, invstd, weight, bias, training);
     std::copy(found.begin(), found.end(), out.begin());
     return out;
   }
@@ -63,19 +63,19 @@ torch::Tensor shifted(const torch::Tensor& x, const torch::Tensor& shift) {
 }
 
 bool takes_batch_norm(const torch::Tensor& x, const BatchNorm& norm) {
-  const auto& forms = forms_for(x);
+  const auto& kernels = kernels_for(x);
   const auto fits = [&](const torch::Tensor& t) {
     return t.defined() && t.scalar_type() == torch::kFloat32 && t.device() == x.device() && t.is_contiguous() &&
            t.numel() == x.size(1);
   };
-  return forms.batch_statistics && forms.normalise_relu && forms.normalise_relu_backward && is_nhwc(x) &&
+  return kernels.batch_statistics && kernels.normalise_relu && kernels.normalise_relu_backward && is_nhwc(x) &&
          fits(norm.weight) && fits(norm.bias) && fits(norm.running_mean) && fits(norm.running_variance) &&
          (!norm.shift.defined() || fits(norm.shift));
 }
 
 }  // namespace
 
-torch::Tensor plain_batch_norm_relu(const torch::Tensor& lacking, const BatchNorm& norm) {
+torch::Tensor reference_batch_norm_relu(const torch::Tensor& lacking, const BatchNorm& norm) {
   require(lacking.dim() == 4, "batch_norm_relu: the images must be [B, C, H, W]; got ", lacking.sizes());
   const auto x = shifted(lacking, norm.shift);
   require(!norm.training || x.numel() != x.size(1), "batch_norm_relu: one value a channel has no variance; got ",
@@ -86,22 +86,22 @@ torch::Tensor plain_batch_norm_relu(const torch::Tensor& lacking, const BatchNor
 }
 
 torch::Tensor batch_norm_relu(const torch::Tensor& x, const BatchNorm& norm) {
-  if (!takes_batch_norm(x, norm) || x.numel() == x.size(1)) return plain_batch_norm_relu(x, norm);
+  if (!takes_batch_norm(x, norm) || x.numel() == x.size(1)) return reference_batch_norm_relu(x, norm);
   const bool wants =
       at::GradMode::is_enabled() && (x.requires_grad() || norm.weight.requires_grad() || norm.bias.requires_grad());
-  if (norm.shift.defined() && !norm.training && wants) {  // there it has a gradient
+  if (norm.shift.defined() && !norm.training && wants) {  // with running statistics the shift has a gradient
     auto whole = norm;
     whole.shift = torch::Tensor();
     return batch_norm_relu(shifted(x, norm.shift), whole);
   }
-  const auto& forms = forms_for(x);
+  const auto& kernels = kernels_for(x);
   KernelTable::Statistics statistics;
   {
     const at::NoGradGuard no_grad;
     if (norm.training) {
       auto running_mean = norm.running_mean;
       if (norm.shift.defined()) running_mean.sub_(norm.shift);
-      statistics = forms.batch_statistics(x, running_mean, norm.running_variance, norm.momentum, norm.eps);
+      statistics = kernels.batch_statistics(x, running_mean, norm.running_variance, norm.momentum, norm.eps);
       if (norm.shift.defined()) running_mean.add_(norm.shift);
     } else {
       statistics = {norm.shift.defined() ? norm.running_mean - norm.shift : norm.running_mean,
@@ -110,9 +110,9 @@ torch::Tensor batch_norm_relu(const torch::Tensor& x, const BatchNorm& norm) {
   }
   if (!wants) {
     const at::NoGradGuard no_grad;
-    return forms.normalise_relu(x, statistics.mean, statistics.invstd, norm.weight, norm.bias);
+    return kernels.normalise_relu(x, statistics.mean, statistics.invstd, norm.weight, norm.bias);
   }
-  // In eval mode the mean is the module's own, which a later training pass moves: keep today's.
+  // In eval mode the mean is the module's buffer, which a later training pass changes: keep the current values.
   return BatchNormReluFunction::apply(
       x, norm.weight, norm.bias, norm.training ? statistics.mean : statistics.mean.clone(), statistics.invstd,
       norm.training, norm.eps, norm.shift.defined() ? std::optional(norm.shift) : std::nullopt);

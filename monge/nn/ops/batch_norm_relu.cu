@@ -1,17 +1,17 @@
-// Batch norm and ReLU in NHWC: statistics in one pass over x, the output in a second; backward the same over the
-// gradient and x. ReLU's mask is found again from x, so y is neither kept nor read.
+// Batch norm and ReLU in NHWC: one pass over x computes the statistics, a second one the output. The backward pass has
+// the same two passes over the gradient and x. It recomputes ReLU's mask from x, so that y is neither kept nor read.
 #include "monge/nn/ops/device.h"
 
 namespace monge::nn::ops {
 inline namespace MONGE_KERNELS {
 namespace {
 
-/// One sum per (part, channel) and kind, for whoever adds them in the order of the parts.
+/// Writes one sum for each kind, part and channel; a later kernel adds them in the order of the parts.
 template <int N>
 __device__ void write_block_sums(const Tile& tile, const float (&a)[N], const float (&b)[N], int channels,
                                  float* partial) {
   __shared__ float rows_a[kThreads * N], rows_b[kThreads * N];
-  const int span = tile.width * N;  // channels of this block
+  const int span = tile.width * N;  // number of channels of this block
   if (tile.local_row < tile.step) {
     for (int i = 0; i < N; ++i) {
       rows_a[tile.local_row * span + tile.local_pack * N + i] = a[i];
@@ -33,8 +33,7 @@ __device__ void write_block_sums(const Tile& tile, const float (&a)[N], const fl
   }
 }
 
-/// Sums of x - pivot and of its square, the pivot being the first row: without it a mean far from 0 would swallow the
-/// variance.
+/// Sums of x - pivot and of its square. Without the pivot, the first row, a mean far from 0 would cancel the variance.
 template <class T, int N>
 __global__ void __launch_bounds__(kThreads)
     sums_of_x(const T* __restrict__ x, int64_t rows, int channels, float* __restrict__ partial) {
@@ -56,7 +55,7 @@ __global__ void __launch_bounds__(kThreads)
   write_block_sums(tile, sum, square, channels, partial);
 }
 
-/// Sums of the gradient behind ReLU, g, and of g (x - mean).
+/// Sums of g, the gradient before ReLU, and of g (x - mean).
 template <class T, int N>
 __global__ void __launch_bounds__(kThreads)
     sums_of_gradient(const T* __restrict__ gradient_y, const T* __restrict__ x, int64_t rows, int channels,
@@ -86,7 +85,7 @@ __global__ void __launch_bounds__(kThreads)
   write_block_sums(tile, sum, product, channels, partial);
 }
 
-constexpr int kColumns = 32, kRows = 32;  // of a block that adds parts
+constexpr int kColumns = 32, kRows = 32;  // threads of a block that adds parts
 
 struct Sums {
   double a, b;
@@ -124,7 +123,7 @@ __global__ void __launch_bounds__(kColumns* kRows)
   const double count = static_cast<double>(rows), off = sums.a / count;
   const double centre = static_cast<double>(widened(x[c])) + off;
   const double squares = sums.b - sums.a * off;
-  const double variance = squares > 0 ? squares / count : 0;  // a constant channel rounds to either side of 0
+  const double variance = squares > 0 ? squares / count : 0;  // rounding may make it negative for a constant channel
   mean[c] = static_cast<float>(centre);
   invstd[c] = static_cast<float>(1.0 / sqrt(variance + static_cast<double>(eps)));
   const double unbiased = variance * count / (count - 1);
@@ -132,7 +131,7 @@ __global__ void __launch_bounds__(kColumns* kRows)
   running_variance[c] = (1 - momentum) * running_variance[c] + momentum * static_cast<float>(unbiased);
 }
 
-/// coefficients [2, channels]: mean of g, and of g (x - mean) times invstd^2; zeros where the statistics are constants.
+/// coefficients [2, channels]: the mean of g, and that of g (x - mean) times invstd^2; zeros for constant statistics.
 __global__ void __launch_bounds__(kColumns* kRows)
     gradients_of_sums(const float* __restrict__ partial, int parts, int64_t rows, int channels,
                       const float* __restrict__ invstd, bool training, float* __restrict__ gradient_weight,
@@ -167,7 +166,7 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
     for (int i = 0; i < N; ++i) {
       const float out = (value[i] - centre[i]) * scale[i] + shift[i];
-      value[i] = out < 0 ? 0.0F : out;  // and not out > 0: NaN stays NaN, as in torch::relu
+      value[i] = out < 0 ? 0.0F : out;  // not `out > 0`: NaN remains NaN, as in torch::relu
     }
     store(y + row * channels + c, value);
   }

@@ -5,27 +5,32 @@
 
 namespace monge::nn::ops {
 
-/// What a batch norm of C channels consists of; the tensors are [C] of the module that owns them.
+/// The state of a batch norm of C channels. The tensors are [C] and belong to a module.
 struct BatchNorm {
   torch::Tensor weight, bias;
-  torch::Tensor running_mean, running_variance;  ///< moved in the forward pass when `training`
-  bool training = true;                          ///< batch statistics; else the running ones
+  torch::Tensor running_mean, running_variance;  ///< updated in the forward pass if `training`
+  bool training = true;                          ///< use batch statistics; else the running ones
   double momentum = 0.1, eps = 1e-5;
-  /// [C] that x still lacks, the bias of a convolution: x + shift is meant. Batch statistics take it out again, so that
-  /// it is not added where it does not matter. Its gradient there is nothing but rounding, and is zero here.
+  /// [C], the bias of a convolution that is not yet added: the input is x + shift. Normalisation by batch statistics
+  /// removes it, so the fused operator does not add it then. Its gradient is then mere rounding, and zero here.
   torch::Tensor shift = {};
 };
 
+/// The reference implementation: torch::batch_norm, then torch::relu.
+///
 ///     y = max(0, (x - m) / sqrt(v + eps) * weight + bias)
 ///
-/// m, v over all pixels of a channel: mean and biased variance of the batch (the running variance takes the unbiased
-/// one), or the running ones. Ioffe and Szegedy 2015; exactly torch::batch_norm, then torch::relu.
-/// @param x  [B, C, H, W]. @return the same shape and type. @throws InputError in training on one value a channel.
-torch::Tensor plain_batch_norm_relu(const torch::Tensor& x, const BatchNorm& norm);
+/// m and v are the mean and the biased variance over all pixels of a channel in the batch (the running variance takes
+/// the unbiased one), or the running statistics. Ioffe and Szegedy 2015.
+/// @param x  [B, C, H, W].
+/// @return   the same shape and type.
+/// @throws InputError in training if a channel has only one value.
+torch::Tensor reference_batch_norm_relu(const torch::Tensor& x, const BatchNorm& norm);
 
 /// The same within rounding (1e-5 relative in float32, 1e-3 in bfloat16), in two passes over memory forward and two
-/// backward: for channels_last in float32, on a GPU also in bfloat16 with float32 statistics and parameters. Anything
-/// else goes to the plain form. ReLU's mask is found again from x, so only x is kept for the backward pass.
+/// backward. It is fused for channels_last in float32, on a GPU also in bfloat16 with float32 statistics and
+/// parameters; anything else goes to the reference implementation. The backward pass recomputes ReLU's mask from x, so
+/// that only x is stored.
 torch::Tensor batch_norm_relu(const torch::Tensor& x, const BatchNorm& norm);
 
 }  // namespace monge::nn::ops

@@ -18,14 +18,15 @@ using winograd::Shape;
 
 constexpr auto kLast = torch::MemoryFormat::ChannelsLast;
 
-torch::Tensor plain(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
+torch::Tensor reference_convolution(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
   return torch::conv2d(x, weight, bias, /*stride=*/1, /*padding=*/{weight.size(2) / 2, weight.size(3) / 2});
 }
 
-/// Of x, weight and bias, by LibTorch; undefined where not wanted.
-std::tuple<torch::Tensor, torch::Tensor, torch::Tensor> plain_gradients(const torch::Tensor& dy, const torch::Tensor& x,
-                                                                        const torch::Tensor& weight,
-                                                                        std::array<bool, 3> wanted) {
+/// The gradients of x, weight and bias by LibTorch; undefined if not wanted.
+std::tuple<torch::Tensor, torch::Tensor, torch::Tensor> reference_gradients(const torch::Tensor& dy,
+                                                                            const torch::Tensor& x,
+                                                                            const torch::Tensor& weight,
+                                                                            std::array<bool, 3> wanted) {
   return at::convolution_backward(dy, x, weight, at::IntArrayRef{weight.size(0)}, {1, 1}, {1, 1}, {1, 1},
                                   /*transposed=*/false, {0, 0}, /*groups=*/1, wanted);
 }
@@ -41,7 +42,7 @@ torch::Tensor empty_images(const torch::Tensor& like, int64_t channels) {
 torch::Tensor values(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
   const auto shape = shape_of(x, weight.size(0));
   const int m = winograd::best_tile(shape);
-  if (m == 0) return plain(x, weight, bias);
+  if (m == 0) return reference_convolution(x, weight, bias);
   const auto y = empty_images(x, weight.size(0)), w = weight.contiguous(kLast);
   const auto shift = bias.defined() ? bias.contiguous() : bias;
   winograd::convolve(m, shape, data(x), data(w), false, shift.defined() ? data(shift) : nullptr, y.data_ptr<float>());
@@ -65,7 +66,7 @@ class WinogradConvolution : public torch::autograd::Function<WinogradConvolution
     variable_list out(3);
     if (!gradients[0].defined()) return out;
     if (at::GradMode::is_enabled()) {
-      std::tie(out[0], out[1], out[2]) = plain_gradients(gradients[0], x, weight, wanted);
+      std::tie(out[0], out[1], out[2]) = reference_gradients(gradients[0], x, weight, wanted);
       return out;
     }
     const auto dy = gradients[0].contiguous(kLast);
@@ -85,7 +86,7 @@ class WinogradConvolution : public torch::autograd::Function<WinogradConvolution
       wanted[1] = wanted[2] = false;
     }
     if (wanted[0] || wanted[1] || wanted[2]) {
-      const auto rest = plain_gradients(dy, x, weight, wanted);
+      const auto rest = reference_gradients(dy, x, weight, wanted);
       if (wanted[0]) out[0] = std::get<0>(rest);
       if (wanted[1]) out[1] = std::get<1>(rest);
       if (wanted[2]) out[2] = std::get<2>(rest);
@@ -106,11 +107,11 @@ bool takes_convolution(const torch::Tensor& x, const torch::Tensor& weight, cons
 }  // namespace
 
 torch::Tensor convolution(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
-  if (!takes_convolution(x, weight, bias)) return plain(x, weight, bias);
+  if (!takes_convolution(x, weight, bias)) return reference_convolution(x, weight, bias);
   const bool graph = at::GradMode::is_enabled() &&
                      (x.requires_grad() || weight.requires_grad() || (bias.defined() && bias.requires_grad()));
   if (!graph) return values(x, weight, bias);
-  // An undefined tensor is no argument of a node.
+  // A node of the graph takes no undefined tensor.
   return WinogradConvolution::apply(x, weight, bias.defined() ? std::optional(bias) : std::nullopt);
 }
 

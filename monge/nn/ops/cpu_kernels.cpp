@@ -1,8 +1,8 @@
-// The operators' forms for a CPU: float32; the threads of LibTorch take pieces of the rows. What is added up is added
-// in an order that depends on the number of threads alone.
+// The CPU kernels of the operators, in float32. The threads take pieces of the rows. The order of all sums depends on
+// the number of threads only.
 //
-// Beside the plain forms, in milliseconds forward + backward on two threads of an AMD Zen 4 at batch 16
-// (bench/operators.cpp; where tensors reach tens of megabytes, fresh memory takes most of the time and swings):
+// Milliseconds forward + backward of the reference implementations -> of these kernels, on two threads of an AMD Zen 4
+// at batch 16 (bench/operators.cpp). Above some 10 MB most of the time is that of fresh memory, and varies:
 //
 //     batch_norm_relu  48 channels of 64 x 64      1.5 + 6.7  -> 1.1 + 2.0
 //                      96 of 32 x 32               0.55 + 1.1 -> 0.39 + 0.80
@@ -34,10 +34,10 @@ Tensor image(const Tensor& x, at::IntArrayRef sizes) {
   return at::empty(sizes, x.options(), torch::MemoryFormat::ChannelsLast);
 }
 
-/// Numbers that are worth a thread's while: below, waking it takes longer.
+/// The least work of a thread, in numbers: for less, waking the thread takes longer.
 constexpr int64_t kGrain = 16384;
 
-/// Threads for rows of `width` numbers.
+/// The number of threads for rows of `width` numbers.
 int64_t threads_for(int64_t rows, int64_t width) {
   const int64_t worth = std::max<int64_t>(rows * width / kGrain, 1);
   return thread_count(std::min(rows, worth));
@@ -46,16 +46,16 @@ int64_t threads_for(int64_t rows, int64_t width) {
 /// Calls work(begin, end) for pieces of the rows.
 template <class Work>
 void for_rows(int64_t rows, int64_t width, const Work& work) {
-  constexpr int64_t kVector = 16;  // of single numbers: pieces of whole vectors
+  constexpr int64_t kVector = 16;  // for rows of single numbers: pieces are whole vectors
   const int64_t most = std::max<int64_t>(4 * kGrain / width, 1);
   for_pieces(rows, most, width == 1 ? kVector : 1, threads_for(rows, width), work);
 }
 
-/// Sums over rows of two terms, [2, channels]: add(begin, end, a, b) for each part, then the parts in their order.
+/// Two sums over rows, [2, channels]: calls add(begin, end, a, b) for each part and adds the parts in their order.
 template <class Add>
 std::vector<double> two_sums(int64_t rows, int64_t channels, const Add& add) {
   const auto span = static_cast<size_t>(2 * channels);
-  // Some parts more than threads, so that a slow thread takes fewer.
+  // More parts than threads, so that a slow thread takes fewer.
   const int64_t threads = threads_for(rows, channels), parts = threads == 1 ? 1 : std::min(4 * threads, rows);
   std::vector<double> sums(span * static_cast<size_t>(parts));
   for_parts(rows, parts, [&](int64_t part, int64_t begin, int64_t end) {
@@ -72,7 +72,7 @@ std::vector<double> two_sums(int64_t rows, int64_t channels, const Add& add) {
 KernelTable::Statistics batch_statistics(const Tensor& x, const Tensor& running_mean, const Tensor& running_variance,
                                          double momentum, double eps) {
   const int64_t rows = pixels(x), channels = x.size(1);
-  // The first pixel as pivot: without it a mean far from 0 would swallow the variance.
+  // The first pixel is the pivot: without it a mean far from 0 would cancel the variance.
   const float* from = data(x);
   const auto sums = two_sums(rows, channels, [&](int64_t begin, int64_t end, double* a, double* b) {
     add_sums(from + begin * channels, end - begin, channels, from, a, b);
@@ -99,7 +99,7 @@ Tensor normalise_relu(const Tensor& x, const Tensor& mean, const Tensor& invstd,
                       const Tensor& bias) {
   const int64_t channels = x.size(1);
   const auto y = like(x), scale = at::mul(invstd, weight);
-  const ChannelLine line{data(mean), data(scale), data(bias)};
+  const ChannelAffine line{data(mean), data(scale), data(bias)};
   for_rows(pixels(x), channels, [&, from = data(x), to = data(y)](int64_t begin, int64_t end) {
     normalise_rows(from + begin * channels, end - begin, channels, line, to + begin * channels);
   });
@@ -111,25 +111,25 @@ std::array<Tensor, 3> normalise_relu_backward(const Tensor& gradient, const Tens
                                               bool training) {
   const int64_t rows = pixels(x), channels = x.size(1);
   const auto scale = at::mul(invstd, weight);
-  const ChannelLine line{data(mean), data(scale), data(bias)};
+  const ChannelAffine line{data(mean), data(scale), data(bias)};
   const float *top = data(gradient), *from = data(x);
   const auto sums = two_sums(rows, channels, [&](int64_t begin, int64_t end, double* a, double* b) {
     add_gradient_sums(top + begin * channels, from + begin * channels, end - begin, channels, line, a, b);
   });
   std::array<Tensor, 3> out{like(x), at::empty_like(weight), at::empty_like(bias)};
-  std::vector<float> plain(static_cast<size_t>(channels)), sloped(plain);
+  std::vector<float> offset(static_cast<size_t>(channels)), slope(offset);
   for (int64_t c = 0; c < channels; ++c) {
     const auto at = static_cast<size_t>(c);
     const double inverse = static_cast<double>(data(invstd)[c]), count = static_cast<double>(rows);
     data(out[1])[c] = static_cast<float>(sums[at + static_cast<size_t>(channels)] * inverse);
     data(out[2])[c] = static_cast<float>(sums[at]);
     if (!training) continue;
-    plain[at] = static_cast<float>(sums[at] / count);
-    sloped[at] = static_cast<float>(sums[at + static_cast<size_t>(channels)] / count * inverse * inverse);
+    offset[at] = static_cast<float>(sums[at] / count);
+    slope[at] = static_cast<float>(sums[at + static_cast<size_t>(channels)] / count * inverse * inverse);
   }
   for_rows(rows, channels, [&, to = data(out[0])](int64_t begin, int64_t end) {
     const int64_t at = begin * channels;
-    chain_normalise_rows(top + at, from + at, end - begin, channels, line, plain.data(), sloped.data(), to + at);
+    normalise_rows_backward(top + at, from + at, end - begin, channels, line, offset.data(), slope.data(), to + at);
   });
   return out;
 }
@@ -155,14 +155,15 @@ std::array<Tensor, 2> leaky_residual_backward(const Tensor& gradient, const Tens
   return out;
 }
 
-/// Where every pixel of an axis looks, as in upsample_concat.cu and in LibTorch.
-struct Look {
+/// The interpolation taps of each output pixel along an axis, as in upsample_concat.cu and in LibTorch:
+/// (1 - fraction) in[first] + fraction in[second].
+struct Taps {
   int first, second;
-  float share;
+  float fraction;
 };
-std::vector<Look> looks(int in, int out) {
+std::vector<Taps> taps(int in, int out) {
   const float scale = out > 1 ? static_cast<float>(in - 1) / static_cast<float>(out - 1) : 0.0F;
-  std::vector<Look> all;
+  std::vector<Taps> all;
   for (int i = 0; i < out; ++i) {
     const float at = scale * static_cast<float>(i);
     const int first = std::min(static_cast<int>(at), in - 1);
@@ -171,18 +172,18 @@ std::vector<Look> looks(int in, int out) {
   return all;
 }
 
-/// The other way round: for every input pixel, who looks at it and with what weight.
-struct Looker {
+/// The transpose of the taps: for each input pixel, the output pixels that read it and their weights.
+struct TransposedTap {
   int pixel;
   float weight;
 };
-std::vector<std::vector<Looker>> lookers(int in, int out) {
-  std::vector<std::vector<Looker>> all(static_cast<size_t>(in));
-  const auto seen = looks(in, out);
+std::vector<std::vector<TransposedTap>> transposed_taps(int in, int out) {
+  std::vector<std::vector<TransposedTap>> all(static_cast<size_t>(in));
+  const auto forward_taps = taps(in, out);
   for (int i = 0; i < out; ++i) {
-    const auto& look = seen[static_cast<size_t>(i)];
-    if (look.share < 1) all[static_cast<size_t>(look.first)].push_back({i, 1 - look.share});
-    if (look.share > 0) all[static_cast<size_t>(look.second)].push_back({i, look.share});
+    const auto& tap = forward_taps[static_cast<size_t>(i)];
+    if (tap.fraction < 1) all[static_cast<size_t>(tap.first)].push_back({i, 1 - tap.fraction});
+    if (tap.fraction > 0) all[static_cast<size_t>(tap.second)].push_back({i, tap.fraction});
   }
   return all;
 }
@@ -192,17 +193,18 @@ Tensor upsample_concat(const Tensor& skip, const Tensor& low) {
       enlarged_frame(skip.size(0), skip.size(1), skip.size(2), skip.size(3), low.size(1), low.size(2), low.size(3));
   const int64_t channels = f.skip_channels + f.low_channels, behind = f.low_channels;
   const auto out = image(skip, {f.batch, channels, f.height, f.width});
-  const auto vertical = looks(f.low_height, f.up_height), horizontal = looks(f.low_width, f.up_width);
+  const auto vertical = taps(f.low_height, f.up_height), horizontal = taps(f.low_width, f.up_width);
   const float *from = data(skip), *below = data(low);
   for_rows(int64_t{f.batch} * f.height, f.width * channels, [&, to = data(out)](int64_t begin, int64_t end) {
-    std::vector<float> line(static_cast<size_t>(f.low_width * behind));  // between two lines of the lower level
+    std::vector<float> line(
+        static_cast<size_t>(f.low_width * behind));  // interpolated between two lines of the lower level
     for (int64_t row = begin; row < end; ++row) {
       const int64_t item = row / f.height, y = row % f.height - f.top;
       const bool inside = y >= 0 && y < f.up_height;
       if (inside) {
-        const auto& look = vertical[static_cast<size_t>(y)];
+        const auto& tap = vertical[static_cast<size_t>(y)];
         const float* image = below + item * f.low_height * f.low_width * behind;
-        blend(image + look.first * f.low_width * behind, image + look.second * f.low_width * behind, look.share,
+        blend(image + tap.first * f.low_width * behind, image + tap.second * f.low_width * behind, tap.fraction,
               f.low_width * behind, line.data());
       }
       for (int64_t x = 0; x < f.width; ++x) {
@@ -211,8 +213,8 @@ Tensor upsample_concat(const Tensor& skip, const Tensor& low) {
         std::memcpy(at, from + pixel * f.skip_channels, sizeof(float) * static_cast<size_t>(f.skip_channels));
         at += f.skip_channels;
         if (inside && place >= 0 && place < f.up_width) {
-          const auto& look = horizontal[static_cast<size_t>(place)];
-          blend(line.data() + look.first * behind, line.data() + look.second * behind, look.share, behind, at);
+          const auto& tap = horizontal[static_cast<size_t>(place)];
+          blend(line.data() + tap.first * behind, line.data() + tap.second * behind, tap.fraction, behind, at);
         } else {
           std::memset(at, 0, sizeof(float) * static_cast<size_t>(behind));
         }
@@ -227,41 +229,42 @@ Tensor upsample_concat_backward(const Tensor& gradient, int64_t skip_channels, i
                                 gradient.size(1) - skip_channels, low_height, low_width);
   const int64_t channels = gradient.size(1), behind = f.low_channels;
   const auto out = image(gradient, {f.batch, behind, low_height, low_width});
-  const auto vertical = lookers(f.low_height, f.up_height), horizontal = lookers(f.low_width, f.up_width);
-  for_rows(
-      f.batch * low_height, 4 * low_width * behind,
-      [&, from = data(gradient), to = data(out)](int64_t begin, int64_t end) {
-        std::vector<float> line(static_cast<size_t>(f.up_width * behind));  // what the lines that looked here bring
-        std::vector<const float*> parts;
-        std::vector<float> weights;
-        const auto terms = [&] { return static_cast<int>(parts.size()); };
-        for (int64_t row = begin; row < end; ++row) {
-          const int64_t item = row / low_height, y = row % low_height;
-          for (int64_t x = 0; x < f.up_width; ++x) {
-            parts.clear();
-            weights.clear();
-            for (const auto& looker : vertical[static_cast<size_t>(y)]) {
-              const int64_t pixel = (item * f.height + f.top + looker.pixel) * f.width + f.left + x;
-              parts.push_back(from + pixel * channels + skip_channels);
-              weights.push_back(looker.weight);
-            }
-            weighted_sum(parts.data(), weights.data(), terms(), behind, line.data() + x * behind);
-          }
-          for (int64_t x = 0; x < low_width; ++x) {
-            parts.clear();
-            weights.clear();
-            for (const auto& looker : horizontal[static_cast<size_t>(x)]) {
-              parts.push_back(line.data() + looker.pixel * behind);
-              weights.push_back(looker.weight);
-            }
-            weighted_sum(parts.data(), weights.data(), terms(), behind, to + (row * low_width + x) * behind);
-          }
-        }
-      });
+  const auto vertical = transposed_taps(f.low_height, f.up_height),
+             horizontal = transposed_taps(f.low_width, f.up_width);
+  for_rows(f.batch * low_height, 4 * low_width * behind,
+           [&, from = data(gradient), to = data(out)](int64_t begin, int64_t end) {
+             std::vector<float> line(
+                 static_cast<size_t>(f.up_width * behind));  // the sum over the output lines that read this line
+             std::vector<const float*> parts;
+             std::vector<float> weights;
+             const auto terms = [&] { return static_cast<int>(parts.size()); };
+             for (int64_t row = begin; row < end; ++row) {
+               const int64_t item = row / low_height, y = row % low_height;
+               for (int64_t x = 0; x < f.up_width; ++x) {
+                 parts.clear();
+                 weights.clear();
+                 for (const auto& tap : vertical[static_cast<size_t>(y)]) {
+                   const int64_t pixel = (item * f.height + f.top + tap.pixel) * f.width + f.left + x;
+                   parts.push_back(from + pixel * channels + skip_channels);
+                   weights.push_back(tap.weight);
+                 }
+                 weighted_sum(parts.data(), weights.data(), terms(), behind, line.data() + x * behind);
+               }
+               for (int64_t x = 0; x < low_width; ++x) {
+                 parts.clear();
+                 weights.clear();
+                 for (const auto& tap : horizontal[static_cast<size_t>(x)]) {
+                   parts.push_back(line.data() + tap.pixel * behind);
+                   weights.push_back(tap.weight);
+                 }
+                 weighted_sum(parts.data(), weights.data(), terms(), behind, to + (row * low_width + x) * behind);
+               }
+             }
+           });
   return out;
 }
 
-/// One line of a pooled image at a time; `windows` of an axis: for a place, the pixels and how many.
+/// Pools line by line; span(place, size) gives the first and last pixel of the window of a place along an axis.
 template <class Span>
 void pool_lines(const Tensor& from, const Tensor& to, const Span& span) {
   const int64_t channels = from.size(1), height = from.size(2), width = from.size(3), lines = to.size(2),
@@ -303,16 +306,16 @@ Tensor avg_pool_backward(const Tensor& gradient, int64_t height, int64_t width) 
 }  // namespace
 
 const KernelTable& cpu_kernels() {
-  static const KernelTable forms{.batch_statistics = batch_statistics,
-                                 .normalise_relu = normalise_relu,
-                                 .normalise_relu_backward = normalise_relu_backward,
-                                 .upsample_concat = upsample_concat,
-                                 .upsample_concat_backward = upsample_concat_backward,
-                                 .avg_pool = avg_pool,
-                                 .avg_pool_backward = avg_pool_backward,
-                                 .leaky_residual = leaky_residual,
-                                 .leaky_residual_backward = leaky_residual_backward};
-  return forms;
+  static const KernelTable kernels{.batch_statistics = batch_statistics,
+                                   .normalise_relu = normalise_relu,
+                                   .normalise_relu_backward = normalise_relu_backward,
+                                   .upsample_concat = upsample_concat,
+                                   .upsample_concat_backward = upsample_concat_backward,
+                                   .avg_pool = avg_pool,
+                                   .avg_pool_backward = avg_pool_backward,
+                                   .leaky_residual = leaky_residual,
+                                   .leaky_residual_backward = leaky_residual_backward};
+  return kernels;
 }
 
 }  // namespace monge::nn::ops

@@ -25,7 +25,7 @@ MONGE_INLINE void add_to(double* to, const Lanes& value, int64_t count) {
   for (int64_t i = 0; i < count; ++i) to[i] += static_cast<double>(value[i]);
 }
 
-/// Calls work(from, lanes) over `count` numbers; the last may be fewer than kLanes.
+/// Calls work(from, lanes) over `count` numbers; the last call may have fewer than kLanes lanes.
 template <class Work>
 MONGE_INLINE void in_lanes(int64_t count, const Work& work) {
   int64_t at = 0;
@@ -33,10 +33,10 @@ MONGE_INLINE void in_lanes(int64_t count, const Work& work) {
   if (at < count) work(at, count - at);
 }
 
-/// Rows that stay in the first cache while their channels are taken in turn.
+/// The number of rows that fit in the first cache while the loop goes over their channels.
 MONGE_INLINE int64_t cached_rows(int64_t channels) { return std::clamp<int64_t>(4096 / channels, 16, 256); }
 
-/// Two sums over the rows of K * 16 channels, or of `lanes` of 16.
+/// Two sums over rows for K * 16 channels, or for `lanes` of 16.
 template <int K, class Terms>
 MONGE_INLINE void sum_columns(int64_t rows, int64_t lanes, double* a, double* b, const Terms& terms) {
   Lanes sum_a[K] = {}, sum_b[K] = {};
@@ -49,7 +49,7 @@ MONGE_INLINE void sum_columns(int64_t rows, int64_t lanes, double* a, double* b,
   }
 }
 
-/// Two sums for every channel. terms(row, channel, lanes, a, b) adds to them.
+/// Two sums for every channel; terms(row, channel, lanes, a, b) adds a row to them.
 template <class Terms>
 MONGE_INLINE void sum_rows(int64_t rows, int64_t channels, double* a, double* b, const Terms& terms) {
   const int64_t step = cached_rows(channels);
@@ -93,7 +93,7 @@ MONGE_VECTORISED void add_sums(const float* x, int64_t rows, int64_t channels, c
       });
 }
 
-MONGE_VECTORISED void normalise_rows(const float* x, int64_t rows, int64_t channels, const ChannelLine& line,
+MONGE_VECTORISED void normalise_rows(const float* x, int64_t rows, int64_t channels, const ChannelAffine& line,
                                      float* y) {
   for (int64_t row = 0; row < rows; ++row, x += channels, y += channels) {
     in_lanes(
@@ -101,13 +101,13 @@ MONGE_VECTORISED void normalise_rows(const float* x, int64_t rows, int64_t chann
           const Lanes out = (load<Floats16>(x + c, lanes) - load<Floats16>(line.mean + c, lanes)) *
                                 load<Floats16>(line.scale + c, lanes) +
                             load<Floats16>(line.shift + c, lanes);
-          store<Floats16>(y + c, out < Lanes{} ? Lanes{} : out, lanes);  // NaN stays NaN
+          store<Floats16>(y + c, out < Lanes{} ? Lanes{} : out, lanes);  // NaN remains NaN
         });
   }
 }
 
 MONGE_VECTORISED void add_gradient_sums(const float* gradient, const float* x, int64_t rows, int64_t channels,
-                                        const ChannelLine& line, double* sum, double* product) {
+                                        const ChannelAffine& line, double* sum, double* product) {
   sum_rows(
       rows, channels, sum,
       product, [&](int64_t row, int64_t c, int64_t lanes, Lanes & a, Lanes & b) __attribute__((always_inline)) {
@@ -120,9 +120,9 @@ MONGE_VECTORISED void add_gradient_sums(const float* gradient, const float* x, i
       });
 }
 
-MONGE_VECTORISED void chain_normalise_rows(const float* gradient, const float* x, int64_t rows, int64_t channels,
-                                           const ChannelLine& line, const float* plain, const float* sloped,
-                                           float* to) {
+MONGE_VECTORISED void normalise_rows_backward(const float* gradient, const float* x, int64_t rows, int64_t channels,
+                                              const ChannelAffine& line, const float* offset, const float* slope,
+                                              float* to) {
   for (int64_t row = 0; row < rows; ++row, gradient += channels, x += channels, to += channels) {
     in_lanes(
         channels, [&](int64_t c, int64_t lanes) __attribute__((always_inline)) {
@@ -131,7 +131,7 @@ MONGE_VECTORISED void chain_normalise_rows(const float* gradient, const float* x
           const Lanes g =
               above_zero(d * scale + load<Floats16>(line.shift + c, lanes), load<Floats16>(gradient + c, lanes));
           store<Floats16>(
-              to + c, (g - load<Floats16>(plain + c, lanes) - d * load<Floats16>(sloped + c, lanes)) * scale, lanes);
+              to + c, (g - load<Floats16>(offset + c, lanes) - d * load<Floats16>(slope + c, lanes)) * scale, lanes);
         });
   }
 }
@@ -156,11 +156,11 @@ MONGE_VECTORISED void leaky_residual_backward_run(const float* gradient, const f
       });
 }
 
-MONGE_VECTORISED void blend(const float* a, const float* b, float share, int64_t count, float* out) {
+MONGE_VECTORISED void blend(const float* a, const float* b, float fraction, int64_t count, float* out) {
   in_lanes(
       count, [&](int64_t at, int64_t lanes) __attribute__((always_inline)) {
-        store<Floats16>(out + at, (1 - share) * load<Floats16>(a + at, lanes) + share * load<Floats16>(b + at, lanes),
-                        lanes);
+        store<Floats16>(
+            out + at, (1 - fraction) * load<Floats16>(a + at, lanes) + fraction * load<Floats16>(b + at, lanes), lanes);
       });
 }
 

@@ -1,4 +1,4 @@
-// From tensors to the launchers of kernels.h. The tests compile this file once more, for the emulated kernels.
+// Calls the launchers of kernels.h with tensors. The tests compile this file a second time, for the emulated kernels.
 #include "monge/nn/ops/kernel_table.h"
 
 #if defined(MONGE_CUDA) || defined(MONGE_EMULATED)
@@ -34,7 +34,7 @@ T* data(const Tensor& t) {
 }
 float* floats(const Tensor& t) { return data<float>(t); }
 
-/// Calls work with a number of t's type.
+/// Calls work with a value of t's type.
 template <class Work>
 void by_type(const Tensor& t, const Work& work) {
   const c10::OptionalDeviceGuard device(t.device());
@@ -150,18 +150,18 @@ std::array<Tensor, 2> leaky_residual_backward(const Tensor& gradient, const Tens
   return out;
 }
 
-const KernelTable& kernel_forms() {
-  static const KernelTable forms{.bf16 = true,
-                                 .batch_statistics = batch_statistics,
-                                 .normalise_relu = normalise_relu,
-                                 .normalise_relu_backward = normalise_relu_backward,
-                                 .upsample_concat = upsample_concat,
-                                 .upsample_concat_backward = upsample_concat_backward,
-                                 .avg_pool = avg_pool,
-                                 .avg_pool_backward = avg_pool_backward,
-                                 .leaky_residual = leaky_residual,
-                                 .leaky_residual_backward = leaky_residual_backward};
-  return forms;
+const KernelTable& cuda_kernel_table() {
+  static const KernelTable kernels{.bf16 = true,
+                                   .batch_statistics = batch_statistics,
+                                   .normalise_relu = normalise_relu,
+                                   .normalise_relu_backward = normalise_relu_backward,
+                                   .upsample_concat = upsample_concat,
+                                   .upsample_concat_backward = upsample_concat_backward,
+                                   .avg_pool = avg_pool,
+                                   .avg_pool_backward = avg_pool_backward,
+                                   .leaky_residual = leaky_residual,
+                                   .leaky_residual_backward = leaky_residual_backward};
+  return kernels;
 }
 
 }  // namespace
@@ -175,18 +175,18 @@ namespace monge::nn::ops {
 
 const KernelTable* cuda_kernels() {
 #ifdef MONGE_CUDA
-  return &kernel_forms();
+  return &cuda_kernel_table();
 #else
   return nullptr;
 #endif
 }
 
-const KernelTable& forms_for(const torch::Tensor& t) {
+const KernelTable& kernels_for(const torch::Tensor& t) {
   static const KernelTable none;
-  const KernelTable* forms = t.is_cuda() ? cuda_kernels() : t.is_cpu() ? &cpu_kernels() : nullptr;
+  const KernelTable* kernels = t.is_cuda() ? cuda_kernels() : t.is_cpu() ? &cpu_kernels() : nullptr;
   const bool takes =
-      forms && (t.scalar_type() == torch::kFloat32 || (forms->bf16 && t.scalar_type() == torch::kBFloat16));
-  return takes ? *forms : none;
+      kernels && (t.scalar_type() == torch::kFloat32 || (kernels->bf16 && t.scalar_type() == torch::kBFloat16));
+  return takes ? *kernels : none;
 }
 
 }  // namespace monge::nn::ops

@@ -1,6 +1,6 @@
-// What the kernels of this folder share: numbers of 2 and 4 bytes as float, 16 bytes at once, and how a launch looks.
-// For .cu files alone; nvcc takes minutes over LibTorch's headers, so there are none here. The tests compile the same
-// files with tests/support/cuda_on_cpu.h in front, which stands in for the runtime.
+// Common parts of this folder's kernels: loads of 16 bytes, conversion of float and Bf16, grids and launches. Only .cu
+// files include it. It includes no header of LibTorch, because nvcc takes minutes for them. The tests compile the same
+// files after tests/support/cuda_on_cpu.h, which emulates the runtime.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ __device__ inline float widened(float x) { return x; }
 __device__ inline float widened(Bf16 x) { return __uint_as_float(static_cast<uint32_t>(x.bits) << 16); }
 
 __device__ inline void narrow(float x, float& to) { to = x; }
-/// To the nearest, ties to even.
+/// Rounds to nearest, ties to even.
 __device__ inline void narrow(float x, Bf16& to) {
 #ifdef MONGE_EMULATED
   const uint32_t bits = __float_as_uint(x);
@@ -39,11 +39,11 @@ __device__ inline void narrow(float x, Bf16& to) {
 #endif
 }
 
-/// Numbers that one thread moves at once: 16 bytes.
+/// The number of values that one thread moves at once: 16 bytes.
 template <class T>
 constexpr int kPack = 16 / static_cast<int>(sizeof(T));
 
-/// N numbers, by one load of 16 (or for four of 2 bytes, 8) bytes where they fill it; `from` is then aligned to it.
+/// Loads N values, by one load of 16 or 8 bytes if they have that size; `from` must then be aligned to it.
 template <int N, class T>
 __device__ inline void load(const T* from, float (&to)[N]) {
   if constexpr (N * sizeof(T) == 16) {
@@ -91,11 +91,11 @@ bool aligned(const Pointers*... pointers) {
   return ((reinterpret_cast<uintptr_t>(pointers) % 16 == 0) && ...);
 }
 
-constexpr int kThreads = 256;  // of a block
+constexpr int kThreads = 256;  // per block
 
-/// A block's piece of a matrix [rows, packs], row-major: packs of channels of pixels. A thread keeps its pack and walks
-/// down the rows, so that what belongs to a channel is read once and no index is divided in the loop; neighbouring
-/// threads take neighbouring packs, then the next row, so that every warp reads one run of memory.
+/// A block's piece of a row-major matrix [rows, packs], whose rows are pixels and whose packs are channels. A thread
+/// has one pack and goes down the rows, so that it reads the values of its channels once and divides no index in the
+/// loop. Neighbouring threads take neighbouring packs, then the next row, so that a warp reads contiguous memory.
 struct Tile {
   __device__ Tile(int64_t rows, int packs) {
     const int left = packs - static_cast<int>(blockIdx.y) * kThreads;
@@ -105,9 +105,9 @@ struct Tile {
     local_pack = thread % width;
     local_row = thread / width;
     pack = static_cast<int>(blockIdx.y) * kThreads + local_pack;
-    const int64_t share = (rows + gridDim.x - 1) / gridDim.x, begin = share * blockIdx.x;
-    end = begin + share < rows ? begin + share : rows;
-    first = local_row < step ? begin + local_row : end;  // the rest of the threads have no row
+    const int64_t rows_per_block = (rows + gridDim.x - 1) / gridDim.x, begin = rows_per_block * blockIdx.x;
+    end = begin + rows_per_block < rows ? begin + rows_per_block : rows;
+    first = local_row < step ? begin + local_row : end;  // the remaining threads have no row
   }
   int width, step, local_pack, local_row, pack;
   int64_t first, end;
@@ -121,10 +121,10 @@ inline dim3 tile_grid(int64_t rows, int packs, int64_t most, int64_t least) {
               static_cast<unsigned>((packs + kThreads - 1) / kThreads));
 }
 
-// Of passes that reduce nothing: many waves of the 132 multiprocessors of an H200.
+// Limits for passes without a reduction: many waves of the 132 multiprocessors of an H200.
 constexpr int64_t kMostParts = 4096, kMostBlocks = 16384;
 
-/// The first of many numbers in a row for this thread, and the step to its next, in packs of N.
+/// The first index of this thread in a flat array, and the step to its next, for packs of N.
 template <int N>
 struct Stride {
   __device__ Stride()

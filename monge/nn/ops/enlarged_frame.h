@@ -1,4 +1,4 @@
-// Geometry of upsample_concat, for its forms.
+// The geometry of upsample_concat, for its implementations.
 #pragma once
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 
 namespace monge::nn::ops {
 
-/// Doubles the lower level, but never beyond the skip, and centres it in the skip's frame.
+/// Doubles the size of the lower level, up to the size of the skip, and centres it in the skip's frame.
 inline Frame enlarged_frame(int64_t batch, int64_t skip_channels, int64_t height, int64_t width, int64_t low_channels,
                             int64_t low_height, int64_t low_width) {
   const int64_t up_height = std::min(2 * low_height, height), up_width = std::min(2 * low_width, width);

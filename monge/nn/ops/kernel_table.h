@@ -1,5 +1,5 @@
-// The fused forms of one kind of device behind one table, so that an operator is one autograd function whatever runs
-// it, and one list of comparisons (bench/checks/kernel_comparison.h) tests them all.
+// The fused kernels of a device in one table. An operator is then one autograd function for all devices, and one list
+// of comparisons (bench/checks/kernel_comparison.h) tests all kernels.
 #pragma once
 
 #include <torch/types.h>
@@ -9,10 +9,10 @@
 
 namespace monge::nn::ops {
 
-/// Fused forms without a graph; a null entry means that the plain form is as fast or faster there. Images are dense
-/// channels_last, float32 or (with `bf16`) bfloat16; parameters and statistics float32; all on one device. Callers
-/// check this: operators hand whatever else comes to their plain form. What each computes stands in the operator's
-/// header.
+/// Fused kernels, without autograd. If an entry is null, the reference implementation is at least as fast. Images are
+/// dense channels_last, in float32 or (with `bf16`) bfloat16; parameters and statistics are float32; all are on one
+/// device. The caller must check this: operators call their reference implementation for other inputs. The header of
+/// each operator defines what it computes.
 struct KernelTable {
   using Tensor = torch::Tensor;
   bool bf16 = false;
@@ -20,18 +20,18 @@ struct KernelTable {
   struct Statistics {
     Tensor mean, invstd;  ///< [C]
   };
-  /// Of x; moves the running statistics by `momentum` towards them.
+  /// The statistics of x; moves the running statistics towards them by `momentum`.
   Statistics (*batch_statistics)(const Tensor& x, const Tensor& running_mean, const Tensor& running_variance,
                                  double momentum, double eps) = nullptr;
   Tensor (*normalise_relu)(const Tensor& x, const Tensor& mean, const Tensor& invstd, const Tensor& weight,
                            const Tensor& bias) = nullptr;
-  /// Gradients of x, weight and bias; with `training` through the statistics too.
+  /// Gradients of x, weight and bias, with `training` also through the statistics.
   std::array<Tensor, 3> (*normalise_relu_backward)(const Tensor& gradient, const Tensor& x, const Tensor& mean,
                                                    const Tensor& invstd, const Tensor& weight, const Tensor& bias,
                                                    bool training) = nullptr;
 
   Tensor (*upsample_concat)(const Tensor& skip, const Tensor& low) = nullptr;
-  /// Gradient of low alone: that of skip is a slice of `gradient`.
+  /// The gradient of low; that of skip is a slice of `gradient`.
   Tensor (*upsample_concat_backward)(const Tensor& gradient, int64_t skip_channels, int64_t low_height,
                                      int64_t low_width) = nullptr;
 
@@ -41,7 +41,7 @@ struct KernelTable {
   /// `out` may be dx.
   void (*leaky_residual)(const Tensor& shortcut, const Tensor& dx, double ratio, double slope,
                          const Tensor& out) = nullptr;
-  /// Gradients of shortcut and dx, undefined where not wanted.
+  /// Gradients of shortcut and dx; undefined if not wanted.
   std::array<Tensor, 2> (*leaky_residual_backward)(const Tensor& gradient, const Tensor& out, double ratio,
                                                    double slope, std::array<bool, 2> wanted) = nullptr;
 };
@@ -50,10 +50,10 @@ const KernelTable& cpu_kernels();
 /// Null in a build without CUDA.
 const KernelTable* cuda_kernels();
 
-/// The table for tensors like t, or an empty one: another device, another type.
-const KernelTable& forms_for(const torch::Tensor& t);
+/// The table for tensors like t; an empty one for another device or type.
+const KernelTable& kernels_for(const torch::Tensor& t);
 
-/// [B, C, H, W] dense in channels_last, and not empty.
+/// Whether t is [B, C, H, W], dense in channels_last and not empty.
 inline bool is_nhwc(const torch::Tensor& t) {
   return t.dim() == 4 && t.numel() > 0 && t.is_contiguous(torch::MemoryFormat::ChannelsLast);
 }

@@ -1,7 +1,7 @@
-// Launchers of the hand-written CUDA kernels, on raw device pointers. Each returns 0 or the CUDA runtime's error, waits
-// for nothing, allocates nothing and may be captured in a graph. Images are dense NHWC, [rows = B H W, channels]; T is
-// float or Bf16; sums and statistics are float, or double where sums of sums are made. Results do not depend on timing:
-// no atomics. `stream` is a cudaStream_t.
+// Launchers of the hand-written CUDA kernels, on raw device pointers. Each returns 0 or the CUDA runtime's error, does
+// not wait, allocates nothing and may be captured in a graph. Images are dense NHWC, [rows = B H W, channels]; T is
+// float or Bf16. Sums and statistics are float, and sums of partial sums double. There are no atomics, so results do
+// not depend on timing. `stream` is a cudaStream_t.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +18,12 @@ struct Bf16 {
   uint16_t bits;
 };
 
-/// Where the enlarged image lies in the skip's frame.
+/// The place of the enlarged image in the skip's frame.
 struct Frame {
   int batch, height, width;   ///< of the skip and of the output
   int low_height, low_width;  ///< of the image to be enlarged
   int up_height, up_width;    ///< of the enlarged image, at most the frame
-  int top, left;              ///< zeros above and left of it
+  int top, left;              ///< number of zeros above and to the left of it
   int skip_channels, low_channels;
 };
 
@@ -31,7 +31,7 @@ inline namespace MONGE_KERNELS {
 
 // ---- batch_norm_relu.cu
 
-/// Most parts into which sums over rows are cut: scratch for them is [2, kMostSums, channels] floats.
+/// The largest number of parts of a sum over rows; its scratch memory is [2, kMostSums, channels] floats.
 constexpr int64_t kMostSums = 528;
 
 /// mean, invstd [channels] <- statistics of x; running <- (1 - momentum) running + momentum (mean, unbiased variance).
@@ -44,7 +44,7 @@ template <class T>
 int launch_normalise_relu(const T* x, int64_t rows, int channels, const float* mean, const float* invstd,
                           const float* weight, const float* bias, T* y, void* stream);
 
-/// Gradients of the above from that of y. With `training` mean and invstd are functions of x.
+/// Gradients of the above from the gradient of y. With `training`, mean and invstd are functions of x.
 /// @param scratch  also holds two rows of coefficients: [2 * kMostSums + 2, channels].
 template <class T>
 int launch_normalise_relu_backward(const T* gradient_y, const T* x, int64_t rows, int channels, const float* mean,
@@ -76,7 +76,7 @@ int launch_avg_pool_backward(const T* gradient_out, int batch, int height, int w
 template <class T>
 int launch_leaky_residual(const T* shortcut, const T* dx, int64_t count, float ratio, float slope, T* out,
                           void* stream);
-/// From the gradient of out, whose sign is the activation's argument's. Either output may be null.
+/// Gradients from the gradient of out; the sign of out is that of the activation's argument. Either output may be null.
 template <class T>
 int launch_leaky_residual_backward(const T* gradient_out, const T* out, int64_t count, float ratio, float slope,
                                    T* gradient_shortcut, T* gradient_dx, void* stream);

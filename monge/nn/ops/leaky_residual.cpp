@@ -15,7 +15,7 @@ class LeakyResidualFunction : public torch::autograd::Function<LeakyResidualFunc
   static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& shortcut, torch::Tensor dx, double ratio,
                                double slope, bool in_place) {
     const auto out = in_place ? dx : at::empty_like(dx);
-    forms_for(dx).leaky_residual(shortcut, dx, ratio, slope, out);
+    kernels_for(dx).leaky_residual(shortcut, dx, ratio, slope, out);
     if (in_place) ctx->mark_dirty({dx});
     ctx->save_for_backward({out});
     ctx->saved_data["ratio"] = ratio;
@@ -24,7 +24,7 @@ class LeakyResidualFunction : public torch::autograd::Function<LeakyResidualFunc
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    // The sign of the output is its argument's, and the slope depends on nothing else: no graph leads through it.
+    // The output has the sign of the argument, and the slope depends on nothing else, so no gradient goes through it.
     const auto out = ctx->get_saved_variables()[0].detach();
     const double ratio = ctx->saved_data["ratio"].toDouble(), slope = ctx->saved_data["slope"].toDouble();
     const std::array<bool, 2> wanted{ctx->needs_input_grad(0), ctx->needs_input_grad(1)};
@@ -37,34 +37,35 @@ class LeakyResidualFunction : public torch::autograd::Function<LeakyResidualFunc
     }
     auto gradient = gradients[0];
     if (gradient.strides() != out.strides()) gradient = at::empty_like(out).copy_(gradient);
-    const auto pair = forms_for(out).leaky_residual_backward(gradient, out, ratio, slope, wanted);
+    const auto pair = kernels_for(out).leaky_residual_backward(gradient, out, ratio, slope, wanted);
     std::copy(pair.begin(), pair.end(), found.begin());
     return found;
   }
 };
 
 bool takes_residual(const torch::Tensor& shortcut, const torch::Tensor& dx, double slope) {
-  return forms_for(dx).leaky_residual && forms_for(dx).leaky_residual_backward && slope > 0 && dx.numel() > 0 &&
+  return kernels_for(dx).leaky_residual && kernels_for(dx).leaky_residual_backward && slope > 0 && dx.numel() > 0 &&
          dx.is_non_overlapping_and_dense() && shortcut.sizes() == dx.sizes() && shortcut.strides() == dx.strides() &&
          shortcut.scalar_type() == dx.scalar_type() && shortcut.device() == dx.device();
 }
 
 }  // namespace
 
-torch::Tensor plain_leaky_residual(const torch::Tensor& shortcut, const torch::Tensor& dx, double ratio, double slope) {
+torch::Tensor reference_leaky_residual(const torch::Tensor& shortcut, const torch::Tensor& dx, double ratio,
+                                       double slope) {
   return torch::leaky_relu(torch::add(shortcut, dx, ratio), slope);
 }
 
 torch::Tensor leaky_residual(const torch::Tensor& shortcut, torch::Tensor dx, double ratio, double slope) {
-  if (!takes_residual(shortcut, dx, slope)) return plain_leaky_residual(shortcut, dx, ratio, slope);
+  if (!takes_residual(shortcut, dx, slope)) return reference_leaky_residual(shortcut, dx, ratio, slope);
   const bool graph = at::GradMode::is_enabled() && (shortcut.requires_grad() || dx.requires_grad());
-  // A view, or a leaf that wants a gradient, may not be written over, nor what a graph outside of this call may hold;
-  // nor a dx that is the shortcut itself, though that would be a strange block.
+  // Not overwritten are: a view, a leaf that requires a gradient, a tensor that another graph may hold, and a dx that
+  // is the shortcut itself.
   const bool in_place =
       !dx.is_view() && !(dx.is_leaf() && dx.requires_grad()) && !dx.is_same(shortcut) && (graph || !dx.requires_grad());
   if (graph) return LeakyResidualFunction::apply(shortcut, dx, ratio, slope, in_place);
   const auto out = in_place ? dx : at::empty_like(dx);
-  forms_for(dx).leaky_residual(shortcut, dx, ratio, slope, out);
+  kernels_for(dx).leaky_residual(shortcut, dx, ratio, slope, out);
   return out;
 }
 

@@ -1,5 +1,4 @@
-// The skip, and behind its channels the lower level enlarged with aligned corners: written once, and no enlarged image
-// between.
+// Concatenates the skip and the lower level, enlarged with aligned corners, without storing the enlarged image.
 #include "monge/nn/ops/device.h"
 
 namespace monge::nn::ops {
@@ -11,24 +10,26 @@ __host__ __device__ inline float aligned_scale(int in, int out) {
   return out > 1 ? static_cast<float>(in - 1) / static_cast<float>(out - 1) : 0.0F;
 }
 
-/// Where output pixel `out` looks along one axis: (1 - share) low[first] + share low[second].
-struct Look {
-  __device__ Look(float scale, int out, int in) {
+/// The interpolation taps of output pixel `out` along one axis: (1 - fraction) low[first] + fraction low[second].
+struct Taps {
+  __device__ Taps(float scale, int out, int in) {
     const float at = scale * static_cast<float>(out);
     first = static_cast<int>(at) < in - 1 ? static_cast<int>(at) : in - 1;
     second = first < in - 1 ? first + 1 : first;
-    share = at - static_cast<float>(first);
-    share = share < 0 ? 0.0F : (share > 1 ? 1.0F : share);
+    fraction = at - static_cast<float>(first);
+    fraction = fraction < 0 ? 0.0F : (fraction > 1 ? 1.0F : fraction);
   }
-  /// Weight of input pixel `in`.
-  __device__ float weight(int in) const { return (in == first ? 1 - share : 0.0F) + (in == second ? share : 0.0F); }
+  /// The weight of input pixel `in`.
+  __device__ float weight(int in) const {
+    return (in == first ? 1 - fraction : 0.0F) + (in == second ? fraction : 0.0F);
+  }
   int first, second;
-  float share;
+  float fraction;
 };
 
-/// Output pixels that may look at input pixel `in`; one more on each side than the exact numbers ask for.
-struct Lookers {
-  __device__ Lookers(float scale, int in, int out) {
+/// The range of output pixels that may read input pixel `in`, with one more on each side because of rounding.
+struct TransposedTaps {
+  __device__ TransposedTaps(float scale, int in, int out) {
     if (scale == 0) {
       first = 0, last = out - 1;
       return;
@@ -69,7 +70,7 @@ __global__ void __launch_bounds__(kThreads)
       if (y < 0 || x < 0 || y >= f.up_height || x >= f.up_width) {
         for (int i = 0; i < N; ++i) value[i] = 0;
       } else {
-        const Look v(down, y, f.low_height), h(right, x, f.low_width);
+        const Taps v(down, y, f.low_height), h(right, x, f.low_width);
         const int64_t above = (static_cast<int64_t>(at.item) * f.low_height + v.first) * f.low_width;
         const int64_t below = (static_cast<int64_t>(at.item) * f.low_height + v.second) * f.low_width;
         const T* from = low + (c - f.skip_channels);
@@ -80,8 +81,8 @@ __global__ void __launch_bounds__(kThreads)
         load(from + (below + h.second) * f.low_channels, s);
 #pragma unroll
         for (int i = 0; i < N; ++i) {
-          value[i] = (1 - v.share) * ((1 - h.share) * p[i] + h.share * q[i]) +
-                     v.share * ((1 - h.share) * r[i] + h.share * s[i]);
+          value[i] = (1 - v.fraction) * ((1 - h.fraction) * p[i] + h.fraction * q[i]) +
+                     v.fraction * ((1 - h.fraction) * r[i] + h.fraction * s[i]);
         }
       }
     }
@@ -89,7 +90,7 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-/// Every pixel of `low` collects from those that looked at it, so that nothing is added by two threads.
+/// Every pixel of `low` collects from the output pixels that read it, so that no two threads add to one value.
 template <class T, int N>
 __global__ void __launch_bounds__(kThreads)
     collect_enlarged(const T* __restrict__ gradient_out, Frame f, T* __restrict__ gradient_low) {
@@ -100,14 +101,14 @@ __global__ void __launch_bounds__(kThreads)
   const float down = aligned_scale(f.low_height, f.up_height), right = aligned_scale(f.low_width, f.up_width);
   for (int64_t row = tile.first; row < tile.end; row += tile.step) {
     const Pixel at(row, f.low_height, f.low_width);
-    const Lookers v(down, at.y, f.up_height), h(right, at.x, f.up_width);
+    const TransposedTaps v(down, at.y, f.up_height), h(right, at.x, f.up_width);
     float sum[N] = {};
     for (int y = v.first; y <= v.last; ++y) {
-      const float weight_y = Look(down, y, f.low_height).weight(at.y);
+      const float weight_y = Taps(down, y, f.low_height).weight(at.y);
       if (weight_y == 0) continue;
       const int64_t line = (static_cast<int64_t>(at.item) * f.height + f.top + y) * f.width + f.left;
       for (int x = h.first; x <= h.last; ++x) {
-        const float weight = weight_y * Look(right, x, f.low_width).weight(at.x);
+        const float weight = weight_y * Taps(right, x, f.low_width).weight(at.x);
         if (weight == 0) continue;
         float gradient[N];
         load(gradient_out + (line + x) * channels + f.skip_channels + c, gradient);

@@ -1,20 +1,21 @@
-// The way up of a U-shaped net: the lower level enlarged, behind the skip.
+// The way up of a U-Net: the lower level is enlarged and concatenated after the skip.
 #pragma once
 
 #include <torch/types.h>
 
 namespace monge::nn::ops {
 
-/// cat([skip, up], 1) with up the bilinear enlargement of `low` with aligned corners to twice its size, though never
-/// beyond the skip's, and with zeros around it where the skip is larger (as many above as below, one more below if
-/// odd).
+/// The reference implementation: cat([skip, up], 1). Here `up` is the bilinear enlargement of `low`, with aligned
+/// corners, to twice its size but at most that of the skip. If the skip is larger, zeros surround it: as many above as
+/// below, one more below if the number is odd; left and right likewise.
 /// @param skip  [B, C, H, W]. @param low  [B, D, h, w].
 /// @return      [B, C + D, H, W].
-torch::Tensor plain_upsample_concat(const torch::Tensor& skip, const torch::Tensor& low);
+torch::Tensor reference_upsample_concat(const torch::Tensor& skip, const torch::Tensor& low);
 
-/// The same within rounding, written once: for channels_last in float32, on a GPU also in bfloat16, both of one type.
-/// Backward, low collects from the pixels that looked at it (no two threads add, so results do not depend on timing)
-/// and the skip's gradient is a slice.
+/// The same within rounding, in one pass. It is fused for channels_last in float32, on a GPU also in bfloat16, both
+/// inputs of one type; else the reference implementation runs. In the backward pass each pixel of `low` collects from
+/// the output pixels that read it, so that no two threads add to one value and results do not depend on timing. The
+/// skip's gradient is a slice.
 torch::Tensor upsample_concat(const torch::Tensor& skip, const torch::Tensor& low);
 
 }  // namespace monge::nn::ops

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int64_t kPanel = gemm::kPanel;
 
-/// Floats that are not set to anything, on a boundary of 64 bytes.
+/// Uninitialised floats, aligned to 64 bytes.
 class Floats {
  public:
   explicit Floats(int64_t count)
@@ -25,8 +25,8 @@ class Floats {
   c10::DataPtr memory_;
 };
 
-/// Planes of their own. Rows and planes are odd numbers of cache lines apart, since neighbours at a power of two would
-/// evict one another.
+/// Planes with their own memory. Rows and planes are odd numbers of cache lines apart, because at powers of two they
+/// would evict one another from the cache.
 class OwnPlanes {
  public:
   OwnPlanes(int points, int64_t rows, int64_t channels)
@@ -45,17 +45,17 @@ class OwnPlanes {
   Floats memory_;
 };
 
-/// Tiles that go through together: as many as keep their inputs near 384 KiB, beside weights and products in a second
-/// cache of 1 MiB.
+/// The number of tiles that a block has: their inputs take about 384 KiB, so that they fit with weights and products in
+/// a second cache of 1 MiB.
 int64_t block_tiles(int points, int64_t channels) {
   return std::clamp<int64_t>((int64_t{384} << 10) / (4 * points * channels), 28, 126) / 14 * 14;
 }
 
-/// Tiles that are transformed before a thread asks for more, where nothing but their transform is done.
+/// The number of tiles that a thread takes at once for a transform alone.
 constexpr int64_t kTransformed = 56;
 
-/// Few channels, many tiles: all weights first; then each thread takes blocks of tiles through everything, so that
-/// nothing of them leaves its cache.
+/// For few channels and many tiles: transforms all weights first; then each thread takes blocks of tiles through all
+/// steps, so that they remain in its cache.
 void convolve_by_tiles(const Tiling& tiling, const Shape& s, const float* x, const float* w, bool transposed,
                        const float* bias, float* y) {
   const int points = tiling.points();
@@ -82,8 +82,8 @@ void convolve_by_tiles(const Tiling& tiling, const Shape& s, const float* x, con
   });
 }
 
-/// Many channels, few tiles: all inputs first; then each thread transforms the weights of 32 of its output channels and
-/// uses them at once, so that the weights, the larger part, are never stored.
+/// For many channels and few tiles: transforms all inputs first; then each thread transforms the weights of 32 output
+/// channels and uses them at once, so that the weights, which are the larger part, are never stored.
 void convolve_by_channels(const Tiling& tiling, const Shape& s, const float* x, const float* w, bool transposed,
                           const float* bias, float* y) {
   const int points = tiling.points();
@@ -94,8 +94,8 @@ void convolve_by_channels(const Tiling& tiling, const Shape& s, const float* x, 
   const int64_t panels = (s.out + kPanel - 1) / kPanel, threads = thread_count(panels);
   PieceQueue queue(panels, 1, 1, threads);
   on_threads(threads, [&] {
-    // Few tiles use each weight seldom, so that the way of the weights through the caches counts: as many input
-    // channels at once as keep the panels at 512 KiB.
+    // With few tiles each weight is used seldom, so the traffic of the weights matters: takes as many input channels at
+    // once as keep the panels at 512 KiB.
     const int64_t most = tiling.tiles <= 126 ? (int64_t{512} << 10) / (4 * points * kPanel) / 16 * 16 : s.in;
     const int64_t depth = std::min(most, s.in);
     const Floats weights(points * depth * kPanel);
@@ -120,14 +120,14 @@ void multiply_gradients(int points, Planes g, Planes v, int64_t tiles, int64_t o
   }
 }
 
-/// Rows of a weight gradient that are transformed before a thread asks for more.
+/// The number of rows of a weight gradient that a thread takes at once for a transform.
 constexpr int64_t kRowsAtOnce = 8;
 
-/// Few channels, many tiles: even parts of the tiles are summed, and the sums are added in their order.
+/// For few channels and many tiles: sums even parts of the tiles, and adds the sums in the order of the parts.
 void weight_gradient_by_tiles(const Tiling& tiling, const Shape& s, const float* x, const float* dy, float* dw,
                               float* sums, int64_t parts) {
   const int points = tiling.points();
-  const OwnPlanes u(points, parts * s.out, s.in);  // the parts one below the other in each plane
+  const OwnPlanes u(points, parts * s.out, s.in);  // each plane has the parts one after the other
   for_parts(tiling.tiles, parts, [&](int64_t part, int64_t begin, int64_t end) {
     const int64_t step = std::min(block_tiles(points, std::max(s.in, s.out)), end - begin);
     const OwnPlanes v(points, step, s.in), g(points, step, s.out);
@@ -144,7 +144,7 @@ void weight_gradient_by_tiles(const Tiling& tiling, const Shape& s, const float*
   });
 }
 
-/// Middling: all tiles first; then point by point, so that everything is read once.
+/// For sizes between: transforms all tiles first; then goes point by point, so that everything is read once.
 void weight_gradient_by_points(const Tiling& tiling, const Shape& s, const float* x, const float* dy, float* dw,
                                float* sums, int64_t parts) {
   const int points = tiling.points();
@@ -165,8 +165,8 @@ void weight_gradient_by_points(const Tiling& tiling, const Shape& s, const float
   });
 }
 
-/// Many channels, few tiles: all tiles first; then each thread finds the gradients of its output channels, a few at a
-/// time.
+/// For many channels and few tiles: transforms all tiles first; then each thread computes the gradients of its output
+/// channels, a few at a time.
 void weight_gradient_by_channels(const Tiling& tiling, const Shape& s, const float* x, const float* dy, float* dw,
                                  float* sums, int64_t parts) {
   const int points = tiling.points();
@@ -195,8 +195,8 @@ int64_t direct_operations(const Shape& s) { return 2 * 9 * s.batch * s.height * 
 
 int64_t vectors(int64_t channels) { return (channels + 15) / 16; }
 
-/// Cycles of one core with vectors of 16 that F(m x m) is expected to need: one for each product, and those of the
-/// transforms of inputs, outputs and weights as they were measured, each with its way to and from the second cache.
+/// The cycles that F(m x m) is expected to need on one core with vectors of 16: one for each product, and the measured
+/// ones of the transforms of inputs, outputs and weights, including their traffic with the second cache.
 int64_t expected_cycles(int m, const Shape& s) {
   const Tiling tiling(m, s.batch, s.height, s.width);
   const int64_t per_tile = m == 2 ? 80 : 220, per_weight = m == 2 ? 90 : 180;
@@ -207,7 +207,7 @@ int64_t expected_cycles(int m, const Shape& s) {
 }  // namespace
 
 int best_tile(const Shape& s) {
-  // Sums over so few channels are over before they have paid for what is around them.
+  // Sums over so few channels are too short to pay for the transforms.
   if (s.in < 8 || std::max(s.in, s.out) > kMostChannels) return 0;
   const int64_t two = expected_cycles(2, s), four = expected_cycles(4, s);
   const int64_t direct = 9 * s.batch * s.height * s.width * s.in * vectors(s.out);
@@ -216,7 +216,7 @@ int best_tile(const Shape& s) {
 
 void convolve(int m, const Shape& shape, const float* x, const float* w, bool transposed, const float* bias, float* y) {
   const Tiling tiling(m, shape.batch, shape.height, shape.width);
-  // What is the larger, weights or tiles, is transformed where it is used; but all threads need panels.
+  // The larger of weights and tiles is transformed where it is used, unless there are too few panels for the threads.
   const int64_t panels = (shape.out + kPanel - 1) / kPanel, threads = thread_count(panels);
   const bool by_channels = tiling.tiles <= shape.out && (panels % threads == 0 || panels > 3 * threads);
   (by_channels ? convolve_by_channels : convolve_by_tiles)(tiling, shape, x, w, transposed, bias, y);
@@ -225,8 +225,8 @@ void convolve(int m, const Shape& shape, const float* x, const float* w, bool tr
 
 void weight_gradient(int m, const Shape& shape, const float* x, const float* dy, float* dw, float* dbias) {
   const Tiling tiling(m, shape.batch, shape.height, shape.width);
-  const bool by_tiles = shape.in * shape.out <= 128 * 128;  // the sums are not far from the second cache
-  // By tiles each part has sums as large as the weights, so there are no more parts than threads.
+  const bool by_tiles = shape.in * shape.out <= 128 * 128;  // the sums nearly fit in the second cache
+  // By tiles each part has sums as large as the weights, so there are not more parts than threads.
   const int64_t threads = thread_count(tiling.tiles), parts = by_tiles ? threads : std::min(4 * threads, tiling.tiles);
   const Floats sums(parts * shape.out);
   std::fill_n(sums.data(), parts * shape.out, 0.0F);
@@ -239,7 +239,7 @@ void weight_gradient(int m, const Shape& shape, const float* x, const float* dy,
     for (int64_t part = 0; part < parts; ++part) sum += sums.data()[part * shape.out + c];
     dbias[c] = sum;
   }
-  // multiply_transposed has counted what it did.
+  // multiply_transposed has already counted its operations.
   const int64_t counted = 2 * tiling.points() * tiling.tiles * shape.out * ((shape.in + 15) / 16 * 16);
   operation_tally += direct_operations(shape) - counted;
 }

@@ -9,10 +9,10 @@
 namespace monge::nn::winograd {
 namespace {
 
-// What a pixel outside of the images points at.
+// A pixel outside of the images points to these zeros.
 alignas(64) constexpr float kZeros[kMostChannels + 16] = {};
 
-/// Where a tile starts.
+/// The origin of a tile.
 struct Corner {
   Corner(const Tiling& tiling, int64_t tile)
       : image(tile / (tiling.rows * tiling.columns)),
@@ -21,7 +21,7 @@ struct Corner {
   int64_t image, y, x;
 };
 
-/// Where the pixels of a square of `side` from (y, x) are.
+/// Pointers to the pixels of a square of `side` from (y, x) on.
 template <int side>
 [[gnu::always_inline]] inline void pixels(const float* data, int64_t channels, const Tiling& t, int64_t image,
                                           int64_t y, int64_t x, const float* (&out)[side * side]) {
@@ -135,7 +135,7 @@ struct Output {
   }
 };
 
-/// Lanes x Lanes numbers between rows and columns: log2(Lanes) rounds of interleaving the halves.
+/// Transposes Lanes x Lanes numbers by log2(Lanes) rounds of interleaving the halves.
 template <int Lanes, size_t... I>
 [[gnu::always_inline]] inline void transpose(Vector<Lanes> (&x)[Lanes], std::index_sequence<I...>) {
   Vector<Lanes> other[Lanes];
@@ -206,8 +206,8 @@ struct Weight {
   }
 
  private:
-  static constexpr int64_t kAhead = 4;  // rows that are asked for before they are needed; they lie too far apart for
-                                        // the processor to guess
+  // The number of rows to prefetch; they are too far apart for the processor's prefetcher.
+  static constexpr int64_t kAhead = 4;
 };
 
 template <int m>

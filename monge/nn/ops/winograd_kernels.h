@@ -1,16 +1,16 @@
-// One thread's pieces of a Winograd convolution: between images and tiles, and the weights.
+// The steps of a Winograd convolution on one thread: the transforms of images, weights and gradients, and the products.
 #pragma once
 
 #include <cstdint>
 
 namespace monge::nn::winograd {
 
-/// Channels that an image may have at most.
+/// The largest number of channels of an image.
 constexpr int64_t kMostChannels = 4096;
 
-/// Images [batch, height, width, channels] cut into tiles of m x m outputs, m = 2 or 4. Tile t is that of row
-/// t / columns % rows and column t % columns in image t / (rows * columns); those at the lower and right edge may
-/// hang over.
+/// Images [batch, height, width, channels] divided into tiles of m x m outputs, m = 2 or 4. Tile t has row
+/// t / columns % rows and column t % columns in image t / (rows * columns). Tiles at the lower and right edge may
+/// extend beyond the image.
 struct Tiling {
   Tiling(int m, int64_t batch, int64_t height, int64_t width)
       : m(m),
@@ -20,7 +20,7 @@ struct Tiling {
         columns((width + m - 1) / m),
         tiles(batch * rows * columns) {}
 
-  int points() const { return (m + 2) * (m + 2); }  ///< products of a tile
+  int points() const { return (m + 2) * (m + 2); }  ///< the number of products of a tile
 
   int m;
   int64_t height, width, rows, columns, tiles;
@@ -32,8 +32,8 @@ struct Planes {
   int64_t row, plane;
 };
 
-/// v = B^T d B of tiles [first, first + count) of x, with zeros around the images. v gets its rows from 0; channels
-/// are filled up with zeros to a multiple of the vectors' lanes (at most 16).
+/// v = B^T d B for the tiles [first, first + count) of x, with zeros around the images. The rows of v start at 0; its
+/// channels are padded with zeros to a multiple of the vectors' lanes (at most 16).
 void transform_input(const float* x, int64_t channels, const Tiling& tiling, int64_t first, int64_t count, Planes v);
 
 /// v = A dy A^T likewise, and sums[channel] += the sum of dy over these tiles.
@@ -45,20 +45,19 @@ void transform_gradient(const float* dy, int64_t channels, const Tiling& tiling,
 void transform_output(Planes p, const float* bias, float* y, int64_t channels, int64_t channel, int64_t width,
                       const Tiling& tiling, int64_t first, int64_t count);
 
-/// Part of a convolution's weights: input channels [first, first + count) and output channels [channel, channel + 32).
+/// A part of a convolution's weights: input channels [first, first + count), output channels [channel, channel + 32).
 struct WeightPart {
-  int64_t in, out;  ///< channels of the whole
+  int64_t in, out;  ///< channels of the whole convolution
   int64_t first, count, channel;
 };
 
-/// G g G^T as a packed panel (gemm::pack) [count, 32] a point; beyond `out` it is zero.
-/// @param w        [out, 3, 3, in]; if `transposed`, [in, 3, 3, out], to be turned by 180 degrees: the convolution that
-///                 is the adjoint.
+/// G g G^T as one packed panel (gemm::pack) [count, 32] per point; columns beyond `out` are zero.
+/// @param w        [out, 3, 3, in]; if `transposed`, [in, 3, 3, out], rotated by 180 degrees: the adjoint convolution.
 /// @param panels   [points, count, 32].
 void transform_weight(int m, const float* w, bool transposed, const WeightPart& part, float* panels);
 
-/// dw[row, 3, 3, in] = G^T u G for the sum u of `parts` planes, for `count` rows.
-/// @param stride  floats between one part and the next.
+/// dw[row, 3, 3, in] = G^T u G for `count` rows, where u is the sum of `parts` planes.
+/// @param stride  the distance between two parts, in floats.
 void transform_weight_gradient(int m, Planes u, int64_t parts, int64_t stride, int64_t in, int64_t count, float* dw);
 
 /// p[point] [count, width] = v[point] [count, in] panels[point], or += that, for all points.
