@@ -88,13 +88,20 @@ session::Compute compute_for(const Common& common, dist::ProcessGroup& group) {
 
 session::Hooks hooks_for(const Common& common, const dist::ProcessGroup& group) {
   struct State {
+    std::mutex guard;  // messages may come from loader threads
     std::unique_ptr<Progress> line;
     std::string step;
     int64_t total = 0;
   };
-  session::Hooks hooks{.log = log_sink(common, group), .stop = &stop_flag()};
-  hooks.progress = [state = std::make_shared<State>(), style = progress_style(common)](const std::string& step,
-                                                                                       int64_t done, int64_t total) {
+  const auto state = std::make_shared<State>();
+  session::Hooks hooks{.stop = &stop_flag()};
+  hooks.log = [state, sink = log_sink(common, group)](LogLevel level, const std::string& message) {
+    const std::lock_guard lock(state->guard);
+    if (state->line) state->line->finish();  // a message starts on a line of its own; a later update reopens the line
+    sink(level, message);
+  };
+  hooks.progress = [state, style = progress_style(common)](const std::string& step, int64_t done, int64_t total) {
+    const std::lock_guard lock(state->guard);
     if (!state->line || state->step != step || state->total != total || done == 0) {
       state->line = std::make_unique<Progress>(std::cerr, style, step, total);
       state->step = step;

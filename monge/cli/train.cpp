@@ -4,6 +4,7 @@
 #include <deque>
 #include <iostream>
 #include <memory>
+#include <mutex>
 
 #include "monge/cli/command.h"
 #include "monge/cli/job.h"
@@ -31,17 +32,21 @@ class StatusLine : public train::Observer {
   ~StatusLine() override { finish(); }
 
   void started(train::Trainer& trainer, int64_t /*iteration*/) override {
+    const std::lock_guard lock(guard_);
     waits_.clear();
     progress_ =
         std::make_unique<Progress>(std::cerr, progress_style(common_), "training", trainer.recipe().train.iterations);
   }
   bool needs_nets(const train::Trainer&, int64_t) const override { return false; }
   void iteration_done(train::Trainer& trainer, int64_t done, const solve::IterationMetrics& m) override {
+    const std::lock_guard lock(guard_);
     progress_->update(done, "cost " + number(m.cost) + "  loss T " + number(m.loss_map) + "  loss f " +
                                 number(m.loss_potential) + target_ + waiting(trainer));
   }
   void ended(train::Trainer&, int64_t, bool) override { finish(); }
+  /// Ends the line, so that a message can follow; from any thread.
   void finish() {
+    const std::lock_guard lock(guard_);
     if (progress_) progress_->finish();
   }
 
@@ -65,6 +70,7 @@ class StatusLine : public train::Observer {
   }
 
   Common common_;
+  std::mutex guard_;  ///< of progress_: messages may come from loader threads
   std::unique_ptr<Progress> progress_;
   std::string target_;
   std::deque<std::pair<Clock::time_point, double>>
@@ -98,6 +104,10 @@ void print_plan(session::TrainPlan plan, const Common& common) {
 session::TrainHooks train_hooks(const Common& common, dist::ProcessGroup& group, StatusLine& status) {
   session::TrainHooks hooks;
   static_cast<session::Hooks&>(hooks) = hooks_for(common, group);
+  hooks.log = [&status, sink = hooks.log](LogLevel level, const std::string& message) {
+    status.finish();
+    sink(level, message);
+  };
   hooks.observers = {&status};
   hooks.evaluated = [&status](int64_t, const eval::Evaluation& evaluation) { status.evaluated(evaluation); };
   hooks.resume_hint = set_resume_hint;

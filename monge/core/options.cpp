@@ -176,6 +176,10 @@ void OptionTable::set(const std::string& key, const OptionValue& value, const st
   }
 }
 
+void OptionTable::check(const std::string& where) const {
+  for (const auto& option : options_) set(option.key, current(option.field), where);
+}
+
 void OptionTable::assign(const std::string& assignment, const std::string& where, const ValueReader& read) const {
   const auto equals = assignment.find('=');
   require(equals != std::string::npos && equals > 0, where, " ", assignment, ": expected section.key=value");

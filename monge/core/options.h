@@ -50,6 +50,10 @@ class OptionTable {
   /// @param sections  name and one line of help, in the order in which they are written.
   OptionTable(std::vector<std::pair<std::string, std::string>> sections, std::vector<Option> options);
 
+  /// Checks the values that the fields have now, which code may have set past the table.
+  /// @param where  for the message: "recipe". @throws InputError as set().
+  void check(const std::string& where) const;
+
   /// Appends a section; see option_section.h for a struct that brings its own.
   /// @param name  empty: the top of the file.  @param options  with their full keys.
   void add_section(const std::string& name, const std::string& help, std::vector<Option> options);

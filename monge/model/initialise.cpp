@@ -67,6 +67,9 @@ std::string difference(const nn::NamedTensors& state, const torch::nn::Module& n
     if (kind == Kind::shape) return text(key, " is ", given.sizes(), " there and ", wanted.sizes(), " by this recipe");
     if (kind == Kind::unexpected)
       return text(printable(key), " is ", given.sizes(), " there and not in the net of this recipe");
+    if (kind == Kind::type)
+      return text(key, " is ", given.scalar_type(), " there and ", wanted.scalar_type(), " by this recipe");
+    if (kind == Kind::repeated) return text(printable(key), " is there twice");
   }
   return "";
 }

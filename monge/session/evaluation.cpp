@@ -1,6 +1,7 @@
 #include "monge/session/evaluation.h"
 
 #include "monge/core/error.h"
+#include "monge/eval/features.h"
 #include "monge/eval/few_samples.h"
 #include "monge/session/root_first.h"
 #include "monge/session/summary.h"
@@ -34,7 +35,7 @@ train::Recipe evaluation_recipe(const EvaluateOptions& options, const model::Mod
                                    {&options.weights, &recipe.eval.weights}}) {
     if (!given->empty()) *key = *given == "none" ? "" : *given;
   }
-  if (!options.mode.empty() && recipe.eval.features != "inception") {
+  if (!options.mode.empty() && !eval::names_fid_net(recipe.eval.features)) {
     throw InputError({.what = "is a way of preparing images for inception, which is not asked for",
                       .where = "--mode",
                       .value = options.mode,

@@ -148,6 +148,8 @@ void assign(Recipe& recipe, const std::vector<std::string>& assignments) {
 }
 
 void validate(const Recipe& recipe) {
+  auto copy = recipe;
+  copy.options().check("recipe");  // a program may have set fields without the table
   solve::validate(recipe);
   recipe.output.check();
   for (const auto& [key, path] :

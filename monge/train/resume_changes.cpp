@@ -57,10 +57,13 @@ std::vector<std::string> changeable() {
 
 void require_changeable(const std::vector<std::string>& assignments) {
   const auto allowed = keys_and_sections();
+  Recipe defaults;
+  const auto known = defaults.options();
   for (const auto& assignment : assignments) {
     const auto begin = std::min(assignment.find_first_not_of(' '), assignment.size());
     auto key = assignment.substr(begin, assignment.find('=') - begin);
     key.erase(key.find_last_not_of(' ') + 1);
+    known.at(key, user_word("assignment") + " " + assignment);  // refuses keys that do not exist, with the nearest
     const bool may = std::any_of(allowed.begin(), allowed.end(), [&](const std::string& entry) {
       return entry.ends_with('.') ? key.starts_with(entry) : key == entry;
     });

@@ -94,6 +94,11 @@ TEST(SessionTrain, RefusesWhatCannotBeTrainedOn) {
   EXPECT_THAT(message_of([] { Session::train(short_recipe(), "no/such/folder", cloud("y")); }),
               HasSubstr("no/such/folder"));
   EXPECT_THROW(Session::train(short_recipe("nonsense"), cloud("x"), cloud("y")), InputError);
+  // Fields that a program sets are checked like keys of a file.
+  auto recipe = short_recipe();
+  recipe.train.batch = 0;
+  EXPECT_THAT(message_of([&] { Session::train(recipe, cloud("x"), cloud("y")); }),
+              AllOf(HasSubstr("train.batch is out of range"), HasSubstr("got 0")));
 }
 
 TEST(SessionModel, FilesAndTensorsGiveTheSameOutputs) {

@@ -84,5 +84,10 @@ TEST(ResumeChanges, AnAverageCannotBeginInTheMiddle) {
               AllOf(HasSubstr("train.ema"), HasSubstr("0 -> 0.999")));
 }
 
+TEST(ResumeChanges, AKeyThatDoesNotExistIsReportedWithTheNearest) {
+  EXPECT_THAT(testing::message_of([] { require_changeable({"train.iteration=12"}); }),
+              AllOf(HasSubstr("unknown key \"train.iteration\""), HasSubstr("train.iterations")));
+}
+
 }  // namespace
 }  // namespace monge::train
