@@ -4,8 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-
 #include "monge/data/open.h"
 #include "monge/monge.h"
 #include "tests/support/support.h"

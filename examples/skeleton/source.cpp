@@ -1,5 +1,4 @@
 // Data source "ring:COUNT?radius=R": COUNT points evenly on a circle of radius R around 0, a fixed set.
-#include <cmath>
 #include <numbers>
 
 #include "examples/skeleton/skeleton.h"

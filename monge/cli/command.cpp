@@ -1,10 +1,5 @@
 #include "monge/cli/command.h"
 
-#include <ATen/Parallel.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
-#include <sched.h>
-#include <torch/cuda.h>
-#include <torch/types.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -12,10 +7,7 @@
 #include <iostream>
 #include <memory>
 #include <mutex>
-#include <thread>
 
-#include "monge/core/cores.h"
-#include "monge/core/error.h"
 #include "monge/core/names.h"
 #include "monge/session/summary.h"
 
@@ -132,18 +124,7 @@ Progress::Style progress_style(const Common& common) {
 }
 
 std::function<void(int64_t, int64_t)> progress_callback(const Common& common, const std::string& label) {
-  struct State {
-    std::unique_ptr<Progress> line;
-    int64_t total = 0;
-  };
-  return [state = std::make_shared<State>(), style = progress_style(common), label](int64_t done, int64_t total) {
-    if (!state->line || state->total != total || done == 0) {
-      state->line = std::make_unique<Progress>(std::cerr, style, label, total);
-      state->total = total;
-    }
-    state->line->update(done);
-    if (done >= total) state->line.reset();
-  };
+  return hooks_for(common).progress_of(label);
 }
 
 void print_json(const nlohmann::ordered_json& object) { std::cout << session::json_text(object) << std::endl; }

@@ -4,7 +4,6 @@
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <functional>
-#include <iosfwd>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>

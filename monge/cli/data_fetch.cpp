@@ -148,9 +148,8 @@ void add_data_fetch(CLI::App& group, Action& action) {
   command->footer(
       "tar (plain, gzip, bzip2, xz, zstd) and zip are unpacked while they come, 7z afterwards; other files are put "
       "into the folder.\n"
-      "Nothing there is overwritten. DST/.monge-fetch.json records what was fetched. Exit code 3 after Ctrl-C: the "
-      "same "
-      "command goes on.\n"
+      "Nothing there is overwritten. DST/.monge-fetch.json records what was fetched. Exit code 3 after Ctrl-C: "
+      "the same command goes on.\n"
       "Addresses and licences of public sets: docs/datasets.md");
   add_output_flags(*command, options->common);
   command->callback([&action, options] { action = [options] { return fetch(*options); }; });

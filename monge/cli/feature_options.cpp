@@ -47,11 +47,15 @@ std::shared_ptr<const eval::FeatureNet> open_feature_net(const FeatureOptions& o
                              session::choose_device(compute_for(common, group)));
 }
 
+bool is_file_of_statistics(const std::string& path) {
+  return lower_extension(path) == ".safetensors" && !std::filesystem::is_directory(path);
+}
+
 MeasuredSet measure_set(const std::string& path, bool keep_features, const FeatureOptions& options,
                         const Common& common, std::shared_ptr<const eval::FeatureNet>& net, dist::ProcessGroup& group) {
   const auto log = log_sink(common, group);
   MeasuredSet out;
-  if (lower_extension(path) == ".safetensors" && !std::filesystem::is_directory(path)) {
+  if (is_file_of_statistics(path)) {
     out.statistics = session::root_first(group, [&] { return eval::read_statistics(path); });
     if (group.size() > 1) group.require_same(path, content_hash(io::bytes_of(out.statistics.moments.covariance_FF)));
   } else {

@@ -26,6 +26,9 @@ struct MeasuredSet {
   int64_t skipped = 0;
 };
 
+/// Whether the path names a file of statistics, as `monge stats` writes it, and not a set of images.
+bool is_file_of_statistics(const std::string& path);
+
 /// The statistics of a set of images, or those of a file that monge stats wrote (.safetensors). The log gets warnings
 /// of images that were left out and of too few samples.
 /// @param keep_features  keep the features, which the kernel distance needs.

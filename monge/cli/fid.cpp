@@ -40,10 +40,6 @@ int print_metric(const SetOptions& options, const std::string& metric, double va
   return kDone;
 }
 
-bool is_file_of_statistics(const std::string& path) {
-  return lower_extension(path) == ".safetensors" && !std::filesystem::is_directory(path);
-}
-
 /// Checks what can be checked before the other set is measured, which may take hours.
 void check_before_work(const SetOptions& options, bool kernel, const MeasuredSet& known, const std::string& other,
                        std::shared_ptr<const eval::FeatureNet>& net, dist::ProcessGroup& group) {

@@ -141,7 +141,8 @@ void add_pair(const data::LoadedImage& one, const data::LoadedImage& other, cons
     throw InputError(text(options.a, "/", one.name, ": ", error.what()));
   }
   const double e = eval::mean_squared_error(x, y).item<double>();
-  const double s = std::min(x.height(), x.width()) >= 11 ? eval::structural_similarity(x, y).item<double>() : NAN;
+  const double s =
+      std::min(x.height(), x.width()) >= eval::kSsimSide ? eval::structural_similarity(x, y).item<double>() : NAN;
   out.table << quoted(one.name) << ',' << quoted(other.name) << ',' << d << ',' << e << ','
             << eval::peak_signal_to_noise(x, y).item<double>() << ',' << s << '\n';
   out.lpips += d;

@@ -6,6 +6,7 @@
 #include "monge/cli/state_dict_options.h"
 #include "monge/core/error.h"
 #include "monge/model/broadcast_from_root.h"
+#include "monge/model/model.h"
 #include "monge/session/root_first.h"
 #include "monge/session/translation.h"
 
@@ -44,7 +45,7 @@ int translate_command(TranslateCommand command) {
   watch_signals(group);  // so that a stopped translation removes its partial output
   auto model = session::root_first(group, [&] {
     session::check_translation_paths(command.in, command.out, command.translate);
-    return session::load_for_translation(command.model, command.translate, session::choose_device(compute), hooks.log);
+    return model::load_model(command.model, session::choose_device(compute), hooks.log);
   });
   model::broadcast_from_root(group, model);
   const auto result = session::translate(model, command.in, command.out, command.translate, compute, hooks);

@@ -81,8 +81,8 @@ class ProcessGroup {
   const HostLocation& location(int64_t rank) const { return locations_.at(static_cast<size_t>(rank)); }
   std::string transport_name() const;  ///< "MPI", "TCP"; "none" for one rank without a transport
 
-  /// Whether a launcher started this process as a rank, even as the only one. Nothing in the library depends on it.
-  /// The command line depends on it as follows, because a launcher expects it of a process:
+  /// Whether a launcher started this process as a rank, even as the only one. Only monge/session and
+  /// monge/cli depend on it, as follows, because a launcher expects it of a process:
   ///   - the GPU is that of the local rank, and the threads are those of the cores that the launcher gave to this
   ///     process;
   ///   - SIGUSR1 stops it like SIGTERM, a repeated signal within 3 s is ignored, and its messages say so;

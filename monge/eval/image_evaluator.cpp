@@ -16,7 +16,6 @@
 namespace monge::eval {
 namespace {
 
-constexpr int64_t kSsimSide = 11;  // the side of the window of SSIM
 constexpr size_t kMostCached = 4;
 
 /// `of_fid_net` for the FID Inception net, else "OTHER_NAME".

@@ -13,17 +13,16 @@ namespace monge::eval {
 namespace {
 
 constexpr double kRange = 2;
-constexpr int64_t kWindow = 11;
 constexpr double kSigma = 1.5, kK1 = 0.01, kK2 = 0.03;
 constexpr int64_t kBlockPixels = int64_t{1} << 16;  // the maps of a block fit into the cache
 
 torch::Tensor doubles(const SignedImages& images) { return images.in_signed().to(torch::kFloat64); }
 
-std::array<double, kWindow> gaussian_window() {
-  std::array<double, kWindow> out;
+std::array<double, kSsimSide> gaussian_window() {
+  std::array<double, kSsimSide> out;
   double sum = 0;
-  for (int64_t i = 0; i < kWindow; ++i) {
-    const double x = static_cast<double>(i - kWindow / 2) / kSigma;
+  for (int64_t i = 0; i < kSsimSide; ++i) {
+    const double x = static_cast<double>(i - kSsimSide / 2) / kSigma;
     sum += out[i] = std::exp(-0.5 * x * x);
   }
   for (double& weight : out) weight /= sum;
@@ -33,9 +32,9 @@ std::array<double, kWindow> gaussian_window() {
 /// The windowed mean along one axis, by shifted sums, because LibTorch's convolutions in float64 unfold their input.
 torch::Tensor blur_along(const torch::Tensor& x, int64_t axis) {
   static const auto window = gaussian_window();
-  const int64_t extent = x.size(axis) - kWindow + 1;
+  const int64_t extent = x.size(axis) - kSsimSide + 1;
   auto out = x.narrow(axis, 0, extent) * window[0];
-  for (int64_t i = 1; i < kWindow; ++i) out.add_(x.narrow(axis, i, extent), window[i]);
+  for (int64_t i = 1; i < kSsimSide; ++i) out.add_(x.narrow(axis, i, extent), window[i]);
   return out;
 }
 
@@ -67,8 +66,8 @@ torch::Tensor peak_signal_to_noise(const SignedImages& a, const SignedImages& b)
 
 torch::Tensor structural_similarity(const SignedImages& a, const SignedImages& b) {
   check_pairs("SSIM", a, b);
-  require(a.height() >= kWindow && a.width() >= kWindow, "SSIM: images of ", a.height(), " x ", a.width(),
-          " pixels are smaller than its window (allowed: ", kWindow, " x ", kWindow, " or more)");
+  require(a.height() >= kSsimSide && a.width() >= kSsimSide, "SSIM: images of ", a.height(), " x ", a.width(),
+          " pixels are smaller than its window (allowed: ", kSsimSide, " x ", kSsimSide, " or more)");
   const at::NoGradGuard no_grad;
   const int64_t step = std::max<int64_t>(1, kBlockPixels / (a.height() * a.width()));
   std::vector<torch::Tensor> out;

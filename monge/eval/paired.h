@@ -14,6 +14,9 @@ torch::Tensor mean_squared_error(const SignedImages& a, const SignedImages& b);
 /// Peak signal-to-noise ratio in decibels, 10 log10(4 / MSE): the range [-1, 1] is 2 wide. Infinite for equal images.
 torch::Tensor peak_signal_to_noise(const SignedImages& a, const SignedImages& b);
 
+/// The side of the window of SSIM, in pixels; smaller images have none.
+inline constexpr int64_t kSsimSide = 11;
+
 /// Structural similarity, 1 for equal images, in float64. Wang, Bovik, Sheikh and Simoncelli 2004:
 ///
 ///     (2 ma mb + C1) (2 sab + C2) / ((ma^2 + mb^2 + C1) (sa^2 + sb^2 + C2)),  C1 = (0.01 L)^2, C2 = (0.03 L)^2, L = 2

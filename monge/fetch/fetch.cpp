@@ -1,6 +1,5 @@
 #include "monge/fetch/fetch.h"
 
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include "monge/core/file_lock.h"
 #include "monge/core/files.h"
 #include "monge/core/user_words.h"
+#include "monge/fetch/folder_writer.h"
 #include "monge/fetch/merge_folder.h"
 #include "monge/fetch/unpack_while_growing.h"
 #include "monge/io/archive.h"
@@ -203,10 +203,9 @@ class Fetch {
   }
 
   void check_room(int64_t wanted) const {
-    struct statvfs facts {};
-    if (wanted <= 0 || ::statvfs(work_.c_str(), &facts) != 0 || facts.f_blocks == 0) return;
-    const auto free = static_cast<int64_t>(facts.f_bavail) * static_cast<int64_t>(facts.f_frsize);
-    if (free >= wanted) return;
+    if (wanted <= 0) return;
+    const int64_t free = FolderWriter(work_).free_bytes();
+    if (free < 0 || free >= wanted) return;
     throw SystemError({.what = "there is not enough room on the disk",
                        .where = work_.string(),
                        .value = text(free, " bytes are free"),
@@ -346,15 +345,18 @@ Fetched fetch(const std::string& url, const fs::path& folder, const FetchOptions
   std::error_code ignored;
   const bool new_folder = !fs::exists(folder, ignored);
   make_writable_folder(folder);
+  const auto remove_if_new = [&] {
+    if (new_folder && fs::is_empty(folder, ignored)) fs::remove(folder, ignored);
+  };
   try {
     const FileLock lock = lock_folder(folder);
     FetchRecord record(folder);
     return Fetch(url, folder, options).run(record);
   } catch (const fs::filesystem_error& error) {
+    remove_if_new();
     throw SystemError(text(error.path1().string(), ": ", error.code().message()));
   } catch (...) {
-    // Removes the folder only if it is empty.
-    if (new_folder && fs::is_empty(folder, ignored)) fs::remove(folder, ignored);
+    remove_if_new();
     throw;
   }
 }

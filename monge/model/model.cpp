@@ -60,12 +60,12 @@ torch::Tensor clamp(const torch::Tensor& y, const OutputLimits& limits, int64_t*
   return torch::minimum(torch::maximum(y, low), high);
 }
 
-Model from_recipe(const std::string& origin, const std::string& recipe_toml, const std::vector<int64_t>& shape,
+Model from_recipe(const std::string& origin, train::Recipe recipe, const std::vector<int64_t>& shape,
                   const nn::NamedTensors& state, std::optional<data::Standardisation> standardisation,
                   data::ColumnNames columns, int64_t iteration, torch::Device device) {
   Model model;
   model.origin = origin;
-  model.recipe = train::saved_recipe(recipe_toml, origin);
+  model.recipe = std::move(recipe);
   model.item_shape = shape;
   const auto method = solve::make_method(*model.recipe);
   model.noise = method->noise();
@@ -100,13 +100,13 @@ Model from_recipe(const std::string& origin, const std::string& recipe_toml, con
 }
 
 Model from_checkpoint(const std::string& origin, const train::Checkpoint& checkpoint, torch::Device device) {
-  const bool averaged = train::saved_recipe(checkpoint.recipe_toml, origin).train.ema > 0;
-  const std::string prefix = averaged ? "ema/" : "map/";
+  auto recipe = train::saved_recipe(checkpoint.recipe_toml, origin);
+  const std::string prefix = recipe.train.ema > 0 ? "ema/" : "map/";
   nn::NamedTensors state;
   for (const auto& [name, tensor] : checkpoint.tensors) {
     if (name.starts_with(prefix)) state.emplace_back(name.substr(prefix.size()), tensor);
   }
-  return from_recipe(origin, checkpoint.recipe_toml, checkpoint.source_shape, state, checkpoint.standardisation,
+  return from_recipe(origin, std::move(recipe), checkpoint.source_shape, state, checkpoint.standardisation,
                      checkpoint.columns, checkpoint.iteration, device);
 }
 
@@ -158,8 +158,9 @@ Model from_export(const fs::path& path, io::TensorFile file, torch::Device devic
     return list.get<std::vector<std::string>>();
   };
   data::ColumnNames columns{names(kSourceColumns), names(kTargetColumns)};
-  return from_recipe(path.string(), find("monge.recipe"), shape.get<std::vector<int64_t>>(), file.tensors,
-                     std::move(standardisation), std::move(columns), iteration, device);
+  return from_recipe(path.string(), train::saved_recipe(find("monge.recipe"), path.string()),
+                     shape.get<std::vector<int64_t>>(), file.tensors, std::move(standardisation), std::move(columns),
+                     iteration, device);
 }
 
 bool fits(const Model& model, torch::IntArrayRef item) {
@@ -276,7 +277,7 @@ Model model_of(train::Trainer& trainer) {
   return model;
 }
 
-Model usable_model_of(train::Trainer& trainer) {
+Model raw_model_of(train::Trainer& trainer) {
   auto model = model_of(trainer);
   model.standardisation = trainer.data().standardisation;
   model.limits.reset();

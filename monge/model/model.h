@@ -107,7 +107,7 @@ bool is_export(const io::TensorFile& file);
 Model model_of(train::Trainer& trainer);
 
 /// The same map between raw items, as a user applies it and as load_model loads it from the run.
-Model usable_model_of(train::Trainer& trainer);
+Model raw_model_of(train::Trainer& trainer);
 
 /// Writes the map alone to a safetensors file. The file also holds the recipe, so that it loads without any other file,
 /// a content hash that load_model checks, the numbers of the standardisation, and the names of the columns.

@@ -157,7 +157,7 @@ Model model_of_public(const io::TensorFile& tensors, const FileAndKey& path, tor
                                 user_word("model::export_safetensors()")));
   }
   model.item_shape = {unet->options().out, 0, 0};
-  model.noise = {4, unet->options().in - unet->options().out, kPublicNoise};
+  model.noise = {.samples_per_input = 4, .channels = unet->options().in - unet->options().out, .std = kPublicNoise};
   nn::to_channels_last(*model.net);
   model.net->to(device);
   model.device = device;

@@ -93,6 +93,7 @@ class Method {
   virtual torch::Tensor pair_cost(const torch::Tensor& x, const torch::Tensor& y) const = 0;
 
   /// Draws the perturbation of samples shaped like `y` [B, ...] before the potential; undefined for most methods.
+  /// Called only if conditional().
   virtual Perturbation perturb(const torch::Tensor& y, const ItemDraws& draws) const;
 
   // The requirements on the nets.

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "monge/core/error.h"
+#include "monge/core/nearest.h"
 #include "monge/core/number.h"
 #include "monge/ot/intrinsic_dimension.h"
 
@@ -18,8 +19,11 @@ std::vector<std::string> inner_methods() {
 }
 
 std::unique_ptr<Method> make_inner(const MethodSetting& setting, const std::string& name) {
-  require(name != OtpOptions::kSection,
-          "otp.cost = \"otp\": the cost is that of another method (allowed: kernel, noised, strong, weak)");
+  if (name == OtpOptions::kSection) {
+    auto allowed = method_names();
+    std::erase(allowed, OtpOptions::kSection);
+    throw InputError(text("otp.cost = \"otp\": the cost is that of another method (allowed: ", join(allowed), ")"));
+  }
   return make_method(name, setting);
 }
 
@@ -104,6 +108,7 @@ std::string Otp::resolve(OptionSections& sections, const SampleResolution& sampl
 }
 
 void Otp::keep_schedules(OptionSections& sections, int64_t before, int64_t now) const {
+  inner_->keep_schedules(sections, before, now);
   if (now == before) return;
   auto& anneal = sections.get<OtpOptions>().anneal;
   const double length = anneal * static_cast<double>(before);

@@ -33,7 +33,8 @@ struct OtpOptions {
   double level_at_end() const;
 };
 
-/// Everything except the smoothing is that of the inner method. The cost is that of the smoothed input and its output.
+/// The cost, the potential and the schedules are those of the inner method; the noise level is otp's own. The cost is
+/// that of the smoothed input and its output.
 class Otp : public Method {
  public:
   /// @throws InputError when the inner method is otp or unknown.

@@ -23,7 +23,11 @@ struct Hooks {
   /// outlive the job. With several ranks, the job stops on all ranks when the flag of any rank is set.
   const std::atomic<bool>* stop = nullptr;
 
-  bool stop_requested() const { return stop != nullptr && stop->load(); }
+  /// The stop flag that a job reads; without `stop`, one that is never set.
+  const std::atomic<bool>& stop_flag() const {
+    static const std::atomic<bool> never{false};
+    return stop ? *stop : never;
+  }
 
   /// `progress` bound to one step, in the form that sources take; empty if there is no `progress`.
   std::function<void(int64_t, int64_t)> progress_of(const std::string& step) const {
@@ -31,14 +35,5 @@ struct Hooks {
     return [report = progress, step](int64_t done, int64_t total) { report(step, done, total); };
   }
 };
-
-/// The flag of jobs without a stop flag.
-inline const std::atomic<bool>& never_stopped() {
-  static const std::atomic<bool> never{false};
-  return never;
-}
-
-/// The flag that a job reads.
-inline const std::atomic<bool>& stop_of(const Hooks& hooks) { return hooks.stop ? *hooks.stop : never_stopped(); }
 
 }  // namespace monge::session

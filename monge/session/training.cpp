@@ -132,7 +132,7 @@ std::string facts(train::Trainer& trainer) {
 
 train::Recipe read_recipe(const fs::path& path, const std::vector<std::string>& assignments,
                           dist::ProcessGroup& group) {
-  if (group.size() == 1 && !group.launched()) return train::read_recipe(path, assignments);
+  if (!group.launched()) return train::read_recipe(path, assignments);
   train::Recipe recipe;
   if (group.is_root()) {
     recipe = train::read_recipe(path, assignments);

@@ -28,7 +28,7 @@ std::string resume_hint_for(const fs::path& folder) {
 /// Runs the trainer. @return whether it reached the end of the recipe, and the seconds that it took.
 std::pair<bool, double> timed_run(train::Trainer& trainer, const Hooks& hooks) {
   const auto began = std::chrono::steady_clock::now();
-  const bool complete = trainer.run(stop_of(hooks));
+  const bool complete = trainer.run(hooks.stop_flag());
   return {complete, std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count()};
 }
 
@@ -40,8 +40,15 @@ TrainResult result_of(train::Trainer& trainer, const Outcome& outcome) {
   out.seconds = outcome.seconds;
   out.last = outcome.last;
   if (outcome.evaluator) out.protocol = outcome.evaluator->protocol();
-  out.model = model::usable_model_of(trainer);
+  out.model = model::raw_model_of(trainer);
   return out;
+}
+
+void warn_of_missed_target(const train::Trainer& trainer, const eval::Evaluation& last, const LogSink& log) {
+  if (last.target_verdict() != eval::TargetVerdict::missed) return;
+  log(LogLevel::warning, "the map " + last.verdict() + ". A small loss does not mean that it is reached. Train " +
+                             "longer; where the error does not fall any more, the solution is spurious: " +
+                             trainer.solver().method().advice_when_missed() + " (docs/otp.md)");
 }
 
 /// The run of a rank that writes no files: every rank but the root, and a training in memory.
@@ -58,14 +65,8 @@ TrainResult run_without_folder(train::Trainer& trainer, eval::ImageEvaluator* ev
     for (auto* observer : hooks.observers) trainer.attach(*observer);
   }
   const auto [complete, seconds] = timed_run(trainer, hooks);
+  if (last && trainer.group().is_root()) warn_of_missed_target(trainer, *last, hooks.log);
   return result_of(trainer, {.complete = complete, .seconds = seconds, .last = last, .evaluator = evaluator});
-}
-
-void warn_of_missed_target(const train::Trainer& trainer, const eval::Evaluation& last, const LogSink& log) {
-  if (last.target_verdict() != eval::TargetVerdict::missed) return;
-  log(LogLevel::warning, "the map " + last.verdict() + ". A small loss does not mean that it is reached. Train " +
-                             "longer; where the error does not fall any more, the solution is spurious: " +
-                             trainer.solver().method().advice_when_missed() + " (docs/otp.md)");
 }
 
 /// The summary that an earlier process wrote; null if there is none. It remains valid when this process trains nothing.
@@ -134,14 +135,14 @@ TrainResult run_in_folder(train::Trainer& trainer, eval::ImageEvaluator* evaluat
 TrainResult run_training(train::Trainer& trainer, eval::ImageEvaluator* evaluator, const TrainHooks& hooks,
                          const LogSink& log) {
   auto& group = trainer.group();
-  if (group.size() > 1 || group.launched()) {
+  if (group.launched()) {
     // If the root is lost, another rank reports the hint, perhaps on a host without the folder.
     const auto folder = group.broadcast(trainer.folder().string());
-    if (hooks.resume_hint && !group.is_root()) {
-      hooks.resume_hint([folder] { return "to go on from the last checkpoint: monge resume " + shell_quoted(folder); });
-    }
-    if (hooks.resume_hint && group.is_root()) {
-      hooks.resume_hint([folder = trainer.folder()] { return resume_hint_for(folder); });
+    if (hooks.resume_hint && !folder.empty()) {
+      hooks.resume_hint([folder, is_root = group.is_root()] {
+        return is_root ? resume_hint_for(folder)
+                       : "to go on from the last checkpoint: monge resume " + shell_quoted(folder);
+      });
     }
   }
   if (trainer.folder().empty()) return run_without_folder(trainer, evaluator, hooks);

@@ -128,7 +128,7 @@ std::optional<int64_t> translate_items(Translator& translator, const Translation
   const int64_t first = pieces.count() > 0 ? pieces[0].begin : 0;
   for (int64_t i = 0; i < first; ++i) writer.leave_out(source.item_name(i), translator.samples());
   for (int64_t number = 0; number < pieces.count(); ++number) {
-    progress.post(done, 0, hooks.stop_requested());
+    progress.post(done, 0, hooks.stop_flag());
     if (progress.stop()) {
       progress.receive();
       report_stop(progress.done(), count, input.kind, out, hooks.log);
@@ -159,9 +159,10 @@ TranslateResult translate(const model::Model& given, const std::string& in, cons
   auto& group = compute.group;
   const auto hooks = with_log_on_root(given_hooks, group);
   auto model = given;
-  prepare_for_translation(model, options);
-  const auto input =
-      root_first(group, [&] { return open_translation_input(model, in, out, options, group, hooks.log); });
+  const auto input = root_first(group, [&] {
+    prepare_for_translation(model, options);
+    return open_translation_input(model, in, out, options, group, hooks.log);
+  });
   const auto& source = *input.source;
   Translator translator(options, model, source);
   TranslateResult result{.items = source.size(), .samples = translator.samples()};

@@ -48,15 +48,6 @@ struct TranslateResult {
   std::optional<std::string> first_not_finite = {};  ///< the first of those outputs
 };
 
-/// Loads the map of `path` and applies the options to it. @throws InputError as model::load_model, or for options that
-/// do not fit it.
-model::Model load_for_translation(const std::filesystem::path& path, const TranslateOptions& options,
-                                  torch::Device device, const LogSink& log);
-
-/// Checks the options and applies `deterministic`, `range` and `state_dict` to a loaded model. The options may be
-/// applied repeatedly. @throws InputError for an option that is out of its range or does not fit the model.
-void prepare_for_translation(model::Model& model, const TranslateOptions& options);
-
 /// Checks paths before model and input are opened, and makes the folder of the grid. The input must exist, and no
 /// output may replace an input or lie where the next translation would read it as an input. @throws InputError.
 void check_translation_paths(const std::string& in, const std::string& out, const TranslateOptions& options);

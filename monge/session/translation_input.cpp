@@ -146,15 +146,8 @@ void prepare_for_translation(model::Model& model, const TranslateOptions& option
   require(options.samples >= 1 && options.samples <= 1024, "--samples ", options.samples, ": allowed is 1 to 1024");
   require(options.bits == "auto" || options.bits == "8" || options.bits == "16", "--bits ", options.bits,
           ": allowed is auto, 8 or 16");
-}
-
-model::Model load_for_translation(const fs::path& path, const TranslateOptions& options, torch::Device device,
-                                  const LogSink& log) {
-  auto model = model::load_model(path, device, log);
-  prepare_for_translation(model, options);
   require(options.grid.empty() || model.item_shape.size() == 3, "--grid ", options.grid.string(),
           ": only images make a grid");
-  return model;
 }
 
 void check_translation_paths(const std::string& in_path, const std::string& out, const TranslateOptions& options) {

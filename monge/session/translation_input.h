@@ -21,6 +21,10 @@ struct TranslationInput {
   io::SampleRange range;                     ///< the range to which 16-bit outputs are scaled
 };
 
+/// Checks the options and applies `deterministic`, `range` and `state_dict` to a loaded model.
+/// @throws InputError for an option that is out of its range or does not fit the model.
+void prepare_for_translation(model::Model& model, const TranslateOptions& options);
+
 /// Opens `in` with the preparation of the model's recipe, and puts columns into the model's order.
 /// @throws InputError when the model cannot use it, or when `out` cannot hold the outputs.
 TranslationInput open_translation_input(const model::Model& model, const std::string& in, const std::string& out,

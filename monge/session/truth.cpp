@@ -47,7 +47,7 @@ eval::TruthResult truth(eval::TruthCase truth, int64_t seed, const Compute& comp
   set_threads(compute,
               /*recipe_threads=*/1);  // nets this small lose more by dividing their work among threads than they gain
   truth.recipe.train.seed = seed;
-  return eval::run_truth(truth, choose_device(compute), stop_of(hooks), hooks.log, observer);
+  return eval::run_truth(truth, choose_device(compute), hooks.stop_flag(), hooks.log, observer);
 }
 
 }  // namespace monge::session

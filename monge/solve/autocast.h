@@ -45,11 +45,16 @@ class AutocastScope {
 /// returned unchanged.
 std::string resolve_precision(const std::string& precision, torch::Device device, const LogSink& log = silent());
 
+/// The scalar type of weights, batches and losses: float64 for "fp64", else float32.
+inline torch::ScalarType state_type(const std::string& precision) {
+  return precision == "fp64" ? torch::kFloat64 : torch::kFloat32;
+}
+
 /// The scalar type of a resolved precision: "bf16", "fp16", "fp64"; anything else is float32.
 inline torch::ScalarType precision_type(const std::string& precision) {
   if (precision == "bf16") return torch::kBFloat16;
   if (precision == "fp16") return torch::kHalf;
-  return precision == "fp64" ? torch::kFloat64 : torch::kFloat32;
+  return state_type(precision);
 }
 
 }  // namespace monge::solve

@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <c10/core/CachingDeviceAllocator.h>
+#include <c10/util/accumulate.h>
 #include <sys/resource.h>
 #include <torch/cuda.h>
 
@@ -19,12 +20,6 @@ double now() { return std::chrono::duration<double>(std::chrono::steady_clock::n
 
 void wait_for(torch::Device device) {
   if (device.is_cuda()) torch::cuda::synchronize();
-}
-
-int64_t product(const std::vector<int64_t>& shape) {
-  int64_t out = 1;
-  for (const int64_t extent : shape) out *= extent;
-  return out;
 }
 
 /// The largest amount of memory in use since its construction.
@@ -84,7 +79,7 @@ BatchProvider synthetic_batches(const SolverOptions& recipe, const std::vector<i
   std::vector<int64_t> shape{recipe.train.batch};
   shape.insert(shape.end(), item_shape.begin(), item_shape.end());
   const auto streams = std::make_shared<RandomStreams>(static_cast<uint64_t>(recipe.train.seed), device);
-  const auto type = recipe.train.precision == "fp64" ? torch::kFloat64 : torch::kFloat32;
+  const auto type = state_type(recipe.train.precision);
   const auto draw = [=](const char* purpose, int64_t step) {
     return torch::randn(shape, streams->at(purpose, step), torch::dtype(torch::kFloat32).device(device)).to(type);
   };
@@ -172,7 +167,8 @@ BenchResult bench(const SolverOptions& recipe, const std::vector<int64_t>& item_
                   dist::ProcessGroup& group) {
   const auto new_solver = [&](const SolverOptions& chosen) {
     const auto nets = make_nets(chosen, item_shape, item_shape);
-    return std::make_unique<Solver>(chosen, nets.map, nets.ema, nets.potential, product(item_shape), device, group);
+    return std::make_unique<Solver>(chosen, nets.map, nets.ema, nets.potential, c10::multiply_integers(item_shape),
+                                    device, group);
   };
   auto solver = new_solver(recipe);
   BenchResult out;

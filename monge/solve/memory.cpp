@@ -2,11 +2,13 @@
 
 #include <c10/core/Allocator.h>
 #include <c10/util/ThreadLocalDebugInfo.h>
+#include <c10/util/accumulate.h>
 #include <torch/types.h>
 
 #include <algorithm>
 #include <atomic>
 
+#include "monge/solve/autocast.h"
 #include "monge/solve/nets.h"
 #include "monge/solve/solver.h"
 
@@ -40,14 +42,10 @@ int64_t peak_of(const SolverOptions& options, const std::vector<int64_t>& item_s
   make_method(small)->drop_smoothing(small.methods);  // no noise level is known yet, and none changes a size
   if (small.train.precision == "fp16") small.train.precision = "bf16";  // as large, and not as slow on a CPU
   auto nets = make_nets(small, item_shape, item_shape);
-  int64_t dim = 1;
   std::vector<int64_t> shape{batch};
-  for (const int64_t extent : item_shape) {
-    dim *= extent;
-    shape.push_back(extent);
-  }
-  Solver solver(small, nets.map, nets.ema, nets.potential, dim, torch::kCPU);
-  const auto type = options.train.precision == "fp64" ? torch::kFloat64 : torch::kFloat32;
+  shape.insert(shape.end(), item_shape.begin(), item_shape.end());
+  Solver solver(small, nets.map, nets.ema, nets.potential, c10::multiply_integers(item_shape), torch::kCPU);
+  const auto type = state_type(options.train.precision);
   const auto batch_of = [&](int64_t) { return torch::zeros(shape, type) + 0.1; };
   const BatchProvider batches{batch_of, batch_of};
   const auto watch = std::make_shared<AllocationWatch>();
@@ -60,7 +58,7 @@ int64_t peak_of(const SolverOptions& options, const std::vector<int64_t>& item_s
 }  // namespace
 
 Memory measure_memory(const SolverOptions& options, const std::vector<int64_t>& item_shape) {
-  const int64_t width = options.train.precision == "fp64" ? 8 : 4;
+  const auto width = static_cast<int64_t>(c10::elementSize(state_type(options.train.precision)));
   int64_t map = 0, potential = 0;
   {
     const auto nets = make_nets(options, item_shape, item_shape);

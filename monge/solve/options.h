@@ -16,7 +16,9 @@
 
 namespace monge::solve {
 
-/// [train]
+/// [train]. docs/recipes.md has unit, range and meaning of each field, from the rows that `describe` adds. Rates are
+/// per update, `clip` is a norm of the gradient (0: none), `iterations`, `warmup` and `milestones` count outer
+/// iterations.
 struct TrainOptions {
   static constexpr const char* kSection = "train";
   static constexpr const char* kHelp = "The loop";
@@ -51,8 +53,8 @@ struct ParallelOptions {
   static constexpr const char* kHelp = "Jobs of several ranks (docs/cluster.md)";
 
   bool sync_batch_norm = false;
-  int64_t bucket_mb = 25;
-  double timeout = 600;
+  int64_t bucket_mb = 25;  ///< MiB of gradients that are summed together
+  double timeout = 600;    ///< seconds after which a rank that stays behind counts as hanging
 
   void describe(OptionRows& rows);
 };

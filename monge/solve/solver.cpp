@@ -20,13 +20,9 @@ std::unique_ptr<ot::Method> checked_method(const SolverOptions& options, int64_t
   return method;
 }
 
-torch::ScalarType state_type(const SolverOptions& options) {
-  return options.train.precision == "fp64" ? torch::kFloat64 : torch::kFloat32;
-}
-
 NamedTensors parameters_of(torch::nn::Module& net, const SolverOptions& options, torch::Device device) {
   net.to(device);
-  nn::to_type(net, state_type(options));
+  nn::to_type(net, state_type(options.train.precision));
   if (options.train.channels_last) nn::to_channels_last(net);
   NamedTensors out;
   for (const auto& entry : net.named_parameters()) out.emplace_back(entry.key(), entry.value());
@@ -115,7 +111,7 @@ Solver::Solver(const SolverOptions& options, std::shared_ptr<nn::MapNet> map, st
           method_->conditional() ? "with" : "without", " a noise level");
   require((ema_ != nullptr) == (options.train.ema > 0), "train.ema = ", options.train.ema,
           ": an averaged map is needed above 0 and of no use at 0");
-  if (captured_) device_scalars_ = DeviceScalars(device, state_type(options));
+  if (captured_) device_scalars_ = DeviceScalars(device, state_type(options.train.precision));
   if (group_.sends(device)) {
     const int64_t bucket = options.parallel.bucket_mb << 20;
     reducer_map_ = std::make_unique<GradientReducer>(group_, adam_map_.parameters(), adam_map_.gradients(), bucket);

@@ -15,7 +15,8 @@ std::optional<data::Standardisation> broadcast_from_root(dist::ProcessGroup& gro
                                                          const std::optional<data::Standardisation>& standardisation);
 
 /// All ranks call it together. @param checkpoint  set on the root.
-/// @return the root's checkpoint; on other ranks without the solver's tensors, which Trainer::resume broadcasts.
+/// @return the root's checkpoint; on other ranks without the solver's tensors, which Trainer::resume broadcasts, and
+///         without the fingerprints of the data, which the root alone compares.
 Checkpoint broadcast_from_root(dist::ProcessGroup& group, std::optional<Checkpoint> checkpoint);
 
 /// A line for the user that says which parts of a run remain exactly the same, and which do not, when `now` ranks

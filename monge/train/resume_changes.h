@@ -1,4 +1,4 @@
-// The options of a run that `resume --set` may change, and the messages that report the changes.
+// The options that a resumed run may change, and the messages that report the changes.
 #pragma once
 
 #include <string>

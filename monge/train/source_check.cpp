@@ -1,5 +1,6 @@
 #include "monge/train/source_check.h"
 
+#include <c10/util/accumulate.h>
 #include <torch/types.h>
 
 #include <algorithm>
@@ -34,8 +35,7 @@ bool SourceShape::degenerate() const { return spans_less() || intrinsic < kBelow
 
 SourceShape measure_source(const data::Source& source, uint64_t seed) {
   const RandomStreams streams(seed);
-  int64_t dim = 1;
-  for (const int64_t extent : source.item_shape()) dim *= extent;
+  const int64_t dim = c10::multiply_integers(source.item_shape());
   const int64_t count = std::clamp(kMostEntries / dim, kLeast, kMost);
   auto rows = data::some_items(source, count, streams.at("source check", 0)).flatten(1).to(torch::kFloat64);
   SourceShape shape;

@@ -1,12 +1,14 @@
 #include "monge/train/trainer.h"
 
 #include <c10/core/CachingDeviceAllocator.h>
+#include <c10/util/accumulate.h>
 
 #include <algorithm>
 #include <cmath>
 #include <set>
 
 #include "monge/core/error.h"
+#include "monge/solve/autocast.h"
 #include "monge/solve/nets.h"
 #include "monge/train/broadcast_from_root.h"
 #include "monge/train/source_check.h"
@@ -15,12 +17,6 @@ namespace monge::train {
 namespace {
 
 namespace fs = std::filesystem;
-
-int64_t product(const std::vector<int64_t>& shape) {
-  int64_t out = 1;
-  for (const int64_t extent : shape) out *= extent;
-  return out;
-}
 
 /// Whether the two are equal bit by bit.
 bool equal(const data::Standardisation& a, const data::Standardisation& b) {
@@ -65,8 +61,8 @@ Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, 
   target_sampler_ = std::make_shared<data::Sampler>(data_.target, seed, "target", sampling);
   const auto source_shape = data_.source->item_shape(), target_shape = data_.target->item_shape();
   auto nets = solve::make_nets(recipe_, source_shape, target_shape);
-  solver_ = std::make_unique<solve::Solver>(recipe_, nets.map, nets.ema, nets.potential, product(source_shape), device,
-                                            group_);
+  solver_ = std::make_unique<solve::Solver>(recipe_, nets.map, nets.ema, nets.potential,
+                                            c10::multiply_integers(source_shape), device, group_);
   ahead_ = device.is_cuda() ? 1 : 0;
 }
 
@@ -91,7 +87,7 @@ solve::BatchProvider Trainer::batch_provider() {
     options.workers = recipe_.data.workers;
     options.prefetch = recipe_.data.prefetch;
     options.device = solver_->device();
-    options.type = recipe_.train.precision == "fp64" ? torch::kFloat64 : torch::kFloat32;
+    options.type = solve::state_type(recipe_.train.precision);
     options.resident = keeps_on_device(sampler->source());
     return std::make_shared<data::Loader>(sampler, options);
   };
@@ -115,8 +111,8 @@ void Trainer::resume(const Checkpoint& checkpoint) {
                  {.what = "the checkpoint does not fit this recipe's training",
                   .fix = "resume with the recipe of the run that saved it"});
   solver_->broadcast_state();
-  const bool by_rank =
-      !recipe_.parallel.sync_batch_norm && recipe_.map.norm == "batch" && data_.source->item_shape().size() == 3;
+  // Statistics of batch norm are the only buffers of a map.
+  const bool by_rank = !recipe_.parallel.sync_batch_norm && !solver_->map().buffers().empty();
   const auto change = rank_change_message(checkpoint.ranks, group_.size(), by_rank);
   if (!change.empty()) log_(LogLevel::info, change);
   warn_of_changed_data(checkpoint);

@@ -1,4 +1,5 @@
-// The CUDA kernels on the CPU, by the emulator: every kernel against the plain form, in both orders of its threads.
+// The CUDA kernels on the CPU, by the emulator: every kernel against the reference implementation, in both orders of
+// its threads.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -20,7 +21,7 @@ namespace {
 using monge::testing::Emulator;
 using monge::testing::message_of;
 
-TEST(Kernels, AgreeWithThePlainForms) {
+TEST(Kernels, AgreeWithTheReference) {
   const auto checks = check_table(cuda_kernel_table(), torch::kCPU, /*timed=*/false);
   EXPECT_GT(checks.size(), 100U);
   for (const auto& check : checks) EXPECT_LE(check.error, check.tolerance) << check.name;

@@ -76,7 +76,7 @@ class Threads : public ::testing::TestWithParam<int> {
   void TearDown() override { at::set_num_threads(1); }
 };
 
-TEST_P(Threads, CpuFormsAgreeWithThePlainOnes) {
+TEST_P(Threads, CpuKernelsAgreeWithTheReference) {
   const auto checks = check_kernels(torch::kCPU);
   EXPECT_GT(checks.size(), 50U);
   for (const auto& check : checks) EXPECT_LE(check.error, check.tolerance) << check.name;
@@ -101,7 +101,7 @@ TEST_P(Threads, OperatorsAreTheSameEveryTime) {
 
 INSTANTIATE_TEST_SUITE_P(Of, Threads, ::testing::Values(1, 2, 3));
 
-TEST(Operators, HaveTheGradientsOfThePlainForms) {
+TEST(Operators, HaveTheGradientsOfTheReference) {
   for (const auto& c : cases()) {
     const auto leaves = leaves_of(c), reference_leaves = leaves_of(c);
     const auto y = c.fused(leaves), expected = c.reference(reference_leaves);
@@ -210,7 +210,7 @@ TEST(Operators, ComputeNothingThatNobodyAskedFor) {
 }
 
 // Golden traces are in float64, in which the fused operators must not run.
-TEST(Operators, TakeWhatTheyDoNotKnowByThePlainForm) {
+TEST(Operators, UseTheReferenceForOtherInputs) {
   for (const auto& c : cases()) {
     const auto wide = leaves_of(c, torch::kFloat64);
     EXPECT_TRUE(torch::equal(c.fused(wide), c.reference(wide))) << c.name;
@@ -305,7 +305,7 @@ TEST(Operators, LeaveThePotentialAsItWas) {
   compare_with_float64(net, torch::randn({3, 3, 32, 32}));
 }
 
-TEST(GpuKernels, AgreeWithThePlainForms) {
+TEST(GpuKernels, AgreeWithTheReference) {
   if (!torch::cuda::is_available()) GTEST_SKIP() << "needs a GPU, and there is none";
   if (!cuda_kernels()) GTEST_SKIP() << "needs a build with MONGE_CUDA";
   for (const auto& check : check_kernels(torch::kCUDA)) {
