@@ -22,9 +22,9 @@
 
 #include "monge/core/error.h"
 #include "monge/dist/nccl.h"
-#include "monge/solve/autocast.h"
 #include "monge/solve/bench.h"
 #include "monge/solve/nets.h"
+#include "monge/solve/precision.h"
 #include "monge/solve/settings.h"
 
 namespace monge {

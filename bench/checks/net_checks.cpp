@@ -6,6 +6,7 @@
 #include "monge/core/random.h"
 #include "monge/solve/autocast.h"
 #include "monge/solve/nets.h"
+#include "monge/solve/precision.h"
 
 namespace monge::bench {
 namespace {
@@ -27,7 +28,7 @@ Step step(const Problem& problem, const std::string& precision, torch::Device de
       recipe_of(problem, {"train.precision=" + precision, reference ? "train.fused=false" : "train.fused=true",
                           reference ? "train.gpu_kernels=false" : "train.gpu_kernels=true"});
   const auto nets = solve::make_nets(recipe, problem.item_shape, problem.item_shape);
-  const auto type = solve::precision_type(precision) == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
+  const auto type = solve::state_type(precision);
   for (torch::nn::Module* net :
        {static_cast<torch::nn::Module*>(nets.map.get()), static_cast<torch::nn::Module*>(nets.potential.get())}) {
     net->to(device);
@@ -43,7 +44,7 @@ Step step(const Problem& problem, const std::string& precision, torch::Device de
   const auto x = draw("x"), y = draw("y");
   torch::Tensor t_x, f_t, f_y;
   {
-    const solve::AutocastScope mixed(device, solve::precision_type(precision));
+    const solve::AutocastScope mixed(device, solve::product_type(precision));
     t_x = nets.map->forward(x);
     f_t = nets.potential->forward(t_x);
     f_y = nets.potential->forward(y);

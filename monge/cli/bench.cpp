@@ -9,7 +9,7 @@
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
 #include "monge/core/named_values.h"
-#include "monge/solve/autocast.h"
+#include "monge/solve/precision.h"
 #include "monge/solve/settings.h"
 #include "monge/train/trainer.h"
 
@@ -32,12 +32,12 @@ void print_bench(const solve::BenchResult& r, const train::Recipe& recipe) {
       static_cast<double>(recipe.train.batch * solve::make_method(recipe)->samples_per_input() * recipe.train.k_t) /
       r.ms_median;
   std::printf(
-      "outer iteration  %.3f ms (least %.3f, most %.3f), %lld map updates of %lld and one of the potential\n"
-      "throughput       %.0f samples a second through the map's updates\n"
+      "outer iteration  %.3f ms (least %.3f, most %.3f), %lld map updates of batch %lld and one potential update\n"
+      "throughput       %.0f samples per second in the map updates\n"
       "arithmetic       %.3f GFLOP, %.1f GFLOP/s: %.0f %% of the measured matrix ceiling of %.1f GFLOP/s\n"
-      "tensors          %.3f GB in and out of LibTorch's calls\n"
-      "data             %.1f %% of the time waiting\n"
-      "memory           %.0f MiB at most\n",
+      "tensors          %.3f GB read and written by LibTorch calls\n"
+      "data             %.1f %% of the time spent waiting\n"
+      "memory           %.0f MiB at the peak\n",
       r.ms_median, r.ms_least, r.ms_most, static_cast<long long>(recipe.train.k_t),
       static_cast<long long>(recipe.train.batch), images, 1e-9 * static_cast<double>(r.flops),
       1e-9 * r.flops_per_second(), 100 * r.flops_per_second() / r.ceiling, 1e-9 * r.ceiling,
@@ -48,7 +48,7 @@ int bench_command(const BenchCommand& options) {
   auto assignments = options.set;
   for (const auto& assignment : assignments) {
     require(!assignment.starts_with("train.init="), "--set ", assignment,
-            ": has no effect on monge bench, where any weights take the same time; leave it out");
+            ": has no effect on monge bench, because the time does not depend on the weights; leave it out");
   }
   if (options.synthetic) {  // no data are opened
     assignments.insert(assignments.begin(), {"source.path=toy:synthetic", "target.path=toy:synthetic"});
@@ -72,7 +72,7 @@ int bench_command(const BenchCommand& options) {
     train::validate(recipe);
     batches = solve::synthetic_batches(recipe, shape, device);
   } else {
-    require(shape.empty(), "--shape is of synthetic batches; add --synthetic");
+    require(shape.empty(), "--shape is only for synthetic batches; add --synthetic");
     auto data = train::open_training_data(
         recipe, {.log = log, .progress = progress_callback(options.common, "reading images")});
     shape = data.source->item_shape();
@@ -81,10 +81,10 @@ int bench_command(const BenchCommand& options) {
     batches = trainer->batch_provider();
   }
   log(LogLevel::info, text("timing ", options.timing.iterations, " outer iterations after ", options.timing.warm,
-                           " to warm up, on ", device.str(), " with ", at::get_num_threads(), " threads"));
+                           " warm-up iterations, on ", device.str(), " with ", at::get_num_threads(), " threads"));
   const auto r = solve::bench(recipe, shape, batches, device, options.timing, stop_flag());
   if (!r.complete) {
-    log(LogLevel::warning, "stopped; there are no times of a part of the iterations");
+    log(LogLevel::warning, "stopped; an incomplete measurement is not printed");
     return kStopped;
   }
   if (options.common.json) {
@@ -102,15 +102,15 @@ void add_bench(CLI::App& program, Action& action) {
   auto options = std::make_shared<BenchCommand>();
   command->add_option("RECIPE", options->recipe, "Recipe file")->required();
   command->add_option("--set", options->set, "Override a key: section.key=value (repeatable)")->allow_extra_args(false);
-  command->add_flag("--deterministic", options->deterministic, "Set train.deterministic: the same bits each time");
-  command->add_flag("--synthetic", options->synthetic, "Take random batches and not the recipe's data");
-  command->add_option("--shape", options->shape, "Of an item of the synthetic batches: D, or C H W")
+  command->add_flag("--deterministic", options->deterministic, "Set train.deterministic: bitwise equal results");
+  command->add_flag("--synthetic", options->synthetic, "Use random batches instead of the recipe's data");
+  command->add_option("--shape", options->shape, "Shape of an item of the synthetic batches: D, or C H W")
       ->expected(1, 3)
       ->check(CLI::PositiveNumber);
-  command->add_option("--iterations", options->timing.iterations, "Timed")
+  command->add_option("--iterations", options->timing.iterations, "Number of timed iterations")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
-  command->add_option("--warm", options->timing.warm, "Not timed, before")
+  command->add_option("--warm", options->timing.warm, "Number of warm-up iterations, which are not timed")
       ->check(CLI::Range(0, 1 << 20))
       ->capture_default_str();
   add_common(*command, options->common);

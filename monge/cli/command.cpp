@@ -32,9 +32,9 @@ void on_signal(int number) {
   }
   first_signal_at = seconds_now();
   if (quiet) return;
-  static constexpr char answer[] = "\nstopping at the next safe point; once more stops at once\n",
+  static constexpr char answer[] = "\nstopping at the next safe point; a second signal stops at once\n",
                         in_a_job[] =
-                            "\nstopping together at the next safe point; once more, in 3 s or later, stops at once\n";
+                            "\nstopping together at the next safe point; a second signal after 3 s stops at once\n";
   [[maybe_unused]] const auto written = repeat_window > 0 ? ::write(STDERR_FILENO, in_a_job, sizeof in_a_job - 1)
                                                           : ::write(STDERR_FILENO, answer, sizeof answer - 1);
 }
@@ -60,16 +60,16 @@ void handle(int number, void (*handler)(int)) {
 }  // namespace
 
 void add_output_flags(CLI::App& command, Common& common) {
-  command.add_flag("-q,--quiet", common.quiet, "Show warnings and errors only");
-  command.add_flag("--json", common.json, "Print one JSON object per result on stdout and nothing else there");
+  command.add_flag("-q,--quiet", common.quiet, "Print only warnings and errors");
+  command.add_flag("--json", common.json, "Print one JSON object per result on stdout, and nothing else");
 }
 
 void add_common(CLI::App& command, Common& common) {
   add_output_flags(command, common);
-  command.add_option("--device", common.device, "Where to compute")
+  command.add_option("--device", common.device, "Device to compute on")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
       ->capture_default_str();
-  command.add_option("--threads", common.threads, "CPU threads; 0 takes all cores")
+  command.add_option("--threads", common.threads, "CPU threads; 0: all cores")
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
 }

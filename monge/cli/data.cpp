@@ -4,11 +4,11 @@
 namespace monge::cli {
 
 void add_data(CLI::App& program, Action& action) {
-  auto* group = program.add_subcommand("data", "Fetch, check and pack sets of data before training");
+  auto* group = program.add_subcommand("data", "Fetch, check and pack data before training");
   group->require_subcommand(1);
   group->footer(
-      "The public sets, their addresses and licences, and the way from each to a training: docs/datasets.md\n"
-      "What is in a packed set: docs/formats.md");
+      "Public data sets, their addresses and licences, and how to train on each: docs/datasets.md\n"
+      "Format of a packed set: docs/formats.md");
   add_data_fetch(*group, action);
   add_data_check(*group, action);
   add_data_pack(*group, action);

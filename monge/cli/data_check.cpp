@@ -116,7 +116,7 @@ void print_table(const data::ImageReport& r, const CheckCommand& command) {
   if (!r.oriented.empty()) {
     print_list("EXIF-turned", r.oriented.size(), command.most, [&](size_t i) {
       return shown(r.oriented[i].first) + text("  has the EXIF orientation ", r.oriented[i].second,
-                                               " and is brought upright (exif = \"ignore\" keeps it as stored)");
+                                               " and is turned upright (exif = \"ignore\" keeps it as stored)");
     });
   }
   const auto names = [](const std::vector<std::string>& list) { return [&list](size_t i) { return shown(list[i]); }; };
@@ -146,7 +146,7 @@ int run(const CheckCommand& command) {
   const auto report = data::check_images(command.source, command.against, log,
                                          progress_callback(command.common, "checking"), stop_flag());
   if (!report.complete) {
-    log(LogLevel::warning, "stopped; nothing is told of a part of the set");
+    log(LogLevel::warning, "stopped; an incomplete check is not printed");
     return kStopped;
   }
   const auto unused_range = io::unused_range_warning(report.notes, "range (source.range, target.range, --range)");
@@ -159,7 +159,7 @@ int run(const CheckCommand& command) {
     print_table(report, command);
     const char* fit = unused_range.empty()
                           ? "fit to train on"
-                          : "fit to train on where the range of the 16-bit images is set: see the warning";
+                          : "fit to train on if the range of the 16-bit images is set: see the warning";
     std::printf("%-12s %s\n", "verdict", passed ? fit : "not fit to train on as it is: see above");
   }
   return passed ? kDone : kUsage;
@@ -170,7 +170,7 @@ int run(const CheckCommand& command) {
 void add_data_check(CLI::App& group, Action& action) {
   auto* command = group.add_subcommand(
       "check",
-      "Look at every image or row: counts, sizes and ranges, what is corrupt, missing, double, empty or leaked");
+      "Check every image or row: counts, sizes and ranges; corrupt, missing, duplicate, empty or leaked items");
   auto options = std::make_shared<CheckCommand>();
   command
       ->add_option("SRC", options->source,
@@ -178,17 +178,18 @@ void add_data_check(CLI::App& group, Action& action) {
                    ".npy, .npz, .csv, FILE.csv?columns=a,b")
       ->required();
   command->add_option("--against", options->against,
-                      "A second set (of the test, say): images or rows that are in both are leaks");
-  command->add_option("--most", options->most, "Files to list of each kind; 0: all")
+                      "Second set, for example the test set; images or rows in both sets count as leaked");
+  command->add_option("--most", options->most, "Maximum number of items to list of each kind; 0: all")
       ->check(CLI::Range(0, 1 << 30))
       ->capture_default_str();
   command->add_flag(
       "--strict", options->strict,
-      "Fail for duplicates, near-empty images, images to be converted and PNG without their last chunk, too; of tables "
-      "for duplicates, constant columns, columns beyond float32, columns with fill values, and warnings");
+      "Also fail for duplicates, near-empty images, images that need conversion and PNG files without their last "
+      "chunk; for tables: duplicates, constant columns, columns beyond float32, columns with fill values, and "
+      "warnings");
   add_output_flags(*command, options->common);
   command->footer(
-      "Exit code 0 when all is well, 2 when an image is corrupt or leaked, a packed set is damaged, or a row is "
+      "Exit code 0 if the set passes, 2 if an image is corrupt or leaked, a packed set is damaged, or a row is "
       "incomplete or leaked.");
   command->callback([&action, options] { action = [options] { return run(*options); }; });
 }

@@ -30,7 +30,7 @@ std::string digest_of(const std::string& given) {
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (word.size() != 64 || word.find_first_not_of("0123456789abcdef") != word.npos) {
     throw InputError(
-        {.what = "is no SHA-256", .where = "--sha256", .value = word, .allowed = "64 hexadecimal digits, or -"});
+        {.what = "is not a SHA-256", .where = "--sha256", .value = word, .allowed = "64 hexadecimal digits, or -"});
   }
   return word;
 }
@@ -44,13 +44,13 @@ std::vector<std::string> digests_of(const DataFetchCommand& command, size_t addr
   throw InputError({.what = text(addresses, addresses == 1 ? " address, but " : " addresses, but ", out.size(),
                                  out.size() == 1 ? " checksum" : " checksums"),
                     .where = "--sha256",
-                    .fix = "give one for each address in their order; - for one that is not known"});
+                    .fix = "give one for each address, in the same order; - for an unknown one"});
 }
 
 std::vector<std::string> addresses_of(const DataFetchCommand& command) {
   const auto& last = command.words.back();
   if (last.find("://") != last.npos) {
-    throw InputError({.what = "the last word is the folder for what is fetched, and this is an address",
+    throw InputError({.what = "the last argument must be the destination folder, not an address",
                       .value = fetch::without_credentials(last),
                       .fix = "monge data fetch URL... FOLDER"});
   }
@@ -103,14 +103,15 @@ int fetch(const DataFetchCommand& command) {
     const auto& file = result.file;
     if (result.state == fetch::Fetched::stopped) {
       log(LogLevel::warning,
-          text("stopped; ", file.bytes, " bytes of ", name, " are kept, and the same command goes on from there"));
+          text("stopped; ", file.bytes, " bytes of ", name, " are kept; run the same command again to resume"));
       return kStopped;
     }
     if (result.state == fetch::Fetched::there) {
-      log(LogLevel::info, text(name, ": is there, ", result.path.string()));
+      log(LogLevel::info, text(name, ": already fetched, ", result.path.string()));
     } else {
       log(LogLevel::info, text(name, ": fetched, ", size_text(file.bytes), ", sha256 ", file.sha256,
-                               digests[i].empty() ? " (nothing to compare it with: note it)" : " as asked"));
+                               digests[i].empty() ? " (not compared: no --sha256 was given; note the value)"
+                                                  : " as given by --sha256"));
       if (file.unpacked) {
         log(LogLevel::info, text(name, ": ", file.entries, file.entries == 1 ? " file, " : " files, ",
                                  size_text(file.unpacked_bytes), ", unpacked into ", result.path.string()));
@@ -125,31 +126,32 @@ int fetch(const DataFetchCommand& command) {
 
 void add_data_fetch(CLI::App& group, Action& action) {
   auto* command =
-      group.add_subcommand("fetch", "Download, check and unpack public data into a folder; resumed when it broke off");
+      group.add_subcommand("fetch", "Download, check and unpack public data into a folder; resumes partial downloads");
   auto options = std::make_shared<DataFetchCommand>();
   command
       ->add_option("URL... DST", options->words,
-                   "Addresses (http, https) of archives or files and, last, the folder for them")
+                   "Addresses (http, https) of archives or files, followed by the destination folder")
       ->required();
   command
       ->add_option("--sha256", options->sha256,
-                   "Checksum of the file, one for each URL in their order; - where it is not known")
+                   "SHA-256 of the file; one for each URL, in the same order; - if unknown (repeatable)")
       ->allow_extra_args(false);
   command->add_option("--name", options->name,
-                      "Name of the file where the address ends without one; its ending says what it is");
-  command->add_flag("--keep", options->keep, "Keep the archives beside what was in them");
-  command->add_flag("--no-unpack", options->no_unpack, "Put archives into the folder as they are");
-  command->add_option("--strip", options->strip, "Leading folders to take off the names in an archive")
+                      "Name of the file if the address has none; its extension selects the format");
+  command->add_flag("--keep", options->keep, "Keep the archives beside their unpacked files");
+  command->add_flag("--no-unpack", options->no_unpack, "Store archives in the folder without unpacking them");
+  command->add_option("--strip", options->strip, "Number of leading folders to remove from the names in an archive")
       ->check(CLI::Range(0, 100))
       ->capture_default_str();
-  command->add_option("--most-gb", options->most_gb, "Unpacked size above which an archive is refused, in GB")
+  command
+      ->add_option("--most-gb", options->most_gb, "Maximum unpacked size of an archive, in GB; larger ones are refused")
       ->check(CLI::Range(int64_t{1}, int64_t{1000000}))
       ->capture_default_str();
   command->footer(
-      "tar (plain, gzip, bzip2, xz, zstd) and zip are unpacked while they come, 7z afterwards; other files are put "
-      "into the folder.\n"
-      "Nothing there is overwritten. DST/.monge-fetch.json records what was fetched. Exit code 3 after Ctrl-C: "
-      "the same command goes on.\n"
+      "tar (plain, gzip, bzip2, xz, zstd) and zip are unpacked during the download, 7z after it; other files are "
+      "stored in the folder.\n"
+      "Existing files are not overwritten. DST/.monge-fetch.json records what was fetched. Exit code 3 after Ctrl-C: "
+      "run the same command again to resume.\n"
       "Addresses and licences of public sets: docs/datasets.md");
   add_output_flags(*command, options->common);
   command->callback([&action, options] { action = [options] { return fetch(*options); }; });

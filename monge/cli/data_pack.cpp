@@ -46,7 +46,7 @@ int run(PackCommand command) {
   const auto result = data::pack(command.source, command.destination, pack, log,
                                  progress_callback(command.common, "packing"), stop_flag());
   if (!result.complete) {
-    log(LogLevel::warning, "stopped; what is done is kept, and the same command goes on from there");
+    log(LogLevel::warning, "stopped; finished work is kept; run the same command again to resume");
     return kStopped;
   }
   for (const auto& part : result.parts) {
@@ -68,7 +68,7 @@ int run(PackCommand command) {
       continue;
     }
     if (part.was_there) {
-      log(LogLevel::info, text(part.folder.string(), ": is there, ", part.images, " images"));
+      log(LogLevel::info, text(part.folder.string(), ": already packed, ", part.images, " images"));
       continue;
     }
     for (const auto& line : io::note_lines(part.notes)) log(LogLevel::info, part.folder.string() + ": " + line);
@@ -80,7 +80,7 @@ int run(PackCommand command) {
     }
     log(LogLevel::info, text(part.folder.string(), ": ", part.images, " images in ", part.shards,
                              part.shards == 1 ? " shard, " : " shards, ", (part.bytes + 500'000) / 1'000'000, " MB",
-                             part.resumed > 0 ? text("; ", part.resumed, " shards were there already") : ""));
+                             part.resumed > 0 ? text("; ", part.resumed, " shards existed already") : ""));
   }
   return kDone;
 }
@@ -88,33 +88,32 @@ int run(PackCommand command) {
 /// Adds the flags of the preparation of images, which --encoded excludes.
 void add_preparation_flags(CLI::App* command, PackCommand& options, CLI::Option* encoded) {
   auto& preparation = options.pack.preparation;
-  command->add_option("--size", options.size, "Of the packed images: WIDTHxHEIGHT or one number, in pixels")
+  command->add_option("--size", options.size, "Size of the packed images in pixels: WIDTHxHEIGHT or one number")
       ->capture_default_str()
       ->excludes(encoded);
-  command->add_option("--resize-to", preparation.resize_to, "First bring the shorter side to N pixels; 0: leave it")
+  command->add_option("--resize-to", preparation.resize_to, "First resize the shorter side to N pixels; 0: keep it")
       ->check(CLI::Range(0, 16384))
       ->capture_default_str()
       ->excludes(encoded);
-  command
-      ->add_option("--crop", preparation.crop, "Then use a part: centre, none (squash), WxH, WxH+dx,dy from the middle")
+  command->add_option("--crop", preparation.crop, "Then crop: centre, none (squash), WxH, or WxH+dx,dy from the middle")
       ->capture_default_str()
       ->excludes(encoded);
-  command->add_option("--filter", preparation.filter, "Of the resizes")
+  command->add_option("--filter", preparation.filter, "Interpolation filter for resizing")
       ->check(CLI::IsMember({"box", "bilinear", "bicubic", "lanczos"}))
       ->capture_default_str();
-  command->add_option("--background", preparation.background, "What shows through transparency: white, black, #rrggbb")
+  command->add_option("--background", preparation.background, "Colour behind transparent pixels: white, black, #rrggbb")
       ->capture_default_str()
       ->excludes(encoded);
-  command->add_flag("--grey", preparation.grey, "Keep the luma alone")->excludes(encoded);
+  command->add_flag("--grey", preparation.grey, "Keep only the luma")->excludes(encoded);
   command
       ->add_option("--exif", preparation.exif,
-                   "Bring images upright by their EXIF orientation (apply) or take them as stored (ignore)")
+                   "EXIF orientation: turn images upright (apply) or keep them as stored (ignore)")
       ->check(CLI::IsMember({"apply", "ignore"}))
       ->capture_default_str()
       ->excludes(encoded);
   command
       ->add_option("--range", preparation.range,
-                   "Values of 16-bit images that become black and white: full, auto (measured), LOW..HIGH")
+                   "Values of 16-bit images that become black and white: full, auto (measured) or LOW..HIGH")
       ->capture_default_str()
       ->excludes(encoded);
 }
@@ -122,15 +121,17 @@ void add_preparation_flags(CLI::App* command, PackCommand& options, CLI::Option*
 /// Adds the flags that choose images and divide them into sets.
 void add_selection_flags(CLI::App* command, PackCommand& options) {
   command
-      ->add_option("--select", options.pack.select, "Only images with an attribute: FILE:ATTRIBUTE=VALUE (repeatable)")
+      ->add_option("--select", options.pack.select,
+                   "Use only images with an attribute: FILE:ATTRIBUTE=VALUE (repeatable)")
       ->allow_extra_args(false);
-  auto* split = command
-                    ->add_option("--split", options.split,
-                                 "Sets in DST/NAME: NAME=SHARE,NAME=SHARE,... as train=0.9,test=0.1 (repeatable)")
-                    ->allow_extra_args(false);
+  auto* split =
+      command
+          ->add_option("--split", options.split,
+                       "Split into sets DST/NAME: NAME=FRACTION,..., for example train=0.9,test=0.1 (repeatable)")
+          ->allow_extra_args(false);
   command
       ->add_option("--split-by", options.pack.split_by,
-                   "name: an image stays in its part when others come; order: the first to the first part")
+                   "name: images keep their set when others are added; order: the first images form the first set")
       ->check(CLI::IsMember({"name", "order"}))
       ->needs(split)
       ->capture_default_str();
@@ -139,26 +140,29 @@ void add_selection_flags(CLI::App* command, PackCommand& options) {
 }  // namespace
 
 void add_data_pack(CLI::App& group, Action& action) {
-  auto* command = group.add_subcommand("pack", "Prepare images once into a packed set that trainings open in no time");
+  auto* command =
+      group.add_subcommand("pack", "Prepare images once as a packed set that a training opens in milliseconds");
   auto options = std::make_shared<PackCommand>();
   auto& p = options->pack;
   command
       ->add_option("SRC", options->source,
                    "Folder, archive, shards (NAME-{000..146}.tar), FILE.parquet, packed set or image")
       ->required();
-  command->add_option("DST", options->destination, "Folder of the packed set; work goes to DST.part until it is whole")
+  command->add_option("DST", options->destination, "Folder of the packed set; written to DST.part until it is complete")
       ->required();
-  auto* encoded = command->add_flag(
-      "--encoded", p.encoded, "Keep the files as they are, in tar shards; sizes and crops are then the training's");
+  auto* encoded = command->add_flag("--encoded", p.encoded,
+                                    "Store the unchanged files in tar shards; the training then resizes and crops");
   add_preparation_flags(command, *options, encoded);
   add_selection_flags(command, *options);
-  command->add_option("--shard-mb", options->shard_mb, "Size of a shard in MiB, about: the work that a kill can cost")
+  command
+      ->add_option("--shard-mb", options->shard_mb,
+                   "Approximate size of a shard in MiB; a killed process loses at most one shard of work")
       ->check(CLI::Range(1, 1 << 16))
       ->capture_default_str();
-  command->add_option("--on-error", p.on_error, "For images that cannot be used: fail (and list them all) or skip")
+  command->add_option("--on-error", p.on_error, "Action for images that cannot be used: fail (list them) or skip")
       ->check(CLI::IsMember({"fail", "skip"}))
       ->capture_default_str();
-  command->add_flag("!--no-convert", p.convert, "Take CMYK, 16-bit and palette images for images that cannot be used");
+  command->add_flag("!--no-convert", p.convert, "Treat CMYK, 16-bit and palette images as images that cannot be used");
   add_output_flags(*command, options->common);
   command->footer(
       "Aligned anime faces: monge data pack SRC DST --resize-to 512 --crop 256x256+0,-14 --size 128x128\n"

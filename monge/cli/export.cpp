@@ -18,29 +18,30 @@ void warn_of_losses(const model::Model& model, const std::string& out, const Log
   const auto& map = model.recipe->map;
   if (map.residual || map.output != "none" || map.patch > 1) {
     log(LogLevel::warning,
-        text(out, ": a state dict cannot say that this map has map.residual = ", map.residual ? "true" : "false",
+        text(out, ": a state dict cannot record that this map has map.residual = ", map.residual ? "true" : "false",
              ", map.output = \"", map.output, "\", map.patch = ", map.patch,
-             "; whoever loads it must apply them, and monge would read it back as another map (--to safetensors keeps "
-             "them)"));
+             "; a program that loads it must apply these settings, and monge would load it as another map "
+             "(--to safetensors keeps them)"));
   }
   if (model.noise.channels > 0) {
     const auto& section = model.noise.section;
     log(LogLevel::warning,
-        text(out, ": a state dict cannot say that this map's noise has ", section, ".z_std = ", model.noise.std,
+        text(out, ": a state dict cannot record that this map's noise has ", section, ".z_std = ", model.noise.std,
              " and was trained with ", section, ".z = ", model.noise.samples_per_input,
-             "; give the first back with --z-std ", model.noise.std, " (--to safetensors keeps both)"));
+             "; restore the former with --z-std ", model.noise.std, " (--to safetensors keeps both)"));
   }
   if (model.smoothing.eps > 0) {
     log(LogLevel::warning,
-        text(out, ": a state dict cannot say that this map's inputs are smoothed with noise of level ",
-             model.smoothing.eps, "; whoever loads it must do so (--to safetensors keeps it)"));
+        text(out, ": a state dict cannot record that this map's inputs are smoothed with noise of level ",
+             model.smoothing.eps, "; a program that loads it must smooth them too (--to safetensors keeps the level)"));
   }
 }
 
 }  // namespace
 
 void add_export(CLI::App& program, Action& action) {
-  auto* command = program.add_subcommand("export", "Write a model's map alone, as safetensors or as a torch.save file");
+  auto* command =
+      program.add_subcommand("export", "Write only the map of a model, as a safetensors or torch.save file");
   struct Options {
     Common common;
     std::string model, to = "safetensors", out;
@@ -49,7 +50,7 @@ void add_export(CLI::App& program, Action& action) {
   command->add_option("MODEL", options->model, "Run directory, checkpoint folder (RUN/best) or model file")->required();
   command
       ->add_option("--to", options->to,
-                   "safetensors: loads by itself; torch: a state dict under the public codes' keys")
+                   "safetensors: weights with the recipe; torch: a state dict with the keys of the public codes")
       ->check(CLI::IsMember({"safetensors", "torch"}))
       ->capture_default_str();
   command->add_option("--out", options->out, "File to write; default: map.safetensors or map.pt in the working folder");
@@ -65,7 +66,7 @@ void add_export(CLI::App& program, Action& action) {
       require(torch_file ? extension == ".pt" || extension == ".pth" : extension == ".safetensors", "--out ", out,
               ": the name must end in ", torch_file ? ".pt or .pth" : ".safetensors", " for --to ", options->to);
       require(!train::is_checkpoint(path.parent_path()), "--out ", out,
-              ": that folder is a checkpoint, whose files must stay as they are; choose another place");
+              ": this folder is a checkpoint, whose files must not change; choose another folder");
       // Overwriting the model would lose what its file holds besides the map.
       std::error_code ignored;
       require(!std::filesystem::equivalent(model::split_key(options->model).file, path, ignored), "--out ", out,
@@ -86,7 +87,7 @@ void add_export(CLI::App& program, Action& action) {
                     {"replaced", int{replaces}}});
       } else {
         std::cout << out << std::endl;
-        if (replaces) log(LogLevel::info, text(out, ": replaced the file that was there"));
+        if (replaces) log(LogLevel::info, text(out, ": replaced the existing file"));
       }
       return int{kDone};
     };

@@ -16,27 +16,27 @@ namespace monge::cli {
 void add_feature_options(CLI::App& command, FeatureOptions& options) {
   command
       .add_option("--features", options.features,
-                  "The net: inception, or a TorchScript file that takes [N,3,H,W] in 0..255 and gives [N,F]")
+                  "Feature net: inception, or a TorchScript file that maps [N,3,H,W] in 0..255 to [N,F]")
       ->capture_default_str();
   command
-      .add_option("--mode", options.mode,
-                  "How images come to inception's size: clean (antialiased bicubic) or legacy (bilinear, as the "
-                  "first PyTorch port)")
+      .add_option(
+          "--mode", options.mode,
+          "Resizing of images to inception's input size: clean (antialiased bicubic) or legacy (bilinear, as in "
+          "the first PyTorch port)")
       ->check(CLI::IsMember({"clean", "legacy"}))
       ->capture_default_str();
-  command.add_option("--weights", options.weights,
-                     "Folder of weight files that is looked in first; see monge weights list");
-  command.add_option("--batch", options.batch, "Images at once; changes speed and memory, not the figure")
+  command.add_option("--weights", options.weights, "Folder to search first for weight files; see monge weights list");
+  command.add_option("--batch", options.batch, "Images per batch; changes only speed and memory")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
-  command.add_option("--samples", options.samples, "Only the first so many images of each set; 0 takes all")
+  command.add_option("--samples", options.samples, "Use only the first N images of each set; 0: all")
       ->check(from_zero())
       ->capture_default_str();
-  command.add_option("--background", options.background, "What shows through transparency: white, black, #rrggbb")
+  command.add_option("--background", options.background, "Colour behind transparent pixels: white, black, #rrggbb")
       ->capture_default_str();
   command
       .add_option("--on-error", options.on_error,
-                  "What to do with images that cannot be used: fail (lists them) or skip (counts them)")
+                  "Action for images that cannot be used: fail (list them) or skip (count them)")
       ->check(CLI::IsMember({"fail", "skip"}))
       ->capture_default_str();
 }
@@ -74,7 +74,7 @@ MeasuredSet measure_set(const std::string& path, bool keep_features, const Featu
          .most = options.samples,
          .skip_bad = data::on_error_names().at(options.on_error, "on_error") == data::OnError::skip,
          .keep_features = keep_features,
-         .progress = progress_callback(common, "looking at " + path),
+         .progress = progress_callback(common, "computing features of " + path),
          .stop = &stop_flag()},
         group);
     out = {std::move(sweep.statistics), sweep.complete, sweep.skipped};
@@ -84,7 +84,8 @@ MeasuredSet measure_set(const std::string& path, bool keep_features, const Featu
     }
   }
   if (!out.complete) {
-    log(LogLevel::warning, text("stopped while ", path, " was looked at; there is no figure, and nothing is written"));
+    log(LogLevel::warning,
+        text("stopped while computing features of ", path, "; no metric is printed, and nothing is written"));
     return out;
   }
   const auto warning = eval::few_features_warning(out.statistics);

@@ -94,9 +94,10 @@ int keep(SetOptions options) {
   session::set_threads(compute_for(options.common, group));
   watch_signals(group);
   session::root_first(group, [&] {
-    require(options.out.ends_with(".safetensors"), options.out, ": statistics are kept in a .safetensors file");
+    require(options.out.ends_with(".safetensors"), options.out,
+            ": a file of statistics must have the extension .safetensors");
     require(!std::filesystem::is_directory(options.out), options.out, ": is a folder; name a file");
-    require(!is_file_of_statistics(options.a), options.a, ": holds statistics already; give a set of images");
+    require(!is_file_of_statistics(options.a), options.a, ": already holds statistics; give a set of images");
     if (group.is_root()) make_writable_folder(std::filesystem::absolute(options.out).parent_path());
   });
   std::shared_ptr<const eval::FeatureNet> net;
@@ -105,7 +106,7 @@ int keep(SetOptions options) {
   if (!group.is_root()) return kDone;
   eval::write_statistics(options.out, set.statistics);
   const auto& s = set.statistics;
-  log_sink(options.common)(LogLevel::info, text(s.moments.count, " images seen by ", s.protocol.net, " (",
+  log_sink(options.common)(LogLevel::info, text("statistics of ", s.moments.count, " images by ", s.protocol.net, " (",
                                                 s.protocol.mode, "), written to ", options.out));
   if (options.common.json) {
     print_json({{"out", options.out},
@@ -122,8 +123,9 @@ int keep(SetOptions options) {
 void add_comparison(CLI::App& program, Action& action, const char* name, const char* help, bool kernel) {
   auto* command = program.add_subcommand(name, help);
   auto options = std::make_shared<SetOptions>();
-  command->add_option("A", options->a, "A folder, archive or .npy of images, or a file of monge stats")->required();
-  command->add_option("B", options->b, "The same")->required();
+  command->add_option("A", options->a, "Folder, archive or .npy of images, or a file written by monge stats")
+      ->required();
+  command->add_option("B", options->b, "The other set, of the same kinds")->required();
   add_feature_options(*command, options->features);
   add_ranks(*command, options->local_ranks);
   add_common(*command, options->common);
@@ -137,11 +139,11 @@ void add_fid(CLI::App& program, Action& action) {
                  false);
   add_comparison(program, action, "kid", "Kernel distance between two sets of images: KID, or KD(net) for another net",
                  true);
-  auto* command = program.add_subcommand("stats", "Keep the statistics of a set of images, for monge fid and kid");
+  auto* command = program.add_subcommand("stats", "Save the statistics of a set of images for monge fid and kid");
   auto options = std::make_shared<SetOptions>();
-  command->add_option("SET", options->a, "A folder, archive or .npy of images")->required();
-  command->add_option("OUT", options->out, "A .safetensors file")->required();
-  command->add_flag("--with-features", options->with_features, "Keep the features too, which monge kid needs");
+  command->add_option("SET", options->a, "Folder, archive or .npy of images")->required();
+  command->add_option("OUT", options->out, "Output file (.safetensors)")->required();
+  command->add_flag("--with-features", options->with_features, "Also save the features, which monge kid needs");
   add_feature_options(*command, options->features);
   add_ranks(*command, options->local_ranks);
   add_common(*command, options->common);

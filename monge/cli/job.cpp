@@ -64,11 +64,13 @@ void keep_arguments(int count, char** words) { arguments.assign(words, words + c
 
 void add_ranks(CLI::App& command, LocalRanks& ranks) {
   auto* gpus =
-      command.add_option("--gpus", ranks.gpus, "Use so many GPUs of this machine, one rank each (docs/cluster.md)")
+      command
+          .add_option("--gpus", ranks.gpus, "Number of GPUs of this machine to use, one rank each (docs/cluster.md)")
           ->check(CLI::Range(1, 1024));
   command
-      .add_option("--ranks", ranks.ranks,
-                  "Use so many processes of this machine, which share its cores (--device cpu unless another is named)")
+      .add_option(
+          "--ranks", ranks.ranks,
+          "Number of processes on this machine, which share its cores; implies --device cpu unless --device is given")
       ->check(CLI::Range(1, 1024))
       ->excludes(gpus);
 }
@@ -85,16 +87,16 @@ std::optional<int> start_ranks(const LocalRanks& ranks) {
                                    " and cannot start ranks itself"),
                       .where = by,
                       .value = std::to_string(count),
-                      .fix = "leave it out; the launcher says how many ranks there are"});
+                      .fix = "leave it out; the launcher sets the number of ranks"});
   }
   if (const auto seen = static_cast<int64_t>(torch::cuda::device_count()); ranks.gpus > seen) {
-    throw InputError(
-        {.what =
-             seen == 0 ? "no CUDA device can be used" : text("this machine has ", seen, seen == 1 ? " GPU" : " GPUs"),
-         .where = by,
-         .value = std::to_string(count),
-         .fix = seen == 0 ? text("use --ranks ", count, " for processors; monge info says what this build can use")
-                          : text("use --gpus ", seen)});
+    throw InputError({.what = seen == 0 ? "no CUDA device can be used"
+                                        : text("this machine has ", seen, seen == 1 ? " GPU" : " GPUs"),
+                      .where = by,
+                      .value = std::to_string(count),
+                      .fix = seen == 0 ? text("use --ranks ", count,
+                                              " to use the CPU; monge info prints the devices that this build can use")
+                                       : text("use --gpus ", seen)});
   }
   std::vector<std::string> words;
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -172,8 +174,8 @@ bool is_idle_rank(const std::string& command) {
     const auto own = environment(rank), all = environment(size);
     if (!own || !all || *all == "1") continue;
     if (*own == "0") return false;
-    std::cerr << "monge: warning: monge " << command << " runs on rank 0 alone; " << rank << " = " << *own
-              << " does nothing" << std::endl;
+    std::cerr << "monge: warning: monge " << command << " runs only on rank 0; the process with " << rank << " = "
+              << *own << " does nothing" << std::endl;
     return true;
   }
   return false;

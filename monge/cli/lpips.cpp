@@ -50,10 +50,8 @@ std::map<std::string, int64_t> by_stem(const data::ImageSet& set) {
     const auto name = set.item_name(i);
     const auto [at, fresh] = out.emplace(samples ? std::string(data::sample_name(name).sample) : stem_of(name), i);
     if (fresh) continue;
-    throw InputError(
-        text(set.name(), ": ", set.item_name(at->second), " and ", name,
-             " have one name but for the extension, so it is not clear which is the partner; rename one, or "
-             "use --by-order"));
+    throw InputError(text(set.name(), ": ", set.item_name(at->second), " and ", name,
+                          " differ only in the extension, so the partner is ambiguous; rename one, or use --by-order"));
   }
   return out;
 }
@@ -75,10 +73,10 @@ Pairs pair_up(const data::ImageSet& a, const data::ImageSet& b, bool by_order) {
   Pairs out;
   if (by_order || (a.size() == 1 && b.size() == 1)) {
     if (a.size() != b.size()) {
-      throw InputError({.what = "the sets are not paired",
+      throw InputError({.what = "the sets cannot be paired",
                         .where = a.name() + " and " + b.name(),
                         .value = text(a.size(), " and ", b.size(), " images"),
-                        .allowed = "as many on both sides"});
+                        .allowed = "the same number of images in both"});
     }
     for (int64_t i = 0; i < a.size(); ++i) out.emplace_back(i, i);
     return out;
@@ -89,10 +87,10 @@ Pairs pair_up(const data::ImageSet& a, const data::ImageSet& b, bool by_order) {
     right = by_stem(b);
   }
   const auto complain = [](const data::ImageSet& lacks, const std::string& name) {
-    throw InputError({.what = "an image has no partner of its name",
+    throw InputError({.what = "an image has no partner of the same name",
                       .where = lacks.name(),
                       .value = '"' + name + '"',
-                      .fix = "give sets of equal names, or --by-order for sets of equal size"});
+                      .fix = "give sets with the same names, or use --by-order for sets of the same size"});
   };
   for (const auto& [name, index] : left) {
     if (!right.contains(name)) complain(b, a.item_name(index));
@@ -112,7 +110,7 @@ eval::SignedImages whole(const data::LoadedImage& image) {
 void report_faults(const std::vector<std::string>& faults, int64_t pairs, bool skip, const LogSink& log) {
   if (faults.empty()) return;
   const auto lines = text(faults.size(), " images of ", pairs, " pairs cannot be used", listed(faults, faults.size()));
-  if (!skip) throw InputError(lines + "\nmend or remove them, or use --on-error skip");
+  if (!skip) throw InputError(lines + "\nrepair or remove them, or use --on-error skip");
   log(LogLevel::warning, lines + "\nthey are left out with their partners");
 }
 
@@ -129,7 +127,7 @@ void add_pair(const data::LoadedImage& one, const data::LoadedImage& other, cons
               const LpipsOptions& options, Comparison& out) {
   const auto x = whole(one), y = whole(other);
   if (x.height() != y.height() || x.width() != y.width()) {
-    throw InputError({.what = "partners must be of one size",
+    throw InputError({.what = "partners must have the same size",
                       .where = options.a + "/" + one.name + " and " + options.b + "/" + other.name,
                       .value = text(x.width(), "x", x.height(), " and ", y.width(), "x", y.height()),
                       .fix = "resize one of the sets first"});
@@ -198,7 +196,7 @@ int lpips_command(const LpipsOptions& options) {
     if (stop_flag()) {
       progress = {};  // ends its line
       log(LogLevel::warning,
-          text("stopped after ", i, " of ", count, " pairs; there is no figure, and nothing is written"));
+          text("stopped after ", i, " of ", count, " pairs; no metric is printed, and nothing is written"));
       return kStopped;
     }
     const auto [at_a, at_b] = pairs[static_cast<size_t>(i)];
@@ -224,21 +222,21 @@ void add_lpips(CLI::App& program, Action& action) {
   auto* command =
       program.add_subcommand("lpips", "Mean perceptual distance between paired images; with MSE, PSNR and SSIM");
   auto options = std::make_shared<LpipsOptions>();
-  command->add_option("A", options->a, "A folder, archive or .npy of images, or one image")->required();
-  command->add_option("B", options->b, "The same; partners have the same names but for the extension")->required();
-  command->add_option("--net", options->net, "The trunk")
+  command->add_option("A", options->a, "Folder, archive or .npy of images, or one image")->required();
+  command->add_option("B", options->b, "The other set; partners have the same name, except for the extension")
+      ->required();
+  command->add_option("--net", options->net, "Trunk network")
       ->check(CLI::IsMember({"alex", "squeeze", "vgg"}))
       ->capture_default_str();
-  command->add_option("--weights", options->weights,
-                      "Folder of weight files that is looked in first; see monge weights list");
-  command->add_flag("--by-order", options->by_order, "Pair by order and not by name");
-  command->add_option("--table", options->table, "Also write the figures of every pair to this .csv file");
+  command->add_option("--weights", options->weights, "Folder to search first for weight files; see monge weights list");
+  command->add_flag("--by-order", options->by_order, "Pair by order instead of by name");
+  command->add_option("--table", options->table, "Also write the metrics of each pair to this .csv file");
   command
       ->add_option("--on-error", options->on_error,
-                   "What to do with images that cannot be used: fail (lists them) or skip (counts them)")
+                   "Action for images that cannot be used: fail (list them) or skip (count them)")
       ->check(CLI::IsMember({"fail", "skip"}))
       ->capture_default_str();
-  command->add_option("--background", options->background, "What shows through transparency: white, black, #rrggbb")
+  command->add_option("--background", options->background, "Colour behind transparent pixels: white, black, #rrggbb")
       ->capture_default_str();
   add_common(*command, options->common);
   command->callback([&action, options] { action = [options] { return lpips_command(*options); }; });

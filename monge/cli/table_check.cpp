@@ -113,9 +113,9 @@ void print_table(const data::TableReport& r, int64_t most) {
   print_items("constant", constant.size(), most, column(constant));
   print_items("beyond float32", beyond.size(), most, [&](size_t i) {
     const auto& c = r.columns[static_cast<size_t>(beyond[i])];
-    return text(label(r, beyond[i]), "  differs by ", c.deviation, " at ", c.mean, ", where float32 moves in steps of ",
+    return text(label(r, beyond[i]), "  differs by ", c.deviation, " at ", c.mean, ", where float32 has steps of ",
                 std::nextafter(static_cast<float>(std::abs(c.mean)), INFINITY) - static_cast<float>(std::abs(c.mean)),
-                "; data.standardise keeps it");
+                "; data.standardise preserves it");
   });
   const auto filled = r.with_fill_values();
   print_items("fill values", filled.size(), most, [&](size_t i) {
@@ -131,7 +131,7 @@ int check_table(const Common& common, const std::string& source, const std::stri
                 bool strict) {
   const auto report = data::check_table(source, against, progress_callback(common, "checking"), stop_flag());
   if (!report.complete) {
-    log_sink(common)(LogLevel::warning, "stopped; nothing is told of a part of the table");
+    log_sink(common)(LogLevel::warning, "stopped; an incomplete check is not printed");
     return kStopped;
   }
   const bool fails =
@@ -142,9 +142,10 @@ int check_table(const Common& common, const std::string& source, const std::stri
     print_json(json_of(report, passed));
   } else {
     print_table(report, most);
-    const char* fit = report.with_fill_values().empty()
-                          ? "fit to train on"
-                          : "fit to train on but for the rows with fill values, if they are such: see above";
+    const char* fit =
+        report.with_fill_values().empty()
+            ? "fit to train on"
+            : "fit to train on, except the rows with fill values, if these values mean missing ones: see above";
     std::printf("%-14s %s\n", "verdict", passed ? fit : "not fit to train on as it is: see above");
   }
   return passed ? kDone : kUsage;

@@ -164,24 +164,24 @@ int resume_command(TrainOptions options) {
 }  // namespace
 
 void add_train(CLI::App& program, Action& action) {
-  auto* command = program.add_subcommand("train", "Learn a map or plan as a recipe says");
+  auto* command = program.add_subcommand("train", "Train the map or plan that a recipe describes");
   auto options = std::make_shared<TrainOptions>();
   command->add_option("RECIPE", options->recipe, "Recipe file; monge options prints every key")->required();
   command->add_option("--set", options->set, "Override a key: section.key=value (repeatable)")->allow_extra_args(false);
   command->add_option("--out", options->out, "Run directory; default: the next number under --runs");
   command->add_option("--runs", options->runs, "Folder of the numbered runs")->capture_default_str();
-  command->add_flag("--deterministic", options->deterministic, "Set train.deterministic: the same bits each time");
-  command->add_flag("--dry-run", options->dry_run, "Print the resolved recipe, parameter counts and memory, and stop");
+  command->add_flag("--deterministic", options->deterministic, "Set train.deterministic: bitwise equal results");
+  command->add_flag("--dry-run", options->dry_run, "Print the resolved recipe, parameter counts and memory, then exit");
   add_ranks(*command, options->local_ranks);
   add_common(*command, options->common);
   command->callback([&action, options] { action = [options] { return train_command(*options); }; });
 }
 
 void add_resume(CLI::App& program, Action& action) {
-  auto* command = program.add_subcommand("resume", "Go on with a run exactly where its newest checkpoint was saved");
+  auto* command = program.add_subcommand("resume", "Resume a run exactly from its newest checkpoint");
   auto options = std::make_shared<TrainOptions>();
   command->add_option("RUN", options->recipe, "Run directory")->required();
-  command->add_option("--set", options->set, "Override a key, for example train.iterations=20000")
+  command->add_option("--set", options->set, "Override a key, for example train.iterations=20000 (repeatable)")
       ->allow_extra_args(false);
   add_ranks(*command, options->local_ranks);
   add_common(*command, options->common);

@@ -22,7 +22,7 @@ struct TranslateCommand {
 
 /// The end of the closing line, which reports replaced files.
 std::string replaced_words(int64_t count) {
-  return count == 0 ? "" : text("; replaced ", count, count == 1 ? " file that was there" : " files that were there");
+  return count == 0 ? "" : text("; replaced ", count, count == 1 ? " existing file" : " existing files");
 }
 
 nlohmann::ordered_json json_of(const TranslateCommand& command, const model::Model& model,
@@ -67,43 +67,44 @@ void add_translate(CLI::App& program, Action& action) {
   auto options = std::make_shared<TranslateCommand>();
   command
       ->add_option("MODEL", options->model,
-                   "Run directory, checkpoint folder (RUN/best), exported file, or a .pt of the public codes")
+                   "Run directory, checkpoint folder (RUN/best), exported file, or a .pt file of the public codes")
       ->required();
-  command->add_option("IN", options->in, "What to translate")->required();
-  command->add_option("OUT", options->out, "Where to; of the same kind as IN")->required();
+  command->add_option("IN", options->in, "Image, folder, archive or table to translate")->required();
+  command->add_option("OUT", options->out, "Output path, of the same kind as IN")->required();
   command->add_option("--samples", options->translate.samples, "Outputs per input, for maps with noise")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   command->add_flag("--deterministic", options->translate.deterministic,
-                    "Set all noises to zero: one output per input, the same always");
+                    "Set all noises to zero: one output per input, always the same");
   command
       ->add_option("--seed", options->translate.seed,
-                   "Of the noises; a seed and the name of an item give the same outputs again")
+                   "Seed of the noises; the same seed and item name produce the same outputs")
       ->check(from_zero())
       ->capture_default_str();
   command
       ->add_option("--batch", options->translate.batch,
-                   "Items at once, which changes speed and memory and not the outputs; 0 takes 32 images or 4096 rows; "
-                   "images that keep their own sizes go one by one")
+                   "Items per batch; changes only speed and memory; 0: 32 images or 4096 rows; images that keep their "
+                   "original sizes are translated one by one")
       ->check(CLI::Range(0, 65536))
       ->capture_default_str();
   command
       ->add_option("--on-error", options->translate.on_error,
-                   "What to do with images that cannot be used: fail (lists them) or skip; default: the recipe's")
+                   "Action for images that cannot be used: fail (list them) or skip; default: the recipe's")
       ->check(CLI::IsMember({"fail", "skip"}));
   command
-      ->add_option("--bits", options->translate.bits,
-                   "Of a sample in image files: 16 where the input has 16 and the format (PNG, TIFF) can hold them, "
-                   "else 8; or as said")
+      ->add_option(
+          "--bits", options->translate.bits,
+          "Bits per sample in image files: 8, 16, or auto (16 if the input has 16 and the format is PNG or TIFF, "
+          "else 8)")
       ->check(CLI::IsMember({"auto", "8", "16"}))
       ->capture_default_str();
   add_state_dict_options(*command, options->translate.state_dict);
   command->add_option(
       "--range", options->translate.range,
-      "For vectors: LOW..HIGH, LOW.. or ..HIGH that outputs are clamped to [the recipe's output.range]");
+      "Range to which output vectors are clamped: LOW..HIGH, LOW.. or ..HIGH; default: the recipe's output.range");
   auto* grid = command->add_option("--grid", options->translate.grid,
-                                   "Also write an image of the first inputs and their outputs");
-  command->add_option("--grid-rows", options->translate.grid_rows, "Inputs in that image")
+                                   "Also write an image of the first inputs and their outputs to this file");
+  command->add_option("--grid-rows", options->translate.grid_rows, "Number of inputs in the image of --grid")
       ->check(CLI::Range(1, 256))
       ->needs(grid)
       ->capture_default_str();

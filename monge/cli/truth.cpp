@@ -141,7 +141,7 @@ std::vector<eval::TruthCase> chosen_cases(const TruthCommand& command, const ses
     names = eval::truth_names();
     if (command.options.pair.empty()) std::erase(names, "w2bench");
     require(command.options.dim == 0, "--dim ", command.options.dim,
-            ": not every case takes every dimension; name a CASE");
+            ": not every case supports every dimension; name a CASE");
   }
   std::vector<eval::TruthCase> out;
   for (const auto& name : names) {
@@ -175,7 +175,7 @@ int truth_command(TruthCommand& command) {
         result.score = eval::TruthScore::unknown();
       }
       if (!result.complete) {
-        hooks.log(LogLevel::warning, "stopped; the training in hand is not shown");
+        hooks.log(LogLevel::warning, "stopped; the unfinished training is not printed");
         return kStopped;
       }
       rows.push_back(
@@ -192,33 +192,32 @@ int truth_command(TruthCommand& command) {
 
 void add_truth(CLI::App& program, Action& action) {
   auto* command =
-      program.add_subcommand("truth", "Train on cases with a known answer and print how far from it the map ends");
+      program.add_subcommand("truth", "Train on cases with a known solution and print the error of the trained map");
   auto options = std::make_shared<TruthCommand>();
   std::string names;
   for (const auto& name : eval::truth_names()) names += (names.empty() ? "" : ", ") + name;
   command->footer(
       "cost error   | E|x - T(x)|^2 - W2^2 |, W2 the true distance\n"
-      "target       W2^2 of outputs to target samples by the exact plan; floor: the same of target samples, what a "
-      "perfect\n"
-      "             map gets. Well above the floor the map misses its target\n"
-      "L2-UVP       100 E|T - T*|^2 / Var Q, T* the true map (of a plan: its mean); cosine: of the displacements, 1 is "
-      "best");
-  command->add_option("CASE", options->cases, "Some of: " + names + "; all but w2bench when none is named");
+      "target       W2^2 between outputs and target samples, by the exact plan; well above the floor: the map misses\n"
+      "floor        W2^2 between two sets of target samples: the value of a perfect map\n"
+      "L2-UVP       100 E|T - T*|^2 / Var Q, T* the true map (for a plan: its mean)\n"
+      "cosine       between the displacements of T and T*; 1 is best");
+  command->add_option("CASE", options->cases, "Cases: " + names + "; default: all except w2bench");
   command->add_option("--dim", options->options.dim, "Dimension; default: the case's own")->check(CLI::PositiveNumber);
   command->add_option("--method", options->options.method, "Method; default: the case's own");
   command->add_option("--pair", options->options.pair, "The .safetensors file of w2bench");
-  command->add_option("--seed", options->seed, "Of the training")->check(from_zero())->capture_default_str();
+  command->add_option("--seed", options->seed, "Seed of the training")->check(from_zero())->capture_default_str();
   command
       ->add_option("--seeds", options->seeds,
-                   "Train with this many seeds from --seed on; median, best and worst are printed too")
+                   "Number of seeds to train with, starting at --seed; also prints the median, best and worst")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   command->add_flag("--quick", options->options.quick, "Few iterations: all cases in about two minutes on two cores");
   command->add_option("--set", options->set, "Override a key of the case's recipe: section.key=value (repeatable)")
       ->allow_extra_args(false);
-  command->add_option("--plots", options->plots, "Folder for an image of every case in the plane (PNG and SVG)");
+  command->add_option("--plots", options->plots, "Folder for a plot (PNG and SVG) of every two-dimensional case");
   add_common(*command, options->common);
-  command->get_option("--threads")->description("CPU threads; 0 takes one, which is fastest for nets this small");
+  command->get_option("--threads")->description("CPU threads; 0: one, which is fastest for nets this small");
   command->callback([&action, options] { action = [options] { return truth_command(*options); }; });
 }
 

@@ -71,10 +71,10 @@ int list(const WeightsCommand& command) {
   std::vector<std::string> places;
   for (const auto& folder : folders) places.push_back(folder.string());
   std::printf(
-      "\nLooked for in %s.\n"
-      "monge weights fetch fid (or kid) fetches inception; alex, squeeze and vgg fetch the heads of an LPIPS and their "
-      "trunk.\n"
-      "monge weights verify compares SHA-256; --json shows it, and the addresses.\n",
+      "\nFolders searched: %s.\n"
+      "monge weights fetch fid (or kid) fetches inception; alex, squeeze and vgg fetch the heads and the trunk of that "
+      "LPIPS.\n"
+      "monge weights verify compares SHA-256; --json prints the SHA-256 and the addresses.\n",
       join(places).c_str());
   return kDone;
 }
@@ -92,10 +92,11 @@ int fetch(const WeightsCommand& command) {
   if (!command.url.empty() && !command.url.ends_with('/') && all.size() > 1) {
     std::string files;
     for (const auto& weights : all) files += (files.empty() ? "" : ", ") + weights.files[0].name;
-    throw InputError({.what = text("one address, but ", all.size(), " files (", files, ")"),
-                      .where = "--url",
-                      .value = fetch::without_credentials(command.url),
-                      .fix = "end it with / where it is a folder that holds them, or fetch one by one"});
+    throw InputError(
+        {.what = text("one address, but ", all.size(), " files (", files, ")"),
+         .where = "--url",
+         .value = fetch::without_credentials(command.url),
+         .fix = "end the address with / if it is a folder that holds the files, or fetch them one by one"});
   }
   const auto log = log_sink(command.common);
   const auto folders = eval::weights_folders(command.folder);
@@ -106,10 +107,10 @@ int fetch(const WeightsCommand& command) {
     auto found = verify_weights(weights, places, megabytes(command.common, "checking " + weights.name));
     const bool there = found.status == FoundWeights::intact;
     if (there) {
-      log(LogLevel::info, weights.name + ": is there, " + found.path.string());
+      log(LogLevel::info, weights.name + ": already present, " + found.path.string());
     } else {
       if (found.status == FoundWeights::damaged) {
-        log(LogLevel::info, found.path.string() + " " + found.problem + "; it is fetched again");
+        log(LogLevel::info, found.path.string() + " " + found.problem + "; fetching it again");
       }
       const auto& file = weights.files[0];
       make_folder(folders.front());
@@ -118,7 +119,7 @@ int fetch(const WeightsCommand& command) {
                         {.progress = megabytes(command.common, "fetching " + weights.name), .stop = &stop_flag()});
       if (!got.complete) {
         log(LogLevel::warning, text("stopped; ", got.bytes, " bytes of ", weights.name,
-                                    " are kept, and the same command goes on from there"));
+                                    " are kept; run the same command again to resume"));
         return kStopped;
       }
       found = {.status = FoundWeights::intact, .path = folders.front() / file.name, .file = file};
@@ -144,7 +145,7 @@ int verify(const WeightsCommand& command) {
     if (!found.path.empty()) std::cout << ", " << found.path.string();
     if (!found.problem.empty()) std::cout << " " << found.problem;
     if (found.status != FoundWeights::intact) {
-      std::cout << "; monge weights fetch " << weights.name
+      std::cout << "; run: monge weights fetch " << weights.name
                 << (command.folder.empty() ? "" : " --weights " + shell_quoted(command.folder));
     }
     std::cout << std::endl;
@@ -156,11 +157,11 @@ int verify(const WeightsCommand& command) {
 
 void add_weights(CLI::App& program, Action& action) {
   auto* command =
-      program.add_subcommand("weights", "List, fetch and verify the weight files of the nets that judge images");
+      program.add_subcommand("weights", "List, fetch and verify the weight files of the nets that evaluate images");
   command->require_subcommand(1);
   command->footer(
-      "Nothing is ever downloaded but by fetch. Looked for in --weights, MONGE_WEIGHTS, the user's cache. "
-      "docs/weights.md");
+      "Only fetch downloads files. Folders searched, in this order: --weights, MONGE_WEIGHTS, the user's cache. "
+      "See docs/weights.md");
   const auto add = [&](const char* name, const char* help, int (*run)(const WeightsCommand&)) {
     auto* sub = command->add_subcommand(name, help);
     auto options = std::make_shared<WeightsCommand>();
@@ -169,17 +170,17 @@ void add_weights(CLI::App& program, Action& action) {
     sub->callback([&action, options, run] { action = [options, run] { return run(*options); }; });
     return std::pair{sub, options};
   };
-  add("list", "Print the known files, what they are for, and which are here", list);
+  add("list", "Print the known files, their purpose and their state", list);
   const auto [get, get_options] =
-      add("fetch", "Fetch files, resumed and checked; what is here and intact is left alone", fetch);
+      add("fetch", "Fetch and verify files; partial downloads are resumed, intact files are kept", fetch);
   get->add_option("NAME", get_options->names,
-                  "Names of monge weights list, or fid, kid, alex, squeeze, vgg for all that these need")
+                  "Names from monge weights list; or fid, kid, alex, squeeze, vgg: all files that they need")
       ->required();
   get->add_option("--url", get_options->url,
-                  "A mirror: address of the file or, with / at its end, of a folder that holds the files");
+                  "Mirror: address of the file, or of a folder that holds the files (ends with /)");
   const auto [check, check_options] =
-      add("verify", "Compare size and SHA-256; exit code 2 when one is damaged, or named and missing", verify);
-  check->add_option("NAME", check_options->names, "As for fetch; all when none is named");
+      add("verify", "Compare size and SHA-256; exit code 2 if a file is damaged, or named and missing", verify);
+  check->add_option("NAME", check_options->names, "Names as for fetch; default: all files");
 }
 
 }  // namespace monge::cli

@@ -90,15 +90,14 @@ std::string Files::read(const fs::path& path, int64_t most) const {
     bool too_large = false;
     auto out = Descriptor(path, O_RDONLY | O_CLOEXEC).read(most, too_large);
     if (too_large)
-      throw InputError(
-          text(path.string(), ": has more than ", most, " bytes, which is too much for what it should be"));
+      throw InputError(text(path.string(), ": is larger than ", most, " bytes, the limit for this kind of file"));
     return out;
   } catch (const SystemError&) {
     // Find the reason only after a failure: each check is a system call, and folders hold many small files.
     std::error_code ignored;
     const bool dangling = !fs::exists(path, ignored) && fs::is_symlink(fs::symlink_status(path, ignored));
     require(!dangling, path.string(), ": is a link to ", fs::read_symlink(path, ignored).string(),
-            ", where nothing can be opened");
+            ", which cannot be opened");
     require(fs::exists(path, ignored), path.string(), ": no such file");
     require(!fs::is_directory(path, ignored), path.string(), ": is a folder, a file was expected");
     const int refused = ::access(path.c_str(), R_OK) == 0 ? 0 : errno;

@@ -35,7 +35,7 @@ torch::Tensor ItemDraws::filled(int64_t begin, int64_t length, at::IntArrayRef s
 }
 
 torch::Tensor ItemDraws::normal(at::IntArrayRef sizes) const {
-  require(whole_ < 0 || sizes[0] == length_, "draws for ", length_, " items were asked for as ", sizes);
+  require(whole_ < 0 || sizes[0] == length_, "draws for ", length_, " items were requested with shape ", sizes);
   return filled(begin_, sizes[0], sizes,
                 [](torch::Tensor& part, const torch::Generator& generator) { part.normal_(0, 1, generator); });
 }

@@ -31,12 +31,12 @@ MappedFile::MappedFile(std::filesystem::path path, Access access) : path_(std::m
   const int reason = errno;
   fd.reset();  // the mapping keeps the file open
   require(!known || !S_ISDIR(facts.st_mode), path_.string(), ": is a folder, a file was expected");
-  require(plain, path_.string(), ": is no plain file, so it cannot be mapped");
+  require(plain, path_.string(), ": is not a regular file, so it cannot be mapped");
   if (size == 0) return;
   if (at == MAP_FAILED) {
     throw SystemError({.what = text("cannot be mapped: ", std::strerror(reason)),
                        .where = path_.string(),
-                       .fix = reason == ENOMEM ? "raise the limit of address space (ulimit -v)" : ""});
+                       .fix = reason == ENOMEM ? "raise the limit on address space (ulimit -v)" : ""});
   }
   ::madvise(at, size,
             access == Access::random ? MADV_RANDOM : MADV_SEQUENTIAL);  // advice; without it only speed is lost

@@ -93,7 +93,7 @@ class OptionSections {
   /// @throws InputError when there is a section of this name.
   void add(OptionSection section) {
     for (const auto& other : sections_) {
-      require(other.name() != section.name(), "two components have options in a section [", section.name(), "]");
+      require(other.name() != section.name(), "two components define options in the section [", section.name(), "]");
     }
     sections_.push_back(std::move(section));
   }
@@ -103,7 +103,8 @@ class OptionSections {
   template <class Options>
   Options& get() {
     if (auto* options = find<Options>()) return *options;
-    throw InputError(text("there are no options of section [", Options::kSection, "]; register its component first"));
+    throw InputError(
+        text("no component has options in the section [", Options::kSection, "]; register its component first"));
   }
   template <class Options>
   const Options& get() const {

@@ -53,7 +53,7 @@ OptionValue current(const OptionField& field) {
 
 std::string type_name(const OptionField& field) {
   static const char* const names[] = {"true or false", "a whole number",    "a number",
-                                      "a text",        "a list of numbers", "a list of whole numbers"};
+                                      "a string",      "a list of numbers", "a list of whole numbers"};
   return names[field.index()];
 }
 
@@ -73,7 +73,7 @@ std::string range_text(const Option& option) {
 
 std::string resume_text(const Option& option) {
   if (option.on_resume == OnResume::keeps_updates) return "yes";
-  if (option.on_resume == OnResume::alters_updates) return "yes; the updates change from there on";
+  if (option.on_resume == OnResume::alters_updates) return "yes; later updates differ";
   return option.fixed_because.empty() ? "no" : "no: " + option.fixed_because;
 }
 
@@ -197,8 +197,8 @@ void OptionTable::assign(const std::string& assignment, const std::string& where
 std::string OptionTable::to_toml(const Option& option) {
   const auto* const* word = std::get_if<std::string*>(&option.field);
   require(!word || is_utf8(**word), option.key, " = ", shown(current(option.field)),
-          ": its bytes are not UTF-8, so no recipe ",
-          "can hold it and no run could be resumed; rename the file or folder, or name a link to it");
+          ": its bytes are not UTF-8, so a recipe ",
+          "cannot store it and the run could not be resumed; rename the file or folder, or use a link to it");
   return shown(current(option.field));
 }
 

@@ -24,8 +24,7 @@ void ReadAt::read(int64_t offset, void* to, int64_t bytes) const {
     const auto count = ::pread(fd_.get(), at, static_cast<size_t>(bytes), offset);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) throw SystemError(text(path_.string(), ": cannot be read: ", std::strerror(errno)));
-    if (count == 0)
-      throw InputError(text(path_.string(), ": is shorter than it was when it was opened; copy it again"));
+    if (count == 0) throw InputError(text(path_.string(), ": has become shorter since it was opened; copy it again"));
     at += count;
     offset += count;
     bytes -= count;

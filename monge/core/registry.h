@@ -26,7 +26,7 @@ class Registry {
   /// Adds an entry after the others. @throws InputError when the name is taken or empty.
   void add(const std::string& name, Entry entry) {
     require(!name.empty(), "a ", kind_, " needs a name");
-    require(entries_.emplace(name, std::move(entry)).second, "there is a ", kind_, " \"", name, "\" already");
+    require(entries_.emplace(name, std::move(entry)).second, "the ", kind_, " \"", name, "\" is already registered");
     ordered_.push_back(name);
   }
 

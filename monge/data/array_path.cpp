@@ -22,7 +22,7 @@ ArrayPath take(Spec& spec) {
   auto& table = out.table;
   if (extension == ".npz") out.key = spec.word("key", "");
   table.columns = spec.word("columns", "");
-  require(!spec.has("columns") || !table.columns.empty(), spec.line(), ": no columns are named after columns=");
+  require(!spec.has("columns") || !table.columns.empty(), spec.line(), ": columns= names no columns");
   if (extension != ".npz" && extension != ".npy") {
     table.index = spec.word("index", "");
     table.header = spec.word("header", "auto", {"auto", "yes", "no"});
@@ -56,7 +56,7 @@ ArrayPath array_path(const std::string& line) {
   if (Spec::is("npz", line)) {
     Spec spec(line);
     require(!spec.name().empty(), line, ": names no file; the form is npz:FILE.npz?key=NAME");
-    require(lower_extension(spec.name()) == ".npz", line, ": ", spec.name(), " is no .npz file");
+    require(lower_extension(spec.name()) == ".npz", line, ": ", spec.name(), " is not a .npz file");
     return take(spec);
   }
   for (auto mark = line.find('?'); mark != std::string::npos; mark = line.find('?', mark + 1)) {

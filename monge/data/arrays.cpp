@@ -100,7 +100,7 @@ void check_kind(const std::string& name, const torch::Tensor& array) {
   require(array.numel() > 0, name, ": the array is empty, its shape is ", array.sizes());
   if (array.dim() == 2) return;
   require(array.size(1) == 1 || array.size(1) == 3, name, ": images are [N, C, H, W] with C = 1 or 3, got the shape ",
-          array.sizes(), array.size(3) == 3 ? "; move the channels to the second place" : "");
+          array.sizes(), array.size(3) == 3 ? "; move the channels to dimension 1" : "");
   require(array.scalar_type() == torch::kUInt8 || array.is_floating_point(), name,
           ": images must be uint8 in 0..255 or floats in [-1, 1], got ", io::type_name(array.scalar_type()));
 }
@@ -143,7 +143,7 @@ bool differ(const torch::Tensor& floats, const torch::Tensor& doubles) {
 /// The chosen columns of vectors.
 torch::Tensor chosen(const torch::Tensor& array, const std::string& columns, const std::string& name) {
   if (columns.empty()) return array;
-  require(array.dim() == 2, name, ": columns are chosen of tables [N, D], got the shape ", array.sizes());
+  require(array.dim() == 2, name, ": columns can only be chosen from tables [N, D], got the shape ", array.sizes());
   const auto numbers = io::choose_columns(columns, {}, array.size(1), name);
   // These types have few operators, so they are converted to float64.
   const bool few = array.scalar_type() == torch::kUInt16 || array.scalar_type() == torch::kUInt32 ||

@@ -130,7 +130,7 @@ std::vector<int64_t> matched(const io::Table& own, const io::Table& other, const
                              const std::string& against) {
   const int64_t columns = own.values.size(1);
   require(other.values.size(1) == columns, against, ": has ", other.values.size(1), " columns, and ", name, " has ",
-          columns, "; choose the same by ?columns=");
+          columns, "; choose the same columns with ?columns=");
   std::vector<int64_t> out(static_cast<size_t>(columns));
   std::iota(out.begin(), out.end(), int64_t{0});
   const auto &mine = own.names.columns, &theirs = other.names.columns;
@@ -139,10 +139,11 @@ std::vector<int64_t> matched(const io::Table& own, const io::Table& other, const
     const bool repeated =
         std::count(mine.begin(), mine.end(), mine[i]) > 1 || std::count(theirs.begin(), theirs.end(), mine[i]) > 1;
     if (repeated) {
-      throw InputError({.what = "a name stands for several columns, whose order differs between the tables",
-                        .where = name + ", " + against,
-                        .value = shown(mine[i]),
-                        .fix = "choose columns by number: ?columns=0-3"});
+      throw InputError(
+          {.what = "several columns have the same name, and the order of the columns differs between the tables",
+           .where = name + ", " + against,
+           .value = shown(mine[i]),
+           .fix = "choose columns by number: ?columns=0-3"});
     }
     const auto found = std::find(theirs.begin(), theirs.end(), mine[i]);
     if (found == theirs.end()) {

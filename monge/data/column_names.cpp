@@ -45,10 +45,10 @@ void require_unique(const std::vector<std::string>& names, const std::string& ro
   const auto* twice = repeated(names);
   if (!twice) return;
   throw InputError(
-      {.what = role + " has other columns than the training, and names do not tell which is which: one is there twice",
+      {.what = role + " has other columns than the training, and they cannot be matched by name: a name occurs twice",
        .where = table,
        .value = shown(*twice),
-       .fix = "give each column a name of its own"});
+       .fix = "give each column a unique name"});
 }
 
 bool are_numbers(const std::vector<std::string>& names) {
@@ -114,10 +114,9 @@ std::shared_ptr<const Source> select_columns(std::shared_ptr<const Source> sourc
          .where = source->name(),
          .value = labels(names),
          .allowed = labels(wanted) + ", in any order",
-         .fix =
-             are_numbers(names)
-                 ? "if its first row is a row of numbers, say ?header=no; a table without a header is taken by position"
-                 : "rename them in its header; a table without a header is taken by position"});
+         .fix = are_numbers(names)
+                    ? "if its first row holds data, add ?header=no; a table without a header is matched by position"
+                    : "rename them in its header; a table without a header is matched by position"});
   }
   require_unique(wanted, role, source->name());
   std::unordered_map<std::string, int64_t> place;
@@ -134,9 +133,10 @@ std::shared_ptr<const Source> select_columns(std::shared_ptr<const Source> sourc
                              " columns are not used: ", labels(unused)));
   }
   if (!std::is_sorted(columns.begin(), columns.end())) {
-    log(LogLevel::info, text(role, ": ", source->name(),
-                             ": its columns stand in another order than those of the training and are taken by name: ",
-                             labels(wanted)));
+    log(LogLevel::info,
+        text(role, ": ", source->name(),
+             ": its columns are in a different order than those of the training and are matched by name: ",
+             labels(wanted)));
   }
   return std::make_shared<SelectedColumns>(std::move(source), std::move(columns));
 }

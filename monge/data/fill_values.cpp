@@ -120,10 +120,9 @@ void warn_of_fill_values(const Source& source, const FillColumns& of_source, con
   if (all.empty()) return;
   log(LogLevel::warning,
       text("values far from all others: ", all,
-           ". Beside such a value nets hardly see how the others differ, the more so where it stretches the ",
-           "scale of data.standardise. If it stands for a missing value, leave its rows out: write it as empty, and "
-           "read the table with ",
-           "?missing=drop. If it was measured, leave its rows out or transform the column"));
+           ". Such a value hides the differences between the others from the networks, even more if it enlarges the "
+           "scale of data.standardise. If it marks a missing value, leave its field empty and read the table with "
+           "?missing=drop, which drops its rows. If it was measured, drop its rows or transform the column"));
 }
 
 }  // namespace monge::data

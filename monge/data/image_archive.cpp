@@ -43,7 +43,8 @@ class StoredImages : public NamedImages {
 
   std::string_view bytes(int64_t i, std::string& buffer) const override {
     const auto& place = locations_[static_cast<size_t>(i)];
-    if (place.size > kMostBytes) throw InputError(text(where(i), ": has ", place.size, " bytes, so it is no image"));
+    if (place.size > kMostBytes)
+      throw InputError(text(where(i), ": has ", place.size, " bytes, too many for an image (at most 1 GiB)"));
     buffer.resize(static_cast<size_t>(place.size));
     file_.read(place.offset, buffer.data(), place.size);
     return buffer;
@@ -189,8 +190,8 @@ std::shared_ptr<const ImageCollection> open_archive_images(const fs::path& path,
   };
   const auto& report = choice->report;
   warn_of(report.unsafe, "entry is", "entries are",
-          " left out for an unsafe name (absolute, empty, or climbing with \"..\")");
-  warn_of(report.links, "link is", "links are", " left out, as it is no file of the archive");
+          " left out because of an unsafe name (absolute, empty, or leaving the archive by \"..\")");
+  warn_of(report.links, "link is", "links are", " left out (only hard links to entries of the archive are used)");
   warn_of(report.special, "device or pipe is", "devices or pipes are", " left out");
   warn_of(report.repetitions, "entry repeats", "entries repeat",
           " an earlier one of the same name and bytes; only the earlier one is used");
@@ -203,13 +204,13 @@ std::shared_ptr<const ImageCollection> open_image_shards(const std::string& whol
   std::vector<std::pair<std::string, std::shared_ptr<const ImageCollection>>> shards;
   for (const auto& path : existing_shards(pattern)) {
     require(io::has_archive_extension(path), path.string(),
-            ": is no archive; shards are .tar, .tar.gz, .zip, .7z or .parquet files");
+            ": is not an archive; shards are .tar, .tar.gz, .zip, .7z or .parquet files");
     shards.emplace_back(shard_name(path), open_archive_images(path, member, log));
   }
   for (size_t k = 1; k < shards.size(); ++k) {
     // The paths may differ in their folders alone.
-    require(shards[k].first != shards[0].first, pattern, ": the shards all have the name ", shards[0].first,
-            ", by which their images are told apart; put the number into the name of the file");
+    require(shards[k].first != shards[0].first, pattern, ": all shards have the file name ", shards[0].first,
+            ", so their images cannot be distinguished; put the number into the file name");
   }
   auto out = std::make_shared<ShardImages>(std::move(shards));
   require(out->size() > 0, pattern, ": no images found in the shards (", io::listed_image_extensions("*", ", ", ", "),
@@ -257,7 +258,7 @@ std::vector<fs::path> existing_shards(const std::string& pattern) {
     if (fs::exists(path, ignored)) continue;
     if (absent++ == 0) missing = path.string();
   }
-  require(absent == 0, pattern, ": ", absent, " of ", paths.size(), " shards are not there, the first is ", missing);
+  require(absent == 0, pattern, ": ", absent, " of ", paths.size(), " shards are missing, the first is ", missing);
   return paths;
 }
 
@@ -274,14 +275,14 @@ std::vector<fs::path> expand_shards(const std::string& path) {
   const auto close = path.find('}', open), dots = path.find("..", open);
   if (close == std::string::npos || dots == std::string::npos || dots > close ||
       path.find('{', open + 1) != std::string::npos)
-    refuse("not a row of shards");
+    refuse("not a range of shards");
   const auto first = path.substr(open + 1, dots - open - 1), last = path.substr(dots + 2, close - dots - 2);
   int64_t from = 0, to = 0;
   const auto number = [&](const std::string& digits, int64_t& value) {
     const auto* end = digits.data() + digits.size();
     const auto [stop, failure] = std::from_chars(digits.data(), end, value);
     if (digits.empty() || digits[0] == '-' || failure != std::errc() || stop != end)
-      refuse("the ends of the range are no numbers");
+      refuse("the ends of the range are not numbers");
   };
   number(first, from);
   number(last, to);

@@ -28,7 +28,7 @@ void ImageNoteReporter::add(const std::vector<io::ImageNotes>& found, bool whole
   for (const auto& notes : found) counts.add(notes);
   if (!note(counts, whole) || !log_) return;
   const auto rest =
-      whole ? "" : text(" among ", found.size(), " just decoded; later ones of these kinds are not reported");
+      whole ? "" : text(" among ", found.size(), " just decoded; later images of these kinds are not reported");
   for (const auto& line : io::note_lines(counts)) log_(LogLevel::info, text(name_, ": ", line, rest));
   if (const auto warning = warning_of(counts); !warning.empty()) {
     log_(LogLevel::warning, text(name_, ": ", warning, rest));

@@ -184,18 +184,19 @@ std::shared_ptr<const ImageCollection> open_image_parquet(const ParquetPath& pat
         {.what = text("the column holds no images, all of its ", rows, " rows are null"),
          .where = path.whole,
          .value = shown(files[0].column.name),
-         .fix = paths_alone ? "were the paths of files written alone? In datasets: dataset.with_format(\"arrow\").map("
-                              "datasets.table.embed_table_storage, batched=True) puts the files in"
+         .fix = paths_alone ? "if only the paths of the files were written, embed the files with datasets: "
+                              "dataset.with_format(\"arrow\").map(datasets.table.embed_table_storage, batched=True)"
                             : ""});
   }
   if (numbered > 0 && numbered < rows) {
     log(LogLevel::info, text(path.whole, ": ", numbered, " of ", rows,
-                             " rows have no path that can be a name, and are named by their number"));
+                             " rows have no path that is usable as a name, and are named by their row number"));
   }
   if (const int64_t most = image_parquet::largest_group(files); most > room) {
-    log(LogLevel::warning, text(path.whole, ": row groups hold up to ", most >> 20,
-                                " MiB of images, each read as a whole for any of them; ", image_parquet::kSmaller,
-                                ", or prepare the images once with ", user_word("data::pack()")));
+    log(LogLevel::warning,
+        text(path.whole, ": row groups hold up to ", most >> 20,
+             " MiB of images, and reading one image reads its whole group; ", image_parquet::kSmaller,
+             ", or prepare the images once with ", user_word("data::pack()")));
   }
   return std::make_shared<ParquetImages>(std::move(files), row_groups(room));
 }

@@ -9,12 +9,11 @@ namespace {
 [[noreturn]] void refuse(const ParquetPath& path) {
   parquet_files(path);  // a misspelt path is reported first
   throw InputError(
-      {.what = "this build reads no Parquet",
+      {.what = "this build cannot read Parquet",
        .where = path.whole,
        .fix =
-           "build with MONGE_PARQUET=1 script/bootstrap && MONGE_PARQUET=1 script/build, or convert it by Python (pip "
-           "install pandas pyarrow), "
-           "with your FILE, column and OUT. A table of numbers:\n"
+           "build with MONGE_PARQUET=1 script/bootstrap && MONGE_PARQUET=1 script/build, or convert the file with "
+           "Python (pip install pandas pyarrow), with your FILE, column and OUT. A table of numbers:\n"
            "  python3 -c \"import numpy, pandas; numpy.save('OUT.npy', pandas.read_parquet('FILE').to_numpy(float))\"\n"
            "Images, into a folder:\n"
            "  python3 -c \"import os, pyarrow.parquet as p; os.makedirs('OUT', exist_ok=True); "

@@ -44,7 +44,7 @@ Values read_values(const File& file, int group, int leaf) {
   return reading(file.path, text("row group ", group), [&] {
     std::error_code failure;
     require(static_cast<int64_t>(fs::file_size(file.path, failure)) == file.size && !failure, file.path.string(),
-            ": is not the file that it was when it was opened");
+            ": the file has changed since it was opened");
     const auto facts = file.metadata->RowGroup(group);
     const int64_t rows = facts->num_rows(), expected = facts->ColumnChunk(leaf)->total_uncompressed_size();
     // A damaged page header may claim any size. One dictionary, one page and their decoder are in memory at a time. One
@@ -68,7 +68,7 @@ Values read_values(const File& file, int group, int leaf) {
       int64_t found = 0, used = 0;
       const int64_t read = values.ReadBatch(kBatch, levels.data(), nullptr, batch.data(), &found);
       require(read > 0 && static_cast<int64_t>(out.ends.size()) + read <= rows, file.path.string(), ": row group ",
-              group, " is damaged: it has not the ", rows, " rows that it claims");
+              group, " is damaged: it does not have the ", rows, " rows that it claims");
       for (int64_t i = 0; i < read; ++i) {
         const bool present = levels[static_cast<size_t>(i)] == there;
         if (present && used >= found)
@@ -135,16 +135,15 @@ File open_file(const fs::path& path, const std::string& wanted) {
       const auto facts = out.metadata->RowGroup(group);
       const int64_t rows = facts->num_rows();
       require(rows >= 0 && rows <= kMostRows - out.rows(), path.string(), ": row group ", group, " claims ", rows,
-              " rows; the most of a file are ", kMostRows);
+              " rows; a file can have at most ", kMostRows);
       for (const int leaf : {out.column.image, out.column.path}) {
         if (leaf < 0) continue;
         const auto chunk = facts->ColumnChunk(leaf);
         require(chunk->num_values() == rows && chunk->total_uncompressed_size() >= 0, path.string(), ": row group ",
                 group, " is damaged: it has ", rows, " rows and ", chunk->num_values(), " values");
         require(chunk->total_uncompressed_size() <= kMostGroupBytes, path.string(), ": row group ", group, " holds ",
-                chunk->total_uncompressed_size() >> 20,
-                " MiB of one column, and has to be read as a whole (the most are ", kMostGroupBytes >> 20, " MiB); ",
-                kSmaller);
+                chunk->total_uncompressed_size() >> 20, " MiB of one column, and must be read as a whole (at most ",
+                kMostGroupBytes >> 20, " MiB); ", kSmaller);
       }
       out.ends.push_back(out.rows() + rows);
     }

@@ -30,7 +30,8 @@ inline constexpr int64_t kMostGroupBytes = int64_t{4} << 30;  // of a row group'
 inline constexpr int64_t kPeak = 4;  // sizes of a row group that a reader takes at most, as it is often one page
 inline constexpr int64_t kSpare = int64_t{16} << 20;    // for a reader, in addition to the pages of its row group
 inline constexpr int64_t kMostRows = int64_t{1} << 31;  // of a file
-inline constexpr auto kSmaller = "write it with smaller ones (pyarrow.parquet.write_table(..., row_group_size=100))";
+inline constexpr auto kSmaller =
+    "write the file with smaller row groups (pyarrow.parquet.write_table(..., row_group_size=100))";
 
 /// Arrow's message as one line without control characters, which is safe to print.
 std::string reason(const std::exception& failure);

@@ -32,8 +32,7 @@ std::string described(const parquet::schema::Node& node) {
   return shown(node.name()) + " (" + kind + ')';
 }
 
-constexpr auto kAllowed =
-    "binary, or a struct of binary \"bytes\" and text \"path\" as Hugging Face's datasets have it";
+constexpr auto kAllowed = "binary, or a struct of binary \"bytes\" and text \"path\" as in Hugging Face datasets";
 
 }  // namespace
 

@@ -32,9 +32,9 @@ void ImageSet::warn_of_clamping(const LogSink& log) const {
   for (int64_t i = 0; i < std::min(kMost, array_->size()); ++i) some.push_back(i);
   const double fraction = (array_->items(some).abs() > 1.001).to(torch::kFloat64).mean().item<double>();
   if (fraction == 0) return;
-  log(LogLevel::warning,
-      text(name_, ": ", 100 * fraction, " % of the values lie beyond [-1, 1] and are clamped; images normalised in ",
-           "another way must be brought back to 0..255 (uint8) or [-1, 1] first"));
+  log(LogLevel::warning, text(name_, ": ", 100 * fraction,
+                              " % of the values lie outside [-1, 1] and are clamped; convert images with another ",
+                              "normalisation to 0..255 (uint8) or [-1, 1] first"));
 }
 
 int64_t ImageSet::size() const { return array_ ? array_->size() : images_->size(); }

@@ -20,7 +20,7 @@ std::shared_ptr<const Source> open_images(const SourceOptions& options, const Lo
   }
   if (!source->is_quick() && options.images.cache_mb > 0) {
     log(LogLevel::warning, text(source->name(), ": the images do not fit in cache_mb = ", options.images.cache_mb,
-                                " and are decoded at each use; raise it if there is memory, or prepare them once with ",
+                                " and are decoded at each use; raise it if memory allows, or prepare them once with ",
                                 user_word("data::pack()")));
   }
   return source;

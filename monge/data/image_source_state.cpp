@@ -56,15 +56,15 @@ PreparationOptions preparation_of(const ImageOptions& options, const ImageCollec
   const auto kept = images.pixel_size();
   if (!kept) return out;
   if (out.resize_to != 0 || !Crop(out.crop).is_centre()) {
-    log(LogLevel::info,
-        text(name, ": is packed, so crop = \"", out.crop, "\" and resize_to = ", out.resize_to, " are taken as done"));
+    log(LogLevel::info, text(name, ": is a packed set, whose images are already cropped, so crop = \"", out.crop,
+                             "\" and resize_to = ", out.resize_to, " are ignored"));
     out.crop = "centre";
     out.resize_to = 0;
   }
   if (kept->height != out.height || kept->width != out.width) {
     log(LogLevel::warning,
         text(name, ": its images are packed at ", kept->width, "x", kept->height, " and are resized to ", out.width,
-             "x", out.height, "; pack them at that size, or set size to theirs"));
+             "x", out.height, "; pack them at that size, or set size to the packed size"));
   }
   return out;
 }
@@ -85,7 +85,7 @@ ImageSource::State::State(const fs::path& path, const ImageOptions& given, const
   require(options.cache_mb >= 0, "cache_mb: must be 0 or more MiB, got ", options.cache_mb);
   if (range_choice(given.range) != RangeChoice::full) report.range = options.range;
   if (guessed_grey) {
-    log(LogLevel::info, text(name, ": its images are grey, so items have one channel (colour = \"rgb\" gives three)"));
+    log(LogLevel::info, text(name, ": its images are grey, so items have one channel; set colour = \"rgb\" for three"));
   }
   const auto kept = images->pixel_size();
   direct = kept && preparation.keeps(kept->height, kept->width);
@@ -179,8 +179,8 @@ void ImageSource::State::refuse_colour(int64_t image, const io::ImageNotes& note
   if (!guessed_grey || !notes.colour_dropped) return;
   throw InputError(text(
       images->where(image),
-      ": has colour, but the set was taken for grey by a sample of its images; set colour = \"rgb\" for this side, ",
-      "or \"grey\" to take the luma of all"));
+      ": has colour, but the set was opened as grey, because a sample of its images is grey; set colour = \"rgb\" for "
+      "this side, or \"grey\" to use the luma of all images"));
 }
 
 /// Decodes every image, into `pixels` if it is defined. Returns the faults and fills `found`.
@@ -238,7 +238,7 @@ void ImageSource::State::drop(const std::vector<std::string>& faults) {
 void ImageSource::State::refuse_all(const std::string& first) const {
   const std::lock_guard lock(refusal_guard);  // loader threads may come here together
   if (refusal.empty()) {
-    log(LogLevel::warning, text(first, "; looking for others that cannot be used"));
+    log(LogLevel::warning, text(first, "; searching for other images that cannot be used"));
     std::vector<io::ImageNotes> found(static_cast<size_t>(images->size()));
     // In a new thread, which may start others; the current one may be a loader's.
     const auto faults = std::async(std::launch::async, [&] { return try_all({}, found); }).get();

@@ -64,7 +64,7 @@ std::string measured_range(const ImageCollection& images, const std::vector<int6
 std::string clamped_values_warning(const io::NoteCounts& counts, const io::SampleRange& range) {
   if (counts.sixteen_bit == 0 || (counts.least >= range.low && counts.largest <= range.high)) return {};
   return text("16-bit images use the values ", counts.least, "..", counts.largest, ", beyond the range ", range.text(),
-              ": what lies outside of it is clamped to black or white");
+              ": values outside the range are clamped to black or white");
 }
 
 std::string common_range(const std::string& a, const std::string& b) {

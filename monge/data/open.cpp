@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
                     .where = path,
                     .value = '"' + fs::path(path).extension().string() + '"',
                     .allowed = source_kinds().accepted(),
-                    .fix = "convert it, or give the file the extension of what it holds"});
+                    .fix = "convert the file, or give it the extension of its format"});
 }
 
 std::shared_ptr<const Source> open_any(const SourceOptions& options, const LogSink& log,

@@ -34,15 +34,15 @@ PackedManifest::File file_of(const fs::path& folder, const json& entry) {
   const auto get = [&](const char* key) -> int64_t {
     const auto found = entry.find(key);
     const bool fits = found != entry.end() && found->is_number_integer() && found->get<int64_t>() >= 0;
-    if (!fits) refuse_manifest(folder, text("has a file without a fitting \"", key, '"'));
+    if (!fits) refuse_manifest(folder, text("lists a file without a valid \"", key, '"'));
     return found->get<int64_t>();
   };
   if (!entry.is_object() || !entry.value("file", json()).is_string() || !entry.value("xxh3", json()).is_string())
-    refuse_manifest(folder, "has a file without a name or hash");
+    refuse_manifest(folder, "lists a file without a name or hash");
   PackedManifest::File out{entry["file"].get<std::string>(), get("count"), get("bytes"),
                            entry["xxh3"].get<std::string>()};
   if (out.name.empty() || out.name[0] == '.' || fs::path(out.name).filename() != out.name)
-    refuse_manifest(folder, "names the file " + shown(out.name) + ", which does not lie in the set");
+    refuse_manifest(folder, "names the file " + shown(out.name) + ", which is outside the set");
   return out;
 }
 
@@ -95,7 +95,7 @@ class PackedImages : public ImageCollection {
       const auto name = packed_name_of_line(std::string_view(all).substr(at, end - at));
       if (!stays_inside(name)) {
         throw InputError(text(path.string(), ", line ", names.size() + 1, ": the name ", shown(name),
-                              " is empty, absolute or climbs with \"..\""));
+                              " is empty, absolute or leaves the set by \"..\""));
       }
       names.add(name);
       at = end + 1;
@@ -120,9 +120,9 @@ class PixelImages : public PackedImages {
       const auto expected = io::npy_header(torch::kUInt8, {shard.count, manifest_.height, manifest_.width, 3});
       std::string header(std::min(expected.size(), static_cast<size_t>(shard.bytes)), '\0');
       file(s).read(0, header.data(), static_cast<int64_t>(header.size()));
-      require(header == expected, (folder_ / shard.name).string(), ": is no .npy file of uint8 [", shard.count, ", ",
+      require(header == expected, (folder_ / shard.name).string(), ": is not a .npy file of uint8 [", shard.count, ", ",
               manifest_.height, ", ", manifest_.width,
-              ", 3], as the manifest has it; copy the set again, or pack it anew");
+              ", 3] as the manifest requires; copy the set again, or pack it anew");
       const auto before = static_cast<int64_t>(header.size());
       const auto whole = checked_add(before, checked_multiply(shard.count, item_, shard.name), shard.name);
       require(shard.bytes == whole, (folder_ / shard.name).string(), ": has ", shard.bytes, " bytes instead of ", whole,
@@ -168,14 +168,15 @@ class EncodedImages : public PackedImages {
                         place[2] <= manifest_.shards[static_cast<size_t>(place[0])].bytes - place[1];
       if (fits) continue;
       throw InputError(text((folder_ / "places.npy").string(), ": image ", i,
-                            " lies outside of its shard; copy the set again, or pack it anew"));
+                            " is outside its shard; copy the set again, or pack it anew"));
     }
   }
 
   std::string_view bytes(int64_t i, std::string& buffer) const override {
     const auto* place = locations_.data_ptr<int64_t>() + 3 * i;
     constexpr int64_t kMostBytes = int64_t{1} << 30;
-    if (place[2] > kMostBytes) throw InputError(text(where(i), ": has ", place[2], " bytes, so it is no image"));
+    if (place[2] > kMostBytes)
+      throw InputError(text(where(i), ": has ", place[2], " bytes, too many for an image (at most 1 GiB)"));
     buffer.resize(static_cast<size_t>(place[2]));
     file(static_cast<size_t>(place[0])).read(place[1], buffer.data(), place[2]);
     return buffer;
@@ -207,7 +208,7 @@ PackedManifest read_packed_manifest(const fs::path& folder) {
   };
   const auto all = json::parse(real_files().read(folder / kManifest, kMostManifest), watch, /*allow_exceptions=*/false);
   if (too_deep || !all.is_object() || all.value("format", json()) != kPackedFormat)
-    refuse_manifest(folder, "is of no packed set");
+    refuse_manifest(folder, "is not that of a packed set");
   if (all.value("version", json()) != kPackedVersion)
     refuse_manifest(folder,
                     text("has version ", all.value("version", json()).dump(), "; this monge reads ", kPackedVersion));
@@ -216,7 +217,7 @@ PackedManifest read_packed_manifest(const fs::path& folder) {
     const auto found = all.find(key);
     const bool fits = found != all.end() && found->is_number_integer() && found->get<int64_t>() >= least &&
                       found->get<int64_t>() <= most;
-    if (!fits) refuse_manifest(folder, text("has no fitting \"", key, "\" (", least, " to ", most, ')'));
+    if (!fits) refuse_manifest(folder, text("has no valid \"", key, "\" (", least, " to ", most, ')'));
     return found->get<int64_t>();
   };
   const auto kind = all.value("kind", json());
@@ -235,7 +236,7 @@ PackedManifest read_packed_manifest(const fs::path& folder) {
     for (const auto& entry : all[key]) list->push_back(file_of(folder, entry));
   }
   for (const auto& shard : out.shards) images = checked_add(images, shard.count, (folder / kManifest).string());
-  if (images != out.count) refuse_manifest(folder, text("counts ", out.count, " images and its shards ", images));
+  if (images != out.count) refuse_manifest(folder, text("counts ", out.count, " images, but its shards hold ", images));
   for (const auto* list : {&out.shards, &out.files}) {
     for (const auto& file : *list) {
       const auto path = folder / file.name;
@@ -283,7 +284,7 @@ std::vector<std::string> verify_packed_set(const fs::path& folder,
       }
       if (!stop && hash.digits() != file.xxh3) {
         out[static_cast<size_t>(k)] =
-            text((folder / file.name).string(), ": is damaged (it does not have the hash of the manifest)");
+            text((folder / file.name).string(), ": is damaged (its hash differs from that in the manifest)");
       }
     };
   });
@@ -314,7 +315,7 @@ ImageCollectionKind packed_set_kind() {
   const auto open = [](const std::string& path, const LogSink&) {
     const auto member = member_path(path);
     require(member.members.empty() && !member.all, member.set,
-            ": is a packed set, which has no members to choose from; choose them when it is packed");
+            ": is a packed set, which has no members to choose from; choose them when packing");
     return open_packed_set(member.set);
   };
   return {.name = "packed set",

@@ -176,7 +176,7 @@ bool Packer::is_there(const std::string& inputs) const {
   std::error_code ignored;
   if (!fs::exists(destination_, ignored)) return false;
   if (fs::is_directory(destination_, ignored) && fs::is_empty(destination_, ignored)) return false;
-  require(is_packed_set(destination_), destination_.string(), ": exists and is no packed set; choose another DST");
+  require(is_packed_set(destination_), destination_.string(), ": exists and is not a packed set; choose another DST");
   require(StagingFolder::has_inputs(destination_, inputs), destination_.string(),
           ": is a packed set of other images or options; choose another DST, or remove it first");
   return true;
@@ -250,7 +250,7 @@ void Packer::finish(const StagingFolder& staging, PackedPart& part) const {
   std::vector<PackedManifest::File> shards_here, files;
   for (int64_t k = 0; k < shards(); ++k) {
     const auto record = read_shard_record(shard_record_path(folder, k), /*check_content=*/false);
-    if (!record) throw SystemError(text(folder.string(), ": shard ", k, " was taken away while it was packed"));
+    if (!record) throw SystemError(text(folder.string(), ": shard ", k, " was removed during packing"));
     if (record->file.count == 0) continue;
     names += record->names;
     content.insert(content.end(), record->content.begin(), record->content.end());

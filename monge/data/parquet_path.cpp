@@ -60,10 +60,10 @@ std::optional<ParquetPath> parquet_path(const std::string& path) {
     return out;
   }
   if (!rest.starts_with(kKey) || rest.size() == kKey.size()) {
-    throw InputError({.what = "not a parameter of Parquet",
+    throw InputError({.what = "unknown parameter of a Parquet file",
                       .where = path,
                       .value = '"' + rest + '"',
-                      .allowed = "column=NAME of images; columns=a,b index=NAME missing=drop of numbers"});
+                      .allowed = "column=NAME for images; columns=a,b index=NAME missing=drop for numbers"});
   }
   return ParquetPath{.whole = path, .file = path.substr(0, mark), .column = rest.substr(kKey.size())};
 }
@@ -96,7 +96,7 @@ std::vector<fs::path> parquet_files(const ParquetPath& path) {
   }
   if (!fs::exists(path.file, ignored) && path.file.find('{') != std::string::npos) return existing_shards(path.file);
   require(fs::exists(path.file, ignored), path.file, ": no such file or folder");
-  require(fs::is_regular_file(path.file, ignored), path.file, ": is no regular file");
+  require(fs::is_regular_file(path.file, ignored), path.file, ": is not a regular file");
   return {path.file};
 }
 

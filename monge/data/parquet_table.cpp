@@ -114,7 +114,7 @@ void for_each_value(const fs::path& path, parquet::ColumnReader& column, int64_t
     levels.fill(there);  // the reader sets no levels if no value can be missing
     int64_t found = 0, used = 0;
     const int64_t read = reader.ReadBatch(kBatch, levels.data(), nullptr, batch.data(), &found);
-    require(read > 0 && seen + read <= rows, path.string(), ": is damaged: a row group has not the ", rows,
+    require(read > 0 && seen + read <= rows, path.string(), ": is damaged: a row group does not have the ", rows,
             " rows that it claims");
     for (int64_t i = 0; i < read; ++i) {
       if (levels[static_cast<size_t>(i)] != there) {
@@ -257,16 +257,17 @@ Schema schema_of(const ParquetPath& path, const fs::path& file, const parquet::F
     auto next = column(f);
     if (!is_number(next.kind)) {
       const auto fitting = numbers();
-      throw InputError(
-          {.what = "a column holds no numbers",
-           .where = where,
-           .value = described(*root.field(static_cast<int>(f))),
-           .allowed = fitting.empty() ? "" : io::listed_columns(fitting),
-           .fix = fitting.empty() ? "" : "choose columns of numbers by ?columns=a,b, or name the rows by ?index=NAME"});
+      throw InputError({.what = "a column holds no numbers",
+                        .where = where,
+                        .value = described(*root.field(static_cast<int>(f))),
+                        .allowed = fitting.empty() ? "" : io::listed_columns(fitting),
+                        .fix = fitting.empty()
+                                   ? ""
+                                   : "choose columns of numbers with ?columns=a,b, or name the rows with ?index=NAME"});
     }
     out.columns.push_back(std::move(next));
   }
-  require(!out.columns.empty(), where, ": has no column of numbers beside its index");
+  require(!out.columns.empty(), where, ": has no column of numbers besides its index");
   return out;
 }
 
@@ -285,7 +286,7 @@ bool read_files(const ParquetPath& path, Schema& schema, Reading& facts) {
                     own.columns.size() == schema.columns.size();
         for (size_t i = 0; same && i < own.columns.size(); ++i)
           same = own.columns[i].leaf == schema.columns[i].leaf && own.columns[i].kind == schema.columns[i].kind;
-        require(same, file.string(), ": has other columns than the files before it");
+        require(same, file.string(), ": its columns differ from those of the files before it");
       }
       for (int g = 0; g < metadata->num_row_groups(); ++g) {
         const auto group = reader->RowGroup(g);
@@ -348,13 +349,13 @@ io::Table read_parquet_table(const ParquetPath& path, Missing missing) {
                                      ": a value is missing (null or NaN)"),
                         .where = path.whole,
                         .allowed = "numbers",
-                        .fix = "fill it, or leave such rows out by ?missing=drop, or the column by ?columns="});
+                        .fix = "fill it, drop such rows with ?missing=drop, or leave out the column with ?columns="});
     }
     if (!whole && missing == Missing::drop) continue;
     if (schema.index.field >= 0) out.names.rows.push_back(std::move(facts.names[static_cast<size_t>(r)]));
     ++kept;
   }
-  require(kept > 0, path.whole, ": has no row without a missing value, of ", rows);
+  require(kept > 0, path.whole, ": each of its ", rows, " rows has a missing value");
   out.values = kept < rows ? values.narrow(0, 0, kept).clone() : values;
   if (single) out.values = out.values.to(torch::kFloat32);
   std::vector<std::string> notes = {"Parquet"};

@@ -58,7 +58,7 @@ class Attribute {
     rows.take_comments_as_rows();  // "#filename" may name a column or an image
     if (layout.separator_line) rows.skip_line();
     if (counted) rows.next_row();
-    require(rows.next_row(), where_, ": the table of attributes has no line with their names");
+    require(rows.next_row(), where_, ": the table of attributes has no header line");
     std::vector<std::string> names, fields;
     read_fields(rows, names);
     bool more = rows.next_row();
@@ -116,7 +116,7 @@ class Attribute {
     std::vector<std::string> known(names.begin() + static_cast<std::ptrdiff_t>(begin), names.end());
     std::erase(known, "");
     if (known.empty()) {
-      throw InputError({.what = "has no attributes: its line of names is one field",
+      throw InputError({.what = "has no attributes: its header line has only one field",
                         .where = where_,
                         .value = shown(names[0]),
                         .fix = "separate the fields by commas, semicolons, tabs or blanks"});
@@ -163,10 +163,10 @@ std::vector<int64_t> select_by_attribute(const ImageCollection& images, const st
     const auto as_value = as_number(*value);
     if (number && as_value ? *number == *as_value : *value == wanted) out.push_back(i);
   }
-  require(unknown == 0 || unknown < static_cast<int64_t>(among.size()), file, ": knows none of ", among.size(),
+  require(unknown == 0 || unknown < static_cast<int64_t>(among.size()), file, ": has no row for any of ", among.size(),
           " images: it has their names in ", attribute.names_found(), "; the first image is ", shown(first_unknown));
   if (unknown > 0) {
-    log(LogLevel::warning, text(file, ": knows nothing of ", unknown, " of ", among.size(), " images, the first is ",
+    log(LogLevel::warning, text(file, ": has no row for ", unknown, " of ", among.size(), " images, the first is ",
                                 shown(first_unknown), "; they are left out"));
   }
   require(!out.empty(), user_word("PackOptions::select"), " ", rule, ": none of ", among.size(), " images has ", name,
@@ -179,7 +179,7 @@ std::vector<SplitPart> parse_split(const std::string& words) {
     throw InputError({.what = what,
                       .where = user_word("PackOptions::split"),
                       .value = shown(words),
-                      .allowed = "NAME=SHARE,NAME=SHARE,... with shares in (0, 1], 1 in all",
+                      .allowed = "NAME=FRACTION,NAME=FRACTION,... with fractions in (0, 1] that sum to at most 1",
                       .fix = "write for example train=0.9,test=0.1"});
   };
   std::vector<SplitPart> out;
@@ -193,15 +193,15 @@ std::vector<SplitPart> parse_split(const std::string& words) {
     const auto name = part.substr(0, equals);
     const bool plain = !name.empty() && name[0] != '.' && name[0] != '-' &&
                        name.find_first_of("/\\:\n") == std::string::npos && !name.ends_with(".part");
-    if (!plain) refuse("the name of a part must do as the name of a folder");
+    if (!plain) refuse("the name of a part must be usable as the name of a folder");
     for (const auto& other : out) {
-      if (other.name == name) refuse("two parts have one name");
+      if (other.name == name) refuse("two parts have the same name");
     }
     out.push_back({name, *fraction});
     sum += *fraction;
     at = end + 1;
   }
-  if (sum > 1 + 1e-9) refuse("the shares are more than 1 in all");
+  if (sum > 1 + 1e-9) refuse("the fractions sum to more than 1");
   return out;
 }
 

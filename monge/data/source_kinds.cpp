@@ -38,9 +38,9 @@ void SourceKinds::add(SourceKind kind) {
   require(kind.prefix.empty() != !kind.matches, "the kind of data \"", kind.name,
           "\" needs either a prefix or a function that knows its paths");
   for (const auto& row : rows_) {
-    require(row.name != kind.name, "a kind of data named \"", kind.name, "\" is there already");
-    require(kind.prefix.empty() || row.prefix != kind.prefix, "the prefix \"", kind.prefix, ":\" is that of ", row.name,
-            " already");
+    require(row.name != kind.name, "a kind of data named \"", kind.name, "\" exists already");
+    require(kind.prefix.empty() || row.prefix != kind.prefix, "the prefix \"", kind.prefix, ":\" is already used by ",
+            row.name);
   }
   rows_.push_back(std::move(kind));
 }

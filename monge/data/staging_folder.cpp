@@ -28,7 +28,7 @@ auto guarded(const Action& action) {
 StagingFolder::StagingFolder(fs::path folder) : folder_(std::move(folder)) {
   std::error_code ignored;
   require(!fs::is_symlink(folder_, ignored), folder_.string(),
-          ": is a link, and the work must not be done elsewhere; remove it");
+          ": is a symbolic link, but packing needs a real folder there; remove it");
   make_writable_folder(folder_);
   const auto lock = folder_ / kLock;
   lock_ = FileLock::take(lock, FileLock::On::file,
@@ -50,12 +50,13 @@ void StagingFolder::prepare(const std::string& inputs, const LogSink& log) const
       const auto name = entry.path().filename().string();
       // The manifest of inputs is replaced last: until then it shows that the other files are ours.
       if (name == kLock || name == kInputs || name == text(kInputs, ".part")) continue;
-      require(begun, folder_.string(), ": is needed for the work on ", folder_.stem().string(),
-              ", and holds other things (", name, "); choose another DST, or remove it");
+      require(begun, folder_.string(), ": is needed for packing ", folder_.stem().string(), ", but holds other files (",
+              name, "); choose another DST, or remove it");
       fs::remove(entry.path());
     }
   });
-  if (begun) log(LogLevel::info, text(folder_.string(), ": was begun with other images or options and is begun anew"));
+  if (begun)
+    log(LogLevel::info, text(folder_.string(), ": was begun with other images or options; packing starts again"));
   real_files().replace(folder_ / kInputs, inputs);
 }
 

@@ -46,10 +46,10 @@ void add(const torch::Tensor& rows_ND, Moments& out) {
 Moments measure(const Source& source, uint64_t seed) {
   const auto shape = source.item_shape();
   if (shape.size() != 1) {
-    throw InputError({.what = "standardises the columns of vectors, and " + source.name() + " has items of shape " +
+    throw InputError({.what = "standardisation needs vectors, but " + source.name() + " has items of shape " +
                               text(torch::IntArrayRef(shape)),
                       .where = "data.standardise",
-                      .fix = "leave it at \"off\""});
+                      .fix = "set it to \"off\""});
   }
   const auto columns = static_cast<size_t>(shape[0]);
   Moments out{.mean = std::vector<double>(columns),
@@ -190,16 +190,16 @@ const ValueNames<StandardiseBy>& standardise_names() {
 Standardisation measure_columns(const Source& source, const Source& target, const std::string& kind, uint64_t seed,
                                 const LogSink& log) {
   const auto by = standardise_names().find(kind);
-  require(by.has_value(), "data.standardise = ", kind, ": joint, scale or each can be measured");
+  require(by.has_value(), "data.standardise = ", kind, ": unknown standardisation (allowed: joint, scale, each)");
   const auto p = measure(source, seed), q = measure(target, seed);
-  log(LogLevel::info, text("data.standardise = ", kind, ": by ", counted(source, p), " of the source and ",
+  log(LogLevel::info, text("data.standardise = ", kind, ": measured on ", counted(source, p), " of the source and ",
                            counted(target, q), " of the target"));
   warn_of_fill_values(source, fill_columns(p.extremes), target, fill_columns(q.extremes), log);
   const auto names = source.table_names().columns;
   if (by == StandardiseBy::each)
     return {columns_of(p, "source", names, log), columns_of(q, "target", target.table_names().columns, log)};
   require(p.mean.size() == q.mean.size(), "data.standardise = ", kind, ": the source has ", p.mean.size(),
-          " columns, the target ", q.mean.size(), "; both need the same ones");
+          " columns, the target ", q.mean.size(), "; both need the same columns");
   const auto mixed = mixture(p, q);
   const auto both = by == StandardiseBy::scale ? with_one_scale(mixed) : columns_of(mixed, "both sides", names, log);
   return {both, both};
@@ -209,7 +209,7 @@ StandardisedSource::StandardisedSource(std::shared_ptr<const Source> whole, Colu
     : WrappedSource(std::move(whole)), columns_(std::move(columns)) {
   const auto shape = item_shape();
   require(shape.size() == 1 && shape[0] == columns_.mean.size(0), name(), ": has items of shape ",
-          torch::IntArrayRef(shape), ", the standardisation is of ", columns_.mean.size(0), " columns");
+          torch::IntArrayRef(shape), ", but the standardisation has ", columns_.mean.size(0), " columns");
 }
 
 torch::Tensor StandardisedSource::stored_items(const std::vector<int64_t>& indices) const {
@@ -256,7 +256,7 @@ std::optional<Standardisation> take_standardisation(std::vector<std::pair<std::s
     const bool fits = tensor.scalar_type() == torch::kFloat64 && tensor.dim() == 1 &&
                       tensor.isfinite().all().item<bool>() &&
                       (!like.defined() || (tensor.sizes() == like.sizes() && (tensor > 0).all().item<bool>()));
-    require(fits, where, ": the tensor \"", name, "\" is no ", like.defined() ? "scale" : "mean",
+    require(fits, where, ": the tensor \"", name, "\" is not a ", like.defined() ? "scale" : "mean",
             " of columns (float64 [D], finite", like.defined() ? ", above 0)" : ")", ", its shape is ", tensor.sizes());
     return tensor.contiguous();
   };

@@ -27,7 +27,7 @@ class Reader {
       fits = shape[k] < 0 ? size >= 1 : size == shape[k];
     }
     if (!fits) {
-      complain("a tensor of the benchmark has another form", name,
+      complain("a tensor of the benchmark has another shape or type", name,
                text(io::type_name(found->scalar_type()), " ", found->sizes()), text("floats of shape ", shown(shape)));
     }
     if (!torch::isfinite(*found).all().item<bool>()) {

@@ -25,8 +25,8 @@ std::optional<LineChannel> greet(const std::string& host, uint16_t port, const s
   while (Clock::now() < end && !channel.broken()) {
     pollfd wait{channel.socket().descriptor(), POLLIN, 0};
     ::poll(&wait, 1, 100);
-    for (const auto& line : channel.receive()) {
-      if (line == "welcome") return channel;
+    while (const auto line = channel.receive_line()) {
+      if (*line == "welcome") return channel;
     }
   }
   return {};
@@ -55,20 +55,20 @@ struct Invitation {
 
 /// @throws SystemError when rank 0 does not answer within `timeout`.
 LineChannel connect_to_root(const ProcessGroup& group, const Invitation& invitation, Seconds timeout) {
-  std::string why = "it has no address";
+  std::string why = "it announced no address";
   const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(timeout);
   while (Clock::now() < end) {
     for (const auto& address : invitation.addresses) {
       try {
         auto channel = greet(address, invitation.port, text(invitation.token, ' ', group.rank()));
         if (channel) return std::move(*channel);
-        why = address + " is somebody else";
+        why = address + " answers, but is not this rank";
       } catch (const SystemError& error) {
         why = error.what();
       }
     }
   }
-  throw SystemError(text(group.name_of(0), " cannot be reached by ", group.name_of(group.rank()), ": ", why));
+  throw SystemError(text(group.name_of(group.rank()), " cannot reach ", group.name_of(0), ": ", why));
 }
 
 }  // namespace
@@ -143,10 +143,10 @@ class HeartbeatClient {
     const auto& options = state_->options;
     std::string message;
     if (channel_.broken()) {
-      message = text(state_->name_of(0), " is gone: it was ended, or its host was");
+      message = text(state_->name_of(0), " is gone: its process ended, or its host is down");
     } else if (Seconds(now - last_message_) > options.silence_timeout) {
-      message = text("nothing has come from ", state_->name_of(0), " for ", in_seconds(options.silence_timeout),
-                     ": it is stopped, or its host or network is down");
+      message = text("no message from ", state_->name_of(0), " for ", in_seconds(options.silence_timeout),
+                     ": its process is stopped, or its host or network is down");
     } else {
       return false;
     }
@@ -205,7 +205,7 @@ JobFailure FailureDetector::fail(const std::string& message, int code, bool same
   const JobFailure own{message, code, /*reported=*/false};
   if ((!server_ && !client_) || state_->leaving) return own;  // nobody decides any more
   if (!state_->job_failure) state_->own_failure = {message, code, same_on_all};
-  state_->changed.wait_for(lock, 2 * kGrace, [this] { return state_->job_failure.has_value(); });
+  state_->changed.wait_for(lock, 2 * state_->options.decision_wait, [this] { return state_->job_failure.has_value(); });
   return state_->job_failure.value_or(own);
 }
 

@@ -19,6 +19,8 @@ struct FailureDetectorOptions {
   /// Rank 0 waits so long for a failure of its own before it reports another rank's, because all ranks may have the
   /// same one.
   Seconds own_failure_wait{0.5};
+  /// A failed rank waits at most so long for rank 0's decision, and rank 0 for the others to have read it.
+  Seconds decision_wait{3};
   std::string host = {};  ///< the address of rank 0; if empty, the ranks try all its addresses
 };
 

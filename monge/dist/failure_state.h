@@ -16,8 +16,6 @@
 
 namespace monge::dist {
 
-// How long a failed rank waits for rank 0's decision, and rank 0 for the others to have read it.
-constexpr Seconds kGrace{3};
 // A thread that slept this long was stopped with its process: the messages it missed say nothing about the others.
 constexpr Seconds kOwnSleep{5};
 
@@ -69,7 +67,7 @@ struct FailureState {
     job_failure = std::move(failure);
     changed.notify_all();
     // The main thread may be about to call fail(), for the same reason.
-    changed.wait_for(lock, kGrace, [this] { return main_waits; });
+    changed.wait_for(lock, options.decision_wait, [this] { return main_waits; });
     if (main_waits) return;
     const auto decided = *job_failure;
     lock.unlock();
@@ -88,7 +86,7 @@ struct FailureState {
       why = "unknown";
     }
     try {
-      const JobFailure failure{"the watch over the ranks failed: " + why};
+      const JobFailure failure{"the failure detector failed: " + why};
       report_once(failure);
       end_with(failure);
     } catch (...) {

@@ -20,8 +20,9 @@ HeartbeatServer::HeartbeatServer(std::shared_ptr<FailureState> state, Listener l
     : state_(std::move(state)),
       listener_(std::move(listener)),
       token_(std::move(token)),
-      peers_(static_cast<size_t>(state_->group.size())) {
-  for (auto& peer : peers_) peer.last_message = peer.last_progress = peer.last_level = Clock::now();
+      peers_(static_cast<size_t>(state_->group.size())),
+      stalls_(peers_.size(), Clock::now()) {
+  for (auto& peer : peers_) peer.last_message = Clock::now();
   thread_ = std::thread([this] { state_->run_thread([this] { run(); }); });
 }
 
@@ -40,9 +41,10 @@ void HeartbeatServer::run() {
     accept_peers();
     receive();
     if (slept) {
-      for (auto& peer : peers_) peer.last_message = peer.last_progress = peer.last_level = now;
+      for (auto& peer : peers_) peer.last_message = now;
+      stalls_.restart(now);
     }
-    record_progress(peers_[0], state_->group.progress());
+    stalls_.record(0, state_->group.progress(), now);
     peers_[0].last_message = now;
     if (now - last_heartbeat >= state_->options.heartbeat_interval) {
       last_heartbeat = now;
@@ -93,12 +95,6 @@ void HeartbeatServer::accept_peers() {
   });
 }
 
-void HeartbeatServer::record_progress(Peer& peer, const CollectiveProgress& progress) {
-  if (progress.entered != peer.progress.entered || progress.left != peer.progress.left)
-    peer.last_progress = peer.last_level = Clock::now();
-  peer.progress = progress;
-}
-
 void HeartbeatServer::receive() {
   for (size_t rank = 1; rank < peers_.size(); ++rank) {
     auto& peer = peers_[rank];
@@ -118,9 +114,10 @@ void HeartbeatServer::receive_line(size_t rank, const std::string& line) {
   if (word == "at") {
     CollectiveProgress progress;
     words >> progress.entered >> progress.left;
-    record_progress(peer, progress);
+    stalls_.record(rank, progress, Clock::now());
   } else if (word == "bye") {
     peer.left = true;
+    stalls_.leave(rank);
   } else if (word == "fail") {
     RankFailure failure;
     words >> failure.code >> failure.same_on_all >> std::ws;
@@ -151,35 +148,25 @@ void HeartbeatServer::check_connections(Clock::time_point now) {
     if (!peer.channel && !state_->connected) continue;  // the constructor's timeout ends this wait
     const auto name = [&] { return state_->name_of(static_cast<int64_t>(rank)); };
     if (peer.channel && peer.channel->broken())
-      return end_job({text(name(), " is gone: it was ended, or its host was")});
+      return end_job({text(name(), " is gone: its process ended, or its host is down")});
     if (Seconds(now - peer.last_message) > options.silence_timeout) {
-      return end_job({text("nothing has come from ", name(), " for ", in_seconds(options.silence_timeout),
-                           ": it is stopped, or its host or network is down")});
+      return end_job({text("no message from ", name(), " for ", in_seconds(options.silence_timeout),
+                           ": its process is stopped, or its host or network is down")});
     }
   }
 }
 
 void HeartbeatServer::check_progress(Clock::time_point now) {
   const Seconds timeout(state_->stall_timeout.load());
-  int64_t furthest = 0;
-  for (const auto& peer : peers_) furthest = std::max(furthest, peer.progress.entered);
-  for (auto& peer : peers_) {
-    if (peer.progress.entered == furthest) peer.last_level = now;
-  }
-  bool all_stalled = true, any_inside = false;
-  for (size_t rank = 0; rank < peers_.size(); ++rank) {
-    const auto& peer = peers_[rank];
-    all_stalled = all_stalled && Seconds(now - peer.last_progress) > timeout;
-    any_inside = any_inside || peer.progress.left < peer.progress.entered;
-    if (Seconds(now - peer.last_level) > timeout && !peer.left) {
-      return end_job({text(state_->name_of(static_cast<int64_t>(rank)), " hangs: for ", in_seconds(timeout),
-                           " it has not come to collective operation ", peer.progress.entered + 1,
-                           ", where others wait (parallel.timeout)")});
-    }
-  }
-  if (all_stalled && any_inside) {
+  const auto stall = stalls_.find(now, timeout);
+  if (!stall) return;
+  if (stall->rank) {
+    end_job({text(state_->name_of(static_cast<int64_t>(*stall->rank)), " hangs: for ", in_seconds(timeout),
+                  " it has not reached collective operation ", stall->operation,
+                  ", where other ranks wait (parallel.timeout)")});
+  } else {
     end_job({text("all ranks have waited in a collective operation for ", in_seconds(timeout),
-                  ": the network or a GPU between them does not work (parallel.timeout)")});
+                  ": the network between them or a GPU does not work (parallel.timeout)")});
   }
 }
 
@@ -191,7 +178,7 @@ void HeartbeatServer::end_job(JobFailure failure) {
     if (peer.channel && !peer.channel->broken())
       peer.channel->send(text("end ", failure.code, ' ', one_line(failure.message)));
   }
-  const auto until = Clock::now() + std::chrono::duration_cast<Clock::duration>(kGrace);
+  const auto until = Clock::now() + std::chrono::duration_cast<Clock::duration>(state_->options.decision_wait);
   const auto is_waited_for = [](const Peer& peer) { return peer.channel && !peer.channel->broken() && !peer.left; };
   while (Clock::now() < until && std::any_of(peers_.begin(), peers_.end(), is_waited_for)) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));

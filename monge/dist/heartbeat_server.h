@@ -13,6 +13,7 @@
 #include "monge/dist/failure_state.h"
 #include "monge/dist/line_channel.h"
 #include "monge/dist/socket.h"
+#include "monge/dist/stall_detector.h"
 
 namespace monge::dist {
 
@@ -28,9 +29,7 @@ class HeartbeatServer {
   /// The state of a rank, as rank 0 knows it. Rank 0's own entry has no channel.
   struct Peer {
     std::unique_ptr<LineChannel> channel;
-    Clock::time_point last_message, last_progress;
-    Clock::time_point last_level;  // when it last made progress or was as far as the furthest rank
-    CollectiveProgress progress;
+    Clock::time_point last_message;
     bool readable = false;  // something has arrived
     bool left = false;      // has announced its orderly end
   };
@@ -51,7 +50,6 @@ class HeartbeatServer {
   void run();
   void wait_for_messages();
   void accept_peers();
-  static void record_progress(Peer& peer, const CollectiveProgress& progress);
   void receive();
   void receive_line(size_t rank, const std::string& line);
   void handle_reported_failures(Clock::time_point now);
@@ -64,6 +62,7 @@ class HeartbeatServer {
   Listener listener_;
   std::string token_;
   std::vector<Peer> peers_;  ///< by rank
+  StallDetector stalls_;
   std::vector<UnauthenticatedPeer> unauthenticated_;
   std::optional<ReportedFailure> reported_;  ///< the first one
   std::atomic<bool> ending_{false};

@@ -31,8 +31,8 @@ Job::Job(const Launch& launch, const JobOptions& options, FailureCallbacks callb
     const auto started = ranks_of_mpi();
     if (started && *started != group_->size()) {
       throw InputError(
-          {.what = text("the launcher started ", *started, " ranks, and MPI knows of ", group_->size(),
-                        ": the launcher is of another MPI than this program, or speaks another protocol"),
+          {.what = text("the launcher started ", *started, " ranks, but MPI reports ", group_->size(),
+                        ": the launcher belongs to another MPI than this program, or uses another protocol"),
            .fix = "use the mpirun of Open MPI, srun --mpi=pmix, or start without MPI: srun --mpi=none, torchrun, " +
                   user_word("dist::spawn_ranks()")});
     }
@@ -49,7 +49,7 @@ void Job::finish() {
   detector_->leave();
   {
     const Watchdog watchdog(options_.failure.silence_timeout, [this] {
-      const JobFailure failure{"the ranks did their work and do not come to an end together"};
+      const JobFailure failure{"the ranks finished their work, but did not shut down together"};
       report(callbacks_, failure);
       callbacks_.end_process(failure);
     });

@@ -14,11 +14,11 @@ int64_t number_of(const std::string& name, const std::string& value, int64_t lea
   int64_t out = 0;
   const auto [end, fault] = std::from_chars(value.data(), value.data() + value.size(), out);
   if (fault != std::errc() || end != value.data() + value.size() || out < least || out > most) {
-    throw InputError({.what = "the environment variable of a launcher cannot be used",
+    throw InputError({.what = "the environment variable of the launcher has an invalid value",
                       .where = name,
                       .value = '"' + value + '"',
                       .allowed = text(least, "..", most),
-                      .fix = "it is the launcher's to set; unset it to run alone"});
+                      .fix = "the launcher sets it; unset it to run a single process"});
   }
   return out;
 }
@@ -82,11 +82,10 @@ Launch detect_launch(const Environment& environment, bool mpi) {
     const auto host = environment("MASTER_ADDR"), port = environment("MASTER_PORT");
     if (!host || !port) {
       throw InputError(
-          {.what =
-               text("WORLD_SIZE = ", launch.size, " says that this is one of several ranks, but not where they meet"),
+          {.what = text("WORLD_SIZE = ", launch.size, " announces several ranks, but their meeting address is missing"),
            .where = host ? "MASTER_PORT" : "MASTER_ADDR",
            .value = "unset",
-           .fix = "set both MASTER_ADDR (the host of rank 0) and MASTER_PORT, or start by torchrun, mpirun or " +
+           .fix = "set both MASTER_ADDR (the host of rank 0) and MASTER_PORT, or start with torchrun, mpirun or " +
                   user_word("dist::spawn_ranks()")});
     }
     launch.host = *host;

@@ -24,6 +24,18 @@ void LineChannel::send(const std::string& line) {
 }
 
 std::vector<std::string> LineChannel::receive() {
+  read_available();
+  std::vector<std::string> out;
+  while (auto line = next_line()) out.push_back(std::move(*line));
+  return out;
+}
+
+std::optional<std::string> LineChannel::receive_line() {
+  read_available();
+  return next_line();
+}
+
+void LineChannel::read_available() {
   flush();
   char buffer[4096];
   while (!broken_) {
@@ -37,12 +49,14 @@ std::vector<std::string> LineChannel::receive() {
     broken_ = got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
     break;
   }
-  std::vector<std::string> out;
-  for (auto end = in_.find('\n'); end != std::string::npos; end = in_.find('\n')) {
-    out.push_back(in_.substr(0, end));
-    in_.erase(0, end + 1);
-  }
-  return out;
+}
+
+std::optional<std::string> LineChannel::next_line() {
+  const auto end = in_.find('\n');
+  if (end == std::string::npos) return {};
+  auto line = in_.substr(0, end);
+  in_.erase(0, end + 1);
+  return line;
 }
 
 void LineChannel::flush() {

@@ -1,6 +1,7 @@
 // A connection that sends and receives messages of one line each and never blocks.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,7 +27,12 @@ class LineChannel {
   /// @return the complete lines that have arrived. Afterwards broken() says whether more can arrive.
   std::vector<std::string> receive();
 
+  /// @return the first complete line that has arrived, if any; receive() gives the rest.
+  std::optional<std::string> receive_line();
+
  private:
+  void read_available();
+  std::optional<std::string> next_line();
   void flush();
 
   Socket socket_;

@@ -49,7 +49,7 @@ class MpiTransport : public Transport {
     // The main thread makes the first calls, a thread of ProcessGroup all later ones.
     check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided), "MPI_Init_thread");
     require(provided >= MPI_THREAD_SERIALIZED,
-            "this MPI cannot be used by one thread after another (MPI_THREAD_SERIALIZED)");
+            "this MPI does not support calls from several threads, one at a time (MPI_THREAD_SERIALIZED)");
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     int rank = 0, size = 0;
     check(MPI_Comm_rank(MPI_COMM_WORLD, &rank), "MPI_Comm_rank");
@@ -67,7 +67,7 @@ class MpiTransport : public Transport {
                       : type == torch::kFloat64 ? MPI_DOUBLE
                       : type == torch::kInt64   ? MPI_INT64_T
                                                 : MPI_DATATYPE_NULL;
-    require(kind != MPI_DATATYPE_NULL, "sums over ranks are of float32, float64 or int64; got ", type);
+    require(kind != MPI_DATATYPE_NULL, "sums over ranks support float32, float64 and int64; got ", type);
     const auto width = static_cast<int64_t>(c10::elementSize(type));
     for (int64_t at = 0; at < count; at += kMost) {
       const auto length = static_cast<int>(std::min(kMost, count - at));
@@ -128,8 +128,8 @@ bool has_mpi() { return false; }
 
 std::unique_ptr<Transport> make_mpi_transport() {
   throw InputError({.what = "this build has no MPI",
-                    .fix = "build with -DMONGE_MPI=ON, or start by torchrun, srun or " +
-                           user_word("dist::spawn_ranks()") + ", which need none"});
+                    .fix = "build with -DMONGE_MPI=ON, or start with torchrun, srun or " +
+                           user_word("dist::spawn_ranks()") + ", which do not need MPI"});
 }
 
 #endif

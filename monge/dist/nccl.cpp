@@ -36,7 +36,7 @@ ncclDataType_t type_of(torch::ScalarType type) {
     case torch::kFloat64:
       return ncclFloat64;
     default:
-      throw InputError(text("sums over GPUs are of float32 or float64; got ", type));
+      throw InputError(text("sums over GPUs support float32 and float64; got ", type));
   }
 }
 
@@ -100,8 +100,8 @@ std::unique_ptr<GpuSums> make_nccl_sums(ProcessGroup& group, torch::Device devic
     for (size_t b = 0; b < a; ++b) {
       if (all[a] != all[b]) continue;
       throw InputError({.what = text("ranks ", b, " and ", a, " on host ", group.location(static_cast<int64_t>(a)).host,
-                                     " have the same GPU"),
-                        .fix = "start as many ranks on a host as it has GPUs"});
+                                     " use the same GPU"),
+                        .fix = "start at most as many ranks on a host as it has GPUs"});
     }
   }
   return std::make_unique<NcclSums>(group, device);

@@ -116,8 +116,7 @@ ProcessGroup& ProcessGroup::single() {
 }
 
 void ProcessGroup::use_gpu(std::unique_ptr<GpuSums> sums) {
-  require(this != &single(),
-          "the group of a process that runs alone is shared: sums over GPUs need a group of their own");
+  require(this != &single(), "the group of a single process is shared; sums over GPUs need a group of their own");
   gpu_ = std::move(sums);
 }
 
@@ -126,7 +125,7 @@ std::string ProcessGroup::transport_name() const { return transport_ ? transport
 std::string ProcessGroup::name_of(int64_t rank) const { return text("rank ", rank, " on host ", location(rank).host); }
 
 void ProcessGroup::run(const std::function<void()>& operation) {
-  require(engine_ != nullptr, "the ranks of this job have parted");
+  require(engine_ != nullptr, "the process group has been closed");
   ++entered_;
   engine_->start(operation).get();
 }
@@ -134,14 +133,14 @@ void ProcessGroup::run(const std::function<void()>& operation) {
 std::unique_ptr<Work> ProcessGroup::start_sum(const torch::Tensor& from, const torch::Tensor& to) {
   require(from.is_contiguous() && to.is_contiguous() && from.sizes() == to.sizes() &&
               from.scalar_type() == to.scalar_type() && from.device() == to.device(),
-          "sums over ranks are of contiguous tensors of one kind");
+          "sums over ranks need contiguous tensors of one shape, type and device");
   if (!from.is_cpu() && gpu_) return gpu_->start_sum(from, to);
   if (size_ == 1) {
     if (!from.is_same(to) && from.data_ptr() != to.data_ptr()) to.copy_(from);
     return std::make_unique<Done>();
   }
-  require(from.is_cpu(), "no GPU of this rank was made known to the job");
-  require(engine_ != nullptr, "the ranks of this job have parted");
+  require(from.is_cpu(), "the process group has no GPU for this rank");
+  require(engine_ != nullptr, "the process group has been closed");
   ++entered_;
   return std::make_unique<Pending>(engine_->start([this, from, to] {
     transport_->sum(from.const_data_ptr(), to.mutable_data_ptr(), from.numel(), from.scalar_type());
@@ -226,8 +225,9 @@ Slice slice_of_batch(int64_t batch, const ProcessGroup& group, bool may_change) 
          .where = "train.batch",
          .value = std::to_string(batch),
          .allowed = text("multiples of ", size),
-         .fix = may_change ? text("set train.batch = ", (batch / size + 1) * size, " or start another number of ranks")
-                           : std::string("start another number of ranks; a resumed run keeps its batch")});
+         .fix = may_change
+                    ? text("set train.batch = ", (batch / size + 1) * size, " or start with another number of ranks")
+                    : std::string("start with another number of ranks; a resumed run keeps its batch")});
   }
   return {group.rank() * (batch / size), batch / size, batch};
 }

@@ -74,7 +74,7 @@ std::string greeting(const std::string& token, const std::string& word, int64_t 
 Socket connect_to(const Contact& contact, const std::string& token, int64_t rank, int64_t after,
                   Clock::time_point end) {
   const auto hello = greeting(token, "from", rank), expected = greeting(token, "at", after);
-  std::string why = "it told no address";
+  std::string why = "it announced no address";
   do {
     for (const auto& host : contact.hosts) {
       try {
@@ -84,13 +84,13 @@ Socket connect_to(const Contact& contact, const std::string& token, int64_t rank
         std::string came(kGreeting, ' ');
         socket.receive(came.data(), kGreeting, Seconds(5));
         if (came == expected) return socket;
-        why = text(host, " is somebody else");
+        why = text(host, " answers, but is not this rank");
       } catch (const SystemError& error) {
         why = error.what();
       }
     }
   } while (Clock::now() < end);
-  throw SystemError(text("rank ", rank, " does not reach rank ", after, ": ", why));
+  throw SystemError(text("rank ", rank, " cannot reach rank ", after, ": ", why));
 }
 
 /// Waits for rank `before` and answers it. Other peers that connect do not delay it, even when they send nothing.
@@ -134,19 +134,20 @@ using Log = std::function<void(const std::string&)>;
 void wait_for_all(c10d::TCPStore& store, const Launch& launch, Clock::time_point end, const Log& log) {
   std::vector<int64_t> missing(static_cast<size_t>(launch.size));
   for (int64_t rank = 0; rank < launch.size; ++rank) missing[static_cast<size_t>(rank)] = rank;
-  const auto alone =
-      launch.launcher == "srun" ? "; to run alone in a step of several tasks, unset SLURM_STEP_NUM_TASKS" : "";
+  const auto alone = launch.launcher == "srun"
+                         ? "; to run a single process in a step of several tasks, unset SLURM_STEP_NUM_TASKS"
+                         : "";
   auto log_at = Clock::now() + std::chrono::seconds(10);
   while (true) {
     std::erase_if(missing, [&](int64_t rank) { return store.check({key_of(launch, rank)}); });
     if (missing.empty()) return;
     if (Clock::now() > end) {
-      throw SystemError(text(missing.size(), " of ", launch.size, " ranks did not come to ", launch.host, ", port ",
-                             launch.port, ": number ", names_of(missing), alone));
+      throw SystemError(text(missing.size(), " of ", launch.size, " ranks did not connect to ", launch.host, ", port ",
+                             launch.port, ", missing ranks: ", names_of(missing), alone));
     }
     if (log && Clock::now() > log_at) {
       log(text("waiting for ", missing.size(), " of ", launch.size, " ranks at ", launch.host, ", port ", launch.port,
-               ": number ", names_of(missing), alone));
+               ", missing ranks: ", names_of(missing), alone));
       log_at = end;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -207,12 +208,12 @@ std::unique_ptr<Transport> connect_ranks(const Launch& launch, Seconds timeout, 
     return meet_at(store, launch, end, log);
   } catch (const c10::Error& error) {
     const std::string what = error.what_without_backtrace();
-    throw SystemError(
-        Complaint{.what = text(options.isServer ? "rank 0 cannot listen there" : "rank 0 is not reached there", ": ",
-                               what.substr(0, what.find('\n'))),
-                  .where = "MASTER_ADDR, MASTER_PORT",
-                  .value = text(launch.host, ", ", launch.port),
-                  .fix = options.isServer ? "take another MASTER_PORT, one that is free on that host" : ""});
+    throw SystemError(Complaint{.what = text(options.isServer ? "rank 0 cannot listen at this address"
+                                                              : "rank 0 cannot be reached at this address",
+                                             ": ", what.substr(0, what.find('\n'))),
+                                .where = "MASTER_ADDR, MASTER_PORT",
+                                .value = text(launch.host, ", ", launch.port),
+                                .fix = options.isServer ? "set MASTER_PORT to a port that is free on that host" : ""});
   }
 }
 

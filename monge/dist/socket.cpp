@@ -85,7 +85,7 @@ Socket Socket::connect(const std::string& host, uint16_t port, Seconds timeout) 
     }
     std::this_thread::sleep_for(std::min<Seconds>(Seconds(0.1), timeout));
   } while (Clock::now() < end);
-  throw SystemError(text("no connection to ", host, ", port ", port, ": ", why));
+  throw SystemError(text("cannot connect to ", host, ", port ", port, ": ", why));
 }
 
 void Socket::send(const void* data, int64_t bytes, Seconds timeout) {
@@ -102,7 +102,7 @@ void Socket::send(const void* data, int64_t bytes, Seconds timeout) {
       throw SystemError(text("the connection with ", peer_, " broke: ", reason()));
     pollfd wait{descriptor_.get(), POLLOUT, 0};
     if (::poll(&wait, 1, milliseconds_until(after(timeout))) == 0)
-      throw SystemError(text(peer_, " takes nothing any more"));
+      throw SystemError(text(peer_, " no longer accepts data"));
   }
 }
 
@@ -120,8 +120,7 @@ void Socket::receive(void* data, int64_t bytes, Seconds timeout) {
     if (errno != EAGAIN && errno != EWOULDBLOCK)
       throw SystemError(text("the connection with ", peer_, " broke: ", reason()));
     pollfd wait{descriptor_.get(), POLLIN, 0};
-    if (::poll(&wait, 1, milliseconds_until(after(timeout))) == 0)
-      throw SystemError(text("nothing comes from ", peer_));
+    if (::poll(&wait, 1, milliseconds_until(after(timeout))) == 0) throw SystemError(text("no data from ", peer_));
   }
 }
 
@@ -140,7 +139,7 @@ std::string Socket::own_address() const {
   char name[NI_MAXHOST] = {};
   if (::getsockname(descriptor_.get(), reinterpret_cast<sockaddr*>(&own), &length) != 0 ||
       ::getnameinfo(reinterpret_cast<sockaddr*>(&own), length, name, sizeof name, nullptr, 0, NI_NUMERICHOST) != 0)
-    throw SystemError(text("the address of this host is not known: ", reason()));
+    throw SystemError(text("cannot determine the address of this host: ", reason()));
   const std::string out = name;
   const std::string mapped = "::ffff:";  // IPv4 behind a socket of both kinds
   return out.starts_with(mapped) ? out.substr(mapped.size()) : out;
@@ -201,7 +200,7 @@ void exchange(Socket& to, const void* out, int64_t out_bytes, Socket& from, void
       end = after(timeout);
       continue;
     }
-    if (Clock::now() > end) throw SystemError(text("nothing comes from ", from.peer(), " or goes to ", to.peer()));
+    if (Clock::now() > end) throw SystemError(text("no data arrives from ", from.peer(), " or leaves for ", to.peer()));
     pollfd waits[2] = {{out_bytes > 0 ? to.descriptor() : -1, POLLOUT, 0},
                        {in_bytes > 0 ? from.descriptor() : -1, POLLIN, 0}};
     ::poll(waits, 2, 1000);
@@ -240,7 +239,7 @@ Listener::Listener(bool loopback) {
     }
     descriptor_.reset();
   }
-  throw SystemError(text("no port can be listened on: ", reason()));
+  throw SystemError(text("cannot listen on any port: ", reason()));
 }
 
 Socket Listener::accept(Seconds timeout) {

@@ -44,7 +44,7 @@ class Socket {
 
  private:
   UniqueFd descriptor_;
-  std::string peer_ = "the other side";
+  std::string peer_ = "the peer";
 };
 
 /// 128 random bits as 32 hexadecimal digits, by which the processes of a job authenticate each other.

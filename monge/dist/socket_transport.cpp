@@ -69,7 +69,7 @@ void SocketTransport::sum(const void* from, void* to, int64_t count, torch::Scal
     case torch::kInt64:
       return as(int64_t{});
     default:
-      throw InputError(text("sums over ranks are of float32, float64 or int64; got ", type));
+      throw InputError(text("sums over ranks support float32, float64 and int64; got ", type));
   }
 }
 

@@ -104,7 +104,7 @@ class RankProcesses {
       if (process < 0) {
         const std::string why = std::strerror(errno);
         kill_all(SIGKILL);
-        throw SystemError(text("of ", ranks, " ranks number ", rank, " cannot be started: ", why));
+        throw SystemError(text("cannot start rank ", rank, " of ", ranks, " ranks: ", why));
       }
       processes_.push_back(process);
     }
@@ -168,7 +168,7 @@ class RankProcesses {
     const bool was_passed_on = passed_on_.contains(signal);
     codes_[rank] = signal == 0 ? WEXITSTATUS(status) : was_passed_on ? 128 + signal : 1;
     if (signal != 0 && first_failure && !was_passed_on) {
-      ended_by_signal_ = text("rank ", rank, " (process ", processes_[rank], ") was ended by signal ", signal, " (",
+      ended_by_signal_ = text("rank ", rank, " (process ", processes_[rank], ") was killed by signal ", signal, " (",
                               ::strsignal(signal), ")");
     }
     processes_[rank] = -1;
@@ -191,7 +191,7 @@ int spawn_ranks(int64_t ranks, const std::vector<std::string>& arguments, const 
   processes.start(ranks, arguments, by);
   processes.wait(grace);
   const auto killed = processes.killed_by_signal();
-  if (!killed.empty() && log) log(killed + "; so were the others then, which had not come so far as to notice");
+  if (!killed.empty() && log) log(killed + "; the other ranks had not detected this yet and were killed too");
   return processes.exit_code();
 }
 

@@ -21,7 +21,7 @@ torch::Tensor wide(const torch::Tensor& t) { return t.detach().to(torch::kCPU, t
 
 void check_size(const char* which, int64_t points) {
   require(points >= 1 && points <= kMostPlanPoints, "exact plan: ", points, " ", which, " points (allowed: 1 to ",
-          kMostPlanPoints, "); take a random part of them");
+          kMostPlanPoints, "); use a random subset of them");
 }
 
 /// Weights as whole numbers with the sum `total`. Each is off by less than one unit, and 0 remains 0.
@@ -39,7 +39,7 @@ std::vector<int64_t> whole_masses(const char* which, const torch::Tensor& weight
   require(std::isfinite(sum) && weights.min().item<double>() >= 0, "exact plan: the ", which,
           " weights must be finite and 0 or more");
   require(std::abs(sum - 1) <= 1e-5, "exact plan: the ", which, " weights have the sum ", sum,
-          " (allowed: 1); divide them by it");
+          " (allowed: 1); divide them by their sum");
   std::vector<int64_t> out;
   int64_t before = 0;
   for (int64_t i = 0; i < points; ++i) {

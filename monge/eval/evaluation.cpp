@@ -1,5 +1,6 @@
 #include "monge/eval/evaluation.h"
 
+#include <c10/util/Exception.h>
 #include <torch/types.h>
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <new>
 #include <tuple>
 #include <utility>
 
@@ -104,6 +106,38 @@ std::vector<Samples> find_unmeasurable(const Sides& sides, const DrawnSamples& d
   return bad;
 }
 
+/// The error with the name of the metric before the place where it occurred.
+template <class AnyError>
+AnyError error_in_metric(const AnyError& error, const std::string& metric) {
+  auto complaint = error.complaint();
+  const auto name = "metric \"" + metric + '"';
+  complaint.where = complaint.where.empty() ? name : name + ": " + complaint.where;
+  return AnyError(complaint);
+}
+
+/// The value of a metric. What its function throws is rethrown with the metric's name: the type decides the exit code,
+/// so errors of monge keep it, LibTorch's errors too, and memory that runs out has a message of its own.
+double value_of_metric(const Metric& row, MetricContext& context) {
+  try {
+    return row.compute(context);
+  } catch (const dist::CommonError& error) {
+    throw error_in_metric(error, row.name);
+  } catch (const InputError& error) {
+    throw error_in_metric(error, row.name);
+  } catch (const SystemError& error) {
+    throw error_in_metric(error, row.name);
+  } catch (const DivergedError& error) {
+    throw error_in_metric(error, row.name);
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (c10::Error& error) {
+    error.add_context("in the metric \"" + row.name + '"');
+    throw;
+  } catch (const std::exception& error) {
+    throw SystemError({.what = error.what(), .where = "metric \"" + row.name + '"'});
+  }
+}
+
 /// All metrics of the registry that apply.
 NamedMetrics computed(MetricContext& context, const std::vector<Samples>& bad) {
   NamedMetrics out;
@@ -112,14 +146,15 @@ NamedMetrics computed(MetricContext& context, const std::vector<Samples>& bad) {
     // With samples that cannot be measured the value is noise, even if the arithmetic gives a number. With measurable
     // samples a sum of squares can still overflow.
     const bool measurable = std::none_of(bad.begin(), bad.end(), [&](Samples samples) { return row.is_of(samples); });
-    const double value = measurable ? row.compute(context) : kNotMeasured;
+    const double value = measurable ? value_of_metric(row, context) : kNotMeasured;
     out.emplace_back(row.name, std::isfinite(value) ? value : kNotMeasured);
   }
   return out;
 }
 
 NamedMetrics image_metrics_of(ImageEvaluator& image_evaluator, const MetricContext& context) {
-  require(context.has_images(), "eval.features and eval.lpips judge images, and these are vectors; leave them out");
+  require(context.has_images(),
+          "eval.features and eval.lpips evaluate images, but these data are vectors; leave them out");
   for (const auto& samples : {context.input(), context.output(), context.target(), context.target_b()}) {
     if (samples.defined() && !torch::isfinite(samples).all().item<bool>()) return {};
   }
@@ -176,7 +211,7 @@ std::string Evaluation::verdict() const {
   if (!unmeasurable.empty()) return "cannot be judged: " + unmeasurable;
   if (lost_columns.empty()) return in_words(decisive());
   return "cannot be judged: float32 cannot hold " + join(lost_columns) +
-         ", and the metrics are of the rounded values (data.standardise)";
+         ", so the metrics use rounded values; set data.standardise";
 }
 
 Evaluation evaluate(const model::Model& model, const data::Source& source, const data::Source& target,

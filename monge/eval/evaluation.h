@@ -59,7 +59,9 @@ struct Evaluation {
 /// @param image_evaluator  adds the metrics of trained networks for images; may be null.
 /// @param group     all ranks of a job call this. Each rank maps a part of the inputs and computes the features of a
 ///                  part of the samples and a part of the distances; afterwards all have the metrics of the root.
-/// @throws InputError for an image evaluator with vectors, and whatever the sources and the map throw.
+/// @throws InputError for an image evaluator with vectors, and whatever the sources and the map throw. An error in a
+///         metric keeps its type, and its message names the metric; an exception that is neither monge's nor LibTorch's
+///         becomes a SystemError.
 Evaluation evaluate(const model::Model& model, const data::Source& source, const data::Source& target,
                     const data::Source& target_b, int64_t samples, uint64_t seed,
                     ImageEvaluator* image_evaluator = nullptr,

@@ -46,10 +46,10 @@ void require_same_protocol(const FeatureStatistics& a, const FeatureStatistics& 
   // Outside nets are told apart by their weights, not by the names of their files.
   const bool same_net = p.net == q.net || (is_own_mode(p.mode) && is_own_mode(q.mode));
   if (same_net && p.mode == q.mode && p.hash == q.hash) return;
-  throw InputError({.what = "features of different protocols do not compare",
+  throw InputError({.what = "features of different protocols cannot be compared",
                     .where = a.source + " and " + b.source,
                     .value = described(p) + " and " + described(q),
-                    .fix = "take both with one net and one mode"});
+                    .fix = "compute both with the same net and the same mode"});
 }
 
 void write_statistics(const std::filesystem::path& path, const FeatureStatistics& s, const Files& files) {
@@ -78,12 +78,12 @@ FeatureStatistics read_statistics(const std::filesystem::path& path, const Files
          .where = where,
          .value = word("format").empty() ? "no format in its metadata" : "the format \"" + word("format") + '"',
          .allowed = std::string("\"") + kFormat + '"',
-         .fix = "make it with: " + user_word("eval::write_statistics()") + " SET " + where});
+         .fix = "write it with: " + user_word("eval::write_statistics()") + " SET " + where});
   }
   std::sort(content.tensors.begin(), content.tensors.end(),
             [](const auto& x, const auto& y) { return x.first < y.first; });
   require(word("numbers") == numbers_hash(content), where,
-          ": is damaged, its numbers do not have the hash that it states; ", "make it anew with ",
+          ": is damaged: its numbers do not match its hash; write it again with ",
           user_word("eval::write_statistics()"));
   const auto tensor = [&](const char* name) {
     const auto* found = content.find(name);
@@ -101,18 +101,18 @@ FeatureStatistics read_statistics(const std::filesystem::path& path, const Files
                     covariance.sizes() == torch::IntArrayRef({mean.size(0), mean.size(0)}) &&
                     torch::equal(covariance, covariance.t()) && covariance.diagonal().min().item<double>() >= 0 &&
                     !out.protocol.net.empty() && !out.protocol.mode.empty() && !out.protocol.hash.empty();
-  require(fits, where, ": its mean, covariance, count and net do not fit each other; make it anew with ",
+  require(fits, where, ": its mean, covariance, count and net are inconsistent; write it again with ",
           user_word("eval::write_statistics()"));
   const auto& features = out.features_NF;
   require(!features.defined() || (features.scalar_type() == torch::kFloat32 && features.isfinite().all().item<bool>() &&
                                   features.sizes() == torch::IntArrayRef({count, mean.size(0)})),
-          where, ": its features are not of its count; make it anew with ", user_word("eval::write_statistics()"));
+          where, ": its features do not match its count; write it again with ", user_word("eval::write_statistics()"));
   return out;
 }
 
 void require_features(const FeatureStatistics& s) {
   require(s.features_NF.defined(), s.source,
-          ": keeps mean and covariance alone, and the kernel distance needs the features; ", "make it anew with ",
+          ": holds only the mean and the covariance, but the kernel distance needs the features; write it again with ",
           user_word("eval::write_statistics() of a sweep with keep_features"));
 }
 
@@ -131,10 +131,11 @@ KernelDistance kernel_distance(const FeatureStatistics& a, const FeatureStatisti
 std::string few_features_warning(const FeatureStatistics& s) {
   const auto &count = s.moments.count, features = s.moments.mean_F.size(0);
   if (count > features) return {};
-  return text(s.source, ": ", count, " samples for ", features,
-              " features: the covariance is singular and the Frechet distance "
-              "too high by a large bias; compare it with figures of equal counts only, or use the kernel distance (",
-              user_word("eval::kernel_distance()"), ")");
+  return text(
+      s.source, ": ", count, " samples for ", features,
+      " features: the covariance is singular, and the Frechet distance has a large positive bias; compare it only "
+      "with distances of the same counts, or use the kernel distance (",
+      user_word("eval::kernel_distance()"), ")");
 }
 
 }  // namespace monge::eval

@@ -41,13 +41,14 @@ std::vector<torch::Tensor> usable_images(const std::vector<data::LoadedImage>& l
 void require_usable(const data::ImageSet& set, const Sweep& sweep, int64_t count, bool skip_bad) {
   if (sweep.skipped > 0 && !skip_bad) {
     throw dist::CommonError(text(set.name(), ": ", sweep.skipped, " of ", count,
-                                 " images cannot be used; mend or remove them, or skip them",
+                                 " images cannot be used; repair or remove them, or skip them",
                                  listed(sweep.complaints, static_cast<size_t>(sweep.skipped))));
   }
   const int64_t usable = count - sweep.skipped;
   if (usable < 2) {
-    throw dist::CommonError(text(set.name(), ": ", usable, usable == 1 ? " image" : " images",
-                                 " to measure; a covariance needs at least 2, and a figure worth reading thousands"));
+    throw dist::CommonError(
+        text(set.name(), ": ", usable, usable == 1 ? " image" : " images",
+             " can be used; a covariance needs at least 2, and a meaningful metric needs thousands"));
   }
 }
 

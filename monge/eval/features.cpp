@@ -5,7 +5,7 @@
 namespace monge::eval {
 
 void check_images(const std::vector<torch::Tensor>& images_HWC, const std::string& net) {
-  require(!images_HWC.empty(), net, ": features of no images were asked for");
+  require(!images_HWC.empty(), net, ": the list of images is empty");
   for (size_t i = 0; i < images_HWC.size(); ++i) {
     const auto& image = images_HWC[i];
     if (!image.defined()) throw InputError(text(net, ": image ", i, " is an undefined tensor"));
@@ -17,7 +17,7 @@ void check_images(const std::vector<torch::Tensor>& images_HWC, const std::strin
                       .where = text(net, ", image ", i),
                       .value = text(image.scalar_type(), ' ', image.sizes(), " on ", image.device()),
                       .allowed = "uint8 RGB [H, W, 3] on the CPU",
-                      .fix = "io::to_rgb makes RGB of grey and RGBA, io::from_float bytes of floats"});
+                      .fix = "io::to_rgb converts grey and RGBA to RGB; io::from_float converts floats to bytes"});
   }
 }
 
@@ -28,7 +28,7 @@ void check_finite_features(const torch::Tensor& features_NF, const std::string& 
   if (bad.size(0) == 0) return;
   throw InputError({.what = text("features of ", bad.size(0), " of ", features_NF.size(0), " images are not finite"),
                     .where = text(net, ", image ", bad[0][0].item<int64_t>()),
-                    .fix = "check the weight file: its numbers may be damaged or those of another net"});
+                    .fix = "check the weight file: it may be damaged or belong to another net"});
 }
 
 }  // namespace monge::eval

@@ -15,9 +15,9 @@ std::string few_samples_warning(const data::Source& source, const data::Source& 
   const int64_t inputs = available(source);
   const int64_t targets = halves ? available(target) / 2 : std::min(available(target), available(target_b));
   if (std::min(inputs, targets) >= kFewSamples) return {};
-  return text("the figures rest on ", inputs, " inputs and ", targets, " target samples",
-              halves ? " a side (halves of one set)" : "", "; below ", kFewSamples,
-              " the target error and its floor are mostly noise. Evaluate with more samples, hold out more ",
+  return text("the metrics use ", inputs, " inputs and ", targets, " target samples",
+              halves ? " per side (halves of one set)" : "", "; below ", kFewSamples,
+              " samples the target error and its floor are mostly noise. Evaluate with more samples, hold out more ",
               "(eval.holdout), or name sets with eval.source and eval.target");
 }
 

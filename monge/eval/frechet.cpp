@@ -9,7 +9,7 @@ namespace monge::eval {
 
 double frechet_distance(const Moments& a, const Moments& b) {
   require(a.mean_F.sizes() == b.mean_F.sizes(), "Frechet distance: moments of ", a.mean_F.size(0), " and of ",
-          b.mean_F.size(0), " features do not compare");
+          b.mean_F.size(0), " features cannot be compared");
   const auto [values, vectors] = at::linalg_eigh(a.covariance_FF);
   // With S_a = V L V', the spectrum of S_a^1/2 S_b S_a^1/2 is that of L^1/2 V' S_b V L^1/2: two products less.
   const auto root = vectors * values.clamp_min(0).sqrt();

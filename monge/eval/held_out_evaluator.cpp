@@ -19,7 +19,7 @@ void check_best(const Evaluation& evaluation, const std::string& best) {
     if (is_distance(key) && key != known.front()) known.push_back(key);
   }
   if (std::find(known.begin(), known.end(), best) != known.end()) return;
-  throw InputError({.what = "no distance of this run's evaluations",
+  throw InputError({.what = "not a distance of this run's evaluations",
                     .where = "eval.best",
                     .value = '"' + best + '"',
                     .allowed = join(known),
@@ -60,7 +60,7 @@ void HeldOutEvaluator::end_if_patience_is_out(train::Trainer& trainer) const {
   const auto& e = trainer.recipe().eval;
   if (e.patience == 0 || !trainer.best_metric() || trainer.done() - trainer.best_iteration() < e.patience * e.every)
     return;
-  trainer.end_early(text("no better ", e.best, " in ", e.patience, " evaluations (eval.patience)"));
+  trainer.end_early(text("no improvement of ", e.best, " in ", e.patience, " evaluations (eval.patience)"));
 }
 
 void HeldOutEvaluator::try_out(train::Trainer& trainer) const {

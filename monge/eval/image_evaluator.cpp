@@ -103,11 +103,11 @@ std::vector<std::pair<std::string, std::string>> ImageEvaluator::protocol() cons
 
 std::string ImageEvaluator::few_samples_warning(int64_t outputs, int64_t target) const {
   if (!features_ || std::min(outputs, target) > features_->dim()) return {};
-  return text(frechet_key(*features_), " is of ", outputs, " outputs and ", target, " target samples for ",
+  return text(frechet_key(*features_), " uses ", outputs, " outputs and ", target, " target samples for ",
               features_->dim(),
-              " features, so it is too high by a large bias: compare it with its floor and with figures of equal "
-              "counts, or read ",
-              key("kid", "kd", *features_), ", which has no bias (more: eval.samples, eval.holdout)");
+              " features, so it has a large positive bias: compare it with its floor and with values of the same "
+              "counts, or use ",
+              key("kid", "kd", *features_), ", which has no bias; for more samples raise eval.samples or eval.holdout");
 }
 
 void ImageEvaluator::add_feature_metrics(const torch::Tensor& x, const torch::Tensor& output, const torch::Tensor& y,

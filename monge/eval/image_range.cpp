@@ -21,7 +21,7 @@ Range range_of(const torch::Tensor& images, const char* where) {
     throw InputError({.what = "not a batch of images",
                       .where = where,
                       .value = text(images.scalar_type(), ' ', images.sizes()),
-                      .allowed = "floats [N, 3, H, W], none of them 0",
+                      .allowed = "floats [N, 3, H, W], no dimension of size 0",
                       .fix = images.scalar_type() == torch::kUInt8 ? "for bytes use SignedImages::from_bytes" : ""});
   }
   const auto [least, most] = torch::aminmax(images.detach());
@@ -44,8 +44,8 @@ Range range_of(const torch::Tensor& images, const char* where) {
 
 const char* fix_for(const Range& range) {
   if (range.most > 1 + kTolerance)
-    return "for values up to 255 use SignedImages::from_bytes with uint8; clamp what overshoots";
-  return "use SignedImages::from_signed for images in [-1, 1]; clamp what overshoots";
+    return "for values up to 255 use SignedImages::from_bytes with uint8; clamp values that overshoot";
+  return "use SignedImages::from_signed for images in [-1, 1]; clamp values that overshoot";
 }
 
 }  // namespace
@@ -57,7 +57,7 @@ SignedImages SignedImages::from_bytes(const torch::Tensor& pixels) {
     throw InputError({.what = channels_first ? "channels could be the first or the last axis" : "not a batch of images",
                       .where = "SignedImages::from_bytes",
                       .value = text(pixels.scalar_type(), ' ', pixels.sizes()),
-                      .allowed = "uint8 [N, H, W, 3] or [N, 3, H, W], none of them 0",
+                      .allowed = "uint8 [N, H, W, 3] or [N, 3, H, W], no dimension of size 0",
                       .fix = channels_first ? "scale them yourself and use from_signed" : ""});
   }
   const auto planes = channels_first ? pixels : pixels.permute({0, 3, 1, 2});
@@ -68,8 +68,8 @@ SignedImages SignedImages::from_signed(const torch::Tensor& images, Doubt doubt)
   constexpr auto where = "SignedImages::from_signed";
   const auto range = range_of(images, where);
   if (range.least < -1 - kTolerance || range.most > 1 + kTolerance) {
-    refuse("images beyond their range", where, range, "-1 to 1",
-           "for values up to 255 use SignedImages::from_bytes with uint8; clamp what overshoots");
+    refuse("images are out of range", where, range, "-1 to 1",
+           "for values up to 255 use SignedImages::from_bytes with uint8; clamp values that overshoot");
   }
   if (doubt == Doubt::refuse && io::looks_like_unit_range(images)) {
     refuse("these images look as if they were in [0, 1]", where, range, "-1 to 1",
@@ -82,7 +82,7 @@ SignedImages SignedImages::from_unit(const torch::Tensor& images) {
   constexpr auto where = "SignedImages::from_unit";
   const auto range = range_of(images, where);
   if (range.least < -kTolerance || range.most > 1 + kTolerance) {
-    refuse("images beyond their range", where, range, "0 to 1", fix_for(range));
+    refuse("images are out of range", where, range, "0 to 1", fix_for(range));
   }
   return SignedImages(images.detach().to(torch::kFloat32).clamp(0, 1).mul(2).sub(1));
 }
@@ -99,8 +99,8 @@ SignedImages SignedImages::slice(int64_t begin, int64_t end) const {
 
 void check_pairs(const char* what, const SignedImages& a, const SignedImages& b) {
   require(a.in_signed().sizes() == b.in_signed().sizes(), what,
-          ": the images of a pair must be of one size and there must be as many of each; got ", a.in_signed().sizes(),
-          " and ", b.in_signed().sizes());
+          ": the images of a pair must have the same size, and both sides the same number of images; got ",
+          a.in_signed().sizes(), " and ", b.in_signed().sizes());
 }
 
 }  // namespace monge::eval

@@ -231,7 +231,7 @@ void InceptionNet::load(const nn::NamedTensors& state, const std::string& where)
   } catch (const InputError& error) {
     auto complaint = error.complaint();
     complaint.fix =
-        "give the weights of the FID Inception, pt_inception-2015-12-05-6726825d.pth, or a file with its keys";
+        "use the weights of the FID Inception, pt_inception-2015-12-05-6726825d.pth, or a file with its keys";
     throw InputError(complaint);
   }
 }

@@ -42,7 +42,7 @@ torch::Tensor own_means(const torch::Tensor& a_NF, dist::ProcessGroup& group) {
 torch::Tensor checked(const torch::Tensor& features_NF) {
   require(features_NF.dim() == 2 && features_NF.is_floating_point(), "features must be [N, F] floats, got ",
           features_NF.sizes());
-  require(features_NF.size(0) >= 2, "a kernel distance needs at least 2 samples a side, got ", features_NF.size(0));
+  require(features_NF.size(0) >= 2, "a kernel distance needs at least 2 samples per side, got ", features_NF.size(0));
   require(features_NF.isfinite().all().item<bool>(), "features: NaN or infinite values");
   return features_NF.detach().to(torch::kCPU, torch::kFloat64);
 }
@@ -52,7 +52,7 @@ torch::Tensor checked(const torch::Tensor& features_NF) {
 KernelDistance kernel_distance(const torch::Tensor& a_NF, const torch::Tensor& b_MF, dist::ProcessGroup& group) {
   const auto a = checked(a_NF), b = checked(b_MF);
   require(a.size(1) == b.size(1), "kernel distance: samples of ", a.size(1), " and of ", b.size(1),
-          " features do not compare");
+          " features cannot be compared");
   const auto n = static_cast<double>(a.size(0)), m = static_cast<double>(b.size(0));
   const auto within_a = own_means(a, group), within_b = own_means(b, group);
   const auto [of_a, of_b] = cross_sums(a, b, group);

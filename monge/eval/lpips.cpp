@@ -25,7 +25,7 @@ std::vector<torch::Tensor> heads_from(const io::TensorFile& state, LpipsNet net,
                         .where = where,
                         .value = text(head.scalar_type(), ' ', head.sizes()),
                         .allowed = text("floats [1, ", channels, ", 1, 1]"),
-                        .fix = "give the heads of LPIPS v0.1 that belong to this net"});
+                        .fix = "use the heads of LPIPS v0.1 that belong to this net"});
     }
     out.push_back(head.to(device, torch::kFloat32).reshape({channels, 1, 1}).contiguous());
   }

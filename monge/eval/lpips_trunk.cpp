@@ -157,7 +157,7 @@ LpipsTrunk::LpipsTrunk(LpipsNet net, const io::TensorFile& state, const std::str
            .where = where,
            .value = text(tensor.scalar_type(), ' ', tensor.sizes()),
            .allowed = text("floats ", at::IntArrayRef(shape)),
-           .fix = "give the state dict of torchvision's AlexNet, SqueezeNet 1.1 or VGG16, as the net's name says"});
+           .fix = "use the state dict of torchvision's AlexNet, SqueezeNet 1.1 or VGG16 that belongs to this net"});
     }
     weights_.push_back(tensor.to(device, torch::kFloat32).contiguous());
   }

@@ -127,7 +127,7 @@ PushForwardError push_forward_error(const torch::Tensor& inputs, const torch::Te
 
 double output_diversity(const torch::Tensor& outputs) {
   require(outputs.dim() >= 3 && outputs.numel() > 0 && outputs.size(1) >= 2,
-          "draw diversity: outputs must be [B, K, ...] with K >= 2 draws per input; got ", outputs.sizes());
+          "diversity: outputs must be [B, K, ...] with K >= 2 samples per input; got ", outputs.sizes());
   const auto outputs_BKD = outputs.detach().flatten(2);
   const int64_t count = outputs_BKD.size(1);
   double out = 0;

@@ -50,7 +50,7 @@ TargetVerdict verdict_of(const PushForwardError& f) {
 std::string in_words(const PushForwardError& f) {
   char left[64] = "";
   if (const double remaining = remaining_fraction(f); remaining > 1.05) {
-    std::snprintf(left, sizeof left, ": it is farther off than the source itself");
+    std::snprintf(left, sizeof left, ": it is farther from the target than the source itself");
   } else if (std::isfinite(remaining)) {
     std::snprintf(left, sizeof left, ": %.0f %% of the way is left", 100 * remaining);
   }
@@ -64,9 +64,9 @@ std::string in_words(const PushForwardError& f) {
     case TargetVerdict::unknown:
       break;
   }
-  return is_measured(f)
-             ? "cannot be judged: by these samples the source itself is as near to the target (more: eval.samples)"
-             : "was not measured against its target";
+  return is_measured(f) ? "cannot be judged: by these samples the source is as near to the target as the outputs; "
+                          "raise eval.samples"
+                        : "was not measured against its target";
 }
 
 }  // namespace monge::eval

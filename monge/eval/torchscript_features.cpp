@@ -47,7 +47,7 @@ TorchScriptFeatures::TorchScriptFeatures(const std::filesystem::path& file, torc
     module_ = std::make_unique<Module>(Module{torch::jit::load(stream, torch::kCPU)});
     module_->script.eval();
   } catch (const std::exception& error) {
-    throw InputError({.what = "no TorchScript file (" + essence(error) + ")",
+    throw InputError({.what = "not a TorchScript file (" + essence(error) + ")",
                       .where = file_,
                       .fix = "save the net with torch.jit.save(torch.jit.script(net), file)"});
   }
@@ -66,8 +66,9 @@ TorchScriptFeatures::TorchScriptFeatures(const std::filesystem::path& file, torc
       continue;
     }
     check_finite_features(answer, name_);
-    require(torch::equal(answer, run(grey)), file_,
-            ": this net gives other features when it is asked again; features of a random net compare with nothing");
+    require(
+        torch::equal(answer, run(grey)), file_,
+        ": this net computes different features when it is called again; features of a random net cannot be compared");
     dim_ = answer.size(1);
     return;
   }
@@ -88,13 +89,13 @@ torch::Tensor TorchScriptFeatures::run(const torch::Tensor& bytes_NHWC) const {
     throw InputError({.what = "the net fails (" + essence(error) + ")",
                       .where = file_,
                       .value = text("an input of ", x.sizes()),
-                      .fix = "it must take float32 [N, 3, H, W] in [0, 255] and resize by itself"});
+                      .fix = "the net must accept float32 [N, 3, H, W] in [0, 255] and resize the images itself"});
   }
   const auto shape =
       answer.isTensor() ? text(answer.toTensor().scalar_type(), ' ', answer.toTensor().sizes()) : answer.tagKind();
   if (!answer.isTensor() || answer.toTensor().dim() != 2 || answer.toTensor().size(0) != x.size(0) ||
       answer.toTensor().size(1) == 0 || !answer.toTensor().is_floating_point()) {
-    throw InputError({.what = text("the net gives no row of features for each of ", x.size(0), " images"),
+    throw InputError({.what = text("the net does not return one row of features for each of ", x.size(0), " images"),
                       .where = file_,
                       .value = shape,
                       .allowed = text("floats [", x.size(0), ", F]"),

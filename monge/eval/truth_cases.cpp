@@ -211,7 +211,7 @@ TruthCase w2bench(const TruthOptions& options) {
                       .allowed = "a .safetensors file of the Wasserstein-2 benchmark"});
   }
   require(options.pair.find('?') == std::string::npos, user_word("TruthOptions::pair"), " ", options.pair,
-          ": a path with a ? cannot stand in a recipe; rename the file");
+          ": a recipe cannot hold a path with a ?; rename the file");
   const auto pair = data::W2Benchmark::load(options.pair);
   TruthCase out;
   out.dim = dim_of(options, "w2bench", pair->dim(), pair->dim(), pair->dim());

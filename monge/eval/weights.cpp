@@ -86,7 +86,7 @@ std::vector<fs::path> weights_folders(const fs::path& flag) {
     out.push_back(home / ".cache/monge/weights");
   }
   if (!out.empty()) return out;
-  throw InputError({.what = "there is no folder for weights: HOME is not set",
+  throw InputError({.what = "no folder for weights is known: HOME is not set",
                     .fix = "name one with " + user_word("eval::weights_folders(folder)") + " or MONGE_WEIGHTS"});
 }
 
@@ -97,9 +97,9 @@ FoundWeights locate_weights(const Weights& weights, const std::vector<fs::path>&
       std::error_code failure;
       if (!fs::exists(found.path, failure)) continue;
       const auto size = fs::is_regular_file(found.path, failure) ? fs::file_size(found.path, failure) : 0;
-      if (failure || size == 0) return damaged(found, "is empty or no file");
+      if (failure || size == 0) return damaged(found, "is empty or not a file");
       if (static_cast<int64_t>(size) == file.bytes) return found;
-      return damaged(found, text("has ", size, " bytes where ", file.bytes, " were expected"));
+      return damaged(found, text("has ", size, " bytes, expected ", file.bytes));
     }
   }
   return {};
@@ -110,8 +110,7 @@ FoundWeights verify_weights(const Weights& weights, const std::vector<fs::path>&
   auto found = locate_weights(weights, folders);
   if (found.status != FoundWeights::present) return found;
   const auto digest = io::sha256_of_file(found.path, progress);
-  if (digest != found.file.sha256)
-    return damaged(found, "has SHA-256 " + digest + " where " + found.file.sha256 + " was expected");
+  if (digest != found.file.sha256) return damaged(found, "has SHA-256 " + digest + ", expected " + found.file.sha256);
   found.status = FoundWeights::intact;
   return found;
 }
@@ -120,10 +119,10 @@ fs::path find_weights(const std::string& name, const fs::path& flag) {
   const auto& weights = weights_of(name);
   std::error_code ignored;
   if (!flag.empty() && !fs::is_directory(flag, ignored)) {
-    throw InputError(
-        {.what = "is no folder",
-         .where = user_word("eval::weights_folders(folder)") + " " + flag.string(),
-         .fix = "name a folder with " + weights.files[0].name + ", or make it: " + fetch_command(weights.name, flag)});
+    throw InputError({.what = "is not a folder",
+                      .where = user_word("eval::weights_folders(folder)") + " " + flag.string(),
+                      .fix = "name a folder that holds " + weights.files[0].name +
+                             ", or create it: " + fetch_command(weights.name, flag)});
   }
   const auto folders = weights_folders(flag);
   const auto found = locate_weights(weights, folders);
@@ -131,7 +130,7 @@ fs::path find_weights(const std::string& name, const fs::path& flag) {
   const auto fetch = "run: " + fetch_command(weights.name, flag);
   if (found.status == FoundWeights::damaged) {
     throw InputError(
-        {.what = found.problem, .where = found.path.string(), .fix = "it is cut short or another file; " + fetch});
+        {.what = found.problem, .where = found.path.string(), .fix = "the file is truncated or another one; " + fetch});
   }
   std::vector<std::string> files, places;
   for (const auto& file : weights.files) files.push_back(file.name);

@@ -77,7 +77,7 @@ std::optional<Complaint> find_fault(const TryOutcome& outcome, const DownloadPar
   }
   if (tried > 1) complaint.what += text(" (tried ", tried, " times)");
   if (part.size() > 0) {
-    complaint.fix = text("run the command again to go on: ", part.size(), " bytes are kept in ", part.path().string());
+    complaint.fix = text("run the command again to resume: ", part.size(), " bytes are kept in ", part.path().string());
   }
   throw SystemError(complaint);
 }
@@ -144,7 +144,7 @@ Download download(const std::string& url, const fs::path& destination, const Dow
     }
     part.discard();
     complaint->where = shown;
-    complaint->fix = "the server has another file, or something on the way changes it; nothing of it was kept";
+    complaint->fix = "the server has another file, or a proxy changes it; nothing of the download was kept";
     throw InputError(*complaint);
   }
 }

@@ -64,7 +64,7 @@ void DownloadPart::fail(const char* what) const {
 }
 
 void DownloadPart::restart(const DownloadOrigin& origin) {
-  if (::ftruncate(fd_.get(), 0) != 0) fail("cannot empty");
+  if (::ftruncate(fd_.get(), 0) != 0) fail("cannot truncate");
   size_ = 0;
   origin_ = origin;
   real_files().replace(origin_path_, origin.url + '\n' + origin.validator + '\n');

@@ -166,7 +166,7 @@ std::optional<CURLcode> Try::transfer() {
     if (std::exchange(seen, received_) != received_) last_byte_ = Clock::now();
     if (Seconds(Clock::now() - last_byte_).count() > options_.stall_seconds) {
       ended_ =
-          TryOutcome{TryOutcome::broken, text("no byte came for ", number(options_.stall_seconds), " s", so_far())};
+          TryOutcome{TryOutcome::broken, text("no data arrived for ", number(options_.stall_seconds), " s", so_far())};
       return {};
     }
     curl_multi_poll(multi_.get(), nullptr, 0, 100, nullptr);
@@ -238,18 +238,18 @@ TryOutcome Try::answer_refused() const {
     curl_easy_getinfo(easy_.get(), CURLINFO_RETRY_AFTER, &wish);
     if (answer == passing) {
       return {TryOutcome::broken,
-              what + " (it is busy or in trouble)",
+              what + " (it is busy or has an error)",
               {},
               false,
               std::min(static_cast<double>(wish), 60.0)};
     }
   }
-  TryOutcome out{TryOutcome::refused, what + ", where the file was expected"};
+  TryOutcome out{TryOutcome::refused, what + " instead of sending the file"};
   out.is_input_error = true;
   switch (answer) {
     case 401:
     case 403:
-      out.what = what + " (it does not give this file to you)";
+      out.what = what + " (access to this file is denied)";
       break;
     case 404:
     case 410:
@@ -257,7 +257,7 @@ TryOutcome Try::answer_refused() const {
       out.fix = "check the address";
       break;
     case 407:
-      out.what = what + " (the proxy wants a name and a password)";
+      out.what = what + " (the proxy requires a user name and a password)";
       out.fix = "set them in http_proxy or https_proxy";
       break;
   }
@@ -265,21 +265,21 @@ TryOutcome Try::answer_refused() const {
 }
 
 TryOutcome Try::transfer_failed(CURLcode code) const {
-  const std::string network = "check the network, and http_proxy and https_proxy where there is a proxy";
+  const std::string network = "check the network; behind a proxy, also check http_proxy and https_proxy";
   const std::string detail = detail_[0] ? detail_ : curl_easy_strerror(code);
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
-      return {TryOutcome::refused, "the server's name is not known (DNS)", network};
+      return {TryOutcome::refused, "the server's name cannot be resolved (DNS)", network};
     case CURLE_COULDNT_RESOLVE_PROXY:
-      return {TryOutcome::refused, "the proxy's name is not known (DNS)", "check http_proxy and https_proxy"};
+      return {TryOutcome::refused, "the proxy's name cannot be resolved (DNS)", "check http_proxy and https_proxy"};
     case CURLE_COULDNT_CONNECT:
       return {TryOutcome::broken, "the server cannot be reached: " + detail, network};
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_ISSUER_ERROR:
-      return {TryOutcome::refused, "no safe connection (TLS): " + detail,
-              "install ca-certificates and check the clock; where a proxy has its own certificates, name them in "
+      return {TryOutcome::refused, "no secure connection (TLS): " + detail,
+              "install ca-certificates and check the clock; if a proxy has its own certificates, name them in "
               "SSL_CERT_FILE"};
     case CURLE_PARTIAL_FILE:
     case CURLE_RECV_ERROR:
@@ -288,13 +288,13 @@ TryOutcome Try::transfer_failed(CURLcode code) const {
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM:
     case CURLE_OPERATION_TIMEDOUT:
-      return {TryOutcome::broken, "the transfer broke" + so_far() + ": " + detail};
+      return {TryOutcome::broken, "the transfer was interrupted" + so_far() + ": " + detail};
     case CURLE_TOO_MANY_REDIRECTS:
-      return {TryOutcome::refused, "the server redirects in a circle"};
+      return {TryOutcome::refused, "the server redirects too many times"};
     case CURLE_UNSUPPORTED_PROTOCOL:
       return {TryOutcome::refused, "the server redirects to a protocol that is not followed: " + detail};
     case CURLE_URL_MALFORMAT:
-      return {TryOutcome::refused, "is no address: " + detail, {}, true};
+      return {TryOutcome::refused, "is not a valid address: " + detail, {}, true};
     case CURLE_FILE_COULDNT_READ_FILE:
       return {TryOutcome::refused, "cannot be read", "check the path", true};
     default:

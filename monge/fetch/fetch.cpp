@@ -120,7 +120,7 @@ class Fetch {
     const auto* known = record.find(shown_, name_);
     if (!known) return {};
     if (!options_.sha256.empty() && options_.sha256 != known->sha256) {
-      throw InputError({.what = "this folder holds a file of this address with another SHA-256",
+      throw InputError({.what = "this folder already holds a file from this address with another SHA-256",
                         .where = record.path().string(),
                         .value = known->sha256,
                         .allowed = options_.sha256,
@@ -130,8 +130,8 @@ class Fetch {
     for (const auto& name : known->holds) {
       std::error_code ignored;
       if (!fs::exists(fs::symlink_status(folder_ / name, ignored))) {
-        options_.log(LogLevel::info,
-                     text((folder_ / name).string(), " was fetched and is missing; ", shown_, " is fetched again"));
+        options_.log(LogLevel::info, text((folder_ / name).string(), " was fetched before and is missing; fetching ",
+                                          shown_, " again"));
         return {};
       }
     }
@@ -151,7 +151,7 @@ class Fetch {
     if (options_.sha256.empty() || !fs::is_regular_file(fs::symlink_status(place, ignored))) return {};
     const auto digest = hash_of(place);
     if (digest != options_.sha256) {
-      throw InputError({.what = "a file with another SHA-256 is there already, and it is not overwritten",
+      throw InputError({.what = "a file with another SHA-256 already exists, and it is not overwritten",
                         .where = place.string(),
                         .value = digest,
                         .allowed = options_.sha256,
@@ -206,7 +206,7 @@ class Fetch {
     if (wanted <= 0) return;
     const int64_t free = FolderWriter(work_).free_bytes();
     if (free < 0 || free >= wanted) return;
-    throw SystemError({.what = "there is not enough room on the disk",
+    throw SystemError({.what = "there is not enough free space on the disk",
                        .where = work_.string(),
                        .value = text(free, " bytes are free"),
                        .allowed = text("at least ", wanted),
@@ -236,12 +236,12 @@ class Fetch {
       if (source_ == archive_ && options_.sha256.empty()) fs::remove(archive_);
       auto complaint = error.complaint();
       complaint.where = shown_;
-      complaint.fix = "the address gives something else than a tar, zip or 7z archive, or a damaged one";
+      complaint.fix = "check the address: it serves no tar, zip or 7z archive, or a damaged one";
       throw io::UnreadableArchive(complaint);
     } catch (const InputError& error) {
       auto complaint = error.complaint();
       complaint.fix += text(complaint.fix.empty() ? "" : "; ", "the archive is kept as ", source_.string(),
-                            ", to be removed where it shall be fetched again");
+                            "; remove it to fetch it again");
       throw InputError(complaint);
     }
   }
@@ -294,7 +294,7 @@ class Fetch {
     for (const auto& entry : fs::directory_iterator(staging_)) {
       const auto name = entry.path().filename().string();
       if (file.kept && name == name_) {
-        throw InputError({.what = "the archive holds an entry of its own name, so that it cannot be kept beside it",
+        throw InputError({.what = "an entry has the same name as the archive, so the archive cannot be kept beside it",
                           .where = shown_,
                           .value = name,
                           .fix = text("leave out ", user_word("FetchOptions::keep"), ", or give another ",
@@ -329,7 +329,7 @@ std::string file_name_of(const std::string& url) {
   const auto path = url.find('/', scheme_end + 3), slash = url.rfind('/', end);
   const auto name = path >= end || slash + 1 >= end ? "" : percent_decoded(url.substr(slash + 1, end - slash - 1));
   if (is_file_name(name)) return name;
-  throw InputError({.what = "the address does not end with the name of a file",
+  throw InputError({.what = "the address does not end with a file name",
                     .value = without_credentials(url),
                     .fix = text("give the file a name with ", user_word("FetchOptions::name"), ", such as ",
                                 user_word("FetchOptions::name"), " faces.zip")});

@@ -62,9 +62,9 @@ FetchRecord::FetchRecord(const fs::path& folder) : path_(folder / (std::string(k
     if (json.at("format") != kFormat) throw InputError("");
     for (const auto& file : json.at("fetched")) files_.push_back(file_of(file));
   } catch (const std::exception&) {
-    throw InputError({.what = "is not a record of what was fetched, or of another version",
+    throw InputError({.what = "is not a record of fetched files, or has another version",
                       .where = path_.string(),
-                      .fix = "remove it; what is in the folder stays, and is compared with what comes"});
+                      .fix = "remove it; the files in the folder are kept and compared with those fetched next"});
   }
 }
 

@@ -27,9 +27,9 @@ constexpr int kFolder = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 }
 
 [[noreturn]] void clash(const std::string& name, const char* wants, const char* there) {
-  throw InputError({.what = text("a ", wants, " is to be made where a ", there, " is"),
+  throw InputError({.what = text("cannot create the ", wants, ": a ", there, " has this name"),
                     .where = name,
-                    .fix = "two entries cannot both have this name; unpack the archive by hand and choose"});
+                    .fix = "two entries cannot have the same name; unpack the archive by hand and choose one"});
 }
 
 }  // namespace
@@ -49,7 +49,7 @@ FolderWriter::FolderWriter(const fs::path& folder) : root_(::open(folder.c_str()
 
 /// Opens the folder `name` in `parent`, and makes it if it does not exist.
 UniqueFd FolderWriter::enter(int parent, const std::string& name, const std::vector<std::string>& parts) const {
-  if (::mkdirat(parent, name.c_str(), 0777) != 0 && errno != EEXIST) fail("cannot make the folder", join(parts, "/"));
+  if (::mkdirat(parent, name.c_str(), 0777) != 0 && errno != EEXIST) fail("cannot create the folder", join(parts, "/"));
   UniqueFd fd(::openat(parent, name.c_str(), kFolder));
   if (!fd && (errno == ENOTDIR || errno == ELOOP)) clash(join(parts, "/"), "folder", "file");
   if (!fd) fail("cannot open the folder", join(parts, "/"));
@@ -72,10 +72,10 @@ NewFile FolderWriter::make_file(const std::vector<std::string>& parts) {
   const int parent = parent_of(parts);
   const auto shown = join(parts, "/");
   UniqueFd fd(::openat(parent, parts.back().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
-  if (!fd && errno != EEXIST) fail("cannot make the file", shown);
+  if (!fd && errno != EEXIST) fail("cannot create the file", shown);
   if (!fd) {
     struct stat facts {};
-    if (::fstatat(parent, parts.back().c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0) fail("cannot look at", shown);
+    if (::fstatat(parent, parts.back().c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0) fail("cannot inspect", shown);
     if (!S_ISREG(facts.st_mode)) clash(shown, "file", "folder");
   }
   return NewFile(std::move(fd), shown);

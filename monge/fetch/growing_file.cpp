@@ -58,7 +58,7 @@ size_t GrowingFile::read(char* to, size_t room) {
         return static_cast<size_t>(count);
       }
       if (count == 0 && finished_)
-        throw SystemError(text(path_.string(), ": the file became shorter while it was read"));
+        throw SystemError(text(path_.string(), ": the file became shorter while it was being read"));
       // The writer emptied the file and will announce it.
     } else if (finished_) {
       return 0;

@@ -25,7 +25,7 @@ bool same_bytes(const fs::path& a, const fs::path& b) {
     in_a.read(block_a.data(), block_a.size());
     in_b.read(block_b.data(), block_b.size());
     const auto count = in_a.gcount();
-    if (in_a.bad() || in_b.bad()) throw SystemError(text(b.string(), ": cannot be read to be compared"));
+    if (in_a.bad() || in_b.bad()) throw SystemError(text(b.string(), ": cannot be read for comparison"));
     if (in_b.gcount() != count || std::memcmp(block_a.data(), block_b.data(), static_cast<size_t>(count)) != 0)
       return false;
     if (count == 0) return in_a.eof() && in_b.eof();
@@ -55,11 +55,12 @@ const char* kind_of(fs::file_type type) {
 bool check_target(const fs::path& from, const fs::path& to) {
   const auto type = fs::symlink_status(from).type(), there = fs::symlink_status(to).type();
   if (there == fs::file_type::not_found) return false;
-  if (there != type) clash(to, text("a ", kind_of(there), " is there where a ", kind_of(type), " is to be put"));
+  if (there != type)
+    clash(to, text("a ", kind_of(there), " already exists where a ", kind_of(type), " must be placed"));
   if (type == fs::file_type::directory) {
     for (const auto& entry : fs::directory_iterator(from)) check_target(entry.path(), to / entry.path().filename());
   } else if (!same_bytes(from, to)) {
-    clash(to, "a file with other bytes is there already");
+    clash(to, "a file with different contents already exists");
   }
   return true;
 }
@@ -69,7 +70,7 @@ void move(const fs::path& from, const fs::path& to) {
   // Some file systems lack RENAME_NOREPLACE. All entries were checked, and the folder is locked against other
   // processes.
   if (errno == EINVAL && ::rename(from.c_str(), to.c_str()) == 0) return;
-  throw SystemError(text(to.string(), ": cannot be put there: ", std::strerror(errno)));
+  throw SystemError(text(to.string(), ": cannot be moved there: ", std::strerror(errno)));
 }
 
 void merge_entry(const fs::path& from, const fs::path& to) {
@@ -87,7 +88,7 @@ void guarded(Action&& action) {
   try {
     action();
   } catch (const fs::filesystem_error& error) {
-    throw SystemError(text(error.path1().string(), ": cannot be put in its place: ", error.code().message()));
+    throw SystemError(text(error.path1().string(), ": cannot be moved into place: ", error.code().message()));
   }
 }
 

@@ -107,7 +107,7 @@ class Unpacker {
       return static_cast<la_ssize_t>((*me.source_)(me.source_block_.data(), me.source_block_.size()));
     } catch (...) {
       me.failure_ = std::current_exception();
-      archive_set_error(reader, EIO, "the archive's bytes cannot be had");
+      archive_set_error(reader, EIO, "the bytes of the archive cannot be read");
       return -1;
     }
   }
@@ -129,8 +129,8 @@ class Unpacker {
       if (failure_ || (status != ARCHIVE_OK && status != ARCHIVE_WARN && status != ARCHIVE_EOF)) refuse();
       if (status == ARCHIVE_EOF) break;
       if (seen >= options_.limits.most_entries) {
-        throw InputError(
-            text(shown_, ": more than ", options_.limits.most_entries, " entries; this is a trap, or a set to split"));
+        throw InputError(text(shown_, ": more than ", options_.limits.most_entries,
+                              " entries; the archive may be malicious, otherwise split it"));
       }
       report_progress();
       take(entry);
@@ -139,9 +139,9 @@ class Unpacker {
     out_.listing = listing_.digest();
     if (out_.files == 0) {
       const auto left = out_.left_out_text();
-      throw InputError({.what = text("there is no file in the archive",
-                                     left.empty() ? "" : " that can be unpacked; left out: ", left),
-                        .where = shown_});
+      throw InputError(
+          {.what = text("the archive holds no file", left.empty() ? "" : " that can be unpacked; left out: ", left),
+           .where = shown_});
     }
     return out_;
   }
@@ -239,7 +239,7 @@ class Unpacker {
                                        one ? " bytes in one entry" : " bytes"),
                           .where = shown_,
                           .value = name,
-                          .fix = "this is a trap, or a set to unpack by hand"});
+                          .fix = "the archive may be malicious; if you trust it, unpack it by hand"});
       }
       if (earlier) {
         earlier->take(bytes);
@@ -253,10 +253,10 @@ class Unpacker {
       ++out_.files;
       out_.bytes += size;
     } else if (!earlier->to_the_end()) {
-      throw InputError({.what = "two entries have one name and different bytes",
+      throw InputError({.what = "two entries have the same name and different contents",
                         .where = shown_,
                         .value = name,
-                        .fix = "unpack the archive by hand, choose, and pack it again"});
+                        .fix = "unpack the archive by hand, choose one entry, and pack it again"});
     } else {
       count(out_.repetitions, name);
     }

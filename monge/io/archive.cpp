@@ -47,7 +47,7 @@ std::string read_entry(const fs::path& path, ::archive* archive, const std::stri
     if (count < 0) refuse_archive(path.string(), archive);
     if (count == 0) return out;
     require(static_cast<int64_t>(out.size()) + count <= most_bytes, path.string(), ": the entry ", name,
-            " unpacks to more than ", most_bytes, " bytes; this is not a set of images, or a trap");
+            " unpacks to more than ", most_bytes, " bytes; the archive is not a set of images, or is malicious");
     out.append(block.data(), static_cast<size_t>(count));
   }
 }
@@ -77,7 +77,7 @@ class TakenEntries {
     }
     left_ -= static_cast<int64_t>(entry.bytes.size());
     require(left_ >= 0, path_.string(), ": unpacks to more than ", most_,
-            " bytes, hard links included; this is not a set of images, or a trap");
+            " bytes, hard links included; the archive is not a set of images, or is malicious");
     list_.add(std::move(entry));
   }
 
@@ -169,7 +169,7 @@ struct ArchiveWriter::State {
       state.part.append({static_cast<const char*>(from), count});
     } catch (...) {
       state.failure = std::current_exception();
-      archive_set_error(handle, EIO, "the part cannot be written");
+      archive_set_error(handle, EIO, "the block cannot be written");
       return -1;
     }
     return static_cast<la_ssize_t>(count);
@@ -209,7 +209,7 @@ struct ArchiveWriter::State {
 ArchiveWriter::ArchiveWriter(const fs::path& path, const Files& files) {
   const bool zip = ends_with(path, ".zip"), packed = ends_with(path, ".tar.gz") || ends_with(path, ".tgz");
   if (!zip && !packed && !ends_with(path, ".tar")) {
-    throw InputError({.what = "no archive of this kind can be written",
+    throw InputError({.what = "cannot write an archive of this kind",
                       .where = path.string(),
                       .value = '"' + path.extension().string() + '"',
                       .allowed = ".zip, .tar, .tar.gz, .tgz",
@@ -230,7 +230,7 @@ ArchiveWriter::~ArchiveWriter() = default;
 void ArchiveWriter::add(const std::string& name, std::string_view bytes) {
   if (!stays_inside(name)) {
     throw InputError(
-        text(state_->path.string(), ": the entry name \"", name, "\" is empty, absolute or climbs with \"..\""));
+        text(state_->path.string(), ": the entry name \"", name, "\" is empty, is absolute or contains \"..\""));
   }
   state_->zip ? state_->zip->add(name, bytes) : state_->tar->add(name, bytes);
 }

@@ -23,9 +23,10 @@ namespace {
 /// the end.
 void check_end(const std::filesystem::path& path, std::string_view end) {
   constexpr size_t kTwoBlocks = 1024;
-  require(end.size() >= kTwoBlocks, path.string(), ": the archive has no end, so it was cut; copy it again");
+  require(end.size() >= kTwoBlocks, path.string(),
+          ": the archive has no end marker, so it is truncated; copy it again");
   require(end.find_first_not_of('\0') == std::string_view::npos, path.string(),
-          ": the archive has something after its end, so it is damaged, or several were put one after another; copy it "
+          ": the archive has data after its end marker: it is damaged, or several archives were concatenated; copy it "
           "again, or unpack them");
 }
 
@@ -92,7 +93,7 @@ std::optional<EntryList<StoredEntry>> index_entries(const MappedFile& archive,
     if (!archive_entry_size_is_set(entry)) return {};
     const int64_t size = archive_entry_size(entry);
     require(size <= limits.most_entry_bytes, path.string(), ": the entry ", name, " has more than ",
-            limits.most_entry_bytes, " bytes; this is not a set of images, or a trap");
+            limits.most_entry_bytes, " bytes; the archive is not a set of images, or is malicious");
     StoredEntry found{std::move(name), 0, size};
     if (size > 0) {
       // libarchive returns uncompressed bytes as a pointer into the mapped file, and all others as copies.
@@ -106,7 +107,7 @@ std::optional<EntryList<StoredEntry>> index_entries(const MappedFile& archive,
       found.offset = begin - bytes.data();
       if (archive_entry_sparse_count(entry) > 0) return {};
       require(size <= static_cast<int64_t>(bytes.size()) - found.offset, path.string(),
-              ": the archive ends within the entry ", found.name, "; check that it was copied whole");
+              ": the archive ends within the entry ", found.name, "; check that it was copied completely");
       if (static_cast<int64_t>(length) != size) return {};  // not in one piece
     }
     add_entry(archive, std::move(found), out, report);

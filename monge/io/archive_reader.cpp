@@ -46,7 +46,7 @@ void refuse_archive(const std::string& shown, ::archive* reader) {
   const char* reason = archive_error_string(reader);
   throw UnreadableArchive({.what = text("the archive cannot be read: ", reason ? reason : "unknown damage"),
                            .where = shown,
-                           .fix = "check that it was copied whole and is a tar, zip or 7z archive"});
+                           .fix = "check that it was copied completely and is a tar, zip or 7z archive"});
 }
 
 std::string entry_name(::archive_entry* entry) {
@@ -76,10 +76,10 @@ void count_special_entry(::archive_entry* entry, const std::string& name, Archiv
 }
 
 void refuse_duplicate(const fs::path& path, const std::string& name) {
-  throw InputError({.what = "two entries have one name and different bytes",
+  throw InputError({.what = "two entries have the same name and different contents",
                     .where = path.string(),
                     .value = name,
-                    .fix = "unpack the archive by hand, choose, and pack it again"});
+                    .fix = "unpack the archive by hand, choose one entry, and pack it again"});
 }
 
 std::vector<std::string> name_parts(const std::string& name) {

@@ -13,7 +13,7 @@ namespace monge::io {
 namespace {
 
 constexpr auto kForm =
-    "names or numbers between commas, ranges as in a,b,d-f or 0,2-5; names with commas in double quotes";
+    "names, numbers and ranges separated by commas, such as a,b,d-f or 0,2-5; names with commas in double quotes";
 
 /// The column with exactly this name or number, if there is one.
 std::optional<int64_t> column_of(const std::string& word, const std::vector<std::string>& names, int64_t count,
@@ -49,8 +49,7 @@ std::vector<std::pair<std::string, bool>> parts_of(const std::string& choice, co
     const bool quoted = at < choice.size() && choice[at] == '"';
     if (quoted) {
       for (++at;; ++at) {
-        require(at < choice.size(), where, ": the choice of columns ", shown(choice),
-                " has a quote that is not closed");
+        require(at < choice.size(), where, ": the choice of columns ", shown(choice), " has an unclosed quote");
         if (choice[at] == '"' && (++at >= choice.size() || choice[at] != '"')) break;
         part += choice[at];
       }
@@ -61,7 +60,7 @@ std::vector<std::pair<std::string, bool>> parts_of(const std::string& choice, co
     }
     const bool ends = at >= choice.size() || choice[at] == ',';
     if (part.empty() || !ends) {
-      throw InputError({.what = "no choice of columns", .where = where, .value = shown(choice), .allowed = kForm});
+      throw InputError({.what = "not a choice of columns", .where = where, .value = shown(choice), .allowed = kForm});
     }
     out.emplace_back(std::move(part), quoted);
     ++at;

@@ -10,7 +10,7 @@ namespace monge::io {
 
 std::string csv_text(const torch::Tensor& table) {
   require((table.dim() == 1 || table.dim() == 2) && !table.is_complex(),
-          "only a table [N, D] or a column [N] of real numbers is written as .csv, got ", table.sizes(), " of ",
+          "only a table [N, D] or a column [N] of real numbers can be written as .csv, got ", table.sizes(), " of ",
           type_name(table.scalar_type()), "; write .npy instead");
   return csv_rows(table.dim() == 1 ? table.unsqueeze(1) : table);
 }

@@ -65,8 +65,9 @@ std::string csv_header(const TableNames& names, char separator) {
 }
 
 std::string csv_rows(const torch::Tensor& rows_ND, const CsvFormat& format, const std::vector<std::string>& row_names) {
-  require(rows_ND.dim() == 2 && !rows_ND.is_complex(), "only a table [N, D] of real numbers is written as text, got ",
-          rows_ND.sizes(), " of ", type_name(rows_ND.scalar_type()), "; write .npy instead");
+  require(rows_ND.dim() == 2 && !rows_ND.is_complex(),
+          "only a table [N, D] of real numbers can be written as text, got ", rows_ND.sizes(), " of ",
+          type_name(rows_ND.scalar_type()), "; write .npy instead");
   const auto rows = plain(rows_ND);
   const bool whole = !rows.is_floating_point(), single = rows.element_size() <= 4;
   // float32 holds half precision exactly and prints fewer digits than double.

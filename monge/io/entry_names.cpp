@@ -75,7 +75,7 @@ void EntryNames::complete(::archive* reader, ::archive_entry* entry) {
   if (!names_) read_directory(reader);
   if (!fits_ || seen_ >= names_->size()) {
     throw UnreadableArchive(text(shown_, ": the name of entry ", seen_ + 1,
-                                 " cannot be told: the archive's directory does not fit its entries"));
+                                 " cannot be determined: the archive's directory does not match its entries"));
   }
   const auto& name = (*names_)[seen_];
   archive_entry_set_pathname(entry, name.c_str());
@@ -85,7 +85,7 @@ void EntryNames::complete(::archive* reader, ::archive_entry* entry) {
 void EntryNames::read_directory(::archive* reader) {
   if (archive_.empty()) {
     throw UnreadableArchive(
-        text(shown_, ": the name of entry ", seen_ + 1, " stands in the directory at the archive's end"));
+        text(shown_, ": the name of entry ", seen_ + 1, " is in the directory at the archive's end"));
   }
   try {
     names_ = format_of(reader) == ARCHIVE_FORMAT_ZIP ? names_by_offset(read_zip_directory(archive_, shown_))

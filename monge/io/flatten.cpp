@@ -56,7 +56,7 @@ class Flattener {
  private:
   void spend(size_t bytes) {
     spent_ += bytes;
-    require(spent_ <= most_bytes, file_, ": names and texts take more than 256 MiB; save the state dict alone");
+    require(spent_ <= most_bytes, file_, ": names and strings exceed 256 MiB; save the state dict alone");
   }
   static bool is_scalar(Kind kind) {
     return kind == Kind::none || kind == Kind::boolean || kind == Kind::integer || kind == Kind::real ||

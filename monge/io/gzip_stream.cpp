@@ -37,7 +37,7 @@ GzipStream::GzipStream() : state_(std::make_unique<State>()) {
   constexpr int kWindow = 15, kGzip = 16, kMemory = 8;
   require(deflateInit2(&state_->zlib, Z_DEFAULT_COMPRESSION, Z_DEFLATED, kWindow + kGzip, kMemory,
                        Z_DEFAULT_STRATEGY) == Z_OK,
-          "no memory for the compression of an output");
+          "not enough memory to compress an output");
 }
 
 GzipStream::~GzipStream() { deflateEnd(&state_->zlib); }

@@ -69,13 +69,12 @@ std::vector<std::string> note_lines(const NoteCounts& counts) {
   const auto say = [&out](int64_t count, const char* before, const char* after) {
     if (count > 0) out.push_back(text(before, images(count), after));
   };
-  say(counts.upright, "brought ", " upright by the EXIF orientation");
-  say(counts.left_turned, "took ",
-      " as stored, though the EXIF orientation says that they are turned (exif = \"ignore\")");
+  say(counts.upright, "turned ", " upright by the EXIF orientation");
+  say(counts.left_turned, "kept ", " as stored, although the EXIF orientation is not upright (exif = \"ignore\")");
   say(counts.cropped, "cropped ", " to the middle square (crop = \"centre\")");
-  say(counts.colour_dropped, "took the luma of ", " that have colour");
-  say(counts.more_pages, "took the first page or frame of ", " that have several");
-  say(counts.without_end, "took ", " whose PNG data are whole and end without the IEND chunk");
+  say(counts.colour_dropped, "used the luma of ", " with colour");
+  say(counts.more_pages, "used the first page or frame of ", " with several");
+  say(counts.without_end, "accepted ", " with complete PNG data but without the IEND chunk");
   return out;
 }
 
@@ -88,8 +87,8 @@ std::string unused_range_warning(const NoteCounts& counts, const std::string& ke
                                            : text("all ", counts.sixteen_bit, " 16-bit images together use");
   return text(who, " the values ", counts.least, "..", counts.largest, " of 0..65535, ",
               percent < 1 ? "less than 1" : text(static_cast<int64_t>(percent + 0.5)),
-              " % of the range, which leaves hardly any contrast; set ", key, " to auto, or to ", fitting,
-              ", to have them scaled from all 16 bits");
+              " % of the range, so they have hardly any contrast; to scale them from all 16 bits, set ", key,
+              " to auto or to ", fitting);
 }
 
 }  // namespace monge::io

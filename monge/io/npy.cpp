@@ -40,7 +40,7 @@ NumberType type_of(const std::string& descr, const std::string& name) {
   require(descr != "|O" && descr != "O", name,
           ": holds Python objects (\"|O\"), which are pickled code and are not read; ",
           "save numbers: numpy.save(file, array.astype(numpy.float32))");
-  throw InputError({.what = "holds an unknown type of numbers",
+  throw InputError({.what = "has an unknown number type",
                     .where = name,
                     .value = shown(descr),
                     .allowed = join(known) + " in either byte order",
@@ -72,18 +72,18 @@ class NpyHeaderReader {
       const auto key = string();
       expect(':');
       if (key == "descr" && !out.descr) {
-        check(peek() != '[', "a type of records (allowed: arrays of plain numbers)");
+        check(peek() != '[', "a record type (allowed: arrays of plain numbers)");
         out.descr = string();
       } else if (key == "fortran_order" && !out.fortran_order) {
         out.fortran_order = boolean();
       } else if (key == "shape" && !out.shape) {
         out.shape = tuple();
       } else {
-        check(false, text("the key ", shown(key), " twice or in vain"));
+        check(false, text("the duplicate or unknown key ", shown(key)));
       }
       if (!accept(',')) check(peek() == '}', "no comma between its parts");
     }
-    check(peek() == '\0', "something after its end");
+    check(peek() == '\0', "data after its end");
     check(out.descr && out.fortran_order && out.shape, "no descr, fortran_order or shape");
     return out;
   }
@@ -104,13 +104,13 @@ class NpyHeaderReader {
     left_.remove_prefix(1);
     return true;
   }
-  void expect(char wanted) { check(accept(wanted), text("no ", wanted, " where one is needed")); }
+  void expect(char wanted) { check(accept(wanted), text("no ", wanted, " where one is required")); }
 
   std::string string() {
     const char quote = peek();
-    check(quote == '\'' || quote == '"', "no text where one is needed");
+    check(quote == '\'' || quote == '"', "no string where one is required");
     const auto end = left_.find(quote, 1);
-    check(end != std::string_view::npos, "a text without an end");
+    check(end != std::string_view::npos, "an unterminated string");
     const auto out = left_.substr(1, end - 1);
     left_.remove_prefix(end + 1);
     return std::string(out);
@@ -129,7 +129,7 @@ class NpyHeaderReader {
       int64_t extent = 0;
       peek();
       const auto [end, fault] = std::from_chars(left_.data(), left_.data() + left_.size(), extent);
-      check(fault == std::errc() && extent >= 0 && out.size() < 64, "an extent that is no count");
+      check(fault == std::errc() && extent >= 0 && out.size() < 64, "an extent that is not a count");
       left_.remove_prefix(static_cast<size_t>(end - left_.data()));
       out.push_back(extent);
       accept('L');  // Python 2
@@ -144,17 +144,17 @@ class NpyHeaderReader {
 
 /// The parsed header, and the data after it.
 std::pair<Header, std::string_view> npy_parts(std::string_view bytes, const std::string& name) {
-  require(bytes.starts_with(magic), name, ": is no .npy file; write it with numpy.save");
+  require(bytes.starts_with(magic), name, ": is not a .npy file; write it with numpy.save");
   const auto number = [&](size_t at, size_t size) {
     uint32_t out = 0;
-    require(bytes.size() >= at + size, name, ": the file is cut in its header; copy it again");
+    require(bytes.size() >= at + size, name, ": the file is truncated in its header; copy it again");
     std::memcpy(&out, bytes.data() + at, size);
     return size_t{out};
   };
   const size_t version = number(6, 1), length_size = version == 1 ? 2 : 4;
   require(version >= 1 && version <= 3, name, ": has the unknown .npy version ", version, " (allowed: 1, 2, 3)");
   const size_t length = number(8, length_size), begin = 8 + length_size;
-  require(length <= bytes.size() - begin, name, ": the file is cut in its header; copy it again");
+  require(length <= bytes.size() - begin, name, ": the file is truncated in its header; copy it again");
   return {NpyHeaderReader(bytes.substr(begin, length), name).read(), bytes.substr(begin + length)};
 }
 

@@ -32,7 +32,7 @@ std::vector<std::string> npz_names(const std::filesystem::path& path) {
   std::vector<std::string> out;
   const auto first = std::string(MappedFile(path).bytes().substr(0, 2));
   require(first.empty() || first == "PK", path.string(),
-          ": is no .npz file, which is a zip archive; write it with numpy.savez(file, x=array)");
+          ": is not a .npz file (a zip archive); write it with numpy.savez(file, x=array)");
   const auto note = [&](const std::string& entry) {
     if (entry.ends_with(kEnding)) out.push_back(entry.substr(0, entry.size() - kEnding.size()));
     return false;
@@ -46,7 +46,7 @@ torch::Tensor read_npz(const std::filesystem::path& path, const std::string& nam
   require(!names.empty(), path.string(),
           ": there is no array in this .npz file; write it with numpy.savez(file, x=array)");
   if (name.empty() ? names.size() > 1 : std::count(names.begin(), names.end(), name) == 0) {
-    throw InputError({.what = name.empty() ? text("holds ", names.size(), " arrays, and none is named")
+    throw InputError({.what = name.empty() ? text("holds ", names.size(), " arrays, but no name was given")
                                            : "there is no array " + shown(name) + " in this file",
                       .where = path.string(),
                       .allowed = listing(names),

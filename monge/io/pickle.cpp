@@ -99,12 +99,12 @@ class Machine {
   }
   [[noreturn]] void refuse(std::string_view what) const {
     throw InputError(text(file_, ": the pickle in this checkpoint has ", what,
-                          ", which torch.save does not write; the file is damaged or no state dict"));
+                          ", which torch.save does not write; the file is damaged or not a state dict"));
   }
 
   std::string_view take(uint64_t count) {
-    require(count <= bytes_.size() - at_, file_, ": the pickle in this checkpoint is cut: ", count, " bytes wanted, ",
-            bytes_.size() - at_, " are left; copy or download it again");
+    require(count <= bytes_.size() - at_, file_, ": the pickle in this checkpoint is truncated: ", count,
+            " bytes needed, ", bytes_.size() - at_, " are left; copy or download it again");
     const auto out = bytes_.substr(at_, count);
     at_ += count;
     return out;
@@ -117,7 +117,7 @@ class Machine {
   }
   std::string_view line() {
     const auto end = bytes_.find('\n', at_);
-    check(end != std::string_view::npos, "a name without an end");
+    check(end != std::string_view::npos, "an unterminated name");
     const auto out = take(end - at_);
     take(1);
     return out;
@@ -148,7 +148,7 @@ class Machine {
     return out;
   }
   std::vector<const PickleValue*> pop_to_mark() {
-    check(!marks_.empty(), "no mark where one is needed");
+    check(!marks_.empty(), "no mark where one is required");
     auto out = pop_many(stack_.size() - marks_.back());
     marks_.pop_back();
     return out;
@@ -177,7 +177,7 @@ class Machine {
   void extend(Kind kind, const std::vector<const PickleValue*>& items) {
     auto* container = top();
     if (container->kind == Kind::object) container = part_of(*container, kind);
-    check(container->kind == kind, "items added to something that takes none");
+    check(container->kind == kind, "items added to a value that holds none");
     check(kind != Kind::dict || items.size() % 2 == 0, "a key without a value");
     container->items.insert(container->items.end(), items.begin(), items.end());
   }
@@ -194,7 +194,7 @@ class Machine {
   }
 
   void memoise(size_t index) {
-    check(memo_.size() < most_values, "a memo of too many entries");
+    check(memo_.size() < most_values, "too many memo entries");
     memo_[index] = top();
   }
   void recall(size_t index) {
@@ -220,7 +220,7 @@ class Machine {
   void stack_global() {
     const auto* attribute = pop();
     const auto* module = pop();
-    check(module->kind == Kind::string && attribute->kind == Kind::string, "a name that is no text");
+    check(module->kind == Kind::string && attribute->kind == Kind::string, "a name that is not a string");
     push_name(module->text, attribute->text);
   }
   void reduce() {
@@ -230,7 +230,7 @@ class Machine {
     push(call_known_name(*function, *arguments, out_.texts, file_));
     // Repeated calls that each make a new text from one long text could fill the memory.
     if (out_.texts.size() > texts) copied_ += top()->text.size();
-    check(copied_ <= bytes_.size(), "more text made by calls than it has bytes");
+    check(copied_ <= bytes_.size(), "calls that produce more text than it has bytes");
   }
   /// object.__reduce_ex__ of protocol 4: class, arguments, named arguments.
   void new_object_with_keywords() {

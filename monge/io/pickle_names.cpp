@@ -300,7 +300,7 @@ PickleValue call_known_name(const PickleValue& function, const PickleValue& argu
   const bool named = function.kind == Kind::name;
   if (named && found != functions().end()) return found->second(Arguments(arguments, function.text, file), texts);
   require(named && !is_known_name(function.text), file, ": the pickle calls ",
-          named ? shown(function.text) : "something", ", which is no function; the file is damaged");
+          named ? shown(function.text) : "something", ", which is not a function; the file is damaged");
   return object_of(function, arguments);
 }
 

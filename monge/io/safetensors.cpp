@@ -33,21 +33,21 @@ void require_coverage(std::vector<TensorEntry> entries, uint64_t data_size, cons
 
 TensorFile parse_safetensors(std::string_view bytes, const std::string& name) {
   uint64_t header_size = 0;
-  require(bytes.size() >= sizeof header_size, name, ": is no safetensors file: ", bytes.size(),
+  require(bytes.size() >= sizeof header_size, name, ": is not a safetensors file: ", bytes.size(),
           " bytes are too few for the length of the header");
   std::memcpy(&header_size, bytes.data(), sizeof header_size);
   bytes.remove_prefix(sizeof header_size);
-  require(header_size <= header_limit, name, ": is no safetensors file, or damaged: its header would have ",
+  require(header_size <= header_limit, name, ": is not a safetensors file, or is damaged: its header would have ",
           header_size, " bytes (allowed: up to ", header_limit, ")");
-  require(header_size <= bytes.size(), name, ": the file is cut: its header has ", header_size, " bytes, only ",
-          bytes.size(), " are there; copy or download it again");
+  require(header_size <= bytes.size(), name, ": the file is truncated: its header has ", header_size, " bytes, only ",
+          bytes.size(), " are present; copy or download it again");
   const auto header = parse_safetensors_header(bytes.substr(0, header_size), name);
   const auto data = bytes.substr(header_size);
 
   for (const auto& entry : header.entries) {
     require(entry.begin <= entry.end && entry.end <= data.size(), name, ": tensor ", shown(entry.name),
-            " has data_offsets [", entry.begin, ", ", entry.end, "] outside of the ", data.size(),
-            " bytes of data; the file is cut or damaged");
+            " has data_offsets [", entry.begin, ", ", entry.end, "] outside the ", data.size(),
+            " bytes of data; the file is truncated or damaged");
   }
   require_coverage(header.entries, data.size(), name);
 

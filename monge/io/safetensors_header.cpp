@@ -41,11 +41,11 @@ class SafetensorsHeaderReader : public nlohmann::json_sax<json> {
   bool key(string_t& key) override {
     if (depth_ == 1) {
       tensor_ = key;
-      refuse_unless(names_.insert(key).second, "the name twice");
+      refuse_unless(names_.insert(key).second, "a duplicate name");
       in_metadata_ = key == "__metadata__";
       if (!in_metadata_) header_.entries.push_back({.name = key});
     } else {
-      refuse_unless(keys_.insert(key).second, "the key ", shown(key), " twice");
+      refuse_unless(keys_.insert(key).second, "the duplicate key ", shown(key));
       refuse_unless(in_metadata_ || key == "dtype" || key == "shape" || key == "data_offsets", "the key ", shown(key));
       offsets_ = 0;
     }
@@ -110,7 +110,7 @@ class SafetensorsHeaderReader : public nlohmann::json_sax<json> {
   bool binary(json::binary_t&) override { return refuse_unless(false, "binary data"); }
 
   bool parse_error(size_t position, const std::string&, const json::exception&) override {
-    throw InputError(text(file_, ": the header is no valid JSON at its byte ", position, "; the file is damaged"));
+    throw InputError(text(file_, ": the header is not valid JSON at its byte ", position, "; the file is damaged"));
   }
 
  private:
@@ -132,7 +132,7 @@ class SafetensorsHeaderReader : public nlohmann::json_sax<json> {
 }  // namespace
 
 SafetensorsHeader parse_safetensors_header(std::string_view text, const std::string& file) {
-  require(text.starts_with('{'), file, ": is no safetensors file: its header does not begin with {");
+  require(text.starts_with('{'), file, ": is not a safetensors file: its header does not begin with {");
   SafetensorsHeader header;
   SafetensorsHeaderReader reader(file, header);
   json::sax_parse(text.begin(), text.end(), &reader);

@@ -75,10 +75,9 @@ class Parser {
 
   void check(bool fine) const {
     if (!fine)
-      throw InputError(
-          text(file_,
-               ": the directory of the 7z archive is damaged, or of a kind that is not read; check that it was "
-               "copied whole"));
+      throw InputError(text(file_,
+                            ": the directory of the 7z archive is damaged or of an unsupported kind; check that it was "
+                            "copied completely"));
   }
 
   /// The digests of `things` items: a bit for each unless all have a digest, then four bytes per digest.

@@ -13,7 +13,8 @@ namespace monge::io {
 
 std::vector<ZipEntry> read_stored_zip(std::string_view archive, const std::string& file) {
   const auto check = [&](bool fine, std::string_view what) {
-    require(fine, file, ": the zip archive has ", what, "; the file is cut or damaged, copy or download it again");
+    require(fine, file, ": the zip archive has ", what,
+            "; the file is truncated or damaged, copy or download it again");
   };
   const auto directory = read_zip_directory(archive, file);
   std::vector<ZipEntry> out;
@@ -23,11 +24,11 @@ std::vector<ZipEntry> read_stored_zip(std::string_view archive, const std::strin
     const auto& name = record.name;
     require((record.flags & 1) == 0, file, ": the entry ", shown(name), " is encrypted; save it without a password");
     require(record.method == 0 && record.packed == record.size, file, ": the entry ", shown(name),
-            " is compressed; torch.save stores entries as they are, so save it again with torch.save");
-    require(names.insert(name).second, file, ": the entry ", shown(name), " comes twice; the file is damaged");
+            " is compressed; torch.save stores entries uncompressed, so save it again with torch.save");
+    require(names.insert(name).second, file, ": the entry ", shown(name), " appears twice; the file is damaged");
     const uint64_t data = zip_entry_begin(archive, record, file);
-    check(data <= archive.size() && record.size <= archive.size() - data, "a part that lies outside of the file");
-    check(data + record.size <= directory.begin, "an entry inside of its directory");
+    check(data <= archive.size() && record.size <= archive.size() - data, "a part outside the file");
+    check(data + record.size <= directory.begin, "an entry inside its directory");
     out.push_back({.name = name, .bytes = archive.substr(data, record.size)});
     ranges.emplace_back(record.header, data + record.size);
   }

@@ -80,7 +80,7 @@ void check_size(std::string_view bytes, torch::ScalarType dtype, const std::vect
                 const std::string& where) {
   const int64_t expected = checked_numel(shape, where) * static_cast<int64_t>(torch::elementSize(dtype));
   require(static_cast<int64_t>(bytes.size()) == expected, where, ": shape ", torch::IntArrayRef(shape), " of ",
-          type_name(dtype), " takes ", expected, " bytes, the file has ", bytes.size());
+          type_name(dtype), " needs ", expected, " bytes, the file has ", bytes.size());
 }
 
 torch::Tensor tensor_from_bytes(std::string_view bytes, torch::ScalarType dtype, const std::vector<int64_t>& shape,

@@ -31,7 +31,7 @@ ColumnPlan plan_columns(TextLayout& layout, const TextTableOptions& options, con
     }
   }
   if (out.columns.empty())
-    throw InputError(text(name, ": has no column beside its index, column ", column_name(layout, layout.index)));
+    throw InputError(text(name, ": has no column besides its index, column ", column_name(layout, layout.index)));
   out.destination.assign(static_cast<size_t>(layout.width), ColumnPlan::kSkip);
   for (size_t i = 0; i < out.columns.size(); ++i) {
     out.destination[static_cast<size_t>(out.columns[i])] = static_cast<int64_t>(i);

@@ -110,11 +110,10 @@ void require_decimal_commas(std::string_view text, const TextLayout& layout, con
                       .fix = "write thousands without commas: " + plain});
   }
   throw InputError(
-      {.what =
-           place + ": its comma can be a decimal mark or separate thousands, and no number of the table tells which",
+      {.what = place + ": its comma can be a decimal mark or separate thousands, and no number in the table decides it",
        .where = name,
        .value = shown(first->value),
-       .fix = monge::text("if it is ", with_point(first->value), ", say ?decimal=comma; if it is ", plain,
+       .fix = monge::text("if it is ", with_point(first->value), ", set ?decimal=comma; if it is ", plain,
                           ", write thousands without commas")});
 }
 

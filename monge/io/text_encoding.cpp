@@ -73,7 +73,8 @@ std::string_view utf8_text(std::string_view bytes, const std::string& name, std:
     return bytes;
   }
   buffer = converted(bytes.substr(mark), from, [&](size_t at) -> size_t {
-    throw InputError(text(name, ": is no ", encoding, " at byte ", at + mark, "; save it anew, best as UTF-8"));
+    throw InputError(
+        text(name, ": is not valid ", encoding, " at byte ", at + mark, "; save it again, preferably as UTF-8"));
   });
   return buffer;
 }
@@ -85,17 +86,17 @@ void refuse_other_formats(std::string_view bytes, const std::string& name) {
     const char *what, *fix;
   };
   static constexpr Format kFormats[] = {
-      {"\x1f\x8b"sv, "is compressed by gzip", "give it the ending .gz, as in table.csv.gz"},
-      {"\x93NUMPY"sv, "is an array of numpy", "give it the ending .npy"},
-      {"PK\x03\x04"sv, "is a zip archive, as spreadsheets (.xlsx, .ods) and .npz are",
-       "save a spreadsheet as CSV, or give arrays of numpy the ending .npz"},
+      {"\x1f\x8b"sv, "is compressed with gzip", "give it the extension .gz, as in table.csv.gz"},
+      {"\x93NUMPY"sv, "is a NumPy array", "give it the extension .npy"},
+      {"PK\x03\x04"sv, "is a zip archive (such as .xlsx, .ods or .npz)",
+       "save a spreadsheet as CSV, or give NumPy arrays the extension .npz"},
       {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"sv, "is an old spreadsheet (.xls)", "save it as CSV"},
-      {"PAR1"sv, "is a Parquet file", "give it the ending .parquet"},
-      {"\x89HDF\r\n\x1a\n"sv, "is an HDF5 file", "write its table as .csv or .npy"},
+      {"PAR1"sv, "is a Parquet file", "give it the extension .parquet"},
+      {"\x89HDF\r\n\x1a\n"sv, "is an HDF5 file", "save its table as .csv or .npy"},
   };
   for (const auto& [magic, what, fix] : kFormats) {
     if (bytes.starts_with(magic) && (magic != "PAR1" || bytes.ends_with(magic)))
-      throw InputError(text(name, ": ", what, " and no text; ", fix));
+      throw InputError(text(name, ": ", what, ", not text; ", fix));
   }
 }
 

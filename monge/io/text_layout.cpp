@@ -23,8 +23,7 @@ void find_index(const std::string& wanted, const std::vector<ColumnBelow>& below
                 const std::string& name, TextLayout& layout) {
   if (wanted == "none") {
     require(!shift, name, ": the header in line ", layout.header_line, " has ", layout.width - 1, " names for rows of ",
-            layout.width,
-            " fields, so that the first field has to be an index; leave index=none away, or mend the header");
+            layout.width, " fields, so the first field must be an index; remove index=none, or correct the header");
     return;
   }
   if (!wanted.empty()) {
@@ -96,7 +95,7 @@ void take_header_names(const TextSample& sample, size_t width, bool shift, const
   const auto& rows = sample.rows;
   out.header_line = sample.first_line;
   require(rows.size() > 1, name, ": has no row of numbers below its header (line ", out.header_line,
-          "); give one row of numbers a line, or ?header=no if these are numbers");
+          "); write one row of numbers per line, or set ?header=no if these are numbers");
   out.short_header = shift && !out.trailing;
   if (out.short_header) out.names.emplace_back();
   for (const auto& field : rows[0]) {
@@ -108,9 +107,10 @@ void take_header_names(const TextSample& sample, size_t width, bool shift, const
     throw InputError({.what = text("the header (line ", out.header_line, ") has ", out.names.size(),
                                    " names and the row below it ", width, " fields"),
                       .where = name,
-                      .allowed = "as many, or one name less where rows begin with a name of their own",
-                      .fix = "mend the header, or say header=no where it is data; decimal commas need another "
-                             "separator than commas"});
+                      .allowed = "as many names as fields, or one less if each row begins with its name",
+                      .fix =
+                          "correct the header, or set ?header=no if it is data; with decimal commas, use a separator "
+                          "other than the comma"});
   }
 }
 
@@ -132,7 +132,7 @@ TextLayout find_layout(std::string_view text, const TextTableOptions& options, c
     out.separator = find_separator(text.substr(begin), options.separator, name);
   }
   const auto sample = first_rows(text, out.separator, out.separator_line, name);
-  require(!sample.rows.empty(), name, ": has no row of numbers; give one row of numbers a line");
+  require(!sample.rows.empty(), name, ": has no row of numbers; write one row of numbers per line");
   out.row_bytes = static_cast<double>(sample.bytes) / static_cast<double>(sample.rows.size());
   out.decimal_comma = options.decimal == "comma" || (options.decimal == "auto" && finds_decimal_commas(sample.rows));
 

@@ -168,7 +168,7 @@ class TextRows {
     bool doubled = false;
     for (;; ++p) {
       require(p != end_, name_, " line ", begun,
-              ": a field in quotes has no end; close its quote, or double quotes within it");
+              ": a quoted field has no end; close its quote, or double the quotes within it");
       if (*p == '\n' || (*p == '\r' && !(end_ - p > 1 && p[1] == '\n'))) ++line_;
       if (*p != '"') continue;
       if (end_ - p < 2 || p[1] != '"') break;
@@ -181,7 +181,7 @@ class TextRows {
     const char* const close = p + 1;
     p = after_blanks(close);
     const bool ends = p == end_ || *p == separator_ || is_line_end(*p) || (separator_ == ' ' && p != close);
-    require(ends, name_, " line ", line_, ": letters follow a field in quotes; double the quotes within it");
+    require(ends, name_, " line ", line_, ": text follows a quoted field; double the quotes within it");
     return p;
   }
 

@@ -60,7 +60,8 @@ class TextTableReader {
     }
     const auto count = static_cast<int64_t>(values_.size()) / columns;
     require(count > 0, name_, ": has no row of numbers",
-            dropped_ > 0 ? text(" without a missing value, of ", dropped_) : "", "; give one row of numbers a line");
+            dropped_ > 0 ? text(" without a missing value among its ", dropped_) : "",
+            "; write one row of numbers per line");
     Table out;
     for (const int64_t field : plan_.columns) {
       if (!layout_.names.empty()) out.names.columns.push_back(layout_.names[static_cast<size_t>(field)]);
@@ -132,7 +133,7 @@ class TextTableReader {
            .where = name_,
            .value = shown(field.text),
            .allowed = "numbers",
-           .fix = "fill it, or leave such rows out by ?missing=drop, or the column by ?columns="});
+           .fix = "fill it, drop such rows with ?missing=drop, or leave the column out with ?columns="});
     }
     return missing_ == Missing::keep;
   }
@@ -145,7 +146,7 @@ class TextTableReader {
   }
 
   [[noreturn]] void refuse_text(std::string_view field, int64_t number) const {
-    Complaint out{.what = text("line ", rows_.line(), ", column ", column_name(layout_, number), " is no number"),
+    Complaint out{.what = text("line ", rows_.line(), ", column ", column_name(layout_, number), " is not a number"),
                   .where = name_,
                   .value = shown(field),
                   .allowed = "numbers such as -1.5e-3, true, false"};
@@ -153,39 +154,38 @@ class TextTableReader {
     if (is_beyond_double(field, layout_.decimal_comma)) {
       out.what = text("line ", rows_.line(), ", column ", column_name(layout_, number), " is too large for a double");
       out.allowed = "magnitudes up to 1.8e308";
-      out.fix = "mend the line, or leave the column out by ?columns=";
+      out.fix = "correct the line, or leave the column out with ?columns=";
     } else if (is_grouped(field, ',') && std::count(field.begin(), field.end(), ',') > 1) {
       out.fix = "write thousands without commas";
     } else if (text_value(field, true).kind == Kind::number && !layout_.decimal_comma) {
-      out.fix = "commas are no part of a number here: write thousands without them, or say ?decimal=comma";
+      out.fix = "commas are not part of a number here: write thousands without them, or set ?decimal=comma";
     } else if (text_value(field, false).kind == Kind::number) {
       out.fix =
-          "the commas in this file were taken for decimal marks; say ?decimal=point, and write thousands without "
+          "the commas in this file were read as decimal marks; set ?decimal=point, and write thousands without "
           "commas";
     } else if (layout_.text_columns[static_cast<size_t>(number)]) {
-      out.fix =
-          (choice.empty() ? std::string("choose the columns of numbers by ?columns=")
-                          : "choose the columns of numbers: ?columns=" + choice) +
-          (layout_.index < 0 ? text(", or make it the names of the rows: ?index=", field_word(layout_, number)) : "");
+      out.fix = (choice.empty() ? std::string("choose the columns of numbers with ?columns=")
+                                : "choose the columns of numbers: ?columns=" + choice) +
+                (layout_.index < 0 ? text(", or use it as the row names: ?index=", field_word(layout_, number)) : "");
     } else if (layout_.header || rows_.line() > 1) {
-      out.fix = "mend the line, or leave the column out by ?columns=";
+      out.fix = "correct the line, or leave the column out with ?columns=";
     } else {
-      out.fix = "mend the line; if it holds names, say ?header=yes";
+      out.fix = "correct the line; if it holds names, set ?header=yes";
     }
     throw InputError(out);
   }
 
   std::string text_after_the_last(int64_t field, std::string_view found) const {
-    return text(
-        name_, " line ", rows_.line(), ": field ", field, " (counted from 0) holds ", shown(found),
-        ", and in the first rows nothing follows the last separator; mend the line, or name the columns by ?columns=");
+    return text(name_, " line ", rows_.line(), ": field ", field, " (counted from 0) holds ", shown(found),
+                ", but in the first rows nothing follows the last separator; correct the line, or choose columns with "
+                "?columns=");
   }
 
   [[noreturn]] void refuse_width(int64_t fields) const {
-    const auto most = layout_.header ? text("the header (line ", layout_.header_line, ") makes it ", layout_.width)
+    const auto most = layout_.header ? text("the header (line ", layout_.header_line, ") requires ", layout_.width)
                                      : text("the first row has ", layout_.width);
     throw InputError(text(name_, " line ", rows_.line(), ": has ", fields, fields == 1 ? " field, " : " fields, ", most,
-                          "; every row must have as many"));
+                          "; every row must have the same number"));
   }
 
   TextTableFacts facts(int64_t count) const {

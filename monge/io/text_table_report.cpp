@@ -69,7 +69,7 @@ std::string describe_reading(const TextTableFacts& facts) {
                                                : text("separator ", shown(std::string(1, layout.separator)));
   if (layout.width == 1) out = "one column";
   if (layout.decimal_comma) out += ", decimal comma";
-  if (layout.points_could_group) out += ", decimal point (if the points separate thousands: write them without)";
+  if (layout.points_could_group) out += ", decimal point (if the points separate thousands: remove them)";
   if (layout.comment_line > 0) {
     out += text(", names in line ", layout.comment_line, " after #");
   } else {
@@ -104,8 +104,8 @@ std::vector<std::string> reading_warnings(const TextTableFacts& facts) {
   std::vector<std::string> out;
   if (layout.doubtful_header) {
     out.push_back(text("line ", layout.header_line,
-                       " holds numbers and was taken for the names of the columns: ", listed_columns(layout.names),
-                       "; if it is a row of numbers, say ?header=no; ?header=yes confirms the names"));
+                       " holds numbers and was read as the column names: ", listed_columns(layout.names),
+                       "; if it is a row of numbers, set ?header=no; ?header=yes confirms the names"));
   }
   if (const auto rows = comments_like_rows(facts);
       rows > 1 && kMostCommented * rows > facts.rows + facts.dropped + rows) {
@@ -115,16 +115,15 @@ std::vector<std::string> reading_warnings(const TextTableFacts& facts) {
   }
   if (could_be_decimal_commas(facts)) {
     out.push_back(
-        "each line was taken for the name of a row and a whole number, as R writes one column; if the commas are "
-        "decimal marks, say ?separator=semicolon&decimal=comma; ?separator=comma&decimal=point confirms it");
+        "each line was read as a row name and a whole number, as R writes one column; if the commas are decimal "
+        "marks, set ?separator=semicolon&decimal=comma; ?separator=comma&decimal=point confirms the reading");
   }
   const std::unordered_set<std::string_view> distinct(facts.row_names.begin(), facts.row_names.end());
   if (facts.index_was_guessed && distinct.size() < facts.row_names.size()) {
-    out.push_back(text("column ", column_name(layout, layout.index),
-                       " is text and was taken for the names of the rows, but its ", facts.row_names.size(),
-                       " entries have only ", distinct.size(), distinct.size() == 1 ? " value" : " values",
-                       ": it may be a category, which the map does not see; ?index=", field_word(layout, layout.index),
-                       " confirms it"));
+    out.push_back(text(
+        "column ", column_name(layout, layout.index), " is text and was read as the row names, but its ",
+        facts.row_names.size(), " entries have only ", distinct.size(), distinct.size() == 1 ? " value" : " values",
+        ": it may be a category, which the map ignores; ?index=", field_word(layout, layout.index), " confirms it"));
   }
   if (facts.rounded > 0) {
     out.push_back(text(facts.rounded, " of its ", facts.values.size(),

@@ -46,7 +46,7 @@ class Storages {
     require(found != bytes_.end(), where, ": its storage ", shown(storage.text), " is missing in the file");
     const int64_t size = checked_multiply(storage.integer, torch::elementSize(storage.dtype), where);
     require(size == static_cast<int64_t>(found->second.size()), where, ": its storage ", shown(storage.text), " has ",
-            found->second.size(), " bytes, ", size, " were announced; the file is damaged");
+            found->second.size(), " bytes instead of ", size, "; the file is damaged");
     auto& memory = loaded_[found->first];
     if (!memory.defined()) memory = tensor_from_bytes(found->second, torch::kUInt8, {size}, where);
     return memory;
@@ -62,7 +62,7 @@ class Storages {
           checked_add(last, checked_multiply(std::max<int64_t>(view.sizes[i] - 1, 0), view.strides[i], where), where);
     }
     require(numel == 0 ? view.offset <= capacity : last < capacity, where, ": shape ", torch::IntArrayRef(view.sizes),
-            " with strides ", torch::IntArrayRef(view.strides), " at offset ", view.offset, " leaves its storage of ",
+            " with strides ", torch::IntArrayRef(view.strides), " at offset ", view.offset, " exceeds its storage of ",
             capacity, " elements; the file is damaged");
     require(numel <= std::max(capacity, most_expanded_elements), where, ": shape ", torch::IntArrayRef(view.sizes),
             " is an expanded view of only ", capacity, " elements; save tensor.clone() instead");
@@ -147,14 +147,14 @@ TensorFile parse_legacy(std::string_view bytes, const std::string& name) {
     require(key->kind == Kind::string && item != item_sizes.end(), name, ": the storage ", shown(key->text),
             " belongs to no tensor; the file is damaged");
     int64_t count = 0;
-    require(bytes.size() >= sizeof count, name, ": the file is cut before the storage ", shown(key->text));
+    require(bytes.size() >= sizeof count, name, ": the file is truncated before the storage ", shown(key->text));
     std::memcpy(&count, bytes.data(), sizeof count);
     bytes.remove_prefix(sizeof count);
     const auto size = static_cast<uint64_t>(checked_multiply(count, item->second, name));
-    require(size <= bytes.size(), name, ": the file is cut: the storage ", shown(key->text), " has ", size, " bytes, ",
-            bytes.size(), " are left; copy or download it again");
+    require(size <= bytes.size(), name, ": the file is truncated: the storage ", shown(key->text), " has ", size,
+            " bytes, ", bytes.size(), " are left; copy or download it again");
     require(storages.emplace(key->text, bytes.substr(0, size)).second, name, ": the storage ", shown(key->text),
-            " comes twice; the file is damaged");
+            " appears twice; the file is damaged");
     bytes.remove_prefix(size);
   }
   Storages memory(std::move(storages), name);
@@ -167,7 +167,7 @@ TensorFile parse_torch_checkpoint(std::string_view bytes, const std::string& nam
   require(!bytes.empty(), name, ": is empty; copy or download it again");
   if (bytes.starts_with("PK")) return parse_zip(bytes, name);
   require(bytes.starts_with('\x80'), name,
-          ": is no PyTorch checkpoint: neither a zip archive nor the legacy format of torch.save");
+          ": is not a PyTorch checkpoint: neither a zip archive nor the legacy format of torch.save");
   return parse_legacy(bytes, name);
 }
 

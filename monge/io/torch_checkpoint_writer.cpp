@@ -30,7 +30,7 @@ std::string storage_name(torch::ScalarType dtype, const std::string& tensor) {
     case torch::kBool:
       return "BoolStorage";
     default:
-      throw InputError({.what = "tensor " + shown(tensor) + " has a type that a checkpoint here cannot hold",
+      throw InputError({.what = "tensor " + shown(tensor) + " has a type that monge cannot write to a checkpoint",
                         .value = torch::toString(dtype),
                         .allowed = "Double, Float, Half, BFloat16, Long, Int, Short, Char, Byte, Bool"});
   }

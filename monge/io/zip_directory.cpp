@@ -20,7 +20,7 @@ class ZipBytes {
 
   uint64_t size() const { return bytes_.size(); }
   std::string_view part(uint64_t at, uint64_t count) const {
-    check(at <= bytes_.size() && count <= bytes_.size() - at, "a part that lies outside of the file");
+    check(at <= bytes_.size() && count <= bytes_.size() - at, "a part outside the file");
     return bytes_.substr(at, count);
   }
   template <class T>
@@ -36,7 +36,7 @@ class ZipBytes {
   void check(bool fine, std::string_view what) const {
     if (!fine)
       throw InputError(
-          text(file_, ": the zip archive has ", what, "; the file is cut or damaged, copy or download it again"));
+          text(file_, ": the zip archive has ", what, "; the file is truncated or damaged, copy or download it again"));
   }
 
  private:

@@ -44,7 +44,8 @@ void ZipWriter::write(std::string_view bytes) {
 }
 
 void ZipWriter::add(std::string_view name, std::string_view bytes) {
-  require(name.size() <= 0xffff, "the name ", shown(name), " has ", name.size(), " bytes; a zip archive takes 65535");
+  require(name.size() <= 0xffff, "the name ", shown(name), " has ", name.size(),
+          " bytes; a zip archive allows at most 65535");
   const uint64_t place = written_, size = bytes.size();
   const bool large = size >= kFull, far = place >= kFull;
   const auto crc = static_cast<uint32_t>(::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));

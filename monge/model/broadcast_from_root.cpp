@@ -16,7 +16,7 @@ void broadcast_from_root(dist::ProcessGroup& group, Model& model) {
     for (const auto& [name, tensor] : nn::state_dict(*model.net)) file.tensors.emplace_back(name, tensor.cpu());
     file.metadata["iteration"] = std::to_string(model.iteration);
   }
-  const auto received = io::parse_safetensors(group.broadcast(io::safetensors_bytes(file)), "what rank 0 sent");
+  const auto received = io::parse_safetensors(group.broadcast(io::safetensors_bytes(file)), "data from rank 0");
   if (!group.is_root()) {
     nn::load_state_dict(*model.net, received.tensors, model.origin + " as rank 0 has it");
     model.iteration = std::stoll(received.metadata.at("iteration"));

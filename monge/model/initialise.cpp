@@ -43,7 +43,7 @@ void take_checkpoint(InitialWeights& initial, train::Checkpoint checkpoint) {
                       .where = setting(initial),
                       .value = initial.key,
                       .allowed = initial.average.empty() ? "map" : "map, ema",
-                      .fix = "leave ?key= out to take map, average and potential"});
+                      .fix = "leave ?key= out to use map, average and potential"});
   }
   if (averaged) initial.map = initial.average;
   initial.average.clear();
@@ -63,12 +63,12 @@ void check_units(const InitialWeights& initial, const train::Recipe& recipe) {
 std::string difference(const nn::NamedTensors& state, const torch::nn::Module& net) {
   using Kind = nn::StateFault::Kind;
   for (const auto& [kind, key, wanted, given] : nn::state_faults(nn::state_dict(net), state)) {
-    if (kind == Kind::missing) return text(key, " is missing there; by this recipe it is ", wanted.sizes());
-    if (kind == Kind::shape) return text(key, " is ", given.sizes(), " there and ", wanted.sizes(), " by this recipe");
+    if (kind == Kind::missing) return text(key, " is missing there; this recipe needs ", wanted.sizes());
+    if (kind == Kind::shape) return text(key, " is ", given.sizes(), " there and ", wanted.sizes(), " in this recipe");
     if (kind == Kind::unexpected)
       return text(printable(key), " is ", given.sizes(), " there and not in the net of this recipe");
     if (kind == Kind::type)
-      return text(key, " is ", given.scalar_type(), " there and ", wanted.scalar_type(), " by this recipe");
+      return text(key, " is ", given.scalar_type(), " there and ", wanted.scalar_type(), " in this recipe");
     if (kind == Kind::repeated) return text(printable(key), " is there twice");
   }
   return "";
@@ -174,7 +174,7 @@ void add(nn::NamedTensors& out, const std::string& prefix, const nn::NamedTensor
   for (const auto& [key, tensor] : state) {
     require(!tensor.is_floating_point() || torch::isfinite(tensor).all().item<bool>(), setting(initial), ": ",
             printable(key), " of its ", prefix == "potential/" ? "potential" : "map",
-            " is not finite (NaN or infinite); take an earlier checkpoint");
+            " is not finite (NaN or infinite); use an earlier checkpoint");
     out.emplace_back(prefix + key, tensor);
   }
 }
@@ -238,7 +238,7 @@ void inherit_ranges(train::Recipe& recipe, const InitialWeights& initial, const 
     if (*here != "auto" || *here == *there) continue;
     *here = *there;
     log(LogLevel::info,
-        text(key, " = \"", *here, "\" as in ", printable(initial.origin), ", in whose units its map works"));
+        text(key, " = \"", *here, "\", as in ", printable(initial.origin), ", because its map works in these units"));
   }
 }
 
@@ -269,7 +269,7 @@ StartingState starting_state(const InitialWeights& initial, const train::Recipe&
 
   auto message = text("starts from ", printable(initial.origin), " (",
                       initial.iteration > 0 ? text("iteration ", initial.iteration, ", ") : "", "XXH3 of the weights ",
-                      hash_of(out.tensors), "): takes the map", at);
+                      hash_of(out.tensors), "): loads the map", at);
   if (recipe.train.ema > 0 && !average.empty()) message += potential.empty() ? " and its average" : ", its average";
   message += potential.empty() ? "; the potential starts fresh" : " and the potential";
   if (recipe.train.ema > 0 && average.empty()) message += "; the average starts from the map";
@@ -278,12 +278,12 @@ StartingState starting_state(const InitialWeights& initial, const train::Recipe&
   if (initial.standardisation) {
     out.messages.emplace_back(
         LogLevel::info, text("keeps the means and scales of ", printable(initial.origin), " (data.standardise = \"",
-                             recipe.data.standardise, "\"), in whose units its map works"));
+                             recipe.data.standardise, "\"), because its map works in these units"));
   } else if (recipe.data.standardise != "off") {
     out.messages.emplace_back(
         LogLevel::warning,
-        text(printable(initial.origin), " does not say in which units its map works; data.standardise = \"",
-             recipe.data.standardise, "\" takes them for those of this recipe's data"));
+        text(printable(initial.origin), " does not store the units of its map; with data.standardise = \"",
+             recipe.data.standardise, "\" they are assumed to be those of this recipe's data"));
   }
   if (initial.recipe) {
     const auto differing = differing_keys(*initial.recipe, recipe, true, !potential.empty(), source_shape.size() == 3);

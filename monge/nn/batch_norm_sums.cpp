@@ -53,7 +53,7 @@ torch::Tensor synchronised_batch_norm_relu(const torch::Tensor& x, const torch::
                                            const RankSums& sums) {
   require(x.dim() == 4, "batch norm: the images must be [B, C, H, W]; got ", x.sizes());
   const int64_t own = x.numel() / x.size(1), count = own * sums.ranks;
-  require(count > 1, "batch norm: one value a channel has no variance; got ", x.sizes());
+  require(count > 1, "batch norm: one value per channel has no variance; got ", x.sizes());
   torch::Tensor mean, variance;
   {
     const at::NoGradGuard no_grad;

@@ -35,7 +35,7 @@ class Shapes {
 
   void expect(const std::string& key, const std::vector<int64_t>& shape) const {
     const auto got = at(key, static_cast<int64_t>(shape.size()));
-    require(got == shape, where_, ": ", key, " is ", torch::IntArrayRef(got), ", the other shapes ask for ",
+    require(got == shape, where_, ": ", key, " has shape ", torch::IntArrayRef(got), "; the other shapes require ",
             torch::IntArrayRef(shape));
   }
 
@@ -84,8 +84,9 @@ ResNetPotentialOptions infer_resnet(const Shapes& shapes) {
     out.nc -= public_sigma_channels;
   }
   require(out.nc >= 1 && out.nc <= most_colours, shapes.where(),
-          ": cannot tell colours from noise channels: ", "conv_img.weight takes ", first[1], " channels (known: 1..",
-          most_colours, " colours, with or without ", public_sigma_channels, " channels of sigma)");
+          ": cannot distinguish colours from noise channels: conv_img.weight has ", first[1],
+          " input channels (known: 1..", most_colours, " colours, with or without ", public_sigma_channels,
+          " channels of sigma)");
 
   int64_t poolings = 0;
   while (poolings < most_poolings && shapes.has(text("resnet.", 3 * (poolings + 1), ".conv_0.weight"))) ++poolings;
@@ -103,8 +104,8 @@ ResNetPotentialOptions infer_resnet(const Shapes& shapes) {
   for (int64_t side = 4; side <= 8; ++side) {
     if (entries == width * side * side) last_size = side;
   }
-  require(last_size > 0, shapes.where(), ": fc.weight takes ", entries,
-          " entries, which is no square of 4..8 pixels of ", width, " channels");
+  require(last_size > 0, shapes.where(), ": fc.weight has ", entries,
+          " inputs, which is not a square of 4..8 pixels with ", width, " channels");
   // Poolings round odd sizes up, so several sizes lead to the same last level of 5..8 pixels. The net runs on all.
   out.size = std::min(last_size << poolings, (int64_t{8} << poolings) - 1);
   return out;
@@ -163,7 +164,7 @@ Architecture infer_architecture(const NamedTensors& state, const std::string& wh
                     .value = shapes.some_keys(),
                     .allowed = "a U-net (inc.double_conv.0.weight ... outc.conv.bias) or a ResNet potential "
                                "(conv_img.weight ... fc.bias) of the public codes",
-                    .fix = "give a run directory or an exported file for other nets"});
+                    .fix = "for other nets, give a run directory or an exported file"});
 }
 
 std::shared_ptr<MapNet> map_from_state(const NamedTensors& state, const std::string& where) {

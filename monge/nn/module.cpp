@@ -34,9 +34,9 @@ std::string summary(const std::vector<StateFault>& faults, StateFault::Kind kind
     const bool is_own = kind != StateFault::Kind::unexpected && kind != StateFault::Kind::repeated;
     listed.push_back(is_own ? fault.key : shown(fault.key));
     if (kind == StateFault::Kind::shape)
-      listed.back() += text(" is ", fault.given.sizes(), ", the net wants ", fault.wanted.sizes());
+      listed.back() += text(" is ", fault.given.sizes(), ", the net needs ", fault.wanted.sizes());
     if (kind == StateFault::Kind::type)
-      listed.back() += text(" is ", fault.given.scalar_type(), ", the net wants ", fault.wanted.scalar_type());
+      listed.back() += text(" is ", fault.given.scalar_type(), ", the net needs ", fault.wanted.scalar_type());
   }
   if (count > kListedAtMost) listed.emplace_back("...");
   return count == 0 ? "" : text(count, " ", name, " (", join(listed), ")");
@@ -79,8 +79,8 @@ void copy_state(const NamedTensors& to, const NamedTensors& from, Complaint misf
     for (const auto& [kind, name] : {std::pair(StateFault::Kind::missing, "missing"),
                                      {StateFault::Kind::unexpected, "unexpected"},
                                      {StateFault::Kind::repeated, "repeated"},
-                                     {StateFault::Kind::shape, "of another shape"},
-                                     {StateFault::Kind::type, "of another type"}}) {
+                                     {StateFault::Kind::shape, "of wrong shape"},
+                                     {StateFault::Kind::type, "of wrong type"}}) {
       const auto part = summary(faults, kind, name);
       if (!part.empty()) misfit.value += (misfit.value.empty() ? "" : "; ") + part;
     }

@@ -49,7 +49,7 @@ void check(const ResNetPotentialOptions& options) {
   in_range("potential.patch", options.patch, 1, 8);
   require(options.size % options.patch == 0 && options.size / options.patch >= 2 * least_last_size,
           "ResNetPotential: potential.patch = ", options.patch, " does not fit source.size = ", options.size,
-          " (a multiple of it, at least ", 2 * least_last_size, " times as large)");
+          " (the size must be a multiple of the patch and at least ", 2 * least_last_size, " times as large)");
   require(options.init == "kaiming" || options.init == "default", "ResNetPotential: init = \"", options.init,
           "\" (allowed: kaiming, default)");
 }

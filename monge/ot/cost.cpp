@@ -11,14 +11,14 @@ namespace {
 void require_samples(const char* cost, const torch::Tensor& x, const torch::Tensor& y) {
   require(y.dim() == x.dim() + 1 && y.size(0) == x.size(0), cost, ": y must be [B, Z, ...] for x [B, ...]; got x ",
           x.sizes(), " and y ", y.sizes());
-  require(y.size(1) >= 2, cost, ": the spread over noises needs at least 2 draws per input, got Z = ", y.size(1),
+  require(y.size(1) >= 2, cost, ": the spread over the noise needs at least 2 samples per input; got Z = ", y.size(1),
           "; set weak.z (or kernel.z) to 2 or more, or method = \"strong\"");
 }
 
 }  // namespace
 
 void CostOptions::describe(OptionRows& rows) {
-  rows.on_resume(OnResume::fixed, "another problem");
+  rows.on_resume(OnResume::fixed, "changes the problem");
   rows.add("scale", scale, "tau of the cost tau ||x-y||^2: mean (1/D), half (1/2) or a number");
 }
 
@@ -38,12 +38,14 @@ double cost_scale(const std::string& scale, int64_t dim) {
 }
 
 torch::Tensor squared_cost(const torch::Tensor& x, const torch::Tensor& y, double tau) {
-  require(x.sizes() == y.sizes(), "squared_cost: x and y must have one shape; got ", x.sizes(), " and ", y.sizes());
+  require(x.sizes() == y.sizes(), "squared_cost: x and y must have the same shape; got ", x.sizes(), " and ",
+          y.sizes());
   return tau * (x - y).square().flatten(1).sum(1);
 }
 
 torch::Tensor distance_cost(const torch::Tensor& x, const torch::Tensor& y, double tau) {
-  require(x.sizes() == y.sizes(), "distance_cost: x and y must have one shape; got ", x.sizes(), " and ", y.sizes());
+  require(x.sizes() == y.sizes(), "distance_cost: x and y must have the same shape; got ", x.sizes(), " and ",
+          y.sizes());
   return std::sqrt(tau) * (x - y).flatten(1).norm(2, /*dim=*/1);
 }
 

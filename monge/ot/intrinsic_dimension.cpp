@@ -49,7 +49,7 @@ IntrinsicDimension intrinsic_dimension(const torch::Tensor& samples) {
   const auto all_ND = wide_rows(samples);
   const int64_t given = all_ND.size(0);
   require(given <= kMostPoints, "intrinsic dimension: ", given, " points (allowed: at most ", kMostPoints,
-          "); give a random part of them");
+          "); pass a random subset");
   require(torch::isfinite(all_ND).all().item<bool>(), "intrinsic dimension: some samples are not finite");
   const auto x_ND = std::get<0>(torch::unique_dim(all_ND, 0));
   const int64_t n = x_ND.size(0), repeated = given - n;
@@ -65,7 +65,8 @@ IntrinsicDimension intrinsic_dimension(const torch::Tensor& samples) {
     sum += (near_n2.select(1, 1) / near_n2.select(1, 0)).log().sum().item<double>();
   }
   require(std::isfinite(sum), "intrinsic dimension: distances leave the range of float64; scale the samples");
-  require(sum > 1e-9 * static_cast<double>(n), "intrinsic dimension: every point has two neighbours at one distance, ",
+  require(sum > 1e-9 * static_cast<double>(n),
+          "intrinsic dimension: every point has two neighbours at the same distance, ",
           "as on a regular grid; add noise as small as the grid's rounding");
   return {.dimension = static_cast<double>(n) / sum, .points = n, .repeated = repeated};
 }

@@ -24,7 +24,7 @@ MapLoss map_loss(const Method& method, const Potential& f, const torch::Tensor& 
 
 PotentialLoss potential_loss(const Potential& f, const torch::Tensor& fake, const torch::Tensor& real,
                              const Perturbation& perturbation) {
-  require(fake.sizes() == real.sizes(), "potential_loss: outputs and target samples must have one shape; got ",
+  require(fake.sizes() == real.sizes(), "potential_loss: outputs and target samples must have the same shape; got ",
           fake.sizes(), " and ", real.sizes());
   auto both = torch::cat({fake, real});
   torch::Tensor sigma;

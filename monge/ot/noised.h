@@ -12,7 +12,7 @@ namespace monge::ot {
 /// [noised]. The default distribution of the noise level and weights are EDM's (Karras et al. 2022, table 1).
 struct NoisedOptions {
   static constexpr const char* kSection = "noised";
-  static constexpr const char* kHelp = "Method noised: a potential that knows the noise level of what it sees";
+  static constexpr const char* kHelp = "Method noised: a potential that depends on the noise level of its input";
 
   std::string sigma_law = "edm";  ///< see sigma_laws
   double sigma_min = 0.02;        ///< > 0, in units of the data

@@ -22,7 +22,7 @@ std::unique_ptr<Method> make_inner(const MethodSetting& setting, const std::stri
   if (name == OtpOptions::kSection) {
     auto allowed = method_names();
     std::erase(allowed, OtpOptions::kSection);
-    throw InputError(text("otp.cost = \"otp\": the cost is that of another method (allowed: ", join(allowed), ")"));
+    throw InputError(text("otp.cost = \"otp\": otp needs the cost of another method (allowed: ", join(allowed), ")"));
   }
   return make_method(name, setting);
 }
@@ -33,21 +33,25 @@ std::string as_option(double value) { return OptionTable::to_toml(Option{.key = 
 }  // namespace
 
 void OtpOptions::describe(OptionRows& rows) {
-  rows.on_resume(OnResume::fixed, "another problem");
-  rows.add("cost", cost, "the method whose cost and potential are taken; its section counts too")
+  rows.on_resume(OnResume::fixed, "changes the problem");
+  rows.add("cost", cost, "method whose cost and potential are used; the options of its section apply as well")
       .choices(inner_methods());
-  rows.add("smoothing", smoothing, "of a source sample x with noise n: ve x + eps n, vp sqrt(1-eps^2) x + eps n")
+  rows.add("smoothing", smoothing, "how noise n smooths a source sample x. ve: x + eps n; vp: sqrt(1-eps^2) x + eps n")
       .choices(smoothing_kinds().ordered());
   rows.add("eps_start", eps_start, "noise level at iteration 0").unit("data units").least(0);
   rows.add("eps_end", eps_end,
-           "noise level at the end and at use: a number, or auto, the resolution of that many samples (docs/otp.md)")
+           "noise level at the end of training and in use: a number, or auto: the resolution of the source's samples "
+           "(docs/otp.md)")
       .unit("data units");
-  rows.add("schedule", schedule, "how the level falls; constant is eps_end throughout")
+  rows.add("schedule", schedule, "how the noise level falls; constant: eps_end throughout")
       .choices(noise_schedules().ordered());
-  rows.add("anneal", anneal, "over this part of the iterations; eps_end from there on").unit("share").range(0, 1);
-  rows.add("levels", levels, "plateaus of the schedule steps").range(2, 10000);
+  rows.add("anneal", anneal, "fraction of the iterations over which the level falls; afterwards it is eps_end")
+      .unit("fraction")
+      .range(0, 1);
+  rows.add("levels", levels, "number of plateaus of schedule = steps").range(2, 10000);
   rows.add("tint", tint,
-           "images: share of the noise's variance that is one value a channel, so that it can decide colours")
+           "images: fraction of the noise's variance that is one value per channel, so that the noise can decide "
+           "colours")
       .range(0, 0.99);
 }
 
@@ -55,7 +59,7 @@ double OtpOptions::level_at_end() const {
   char* end = nullptr;
   const double level = std::strtod(eps_end.c_str(), &end);
   if (eps_end.empty() || *end != '\0' || !(level >= 0) || !std::isfinite(level)) {
-    throw InputError({.what = "no noise level",
+    throw InputError({.what = "not a noise level",
                       .where = "otp.eps_end",
                       .value = '"' + eps_end + '"',
                       .allowed = "\"auto\" or a number, 0 or more"});
@@ -94,17 +98,17 @@ std::string Otp::resolve(OptionSections& sections, const SampleResolution& sampl
   if (!options.level_is_open()) return {};
   const double level = statistical_noise_level(samples.radius, samples.intrinsic, samples.count, samples.dim);
   require(options.eps_start > 0,
-          "otp.eps_start = 0 with otp.eps_end = \"auto\": there is no noise that could fall; set a level above 0");
+          "otp.eps_start = 0 with otp.eps_end = \"auto\": the noise cannot fall from 0; set otp.eps_start above 0");
   require(level > 0,
-          "otp.eps_end = \"auto\": the source's samples are all equal, so no noise level can be told from them; give a "
+          "otp.eps_end = \"auto\": the source's samples are all equal, so they determine no noise level; set a "
           "number");
   // The bound is not rounded to three digits, because it could then exceed eps_start.
   const bool below = std::stod(number(level, 3)) < options.eps_start;
   options.eps_end = below ? number(level, 3) : as_option(options.eps_start);
-  return text("otp.eps_end = ", options.eps_end, ": what ", samples.count,
+  return text("otp.eps_end = ", options.eps_end, ": the resolution of ", samples.count,
               samples.endless ? " draws of an endless law" : " samples", " of intrinsic dimension ",
               number(samples.intrinsic), " (TwoNN) and radius ", number(samples.radius), " in ", samples.dim,
-              " dimensions can tell", !below ? ", bounded by otp.eps_start" : "");
+              " dimensions", !below ? ", bounded by otp.eps_start" : "");
 }
 
 void Otp::keep_schedules(OptionSections& sections, int64_t before, int64_t now) const {
@@ -124,7 +128,7 @@ void Otp::drop_smoothing(OptionSections& sections) const {
 }
 
 MethodEntry otp_entry() {
-  return {.help = "another method's cost for a smoothed source whose noise falls",
+  return {.help = "another method's cost, with a smoothed source whose noise falls during training",
           .make = [](const MethodSetting& setting) { return std::make_unique<Otp>(setting); },
           .options = OptionSection(OtpOptions{})};
 }

@@ -13,7 +13,7 @@ namespace monge::ot {
 struct OtpOptions {
   static constexpr const char* kSection = "otp";
   static constexpr const char* kHelp =
-      "Method otp: a smoothed source whose noise falls, for plans and against maps that miss the target";
+      "Method otp: smooths the source with falling noise, for transport plans and against maps that miss the target";
 
   std::string cost = "strong";         ///< the method whose cost and potential it takes, any but otp
   std::string smoothing = "ve";        ///< see smoothing_kinds

@@ -33,10 +33,10 @@ void check_smoothing(const OtpOptions& options, const NoiseSchedule& schedule, b
   require(eps_end >= 0 && (!schedule.falls || eps_end <= options.eps_start), "otp.eps_end = ", eps_end,
           " must lie between 0 and otp.eps_start = ", options.eps_start, ": the noise falls during training");
   const double largest = schedule.falls ? options.eps_start : eps_end;
-  require(!preserve_variance || largest <= 1, "otp.smoothing \"", options.smoothing, "\" takes noise levels up to 1, ",
-          "got ", largest);
-  require(schedule.reaches_zero || eps_end > 0, "otp.schedule \"", options.schedule,
-          "\" never comes to otp.eps_end = 0; use linear or cosine, or a level above 0");
+  require(!preserve_variance || largest <= 1, "otp.smoothing = \"", options.smoothing,
+          "\" allows noise levels up to 1; got ", largest);
+  require(schedule.reaches_zero || eps_end > 0, "otp.schedule = \"", options.schedule,
+          "\" never reaches otp.eps_end = 0; use linear or cosine, or a level above 0");
   require(options.tint >= 0 && options.tint < 1, "otp.tint = ", options.tint, " (allowed: 0 or more, below 1)");
   require(!schedule.has_plateaus || options.levels >= 2, "otp.levels = ", options.levels, " (allowed: 2 or more)");
 }

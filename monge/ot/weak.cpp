@@ -10,7 +10,8 @@ namespace {
 template <class Options>
 void describe_map_noise(OptionRows& rows, Options& options) {
   rows.add("z", options.z, "outputs drawn per input in a map update").least(1);
-  rows.add("z_channels", options.z_channels, "noise channels (images) or entries (vectors) beside the input").least(1);
+  rows.add("z_channels", options.z_channels, "noise channels (images) or entries (vectors) appended to the input")
+      .least(1);
   rows.add("z_std", options.z_std, "standard deviation of the noise").above_zero();
 }
 
@@ -49,7 +50,7 @@ std::unique_ptr<Method> make_kernel(const MethodSetting& setting) {
 }  // namespace
 
 void WeakOptions::describe(OptionRows& rows) {
-  rows.on_resume(OnResume::fixed, "another problem");
+  rows.on_resume(OnResume::fixed, "changes the problem");
   rows.add("gamma0", gamma0, "weight of the variance at iteration 0").least(0);
   rows.add("gamma1", gamma1, "weight of the variance from gamma_iters on").least(0);
   rows.add("gamma_iters", gamma_iters, "length of the ramp from gamma0 to gamma1").unit("iterations").least(0);
@@ -57,7 +58,7 @@ void WeakOptions::describe(OptionRows& rows) {
 }
 
 void KernelOptions::describe(OptionRows& rows) {
-  rows.on_resume(OnResume::fixed, "another problem");
+  rows.on_resume(OnResume::fixed, "changes the problem");
   rows.add("gamma", gamma, "weight of the spread").range(0, 1);
   rows.add("gamma_iters", gamma_iters, "length of the ramp from 0 to gamma").unit("iterations").least(0);
   describe_map_noise(rows, *this);
@@ -66,7 +67,7 @@ void KernelOptions::describe(OptionRows& rows) {
 void Weak::check() const {
   if (parts_.noise.samples_per_input >= 2) return;
   const auto& section = parts_.noise.section;
-  throw InputError({.what = "method \"" + section + "\" needs at least 2 draws per input to see their spread",
+  throw InputError({.what = "method \"" + section + "\" needs at least 2 samples per input to measure their spread",
                     .where = section + ".z",
                     .value = "Z = " + std::to_string(parts_.noise.samples_per_input),
                     .allowed = "2 or more",

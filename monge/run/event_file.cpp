@@ -101,15 +101,14 @@ void EventFile::repair() {
     case SoundRecords::Rest::none:
       return;
     case SoundRecords::Rest::cut:
-      repaired_ =
-          text("its last ", rest, " bytes are a record that was not written to its end (a crash or a full disk)");
+      repaired_ = text("its last ", rest, " bytes are an incomplete record (a crash or a full disk)");
       break;
     case SoundRecords::Rest::zeros:
       repaired_ = text("its last ", rest, " bytes are zeros (a power failure)");
       break;
     case SoundRecords::Rest::damaged:
       repaired_ = text("its record ", sound.count + 1,
-                       " is damaged, and TensorBoard reads no further; it and what follows, ", rest, " bytes");
+                       " is damaged, and TensorBoard stops reading there; this record and the rest, ", rest, " bytes");
       break;
   }
   std::error_code failure;
@@ -117,8 +116,8 @@ void EventFile::repair() {
     const auto aside = free_name_beside(path_);
     fs::rename(path_, aside, failure);
     if (failure)
-      throw SystemError(text(path_.string(), ": is no event file, and cannot be renamed: ", failure.message()));
-    repaired_ = "is no event file; it is kept as " + aside.filename().string() + ", and a new one begins";
+      throw SystemError(text(path_.string(), ": is not an event file, and cannot be renamed: ", failure.message()));
+    repaired_ = "is not an event file; it was renamed to " + aside.filename().string() + ", and a new one was started";
     return;
   }
   // A TensorBoard that was open at the crash has read the torn bytes, waits for their rest, and must be started again.

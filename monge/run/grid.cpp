@@ -39,8 +39,8 @@ torch::Tensor image_grid(const std::vector<torch::Tensor>& cells, const GridOpti
   require(shape.size() == 3 && (shape[0] == 1 || shape[0] == 3) && shape[1] > 0 && shape[2] > 0,
           "image grid: images must be [1,H,W] or [3,H,W]; got ", torch::IntArrayRef(shape));
   for (const auto& cell : cells) {
-    require(!cell.defined() || cell.sizes() == shape, "image grid: images of two shapes, ", torch::IntArrayRef(shape),
-            " and ", cell.sizes());
+    require(!cell.defined() || cell.sizes() == shape, "image grid: images must have one shape; got ",
+            torch::IntArrayRef(shape), " and ", cell.sizes());
   }
 
   const int64_t count = static_cast<int64_t>(cells.size());

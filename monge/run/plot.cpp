@@ -154,7 +154,7 @@ std::string curves_svg(const std::vector<Curve>& curves, const PlotOptions& opti
   std::vector<double> xs, ys;
   for (const auto& curve : curves) {
     require(curve.x.size() == curve.y.size(), "plot: the curve \"", curve.name, "\" has ", curve.x.size(),
-            " places for ", curve.y.size(), " values");
+            " x values and ", curve.y.size(), " y values");
     xs.insert(xs.end(), curve.x.begin(), curve.x.end());
     ys.insert(ys.end(), curve.y.begin(), curve.y.end());
   }

@@ -53,8 +53,7 @@ fs::path next_folder(const fs::path& parent, const std::string& name) {
   for (const auto& entry : fs::directory_iterator(parent, ignored)) {
     last = std::max(last, number_of(entry.path().filename().string()));
   }
-  require(last < 99'999, parent.string(), ": the numbers of runs are used up; choose another ",
-          user_word("parent folder"));
+  require(last < 99'999, parent.string(), ": all run numbers are in use; choose another ", user_word("parent folder"));
   char number[24];
   std::snprintf(number, sizeof number, "%05lld", static_cast<long long>(last + 1));
   return parent / (std::string(number) + "-" + name);
@@ -118,7 +117,7 @@ std::string environment(torch::Device device) {
 
 NewRun create_run(const fs::path& parent, const fs::path& out, train::Recipe recipe, torch::Device device) {
   require(recipe.name.find('/') == std::string::npos && !recipe.name.empty(), "name = \"", recipe.name,
-          "\": the name of a run becomes a folder, so it must not be empty or hold a slash");
+          "\": the name of a run becomes a folder name, so it must not be empty or contain a slash");
   const auto toml = recipe.options().to_toml(true);  // throws before a folder is made
   if (out.empty()) make_writable_folder(parent);
   const auto folder = out.empty() ? take_folder(parent, recipe.name) : out;
@@ -128,12 +127,12 @@ NewRun create_run(const fs::path& parent, const fs::path& out, train::Recipe rec
     if (train::list_checkpoints(folder / "checkpoints").empty()) return;
     throw InputError({.what = "already holds a run",
                       .where = folder.string(),
-                      .fix = text("choose another ", user_word("output folder"), ", or go on with it: ",
+                      .fix = text("choose another ", user_word("output folder"), ", or resume it: ",
                                   user_word("session::resume()"), " ", shell_quoted(folder.string()))});
   };
   if (is_run) refuse_checkpoints();
   require(is_run || !fs::exists(folder, ignored) || (fs::is_directory(folder, ignored) && is_fresh(folder)),
-          folder.string(), ": holds files that are no run's; choose another ", user_word("output folder"));
+          folder.string(), ": holds files that do not belong to a run; choose another ", user_word("output folder"));
   make_writable_folder(folder);
   // Locked before any change, because the run may belong to another process that has no checkpoint yet.
   auto lock = lock_run(folder);

@@ -71,7 +71,7 @@ void TableWriter::flush() {
 }
 
 void TableWriter::finish() {
-  require(added_ == items_, path_.string(), ": ", added_, " items were written of ", items_);
+  require(added_ == items_, path_.string(), ": ", added_, " of ", items_, " items were written");
   flush();
   if (gzip_) part_.append(gzip_->finish());
   part_.publish();

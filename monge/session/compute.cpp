@@ -58,7 +58,7 @@ torch::Device choose_device(const Compute& compute, const std::string& recipe_de
     throw InputError({.what = "no CUDA device can be used",
                       .where = "--device",
                       .value = "cuda",
-                      .fix = "use --device cpu; monge info says what this build can use"});
+                      .fix = "use --device cpu; monge info prints the devices that this build can use"});
   }
   if (wanted == "cpu" || !available) return torch::kCPU;
   return compute.group.launched() ? gpu_of_rank(compute.group) : torch::Device(torch::kCUDA);

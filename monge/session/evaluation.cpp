@@ -19,7 +19,7 @@ train::Recipe evaluation_recipe(const EvaluateOptions& options, const model::Mod
   if (!options.target.empty()) recipe.eval.target = options.target;
   if (!model.recipe) {
     require(!options.source.empty() && !options.target.empty(), model.origin,
-            ": a bare checkpoint names no data; add --source PATH --target PATH");
+            ": a state dict without a recipe names no data; add --source PATH --target PATH");
     recipe.source.path = options.source;
     recipe.target.path = options.target;
     recipe.source.colour = recipe.target.colour = model.item_shape[0] == 1 ? "grey" : "rgb";
@@ -36,10 +36,10 @@ train::Recipe evaluation_recipe(const EvaluateOptions& options, const model::Mod
     if (!given->empty()) *key = *given == "none" ? "" : *given;
   }
   if (!options.mode.empty() && !eval::names_fid_net(recipe.eval.features)) {
-    throw InputError({.what = "is a way of preparing images for inception, which is not asked for",
+    throw InputError({.what = "applies only to the features of inception, which this evaluation does not compute",
                       .where = "--mode",
                       .value = options.mode,
-                      .fix = "add --features inception, or leave it out"});
+                      .fix = "add --features inception, or leave --mode out"});
   }
   return recipe;
 }

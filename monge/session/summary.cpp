@@ -37,7 +37,7 @@ ordered_json protocol_json(const eval::ImageEvaluator* evaluator) {
 
 std::string protocol_line(const std::vector<std::pair<std::string, std::string>>& protocol,
                           const eval::Evaluation& evaluation) {
-  std::string out = "judged by";
+  std::string out = "evaluated with";
   const char* before = " ";
   for (const auto& [key, value] : protocol) {
     out += before + key + " " + value;

@@ -17,7 +17,7 @@ std::string json_text(const nlohmann::ordered_json& object, int indent = -1);
 /// The evaluator's protocol as keys of an object; empty if `evaluator` is null.
 nlohmann::ordered_json protocol_json(const eval::ImageEvaluator* evaluator);
 
-/// The same as a line: "judged by features inception, features_mode clean, ...; 512 outputs, 400 target samples".
+/// The same as a line: "evaluated with features inception, features_mode clean, ...; 512 outputs, 400 target samples".
 std::string protocol_line(const std::vector<std::pair<std::string, std::string>>& protocol,
                           const eval::Evaluation& evaluation);
 

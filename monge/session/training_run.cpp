@@ -20,8 +20,8 @@ using nlohmann::ordered_json;
 
 std::string resume_hint_for(const fs::path& folder) {
   const auto checkpoints = train::list_checkpoints(folder / "checkpoints");
-  if (checkpoints.empty()) return "no checkpoint had been saved";
-  return "the last good checkpoint is " + checkpoints.back().string() + "; to go on from it: monge resume " +
+  if (checkpoints.empty()) return "no checkpoint was saved";
+  return "the last good checkpoint is " + checkpoints.back().string() + "; to resume from it: monge resume " +
          shell_quoted(folder.string());
 }
 
@@ -46,8 +46,9 @@ TrainResult result_of(train::Trainer& trainer, const Outcome& outcome) {
 
 void warn_of_missed_target(const train::Trainer& trainer, const eval::Evaluation& last, const LogSink& log) {
   if (last.target_verdict() != eval::TargetVerdict::missed) return;
-  log(LogLevel::warning, "the map " + last.verdict() + ". A small loss does not mean that it is reached. Train " +
-                             "longer; where the error does not fall any more, the solution is spurious: " +
+  log(LogLevel::warning, "the map " + last.verdict() +
+                             ". A small loss does not mean that the map reaches its target. Train " +
+                             "longer; if the error stops falling, the solution is spurious: " +
                              trainer.solver().method().advice_when_missed() + " (docs/otp.md)");
 }
 
@@ -122,7 +123,7 @@ TrainResult run_in_folder(train::Trainer& trainer, eval::ImageEvaluator* evaluat
   real_files().replace(folder / "summary.json", json_text(summary, 2) + "\n");
   run::write_report(folder);
   if (!outcome.complete) {
-    log(LogLevel::info, text("stopped after iteration ", trainer.done(), ", everything is saved; go on with\n  ",
+    log(LogLevel::info, text("stopped after iteration ", trainer.done(), "; everything is saved; resume with\n  ",
                              "monge resume ", shell_quoted(folder.string())));
   }
   auto result = result_of(trainer, outcome);
@@ -141,7 +142,7 @@ TrainResult run_training(train::Trainer& trainer, eval::ImageEvaluator* evaluato
     if (hooks.resume_hint && !folder.empty()) {
       hooks.resume_hint([folder, is_root = group.is_root()] {
         return is_root ? resume_hint_for(folder)
-                       : "to go on from the last checkpoint: monge resume " + shell_quoted(folder);
+                       : "to resume from the last checkpoint: monge resume " + shell_quoted(folder);
       });
     }
   }

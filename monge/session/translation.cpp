@@ -66,7 +66,7 @@ class Translator {
     if (options_.grid.empty()) return;
     const int64_t rows = std::min(options_.grid_rows, source_.size());
     for (int64_t begin = own; begin < rows; begin += batch) outputs(begin, std::min(batch, rows - begin));
-    require(!cells_.empty(), "--grid: only images make a grid");
+    require(!cells_.empty(), "--grid: a grid needs images");
     const int64_t side = std::max(cells_[0].size(1), cells_[0].size(2));
     io::write_image(options_.grid,
                     run::image_grid(cells_, {.columns = 1 + samples(), .scale = std::max<int64_t>(1, 96 / side)}));
@@ -110,7 +110,7 @@ int64_t batch_for(const TranslateOptions& options, const data::Source& source) {
 void report_stop(int64_t done, int64_t count, run::DataKind kind, const std::string& out, const LogSink& log) {
   const bool files_stay = kind == run::DataKind::folder || kind == run::DataKind::image;
   log(LogLevel::warning, text("stopped after ", done, " of ", count, " items; ",
-                              files_stay ? "what was written stays in " : "nothing is left at ", out));
+                              files_stay ? "the files that were written remain in " : "nothing was written to ", out));
 }
 
 /// Translates the items of this rank and passes them to `writer`. @return their number; nothing when the job was

@@ -1,7 +1,7 @@
 #include "monge/session/truth.h"
 
 #include "monge/core/error.h"
-#include "monge/solve/autocast.h"
+#include "monge/solve/precision.h"
 
 namespace monge::session {
 namespace {
@@ -20,7 +20,8 @@ void check_assignment(const std::string& assignment) {
       // There is no run directory, and the comparison with the answer replaces the evaluations.
       {{"name=", "checkpoint.", "eval.", "samples.", "parallel."}, ": has no effect on monge truth; leave it out"},
       // The answer holds in the case's own coordinates, and for the unclamped outputs of the map.
-      {{"data.standardise=", "output."}, ": would score another map than the answer is of; leave it out"},
+      {{"data.standardise=", "output."},
+       ": would change the map, so that the known answer does not apply; leave it out"},
   };
   for (const auto& [beginnings, reason] : fixed) {
     for (const auto& beginning : beginnings) {

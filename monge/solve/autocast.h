@@ -4,10 +4,6 @@
 #include <ATen/autocast_mode.h>
 #include <torch/types.h>
 
-#include <string>
-
-#include "monge/core/log.h"
-
 namespace monge::solve {
 
 /// While it lives, autocast casts the inputs of matrix products and convolutions to `type`. float32 and float64 change
@@ -39,22 +35,5 @@ class AutocastScope {
   bool was_enabled_ = false;
   torch::ScalarType was_type_ = torch::kFloat32;
 };
-
-/// Resolves "auto" to what the device computes fast: bf16 on CUDA and on processors with AMX, else fp32. On a CPU
-/// "fp16" becomes fp32, with a warning to `log`: a CPU computes fp16 slowly and without loss scaling. Other values are
-/// returned unchanged.
-std::string resolve_precision(const std::string& precision, torch::Device device, const LogSink& log = silent());
-
-/// The scalar type of weights, batches and losses: float64 for "fp64", else float32.
-inline torch::ScalarType state_type(const std::string& precision) {
-  return precision == "fp64" ? torch::kFloat64 : torch::kFloat32;
-}
-
-/// The scalar type of a resolved precision: "bf16", "fp16", "fp64"; anything else is float32.
-inline torch::ScalarType precision_type(const std::string& precision) {
-  if (precision == "bf16") return torch::kBFloat16;
-  if (precision == "fp16") return torch::kHalf;
-  return state_type(precision);
-}
 
 }  // namespace monge::solve

@@ -9,9 +9,9 @@
 #include <algorithm>
 #include <chrono>
 
-#include "monge/solve/autocast.h"
 #include "monge/solve/nets.h"
 #include "monge/solve/operation_count.h"
+#include "monge/solve/precision.h"
 
 namespace monge::solve {
 namespace {
@@ -181,10 +181,10 @@ BenchResult bench(const SolverOptions& recipe, const std::vector<int64_t>& item_
   if (device.is_cuda()) c10::getDeviceAllocator(device.type())->emptyCache();
   {
     auto eager = recipe;
-    eager.train.graph = "off";  // the counter does not see the calls of a replay
+    eager.train.graph = capture_names().name(Capture::off);  // the counter does not see the calls of a replay
     count_operations(*new_solver(eager), batches, out);
   }
-  measure_ceilings(precision_type(recipe.train.precision), device, out);
+  measure_ceilings(product_type(recipe.train.precision), device, out);
   return out;
 }
 

@@ -32,7 +32,7 @@ FlatParameters::FlatParameters(const std::vector<torch::Tensor>& like) {
   int64_t length = 0;
   for (const auto& tensor : like) {
     require(tensor.scalar_type() == like[0].scalar_type() && tensor.device() == like[0].device(),
-            "tensors that are laid together must be of one type and on one device");
+            "tensors of one flat buffer must have the same type and device");
     offsets.push_back(length);
     length += round_up(tensor.numel(), kBytes / static_cast<int64_t>(like[0].element_size()));
   }
@@ -54,7 +54,7 @@ FlatParameters FlatParameters::twin() const {
 
 void FlatParameters::adopt(const std::vector<torch::Tensor>& tensors) {
   const at::NoGradGuard no_grad;
-  require(tensors.size() == views_.size(), "a layout of ", views_.size(), " tensors was given ", tensors.size());
+  require(tensors.size() == views_.size(), "a layout of ", views_.size(), " tensors got ", tensors.size());
   for (size_t i = 0; i < tensors.size(); ++i) {
     views_[i].copy_(tensors[i]);
     tensors[i].set_data(views_[i]);
@@ -66,8 +66,8 @@ void FlatParameters::keep(const std::vector<torch::Tensor>& tensors) {
   for (size_t i = 0; i < tensors.size(); ++i) {
     if (tensors[i].const_data_ptr() == views_[i].const_data_ptr()) continue;
     require(tensors[i].scalar_type() == whole_.scalar_type() && tensors[i].device() == whole_.device(),
-            "a tensor that is being trained was moved to ", tensors[i].device().str(), " as ", tensors[i].scalar_type(),
-            "; give the solver the device and the precision");
+            "a tensor in training was moved to ", tensors[i].device().str(), " as ", tensors[i].scalar_type(),
+            "; pass the device and the precision to the solver");
     views_[i].copy_(tensors[i]);
     tensors[i].set_data(views_[i]);
   }

@@ -16,6 +16,11 @@
 
 namespace monge::solve {
 
+const ValueNames<Capture>& capture_names() {
+  static const ValueNames<Capture> names{{"auto", Capture::automatic}, {"on", Capture::on}, {"off", Capture::off}};
+  return names;
+}
+
 #ifdef MONGE_CUDA
 
 namespace {

@@ -10,7 +10,15 @@
 #include <string>
 #include <vector>
 
+#include "monge/core/value_names.h"
+
 namespace monge::solve {
+
+/// The values of train.graph: whether an outer iteration is captured. `automatic` captures where it can.
+enum class Capture { automatic, on, off };
+
+/// "auto", "on", "off".
+const ValueNames<Capture>& capture_names();
 
 /// Graphs of bodies of work, by key. A body reads and writes tensors at fixed addresses only, reads no value from the
 /// device and allocates nothing that is used outside it. On a CUDA device it runs on a stream of its own: the first

@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <atomic>
 
-#include "monge/solve/autocast.h"
 #include "monge/solve/nets.h"
+#include "monge/solve/precision.h"
 #include "monge/solve/solver.h"
 
 namespace monge::solve {
@@ -40,7 +40,8 @@ int64_t peak_of(const SolverOptions& options, const std::vector<int64_t>& item_s
   small.train.accumulate = 1;
   small.potential.r1_every = 1;                       // the step with the penalty is the largest
   make_method(small)->drop_smoothing(small.methods);  // no noise level is known yet, and none changes a size
-  if (small.train.precision == "fp16") small.train.precision = "bf16";  // as large, and not as slow on a CPU
+  if (product_type(small.train.precision) == torch::kHalf)
+    small.train.precision = precision_names().name(Precision::bf16);  // as large, and not as slow on a CPU
   auto nets = make_nets(small, item_shape, item_shape);
   std::vector<int64_t> shape{batch};
   shape.insert(shape.end(), item_shape.begin(), item_shape.end());

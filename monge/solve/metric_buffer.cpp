@@ -63,7 +63,7 @@ void MetricBuffer::send(int64_t count) {
 }
 
 std::vector<MetricBuffer::Row> MetricBuffer::receive() {
-  require(!sent_.empty(), "no iteration is on its way");
+  require(!sent_.empty(), "no iteration is in flight");
   const auto pending = std::move(sent_.front());
   sent_.pop_front();
   if (pending->arrived) pending->arrived->synchronize();

@@ -15,43 +15,46 @@ std::vector<std::string> auto_or(const Registry<Entry>& nets) {
   return out;
 }
 
-constexpr const char* kPatchHelp = "work on patch x patch pixels at once, as channels: 2 is about four times as fast";
+constexpr const char* kPatchHelp = "fold patch x patch pixels into channels; 2 is about four times as fast";
 
 }  // namespace
 
 void MapOptions::describe(OptionRows& rows) {
-  rows.on_resume(OnResume::fixed, "another net");
-  rows.add("net", net, "auto takes unet for images and mlp for vectors").choices(auto_or(map_nets()));
-  rows.add("width", width, "first width of the unet, or hidden width of the mlp; 0 takes 48 and 128").range(0, 65536);
-  rows.add("depth", depth, "halvings of the unet (1 to 4), or hidden layers of the mlp; 0 takes 4 and 3").range(0, 64);
+  rows.on_resume(OnResume::fixed, "changes the network");
+  rows.add("net", net, "network of the map; auto: unet for images, mlp for vectors").choices(auto_or(map_nets()));
+  rows.add("width", width, "first width of the unet (0: 48) or hidden width of the mlp (0: 128)").range(0, 65536);
+  rows.add("depth", depth, "halvings of the unet, 1 to 4 (0: 4), or hidden layers of the mlp (0: 3)").range(0, 64);
   rows.add("patch", patch, kPatchHelp).unit("pixels").range(1, 8);
-  rows.add("activation", activation, "of the mlp").choices(activations());
+  rows.add("activation", activation, "activation of the mlp").choices(activations());
   rows.add("norm", norm,
-           "of the unet: batch as in the public codes, or group, which does not depend on the rest of the batch")
+           "normalisation of the unet: batch, as in the public codes, or group, independent of the rest of the batch")
       .choices({"batch", "group"});
   rows.add("residual", residual, "T(x) = x + net(x)");
-  rows.add("zero_last", zero_last, "start the last layer at zero: with residual the map starts as the identity");
+  rows.add("zero_last", zero_last,
+           "initialise the last layer with zeros; with residual = true the map starts as the identity");
   rows.add("output", output, "last activation of the unet").choices({"none", "tanh"});
 }
 
 void PotentialOptions::describe(OptionRows& rows) {
-  rows.on_resume(OnResume::fixed, "another net");
-  rows.add("net", net, "auto takes resnet for images and mlp for vectors").choices(auto_or(potential_nets()));
-  rows.add("width", width, "first width of the resnet, or hidden width of the mlp; 0 takes 64 and 128").range(0, 65536);
+  rows.on_resume(OnResume::fixed, "changes the network");
+  rows.add("net", net, "network of the potential; auto: resnet for images, mlp for vectors")
+      .choices(auto_or(potential_nets()));
+  rows.add("width", width, "first width of the resnet (0: 64) or hidden width of the mlp (0: 128)").range(0, 65536);
   rows.add("width_max", width_max, "largest width of the resnet").range(1, 65536);
   rows.add("depth", depth, "hidden layers of the mlp").range(1, 64);
   rows.add("patch", patch, kPatchHelp).unit("pixels").range(1, 8);
-  rows.add("activation", activation, "of the mlp").choices(activations());
-  rows.add("res_ratio", res_ratio, "weight of a resnet block's branch");
-  rows.add("quadratic", quadratic, "add y'Ay + b'y to the mlp: needed in tens of dimensions");
-  rows.add("zero_last", zero_last, "start the mlp's last layer at zero");
+  rows.add("activation", activation, "activation of the mlp").choices(activations());
+  rows.add("res_ratio", res_ratio, "weight of the residual branch in each block of the resnet");
+  rows.add("quadratic", quadratic, "add y'Ay + b'y to the mlp; needed in tens of dimensions");
+  rows.add("zero_last", zero_last, "initialise the last layer of the mlp with zeros");
   rows.on_resume(OnResume::alters_updates);
-  rows.add("r1", r1, "lambda of the R1 penalty lambda/2 ||grad f||^2 on target samples; 0 is off").least(0);
+  rows.add("r1", r1, "lambda of the R1 penalty lambda/2 ||grad f||^2 on target samples; 0: off").least(0);
   rows.add("r1_every", r1_every, "compute R1 in every n-th potential step and scale it by n")
       .unit("iterations")
       .least(1);
-  rows.add("expectile", expectile, "weight of the expectile regulariser (ENOT); 0 is off").least(0);
-  rows.add("expectile_level", expectile_level, "its expectile, 0.9 to 0.99").range(0.5, 0.9999);
+  rows.add("expectile", expectile, "weight of the expectile regulariser (ENOT); 0: off").least(0);
+  rows.add("expectile_level", expectile_level, "level of the expectile regulariser, usually 0.9 to 0.99")
+      .range(0.5, 0.9999);
 }
 
 }  // namespace monge::solve

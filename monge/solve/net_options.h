@@ -29,7 +29,7 @@ struct MapOptions {
 /// [potential]
 struct PotentialOptions {
   static constexpr const char* kSection = "potential";
-  static constexpr const char* kHelp = "The network f and what steadies it";
+  static constexpr const char* kHelp = "The network f and its regularisers";
 
   std::string net = "auto";         ///< "auto", or a name of potential_nets
   int64_t width = 0;                ///< first width of the resnet, or hidden width of the mlp; 0: the net's default

@@ -8,8 +8,8 @@ namespace monge::solve {
 SolverOptions::SolverOptions() : nets(net_sections()) {}
 
 void SolverOptions::describe_top(OptionRows& rows) {
-  rows.on_resume(OnResume::fixed, "another problem");
-  rows.add("method", method, "which optimal transport problem is solved").choices(ot::method_names());
+  rows.on_resume(OnResume::fixed, "changes the problem");
+  rows.add("method", method, "optimal transport problem to solve").choices(ot::method_names());
 }
 
 void SolverOptions::describe_sections(OptionTable& table) {

@@ -21,7 +21,7 @@ namespace monge::solve {
 /// iterations.
 struct TrainOptions {
   static constexpr const char* kSection = "train";
-  static constexpr const char* kHelp = "The loop";
+  static constexpr const char* kHelp = "The training loop";
 
   std::string init = "";  ///< trained weights to start from; empty: from the seed
   int64_t iterations = 10000, batch = 64, k_t = 10, accumulate = 1;

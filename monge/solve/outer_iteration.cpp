@@ -5,6 +5,7 @@
 
 #include "monge/core/error.h"
 #include "monge/ot/ema.h"
+#include "monge/solve/precision.h"
 #include "monge/solve/solver.h"
 
 namespace monge::solve {
@@ -142,7 +143,7 @@ IterationMetrics Solver::collect() {
   const auto [iteration, schedule] = launched_.front();
   launched_.pop_front();
   const int64_t k_t = options_.train.k_t;
-  const bool may_skip = options_.train.precision == "fp16" && device_.is_cuda();
+  const bool may_skip = scales_loss(options_.train.precision, device_);
   IterationMetrics out;
   double maps = 0;
   for (size_t u = 0; u < rows.size(); ++u) {
@@ -176,7 +177,7 @@ IterationMetrics Solver::collect() {
 }
 
 IterationMetrics Solver::outer_iteration(int64_t iteration, const BatchProvider& batches) {
-  require(launched() == 0, "an iteration that was launched must be collected first");
+  require(launched() == 0, "the launched iterations must be collected first");
   launch(iteration, batches);
   return collect();
 }

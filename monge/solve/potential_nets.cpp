@@ -23,7 +23,7 @@ nn::NoiseEmbeddingOptions embedding(const ot::Conditioning& conditioning) {
 
 void require_square(const std::vector<int64_t>& shape) {
   if (shape[1] == shape[2]) return;
-  throw InputError({.what = "the resnet potential takes square images",
+  throw InputError({.what = "the resnet potential needs square images",
                     .where = "target.path",
                     .value = shape_text(shape),
                     .allowed = "[C, H, W] with H = W",

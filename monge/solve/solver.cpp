@@ -8,6 +8,7 @@
 #include "monge/ot/losses.h"
 #include "monge/ot/regulariser.h"
 #include "monge/solve/autocast.h"
+#include "monge/solve/precision.h"
 
 namespace monge::solve {
 namespace {
@@ -36,7 +37,13 @@ AdamOptions adam_options(const SolverOptions& options, torch::Device device) {
           .eps = t.eps,
           .weight_decay = t.weight_decay,
           .clip = t.clip,
-          .scale_loss = t.precision == "fp16" && device.is_cuda()};
+          .scale_loss = scales_loss(t.precision, device)};
+}
+
+bool is_captured(const TrainOptions& options, torch::Device device) {
+  const auto capture = capture_names().at(options.graph, "train.graph");
+  if (capture != Capture::automatic) return capture == Capture::on;
+  return state_type(options.precision) != torch::kFloat64 && GraphCache::can_capture(device);
 }
 
 std::vector<torch::Tensor> values(const NamedTensors& named) {
@@ -104,13 +111,12 @@ Solver::Solver(const SolverOptions& options, std::shared_ptr<nn::MapNet> map, st
       adam_potential_(parameters_of(*potential_, options, device), adam_options(options, device)),
       statistics_(*map_),
       metric_buffer_(options.train.k_t + 1, device, group.sends(device) ? group.size() : 0),
-      captured_(options.train.graph == "on" || (options.train.graph == "auto" && options.train.precision != "fp64" &&
-                                                GraphCache::can_capture(device))),
+      captured_(is_captured(options.train, device)),
       graphs_(device) {
   require(potential_->conditional() == method_->conditional(), "method \"", options.method, "\" needs a potential ",
           method_->conditional() ? "with" : "without", " a noise level");
   require((ema_ != nullptr) == (options.train.ema > 0), "train.ema = ", options.train.ema,
-          ": an averaged map is needed above 0 and of no use at 0");
+          ": pass an averaged map if and only if it is above 0");
   if (captured_) device_scalars_ = DeviceScalars(device, state_type(options.train.precision));
   if (group_.sends(device)) {
     const int64_t bucket = options.parallel.bucket_mb << 20;
@@ -141,7 +147,7 @@ torch::Tensor Solver::transport(nn::MapNet& map, const torch::Tensor& x, const t
   if (options_.train.channels_last && input.dim() == 4) input = input.contiguous(torch::MemoryFormat::ChannelsLast);
   torch::Tensor output;
   {
-    const AutocastScope mixed(device_, precision_type(options_.train.precision));
+    const AutocastScope mixed(device_, product_type(options_.train.precision));
     output = map.forward(input);
   }
   if (output.scalar_type() != x.scalar_type()) output = output.to(x.scalar_type());
@@ -150,7 +156,7 @@ torch::Tensor Solver::transport(nn::MapNet& map, const torch::Tensor& x, const t
 
 ot::Potential Solver::potential_function() const {
   return [this](const torch::Tensor& y, const torch::Tensor& sigma_B) {
-    const AutocastScope mixed(device_, precision_type(options_.train.precision));
+    const AutocastScope mixed(device_, product_type(options_.train.precision));
     const auto input =
         options_.train.channels_last && y.dim() == 4 ? y.contiguous(torch::MemoryFormat::ChannelsLast) : y;
     return potential_->forward(input, sigma_B).to(y.scalar_type());

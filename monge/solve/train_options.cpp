@@ -1,40 +1,46 @@
 // The rows of [train] and [parallel].
 #include "monge/core/error.h"
 #include "monge/core/user_words.h"
+#include "monge/solve/graph.h"
 #include "monge/solve/options.h"
+#include "monge/solve/precision.h"
 
 namespace monge::solve {
 namespace {
 
 /// Where and how exactly the updates are computed.
 void describe_arithmetic(OptionRows& rows, TrainOptions& o) {
-  rows.on_resume(OnResume::fixed, "other arithmetic");
+  rows.on_resume(OnResume::fixed, "changes the arithmetic");
   rows.add("precision", o.precision,
-           "fp32, mixed bf16 or fp16, fp64 for checks; auto takes bf16 where the device has matrix units for it")
-      .choices({"auto", "fp32", "bf16", "fp16", "fp64"});
-  rows.add("device", o.device, "where to compute; " + user_word("the device of the caller") + " goes before it")
+           "fp32, bf16 or fp16 (mixed precision), or fp64 (for checks); auto: bf16 if the device has matrix units for "
+           "it, else fp32")
+      .choices(precision_names().names());
+  rows.add("device", o.device, "device to compute on; " + user_word("the device of the caller") + " overrides it")
       .choices({"auto", "cpu", "cuda"});
-  rows.add("channels_last", o.channels_last, "memory layout of images in the nets");
-  rows.add("fused", o.fused,
-           "hand-written passes of the nets on a CPU (Winograd convolutions, fused norms and layers): faster, equal "
-           "within rounding; false is LibTorch alone");
+  rows.add("channels_last", o.channels_last, "use the channels-last memory layout for images in the nets");
+  rows.add(
+      "fused", o.fused,
+      "use hand-written passes of the nets on a CPU (Winograd convolutions, fused norms and layers); faster, equal "
+      "within rounding; false: LibTorch alone");
   rows.add("gpu_kernels", o.gpu_kernels,
-           "hand-written kernels of the nets of images on a GPU, in fp32 and bf16: faster, equal within rounding; "
-           "false is LibTorch alone");
+           "use hand-written kernels of the image nets on a GPU, in fp32 and bf16; faster, equal within rounding; "
+           "false: LibTorch alone");
   rows.add("recompute", o.recompute,
-           "save memory by running the map twice in its updates, so that its activations and the potential's are not "
-           "kept at once; goes with accumulate");
+           "save memory by running the map twice in its updates: its activations and the potential's are never kept at "
+           "the same time; can be combined with accumulate");
   rows.add("tf32", o.tf32,
-           "on a GPU, products and convolutions of float32 in TF32: 10 bits of mantissa, several times as fast");
-  rows.add("cudnn_benchmark", o.cudnn_benchmark,
-           "on a GPU, let cuDNN try its algorithms for each shape and take the fastest; not when deterministic");
+           "on a GPU, compute float32 products and convolutions in TF32: 10 bits of mantissa, several times as fast");
+  rows.add(
+      "cudnn_benchmark", o.cudnn_benchmark,
+      "on a GPU, let cuDNN try its algorithms for each shape and use the fastest; ignored if deterministic = true");
   rows.add("deterministic", o.deterministic,
-           "kernels that give the same bits each time, where there are any; slower on a GPU. " +
+           "use kernels that produce the same bits each time, where they exist; slower on a GPU. " +
                user_word("The caller") + " sets it");
-  rows.add("graph", o.graph,
-           "capture an outer iteration as a CUDA graph and replay it; auto does on a GPU, but not in fp64. On a CPU, "
-           "on runs the same code without a capture")
-      .choices({"auto", "on", "off"});
+  rows.add(
+          "graph", o.graph,
+          "capture an outer iteration as a CUDA graph and replay it; auto: on a GPU, except in fp64. On a CPU, on runs "
+          "the same code without a capture")
+      .choices(capture_names().names());
   rows.add("eval_map_in_potential_step", o.eval_map_in_potential_step,
            "use the map's running batch-norm statistics in the potential's step, as the public codes do");
 }
@@ -42,38 +48,39 @@ void describe_arithmetic(OptionRows& rows, TrainOptions& o) {
 }  // namespace
 
 void TrainOptions::describe(OptionRows& rows) {
-  rows.on_resume(OnResume::fixed, "the weights are the run's own");
+  rows.on_resume(OnResume::fixed, "the run continues from its own weights");
   rows.add("init", init,
-           "start from the map, average and potential of another run or checkpoint folder (RUN?key=map: the map "
-           "alone), or from the nets of a .safetensors or .pt file (FILE?key=NAME); empty: from train.seed");
-  rows.add("iterations", iterations, "outer iterations: k_t map updates and one potential update each")
+           "initial weights: the map, average and potential of another run or checkpoint folder (RUN?key=map: the map "
+           "alone), or the nets of a .safetensors or .pt file (FILE?key=NAME); empty: random, from train.seed");
+  rows.add("iterations", iterations, "number of outer iterations, each of k_t map updates and one potential update")
       .unit("iterations")
       .least(1)
       .on_resume(OnResume::keeps_updates);
-  rows.on_resume(OnResume::fixed, "another order of the data");
-  rows.add("batch", batch, "inputs per update, of all ranks of a job together").range(1, 1 << 24);
+  rows.on_resume(OnResume::fixed, "changes the order of the data");
+  rows.add("batch", batch, "inputs per update, over all ranks of a job").range(1, 1 << 24);
   rows.add("k_t", k_t, "map updates per potential update (K_T)").least(1);
-  rows.on_resume(OnResume::fixed, "another order of sums");
-  rows.add("accumulate", accumulate, "split a batch into this many pieces whose gradients are added, to save memory")
+  rows.on_resume(OnResume::fixed, "changes the order of sums");
+  rows.add("accumulate", accumulate, "split each batch into this many pieces and add their gradients, to save memory")
       .least(1);
   rows.on_resume(OnResume::alters_updates);
   rows.add("lr_map", lr_map, "learning rate of the map").least(0);
   rows.add("lr_potential", lr_potential, "learning rate of the potential").least(0);
-  rows.add("betas", betas, "Adam's two decays").range(0, 0.999999);
+  rows.add("betas", betas, "decay rates of Adam's two moments").range(0, 0.999999);
   rows.add("eps", eps, "Adam's epsilon").least(0);
-  rows.add("weight_decay", weight_decay, "added to the gradient (L2)").least(0);
-  rows.add("schedule", schedule, "of both rates").choices(ot::rate_schedules().ordered());
-  rows.add("milestones", milestones, "where steps multiplies the rates by decay").unit("iterations").least(0);
-  rows.add("decay", decay, "the factor of steps").above_zero().most(1);
-  rows.add("warmup", warmup, "linear warm-up of both rates").unit("iterations").least(0);
-  rows.add("ema", ema, "decay of the averaged map that is evaluated, shown and exported; 0 takes the raw map")
+  rows.add("weight_decay", weight_decay, "weight decay, added to the gradient (L2)").least(0);
+  rows.add("schedule", schedule, "schedule of both learning rates").choices(ot::rate_schedules().ordered());
+  rows.add("milestones", milestones, "iterations at which schedule = steps multiplies the rates by decay")
+      .unit("iterations")
+      .least(0);
+  rows.add("decay", decay, "factor of schedule = steps at each milestone").above_zero().most(1);
+  rows.add("warmup", warmup, "length of the linear warm-up of both rates").unit("iterations").least(0);
+  rows.add("ema", ema, "decay of the averaged map, which is evaluated, shown and exported; 0: use the raw map")
       .range(0, 0.9999999);
-  rows.add("clip", clip, "largest norm of a gradient; 0 does not clip").least(0);
+  rows.add("clip", clip, "largest norm of a gradient; 0: no clipping").least(0);
   describe_arithmetic(rows, *this);
-  rows.on_resume(OnResume::fixed, "other random draws");
-  rows.add("seed", seed, "of every random draw").least(0);
-  rows.add("threads", threads,
-           "CPU threads of a rank; 0 takes all cores, or its part of them where several ranks share a host")
+  rows.on_resume(OnResume::fixed, "changes the random draws");
+  rows.add("seed", seed, "seed of all random draws").least(0);
+  rows.add("threads", threads, "CPU threads per rank; 0: all cores, divided among the ranks of a host")
       .range(0, 4096)
       .on_resume(OnResume::keeps_updates);
 }
@@ -94,16 +101,16 @@ ot::RateSchedule TrainOptions::rates() const {
 }
 
 void ParallelOptions::describe(OptionRows& rows) {
-  rows.on_resume(OnResume::fixed, "other statistics of batch norm");
+  rows.on_resume(OnResume::fixed, "changes the batch-norm statistics");
   rows.add("sync_batch_norm", sync_batch_norm,
-           "normalise by the statistics of the whole batch; else each rank by those of its part, and running "
-           "statistics are means over the ranks");
+           "normalise with the statistics of the whole batch; false: each rank uses those of its own part, and the "
+           "running statistics are means over the ranks");
   rows.add("bucket_mb", bucket_mb,
-           "gradients are summed over the ranks in pieces of this size while the rest is computed")
+           "size of the pieces in which gradients are summed over the ranks while the rest is computed")
       .unit("MiB")
       .range(1, 4096)
       .on_resume(OnResume::keeps_updates);
-  rows.add("timeout", timeout, "a rank that is so long behind the others hangs, and the job ends")
+  rows.add("timeout", timeout, "how long a rank may lag behind the others before it counts as hung and the job ends")
       .unit("seconds")
       .range(1, 1e7)
       .on_resume(OnResume::keeps_updates);

@@ -12,8 +12,8 @@ std::optional<data::Standardisation> broadcast_from_root(dist::ProcessGroup& gro
   if (group.size() == 1) return standardisation;
   io::TensorFile file;
   if (group.is_root() && standardisation) file.tensors = data::tensors_of(*standardisation);
-  auto sent = io::parse_safetensors(group.broadcast(io::safetensors_bytes(file)), "what rank 0 sent").tensors;
-  return data::take_standardisation(sent, "what rank 0 sent");
+  auto sent = io::parse_safetensors(group.broadcast(io::safetensors_bytes(file)), "data from rank 0").tensors;
+  return data::take_standardisation(sent, "data from rank 0");
 }
 
 Checkpoint broadcast_from_root(dist::ProcessGroup& group, std::optional<Checkpoint> checkpoint) {
@@ -51,14 +51,13 @@ Checkpoint broadcast_from_root(dist::ProcessGroup& group, std::optional<Checkpoi
 
 std::string rank_change_message(int64_t before, int64_t now, bool batch_norm_by_rank) {
   if (before == now) return {};
-  auto out = text("saved by ", before, before == 1 ? " rank, " : " ranks, ", now, now == 1 ? " goes" : " go",
-                  " on: batches, their order, noise, rates and the state stay exactly those of the run; gradients are "
-                  "added in another "
-                  "order, so that the run is the same within rounding and not to the bit");
+  auto out = text("saved by ", before, before == 1 ? " rank" : " ranks", ", resumed by ", now,
+                  ": batches, their order, noise, rates and the state are exactly those of the run; gradients are "
+                  "added in another order, so the run is the same within rounding, but not bit by bit");
   if (batch_norm_by_rank) {
-    out += text("; batch norm by rank now takes the statistics of ", now, now == 1 ? " part" : " parts",
-                " of a batch where it took those of ", before,
-                ", which is not the same (parallel.sync_batch_norm = true is, within rounding)");
+    out += text("; batch norm by rank now uses the statistics of ", now, now == 1 ? " part" : " parts",
+                " of a batch instead of ", before,
+                ", which changes the result (parallel.sync_batch_norm = true keeps it, within rounding)");
   }
   return out;
 }

@@ -52,7 +52,7 @@ json parse_manifest(const fs::path& file, const std::string& bytes) {
   require(manifest.value("version", 0) == kVersion, file.string(), ": checkpoint version ",
           manifest.value("version", 0), ", this program reads version ", kVersion);
   require(manifest.value("xxh3", "") == manifest_hash(manifest), file.string(),
-          ": is damaged (its content does not have the hash that it names)");
+          ": is damaged (its content does not match its hash)");
   return manifest;
 }
 
@@ -183,7 +183,7 @@ std::vector<fs::path> list_checkpoints(const fs::path& parent) {
 
 Checkpoint load_newest(const fs::path& parent, const LogSink& log, const Files& files) {
   auto folders = list_checkpoints(parent);
-  require(!folders.empty(), parent.string(), ": no checkpoint is there yet; start the run again with ",
+  require(!folders.empty(), parent.string(), ": has no checkpoint yet; start the run again with ",
           user_word("session::train()"));
   std::string complaints;
   for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
@@ -193,7 +193,7 @@ Checkpoint load_newest(const fs::path& parent, const LogSink& log, const Files& 
       complaints += text("\n  ", error.what());
       if (folder + 1 != folders.rend()) {
         log(LogLevel::warning,
-            text(error.what(), "; falling back to the checkpoint before it, ", (folder + 1)->filename().string()));
+            text(error.what(), "; falling back to the previous checkpoint, ", (folder + 1)->filename().string()));
       }
     }
   }

@@ -30,7 +30,7 @@ struct SourceSection {
 /// [data]
 struct DataOptions {
   static constexpr const char* kSection = "data";
-  static constexpr const char* kHelp = "Loading";
+  static constexpr const char* kHelp = "Data loading";
 
   bool flip = false;
   int64_t random_crop = 0;
@@ -44,7 +44,7 @@ struct DataOptions {
 /// [checkpoint]
 struct CheckpointOptions {
   static constexpr const char* kSection = "checkpoint";
-  static constexpr const char* kHelp = "What is kept";
+  static constexpr const char* kHelp = "Checkpoints";
 
   int64_t every = 500, keep = 3;
 
@@ -54,7 +54,7 @@ struct CheckpointOptions {
 /// [eval]
 struct EvalOptions {
   static constexpr const char* kSection = "eval";
-  static constexpr const char* kHelp = "Metrics on data that is not trained on";
+  static constexpr const char* kHelp = "Metrics on held-out data";
 
   int64_t every = 500, samples = 512;
   double holdout = 0.05;
@@ -79,7 +79,7 @@ struct SamplesOptions {
 /// [output]
 struct OutputOptions {
   static constexpr const char* kSection = "output";
-  static constexpr const char* kHelp = "What a trained map gives";
+  static constexpr const char* kHelp = "Outputs of a trained map";
 
   std::string range = "";
 

@@ -36,7 +36,7 @@ OptionValue value_of(const toml::node& node, const std::string& key, const std::
     if (wholes.size() == reals.size() && !wholes.empty()) return wholes;
     return reals;
   }
-  throw InputError(text(where, ": ", key, " has a type that no option takes (a date?)"));
+  throw InputError(text(where, ": ", key, " has a type that no option accepts (a date?)"));
 }
 
 toml::table parse(const std::string& toml, const std::string& where) {

@@ -67,15 +67,15 @@ void require_changeable(const std::vector<std::string>& assignments) {
     const bool may = std::any_of(allowed.begin(), allowed.end(), [&](const std::string& entry) {
       return entry.ends_with('.') ? key.starts_with(entry) : key == entry;
     });
-    require(may, user_word("assignment"), " ", assignment, ": cannot be changed in a run that has begun; only ",
-            join(changeable()),
-            " can. Start a new run for more; with train.init = \"RUN\" it begins with these weights");
+    require(may, user_word("assignment"), " ", assignment,
+            ": cannot be changed in a run that has begun (allowed: ", join(changeable()),
+            "). Start a new run to change it; train.init = \"RUN\" starts it from these weights");
   }
 }
 
 std::vector<std::string> changes_of_updates(Recipe before, Recipe after, int64_t iteration) {
   if ((before.train.ema > 0) != (after.train.ema > 0)) {
-    throw InputError({.what = "a run that has begun cannot begin or give up its averaged map",
+    throw InputError({.what = "a run that has begun cannot add or drop its averaged map",
                       .where = user_word("assignment") + " train.ema",
                       .value = text(before.train.ema, " -> ", after.train.ema),
                       .fix = "start a new run with train.init = \"RUN\""});
@@ -88,7 +88,7 @@ std::vector<std::string> changes_of_updates(Recipe before, Recipe after, int64_t
     const auto was = OptionTable::to_toml(old_table.options()[i]), is = OptionTable::to_toml(option);
     if (was == is) continue;
     out.push_back(text(option.key, ' ', was, " -> ", is, " from iteration ", iteration + 1,
-                       " on; from there the run is another one than it would have been"));
+                       " on; from there the run differs from one without this change"));
   }
   const double factor_before = rate_factor(before, iteration), factor_after = rate_factor(after, iteration);
   if (std::abs(factor_before - factor_after) > 1e-12 && iteration < after.train.iterations) {

@@ -8,8 +8,8 @@
 #include <set>
 
 #include "monge/core/error.h"
-#include "monge/solve/autocast.h"
 #include "monge/solve/nets.h"
+#include "monge/solve/precision.h"
 #include "monge/train/broadcast_from_root.h"
 #include "monge/train/source_check.h"
 
@@ -102,9 +102,10 @@ solve::BatchProvider Trainer::batch_provider() {
 double Trainer::data_wait() const { return source_loader_ ? source_loader_->waited() + target_loader_->waited() : 0; }
 
 void Trainer::resume(const Checkpoint& checkpoint) {
-  require(checkpoint.standardisation.has_value() == data_.standardisation.has_value() &&
-              (!data_.standardisation || equal(*checkpoint.standardisation, *data_.standardisation)),
-          "the data are not standardised by the numbers of the checkpoint; hand those to open_training_data");
+  require(
+      checkpoint.standardisation.has_value() == data_.standardisation.has_value() &&
+          (!data_.standardisation || equal(*checkpoint.standardisation, *data_.standardisation)),
+      "the data are not standardised with the means and scales of the checkpoint; pass those to open_training_data");
   // The other ranks receive the root's state below.
   const nn::NamedTensors own = group_.is_root() ? solver_->state() : nn::NamedTensors();
   nn::copy_state(own, checkpoint.tensors,
@@ -136,11 +137,11 @@ void Trainer::warn_of_changed_data(const Checkpoint& checkpoint) const {
     if (side.items_before != side.items) {
       log_(LogLevel::warning,
            text("the ", side.name, " has ", side.items, " training items now and had ", side.items_before,
-                " when the checkpoint was saved; the run goes on, but not as it would have"));
+                " when the checkpoint was saved; the run continues, but differs from an uninterrupted one"));
     } else if (!side.before.empty() && !side.now.empty() && side.before != side.now) {  // old checkpoints have none
-      log_(LogLevel::warning,
-           text(side.name, ": ", side.path, " holds other values than when the checkpoint was saved; the run goes on ",
-                "with what is there now, and not as it would have"));
+      log_(LogLevel::warning, text(side.name, ": ", side.path,
+                                   " holds other values than when the checkpoint was saved; the run continues ",
+                                   "with the present values and differs from an uninterrupted one"));
     }
   }
 }
@@ -172,8 +173,8 @@ void Trainer::compare_nets() {
   for (size_t rank = 1; rank < all.size(); ++rank) {
     if (all[rank] == all[0]) continue;
     throw SystemError(
-        text("after iteration ", done_, " ", group_.name_of(static_cast<int64_t>(rank)), " has other nets than ",
-             group_.name_of(0),
+        text("after iteration ", done_, " the nets of ", group_.name_of(static_cast<int64_t>(rank)),
+             " differ from those of ", group_.name_of(0),
              ": a memory or a processor of one of them is faulty, or their programs differ; nothing was saved"));
   }
   drifted_ = false;
@@ -217,7 +218,7 @@ void Trainer::offer_best(double metric) {
   fs::remove(link, ignored);
   fs::create_directory_symlink(fs::path("checkpoints") / written.filename(), link, ignored);
   if (ignored) {
-    log_(LogLevel::warning, text((folder_ / "best").string(), ": no link can be made there (", ignored.message(),
+    log_(LogLevel::warning, text((folder_ / "best").string(), ": cannot create this link (", ignored.message(),
                                  "); the best checkpoint is ", written.string(), ", but it will be pruned"));
     return;
   }

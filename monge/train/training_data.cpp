@@ -79,8 +79,8 @@ class SideOpener {
     const int64_t held = static_cast<int64_t>(static_cast<double>(whole->size()) * recipe_.eval.holdout);
     if (whole->endless()) return {whole, whole};
     if (held < 2) {
-      log_(LogLevel::warning, text(side, ": of ", whole->size(), " items none can be held out (eval.holdout = ",
-                                   recipe_.eval.holdout, "), so the figures are of samples that are trained on"));
+      log_(LogLevel::warning, text(side, ": none of its ", whole->size(), " items can be held out (eval.holdout = ",
+                                   recipe_.eval.holdout, "), so the metrics are measured on training samples"));
       return {whole, whole};
     }
     // Both sides use one stream: when they are the same set, the same items are held out.
@@ -191,8 +191,8 @@ std::vector<std::string> remedies(const data::Source& side, const std::vector<in
     } else if (form == "off") {
       out.emplace_back("Set data.standardise = \"joint\" (or \"scale\", \"each\"), which subtracts the mean in double");
     } else {
-      out.push_back(text("The rows lie far from those by which the standardisation was measured ", there,
-                         ": start a training that measures it anew"));
+      out.push_back(text("The rows are far from those on which the standardisation was measured ", there,
+                         ": start a new training, which measures it again"));
     }
   }
   return out;
@@ -250,8 +250,7 @@ void standardise(EvaluationData& data, const data::Standardisation& standardisat
 
 void check_output_range(const Recipe& recipe, const data::Source& source) {
   require(recipe.output.range.empty() || source.item_shape().size() == 1, "output.range = \"", recipe.output.range,
-          "\": only vectors are clamped to a range of their own, and these are images, which are in [-1, 1]; leave it "
-          "empty");
+          "\": only vectors are clamped to a range, but these are images, which are in [-1, 1]; leave it empty");
 }
 
 void resolve_images(Recipe& recipe, const TrainingData& data) {
@@ -346,8 +345,8 @@ EvaluationData open_evaluation_data(const Recipe& recipe, const LogSink& log, co
   try {
     data.target_b = opener.open("target", recipe.target, recipe.target.path);
   } catch (const InputError& error) {
-    log(LogLevel::warning, text("the training target, which the floor is measured against, cannot be opened (",
-                                error.what(), "); the two halves of ", data.target->name(), " are compared instead"));
+    log(LogLevel::warning, text("cannot open the training target, the reference of the floor (", error.what(),
+                                "); comparing the two halves of ", data.target->name(), " instead"));
     data.target_b = data.target;
   }
   return data;

@@ -84,7 +84,7 @@ TEST_F(CliCrash, ARunWhoseEventFileWasCutGoesOnInTensorBoard) {
   fs::resize_file(events, fs::file_size(events) - 5);
   resume();
   EXPECT_THAT(result.err, HasSubstr("monge: warning: events.out.tfevents.monge: its last "));
-  EXPECT_THAT(result.err, HasSubstr("bytes are a record that was not written to its end"));
+  EXPECT_THAT(result.err, HasSubstr("bytes are an incomplete record"));
   EXPECT_EQ(shown_steps(events), up_to(24));
   resume("--set train.iterations=30");  // a second time, without a crash
   EXPECT_THAT(result.err, Not(HasSubstr("warning: events")));
@@ -139,7 +139,7 @@ TEST_F(CliCrash, AnEventFileThatIsLostOrNoneBeginsAnew) {
   ASSERT_EQ(monge(folder.path(), "train v.toml --out run -q").code, 0);
   std::ofstream(folder / kEvents, std::ios::binary) << "notes of mine";
   resume();
-  EXPECT_THAT(result.err, HasSubstr("is no event file; it is kept as events.out.unreadable.monge"));
+  EXPECT_THAT(result.err, HasSubstr("is not an event file; it was renamed to events.out.unreadable.monge"));
   EXPECT_EQ(testing::slurp(folder / "run/events.out.unreadable.monge"), "notes of mine");
   EXPECT_EQ(shown_steps(folder / kEvents).front(), 13);
   fs::remove(folder / kEvents);

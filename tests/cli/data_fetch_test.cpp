@@ -42,9 +42,9 @@ TEST_F(CliDataFetch, FetchesSeveralAndSaysSo) {
   const auto urls = server.url("/set.tar") + " " + server.url("/list.txt") + " ";
   const auto first = run("--json --sha256 " + io::sha256(body) + " --sha256 - " + urls + "sets/faces");
   ASSERT_EQ(first.code, 0) << first.err;
-  EXPECT_THAT(first.err,
-              AllOf(HasSubstr("set.tar: fetched"), HasSubstr("as asked"), HasSubstr("1 unsafe name (first: ../up)"),
-                    HasSubstr("list.txt: fetched"), HasSubstr("note it"), HasSubstr(io::sha256("x 1\n"))));
+  EXPECT_THAT(first.err, AllOf(HasSubstr("set.tar: fetched"), HasSubstr("as given by --sha256"),
+                               HasSubstr("1 unsafe name (first: ../up)"), HasSubstr("list.txt: fetched"),
+                               HasSubstr("note the value"), HasSubstr(io::sha256("x 1\n"))));
   EXPECT_EQ(testing::slurp(folder / "sets/faces/faces/a.png"), std::string(5000, 'f'));
   EXPECT_EQ(testing::slurp(folder / "sets/faces/list.txt"), "x 1\n");
   EXPECT_FALSE(fs::exists(folder / "sets/up"));
@@ -60,7 +60,7 @@ TEST_F(CliDataFetch, FetchesSeveralAndSaysSo) {
 
   const auto again = run(urls + "sets/faces");
   EXPECT_EQ(again.code, 0);
-  EXPECT_THAT(again.err, AllOf(HasSubstr("set.tar: is there"), HasSubstr("list.txt: is there")));
+  EXPECT_THAT(again.err, AllOf(HasSubstr("set.tar: already fetched"), HasSubstr("list.txt: already fetched")));
   EXPECT_EQ(server.requests().size(), 2u);
   EXPECT_EQ(run("-q " + urls + "sets/faces").err, "");
 }
@@ -71,14 +71,15 @@ TEST_F(CliDataFetch, WrongUse) {
     EXPECT_EQ(result.code, 2) << arguments << result.err;
     return result.err;
   };
-  EXPECT_THAT(complaint("http://127.0.0.1:1/a.zip"), HasSubstr("the last word is the folder"));
+  EXPECT_THAT(complaint("http://127.0.0.1:1/a.zip"), HasSubstr("the last argument must be the destination folder"));
   EXPECT_THAT(complaint("somewhere"), HasSubstr("no address is given"));
   EXPECT_THAT(complaint(""), HasSubstr("required"));
   EXPECT_THAT(complaint("ftp://host/a.zip d"), HasSubstr("http://, https://"));
   EXPECT_THAT(complaint("http://127.0.0.1:1/ d"), HasSubstr("--name"));
   EXPECT_THAT(complaint("--name x.zip http://127.0.0.1:1/a http://127.0.0.1:1/b d"),
               HasSubstr("one name for 2 addresses"));
-  EXPECT_THAT(complaint("--sha256 12 http://127.0.0.1:1/a.zip d"), AllOf(HasSubstr("is no SHA-256"), HasSubstr("12")));
+  EXPECT_THAT(complaint("--sha256 12 http://127.0.0.1:1/a.zip d"),
+              AllOf(HasSubstr("is not a SHA-256"), HasSubstr("12")));
   EXPECT_THAT(complaint("--sha256 - http://127.0.0.1:1/a.zip http://127.0.0.1:1/b.zip d"),
               HasSubstr("2 addresses, but 1 checksum;"));
   EXPECT_FALSE(fs::exists(folder / "d"));
@@ -98,7 +99,7 @@ TEST_F(CliDataFetch, CtrlCKeepsThePartAndTheSameCommandGoesOn) {
   const auto part = work / (content_hash(server.url("/set.tar")) + "-set.tar.part.from");
   const auto stopped = testing::monge_with_signal(folder.path(), line, part, SIGINT);
   EXPECT_EQ(stopped.code, 3) << stopped.err;
-  EXPECT_THAT(stopped.err, AllOf(HasSubstr("of set.tar are kept"), HasSubstr("the same command goes on")));
+  EXPECT_THAT(stopped.err, AllOf(HasSubstr("of set.tar are kept"), HasSubstr("run the same command again")));
   EXPECT_FALSE(fs::exists(folder / "d/faces"));
   const auto second = monge(folder.path(), line);
   EXPECT_EQ(second.code, 0) << second.err;

@@ -75,7 +75,7 @@ TEST_F(Cli, DataCheckWarnsOfWhatMayBeReadOtherwise) {
   EXPECT_EQ(monge(folder.path(), "data check b.csv --strict").code, 2);
   EXPECT_EQ(monge(folder.path(), "data check 'b.csv?header=yes' --strict").code, 0);
   result = monge(folder.path(), "train v.toml --out run --set source.path=b.csv --set target.path=b.csv");
-  EXPECT_THAT(result.err, HasSubstr("b.csv: line 1 holds numbers and was taken for the names of the columns"));
+  EXPECT_THAT(result.err, HasSubstr("b.csv: line 1 holds numbers and was read as the column names"));
 }
 
 TEST_F(Cli, DataCheckLooksAtTables) {
@@ -125,10 +125,10 @@ TEST_F(Cli, DataCheckAndPackTellOfTurnedCutAndDarkImages) {
   result = monge(folder.path(), "data pack set packed --size 16");
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.err,
-              AllOf(HasSubstr("packed: brought 1 image upright"), HasSubstr("set --range to auto, or to 0..4095")));
+              AllOf(HasSubstr("packed: turned 1 image upright"), HasSubstr("set --range to auto or to 0..4095")));
   result = monge(folder.path(), "data pack set scaled --size 16 --range auto --exif ignore");
   EXPECT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.err, AllOf(HasSubstr("scales them from 0..4095"), HasSubstr("took 1 image as stored"),
+  EXPECT_THAT(result.err, AllOf(HasSubstr("scales them from 0..4095"), HasSubstr("kept 1 image as stored"),
                                 Not(HasSubstr("contrast"))));
 }
 
@@ -142,7 +142,7 @@ TEST_F(Cli, DataPackIsTrainedOnLikeTheImagesThemselves) {
   EXPECT_EQ(line["found"], 30);
   EXPECT_EQ(line["state"], "packed");
   result = monge(folder.path(), "data pack photos packed --size 16 --split train=0.8,test=0.2 --split-by order");
-  EXPECT_THAT(result.err, HasSubstr("packed/train: is there, 24 images"));
+  EXPECT_THAT(result.err, HasSubstr("packed/train: already packed, 24 images"));
   EXPECT_EQ(monge(folder.path(), "data check packed/train --against packed/test -q").code, 0);
 
   fs::create_directories(folder / "same");

@@ -16,7 +16,7 @@ TEST_F(Cli, StartsFromARunAndResumesWithoutIt) {
   EXPECT_THAT(dry.err, HasSubstr("starts from first (iteration 12, XXH3 of the weights "));
   const auto straight = monge(folder.path(), tune + "--out straight");
   ASSERT_EQ(straight.code, 0) << straight.err;
-  EXPECT_THAT(straight.err, HasSubstr("takes the map, its average and the potential"));
+  EXPECT_THAT(straight.err, HasSubstr("loads the map, its average and the potential"));
   EXPECT_THAT(testing::slurp(folder / "straight/log.txt"), HasSubstr("starts from"));
   EXPECT_THAT(testing::slurp(folder / "straight/recipe.toml"),
               HasSubstr("init = \"" + (folder / "first").string() + "\""));
@@ -83,7 +83,7 @@ TEST_F(Cli, ATableInAnotherOrderIsBroughtToThatOfTheWeights) {
   ASSERT_EQ(same.code, 0) << same.err;
   const auto turned = monge(folder.path(), tune + "--out turned --set source.path=ba.csv --set target.path=ba.csv");
   ASSERT_EQ(turned.code, 0) << turned.err;
-  EXPECT_THAT(turned.err, AllOf(HasSubstr("taken by name"), HasSubstr("keeps the means and scales of first")));
+  EXPECT_THAT(turned.err, AllOf(HasSubstr("matched by name"), HasSubstr("keeps the means and scales of first")));
   const auto refused =
       monge(folder.path(), tune + "--out other --set source.path=other.csv --set target.path=other.csv");
   EXPECT_EQ(refused.code, 2) << refused.err;

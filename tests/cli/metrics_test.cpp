@@ -95,7 +95,7 @@ TEST_F(Metrics, LpipsPairsByNameAndRefusesWhatIsNoPair) {
   EXPECT_THAT(monge(folder.path(), "lpips left right --by-order" + with).err, HasSubstr("3 and 2 images"));
   io::write_image(folder / "right/p1.png", torch::zeros({32, 64, 3}, torch::kUInt8));
   EXPECT_THAT(monge(folder.path(), "lpips left right" + with).err,
-              AllOf(HasSubstr("partners must be of one size"), HasSubstr("64x64 and 64x32")));
+              AllOf(HasSubstr("partners must have the same size"), HasSubstr("64x64 and 64x32")));
 }
 
 TEST_F(Metrics, BrokenImagesAreNamedOrSkippedAndCounted) {
@@ -108,7 +108,7 @@ TEST_F(Metrics, BrokenImagesAreNamedOrSkippedAndCounted) {
   EXPECT_EQ(json::parse(skipped.out).at("skipped_b"), 1);
   EXPECT_EQ(json::parse(skipped.out).at("n_b"), 6);
   EXPECT_THAT(skipped.err, HasSubstr("3.png"));
-  EXPECT_THAT(monge(folder.path(), "fid images/0.png other" + kNet).err, HasSubstr("1 image to measure"));
+  EXPECT_THAT(monge(folder.path(), "fid images/0.png other" + kNet).err, HasSubstr("1 image can be used"));
   EXPECT_THAT(monge(folder.path(), "fid nowhere other" + kNet).err, HasSubstr("no such file or folder"));
 }
 
@@ -156,7 +156,7 @@ TEST_F(Metrics, ABestFigureThatIsNoneIsFoundBeforeTheRunHasAFolder) {
   EXPECT_THAT(
       monge(folder.path(), "train v.toml --out run --set eval.features=" MONGE_SOURCE_DIR "/tests/fixtures/features.ts")
           .err,
-      HasSubstr("judge images, and these are vectors"));
+      HasSubstr("evaluate images, but these data are vectors"));
   fs::create_directory(folder / "inception");  // a folder of that name is not the net
   EXPECT_THAT(monge(folder.path(), "train p.toml --out run --set eval.features=inception --set eval.weights=.").err,
               HasSubstr("monge weights fetch inception"));
@@ -171,7 +171,7 @@ TEST_F(Metrics, PatienceEndsARunThatGetsNoBetter) {
             "train v.toml --out run --json --set train.iterations=200 --set eval.every=2 --set eval.patience=2 "
             "--set train.lr_map=1e-12 --set train.lr_potential=1e-12 --set checkpoint.every=200");
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.err, HasSubstr("no better target_error in 2 evaluations (eval.patience)"));
+  EXPECT_THAT(result.err, HasSubstr("no improvement of target_error in 2 evaluations (eval.patience)"));
   const auto summary = json::parse(result.out);
   EXPECT_LT(summary.at("iterations").get<int>(), 200);
   EXPECT_EQ(summary.at("complete"), true);

@@ -85,7 +85,7 @@ TEST_F(CliRanksSlow, ARankThatIsStoppedEndsTheJob) {
   ::kill(stopped, SIGSTOP);
   for (int i = 0; i < 1500 && job.err().find("rank 1 on host") == std::string::npos; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  EXPECT_THAT(job.err(), AllOf(HasSubstr("nothing has come from rank 1 on host "), HasSubstr("20 s")));
+  EXPECT_THAT(job.err(), AllOf(HasSubstr("no message from rank 1 on host "), HasSubstr("20 s")));
   ::kill(stopped, SIGCONT);
   EXPECT_EQ(job.wait(kPatience), 1);
 }

@@ -7,7 +7,7 @@
 namespace monge {
 namespace {
 
-const std::string kNet = " --features " MONGE_SOURCE_DIR "/tests/fixtures/features.ts";
+const std::string kFeatureNet = " --features " MONGE_SOURCE_DIR "/tests/fixtures/features.ts";
 
 class CliSignals : public Cli {
  protected:
@@ -39,14 +39,16 @@ TEST_F(CliSignals, EvalEndsWithTheCodeOfAStop) {
 
 TEST_F(CliSignals, FidAndStatsSayThatTheyStopped) {
   io::write_npy(folder / "many.npy", torch::randint(0, 256, {20000, 3, 16, 16}, torch::kUInt8));
-  EXPECT_THAT(interrupt("fid many.npy images" + kNet, 3),
-              HasSubstr("stopped while many.npy was looked at; there is no figure"));
-  EXPECT_THAT(interrupt("stats many.npy out.safetensors" + kNet, 3), HasSubstr("stopped while many.npy was looked at"));
+  EXPECT_THAT(interrupt("fid many.npy images" + kFeatureNet, 3),
+              HasSubstr("stopped while computing features of many.npy; no metric is printed"));
+  EXPECT_THAT(interrupt("stats many.npy out.safetensors" + kFeatureNet, 3),
+              HasSubstr("stopped while computing features of many.npy"));
   EXPECT_FALSE(fs::exists(folder / "out.safetensors"));
 }
 
 TEST_F(CliSignals, BenchSaysThatItStopped) {
-  EXPECT_THAT(interrupt("bench v.toml --iterations 1000000", 3), HasSubstr("stopped; there are no times"));
+  EXPECT_THAT(interrupt("bench v.toml --iterations 1000000", 3),
+              HasSubstr("stopped; an incomplete measurement is not printed"));
 }
 
 }  // namespace

@@ -117,7 +117,7 @@ TEST_F(FarTables, WithoutStandardisationAreToldToBeLost) {
   EXPECT_FALSE(fs::exists(folder / "run/best")) << "no metric says which of two such maps is better";
   result = monge(folder.path(), "translate run a.npy y.npy");
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.err, HasSubstr("a.npy: float32, in which the map computes, cannot hold 2 columns, whose offset is "
+  EXPECT_THAT(result.err, HasSubstr("a.npy: the map computes in float32, which cannot hold 2 columns, whose offset is "
                                     "far beyond their spread: 1, 2"));
 }
 
@@ -133,7 +133,7 @@ TEST_F(FarTables, AFillValueIsToldAndNoMapIsSaidToReachItsTarget) {
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.out,
               AllOf(HasSubstr("fill values    1\n  \"b\"  one value, 1e+20 (8 rows), is "),
-                    HasSubstr("beyond float32 0"), HasSubstr("fit to train on but for the rows with fill values")));
+                    HasSubstr("beyond float32 0"), HasSubstr("fit to train on, except the rows with fill values")));
   EXPECT_EQ(monge(folder.path(), "data check f.csv --strict").code, 2);
   const auto checked = json::parse(monge(folder.path(), "data check f.csv --json -q").out);
   EXPECT_EQ(checked["fill_values"], json::parse(R"(["b"])"));
@@ -205,7 +205,7 @@ TEST_F(FarTables, OneScaleKeepsTheProblem) {
       monge(folder.path(),
             "train far.toml --out run --set data.standardise=scale --set train.iterations=4 --set eval.every=4");
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.err, HasSubstr("data.standardise = scale: by all 360 rows of the source"));
+  EXPECT_THAT(result.err, HasSubstr("data.standardise = scale: measured on all 360 rows of the source"));
   EXPECT_EQ(monge(folder.path(), "translate run a.npy y.npy -q").code, 0);
   const auto resumed = monge(folder.path(), "resume run --set train.iterations=6");
   EXPECT_EQ(resumed.code, 0) << resumed.err;
@@ -285,10 +285,8 @@ TEST_F(NamedTables, InAnotherOrderGiveTheSameOutputs) {
   EXPECT_TRUE(y.starts_with("cell,x,y,z\nr0,")) << y.substr(0, 60);
   EXPECT_EQ(std::count(y.begin(), y.end(), '\n'), 61);
 
-  EXPECT_THAT(
-      translate("turned.csv", "t.csv"),
-      HasSubstr(
-          "its columns stand in another order than those of the training and are taken by name: \"x\", \"y\", \"z\""));
+  EXPECT_THAT(translate("turned.csv", "t.csv"), HasSubstr("its columns are in a different order than those of the "
+                                                          "training and are matched by name: \"x\", \"y\", \"z\""));
   EXPECT_EQ(testing::slurp(folder / "t.csv"), y);
   EXPECT_THAT(translate("more.csv", "m.csv"), HasSubstr("1 of its 4 columns are not used: \"note\""));
   EXPECT_EQ(testing::slurp(folder / "m.csv"), y);
@@ -310,7 +308,7 @@ TEST_F(NamedTables, InAnotherOrderGiveTheSameOutputs) {
              turned = monge(folder.path(), "eval run --source turned.csv --target b_turned.csv --json");
   ASSERT_EQ(turned.code, 0) << turned.err;
   EXPECT_EQ(json::parse(straight.out)["target_error"], json::parse(turned.out)["target_error"]);
-  EXPECT_THAT(turned.err, AllOf(HasSubstr("the source: turned.csv: its columns stand in another order"),
+  EXPECT_THAT(turned.err, AllOf(HasSubstr("the source: turned.csv: its columns are in a different order"),
                                 HasSubstr("the target: b_turned.csv")));
   result = monge(folder.path(), "eval run --source other.csv --target b.csv");
   EXPECT_THAT(result.err, HasSubstr("the source lacks 1 of the 3 columns of the training: \"y\""));
@@ -358,8 +356,8 @@ TEST_F(NamedTables, TheTargetOfATrainingFollowsItsSource) {
       monge(folder.path(),
             "resume run --set train.iterations=14 --set source.path=turned.csv --set target.path=b_turned.csv");
   ASSERT_EQ(resumed.code, 0) << resumed.err;
-  EXPECT_THAT(resumed.err, AllOf(HasSubstr("/turned.csv[kept]: its columns stand"),
-                                 HasSubstr("/b_turned.csv[kept]: its columns stand")));
+  EXPECT_THAT(resumed.err, AllOf(HasSubstr("/turned.csv[kept]: its columns are in a different order"),
+                                 HasSubstr("/b_turned.csv[kept]: its columns are in a different order")));
   ASSERT_EQ(monge(folder.path(), "resume turned --set train.iterations=14 -q").code, 0);
   for (const char* model : {"run", "turned"}) {
     ASSERT_EQ(monge(folder.path(), std::string("translate ") + model + " a.csv of_" + model + ".csv -q").code, 0);
@@ -372,7 +370,7 @@ TEST_F(NamedTables, OneSideWithNamesNamesBoth) {
   train("a.npy", "b.csv", "run");
   translate("a.csv", "y.csv");
   EXPECT_TRUE(testing::slurp(folder / "y.csv").starts_with("cell,x,y,z\n"));
-  EXPECT_THAT(translate("turned.csv", "t.csv"), HasSubstr("taken by name"));
+  EXPECT_THAT(translate("turned.csv", "t.csv"), HasSubstr("matched by name"));
   EXPECT_EQ(testing::slurp(folder / "t.csv"), testing::slurp(folder / "y.csv"));
   EXPECT_THAT(monge(folder.path(), "translate run other.csv o.csv").err,
               HasSubstr("lacks 1 of the 3 columns of the training: \"y\""));

@@ -121,7 +121,7 @@ TEST_F(Cli, RefusesBadInputByName) {
       {"train v.toml --set source.path=text.png", {"text.png", "not a PNG, JPEG, WebP or TIFF"}},
       {"train v.toml --set source.path=zero.png", {"zero.png", "empty"}},
       {"train v.toml --set source.path=nan.npy", {"nan.npy", "row"}},
-      {"train v.toml --set source.path=three.npy", {"one shape", "[3] and [2]"}},
+      {"train v.toml --set source.path=three.npy", {"the same shape", "[3] and [2]"}},
       {"train v.toml --set source.path=toy:moon", {"did you mean \"moons\""}},
       {"train v.toml --set method=wek", {"unknown method", "weak"}},
       {"train v.toml --set weak.z=1", {"Z = 1", "weak.z"}},
@@ -129,7 +129,7 @@ TEST_F(Cli, RefusesBadInputByName) {
       {"train v.toml --set train.bath=1", {"did you mean \"train.batch\""}},
       {"train v.toml --out file/below", {"file/below", "choose another"}},
       {"train v.toml --out /proc/monge", {"/proc/monge", "choose another"}},  // cannot be written to, by root either
-      {"train v.toml --out images", {"images", "no run's"}},
+      {"train v.toml --out images", {"images", "do not belong to a run"}},
       {"train v.toml --set cost.scale=huge", {"cost.scale", "huge"}},
       {"train v.toml --set train.lr_map=inf", {"train.lr_map", "inf"}},
       {"train v.toml --set data.flip=true", {"flip"}},
@@ -141,8 +141,8 @@ TEST_F(Cli, RefusesBadInputByName) {
       {"eval absent", {"absent"}},
       {"truth parallel --set checkpoint.every=5", {"checkpoint.every=5", "has no effect on monge truth"}},
       {"truth parallel --set eval.every=5", {"eval.every=5", "has no effect"}},
-      {"truth parallel --set data.standardise=joint", {"data.standardise=joint", "another map"}},
-      {"truth parallel --set output.range=0..", {"output.range=0..", "another map"}},
+      {"truth parallel --set data.standardise=joint", {"data.standardise=joint", "would change the map"}},
+      {"truth parallel --set output.range=0..", {"output.range=0..", "would change the map"}},
       {"bench v.toml --set train.init=run", {"train.init=run", "has no effect on monge bench"}},
   };
   for (const auto& [arguments, phrases] : cases) {

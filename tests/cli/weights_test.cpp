@@ -56,7 +56,7 @@ TEST_F(CliWeights, VerifyJudgesByItsExitCode) {
   EXPECT_EQ(run("verify").code, 0);  // nothing is here, nothing was asked for
   auto result = run("verify fid");
   EXPECT_EQ(result.code, 2);
-  EXPECT_THAT(result.out, HasSubstr("inception: missing; monge weights fetch inception"));
+  EXPECT_THAT(result.out, HasSubstr("inception: missing; run: monge weights fetch inception"));
   fs::create_directory(folder / "mine");
   std::ofstream(folder / "mine/alex.pth") << std::string(6009, 'x');
   result = run("verify --weights mine");
@@ -75,7 +75,8 @@ TEST_F(CliWeights, FetchSaysWhatWentWrong) {
   EXPECT_TRUE(fs::is_empty(cached));
   result = run("fetch alex --url " + server.url("/alex.pth"));
   EXPECT_EQ(result.code, 2);
-  EXPECT_THAT(result.err, AllOf(HasSubstr("2 files (alex.pth, alexnet-owt-7be5be79.pth)"), HasSubstr("end it with /")));
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("2 files (alex.pth, alexnet-owt-7be5be79.pth)"), HasSubstr("end the address with /")));
 
   std::ofstream(folder / "file") << "";
   const ScopedVariable nowhere("XDG_CACHE_HOME", (folder / "file").string());
@@ -111,7 +112,7 @@ TEST_F(CliWeights, FetchesFixtureFilesWholeThoughTheTransferBreaks) {
   const std::string fetch = "fetch alex --url " + server.url("/");
   const auto first = run(fetch + " --json");
   ASSERT_EQ(first.code, 0) << first.err;
-  EXPECT_THAT(first.err, AllOf(HasSubstr("lpips-alex: fetched and verified"), HasSubstr("alexnet: is there")));
+  EXPECT_THAT(first.err, AllOf(HasSubstr("lpips-alex: fetched and verified"), HasSubstr("alexnet: already present")));
   ASSERT_EQ(objects(first.out).size(), 2u);
   EXPECT_EQ(objects(first.out)[0]["state"], "fetched");
   EXPECT_EQ(objects(first.out)[1]["state"], "intact");
@@ -125,7 +126,7 @@ TEST_F(CliWeights, FetchesFixtureFilesWholeThoughTheTransferBreaks) {
   EXPECT_EQ(server.requests().size(), 2u);  // nothing was asked for
 
   std::fstream(cached / "alex.pth", std::ios::in | std::ios::out | std::ios::binary).seekp(100) << '!';
-  EXPECT_THAT(run(fetch).err, HasSubstr("it is fetched again"));
+  EXPECT_THAT(run(fetch).err, HasSubstr("fetching it again"));
   const auto verified = run("verify alex --json");
   EXPECT_EQ(verified.code, 0) << verified.out;
   for (const auto& one : objects(verified.out)) EXPECT_EQ(one["state"], "intact") << one;

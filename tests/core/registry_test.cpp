@@ -24,7 +24,7 @@ TEST(Registry, GrowsBehindTheOthers) {
 
 TEST(Registry, HasEachNameOnce) {
   Registry<int> registry("net", {{"unet", 1}});
-  EXPECT_THAT(message_of([&] { registry.add("unet", 2); }), HasSubstr("a net \"unet\" already"));
+  EXPECT_THAT(message_of([&] { registry.add("unet", 2); }), HasSubstr("the net \"unet\" is already registered"));
   EXPECT_THAT(message_of([&] { registry.add("", 2); }), HasSubstr("needs a name"));
   EXPECT_EQ(registry.at("unet"), 1);
 }

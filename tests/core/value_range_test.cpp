@@ -28,11 +28,11 @@ TEST(ValueRange, RefusesWhatItIsNot) {
   for (const char* text :
        {"", "..", "0", "0.1", "0...1", "a..b", "0..1x", "0..nan", "inf..1", "0..1..2", " 0..1", "0,5..1", "1e999.."}) {
     EXPECT_THAT(message_of([&] { parse_value_range(text, "output.range"); }),
-                AllOf(HasSubstr("output.range"), HasSubstr("no range of numbers"), HasSubstr("0.. or 0..1")))
+                AllOf(HasSubstr("output.range"), HasSubstr("not a range of numbers"), HasSubstr("0.. or 0..1")))
         << text;
   }
   EXPECT_THAT(message_of([] { parse_value_range("2..1", "output.range"); }),
-              HasSubstr("ends before it begins, got \"2..1\""));
+              HasSubstr("the lower end of the range exceeds its upper end, got \"2..1\""));
 }
 
 }  // namespace

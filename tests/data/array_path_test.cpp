@@ -53,8 +53,8 @@ TEST(ArrayPath, SaysWhatIsWrong) {
               AllOf(HasSubstr("unknown parameter"), HasSubstr("allowed: columns")));
   EXPECT_THAT(message_of([] { array_path("a.csv?header=1"); }), HasSubstr("allowed: auto, yes, no"));
   EXPECT_THAT(message_of([] { array_path("a.csv?missing=ignore"); }), HasSubstr("allowed: refuse, drop"));
-  EXPECT_THAT(message_of([] { array_path("a.csv?columns="); }), HasSubstr("no columns are named"));
-  EXPECT_THAT(message_of([] { array_path("npz:a.npy"); }), HasSubstr("a.npy is no .npz file"));
+  EXPECT_THAT(message_of([] { array_path("a.csv?columns="); }), HasSubstr("columns= names no columns"));
+  EXPECT_THAT(message_of([] { array_path("npz:a.npy"); }), HasSubstr("a.npy is not a .npz file"));
 }
 
 TEST(ArrayPath, AFileThatIsThereIsMeant) {
@@ -79,7 +79,7 @@ TEST(ArrayPath, ChoosesColumnsOfArrays) {
   EXPECT_THAT(message_of([&] { open("x"); }), HasSubstr("got \"x\""));
   io::write_npy(folder / "a.npy", torch::zeros({2, 3, 4, 4}));
   EXPECT_THAT(message_of([&] { open("0"); }),
-              HasSubstr("columns are chosen of tables [N, D], got the shape [2, 3, 4, 4]"));
+              HasSubstr("columns can only be chosen from tables [N, D], got the shape [2, 3, 4, 4]"));
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ using testing::message_of;
 using ::testing::Pair;
 using testing::ScratchFolder;
 
-const std::atomic<bool> kGoOn{false};
+const std::atomic<bool> kNeverStop{false};
 
 class CheckTable : public ::testing::Test {
  protected:
@@ -36,7 +36,7 @@ class CheckTable : public ::testing::Test {
     return (folder_ / name).string();
   }
   static TableReport check(const std::string& line, const std::string& against = "") {
-    return check_table(line, against, {}, kGoOn);
+    return check_table(line, against, {}, kNeverStop);
   }
 
   ScratchFolder folder_;
@@ -75,7 +75,7 @@ TEST_F(CheckTable, FindsDuplicatesAndLeaks) {
   EXPECT_THAT(message_of([&] { check(a, put("c.csv", "x,z\n1,2\n")); }),
               AllOf(HasSubstr("c.csv"), HasSubstr("has no column \"y\"")));
   EXPECT_THAT(message_of([&] { check(put("d.csv", "x,x\n1,2\n"), put("e.csv", "x,y\n1,2\n")); }),
-              HasSubstr("a name stands for several columns"));
+              HasSubstr("several columns have the same name"));
   EXPECT_THAT(message_of([&] { check(a, put("c.csv", "x\n1\n")); }), HasSubstr("has 1 columns, and"));
 }
 
@@ -137,7 +137,7 @@ TEST_F(CheckTable, TakesEveryKindOfTable) {
   EXPECT_THAT(message_of([&] { check(put("flat.npy", torch::zeros({4}))); }),
               HasSubstr("flat.npy: a table [N, D] is needed, got the shape [4]"));
   EXPECT_THAT(message_of([&] { check(put("t.csv", "x,y\n1,2\n3,four\n")); }),
-              HasSubstr("line 3, column 1 (\"y\") is no number"));
+              HasSubstr("line 3, column 1 (\"y\") is not a number"));
 }
 
 TEST_F(CheckTable, Stops) {

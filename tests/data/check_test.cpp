@@ -22,7 +22,7 @@ using ::testing::HasSubstr;
 using ::testing::Pair;
 using testing::ScratchFolder;
 
-const std::atomic<bool> kGoOn{false};
+const std::atomic<bool> kContinue{false};
 
 void put(const fs::path& path, const std::string& bytes) {
   fs::create_directories(path.parent_path());
@@ -35,7 +35,7 @@ std::string noise(int64_t seed, int64_t height, int64_t width, int64_t channels 
 }
 
 ImageReport check(const fs::path& path, const fs::path& against = {}) {
-  return check_images(path, against, silent(), {}, kGoOn);
+  return check_images(path, against, silent(), {}, kContinue);
 }
 
 TEST(Check, TellsWhatASetHolds) {
@@ -76,7 +76,7 @@ TEST(Check, FindsImagesOfTheTestAmongThoseOfTheTraining) {
   // Packed sets remember what they were made from.
   PackOptions options;
   options.preparation.height = options.preparation.width = 4;
-  pack(folder / "train", folder / "packed", options, silent(), {}, kGoOn);
+  pack(folder / "train", folder / "packed", options, silent(), {}, kContinue);
   EXPECT_THAT(check(folder / "packed", folder / "test").leaked, ElementsAre(Pair("4.png", "y.png")));
 }
 
@@ -84,7 +84,7 @@ TEST(Check, VerifiesAPackedSet) {
   const ScratchFolder folder;
   for (int i = 0; i < 3; ++i) put(folder / "set" / (std::to_string(i) + ".png"), noise(i, 9, 9));
   PackOptions options;
-  pack(folder / "set", folder / "packed", options, silent(), {}, kGoOn);
+  pack(folder / "set", folder / "packed", options, silent(), {}, kContinue);
   EXPECT_FALSE(check(folder / "packed").bad());
   auto bytes = real_files().read(folder / "packed/pixels-00000.npy");
   bytes.back() ^= 1;

@@ -36,9 +36,10 @@ TEST(ColumnNames, ATableInAnotherOrderIsTakenByName) {
   Log log;
   const auto whole = table({"a", "b", "c"}, 3, {"r0", "r1", "r2", "r3"});
   const auto selected = select_columns(whole, {"c", "a", "b"}, "IN", log.sink);
-  EXPECT_EQ(log.lines,
-            "I IN: t.csv: its columns stand in another order than those of the training and are taken by name: \"c\", "
-            "\"a\", \"b\"\n");
+  EXPECT_EQ(
+      log.lines,
+      "I IN: t.csv: its columns are in a different order than those of the training and are matched by name: \"c\", "
+      "\"a\", \"b\"\n");
   EXPECT_TRUE(
       torch::equal(selected->exact_items({1, 0}), torch::tensor({{12., 10., 11.}, {2., 0., 1.}}, torch::kFloat64)));
   EXPECT_TRUE(torch::equal(selected->items({3}), torch::tensor({{32.f, 30.f, 31.f}})));
@@ -86,7 +87,7 @@ TEST(ColumnNames, NamesThatAreNumbersMayBeARow) {
 
 TEST(ColumnNames, NamesThatStandTwiceDecideNothing) {
   EXPECT_THAT(message_of([] { select_columns(table({"a", "b", "a"}, 3), {"b", "a"}, "IN", silent()); }),
-              AllOf(HasSubstr("one is there twice"), HasSubstr("\"a\"")));
+              AllOf(HasSubstr("a name occurs twice"), HasSubstr("\"a\"")));
   EXPECT_THAT(message_of([] { select_columns(table({"a", "b", "c"}, 3), {"b", "b", "a"}, "IN", silent()); }),
               HasSubstr("\"b\""));
   // Of a column that is not needed it does not matter.
@@ -97,7 +98,7 @@ TEST(ColumnNames, NamesThatStandTwiceDecideNothing) {
 TEST(ColumnNames, TheTargetOfATrainingFollowsItsSource) {
   Log log;
   const auto target = pair_columns(*table({"a", "b", "c"}, 3), table({"c", "a", "b"}, 3), log.sink);
-  EXPECT_THAT(log.lines, HasSubstr("I the target: t.csv: its columns stand in another order"));
+  EXPECT_THAT(log.lines, HasSubstr("I the target: t.csv: its columns are in a different order"));
   EXPECT_TRUE(torch::equal(target->exact_items({0}), torch::tensor({{1., 2., 0.}}, torch::kFloat64)));
   for (const auto& names : {Names{}, Names{"a", "b", "c"}}) {
     const auto same = table(names, 3);

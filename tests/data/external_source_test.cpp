@@ -98,9 +98,9 @@ TEST_F(ExternalSource, StandsInHelpAndMessages) {
 TEST_F(ExternalSource, NeedsANameOfItsOwnAndAWayToBeKnown) {
   const auto message = [](const SourceKind& kind) { return message_of([&] { source_kinds().add(kind); }); };
   auto kind = grid_kind();
-  EXPECT_EQ(message(kind), "a kind of data named \"grid\" is there already");
+  EXPECT_EQ(message(kind), "a kind of data named \"grid\" exists already");
   kind.name = "other grid";
-  EXPECT_EQ(message(kind), "the prefix \"grid:\" is that of grid already");
+  EXPECT_EQ(message(kind), "the prefix \"grid:\" is already used by grid");
   kind.prefix = "";
   EXPECT_THAT(message(kind), HasSubstr("\"other grid\" needs either a prefix or a function that knows its paths"));
   kind.open = nullptr;

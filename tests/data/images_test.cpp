@@ -55,7 +55,7 @@ void fill(const std::filesystem::path& folder) {
 }
 
 /// The red of item i, 0..255.
-double red(const Source& source, int64_t i) { return (source.items({i})[0][0].mean().item<double>() + 1) * 127.5; }
+double mean_red(const Source& source, int64_t i) { return (source.items({i})[0][0].mean().item<double>() + 1) * 127.5; }
 
 TEST(Images, AreFoundInFoldersInTheOrderOfTheirPaths) {
   const ScratchFolder folder;
@@ -65,7 +65,7 @@ TEST(Images, AreFoundInFoldersInTheOrderOfTheirPaths) {
   EXPECT_EQ(source.item_shape(), (std::vector<int64_t>{3, 8, 8}));
   EXPECT_EQ(source.item_name(0), "a/z.PNG");
   EXPECT_EQ(source.item_name(3), "d/e/f.jpeg");
-  for (int64_t i = 0; i < 5; ++i) EXPECT_NEAR(red(source, i), 10 * (i + 1), 1.5) << source.item_name(i);
+  for (int64_t i = 0; i < 5; ++i) EXPECT_NEAR(mean_red(source, i), 10 * (i + 1), 1.5) << source.item_name(i);
   EXPECT_TRUE(source.is_quick());
   EXPECT_THAT(message_of([&] { source.items({5}); }), HasSubstr("item 5 does not exist"));
 }
@@ -224,7 +224,7 @@ TEST(Images, RefuseBadOptions) {
 TEST(Images, OpensASingleFileAndTheSharedShard) {
   const ScratchFolder folder;
   put(folder / "one.jpg", io::encode_jpeg(plain(20, 20, 77), 100));
-  EXPECT_NEAR(red(ImageSource(folder / "one.jpg", {.size = 5}), 0), 77, 2);
+  EXPECT_NEAR(mean_red(ImageSource(folder / "one.jpg", {.size = 5}), 0), 77, 2);
   MONGE_NEEDS_SHARED("data/faces64-test.tar");
   const ImageSource faces(testing::shared_folder() / "data/faces64-test.tar", {.size = 64});
   EXPECT_EQ(faces.size(), 300);
@@ -260,15 +260,14 @@ TEST(Images, AreBroughtUprightUnlessAskedNotTo) {
     const auto items = source.stored_items({0, 1});
     EXPECT_TRUE(torch::equal(items[0], items[1])) << cache_mb;
     EXPECT_THAT(logged.lines,
-                ::testing::ElementsAre(folder.path().string() + ": brought 1 image upright by the EXIF orientation"));
-    EXPECT_THAT(source.open_report().noticed,
-                ::testing::ElementsAre("brought 1 image upright by the EXIF orientation"));
+                ::testing::ElementsAre(folder.path().string() + ": turned 1 image upright by the EXIF orientation"));
+    EXPECT_THAT(source.open_report().noticed, ::testing::ElementsAre("turned 1 image upright by the EXIF orientation"));
   }
   LoggedLines logged;
   const ImageSource stored(folder.path(), {.size = 16, .exif = "ignore"}, {}, logged.sink());
   const auto items = stored.stored_items({0, 1});
   EXPECT_TRUE(torch::equal(items[0], items[1].transpose(1, 2)));
-  EXPECT_THAT(logged.lines, ::testing::ElementsAre(HasSubstr("took 1 image as stored")));
+  EXPECT_THAT(logged.lines, ::testing::ElementsAre(HasSubstr("kept 1 image as stored")));
   EXPECT_THAT(message_of([&] { ImageSource(folder.path(), {.exif = "maybe"}); }),
               AllOf(HasSubstr("exif"), HasSubstr("\"maybe\""), HasSubstr("apply, ignore")));
   // Metrics look at files as their references do, which open them by Pillow and turn nothing.
@@ -390,7 +389,7 @@ TEST(Images, ThatHaveColourAreNotTakenForGrey) {
               AllOf(HasSubstr("1002.png: has colour"), HasSubstr("colour = \"rgb\"")));
   LoggedLines logged;
   const ImageSource luma(folder.path(), {.size = 8, .colour = "grey"}, {}, logged.sink());
-  EXPECT_THAT(logged.lines, ::testing::Contains(HasSubstr("took the luma of 1 image that have colour")));
+  EXPECT_THAT(logged.lines, ::testing::Contains(HasSubstr("used the luma of 1 image with colour")));
   EXPECT_EQ(luma.stored_items({2})[0][0][0][0].item<int>(), (19595 * 200 + 38470 * 100 + 7471 * 100 + 32768) >> 16);
   EXPECT_THAT(message_of([&] { ImageSource(folder.path(), {.colour = "gray"}); }),
               AllOf(HasSubstr("colour"), HasSubstr("auto, rgb, grey")));

@@ -19,14 +19,14 @@ using ::testing::IsEmpty;
 using testing::message_of;
 using testing::ScratchFolder;
 
-std::string image(int value) { return io::encode_png(torch::full({4, 4, 3}, value, torch::kUInt8)); }
+std::string png_of(int value) { return io::encode_png(torch::full({4, 4, 3}, value, torch::kUInt8)); }
 
 class Members : public ::testing::Test {
  protected:
   void write(const std::string& name, const std::vector<std::string>& entries) const {
     std::vector<io::ArchiveEntry> out;
     for (const auto& entry : entries)
-      out.push_back({entry, entry.ends_with(".json") ? std::string("{}") : image(static_cast<int>(out.size()))});
+      out.push_back({entry, entry.ends_with(".json") ? std::string("{}") : png_of(static_cast<int>(out.size()))});
     io::write_archive(folder / name, out);
   }
   std::vector<std::string> names_of(const std::string& path) {
@@ -70,7 +70,7 @@ TEST_F(Members, OfATarAZipAFolderAndShardsAreChosen) {
   write("p.tar.gz", pairs);
   write("p.zip", pairs);
   for (const auto& name : pairs) {
-    if (name.ends_with(".png")) real_files().replace(folder / name, image(1));
+    if (name.ends_with(".png")) real_files().replace(folder / name, png_of(1));
   }
   std::filesystem::create_directory(folder / "f");
   for (const char* name : {"000.input.png", "000.target.png"})
@@ -123,9 +123,9 @@ TEST_F(Members, OfSeveralChosenOnesASampleGivesItsFirst) {
 TEST_F(Members, ThatAreNotThereAreRefusedWithThoseThatAre) {
   write("p-0.tar", pairs);
   EXPECT_THAT(message_of([&] { names_of("p-0.tar?member=inptu.png"); }),
-              AllOf(HasSubstr("no image is the chosen member"), HasSubstr("\"input.png\" (2), \"target.png\" (2)"),
+              AllOf(HasSubstr("no sample has the chosen member"), HasSubstr("\"input.png\" (2), \"target.png\" (2)"),
                     HasSubstr("did you mean \"input.png\"?")));
-  real_files().replace(folder / "one.png", image(1));
+  real_files().replace(folder / "one.png", png_of(1));
   EXPECT_THAT(message_of([&] { names_of("one.png?member=png"); }), HasSubstr("is one file"));
 }
 

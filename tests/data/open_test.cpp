@@ -12,6 +12,7 @@
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
 #include "tests/io/odd_images.h"
+#include "tests/support/files.h"
 #include "tests/support/support.h"
 
 namespace monge::data {
@@ -23,12 +24,9 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::message_of;
 using testing::ScratchFolder;
+using testing::write_file;
 
 std::string png() { return io::encode_png(torch::full({6, 6, 3}, 90, torch::kUInt8)); }
-
-void put(const std::filesystem::path& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
-}
 
 std::vector<int64_t> shape_of(const std::string& path) {
   const auto source = open_source({.path = path, .images = {.size = 8}});
@@ -40,12 +38,12 @@ std::vector<int64_t> shape_of(const std::string& path) {
 TEST(Open, TellsTheKindByThePath) {
   const ScratchFolder folder;
   std::filesystem::create_directory(folder / "set");
-  put(folder / "set/a.png", png());
-  put(folder / "set/b.png", png());
-  put(folder / "one.PNG", png());
+  write_file(folder / "set/a.png", png());
+  write_file(folder / "set/b.png", png());
+  write_file(folder / "one.PNG", png());
   io::write_archive(folder / "pack.TGZ", {{"a.png", png()}, {"b.png", png()}, {"c.png", png()}});
   io::write_npy(folder / "points.npy", torch::rand({5, 3}, torch::kFloat64));
-  put(folder / "table.csv", "x,y\n1,2\n3,4\n");
+  write_file(folder / "table.csv", "x,y\n1,2\n3,4\n");
 
   const auto at = [&](const char* name) { return shape_of((folder / name).string()); };
   EXPECT_THAT(at("set"), ElementsAre(2, 3, 8, 8));
@@ -58,8 +56,8 @@ TEST(Open, TellsTheKindByThePath) {
 
 TEST(Open, TellsTheLogWhatItFoundAndLeftOut) {
   const ScratchFolder folder;
-  put(folder / "a.png", png());
-  put(folder / "b.png", "x");
+  write_file(folder / "a.png", png());
+  write_file(folder / "b.png", "x");
   std::vector<std::string> infos, warnings;
   const LogSink log = [&](LogLevel level, const std::string& line) {
     (level == LogLevel::info ? infos : warnings).push_back(line);
@@ -70,21 +68,21 @@ TEST(Open, TellsTheLogWhatItFoundAndLeftOut) {
   warnings.clear();
   open_source({.path = (folder / "a.png").string(), .images = {.cache_mb = 0}}, log);
   EXPECT_TRUE(warnings.empty());  // somebody who asks for no cache needs no warning that there is none
-  put(folder / "c.gif", "x");
-  put(folder / "notes.txt", "x");
+  write_file(folder / "c.gif", "x");
+  write_file(folder / "notes.txt", "x");
   infos.clear();
   open_source({.path = folder.path().string(), .images = {.size = 8, .on_error = "skip"}}, log);
-  EXPECT_THAT(infos, Contains(HasSubstr("1 file is no .png, .jpg, .webp or .tif")));
-  EXPECT_THAT(warnings, Contains(HasSubstr("1 images of other kinds (.gif")));
+  EXPECT_THAT(infos, Contains(HasSubstr("1 file is not .png, .jpg, .webp or .tif")));
+  EXPECT_THAT(warnings, Contains(HasSubstr("1 images in unsupported formats (.gif")));
 }
 
 TEST(Open, SaysWhatWasConvertedOnceASource) {
   const ScratchFolder folder;
-  put(folder / "a.png", png());
-  put(folder / "b.jpg", testing::cmyk_jpeg(torch::full({6, 6, 4}, 90, torch::kUInt8), true));
-  put(folder / "c.png", testing::deep_png());
-  put(folder / "d.png", testing::palette_png());
-  put(folder / "e.png", "damaged");
+  write_file(folder / "a.png", png());
+  write_file(folder / "b.jpg", testing::cmyk_jpeg(torch::full({6, 6, 4}, 90, torch::kUInt8), true));
+  write_file(folder / "c.png", testing::deep_png());
+  write_file(folder / "d.png", testing::palette_png());
+  write_file(folder / "e.png", "damaged");
   std::vector<std::string> logged;
   const LogSink log = [&](LogLevel level, const std::string& line) {
     if (level == LogLevel::info && line.find("converted") != std::string::npos) logged.push_back(line);
@@ -122,21 +120,21 @@ TEST(Open, WarnsOfEntriesWithUnsafeNames) {
     std::snprintf(octal, sizeof octal, "%06o", sum);
     bytes.replace(at + 148, 6, octal);
   }
-  put(folder / "a.tar", bytes);
+  write_file(folder / "a.tar", bytes);
   std::vector<std::string> warnings;
   open_source({.path = (folder / "a.tar").string(), .images = {.size = 8}},
               [&](LogLevel level, const std::string& line) {
                 if (level == LogLevel::warning) warnings.push_back(line);
               });
-  EXPECT_THAT(warnings, ElementsAre(HasSubstr("a.tar: 2 entries are left out for an unsafe name")));
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("a.tar: 2 entries are left out because of an unsafe name")));
 }
 
 TEST(Open, AFolderIsOneOfImagesWhateverItIsCalled) {
   const ScratchFolder folder;
   for (const char* name : {"my.csv", "set.tar", "a.npy"}) {
     std::filesystem::create_directory(folder / name);
-    put(folder / name / "0.input.png", png());
-    put(folder / name / "0.target.png", png());
+    write_file(folder / name / "0.input.png", png());
+    write_file(folder / name / "0.target.png", png());
     EXPECT_EQ(open_source({.path = (folder / name).string(), .images = {.size = 8}})->size(), 2) << name;
     EXPECT_EQ(open_source({.path = (folder / name).string() + "?member=*", .images = {.size = 8}})->size(), 2) << name;
     EXPECT_EQ(open_source({.path = (folder / name).string() + "?member=input.png", .images = {.size = 8}})->size(), 1)
@@ -150,7 +148,7 @@ TEST(Open, SaysWhatIsAccepted) {
   EXPECT_THAT(message(""), HasSubstr("no data are named"));
   EXPECT_THAT(message((folder / "none.tar").string()),
               AllOf(HasSubstr("none.tar"), HasSubstr("no such file or folder")));
-  put(folder / "film.mp4", "x");
+  write_file(folder / "film.mp4", "x");
   EXPECT_THAT(message((folder / "film.mp4").string()),
               AllOf(HasSubstr("film.mp4"), HasSubstr("\".mp4\""), HasSubstr("toy:NAME")));
   EXPECT_THAT(message("toy:"), HasSubstr("unknown toy law"));
@@ -176,7 +174,7 @@ TEST(Arrays, NameTheFirstValueThatIsNotFinite) {
   io::write_npy(folder / "holes.npy", table);
   EXPECT_THAT(message_of([&] { open_array(folder / "holes.npy"); }),
               AllOf(HasSubstr("holes.npy: 2 of its values"), HasSubstr("row 2, column 1"), HasSubstr("nan")));
-  put(folder / "holes.csv", "1,2\n3,inf\n");
+  write_file(folder / "holes.csv", "1,2\n3,inf\n");
   EXPECT_THAT(message_of([&] { open_array(folder / "holes.csv"); }),
               AllOf(HasSubstr("holes.csv"), HasSubstr("row 1, column 1")));
   EXPECT_THAT(message_of([] { array_source("wide", torch::full({1, 1}, 1e300, torch::kFloat64)); }),
@@ -188,7 +186,7 @@ TEST(Arrays, NameTheFirstValueThatIsNotFinite) {
 
 TEST(Arrays, ReadTablesInDoubleWithTheirNames) {
   const ScratchFolder folder;
-  put(folder / "a.csv", "cell,time,y\nA,1700000000.25,0.1\nB,1700000003.5,0.2\nC,1700000007,0.3\n");
+  write_file(folder / "a.csv", "cell,time,y\nA,1700000000.25,0.1\nB,1700000003.5,0.2\nC,1700000007,0.3\n");
   std::vector<std::string> lines;
   const auto log = [&](LogLevel, const std::string& line) { lines.push_back(line); };
   const auto source = open_source({.path = (folder / "a.csv").string()}, log);
@@ -247,11 +245,10 @@ TEST(Arrays, RefuseOtherShapesAndRanges) {
               AllOf(HasSubstr("flat.npy"), HasSubstr("[4]"), HasSubstr("[N, 1]")));
   EXPECT_THAT(message_of([] { array_source("a", torch::zeros({4, 5, 6})); }), HasSubstr("[4, 5, 6]"));
   EXPECT_THAT(message_of([] { array_source("a", torch::zeros({0, 3})); }), HasSubstr("empty"));
-  EXPECT_THAT(message_of([] { array_source("a", torch::zeros({4, 8, 8, 3})); }),
-              HasSubstr("channels to the second place"));
+  EXPECT_THAT(message_of([] { array_source("a", torch::zeros({4, 8, 8, 3})); }), HasSubstr("channels to dimension 1"));
   EXPECT_THAT(message_of([] { array_source("a", torch::full({1, 3, 2, 2}, 255.f)); }),
               AllOf(HasSubstr("255"), HasSubstr("[-1, 1]")));
-  put(folder / "ragged.csv", "1,2\n3\n");
+  write_file(folder / "ragged.csv", "1,2\n3\n");
   EXPECT_THAT(message_of([&] { open_array(folder / "ragged.csv"); }), HasSubstr("ragged.csv"));
 }
 

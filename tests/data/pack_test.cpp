@@ -18,6 +18,7 @@
 #include "monge/io/archive.h"
 #include "monge/io/npy.h"
 #include "tests/io/odd_images.h"
+#include "tests/support/files.h"
 #include "tests/support/support.h"
 
 namespace monge::data {
@@ -30,13 +31,9 @@ using ::testing::HasSubstr;
 using testing::message_of;
 using ::testing::Not;
 using testing::ScratchFolder;
+using testing::write_file;
 
 const std::atomic<bool> kGoOn{false};
-
-void put(const fs::path& path, const std::string& bytes) {
-  fs::create_directories(path.parent_path());
-  std::ofstream(path, std::ios::binary) << bytes;
-}
 
 torch::Tensor noise(int64_t seed, int64_t height, int64_t width) {
   return torch::randint(0, 256, {height, width, 3}, RandomStreams(1).at("pixels", seed), torch::kUInt8);
@@ -47,7 +44,7 @@ void fill(const fs::path& folder, int count) {
   for (int i = 0; i < count; ++i) {
     const auto image = noise(i, 20 + i % 7, 22 + i % 5);
     const auto name = std::to_string(i / 10) + std::to_string(i % 10);
-    put(folder / (name + (i % 2 ? ".jpg" : ".png")), i % 2 ? io::encode_jpeg(image, 95) : io::encode_png(image));
+    write_file(folder / (name + (i % 2 ? ".jpg" : ".png")), i % 2 ? io::encode_jpeg(image, 95) : io::encode_png(image));
   }
 }
 
@@ -137,7 +134,7 @@ TEST(Pack, KeepsEncodedFilesAsTheyAre) {
 
 TEST(Pack, PreparesInOneLineAsTheAnimeFacesWant) {
   const ScratchFolder folder;
-  put(folder / "set/a.png", io::encode_png(noise(1, 64, 80)));
+  write_file(folder / "set/a.png", io::encode_png(noise(1, 64, 80)));
   PackOptions options;
   options.preparation = {.height = 12, .width = 12, .resize_to = 32, .crop = "24x24+0,-2"};
   pack_all(folder / "set", folder / "packed", options);
@@ -149,7 +146,7 @@ TEST(Pack, PreparesInOneLineAsTheAnimeFacesWant) {
 
 TEST(Pack, TakesRectangles) {
   const ScratchFolder folder;
-  put(folder / "set/a.png", io::encode_png(noise(1, 100, 80)));
+  write_file(folder / "set/a.png", io::encode_png(noise(1, 100, 80)));
   PackOptions options;
   options.preparation.height = 10;
   options.preparation.width = 20;
@@ -223,8 +220,8 @@ TEST(Pack, GoesOnAfterAKillBetweenItsSteps) {
   fill(folder / "set", 7);
   pack_all(folder / "set", folder / "a", small());
   fs::create_directories(folder / "b.part");
-  put(folder / "b.part/.plan.part", "half of a pl");
-  put(folder / "b.part/.lock", "");
+  write_file(folder / "b.part/.plan.part", "half of a pl");
+  write_file(folder / "b.part/.lock", "");
   pack_all(folder / "set", folder / "b", small());
   EXPECT_EQ(files_of(folder / "b"), files_of(folder / "a"));
   fs::copy(folder / "a", folder / "c.part", fs::copy_options::recursive);
@@ -285,13 +282,13 @@ TEST(Pack, LeavesAloneWhatIsThereAndRefusesToReplaceIt) {
   fill(folder / "set", 5);
   EXPECT_THAT(message_of([&] { pack_all(folder / "set", folder / "packed", small()); }),
               HasSubstr("packed set of other images or options"));
-  put(folder / "full/notes.txt", "mine");
+  write_file(folder / "full/notes.txt", "mine");
   EXPECT_THAT(message_of([&] { pack_all(folder / "set", folder / "full", small()); }),
-              HasSubstr("exists and is no packed set"));
+              HasSubstr("exists and is not a packed set"));
   EXPECT_EQ(real_files().read(folder / "full/notes.txt"), "mine");
-  put(folder / "new.part/notes.txt", "mine");
+  write_file(folder / "new.part/notes.txt", "mine");
   EXPECT_THAT(message_of([&] { pack_all(folder / "set", folder / "new", small()); }),
-              AllOf(HasSubstr("new.part"), HasSubstr("holds other things (notes.txt)")));
+              AllOf(HasSubstr("new.part"), HasSubstr("holds other files (notes.txt)")));
   EXPECT_EQ(real_files().read(folder / "new.part/notes.txt"), "mine");
 }
 
@@ -302,14 +299,14 @@ TEST(Pack, BeginsAnewWhereThePartIsOfOtherImages) {
   pack(
       folder / "set", folder / "packed", small(), silent(), [&](int64_t done, int64_t) { stop = stop || done >= 7; },
       stop);
-  put(folder / "set/00.png", io::encode_png(noise(99, 31, 33)));
+  write_file(folder / "set/00.png", io::encode_png(noise(99, 31, 33)));
   std::vector<std::string> logged;
   const auto result = pack(
       folder / "set", folder / "packed", small(), [&](LogLevel, const std::string& line) { logged.push_back(line); },
       {}, kGoOn);
   EXPECT_EQ(result.parts[0].resumed, 0);
   ASSERT_EQ(logged.size(), 1u);
-  EXPECT_THAT(logged[0], HasSubstr("begun anew"));
+  EXPECT_THAT(logged[0], HasSubstr("packing starts again"));
   EXPECT_TRUE(torch::equal(ImageSource(folder / "packed", {.size = 16}).items({0}),
                            ImageSource(folder / "set", {.size = 16}).items({0})));
 }
@@ -317,9 +314,9 @@ TEST(Pack, BeginsAnewWhereThePartIsOfOtherImages) {
 TEST(Pack, NamesAllThatCannotBeUsedOrSkipsThem) {
   const ScratchFolder folder;
   fill(folder / "set", 9);
-  put(folder / "set/01.jpg", "<html>404</html>");
-  put(folder / "set/05.jpg", "");
-  put(folder / "set/08.png", io::encode_png(noise(3, 30, 30)).substr(0, 500));
+  write_file(folder / "set/01.jpg", "<html>404</html>");
+  write_file(folder / "set/05.jpg", "");
+  write_file(folder / "set/08.png", io::encode_png(noise(3, 30, 30)).substr(0, 500));
   const auto message = message_of([&] { pack_all(folder / "set", folder / "packed", small()); });
   EXPECT_THAT(message, AllOf(HasSubstr("3 of 9 images"), HasSubstr("01.jpg"), HasSubstr("05.jpg"), HasSubstr("08.png"),
                              HasSubstr("PackOptions::on_error = \"skip\"")));
@@ -339,7 +336,7 @@ TEST(Pack, NamesAllThatCannotBeUsedOrSkipsThem) {
 TEST(Pack, ConvertsOnlyWhereItMay) {
   const ScratchFolder folder;
   fill(folder / "set", 2);
-  put(folder / "set/inks.jpg", testing::cmyk_jpeg(torch::full({20, 20, 4}, 90, torch::kUInt8), true));
+  write_file(folder / "set/inks.jpg", testing::cmyk_jpeg(torch::full({20, 20, 4}, 90, torch::kUInt8), true));
   const auto result = pack_all(folder / "set", folder / "packed", small());
   EXPECT_EQ(result.parts[0].images, 3);
   EXPECT_EQ(io::conversion_text(result.parts[0].notes.converted), "converted 1 CMYK image to 8-bit grey or RGB");
@@ -398,7 +395,7 @@ TEST(PackedSet, FindsWhatIsDamaged) {
   flipped = pixels;
   flipped[40] ^= 1;
   real_files().replace(shard, flipped);
-  EXPECT_THAT(message(), HasSubstr("is no .npy file of uint8"));
+  EXPECT_THAT(message(), HasSubstr("is not a .npy file of uint8"));
   real_files().replace(shard, pixels);
 
   const auto changed = [&](const std::string& from, const std::string& to) {
@@ -409,16 +406,16 @@ TEST(PackedSet, FindsWhatIsDamaged) {
     return message();
   };
   EXPECT_THAT(changed("\"version\": 1", "\"version\": 2"), HasSubstr("has version 2"));
-  EXPECT_THAT(changed("\"count\": 5", "\"count\": 6"), HasSubstr("counts 6 images and its shards 5"));
-  EXPECT_THAT(changed("\"count\": 5", "\"count\": -5"), HasSubstr("no fitting \"count\""));
-  EXPECT_THAT(changed("pixels-00001.npy", "../set/00.png"), HasSubstr("does not lie in the set"));
-  EXPECT_THAT(changed("\"height\": 16", "\"height\": 17"), HasSubstr("is no .npy file of uint8"));
+  EXPECT_THAT(changed("\"count\": 5", "\"count\": 6"), HasSubstr("counts 6 images, but its shards hold 5"));
+  EXPECT_THAT(changed("\"count\": 5", "\"count\": -5"), HasSubstr("no valid \"count\""));
+  EXPECT_THAT(changed("pixels-00001.npy", "../set/00.png"), HasSubstr("is outside the set"));
+  EXPECT_THAT(changed("\"height\": 16", "\"height\": 17"), HasSubstr("is not a .npy file of uint8"));
   EXPECT_THAT(changed("\"shards\"", "\"shard\""), HasSubstr("no list \"shards\""));
   EXPECT_THAT(changed("\"kind\": \"pixels\"", "\"kind\": \"voxels\""), HasSubstr("no \"kind\""));
   real_files().replace(manifest, text.substr(0, text.size() / 2));
-  EXPECT_THAT(message(), HasSubstr("is of no packed set"));
+  EXPECT_THAT(message(), HasSubstr("is not that of a packed set"));
   EXPECT_THAT(changed("\"version\": 1", "\"version\": " + std::string(100'000, '[') + std::string(100'000, ']')),
-              HasSubstr("is of no packed set"));
+              HasSubstr("is not that of a packed set"));
   real_files().replace(manifest, text);
 
   const auto names = real_files().read(set / "names.txt");
@@ -426,7 +423,7 @@ TEST(PackedSet, FindsWhatIsDamaged) {
   evil.replace(0, 6, "../../");
   real_files().replace(set / "names.txt", evil);
   EXPECT_THAT(message_of([&] { open_image_collection(set, silent())->name(0); }),
-              AllOf(HasSubstr("names.txt, line 1"), HasSubstr("climbs")));
+              AllOf(HasSubstr("names.txt, line 1"), HasSubstr("leaves the set by \"..\"")));
 }
 
 TEST(PackedSet, KeepsOddNames) {
@@ -439,8 +436,9 @@ TEST(PackedSet, KeepsOddNames) {
 TEST(Pack, BringsUprightAndScalesTwelveBits) {
   const ScratchFolder folder;
   const auto values = torch::randint(0, 4096, {16, 16, 1}, RandomStreams(5).at("samples", 0), torch::kInt64);
-  put(folder / "set/deep.png", io::encode_png(testing::deep_image(values)));
-  put(folder / "set/turned.png", testing::png_with_exif(io::encode_png(noise(2, 16, 16)), testing::exif_block(3)));
+  write_file(folder / "set/deep.png", io::encode_png(testing::deep_image(values)));
+  write_file(folder / "set/turned.png",
+             testing::png_with_exif(io::encode_png(noise(2, 16, 16)), testing::exif_block(3)));
   auto options = small();
   const auto full = pack_all(folder / "set", folder / "full", options).parts[0].notes;
   EXPECT_EQ(full.upright, 1);
@@ -467,7 +465,8 @@ TEST(Pack, BringsUprightAndScalesTwelveBits) {
 TEST(Pack, RemembersThatAllFilesWereGrey) {
   const ScratchFolder folder;
   for (int i = 0; i < 3; ++i)
-    put(folder / "set" / (std::to_string(i) + ".png"), io::encode_png(noise(i, 16, 16).narrow(2, 0, 1).contiguous()));
+    write_file(folder / "set" / (std::to_string(i) + ".png"),
+               io::encode_png(noise(i, 16, 16).narrow(2, 0, 1).contiguous()));
   pack_all(folder / "set", folder / "packed", small());
   const ImageSource packed(folder / "packed", {.size = 16, .colour = "auto"}),
       files(folder / "set", {.size = 16, .colour = "auto"});

@@ -99,7 +99,7 @@ TEST(Parquet, ABuildWithoutItSaysWhatToDo) {
   for (const std::string name : {"a.parquet", "a.parquet?column=image"}) {
     const auto path = (folder / name).string();
     const auto complaint =
-        AllOf(HasSubstr(path + ": this build reads no Parquet;"), HasSubstr("MONGE_PARQUET=1 script/build"),
+        AllOf(HasSubstr(path + ": this build cannot read Parquet;"), HasSubstr("MONGE_PARQUET=1 script/build"),
               HasSubstr("python3 -c"), HasSubstr("pandas.read_parquet"), HasSubstr("iter_batches"));
     EXPECT_THAT(message_of([&] { open_image_collection(path, silent()); }), complaint);
     SourceOptions options;
@@ -374,7 +374,7 @@ TEST(Parquet, WhatIsDamagedIsAnErrorThatNamesTheFile) {
   const auto images = open_image_collection(path, silent());
   fs::resize_file(path, fs::file_size(path) - 1);
   EXPECT_THAT(message_of([&] { red(*images, 0); }),
-              AllOf(HasSubstr(path.string()), HasSubstr("is not the file that it was")));
+              AllOf(HasSubstr(path.string()), HasSubstr("the file has changed since it was opened")));
   EXPECT_THAT(message(), HasSubstr(path.string() + ": the Parquet file cannot be read"));
 }
 

@@ -191,7 +191,7 @@ TEST(Arrays, OfMappedImagesSomeAreLookedAt) {
   write_sparse(folder / "unit.npy", shape, 0, torch::full({1, 3, 48, 48}, 0.9f));
   EXPECT_THAT(message_of([&] { open_array(folder / "unit.npy"); }), HasSubstr("as if they were in [0, 1]"));
   write_sparse(folder / "turned.npy", {3000, 48, 48, 3});
-  EXPECT_THAT(message_of([&] { open_array(folder / "turned.npy"); }), HasSubstr("channels to the second place"));
+  EXPECT_THAT(message_of([&] { open_array(folder / "turned.npy"); }), HasSubstr("channels to dimension 1"));
 }
 
 TEST(Arrays, OpenAnArrayOfAnNpz) {
@@ -207,7 +207,7 @@ TEST(Arrays, OpenAnArrayOfAnNpz) {
   EXPECT_THAT(message_of([&] { open_source({.path = "npz:" + path + "?name=a"}); }),
               AllOf(HasSubstr("unknown parameter"), HasSubstr("key")));
   EXPECT_THAT(message_of([&] { open_source({.path = "npz:?key=a"}); }), HasSubstr("names no file"));
-  EXPECT_THAT(message_of([&] { open_source({.path = "npz:x.npy"}); }), HasSubstr("x.npy is no .npz file"));
+  EXPECT_THAT(message_of([&] { open_source({.path = "npz:x.npy"}); }), HasSubstr("x.npy is not a .npz file"));
   EXPECT_THAT(message_of([&] { open_source({.path = "npz:none.npz"}); }), HasSubstr("none.npz: no such file"));
 }
 

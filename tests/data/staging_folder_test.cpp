@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "monge/core/files.h"
+#include "tests/support/files.h"
 #include "tests/support/support.h"
 
 namespace monge::data {
@@ -20,8 +21,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::message_of;
 using testing::ScratchFolder;
-
-void put(const fs::path& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
+using testing::write_file;
 
 /// What lies in a folder, hidden files too, sorted.
 std::vector<std::string> names_in(const fs::path& folder) {
@@ -45,7 +45,7 @@ TEST(StagingFolder, IsNoLink) {
   fs::create_directory(scratch / "elsewhere");
   fs::create_directory_symlink(scratch / "elsewhere", scratch / "set.part");
   EXPECT_THAT(message_of([&] { StagingFolder(scratch / "set.part"); }),
-              HasSubstr("set.part: is a link, and the work must not be done elsewhere"));
+              HasSubstr("set.part: is a symbolic link, but packing needs a real folder there"));
   EXPECT_THAT(names_in(scratch / "elsewhere"), IsEmpty());
 }
 
@@ -57,23 +57,23 @@ TEST(StagingFolder, KeepsTheWorkOfTheSamePlanAlone) {
   EXPECT_FALSE(StagingFolder::has_inputs(staging.folder(), "a"));
   staging.prepare("a", log);
   EXPECT_TRUE(StagingFolder::has_inputs(staging.folder(), "a"));
-  put(staging.folder() / "pixels-00000.npy", "work");
+  write_file(staging.folder() / "pixels-00000.npy", "work");
   staging.prepare("a", log);
   EXPECT_THAT(names_in(staging.folder()), ElementsAre(".lock", ".plan", "pixels-00000.npy"));
   EXPECT_THAT(lines, IsEmpty());
   staging.prepare("b", log);
   EXPECT_THAT(names_in(staging.folder()), ElementsAre(".lock", ".plan"));
   EXPECT_TRUE(StagingFolder::has_inputs(staging.folder(), "b"));
-  EXPECT_THAT(lines, ElementsAre(HasSubstr("was begun with other images or options and is begun anew")));
+  EXPECT_THAT(lines, ElementsAre(HasSubstr("was begun with other images or options; packing starts again")));
 }
 
 TEST(StagingFolder, DoesNotThrowAwayWhatNoPackingMade) {
   const ScratchFolder scratch;
   fs::create_directory(scratch / "set.part");
-  put(scratch / "set.part/letter.txt", "dear");
+  write_file(scratch / "set.part/letter.txt", "dear");
   const StagingFolder staging(scratch / "set.part");
   EXPECT_THAT(message_of([&] { staging.prepare("a", silent()); }),
-              HasSubstr("is needed for the work on set, and holds other things (letter.txt); choose another DST"));
+              HasSubstr("is needed for packing set, but holds other files (letter.txt); choose another DST"));
   EXPECT_EQ(real_files().read(scratch / "set.part/letter.txt"), "dear");
 }
 
@@ -83,7 +83,7 @@ TEST(StagingFolder, PublishesTheSetWithoutItsNotes) {
   const StagingFolder staging(scratch / "set.part");
   staging.prepare("a", silent());
   for (const char* name : {"manifest.json", "pixels-00000.npy", "shard-00000.record", "half.npy.part"})
-    put(staging.folder() / name, name);
+    write_file(staging.folder() / name, name);
   staging.publish(scratch / "set");
   EXPECT_THAT(names_in(scratch / "set"), ElementsAre(".plan", "manifest.json", "pixels-00000.npy"));
   EXPECT_TRUE(StagingFolder::has_inputs(scratch / "set", "a")) << "so that a repeated call knows its work";

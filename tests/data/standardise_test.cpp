@@ -47,7 +47,7 @@ TEST(Standardise, EachIsTheMeanAndTheDeviationOfItsOwnColumns) {
     EXPECT_LT(z.mean(0).abs().max().item<double>(), 1e-6);
     EXPECT_LT((z.std(0, false) - 1).abs().max().item<double>(), 1e-6);
   }
-  EXPECT_EQ(logged, "data.standardise = each: by all 500 rows of the source and all 70 rows of the target\n");
+  EXPECT_EQ(logged, "data.standardise = each: measured on all 500 rows of the source and all 70 rows of the target\n");
 }
 
 // Of 500 and of 70 rows: the statistics of the even mixture are those of 7 copies of p beside 50 of q.
@@ -90,7 +90,7 @@ TEST(Standardise, OfManyRowsASampleIsTakenThatGoesByTheSeed) {
   const LogSink log = [&](LogLevel, const std::string& line) { logged += line; };
   const auto a = measure_columns(*large, *large, "each", kSeed, log),
              b = measure_columns(*large, *large, "each", kSeed), c = measure_columns(*large, *large, "each", kSeed + 1);
-  EXPECT_THAT(logged, HasSubstr("by 131072 of 140000 rows of the source and 131072 of 140000 rows of the target"));
+  EXPECT_THAT(logged, HasSubstr("measured on 131072 of 140000 rows of the source and 131072 of 140000 rows of the target"));
   EXPECT_TRUE(torch::equal(a.source.mean, b.source.mean) && torch::equal(a.target.mean, a.source.mean));
   EXPECT_FALSE(torch::equal(a.source.mean, c.source.mean));
   // Five standard errors of the uniform law.
@@ -103,7 +103,7 @@ TEST(Standardise, OfAnEndlessLawDrawsAreTaken) {
   std::string logged;
   const auto s = measure_columns(*law, *rows_of(table(50, 0).narrow(1, 0, 2)), "each", kSeed,
                                  [&](LogLevel, const std::string& line) { logged += line; });
-  EXPECT_THAT(logged, HasSubstr("by 131072 draws of the source and all 50 rows"));
+  EXPECT_THAT(logged, HasSubstr("measured on 131072 draws of the source and all 50 rows"));
   EXPECT_LT(s.source.mean.abs().max().item<double>(), 5 / std::sqrt(131'072.0));
   EXPECT_NEAR(s.source.scale[0].item<double>(), 1, 0.02);
 }
@@ -112,7 +112,7 @@ TEST(Standardise, RefusesImages) {
   const auto images = std::make_shared<TensorSource>("faces", torch::rand({4, 3, 8, 8}));
   EXPECT_THAT(
       message_of([&] { measure_columns(*images, *images, "joint", kSeed); }),
-      AllOf(HasSubstr("data.standardise: standardises the columns of vectors, and faces has items of shape [3, 8, 8]"),
+      AllOf(HasSubstr("data.standardise: standardisation needs vectors, but faces has items of shape [3, 8, 8]"),
             HasSubstr("\"off\"")));
   EXPECT_THAT(message_of([&] {
                 StandardisedSource(images,
@@ -243,10 +243,10 @@ TEST(Standardise, TensorsOfAFileAreCheckedWhenTaken) {
   };
   EXPECT_THAT(
       complaint(1, torch::zeros({3}, torch::kFloat64)),
-      HasSubstr("f: the tensor \"standardise/source/scale\" is no scale of columns (float64 [D], finite, above 0)"));
+      HasSubstr("f: the tensor \"standardise/source/scale\" is not a scale of columns (float64 [D], finite, above 0)"));
   EXPECT_THAT(complaint(3, torch::ones({4}, torch::kFloat64)), HasSubstr("standardise/target/scale"));
   EXPECT_THAT(complaint(0, torch::full({3}, NAN, torch::kFloat64)),
-              HasSubstr("\"standardise/source/mean\" is no mean"));
+              HasSubstr("\"standardise/source/mean\" is not a mean"));
   EXPECT_THAT(complaint(2, torch::zeros({3})), HasSubstr("standardise/target/mean"));
   auto lacking = good;
   lacking.erase(lacking.begin() + 2);

@@ -141,7 +141,8 @@ TEST(SmallPair, NamesTheTensorThatDoesNotFit) {
   for (const auto& [name, tensor] : small_pair().tensors) {
     if (name == "dim") continue;  // told by the other shapes
     EXPECT_THAT(message(name, {}), AllOf(HasSubstr("pair.safetensors: " + name), HasSubstr("missing")));
-    EXPECT_THAT(message(name, tensor.unsqueeze(0)), AllOf(HasSubstr("pair.safetensors: "), HasSubstr("another form")));
+    EXPECT_THAT(message(name, tensor.unsqueeze(0)),
+                AllOf(HasSubstr("pair.safetensors: "), HasSubstr("another shape or type")));
     EXPECT_THAT(message(name, tensor * NAN), AllOf(HasSubstr("pair.safetensors: " + name), HasSubstr("not finite")));
   }
   EXPECT_THAT(message("maps", torch::zeros({3, 2, 4})),

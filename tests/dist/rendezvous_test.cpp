@@ -97,7 +97,7 @@ TEST(Rendezvous, UnauthenticatedPeersDoNotKeepRanksFromMeeting) {
 TEST(Rendezvous, NamesThoseThatDidNotCome) {
   const MeetingPoint point;
   EXPECT_THAT(testing::message_of([&] { connect_ranks(point.launch(0, 4), Seconds(1)); }),
-              AllOf(HasSubstr("3 of 4 ranks did not come"), HasSubstr("number 1, 2, 3")));
+              AllOf(HasSubstr("3 of 4 ranks did not connect to "), HasSubstr("missing ranks: 1, 2, 3")));
 }
 
 TEST(Rendezvous, NamesThePortThatIsTaken) {

@@ -62,10 +62,10 @@ TEST(Socket, ExchangesMoreThanTheBuffersHold) {
 TEST(Socket, ErrorsNameThePeer) {
   Connection connection;
   char byte = 0;
-  EXPECT_EQ(message_of([&] { connection.server.receive(&byte, 1, Seconds(0)); }), "nothing comes from rank 1");
+  EXPECT_EQ(message_of([&] { connection.server.receive(&byte, 1, Seconds(0)); }), "no data from rank 1");
   const std::string much(64 << 20, 'x');
   EXPECT_EQ(message_of([&] { connection.server.send(much.data(), 64 << 20, Seconds(0)); }),
-            "rank 1 takes nothing any more");
+            "rank 1 no longer accepts data");
   connection.client.close();
   EXPECT_FALSE(connection.client.open());
   // It closed with unread bytes, which the system may report as a reset.
@@ -87,7 +87,7 @@ TEST(Socket, AnExchangeInWhichNothingMovesEnds) {
   connection.client.set_peer("rank 0");
   char byte = 0;
   EXPECT_EQ(message_of([&] { exchange(connection.client, nullptr, 0, connection.client, &byte, 1, Seconds(0)); }),
-            "nothing comes from rank 0 or goes to rank 0");
+            "no data arrives from rank 0 or leaves for rank 0");
 }
 
 TEST(Socket, ReceivesSomeWithoutWaiting) {
@@ -109,8 +109,9 @@ TEST(Socket, ReceivesSomeWithoutWaiting) {
 
 TEST(Socket, ARefusedConnectionNamesHostPortAndReason) {
   const testing::BoundPort nobody_listens;
-  EXPECT_THAT(message_of([&] { Socket::connect("127.0.0.1", nobody_listens.port(), Seconds(0)); }),
-              AllOf(HasSubstr(text("no connection to 127.0.0.1, port ", nobody_listens.port())), HasSubstr("refused")));
+  EXPECT_THAT(
+      message_of([&] { Socket::connect("127.0.0.1", nobody_listens.port(), Seconds(0)); }),
+      AllOf(HasSubstr(text("cannot connect to 127.0.0.1, port ", nobody_listens.port())), HasSubstr("refused")));
 }
 
 TEST(Socket, MovingGivesTheConnectionAway) {

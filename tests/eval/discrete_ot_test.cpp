@@ -116,7 +116,7 @@ TEST(ExactPlan, ProvesItselfOnManyPoints) {
 
 TEST(ExactPlan, SaysWhatItCannotUse) {
   EXPECT_THAT(message_of([] { exact_plan(torch::zeros({4097, 1})); }),
-              AllOf(HasSubstr("4097 source points"), HasSubstr("1 to 4096"), HasSubstr("take a random part")));
+              AllOf(HasSubstr("4097 source points"), HasSubstr("1 to 4096"), HasSubstr("use a random subset")));
   EXPECT_THAT(message_of([] { exact_plan(torch::zeros({3, 0})); }), HasSubstr("0 target points"));
   EXPECT_THAT(message_of([] { exact_plan(torch::zeros({3})); }), HasSubstr("[3]"));
   const auto cost = torch::ones({2, 2});

@@ -45,9 +45,8 @@ TEST(Evaluation, JudgesNoMapByColumnsThatFloat32CannotHold) {
   EXPECT_THAT(lost.lost_columns, ElementsAre("the source's columns \"time\"", "the target's columns \"time\""));
   EXPECT_EQ(lost.target_verdict(), TargetVerdict::unknown);
   EXPECT_EQ(lost.verdict(),
-            "cannot be judged: float32 cannot hold the source's columns \"time\", the target's columns \"time\", and "
-            "the metrics are of the rounded values "
-            "(data.standardise)");
+            "cannot be judged: float32 cannot hold the source's columns \"time\", the target's columns \"time\", so "
+            "the metrics use rounded values; set data.standardise");
   const auto far = evaluate(identity(), *table(0, 0, 9), *table(0, 1, 0), *table(0, 2, 0), 300, 0);
   EXPECT_THAT(far.lost_columns, IsEmpty());
   EXPECT_EQ(far.target_verdict(), TargetVerdict::missed);

@@ -1,14 +1,22 @@
 // A metric that the library does not know, added from outside of it.
+#include <c10/util/Exception.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <typeinfo>
 
+#include "monge/core/error.h"
 #include "monge/core/random.h"
 #include "monge/data/tensor_source.h"
+#include "monge/dist/process_group.h"
 #include "monge/eval/held_out_evaluator.h"
 #include "monge/eval/metrics.h"
 #include "monge/train/trainer.h"
@@ -19,6 +27,7 @@
 namespace monge::eval {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::message_of;
 
@@ -41,10 +50,24 @@ torch::Tensor normal_rows(const std::vector<int64_t>& shape, const char* purpose
   return torch::randn(shape, RandomStreams(5).at(purpose, 0));
 }
 
-/// The registry is the process's own, so that the metric is added once.
+std::function<void()> failure;  // what the metric "failing" does, if anything
+
+/// A metric that throws on demand.
+Metric failing() {
+  return {.name = "failing", .needs = {Need::vectors}, .compute = [](MetricContext&) {
+            if (failure) failure();
+            return 0.0;
+          }};
+}
+
+/// The registry is the process's own, so that the metrics are added once.
 class ExternalMetric : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() { metrics().add(farthest_output()); }
+  static void SetUpTestSuite() {
+    metrics().add(failing());
+    metrics().add(farthest_output());
+  }
+  void TearDown() override { failure = nullptr; }
 };
 
 TEST_F(ExternalMetric, IsInTheTableOfAnEvaluation) {
@@ -94,12 +117,61 @@ TEST_F(ExternalMetric, MayChooseTheBestCheckpoint) {
   EXPECT_EQ(*trainer.best_metric(), std::min(values[0], values[1]));
 }
 
+/// The error of an evaluation in which the metric "failing" throws `thrown`; null if it has another type.
+template <class AnyError>
+std::unique_ptr<AnyError> error_of_evaluation(const AnyError& thrown) {
+  failure = [thrown] { throw thrown; };
+  const auto x = normal_rows({30, 2}, "x"), y = normal_rows({30, 2}, "y");
+  try {
+    evaluate(affine_model({2}, 2, 0), *rows(x), *rows(y), *rows(y), 30, 0);
+  } catch (const AnyError& error) {
+    return typeid(error) == typeid(AnyError) ? std::make_unique<AnyError>(error) : nullptr;
+  } catch (const std::exception&) {
+  }
+  return nullptr;
+}
+
+TEST_F(ExternalMetric, IsNamedInItsErrorsWhichKeepTheirTypes) {
+  const auto input =
+      error_of_evaluation(InputError({.what = "bad value", .where = "a.bin", .value = "3", .fix = "mend"}));
+  ASSERT_TRUE(input);
+  EXPECT_STREQ(input->what(), "metric \"failing\": a.bin: bad value, got 3; mend");
+  const auto plain = error_of_evaluation(InputError("it cannot be computed"));
+  ASSERT_TRUE(plain);
+  EXPECT_STREQ(plain->what(), "metric \"failing\": it cannot be computed");
+  const auto common = error_of_evaluation(dist::CommonError("on all ranks"));
+  ASSERT_TRUE(common) << "its message is printed once for all ranks";
+  EXPECT_STREQ(common->what(), "metric \"failing\": on all ranks");
+  const auto system = error_of_evaluation(SystemError("the disk is full"));
+  ASSERT_TRUE(system);
+  EXPECT_STREQ(system->what(), "metric \"failing\": the disk is full");
+  const auto diverged = error_of_evaluation(DivergedError("not finite"));
+  ASSERT_TRUE(diverged);
+  EXPECT_STREQ(diverged->what(), "metric \"failing\": not finite");
+  EXPECT_TRUE(error_of_evaluation(std::bad_alloc())) << "the program has a message of its own for it";
+}
+
+TEST_F(ExternalMetric, IsNamedInTheErrorsOfOtherLibraries) {
+  const auto torch_error = error_of_evaluation(c10::Error("shapes do not match"));
+  ASSERT_TRUE(torch_error);
+  EXPECT_THAT(torch_error->what_without_backtrace(),
+              AllOf(HasSubstr("shapes do not match"), HasSubstr("in the metric \"failing\"")));
+  const auto x = normal_rows({30, 2}, "x"), y = normal_rows({30, 2}, "y");
+  failure = [] { throw std::out_of_range("index 7"); };
+  try {
+    evaluate(affine_model({2}, 2, 0), *rows(x), *rows(y), *rows(y), 30, 0);
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const SystemError& error) {  // exit code 1
+    EXPECT_STREQ(error.what(), "metric \"failing\": index 7");
+  }
+}
+
 TEST_F(ExternalMetric, NeedsANameOfItsOwn) {
   const auto message = [](const Metric& metric) { return message_of([&] { metrics().add(metric); }); };
   auto metric = farthest_output();
-  EXPECT_EQ(message(metric), "a metric named \"farthest_output\" is there already");
+  EXPECT_EQ(message(metric), "a metric named \"farthest_output\" already exists");
   metric.name = "fd_mine";
-  EXPECT_THAT(message(metric), HasSubstr("\"fd_mine\" is there already"))
+  EXPECT_THAT(message(metric), HasSubstr("\"fd_mine\" already exists"))
       << "it would be taken for one of ImageEvaluator";
   metric.name = "mine";
   metric.compute = nullptr;

@@ -99,9 +99,9 @@ TEST(ImageSet, WarnsOfWhatItDoesNotSee) {
   std::string logged;
   const LogSink log = [&logged](LogLevel, const std::string& line) { logged += line + "\n"; };
   EXPECT_EQ(data::ImageSet(scratch.path(), io::kWhite, log).size(), 1);
-  EXPECT_THAT(logged, HasSubstr("1 images of other kinds"));
+  EXPECT_THAT(logged, HasSubstr("1 images in unsupported formats"));
   data::ImageSet wide(scratch / "wide.npy", io::kWhite, log);
-  EXPECT_THAT(logged, HasSubstr("lie beyond [-1, 1] and are clamped"));
+  EXPECT_THAT(logged, HasSubstr("lie outside [-1, 1] and are clamped"));
 }
 
 TEST(ImageSet, ReadsAnArchiveAsItsFolder) {
@@ -205,7 +205,7 @@ TEST(FeatureSweep, AStopOnOneRankStopsAll) {
 TEST(FeatureSweep, NeedsTwoImagesAndStopsWhenToldTo) {
   const Folder folder;
   EXPECT_THAT(message_of([&] { sweep_features(MeanColour(), data::ImageSet(folder.scratch / "12.png"), {}); }),
-              HasSubstr("1 image to measure; a covariance needs at least 2"));
+              HasSubstr("1 image can be used; a covariance needs at least 2"));
   const std::atomic<bool> stop = true;
   EXPECT_FALSE(sweep_features(MeanColour(), data::ImageSet(folder.scratch.path()), {.stop = &stop}).complete);
 }
@@ -257,7 +257,7 @@ TEST(FeatureStatistics, RefuseOtherFiles) {
   content = io::read_safetensors(out / "good.safetensors");
   content.metadata["count"] = "12abc";
   io::write_safetensors(out / "count.safetensors", content);
-  EXPECT_THAT(message_of([&] { read_statistics(out / "count.safetensors"); }), HasSubstr("do not fit each other"));
+  EXPECT_THAT(message_of([&] { read_statistics(out / "count.safetensors"); }), HasSubstr("are inconsistent"));
 }
 
 TEST(FeatureStatistics, WarnOfFewerSamplesThanFeatures) {

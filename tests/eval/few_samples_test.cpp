@@ -21,9 +21,9 @@ TEST(FewSamples, AreCountedAsAnEvaluationUsesThem) {
   EXPECT_EQ(few_samples_warning(large, middling, large, 512), "");
   EXPECT_THAT(few_samples_warning(large, large, *endless, 49), HasSubstr("49 inputs and 49 target samples;"));
   EXPECT_THAT(few_samples_warning(large, large, small, 512), HasSubstr("200 inputs and 10 target samples;"));
-  EXPECT_THAT(few_samples_warning(small, large, large, 512), HasSubstr("10 inputs and 100 target samples a side"));
+  EXPECT_THAT(few_samples_warning(small, large, large, 512), HasSubstr("10 inputs and 100 target samples per side"));
   EXPECT_THAT(few_samples_warning(large, middling, middling, 512),
-              HasSubstr("49 target samples a side (halves of one set)"));
+              HasSubstr("49 target samples per side (halves of one set)"));
 }
 
 }  // namespace

@@ -109,7 +109,7 @@ TEST(ImageEvaluator, KnowsItsProtocolAndWarnsOfFewSamples) {
   EXPECT_EQ(protocol[0], (std::pair<std::string, std::string>{"features", "means"}));
   EXPECT_EQ(protocol[2].second, "0123");
   EXPECT_THAT(evaluator.few_samples_warning(3, 100),
-              HasSubstr("fd_means is of 3 outputs and 100 target samples for 3 features"));
+              HasSubstr("fd_means uses 3 outputs and 100 target samples for 3 features"));
   EXPECT_EQ(evaluator.few_samples_warning(4, 100), "");
   EXPECT_EQ(ImageEvaluator(nullptr, nullptr).few_samples_warning(2, 2), "");
 }

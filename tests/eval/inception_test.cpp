@@ -207,7 +207,7 @@ TEST(Inception, SaysWhatIsWrongWithAFile) {
   }
   InceptionNet net;
   EXPECT_THAT(message_of([&] { net.load(state.tensors, "wrong.pth"); }),
-              HasSubstr("Mixed_6e.branch7x7_2.conv.weight is [192, 192, 7, 1], the net wants [192, 192, 1, 7]"));
+              HasSubstr("Mixed_6e.branch7x7_2.conv.weight is [192, 192, 7, 1], the net needs [192, 192, 1, 7]"));
   EXPECT_THAT(message_of([&] { InceptionFeatures(folder / "absent.pth"); }), HasSubstr("absent.pth"));
   EXPECT_THAT(message_of([] { inception_mode_named("clear"); }), AllOf(HasSubstr("clean, legacy"), HasSubstr("clear")));
   EXPECT_THAT(message_of([&] { net.forward(torch::zeros({1, 3, 64, 64})); }), HasSubstr("75 x 75"));
@@ -216,7 +216,7 @@ TEST(Inception, SaysWhatIsWrongWithAFile) {
 TEST(Inception, RefusesWhatIsNoImage) {
   const auto& inception = clean_net();
   const auto good = torch::zeros({4, 4, 3}, torch::kUInt8);
-  EXPECT_THAT(message_of([&] { inception.features({}); }), HasSubstr("no images"));
+  EXPECT_THAT(message_of([&] { inception.features({}); }), HasSubstr("the list of images is empty"));
   EXPECT_THAT(message_of([&] { inception.features({good, torch::zeros({4, 4, 3})}); }),
               AllOf(HasSubstr("inception, image 1"), HasSubstr("Float [4, 4, 3]"), HasSubstr("uint8 RGB [H, W, 3]")));
   EXPECT_THAT(message_of([&] { inception.features({torch::zeros({4, 4, 1}, torch::kUInt8)}); }),

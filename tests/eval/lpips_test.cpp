@@ -151,7 +151,7 @@ TEST(Lpips, SaysWhatDoesNotFit) {
   EXPECT_THAT(message_of([&] { lpips.distance(noise({1, 3, 16, 64}), noise({1, 3, 16, 64})); }),
               AllOf(HasSubstr("16 x 64"), HasSubstr("\"squeeze\""), HasSubstr("17 x 17 or more")));
   EXPECT_THAT(message_of([&] { lpips.distance(noise({1, 3, 32, 32}), noise({2, 3, 32, 32})); }),
-              HasSubstr("as many of each"));
+              HasSubstr("the same number of images"));
 
   auto wrong = RandomLpips(LpipsNet::squeeze);
   wrong.trunk.tensors[0].second = torch::zeros({64, 3, 11, 11});

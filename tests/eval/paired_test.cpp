@@ -102,7 +102,7 @@ TEST(PairedFigures, RefuseWhatDoesNotFit) {
   const auto two = SignedImages::from_signed(torch::zeros({2, 3, 10, 40}));
   EXPECT_THAT(message_of([&] { structural_similarity(small, small); }),
               AllOf(HasSubstr("10 x 40"), HasSubstr("11 x 11 or more")));
-  EXPECT_THAT(message_of([&] { mean_squared_error(small, two); }), HasSubstr("as many of each"));
+  EXPECT_THAT(message_of([&] { mean_squared_error(small, two); }), HasSubstr("the same number of images"));
   EXPECT_THAT(message_of([&] { peak_signal_to_noise(small, two); }), HasSubstr("PSNR"));
 }
 

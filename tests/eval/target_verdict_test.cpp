@@ -37,7 +37,7 @@ TEST(TargetVerdict, JudgesByFloorAndWay) {
 TEST(TargetVerdict, IsSaidPlainly) {
   EXPECT_THAT(in_words({.error = 0.3, .floor = 0.0, .start = 1}),
               HasSubstr("MISSES its target: 30 % of the way is left"));
-  EXPECT_THAT(in_words({.error = 2, .floor = 0.0, .start = 1}), HasSubstr("farther off than the source"));
+  EXPECT_THAT(in_words({.error = 2, .floor = 0.0, .start = 1}), HasSubstr("farther from the target than the source"));
   EXPECT_EQ(in_words({.error = 0.001, .floor = 0.001, .start = 1}), "reaches its target");
   EXPECT_THAT(in_words({.error = 0.999, .floor = 0.0, .start = 1}), HasSubstr("100 % of the way"));
   EXPECT_THAT(in_words({.error = 0.036, .floor = 0.037, .start = 0.036}), HasSubstr("eval.samples"));

@@ -100,11 +100,11 @@ TEST(TorchScriptFeatures, RefuseAFileThatIsNone) {
   const ScratchFolder folder;
   std::ofstream(folder / "text.ts") << "not a program";
   EXPECT_THAT(message_of([&] { TorchScriptFeatures(folder / "text.ts"); }),
-              AllOf(HasSubstr("no TorchScript file"), HasSubstr("text.ts"), HasSubstr("torch.jit.save")));
+              AllOf(HasSubstr("not a TorchScript file"), HasSubstr("text.ts"), HasSubstr("torch.jit.save")));
   EXPECT_THAT(message_of([&] { TorchScriptFeatures(folder / "absent.ts"); }), HasSubstr("absent.ts"));
   const auto checkpoint = std::filesystem::path(MONGE_SOURCE_DIR) / "tests/fixtures/zip.pt";
   EXPECT_THAT(message_of([&] { TorchScriptFeatures{checkpoint}; }),
-              AllOf(HasSubstr("no TorchScript file"), HasSubstr("zip.pt")));
+              AllOf(HasSubstr("not a TorchScript file"), HasSubstr("zip.pt")));
   EXPECT_THAT(message_of([] { TorchScriptFeatures(Script("def run(self, x):\n  return x\n").path()); }),
               HasSubstr("no method forward"));
 }
@@ -114,14 +114,15 @@ TEST(TorchScriptFeatures, RefuseANetThatGivesNoRows) {
     const Script script("def forward(self, x):\n  " + body + "\n");
     return message_of([&] { TorchScriptFeatures{script.path()}; });
   };
-  EXPECT_THAT(message("return x"), AllOf(HasSubstr("no row of features for each of 2 images"), HasSubstr("net.ts"),
-                                         HasSubstr("Float [2, 3, 64, 64]"), HasSubstr("floats [2, F]")));
+  EXPECT_THAT(message("return x"),
+              AllOf(HasSubstr("does not return one row of features for each of 2 images"), HasSubstr("net.ts"),
+                    HasSubstr("Float [2, 3, 64, 64]"), HasSubstr("floats [2, F]")));
   EXPECT_THAT(message("return x.mean([0, 2])"), HasSubstr("Float [3, 64]"));
   EXPECT_THAT(message("return x.flatten(1).long()"), HasSubstr("Long [2, 12288]"));
   EXPECT_THAT(message("return (x, x)"), HasSubstr("Tuple"));
   EXPECT_THAT(message("return x.reshape([2, 7])"), AllOf(HasSubstr("the net fails"), HasSubstr("[2, 3, 64, 64]")));
   EXPECT_THAT(message("return torch.rand_like(x.mean([2, 3]))"),
-              HasSubstr("gives other features when it is asked again"));
+              HasSubstr("computes different features when it is called again"));
   EXPECT_THAT(message("return x.mean([2, 3]) / 0"), AllOf(HasSubstr("not finite"), HasSubstr("net, image 0")));
 }
 

@@ -10,7 +10,8 @@
 namespace monge::eval {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity(), kNaN = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInfinity = std::numeric_limits<float>::infinity(),
+                kNotANumber = std::numeric_limits<float>::quiet_NaN();
 
 TEST(Unmeasurable, CountsAndNamesTheFirst) {
   const data::TensorSource source("t", torch::zeros({6, 2}));
@@ -22,7 +23,7 @@ TEST(Unmeasurable, CountsAndNamesTheFirst) {
   EXPECT_EQ(words(samples), "");
   samples[1][0] = 9e18;
   EXPECT_EQ(words(samples), "");
-  samples[1][0] = kNaN;
+  samples[1][0] = kNotANumber;
   EXPECT_EQ(words(samples), "1 of 4 outputs is not finite; the first is that of row 5 (counted from 0)");
   samples[3][1] = -kInfinity;
   EXPECT_EQ(words(samples), "2 of 4 outputs are not finite; the first is that of row 4 (counted from 0)");
@@ -34,13 +35,13 @@ TEST(Unmeasurable, CountsAndNamesTheFirst) {
       words(torch::full({4, 2}, 3e38).slice(0, 2, 3).expand({4, 2})),
       "4 of 4 outputs are beyond 1e19, where squared distances overflow; the first is that of row 0 (counted from 0)");
   auto several = torch::zeros({4, 3, 2});
-  several[2][1][0] = kNaN;
+  several[2][1][0] = kNotANumber;
   EXPECT_EQ(words(several, 3), "1 of 12 outputs is not finite; the first is that of row 0 (counted from 0)");
 }
 
 TEST(Unmeasurable, HasNoPlaceInAnEndlessLaw) {
   const data::TensorSource source("t", torch::zeros({1, 2}));
-  EXPECT_EQ(unmeasurable("inputs", torch::full({2, 2}, kNaN), 1, source, [] { return std::vector<int64_t>(); }),
+  EXPECT_EQ(unmeasurable("inputs", torch::full({2, 2}, kNotANumber), 1, source, [] { return std::vector<int64_t>(); }),
             "2 of 2 inputs are not finite");
 }
 

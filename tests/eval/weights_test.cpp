@@ -124,7 +124,7 @@ TEST_F(WeightsTest, DamageIsFound) {
   const std::vector<fs::path> folders{folder / "a"};
   write(folder / "a/toy.bin", "1234");
   EXPECT_EQ(locate_weights(toy, folders).status, FoundWeights::damaged);
-  EXPECT_EQ(verify_weights(toy, folders).problem, "has 4 bytes where 5 were expected");
+  EXPECT_EQ(verify_weights(toy, folders).problem, "has 4 bytes, expected 5");
   write(folder / "a/toy.bin", "12346");
   EXPECT_EQ(locate_weights(toy, folders).status, FoundWeights::present);
   const auto found = verify_weights(toy, folders);
@@ -132,7 +132,7 @@ TEST_F(WeightsTest, DamageIsFound) {
   EXPECT_THAT(found.problem, AllOf(HasSubstr(io::sha256("12346")), HasSubstr(io::sha256("12345"))));
   fs::remove(folder / "a/toy.bin");
   fs::create_directory(folder / "a/toy.bin");
-  EXPECT_THAT(verify_weights(toy, folders).problem, HasSubstr("no file"));
+  EXPECT_THAT(verify_weights(toy, folders).problem, HasSubstr("not a file"));
 }
 
 TEST_F(WeightsTest, WhatIsMissingIsToldWithTheOneCommand) {
@@ -145,11 +145,11 @@ TEST_F(WeightsTest, WhatIsMissingIsToldWithTheOneCommand) {
               AllOf(HasSubstr("alexnet-owt-7be5be79.pth or alexnet_features_torchvision.pth"),
                     HasSubstr("eval::fetch_weights() alexnet in folder '" + (folder / "my nets").string() + "'")));
   EXPECT_THAT(message_of([&] { find_weights("alexnet", folder / "absent"); }),
-              AllOf(HasSubstr("eval::weights_folders(folder)"), HasSubstr("absent: is no folder")));
+              AllOf(HasSubstr("eval::weights_folders(folder)"), HasSubstr("absent: is not a folder")));
   EXPECT_THAT(message_of([] { find_weights("alexnt"); }), HasSubstr("did you mean \"alexnet\"?"));
   write(cached / "alex.pth", "cut short");
   EXPECT_THAT(message_of([] { find_weights("lpips-alex"); }),
-              AllOf(HasSubstr((cached / "alex.pth").string() + ": has 9 bytes where 6009 were expected"),
+              AllOf(HasSubstr((cached / "alex.pth").string() + ": has 9 bytes, expected 6009"),
                     HasSubstr("eval::fetch_weights() lpips-alex")));
 }
 

@@ -118,7 +118,8 @@ TEST_F(DownloadTest, GoesOnFromTheMiddle) {
   HttpServer server(breaking(half, 1));
   checked.tries = 1;
   const auto broken = message_of([&] { download(server.url("/f"), target, checked); });
-  EXPECT_THAT(broken, AllOf(HasSubstr(server.url("/f")), HasSubstr(text("broke, after ", half, " of ", size, " bytes")),
+  EXPECT_THAT(broken, AllOf(HasSubstr(server.url("/f")),
+                            HasSubstr(text("was interrupted, after ", half, " of ", size, " bytes")),
                             HasSubstr("run the command again"), HasSubstr("f.part")));
   EXPECT_FALSE(fs::exists(target));
   EXPECT_EQ(read(folder / "f.part"), body.substr(0, half));
@@ -264,7 +265,7 @@ TEST_F(DownloadTest, AWrongHashIsNotPublished) {
   write("f", "old");
   const auto message = message_of([&] { download(server.url("/f"), target, checked); });
   EXPECT_THAT(message, AllOf(HasSubstr(server.url("/f")), HasSubstr("wrong SHA-256"), HasSubstr(io::sha256(other)),
-                             HasSubstr(io::sha256(body)), HasSubstr("nothing of it was kept")));
+                             HasSubstr(io::sha256(body)), HasSubstr("nothing of the download was kept")));
   EXPECT_EQ(server.requests().size(), 1u);
   EXPECT_EQ(read(target), "old");
   EXPECT_FALSE(fs::exists(folder / "f.part"));
@@ -288,9 +289,9 @@ TEST_F(DownloadTest, AWrongSizeIsNotPublished) {
 
 TEST_F(DownloadTest, SaysWhatTheServerAnswered) {
   for (const auto& [status, phrase] : {std::pair{404, "there is no such file"},
-                                       {403, "does not give this file"},
-                                       {407, "the proxy wants"},
-                                       {204 + 96, "where the file was expected"}}) {
+                                       {403, "access to this file is denied"},
+                                       {407, "the proxy requires a user name and a password"},
+                                       {204 + 96, "instead of sending the file"}}) {
     HttpServer server(
         [&, code = status](const HttpRequest&) { return HttpReply{.status = code, .body = "<html>sorry</html>"}; });
     EXPECT_THAT(message_of([&] { download(server.url("/f"), target, checked); }),
@@ -315,7 +316,7 @@ TEST_F(DownloadTest, FollowsRedirectsToWebServersOnly) {
   EXPECT_THAT(message_of([&] { download(server.url("/file"), folder / "g", any); }),
               HasSubstr("a protocol that is not followed"));
   EXPECT_THAT(message_of([&] { download(server.url("/circle"), folder / "g", any); }),
-              HasSubstr("redirects in a circle"));
+              HasSubstr("redirects too many times"));
 }
 
 TEST_F(DownloadTest, FilesAreNoWebServersUnlessAllowed) {
@@ -341,7 +342,7 @@ TEST_F(DownloadTest, ASilentServerIsGivenUp) {
   checked.tries = 1;
   checked.stall_seconds = 0.2;
   EXPECT_THAT(message_of([&] { download(server.url("/f"), target, checked); }),
-              AllOf(HasSubstr("no byte came for 0.2 s"), HasSubstr(server.url("/f"))));
+              AllOf(HasSubstr("no data arrived for 0.2 s"), HasSubstr(server.url("/f"))));
 }
 
 TEST_F(DownloadTest, StopsAndKeepsThePart) {

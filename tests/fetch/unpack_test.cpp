@@ -17,6 +17,7 @@
 #include "monge/fetch/unpack_while_growing.h"
 #include "monge/io/sha256.h"
 #include "tests/io/damage.h"
+#include "tests/support/files.h"
 #include "tests/support/odd_archives.h"
 #include "tests/support/support.h"
 
@@ -27,6 +28,7 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::message_of;
+using testing::noise_bytes;
 using ::testing::Not;
 using testing::OddEntry;
 using testing::ScratchFolder;
@@ -47,12 +49,6 @@ Tree tree_of(const fs::path& folder) {
       out[name] = real_files().read(entry.path());
     }
   }
-  return out;
-}
-
-std::string noise(size_t count, unsigned seed) {
-  std::string out(count, '\0');
-  for (char& c : out) c = static_cast<char>((seed = seed * 1664525u + 1013904223u) >> 24);
   return out;
 }
 
@@ -83,7 +79,7 @@ class Unpack : public ::testing::Test {
   ScratchFolder folder;
   fs::path out;
   int made = 0;
-  const std::string big = noise(400'000, 1);
+  const std::string big = noise_bytes(400'000, 1);
   const std::vector<OddEntry> good = {
       {"faces", "", AE_IFDIR}, {"faces/a.png", big}, {"./faces//b.png", "b"}, {"read.me", ""}};
   const Tree good_tree = {{"faces/", ""}, {"faces/a.png", big}, {"faces/b.png", "b"}, {"read.me", ""}};
@@ -155,7 +151,7 @@ TEST_F(Unpack, EvilNamesLinksAndDevicesAreLeftOutAndCounted) {
 
   write_odd_archive(folder / "nothing.tar", "tar", {{"../a", "bad"}, {"../b", "bad"}});
   EXPECT_THAT(message_of([&] { unpacked("nothing.tar"); }),
-              AllOf(HasSubstr("nothing.tar"), HasSubstr("no file in the archive that can be unpacked"),
+              AllOf(HasSubstr("nothing.tar"), HasSubstr("the archive holds no file that can be unpacked"),
                     HasSubstr("2 unsafe names (first: ../a)")));
 }
 
@@ -177,7 +173,7 @@ TEST_F(Unpack, AZipsDirectoryHasTheLastWordOnLinks) {
 }
 
 TEST_F(Unpack, RepeatedNames) {
-  const auto big = noise(70'000, 4);  // more than a block of libarchive
+  const auto big = noise_bytes(70'000, 4);  // more than a block of libarchive
   for (const std::string kind : {"tar", "zip", "7z"}) {
     write_odd_archive(folder / "same", kind, {{"a/x.png", big}, {"y", "y"}, {"./a/x.png", big}, {"a//x.png", big}});
     const auto same = unpacked("same");
@@ -191,9 +187,9 @@ TEST_F(Unpack, RepeatedNames) {
     other.back() ^= 1;
     for (const auto& second : {other, big + "x", big.substr(1), std::string()}) {
       write_odd_archive(folder / "differ", kind, {{"a/x.png", big}, {"a/x.png", second}});
-      EXPECT_THAT(
-          message_of([&] { unpacked("differ"); }),
-          AllOf(HasSubstr("one name and different bytes"), HasSubstr("differ: two entries"), HasSubstr("got a/x.png")))
+      EXPECT_THAT(message_of([&] { unpacked("differ"); }),
+                  AllOf(HasSubstr("the same name and different contents"), HasSubstr("differ: two entries"),
+                        HasSubstr("got a/x.png")))
           << kind;
     }
   }
@@ -206,13 +202,13 @@ TEST_F(Unpack, AFileWhereAFolderIsNeededAndTheReverse) {
   for (const std::string kind : {"tar", "zip", "7z"}) {
     write_odd_archive(folder / "f", kind, {{"a", "file"}, {"a/b/c.png", "needs a folder"}});
     EXPECT_THAT(message_of([&] { unpacked("f"); }),
-                AllOf(HasSubstr("f: a/b/c.png"), HasSubstr("a folder is to be made where a file is")));
+                AllOf(HasSubstr("f: a/b/c.png"), HasSubstr("cannot create the folder: a file has this name")));
     write_odd_archive(folder / "f", kind, {{"a/b/c.png", "file"}, {"a/b", "where a folder is"}});
     EXPECT_THAT(message_of([&] { unpacked("f"); }),
-                AllOf(HasSubstr("f: a/b"), HasSubstr("a file is to be made where a folder is")));
+                AllOf(HasSubstr("f: a/b"), HasSubstr("cannot create the file: a folder has this name")));
   }
   write_odd_archive(folder / "f", "tar", {{"a", "file"}, {"a", "", AE_IFDIR}});
-  EXPECT_THAT(message_of([&] { unpacked("f"); }), HasSubstr("a folder is to be made where a file is"));
+  EXPECT_THAT(message_of([&] { unpacked("f"); }), HasSubstr("cannot create the folder: a file has this name"));
 }
 
 TEST_F(Unpack, NeverPassesThroughALinkInItsFolder) {
@@ -241,7 +237,7 @@ TEST_F(Unpack, TakesLeadingFoldersOff) {
   EXPECT_EQ(found.unsafe.count, 1);
   write_odd_archive(folder / "b.tar", "tar", {{"one/a.png", "1"}, {"two/a.png", "2"}});
   EXPECT_THAT(message_of([&] { unpacked("b.tar", {.strip = 1}); }),
-              AllOf(HasSubstr("two/a.png"), HasSubstr("different bytes")));
+              AllOf(HasSubstr("two/a.png"), HasSubstr("different contents")));
 }
 
 TEST_F(Unpack, StopsAtItsLimits) {
@@ -284,7 +280,7 @@ TEST_F(Unpack, RefusesTruncatedAndOtherFiles) {
   EXPECT_THAT(message_of([&] { streamed("void.tar"); }), HasSubstr("void.tar"));
   EXPECT_THAT(message_of([&] { unpacked("none.tar"); }), HasSubstr("no such file"));
   write_odd_archive(folder / "hollow.tar", "tar", {{"folder", "", AE_IFDIR}});
-  EXPECT_THAT(message_of([&] { unpacked("hollow.tar"); }), HasSubstr("there is no file in the archive"));
+  EXPECT_THAT(message_of([&] { unpacked("hollow.tar"); }), HasSubstr("the archive holds no file"));
 }
 
 TEST_F(Unpack, SurvivesDamage) {
@@ -292,7 +288,7 @@ TEST_F(Unpack, SurvivesDamage) {
   fs::create_directory(folder / "jail");
   for (const std::string kind : {"tar", "tar.gz", "zip", "7z"}) {
     write_odd_archive(folder / kind, kind,
-                      {{"a/b.png", noise(700, 2)},
+                      {{"a/b.png", noise_bytes(700, 2)},
                        {"a/c.png", std::string(300, 'c')},
                        {"d", "", AE_IFDIR},
                        {"e", "", AE_IFLNK, "a"},
@@ -362,15 +358,15 @@ TEST_F(Unpack, MergesWithoutLoss) {
                 AllOf(HasSubstr((to / name).string()), HasSubstr(why), HasSubstr("not overwritten")));
     EXPECT_EQ(tree_of(to), before) << "something was changed";
   };
-  refused({{"0", "new"}, {"a/x", "X"}}, "a/x", "other bytes");
-  refused({{"0", "new"}, {"a/x/deep", "d"}}, "a/x", "a file is there where a folder");
-  refused({{"0", "new"}, {"a/b", "file"}}, "a/b", "a folder is there where a file");
+  refused({{"0", "new"}, {"a/x", "X"}}, "a/x", "different contents");
+  refused({{"0", "new"}, {"a/x/deep", "d"}}, "a/x", "a file already exists where a folder");
+  refused({{"0", "new"}, {"a/b", "file"}}, "a/b", "a folder already exists where a file");
   fs::create_symlink(to / "new", to / "link");
-  refused({{"0", "new"}, {"link/w", "w"}}, "link", "a link is there where a folder");
+  refused({{"0", "new"}, {"link/w", "w"}}, "link", "a link already exists where a folder");
 
   std::ofstream(folder / "one") << "1";
   std::ofstream(to / "one") << "2";
-  EXPECT_THAT(message_of([&] { place_file(folder / "one", to / "one"); }), HasSubstr("other bytes"));
+  EXPECT_THAT(message_of([&] { place_file(folder / "one", to / "one"); }), HasSubstr("different contents"));
   EXPECT_TRUE(fs::exists(folder / "one"));
   place_file(folder / "one", to / "two");
   EXPECT_EQ(real_files().read(to / "two"), "1");
@@ -382,7 +378,7 @@ class Growing : public Unpack {
  protected:
   void SetUp() override {
     write_odd_archive(folder / "a.tar.gz", "tar.gz", good);
-    write_odd_archive(folder / "other.tar.gz", "tar.gz", {{"other.png", noise(300'000, 3)}, {"more.png", "m"}});
+    write_odd_archive(folder / "other.tar.gz", "tar.gz", {{"other.png", noise_bytes(300'000, 3)}, {"more.png", "m"}});
     whole = real_files().read(folder / "a.tar.gz");
     other = real_files().read(folder / "other.tar.gz");
   }

@@ -145,7 +145,7 @@ TEST(Archive, RepeatedNamesAreTakenOnceWhenTheirBytesAreTheSame) {
     EXPECT_EQ(report.repetitions.first, "./x/a.png");
     write_archive(folder / name, {{"x/a.png", "one"}, {"b.png", "b"}, {"x/a.png", "two"}});
     EXPECT_THAT(message_of([&] { read_archive(folder / name); }),
-                AllOf(HasSubstr(name), HasSubstr("got x/a.png"), HasSubstr("one name and different bytes")));
+                AllOf(HasSubstr(name), HasSubstr("got x/a.png"), HasSubstr("the same name and different contents")));
     const auto others = [](const std::string& entry) { return entry != "x/a.png"; };
     EXPECT_EQ(read_archive(folder / name, others).size(), 1u) << "what is not wanted is no trouble";
   }

@@ -27,7 +27,7 @@ using testing::OddEntry;
 using testing::ScratchFolder;
 using testing::zip_of;
 
-std::vector<std::string> names_in(const fs::path& path) {
+std::vector<std::string> names_of_entries(const fs::path& path) {
   std::vector<std::string> out;
   for (const auto& entry : read_archive(path)) out.push_back(entry.name);
   return out;
@@ -88,7 +88,7 @@ TEST(EntryNames, StandBehindAProgramThatUnpacksTheZip) {
   const ScratchFolder folder;
   real_files().replace(folder / "a.zip", "MZ program" + zip_of({{.name = kCream, .bytes = "1", .flags = 0x800},
                                                                 {.name = kUmlaut, .bytes = "2", .flags = 0x800}}));
-  EXPECT_THAT(names_in(folder / "a.zip"), ElementsAre(kCream, kUmlaut));
+  EXPECT_THAT(names_of_entries(folder / "a.zip"), ElementsAre(kCream, kUmlaut));
 }
 
 TEST(EntryNames, OfA7zAreReadFromItsHeader) {
@@ -111,7 +111,7 @@ TEST(EntryNames, OfTarsAreTheirBytes) {
   const std::string longest = kImage.substr(0, 3) + std::string(200, 'x') + ".png";
   in_every_locale([&](const char* locale) {
     write_archive(folder / "gnu.tar", {{kCream, "1"}, {kLatin, "2"}, {longest, "3"}});
-    EXPECT_THAT(names_in(folder / "gnu.tar"), ElementsAre(kCream, kLatin, longest)) << locale;
+    EXPECT_THAT(names_of_entries(folder / "gnu.tar"), ElementsAre(kCream, kLatin, longest)) << locale;
   });
   // A pax header in UTF-8, as Python writes it, put together by hand: libarchive writes none in the locale "C".
   const auto block = [](std::string bytes) { return bytes + std::string((512 - bytes.size() % 512) % 512, '\0'); };
@@ -135,7 +135,7 @@ TEST(EntryNames, OfTarsAreTheirBytes) {
   real_files().replace(folder / "pax.tar", header("PaxHeader", pax.size(), 'x') + block(pax) +
                                                header("ascii.png", 3, '0') + block("pax") + std::string(1024, '\0'));
   in_every_locale(
-      [&](const char* locale) { EXPECT_THAT(names_in(folder / "pax.tar"), ElementsAre(kImage)) << locale; });
+      [&](const char* locale) { EXPECT_THAT(names_of_entries(folder / "pax.tar"), ElementsAre(kImage)) << locale; });
 }
 
 TEST(EntryNames, AreThoseOfTheUnpackedFiles) {
@@ -164,7 +164,7 @@ TEST(EntryNames, AreThoseOfTheUnpackedFiles) {
     return count;
   };
   EXPECT_THAT(message_of([&] { fetch::unpack(read, "a.zip", folder / "stream"); }),
-              HasSubstr("a.zip: the name of entry 1 stands in the directory at the archive's end"));
+              HasSubstr("a.zip: the name of entry 1 is in the directory at the archive's end"));
 }
 
 TEST(EntryNames, ThatCannotBeToldAreRefused) {
@@ -255,14 +255,16 @@ TEST(HardLinks, CountForTheLimitsAndRepeatNoNameWithOtherBytes) {
     EXPECT_EQ(report.repetitions.count, 1) << kind;
     testing::write_odd_archive(
         path, kind, {{"blob", "one"}, {"b.png", "two"}, {"a.png", "three"}, {"a.png", "", AE_IFREG, "b.png"}});
-    EXPECT_THAT(message_of([&] { read_archive(path, wanted); }), HasSubstr("one name and different bytes")) << kind;
+    EXPECT_THAT(message_of([&] { read_archive(path, wanted); }), HasSubstr("the same name and different contents"))
+        << kind;
     testing::write_odd_archive(folder / "b", kind,
                                {{"blob", "one"}, {"a.png", "three"}, {"a.png", "", AE_IFREG, "blob"}});
-    EXPECT_THAT(message_of([&] { read_archive(folder / "b", wanted); }), HasSubstr("one name and different bytes"))
+    EXPECT_THAT(message_of([&] { read_archive(folder / "b", wanted); }),
+                HasSubstr("the same name and different contents"))
         << kind;
   }
   const MappedFile mapped(folder / "a.tar");
-  EXPECT_THAT(message_of([&] { index_archive(mapped, wanted); }), HasSubstr("one name and different bytes"));
+  EXPECT_THAT(message_of([&] { index_archive(mapped, wanted); }), HasSubstr("the same name and different contents"));
 }
 
 }  // namespace

@@ -96,7 +96,7 @@ TEST(Png, TellsThatAnAnimationHasFurtherFrames) {
   NoteCounts counts;
   notes.more_pages = true;
   counts.add(notes);
-  EXPECT_THAT(note_lines(counts), ::testing::ElementsAre("took the first page or frame of 1 image that have several"));
+  EXPECT_THAT(note_lines(counts), ::testing::ElementsAre("used the first page or frame of 1 image with several"));
 }
 
 TEST(Png, ExpandsAPaletteWithATransparentEntryAndInterlacing) {

@@ -62,7 +62,7 @@ TEST(Npz, SaysWhichArraysThereAre) {
   write_npz(path, {{"source.npy", npy_bytes(torch::ones({2, 2}))}, {"target.npy", npy_bytes(torch::ones({2, 2}))}},
             false);
   EXPECT_THAT(message_of([&] { read_npz(path); }),
-              AllOf(HasSubstr("pack.npz: holds 2 arrays, and none is named (allowed: \"source\", \"target\")"),
+              AllOf(HasSubstr("pack.npz: holds 2 arrays, but no name was given (allowed: \"source\", \"target\")"),
                     HasSubstr("npz:FILE.npz?key=NAME")));
   EXPECT_THAT(message_of([&] { read_npz(path, "sorce"); }),
               AllOf(HasSubstr("there is no array \"sorce\""), HasSubstr("\"source\", \"target\""),
@@ -85,7 +85,7 @@ TEST(Npz, RefusesWhatIsNoArray) {
               AllOf(HasSubstr("pack.npz, array \"things\": holds Python objects"), HasSubstr("pickled code")));
   EXPECT_THAT(message_of([&] { read_npz(folder / "none.npz"); }), HasSubstr("none.npz: no such file"));
   real_files().replace(path, "no zip at all");
-  EXPECT_THAT(message_of([&] { read_npz(path); }), HasSubstr("pack.npz: is no .npz file"));
+  EXPECT_THAT(message_of([&] { read_npz(path); }), HasSubstr("pack.npz: is not a .npz file"));
   real_files().replace(path, "");
   EXPECT_THAT(message_of([&] { read_npz(path); }), HasSubstr("empty (0 bytes)"));
 }

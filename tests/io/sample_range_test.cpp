@@ -60,7 +60,7 @@ TEST(ImageNotes, WarnOfARangeThatIsHardlyUsed) {
   counts.add(twelve);
   EXPECT_THAT(unused_range_warning(counts, "--range"),
               AllOf(HasSubstr("all 2 16-bit images together use the values 0..4095 of 0..65535, 6 % of the range"),
-                    HasSubstr("set --range to auto, or to 0..4095")));
+                    HasSubstr("set --range to auto or to 0..4095")));
   ImageNotes bright = twelve;
   bright.least = bright.largest = 9000;
   counts.add(bright);
@@ -80,11 +80,10 @@ TEST(ImageNotes, SayWhatWasDoneInSentences) {
   notes.cropped = true;
   counts.add(notes);
   counts.add(notes);
-  EXPECT_THAT(
-      note_lines(counts),
-      ElementsAre("brought 2 images upright by the EXIF orientation",
-                  "took 1 image as stored, though the EXIF orientation says that they are turned (exif = \"ignore\")",
-                  "cropped 2 images to the middle square (crop = \"centre\")"));
+  EXPECT_THAT(note_lines(counts),
+              ElementsAre("turned 2 images upright by the EXIF orientation",
+                          "kept 1 image as stored, although the EXIF orientation is not upright (exif = \"ignore\")",
+                          "cropped 2 images to the middle square (crop = \"centre\")"));
   EXPECT_TRUE(note_lines(NoteCounts()).empty());
 }
 

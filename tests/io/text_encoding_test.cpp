@@ -17,10 +17,10 @@ TEST(TextEncoding, NamesFilesThatAreNoText) {
     return monge::testing::message_of([&] { parse_text_table(bytes, "x.csv"); });
   };
   EXPECT_THAT(message("\x1f\x8b\x08\0"s),
-              HasSubstr("x.csv: is compressed by gzip and no text; give it the ending .gz"));
+              HasSubstr("x.csv: is compressed with gzip, not text; give it the extension .gz"));
   EXPECT_THAT(message("\x93NUMPY\x01\0v\0"s),
-              HasSubstr("x.csv: is an array of numpy and no text; give it the ending .npy"));
-  EXPECT_THAT(message("PK\x03\x04\x14"s), HasSubstr("is a zip archive, as spreadsheets (.xlsx, .ods) and .npz are"));
+              HasSubstr("x.csv: is a NumPy array, not text; give it the extension .npy"));
+  EXPECT_THAT(message("PK\x03\x04\x14"s), HasSubstr("is a zip archive (such as .xlsx, .ods or .npz), not text"));
   EXPECT_THAT(message("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"s), HasSubstr("is an old spreadsheet (.xls)"));
   EXPECT_THAT(message("PAR1\x15 rows PAR1"s), HasSubstr("is a Parquet file"));
   EXPECT_THAT(message("\x89HDF\r\n\x1a\n"s), HasSubstr("is an HDF5 file"));

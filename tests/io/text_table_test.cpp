@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
-#include <chrono>
+#include <ctime>
 #include <fstream>
 #include <limits>
 #include <random>
@@ -12,6 +12,7 @@
 #include "monge/core/error.h"
 #include "monge/io/csv.h"
 #include "tests/io/damage.h"
+#include "tests/io/text_tables.h"
 #include "tests/support/support.h"
 
 namespace monge::io {
@@ -22,14 +23,6 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using Missing = TextTableOptions::Missing;
-
-Table read(const std::string& text, const TextTableOptions& options = {}) {
-  return parse_text_table(text, "x.csv", options);
-}
-
-std::string complaint_about(const std::string& text, const TextTableOptions& options = {}) {
-  return monge::testing::message_of([&] { read(text, options); });
-}
 
 torch::Tensor table_of(std::vector<std::vector<double>> rows) {
   std::vector<torch::Tensor> out;
@@ -42,7 +35,7 @@ void expect(const std::string& text, const std::vector<std::vector<double>>& val
             const std::vector<std::string>& columns, const std::string& reading, const TextTableOptions& options = {}) {
   SCOPED_TRACE(text);
   Table table;
-  ASSERT_NO_THROW(table = read(text, options));
+  ASSERT_NO_THROW(table = read_text(text, options));
   EXPECT_TRUE(torch::equal(table.values, table_of(values))) << table.values;
   EXPECT_THAT(table.names.columns, ::testing::ElementsAreArray(columns));
   EXPECT_EQ(table.reading, reading);
@@ -69,7 +62,7 @@ TEST(TextTable, TheSeparatorIsWhatAllRowsAgreeOn) {
          "commas, header in line 1");
   expect("\"a,b\";\"c\"\n1,5;2\n3;4,5\n", {{1.5, 2}, {3, 4.5}}, {"a,b", "c"},
          "semicolons, decimal comma, header in line 1");
-  const auto genes = read("gene,x\nENSG1|TP53;a,1.5\nENSG2|MYC;b,2\n");
+  const auto genes = read_text("gene,x\nENSG1|TP53;a,1.5\nENSG2|MYC;b,2\n");
   EXPECT_THAT(genes.names.rows, ElementsAre("ENSG1|TP53;a", "ENSG2|MYC;b")) << "letters of names that every row has";
   expect("x, y\n1.5, 2\n", {{1.5, 2}}, {"x", "y"}, "commas, header in line 1");
 }
@@ -81,9 +74,9 @@ TEST(TextTable, ReadsDecimalCommas) {
          "commas, decimal comma, header in line 1");
   expect("x\n0,34\n-2,371\n5\n", {{0.34}, {-2.371}, {5}}, {"x"}, "one column, decimal comma, header in line 1");
   EXPECT_THAT(complaint_about("x;y\n0,5;1\n1.234,5;2\n"),
-              AllOf(HasSubstr("line 3, column 0 (\"x\") is no number, got \"1.234,5\"")));
+              AllOf(HasSubstr("line 3, column 0 (\"x\") is not a number, got \"1.234,5\"")));
   EXPECT_THAT(complaint_about("1.234,5;2\n3;4\n"),
-              HasSubstr("line 1, column 0 (counted from 0) is no number, got \"1.234,5\""))
+              HasSubstr("line 1, column 0 (counted from 0) is not a number, got \"1.234,5\""))
       << "neither a header";
   EXPECT_THAT(complaint_about("x,y\n1e400,2\n"),
               HasSubstr("line 2, column 0 (\"x\") is too large for a double, got \"1e400\""))
@@ -97,7 +90,7 @@ TEST(TextTable, ReadsDecimalCommas) {
 
 TEST(TextTable, ReadsWhatPandasWrites) {
   // DataFrame.to_csv(), with index=False, with a named index, with column numbers, and a header that is no row.
-  const auto indexed = read(",x,y\n0,-0.6615,-0.8131\n1,-1.181,-1.2925\n");
+  const auto indexed = read_text(",x,y\n0,-0.6615,-0.8131\n1,-1.181,-1.2925\n");
   EXPECT_TRUE(torch::equal(indexed.values, table_of({{-0.6615, -0.8131}, {-1.181, -1.2925}})));
   EXPECT_THAT(indexed.names.columns, ElementsAre("x", "y"));
   EXPECT_THAT(indexed.names.rows, ElementsAre("0", "1"));
@@ -110,7 +103,7 @@ TEST(TextTable, ReadsWhatPandasWrites) {
   expect("0\n-0.5504\n0.311\n", {{0}, {-0.5504}, {0.311}}, {},
          "one column, no header (if the first row holds names: ?header=yes)");
   expect("Unnamed: 0,x\n0,1.5\n1,2.5\n", {{1.5}, {2.5}}, {"x"}, "commas, header in line 1, index \"Unnamed: 0\"");
-  const auto named = read("cell,x,y\nAAAC-1,1,2\nTTTG-1,3,4\n");
+  const auto named = read_text("cell,x,y\nAAAC-1,1,2\nTTTG-1,3,4\n");
   EXPECT_THAT(named.names.rows, ElementsAre("AAAC-1", "TTTG-1"));
   EXPECT_EQ(named.names.index, "cell");
   EXPECT_EQ(named.reading, "commas, header in line 1, index \"cell\"");
@@ -118,14 +111,14 @@ TEST(TextTable, ReadsWhatPandasWrites) {
 
 TEST(TextTable, ReadsWhatRWrites) {
   // write.table(quote = FALSE), write.csv, and write.table with its quotes; numbers as row names.
-  const auto plain = read("x y\n1 -1.219 0.580\n2 -1.094 0.470\n");
+  const auto plain = read_text("x y\n1 -1.219 0.580\n2 -1.094 0.470\n");
   EXPECT_TRUE(torch::equal(plain.values, table_of({{-1.219, 0.58}, {-1.094, 0.47}})));
   EXPECT_THAT(plain.names.columns, ElementsAre("x", "y"));
   EXPECT_THAT(plain.names.rows, ElementsAre("1", "2"));
-  const auto quoted = read("\"\",\"x\",\"y\"\n\"a\",-1.219,0.58\n\"b\",-1.094,0.47\n");
+  const auto quoted = read_text("\"\",\"x\",\"y\"\n\"a\",-1.219,0.58\n\"b\",-1.094,0.47\n");
   EXPECT_TRUE(torch::equal(quoted.values, plain.values));
   EXPECT_THAT(quoted.names.rows, ElementsAre("a", "b"));
-  EXPECT_THAT(read("\"x\" \"y\"\n\"1\" -1.219 0.58\n\"2\" -1.094 0.47\n").names.rows, ElementsAre("1", "2"));
+  EXPECT_THAT(read_text("\"x\" \"y\"\n\"1\" -1.219 0.58\n\"2\" -1.094 0.47\n").names.rows, ElementsAre("1", "2"));
   // Names that are numbers, in quotes over numbers without.
   expect("\"2019\",\"2020\"\n5,7\n2019,9\n", {{5, 7}, {2019, 9}}, {"2019", "2020"},
          "commas, header in line 1 (numbers as names)");
@@ -136,7 +129,7 @@ TEST(TextTable, ReadsWhatRWrites) {
 
 TEST(TextTable, TellsHeadersOfNumbersFromData) {
   const auto header = [](const std::string& text) {
-    const auto table = read(text);
+    const auto table = read_text(text);
     return !table.names.columns.empty();
   };
   EXPECT_TRUE(header("2019,2020,2021\n0.5,0.25,7.5\n1.5,2.5,0.125\n"));
@@ -160,8 +153,9 @@ TEST(TextTable, TellsHeadersOfNumbersFromData) {
   EXPECT_FALSE(header("True,False\nFalse,True\n"));
   EXPECT_FALSE(header("AAAC-0,5,7\nAAAC-1,8,9\n"));
   EXPECT_FALSE(header("1,2\n"));
-  EXPECT_EQ(read("0,1,2\n5,7,9\n4,4,4\n").reading, "commas, no header (if the first row holds names: ?header=yes)");
-  EXPECT_EQ(read("5,7\n8,9\n").reading, "commas, no header");
+  EXPECT_EQ(read_text("0,1,2\n5,7,9\n4,4,4\n").reading,
+            "commas, no header (if the first row holds names: ?header=yes)");
+  EXPECT_EQ(read_text("5,7\n8,9\n").reading, "commas, no header");
 }
 
 TEST(TextTable, OptionsOverruleWhatIsFound) {
@@ -182,7 +176,7 @@ TEST(TextTable, OptionsOverruleWhatIsFound) {
 TEST(TextTable, ChoosesColumns) {
   const std::string text = "cell,type,a,b-c,d\nAA,T,1,2,3\nBB,B,4,5,6\n";
   const auto choose = [&](const std::string& columns, const std::string& index = "") {
-    return read(text, {.index = index, .columns = columns});
+    return read_text(text, {.index = index, .columns = columns});
   };
   const auto table = choose("d,a");
   EXPECT_TRUE(torch::equal(table.values, table_of({{3, 1}, {6, 4}})));
@@ -193,16 +187,16 @@ TEST(TextTable, ChoosesColumns) {
   EXPECT_THAT(choose("b-c-d").names.columns, ElementsAre("b-c", "d")) << "a hyphen within a name";
   EXPECT_THAT(choose("2-4").names.columns, ElementsAre("a", "b-c", "d"));
   EXPECT_THAT(choose("a", "type").names.rows, ElementsAre("T", "B"));
-  EXPECT_THAT(complaint_about(text),
-              AllOf(HasSubstr("x.csv: line 2, column 1 (\"type\") is no number, got \"T\""), HasSubstr("?columns=")));
+  EXPECT_THAT(complaint_about(text), AllOf(HasSubstr("x.csv: line 2, column 1 (\"type\") is not a number, got \"T\""),
+                                           HasSubstr("?columns=")));
   EXPECT_THAT(complaint_about("type,a,b\nT,1,2\n1,3,4\n"),
-              HasSubstr("choose the columns of numbers: ?columns=a-b, or make it the names of the rows: ?index=type"));
+              HasSubstr("choose the columns of numbers: ?columns=a-b, or use it as the row names: ?index=type"));
   EXPECT_THAT(complaint_about(text, {.columns = "a,e"}),
               AllOf(HasSubstr("no such column, got \"e\""), HasSubstr("\"b-c\"")));
   EXPECT_THAT(complaint_about(text, {.columns = "a,a"}), HasSubstr("has column 2 (\"a\") twice"));
   EXPECT_THAT(complaint_about(text, {.columns = "d-a"}), HasSubstr("runs backwards"));
-  EXPECT_THAT(complaint_about(text, {.columns = "a,"}), HasSubstr("no choice of columns"));
-  EXPECT_THAT(complaint_about(text, {.columns = "\"a"}), HasSubstr("a quote that is not closed"));
+  EXPECT_THAT(complaint_about(text, {.columns = "a,"}), HasSubstr("not a choice of columns"));
+  EXPECT_THAT(complaint_about(text, {.columns = "\"a"}), HasSubstr("an unclosed quote"));
   EXPECT_THAT(complaint_about(text, {.columns = "5"}), HasSubstr("no such column"));
   EXPECT_THAT(complaint_about(text, {.index = "a", .columns = "a"}),
               HasSubstr("chosen as the index and as a column of numbers"));
@@ -216,7 +210,7 @@ TEST(TextTable, ChoosesColumns) {
          {.header = "yes", .columns = "0"});
   EXPECT_THAT(complaint_about("5,6,7\n0.5,1.5,2.5\n", {.header = "yes", .columns = "0"}),
               HasSubstr("no such column, got \"0\" (allowed: \"5\", \"6\", \"7\")"));
-  EXPECT_THAT(complaint_about("a,b\nc,d\n"), HasSubstr("is no number"));
+  EXPECT_THAT(complaint_about("a,b\nc,d\n"), HasSubstr("is not a number"));
 }
 
 TEST(TextTable, NamesMissingValuesByLineAndColumn) {
@@ -228,24 +222,26 @@ TEST(TextTable, NamesMissingValuesByLineAndColumn) {
         << word;
     expect(missing(word), {{1, 2}, {5, 6}}, {"x", "y"},
            "commas, header in line 1, 1 of 3 rows left out for missing values", {.missing = Missing::drop});
-    const auto kept = read(missing(word), {.missing = Missing::keep}).values;
+    const auto kept = read_text(missing(word), {.missing = Missing::keep}).values;
     EXPECT_TRUE(kept[1][1].isnan().item<bool>() && kept.size(0) == 3) << word;
   }
   EXPECT_THAT(complaint_about("1,2\n,3\n"),
               HasSubstr("line 2, column 0 (counted from 0): a value is missing, got \"\""));
   expect("cell,x,y\na,1,NA\nb,2,3\n", {{1}, {2}}, {"x"},
          "commas, header in line 1, index \"cell\", 1 of 2 columns chosen", {.columns = "x"});
-  const auto dropped = read("cell,x\na,1\nb,NA\nc,3\n", {.missing = Missing::drop});
+  const auto dropped = read_text("cell,x\na,1\nb,NA\nc,3\n", {.missing = Missing::drop});
   EXPECT_THAT(dropped.names.rows, ElementsAre("a", "c"));
   EXPECT_THAT(complaint_about("x\nNA\nNA\n", {.missing = Missing::drop}),
-              HasSubstr("has no row of numbers without a missing value, of 2"));
+              HasSubstr("has no row of numbers without a missing value among its 2"));
   // A row of a spreadsheet's faults is no comment.
   EXPECT_THAT(complaint_about("x,y\n1,2\n#N/A,3\n"),
               HasSubstr("line 3, column 0 (\"x\"): a value is missing, got \"#N/A\""));
 }
 
 TEST(TextTable, ReadsNumbersToTheLastBit) {
-  const auto read_one = [](const std::string& digits) { return read("x\n" + digits + "\n").values.item<double>(); };
+  const auto read_one = [](const std::string& digits) {
+    return read_text("x\n" + digits + "\n").values.item<double>();
+  };
   EXPECT_EQ(read_one("0.1"), 0.1);
   EXPECT_EQ(read_one("1700000000.123456789"), 1700000000.123456789);
   EXPECT_EQ(read_one("9007199254740993"), 9007199254740992.0);
@@ -258,7 +254,7 @@ TEST(TextTable, ReadsNumbersToTheLastBit) {
   EXPECT_EQ(read_one("Infinity"), std::numeric_limits<double>::infinity());
   for (const char* word : {"0x10", "1e", "--1", "+-1", "1 2", "1_000", "12%"}) {
     EXPECT_THAT(complaint_about("x,y\n1,2\n3,"s + word + "\n"),
-                HasSubstr("line 3, column 1 (\"y\") is no number, got \""s + word))
+                HasSubstr("line 3, column 1 (\"y\") is not a number, got \""s + word))
         << word;
   }
   for (const char* word : {"1e309", "-1e400", "1e400000000000"}) {
@@ -267,18 +263,18 @@ TEST(TextTable, ReadsNumbersToTheLastBit) {
         << word;
   }
   // R, pandas and a spreadsheet of the same numbers.
-  const auto pandas = read(",x,y\n0,0.1,1700000000.5\n1,3.3333333333333335,-2e-05\n").values;
+  const auto pandas = read_text(",x,y\n0,0.1,1700000000.5\n1,3.3333333333333335,-2e-05\n").values;
   EXPECT_TRUE(
-      torch::equal(read("\"x\" \"y\"\n\"1\" 0.1 1700000000.5\n\"2\" 3.3333333333333335 -2e-05\n").values, pandas));
-  EXPECT_TRUE(torch::equal(read("x;y\r\n0,1;1700000000,5\r\n3,3333333333333335;-0,00002\r\n").values, pandas));
-  EXPECT_TRUE(torch::equal(read("\xff\xfe"s +
-                                [] {
-                                  std::string wide;
-                                  for (const char letter :
-                                       "x\ty\r\n0.1\t1700000000.5\r\n3.3333333333333335\t-2E-05\r\n"s)
-                                    wide += {letter, '\0'};
-                                  return wide;
-                                }())
+      torch::equal(read_text("\"x\" \"y\"\n\"1\" 0.1 1700000000.5\n\"2\" 3.3333333333333335 -2e-05\n").values, pandas));
+  EXPECT_TRUE(torch::equal(read_text("x;y\r\n0,1;1700000000,5\r\n3,3333333333333335;-0,00002\r\n").values, pandas));
+  EXPECT_TRUE(torch::equal(read_text("\xff\xfe"s +
+                                     [] {
+                                       std::string wide;
+                                       for (const char letter :
+                                            "x\ty\r\n0.1\t1700000000.5\r\n3.3333333333333335\t-2E-05\r\n"s)
+                                         wide += {letter, '\0'};
+                                       return wide;
+                                     }())
                                .values,
                            pandas));
 }
@@ -290,11 +286,11 @@ TEST(TextTable, ReadsQuotesLineEndsAndComments) {
          "blanks, header in line 3, 2 lines with # left out");
   expect("x,y,\n1,2,\n3,4,\n", {{1, 2}, {3, 4}}, {"x", "y"}, "commas, header in line 1, a separator ends each row");
   expect("x,y\n1,2,\n3,4,\n", {{1, 2}, {3, 4}}, {"x", "y"}, "commas, header in line 1, a separator ends each row");
-  EXPECT_THAT(complaint_about("a,b\n1,2\n3,\"4\n5,6\n"), HasSubstr("x.csv line 3: a field in quotes has no end"));
-  EXPECT_THAT(complaint_about("a,b\n1,2\n\n3,\"4\"5\n"), HasSubstr("x.csv line 4: letters follow a field in quotes"));
+  EXPECT_THAT(complaint_about("a,b\n1,2\n3,\"4\n5,6\n"), HasSubstr("x.csv line 3: a quoted field has no end"));
+  EXPECT_THAT(complaint_about("a,b\n1,2\n\n3,\"4\"5\n"), HasSubstr("x.csv line 4: text follows a quoted field"));
   EXPECT_THAT(complaint_about("a,b\n\"1\",\"2\"\n\"x\ny\",3\n1,q\n"), HasSubstr("line 3, column 0"));
   EXPECT_THAT(complaint_about("a,b\n1,2\n\"3\n\",4\n1,q\n"),
-              HasSubstr("line 3, column 0 (\"a\") is no number, got \"3\\x0a\""));
+              HasSubstr("line 3, column 0 (\"a\") is not a number, got \"3\\x0a\""));
 }
 
 TEST(TextTable, ReadsEncodings) {
@@ -322,26 +318,27 @@ TEST(TextTable, ReadsEncodings) {
       "commas, header in line 1, names read as Windows-1252");
   EXPECT_THAT(complaint_about("\xff\xfe"
                               "1\0,\0\x00\xdc"s),
-              HasSubstr("x.csv: is no UTF-16 at byte 6"));
+              HasSubstr("x.csv: is not valid UTF-16 at byte 6"));
   EXPECT_THAT(complaint_about("\xff\xfe"
                               "1\0,\0002"s),
-              HasSubstr("x.csv: is no UTF-16 at byte 6"));
+              HasSubstr("x.csv: is not valid UTF-16 at byte 6"));
 }
 
 TEST(TextTable, RowsMustFit) {
   EXPECT_THAT(complaint_about("# n\n1,2\n\n1,2,3\n"),
-              HasSubstr("x.csv line 4: has 3 fields, the first row has 2; every row must have as many"));
+              HasSubstr("x.csv line 4: has 3 fields, the first row has 2; every row must have the same number"));
   EXPECT_THAT(complaint_about("x,y\n1,2\n1,2\n1\n"),
-              HasSubstr("x.csv line 4: has 1 field, the header (line 1) makes it 2"));
+              HasSubstr("x.csv line 4: has 1 field, the header (line 1) requires 2"));
   EXPECT_THAT(
       complaint_about("x,y,z\n1,2\n3,4\n"),
       AllOf(HasSubstr("the header (line 1) has 3 names and the row below it 2 fields"), HasSubstr("header=no")));
-  EXPECT_THAT(complaint_about("x,y\n0,34,-1,093\n-2,371,1,157\n"), HasSubstr("decimal commas need another separator"));
+  EXPECT_THAT(complaint_about("x,y\n0,34,-1,093\n-2,371,1,157\n"),
+              HasSubstr("with decimal commas, use a separator other than the comma"));
   EXPECT_THAT(complaint_about("x,y\n# only this\n"),
               HasSubstr("x.csv: has no row of numbers below its header (line 1)"));
   EXPECT_THAT(complaint_about(""), HasSubstr("x.csv: has no row of numbers"));
   EXPECT_THAT(complaint_about("1,two\n"),
-              HasSubstr("x.csv: line 1, column 1 (counted from 0) is no number, got \"two\""));
+              HasSubstr("x.csv: line 1, column 1 (counted from 0) is not a number, got \"two\""));
   EXPECT_THAT(complaint_about("x,y\n1,2,\n3,4,\n" +
                               [] {
                                 std::string rows;
@@ -349,47 +346,48 @@ TEST(TextTable, RowsMustFit) {
                                 return rows;
                               }() +
                               "7,8,9\n"),
-              HasSubstr("line 124: field 2 (counted from 0) holds \"9\", and in the first rows nothing follows"));
+              HasSubstr("line 124: field 2 (counted from 0) holds \"9\", but in the first rows nothing follows"));
 }
 
 TEST(TextTable, TellsAColumnThatCountsTheRows) {
-  EXPECT_EQ(read("id,x,y\n0,5,1\n1,7,2\n2,9,8\n").reading,
+  EXPECT_EQ(read_text("id,x,y\n0,5,1\n1,7,2\n2,9,8\n").reading,
             "commas, header in line 1, column 0 (\"id\") counts the rows: ?index=id leaves it out");
-  EXPECT_EQ(read("1,5.5\n2,7\n3,9\n").reading,
+  EXPECT_EQ(read_text("1,5.5\n2,7\n3,9\n").reading,
             "commas, no header, column 0 (counted from 0) counts the rows: ?index=0 leaves it out");
 }
 
 TEST(TextTable, WarnsOfWholeNumbersBeyondDouble) {
-  const auto table = read("id,x\n9007199254740991,1\n9007199254740993,2\n9007199254740994,3\n-9007199254740995,4\n");
+  const auto table =
+      read_text("id,x\n9007199254740991,1\n9007199254740993,2\n9007199254740994,3\n-9007199254740995,4\n");
   EXPECT_EQ(table.values[1][0].item<double>(), 9007199254740992.0);
   EXPECT_THAT(table.warnings, ElementsAre("2 of its 8 values are whole numbers that float64 does not hold exactly, the "
                                           "first in line 3, column 0 (\"id\"): "
                                           "9007199254740993 becomes 9007199254740992"));
-  EXPECT_THAT(read("x;y\n9007199254740993;0,5\n").warnings, ::testing::SizeIs(1)) << "with decimal commas";
-  EXPECT_THAT(read("x,y\n1e300,9007199254740992\n00018014398509481984,1e16\n").warnings, ::testing::IsEmpty());
+  EXPECT_THAT(read_text("x;y\n9007199254740993;0,5\n").warnings, ::testing::SizeIs(1)) << "with decimal commas";
+  EXPECT_THAT(read_text("x,y\n1e300,9007199254740992\n00018014398509481984,1e16\n").warnings, ::testing::IsEmpty());
 }
 
 TEST(TextTable, WarnsOfAnIndexThatRepeats) {
-  EXPECT_THAT(read("flag,a\nyes,1\nno,2\nyes,3\n").warnings,
-              ElementsAre(HasSubstr("column 0 (\"flag\") is text and was taken for the names of the rows, but its 3 "
+  EXPECT_THAT(read_text("flag,a\nyes,1\nno,2\nyes,3\n").warnings,
+              ElementsAre(HasSubstr("column 0 (\"flag\") is text and was read as the row names, but its 3 "
                                     "entries have only 2 values")));
-  EXPECT_THAT(read("flag,a\nyes,1\nno,2\nyes,3\n", {.index = "flag"}).warnings, ::testing::IsEmpty());
-  EXPECT_THAT(read(",a\nyes,1\nno,2\nyes,3\n").warnings, ::testing::IsEmpty()) << "an unnamed column is an index";
-  EXPECT_THAT(read("day,a\n2021-01-05,1\n2021-01-06,2\n").warnings, ::testing::IsEmpty());
+  EXPECT_THAT(read_text("flag,a\nyes,1\nno,2\nyes,3\n", {.index = "flag"}).warnings, ::testing::IsEmpty());
+  EXPECT_THAT(read_text(",a\nyes,1\nno,2\nyes,3\n").warnings, ::testing::IsEmpty()) << "an unnamed column is an index";
+  EXPECT_THAT(read_text("day,a\n2021-01-05,1\n2021-01-06,2\n").warnings, ::testing::IsEmpty());
 }
 
 TEST(TextTable, WarnsOfRowsThatAreCommentedOut) {
-  const auto table = read("id,b\nx0,0\n#1,3\nx2,6\n#3,2\nx4,5\n");
+  const auto table = read_text("id,b\nx0,0\n#1,3\nx2,6\n#3,2\nx4,5\n");
   EXPECT_THAT(table.names.rows, ElementsAre("x0", "x2", "x4"));
   EXPECT_THAT(table.warnings,
               ElementsAre(HasSubstr("2 lines that begin with # have as many fields as the 3 rows and were left out")));
-  EXPECT_THAT(read("0.5,1\n#2,3\n4,5.5\n#6,7\n").warnings, ::testing::SizeIs(1)) << "without a header";
-  EXPECT_THAT(read("id,b\nx0,0\n\"#1\",3\nx2,6\n").names.rows, ElementsAre("x0", "#1", "x2"));
-  EXPECT_THAT(read("id,b\nx0,0\n#1,3\nx2,6\nx4,5\n").warnings, ::testing::IsEmpty()) << "one alone";
-  EXPECT_THAT(read("a b\n1 2\n# half\n3 4\n# by hand\n5 6\n").warnings, ::testing::IsEmpty()) << "sentences";
+  EXPECT_THAT(read_text("0.5,1\n#2,3\n4,5.5\n#6,7\n").warnings, ::testing::SizeIs(1)) << "without a header";
+  EXPECT_THAT(read_text("id,b\nx0,0\n\"#1\",3\nx2,6\n").names.rows, ElementsAre("x0", "#1", "x2"));
+  EXPECT_THAT(read_text("id,b\nx0,0\n#1,3\nx2,6\nx4,5\n").warnings, ::testing::IsEmpty()) << "one alone";
+  EXPECT_THAT(read_text("a b\n1 2\n# half\n3 4\n# by hand\n5 6\n").warnings, ::testing::IsEmpty()) << "sentences";
   std::string many = "id,b\n#1,3\n#2,4\n";
   for (int i = 0; i < 40; ++i) many += "x" + std::to_string(i) + ",1\n";
-  EXPECT_THAT(read(many).warnings, ::testing::IsEmpty()) << "2 of 42";
+  EXPECT_THAT(read_text(many).warnings, ::testing::IsEmpty()) << "2 of 42";
 }
 
 TEST(TextTable, ReadsGzip) {
@@ -453,12 +451,12 @@ TEST(TextTable, SurvivesNoise) {
 
 TEST(TextTable, TakesLinearTime) {
   const auto seconds = [](const std::string& text) {
-    const auto began = std::chrono::steady_clock::now();
+    const auto began = std::clock();  // the processor's time, which does not depend on what else runs
     try {
       parse_text_table(text, "x");
     } catch (const Error&) {
     }
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    return static_cast<double>(std::clock() - began) / CLOCKS_PER_SEC;
   };
   const auto repeated = [](const std::string& piece, size_t times) {
     std::string out;

@@ -173,7 +173,7 @@ TEST(TorchCheckpoint, NetworksInCirclesEnd) {
   const auto net = global_op("mylib", "Net") + ")\x81q\x01}(" + text_op("_parameters") + "}" + text_op("_buffers") +
                    "}" + text_op("_non_persistent_buffers_set") + names + "e" + text_op("_modules") + "}(" +
                    text_op("a") + "h\x01" + text_op("b") + "h\x01" + "uub";
-  EXPECT_THAT(message_of([&] { read_one(net); }), HasSubstr("take more than 256 MiB"));
+  EXPECT_THAT(message_of([&] { read_one(net); }), HasSubstr("names and strings exceed 256 MiB"));
 }
 
 TEST(TorchCheckpoint, RefusesCallsBesideObjects) {
@@ -186,7 +186,7 @@ TEST(TorchCheckpoint, RefusesCallsBesideObjects) {
   }
   // What an inert object "returns" cannot be called.
   EXPECT_THAT(complaint_about(checkpoint_of(pickle_of(object_op("mylib", "Config", "") + ")R"))),
-              HasSubstr("calls something, which is no function"));
+              HasSubstr("calls something, which is not a function"));
 }
 
 TEST(TorchCheckpoint, RefusesEveryOtherNameBeforeItCouldRun) {
@@ -199,7 +199,7 @@ TEST(TorchCheckpoint, RefusesEveryOtherNameBeforeItCouldRun) {
               HasSubstr("\"os.system\""));
   EXPECT_THAT(complaint_about(checkpoint_of("\x80\x04\x8c\x02os\x8c\x06system\x93.")), HasSubstr("\"os.system\""));
   EXPECT_THAT(complaint_about(legacy_head() + pickle_of(global_op("nt", "system") + call)), HasSubstr("\"nt.system\""));
-  EXPECT_THAT(complaint_about("cos\nsystem\n(S'echo ran'\ntR."), HasSubstr("is no PyTorch checkpoint"));
+  EXPECT_THAT(complaint_about("cos\nsystem\n(S'echo ran'\ntR."), HasSubstr("is not a PyTorch checkpoint"));
   // Names close to the known ones, and what would load a pickle inside of the pickle.
   for (const std::string name :
        {"torch.FloatStorages", "torch.load", "torch.storage._load_from_bytes", "torch.", "torch"}) {
@@ -218,19 +218,19 @@ TEST(TorchCheckpoint, RefusesOperationsOutOfPlace) {
   EXPECT_THAT(complaint("h\x07"), HasSubstr("a reference to the missing memo entry 7"));
   EXPECT_THAT(complaint("j\xff\xff\xff\xff"), HasSubstr("a reference to the missing memo entry 4294967295"));
   EXPECT_THAT(complaint(""), HasSubstr("an operation on an empty stack"));
-  EXPECT_THAT(complaint("t"), HasSubstr("no mark where one is needed"));
+  EXPECT_THAT(complaint("t"), HasSubstr("no mark where one is required"));
   EXPECT_THAT(complaint("](\x85"), HasSubstr("an operation on an empty stack"));
-  EXPECT_THAT(complaint(")" + int_op(1) + "a"), HasSubstr("items added to something that takes none"));
+  EXPECT_THAT(complaint(")" + int_op(1) + "a"), HasSubstr("items added to a value that holds none"));
   EXPECT_THAT(complaint("}(Nu"), HasSubstr("a key without a value"));
   EXPECT_THAT(complaint("N}b"), HasSubstr("attributes for an object that has none"));
-  EXPECT_THAT(complaint("NNR"), HasSubstr("calls something, which is no function"));
-  EXPECT_THAT(complaint(global_op("torch", "float32") + ")R"), HasSubstr("\"torch.float32\", which is no function"));
+  EXPECT_THAT(complaint("NNR"), HasSubstr("calls something, which is not a function"));
+  EXPECT_THAT(complaint(global_op("torch", "float32") + ")R"), HasSubstr("\"torch.float32\", which is not a function"));
   EXPECT_THAT(complaint("NQ"), HasSubstr("the arguments of \"persistent id\""));
   EXPECT_THAT(complaint(global_op("torch._utils", "_rebuild_tensor_v2") + ")R"),
               HasSubstr("the arguments of \"torch._utils._rebuild_tensor_v2\" are not those that torch.save writes"));
   EXPECT_THAT(complaint("\x82\x01"), HasSubstr("the operation \"\\x82\" at byte 2"));
-  EXPECT_THAT(complaint("X\xff\xff\xff\x7f"), HasSubstr("is cut: 2147483647 bytes wanted, 1 are left"));
-  EXPECT_THAT(complaint("cos"), HasSubstr("a name without an end"));
+  EXPECT_THAT(complaint("X\xff\xff\xff\x7f"), HasSubstr("is truncated: 2147483647 bytes needed, 1 are left"));
+  EXPECT_THAT(complaint("cos"), HasSubstr("an unterminated name"));
   EXPECT_THAT(complaint("K\x01"), HasSubstr("holds neither a tensor nor a container of tensors"));
 }
 
@@ -248,7 +248,7 @@ TEST(TorchCheckpoint, RefusesContainersThatExplode) {
     laughs = laughs +
              "](h\x01h\x01"
              "eq\x01";
-  EXPECT_THAT(complaint_about(checkpoint_of(pickle_of(laughs))), HasSubstr("take more than 256 MiB"));
+  EXPECT_THAT(complaint_about(checkpoint_of(pickle_of(laughs))), HasSubstr("names and strings exceed 256 MiB"));
 
   EXPECT_THAT(complaint_about(checkpoint_of(pickle_of(std::string(2'000'001, 'N')))),
               HasSubstr("more than 2000000 Python objects"));
@@ -260,7 +260,7 @@ TEST(TorchCheckpoint, RefusesContainersThatExplode) {
   auto texts =
       text_op(std::string(10'000, 'x')) + text_op("latin1") + "\x86q\x01" + global_op("_codecs", "encode") + "q\x02";
   for (int i = 0; i < 100; ++i) texts += "h\x02h\x01R";
-  EXPECT_THAT(complaint_about(checkpoint_of(pickle_of(texts))), HasSubstr("more text made by calls"));
+  EXPECT_THAT(complaint_about(checkpoint_of(pickle_of(texts))), HasSubstr("calls that produce more text"));
 }
 
 TEST(TorchCheckpoint, RefusesViewsThatLeaveTheirStorage) {
@@ -270,9 +270,9 @@ TEST(TorchCheckpoint, RefusesViewsThatLeaveTheirStorage) {
   };
   const auto floats = storage_op("FloatStorage", "0", 4);
   EXPECT_EQ(complaint(floats, 1, {4}, {1}),
-            "x.pt: tensor \"w\": shape [4] with strides [1] at offset 1 leaves its storage of 4 elements; the file is "
+            "x.pt: tensor \"w\": shape [4] with strides [1] at offset 1 exceeds its storage of 4 elements; the file is "
             "damaged");
-  EXPECT_THAT(complaint(floats, 5, {0}, {1}), HasSubstr("leaves its storage"));
+  EXPECT_THAT(complaint(floats, 5, {0}, {1}), HasSubstr("exceeds its storage"));
   EXPECT_THAT(complaint(floats, -1, {1}, {1}), HasSubstr("begins at the negative offset -1"));
   EXPECT_THAT(complaint(floats, 3, {2}, {-1}), HasSubstr("has the negative stride -1"));
   EXPECT_THAT(complaint(floats, 0, {-2}, {1}), HasSubstr("negative extent, got -2"));
@@ -281,7 +281,7 @@ TEST(TorchCheckpoint, RefusesViewsThatLeaveTheirStorage) {
   EXPECT_THAT(complaint(floats, 0, {int64_t{1} << 40}, {0}), HasSubstr("expanded view of only 4 elements"));
   EXPECT_THAT(complaint(floats, 0, {2, 2}, {1}), HasSubstr("are not those that torch.save writes"));
   EXPECT_THAT(complaint(storage_op("FloatStorage", "0", int64_t{1} << 62), 0, {1}, {1}), HasSubstr("overflows"));
-  EXPECT_THAT(complaint(storage_op("FloatStorage", "0", 5), 0, {1}, {1}), HasSubstr("has 16 bytes, 20 were announced"));
+  EXPECT_THAT(complaint(storage_op("FloatStorage", "0", 5), 0, {1}, {1}), HasSubstr("has 16 bytes instead of 20"));
   EXPECT_THAT(complaint(storage_op("FloatStorage", "7", 4), 0, {1}, {1}), HasSubstr("its storage \"7\" is missing"));
   EXPECT_THAT(complaint(storage_op("BoolStorage", "0", 16), 0, {16}, {1}), HasSubstr("neither 0 nor 1"));
 }
@@ -305,11 +305,12 @@ TEST(TorchCheckpoint, RefusesOtherFiles) {
 TEST(TorchCheckpoint, RefusesACutLegacyFile) {
   const auto object = pickle_of(dict_op("w", tensor_op(storage_op("FloatStorage", "0", 4), 0, {4}, {1})));
   const auto head = legacy_head() + object + legacy_keys(1);
-  EXPECT_THAT(complaint_about(head), HasSubstr("the file is cut before the storage \"0\""));
+  EXPECT_THAT(complaint_about(head), HasSubstr("the file is truncated before the storage \"0\""));
   EXPECT_THAT(complaint_about(head + raw(int64_t{4}) + "123"), HasSubstr("the storage \"0\" has 16 bytes, 3 are left"));
   EXPECT_THAT(complaint_about(head + raw(int64_t{-1})), HasSubstr("overflows"));
-  EXPECT_THAT(complaint_about(legacy_head() + object + legacy_keys(2)), HasSubstr("cut before the storage \"0\""));
-  EXPECT_THAT(complaint_about(legacy_head() + object), HasSubstr("the pickle in this checkpoint is cut"));
+  EXPECT_THAT(complaint_about(legacy_head() + object + legacy_keys(2)),
+              HasSubstr("truncated before the storage \"0\""));
+  EXPECT_THAT(complaint_about(legacy_head() + object), HasSubstr("the pickle in this checkpoint is truncated"));
 }
 
 TEST(TorchCheckpoint, RefusesToWriteWhatItCouldNotReadBack) {
@@ -317,7 +318,7 @@ TEST(TorchCheckpoint, RefusesToWriteWhatItCouldNotReadBack) {
     return message_of([&] { torch_checkpoint_bytes(content, "x"); });
   };
   EXPECT_THAT(complaint({{{"z", torch::ones({1}, torch::kComplexFloat)}}}),
-              HasSubstr("tensor \"z\" has a type that a checkpoint here cannot hold, got ComplexFloat"));
+              HasSubstr("tensor \"z\" has a type that monge cannot write to a checkpoint, got ComplexFloat"));
   EXPECT_THAT(complaint({{{"a", torch::ones({1})}, {"a", torch::ones({1})}}}), HasSubstr("\"a\" appears twice"));
 }
 

@@ -81,7 +81,7 @@ TEST(Initialise, TakesMapAveragePotentialOfARunAndFreshMoments) {
   EXPECT_EQ(trainer.done(), 0);
   EXPECT_THAT(messages_of(start),
               AllOf(HasSubstr("(iteration 6, XXH3 of the weights "),
-                    HasSubstr("takes the map, its average and the potential;"), Not(HasSubstr("warning"))));
+                    HasSubstr("loads the map, its average and the potential;"), Not(HasSubstr("warning"))));
 }
 
 // Warming up must not discard the inherited average in the first iterations, as it does one of random weights.
@@ -156,7 +156,7 @@ TEST(Initialise, TheMapAlone) {
       EXPECT_TRUE(torch::equal(tensor, found->second)) << init << ' ' << key;
     }
     EXPECT_THAT(messages_of(start),
-                HasSubstr("takes the map; the potential starts fresh; the average starts from the map"))
+                HasSubstr("loads the map; the potential starts fresh; the average starts from the map"))
         << init;
   }
   EXPECT_THAT(message_of([&] { start_of(tuning_of(run.recipe, name + "?key=T")); }),
@@ -169,7 +169,7 @@ TEST(Initialise, NamesTheTensorThatDoesNotFitAndTheKeys) {
   recipe.map.width = 24;
   EXPECT_THAT(message_of([&] { start_of(recipe); }),
               AllOf(HasSubstr("train.init = \"" + run.folder.path().string()),
-                    HasSubstr("0.weight is [16, 2] there and [24, 2] by this recipe"),
+                    HasSubstr("0.weight is [16, 2] there and [24, 2] in this recipe"),
                     HasSubstr("map.width = 16 there and 24 here")));
   recipe = tuning_of(run.recipe, run.folder.path().string());
   recipe.potential.quadratic = true;
@@ -201,7 +201,7 @@ TEST(Initialise, TakesNetsOutOfPublicFiles) {
   };
   const auto both = start("lightning.ckpt");
   EXPECT_THAT(messages_of(both),
-              HasSubstr("takes the map at state_dict.net.module and the potential; the average starts from the map"));
+              HasSubstr("loads the map at state_dict.net.module and the potential; the average starts from the map"));
   const auto plain = io::read_torch_checkpoint(fixtures / "plain.pt");
   const testing::ScratchFolder scratch;
   auto reversed = plain;
@@ -220,7 +220,7 @@ TEST(Initialise, TakesNetsOutOfPublicFiles) {
   EXPECT_TRUE(part(start("two_maps.pt?key=T_ema").tensors, "potential/").empty());
   recipe.map.width = 2;
   EXPECT_THAT(message_of([&] { start("plain.pt"); }),
-              AllOf(HasSubstr("inc.double_conv.0.weight is [1, 2, 3, 3] there and [2, 2, 3, 3] by this recipe"),
+              AllOf(HasSubstr("inc.double_conv.0.weight is [1, 2, 3, 3] there and [2, 2, 3, 3] in this recipe"),
                     HasSubstr("there it is a map (U-net, 2 -> 1 channels, width 1, depth 1)")));
   recipe.map.width = 1;
   recipe.map.depth = 2;
@@ -244,7 +244,7 @@ TEST(Initialise, KeepsTheRangeOfImages) {
   inherit_ranges(recipe, initial, [&](LogLevel, const std::string& line) { logged += line; });
   EXPECT_EQ(recipe.source.range, "0..4095");
   EXPECT_EQ(recipe.target.range, "full");
-  EXPECT_THAT(logged, HasSubstr("source.range = \"0..4095\" as in"));
+  EXPECT_THAT(logged, HasSubstr("source.range = \"0..4095\", as in"));
   recipe.source.range = "full";
   EXPECT_THAT(messages_of(starting_state(initial, recipe, {3, 16, 16}, {3, 16, 16})),
               HasSubstr("warning: differs from the training that it starts from: source.range = \"0..4095\" there and "

@@ -61,14 +61,14 @@ TEST(Model, ARecipeThatAsksForMoreThanTheFileHoldsIsRefusedBeforeMemoryIsTaken) 
   };
   auto wide = run.recipe;
   wide.map.width = 65'536;
-  EXPECT_THAT(complaint(wide, "[2]"),
-              AllOf(HasSubstr("map.safetensors"), HasSubstr("map.width = 65536"), HasSubstr("not of one model")));
-  EXPECT_THAT(complaint(run.recipe, "[65536]"), HasSubstr("not of one model"));
+  EXPECT_THAT(complaint(wide, "[2]"), AllOf(HasSubstr("map.safetensors"), HasSubstr("map.width = 65536"),
+                                            HasSubstr("do not belong to one model")));
+  EXPECT_THAT(complaint(run.recipe, "[65536]"), HasSubstr("do not belong to one model"));
   wide.map.width = 1024;
-  EXPECT_THAT(complaint(wide, "[3, 64, 64]"), HasSubstr("not of one model"));
+  EXPECT_THAT(complaint(wide, "[3, 64, 64]"), HasSubstr("do not belong to one model"));
   auto deep = run.recipe;
   deep.map.depth = 64;
-  EXPECT_THAT(complaint(deep, "[2]"), HasSubstr("not of one model"));
+  EXPECT_THAT(complaint(deep, "[2]"), HasSubstr("do not belong to one model"));
 }
 
 TEST(Model, AFlippedBitInAnExportedFileIsRefused) {
@@ -80,7 +80,7 @@ TEST(Model, AFlippedBitInAnExportedFileIsRefused) {
   bytes.back() ^= 1;  // in a weight
   real_files().replace(file, bytes);
   EXPECT_THAT(testing::message_of([&] { load_model(file, torch::kCPU, silent()); }),
-              AllOf(HasSubstr("map.safetensors"), HasSubstr("is damaged"), HasSubstr("export it anew")));
+              AllOf(HasSubstr("map.safetensors"), HasSubstr("is damaged"), HasSubstr("copy or export it again")));
   bytes = whole;
   bytes.replace(bytes.find("z_std = 0.1"), 11, "z_std = 0.2");  // in the recipe
   real_files().replace(file, bytes);

@@ -52,28 +52,29 @@ TEST(PublicCheckpoint, TellsWhatItTookAndWhatItPassedOver) {
   EXPECT_EQ(use(fixture("plain.pt")).logged, "");
   EXPECT_THAT(
       use(fixture("lightning.ckpt")).logged,
-      AllOf(HasSubstr("takes the map (U-net, 2 -> 1 channels, width 1, depth 1) at state_dict.net.module; not used: "
+      AllOf(HasSubstr("uses the map (U-net, 2 -> 1 channels, width 1, depth 1) at state_dict.net.module; not used: "
                       "state_dict.critic (potential (ResNet, 1 channel, width 2))"),
-            HasSubstr("passes over Python objects of mylib.Attributes, mylib.Config, mylib.Mode; nothing in the file "
+            HasSubstr("skips Python objects of mylib.Attributes, mylib.Config, mylib.Mode; nothing in the file "
                       "is executed")));
   EXPECT_THAT(use(fixture("half.pt")).logged, HasSubstr("weights of type Half are used as Float"));
 }
 
 TEST(PublicCheckpoint, AsksWhichOfSeveralMapsIsMeant) {
   const auto message = message_of([] { use(fixture("two_maps.pt")); });
-  EXPECT_THAT(message, AllOf(HasSubstr("two_maps.pt: holds several maps; name the one that is meant:"),
+  EXPECT_THAT(message, AllOf(HasSubstr("two_maps.pt: holds several maps; choose one of them:"),
                              HasSubstr("two_maps.pt?key=T  a map (U-net, 2 -> 1"),
                              HasSubstr("two_maps.pt?key=T_ema.module  a map"),
                              HasSubstr("two_maps.pt?key=f  a potential (ResNet")));
   EXPECT_THAT(message_of([] { use(fixture("two_maps.pt?key=g")); }),
               AllOf(HasSubstr("holds no network at key=g"), HasSubstr("?key=T ")));
-  EXPECT_THAT(message_of([] { use(fixture("two_maps.pt?key=f")); }), HasSubstr("holds a potential, not a map"));
-  EXPECT_THAT(message_of([] { use(fixture("two_maps.pt?key=")); }), HasSubstr("no key stands behind ?key="));
+  EXPECT_THAT(message_of([] { use(fixture("two_maps.pt?key=f")); }),
+              HasSubstr("holds a potential, but the map T is needed"));
+  EXPECT_THAT(message_of([] { use(fixture("two_maps.pt?key=")); }), HasSubstr("no key follows ?key="));
 }
 
 TEST(PublicCheckpoint, NamesAPotentialForWhatItIs) {
   EXPECT_THAT(message_of([] { use(fixture("potential.pt")); }),
-              AllOf(HasSubstr("potential.pt: holds a potential, not a map"),
+              AllOf(HasSubstr("potential.pt: holds a potential, but the map T is needed"),
                     HasSubstr("at the top: a potential (ResNet, 1 channel, width 2)")));
 }
 

@@ -77,8 +77,9 @@ TEST(TableModel, KeepsTheNamesOfItsColumns) {
 
   auto file = io::read_safetensors(tables.folder / "map.safetensors");
   file.metadata.erase("monge.xxh3");
-  for (const auto& [names, complaint] :
-       {std::pair{R"(["a"])", "it names 1 columns"}, {"7", "is no list of names"}, {"[1, 2]", "is no list of names"}}) {
+  for (const auto& [names, complaint] : {std::pair{R"(["a"])", "it names 1 columns"},
+                                         {"7", "is not a list of names"},
+                                         {"[1, 2]", "is not a list of names"}}) {
     file.metadata["monge.source_columns"] = names;
     io::write_safetensors(tables.folder / "bad.safetensors", file);
     EXPECT_THAT(message_of([&] { load_model(tables.folder / "bad.safetensors", torch::kCPU, silent()); }),

@@ -73,17 +73,17 @@ TEST(Infer, BuildsNoNetFromShapesWithoutValues) {
     if (key == "inc.double_conv.0.weight") tensor = torch::zeros({1024, 3, 3, 3});
   }
   EXPECT_THAT(message_of([&] { map_from_state(unet, "x.pt"); }),
-              HasSubstr("the other shapes ask for [8192, 8192, 3, 3]"));
+              HasSubstr("the other shapes require [8192, 8192, 3, 3]"));
 
   auto potential = state_dict(ResNetPotential({.size = 16, .nfilter = 2, .nfilter_max = 4}));
   for (auto& [key, tensor] : potential) {
     if (key == "fc.weight") tensor = torch::zeros({1, 4 * 30});
   }
-  EXPECT_THAT(message_of([&] { potential_from_state(potential, "x.pt"); }), HasSubstr("no square of 4..8 pixels"));
+  EXPECT_THAT(message_of([&] { potential_from_state(potential, "x.pt"); }), HasSubstr("not a square of 4..8 pixels"));
   for (auto& [key, tensor] : potential) {
     if (key == "conv_img.weight") tensor = torch::zeros({2, 9, 3, 3});
   }
-  EXPECT_THAT(message_of([&] { potential_from_state(potential, "x.pt"); }), HasSubstr("takes 9 channels"));
+  EXPECT_THAT(message_of([&] { potential_from_state(potential, "x.pt"); }), HasSubstr("conv_img.weight has 9 input channels"));
 }
 
 TEST(Infer, RefusesAStateWithAHole) {

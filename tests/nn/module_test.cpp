@@ -61,7 +61,7 @@ TEST(StateDict, ReportsEveryFaultInOneMessageAndLeavesTheNetAlone) {
 
   EXPECT_THAT(message,
               AllOf(HasSubstr("old.pt"), HasSubstr("1 missing (0.bias)"), HasSubstr("1 unexpected (\"0.offset\")"),
-                    HasSubstr("0.weight is [5, 2], the net wants [4, 2]"), HasSubstr("2.weight is Long")));
+                    HasSubstr("0.weight is [5, 2], the net needs [4, 2]"), HasSubstr("2.weight is Long")));
   for (size_t i = 0; i < before.size(); ++i) EXPECT_TRUE(torch::equal(before[i].second, state_dict(net)[i].second));
 }
 

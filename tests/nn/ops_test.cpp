@@ -223,7 +223,7 @@ TEST(Operators, UseTheReferenceForOtherInputs) {
   }
   const BatchNorm norm{torch::ones({4}), torch::zeros({4}), torch::zeros({4}), torch::ones({4})};
   EXPECT_THAT(message_of([&] { batch_norm_relu(image({1, 4, 1, 1}), norm); }),
-              ::testing::HasSubstr("one value a channel has no variance"));
+              ::testing::HasSubstr("one value per channel has no variance"));
 }
 
 TEST(BatchNormRelu, MovesTheRunningStatisticsOfABatchFarFromZero) {

@@ -29,7 +29,7 @@ struct CappedOptions {
   int64_t z = 1;
 
   void describe(OptionRows& rows) {
-    rows.on_resume(OnResume::fixed, "another problem");
+    rows.on_resume(OnResume::fixed, "changes the problem");
     rows.add("cap", cap, "largest cost of an input").above_zero();
     rows.add("z", z, "samples per input").least(1);
   }
@@ -79,7 +79,8 @@ TEST_F(ExternalMethod, HasItsSectionInARecipe) {
   EXPECT_EQ(copy.section<CappedOptions>().cap, 2.0) << "a copy has its own options";
   const auto table = read.options();
   EXPECT_THAT(table.to_toml(false), HasSubstr("[capped]\ncap = 7.0\nz = 3\n"));
-  EXPECT_THAT(table.to_markdown(), AllOf(HasSubstr("## [capped]"), HasSubstr("| no: another problem | largest cost")));
+  EXPECT_THAT(table.to_markdown(),
+              AllOf(HasSubstr("## [capped]"), HasSubstr("| no: changes the problem | largest cost")));
   EXPECT_EQ(train::parse_recipe(table.to_toml(true), "again").section<CappedOptions>().cap, 7.0);
 }
 
@@ -89,7 +90,7 @@ TEST_F(ExternalMethod, IsCheckedLikeAnyOther) {
   EXPECT_THAT(message_of([] { recipe("[capped]\nz = 1000\n"); }), HasSubstr("below 1000"));
   EXPECT_THAT(message_of([] { train::require_changeable({"capped.cap=3"}); }), HasSubstr("capped.cap=3"));
   EXPECT_THAT(message_of([] { make_method("caped", {}); }), HasSubstr("did you mean \"capped\""));
-  EXPECT_THAT(message_of([] { methods().add("weak", {}); }), HasSubstr("\"weak\" already"));
+  EXPECT_THAT(message_of([] { methods().add("weak", {}); }), HasSubstr("\"weak\" is already registered"));
 }
 
 TEST_F(ExternalMethod, Trains) {

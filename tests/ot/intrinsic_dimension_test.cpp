@@ -61,7 +61,7 @@ TEST(IntrinsicDimension, LeavesRepeatedPointsOut) {
 
 TEST(IntrinsicDimension, SaysWhatItCannotUse) {
   EXPECT_THAT(message_of([] { intrinsic_dimension(torch::rand({4097, 1})); }),
-              AllOf(HasSubstr("4097 points"), HasSubstr("at most 4096"), HasSubstr("give a random part")));
+              AllOf(HasSubstr("4097 points"), HasSubstr("at most 4096"), HasSubstr("pass a random subset")));
   EXPECT_THAT(message_of([] { intrinsic_dimension(torch::rand({15, 2})); }), HasSubstr("15 distinct points of 15"));
   EXPECT_THAT(message_of([] { intrinsic_dimension(torch::ones({100, 2})); }), HasSubstr("1 distinct points of 100"));
   EXPECT_THAT(message_of([] { intrinsic_dimension(torch::rand({20})); }), HasSubstr("[20]"));

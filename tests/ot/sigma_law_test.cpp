@@ -11,16 +11,16 @@
 namespace monge::ot {
 namespace {
 
-const RandomStreams streams(3);
+const RandomStreams draws(3);
 
 TEST(SigmaLaw, EdmIsLogNormal) {
-  const auto log_sigma = draw_sigma({.sigma_min = 1e-6, .sigma_max = 1e6}, 100'000, streams.at("s", 0)).log();
+  const auto log_sigma = draw_sigma({.sigma_min = 1e-6, .sigma_max = 1e6}, 100'000, draws.at("s", 0)).log();
   EXPECT_NEAR(log_sigma.mean().item<double>(), -1.2, 0.015);  // four standard errors
   EXPECT_NEAR(log_sigma.std().item<double>(), 1.2, 0.015);
 }
 
 TEST(SigmaLaw, LogUniformFillsItsRange) {
-  const auto sigma = draw_sigma({.sigma_law = "log_uniform"}, 100'000, streams.at("s", 1));
+  const auto sigma = draw_sigma({.sigma_law = "log_uniform"}, 100'000, draws.at("s", 1));
   EXPECT_GE(sigma.min().item<double>(), 0.02 * 0.999);
   EXPECT_LE(sigma.max().item<double>(), 100 * 1.001);
   EXPECT_NEAR(sigma.log().mean().item<double>(), 0.5 * (std::log(0.02) + std::log(100.0)), 0.04);
@@ -42,13 +42,13 @@ TEST(SigmaWeight, NormalisesAndClips) {
 }
 
 TEST(SigmaLaw, RefusesAnEmptyRange) {
-  EXPECT_THAT(testing::message_of([] { draw_sigma({.sigma_min = 2, .sigma_max = 1}, 4, streams.at("s", 0)); }),
+  EXPECT_THAT(testing::message_of([] { draw_sigma({.sigma_min = 2, .sigma_max = 1}, 4, draws.at("s", 0)); }),
               ::testing::AllOf(::testing::HasSubstr("noised.sigma_min"), ::testing::HasSubstr("2 and 1")));
 }
 
 TEST(Perturbation, ScalesTheNoiseOfEachSampleByItsSigma) {
   const auto y = torch::zeros({2000, 3, 4, 4});
-  const auto p = draw_perturbation({}, y, streams.at("s", 2));
+  const auto p = draw_perturbation({}, y, draws.at("s", 2));
   const auto measured = p.noise.flatten(1).std(1);
   EXPECT_LT(((measured / p.sigma_B) - 1).abs().mean().item<double>(), 0.12);  // 48 entries: relative s.d. 0.1
 }

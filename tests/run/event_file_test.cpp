@@ -114,9 +114,8 @@ class ACutEventFile : public ::testing::Test {
 TEST_F(ACutEventFile, IsContinuedBehindItsLastWholeRecord) {
   for (size_t size = last + 1; size < whole.size(); ++size) {
     put(whole.substr(0, size));
-    EXPECT_EQ(go_on(),
-              "its last " + std::to_string(size - last) +
-                  " bytes are a record that was not written to its end (a crash or a full disk); they were cut off");
+    EXPECT_EQ(go_on(), "its last " + std::to_string(size - last) +
+                           " bytes are an incomplete record (a crash or a full disk); they were cut off");
     EXPECT_EQ(records_there(), 4) << size;  // the version and steps 1, 2 and 4
     EXPECT_TRUE(real_files().read(path).starts_with(whole.substr(0, last)));
   }
@@ -142,8 +141,8 @@ TEST_F(ACutEventFile, IsCutFromADamagedRecordOn) {
   const auto second = tfrecord("").size() + 24 + 15;  // within the first event
   damaged[second] ^= 1;
   put(damaged);
-  EXPECT_THAT(go_on(),
-              AllOf(HasSubstr("its record 2 is damaged, and TensorBoard reads no further"), HasSubstr("were cut off")));
+  EXPECT_THAT(go_on(), AllOf(HasSubstr("its record 2 is damaged, and TensorBoard stops reading there"),
+                             HasSubstr("were cut off")));
   EXPECT_EQ(records_there(), 2);
 }
 
@@ -160,7 +159,7 @@ TEST_F(ACutEventFile, ThatIsNoneIsKeptUnderAnotherName) {
   const std::string notes = "my notes on this run, which I called so\n";
   for (const std::string name : {"events.out.unreadable.monge", "events.out.unreadable.monge-2"}) {
     put(notes);
-    EXPECT_EQ(go_on(), "is no event file; it is kept as " + name + ", and a new one begins");
+    EXPECT_EQ(go_on(), "is not an event file; it was renamed to " + name + ", and a new one was started");
     EXPECT_EQ(real_files().read(folder / name), notes);
     EXPECT_EQ(records_there(), 2);
   }

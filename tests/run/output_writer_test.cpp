@@ -133,7 +133,7 @@ TEST(OutputWriter, ATableIsWrittenAsItsRowsCome) {
       EXPECT_GT(fs::file_size(folder / (std::string(name) + ".part")), 1'000'000u);
       EXPECT_FALSE(fs::exists(folder / name));
       EXPECT_THAT(message_of([&] { writer.finish(); }),
-                  AllOf(HasSubstr(name), HasSubstr("99 items were written of 100")));
+                  AllOf(HasSubstr(name), HasSubstr("99 of 100 items were written")));
     }
     EXPECT_FALSE(fs::exists(folder / (std::string(name) + ".part")));
     OutputWriter writer(DataKind::table, folder / name, 100);
@@ -223,21 +223,21 @@ TEST(OutputWriter, CountsWhatIsReplacedAndKeepsInputs) {
   for (const char* name : {"orig/a.png", "orig/b.png"}) put(name);
   fs::remove(folder / "in/b.png");
   fs::create_symlink("../orig/b.png", folder / "in/b.png");
-  EXPECT_THAT(complaint("orig"), AllOf(HasSubstr("orig/b.png: an output goes there"), HasSubstr("in/b.png"),
-                                       HasSubstr("choose another place")));
+  EXPECT_THAT(complaint("orig"), AllOf(HasSubstr("orig/b.png: an output would overwrite this file"),
+                                       HasSubstr("in/b.png"), HasSubstr("choose another place")));
   fs::create_directories(folder / "hard");
   fs::create_hard_link(folder / "in/a.png", folder / "hard/a.png");
-  EXPECT_THAT(complaint("hard"), HasSubstr("hard/a.png: an output goes there"));
+  EXPECT_THAT(complaint("hard"), HasSubstr("hard/a.png: an output would overwrite this file"));
   EXPECT_EQ(count("hard", 2), 0) << "a_1.png, a_2.png";
   fs::create_directories(folder / "soft");
   fs::create_symlink("../in/a.png", folder / "soft/a.png");
-  EXPECT_THAT(complaint("soft"), HasSubstr("soft/a.png: an output goes there"));
+  EXPECT_THAT(complaint("soft"), HasSubstr("soft/a.png: an output would overwrite this file"));
   fs::create_directory_symlink("orig", folder / "other_name");
-  EXPECT_THAT(complaint("other_name"), HasSubstr("other_name/b.png: an output goes there"));
+  EXPECT_THAT(complaint("other_name"), HasSubstr("other_name/b.png: an output would overwrite this file"));
   EXPECT_THAT(message_of([&] {
                 check_replaced(DataKind::folder, folder / "none", {folder / "in"}, source, 1, folder / "orig/b.png");
               }),
-              HasSubstr("orig/b.png: an output goes there"))
+              HasSubstr("orig/b.png: an output would overwrite this file"))
       << "the grid's file";
 
   // Single files.
@@ -245,7 +245,7 @@ TEST(OutputWriter, CountsWhatIsReplacedAndKeepsInputs) {
     return check_replaced(kind, folder / out, {folder / in}, source, draws);
   };
   EXPECT_THAT(message_of([&] { single(DataKind::image, "drawn/a_2.png", "drawn/a.png", 2); }),
-              HasSubstr("drawn/a_2.png: an output goes there"));
+              HasSubstr("drawn/a_2.png: an output would overwrite this file"));
   EXPECT_EQ(single(DataKind::image, "in/a.png", "drawn/a.png", 2), 2);
   EXPECT_EQ(single(DataKind::table, "in/a.png", "old/a.png", 1), 1);
   EXPECT_EQ(single(DataKind::archive, "in/a.png", "old/none.tar", 1), 0);

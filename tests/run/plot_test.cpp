@@ -84,7 +84,7 @@ TEST(CurvesSvg, SurvivesEmptyAndSinglePoints) {
 }
 
 TEST(CurvesSvg, RefusesWhatDoesNotFit) {
-  EXPECT_THAT(message_of([] { curves_svg({{"a", {1}, {}}}, {}); }), HasSubstr("\"a\" has 1 places for 0 values"));
+  EXPECT_THAT(message_of([] { curves_svg({{"a", {1}, {}}}, {}); }), HasSubstr("\"a\" has 1 x values and 0 y values"));
   EXPECT_THAT(message_of([] { curves_svg({}, {.width = 5}); }), HasSubstr("size = 5 (allowed: 100..4000)"));
 }
 

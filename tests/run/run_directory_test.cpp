@@ -110,7 +110,8 @@ TEST(RunDirectory, BeginsAnewWithoutRemainsWhereThereIsNoCheckpoint) {
 TEST(RunDirectory, TakesNoFolderOfOtherFiles) {
   const testing::ScratchFolder scratch;
   std::ofstream(scratch / "thesis.tex") << "x";
-  EXPECT_THAT(message_of([&] { create_run("", scratch.path(), {}, torch::kCPU); }), HasSubstr("no run's"));
+  EXPECT_THAT(message_of([&] { create_run("", scratch.path(), {}, torch::kCPU); }),
+              HasSubstr("do not belong to a run"));
   EXPECT_FALSE(fs::exists(scratch / ".lock"));
 }
 

@@ -90,7 +90,7 @@ TEST(SessionTrain, RefusesWhatCannotBeTrainedOn) {
   EXPECT_THAT(message_of([] { Session::train(short_recipe(), torch::zeros({3}), cloud("y")); }),
               AllOf(HasSubstr("samples must be vectors or images"), HasSubstr("[N, D]")));
   EXPECT_THAT(message_of([] { Session::train(short_recipe(), cloud("x"), torch::zeros({20, 3})); }),
-              HasSubstr("one shape"));
+              HasSubstr("the same shape"));
   EXPECT_THAT(message_of([] { Session::train(short_recipe(), "no/such/folder", cloud("y")); }),
               HasSubstr("no/such/folder"));
   EXPECT_THROW(Session::train(short_recipe("nonsense"), cloud("x"), cloud("y")), InputError);
@@ -161,7 +161,7 @@ TEST(SessionModel, IsEvaluatedOnNamedData) {
   EXPECT_THAT(message_of([&] { model.evaluate(options); }), HasSubstr("--samples 1: allowed is 2 to 1048576"));
   options = {.source = options.source, .target = options.target, .state_dict = {.z_std = 0.5}};
   EXPECT_THAT(message_of([&] { model.evaluate(options); }),
-              HasSubstr("this model's recipe says the standard deviation"));
+              HasSubstr("this model's recipe sets the standard deviation"));
 }
 
 TEST(Umbrella, HoldsWhatAProgramNeeds) {

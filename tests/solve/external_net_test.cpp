@@ -27,7 +27,7 @@ struct AffineOptions {
   double gain = 1.0;
 
   void describe(OptionRows& rows) {
-    rows.on_resume(OnResume::fixed, "another net");
+    rows.on_resume(OnResume::fixed, "changes the network");
     rows.add("gain", gain, "a factor on the output").above_zero();
   }
 };

@@ -61,7 +61,7 @@ TEST(FlatParameters, TheNormOfManyIsAccurate) {
 
 TEST(FlatParameters, RefusesTwoTypes) {
   EXPECT_THAT(testing::message_of([] { FlatParameters({torch::ones({2}), torch::ones({2}, torch::kFloat64)}); }),
-              HasSubstr("one type"));
+              HasSubstr("must have the same type and device"));
 }
 
 TEST(FlatParameters, TakesBackWhatWasGivenOtherMemory) {

@@ -286,7 +286,7 @@ TEST(Adam, TheLossScalerSkipsOverflowsAndRecovers) {
 TEST(MakeNets, RefusesWhatDoesNotFitTheData) {
   auto recipe = small("strong");
   EXPECT_THAT(testing::message_of([&] { make_nets(recipe, {2}, {3}); }),
-              AllOf(HasSubstr("one shape"), HasSubstr("[2] and [3]")));
+              AllOf(HasSubstr("the same shape"), HasSubstr("[2] and [3]")));
   EXPECT_THAT(testing::message_of([&] { make_nets(recipe, {3, 32, 32}, {3, 64, 64}); }), HasSubstr("source.size"));
   recipe.map.net = "unet";
   EXPECT_THAT(testing::message_of([&] { make_nets(recipe, {2}, {2}); }),

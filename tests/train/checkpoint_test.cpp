@@ -160,7 +160,7 @@ TEST(Checkpoint, SaysWhatIsWrongWithEachWhenNoneCanBeUsed) {
   EXPECT_THAT(testing::message_of([&] { load_newest(run.checkpoints(), silent()); }),
               AllOf(HasSubstr("no checkpoint can be used"), HasSubstr("step_000002"), HasSubstr("step_000006")));
   EXPECT_THAT(testing::message_of([&] { load_newest(run.folder / "none", silent()); }),
-              HasSubstr("no checkpoint is there yet"));
+              HasSubstr("has no checkpoint yet"));
 }
 
 /// A disk with room for a limited number of bytes.

@@ -100,11 +100,11 @@ TEST_F(TrainingImages, ArraysOfUnequalChannelsOrSidesSayWhatToDo) {
   EXPECT_THAT(message_of([&] { solve::make_map(any, {3, 16, 16}, {1, 16, 16}); }),
               HasSubstr("the target is grey (1 channel)"));
   EXPECT_THAT(message_of([&] { solve::make_map(any, {3, 16, 16}, {3, 24, 24}); }),
-              AllOf(HasSubstr("source.size"), HasSubstr("arrays are taken at their own")));
+              AllOf(HasSubstr("source.size"), HasSubstr("arrays keep their own size")));
   EXPECT_THAT(message_of([&] { solve::make_map(any, {2}, {3}); }), HasSubstr("the same number of columns"));
   EXPECT_THAT(message_of([&] { solve::make_map(any, {2}, {3, 8, 8}); }), HasSubstr("images on both sides"));
   EXPECT_THAT(message_of([&] { solve::make_potential(any, {3, 16, 24}); }),
-              AllOf(HasSubstr("takes square images"), HasSubstr("[3, 16, 24]"), HasSubstr("numpy.pad")));
+              AllOf(HasSubstr("needs square images"), HasSubstr("[3, 16, 24]"), HasSubstr("numpy.pad")));
   // With an array in colour, a folder of grey images gets three channels. In the reverse case the message says what to
   // set.
   fill("grey", 1);

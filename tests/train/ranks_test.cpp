@@ -292,7 +292,7 @@ TEST(RanksOf, ASingleRankSendsNothing) {
 
 TEST(RanksOf, WhatStaysExactIsSaid) {
   EXPECT_EQ(rank_change_message(2, 2, true), "");
-  EXPECT_THAT(rank_change_message(2, 1, false), AllOf(HasSubstr("saved by 2 ranks, 1 goes on"),
+  EXPECT_THAT(rank_change_message(2, 1, false), AllOf(HasSubstr("saved by 2 ranks, resumed by 1:"),
                                                       HasSubstr("within rounding"), Not(HasSubstr("batch norm"))));
   EXPECT_THAT(rank_change_message(1, 4, true), HasSubstr("batch norm by rank"));
 }

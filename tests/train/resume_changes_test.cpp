@@ -52,9 +52,9 @@ TEST(ResumeChanges, TellOfKeysThatAreInTheUpdates) {
   EXPECT_THAT(
       changes_of_updates(before, after, 500),
       ElementsAre(
-          "potential.r1 0.0 -> 0.5 from iteration 501 on; from there the run is another one than it would have been",
-          "train.lr_map 2e-04 -> 1e-04 from iteration 501 on; from there the run is another one than it would have "
-          "been"));
+          "potential.r1 0.0 -> 0.5 from iteration 501 on; from there the run differs from one without this change",
+          "train.lr_map 2e-04 -> 1e-04 from iteration 501 on; from there the run differs from one without this "
+          "change"));
   EXPECT_THAT(changes_of_updates(before, before, 500), ElementsAre());
 }
 

@@ -148,8 +148,8 @@ TEST(Trainer, WarnsWhenValuesHaveChangedSinceTheCheckpoint) {
   EXPECT_EQ(logged(checkpoint), "");
   io::write_npy(folder / "a.npy", rows + 1e-6);
   EXPECT_EQ(logged(checkpoint), "source: " + recipe.source.path +
-                                    " holds other values than when the checkpoint was saved; the run goes on with what "
-                                    "is there now, and not as it would have\n");
+                                    " holds other values than when the checkpoint was saved; the run continues with "
+                                    "the present values and differs from an uninterrupted one\n");
   checkpoint.source_fingerprint.clear();  // as in older checkpoints
   EXPECT_EQ(logged(checkpoint), "");
 }

@@ -103,7 +103,7 @@ TEST(Standardisation, TheModelTakesAndGivesRawRows) {
                            expected));
 
   EXPECT_THAT(message_of([&] { model::export_torch(model, tables.folder / "map.pt"); }),
-              AllOf(HasSubstr("data.standardise = each"), HasSubstr("no place for means and scales"),
+              AllOf(HasSubstr("data.standardise = each"), HasSubstr("cannot store means and scales"),
                     HasSubstr("model::export_safetensors()")));
   EXPECT_FALSE(fs::exists(tables.folder / "map.pt"));
 }
@@ -131,14 +131,15 @@ TEST(Standardisation, AnExportedFileThatDoesNotFitItsRecipeIsRefused) {
   };
   EXPECT_THAT(complaint([&](io::TensorFile& file) { scale(file) = scale(file) * 2; }, true), HasSubstr("is damaged"));
   EXPECT_THAT(complaint([&](io::TensorFile& file) { scale(file) = -scale(file); }, false),
-              HasSubstr("is no scale of columns"));
+              HasSubstr("is not a scale of columns"));
   EXPECT_THAT(complaint(
                   [](io::TensorFile& file) {
                     std::erase_if(file.tensors,
                                   [](const auto& entry) { return entry.first.starts_with("standardise/"); });
                   },
                   false),
-              AllOf(HasSubstr("data.standardise = joint, but it holds no numbers"), HasSubstr("not of one model")));
+              AllOf(HasSubstr("data.standardise = joint, but it holds no means and scales"),
+                    HasSubstr("do not belong to one model")));
   EXPECT_THAT(complaint(
                   [](io::TensorFile& file) {
                     for (auto& [name, tensor] : file.tensors) {
@@ -146,7 +147,7 @@ TEST(Standardisation, AnExportedFileThatDoesNotFitItsRecipeIsRefused) {
                     }
                   },
                   false),
-              HasSubstr("its standardisation is of 3 columns, the map of items of shape [2]"));
+              HasSubstr("its standardisation has 3 columns, but the map has items of shape [2]"));
 }
 
 // The standardisation is measured once, at the beginning.
@@ -186,7 +187,7 @@ TEST(Standardisation, AResumedRunTakesTheNumbersOfItsCheckpoint) {
     other.target.scale = other.target.scale * 1.5;
     Trainer wrong(recipe, open_training_data(recipe, {.standardisation = other}), torch::kCPU, "", silent());
     EXPECT_THAT(message_of([&] { wrong.resume(checkpoint); }),
-                HasSubstr("not standardised by the numbers of the checkpoint"));
+                HasSubstr("not standardised with the means and scales of the checkpoint"));
   }
 }
 

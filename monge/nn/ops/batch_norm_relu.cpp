@@ -78,7 +78,7 @@ bool takes_batch_norm(const torch::Tensor& x, const BatchNorm& norm) {
 torch::Tensor reference_batch_norm_relu(const torch::Tensor& lacking, const BatchNorm& norm) {
   require(lacking.dim() == 4, "batch_norm_relu: the images must be [B, C, H, W]; got ", lacking.sizes());
   const auto x = shifted(lacking, norm.shift);
-  require(!norm.training || x.numel() != x.size(1), "batch_norm_relu: one value a channel has no variance; got ",
+  require(!norm.training || x.numel() != x.size(1), "batch_norm_relu: one value per channel has no variance; got ",
           x.sizes());
   auto y = torch::batch_norm(x, norm.weight, norm.bias, norm.running_mean, norm.running_variance, norm.training,
                              norm.momentum, norm.eps, at::globalContext().userEnabledCuDNN());
