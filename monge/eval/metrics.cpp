@@ -7,6 +7,7 @@
 
 #include "monge/core/error.h"
 #include "monge/eval/colourfulness.h"
+#include "monge/eval/colouring.h"
 #include "monge/eval/image_features.h"
 #include "monge/ot/cost.h"
 
@@ -24,6 +25,12 @@ bool meets(Need need, const MetricContext& context) {
       return !context.has_images();
     case Need::colour:
       return context.has_images() && x.size(1) == 3;
+    case Need::colour_target:
+      return meets(Need::colour, context) && !are_grey(context.target());
+    case Need::grey_inputs:
+      return meets(Need::colour, context) && are_grey(x);
+    case Need::white_background:
+      return meets(Need::colour, context) && any_white_background(x);
     case Need::features:
       return context.has_images() && x.size(2) >= kFeatureSide && x.size(3) >= kFeatureSide;
     case Need::several_outputs:
@@ -64,7 +71,7 @@ void add_distances(std::vector<Metric>& rows) {
                   .compute = [](MetricContext& c) { return c.distance().error; }});
   rows.push_back({.name = "target_floor",
                   .label = "target floor",
-                  .note = "   the same between two sets of target samples: a perfect map gets this",
+                  .note = "   the same between two sets of target samples: the value of a perfect map",
                   .needs = {Need::target_samples},
                   .of = {target, target_b},
                   .compute = [](MetricContext& c) { return c.distance().floor; }});
@@ -80,7 +87,7 @@ void add_distances(std::vector<Metric>& rows) {
                   .compute = [](MetricContext& c) { return c.feature_distance().error; }});
   rows.push_back({.name = "feature_floor",
                   .label = "feature floor",
-                  .note = "   and its floor",
+                  .note = "   the target floor in random convolution features",
                   .needs = {Need::features, Need::target_samples},
                   .of = {target, target_b},
                   .compute = [](MetricContext& c) { return c.feature_distance().floor; }});
@@ -100,7 +107,7 @@ void add_properties(std::vector<Metric>& rows) {
                   .compute = transport_cost});
   rows.push_back({.name = "mse",
                   .label = "mse",
-                  .note = "   mean (x - T(x))^2 per entry: how far the map moves",
+                  .note = "   mean (x - T(x))^2 per entry: how far the map moves its inputs",
                   .is_distance = true,
                   .of = {inputs, outputs},
                   .compute = [](MetricContext& c) { return c.mean_squared_move(); }});
@@ -133,6 +140,43 @@ void add_properties(std::vector<Metric>& rows) {
                   .compute = [](MetricContext& c) { return colourfulness(c.target()); }});
 }
 
+/// Whether the finest detail is that of the target, and whether a map that colours grey images leaves them as they are.
+void add_textures(std::vector<Metric>& rows) {
+  using enum Samples;
+  rows.push_back({.name = "texture_luma",
+                  .label = "texture luma",
+                  .note = "   energy of the finest detail, outputs over target: 1 is right, less is blur",
+                  .digits = 3,
+                  .needs = {Need::images},
+                  .of = {outputs, target},
+                  .compute = [](MetricContext& c) { return c.texture().luma; },
+                  .warn_above = kGrainFrom,
+                  .warning = " (grain)"});
+  rows.push_back({.name = "texture_chroma",
+                  .label = "texture chroma",
+                  .note = "   the same of the colours minus their luma",
+                  .digits = 3,
+                  .needs = {Need::colour_target},
+                  .of = {outputs, target},
+                  .compute = [](MetricContext& c) { return c.texture().chroma; },
+                  .warn_above = kGrainFrom,
+                  .warning = " (grain)"});
+  rows.push_back({.name = "background_shift",
+                  .label = "background",
+                  .note = " of 255: mean change of pixels that are white in the input",
+                  .digits = 3,
+                  .needs = {Need::grey_inputs, Need::colour_target, Need::white_background},
+                  .of = {inputs, outputs},
+                  .compute = [](MetricContext& c) { return background_shift(c.input(), c.output()); }});
+  rows.push_back({.name = "luma_shift",
+                  .label = "luma shift",
+                  .note = " of 255: mean change of luma; 0 if the map does nothing but colour",
+                  .digits = 3,
+                  .needs = {Need::grey_inputs, Need::colour_target},
+                  .of = {inputs, outputs},
+                  .compute = [](MetricContext& c) { return luma_shift(c.input(), c.output()); }});
+}
+
 /// The metrics of ImageEvaluator. If two rows fit a name, the first counts; so floors and errors come first.
 void add_image_metrics(std::vector<Metric>& rows) {
   for (const char* no_distance : {"fid_floor", "kid_floor", "kid_stderr", "fd_*_floor", "fd_*_stderr", "kd_*_floor",
@@ -148,6 +192,7 @@ std::vector<Metric> built_in_metrics() {
   std::vector<Metric> rows;
   add_distances(rows);
   add_properties(rows);
+  add_textures(rows);
   add_image_metrics(rows);
   return rows;
 }
@@ -200,11 +245,18 @@ double MetricContext::mean_squared_move() {
   return *move_;
 }
 
+const Texture& MetricContext::texture() {
+  if (!texture_) texture_ = eval::texture(first_output(), target_);
+  return *texture_;
+}
+
 bool Metric::applies_to(const MetricContext& context) const {
   return std::all_of(needs.begin(), needs.end(), [&](Need need) { return meets(need, context); });
 }
 
 bool Metric::is_of(Samples samples) const { return std::find(of.begin(), of.end(), samples) != of.end(); }
+
+std::string Metric::warning_for(double value) const { return value > warn_above ? warning : std::string(); }
 
 bool Metric::is_general() const {
   return std::all_of(needs.begin(), needs.end(), [](Need need) { return need == Need::target_samples; });
@@ -212,7 +264,7 @@ bool Metric::is_general() const {
 
 void Metrics::add(Metric metric) {
   require(!metric.name.empty() && metric.compute, "a metric needs a name and a function that computes it");
-  require(!find(metric.name), "a metric named \"", metric.name, "\" is there already");
+  require(!find(metric.name), "a metric named \"", metric.name, "\" already exists");
   rows_.push_back(std::move(metric));
 }
 

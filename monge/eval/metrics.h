@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 
 #include "monge/dist/process_group.h"
 #include "monge/eval/push_forward_error.h"
+#include "monge/eval/texture.h"
 #include "monge/model/model.h"
 
 namespace monge::eval {
@@ -49,6 +51,8 @@ class MetricContext {
   const PushForwardError& feature_distance();
   /// mean (x - T(x, z))^2 over inputs, samples_per_input and entries.
   double mean_squared_move();
+  /// Of the first outputs and the target samples. Only for images.
+  const Texture& texture();
 
  private:
   template <class View>
@@ -59,16 +63,20 @@ class MetricContext {
   dist::ProcessGroup& group_;
   std::optional<PushForwardError> distance_, feature_distance_;
   std::optional<double> move_;
+  std::optional<Texture> texture_;
 };
 
 /// A condition under which a metric applies.
 enum class Need {
-  images,           ///< items are [C, H, W]
-  vectors,          ///< items are [D]
-  colour,           ///< images of three channels
-  features,         ///< images large enough for random_features
-  several_outputs,  ///< a stochastic map, with several outputs per input
-  target_samples    ///< a second set of target samples, see MetricContext::target_b
+  images,            ///< items are [C, H, W]
+  vectors,           ///< items are [D]
+  colour,            ///< images of three channels
+  colour_target,     ///< of these, target samples that are not all grey, see are_grey
+  grey_inputs,       ///< of these, inputs that are all grey
+  white_background,  ///< of these, an input with a white background, see any_white_background
+  features,          ///< images large enough for random_features
+  several_outputs,   ///< a stochastic map, with several outputs per input
+  target_samples     ///< a second set of target samples, see MetricContext::target_b
 };
 
 /// The samples that a metric is a function of. If they cannot be measured (see unmeasurable.h), neither can the metric.
@@ -88,9 +96,14 @@ struct Metric {
   /// Computes the value; one that is not finite counts as not measured. Null for the metrics of ImageEvaluator, which
   /// computes its values itself, and whose names may hold one '*' for the name of a net.
   std::function<double(MetricContext&)> compute = {};
+  /// A value above this is bad whatever the data are; `warning` then follows it in the table: " (grain)".
+  double warn_above = std::numeric_limits<double>::infinity();
+  std::string warning = {};
 
   bool applies_to(const MetricContext& context) const;
   bool is_of(Samples samples) const;
+  /// `warning` if the value is above `warn_above`, else "".
+  std::string warning_for(double value) const;
   /// Whether it applies to images and vectors and to every map.
   bool is_general() const;
 };

@@ -98,7 +98,7 @@ std::string file_name(std::string name) {
 
 std::string metrics_table(const std::vector<Curve>& curves) {
   std::string out =
-      "<table>\n<tr><th>figure</th><th>first</th><th>last</th><th>least</th><th>at</th><th>most</th><th>at</th></tr>\n";
+      "<table>\n<tr><th>metric</th><th>first</th><th>last</th><th>least</th><th>at</th><th>most</th><th>at</th></tr>\n";
   for (const auto& curve : curves) {
     size_t first = curve.y.size(), last = 0, least = 0, most = 0;
     for (size_t i = 0; i < curve.y.size(); ++i) {
@@ -117,6 +117,33 @@ std::string metrics_table(const std::vector<Curve>& curves) {
     out += "</tr>\n";
   }
   return out + "</table>\n";
+}
+
+/// What the metrics say that have a right value. This room knows metrics by name alone.
+std::string notes_on(const std::vector<Curve>& curves) {
+  constexpr double kGrainFrom = 1.5;  // as in monge/eval/texture.h
+  bool texture = false, grain = false, shift = false;
+  for (const auto& curve : curves) {
+    const auto last = std::find_if(curve.y.rbegin(), curve.y.rend(), [](double y) { return std::isfinite(y); });
+    if (last == curve.y.rend()) continue;
+    const bool is_texture = curve.name.ends_with("texture_luma") || curve.name.ends_with("texture_chroma");
+    texture |= is_texture;
+    grain |= is_texture && *last > kGrainFrom;
+    shift |= curve.name.ends_with("background_shift") || curve.name.ends_with("luma_shift");
+  }
+  std::string out;
+  if (texture) {
+    out +=
+        "<p>texture_luma and texture_chroma: energy of the finest detail of the outputs, over that of the target. 1 is "
+        "right, less is blur, more than 1.5 is grain or a checkerboard.</p>\n";
+  }
+  if (grain) out += "<p class=\"note\">The last outputs have grain: a texture is above 1.5.</p>\n";
+  if (shift) {
+    out +=
+        "<p>background_shift and luma_shift: change of pixels that are white in the input, and of the luma, in levels "
+        "of 0 to 255. 0 is right where the map should do nothing but colour.</p>\n";
+  }
+  return out;
 }
 
 std::string images(const std::vector<std::string>& samples) {
@@ -148,13 +175,13 @@ std::string report_html(const ReportContent& content) {
                     "</title>\n<style>" + kStyle + "</style>\n</head>\n<body>\n<h1>" + title + "</h1>\n";
   if (!log.rejected.empty()) {
     out += text("<p class=\"note\">", log.rejected.size(),
-                " line(s) of metrics.jsonl could not be read, the first is line ", log.rejected.front(), ".</p>\n");
+                " line(s) of metrics.jsonl could not be read; the first is line ", log.rejected.front(), ".</p>\n");
   }
   if (!log.curves.empty()) {
-    out += "<h2>Figures</h2>\n" + metrics_table(log.curves);
+    out += "<h2>Metrics</h2>\n" + metrics_table(log.curves) + notes_on(log.curves);
     out += "<h2>Curves</h2>\n<div class=\"plots\">\n" + plots(log.curves) + "</div>\n";
   } else {
-    out += "<p>No figures were recorded yet.</p>\n";
+    out += "<p>No metrics were recorded yet.</p>\n";
   }
   if (!content.samples.empty()) out += "<h2>Images</h2>\n" + images(content.samples);
   if (!content.recipe.empty()) out += "<h2>Recipe</h2>\n<pre>" + escaped(content.recipe) + "</pre>\n";
@@ -168,7 +195,7 @@ MetricsLog metrics_of(const std::filesystem::path& run, const Files& files) {
 
 void write_report(const std::filesystem::path& run, const Files& files) {
   require(std::filesystem::is_directory(run), run.string(),
-          ": not a folder; give the folder of a run, runs/00007-NAME");
+          ": not a folder; name the folder of a run, for example runs/00007-NAME");
   const auto text_of = [&](const char* name) {
     return std::filesystem::exists(run / name) ? files.read(run / name) : std::string();
   };

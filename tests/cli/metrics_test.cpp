@@ -164,6 +164,39 @@ TEST_F(Metrics, ABestFigureThatIsNoneIsFoundBeforeTheRunHasAFolder) {
   EXPECT_THAT(result.err, AllOf(HasSubstr("eval.best"), HasSubstr("\"fid\""), HasSubstr("target_error")));
 }
 
+// The map of two iterations colours white paper at random, so that it has far more fine detail than the target.
+TEST_F(Metrics, GrainIsNamedWhereverARunIsEvaluated) {
+  for (const char* side : {"drawings", "paintings"}) {
+    fs::create_directories(folder / side);
+    for (int i = 0; i < 12; ++i) {
+      auto image = torch::full({16, 16, 3}, 255, torch::kUInt8);
+      image.slice(0, 3, 11).slice(1, 2 + i % 4, 10) = 10 * i;
+      if (side[0] == 'p') image.slice(0, 3, 11).slice(1, 2 + i % 4, 10).select(2, 0) = 255 - 9 * i;
+      io::write_image(folder / side / (std::to_string(i) + ".png"), image);
+    }
+  }
+  const auto trained =
+      monge(folder.path(),
+            "train p.toml --out run --set source.path=drawings --set target.path=paintings --set eval.every=2 "
+            "--set map.patch=2 --set eval.source=drawings --set eval.target=paintings --set eval.samples=12");
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  EXPECT_THAT(trained.out, ::testing::ContainsRegex("texture    luma [0-9.e+]+ \\(grain\\), chroma "));
+  const auto table = monge(folder.path(), "eval run -q");
+  ASSERT_EQ(table.code, 0) << table.err;
+  EXPECT_THAT(table.out,
+              AllOf(::testing::ContainsRegex("\ntexture luma   [0-9.e+]+ \\(grain\\)   energy"),
+                    HasSubstr("1 is right"), HasSubstr("\nbackground     "), HasSubstr("\nluma shift     ")));
+  const auto line = json::parse(monge(folder.path(), "eval run --json -q").out);
+  const auto summary = json::parse(std::ifstream(folder / "run/summary.json"));
+  for (const char* key : {"texture_luma", "texture_chroma", "background_shift", "luma_shift"}) {
+    EXPECT_GT(line.at(key).get<double>(), 0) << key;
+    EXPECT_GT(summary.at(key).get<double>(), 0) << key;
+    EXPECT_TRUE(fs::exists(folder / ("run/curves/eval." + std::string(key) + ".svg"))) << key;
+  }
+  EXPECT_GT(line.at("texture_luma").get<double>(), 1.5);
+  EXPECT_THAT(testing::slurp(folder / "run/report.html"), HasSubstr("The last outputs have grain"));
+}
+
 TEST_F(Metrics, PatienceEndsARunThatGetsNoBetter) {
   // A map that hardly moves gets no better after its first evaluation, or only by chance for a while.
   const auto result =

@@ -105,7 +105,8 @@ TEST(MetricValues, OfImagesAreClampedAndHaveColoursAndFeatures) {
   const auto result = evaluate(affine_model({3, 8, 8}, 1, 0.5), *source_of(x), *source_of(y), *source_of(y_b), 12, 3);
   EXPECT_THAT(names_of(result),
               ElementsAre("target_error", "target_floor", "target_start", "feature_error", "feature_floor",
-                          "feature_start", "cost", "mse", "psnr", "colourfulness_output", "colourfulness_target"));
+                          "feature_start", "cost", "mse", "psnr", "colourfulness_output", "colourfulness_target",
+                          "texture_luma", "texture_chroma"));
   const auto out = (x + 0.5).clamp(-1, 1);
   const double mse = (out - x).to(torch::kFloat64).square().mean().item<double>();
   EXPECT_NEAR(result.value("mse"), mse, 1e-6);
@@ -124,12 +125,72 @@ TEST(MetricValues, OfImagesAreClampedAndHaveColoursAndFeatures) {
   EXPECT_NEAR(result.decisive().error, result.value("feature_error"), 0) << "features decide for images";
 }
 
+// The texture is that of the outputs as they are used: here of half the contrast, so a quarter of the energy.
+TEST(MetricValues, TheTextureComparesOutputsWithTheTarget) {
+  const auto x = 0.3 * normal({20, 3, 8, 8}, "x").clamp(-1, 1), y = 0.3 * normal({20, 3, 8, 8}, "y").clamp(-1, 1);
+  const auto result = evaluate(affine_model({3, 8, 8}, 0.5, 0.1), *source_of(x), *source_of(y), *source_of(x), 20, 3);
+  const auto expected = texture(0.5 * x, y);
+  EXPECT_NEAR(result.value("texture_luma"), expected.luma, 1e-5 * expected.luma);
+  EXPECT_NEAR(result.value("texture_chroma"), expected.chroma, 1e-5 * expected.chroma);
+  const auto* row = metrics().find("texture_chroma");
+  EXPECT_EQ(row->warning_for(1.5), "");
+  EXPECT_EQ(row->warning_for(1.51), " (grain)");
+  EXPECT_EQ(row->warning_for(NAN), "");
+  const auto grey = evaluate(affine_model({1, 8, 8}, 1, 0), *source_of(x.narrow(1, 0, 1)),
+                             *source_of(y.narrow(1, 0, 1)), *source_of(x.narrow(1, 1, 1)), 20, 3);
+  EXPECT_THAT(names_of(grey), AllOf(Contains("texture_luma"), Not(Contains("texture_chroma"))));
+  const auto flat = torch::zeros({20, 3, 8, 8});
+  const auto of_flat =
+      evaluate(affine_model({3, 8, 8}, 1, 0), *source_of(x), *source_of(flat), *source_of(flat), 20, 3);
+  EXPECT_THAT(names_of(of_flat), AllOf(Contains("texture_luma"), Not(Contains("texture_chroma"))));
+  EXPECT_TRUE(std::isnan(of_flat.value("texture_luma"))) << "the target has no detail";
+}
+
+TEST(MetricValues, ShiftsAreOfMapsThatColourGreyImages) {
+  auto grey = normal({12, 1, 8, 8}, "x").clamp(-1, 0.5).repeat({1, 3, 1, 1});
+  const auto colour = normal({12, 3, 8, 8}, "y").clamp(-1, 1);
+  const auto names = [&](const torch::Tensor& x, const torch::Tensor& y) {
+    return names_of(evaluate(affine_model({3, 8, 8}, 1, 0), *source_of(x), *source_of(y), *source_of(y), 12, 3));
+  };
+  EXPECT_THAT(names(grey, colour), AllOf(Contains("luma_shift"), Not(Contains("background_shift"))));
+  EXPECT_THAT(names(grey, grey), AllOf(Not(Contains("luma_shift")), Not(Contains("background_shift"))));
+  EXPECT_THAT(names(colour, colour), AllOf(Not(Contains("luma_shift")), Not(Contains("background_shift"))));
+  grey.narrow(2, 0, 4) = 1;
+  EXPECT_THAT(names(grey, colour), IsSupersetOf({"texture_chroma", "background_shift", "luma_shift"}));
+  EXPECT_THAT(names(grey, grey), Not(Contains("background_shift")));
+  // Every output is 0.1 darker than its input, but where that is below -0.9.
+  const auto darker =
+      evaluate(affine_model({3, 8, 8}, 1, -0.1), *source_of(grey), *source_of(colour), *source_of(colour), 12, 3);
+  EXPECT_NEAR(darker.value("background_shift"), 12.75, 1e-4);
+  const auto change = (grey - (grey - 0.1).clamp_min(-1)).to(torch::kFloat64).mean().item<double>();
+  EXPECT_NEAR(darker.value("luma_shift"), 127.5 * change, 1e-4);
+}
+
 TEST(Metrics, DistancesAreThoseToTheTargetAndFromTheInput) {
   for (const char* name : {"target_error", "feature_error", "mse", "fid", "kid", "lpips", "fd_dino", "kd_dino_v2"})
     EXPECT_TRUE(is_distance(name)) << name;
-  for (const char* name : {"target_floor", "target_start", "feature_floor", "cost", "psnr", "diversity", "fid_floor",
-                           "kid_floor", "kid_stderr", "fd_dino_floor", "kd_dino_floor", "kd_dino_stderr", "ssim",
-                           "lpips_diversity", "colourfulness_output", "", "fd", "unknown"})
+  for (const char* name : {"target_floor",
+                           "target_start",
+                           "feature_floor",
+                           "cost",
+                           "psnr",
+                           "diversity",
+                           "fid_floor",
+                           "kid_floor",
+                           "kid_stderr",
+                           "fd_dino_floor",
+                           "kd_dino_floor",
+                           "kd_dino_stderr",
+                           "ssim",
+                           "lpips_diversity",
+                           "colourfulness_output",
+                           "texture_luma",
+                           "texture_chroma",
+                           "background_shift",
+                           "luma_shift",
+                           "",
+                           "fd",
+                           "unknown"})
     EXPECT_FALSE(is_distance(name)) << name;
 }
 

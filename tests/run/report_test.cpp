@@ -64,10 +64,24 @@ TEST(Report, ShowsFiguresCurvesImagesAndRecipe) {
   EXPECT_THAT(html, AllOf(HasSubstr("stroke-dasharray"), Not(HasSubstr("<script"))));
 }
 
+TEST(Report, SaysWhatTheRightTextureIsAndWarnsOfGrain) {
+  const auto html_of = [](const char* metrics) { return report_html({.title = "x", .metrics = metrics}); };
+  const auto fine = html_of(
+      "{\"iteration\":1,\"eval\":{\"texture_luma\":4,\"luma_shift\":7}}\n"
+      "{\"iteration\":2,\"eval\":{\"texture_luma\":1.5,\"luma_shift\":7}}\n");
+  EXPECT_THAT(fine, AllOf(HasSubstr("1 is right"), HasSubstr("luma_shift: change"), Not(HasSubstr("have grain"))));
+  const auto grain = html_of(
+      "{\"iteration\":1,\"eval\":{\"texture_luma\":1,\"texture_chroma\":1.6}}\n"
+      "{\"iteration\":2,\"eval\":{\"texture_luma\":1,\"texture_chroma\":null}}\n");
+  EXPECT_THAT(grain, AllOf(HasSubstr("1 is right"), HasSubstr("have grain"), Not(HasSubstr("luma_shift: change"))));
+  EXPECT_THAT(html_of("{\"iteration\":1,\"eval\":{\"target_error\":4,\"texture_luma\":null}}\n"),
+              Not(HasSubstr("1 is right")));
+}
+
 TEST(Report, SaysWhenThereIsNothing) {
-  EXPECT_THAT(report_html({.title = "x", .metrics = "", .recipe = "", .samples = {}}), HasSubstr("No figures"));
+  EXPECT_THAT(report_html({.title = "x", .metrics = "", .recipe = "", .samples = {}}), HasSubstr("No metrics"));
   EXPECT_THAT(report_html({.title = "x", .metrics = "{", .recipe = "", .samples = {}}),
-              HasSubstr("1 line(s) of metrics.jsonl could not be read, the first is line 1"));
+              HasSubstr("1 line(s) of metrics.jsonl could not be read; the first is line 1"));
 }
 
 TEST(Report, IsWrittenFromARunDirectory) {
