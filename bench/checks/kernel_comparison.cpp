@@ -10,6 +10,7 @@
 #include "monge/core/random.h"
 #include "monge/nn/ops/avg_pool.h"
 #include "monge/nn/ops/batch_norm_relu.h"
+#include "monge/nn/ops/group_norm.h"
 #include "monge/nn/ops/leaky_residual.h"
 #include "monge/nn/ops/upsample_concat.h"
 
@@ -93,6 +94,35 @@ class Comparisons {
           },
           gradients(y, {x_exact, exact.weight, exact.bias}, top),
           [&] { torch::autograd::grad({y_reference}, {x_reference, reference.weight, reference.bias}, {top}, true); });
+    }
+  }
+
+  void group_norm(const Sizes& sizes, int64_t groups) {
+    if (!kernels_.group_statistics) return;
+    const auto x = image(random(sizes) * 3 + 10);
+    const Sizes per_sample{sizes[0], sizes[1]};
+    const auto weight = parameter(random({sizes[1]}) + 1.5), bias = parameter(random({sizes[1]}));
+    const auto scale = parameter(random(per_sample)), shift = parameter(random(per_sample));
+    const auto gamma = weight * (1 + scale), beta = bias * (1 + scale) + shift;
+    for (const bool is_silu : {true, false}) {
+      const auto x_exact = leaf(x), gamma_exact = leaf(gamma), beta_exact = leaf(beta);
+      const auto argument = torch::group_norm(x_exact, groups, {}, {}, 1e-5) * gamma_exact.view({sizes[0], -1, 1, 1}) +
+                            beta_exact.view({sizes[0], -1, 1, 1});
+      const auto y = is_silu ? torch::silu(argument) : torch::relu(argument);
+      const auto statistics = kernels_.group_statistics(x, groups, 1e-5);
+      const std::string name = is_silu ? "group_norm (silu)" : "group_norm (relu)";
+      add(
+          name + ".forward", sizes, false,
+          [&] { return Tensors{kernels_.group_normalise(x, statistics, gamma, beta, is_silu)}; }, {y}, [] {});
+      const auto near_bend = is_silu ? torch::zeros_like(argument, torch::kBool) : argument.detach().abs() < kBend;
+      const auto top = image(random(sizes)).masked_fill(near_bend, 0).contiguous(kNhwc);
+      add(
+          name + ".backward", sizes, false,
+          [&] {
+            const auto all = kernels_.group_normalise_backward(top, x, statistics, gamma, beta, is_silu);
+            return Tensors(all.begin(), all.end());
+          },
+          gradients(y, {x_exact, gamma_exact, beta_exact}, top), [] {});
     }
   }
 
@@ -205,6 +235,8 @@ std::vector<KernelCheck> check_table(const KernelTable& kernels, torch::Device d
     // more packs than a block has threads.
     for (const auto& sizes : {Sizes{2, 8, 1, 2}, {2, 5, 3, 7}, {3, 16, 5, 4}, {4, 48, 20, 20}, {1, 2064, 3, 3}})
       compare.batch_norm_relu(sizes, false);
+    for (const auto& sizes : {Sizes{2, 8, 1, 2}, {2, 6, 3, 7}, {1, 16, 9, 4}, {9, 48, 10, 10}, {1, 2064, 3, 3}})
+      compare.group_norm(sizes, sizes[1] % 16 == 0 ? 8 : 2);
     const std::pair<Sizes, Sizes> levels[] = {{{2, 8, 8, 8}, {2, 8, 4, 4}},    {{1, 3, 9, 10}, {1, 5, 4, 5}},
                                               {{2, 16, 7, 5}, {2, 24, 3, 2}},  {{1, 8, 2, 2}, {1, 8, 1, 1}},
                                               {{1, 8, 1, 3}, {1, 16, 1, 2}},   {{2, 48, 24, 24}, {2, 48, 12, 12}},

@@ -13,6 +13,7 @@
 
 namespace monge::nn {
 
+class PooledStatistics;
 struct RankSums;
 
 /// A transport map T: deterministic, or stochastic with noise in the last channels of its input.
@@ -26,6 +27,10 @@ class MapNet : public torch::nn::Module {
   /// Makes batch norms in training mode take mean and variance over the parts of a batch on all ranks, as a single rank
   /// would over the whole batch. Has no effect on nets without batch norm.
   virtual void synchronise_batch_norm(std::shared_ptr<const RankSums> /*sums*/) {}
+
+  /// Makes group norms record statistics of whole batches and apply them to others, see pooled_statistics.h; null:
+  /// those of each sample again. For use without gradients. Has no effect on nets without group norm.
+  virtual void use_statistics(std::shared_ptr<PooledStatistics> /*statistics*/) {}
 };
 
 /// A potential f. It is minimised on mean f(T(x)) - mean f(y), so it becomes high on target samples and low on outputs.

@@ -5,11 +5,14 @@
 #include <torch/nn/modules/normalization.h>
 #include <torch/types.h>
 
+#include <algorithm>
+
 #include "monge/core/error.h"
 #include "monge/nn/batch_norm_sums.h"
 #include "monge/nn/ops/batch_norm_relu.h"
 #include "monge/nn/ops/convolution.h"
 #include "monge/nn/ops/upsample_concat.h"
+#include "monge/nn/pooled_statistics.h"
 
 namespace monge::nn {
 namespace {
@@ -69,6 +72,20 @@ void check(const UNetOptions& options) {
 
 }  // namespace
 
+ImageSizes image_sizes(const UNetOptions& options) {
+  int64_t reach = 0;
+  for (int64_t level = 0; level <= options.depth; ++level) {
+    const int64_t pixel = int64_t{1} << level;  // of this level, in pixels of the first
+    const bool deepest = level == options.depth;
+    reach += 2 * pixel;                                    // two convolutions on the way down
+    if (!deepest) reach += pixel + 2 * pixel + 2 * pixel;  // pooling, interpolation, two convolutions on the way up
+  }
+  return {.multiple = options.patch << options.depth,
+          .least = std::max(least_size, int64_t{1} << options.depth) * options.patch,
+          .reach = reach * options.patch,
+          .uses_whole_image = options.norm == "group"};
+}
+
 /// conv3x3, norm, ReLU, twice; the layers are children 0, 1, 3, 4 of "double_conv".
 class UNet::DoubleConv : public torch::nn::Module {
  public:
@@ -98,6 +115,10 @@ class UNet::DoubleConv : public torch::nn::Module {
       x = fused ? nn::convolution(x, conv_[i]->weight, apart ? torch::Tensor() : conv_[i]->bias) : conv_[i]->forward(x);
       if (batch_norm_[i]) {
         x = normalise(*batch_norm_[i], x, fused, shift, sums_.get());
+      } else if (statistics_) {
+        const auto& norm = *group_norm_[i];
+        x = statistics_->group_norm(&norm, x, norm.options.num_groups(), norm.weight, norm.bias, norm.options.eps())
+                .relu_();
       } else {
         const bool last = x.is_contiguous(torch::MemoryFormat::ChannelsLast);
         x = group_norm_[i]->forward(x).relu_();
@@ -110,9 +131,11 @@ class UNet::DoubleConv : public torch::nn::Module {
   }
 
   void synchronise(std::shared_ptr<const RankSums> sums) { sums_ = std::move(sums); }
+  void use(std::shared_ptr<PooledStatistics> statistics) { statistics_ = std::move(statistics); }
 
  private:
   std::shared_ptr<const RankSums> sums_;
+  std::shared_ptr<PooledStatistics> statistics_;
   bool fused_, gpu_kernels_;
   torch::nn::Conv2d conv_[2];
   torch::nn::BatchNorm2d batch_norm_[2]{{nullptr}, {nullptr}};
@@ -150,6 +173,12 @@ void UNet::synchronise_batch_norm(std::shared_ptr<const RankSums> sums) {
   for (const auto& level : up_) level->synchronise(sums);
 }
 
+void UNet::use_statistics(std::shared_ptr<PooledStatistics> statistics) {
+  inc_->use(statistics);
+  for (const auto& level : down_) level->use(statistics);
+  for (const auto& level : up_) level->use(statistics);
+}
+
 torch::Tensor UNet::forward(const torch::Tensor& input) {
   require(input.dim() == 4 && input.size(1) == options_.in, "UNet: the input must be [B, ", options_.in,
           ", H, W] (colours, then noise channels); got ", input.sizes());
@@ -157,7 +186,7 @@ torch::Tensor UNet::forward(const torch::Tensor& input) {
   require(input.size(2) >= least_size * patch && input.size(3) >= least_size * patch, "UNet: images must be at least ",
           least_size * patch, " pixels high and wide; got ", input.sizes());
   require(input.size(2) % patch == 0 && input.size(3) % patch == 0, "UNet: with patch = ", patch,
-          " height and width must be multiples of it; got ", input.sizes());
+          ", height and width must be multiples of it; got ", input.sizes());
 
   std::vector<torch::Tensor> skips = {inc_->forward(patch == 1 ? input : torch::pixel_unshuffle(input, patch))};
   for (const auto& down : down_) {

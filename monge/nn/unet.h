@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "monge/nn/image_sizes.h"
 #include "monge/nn/module.h"
 
 namespace monge::nn {
@@ -27,6 +28,10 @@ struct UNetOptions {
   bool zero_last = false;    ///< starts the last layer at zero: with `residual` the map starts as the identity.
 };
 
+/// The sizes of images that the net takes. The multiple lets every pooling halve an even number of pixels, so that
+/// parts of an image that begin at multiples are pooled alike. The net itself takes other sizes as well.
+ImageSizes image_sizes(const UNetOptions& options);
+
 /// Level i has base * 2^min(i, depth-1) channels. On the way down a 2x2 max pooling leads to each level; on the way up
 /// the lower level is enlarged twice (bilinear, align_corners), zero-padded to the size of the skip and concatenated
 /// after it. Each level has the layers conv3x3, norm, ReLU, conv3x3, norm, ReLU. A 1x1 convolution gives the output.
@@ -45,6 +50,7 @@ class UNet : public MapNet {
   torch::Tensor forward(const torch::Tensor& input) override;
 
   void synchronise_batch_norm(std::shared_ptr<const RankSums> sums) override;
+  void use_statistics(std::shared_ptr<PooledStatistics> statistics) override;
 
   const UNetOptions& options() const { return options_; }
 

@@ -13,7 +13,9 @@ ScheduleValues Method::at(int64_t) const { return {}; }
 
 Perturbation Method::perturb(const torch::Tensor&, const ItemDraws&) const { return {}; }
 
-Smoothing Method::smoothing(int64_t iteration) const { return at(std::max<int64_t>(iteration - 1, 0)).smoothing; }
+Smoothing Method::smoothing(int64_t iteration) const {
+  return hides_smoothing() ? Smoothing{} : at(std::max<int64_t>(iteration - 1, 0)).smoothing;
+}
 
 // The order of the rows is that of the sections in a written recipe.
 Registry<MethodEntry>& methods() {

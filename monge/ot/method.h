@@ -41,6 +41,7 @@ struct MapNoise {
   int64_t samples_per_input = 1;  ///< Z, in a map update
   int64_t channels = 0;           ///< extra channels (images) or entries (vectors); 0: the map is deterministic
   double std = 0.0;               ///< standard deviation
+  bool vector = false;            ///< images: one draw per channel for the whole image, and not one for each pixel
   std::string section = {};       ///< the section with the keys z, z_channels and z_std; empty for a deterministic map
 };
 
@@ -118,7 +119,11 @@ class Method {
   /// Whether the method smooths the source; a source without a density needs that.
   virtual bool smooths() const { return false; }
 
-  /// The smoothing of the inputs when a map of `iteration` outer iterations is used: that of its last iteration.
+  /// Whether the map takes the source sample itself and not the smoothed one, of which it then knows the noise z alone.
+  virtual bool hides_smoothing() const { return false; }
+
+  /// The smoothing of the inputs when a map of `iteration` outer iterations is used: that of its last iteration, or
+  /// none if the map does not take the smoothed input.
   /// @throws InputError if the noise level is left to the data and not yet resolved.
   Smoothing smoothing(int64_t iteration) const;
 

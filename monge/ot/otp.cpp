@@ -27,10 +27,17 @@ std::unique_ptr<Method> make_inner(const MethodSetting& setting, const std::stri
   return make_method(name, setting);
 }
 
+constexpr int64_t kTintChannels = 3;  // of the noise that the map takes; a grey image uses the first
+
 /// The text of an option of type double.
 std::string as_option(double value) { return OptionTable::to_toml(Option{.key = "", .field = &value, .help = ""}); }
 
 }  // namespace
+
+const Registry<bool>& otp_inputs() {
+  static const Registry<bool> inputs("otp.input", {{"smoothed", false}, {"clean", true}});
+  return inputs;
+}
 
 void OtpOptions::describe(OptionRows& rows) {
   rows.on_resume(OnResume::fixed, "changes the problem");
@@ -53,6 +60,11 @@ void OtpOptions::describe(OptionRows& rows) {
            "images: fraction of the noise's variance that is one value per channel, so that the noise can decide "
            "colours")
       .range(0, 0.99);
+  rows.add(
+          "input", input,
+          "input of the map: smoothed, or clean: x itself, with the noise's value per channel beside it (images; needs "
+          "tint > 0)")
+      .choices(otp_inputs().ordered());
 }
 
 double OtpOptions::level_at_end() const {
@@ -75,9 +87,18 @@ Otp::Otp(const MethodSetting& setting)
 void Otp::check() const {
   inner_->check();
   if (!level_is_open()) smoothing_at(options_, iterations_, 0);
+  if (!hides_smoothing()) return;
+  require(options_.tint > 0,
+          "otp.input = \"clean\" with otp.tint = 0: the map would get no noise; set otp.tint, "
+          "for example to 0.5");
+  require(inner_->noise().channels == 0, "otp.input = \"clean\" with otp.cost = \"", options_.cost,
+          "\": that method has its own noise; set otp.cost = \"strong\"");
 }
 
 void Otp::check_items(at::IntArrayRef item_shape) const {
+  require(!hides_smoothing() || (item_shape.size() == 3 && item_shape[0] <= kTintChannels),
+          "otp.input = \"clean\": ", "it needs images of at most ", kTintChannels, " channels, got items of shape ",
+          item_shape);
   require(options_.tint == 0 || item_shape.size() == 3, "otp.tint = ", options_.tint,
           ": only images have a tint; set it to 0");
   inner_->check_items(item_shape);
@@ -87,6 +108,11 @@ ScheduleValues Otp::at(int64_t iteration) const {
   auto values = inner_->at(iteration);
   values.smoothing = smoothing_at(options_, iterations_, iteration);
   return values;
+}
+
+MapNoise Otp::noise() const {
+  if (!hides_smoothing()) return inner_->noise();
+  return {.samples_per_input = 1, .channels = kTintChannels, .std = 1, .vector = true, .section = {}};
 }
 
 std::string Otp::advice_when_missed() const { return "a larger otp.eps_start or otp.eps_end, potential.r1 = 0.2"; }

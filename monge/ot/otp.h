@@ -23,6 +23,7 @@ struct OtpOptions {
   double anneal = 0.7;                 ///< fraction of the iterations over which the level falls, in [0, 1]
   int64_t levels = 8;                  ///< plateaus of the schedule steps, >= 2
   double tint = 0.0;                   ///< see Smoothing
+  std::string input = "smoothed";      ///< what the map takes, see otp_inputs
 
   void describe(OptionRows& rows);
 
@@ -32,6 +33,14 @@ struct OtpOptions {
   /// eps_end as a number. @throws InputError if it is not a number.
   double level_at_end() const;
 };
+
+/// What the map takes, by name; the value is Method::hides_smoothing:
+///
+///     smoothed  x' = x + eps n
+///     clean     x, and the part m of the noise that is one value per channel, with variance 1, as noise beside it.
+///               The cost remains that of x' and T(x, m). The map cannot copy the white part of the noise to its
+///               output, and its inputs do not shrink with eps. The source is then smoothed along the tint alone.
+const Registry<bool>& otp_inputs();
 
 /// The cost, the potential and the schedules are those of the inner method; the noise level is otp's own. The cost is
 /// that of the smoothed input and its output.
@@ -54,11 +63,12 @@ class Otp : public Method {
   Perturbation perturb(const torch::Tensor& y, const ItemDraws& draws) const override {
     return inner_->perturb(y, draws);
   }
-  MapNoise noise() const override { return inner_->noise(); }
+  MapNoise noise() const override;
   Conditioning conditioning() const override { return inner_->conditioning(); }
   CostKind cost_kind() const override { return inner_->cost_kind(); }
 
   bool smooths() const override { return true; }
+  bool hides_smoothing() const override { return otp_inputs().at(options_.input); }
   std::string advice_when_missed() const override;
 
   std::string* noise_level(OptionSections& sections) const override;

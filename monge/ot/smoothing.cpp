@@ -71,11 +71,13 @@ Smoothing smoothing_at(const OtpOptions& options, int64_t total, int64_t iterati
   return {.preserve_variance = preserve_variance, .eps = eps, .tint = options.tint};
 }
 
-torch::Tensor smoothing_noise(const torch::Tensor& like, const Smoothing& smoothing, const ItemDraws& draws) {
+torch::Tensor smoothing_noise(const torch::Tensor& like, const Smoothing& smoothing, const ItemDraws& draws,
+                              const torch::Tensor& drawn_tint) {
   const auto white = draws.normal(like.sizes());
   if (smoothing.tint == 0) return white;
   require(like.dim() == 4, "otp.tint = ", smoothing.tint, ": only images have a tint; set it to 0");
-  const auto tint = draws.normal({like.size(0), like.size(1), 1, 1});
+  const auto tint =
+      drawn_tint.defined() ? drawn_tint.narrow(1, 0, like.size(1)) : draws.normal({like.size(0), like.size(1), 1, 1});
   return std::sqrt(1 - smoothing.tint) * white + std::sqrt(smoothing.tint) * tint;
 }
 

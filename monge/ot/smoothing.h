@@ -61,6 +61,8 @@ torch::Tensor smooth(const torch::Tensor& x, const Smoothing& smoothing, const t
 /// requires. A network sees its colour through the white noise, so the noise decides more than the output's grain.
 /// @param like  [B, ...]: shape and device; with a tint [B, C, H, W].
 /// @throws InputError for a tint on anything but images.
-torch::Tensor smoothing_noise(const torch::Tensor& like, const Smoothing& smoothing, const ItemDraws& draws);
+/// @param tint   m, [B, >= C, H, W] with equal pixels, if it was drawn before; undefined: it is drawn here.
+torch::Tensor smoothing_noise(const torch::Tensor& like, const Smoothing& smoothing, const ItemDraws& draws,
+                              const torch::Tensor& tint = {});
 
 }  // namespace monge::ot

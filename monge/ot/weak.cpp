@@ -13,6 +13,9 @@ void describe_map_noise(OptionRows& rows, Options& options) {
   rows.add("z_channels", options.z_channels, "noise channels (images) or entries (vectors) appended to the input")
       .least(1);
   rows.add("z_std", options.z_std, "standard deviation of the noise").above_zero();
+  rows.add("z_kind", options.z_kind,
+           "noise of images: pixels, a draw for every pixel, or vector, one per channel for the whole image")
+      .choices(noise_kinds().ordered());
 }
 
 template <class Options>
@@ -20,6 +23,7 @@ MapNoise map_noise_of(const Options& options) {
   return {.samples_per_input = options.z,
           .channels = options.z_channels,
           .std = options.z_std,
+          .vector = noise_kinds().at(options.z_kind),
           .section = Options::kSection};
 }
 
@@ -48,6 +52,11 @@ std::unique_ptr<Method> make_kernel(const MethodSetting& setting) {
 }
 
 }  // namespace
+
+const Registry<bool>& noise_kinds() {
+  static const Registry<bool> kinds("z_kind", {{"pixels", false}, {"vector", true}});
+  return kinds;
+}
 
 void WeakOptions::describe(OptionRows& rows) {
   rows.on_resume(OnResume::fixed, "changes the problem");

@@ -5,22 +5,30 @@
 
 #include <string>
 
+#include "monge/core/registry.h"
 #include "monge/ot/cost.h"
 #include "monge/ot/method.h"
 
 namespace monge::ot {
+
+/// How the noise of a map of images is drawn, by name; the value is MapNoise::vector:
+///
+///     pixels  every pixel and channel has its own draw
+///     vector  every channel has one draw for the whole image, so that noise decides about content and not grain
+const Registry<bool>& noise_kinds();
 
 /// [weak]
 struct WeakOptions {
   static constexpr const char* kSection = "weak";
   static constexpr const char* kHelp = "Method weak: quadratic cost minus gamma times the variance of the outputs";
 
-  double gamma0 = 0.0;        ///< gamma at iteration 0, >= 0
-  double gamma1 = 0.66;       ///< gamma from `gamma_iters` on, >= 0
-  int64_t gamma_iters = 500;  ///< outer iterations of the ramp
-  int64_t z = 4;              ///< Z, samples per input in a map update, >= 2 if the method is used
-  int64_t z_channels = 1;     ///< noise channels (images) or entries (vectors), >= 1
-  double z_std = 0.1;         ///< standard deviation of the noise, > 0
+  double gamma0 = 0.0;            ///< gamma at iteration 0, >= 0
+  double gamma1 = 0.66;           ///< gamma from `gamma_iters` on, >= 0
+  int64_t gamma_iters = 500;      ///< outer iterations of the ramp
+  int64_t z = 4;                  ///< Z, samples per input in a map update, >= 2 if the method is used
+  int64_t z_channels = 1;         ///< noise channels (images) or entries (vectors), >= 1
+  double z_std = 0.1;             ///< standard deviation of the noise, > 0
+  std::string z_kind = "pixels";  ///< see noise_kinds
 
   void describe(OptionRows& rows);
 };
@@ -35,6 +43,7 @@ struct KernelOptions {
   int64_t z = 4;             ///< as in WeakOptions
   int64_t z_channels = 1;
   double z_std = 1.0;
+  std::string z_kind = "pixels";
 
   void describe(OptionRows& rows);
 };

@@ -22,8 +22,11 @@ constexpr const char* kPatchHelp = "fold patch x patch pixels into channels; 2 i
 void MapOptions::describe(OptionRows& rows) {
   rows.on_resume(OnResume::fixed, "changes the network");
   rows.add("net", net, "network of the map; auto: unet for images, mlp for vectors").choices(auto_or(map_nets()));
-  rows.add("width", width, "first width of the unet (0: 48) or hidden width of the mlp (0: 128)").range(0, 65536);
-  rows.add("depth", depth, "halvings of the unet, 1 to 4 (0: 4), or hidden layers of the mlp (0: 3)").range(0, 64);
+  rows.add("width", width, "first width of the unet (0: 48) or ddpm (0: 32), or hidden width of the mlp (0: 128)")
+      .range(0, 65536);
+  rows.add("depth", depth,
+           "halvings of the unet, 1 to 4 (0: 4), or of ddpm, 1 to 6 (0: 3), or hidden layers of the mlp (0: 3)")
+      .range(0, 64);
   rows.add("patch", patch, kPatchHelp).unit("pixels").range(1, 8);
   rows.add("activation", activation, "activation of the mlp").choices(activations());
   rows.add("norm", norm,
@@ -32,7 +35,7 @@ void MapOptions::describe(OptionRows& rows) {
   rows.add("residual", residual, "T(x) = x + net(x)");
   rows.add("zero_last", zero_last,
            "initialise the last layer with zeros; with residual = true the map starts as the identity");
-  rows.add("output", output, "last activation of the unet").choices({"none", "tanh"});
+  rows.add("output", output, "last activation of the unet or ddpm").choices({"none", "tanh"});
 }
 
 void PotentialOptions::describe(OptionRows& rows) {

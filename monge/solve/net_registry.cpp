@@ -6,7 +6,8 @@
 namespace monge::solve {
 
 Registry<NetEntry<nn::MapNet>>& map_nets() {
-  static Registry<NetEntry<nn::MapNet>> nets("map.net", {{"unet", unet_entry()}, {"mlp", mlp_map_entry()}});
+  static Registry<NetEntry<nn::MapNet>> nets(
+      "map.net", {{"unet", unet_entry()}, {"ddpm", ddpm_entry()}, {"mlp", mlp_map_entry()}});
   return nets;
 }
 

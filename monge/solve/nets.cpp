@@ -12,9 +12,10 @@ namespace {
 
 /// Throws an error that names the difference between the items of the two sides and its fix.
 [[noreturn]] void refuse_shapes(const std::vector<int64_t>& source, const std::vector<int64_t>& target) {
-  Complaint complaint{.what = "source and target must have items of one shape, since the cost compares x with T(x)",
-                      .where = "source.path, target.path",
-                      .value = shape_text(source) + " and " + shape_text(target)};
+  Complaint complaint{
+      .what = "source and target must have items of the same shape, because the cost compares x with T(x)",
+      .where = "source.path, target.path",
+      .value = shape_text(source) + " and " + shape_text(target)};
   if (source.size() != target.size()) {
     complaint.fix = "give images on both sides, or vectors on both";
   } else if (source.size() == 1) {
@@ -28,7 +29,7 @@ namespace {
                          grey_source ? "source" : "target", ".colour = \"rgb\", or ", grey_source ? "target" : "source",
                          ".colour = \"grey\" to train on grey alone");
   } else {
-    complaint.fix = "give both the same size (source.size, target.size); arrays are taken at their own";
+    complaint.fix = "give both the same size (source.size, target.size); arrays keep their own size";
   }
   throw InputError(complaint);
 }
@@ -61,7 +62,8 @@ const NetEntry<nn::MapNet>& map_entry(const SolverOptions& options, const std::v
 }
 
 NetContext map_context(const SolverOptions& options, const std::vector<int64_t>& item_shape) {
-  return {.item_shape = item_shape, .noise_channels = make_method(options)->noise().channels, .options = options};
+  const auto noise = make_method(options)->noise();
+  return {.item_shape = item_shape, .noise_channels = noise.channels, .noise_vector = noise.vector, .options = options};
 }
 
 nn::SeededInitialisation seeded_by(const SolverOptions& options, const char* purpose) {
@@ -80,6 +82,12 @@ std::shared_ptr<nn::MapNet> make_map(const SolverOptions& options, const std::ve
 double least_map_values(const SolverOptions& options, const std::vector<int64_t>& item_shape) {
   const auto& entry = map_entry(options, item_shape);
   return entry.least_values ? entry.least_values(map_context(options, item_shape)) : 0;
+}
+
+std::optional<nn::ImageSizes> map_image_sizes(const SolverOptions& options, const std::vector<int64_t>& item_shape) {
+  const auto& entry = map_entry(options, item_shape);
+  if (!entry.image_sizes) return std::nullopt;
+  return entry.image_sizes(map_context(options, item_shape));
 }
 
 std::shared_ptr<nn::PotentialNet> make_potential(const SolverOptions& options,

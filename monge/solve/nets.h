@@ -2,8 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "monge/nn/image_sizes.h"
 #include "monge/nn/module.h"
 #include "monge/solve/options.h"
 
@@ -21,6 +23,9 @@ std::shared_ptr<nn::MapNet> make_map(const SolverOptions& options, const std::ve
 
 /// A lower bound of the number of values of that map (see NetEntry::least_values); 0 if it is unknown.
 double least_map_values(const SolverOptions& options, const std::vector<int64_t>& item_shape);
+
+/// The sizes of images that this map takes (see NetEntry::image_sizes); nothing if it takes only that of its items.
+std::optional<nn::ImageSizes> map_image_sizes(const SolverOptions& options, const std::vector<int64_t>& item_shape);
 
 /// f for items of `target_shape`, initialised from train.seed. @throws InputError if the net does not fit the data.
 std::shared_ptr<nn::PotentialNet> make_potential(const SolverOptions& options,

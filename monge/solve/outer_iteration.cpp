@@ -31,11 +31,21 @@ IterationSchedule Solver::schedule(int64_t iteration) const {
 /// This rank's slice of a batch, of which it has `own` items.
 dist::Slice Solver::slice_of_items(int64_t own) const { return {group_.rank() * own, own, group_.size() * own}; }
 
-torch::Tensor Solver::smoothed(const torch::Tensor& x, int64_t place, const ot::Smoothing& smoothing) {
+torch::Tensor Solver::smoothed(const torch::Tensor& x, int64_t place, const ot::Smoothing& smoothing,
+                               const torch::Tensor& tint) {
   if (smoothing.eps == 0) return x;
   return ot::smooth(x, smoothing,
-                    ot::smoothing_noise(x, smoothing, streams_.at("smoothing", place, slice_of_items(x.size(0))))
+                    ot::smoothing_noise(x, smoothing, streams_.at("smoothing", place, slice_of_items(x.size(0))), tint)
                         .to(x.scalar_type()));
+}
+
+/// The map's inputs and the draws that belong to them.
+std::pair<torch::Tensor, Draws> Solver::source_batch(const torch::Tensor& x, int64_t place, int64_t per_input,
+                                                     const ot::Smoothing& smoothing) {
+  auto draws = draw(x, place, per_input);
+  if (!method_->hides_smoothing()) return {smoothed(x, place, smoothing), draws};
+  draws.cost_input = smoothed(x, place, smoothing, draws.z.select(1, 0));
+  return {x, draws};
 }
 
 Draws Solver::draw(const torch::Tensor& like, int64_t place, int64_t per_input) {
@@ -65,11 +75,11 @@ void Solver::body(const IterationSchedule& schedule, const IterationBatches& bat
   };
   const auto& smoothing = schedule.values.smoothing;
   for (int64_t t = 0; t < k_t; ++t) {
-    const auto x = smoothed(batches.source(t), t, smoothing);
-    if (failed(map_update(x, draw(x, t, noise_.samples_per_input), schedule))) return;
+    const auto [x, draws] = source_batch(batches.source(t), t, noise_.samples_per_input, smoothing);
+    if (failed(map_update(x, draws, schedule))) return;
   }
-  const auto x = smoothed(batches.source(k_t), k_t, smoothing);
-  if (failed(potential_update(x, batches.target(), draw(x, k_t, 1), schedule))) return;
+  const auto [x, draws] = source_batch(batches.source(k_t), k_t, 1, smoothing);
+  if (failed(potential_update(x, batches.target(), draws, schedule))) return;
   update_average(schedule);
 }
 

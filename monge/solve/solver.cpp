@@ -2,6 +2,8 @@
 
 #include <torch/types.h>
 
+#include <algorithm>
+
 #include "monge/core/error.h"
 #include "monge/nn/batch_norm_sums.h"
 #include "monge/ot/cost.h"
@@ -68,6 +70,11 @@ ot::Perturbation piece(const ot::Perturbation& whole, int64_t begin, int64_t len
           whole.weight_B.narrow(0, begin, length)};
 }
 
+Draws piece(const Draws& whole, int64_t begin, int64_t length) {
+  const auto part = [&](const torch::Tensor& t) { return t.defined() ? t.narrow(0, begin, length) : t; };
+  return {part(whole.z), piece(whole.perturbation, begin, length), part(whole.cost_input)};
+}
+
 /// Calls action(begin, length) for each piece of a batch.
 template <class Action>
 void for_pieces(int64_t batch, int64_t pieces, Action&& action) {
@@ -88,8 +95,10 @@ torch::Tensor draw_noise(const torch::Tensor& x, int64_t per_input, const ot::Ma
   if (noise.channels == 0) return {};
   std::vector<int64_t> shape{x.size(0), per_input, noise.channels};
   for (int64_t axis = 2; axis < x.dim(); ++axis) shape.push_back(x.size(axis));
-  const auto z = draws.normal(shape) * noise.std;
-  return z.to(x.scalar_type());
+  auto drawn = shape;
+  if (noise.vector) std::fill(drawn.begin() + 3, drawn.end(), 1);
+  const auto z = draws.normal(drawn) * noise.std;
+  return z.to(x.scalar_type()).expand(shape);
 }
 
 Solver::Solver(const SolverOptions& options, std::shared_ptr<nn::MapNet> map, std::shared_ptr<nn::MapNet> ema,
@@ -164,11 +173,11 @@ ot::Potential Solver::potential_function() const {
 }
 
 /// Adds the gradient of a piece's loss, times `fraction`, to the map's gradient.
-ot::MapLoss Solver::backward_through_map(const torch::Tensor& x, const torch::Tensor& z,
-                                         const ot::Perturbation& perturbation, const IterationSchedule& schedule,
+ot::MapLoss Solver::backward_through_map(const torch::Tensor& x, const Draws& draws, const IterationSchedule& schedule,
                                          double fraction) {
+  const auto& z = draws.z;
   const auto loss_of = [&](const torch::Tensor& y) {
-    return ot::map_loss(*method_, potential_function(), x, y, perturbation, schedule.values);
+    return ot::map_loss(*method_, potential_function(), draws.cost_input_of(x), y, draws.perturbation, schedule.values);
   };
   const auto backward = [&](const ot::MapLoss& loss) {
     adam_map_.scaled(fraction == 1 ? loss.loss : loss.loss * fraction).backward();
@@ -206,7 +215,7 @@ Update Solver::map_update(const torch::Tensor& x, const Draws& draws, const Iter
   Update out;
   if (options_.train.accumulate == 1) {
     if (reducer_map_) reducer_map_->begin_final_backward();
-    const auto loss = backward_through_map(x, draws.z, draws.perturbation, schedule, part_);
+    const auto loss = backward_through_map(x, draws, schedule, part_);
     out.loss = loss.loss.detach();
     out.cost = loss.cost;
     out.potential = loss.potential;
@@ -214,9 +223,8 @@ Update Solver::map_update(const torch::Tensor& x, const Draws& draws, const Iter
     for_pieces(batch, options_.train.accumulate, [&](int64_t begin, int64_t length) {
       const double fraction = static_cast<double>(length) / static_cast<double>(batch);
       if (reducer_map_ && begin + length == batch) reducer_map_->begin_final_backward();
-      const auto loss = backward_through_map(x.narrow(0, begin, length),
-                                             draws.z.defined() ? draws.z.narrow(0, begin, length) : draws.z,
-                                             piece(draws.perturbation, begin, length), schedule, fraction * part_);
+      const auto loss =
+          backward_through_map(x.narrow(0, begin, length), piece(draws, begin, length), schedule, fraction * part_);
       add(out.loss, loss.loss, fraction);
       add(out.cost, loss.cost, fraction);
       add(out.potential, loss.potential, fraction);
@@ -238,17 +246,19 @@ Update Solver::potential_update(const torch::Tensor& x, const torch::Tensor& y, 
   const auto f = potential_function();
   const int64_t batch = x.size(0);
   // All pieces use the scale of the whole batch, so that they add up to the same loss.
-  const auto cost_scale =
-      regulariser.expectile > 0 ? mean_over_ranks(method_->pair_cost(x, y).mean()) : torch::Tensor();
+  const auto cost_scale = regulariser.expectile > 0
+                              ? mean_over_ranks(method_->pair_cost(draws.cost_input_of(x), y).mean())
+                              : torch::Tensor();
   Update out;
   for_pieces(batch, options_.train.accumulate, [&](int64_t begin, int64_t length) {
     const double fraction = static_cast<double>(length) / static_cast<double>(batch);
     const auto x_piece = x.narrow(0, begin, length), y_piece = y.narrow(0, begin, length);
-    const auto perturbation = piece(draws.perturbation, begin, length);
+    const auto drawn = piece(draws, begin, length);
+    const auto& perturbation = drawn.perturbation;
     torch::Tensor fake;
     {
       at::NoGradGuard no_grad;
-      fake = transport(*map_, x_piece, draws.z.defined() ? draws.z.narrow(0, begin, length) : draws.z).squeeze(1);
+      fake = transport(*map_, x_piece, drawn.z).squeeze(1);
     }
     const auto parts = ot::potential_loss(f, fake, y_piece, perturbation);
     auto loss = parts.loss;
@@ -258,8 +268,9 @@ Update Solver::potential_update(const torch::Tensor& x, const torch::Tensor& y, 
       loss = loss + regulariser.r1 * static_cast<double>(regulariser.r1_every) * ot::r1_penalty(f_at, at);
     }
     if (regulariser.expectile > 0) {
-      loss = loss + regulariser.expectile * ot::expectile_penalty(method_->pair_cost(x_piece, fake), parts.fake_B,
-                                                                  method_->pair_cost(x_piece, y_piece), parts.real_B,
+      const auto from = drawn.cost_input_of(x_piece);
+      loss = loss + regulariser.expectile * ot::expectile_penalty(method_->pair_cost(from, fake), parts.fake_B,
+                                                                  method_->pair_cost(from, y_piece), parts.real_B,
                                                                   regulariser.expectile_level, cost_scale);
     }
     if (reducer_potential_ && begin + length == batch) reducer_potential_->begin_final_backward();

@@ -39,6 +39,10 @@ struct BatchProvider {
 struct Draws {
   torch::Tensor z;                ///< [B, Z, channels, ...], already scaled; undefined for a deterministic map
   ot::Perturbation perturbation;  ///< see ot::Method::perturb; undefined for most methods
+  torch::Tensor cost_input{};     ///< the x of the cost, where it is not what the map takes
+
+  /// The x of the cost for a map that takes `x`.
+  const torch::Tensor& cost_input_of(const torch::Tensor& x) const { return cost_input.defined() ? cost_input : x; }
 };
 
 /// The metrics of one outer iteration; those of the map are means over its map updates.
@@ -133,9 +137,12 @@ class Solver {
   Update map_update(const torch::Tensor& x, const Draws& draws, const IterationSchedule& schedule);
   Update potential_update(const torch::Tensor& x, const torch::Tensor& y, const Draws& draws,
                           const IterationSchedule& schedule);
-  ot::MapLoss backward_through_map(const torch::Tensor& x, const torch::Tensor& z, const ot::Perturbation& perturbation,
-                                   const IterationSchedule& schedule, double fraction);
-  torch::Tensor smoothed(const torch::Tensor& x, int64_t place, const ot::Smoothing& smoothing);
+  ot::MapLoss backward_through_map(const torch::Tensor& x, const Draws& draws, const IterationSchedule& schedule,
+                                   double fraction);
+  torch::Tensor smoothed(const torch::Tensor& x, int64_t place, const ot::Smoothing& smoothing,
+                         const torch::Tensor& tint = {});
+  std::pair<torch::Tensor, Draws> source_batch(const torch::Tensor& x, int64_t place, int64_t per_input,
+                                               const ot::Smoothing& smoothing);
   Draws draw(const torch::Tensor& like, int64_t place, int64_t per_input);
   ot::Potential potential_function() const;
   void make_average();

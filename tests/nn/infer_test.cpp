@@ -83,7 +83,8 @@ TEST(Infer, BuildsNoNetFromShapesWithoutValues) {
   for (auto& [key, tensor] : potential) {
     if (key == "conv_img.weight") tensor = torch::zeros({2, 9, 3, 3});
   }
-  EXPECT_THAT(message_of([&] { potential_from_state(potential, "x.pt"); }), HasSubstr("conv_img.weight has 9 input channels"));
+  EXPECT_THAT(message_of([&] { potential_from_state(potential, "x.pt"); }),
+              HasSubstr("conv_img.weight has 9 input channels"));
 }
 
 TEST(Infer, RefusesAStateWithAHole) {

@@ -10,6 +10,7 @@
 #include "monge/core/random.h"
 #include "monge/nn/ops/avg_pool.h"
 #include "monge/nn/ops/batch_norm_relu.h"
+#include "monge/nn/ops/group_norm.h"
 #include "monge/nn/ops/leaky_residual.h"
 #include "monge/nn/ops/upsample_concat.h"
 #include "monge/nn/resnet_potential.h"
@@ -48,6 +49,27 @@ std::vector<Case> cases() {
                    {image({3, 12, 6, 5}), weight, bias},
                    [=](const Tensors& in) { return reference_batch_norm_relu(in[0], norm_of(in, training)); },
                    [=](const Tensors& in) { return batch_norm_relu(in[0], norm_of(in, training)); }});
+  }
+  const auto scale = torch::randn({3, 12}, RandomStreams(2).at("scale", 0));
+  const auto shift = torch::randn({3, 12}, RandomStreams(2).at("shift", 0));
+  for (const auto activation : {NormActivation::relu, NormActivation::silu}) {
+    const auto plain = [=](const Tensors& in) {
+      return GroupNorm{.groups = 4, .weight = in[1], .bias = in[2], .activation = activation};
+    };
+    const auto modulated = [=](const Tensors& in) {
+      auto norm = plain(in);
+      norm.scale_BC = in[3], norm.shift_BC = in[4];
+      return norm;
+    };
+    const std::string name = activation == NormActivation::relu ? "group norm, relu" : "group norm, silu";
+    out.push_back({name,
+                   {image({3, 12, 6, 5}), weight, bias},
+                   [=](const Tensors& in) { return reference_group_norm(in[0], plain(in)); },
+                   [=](const Tensors& in) { return group_norm(in[0], plain(in)); }});
+    out.push_back({name + ", modulated",
+                   {image({3, 12, 6, 5}), weight, bias, scale, shift},
+                   [=](const Tensors& in) { return reference_group_norm(in[0], modulated(in)); },
+                   [=](const Tensors& in) { return group_norm(in[0], modulated(in)); }});
   }
   out.push_back({"upsample",
                  {image({2, 6, 9, 8}), image({2, 10, 4, 4}, 1)},

@@ -17,6 +17,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "monge/nn/ops/cpu_group_norm.h"
 #include "monge/nn/ops/cpu_loops.h"
 #include "monge/nn/ops/enlarged_frame.h"
 #include "monge/nn/ops/kernel_table.h"
@@ -309,6 +310,9 @@ const KernelTable& cpu_kernels() {
   static const KernelTable kernels{.batch_statistics = batch_statistics,
                                    .normalise_relu = normalise_relu,
                                    .normalise_relu_backward = normalise_relu_backward,
+                                   .group_statistics = cpu_group_statistics,
+                                   .group_normalise = cpu_group_normalise,
+                                   .group_normalise_backward = cpu_group_normalise_backward,
                                    .upsample_concat = upsample_concat,
                                    .upsample_concat_backward = upsample_concat_backward,
                                    .avg_pool = avg_pool,

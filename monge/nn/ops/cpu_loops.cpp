@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "monge/core/vectorised.h"
+#include "monge/nn/vector_exponential.h"
 #include "monge/nn/vectors.h"
 
 namespace monge::nn::ops {
@@ -80,6 +81,65 @@ MONGE_INLINE void sum_rows(int64_t rows, int64_t channels, double* a, double* b,
 
 MONGE_INLINE Lanes above_zero(Lanes decides, Lanes x) { return decides > Lanes{} ? x : Lanes{}; }
 
+// Activations: the value at z, and the gradient of z from that of the value.
+struct Relu {
+  static __attribute__((always_inline)) Lanes value(Lanes z) { return z < Lanes{} ? Lanes{} : z; }  // NaN remains NaN
+  static __attribute__((always_inline)) Lanes backward(Lanes z, Lanes gradient) { return above_zero(z, gradient); }
+};
+struct Silu {
+  static __attribute__((always_inline)) Lanes value(Lanes z) { return z / (1.0F + exponential(-z)); }
+  static __attribute__((always_inline)) Lanes backward(Lanes z, Lanes gradient) {
+    const Lanes s = 1.0F / (1.0F + exponential(-z));
+    return gradient * (s + z * s * (1.0F - s));
+  }
+};
+
+template <class Activation>
+MONGE_INLINE void normalise_rows_of(const float* x, int64_t rows, int64_t channels, const ChannelAffine& line,
+                                    float* y) {
+  for (int64_t row = 0; row < rows; ++row, x += channels, y += channels) {
+    in_lanes(
+        channels, [&](int64_t c, int64_t lanes) __attribute__((always_inline)) {
+          const Lanes z = (load<Floats16>(x + c, lanes) - load<Floats16>(line.mean + c, lanes)) *
+                              load<Floats16>(line.scale + c, lanes) +
+                          load<Floats16>(line.shift + c, lanes);
+          store<Floats16>(y + c, Activation::value(z), lanes);
+        });
+  }
+}
+
+template <class Activation>
+MONGE_INLINE void add_gradient_sums_of(const float* gradient, const float* x, int64_t rows, int64_t channels,
+                                       const ChannelAffine& line, double* sum, double* product) {
+  sum_rows(
+      rows, channels, sum,
+      product, [&](int64_t row, int64_t c, int64_t lanes, Lanes & a, Lanes & b) __attribute__((always_inline)) {
+        const int64_t at = row * channels + c;
+        const Lanes d = load<Floats16>(x + at, lanes) - load<Floats16>(line.mean + c, lanes);
+        const Lanes z = d * load<Floats16>(line.scale + c, lanes) + load<Floats16>(line.shift + c, lanes);
+        const Lanes g = Activation::backward(z, load<Floats16>(gradient + at, lanes));
+        a += g;
+        b += g * d;
+      });
+}
+
+template <class Activation>
+MONGE_INLINE void group_rows_backward_of(const float* gradient, const float* x, int64_t rows, int64_t channels,
+                                         const ChannelAffine& line, const float* offset, const float* slope,
+                                         float* to) {
+  for (int64_t row = 0; row < rows; ++row, gradient += channels, x += channels, to += channels) {
+    in_lanes(
+        channels, [&](int64_t c, int64_t lanes) __attribute__((always_inline)) {
+          const Lanes scale = load<Floats16>(line.scale + c, lanes);
+          const Lanes d = load<Floats16>(x + c, lanes) - load<Floats16>(line.mean + c, lanes);
+          const Lanes z = d * scale + load<Floats16>(line.shift + c, lanes);
+          const Lanes g = Activation::backward(z, load<Floats16>(gradient + c, lanes));
+          store<Floats16>(to + c, g * scale - load<Floats16>(offset + c, lanes) - d * load<Floats16>(slope + c, lanes),
+                          lanes);
+        });
+  }
+}
+
 }  // namespace
 
 MONGE_VECTORISED void add_sums(const float* x, int64_t rows, int64_t channels, const float* pivot, double* sum,
@@ -95,29 +155,34 @@ MONGE_VECTORISED void add_sums(const float* x, int64_t rows, int64_t channels, c
 
 MONGE_VECTORISED void normalise_rows(const float* x, int64_t rows, int64_t channels, const ChannelAffine& line,
                                      float* y) {
-  for (int64_t row = 0; row < rows; ++row, x += channels, y += channels) {
-    in_lanes(
-        channels, [&](int64_t c, int64_t lanes) __attribute__((always_inline)) {
-          const Lanes out = (load<Floats16>(x + c, lanes) - load<Floats16>(line.mean + c, lanes)) *
-                                load<Floats16>(line.scale + c, lanes) +
-                            load<Floats16>(line.shift + c, lanes);
-          store<Floats16>(y + c, out < Lanes{} ? Lanes{} : out, lanes);  // NaN remains NaN
-        });
-  }
+  normalise_rows_of<Relu>(x, rows, channels, line, y);
+}
+
+MONGE_VECTORISED void normalise_rows_silu(const float* x, int64_t rows, int64_t channels, const ChannelAffine& line,
+                                          float* y) {
+  normalise_rows_of<Silu>(x, rows, channels, line, y);
 }
 
 MONGE_VECTORISED void add_gradient_sums(const float* gradient, const float* x, int64_t rows, int64_t channels,
                                         const ChannelAffine& line, double* sum, double* product) {
-  sum_rows(
-      rows, channels, sum,
-      product, [&](int64_t row, int64_t c, int64_t lanes, Lanes & a, Lanes & b) __attribute__((always_inline)) {
-        const int64_t at = row * channels + c;
-        const Lanes d = load<Floats16>(x + at, lanes) - load<Floats16>(line.mean + c, lanes);
-        const Lanes out = d * load<Floats16>(line.scale + c, lanes) + load<Floats16>(line.shift + c, lanes);
-        const Lanes g = above_zero(out, load<Floats16>(gradient + at, lanes));
-        a += g;
-        b += g * d;
-      });
+  add_gradient_sums_of<Relu>(gradient, x, rows, channels, line, sum, product);
+}
+
+MONGE_VECTORISED void add_gradient_sums_silu(const float* gradient, const float* x, int64_t rows, int64_t channels,
+                                             const ChannelAffine& line, double* sum, double* product) {
+  add_gradient_sums_of<Silu>(gradient, x, rows, channels, line, sum, product);
+}
+
+MONGE_VECTORISED void group_rows_backward(const float* gradient, const float* x, int64_t rows, int64_t channels,
+                                          const ChannelAffine& line, const float* offset, const float* slope,
+                                          float* to) {
+  group_rows_backward_of<Relu>(gradient, x, rows, channels, line, offset, slope, to);
+}
+
+MONGE_VECTORISED void group_rows_backward_silu(const float* gradient, const float* x, int64_t rows, int64_t channels,
+                                               const ChannelAffine& line, const float* offset, const float* slope,
+                                               float* to) {
+  group_rows_backward_of<Silu>(gradient, x, rows, channels, line, offset, slope, to);
 }
 
 MONGE_VECTORISED void normalise_rows_backward(const float* gradient, const float* x, int64_t rows, int64_t channels,

@@ -23,6 +23,16 @@ void add_gradient_sums(const float* gradient, const float* x, int64_t rows, int6
 void normalise_rows_backward(const float* gradient, const float* x, int64_t rows, int64_t channels,
                              const ChannelAffine& line, const float* offset, const float* slope, float* to);
 
+// The same with silu(z) = z / (1 + e^-z) in place of max(0, z), and the gradient of x for statistics of groups:
+// to <- g scale - offset - (x - mean) slope.
+void normalise_rows_silu(const float* x, int64_t rows, int64_t channels, const ChannelAffine& line, float* y);
+void add_gradient_sums_silu(const float* gradient, const float* x, int64_t rows, int64_t channels,
+                            const ChannelAffine& line, double* sum, double* product);
+void group_rows_backward(const float* gradient, const float* x, int64_t rows, int64_t channels,
+                         const ChannelAffine& line, const float* offset, const float* slope, float* to);
+void group_rows_backward_silu(const float* gradient, const float* x, int64_t rows, int64_t channels,
+                              const ChannelAffine& line, const float* offset, const float* slope, float* to);
+
 void leaky_residual_run(const float* shortcut, const float* dx, int64_t count, float ratio, float slope, float* out);
 /// The gradients of shortcut and dx; either output may be null.
 void leaky_residual_backward_run(const float* gradient, const float* out, int64_t count, float ratio, float slope,

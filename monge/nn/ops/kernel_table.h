@@ -9,6 +9,11 @@
 
 namespace monge::nn::ops {
 
+/// Mean and 1 / sqrt(variance + eps) of each group of each sample, [B, G].
+struct GroupStatistics {
+  torch::Tensor mean_BG, invstd_BG;
+};
+
 /// Fused kernels, without autograd. If an entry is null, the reference implementation is at least as fast. Images are
 /// dense channels_last, in float32 or (with `bf16`) bfloat16; parameters and statistics are float32; all are on one
 /// device. The caller must check this: operators call their reference implementation for other inputs. The header of
@@ -29,6 +34,15 @@ struct KernelTable {
   std::array<Tensor, 3> (*normalise_relu_backward)(const Tensor& gradient, const Tensor& x, const Tensor& mean,
                                                    const Tensor& invstd, const Tensor& weight, const Tensor& bias,
                                                    bool training) = nullptr;
+
+  /// act((x - mean) invstd gamma + beta) with the statistics of groups, and the gradients of x, gamma and beta, also
+  /// through the statistics. gamma and beta are [B, C]. act is SiLU or ReLU.
+  GroupStatistics (*group_statistics)(const Tensor& x, int64_t groups, double eps) = nullptr;
+  Tensor (*group_normalise)(const Tensor& x, const GroupStatistics& statistics, const Tensor& gamma_BC,
+                            const Tensor& beta_BC, bool is_silu) = nullptr;
+  std::array<Tensor, 3> (*group_normalise_backward)(const Tensor& gradient, const Tensor& x,
+                                                    const GroupStatistics& statistics, const Tensor& gamma_BC,
+                                                    const Tensor& beta_BC, bool is_silu) = nullptr;
 
   Tensor (*upsample_concat)(const Tensor& skip, const Tensor& low) = nullptr;
   /// The gradient of low; that of skip is a slice of `gradient`.

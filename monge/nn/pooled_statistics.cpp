@@ -1,0 +1,52 @@
+#include "monge/nn/pooled_statistics.h"
+
+#include <vector>
+
+#include "monge/core/error.h"
+
+namespace monge::nn {
+
+PooledStatistics::Moments PooledStatistics::measured(const torch::Tensor& x, int64_t groups) {
+  const std::vector<int64_t> all_but_channels{0, 2, 3};
+  const auto wide = x.to(torch::kFloat32);
+  const auto mean_C = wide.mean(all_but_channels);
+  const auto variance_C = (wide - mean_C.view({1, -1, 1, 1})).square_().mean(all_but_channels);
+  // The variance of a group is the mean of its channels' variances and the variance of their means.
+  const auto mean_G = mean_C.view({groups, -1}).mean(1, /*keepdim=*/true);
+  const auto variance_G = (variance_C.view({groups, -1}) + (mean_C.view({groups, -1}) - mean_G).square()).mean(1, true);
+  const int64_t width = x.size(1) / groups;
+  const auto by_channel = [&](const torch::Tensor& of_group) { return of_group.expand({groups, width}).flatten(); };
+  return {by_channel(mean_G), by_channel(variance_G), 1};
+}
+
+/// Pools batches of one size: the variance of all is the mean of theirs and the variance of their means.
+void PooledStatistics::Moments::add(const Moments& more) {
+  if (batches == 0) {
+    *this = more;
+    return;
+  }
+  const double part = 1.0 / static_cast<double>(++batches);
+  const auto step_C = more.mean_C - mean_C;
+  variance_C = variance_C + part * (more.variance_C - variance_C) + part * (1 - part) * step_C.square();
+  mean_C = mean_C + part * step_C;
+}
+
+torch::Tensor PooledStatistics::group_norm(const void* norm, const torch::Tensor& x, int64_t groups,
+                                           const torch::Tensor& weight, const torch::Tensor& bias, double eps) {
+  Moments moments;
+  if (applies_) {
+    const auto found = recorded_.find(norm);
+    require(found != recorded_.end(), "a group norm has no recorded statistics to apply");
+    moments = found->second;
+  } else {
+    moments = measured(x, groups);
+    recorded_[norm].add(moments);
+  }
+  const auto scale_C = weight.to(torch::kFloat32) * torch::rsqrt(moments.variance_C + eps),
+             shift_C = bias.to(torch::kFloat32) - moments.mean_C * scale_C;
+  const auto as_x = [&](const torch::Tensor& of_channel) { return of_channel.view({1, -1, 1, 1}).to(x.scalar_type()); };
+  const auto y = torch::addcmul(as_x(shift_C), x, as_x(scale_C));
+  return x.is_contiguous(torch::MemoryFormat::ChannelsLast) ? y.contiguous(torch::MemoryFormat::ChannelsLast) : y;
+}
+
+}  // namespace monge::nn

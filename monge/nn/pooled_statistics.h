@@ -1,0 +1,43 @@
+// Statistics of group norms that the parts of one image share, so that the parts fit together.
+#pragma once
+
+#include <torch/types.h>
+
+#include <map>
+
+namespace monge::nn {
+
+/// A group norm normalises each sample by its own mean and variance. If an image passes a net in parts, each part gets
+/// other statistics, and their outputs differ in brightness and colour. So samples of the parts pass the net in batches
+/// first. Each norm normalises a batch by its statistics over the whole batch, and records their mean over the batches;
+/// then it applies these to all parts. See MapNet::use_statistics.
+class PooledStatistics {
+ public:
+  /// Ends the recording: from now on the recorded statistics are applied.
+  void apply() { applies_ = true; }
+
+  /// Records the statistics of x over batch, pixels and the channels of each group and normalises by them, or by the
+  /// recorded ones.
+  /// @param norm          identifies the layer.
+  /// @param x             [B, C, H, W].
+  /// @param weight, bias  of the layer, [C].
+  /// @return              x normalised, times weight plus bias, in the type and layout of x.
+  /// @throws InputError for a layer that has recorded nothing.
+  torch::Tensor group_norm(const void* norm, const torch::Tensor& x, int64_t groups, const torch::Tensor& weight,
+                           const torch::Tensor& bias, double eps);
+
+ private:
+  /// Mean and variance of each group by channel, [C] float32, and the number of batches that they were averaged over.
+  struct Moments {
+    torch::Tensor mean_C, variance_C;
+    int64_t batches = 0;
+
+    void add(const Moments& more);
+  };
+  static Moments measured(const torch::Tensor& x, int64_t groups);
+
+  bool applies_ = false;
+  std::map<const void*, Moments> recorded_;
+};
+
+}  // namespace monge::nn
