@@ -2,6 +2,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
+#include "monge/data/member_path.h"
 #include "monge/data/spec.h"
 
 namespace monge::data {
@@ -43,6 +44,8 @@ const ValueNames<io::TextTableOptions::Missing>& missing_names() {
 }
 
 std::string array_extension(const fs::path& path) {
+  // "emoji?names=list.txt" are images, whatever the list is called.
+  if (const auto set = member_path(path.string()).set; set != path.string()) return extension_of(set);
   const auto whole = extension_of(path);
   const auto name = path.filename().string();
   return whole.empty() && name.find('?') != std::string::npos ? extension_of(name.substr(0, name.find('?'))) : whole;

@@ -8,6 +8,7 @@
 #include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/data/image_collection.h"
+#include "monge/data/member_path.h"
 #include "monge/data/packed_set.h"
 #include "monge/data/parallel.h"
 
@@ -133,7 +134,8 @@ ImageReport check_images(const fs::path& path, const fs::path& against, const Lo
   });
   std::unordered_map<uint64_t, int64_t> theirs;
   if (others) theirs = contents_of(*others, add_progress, stop, out.unread);
-  if (is_packed_set(path) && !stop) out.damaged = verify_packed_set(path, progress, stop);
+  if (const auto set = member_path(path.string()).set; is_packed_set(set) && !stop)
+    out.damaged = verify_packed_set(set, progress, stop);
   out.complete = !stop;
   if (stop) return out;
 

@@ -60,6 +60,24 @@ Crop::Part Crop::part(int64_t height, int64_t width) const {
   return {.top = top, .left = left, .height = part_height, .width = part_width};
 }
 
+Crop::ExactPart Crop::exact_part(double height, double width) const {
+  if (kind_ == Kind::none) return {.top = 0, .left = 0, .height = height, .width = width};
+  if (kind_ == Kind::centre) {
+    const double part_width = std::min(width, height * proportion_),
+                 part_height = std::min(height, width / proportion_);
+    return {.top = (height - part_height) / 2,
+            .left = (width - part_width) / 2,
+            .height = part_height,
+            .width = part_width};
+  }
+  part(std::llround(height), std::llround(width));  // throws if it reaches outside the image
+  const auto part_height = static_cast<double>(height_), part_width = static_cast<double>(width_);
+  return {.top = (height - part_height) / 2 + static_cast<double>(dy_),
+          .left = (width - part_width) / 2 + static_cast<double>(dx_),
+          .height = part_height,
+          .width = part_width};
+}
+
 torch::Tensor Crop::operator()(const torch::Tensor& image_HWC) const {
   const int64_t height = image_HWC.size(0), width = image_HWC.size(1), channels = image_HWC.size(2);
   const auto p = part(height, width);

@@ -29,6 +29,12 @@ class Crop {
   /// The part of an image of this size, in pixels. @throws InputError as above.
   Part part(int64_t height, int64_t width) const;
 
+  struct ExactPart {
+    double top, left, height, width;
+  };
+  /// The same of a vector image, without rounding. "WxH" is in CSS pixels of the drawing. @throws InputError as above.
+  ExactPart exact_part(double height, double width) const;
+
   /// Whether the crop keeps an image of this size whole.
   bool keeps(int64_t height, int64_t width) const;
 

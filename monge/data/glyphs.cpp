@@ -1,153 +1,178 @@
 #include "monge/data/glyphs.h"
 
-#include <ft2build.h>
-#include FT_FREETYPE_H
-
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <mutex>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
+#include "monge/core/nearest.h"
 #include "monge/core/random.h"
+#include "monge/data/code_points.h"
+#include "monge/data/font.h"
 #include "monge/data/parallel.h"
-#include "monge/data/spec.h"
 #include "monge/io/image.h"
 #include "monge/io/resize.h"
 
 namespace monge::data {
 namespace {
 
-/// A font opened from memory at its largest strike. Not thread-safe.
-class Font {
- public:
-  /// @param bytes  the file; must outlive the object.
-  Font(const std::string& bytes, const std::string& path) {
-    if (FT_Init_FreeType(&library_) != 0) throw std::bad_alloc();
-    const auto* data = reinterpret_cast<const FT_Byte*>(bytes.data());
-    if (FT_New_Memory_Face(library_, data, static_cast<FT_Long>(bytes.size()), 0, &face_) != 0) {
-      FT_Done_FreeType(library_);
-      throw InputError(
-          text(path, ": is not a font that FreeType can read; name a .ttf or .otf file with colour bitmaps"));
-    }
-  }
-  ~Font() {
-    FT_Done_Face(face_);
-    FT_Done_FreeType(library_);
-  }
-  Font(const Font&) = delete;
-  Font& operator=(const Font&) = delete;
-
-  int64_t glyphs() const { return face_->num_glyphs; }
-  bool has_colour_bitmaps() const { return FT_HAS_COLOR(face_) && FT_HAS_FIXED_SIZES(face_); }
-
-  void select_largest_strike() {
-    const auto* first = face_->available_sizes;
-    const auto* largest = std::max_element(first, first + face_->num_fixed_sizes,
-                                           [](const auto& a, const auto& b) { return a.height < b.height; });
-    FT_Select_Size(face_, static_cast<FT_Int>(largest - first));
-  }
-
-  /// The glyph over white in the middle of a square, uint8 [S, S, 3]; undefined when it has no colour bitmap or is
-  /// blank.
-  torch::Tensor image(int64_t glyph) {
-    if (FT_Load_Glyph(face_, static_cast<FT_UInt>(glyph), FT_LOAD_COLOR) != 0) return {};
-    const auto& bitmap = face_->glyph->bitmap;
-    const int64_t height = bitmap.rows, width = bitmap.width;
-    if (bitmap.pixel_mode != FT_PIXEL_MODE_BGRA || height == 0 || width == 0) return {};
-    const int64_t side = std::max(height, width);
-    auto out = torch::empty({side, side, 3}, torch::kUInt8);
-    uint8_t* square = out.data_ptr<uint8_t>();
-    std::fill_n(square, side * side * 3, uint8_t{255});
-    bool blank = true;
-    for (int64_t y = 0; y < height; ++y) {
-      const uint8_t* from = bitmap.buffer + y * bitmap.pitch;
-      uint8_t* to = square + (((side - height) / 2 + y) * side + (side - width) / 2) * 3;
-      for (int64_t x = 0; x < width; ++x, from += 4, to += 3) {
-        for (int c = 0; c < 3; ++c) to[c] = static_cast<uint8_t>(std::min(from[2 - c] + 255 - from[3], 255));
-        blank = blank && to[0] == 255 && to[1] == 255 && to[2] == 255;
-      }
-    }
-    return blank ? torch::Tensor() : out;
-  }
-
- private:
-  FT_Library library_ = nullptr;
-  FT_Face face_ = nullptr;
-};
+constexpr int64_t kMostGlyphSide = 1024;
 
 const ValueNames<GlyphMode>& glyph_modes() {
   static const ValueNames<GlyphMode> names{{"colour", GlyphMode::colour}, {"grey", GlyphMode::grey}};
   return names;
 }
 
+/// A glyph that may become an image.
 struct Glyph {
-  uint64_t order = 0;  ///< place in the fixed random order
+  uint64_t order = 0;  ///< place in the set
   int64_t index = 0;
-  std::string hash;  ///< of the image before it is resized
-  torch::Tensor rgb_HWC;
+  std::string name, hash;  ///< hash: of its shape before it is drawn at a size
+  torch::Tensor image;     ///< uint8 [S, S, 3]; undefined if it is blank
 };
 
-std::string_view bytes_of(const torch::Tensor& image) {
-  return {reinterpret_cast<const char*>(image.data_ptr<uint8_t>()), static_cast<size_t>(image.numel())};
+/// Drops repetitions of a shape, all but the first.
+void drop_repetitions(std::vector<Glyph>& glyphs) {
+  std::set<std::string> seen;
+  std::erase_if(glyphs, [&](const Glyph& glyph) { return !seen.insert(glyph.hash).second; });
 }
 
-/// All images of the font by glyph number.
-std::vector<Glyph> read_images(const std::string& path, int64_t size, const ProgressCallback& progress) {
-  const auto bytes = real_files().read(path);
-  const Font probe(bytes, path);
-  require(probe.has_colour_bitmaps(), path,
-          ": the font has no colour bitmaps (CBDT or sbix); use one that has, such as NotoColorEmoji.ttf");
-  std::vector<Glyph> glyphs(static_cast<size_t>(probe.glyphs()));
+/// Calls `fill(font, glyph)` for all glyphs, on all cores with a font each, and drops those without an image.
+/// @param prepare  is called with each font first.
+template <class Prepare, class Fill>
+void fill_glyphs(const std::string& bytes, const std::string& path, std::vector<Glyph>& glyphs,
+                 const ProgressCallback& progress, const Prepare& prepare, const Fill& fill) {
   std::mutex guard;
   int64_t done = 0;
-  for_each_parallel(probe.glyphs(), [&] {
+  const auto total = static_cast<int64_t>(glyphs.size());
+  for_each_parallel(total, [&] {
     auto font = std::make_shared<Font>(bytes, path);
-    font->select_largest_strike();
+    prepare(*font);
     return [&, font](int64_t i) {
-      const auto image = font->image(i);
-      if (image.defined()) {
-        glyphs[static_cast<size_t>(i)] = {stream_seed(0, "glyph", i), i, content_hash(bytes_of(image)),
-                                          io::resize_uint8(image, size, size, io::Filter::bicubic)};
-      }
+      fill(*font, glyphs[static_cast<size_t>(i)]);
       if (!progress) return;
       const std::lock_guard lock(guard);
-      progress(++done, static_cast<int64_t>(glyphs.size()));
+      progress(++done, total);
     };
   });
-  std::erase_if(glyphs, [](const Glyph& glyph) { return glyph.hash.empty(); });
+  std::erase_if(glyphs, [](const Glyph& glyph) { return !glyph.image.defined(); });
+}
+
+/// The chosen characters of a font, by their glyphs. @throws InputError when it lacks one that was named, or has none.
+std::vector<std::pair<uint32_t, int64_t>> chosen_characters(Font& font, const std::string& path,
+                                                            const CodePoints& wanted) {
+  auto out = font.characters();
+  std::erase_if(out, [&](const auto& character) { return !wanted.contains(character.first); });
+  std::vector<std::string> lacking;
+  for (const uint32_t code : wanted.characters()) {
+    const bool there = std::any_of(out.begin(), out.end(), [&](const auto& own) { return own.first == code; });
+    if (!there) lacking.push_back(code_point_name(code));
+  }
+  require(lacking.empty(), path, ": the font lacks ", lacking.size(), " of the characters: ", join(lacking));
+  require(!out.empty(), path, ": the font has none of the chosen characters");
+  return out;
+}
+
+/// All colour images of the font, or those of the chosen characters, in their fixed random order.
+std::vector<Glyph> colour_images(const std::string& bytes, const std::string& path, const GlyphOptions& options,
+                                 const CodePoints& wanted, const ProgressCallback& progress) {
+  Font probe(bytes, path);
+  std::set<int64_t> chosen;
+  if (wanted.is_all()) {
+    for (int64_t i = 0; i < probe.glyphs(); ++i) chosen.insert(chosen.end(), i);
+  } else {
+    for (const auto& [code, glyph] : chosen_characters(probe, path, wanted)) chosen.insert(glyph);
+  }
+  std::vector<Glyph> glyphs;
+  for (const int64_t index : chosen) {
+    char name[24];
+    std::snprintf(name, sizeof name, "glyph%05lld", static_cast<long long>(index));
+    glyphs.push_back({.order = stream_seed(0, "glyph", index), .index = index, .name = name, .hash = {}, .image = {}});
+  }
+  const auto prepare = [](Font& font) { font.select_largest_strike(); };
+  fill_glyphs(bytes, path, glyphs, progress, prepare, [&](Font& font, Glyph& glyph) {
+    const auto image = font.colour_image(glyph.index);
+    if (!image.defined()) return;
+    glyph.hash =
+        content_hash({reinterpret_cast<const char*>(image.data_ptr<uint8_t>()), static_cast<size_t>(image.numel())});
+    glyph.image = io::resize_uint8(image, options.size, options.size, io::Filter::bicubic);
+    if (options.mode == GlyphMode::grey) glyph.image = io::to_grey(glyph.image);
+  });
+  drop_repetitions(glyphs);
+  std::sort(glyphs.begin(), glyphs.end(), [](const Glyph& a, const Glyph& b) { return a.order < b.order; });
+  std::vector<Glyph> out;
+  for (auto i = static_cast<size_t>(options.part.index - 1); i < glyphs.size();
+       i += static_cast<size_t>(options.part.count)) {
+    out.push_back(std::move(glyphs[i]));
+  }
+  return out;
+}
+
+/// The outlines of the chosen characters, in the order of their code points.
+std::vector<Glyph> outline_images(const std::string& bytes, const std::string& path, const GlyphOptions& options,
+                                  const CodePoints& wanted, const ProgressCallback& progress) {
+  const auto prepare = [&](Font& font) {
+    if (options.weight != 0) font.set_weight(options.weight);
+  };
+  Font probe(bytes, path);
+  prepare(probe);  // in this thread, so that its error ends the others
+  std::vector<Glyph> glyphs;
+  for (const auto& [code, index] : chosen_characters(probe, path, wanted)) {
+    const auto outline = probe.outline(index);
+    if (outline.empty()) continue;
+    glyphs.push_back(
+        {.order = code, .index = index, .name = code_point_name(code), .hash = content_hash(outline), .image = {}});
+  }
+  drop_repetitions(glyphs);  // of all parts, so that no two parts share a shape
+  std::erase_if(glyphs, [&](const Glyph& glyph) { return !options.part.holds(glyph.name); });
+  fill_glyphs(bytes, path, glyphs, progress, prepare, [&](Font& font, Glyph& glyph) {
+    const auto image = font.outline_image(glyph.index, options.size);
+    if (image.defined()) glyph.image = image.unsqueeze(2).expand({-1, -1, 3});
+  });
   return glyphs;
+}
+
+/// The options as a part of the source's name.
+std::string option_words(const GlyphOptions& options, bool colour) {
+  const auto part = text("part=", options.part.index, "/", options.part.count);
+  std::string out = colour ? text("mode=", glyph_modes().name(options.mode), "&", part) : part;
+  if (options.weight != 0) out += text("&weight=", options.weight);
+  if (!options.ranges.empty()) out += text("&ranges=", options.ranges);
+  if (!options.characters.empty()) out += text("&characters=", options.characters);
+  return out;
 }
 
 }  // namespace
 
 std::shared_ptr<const TensorSource> load_glyphs(const std::string& font_path, const GlyphOptions& options,
                                                 const ProgressCallback& progress) {
-  require(options.size >= 1 && options.size <= 1024, "size: the side of the images must be 1 to 1024, got ",
-          options.size);
-  require(options.part >= 1 && options.part <= options.parts, "part: must be k/n with 1 <= k <= n, got ", options.part,
-          "/", options.parts);
-
-  auto glyphs = read_images(font_path, options.size, progress);
-  std::set<std::string> seen;
-  std::erase_if(glyphs, [&](const Glyph& glyph) { return !seen.insert(glyph.hash).second; });
-  std::sort(glyphs.begin(), glyphs.end(), [](const Glyph& a, const Glyph& b) { return a.order < b.order; });
-
+  require(options.size >= 1 && options.size <= kMostGlyphSide, "size: the side of the images must be 1 to ",
+          kMostGlyphSide, ", got ", options.size);
+  require(options.part.index >= 1 && options.part.index <= options.part.count,
+          "part: must be k/n with 1 <= k <= n, got ", options.part.index, "/", options.part.count);
+  const CodePoints wanted(options.ranges, options.characters, font_path);
+  const auto bytes = real_files().read(font_path);
+  const Font probe(bytes, font_path);
+  const bool colour = probe.has_colour_bitmaps();
+  require(colour || probe.has_outlines(), font_path,
+          ": the font has neither outlines nor colour bitmaps (CBDT or sbix); use a .ttf or .otf file that has");
+  require(!colour || options.weight == 0, font_path,
+          ": weight is for outlines, and this font is used for its colour bitmaps; leave weight out");
+  const auto glyphs = colour ? colour_images(bytes, font_path, options, wanted, progress)
+                             : outline_images(bytes, font_path, options, wanted, progress);
+  require(!glyphs.empty(), font_path, ": part ", options.part.index, "/", options.part.count,
+          " of the chosen glyphs is empty; use fewer parts, or choose more characters");
   std::vector<torch::Tensor> images;
   std::vector<std::string> names;
-  for (auto i = static_cast<size_t>(options.part - 1); i < glyphs.size(); i += static_cast<size_t>(options.parts)) {
-    const auto& rgb = glyphs[i].rgb_HWC;
-    images.push_back((options.mode == GlyphMode::grey ? io::to_grey(rgb) : rgb).permute({2, 0, 1}));
-    char name[24];
-    std::snprintf(name, sizeof name, "glyph%05lld", static_cast<long long>(glyphs[i].index));
-    names.emplace_back(name);
+  for (const auto& glyph : glyphs) {
+    images.push_back(glyph.image.permute({2, 0, 1}));
+    names.push_back(glyph.name);
   }
-  require(!images.empty(), font_path, ": part ", options.part, "/", options.parts, " of its ", glyphs.size(),
-          " images is empty; take fewer parts");
-  const auto name =
-      text("font:", font_path, "?mode=", glyph_modes().name(options.mode), "&part=", options.part, "/", options.parts);
+  const auto name = text("font:", font_path, "?", option_words(options, colour));
   return std::make_shared<TensorSource>(name, torch::stack(images), std::move(names));
 }
 
@@ -155,29 +180,31 @@ std::shared_ptr<const TensorSource> open_glyphs(const std::string& line, int64_t
                                                 const ProgressCallback& progress) {
   Spec spec(line);
   GlyphOptions options;
-  options.size = spec.integer("size", size, 1, 1024);
+  options.size = spec.integer("size", size, 1, kMostGlyphSide);
   options.mode = spec.choice("mode", grey ? GlyphMode::grey : GlyphMode::colour, glyph_modes());
-  const auto part = spec.word("part", "1/1");
+  options.part = spec.part("part");
+  constexpr double kMostWeight = 1000;  // of OpenType
+  options.weight = spec.number("weight", 0, 1, kMostWeight);
+  options.ranges = spec.word("ranges", "");
+  options.characters = spec.word("characters", "");
   spec.refuse_unknown();
   require(!spec.name().empty(), line, ": names no font file; the form is font:FILE.ttf?mode=grey&part=1/2");
-
-  const auto* end = part.data() + part.size();
-  const auto k = std::from_chars(part.data(), end, options.part);
-  const bool slash = k.ec == std::errc() && k.ptr != end && *k.ptr == '/';
-  const auto n = slash ? std::from_chars(k.ptr + 1, end, options.parts) : k;
-  const bool fits = slash && n.ec == std::errc() && n.ptr == end && options.part >= 1 && options.part <= options.parts;
-  require(fits, line, ": part must be k/n with 1 <= k <= n, such as 1/2, got \"", part, "\"");
+  for (const char* key : {"ranges", "characters"}) {
+    require(!spec.has(key) || !(options.ranges + options.characters).empty(), line, ": ", key, "= names no characters");
+  }
   return load_glyphs(spec.name(), options, progress);
 }
 
 SourceKind glyph_kind() {
-  return {.name = "colour images of a font",
+  return {.name = "glyphs of a font",
           .prefix = "font",
           .help = "font:FILE.ttf?mode=grey&part=1/2",
           .accepted = "font:FILE.ttf",
           .place = 120,
           .open = [](const SourceOptions& options, const LogSink&, const ProgressCallback& progress) {
-            return open_glyphs(options.path, options.images.size, options.images.grey, progress);
+            const auto& size = options.images.size;
+            require(size.square(), options.path, ": the images of a font are squares; got size = ", text_of(size));
+            return open_glyphs(options.path, size.width, options.images.grey, progress);
           }};
 }
 

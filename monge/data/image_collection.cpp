@@ -31,7 +31,7 @@ uint64_t ImageCollection::content(int64_t i) const {
 }
 
 void ImageCollection::copy_pixels(int64_t i, uint8_t*) const {
-  throw InputError(text(where(i), ": is not kept as bare pixels"));
+  throw InputError(text(where(i), ": is not stored as raw pixels"));
 }
 
 namespace {
@@ -53,7 +53,7 @@ std::string packed_hint(const fs::path& folder) {
   for (fs::directory_iterator at(folder, failure), end; !failure && at != end; at.increment(failure)) {
     if (is_packed_set(at->path())) sets += (sets.empty() ? "" : ", ") + at->path().string();
   }
-  return sets.empty() ? "" : "it holds packed sets, name one: " + sets;
+  return sets.empty() ? "" : "it holds packed sets; name one of them: " + sets;
 }
 
 }  // namespace
@@ -67,7 +67,7 @@ bool holds_images(const fs::path& path) {
   std::error_code ignored;
   const fs::path set = member_path(path.string()).set;
   return fs::is_directory(set, ignored) || parquet_path(path.string()) || io::has_archive_extension(set) ||
-         io::has_image_extension(path);
+         io::has_image_extension(set);
 }
 
 bool images_exist(const std::string& path) {
@@ -90,13 +90,14 @@ MemberPath existing_set(const std::string& path) {
 
 void require_images_in(const std::string& set, const ImageCollection& images) {
   if (images.size() > 0) return;
-  throw InputError({.what = "no images found in it or in folders within it",
-                    .where = set,
-                    .allowed = "files named " + io::listed_image_extensions("*", ", ", " or "),
-                    .fix = packed_hint(set) != "" ? packed_hint(set)
-                           : holds_parquet(set)
-                               ? "it holds Parquet: name a file, or all as NAME-{00000..00012}-of-00013.parquet"
-                               : "check the path; hidden files are not used"});
+  throw InputError(
+      {.what = "no images found, neither in it nor in its subfolders",
+       .where = set,
+       .allowed = "files named " + io::listed_image_extensions("*", ", ", " or "),
+       .fix = packed_hint(set) != "" ? packed_hint(set)
+              : holds_parquet(set)
+                  ? "it holds Parquet files: name one, or all of them as NAME-{00000..00012}-of-00013.parquet"
+                  : "check the path; hidden files are not used"});
 }
 
 const std::vector<ImageCollectionKind>& image_collection_kinds() {
@@ -108,10 +109,14 @@ const std::vector<ImageCollectionKind>& image_collection_kinds() {
 
 std::shared_ptr<const ImageCollection> open_image_collection(const fs::path& whole, const LogSink& log) {
   const auto path = whole.string();
-  for (const auto& kind : image_collection_kinds()) {
-    if (kind.matches(path)) return kind.open(path, log);
-  }
-  return single_image_kind().open(path, log);  // whatever its extension is
+  const auto open = [&] {
+    for (const auto& kind : image_collection_kinds()) {
+      if (kind.matches(path)) return kind.open(path, log);
+    }
+    return single_image_kind().open(path, log);  // whatever its extension is
+  };
+  const auto [set, members, all, choice] = member_path(path);
+  return choose_images(open(), choice, set);
 }
 
 }  // namespace monge::data

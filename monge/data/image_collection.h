@@ -80,18 +80,19 @@ class ImageCollection {
 ///     Parquet           with a column of images, see ParquetPath
 ///     one image
 ///
-/// All but the last two may end with "?member=input.png" (see MemberPath). For a tar, and for a zip that stores its
+/// All but the last two may end with "?member=input.png" (see MemberPath), and all but Parquet with the parameters of
+/// ImageChoice: "?names=LIST.txt&part=1/2&groups=line*". For a tar, and for a zip that stores its
 /// images uncompressed, only names and positions are kept in memory; for other archives, also the compressed bytes.
 /// @param log  is informed of links that are followed. It is warned of an archive's entries that are left out, each
 ///             kind with its first name, and of a folder's images of kinds that are not supported.
-/// @throws InputError for a missing path, a folder that cannot be listed, a damaged archive, a set without images, or
-///     tar samples of several images if no member is chosen.
+/// @throws InputError for a missing path, a folder that cannot be listed, a damaged archive, a set without images, tar
+///     samples of several images if no member is chosen, or as choose_images.
 std::shared_ptr<const ImageCollection> open_image_collection(const std::filesystem::path& path, const LogSink& log);
 
 /// Whether open_image_collection takes `path` for images by its kind. For shards only the text is examined.
 bool holds_images(const std::filesystem::path& path);
 
-/// Whether the set that `path` names exists: itself, or the part before its "?member=" or "?column=".
+/// Whether the set that `path` names exists: itself, or the part before its parameters.
 /// @throws InputError naming the first shard of a range that is missing.
 bool images_exist(const std::string& path);
 

@@ -101,16 +101,17 @@ class FolderListing {
     const auto relative = [&](const std::string& path) { return shown(path.substr(before_)); };
     if (others_ > 0) {
       log(LogLevel::warning,
-          text(folder, ": ", others_, " images of other kinds (.gif, .bmp, .avif, ...) are not read; convert ",
-               "them to PNG to have them counted"));
+          text(folder, ": ", others_, " images in unsupported formats (.gif, .bmp, .avif, ...) are left out; ",
+               "convert them to PNG to use them"));
     }
     if (files_ > 0) {
-      log(LogLevel::info, text(folder, ": ", files_, files_ == 1 ? " file is" : " files are", " no ", io::kImageFormats,
-                               " and left out, the first is ", relative(first_file_)));
+      log(LogLevel::info, text(folder, ": ", files_, files_ == 1 ? " file is" : " files are", " not ",
+                               io::kImageFormats, " and left out, the first is ", relative(first_file_)));
       if (const auto target = link_as_text(first_file_); !target.empty()) {
-        log(LogLevel::warning, text(folder, ": ", relative(first_file_), " holds the text ", shown(target),
-                                    ", as git writes a symbolic link where "
-                                    "core.symlinks is off; make it a link to have what lies there counted"));
+        log(LogLevel::warning,
+            text(folder, ": ", relative(first_file_), " holds the text ", shown(target),
+                 ", which is how git writes a symbolic link if core.symlinks is off; replace it by a "
+                 "link to use its target"));
       }
     }
     if (hidden_ > 0) {
@@ -120,17 +121,16 @@ class FolderListing {
                " left out, the first is ", relative(first_hidden_)));
     }
     if (const auto links = folder_links_.size() + file_links_.size(); links > 0) {
-      const auto twice =
-          again_ == 0 ? ""
-                      : text("; ", again_, again_ == 1 ? " leads" : " lead", " to what is in the set already and ",
-                             again_ == 1 ? "is" : "are", " not used twice");
+      const auto twice = again_ == 0 ? ""
+                                     : text("; ", again_, again_ == 1 ? " leads" : " lead",
+                                            " to images or folders that are already in the set and ",
+                                            again_ == 1 ? "is" : "are", " not used twice");
       log(LogLevel::info,
           text(folder, ": ", links, links == 1 ? " symbolic link is" : " symbolic links are", " followed", twice));
     }
     if (dangling_ > 0) {
-      log(LogLevel::warning,
-          text(folder, ": ", dangling_, dangling_ == 1 ? " symbolic link leads" : " symbolic links lead",
-               " nowhere and ", dangling_ == 1 ? "is" : "are", " left out, the first is ", relative(first_dangling_)));
+      log(LogLevel::warning, text(folder, ": ", dangling_, dangling_ == 1 ? " symbolic link is" : " symbolic links are",
+                                  " broken and left out, the first is ", relative(first_dangling_)));
     }
     if (special_ > 0) {
       log(LogLevel::warning,
@@ -260,7 +260,7 @@ std::shared_ptr<const ImageCollection> open_image_file(const std::string& path) 
           ": is one file; ?member= chooses among the images of a folder, an archive or shards");
   std::error_code ignored;
   require(fs::is_regular_file(member.set, ignored), member.set,
-          ": is a pipe, socket or device, an image file was expected");
+          ": is a pipe, socket or device; expected an image file");
   const fs::path file = member.set;
   NameList name;
   name.add(file.filename().string());
@@ -294,7 +294,7 @@ ImageCollectionKind single_image_kind() {
           .help = "image",
           .accepted = io::listed_image_extensions("", " ", " "),
           .place = 60,
-          .matches = [](const std::string& path) { return io::has_image_extension(path); },
+          .matches = [](const std::string& path) { return io::has_image_extension(member_path(path).set); },
           .open = [](const std::string& path, const LogSink&) { return open_image_file(path); }};
 }
 

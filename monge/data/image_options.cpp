@@ -16,13 +16,13 @@ const ValueNames<ColourChoice>& colour_names() {
 }
 
 std::string unusable_images_fix() {
-  return "mend or remove them, or leave them out (" + user_word("ImageOptions::on_error = \"skip\"") + ')';
+  return "repair or remove them, or leave them out (" + user_word("ImageOptions::on_error = \"skip\"") + ')';
 }
 
 ColourChoice ImageOptions::colour_choice() const {
   const auto found = colour_names().find(colour);
   if (found) return *found;
-  throw InputError({.what = "not a number of channels",
+  throw InputError({.what = "unknown choice of channels",
                     .where = "colour",
                     .value = '"' + colour + '"',
                     .allowed = join(colour_names().names())});
@@ -35,7 +35,8 @@ RangeChoice range_choice(const std::string& range) {
 
 PreparationOptions ImageOptions::preparation() const {
   PreparationOptions out;
-  out.height = out.width = size;
+  out.height = size.height;
+  out.width = size.width;
   out.resize_to = resize_to;
   out.crop = crop;
   out.filter = filter;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "monge/core/image_size.h"
 #include "monge/core/value_names.h"
 #include "monge/data/preparation.h"
 
@@ -37,7 +38,7 @@ RangeChoice range_choice(const std::string& range);
 
 /// Options as a recipe or a command gives them. Words are text; the functions below return their meaning.
 struct ImageOptions {
-  int64_t size = 64;            ///< side of the square images in pixels, [1, 4096]
+  ImageSize size = 64;          ///< of the images in pixels, each side in [1, 4096]
   int64_t resize_to = 0;        ///< the shorter side before the crop; 0: unchanged
   std::string crop = "centre";  ///< these and the next: see PreparationOptions
   std::string filter = "bicubic";

@@ -88,7 +88,7 @@ torch::Tensor ImageSource::stored_items(const std::vector<int64_t>& indices) con
 
 torch::Tensor prepare_image(const torch::Tensor& image_HWC, const ImageOptions& options) {
   const Preparation preparation(options.preparation());
-  auto out = torch::empty({options.size, options.size, preparation.channels()}, torch::kUInt8);
+  auto out = torch::empty({preparation.height(), preparation.width(), preparation.channels()}, torch::kUInt8);
   preparation.write(image_HWC.contiguous(), out.data_ptr<uint8_t>());
   return out.permute({2, 0, 1});
 }

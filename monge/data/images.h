@@ -16,8 +16,8 @@ namespace monge::data {
 /// Called with (done, total) while images are decoded; from worker threads, one call at a time. Must not throw.
 using ProgressCallback = std::function<void(int64_t done, int64_t total)>;
 
-/// Prepared images (see Preparation), [C, size, size] in the order of their names, stored as uint8. Decoding uses all
-/// cores.
+/// Prepared images (see Preparation), [C, H, W] of options.size in the order of their names, stored as uint8. Decoding
+/// uses all cores.
 ///
 /// C is 3, or 1 with colour = "grey". With "auto", C is 1 if the files are grey, which is decided by 64 evenly spaced
 /// images (see looks_grey), else 3; with grey = true it is 3. If another image turns out to have colour, C is 3 if all
@@ -43,7 +43,7 @@ class ImageSource : public FiniteSource {
   std::string name() const override;
   std::vector<int64_t> item_shape() const override;
   int64_t size() const override;
-  /// uint8 [n, C, size, size], channels last in memory; float32 with bits = 16.
+  /// uint8 [n, C, H, W], channels last in memory; float32 with bits = 16.
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
   std::string item_name(int64_t index) const override;
   OpenReport open_report() const override;
@@ -58,7 +58,7 @@ class ImageSource : public FiniteSource {
   std::unique_ptr<const State> state_;
 };
 
-/// Prepares one decoded image, uint8 [H, W, 1..4], as the source does: uint8 [C, size, size].
+/// Prepares one decoded image, uint8 [H, W, 1..4], as the source does: uint8 [C, H, W].
 torch::Tensor prepare_image(const torch::Tensor& image_HWC, const ImageOptions& options);
 
 }  // namespace monge::data

@@ -1,19 +1,22 @@
 #include "monge/data/member_path.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <filesystem>
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
+#include "monge/data/spec.h"
+#include "monge/io/archive.h"
 
 namespace monge::data {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kParameter = "?member=";
+constexpr std::array<std::string_view, 4> kParameters = {"member", "groups", "names", "part"};
 
 std::string lower(std::string_view letters) {
   std::string out(letters);
@@ -29,18 +32,34 @@ bool is_numbered(std::string_view member) {
   });
 }
 
-}  // namespace
-
-MemberPath member_path(const std::string& path) {
+/// The '?' before the parameters of images; npos if there are none.
+size_t parameters_at(const std::string& path) {
+  const auto mark = path.rfind('?');
+  if (mark == std::string::npos) return mark;
+  const auto key = std::string_view(path).substr(mark + 1, path.find('=', mark) - mark - 1);
+  if (std::find(kParameters.begin(), kParameters.end(), key) != kParameters.end()) return mark;
+  // A misspelt parameter of images would otherwise be reported as a path that does not exist.
+  const fs::path set = path.substr(0, mark);
   std::error_code ignored;
-  const auto mark = path.rfind(kParameter);
-  if (mark == std::string::npos || fs::exists(path, ignored)) return {.set = path, .members = {}};
-  MemberPath out{.set = path.substr(0, mark), .members = {}};
-  const auto chosen = path.substr(mark + kParameter.size());
-  if (chosen == "*") {
-    out.all = true;
-    return out;
+  const bool holds_images = (fs::is_directory(set, ignored) && lower_extension(set) != ".parquet") ||
+                            (io::has_archive_extension(set) && fs::exists(set, ignored));
+  return holds_images && path.find('=', mark) != std::string::npos ? mark : std::string::npos;
+}
+
+/// The words of a list; @return an empty one if a word is empty.
+std::vector<std::string> words_of(const std::string& list, char separator) {
+  std::vector<std::string> out;
+  for (size_t begin = 0; begin <= list.size();) {
+    const auto end = std::min(list.find(separator, begin), list.size());
+    if (end == begin) return {};
+    out.push_back(list.substr(begin, end - begin));
+    begin = end + 1;
   }
+  return out;
+}
+
+std::vector<std::string> members_of(const std::string& chosen, const std::string& path) {
+  std::vector<std::string> out;
   for (size_t begin = 0; begin <= chosen.size();) {
     const auto end = std::min(chosen.find(';', begin), chosen.size());
     auto member = lower(std::string_view(chosen).substr(begin, end - begin));
@@ -49,12 +68,40 @@ MemberPath member_path(const std::string& path) {
       throw InputError({.what = "names no member of a sample",
                         .where = path,
                         .value = '"' + chosen + '"',
-                        .allowed = "what stands behind the first dot of the images' names",
+                        .allowed = "the part of an image's name after the first dot",
                         .fix = "write for example ?member=input.png, ?member=jpg;png, or ?member=* for all images"});
     }
-    out.members.push_back(std::move(member));
+    out.push_back(std::move(member));
     begin = end + 1;
   }
+  return out;
+}
+
+}  // namespace
+
+MemberPath member_path(const std::string& path) {
+  std::error_code ignored;
+  const auto mark = parameters_at(path);
+  if (mark == std::string::npos || fs::exists(path, ignored)) return {.set = path, .members = {}};
+  Spec spec(path, mark);
+  MemberPath out{.set = path.substr(0, mark), .members = {}};
+  if (const auto chosen = spec.word("member", "*"); chosen != "*") {
+    out.members = members_of(chosen, path);
+  } else {
+    out.all = spec.has("member");
+  }
+  out.choice.groups = words_of(spec.word("groups", ""), ',');
+  out.choice.names = spec.word("names", "");
+  out.choice.part = spec.part("part");
+  out.choice.by_sample = !out.members.empty();
+  spec.refuse_unknown();
+  if (spec.has("groups") && out.choice.groups.empty()) {
+    throw InputError({.what = "names no group of a drawing",
+                      .where = path,
+                      .allowed = "ids of the top-level groups of SVG files, separated by commas",
+                      .fix = "write for example ?groups=line,colour or ?groups=line* for all that begin with line"});
+  }
+  require(!spec.has("names") || !out.choice.names.empty(), path, ": names= needs a file that lists names of images");
   return out;
 }
 
@@ -84,7 +131,7 @@ std::vector<int64_t> MemberChoice::choose(const NameList& names, std::vector<int
       there.push_back(text(shown(member), " (", count, ')'));
     }
     const auto hint = suggestion(path_.members[0], bare);
-    throw InputError({.what = "no image is the chosen member of its sample",
+    throw InputError({.what = "no sample has the chosen member",
                       .where = where_,
                       .value = "?member=" + join(path_.members, ";"),
                       .allowed = join(there),
@@ -131,16 +178,16 @@ void MemberChoice::check_unchosen(const NameList& names, const std::vector<int64
   const auto usual =
       std::max_element(forms.begin(), forms.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   if (usual != forms.end() && 2 * usual->second >= samples) {
-    throw InputError({.what = text(with_several, " of ", samples, " samples have several images, and none is chosen"),
-                      .where = where_,
-                      .allowed = printable(usual->first),
-                      .fix = text("choose one with ?member=", printable(usual->first.substr(0, usual->first.find(','))),
-                                  " behind the path, or take all images with ?member=*")});
+    throw InputError(
+        {.what = text(with_several, " of ", samples, " samples have several images, and none is chosen"),
+         .where = where_,
+         .allowed = printable(usual->first),
+         .fix = text("choose one by adding ?member=", printable(usual->first.substr(0, usual->first.find(','))),
+                     " to the path, or use all images with ?member=*")});
   }
   log(LogLevel::warning, text(where_, ": ", with_several, with_several == 1 ? " name has" : " names have",
-                              " several images that differ behind the first dot; all are used. Where they are the "
-                              "members of WebDataset samples, "
-                              "choose one with ?member=NAME behind the path"));
+                              " several images whose names differ after the first dot; all are used. If they are "
+                              "members of WebDataset samples, choose one by adding ?member=NAME to the path"));
 }
 
 }  // namespace monge::data

@@ -1,4 +1,5 @@
-// Chooses images of samples: "NAME-{000..146}.tar?member=input.png", as WebDataset names the files of a sample.
+// The parameters of a path of images: "NAME-{000..146}.tar?member=input.png" chooses images of samples, as WebDataset
+// names the files of a sample; "FOLDER?names=LIST.txt&part=1/2&groups=line*" chooses others, see ImageChoice.
 #pragma once
 
 #include <map>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "monge/core/log.h"
+#include "monge/data/image_choice.h"
 #include "monge/data/name_list.h"
 
 namespace monge::data {
@@ -15,11 +17,15 @@ struct MemberPath {
   std::string set;                   ///< the path without the choice: a folder, an archive, or shards in braces
   std::vector<std::string> members;  ///< in lower case; the first one that a sample has is taken; empty: no choice
   bool all = false;                  ///< "member=*": every image of every sample
+  ImageChoice choice = {};           ///< the other parameters
+
+  bool chooses_members() const { return all || !members.empty(); }
 };
 
-/// Splits `path` at its last '?'. Only the text is examined, except that a path that exists under its whole name has no
-/// choice. Members are separated by ';', as in WebDataset: "?member=jpg;png".
-/// @throws InputError for "?member=" without a name.
+/// Splits `path` at its last '?', if a parameter of images follows. Only the text is examined, except that a path that
+/// exists under its whole name has no parameters, and that a '?' after a folder or an archive must begin parameters of
+/// images. Members are separated by ';', as in WebDataset: "?member=jpg;png"; parameters by '&'.
+/// @throws InputError for "?member=" or "?groups=" without a name, a part that is not k/n, an unknown parameter.
 MemberPath member_path(const std::string& path);
 
 /// Splits a name at the first dot of its base name: "a/000.input.png" is the member "input.png" of the sample "a/000".

@@ -1,7 +1,9 @@
 #include "monge/data/native_images.h"
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
+#include <optional>
 
 #include "monge/core/error.h"
 #include "monge/core/nearest.h"
@@ -14,27 +16,55 @@ struct NativeImageSource::Counter {
   io::NoteCounts counts;
 };
 
+bool keeps_own_size(const ImageSize& image, const ImageSize& trained) {
+  return image.width > trained.width || image.height > trained.height ||
+         image.width * trained.height != image.height * trained.width;
+}
+
+bool any_keeps_own_size(const std::filesystem::path& path, const ImageSize& trained, const LogSink& log) {
+  const auto images = open_image_collection(path, log);
+  if (const auto size = images->pixel_size()) return keeps_own_size({size->width, size->height}, trained);
+  std::atomic<bool> found = false;
+  for_each_parallel(images->size(), [&] {
+    return [&, buffer = std::string()](int64_t i) mutable {
+      if (found) return;
+      std::optional<ImageSize> size;
+      try {
+        size = io::stored_size(images->bytes(i, buffer));
+      } catch (const InputError&) {  // whoever decodes the image says why it cannot be read
+      }
+      if (!size) return;
+      if (keeps_own_size(*size, trained) || keeps_own_size({size->height, size->width}, trained)) found = true;
+    };
+  });
+  return found;
+}
+
 NativeImageSource::NativeImageSource(const std::filesystem::path& path, const ImageOptions& options, const LogSink& log,
-                                     int64_t least_side)
+                                     OwnSize own_size)
     : name_(path.string()),
       options_(options),
+      own_size_(own_size),
       images_(open_image_collection(path, log)),
       counter_(std::make_shared<Counter>()) {
-  Preparation(options_.preparation());  // throws for a bad option
+  const auto decoding = Preparation(options_.preparation()).decoding();  // throws for a bad option
   const bool fail = options_.when_unusable() == OnError::fail;
-  constexpr int64_t kMostSide = 4096;
   std::vector<std::string> faults(static_cast<size_t>(images_->size()));
+  std::mutex guard;
   for_each_parallel(images_->size(), [&] {
     return [&](int64_t i) {
       try {
         io::ImageNotes notes;
-        const auto image = images_->decode(i, notes);
+        const auto image = images_->decode(i, notes, decoding);
         check_conversion(*images_, i, options_.convert, notes);
-        const int64_t height = image.size(0), width = image.size(1);
-        if (std::min(height, width) < least_side || std::max(height, width) > kMostSide) {
-          throw InputError(text(images_->where(i), ": has ", width, "x", height, " pixels; a side must be ", least_side,
-                                " to ", kMostSide, " to be translated at its own size"));
+        const ImageSize size(image.size(1), image.size(0));
+        if (std::max(size.width, size.height) > kMostSide) {
+          throw InputError(text(images_->where(i), ": has ", text_of(size), " pixels; each side must be at most ",
+                                kMostSide, " to translate it at its own size"));
         }
+        const std::lock_guard lock(guard);
+        own_sizes_ += keeps(size);
+        largest_ = {std::max(largest_.width, size.width), std::max(largest_.height, size.height)};
       } catch (const InputError& error) {
         faults[static_cast<size_t>(i)] = error.what();
       }
@@ -59,11 +89,9 @@ NativeImageSource::NativeImageSource(const std::filesystem::path& path, const Im
 
 torch::Tensor NativeImageSource::stored_items(const std::vector<int64_t>& indices) const {
   check(indices);
-  require(indices.size() == 1, name_, ": its images have sizes of their own, so one at a time can be given, not ",
+  require(indices.size() == 1, name_, ": its images differ in size, so they can only be read one at a time, not ",
           indices.size());
   auto preparation_options = options_.preparation();
-  preparation_options.resize_to = 0;
-  preparation_options.crop = "none";
   auto decoding = Preparation(preparation_options).decoding();
   decoding.keep_sixteen_bits = options_.bits == 16;
   const int64_t i = image_of(indices[0]);
@@ -73,11 +101,16 @@ torch::Tensor NativeImageSource::stored_items(const std::vector<int64_t>& indice
   check_conversion(*images_, i, options_.convert, notes);
   torch::Tensor out;
   try {
-    preparation_options.height = image.size(0);
-    preparation_options.width = image.size(1);
+    if (keeps({image.size(1), image.size(0)})) {
+      preparation_options.resize_to = 0;
+      preparation_options.crop = "none";
+      preparation_options.height = image.size(0);
+      preparation_options.width = image.size(1);
+      preparation_options.most_side = kMostSide;
+    }
     const Preparation preparation(preparation_options);
     const bool floats = image.scalar_type() == torch::kUInt16;
-    out = torch::empty({1, image.size(0), image.size(1), preparation.channels()},
+    out = torch::empty({1, preparation.height(), preparation.width(), preparation.channels()},
                        floats ? torch::kFloat32 : torch::kUInt8);
     if (floats) {
       preparation.write_floats(image, out.data_ptr<float>(), &notes);

@@ -14,10 +14,10 @@ namespace monge::data {
 ///     toy:NAME?key=value                   a law by formula, see open_toy
 ///     w2bench:FILE.safetensors?side=source|target
 ///                                          a side of a Wasserstein-2 benchmark pair, see W2Benchmark
-///     font:FILE.ttf?mode=grey&part=1/2     the colour images of a font; images.size and .grey are the defaults
-///     a folder, .zip .tar .tar.gz .tgz .tar.bz2 .tar.xz .tar.zst .7z
+///     font:FILE.ttf?mode=grey&part=1/2     the glyphs of a font, see load_glyphs; images.size and .grey are the
+///     defaults a folder, .zip .tar .tar.gz .tgz .tar.bz2 .tar.xz .tar.zst .7z
 ///                                          images, see ImageSource
-///     a .png .jpg .webp .tif file          one image, see io::kImageExtensions
+///     a .png .jpg .webp .tif .svg file     one image, see io::kImageExtensions
 ///     .npy .npz .csv .tsv .txt, the last three also with .gz; npz:FILE.npz?key=NAME; FILE.csv?columns=a,b
 ///                                          an array or a table, see array_path and open_array
 ///

@@ -9,6 +9,7 @@
 #include "monge/core/user_words.h"
 #include "monge/data/image_collection.h"
 #include "monge/data/image_survey.h"
+#include "monge/data/member_path.h"
 #include "monge/data/packed_set.h"
 #include "monge/data/packer.h"
 
@@ -21,7 +22,7 @@ using Packers = std::vector<std::unique_ptr<Packer>>;
 fs::path checked_destination(const fs::path& given) {
   auto destination = given.lexically_normal();
   if (!destination.has_filename()) destination = destination.parent_path();  // "DST/" is DST
-  require(!destination.empty(), given.string(), ": is no name for a new folder");
+  require(!destination.empty(), given.string(), ": is not a valid name for a new folder");
   return destination;
 }
 
@@ -29,9 +30,15 @@ std::shared_ptr<const ImageCollection> open_to_pack(const fs::path& source, cons
                                                     const LogSink& log, const std::atomic<bool>& stop) {
   auto images = open_image_collection(source, log);
   require(!options.encoded || !images->pixel_size(), source.string(),
-          ": holds bare pixels and no encoded files; leave out ", user_word("PackOptions::encoded"));
-  if (is_packed_set(source)) {  // damage must not come out under new hashes
-    const auto damaged = verify_packed_set(source, {}, stop);
+          ": holds raw pixels instead of encoded files; leave out ", user_word("PackOptions::encoded"));
+  const auto [set, members, all, choice] = member_path(source.string());
+  if (options.encoded && !choice.groups.empty()) {
+    throw InputError({.what = "files are kept whole, and chosen groups of drawings would be lost",
+                      .where = source.string(),
+                      .fix = "leave out " + user_word("PackOptions::encoded") + ", or choose the groups at training"});
+  }
+  if (is_packed_set(set)) {  // damage must not come out under new hashes
+    const auto damaged = verify_packed_set(set, {}, stop);
     require(damaged.empty(), source.string(), ": is damaged:", listed(damaged, damaged.size()));
   }
   return images;
@@ -45,12 +52,12 @@ Packers make_packers(const ImageCollection& images, std::vector<int64_t> chosen,
     out.push_back(std::make_unique<Packer>(images, std::move(chosen), destination, options, log));
     return out;
   }
-  require(!is_packed_set(destination), destination.string(), ": is a packed set, and ", user_word("PackOptions::split"),
-          " makes sets within it; choose another DST");
+  require(!is_packed_set(destination), destination.string(), ": is a packed set, but ", user_word("PackOptions::split"),
+          " creates sets inside DST; choose another DST");
   auto lists = assign_to_splits(images, chosen, options.split, options.split_by);
   for (size_t k = 0; k < lists.size(); ++k) {
-    require(!lists[k].empty(), user_word("PackOptions::split"), ": no image of ", chosen.size(), " falls to \"",
-            options.split[k].name, "\"; give it a larger share");
+    require(!lists[k].empty(), user_word("PackOptions::split"), ": none of ", chosen.size(), " images falls into \"",
+            options.split[k].name, "\"; give it a larger fraction");
     out.push_back(
         std::make_unique<Packer>(images, std::move(lists[k]), destination / options.split[k].name, options, log));
   }
@@ -67,9 +74,9 @@ Packers make_packers(const ImageCollection& images, std::vector<int64_t> chosen,
   constexpr size_t kMost = 1000;
   const auto odd = io::conversion_text(notes.converted);
   throw InputError(text(source.string(), ": ", faults.size(), " of ", total,
-                        " images cannot be used; mend or remove them, or skip them with ",
+                        " images cannot be used; repair or remove them, or skip them with ",
                         user_word("PackOptions::on_error = \"skip\""), listed(faults, faults.size(), kMost),
-                        odd.empty() ? "" : "\nothers can be used: " + odd));
+                        odd.empty() ? "" : "\nother images can be used: " + odd));
 }
 
 }  // namespace
@@ -101,7 +108,7 @@ PackResult pack(const fs::path& source, const fs::path& given_destination, const
   int64_t total = 0;
   for (const auto& packer : packers) total += packer->count();
   if (total < out.selected) {
-    log(LogLevel::warning, text(user_word("PackOptions::split"), ": the shares are less than 1 in all, so ",
+    log(LogLevel::warning, text(user_word("PackOptions::split"), ": the fractions sum to less than 1, so ",
                                 out.selected - total, " of ", out.selected, " images are in no part"));
   }
   int64_t done = 0;

@@ -10,7 +10,29 @@
 namespace monge::data {
 namespace {
 
-constexpr int64_t kMostSide = 4096, kMostBefore = 16384;
+constexpr int64_t kMostBefore = 16384;
+
+/// The view that draws a vector image of `height` x `width` as the preparation would resize and crop it.
+io::VectorView view_of(const PreparationOptions& options, const Crop& crop, double height, double width) {
+  if (options.resize_to > 0) {
+    const double scale = static_cast<double>(options.resize_to) / std::min(height, width);
+    height *= scale;
+    width *= scale;
+  }
+  const auto part = crop.exact_part(height, width);
+  const double down = static_cast<double>(options.height) / part.height,
+               across = static_cast<double>(options.width) / part.width;
+  constexpr double kAlike = 1e-6;
+  const bool whole =
+      std::abs(part.width - width) <= kAlike * width && std::abs(part.height - height) <= kAlike * height;
+  return {.width = width * across,
+          .height = height * down,
+          .left = part.left * across,
+          .top = part.top * down,
+          .columns = options.width,
+          .rows = options.height,
+          .cropped = options.height == options.width && crop.is_centre() && !whole};
+}
 
 }  // namespace
 
@@ -28,20 +50,23 @@ Preparation::Preparation(const PreparationOptions& options)
   require(options.channels == 1 || options.channels == 3, "channels: must be 1 or 3, got ", options.channels);
   const auto orientation = exif_names().find(options.exif);
   if (!orientation) {
-    throw InputError({.what = "not a use of the EXIF orientation",
+    throw InputError({.what = "unknown use of the EXIF orientation",
                       .where = "exif",
                       .value = '"' + options.exif + '"',
                       .allowed = join(exif_names().names())});
   }
   decoding_.orientation = *orientation;
   decoding_.range = io::parse_range(options.range, "range");
+  decoding_.view = [options, crop = crop_](double height, double width) {
+    return view_of(options, crop, height, width);
+  };
   for (const int64_t side : {options.height, options.width}) {
-    require(side >= 1 && side <= kMostSide, "size: a side of the images must be 1 to ", kMostSide, " pixels, got ",
-            side);
+    require(side >= 1 && side <= options.most_side, "size: a side of the images must be 1 to ", options.most_side,
+            " pixels, got ", side);
   }
   require(options.resize_to >= 0 && options.resize_to <= kMostBefore,
-          "resize_to: the shorter side before the crop must be 1 to ", kMostBefore, " pixels, or 0 to leave it, got ",
-          options.resize_to);
+          "resize_to: the shorter side before the crop must be 1 to ", kMostBefore,
+          " pixels, or 0 to keep the original size, got ", options.resize_to);
 }
 
 std::pair<int64_t, int64_t> Preparation::size_before_crop(int64_t height, int64_t width) const {
@@ -54,8 +79,8 @@ std::pair<int64_t, int64_t> Preparation::size_before_crop(int64_t height, int64_
   };
   const int64_t to_height = scaled(height), to_width = scaled(width);
   if (std::max(to_height, to_width) > 65536 || to_height * to_width > io::kMostPixels) {
-    throw InputError(text("resize_to = ", options_.resize_to, " makes an image of ", width, "x", height, " ", to_width,
-                          "x", to_height, " pixels; choose a smaller one"));
+    throw InputError(text("resize_to = ", options_.resize_to, " resizes an image of ", width, "x", height, " to ",
+                          to_width, "x", to_height, " pixels, which is too large; choose a smaller value"));
   }
   return {to_height, to_width};
 }
@@ -89,10 +114,11 @@ void Preparation::note_crop(const torch::Tensor& image_HWC, io::ImageNotes* note
 }
 
 void Preparation::write(const torch::Tensor& image_HWC, uint8_t* to, io::ImageNotes* notes) const {
-  note_crop(image_HWC, notes);
+  const bool drawn = notes && notes->drawn;
+  if (!drawn) note_crop(image_HWC, notes);
   if (image_HWC.size(2) == 3 && options_.resize_to == 0 && options_.channels == 3 && !options_.grey)
     return write_rgb(image_HWC, to);
-  const auto part = crop_(resized_first(image_HWC));
+  const auto part = drawn ? image_HWC : crop_(resized_first(image_HWC));
   if (part.size(2) == 1 && options_.channels == 1) {
     const auto image = io::resize_uint8(part, options_.height, options_.width, filter_);
     std::copy_n(image.const_data_ptr<uint8_t>(), item_bytes(), to);
@@ -175,7 +201,7 @@ bool Preparation::keeps(int64_t height, int64_t width) const {
 void check_conversion(const ImageCollection& images, int64_t i, bool convert, const io::ImageNotes& notes) {
   if (convert || notes.conversion == io::Conversion::none) return;
   throw InputError(
-      text(images.where(i), ": is ", io::conversion_name(notes.conversion), ", and is not to be converted"));
+      text(images.where(i), ": is ", io::conversion_name(notes.conversion), ", and conversion is disabled"));
 }
 
 void prepare_image(const ImageCollection& images, int64_t i, std::string_view bytes, bool convert,

@@ -20,7 +20,8 @@ namespace monge::data {
 const ValueNames<io::Orientation>& exif_names();
 
 struct PreparationOptions {
-  int64_t height = 64, width = 64;   ///< of the result, in pixels; [1, 4096]
+  int64_t height = 64, width = 64;   ///< of the result, in pixels; [1, most_side]
+  int64_t most_side = 4096;          ///< longest side of a result
   int64_t resize_to = 0;             ///< the length of the shorter side before the crop, up to 16384; 0: unchanged
   std::string crop = "centre";       ///< see Crop: centre, none, WxH, WxH+dx,dy
   std::string filter = "bicubic";    ///< kernel of the antialiased resizes: box, bilinear, bicubic, lanczos
@@ -36,7 +37,8 @@ class ImageCollection;
 /// Determines how an image is decoded, resizes it to `resize_to`, crops it, composites it over the background, resizes
 /// it to the result's size (as Pillow 13) and drops its colour.
 ///
-/// "centre" keeps the largest part in the middle that has the result's proportions.
+/// "centre" keeps the largest part in the middle that has the result's proportions. SVG files are drawn by the decoder
+/// as the resizes and the crop would leave them, without any resampling.
 class Preparation {
  public:
   /// @throws InputError naming the option.
@@ -45,7 +47,7 @@ class Preparation {
   /// @param image_HWC  uint8 [H, W, 1..4], contiguous.
   /// @param to  item_bytes() bytes: [height, width, channels].
   /// @param notes  if not null, records whether colour or, by the centre crop to a square, a part of the image was left
-  ///               out.
+  ///               out. If notes->drawn, the image is a drawing of the result's size.
   /// @throws InputError when the crop reaches outside the image. Runs in the calling thread alone.
   void write(const torch::Tensor& image_HWC, uint8_t* to, io::ImageNotes* notes = nullptr) const;
 

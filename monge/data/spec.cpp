@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "monge/core/error.h"
+#include "monge/core/files.h"
 #include "monge/core/nearest.h"
 
 namespace monge::data {
@@ -22,6 +23,12 @@ bool parse(const std::string& word, Number& out) {
 const ValueNames<Side>& side_names() {
   static const ValueNames<Side> names{{"source", Side::source}, {"target", Side::target}};
   return names;
+}
+
+bool SetPart::holds(std::string_view name) const {
+  const auto at =
+      static_cast<int64_t>(static_cast<double>(content_hash64(name)) * 0x1p-64 * static_cast<double>(count));
+  return std::min(at, count - 1) == index - 1;  // a hash near 2^64 rounds up
 }
 
 bool Spec::is(std::string_view kind, std::string_view line) {
@@ -63,7 +70,7 @@ const std::string* Spec::find(const std::string& key) {
 }
 
 void Spec::refuse(const std::string& key, const std::string& allowed) const {
-  throw InputError({.what = "the parameter " + key + " cannot be used",
+  throw InputError({.what = "the parameter " + key + " has an invalid value",
                     .where = line_,
                     .value = '"' + parameters_.at(key) + '"',
                     .allowed = allowed});
@@ -98,6 +105,19 @@ std::string Spec::word(const std::string& key, const std::string& otherwise, con
   if (!word) return otherwise;
   if (!choices.empty() && std::count(choices.begin(), choices.end(), *word) == 0) refuse(key, join(choices));
   return *word;
+}
+
+SetPart Spec::part(const std::string& key) {
+  SetPart out;
+  const auto* word = find(key);
+  if (!word) return out;
+  const auto slash = std::min(word->find('/'), word->size() - 1);
+  const bool fits = !word->empty() && parse(word->substr(0, slash), out.index) &&
+                    parse(word->substr(slash + 1), out.count) && out.index >= 1 && out.index <= out.count;
+  if (!fits) {
+    throw InputError(text(line_, ": ", key, " must be k/n with 1 <= k <= n, such as 1/2, got \"", *word, '"'));
+  }
+  return out;
 }
 
 void Spec::refuse_unknown() const {

@@ -15,6 +15,16 @@ namespace monge::data {
 enum class Side { source, target };
 const ValueNames<Side>& side_names();
 
+/// One of several parts of a set: "part=k/n". An item belongs to the part in which the hash of its name falls, so the
+/// parts are disjoint, of about the same size, and alike; more items do not move others to another part.
+struct SetPart {
+  int64_t index = 1, count = 1;  ///< 1 <= index <= count
+
+  bool is_whole() const { return count == 1; }
+  /// Whether an item of this name belongs to the part.
+  bool holds(std::string_view name) const;
+};
+
 /// A parsed line. Read the parameters with the getters, then call refuse_unknown(): a parameter that no getter has read
 /// is an error.
 class Spec {
@@ -39,6 +49,8 @@ class Spec {
   int64_t integer(const std::string& key, int64_t otherwise, int64_t least, int64_t most);
   int64_t even(const std::string& key, int64_t otherwise, int64_t least, int64_t most);
   std::string word(const std::string& key, const std::string& otherwise, const std::vector<std::string>& choices = {});
+  /// "k/n" with 1 <= k <= n.
+  SetPart part(const std::string& key);
   /// The value that a word stands for; the parameter must be one of the table's names.
   template <class Value>
   Value choice(const std::string& key, Value otherwise, const ValueNames<Value>& names) {

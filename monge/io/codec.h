@@ -4,9 +4,11 @@
 
 #include <torch/types.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "monge/core/image_size.h"
 #include "monge/io/image.h"
 
 namespace monge::io {
@@ -17,9 +19,18 @@ torch::Tensor decode_png(std::string_view bytes, const std::string& name, int64_
 torch::Tensor decode_jpeg(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes);
 torch::Tensor decode_webp(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes);
 torch::Tensor decode_tiff(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes);
+/// RGBA at the size of options.view; only the groups of `options`.
+torch::Tensor decode_svg(std::string_view bytes, const std::string& name, const DecodeOptions& options,
+                         ImageNotes& notes);
 
 bool is_tiff(std::string_view bytes);
 int tiff_sample_bits(std::string_view bytes);
+
+// Each returns the size as the header states it; nothing if there is no whole header.
+std::optional<ImageSize> stored_png_size(std::string_view bytes);
+std::optional<ImageSize> stored_jpeg_size(std::string_view bytes);
+std::optional<ImageSize> stored_webp_size(std::string_view bytes);
+std::optional<ImageSize> stored_tiff_size(std::string_view bytes);
 
 /// @throws InputError unless 1 <= width * height <= most_pixels.
 void check_pixel_count(int64_t width, int64_t height, int64_t most_pixels, const std::string& name);

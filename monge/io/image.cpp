@@ -9,6 +9,7 @@
 #include "monge/core/nearest.h"
 #include "monge/io/codec.h"
 #include "monge/io/orientation.h"
+#include "monge/io/svg_markup.h"
 
 namespace monge::io {
 namespace {
@@ -61,6 +62,10 @@ bool has_image_extension(const std::filesystem::path& path) {
   return std::count(kImageExtensions.begin(), kImageExtensions.end(), lower_extension(path)) > 0;
 }
 
+bool has_output_extension(const std::filesystem::path& path) {
+  return has_image_extension(path) && lower_extension(path) != ".svg";
+}
+
 std::string listed_image_extensions(std::string_view prefix, std::string_view separator, std::string_view last) {
   std::string out;
   for (size_t i = 0; i < kImageExtensions.size(); ++i) {
@@ -74,16 +79,23 @@ std::string listed_image_extensions(std::string_view prefix, std::string_view se
 namespace {
 
 bool is_png(std::string_view bytes) { return bytes.starts_with("\x89PNG\r\n\x1a\n"); }
+bool is_jpeg(std::string_view bytes) { return bytes.starts_with("\xff\xd8\xff"); }
+bool is_webp(std::string_view bytes) {
+  return bytes.starts_with("RIFF") && bytes.size() >= 12 && bytes.substr(8, 4) == "WEBP";
+}
 
-torch::Tensor decode_as_stored(std::string_view bytes, const std::string& name, int64_t most_pixels,
+torch::Tensor decode_as_stored(std::string_view bytes, const std::string& name, const DecodeOptions& options,
                                ImageNotes& notes) {
+  if (is_svg(bytes)) return decode_svg(bytes, name, options, notes);
+  if (!options.groups.empty())
+    throw InputError(name +
+                     ": is not an SVG drawing, and ?groups= chooses groups of such drawings; leave the file out");
+  const int64_t most_pixels = options.most_pixels;
   if (is_png(bytes)) return decode_png(bytes, name, most_pixels, notes);
-  if (bytes.starts_with("\xff\xd8\xff")) return decode_jpeg(bytes, name, most_pixels, notes);
-  if (bytes.starts_with("RIFF") && bytes.size() >= 12 && bytes.substr(8, 4) == "WEBP") {
-    return decode_webp(bytes, name, most_pixels, notes);
-  }
+  if (is_jpeg(bytes)) return decode_jpeg(bytes, name, most_pixels, notes);
+  if (is_webp(bytes)) return decode_webp(bytes, name, most_pixels, notes);
   if (is_tiff(bytes)) return decode_tiff(bytes, name, most_pixels, notes);
-  throw InputError(text(name, ": is not a PNG, JPEG, WebP or TIFF image (it begins with ", opening(bytes),
+  throw InputError(text(name, ": is not a PNG, JPEG, WebP, TIFF or SVG image (it begins with ", opening(bytes),
                         "); convert it or take it out of the set"));
 }
 
@@ -95,7 +107,7 @@ torch::Tensor decode_image(std::string_view bytes, const std::string& name, cons
   auto& found = notes ? *notes : own;
   found = {};
   if (bytes.empty()) throw InputError(name + ": the file is empty; replace it or take it out of the set");
-  auto image = decode_as_stored(bytes, name, options.most_pixels, found);
+  auto image = decode_as_stored(bytes, name, options, found);
   found.grey = image.size(2) <= 2;
   if (image.scalar_type() == torch::kUInt16) {
     const auto [least, largest] = sample_extremes(image);
@@ -116,6 +128,13 @@ int sample_bits(std::string_view bytes) {
   return is_tiff(bytes) ? tiff_sample_bits(bytes) : 8;
 }
 
+std::optional<ImageSize> stored_size(std::string_view bytes) {
+  if (is_png(bytes)) return stored_png_size(bytes);
+  if (is_jpeg(bytes)) return stored_jpeg_size(bytes);
+  if (is_webp(bytes)) return stored_webp_size(bytes);
+  return is_tiff(bytes) ? stored_tiff_size(bytes) : std::nullopt;
+}
+
 torch::Tensor read_image(const std::filesystem::path& path, const DecodeOptions& options) {
   return decode_image(real_files().read(path), path.string(), options);
 }
@@ -132,10 +151,10 @@ std::string encode_image(const torch::Tensor& image_HWC, const std::filesystem::
     return encode_jpeg(image_HWC);
   if (extension == ".webp") return encode_webp(image_HWC);
   if (extension == ".tif" || extension == ".tiff") return encode_tiff(image_HWC);
-  throw InputError({.what = "no image format goes by this extension",
+  throw InputError({.what = "no image format has this extension",
                     .where = name.string(),
                     .value = '"' + extension + '"',
-                    .allowed = join(std::vector<std::string>(kImageExtensions.begin(), kImageExtensions.end())),
+                    .allowed = join(std::vector<std::string>(kImageExtensions.begin(), kImageExtensions.end() - 1)),
                     .fix = "name the file .png"});
 }
 

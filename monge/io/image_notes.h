@@ -37,6 +37,7 @@ struct ImageNotes {
   bool upright = false;                 ///< the decoder applied the orientation
   bool without_end = false;             ///< a PNG with complete image data and without its IEND chunk
   bool more_pages = false;              ///< a TIFF of several images or an animated PNG, of which the first was taken
+  bool drawn = false;                   ///< an SVG file, drawn at the size of the result: DecodeOptions::view
   bool cropped = false;                 ///< the image is not square, and the centre crop removed a part
   bool colour_dropped = false;          ///< the image has colour, and only its luma was used
   uint16_t least = 65535, largest = 0;  ///< samples of a 16-bit image without its alpha, before any scaling

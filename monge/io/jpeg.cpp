@@ -202,6 +202,12 @@ class JpegWriter {
 
 }  // namespace
 
+std::optional<ImageSize> stored_jpeg_size(std::string_view bytes) {
+  JpegReader reader(bytes);
+  if (!reader.read_header()) return std::nullopt;
+  return ImageSize(reader.width(), reader.height());
+}
+
 torch::Tensor decode_jpeg(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes) {
   JpegReader reader(bytes);
   const auto insist = [&](bool done) {

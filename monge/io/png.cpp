@@ -182,6 +182,17 @@ std::vector<png_bytep> row_pointers(uint8_t* pixels, int64_t height, int64_t row
 
 }  // namespace
 
+std::optional<ImageSize> stored_png_size(std::string_view bytes) {
+  constexpr size_t kWidthAt = 16, kHeightAt = 20;  // in IHDR, the first chunk
+  if (bytes.size() < kHeightAt + 4) return std::nullopt;
+  const auto number = [&](size_t at) {
+    int64_t value = 0;
+    for (size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
+    return value;
+  };
+  return ImageSize(number(kWidthAt), number(kHeightAt));
+}
+
 torch::Tensor decode_png(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes) {
   const auto layout = layout_of(bytes);
   PngReader reader(layout.without_end ? bytes.substr(0, layout.chunks_end) : bytes,
@@ -192,7 +203,7 @@ torch::Tensor decode_png(std::string_view bytes, const std::string& name, int64_
                 bytes_each = reader.bits() / 8;
   check_pixel_count(width, height, most_pixels, name);
   if (reader.row_bytes() != static_cast<size_t>(width * channels * bytes_each))
-    refuse_image(name, "PNG", "odd sample depth");
+    refuse_image(name, "PNG", "unsupported sample depth");
 
   auto image = torch::empty({height, width, channels}, bytes_each == 2 ? torch::kUInt16 : torch::kUInt8);
   auto rows = row_pointers(static_cast<uint8_t*>(image.data_ptr()), height, width * channels * bytes_each);

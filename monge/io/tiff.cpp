@@ -245,13 +245,13 @@ torch::Tensor read_plain(TIFF* tiff, const Page& page, const std::string& name) 
   const bool grey = page.photometric == PHOTOMETRIC_MINISBLACK || page.photometric == PHOTOMETRIC_MINISWHITE;
   const int64_t colours = grey ? 1 : 3;
   if (page.samples < colours)
-    refuse_image(name, "TIFF", text("it has ", page.samples, " samples a pixel for ", colours, " colours"));
+    refuse_image(name, "TIFF", text("it has ", page.samples, " samples per pixel for ", colours, " colours"));
   const bool alpha = page.samples > colours && (page.extra ? *page.extra != EXTRASAMPLE_UNSPECIFIED : !grey);
   const bool padded = page.samples > colours + (alpha ? 1 : 0);
   if (padded && grey) {
     refuse_image(name, "TIFF",
                  text("it has ", page.samples,
-                      " channels that are no colours; write each to a file of its own, or all to a .npy array"));
+                      " channels that are not colours; write each to its own file, or all to a .npy array"));
   }
   const int64_t channels = colours + (alpha ? 1 : 0);
   Samples samples(tiff, page, channels);
@@ -304,11 +304,11 @@ void check_samples(const Page& page, const std::string& name) {
                      : unsigned_integers                ? "integers"
                                                         : "signed or complex numbers";
   throw InputError(
-      {.what = "this TIFF file cannot be used as an image: nothing says which of its values are black and white",
+      {.what = "this TIFF file cannot be used as an image: it does not define which values are black and white",
        .where = name,
        .value = text("samples are ", kind, " of ", page.bits, " bits"),
        .allowed = "unsigned integers of up to 16 bits",
-       .fix = "scale them to 16 bits, or give all as a .npy array of floats [N, C, H, W] in [-1, 1]"});
+       .fix = "scale them to 16 bits, or write all to a .npy array of floats [N, C, H, W] in [-1, 1]"});
 }
 
 }  // namespace
@@ -326,6 +326,15 @@ int tiff_sample_bits(std::string_view bytes) {
   constexpr int64_t kMostForTags = 1 << 24;
   const auto tiff = open(memory, "rm", kMostForTags);
   return tiff && page_of(tiff.get()).bits > 8 ? 16 : 8;
+}
+
+std::optional<ImageSize> stored_tiff_size(std::string_view bytes) {
+  Memory memory{.from = bytes};
+  constexpr int64_t kMostForTags = 1 << 24;
+  const auto tiff = open(memory, "rm", kMostForTags);
+  if (!tiff) return std::nullopt;
+  const auto page = page_of(tiff.get());
+  return ImageSize(page.width, page.height);
 }
 
 torch::Tensor decode_tiff(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes) {
@@ -349,7 +358,7 @@ torch::Tensor decode_tiff(std::string_view bytes, const std::string& name, int64
   }
   const auto piece = TIFFIsTiled(tiff.get()) ? TIFFTileSize64(tiff.get()) : TIFFScanlineSize64(tiff.get());
   if (piece == 0 || piece > static_cast<uint64_t>(most_bytes))
-    refuse_image(name, "TIFF", text("a tile or row of it takes ", piece, " bytes"));
+    refuse_image(name, "TIFF", text("one of its tiles or rows has ", piece, " bytes"));
   const bool simple = page.photometric == PHOTOMETRIC_MINISBLACK || page.photometric == PHOTOMETRIC_MINISWHITE ||
                       page.photometric == PHOTOMETRIC_RGB;
   const auto image =

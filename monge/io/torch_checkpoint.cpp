@@ -14,7 +14,7 @@
 namespace monge::io {
 namespace {
 
-using Kind = PickleValue::Kind;
+using PickleKind = PickleValue::Kind;
 
 // With a stride of 0 a few bytes can claim any number of elements; a genuine expanded buffer is small.
 constexpr int64_t most_expanded_elements = int64_t{1} << 24;
@@ -120,23 +120,23 @@ TensorFile parse_legacy(std::string_view bytes, const std::string& name) {
     return pickle;
   };
   const auto magic = next();
-  require(magic.root->kind == Kind::big_integer && magic.root->text == legacy_magic, name,
+  require(magic.root->kind == PickleKind::big_integer && magic.root->text == legacy_magic, name,
           ": is a pickle, but torch.save did not write it; save the state dict with torch.save");
   const auto protocol = next();
-  require(protocol.root->kind == Kind::integer && protocol.root->integer == 1001, name,
+  require(protocol.root->kind == PickleKind::integer && protocol.root->integer == 1001, name,
           ": has an unknown version of the legacy format (allowed: 1001)");
   const auto system = next();
   for (size_t i = 0; i + 1 < system.root->items.size(); i += 2) {
-    if (system.root->kind != Kind::dict || system.root->items[i]->text != "little_endian") continue;
+    if (system.root->kind != PickleKind::dict || system.root->items[i]->text != "little_endian") continue;
     require(system.root->items[i + 1]->integer == 1, name,
             ": holds big-endian data (allowed: little); save it on a little-endian machine");
   }
   const auto object = next(), keys = next();
-  require(keys.root->kind == Kind::list, name, ": has no list of storages; the file is damaged");
+  require(keys.root->kind == PickleKind::list, name, ": has no list of storages; the file is damaged");
 
   std::map<std::string_view, int64_t> item_sizes;
   for (const auto& value : object.values) {
-    if (value.kind != Kind::storage) continue;
+    if (value.kind != PickleKind::storage) continue;
     const auto size = static_cast<int64_t>(torch::elementSize(value.dtype));
     require(item_sizes.try_emplace(value.text, size).first->second == size, name, ": the storage ", shown(value.text),
             " has two types; the file is damaged");
@@ -144,7 +144,7 @@ TensorFile parse_legacy(std::string_view bytes, const std::string& name) {
   std::map<std::string, std::string_view, std::less<>> storages;
   for (const auto* key : keys.root->items) {
     const auto item = item_sizes.find(key->text);
-    require(key->kind == Kind::string && item != item_sizes.end(), name, ": the storage ", shown(key->text),
+    require(key->kind == PickleKind::string && item != item_sizes.end(), name, ": the storage ", shown(key->text),
             " belongs to no tensor; the file is damaged");
     int64_t count = 0;
     require(bytes.size() >= sizeof count, name, ": the file is truncated before the storage ", shown(key->text));

@@ -45,9 +45,16 @@ const char* reason_of(VP8StatusCode status) {
 
 }  // namespace
 
+std::optional<ImageSize> stored_webp_size(std::string_view bytes) {
+  int width = 0, height = 0;
+  if (!WebPGetInfo(as_bytes(bytes), bytes.size(), &width, &height)) return std::nullopt;
+  return ImageSize(width, height);
+}
+
 torch::Tensor decode_webp(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes) {
   WebPDecoderConfig config;
-  require(WebPInitDecoderConfig(&config), "libwebp has another version than its headers; install matching ones");
+  require(WebPInitDecoderConfig(&config),
+          "the version of libwebp differs from that of its headers; install matching versions");
   auto status = WebPGetFeatures(as_bytes(bytes), bytes.size(), &config.input);
   if (status != VP8_STATUS_OK) refuse_image(name, "WebP", reason_of(status));
   if (config.input.has_animation) refuse_image(name, "WebP", "it is an animation, a still image was expected");

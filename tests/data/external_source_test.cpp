@@ -86,10 +86,11 @@ TEST_F(ExternalSource, StandsInHelpAndMessages) {
                          "font:FILE.ttf?mode=grey&part=1/2, w2bench:FILE?side=source, grid:N or FILE.points"));
   const ScratchFolder folder;
   std::ofstream(folder / "film.mp4") << "x";
-  EXPECT_THAT(message_of([&] { open_source({.path = (folder / "film.mp4").string()}); }),
-              HasSubstr("a folder of images; .zip .tar .tar.gz .tgz .7z .parquet of images; .png .jpg .jpeg .jfif .jpe "
-                        ".webp .tif .tiff; .npy; .npz or npz:FILE?key=NAME; .csv .tsv .txt; toy:NAME; font:FILE.ttf; "
-                        "w2bench:FILE.safetensors; grid:N; .points"));
+  EXPECT_THAT(
+      message_of([&] { open_source({.path = (folder / "film.mp4").string()}); }),
+      HasSubstr("a folder of images; .zip .tar .tar.gz .tgz .7z .parquet of images; .png .jpg .jpeg .jfif .jpe "
+                ".webp .tif .tiff .svg; .npy; .npz or npz:FILE?key=NAME; .csv .tsv .txt; toy:NAME; font:FILE.ttf; "
+                "w2bench:FILE.safetensors; grid:N; .points"));
   EXPECT_THAT(message_of([] { open_source({.path = ""}); }),
               HasSubstr("no data are named; give a folder, an archive, a .npy, .npz or .csv file, toy:NAME, "
                         "font:FILE.ttf, w2bench:FILE.safetensors or grid:N"));

@@ -80,7 +80,111 @@ TEST(Glyphs, SayWhatIsWrongWithTheFile) {
                                          "STARTCHAR A\nENCODING 65\nSWIDTH 500 0\nDWIDTH 1 0\nBBX 1 1 0 0\nBITMAP\n80\n"
                                          "ENDCHAR\nENDFONT\n";
   EXPECT_THAT(message_of([&] { load_glyphs((folder / "pixel.bdf").string()); }),
-              AllOf(HasSubstr("pixel.bdf"), HasSubstr("no colour bitmaps")));
+              AllOf(HasSubstr("pixel.bdf"), HasSubstr("neither outlines nor colour bitmaps")));
+}
+
+/// A font of outlines, which Debian's fontconfig brings.
+const std::string kOutlines = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf";
+
+#define MONGE_NEEDS_OUTLINES()             \
+  if (!std::filesystem::exists(kOutlines)) \
+  GTEST_SKIP() << "needs the font of Debian's fonts-dejavu-core, which is not here"
+
+/// How dark the pixels are, 0 to 1 each.
+torch::Tensor ink(const Source& source, int64_t item) { return (1 - source.items({item})[0][0]) / 2; }
+
+TEST(OutlineGlyphs, AreBlackOnWhiteInTheMiddle) {
+  MONGE_NEEDS_OUTLINES();
+  const auto glyphs = open_glyphs("font:" + kOutlines + "?characters=HlgW.&size=64", 32);
+  EXPECT_EQ(glyphs->item_shape(), (std::vector<int64_t>{3, 64, 64}));
+  EXPECT_EQ(names_of(*glyphs), (std::set<std::string>{"U+002E", "U+0048", "U+0057", "U+0067", "U+006C"}));
+  for (int64_t i = 0; i < glyphs->size(); ++i) {
+    const auto image = glyphs->items({i})[0];
+    EXPECT_TRUE(torch::equal(image[0], image[1]) && torch::equal(image[0], image[2]));
+    const auto dark = ink(*glyphs, i);
+    EXPECT_EQ(dark.max().item<float>(), 1);
+    EXPECT_GT(((dark > 0.1) & (dark < 0.9)).sum().item<int64_t>(), 0) << "antialiased";
+    // The box around the ink has as much space on the left as on the right, and above as below.
+    for (const int64_t axis : {0, 1}) {
+      const auto line = std::get<0>(dark.max(axis));
+      const auto inked = (line > 0.02).nonzero();
+      const int64_t before = inked[0].item<int64_t>(), behind = 63 - inked[-1].item<int64_t>();
+      EXPECT_LE(std::abs(before - behind), 1) << glyphs->item_name(i);
+    }
+  }
+}
+
+TEST(OutlineGlyphs, HaveOneScaleAtEverySize) {
+  MONGE_NEEDS_OUTLINES();
+  // DejaVu Sans has 2,048 units an em. Its full stop is 211 units wide and 254 high, its H 1493 high.
+  for (const int64_t side : {32, 128}) {
+    const auto glyphs = open_glyphs("font:" + kOutlines + "?characters=.H", side);
+    const double unit = static_cast<double>(side) * 7 / 8 / 2048, dot = 211 * 254 * unit * unit;
+    EXPECT_NEAR(ink(*glyphs, 0).sum().item<double>(), dot, 0.02 * dot + 0.2);
+    EXPECT_NEAR(ink(*glyphs, 1).amax(1).sum().item<double>(), 1493 * unit, 0.6);
+  }
+  // The sign for one in ten thousand is 1.6 em wide. It is shrunk to 15/16 of the image.
+  const auto wide = open_glyphs("font:" + kOutlines + "?ranges=2031", 64);
+  const auto columns = (ink(*wide, 0).amax(0) > 0.02).nonzero();
+  EXPECT_NEAR(columns[-1].item<int64_t>() - columns[0].item<int64_t>() + 1, 60, 1);
+}
+
+TEST(OutlineGlyphs, CharactersAreChosen) {
+  MONGE_NEEDS_OUTLINES();
+  const auto names = [](const std::string& parameters) {
+    return names_of(*open_glyphs("font:" + kOutlines + "?" + parameters, 16));
+  };
+  EXPECT_EQ(names("ranges=41-43"), (std::set<std::string>{"U+0041", "U+0042", "U+0043"}));
+  EXPECT_EQ(names("ranges=U+41,7a"), (std::set<std::string>{"U+0041", "U+007A"}));
+  EXPECT_EQ(names("ranges=41&characters=\xc3\xa9z"), (std::set<std::string>{"U+0041", "U+007A", "U+00E9"}));
+  EXPECT_EQ(names("ranges=20-21"), (std::set<std::string>{"U+0021"})) << "blank glyphs are dropped";
+  EXPECT_EQ(names("characters=A\xce\x91"), (std::set<std::string>{"U+0041"})) << "a Greek Alpha has the shape of an A";
+  const auto all = names_of(*open_glyphs("font:" + kOutlines, 16));
+  EXPECT_GT(all.size(), 2000u);
+  // Which part has a character depends on the character alone.
+  const auto first = names("part=1/2"), second = names("part=2/2"), capitals = names("ranges=41-5A&part=1/2");
+  EXPECT_EQ(first.size() + second.size(), all.size());
+  EXPECT_NEAR(static_cast<double>(first.size()), static_cast<double>(all.size()) / 2, 150);
+  for (const auto& name : capitals) EXPECT_TRUE(first.contains(name)) << name;
+  EXPECT_LT(capitals.size(), 26u);
+}
+
+TEST(OutlineGlyphs, OfAVariableFontHaveAWeight) {
+  const auto font = "font:" + (testing::fixtures_folder() / "weights.ttf").string();
+  constexpr int64_t kSide = 64;
+  constexpr double kUnit = 64.0 * 7 / 8 / 1000;
+  const auto width = [&](const std::string& parameters) {
+    const auto glyphs = open_glyphs(font + parameters, kSide);
+    EXPECT_EQ(names_of(*glyphs), (std::set<std::string>{"U+0041", "U+0042"}));
+    return ink(*glyphs, 0)[kSide / 2].sum().item<double>() / kUnit;
+  };
+  EXPECT_NEAR(width(""), 200, 3) << "the usual weight of this font is 100";
+  EXPECT_NEAR(width("?weight=100"), 200, 3);
+  EXPECT_NEAR(width("?weight=500"), 400, 3);
+  EXPECT_NEAR(width("?weight=900"), 600, 3);
+  EXPECT_THAT(message_of([&] { open_glyphs(font + "?weight=901", 16); }),
+              AllOf(HasSubstr("weight = 901"), HasSubstr("100 to 900")));
+}
+
+TEST(OutlineGlyphs, SayWhatIsWrong) {
+  MONGE_NEEDS_OUTLINES();
+  const auto message = [](const std::string& parameters) {
+    return message_of([&] { open_glyphs("font:" + kOutlines + "?" + parameters, 16); });
+  };
+  EXPECT_THAT(message("ranges=4E00-9FFF"), HasSubstr("has none of the chosen characters"));
+  EXPECT_THAT(message("characters=A\xe4\xb8\x80"), AllOf(HasSubstr("lacks 1 of the characters: U+4E00")));
+  EXPECT_THAT(message("characters=\xff"), HasSubstr("not UTF-8"));
+  EXPECT_THAT(message("ranges="), HasSubstr("ranges= names no characters"));
+  for (const char* bad : {"x", "41-", "-41", "43-41", "110000", "41,", "41--42"})
+    EXPECT_THAT(message(std::string("ranges=") + bad),
+                AllOf(HasSubstr("not a range of code points"), HasSubstr("4E00-9FFF")))
+        << bad;
+  EXPECT_THAT(message("weight=700"), AllOf(HasSubstr("weight = 700"), HasSubstr("the font has one weight")));
+  EXPECT_THAT(message("weight=bold"), AllOf(HasSubstr("weight"), HasSubstr("1 to 1000")));
+  EXPECT_THAT(message("ranges=20"), HasSubstr("is empty"));
+  MONGE_NEEDS_FONT();
+  EXPECT_THAT(message_of([] { open_glyphs("font:" + kFont + "?weight=400", 16); }), HasSubstr("colour bitmaps"));
+  EXPECT_EQ(names_of(*open_glyphs("font:" + kFont + "?ranges=1F600-1F603", 16)).size(), 4u);
 }
 
 }  // namespace

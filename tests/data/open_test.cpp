@@ -72,7 +72,7 @@ TEST(Open, TellsTheLogWhatItFoundAndLeftOut) {
   write_file(folder / "notes.txt", "x");
   infos.clear();
   open_source({.path = folder.path().string(), .images = {.size = 8, .on_error = "skip"}}, log);
-  EXPECT_THAT(infos, Contains(HasSubstr("1 file is not .png, .jpg, .webp or .tif")));
+  EXPECT_THAT(infos, Contains(HasSubstr("1 file is not .png, .jpg, .webp, .tif or .svg")));
   EXPECT_THAT(warnings, Contains(HasSubstr("1 images in unsupported formats (.gif")));
 }
 

@@ -90,7 +90,8 @@ TEST(Standardise, OfManyRowsASampleIsTakenThatGoesByTheSeed) {
   const LogSink log = [&](LogLevel, const std::string& line) { logged += line; };
   const auto a = measure_columns(*large, *large, "each", kSeed, log),
              b = measure_columns(*large, *large, "each", kSeed), c = measure_columns(*large, *large, "each", kSeed + 1);
-  EXPECT_THAT(logged, HasSubstr("measured on 131072 of 140000 rows of the source and 131072 of 140000 rows of the target"));
+  EXPECT_THAT(logged,
+              HasSubstr("measured on 131072 of 140000 rows of the source and 131072 of 140000 rows of the target"));
   EXPECT_TRUE(torch::equal(a.source.mean, b.source.mean) && torch::equal(a.target.mean, a.source.mean));
   EXPECT_FALSE(torch::equal(a.source.mean, c.source.mean));
   // Five standard errors of the uniform law.

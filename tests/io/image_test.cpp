@@ -247,7 +247,7 @@ TEST(Webp, KeepsASmoothImage) {
 
 TEST(Image, NamesAFileThatIsNoImageAndHowItBegins) {
   EXPECT_THAT(message_of([] { decode_image("<!DOCTYPE html><html>", "page.png"); }),
-              AllOf(HasSubstr("page.png: is not a PNG, JPEG, WebP or TIFF image"),
+              AllOf(HasSubstr("page.png: is not a PNG, JPEG, WebP, TIFF or SVG image"),
                     HasSubstr("it begins with \"<!DOCTYPE html>")));
   EXPECT_THAT(message_of([] { decode_image("", "void.png"); }), HasSubstr("void.png: the file is empty"));
   EXPECT_THAT(message_of([] {

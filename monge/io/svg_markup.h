@@ -1,0 +1,33 @@
+// What is read of the text of an SVG file before librsvg parses it: its groups, its size, and what librsvg must not be
+// given.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace monge::io {
+
+/// The facts about one file. The text is taken as XML in UTF-8; where it is malformed, the rest is not examined, since
+/// librsvg refuses it.
+struct SvgMarkup {
+  std::vector<std::string> groups;  ///< ids of the <g> elements directly below the root, in order
+  int64_t elements = 0;             ///< start tags
+  int64_t most_nested = 0;          ///< the deepest nesting of brackets, as in selectors of style sheets
+  std::string refusal;              ///< why the file must not be drawn; empty: it may
+};
+
+/// Whether the first element of the text is named svg, with or without a namespace prefix.
+bool is_svg(std::string_view bytes);
+
+/// Examines a whole file. `refusal` names images, embedded or in other files, since these are not read; other files
+/// that <use> refers to; entities that hold markup, whose size cannot be seen; and what ends the process or takes
+/// minutes in librsvg 2.54: feConvolveMatrix of more than 9 rows or columns, feTurbulence of more than 16 octaves,
+/// strokes of more than a million pixels.
+SvgMarkup read_svg_markup(std::string_view bytes);
+
+/// Whether the id of a group is among the chosen: "line*" means every id that begins with "line".
+bool is_chosen_group(std::string_view id, const std::vector<std::string>& chosen);
+
+}  // namespace monge::io
