@@ -74,6 +74,7 @@ void end_on_signals(const dist::ProcessGroup& group = dist::ProcessGroup::single
 void add_train(CLI::App& program, Action& action);
 void add_resume(CLI::App& program, Action& action);
 void add_translate(CLI::App& program, Action& action);
+void add_recolour(CLI::App& program, Action& action);
 void add_eval(CLI::App& program, Action& action);
 void add_truth(CLI::App& program, Action& action);
 void add_export(CLI::App& program, Action& action);

@@ -27,10 +27,11 @@ std::string table_text(const eval::Metric& metric, double value) {
   if (metric.label.empty() && metric.note.empty()) return {};
   char number[32];
   std::snprintf(number, sizeof number, "%.*g", metric.digits, value);
-  if (metric.label.empty()) return ", " + (number + metric.note);
+  const auto words = metric.warning_for(value) + metric.note;
+  if (metric.label.empty()) return ", " + (number + words);
   char label[32];
   std::snprintf(label, sizeof label, "%-14s ", metric.label.c_str());
-  return text('\n', label, number, metric.note);
+  return text('\n', label, number, words);
 }
 
 /// Prints the metrics for people: first those that apply to all data and maps, then those of this kind.
@@ -90,30 +91,39 @@ int eval_command(EvalCommand command) {
 }  // namespace
 
 void add_eval(CLI::App& program, Action& action) {
-  auto* command =
-      program.add_subcommand("eval", "Does the map reach its target, and what does it cost: on held-out data");
+  auto* command = program.add_subcommand(
+      "eval", "Evaluate a model on held-out data: distance to the target, cost and other metrics");
   auto options = std::make_shared<EvalCommand>();
   command->add_option("MODEL", options->model, "Run directory, checkpoint folder (RUN/best) or model file")->required();
-  command->add_option("--source", options->evaluate.source, "Inputs; default: what the recipe held out");
-  command->add_option("--target", options->evaluate.target, "Target samples; default: what the recipe held out");
-  command->add_option("--samples", options->evaluate.samples, "Inputs")
+  command->add_option("--source", options->evaluate.source, "Inputs; default: the recipe's held-out part");
+  command->add_option("--target", options->evaluate.target, "Target samples; default: the recipe's held-out part");
+  command->add_option(
+      "--truth", options->evaluate.truth,
+      "Right outputs of the inputs, images of the same names: adds PSNR, SSIM and, with --lpips, LPIPS to "
+      "them, beside those of the inputs themselves and of random right outputs");
+  command->add_option("--samples", options->evaluate.samples, "Number of inputs and of target samples")
       ->check(CLI::Range(2, 1 << 20))
       ->capture_default_str();
-  command->add_option("--seed", options->evaluate.seed, "Of the choice of samples and noises")
+  command->add_option("--seed", options->evaluate.seed, "Seed of the choice of samples and of the noises")
       ->check(from_zero())
       ->capture_default_str();
   command->add_option("--features", options->evaluate.features,
-                      "Also the Frechet and kernel distances by inception (FID, KID), by a TorchScript file, or none; "
+                      "Net for the Frechet and kernel distances: inception (FID, KID), a TorchScript file, or none; "
                       "default: the recipe's");
-  command->add_option("--mode", options->evaluate.mode, "How images come to inception's size")
+  command
+      ->add_option("--mode", options->evaluate.mode,
+                   "Resizing of images to inception's input size; default: the recipe's")
       ->check(CLI::IsMember({"clean", "legacy"}));
-  command->add_option("--lpips", options->evaluate.lpips, "Also LPIPS and SSIM between inputs, outputs and draws")
+  command
+      ->add_option("--lpips", options->evaluate.lpips,
+                   "Net for LPIPS; adds LPIPS and SSIM between inputs and outputs, and LPIPS between outputs of one "
+                   "input; default: the recipe's")
       ->check(CLI::IsMember({"none", "alex", "squeeze", "vgg"}));
   command->add_option("--weights", options->evaluate.weights,
-                      "Folder of weight files that is looked in first; see monge weights list");
+                      "Folder to search first for weight files; see monge weights list");
   command
       ->add_option("--on-error", options->evaluate.on_error,
-                   "What to do with images that cannot be used: fail (lists them) or skip; default: the recipe's")
+                   "Action for images that cannot be used: fail (list them) or skip; default: the recipe's")
       ->check(CLI::IsMember({"fail", "skip"}));
   add_state_dict_options(*command, options->evaluate.state_dict);
   add_ranks(*command, options->local_ranks);

@@ -132,6 +132,7 @@ int main(int argc, char** argv) {
   cli::add_train(program, action);
   cli::add_resume(program, action);
   cli::add_translate(program, action);
+  cli::add_recolour(program, action);
   cli::add_eval(program, action);
   cli::add_truth(program, action);
   cli::add_bench(program, action);

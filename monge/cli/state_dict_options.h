@@ -7,6 +7,9 @@
 
 namespace monge::cli {
 
+/// Adds --z-std.
+void add_z_std(CLI::App& command, session::StateDictOptions& options);
+
 /// Adds --size and --z-std.
 void add_state_dict_options(CLI::App& command, session::StateDictOptions& options);
 

@@ -82,6 +82,24 @@ void add_translate(CLI::App& program, Action& action) {
       ->check(from_zero())
       ->capture_default_str();
   command
+      ->add_option("--size", options->translate.size,
+                   "Size of the outputs: keep (each image's own), train (crop and resize to the size of the training), "
+                   "WIDTHxHEIGHT or one number; default: keep images that are larger than in training or of another "
+                   "shape if the net takes any size, else train")
+      ->type_name("SIZE");
+  command
+      ->add_option("--tile", options->translate.tile,
+                   "Longest side in pixels of the tiles in which large images are translated, rounded up to what the "
+                   "net needs; changes memory and, slightly, outputs; 0: automatic")
+      ->check(CLI::Range(0, 16384))
+      ->capture_default_str();
+  command
+      ->add_option("--noise", options->translate.noise,
+                   "Noise of different items: item (drawn for each by its name) or fixed (the same for all, for the "
+                   "frames of a video)")
+      ->check(CLI::IsMember({"item", "fixed"}))
+      ->capture_default_str();
+  command
       ->add_option("--batch", options->translate.batch,
                    "Items per batch; changes only speed and memory; 0: 32 images or 4096 rows; images that keep their "
                    "original sizes are translated one by one")
@@ -98,7 +116,7 @@ void add_translate(CLI::App& program, Action& action) {
           "else 8)")
       ->check(CLI::IsMember({"auto", "8", "16"}))
       ->capture_default_str();
-  add_state_dict_options(*command, options->translate.state_dict);
+  add_z_std(*command, options->translate.state_dict);
   command->add_option(
       "--range", options->translate.range,
       "Range to which output vectors are clamped: LOW..HIGH, LOW.. or ..HIGH; default: the recipe's output.range");

@@ -37,6 +37,9 @@ class ImageEvaluator {
   ImageEvaluator(std::shared_ptr<const FeatureNet> features, std::shared_ptr<const Lpips> lpips)
       : features_(std::move(features)), lpips_(std::move(lpips)) {}
 
+  /// The net of LPIPS; null if there is none.
+  const Lpips* lpips() const { return lpips_.get(); }
+
   /// The nets, modes and weights behind the metrics, for records. Keys and values are such as
   ///
   ///     {"features", "inception"}, {"features_mode", "clean"}, {"features_weights", "0123..."},

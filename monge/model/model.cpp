@@ -16,6 +16,7 @@
 #include "monge/io/torch_checkpoint.h"
 #include "monge/model/public_checkpoint.h"
 #include "monge/solve/nets.h"
+#include "monge/solve/precision.h"
 #include "monge/solve/solver.h"
 #include "monge/train/checkpoint.h"
 #include "monge/train/trainer.h"
@@ -33,9 +34,9 @@ void require_weights(const std::string& origin, const train::Recipe& recipe, con
   const double least = solve::least_map_values(recipe, shape);
   double held = 0;
   for (const auto& entry : state) held += static_cast<double>(entry.second.numel());
-  require(held >= least, origin, ": its recipe asks for a map of ", least, " weights or more, but it holds ", held,
+  require(held >= least, origin, ": its recipe needs a map of ", least, " weights or more, but its tensors hold ", held,
           " (map.width = ", recipe.map.width, ", map.depth = ", recipe.map.depth,
-          "); recipe and tensors are not of one model");
+          "); recipe and tensors do not belong to one model");
 }
 
 /// Converts limits in raw units to the units of a standardised target.
@@ -74,23 +75,24 @@ Model from_recipe(const std::string& origin, train::Recipe recipe, const std::ve
   const bool wanted = model.recipe->data.standardise != "off";
   require(standardisation.has_value() == wanted, origin,
           ": its recipe has data.standardise = ", model.recipe->data.standardise, ", but it holds ",
-          wanted ? "no" : "the", " numbers of a standardisation; recipe and tensors are not of one model");
+          wanted ? "no " : "", "means and scales; recipe and tensors do not belong to one model");
   if (wanted) {
     for (const auto& side : {standardisation->source, standardisation->target}) {
-      require(shape.size() == 1 && side.mean.size(0) == shape[0], origin, ": its standardisation is of ",
-              side.mean.size(0), " columns, the map of items of shape ", torch::IntArrayRef(shape));
+      require(shape.size() == 1 && side.mean.size(0) == shape[0], origin, ": its standardisation has ",
+              side.mean.size(0), " columns, but the map has items of shape ", torch::IntArrayRef(shape));
     }
   }
   model.standardisation = std::move(standardisation);
   for (const auto& names : {columns.source, columns.target}) {
     require(names.empty() || (shape.size() == 1 && static_cast<int64_t>(names.size()) == shape[0]), origin,
-            ": it names ", names.size(), " columns, the map is of items of shape ", torch::IntArrayRef(shape));
+            ": it names ", names.size(), " columns, but the map has items of shape ", torch::IntArrayRef(shape));
   }
   model.columns = std::move(columns);
   model.set_output_range(model.recipe->output.range);
   require_weights(origin, *model.recipe, shape, state);
   model.net = solve::make_map(*model.recipe, shape, shape);
-  if (model.recipe->train.precision == "fp64") nn::to_type(*model.net, torch::kFloat64);
+  model.sizes = solve::map_image_sizes(*model.recipe, shape);
+  nn::to_type(*model.net, solve::state_type(model.recipe->train.precision));
   nn::load_state_dict(*model.net, state, origin);
   if (model.recipe->train.channels_last) nn::to_channels_last(*model.net);
   model.net->to(device);
@@ -133,11 +135,11 @@ std::string exported_hash(const io::TensorFile& file) {
 Model from_export(const fs::path& path, io::TensorFile file, torch::Device device) {
   const auto hash = file.metadata.find(kHashKey);  // exports from before version 0.1.0 have none
   require(hash == file.metadata.end() || hash->second == exported_hash(file), path.string(),
-          ": is damaged (its content does not have the hash that it names); copy it again, or export it anew");
+          ": is damaged (its content does not match its hash); copy or export it again");
   const auto find = [&](const char* key) {
     const auto found = file.metadata.find(key);
-    require(found != file.metadata.end(), path.string(), ": has no \"", key, "\" in its metadata, so it is no model; ",
-            user_word("model::export_safetensors()"), " writes one");
+    require(found != file.metadata.end(), path.string(), ": has no \"", key,
+            "\" in its metadata, so it is not a model; ", user_word("model::export_safetensors()"), " writes one");
     return found->second;
   };
   const auto shape = nlohmann::json::parse(find("monge.item_shape"), nullptr, false);
@@ -154,7 +156,7 @@ Model from_export(const fs::path& path, io::TensorFile file, torch::Device devic
     if (entry == file.metadata.end()) return std::vector<std::string>();
     const auto list = nlohmann::json::parse(entry->second, nullptr, false);
     require(list.is_array() && std::all_of(list.begin(), list.end(), [](const auto& name) { return name.is_string(); }),
-            path.string(), ": \"", key, "\" in its metadata is no list of names");
+            path.string(), ": \"", key, "\" in its metadata is not a list of names");
     return list.get<std::vector<std::string>>();
   };
   data::ColumnNames columns{names(kSourceColumns), names(kTargetColumns)};
@@ -216,7 +218,7 @@ void Model::set_output_range(const std::string& range) {
   if (range.empty()) return;
   const auto bounds = parse_value_range(range, "output.range");
   require(item_shape.size() == 1, origin, ": output.range = \"", range,
-          "\": only outputs that are vectors are clamped to a range");
+          "\": only vector outputs are clamped to a range");
   limits = OutputLimits{torch::full({1}, bounds.low, torch::kFloat64), torch::full({1}, bounds.high, torch::kFloat64)};
 }
 
@@ -224,6 +226,14 @@ Model Model::in_standard_units() const {
   auto out = *this;
   if (limits && standardisation) out.limits = in_units_of(standardisation->target, *limits);
   out.standardisation.reset();
+  return out;
+}
+
+Model Model::at_any_size() const {
+  require(item_shape.size() == 3 && sizes, origin, ": the map takes items of shape ", torch::IntArrayRef(item_shape),
+          " and no other size");
+  auto out = *this;
+  out.item_shape = {item_shape[0], 0, 0};
   return out;
 }
 
@@ -266,6 +276,7 @@ Model model_of(train::Trainer& trainer) {
   model.net->eval();
   model.item_shape = trainer.data().source->item_shape();
   model.recipe = trainer.recipe();
+  model.sizes = solve::map_image_sizes(*model.recipe, model.item_shape);
   model.columns = trainer.columns();
   model.set_output_range(trainer.recipe().output.range);
   const auto& standardisation = trainer.data().standardisation;
@@ -286,8 +297,9 @@ Model raw_model_of(train::Trainer& trainer) {
 }
 
 void export_safetensors(const Model& model, const fs::path& path) {
-  require(model.recipe.has_value(), model.origin, ": a bare checkpoint has no recipe to put beside its weights; ",
-          user_word("model::export_torch()"), " keeps it as it is");
+  require(model.recipe.has_value(), model.origin,
+          ": this state dict has no recipe, which the export stores beside the weights; ",
+          user_word("model::export_torch()"), " writes the weights alone");
   io::TensorFile file;
   file.tensors = nn::state_dict(*model.net);
   if (model.standardisation) {
@@ -308,7 +320,7 @@ void export_safetensors(const Model& model, const fs::path& path) {
 void export_torch(const Model& model, const fs::path& path) {
   require(!model.standardisation, model.origin,
           ": was trained with data.standardise = ", model.recipe ? model.recipe->data.standardise : "on",
-          ", and a state dict has no place for means and scales: whoever loaded it ", "would feed raw rows to it; ",
+          ", but a state dict cannot store means and scales, so a program that loads it would feed it raw rows; ",
           user_word("model::export_safetensors()"), " keeps them");
   io::TensorFile file;
   file.tensors = nn::state_dict(*model.net);

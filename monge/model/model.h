@@ -13,6 +13,7 @@
 #include "monge/data/column_names.h"
 #include "monge/data/standardise.h"
 #include "monge/io/tensor_file.h"
+#include "monge/nn/image_sizes.h"
 #include "monge/nn/module.h"
 #include "monge/train/recipe.h"
 
@@ -33,8 +34,10 @@ class Model {
   std::string origin;               ///< the file or folder from which it was loaded
   std::shared_ptr<nn::MapNet> net;  ///< in eval mode, with averaged weights if there are any
   std::vector<int64_t> item_shape;  ///< [C,H,W] or [D]; H and W are 0 if any size fits (a state dict without a recipe)
-  ot::MapNoise noise;               ///< the noise that the net takes beside its input
-  ot::Smoothing smoothing;          ///< the noise level of the input at the last iteration of training
+  /// The other heights and widths that the net takes, see at_any_size; unset if it takes only those of item_shape.
+  std::optional<nn::ImageSizes> sizes;
+  ot::MapNoise noise;       ///< the noise that the net takes beside its input
+  ot::Smoothing smoothing;  ///< the noise level of the input at the last iteration of training
   std::optional<data::Standardisation> standardisation;  ///< applied to raw inputs, and undone on outputs
   data::ColumnNames columns;            ///< those of the tables that it was trained on; inputs have the source's
   std::optional<OutputLimits> limits;   ///< the range to which outputs are clamped
@@ -49,6 +52,11 @@ class Model {
 
   /// The same map between items in standard units, as training and its metrics use it. It shares the net.
   Model in_standard_units() const;
+
+  /// The same map for images of any height and width: item_shape is [C,0,0]. It shares the net. Use outputs_in_tiles
+  /// (tiles.h) for images that `sizes` does not allow, or that are large.
+  /// @throws InputError if the net takes no other size.
+  Model at_any_size() const;
 
   /// @throws InputError unless the net takes items of this shape, [C,H,W] or [D].
   void require_takes(torch::IntArrayRef item) const;

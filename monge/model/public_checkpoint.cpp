@@ -52,8 +52,9 @@ void report_weights(const nn::FoundState& map, const fs::path& file, const LogSi
   }
   if (!finite) {
     log(LogLevel::warning,
-        text(file.string(), ": weights of this map are not finite (NaN or infinite), so its outputs will not be, ",
-             "either; take an earlier checkpoint of that training"));
+        text(file.string(),
+             ": weights of this map are not finite (NaN or infinite), so its outputs will not be finite ",
+             "either; use an earlier checkpoint of that training"));
   }
 }
 
@@ -65,7 +66,7 @@ FileAndKey split_key(const fs::path& path) {
   const auto mark = whole.rfind(kKey);
   if (mark == std::string::npos || fs::exists(path, ignored)) return {path, ""};
   require(mark + kKey.size() < whole.size(), whole,
-          ": no key stands behind ?key=; leave it out to be told the keys of the file");
+          ": no key follows ?key=; leave ?key= out to list the keys of the file");
   return {whole.substr(0, mark), whole.substr(mark + kKey.size())};
 }
 
@@ -92,7 +93,7 @@ io::TensorFile read_tensor_file(const fs::path& file, const LogSink& log) {
   };
   require(torch || !begins("adam_map/") || !begins("map/"), file.string(),
           ": is the state of a checkpoint of monge; give the folder ", fs::absolute(file).parent_path().string(),
-          ", which holds its recipe as well");
+          ", which also holds its recipe");
   if (!out.skipped_classes.empty()) {
     std::vector<std::string> classes;
     for (const auto& name : out.skipped_classes) classes.push_back(printable(name));
@@ -100,7 +101,7 @@ io::TensorFile read_tensor_file(const fs::path& file, const LogSink& log) {
     const size_t more = classes.size() > kNamed ? classes.size() - kNamed : 0;
     classes.resize(classes.size() - more);
     log(LogLevel::info,
-        text(file.string(), ": passes over Python objects of ", join(classes),
+        text(file.string(), ": skips Python objects of ", join(classes),
              more > 0 ? text(" and ", more, " more classes") : "", "; nothing in the file is executed"));
   }
   return out;
@@ -117,14 +118,15 @@ nn::FoundState choose_map(const io::TensorFile& tensors, const FileAndKey& path,
     }
     nn::infer_architecture(tensors.tensors, path.file.string());
   }
-  if (here.empty())
-    throw_with_list(text("holds no network at key=", printable(path.key), "; these are there:"), all, path);
+  if (here.empty()) throw_with_list(text("holds no network at key=", printable(path.key), "; it holds:"), all, path);
   std::vector<nn::FoundState> maps;
   std::copy_if(here.begin(), here.end(), std::back_inserter(maps), [](const auto& state) { return state.is_map; });
   if (maps.empty())
-    throw_with_list("holds a potential, not a map; the map T is needed here, which its training saved beside it:", all,
-                    path);
-  if (maps.size() > 1) throw_with_list("holds several maps; name the one that is meant:", all, path);
+    throw_with_list(
+        "holds a potential, but the map T is needed here; look for the file of the map from the same training. It "
+        "holds:",
+        all, path);
+  if (maps.size() > 1) throw_with_list("holds several maps; choose one of them:", all, path);
   if (all.size() > 1 || !maps[0].prefix.empty()) {
     std::vector<std::string> others;
     for (const auto& state : all) {
@@ -132,7 +134,7 @@ nn::FoundState choose_map(const io::TensorFile& tensors, const FileAndKey& path,
         others.push_back(text(state.key().empty() ? "the top" : printable(state.key()), " (", state.description, ")"));
       }
     }
-    log(LogLevel::info, text(path.file.string(), ": takes the ", maps[0].description, " at ",
+    log(LogLevel::info, text(path.file.string(), ": uses the ", maps[0].description, " at ",
                              maps[0].prefix.empty() ? "the top" : printable(maps[0].key()),
                              others.empty() ? "" : "; not used: " + join(others)));
   }
@@ -146,17 +148,18 @@ Model model_of_public(const io::TensorFile& tensors, const FileAndKey& path, tor
   model.origin = name;
   model.net = nn::map_from_state(choose_map(tensors, path, log).state, name);
   const auto* unet = dynamic_cast<const nn::UNet*>(model.net.get());
-  require(unet != nullptr, name, ": holds no map that is known");
+  require(unet != nullptr, name, ": holds no known map");
   require(unet->options().in >= unet->options().out, name, ": the net has fewer input channels (", unet->options().in,
-          ") than output channels (", unet->options().out, "), so it is no transport map");
+          ") than output channels (", unet->options().out, "), so it is not a transport map");
   for (int64_t patch = 2; patch <= 8; ++patch) {
     if (unet->options().out != 3 * patch * patch) continue;
-    log(LogLevel::warning, text(name, ": its outputs have ", unet->options().out,
-                                " channels; if it was exported from a map with map.patch = ", patch,
-                                ", which a state dict cannot say, this is not that map: write it with ",
-                                user_word("model::export_safetensors()")));
+    log(LogLevel::warning,
+        text(name, ": its outputs have ", unet->options().out,
+             " channels. A state dict does not store map.patch: if the map was trained with map.patch = ", patch,
+             ", its outputs are wrong here; export it with ", user_word("model::export_safetensors()")));
   }
   model.item_shape = {unet->options().out, 0, 0};
+  model.sizes = nn::image_sizes(unet->options());
   model.noise = {.samples_per_input = 4, .channels = unet->options().in - unet->options().out, .std = kPublicNoise};
   nn::to_channels_last(*model.net);
   model.net->to(device);

@@ -44,19 +44,21 @@ DataKind kind_of(const std::string& path, const data::Source& source) {
 void check_output(DataKind kind, const fs::path& in, const fs::path& out) {
   const auto need = [&](bool fits, const std::string& allowed) {
     if (fits) return;
-    throw InputError(
-        {.what = "the output must be of the input's kind", .where = "OUT", .value = out.string(), .allowed = allowed});
+    throw InputError({.what = "the output must be of the same kind as the input",
+                      .where = "OUT",
+                      .value = out.string(),
+                      .allowed = allowed});
   };
   std::error_code ignored;
   require(!fs::equivalent(in, out, ignored), out.string(), ": is the input itself; choose another OUT");
   const auto extension = lower_extension(out);
   require(kind == DataKind::folder || !fs::is_directory(out, ignored), out.string(),
-          ": is a folder, a file was expected; choose another OUT");
+          ": is a folder, but a file is expected; choose another OUT");
   switch (kind) {
     case DataKind::table:
       return need(extension == ".npy" || is_text_table(out), "a .npy, .csv, .tsv, .csv.gz or .tsv.gz file");
     case DataKind::image:
-      return need(io::has_image_extension(out), text("a ", io::kImageFormats, " file"));
+      return need(io::has_output_extension(out), text("a ", io::kOutputFormats, " file"));
     case DataKind::folder:
       return need(fs::exists(out, ignored) ? fs::is_directory(out, ignored)
                                            : !io::has_archive_extension(out) && !io::has_image_extension(out),
@@ -71,6 +73,7 @@ void check_output(DataKind kind, const fs::path& in, const fs::path& out) {
 fs::path output_name(const fs::path& item, int64_t sample, int64_t samples_per_input) {
   auto name = item;
   if (!io::has_image_extension(name)) name = with_suffix(name += ".png", "");
+  if (!io::has_output_extension(name)) name.replace_extension(".png");  // a drawing becomes pixels
   return samples_per_input == 1 ? name : with_suffix(name, text("_", sample + 1));
 }
 
@@ -136,8 +139,8 @@ int64_t check_replaced(DataKind kind, const fs::path& out, const std::vector<fs:
     const auto id = file_identity(input);
     const auto found = id ? existing.find(*id) : existing.end();
     if (found == existing.end()) return;
-    throw InputError(text(found->second, ": an output goes there, and the file is read as the input ", input.string(),
-                          "; nothing was written; choose another place for the outputs"));
+    throw InputError(text(found->second, ": an output would overwrite this file, which is read as the input ",
+                          input.string(), "; nothing was written; choose another place for the outputs"));
   });
   return count;
 }
@@ -153,25 +156,27 @@ OutputWriter::OutputWriter(DataKind kind, fs::path out, int64_t items, TableForm
 void OutputWriter::add(const std::string& item, const torch::Tensor& outputs_KCHW,
                        const std::optional<io::SampleRange>& sixteen_bits) {
   if (table_) return table_->add(outputs_KCHW);
-  const int64_t samples_per_input = outputs_KCHW.size(0);
-  for (int64_t k = 0; k < samples_per_input; ++k) {
-    const auto pixels = [&](const fs::path& name) {
-      return sixteen_bits && io::holds_sixteen_bits(name)
-                 ? io::from_float_to_sixteen_bits(outputs_KCHW[k], *sixteen_bits)
-                 : io::from_float(outputs_KCHW[k]);
-    };
-    if (kind_ == DataKind::image) {
-      const auto name = output_name(out_, k, samples_per_input);
-      io::write_image(name, pixels(name));
-      continue;
-    }
-    const auto name = names_.take(item, k, samples_per_input);
-    if (archive_) {
-      archive_->add(name.string(), io::encode_image(pixels(name), name));
-    } else {
-      fs::create_directories((out_ / name).parent_path());
-      io::write_image(out_ / name, pixels(name));
-    }
+  for (int64_t k = 0; k < outputs_KCHW.size(0); ++k)
+    add_sample(item, k, outputs_KCHW.size(0), outputs_KCHW[k], sixteen_bits);
+}
+
+void OutputWriter::add_sample(const std::string& item, int64_t sample, int64_t samples_per_input,
+                              const torch::Tensor& output_CHW, const std::optional<io::SampleRange>& sixteen_bits) {
+  const auto pixels = [&](const fs::path& name) {
+    return sixteen_bits && io::holds_sixteen_bits(name) ? io::from_float_to_sixteen_bits(output_CHW, *sixteen_bits)
+                                                        : io::from_float(output_CHW);
+  };
+  if (kind_ == DataKind::image) {
+    const auto name = output_name(out_, sample, samples_per_input);
+    io::write_image(name, pixels(name));
+    return;
+  }
+  const auto name = names_.take(item, sample, samples_per_input);
+  if (archive_) {
+    archive_->add(name.string(), io::encode_image(pixels(name), name));
+  } else {
+    fs::create_directories((out_ / name).parent_path());
+    io::write_image(out_ / name, pixels(name));
   }
 }
 

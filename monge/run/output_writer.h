@@ -39,7 +39,8 @@ DataKind kind_of(const std::string& path, const data::Source& source);
 void check_output(DataKind kind, const std::filesystem::path& in, const std::filesystem::path& out);
 
 /// The name of output `sample` (from 0) of `samples_per_input` for an item. "a/smile.jpg" remains so for a single
-/// output and becomes "a/smile_1.jpg" for the first of several; a name without the extension of an image gets ".png".
+/// output and becomes "a/smile_1.jpg" for the first of several; a name without the extension of an image gets ".png",
+/// and "a/smile.svg" becomes "a/smile.png".
 std::filesystem::path output_name(const std::filesystem::path& item, int64_t sample, int64_t samples_per_input);
 
 /// The names of outputs inside their folder or archive, each given once.
@@ -80,6 +81,10 @@ class OutputWriter {
   /// @throws InputError if the format cannot hold them; SystemError if writing fails.
   void add(const std::string& item, const torch::Tensor& outputs_KCHW,
            const std::optional<io::SampleRange>& sixteen_bits = {});
+
+  /// Writes one of the outputs of an item, [C, H, W], which are given in order. Not for tables.
+  void add_sample(const std::string& item, int64_t sample, int64_t samples_per_input, const torch::Tensor& output_CHW,
+                  const std::optional<io::SampleRange>& sixteen_bits = {});
 
   /// Takes the names of an item, as add() would, without writing: another process writes them to the same folder.
   void leave_out(const std::string& item, int64_t samples_per_input);

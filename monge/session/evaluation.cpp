@@ -3,6 +3,7 @@
 #include "monge/core/error.h"
 #include "monge/eval/features.h"
 #include "monge/eval/few_samples.h"
+#include "monge/eval/ground_truth.h"
 #include "monge/session/root_first.h"
 #include "monge/session/summary.h"
 #include "monge/train/training_data.h"
@@ -23,7 +24,7 @@ train::Recipe evaluation_recipe(const EvaluateOptions& options, const model::Mod
     recipe.source.path = options.source;
     recipe.target.path = options.target;
     recipe.source.colour = recipe.target.colour = model.item_shape[0] == 1 ? "grey" : "rgb";
-    if (options.state_dict.size > 0) recipe.source.size = recipe.target.size = options.state_dict.size;
+    if (options.state_dict.size.width > 0) recipe.source.size = recipe.target.size = options.state_dict.size.width;
     recipe.eval.source = recipe.eval.target = "";
     recipe.eval.holdout = 0;  // one set on both sides: evaluate() halves it
   }
@@ -42,6 +43,14 @@ train::Recipe evaluation_recipe(const EvaluateOptions& options, const model::Mod
                       .fix = "add --features inception, or leave --mode out"});
   }
   return recipe;
+}
+
+/// The right outputs, read as the target is.
+std::shared_ptr<const data::Source> open_truth(const std::string& path, const train::Recipe& recipe,
+                                               const LogSink& log) {
+  auto options = train::source_options(recipe.target, recipe);
+  options.path = path;
+  return data::open_source(options, log);
 }
 
 }  // namespace
@@ -72,6 +81,14 @@ EvaluateResult evaluate(const model::Model& given, const EvaluateOptions& option
   EvaluateResult out;
   out.evaluation = eval::evaluate(model, *data.source, *data.target, *data.target_b, options.samples,
                                   static_cast<uint64_t>(options.seed), evaluator.get(), group);
+  if (!options.truth.empty()) {
+    const auto truth = root_first(group, [&] { return open_truth(options.truth, recipe, hooks.log); });
+    const auto near =
+        eval::evaluate_against_truth(model, *data.source, *truth, options.samples, static_cast<uint64_t>(options.seed),
+                                     evaluator ? evaluator->lpips() : nullptr, group);
+    auto& all = out.evaluation.image_metrics;
+    all.insert(all.end(), near.begin(), near.end());
+  }
   if (!out.evaluation.image_warning.empty()) hooks.log(LogLevel::warning, out.evaluation.image_warning);
   if (evaluator) {
     out.protocol = evaluator->protocol();

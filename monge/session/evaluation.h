@@ -18,6 +18,9 @@ namespace monge::session {
 struct EvaluateOptions {
   /// Paths of data to use instead of the held-out parts. A model without a recipe needs both.
   std::string source = "", target = "";
+  /// Path of the right outputs of the inputs, of the same names: adds eval::evaluate_against_truth to the image
+  /// metrics.
+  std::string truth = "";
   int64_t samples = 512;             ///< inputs; [2, 2^20]
   int64_t seed = 0;                  ///< seed of the choice of samples and of the noises
   std::string features = "";         ///< inception (FID, KID), a TorchScript file, or none

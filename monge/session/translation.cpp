@@ -2,109 +2,28 @@
 
 #include <algorithm>
 #include <memory>
-#include <numeric>
 
 #include "monge/core/error.h"
-#include "monge/core/random.h"
 #include "monge/data/column_names.h"
 #include "monge/data/item_label.h"
 #include "monge/data/tensor_source.h"
 #include "monge/dist/progress_reduction.h"
-#include "monge/io/image.h"
-#include "monge/io/resize.h"
-#include "monge/run/grid.h"
 #include "monge/run/not_finite_outputs.h"
 #include "monge/session/root_first.h"
 #include "monge/session/translation_input.h"
+#include "monge/session/translator.h"
 
 namespace monge::session {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// Applies the map to the items of one input.
-class Translator {
- public:
-  Translator(const TranslateOptions& options, const model::Model& model, const data::Source& source)
-      : options_(options),
-        model_(model),
-        source_(source),
-        streams_(static_cast<uint64_t>(options.seed)),
-        carries_noise_(model.carries_noise(source.item_shape())) {}
-
-  /// The outputs of items [begin, begin + length). @return  [length, samples, ...]
-  torch::Tensor outputs(int64_t begin, int64_t length) {
-    std::vector<int64_t> indices(static_cast<size_t>(length));
-    std::iota(indices.begin(), indices.end(), begin);
-    const auto x = model_.standardisation ? source_.exact_items(indices) : source_.items(indices);
-    // Each item has its own stream, named after it, so that outputs depend neither on the batch nor on other items.
-    std::vector<torch::Tensor> inputs;
-    if (!model_.stochastic()) {
-      inputs.push_back(model_.inputs(x, 1, streams_.at("translate", 0)));  // without noise, no stream is used
-    } else {
-      for (const int64_t i : indices) {
-        inputs.push_back(model_.inputs(x.narrow(0, i - begin, 1), options_.samples,
-                                       streams_.at("translate/" + source_.item_name(i), 0)));
-      }
-    }
-    const auto y = model_.outputs(torch::cat(inputs), &clamped_).unflatten(0, std::vector<int64_t>{length, samples()});
-    for (int64_t i = 0; i < length; ++i) show(begin + i, x[i], y[i]);
-    return y;
-  }
-
-  /// The number of values that clamping has changed.
-  int64_t clamped() const { return clamped_; }
-
-  /// Outputs per item. An input that carries its noise has one output.
-  int64_t samples() const { return model_.stochastic() && !carries_noise_ ? options_.samples : 1; }
-
-  /// Writes the image of the first inputs and their outputs.
-  /// @param own    number of items that this rank has translated, from the first one on. The image may need more items,
-  ///               which are translated here.
-  /// @param batch  items per batch.
-  void write_grid(int64_t own, int64_t batch) {
-    if (options_.grid.empty()) return;
-    const int64_t rows = std::min(options_.grid_rows, source_.size());
-    for (int64_t begin = own; begin < rows; begin += batch) outputs(begin, std::min(batch, rows - begin));
-    require(!cells_.empty(), "--grid: a grid needs images");
-    const int64_t side = std::max(cells_[0].size(1), cells_[0].size(2));
-    io::write_image(options_.grid,
-                    run::image_grid(cells_, {.columns = 1 + samples(), .scale = std::max<int64_t>(1, 96 / side)}));
-  }
-
- private:
-  void show(int64_t item, const torch::Tensor& x, const torch::Tensor& y) {
-    if (options_.grid.empty() || item >= options_.grid_rows || y.dim() != 4) return;
-    add_cell(x.narrow(0, 0, y.size(1)));
-    for (int64_t k = 0; k < samples(); ++k) add_cell(y[k]);
-  }
-
-  /// All cells of the grid get the size of the first one.
-  void add_cell(const torch::Tensor& image_CHW) {
-    const auto& cell = cells_.empty() ? image_CHW : cells_[0];
-    const bool fits = cell.size(1) == image_CHW.size(1) && cell.size(2) == image_CHW.size(2);
-    cells_.push_back(fits ? image_CHW
-                          : io::resize_float(image_CHW.permute({1, 2, 0}).contiguous(), cell.size(1), cell.size(2),
-                                             io::Filter::bilinear)
-                                .permute({2, 0, 1}));
-  }
-
-  const TranslateOptions& options_;
-  const model::Model& model_;
-  const data::Source& source_;
-  RandomStreams streams_;
-  bool carries_noise_;  ///< whether the input has its noise channels, see Model::inputs
-  int64_t clamped_ = 0;
-  std::vector<torch::Tensor> cells_;
-};
-
 /// Items per batch. Rows are so small that the calls would cost more than the work on 32 of them. Images of different
 /// sizes are translated one by one.
-int64_t batch_for(const TranslateOptions& options, const data::Source& source) {
-  const auto shape = source.item_shape();
-  if (shape.size() == 3 && shape[1] == 0) return 1;
+int64_t batch_for(const TranslateOptions& options, const data::Source& source, bool one_by_one) {
+  if (one_by_one) return 1;
   if (options.batch > 0) return options.batch;
-  return shape.size() == 1 ? std::max<int64_t>(32, 4096 / options.samples) : 32;
+  return source.item_shape().size() == 1 ? std::max<int64_t>(32, 4096 / options.samples) : 32;
 }
 
 void report_stop(int64_t done, int64_t count, run::DataKind kind, const std::string& out, const LogSink& log) {
@@ -121,15 +40,23 @@ std::optional<int64_t> translate_items(Translator& translator, const Translation
   const auto& source = *input.source;
   const int64_t count = source.size();
   const bool is_table = input.kind == run::DataKind::table;
-  const dist::WorkPartition pieces(count, batch_for(options, source), group);
+  const dist::WorkPartition pieces(count, batch_for(options, source, translator.one_by_one()), group);
   dist::ProgressReduction progress(group);
   const auto report = hooks.progress_of("translating");
+  // A single process may stop within a large image. Several ranks agree between images.
+  int64_t parts_of_one = 1;
+  const auto proceed = [&](int64_t part, int64_t parts) {
+    if (count == 1) parts_of_one = parts;
+    if (report && count == 1 && part > 0) report(part, parts);
+    return group.size() > 1 || !hooks.stop_flag();
+  };
+  bool stopped = false;
   int64_t done = 0;  // by this rank
   const int64_t first = pieces.count() > 0 ? pieces[0].begin : 0;
   for (int64_t i = 0; i < first; ++i) writer.leave_out(source.item_name(i), translator.samples());
   for (int64_t number = 0; number < pieces.count(); ++number) {
     progress.post(done, 0, hooks.stop_flag());
-    if (progress.stop()) {
+    if (progress.stop() || stopped) {
       progress.receive();
       report_stop(progress.done(), count, input.kind, out, hooks.log);
       return std::nullopt;
@@ -137,6 +64,20 @@ std::optional<int64_t> translate_items(Translator& translator, const Translation
     if (report && progress.done() > 0) report(progress.done(), count);
     const auto piece = pieces[number];
     if (piece.length == 0) continue;
+    if (translator.one_by_one() && !is_table) {
+      const auto name = source.item_name(piece.begin);
+      const auto range = sixteen_bit_range(input, piece.begin, out, options);
+      const auto write = [&](int64_t sample, const torch::Tensor& y_CHW) {
+        writer.add_sample(name, sample, translator.samples(), y_CHW, range);
+      };
+      stopped = !translator.for_each_output(piece.begin, write, proceed);
+      if (stopped && number + 1 == pieces.count()) {
+        report_stop(done, count, input.kind, out, hooks.log);
+        return std::nullopt;
+      }
+      done += !stopped;
+      continue;
+    }
     const auto y = translator.outputs(piece.begin, piece.length);
     if (is_table) not_finite.add(piece.begin, y);  // encoded images hold no such values
     for (int64_t i = 0; i < piece.length; ++i) {
@@ -147,7 +88,7 @@ std::optional<int64_t> translate_items(Translator& translator, const Translation
   }
   progress.post(done, 0, false);
   progress.receive();
-  if (report && count > 0) report(count, count);
+  if (report && count > 0) report(count * parts_of_one, count * parts_of_one);
   writer.finish();
   return done;
 }
@@ -164,7 +105,7 @@ TranslateResult translate(const model::Model& given, const std::string& in, cons
     return open_translation_input(model, in, out, options, group, hooks.log);
   });
   const auto& source = *input.source;
-  Translator translator(options, model, source);
+  Translator translator(options, model, source, given.item_shape);
   TranslateResult result{.items = source.size(), .samples = translator.samples()};
   // The files are counted before the ranks continue after root_first, because then some may write.
   result.replaced = root_first(group, [&] {
@@ -182,7 +123,7 @@ TranslateResult translate(const model::Model& given, const std::string& in, cons
   if (!done) return result;
   result.complete = true;
   if (!group.is_root()) return result;
-  translator.write_grid(*done, batch_for(options, source));
+  translator.write_grid(*done, batch_for(options, source, translator.one_by_one()));
   for (const auto& line : source.open_report().noticed) hooks.log(LogLevel::info, text(source.name(), ": ", line));
   result.left_out = static_cast<int64_t>(source.open_report().left_out.size());
   if (model.limits) {
@@ -202,12 +143,13 @@ torch::Tensor translate(const model::Model& model, const torch::Tensor& x, const
   auto prepared = model;
   prepare_for_translation(prepared, options);
   const data::TensorSource source("tensor", x.detach().to(torch::kCPU).contiguous());
+  take_size_of_arrays(prepared, source, options);
   prepared.require_takes(source.item_shape());
   auto without_grid = options;
   without_grid.grid.clear();
-  Translator translator(without_grid, prepared, source);
+  Translator translator(without_grid, prepared, source, model.item_shape);
   std::vector<torch::Tensor> outputs;
-  const int64_t batch = batch_for(options, source);
+  const int64_t batch = batch_for(options, source, translator.one_by_one());
   for (int64_t begin = 0; begin < source.size(); begin += batch) {
     outputs.push_back(translator.outputs(begin, std::min(batch, source.size() - begin)));
   }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "monge/core/image_size.h"
 #include "monge/model/model.h"
 #include "monge/session/compute.h"
 #include "monge/session/hooks.h"
@@ -14,8 +15,8 @@ namespace monge::session {
 
 /// Values that the file of a map without a recipe (a state dict of the public codes) does not contain.
 struct StateDictOptions {
-  int64_t size = 0;  ///< side of the square to which images are resized, in pixels; 0: each keeps its own size
-  double z_std = 0;  ///< standard deviation of the noise; 0: 0.1, as in the public codes
+  ImageSize size = 0;  ///< to which images are cropped and resized, in pixels; 0: each keeps its own size
+  double z_std = 0;    ///< standard deviation of the noise; 0: 0.1, as in the public codes
 };
 
 /// Sets the noise of `model` by the options, and checks that `size` fits it; the options may be applied repeatedly.
@@ -30,6 +31,12 @@ struct TranslateOptions {
   int64_t batch = 0;           ///< items per batch, which changes only speed and memory; 0: 32 images or 4,096 rows
   std::string range = "";      ///< "LOW..HIGH" to which vectors are clamped; empty: the recipe's output.range
   std::string on_error = "";   ///< what to do with images that cannot be used: fail or skip; empty: the recipe's
+  /// Size of the images: "keep", "train" (crop and resize to the size of the training), "WxH" or one number (crop and
+  /// resize to that). Empty: keep images that are larger than in training or of another shape if the net takes any
+  /// size, else train.
+  std::string size = "";
+  int64_t tile = 0;            ///< longest side of a tile of large images, in pixels, [16, 16384]; see model::tile_side
+  std::string noise = "item";  ///< "item": drawn by the item's name; "fixed": the same for all items (video frames)
   std::string bits = "auto";   ///< bits per value in image files: 8, 16, or auto (16 if input and format have 16)
   std::filesystem::path grid = "";   ///< file for an image of the first inputs and their outputs; empty: none
   int64_t grid_rows = 8;             ///< inputs in that image
@@ -55,8 +62,9 @@ void check_translation_paths(const std::string& in, const std::string& out, cons
 /// Writes T of every item of `in` to `out`: an image to an image, a folder to a folder, an archive to an archive, a
 /// table (.npy, .npz, .csv, Parquet) to a table. All ranks of the group call it; several ranks can write folders only.
 ///
-/// Each item has its own noise stream, named by `seed` and the item's name. So the outputs depend neither on the batch
-/// nor on the other items nor on the number of ranks.
+/// Each item has its own noise stream, named by `seed` and the item's name, unless `noise` is "fixed". So the outputs
+/// depend neither on the batch nor on the other items nor on the number of ranks. Images that keep their size are
+/// translated one by one, in tiles if they are large (model/tiles.h).
 /// @param in, out  paths as monge::open_source takes them, of one kind, which check_translation_paths accepts.
 /// @throws InputError before anything is written, for paths, options or data that do not fit the model; SystemError
 ///         when writing fails. Then an archive or table does not exist, but the files of a folder that are written
@@ -65,7 +73,8 @@ TranslateResult translate(const model::Model& model, const std::string& in, cons
                           const TranslateOptions& options = {}, const Compute& compute = {}, const Hooks& hooks = {});
 
 /// T of the rows of `x`, as `translate` computes it for a table of these rows. The grid and `bits` have no effect.
-/// @param x  [B, ...item], raw as the source's items; float32 or float64.
+/// @param x  [B, ...item], raw as the source's items; float32 or float64. Images may have another size than in training
+///           if the net takes any and `size` allows it.
 /// @return   [B, samples, ...item] on the CPU.
 /// @throws InputError when the shape or an option does not fit the map.
 torch::Tensor translate(const model::Model& model, const torch::Tensor& x, const TranslateOptions& options = {});

@@ -17,6 +17,8 @@
 #include "monge/data/standardise.h"
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
+#include "monge/model/tiles.h"
+#include "monge/session/translation_size.h"
 #include "monge/train/training_data.h"
 
 namespace monge::session {
@@ -35,7 +37,38 @@ std::vector<fs::path> files_of(const fs::path& place) {
   return fs::exists(place, ignored) ? std::vector{place} : data::expand_shards(place.string());
 }
 
-std::shared_ptr<const data::Source> open_source_for(const model::Model& model, const std::string& in,
+/// "in tiles of up to 512 x 512 pixels, blended", if an image is larger than a tile.
+std::string tile_words(const model::Model& model, const TranslateOptions& options, const ImageSize& largest) {
+  const int64_t tile = model::tile_side(model, options.tile);
+  return std::max(largest.width, largest.height) <= tile
+             ? ""
+             : text("; large ones in blended tiles of up to ", tile, " x ", tile, " pixels");
+}
+
+/// Images that keep their own sizes, all or some of them; nothing if none does. The model then takes any size.
+std::shared_ptr<const data::Source> open_own_sizes(model::Model& model, const data::SourceOptions& source,
+                                                   const SizeChoice& choice, const TranslateOptions& options,
+                                                   const LogSink& log) {
+  using Kind = SizeChoice::Kind;
+  if ((choice.kind != Kind::keep && choice.kind != Kind::automatic) || !data::holds_images(source.path)) return nullptr;
+  const bool all = choice.kind == Kind::keep;
+  if (!all && !data::any_keeps_own_size(source.path, choice.size, silent())) return nullptr;
+  const auto images = std::make_shared<data::NativeImageSource>(
+      source.path, source.images, log, all ? data::OwnSize::always : data::OwnSize::larger_or_other_shape);
+  const bool has_trained_size = model.item_shape[1] > 0;
+  const bool one = images->own_sizes() == 1;
+  const auto which =
+      all ? text(images->size(), one ? " image" : " images", ", each translated at its own size")
+          : text(images->own_sizes(), " of ", images->size(), images->size() == 1 ? " image" : " images",
+                 one ? " is" : " are", " larger than the ", choice.size.width, " x ", choice.size.height,
+                 " pixels of the training or of another shape and ", one ? "keeps its size" : "keep their size");
+  log(LogLevel::info, text(images->name(), ": ", which, tile_words(model, options, images->largest()), " (--size ",
+                           has_trained_size ? "train" : "N", " crops and resizes ", one ? "it)" : "them)"));
+  model = model.at_any_size();
+  return images;
+}
+
+std::shared_ptr<const data::Source> open_source_for(model::Model& model, const std::string& in,
                                                     const TranslateOptions& options, const LogSink& log) {
   // The array for a state dict without a recipe is used unchanged, because it may carry its noise channels.
   if (!model.recipe && lower_extension(in) == ".npy" && !fs::is_directory(in)) {
@@ -47,19 +80,13 @@ std::shared_ptr<const data::Source> open_source_for(const model::Model& model, c
   source.path = in;
   source.images.cache_mb = 0;
   if (!options.on_error.empty()) source.images.on_error = options.on_error;
-  if (options.state_dict.size > 0) source.images.size = options.state_dict.size;
   source.images.bits = 16;
   source.images.log_notes = false;  // translate reports the notes of all images together at the end
   if (!model.recipe) source.images.colour = model.item_shape[0] == 1 ? "grey" : "rgb";
-  // A net that takes images of any size translates each image at its own size.
-  const bool any_size = model.item_shape.size() == 3 && model.item_shape[1] == 0 && options.state_dict.size == 0;
-  if (any_size && data::holds_images(source.path)) {
-    constexpr int64_t kLeastSide = 8;  // of nn::UNet
-    auto images = std::make_shared<data::NativeImageSource>(source.path, source.images, log, kLeastSide);
-    log(LogLevel::info, text(images->name(), ": ", images->size(),
-                             " images, each translated at its own size (--size N crops and resizes them)"));
-    return images;
-  }
+  const auto choice = size_choice(options, model);
+  if (choice.size.width > 0) source.images.size = choice.size;
+  if (auto images = open_own_sizes(model, source, choice, options, log)) return images;
+  if (choice.kind == SizeChoice::Kind::given && data::holds_images(in)) model = model.at_any_size();
   return data::open_source(source, log);
 }
 
@@ -75,12 +102,12 @@ run::DataKind checked_kind(const TranslationInput& input, const std::string& in,
   const auto kind = run::kind_of(in, *input.source);
   for (const auto& file : input.files) run::check_output(kind, file, out);
   require(kind != run::DataKind::table || !run::is_text_table(out) || input.source->item_shape().size() == 1, out,
-          ": images do not fit into a table of text; name a .npy file");
+          ": a text table cannot hold images; name a .npy file");
   if (group.size() > 1 && kind != run::DataKind::folder) {
-    throw InputError({.what = "only folders are written by several ranks",
+    throw InputError({.what = "several ranks can write only folders",
                       .where = "OUT",
                       .value = out,
-                      .fix = "give folders, or start it once"});
+                      .fix = "use folders, or start one process"});
   }
   return kind;
 }
@@ -97,13 +124,13 @@ void warn_of_lost_columns(const model::Model& model, std::shared_ptr<const data:
   const auto causes = data::loss_causes(*source, nullptr, lost, kRows, stream);
   const bool stretched = std::find(causes.begin(), causes.end(), data::LossCause::offset) == causes.end();
   log(LogLevel::warning,
-      text(source->name(), ": float32, in which the map computes, cannot hold ", lost.size(), " columns, ",
+      text(source->name(), ": the map computes in float32, which cannot hold ", lost.size(), " columns, ",
            stretched ? "whose spread is far below the scale of the training: "
                      : "whose offset is far beyond their spread: ",
-           data::column_labels(names, lost), ". The outputs do not follow them; ",
+           data::column_labels(names, lost), ". The outputs do not depend on them; ",
            !model.standardisation ? "train with data.standardise = \"joint\" or another form of it"
            : stretched
-               ? "values far from the others (monge data check) stretched that scale, or its two sides lay far apart"
+               ? "outliers (see monge data check) stretched that scale, or the two sides of the training lay far apart"
                : "these rows lie far from those of the training"));
 }
 
@@ -118,22 +145,25 @@ io::SampleRange output_range(const model::Model& model) {
 }  // namespace
 
 void apply_state_dict_options(const StateDictOptions& options, model::Model& model) {
-  if (options.size > 0) {
-    require(model.item_shape.size() == 3, "--size ", options.size, ": this map takes vectors, which have no size");
-    require(model.item_shape[1] == 0 || options.size == model.item_shape[1], "--size ", options.size,
-            ": this map was trained at ", model.item_shape[1], " pixels and takes no other size");
+  if (options.size.width > 0) {
+    const auto size = text_of(options.size);
+    require(model.item_shape.size() == 3, "--size ", size, ": this map takes vectors, which have no size");
+    const ImageSize trained(model.item_shape[2], model.item_shape[1]);
+    require(trained.width == 0 || options.size == trained, "--size ", size, ": this map was trained at ",
+            text_of(trained), " pixels and accepts no other size");
   }
   if (options.z_std > 0) {
     require(!model.recipe, "--z-std ", options.z_std,
-            ": this model's recipe says the standard deviation of its noise; leave the flag out");
-    require(model.noise.channels > 0, "--z-std ", options.z_std, ": this map takes no noise");
+            ": this model's recipe sets the standard deviation of its noise; leave the flag out");
+    require(model.noise.channels > 0, "--z-std ", options.z_std, ": this map has no noise");
     model.noise.std = options.z_std;
   }
 }
 
 void prepare_for_translation(model::Model& model, const TranslateOptions& options) {
   model.deterministic = options.deterministic;
-  apply_state_dict_options(options.state_dict, model);
+  apply_state_dict_options({.size = 0, .z_std = options.state_dict.z_std}, model);
+  size_choice(options, model);  // throws for a size that the map does not take
   if (!options.range.empty()) model.set_output_range(options.range);
   if (options.samples > 1 && !model.stochastic()) {
     const char* by = options.deterministic ? " by --deterministic" : "";
@@ -141,13 +171,17 @@ void prepare_for_translation(model::Model& model, const TranslateOptions& option
                       .where = "--samples",
                       .value = std::to_string(options.samples),
                       .allowed = "1",
-                      .fix = "methods weak, kernel and otp learn several"});
+                      .fix = "the methods weak, kernel and otp learn several outputs"});
   }
   require(options.samples >= 1 && options.samples <= 1024, "--samples ", options.samples, ": allowed is 1 to 1024");
+  require(options.noise == "item" || options.noise == "fixed", "--noise ", options.noise, ": allowed is item or fixed");
+  constexpr int64_t kLeastTile = 16, kMostTile = 16384;
+  require(options.tile == 0 || (options.tile >= kLeastTile && options.tile <= kMostTile), "--tile ", options.tile,
+          ": allowed is 0 (automatic) or ", kLeastTile, " to ", kMostTile, " pixels");
   require(options.bits == "auto" || options.bits == "8" || options.bits == "16", "--bits ", options.bits,
           ": allowed is auto, 8 or 16");
   require(options.grid.empty() || model.item_shape.size() == 3, "--grid ", options.grid.string(),
-          ": only images make a grid");
+          ": a grid needs images");
 }
 
 void check_translation_paths(const std::string& in_path, const std::string& out, const TranslateOptions& options) {
@@ -157,15 +191,27 @@ void check_translation_paths(const std::string& in_path, const std::string& out,
   require(fs::exists(in, ignored) || data::images_exist(in_path), in.string(), ": no such file or folder");
   require(!fs::equivalent(in, out, ignored), out, ": is the input itself; choose another OUT");
   require(!lies_in(out, in), out, ": lies in the input ", in_path,
-          ", where the next translation would find it; choose another OUT");
+          ", where the next translation would read it as an input; choose another OUT");
   if (grid.empty()) return;
-  require(io::has_image_extension(grid), "--grid ", grid, ": must name a ", io::kImageFormats, " file");
+  require(io::has_output_extension(grid), "--grid ", grid, ": must name a ", io::kOutputFormats, " file");
   require(!lies_in(grid, in) && !lies_in(grid, out), "--grid ", grid,
           ": lies among the inputs or outputs; choose another file");
   make_writable_folder(fs::absolute(grid).parent_path());
 }
 
-TranslationInput open_translation_input(const model::Model& model, const std::string& in, const std::string& out,
+void take_size_of_arrays(model::Model& model, const data::Source& source, const TranslateOptions& options) {
+  const auto item = source.item_shape();
+  if (model.item_shape.size() != 3 || item.size() != 3 || item[1] == 0) return;
+  using Kind = SizeChoice::Kind;
+  const auto choice = size_choice(options, model);
+  const ImageSize size(item[2], item[1]);
+  require(choice.kind != Kind::given || choice.size == size, "--size ", text_of(choice.size), ": the images of ",
+          source.name(), " have ", text_of(size), " pixels, and only image files are resized; leave --size out");
+  if (choice.kind == Kind::train || model.item_shape[1] == 0) return;
+  if (size != ImageSize(model.item_shape[2], model.item_shape[1])) model = model.at_any_size();
+}
+
+TranslationInput open_translation_input(model::Model& model, const std::string& in, const std::string& out,
                                         const TranslateOptions& options, const dist::ProcessGroup& group,
                                         const LogSink& log) {
   TranslationInput input;
@@ -174,6 +220,7 @@ TranslationInput open_translation_input(const model::Model& model, const std::st
   input.kind = checked_kind(input, in, out, group);
   input.range = output_range(model);
   input.source = data::select_columns(std::move(input.source), model.columns.source, "IN", log);
+  take_size_of_arrays(model, *input.source, options);
   model.require_takes(input.source->item_shape());
   warn_of_lost_columns(model, input.source, log);
   return input;

@@ -25,9 +25,14 @@ struct TranslationInput {
 /// @throws InputError for an option that is out of its range or does not fit the model.
 void prepare_for_translation(model::Model& model, const TranslateOptions& options);
 
+/// Lets the model take images of the size of an array, which is neither cropped nor resized, if options.size allows it.
+/// @throws InputError for a size in `options` that is not the array's.
+void take_size_of_arrays(model::Model& model, const data::Source& source, const TranslateOptions& options);
+
 /// Opens `in` with the preparation of the model's recipe, and puts columns into the model's order.
+/// @param model  becomes at_any_size() if the images do not all have the size of the training.
 /// @throws InputError when the model cannot use it, or when `out` cannot hold the outputs.
-TranslationInput open_translation_input(const model::Model& model, const std::string& in, const std::string& out,
+TranslationInput open_translation_input(model::Model& model, const std::string& in, const std::string& out,
                                         const TranslateOptions& options, const dist::ProcessGroup& group,
                                         const LogSink& log);
 

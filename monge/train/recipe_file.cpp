@@ -1,4 +1,5 @@
 // Reads recipes from TOML. This is the only file that includes toml++.
+#include <algorithm>
 #include <array>
 #include <sstream>
 
@@ -68,6 +69,20 @@ std::string first_of(const std::string& path) {
   return path.substr(0, open) + path.substr(open + 1, dots - open - 1) + path.substr(close + 1);
 }
 
+/// Does the same for the file of "?names=FILE", see data::ImageChoice.
+void resolve_list(std::string& parameters, const fs::path& folder) {
+  constexpr std::string_view kKey = "names=";
+  for (size_t at = 0; (at = parameters.find(kKey, at)) != std::string::npos; at += kKey.size()) {
+    if (parameters[at - 1] != '?' && parameters[at - 1] != '&') continue;
+    const auto begin = at + kKey.size(), end = std::min(parameters.find('&', begin), parameters.size());
+    const fs::path file = parameters.substr(begin, end - begin);
+    std::error_code ignored;
+    if (file.empty() || file.is_absolute() || !fs::exists(folder / file, ignored)) return;
+    parameters.replace(begin, end - begin, (folder / file).lexically_normal().string());
+    return;
+  }
+}
+
 /// Makes a path that exists in `folder` relative to it. These paths may be relative to the recipe: "font:FILE?...",
 /// "w2bench:FILE?...", "npz:FILE?...", "FILE.parquet?...", shards and plain paths.
 void resolve(std::string& path, const fs::path& folder) {
@@ -82,8 +97,10 @@ void resolve(std::string& path, const fs::path& folder) {
   const auto mark = whole ? std::string::npos : rest.find('?');
   const fs::path file = rest.substr(0, mark);
   const bool there = fs::exists(folder / file, ignored) || fs::exists(folder / first_of(file), ignored);
-  if (file.is_absolute() || !there) return;
-  path = prefix + (folder / file).lexically_normal().string() + (mark == std::string::npos ? "" : rest.substr(mark));
+  auto parameters = mark == std::string::npos ? "" : rest.substr(mark);
+  resolve_list(parameters, folder);
+  const auto found = file.is_absolute() || !there ? file : (folder / file).lexically_normal();
+  path = prefix + found.string() + parameters;
 }
 
 /// The options whose values may name files.

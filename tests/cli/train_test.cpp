@@ -118,7 +118,7 @@ TEST_F(Cli, RefusesBadInputByName) {
       {"train absent.toml", {"absent.toml", "no such file"}},
       {"train v.toml --set source.path=nowhere", {"nowhere"}},
       {"train v.toml --set source.path=empty", {"empty", "*.png"}},
-      {"train v.toml --set source.path=text.png", {"text.png", "not a PNG, JPEG, WebP or TIFF"}},
+      {"train v.toml --set source.path=text.png", {"text.png", "not a PNG, JPEG, WebP, TIFF or SVG"}},
       {"train v.toml --set source.path=zero.png", {"zero.png", "empty"}},
       {"train v.toml --set source.path=nan.npy", {"nan.npy", "row"}},
       {"train v.toml --set source.path=three.npy", {"the same shape", "[3] and [2]"}},

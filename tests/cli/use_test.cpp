@@ -19,10 +19,11 @@ TEST_F(Cli, TranslatesImagesOfEveryKindAndKeepsTheirNames) {
   ASSERT_EQ(result.code, 0) << result.err;
   for (const char* name : {"0_1.png", "0_2.png", "inner/1_1.png", "inner/5_2.png"})
     EXPECT_TRUE(fs::exists(folder / "out" / name)) << name;
-  EXPECT_EQ(io::read_image(folder / "out/inner/1_1.png").sizes(), torch::IntArrayRef({16, 16, 3}));
+  EXPECT_THAT(result.err, HasSubstr("6 of 6 images are larger than the 16 x 16 pixels of the training"));
+  EXPECT_EQ(io::read_image(folder / "out/inner/1_1.png").sizes(), torch::IntArrayRef({20, 24, 3}));
   EXPECT_TRUE(fs::exists(folder / "grid.png"));
 
-  ASSERT_EQ(monge(folder.path(), "translate run images/2.png one.jpg -q").code, 0);
+  ASSERT_EQ(monge(folder.path(), "translate run images/2.png one.jpg -q --size train").code, 0);
   EXPECT_EQ(io::read_image(folder / "one.jpg").sizes(), torch::IntArrayRef({16, 16, 3}));
 
   io::write_archive(folder / "in.tar", {{"a/x.png", testing::slurp(folder / "images/0.png")},
@@ -128,7 +129,7 @@ TEST_F(Cli, TranslatesUprightAndSaysWhatItCropped) {
   std::ofstream(folder / "in/a.png", std::ios::binary)
       << testing::png_with_exif(io::encode_png(torch::rot90(upright, 1, {0, 1}).contiguous()), testing::exif_block(6));
   for (const char* name : {"b.png", "c.png"}) io::write_image(folder / "in" / name, wide);
-  const auto result = monge(folder.path(), "translate run in out");
+  const auto result = monge(folder.path(), "translate run in out --size train");
   ASSERT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.err, AllOf(HasSubstr("in: turned 1 image upright by the EXIF orientation\n"),
                                 HasSubstr("in: cropped 2 images to the middle square")));
@@ -396,7 +397,7 @@ TEST_F(Cli, BareCheckpointsAreToldWhatTheirFilesDoNotSay) {
   const auto exported = monge(folder.path(), "export run --to torch --out ./map.pt");
   ASSERT_EQ(exported.code, 0) << exported.err;
   EXPECT_THAT(exported.err, AllOf(HasSubstr("weak.z_std = 1"), HasSubstr("weak.z = 2"), HasSubstr("--z-std 1")));
-  for (const auto& [model, out, flags] : {std::tuple{"run", "own", ""},
+  for (const auto& [model, out, flags] : {std::tuple{"run", "own", "--size train"},
                                           {"map.pt", "given", "--size 16 --z-std 1"},
                                           {"map.pt", "not_given", "--size 16"}}) {
     const auto result = monge(folder.path(), std::string("translate ") + model + " images " + out + " -q " + flags);

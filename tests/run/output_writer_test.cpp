@@ -29,6 +29,8 @@ TEST(OutputWriter, NamesTheDrawsOfAnItem) {
   EXPECT_EQ(output_name("a/smile.jpg", 1, 3), "a/smile_2.jpg");
   EXPECT_EQ(output_name("000007", 0, 1), "000007.png");
   EXPECT_EQ(output_name("a/scan.bmp", 0, 1), "a/scan.bmp.png");
+  EXPECT_EQ(output_name("a/smile.SVG", 0, 1), "a/smile.png") << "a drawing becomes pixels";
+  EXPECT_EQ(output_name("smile.svg", 1, 2), "smile_2.png");
 }
 
 TEST(OutputWriter, ShortensOnlyWhatFileSystemsDoNotTake) {

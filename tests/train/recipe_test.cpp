@@ -136,6 +136,24 @@ TEST(Recipe, ShardsAndColumnsAreRelativeToItsFolderToo) {
     EXPECT_EQ(resolved(name), name) << "it is not there";
 }
 
+TEST(Recipe, ListsOfNamesAreRelativeToItsFolderToo) {
+  const testing::ScratchFolder folder;
+  std::filesystem::create_directory(folder / "emoji");
+  std::ofstream(folder / "list.txt") << "a\n";
+  const auto resolved = [&](const std::string& path) {
+    return parse_recipe("[source]\npath = \"" + path + "\"\n[target]\npath = \"toy:moons\"", "r.toml", {},
+                        folder.path())
+        .source.path;
+  };
+  const auto set = (folder / "emoji").string(), list = (folder / "list.txt").string();
+  EXPECT_EQ(resolved("emoji?groups=line*&names=list.txt&part=1/2"), set + "?groups=line*&names=" + list + "&part=1/2");
+  EXPECT_EQ(resolved("emoji?names=list.txt"), set + "?names=" + list);
+  EXPECT_EQ(resolved("/x/emoji?names=list.txt"), "/x/emoji?names=" + list);
+  EXPECT_EQ(resolved("emoji?names=none.txt"), set + "?names=none.txt");
+  EXPECT_EQ(resolved("emoji?names=/x/list.txt"), set + "?names=/x/list.txt");
+  EXPECT_EQ(resolved("emoji?filenames=list.txt"), set + "?filenames=list.txt");
+}
+
 // Every recipe of the repository must be readable; the seed's have no paths of their own.
 TEST(Recipe, AllThatAreShippedAreValid) {
   int found = 0;

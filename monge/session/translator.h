@@ -1,0 +1,71 @@
+// Applies a map to the items of one input. Internal to the session.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "monge/core/random.h"
+#include "monge/data/source.h"
+#include "monge/model/model.h"
+#include "monge/session/translation.h"
+#include "monge/session/translation_grid.h"
+
+namespace monge::session {
+
+/// The noise of an item depends on the seed and the item's name alone, or with TranslateOptions::noise = "fixed" on the
+/// seed alone: not on the batch, the tiles or the other items.
+class Translator {
+ public:
+  /// @param options, model, source  must outlive this. A model at_any_size() is applied in tiles.
+  /// @param trained  the shape of the items in training, [C, H, W]; may be empty.
+  Translator(const TranslateOptions& options, const model::Model& model, const data::Source& source,
+             std::vector<int64_t> trained);
+
+  /// Whether each image is translated by itself, because the sizes differ or are large.
+  bool one_by_one() const { return one_by_one_; }
+
+  /// Outputs per item. An input that carries its noise has one output.
+  int64_t samples() const { return model_.stochastic() && !carries_noise_ ? options_.samples : 1; }
+
+  /// The outputs of items [begin, begin + length), all of one shape. @return  [length, samples, ...]
+  torch::Tensor outputs(int64_t begin, int64_t length);
+
+  /// Called with the number of an output and the output, [C, H, W].
+  using UseOutput = std::function<void(int64_t sample, const torch::Tensor& y_CHW)>;
+  /// Called before each part of the work with the parts that are done and their number; false ends it.
+  using Proceed = std::function<bool(int64_t done, int64_t total)>;
+
+  /// Passes the outputs of an image to `use`, one after the other; only one is in memory. Needs one_by_one().
+  /// @return false when `proceed` ended it.
+  bool for_each_output(int64_t item, const UseOutput& use, const Proceed& proceed = {});
+
+  /// The number of values that clamping has changed.
+  int64_t clamped() const { return clamped_; }
+
+  /// Writes the image of the first inputs and their outputs.
+  /// @param own    number of items that this rank has translated, from the first one on. The image may need more items,
+  ///               which are translated here.
+  /// @param batch  items per batch.
+  void write_grid(int64_t own, int64_t batch);
+
+ private:
+  torch::Generator stream_of(int64_t item, int64_t step) const;
+  bool fits_a_batch(torch::IntArrayRef item) const;
+  torch::Tensor batch_outputs(const torch::Tensor& x, int64_t begin);
+  bool is_shown(int64_t item) const { return !options_.grid.empty() && item < options_.grid_rows; }
+
+  const TranslateOptions& options_;
+  const model::Model& model_;
+  const data::Source& source_;
+  std::vector<int64_t> trained_;
+  RandomStreams streams_;
+  bool one_by_one_;
+  bool carries_noise_;  ///< whether the input has its noise channels, see Model::inputs
+  int64_t clamped_ = 0;
+  TranslationGrid grid_;
+};
+
+}  // namespace monge::session
