@@ -1,6 +1,7 @@
 #include "monge/session/plan_start.h"
 
 #include <torch/autograd.h>
+#include <torch/csrc/autograd/autograd.h>
 #include <torch/nn/functional/loss.h>
 #include <torch/optim/adam.h>
 

@@ -80,7 +80,7 @@ TEST(TileAxis, CoversTheAxisByTheFewestShortTilesThatBeginAtMultiples) {
 TEST(TileAxis, OverlapsByTheReachOfTheNet) {
   const auto axis = tile_axis(300, 64, {.multiple = 8, .reach = 45});
   EXPECT_EQ(axis.length, 96);  // 64 is raised to twice the overlap
-  EXPECT_THAT(axis.begins, ElementsAre(0, 48, 104, 152, 208));
+  EXPECT_THAT(axis.begins, ElementsAre(0, 40, 80, 120, 160, 208));
   Model model;
   model.sizes = {.multiple = 16, .reach = 137};
   EXPECT_EQ(tile_side(model, 0), 560);  // 4 * 137, rounded up
