@@ -246,8 +246,9 @@ torch::Tensor to_float(const torch::Tensor& rgb_HWC) {
 torch::Tensor from_float(const torch::Tensor& image_CHW) {
   require(image_CHW.dim() == 3 && (image_CHW.size(0) == 1 || image_CHW.size(0) == 3) && image_CHW.is_floating_point(),
           "from_float: the image must be floats [1 or 3, H, W], got ", image_CHW.scalar_type(), " ", image_CHW.sizes());
-  const auto scaled = image_CHW.detach().cpu().to(torch::kFloat32).add(1).mul(127.5);
-  return scaled.nan_to_num(0).clamp(0, 255).round().to(torch::kUInt8).permute({1, 2, 0}).contiguous();
+  // In place after the first step, because large images would take their memory several times over.
+  const auto scaled = image_CHW.detach().cpu().to(torch::kFloat32).add(1).mul_(127.5);
+  return scaled.nan_to_num_(0).clamp_(0, 255).round_().to(torch::kUInt8).permute({1, 2, 0}).contiguous();
 }
 
 }  // namespace monge::io

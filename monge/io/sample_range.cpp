@@ -82,9 +82,9 @@ torch::Tensor from_float_to_sixteen_bits(const torch::Tensor& image_CHW, const S
           "from_float_to_sixteen_bits: the image must be floats [1 or 3, H, W], got ", image_CHW.scalar_type(), " ",
           image_CHW.sizes());
   const double span = range.high - range.low;
-  const auto scaled =
-      image_CHW.detach().cpu().to(torch::kFloat64).nan_to_num(-1).clamp(-1, 1).add(1).mul(span / 2).add(range.low);
-  return scaled.round().to(torch::kInt).to(torch::kUInt16).permute({1, 2, 0}).contiguous();
+  const auto scaled = image_CHW.detach().cpu().to(torch::kFloat64).nan_to_num(-1);
+  scaled.clamp_(-1, 1).add_(1).mul_(span / 2).add_(range.low).round_();
+  return scaled.to(torch::kInt).to(torch::kUInt16).permute({1, 2, 0}).contiguous();
 }
 
 }  // namespace monge::io

@@ -194,8 +194,8 @@ torch::Tensor Model::inputs(const torch::Tensor& x, int64_t samples, torch::Gene
   const int64_t repeat = stochastic() ? samples : 1;
   // The noise is drawn on the CPU, so that it is the same for every device.
   const auto on_cpu = x.to(torch::kCPU);
-  const auto repeated = (standardisation ? standardisation->source.apply(on_cpu) : on_cpu.to(torch::kFloat32))
-                            .repeat_interleave(repeat, 0);
+  const auto once = standardisation ? standardisation->source.apply(on_cpu) : on_cpu.to(torch::kFloat32);
+  const auto repeated = repeat == 1 ? once : once.repeat_interleave(repeat, 0);
   const bool blur = smoothing.eps > 0 && !deterministic;
   const auto smooth =
       ot::smooth(repeated, smoothing, blur ? ot::smoothing_noise(repeated, smoothing, generator) : torch::Tensor());

@@ -108,17 +108,20 @@ std::vector<int64_t> spread(int64_t pixels, int64_t length, int64_t count, int64
   return out;
 }
 
-/// Calls use(windows), [n, C, height, width], a few times with windows that are spread evenly over an image. A window
-/// is no longer than the padded image. Each time the windows have up to kPixels in all and lie all over the image.
+/// The side of the windows on an axis of an image: kWindow pixels, or the padded axis if it is shorter.
+int64_t window_side(int64_t pixels, const nn::ImageSizes& sizes) {
+  constexpr int64_t kWindow = 256;
+  return std::max(std::min(round_up(kWindow, sizes.multiple), round_up(pixels, sizes.multiple)),
+                  round_up(sizes.least, sizes.multiple));
+}
+
+/// Calls use(windows), [n, C, height, width], a few times with windows that are spread evenly over an image. Each time
+/// the windows have up to kPixels in all and lie all over the image.
 template <class Use>
 void for_spread_windows(const torch::Tensor& image_1CHW, const nn::ImageSizes& sizes, Use&& use) {
-  constexpr int64_t kSide = 256, kPasses = 4, kPixels = 512 * 512;
-  const auto side_for = [&](int64_t pixels) {
-    return std::max(std::min(round_up(kSide, sizes.multiple), round_up(pixels, sizes.multiple)),
-                    round_up(sizes.least, sizes.multiple));
-  };
+  constexpr int64_t kPasses = 4, kPixels = 512 * 512;
   const int64_t height = image_1CHW.size(2), width = image_1CHW.size(3);
-  const int64_t tall = side_for(height), wide = side_for(width);
+  const int64_t tall = window_side(height, sizes), wide = window_side(width, sizes);
   const int64_t at_once = std::max<int64_t>(1, kPixels / (tall * wide)), most = kPasses * at_once;
   const double shape = static_cast<double>(width) / static_cast<double>(height);
   const int64_t columns = std::clamp<int64_t>(std::llround(std::sqrt(static_cast<double>(most) * shape)), 1,
@@ -141,7 +144,13 @@ void for_spread_windows(const torch::Tensor& image_1CHW, const nn::ImageSizes& s
 class SharedStatistics {
  public:
   SharedStatistics(const Model& model, const torch::Tensor& image_1CHW) : net_(*model.net) {
-    const auto statistics = std::make_shared<nn::PooledStatistics>();
+    // A window that is shorter than the image has edges that the image does not have.
+    const auto margin = [&](int64_t pixels) {
+      constexpr double kMargin = 0.125;
+      return window_side(pixels, *model.sizes) < pixels ? kMargin : 0.0;
+    };
+    const auto statistics =
+        std::make_shared<nn::PooledStatistics>(margin(image_1CHW.size(2)), margin(image_1CHW.size(3)));
     net_.use_statistics(statistics);
     try {
       for_spread_windows(image_1CHW, *model.sizes, [&](const torch::Tensor& windows) { model.outputs(windows); });

@@ -6,9 +6,19 @@
 
 namespace monge::nn {
 
-PooledStatistics::Moments PooledStatistics::measured(const torch::Tensor& x, int64_t groups) {
+namespace {
+
+/// x without a fraction at either end of an axis.
+torch::Tensor without_margin(const torch::Tensor& x, int64_t dim, double margin) {
+  const auto cut = static_cast<int64_t>(margin * static_cast<double>(x.size(dim)));
+  return x.narrow(dim, cut, x.size(dim) - 2 * cut);
+}
+
+}  // namespace
+
+PooledStatistics::Moments PooledStatistics::measured(const torch::Tensor& x, int64_t groups) const {
   const std::vector<int64_t> all_but_channels{0, 2, 3};
-  const auto wide = x.to(torch::kFloat32);
+  const auto wide = without_margin(without_margin(x, 2, margin_y_), 3, margin_x_).to(torch::kFloat32);
   const auto mean_C = wide.mean(all_but_channels);
   const auto variance_C = (wide - mean_C.view({1, -1, 1, 1})).square_().mean(all_but_channels);
   // The variance of a group is the mean of its channels' variances and the variance of their means.

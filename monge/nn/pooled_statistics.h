@@ -13,6 +13,10 @@ namespace monge::nn {
 /// then it applies these to all parts. See MapNet::use_statistics.
 class PooledStatistics {
  public:
+  /// @param margin_y, margin_x  fractions of height and width, in [0, 0.5), that are not measured at either end: there
+  ///                            a part of an image differs from the image, because a net pads it with zeros.
+  explicit PooledStatistics(double margin_y = 0, double margin_x = 0) : margin_y_(margin_y), margin_x_(margin_x) {}
+
   /// Ends the recording: from now on the recorded statistics are applied.
   void apply() { applies_ = true; }
 
@@ -34,8 +38,9 @@ class PooledStatistics {
 
     void add(const Moments& more);
   };
-  static Moments measured(const torch::Tensor& x, int64_t groups);
+  Moments measured(const torch::Tensor& x, int64_t groups) const;
 
+  double margin_y_, margin_x_;
   bool applies_ = false;
   std::map<const void*, Moments> recorded_;
 };

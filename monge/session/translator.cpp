@@ -70,7 +70,7 @@ torch::Tensor Translator::outputs(int64_t begin, int64_t length) {
 }
 
 bool Translator::for_each_output(int64_t item, const UseOutput& use, const Proceed& proceed) {
-  const auto x = source_.items({item});
+  auto x = source_.items({item});
   if (is_shown(item)) grid_.add(x[0].narrow(0, 0, model_.item_shape[0]));
   const auto give = [&](int64_t sample, const torch::Tensor& y_CHW) {
     use(sample, y_CHW);
@@ -85,7 +85,10 @@ bool Translator::for_each_output(int64_t item, const UseOutput& use, const Proce
     model::TileOptions tiles{.side = options_.tile};
     if (proceed)
       tiles.proceed = [&](int64_t done, int64_t total) { return proceed(k * total + done, samples() * total); };
-    const auto y = model::outputs_in_tiles(model_, model_.inputs(x, 1, stream_of(item, k)), tiles);
+    auto inputs = model_.inputs(x, 1, stream_of(item, k));
+    if (k + 1 == samples()) x.reset();  // large images fill the memory
+    const auto y = model::outputs_in_tiles(model_, inputs, tiles);
+    inputs.reset();
     if (!y.defined()) return false;
     give(k, y[0]);
   }

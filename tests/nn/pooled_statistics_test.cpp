@@ -25,6 +25,17 @@ TEST(PooledStatistics, OfOneBatchAreThoseOfItsPixelsTogether) {
   EXPECT_LT(testing::relative_error(torch::cat({got.narrow(0, 0, 1), got.narrow(0, 1, 1)}, 3), expected), 1e-5);
 }
 
+TEST(PooledStatistics, LeaveMarginsOut) {
+  torch::manual_seed(1);
+  const auto weight = torch::ones({3}), bias = torch::zeros({3});
+  auto x = torch::full({1, 3, 16, 16}, 100.0F);
+  const auto inner = sample(1, 2).narrow(2, 0, 12).narrow(3, 0, 8);
+  x.narrow(2, 2, 12).narrow(3, 4, 8).copy_(inner);
+  PooledStatistics statistics(0.125, 0.25);
+  const auto got = statistics.group_norm(&weight, x, 3, weight, bias, 1e-5);
+  EXPECT_LT(testing::relative_error(got.narrow(2, 2, 12).narrow(3, 4, 8), torch::group_norm(inner, 3)), 1e-5);
+}
+
 TEST(PooledStatistics, OfSeveralBatchesArePooledAndAppliedToAll) {
   torch::manual_seed(1);
   const auto weight = torch::ones({3}), bias = torch::zeros({3});
