@@ -2,10 +2,10 @@
 #include <cstdio>
 #include <iostream>
 #include <memory>
-#include <regex>
 
 #include "monge/cli/command.h"
 #include "monge/core/error.h"
+#include "monge/core/image_size.h"
 #include "monge/core/nearest.h"
 #include "monge/data/image_survey.h"
 #include "monge/data/pack.h"
@@ -23,17 +23,16 @@ struct PackCommand {
 
 /// Reads --size.
 void read_size(const std::string& words, data::PreparationOptions& preparation) {
-  static const std::regex form(R"((\d{1,5})(?:x(\d{1,5}))?)");
-  std::smatch found;
-  if (!std::regex_match(words, found, form)) {
+  const auto size = parse_image_size(words);
+  if (!size) {
     throw InputError({.what = "not a size",
                       .where = "--size",
                       .value = '"' + words + '"',
                       .allowed = "WIDTHxHEIGHT or one number, in pixels",
                       .fix = "write for example 64x64"});
   }
-  preparation.width = std::stoll(found[1]);
-  preparation.height = found[2].matched ? std::stoll(found[2]) : preparation.width;
+  preparation.width = size->width;
+  preparation.height = size->height;
 }
 
 int run(PackCommand command) {

@@ -47,25 +47,39 @@ std::string shown(const OptionValue& value) {
   return std::visit(Visitor{}, value);
 }
 
+OptionValue value_of(const ImageSize& size) { return size.square() ? OptionValue(size.width) : text_of(size); }
+
+template <class T>
+OptionValue value_of(const T& value) {
+  return value;
+}
+
 OptionValue current(const OptionField& field) {
-  return std::visit([](const auto* pointer) { return OptionValue(*pointer); }, field);
+  return std::visit([](const auto* pointer) { return value_of(*pointer); }, field);
 }
 
 std::string type_name(const OptionField& field) {
-  static const char* const names[] = {"true or false", "a whole number",    "a number",
-                                      "a string",      "a list of numbers", "a list of whole numbers"};
+  static const char* const names[] = {"true or false",
+                                      "a whole number",
+                                      "a number",
+                                      "a string",
+                                      "a list of numbers",
+                                      "a list of whole numbers",
+                                      "a whole number or \"WIDTHxHEIGHT\""};
   return names[field.index()];
 }
 
 std::string range_text(const Option& option) {
   if (!option.choices.empty()) return join(option.choices, " | ");
   const bool low = std::isfinite(option.least), high = std::isfinite(option.most);
-  const bool whole =
-      std::holds_alternative<int64_t*>(option.field) || std::holds_alternative<std::vector<int64_t>*>(option.field);
+  const bool whole = std::holds_alternative<int64_t*>(option.field) ||
+                     std::holds_alternative<std::vector<int64_t>*>(option.field) ||
+                     std::holds_alternative<ImageSize*>(option.field);
   const auto bound = [whole](double v) { return whole ? std::to_string(static_cast<int64_t>(v)) : number(v); };
   const bool positive = option.least == OptionTable::kAboveZero;
   if (positive) return high ? "above 0, at most " + bound(option.most) : "above 0";
-  if (low && high) return bound(option.least) + " to " + bound(option.most);
+  const char* of_size = std::holds_alternative<ImageSize*>(option.field) ? " for each side" : "";
+  if (low && high) return bound(option.least) + " to " + bound(option.most) + of_size;
   if (low) return "at least " + bound(option.least);
   if (high) return "at most " + bound(option.most);
   return {};
@@ -91,6 +105,12 @@ InputError wrong_type(const Option& option, const OptionValue& given, const std:
                      .where = where,
                      .value = shown(given),
                      .allowed = range_text(option)});
+}
+
+std::optional<ImageSize> image_size_of(const OptionValue& value) {
+  if (const auto* side = std::get_if<int64_t>(&value)) return ImageSize(*side);
+  const auto* words = std::get_if<std::string>(&value);
+  return words ? parse_image_size(*words) : std::nullopt;
 }
 
 /// The value for a text option, checked against its choices.
@@ -173,6 +193,11 @@ void OptionTable::set(const std::string& key, const OptionValue& value, const st
     }
     for (const int64_t entry : numbers) check_range(option, static_cast<double>(entry), where, value);
     **field = numbers;
+  } else if (auto* field = std::get_if<ImageSize*>(&option.field)) {
+    const auto size = image_size_of(value);
+    if (!size) throw wrong_type(option, value, where);
+    for (const int64_t side : {size->width, size->height}) check_range(option, static_cast<double>(side), where, value);
+    **field = *size;
   }
 }
 

@@ -10,12 +10,16 @@
 #include <variant>
 #include <vector>
 
+#include "monge/core/image_size.h"
+
 namespace monge {
 
 /// A pointer to the field that an option sets. The table does not own it: the options struct must outlive the table.
-using OptionField = std::variant<bool*, int64_t*, double*, std::string*, std::vector<double>*, std::vector<int64_t>*>;
+using OptionField =
+    std::variant<bool*, int64_t*, double*, std::string*, std::vector<double>*, std::vector<int64_t>*, ImageSize*>;
 
-/// A value from a recipe or a command line, before it is matched with the type of the option.
+/// A value from a recipe or a command line, before it is matched with the type of the option. The size of images is a
+/// whole number or a text.
 using OptionValue = std::variant<bool, int64_t, double, std::string, std::vector<double>, std::vector<int64_t>>;
 
 /// The effect of a changed option on a run that has begun.
@@ -34,7 +38,7 @@ struct Option {
   std::string help;  ///< one sentence without a full stop
   std::string unit = {};
   std::vector<std::string> choices = {};                    ///< legal words of a string option; empty: any
-  double least = -std::numeric_limits<double>::infinity();  ///< legal range of a number, inclusive
+  double least = -std::numeric_limits<double>::infinity();  ///< legal range of a number or a side, inclusive
   double most = std::numeric_limits<double>::infinity();
   OnResume on_resume = OnResume::fixed;
   std::string fixed_because = {};  ///< why a fixed option may not change on resume; for the reference page

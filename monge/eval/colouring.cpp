@@ -71,20 +71,27 @@ bool any_white_background(const torch::Tensor& images) {
   return found;
 }
 
-double background_shift(const torch::Tensor& input, const torch::Tensor& output) {
+double BackgroundSums::mean() const { return images > 0 ? shift / images : std::numeric_limits<double>::quiet_NaN(); }
+
+BackgroundSums background_sums(const torch::Tensor& input, const torch::Tensor& output, const torch::Tensor& right) {
   check_outputs("background shift", input, output);
-  double sum = 0, count = 0;  // of the images with a white background
+  BackgroundSums sums;
   for_each_chunk(input, [&](int64_t begin, int64_t length) {
-    const auto white = white_pixels(input.narrow(0, begin, length)).flatten(1);
+    auto white = white_pixels(input.narrow(0, begin, length)).flatten(1);
+    if (!right.is_same(input)) white = white.logical_and(white_pixels(right.narrow(0, begin, length)).flatten(1));
     const auto pixels = white.sum(1);
     const auto deviation = weighted((1 - output.narrow(0, begin, length)).abs_(), {1. / 3, 1. / 3, 1. / 3}).mean(1);
     const auto mean = (deviation.flatten(1) * white).sum(1) / pixels;
     const auto counts = pixels > kWhitePixels;
-    sum += mean.masked_select(counts).sum().item<double>();
-    count += counts.sum().item<double>();
+    sums.shift += kLevels * mean.masked_select(counts).sum().item<double>();
+    sums.images += counts.sum().item<double>();
     return true;
   });
-  return count > 0 ? kLevels * sum / count : std::numeric_limits<double>::quiet_NaN();
+  return sums;
+}
+
+double background_shift(const torch::Tensor& input, const torch::Tensor& output) {
+  return background_sums(input, output, input).mean();
 }
 
 double luma_shift(const torch::Tensor& input, const torch::Tensor& output) {

@@ -26,6 +26,20 @@ bool any_white_background(const torch::Tensor& images);
 /// @throws InputError for other shapes.
 double background_shift(const torch::Tensor& input, const torch::Tensor& output);
 
+/// Sums that give a background shift, so that batches and ranks can be added.
+struct BackgroundSums {
+  double shift = 0;   ///< over images with a white background: of the mean absolute deviation from white, in levels
+  double images = 0;  ///< how many these are
+
+  /// In levels of 8 bits; NaN without images.
+  double mean() const;
+};
+
+/// As background_shift(), but over the pixels that are white in the input and in the right output as well. So areas
+/// that a map should colour do not count, such as the inside of a line drawing.
+/// @param right  [B, 3, H, W] in [-1, 1].
+BackgroundSums background_sums(const torch::Tensor& input, const torch::Tensor& output, const torch::Tensor& right);
+
 /// How far the luma 0.299 R + 0.587 G + 0.114 B of outputs is from that of their input: the mean absolute difference in
 /// levels of 8 bits (0 to 255). Arguments and errors as for background_shift().
 double luma_shift(const torch::Tensor& input, const torch::Tensor& output);

@@ -10,6 +10,7 @@
 #include "monge/core/error.h"
 #include "monge/core/names.h"
 #include "monge/core/random.h"
+#include "monge/eval/colouring.h"
 #include "monge/eval/paired.h"
 
 namespace monge::eval {
@@ -25,6 +26,7 @@ std::string stem_of(const std::string& name) {
 /// Sums over pairs of images.
 struct PairSums {
   double mse = 0, ssim = 0, lpips = 0, count = 0;
+  BackgroundSums background{};  ///< of outputs
 };
 
 /// Images [N, 1 or 3, H, W] in colour as saving rounds them.
@@ -48,16 +50,18 @@ enum Compared { kOutputs, kInputs, kOthers, kCompared };
 /// Sums over the ranks.
 void add_ranks(dist::ProcessGroup& group, std::array<PairSums, kCompared>& sums) {
   if (group.size() == 1) return;
-  constexpr int64_t kFields = 4;
+  constexpr int64_t kFields = 6;
   const auto all = torch::empty({kCompared, kFields}, torch::kFloat64);
   auto* at = all.mutable_data_ptr<double>();
   for (const auto& one : sums) {
-    for (const double value : {one.mse, one.ssim, one.lpips, one.count}) *at++ = value;
+    for (const double value : {one.mse, one.ssim, one.lpips, one.count, one.background.shift, one.background.images})
+      *at++ = value;
   }
   group.sum(all);
   const auto* from = all.const_data_ptr<double>();
   for (auto& one : sums) {
-    for (double* value : {&one.mse, &one.ssim, &one.lpips, &one.count}) *value = *from++;
+    for (double* value : {&one.mse, &one.ssim, &one.lpips, &one.count, &one.background.shift, &one.background.images})
+      *value = *from++;
   }
 }
 
@@ -124,6 +128,11 @@ NamedMetrics evaluate_against_truth(const model::Model& model, const data::Sourc
     }
     const auto wanted = as_saved_images(y);
     for (int64_t k = 0; k < samples_per_input; ++k) add_pairs(outputs.select(1, k), wanted, lpips, sums[kOutputs]);
+    if (x.size(1) == 3 && y.size(1) == 3) {
+      const auto background = background_sums(x, outputs.clamp(-1, 1), y);
+      sums[kOutputs].background.shift += background.shift;
+      sums[kOutputs].background.images += background.images;
+    }
     add_pairs(x, wanted, lpips, sums[kInputs]);
     if (count > 1) add_pairs(truth.items(other), wanted, lpips, sums[kOthers]);
   }
@@ -140,6 +149,8 @@ NamedMetrics evaluate_against_truth(const model::Model& model, const data::Sourc
   add("truth_psnr", [](const PairSums& s) { return 10 * std::log10(4 / std::max(s.mse / s.count, kLeastError)); });
   if (wide) add("truth_ssim", [](const PairSums& s) { return s.ssim / s.count; });
   if (lpips) add("truth_lpips", [](const PairSums& s) { return s.lpips / s.count; });
+  const auto& background = sums[kOutputs].background;
+  if (background.images > 0) out.emplace_back("truth_background", background.mean());
   return out;
 }
 

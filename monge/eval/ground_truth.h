@@ -26,7 +26,10 @@ std::vector<int64_t> partners_of(const data::Source& source, const std::vector<i
 ///     truth_lpips   with `lpips`
 ///
 /// Each comes with the same of the inputs themselves, *_input, which is what a map has that does nothing, and of right
-/// outputs of other inputs, *_random.
+/// outputs of other inputs, *_random. If there are such pixels:
+///
+///     truth_background   mean absolute deviation from white where input and right output are white, see
+///     background_sums
 ///
 /// @param source   inputs; `samples` of them are drawn, or all.
 /// @param truth    the right outputs, see partners_of.

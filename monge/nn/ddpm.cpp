@@ -7,25 +7,16 @@
 #include <cmath>
 
 #include "monge/core/error.h"
-#include "monge/nn/ops/convolution.h"
+#include "monge/nn/image_layers.h"
 #include "monge/nn/ops/group_norm.h"
 #include "monge/nn/ops/upsample_concat.h"
+#include "monge/nn/output_bound.h"
 #include "monge/nn/pooled_statistics.h"
 
 namespace monge::nn {
 namespace {
 
-const double kHalf = std::sqrt(0.5);  // keeps the variance of a sum of two branches
 constexpr int64_t kGroupWidth = 8, kMostGroups = 32;
-
-torch::nn::Conv2d make_conv(int64_t in, int64_t out, int64_t kernel) {
-  return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, kernel).padding(kernel / 2));
-}
-
-/// Halves both sides by the mean of 2 x 2 pixels; an odd side is rounded up.
-torch::Tensor halve(const torch::Tensor& x) {
-  return torch::avg_pool2d(x, {2, 2}, {2, 2}, {0, 0}, /*ceil_mode=*/true, /*count_include_pad=*/false);
-}
 
 void check(const DdpmMapOptions& options) {
   const auto in_range = [](const char* key, int64_t value, int64_t least, int64_t most) {
@@ -38,6 +29,7 @@ void check(const DdpmMapOptions& options) {
   in_range("width_max", options.width_max, 0, 8192);
   in_range("depth", options.depth, 1, 6);
   in_range("blocks", options.blocks, 1, 8);
+  check_output_bound(options.output, "DdpmMap");
   require(!options.residual || options.in >= options.out, "DdpmMap: residual adds the first ", options.out,
           " input channels to the output, but there are only ", options.in, "; set residual = false");
 }
@@ -108,29 +100,25 @@ class DdpmMap::Block : public torch::nn::Module {
       : fused_(fused),
         norm_0_(register_module("norm_0", std::make_shared<Norm>(in, fused))),
         norm_1_(register_module("norm_1", std::make_shared<Norm>(out, fused))),
-        conv_0_(register_module("conv_0", make_conv(in, out, 3))),
-        conv_1_(register_module("conv_1", make_conv(out, out, 3))) {
-    if (in != out) skip_ = register_module("skip", make_conv(in, out, 1));
+        conv_0_(register_module("conv_0", make_convolution(in, out, 3))),
+        conv_1_(register_module("conv_1", make_convolution(out, out, 3))) {
+    if (in != out) skip_ = register_module("skip", make_convolution(in, out, 1));
     if (style > 0) modulation_ = register_module("modulation", torch::nn::Linear(style, 2 * out));
   }
 
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& style_BS) {
-    auto h = convolve(conv_0_, norm_0_->forward(x));
+    auto h = convolve(conv_0_, norm_0_->forward(x), fused_);
     if (modulation_) {
       const auto both = modulation_->forward(style_BS).chunk(2, 1);
       h = norm_1_->forward(h, both[0].contiguous(), both[1].contiguous());
     } else {
       h = norm_1_->forward(h);
     }
-    h = convolve(conv_1_, h);
-    return (h + (skip_ ? skip_->forward(x) : x)) * kHalf;
+    h = convolve(conv_1_, h, fused_);
+    return mean_branch(h, skip_ ? skip_->forward(x) : x);
   }
 
  private:
-  torch::Tensor convolve(const torch::nn::Conv2d& layer, const torch::Tensor& x) const {
-    return fused_ ? nn::convolution(x, layer->weight, layer->bias) : layer.ptr()->forward(x);
-  }
-
   bool fused_;
   std::shared_ptr<Norm> norm_0_, norm_1_;
   torch::nn::Conv2d conv_0_, conv_1_, skip_{nullptr};
@@ -151,11 +139,15 @@ class DdpmMap::Attention : public torch::nn::Module {
     const auto pixels = [](const torch::Tensor& image) { return image.flatten(2).transpose(1, 2); };  // [B, HW, C]
     const auto normal = statistics_ ? statistics_->group_norm(this, x, groups_, weight_, bias_, ops::GroupNorm().eps)
                                     : torch::group_norm(x, groups_, weight_, bias_);
-    const auto parts = query_key_value_->forward(pixels(normal)).chunk(3, 2);
+    auto parts = query_key_value_->forward(pixels(normal)).chunk(3, 2);
+    if (statistics_) {
+      const auto shared = statistics_->tokens(this, torch::cat({parts[1], parts[2]}, 2)).chunk(2, 2);
+      std::copy(shared.begin(), shared.end(), parts.begin() + 1);
+    }
     const double scale = 1 / std::sqrt(static_cast<double>(x.size(1)));
     const auto weights = torch::softmax(torch::matmul(parts[0] * scale, parts[1].transpose(1, 2)), 2);
     const auto found = project_->forward(torch::matmul(weights, parts[2])).transpose(1, 2).reshape(x.sizes());
-    const auto sum = (x + found) * kHalf;
+    const auto sum = mean_branch(x, found);
     return x.is_contiguous(torch::MemoryFormat::ChannelsLast) ? sum.contiguous(torch::MemoryFormat::ChannelsLast) : sum;
   }
 
@@ -176,7 +168,7 @@ DdpmMap::DdpmMap(const DdpmMapOptions& options) : options_(options) {
   const bool styled = o.noise > 0 && o.noise_vector;
   const int64_t style = styled ? 4 * o.width : 0;
   if (styled) style_ = register_module("style", std::make_shared<Style>(o.noise, style));
-  first_ = register_module("first", make_conv(o.in + (styled ? 0 : o.noise), width(0), 3));
+  first_ = register_module("first", make_convolution(o.in + (styled ? 0 : o.noise), width(0), 3));
   const auto add_level = [&](const char* way, int64_t level, int64_t in) {
     std::vector<std::shared_ptr<Block>> blocks;
     for (int64_t i = 0; i < o.blocks; ++i) {
@@ -194,7 +186,7 @@ DdpmMap::DdpmMap(const DdpmMapOptions& options) : options_(options) {
     up_.push_back(add_level("up", level, width(level) + width(level + 1)));
   }
   norm_ = register_module("norm", std::make_shared<Norm>(width(0), o.fused));
-  last_ = register_module("last", make_conv(width(0), o.out, 3));
+  last_ = register_module("last", make_convolution(width(0), o.out, 3));
   if (o.zero_last) {
     torch::nn::init::zeros_(last_->weight);
     torch::nn::init::zeros_(last_->bias);
@@ -237,7 +229,7 @@ torch::Tensor DdpmMap::forward(const torch::Tensor& input) {
   }
   auto y = last_->forward(norm_->forward(h));
   if (options_.residual) y = input.narrow(1, 0, options_.out) + y;
-  return options_.tanh ? torch::tanh(y) : y;
+  return bound_output(y, options_.output);
 }
 
 }  // namespace monge::nn

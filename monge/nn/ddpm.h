@@ -5,6 +5,7 @@
 #include <torch/nn/modules/linear.h>
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "monge/nn/image_sizes.h"
@@ -13,22 +14,22 @@
 namespace monge::nn {
 
 struct DdpmMapOptions {
-  int64_t in = 3;             ///< channels of the images; 1..4096.
-  int64_t out = 3;            ///< output channels; 1..4096.
-  int64_t noise = 0;          ///< channels of noise after those of the images.
-  bool noise_vector = false;  ///< the noise of a sample is the same at all pixels; it then enters as a vector.
-  int64_t width = 32;         ///< channels of the first level; 1..1024.
-  int64_t width_max = 0;      ///< level i has min(width * 2^i, width_max) channels; 0: 4 * width.
-  int64_t depth = 3;          ///< number of halvings, 1..6.
-  int64_t blocks = 1;         ///< residual blocks of a level, each way; 1..8.
-  bool attention = true;      ///< self-attention between the pixels of the coarsest level.
-  bool residual = false;      ///< output = first `out` input channels + net; needs in >= out.
-  bool tanh = false;          ///< bounds the output to (-1, 1).
-  bool zero_last = false;     ///< starts the last layer at zero: with `residual` the map starts as the identity.
-  bool fused = true;          ///< use our own passes on a CPU, see nn/ops; false: LibTorch's operators.
+  int64_t in = 3;               ///< channels of the images; 1..4096.
+  int64_t out = 3;              ///< output channels; 1..4096.
+  int64_t noise = 0;            ///< channels of noise after those of the images.
+  bool noise_vector = false;    ///< the noise of a sample is the same at all pixels; it then enters as a vector.
+  int64_t width = 32;           ///< channels of the first level; 1..1024.
+  int64_t width_max = 0;        ///< level i has min(width * 2^i, width_max) channels; 0: 4 * width.
+  int64_t depth = 3;            ///< number of halvings, 1..6.
+  int64_t blocks = 1;           ///< residual blocks of a level, each way; 1..8.
+  bool attention = true;        ///< self-attention between the pixels of the coarsest level.
+  bool residual = false;        ///< output = first `out` input channels + net; needs in >= out.
+  std::string output = "none";  ///< how the output is bounded, see output_bound.h.
+  bool zero_last = false;       ///< starts the last layer at zero: with `residual` the map starts as the identity.
+  bool fused = true;            ///< use our own passes on a CPU, see nn/ops; false: LibTorch's operators.
 };
 
-/// The sizes of images that the net takes, as of UNet. Its attention reaches beyond ImageSizes::reach.
+/// The sizes of images that the net takes, as of UNet. ImageSizes::reach does not count the attention.
 ImageSizes image_sizes(const DdpmMapOptions& options);
 
 /// A U-Net of residual blocks. Each level halves the image by the mean of 2 x 2 pixels and doubles it by bilinear

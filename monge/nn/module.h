@@ -28,8 +28,8 @@ class MapNet : public torch::nn::Module {
   /// would over the whole batch. Has no effect on nets without batch norm.
   virtual void synchronise_batch_norm(std::shared_ptr<const RankSums> /*sums*/) {}
 
-  /// Makes group norms record statistics of whole batches and apply them to others, see pooled_statistics.h; null:
-  /// those of each sample again. For use without gradients. Has no effect on nets without group norm.
+  /// Makes group norms and attention record what they find in batches and apply it to others, see pooled_statistics.h;
+  /// null: each sample by itself again. For use without gradients. Has no effect on nets without either.
   virtual void use_statistics(std::shared_ptr<PooledStatistics> /*statistics*/) {}
 };
 

@@ -1,5 +1,6 @@
 #include "monge/nn/pooled_statistics.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "monge/core/error.h"
@@ -57,6 +58,25 @@ torch::Tensor PooledStatistics::group_norm(const void* norm, const torch::Tensor
   const auto as_x = [&](const torch::Tensor& of_channel) { return of_channel.view({1, -1, 1, 1}).to(x.scalar_type()); };
   const auto y = torch::addcmul(as_x(shift_C), x, as_x(scale_C));
   return x.is_contiguous(torch::MemoryFormat::ChannelsLast) ? y.contiguous(torch::MemoryFormat::ChannelsLast) : y;
+}
+
+torch::Tensor PooledStatistics::tokens(const void* layer, const torch::Tensor& tokens_BNC) {
+  const auto found = tokens_.find(layer);
+  if (applies_) {
+    require(found != tokens_.end(), "attention has recorded nothing to attend to");
+    return found->second;
+  }
+  constexpr int64_t kMost = 512;
+  const auto all_NC = tokens_BNC.flatten(0, 1);
+  const int64_t count = all_NC.size(0), kept = std::min(count, kMost);
+  const auto index = (torch::arange(kept, torch::dtype(torch::kInt64)) * count).floor_divide(kept).to(all_NC.device());
+  const auto own = all_NC.index_select(0, index).unsqueeze(0);
+  if (found == tokens_.end()) {
+    tokens_[layer] = own;
+  } else {
+    found->second = torch::cat({found->second, own}, 1);
+  }
+  return own;
 }
 
 }  // namespace monge::nn

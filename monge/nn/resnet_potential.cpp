@@ -4,8 +4,8 @@
 #include <torch/types.h>
 
 #include "monge/core/error.h"
+#include "monge/nn/image_layers.h"
 #include "monge/nn/ops/avg_pool.h"
-#include "monge/nn/ops/convolution.h"
 #include "monge/nn/ops/leaky_residual.h"
 
 namespace monge::nn {
@@ -14,42 +14,23 @@ namespace {
 constexpr double slope = 0.2;
 constexpr int64_t least_last_size = 4;
 
-torch::nn::Conv2d convolution(int64_t in, int64_t out) {
-  return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).padding(1));
-}
-
-torch::Tensor convolve(const torch::nn::Conv2d& layer, const torch::Tensor& x, bool fused) {
-  return fused ? nn::convolution(x, layer->weight, layer->bias) : layer.ptr()->forward(x);
-}
-
-int64_t pooling_count(int64_t size) {
-  int64_t out = 0;
-  while (size >= 2 * least_last_size) {
-    size /= 2;
-    ++out;
-  }
-  return out;
-}
-
-int64_t size_after(int64_t size, int64_t poolings) {
-  for (int64_t i = 0; i < poolings; ++i) size = (size + 1) / 2;
-  return size;
-}
-
 /// Messages name the recipe's keys, because users know the options by them.
 void check(const ResNetPotentialOptions& options) {
   const auto in_range = [](const char* key, int64_t value, int64_t least, int64_t most) {
     require(value >= least && value <= most, "ResNetPotential: ", key, " = ", value, " (allowed: ", least, "..", most,
             ")");
   };
-  in_range("source.size", options.size, 2 * least_last_size, 4096);
+  for (const int64_t side : {options.size.width, options.size.height})
+    in_range("source.size", side, 2 * least_last_size, 4096);
   in_range("nc", options.nc, 1, 4096);
   in_range("potential.width", options.nfilter, 1, 4096);
   in_range("potential.width_max", options.nfilter_max, options.nfilter, 8192);
   in_range("potential.patch", options.patch, 1, 8);
-  require(options.size % options.patch == 0 && options.size / options.patch >= 2 * least_last_size,
-          "ResNetPotential: potential.patch = ", options.patch, " does not fit source.size = ", options.size,
-          " (the size must be a multiple of the patch and at least ", 2 * least_last_size, " times as large)");
+  for (const int64_t side : {options.size.width, options.size.height}) {
+    require(side % options.patch == 0 && side / options.patch >= 2 * least_last_size,
+            "ResNetPotential: potential.patch = ", options.patch, " does not fit source.size = ", text_of(options.size),
+            " (the size must be a multiple of the patch and at least ", 2 * least_last_size, " times as large)");
+  }
   require(options.init == "kaiming" || options.init == "default", "ResNetPotential: init = \"", options.init,
           "\" (allowed: kaiming, default)");
 }
@@ -70,8 +51,8 @@ class ResNetPotential::Block : public torch::nn::Module {
       : ratio_(options.res_ratio),
         fused_(options.fused),
         gpu_kernels_(options.gpu_kernels),
-        conv_0_(register_module("conv_0", convolution(in, std::min(in, out)))),
-        conv_1_(register_module("conv_1", convolution(std::min(in, out), out))) {
+        conv_0_(register_module("conv_0", make_convolution(in, std::min(in, out), 3))),
+        conv_1_(register_module("conv_1", make_convolution(std::min(in, out), out, 3))) {
     if (in != out) {
       conv_s_ = register_module("conv_s", torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 1).bias(false)));
     }
@@ -94,7 +75,8 @@ class ResNetPotential::Block : public torch::nn::Module {
 
 ResNetPotential::ResNetPotential(const ResNetPotentialOptions& options) : options_(options) {
   check(options);
-  const int64_t size = options.size / options.patch, poolings = pooling_count(size);
+  const ImageSize size(options.size.width / options.patch, options.size.height / options.patch);
+  const int64_t poolings = halvings(size);
   const auto width = [&](int64_t level) {
     int64_t out = options.nfilter;
     for (int64_t i = 0; i < level && out < options.nfilter_max; ++i) out *= 2;
@@ -103,7 +85,7 @@ ResNetPotential::ResNetPotential(const ResNetPotentialOptions& options) : option
 
   if (conditional()) embedding_ = register_module("embedding", std::make_shared<NoiseEmbedding>(options.noise));
   conv_img_ = register_module(
-      "conv_img", convolution(options.nc * options.patch * options.patch + options.noise.channels, width(0)));
+      "conv_img", make_convolution(options.nc * options.patch * options.patch + options.noise.channels, width(0), 3));
   const auto chain = register_module("resnet", std::make_shared<torch::nn::Module>());
   for (int64_t level = 0; level <= poolings; ++level) {
     for (int64_t i : {0, 1}) {
@@ -113,17 +95,17 @@ ResNetPotential::ResNetPotential(const ResNetPotentialOptions& options) : option
   }
   last_size_ = size_after(size, poolings);
   // The public code takes width(poolings) here, which is wrong unless the widths have reached nfilter_max.
-  fc_ = register_module("fc", torch::nn::Linear(width(poolings + 1) * last_size_ * last_size_, 1));
+  fc_ = register_module("fc", torch::nn::Linear(width(poolings + 1) * last_size_.height * last_size_.width, 1));
   if (options.init == "kaiming") kaiming_fan_out(*this);
 }
 
 torch::Tensor ResNetPotential::forward(const torch::Tensor& y, const torch::Tensor& sigma) {
   const int64_t poolings = static_cast<int64_t>(blocks_.size()) / 2 - 1;
+  const auto last_of = [&] { return size_after({y.size(3) / options_.patch, y.size(2) / options_.patch}, poolings); };
   require(y.dim() == 4 && y.size(1) == options_.nc && y.size(2) % options_.patch == 0 &&
-              y.size(3) % options_.patch == 0 && size_after(y.size(2) / options_.patch, poolings) == last_size_ &&
-              size_after(y.size(3) / options_.patch, poolings) == last_size_,
-          "ResNetPotential: the images must be [B, ", options_.nc, ", ", options_.size, ", ", options_.size, "]; got ",
-          y.sizes());
+              y.size(3) % options_.patch == 0 && last_of() == last_size_,
+          "ResNetPotential: the images must be [B, ", options_.nc, ", ", options_.size.height, ", ",
+          options_.size.width, "]; got ", y.sizes());
   check_sigma(y, sigma, conditional(), "ResNetPotential");
 
   const auto patches = options_.patch == 1 ? y : torch::pixel_unshuffle(y, options_.patch);

@@ -8,17 +8,18 @@
 #include <string>
 #include <vector>
 
+#include "monge/core/image_size.h"
 #include "monge/nn/module.h"
 #include "monge/nn/noise_embedding.h"
 
 namespace monge::nn {
 
 struct ResNetPotentialOptions {
-  int64_t size = 64;          ///< height and width of the images; 8..4096, any number.
+  ImageSize size = 64;        ///< of the images; each side 8..4096, any number.
   int64_t nc = 3;             ///< colour channels; 1..4096.
   int64_t nfilter = 64;       ///< channels of the first block; 1..4096.
   int64_t nfilter_max = 512;  ///< most channels of a block; nfilter..8192.
-  /// 1..8: the net takes patch x patch pixels as channels; size must be a multiple of it, size / patch at least 8.
+  /// 1..8: the net takes patch x patch pixels as channels; sides must be multiples of it, side / patch at least 8.
   int64_t patch = 1;
   double res_ratio = 0.1;            ///< weight of a block's convolutions relative to its shortcut.
   bool fused = true;                 ///< use our own passes on a CPU, see nn/ops; false: LibTorch's operators.
@@ -28,9 +29,9 @@ struct ResNetPotentialOptions {
 };
 
 /// The layers: conv3x3; then two residual blocks per level, with an average pooling (3x3, stride 2) between the levels;
-/// then one linear layer. The number of poolings halves the size, rounded down, to below 8 pixels; a pooling rounds odd
-/// sizes up, so that the last level has 4..8 pixels. The widths are nfilter * 2^i up to nfilter_max. There is no
-/// normalisation.
+/// then one linear layer. The number of poolings halves the shorter side, rounded down, to below 8 pixels; a pooling
+/// rounds odd sizes up, so that the shorter side of the last level has 4..8 pixels. The widths are nfilter * 2^i up to
+/// nfilter_max. There is no normalisation.
 ///
 ///     block(x) = lrelu(s(x) + res_ratio * conv_1(lrelu(conv_0(x)))),   lrelu slope 0.2, s a 1x1 convolution or nothing
 ///
@@ -43,7 +44,7 @@ class ResNetPotential : public PotentialNet {
   /// @throws InputError for an option out of its range.
   explicit ResNetPotential(const ResNetPotentialOptions& options);
 
-  /// @param y  [B, nc, size, size], or another size that leads to the same last level.
+  /// @param y  [B, nc, height, width], or another size that leads to the same last level.
   torch::Tensor forward(const torch::Tensor& y, const torch::Tensor& sigma = {}) override;
   bool conditional() const override { return options_.noise.channels > 0; }
 
@@ -53,7 +54,7 @@ class ResNetPotential : public PotentialNet {
   class Block;
 
   ResNetPotentialOptions options_;
-  int64_t last_size_;
+  ImageSize last_size_;
   std::shared_ptr<NoiseEmbedding> embedding_;
   torch::nn::Conv2d conv_img_{nullptr};
   std::vector<std::shared_ptr<Block>> blocks_;

@@ -12,6 +12,7 @@
 #include "monge/nn/ops/batch_norm_relu.h"
 #include "monge/nn/ops/convolution.h"
 #include "monge/nn/ops/upsample_concat.h"
+#include "monge/nn/output_bound.h"
 #include "monge/nn/pooled_statistics.h"
 
 namespace monge::nn {
@@ -64,8 +65,7 @@ void check(const UNetOptions& options) {
   in_range("patch", options.patch, 1, 8);
   require(options.norm == "batch" || options.norm == "group", "UNet: norm = \"", options.norm,
           "\" (allowed: batch, group)");
-  require(options.output == "none" || options.output == "tanh", "UNet: output = \"", options.output,
-          "\" (allowed: none, tanh)");
+  check_output_bound(options.output, "UNet");
   require(!options.residual || options.in >= options.out, "UNet: residual adds the first ", options.out,
           " input channels to the output, but there are only ", options.in, "; set residual = false");
 }
@@ -205,7 +205,7 @@ torch::Tensor UNet::forward(const torch::Tensor& input) {
   y = outc_->forward(y);
   if (patch > 1) y = torch::pixel_shuffle(y, patch);
   if (options_.residual) y = input.narrow(1, 0, options_.out) + y;
-  return options_.output == "tanh" ? torch::tanh(y) : y;
+  return bound_output(y, options_.output);
 }
 
 }  // namespace monge::nn

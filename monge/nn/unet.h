@@ -18,7 +18,7 @@ struct UNetOptions {
   int64_t base = 48;           ///< channels of the first level; 1..1024. Memory and time grow with its square.
   int64_t depth = 4;           ///< number of poolings, 1..4. Fewer omit the deepest levels.
   std::string norm = "batch";  ///< "batch", or "group": GroupNorm with the largest divisor of the width up to 8 groups.
-  std::string output = "none";  ///< "none", or "tanh": bounds the output to (-1, 1).
+  std::string output = "none";  ///< how the output is bounded, see output_bound.h.
   bool residual = false;        ///< output = first `out` input channels + net; needs in >= out.
   /// 1..8: the net takes patch x patch pixels as channels; 2 is about four times as fast as 1. Height and width must be
   /// multiples of it.

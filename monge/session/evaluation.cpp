@@ -24,7 +24,7 @@ train::Recipe evaluation_recipe(const EvaluateOptions& options, const model::Mod
     recipe.source.path = options.source;
     recipe.target.path = options.target;
     recipe.source.colour = recipe.target.colour = model.item_shape[0] == 1 ? "grey" : "rgb";
-    if (options.state_dict.size.width > 0) recipe.source.size = recipe.target.size = options.state_dict.size.width;
+    if (options.state_dict.size.width > 0) recipe.source.size = recipe.target.size = options.state_dict.size;
     recipe.eval.source = recipe.eval.target = "";
     recipe.eval.holdout = 0;  // one set on both sides: evaluate() halves it
   }

@@ -11,6 +11,7 @@
 #include "monge/run/report.h"
 #include "monge/run/sample_images.h"
 #include "monge/session/summary.h"
+#include "monge/train/growth_watch.h"
 
 namespace monge::session {
 namespace {
@@ -61,8 +62,10 @@ TrainResult run_without_folder(train::Trainer& trainer, eval::ImageEvaluator* ev
         if (trainer.group().is_root() && hooks.evaluated) hooks.evaluated(iteration, evaluation);
       },
       evaluator);
+  train::GrowthWatch growth(hooks.log);
   trainer.attach(held_out);
   if (trainer.group().is_root()) {
+    trainer.attach(growth);
     for (auto* observer : hooks.observers) trainer.attach(*observer);
   }
   const auto [complete, seconds] = timed_run(trainer, hooks);
@@ -92,7 +95,9 @@ TrainResult run_in_folder(train::Trainer& trainer, eval::ImageEvaluator* evaluat
         if (hooks.evaluated) hooks.evaluated(iteration, evaluation);
       },
       evaluator);
+  train::GrowthWatch growth(log);
   trainer.attach(metrics);
+  trainer.attach(growth);
   trainer.attach(held_out);
   for (auto* observer : hooks.observers) trainer.attach(*observer);
   trainer.attach(images);

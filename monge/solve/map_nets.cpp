@@ -57,7 +57,7 @@ nn::DdpmMapOptions ddpm_options(const NetContext& context) {
                              .blocks = own.blocks,
                              .attention = own.attention,
                              .residual = m.residual,
-                             .tanh = m.output == "tanh",
+                             .output = m.output,
                              .zero_last = m.zero_last,
                              .fused = context.options.train.fused};
   if (m.width != 0) options.width = m.width;

@@ -1,5 +1,6 @@
 #include "monge/solve/net_options.h"
 
+#include "monge/nn/output_bound.h"
 #include "monge/solve/net_registry.h"
 
 namespace monge::solve {
@@ -35,15 +36,18 @@ void MapOptions::describe(OptionRows& rows) {
   rows.add("residual", residual, "T(x) = x + net(x)");
   rows.add("zero_last", zero_last,
            "initialise the last layer with zeros; with residual = true the map starts as the identity");
-  rows.add("output", output, "last activation of the unet or ddpm").choices({"none", "tanh"});
+  rows.add("output", output,
+           "bound of the output of the unet or ddpm: tanh to (-1, 1); clamp to [-1, 1], both ends reached")
+      .choices(nn::output_bounds());
 }
 
 void PotentialOptions::describe(OptionRows& rows) {
   rows.on_resume(OnResume::fixed, "changes the network");
   rows.add("net", net, "network of the potential; auto: resnet for images, mlp for vectors")
       .choices(auto_or(potential_nets()));
-  rows.add("width", width, "first width of the resnet (0: 64) or hidden width of the mlp (0: 128)").range(0, 65536);
-  rows.add("width_max", width_max, "largest width of the resnet").range(1, 65536);
+  rows.add("width", width, "first width of the resnet (0: 64) or ddpm (0: 32), or hidden width of the mlp (0: 128)")
+      .range(0, 65536);
+  rows.add("width_max", width_max, "largest width of the resnet or ddpm").range(1, 65536);
   rows.add("depth", depth, "hidden layers of the mlp").range(1, 64);
   rows.add("patch", patch, kPatchHelp).unit("pixels").range(1, 8);
   rows.add("activation", activation, "activation of the mlp").choices(activations());

@@ -21,7 +21,7 @@ struct MapOptions {
   std::string norm = "batch";       ///< of the unet
   bool residual = false;            ///< T(x) = x + net(x)
   bool zero_last = false;           ///< the last layer starts at zero
-  std::string output = "none";      ///< last activation of the unet
+  std::string output = "none";      ///< how the output is bounded, see nn/output_bound.h
 
   void describe(OptionRows& rows);
 };
@@ -31,11 +31,11 @@ struct PotentialOptions {
   static constexpr const char* kSection = "potential";
   static constexpr const char* kHelp = "The network f and its regularisers";
 
-  std::string net = "auto";         ///< "auto", or a name of potential_nets
-  int64_t width = 0;                ///< first width of the resnet, or hidden width of the mlp; 0: the net's default
-  int64_t width_max = 512;          ///< of the resnet
-  int64_t depth = 3;                ///< hidden layers of the mlp
-  int64_t patch = 1;                ///< of the resnet
+  std::string net = "auto";  ///< "auto", or a name of potential_nets
+  int64_t width = 0;         ///< first width of the resnet or ddpm, or hidden width of the mlp; 0: the net's default
+  int64_t width_max = 512;   ///< of the resnet or ddpm
+  int64_t depth = 3;         ///< hidden layers of the mlp
+  int64_t patch = 1;         ///< of the resnet
   std::string activation = "silu";  ///< of the mlp
   double res_ratio = 0.1;           ///< weight of a resnet block's branch
   bool quadratic = false;           ///< adds y'Ay + b'y to the mlp

@@ -12,8 +12,8 @@ Registry<NetEntry<nn::MapNet>>& map_nets() {
 }
 
 Registry<NetEntry<nn::PotentialNet>>& potential_nets() {
-  static Registry<NetEntry<nn::PotentialNet>> nets("potential.net",
-                                                   {{"resnet", resnet_entry()}, {"mlp", mlp_potential_entry()}});
+  static Registry<NetEntry<nn::PotentialNet>> nets(
+      "potential.net", {{"resnet", resnet_entry()}, {"ddpm", ddpm_potential_entry()}, {"mlp", mlp_potential_entry()}});
   return nets;
 }
 

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 
-#include "monge/core/error.h"
+#include "monge/nn/ddpm_potential.h"
 #include "monge/nn/resnet_potential.h"
 #include "monge/solve/mlp_section.h"
 #include "monge/solve/options.h"
-#include "monge/solve/shape_text.h"
 
 namespace monge::solve {
 namespace {
@@ -21,21 +20,9 @@ nn::NoiseEmbeddingOptions embedding(const ot::Conditioning& conditioning) {
   return options;
 }
 
-void require_square(const std::vector<int64_t>& shape) {
-  if (shape[1] == shape[2]) return;
-  throw InputError({.what = "the resnet potential needs square images",
-                    .where = "target.path",
-                    .value = shape_text(shape),
-                    .allowed = "[C, H, W] with H = W",
-                    .fix = "crop or pad the arrays of both sides to squares, as numpy.pad(x, "
-                           "((0,0),(0,0),(0,24-16),(0,0))) does for [N,C,16,24], or "
-                           "give files, which source.crop and source.size make square"});
-}
-
 std::shared_ptr<nn::PotentialNet> make_resnet(const NetContext& context) {
-  require_square(context.item_shape);
   const auto& p = context.options.potential;
-  nn::ResNetPotentialOptions options{.size = context.item_shape[1],
+  nn::ResNetPotentialOptions options{.size = {context.item_shape[2], context.item_shape[1]},
                                      .nc = context.item_shape[0],
                                      .patch = p.patch,
                                      .res_ratio = p.res_ratio,
@@ -45,6 +32,17 @@ std::shared_ptr<nn::PotentialNet> make_resnet(const NetContext& context) {
   if (p.width != 0) options.nfilter = p.width;
   options.nfilter_max = std::max(p.width_max, options.nfilter);
   return std::make_shared<nn::ResNetPotential>(options);
+}
+
+std::shared_ptr<nn::PotentialNet> make_ddpm(const NetContext& context) {
+  const auto& p = context.options.potential;
+  nn::DdpmPotentialOptions options{.size = {context.item_shape[2], context.item_shape[1]},
+                                   .channels = context.item_shape[0],
+                                   .fused = context.options.train.fused,
+                                   .noise = embedding(context.conditioning)};
+  if (p.width != 0) options.width = p.width;
+  options.width_max = std::max(p.width_max, options.width);
+  return std::make_shared<nn::DdpmPotential>(options);
 }
 
 std::shared_ptr<nn::PotentialNet> make_mlp_potential(const NetContext& context) {
@@ -59,6 +57,10 @@ std::shared_ptr<nn::PotentialNet> make_mlp_potential(const NetContext& context) 
 
 NetEntry<nn::PotentialNet> resnet_entry() {
   return {.help = "the residual net of the public codes", .data = DataKind::images, .make = make_resnet};
+}
+
+NetEntry<nn::PotentialNet> ddpm_potential_entry() {
+  return {.help = "residual blocks of the map ddpm, without norms", .data = DataKind::images, .make = make_ddpm};
 }
 
 NetEntry<nn::PotentialNet> mlp_potential_entry() {

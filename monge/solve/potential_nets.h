@@ -5,8 +5,11 @@
 
 namespace monge::solve {
 
-/// nn::ResNetPotential, for square images.
+/// nn::ResNetPotential, for images.
 NetEntry<nn::PotentialNet> resnet_entry();
+
+/// nn::DdpmPotential, for images.
+NetEntry<nn::PotentialNet> ddpm_potential_entry();
 
 /// nn::MlpPotential, for vectors.
 NetEntry<nn::PotentialNet> mlp_potential_entry();

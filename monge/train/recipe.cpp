@@ -10,15 +10,16 @@ namespace monge::train {
 void SourceSection::describe(OptionRows& rows) {
   rows.on_resume(OnResume::fixed, "changes the data");
   rows.add("path", path, data::source_help()).on_resume(OnResume::keeps_updates);
-  rows.add("size", size, "side of the square images after preparation").unit("pixels").range(8, 4096);
+  rows.add("size", size, "size of the images after preparation: the side of squares, or \"WIDTHxHEIGHT\"")
+      .unit("pixels")
+      .range(8, 4096);
   rows.add("resize_to", resize_to,
            "shorter side of an image after a first resize, before the crop; 0: keep the original size")
       .unit("pixels")
       .range(0, 16384);
-  rows.add(
-      "crop", crop,
-      "part of an image that is used: centre (largest square), none (whole image, squashed to a square) or WxH+dx,dy "
-      "(W x H pixels around the centre, moved by dx,dy)");
+  rows.add("crop", crop,
+           "part of an image that is used: centre (the largest of the shape of size), none (whole image, squashed) or "
+           "WxH+dx,dy (W x H pixels around the centre, moved by dx,dy)");
   rows.add("filter", filter, "kernel of the antialiased resize, equal to Pillow's")
       .choices({"box", "bilinear", "bicubic", "lanczos"});
   rows.add("background", background, "colour behind transparent pixels: white, black or #rrggbb");

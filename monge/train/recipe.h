@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "monge/core/image_size.h"
 #include "monge/core/option_section.h"
 #include "monge/core/options.h"
 #include "monge/solve/options.h"
@@ -16,7 +17,8 @@ namespace monge::train {
 /// [source] and [target]: where samples come from and how images are brought to one size.
 struct SourceSection {
   std::string path = "";
-  int64_t size = 64, resize_to = 0;
+  ImageSize size = 64;
+  int64_t resize_to = 0;
   std::string crop = "centre";
   std::string filter = "bicubic";
   std::string background = "white";

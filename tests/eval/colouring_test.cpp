@@ -52,6 +52,20 @@ TEST(Colouring, TheBackgroundShiftIsTheMeanDeviationFromWhite) {
   EXPECT_TRUE(std::isnan(background_shift(input.narrow(0, 2, 1), output.narrow(0, 2, 1))));
 }
 
+TEST(Colouring, WithRightOutputsOnlyTheirWhitePixelsCount) {
+  auto input = torch::ones({2, 3, 8, 8}), right = input.clone();
+  right[0].narrow(1, 0, 4) = 0;  // to be coloured: 32 pixels stay white
+  right[1] = 0;
+  auto output = input.unsqueeze(1).clone();
+  output[0][0].narrow(1, 0, 4) = -1;
+  EXPECT_EQ(background_sums(input, output, right).mean(), 0);
+  output[0][0].narrow(1, 7, 1) -= 12 * kLevel;  // 8 of 32 pixels
+  const auto sums = background_sums(input, output, right);
+  EXPECT_EQ(sums.images, 1);
+  EXPECT_NEAR(sums.mean(), 3, 1e-4);
+  EXPECT_TRUE(std::isnan(background_sums(input, output, torch::zeros_like(input)).mean()));
+}
+
 TEST(Colouring, TheLumaShiftIsTheMeanChangeOfLuma) {
   const auto input = torch::zeros({2, 3, 4, 4});
   auto output = torch::zeros({2, 1, 3, 4, 4});

@@ -79,6 +79,17 @@ TEST(GroundTruth, NoisyMapsAndLpips) {
   EXPECT_LT(value_of(noisy, "truth_psnr"), 15) << "noise of deviation 1";
 }
 
+TEST(GroundTruth, TheBackgroundIsWhatIsWhiteInBoth) {
+  auto x = drawings().clamp(-1, 0.9), right = x.clone();
+  x.narrow(2, 0, 6) = 1;  // 72 white pixels
+  right.narrow(2, 0, 3) = 1;
+  const data::TensorSource source("source", x, numbered(".png", false));
+  const data::TensorSource truth("truth", right, numbered(".svg", false));
+  // The map adds -0.1, which is 12.75 levels of 8 bits, on all pixels.
+  const auto metrics = evaluate_against_truth(affine_model({3, 12, 12}, 1, -0.1), source, truth, 512, 3);
+  EXPECT_NEAR(value_of(metrics, "truth_background"), 12.75, 1e-3);
+}
+
 TEST(GroundTruth, PartnersHaveTheSameName) {
   const auto x = drawings();
   const data::TensorSource source("source", x, numbered(".png", false));

@@ -47,6 +47,30 @@ TEST(ResNetPotential, RunsAtEverySizeFromEightUp) {
   }
 }
 
+TEST(ResNetPotential, TakesRectangles) {
+  const ResNetPotential square({.size = 32, .nfilter = 4, .nfilter_max = 8});
+  for (const ImageSize size : {ImageSize(48, 32), ImageSize(32, 48), ImageSize(37, 22), ImageSize(8, 80)}) {
+    ResNetPotential net({.size = size, .nfilter = 4, .nfilter_max = 8});
+    const auto y = torch::randn({2, 3, size.height, size.width}, torch::requires_grad());
+    const auto f = net.forward(y);
+    ASSERT_EQ(f.sizes(), std::vector<int64_t>{2});
+    f.sum().backward();
+    ASSERT_GT(y.grad().abs().min().item<double>(), 0) << text_of(size);
+    const auto turned = torch::zeros({2, 3, size.width, size.height});
+    EXPECT_THAT(message_of([&] { net.forward(turned); }),
+                HasSubstr(text("must be [B, 3, ", size.height, ", ", size.width, "]")));
+  }
+  // The keys are those of a square with the shorter side; the last layer sees more pixels.
+  const ResNetPotential wide({.size = {48, 32}, .nfilter = 4, .nfilter_max = 8});
+  const auto expected = state_dict(square), got = state_dict(wide);
+  ASSERT_EQ(got.size(), expected.size());
+  for (size_t i = 0; i < got.size(); ++i) EXPECT_EQ(got[i].first, expected[i].first);
+  EXPECT_EQ(wide.named_parameters()["fc.weight"].size(1), 8 * 4 * 6);
+  EXPECT_THAT(message_of([] { ResNetPotential({.size = {48, 7}}); }), HasSubstr("source.size = 7"));
+  EXPECT_THAT(message_of([] { ResNetPotential({.size = {48, 33}, .patch = 2}); }),
+              HasSubstr("does not fit source.size = 48x33"));
+}
+
 // An independent implementation: the header's formula on the raw tensors, with pooling as a mean of shifted images.
 TEST(ResNetPotential, AgreesWithItsFormulaAtSizeEight) {
   ResNetPotential net({.size = 8, .nc = 1, .nfilter = 2, .nfilter_max = 3, .res_ratio = 0.3});

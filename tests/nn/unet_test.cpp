@@ -118,7 +118,7 @@ TEST(UNet, RefusesWhatDoesNotFit) {
   EXPECT_THAT(message_of([] { UNet({.base = 0}); }), HasSubstr("base = 0 (allowed: 1..1024)"));
   EXPECT_THAT(message_of([] { UNet({.depth = 5}); }), HasSubstr("depth = 5 (allowed: 1..4)"));
   EXPECT_THAT(message_of([] { UNet({.norm = "layer"}); }), HasSubstr("\"layer\" (allowed: batch, group)"));
-  EXPECT_THAT(message_of([] { UNet({.output = "relu"}); }), HasSubstr("\"relu\" (allowed: none, tanh)"));
+  EXPECT_THAT(message_of([] { UNet({.output = "relu"}); }), HasSubstr("\"relu\" (allowed: none, tanh, clamp)"));
   EXPECT_THAT(message_of([] { UNet({.in = 1, .residual = true}); }), HasSubstr("residual = false"));
 
   UNet net({.base = 2});

@@ -103,8 +103,8 @@ TEST_F(TrainingImages, ArraysOfUnequalChannelsOrSidesSayWhatToDo) {
               AllOf(HasSubstr("source.size"), HasSubstr("arrays keep their own size")));
   EXPECT_THAT(message_of([&] { solve::make_map(any, {2}, {3}); }), HasSubstr("the same number of columns"));
   EXPECT_THAT(message_of([&] { solve::make_map(any, {2}, {3, 8, 8}); }), HasSubstr("images on both sides"));
-  EXPECT_THAT(message_of([&] { solve::make_potential(any, {3, 16, 24}); }),
-              AllOf(HasSubstr("needs square images"), HasSubstr("[3, 16, 24]"), HasSubstr("numpy.pad")));
+  EXPECT_THAT(message_of([&] { solve::make_map(any, {3, 16, 24}, {3, 24, 16}); }),
+              HasSubstr("[3, 16, 24] and [3, 24, 16]"));
   // With an array in colour, a folder of grey images gets three channels. In the reverse case the message says what to
   // set.
   fill("grey", 1);
