@@ -1,11 +1,13 @@
 #include "monge/session/evaluation.h"
 
 #include "monge/core/error.h"
+#include "monge/core/random.h"
 #include "monge/eval/features.h"
 #include "monge/eval/few_samples.h"
 #include "monge/eval/ground_truth.h"
 #include "monge/session/root_first.h"
 #include "monge/session/summary.h"
+#include "monge/session/translation_grid.h"
 #include "monge/train/training_data.h"
 
 namespace monge::session {
@@ -53,6 +55,21 @@ std::shared_ptr<const data::Source> open_truth(const std::string& path, const tr
   return data::open_source(options, log);
 }
 
+/// Writes an image of the first inputs, each with one output and the right output behind it.
+void write_truth_grid(const model::Model& model, const data::Source& source, const data::Source& truth,
+                      const EvaluateOptions& options) {
+  constexpr int64_t kInputs = 40, kInputsInRow = 5;
+  const RandomStreams streams(static_cast<uint64_t>(options.seed));
+  const auto inputs = data::some_indices(source.size(), kInputs, streams.at("eval source", 0));
+  const auto x = source.items(inputs), right = truth.items(eval::partners_of(source, inputs, truth));
+  const auto outputs = model.translate(x, 1, streams.at("eval z", 0)).cpu().select(1, 0);
+  TranslationGrid grid;
+  for (int64_t i = 0; i < x.size(0); ++i) {
+    for (const auto& images : {x, outputs, right}) grid.add(images[i].expand({3, -1, -1}));
+  }
+  grid.write(options.grid, 3 * kInputsInRow);
+}
+
 }  // namespace
 
 EvaluateResult evaluate(const model::Model& given, const EvaluateOptions& options, const Compute& compute,
@@ -61,6 +78,12 @@ EvaluateResult evaluate(const model::Model& given, const EvaluateOptions& option
   const auto hooks = with_log_on_root(given_hooks, group);
   require(options.samples >= 2 && options.samples <= 1 << 20, "--samples ", options.samples, ": allowed is 2 to ",
           1 << 20);
+  if (!options.grid.empty() && options.truth.empty()) {
+    throw InputError({.what = "the image shows outputs beside the right ones, and there are none",
+                      .where = "--grid",
+                      .value = options.grid.string(),
+                      .fix = "add --truth, or use monge translate --grid"});
+  }
   auto model = given;
   apply_state_dict_options(options.state_dict, model);
   const auto recipe = root_first(group, [&] { return evaluation_recipe(options, model); });
@@ -88,6 +111,7 @@ EvaluateResult evaluate(const model::Model& given, const EvaluateOptions& option
                                      evaluator ? evaluator->lpips() : nullptr, group);
     auto& all = out.evaluation.image_metrics;
     all.insert(all.end(), near.begin(), near.end());
+    if (!options.grid.empty() && group.is_root()) write_truth_grid(model, *data.source, *truth, options);
   }
   if (!out.evaluation.image_warning.empty()) hooks.log(LogLevel::warning, out.evaluation.image_warning);
   if (evaluator) {

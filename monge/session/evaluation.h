@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,7 @@ struct EvaluateOptions {
   /// Path of the right outputs of the inputs, of the same names: adds eval::evaluate_against_truth to the image
   /// metrics.
   std::string truth = "";
+  std::filesystem::path grid = {};   ///< with `truth`: image of inputs, outputs and right outputs; empty: none
   int64_t samples = 512;             ///< inputs; [2, 2^20]
   int64_t seed = 0;                  ///< seed of the choice of samples and of the noises
   std::string features = "";         ///< inception (FID, KID), a TorchScript file, or none

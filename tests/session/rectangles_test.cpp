@@ -83,6 +83,19 @@ TEST_F(Rectangles, AreTrainedOnEvaluatedResumedAndTranslated) {
   EXPECT_GE(model.evaluate({.samples = 4}).evaluation.value("target_error"), 0);
 }
 
+TEST_F(Rectangles, AreShownBesideTheRightOutputs) {
+  const auto run = Session::train(recipe());
+  const auto source = (folder / "a").string(), target = (folder / "b").string();  // files of the same names
+  const auto found = run.model().evaluate(
+      {.source = source, .target = target, .truth = target, .grid = folder / "grid.png", .samples = 12});
+  EXPECT_GT(found.evaluation.value("truth_psnr"), 0);
+  // 12 inputs, 5 in a row with 3 cells each, of 24 x 16 pixels enlarged 4 times, with borders of 2 pixels.
+  EXPECT_EQ(io::read_image(folder / "grid.png").sizes(),
+            torch::IntArrayRef({3 * (16 * 4 + 2) + 2, 15 * (24 * 4 + 2) + 2, 3}));
+  EXPECT_THAT(testing::message_of([&] { run.model().evaluate({.grid = folder / "grid.png"}); }),
+              AllOf(HasSubstr("--grid"), HasSubstr("add --truth")));
+}
+
 TEST_F(Rectangles, ArePackedAtTheirSize) {
   data::PackOptions pack;
   pack.preparation.width = 24;
