@@ -32,7 +32,10 @@ void print_line(const session::Recoloured& done) {
   std::cout << ": the map " << score.verdict() << "; 1/2 W2^2 to the style's pixels " << number(score.target.error)
             << " (floor " << number(score.target.floor) << ", before " << number(score.target.start) << "), cost "
             << number(score.cost) << " (" << fixed(score.cost_ratio(), "%.3f") << " of the exact plan's), "
-            << fixed(done.seconds, "%.1f") << " s" << std::endl;
+            << fixed(done.seconds, "%.1f") << " s";
+  if (done.replaced > 0)
+    std::cout << "; replaced " << done.replaced << " existing file" << (done.replaced > 1 ? "s" : "");
+  std::cout << std::endl;
 }
 
 nlohmann::ordered_json recolour_json(const session::Recoloured& done, const session::RecolourOptions& options) {
@@ -74,8 +77,7 @@ int recolour_command(const RecolourCommand& command) {
 }  // namespace
 
 void add_recolour(CLI::App& program, Action& action) {
-  auto* command =
-      program.add_subcommand("recolour", "Give a photograph the colours of another one: about 15 seconds, any size");
+  auto* command = program.add_subcommand("recolour", "Give a photograph the colours of another one, at any size");
   auto options = std::make_shared<RecolourCommand>();
   command->footer(
       "verdict      whether the colours reach the style's: 1/2 W2^2 between samples of the pixels in [-1, 1], by "

@@ -146,6 +146,12 @@ int64_t check_outputs(const Photographs& photos, const fs::path& out, const std:
   return static_cast<int64_t>(existing.size());
 }
 
+/// Makes the folder of the outputs, so that one that cannot be written to is found before the training.
+void make_output_folder(const Photographs& photos, const fs::path& out) {
+  const auto folder = photos.kind == run::DataKind::image ? out.parent_path() : out;
+  make_writable_folder(folder.empty() ? "." : folder);
+}
+
 /// Writes all images of one side. Stops between two images. @return the number of images written.
 int64_t write_recoloured(Photographs& photos, const ColourTable& table, double strength, const fs::path& out,
                          const Hooks& hooks) {
@@ -252,6 +258,8 @@ RecolourResult recolour(const std::string& photo, const std::string& style, cons
   const std::vector<const Photographs*> inputs{&photos, &styles};
   const int64_t replaced = check_outputs(photos, out, inputs);
   const int64_t replaced_back = options.both ? check_outputs(styles, reverse, inputs) : 0;
+  make_output_folder(photos, out);
+  if (options.both) make_output_folder(styles, reverse);
 
   RecolourResult result;
   const RandomStreams streams(static_cast<uint64_t>(options.map.seed));

@@ -10,6 +10,7 @@
 namespace monge::session {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::message_of;
 using testing::ScratchFolder;
@@ -99,6 +100,18 @@ TEST(Recolour, NamesWhatDoesNotFit) {
               HasSubstr("none.png"));
   EXPECT_THAT(message_of([&] { recolour(folder / "a.png", folder / "a.png", folder / "a.png"); }), HasSubstr("a.png"));
   EXPECT_FALSE(std::filesystem::exists(folder / "out.png"));
+}
+
+// The training would be lost otherwise.
+TEST(Recolour, FindsAnOutputFolderThatCannotBeMadeBeforeTheTraining) {
+  const ScratchFolder folder;
+  io::write_image(folder / "a.png", around(60, 90, 180, 8, 8));
+  io::write_image(folder / "b.png", around(190, 120, 70, 8, 8));
+  Hooks hooks;
+  hooks.progress = [](const std::string& step, int64_t, int64_t) { EXPECT_NE(step, "learning the colours"); };
+  EXPECT_THAT(
+      message_of([&] { recolour(folder / "a.png", folder / "b.png", folder / "a.png/out.png", brief(), {}, hooks); }),
+      AllOf(HasSubstr("a.png"), HasSubstr("choose another output folder")));
 }
 
 }  // namespace
