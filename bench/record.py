@@ -28,6 +28,6 @@ def append(path, result):
             words.append(pathlib.Path(word).name if os.path.isabs(word) else word)
         skip = word == "--record"
     line = {"date": datetime.date.today().isoformat(), "commit": git("rev-parse", "--short", "HEAD") + changed, "machine": machine(),
-            "command": " ".join(["bench/" + pathlib.Path(sys.argv[0]).name] + words), **result}
+            "command": " ".join([os.path.relpath(sys.argv[0], ROOT)] + words), **result}
     with open(path, "a") as file:
         file.write(json.dumps(line) + "\n")
