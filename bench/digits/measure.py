@@ -21,6 +21,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 
 import numpy
 
@@ -94,9 +95,12 @@ def translated(monge, run, data, draws):
 
 def measured(monge, run, data, draws):
     labels = numpy.loadtxt(data / "test_labels.txt", dtype=int)
+    recipe = tomllib.loads((pathlib.Path(run) / "recipe.toml").read_text())
     summary = json.loads((pathlib.Path(run) / "summary.json").read_text())
     return {
         "run": pathlib.Path(run).resolve().name,
+        "name": recipe["name"],
+        "seed": recipe["train"]["seed"],
         "samples": draws,
         "share_of_chance": deviation_of_chance(labels, draws),
         "iterations": summary.get("iterations"),
@@ -142,8 +146,7 @@ def main():
         row = measured(arguments.monge, run, arguments.data, arguments.samples)
         if arguments.record:
             record.append(arguments.record, row)
-        name = row["run"].split("-", 1)[-1]
-        by_name.setdefault(name, []).append(row)
+        by_name.setdefault(row["name"], []).append(row)
         print(in_words(row["run"], [row]), flush=True)
     for name, rows in by_name.items():
         if len(rows) > 1:
