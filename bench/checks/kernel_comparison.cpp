@@ -97,32 +97,24 @@ class Comparisons {
     }
   }
 
-  void group_norm(const Sizes& sizes, int64_t groups) {
+  void group_norm(const Sizes& sizes, int64_t groups, bool timed) {
     if (!kernels_.group_statistics) return;
     const auto x = image(random(sizes) * 3 + 10);
     const Sizes per_sample{sizes[0], sizes[1]};
     const auto weight = parameter(random({sizes[1]}) + 1.5), bias = parameter(random({sizes[1]}));
     const auto scale = parameter(random(per_sample)), shift = parameter(random(per_sample));
-    const auto gamma = weight * (1 + scale), beta = bias * (1 + scale) + shift;
-    for (const bool is_silu : {true, false}) {
-      const auto x_exact = leaf(x), gamma_exact = leaf(gamma), beta_exact = leaf(beta);
-      const auto argument = torch::group_norm(x_exact, groups, {}, {}, 1e-5) * gamma_exact.view({sizes[0], -1, 1, 1}) +
-                            beta_exact.view({sizes[0], -1, 1, 1});
-      const auto y = is_silu ? torch::silu(argument) : torch::relu(argument);
-      const auto statistics = kernels_.group_statistics(x, groups, 1e-5);
-      const std::string name = is_silu ? "group_norm (silu)" : "group_norm (relu)";
-      add(
-          name + ".forward", sizes, false,
-          [&] { return Tensors{kernels_.group_normalise(x, statistics, gamma, beta, is_silu)}; }, {y}, [] {});
-      const auto near_bend = is_silu ? torch::zeros_like(argument, torch::kBool) : argument.detach().abs() < kBend;
-      const auto top = image(random(sizes)).masked_fill(near_bend, 0).contiguous(kNhwc);
-      add(
-          name + ".backward", sizes, false,
-          [&] {
-            const auto all = kernels_.group_normalise_backward(top, x, statistics, gamma, beta, is_silu);
-            return Tensors(all.begin(), all.end());
-          },
-          gradients(y, {x_exact, gamma_exact, beta_exact}, top), [] {});
+    for (const bool modulated : {true, false}) {
+      for (const auto activation : {NormActivation::silu, NormActivation::relu}) {
+        const auto gamma = modulated ? weight * (1 + scale) : weight.unsqueeze(0).expand(per_sample);
+        const auto beta = modulated ? bias * (1 + scale) + shift : bias.unsqueeze(0).expand(per_sample);
+        const GroupNorm reference{.groups = groups,
+                                  .weight = weight.clone().requires_grad_(true),
+                                  .bias = bias.clone().requires_grad_(true),
+                                  .scale_BC = modulated ? scale : Tensor(),
+                                  .shift_BC = modulated ? shift : Tensor(),
+                                  .activation = activation};
+        group_norm(x, gamma, beta, reference, timed);
+      }
     }
   }
 
@@ -199,6 +191,40 @@ class Comparisons {
   Tensor image(const Tensor& t) const { return t.to(type_).to(device_).contiguous(kNhwc); }
   Tensor parameter(const Tensor& t) const { return t.to(device_); }
 
+  void group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const GroupNorm& reference, bool timed) {
+    const auto sizes = x.sizes().vec();
+    const bool is_silu = reference.activation == NormActivation::silu;
+    const auto name =
+        text("group_norm (", is_silu ? "silu" : "relu", reference.scale_BC.defined() ? ", modulated)" : ")");
+    const auto column = [](const Tensor& t) { return t.unsqueeze(2).unsqueeze(3); };
+    const auto x_exact = leaf(x), gamma_exact = leaf(gamma), beta_exact = leaf(beta);
+    const auto normal = torch::group_norm(x_exact, reference.groups, {}, {}, reference.eps);
+    const auto argument = normal * column(gamma_exact) + column(beta_exact);
+    const auto y = is_silu ? torch::silu(argument) : torch::relu(argument);
+    const auto by_group = wide(x).contiguous().view({sizes[0], reference.groups, -1});
+    const auto statistics = kernels_.group_statistics(x, reference.groups, reference.eps);
+    add(
+        name + ".forward", sizes, timed,
+        [&] {
+          const auto found = kernels_.group_statistics(x, reference.groups, reference.eps);
+          return Tensors{kernels_.group_normalise(x, found, gamma, beta, is_silu), found.mean_BG, found.invstd_BG};
+        },
+        {y, by_group.mean(2), torch::rsqrt(by_group.var(2, /*unbiased=*/false) + reference.eps)},
+        [&] { reference_group_norm(x, reference); });
+    const auto near_bend = is_silu ? torch::zeros_like(argument, torch::kBool) : argument.detach().abs() < kBend;
+    const auto top = image(random(sizes)).masked_fill(near_bend, 0).contiguous(kNhwc);
+    const auto x_reference = x.detach().requires_grad_(true);
+    const auto y_reference = timed ? reference_group_norm(x_reference, reference) : Tensor();
+    add(
+        name + ".backward", sizes, timed,
+        [&] {
+          const auto all = kernels_.group_normalise_backward(top, x, statistics, gamma, beta, is_silu);
+          return Tensors(all.begin(), all.end());
+        },
+        gradients(y, {x_exact, gamma_exact, beta_exact}, top),
+        [&] { torch::autograd::grad({y_reference}, {x_reference, reference.weight, reference.bias}, {top}, true); });
+  }
+
   static Tensors gradients(const Tensor& y, const Tensors& of, const Tensor& top) {
     return torch::autograd::grad({y}, of, {wide(top)}, /*retain_graph=*/true);
   }
@@ -235,8 +261,12 @@ std::vector<KernelCheck> check_table(const KernelTable& kernels, torch::Device d
     // more packs than a block has threads.
     for (const auto& sizes : {Sizes{2, 8, 1, 2}, {2, 5, 3, 7}, {3, 16, 5, 4}, {4, 48, 20, 20}, {1, 2064, 3, 3}})
       compare.batch_norm_relu(sizes, false);
-    for (const auto& sizes : {Sizes{2, 8, 1, 2}, {2, 6, 3, 7}, {1, 16, 9, 4}, {9, 48, 10, 10}, {1, 2064, 3, 3}})
-      compare.group_norm(sizes, sizes[1] % 16 == 0 ? 8 : 2);
+    // One pixel; channels that fill no vector; vectors with channels of several groups; one group and one for each
+    // channel; several blocks of one sample; more packs than a block has threads.
+    const std::pair<Sizes, int64_t> norms[] = {{{3, 16, 1, 1}, 4},   {{2, 6, 3, 7}, 2},    {{2, 24, 5, 3}, 8},
+                                               {{1, 8, 9, 4}, 1},    {{2, 8, 4, 6}, 8},    {{9, 48, 10, 10}, 8},
+                                               {{1, 32, 60, 50}, 4}, {{1, 2064, 3, 3}, 8}, {{2, 1032, 2, 2}, 1}};
+    for (const auto& [sizes, groups] : norms) compare.group_norm(sizes, groups, false);
     const std::pair<Sizes, Sizes> levels[] = {{{2, 8, 8, 8}, {2, 8, 4, 4}},    {{1, 3, 9, 10}, {1, 5, 4, 5}},
                                               {{2, 16, 7, 5}, {2, 24, 3, 2}},  {{1, 8, 2, 2}, {1, 8, 1, 1}},
                                               {{1, 8, 1, 3}, {1, 16, 1, 2}},   {{2, 48, 24, 24}, {2, 48, 12, 12}},
@@ -249,9 +279,12 @@ std::vector<KernelCheck> check_table(const KernelTable& kernels, torch::Device d
     for (const auto& sizes : {Sizes{1, 1, 1, 1}, {2, 3, 5, 7}, {2, 16, 9, 8}, {3, 64, 16, 16}})
       compare.leaky_residual(sizes, false);
     if (!timed) continue;
-    // The reference nets at 128 pixels, batch 64: first and third level of the map, first two of the potential.
+    // The reference nets at 128 pixels, batch 64: first and third level of the map, first two of the potential. Group
+    // norm: first and third level of the map ddpm with width 64.
     compare.batch_norm_relu({64, 48, 128, 128}, true);
     compare.batch_norm_relu({64, 192, 32, 32}, true);
+    compare.group_norm({64, 64, 128, 128}, 8, true);
+    compare.group_norm({64, 256, 32, 32}, 32, true);
     compare.upsample_concat({64, 48, 128, 128}, {64, 48, 64, 64}, true);
     compare.upsample_concat({64, 192, 32, 32}, {64, 192, 16, 16}, true);
     compare.avg_pool({64, 128, 128, 128}, true);

@@ -50,9 +50,10 @@ ImageSizes image_sizes(const DdpmMapOptions& options) {
 /// The parameters of a group norm with its activation, under the names of torch::nn::GroupNorm.
 class DdpmMap::Norm : public torch::nn::Module {
  public:
-  Norm(int64_t channels, bool fused)
+  Norm(int64_t channels, const DdpmMapOptions& options)
       : groups_(ops::group_count(channels, std::min(kMostGroups, std::max<int64_t>(channels / kGroupWidth, 1)))),
-        fused_(fused),
+        fused_(options.fused),
+        gpu_kernels_(options.gpu_kernels),
         weight_(register_parameter("weight", torch::ones({channels}))),
         bias_(register_parameter("bias", torch::zeros({channels}))) {}
 
@@ -66,14 +67,14 @@ class DdpmMap::Norm : public torch::nn::Module {
     }
     const ops::GroupNorm norm{
         .groups = groups_, .weight = weight_, .bias = bias_, .scale_BC = scale_BC, .shift_BC = shift_BC};
-    return fused_ ? ops::group_norm(x, norm) : ops::reference_group_norm(x, norm);
+    return (x.is_cuda() ? gpu_kernels_ : fused_) ? ops::group_norm(x, norm) : ops::reference_group_norm(x, norm);
   }
 
   void use(std::shared_ptr<PooledStatistics> statistics) { statistics_ = std::move(statistics); }
 
  private:
   int64_t groups_;
-  bool fused_;
+  bool fused_, gpu_kernels_;
   torch::Tensor weight_, bias_;
   std::shared_ptr<PooledStatistics> statistics_;
 };
@@ -96,10 +97,10 @@ class DdpmMap::Style : public torch::nn::Module {
 class DdpmMap::Block : public torch::nn::Module {
  public:
   /// @param style  width of the style; 0: none.
-  Block(int64_t in, int64_t out, int64_t style, bool fused)
-      : fused_(fused),
-        norm_0_(register_module("norm_0", std::make_shared<Norm>(in, fused))),
-        norm_1_(register_module("norm_1", std::make_shared<Norm>(out, fused))),
+  Block(int64_t in, int64_t out, int64_t style, const DdpmMapOptions& options)
+      : fused_(options.fused),
+        norm_0_(register_module("norm_0", std::make_shared<Norm>(in, options))),
+        norm_1_(register_module("norm_1", std::make_shared<Norm>(out, options))),
         conv_0_(register_module("conv_0", make_convolution(in, out, 3))),
         conv_1_(register_module("conv_1", make_convolution(out, out, 3))) {
     if (in != out) skip_ = register_module("skip", make_convolution(in, out, 1));
@@ -174,7 +175,7 @@ DdpmMap::DdpmMap(const DdpmMapOptions& options) : options_(options) {
     for (int64_t i = 0; i < o.blocks; ++i) {
       const auto name = text(way, "_", level, "_", i);
       blocks.push_back(
-          register_module(name, std::make_shared<Block>(i == 0 ? in : width(level), width(level), style, o.fused)));
+          register_module(name, std::make_shared<Block>(i == 0 ? in : width(level), width(level), style, o)));
     }
     return blocks;
   };
@@ -185,7 +186,7 @@ DdpmMap::DdpmMap(const DdpmMapOptions& options) : options_(options) {
   for (int64_t level = o.depth - 1; level >= 0; --level) {
     up_.push_back(add_level("up", level, width(level) + width(level + 1)));
   }
-  norm_ = register_module("norm", std::make_shared<Norm>(width(0), o.fused));
+  norm_ = register_module("norm", std::make_shared<Norm>(width(0), o));
   last_ = register_module("last", make_convolution(width(0), o.out, 3));
   if (o.zero_last) {
     torch::nn::init::zeros_(last_->weight);
@@ -224,7 +225,8 @@ torch::Tensor DdpmMap::forward(const torch::Tensor& input) {
   if (attention_) h = attention_->forward(h);
   for (size_t step = 0; step < up_.size(); ++step) {
     const auto& skip = skips[up_.size() - 1 - step];
-    h = options_.fused ? ops::upsample_concat(skip, h) : ops::reference_upsample_concat(skip, h);
+    const bool fused = h.is_cuda() ? options_.gpu_kernels : options_.fused;
+    h = fused ? ops::upsample_concat(skip, h) : ops::reference_upsample_concat(skip, h);
     h = run_blocks(up_[step], h, style_BS);
   }
   auto y = last_->forward(norm_->forward(h));

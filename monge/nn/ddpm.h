@@ -27,6 +27,7 @@ struct DdpmMapOptions {
   std::string output = "none";  ///< how the output is bounded, see output_bound.h.
   bool zero_last = false;       ///< starts the last layer at zero: with `residual` the map starts as the identity.
   bool fused = true;            ///< use our own passes on a CPU, see nn/ops; false: LibTorch's operators.
+  bool gpu_kernels = false;     ///< use our own kernels on a GPU.
 };
 
 /// The sizes of images that the net takes, as of UNet. ImageSizes::reach does not count the attention.

@@ -59,7 +59,8 @@ nn::DdpmMapOptions ddpm_options(const NetContext& context) {
                              .residual = m.residual,
                              .output = m.output,
                              .zero_last = m.zero_last,
-                             .fused = context.options.train.fused};
+                             .fused = context.options.train.fused,
+                             .gpu_kernels = context.options.train.gpu_kernels};
   if (m.width != 0) options.width = m.width;
   if (m.depth != 0) options.depth = m.depth;
   return options;

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 #include "bench/checks/kernel_comparison.h"
 #include "monge/core/random.h"
 #include "tests/support/support.h"
@@ -12,6 +15,7 @@
 #include "monge/nn/ops/avg_pool.cu"
 #include "monge/nn/ops/batch_norm_relu.cu"
 #include "monge/nn/ops/cuda_kernels.cpp"
+#include "monge/nn/ops/group_norm.cu"
 #include "monge/nn/ops/leaky_residual.cu"
 #include "monge/nn/ops/upsample_concat.cu"
 
@@ -43,6 +47,11 @@ TEST(Kernels, DoNotDependOnTheOrderOfThreads) {
                                                          torch::zeros({24}), true)) {
       out.push_back(t);
     }
+    const auto of_groups = kernels.group_statistics(x, 4, 1e-5);
+    out.insert(out.end(), {of_groups.mean_BG, of_groups.invstd_BG});
+    const auto gamma = torch::ones({3, 24}), beta = torch::zeros({3, 24});
+    out.push_back(kernels.group_normalise(x, of_groups, gamma, beta, true));
+    for (const auto& t : kernels.group_normalise_backward(top, x, of_groups, gamma, beta, true)) out.push_back(t);
     out.push_back(kernels.upsample_concat_backward(top, 8, 10, 10));
     out.push_back(kernels.avg_pool_backward(image({3, 8, 10, 10}, 3), 20, 20));
     return out;
@@ -52,6 +61,45 @@ TEST(Kernels, DoNotDependOnTheOrderOfThreads) {
   const auto backwards = results();
   Emulator::backwards = false;
   for (size_t i = 0; i < forwards.size(); ++i) EXPECT_TRUE(torch::equal(forwards[i], backwards[i])) << i;
+}
+
+TEST(GroupNormKernels, KeepTheVarianceOfValuesFarFromZero) {
+  const auto x = (torch::randn({2, 12, 9, 7}, RandomStreams(1).at("x", 0)) * 0.01 + 300)
+                     .contiguous(torch::MemoryFormat::ChannelsLast);
+  const auto found = cuda_kernel_table().group_statistics(x, 3, 1e-5);
+  const auto wide = x.to(torch::kFloat64).contiguous().view({2, 3, -1});
+  EXPECT_LT(testing::relative_error(found.mean_BG, wide.mean(2)), 1e-7);
+  EXPECT_LT(testing::relative_error(found.invstd_BG, torch::rsqrt(wide.var(2, /*unbiased=*/false) + 1e-5)), 1e-5);
+}
+
+// More samples than the most parts of a sum.
+TEST(GroupNormKernels, TakeALargeBatch) {
+  const auto x =
+      torch::randn({kMostSums + 1, 2, 1, 3}, RandomStreams(1).at("x", 0)).contiguous(torch::MemoryFormat::ChannelsLast);
+  const auto found = cuda_kernel_table().group_statistics(x, 1, 1e-5);
+  EXPECT_LT(testing::relative_error(found.mean_BG.squeeze(1), x.to(torch::kFloat64).mean({1, 2, 3})), 1e-6);
+}
+
+TEST(GroupNormKernels, AConstantGroupHasNoVariance) {
+  const auto x = torch::full({2, 8, 5, 3}, 0.1).contiguous(torch::MemoryFormat::ChannelsLast);
+  const auto found = cuda_kernel_table().group_statistics(x, 2, 1e-5);
+  EXPECT_TRUE(torch::equal(found.mean_BG, torch::full({2, 2}, 0.1F)));
+  EXPECT_LT(testing::relative_error(found.invstd_BG, torch::full({2, 2}, 1 / std::sqrt(1e-5))), 1e-6);
+}
+
+TEST(GroupNormKernels, KeepNotANumberInItsGroup) {
+  const auto& kernels = cuda_kernel_table();
+  auto x = torch::randn({2, 8, 5, 3}, RandomStreams(1).at("x", 0)).contiguous(torch::MemoryFormat::ChannelsLast);
+  for (const double fault : {std::nan(""), std::numeric_limits<double>::infinity()}) {
+    x[1][5][2][1] = fault;
+    const auto statistics = kernels.group_statistics(x, 2, 1e-5);
+    for (const bool is_silu : {true, false}) {
+      const auto y = kernels.group_normalise(x, statistics, torch::ones({2, 8}), torch::zeros({2, 8}), is_silu);
+      EXPECT_TRUE(torch::isnan(y[1].narrow(0, 4, 4)).all().item<bool>());
+      EXPECT_FALSE(torch::isnan(y[0]).any().item<bool>());
+      EXPECT_FALSE(torch::isnan(y[1].narrow(0, 0, 4)).any().item<bool>());
+    }
+  }
 }
 
 // The emulator itself: it must detect the faults that it is made for.

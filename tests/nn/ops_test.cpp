@@ -268,6 +268,22 @@ TEST(BatchNormRelu, KeepsNotANumber) {
   EXPECT_TRUE(torch::isnan(batch_norm_relu(x, norm)[0][1][0][0]).item<bool>());
 }
 
+// What a GPU's autocast makes where there is no kernel: images and modulation in bfloat16, parameters in float32.
+TEST(GroupNorm, TheReferenceTakesMixedTypesAndReturnsThatOfTheImages) {
+  const auto weight = torch::rand({12}) + 0.5, bias = torch::randn({12}), scale = torch::randn({3, 12});
+  const auto x = image({3, 12, 6, 5}), narrow = x.to(torch::kBFloat16), narrow_scale = scale.to(torch::kBFloat16);
+  const auto wide = [](const Tensor& t) { return t.to(torch::kFloat64); };
+  const auto expected =
+      reference_group_norm(wide(narrow), {4, wide(weight), wide(bias), wide(narrow_scale), wide(narrow_scale)});
+  for (const bool graph : {true, false}) {  // without the gradient of x the operator takes another way
+    const auto leaf = narrow.detach().clone().requires_grad_(graph);
+    const auto y = reference_group_norm(leaf, {4, weight, bias, narrow_scale, narrow_scale});
+    EXPECT_EQ(y.scalar_type(), torch::kBFloat16);
+    EXPECT_TRUE(y.is_contiguous(torch::MemoryFormat::ChannelsLast));
+    EXPECT_LT(relative_error(y, expected), 0x1p-7);
+  }
+}
+
 TEST(LeakyResidual, TakesTheMemoryOfWhatItIsGiven) {
   const auto shortcut = image({2, 6, 5, 5}).requires_grad_(true), dx = image({2, 6, 5, 5}, 1).requires_grad_(true);
   const auto given = dx * 2;

@@ -6,33 +6,6 @@ namespace monge::nn::ops {
 inline namespace MONGE_KERNELS {
 namespace {
 
-/// Writes one sum for each kind, part and channel; a later kernel adds them in the order of the parts.
-template <int N>
-__device__ void write_block_sums(const Tile& tile, const float (&a)[N], const float (&b)[N], int channels,
-                                 float* partial) {
-  __shared__ float rows_a[kThreads * N], rows_b[kThreads * N];
-  const int span = tile.width * N;  // number of channels of this block
-  if (tile.local_row < tile.step) {
-    for (int i = 0; i < N; ++i) {
-      rows_a[tile.local_row * span + tile.local_pack * N + i] = a[i];
-      rows_b[tile.local_row * span + tile.local_pack * N + i] = b[i];
-    }
-  }
-  __syncthreads();
-  const int64_t kind = static_cast<int64_t>(gridDim.x) * channels;
-  for (int c = static_cast<int>(threadIdx.x); c < span; c += kThreads) {
-    float sum_a = 0, sum_b = 0;
-    for (int row = 0; row < tile.step; ++row) {
-      sum_a += rows_a[row * span + c];
-      sum_b += rows_b[row * span + c];
-    }
-    const int64_t at =
-        static_cast<int64_t>(blockIdx.x) * channels + static_cast<int64_t>(blockIdx.y) * kThreads * N + c;
-    partial[at] = sum_a;
-    partial[kind + at] = sum_b;
-  }
-}
-
 /// Sums of x - pivot and of its square. Without the pivot, the first row, a mean far from 0 would cancel the variance.
 template <class T, int N>
 __global__ void __launch_bounds__(kThreads)

@@ -91,6 +91,74 @@ std::array<Tensor, 3> normalise_relu_backward(const Tensor& gradient, const Tens
   return out;
 }
 
+GroupedImages grouped(const Tensor& x, int64_t groups) {
+  return {x.size(0), x.size(2) * x.size(3), narrowed(x.size(1)), narrowed(groups)};
+}
+
+Tensor group_scratch(const Tensor& x) {
+  return at::empty({2, most_group_sums(x.size(0)), x.size(1)}, x.options().dtype(torch::kFloat32));
+}
+
+/// Whether the rows of t [B, C] are one row in memory.
+bool is_expanded(const Tensor& t) { return t.stride(0) == 0 && t.stride(1) == 1; }
+
+/// gamma and beta in the layouts that the kernels read; keeps them alive.
+class AffineTensors {
+ public:
+  AffineTensors(const GroupStatistics& statistics, const Tensor& gamma_BC, const Tensor& beta_BC)
+      : statistics_(statistics),
+        shared_(is_expanded(gamma_BC) && is_expanded(beta_BC)),
+        gamma_(shared_ ? gamma_BC : gamma_BC.contiguous()),
+        beta_(shared_ ? beta_BC : beta_BC.contiguous()) {}
+
+  GroupAffine get() const {
+    return {floats(statistics_.mean_BG), floats(statistics_.invstd_BG), floats(gamma_), floats(beta_), !shared_};
+  }
+
+ private:
+  GroupStatistics statistics_;
+  bool shared_;
+  Tensor gamma_, beta_;
+};
+
+GroupStatistics group_statistics(const Tensor& x, int64_t groups, double eps) {
+  const auto options = x.options().dtype(torch::kFloat32);
+  GroupStatistics out{at::empty({x.size(0), groups}, options), at::empty({x.size(0), groups}, options)};
+  const auto scratch = group_scratch(x);
+  by_type(x, [&]<class T>(T) {
+    check(launch_group_statistics(data<T>(x), grouped(x, groups), static_cast<float>(eps), floats(out.mean_BG),
+                                  floats(out.invstd_BG), floats(scratch), stream_of(x)));
+  });
+  return out;
+}
+
+Tensor group_normalise(const Tensor& x, const GroupStatistics& statistics, const Tensor& gamma_BC,
+                       const Tensor& beta_BC, bool is_silu) {
+  const auto y = like(x);
+  by_type(x, [&]<class T>(T) {
+    const AffineTensors affine(statistics, gamma_BC, beta_BC);
+    check(launch_group_normalise(data<T>(x), grouped(x, statistics.mean_BG.size(1)), affine.get(), is_silu, data<T>(y),
+                                 stream_of(x)));
+  });
+  return y;
+}
+
+std::array<Tensor, 3> group_normalise_backward(const Tensor& gradient, const Tensor& x,
+                                               const GroupStatistics& statistics, const Tensor& gamma_BC,
+                                               const Tensor& beta_BC, bool is_silu) {
+  const auto options = gamma_BC.options();
+  std::array<Tensor, 3> out{like(x), at::empty(gamma_BC.sizes(), options), at::empty(gamma_BC.sizes(), options)};
+  const int64_t groups = statistics.mean_BG.size(1);
+  const auto scratch = group_scratch(x), coefficients = at::empty({2, x.size(0), groups}, options);
+  by_type(x, [&]<class T>(T) {
+    const AffineTensors affine(statistics, gamma_BC, beta_BC);
+    check(launch_group_normalise_backward(data<T>(gradient), data<T>(x), grouped(x, groups), affine.get(), is_silu,
+                                          data<T>(out[0]), floats(out[1]), floats(out[2]), floats(scratch),
+                                          floats(coefficients), stream_of(x)));
+  });
+  return out;
+}
+
 Tensor upsample_concat(const Tensor& skip, const Tensor& low) {
   const auto frame =
       enlarged_frame(skip.size(0), skip.size(1), skip.size(2), skip.size(3), low.size(1), low.size(2), low.size(3));
@@ -155,6 +223,9 @@ const KernelTable& cuda_kernel_table() {
                                    .batch_statistics = batch_statistics,
                                    .normalise_relu = normalise_relu,
                                    .normalise_relu_backward = normalise_relu_backward,
+                                   .group_statistics = group_statistics,
+                                   .group_normalise = group_normalise,
+                                   .group_normalise_backward = group_normalise_backward,
                                    .upsample_concat = upsample_concat,
                                    .upsample_concat_backward = upsample_concat_backward,
                                    .avg_pool = avg_pool,

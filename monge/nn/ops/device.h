@@ -97,7 +97,9 @@ constexpr int kThreads = 256;  // per block
 /// has one pack and goes down the rows, so that it reads the values of its channels once and divides no index in the
 /// loop. Neighbouring threads take neighbouring packs, then the next row, so that a warp reads contiguous memory.
 struct Tile {
-  __device__ Tile(int64_t rows, int packs) {
+  __device__ Tile(int64_t rows, int packs) : Tile(rows, packs, blockIdx.x, gridDim.x) {}
+  /// Part `part` of the rows out of `parts`, for grids whose blockIdx.x also counts matrices.
+  __device__ Tile(int64_t rows, int packs, int64_t part, int64_t parts) {
     const int left = packs - static_cast<int>(blockIdx.y) * kThreads;
     width = left < kThreads ? left : kThreads;
     step = kThreads / width;
@@ -105,13 +107,41 @@ struct Tile {
     local_pack = thread % width;
     local_row = thread / width;
     pack = static_cast<int>(blockIdx.y) * kThreads + local_pack;
-    const int64_t rows_per_block = (rows + gridDim.x - 1) / gridDim.x, begin = rows_per_block * blockIdx.x;
+    const int64_t rows_per_block = (rows + parts - 1) / parts, begin = rows_per_block * part;
     end = begin + rows_per_block < rows ? begin + rows_per_block : rows;
     first = local_row < step ? begin + local_row : end;  // the remaining threads have no row
   }
   int width, step, local_pack, local_row, pack;
   int64_t first, end;
 };
+
+/// Writes the sums of a block, partial [2, gridDim.x, channels], from those of its threads. A later kernel adds them in
+/// the order of the blocks.
+template <int N>
+__device__ inline void write_block_sums(const Tile& tile, const float (&a)[N], const float (&b)[N], int channels,
+                                        float* partial) {
+  __shared__ float rows_a[kThreads * N], rows_b[kThreads * N];
+  const int span = tile.width * N;  // number of channels of this block
+  if (tile.local_row < tile.step) {
+    for (int i = 0; i < N; ++i) {
+      rows_a[tile.local_row * span + tile.local_pack * N + i] = a[i];
+      rows_b[tile.local_row * span + tile.local_pack * N + i] = b[i];
+    }
+  }
+  __syncthreads();
+  const int64_t kind = static_cast<int64_t>(gridDim.x) * channels;
+  for (int c = static_cast<int>(threadIdx.x); c < span; c += kThreads) {
+    float sum_a = 0, sum_b = 0;
+    for (int row = 0; row < tile.step; ++row) {
+      sum_a += rows_a[row * span + c];
+      sum_b += rows_b[row * span + c];
+    }
+    const int64_t at =
+        static_cast<int64_t>(blockIdx.x) * channels + static_cast<int64_t>(blockIdx.y) * kThreads * N + c;
+    partial[at] = sum_a;
+    partial[kind + at] = sum_b;
+  }
+}
 
 /// A grid for Tile: at most `most` parts of the rows, none with fewer than `least` steps of a block.
 inline dim3 tile_grid(int64_t rows, int packs, int64_t most, int64_t least) {

@@ -23,7 +23,7 @@ torch::Tensor activated(const torch::Tensor& x, NormActivation activation) {
 torch::Tensor differentiable(const torch::Tensor& x, const torch::Tensor& gamma_BC, const torch::Tensor& beta_BC,
                              int64_t groups, NormActivation activation, double eps) {
   const auto normal = torch::group_norm(x, groups, {}, {}, eps);
-  return activated(normal * column(gamma_BC) + column(beta_BC), activation);
+  return activated(normal * column(gamma_BC) + column(beta_BC), activation).to(x.scalar_type());
 }
 
 /// The affine map of each sample: weight and bias with the modulation, [B, C] each.
@@ -31,8 +31,8 @@ std::array<torch::Tensor, 2> affine(const GroupNorm& norm, int64_t batch) {
   if (!norm.scale_BC.defined()) {
     return {norm.weight.unsqueeze(0).expand({batch, -1}), norm.bias.unsqueeze(0).expand({batch, -1})};
   }
-  const auto one_and_scale = norm.scale_BC + 1;
-  return {norm.weight * one_and_scale, norm.bias * one_and_scale + norm.shift_BC};
+  const auto one_and_scale = norm.scale_BC.to(torch::kFloat32) + 1;
+  return {norm.weight * one_and_scale, norm.bias * one_and_scale + norm.shift_BC.to(torch::kFloat32)};
 }
 
 class GroupNormFunction : public torch::autograd::Function<GroupNormFunction> {
@@ -80,26 +80,30 @@ void check(const torch::Tensor& x, const GroupNorm& norm) {
 }
 
 bool has_kernel(const torch::Tensor& x, const GroupNorm& norm) {
-  const auto fits = [&](const torch::Tensor& t) {
-    return t.scalar_type() == torch::kFloat32 && t.device() == x.device();
+  const auto& kernels = kernels_for(x);
+  const auto fits = [&](const torch::Tensor& t, bool also_narrow) {
+    const bool has_type = t.scalar_type() == torch::kFloat32 || (also_narrow && t.scalar_type() == x.scalar_type());
+    return has_type && t.device() == x.device();
   };
-  return kernels_for(x).group_statistics && is_nhwc(x) && fits(norm.weight) && fits(norm.bias) &&
-         (!norm.scale_BC.defined() || (fits(norm.scale_BC) && fits(norm.shift_BC)));
+  return kernels.group_statistics && kernels.group_normalise && kernels.group_normalise_backward && is_nhwc(x) &&
+         fits(norm.weight, false) && fits(norm.bias, false) &&
+         // Autocast lets a linear layer give the modulation in the type of x.
+         (!norm.scale_BC.defined() || (fits(norm.scale_BC, true) && fits(norm.shift_BC, true)));
 }
 
 }  // namespace
 
 torch::Tensor reference_group_norm(const torch::Tensor& x, const GroupNorm& norm) {
   check(x, norm);
-  // LibTorch 2.11 crashes in the backward pass of channels-last images where the gradient of x is not needed.
-  const bool apart = at::GradMode::is_enabled() && !x.requires_grad();
+  // LibTorch 2.11 crashes in the backward pass of channels-last images where the gradient of x is not needed. On a GPU
+  // its operator takes no parameters of another type than x.
+  const bool apart = (at::GradMode::is_enabled() && !x.requires_grad()) ||
+                     (x.is_cuda() && norm.weight.scalar_type() != x.scalar_type());
   auto y = apart ? torch::group_norm(x, norm.groups, {}, {}, norm.eps)
                  : torch::group_norm(x, norm.groups, norm.weight, norm.bias, norm.eps);
-  if (apart) y = (y * norm.weight.view({1, -1, 1, 1}) + norm.bias.view({1, -1, 1, 1})).to(x.scalar_type());
-  if (norm.scale_BC.defined()) {
-    y = y * column(norm.scale_BC + 1).to(y.scalar_type()) + column(norm.shift_BC).to(y.scalar_type());
-  }
-  y = activated(y, norm.activation);
+  if (apart) y = y * norm.weight.view({1, -1, 1, 1}) + norm.bias.view({1, -1, 1, 1});
+  if (norm.scale_BC.defined()) y = y * column(norm.scale_BC + 1) + column(norm.shift_BC);
+  y = activated(y, norm.activation).to(x.scalar_type());
   // On a GPU LibTorch's group norm returns another layout, which makes all later layers slow and not reproducible.
   return x.is_contiguous(torch::MemoryFormat::ChannelsLast) ? y.contiguous(torch::MemoryFormat::ChannelsLast) : y;
 }

@@ -27,6 +27,19 @@ struct Frame {
   int skip_channels, low_channels;
 };
 
+/// Sizes of images whose channels are divided into groups.
+struct GroupedImages {
+  int64_t batch, rows;  ///< rows: the pixels of one sample
+  int channels, groups;
+};
+
+/// The affine map of a group norm: (x - mean) invstd gamma + beta.
+struct GroupAffine {
+  const float *mean, *invstd;  ///< [batch, groups]
+  const float *gamma, *beta;   ///< [batch, channels], or [channels] unless `per_sample`
+  bool per_sample;
+};
+
 inline namespace MONGE_KERNELS {
 
 // ---- batch_norm_relu.cu
@@ -51,6 +64,29 @@ int launch_normalise_relu_backward(const T* gradient_y, const T* x, int64_t rows
                                    const float* invstd, const float* weight, const float* bias, bool training,
                                    T* gradient_x, float* gradient_weight, float* gradient_bias, float* scratch,
                                    void* stream);
+
+// ---- group_norm.cu
+
+/// The largest number of parts of all samples in the sums of a group norm; its scratch memory is [2, this, channels].
+constexpr int64_t most_group_sums(int64_t batch) { return batch > kMostSums ? batch : kMostSums; }
+
+/// mean, invstd [batch, groups] <- statistics of each group of each sample.
+template <class T>
+int launch_group_statistics(const T* x, const GroupedImages& images, float eps, float* mean, float* invstd,
+                            float* scratch, void* stream);
+
+/// y <- act((x - mean) invstd gamma + beta); act is SiLU or ReLU.
+template <class T>
+int launch_group_normalise(const T* x, const GroupedImages& images, const GroupAffine& affine, bool is_silu, T* y,
+                           void* stream);
+
+/// Gradients of the above, also through the statistics, from the gradient of y.
+/// @param gradient_gamma  [batch, channels] even if gamma is shared, as gradient_beta.
+/// @param coefficients    scratch memory, [2, batch, groups].
+template <class T>
+int launch_group_normalise_backward(const T* gradient_y, const T* x, const GroupedImages& images,
+                                    const GroupAffine& affine, bool is_silu, T* gradient_x, float* gradient_gamma,
+                                    float* gradient_beta, float* scratch, float* coefficients, void* stream);
 
 // ---- upsample_concat.cu
 
