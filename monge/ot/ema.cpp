@@ -6,8 +6,9 @@
 
 namespace monge::ot {
 
-double ema_decay(double decay, int64_t iteration) {
-  return std::min(decay, (1.0 + static_cast<double>(iteration)) / (10.0 + static_cast<double>(iteration)));
+double ema_decay(double decay, int64_t iteration, double ramp) {
+  const auto k = static_cast<double>(iteration);
+  return std::min(decay, (1.0 + k) / (1.0 + ramp + k));
 }
 
 void ema_update(torch::Tensor average, const torch::Tensor& value, const HostOrDeviceScalar& weight) {

@@ -9,8 +9,9 @@
 
 namespace monge::ot {
 
-/// The decay at outer iteration k: min(decay, (1+k)/(10+k)), so that the average soon forgets the initial weights.
-double ema_decay(double decay, int64_t iteration);
+/// The decay at outer iteration k: min(decay, (1+k)/(1+ramp+k)). So the average spans at most 1/ramp of the iterations
+/// so far, and soon forgets the initial weights.
+double ema_decay(double decay, int64_t iteration, double ramp = 9);
 
 /// average <- average + weight * (value - average), in place and in one pass.
 /// @param weight  1 - decay; its tensor, if defined, has the type of `average`.

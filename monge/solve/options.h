@@ -32,7 +32,8 @@ struct TrainOptions {
   std::vector<int64_t> milestones = {};
   double decay = 0.5;
   int64_t warmup = 0;
-  double ema = 0.999, clip = 0.0;
+  double rate_floor = 0.0;
+  double ema = 0.999, ema_ramp = 9.0, clip = 0.0;
   std::string precision = "fp32", device = "auto";
   bool channels_last = true, fused = true, gpu_kernels = true, eval_map_in_potential_step = false;
   bool recompute = false, tf32 = true, cudnn_benchmark = true, deterministic = false;

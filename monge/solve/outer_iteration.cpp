@@ -20,7 +20,9 @@ IterationSchedule Solver::schedule(int64_t iteration) const {
   const auto& p = options_.potential;
   const double factor = ot::rate_factor(schedule_, iteration);
   // An average that starts from trained weights must not forget them early on.
-  const double decay = options_.train.init.empty() ? ot::ema_decay(options_.train.ema, iteration) : options_.train.ema;
+  const double decay = options_.train.init.empty()
+                           ? ot::ema_decay(options_.train.ema, iteration, options_.train.ema_ramp)
+                           : options_.train.ema;
   return {.values = method_->at(iteration),
           .rate_map = options_.train.lr_map * factor,
           .rate_potential = options_.train.lr_potential * factor,

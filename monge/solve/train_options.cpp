@@ -73,9 +73,14 @@ void TrainOptions::describe(OptionRows& rows) {
       .unit("iterations")
       .least(0);
   rows.add("decay", decay, "factor of schedule = steps at each milestone").above_zero().most(1);
+  rows.add("rate_floor", rate_floor, "last factor of schedule = cosine").range(0, 1);
   rows.add("warmup", warmup, "length of the linear warm-up of both rates").unit("iterations").least(0);
   rows.add("ema", ema, "decay of the averaged map, which is evaluated, shown and exported; 0: use the raw map")
       .range(0, 0.9999999);
+  rows.add("ema_ramp", ema_ramp,
+           "the average spans at most 1/ema_ramp of the iterations so far: its decay at iteration k is at most "
+           "(1 + k)/(1 + ema_ramp + k)")
+      .above_zero();
   rows.add("clip", clip, "largest norm of a gradient; 0: no clipping").least(0);
   describe_arithmetic(rows, *this);
   rows.on_resume(OnResume::fixed, "changes the random draws");
@@ -97,7 +102,12 @@ void TrainOptions::check() const {
 }
 
 ot::RateSchedule TrainOptions::rates() const {
-  return {.kind = schedule, .total = iterations, .warmup = warmup, .milestones = milestones, .decay = decay};
+  return {.kind = schedule,
+          .total = iterations,
+          .warmup = warmup,
+          .milestones = milestones,
+          .decay = decay,
+          .floor = rate_floor};
 }
 
 void ParallelOptions::describe(OptionRows& rows) {

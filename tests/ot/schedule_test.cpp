@@ -52,6 +52,7 @@ TEST(Ema, IsTheRecursion) {
 TEST(Ema, ForgetsTheStartEarly) {
   EXPECT_DOUBLE_EQ(ema_decay(0.999, 0), 0.1);
   EXPECT_DOUBLE_EQ(ema_decay(0.999, 1'000'000), 0.999);
+  EXPECT_DOUBLE_EQ(ema_decay(0.999, 20, 2), 21.0 / 23) << "half of the iterations so far";
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 
 #include <cstdlib>
 
+#include "monge/ot/schedule.h"
+
 namespace monge::solve {
 namespace {
 
@@ -48,6 +50,17 @@ TEST(Settings, OfAGpuAreSet) {
   options.tf32 = tf32;
   options.cudnn_benchmark = benchmark;
   apply_settings(options, torch::kCUDA);
+}
+
+TEST(TrainOptionsRates, TheCosineEndsAtTheFloor) {
+  TrainOptions train;
+  train.schedule = "cosine";
+  train.iterations = 100;
+  EXPECT_NEAR(ot::rate_factor(train.rates(), 100), 0, 1e-12);
+  train.rate_floor = 0.3;
+  EXPECT_NEAR(ot::rate_factor(train.rates(), 0), 1, 1e-12);
+  EXPECT_NEAR(ot::rate_factor(train.rates(), 50), 0.65, 1e-12);
+  EXPECT_NEAR(ot::rate_factor(train.rates(), 100), 0.3, 1e-12);
 }
 
 }  // namespace
