@@ -87,7 +87,9 @@ def translated(monge, run, data, draws):
     """Outputs [N, K, 3, H, W] of test.npy, in [0, 1]; K = 1 for a map without noise."""
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder) / "out.npy"
-        command = [monge, "translate", run, str(data / "test.npy"), str(out), "--samples", str(draws), "--quiet"]
+        recipe = tomllib.loads((pathlib.Path(run) / "recipe.toml").read_text())
+        count = 1 if recipe["method"] == "strong" else draws
+        command = [monge, "translate", run, str(data / "test.npy"), str(out), "--samples", str(count), "--quiet"]
         subprocess.run(command, check=True)
         outputs = unit(numpy.load(out))
     return outputs if outputs.ndim == 5 else outputs[:, None]

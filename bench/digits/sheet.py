@@ -31,8 +31,6 @@ def main():
     rows = [numpy.flatnonzero(labels == digit)[arguments.item] for digit in range(measure.CLASSES)]
     groups = [measure.unit(numpy.load(arguments.data / "test.npy"))[:, None]]
     groups += [measure.translated(arguments.monge, run, arguments.data, arguments.samples) for run in arguments.runs]
-    if not numpy.ptp(groups[1], axis=1).any():
-        groups[1] = groups[1][:, :1]
     blocks = []
     for group in groups:
         side = group.shape[-1]

@@ -102,7 +102,7 @@ void add_eval(CLI::App& program, Action& action) {
       "Right outputs of the inputs, images of the same names: adds PSNR, SSIM and, with --lpips, LPIPS to "
       "them, beside those of the inputs themselves and of random right outputs");
   command->add_option("--grid", options->evaluate.grid,
-                      "With --truth: also write an image of the first 40 inputs to this file, each with its output and "
+                      "With --truth: also write an image of up to 40 inputs to this file, each with its output and "
                       "the right output");
   command->add_option("--samples", options->evaluate.samples, "Number of inputs and of target samples")
       ->check(CLI::Range(2, 1 << 20))

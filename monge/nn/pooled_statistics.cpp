@@ -69,7 +69,9 @@ torch::Tensor PooledStatistics::tokens(const void* layer, const torch::Tensor& t
   constexpr int64_t kMost = 512;
   const auto all_NC = tokens_BNC.flatten(0, 1);
   const int64_t count = all_NC.size(0), kept = std::min(count, kMost);
-  const auto index = (torch::arange(kept, torch::dtype(torch::kInt64)) * count).floor_divide(kept).to(all_NC.device());
+  // Steps of a fixed odd number, a large prime, meet the columns of an image evenly, where even steps would meet a few.
+  constexpr int64_t kStep = 1'000'003;
+  const auto index = (torch::arange(kept, torch::dtype(torch::kInt64)) * kStep).remainder(count).to(all_NC.device());
   const auto own = all_NC.index_select(0, index).unsqueeze(0);
   if (found == tokens_.end()) {
     tokens_[layer] = own;

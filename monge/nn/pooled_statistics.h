@@ -34,7 +34,8 @@ class PooledStatistics {
   /// Records what attention attends to, the keys and values of the pixels of a batch, or takes what was recorded.
   /// @param layer       identifies the layer.
   /// @param tokens_BNC  of N pixels of B samples.
-  /// @return            [1, M, C]: up to 512 pixels of the batch, evenly spread; or those of all recorded batches.
+  /// @return            [1, M, C]: up to 512 pixels of the batch, scattered over all of it; or those of all recorded
+  /// batches.
   /// @throws InputError for a layer that has recorded nothing.
   torch::Tensor tokens(const void* layer, const torch::Tensor& tokens_BNC);
 

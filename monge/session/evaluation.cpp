@@ -1,10 +1,14 @@
 #include "monge/session/evaluation.h"
 
+#include <algorithm>
+
 #include "monge/core/error.h"
+#include "monge/core/files.h"
 #include "monge/core/random.h"
 #include "monge/eval/features.h"
 #include "monge/eval/few_samples.h"
 #include "monge/eval/ground_truth.h"
+#include "monge/io/image.h"
 #include "monge/session/root_first.h"
 #include "monge/session/summary.h"
 #include "monge/session/translation_grid.h"
@@ -55,12 +59,24 @@ std::shared_ptr<const data::Source> open_truth(const std::string& path, const tr
   return data::open_source(options, log);
 }
 
-/// Writes an image of the first inputs, each with one output and the right output behind it.
+/// Finds a file that cannot be written before the evaluation, which may take long.
+void check_grid(const std::filesystem::path& file) {
+  if (!io::has_output_extension(file)) {
+    throw InputError({.what = "not an image format that can be written",
+                      .where = "--grid",
+                      .value = file.string(),
+                      .fix = "choose a name that ends with .png, .jpg, .webp or .tif"});
+  }
+  make_writable_folder(file.has_parent_path() ? file.parent_path() : std::filesystem::path("."));
+}
+
+/// Writes an image of up to 40 of the inputs, each with one output and the right output behind it.
 void write_truth_grid(const model::Model& model, const data::Source& source, const data::Source& truth,
                       const EvaluateOptions& options) {
   constexpr int64_t kInputs = 40, kInputsInRow = 5;
   const RandomStreams streams(static_cast<uint64_t>(options.seed));
-  const auto inputs = data::some_indices(source.size(), kInputs, streams.at("eval source", 0));
+  const auto inputs =
+      data::some_indices(source.size(), std::min(kInputs, options.samples), streams.at("eval source", 0));
   const auto x = source.items(inputs), right = truth.items(eval::partners_of(source, inputs, truth));
   const auto outputs = model.translate(x, 1, streams.at("eval z", 0)).cpu().select(1, 0);
   TranslationGrid grid;
@@ -84,6 +100,7 @@ EvaluateResult evaluate(const model::Model& given, const EvaluateOptions& option
                       .value = options.grid.string(),
                       .fix = "add --truth, or use monge translate --grid"});
   }
+  if (!options.grid.empty()) check_grid(options.grid);
   auto model = given;
   apply_state_dict_options(options.state_dict, model);
   const auto recipe = root_first(group, [&] { return evaluation_recipe(options, model); });

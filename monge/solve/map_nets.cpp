@@ -6,6 +6,7 @@
 #include "monge/nn/ddpm.h"
 #include "monge/nn/unet.h"
 #include "monge/solve/mlp_section.h"
+#include "monge/solve/no_patches.h"
 #include "monge/solve/options.h"
 
 namespace monge::solve {
@@ -49,6 +50,7 @@ nn::DdpmMapOptions ddpm_options(const NetContext& context) {
   const auto& m = context.options.map;
   const auto& own = context.options.section<DdpmSection>();
   const int64_t channels = context.item_shape.at(0);
+  require_no_patches(m.patch, "map.patch");
   nn::DdpmMapOptions options{.in = channels,
                              .out = channels,
                              .noise = context.noise_channels,

@@ -16,7 +16,8 @@ std::vector<std::string> auto_or(const Registry<Entry>& nets) {
   return out;
 }
 
-constexpr const char* kPatchHelp = "fold patch x patch pixels into channels; 2 is about four times as fast";
+constexpr const char* kPatchHelp =
+    "fold patch x patch pixels into channels, for the unet and the resnet; 2 is about four times as fast";
 
 }  // namespace
 

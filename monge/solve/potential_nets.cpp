@@ -5,6 +5,7 @@
 #include "monge/nn/ddpm_potential.h"
 #include "monge/nn/resnet_potential.h"
 #include "monge/solve/mlp_section.h"
+#include "monge/solve/no_patches.h"
 #include "monge/solve/options.h"
 
 namespace monge::solve {
@@ -36,6 +37,7 @@ std::shared_ptr<nn::PotentialNet> make_resnet(const NetContext& context) {
 
 std::shared_ptr<nn::PotentialNet> make_ddpm(const NetContext& context) {
   const auto& p = context.options.potential;
+  require_no_patches(p.patch, "potential.patch");
   nn::DdpmPotentialOptions options{.size = {context.item_shape[2], context.item_shape[1]},
                                    .channels = context.item_shape[0],
                                    .fused = context.options.train.fused,

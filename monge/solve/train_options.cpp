@@ -79,7 +79,7 @@ void TrainOptions::describe(OptionRows& rows) {
       .range(0, 0.9999999);
   rows.add("ema_ramp", ema_ramp,
            "the average spans at most 1/ema_ramp of the iterations so far: its decay at iteration k is at most "
-           "(1 + k)/(1 + ema_ramp + k)")
+           "(1 + k)/(1 + ema_ramp + k); no effect with train.init")
       .above_zero();
   rows.add("clip", clip, "largest norm of a gradient; 0: no clipping").least(0);
   describe_arithmetic(rows, *this);

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
-#include <vector>
 
+#include "monge/core/error.h"
 #include "monge/core/number.h"
+#include "monge/core/random.h"
 #include "monge/train/trainer.h"
 
 namespace monge::train {
@@ -14,21 +14,23 @@ namespace {
 constexpr int64_t kSamples = 64;  // of each side; the largest cost of 4,096 pairs is enough for an alarm
 constexpr int64_t kWindow = 25;   // iterations; single batches may swing further
 
-/// The first items of a source, [N, D] in double.
-torch::Tensor first_items(const data::Source& source) {
-  std::vector<int64_t> indices(static_cast<size_t>(source.endless() ? kSamples : std::min(source.size(), kSamples)));
-  std::iota(indices.begin(), indices.end(), 0);
-  return source.items(indices).flatten(1).to(torch::kFloat64);
-}
-
 }  // namespace
 
 void GrowthWatch::started(Trainer& trainer, int64_t /*iteration*/) {
   // A conditional potential has another scale at each noise level.
   if (trainer.solver().potential().conditional()) return;
-  const auto x_ND = first_items(*trainer.data().source), y_MD = first_items(*trainer.data().target);
-  const double distance = torch::cdist(x_ND, y_MD).max().item<double>();
-  largest_cost_ = trainer.solver().tau() * distance * distance;
+  // Streams of its own, so that no draw of the training changes.
+  const RandomStreams streams(static_cast<uint64_t>(trainer.recipe().train.seed));
+  const auto items = [&](const data::Source& source, const char* side) {
+    return data::some_items(source, kSamples, streams.at(text("growth watch ", side), 0))
+        .flatten(1)
+        .to(torch::kFloat64);
+  };
+  const double distance = torch::cdist(items(*trainer.data().source, "source"), items(*trainer.data().target, "target"))
+                              .max()
+                              .item<double>();
+  const double tau = trainer.solver().tau();
+  largest_cost_ = std::max(tau * distance * distance, std::sqrt(tau) * distance);  // of `kernel` it is the latter
 }
 
 void GrowthWatch::iteration_done(Trainer& /*trainer*/, int64_t done, const solve::IterationMetrics& metrics) {
@@ -40,9 +42,9 @@ void GrowthWatch::iteration_done(Trainer& /*trainer*/, int64_t done, const solve
   warned_ = true;
   log_(LogLevel::warning,
        text("the potential runs away: at iteration ", done, " |mean f(T(x)) - mean f(y)| is ", number(mean_),
-            ", and no optimal potential can exceed the largest cost between samples, ", number(largest_cost_),
-            ". The map will not recover: stop, set potential.r1 = 1, potential.r1_every = 2 and train.lr_map = "
-            "train.lr_potential = 2e-4, and train again"));
+            ", more than the largest cost between samples, ", number(largest_cost_),
+            ", which bounds an optimal potential. The map may not recover: stop, raise potential.r1 (2 with "
+            "potential.r1_every = 2), lower train.lr_map and train.lr_potential, and train again"));
 }
 
 }  // namespace monge::train

@@ -12,9 +12,11 @@ namespace monge::train {
 ///
 ///     |f(y) - f(y')| <= max_x |c(x, y) - c(x, y')| <= max c
 ///
-/// over the supports (it is a c-transform; Villani 2009, chapter 5), so |mean f(T(x)) - mean f(y)| cannot be larger
+/// over the supports (it is a c-transform; Villani 2009, chapter 5). So |mean f(T(x)) - mean f(y)| cannot be larger
 /// than the largest cost once the map takes values in the support of the target. In a training that diverges slowly it
-/// is, long before a value is not finite: the losses then swing ever more widely, and outputs turn to mud.
+/// is, long before a value is not finite: the losses then swing ever more widely, and outputs turn to mud. The alarm
+/// takes the mean over 25 iterations. Costs with a variance (weak) or noise in their input (otp) allow for somewhat
+/// more than the cost between samples, so it is a warning and stops nothing.
 class GrowthWatch : public Observer {
  public:
   explicit GrowthWatch(LogSink log) : log_(std::move(log)) {}

@@ -27,10 +27,11 @@ struct GroupNorm {
 /// @throws InputError unless x is [B, C, H, W] with C a multiple of the groups, and scale and shift are both given.
 torch::Tensor reference_group_norm(const torch::Tensor& x, const GroupNorm& norm);
 
-/// The same within rounding (1e-5 relative), in two passes over memory forward and two backward. It is fused for
-/// channels_last in float32, on a GPU also in bfloat16, with weight and bias in float32 and scale and shift in float32
-/// or the type of x; anything else goes to the reference implementation. Statistics and the affine map are float32. The
-/// backward pass recomputes the activation from x, so that only x is stored. Results do not depend on timing.
+/// The same within rounding (1e-5 relative in float32), in two passes over memory forward and two backward. It is fused
+/// for channels_last in float32, on a GPU also in bfloat16, with weight and bias in float32 and scale and shift in
+/// float32 or the type of x; anything else goes to the reference implementation. Statistics and the affine map are
+/// float32. The backward pass recomputes the activation from x, so that only x is stored. Results do not depend on
+/// timing.
 torch::Tensor group_norm(const torch::Tensor& x, const GroupNorm& norm);
 
 /// The largest number of groups up to `most` that divides the channels.
