@@ -6,7 +6,7 @@
 For each run `monge translate` draws outputs of test.npy and `monge eval` judges them. It prints a line for each run, and
 for each name of runs the mean and the worst of its runs. --record adds a line of JSON for each run to FILE. Needs numpy.
 
-    share      largest deviation of the share of a colour from 1/3, over the ten classes and three colours, in points
+    fraction   largest deviation of the fraction of a colour from 1/3, over the ten classes and three colours, in points
     clear      fraction of outputs of one clear colour: on the stroke the other two channels have less than 1/4 of it
     IoU        overlap of the strokes of input and output (largest channel above 1/2): intersection over union, mean
     black      mean of the largest channel of outputs where the input is black, of 255
@@ -48,10 +48,10 @@ def colour_and_shape(inputs, outputs, labels):
     ordered = numpy.sort(ink, 2)
     value = outputs.max(2)
     drawn = value > 0.5
-    shares = numpy.array([[(colour[labels == digit] == one).mean() for one in range(COLOURS)] for digit in range(CLASSES)])
+    fractions = numpy.array([[(colour[labels == digit] == one).mean() for one in range(COLOURS)] for digit in range(CLASSES)])
     return {
-        "share_deviation": float(numpy.abs(shares - 1 / COLOURS).max() * 100),
-        "shares": [[round(float(share), 4) for share in row] for row in shares],
+        "fraction_deviation": float(numpy.abs(fractions - 1 / COLOURS).max() * 100),
+        "fractions": [[round(float(fraction), 4) for fraction in row] for row in fractions],
         "clear": float((ordered[..., 1] < CLEAR * ordered[..., 2]).mean()),
         "iou": float(((stroke & drawn).sum((2, 3)) / (stroke | drawn).sum((2, 3))).mean()),
         "background": float(value[numpy.broadcast_to(grey == 0, value.shape)].mean() * 255),
@@ -59,7 +59,7 @@ def colour_and_shape(inputs, outputs, labels):
 
 
 def deviation_of_chance(labels, draws, trials=2000):
-    """The mean of share_deviation for colours that are drawn independently with equal shares."""
+    """The mean of fraction_deviation for colours that are drawn independently with equal fractions."""
     draw = numpy.random.default_rng(0)
     worst = numpy.zeros(trials)
     for digit in range(CLASSES):
@@ -104,7 +104,7 @@ def measured(monge, run, data, draws):
         "name": recipe["name"],
         "seed": recipe["train"]["seed"],
         "samples": draws,
-        "share_of_chance": deviation_of_chance(labels, draws),
+        "fraction_by_chance": deviation_of_chance(labels, draws),
         "iterations": summary.get("iterations"),
         "seconds": summary.get("seconds"),
         **colour_and_shape(unit(numpy.load(data / "test.npy")), translated(monge, run, data, draws), labels),
@@ -124,7 +124,7 @@ def in_words(name, rows):
     def farthest_from_one(values):
         return max(values, key=lambda value: abs(value - 1))
 
-    cells = [name, both("share_deviation", max, "{:.1f}"), both("clear", min, "{:.3f}"), both("iou", min, "{:.3f}"),
+    cells = [name, both("fraction_deviation", max, "{:.1f}"), both("clear", min, "{:.3f}"), both("iou", min, "{:.3f}"),
              both("background", max, "{:.2f}"), both("left", max, "{:.3f}"), both("diversity", min, "{:.3f}"),
              both("texture_luma", farthest_from_one, "{:.2f}"), both("texture_chroma", farthest_from_one, "{:.2f}"),
              both("seconds", max, "{:.0f}"),
@@ -141,7 +141,7 @@ def main():
     parser.add_argument("--record", metavar="FILE", help="adds a line of JSON for each run")
     arguments = parser.parse_args()
 
-    print("| run | share | clear | IoU | black | left | diversity | texture luma | chroma | seconds | verdict |")
+    print("| run | fraction | clear | IoU | black | left | diversity | texture luma | chroma | seconds | verdict |")
     print("| --- " * 11 + "|")
     by_name = {}
     for run in arguments.runs:
@@ -153,7 +153,7 @@ def main():
     for name, rows in by_name.items():
         if len(rows) > 1:
             print(in_words(f"{name}: mean (worst) of {len(rows)}", rows))
-    print(f"exact shares would show a deviation of {row['share_of_chance']:.1f} points at this number of draws")
+    print(f"exact fractions would show a deviation of {row['fraction_by_chance']:.1f} points at this number of draws")
 
 
 if __name__ == "__main__":
