@@ -9,6 +9,7 @@
 
 #include "monge/core/error.h"
 #include "monge/nn/batch_norm_sums.h"
+#include "monge/nn/image_layers.h"
 #include "monge/nn/ops/batch_norm_relu.h"
 #include "monge/nn/ops/convolution.h"
 #include "monge/nn/ops/upsample_concat.h"
@@ -25,10 +26,6 @@ int64_t group_count(int64_t channels) {
     if (channels % groups == 0) return groups;
   }
   return 1;
-}
-
-torch::nn::Conv2d convolution(int64_t in, int64_t out, int64_t kernel) {
-  return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, kernel).padding(kernel / 2));
 }
 
 /// Halves both sides, except for a side of one pixel.
@@ -92,7 +89,7 @@ class UNet::DoubleConv : public torch::nn::Module {
   DoubleConv(int64_t in, int64_t out, int64_t middle, const UNetOptions& options)
       : fused_(options.fused),
         gpu_kernels_(options.gpu_kernels),
-        conv_{convolution(in, middle, 3), convolution(middle, out, 3)} {
+        conv_{make_convolution(in, middle, 3), make_convolution(middle, out, 3)} {
     const auto chain = register_module("double_conv", std::make_shared<torch::nn::Module>());
     const int64_t widths[] = {middle, out};
     for (int i : {0, 1}) {
@@ -159,7 +156,7 @@ UNet::UNet(const UNetOptions& options) : options_(options) {
     up_.push_back(std::make_shared<DoubleConv>(2 * width(level), out, width(level), options));
     register_module(text("up", step), std::make_shared<torch::nn::Module>())->register_module("conv", up_.back());
   }
-  outc_ = convolution(width(0), area * options.out, 1);
+  outc_ = make_convolution(width(0), area * options.out, 1);
   register_module("outc", std::make_shared<torch::nn::Module>())->register_module("conv", outc_);
   if (options.zero_last) {
     torch::nn::init::zeros_(outc_->weight);

@@ -50,6 +50,24 @@ TEST(PooledStatistics, OfSeveralBatchesArePooledAndAppliedToAll) {
               ::testing::HasSubstr("no recorded statistics"));
 }
 
+TEST(PooledStatistics, TokensAreScatteredOverTheBatchAndThenSharedByAllParts) {
+  // A token holds its place: sample, row and column of 2 samples of 32 x 32 pixels.
+  const auto place = torch::arange(2 * 32 * 32, torch::kFloat32).view({2, 32 * 32, 1});
+  PooledStatistics statistics;
+  const int layer = 0, other = 0;
+  const auto own = statistics.tokens(&layer, place);
+  ASSERT_EQ(own.sizes(), (std::vector<int64_t>{1, 512, 1}));
+  const auto kept = own.flatten().to(torch::kInt64);
+  EXPECT_EQ(std::get<0>(torch::_unique(kept)).numel(), 512) << "no token twice";
+  EXPECT_EQ(std::get<0>(torch::_unique(kept.remainder(32))).numel(), 32) << "all columns";
+  EXPECT_EQ(std::get<0>(torch::_unique(kept.floor_divide(32))).numel(), 64) << "all rows of both samples";
+  const auto few = torch::full({1, 3, 1}, -1.0F);
+  EXPECT_TRUE(torch::equal(statistics.tokens(&layer, few), few)) << "fewer than 512 are all taken";
+  statistics.apply();
+  EXPECT_TRUE(torch::equal(statistics.tokens(&layer, place), torch::cat({own, few}, 1)));
+  EXPECT_THAT(testing::message_of([&] { statistics.tokens(&other, few); }), ::testing::HasSubstr("recorded nothing"));
+}
+
 template <class Net>
 void expect_shared_statistics(Net& net) {
   const torch::NoGradGuard no_grad;
