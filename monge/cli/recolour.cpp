@@ -96,12 +96,13 @@ void add_recolour(CLI::App& program, Action& action) {
       ->capture_default_str();
   command->add_flag("--both", options->options.both,
                     "Also write STYLE with the colours of PHOTO: OUT.png gets OUT-reverse.png beside it");
-  command->add_option("--seed", options->options.map.seed, "Seed of the samples and of the training")
+  command->add_option("--seed", options->options.map.seed, "Seed of the samples and of the fit")
       ->check(from_zero())
       ->capture_default_str();
   command
-      ->add_option("--set", options->options.map.assignments,
-                   "Override a key of the training (train, map, potential): section.key=value (repeatable)")
+      ->add_option(
+          "--set", options->options.map.assignments,
+          "Override train.iterations, train.batch, train.lr_map or a key of map: section.key=value (repeatable)")
       ->allow_extra_args(false);
   add_common(*command, options->common);
   command->callback([&action, options] { action = [options] { return recolour_command(*options); }; });

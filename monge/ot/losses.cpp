@@ -5,14 +5,14 @@
 namespace monge::ot {
 
 MapLoss map_loss(const Method& method, const Potential& f, const torch::Tensor& x, const torch::Tensor& y,
-                 const Perturbation& perturbation, const ScheduleValues& values) {
+                 const Perturbation& perturbation, const ScheduleValues& values, const Augmentation& augmentation) {
   const int64_t batch = y.size(0), samples = y.size(1);
   const auto cost_B = method.cost(x, y, values);
-  auto input = samples == 1 ? y.squeeze(1) : y.flatten(0, 1);
+  auto input = augmentation.apply(samples == 1 ? y.squeeze(1) : y.flatten(0, 1), samples);
   auto sigma = perturbation.sigma_B;
   if (perturbation.defined()) {
     if (samples > 1) sigma = sigma.unsqueeze(1).expand({batch, samples}).flatten();
-    input = (y + perturbation.noise.unsqueeze(1)).flatten(0, 1);
+    input = (input.view_as(y) + perturbation.noise.unsqueeze(1)).flatten(0, 1);
   }
   auto potential_B = f(input, sigma);
   if (potential_B.scalar_type() != cost_B.scalar_type()) potential_B = potential_B.to(cost_B.scalar_type());
@@ -23,10 +23,10 @@ MapLoss map_loss(const Method& method, const Potential& f, const torch::Tensor& 
 }
 
 PotentialLoss potential_loss(const Potential& f, const torch::Tensor& fake, const torch::Tensor& real,
-                             const Perturbation& perturbation) {
+                             const Perturbation& perturbation, const Augmentation& augmentation) {
   require(fake.sizes() == real.sizes(), "potential_loss: outputs and target samples must have the same shape; got ",
           fake.sizes(), " and ", real.sizes());
-  auto both = torch::cat({fake, real});
+  auto both = torch::cat({augmentation.apply(fake), augmentation.apply(real)});
   torch::Tensor sigma;
   if (perturbation.defined()) {
     both = both + torch::cat({perturbation.noise, perturbation.noise});

@@ -3,6 +3,7 @@
 
 #include <torch/types.h>
 
+#include "monge/ot/augmentation.h"
 #include "monge/ot/method.h"
 
 namespace monge::ot {
@@ -16,11 +17,12 @@ struct MapLoss {
 
 /// The loss of the map:
 ///
-///     mean_b w_b ( C(x_b, y_b.) - mean_z f(y_bz + n_b, sigma_b) ),   w = 1 and n = 0 without a perturbation
+///     mean_b w_b ( C(x_b, y_b.) - mean_z f(A_b y_bz + n_b, sigma_b) ),   w = 1 and n = 0 without a perturbation
 ///
-/// @param y  outputs [B, Z, ...].
+/// @param y             outputs [B, Z, ...].
+/// @param augmentation  A; undefined: the identity.
 MapLoss map_loss(const Method& method, const Potential& f, const torch::Tensor& x, const torch::Tensor& y,
-                 const Perturbation& perturbation, const ScheduleValues& values);
+                 const Perturbation& perturbation, const ScheduleValues& values, const Augmentation& augmentation = {});
 
 /// The parts of the potential's loss.
 struct PotentialLoss {
@@ -31,12 +33,14 @@ struct PotentialLoss {
 
 /// The loss of the potential, from one batched call of f:
 ///
-///     mean_b w_b ( f(T(x_b) + n_b, sigma_b) - f(y_b + n_b, sigma_b) ),   w = 1 and n = 0 without a perturbation
+///     mean_b w_b ( f(A_b T(x_b) + n_b, sigma_b) - f(A_b y_b + n_b, sigma_b) ),   w = 1 and n = 0 without a
+///     perturbation
 ///
-/// Both sides have the same noise, so that f learns the difference of the two distributions and not that of two draws.
+/// Both sides have the same noise and augmentation, so that f learns the difference of the two distributions and not
+/// that of two draws.
 /// @param fake  outputs [B, ...] without gradient.  @param real  target samples of the same shape.
 /// @throws InputError if the shapes differ.
 PotentialLoss potential_loss(const Potential& f, const torch::Tensor& fake, const torch::Tensor& real,
-                             const Perturbation& perturbation);
+                             const Perturbation& perturbation, const Augmentation& augmentation = {});
 
 }  // namespace monge::ot

@@ -84,6 +84,7 @@ void MetricsFile::iteration_done(train::Trainer& trainer, int64_t done, const so
                      {"gradient_potential", m.gradient_potential},
                      {"rate_map", m.rate_map},
                      {"rate_potential", m.rate_potential}};
+  if (m.augmentation > 0) named.emplace_back("augmentation", m.augmentation);
   if (m.noise_level > 0) named.emplace_back("noise_level", m.noise_level);
   ordered_json line{{"iteration", done}, {"seconds", seconds()}};
   NamedMetrics tagged;

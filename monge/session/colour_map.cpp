@@ -4,22 +4,20 @@
 
 #include <chrono>
 #include <cmath>
+#include <set>
 
 #include "monge/core/error.h"
 #include "monge/core/random.h"
 #include "monge/data/parallel.h"
-#include "monge/data/tensor_source.h"
 #include "monge/eval/discrete_ot.h"
 #include "monge/eval/gaussian.h"
 #include "monge/eval/target_verdict.h"
-#include "monge/session/plan_start.h"
+#include "monge/session/plan_fit.h"
+#include "monge/solve/nets.h"
 #include "monge/solve/settings.h"
-#include "monge/train/trainer.h"
 
 namespace monge::session {
 namespace {
-
-constexpr int64_t kPlanSteps = 600;  // see start_from_plan
 
 constexpr double kColourRidge = 1e-3;  // added to variances of colours: 4 levels of 255, squared
 constexpr double kMostStretch = 8;     // of the map between normal laws, along each of its axes
@@ -44,23 +42,6 @@ torch::Tensor times(const torch::Tensor& rows, const torch::Tensor& symmetric) {
 
 /// The least of 1/2 E|a - b|^2 over the plans of two samples.
 double half_w2_squared(const torch::Tensor& a, const torch::Tensor& b) { return eval::exact_w2_squared(a, b) / 2; }
-
-/// Reports the iterations of a training as the progress of a step.
-class TrainingProgress : public train::Observer {
- public:
-  explicit TrainingProgress(std::function<void(int64_t, int64_t)> report) : report_(std::move(report)) {}
-  bool needs_nets(const train::Trainer&, int64_t) const override { return false; }
-  void iteration_done(train::Trainer& trainer, int64_t done, const solve::IterationMetrics&) override {
-    if (report_) report_(done, trainer.recipe().train.iterations);
-  }
-
- private:
-  std::function<void(int64_t, int64_t)> report_;
-};
-
-std::shared_ptr<const data::Source> colour_source(const std::string& name, const torch::Tensor& rows) {
-  return std::make_shared<data::TensorSource>(name, rows);
-}
 
 }  // namespace
 
@@ -95,10 +76,11 @@ torch::Tensor ColourCoordinates::to_target(const torch::Tensor& y) const {
 torch::Tensor ColourMap::operator()(const torch::Tensor& x) const {
   if (!net_ || x.size(0) == 0) return x.clone();
   constexpr int64_t rows = int64_t{1} << 16;
-  const auto unused = RandomStreams(0).at("colour map", 0);  // the map is deterministic
+  const at::NoGradGuard no_grad;
+  const auto device = net_->parameters().front().device();
   std::vector<torch::Tensor> parts;
   for (const auto& part : x.split(rows)) {
-    const auto y = net_->translate(coordinates_->from_source(part), 1, unused).squeeze(1);
+    const auto y = net_->forward(coordinates_->from_source(part).to(device)).cpu();
     parts.push_back(coordinates_->to_target(y).clamp_(-1, 1));
   }
   const auto out = torch::cat(parts);
@@ -113,39 +95,33 @@ std::string ColourScore::verdict() const {
   return same_colours() ? "changes nothing: photo and style have the same colours" : eval::in_words(target);
 }
 
-train::Recipe colour_recipe(const ColourMapOptions& options) {
-  train::Recipe recipe;
-  recipe.name = "recolour";
-  recipe.method = "strong";
-  recipe.cost.scale = "half";
-  recipe.map.width = recipe.potential.width = 128;
-  recipe.map.depth = recipe.potential.depth = 3;
-  recipe.map.residual = recipe.map.zero_last = true;
-  recipe.train.iterations = 1500;
-  recipe.train.batch = 448;  // two blocks of nn::fused_chain at this width, one a core
-  recipe.train.k_t = 3;
-  recipe.train.lr_map = recipe.train.lr_potential = 5e-4;
-  recipe.train.betas = {0.0, 0.99};
-  recipe.train.schedule = "cosine";
-  recipe.train.ema = 0.99;
-  recipe.source.path = "the photo's colours";
-  recipe.target.path = "the style's colours";
-  recipe.eval.every = recipe.samples.every = 0;
+solve::SolverOptions colour_options(const ColourMapOptions& options) {
+  static const std::set<std::string> allowed{"train.iterations", "train.batch", "train.lr_map"};
+  solve::SolverOptions out;
+  out.cost.scale = "half";
+  out.map.net = "mlp";
+  out.map.width = 128;
+  out.map.depth = 3;
+  out.map.residual = out.map.zero_last = true;
+  out.train.iterations = 3000;
+  out.train.batch = 448;
+  out.train.lr_map = 4e-3;
   for (const auto& assignment : options.assignments) {
-    const auto begins = [&](const char* section) { return assignment.starts_with(section); };
-    require(begins("train.") || begins("map.") || begins("potential."), assignment,
-            ": has no effect on the map of colours; allowed are keys of the sections train, map and potential");
+    require(
+        assignment.starts_with("map.") || allowed.contains(assignment.substr(0, assignment.find('='))), assignment,
+        ": has no effect on the map of colours; allowed are train.iterations, train.batch, train.lr_map and keys of "
+        "the section map");
   }
-  train::assign(recipe, options.assignments);
-  recipe.train.seed = options.seed;
-  train::validate(recipe);
-  return recipe;
+  solve::assign(out, options.assignments);
+  out.train.seed = options.seed;
+  solve::validate(out);
+  return out;
 }
 
 ColourMapResult learn_colour_map(const PixelSet& photo, const PixelSet& style, const ColourMapOptions& options,
                                  const Compute& compute, const Hooks& hooks) {
   for (const auto* side : {&photo, &style}) {
-    require(side->train.defined() && side->train.dim() == 2 && side->train.size(0) > 0 && side->train.size(1) == 3,
+    require(side->fit.defined() && side->fit.dim() == 2 && side->fit.size(0) > 0 && side->fit.size(1) == 3,
             "colours must be [N, 3] with N >= 1");
   }
   set_threads(compute);
@@ -162,27 +138,32 @@ ColourMapResult learn_colour_map(const PixelSet& photo, const PixelSet& style, c
   out.complete = true;
   if (score.same_colours()) return out;
 
-  const auto recipe = colour_recipe(options);
+  const auto began = std::chrono::steady_clock::now();
+  const auto recipe = colour_options(options);
   const auto device = choose_device(compute, recipe.train.device);
   solve::apply_settings(recipe.train, device);
-  solve::keep_freed_memory();
-  const ColourCoordinates coordinates(photo.train, style.train);
-  const auto source = colour_source(recipe.source.path, coordinates.from_source(photo.train));
-  const auto target = colour_source(recipe.target.path, coordinates.from_target(style.train));
-  train::Trainer trainer(recipe, {.source = source, .target = target, .held_source = source, .held_target = target},
-                         device, "", silent());
-  trainer.start_from(start_from_plan(recipe, coordinates.from_source(photo.plan), coordinates.from_target(style.plan),
-                                     kPlanSteps, hooks.stop_flag()));
-  TrainingProgress progress(hooks.progress_of("learning the colours"));
-  trainer.attach(progress);
-  const auto began = std::chrono::steady_clock::now();
-  out.complete = trainer.run(hooks.stop_flag());
+  const ColourCoordinates coordinates(photo.fit, style.fit);
+  const auto x = coordinates.from_source(photo.fit);
+  const auto& stop = hooks.stop_flag();
+  const auto y = partners_by_plan(x, coordinates.from_target(style.fit), kFitPlans, at::get_num_threads(), stop);
+  const auto net = solve::make_map(recipe, {3}, {3});
+  net->to(device);
+  fit_to_pairs(*net, x.to(device), y.to(device),
+               {.steps = recipe.train.iterations, .batch = recipe.train.batch, .rate = recipe.train.lr_map},
+               RandomStreams(static_cast<uint64_t>(options.seed)).at("fit of colours", 0),
+               hooks.progress_of("learning the colours"), stop);
+  out.complete = !stop;
   if (!out.complete) return out;
+  net->eval();
   out.training_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  out.map = ColourMap(model::model_of(trainer), coordinates, style.grey);
-  const auto y = out.map(photo.held_a);
-  score.target.error = half_w2_squared(y, style.held_a);
-  score.cost = (photo.held_a - y).to(torch::kFloat64).square().sum(1).mean().item<double>() / 2;
+  out.map = ColourMap(net, coordinates, style.grey);
+  const auto outputs = out.map(photo.held_a);
+  if (!outputs.isfinite().all().item<bool>()) {
+    throw DivergedError(
+        {.what = "the fit of the colours diverged: outputs are not finite", .fix = "lower train.lr_map"});
+  }
+  score.target.error = half_w2_squared(outputs, style.held_a);
+  score.cost = (photo.held_a - outputs).to(torch::kFloat64).square().sum(1).mean().item<double>() / 2;
   return out;
 }
 

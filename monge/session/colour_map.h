@@ -4,22 +4,25 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "monge/eval/push_forward_error.h"
-#include "monge/model/model.h"
+#include "monge/nn/module.h"
 #include "monge/session/compute.h"
 #include "monge/session/hooks.h"
-#include "monge/train/recipe.h"
+#include "monge/solve/options.h"
 
 namespace monge::session {
 
+/// The number of exact plans that a map is fitted to, see partners_by_plan.
+inline constexpr int64_t kFitPlans = 4;
+
 /// Colours of one side as float32 [N, 3] in [-1, 1], see sample_pixels.
 struct PixelSet {
-  torch::Tensor train;           ///< for the training
-  torch::Tensor plan;            ///< for the plan from which the training starts
+  torch::Tensor fit;             ///< for the plans that the map is fitted to; N a multiple of kFitPlans
   torch::Tensor held_a, held_b;  ///< two further samples of one size, for the score
   bool grey = false;             ///< every colour of the three is grey
 };
@@ -52,7 +55,7 @@ class ColourMap {
  public:
   /// @param net   the map between colours in `coordinates`.
   /// @param grey  whether outputs are projected to grey, for a grey style.
-  ColourMap(model::Model net, ColourCoordinates coordinates, bool grey)
+  ColourMap(std::shared_ptr<nn::MapNet> net, ColourCoordinates coordinates, bool grey)
       : net_(std::move(net)), coordinates_(std::move(coordinates)), grey_(grey) {}
 
   /// The map that leaves colours as they are.
@@ -65,7 +68,7 @@ class ColourMap {
  private:
   ColourMap() = default;
 
-  std::optional<model::Model> net_;
+  std::shared_ptr<nn::MapNet> net_;
   std::optional<ColourCoordinates> coordinates_;
   bool grey_ = false;
 };
@@ -89,25 +92,25 @@ struct ColourScore {
 
 struct ColourMapOptions {
   int64_t seed = 0;
-  /// "section.key=value" over the recipe, for the sections map, potential and train: "train.iterations=6000".
+  /// "section.key=value" over colour_options: train.iterations, train.batch, train.lr_map, and keys of the section map.
   std::vector<std::string> assignments = {};
 };
 
-/// The recipe of a colour map: method strong, small nets for vectors. Its settings were chosen by the trainings that
-/// docs/recolour.md lists.
-/// @throws InputError for an assignment of another section, or as train::assign.
-train::Recipe colour_recipe(const ColourMapOptions& options);
+/// The net of a colour map and the settings of its fit. They were chosen by the fits that docs/recolour.md lists.
+/// @throws InputError for an assignment that has no effect, or as solve::assign.
+solve::SolverOptions colour_options(const ColourMapOptions& options);
 
 struct ColourMapResult {
   bool complete = false;  ///< false when the stop flag ended the training; then nothing else is set
   ColourMap map = ColourMap::identity();
   ColourScore score;
-  double training_seconds = 0;
+  double training_seconds = 0;  ///< of the plans and the fit
 };
 
-/// Trains the optimal map from the colours of `photo` to those of `style` in memory and scores it. For equal colours it
-/// is the identity, without a training.
-/// @throws InputError without colours on a side; DivergedError when the losses are no longer finite.
+/// Learns the optimal map from the colours of `photo` to those of `style` and scores it on other colours. A net is
+/// fitted to exact plans of samples. In three dimensions such plans are so near the optimal map that training by the
+/// semi-dual problem from there made the map worse (docs/recolour.md). For equal colours it is the identity.
+/// @throws InputError without colours on a side; DivergedError when outputs are not finite.
 ColourMapResult learn_colour_map(const PixelSet& photo, const PixelSet& style, const ColourMapOptions& options = {},
                                  const Compute& compute = {}, const Hooks& hooks = {});
 

@@ -24,9 +24,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kTrainedPixels = int64_t{1} << 17;
-constexpr int64_t kScoredPixels = 2048;  // a plan of them takes 0.6 seconds
-constexpr int64_t kSampledImages = 64;   // of a folder
+constexpr int64_t kPlanPixels = 2048;   // an exact plan of them takes 0.6 seconds
+constexpr int64_t kSampledImages = 64;  // of a folder
 
 using RecolourClock = std::chrono::steady_clock;
 
@@ -39,8 +38,8 @@ struct Photographs {
   std::string path;
   run::DataKind kind = run::DataKind::image;
   std::shared_ptr<const data::ImageCollection> images;
-  torch::Tensor only;
-  io::NoteCounts notes;
+  torch::Tensor only = {};
+  io::NoteCounts notes = {};
 };
 
 /// Image i as it is decoded, uint8 or uint16 [H, W, C].
@@ -69,17 +68,17 @@ void add_pixels(PixelSet& set, const torch::Tensor& image, int64_t part, int64_t
     const auto more = sample_pixels(image, count, streams.at(purpose + use, part));
     to = to.defined() ? torch::cat({to, more}) : more;
   };
-  add(set.train, kTrainedPixels, " training");
-  add(set.plan, kScoredPixels, " plan");
-  add(set.held_a, kScoredPixels, " held out a");
-  add(set.held_b, kScoredPixels, " held out b");
+  add(set.fit, kFitPlans * kPlanPixels, " fit");
+  add(set.held_a, kPlanPixels, " held out a");
+  add(set.held_b, kPlanPixels, " held out b");
 }
 
 /// @throws InputError where all pixels are transparent.
 PixelSet checked_set(PixelSet set, const std::string& name) {
-  require(set.train.size(0) > 0 && set.held_a.size(0) > 0 && set.held_b.size(0) > 0, name,
+  require(set.fit.size(0) > 0 && set.held_a.size(0) > 0 && set.held_b.size(0) > 0, name,
           ": every pixel is transparent, so there are no colours to learn from");
-  set.grey = is_grey(set.train);
+  set.fit = set.fit.narrow(0, 0, set.fit.size(0) / kFitPlans * kFitPlans);  // transparent images give no colours
+  set.grey = is_grey(set.fit);
   return set;
 }
 

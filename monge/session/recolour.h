@@ -25,11 +25,11 @@ struct RecolourOptions {
 struct Recoloured {
   std::string photo, style;  ///< paths
   std::filesystem::path out;
-  int64_t images = 0;    ///< images written
-  int64_t replaced = 0;  ///< existing files that were replaced
-  ColourScore score;     ///< of the map, at full strength
-  double training_seconds = 0;
-  double seconds = 0;  ///< from the first image read to the last one written
+  int64_t images = 0;           ///< images written
+  int64_t replaced = 0;         ///< existing files that were replaced
+  ColourScore score;            ///< of the map, at full strength
+  double training_seconds = 0;  ///< of the plans and the fit
+  double seconds = 0;           ///< from the first image read to the last one written
 };
 
 struct RecolourResult {
@@ -43,7 +43,7 @@ std::filesystem::path reverse_path(const std::filesystem::path& out, const std::
 
 /// Writes `photo` with the colours of `style` to `out`.
 ///
-/// The map is trained in memory on a sample of the pixels; transparent pixels do not count. Of a folder at most 64
+/// The map is fitted to exact plans of samples of the pixels; transparent pixels do not count. Of a folder at most 64
 /// images are sampled, evenly spaced by name, and all get the same map, so the frames of a film do not flicker. Each
 /// image keeps its size and its alpha; it keeps 16 bits where the format of the output has them, and is dithered to 8
 /// bits otherwise. Colour profiles are neither applied nor kept.
@@ -53,7 +53,7 @@ std::filesystem::path reverse_path(const std::filesystem::path& out, const std::
 /// @throws InputError before anything is written for paths that do not fit, images that cannot be read (those of a
 ///         folder are decoded as they come, so those before a broken one have been written), an output that would
 ///         replace an input, transparency in a format without alpha, or a strength out of its range; DivergedError when
-///         the losses are no longer finite; SystemError when writing fails. Every file appears whole or not at all.
+///         outputs are not finite; SystemError when writing fails. Every file appears whole or not at all.
 RecolourResult recolour(const std::string& photo, const std::string& style, const std::string& out,
                         const RecolourOptions& options = {}, const Compute& compute = {}, const Hooks& hooks = {});
 

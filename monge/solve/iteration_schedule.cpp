@@ -3,7 +3,7 @@
 namespace monge::solve {
 namespace {
 
-constexpr int64_t kNumbers = 6;
+constexpr int64_t kNumbers = 7;
 
 }  // namespace
 
@@ -25,6 +25,7 @@ IterationSchedule DeviceScalars::set(const IterationSchedule& schedule) {
   number[3] = schedule.rate_map.value;
   number[4] = schedule.rate_potential.value;
   number[5] = schedule.average.value;
+  number[6] = schedule.augmentation.value;
   exact_.copy_(host, /*non_blocking=*/true);
   single_.copy_(exact_);
   typed_.copy_(exact_);
@@ -36,6 +37,7 @@ IterationSchedule DeviceScalars::set(const IterationSchedule& schedule) {
   out.rate_map.tensor = rates[3];
   out.rate_potential.tensor = rates[4];
   out.average.tensor = typed_[5];
+  out.augmentation.tensor = single_[6];
   return out;
 }
 

@@ -11,8 +11,9 @@ namespace monge::solve {
 struct IterationSchedule {
   ot::ScheduleValues values;
   ot::HostOrDeviceScalar rate_map, rate_potential;
-  ot::HostOrDeviceScalar average;  ///< weight of the new map in its average, 1 - decay
-  bool penalise = false;           ///< whether the potential update computes the R1 penalty
+  ot::HostOrDeviceScalar average;       ///< weight of the new map in its average, 1 - decay
+  ot::HostOrDeviceScalar augmentation;  ///< strength p, see ot::Augmentation
+  bool penalise = false;                ///< whether the potential update computes the R1 penalty
 };
 
 /// The values of an IterationSchedule on a device, at fixed addresses.

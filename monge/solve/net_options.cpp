@@ -1,6 +1,10 @@
 #include "monge/solve/net_options.h"
 
+#include <charconv>
+
+#include "monge/core/error.h"
 #include "monge/nn/output_bound.h"
+#include "monge/ot/augmentation.h"
 #include "monge/solve/net_registry.h"
 
 namespace monge::solve {
@@ -18,6 +22,8 @@ std::vector<std::string> auto_or(const Registry<Entry>& nets) {
 
 constexpr const char* kPatchHelp =
     "fold patch x patch pixels into channels, for the unet and the resnet; 2 is about four times as fast";
+
+constexpr double kMostAugmentation = 0.9;  // at 1 no image would be as it is, and outputs could be changed ones
 
 }  // namespace
 
@@ -63,6 +69,34 @@ void PotentialOptions::describe(OptionRows& rows) {
   rows.add("expectile", expectile, "weight of the expectile regulariser (ENOT); 0: off").least(0);
   rows.add("expectile_level", expectile_level, "level of the expectile regulariser, usually 0.9 to 0.99")
       .range(0.5, 0.9999);
+  rows.add("augment", augment,
+           "images: random changes of outputs and target samples before the potential, against a potential that "
+           "remembers a small target: geometry (mirroring, shifts), colour (brightness, contrast, hue, saturation) or "
+           "all; outputs do not learn them")
+      .choices(ot::augmentation_kinds().names());
+  rows.add("augment_strength", augment_strength,
+           "probability of each change, 0 to 0.9; adaptive: it rises while the potential tells the target's training "
+           "samples from held-out ones");
+  rows.add("augment_goal", augment_goal,
+           "overfitting above which the adaptive strength rises: how far the mean of f on held-out target samples lies "
+           "below that on training samples, in standard deviations of f")
+      .range(0, 10);
 }
+
+double PotentialOptions::fixed_augmentation() const {
+  if (augment == "none" || augments_adaptively()) return 0;
+  double out = -1;
+  const char *begin = augment_strength.data(), *end = begin + augment_strength.size();
+  const auto read = std::from_chars(begin, end, out);
+  if (read.ec != std::errc() || read.ptr != end || !(out >= 0 && out <= kMostAugmentation)) {
+    throw InputError({.what = "not a strength of augmentation",
+                      .where = "potential.augment_strength",
+                      .value = '"' + augment_strength + '"',
+                      .allowed = "\"adaptive\" or a number from 0 to 0.9"});
+  }
+  return out;
+}
+
+void PotentialOptions::check() const { fixed_augmentation(); }
 
 }  // namespace monge::solve

@@ -39,6 +39,7 @@ void assign(SolverOptions& options, const std::vector<std::string>& assignments)
 void validate(const SolverOptions& options) {
   make_method(options)->check();
   options.train.check();
+  options.potential.check();
   options.cost.check();
   options.methods.check();
   options.nets.check();

@@ -27,6 +27,8 @@ IterationSchedule Solver::schedule(int64_t iteration) const {
           .rate_map = options_.train.lr_map * factor,
           .rate_potential = options_.train.lr_potential * factor,
           .average = 1.0 - decay,
+          .augmentation = augmentation_state_.defined() ? augmentation_state_[0].item<double>()
+                                                        : options_.potential.fixed_augmentation(),
           .penalise = p.r1 > 0 && iteration % p.r1_every == 0};
 }
 
@@ -43,20 +45,25 @@ torch::Tensor Solver::smoothed(const torch::Tensor& x, int64_t place, const ot::
 
 /// The map's inputs and the draws that belong to them.
 std::pair<torch::Tensor, Draws> Solver::source_batch(const torch::Tensor& x, int64_t place, int64_t per_input,
-                                                     const ot::Smoothing& smoothing) {
-  auto draws = draw(x, place, per_input);
+                                                     const IterationSchedule& schedule) {
+  const auto& smoothing = schedule.values.smoothing;
+  auto draws = draw(x, place, per_input, schedule.augmentation);
   if (!method_->hides_smoothing()) return {smoothed(x, place, smoothing), draws};
   draws.cost_input = smoothed(x, place, smoothing, draws.z.select(1, 0));
   return {x, draws};
 }
 
-Draws Solver::draw(const torch::Tensor& like, int64_t place, int64_t per_input) {
+Draws Solver::draw(const torch::Tensor& like, int64_t place, int64_t per_input,
+                   const ot::HostOrDeviceScalar& augmentation) {
   Draws out;
   const auto slice = slice_of_items(like.size(0));
   if (noise_.channels > 0) out.z = draw_noise(like, per_input, noise_, streams_.at("z", place, slice));
   // The weights of noise levels are normalised by their mean over the whole batch.
   if (method_->conditional())
     out.perturbation = method_->perturb(like, streams_.at("sigma", place, slice, /*of_whole=*/true));
+  if (augmentation_ != ot::AugmentationKind::none)
+    out.augmentation =
+        ot::draw_augmentation(augmentation_, like.size(0), augmentation, streams_.at("augment", place, slice));
   return out;
 }
 
@@ -75,12 +82,11 @@ void Solver::body(const IterationSchedule& schedule, const IterationBatches& bat
     metric_buffer_.write(written_++, update);
     return device_.is_cpu() && host_value(update.blocked) != 0;
   };
-  const auto& smoothing = schedule.values.smoothing;
   for (int64_t t = 0; t < k_t; ++t) {
-    const auto [x, draws] = source_batch(batches.source(t), t, noise_.samples_per_input, smoothing);
+    const auto [x, draws] = source_batch(batches.source(t), t, noise_.samples_per_input, schedule);
     if (failed(map_update(x, draws, schedule))) return;
   }
-  const auto [x, draws] = source_batch(batches.source(k_t), k_t, 1, smoothing);
+  const auto [x, draws] = source_batch(batches.source(k_t), k_t, 1, schedule);
   if (failed(potential_update(x, batches.target(), draws, schedule))) return;
   update_average(schedule);
 }
@@ -185,6 +191,7 @@ IterationMetrics Solver::collect() {
   out.rate_map = schedule.rate_map.value;
   out.rate_potential = schedule.rate_potential.value;
   out.noise_level = schedule.values.smoothing.eps;
+  out.augmentation = schedule.augmentation.value;
   return out;
 }
 

@@ -72,7 +72,8 @@ ot::Perturbation piece(const ot::Perturbation& whole, int64_t begin, int64_t len
 
 Draws piece(const Draws& whole, int64_t begin, int64_t length) {
   const auto part = [&](const torch::Tensor& t) { return t.defined() ? t.narrow(0, begin, length) : t; };
-  return {part(whole.z), piece(whole.perturbation, begin, length), part(whole.cost_input)};
+  return {part(whole.z), piece(whole.perturbation, begin, length), part(whole.cost_input),
+          whole.augmentation.piece(begin, length)};
 }
 
 /// Calls action(begin, length) for each piece of a batch.
@@ -112,6 +113,7 @@ Solver::Solver(const SolverOptions& options, std::shared_ptr<nn::MapNet> map, st
       potential_(std::move(potential)),
       device_(device),
       tau_(ot::cost_scale(options.cost.scale, dim)),
+      augmentation_(ot::augmentation_kinds().at(options.potential.augment, "potential.augment")),
       method_(checked_method(options, dim)),
       noise_(method_->noise()),
       streams_(static_cast<uint64_t>(options.train.seed), device),
@@ -126,6 +128,7 @@ Solver::Solver(const SolverOptions& options, std::shared_ptr<nn::MapNet> map, st
           method_->conditional() ? "with" : "without", " a noise level");
   require((ema_ != nullptr) == (options.train.ema > 0), "train.ema = ", options.train.ema,
           ": pass an averaged map if and only if it is above 0");
+  if (options.potential.augments_adaptively()) augmentation_state_ = torch::zeros({2}, torch::kFloat64);
   if (captured_) device_scalars_ = DeviceScalars(device, state_type(options.train.precision));
   if (group_.sends(device)) {
     const int64_t bucket = options.parallel.bucket_mb << 20;
@@ -172,12 +175,21 @@ ot::Potential Solver::potential_function() const {
   };
 }
 
+torch::Tensor Solver::augmented_potential(const torch::Tensor& y, torch::Generator generator) {
+  const at::NoGradGuard no_grad;
+  set_training(*potential_, false);
+  const double strength = schedule(0).augmentation.value;
+  const auto augmentation = ot::draw_augmentation(augmentation_, y.size(0), strength, std::move(generator));
+  return potential_function()(augmentation.apply(y), {});
+}
+
 /// Adds the gradient of a piece's loss, times `fraction`, to the map's gradient.
 ot::MapLoss Solver::backward_through_map(const torch::Tensor& x, const Draws& draws, const IterationSchedule& schedule,
                                          double fraction) {
   const auto& z = draws.z;
   const auto loss_of = [&](const torch::Tensor& y) {
-    return ot::map_loss(*method_, potential_function(), draws.cost_input_of(x), y, draws.perturbation, schedule.values);
+    return ot::map_loss(*method_, potential_function(), draws.cost_input_of(x), y, draws.perturbation, schedule.values,
+                        draws.augmentation);
   };
   const auto backward = [&](const ot::MapLoss& loss) {
     adam_map_.scaled(fraction == 1 ? loss.loss : loss.loss * fraction).backward();
@@ -260,10 +272,11 @@ Update Solver::potential_update(const torch::Tensor& x, const torch::Tensor& y, 
       at::NoGradGuard no_grad;
       fake = transport(*map_, x_piece, drawn.z).squeeze(1);
     }
-    const auto parts = ot::potential_loss(f, fake, y_piece, perturbation);
+    const auto parts = ot::potential_loss(f, fake, y_piece, perturbation, drawn.augmentation);
     auto loss = parts.loss;
     if (schedule.penalise) {
-      const auto at = perturbation.defined() ? y_piece + perturbation.noise : y_piece;
+      const auto real = drawn.augmentation.apply(y_piece);
+      const auto at = perturbation.defined() ? real + perturbation.noise : real;
       const auto f_at = [&](const torch::Tensor& point) { return f(point, perturbation.sigma_B); };
       loss = loss + regulariser.r1 * static_cast<double>(regulariser.r1_every) * ot::r1_penalty(f_at, at);
     }
@@ -325,6 +338,7 @@ NamedTensors Solver::state() const {
   add("potential/", nn::state_dict(*potential_));
   add("adam_map/", adam_map_.state());
   add("adam_potential/", adam_potential_.state());
+  if (augmentation_state_.defined()) out.emplace_back("augmentation", augmentation_state_);
   return out;
 }
 

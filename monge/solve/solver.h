@@ -14,6 +14,7 @@
 #include "monge/core/random.h"
 #include "monge/dist/process_group.h"
 #include "monge/nn/module.h"
+#include "monge/ot/augmentation.h"
 #include "monge/ot/losses.h"
 #include "monge/ot/method.h"
 #include "monge/ot/schedule.h"
@@ -37,9 +38,10 @@ struct BatchProvider {
 
 /// The random part of one update.
 struct Draws {
-  torch::Tensor z;                ///< [B, Z, channels, ...], already scaled; undefined for a deterministic map
-  ot::Perturbation perturbation;  ///< see ot::Method::perturb; undefined for most methods
-  torch::Tensor cost_input{};     ///< the x of the cost, where it is not what the map takes
+  torch::Tensor z;                  ///< [B, Z, channels, ...], already scaled; undefined for a deterministic map
+  ot::Perturbation perturbation;    ///< see ot::Method::perturb; undefined for most methods
+  torch::Tensor cost_input{};       ///< the x of the cost, where it is not what the map takes
+  ot::Augmentation augmentation{};  ///< of what the potential takes
 
   /// The x of the cost for a map that takes `x`.
   const torch::Tensor& cost_input_of(const torch::Tensor& x) const { return cost_input.defined() ? cost_input : x; }
@@ -50,8 +52,9 @@ struct IterationMetrics {
   double loss_map = 0, cost = 0, potential_fake = 0, loss_potential = 0;
   double gradient_map = 0, gradient_potential = 0;  ///< gradient norms of the last updates, before clipping
   double rate_map = 0, rate_potential = 0;
-  double noise_level = 0;  ///< of the smoothed source (otp)
-  int64_t skipped = 0;     ///< number of updates that the loss scaler skipped (fp16)
+  double noise_level = 0;   ///< of the smoothed source (otp)
+  double augmentation = 0;  ///< strength, see ot::Augmentation
+  int64_t skipped = 0;      ///< number of updates that the loss scaler skipped (fp16)
   /// Whether a rank of the job wanted to stop when the iteration was launched; the same on all ranks.
   bool stop = false;
 };
@@ -108,6 +111,13 @@ class Solver {
   /// T(x, z) as the losses take it, [B, Z, ...] in float32 (fp64: double).
   torch::Tensor transport(nn::MapNet& map, const torch::Tensor& x, const torch::Tensor& z) const;
 
+  /// The strength of an adaptive augmentation and the overfitting that it follows, [2] float64 on the CPU. It is part
+  /// of the state; train::AugmentationControl changes it. Undefined unless potential.augment_strength is "adaptive".
+  torch::Tensor augmentation_state() const { return augmentation_state_; }
+
+  /// The potential on samples with the present augmentation, [B]. Not for conditional potentials. @param y  [B, ...].
+  torch::Tensor augmented_potential(const torch::Tensor& y, torch::Generator generator);
+
   /// All tensors that training changes, under stable names. They share memory with this object: copy into them to load.
   NamedTensors state() const;
 
@@ -142,8 +152,8 @@ class Solver {
   torch::Tensor smoothed(const torch::Tensor& x, int64_t place, const ot::Smoothing& smoothing,
                          const torch::Tensor& tint = {});
   std::pair<torch::Tensor, Draws> source_batch(const torch::Tensor& x, int64_t place, int64_t per_input,
-                                               const ot::Smoothing& smoothing);
-  Draws draw(const torch::Tensor& like, int64_t place, int64_t per_input);
+                                               const IterationSchedule& schedule);
+  Draws draw(const torch::Tensor& like, int64_t place, int64_t per_input, const ot::HostOrDeviceScalar& augmentation);
   ot::Potential potential_function() const;
   void make_average();
   void update_average(const IterationSchedule& schedule);
@@ -160,6 +170,8 @@ class Solver {
   std::shared_ptr<nn::PotentialNet> potential_;
   torch::Device device_;
   double tau_;
+  ot::AugmentationKind augmentation_;
+  torch::Tensor augmentation_state_;
   std::unique_ptr<ot::Method> method_;
   ot::MapNoise noise_;
   IterationStreams streams_;

@@ -63,6 +63,9 @@ Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, 
   auto nets = solve::make_nets(recipe_, source_shape, target_shape);
   solver_ = std::make_unique<solve::Solver>(recipe_, nets.map, nets.ema, nets.potential,
                                             c10::multiply_integers(source_shape), device, group_);
+  require(recipe_.potential.augment == "none" || target_shape.size() == 3, "potential.augment = \"",
+          recipe_.potential.augment, "\" changes images, and the data are vectors; leave it out");
+  augmentation_ = AugmentationControl::make(recipe_, data_);
   ahead_ = device.is_cuda() ? 1 : 0;
 }
 
@@ -244,6 +247,7 @@ void Trainer::save_after_failure() {
 
 bool Trainer::nets_needed(int64_t done) const {
   if (done >= recipe_.train.iterations || done % recipe_.checkpoint.every == 0) return true;
+  if (augmentation_ && AugmentationControl::due(done)) return true;
   // All ranks must launch the same iterations before they stop, whatever observers each of them has.
   if (group_.size() > 1) {
     const auto due = [done](int64_t every) { return every > 0 && done % every == 0; };
@@ -257,6 +261,7 @@ void Trainer::report() {
   const auto metrics = solver_->collect();
   ++done_;
   stop_agreed_ = stop_agreed_ || metrics.stop;
+  if (augmentation_ && AugmentationControl::due(done_)) augmentation_->update(*solver_, group_, done_);
   try {
     for (auto* observer : observers_) observer->iteration_done(*this, done_, metrics);
   } catch (...) {

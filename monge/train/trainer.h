@@ -16,6 +16,7 @@
 #include "monge/data/source.h"
 #include "monge/dist/process_group.h"
 #include "monge/solve/solver.h"
+#include "monge/train/augmentation_control.h"
 #include "monge/train/checkpoint.h"
 #include "monge/train/observer.h"
 #include "monge/train/recipe.h"
@@ -118,6 +119,7 @@ class Trainer {
   std::shared_ptr<data::Loader> source_loader_, target_loader_;
   dist::ProcessGroup& group_;
   std::unique_ptr<solve::Solver> solver_;
+  std::optional<AugmentationControl> augmentation_;
   std::vector<Observer*> observers_;
   int64_t done_ = 0, saved_at_ = -1, ahead_ = 0;
   std::optional<double> best_metric_;

@@ -59,6 +59,10 @@ TEST(Captured, LeavesTheSameBits) {
   for (const char* method : {"strong", "weak", "kernel", "noised", "otp"}) {
     for (const bool image : {false, true}) {
       auto recipe = captured_recipe(method, image);
+      if (image) {
+        recipe.potential.augment = "all";
+        recipe.potential.augment_strength = "0.5";
+      }
       auto plain = solver_for(recipe, image);
       recipe.train.graph = "on";
       auto captured = solver_for(recipe, image);

@@ -143,6 +143,8 @@ TEST(Solver, AccumulationEqualsTheWholeBatch) {
     recipe.map.norm = "group";
     recipe.potential.r1 = 0.1;
     recipe.potential.expectile = 0.1;
+    recipe.potential.augment = "all";
+    recipe.potential.augment_strength = "0.5";
     recipe.train.precision = "fp64";
     auto whole = make_solver(recipe, kImage);
     recipe.train.accumulate = 4;
@@ -238,6 +240,25 @@ TEST(Solver, EveryStabiliserTakesPart) {
   EXPECT_NE(plain, loss_after([](SolverOptions& r) { r.train.clip = 1e-3; }));
   EXPECT_NE(loss_after([](SolverOptions& r) { r.potential.r1 = 1; }),
             loss_after([](SolverOptions& r) { r.potential.r1 = 1, r.potential.r1_every = 2; }));
+}
+
+TEST(Solver, AugmentationIsOfTheStrengthThatTheOptionsName) {
+  auto recipe = small_image("weak");
+  const auto losses = [&](const std::string& kind, const std::string& strength) {
+    recipe.potential.augment = kind;
+    recipe.potential.augment_strength = strength;
+    const auto metrics = make_solver(recipe, kImage)->outer_iteration(0, batches_of(kImage));
+    EXPECT_EQ(metrics.augmentation, kind == "none" ? 0 : std::stod(strength));
+    return std::pair(metrics.loss_map, metrics.loss_potential);
+  };
+  const auto plain = losses("none", "0.5"), idle = losses("all", "0"), changed = losses("all", "0.5");
+  EXPECT_NEAR(idle.first, plain.first, 1e-5);
+  EXPECT_NEAR(idle.second, plain.second, 1e-5);
+  EXPECT_GT(std::abs(changed.first - plain.first), 1e-5);
+  EXPECT_GT(std::abs(changed.second - plain.second), 1e-5);
+  for (const char* strength : {"0.95", "-0.1", "much", "0.5x", ""}) {
+    EXPECT_THAT(testing::message_of([&] { losses("all", strength); }), HasSubstr("0 to 0.9")) << strength;
+  }
 }
 
 TEST(Adam, EqualsTorchsAndClips) {

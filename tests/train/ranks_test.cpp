@@ -164,6 +164,8 @@ TEST(RanksOf, EveryOptionThatLooksAtABatch) {
   difference(train(recipe, kPlane, 1).state, train(recipe, kPlane, 2).state);
   recipe = recipe_of("strong", true);
   recipe.train.recompute = true;
+  recipe.potential.augment = "all";
+  recipe.potential.augment_strength = "0.5";
   difference(train(recipe, kImage, 1, 5).state, train(recipe, kImage, 2, 5).state);
 }
 
