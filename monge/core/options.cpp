@@ -13,6 +13,8 @@
 namespace monge {
 namespace {
 
+constexpr const char* kAuto = "auto";
+
 std::string number(double value) {
   char shortest[32];
   const auto end = std::to_chars(shortest, shortest + sizeof shortest, value).ptr;
@@ -49,6 +51,10 @@ std::string shown(const OptionValue& value) {
 
 OptionValue value_of(const ImageSize& size) { return size.square() ? OptionValue(size.width) : text_of(size); }
 
+OptionValue value_of(const AutoNumber& number) {
+  return number.automatic() ? OptionValue(std::string(kAuto)) : OptionValue(number.value_or(0));
+}
+
 template <class T>
 OptionValue value_of(const T& value) {
   return value;
@@ -65,7 +71,8 @@ std::string type_name(const OptionField& field) {
                                       "a string",
                                       "a list of numbers",
                                       "a list of whole numbers",
-                                      "a whole number or \"WIDTHxHEIGHT\""};
+                                      "a whole number or \"WIDTHxHEIGHT\"",
+                                      "a number or \"auto\""};
   return names[field.index()];
 }
 
@@ -111,6 +118,12 @@ std::optional<ImageSize> image_size_of(const OptionValue& value) {
   if (const auto* side = std::get_if<int64_t>(&value)) return ImageSize(*side);
   const auto* words = std::get_if<std::string>(&value);
   return words ? parse_image_size(*words) : std::nullopt;
+}
+
+std::optional<double> number_of(const OptionValue& value) {
+  if (const auto* whole = std::get_if<int64_t>(&value)) return static_cast<double>(*whole);
+  if (const auto* real = std::get_if<double>(&value)) return *real;
+  return {};
 }
 
 /// The value for a text option, checked against its choices.
@@ -165,12 +178,16 @@ void OptionTable::set(const std::string& key, const OptionValue& value, const st
     check_range(option, static_cast<double>(*whole), where, value);
     **field = *whole;
   } else if (auto* field = std::get_if<double*>(&option.field)) {
-    const auto* whole = std::get_if<int64_t>(&value);
-    const auto* real = std::get_if<double>(&value);
-    if (!whole && !real) throw wrong_type(option, value, where);
-    const double given = whole ? static_cast<double>(*whole) : *real;
-    check_range(option, given, where, value);
-    **field = given;
+    const auto given = number_of(value);
+    if (!given) throw wrong_type(option, value, where);
+    check_range(option, *given, where, value);
+    **field = *given;
+  } else if (auto* field = std::get_if<AutoNumber*>(&option.field)) {
+    const auto* word = std::get_if<std::string>(&value);
+    const auto given = number_of(value);
+    if (!given && !(word && *word == kAuto)) throw wrong_type(option, value, where);
+    if (given) check_range(option, *given, where, value);
+    **field = given ? AutoNumber(*given) : AutoNumber();
   } else if (auto* field = std::get_if<std::string*>(&option.field)) {
     **field = checked_word(option, value, where);
   } else if (auto* field = std::get_if<std::vector<double>*>(&option.field)) {

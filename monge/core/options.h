@@ -10,16 +10,17 @@
 #include <variant>
 #include <vector>
 
+#include "monge/core/auto_number.h"
 #include "monge/core/image_size.h"
 
 namespace monge {
 
 /// A pointer to the field that an option sets. The table does not own it: the options struct must outlive the table.
-using OptionField =
-    std::variant<bool*, int64_t*, double*, std::string*, std::vector<double>*, std::vector<int64_t>*, ImageSize*>;
+using OptionField = std::variant<bool*, int64_t*, double*, std::string*, std::vector<double>*, std::vector<int64_t>*,
+                                 ImageSize*, AutoNumber*>;
 
 /// A value from a recipe or a command line, before it is matched with the type of the option. The size of images is a
-/// whole number or a text.
+/// whole number or a text, an AutoNumber a number or the text "auto".
 using OptionValue = std::variant<bool, int64_t, double, std::string, std::vector<double>, std::vector<int64_t>>;
 
 /// The effect of a changed option on a run that has begun.

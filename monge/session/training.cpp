@@ -108,6 +108,8 @@ Prepared prepare(TrainRequest request, const Compute& compute, const TrainHooks&
                                        group);
   train::resolve_images(recipe, out.data);
   const auto& source = *out.data.source;
+  const auto penalty = solve::resolve_penalty(recipe, source.item_shape());
+  if (!penalty.empty()) hooks.log(LogLevel::info, penalty);
   const auto shape = train::measure_source(source, static_cast<uint64_t>(recipe.train.seed));
   train::resolve_noise_level(recipe, shape, source.size(), hooks.log);
   train::advise(shape, recipe, hooks.log);

@@ -62,7 +62,10 @@ void PotentialOptions::describe(OptionRows& rows) {
   rows.add("quadratic", quadratic, "add y'Ay + b'y to the mlp; needed in tens of dimensions");
   rows.add("zero_last", zero_last, "initialise the last layer of the mlp with zeros");
   rows.on_resume(OnResume::alters_updates);
-  rows.add("r1", r1, "lambda of the R1 penalty lambda/2 ||grad f||^2 on target samples; 0: off").least(0);
+  rows.add("r1", r1,
+           "lambda of the R1 penalty lambda/2 ||grad f||^2 on target samples; 0: off; auto: for images a weak one that "
+           "keeps the potential from running away (0.003 / tau in every fourth iteration), else 0")
+      .least(0);
   rows.add("r1_every", r1_every, "compute R1 in every n-th potential step and scale it by n")
       .unit("iterations")
       .least(1);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "monge/core/auto_number.h"
 #include "monge/core/option_rows.h"
 
 namespace monge::solve {
@@ -41,7 +42,7 @@ struct PotentialOptions {
   double res_ratio = 0.1;           ///< weight of a resnet block's branch
   bool quadratic = false;           ///< adds y'Ay + b'y to the mlp
   bool zero_last = false;           ///< the mlp's last layer starts at zero
-  double r1 = 0.0;                  ///< weight of the R1 penalty, see ot::r1_penalty; 0 is off
+  AutoNumber r1;                    ///< weight of the R1 penalty, see ot::r1_penalty; 0 is off; auto: resolve_penalty
   int64_t r1_every = 1;             ///< R1 is computed in every n-th potential step and scaled by n
   double expectile = 0.0;           ///< weight of the expectile regulariser, see ot::expectile_penalty; 0 is off
   double expectile_level = 0.98;    ///< its expectile

@@ -1,9 +1,19 @@
 #include "monge/solve/options.h"
 
+#include <c10/util/accumulate.h>
+
+#include "monge/core/error.h"
+#include "monge/core/number.h"
 #include "monge/core/user_words.h"
 #include "monge/solve/net_registry.h"
 
 namespace monge::solve {
+namespace {
+
+constexpr double kAutomaticR1 = 0.003;  // by trial, see docs/image-quality.md
+constexpr int64_t kAutomaticR1Every = 4;
+
+}  // namespace
 
 SolverOptions::SolverOptions() : nets(net_sections()) {}
 
@@ -49,6 +59,18 @@ std::unique_ptr<ot::Method> make_method(const SolverOptions& options, int64_t di
   return ot::make_method(options.method, {.tau = ot::cost_scale(options.cost.scale, dim),
                                           .iterations = options.train.iterations,
                                           .sections = options.methods});
+}
+
+std::string resolve_penalty(SolverOptions& options, const std::vector<int64_t>& item_shape) {
+  auto& potential = options.potential;
+  if (!potential.r1.automatic()) return {};
+  potential.r1 = 0.0;
+  if (item_shape.size() != 3) return {};
+  const double tau = ot::cost_scale(options.cost.scale, c10::multiply_integers(item_shape));
+  potential.r1 = kAutomaticR1 / tau;
+  potential.r1_every = kAutomaticR1Every;
+  return text("potential.r1 = ", number(kAutomaticR1 / tau), ", r1_every = ", kAutomaticR1Every,
+              ": chosen for images with tau ", number(tau), "; 0 switches it off");
 }
 
 void keep_annealing(SolverOptions& options, int64_t iterations_before) {

@@ -29,7 +29,7 @@ IterationSchedule Solver::schedule(int64_t iteration) const {
           .average = 1.0 - decay,
           .augmentation = augmentation_state_.defined() ? augmentation_state_[0].item<double>()
                                                         : options_.potential.fixed_augmentation(),
-          .penalise = p.r1 > 0 && iteration % p.r1_every == 0};
+          .penalise = p.r1.value_or(0) > 0 && iteration % p.r1_every == 0};
 }
 
 /// This rank's slice of a batch, of which it has `own` items.

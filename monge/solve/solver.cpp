@@ -278,7 +278,7 @@ Update Solver::potential_update(const torch::Tensor& x, const torch::Tensor& y, 
       const auto real = drawn.augmentation.apply(y_piece);
       const auto at = perturbation.defined() ? real + perturbation.noise : real;
       const auto f_at = [&](const torch::Tensor& point) { return f(point, perturbation.sigma_B); };
-      loss = loss + regulariser.r1 * static_cast<double>(regulariser.r1_every) * ot::r1_penalty(f_at, at);
+      loss = loss + regulariser.r1.value_or(0) * static_cast<double>(regulariser.r1_every) * ot::r1_penalty(f_at, at);
     }
     if (regulariser.expectile > 0) {
       const auto from = drawn.cost_input_of(x_piece);

@@ -12,6 +12,7 @@ namespace monge::train {
 namespace {
 
 constexpr int64_t kSamples = 64;  // of each side; the largest cost of 4,096 pairs is enough for an alarm
+constexpr double kFirmR1 = 0.01;  // over tau: held a potential that ran away with a fifth of it (docs/image-quality.md)
 constexpr int64_t kWindow = 25;   // iterations; single batches may swing further
 
 }  // namespace
@@ -33,7 +34,7 @@ void GrowthWatch::started(Trainer& trainer, int64_t /*iteration*/) {
   largest_cost_ = std::max(tau * distance * distance, std::sqrt(tau) * distance);  // of `kernel` it is the latter
 }
 
-void GrowthWatch::iteration_done(Trainer& /*trainer*/, int64_t done, const solve::IterationMetrics& metrics) {
+void GrowthWatch::iteration_done(Trainer& trainer, int64_t done, const solve::IterationMetrics& metrics) {
   if (warned_ || largest_cost_ <= 0) return;
   ++seen_;
   const double weight = 1.0 / static_cast<double>(std::min(seen_, kWindow));
@@ -43,8 +44,9 @@ void GrowthWatch::iteration_done(Trainer& /*trainer*/, int64_t done, const solve
   log_(LogLevel::warning,
        text("the potential runs away: at iteration ", done, " |mean f(T(x)) - mean f(y)| is ", number(mean_),
             ", more than the largest cost between samples, ", number(largest_cost_),
-            ", which bounds an optimal potential. The map may not recover: stop, raise potential.r1 (2 with "
-            "potential.r1_every = 2), lower train.lr_map and train.lr_potential, and train again"));
+            ", which bounds an optimal potential. The map may not recover: stop, raise potential.r1 (",
+            number(kFirmR1 / trainer.solver().tau()),
+            " with potential.r1_every = 2), lower train.lr_map and train.lr_potential, and train again"));
 }
 
 }  // namespace monge::train

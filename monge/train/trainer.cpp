@@ -37,6 +37,8 @@ Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, 
       group_(group) {
   validate(recipe_);
   resolve_images(recipe_, data_);
+  if (const auto line = solve::resolve_penalty(recipe_, data_.source->item_shape()); !line.empty())
+    log_(LogLevel::info, line);
   const auto method = solve::make_method(recipe_);
   method->check_items(data_.source->item_shape());
   require(data_.standardisation.has_value() == (recipe_.data.standardise != "off"),

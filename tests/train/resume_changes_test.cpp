@@ -47,6 +47,7 @@ TEST(ResumeChanges, FollowTheOptions) {
 TEST(ResumeChanges, TellOfKeysThatAreInTheUpdates) {
   Recipe before, after;
   after.train.lr_map = 1e-4;
+  before.potential.r1 = 0;
   after.potential.r1 = 0.5;
   after.eval.every = 7;
   EXPECT_THAT(
