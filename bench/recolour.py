@@ -100,8 +100,8 @@ def bands(arguments):
     """A sky: a gradient from left to right over less than half of the range, the same in every row."""
     width, height = arguments.width, 64
     dark, light = (0.20, 0.36, 0.60), (0.62, 0.74, 0.86)
-    share = [x / (width - 1) for x in range(width)]
-    sky = lambda largest: [round(largest * (d + t * (l - d))) for t in share for d, l in zip(dark, light)]
+    way = [x / (width - 1) for x in range(width)]
+    sky = lambda largest: [round(largest * (d + t * (l - d))) for t in way for d, l in zip(dark, light)]
 
     def row_of(name, rows, bits):
         middle = rows[len(rows) // 2]

@@ -70,6 +70,7 @@ int bench_command(const BenchCommand& options) {
   if (options.synthetic) {
     solve::make_synthetic(recipe);
     train::validate(recipe);
+    solve::resolve_penalty(recipe, shape);  // as a training does
     batches = solve::synthetic_batches(recipe, shape, device);
   } else {
     require(shape.empty(), "--shape is only for synthetic batches; add --synthetic");

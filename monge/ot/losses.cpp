@@ -5,7 +5,8 @@
 namespace monge::ot {
 
 MapLoss map_loss(const Method& method, const Potential& f, const torch::Tensor& x, const torch::Tensor& y,
-                 const Perturbation& perturbation, const ScheduleValues& values, const Augmentation& augmentation) {
+                 const Perturbation& perturbation, const ScheduleValues& values,
+                 const PotentialAugmentation& augmentation) {
   const int64_t batch = y.size(0), samples = y.size(1);
   const auto cost_B = method.cost(x, y, values);
   auto input = augmentation.apply(samples == 1 ? y.squeeze(1) : y.flatten(0, 1), samples);
@@ -23,7 +24,7 @@ MapLoss map_loss(const Method& method, const Potential& f, const torch::Tensor& 
 }
 
 PotentialLoss potential_loss(const Potential& f, const torch::Tensor& fake, const torch::Tensor& real,
-                             const Perturbation& perturbation, const Augmentation& augmentation) {
+                             const Perturbation& perturbation, const PotentialAugmentation& augmentation) {
   require(fake.sizes() == real.sizes(), "potential_loss: outputs and target samples must have the same shape; got ",
           fake.sizes(), " and ", real.sizes());
   auto both = torch::cat({augmentation.apply(fake), augmentation.apply(real)});

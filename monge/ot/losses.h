@@ -3,8 +3,8 @@
 
 #include <torch/types.h>
 
-#include "monge/ot/augmentation.h"
 #include "monge/ot/method.h"
+#include "monge/ot/potential_augmentation.h"
 
 namespace monge::ot {
 
@@ -22,7 +22,8 @@ struct MapLoss {
 /// @param y             outputs [B, Z, ...].
 /// @param augmentation  A; undefined: the identity.
 MapLoss map_loss(const Method& method, const Potential& f, const torch::Tensor& x, const torch::Tensor& y,
-                 const Perturbation& perturbation, const ScheduleValues& values, const Augmentation& augmentation = {});
+                 const Perturbation& perturbation, const ScheduleValues& values,
+                 const PotentialAugmentation& augmentation = {});
 
 /// The parts of the potential's loss.
 struct PotentialLoss {
@@ -41,6 +42,6 @@ struct PotentialLoss {
 /// @param fake  outputs [B, ...] without gradient.  @param real  target samples of the same shape.
 /// @throws InputError if the shapes differ.
 PotentialLoss potential_loss(const Potential& f, const torch::Tensor& fake, const torch::Tensor& real,
-                             const Perturbation& perturbation, const Augmentation& augmentation = {});
+                             const Perturbation& perturbation, const PotentialAugmentation& augmentation = {});
 
 }  // namespace monge::ot

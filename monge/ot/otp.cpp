@@ -115,7 +115,7 @@ MapNoise Otp::noise() const {
   return {.samples_per_input = 1, .channels = kTintChannels, .std = 1, .vector = true, .section = {}};
 }
 
-std::string Otp::advice_when_missed() const { return "a larger otp.eps_start or otp.eps_end, potential.r1 = 0.2"; }
+std::string Otp::advice_when_missed() const { return "a larger otp.eps_start, otp.eps_end or potential.r1"; }
 
 std::string* Otp::noise_level(OptionSections& sections) const { return &sections.get<OtpOptions>().eps_end; }
 

@@ -107,8 +107,9 @@ solve::SolverOptions colour_options(const ColourMapOptions& options) {
   out.train.batch = 448;
   out.train.lr_map = 4e-3;
   for (const auto& assignment : options.assignments) {
+    const auto key = assignment.substr(0, assignment.find('='));
     require(
-        assignment.starts_with("map.") || allowed.contains(assignment.substr(0, assignment.find('='))), assignment,
+        key.starts_with("map.") || allowed.contains(key), assignment,
         ": has no effect on the map of colours; allowed are train.iterations, train.batch, train.lr_map and keys of "
         "the section map");
   }
@@ -154,14 +155,15 @@ ColourMapResult learn_colour_map(const PixelSet& photo, const PixelSet& style, c
                hooks.progress_of("learning the colours"), stop);
   out.complete = !stop;
   if (!out.complete) return out;
+  for (const auto& weight : net->parameters()) {
+    if (weight.isfinite().all().item<bool>()) continue;
+    throw DivergedError(
+        {.what = "the fit of the colours diverged: a weight is not finite", .fix = "lower train.lr_map"});
+  }
   net->eval();
   out.training_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   out.map = ColourMap(net, coordinates, style.grey);
   const auto outputs = out.map(photo.held_a);
-  if (!outputs.isfinite().all().item<bool>()) {
-    throw DivergedError(
-        {.what = "the fit of the colours diverged: outputs are not finite", .fix = "lower train.lr_map"});
-  }
   score.target.error = half_w2_squared(outputs, style.held_a);
   score.cost = (photo.held_a - outputs).to(torch::kFloat64).square().sum(1).mean().item<double>() / 2;
   return out;

@@ -101,7 +101,7 @@ struct ColourMapOptions {
 solve::SolverOptions colour_options(const ColourMapOptions& options);
 
 struct ColourMapResult {
-  bool complete = false;  ///< false when the stop flag ended the training; then nothing else is set
+  bool complete = false;  ///< false when the stop flag ended the fit; then nothing else is set
   ColourMap map = ColourMap::identity();
   ColourScore score;
   double training_seconds = 0;  ///< of the plans and the fit
@@ -110,7 +110,7 @@ struct ColourMapResult {
 /// Learns the optimal map from the colours of `photo` to those of `style` and scores it on other colours. A net is
 /// fitted to exact plans of samples. In three dimensions such plans are so near the optimal map that training by the
 /// semi-dual problem from there made the map worse (docs/recolour.md). For equal colours it is the identity.
-/// @throws InputError without colours on a side; DivergedError when outputs are not finite.
+/// @throws InputError without colours on a side; DivergedError when weights are not finite.
 ColourMapResult learn_colour_map(const PixelSet& photo, const PixelSet& style, const ColourMapOptions& options = {},
                                  const Compute& compute = {}, const Hooks& hooks = {});
 

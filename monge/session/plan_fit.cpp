@@ -1,6 +1,5 @@
 #include "monge/session/plan_fit.h"
 
-#include <torch/csrc/autograd/autograd.h>
 #include <torch/nn/functional/loss.h>
 #include <torch/optim/adam.h>
 
@@ -48,7 +47,7 @@ void fit_to_pairs(nn::MapNet& map, const torch::Tensor& x, const torch::Tensor& 
     static_cast<torch::optim::AdamOptions&>(adam.param_groups()[0].options())
         .lr(options.rate * (1 + std::cos(phase)) / 2);
     adam.zero_grad();
-    const auto chosen = torch::randint(rows, {batch}, generator, torch::kInt64);
+    const auto chosen = torch::randint(rows, {batch}, generator, torch::kInt64).to(x.device());
     torch::mse_loss(map.forward(x.index_select(0, chosen)), y.index_select(0, chosen)).backward();
     adam.step();
     if (report) report(step + 1, options.steps);

@@ -60,7 +60,8 @@ Photographs open_photographs(const std::string& path, const LogSink& log) {
 
 bool is_grey(const torch::Tensor& x_N3) { return torch::equal(x_N3.amax(1), x_N3.amin(1)); }
 
-/// Adds samples of one image to the set. @param part, parts  the share of the samples that it gives.
+/// Adds samples of one image to the set. @param part, parts  it gives the part-th of so many equal parts of the
+/// samples.
 void add_pixels(PixelSet& set, const torch::Tensor& image, int64_t part, int64_t parts, const RandomStreams& streams,
                 const std::string& purpose) {
   const auto add = [&](torch::Tensor& to, int64_t total, const char* use) {
@@ -145,7 +146,7 @@ int64_t check_outputs(const Photographs& photos, const fs::path& out, const std:
   return static_cast<int64_t>(existing.size());
 }
 
-/// Makes the folder of the outputs, so that one that cannot be written to is found before the training.
+/// Makes the folder of the outputs, so that one that cannot be written to is found before the fit.
 void make_output_folder(const Photographs& photos, const fs::path& out) {
   const auto folder = photos.kind == run::DataKind::image ? out.parent_path() : out;
   make_writable_folder(folder.empty() ? "." : folder);

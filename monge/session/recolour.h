@@ -53,7 +53,7 @@ std::filesystem::path reverse_path(const std::filesystem::path& out, const std::
 /// @throws InputError before anything is written for paths that do not fit, images that cannot be read (those of a
 ///         folder are decoded as they come, so those before a broken one have been written), an output that would
 ///         replace an input, transparency in a format without alpha, or a strength out of its range; DivergedError when
-///         outputs are not finite; SystemError when writing fails. Every file appears whole or not at all.
+///         weights of the map are not finite; SystemError when writing fails. Every file appears whole or not at all.
 RecolourResult recolour(const std::string& photo, const std::string& style, const std::string& out,
                         const RecolourOptions& options = {}, const Compute& compute = {}, const Hooks& hooks = {});
 

@@ -110,6 +110,7 @@ Prepared prepare(TrainRequest request, const Compute& compute, const TrainHooks&
   const auto& source = *out.data.source;
   const auto penalty = solve::resolve_penalty(recipe, source.item_shape());
   if (!penalty.empty()) hooks.log(LogLevel::info, penalty);
+  train::AugmentationControl::make(recipe, out.data);  // throws if the two do not fit each other
   const auto shape = train::measure_source(source, static_cast<uint64_t>(recipe.train.seed));
   train::resolve_noise_level(recipe, shape, source.size(), hooks.log);
   train::advise(shape, recipe, hooks.log);
@@ -246,7 +247,7 @@ TrainResult resume(const ResumeRequest& request, const Compute& compute, const T
   if (before.eval.samples != recipe.eval.samples || before.output.range != recipe.output.range) trainer.forget_best();
   checkpoint.reset();  // frees memory: it is as large as the trainer's own copy of the state
   if (is_root && trainer.done() < recipe.train.iterations) {
-    real_files().replace(folder / "recipe.toml", recipe.options().to_toml(true));
+    real_files().replace(folder / "recipe.toml", train::Recipe(trainer.recipe()).options().to_toml(true));
   }
   log(LogLevel::info,
       text("resumed ", folder.string(), " at iteration ", trainer.done(), " of ", recipe.train.iterations));

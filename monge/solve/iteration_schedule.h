@@ -12,7 +12,7 @@ struct IterationSchedule {
   ot::ScheduleValues values;
   ot::HostOrDeviceScalar rate_map, rate_potential;
   ot::HostOrDeviceScalar average;       ///< weight of the new map in its average, 1 - decay
-  ot::HostOrDeviceScalar augmentation;  ///< strength p, see ot::Augmentation
+  ot::HostOrDeviceScalar augmentation;  ///< strength p, see ot::PotentialAugmentation
   bool penalise = false;                ///< whether the potential update computes the R1 penalty
 };
 

@@ -4,7 +4,7 @@
 
 #include "monge/core/error.h"
 #include "monge/nn/output_bound.h"
-#include "monge/ot/augmentation.h"
+#include "monge/ot/potential_augmentation.h"
 #include "monge/solve/net_registry.h"
 
 namespace monge::solve {
@@ -66,20 +66,23 @@ void PotentialOptions::describe(OptionRows& rows) {
            "lambda of the R1 penalty lambda/2 ||grad f||^2 on target samples; 0: off; auto: for images a weak one that "
            "keeps the potential from running away (0.003 / tau in every fourth iteration), else 0")
       .least(0);
-  rows.add("r1_every", r1_every, "compute R1 in every n-th potential step and scale it by n")
+  rows.add("r1_every", r1_every,
+           "compute R1 in every n-th potential step and scale it by n; with r1 = \"auto\" images take 4")
       .unit("iterations")
       .least(1);
   rows.add("expectile", expectile, "weight of the expectile regulariser (ENOT); 0: off").least(0);
   rows.add("expectile_level", expectile_level, "level of the expectile regulariser, usually 0.9 to 0.99")
       .range(0.5, 0.9999);
+  rows.on_resume(OnResume::fixed, "changes what a checkpoint holds");
   rows.add("augment", augment,
            "images: random changes of outputs and target samples before the potential, against a potential that "
-           "remembers a small target: geometry (mirroring, shifts), colour (brightness, contrast, hue, saturation) or "
+           "memorises a small target: geometry (mirroring, shifts), colour (brightness, contrast, hue, saturation) or "
            "all; outputs do not learn them")
       .choices(ot::augmentation_kinds().names());
   rows.add("augment_strength", augment_strength,
            "probability of each change, 0 to 0.9; adaptive: it rises while the potential tells the target's training "
            "samples from held-out ones");
+  rows.on_resume(OnResume::alters_updates);
   rows.add("augment_goal", augment_goal,
            "overfitting above which the adaptive strength rises: how far the mean of f on held-out target samples lies "
            "below that on training samples, in standard deviations of f")

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "monge/core/auto_number.h"
@@ -47,7 +46,7 @@ struct PotentialOptions {
   double expectile = 0.0;           ///< weight of the expectile regulariser, see ot::expectile_penalty; 0 is off
   double expectile_level = 0.98;    ///< its expectile
   std::string augment = "none";     ///< a name of ot::augmentation_kinds
-  std::string augment_strength = "adaptive";  ///< "adaptive", or p in [0, 0.9], see ot::Augmentation
+  std::string augment_strength = "adaptive";  ///< "adaptive", or p in [0, 0.9], see ot::PotentialAugmentation
   double augment_goal = 0.2;                  ///< see train::AugmentationControl
 
   /// Whether the strength follows the overfitting of the potential, see train::AugmentationControl.

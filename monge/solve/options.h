@@ -106,9 +106,9 @@ std::unique_ptr<ot::Method> make_method(const SolverOptions& options, int64_t di
 /// Replaces potential.r1 = "auto" for items of this shape: for images by 0.003 / tau, in every fourth iteration, else
 /// by 0.
 ///
-/// An optimal potential has |grad f| = 2 tau |x - T(x)|, so there the penalty r1/2 E |grad f|^2 is 2 tau r1 times the
-/// cost, 0.6 % of it for this weight: too little to bend the map, and enough to hold a potential whose slope has grown
-/// tenfold. The solver takes "auto" as 0.
+/// For the squared cost an optimal potential has |grad f| = 2 tau |x - T(x)|. There the penalty r1/2 E |grad f|^2 is
+/// 2 tau r1 times the cost, 0.6 % of it for this weight: too little to change the map, and enough to hold a potential
+/// whose slope has grown tenfold. r1_every is set to 4, too. The solver takes "auto" as 0.
 /// @return a line that reports the weight; empty if nothing was replaced by more than 0.
 std::string resolve_penalty(SolverOptions& options, const std::vector<int64_t>& item_shape);
 

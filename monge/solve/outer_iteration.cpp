@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "monge/core/error.h"
+#include "monge/core/number.h"
 #include "monge/ot/ema.h"
 #include "monge/solve/precision.h"
 #include "monge/solve/solver.h"
@@ -16,6 +17,11 @@ constexpr int64_t kMostBlocked = 50;
 
 }  // namespace
 
+double Solver::augmentation_strength() const {
+  return augmentation_state_.defined() ? augmentation_state_[0].item<double>()
+                                       : options_.potential.fixed_augmentation();
+}
+
 IterationSchedule Solver::schedule(int64_t iteration) const {
   const auto& p = options_.potential;
   const double factor = ot::rate_factor(schedule_, iteration);
@@ -27,8 +33,7 @@ IterationSchedule Solver::schedule(int64_t iteration) const {
           .rate_map = options_.train.lr_map * factor,
           .rate_potential = options_.train.lr_potential * factor,
           .average = 1.0 - decay,
-          .augmentation = augmentation_state_.defined() ? augmentation_state_[0].item<double>()
-                                                        : options_.potential.fixed_augmentation(),
+          .augmentation = augmentation_strength(),
           .penalise = p.r1.value_or(0) > 0 && iteration % p.r1_every == 0};
 }
 
@@ -152,7 +157,7 @@ void Solver::throw_diverged(int64_t iteration, int64_t update, const MetricBuffe
                     " (source batch ", iteration * (k_t + 1) + update, is_map ? "" : text(", target batch ", iteration),
                     "): loss ", row.loss, ", gradient norm ", row.gradient_norm, diverged_ranks(row)),
        .fix = text("the step was not taken; lower ", is_map ? "train.lr_map" : "train.lr_potential",
-                   ", set potential.r1 = 0.2 or train.clip = 1, or look at that batch")});
+                   ", set potential.r1 = ", number(0.01 / tau_), " or train.clip = 1, or look at that batch")});
 }
 
 IterationMetrics Solver::collect() {

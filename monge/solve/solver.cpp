@@ -178,8 +178,8 @@ ot::Potential Solver::potential_function() const {
 torch::Tensor Solver::augmented_potential(const torch::Tensor& y, torch::Generator generator) {
   const at::NoGradGuard no_grad;
   set_training(*potential_, false);
-  const double strength = schedule(0).augmentation.value;
-  const auto augmentation = ot::draw_augmentation(augmentation_, y.size(0), strength, std::move(generator));
+  const auto augmentation =
+      ot::draw_augmentation(augmentation_, y.size(0), augmentation_strength(), std::move(generator));
   return potential_function()(augmentation.apply(y), {});
 }
 
@@ -281,6 +281,8 @@ Update Solver::potential_update(const torch::Tensor& x, const torch::Tensor& y, 
       loss = loss + regulariser.r1.value_or(0) * static_cast<double>(regulariser.r1_every) * ot::r1_penalty(f_at, at);
     }
     if (regulariser.expectile > 0) {
+      // With an augmentation f is that of the changed samples, whose mean over the changes is the potential of the
+      // problem.
       const auto from = drawn.cost_input_of(x_piece);
       loss = loss + regulariser.expectile * ot::expectile_penalty(method_->pair_cost(from, fake), parts.fake_B,
                                                                   method_->pair_cost(from, y_piece), parts.real_B,

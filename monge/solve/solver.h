@@ -14,9 +14,9 @@
 #include "monge/core/random.h"
 #include "monge/dist/process_group.h"
 #include "monge/nn/module.h"
-#include "monge/ot/augmentation.h"
 #include "monge/ot/losses.h"
 #include "monge/ot/method.h"
+#include "monge/ot/potential_augmentation.h"
 #include "monge/ot/schedule.h"
 #include "monge/solve/batch_norm_buffers.h"
 #include "monge/solve/gradient_reducer.h"
@@ -38,10 +38,10 @@ struct BatchProvider {
 
 /// The random part of one update.
 struct Draws {
-  torch::Tensor z;                  ///< [B, Z, channels, ...], already scaled; undefined for a deterministic map
-  ot::Perturbation perturbation;    ///< see ot::Method::perturb; undefined for most methods
-  torch::Tensor cost_input{};       ///< the x of the cost, where it is not what the map takes
-  ot::Augmentation augmentation{};  ///< of what the potential takes
+  torch::Tensor z;                ///< [B, Z, channels, ...], already scaled; undefined for a deterministic map
+  ot::Perturbation perturbation;  ///< see ot::Method::perturb; undefined for most methods
+  torch::Tensor cost_input{};     ///< the x of the cost, where it is not what the map takes
+  ot::PotentialAugmentation augmentation{};  ///< of what the potential takes
 
   /// The x of the cost for a map that takes `x`.
   const torch::Tensor& cost_input_of(const torch::Tensor& x) const { return cost_input.defined() ? cost_input : x; }
@@ -53,7 +53,7 @@ struct IterationMetrics {
   double gradient_map = 0, gradient_potential = 0;  ///< gradient norms of the last updates, before clipping
   double rate_map = 0, rate_potential = 0;
   double noise_level = 0;   ///< of the smoothed source (otp)
-  double augmentation = 0;  ///< strength, see ot::Augmentation
+  double augmentation = 0;  ///< strength, see ot::PotentialAugmentation
   int64_t skipped = 0;      ///< number of updates that the loss scaler skipped (fp16)
   /// Whether a rank of the job wanted to stop when the iteration was launched; the same on all ranks.
   bool stop = false;
@@ -115,7 +115,8 @@ class Solver {
   /// of the state; train::AugmentationControl changes it. Undefined unless potential.augment_strength is "adaptive".
   torch::Tensor augmentation_state() const { return augmentation_state_; }
 
-  /// The potential on samples with the present augmentation, [B]. Not for conditional potentials. @param y  [B, ...].
+  /// The potential in evaluation mode on samples with the present augmentation, [B]. Not for conditional potentials.
+  /// @param y  [B, ...] on the solver's device, in its type or float32.  @param generator  on that device.
   torch::Tensor augmented_potential(const torch::Tensor& y, torch::Generator generator);
 
   /// All tensors that training changes, under stable names. They share memory with this object: copy into them to load.
@@ -142,6 +143,7 @@ class Solver {
   };
 
   IterationSchedule schedule(int64_t iteration) const;
+  double augmentation_strength() const;
   void body(const IterationSchedule& schedule, const IterationBatches& batches);
   void launch_captured(const IterationSchedule& schedule, const IterationBatches& batches);
   Update map_update(const torch::Tensor& x, const Draws& draws, const IterationSchedule& schedule);

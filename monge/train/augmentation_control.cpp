@@ -12,14 +12,17 @@ constexpr double kMemory = 0.8;        // of the running mean of r, an update
 constexpr double kRise = 0.25;         // of the iterations: the time from 0 to 1
 constexpr double kMostStrength = 0.8;  // from there on changes begin to leak (Karras et al. 2020, figure 4)
 constexpr int64_t kLeastBatch = 64;    // r has a deviation of sqrt(2 / batch)
+constexpr int64_t kMostBatch = 128;    // the root computes it alone
 
 }  // namespace
 
 std::optional<AugmentationControl> AugmentationControl::make(const Recipe& recipe, const TrainingData& data) {
+  require(recipe.potential.augment == "none" || data.target->item_shape().size() == 3, "potential.augment = \"",
+          recipe.potential.augment, "\" changes images, and the data are vectors; leave it out");
   if (!recipe.potential.augments_adaptively()) return {};
   require(data.held_target != data.target,
           "potential.augment_strength = \"adaptive\": no target samples are held out, which the strength is measured "
-          "on; set eval.holdout above 0, or give the strength as a number, for example 0.3");
+          "on; set eval.holdout above 0 or eval.target, or give the strength as a number, for example 0.3");
   require(!solve::make_method(recipe)->conditional(), "potential.augment_strength = \"adaptive\" with method = \"",
           recipe.method, "\", whose potential takes a noise level; give the strength as a number, for example 0.3");
   return AugmentationControl(recipe, data);
@@ -30,7 +33,7 @@ AugmentationControl::AugmentationControl(const Recipe& recipe, const TrainingDat
       held_(std::make_shared<data::Sampler>(data.held_target, recipe.train.seed, "overfitting held")),
       seed_(static_cast<uint64_t>(recipe.train.seed)),
       type_(solve::state_type(recipe.train.precision)),
-      batch_(std::max(recipe.train.batch, kLeastBatch)),
+      batch_(std::clamp(recipe.train.batch, kLeastBatch, kMostBatch)),
       goal_(recipe.potential.augment_goal),
       speed_(static_cast<double>(kEvery) / (kRise * static_cast<double>(recipe.train.iterations))) {}
 

@@ -2,11 +2,11 @@
 //
 //     checkpoints/step_000500/
 //       manifest.json       format, iteration, shapes, and the sizes and hashes of the other files and its own
-//       state.safetensors   map/ ema/ potential/ adam_map/ adam_potential/ ... standardise/
+//       state.safetensors   map/ ema/ potential/ adam_map/ adam_potential/ ... augmentation standardise/
 //       recipe.toml
 //
 // Random streams, schedules and the position in the data are pure functions of (recipe, iteration), so the checkpoint
-// needs no other state.
+// needs no state but these tensors.
 #pragma once
 
 #include <filesystem>

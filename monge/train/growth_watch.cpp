@@ -45,7 +45,7 @@ void GrowthWatch::iteration_done(Trainer& trainer, int64_t done, const solve::It
        text("the potential runs away: at iteration ", done, " |mean f(T(x)) - mean f(y)| is ", number(mean_),
             ", more than the largest cost between samples, ", number(largest_cost_),
             ", which bounds an optimal potential. The map may not recover: stop, raise potential.r1 (",
-            number(kFirmR1 / trainer.solver().tau()),
+            number(std::max(kFirmR1 / trainer.solver().tau(), 2 * trainer.recipe().potential.r1.value_or(0))),
             " with potential.r1_every = 2), lower train.lr_map and train.lr_potential, and train again"));
 }
 

@@ -65,8 +65,6 @@ Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, 
   auto nets = solve::make_nets(recipe_, source_shape, target_shape);
   solver_ = std::make_unique<solve::Solver>(recipe_, nets.map, nets.ema, nets.potential,
                                             c10::multiply_integers(source_shape), device, group_);
-  require(recipe_.potential.augment == "none" || target_shape.size() == 3, "potential.augment = \"",
-          recipe_.potential.augment, "\" changes images, and the data are vectors; leave it out");
   augmentation_ = AugmentationControl::make(recipe_, data_);
   ahead_ = device.is_cuda() ? 1 : 0;
 }
@@ -240,7 +238,11 @@ void Trainer::save_after_failure() {
   if (drifted_) return;
   try {
     // The launched iterations have changed the nets already, so the state that is saved includes them.
-    for (; solver_->launched() > 0; ++done_) solver_->collect();
+    while (solver_->launched() > 0) {
+      solver_->collect();
+      ++done_;
+      if (group_.size() == 1) follow_overfitting();
+    }
     if (saved_at_ != done_) write_checkpoint();  // without save()'s barrier: the other ranks may never come
   } catch (const Error&) {
     // On a full disk saving fails as well; the error that is being thrown says why.
@@ -259,12 +261,17 @@ bool Trainer::nets_needed(int64_t done) const {
                      [&](const Observer* o) { return o->needs_nets(*this, done); });
 }
 
+/// Belongs to the iteration: a state that is saved contains it.
+void Trainer::follow_overfitting() {
+  if (augmentation_ && AugmentationControl::due(done_)) augmentation_->update(*solver_, group_, done_);
+}
+
 void Trainer::report() {
   const auto metrics = solver_->collect();
   ++done_;
   stop_agreed_ = stop_agreed_ || metrics.stop;
-  if (augmentation_ && AugmentationControl::due(done_)) augmentation_->update(*solver_, group_, done_);
   try {
+    follow_overfitting();
     for (auto* observer : observers_) observer->iteration_done(*this, done_, metrics);
   } catch (...) {
     save_after_failure();  // an evaluation or an image that fails must not cost the iterations before it

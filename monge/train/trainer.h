@@ -99,6 +99,7 @@ class Trainer {
  private:
   void warn_of_changed_data(const Checkpoint& checkpoint) const;
   void save_after_failure();
+  void follow_overfitting();
   void compare_nets();
   std::filesystem::path write_checkpoint();
 

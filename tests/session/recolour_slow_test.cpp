@@ -1,4 +1,4 @@
-// Colour transfer between images in memory and in files. The trainings are short: what a full one reaches is measured
+// Colour transfer between images in memory and in files. The fits are short: what a full one reaches is measured
 // in docs/recolour.md.
 #include <gmock/gmock.h>
 
@@ -102,8 +102,8 @@ TEST(Recolour, NamesWhatDoesNotFit) {
   EXPECT_FALSE(std::filesystem::exists(folder / "out.png"));
 }
 
-// The training would be lost otherwise.
-TEST(Recolour, FindsAnOutputFolderThatCannotBeMadeBeforeTheTraining) {
+// The fit would be lost otherwise.
+TEST(Recolour, FindsAnOutputFolderThatCannotBeMadeBeforeTheFit) {
   const ScratchFolder folder;
   io::write_image(folder / "a.png", around(60, 90, 180, 8, 8));
   io::write_image(folder / "b.png", around(190, 120, 70, 8, 8));

@@ -69,6 +69,7 @@ TEST(AugmentationControl, ResumesToTheBit) {
   auto half = trainer_of_few(folder.path(), recipe);
   half.attach(watcher);
   EXPECT_FALSE(half.run(stop));
+  EXPECT_GT(half.solver().augmentation_state()[0].item<double>(), 0);  // else the rest would not need it
   auto rest = trainer_of_few(folder.path(), recipe);
   rest.resume(load_newest(folder.path() / "checkpoints", silent()));
   EXPECT_TRUE(rest.run(go));

@@ -40,7 +40,7 @@ TEST(GrowthWatch, WarnsOnceWhenThePotentialExceedsTheLargestCost) {
   run.feed(90, -90);
   ASSERT_EQ(run.messages.size(), 1U);
   EXPECT_THAT(run.messages[0], AllOf(HasSubstr("the potential runs away: at iteration"), HasSubstr("largest cost"),
-                                     HasSubstr("raise potential.r1")));
+                                     HasSubstr("raise potential.r1 (0.2 with")));
 }
 
 TEST(GrowthWatch, OneWildBatchIsNoAlarm) {

@@ -1,5 +1,5 @@
 // The changes of images before the potential, against changes made by hand.
-#include "monge/ot/augmentation.h"
+#include "monge/ot/potential_augmentation.h"
 
 #include <gmock/gmock.h>
 
@@ -35,7 +35,7 @@ torch::Tensor idle(int64_t batch) {
 }
 
 /// One image's changes, with the given draws set.
-Augmentation with(AugmentationKind kind, const std::vector<std::pair<int, double>>& draws) {
+PotentialAugmentation with(AugmentationKind kind, const std::vector<std::pair<int, double>>& draws) {
   auto row = idle(1);
   for (const auto& [column, value] : draws) row.select(1, column).fill_(value);
   return {kind, row, 0.5};
@@ -45,21 +45,21 @@ torch::Tensor images(int64_t batch, int64_t channels = 3) {
   return torch::rand({batch, channels, 16, 24}, RandomStreams(3).at("images", channels)) * 2 - 1;
 }
 
-TEST(Augmentation, WithoutKindOrStrengthChangesNothing) {
+TEST(PotentialAugmentation, WithoutKindOrStrengthChangesNothing) {
   const auto y = images(4);
-  EXPECT_TRUE(torch::equal(Augmentation().apply(y), y));
+  EXPECT_TRUE(torch::equal(PotentialAugmentation().apply(y), y));
   const auto none = draw_augmentation(AugmentationKind::all, 4, 0.0, RandomStreams(1).at("a", 0));
   EXPECT_TRUE(torch::allclose(none.apply(y), y, 0, 1e-6));
   EXPECT_FALSE(draw_augmentation(AugmentationKind::none, 4, 0.5, RandomStreams(1).at("a", 0)).defined());
 }
 
-TEST(Augmentation, MirrorsWithHalfOfTheStrength) {
+TEST(PotentialAugmentation, MirrorsWithHalfOfTheStrength) {
   const auto y = images(1);
   EXPECT_TRUE(torch::equal(with(AugmentationKind::geometry, {{kMirror, 0.24}}).apply(y), y.flip(3)));
   EXPECT_TRUE(torch::equal(with(AugmentationKind::geometry, {{kMirror, 0.26}}).apply(y), y));
 }
 
-TEST(Augmentation, ShiftsAsTheDataAre) {
+TEST(PotentialAugmentation, ShiftsAsTheDataAre) {
   const auto y = images(1);
   // Of 16 x 24 pixels the shifts are -2..2 and -3..3.
   const auto moved = with(AugmentationKind::geometry, {{kShifted, 0.1}, {kRows, 0.95}, {kColumns, 0.05}}).apply(y);
@@ -67,7 +67,7 @@ TEST(Augmentation, ShiftsAsTheDataAre) {
   EXPECT_TRUE(torch::equal(moved, data::augmented(y, same)));
 }
 
-TEST(Augmentation, AThirdOfATurnOfHueExchangesChannels) {
+TEST(PotentialAugmentation, AThirdOfATurnOfHueExchangesChannels) {
   const auto y = images(1);
   const auto turned = with(AugmentationKind::colour, {{kTurned, 0.1}, {kHueBy, 0.5 + 1.0 / 3}}).apply(y);
   EXPECT_TRUE(torch::allclose(turned, y.roll(1, 1), 0, 1e-5));
@@ -76,7 +76,7 @@ TEST(Augmentation, AThirdOfATurnOfHueExchangesChannels) {
       torch::allclose(with(AugmentationKind::colour, {{kTurned, 0.1}, {kHueBy, 0.2}}).apply(grey), grey, 0, 1e-5));
 }
 
-TEST(Augmentation, ChangesBrightnessContrastAndSaturation) {
+TEST(PotentialAugmentation, ChangesBrightnessContrastAndSaturation) {
   const auto y = images(1);
   const double one = 0.8413447;  // one standard deviation
   EXPECT_TRUE(
@@ -92,7 +92,7 @@ TEST(Augmentation, ChangesBrightnessContrastAndSaturation) {
       one_channel));
 }
 
-TEST(Augmentation, IsDrawnInProportionToItsStrength) {
+TEST(PotentialAugmentation, IsDrawnInProportionToItsStrength) {
   const auto y = images(1).expand({4000, 3, 16, 24});
   for (const double p : {0.1, 0.6}) {
     const auto drawn = draw_augmentation(AugmentationKind::geometry, 4000, p, RandomStreams(2).at("a", 0));
@@ -102,7 +102,7 @@ TEST(Augmentation, IsDrawnInProportionToItsStrength) {
   }
 }
 
-TEST(Augmentation, OfAPieceAndOfSamplesIsThatOfTheirInputs) {
+TEST(PotentialAugmentation, OfAPieceAndOfSamplesIsThatOfTheirInputs) {
   const auto y = images(6);
   const auto whole = draw_augmentation(AugmentationKind::all, 3, 0.7, RandomStreams(4).at("a", 0));
   const auto out = whole.apply(y, 2);
@@ -111,7 +111,7 @@ TEST(Augmentation, OfAPieceAndOfSamplesIsThatOfTheirInputs) {
 }
 
 // The map learns through the changes.
-TEST(Augmentation, PassesGradients) {
+TEST(PotentialAugmentation, PassesGradients) {
   const auto changes = draw_augmentation(AugmentationKind::all, 2, 0.9, RandomStreams(5).at("a", 0));
   const auto y = images(2).to(torch::kFloat64).requires_grad_(true);
   const auto weight = torch::rand({2, 3, 16, 24}, RandomStreams(5).at("w", 0)).to(torch::kFloat64);
@@ -121,7 +121,7 @@ TEST(Augmentation, PassesGradients) {
   EXPECT_NEAR((y.grad() * step).sum().item<double>(), along, 1e-3 * std::abs(along));  // it is affine
 }
 
-TEST(Augmentation, IsTheSameForOutputsAndTargetSamples) {
+TEST(PotentialAugmentation, IsTheSameForOutputsAndTargetSamples) {
   std::vector<torch::Tensor> seen;
   const Potential f = [&](const torch::Tensor& y, const torch::Tensor&) {
     seen.push_back(y);
