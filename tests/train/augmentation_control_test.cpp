@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "tests/support/ranks.h"
 #include "tests/train/short_run.h"
 
 namespace monge::train {
@@ -76,6 +77,20 @@ TEST(AugmentationControl, ResumesToTheBit) {
   const auto a = whole.solver().state(), b = rest.solver().state();
   ASSERT_EQ(a.size(), b.size());
   for (size_t i = 0; i < a.size(); ++i) EXPECT_TRUE(torch::equal(a[i].second, b[i].second)) << a[i].first;
+}
+
+TEST(AugmentationControl, IsThatOfTheRootOnAllRanks) {
+  const std::atomic<bool> go{false};
+  auto recipe = adaptive_recipe();
+  recipe.train.batch = 6;
+  std::vector<torch::Tensor> states(2);
+  testing::run_ranks(2, [&](dist::ProcessGroup& group) {
+    Trainer trainer(recipe, few_images(), torch::kCPU, "", silent(), real_files(), group);
+    trainer.run(go);
+    states[static_cast<size_t>(group.rank())] = trainer.solver().augmentation_state().clone();
+  });
+  EXPECT_GT(states[0][0].item<double>(), 0.3);
+  EXPECT_TRUE(torch::equal(states[0], states[1]));
 }
 
 TEST(AugmentationControl, NamesWhatItNeeds) {
