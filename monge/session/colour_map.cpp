@@ -140,17 +140,17 @@ ColourMapResult learn_colour_map(const PixelSet& photo, const PixelSet& style, c
   if (score.same_colours()) return out;
 
   const auto began = std::chrono::steady_clock::now();
-  const auto recipe = colour_options(options);
-  const auto device = choose_device(compute, recipe.train.device);
-  solve::apply_settings(recipe.train, device);
+  const auto settings = colour_options(options);
+  const auto device = choose_device(compute, settings.train.device);
+  solve::apply_settings(settings.train, device);
   const ColourCoordinates coordinates(photo.fit, style.fit);
   const auto x = coordinates.from_source(photo.fit);
   const auto& stop = hooks.stop_flag();
   const auto y = partners_by_plan(x, coordinates.from_target(style.fit), kFitPlans, at::get_num_threads(), stop);
-  const auto net = solve::make_map(recipe, {3}, {3});
+  const auto net = solve::make_map(settings, {3}, {3});
   net->to(device);
   fit_to_pairs(*net, x.to(device), y.to(device),
-               {.steps = recipe.train.iterations, .batch = recipe.train.batch, .rate = recipe.train.lr_map},
+               {.steps = settings.train.iterations, .batch = settings.train.batch, .rate = settings.train.lr_map},
                RandomStreams(static_cast<uint64_t>(options.seed)).at("fit of colours", 0),
                hooks.progress_of("learning the colours"), stop);
   out.complete = !stop;

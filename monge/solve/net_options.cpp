@@ -1,8 +1,5 @@
 #include "monge/solve/net_options.h"
 
-#include <charconv>
-
-#include "monge/core/error.h"
 #include "monge/nn/output_bound.h"
 #include "monge/ot/potential_augmentation.h"
 #include "monge/solve/net_registry.h"
@@ -22,8 +19,6 @@ std::vector<std::string> auto_or(const Registry<Entry>& nets) {
 
 constexpr const char* kPatchHelp =
     "fold patch x patch pixels into channels, for the unet and the resnet; 2 is about four times as fast";
-
-constexpr double kMostAugmentation = 0.9;  // at 1 no image would be as it is, and outputs could be changed ones
 
 }  // namespace
 
@@ -80,29 +75,15 @@ void PotentialOptions::describe(OptionRows& rows) {
            "all; outputs do not learn them")
       .choices(ot::augmentation_kinds().names());
   rows.add("augment_strength", augment_strength,
-           "probability of each change, 0 to 0.9; adaptive: it rises while the potential tells the target's training "
-           "samples from held-out ones");
+           "probability of each change; auto: it rises while the potential tells the target's training samples from "
+           "held-out ones")
+      .range(0, 0.9);  // at 1 no image would be as it is, and outputs could be changed ones
   rows.on_resume(OnResume::alters_updates);
-  rows.add("augment_goal", augment_goal,
-           "overfitting above which the adaptive strength rises: how far the mean of f on held-out target samples lies "
-           "below that on training samples, in standard deviations of f")
+  rows.add(
+          "augment_goal", augment_goal,
+          "overfitting above which a strength of \"auto\" rises: how far the mean of f on held-out target samples lies "
+          "below that on training samples, in standard deviations of f")
       .range(0, 10);
 }
-
-double PotentialOptions::fixed_augmentation() const {
-  if (augment == "none" || augments_adaptively()) return 0;
-  double out = -1;
-  const char *begin = augment_strength.data(), *end = begin + augment_strength.size();
-  const auto read = std::from_chars(begin, end, out);
-  if (read.ec != std::errc() || read.ptr != end || !(out >= 0 && out <= kMostAugmentation)) {
-    throw InputError({.what = "not a strength of augmentation",
-                      .where = "potential.augment_strength",
-                      .value = '"' + augment_strength + '"',
-                      .allowed = "\"adaptive\" or a number from 0 to 0.9"});
-  }
-  return out;
-}
-
-void PotentialOptions::check() const { fixed_augmentation(); }
 
 }  // namespace monge::solve

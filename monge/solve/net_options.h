@@ -46,17 +46,13 @@ struct PotentialOptions {
   double expectile = 0.0;           ///< weight of the expectile regulariser, see ot::expectile_penalty; 0 is off
   double expectile_level = 0.98;    ///< its expectile
   std::string augment = "none";     ///< a name of ot::augmentation_kinds
-  std::string augment_strength = "adaptive";  ///< "adaptive", or p in [0, 0.9], see ot::PotentialAugmentation
-  double augment_goal = 0.2;                  ///< see train::AugmentationControl
+  AutoNumber augment_strength;      ///< p in [0, 0.9], see ot::PotentialAugmentation; auto: adaptive
+  double augment_goal = 0.2;        ///< see train::AugmentationControl
 
   /// Whether the strength follows the overfitting of the potential, see train::AugmentationControl.
-  bool augments_adaptively() const { return augment != "none" && augment_strength == "adaptive"; }
-  /// The fixed strength; 0 without one.
-  double fixed_augmentation() const;
+  bool augments_adaptively() const { return augment != "none" && augment_strength.automatic(); }
 
   void describe(OptionRows& rows);
-  /// @throws InputError for a strength that is neither "adaptive" nor a number in its range.
-  void check() const;
 };
 
 }  // namespace monge::solve

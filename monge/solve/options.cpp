@@ -10,7 +10,9 @@
 namespace monge::solve {
 namespace {
 
-constexpr double kAutomaticR1 = 0.003;  // by trial, see docs/image-quality.md
+// By trial, see docs/image-quality.md; over tau.
+constexpr double kAutomaticR1 = 0.003;
+constexpr double kAdvisedR1 = 0.01;
 constexpr int64_t kAutomaticR1Every = 4;
 
 }  // namespace
@@ -49,7 +51,6 @@ void assign(SolverOptions& options, const std::vector<std::string>& assignments)
 void validate(const SolverOptions& options) {
   make_method(options)->check();
   options.train.check();
-  options.potential.check();
   options.cost.check();
   options.methods.check();
   options.nets.check();
@@ -72,6 +73,8 @@ std::string resolve_penalty(SolverOptions& options, const std::vector<int64_t>& 
   return text("potential.r1 = ", number(kAutomaticR1 / tau), ", r1_every = ", kAutomaticR1Every,
               ": chosen for images with tau ", number(tau), "; 0 switches it off");
 }
+
+double advised_r1(double tau) { return kAdvisedR1 / tau; }
 
 void keep_annealing(SolverOptions& options, int64_t iterations_before) {
   make_method(options)->keep_schedules(options.methods, iterations_before, options.train.iterations);

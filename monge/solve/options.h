@@ -112,6 +112,9 @@ std::unique_ptr<ot::Method> make_method(const SolverOptions& options, int64_t di
 /// @return a line that reports the weight; empty if nothing was replaced by more than 0.
 std::string resolve_penalty(SolverOptions& options, const std::vector<int64_t>& item_shape);
 
+/// The weight of R1 that held potentials which had run away, 0.01 / tau in every second iteration; for messages.
+double advised_r1(double tau);
+
 /// Keeps the method's schedules as they were with `iterations_before` iterations, for a resumed run of another length
 /// (see ot::Method::keep_schedules).
 void keep_annealing(SolverOptions& options, int64_t iterations_before);

@@ -18,8 +18,9 @@ constexpr int64_t kMostBlocked = 50;
 }  // namespace
 
 double Solver::augmentation_strength() const {
+  if (augmentation_ == ot::AugmentationKind::none) return 0;
   return augmentation_state_.defined() ? augmentation_state_[0].item<double>()
-                                       : options_.potential.fixed_augmentation();
+                                       : options_.potential.augment_strength.value_or(0);
 }
 
 IterationSchedule Solver::schedule(int64_t iteration) const {
@@ -157,7 +158,7 @@ void Solver::throw_diverged(int64_t iteration, int64_t update, const MetricBuffe
                     " (source batch ", iteration * (k_t + 1) + update, is_map ? "" : text(", target batch ", iteration),
                     "): loss ", row.loss, ", gradient norm ", row.gradient_norm, diverged_ranks(row)),
        .fix = text("the step was not taken; lower ", is_map ? "train.lr_map" : "train.lr_potential",
-                   ", set potential.r1 = ", number(0.01 / tau_), " or train.clip = 1, or look at that batch")});
+                   ", set potential.r1 = ", number(advised_r1(tau_)), " or train.clip = 1, or look at that batch")});
 }
 
 IterationMetrics Solver::collect() {

@@ -112,7 +112,7 @@ class Solver {
   torch::Tensor transport(nn::MapNet& map, const torch::Tensor& x, const torch::Tensor& z) const;
 
   /// The strength of an adaptive augmentation and the overfitting that it follows, [2] float64 on the CPU. It is part
-  /// of the state; train::AugmentationControl changes it. Undefined unless potential.augment_strength is "adaptive".
+  /// of the state; train::AugmentationControl changes it. Undefined unless potential.augment_strength is "auto".
   torch::Tensor augmentation_state() const { return augmentation_state_; }
 
   /// The potential in evaluation mode on samples with the present augmentation, [B]. Not for conditional potentials.

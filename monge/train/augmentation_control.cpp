@@ -21,9 +21,9 @@ std::optional<AugmentationControl> AugmentationControl::make(const Recipe& recip
           recipe.potential.augment, "\" changes images, and the data are vectors; leave it out");
   if (!recipe.potential.augments_adaptively()) return {};
   require(data.held_target != data.target,
-          "potential.augment_strength = \"adaptive\": no target samples are held out, which the strength is measured "
+          "potential.augment_strength = \"auto\": no target samples are held out, which the strength is measured "
           "on; set eval.holdout above 0 or eval.target, or give the strength as a number, for example 0.3");
-  require(!solve::make_method(recipe)->conditional(), "potential.augment_strength = \"adaptive\" with method = \"",
+  require(!solve::make_method(recipe)->conditional(), "potential.augment_strength = \"auto\" with method = \"",
           recipe.method, "\", whose potential takes a noise level; give the strength as a number, for example 0.3");
   return AugmentationControl(recipe, data);
 }

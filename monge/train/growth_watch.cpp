@@ -12,7 +12,6 @@ namespace monge::train {
 namespace {
 
 constexpr int64_t kSamples = 64;  // of each side; the largest cost of 4,096 pairs is enough for an alarm
-constexpr double kFirmR1 = 0.01;  // over tau: held a potential that ran away with a fifth of it (docs/image-quality.md)
 constexpr int64_t kWindow = 25;   // iterations; single batches may swing further
 
 }  // namespace
@@ -45,7 +44,7 @@ void GrowthWatch::iteration_done(Trainer& trainer, int64_t done, const solve::It
        text("the potential runs away: at iteration ", done, " |mean f(T(x)) - mean f(y)| is ", number(mean_),
             ", more than the largest cost between samples, ", number(largest_cost_),
             ", which bounds an optimal potential. The map may not recover: stop, raise potential.r1 (",
-            number(std::max(kFirmR1 / trainer.solver().tau(), 2 * trainer.recipe().potential.r1.value_or(0))),
+            number(std::max(solve::advised_r1(trainer.solver().tau()), 2 * trainer.recipe().potential.r1.value_or(0))),
             " with potential.r1_every = 2), lower train.lr_map and train.lr_potential, and train again"));
 }
 

@@ -61,7 +61,7 @@ TEST(Captured, LeavesTheSameBits) {
       auto recipe = captured_recipe(method, image);
       if (image) {
         recipe.potential.augment = "all";
-        recipe.potential.augment_strength = "0.5";
+        recipe.potential.augment_strength = 0.5;
       }
       auto plain = solver_for(recipe, image);
       recipe.train.graph = "on";

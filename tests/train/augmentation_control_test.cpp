@@ -62,11 +62,7 @@ TEST(AugmentationControl, ResumesToTheBit) {
 
   const ScratchFolder folder;
   std::atomic<bool> stop{false};
-  struct StopAt20 : Observer {
-    explicit StopAt20(std::atomic<bool>& flag) : stop(flag) {}
-    void iteration_done(Trainer&, int64_t done, const solve::IterationMetrics&) override { stop = done == 20; }
-    std::atomic<bool>& stop;
-  } watcher(stop);
+  StopAt watcher(20, stop);
   auto half = trainer_of_few(folder.path(), recipe);
   half.attach(watcher);
   EXPECT_FALSE(half.run(stop));
@@ -100,7 +96,7 @@ TEST(AugmentationControl, NamesWhatItNeeds) {
   EXPECT_THAT(message_of([&] {
                 auto vectors = recipe_for("strong", false);
                 vectors.potential.augment = "colour";
-                vectors.potential.augment_strength = "0.3";
+                vectors.potential.augment_strength = 0.3;
                 trainer_in("", vectors, false);
               }),
               HasSubstr("vectors"));

@@ -165,7 +165,7 @@ TEST(RanksOf, EveryOptionThatLooksAtABatch) {
   recipe = recipe_of("strong", true);
   recipe.train.recompute = true;
   recipe.potential.augment = "all";
-  recipe.potential.augment_strength = "0.5";
+  recipe.potential.augment_strength = 0.5;
   difference(train(recipe, kImage, 1, 5).state, train(recipe, kImage, 2, 5).state);
 }
 

@@ -37,11 +37,7 @@ TEST_P(Resume, TwentyEqualTenAndTenInEveryTensor) {
 
   // The first half stops in the middle of the whole run's schedules, as a signal would stop it.
   std::atomic<bool> stop{false};
-  struct StopAtTen : Observer {
-    explicit StopAtTen(std::atomic<bool>& flag) : stop(flag) {}
-    void iteration_done(Trainer&, int64_t done, const solve::IterationMetrics&) override { stop = done == 10; }
-    std::atomic<bool>& stop;
-  } watcher(stop);
+  StopAt watcher(10, stop);
   {
     auto half = trainer_in(broken.path(), recipe, image);
     half.attach(watcher);

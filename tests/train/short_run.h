@@ -56,6 +56,14 @@ inline Trainer trainer_in(const fs::path& folder, const Recipe& recipe, bool ima
   return Trainer(recipe, data_for(image), torch::kCPU, folder, log, files);
 }
 
+/// Sets a stop flag after an iteration, as a signal would.
+struct StopAt : Observer {
+  StopAt(int64_t iteration, std::atomic<bool>& flag) : at(iteration), stop(flag) {}
+  void iteration_done(Trainer&, int64_t done, const solve::IterationMetrics&) override { stop = done == at; }
+  int64_t at;
+  std::atomic<bool>& stop;
+};
+
 /// A run of 6 iterations with a checkpoint every 2.
 struct ShortRun {
   explicit ShortRun(int64_t keep = 3) : recipe(recipe_for("strong", false)) {

@@ -160,11 +160,7 @@ TEST(Standardisation, AResumedRunTakesTheNumbersOfItsCheckpoint) {
     whole.run(kGo);
     {
       std::atomic<bool> stop{false};
-      struct StopAtTen : Observer {
-        explicit StopAtTen(std::atomic<bool>& flag) : stop(flag) {}
-        void iteration_done(Trainer&, int64_t done, const solve::IterationMetrics&) override { stop = done == 10; }
-        std::atomic<bool>& stop;
-      } watcher(stop);
+      StopAt watcher(10, stop);
       Trainer half(recipe, open_training_data(recipe), torch::kCPU, broken.path(), silent());
       half.attach(watcher);
       half.run(stop);
