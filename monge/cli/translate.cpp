@@ -16,6 +16,7 @@ namespace {
 struct TranslateCommand {
   Common common;
   std::string model, in, out;
+  bool inverse = false;
   session::TranslateOptions translate;
   LocalRanks local_ranks;
 };
@@ -45,9 +46,12 @@ int translate_command(TranslateCommand command) {
   watch_signals(group);  // so that a stopped translation removes its partial output
   auto model = session::root_first(group, [&] {
     session::check_translation_paths(command.in, command.out, command.translate);
-    return model::load_model(command.model, session::choose_device(compute), hooks.log);
+    auto loaded = model::load_model(command.model, session::choose_device(compute), hooks.log);
+    if (command.inverse) loaded.inverse();  // throws for a model without one
+    return loaded;
   });
   model::broadcast_from_root(group, model);
+  if (command.inverse) model = model.inverse();
   const auto result = session::translate(model, command.in, command.out, command.translate, compute, hooks);
   if (!result.complete) return kStopped;
   if (!group.is_root()) return kDone;
@@ -71,6 +75,8 @@ void add_translate(CLI::App& program, Action& action) {
       ->required();
   command->add_option("IN", options->in, "Image, folder, archive or table to translate")->required();
   command->add_option("OUT", options->out, "Output path, of the same kind as IN")->required();
+  command->add_flag("--inverse", options->inverse,
+                    "Map back, from the target to the source, with a model of train.directions = \"both\"");
   command->add_option("--samples", options->translate.samples, "Outputs per input, for maps with noise")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

@@ -66,8 +66,8 @@ double rank(const Row& row) {
 }
 
 void print_header() {
-  std::printf("%-20s %4s %-7s %6s %11s %11s %11s %9s %8s %8s\n", "case", "dim", "method", "seed", "cost error",
-              "target", "floor", "L2-UVP %", "cosine", "seconds");
+  std::printf("%-20s %4s %-7s %6s %11s %11s %11s %9s %9s %8s %8s\n", "case", "dim", "method", "seed", "cost error",
+              "target", "floor", "L2-UVP %", "inverse %", "cosine", "seconds");
   std::fflush(stdout);
 }
 
@@ -78,10 +78,11 @@ void print_row(const Row& row, const std::string& seed) {
     return std::string(out);
   };
   const auto& s = row.score;
-  std::printf("%-20s %4lld %-7s %6s %11s %11s %11s %9s %8s %8s\n", row.name.c_str(), static_cast<long long>(row.dim),
-              row.method.c_str(), seed.c_str(), cell(s.cost_error, "%.5g").c_str(),
+  std::printf("%-20s %4lld %-7s %6s %11s %11s %11s %9s %9s %8s %8s\n", row.name.c_str(),
+              static_cast<long long>(row.dim), row.method.c_str(), seed.c_str(), cell(s.cost_error, "%.5g").c_str(),
               cell(s.target_error, "%.5g").c_str(), cell(s.target_floor, "%.5g").c_str(),
-              cell(s.l2_uvp, "%.4g").c_str(), cell(s.cosine, "%.4f").c_str(), cell(s.seconds, "%.1f").c_str());
+              cell(s.l2_uvp, "%.4g").c_str(), cell(s.inverse_l2_uvp, "%.4g").c_str(), cell(s.cosine, "%.4f").c_str(),
+              cell(s.seconds, "%.1f").c_str());
   std::fflush(stdout);
 }
 
@@ -155,7 +156,6 @@ int truth_command(TruthCommand& command) {
   const auto compute = compute_for(command.common, group);
   auto hooks = hooks_for(command.common, group);
   hooks.progress = {};  // each training has a line of its own
-  session::set_threads(compute, /*recipe_threads=*/1);
   const auto cases = chosen_cases(command, compute, hooks.log);
   if (!command.plots.empty()) make_writable_folder(command.plots);
   watch_signals(group);
@@ -201,6 +201,7 @@ void add_truth(CLI::App& program, Action& action) {
       "target       W2^2 between outputs and target samples, by the exact plan; well above the floor: the map misses\n"
       "floor        W2^2 between two sets of target samples: the value of a perfect map\n"
       "L2-UVP       100 E|T - T*|^2 / Var Q, T* the true map (for a plan: its mean)\n"
+      "inverse      100 E|S(T*(x)) - x|^2 / Var P of the inverse map S (train.directions = \"both\")\n"
       "cosine       between the displacements of T and T*; 1 is best");
   command->add_option("CASE", options->cases, "Cases: " + names + "; default: all except w2bench");
   command->add_option("--dim", options->options.dim, "Dimension; default: the case's own")->check(CLI::PositiveNumber);
@@ -217,7 +218,9 @@ void add_truth(CLI::App& program, Action& action) {
       ->allow_extra_args(false);
   command->add_option("--plots", options->plots, "Folder for a plot (PNG and SVG) of every two-dimensional case");
   add_common(*command, options->common);
-  command->get_option("--threads")->description("CPU threads; 0: one, which is fastest for nets this small");
+  command->get_option("--threads")
+      ->description(
+          "CPU threads; 0: those of the case: all cores for w2bench, else one, which is fastest for small nets");
   command->callback([&action, options] { action = [options] { return truth_command(*options); }; });
 }
 

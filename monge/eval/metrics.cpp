@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "monge/core/error.h"
+#include "monge/core/random.h"
 #include "monge/eval/colourfulness.h"
 #include "monge/eval/colouring.h"
 #include "monge/eval/image_features.h"
@@ -35,6 +36,8 @@ bool meets(Need need, const MetricContext& context) {
       return context.has_images() && x.size(2) >= kFeatureSide && x.size(3) >= kFeatureSide;
     case Need::several_outputs:
       return context.samples_per_input() > 1;
+    case Need::inverse:
+      return context.model().inverse_net != nullptr;
     case Need::target_samples:
       return context.target_b().defined();
   }
@@ -140,6 +143,31 @@ void add_properties(std::vector<Metric>& rows) {
                   .compute = [](MetricContext& c) { return colourfulness(c.target()); }});
 }
 
+/// Whether the inverse map reaches the source, and how far it is from undoing the map.
+void add_inverse(std::vector<Metric>& rows) {
+  using enum Samples;
+  rows.push_back({.name = "inverse_error",
+                  .label = "inverse error",
+                  .note = "   energy distance between the inverse map's outputs and held-out inputs",
+                  .is_distance = true,
+                  .needs = {Need::inverse},
+                  .of = {inputs, target},
+                  .compute = [](MetricContext& c) { return c.inverse_distance().error; }});
+  rows.push_back({.name = "inverse_floor",
+                  .label = "inverse floor",
+                  .note = "   the same between two halves of the inputs",
+                  .needs = {Need::inverse},
+                  .of = {inputs},
+                  .compute = [](MetricContext& c) { return c.inverse_distance().floor; }});
+  rows.push_back({.name = "cycle_error",
+                  .label = "cycle error",
+                  .note = "   mean |S(T(x)) - x|^2 over the variance of x, S the inverse map",
+                  .is_distance = true,
+                  .needs = {Need::inverse},
+                  .of = {inputs, outputs},
+                  .compute = [](MetricContext& c) { return c.cycle_error(); }});
+}
+
 /// Whether the finest detail is that of the target, and whether a map that colours grey images leaves them as they are.
 void add_textures(std::vector<Metric>& rows) {
   using enum Samples;
@@ -192,6 +220,7 @@ std::vector<Metric> built_in_metrics() {
   std::vector<Metric> rows;
   add_distances(rows);
   add_properties(rows);
+  add_inverse(rows);
   add_textures(rows);
   add_image_metrics(rows);
   return rows;
@@ -238,6 +267,40 @@ const PushForwardError& MetricContext::feature_distance() {
     feature_distance_ = compare([&](const torch::Tensor& samples) { return features_of(samples, group_); });
   }
   return *feature_distance_;
+}
+
+/// The inverse map's outputs in the units of the evaluation, one for each item of `y`.
+torch::Tensor MetricContext::mapped_back(const torch::Tensor& y, const char* stream) const {
+  constexpr int64_t at_once = 64;  // images; bounds the memory
+  const auto inverse = model_.inverse();
+  const RandomStreams streams(0);
+  std::vector<torch::Tensor> pieces;
+  const int64_t chunk = y.dim() == 4 ? at_once : y.size(0);
+  for (int64_t begin = 0; begin < y.size(0); begin += chunk) {
+    const auto piece = y.narrow(0, begin, std::min(chunk, y.size(0) - begin));
+    pieces.push_back(inverse.translate(piece, 1, streams.at(stream, begin)).select(1, 0));
+  }
+  const auto out = torch::cat(pieces);
+  return has_images() ? out.clamp(-1, 1) : out;
+}
+
+const PushForwardError& MetricContext::inverse_distance() {
+  if (inverse_distance_) return *inverse_distance_;
+  PushForwardError out;
+  out.error = energy_distance(mapped_back(target_, "inverse of target"), input_, Pairs::all, group_);
+  const auto halves = input_.chunk(2);
+  out.floor = input_.size(0) >= 4 ? energy_distance(halves[0], halves[1], Pairs::all, group_)
+                                  : std::numeric_limits<double>::quiet_NaN();
+  out.start = energy_distance(target_, input_, Pairs::all, group_);
+  inverse_distance_ = out;
+  return *inverse_distance_;
+}
+
+double MetricContext::cycle_error() {
+  const auto back = mapped_back(first_output(), "inverse of outputs");
+  const auto x = input_.to(torch::kFloat64);
+  const double spread = (x - x.mean(0, /*keepdim=*/true)).square().mean().item<double>();
+  return (back.to(torch::kFloat64) - x).square().mean().item<double>() / spread;
 }
 
 double MetricContext::mean_squared_move() {

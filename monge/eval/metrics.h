@@ -49,19 +49,25 @@ class MetricContext {
   const PushForwardError& distance();
   /// The same distances of random_features. Only for images of at least 8 x 8 pixels.
   const PushForwardError& feature_distance();
+  /// Energy distances of the inverse map's outputs for the target samples from the inputs; the floor is that between
+  /// two halves of the inputs. Only for a map with an inverse.
+  const PushForwardError& inverse_distance();
+  /// Mean (S(T(x)) - x)^2 per entry, S the inverse map, relative to the variance of the inputs per entry.
+  double cycle_error();
   /// mean (x - T(x, z))^2 over inputs, samples_per_input and entries.
   double mean_squared_move();
   /// Of the first outputs and the target samples. Only for images.
   const Texture& texture();
 
  private:
+  torch::Tensor mapped_back(const torch::Tensor& y, const char* stream) const;
   template <class View>
   PushForwardError compare(const View& view) const;
 
   const model::Model& model_;
   torch::Tensor input_, output_, target_, target_b_;
   dist::ProcessGroup& group_;
-  std::optional<PushForwardError> distance_, feature_distance_;
+  std::optional<PushForwardError> distance_, feature_distance_, inverse_distance_;
   std::optional<double> move_;
   std::optional<Texture> texture_;
 };
@@ -76,6 +82,7 @@ enum class Need {
   white_background,  ///< of these, an input with a white background, see any_white_background
   features,          ///< images large enough for random_features
   several_outputs,   ///< a stochastic map, with several outputs per input
+  inverse,           ///< a map that was trained with its inverse
   target_samples     ///< a second set of target samples, see MetricContext::target_b
 };
 

@@ -58,6 +58,11 @@ void score_map(const TruthCase& truth, const model::Model& model, const torch::T
   const auto expected = truth.map(few).to(torch::kFloat64);
   out.l2_uvp = l2_uvp(mean, expected, truth.target_variance);
   out.cosine = displacement_cosine(few.to(torch::kFloat64), mean, expected);
+  if (!model.inverse_net) return;
+  const auto exact = few.to(torch::kFloat64);
+  const auto back = model.inverse().translate(expected.to(torch::kFloat32), 1, streams.at("truth inverse z", 0));
+  out.inverse_l2_uvp =
+      l2_uvp(back.select(1, 0).to(torch::kFloat64), exact, exact.var(0, /*unbiased=*/true).sum().item<double>());
 }
 
 /// E|x - y|^2 of the exact plan between samples of source and target.
@@ -84,6 +89,7 @@ std::vector<std::pair<std::string, double>> TruthScore::named() const {
           {"target_floor", target_floor},
           {"l2_uvp", l2_uvp},
           {"cosine", cosine},
+          {"inverse_l2_uvp", inverse_l2_uvp},
           {"seconds", seconds},
           {"target_collapse", target_collapse},
           {"energy_error", energy_error},
@@ -96,8 +102,8 @@ std::vector<std::pair<std::string, double>> TruthScore::named() const {
 TruthScore TruthScore::unknown() {
   TruthScore out;
   for (double* metric : {&out.cost_error, &out.target_error, &out.target_floor, &out.target_collapse, &out.energy_error,
-                         &out.energy_floor, &out.energy_collapse, &out.l2_uvp, &out.cosine, &out.plan_variance,
-                         &out.plan_variance_truth, &out.seconds}) {
+                         &out.energy_floor, &out.energy_collapse, &out.l2_uvp, &out.cosine, &out.inverse_l2_uvp,
+                         &out.plan_variance, &out.plan_variance_truth, &out.seconds}) {
     *metric = kNaN;
   }
   return out;
@@ -124,7 +130,7 @@ TruthResult run_truth(const TruthCase& truth, torch::Device device, const std::a
   const auto y = model.translate(x, 1, streams.at("truth cost z", 0)).squeeze(1);
   const bool by_plan = std::isnan(truth.w2_squared) && truth.squared_cost;
   score.cost_error = std::abs(mean_square_gap(x, y) - (by_plan ? plan_cost(trainer, streams) : truth.w2_squared));
-  score.l2_uvp = score.cosine = kNaN;
+  score.l2_uvp = score.cosine = score.inverse_l2_uvp = kNaN;
   score.plan_variance_truth = truth.plan_variance;
   score_map(truth, model, x, streams, score);
   if (truth.two_branches) score.branch = branches(x, y);

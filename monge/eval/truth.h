@@ -77,6 +77,7 @@ struct TruthScore {
   double energy_error = 0, energy_floor = 0, energy_collapse = 0;  ///< the same by energy distance
   double l2_uvp = 0;                                               ///< 100 E|T - T*|^2 / Var Q, in percent
   double cosine = 0;                                               ///< between the displacements of T and T*
+  double inverse_l2_uvp = 0;       ///< 100 E|S(T*(x)) - x|^2 / Var P for an inverse map S that was trained, in percent
   double plan_variance = 0;        ///< of the outputs for one input, per coordinate; stochastic maps
   double plan_variance_truth = 0;  ///< its value in the optimal plan, if known
   double seconds = 0;              ///< of the training

@@ -35,6 +35,7 @@ Recipe base(const std::string& method, const std::string& source, const std::str
   recipe.train.schedule = "cosine";
   recipe.train.ema = 0.99;
   recipe.train.iterations = 1500;
+  recipe.train.threads = 1;  // nets this small lose more by dividing their work among threads than they gain
   recipe.eval.every = 0;
   return recipe;
 }

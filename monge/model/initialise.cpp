@@ -266,6 +266,10 @@ StartingState starting_state(const InitialWeights& initial, const train::Recipe&
   add(out.tensors, "map/", map, initial);
   if (recipe.train.ema > 0) add(out.tensors, "ema/", average.empty() ? map : average, initial);
   add(out.tensors, "potential/", potential, initial);
+  if (recipe.train.trains_inverse() && recipe.map.net == "gradient" && recipe.train.ema > 0) {
+    // The inverse map is the gradient map of the potential, and its average starts from it.
+    add(out.tensors, "inverse_ema/potential.", potential, initial);
+  }
 
   auto message = text("starts from ", printable(initial.origin), " (",
                       initial.iteration > 0 ? text("iteration ", initial.iteration, ", ") : "", "XXH3 of the weights ",

@@ -61,9 +61,31 @@ torch::Tensor clamp(const torch::Tensor& y, const OutputLimits& limits, int64_t*
   return torch::minimum(torch::maximum(y, low), high);
 }
 
+/// A net of the recipe with the weights of `state`, ready to use.
+std::shared_ptr<nn::MapNet> loaded(std::shared_ptr<nn::MapNet> net, const train::Recipe& recipe,
+                                   const nn::NamedTensors& state, const std::string& origin, torch::Device device) {
+  nn::to_type(*net, solve::state_type(recipe.train.precision));
+  nn::load_state_dict(*net, state, origin);
+  if (recipe.train.channels_last) nn::to_channels_last(*net);
+  net->to(device);
+  net->eval();
+  return net;
+}
+
+/// The tensors whose names begin with `prefix`, without it.
+nn::NamedTensors with_prefix(const nn::NamedTensors& tensors, const std::string& prefix) {
+  nn::NamedTensors out;
+  for (const auto& [name, tensor] : tensors) {
+    if (name.starts_with(prefix)) out.emplace_back(name.substr(prefix.size()), tensor);
+  }
+  return out;
+}
+
+/// @param inverse  the weights of the inverse map; empty if the recipe trains none.
 Model from_recipe(const std::string& origin, train::Recipe recipe, const std::vector<int64_t>& shape,
-                  const nn::NamedTensors& state, std::optional<data::Standardisation> standardisation,
-                  data::ColumnNames columns, int64_t iteration, torch::Device device) {
+                  const nn::NamedTensors& state, const nn::NamedTensors& inverse,
+                  std::optional<data::Standardisation> standardisation, data::ColumnNames columns, int64_t iteration,
+                  torch::Device device) {
   Model model;
   model.origin = origin;
   model.recipe = std::move(recipe);
@@ -90,28 +112,27 @@ Model from_recipe(const std::string& origin, train::Recipe recipe, const std::ve
   model.columns = std::move(columns);
   model.set_output_range(model.recipe->output.range);
   require_weights(origin, *model.recipe, shape, state);
-  model.net = solve::make_map(*model.recipe, shape, shape);
+  model.net = loaded(solve::make_map(*model.recipe, shape, shape), *model.recipe, state, origin, device);
+  if (model.recipe->train.trains_inverse()) {
+    require(!inverse.empty(), origin, ": its recipe has train.directions = \"both\", but it holds no inverse map; ",
+            "recipe and tensors do not belong to one model");
+    model.inverse_net =
+        loaded(solve::make_inverse_map(*model.recipe, shape), *model.recipe, inverse, origin + ", inverse map", device);
+  }
   model.sizes = solve::map_image_sizes(*model.recipe, shape);
-  nn::to_type(*model.net, solve::state_type(model.recipe->train.precision));
-  nn::load_state_dict(*model.net, state, origin);
-  if (model.recipe->train.channels_last) nn::to_channels_last(*model.net);
-  model.net->to(device);
-  model.net->eval();
   model.device = device;
   return model;
 }
 
 Model from_checkpoint(const std::string& origin, const train::Checkpoint& checkpoint, torch::Device device) {
   auto recipe = train::saved_recipe(checkpoint.recipe_toml, origin);
-  const std::string prefix = recipe.train.ema > 0 ? "ema/" : "map/";
-  nn::NamedTensors state;
-  for (const auto& [name, tensor] : checkpoint.tensors) {
-    if (name.starts_with(prefix)) state.emplace_back(name.substr(prefix.size()), tensor);
-  }
-  return from_recipe(origin, std::move(recipe), checkpoint.source_shape, state, checkpoint.standardisation,
-                     checkpoint.columns, checkpoint.iteration, device);
+  const std::string used = recipe.train.ema > 0 ? "ema/" : "map/";
+  return from_recipe(origin, std::move(recipe), checkpoint.source_shape, with_prefix(checkpoint.tensors, used),
+                     with_prefix(checkpoint.tensors, "inverse_" + used), checkpoint.standardisation, checkpoint.columns,
+                     checkpoint.iteration, device);
 }
 
+constexpr const char* kInverse = "inverse_map/";  // before the keys of the inverse map in an export
 constexpr const char* kHashKey = "monge.xxh3";
 constexpr const char* kSourceColumns = "monge.source_columns";
 constexpr const char* kTargetColumns = "monge.target_columns";
@@ -160,9 +181,11 @@ Model from_export(const fs::path& path, io::TensorFile file, torch::Device devic
     return list.get<std::vector<std::string>>();
   };
   data::ColumnNames columns{names(kSourceColumns), names(kTargetColumns)};
+  const auto inverse = with_prefix(file.tensors, kInverse);
+  std::erase_if(file.tensors, [](const auto& entry) { return entry.first.starts_with(kInverse); });
   return from_recipe(path.string(), train::saved_recipe(find("monge.recipe"), path.string()),
-                     shape.get<std::vector<int64_t>>(), file.tensors, std::move(standardisation), std::move(columns),
-                     iteration, device);
+                     shape.get<std::vector<int64_t>>(), file.tensors, inverse, std::move(standardisation),
+                     std::move(columns), iteration, device);
 }
 
 bool fits(const Model& model, torch::IntArrayRef item) {
@@ -222,6 +245,18 @@ void Model::set_output_range(const std::string& range) {
   limits = OutputLimits{torch::full({1}, bounds.low, torch::kFloat64), torch::full({1}, bounds.high, torch::kFloat64)};
 }
 
+Model Model::inverse() const {
+  require(inverse_net != nullptr, origin,
+          ": has no inverse map; train with train.directions = \"both\", or exchange source and target");
+  auto out = *this;
+  std::swap(out.net, out.inverse_net);
+  if (out.standardisation) std::swap(out.standardisation->source, out.standardisation->target);
+  // Where one side has no names, both have the other's.
+  std::swap(out.columns.source, out.columns.target);
+  out.limits.reset();
+  return out;
+}
+
 Model Model::in_standard_units() const {
   auto out = *this;
   if (limits && standardisation) out.limits = in_units_of(standardisation->target, *limits);
@@ -274,6 +309,10 @@ Model model_of(train::Trainer& trainer) {
   model.origin = "the map in training";
   model.net = trainer.solver().averaged_map();
   model.net->eval();
+  if (trainer.recipe().train.trains_inverse()) {
+    model.inverse_net = trainer.solver().averaged_inverse_map();
+    model.inverse_net->eval();
+  }
   model.item_shape = trainer.data().source->item_shape();
   model.recipe = trainer.recipe();
   model.sizes = solve::map_image_sizes(*model.recipe, model.item_shape);
@@ -302,6 +341,9 @@ void export_safetensors(const Model& model, const fs::path& path) {
           user_word("model::export_torch()"), " writes the weights alone");
   io::TensorFile file;
   file.tensors = nn::state_dict(*model.net);
+  if (model.inverse_net) {
+    for (auto& [name, tensor] : nn::state_dict(*model.inverse_net)) file.tensors.emplace_back(kInverse + name, tensor);
+  }
   if (model.standardisation) {
     for (auto& entry : data::tensors_of(*model.standardisation)) file.tensors.push_back(std::move(entry));
   }

@@ -33,6 +33,8 @@ class Model {
  public:
   std::string origin;               ///< the file or folder from which it was loaded
   std::shared_ptr<nn::MapNet> net;  ///< in eval mode, with averaged weights if there are any
+  /// The map of the reversed problem, see inverse(); null unless it was trained with train.directions = "both".
+  std::shared_ptr<nn::MapNet> inverse_net = {};
   std::vector<int64_t> item_shape;  ///< [C,H,W] or [D]; H and W are 0 if any size fits (a state dict without a recipe)
   /// The other heights and widths that the net takes, see at_any_size; unset if it takes only those of item_shape.
   std::optional<nn::ImageSizes> sizes;
@@ -49,6 +51,11 @@ class Model {
 
   /// Whether several outputs per input differ.
   bool stochastic() const { return !deterministic && (noise.channels > 0 || smoothing.eps > 0); }
+
+  /// The map back, from the target's items to the source's, with the units and column names of the two sides exchanged
+  /// and without an output range. It shares the nets, and its own inverse is this map (without its output range).
+  /// @throws InputError for a model that was trained in one direction.
+  Model inverse() const;
 
   /// The same map between items in standard units, as training and its metrics use it. It shares the net.
   Model in_standard_units() const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "monge/nn/activation_curvature.h"
 #include "monge/nn/gemm.h"
 
 namespace monge::nn {
@@ -73,6 +74,42 @@ void hidden_gradient(const ChainLayer& l, Activation kind, const float* up, cons
     activation_backward(kind, down + at, kept + at, bias_sum ? bias_sum + column : nullptr, count, columns, l.in);
   };
   product(up, l.backward, down, rows, l.out, l.in, epilogue_by(chain));
+}
+
+void curved_pass(const ChainLayer& l, Activation kind, const float* x, float* h, float* slope, float* curvature,
+                 int64_t rows) {
+  const auto activate = [=, &l](int64_t row, int64_t count, int64_t column, int64_t columns) {
+    const int64_t at = row * l.out + column;
+    activate_with_curvature(kind, h + at, slope + at, curvature + at, l.bias + column, count, columns, l.out);
+  };
+  product(x, l.out < kNarrow ? l.weight : l.forward, h, rows, l.in, l.out, epilogue_by(activate));
+}
+
+void descending_pass(const ChainLayer& l, const float* up, const float* slope, float* curvature, float* down,
+                     int64_t rows) {
+  const auto scale = [=, &l](int64_t row, int64_t count, int64_t column, int64_t columns) {
+    const int64_t at = row * l.in + column;
+    descend(down + at, slope + at, curvature + at, count, columns, l.in);
+  };
+  product(up, l.backward, down, rows, l.out, l.in, epilogue_by(scale));
+}
+
+void tangent_pass(const ChainLayer& l, const float* v, const float* slope, const float* curvature, float* tangent,
+                  float* bent, int64_t rows) {
+  const auto scale = [=, &l](int64_t row, int64_t count, int64_t column, int64_t columns) {
+    const int64_t at = row * l.out + column;
+    ascend(tangent + at, slope + at, curvature + at, bent + at, count, columns, l.out);
+  };
+  product(v, l.out < kNarrow ? l.weight : l.forward, tangent, rows, l.in, l.out, epilogue_by(scale));
+}
+
+void adjoint_pass(const ChainLayer& l, const float* c, const float* slope, const float* bent, float* down, float* sums,
+                  int64_t rows) {
+  const auto add = [=, &l](int64_t row, int64_t count, int64_t column, int64_t columns) {
+    const int64_t at = row * l.in + column;
+    descend_adjoint(down + at, slope + at, bent + at, sums + column, count, columns, l.in);
+  };
+  product(c, l.backward, down, rows, l.out, l.in, epilogue_by(add));
 }
 
 bool sums_transposed(const ChainLayer& l) { return l.in < 16 && l.out > l.in; }

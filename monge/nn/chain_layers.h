@@ -38,6 +38,24 @@ void input_gradient(const ChainLayer& layer, const float* up, float* down, int64
 void hidden_gradient(const ChainLayer& layer, Activation kind, const float* up, const float* kept, float* down,
                      float* bias_sum, int64_t rows);
 
+// The passes of fused_gradient.h; see activation_curvature.h for what they do at the activation.
+
+/// h = act(x W^T + b), slope = act', curvature = act'', [rows, out] each.
+void curved_pass(const ChainLayer& layer, Activation kind, const float* x, float* h, float* slope, float* curvature,
+                 int64_t rows);
+
+/// u = up W, [rows, in]; curvature <- u curvature, down = u slope.
+void descending_pass(const ChainLayer& layer, const float* up, const float* slope, float* curvature, float* down,
+                     int64_t rows);
+
+/// t = v W^T, [rows, out]; bent = t curvature, tangent = t slope.
+void tangent_pass(const ChainLayer& layer, const float* v, const float* slope, const float* curvature, float* tangent,
+                  float* bent, int64_t rows);
+
+/// down = (c W) slope + bent, [rows, in]; its sums over rows are added to `sums` [in].
+void adjoint_pass(const ChainLayer& layer, const float* c, const float* slope, const float* bent, float* down,
+                  float* sums, int64_t rows);
+
 /// Whether the gradient of the weights is summed as [in, out], because `in` is too small to fill a vector.
 bool sums_transposed(const ChainLayer& layer);
 

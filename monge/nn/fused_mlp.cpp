@@ -1,12 +1,10 @@
 #include "monge/nn/fused_mlp.h"
 
-#include <ATen/autocast_mode.h>
 #include <torch/autograd.h>
 
 #include <algorithm>
 
-#include "monge/nn/chain_layers.h"
-#include "monge/nn/parts.h"
+#include "monge/nn/packed_chain.h"
 #include "monge/nn/workspace.h"
 
 namespace monge::nn {
@@ -15,80 +13,14 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-float* data(const torch::Tensor& t) { return t.data_ptr<float>(); }
-
-/// Rounds up to whole vectors, so that the next part of a slab begins aligned.
-int64_t aligned(int64_t count) { return (count + 15) / 16 * 16; }
-
-/// Blocks are multiples of it, because the inner loops hold this many rows in registers.
-constexpr int64_t kRowStep = 14;
-
-enum class Passes { forward, backward, both };
-
-/// Weights, biases and activation, packed for the passes. The given tensors must outlive this object.
-class Layers {
- public:
-  /// @param tensors  weights, then biases.
-  Layers(at::TensorList tensors, Activation kind, Passes passes)
-      : activation(kind), keeps_slopes(!slope_from_value(kind)) {
-    const size_t count = tensors.size() / 2;
-    for (size_t l = 0; l < count; ++l) {
-      const auto& weight = tensors[l];
-      all.push_back({data(weight), data(tensors[count + l]), weight.size(1), weight.size(0)});
-      widest = std::max({widest, weight.size(0), weight.size(1)});
-    }
-    int64_t size = 0;
-    for (const auto& layer : all) {
-      if (passes != Passes::backward) size += aligned(forward_pack_size(layer));
-      if (passes != Passes::forward) size += aligned(backward_pack_size(layer));
-    }
-    packed_ = torch::empty({size}, tensors[0].options().requires_grad(false));
-    float* next = data(packed_);
-    for (auto& layer : all) {
-      if (passes != Passes::backward) {
-        layer.forward = next;
-        next += aligned(forward_pack_size(layer));
-      }
-      if (passes != Passes::forward) {
-        layer.backward = next;
-        next += aligned(backward_pack_size(layer));
-      }
-    }
-    const int64_t pieces = 2 * static_cast<int64_t>(count);
-    for_parts(pieces, pieces, [&](int64_t i, int64_t, int64_t) {
-      const auto& layer = all[static_cast<size_t>(i) / 2];
-      if (i % 2 == 0 && layer.forward) pack_forward(layer, const_cast<float*>(layer.forward));
-      if (i % 2 == 1 && layer.backward) pack_backward(layer, const_cast<float*>(layer.backward));
-    });
-  }
-
-  /// The number of rows that go through all layers together: a layer's values then take 128 KiB, so that those of two
-  /// layers and a panel of weights fit in the second cache of a core.
-  int64_t block_rows() const { return std::clamp<int64_t>((int64_t{128} << 10) / (4 * widest), 56, 448) / 56 * 56; }
-
-  /// Calls work(begin, end) for blocks of a batch's rows.
-  template <class Work>
-  void for_blocks(int64_t rows, const Work& work) const {
-    for_pieces(rows, block_rows(), kRowStep, thread_count(rows), work);
-  }
-
-  std::vector<ChainLayer> all;
-  Activation activation;
-  bool keeps_slopes;
-  int64_t widest = 1;
-
- private:
-  torch::Tensor packed_;
-};
-
 /// The values of all layers of a batch in one tensor: each hidden layer's output and, unless it gives them, the slopes.
 struct Kept {
-  Kept(const Layers& layers, int64_t rows) {
+  Kept(const PackedChain& layers, int64_t rows) {
     for (size_t l = 0; l + 1 < layers.all.size(); ++l) {
       at.push_back(size);
-      size += aligned(rows * layers.all[l].out);
+      size += whole_vectors(rows * layers.all[l].out);
       slopes_at.push_back(layers.keeps_slopes ? size : at.back());
-      if (layers.keeps_slopes) size += aligned(rows * layers.all[l].out);
+      if (layers.keeps_slopes) size += whole_vectors(rows * layers.all[l].out);
     }
   }
   std::vector<int64_t> at, slopes_at;
@@ -96,8 +28,8 @@ struct Kept {
 };
 
 /// Runs the chain for some rows and writes its values to `kept` from row `first` on.
-void forward_rows(const Layers& layers, const Kept& kept, float* memory, bool wants_slopes, const float* x, float* y,
-                  int64_t first, int64_t rows) {
+void forward_rows(const PackedChain& layers, const Kept& kept, float* memory, bool wants_slopes, const float* x,
+                  float* y, int64_t first, int64_t rows) {
   const float* below = x;
   for (size_t l = 0; l + 1 < layers.all.size(); ++l) {
     const int64_t from = first * layers.all[l].out;
@@ -110,19 +42,19 @@ void forward_rows(const Layers& layers, const Kept& kept, float* memory, bool wa
 }
 
 /// Runs the chain without a graph.
-torch::Tensor values(const torch::Tensor& x, const Layers& layers) {
+torch::Tensor values(const torch::Tensor& x, const PackedChain& layers) {
   const int64_t in = layers.all.front().in, out = layers.all.back().out;
   auto output = torch::empty({x.size(0), out}, x.options().requires_grad(false));
   layers.for_blocks(x.size(0), [&](int64_t begin, int64_t end) {
-    const int64_t rows = end - begin, side = aligned(rows * layers.widest);
+    const int64_t rows = end - begin, side = whole_vectors(rows * layers.widest);
     float* memory = workspace(2 * side);
-    const float* below = data(x) + begin * in;
+    const float* below = float_data(x) + begin * in;
     for (size_t l = 0; l + 1 < layers.all.size(); ++l) {
       float* h = memory + (l % 2 == 0 ? 0 : side);
       hidden_pass(layers.all[l], layers.activation, below, h, nullptr, rows);
       below = h;
     }
-    output_pass(layers.all.back(), below, data(output) + begin * out, rows);
+    output_pass(layers.all.back(), below, float_data(output) + begin * out, rows);
   });
   return output;
 }
@@ -130,8 +62,7 @@ torch::Tensor values(const torch::Tensor& x, const Layers& layers) {
 /// Computes the gradients by differentiable operators, for a second derivative. `tensors`: weights, then biases.
 variable_list differentiable(const torch::Tensor& x, const variable_list& tensors, Activation activation,
                              const torch::Tensor& gradient, bool wants_input, bool wants_weights) {
-  const auto middle = tensors.begin() + static_cast<std::ptrdiff_t>(tensors.size() / 2);
-  const auto output = reference_chain(x, {{tensors.begin(), middle}, {middle, tensors.end()}, activation});
+  const auto output = reference_chain(x, chain_from(tensors, activation));
   variable_list of;
   if (wants_input) of.push_back(x);
   if (wants_weights) of.insert(of.end(), tensors.begin(), tensors.end());
@@ -148,15 +79,15 @@ class ValueWithGradient : public torch::autograd::Function<ValueWithGradient> {
  public:
   static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& x, at::TensorList tensors,
                                int64_t activation) {
-    const Layers layers(tensors, static_cast<Activation>(activation), Passes::both);
+    const PackedChain layers(tensors, static_cast<Activation>(activation), Passes::both);
     const auto options = x.options().requires_grad(false);
     auto output = torch::empty({x.size(0), 1}, options), gradient = torch::empty(x.sizes(), options);
     const int64_t in = layers.all.front().in;
     layers.for_blocks(x.size(0), [&](int64_t begin, int64_t end) {
-      const int64_t rows = end - begin, side = aligned(rows * layers.widest);
+      const int64_t rows = end - begin, side = whole_vectors(rows * layers.widest);
       const Kept kept(layers, rows);
       float* memory = workspace(kept.size + 2 * side);
-      forward_rows(layers, kept, memory, true, data(x) + begin * in, data(output) + begin, 0, rows);
+      forward_rows(layers, kept, memory, true, float_data(x) + begin * in, float_data(output) + begin, 0, rows);
       float* up = memory + kept.size;
       float* down = up + side;
       std::fill_n(up, rows, 1.0F);
@@ -164,7 +95,7 @@ class ValueWithGradient : public torch::autograd::Function<ValueWithGradient> {
         hidden_gradient(layers.all[l], layers.activation, up, memory + kept.slopes_at[l - 1], down, nullptr, rows);
         std::swap(up, down);
       }
-      input_gradient(layers.all.front(), up, data(gradient) + begin * in, rows);
+      input_gradient(layers.all.front(), up, float_data(gradient) + begin * in, rows);
     });
     variable_list saved{gradient, x};
     saved.insert(saved.end(), tensors.begin(), tensors.end());
@@ -186,33 +117,18 @@ class ValueWithGradient : public torch::autograd::Function<ValueWithGradient> {
   }
 };
 
-/// The slab in which a thread sums the gradients of weights and biases, and the place of each of them.
-struct GradientSlab {
-  explicit GradientSlab(const Layers& layers) {
-    for (const auto& layer : layers.all) weights.push_back(take(layer.in * layer.out));
-    for (const auto& layer : layers.all) biases.push_back(take(layer.out));
-  }
-  int64_t take(int64_t count) {
-    const int64_t at = size;
-    size += aligned(count);
-    return at;
-  }
-  std::vector<int64_t> weights, biases;
-  int64_t size = 0;
-};
-
 class FusedChain : public torch::autograd::Function<FusedChain> {
  public:
   static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& x, at::TensorList tensors,
                                int64_t activation) {
-    const Layers layers(tensors, static_cast<Activation>(activation), Passes::forward);
+    const PackedChain layers(tensors, static_cast<Activation>(activation), Passes::forward);
     const Kept kept(layers, x.size(0));
     const auto options = x.options().requires_grad(false);
     const int64_t in = layers.all.front().in, out = layers.all.back().out;
     auto output = torch::empty({x.size(0), out}, options), memory = torch::empty({kept.size}, options);
     layers.for_blocks(x.size(0), [&](int64_t begin, int64_t end) {
-      forward_rows(layers, kept, data(memory), true, data(x) + begin * in, data(output) + begin * out, begin,
-                   end - begin);
+      forward_rows(layers, kept, float_data(memory), true, float_data(x) + begin * in, float_data(output) + begin * out,
+                   begin, end - begin);
     });
     variable_list saved{x, memory};
     saved.insert(saved.end(), tensors.begin(), tensors.end());
@@ -231,7 +147,7 @@ class FusedChain : public torch::autograd::Function<FusedChain> {
       return differentiable(x, tensors, activation, gradients[0], wants_input, wants_weights);
 
     const auto top = gradients[0].contiguous();
-    const Layers layers(tensors, activation, Passes::backward);
+    const PackedChain layers(tensors, activation, Passes::backward);
     const Kept kept(layers, x.size(0));
     const int64_t parts = thread_count(x.size(0));  // not more parts, because each needs the memory of a slab
     const GradientSlab slab(layers);
@@ -240,31 +156,24 @@ class FusedChain : public torch::autograd::Function<FusedChain> {
     if (wants_input) out[0] = torch::empty(x.sizes(), options);
     const auto sums = wants_weights ? torch::empty({parts, slab.size}, options) : torch::Tensor();
     for_parts(x.size(0), parts, [&](int64_t part, int64_t begin, int64_t end) {
-      float* sum = wants_weights ? data(sums) + part * slab.size : nullptr;
+      float* sum = wants_weights ? float_data(sums) + part * slab.size : nullptr;
       if (sum) std::fill_n(sum + slab.biases.front(), slab.size - slab.biases.front(), 0.0F);
-      backward_rows(layers, kept, slab, data(x), data(memory), data(top), sum, wants_input ? data(out[0]) : nullptr,
-                    begin, end);
+      backward_rows(layers, kept, slab, float_data(x), float_data(memory), float_data(top), sum,
+                    wants_input ? float_data(out[0]) : nullptr, begin, end);
     });
     if (!wants_weights) return out;
     // Sums in the order of the parts, so that the result does not depend on timing.
     const auto sum = parts == 1 ? sums[0] : sums.sum(0);
-    const size_t count = layers.all.size();
-    for (size_t l = 0; l < count; ++l) {
-      const auto& layer = layers.all[l];
-      const auto weight = sum.narrow(0, slab.weights[l], layer.in * layer.out);
-      out[1 + l] = sums_transposed(layer) ? weight.view({layer.in, layer.out}).t().contiguous()
-                                          : weight.view({layer.out, layer.in});
-      out[1 + count + l] = sum.narrow(0, slab.biases[l], layer.out);
-    }
+    slab.unpack(sum, layers, out.begin() + 1);
     return out;
   }
 
  private:
   /// Adds the gradients of rows [begin, end) to `sum` (unless null; its biases begin at zero) and writes the input's.
-  static void backward_rows(const Layers& layers, const Kept& kept, const GradientSlab& slab, const float* x,
+  static void backward_rows(const PackedChain& layers, const Kept& kept, const GradientSlab& slab, const float* x,
                             const float* memory, const float* top, float* sum, float* input, int64_t begin,
                             int64_t end) {
-    const int64_t step = std::min(layers.block_rows(), end - begin), side = aligned(step * layers.widest);
+    const int64_t step = std::min(layers.block_rows(), end - begin), side = whole_vectors(step * layers.widest);
     float* scratch = workspace(2 * side);
     for (int64_t at = begin; at < end; at += step) {
       const int64_t rows = std::min(step, end - at);
@@ -285,22 +194,7 @@ class FusedChain : public torch::autograd::Function<FusedChain> {
       }
     }
   }
-
-  static void add_rows(const float* values, int64_t rows, int64_t width, float* sum) {
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t j = 0; j < width; ++j) sum[j] += values[r * width + j];
-    }
-  }
 };
-
-bool takes(const torch::Tensor& x, const Chain& chain) {
-  const auto fits = [](const torch::Tensor& t) {
-    return t.is_cpu() && t.scalar_type() == torch::kFloat32 && t.is_contiguous();
-  };
-  if (!fits(x) || x.dim() != 2 || x.size(0) == 0 || at::autocast::is_autocast_enabled(at::kCPU)) return false;
-  return std::all_of(chain.weights.begin(), chain.weights.end(), fits) &&
-         std::all_of(chain.biases.begin(), chain.biases.end(), fits);
-}
 
 }  // namespace
 
@@ -315,9 +209,8 @@ torch::Tensor reference_chain(const torch::Tensor& x, const Chain& chain) {
 
 torch::Tensor fused_chain(const torch::Tensor& x, const Chain& chain) {
   const auto input = x.contiguous();
-  if (!takes(input, chain)) return reference_chain(x, chain);
-  auto tensors = chain.weights;
-  tensors.insert(tensors.end(), chain.biases.begin(), chain.biases.end());
+  const auto tensors = tensors_of(chain);
+  if (!fused_passes_take(input, tensors)) return reference_chain(x, chain);
   const auto wants = [](const torch::Tensor& t) { return t.requires_grad(); };
   const bool trains = std::any_of(tensors.begin(), tensors.end(), wants);
   // The fused node computes the gradients of all parameters or of none. If a part of them is frozen, LibTorch runs.
@@ -325,7 +218,7 @@ torch::Tensor fused_chain(const torch::Tensor& x, const Chain& chain) {
     return reference_chain(x, chain);
   const auto activation = static_cast<int64_t>(chain.activation);
   if (!at::GradMode::is_enabled() || (!trains && !input.requires_grad()))
-    return values(input, Layers(tensors, chain.activation, Passes::forward));
+    return values(input, PackedChain(tensors, chain.activation, Passes::forward));
   if (!trains && chain.weights.back().size(0) == 1)
     return ValueWithGradient::apply(input, at::TensorList(tensors), activation);
   return FusedChain::apply(input, at::TensorList(tensors), activation);

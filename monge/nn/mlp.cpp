@@ -4,6 +4,7 @@
 #include <torch/types.h>
 
 #include "monge/core/error.h"
+#include "monge/nn/fused_gradient.h"
 #include "monge/nn/fused_mlp.h"
 
 namespace monge::nn {
@@ -16,7 +17,7 @@ void check_width(const char* key, int64_t width) {
 }
 
 /// Registers the layers in `net`.
-std::vector<torch::nn::Linear> chain(torch::nn::Module& net, int64_t in, int64_t out, const MlpOptions& options) {
+std::vector<torch::nn::Linear> make_layers(torch::nn::Module& net, int64_t in, int64_t out, const MlpOptions& options) {
   activation_named(options.activation);
   std::vector<torch::nn::Linear> layers;
   auto widths = options.hidden;
@@ -33,12 +34,17 @@ std::vector<torch::nn::Linear> chain(torch::nn::Module& net, int64_t in, int64_t
   return layers;
 }
 
-torch::Tensor run(const std::vector<torch::nn::Linear>& layers, const MlpOptions& options, const torch::Tensor& x) {
-  Chain chain{.weights = {}, .biases = {}, .activation = activation_named(options.activation)};
+Chain chain_of(const std::vector<torch::nn::Linear>& layers, const MlpOptions& options) {
+  Chain out{.weights = {}, .biases = {}, .activation = activation_named(options.activation)};
   for (const auto& layer : layers) {
-    chain.weights.push_back(layer->weight);
-    chain.biases.push_back(layer->bias);
+    out.weights.push_back(layer->weight);
+    out.biases.push_back(layer->bias);
   }
+  return out;
+}
+
+torch::Tensor run(const std::vector<torch::nn::Linear>& layers, const MlpOptions& options, const torch::Tensor& x) {
+  const auto chain = chain_of(layers, options);
   return options.fused ? fused_chain(x, chain) : reference_chain(x, chain);
 }
 
@@ -49,7 +55,7 @@ MlpMap::MlpMap(const MlpMapOptions& options) : options_(options) {
   check_width("out", options.out);
   require(!options.residual || options.in >= options.out, "mlp: residual adds the first ", options.out,
           " entries of the input to the output, but there are only ", options.in, "; set residual = false");
-  layers_ = chain(*this, options.in, options.out, options.mlp);
+  layers_ = make_layers(*this, options.in, options.out, options.mlp);
 }
 
 torch::Tensor MlpMap::forward(const torch::Tensor& input) {
@@ -62,7 +68,7 @@ torch::Tensor MlpMap::forward(const torch::Tensor& input) {
 MlpPotential::MlpPotential(const MlpPotentialOptions& options) : options_(options) {
   check_width("dim", options.dim);
   if (conditional()) embedding_ = register_module("embedding", std::make_shared<NoiseEmbedding>(options.noise));
-  layers_ = chain(*this, options.dim + options.noise.channels, 1, options.mlp);
+  layers_ = make_layers(*this, options.dim + options.noise.channels, 1, options.mlp);
   if (options.quadratic) {
     const auto quadratic = register_module("quadratic", std::make_shared<torch::nn::Module>());
     A_ = quadratic->register_parameter("A", torch::zeros({options.dim, options.dim}));
@@ -77,6 +83,17 @@ torch::Tensor MlpPotential::forward(const torch::Tensor& y, const torch::Tensor&
   const auto f = run(layers_, options_.mlp, conditional() ? embedding_->attach(y, sigma) : y).squeeze(1);
   if (!options_.quadratic) return f;
   return f + ((torch::matmul(y, A_) + b_) * y).sum(1);
+}
+
+ValueAndGradient MlpPotential::value_and_gradient(const torch::Tensor& y) {
+  require(y.dim() == 2 && y.size(1) == options_.dim, "mlp potential: the vectors must be [B, ", options_.dim, "]; got ",
+          y.sizes());
+  require(!conditional(), "mlp potential: a potential with a noise level makes no gradient map");
+  const auto chain = chain_of(layers_, options_.mlp);
+  auto out = options_.mlp.fused ? fused_value_and_gradient(y, chain) : reference_value_and_gradient(y, chain);
+  if (!options_.quadratic) return out;
+  const auto yA = torch::matmul(y, A_);
+  return {out.value_B + ((yA + b_) * y).sum(1), out.gradient_BD + yA + torch::matmul(y, A_.t()) + b_};
 }
 
 }  // namespace monge::nn

@@ -63,6 +63,10 @@ class MlpPotential : public PotentialNet {
   torch::Tensor forward(const torch::Tensor& y, const torch::Tensor& sigma = {}) override;
   bool conditional() const override { return options_.noise.channels > 0; }
 
+  /// By fused_value_and_gradient. @throws InputError for a conditional potential.
+  ValueAndGradient value_and_gradient(const torch::Tensor& y) override;
+  bool has_gradient() const override { return !conditional(); }
+
   const MlpPotentialOptions& options() const { return options_; }
 
  private:

@@ -44,6 +44,10 @@ std::string summary(const std::vector<StateFault>& faults, StateFault::Kind kind
 
 }  // namespace
 
+ValueAndGradient PotentialNet::value_and_gradient(const torch::Tensor&) {
+  throw InputError("this potential does not compute its gradient; gradient maps are made from an mlp or an icnn");
+}
+
 NamedTensors state_dict(const torch::nn::Module& module) {
   NamedTensors out;
   collect(module, "", out);

@@ -33,6 +33,11 @@ class MapNet : public torch::nn::Module {
   virtual void use_statistics(std::shared_ptr<PooledStatistics> /*statistics*/) {}
 };
 
+/// A potential on vectors y [B, D], and its gradient.
+struct ValueAndGradient {
+  torch::Tensor value_B, gradient_BD;
+};
+
 /// A potential f. It is minimised on mean f(T(x)) - mean f(y), so it becomes high on target samples and low on outputs.
 class PotentialNet : public torch::nn::Module {
  public:
@@ -44,6 +49,14 @@ class PotentialNet : public torch::nn::Module {
 
   /// True if the potential is f(y, sigma).
   virtual bool conditional() const { return false; }
+
+  /// f(y) and grad_y f(y) of vectors; differentiable in y and in the parameters. It records no graph of its own, so
+  /// that it also runs where none can be recorded.
+  /// @throws InputError for a net that does not compute it; see has_gradient.
+  virtual ValueAndGradient value_and_gradient(const torch::Tensor& y);
+
+  /// Whether value_and_gradient is computed, so that the net can make a gradient map.
+  virtual bool has_gradient() const { return false; }
 };
 
 /// Tensors with names; the order is significant.

@@ -45,7 +45,11 @@ class Model {
   EvaluateResult evaluate(const EvaluateOptions& options = {}, const Compute& compute = {},
                           const Hooks& hooks = {}) const;
 
-  /// Writes the map to one safetensors file, which `load` reads. @throws InputError for a map without a recipe.
+  /// The map back, from the target to the source. @throws InputError for a model that was trained in one direction.
+  Model inverse() const { return Model(model_.inverse()); }
+
+  /// Writes the map, and its inverse if there is one, to one safetensors file, which `load` reads. @throws InputError
+  /// for a map without a recipe.
   void save(const std::filesystem::path& path) const;
 
   const model::Model& get() const { return model_; }

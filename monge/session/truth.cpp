@@ -45,8 +45,7 @@ eval::TruthCase truth_case(const std::string& name, const eval::TruthOptions& op
 
 eval::TruthResult truth(eval::TruthCase truth, int64_t seed, const Compute& compute, const Hooks& hooks,
                         train::Observer* observer) {
-  set_threads(compute,
-              /*recipe_threads=*/1);  // nets this small lose more by dividing their work among threads than they gain
+  set_threads(compute, truth.recipe.train.threads);
   truth.recipe.train.seed = seed;
   return eval::run_truth(truth, choose_device(compute), hooks.stop_flag(), hooks.log, observer);
 }

@@ -167,8 +167,7 @@ BenchResult bench(const SolverOptions& recipe, const std::vector<int64_t>& item_
                   dist::ProcessGroup& group) {
   const auto new_solver = [&](const SolverOptions& chosen) {
     const auto nets = make_nets(chosen, item_shape, item_shape);
-    return std::make_unique<Solver>(chosen, nets.map, nets.ema, nets.potential, c10::multiply_integers(item_shape),
-                                    device, group);
+    return std::make_unique<Solver>(chosen, nets, c10::multiply_integers(item_shape), device, group);
   };
   auto solver = new_solver(recipe);
   BenchResult out;

@@ -14,4 +14,11 @@ NetEntry<nn::MapNet> ddpm_entry();
 /// nn::MlpMap, for vectors.
 NetEntry<nn::MapNet> mlp_map_entry();
 
+/// nn::GradientMap, for vectors.
+NetEntry<nn::MapNet> gradient_map_entry();
+
+/// The gradient map of `potential` for items of `shape` and the cost of the options.
+std::shared_ptr<nn::MapNet> gradient_map_of(const SolverOptions& options, std::shared_ptr<nn::PotentialNet> potential,
+                                            const std::vector<int64_t>& shape);
+
 }  // namespace monge::solve

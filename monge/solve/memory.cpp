@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "monge/nn/gradient_map.h"
 #include "monge/solve/nets.h"
 #include "monge/solve/precision.h"
 #include "monge/solve/solver.h"
@@ -45,7 +46,7 @@ int64_t peak_of(const SolverOptions& options, const std::vector<int64_t>& item_s
   auto nets = make_nets(small, item_shape, item_shape);
   std::vector<int64_t> shape{batch};
   shape.insert(shape.end(), item_shape.begin(), item_shape.end());
-  Solver solver(small, nets.map, nets.ema, nets.potential, c10::multiply_integers(item_shape), torch::kCPU);
+  Solver solver(small, std::move(nets), c10::multiply_integers(item_shape), torch::kCPU);
   const auto type = state_type(options.train.precision);
   const auto batch_of = [&](int64_t) { return torch::zeros(shape, type) + 0.1; };
   const BatchProvider batches{batch_of, batch_of};
@@ -60,18 +61,28 @@ int64_t peak_of(const SolverOptions& options, const std::vector<int64_t>& item_s
 
 Memory measure_memory(const SolverOptions& options, const std::vector<int64_t>& item_shape) {
   const auto width = static_cast<int64_t>(c10::elementSize(state_type(options.train.precision)));
-  int64_t map = 0, potential = 0;
+  int64_t map = 0, potential = 0, average = 0;
   {
     const auto nets = make_nets(options, item_shape, item_shape);
     map = nn::parameter_count(*nets.map);
     potential = nn::parameter_count(*nets.potential);
+    // Two gradient maps have two nets in all, and two averages.
+    if (nets.inverse_map) {
+      const bool shared = dynamic_cast<const nn::GradientMap*>(nets.map.get()) != nullptr;
+      average = (options.train.ema > 0 ? 1 : 0) * nn::parameter_count(*nets.inverse_map);
+      if (!shared) {
+        map += nn::parameter_count(*nets.inverse_map);
+        potential += nn::parameter_count(*nets.inverse_potential);
+        average = 0;
+      }
+    }
   }
   const int64_t copies =
       options.train.ema > 0 ? 5 : 4;  // weights, gradients, two moments and, for the map, the average
   const int64_t two = peak_of(options, item_shape, 2);
   const int64_t piece = (options.train.batch + options.train.accumulate - 1) / options.train.accumulate;
   Memory out;
-  out.state = width * (copies * map + 4 * potential);
+  out.state = width * (copies * map + 4 * potential + average);
   out.step = two * std::max<int64_t>(piece, 2) / 2;
   return out;
 }

@@ -24,7 +24,11 @@ constexpr const char* kPatchHelp =
 
 void MapOptions::describe(OptionRows& rows) {
   rows.on_resume(OnResume::fixed, "changes the network");
-  rows.add("net", net, "network of the map; auto: unet for images, mlp for vectors").choices(auto_or(map_nets()));
+  rows.add("net", net,
+           "network of the map; auto: unet for images, mlp for vectors; gradient: x minus the gradient of a potential, "
+           "for "
+           "vectors and the squared cost")
+      .choices(auto_or(map_nets()));
   rows.add("width", width, "first width of the unet (0: 48) or ddpm (0: 32), or hidden width of the mlp (0: 128)")
       .range(0, 65536);
   rows.add("depth", depth,
@@ -38,6 +42,10 @@ void MapOptions::describe(OptionRows& rows) {
   rows.add("residual", residual, "T(x) = x + net(x)");
   rows.add("zero_last", zero_last,
            "initialise the last layer with zeros; with residual = true the map starts as the identity");
+  rows.add("quadratic", quadratic, "gradient map: add y'Ay + b'y to the mlp, so that T has a free linear part");
+  rows.add("gradient_of", gradient_of,
+           "gradient map: the net whose gradient it is; icnn: T is the gradient of a convex one")
+      .choices({"mlp", "icnn"});
   rows.add("output", output,
            "bound of the output of the unet or ddpm: tanh to (-1, 1); clamp to [-1, 1], both ends reached")
       .choices(nn::output_bounds());
@@ -68,6 +76,14 @@ void PotentialOptions::describe(OptionRows& rows) {
   rows.add("expectile", expectile, "weight of the expectile regulariser (ENOT); 0: off").least(0);
   rows.add("expectile_level", expectile_level, "level of the expectile regulariser, usually 0.9 to 0.99")
       .range(0.5, 0.9999);
+  rows.add("expectile_scale", expectile_scale,
+           "what the expectile regulariser is divided by: cost: the mean cost of the batch's pairs, so that its weight "
+           "depends neither on the dimension nor on cost.scale; none: by nothing, as published")
+      .choices({"cost", "none"});
+  rows.add("weight", weight,
+           "weight of the potential's loss beside the map's in a simultaneous update of gradient maps, whose nets have "
+           "both roles; below 1 the maps follow the potentials more closely, which high dimensions need")
+      .above_zero();
   rows.on_resume(OnResume::fixed, "changes what a checkpoint holds");
   rows.add("augment", augment,
            "images: random changes of outputs and target samples before the potential, against a potential that "

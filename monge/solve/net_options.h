@@ -22,6 +22,8 @@ struct MapOptions {
   std::string norm = "batch";       ///< of the unet
   bool residual = false;            ///< T(x) = x + net(x)
   bool zero_last = false;           ///< the last layer starts at zero
+  bool quadratic = false;           ///< adds y'Ay + b'y to the mlp of a gradient map
+  std::string gradient_of = "mlp";  ///< the potential of a gradient map: a name of potential_nets
   std::string output = "none";      ///< how the output is bounded, see nn/output_bound.h
 
   void describe(OptionRows& rows);
@@ -45,9 +47,11 @@ struct PotentialOptions {
   int64_t r1_every = 1;             ///< R1 is computed in every n-th potential step and scaled by n
   double expectile = 0.0;           ///< weight of the expectile regulariser, see ot::expectile_penalty; 0 is off
   double expectile_level = 0.98;    ///< its expectile
-  std::string augment = "none";     ///< a name of ot::augmentation_kinds
-  AutoNumber augment_strength;      ///< p in [0, 0.9], see ot::PotentialAugmentation; auto: adaptive
-  double augment_goal = 0.2;        ///< see train::AugmentationControl
+  std::string expectile_scale = "cost";  ///< what it is divided by: the mean pair cost, or 1 ("none", as published)
+  double weight = 1.0;                   ///< of its loss in a simultaneous update, see ot::GradientPairOptions
+  std::string augment = "none";          ///< a name of ot::augmentation_kinds
+  AutoNumber augment_strength;           ///< p in [0, 0.9], see ot::PotentialAugmentation; auto: adaptive
+  double augment_goal = 0.2;             ///< see train::AugmentationControl
 
   /// Whether the strength follows the overfitting of the potential, see train::AugmentationControl.
   bool augments_adaptively() const { return augment != "none" && augment_strength.automatic(); }

@@ -7,13 +7,16 @@ namespace monge::solve {
 
 Registry<NetEntry<nn::MapNet>>& map_nets() {
   static Registry<NetEntry<nn::MapNet>> nets(
-      "map.net", {{"unet", unet_entry()}, {"ddpm", ddpm_entry()}, {"mlp", mlp_map_entry()}});
+      "map.net",
+      {{"unet", unet_entry()}, {"ddpm", ddpm_entry()}, {"mlp", mlp_map_entry()}, {"gradient", gradient_map_entry()}});
   return nets;
 }
 
 Registry<NetEntry<nn::PotentialNet>>& potential_nets() {
-  static Registry<NetEntry<nn::PotentialNet>> nets(
-      "potential.net", {{"resnet", resnet_entry()}, {"ddpm", ddpm_potential_entry()}, {"mlp", mlp_potential_entry()}});
+  static Registry<NetEntry<nn::PotentialNet>> nets("potential.net", {{"resnet", resnet_entry()},
+                                                                     {"ddpm", ddpm_potential_entry()},
+                                                                     {"mlp", mlp_potential_entry()},
+                                                                     {"icnn", icnn_entry()}});
   return nets;
 }
 

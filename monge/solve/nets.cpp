@@ -3,7 +3,9 @@
 #include "monge/core/error.h"
 #include "monge/core/nearest.h"
 #include "monge/core/random.h"
+#include "monge/nn/gradient_map.h"
 #include "monge/nn/seeded.h"
+#include "monge/solve/map_nets.h"
 #include "monge/solve/net_registry.h"
 #include "monge/solve/shape_text.h"
 
@@ -97,11 +99,41 @@ std::shared_ptr<nn::PotentialNet> make_potential(const SolverOptions& options,
       .make({.item_shape = target_shape, .conditioning = make_method(options)->conditioning(), .options = options});
 }
 
+std::shared_ptr<nn::MapNet> make_inverse_map(const SolverOptions& options, const std::vector<int64_t>& shape) {
+  if (options.map.net != "gradient") {
+    const auto seeded = seeded_by(options, "init inverse map");
+    return map_entry(options, shape).make(map_context(options, shape));
+  }
+  const auto seeded = seeded_by(options, "init potential");
+  auto potential = choose(potential_nets(), "potential.net", options.potential.net, kind_of(shape))
+                       .make({.item_shape = shape, .options = options});
+  require(potential->has_gradient(), "potential.net = \"", options.potential.net,
+          "\": the inverse of a gradient map is the gradient map of the potential, which must be an mlp or an icnn");
+  return gradient_map_of(options, std::move(potential), shape);
+}
+
 Nets make_nets(const SolverOptions& options, const std::vector<int64_t>& source_shape,
                const std::vector<int64_t>& target_shape) {
-  return {.map = make_map(options, source_shape, target_shape),
-          .ema = options.train.ema > 0 ? make_map(options, source_shape, target_shape) : nullptr,
-          .potential = make_potential(options, target_shape)};
+  const bool averages = options.train.ema > 0;
+  Nets out{.map = make_map(options, source_shape, target_shape),
+           .ema = averages ? make_map(options, source_shape, target_shape) : nullptr,
+           .potential = make_potential(options, target_shape)};
+  if (!options.train.trains_inverse()) return out;
+  if (averages) out.inverse_ema = make_inverse_map(options, target_shape);
+  if (const auto* gradient = dynamic_cast<nn::GradientMap*>(out.map.get())) {
+    require(out.potential->has_gradient(), "potential.net = \"", options.potential.net,
+            "\": the inverse of a gradient map is the gradient map of the potential, which must be an mlp or an icnn");
+    out.inverse_map = gradient_map_of(options, out.potential, target_shape);
+    out.inverse_potential = gradient->potential();
+  } else {
+    out.inverse_map = make_inverse_map(options, target_shape);
+    const auto seeded = seeded_by(options, "init inverse potential");
+    out.inverse_potential =
+        choose(potential_nets(), "potential.net", options.potential.net, kind_of(source_shape))
+            .make(
+                {.item_shape = source_shape, .conditioning = make_method(options)->conditioning(), .options = options});
+  }
+  return out;
 }
 
 }  // namespace monge::solve

@@ -14,6 +14,11 @@ namespace monge::solve {
 struct Nets {
   std::shared_ptr<nn::MapNet> map, ema;  ///< ema is null when train.ema is 0
   std::shared_ptr<nn::PotentialNet> potential;
+
+  // The nets of the reversed problem, null unless train.directions = "both". Those of gradient maps are made from the
+  // nets above: the inverse map is the gradient map of `potential`, and its potential is that of `map`.
+  std::shared_ptr<nn::MapNet> inverse_map = {}, inverse_ema = {};
+  std::shared_ptr<nn::PotentialNet> inverse_potential = {};
 };
 
 /// T for items of `source_shape` to items of `target_shape` ([C,H,W] or [D]), initialised from train.seed.
@@ -31,7 +36,11 @@ std::optional<nn::ImageSizes> map_image_sizes(const SolverOptions& options, cons
 std::shared_ptr<nn::PotentialNet> make_potential(const SolverOptions& options,
                                                  const std::vector<int64_t>& target_shape);
 
-/// Both nets, and the averaged map unless train.ema is 0. Throws as the above.
+/// The inverse map for items of `shape`, initialised from train.seed, by itself: for a gradient map a net of its own
+/// like the potential. Throws as make_map.
+std::shared_ptr<nn::MapNet> make_inverse_map(const SolverOptions& options, const std::vector<int64_t>& shape);
+
+/// All nets of the options. Throws as the above.
 Nets make_nets(const SolverOptions& options, const std::vector<int64_t>& source_shape,
                const std::vector<int64_t>& target_shape);
 

@@ -35,6 +35,10 @@ Adam::Adam(NamedTensors parameters, const AdamOptions& options)
 
 void Adam::zero_grad() {
   gradients_.whole().zero_();
+  attach_gradients();
+}
+
+void Adam::attach_gradients() {
   for (size_t i = 0; i < parameters_.size(); ++i) {
     auto& gradient = parameters_[i].mutable_grad();
     if (!parameters_[i].requires_grad()) {

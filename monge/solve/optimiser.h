@@ -37,6 +37,9 @@ class Adam {
   /// Switches the parameters' requires_grad, so that the other net's update computes no gradient for them.
   void require_gradients(bool on);
 
+  /// Directs gradients into this object's memory again, after require_gradients has dropped them, without zeroing them.
+  void attach_gradients();
+
   /// The loss times the loss scale; call backward on the result.
   torch::Tensor scaled(const torch::Tensor& loss) const;
 

@@ -25,6 +25,8 @@ struct TrainOptions {
 
   std::string init = "";  ///< trained weights to start from; empty: from the seed
   int64_t iterations = 10000, batch = 64, k_t = 10, accumulate = 1;
+  std::string update = "alternating";  ///< see updates_simultaneously
+  std::string directions = "forward";  ///< see trains_inverse
   double lr_map = 2e-4, lr_potential = 2e-4;
   std::vector<double> betas = {0.0, 0.9};
   double eps = 1e-8, weight_decay = 0.0;
@@ -41,8 +43,14 @@ struct TrainOptions {
   int64_t seed = 0, threads = 0;
 
   void describe(OptionRows& rows);
-  /// @throws InputError unless there are two betas and at most as many pieces as inputs.
+  /// @throws InputError unless there are two betas, at most as many pieces as inputs, and k_t = 1 with a simultaneous
+  ///         update.
   void check() const;
+
+  /// Whether an iteration updates map and potential once, from the same batch and with the nets as they were before.
+  bool updates_simultaneously() const { return update == "simultaneous"; }
+  /// Whether the reversed problem is trained too, whose map is the inverse.
+  bool trains_inverse() const { return directions == "both"; }
 
   /// The schedule of both learning rates.
   ot::RateSchedule rates() const;

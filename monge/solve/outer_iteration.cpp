@@ -5,7 +5,11 @@
 
 #include "monge/core/error.h"
 #include "monge/core/number.h"
+#include "monge/nn/gradient_map.h"
 #include "monge/ot/ema.h"
+#include "monge/ot/gradient_pair.h"
+#include "monge/solve/autocast.h"
+#include "monge/solve/batch_pieces.h"
 #include "monge/solve/precision.h"
 #include "monge/solve/solver.h"
 
@@ -41,92 +45,198 @@ IterationSchedule Solver::schedule(int64_t iteration) const {
 /// This rank's slice of a batch, of which it has `own` items.
 dist::Slice Solver::slice_of_items(int64_t own) const { return {group_.rank() * own, own, group_.size() * own}; }
 
-torch::Tensor Solver::smoothed(const torch::Tensor& x, int64_t place, const ot::Smoothing& smoothing,
-                               const torch::Tensor& tint) {
+torch::Tensor Solver::smoothed(const Direction& direction, const torch::Tensor& x, int64_t place,
+                               const ot::Smoothing& smoothing, const torch::Tensor& tint) {
   if (smoothing.eps == 0) return x;
+  const char* purpose = direction.reversed ? "inverse smoothing" : "smoothing";
   return ot::smooth(x, smoothing,
-                    ot::smoothing_noise(x, smoothing, streams_.at("smoothing", place, slice_of_items(x.size(0))), tint)
+                    ot::smoothing_noise(x, smoothing, streams_.at(purpose, place, slice_of_items(x.size(0))), tint)
                         .to(x.scalar_type()));
 }
 
 /// The map's inputs and the draws that belong to them.
-std::pair<torch::Tensor, Draws> Solver::source_batch(const torch::Tensor& x, int64_t place, int64_t per_input,
-                                                     const IterationSchedule& schedule) {
+std::pair<torch::Tensor, Draws> Solver::source_batch(const Direction& direction, const torch::Tensor& x, int64_t place,
+                                                     int64_t per_input, const IterationSchedule& schedule) {
   const auto& smoothing = schedule.values.smoothing;
-  auto draws = draw(x, place, per_input, schedule.augmentation);
-  if (!method_->hides_smoothing()) return {smoothed(x, place, smoothing), draws};
-  draws.cost_input = smoothed(x, place, smoothing, draws.z.select(1, 0));
+  auto draws = draw(direction, x, place, per_input, schedule.augmentation);
+  if (!method_->hides_smoothing()) return {smoothed(direction, x, place, smoothing), draws};
+  draws.cost_input = smoothed(direction, x, place, smoothing, draws.z.select(1, 0));
   return {x, draws};
 }
 
-Draws Solver::draw(const torch::Tensor& like, int64_t place, int64_t per_input,
+Draws Solver::draw(const Direction& direction, const torch::Tensor& like, int64_t place, int64_t per_input,
                    const ot::HostOrDeviceScalar& augmentation) {
+  const bool reversed = direction.reversed;
   Draws out;
   const auto slice = slice_of_items(like.size(0));
-  if (noise_.channels > 0) out.z = draw_noise(like, per_input, noise_, streams_.at("z", place, slice));
+  if (noise_.channels > 0)
+    out.z = draw_noise(like, per_input, noise_, streams_.at(reversed ? "inverse z" : "z", place, slice));
   // The weights of noise levels are normalised by their mean over the whole batch.
-  if (method_->conditional())
-    out.perturbation = method_->perturb(like, streams_.at("sigma", place, slice, /*of_whole=*/true));
-  if (augmentation_ != ot::AugmentationKind::none)
-    out.augmentation =
-        ot::draw_augmentation(augmentation_, like.size(0), augmentation, streams_.at("augment", place, slice));
+  if (method_->conditional()) {
+    out.perturbation =
+        method_->perturb(like, streams_.at(reversed ? "inverse sigma" : "sigma", place, slice, /*of_whole=*/true));
+  }
+  if (augmentation_ != ot::AugmentationKind::none) {
+    out.augmentation = ot::draw_augmentation(augmentation_, like.size(0), augmentation,
+                                             streams_.at(reversed ? "inverse augment" : "augment", place, slice));
+  }
   return out;
 }
 
-void Solver::update_average(const IterationSchedule& schedule) {
-  if (!ema_) return;
-  ot::ema_update(averaged_.whole(), adam_map_.values(), schedule.average);
-  averaged_statistics_.copy_from(statistics_);  // running statistics are averages already
+void Solver::update_averages(const IterationSchedule& schedule) {
+  for (auto& d : directions_) {
+    if (!d.ema) continue;
+    ot::ema_update(d.averaged.whole(), d.adam_map->values(), schedule.average);
+    d.averaged_statistics.copy_from(d.statistics);  // running statistics are averages already
+  }
 }
 
-/// All device work of an outer iteration. It reads no value from the device. On a CPU, where reading costs nothing, it
-/// returns after the first blocked step.
-void Solver::body(const IterationSchedule& schedule, const IterationBatches& batches) {
+/// Writes the metrics of an update. @return whether the iteration must stop: on a CPU, where reading costs nothing,
+/// after the first blocked step.
+bool Solver::record(const Update& update) {
+  metric_buffer_.write(written_++, update);
+  return device_.is_cpu() && host_value(update.blocked) != 0;
+}
+
+/// K_T updates of the map and one of the potential. @return as record.
+bool Solver::alternating_updates(Direction& direction, const IterationBatches& batches,
+                                 const IterationSchedule& schedule) {
   const int64_t k_t = options_.train.k_t;
-  written_ = 0;
-  const auto failed = [&](const Update& update) {
-    metric_buffer_.write(written_++, update);
-    return device_.is_cpu() && host_value(update.blocked) != 0;
-  };
+  const auto& from = direction.reversed ? batches.target : batches.source;
+  const auto& to = direction.reversed ? batches.source : batches.target;
   for (int64_t t = 0; t < k_t; ++t) {
-    const auto [x, draws] = source_batch(batches.source(t), t, noise_.samples_per_input, schedule);
-    if (failed(map_update(x, draws, schedule))) return;
+    const auto [x, draws] = source_batch(direction, from(t), t, noise_.samples_per_input, schedule);
+    if (record(map_update(direction, x, draws, schedule))) return true;
   }
-  const auto [x, draws] = source_batch(batches.source(k_t), k_t, 1, schedule);
-  if (failed(potential_update(x, batches.target(), draws, schedule))) return;
-  update_average(schedule);
+  const auto [x, draws] = source_batch(direction, from(k_t), k_t, 1, schedule);
+  return record(potential_update(direction, x, to(k_t), draws, schedule));
+}
+
+/// One update of each net from the same batch, with the gradients at the nets before it. @return as record.
+bool Solver::simultaneous_update(Direction& direction, const IterationBatches& batches,
+                                 const IterationSchedule& schedule) {
+  const auto& from = direction.reversed ? batches.target : batches.source;
+  const auto& to = direction.reversed ? batches.source : batches.target;
+  const auto [x, draws] = source_batch(direction, from(0), 0, noise_.samples_per_input, schedule);
+  torch::Tensor outputs;
+  auto of_map = map_gradients(direction, x, draws, schedule, &outputs);
+  auto of_potential = potential_gradients(direction, x, to(0), draws, schedule, outputs.select(1, 0));
+  // The potential's backward pass has switched the map's gradients off; they are in the optimiser's memory.
+  direction.adam_map->require_gradients(true);
+  direction.adam_map->attach_gradients();
+  finish_update(direction, /*map=*/true, schedule, of_map);
+  finish_update(direction, /*map=*/false, schedule, of_potential);
+  return record(of_map) || record(of_potential);
+}
+
+/// The same for two gradient maps, whose nets have both roles. @return as record.
+bool Solver::gradient_pair_update(const IterationBatches& batches, const IterationSchedule& schedule) {
+  auto& direction = directions_[0];
+  const auto& p = options_.potential;
+  const auto [x, draws] = source_batch(direction, batches.source(0), 0, 1, schedule);
+  const auto y = batches.target(0);
+  const std::pair<Adam*, GradientReducer*> both[] = {{direction.adam_map, direction.reducer_map},
+                                                     {direction.adam_potential, direction.reducer_potential}};
+  for (const auto& [adam, reducer] : both) {
+    adam->require_gradients(true);
+    adam->zero_grad();
+  }
+  const auto of = [this](nn::PotentialNet& net) {
+    return [this, &net](const torch::Tensor& points) {
+      const AutocastScope mixed(device_, product_type(options_.train.precision));
+      const auto found = net.value_and_gradient(points);
+      return std::pair{found.value_B.to(points.scalar_type()), found.gradient_BD.to(points.scalar_type())};
+    };
+  };
+  const ot::GradientPairOptions options{
+      .tau = tau_,
+      .potential_weight = p.weight,
+      .expectile = p.expectile,
+      .expectile_level = p.expectile_level,
+      .expectile_scale = expectile_scale(x, y),
+      .r1 = schedule.penalise ? p.r1.value_or(0) * static_cast<double>(p.r1_every) : 0,
+      .both = directions_.size() == 2};
+  auto& source_net = *dynamic_cast<nn::GradientMap&>(*direction.map).potential();
+  const int64_t batch = x.size(0);
+  Update of_map, of_potential;
+  for_pieces(batch, options_.train.accumulate, [&, &x = x](int64_t begin, int64_t length) {
+    const double fraction = static_cast<double>(length) / static_cast<double>(batch);
+    const auto loss = ot::gradient_pair_loss(of(source_net), of(*direction.potential), x.narrow(0, begin, length),
+                                             y.narrow(0, begin, length), options);
+    if (begin + length == batch) {
+      for (const auto& [adam, reducer] : both) {
+        if (reducer) reducer->begin_final_backward();
+      }
+    }
+    // Both optimisers have the same options, and so the same loss scale until a step of one is blocked.
+    direction.adam_map->scaled(fraction * part_ == 1 ? loss.total : loss.total * (fraction * part_)).backward();
+    add_part(of_map.loss, loss.map, fraction);
+    add_part(of_map.cost, loss.cost, fraction);
+    add_part(of_map.potential, loss.fake, fraction);
+    add_part(of_potential.loss, loss.potential, fraction);
+  });
+  finish_update(direction, /*map=*/true, schedule, of_map);
+  finish_update(direction, /*map=*/false, schedule, of_potential);
+  return record(of_map) || record(of_potential);
+}
+
+/// All device work of an outer iteration. It reads no value from the device. On a CPU it returns after the first
+/// blocked step.
+void Solver::body(const IterationSchedule& schedule, const IterationBatches& batches) {
+  written_ = 0;
+  if (as_gradient_pair_) {
+    if (gradient_pair_update(batches, schedule)) return;
+  } else {
+    for (auto& direction : directions_) {
+      if (options_.train.updates_simultaneously() ? simultaneous_update(direction, batches, schedule)
+                                                  : alternating_updates(direction, batches, schedule))
+        return;
+    }
+  }
+  update_averages(schedule);
+}
+
+/// The source batch with which an iteration begins.
+int64_t Solver::first_step(int64_t iteration) const {
+  return options_.train.updates_simultaneously() ? iteration : iteration * (options_.train.k_t + 1);
 }
 
 /// Copies all inputs of the body to fixed addresses, so that it can be captured and replayed, and runs it.
 void Solver::launch_captured(const IterationSchedule& schedule, const IterationBatches& batches) {
-  const int64_t sources = options_.train.k_t + 1;
-  for (int64_t t = 0; t <= sources; ++t) {
-    auto batch = t < sources ? batches.source(t) : batches.target();
-    if (static_cast<int64_t>(batches_.size()) <= t) batches_.emplace_back();
-    auto& held = batches_[static_cast<size_t>(t)];
+  const int64_t k_t = options_.train.k_t;
+  const int64_t most = options_.train.updates_simultaneously() ? 1 : k_t + 1;
+  const auto hold = [&](std::vector<torch::Tensor>& kept, int64_t place, const torch::Tensor& batch) {
+    if (static_cast<int64_t>(kept.size()) <= place) kept.resize(static_cast<size_t>(place) + 1);
+    auto& held = kept[static_cast<size_t>(place)];
     if (!held.defined() || held.sizes() != batch.sizes()) {
       graphs_.clear();
       held = torch::empty_like(batch);
     }
     held.copy_(batch, /*non_blocking=*/true);
+  };
+  const int64_t first_target = options_.train.trains_inverse() ? 0 : most - 1;
+  for (int64_t t = 0; t < most; ++t) {
+    hold(source_batches_, t, batches.source(t));
+    if (t >= first_target) hold(target_batches_, t, batches.target(t));
   }
-  const IterationBatches held{[this](int64_t t) { return batches_[static_cast<size_t>(t)]; },
-                              [this] { return batches_.back(); }};
+  const IterationBatches held{[this](int64_t t) { return source_batches_[static_cast<size_t>(t)]; },
+                              [this](int64_t t) { return target_batches_[static_cast<size_t>(t)]; }};
   const auto set = device_scalars_.set(schedule);
   const std::string key = text(schedule.penalise ? "r1 " : "", schedule.values.smoothing.eps != 0 ? "smoothed" : "");
   graphs_.run(key, [&] { body(set, held); }, streams_.all());
 }
 
 void Solver::launch(int64_t iteration, const BatchProvider& batches, bool stop) {
-  const int64_t first = iteration * (options_.train.k_t + 1);
+  const int64_t first = first_step(iteration);
+  // Without the reversed problem an iteration takes one target batch, and these are counted by iterations.
+  const bool alike = options_.train.trains_inverse();
   const IterationBatches own{[&](int64_t place) { return batches.source(first + place); },
-                             [&] { return batches.target(iteration); }};
+                             [&](int64_t place) { return batches.target(alike ? first + place : iteration); }};
   const auto now = schedule(iteration);
   streams_.begin(first);
   if (device_.is_cuda()) group_.note_begun();
-  if (reducer_map_) {
-    reducer_map_->want_stop(stop);
-    reducer_potential_->want_stop(stop);
+  for (auto& trained : trained_) {
+    if (trained.reducer) trained.reducer->want_stop(stop);
   }
   if (captured_) {
     launch_captured(now, own);
@@ -148,15 +258,17 @@ std::string Solver::diverged_ranks(const MetricBuffer::Row& row) const {
   return count > 8 ? out + text(" and ", count - 8, " more") : out;
 }
 
-/// @param update  the update's place in its iteration, 0 .. K_T; the last is the potential's.
-void Solver::throw_diverged(int64_t iteration, int64_t update, const MetricBuffer::Row& row) const {
-  const int64_t k_t = options_.train.k_t;
-  const bool is_map = update < k_t;
+/// @param row_index  the row of the metrics: for each direction K_T updates of the map, then the potential's.
+void Solver::throw_diverged(int64_t iteration, int64_t row_index, const MetricBuffer::Row& row) const {
+  const int64_t k_t = options_.train.k_t, update = row_index % (k_t + 1);
+  const bool is_map = update<k_t, reversed = row_index> k_t, both = options_.train.trains_inverse();
+  const int64_t step = first_step(iteration) + (options_.train.updates_simultaneously() ? 0 : update);
+  const auto batch = text(reversed ? "target" : "source", " batch ", step,
+                          is_map ? "" : text(", ", reversed ? "source" : "target", " batch ", both ? step : iteration));
   throw DivergedError(
-      {.what = text("the training diverged: outer iteration ", iteration, ", ",
-                    is_map ? text("map update ", update + 1, " of ", k_t) : std::string("potential update"),
-                    " (source batch ", iteration * (k_t + 1) + update, is_map ? "" : text(", target batch ", iteration),
-                    "): loss ", row.loss, ", gradient norm ", row.gradient_norm, diverged_ranks(row)),
+      {.what = text("the training diverged: outer iteration ", iteration, ", ", reversed ? "reversed problem, " : "",
+                    is_map ? text("map update ", update + 1, " of ", k_t) : std::string("potential update"), " (",
+                    batch, "): loss ", row.loss, ", gradient norm ", row.gradient_norm, diverged_ranks(row)),
        .fix = text("the step was not taken; lower ", is_map ? "train.lr_map" : "train.lr_potential",
                    ", set potential.r1 = ", number(advised_r1(tau_)), " or train.clip = 1, or look at that batch")});
 }
@@ -172,14 +284,16 @@ IterationMetrics Solver::collect() {
   double maps = 0;
   for (size_t u = 0; u < rows.size(); ++u) {
     const auto& row = rows[u];
-    const bool is_map = static_cast<int64_t>(u) < k_t;
+    const auto place = static_cast<int64_t>(u);
+    const bool is_map = place % (k_t + 1) < k_t;
     int64_t& in_a_row = is_map ? blocked_maps_ : blocked_potentials_;
     in_a_row = row.blocked != 0 ? in_a_row + 1 : 0;
     if (row.blocked != 0) {
       ++out.skipped;
-      if (!may_skip || in_a_row > kMostBlocked) throw_diverged(iteration, static_cast<int64_t>(u), row);
+      if (!may_skip || in_a_row > kMostBlocked) throw_diverged(iteration, place, row);
     }
     if (!row.ranks.empty() && row.ranks[0] > 0) out.stop = true;
+    if (place > k_t) continue;  // of the reversed problem
     if (is_map) {
       out.loss_map += row.loss;
       out.cost += row.cost;

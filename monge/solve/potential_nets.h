@@ -14,4 +14,7 @@ NetEntry<nn::PotentialNet> ddpm_potential_entry();
 /// nn::MlpPotential, for vectors.
 NetEntry<nn::PotentialNet> mlp_potential_entry();
 
+/// nn::IcnnPotential, for vectors; in gradient_maps.cpp.
+NetEntry<nn::PotentialNet> icnn_entry();
+
 }  // namespace monge::solve

@@ -6,10 +6,12 @@
 
 #include "monge/core/error.h"
 #include "monge/nn/batch_norm_sums.h"
+#include "monge/nn/gradient_map.h"
 #include "monge/ot/cost.h"
 #include "monge/ot/losses.h"
 #include "monge/ot/regulariser.h"
 #include "monge/solve/autocast.h"
+#include "monge/solve/batch_pieces.h"
 #include "monge/solve/precision.h"
 
 namespace monge::solve {
@@ -58,12 +60,6 @@ void set_training(torch::nn::Module& net, bool on) {
   if (net.is_training() != on) net.train(on);
 }
 
-/// sum += fraction * value, without a graph.
-void add(torch::Tensor& sum, const torch::Tensor& value, double fraction) {
-  const auto part = fraction == 1 ? value.detach() : value.detach() * fraction;
-  sum = sum.defined() ? sum + part : part;
-}
-
 ot::Perturbation piece(const ot::Perturbation& whole, int64_t begin, int64_t length) {
   if (!whole.defined()) return {};
   return {whole.sigma_B.narrow(0, begin, length), whole.noise.narrow(0, begin, length),
@@ -74,13 +70,6 @@ Draws piece(const Draws& whole, int64_t begin, int64_t length) {
   const auto part = [&](const torch::Tensor& t) { return t.defined() ? t.narrow(0, begin, length) : t; };
   return {part(whole.z), piece(whole.perturbation, begin, length), part(whole.cost_input),
           whole.augmentation.piece(begin, length)};
-}
-
-/// Calls action(begin, length) for each piece of a batch.
-template <class Action>
-void for_pieces(int64_t batch, int64_t pieces, Action&& action) {
-  const int64_t size = (batch + pieces - 1) / pieces;
-  for (int64_t begin = 0; begin < batch; begin += size) action(begin, std::min(size, batch - begin));
 }
 
 }  // namespace
@@ -102,15 +91,10 @@ torch::Tensor draw_noise(const torch::Tensor& x, int64_t per_input, const ot::Ma
   return z.to(x.scalar_type()).expand(shape);
 }
 
-Solver::Solver(const SolverOptions& options, std::shared_ptr<nn::MapNet> map, std::shared_ptr<nn::MapNet> ema,
-               std::shared_ptr<nn::PotentialNet> potential, int64_t dim, torch::Device device,
-               dist::ProcessGroup& group)
+Solver::Solver(const SolverOptions& options, Nets nets, int64_t dim, torch::Device device, dist::ProcessGroup& group)
     : options_(options),
       group_(group),
       part_(1.0 / static_cast<double>(group.size())),
-      map_(std::move(map)),
-      ema_(std::move(ema)),
-      potential_(std::move(potential)),
       device_(device),
       tau_(ot::cost_scale(options.cost.scale, dim)),
       augmentation_(ot::augmentation_kinds().at(options.potential.augment, "potential.augment")),
@@ -118,40 +102,76 @@ Solver::Solver(const SolverOptions& options, std::shared_ptr<nn::MapNet> map, st
       noise_(method_->noise()),
       streams_(static_cast<uint64_t>(options.train.seed), device),
       schedule_(options.train.rates()),
-      adam_map_(parameters_of(*map_, options, device), adam_options(options, device)),
-      adam_potential_(parameters_of(*potential_, options, device), adam_options(options, device)),
-      statistics_(*map_),
-      metric_buffer_(options.train.k_t + 1, device, group.sends(device) ? group.size() : 0),
+      metric_buffer_((options.train.k_t + 1) * (options.train.trains_inverse() ? 2 : 1), device,
+                     group.sends(device) ? group.size() : 0),
       captured_(is_captured(options.train, device)),
       graphs_(device) {
-  require(potential_->conditional() == method_->conditional(), "method \"", options.method, "\" needs a potential ",
+  require(nets.potential->conditional() == method_->conditional(), "method \"", options.method, "\" needs a potential ",
           method_->conditional() ? "with" : "without", " a noise level");
-  require((ema_ != nullptr) == (options.train.ema > 0), "train.ema = ", options.train.ema,
+  require((nets.ema != nullptr) == (options.train.ema > 0), "train.ema = ", options.train.ema,
           ": pass an averaged map if and only if it is above 0");
+  require((nets.inverse_map != nullptr) == options.train.trains_inverse(), "train.directions = \"",
+          options.train.directions, "\": pass an inverse map if and only if it is \"both\"");
   if (options.potential.augments_adaptively()) augmentation_state_ = torch::zeros({2}, torch::kFloat64);
   if (captured_) device_scalars_ = DeviceScalars(device, state_type(options.train.precision));
-  if (group_.sends(device)) {
-    const int64_t bucket = options.parallel.bucket_mb << 20;
-    reducer_map_ = std::make_unique<GradientReducer>(group_, adam_map_.parameters(), adam_map_.gradients(), bucket);
-    reducer_potential_ =
-        std::make_unique<GradientReducer>(group_, adam_potential_.parameters(), adam_potential_.gradients(), bucket);
-    if (options.parallel.sync_batch_norm && group_.size() > 1) {
-      map_->synchronise_batch_norm(std::make_shared<nn::RankSums>(
-          nn::RankSums{group_.size(), [&group](const torch::Tensor& values) { group.sum(values); }}));
-    }
-  }
-  if (ema_) make_average();
+  directions_.reserve(2);
+  add_direction(std::move(nets.map), std::move(nets.ema), std::move(nets.potential));
+  if (nets.inverse_map)
+    add_direction(std::move(nets.inverse_map), std::move(nets.inverse_ema), std::move(nets.inverse_potential));
+  as_gradient_pair_ = options.train.updates_simultaneously() && dynamic_cast<nn::GradientMap*>(&map()) != nullptr &&
+                      potential().has_gradient();
   broadcast_state();
 }
 
-void Solver::make_average() {
-  const auto own = values(parameters_of(*ema_, options_, device_));
-  nn::load_state_dict(*ema_, nn::state_dict(*map_), "the averaged map");
+/// The optimiser of a net, made at its first use. The net of a gradient map is that of its potential, which may have
+/// another role in the other direction.
+Adam* Solver::optimiser_of(torch::nn::Module& net, GradientReducer** reducer) {
+  auto* gradient_map = dynamic_cast<nn::GradientMap*>(&net);
+  const torch::nn::Module* owner = gradient_map ? gradient_map->potential().get() : &net;
+  for (auto& trained : trained_) {
+    if (trained.net != owner) continue;
+    *reducer = trained.reducer.get();
+    return trained.adam.get();
+  }
+  auto adam = std::make_unique<Adam>(parameters_of(net, options_, device_), adam_options(options_, device_));
+  std::unique_ptr<GradientReducer> sums;
+  if (group_.sends(device_)) {
+    sums = std::make_unique<GradientReducer>(group_, adam->parameters(), adam->gradients(),
+                                             options_.parallel.bucket_mb << 20);
+  }
+  trained_.push_back({owner, std::move(adam), std::move(sums)});
+  *reducer = trained_.back().reducer.get();
+  return trained_.back().adam.get();
+}
+
+void Solver::add_direction(std::shared_ptr<nn::MapNet> map, std::shared_ptr<nn::MapNet> ema,
+                           std::shared_ptr<nn::PotentialNet> potential) {
+  Direction out{.map = std::move(map), .ema = std::move(ema), .potential = std::move(potential)};
+  out.adam_map = optimiser_of(*out.map, &out.reducer_map);
+  out.adam_potential = optimiser_of(*out.potential, &out.reducer_potential);
+  out.statistics = BatchNormBuffers(*out.map);
+  out.reversed = !directions_.empty();
+  if (group_.sends(device_) && options_.parallel.sync_batch_norm && group_.size() > 1) {
+    out.map->synchronise_batch_norm(std::make_shared<nn::RankSums>(
+        nn::RankSums{group_.size(), [&group = group_](const torch::Tensor& values) { group.sum(values); }}));
+  }
+  if (out.ema) make_average(out);
+  directions_.push_back(std::move(out));
+}
+
+void Solver::make_average(Direction& direction) {
+  const auto own = values(parameters_of(*direction.ema, options_, device_));
+  nn::load_state_dict(*direction.ema, nn::state_dict(*direction.map), "the averaged map");
   for (auto parameter : own) parameter.requires_grad_(false);
-  averaged_ = FlatParameters(own);
-  averaged_.adopt(own);
-  averaged_statistics_ = BatchNormBuffers(*ema_);
-  ema_->eval();
+  direction.averaged = FlatParameters(own);
+  direction.averaged.adopt(own);
+  direction.averaged_statistics = BatchNormBuffers(*direction.ema);
+  direction.ema->eval();
+}
+
+std::shared_ptr<nn::MapNet> Solver::averaged_inverse_map() const {
+  require(directions_.size() == 2, "this training has no inverse map; train with train.directions = \"both\"");
+  return directions_[1].used_map();
 }
 
 torch::Tensor Solver::transport(nn::MapNet& map, const torch::Tensor& x, const torch::Tensor& z) const {
@@ -166,37 +186,41 @@ torch::Tensor Solver::transport(nn::MapNet& map, const torch::Tensor& x, const t
   return z.defined() ? output.unflatten(0, std::vector<int64_t>{x.size(0), z.size(1)}) : output.unsqueeze(1);
 }
 
-ot::Potential Solver::potential_function() const {
-  return [this](const torch::Tensor& y, const torch::Tensor& sigma_B) {
+ot::Potential Solver::potential_function(nn::PotentialNet& potential) const {
+  return [this, &potential](const torch::Tensor& y, const torch::Tensor& sigma_B) {
     const AutocastScope mixed(device_, product_type(options_.train.precision));
     const auto input =
         options_.train.channels_last && y.dim() == 4 ? y.contiguous(torch::MemoryFormat::ChannelsLast) : y;
-    return potential_->forward(input, sigma_B).to(y.scalar_type());
+    return potential.forward(input, sigma_B).to(y.scalar_type());
   };
 }
 
 torch::Tensor Solver::augmented_potential(const torch::Tensor& y, torch::Generator generator) {
   const at::NoGradGuard no_grad;
-  set_training(*potential_, false);
+  set_training(potential(), false);
   const auto augmentation =
       ot::draw_augmentation(augmentation_, y.size(0), augmentation_strength(), std::move(generator));
-  return potential_function()(augmentation.apply(y), {});
+  return potential_function(potential())(augmentation.apply(y), {});
 }
 
 /// Adds the gradient of a piece's loss, times `fraction`, to the map's gradient.
-ot::MapLoss Solver::backward_through_map(const torch::Tensor& x, const Draws& draws, const IterationSchedule& schedule,
-                                         double fraction) {
+/// @param outputs  receives T(x, z) without a graph, [B, Z, ...], unless it is null.
+ot::MapLoss Solver::backward_through_map(Direction& direction, const torch::Tensor& x, const Draws& draws,
+                                         const IterationSchedule& schedule, double fraction, torch::Tensor* outputs) {
   const auto& z = draws.z;
+  auto& map = *direction.map;
   const auto loss_of = [&](const torch::Tensor& y) {
-    return ot::map_loss(*method_, potential_function(), draws.cost_input_of(x), y, draws.perturbation, schedule.values,
-                        draws.augmentation);
+    return ot::map_loss(*method_, potential_function(*direction.potential), draws.cost_input_of(x), y,
+                        draws.perturbation, schedule.values, draws.augmentation);
   };
   const auto backward = [&](const ot::MapLoss& loss) {
-    adam_map_.scaled(fraction == 1 ? loss.loss : loss.loss * fraction).backward();
+    direction.adam_map->scaled(fraction == 1 ? loss.loss : loss.loss * fraction).backward();
   };
   if (!options_.train.recompute) {
-    auto loss = loss_of(transport(*map_, x, z));
+    const auto y = transport(map, x, z);
+    auto loss = loss_of(y);
     backward(loss);
+    if (outputs) *outputs = y.detach();
     return loss;
   }
   // The map runs twice: first without a graph, for its outputs; then with one, after the potential's activations are
@@ -204,63 +228,79 @@ ot::MapLoss Solver::backward_through_map(const torch::Tensor& x, const Draws& dr
   torch::Tensor y;
   {
     const at::NoGradGuard no_grad;
-    y = transport(*map_, x, z);
+    y = transport(map, x, z);
   }
   y = y.detach().requires_grad_(true);
   auto loss = loss_of(y);
   backward(loss);
-  const auto before = statistics_.copy();
-  transport(*map_, x, z).backward(y.grad());
-  statistics_.restore(before);
+  const auto before = direction.statistics.copy();
+  transport(map, x, z).backward(y.grad());
+  direction.statistics.restore(before);
+  if (outputs) *outputs = y.detach();
   return loss;
 }
 
-Update Solver::map_update(const torch::Tensor& x, const Draws& draws, const IterationSchedule& schedule) {
+/// Computes the gradient of the map's loss. @param outputs  as backward_through_map.
+Update Solver::map_gradients(Direction& direction, const torch::Tensor& x, const Draws& draws,
+                             const IterationSchedule& schedule, torch::Tensor* outputs) {
   // The update of the map computes no gradient for the potential's weights.
-  adam_potential_.require_gradients(false);
-  adam_map_.require_gradients(true);
-  set_training(*map_, true);
-  set_training(*potential_, false);
-  adam_map_.zero_grad();
-  statistics_.keep();
+  direction.adam_potential->require_gradients(false);
+  direction.adam_map->require_gradients(true);
+  set_training(*direction.map, true);
+  set_training(*direction.potential, false);
+  direction.adam_map->zero_grad();
+  direction.statistics.keep();
+  auto* reducer = direction.reducer_map;
   const int64_t batch = x.size(0);
   Update out;
   if (options_.train.accumulate == 1) {
-    if (reducer_map_) reducer_map_->begin_final_backward();
-    const auto loss = backward_through_map(x, draws, schedule, part_);
+    if (reducer) reducer->begin_final_backward();
+    const auto loss = backward_through_map(direction, x, draws, schedule, part_, outputs);
     out.loss = loss.loss.detach();
     out.cost = loss.cost;
     out.potential = loss.potential;
-  } else {
-    for_pieces(batch, options_.train.accumulate, [&](int64_t begin, int64_t length) {
-      const double fraction = static_cast<double>(length) / static_cast<double>(batch);
-      if (reducer_map_ && begin + length == batch) reducer_map_->begin_final_backward();
-      const auto loss =
-          backward_through_map(x.narrow(0, begin, length), piece(draws, begin, length), schedule, fraction * part_);
-      add(out.loss, loss.loss, fraction);
-      add(out.cost, loss.cost, fraction);
-      add(out.potential, loss.potential, fraction);
-    });
+    return out;
   }
-  finish_update(adam_map_, reducer_map_.get(), schedule.rate_map, out);
+  std::vector<torch::Tensor> pieces;
+  for_pieces(batch, options_.train.accumulate, [&](int64_t begin, int64_t length) {
+    const double fraction = static_cast<double>(length) / static_cast<double>(batch);
+    if (reducer && begin + length == batch) reducer->begin_final_backward();
+    torch::Tensor mapped;
+    const auto loss = backward_through_map(direction, x.narrow(0, begin, length), piece(draws, begin, length), schedule,
+                                           fraction * part_, outputs ? &mapped : nullptr);
+    if (outputs) pieces.push_back(mapped);
+    add_part(out.loss, loss.loss, fraction);
+    add_part(out.cost, loss.cost, fraction);
+    add_part(out.potential, loss.potential, fraction);
+  });
+  if (outputs) *outputs = torch::cat(pieces);
   return out;
 }
 
-Update Solver::potential_update(const torch::Tensor& x, const torch::Tensor& y, const Draws& draws,
-                                const IterationSchedule& schedule) {
+Update Solver::map_update(Direction& direction, const torch::Tensor& x, const Draws& draws,
+                          const IterationSchedule& schedule) {
+  auto out = map_gradients(direction, x, draws, schedule, nullptr);
+  finish_update(direction, /*map=*/true, schedule, out);
+  return out;
+}
+
+/// Computes the gradient of the potential's loss.
+/// @param outputs  T(x, z) without a graph, [B, ...]; undefined: computed here.
+Update Solver::potential_gradients(Direction& direction, const torch::Tensor& x, const torch::Tensor& y,
+                                   const Draws& draws, const IterationSchedule& schedule,
+                                   const torch::Tensor& outputs) {
   const auto& regulariser = options_.potential;
-  adam_map_.require_gradients(false);
-  adam_potential_.require_gradients(true);
-  set_training(*map_, !options_.train.eval_map_in_potential_step);
-  set_training(*potential_, true);
-  adam_potential_.zero_grad();
-  statistics_.keep();
-  const auto f = potential_function();
+  direction.adam_map->require_gradients(false);
+  direction.adam_potential->require_gradients(true);
+  set_training(*direction.map, !options_.train.eval_map_in_potential_step);
+  set_training(*direction.potential, true);
+  direction.adam_potential->zero_grad();
+  if (!outputs.defined()) direction.statistics.keep();
+  auto* reducer = direction.reducer_potential;
+  const auto f = potential_function(*direction.potential);
   const int64_t batch = x.size(0);
   // All pieces use the scale of the whole batch, so that they add up to the same loss.
-  const auto cost_scale = regulariser.expectile > 0
-                              ? mean_over_ranks(method_->pair_cost(draws.cost_input_of(x), y).mean())
-                              : torch::Tensor();
+  const auto cost_scale = expectile_scale(draws.cost_input_of(x), y);
   Update out;
   for_pieces(batch, options_.train.accumulate, [&](int64_t begin, int64_t length) {
     const double fraction = static_cast<double>(length) / static_cast<double>(batch);
@@ -268,9 +308,11 @@ Update Solver::potential_update(const torch::Tensor& x, const torch::Tensor& y, 
     const auto drawn = piece(draws, begin, length);
     const auto& perturbation = drawn.perturbation;
     torch::Tensor fake;
-    {
+    if (outputs.defined()) {
+      fake = outputs.narrow(0, begin, length);
+    } else {
       at::NoGradGuard no_grad;
-      fake = transport(*map_, x_piece, drawn.z).squeeze(1);
+      fake = transport(*direction.map, x_piece, drawn.z).squeeze(1);
     }
     const auto parts = ot::potential_loss(f, fake, y_piece, perturbation, drawn.augmentation);
     auto loss = parts.loss;
@@ -288,22 +330,38 @@ Update Solver::potential_update(const torch::Tensor& x, const torch::Tensor& y, 
                                                                   method_->pair_cost(from, y_piece), parts.real_B,
                                                                   regulariser.expectile_level, cost_scale);
     }
-    if (reducer_potential_ && begin + length == batch) reducer_potential_->begin_final_backward();
-    adam_potential_.scaled(fraction * part_ == 1 ? loss : loss * (fraction * part_)).backward();
-    add(out.loss, parts.loss, fraction);
+    if (reducer && begin + length == batch) reducer->begin_final_backward();
+    direction.adam_potential->scaled(fraction * part_ == 1 ? loss : loss * (fraction * part_)).backward();
+    add_part(out.loss, parts.loss, fraction);
   });
-  finish_update(adam_potential_, reducer_potential_.get(), schedule.rate_potential, out);
   return out;
 }
 
-/// Takes the optimiser's step with the gradients of all ranks and completes the metrics of the update. If the step was
-/// blocked, the statistics of batch norm are restored.
-void Solver::finish_update(Adam& adam, GradientReducer* reducer, const ot::HostOrDeviceScalar& rate, Update& update) {
+Update Solver::potential_update(Direction& direction, const torch::Tensor& x, const torch::Tensor& y,
+                                const Draws& draws, const IterationSchedule& schedule) {
+  auto out = potential_gradients(direction, x, y, draws, schedule, {});
+  finish_update(direction, /*map=*/false, schedule, out);
+  return out;
+}
+
+/// What the expectile regulariser of a batch is divided by; undefined without one.
+torch::Tensor Solver::expectile_scale(const torch::Tensor& x, const torch::Tensor& y) const {
+  if (options_.potential.expectile <= 0) return {};
+  if (options_.potential.expectile_scale == "none") return torch::ones({}, x.options().requires_grad(false));
+  return mean_over_ranks(method_->pair_cost(x, y).mean());
+}
+
+/// Takes the step of a net's optimiser with the gradients of all ranks and completes the metrics of the update. If the
+/// step was blocked, the statistics of batch norm are restored.
+void Solver::finish_update(Direction& direction, bool map, const IterationSchedule& schedule, Update& update) {
+  auto* reducer = map ? direction.reducer_map : direction.reducer_potential;
+  auto& adam = map ? *direction.adam_map : *direction.adam_potential;
   if (reducer) reducer->finish(update);
   const bool by_rank = group_.size() > 1 && !options_.parallel.sync_batch_norm;
-  if (by_rank && map_->is_training()) statistics_.average(group_);
-  const auto step = adam.step(rate, update.loss, reducer ? &reducer->gradient() : nullptr);
-  statistics_.restore_if(step.blocked);
+  if (by_rank && direction.map->is_training()) direction.statistics.average(group_);
+  const auto step = adam.step(map ? schedule.rate_map : schedule.rate_potential, update.loss,
+                              reducer ? &reducer->gradient() : nullptr);
+  direction.statistics.restore_if(step.blocked);
   update.gradient_norm = step.gradient_norm;
   update.blocked = step.blocked;
 }
@@ -323,9 +381,10 @@ void Solver::broadcast_state() {
 int64_t Solver::fingerprint() const {
   const at::NoGradGuard no_grad;
   uint64_t out = 0;
-  for (const auto* values : {&adam_map_.values(), &adam_potential_.values()}) {
+  for (const auto& trained : trained_) {
     // A sum of integers does not depend on its order, and so not on the number of threads.
-    out = out * 31 + static_cast<uint64_t>(values->view(torch::kInt32).sum(torch::kInt64).item<int64_t>());
+    out =
+        out * 31 + static_cast<uint64_t>(trained.adam->values().view(torch::kInt32).sum(torch::kInt64).item<int64_t>());
   }
   return static_cast<int64_t>(out);
 }
@@ -335,11 +394,16 @@ NamedTensors Solver::state() const {
   const auto add = [&out](const std::string& prefix, const NamedTensors& tensors) {
     for (const auto& [name, tensor] : tensors) out.emplace_back(prefix + name, tensor);
   };
-  add("map/", nn::state_dict(*map_));
-  if (ema_) add("ema/", nn::state_dict(*ema_));
-  add("potential/", nn::state_dict(*potential_));
-  add("adam_map/", adam_map_.state());
-  add("adam_potential/", adam_potential_.state());
+  for (const auto& d : directions_) {
+    const std::string prefix = d.reversed ? "inverse_" : "";
+    const bool own_nets = !d.reversed || d.adam_map != directions_[0].adam_potential;
+    add(prefix + "map/", nn::state_dict(*d.map));
+    if (d.ema) add(prefix + "ema/", nn::state_dict(*d.ema));
+    if (!own_nets) continue;  // the nets of the first direction in other roles
+    add(prefix + "potential/", nn::state_dict(*d.potential));
+    add("adam_" + prefix + "map/", d.adam_map->state());
+    add("adam_" + prefix + "potential/", d.adam_potential->state());
+  }
   if (augmentation_state_.defined()) out.emplace_back("augmentation", augmentation_state_);
   return out;
 }

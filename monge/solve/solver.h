@@ -24,6 +24,7 @@
 #include "monge/solve/iteration_schedule.h"
 #include "monge/solve/iteration_streams.h"
 #include "monge/solve/metric_buffer.h"
+#include "monge/solve/nets.h"
 #include "monge/solve/optimiser.h"
 #include "monge/solve/options.h"
 
@@ -31,7 +32,9 @@ namespace monge::solve {
 
 /// Batches by step, on the solver's device and in its type or float32. Each is a pure function of the step, so that a
 /// resumed run sees the same data. The map updates of iteration k take the source batches k*(K_T+1) .. k*(K_T+1)+K_T-1;
-/// its potential update takes the next source batch and target batch k.
+/// its potential update takes the next source batch and target batch k. With both directions the target batches are
+/// counted as the source's, and a potential update takes the last of both. A simultaneous update takes source batch k
+/// and target batch k.
 struct BatchProvider {
   std::function<torch::Tensor(int64_t step)> source, target;  ///< [B, ...item]
 };
@@ -47,7 +50,7 @@ struct Draws {
   const torch::Tensor& cost_input_of(const torch::Tensor& x) const { return cost_input.defined() ? cost_input : x; }
 };
 
-/// The metrics of one outer iteration; those of the map are means over its map updates.
+/// The metrics of one outer iteration, of the forward direction; those of the map are means over its map updates.
 struct IterationMetrics {
   double loss_map = 0, cost = 0, potential_fake = 0, loss_potential = 0;
   double gradient_map = 0, gradient_potential = 0;  ///< gradient norms of the last updates, before clipping
@@ -69,15 +72,19 @@ struct IterationMetrics {
 class Solver {
  public:
   /// @param options    validated; precision fp64 casts the nets to double.
-  /// @param map        T; moved to `device`.
-  /// @param ema        a second net of the same architecture, overwritten with the average; null if train.ema is 0.
-  /// @param potential  f; moved to `device`.
+  /// @param nets       as make_nets makes them; moved to `device`. The averaged maps are overwritten with the averages.
   /// @param dim        entries of an item (for cost.scale = "mean").
   /// @param group      must outlive this object. All ranks construct theirs together and then have the root's state.
   /// @throws InputError if the options do not fit one another or the nets.
+  Solver(const SolverOptions& options, Nets nets, int64_t dim, torch::Device device,
+         dist::ProcessGroup& group = dist::ProcessGroup::single());
+
+  /// The same for the nets of one direction.
   Solver(const SolverOptions& options, std::shared_ptr<nn::MapNet> map, std::shared_ptr<nn::MapNet> ema,
          std::shared_ptr<nn::PotentialNet> potential, int64_t dim, torch::Device device,
-         dist::ProcessGroup& group = dist::ProcessGroup::single());
+         dist::ProcessGroup& group = dist::ProcessGroup::single())
+      : Solver(options, Nets{.map = std::move(map), .ema = std::move(ema), .potential = std::move(potential)}, dim,
+               device, group) {}
 
   /// Makes K_T map updates and one potential update: launch and collect.
   IterationMetrics outer_iteration(int64_t iteration, const BatchProvider& batches);
@@ -102,10 +109,10 @@ class Solver {
 
   /// Single updates, for tests and benchmarks. Losses are those before the update.
   Update map_update(const torch::Tensor& x, const Draws& draws, int64_t iteration) {
-    return map_update(x, draws, schedule(iteration));
+    return map_update(directions_[0], x, draws, schedule(iteration));
   }
   Update potential_update(const torch::Tensor& x, const torch::Tensor& y, const Draws& draws, int64_t iteration) {
-    return potential_update(x, y, draws, schedule(iteration));
+    return potential_update(directions_[0], x, y, draws, schedule(iteration));
   }
 
   /// T(x, z) as the losses take it, [B, Z, ...] in float32 (fp64: double).
@@ -127,49 +134,76 @@ class Solver {
   /// A checksum of the parameters' bits, to check that all ranks have the same parameters.
   int64_t fingerprint() const;
 
-  nn::MapNet& map() { return *map_; }
+  nn::MapNet& map() { return *directions_[0].map; }
   /// The map that is evaluated and exported: the averaged one, or the raw one if train.ema is 0.
-  std::shared_ptr<nn::MapNet> averaged_map() const { return ema_ ? ema_ : map_; }
-  nn::PotentialNet& potential() { return *potential_; }
+  std::shared_ptr<nn::MapNet> averaged_map() const { return directions_[0].used_map(); }
+  /// The same of the reversed problem. @throws InputError unless train.directions = "both".
+  std::shared_ptr<nn::MapNet> averaged_inverse_map() const;
+  nn::PotentialNet& potential() { return *directions_[0].potential; }
   const ot::Method& method() const { return *method_; }
   torch::Device device() const { return device_; }
   double tau() const { return tau_; }
 
  private:
-  /// The batches of one iteration: map update t takes source(t), the potential update source(K_T) and target().
+  /// The problem from one side to the other: its nets, and what trains them.
+  struct Direction {
+    std::shared_ptr<nn::MapNet> map, ema;
+    std::shared_ptr<nn::PotentialNet> potential;
+    Adam *adam_map = nullptr, *adam_potential = nullptr;
+    GradientReducer *reducer_map = nullptr, *reducer_potential = nullptr;  ///< null if the group sends no gradients
+    FlatParameters averaged = {};                                          ///< parameters of ema
+    BatchNormBuffers statistics = {}, averaged_statistics = {};            ///< buffers of map and ema
+    bool reversed = false;
+
+    const std::shared_ptr<nn::MapNet>& used_map() const { return ema ? ema : map; }
+  };
+
+  /// The batches of one iteration, see BatchProvider: each side's by their place in the iteration.
   struct IterationBatches {
-    std::function<torch::Tensor(int64_t place)> source;
-    std::function<torch::Tensor()> target;
+    std::function<torch::Tensor(int64_t place)> source, target;
   };
 
   IterationSchedule schedule(int64_t iteration) const;
   double augmentation_strength() const;
+  int64_t first_step(int64_t iteration) const;
+  void add_direction(std::shared_ptr<nn::MapNet> map, std::shared_ptr<nn::MapNet> ema,
+                     std::shared_ptr<nn::PotentialNet> potential);
+  Adam* optimiser_of(torch::nn::Module& net, GradientReducer** reducer);
   void body(const IterationSchedule& schedule, const IterationBatches& batches);
   void launch_captured(const IterationSchedule& schedule, const IterationBatches& batches);
-  Update map_update(const torch::Tensor& x, const Draws& draws, const IterationSchedule& schedule);
-  Update potential_update(const torch::Tensor& x, const torch::Tensor& y, const Draws& draws,
+  bool record(const Update& update);
+  bool alternating_updates(Direction& direction, const IterationBatches& batches, const IterationSchedule& schedule);
+  bool simultaneous_update(Direction& direction, const IterationBatches& batches, const IterationSchedule& schedule);
+  bool gradient_pair_update(const IterationBatches& batches, const IterationSchedule& schedule);
+  Update map_update(Direction& direction, const torch::Tensor& x, const Draws& draws,
+                    const IterationSchedule& schedule);
+  Update potential_update(Direction& direction, const torch::Tensor& x, const torch::Tensor& y, const Draws& draws,
                           const IterationSchedule& schedule);
-  ot::MapLoss backward_through_map(const torch::Tensor& x, const Draws& draws, const IterationSchedule& schedule,
-                                   double fraction);
-  torch::Tensor smoothed(const torch::Tensor& x, int64_t place, const ot::Smoothing& smoothing,
-                         const torch::Tensor& tint = {});
-  std::pair<torch::Tensor, Draws> source_batch(const torch::Tensor& x, int64_t place, int64_t per_input,
-                                               const IterationSchedule& schedule);
-  Draws draw(const torch::Tensor& like, int64_t place, int64_t per_input, const ot::HostOrDeviceScalar& augmentation);
-  ot::Potential potential_function() const;
-  void make_average();
-  void update_average(const IterationSchedule& schedule);
-  void finish_update(Adam& adam, GradientReducer* reducer, const ot::HostOrDeviceScalar& rate, Update& update);
+  Update map_gradients(Direction& direction, const torch::Tensor& x, const Draws& draws,
+                       const IterationSchedule& schedule, torch::Tensor* outputs);
+  Update potential_gradients(Direction& direction, const torch::Tensor& x, const torch::Tensor& y, const Draws& draws,
+                             const IterationSchedule& schedule, const torch::Tensor& outputs);
+  ot::MapLoss backward_through_map(Direction& direction, const torch::Tensor& x, const Draws& draws,
+                                   const IterationSchedule& schedule, double fraction, torch::Tensor* outputs);
+  torch::Tensor smoothed(const Direction& direction, const torch::Tensor& x, int64_t place,
+                         const ot::Smoothing& smoothing, const torch::Tensor& tint = {});
+  std::pair<torch::Tensor, Draws> source_batch(const Direction& direction, const torch::Tensor& x, int64_t place,
+                                               int64_t per_input, const IterationSchedule& schedule);
+  Draws draw(const Direction& direction, const torch::Tensor& like, int64_t place, int64_t per_input,
+             const ot::HostOrDeviceScalar& augmentation);
+  ot::Potential potential_function(nn::PotentialNet& potential) const;
+  void make_average(Direction& direction);
+  void update_averages(const IterationSchedule& schedule);
+  void finish_update(Direction& direction, bool map, const IterationSchedule& schedule, Update& update);
+  torch::Tensor expectile_scale(const torch::Tensor& x, const torch::Tensor& y) const;
   torch::Tensor mean_over_ranks(const torch::Tensor& mean) const;
   dist::Slice slice_of_items(int64_t own) const;
   std::string diverged_ranks(const MetricBuffer::Row& row) const;
-  [[noreturn]] void throw_diverged(int64_t iteration, int64_t update, const MetricBuffer::Row& row) const;
+  [[noreturn]] void throw_diverged(int64_t iteration, int64_t row_index, const MetricBuffer::Row& row) const;
 
   SolverOptions options_;
   dist::ProcessGroup& group_;
   double part_;  ///< the weight of this rank in a mean: 1 / ranks
-  std::shared_ptr<nn::MapNet> map_, ema_;
-  std::shared_ptr<nn::PotentialNet> potential_;
   torch::Device device_;
   double tau_;
   ot::AugmentationKind augmentation_;
@@ -178,10 +212,17 @@ class Solver {
   ot::MapNoise noise_;
   IterationStreams streams_;
   ot::RateSchedule schedule_;
-  Adam adam_map_, adam_potential_;
-  std::unique_ptr<GradientReducer> reducer_map_, reducer_potential_;  ///< null if the group sends no gradients
-  FlatParameters averaged_;                                           ///< parameters of ema_
-  BatchNormBuffers statistics_, averaged_statistics_;                 ///< buffers of map_ and ema_
+
+  /// The nets that are trained, each with its optimiser; gradient maps of both directions have two for four roles.
+  struct Trained {
+    const torch::nn::Module* net;
+    std::unique_ptr<Adam> adam;
+    std::unique_ptr<GradientReducer> reducer;
+  };
+  std::vector<Trained> trained_;
+  std::vector<Direction> directions_;  ///< forward, and the reversed one with train.directions = "both"
+  /// Whether one pass computes the losses of all roles of two gradient maps, see ot::gradient_pair_loss.
+  bool as_gradient_pair_ = false;
   MetricBuffer metric_buffer_;
   std::deque<std::pair<int64_t, IterationSchedule>> launched_;  ///< iterations launched
   int64_t written_ = 0;                                ///< rows of the metric buffer that this iteration has written
@@ -191,7 +232,7 @@ class Solver {
   bool captured_ = false;
   DeviceScalars device_scalars_;
   GraphCache graphs_;
-  std::vector<torch::Tensor> batches_;  ///< K_T + 1 source batches, then the target batch
+  std::vector<torch::Tensor> source_batches_, target_batches_;
 };
 
 /// The input of T: x with the noise z after its channels.

@@ -59,6 +59,14 @@ void TrainOptions::describe(OptionRows& rows) {
   rows.on_resume(OnResume::fixed, "changes the order of the data");
   rows.add("batch", batch, "inputs per update, over all ranks of a job").range(1, 1 << 24);
   rows.add("k_t", k_t, "map updates per potential update (K_T)").least(1);
+  rows.add("update", update,
+           "alternating: k_t updates of the map, then one of the potential, each from fresh batches; simultaneous: one "
+           "of each from one batch (ENOT), with k_t = 1")
+      .choices({"alternating", "simultaneous"});
+  rows.add("directions", directions,
+           "both: also train the reversed problem, whose map leads back from the target to the source; two gradient "
+           "maps do so with the same two nets, other maps with two more")
+      .choices({"forward", "both"});
   rows.on_resume(OnResume::fixed, "changes the order of sums");
   rows.add("accumulate", accumulate, "split each batch into this many pieces and add their gradients, to save memory")
       .least(1);
@@ -96,6 +104,13 @@ void TrainOptions::check() const {
                       .where = "train.betas",
                       .value = std::to_string(betas.size()) + " numbers",
                       .allowed = "[b1, b2], each in [0, 1)"});
+  }
+  if (updates_simultaneously() && k_t != 1) {
+    throw InputError({.what = "a simultaneous update has one update of the map",
+                      .where = "train.k_t",
+                      .value = std::to_string(k_t),
+                      .allowed = "1",
+                      .fix = "set train.k_t = 1, or train.update = \"alternating\""});
   }
   require(accumulate <= batch, "train.accumulate = ", accumulate, " is more than train.batch = ", batch,
           "; a piece must hold at least one input");

@@ -63,8 +63,8 @@ Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, 
   target_sampler_ = std::make_shared<data::Sampler>(data_.target, seed, "target", sampling);
   const auto source_shape = data_.source->item_shape(), target_shape = data_.target->item_shape();
   auto nets = solve::make_nets(recipe_, source_shape, target_shape);
-  solver_ = std::make_unique<solve::Solver>(recipe_, nets.map, nets.ema, nets.potential,
-                                            c10::multiply_integers(source_shape), device, group_);
+  solver_ =
+      std::make_unique<solve::Solver>(recipe_, std::move(nets), c10::multiply_integers(source_shape), device, group_);
   augmentation_ = AugmentationControl::make(recipe_, data_);
   ahead_ = device.is_cuda() ? 1 : 0;
 }
