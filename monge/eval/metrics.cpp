@@ -148,14 +148,14 @@ void add_inverse(std::vector<Metric>& rows) {
   using enum Samples;
   rows.push_back({.name = "inverse_error",
                   .label = "inverse error",
-                  .note = "   energy distance between the inverse map's outputs and held-out inputs",
+                  .note = "   energy distance between the inverse map's outputs and a half of the inputs",
                   .is_distance = true,
                   .needs = {Need::inverse},
                   .of = {inputs, target},
                   .compute = [](MetricContext& c) { return c.inverse_distance().error; }});
   rows.push_back({.name = "inverse_floor",
                   .label = "inverse floor",
-                  .note = "   the same between two halves of the inputs",
+                  .note = "   the same between the other half and it: the value of a perfect inverse",
                   .needs = {Need::inverse},
                   .of = {inputs},
                   .compute = [](MetricContext& c) { return c.inverse_distance().floor; }});
@@ -287,11 +287,16 @@ torch::Tensor MetricContext::mapped_back(const torch::Tensor& y, const char* str
 const PushForwardError& MetricContext::inverse_distance() {
   if (inverse_distance_) return *inverse_distance_;
   PushForwardError out;
-  out.error = energy_distance(mapped_back(target_, "inverse of target"), input_, Pairs::all, group_);
-  const auto halves = input_.chunk(2);
-  out.floor = input_.size(0) >= 4 ? energy_distance(halves[0], halves[1], Pairs::all, group_)
-                                  : std::numeric_limits<double>::quiet_NaN();
-  out.start = energy_distance(target_, input_, Pairs::all, group_);
+  if (input_.size(0) < 4) {
+    out.error = out.floor = out.start = std::numeric_limits<double>::quiet_NaN();
+  } else {
+    // The distances depend on the numbers of samples, so both have half of the inputs on either side.
+    const auto halves = input_.chunk(2);
+    const auto y = target_.narrow(0, 0, std::min(target_.size(0), halves[1].size(0)));
+    out.error = energy_distance(mapped_back(y, "inverse of target"), halves[0], Pairs::all, group_);
+    out.floor = energy_distance(halves[1], halves[0], Pairs::all, group_);
+    out.start = energy_distance(y, halves[0], Pairs::all, group_);
+  }
   inverse_distance_ = out;
   return *inverse_distance_;
 }

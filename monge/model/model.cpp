@@ -1,5 +1,6 @@
 #include "monge/model/model.h"
 
+#include <c10/util/accumulate.h>
 #include <torch/types.h>
 
 #include <algorithm>
@@ -90,7 +91,7 @@ Model from_recipe(const std::string& origin, train::Recipe recipe, const std::ve
   model.origin = origin;
   model.recipe = std::move(recipe);
   model.item_shape = shape;
-  const auto method = solve::make_method(*model.recipe);
+  const auto method = solve::make_method(*model.recipe, c10::multiply_integers(shape));
   model.noise = method->noise();
   model.iteration = iteration;
   model.smoothing = method->smoothing(iteration);
@@ -224,6 +225,7 @@ torch::Tensor Model::inputs(const torch::Tensor& x, int64_t samples, torch::Gene
       ot::smooth(repeated, smoothing, blur ? ot::smoothing_noise(repeated, smoothing, generator) : torch::Tensor());
   if (noise.channels == 0) return smooth;
   const auto z = solve::draw_noise(repeated, 1, noise, generator);
+  if (deterministic && noise.optional) return smooth;
   return solve::with_noise(smooth, deterministic ? torch::zeros_like(z) : z);
 }
 

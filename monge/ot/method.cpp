@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "monge/ot/light.h"
 #include "monge/ot/noised.h"
 #include "monge/ot/otp.h"
 #include "monge/ot/strong.h"
@@ -23,7 +24,8 @@ Registry<MethodEntry>& methods() {
                                                    {"weak", weak_entry()},
                                                    {"kernel", kernel_entry()},
                                                    {"noised", noised_entry()},
-                                                   {"otp", otp_entry()}});
+                                                   {"otp", otp_entry()},
+                                                   {"light", light_entry()}});
   return registry;
 }
 

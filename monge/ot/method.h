@@ -43,6 +43,7 @@ struct MapNoise {
   double std = 0.0;               ///< standard deviation
   bool vector = false;            ///< images: one draw per channel for the whole image, and not one for each pixel
   std::string section = {};       ///< the section with the keys z, z_channels and z_std; empty for a deterministic map
+  bool optional = false;          ///< whether the net also takes inputs without noise, and then returns the plan's mean
 };
 
 /// How the noise level enters a potential f(y, sigma); see nn::NoiseEmbeddingOptions.
@@ -102,6 +103,9 @@ class Method {
   /// The noise that the map takes; none by default.
   virtual MapNoise noise() const { return {}; }
 
+  /// Whether the plan is a closed form of the potential, which alone is trained (nn::GaussianPlanPotential).
+  virtual bool has_closed_form() const { return false; }
+
   /// How the potential takes a noise level; by default it does not.
   virtual Conditioning conditioning() const { return {}; }
 
@@ -156,6 +160,7 @@ OptionSections method_sections();
 /// The arguments of a method's factory.
 struct MethodSetting {
   double tau = 0.5;                             ///< in c(x,y) = tau ||x-y||^2; > 0
+  int64_t entries = 1;                          ///< of an item
   int64_t iterations = 0;                       ///< outer iterations of the run, for schedules over its length
   OptionSections sections = method_sections();  ///< those of all methods
 };

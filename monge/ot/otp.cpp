@@ -1,5 +1,6 @@
 #include "monge/ot/otp.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -7,6 +8,7 @@
 #include "monge/core/nearest.h"
 #include "monge/core/number.h"
 #include "monge/ot/intrinsic_dimension.h"
+#include "monge/ot/light.h"
 
 namespace monge::ot {
 namespace {
@@ -15,14 +17,15 @@ namespace {
 std::vector<std::string> inner_methods() {
   auto out = methods().ordered();
   std::erase(out, OtpOptions::kSection);
+  std::erase(out, LightOptions::kSection);  // it has no cost of its own
   return out;
 }
 
 std::unique_ptr<Method> make_inner(const MethodSetting& setting, const std::string& name) {
-  if (name == OtpOptions::kSection) {
-    auto allowed = method_names();
-    std::erase(allowed, OtpOptions::kSection);
-    throw InputError(text("otp.cost = \"otp\": otp needs the cost of another method (allowed: ", join(allowed), ")"));
+  if (name == OtpOptions::kSection || name == LightOptions::kSection) {
+    auto allowed = inner_methods();
+    std::sort(allowed.begin(), allowed.end());
+    throw InputError(text("otp.cost = \"", name, "\": otp needs the cost of another method (allowed: ", join(allowed), ")"));
   }
   return make_method(name, setting);
 }

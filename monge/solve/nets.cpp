@@ -1,10 +1,14 @@
 #include "monge/solve/nets.h"
 
+#include <c10/util/accumulate.h>
+
 #include "monge/core/error.h"
 #include "monge/core/nearest.h"
 #include "monge/core/random.h"
+#include "monge/nn/gaussian_plan.h"
 #include "monge/nn/gradient_map.h"
 #include "monge/nn/seeded.h"
+#include "monge/ot/light.h"
 #include "monge/solve/map_nets.h"
 #include "monge/solve/net_registry.h"
 #include "monge/solve/shape_text.h"
@@ -64,8 +68,31 @@ const NetEntry<nn::MapNet>& map_entry(const SolverOptions& options, const std::v
 }
 
 NetContext map_context(const SolverOptions& options, const std::vector<int64_t>& item_shape) {
-  const auto noise = make_method(options)->noise();
+  const auto noise = make_method(options, c10::multiply_integers(item_shape))->noise();
   return {.item_shape = item_shape, .noise_channels = noise.channels, .noise_vector = noise.vector, .options = options};
+}
+
+/// Whether the plan is a closed form of the potential. @throws InputError for options that would choose other nets.
+bool is_closed_form(const SolverOptions& options) {
+  if (!make_method(options)->has_closed_form()) return false;
+  for (const auto& [key, net] : {std::pair{"map.net", &options.map.net}, {"potential.net", &options.potential.net}}) {
+    if (*net == "auto") continue;
+    throw InputError({.what = "the method " + options.method + " has a network of its own",
+                      .where = key,
+                      .value = '"' + *net + '"',
+                      .fix = "leave it out"});
+  }
+  require(!options.train.trains_inverse(), "train.directions = \"both\": the method ", options.method,
+          " learns the plan from source to target alone; exchange the two for the way back");
+  return true;
+}
+
+std::shared_ptr<nn::GaussianPlanPotential> plan_potential(const SolverOptions& options, int64_t dim) {
+  const auto& light = options.section<ot::LightOptions>();
+  // The plan's own unit is that of the cost 1/2 ||x - y||^2.
+  const double epsilon = light.epsilon / (2 * ot::cost_scale(options.cost.scale, dim));
+  return std::make_shared<nn::GaussianPlanPotential>(
+      nn::GaussianPlanOptions{.dim = dim, .components = light.components, .epsilon = epsilon});
 }
 
 nn::SeededInitialisation seeded_by(const SolverOptions& options, const char* purpose) {
@@ -78,10 +105,16 @@ std::shared_ptr<nn::MapNet> make_map(const SolverOptions& options, const std::ve
                                      const std::vector<int64_t>& target_shape) {
   if (source_shape != target_shape) refuse_shapes(source_shape, target_shape);
   const auto seeded = seeded_by(options, "init map");
+  if (is_closed_form(options) && source_shape.size() == 1)
+    return std::make_shared<nn::GaussianPlanMap>(plan_potential(options, source_shape[0]));
   return map_entry(options, source_shape).make(map_context(options, source_shape));
 }
 
 double least_map_values(const SolverOptions& options, const std::vector<int64_t>& item_shape) {
+  if (is_closed_form(options)) {
+    return static_cast<double>(options.section<ot::LightOptions>().components) *
+           static_cast<double>(2 * item_shape.at(0) + 1);
+  }
   const auto& entry = map_entry(options, item_shape);
   return entry.least_values ? entry.least_values(map_context(options, item_shape)) : 0;
 }
@@ -115,6 +148,13 @@ std::shared_ptr<nn::MapNet> make_inverse_map(const SolverOptions& options, const
 Nets make_nets(const SolverOptions& options, const std::vector<int64_t>& source_shape,
                const std::vector<int64_t>& target_shape) {
   const bool averages = options.train.ema > 0;
+  if (is_closed_form(options) && source_shape.size() == 1) {
+    auto map = make_map(options, source_shape, target_shape);
+    auto potential = dynamic_cast<nn::GaussianPlanMap&>(*map).potential();
+    return {.map = std::move(map),
+            .ema = averages ? make_map(options, source_shape, target_shape) : nullptr,
+            .potential = std::move(potential)};
+  }
   Nets out{.map = make_map(options, source_shape, target_shape),
            .ema = averages ? make_map(options, source_shape, target_shape) : nullptr,
            .potential = make_potential(options, target_shape)};

@@ -49,7 +49,15 @@ void assign(SolverOptions& options, const std::vector<std::string>& assignments)
 }
 
 void validate(const SolverOptions& options) {
-  make_method(options)->check();
+  const auto method = make_method(options);
+  method->check();
+  if (method->has_closed_form() && options.train.k_t != 1) {
+    throw InputError({.what = "the method " + options.method + " trains no map, so an iteration has one update",
+                      .where = "train.k_t",
+                      .value = std::to_string(options.train.k_t),
+                      .allowed = "1",
+                      .fix = "set train.k_t = 1"});
+  }
   options.train.check();
   options.cost.check();
   options.methods.check();
@@ -58,6 +66,7 @@ void validate(const SolverOptions& options) {
 
 std::unique_ptr<ot::Method> make_method(const SolverOptions& options, int64_t dim) {
   return ot::make_method(options.method, {.tau = ot::cost_scale(options.cost.scale, dim),
+                                          .entries = dim,
                                           .iterations = options.train.iterations,
                                           .sections = options.methods});
 }

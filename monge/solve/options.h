@@ -107,8 +107,8 @@ void assign(SolverOptions& options, const std::vector<std::string>& assignments)
 /// Checks the options that depend on one another, section by section. @throws InputError naming the keys.
 void validate(const SolverOptions& options);
 
-/// The method that the options name, for items of `dim` entries (1 is enough for its noise, schedules and advice, which
-/// do not depend on it). Checks nothing but names, see ot::Method::check.
+/// The method that the options name, for items of `dim` entries (1 is enough for its schedules and advice, which do not
+/// depend on it). Checks nothing but names, see ot::Method::check.
 std::unique_ptr<ot::Method> make_method(const SolverOptions& options, int64_t dim = 1);
 
 /// Replaces potential.r1 = "auto" for items of this shape: for images by 0.003 / tau, in every fourth iteration, else

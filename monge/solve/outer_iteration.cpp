@@ -5,6 +5,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/number.h"
+#include "monge/nn/gaussian_plan.h"
 #include "monge/nn/gradient_map.h"
 #include "monge/ot/ema.h"
 #include "monge/ot/gradient_pair.h"
@@ -180,11 +181,39 @@ bool Solver::gradient_pair_update(const IterationBatches& batches, const Iterati
   return record(of_map) || record(of_potential);
 }
 
+/// One step of a plan in closed form, whose map is its potential. @return as record.
+bool Solver::closed_form_update(const IterationBatches& batches, const IterationSchedule& schedule) {
+  auto& direction = directions_[0];
+  auto& plan = dynamic_cast<nn::GaussianPlanPotential&>(*direction.potential);
+  const auto x = batches.source(0), y = batches.target(0);
+  direction.adam_map->require_gradients(true);
+  direction.adam_map->zero_grad();
+  const int64_t batch = x.size(0);
+  Update update;
+  for_pieces(batch, options_.train.accumulate, [&](int64_t begin, int64_t length) {
+    const double fraction = static_cast<double>(length) / static_cast<double>(batch);
+    const auto x_piece = x.narrow(0, begin, length), y_piece = y.narrow(0, begin, length);
+    const auto loss = plan.loss(x_piece, y_piece).mean();
+    if (direction.reducer_map && begin + length == batch) direction.reducer_map->begin_final_backward();
+    direction.adam_map->scaled(fraction * part_ == 1 ? loss : loss * (fraction * part_)).backward();
+    add_part(update.loss, loss, fraction);
+    const at::NoGradGuard no_grad;
+    add_part(update.cost, 2 * tau_ * plan.conditional_cost(x_piece).mean(), fraction);
+    add_part(update.potential, plan.forward(y_piece).mean(), fraction);
+  });
+  finish_update(direction, /*map=*/true, schedule, update);
+  if (record(update)) return true;
+  update.loss = torch::zeros_like(update.loss);  // the potential has no loss of its own
+  return record(update);
+}
+
 /// All device work of an outer iteration. It reads no value from the device. On a CPU it returns after the first
 /// blocked step.
 void Solver::body(const IterationSchedule& schedule, const IterationBatches& batches) {
   written_ = 0;
-  if (as_gradient_pair_) {
+  if (method_->has_closed_form()) {
+    if (closed_form_update(batches, schedule)) return;
+  } else if (as_gradient_pair_) {
     if (gradient_pair_update(batches, schedule)) return;
   } else {
     for (auto& direction : directions_) {
@@ -196,15 +225,17 @@ void Solver::body(const IterationSchedule& schedule, const IterationBatches& bat
   update_averages(schedule);
 }
 
+/// Whether an iteration takes one batch of each side.
+bool Solver::takes_one_batch() const { return options_.train.updates_simultaneously() || method_->has_closed_form(); }
+
 /// The source batch with which an iteration begins.
 int64_t Solver::first_step(int64_t iteration) const {
-  return options_.train.updates_simultaneously() ? iteration : iteration * (options_.train.k_t + 1);
+  return takes_one_batch() ? iteration : iteration * (options_.train.k_t + 1);
 }
 
 /// Copies all inputs of the body to fixed addresses, so that it can be captured and replayed, and runs it.
 void Solver::launch_captured(const IterationSchedule& schedule, const IterationBatches& batches) {
-  const int64_t k_t = options_.train.k_t;
-  const int64_t most = options_.train.updates_simultaneously() ? 1 : k_t + 1;
+  const int64_t most = takes_one_batch() ? 1 : options_.train.k_t + 1;
   const auto hold = [&](std::vector<torch::Tensor>& kept, int64_t place, const torch::Tensor& batch) {
     if (static_cast<int64_t>(kept.size()) <= place) kept.resize(static_cast<size_t>(place) + 1);
     auto& held = kept[static_cast<size_t>(place)];
@@ -262,7 +293,7 @@ std::string Solver::diverged_ranks(const MetricBuffer::Row& row) const {
 void Solver::throw_diverged(int64_t iteration, int64_t row_index, const MetricBuffer::Row& row) const {
   const int64_t k_t = options_.train.k_t, update = row_index % (k_t + 1);
   const bool is_map = update<k_t, reversed = row_index> k_t, both = options_.train.trains_inverse();
-  const int64_t step = first_step(iteration) + (options_.train.updates_simultaneously() ? 0 : update);
+  const int64_t step = first_step(iteration) + (takes_one_batch() ? 0 : update);
   const auto batch = text(reversed ? "target" : "source", " batch ", step,
                           is_map ? "" : text(", ", reversed ? "source" : "target", " batch ", both ? step : iteration));
   throw DivergedError(

@@ -6,6 +6,7 @@
 
 #include "monge/core/error.h"
 #include "monge/nn/batch_norm_sums.h"
+#include "monge/nn/gaussian_plan.h"
 #include "monge/nn/gradient_map.h"
 #include "monge/ot/cost.h"
 #include "monge/ot/losses.h"
@@ -124,10 +125,11 @@ Solver::Solver(const SolverOptions& options, Nets nets, int64_t dim, torch::Devi
 }
 
 /// The optimiser of a net, made at its first use. The net of a gradient map is that of its potential, which may have
-/// another role in the other direction.
+/// another role in the other direction; that of a plan in closed form is its potential, too.
 Adam* Solver::optimiser_of(torch::nn::Module& net, GradientReducer** reducer) {
-  auto* gradient_map = dynamic_cast<nn::GradientMap*>(&net);
-  const torch::nn::Module* owner = gradient_map ? gradient_map->potential().get() : &net;
+  const torch::nn::Module* owner = &net;
+  if (auto* gradient = dynamic_cast<nn::GradientMap*>(&net)) owner = gradient->potential().get();
+  if (auto* plan = dynamic_cast<nn::GaussianPlanMap*>(&net)) owner = plan->potential().get();
   for (auto& trained : trained_) {
     if (trained.net != owner) continue;
     *reducer = trained.reducer.get();
@@ -184,6 +186,18 @@ torch::Tensor Solver::transport(nn::MapNet& map, const torch::Tensor& x, const t
   }
   if (output.scalar_type() != x.scalar_type()) output = output.to(x.scalar_type());
   return z.defined() ? output.unflatten(0, std::vector<int64_t>{x.size(0), z.size(1)}) : output.unsqueeze(1);
+}
+
+void Solver::initialise_plan(const torch::Tensor& x, const torch::Tensor& y) {
+  auto* plan = dynamic_cast<nn::GaussianPlanPotential*>(&potential());
+  require(plan != nullptr, "method \"", options_.method, "\" has no plan in closed form to start from samples");
+  {
+    const torch::NoGradGuard no_grad;
+    plan->initialise(x.to(device_), y.to(device_));
+  }
+  auto& d = directions_[0];
+  if (d.ema) d.averaged.whole().copy_(d.adam_map->values());
+  broadcast_state();
 }
 
 ot::Potential Solver::potential_function(nn::PotentialNet& potential) const {

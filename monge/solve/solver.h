@@ -126,6 +126,11 @@ class Solver {
   /// @param y  [B, ...] on the solver's device, in its type or float32.  @param generator  on that device.
   torch::Tensor augmented_potential(const torch::Tensor& y, torch::Generator generator);
 
+  /// Starts a plan in closed form from samples, see nn::GaussianPlanPotential::initialise. For a new training; all ranks
+  /// call it and take the root's values.
+  /// @param x, y  [N, D] and [M, D] on any device.  @throws InputError for another method, or too few samples.
+  void initialise_plan(const torch::Tensor& x, const torch::Tensor& y);
+
   /// All tensors that training changes, under stable names. They share memory with this object: copy into them to load.
   NamedTensors state() const;
 
@@ -174,6 +179,8 @@ class Solver {
   bool record(const Update& update);
   bool alternating_updates(Direction& direction, const IterationBatches& batches, const IterationSchedule& schedule);
   bool simultaneous_update(Direction& direction, const IterationBatches& batches, const IterationSchedule& schedule);
+  bool closed_form_update(const IterationBatches& batches, const IterationSchedule& schedule);
+  bool takes_one_batch() const;
   bool gradient_pair_update(const IterationBatches& batches, const IterationSchedule& schedule);
   Update map_update(Direction& direction, const torch::Tensor& x, const Draws& draws,
                     const IterationSchedule& schedule);

@@ -65,6 +65,12 @@ Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, 
   auto nets = solve::make_nets(recipe_, source_shape, target_shape);
   solver_ =
       std::make_unique<solve::Solver>(recipe_, std::move(nets), c10::multiply_integers(source_shape), device, group_);
+  if (solver_->method().has_closed_form()) {
+    constexpr int64_t most = 20'000;  // for means, variances and the first components
+    const RandomStreams streams(seed);
+    solver_->initialise_plan(data::some_items(*data_.source, most, streams.at("plan source", 0)),
+                             data::some_items(*data_.target, most, streams.at("plan target", 0)));
+  }
   augmentation_ = AugmentationControl::make(recipe_, data_);
   ahead_ = device.is_cuda() ? 1 : 0;
 }
