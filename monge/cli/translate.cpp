@@ -21,6 +21,12 @@ struct TranslateCommand {
   LocalRanks local_ranks;
 };
 
+/// The part of the closing line about the interpolation between inputs and outputs.
+std::string interpolation_words(const session::TranslateOptions& options) {
+  if (options.steps > 0) return text(" in ", options.steps, " steps");
+  return options.t ? text(" at t = ", *options.t) : "";
+}
+
 /// The end of the closing line, which reports replaced files.
 std::string replaced_words(int64_t count) {
   return count == 0 ? "" : text("; replaced ", count, count == 1 ? " existing file" : " existing files");
@@ -31,6 +37,8 @@ nlohmann::ordered_json json_of(const TranslateCommand& command, const model::Mod
   nlohmann::ordered_json line{{"model", model.origin},      {"in", command.in},          {"out", command.out},
                               {"items", result.items},      {"samples", result.samples}, {"replaced", result.replaced},
                               {"left_out", result.left_out}};
+  if (command.translate.t) line["t"] = *command.translate.t;
+  if (command.translate.steps > 0) line["steps"] = command.translate.steps;
   if (result.clamped) line["clamped"] = *result.clamped;
   if (result.not_finite) line["not_finite"] = *result.not_finite;
   if (result.first_not_finite) line["first_not_finite"] = *result.first_not_finite;
@@ -59,7 +67,8 @@ int translate_command(TranslateCommand command) {
     print_json(json_of(command, model, result));
   } else {
     hooks.log(LogLevel::info, text(result.items, " items, ", result.samples, " output", result.samples > 1 ? "s" : "",
-                                   " each, written to ", command.out, replaced_words(result.replaced)));
+                                   " each", interpolation_words(command.translate), ", written to ", command.out,
+                                   replaced_words(result.replaced)));
   }
   return kDone;
 }
@@ -74,7 +83,7 @@ void add_translate(CLI::App& program, Action& action) {
                    "Run directory, checkpoint folder (RUN/best), exported file, or a .pt file of the public codes")
       ->required();
   command->add_option("IN", options->in, "Image, folder, archive or table to translate")->required();
-  command->add_option("OUT", options->out, "Output path, of the same kind as IN")->required();
+  command->add_option("OUT", options->out, "Output path, of the same kind as IN unless --steps is given")->required();
   command->add_flag("--inverse", options->inverse,
                     "Map back, from the target to the source, with a model of train.directions = \"both\"");
   command->add_option("--samples", options->translate.samples, "Outputs per input, for maps with noise")
@@ -82,6 +91,16 @@ void add_translate(CLI::App& program, Action& action) {
       ->capture_default_str();
   command->add_flag("--deterministic", options->translate.deterministic,
                     "Set all noises to zero: one output per input, always the same");
+  command->add_option("--t", options->translate.t,
+                      "Write (1 - t) x + t T(x) instead of T(x): 0 is the input, 1 the output; each of several "
+                      "--samples has its own path");
+  command
+      ->add_option(
+          "--steps", options->translate.steps,
+          "Number of equidistant t from 0 to 1, all of which are written. OUT is an animated .webp or a folder "
+          "for an image, a folder or a .npy [rows, steps, columns] for a table; a folder or an archive holds a "
+          "folder for each step")
+      ->check(CLI::Range(2, 1000));
   command
       ->add_option("--seed", options->translate.seed,
                    "Seed of the noises; the same seed and item name produce the same outputs")

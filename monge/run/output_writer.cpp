@@ -121,12 +121,20 @@ void for_each_input(const std::vector<fs::path>& in, const data::Source& source,
 
 int64_t check_replaced(DataKind kind, const fs::path& out, const std::vector<fs::path>& in, const data::Source& source,
                        int64_t samples_per_input, const fs::path& grid) {
+  const auto outputs = [&](const std::function<void(const fs::path&)>& use) {
+    for_each_output(kind, out, source, samples_per_input, use);
+  };
+  return check_replaced(outputs, in, source, grid);
+}
+
+int64_t check_replaced(const ForEachFile& for_each_output, const std::vector<fs::path>& in, const data::Source& source,
+                       const fs::path& grid) {
   int64_t count = 0;
   std::map<FileIdentity, std::string> existing;
   const auto note = [&](const fs::path& output) {
     if (const auto id = file_identity(output)) existing.emplace(*id, output.string());
   };
-  for_each_output(kind, out, source, samples_per_input, [&](const fs::path& output) {
+  for_each_output([&](const fs::path& output) {
     std::error_code failure;
     const auto type = fs::symlink_status(output, failure).type();
     if (type == fs::file_type::not_found || type == fs::file_type::none || type == fs::file_type::directory) return;

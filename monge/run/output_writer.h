@@ -4,6 +4,7 @@
 #include <torch/types.h>
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -53,6 +54,9 @@ class OutputNames {
   std::set<std::string> used_;
 };
 
+/// A function that calls its argument with each of several files.
+using ForEachFile = std::function<void(const std::function<void(const std::filesystem::path&)>& use)>;
+
 /// Checks which files the outputs of a map will replace; to be called before anything is written. For outputs in a
 /// folder it checks each path, but only if the folder exists and is not empty.
 /// @param in     the paths that the source is read from: files, or a folder whose files have the names of the items.
@@ -63,6 +67,10 @@ class OutputNames {
 ///                     output that is itself a link to the input is refused too, although the input would survive.
 int64_t check_replaced(DataKind kind, const std::filesystem::path& out, const std::vector<std::filesystem::path>& in,
                        const data::Source& source, int64_t samples_per_input, const std::filesystem::path& grid = {});
+
+/// The same for outputs that the caller names.
+int64_t check_replaced(const ForEachFile& for_each_output, const std::vector<std::filesystem::path>& in,
+                       const data::Source& source, const std::filesystem::path& grid = {});
 
 /// Writes the outputs item by item. Every file appears whole or not at all; archives and tables appear with finish().
 class OutputWriter {

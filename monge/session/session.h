@@ -37,7 +37,7 @@ class Model {
 
   /// T of the rows of `x`.
   /// @param x  [B, D], or [B, C, H, W] in [-1, 1]; raw, as the source's items.
-  /// @return   [B, samples, ...item] on the CPU.
+  /// @return   [B, samples, ...item] on the CPU; with options.steps [B, samples, steps, ...item].
   /// @throws InputError when the shape or an option does not fit the map.
   torch::Tensor translate(const torch::Tensor& x, const TranslateOptions& options = {}) const;
 

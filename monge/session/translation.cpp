@@ -19,27 +19,62 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Items per batch. Rows are so small that the calls would cost more than the work on 32 of them. Images of different
-/// sizes are translated one by one.
+/// sizes are translated one by one. A batch of a table is in memory with all its steps, so it is smaller with many
+/// steps.
 int64_t batch_for(const TranslateOptions& options, const data::Source& source, bool one_by_one) {
   if (one_by_one) return 1;
   if (options.batch > 0) return options.batch;
-  return source.item_shape().size() == 1 ? std::max<int64_t>(32, 4096 / options.samples) : 32;
+  const int64_t steps = std::max<int64_t>(1, options.steps);
+  if (source.item_shape().size() == 1) return std::max<int64_t>(32, 4096 / (options.samples * steps));
+  return source.gives_files() ? 32 : std::max<int64_t>(1, 32 / steps);
 }
 
-void report_stop(int64_t done, int64_t count, run::DataKind kind, const std::string& out, const LogSink& log) {
-  const bool files_stay = kind == run::DataKind::folder || kind == run::DataKind::image;
-  log(LogLevel::warning, text("stopped after ", done, " of ", count, " items; ",
-                              files_stay ? "the files that were written remain in " : "nothing was written to ", out));
+/// @param samples  outputs per item.
+void report_stop(int64_t done, int64_t count, const run::StepPlace& place, int64_t samples, const LogSink& log) {
+  const bool several_files = samples > 1 || place.layout == run::StepLayout::images;
+  const bool files_stay = place.kind == run::DataKind::folder || (place.kind == run::DataKind::image && several_files);
+  log(LogLevel::warning,
+      text("stopped after ", done, " of ", count, " items; ",
+           files_stay ? "the files that were written remain in " : "nothing was written to ", place.out.string()));
+}
+
+/// Translates rows of a table and writes them.
+void write_rows(Translator& translator, int64_t begin, int64_t length, run::StepWriter& writer,
+                run::NotFiniteOutputs& not_finite) {
+  const auto steps = translator.outputs(begin, length);
+  not_finite.add(begin, steps.size() == 1 ? steps[0] : torch::stack(steps, 2));
+  std::vector<torch::Tensor> of_a_row(steps.size());
+  for (int64_t i = 0; i < length; ++i) {
+    for (size_t k = 0; k < steps.size(); ++k) of_a_row[k] = steps[k][i];
+    writer.add_row(of_a_row);
+  }
+}
+
+/// Translates images and writes them. @return false when `proceed` ended it.
+bool write_images(Translator& translator, const TranslationInput& input, int64_t begin, int64_t length,
+                  run::StepWriter& writer, const std::string& out, const TranslateOptions& options,
+                  const Translator::Proceed& proceed) {
+  int64_t present = -1;
+  std::string name;
+  std::optional<io::SampleRange> range;
+  const auto write = [&](int64_t item, int64_t sample, int64_t step, const torch::Tensor& y_CHW) {
+    if (item != present) {
+      present = item;
+      name = input.source->item_name(item);
+      range = sixteen_bit_range(input, item, out, options);
+    }
+    writer.add_image(name, sample, translator.samples(), step, y_CHW, range);
+  };
+  return translator.for_each_output(begin, length, write, proceed);
 }
 
 /// Translates the items of this rank and passes them to `writer`. @return their number; nothing when the job was
 /// stopped.
-std::optional<int64_t> translate_items(Translator& translator, const TranslationInput& input, run::OutputWriter& writer,
+std::optional<int64_t> translate_items(Translator& translator, const TranslationInput& input, run::StepWriter& writer,
                                        run::NotFiniteOutputs& not_finite, const std::string& out,
                                        const TranslateOptions& options, dist::ProcessGroup& group, const Hooks& hooks) {
   const auto& source = *input.source;
   const int64_t count = source.size();
-  const bool is_table = input.kind == run::DataKind::table;
   const dist::WorkPartition pieces(count, batch_for(options, source, translator.one_by_one()), group);
   dist::ProgressReduction progress(group);
   const auto report = hooks.progress_of("translating");
@@ -58,39 +93,37 @@ std::optional<int64_t> translate_items(Translator& translator, const Translation
     progress.post(done, 0, hooks.stop_flag());
     if (progress.stop() || stopped) {
       progress.receive();
-      report_stop(progress.done(), count, input.kind, out, hooks.log);
+      report_stop(progress.done(), count, input.place, translator.samples(), hooks.log);
       return std::nullopt;
     }
     if (report && progress.done() > 0) report(progress.done(), count);
     const auto piece = pieces[number];
     if (piece.length == 0) continue;
-    if (translator.one_by_one() && !is_table) {
-      const auto name = source.item_name(piece.begin);
-      const auto range = sixteen_bit_range(input, piece.begin, out, options);
-      const auto write = [&](int64_t sample, const torch::Tensor& y_CHW) {
-        writer.add_sample(name, sample, translator.samples(), y_CHW, range);
-      };
-      stopped = !translator.for_each_output(piece.begin, write, proceed);
+    if (input.kind == run::DataKind::table) {
+      write_rows(translator, piece.begin, piece.length, writer, not_finite);
+    } else {
+      stopped = !write_images(translator, input, piece.begin, piece.length, writer, out, options, proceed);
       if (stopped && number + 1 == pieces.count()) {
-        report_stop(done, count, input.kind, out, hooks.log);
+        report_stop(done, count, input.place, translator.samples(), hooks.log);
         return std::nullopt;
       }
-      done += !stopped;
-      continue;
     }
-    const auto y = translator.outputs(piece.begin, piece.length);
-    if (is_table) not_finite.add(piece.begin, y);  // encoded images hold no such values
-    for (int64_t i = 0; i < piece.length; ++i) {
-      const int64_t item = piece.begin + i;
-      writer.add(source.item_name(item), y[i], sixteen_bit_range(input, item, out, options));
-    }
-    done += piece.length;
+    if (!stopped) done += piece.length;
   }
   progress.post(done, 0, false);
   progress.receive();
   if (report && count > 0) report(count * parts_of_one, count * parts_of_one);
   writer.finish();
   return done;
+}
+
+/// The rows of a tensor; float64 of vectors is kept beside its float32.
+data::TensorSource source_of(const torch::Tensor& x) {
+  auto rows = x.detach().to(torch::kCPU).contiguous();
+  if (rows.scalar_type() != torch::kFloat64) return {"tensor", rows};
+  data::TableMetadata table;
+  if (rows.dim() == 2) table = {.exact = rows, .names = {}, .reading = {}, .type = torch::kFloat64};
+  return {"tensor", rows.to(torch::kFloat32), {}, std::move(table)};
 }
 
 }  // namespace
@@ -110,13 +143,15 @@ TranslateResult translate(const model::Model& given, const std::string& in, cons
   // The files are counted before the ranks continue after root_first, because then some may write.
   result.replaced = root_first(group, [&] {
     return group.is_root()
-               ? run::check_replaced(input.kind, out, input.files, source, translator.samples(), options.grid)
+               ? run::check_replaced_steps(input.place, input.files, source, translator.samples(), options.grid)
                : int64_t{0};
   });
   if (group.size() > 1) group.require_same(in, content_summary(source));
   const auto writer = root_first(group, [&] {
-    auto format = input.kind == run::DataKind::table ? table_format_for(model, source) : run::TableFormat();
-    return std::make_unique<run::OutputWriter>(input.kind, out, source.size(), std::move(format));
+    const bool is_table = input.kind == run::DataKind::table;
+    const auto formats =
+        is_table ? table_formats_for(model, source, translator.times()) : std::vector<run::TableFormat>();
+    return std::make_unique<run::StepWriter>(input.place, source.size(), formats);
   });
   run::NotFiniteOutputs not_finite(run::is_text_table(out) ? std::nullopt : std::optional(source.number_type()));
   const auto done = translate_items(translator, input, *writer, not_finite, out, options, group, hooks);
@@ -142,7 +177,7 @@ torch::Tensor translate(const model::Model& model, const torch::Tensor& x, const
   require(x.dim() >= 2, "translate: expected a batch of items, [B, ...], got a tensor of shape ", x.sizes());
   auto prepared = model;
   prepare_for_translation(prepared, options);
-  const data::TensorSource source("tensor", x.detach().to(torch::kCPU).contiguous());
+  const auto source = source_of(x);
   take_size_of_arrays(prepared, source, options);
   prepared.require_takes(source.item_shape());
   auto without_grid = options;
@@ -151,7 +186,8 @@ torch::Tensor translate(const model::Model& model, const torch::Tensor& x, const
   std::vector<torch::Tensor> outputs;
   const int64_t batch = batch_for(options, source, translator.one_by_one());
   for (int64_t begin = 0; begin < source.size(); begin += batch) {
-    outputs.push_back(translator.outputs(begin, std::min(batch, source.size() - begin)));
+    const auto steps = translator.outputs(begin, std::min(batch, source.size() - begin));
+    outputs.push_back(options.steps == 0 ? steps[0] : torch::stack(steps, 2));
   }
   return torch::cat(outputs);
 }

@@ -28,9 +28,13 @@ struct TranslateOptions {
   int64_t samples = 1;         ///< outputs per input, for maps with noise; [1, 1024]
   bool deterministic = false;  ///< set all noises to zero, so that there is one output per input
   int64_t seed = 0;            ///< seed of the noises; the same seed and item name give the same outputs
-  int64_t batch = 0;           ///< items per batch, which changes only speed and memory; 0: 32 images or 4,096 rows
-  std::string range = "";      ///< "LOW..HIGH" to which vectors are clamped; empty: the recipe's output.range
-  std::string on_error = "";   ///< what to do with images that cannot be used: fail or skip; empty: the recipe's
+  /// The outputs are (1 - t) x + t T(x), see model/displacement.h; [0, 1]. 0: the inputs; 1 or unset: T. Each of
+  /// several outputs of an input has its own noise, which is the same for all t.
+  std::optional<double> t = {};
+  int64_t steps = 0;          ///< equidistant t from 0 to 1, all of which are written; [2, 1000]; 0: t alone
+  int64_t batch = 0;          ///< items per batch, which changes only speed and memory; 0: 32 images or 4,096 rows
+  std::string range = "";     ///< "LOW..HIGH" to which vectors are clamped; empty: the recipe's output.range
+  std::string on_error = "";  ///< what to do with images that cannot be used: fail or skip; empty: the recipe's
   /// Size of the images: "keep", "train" (crop and resize to the size of the training), "WxH" or one number (crop and
   /// resize to that). Empty: keep images that are larger than in training or of another shape if the net takes any
   /// size, else train.
@@ -47,7 +51,7 @@ struct TranslateOptions {
 struct TranslateResult {
   bool complete = false;                   ///< false when the stop flag ended it
   int64_t items = 0;                       ///< items of the input, those of all ranks together
-  int64_t samples = 0;                     ///< outputs per item
+  int64_t samples = 0;                     ///< outputs per item, each of TranslateOptions::steps steps if those are set
   int64_t replaced = 0;                    ///< existing files that outputs replaced
   int64_t left_out = 0;                    ///< inputs that could not be used
   std::optional<int64_t> clamped = {};     ///< number of values that the output range changed; unset without a range
@@ -56,7 +60,8 @@ struct TranslateResult {
 };
 
 /// Checks paths before model and input are opened, and makes the folder of the grid. The input must exist, and no
-/// output may replace an input or lie where the next translation would read it as an input. @throws InputError.
+/// output may replace an input or lie where the next translation would read it as an input. Checks `t` and `steps` too.
+/// @throws InputError.
 void check_translation_paths(const std::string& in, const std::string& out, const TranslateOptions& options);
 
 /// Writes T of every item of `in` to `out`: an image to an image, a folder to a folder, an archive to an archive, a
@@ -65,6 +70,11 @@ void check_translation_paths(const std::string& in, const std::string& out, cons
 /// Each item has its own noise stream, named by `seed` and the item's name, unless `noise` is "fixed". So the outputs
 /// depend neither on the batch nor on the other items nor on the number of ranks. Images that keep their size are
 /// translated one by one, in tiles if they are large (model/tiles.h).
+///
+/// With `t` the outputs lie between the inputs as the map gets them (cropped and resized) and T, in the units of the
+/// data: a standardisation is undone before, and only T is clamped to the output range. They stand where those of T
+/// would. With `steps` an image is written to an animated WebP or to a folder, a table to a .npy or to a folder, and a
+/// folder or an archive holds a folder for each step (run/step_writer.h).
 /// @param in, out  paths as monge::open_source takes them, of one kind, which check_translation_paths accepts.
 /// @throws InputError before anything is written, for paths, options or data that do not fit the model; SystemError
 ///         when writing fails. Then an archive or table does not exist, but the files of a folder that are written
@@ -75,7 +85,8 @@ TranslateResult translate(const model::Model& model, const std::string& in, cons
 /// T of the rows of `x`, as `translate` computes it for a table of these rows. The grid and `bits` have no effect.
 /// @param x  [B, ...item], raw as the source's items; float32 or float64. Images may have another size than in training
 ///           if the net takes any and `size` allows it.
-/// @return   [B, samples, ...item] on the CPU.
+/// @return   [B, samples, ...item] on the CPU; with `steps` [B, samples, steps, ...item]. With `t` or `steps` rows of
+///           float64 give float64.
 /// @throws InputError when the shape or an option does not fit the map.
 torch::Tensor translate(const model::Model& model, const torch::Tensor& x, const TranslateOptions& options = {});
 

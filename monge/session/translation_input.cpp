@@ -17,6 +17,7 @@
 #include "monge/data/standardise.h"
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
+#include "monge/model/displacement.h"
 #include "monge/model/tiles.h"
 #include "monge/session/translation_size.h"
 #include "monge/train/training_data.h"
@@ -96,11 +97,12 @@ bool lies_in(const fs::path& path, const fs::path& folder) {
   return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
-/// The kind of an open input. @throws InputError unless `out` can hold its outputs.
-run::DataKind checked_kind(const TranslationInput& input, const std::string& in, const std::string& out,
-                           const dist::ProcessGroup& group) {
+/// The place of the outputs of an open input. @throws InputError unless `out` can hold them.
+run::StepPlace checked_place(const TranslationInput& input, const std::string& in, const std::string& out,
+                             int64_t steps, const dist::ProcessGroup& group) {
   const auto kind = run::kind_of(in, *input.source);
-  for (const auto& file : input.files) run::check_output(kind, file, out);
+  run::StepPlace place;
+  for (const auto& file : input.files) place = run::step_place(kind, file, out, steps);
   require(kind != run::DataKind::table || !run::is_text_table(out) || input.source->item_shape().size() == 1, out,
           ": a text table cannot hold images; name a .npy file");
   if (group.size() > 1 && kind != run::DataKind::folder) {
@@ -109,7 +111,7 @@ run::DataKind checked_kind(const TranslationInput& input, const std::string& in,
                       .value = out,
                       .fix = "use folders, or start one process"});
   }
-  return kind;
+  return place;
 }
 
 /// Warns of columns whose differences float32 cannot represent: rows that differ only there have the same output. As in
@@ -160,7 +162,24 @@ void apply_state_dict_options(const StateDictOptions& options, model::Model& mod
   }
 }
 
+std::vector<double> times_of(const TranslateOptions& options) {
+  constexpr int64_t kMostSteps = 1000;
+  require(!options.t || options.steps == 0, "--t and --steps: choose one; --steps ", options.steps,
+          " writes all steps from t = 0 to t = 1, --t one of them");
+  require(options.steps == 0 || (options.steps >= 2 && options.steps <= kMostSteps), "--steps ", options.steps,
+          ": allowed is 2 to ", kMostSteps, "; the first step is the input, the last one the output");
+  if (options.t && !(*options.t >= 0 && *options.t <= 1)) {  // also what is not a number
+    throw InputError({.what = "the interpolation is between an input and its output",
+                      .where = "--t",
+                      .value = text(*options.t),
+                      .allowed = "0 (the input) to 1 (the output)"});
+  }
+  if (options.steps > 0) return model::equidistant_times(options.steps);
+  return {options.t.value_or(1)};
+}
+
 void prepare_for_translation(model::Model& model, const TranslateOptions& options) {
+  times_of(options);  // throws for t and steps that are not allowed
   model.deterministic = options.deterministic;
   apply_state_dict_options({.size = 0, .z_std = options.state_dict.z_std}, model);
   size_choice(options, model);  // throws for a size that the map does not take
@@ -187,6 +206,7 @@ void prepare_for_translation(model::Model& model, const TranslateOptions& option
 void check_translation_paths(const std::string& in_path, const std::string& out, const TranslateOptions& options) {
   const auto in = place_of(in_path);
   const auto grid = options.grid.string();
+  times_of(options);  // throws for t and steps that are not allowed
   std::error_code ignored;
   require(fs::exists(in, ignored) || data::images_exist(in_path), in.string(), ": no such file or folder");
   require(!fs::equivalent(in, out, ignored), out, ": is the input itself; choose another OUT");
@@ -217,7 +237,8 @@ TranslationInput open_translation_input(model::Model& model, const std::string& 
   TranslationInput input;
   input.source = open_source_for(model, in, options, log);
   input.files = files_of(place_of(in));
-  input.kind = checked_kind(input, in, out, group);
+  input.place = checked_place(input, in, out, std::max<int64_t>(1, options.steps), group);
+  input.kind = input.place.kind;
   input.range = output_range(model);
   input.source = data::select_columns(std::move(input.source), model.columns.source, "IN", log);
   take_size_of_arrays(model, *input.source, options);
@@ -230,17 +251,25 @@ std::optional<io::SampleRange> sixteen_bit_range(const TranslationInput& input, 
                                                  const TranslateOptions& options) {
   if (options.bits == "8" || input.kind == run::DataKind::table) return std::nullopt;
   if (options.bits == "16") return input.range;
-  const auto name =
-      input.kind == run::DataKind::image ? fs::path(out) : run::output_name(input.source->item_name(item), 0, 1);
+  const bool by_item = input.kind != run::DataKind::image || input.place.layout == run::StepLayout::images;
+  const auto name = by_item ? run::output_name(input.source->item_name(item), 0, 1) : fs::path(out);
   if (!io::holds_sixteen_bits(name) || input.source->sample_bits(item) != 16) return std::nullopt;
   return input.range;
 }
 
-run::TableFormat table_format_for(const model::Model& model, const data::Source& source) {
+std::vector<run::TableFormat> table_formats_for(const model::Model& model, const data::Source& source,
+                                                const std::vector<double>& times) {
   run::TableFormat format{.type = source.number_type(), .names = source.table_names(), .steps = {}};
   if (!model.output_columns().empty()) format.names.columns = model.output_columns();
-  if (model.standardisation) format.steps = model.standardisation->target.resolution();
-  return format;
+  std::vector<run::TableFormat> formats(times.size(), format);
+  if (!model.standardisation) return formats;
+  for (size_t k = 0; k < times.size(); ++k) {
+    if (times[k] == 0) continue;
+    // What float32 cannot resolve of T has the weight t.
+    formats[k].steps = model.standardisation->target.resolution();
+    for (auto& step : formats[k].steps) step *= times[k];
+  }
+  return formats;
 }
 
 }  // namespace monge::session

@@ -10,6 +10,7 @@
 #include "monge/data/source.h"
 #include "monge/io/sample_range.h"
 #include "monge/run/output_writer.h"
+#include "monge/run/step_writer.h"
 #include "monge/session/translation.h"
 
 namespace monge::session {
@@ -17,9 +18,14 @@ namespace monge::session {
 struct TranslationInput {
   std::shared_ptr<const data::Source> source;
   run::DataKind kind = run::DataKind::image;
+  run::StepPlace place;                      ///< of the outputs
   std::vector<std::filesystem::path> files;  ///< the files that are read, or the folder that holds them
   io::SampleRange range;                     ///< the range to which 16-bit outputs are scaled
 };
+
+/// The places t of the outputs: {1} without `t` and `steps`.
+/// @throws InputError for a `t` or `steps` out of its range, or both.
+std::vector<double> times_of(const TranslateOptions& options);
 
 /// Checks the options and applies `deterministic`, `range` and `state_dict` to a loaded model.
 /// @throws InputError for an option that is out of its range or does not fit the model.
@@ -40,8 +46,9 @@ TranslationInput open_translation_input(model::Model& model, const std::string& 
 std::optional<io::SampleRange> sixteen_bit_range(const TranslationInput& input, int64_t item, const std::string& out,
                                                  const TranslateOptions& options);
 
-/// The format of an output table: the type of the input, the names of the model's columns, and those of the input's
-/// rows.
-run::TableFormat table_format_for(const model::Model& model, const data::Source& source);
+/// The formats of the output tables, one for each of `times`: the type of the input, the names of the model's columns,
+/// and those of the input's rows. At t = 0 all digits of the input are kept.
+std::vector<run::TableFormat> table_formats_for(const model::Model& model, const data::Source& source,
+                                                const std::vector<double>& times);
 
 }  // namespace monge::session

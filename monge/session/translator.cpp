@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <numeric>
 
+#include "monge/model/displacement.h"
 #include "monge/model/tiles.h"
+#include "monge/session/translation_input.h"
 
 namespace monge::session {
 
@@ -13,6 +15,7 @@ Translator::Translator(const TranslateOptions& options, const model::Model& mode
       model_(model),
       source_(source),
       trained_(std::move(trained)),
+      times_(times_of(options)),
       streams_(static_cast<uint64_t>(options.seed)),
       one_by_one_(!fits_a_batch(source.item_shape())),
       carries_noise_(model.carries_noise(source.item_shape())) {}
@@ -48,65 +51,122 @@ torch::Tensor Translator::batch_outputs(const torch::Tensor& x, int64_t begin) {
   return model_.outputs(torch::cat(inputs), &clamped_).unflatten(0, std::vector<int64_t>{x.size(0), samples()});
 }
 
-torch::Tensor Translator::outputs(int64_t begin, int64_t length) {
-  if (one_by_one_) {
-    std::vector<torch::Tensor> all;
-    for (int64_t i = begin; i < begin + length; ++i) {
-      std::vector<torch::Tensor> own;
-      for_each_output(i, [&own](int64_t, const torch::Tensor& y) { own.push_back(y); });
-      all.push_back(torch::stack(own));
-    }
-    return torch::stack(all);
-  }
+/// The items as the model takes them. Vectors that take part in an interpolation keep all their digits.
+torch::Tensor Translator::items(int64_t begin, int64_t length) const {
   std::vector<int64_t> indices(static_cast<size_t>(length));
   std::iota(indices.begin(), indices.end(), begin);
-  const auto x = model_.standardisation ? source_.exact_items(indices) : source_.items(indices);
-  const auto y = batch_outputs(x, begin);
-  for (int64_t i = 0; i < length && is_shown(begin + i) && y.dim() == 5; ++i) {
-    grid_.add(x[i].narrow(0, 0, y.size(2)));
-    for (int64_t k = 0; k < samples(); ++k) grid_.add(y[i][k]);
-  }
-  return y;
+  const bool in_double = interpolates() && source_.item_shape().size() == 1 && source_.number_type() == torch::kFloat64;
+  return model_.standardisation || in_double ? source_.exact_items(indices) : source_.items(indices);
 }
 
-bool Translator::for_each_output(int64_t item, const UseOutput& use, const Proceed& proceed) {
-  auto x = source_.items({item});
-  if (is_shown(item)) grid_.add(x[0].narrow(0, 0, model_.item_shape[0]));
-  const auto give = [&](int64_t sample, const torch::Tensor& y_CHW) {
-    use(sample, y_CHW);
-    if (is_shown(item)) grid_.add(y_CHW);
-  };
-  if (fits_a_batch(x.sizes().slice(1))) {  // the same outputs as among images of this size alone
-    const auto y = batch_outputs(x, item)[0];
-    for (int64_t k = 0; k < samples(); ++k) give(k, y[k]);
+std::vector<torch::Tensor> Translator::outputs(int64_t begin, int64_t length) {
+  std::vector<torch::Tensor> out;
+  if (source_.item_shape().size() != 1) {
+    // [length * samples] for each time
+    std::vector<std::vector<torch::Tensor>> images(times_.size());
+    for_each_output(begin, length, [&](int64_t, int64_t, int64_t step, const torch::Tensor& y_CHW) {
+      images[static_cast<size_t>(step)].push_back(y_CHW);
+    });
+    for (const auto& at_time : images)
+      out.push_back(torch::stack(at_time).unflatten(0, std::vector<int64_t>{length, samples()}));
+    return out;
+  }
+  auto x = items(begin, length);
+  const auto y = batch_outputs(x, begin);
+  if (!interpolates()) return {y};
+  // Exact items are float64 even if the table holds float32.
+  x = x.to(source_.number_type()).unsqueeze(1);
+  for (const double t : times_) out.push_back(model::between(x, y, t));
+  return out;
+}
+
+bool Translator::for_each_output(int64_t begin, int64_t length, const UseOutput& use, const Proceed& proceed) {
+  if (one_by_one_) {
+    for (int64_t i = begin; i < begin + length; ++i) {
+      if (!for_each_output_of(i, use, proceed)) return false;
+    }
     return true;
   }
+  const auto x = items(begin, length), y = batch_outputs(x, begin);
+  for (int64_t i = 0; i < length; ++i) {
+    const auto x_CHW = x[i].narrow(0, 0, model_.item_shape[0]);
+    show_input(begin + i, x_CHW);
+    if (!use_samples(begin + i, x_CHW, y[i], use, proceed)) return false;
+  }
+  return true;
+}
+
+bool Translator::for_each_output_of(int64_t item, const UseOutput& use, const Proceed& proceed) {
+  auto x = source_.items({item});
+  torch::Tensor x_CHW;
+  if (interpolates() || is_shown(item)) x_CHW = x[0].narrow(0, 0, model_.item_shape[0]);
+  show_input(item, x_CHW);
+  if (fits_a_batch(x.sizes().slice(1)))  // the same outputs as among images of this size alone
+    return use_samples(item, x_CHW, batch_outputs(x, item)[0], use, proceed);
+  // The work on an output has its tiles as parts and, if there are several steps, those too.
+  const int64_t more = times_.size() > 1 ? static_cast<int64_t>(times_.size()) : 0;
   for (int64_t k = 0; k < samples(); ++k) {
     model::TileOptions tiles{.side = options_.tile};
+    int64_t parts = more;
     if (proceed)
-      tiles.proceed = [&](int64_t done, int64_t total) { return proceed(k * total + done, samples() * total); };
+      tiles.proceed = [&](int64_t done, int64_t total) {
+        parts = total + more;
+        return proceed(k * parts + done, samples() * parts);
+      };
     auto inputs = model_.inputs(x, 1, stream_of(item, k));
-    if (k + 1 == samples()) x.reset();  // large images fill the memory
+    if (k + 1 == samples()) {  // large images fill the memory
+      x.reset();
+      if (!interpolates()) x_CHW.reset();
+    }
     const auto y = model::outputs_in_tiles(model_, inputs, tiles);
     inputs.reset();
     if (!y.defined()) return false;
-    give(k, y[0]);
+    Proceed within;
+    if (proceed)
+      within = [&](int64_t step, int64_t) { return proceed(k * parts + parts - more + step, samples() * parts); };
+    if (!use_steps(item, k, x_CHW, y[0], use, within)) return false;
   }
   return true;
+}
+
+/// Passes the outputs of an image to `use`. `proceed` counts their steps.
+bool Translator::use_samples(int64_t item, const torch::Tensor& x_CHW, const torch::Tensor& y_KCHW,
+                             const UseOutput& use, const Proceed& proceed) {
+  for (int64_t k = 0; k < y_KCHW.size(0); ++k) {
+    Proceed within;
+    if (proceed)
+      within = [&](int64_t step, int64_t steps) { return proceed(k * steps + step, y_KCHW.size(0) * steps); };
+    if (!use_steps(item, k, x_CHW, y_KCHW[k], use, within)) return false;
+  }
+  return true;
+}
+
+/// Passes an output to `use` at each of the times. @param proceed  called before each step but the first.
+bool Translator::use_steps(int64_t item, int64_t sample, const torch::Tensor& x_CHW, const torch::Tensor& y_CHW,
+                           const UseOutput& use, const Proceed& proceed) {
+  const int64_t steps = static_cast<int64_t>(times_.size());
+  for (int64_t step = 0; step < steps; ++step) {
+    if (step > 0 && proceed && !proceed(step, steps)) return false;
+    const auto z_CHW = model::between(x_CHW, y_CHW, times_[static_cast<size_t>(step)]);
+    use(item, sample, step, z_CHW);
+    if (is_shown(item)) grid_.add(z_CHW);
+  }
+  return true;
+}
+
+/// Adds the first cell of a row of the grid. If there are several steps, the first of them is the input already.
+void Translator::show_input(int64_t item, const torch::Tensor& x_CHW) {
+  if (is_shown(item) && times_.size() == 1) grid_.add(x_CHW);
 }
 
 void Translator::write_grid(int64_t own, int64_t batch) {
   if (options_.grid.empty()) return;
   const int64_t rows = std::min(options_.grid_rows, source_.size());
   for (int64_t begin = own; begin < rows; begin += batch) {
-    const int64_t length = std::min(batch, rows - begin);
-    if (!one_by_one_) {
-      outputs(begin, length);
-      continue;
-    }
-    for (int64_t i = begin; i < begin + length; ++i) for_each_output(i, [](int64_t, const torch::Tensor&) {});
+    for_each_output(begin, std::min(batch, rows - begin), [](int64_t, int64_t, int64_t, const torch::Tensor&) {});
   }
-  grid_.write(options_.grid, 1 + samples());
+  const int64_t steps = static_cast<int64_t>(times_.size());
+  grid_.write(options_.grid, steps > 1 ? steps : 1 + samples());
 }
 
 }  // namespace monge::session

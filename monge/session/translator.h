@@ -27,20 +27,26 @@ class Translator {
   /// Whether each image is translated by itself, because the sizes differ or are large.
   bool one_by_one() const { return one_by_one_; }
 
+  /// The places t of the outputs, see times_of.
+  const std::vector<double>& times() const { return times_; }
+
   /// Outputs per item. An input that carries its noise has one output.
   int64_t samples() const { return model_.stochastic() && !carries_noise_ ? options_.samples : 1; }
 
-  /// The outputs of items [begin, begin + length), all of one shape. @return  [length, samples, ...]
-  torch::Tensor outputs(int64_t begin, int64_t length);
+  /// The outputs of items [begin, begin + length), all of one shape, at each of the times. @return  [length, samples,
+  /// ...] for each of them
+  std::vector<torch::Tensor> outputs(int64_t begin, int64_t length);
 
-  /// Called with the number of an output and the output, [C, H, W].
-  using UseOutput = std::function<void(int64_t sample, const torch::Tensor& y_CHW)>;
+  /// Called with the number of an item, of one of its outputs and of a time, and with the output, [C, H, W].
+  using UseOutput = std::function<void(int64_t item, int64_t sample, int64_t step, const torch::Tensor& y_CHW)>;
   /// Called before each part of the work with the parts that are done and their number; false ends it.
   using Proceed = std::function<bool(int64_t done, int64_t total)>;
 
-  /// Passes the outputs of an image to `use`, one after the other; only one is in memory. Needs one_by_one().
+  /// Passes the outputs of images [begin, begin + length) to `use`, one after the other: for each image the samples,
+  /// and for each of those all times. Of images that are translated one by one, and of the steps of an output, only one
+  /// is in memory.
   /// @return false when `proceed` ended it.
-  bool for_each_output(int64_t item, const UseOutput& use, const Proceed& proceed = {});
+  bool for_each_output(int64_t begin, int64_t length, const UseOutput& use, const Proceed& proceed = {});
 
   /// The number of values that clamping has changed.
   int64_t clamped() const { return clamped_; }
@@ -54,13 +60,22 @@ class Translator {
  private:
   torch::Generator stream_of(int64_t item, int64_t step) const;
   bool fits_a_batch(torch::IntArrayRef item) const;
+  torch::Tensor items(int64_t begin, int64_t length) const;
   torch::Tensor batch_outputs(const torch::Tensor& x, int64_t begin);
+  bool for_each_output_of(int64_t item, const UseOutput& use, const Proceed& proceed);
+  bool use_samples(int64_t item, const torch::Tensor& x_CHW, const torch::Tensor& y_KCHW, const UseOutput& use,
+                   const Proceed& proceed);
+  bool use_steps(int64_t item, int64_t sample, const torch::Tensor& x_CHW, const torch::Tensor& y_CHW,
+                 const UseOutput& use, const Proceed& proceed);
+  bool interpolates() const { return times_.size() > 1 || times_[0] != 1; }
   bool is_shown(int64_t item) const { return !options_.grid.empty() && item < options_.grid_rows; }
+  void show_input(int64_t item, const torch::Tensor& x_CHW);
 
   const TranslateOptions& options_;
   const model::Model& model_;
   const data::Source& source_;
   std::vector<int64_t> trained_;
+  std::vector<double> times_;
   RandomStreams streams_;
   bool one_by_one_;
   bool carries_noise_;  ///< whether the input has its noise channels, see Model::inputs

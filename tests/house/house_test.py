@@ -73,7 +73,8 @@ def layout():
 
 
 def names():
-    given_up = [(r"[Pp]icture", ("monge packed pictures", '"pictures"', '\\"pictures\\"', "picture z\"", "truth picture ")),
+    given_up = [(r"[Pp]icture", ("monge packed pictures", '"pictures"', '\\"pictures\\"', "picture z\"", "truth picture ",
+                                "WebPPicture")),
                 (r"\bWorld\b", ()), (r"\bway_on\b", ()), (r"\btake_part\b", ()), (r"\bWatchHub\b|\bWatchSpoke\b", ()),
                 (r"catch \(const SystemError&\) \{\s*throw;", ())]
     faults = []

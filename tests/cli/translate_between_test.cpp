@@ -1,0 +1,94 @@
+// translate --t and --steps, from outside.
+#include <torch/types.h>
+
+#include "monge/io/archive.h"
+#include "monge/io/npy.h"
+#include "tests/cli/fixture.h"
+#include "tests/io/animations.h"
+
+namespace monge {
+namespace {
+
+class CliBetween : public Cli {
+ protected:
+  std::string translate(const std::string& arguments, int code = 0) {
+    const auto result = monge(folder.path(), "translate run " + arguments);
+    EXPECT_EQ(result.code, code) << arguments << "\n" << result.err;
+    return result.err;
+  }
+  std::string read(const std::string& name) { return testing::slurp(folder / name); }
+};
+
+TEST_F(CliBetween, TablesGoAPartOfTheWayOrInSteps) {
+  ASSERT_EQ(monge(folder.path(), "train v.toml --out run -q").code, 0);
+  std::ofstream(folder / "x.csv") << "cell,x,y\na,0.1,1\nb,-1,2\n";
+  EXPECT_THAT(translate("x.csv start.csv --t 0 --samples 2"),
+              HasSubstr("2 items, 2 outputs each at t = 0, written to start.csv"));
+  EXPECT_EQ(read("start.csv"), "cell,x,y\na,0.1,1\na,0.1,1\nb,-1,2\nb,-1,2\n");
+  translate("x.csv plain.csv --samples 2");
+  translate("x.csv end.csv --t 1 --samples 2");
+  EXPECT_EQ(read("end.csv"), read("plain.csv"));
+  EXPECT_THAT(translate("x.csv film --steps 10 --samples 2"),
+              HasSubstr("2 items, 2 outputs each in 10 steps, written to film"));
+  EXPECT_EQ(read("film/step_01.csv"), read("start.csv"));
+  EXPECT_EQ(read("film/step_10.csv"), read("plain.csv"));
+  EXPECT_THAT(translate("x.csv film --steps 10 --samples 2"), HasSubstr("replaced 10 existing files"));
+  EXPECT_FALSE(fs::exists(folder / "film/step_01.csv.part"));
+
+  io::write_npy(folder / "x.npy", torch::rand({5000, 2}));  // more than go at once
+  translate("x.npy film.npy --steps 4 -q");
+  translate("x.npy y.npy -q");
+  const auto film = io::read_npy(folder / "film.npy");
+  ASSERT_EQ(film.sizes(), torch::IntArrayRef({5000, 4, 2}));
+  EXPECT_TRUE(torch::equal(film.select(1, 0), io::read_npy(folder / "x.npy")));
+  EXPECT_TRUE(torch::equal(film.select(1, 3), io::read_npy(folder / "y.npy")));
+  translate("x.npy by_few.npy --steps 4 --batch 7 -q");
+  EXPECT_EQ(read("by_few.npy"), read("film.npy"));
+  const auto line = json::parse(monge(folder.path(), "translate run x.npy film.npy --steps 4 --json -q").out);
+  EXPECT_EQ(line["steps"], 4);
+  EXPECT_FALSE(line.contains("t"));
+}
+
+TEST_F(CliBetween, ImagesMakeFilmsAndFolders) {
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
+  translate("images/2.png film.webp --steps 5 -q");
+  EXPECT_EQ(testing::decode_animation(read("film.webp")).frames.size(), 5u);
+  translate("images steps --steps 3 -q");
+  translate("images plain -q");
+  for (const char* name : {"0.png", "inner/1.png"}) {
+    EXPECT_EQ(read(std::string("steps/step_3/") + name), read(std::string("plain/") + name));
+    EXPECT_TRUE(torch::equal(io::read_image(folder / "steps/step_1" / name), io::read_image(folder / "images" / name)))
+        << "the first step is the input";
+  }
+  translate("images by_two --steps 3 --ranks 2 -q");
+  for (const auto& entry : fs::recursive_directory_iterator(folder / "steps")) {
+    if (!entry.is_regular_file()) continue;
+    EXPECT_EQ(testing::slurp(entry.path()),
+              testing::slurp(folder / "by_two" / fs::relative(entry.path(), folder / "steps")))
+        << entry.path();
+  }
+  io::write_archive(folder / "in.tar", {{"a/x.png", read("images/0.png")}});
+  translate("in.tar out.zip --steps 2 -q");
+  const auto entries = io::read_archive(folder / "out.zip");
+  ASSERT_EQ(entries.size(), 2u);
+  EXPECT_EQ(entries[1].name, "step_2/a/x.png");
+}
+
+TEST_F(CliBetween, WrongValuesAreRefusedBeforeAnythingIsWritten) {
+  ASSERT_EQ(monge(folder.path(), "train v.toml --out run -q").code, 0);
+  io::write_npy(folder / "x.npy", torch::rand({5, 2}));
+  for (const char* t : {"1.5", "-0.5", "nan"}) {
+    EXPECT_THAT(translate(std::string("x.npy y.npy --t ") + t, 2),
+                AllOf(HasSubstr("--t: the interpolation is between"), HasSubstr(t),
+                      HasSubstr("(allowed: 0 (the input) to 1 (the output))")));
+  }
+  EXPECT_THAT(translate("x.npy y.npy --t half", 2), HasSubstr("--t"));
+  EXPECT_THAT(translate("x.npy y.npy --steps 1", 2), HasSubstr("--steps"));
+  EXPECT_THAT(translate("x.npy y.npy --steps 5 --t 0.5", 2), HasSubstr("--t and --steps: choose one"));
+  EXPECT_THAT(translate("x.npy y.csv --steps 5", 2), HasSubstr("a .npy file, or a folder for one .npy per step"));
+  EXPECT_THAT(translate("none.npy film --steps 5", 2), HasSubstr("none.npy: no such file or folder"));
+  EXPECT_FALSE(fs::exists(folder / "y.npy") || fs::exists(folder / "y.csv") || fs::exists(folder / "film"));
+}
+
+}  // namespace
+}  // namespace monge
