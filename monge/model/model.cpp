@@ -16,6 +16,8 @@
 #include "monge/io/safetensors.h"
 #include "monge/io/torch_checkpoint.h"
 #include "monge/model/public_checkpoint.h"
+#include "monge/ot/cost.h"
+#include "monge/ot/light.h"
 #include "monge/solve/nets.h"
 #include "monge/solve/precision.h"
 #include "monge/solve/solver.h"
@@ -245,6 +247,12 @@ void Model::set_output_range(const std::string& range) {
   require(item_shape.size() == 1, origin, ": output.range = \"", range,
           "\": only vector outputs are clamped to a range");
   limits = OutputLimits{torch::full({1}, bounds.low, torch::kFloat64), torch::full({1}, bounds.high, torch::kFloat64)};
+}
+
+double Model::bridge_variance() const {
+  if (deterministic || !recipe || !solve::make_method(*recipe)->has_closed_form()) return 0;
+  const double tau = ot::cost_scale(recipe->cost.scale, c10::multiply_integers(item_shape));
+  return recipe->section<ot::LightOptions>().epsilon / (2 * tau);
 }
 
 Model Model::inverse() const {

@@ -52,6 +52,11 @@ class Model {
   /// Whether several outputs per input differ.
   bool stochastic() const { return !deterministic && (noise.channels > 0 || smoothing.eps > 0); }
 
+  /// The variance of the noise between an input and its output: a plan of method light is that of a Brownian bridge,
+  /// x_t = (1 - t) x + t y + sqrt(e t (1 - t)) n, and this is e, in the units of the net; 0 for other methods, whose
+  /// points between are straight, and with `deterministic`.
+  double bridge_variance() const;
+
   /// The map back, from the target's items to the source's, with the units and column names of the two sides exchanged
   /// and without an output range. It shares the nets, and its own inverse is this map (without its output range).
   /// @throws InputError for a model that was trained in one direction.

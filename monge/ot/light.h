@@ -1,5 +1,5 @@
-// Entropic optimal transport with a plan in closed form: the potential is the logarithm of a Gaussian mixture, and no map
-// is trained. Korotin, Gushchin, Burnaev 2024 (Light Schroedinger bridge).
+// Entropic optimal transport with a plan in closed form: the potential is the logarithm of a Gaussian mixture, and no
+// map is trained. Korotin, Gushchin, Burnaev 2024 (Light Schroedinger bridge).
 #pragma once
 
 #include "monge/ot/cost.h"

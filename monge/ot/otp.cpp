@@ -25,7 +25,8 @@ std::unique_ptr<Method> make_inner(const MethodSetting& setting, const std::stri
   if (name == OtpOptions::kSection || name == LightOptions::kSection) {
     auto allowed = inner_methods();
     std::sort(allowed.begin(), allowed.end());
-    throw InputError(text("otp.cost = \"", name, "\": otp needs the cost of another method (allowed: ", join(allowed), ")"));
+    throw InputError(
+        text("otp.cost = \"", name, "\": otp needs the cost of another method (allowed: ", join(allowed), ")"));
   }
   return make_method(name, setting);
 }

@@ -1,6 +1,7 @@
 #include "monge/session/translator.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "monge/model/displacement.h"
@@ -76,8 +77,26 @@ std::vector<torch::Tensor> Translator::outputs(int64_t begin, int64_t length) {
   if (!interpolates()) return {y};
   // Exact items are float64 even if the table holds float32.
   x = x.to(source_.number_type()).unsqueeze(1);
-  for (const double t : times_) out.push_back(model::between(x, y, t));
+  const double variance = model_.bridge_variance();
+  const auto noise = variance > 0 ? bridge_noise(y, begin) : torch::Tensor();
+  for (const double t : times_) {
+    auto z = model::between(x, y, t);
+    if (noise.defined() && t > 0 && t < 1) z = z + std::sqrt(variance * t * (1 - t)) * noise;
+    out.push_back(z);
+  }
   return out;
+}
+
+/// The noise of a plan's bridges between items from `begin` on and their outputs, one draw for all times of a path.
+torch::Tensor Translator::bridge_noise(const torch::Tensor& y, int64_t begin) const {
+  std::vector<torch::Tensor> out;
+  for (int64_t i = 0; i < y.size(0); ++i) {
+    const auto name = options_.noise == "fixed" ? "fixed" : source_.item_name(begin + i);
+    out.push_back(torch::randn(y.sizes().slice(1), streams_.at("translate bridge/" + name, 0)));
+  }
+  const auto noise = torch::stack(out).to(y.scalar_type());
+  // In the units of the outputs; exact where both sides have one scale.
+  return model_.standardisation ? noise * model_.standardisation->target.scale : noise;
 }
 
 bool Translator::for_each_output(int64_t begin, int64_t length, const UseOutput& use, const Proceed& proceed) {

@@ -300,8 +300,12 @@ void Solver::throw_diverged(int64_t iteration, int64_t row_index, const MetricBu
       {.what = text("the training diverged: outer iteration ", iteration, ", ", reversed ? "reversed problem, " : "",
                     is_map ? text("map update ", update + 1, " of ", k_t) : std::string("potential update"), " (",
                     batch, "): loss ", row.loss, ", gradient norm ", row.gradient_norm, diverged_ranks(row)),
-       .fix = text("the step was not taken; lower ", is_map ? "train.lr_map" : "train.lr_potential",
-                   ", set potential.r1 = ", number(advised_r1(tau_)), " or train.clip = 1, or look at that batch")});
+       .fix =
+           as_gradient_pair_
+               ? std::string("the step was not taken; lower potential.weight, or train.lr_map and train.lr_potential, "
+                             "raise potential.expectile, or look at that batch")
+               : text("the step was not taken; lower ", is_map ? "train.lr_map" : "train.lr_potential",
+                      ", set potential.r1 = ", number(advised_r1(tau_)), " or train.clip = 1, or look at that batch")});
 }
 
 IterationMetrics Solver::collect() {

@@ -126,8 +126,8 @@ class Solver {
   /// @param y  [B, ...] on the solver's device, in its type or float32.  @param generator  on that device.
   torch::Tensor augmented_potential(const torch::Tensor& y, torch::Generator generator);
 
-  /// Starts a plan in closed form from samples, see nn::GaussianPlanPotential::initialise. For a new training; all ranks
-  /// call it and take the root's values.
+  /// Starts a plan in closed form from samples, see nn::GaussianPlanPotential::initialise. For a new training; all
+  /// ranks call it and take the root's values.
   /// @param x, y  [N, D] and [M, D] on any device.  @throws InputError for another method, or too few samples.
   void initialise_plan(const torch::Tensor& x, const torch::Tensor& y);
 
