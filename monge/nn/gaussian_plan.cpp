@@ -1,5 +1,6 @@
 #include "monge/nn/gaussian_plan.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 

@@ -73,7 +73,6 @@ TEST(GaussianPlan, OfOneComponentIsTheEntropicPlanBetweenGaussians) {
   const auto x = exact(m, p), y = exact(n, q);
   GaussianPlanPotential plan({.dim = 2, .components = 1, .epsilon = eps});
   to_type(plan, kWide);
-  plan.initialise(x, torch::cat({n.unsqueeze(0), y, n.unsqueeze(0) * 2 - n}));
 
   // The joint law of the optimal plan: a Gaussian of covariance c between x and y.
   const auto c = 0.5 * ((eps * eps + 4 * p * q).sqrt() - eps);
@@ -138,10 +137,9 @@ TEST(GaussianPlan, DrawsHaveTheConditionalMeanAndCost) {
   const auto cost = 0.5 * (y - x).square().sum(1);
   EXPECT_NEAR(cost.mean().item<double>(), plan->conditional_cost(point).item<double>(),
               bound * cost.std().item<double>());
-  // The weights, by the component that is nearest in likelihood: the choice follows the cumulative weights.
+  // The choice follows the cumulative weights: at z = 0 a draw is the mean of its component.
   const auto weights = plan->conditional(point).log_weights_BK.exp().squeeze(0).cumsum(0);
   for (int64_t k = 0; k + 1 < 4; ++k) {
-    // z = 0: each draw is the mean of its component.
     const auto level = weights[k].item<double>();
     const auto u =
         torch::erfinv(torch::tensor({2 * (level - 1e-4) - 1, 2 * (level + 1e-4) - 1}, kWide)) * std::numbers::sqrt2;
