@@ -77,6 +77,7 @@ void add_translate(CLI::App& program, Action& action);
 void add_recolour(CLI::App& program, Action& action);
 void add_eval(CLI::App& program, Action& action);
 void add_truth(CLI::App& program, Action& action);
+void add_score(CLI::App& program, Action& action);
 void add_export(CLI::App& program, Action& action);
 void add_bench(CLI::App& program, Action& action);
 void add_fid(CLI::App& program, Action& action);  ///< and kid, stats

@@ -135,6 +135,7 @@ int main(int argc, char** argv) {
   cli::add_recolour(program, action);
   cli::add_eval(program, action);
   cli::add_truth(program, action);
+  cli::add_score(program, action);
   cli::add_bench(program, action);
   cli::add_fid(program, action);
   cli::add_lpips(program, action);

@@ -13,6 +13,7 @@
 #include "monge/core/files.h"
 #include "monge/io/image.h"
 #include "monge/run/plot.h"
+#include "monge/session/score.h"
 #include "monge/session/truth.h"
 #include "monge/train/trainer.h"
 
@@ -27,7 +28,8 @@ struct TruthCommand {
   std::vector<std::string> cases, set;
   eval::TruthOptions options;
   int64_t seed = 0, seeds = 1;
-  std::string plots;
+  std::string plots, write;
+  int64_t points = 16384;
 };
 
 /// The progress line of one training.
@@ -151,7 +153,17 @@ std::vector<eval::TruthCase> chosen_cases(const TruthCommand& command, const ses
   return out;
 }
 
+/// Writes the samples of one case for another program; nothing is trained.
+int write_samples(const TruthCommand& command) {
+  require(command.cases.size() == 1, "--write ", command.write, ": name one CASE, not ", command.cases.size());
+  session::write_truth_case(command.cases[0], command.options, command.points, command.seed, command.write,
+                            hooks_for(command.common));
+  if (command.common.json) print_json(ordered_json::parse(real_files().read(fs::path(command.write) / "case.json")));
+  return kDone;
+}
+
 int truth_command(TruthCommand& command) {
+  if (!command.write.empty()) return write_samples(command);
   auto& group = dist::ProcessGroup::single();
   const auto compute = compute_for(command.common, group);
   auto hooks = hooks_for(command.common, group);
@@ -207,7 +219,9 @@ void add_truth(CLI::App& program, Action& action) {
   command->add_option("--dim", options->options.dim, "Dimension; default: the case's own")->check(CLI::PositiveNumber);
   command->add_option("--method", options->options.method, "Method; default: the case's own");
   command->add_option("--pair", options->options.pair, "The .safetensors file of w2bench");
-  command->add_option("--seed", options->seed, "Seed of the training")->check(from_zero())->capture_default_str();
+  command->add_option("--seed", options->seed, "Seed of the training, or of the samples of --write")
+      ->check(from_zero())
+      ->capture_default_str();
   command
       ->add_option("--seeds", options->seeds,
                    "Number of seeds to train with, starting at --seed; also prints the median, best and worst")
@@ -217,6 +231,16 @@ void add_truth(CLI::App& program, Action& action) {
   command->add_option("--set", options->set, "Override a key of the case's recipe: section.key=value (repeatable)")
       ->allow_extra_args(false);
   command->add_option("--plots", options->plots, "Folder for a plot (PNG and SVG) of every two-dimensional case");
+  auto* write = command->add_option("--write", options->write,
+                                    "Train nothing: write inputs and target samples of one CASE to this folder for "
+                                    "another program, whose outputs monge score FOLDER --outputs FILE then scores");
+  for (const char* other : {"--method", "--seeds", "--quick", "--set", "--plots"}) {
+    write->excludes(command->get_option(other));
+  }
+  command->add_option("--points", options->points, "Number of inputs and of target samples of --write")
+      ->check(CLI::Range(2, 1 << 22))
+      ->capture_default_str()
+      ->needs(write);
   add_common(*command, options->common);
   command->get_option("--threads")
       ->description(

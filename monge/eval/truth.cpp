@@ -7,6 +7,7 @@
 #include "monge/core/random.h"
 #include "monge/eval/discrete_ot.h"
 #include "monge/eval/push_forward_error.h"
+#include "monge/eval/truth_score.h"
 #include "monge/model/model.h"
 #include "monge/solve/settings.h"
 #include "monge/train/trainer.h"
@@ -15,36 +16,29 @@ namespace monge::eval {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr int64_t kPoints = 1024;         // in each exact plan
 constexpr int64_t kMapPoints = 1 << 14;   // for metrics that need no plan
 constexpr int64_t kSamplesPerInput = 64;  // for the variance of the plan
-constexpr int64_t kBranchParts = 8;
-
-double mean_square_gap(const torch::Tensor& a, const torch::Tensor& b) {
-  return (a - b).to(torch::kFloat64).square().sum(1).mean().item<double>();
-}
 
 /// The distances between fresh samples, averaged over the repeats.
 void score_target(const TruthCase& truth, const train::Trainer& trainer, const model::Model& model,
                   const RandomStreams& streams, TruthScore& out) {
   const auto& source = *trainer.data().source;
   const auto& target = *trainer.data().target;
-  out.points = kPoints;
-  out.target_error = out.target_floor = out.target_collapse = 0;
+  out.points = kTruthPoints;
+  TargetDistances mean;
   for (int64_t k = 0; k < truth.repeats; ++k) {
     const auto y =
-        model.translate(source.draw(kPoints, streams.at("truth x", k)), 1, streams.at("truth z", k)).squeeze(1);
-    const auto a = target.draw(kPoints, streams.at("truth target a", k)),
-               b = target.draw(kPoints, streams.at("truth target b", k));
-    const auto centre = a.mean(0, /*keepdim=*/true).expand_as(a);
-    const double fraction = 1.0 / static_cast<double>(truth.repeats);
-    out.target_error += fraction * exact_w2_squared(y, a);
-    out.target_floor += fraction * exact_w2_squared(b, a);
-    out.target_collapse += fraction * mean_square_gap(centre, a);  // a single point: only one plan exists
-    out.energy_error += fraction * energy_distance(y, a);
-    out.energy_floor += fraction * energy_distance(b, a);
-    out.energy_collapse += fraction * energy_distance(centre, a);
+        model.translate(source.draw(kTruthPoints, streams.at("truth x", k)), 1, streams.at("truth z", k)).squeeze(1);
+    mean.add(target_distances(y, target.draw(kTruthPoints, streams.at("truth target a", k)),
+                              target.draw(kTruthPoints, streams.at("truth target b", k))),
+             1.0 / static_cast<double>(truth.repeats));
   }
+  out.target_error = mean.w2_squared;
+  out.target_floor = mean.floor;
+  out.target_collapse = mean.collapse;
+  out.energy_error = mean.energy;
+  out.energy_floor = mean.energy_floor;
+  out.energy_collapse = mean.energy_collapse;
 }
 
 void score_map(const TruthCase& truth, const model::Model& model, const torch::Tensor& x, const RandomStreams& streams,
@@ -70,15 +64,6 @@ double plan_cost(const train::Trainer& trainer, const RandomStreams& streams) {
   constexpr int64_t points = 2048;
   return exact_w2_squared(trainer.data().source->draw(points, streams.at("truth plan x", 0)),
                           trainer.data().target->draw(points, streams.at("truth plan y", 0)));
-}
-
-/// The fraction of outputs on the upper branch, for each part of the segment.
-std::vector<double> branches(const torch::Tensor& x, const torch::Tensor& y) {
-  const auto upper = (y.select(1, -1) > 0).to(torch::kFloat64);
-  const auto part = ((x.select(1, 0) + 1) * (0.5 * kBranchParts)).floor().clamp(0, kBranchParts - 1);
-  std::vector<double> out;
-  for (int64_t k = 0; k < kBranchParts; ++k) out.push_back(upper.masked_select(part == k).mean().item<double>());
-  return out;
 }
 
 }  // namespace
@@ -133,7 +118,7 @@ TruthResult run_truth(const TruthCase& truth, torch::Device device, const std::a
   score.l2_uvp = score.cosine = score.inverse_l2_uvp = kNaN;
   score.plan_variance_truth = truth.plan_variance;
   score_map(truth, model, x, streams, score);
-  if (truth.two_branches) score.branch = branches(x, y);
+  if (truth.two_branches) score.branch = branch_fractions(x, y);
 
   constexpr int64_t shown = 512;
   out.x = x.narrow(0, 0, shown);
