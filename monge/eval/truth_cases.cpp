@@ -204,6 +204,45 @@ TruthCase to_plane_law(const std::string& name, const std::string& target, const
   return out;
 }
 
+/// Gradient maps in both directions, by dimension; docs/benchmarks.md has the trials.
+void train_gradient_maps(Recipe& r, int64_t dim) {
+  r.map.net = "gradient";
+  r.map.quadratic = r.potential.quadratic = r.map.zero_last = r.potential.zero_last = true;
+  r.map.activation = r.potential.activation = "elu";
+  r.map.width = r.potential.width = dim < 32 ? 128 : 256;
+  r.potential.expectile = dim < 32 ? 0.03 : 0.5;
+  r.potential.expectile_scale = "none";
+  r.potential.expectile_level = 0.9;
+  r.potential.weight = dim < 8 ? 1 : dim < 32 ? 0.3 : 0.1;
+  r.train.update = "simultaneous";
+  r.train.directions = "both";
+  r.train.k_t = 1;
+  r.train.betas = {0.9, 0.9};
+  r.train.batch = dim < 32 ? 1024 : 512;
+  r.train.lr_map = r.train.lr_potential = dim < 32 ? 5e-3 : 2e-3;
+  r.train.ema = 0.999;
+  r.train.iterations = dim < 8 ? 40'000 : 60'000;
+  r.train.threads = 0;
+}
+
+/// A map net for the methods that cannot have a gradient map.
+void train_ordinary_map(Recipe& r, int64_t dim) {
+  r.map.net = "auto";
+  r.map.quadratic = false;
+  r.map.activation = r.potential.activation = "silu";
+  r.map.residual = true;
+  r.potential.expectile = 0;
+  r.potential.weight = 1;
+  r.train.update = "alternating";
+  r.train.directions = "forward";
+  r.train.k_t = 5;
+  r.train.betas = {0.5, 0.9};
+  r.train.lr_map = dim < 32 ? 1e-3 : 5e-4;
+  r.train.lr_potential = dim < 32 ? 1e-3 : 3e-4;
+  r.train.iterations = dim < 8 ? 16'000 : dim < 32 ? 36'000 : 18'000;
+  r.train.threads = 1;
+}
+
 TruthCase w2bench(const TruthOptions& options) {
   if (options.pair.empty()) {
     throw InputError({.what = "the case \"w2bench\" needs a pair",
@@ -217,19 +256,9 @@ TruthCase w2bench(const TruthOptions& options) {
   TruthCase out;
   out.dim = dim_of(options, "w2bench", pair->dim(), pair->dim(), pair->dim());
   out.recipe = base("strong", "w2bench:" + options.pair + "?side=source", "w2bench:" + options.pair + "?side=target");
-  auto& r = out.recipe;
-  start_at_identity(r);
-  r.map.width = r.potential.width = out.dim < 32 ? 128 : 256;
-  r.train.batch = 1024;
-  r.train.betas = {0.5, 0.9};
-  r.train.ema = out.dim < 8 ? 0.998 : 0.999;
-  r.train.iterations = options.quick ? 300 : out.dim < 8 ? 16000 : 36000;
-  if (out.dim >= 32) {  // many small steps: a batch of 1,024 and 10 map updates gave 20 % in the same time, not 15 %
-    r.train.batch = 512;
-    r.train.lr_map = 5e-4;
-    r.train.lr_potential = 3e-4;
-    r.train.iterations = options.quick ? 300 : 18000;
-  }
+  train_gradient_maps(out.recipe, out.dim);
+  if (!options.method.empty() && options.method != "strong") train_ordinary_map(out.recipe, out.dim);
+  if (options.quick) out.recipe.train.iterations = 300;
   out.map = [pair](const torch::Tensor& x) { return pair->map(x); };
   out.target_variance = pair->out_var();
   // The mean cost of the map itself, on samples that no training draws.
