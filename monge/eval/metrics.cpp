@@ -287,14 +287,15 @@ torch::Tensor MetricContext::mapped_back(const torch::Tensor& y, const char* str
 const PushForwardError& MetricContext::inverse_distance() {
   if (inverse_distance_) return *inverse_distance_;
   PushForwardError out;
-  if (input_.size(0) < 4) {
+  const auto halves = input_.chunk(2);
+  // The distances depend on the numbers of samples, so both have the same.
+  const int64_t count = halves.size() < 2 ? 0 : std::min(target_.size(0), halves[1].size(0));
+  if (count < 2) {
     out.error = out.floor = out.start = std::numeric_limits<double>::quiet_NaN();
   } else {
-    // The distances depend on the numbers of samples, so both have half of the inputs on either side.
-    const auto halves = input_.chunk(2);
-    const auto y = target_.narrow(0, 0, std::min(target_.size(0), halves[1].size(0)));
+    const auto y = target_.narrow(0, 0, count);
     out.error = energy_distance(mapped_back(y, "inverse of target"), halves[0], Pairs::all, group_);
-    out.floor = energy_distance(halves[1], halves[0], Pairs::all, group_);
+    out.floor = energy_distance(halves[1].narrow(0, 0, count), halves[0], Pairs::all, group_);
     out.start = energy_distance(y, halves[0], Pairs::all, group_);
   }
   inverse_distance_ = out;

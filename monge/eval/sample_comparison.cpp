@@ -59,7 +59,7 @@ SampleComparison::SampleComparison(const torch::Tensor& reference_MD, int64_t pl
   reference_MD_ = reference.index_select(0, order);
   plan_points_ = std::min(plan_points, reference.size(0) / 2);
   bandwidth_ = median_distance(reference_MD_);
-  require(bandwidth_ > 0, "the reference set: half of its samples or more are equal, so that no kernel fits them");
+  require(bandwidth_ > 0, "the reference set: half of its pairs or more are equal, so that no kernel fits them");
   within_reference_ = within(reference_MD_);
 }
 

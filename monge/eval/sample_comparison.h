@@ -34,7 +34,8 @@ class SampleComparison {
   /// @param plan_points   samples of each side in an exact plan: at most this number and half of the reference set, so
   ///                      that floor() has as many; [2, kMostPlanPoints].
   /// @param seed          of the choice of these samples and of the halves.
-  /// @throws InputError for another shape, too few samples or plan_points out of range; where all samples are equal.
+  /// @throws InputError for another shape, too few samples or plan_points out of range; where half of the pairs or more
+  /// are equal.
   SampleComparison(const torch::Tensor& reference_MD, int64_t plan_points, uint64_t seed);
 
   /// @param a_ND  any float type, finite, N >= plan_points(). @throws InputError for another D or fewer samples.

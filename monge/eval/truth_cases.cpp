@@ -209,23 +209,24 @@ void train_gradient_maps(Recipe& r, int64_t dim) {
   r.map.net = "gradient";
   r.map.quadratic = r.potential.quadratic = r.map.zero_last = r.potential.zero_last = true;
   r.map.activation = r.potential.activation = "elu";
-  r.map.width = r.potential.width = dim < 32 ? 128 : 256;
-  r.potential.expectile = dim < 32 ? 0.03 : 0.5;
+  const bool few = dim < 8, many = dim >= 32;
+  r.map.width = r.potential.width = few ? 128 : 256;
+  r.potential.expectile = many ? 0.5 : 0.03;
   r.potential.expectile_scale = "none";
   r.potential.expectile_level = 0.9;
-  r.potential.weight = dim < 8 ? 1 : dim < 32 ? 0.3 : 0.1;
+  r.potential.weight = few ? 0.5 : many ? 0.1 : 0.3;
   r.train.update = "simultaneous";
   r.train.directions = "both";
   r.train.k_t = 1;
   r.train.betas = {0.9, 0.9};
-  r.train.batch = dim < 32 ? 1024 : 512;
-  r.train.lr_map = r.train.lr_potential = dim < 32 ? 5e-3 : 2e-3;
-  r.train.ema = 0.999;
-  r.train.iterations = dim < 8 ? 40'000 : 60'000;
+  r.train.batch = few ? 1024 : 512;
+  r.train.lr_map = r.train.lr_potential = few ? 5e-3 : many ? 2e-3 : 4e-3;
+  r.train.ema = few ? 0.998 : 0.999;
+  r.train.iterations = few ? 15'000 : many ? 12'000 : 45'000;
   r.train.threads = 0;
 }
 
-/// A map net for the methods that cannot have a gradient map.
+/// An ordinary map net, for the methods other than strong.
 void train_ordinary_map(Recipe& r, int64_t dim) {
   r.map.net = "auto";
   r.map.quadratic = false;
@@ -295,6 +296,10 @@ TruthCase truth_case(const std::string& name, const TruthOptions& options) {
   // samples of a target with two branches seldom split alike.
   out.repeats = !options.quick && out.dim <= 16 ? 48 : 8;
   if (!options.method.empty()) out.recipe.options().set("method", options.method, user_word("TruthOptions::method"));
+  if (solve::make_method(out.recipe)->has_closed_form()) {
+    out.recipe.train.k_t = 1;  // it trains no map
+    out.recipe.train.lr_map = 1e-2;
+  }
   // The answer holds for the case's own cost alone.
   const auto given = solve::make_method(out.recipe)->cost_kind();
   out.squared_cost = given == ot::CostKind::squared;

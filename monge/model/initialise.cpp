@@ -276,6 +276,7 @@ StartingState starting_state(const InitialWeights& initial, const train::Recipe&
                       hash_of(out.tensors), "): loads the map", at);
   if (recipe.train.ema > 0 && !average.empty()) message += potential.empty() ? " and its average" : ", its average";
   message += potential.empty() ? "; the potential starts fresh" : " and the potential";
+  if (recipe.train.trains_inverse() && recipe.map.net != "gradient") message += "; the inverse map starts fresh";
   if (recipe.train.ema > 0 && average.empty()) message += "; the average starts from the map";
   message += "; moments, rates, schedules and data are those of this recipe";
   out.messages.emplace_back(LogLevel::info, message);

@@ -32,13 +32,13 @@ namespace fs = std::filesystem;
 /// Compares the size of the recipe's map with the tensors of the file, before the map is built. The recipe of a file
 /// may name any width; after this check the net takes at most a few times the memory that the file took already.
 /// @throws InputError when `state` holds fewer values than the net must have.
-void require_weights(const std::string& origin, const train::Recipe& recipe, const std::vector<int64_t>& shape,
-                     const nn::NamedTensors& state) {
-  const double least = solve::least_map_values(recipe, shape);
+void require_weights(const std::string& origin, const train::Recipe& recipe, const nn::NamedTensors& state,
+                     double least) {
   double held = 0;
   for (const auto& entry : state) held += static_cast<double>(entry.second.numel());
   require(held >= least, origin, ": its recipe needs a map of ", least, " weights or more, but its tensors hold ", held,
           " (map.width = ", recipe.map.width, ", map.depth = ", recipe.map.depth,
+          ", potential.width = ", recipe.potential.width, ", potential.depth = ", recipe.potential.depth,
           "); recipe and tensors do not belong to one model");
 }
 
@@ -114,11 +114,13 @@ Model from_recipe(const std::string& origin, train::Recipe recipe, const std::ve
   }
   model.columns = std::move(columns);
   model.set_output_range(model.recipe->output.range);
-  require_weights(origin, *model.recipe, shape, state);
+  require_weights(origin, *model.recipe, state, solve::least_map_values(*model.recipe, shape));
   model.net = loaded(solve::make_map(*model.recipe, shape, shape), *model.recipe, state, origin, device);
   if (model.recipe->train.trains_inverse()) {
     require(!inverse.empty(), origin, ": its recipe has train.directions = \"both\", but it holds no inverse map; ",
             "recipe and tensors do not belong to one model");
+    require_weights(origin + ", inverse map", *model.recipe, inverse,
+                    solve::least_inverse_values(*model.recipe, shape));
     model.inverse_net =
         loaded(solve::make_inverse_map(*model.recipe, shape), *model.recipe, inverse, origin + ", inverse map", device);
   }
@@ -264,6 +266,9 @@ Model Model::inverse() const {
   // Where one side has no names, both have the other's.
   std::swap(out.columns.source, out.columns.target);
   out.limits.reset();
+  // One pass for both directions smooths the source alone, and the inverse map leads back to the smoothed source.
+  const bool one_pass = recipe && recipe->map.net == "gradient" && recipe->train.updates_simultaneously();
+  if (one_pass) out.smoothing = {};
   return out;
 }
 

@@ -52,9 +52,9 @@ class Model {
   /// Whether several outputs per input differ.
   bool stochastic() const { return !deterministic && (noise.channels > 0 || smoothing.eps > 0); }
 
-  /// The variance of the noise between an input and its output: a plan of method light is that of a Brownian bridge,
-  /// x_t = (1 - t) x + t y + sqrt(e t (1 - t)) n, and this is e, in the units of the net; 0 for other methods, whose
-  /// points between are straight, and with `deterministic`.
+  /// The variance e of the bridges of a plan by method light, in the square of the net's unit: the point at time t
+  /// between x and y is (1 - t) x + t y + sqrt(e t (1 - t)) n with a standard normal n. 0 for other methods, whose
+  /// points lie on straight lines, and with `deterministic`.
   double bridge_variance() const;
 
   /// The map back, from the target's items to the source's, with the units and column names of the two sides exchanged
@@ -134,7 +134,7 @@ Model raw_model_of(train::Trainer& trainer);
 /// @throws InputError for a map without a recipe; SystemError when the file cannot be written.
 void export_safetensors(const Model& model, const std::filesystem::path& path);
 
-/// Writes the map's state dict as torch.save would, with the keys of the public codes.
+/// Writes the map's state dict as torch.save would, with the keys of the public codes; without the inverse map.
 /// @throws InputError for a map with a standardisation, which such a file cannot hold.
 void export_torch(const Model& model, const std::filesystem::path& path);
 

@@ -141,8 +141,8 @@ void activate_with_curvature(Activation kind, float* h, float* slope, float* cur
   }
 }
 
-MONGE_VECTORISED void descend(float* u, const float* slope, float* curvature, int64_t rows, int64_t width,
-                              int64_t stride) {
+MONGE_VECTORISED void gradient_through_activation(float* u, const float* slope, float* curvature, int64_t rows,
+                                                  int64_t width, int64_t stride) {
   each_vector(
       rows, width, stride, [=](int64_t at, int64_t, int64_t count) __attribute__((always_inline)) {
         const Values up = load<Vector>(u + at, count);
@@ -151,22 +151,22 @@ MONGE_VECTORISED void descend(float* u, const float* slope, float* curvature, in
       });
 }
 
-MONGE_VECTORISED void ascend(float* t, const float* slope, const float* curvature, float* bent, int64_t rows,
-                             int64_t width, int64_t stride) {
+MONGE_VECTORISED void tangent_through_activation(float* t, const float* slope, const float* curvature,
+                                                 float* curvature_term, int64_t rows, int64_t width, int64_t stride) {
   each_vector(
       rows, width, stride, [=](int64_t at, int64_t, int64_t count) __attribute__((always_inline)) {
         const Values tangent = load<Vector>(t + at, count);
-        store<Vector>(bent + at, tangent * load<Vector>(curvature + at, count), count);
+        store<Vector>(curvature_term + at, tangent * load<Vector>(curvature + at, count), count);
         store<Vector>(t + at, tangent * load<Vector>(slope + at, count), count);
       });
 }
 
-MONGE_VECTORISED void descend_adjoint(float* c, const float* slope, const float* bent, float* sums, int64_t rows,
-                                      int64_t width, int64_t stride) {
+MONGE_VECTORISED void adjoint_through_activation(float* c, const float* slope, const float* curvature_term, float* sums,
+                                                 int64_t rows, int64_t width, int64_t stride) {
   each_vector(
       rows, width, stride, [=](int64_t at, int64_t column, int64_t count) __attribute__((always_inline)) {
         const Values out =
-            load<Vector>(c + at, count) * load<Vector>(slope + at, count) + load<Vector>(bent + at, count);
+            load<Vector>(c + at, count) * load<Vector>(slope + at, count) + load<Vector>(curvature_term + at, count);
         store<Vector>(c + at, out, count);
         store<Vector>(sums + column, load<Vector>(sums + column, count) + out, count);
       });

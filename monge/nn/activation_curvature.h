@@ -22,14 +22,15 @@ void activate_with_curvature(Activation kind, float* h, float* slope, float* cur
                              int64_t width, int64_t stride);
 
 /// curvature <- u curvature; u <- u slope, for the gradient u above the activation.
-void descend(float* u, const float* slope, float* curvature, int64_t rows, int64_t width, int64_t stride);
+void gradient_through_activation(float* u, const float* slope, float* curvature, int64_t rows, int64_t width,
+                                 int64_t stride);
 
-/// bent <- t curvature; t <- t slope, for the tangent t before the activation.
-void ascend(float* t, const float* slope, const float* curvature, float* bent, int64_t rows, int64_t width,
-            int64_t stride);
+/// curvature_term <- t curvature; t <- t slope, for the tangent t before the activation.
+void tangent_through_activation(float* t, const float* slope, const float* curvature, float* curvature_term,
+                                int64_t rows, int64_t width, int64_t stride);
 
-/// c <- c slope + bent, and adds the sums of c over rows to `sums` [width].
-void descend_adjoint(float* c, const float* slope, const float* bent, float* sums, int64_t rows, int64_t width,
-                     int64_t stride);
+/// c <- c slope + curvature_term, and adds the sums of c over rows to `sums` [width].
+void adjoint_through_activation(float* c, const float* slope, const float* curvature_term, float* sums, int64_t rows,
+                                int64_t width, int64_t stride);
 
 }  // namespace monge::nn

@@ -89,25 +89,25 @@ void descending_pass(const ChainLayer& l, const float* up, const float* slope, f
                      int64_t rows) {
   const auto scale = [=, &l](int64_t row, int64_t count, int64_t column, int64_t columns) {
     const int64_t at = row * l.in + column;
-    descend(down + at, slope + at, curvature + at, count, columns, l.in);
+    gradient_through_activation(down + at, slope + at, curvature + at, count, columns, l.in);
   };
   product(up, l.backward, down, rows, l.out, l.in, epilogue_by(scale));
 }
 
 void tangent_pass(const ChainLayer& l, const float* v, const float* slope, const float* curvature, float* tangent,
-                  float* bent, int64_t rows) {
+                  float* curvature_term, int64_t rows) {
   const auto scale = [=, &l](int64_t row, int64_t count, int64_t column, int64_t columns) {
     const int64_t at = row * l.out + column;
-    ascend(tangent + at, slope + at, curvature + at, bent + at, count, columns, l.out);
+    tangent_through_activation(tangent + at, slope + at, curvature + at, curvature_term + at, count, columns, l.out);
   };
   product(v, l.out < kNarrow ? l.weight : l.forward, tangent, rows, l.in, l.out, epilogue_by(scale));
 }
 
-void adjoint_pass(const ChainLayer& l, const float* c, const float* slope, const float* bent, float* down, float* sums,
-                  int64_t rows) {
+void adjoint_pass(const ChainLayer& l, const float* c, const float* slope, const float* curvature_term, float* down,
+                  float* sums, int64_t rows) {
   const auto add = [=, &l](int64_t row, int64_t count, int64_t column, int64_t columns) {
     const int64_t at = row * l.in + column;
-    descend_adjoint(down + at, slope + at, bent + at, sums + column, count, columns, l.in);
+    adjoint_through_activation(down + at, slope + at, curvature_term + at, sums + column, count, columns, l.in);
   };
   product(c, l.backward, down, rows, l.out, l.in, epilogue_by(add));
 }

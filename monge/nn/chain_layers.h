@@ -48,12 +48,12 @@ void curved_pass(const ChainLayer& layer, Activation kind, const float* x, float
 void descending_pass(const ChainLayer& layer, const float* up, const float* slope, float* curvature, float* down,
                      int64_t rows);
 
-/// t = v W^T, [rows, out]; bent = t curvature, tangent = t slope.
+/// t = v W^T, [rows, out]; curvature_term = t curvature, tangent = t slope.
 void tangent_pass(const ChainLayer& layer, const float* v, const float* slope, const float* curvature, float* tangent,
-                  float* bent, int64_t rows);
+                  float* curvature_term, int64_t rows);
 
-/// down = (c W) slope + bent, [rows, in]; its sums over rows are added to `sums` [in].
-void adjoint_pass(const ChainLayer& layer, const float* c, const float* slope, const float* bent, float* down,
+/// down = (c W) slope + curvature_term, [rows, in]; its sums over rows are added to `sums` [in].
+void adjoint_pass(const ChainLayer& layer, const float* c, const float* slope, const float* curvature_term, float* down,
                   float* sums, int64_t rows);
 
 /// Whether the gradient of the weights is summed as [in, out], because `in` is too small to fill a vector.

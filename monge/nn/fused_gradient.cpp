@@ -26,12 +26,12 @@ struct HiddenValues {
       take(value, width);
       take(slope, width);
       take(curvature, width);
-      take(descent, width);
+      take(gradient, width);
     }
   }
   std::vector<int64_t> value, slope;  ///< h and s
-  std::vector<int64_t> curvature;     ///< act'' and, after the descent, act'' times d(l+1) W(l+1)
-  std::vector<int64_t> descent;       ///< d
+  std::vector<int64_t> curvature;     ///< act'' and, after the gradient's pass, act'' times d(l+1) W(l+1)
+  std::vector<int64_t> gradient;      ///< d
   int64_t size = 0;
 };
 
@@ -49,14 +49,14 @@ void gradient_rows(const PackedChain& layers, const HiddenValues& at, float* mem
   }
   const auto& top = layers.all.back();
   output_pass(top, below, value, rows);
-  float* up = hidden == 0 ? gradient : memory + at.descent[hidden - 1] + first * top.in;
+  float* up = hidden == 0 ? gradient : memory + at.gradient[hidden - 1] + first * top.in;
   for (int64_t r = 0; r < rows; ++r) std::copy_n(top.weight, top.in, up + r * top.in);
   if (hidden == 0) return;
-  descend(up, memory + at.slope[hidden - 1] + first * top.in, memory + at.curvature[hidden - 1] + first * top.in, rows,
-          top.in, top.in);
+  gradient_through_activation(up, memory + at.slope[hidden - 1] + first * top.in,
+                              memory + at.curvature[hidden - 1] + first * top.in, rows, top.in, top.in);
   for (size_t l = hidden - 1; l > 0; --l) {
     const int64_t from = first * layers.all[l].in;
-    float* down = memory + at.descent[l - 1] + from;
+    float* down = memory + at.gradient[l - 1] + from;
     descending_pass(layers.all[l], up, memory + at.slope[l - 1] + from, memory + at.curvature[l - 1] + from, down,
                     rows);
     up = down;
@@ -88,8 +88,8 @@ void derivative_rows(const PackedChain& layers, const HiddenValues& at, const Gr
   const int64_t step = std::min(layers.block_rows(), end - begin), side = whole_vectors(step * layers.widest);
   float* scratch = workspace((2 * count + 2) * side);
   const auto tangent = [=](size_t l) { return scratch + static_cast<int64_t>(l) * side; };
-  const auto bent = [=](size_t l) { return scratch + (count + static_cast<int64_t>(l)) * side; };
-  float* const turns[2] = {scratch + 2 * count * side, scratch + (2 * count + 1) * side};
+  const auto curvature_term = [=](size_t l) { return scratch + (count + static_cast<int64_t>(l)) * side; };
+  float* const buffers[2] = {scratch + 2 * count * side, scratch + (2 * count + 1) * side};
   const auto& top = layers.all.back();
   for (int64_t first = begin; first < end; first += step) {
     const int64_t rows = std::min(step, end - first);
@@ -100,8 +100,8 @@ void derivative_rows(const PackedChain& layers, const HiddenValues& at, const Gr
       const float* below = v;
       for (size_t l = 0; l < hidden; ++l) {
         const int64_t width = layers.all[l].out;
-        tangent_pass(layers.all[l], below, part(at.slope[l], width), part(at.curvature[l], width), tangent(l), bent(l),
-                     rows);
+        tangent_pass(layers.all[l], below, part(at.slope[l], width), part(at.curvature[l], width), tangent(l),
+                     curvature_term(l), rows);
         below = tangent(l);
       }
       add_rows(below, rows, top.in, sum + slab.weights.back());
@@ -115,24 +115,25 @@ void derivative_rows(const PackedChain& layers, const HiddenValues& at, const Gr
     }
     if (hidden == 0) continue;
     // The adjoint of the values before the highest activation.
-    float* adjoint = v ? bent(hidden - 1) : turns[0];
-    if (w) scale_rows(w, part(at.descent[hidden - 1], top.in), rows, top.in, adjoint, /*accumulate=*/v != nullptr);
+    float* adjoint = v ? curvature_term(hidden - 1) : buffers[0];
+    if (w) scale_rows(w, part(at.gradient[hidden - 1], top.in), rows, top.in, adjoint, /*accumulate=*/v != nullptr);
     add_rows(adjoint, rows, top.in, sum + slab.biases[hidden - 1]);
     for (size_t l = hidden; l-- > 0;) {
       const auto& layer = layers.all[l];
       const float* h_below = l == 0 ? x + first * layer.in : part(at.value[l - 1], layer.in);
       weight_gradient(layer, adjoint, h_below, sum + slab.weights[l], rows, /*accumulate=*/first != begin);
       if (v) {
-        weight_gradient(layer, part(at.descent[l], layer.out), l == 0 ? v : tangent(l - 1), sum + slab.weights[l], rows,
+        weight_gradient(layer, part(at.gradient[l], layer.out), l == 0 ? v : tangent(l - 1), sum + slab.weights[l],
+                        rows,
                         /*accumulate=*/true);
       }
       if (l == 0) break;
-      float* down = turns[l % 2];
+      float* down = buffers[l % 2];
       if (v) {
-        adjoint_pass(layer, adjoint, part(at.slope[l - 1], layer.in), bent(l - 1), down, sum + slab.biases[l - 1],
-                     rows);
+        adjoint_pass(layer, adjoint, part(at.slope[l - 1], layer.in), curvature_term(l - 1), down,
+                     sum + slab.biases[l - 1], rows);
       } else {
-        scale_rows(w, part(at.descent[l - 1], layer.in), rows, layer.in, down, /*accumulate=*/false);
+        scale_rows(w, part(at.gradient[l - 1], layer.in), rows, layer.in, down, /*accumulate=*/false);
         add_rows(down, rows, layer.in, sum + slab.biases[l - 1]);
       }
       adjoint = down;

@@ -23,16 +23,16 @@ GradientPairLoss one_direction(const AtSamples& g, const AtSamples& f_real, cons
                                const GradientPairOptions& o) {
   const auto &x = g.points_BD, &y = f_real.points_BD;
   const auto output = x - g.gradient_BD / (2 * o.tau);
-  const auto reached = output.detach();
-  const auto [fake_B, slope_BD] = f(reached);
-  const auto cost_B = squared_cost(x, reached, o.tau);
+  const auto output_detached = output.detach();
+  const auto [fake_B, slope_BD] = f(output_detached);
+  const auto cost_B = squared_cost(x, output_detached, o.tau);
   GradientPairLoss out;
   out.cost = cost_B.mean().detach();
   out.fake = fake_B.mean().detach();
   out.map = out.cost - out.fake;
   // The derivative of c(x, T) - f(T) in T, times T: the derivative of L_T without a graph through f.
-  const auto towards = (2 * o.tau * (reached - x) - slope_BD).detach();
-  const auto map_term = (towards * output).sum(1).mean();
+  const auto output_gradient = (2 * o.tau * (output_detached - x) - slope_BD).detach();
+  const auto map_term = (output_gradient * output).sum(1).mean();
   auto potential_term = fake_B.mean() - f_real.value_B.mean();
   out.potential = potential_term.detach();
   if (o.expectile > 0) {

@@ -38,11 +38,13 @@ struct GradientPairLoss {
 ///     L_T = mean c(x, T(x)) - f(T(x))            over g, through T
 ///     L_f = mean f(T(x)) - f(y) + lambda E_e( c(x, T(x)) - f(T(x)) - c(x, y) + f(y) )     over f, T without gradient
 ///
-/// and the same with (x, T, f) and (y, S, g) exchanged if `both`; the sum of the L_T and of the L_f times
-/// potential_weight. A weight below 1 lets the maps follow the potentials, as K_T map updates do in the alternating
-/// form. E_e(u) = |e - 1(u < 0)| u^2. The values and the gradients of f and g at a point come from one call, so each
-/// net is evaluated at two sets of points. The derivative of L_T in T is 2 tau (T - x) - grad f(T), which needs no
-/// graph through f.
+/// and the same with (x, T, f) and (y, S, g) exchanged if `both`; E_e(u) = |e - 1(u < 0)| u^2. The total is the sum of
+/// the L_T and of potential_weight times the L_f. A weight below 1 lets the maps follow the potentials, as K_T map
+/// updates do in the alternating form.
+///
+/// Each net is evaluated at two sets of points, its own samples and the other net's outputs, for value and gradient at
+/// once. The derivative of L_T in T is 2 tau (T - x) - grad f(T), which needs no graph through f. Both directions see
+/// the same samples: if the caller smooths x, the inverse map leads from y to the smoothed x.
 GradientPairLoss gradient_pair_loss(const GradientPotential& g, const GradientPotential& f, const torch::Tensor& x_BD,
                                     const torch::Tensor& y_BD, const GradientPairOptions& options);
 

@@ -28,7 +28,8 @@ struct TranslateOptions {
   int64_t samples = 1;         ///< outputs per input, for maps with noise; [1, 1024]
   bool deterministic = false;  ///< set all noises to zero, so that there is one output per input
   int64_t seed = 0;            ///< seed of the noises; the same seed and item name give the same outputs
-  /// The outputs are (1 - t) x + t T(x), see model/displacement.h; [0, 1]. 0: the inputs; 1 or unset: T. Each of
+  /// The outputs are (1 - t) x + t T(x), see model/displacement.h, for method light with the noise of the plan's bridge
+  /// (Model::bridge_variance), one draw for all t of a path; [0, 1]. 0: the inputs; 1 or unset: T. Each of
   /// several outputs of an input has its own noise, which is the same for all t.
   std::optional<double> t = {};
   int64_t steps = 0;          ///< equidistant t from 0 to 1, all of which are written; [2, 1000]; 0: t alone

@@ -81,7 +81,7 @@ std::vector<torch::Tensor> Translator::outputs(int64_t begin, int64_t length) {
   const auto noise = variance > 0 ? bridge_noise(y, begin) : torch::Tensor();
   for (const double t : times_) {
     auto z = model::between(x, y, t);
-    if (noise.defined() && t > 0 && t < 1) z = z + std::sqrt(variance * t * (1 - t)) * noise;
+    if (noise.defined() && t > 0 && t < 1) z = z + std::sqrt(variance * t * (1 - t)) * in_units_at(noise, t);
     out.push_back(z);
   }
   return out;
@@ -94,9 +94,14 @@ torch::Tensor Translator::bridge_noise(const torch::Tensor& y, int64_t begin) co
     const auto name = options_.noise == "fixed" ? "fixed" : source_.item_name(begin + i);
     out.push_back(torch::randn(y.sizes().slice(1), streams_.at("translate bridge/" + name, 0)));
   }
-  const auto noise = torch::stack(out).to(y.scalar_type());
-  // In the units of the outputs; exact where both sides have one scale.
-  return model_.standardisation ? noise * model_.standardisation->target.scale : noise;
+  return torch::stack(out).to(y.scalar_type());
+}
+
+/// Noise in standard units in those of the raw items at time t; exact where both sides have one scale.
+torch::Tensor Translator::in_units_at(const torch::Tensor& noise, double t) const {
+  if (!model_.standardisation) return noise;
+  const auto& units = *model_.standardisation;
+  return noise * ((1 - t) * units.source.scale + t * units.target.scale);
 }
 
 bool Translator::for_each_output(int64_t begin, int64_t length, const UseOutput& use, const Proceed& proceed) {

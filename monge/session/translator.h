@@ -61,6 +61,7 @@ class Translator {
   torch::Generator stream_of(int64_t item, int64_t step) const;
   bool fits_a_batch(torch::IntArrayRef item) const;
   torch::Tensor items(int64_t begin, int64_t length) const;
+  torch::Tensor in_units_at(const torch::Tensor& noise, double t) const;
   torch::Tensor bridge_noise(const torch::Tensor& y, int64_t begin) const;
   torch::Tensor batch_outputs(const torch::Tensor& x, int64_t begin);
   bool for_each_output_of(int64_t item, const UseOutput& use, const Proceed& proceed);

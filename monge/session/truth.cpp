@@ -2,6 +2,7 @@
 
 #include "monge/core/error.h"
 #include "monge/solve/precision.h"
+#include "monge/solve/settings.h"
 
 namespace monge::session {
 namespace {
@@ -46,6 +47,7 @@ eval::TruthCase truth_case(const std::string& name, const eval::TruthOptions& op
 eval::TruthResult truth(eval::TruthCase truth, int64_t seed, const Compute& compute, const Hooks& hooks,
                         train::Observer* observer) {
   set_threads(compute, truth.recipe.train.threads);
+  solve::keep_freed_memory();
   truth.recipe.train.seed = seed;
   return eval::run_truth(truth, choose_device(compute), hooks.stop_flag(), hooks.log, observer);
 }

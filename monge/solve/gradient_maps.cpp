@@ -1,5 +1,6 @@
 // The gradient map by name, and its potential.
 #include "monge/core/error.h"
+#include "monge/nn/activation_curvature.h"
 #include "monge/nn/gradient_map.h"
 #include "monge/nn/icnn.h"
 #include "monge/ot/cost.h"
@@ -7,6 +8,7 @@
 #include "monge/solve/mlp_section.h"
 #include "monge/solve/options.h"
 #include "monge/solve/potential_nets.h"
+#include "monge/solve/precision.h"
 
 namespace monge::solve {
 namespace {
@@ -18,13 +20,20 @@ nn::IcnnOptions icnn_options(const Section& section, const SolverOptions& option
   return {.dim = dim, .hidden = layers.hidden, .tau = ot::cost_scale(options.cost.scale, dim)};
 }
 
-/// @throws InputError unless the method has the squared cost and a deterministic map.
+/// @throws InputError unless the method has the squared cost and a deterministic map, and the arithmetic suits it.
 void check_method(const SolverOptions& options, int64_t noise_channels) {
+  if (precision_names().at(options.train.precision, "train.precision") == Precision::fp16) {
+    throw InputError({.what = "a gradient map is trained by second derivatives, which leave the range of fp16",
+                      .where = "train.precision",
+                      .value = "\"fp16\"",
+                      .allowed = "fp32, bf16, fp64",
+                      .fix = "set train.precision = \"bf16\""});
+  }
   if (make_method(options)->cost_kind() == ot::CostKind::squared && noise_channels == 0) return;
   throw InputError({.what = "a gradient map is the form of the optimal map for the squared cost",
                     .where = "map.net",
                     .value = "\"gradient\" with method = \"" + options.method + "\"",
-                    .allowed = "a method with the squared cost and a deterministic map: strong, otp, noised",
+                    .allowed = "strong; noised, forward alone; otp with otp.cost = \"strong\" or \"noised\"",
                     .fix = "set method = \"strong\", or map.net = \"mlp\""});
 }
 
@@ -32,26 +41,46 @@ std::shared_ptr<nn::MapNet> make_gradient_map(const NetContext& context) {
   const auto& options = context.options;
   const int64_t dim = context.item_shape.at(0);
   check_method(options, context.noise_channels);
-  require(!options.map.residual, "map.residual = true: a gradient map is x minus a gradient as it is; leave it out");
+  if (options.map.residual) {
+    throw InputError({.what = "a gradient map is x minus a gradient as it is",
+                      .where = "map.residual",
+                      .value = "true",
+                      .allowed = "false",
+                      .fix = "leave map.residual out"});
+  }
   std::shared_ptr<nn::PotentialNet> potential;
   if (options.map.gradient_of == "icnn") {
     potential = std::make_shared<nn::IcnnPotential>(icnn_options(options.map, options, dim));
   } else {
+    check_activation("map.activation", options.map.activation);
     potential = std::make_shared<nn::MlpPotential>(nn::MlpPotentialOptions{
         .dim = dim, .mlp = mlp_options(options.map, options.train.fused), .quadratic = options.map.quadratic});
   }
   return gradient_map_of(options, std::move(potential), context.item_shape);
 }
 
-/// All matrices but the smallest.
-double least_gradient_values(const NetContext& context) {
-  const auto& m = context.options.map;
-  const double width = static_cast<double>(std::max<int64_t>(m.width, 1));
-  const double depth = static_cast<double>(m.depth == 0 ? 2 : m.depth);
-  return width * (static_cast<double>(context.item_shape.at(0)) + (depth - 1) * width);
+/// All matrices but the smallest. @param section  MapOptions or PotentialOptions.
+template <class Section>
+double least_scalar_net_values(const Section& section, int64_t dim) {
+  const double width = static_cast<double>(std::max<int64_t>(section.width, 1));
+  const double depth = static_cast<double>(section.depth == 0 ? 2 : section.depth);
+  return width * (static_cast<double>(dim) + (depth - 1) * width);
 }
 
 }  // namespace
+
+void check_activation(const char* key, const std::string& activation) {
+  if (nn::has_curvature(nn::activation_named(activation))) return;
+  throw InputError({.what = "the gradient of a network of this activation is constant in pieces and learns nothing",
+                    .where = key,
+                    .value = '"' + activation + '"',
+                    .allowed = "elu, silu, softplus, tanh",
+                    .fix = text("set ", key, " = \"elu\"")});
+}
+
+double least_inverse_gradient_values(const SolverOptions& options, int64_t dim) {
+  return least_scalar_net_values(options.potential, dim);
+}
 
 std::shared_ptr<nn::MapNet> gradient_map_of(const SolverOptions& options, std::shared_ptr<nn::PotentialNet> potential,
                                             const std::vector<int64_t>& shape) {
@@ -62,7 +91,9 @@ NetEntry<nn::MapNet> gradient_map_entry() {
   return {.help = "x minus the gradient of a potential",
           .data = DataKind::vectors,
           .make = make_gradient_map,
-          .least_values = least_gradient_values};
+          .least_values = [](const NetContext& context) {
+            return least_scalar_net_values(context.options.map, context.item_shape.at(0));
+          }};
 }
 
 NetEntry<nn::PotentialNet> icnn_entry() {

@@ -17,6 +17,13 @@ NetEntry<nn::MapNet> mlp_map_entry();
 /// nn::GradientMap, for vectors.
 NetEntry<nn::MapNet> gradient_map_entry();
 
+/// @throws InputError for an activation without curvature, in a net whose gradient is a map.
+/// @param key  of the option, for the message.
+void check_activation(const char* key, const std::string& activation);
+
+/// A lower bound of the number of values of the potential that makes the inverse of a gradient map.
+double least_inverse_gradient_values(const SolverOptions& options, int64_t dim);
+
 /// The gradient map of `potential` for items of `shape` and the cost of the options.
 std::shared_ptr<nn::MapNet> gradient_map_of(const SolverOptions& options, std::shared_ptr<nn::PotentialNet> potential,
                                             const std::vector<int64_t>& shape);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "monge/nn/gaussian_plan.h"
 #include "monge/nn/gradient_map.h"
 #include "monge/solve/nets.h"
 #include "monge/solve/precision.h"
@@ -66,6 +67,8 @@ Memory measure_memory(const SolverOptions& options, const std::vector<int64_t>& 
     const auto nets = make_nets(options, item_shape, item_shape);
     map = nn::parameter_count(*nets.map);
     potential = nn::parameter_count(*nets.potential);
+    // A plan in closed form is one net.
+    if (dynamic_cast<const nn::GaussianPlanMap*>(nets.map.get()) != nullptr) potential = 0;
     // Two gradient maps have two nets in all, and two averages.
     if (nets.inverse_map) {
       const bool shared = dynamic_cast<const nn::GradientMap*>(nets.map.get()) != nullptr;

@@ -82,8 +82,13 @@ bool is_closed_form(const SolverOptions& options) {
                       .value = '"' + *net + '"',
                       .fix = "leave it out"});
   }
-  require(!options.train.trains_inverse(), "train.directions = \"both\": the method ", options.method,
-          " learns the plan from source to target alone; exchange the two for the way back");
+  if (options.train.trains_inverse()) {
+    throw InputError({.what = "the method " + options.method + " learns the plan from source to target alone",
+                      .where = "train.directions",
+                      .value = "\"both\"",
+                      .allowed = "\"forward\"",
+                      .fix = "exchange source and target for the way back"});
+  }
   return true;
 }
 
@@ -93,6 +98,20 @@ std::shared_ptr<nn::GaussianPlanPotential> plan_potential(const SolverOptions& o
   const double epsilon = light.epsilon / (2 * ot::cost_scale(options.cost.scale, dim));
   return std::make_shared<nn::GaussianPlanPotential>(
       nn::GaussianPlanOptions{.dim = dim, .components = light.components, .epsilon = epsilon});
+}
+
+/// @throws InputError unless the potential can make the inverse of a gradient map.
+void require_gradient(const SolverOptions& options, const nn::PotentialNet& potential) {
+  if (!potential.has_gradient()) {
+    throw InputError(
+        {.what = "the inverse of a gradient map is the gradient map of the potential, and this one has none",
+         .where = "train.directions",
+         .value =
+             text("\"both\" with method = \"", options.method, "\", potential.net = \"", options.potential.net, "\""),
+         .allowed = "an mlp or an icnn without a noise level",
+         .fix = "set train.directions = \"forward\", or map.net = \"mlp\""});
+  }
+  if (options.potential.net != "icnn") check_activation("potential.activation", options.potential.activation);
 }
 
 nn::SeededInitialisation seeded_by(const SolverOptions& options, const char* purpose) {
@@ -140,9 +159,13 @@ std::shared_ptr<nn::MapNet> make_inverse_map(const SolverOptions& options, const
   const auto seeded = seeded_by(options, "init potential");
   auto potential = choose(potential_nets(), "potential.net", options.potential.net, kind_of(shape))
                        .make({.item_shape = shape, .options = options});
-  require(potential->has_gradient(), "potential.net = \"", options.potential.net,
-          "\": the inverse of a gradient map is the gradient map of the potential, which must be an mlp or an icnn");
+  require_gradient(options, *potential);
   return gradient_map_of(options, std::move(potential), shape);
+}
+
+double least_inverse_values(const SolverOptions& options, const std::vector<int64_t>& shape) {
+  return options.map.net == "gradient" ? least_inverse_gradient_values(options, shape.at(0))
+                                       : least_map_values(options, shape);
 }
 
 Nets make_nets(const SolverOptions& options, const std::vector<int64_t>& source_shape,
@@ -161,8 +184,7 @@ Nets make_nets(const SolverOptions& options, const std::vector<int64_t>& source_
   if (!options.train.trains_inverse()) return out;
   if (averages) out.inverse_ema = make_inverse_map(options, target_shape);
   if (const auto* gradient = dynamic_cast<nn::GradientMap*>(out.map.get())) {
-    require(out.potential->has_gradient(), "potential.net = \"", options.potential.net,
-            "\": the inverse of a gradient map is the gradient map of the potential, which must be an mlp or an icnn");
+    require_gradient(options, *out.potential);
     out.inverse_map = gradient_map_of(options, out.potential, target_shape);
     out.inverse_potential = gradient->potential();
   } else {

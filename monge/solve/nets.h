@@ -40,6 +40,9 @@ std::shared_ptr<nn::PotentialNet> make_potential(const SolverOptions& options,
 /// like the potential. Throws as make_map.
 std::shared_ptr<nn::MapNet> make_inverse_map(const SolverOptions& options, const std::vector<int64_t>& shape);
 
+/// A lower bound of the number of its values; 0 if it is unknown.
+double least_inverse_values(const SolverOptions& options, const std::vector<int64_t>& shape);
+
 /// All nets of the options. Throws as the above.
 Nets make_nets(const SolverOptions& options, const std::vector<int64_t>& source_shape,
                const std::vector<int64_t>& target_shape);

@@ -58,6 +58,20 @@ void validate(const SolverOptions& options) {
                       .allowed = "1",
                       .fix = "set train.k_t = 1"});
   }
+  const bool gradient = options.map.net == "gradient";
+  if (options.potential.weight != 1 && !(gradient && options.train.updates_simultaneously())) {
+    throw InputError({.what = "only a simultaneous update of gradient maps weighs the potential's loss",
+                      .where = "potential.weight",
+                      .value = number(options.potential.weight),
+                      .allowed = "1",
+                      .fix = "leave it out, or set map.net = \"gradient\" and train.update = \"simultaneous\""});
+  }
+  if (!gradient && (options.map.quadratic || options.map.gradient_of != "mlp")) {
+    throw InputError({.what = "an option of gradient maps alone",
+                      .where = options.map.quadratic ? "map.quadratic" : "map.gradient_of",
+                      .value = options.map.quadratic ? "true" : '"' + options.map.gradient_of + '"',
+                      .fix = "leave it out, or set map.net = \"gradient\""});
+  }
   options.train.check();
   options.cost.check();
   options.methods.check();

@@ -203,7 +203,8 @@ bool Solver::closed_form_update(const IterationBatches& batches, const Iteration
   });
   finish_update(direction, /*map=*/true, schedule, update);
   if (record(update)) return true;
-  update.loss = torch::zeros_like(update.loss);  // the potential has no loss of its own
+  for (auto* metric : {&update.loss, &update.gradient_norm, &update.blocked})
+    *metric = torch::zeros_like(*metric);  // the potential has no step of its own
   return record(update);
 }
 
@@ -289,10 +290,20 @@ std::string Solver::diverged_ranks(const MetricBuffer::Row& row) const {
   return count > 8 ? out + text(" and ", count - 8, " more") : out;
 }
 
+/// What to change after a diverged update, as part of a sentence.
+std::string Solver::advice_when_diverged(bool is_map) const {
+  if (method_->has_closed_form()) return "lower train.lr_map, set a larger light.epsilon or train.clip = 1";
+  if (as_gradient_pair_)
+    return "lower potential.weight, or train.lr_map and train.lr_potential, or raise potential.expectile";
+  return text("lower ", is_map ? "train.lr_map" : "train.lr_potential",
+              ", set potential.r1 = ", number(advised_r1(tau_)), " or train.clip = 1");
+}
+
 /// @param row_index  the row of the metrics: for each direction K_T updates of the map, then the potential's.
 void Solver::throw_diverged(int64_t iteration, int64_t row_index, const MetricBuffer::Row& row) const {
   const int64_t k_t = options_.train.k_t, update = row_index % (k_t + 1);
-  const bool is_map = update<k_t, reversed = row_index> k_t, both = options_.train.trains_inverse();
+  const bool is_map = update < k_t, both = options_.train.trains_inverse();
+  const bool reversed = row_index > k_t;
   const int64_t step = first_step(iteration) + (takes_one_batch() ? 0 : update);
   const auto batch = text(reversed ? "target" : "source", " batch ", step,
                           is_map ? "" : text(", ", reversed ? "source" : "target", " batch ", both ? step : iteration));
@@ -300,12 +311,7 @@ void Solver::throw_diverged(int64_t iteration, int64_t row_index, const MetricBu
       {.what = text("the training diverged: outer iteration ", iteration, ", ", reversed ? "reversed problem, " : "",
                     is_map ? text("map update ", update + 1, " of ", k_t) : std::string("potential update"), " (",
                     batch, "): loss ", row.loss, ", gradient norm ", row.gradient_norm, diverged_ranks(row)),
-       .fix =
-           as_gradient_pair_
-               ? std::string("the step was not taken; lower potential.weight, or train.lr_map and train.lr_potential, "
-                             "raise potential.expectile, or look at that batch")
-               : text("the step was not taken; lower ", is_map ? "train.lr_map" : "train.lr_potential",
-                      ", set potential.r1 = ", number(advised_r1(tau_)), " or train.clip = 1, or look at that batch")});
+       .fix = "the step was not taken; " + advice_when_diverged(is_map) + ", or look at that batch"});
 }
 
 IterationMetrics Solver::collect() {

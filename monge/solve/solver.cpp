@@ -306,10 +306,12 @@ Update Solver::potential_gradients(Direction& direction, const torch::Tensor& x,
   const auto& regulariser = options_.potential;
   direction.adam_map->require_gradients(false);
   direction.adam_potential->require_gradients(true);
-  set_training(*direction.map, !options_.train.eval_map_in_potential_step);
   set_training(*direction.potential, true);
   direction.adam_potential->zero_grad();
-  if (!outputs.defined()) direction.statistics.keep();
+  if (!outputs.defined()) {
+    set_training(*direction.map, !options_.train.eval_map_in_potential_step);
+    direction.statistics.keep();
+  }
   auto* reducer = direction.reducer_potential;
   const auto f = potential_function(*direction.potential);
   const int64_t batch = x.size(0);
@@ -372,10 +374,12 @@ void Solver::finish_update(Direction& direction, bool map, const IterationSchedu
   auto& adam = map ? *direction.adam_map : *direction.adam_potential;
   if (reducer) reducer->finish(update);
   const bool by_rank = group_.size() > 1 && !options_.parallel.sync_batch_norm;
-  if (by_rank && direction.map->is_training()) direction.statistics.average(group_);
+  // A simultaneous update runs the map once, for its own step.
+  const bool ran_map = map || !options_.train.updates_simultaneously();
+  if (by_rank && ran_map && direction.map->is_training()) direction.statistics.average(group_);
   const auto step = adam.step(map ? schedule.rate_map : schedule.rate_potential, update.loss,
                               reducer ? &reducer->gradient() : nullptr);
-  direction.statistics.restore_if(step.blocked);
+  if (ran_map) direction.statistics.restore_if(step.blocked);
   update.gradient_norm = step.gradient_norm;
   update.blocked = step.blocked;
 }

@@ -205,6 +205,7 @@ class Solver {
   torch::Tensor expectile_scale(const torch::Tensor& x, const torch::Tensor& y) const;
   torch::Tensor mean_over_ranks(const torch::Tensor& mean) const;
   dist::Slice slice_of_items(int64_t own) const;
+  std::string advice_when_diverged(bool is_map) const;
   std::string diverged_ranks(const MetricBuffer::Row& row) const;
   [[noreturn]] void throw_diverged(int64_t iteration, int64_t row_index, const MetricBuffer::Row& row) const;
 

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "monge/core/error.h"
+#include "monge/ot/light.h"
 #include "monge/solve/nets.h"
 #include "monge/solve/precision.h"
 #include "monge/train/broadcast_from_root.h"
@@ -65,12 +66,6 @@ Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, 
   auto nets = solve::make_nets(recipe_, source_shape, target_shape);
   solver_ =
       std::make_unique<solve::Solver>(recipe_, std::move(nets), c10::multiply_integers(source_shape), device, group_);
-  if (solver_->method().has_closed_form()) {
-    constexpr int64_t most = 20'000;  // for means, variances and the first components
-    const RandomStreams streams(seed);
-    solver_->initialise_plan(data::some_items(*data_.source, most, streams.at("plan source", 0)),
-                             data::some_items(*data_.target, most, streams.at("plan target", 0)));
-  }
   augmentation_ = AugmentationControl::make(recipe_, data_);
   ahead_ = device.is_cuda() ? 1 : 0;
 }
@@ -87,6 +82,23 @@ bool Trainer::keeps_on_device(const data::Source& source) const {
   const auto index = device.has_index() ? device.index() : c10::DeviceIndex{0};
   const auto free = static_cast<double>(c10::getDeviceAllocator(device.type())->getMemoryInfo(index).first);
   return bytes <= free / 4;
+}
+
+/// Starts a plan in closed form from samples of a new training.
+void Trainer::start_plan() {
+  constexpr int64_t most = 20'000;  // for means, variances and the first components
+  const int64_t components = recipe_.section<ot::LightOptions>().components;
+  if (!data_.target->endless() && data_.target->size() < components) {
+    throw InputError({.what = text("each component starts at a target sample, and there are ", data_.target->size()),
+                      .where = "light.components",
+                      .value = std::to_string(components),
+                      .allowed = text("at most ", data_.target->size())});
+  }
+  const RandomStreams streams(static_cast<uint64_t>(recipe_.train.seed));
+  const auto some = [&](const data::Source& from, const char* stream) {
+    return data::some_items(from, std::max(most, components), streams.at(stream, 0));
+  };
+  solver_->initialise_plan(some(*data_.source, "plan source"), some(*data_.target, "plan target"));
 }
 
 solve::BatchProvider Trainer::batch_provider() {
@@ -127,6 +139,7 @@ void Trainer::resume(const Checkpoint& checkpoint) {
   if (!change.empty()) log_(LogLevel::info, change);
   warn_of_changed_data(checkpoint);
   if (!folder_.empty()) set_aside_newer(folder_ / "checkpoints", checkpoint.iteration);
+  has_state_ = true;
   done_ = saved_at_ = checkpoint.iteration;
   best_metric_ = checkpoint.best_metric;
   best_iteration_ = checkpoint.best_iteration;
@@ -164,6 +177,7 @@ void Trainer::start_from(const nn::NamedTensors& weights) {
     nn::copy_state(own, weights, {.what = "the weights to start from do not fit this recipe's training"});
   }
   solver_->broadcast_state();
+  has_state_ = true;
 }
 
 fs::path Trainer::save() {
@@ -289,6 +303,8 @@ void Trainer::report() {
 bool Trainer::run(const std::atomic<bool>& stop) {
   const auto batches = batch_provider();
   early_end_.clear();
+  if (!has_state_ && solver_->method().has_closed_form()) start_plan();
+  has_state_ = true;
   for (auto* observer : observers_) observer->started(*this, done_);
   stop_agreed_ = false;
   const auto reached = [&] { return done_ + solver_->launched(); };

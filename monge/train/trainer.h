@@ -101,6 +101,7 @@ class Trainer {
   void save_after_failure();
   void follow_overfitting();
   void compare_nets();
+  void start_plan();
   std::filesystem::path write_checkpoint();
 
   /// Whether an observer or a checkpoint reads the nets after iteration `done`, so that no later one may be launched.
@@ -126,6 +127,7 @@ class Trainer {
   std::optional<double> best_metric_;
   int64_t best_iteration_ = 0;
   std::string early_end_;
+  bool has_state_ = false;    ///< the nets have been resumed, started from weights, or trained
   bool stop_agreed_ = false;  ///< with several ranks: some rank wants to stop, and all ranks know it
   bool drifted_ = false;      ///< the ranks' nets differ
 };

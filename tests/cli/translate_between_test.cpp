@@ -49,6 +49,24 @@ TEST_F(CliBetween, TablesGoAPartOfTheWayOrInSteps) {
   EXPECT_FALSE(line.contains("t"));
 }
 
+TEST_F(CliBetween, TheInverseMapLeadsBack) {
+  const std::string both =
+      " --set map.net=gradient --set train.directions=both --set train.update=simultaneous "
+      "--set train.k_t=1 --set map.residual=false";
+  const auto trained = monge(folder.path(), "train v.toml --out both -q" + both);
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  io::write_npy(folder / "y.npy", torch::rand({50, 2}));
+  ASSERT_EQ(monge(folder.path(), "translate both y.npy back.npy --inverse -q").code, 0);
+  ASSERT_EQ(monge(folder.path(), "export both --out both.safetensors -q").code, 0);
+  ASSERT_EQ(monge(folder.path(), "translate both.safetensors y.npy same.npy --inverse -q").code, 0);
+  ASSERT_EQ(monge(folder.path(), "translate both y.npy on.npy -q").code, 0);
+  EXPECT_EQ(read("back.npy"), read("same.npy"));
+  EXPECT_NE(read("back.npy"), read("on.npy"));
+  ASSERT_EQ(monge(folder.path(), "train v.toml --out run -q").code, 0);
+  EXPECT_THAT(translate("y.npy none.npy --inverse", 2), HasSubstr("train.directions = \"both\""));
+  EXPECT_FALSE(fs::exists(folder / "none.npy"));
+}
+
 TEST_F(CliBetween, ImagesMakeFilmsAndFolders) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
   translate("images/2.png film.webp --steps 5 -q");

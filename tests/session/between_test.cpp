@@ -11,7 +11,9 @@
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
 #include "monge/nn/image_sizes.h"
+#include "monge/ot/light.h"
 #include "monge/session/translation.h"
+#include "monge/solve/nets.h"
 #include "tests/eval/simple_map.h"
 #include "tests/io/animations.h"
 #include "tests/support/support.h"
@@ -26,7 +28,7 @@ using ::testing::HasSubstr;
 using testing::message_of;
 using testing::ScratchFolder;
 
-torch::Tensor points(int64_t rows, int64_t columns = 2) {
+torch::Tensor table_of(int64_t rows, int64_t columns = 2) {
   return torch::randn({rows, columns}, RandomStreams(3).at("points", 0));
 }
 
@@ -43,7 +45,7 @@ std::string in(const ScratchFolder& folder, const std::string& name) { return (f
 
 TEST(Between, RowsOfAnAffineMapLieOnStraightLines) {
   const auto model = affine_model({2}, 3, 2);
-  const auto x = points(100);
+  const auto x = table_of(100);
   for (const double t : {0.25, 0.5, 0.75}) {
     // T = 3 x + 2, so x_t = (1 + 2 t) x + 2 t; float32 rounds a handful of times.
     EXPECT_LT(testing::relative_error(translate(model, x, {.t = t}).squeeze(1), (1 + 2 * t) * x + 2 * t), 1e-6) << t;
@@ -58,7 +60,7 @@ TEST(Between, RowsOfAnAffineMapLieOnStraightLines) {
 
 TEST(Between, EndsAreInputAndOutputToTheBit) {
   const auto model = affine_model({2}, 0.3, 1.7);
-  const auto x = points(40);
+  const auto x = table_of(40);
   EXPECT_TRUE(torch::equal(translate(model, x, {.t = 1.}), translate(model, x)));
   EXPECT_TRUE(torch::equal(translate(model, x, {.t = 0.}).squeeze(1), x));
   const auto images = affine_model({3, 16, 16}, -0.5, 0.1);
@@ -71,7 +73,7 @@ TEST(Between, EndsAreInputAndOutputToTheBit) {
 
 // T(x, z) = x / 2 + z: if all steps have the z of T, the middle is the mean of the ends.
 TEST(Between, EachOutputHasItsOwnPathAlongOneNoise) {
-  for (const auto& [shape, x] : {std::pair{std::vector<int64_t>{2}, points(30)}, {{3, 16, 16}, photographs(2)}}) {
+  for (const auto& [shape, x] : {std::pair{std::vector<int64_t>{2}, table_of(30)}, {{3, 16, 16}, photographs(2)}}) {
     const auto model = affine_model(shape, 0.5, 0, true);
     const auto y = translate(model, x, {.samples = 3, .seed = 4});
     const auto steps = translate(model, x, {.samples = 3, .seed = 4, .steps = 3});
@@ -83,6 +85,35 @@ TEST(Between, EachOutputHasItsOwnPathAlongOneNoise) {
   }
 }
 
+// The points of an entropic plan have the noise of its bridges: with T(x, z) = mean of the plan, its variance alone.
+TEST(Between, PlansOfLightAddTheNoiseOfTheirBridges) {
+  train::Recipe recipe;
+  recipe.method = "light";
+  recipe.cost.scale = "half";
+  recipe.train.k_t = 1;
+  recipe.section<ot::LightOptions>().epsilon = 0.36;
+  model::Model plan;
+  plan.recipe = recipe;
+  plan.item_shape = {2};
+  plan.net = solve::make_map(recipe, {2}, {2});
+  plan.noise = solve::make_method(recipe, 2)->noise();
+  EXPECT_NEAR(plan.bridge_variance(), 0.36, 1e-12);
+  const auto x = table_of(20'000), y = translate(plan, x, {.seed = 5});
+  for (const double t : {0.25, 0.5}) {
+    const auto noise = translate(plan, x, {.seed = 5, .t = t}) - ((1 - t) * x.unsqueeze(1) + t * y);
+    EXPECT_NEAR(noise.square().mean().item<double>(), 0.36 * t * (1 - t), 0.01 * 0.36) << t;
+    EXPECT_NEAR(noise.mean().item<double>(), 0, 0.01) << t;
+  }
+  EXPECT_TRUE(torch::equal(translate(plan, x, {.seed = 5, .t = 1.}), y));
+  EXPECT_TRUE(
+      torch::equal(translate(plan, x, {.seed = 5, .t = 0.5}), translate(plan, x, {.seed = 5, .batch = 77, .t = 0.5})));
+  // Without noise the output is the mean of the plan, and the way to it is straight.
+  const auto mean = translate(plan, x, {.deterministic = true});
+  EXPECT_LT(
+      (translate(plan, x, {.deterministic = true, .t = 0.5}) - (x.unsqueeze(1) + mean) / 2).abs().max().item<double>(),
+      1e-5);
+}
+
 TEST(Between, StandardisedRowsKeepTheDigitsOfDoubles) {
   auto model = affine_model({2}, 1, 0);
   const data::Columns columns{torch::tensor({1.75e9, 5.8e6}, torch::kFloat64),
@@ -92,7 +123,7 @@ TEST(Between, StandardisedRowsKeepTheDigitsOfDoubles) {
   const auto shift = torch::tensor({64., -0.5}, torch::kFloat64);
   target.mean = columns.mean + shift;
   model.standardisation = data::Standardisation{columns, target};
-  const auto x = points(50).to(torch::kFloat64) * columns.scale + columns.mean;
+  const auto x = table_of(50).to(torch::kFloat64) * columns.scale + columns.mean;
   EXPECT_TRUE(torch::equal(translate(model, x, {.t = 0.}).squeeze(1), x));
   EXPECT_TRUE(torch::equal(translate(model, x, {.t = 1.}), translate(model, x)));
   // float32 of standard units resolves 2^-24 of the scale; that of raw units would resolve 128 and 0.5.
@@ -224,7 +255,7 @@ TEST(Between, AStopLeavesNoHalfFilm) {
 
 TEST(Between, RefusesValuesOutOfTheirRange) {
   const auto model = affine_model({2}, 1, 0);
-  const auto x = points(4);
+  const auto x = table_of(4);
   for (const double t : {-0.5, 1.5, std::numeric_limits<double>::quiet_NaN()}) {
     EXPECT_THAT(message_of([&] { translate(model, x, {.t = t}); }),
                 AllOf(HasSubstr("--t"), HasSubstr("allowed: 0 (the input) to 1 (the output)")));

@@ -88,6 +88,8 @@ TEST(GradientPair, HasTheGradientsOfTheTermsOneByOne) {
       }
     }
     EXPECT_NEAR(found.map.item<double>(), map_forward.item<double>(), 1e-12);
+    EXPECT_NEAR(found.potential.item<double>(), (f->forward(map_of(g, x)) - f->forward(y)).mean().item<double>(),
+                1e-12);
     EXPECT_NEAR(found.cost.item<double>() - found.fake.item<double>(), map_forward.item<double>(), 1e-12);
   }
 }
@@ -179,8 +181,11 @@ TEST(BothDirections, OfGradientMapsHaveTwoNetsInAll) {
   auto options = pair_options();
   options.train.update = "alternating";
   const auto alternating = solver_of(options);
+  const auto start = by_name(*alternating);
   alternating->outer_iteration(0, batches());
-  EXPECT_EQ(by_name(*alternating).size(), state.size());
+  const auto end = by_name(*alternating);
+  for (const char* name : {"map/potential.0.weight", "potential/0.weight"})
+    EXPECT_FALSE(torch::equal(end.at(name), start.at(name))) << name;
 }
 
 TEST(BothDirections, OfGradientMapsFindTheMapBetweenGaussiansAndItsInverse) {
@@ -210,9 +215,28 @@ TEST(BothDirections, ExplainWhatDoesNotFit) {
   };
   EXPECT_THAT(message([](auto& o) { o.method = "weak"; }), HasSubstr("method = \"strong\""));
   EXPECT_THAT(message([](auto& o) { o.train.k_t = 2; }), HasSubstr("set train.k_t = 1"));
-  EXPECT_THAT(message([](auto& o) { o.map.residual = true; }), HasSubstr("map.residual"));
-  EXPECT_THAT(message([](auto& o) { o.method = "noised"; }), HasSubstr("must be an mlp or an icnn"));
+  EXPECT_THAT(message([](auto& o) { o.map.residual = true; }), HasSubstr("leave map.residual out"));
+  EXPECT_THAT(message([](auto& o) { o.map.activation = "relu"; }), HasSubstr("set map.activation = \"elu\""));
+  EXPECT_THAT(message([](auto& o) { o.potential.activation = "leaky_relu"; }),
+              HasSubstr("set potential.activation = \"elu\""));
+  EXPECT_THAT(message([](auto& o) { o.train.precision = "fp16"; }), HasSubstr("train.precision = \"bf16\""));
+  EXPECT_THAT(message([](auto& o) { o.method = "noised"; }), HasSubstr("set train.directions = \"forward\""));
   auto forward = plain();
+  const auto refused = [&](auto change) {
+    auto options = plain();
+    change(options);
+    return testing::message_of([&] { validate(options); });
+  };
+  EXPECT_THAT(refused([](auto& o) { o.potential.weight = 0.5; }), HasSubstr("map.net = \"gradient\""));
+  EXPECT_THAT(refused([](auto& o) { o.map.quadratic = true; }), HasSubstr("map.quadratic"));
+  EXPECT_THAT(refused([](auto& o) { o.method = "light", o.train.k_t = 2; }), HasSubstr("set train.k_t = 1"));
+  auto light = plain();
+  light.method = "light";
+  light.map.net = "mlp";
+  EXPECT_THAT(testing::message_of([&] { solver_of(light); }), HasSubstr("map.net"));
+  light.map.net = "auto";
+  light.train.directions = "both";
+  EXPECT_THAT(testing::message_of([&] { solver_of(light); }), HasSubstr("exchange source and target"));
   const auto solver = solver_of(forward);
   EXPECT_THAT(testing::message_of([&] { solver->averaged_inverse_map(); }), HasSubstr("train.directions = \"both\""));
 }
@@ -224,7 +248,9 @@ TEST(GradientMaps, OfAnIcnnTrainInBothDirections) {
   const auto solver = solver_of(options);
   const auto before = by_name(*solver);
   for (int64_t k = 0; k < 3; ++k) EXPECT_TRUE(std::isfinite(solver->outer_iteration(k, batches()).loss_map));
-  EXPECT_FALSE(torch::equal(by_name(*solver).at("map/potential.pass.1"), before.at("map/potential.pass.1")));
+  const auto after = by_name(*solver);
+  for (const char* name : {"map/potential.pass.1", "potential/pass.1"})
+    EXPECT_FALSE(torch::equal(after.at(name), before.at(name))) << name;
 }
 
 }  // namespace

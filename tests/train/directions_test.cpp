@@ -4,6 +4,7 @@
 
 #include <mutex>
 
+#include "monge/eval/evaluation.h"
 #include "monge/model/model.h"
 #include "monge/solve/nets.h"
 #include "monge/solve/solver.h"
@@ -183,12 +184,54 @@ TEST(InverseMap, IsLoadedFromCheckpointAndExport) {
   }
 }
 
+// The metrics of the inverse: those of a map that is undone exactly are known.
+TEST(InverseMap, IsPartOfEveryEvaluation) {
+  auto recipe = recipe_of(kinds()[8]);
+  recipe.map.residual = recipe.map.zero_last = true;
+  auto trainer = trainer_in("", recipe, false);
+  auto model = model::model_of(trainer);  // both maps are the identity
+  const auto data = data_for(false);
+  const auto identity = eval::evaluate(model, *data.source, *data.target, *data.target, 20, 0);
+  EXPECT_EQ(identity.value("cycle_error"), 0);
+  EXPECT_TRUE(std::isfinite(identity.value("inverse_error")));
+  EXPECT_GT(identity.value("inverse_floor"), 0);
+  EXPECT_TRUE(trainer.run(std::atomic<bool>{false}));
+  const auto trained = eval::evaluate(model, *data.source, *data.target, *data.target, 20, 0);
+  EXPECT_GT(trained.value("cycle_error"), 0);
+  model.inverse_net = nullptr;
+  EXPECT_TRUE(std::isnan(eval::evaluate(model, *data.source, *data.target, *data.target, 20, 0).value("cycle_error")));
+}
+
+// The check of the map's size holds for the inverse too: a recipe may name any width.
+TEST(InverseMap, OfAFileIsNotBuiltWiderThanItsTensors) {
+  testing::ScratchFolder folder;
+  auto recipe = recipe_of(kinds()[0]);
+  Trainer trainer(recipe, data_for(false), torch::kCPU, folder.path(), silent());
+  EXPECT_TRUE(trainer.run(std::atomic<bool>{false}));
+  auto model = model::load_model(folder.path(), torch::kCPU, silent());
+  model.recipe->potential.width = 60'000;
+  model.recipe->potential.depth = 60;
+  model::export_safetensors(model, folder.path() / "wide.safetensors");
+  const auto message =
+      testing::message_of([&] { model::load_model(folder.path() / "wide.safetensors", torch::kCPU, silent()); });
+  EXPECT_NE(message.find("potential.width = 60000"), std::string::npos) << message;
+}
+
 TEST(InverseMap, OfATrainingInOneDirectionIsAnError) {
   testing::ScratchFolder folder;
   auto trainer = trainer_in(folder.path(), recipe_for("strong", false), false);
   EXPECT_TRUE(trainer.run(std::atomic<bool>{false}));
   const auto model = model::load_model(folder.path(), torch::kCPU, silent());
   EXPECT_NE(testing::message_of([&] { model.inverse(); }).find("train.directions = \"both\""), std::string::npos);
+}
+
+TEST(Light, NeedsATargetSampleForEachComponent) {
+  auto recipe = recipe_for("light", false);
+  assign(recipe, {"train.k_t=1", "light.components=24"});
+  auto trainer = trainer_in("", recipe, false);
+  const auto message = testing::message_of([&] { trainer.run(std::atomic<bool>{false}); });
+  EXPECT_NE(message.find("light.components"), std::string::npos) << message;
+  EXPECT_NE(message.find("at most 23"), std::string::npos) << message;
 }
 
 }  // namespace
