@@ -82,7 +82,8 @@ struct OutputScore {
 };
 
 /// Scores outputs. For the distances to the target it takes 1,024 rows at a time, in random order, with the K draws in
-/// turn, each time against fresh target samples.
+/// turn, each time against fresh target samples. The floors are those of the optimal outputs of the same inputs where
+/// the map is known, so that the true map has them exactly, and else of further target samples.
 /// @param y_NKD     finite, K outputs of each of the problem's inputs.
 /// @param progress  called with the number of plans done; may be empty.
 /// @throws InputError for another shape.

@@ -153,17 +153,19 @@ void check_truth_file(const NamedCase& named, const eval::KnownProblem& problem)
                     .fix = "write the folder anew, or name the pair that it was made of by --pair"});
 }
 
-void warn_about(const ScoreOptions& options, const eval::OutputScore& score, const LogSink& log) {
-  constexpr int64_t kFew = 128;
-  if (score.points < kFew) {
-    log(LogLevel::warning, text("only ", score.points, " outputs: distances to the target and the verdict scatter; ",
-                                eval::kTruthPoints, " or more are better"));
+/// @param has_exact_floor  the map is known, so that few outputs do not scatter about the floor.
+void warn_about(const ScoreOptions& options, const eval::OutputScore& score, bool has_exact_floor, const LogSink& log) {
+  constexpr int64_t kEnough = 8 * eval::kTruthPoints;
+  const int64_t outputs = score.points * score.samples_per_input;
+  if (!has_exact_floor && outputs < kEnough) {
+    log(LogLevel::warning, text("only ", outputs, " outputs: distances to the target and the verdict scatter; ",
+                                kEnough, " or more are better"));
   }
-  if (eval::verdict_of(score.decisive()) == eval::TargetVerdict::reached && score.l2_uvp > 100) {
-    log(LogLevel::warning,
-        text("the outputs reach the target, but are farther from the optimal ones than the target's mean is; is row i "
-             "of ",
-             options.outputs, " the output of input i, and of these inputs?"));
+  constexpr double kMostlyThere = 0.5;  // of the way to the target is left
+  if (score.l2_uvp > 100 && eval::remaining_fraction(score.decisive()) < kMostlyThere) {
+    log(LogLevel::warning, text("the outputs come near the target, but are farther from the optimal ones than the "
+                                "target's mean is; is row i of ",
+                                options.outputs, " the output of input i, and of these inputs?"));
   }
   if (score.l2_uvp_noise > 0.1 * score.l2_uvp) {
     log(LogLevel::warning, text("of the L2-UVP, about ", number(score.l2_uvp_noise, 3), " is the noise of a mean of ",
@@ -232,12 +234,14 @@ ScoreResult score(const ScoreOptions& options, const Compute& compute, const Hoo
   hooks.log(LogLevel::info, text(options.inverse ? "inverse of " : "", truth.name, ", dimension ", truth.dim, ": ",
                                  y.size(0), " outputs, of ", out.inputs));
   if (!options.inputs.empty() && !are_samples_of(*problem.source, x)) {
-    hooks.log(LogLevel::warning, text(options.inputs,
-                                      ": these are no samples of the source, so the outputs should not "
-                                      "reach the whole target; L2-UVP is of these inputs"));
+    hooks.log(
+        LogLevel::warning,
+        text(
+            options.inputs,
+            ": these are no samples of the source; L2-UVP is of these inputs, and distances to the target say little"));
   }
   out.score = eval::score_outputs(problem, y, hooks.progress_of("comparing"));
-  warn_about(options, out.score, hooks.log);
+  warn_about(options, out.score, truth.map && !std::isfinite(truth.plan_variance), hooks.log);
   return out;
 }
 

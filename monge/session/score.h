@@ -47,7 +47,7 @@ struct ScoreResult {
 };
 
 /// Scores the outputs. It warns of inputs that are no samples of the source, of outputs that seem to be in another
-/// order than their inputs, and of few outputs. It uses the CPU and does not read hooks.stop.
+/// order than their inputs, and of few outputs where no map is known. It uses the CPU and does not read hooks.stop.
 /// @throws InputError for an unknown case (suggesting the nearest), a missing file, values that are not finite, counts
 ///         or dimensions that do not fit, and as eval::inverse_problem.
 ScoreResult score(const ScoreOptions& options, const Compute& compute = {}, const Hooks& hooks = {});

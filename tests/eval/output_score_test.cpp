@@ -64,9 +64,18 @@ TEST(OutputScore, OfTheTrueMapIsPerfect) {
     EXPECT_LT(score.l2_uvp, 1e-9) << name;
     EXPECT_NEAR(score.cosine, 1, 1e-9) << name;
     EXPECT_LT(score.cost_error, 1e-9) << name << ": the answer on the same inputs has no sampling noise";
-    EXPECT_LT(score.target.w2_squared, 2 * score.target.floor) << name;
+    EXPECT_EQ(score.target.w2_squared, score.target.floor) << name;
     EXPECT_EQ(score.verdict(), "reaches its target") << name;
     EXPECT_TRUE(std::isnan(score.plan_variance)) << name;
+  }
+}
+
+// Few inputs may lie farther from the law than 1.5 floors of fresh samples. That is no fault of the map.
+TEST(OutputScore, OfTheTrueMapOfFewInputsReachesItsTarget) {
+  const auto truth = short_case("line");
+  for (uint64_t seed = 0; seed < 8; ++seed) {
+    const auto problem = known_problem(truth, inputs_of(truth, 100, seed));
+    EXPECT_EQ(score_outputs(problem, problem.answer_ND.unsqueeze(1)).verdict(), "reaches its target") << seed;
   }
 }
 
