@@ -106,7 +106,7 @@ TEST(Between, PlansOfLightAddTheNoiseOfTheirBridges) {
   }
   EXPECT_TRUE(torch::equal(translate(plan, x, {.seed = 5, .t = 1.}), y));
   EXPECT_TRUE(
-      torch::equal(translate(plan, x, {.seed = 5, .t = 0.5}), translate(plan, x, {.seed = 5, .batch = 77, .t = 0.5})));
+      torch::equal(translate(plan, x, {.seed = 5, .t = 0.5}), translate(plan, x, {.seed = 5, .t = 0.5, .batch = 77})));
   // Without noise the output is the mean of the plan, and the way to it is straight.
   const auto mean = translate(plan, x, {.deterministic = true});
   EXPECT_LT(
