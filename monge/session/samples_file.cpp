@@ -35,10 +35,11 @@ void check_finite_rows(const torch::Tensor& samples, const std::string& where) {
   const auto bad = samples.isfinite().logical_not().flatten(1).any(1);
   const auto rows = bad.nonzero();
   if (rows.size(0) == 0) return;
-  throw InputError({.what = text(rows.size(0), " of ", samples.size(0), " rows have values that are NaN or infinite"),
-                    .where = where,
-                    .value = text("first in row ", rows[0][0].item<int64_t>(), ", counted from 0"),
-                    .fix = "only finite samples can be scored"});
+  throw InputError(
+      {.what = text(rows.size(0), " of ", samples.size(0), " rows have values that are NaN or infinite, first row ",
+                    rows[0][0].item<int64_t>(), " (counted from 0)"),
+       .where = where,
+       .fix = "only finite samples can be scored"});
 }
 
 }  // namespace

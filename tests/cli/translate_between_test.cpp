@@ -51,7 +51,7 @@ TEST_F(CliBetween, TablesGoAPartOfTheWayOrInSteps) {
 
 TEST_F(CliBetween, TheInverseMapLeadsBack) {
   const std::string both =
-      " --set map.net=gradient --set train.directions=both --set train.update=simultaneous "
+      " --set method=strong --set map.net=gradient --set train.directions=both --set train.update=simultaneous "
       "--set train.k_t=1 --set map.residual=false";
   const auto trained = monge(folder.path(), "train v.toml --out both -q" + both);
   ASSERT_EQ(trained.code, 0) << trained.err;
