@@ -3,6 +3,7 @@
 #include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/io/safetensors.h"
+#include "monge/model/inverse_tensors.h"
 #include "monge/train/broadcast_from_root.h"
 
 namespace monge::model {
@@ -12,23 +13,16 @@ void broadcast_from_root(dist::ProcessGroup& group, Model& model) {
   auto recipe = model.recipe;
   group.require_same(model.origin + ", its recipe", content_hash(recipe ? recipe->options().to_toml(true) : ""));
   io::TensorFile file;
-  const std::string inverse = "inverse_map/";
   if (group.is_root()) {
-    for (const auto& [name, tensor] : nn::state_dict(*model.net)) file.tensors.emplace_back(name, tensor.cpu());
-    if (model.inverse_net) {
-      for (const auto& [name, tensor] : nn::state_dict(*model.inverse_net))
-        file.tensors.emplace_back(inverse + name, tensor.cpu());
-    }
+    file.tensors = nn::state_dict(*model.net);
+    add_inverse(file.tensors, model.inverse_net.get());
+    for (auto& [name, tensor] : file.tensors) tensor = tensor.cpu();
     file.metadata["iteration"] = std::to_string(model.iteration);
   }
   auto received = io::parse_safetensors(group.broadcast(io::safetensors_bytes(file)), "data from rank 0");
   if (!group.is_root()) {
-    nn::NamedTensors back;
-    for (const auto& [name, tensor] : received.tensors) {
-      if (name.starts_with(inverse)) back.emplace_back(name.substr(inverse.size()), tensor);
-    }
-    std::erase_if(received.tensors, [&](const auto& entry) { return entry.first.starts_with(inverse); });
-    if (model.inverse_net) nn::load_state_dict(*model.inverse_net, back, model.origin + " as rank 0 has it");
+    const auto inverse = take_inverse(received.tensors);
+    if (model.inverse_net) nn::load_state_dict(*model.inverse_net, inverse, model.origin + " as rank 0 has it");
     nn::load_state_dict(*model.net, received.tensors, model.origin + " as rank 0 has it");
     model.iteration = std::stoll(received.metadata.at("iteration"));
   }

@@ -15,6 +15,7 @@
 #include "monge/core/value_range.h"
 #include "monge/io/safetensors.h"
 #include "monge/io/torch_checkpoint.h"
+#include "monge/model/inverse_tensors.h"
 #include "monge/model/public_checkpoint.h"
 #include "monge/ot/cost.h"
 #include "monge/ot/light.h"
@@ -75,15 +76,6 @@ std::shared_ptr<nn::MapNet> loaded(std::shared_ptr<nn::MapNet> net, const train:
   return net;
 }
 
-/// The tensors whose names begin with `prefix`, without it.
-nn::NamedTensors with_prefix(const nn::NamedTensors& tensors, const std::string& prefix) {
-  nn::NamedTensors out;
-  for (const auto& [name, tensor] : tensors) {
-    if (name.starts_with(prefix)) out.emplace_back(name.substr(prefix.size()), tensor);
-  }
-  return out;
-}
-
 /// @param inverse  the weights of the inverse map; empty if the recipe trains none.
 Model from_recipe(const std::string& origin, train::Recipe recipe, const std::vector<int64_t>& shape,
                   const nn::NamedTensors& state, const nn::NamedTensors& inverse,
@@ -137,7 +129,6 @@ Model from_checkpoint(const std::string& origin, const train::Checkpoint& checkp
                      checkpoint.iteration, device);
 }
 
-constexpr const char* kInverse = "inverse_map/";  // before the keys of the inverse map in an export
 constexpr const char* kHashKey = "monge.xxh3";
 constexpr const char* kSourceColumns = "monge.source_columns";
 constexpr const char* kTargetColumns = "monge.target_columns";
@@ -186,8 +177,7 @@ Model from_export(const fs::path& path, io::TensorFile file, torch::Device devic
     return list.get<std::vector<std::string>>();
   };
   data::ColumnNames columns{names(kSourceColumns), names(kTargetColumns)};
-  const auto inverse = with_prefix(file.tensors, kInverse);
-  std::erase_if(file.tensors, [](const auto& entry) { return entry.first.starts_with(kInverse); });
+  const auto inverse = take_inverse(file.tensors);
   return from_recipe(path.string(), train::saved_recipe(find("monge.recipe"), path.string()),
                      shape.get<std::vector<int64_t>>(), file.tensors, inverse, std::move(standardisation),
                      std::move(columns), iteration, device);
@@ -356,9 +346,7 @@ void export_safetensors(const Model& model, const fs::path& path) {
           user_word("model::export_torch()"), " writes the weights alone");
   io::TensorFile file;
   file.tensors = nn::state_dict(*model.net);
-  if (model.inverse_net) {
-    for (auto& [name, tensor] : nn::state_dict(*model.inverse_net)) file.tensors.emplace_back(kInverse + name, tensor);
-  }
+  add_inverse(file.tensors, model.inverse_net.get());
   if (model.standardisation) {
     for (auto& entry : data::tensors_of(*model.standardisation)) file.tensors.push_back(std::move(entry));
   }

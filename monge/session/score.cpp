@@ -190,14 +190,15 @@ void write_truth_case(const std::string& name, const eval::TruthOptions& options
   require(seed >= 0, "--seed ", seed, ": allowed is 0 or more");
   const auto truth = eval::truth_case(name, options);
   make_writable_folder(folder);
+  std::error_code ignored;  // a folder that cannot be written fails with the system's reason at the first file
   for (const char* file : {kInputsFile, kTargetFile, kTruthFile}) {
-    if (!fs::exists(folder / file) || fs::exists(folder / kCaseFile)) continue;
+    if (!fs::exists(folder / file, ignored) || fs::exists(folder / kCaseFile, ignored)) continue;
     throw InputError({.what = "this file would be replaced, and it is not of a case",
                       .where = (folder / file).string(),
                       .fix = "choose another folder"});
   }
-  fs::remove(folder / kCaseFile);
-  fs::remove(folder / kTruthFile);
+  fs::remove(folder / kCaseFile, ignored);
+  fs::remove(folder / kTruthFile, ignored);
   const auto stream = static_cast<uint64_t>(seed);
   const auto x = eval::standard_inputs(*open_side(truth.recipe.source), points, stream);
   io::write_npy(folder / kInputsFile, x);
