@@ -10,7 +10,7 @@ what the network and the optimiser could do without transport), refine and regre
 fitted to that). One core; needs jax, optax, safetensors.
 """
 import os, sys, time
-ARGUMENTS = dict(pair='', core='0', its='16000', rate='1e-3', batch='512', width='128', depth='4', act='elu', lam='.3', tau='.9', tcost='1', quad='0', zero='0', roles='alternate', opt='adam', b1='.9', b2='.9', ema='0', sched='cosine', seed='0', reports='8', maxsec='1e9', lamend='-1', dual='1', pfloor='1e-3', kt='1',map='grad',refine='0',eta='.5',regress='0',sup='0',arch='mlp')
+ARGUMENTS = dict(pair='', core='0', its='16000', rate='1e-3', batch='512', width='128', depth='4', act='elu', lam='.3', tau='.9', tcost='1', quad='0', zero='0', roles='alternate', opt='adam', b1='.9', b2='.9', ema='0', sched='cosine', seed='0', reports='8', maxsec='1e9', lamend='-1', dual='1', bs='.95', every='10', pfloor='1e-3', kt='1',map='grad',refine='0',eta='.5',regress='0',sup='0',arch='mlp')
 for a in sys.argv[1:]:
     key, value = a.split('=')
     if key not in ARGUMENTS:
@@ -122,6 +122,46 @@ def lossfn(params, x, y, step, lam):
 rate = float(A['rate'])
 sched = optax.cosine_decay_schedule(rate, its, float(A['pfloor'])) if A['sched'] == 'cosine' else rate
 if A['opt'] == 'adam': opt = optax.adam(sched, b1=float(A['b1']), b2=float(A['b2']))
+elif A['opt'] == 'soap':
+    # SOAP (Vyas et al. 2024): Adam in the eigenbasis of the two covariances of a weight's gradients.
+    B1, B2, BS, EVERY = float(A['b1']), float(A['b2']), float(A['bs']), int(A['every'])
+    HI = jax.lax.Precision.DEFAULT
+    def soap_init(ps):
+        def one(q):
+            s = {'m': jnp.zeros_like(q), 'v': jnp.zeros_like(q)}
+            if q.ndim == 2 and min(q.shape) > 1:
+                a, b = q.shape
+                s |= {'L': jnp.zeros((a, a)), 'R': jnp.zeros((b, b)), 'U': jnp.eye(a), 'V': jnp.eye(b)}
+            return s
+        leaves, tree = jax.tree.flatten(ps)
+        return {'n': jnp.zeros((), jnp.int32), 's': [one(q) for q in leaves]}
+    def soap_update(grads, state, ps):
+        leaves, tree = jax.tree.flatten(grads)
+        n = state['n'] + 1
+        r = sched(n - 1) if callable(sched) else sched
+        ups, new = [], []
+        for g, s in zip(leaves, state['s']):
+            m = B1 * s['m'] + (1 - B1) * g
+            if 'L' in s:
+                L = BS * s['L'] + (1 - BS) * g @ g.T; R = BS * s['R'] + (1 - BS) * g.T @ g
+                def fresh(a):
+                    L, R, U, V, v = a
+                    cols = lambda P, Q: jnp.argsort(-jnp.einsum('ij,ij->j', Q, P @ Q))
+                    iu, iv = cols(L, U), cols(R, V)
+                    U, V, v = U[:, iu], V[:, iv], v[iu][:, iv]
+                    return jnp.linalg.qr(L @ U)[0], jnp.linalg.qr(R @ V)[0], v
+                def first(a):
+                    return jnp.linalg.eigh(a[0])[1][:, ::-1], jnp.linalg.eigh(a[1])[1][:, ::-1], a[4]
+                U, V, v = jax.lax.cond(n == 1, first, lambda a: jax.lax.cond(n % EVERY == 0, fresh, lambda a: (a[2], a[3], a[4]), a), (L, R, s['U'], s['V'], s['v']))
+                gr, mr = U.T @ g @ V, U.T @ m @ V
+                v = B2 * v + (1 - B2) * gr * gr
+                u = (mr / (1 - B1 ** n)) / (jnp.sqrt(v / (1 - B2 ** n)) + 1e-8)
+                ups.append(-r * (U @ u @ V.T)); new.append({'m': m, 'v': v, 'L': L, 'R': R, 'U': U, 'V': V})
+            else:
+                v = B2 * s['v'] + (1 - B2) * g * g
+                ups.append(-r * (m / (1 - B1 ** n)) / (jnp.sqrt(v / (1 - B2 ** n)) + 1e-8)); new.append({'m': m, 'v': v})
+        return jax.tree.unflatten(tree, ups), {'n': n, 's': new}
+    opt = optax.GradientTransformation(soap_init, soap_update)
 elif A['opt'] == 'muon':
     opt = optax.contrib.muon(sched, beta=float(A['b1']), adam_b1=float(A['b1']), adam_b2=float(A['b2']))
 def step(carry, i):

@@ -32,6 +32,12 @@ std::string replaced_words(int64_t count) {
   return count == 0 ? "" : text("; replaced ", count, count == 1 ? " existing file" : " existing files");
 }
 
+/// The end of the closing line, which reports the file of weights.
+std::string weight_words(const TranslateCommand& command, const session::TranslateResult& result) {
+  if (!result.mean_weight) return "";
+  return text("; weights of mean ", *result.mean_weight, " in ", command.translate.weights.string());
+}
+
 nlohmann::ordered_json json_of(const TranslateCommand& command, const model::Model& model,
                                const session::TranslateResult& result) {
   nlohmann::ordered_json line{{"model", model.origin},      {"in", command.in},          {"out", command.out},
@@ -40,6 +46,7 @@ nlohmann::ordered_json json_of(const TranslateCommand& command, const model::Mod
   if (command.translate.t) line["t"] = *command.translate.t;
   if (command.translate.steps > 0) line["steps"] = command.translate.steps;
   if (result.clamped) line["clamped"] = *result.clamped;
+  if (result.mean_weight) line["mean_weight"] = *result.mean_weight;
   if (result.not_finite) line["not_finite"] = *result.not_finite;
   if (result.first_not_finite) line["first_not_finite"] = *result.first_not_finite;
   return line;
@@ -68,7 +75,7 @@ int translate_command(TranslateCommand command) {
   } else {
     hooks.log(LogLevel::info, text(result.items, " items, ", result.samples, " output", result.samples > 1 ? "s" : "",
                                    " each", interpolation_words(command.translate), ", written to ", command.out,
-                                   replaced_words(result.replaced)));
+                                   replaced_words(result.replaced), weight_words(command, result)));
   }
   return kDone;
 }
@@ -151,6 +158,9 @@ void add_translate(CLI::App& program, Action& action) {
       ->check(CLI::Range(1, 256))
       ->needs(grid)
       ->capture_default_str();
+  command->add_option("--weights", options->translate.weights,
+                      "Also write the weight of each input in the plan of an unbalanced training (.npy, .csv, .tsv); "
+                      "with --inverse those of target samples");
   add_ranks(*command, options->local_ranks);
   add_common(*command, options->common);
   command->callback([&action, options] { action = [options] { return translate_command(*options); }; });

@@ -61,21 +61,44 @@ DrawnSamples draw_samples(const Sides& sides) {
 }
 
 /// T(x, z), [B, samples_per_input, ...]: each rank maps some chunks of the inputs.
+/// @param weights  if given, receives those of the inputs, see Model::translate.
 torch::Tensor mapped(const model::Model& model, const torch::Tensor& x, const RandomStreams& streams,
-                     dist::ProcessGroup& group) {
+                     dist::ProcessGroup& group, torch::Tensor* weights) {
   const int64_t samples_per_input = model.stochastic() ? 2 : 1;
   auto shape = x.sizes().vec();
   shape.insert(shape.begin() + 1, samples_per_input);
   shape[0] = 0;
-  std::vector<torch::Tensor> pieces{torch::empty(shape)};
+  std::vector<torch::Tensor> pieces{torch::empty(shape)}, weight_pieces{torch::empty({0})};
   const int64_t chunk = x.dim() == 4 ? kImagesAtOnce : x.size(0);
   const auto chunks = dist::slice_of((x.size(0) + chunk - 1) / chunk, group);
   for (int64_t begin = chunks.begin * chunk; begin < std::min((chunks.begin + chunks.length) * chunk, x.size(0));
        begin += chunk) {
+    torch::Tensor of_piece;
     pieces.push_back(model.translate(x.narrow(0, begin, std::min(chunk, x.size(0) - begin)), samples_per_input,
-                                     streams.at("eval z", begin)));
+                                     streams.at("eval z", begin), weights ? &of_piece : nullptr));
+    if (weights) weight_pieces.push_back(of_piece);
   }
+  if (weights) *weights = group.gather_rows(torch::cat(weight_pieces));
   return group.gather_rows(torch::cat(pieces));
+}
+
+/// Draws the samples of an unbalanced problem anew by their weights in the plan, so that all metrics are those of its
+/// marginals. @param x_weights  those of the inputs.
+KeptFractions keep_by_weight(const model::SampleWeights& weights, const torch::Tensor& x_weights,
+                             const RandomStreams& streams, DrawnSamples& drawn, torch::Tensor& output) {
+  KeptFractions out;
+  out.source = effective_fraction(x_weights);
+  const auto rows = resampled_indices(x_weights, streams.at("eval kept source", 0));
+  drawn.x = drawn.x.index_select(0, rows);
+  output = output.index_select(0, rows);
+  int64_t number = 0;
+  for (auto* y : {&drawn.y, &drawn.y_b}) {
+    if (!y->defined()) continue;
+    const auto y_weights = weights.of_target(*y);
+    if (number == 0) out.target = effective_fraction(y_weights);
+    *y = y->index_select(0, resampled_indices(y_weights, streams.at("eval kept target", number++)));
+  }
+  return out;
 }
 
 /// Finds samples that cannot be measured and describes them in `evaluation.unmeasurable`.
@@ -209,7 +232,10 @@ TargetVerdict Evaluation::target_verdict() const {
 
 std::string Evaluation::verdict() const {
   if (!unmeasurable.empty()) return "cannot be judged: " + unmeasurable;
-  if (lost_columns.empty()) return in_words(decisive());
+  if (lost_columns.empty()) {
+    const bool weighted = std::isfinite(value("source_kept"));
+    return in_words(decisive()) + (weighted ? " (of what the unbalanced plan keeps)" : "");
+  }
   return "cannot be judged: float32 cannot hold " + join(lost_columns) +
          ", so the metrics use rounded values; set data.standardise";
 }
@@ -219,16 +245,18 @@ Evaluation evaluate(const model::Model& model, const data::Source& source, const
                     dist::ProcessGroup& group) {
   const RandomStreams streams(seed);
   const Sides sides{.source = source, .target = target, .target_b = target_b, .samples = samples, .streams = streams};
-  const auto drawn = draw_samples(sides);
-  const auto output = mapped(model, drawn.x, streams, group);
+  auto drawn = draw_samples(sides);
+  torch::Tensor x_weights;
+  const auto output = mapped(model, drawn.x, streams, group, model.weights ? &x_weights : nullptr);
   // A map is evaluated as it is used: images are clamped to their range.
-  const auto used = drawn.x.dim() == 4 ? output.clamp(-1, 1) : output;
-  MetricContext context(model, drawn.x, used, drawn.y, drawn.y_b, group);
-
+  auto used = drawn.x.dim() == 4 ? output.clamp(-1, 1) : output;
   Evaluation out;
   out.samples = drawn.x.size(0);
   out.target_samples = drawn.y.size(0);
   const auto bad = find_unmeasurable(sides, drawn, used, out);
+  std::optional<KeptFractions> kept;
+  if (model.weights && bad.empty()) kept = keep_by_weight(*model.weights, x_weights, streams, drawn, used);
+  MetricContext context(model, drawn.x, used, drawn.y, drawn.y_b, group, kept);
   out.metrics = computed(context, bad);
   if (image_evaluator) {
     out.image_metrics = image_metrics_of(*image_evaluator, context);

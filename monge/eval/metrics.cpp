@@ -38,6 +38,8 @@ bool meets(Need need, const MetricContext& context) {
       return context.samples_per_input() > 1;
     case Need::inverse:
       return context.model().inverse_net != nullptr;
+    case Need::weights:
+      return context.kept().has_value();
     case Need::target_samples:
       return context.target_b().defined();
   }
@@ -216,11 +218,30 @@ void add_image_metrics(std::vector<Metric>& rows) {
   }
 }
 
+/// How many samples an unbalanced plan keeps.
+void add_kept(std::vector<Metric>& rows) {
+  rows.push_back({.name = "source_kept",
+                  .label = "source kept",
+                  .note = "   effective fraction of the source samples in the plan; 1: all alike",
+                  .digits = 3,
+                  .needs = {Need::weights},
+                  .of = {Samples::inputs, Samples::outputs},
+                  .compute = [](MetricContext& c) { return c.kept()->source; }});
+  rows.push_back({.name = "target_kept",
+                  .label = "target kept",
+                  .note = "   the same of the target samples",
+                  .digits = 3,
+                  .needs = {Need::weights},
+                  .of = {Samples::target},
+                  .compute = [](MetricContext& c) { return c.kept()->target; }});
+}
+
 std::vector<Metric> built_in_metrics() {
   std::vector<Metric> rows;
   add_distances(rows);
   add_properties(rows);
   add_inverse(rows);
+  add_kept(rows);
   add_textures(rows);
   add_image_metrics(rows);
   return rows;
@@ -237,13 +258,14 @@ bool fits(std::string_view name, std::string_view pattern) {
 }  // namespace
 
 MetricContext::MetricContext(const model::Model& model, torch::Tensor input, torch::Tensor output, torch::Tensor target,
-                             torch::Tensor target_b, dist::ProcessGroup& group)
+                             torch::Tensor target_b, dist::ProcessGroup& group, std::optional<KeptFractions> kept)
     : model_(model),
       input_(std::move(input)),
       output_(std::move(output)),
       target_(std::move(target)),
       target_b_(std::move(target_b)),
-      group_(group) {}
+      group_(group),
+      kept_(kept) {}
 
 template <class View>
 PushForwardError MetricContext::compare(const View& view) const {

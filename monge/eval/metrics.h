@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "monge/dist/process_group.h"
+#include "monge/eval/kept_samples.h"
 #include "monge/eval/push_forward_error.h"
 #include "monge/eval/texture.h"
 #include "monge/model/model.h"
@@ -28,9 +29,10 @@ class MetricContext {
   /// @param output    [B, samples_per_input, ...item], T(x, z) as the map is used: images are clamped to [-1, 1].
   /// @param target    [M, ...item], target samples that the outputs are compared with.
   /// @param target_b  [K, ...item], other target samples, for the floors; undefined if there are none.
+  /// @param kept      for unbalanced problems the effective fractions of source and target samples; else unset.
   /// @param model     the map; it and the group must outlive the context.
   MetricContext(const model::Model& model, torch::Tensor input, torch::Tensor output, torch::Tensor target,
-                torch::Tensor target_b, dist::ProcessGroup& group);
+                torch::Tensor target_b, dist::ProcessGroup& group, std::optional<KeptFractions> kept = {});
 
   const model::Model& model() const { return model_; }
   const torch::Tensor& input() const { return input_; }
@@ -38,6 +40,7 @@ class MetricContext {
   const torch::Tensor& target() const { return target_; }
   const torch::Tensor& target_b() const { return target_b_; }
   dist::ProcessGroup& group() const { return group_; }
+  const std::optional<KeptFractions>& kept() const { return kept_; }
 
   /// The first output of each input, [B, ...item].
   torch::Tensor first_output() const { return output_.select(1, 0); }
@@ -67,6 +70,7 @@ class MetricContext {
   const model::Model& model_;
   torch::Tensor input_, output_, target_, target_b_;
   dist::ProcessGroup& group_;
+  std::optional<KeptFractions> kept_;
   std::optional<PushForwardError> distance_, feature_distance_, inverse_distance_;
   std::optional<double> move_;
   std::optional<Texture> texture_;
@@ -83,6 +87,7 @@ enum class Need {
   features,          ///< images large enough for random_features
   several_outputs,   ///< a stochastic map, with several outputs per input
   inverse,           ///< a map that was trained with its inverse
+  weights,           ///< an unbalanced problem, whose samples have weights
   target_samples     ///< a second set of target samples, see MetricContext::target_b
 };
 

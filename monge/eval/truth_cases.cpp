@@ -211,18 +211,19 @@ void train_gradient_maps(Recipe& r, int64_t dim) {
   r.map.activation = r.potential.activation = "elu";
   const bool few = dim < 8, many = dim >= 32;
   r.map.width = r.potential.width = few ? 128 : 256;
-  r.potential.expectile = many ? 0.5 : 0.03;
+  r.potential.expectile = 0.03;
   r.potential.expectile_scale = "none";
   r.potential.expectile_level = 0.9;
-  r.potential.weight = few ? 0.5 : many ? 0.1 : 0.3;
+  r.potential.weight = many ? 0.3 : 1;
   r.train.update = "simultaneous";
   r.train.directions = "both";
   r.train.k_t = 1;
+  r.train.optimiser = "soap";
   r.train.betas = {0.9, 0.9};
   r.train.batch = few ? 1024 : 512;
-  r.train.lr_map = r.train.lr_potential = few ? 5e-3 : many ? 2e-3 : 4e-3;
+  r.train.lr_map = r.train.lr_potential = 5e-3;
   r.train.ema = few ? 0.998 : 0.999;
-  r.train.iterations = few ? 15'000 : many ? 12'000 : 45'000;
+  r.train.iterations = few ? 24'000 : 12'000;
   r.train.threads = 0;
 }
 
@@ -236,6 +237,7 @@ void train_ordinary_map(Recipe& r, int64_t dim) {
   r.potential.weight = 1;
   r.train.update = "alternating";
   r.train.directions = "forward";
+  r.train.optimiser = "adam";
   r.train.k_t = 5;
   r.train.betas = {0.5, 0.9};
   r.train.lr_map = dim < 32 ? 1e-3 : 5e-4;

@@ -3,7 +3,7 @@
 #include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/io/safetensors.h"
-#include "monge/model/inverse_tensors.h"
+#include "monge/model/net_tensors.h"
 #include "monge/train/broadcast_from_root.h"
 
 namespace monge::model {
@@ -15,14 +15,17 @@ void broadcast_from_root(dist::ProcessGroup& group, Model& model) {
   io::TensorFile file;
   if (group.is_root()) {
     file.tensors = nn::state_dict(*model.net);
-    add_inverse(file.tensors, model.inverse_net.get());
+    add_net(file.tensors, kInversePrefix, model.inverse_net.get());
+    if (model.weights) add_net(file.tensors, kPotentialPrefix, model.weights->potential().get());
     for (auto& [name, tensor] : file.tensors) tensor = tensor.cpu();
     file.metadata["iteration"] = std::to_string(model.iteration);
   }
   auto received = io::parse_safetensors(group.broadcast(io::safetensors_bytes(file)), "data from rank 0");
   if (!group.is_root()) {
-    const auto inverse = take_inverse(received.tensors);
+    const auto inverse = take_net(received.tensors, kInversePrefix);
+    const auto potential = take_net(received.tensors, kPotentialPrefix);
     if (model.inverse_net) nn::load_state_dict(*model.inverse_net, inverse, model.origin + " as rank 0 has it");
+    if (model.weights) nn::load_state_dict(*model.weights->potential(), potential, model.origin + " as rank 0 has it");
     nn::load_state_dict(*model.net, received.tensors, model.origin + " as rank 0 has it");
     model.iteration = std::stoll(received.metadata.at("iteration"));
   }

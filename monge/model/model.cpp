@@ -15,7 +15,7 @@
 #include "monge/core/value_range.h"
 #include "monge/io/safetensors.h"
 #include "monge/io/torch_checkpoint.h"
-#include "monge/model/inverse_tensors.h"
+#include "monge/model/net_tensors.h"
 #include "monge/model/public_checkpoint.h"
 #include "monge/ot/cost.h"
 #include "monge/ot/light.h"
@@ -66,8 +66,9 @@ torch::Tensor clamp(const torch::Tensor& y, const OutputLimits& limits, int64_t*
 }
 
 /// A net of the recipe with the weights of `state`, ready to use.
-std::shared_ptr<nn::MapNet> loaded(std::shared_ptr<nn::MapNet> net, const train::Recipe& recipe,
-                                   const nn::NamedTensors& state, const std::string& origin, torch::Device device) {
+template <class Net>
+std::shared_ptr<Net> loaded(std::shared_ptr<Net> net, const train::Recipe& recipe, const nn::NamedTensors& state,
+                            const std::string& origin, torch::Device device) {
   nn::to_type(*net, solve::state_type(recipe.train.precision));
   nn::load_state_dict(*net, state, origin);
   if (recipe.train.channels_last) nn::to_channels_last(*net);
@@ -76,9 +77,10 @@ std::shared_ptr<nn::MapNet> loaded(std::shared_ptr<nn::MapNet> net, const train:
   return net;
 }
 
-/// @param inverse  the weights of the inverse map; empty if the recipe trains none.
+/// @param inverse    the weights of the inverse map; empty if the recipe trains none.
+/// @param potential  those of the potential; not used unless the problem is unbalanced.
 Model from_recipe(const std::string& origin, train::Recipe recipe, const std::vector<int64_t>& shape,
-                  const nn::NamedTensors& state, const nn::NamedTensors& inverse,
+                  const nn::NamedTensors& state, const nn::NamedTensors& inverse, const nn::NamedTensors& potential,
                   std::optional<data::Standardisation> standardisation, data::ColumnNames columns, int64_t iteration,
                   torch::Device device) {
   Model model;
@@ -116,6 +118,15 @@ Model from_recipe(const std::string& origin, train::Recipe recipe, const std::ve
     model.inverse_net =
         loaded(solve::make_inverse_map(*model.recipe, shape), *model.recipe, inverse, origin + ", inverse map", device);
   }
+  if (SampleWeights::apply_to(*model.recipe)) {
+    require(!potential.empty(), origin, ": its problem is unbalanced, but it holds no potential; ",
+            "recipe and tensors do not belong to one model");
+    require_weights(origin + ", potential", *model.recipe, potential,
+                    solve::least_potential_values(*model.recipe, shape));
+    model.weights.emplace(
+        loaded(solve::make_potential(*model.recipe, shape), *model.recipe, potential, origin + ", potential", device),
+        *model.recipe, c10::multiply_integers(shape), iteration);
+  }
   model.sizes = solve::map_image_sizes(*model.recipe, shape);
   model.device = device;
   return model;
@@ -125,7 +136,8 @@ Model from_checkpoint(const std::string& origin, const train::Checkpoint& checkp
   auto recipe = train::saved_recipe(checkpoint.recipe_toml, origin);
   const std::string used = recipe.train.ema > 0 ? "ema/" : "map/";
   return from_recipe(origin, std::move(recipe), checkpoint.source_shape, with_prefix(checkpoint.tensors, used),
-                     with_prefix(checkpoint.tensors, "inverse_" + used), checkpoint.standardisation, checkpoint.columns,
+                     with_prefix(checkpoint.tensors, "inverse_" + used),
+                     with_prefix(checkpoint.tensors, kPotentialPrefix), checkpoint.standardisation, checkpoint.columns,
                      checkpoint.iteration, device);
 }
 
@@ -177,9 +189,9 @@ Model from_export(const fs::path& path, io::TensorFile file, torch::Device devic
     return list.get<std::vector<std::string>>();
   };
   data::ColumnNames columns{names(kSourceColumns), names(kTargetColumns)};
-  const auto inverse = take_inverse(file.tensors);
+  const auto inverse = take_net(file.tensors, kInversePrefix), potential = take_net(file.tensors, kPotentialPrefix);
   return from_recipe(path.string(), train::saved_recipe(find("monge.recipe"), path.string()),
-                     shape.get<std::vector<int64_t>>(), file.tensors, inverse, std::move(standardisation),
+                     shape.get<std::vector<int64_t>>(), file.tensors, inverse, potential, std::move(standardisation),
                      std::move(columns), iteration, device);
 }
 
@@ -223,11 +235,20 @@ torch::Tensor Model::inputs(const torch::Tensor& x, int64_t samples, torch::Gene
   return solve::with_noise(smooth, deterministic ? torch::zeros_like(z) : z);
 }
 
-torch::Tensor Model::outputs(const torch::Tensor& inputs, int64_t* clamped) const {
+torch::Tensor Model::outputs(const torch::Tensor& inputs, int64_t* clamped, torch::Tensor* weights_N) const {
   const c10::InferenceMode inference;
   auto input = inputs.to(device, net->parameters().at(0).scalar_type());
   if (item_shape.size() == 3) input = input.contiguous(torch::MemoryFormat::ChannelsLast);
   const auto out = net->forward(input).to(torch::kCPU, torch::kFloat32).contiguous();
+  if (weights_N) {
+    if (!weights) {
+      *weights_N = torch::ones({inputs.size(0)});
+    } else if (reversed) {
+      *weights_N = weights->of_target(inputs);
+    } else {
+      *weights_N = weights->of_source(inputs, out);
+    }
+  }
   const auto raw = standardisation ? standardisation->target.undo(out) : out;
   return limits ? clamp(raw, *limits, clamped) : raw;
 }
@@ -252,6 +273,7 @@ Model Model::inverse() const {
           ": has no inverse map; train with train.directions = \"both\", or exchange source and target");
   auto out = *this;
   std::swap(out.net, out.inverse_net);
+  out.reversed = !reversed;
   if (out.standardisation) std::swap(out.standardisation->source, out.standardisation->target);
   // Where one side has no names, both have the other's.
   std::swap(out.columns.source, out.columns.target);
@@ -277,9 +299,12 @@ Model Model::at_any_size() const {
   return out;
 }
 
-torch::Tensor Model::translate(const torch::Tensor& x, int64_t samples, torch::Generator generator) const {
-  const auto y = outputs(inputs(x, samples, generator));
-  return y.unflatten(0, std::vector<int64_t>{x.size(0), y.size(0) / x.size(0)});
+torch::Tensor Model::translate(const torch::Tensor& x, int64_t samples, torch::Generator generator,
+                               torch::Tensor* weights_B) const {
+  const auto y = outputs(inputs(x, samples, generator), nullptr, weights_B);
+  const std::vector<int64_t> by_input{x.size(0), y.size(0) / x.size(0)};
+  if (weights_B) *weights_B = weights_B->unflatten(0, by_input).mean(1);
+  return y.unflatten(0, by_input);
 }
 
 Model load_model(const fs::path& path, torch::Device device, const LogSink& log) {
@@ -329,6 +354,10 @@ Model model_of(train::Trainer& trainer) {
   model.iteration = trainer.done();
   model.smoothing = trainer.solver().method().smoothing(model.iteration);
   model.device = trainer.solver().device();
+  if (SampleWeights::apply_to(*model.recipe)) {
+    model.weights.emplace(trainer.solver().shared_potential(), *model.recipe, c10::multiply_integers(model.item_shape),
+                          model.iteration);
+  }
   return model;
 }
 
@@ -346,7 +375,8 @@ void export_safetensors(const Model& model, const fs::path& path) {
           user_word("model::export_torch()"), " writes the weights alone");
   io::TensorFile file;
   file.tensors = nn::state_dict(*model.net);
-  add_inverse(file.tensors, model.inverse_net.get());
+  add_net(file.tensors, kInversePrefix, model.inverse_net.get());
+  if (model.weights) add_net(file.tensors, kPotentialPrefix, model.weights->potential().get());
   if (model.standardisation) {
     for (auto& entry : data::tensors_of(*model.standardisation)) file.tensors.push_back(std::move(entry));
   }

@@ -13,6 +13,7 @@
 #include "monge/data/column_names.h"
 #include "monge/data/standardise.h"
 #include "monge/io/tensor_file.h"
+#include "monge/model/sample_weights.h"
 #include "monge/nn/image_sizes.h"
 #include "monge/nn/module.h"
 #include "monge/train/recipe.h"
@@ -47,6 +48,10 @@ class Model {
   int64_t iteration = 0;                ///< outer iterations trained; 0 when unknown
   torch::Device device = torch::kCPU;
 
+  /// The weights of samples of an unbalanced problem, in the units of the nets; unset if all are 1.
+  std::optional<SampleWeights> weights = {};
+  bool reversed = false;  ///< whether this is the inverse() of a model, whose inputs are the target's samples
+
   bool deterministic = false;  ///< sets all noises to 0, their mean, so that there is one output per input
 
   /// Whether several outputs per input differ.
@@ -78,9 +83,12 @@ class Model {
   ///                   float64 (Source::exact_items), and then a standardisation loses no digits.
   /// @param samples    outputs per input; a deterministic map returns one in any case.
   /// @param generator  draws the noises, on the CPU.
+  /// @param weights    if given, receives the weights of the inputs, [B], as `outputs` computes them; the mean over the
+  ///                   samples of an input.
   /// @return [B, samples, ...item] on the CPU, clamped to `limits`; float32, or float64 with a standardisation.
   /// @throws InputError when the shape does not fit the net.
-  torch::Tensor translate(const torch::Tensor& x, int64_t samples, torch::Generator generator) const;
+  torch::Tensor translate(const torch::Tensor& x, int64_t samples, torch::Generator generator,
+                          torch::Tensor* weights = nullptr) const;
 
   /// The first half of translate, for callers that put several inputs into one batch: the input of the net, which is x
   /// standardised, smoothed and with its noise beside it. The inputs of a state dict without a recipe may carry their
@@ -95,8 +103,11 @@ class Model {
   /// The second half of translate: applies the net to the result of `inputs`, undoes the standardisation and clamps.
   /// @param inputs   [N, ...], as `inputs` returns them.
   /// @param clamped  if given, the number of values that `limits` changed is added to it.
+  /// @param weights  if given, receives the weights of the inputs in the marginals of an unbalanced problem, [N] (see
+  ///                 SampleWeights); ones for other problems.
   /// @return [N, ...item] on the CPU, of the type that translate returns.
-  torch::Tensor outputs(const torch::Tensor& inputs, int64_t* clamped = nullptr) const;
+  torch::Tensor outputs(const torch::Tensor& inputs, int64_t* clamped = nullptr,
+                        torch::Tensor* weights = nullptr) const;
 
   /// The names of the columns of outputs: the target's, else the source's. May be empty.
   const std::vector<std::string>& output_columns() const {

@@ -19,8 +19,9 @@ AtSamples at_samples(const GradientPotential& potential, const torch::Tensor& po
 }
 
 /// The losses of the direction from the samples of g, whose gradient is the map, to those of f.
+/// @param marginals  of this direction.
 GradientPairLoss one_direction(const AtSamples& g, const AtSamples& f_real, const GradientPotential& f,
-                               const GradientPairOptions& o) {
+                               const Marginals& marginals, const GradientPairOptions& o) {
   const auto &x = g.points_BD, &y = f_real.points_BD;
   const auto output = x - g.gradient_BD / (2 * o.tau);
   const auto output_detached = output.detach();
@@ -33,7 +34,8 @@ GradientPairLoss one_direction(const AtSamples& g, const AtSamples& f_real, cons
   // The derivative of c(x, T) - f(T) in T, times T: the derivative of L_T without a graph through f.
   const auto output_gradient = (2 * o.tau * (output_detached - x) - slope_BD).detach();
   const auto map_term = (output_gradient * output).sum(1).mean();
-  auto potential_term = fake_B.mean() - f_real.value_B.mean();
+  auto potential_term = marginals.relaxed() ? unbalanced_loss(marginals, fake_B, cost_B, f_real.value_B, o.alpha)
+                                            : fake_B.mean() - f_real.value_B.mean();
   out.potential = potential_term.detach();
   if (o.expectile > 0) {
     const auto scale = o.expectile_scale.defined() ? o.expectile_scale : torch::ones({}, cost_B.options());
@@ -50,8 +52,9 @@ GradientPairLoss one_direction(const AtSamples& g, const AtSamples& f_real, cons
 GradientPairLoss gradient_pair_loss(const GradientPotential& g, const GradientPotential& f, const torch::Tensor& x,
                                     const torch::Tensor& y, const GradientPairOptions& options) {
   const auto g_real = at_samples(g, x), f_real = at_samples(f, y);
-  auto out = one_direction(g_real, f_real, f, options);
-  if (options.both) out.total = out.total + one_direction(f_real, g_real, g, options).total;
+  auto out = one_direction(g_real, f_real, f, options.marginals, options);
+  if (options.both)
+    out.total = out.total + one_direction(f_real, g_real, g, options.marginals.reversed(), options).total;
   return out;
 }
 

@@ -7,6 +7,8 @@
 #include <functional>
 #include <utility>
 
+#include "monge/ot/unbalanced.h"
+
 namespace monge::ot {
 
 /// A potential and its gradient at points [B, D].
@@ -22,6 +24,8 @@ struct GradientPairOptions {
   torch::Tensor expectile_scale;  ///< the regulariser is divided by it (see expectile_penalty); undefined: by 1
   double r1 = 0;                  ///< weight of the R1 penalty; 0: off
   bool both = true;               ///< whether the reversed problem is trained too
+  Marginals marginals = {};       ///< of the forward problem; where one is relaxed L_f is that of unbalanced_loss
+  HostOrDeviceScalar alpha = 1;   ///< weight of the divergences
 };
 
 /// The losses of one batch; scalars.

@@ -9,6 +9,7 @@
 #include "monge/data/tensor_source.h"
 #include "monge/dist/progress_reduction.h"
 #include "monge/run/not_finite_outputs.h"
+#include "monge/run/table_writer.h"
 #include "monge/session/root_first.h"
 #include "monge/session/translation_input.h"
 #include "monge/session/translator.h"
@@ -117,6 +118,20 @@ std::optional<int64_t> translate_items(Translator& translator, const Translation
   return done;
 }
 
+/// Writes the weight of each item, with its name if the file is a text. @return their mean.
+double write_weights(const fs::path& path, const torch::Tensor& weights_N, const data::Source& source) {
+  const bool text_file = run::is_text_table(path);
+  run::TableFormat format{.names = source.table_names()};
+  format.names.columns = {"weight"};
+  if (source.item_shape().size() == 3) {
+    for (int64_t i = 0; i < source.size(); ++i) format.names.rows.push_back(source.item_name(i));
+  }
+  run::TableWriter writer(path, source.size(), format);
+  for (const auto& weight : weights_N.split(1)) writer.add(text_file ? weight.unsqueeze(1) : weight);
+  writer.finish();
+  return weights_N.mean().item<double>();
+}
+
 /// The rows of a tensor; float64 of vectors is kept beside its float32.
 data::TensorSource source_of(const torch::Tensor& x) {
   auto rows = x.detach().to(torch::kCPU).contiguous();
@@ -167,6 +182,7 @@ TranslateResult translate(const model::Model& given, const std::string& in, cons
     hooks.log(LogLevel::info, text(translator.clamped(), " of ", source.size() * translator.samples() * width,
                                    " values were clamped to the output range"));
   }
+  if (!options.weights.empty()) result.mean_weight = write_weights(options.weights, translator.weights(), source);
   if (not_finite.count() > 0) hooks.log(LogLevel::warning, text(out, ": ", not_finite.warning(source)));
   if (input.kind == run::DataKind::table) result.not_finite = not_finite.count();
   if (not_finite.first()) result.first_not_finite = data::item_label(source, *not_finite.first());
@@ -182,6 +198,7 @@ torch::Tensor translate(const model::Model& model, const torch::Tensor& x, const
   prepared.require_takes(source.item_shape());
   auto without_grid = options;
   without_grid.grid.clear();
+  without_grid.weights.clear();
   Translator translator(without_grid, prepared, source, model.item_shape);
   std::vector<torch::Tensor> outputs;
   const int64_t batch = batch_for(options, source, translator.one_by_one());

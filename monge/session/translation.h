@@ -46,6 +46,9 @@ struct TranslateOptions {
   std::filesystem::path grid = "";   ///< file for an image of the first inputs and their outputs; empty: none
   int64_t grid_rows = 8;             ///< inputs in that image
   StateDictOptions state_dict = {};  ///< for models without a recipe
+  /// File for the weights of the inputs in an unbalanced problem (model::SampleWeights), in their order: a .npy [N], or
+  /// a .csv or .tsv with their names. Empty: none. Images need the size of the training.
+  std::filesystem::path weights = "";
 };
 
 /// All ranks have `complete`, `items` and `samples`; the root has the rest, if the translation is complete.
@@ -58,6 +61,7 @@ struct TranslateResult {
   std::optional<int64_t> clamped = {};     ///< number of values that the output range changed; unset without a range
   std::optional<int64_t> not_finite = {};  ///< outputs with values that are not finite; set for tables
   std::optional<std::string> first_not_finite = {};  ///< the first of those outputs
+  std::optional<double> mean_weight = {};            ///< of the inputs; set with TranslateOptions::weights
 };
 
 /// Checks paths before model and input are opened, and makes the folder of the grid. The input must exist, and no

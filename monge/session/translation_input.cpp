@@ -199,6 +199,12 @@ void prepare_for_translation(model::Model& model, const TranslateOptions& option
           ": allowed is 0 (automatic) or ", kLeastTile, " to ", kMostTile, " pixels");
   require(options.bits == "auto" || options.bits == "8" || options.bits == "16", "--bits ", options.bits,
           ": allowed is auto, 8 or 16");
+  if (!options.weights.empty() && !model.weights) {
+    throw InputError({.what = "all samples have the weight 1: the training was not unbalanced",
+                      .where = "--weights",
+                      .value = options.weights.string(),
+                      .fix = "leave it out, or train with unbalanced.source or unbalanced.target"});
+  }
   require(options.grid.empty() || model.item_shape.size() == 3, "--grid ", options.grid.string(),
           ": a grid needs images");
 }
@@ -212,6 +218,14 @@ void check_translation_paths(const std::string& in_path, const std::string& out,
   require(!fs::equivalent(in, out, ignored), out, ": is the input itself; choose another OUT");
   require(!lies_in(out, in), out, ": lies in the input ", in_path,
           ", where the next translation would read it as an input; choose another OUT");
+  if (!options.weights.empty()) {
+    const auto weights = options.weights.string();
+    require(run::is_text_table(weights) || lower_extension(weights) == ".npy", "--weights ", weights,
+            ": must name a .npy, .csv or .tsv file");
+    require(!lies_in(weights, in) && !lies_in(weights, out), "--weights ", weights,
+            ": lies among the inputs or outputs; choose another file");
+    make_writable_folder(fs::absolute(weights).parent_path());
+  }
   if (grid.empty()) return;
   require(io::has_output_extension(grid), "--grid ", grid, ": must name a ", io::kOutputFormats, " file");
   require(!lies_in(grid, in) && !lies_in(grid, out), "--grid ", grid,
@@ -243,6 +257,11 @@ TranslationInput open_translation_input(model::Model& model, const std::string& 
   input.source = data::select_columns(std::move(input.source), model.columns.source, "IN", log);
   take_size_of_arrays(model, *input.source, options);
   model.require_takes(input.source->item_shape());
+  require(options.weights.empty() || group.size() == 1,
+          "--weights: one process writes the weights; start a single one");
+  const auto item = input.source->item_shape();
+  require(options.weights.empty() || item.size() == 1 || item == model.item_shape,
+          "--weights: the potential takes images of ", "the training's size alone; add --size train");
   warn_of_lost_columns(model, input.source, log);
   return input;
 }

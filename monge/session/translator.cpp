@@ -19,7 +19,9 @@ Translator::Translator(const TranslateOptions& options, const model::Model& mode
       times_(times_of(options)),
       streams_(static_cast<uint64_t>(options.seed)),
       one_by_one_(!fits_a_batch(source.item_shape())),
-      carries_noise_(model.carries_noise(source.item_shape())) {}
+      carries_noise_(model.carries_noise(source.item_shape())) {
+  if (!options.weights.empty()) weights_ = torch::ones({source.size()});
+}
 
 /// Whether the net takes items of this shape as they are, and they are small enough for batches. This depends on the
 /// item alone, and so do the numbers that are drawn for it.
@@ -49,7 +51,11 @@ torch::Tensor Translator::batch_outputs(const torch::Tensor& x, int64_t begin) {
     for (int64_t i = 0; i < x.size(0); ++i)
       inputs.push_back(model_.inputs(x.narrow(0, i, 1), options_.samples, stream_of(begin + i, 0)));
   }
-  return model_.outputs(torch::cat(inputs), &clamped_).unflatten(0, std::vector<int64_t>{x.size(0), samples()});
+  const std::vector<int64_t> by_item{x.size(0), samples()};
+  torch::Tensor weights;
+  const auto y = model_.outputs(torch::cat(inputs), &clamped_, weights_.defined() ? &weights : nullptr);
+  if (weights_.defined()) weights_.narrow(0, begin, x.size(0)).copy_(weights.unflatten(0, by_item).mean(1));
+  return y.unflatten(0, by_item);
 }
 
 /// The items as the model takes them. Vectors that take part in an interpolation keep all their digits.

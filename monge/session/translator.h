@@ -48,6 +48,9 @@ class Translator {
   /// @return false when `proceed` ended it.
   bool for_each_output(int64_t begin, int64_t length, const UseOutput& use, const Proceed& proceed = {});
 
+  /// The weights of the items translated so far, [N] float32; undefined unless the options name a file for them.
+  const torch::Tensor& weights() const { return weights_; }
+
   /// The number of values that clamping has changed.
   int64_t clamped() const { return clamped_; }
 
@@ -82,6 +85,7 @@ class Translator {
   bool one_by_one_;
   bool carries_noise_;  ///< whether the input has its noise channels, see Model::inputs
   int64_t clamped_ = 0;
+  torch::Tensor weights_;
   TranslationGrid grid_;
 };
 

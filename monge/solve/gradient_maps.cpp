@@ -78,7 +78,7 @@ void check_activation(const char* key, const std::string& activation) {
                     .fix = text("set ", key, " = \"elu\"")});
 }
 
-double least_inverse_gradient_values(const SolverOptions& options, int64_t dim) {
+double least_vector_potential_values(const SolverOptions& options, int64_t dim) {
   return least_scalar_net_values(options.potential, dim);
 }
 

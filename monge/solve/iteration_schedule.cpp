@@ -3,7 +3,7 @@
 namespace monge::solve {
 namespace {
 
-constexpr int64_t kNumbers = 7;
+constexpr int64_t kNumbers = 8;
 
 }  // namespace
 
@@ -26,6 +26,7 @@ IterationSchedule DeviceScalars::set(const IterationSchedule& schedule) {
   number[4] = schedule.rate_potential.value;
   number[5] = schedule.average.value;
   number[6] = schedule.augmentation.value;
+  number[7] = schedule.alpha.value;
   exact_.copy_(host, /*non_blocking=*/true);
   single_.copy_(exact_);
   typed_.copy_(exact_);
@@ -38,6 +39,7 @@ IterationSchedule DeviceScalars::set(const IterationSchedule& schedule) {
   out.rate_potential.tensor = rates[4];
   out.average.tensor = typed_[5];
   out.augmentation.tensor = single_[6];
+  out.alpha.tensor = typed_[7];
   return out;
 }
 

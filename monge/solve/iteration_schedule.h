@@ -13,6 +13,7 @@ struct IterationSchedule {
   ot::HostOrDeviceScalar rate_map, rate_potential;
   ot::HostOrDeviceScalar average;       ///< weight of the new map in its average, 1 - decay
   ot::HostOrDeviceScalar augmentation;  ///< strength p, see ot::PotentialAugmentation
+  ot::HostOrDeviceScalar alpha;         ///< weight of the divergences of an unbalanced problem
   bool penalise = false;                ///< whether the potential update computes the R1 penalty
 };
 

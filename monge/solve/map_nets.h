@@ -21,8 +21,8 @@ NetEntry<nn::MapNet> gradient_map_entry();
 /// @param key  of the option, for the message.
 void check_activation(const char* key, const std::string& activation);
 
-/// A lower bound of the number of values of the potential that makes the inverse of a gradient map.
-double least_inverse_gradient_values(const SolverOptions& options, int64_t dim);
+/// A lower bound of the number of values of an mlp or icnn that is the potential of vectors.
+double least_vector_potential_values(const SolverOptions& options, int64_t dim);
 
 /// The gradient map of `potential` for items of `shape` and the cost of the options.
 std::shared_ptr<nn::MapNet> gradient_map_of(const SolverOptions& options, std::shared_ptr<nn::PotentialNet> potential,

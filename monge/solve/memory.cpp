@@ -62,13 +62,16 @@ int64_t peak_of(const SolverOptions& options, const std::vector<int64_t>& item_s
 
 Memory measure_memory(const SolverOptions& options, const std::vector<int64_t>& item_shape) {
   const auto width = static_cast<int64_t>(c10::elementSize(state_type(options.train.precision)));
-  int64_t map = 0, potential = 0, average = 0;
+  int64_t map = 0, potential = 0, average = 0, bases = 0;
   {
     const auto nets = make_nets(options, item_shape, item_shape);
     map = nn::parameter_count(*nets.map);
     potential = nn::parameter_count(*nets.potential);
     // A plan in closed form is one net.
     if (dynamic_cast<const nn::GaussianPlanMap*>(nets.map.get()) != nullptr) potential = 0;
+    if (options.train.uses_soap()) {
+      bases = GradientBasis::value_count(*nets.map) + (potential > 0 ? GradientBasis::value_count(*nets.potential) : 0);
+    }
     // Two gradient maps have two nets in all, and two averages.
     if (nets.inverse_map) {
       const bool shared = dynamic_cast<const nn::GradientMap*>(nets.map.get()) != nullptr;
@@ -76,6 +79,7 @@ Memory measure_memory(const SolverOptions& options, const std::vector<int64_t>& 
       if (!shared) {
         map += nn::parameter_count(*nets.inverse_map);
         potential += nn::parameter_count(*nets.inverse_potential);
+        bases *= 2;
         average = 0;
       }
     }
@@ -85,7 +89,7 @@ Memory measure_memory(const SolverOptions& options, const std::vector<int64_t>& 
   const int64_t two = peak_of(options, item_shape, 2);
   const int64_t piece = (options.train.batch + options.train.accumulate - 1) / options.train.accumulate;
   Memory out;
-  out.state = width * (copies * map + 4 * potential + average);
+  out.state = width * (copies * map + 4 * potential + average + bases);
   out.step = two * std::max<int64_t>(piece, 2) / 2;
   return out;
 }

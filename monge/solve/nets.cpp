@@ -151,6 +151,12 @@ std::shared_ptr<nn::PotentialNet> make_potential(const SolverOptions& options,
       .make({.item_shape = target_shape, .conditioning = make_method(options)->conditioning(), .options = options});
 }
 
+double least_potential_values(const SolverOptions& options, const std::vector<int64_t>& item_shape) {
+  const auto& net = options.potential.net;
+  const bool of_layers = item_shape.size() == 1 && (net == "auto" || net == "mlp" || net == "icnn");
+  return of_layers ? least_vector_potential_values(options, item_shape.at(0)) : 0;
+}
+
 std::shared_ptr<nn::MapNet> make_inverse_map(const SolverOptions& options, const std::vector<int64_t>& shape) {
   if (options.map.net != "gradient") {
     const auto seeded = seeded_by(options, "init inverse map");
@@ -164,7 +170,7 @@ std::shared_ptr<nn::MapNet> make_inverse_map(const SolverOptions& options, const
 }
 
 double least_inverse_values(const SolverOptions& options, const std::vector<int64_t>& shape) {
-  return options.map.net == "gradient" ? least_inverse_gradient_values(options, shape.at(0))
+  return options.map.net == "gradient" ? least_vector_potential_values(options, shape.at(0))
                                        : least_map_values(options, shape);
 }
 

@@ -36,6 +36,9 @@ std::optional<nn::ImageSizes> map_image_sizes(const SolverOptions& options, cons
 std::shared_ptr<nn::PotentialNet> make_potential(const SolverOptions& options,
                                                  const std::vector<int64_t>& target_shape);
 
+/// A lower bound of the number of values of that potential; 0 if it is unknown.
+double least_potential_values(const SolverOptions& options, const std::vector<int64_t>& item_shape);
+
 /// The inverse map for items of `shape`, initialised from train.seed, by itself: for a gradient map a net of its own
 /// like the potential. Throws as make_map.
 std::shared_ptr<nn::MapNet> make_inverse_map(const SolverOptions& options, const std::vector<int64_t>& shape);

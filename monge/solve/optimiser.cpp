@@ -31,6 +31,7 @@ Adam::Adam(NamedTensors parameters, const AdamOptions& options)
   growth_ = torch::zeros({}, single.dtype(torch::kInt32));
   zero_ = torch::zeros({}, single);
   one_ = torch::ones({}, single);
+  if (options_.basis_decay) basis_.emplace(named_, values_, *options_.basis_decay);
 }
 
 void Adam::zero_grad() {
@@ -85,19 +86,30 @@ Adam::Step Adam::step(const ot::HostOrDeviceScalar& rate, const torch::Tensor& l
 
   step_ += on_host ? one_ : 1 - blocked;
   const auto found = on_host ? std::optional<torch::Tensor>() : blocked;
+  // In a basis Adam moves zeros, and its move then leaves the basis; the decay of the weights comes before.
+  if (basis_) {
+    if (options_.weight_decay > 0) gradient.add_(values_.whole(), options_.weight_decay);
+    if (!on_host) gradient.masked_fill_(blocked > 0, 0);  // the covariances must stay finite
+  }
+  const auto& taken = basis_ ? basis_->enter(gradients, on_host ? one_ : 1 - blocked).whole() : gradient;
+  const auto& moved = basis_ ? basis_->step() : values_.whole();
   const auto take = [&](const auto& step_size) {
-    at::_fused_adam_({values_.whole()}, {gradient}, {average_.whole()}, {square_.whole()}, /*max_exp_avg_sqs=*/{},
-                     {step_}, step_size, options_.beta1, options_.beta2, options_.weight_decay, options_.eps,
-                     /*amsgrad=*/false,
-                     /*maximize=*/false, /*grad_scale=*/std::nullopt, found);
+    at::_fused_adam_({moved}, {taken}, {average_.whole()}, {square_.whole()}, /*max_exp_avg_sqs=*/{}, {step_},
+                     step_size, options_.beta1, options_.beta2, basis_ ? 0 : options_.weight_decay, options_.eps,
+                     /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/std::nullopt, found);
   };
   if (rate.tensor.defined()) {
     take(rate.tensor);
   } else {
     take(rate.value);
   }
+  if (basis_) basis_->leave(values_);
   if (options_.scale_loss) at::_amp_update_scale_(scale_, growth_, blocked, 2.0, 0.5, 2000);
   return {on_host ? zero_ : blocked, length};
+}
+
+void Adam::refresh_basis() {
+  if (basis_) basis_->refresh(average_, square_);
 }
 
 NamedTensors Adam::state() const {
@@ -105,6 +117,9 @@ NamedTensors Adam::state() const {
   for (size_t i = 0; i < named_.size(); ++i) {
     out.emplace_back("exp_avg/" + named_[i].first, average_.views()[i]);
     out.emplace_back("exp_avg_sq/" + named_[i].first, square_.views()[i]);
+  }
+  if (basis_) {
+    for (auto& entry : basis_->state()) out.push_back(std::move(entry));
   }
   return out;
 }

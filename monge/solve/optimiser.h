@@ -1,15 +1,18 @@
-// Adam on the parameters of one net, as one fused call, with clipping and loss scaling. It skips non-finite steps.
+// Adam or SOAP on the parameters of one net, as one fused call, with clipping and loss scaling. It skips non-finite
+// steps.
 #pragma once
 
 #include <torch/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "monge/nn/module.h"
 #include "monge/ot/host_or_device_scalar.h"
 #include "monge/solve/flat_parameters.h"
+#include "monge/solve/gradient_basis.h"
 
 namespace monge::solve {
 
@@ -21,11 +24,14 @@ struct AdamOptions {
   double weight_decay = 0.0;  ///< added to the gradient
   double clip = 0.0;          ///< largest gradient norm over all parameters; 0 does not clip
   bool scale_loss = false;    ///< dynamic loss scaling, for fp16
+  /// SOAP: runs Adam in a GradientBasis whose covariances decay by this number; unset: plain Adam.
+  std::optional<double> basis_decay = {};
 };
 
 /// Adam (Kingma & Ba 2015) with bias correction, as torch.optim.Adam computes it. Parameters, gradients and moments are
 /// flat: the parameters become views of one tensor, and autograd adds into views of another. The loop therefore
-/// allocates nothing, and a step is one pass, whatever the number of layers.
+/// allocates nothing, and a step is one pass, whatever the number of layers. With `basis_decay` both moments are those
+/// of the gradients in a GradientBasis, and a step takes some products of matrices for each weight.
 class Adam {
  public:
   /// @param parameters  at least one; shared with the net, whose memory is replaced. The names are those of `state`.
@@ -56,7 +62,10 @@ class Adam {
   Step step(const ot::HostOrDeviceScalar& rate, const torch::Tensor& loss,
             const FlatParameters* of_all_ranks = nullptr);
 
-  /// Moments, step count and loss scaler under stable names. The tensors share memory with this object.
+  /// Brings the basis of SOAP up to date, see GradientBasis::refresh; nothing for plain Adam.
+  void refresh_basis();
+
+  /// Moments, basis, step count and loss scaler under stable names. The tensors share memory with this object.
   NamedTensors state() const;
 
   const std::vector<torch::Tensor>& parameters() const { return parameters_; }
@@ -70,6 +79,7 @@ class Adam {
   std::vector<torch::Tensor> parameters_;
   FlatParameters values_, gradients_, average_, square_;
   torch::Tensor step_, scale_, growth_, zero_, one_;
+  std::optional<GradientBasis> basis_;
   AdamOptions options_;
 };
 

@@ -15,6 +15,18 @@ constexpr double kAutomaticR1 = 0.003;
 constexpr double kAdvisedR1 = 0.01;
 constexpr int64_t kAutomaticR1Every = 4;
 
+/// @throws InputError unless the method has a cost of single draws, which the conjugates take.
+void check_unbalanced(const SolverOptions& options, const ot::Method& method) {
+  options.unbalanced.check();
+  if (!options.unbalanced.marginals().relaxed()) return;
+  if (method.cost_kind() == ot::CostKind::squared && !method.conditional() && !method.has_closed_form()) return;
+  throw InputError({.what = "unbalanced transport takes the cost of each output by itself",
+                    .where = options.unbalanced.source != "none" ? "unbalanced.source" : "unbalanced.target",
+                    .value = "a divergence with method = \"" + options.method + '"',
+                    .allowed = "strong; otp with otp.cost = \"strong\"",
+                    .fix = "set method = \"strong\", or leave [unbalanced] out"});
+}
+
 }  // namespace
 
 SolverOptions::SolverOptions() : nets(net_sections()) {}
@@ -26,6 +38,7 @@ void SolverOptions::describe_top(OptionRows& rows) {
 
 void SolverOptions::describe_sections(OptionTable& table) {
   describe(table, cost);
+  describe(table, unbalanced);
   methods.describe(table);
   describe(table, map);
   describe(table, potential);
@@ -72,6 +85,7 @@ void validate(const SolverOptions& options) {
                       .value = options.map.quadratic ? "true" : '"' + options.map.gradient_of + '"',
                       .fix = "leave it out, or set map.net = \"gradient\""});
   }
+  check_unbalanced(options, *method);
   options.train.check();
   options.cost.check();
   options.methods.check();

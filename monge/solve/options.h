@@ -12,6 +12,7 @@
 #include "monge/ot/cost.h"
 #include "monge/ot/method.h"
 #include "monge/ot/schedule.h"
+#include "monge/ot/unbalanced.h"
 #include "monge/solve/net_options.h"
 
 namespace monge::solve {
@@ -27,6 +28,9 @@ struct TrainOptions {
   int64_t iterations = 10000, batch = 64, k_t = 10, accumulate = 1;
   std::string update = "alternating";  ///< see updates_simultaneously
   std::string directions = "forward";  ///< see trains_inverse
+  std::string optimiser = "adam";      ///< see uses_soap
+  double basis_decay = 0.95;
+  int64_t basis_every = 10;
   double lr_map = 2e-4, lr_potential = 2e-4;
   std::vector<double> betas = {0.0, 0.9};
   double eps = 1e-8, weight_decay = 0.0;
@@ -51,6 +55,8 @@ struct TrainOptions {
   bool updates_simultaneously() const { return update == "simultaneous"; }
   /// Whether the reversed problem is trained too, whose map is the inverse.
   bool trains_inverse() const { return directions == "both"; }
+  /// Whether Adam runs in the eigenbases of the gradients' covariances, see GradientBasis.
+  bool uses_soap() const { return optimiser == "soap"; }
 
   /// The schedule of both learning rates.
   ot::RateSchedule rates() const;
@@ -72,6 +78,7 @@ struct ParallelOptions {
 struct SolverOptions {
   std::string method = "strong";  ///< a name of ot::methods
   ot::CostOptions cost;
+  ot::UnbalancedOptions unbalanced;
   OptionSections methods = ot::method_sections();
   MapOptions map;
   PotentialOptions potential;

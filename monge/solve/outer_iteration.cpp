@@ -40,6 +40,7 @@ IterationSchedule Solver::schedule(int64_t iteration) const {
           .rate_potential = options_.train.lr_potential * factor,
           .average = 1.0 - decay,
           .augmentation = augmentation_strength(),
+          .alpha = options_.unbalanced.alpha_at(iteration),
           .penalise = p.r1.value_or(0) > 0 && iteration % p.r1_every == 0};
 }
 
@@ -156,7 +157,9 @@ bool Solver::gradient_pair_update(const IterationBatches& batches, const Iterati
       .expectile_level = p.expectile_level,
       .expectile_scale = expectile_scale(x, y),
       .r1 = schedule.penalise ? p.r1.value_or(0) * static_cast<double>(p.r1_every) : 0,
-      .both = directions_.size() == 2};
+      .both = directions_.size() == 2,
+      .marginals = marginals_,
+      .alpha = schedule.alpha};
   auto& source_net = *dynamic_cast<nn::GradientMap&>(*direction.map).potential();
   const int64_t batch = x.size(0);
   Update of_map, of_potential;
@@ -258,6 +261,12 @@ void Solver::launch_captured(const IterationSchedule& schedule, const IterationB
   graphs_.run(key, [&] { body(set, held); }, streams_.all());
 }
 
+/// Decompositions stay outside the captured work.
+void Solver::refresh_bases(int64_t iteration) {
+  if (!options_.train.uses_soap() || (iteration + 1) % options_.train.basis_every != 0) return;
+  for (auto& trained : trained_) trained.adam->refresh_basis();
+}
+
 void Solver::launch(int64_t iteration, const BatchProvider& batches, bool stop) {
   const int64_t first = first_step(iteration);
   // Without the reversed problem an iteration takes one target batch, and these are counted by iterations.
@@ -275,6 +284,7 @@ void Solver::launch(int64_t iteration, const BatchProvider& batches, bool stop) 
   } else {
     body(now, own);
   }
+  refresh_bases(iteration);
   metric_buffer_.send(written_);
   launched_.emplace_back(iteration, now);
 }

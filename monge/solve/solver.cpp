@@ -42,7 +42,8 @@ AdamOptions adam_options(const SolverOptions& options, torch::Device device) {
           .eps = t.eps,
           .weight_decay = t.weight_decay,
           .clip = t.clip,
-          .scale_loss = scales_loss(t.precision, device)};
+          .scale_loss = scales_loss(t.precision, device),
+          .basis_decay = t.uses_soap() ? std::optional(t.basis_decay) : std::nullopt};
 }
 
 bool is_captured(const TrainOptions& options, torch::Device device) {
@@ -99,6 +100,7 @@ Solver::Solver(const SolverOptions& options, Nets nets, int64_t dim, torch::Devi
       device_(device),
       tau_(ot::cost_scale(options.cost.scale, dim)),
       augmentation_(ot::augmentation_kinds().at(options.potential.augment, "potential.augment")),
+      marginals_(options.unbalanced.marginals()),
       method_(checked_method(options, dim)),
       noise_(method_->noise()),
       streams_(static_cast<uint64_t>(options.train.seed), device),
@@ -332,6 +334,11 @@ Update Solver::potential_gradients(Direction& direction, const torch::Tensor& x,
     }
     const auto parts = ot::potential_loss(f, fake, y_piece, perturbation, drawn.augmentation);
     auto loss = parts.loss;
+    if (marginals_.relaxed()) {
+      loss = ot::unbalanced_loss(direction.reversed ? marginals_.reversed() : marginals_, parts.fake_B,
+                                 method_->pair_cost(drawn.cost_input_of(x_piece), fake), parts.real_B, schedule.alpha);
+    }
+    const auto metric = loss.detach();
     if (schedule.penalise) {
       const auto real = drawn.augmentation.apply(y_piece);
       const auto at = perturbation.defined() ? real + perturbation.noise : real;
@@ -348,7 +355,7 @@ Update Solver::potential_gradients(Direction& direction, const torch::Tensor& x,
     }
     if (reducer && begin + length == batch) reducer->begin_final_backward();
     direction.adam_potential->scaled(fraction * part_ == 1 ? loss : loss * (fraction * part_)).backward();
-    add_part(out.loss, parts.loss, fraction);
+    add_part(out.loss, metric, fraction);
   });
   return out;
 }

@@ -145,6 +145,7 @@ class Solver {
   /// The same of the reversed problem. @throws InputError unless train.directions = "both".
   std::shared_ptr<nn::MapNet> averaged_inverse_map() const;
   nn::PotentialNet& potential() { return *directions_[0].potential; }
+  const std::shared_ptr<nn::PotentialNet>& shared_potential() const { return directions_[0].potential; }
   const ot::Method& method() const { return *method_; }
   torch::Device device() const { return device_; }
   double tau() const { return tau_; }
@@ -180,6 +181,7 @@ class Solver {
   bool alternating_updates(Direction& direction, const IterationBatches& batches, const IterationSchedule& schedule);
   bool simultaneous_update(Direction& direction, const IterationBatches& batches, const IterationSchedule& schedule);
   bool closed_form_update(const IterationBatches& batches, const IterationSchedule& schedule);
+  void refresh_bases(int64_t iteration);
   bool takes_one_batch() const;
   bool gradient_pair_update(const IterationBatches& batches, const IterationSchedule& schedule);
   Update map_update(Direction& direction, const torch::Tensor& x, const Draws& draws,
@@ -215,6 +217,7 @@ class Solver {
   torch::Device device_;
   double tau_;
   ot::AugmentationKind augmentation_;
+  ot::Marginals marginals_;
   torch::Tensor augmentation_state_;
   std::unique_ptr<ot::Method> method_;
   ot::MapNoise noise_;

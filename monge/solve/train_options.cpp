@@ -70,7 +70,16 @@ void TrainOptions::describe(OptionRows& rows) {
   rows.on_resume(OnResume::fixed, "changes the order of sums");
   rows.add("accumulate", accumulate, "split each batch into this many pieces and add their gradients, to save memory")
       .least(1);
+  rows.on_resume(OnResume::fixed, "the run continues with its optimiser's state");
+  rows.add(
+          "optimiser", optimiser,
+          "adam; soap: Adam in the eigenbases of the gradients' covariances (Vyas et al. 2024), which fits smooth maps "
+          "of vectors far more exactly at the same number of iterations")
+      .choices({"adam", "soap"});
   rows.on_resume(OnResume::alters_updates);
+  rows.add("basis_decay", basis_decay, "decay of the gradients' covariances (soap)").range(0, 0.999999);
+  rows.add("basis_every", basis_every, "outer iterations from one update of the eigenbases to the next (soap)")
+      .least(1);
   rows.add("lr_map", lr_map, "learning rate of the map").least(0);
   rows.add("lr_potential", lr_potential, "learning rate of the potential").least(0);
   rows.add("betas", betas, "decay rates of Adam's two moments").range(0, 0.999999);

@@ -67,6 +67,32 @@ TEST_F(CliBetween, TheInverseMapLeadsBack) {
   EXPECT_FALSE(fs::exists(folder / "none.npy"));
 }
 
+TEST_F(CliBetween, AnUnbalancedTrainingGivesWeights) {
+  const auto trained = monge(folder.path(),
+                             "train v.toml --out run -q --set method=strong --set unbalanced.source=chi2 "
+                             "--set unbalanced.target=softplus --set unbalanced.alpha=0.3");
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  std::ofstream(folder / "x.csv") << "cell,x,y\na,0.1,1\nb,-1,2\n";
+  EXPECT_THAT(translate("x.csv y.csv --weights w/x.csv"), HasSubstr("weights of mean"));
+  EXPECT_THAT(read("w/x.csv"), ::testing::StartsWith("cell,weight\na,"));
+  io::write_npy(folder / "x.npy", torch::rand({5000, 2}));  // more than go at once
+  translate("x.npy y.npy --weights w.npy -q");
+  const auto weights = io::read_npy(folder / "w.npy");
+  ASSERT_EQ(weights.sizes(), torch::IntArrayRef({5000}));
+  EXPECT_GE(weights.min().item<double>(), 0);
+  EXPECT_GT(weights.std().item<double>(), 0);
+  translate("x.npy y.npy --weights same.npy --batch 7 -q");
+  EXPECT_LT((io::read_npy(folder / "same.npy") - weights).abs().max().item<double>(), 1e-5);
+  const auto line = json::parse(monge(folder.path(), "translate run x.npy y.npy --weights w.npy --json -q").out);
+  EXPECT_NEAR(line["mean_weight"].get<double>(), weights.mean().item<double>(), 1e-6);
+  EXPECT_THAT(translate("x.npy y.npy --weights w.png", 2), HasSubstr("must name a .npy, .csv or .tsv file"));
+  EXPECT_THAT(translate("x.npy y.npy --weights y.npy", 2), HasSubstr("lies among the inputs or outputs"));
+  fs::remove_all(folder / "run");
+  ASSERT_EQ(monge(folder.path(), "train v.toml --out run -q").code, 0);
+  EXPECT_THAT(translate("x.npy z.npy --weights v.npy", 2), HasSubstr("unbalanced.source"));
+  EXPECT_FALSE(fs::exists(folder / "z.npy") || fs::exists(folder / "v.npy"));
+}
+
 TEST_F(CliBetween, ImagesMakeFilmsAndFolders) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
   translate("images/2.png film.webp --steps 5 -q");

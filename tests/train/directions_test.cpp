@@ -43,6 +43,10 @@ std::vector<std::string> pair_and(const std::string& setting) {
   return out;
 }
 
+const std::vector<std::string> kUnbalanced{"unbalanced.source=\"softplus\"", "unbalanced.target=\"kl\"",
+                                           "unbalanced.alpha=2", "unbalanced.alpha_start=0.2",
+                                           "unbalanced.alpha_iters=12"};
+
 std::vector<Kind> kinds() {
   return {{"pair", "strong", false, kPair},
           {"pair_smoothed", "otp", false, pair_and("otp.cost=\"strong\"")},
@@ -60,6 +64,16 @@ std::vector<Kind> kinds() {
            "noised",
            true,
            {"train.update=\"simultaneous\"", "train.directions=\"both\"", "train.k_t=1"}},
+          {"soap", "otp", false, {"train.optimiser=\"soap\"", "train.basis_every=3"}},
+          {"soap_pair", "strong", false, pair_and("train.optimiser=\"soap\"")},
+          {"soap_images", "weak", true, {"train.optimiser=\"soap\"", "train.basis_every=4"}},
+          {"unbalanced", "strong", false, kUnbalanced},
+          {"unbalanced_images", "strong", true, kUnbalanced},
+          {"unbalanced_both",
+           "otp",
+           false,
+           {"otp.cost=\"strong\"", "train.directions=\"both\"", "unbalanced.source=\"kl\""}},
+          {"unbalanced_pair", "strong", false, pair_and("unbalanced.target=\"chi2\"")},
           {"light", "light", false, {"train.k_t=1", "light.components=5", "cost.scale=\"half\""}},
           {"light_pieces", "light", false, {"train.k_t=1", "light.components=5", "train.accumulate=2"}}};
 }
