@@ -58,6 +58,7 @@ void print_score_line(const char* label, double value, const std::string& rest) 
 void print_score_table(const eval::OutputScore& s) {
   print_score_line("L2-UVP", s.l2_uvp, " %");
   print_score_line("cosine", s.cosine, "");
+  print_score_line("cBW2-UVP", s.plan_uvp, text(" %, floor ", number(s.plan_uvp_floor, 5)));
   const auto least =
       std::isfinite(s.least_cost) ? text(", least ", number(s.least_cost, 5), ", error ", number(s.cost_error, 5)) : "";
   print_score_line("cost", s.cost, least);
@@ -169,6 +170,8 @@ void add_score(CLI::App& program, Action& action) {
       "monge truth CASE --write FOLDER writes the inputs for the other program.\n"
       "L2-UVP       100 E|m - T*|^2 / Var Q, T* the true map (for a plan: its mean), m the mean output of an input\n"
       "cosine       between the displacements of m and T*; 1 is best\n"
+      "cBW2-UVP     W2^2 between Gaussians of the moments of the outputs of an input and of the true plan, / Var Q;\n"
+      "             floor: of as many draws of the true plan\n"
       "cost         E|x - y|^2; least: that of the true map or plan\n"
       "target       W2^2 between outputs and target samples, by the exact plan; well above the floor: the map misses\n"
       "energy       the same by energy distance, which the verdict compares");
@@ -182,6 +185,8 @@ void add_score(CLI::App& program, Action& action) {
                       "Inputs of the outputs [N, D]; default: the folder's, or the standard inputs of --seed, which "
                       "monge truth CASE --write writes");
   command->add_option("--dim", o.dim, "Dimension; default: the case's own")->check(CLI::PositiveNumber);
+  command->add_option("--epsilon", o.epsilon, "Weight of the entropy of entropic-mixture; default: the folder's, or 1")
+      ->check(CLI::Range(1e-3, 1e3));
   command->add_option("--pair", o.pair, "The .safetensors file of w2bench; default: the one that the folder names");
   command->add_option("--seed", o.seed, "Seed of the standard inputs")->check(from_zero())->capture_default_str();
   command->add_flag("--inverse", o.inverse,

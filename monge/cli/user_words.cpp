@@ -18,6 +18,7 @@ void install_user_words() {
       {"TruthOptions::dim", "--dim"},
       {"TruthOptions::method", "--method"},
       {"TruthOptions::pair", "--pair"},
+      {"TruthOptions::epsilon", "--epsilon"},
       {"The caller", "--deterministic"},
       {"assignment", "--set"},
       {"data::check_table()", "monge data check"},

@@ -5,6 +5,7 @@
 
 #include "monge/core/random.h"
 #include "monge/core/registry.h"
+#include "monge/data/entropic_mixture.h"
 #include "monge/data/spec.h"
 
 namespace monge::data {
@@ -76,6 +77,13 @@ std::shared_ptr<const Source> gaussian(Spec& spec) {
   }
   const auto identity = torch::eye(dim, torch::kFloat64);
   return std::make_shared<GaussianSource>(spec.line(), torch::full({dim}, mean, torch::kFloat64), identity * scale);
+}
+
+std::shared_ptr<const Source> entropic_mixture(Spec& spec) {
+  const int64_t dim = spec.integer("dim", 16, 1, 4096);
+  const double epsilon = spec.number("epsilon", 1, 1e-3, 1e3);
+  spec.refuse_unknown();
+  return std::make_shared<EntropicMixture>(spec.line(), dim, epsilon);
 }
 
 std::shared_ptr<const Source> uniform_cube(Spec& spec) {
@@ -176,7 +184,8 @@ std::shared_ptr<const Source> multi_perpendicular(Spec& spec) {
 }
 
 const Registry<Factory>& toys() {
-  static const Registry<Factory> registry("toy law", {{"gaussian", gaussian},
+  static const Registry<Factory> registry("toy law", {{"entropic_mixture", entropic_mixture},
+                                                      {"gaussian", gaussian},
                                                       {"mixture8", mixture8},
                                                       {"moons", moons},
                                                       {"multi_perpendicular", multi_perpendicular},

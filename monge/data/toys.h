@@ -51,8 +51,11 @@ class GaussianSource : public Source {
 ///     segments     count=2 gap=2 length=2
 ///                  `count` level segments evenly `gap` apart, centred at 0
 ///
-/// All but gaussian and uniform live in the plane; they take dim=2 and nothing else. `noise` and `std` are standard
-/// deviations. The laws of gaussian are GaussianSource.
+///     entropic_mixture  dim=16 epsilon=1
+///                  the target of a known entropic plan from N(0, I), see EntropicMixture
+///
+/// All but gaussian, uniform and entropic_mixture live in the plane; they take dim=2 and nothing else. `noise` and
+/// `std` are standard deviations. The laws of gaussian are GaussianSource.
 ///
 /// Pairs whose optimal cost is known while P = U([-1, 1]^(dim/2)) x {0} has no density, so that plain training may
 /// return maps that miss Q. side=source (the default) is P, side=target is Q. W2^2 is of the squared distance.

@@ -83,20 +83,30 @@ torch::Tensor mapped(const model::Model& model, const torch::Tensor& x, const Ra
 }
 
 /// Draws the samples of an unbalanced problem anew by their weights in the plan, so that all metrics are those of its
-/// marginals. @param x_weights  those of the inputs.
-KeptFractions keep_by_weight(const model::SampleWeights& weights, const torch::Tensor& x_weights,
-                             const RandomStreams& streams, DrawnSamples& drawn, torch::Tensor& output) {
-  KeptFractions out;
-  out.source = effective_fraction(x_weights);
-  const auto rows = resampled_indices(x_weights, streams.at("eval kept source", 0));
-  drawn.x = drawn.x.index_select(0, rows);
-  output = output.index_select(0, rows);
-  int64_t number = 0;
+/// marginals. Nothing changes if weights are not finite or all 0, which `evaluation.unmeasurable` then says.
+/// @param x_weights  those of the inputs.
+std::optional<KeptFractions> keep_by_weight(const model::SampleWeights& weights, const torch::Tensor& x_weights,
+                                            const RandomStreams& streams, DrawnSamples& drawn, torch::Tensor& output,
+                                            Evaluation& evaluation) {
+  std::vector<std::pair<torch::Tensor*, torch::Tensor>> weighted{{&drawn.x, x_weights}};
   for (auto* y : {&drawn.y, &drawn.y_b}) {
-    if (!y->defined()) continue;
-    const auto y_weights = weights.of_target(*y);
-    if (number == 0) out.target = effective_fraction(y_weights);
-    *y = y->index_select(0, resampled_indices(y_weights, streams.at("eval kept target", number++)));
+    if (y->defined()) weighted.emplace_back(y, weights.of_target(*y));
+  }
+  for (const auto& [samples, of_samples] : weighted) {
+    if (std::isfinite(effective_fraction(of_samples))) continue;
+    evaluation.unmeasurable = text("the weights of ", samples == &drawn.x ? "inputs" : "target samples",
+                                   " are not finite or all 0; raise unbalanced.alpha, or take softplus");
+    return std::nullopt;
+  }
+  const KeptFractions out{.source_mass = x_weights.mean().item<double>(),
+                          .target_mass = weighted[1].second.mean().item<double>(),
+                          .source_effective = effective_fraction(x_weights),
+                          .target_effective = effective_fraction(weighted[1].second)};
+  for (size_t i = 0; i < weighted.size(); ++i) {
+    const auto& [samples, of_samples] = weighted[i];
+    const auto rows = resampled_indices(of_samples, streams.at("eval kept", static_cast<int64_t>(i)));
+    if (i == 0) output = output.index_select(0, rows);
+    *samples = samples->index_select(0, rows);
   }
   return out;
 }
@@ -233,7 +243,7 @@ TargetVerdict Evaluation::target_verdict() const {
 std::string Evaluation::verdict() const {
   if (!unmeasurable.empty()) return "cannot be judged: " + unmeasurable;
   if (lost_columns.empty()) {
-    const bool weighted = std::isfinite(value("source_kept"));
+    const bool weighted = std::isfinite(value("source_mass"));
     return in_words(decisive()) + (weighted ? " (of what the unbalanced plan keeps)" : "");
   }
   return "cannot be judged: float32 cannot hold " + join(lost_columns) +
@@ -243,11 +253,13 @@ std::string Evaluation::verdict() const {
 Evaluation evaluate(const model::Model& model, const data::Source& source, const data::Source& target,
                     const data::Source& target_b, int64_t samples, uint64_t seed, ImageEvaluator* image_evaluator,
                     dist::ProcessGroup& group) {
+  require(!model.reversed || !model.sample_weights, model.origin,
+          ": the inverse map of an unbalanced problem is evaluated with the map, not by itself");
   const RandomStreams streams(seed);
   const Sides sides{.source = source, .target = target, .target_b = target_b, .samples = samples, .streams = streams};
   auto drawn = draw_samples(sides);
   torch::Tensor x_weights;
-  const auto output = mapped(model, drawn.x, streams, group, model.weights ? &x_weights : nullptr);
+  const auto output = mapped(model, drawn.x, streams, group, model.sample_weights ? &x_weights : nullptr);
   // A map is evaluated as it is used: images are clamped to their range.
   auto used = drawn.x.dim() == 4 ? output.clamp(-1, 1) : output;
   Evaluation out;
@@ -255,7 +267,8 @@ Evaluation evaluate(const model::Model& model, const data::Source& source, const
   out.target_samples = drawn.y.size(0);
   const auto bad = find_unmeasurable(sides, drawn, used, out);
   std::optional<KeptFractions> kept;
-  if (model.weights && bad.empty()) kept = keep_by_weight(*model.weights, x_weights, streams, drawn, used);
+  if (model.sample_weights && bad.empty())
+    kept = keep_by_weight(*model.sample_weights, x_weights, streams, drawn, used, out);
   MetricContext context(model, drawn.x, used, drawn.y, drawn.y_b, group, kept);
   out.metrics = computed(context, bad);
   if (image_evaluator) {

@@ -50,6 +50,8 @@ void HeldOutEvaluator::measure(train::Trainer& trainer, int64_t done) {
   const auto& method = trainer.solver().method();
   const auto now = method.smoothing(done), last = method.smoothing(recipe.train.iterations);
   if (now.eps != last.eps) return;
+  const auto& unbalanced = recipe.unbalanced;  // a small alpha makes the error small by leaving samples out
+  if (unbalanced.alpha_at(done) != unbalanced.alpha_at(recipe.train.iterations)) return;
   if (!result.lost_columns.empty()) return;  // no metric says which of two such maps is better
   const double metric = result.value(recipe.eval.best);
   if (std::isfinite(metric)) trainer.offer_best(metric);

@@ -15,8 +15,9 @@ namespace monge::eval {
 ///
 /// It passes each evaluation to `report` and offers the metric of eval.best to the trainer, which keeps the best
 /// checkpoint by it. While the noise of a smoothed source still falls, no checkpoint becomes the best: more noise makes
-/// the target easier and the map worse. A metric that cannot be measured never makes a checkpoint the best; the log
-/// gets one warning for each reason. After eval.patience evaluations without a new best checkpoint the training ends.
+/// the target easier and the map worse. The same holds while the alpha of an unbalanced problem rises. A metric that
+/// cannot be measured never makes a checkpoint the best; the log gets one warning for each reason. After eval.patience
+/// evaluations without a new best checkpoint the training ends.
 class HeldOutEvaluator : public train::Observer {
  public:
   using Report = std::function<void(int64_t iteration, const Evaluation& evaluation)>;

@@ -5,9 +5,10 @@
 
 namespace monge::eval {
 
-/// Effective fractions of the samples of both sides, see effective_fraction.
+/// What the weights of the samples of both sides say: their means, which are the masses of the plan's marginals, and
+/// effective_fraction.
 struct KeptFractions {
-  double source = 1, target = 1;
+  double source_mass = 1, target_mass = 1, source_effective = 1, target_effective = 1;
 };
 
 /// Kish's effective sample size over the number of samples, (sum w)^2 / (N sum w^2): 1 for equal weights, 1/N if one

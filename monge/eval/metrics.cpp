@@ -38,7 +38,7 @@ bool meets(Need need, const MetricContext& context) {
       return context.samples_per_input() > 1;
     case Need::inverse:
       return context.model().inverse_net != nullptr;
-    case Need::weights:
+    case Need::sample_weights:
       return context.kept().has_value();
     case Need::target_samples:
       return context.target_b().defined();
@@ -220,20 +220,33 @@ void add_image_metrics(std::vector<Metric>& rows) {
 
 /// How many samples an unbalanced plan keeps.
 void add_kept(std::vector<Metric>& rows) {
-  rows.push_back({.name = "source_kept",
-                  .label = "source kept",
-                  .note = "   effective fraction of the source samples in the plan; 1: all alike",
+  using enum Samples;
+  rows.push_back({.name = "source_mass",
+                  .label = "source mass",
+                  .note = "   mean weight of the source samples in the plan; 1: all is moved",
                   .digits = 3,
-                  .needs = {Need::weights},
-                  .of = {Samples::inputs, Samples::outputs},
-                  .compute = [](MetricContext& c) { return c.kept()->source; }});
-  rows.push_back({.name = "target_kept",
-                  .label = "target kept",
+                  .needs = {Need::sample_weights},
+                  .of = {inputs, outputs},
+                  .compute = [](MetricContext& c) { return c.kept()->source_mass; }});
+  rows.push_back({.name = "source_effective",
+                  .note = " of them in effect",
+                  .digits = 3,
+                  .needs = {Need::sample_weights},
+                  .of = {inputs, outputs},
+                  .compute = [](MetricContext& c) { return c.kept()->source_effective; }});
+  rows.push_back({.name = "target_mass",
+                  .label = "target mass",
                   .note = "   the same of the target samples",
                   .digits = 3,
-                  .needs = {Need::weights},
-                  .of = {Samples::target},
-                  .compute = [](MetricContext& c) { return c.kept()->target; }});
+                  .needs = {Need::sample_weights},
+                  .of = {target},
+                  .compute = [](MetricContext& c) { return c.kept()->target_mass; }});
+  rows.push_back({.name = "target_effective",
+                  .note = " of them in effect",
+                  .digits = 3,
+                  .needs = {Need::sample_weights},
+                  .of = {target},
+                  .compute = [](MetricContext& c) { return c.kept()->target_effective; }});
 }
 
 std::vector<Metric> built_in_metrics() {

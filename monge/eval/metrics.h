@@ -87,7 +87,7 @@ enum class Need {
   features,          ///< images large enough for random_features
   several_outputs,   ///< a stochastic map, with several outputs per input
   inverse,           ///< a map that was trained with its inverse
-  weights,           ///< an unbalanced problem, whose samples have weights
+  sample_weights,    ///< an unbalanced problem, whose samples have weights
   target_samples     ///< a second set of target samples, see MetricContext::target_b
 };
 

@@ -9,6 +9,7 @@
 #include "monge/data/open.h"
 #include "monge/data/toys.h"
 #include "monge/eval/discrete_ot.h"
+#include "monge/eval/plan_score.h"
 #include "monge/eval/target_verdict.h"
 
 namespace monge::eval {
@@ -98,6 +99,7 @@ KnownProblem known_problem(const TruthCase& truth, const torch::Tensor& x_ND) {
   out.plan_variance = truth.plan_variance;
   out.repeats = truth.repeats;
   out.two_branches = truth.two_branches;
+  out.plan = truth.plan;
   if (truth.map) {
     out.answer_ND = truth.map(out.x_ND).to(torch::kFloat64);
     out.target_variance = truth.target_variance;
@@ -149,7 +151,9 @@ NamedMetrics OutputScore::named() const {
           {"energy_start", energy_start},
           {"plan_variance", plan_variance},
           {"plan_variance_truth", plan_variance_truth},
-          {"l2_uvp_noise", l2_uvp_noise}};
+          {"l2_uvp_noise", l2_uvp_noise},
+          {"cbw2_uvp", plan_uvp},
+          {"cbw2_uvp_floor", plan_uvp_floor}};
 }
 
 OutputScore score_outputs(const KnownProblem& problem, const torch::Tensor& y_NKD,
@@ -170,12 +174,18 @@ OutputScore score_outputs(const KnownProblem& problem, const torch::Tensor& y_NK
   out.cost_error = std::abs(out.cost - problem.least_cost);
   out.plan_variance_truth = problem.plan_variance;
   out.plan_variance = y.size(1) > 1 ? y.var(1, /*unbiased=*/true).mean().item<double>() : kNotKnown;
-  out.l2_uvp = out.cosine = out.l2_uvp_noise = kNotKnown;
+  out.l2_uvp = out.cosine = out.l2_uvp_noise = out.plan_uvp = out.plan_uvp_floor = kNotKnown;
   if (problem.answer_ND.defined()) {
     out.l2_uvp = l2_uvp(mean, problem.answer_ND, problem.target_variance);
     out.cosine = displacement_cosine(x, mean, problem.answer_ND);
     out.l2_uvp_noise = 100 * static_cast<double>(y.size(2)) * out.plan_variance /
                        (static_cast<double>(y.size(1)) * problem.target_variance);
+  }
+  if (problem.plan && y.size(1) > 1) {
+    const int64_t inputs = std::min(kPlanInputs, y.size(0));
+    const auto some = x.narrow(0, 0, inputs);
+    out.plan_uvp = plan_uvp(*problem.plan, some, y.narrow(0, 0, inputs), problem.target_variance);
+    out.plan_uvp_floor = plan_uvp_floor(*problem.plan, some, y.size(1), problem.target_variance);
   }
   if (problem.two_branches) out.branch = branch_fractions(x.repeat_interleave(y.size(1), 0), y.flatten(0, 1));
   score_against_target(problem, y, progress, out);

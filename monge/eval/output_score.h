@@ -26,9 +26,6 @@ torch::Tensor standard_inputs(const data::Source& law, int64_t n, uint64_t seed)
 torch::Tensor standard_targets(const data::Source& law, int64_t n, uint64_t seed);
 
 /// A transport problem with its inputs and what is known of their optimal outputs.
-///
-/// Cases whose answer is a law of outputs for each input, and not only the mean of that law, get a member of their own
-/// here and a distance of their own in OutputScore.
 struct KnownProblem {
   std::shared_ptr<const data::Source> source, target;
   torch::Tensor x_ND;       ///< float64, the inputs
@@ -38,6 +35,7 @@ struct KnownProblem {
   double least_cost = std::numeric_limits<double>::quiet_NaN();       ///< E|x - y|^2 of an optimal plan; NaN: not known
   int64_t repeats = 8;                                                ///< the number of exact plans, see TruthCase
   bool two_branches = false;                                          ///< see TruthCase
+  std::shared_ptr<const data::EntropicMixture> plan = {};             ///< see TruthCase
 };
 
 /// The problem of the case itself. With an answer, `least_cost` is that of the answer on these inputs, which has no
@@ -70,8 +68,9 @@ struct OutputScore {
   /// The percentage points that K draws alone add to `l2_uvp`, because m is a mean of K outputs: 100 D v / (K Var Q)
   /// with v = `plan_variance`. NaN for K = 1 and without an answer.
   double l2_uvp_noise = 0;
-  int64_t target_points = 0;        ///< in each exact plan
-  std::vector<double> branch = {};  ///< one-to-many, see branch_fractions
+  double plan_uvp = 0, plan_uvp_floor = 0;  ///< see plan_score.h, of at most kPlanInputs inputs; K >= 2, known plan
+  int64_t target_points = 0;                ///< in each exact plan
+  std::vector<double> branch = {};          ///< one-to-many, see branch_fractions
 
   /// The energy distances by which the verdict is given.
   PushForwardError decisive() const;

@@ -6,6 +6,7 @@
 
 #include "monge/core/random.h"
 #include "monge/eval/discrete_ot.h"
+#include "monge/eval/plan_score.h"
 #include "monge/eval/push_forward_error.h"
 #include "monge/eval/truth_score.h"
 #include "monge/model/model.h"
@@ -18,6 +19,7 @@ namespace {
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int64_t kMapPoints = 1 << 14;   // for metrics that need no plan
 constexpr int64_t kSamplesPerInput = 64;  // for the variance of the plan
+constexpr int64_t kPlanDraws = 1000;      // for its moments, as in the literature
 
 /// The distances between fresh samples, averaged over the repeats.
 void score_target(const TruthCase& truth, const train::Trainer& trainer, const model::Model& model,
@@ -75,6 +77,8 @@ std::vector<std::pair<std::string, double>> TruthScore::named() const {
           {"l2_uvp", l2_uvp},
           {"cosine", cosine},
           {"inverse_l2_uvp", inverse_l2_uvp},
+          {"cbw2_uvp", plan_uvp},
+          {"cbw2_uvp_floor", plan_uvp_floor},
           {"seconds", seconds},
           {"target_collapse", target_collapse},
           {"energy_error", energy_error},
@@ -86,9 +90,10 @@ std::vector<std::pair<std::string, double>> TruthScore::named() const {
 
 TruthScore TruthScore::unknown() {
   TruthScore out;
-  for (double* metric : {&out.cost_error, &out.target_error, &out.target_floor, &out.target_collapse, &out.energy_error,
-                         &out.energy_floor, &out.energy_collapse, &out.l2_uvp, &out.cosine, &out.inverse_l2_uvp,
-                         &out.plan_variance, &out.plan_variance_truth, &out.seconds}) {
+  for (double* metric :
+       {&out.cost_error, &out.target_error, &out.target_floor, &out.target_collapse, &out.energy_error,
+        &out.energy_floor, &out.energy_collapse, &out.l2_uvp, &out.cosine, &out.inverse_l2_uvp, &out.plan_variance,
+        &out.plan_variance_truth, &out.plan_uvp, &out.plan_uvp_floor, &out.seconds}) {
     *metric = kNaN;
   }
   return out;
@@ -115,9 +120,15 @@ TruthResult run_truth(const TruthCase& truth, torch::Device device, const std::a
   const auto y = model.translate(x, 1, streams.at("truth cost z", 0)).squeeze(1);
   const bool by_plan = std::isnan(truth.w2_squared) && truth.squared_cost;
   score.cost_error = std::abs(mean_square_gap(x, y) - (by_plan ? plan_cost(trainer, streams) : truth.w2_squared));
-  score.l2_uvp = score.cosine = score.inverse_l2_uvp = kNaN;
+  score.l2_uvp = score.cosine = score.inverse_l2_uvp = score.plan_uvp = score.plan_uvp_floor = kNaN;
   score.plan_variance_truth = truth.plan_variance;
   score_map(truth, model, x, streams, score);
+  if (truth.plan && model.stochastic()) {
+    const auto inputs = x.narrow(0, 0, kPlanInputs);
+    const auto draws = model.translate(inputs, kPlanDraws, streams.at("truth plan draws", 0));
+    score.plan_uvp = plan_uvp(*truth.plan, inputs, draws, truth.target_variance);
+    score.plan_uvp_floor = plan_uvp_floor(*truth.plan, inputs, kPlanDraws, truth.target_variance);
+  }
   if (truth.two_branches) score.branch = branch_fractions(x, y);
 
   constexpr int64_t shown = 512;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "monge/core/log.h"
+#include "monge/data/entropic_mixture.h"
 #include "monge/ot/method.h"
 #include "monge/train/observer.h"
 #include "monge/train/recipe.h"
@@ -36,12 +37,14 @@ struct TruthCase {
   bool two_branches = false;   ///< each input has two optimal outputs, see TruthScore::branch
   /// Variance per coordinate of the outputs for one input in the optimal plan; NaN if it is not known.
   double plan_variance = std::numeric_limits<double>::quiet_NaN();
+  std::shared_ptr<const data::EntropicMixture> plan = {};  ///< the optimal plan itself, where it is known
 };
 
 struct TruthOptions {
   int64_t dim = 0;          ///< 0: the case's own
   std::string method = {};  ///< empty: the case's own
   std::string pair = {};    ///< the file of w2bench
+  double epsilon = 0;       ///< of entropic-mixture; 0: 1
   bool quick = false;       ///< few iterations, for a result in seconds
 };
 
@@ -57,6 +60,8 @@ struct TruthOptions {
 ///     multi-perpendicular  a segment to two perpendicular ones: W2^2 = 5/12; dim 2
 ///     parallel             U([-1,1]^(D/2)) x {0} moved by 1: the shift, W2^2 = 1
 ///     mixture8, moons      from N(0, I/4) in the plane, against the exact plan of samples
+///     entropic-mixture     N(0, I) to what a known entropic plan of weight `epsilon` makes of it, see
+///                          data::EntropicMixture
 ///     w2bench              the Wasserstein-2 benchmark pair of `pair` (Korotin et al. 2021)
 std::vector<std::string> truth_names();
 
@@ -80,9 +85,10 @@ struct TruthScore {
   double inverse_l2_uvp = 0;       ///< 100 E|S(T*(x)) - x|^2 / Var P for an inverse map S that was trained, in percent
   double plan_variance = 0;        ///< of the outputs for one input, per coordinate; stochastic maps
   double plan_variance_truth = 0;  ///< its value in the optimal plan, if known
-  double seconds = 0;              ///< of the training
-  int64_t points = 0;              ///< in each of the exact plans
-  std::vector<double> branch;      ///< one-to-many: fraction of outputs on the upper branch, by eighths of the segment
+  double plan_uvp = 0, plan_uvp_floor = 0;  ///< see plan_score.h; where the plan is known
+  double seconds = 0;                       ///< of the training
+  int64_t points = 0;                       ///< in each of the exact plans
+  std::vector<double> branch;  ///< one-to-many: fraction of outputs on the upper branch, by eighths of the segment
 
   /// Key and value in the order of the table; NaN for metrics that do not apply.
   std::vector<std::pair<std::string, double>> named() const;

@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "monge/core/error.h"
+#include "monge/core/number.h"
 #include "monge/core/random.h"
 #include "monge/core/registry.h"
 #include "monge/core/user_words.h"
@@ -12,6 +13,8 @@
 #include "monge/data/w2_benchmark.h"
 #include "monge/eval/gaussian.h"
 #include "monge/eval/truth.h"
+#include "monge/eval/truth_score.h"
+#include "monge/ot/light.h"
 #include "monge/ot/otp.h"
 #include "monge/ot/weak.h"
 
@@ -246,6 +249,33 @@ void train_ordinary_map(Recipe& r, int64_t dim) {
   r.train.threads = 1;
 }
 
+TruthCase entropic_mixture(const TruthOptions& options) {
+  TruthCase out;
+  out.dim = dim_of(options, "entropic-mixture", 16, 1, 256);
+  const double epsilon = options.epsilon == 0 ? 1 : options.epsilon;
+  const auto dim = std::to_string(out.dim);
+  const auto target = "toy:entropic_mixture?dim=" + dim + "&epsilon=" + number(epsilon);
+  out.recipe = base("light", "toy:gaussian?dim=" + dim, target);
+  auto& light = out.recipe.section<ot::LightOptions>();
+  light.epsilon = epsilon;
+  light.components = 20;
+  out.recipe.train.batch = 256;
+  out.recipe.train.betas = {0.9, 0.99};
+  out.recipe.train.ema = 0.998;
+  out.recipe.train.iterations = options.quick ? 300 : 2000;
+  out.cost_kind = ot::CostKind::other;
+  out.plan = std::dynamic_pointer_cast<const data::EntropicMixture>(data::open_toy(target));
+  out.map = [plan = out.plan](const torch::Tensor& x) { return plan->plan_mean(x); };
+  const RandomStreams streams(0);
+  const auto x = torch::randn({1 << 14, out.dim}, streams.at("truth entropic x", 0));
+  const auto y = out.plan->plan_draw(x, streams.at("truth entropic y", 0));
+  const auto at_mean = out.plan->plan_mean(x);
+  out.target_variance = y.var(0, /*unbiased=*/true).sum().item<double>();
+  out.plan_variance = mean_square_gap(y, at_mean) / static_cast<double>(out.dim);
+  out.w2_squared = mean_square_gap(x, y);
+  return out;
+}
+
 TruthCase w2bench(const TruthOptions& options) {
   if (options.pair.empty()) {
     throw InputError({.what = "the case \"w2bench\" needs a pair",
@@ -283,6 +313,7 @@ const Registry<Factory>& registry() {
                {"parallel", parallel},
                {"mixture8", [](const TruthOptions& o) { return to_plane_law("mixture8", "toy:mixture8", o); }},
                {"moons", [](const TruthOptions& o) { return to_plane_law("moons", "toy:moons", o); }},
+               {"entropic-mixture", entropic_mixture},
                {"w2bench", w2bench}});
   return cases;
 }
@@ -302,12 +333,16 @@ TruthCase truth_case(const std::string& name, const TruthOptions& options) {
     out.recipe.train.k_t = 1;  // it trains no map
     out.recipe.train.lr_map = 1e-2;
   }
-  // The answer holds for the case's own cost alone.
-  const auto given = solve::make_method(out.recipe)->cost_kind();
+  require(options.epsilon == 0 || out.plan, user_word("TruthOptions::epsilon"), " ", options.epsilon, ": the case \"",
+          name, "\" has no entropy; leave it out");
+  // The answer holds for the case's own cost alone, and an entropic plan for a method with an entropy.
+  const auto method = solve::make_method(out.recipe);
+  const auto given = method->cost_kind();
   out.squared_cost = given == ot::CostKind::squared;
-  if (given != out.cost_kind) {
+  if (given != out.cost_kind || (out.plan && !method->has_closed_form())) {
     out.w2_squared = out.plan_variance = std::numeric_limits<double>::quiet_NaN();
     out.map = nullptr;
+    out.plan = nullptr;
   }
   return out;
 }

@@ -1,5 +1,7 @@
 #include "monge/model/broadcast_from_root.h"
 
+#include <c10/util/accumulate.h>
+
 #include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/io/safetensors.h"
@@ -16,7 +18,7 @@ void broadcast_from_root(dist::ProcessGroup& group, Model& model) {
   if (group.is_root()) {
     file.tensors = nn::state_dict(*model.net);
     add_net(file.tensors, kInversePrefix, model.inverse_net.get());
-    if (model.weights) add_net(file.tensors, kPotentialPrefix, model.weights->potential().get());
+    if (model.sample_weights) add_net(file.tensors, kPotentialPrefix, model.sample_weights->potential().get());
     for (auto& [name, tensor] : file.tensors) tensor = tensor.cpu();
     file.metadata["iteration"] = std::to_string(model.iteration);
   }
@@ -25,9 +27,14 @@ void broadcast_from_root(dist::ProcessGroup& group, Model& model) {
     const auto inverse = take_net(received.tensors, kInversePrefix);
     const auto potential = take_net(received.tensors, kPotentialPrefix);
     if (model.inverse_net) nn::load_state_dict(*model.inverse_net, inverse, model.origin + " as rank 0 has it");
-    if (model.weights) nn::load_state_dict(*model.weights->potential(), potential, model.origin + " as rank 0 has it");
+    if (model.sample_weights)
+      nn::load_state_dict(*model.sample_weights->potential(), potential, model.origin + " as rank 0 has it");
     nn::load_state_dict(*model.net, received.tensors, model.origin + " as rank 0 has it");
     model.iteration = std::stoll(received.metadata.at("iteration"));
+    if (model.sample_weights) {  // its alpha is that of the iteration
+      model.sample_weights.emplace(model.sample_weights->potential(), *model.recipe,
+                                   c10::multiply_integers(model.item_shape), model.iteration);
+    }
   }
   model.standardisation = train::broadcast_from_root(group, model.standardisation);
 }

@@ -218,6 +218,7 @@ InitialWeights read_initial_weights(const train::Recipe& recipe, const LogSink& 
     if (is_export(file)) {
       auto model = load_model(recipe.train.init, torch::kCPU, log);  // load_model checks the hash
       out.map = nn::state_dict(*model.net);
+      if (model.sample_weights) out.potential = nn::state_dict(*model.sample_weights->potential());
       out.recipe = std::move(model.recipe);
       out.standardisation = std::move(model.standardisation);
       out.columns = std::move(model.columns);

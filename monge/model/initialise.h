@@ -30,7 +30,7 @@ struct InitialWeights {
 ///
 ///   - from a run (its newest whole checkpoint) or a checkpoint folder: map, average and potential; with ?key=map or
 ///     ?key=ema only that net, as the map;
-///   - from a file of monge export: the map;
+///   - from a file of monge export: the map, and of an unbalanced training the potential;
 ///   - from a file of torch.save or safetensors: the nets whose keys and shapes are the recipe's; with ?key=NAME the
 ///     map at that key.
 ///

@@ -123,7 +123,7 @@ Model from_recipe(const std::string& origin, train::Recipe recipe, const std::ve
             "recipe and tensors do not belong to one model");
     require_weights(origin + ", potential", *model.recipe, potential,
                     solve::least_potential_values(*model.recipe, shape));
-    model.weights.emplace(
+    model.sample_weights.emplace(
         loaded(solve::make_potential(*model.recipe, shape), *model.recipe, potential, origin + ", potential", device),
         *model.recipe, c10::multiply_integers(shape), iteration);
   }
@@ -240,15 +240,8 @@ torch::Tensor Model::outputs(const torch::Tensor& inputs, int64_t* clamped, torc
   auto input = inputs.to(device, net->parameters().at(0).scalar_type());
   if (item_shape.size() == 3) input = input.contiguous(torch::MemoryFormat::ChannelsLast);
   const auto out = net->forward(input).to(torch::kCPU, torch::kFloat32).contiguous();
-  if (weights_N) {
-    if (!weights) {
-      *weights_N = torch::ones({inputs.size(0)});
-    } else if (reversed) {
-      *weights_N = weights->of_target(inputs);
-    } else {
-      *weights_N = weights->of_source(inputs, out);
-    }
-  }
+  if (weights_N && !reversed)
+    *weights_N = sample_weights ? sample_weights->of_source(inputs, out) : torch::ones({inputs.size(0)});
   const auto raw = standardisation ? standardisation->target.undo(out) : out;
   return limits ? clamp(raw, *limits, clamped) : raw;
 }
@@ -260,6 +253,14 @@ void Model::set_output_range(const std::string& range) {
   require(item_shape.size() == 1, origin, ": output.range = \"", range,
           "\": only vector outputs are clamped to a range");
   limits = OutputLimits{torch::full({1}, bounds.low, torch::kFloat64), torch::full({1}, bounds.high, torch::kFloat64)};
+}
+
+torch::Tensor Model::input_weights(const torch::Tensor& x, const torch::Tensor& of_outputs) const {
+  if (!sample_weights) return torch::ones({x.size(0)});
+  if (!reversed) return of_outputs.view({x.size(0), -1}).mean(1);
+  const auto on_cpu = x.to(torch::kCPU);
+  return sample_weights->of_target(standardisation ? standardisation->source.apply(on_cpu)
+                                                   : on_cpu.to(torch::kFloat32));
 }
 
 double Model::bridge_variance() const {
@@ -302,9 +303,8 @@ Model Model::at_any_size() const {
 torch::Tensor Model::translate(const torch::Tensor& x, int64_t samples, torch::Generator generator,
                                torch::Tensor* weights_B) const {
   const auto y = outputs(inputs(x, samples, generator), nullptr, weights_B);
-  const std::vector<int64_t> by_input{x.size(0), y.size(0) / x.size(0)};
-  if (weights_B) *weights_B = weights_B->unflatten(0, by_input).mean(1);
-  return y.unflatten(0, by_input);
+  if (weights_B) *weights_B = input_weights(x, *weights_B);
+  return y.unflatten(0, std::vector<int64_t>{x.size(0), y.size(0) / x.size(0)});
 }
 
 Model load_model(const fs::path& path, torch::Device device, const LogSink& log) {
@@ -355,8 +355,8 @@ Model model_of(train::Trainer& trainer) {
   model.smoothing = trainer.solver().method().smoothing(model.iteration);
   model.device = trainer.solver().device();
   if (SampleWeights::apply_to(*model.recipe)) {
-    model.weights.emplace(trainer.solver().shared_potential(), *model.recipe, c10::multiply_integers(model.item_shape),
-                          model.iteration);
+    model.sample_weights.emplace(trainer.solver().shared_potential(), *model.recipe,
+                                 c10::multiply_integers(model.item_shape), model.iteration);
   }
   return model;
 }
@@ -376,7 +376,7 @@ void export_safetensors(const Model& model, const fs::path& path) {
   io::TensorFile file;
   file.tensors = nn::state_dict(*model.net);
   add_net(file.tensors, kInversePrefix, model.inverse_net.get());
-  if (model.weights) add_net(file.tensors, kPotentialPrefix, model.weights->potential().get());
+  if (model.sample_weights) add_net(file.tensors, kPotentialPrefix, model.sample_weights->potential().get());
   if (model.standardisation) {
     for (auto& entry : data::tensors_of(*model.standardisation)) file.tensors.push_back(std::move(entry));
   }

@@ -49,7 +49,7 @@ class Model {
   torch::Device device = torch::kCPU;
 
   /// The weights of samples of an unbalanced problem, in the units of the nets; unset if all are 1.
-  std::optional<SampleWeights> weights = {};
+  std::optional<SampleWeights> sample_weights = {};
   bool reversed = false;  ///< whether this is the inverse() of a model, whose inputs are the target's samples
 
   bool deterministic = false;  ///< sets all noises to 0, their mean, so that there is one output per input
@@ -103,11 +103,18 @@ class Model {
   /// The second half of translate: applies the net to the result of `inputs`, undoes the standardisation and clamps.
   /// @param inputs   [N, ...], as `inputs` returns them.
   /// @param clamped  if given, the number of values that `limits` changed is added to it.
-  /// @param weights  if given, receives the weights of the inputs in the marginals of an unbalanced problem, [N] (see
-  ///                 SampleWeights); ones for other problems.
+  /// @param weights  if given, receives the weights of the inputs in the source's marginal of an unbalanced problem,
+  /// [N]
+  ///                 (see SampleWeights); ones for other problems. Not for a reversed model, see input_weights.
   /// @return [N, ...item] on the CPU, of the type that translate returns.
   torch::Tensor outputs(const torch::Tensor& inputs, int64_t* clamped = nullptr,
                         torch::Tensor* weights = nullptr) const;
+
+  /// The weights of the inputs in the marginal of their side, [B]: for a reversed model those of target samples, which
+  /// need no output, else the mean of `of_outputs` over the samples of an input.
+  /// @param x  raw items [B, ...item].  @param of_outputs  [B * samples], from `outputs`; undefined for a reversed
+  /// model.
+  torch::Tensor input_weights(const torch::Tensor& x, const torch::Tensor& of_outputs) const;
 
   /// The names of the columns of outputs: the target's, else the source's. May be empty.
   const std::vector<std::string>& output_columns() const {

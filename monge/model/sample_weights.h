@@ -16,7 +16,8 @@ namespace monge::model {
 ///     source   w(x) = Psi_source*'( (f(T(x)) - c(x, T(x))) / alpha )
 ///     target   w(y) = Psi_target*'( -f(y) / alpha )
 ///
-/// A weight near 0 marks a sample that the plan leaves out; the mean over the data is near 1.
+/// A weight near 0 marks a sample that the plan leaves out. The mean over the data is the mass that the plan moves; it
+/// is the same for both sides, and 1 if one of them is fixed.
 class SampleWeights {
  public:
   /// @param potential  f, in evaluation mode.

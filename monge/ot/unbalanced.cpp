@@ -79,7 +79,7 @@ void UnbalancedOptions::describe(OptionRows& rows) {
   rows.add("alpha", alpha,
            "weight of the divergences, in the unit of the cost: mass is left out rather than moved where that costs "
            "more "
-           "than about 2 alpha")
+           "than about 2 alpha, where both sides are relaxed")
       .above_zero();
   rows.add("alpha_start", alpha_start, "alpha at the first iteration; 0: alpha throughout").least(0);
   rows.add("alpha_iters", alpha_iters, "length of the geometric ramp from alpha_start to alpha")
@@ -97,6 +97,16 @@ double UnbalancedOptions::alpha_at(int64_t iteration) const {
 }
 
 void UnbalancedOptions::check() const {
+  if (!marginals().relaxed() && (alpha != 1 || alpha_start != 0 || alpha_iters != 0)) {
+    throw InputError({.what = "has no effect while both marginals are fixed",
+                      .where = alpha != 1         ? "unbalanced.alpha"
+                               : alpha_start != 0 ? "unbalanced.alpha_start"
+                                                  : "unbalanced.alpha_iters",
+                      .value = number(alpha != 1         ? alpha
+                                      : alpha_start != 0 ? alpha_start
+                                                         : static_cast<double>(alpha_iters)),
+                      .fix = "set unbalanced.source or unbalanced.target, or leave it out"});
+  }
   if ((alpha_start == 0) == (alpha_iters == 0)) return;
   throw InputError({.what = "a ramp of alpha has a start and a length",
                     .where = alpha_iters == 0 ? "unbalanced.alpha_iters" : "unbalanced.alpha_start",

@@ -64,7 +64,8 @@ struct UnbalancedOptions {
   Marginals marginals() const;
   /// alpha at an outer iteration (UOTM-SD; Choi, Choi, Kang 2024).
   double alpha_at(int64_t iteration) const;
-  /// @throws InputError for a ramp without a start or a start without a ramp.
+  /// @throws InputError for a ramp without a start or a start without a ramp, and for either or an alpha without
+  /// effect.
   void check() const;
 };
 

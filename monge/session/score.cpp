@@ -66,6 +66,9 @@ NamedCase read_case(const fs::path& folder, const ScoreOptions& options) {
   if (truth.pair.empty() && json.contains("pair") && json["pair"].is_string()) {
     truth.pair = json["pair"].get<std::string>();
   }
+  if (json.contains("epsilon") && json["epsilon"].is_number()) truth.epsilon = json["epsilon"].get<double>();
+  require(options.epsilon == 0 || options.epsilon == truth.epsilon, "--epsilon ", options.epsilon, ": the case of ",
+          file.string(), " has its own, ", truth.epsilon, "; leave --epsilon out");
   require(options.dim == 0 || options.dim == truth.dim, "--dim ", options.dim, ": the case of ", file.string(),
           " has the dimension ", truth.dim, "; leave --dim out");
   return {eval::truth_case(json["case"].get<std::string>(), truth), folder};
@@ -79,6 +82,7 @@ NamedCase find_case(const ScoreOptions& options) {
   eval::TruthOptions truth;
   truth.dim = options.dim;
   truth.pair = options.pair;
+  truth.epsilon = options.epsilon;
   if (is_name) return {eval::truth_case(options.name, truth)};
   if (lower_extension(options.name) == ".safetensors") {
     require(options.pair.empty(), "--pair ", options.pair, ": ", options.name, " is a pair already; leave --pair out");
@@ -205,6 +209,7 @@ void write_truth_case(const std::string& name, const eval::TruthOptions& options
   io::write_npy(folder / kTargetFile, eval::standard_targets(*open_side(truth.recipe.target), points, stream));
   if (truth.map) io::write_npy(folder / kTruthFile, truth.map(x.to(torch::kFloat64)).to(torch::kFloat32));
   ordered_json json{{"case", truth.name}, {"dim", truth.dim}, {"seed", seed}, {"points", points}};
+  json["epsilon"] = truth.plan ? ordered_json(truth.plan->epsilon()) : ordered_json();
   json["pair"] = options.pair.empty() ? ordered_json() : ordered_json(fs::absolute(options.pair).string());
   json["truth"] = !truth.map                           ? ordered_json()
                   : std::isfinite(truth.plan_variance) ? ordered_json("mean of the plan")

@@ -17,7 +17,8 @@ namespace monge::session {
 ///     inputs.npy   [N, D] float32: the standard inputs of the seed, see eval::standard_inputs
 ///     target.npy   [N, D] float32: target samples, independent of the inputs and of those that outputs are scored with
 ///     truth.npy    [N, D] float32: T*(x), or the mean of the optimal plan for x, of each input; if it is known
-///     case.json    case, dim, seed, points, pair (the full path of the w2bench file, else null) and truth: "map",
+///     case.json    case, dim, epsilon, seed, points, pair (the full path of the w2bench file, else null) and truth:
+///     "map",
 ///                  "mean of the plan" or null
 ///
 /// case.json is written last. Files of another case in the folder are replaced.
@@ -34,6 +35,7 @@ struct ScoreOptions {
   std::string outputs = {};  ///< file of the outputs: [N, D], or [N, K, D] with K samples per input
   std::string inputs = {};   ///< file of their inputs; empty: the folder's, or the standard inputs of `seed`
   int64_t dim = 0;           ///< 0: the case's own
+  double epsilon = 0;        ///< of entropic-mixture; 0: the folder's, or the case's own
   std::string pair = {};     ///< the file of w2bench, if `name` does not say it
   int64_t seed = 0;          ///< of the standard inputs; a folder has its own
   bool inverse = false;      ///< the outputs estimate T*^-1(y) of the inputs y = T*(x)

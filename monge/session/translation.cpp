@@ -182,7 +182,14 @@ TranslateResult translate(const model::Model& given, const std::string& in, cons
     hooks.log(LogLevel::info, text(translator.clamped(), " of ", source.size() * translator.samples() * width,
                                    " values were clamped to the output range"));
   }
-  if (!options.weights.empty()) result.mean_weight = write_weights(options.weights, translator.weights(), source);
+  if (!options.weights.empty()) {
+    result.mean_weight = write_weights(options.weights, translator.weights(), source);
+    const auto bad = torch::isfinite(translator.weights()).logical_not().sum().item<int64_t>();
+    if (bad > 0) {
+      hooks.log(LogLevel::warning, text(options.weights.string(), ": ", bad, " of ", source.size(),
+                                        " weights are not finite; train with a larger unbalanced.alpha, or softplus"));
+    }
+  }
   if (not_finite.count() > 0) hooks.log(LogLevel::warning, text(out, ": ", not_finite.warning(source)));
   if (input.kind == run::DataKind::table) result.not_finite = not_finite.count();
   if (not_finite.first()) result.first_not_finite = data::item_label(source, *not_finite.first());

@@ -199,7 +199,7 @@ void prepare_for_translation(model::Model& model, const TranslateOptions& option
           ": allowed is 0 (automatic) or ", kLeastTile, " to ", kMostTile, " pixels");
   require(options.bits == "auto" || options.bits == "8" || options.bits == "16", "--bits ", options.bits,
           ": allowed is auto, 8 or 16");
-  if (!options.weights.empty() && !model.weights) {
+  if (!options.weights.empty() && !model.sample_weights) {
     throw InputError({.what = "all samples have the weight 1: the training was not unbalanced",
                       .where = "--weights",
                       .value = options.weights.string(),
@@ -248,6 +248,14 @@ void take_size_of_arrays(model::Model& model, const data::Source& source, const 
 TranslationInput open_translation_input(model::Model& model, const std::string& in, const std::string& out,
                                         const TranslateOptions& options, const dist::ProcessGroup& group,
                                         const LogSink& log) {
+  if (!options.weights.empty() && group.size() > 1) {
+    throw InputError({.what = "one process writes the weights",
+                      .where = "--weights",
+                      .value = text(group.size(), " ranks"),
+                      .allowed = "1",
+                      .fix = "start a single process"});
+  }
+  const auto trained = model.item_shape;
   TranslationInput input;
   input.source = open_source_for(model, in, options, log);
   input.files = files_of(place_of(in));
@@ -257,11 +265,14 @@ TranslationInput open_translation_input(model::Model& model, const std::string& 
   input.source = data::select_columns(std::move(input.source), model.columns.source, "IN", log);
   take_size_of_arrays(model, *input.source, options);
   model.require_takes(input.source->item_shape());
-  require(options.weights.empty() || group.size() == 1,
-          "--weights: one process writes the weights; start a single one");
-  const auto item = input.source->item_shape();
-  require(options.weights.empty() || item.size() == 1 || item == model.item_shape,
-          "--weights: the potential takes images of ", "the training's size alone; add --size train");
+  if (const auto item = input.source->item_shape(); !options.weights.empty() && item != trained) {
+    throw InputError(
+        {.what = "the potential takes items of the training's shape alone",
+         .where = "--weights",
+         .value = item[item.size() - 1] == 0 ? "images of their own sizes" : text(torch::IntArrayRef(item)),
+         .allowed = text(torch::IntArrayRef(trained)),
+         .fix = "add --size train"});
+  }
   warn_of_lost_columns(model, input.source, log);
   return input;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "monge/model/displacement.h"
@@ -20,7 +21,7 @@ Translator::Translator(const TranslateOptions& options, const model::Model& mode
       streams_(static_cast<uint64_t>(options.seed)),
       one_by_one_(!fits_a_batch(source.item_shape())),
       carries_noise_(model.carries_noise(source.item_shape())) {
-  if (!options.weights.empty()) weights_ = torch::ones({source.size()});
+  if (!options.weights.empty()) weights_ = torch::full({source.size()}, std::numeric_limits<float>::quiet_NaN());
 }
 
 /// Whether the net takes items of this shape as they are, and they are small enough for batches. This depends on the
@@ -54,7 +55,7 @@ torch::Tensor Translator::batch_outputs(const torch::Tensor& x, int64_t begin) {
   const std::vector<int64_t> by_item{x.size(0), samples()};
   torch::Tensor weights;
   const auto y = model_.outputs(torch::cat(inputs), &clamped_, weights_.defined() ? &weights : nullptr);
-  if (weights_.defined()) weights_.narrow(0, begin, x.size(0)).copy_(weights.unflatten(0, by_item).mean(1));
+  if (weights_.defined()) weights_.narrow(0, begin, x.size(0)).copy_(model_.input_weights(x, weights));
   return y.unflatten(0, by_item);
 }
 

@@ -15,7 +15,7 @@ struct FixedKeys {
 void check_assignment(const std::string& assignment) {
   static const std::vector<FixedKeys> fixed{
       // The answer holds for these data and this cost; seed and device are options of their own.
-      {{"source.", "target.", "method=", "otp.cost=", "weak.gamma",
+      {{"source.", "target.", "unbalanced.", "method=", "otp.cost=", "weak.gamma",
         "train.init=", "train.seed=", "train.threads=", "train.device="},
        ": is fixed by the case or by a flag (--method, --seed, --threads, --device)"},
       // There is no run directory, and the comparison with the answer replaces the evaluations.

@@ -1,5 +1,6 @@
 #include "monge/solve/gradient_basis.h"
 
+#include <ATen/Context.h>
 #include <torch/types.h>
 
 namespace monge::solve {
@@ -53,10 +54,11 @@ GradientBasis::GradientBasis(const nn::NamedTensors& parameters, const FlatParam
   }
 }
 
-const FlatParameters& GradientBasis::enter(const FlatParameters& gradients, const torch::Tensor& taken) {
+const FlatParameters& GradientBasis::project(const FlatParameters& gradients, const torch::Tensor& accepted) {
   const at::NoGradGuard no_grad;
+  const at::NoTF32Guard exact_products;  // three digits would not keep the bases orthonormal
   in_basis_.whole().copy_(gradients.whole());
-  const auto weight = taken.to(gradients.whole().scalar_type()) * (1 - decay_);
+  const auto weight = accepted.to(gradients.whole().scalar_type()) * (1 - decay_);
   for (auto& r : rotated_) {
     const auto gradient = as_matrix(gradients.views()[r.index]);
     if (r.left.covariance.defined()) r.left.covariance.lerp_(torch::mm(gradient, gradient.t()), weight);
@@ -67,13 +69,14 @@ const FlatParameters& GradientBasis::enter(const FlatParameters& gradients, cons
   return in_basis_;
 }
 
-const torch::Tensor& GradientBasis::step() {
+const torch::Tensor& GradientBasis::step_buffer() {
   step_.whole().zero_();
   return step_.whole();
 }
 
-void GradientBasis::leave(const FlatParameters& values) {
+void GradientBasis::project_back(const FlatParameters& values) {
   const at::NoGradGuard no_grad;
+  const at::NoTF32Guard exact_products;  // three digits would not keep the bases orthonormal
   for (const auto& r : rotated_) {
     const auto& view = step_.views()[r.index];
     view.copy_(rotate(as_matrix(view), r.left.vectors, r.right.vectors, /*into=*/false).view(view.sizes()));
@@ -83,6 +86,7 @@ void GradientBasis::leave(const FlatParameters& values) {
 
 void GradientBasis::refresh(const FlatParameters& average, const FlatParameters& square) {
   const at::NoGradGuard no_grad;
+  const at::NoTF32Guard exact_products;  // three digits would not keep the bases orthonormal
   for (auto& r : rotated_) {
     const auto &first_moment = average.views()[r.index], &second_moment = square.views()[r.index];
     const auto unrotated = rotate(as_matrix(first_moment), r.left.vectors, r.right.vectors, /*into=*/false);

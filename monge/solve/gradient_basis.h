@@ -24,13 +24,14 @@ class GradientBasis {
   GradientBasis(const nn::NamedTensors& parameters, const FlatParameters& layout, double decay);
 
   /// Adds the gradients to the covariances and expresses them in the basis.
-  /// @param gradients  finite.  @param taken  scalar tensor: 1, or 0 to leave the covariances as they are.
+  /// @param gradients  finite.  @param accepted  scalar tensor: 1, or 0 to leave the covariances as they are.
   /// @return  gradients in the basis, in the layout, valid until the next call.
-  const FlatParameters& enter(const FlatParameters& gradients, const torch::Tensor& taken);
+  const FlatParameters& project(const FlatParameters& gradients, const torch::Tensor& accepted);
 
-  /// Zeros in the layout, into which an optimiser writes its step in the basis; `leave` then adds it to the weights.
-  const torch::Tensor& step();
-  void leave(const FlatParameters& values);
+  /// Zeros in the layout, into which an optimiser writes its step in the basis; `project_back` then adds it to the
+  /// weights.
+  const torch::Tensor& step_buffer();
+  void project_back(const FlatParameters& values);
 
   /// Brings the bases closer to the present eigenvectors by one step of the power iteration, and expresses the two
   /// moments of Adam in them, the second one by the order of the eigenvalues alone.

@@ -86,16 +86,16 @@ Adam::Step Adam::step(const ot::HostOrDeviceScalar& rate, const torch::Tensor& l
 
   step_ += on_host ? one_ : 1 - blocked;
   const auto found = on_host ? std::optional<torch::Tensor>() : blocked;
-  // In a basis Adam moves zeros, and its move then leaves the basis; the decay of the weights comes before.
+  // In a basis Adam writes its step into zeros, and the step is projected back; the decay of the weights comes before.
   if (basis_) {
     if (options_.weight_decay > 0) gradient.add_(values_.whole(), options_.weight_decay);
     if (!on_host) gradient.masked_fill_(blocked > 0, 0);  // the covariances must stay finite
   }
-  const auto& taken = basis_ ? basis_->enter(gradients, on_host ? one_ : 1 - blocked).whole() : gradient;
-  const auto& moved = basis_ ? basis_->step() : values_.whole();
+  const auto& used = basis_ ? basis_->project(gradients, on_host ? one_ : 1 - blocked).whole() : gradient;
+  const auto& moved = basis_ ? basis_->step_buffer() : values_.whole();
   const auto take = [&](const auto& step_size) {
-    at::_fused_adam_({moved}, {taken}, {average_.whole()}, {square_.whole()}, /*max_exp_avg_sqs=*/{}, {step_},
-                     step_size, options_.beta1, options_.beta2, basis_ ? 0 : options_.weight_decay, options_.eps,
+    at::_fused_adam_({moved}, {used}, {average_.whole()}, {square_.whole()}, /*max_exp_avg_sqs=*/{}, {step_}, step_size,
+                     options_.beta1, options_.beta2, basis_ ? 0 : options_.weight_decay, options_.eps,
                      /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/std::nullopt, found);
   };
   if (rate.tensor.defined()) {
@@ -103,7 +103,7 @@ Adam::Step Adam::step(const ot::HostOrDeviceScalar& rate, const torch::Tensor& l
   } else {
     take(rate.value);
   }
-  if (basis_) basis_->leave(values_);
+  if (basis_) basis_->project_back(values_);
   if (options_.scale_loss) at::_amp_update_scale_(scale_, growth_, blocked, 2.0, 0.5, 2000);
   return {on_host ? zero_ : blocked, length};
 }

@@ -15,16 +15,35 @@ constexpr double kAutomaticR1 = 0.003;
 constexpr double kAdvisedR1 = 0.01;
 constexpr int64_t kAutomaticR1Every = 4;
 
-/// @throws InputError unless the method has a cost of single draws, which the conjugates take.
+/// @throws InputError unless the losses of the options can take the conjugates.
 void check_unbalanced(const SolverOptions& options, const ot::Method& method) {
-  options.unbalanced.check();
-  if (!options.unbalanced.marginals().relaxed()) return;
-  if (method.cost_kind() == ot::CostKind::squared && !method.conditional() && !method.has_closed_form()) return;
-  throw InputError({.what = "unbalanced transport takes the cost of each output by itself",
-                    .where = options.unbalanced.source != "none" ? "unbalanced.source" : "unbalanced.target",
-                    .value = "a divergence with method = \"" + options.method + '"',
-                    .allowed = "strong; otp with otp.cost = \"strong\"",
-                    .fix = "set method = \"strong\", or leave [unbalanced] out"});
+  const auto& u = options.unbalanced;
+  u.check();
+  if (!u.marginals().relaxed()) return;
+  const std::string key = u.source != "none" ? "unbalanced.source" : "unbalanced.target";
+  const auto refuse = [&](const std::string& what, const std::string& with, const std::string& allowed) {
+    throw InputError({.what = what,
+                      .where = key,
+                      .value = text('"', u.source != "none" ? u.source : u.target, "\" with ", with),
+                      .allowed = allowed,
+                      .fix = "set that, or leave [unbalanced] out"});
+  };
+  if (method.cost_kind() != ot::CostKind::squared || method.conditional() || method.has_closed_form() ||
+      method.hides_smoothing()) {
+    refuse("unbalanced transport takes the cost of each output by itself", "method = \"" + options.method + '"',
+           "strong; otp with otp.cost = \"strong\" and otp.input = \"smoothed\"");
+  }
+  if (options.potential.augment != "none") {
+    refuse("the conjugates are not linear, so the mean over changed samples is another problem",
+           "potential.augment = \"" + options.potential.augment + '"', "potential.augment = \"none\"");
+  }
+  const bool convex =
+      options.potential.net == "icnn" ||
+      (options.map.net == "gradient" && options.train.trains_inverse() && options.map.gradient_of == "icnn");
+  if (convex) {
+    refuse("the value of the potential decides the weights, and an icnn has no free constant", "an icnn",
+           "potential.net = \"mlp\", map.gradient_of = \"mlp\"");
+  }
 }
 
 }  // namespace

@@ -303,6 +303,9 @@ std::string Solver::diverged_ranks(const MetricBuffer::Row& row) const {
 /// What to change after a diverged update, as part of a sentence.
 std::string Solver::advice_when_diverged(bool is_map) const {
   if (method_->has_closed_form()) return "lower train.lr_map, set a larger light.epsilon or train.clip = 1";
+  if (marginals_.source == ot::Divergence::kl || marginals_.target == ot::Divergence::kl)
+    return "raise unbalanced.alpha and unbalanced.alpha_start, or take softplus for kl, whose conjugate is an "
+           "exponential";
   if (as_gradient_pair_)
     return "lower potential.weight, or train.lr_map and train.lr_potential, or raise potential.expectile";
   return text("lower ", is_map ? "train.lr_map" : "train.lr_potential",

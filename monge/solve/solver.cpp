@@ -333,10 +333,13 @@ Update Solver::potential_gradients(Direction& direction, const torch::Tensor& x,
       fake = transport(*direction.map, x_piece, drawn.z).squeeze(1);
     }
     const auto parts = ot::potential_loss(f, fake, y_piece, perturbation, drawn.augmentation);
+    const auto from = drawn.cost_input_of(x_piece);
+    torch::Tensor cost_B;
+    if (marginals_.relaxed() || regulariser.expectile > 0) cost_B = method_->pair_cost(from, fake);
     auto loss = parts.loss;
     if (marginals_.relaxed()) {
-      loss = ot::unbalanced_loss(direction.reversed ? marginals_.reversed() : marginals_, parts.fake_B,
-                                 method_->pair_cost(drawn.cost_input_of(x_piece), fake), parts.real_B, schedule.alpha);
+      loss = ot::unbalanced_loss(direction.reversed ? marginals_.reversed() : marginals_, parts.fake_B, cost_B,
+                                 parts.real_B, schedule.alpha);
     }
     const auto metric = loss.detach();
     if (schedule.penalise) {
@@ -348,10 +351,9 @@ Update Solver::potential_gradients(Direction& direction, const torch::Tensor& x,
     if (regulariser.expectile > 0) {
       // With an augmentation f is that of the changed samples, whose mean over the changes is the potential of the
       // problem.
-      const auto from = drawn.cost_input_of(x_piece);
-      loss = loss + regulariser.expectile * ot::expectile_penalty(method_->pair_cost(from, fake), parts.fake_B,
-                                                                  method_->pair_cost(from, y_piece), parts.real_B,
-                                                                  regulariser.expectile_level, cost_scale);
+      loss =
+          loss + regulariser.expectile * ot::expectile_penalty(cost_B, parts.fake_B, method_->pair_cost(from, y_piece),
+                                                               parts.real_B, regulariser.expectile_level, cost_scale);
     }
     if (reducer && begin + length == batch) reducer->begin_final_backward();
     direction.adam_potential->scaled(fraction * part_ == 1 ? loss : loss * (fraction * part_)).backward();

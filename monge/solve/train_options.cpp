@@ -71,10 +71,9 @@ void TrainOptions::describe(OptionRows& rows) {
   rows.add("accumulate", accumulate, "split each batch into this many pieces and add their gradients, to save memory")
       .least(1);
   rows.on_resume(OnResume::fixed, "the run continues with its optimiser's state");
-  rows.add(
-          "optimiser", optimiser,
-          "adam; soap: Adam in the eigenbases of the gradients' covariances (Vyas et al. 2024), which fits smooth maps "
-          "of vectors far more exactly at the same number of iterations")
+  rows.add("optimiser", optimiser,
+           "adam; soap: Adam in the eigenbases of the gradients' covariances (Vyas et al. 2024), which came "
+           "three times as close to known maps of vectors in as many iterations (docs/benchmarks.md)")
       .choices({"adam", "soap"});
   rows.on_resume(OnResume::alters_updates);
   rows.add("basis_decay", basis_decay, "decay of the gradients' covariances (soap)").range(0, 0.999999);
@@ -120,6 +119,14 @@ void TrainOptions::check() const {
                       .value = std::to_string(k_t),
                       .allowed = "1",
                       .fix = "set train.k_t = 1, or train.update = \"alternating\""});
+  }
+  const TrainOptions usual;
+  if (!uses_soap() && (basis_decay != usual.basis_decay || basis_every != usual.basis_every)) {
+    throw InputError(
+        {.what = "Adam has no basis",
+         .where = basis_every != usual.basis_every ? "train.basis_every" : "train.basis_decay",
+         .value = basis_every != usual.basis_every ? std::to_string(basis_every) : std::to_string(basis_decay),
+         .fix = "set train.optimiser = \"soap\", or leave it out"});
   }
   require(accumulate <= batch, "train.accumulate = ", accumulate, " is more than train.batch = ", batch,
           "; a piece must hold at least one input");

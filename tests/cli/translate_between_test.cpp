@@ -93,6 +93,17 @@ TEST_F(CliBetween, AnUnbalancedTrainingGivesWeights) {
   EXPECT_FALSE(fs::exists(folder / "z.npy") || fs::exists(folder / "v.npy"));
 }
 
+TEST_F(CliBetween, WeightsOfImagesHaveTheirNames) {
+  ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q --set method=strong --set unbalanced.source=kl").code, 0);
+  translate("images out --weights w.csv --size train -q");
+  EXPECT_THAT(read("w.csv"), AllOf(HasSubstr("weight\n"), HasSubstr("inner/1.png,")));
+  // The potential takes the size of the training alone, and no image may get a weight that was not computed.
+  io::write_image((folder / "images/wide.png").string(), torch::zeros({40, 70, 3}, torch::kUInt8));
+  EXPECT_THAT(translate("images out --weights w2.csv", 2), AllOf(HasSubstr("--weights"), HasSubstr("--size train")));
+  EXPECT_FALSE(fs::exists(folder / "w2.csv"));
+  EXPECT_THAT(translate("images out --weights w2.csv --ranks 2", 2), HasSubstr("one process writes the weights"));
+}
+
 TEST_F(CliBetween, ImagesMakeFilmsAndFolders) {
   ASSERT_EQ(monge(folder.path(), "train p.toml --out run -q").code, 0);
   translate("images/2.png film.webp --steps 5 -q");

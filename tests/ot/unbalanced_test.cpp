@@ -79,7 +79,7 @@ TEST(Unbalanced, LossIsThePlainOneForFixedMarginalsAndForALargeAlpha) {
 }
 
 TEST(Unbalanced, AlphaRisesGeometrically) {
-  UnbalancedOptions options{.alpha = 5, .alpha_start = 0.2, .alpha_iters = 100};
+  UnbalancedOptions options{.source = "kl", .alpha = 5, .alpha_start = 0.2, .alpha_iters = 100};
   EXPECT_DOUBLE_EQ(options.alpha_at(0), 0.2);
   EXPECT_NEAR(options.alpha_at(50), 1.0, 1e-12);
   EXPECT_DOUBLE_EQ(options.alpha_at(100), 5);
@@ -92,8 +92,9 @@ TEST(Unbalanced, AlphaRisesGeometrically) {
   } catch (const InputError& error) {
     EXPECT_THAT(error.what(), HasSubstr("unbalanced.alpha_iters"));
   }
-  options = {.alpha = 2, .alpha_iters = 10};
+  options = {.source = "kl", .alpha = 2, .alpha_iters = 10};
   EXPECT_THROW(options.check(), InputError);
+  EXPECT_THROW(UnbalancedOptions{.alpha = 2}.check(), InputError);  // no effect
   EXPECT_DOUBLE_EQ(UnbalancedOptions{.alpha = 2}.alpha_at(0), 2);
 }
 

@@ -144,22 +144,36 @@ TEST(GradientBasis, ReachesTheEigenvectorsAndKeepsTheFirstMoment) {
   EXPECT_FALSE(find("basis_left/row").defined());
 }
 
+// On the host a blocked step returns early; with a loss scale it runs to its end, as on a device.
 TEST(GradientBasis, DoesNotChangeWithABlockedStep) {
-  const auto named = net_weights();
-  Adam adam(named, {.beta1 = 0.9, .beta2 = 0.95, .basis_decay = 0.9});
-  set_gradients(adam, 0);
-  adam.step(0.01, torch::zeros({}, torch::kFloat64));
-  adam.refresh_basis();
-  NamedTensors before;
-  for (const auto& [name, tensor] : adam.state()) before.emplace_back(name, tensor.clone());
-  const auto weight = named[0].second.detach().clone();
-  set_gradients(adam, 1);
-  named[0].second.grad()[0][0] = NAN;
-  EXPECT_EQ(adam.step(0.01, torch::zeros({}, torch::kFloat64)).blocked.item<float>(), 1);
-  EXPECT_TRUE(torch::equal(weight, named[0].second));
-  const auto after = adam.state();
-  for (size_t i = 0; i < after.size(); ++i)
-    EXPECT_TRUE(torch::equal(before[i].second, after[i].second)) << after[i].first;
+  for (const bool scaled : {false, true}) {
+    const NamedTensors named{{"matrix", torch::ones({6, 4}).requires_grad_(true)}};
+    Adam adam(named, {.beta1 = 0.9, .beta2 = 0.95, .scale_loss = scaled, .basis_decay = 0.9});
+    const auto step = [&](double value) {
+      adam.zero_grad();
+      named[0].second.grad().copy_(drawn({6, 4}, 50));
+      named[0].second.grad()[0][0] = value;
+      return adam.step(0.01, torch::zeros({})).blocked.item<float>();
+    };
+    EXPECT_EQ(step(NAN), 1);
+    adam.refresh_basis();  // without a covariance the basis stays orthonormal
+    for (const auto& [name, tensor] : adam.state()) {
+      if (name.starts_with("basis_"))
+        EXPECT_LT((tensor.t().mm(tensor) - torch::eye(tensor.size(0))).abs().max().item<double>(), 1e-6) << name;
+    }
+    EXPECT_EQ(step(2), 0);
+    adam.refresh_basis();
+    NamedTensors before;
+    for (const auto& [name, tensor] : adam.state()) before.emplace_back(name, tensor.clone());
+    const auto weight = named[0].second.detach().clone();
+    EXPECT_EQ(step(INFINITY), 1);
+    EXPECT_TRUE(torch::equal(weight, named[0].second));
+    const auto after = adam.state();
+    for (size_t i = 0; i < after.size(); ++i) {
+      if (after[i].first == "scale" || after[i].first == "growth") continue;  // those of the loss
+      EXPECT_TRUE(torch::equal(before[i].second, after[i].second)) << after[i].first;
+    }
+  }
 }
 
 // min |A W B - C|^2 with matrices of condition 100 each in random axes: what the basis is for.

@@ -7,6 +7,7 @@
 
 #include "monge/eval/evaluation.h"
 #include "monge/eval/kept_samples.h"
+#include "monge/model/initialise.h"
 #include "monge/model/model.h"
 #include "tests/support/support.h"
 #include "tests/train/short_run.h"
@@ -45,7 +46,7 @@ TEST(UnbalancedTraining, HasTheDensitiesOfTwoPoints) {
     const auto y = model.translate(torch::zeros({64, 1}), 1, RandomStreams(1).at("z", 0), &weights);
     EXPECT_NEAR(y.mean().item<double>(), kApart, 0.1) << divergence;
     EXPECT_NEAR(weights.mean().item<double>(), mass, 0.04) << divergence;
-    EXPECT_NEAR(model.weights->of_target(torch::full({1, 1}, kApart)).item<double>(), mass, 0.04) << divergence;
+    EXPECT_NEAR(model.sample_weights->of_target(torch::full({1, 1}, kApart)).item<double>(), mass, 0.04) << divergence;
   }
 }
 
@@ -69,13 +70,29 @@ TEST(UnbalancedTraining, KeepsTheWeightsInCheckpointAndExport) {
   EXPECT_TRUE(torch::equal(own, weights_of(exported)));
   // Those of the inverse map's inputs are the densities of target samples.
   const auto x = torch::rand({7, 2}, RandomStreams(1).at("x", 0));
-  EXPECT_TRUE(torch::equal(weights_of(saved.inverse()), saved.weights->of_target(x)));
+  EXPECT_TRUE(torch::equal(weights_of(saved.inverse()), saved.sample_weights->of_target(x)));
   EXPECT_TRUE(torch::equal(weights_of(exported.inverse().inverse()), own));
 
   // The weights of a balanced problem are 1, and its files hold no potential.
   auto plain = trainer_in("", recipe_for("strong", false), false);
   EXPECT_TRUE(torch::equal(weights_of(model::model_of(plain)), torch::ones({7})));
-  EXPECT_FALSE(model::model_of(plain).weights);
+  EXPECT_FALSE(model::model_of(plain).sample_weights);
+}
+
+// The potential of the target sees its samples without the smoothing that the inverse map's inputs get.
+TEST(UnbalancedTraining, WeighsTargetSamplesWithoutNoise) {
+  auto recipe = recipe_for("otp", false);
+  assign(recipe,
+         {"otp.cost=\"strong\"", "otp.eps_end=\"0.3\"", "unbalanced.target=\"kl\"", "train.directions=\"both\""});
+  auto trainer = trainer_in("", recipe, false);
+  EXPECT_TRUE(trainer.run(std::atomic<bool>{false}));
+  const auto model = model::model_of(trainer);
+  const auto y = torch::rand({7, 2}, RandomStreams(1).at("y", 0));
+  torch::Tensor weights;
+  model.inverse().translate(y, 3, RandomStreams(1).at("z", 0), &weights);
+  EXPECT_TRUE(torch::equal(weights, model.sample_weights->of_target(y)));
+  model.translate(y, 3, RandomStreams(1).at("z", 0), &weights);
+  EXPECT_TRUE(torch::equal(weights, torch::ones({7})));  // the source's marginal is fixed
 }
 
 TEST(UnbalancedTraining, IsEvaluatedOnWhatThePlanKeeps) {
@@ -86,17 +103,48 @@ TEST(UnbalancedTraining, IsEvaluatedOnWhatThePlanKeeps) {
   auto model = model::model_of(trainer);
   const auto data = data_for(false);
   const auto weighted = eval::evaluate(model, *data.source, *data.target, *data.target, 20, 0);
-  EXPECT_GT(weighted.value("source_kept"), 0.05);
-  EXPECT_LT(weighted.value("source_kept"), 1);
-  EXPECT_LT(weighted.value("target_kept"), 1);
+  EXPECT_GT(weighted.value("source_effective"), 0.05);
+  EXPECT_LT(weighted.value("source_effective"), 1);
+  EXPECT_LT(weighted.value("target_effective"), 1);
   EXPECT_THAT(weighted.verdict(), HasSubstr("unbalanced"));
-  model.weights.reset();
+  model.sample_weights.reset();
   const auto plain = eval::evaluate(model, *data.source, *data.target, *data.target, 20, 0);
-  EXPECT_TRUE(std::isnan(plain.value("source_kept")));
+  EXPECT_TRUE(std::isnan(plain.value("source_mass")));
   EXPECT_NE(plain.value("target_error"), weighted.value("target_error"));
 }
 
-TEST(UnbalancedTraining, RefusesMethodsWithAnotherCost) {
+// An exponential that overflows says so and does not pass for a balanced evaluation.
+TEST(UnbalancedTraining, WithoutFiniteWeightsIsNotJudged) {
+  auto recipe = recipe_for("strong", false);
+  assign(recipe, {"unbalanced.source=\"kl\"", "unbalanced.target=\"kl\"", "unbalanced.alpha=1e-7"});
+  auto trainer = trainer_in("", recipe, false);
+  const auto model = model::model_of(trainer);
+  const auto data = data_for(false);
+  const auto result = eval::evaluate(model, *data.source, *data.target, *data.target, 20, 0);
+  EXPECT_THAT(result.unmeasurable, HasSubstr("unbalanced.alpha"));
+  EXPECT_EQ(result.target_verdict(), eval::TargetVerdict::unknown);
+}
+
+TEST(UnbalancedTraining, StartsFromThePotentialOfAnExport) {
+  testing::ScratchFolder folder;
+  auto recipe = recipe_for("strong", false);
+  assign(recipe, {"unbalanced.source=\"softplus\""});
+  auto trainer = trainer_in(folder.path(), recipe, false);
+  EXPECT_TRUE(trainer.run(std::atomic<bool>{false}));
+  model::export_safetensors(model::load_model(folder.path(), torch::kCPU, silent()), folder.path() / "m.safetensors");
+  recipe.train.init = (folder.path() / "m.safetensors").string();
+  const auto initial = model::read_initial_weights(recipe, silent());
+  const auto state = model::starting_state(initial, recipe, {2}, {2});
+  EXPECT_THAT(state.messages.at(0).second, HasSubstr("and the potential"));
+}
+
+TEST(UnbalancedTraining, RefusesWhatHasAnotherCostOrNoConstant) {
+  for (const std::string setting : {"potential.augment=\"all\"", "potential.net=\"icnn\""}) {
+    auto recipe = recipe_for("strong", false);
+    assign(recipe, {"unbalanced.target=\"kl\"", setting});
+    EXPECT_THAT(testing::message_of([&] { validate(recipe); }), HasSubstr("unbalanced.target")) << setting;
+  }
+
   for (const std::string method : {"weak", "kernel", "noised", "light"}) {
     auto recipe = recipe_for(method, false);
     assign(recipe, {"unbalanced.source=\"kl\"", "train.k_t=1"});
