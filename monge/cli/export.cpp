@@ -30,6 +30,12 @@ void warn_of_losses(const model::Model& model, const std::string& out, const Log
              " and was trained with ", section, ".z = ", model.noise.samples_per_input,
              "; restore the former with --z-std ", model.noise.std, " (--to safetensors keeps both)"));
   }
+  if (model.sample_weights) {
+    log(LogLevel::warning,
+        text(out,
+             ": a state dict of the map has no potential, without which unbalanced samples have no weights "
+             "(--to safetensors keeps it)"));
+  }
   if (model.smoothing.eps > 0) {
     log(LogLevel::warning,
         text(out, ": a state dict cannot record that this map's inputs are smoothed with noise of level ",

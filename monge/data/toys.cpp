@@ -80,7 +80,7 @@ std::shared_ptr<const Source> gaussian(Spec& spec) {
 }
 
 std::shared_ptr<const Source> entropic_mixture(Spec& spec) {
-  const int64_t dim = spec.integer("dim", 16, 1, 4096);
+  const int64_t dim = spec.integer("dim", 2, 1, 4096);
   const double epsilon = spec.number("epsilon", 1, 1e-3, 1e3);
   spec.refuse_unknown();
   return std::make_shared<EntropicMixture>(spec.line(), dim, epsilon);

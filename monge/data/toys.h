@@ -51,7 +51,7 @@ class GaussianSource : public Source {
 ///     segments     count=2 gap=2 length=2
 ///                  `count` level segments evenly `gap` apart, centred at 0
 ///
-///     entropic_mixture  dim=16 epsilon=1
+///     entropic_mixture  dim=2 epsilon=1
 ///                  the target of a known entropic plan from N(0, I), see EntropicMixture
 ///
 /// All but gaussian, uniform and entropic_mixture live in the plane; they take dim=2 and nothing else. `noise` and

@@ -223,7 +223,7 @@ void add_kept(std::vector<Metric>& rows) {
   using enum Samples;
   rows.push_back({.name = "source_mass",
                   .label = "source mass",
-                  .note = "   mean weight of the source samples in the plan; 1: all is moved",
+                  .note = "   mean weight of the source samples in the plan (1: all is moved)",
                   .digits = 3,
                   .needs = {Need::sample_weights},
                   .of = {inputs, outputs},
