@@ -4,7 +4,8 @@
     bench/enot_trials.py pair=FILE.safetensors key=value ...       one line each its/reports iterations
 
 Keys and defaults are in ARGUMENTS: rate, batch, width, depth, act, lam (the expectile weight times dual), tau (its level), tcost (tau
-of the cost), quad, zero (last layers start at zero), roles (alternate | sum | one), opt (adam | muon), b1, b2, ema, dual
+of the cost), quad, zero (last layers start at zero), roles (alternate | sum | one), opt (adam | muon | soap), bs and every (soap: decay of the covariances,
+steps between two QR decompositions), b1, b2, ema, dual
 (potential.weight), map (grad | mlp), kt, arch (mlp | skip | dense | quadin | res), sup (1: regression on the true map, which says
 what the network and the optimiser could do without transport), refine and regress (T moved by gradient steps on its problem, and
 fitted to that). One core; needs jax, optax, safetensors.
@@ -125,7 +126,6 @@ if A['opt'] == 'adam': opt = optax.adam(sched, b1=float(A['b1']), b2=float(A['b2
 elif A['opt'] == 'soap':
     # SOAP (Vyas et al. 2024): Adam in the eigenbasis of the two covariances of a weight's gradients.
     B1, B2, BS, EVERY = float(A['b1']), float(A['b2']), float(A['bs']), int(A['every'])
-    HI = jax.lax.Precision.DEFAULT
     def soap_init(ps):
         def one(q):
             s = {'m': jnp.zeros_like(q), 'v': jnp.zeros_like(q)}

@@ -20,6 +20,13 @@ import numpy as np
 
 RECIPE = pathlib.Path(__file__).resolve().parent.parent / "recipes/quick/gaussian.toml"
 
+DIVERGENCES = ("none", "kl", "softplus", "chi2")
+
+
+def settings_of(o, divergence):
+    """Of a training; plain transport for "none"."""
+    return [] if divergence == "none" else [f'unbalanced.source="{divergence}"', f'unbalanced.target="{divergence}"', *o.settings]
+
 
 def command(monge, *words):
     out = subprocess.run([monge, *map(str, words)], capture_output=True, text=True)
@@ -64,9 +71,8 @@ def outliers(o, folder):
     bad = rng.random(len(x)) < o.fraction
     for side, source, target in (("none", x, y), ("source", np.where(bad[:, None], far, x), y),
                                  ("target", x, np.where(bad[:, None], far, y))):
-        for divergence in ("none", "kl", "softplus", "chi2"):
-            own = [] if divergence == "none" else [f'unbalanced.source="{divergence}"', f'unbalanced.target="{divergence}"',
-                                                   *o.settings]
+        for divergence in DIVERGENCES:
+            own = settings_of(o, divergence)
             run, seconds = train(o, folder, source, target, own)
             error = 100 * ((translate(o, run, test, folder) - truth) ** 2).sum(1).mean() / truth.var(0).sum()
             line = dict(case="outliers", dim=o.dim, side=side, divergence=divergence, l2_uvp=float(error), seconds=seconds)
@@ -91,9 +97,8 @@ def classes(o, folder):
     x, _ = mixture(16384, 0.2, 0.0)
     y, _ = mixture(16384, 0.8, 2.0)
     test, label = mixture(8192, 0.2, 0.0)
-    for divergence in ("none", "kl", "softplus", "chi2"):
-        own = [] if divergence == "none" else [f'unbalanced.source="{divergence}"', f'unbalanced.target="{divergence}"',
-                                               *o.settings]
+    for divergence in DIVERGENCES:
+        own = settings_of(o, divergence)
         run, seconds = train(o, folder, x, y, own)
         out = translate(o, run, test, folder)
         kept = (out[:, 0] > 0) == label

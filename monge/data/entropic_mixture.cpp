@@ -4,6 +4,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/random.h"
+#include "monge/data/endless.h"
 
 namespace monge::data {
 namespace {
@@ -27,10 +28,10 @@ EntropicMixture::EntropicMixture(std::string name, int64_t dim, double epsilon)
   const auto parts = at::_sample_dirichlet(torch::full({kParts}, kConcentration, torch::kFloat64), stream("parts"));
   // The weights that give the components these parts of all draws, by a fixed-point iteration on samples.
   log_weights_ = torch::zeros({kParts}, torch::kFloat64);
-  const auto all = exponents(torch::randn({kBalanceSamples, dim}, stream("balance"), torch::kFloat64));
+  const auto unweighted = exponents(torch::randn({kBalanceSamples, dim}, stream("balance"), torch::kFloat64));
   log_weights_ = parts.log();
   for (int64_t k = 0; k < kBalanceSteps; ++k)
-    log_weights_ = log_weights_ + 0.5 * (parts / torch::softmax(all + log_weights_, 1).mean(0)).log();
+    log_weights_ = log_weights_ + 0.5 * (parts / torch::softmax(unweighted + log_weights_, 1).mean(0)).log();
 }
 
 torch::Tensor EntropicMixture::exponents(const torch::Tensor& x_ND) const {
@@ -46,10 +47,7 @@ PlanAtInputs EntropicMixture::plan(const torch::Tensor& x_ND) const {
           .variances_KD = variances_KD};
 }
 
-torch::Tensor EntropicMixture::plan_mean(const torch::Tensor& x_ND) const {
-  const auto at_x = plan(x_ND);
-  return (at_x.weights_NK.unsqueeze(2) * at_x.means_NKD).sum(1);
-}
+torch::Tensor PlanAtInputs::mean() const { return (weights_NK.unsqueeze(2) * means_NKD).sum(1); }
 
 torch::Tensor EntropicMixture::plan_draw(const torch::Tensor& x_ND, torch::Generator generator) const {
   const auto at_x = plan(x_ND);
@@ -60,9 +58,7 @@ torch::Tensor EntropicMixture::plan_draw(const torch::Tensor& x_ND, torch::Gener
   return mean + deviation * torch::randn(mean.sizes(), generator, torch::kFloat64);
 }
 
-torch::Tensor EntropicMixture::stored_items(const std::vector<int64_t>&) const {
-  throw InputError(text(name_, ": the law is endless and has no numbered items; draw from it instead"));
-}
+torch::Tensor EntropicMixture::stored_items(const std::vector<int64_t>&) const { refuse_items(name_); }
 
 torch::Tensor EntropicMixture::draw(int64_t n, torch::Generator generator) const {
   require(n >= 0, name_, ": cannot draw ", n, " items");

@@ -1,4 +1,4 @@
-// A pair of laws whose entropic plan is known: a standard normal, and what the plan makes of it.
+// A pair of distributions whose entropic plan is known: a standard normal, and what the plan makes of it.
 #pragma once
 
 #include <torch/types.h>
@@ -11,9 +11,13 @@
 
 namespace monge::data {
 
-/// The conditional laws of the plan at some inputs: mixtures of K Gaussians with diagonal covariances, float64.
+/// The conditional distributions of the plan at some inputs: mixtures of K Gaussians with diagonal covariances,
+/// float64.
 struct PlanAtInputs {
   torch::Tensor weights_NK, means_NKD, variances_KD;
+
+  /// E[y|x], [N, D].
+  torch::Tensor mean() const;
 };
 
 /// The target of the benchmark of entropic plans (Gushchin et al. 2023). The source is N(0, I). For the cost
@@ -40,9 +44,6 @@ class EntropicMixture : public Source {
 
   /// pi(.|x). @param x_ND  any float type.
   PlanAtInputs plan(const torch::Tensor& x_ND) const;
-
-  /// E[y|x], [N, D] float64.
-  torch::Tensor plan_mean(const torch::Tensor& x_ND) const;
 
   /// One draw from pi(.|x) for each input, [N, D] float64. A pure function of the generator's state.
   torch::Tensor plan_draw(const torch::Tensor& x_ND, torch::Generator generator) const;

@@ -5,6 +5,7 @@
 
 #include "monge/core/random.h"
 #include "monge/core/registry.h"
+#include "monge/data/endless.h"
 #include "monge/data/entropic_mixture.h"
 #include "monge/data/spec.h"
 
@@ -12,10 +13,6 @@ namespace monge::data {
 namespace {
 
 using Draw = std::function<torch::Tensor(int64_t n, const torch::Generator& generator)>;
-
-[[noreturn]] void refuse_items(const std::string& name) {
-  throw InputError(text(name, ": the law is endless and has no numbered items; draw from it instead"));
-}
 
 /// A law given by one function.
 class LawSource : public Source {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "monge/core/error.h"
+#include "monge/data/endless.h"
 #include "monge/data/spec.h"
 #include "monge/io/safetensors.h"
 #include "monge/io/tensor_file.h"
@@ -70,9 +71,7 @@ class W2Source : public Source {
   std::string name() const override { return name_; }
   std::vector<int64_t> item_shape() const override { return {pair_->dim()}; }
   int64_t size() const override { return 0; }
-  torch::Tensor stored_items(const std::vector<int64_t>&) const override {
-    throw InputError(text(name_, ": the law is endless and has no numbered items; draw from it instead"));
-  }
+  torch::Tensor stored_items(const std::vector<int64_t>&) const override { refuse_items(name_); }
   torch::Tensor draw(int64_t n, torch::Generator generator) const override {
     require(n >= 0, name_, ": cannot draw ", n, " items");
     const auto x_ND = pair_->draw(n, std::move(generator));

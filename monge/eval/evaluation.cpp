@@ -85,9 +85,9 @@ torch::Tensor mapped(const model::Model& model, const torch::Tensor& x, const Ra
 /// Draws the samples of an unbalanced problem anew by their weights in the plan, so that all metrics are those of its
 /// marginals. Nothing changes if weights are not finite or all 0, which `evaluation.unmeasurable` then says.
 /// @param x_weights  those of the inputs.
-std::optional<KeptFractions> keep_by_weight(const model::SampleWeights& weights, const torch::Tensor& x_weights,
-                                            const RandomStreams& streams, DrawnSamples& drawn, torch::Tensor& output,
-                                            Evaluation& evaluation) {
+std::optional<WeightStatistics> resample_by_weight(const model::SampleWeights& weights, const torch::Tensor& x_weights,
+                                                   const RandomStreams& streams, DrawnSamples& drawn,
+                                                   torch::Tensor& output, Evaluation& evaluation) {
   std::vector<std::pair<torch::Tensor*, torch::Tensor>> weighted{{&drawn.x, x_weights}};
   for (auto* y : {&drawn.y, &drawn.y_b}) {
     if (y->defined()) weighted.emplace_back(y, weights.of_target(*y));
@@ -98,13 +98,13 @@ std::optional<KeptFractions> keep_by_weight(const model::SampleWeights& weights,
                                    " are not finite or all 0; raise unbalanced.alpha, or take softplus");
     return std::nullopt;
   }
-  const KeptFractions out{.source_mass = x_weights.mean().item<double>(),
-                          .target_mass = weighted[1].second.mean().item<double>(),
-                          .source_effective = effective_fraction(x_weights),
-                          .target_effective = effective_fraction(weighted[1].second)};
+  const WeightStatistics out{.source_mass = x_weights.mean().item<double>(),
+                             .target_mass = weighted[1].second.mean().item<double>(),
+                             .source_effective = effective_fraction(x_weights),
+                             .target_effective = effective_fraction(weighted[1].second)};
   for (size_t i = 0; i < weighted.size(); ++i) {
     const auto& [samples, of_samples] = weighted[i];
-    const auto rows = resampled_indices(of_samples, streams.at("eval kept", static_cast<int64_t>(i)));
+    const auto rows = resampled_indices(of_samples, streams.at("eval resample", static_cast<int64_t>(i)));
     if (i == 0) output = output.index_select(0, rows);
     *samples = samples->index_select(0, rows);
   }
@@ -266,10 +266,10 @@ Evaluation evaluate(const model::Model& model, const data::Source& source, const
   out.samples = drawn.x.size(0);
   out.target_samples = drawn.y.size(0);
   const auto bad = find_unmeasurable(sides, drawn, used, out);
-  std::optional<KeptFractions> kept;
+  std::optional<WeightStatistics> weight_statistics;
   if (model.sample_weights && bad.empty())
-    kept = keep_by_weight(*model.sample_weights, x_weights, streams, drawn, used, out);
-  MetricContext context(model, drawn.x, used, drawn.y, drawn.y_b, group, kept);
+    weight_statistics = resample_by_weight(*model.sample_weights, x_weights, streams, drawn, used, out);
+  MetricContext context(model, drawn.x, used, drawn.y, drawn.y_b, group, weight_statistics);
   out.metrics = computed(context, bad);
   if (image_evaluator) {
     out.image_metrics = image_metrics_of(*image_evaluator, context);

@@ -48,7 +48,9 @@ struct Evaluation {
   NamedMetrics named() const;
 };
 
-/// Evaluates a map as it is used: outputs are clamped to [-1, 1] (images) or to output.range (vectors).
+/// Evaluates a map as it is used: outputs are clamped to [-1, 1] (images) or to output.range (vectors). For an
+/// unbalanced problem the samples of both sides are drawn again by their weights, so that all metrics are those of the
+/// plan's marginals (see weighted_samples.h).
 /// @param source    inputs.
 /// @param target    samples that the outputs are compared with; one side of the floor.
 /// @param target_b  the other side of the floor: target samples independent of `target` (the training part). It may be
@@ -59,7 +61,8 @@ struct Evaluation {
 /// @param image_evaluator  adds the metrics of trained networks for images; may be null.
 /// @param group     all ranks of a job call this. Each rank maps a part of the inputs and computes the features of a
 ///                  part of the samples and a part of the distances; afterwards all have the metrics of the root.
-/// @throws InputError for an image evaluator with vectors, and whatever the sources and the map throw. An error in a
+/// @throws InputError for an image evaluator with vectors, for the inverse() of an unbalanced model, and whatever the
+/// sources and the map throw. An error in a
 ///         metric keeps its type, and its message names the metric; an exception that is neither monge's nor LibTorch's
 ///         becomes a SystemError.
 Evaluation evaluate(const model::Model& model, const data::Source& source, const data::Source& target,

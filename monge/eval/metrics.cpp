@@ -39,7 +39,7 @@ bool meets(Need need, const MetricContext& context) {
     case Need::inverse:
       return context.model().inverse_net != nullptr;
     case Need::sample_weights:
-      return context.kept().has_value();
+      return context.weight_statistics().has_value();
     case Need::target_samples:
       return context.target_b().defined();
   }
@@ -218,35 +218,25 @@ void add_image_metrics(std::vector<Metric>& rows) {
   }
 }
 
-/// How many samples an unbalanced plan keeps.
-void add_kept(std::vector<Metric>& rows) {
+/// How much of both sides an unbalanced plan moves, and how evenly.
+void add_masses(std::vector<Metric>& rows) {
   using enum Samples;
-  rows.push_back({.name = "source_mass",
-                  .label = "source mass",
-                  .note = "   mean weight of the source samples in the plan (1: all is moved)",
-                  .digits = 3,
-                  .needs = {Need::sample_weights},
-                  .of = {inputs, outputs},
-                  .compute = [](MetricContext& c) { return c.kept()->source_mass; }});
-  rows.push_back({.name = "source_effective",
-                  .note = " of them in effect",
-                  .digits = 3,
-                  .needs = {Need::sample_weights},
-                  .of = {inputs, outputs},
-                  .compute = [](MetricContext& c) { return c.kept()->source_effective; }});
-  rows.push_back({.name = "target_mass",
-                  .label = "target mass",
-                  .note = "   the same of the target samples",
-                  .digits = 3,
-                  .needs = {Need::sample_weights},
-                  .of = {target},
-                  .compute = [](MetricContext& c) { return c.kept()->target_mass; }});
-  rows.push_back({.name = "target_effective",
-                  .note = " of them in effect",
-                  .digits = 3,
-                  .needs = {Need::sample_weights},
-                  .of = {target},
-                  .compute = [](MetricContext& c) { return c.kept()->target_effective; }});
+  const auto add = [&rows](const char* name, const char* label, const char* note, std::vector<Samples> of,
+                           double WeightStatistics::*value) {
+    rows.push_back({.name = name,
+                    .label = label,
+                    .note = note,
+                    .digits = 3,
+                    .needs = {Need::sample_weights},
+                    .of = std::move(of),
+                    .compute = [value](MetricContext& c) { return (*c.weight_statistics()).*value; }});
+  };
+  const char* in_effect = " of them in effect";
+  add("source_mass", "source mass", "   mean weight of the source samples in the plan (1: all is moved)",
+      {inputs, outputs}, &WeightStatistics::source_mass);
+  add("source_effective", "", in_effect, {inputs, outputs}, &WeightStatistics::source_effective);
+  add("target_mass", "target mass", "   the same of the target samples", {target}, &WeightStatistics::target_mass);
+  add("target_effective", "", in_effect, {target}, &WeightStatistics::target_effective);
 }
 
 std::vector<Metric> built_in_metrics() {
@@ -254,7 +244,7 @@ std::vector<Metric> built_in_metrics() {
   add_distances(rows);
   add_properties(rows);
   add_inverse(rows);
-  add_kept(rows);
+  add_masses(rows);
   add_textures(rows);
   add_image_metrics(rows);
   return rows;
@@ -271,14 +261,15 @@ bool fits(std::string_view name, std::string_view pattern) {
 }  // namespace
 
 MetricContext::MetricContext(const model::Model& model, torch::Tensor input, torch::Tensor output, torch::Tensor target,
-                             torch::Tensor target_b, dist::ProcessGroup& group, std::optional<KeptFractions> kept)
+                             torch::Tensor target_b, dist::ProcessGroup& group,
+                             std::optional<WeightStatistics> weight_statistics)
     : model_(model),
       input_(std::move(input)),
       output_(std::move(output)),
       target_(std::move(target)),
       target_b_(std::move(target_b)),
       group_(group),
-      kept_(kept) {}
+      weight_statistics_(weight_statistics) {}
 
 template <class View>
 PushForwardError MetricContext::compare(const View& view) const {

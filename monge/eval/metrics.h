@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "monge/dist/process_group.h"
-#include "monge/eval/kept_samples.h"
 #include "monge/eval/push_forward_error.h"
 #include "monge/eval/texture.h"
+#include "monge/eval/weighted_samples.h"
 #include "monge/model/model.h"
 
 namespace monge::eval {
@@ -29,10 +29,11 @@ class MetricContext {
   /// @param output    [B, samples_per_input, ...item], T(x, z) as the map is used: images are clamped to [-1, 1].
   /// @param target    [M, ...item], target samples that the outputs are compared with.
   /// @param target_b  [K, ...item], other target samples, for the floors; undefined if there are none.
-  /// @param kept      for unbalanced problems the effective fractions of source and target samples; else unset.
+  /// @param weight_statistics  of the samples' weights, for unbalanced problems; else unset.
   /// @param model     the map; it and the group must outlive the context.
   MetricContext(const model::Model& model, torch::Tensor input, torch::Tensor output, torch::Tensor target,
-                torch::Tensor target_b, dist::ProcessGroup& group, std::optional<KeptFractions> kept = {});
+                torch::Tensor target_b, dist::ProcessGroup& group,
+                std::optional<WeightStatistics> weight_statistics = {});
 
   const model::Model& model() const { return model_; }
   const torch::Tensor& input() const { return input_; }
@@ -40,7 +41,7 @@ class MetricContext {
   const torch::Tensor& target() const { return target_; }
   const torch::Tensor& target_b() const { return target_b_; }
   dist::ProcessGroup& group() const { return group_; }
-  const std::optional<KeptFractions>& kept() const { return kept_; }
+  const std::optional<WeightStatistics>& weight_statistics() const { return weight_statistics_; }
 
   /// The first output of each input, [B, ...item].
   torch::Tensor first_output() const { return output_.select(1, 0); }
@@ -70,7 +71,7 @@ class MetricContext {
   const model::Model& model_;
   torch::Tensor input_, output_, target_, target_b_;
   dist::ProcessGroup& group_;
-  std::optional<KeptFractions> kept_;
+  std::optional<WeightStatistics> weight_statistics_;
   std::optional<PushForwardError> distance_, feature_distance_, inverse_distance_;
   std::optional<double> move_;
   std::optional<Texture> texture_;

@@ -12,7 +12,7 @@ double plan_uvp(const data::EntropicMixture& plan, const torch::Tensor& x_ND, co
           "cBW2-UVP: expected outputs [", x_ND.size(0), ", K, ", x_ND.size(1), "] with K of 2 or more, got ",
           y_NKD.sizes());
   const auto at_x = plan.plan(x_ND);
-  const auto mean_ND = (at_x.weights_NK.unsqueeze(2) * at_x.means_NKD).sum(1);
+  const auto mean_ND = at_x.mean();
   double sum = 0;
   for (int64_t i = 0; i < x_ND.size(0); ++i) {
     const auto weights = at_x.weights_NK[i], apart_KD = at_x.means_NKD[i] - mean_ND[i];

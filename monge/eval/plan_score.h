@@ -1,4 +1,4 @@
-// How far the conditional laws of a plan are from those of a known entropic plan.
+// How far the conditional distributions of a plan are from those of a known entropic plan.
 #pragma once
 
 #include <torch/types.h>

@@ -103,17 +103,16 @@ class Model {
   /// The second half of translate: applies the net to the result of `inputs`, undoes the standardisation and clamps.
   /// @param inputs   [N, ...], as `inputs` returns them.
   /// @param clamped  if given, the number of values that `limits` changed is added to it.
-  /// @param weights  if given, receives the weights of the inputs in the source's marginal of an unbalanced problem,
-  /// [N]
-  ///                 (see SampleWeights); ones for other problems. Not for a reversed model, see input_weights.
+  /// @param weights  if given, receives the weights of the inputs in the source's marginal, [N] (see SampleWeights);
+  ///                 ones unless the problem is unbalanced. Not for a reversed model, see input_weights.
   /// @return [N, ...item] on the CPU, of the type that translate returns.
   torch::Tensor outputs(const torch::Tensor& inputs, int64_t* clamped = nullptr,
                         torch::Tensor* weights = nullptr) const;
 
   /// The weights of the inputs in the marginal of their side, [B]: for a reversed model those of target samples, which
   /// need no output, else the mean of `of_outputs` over the samples of an input.
-  /// @param x  raw items [B, ...item].  @param of_outputs  [B * samples], from `outputs`; undefined for a reversed
-  /// model.
+  /// @param x           raw items [B, ...item].
+  /// @param of_outputs  [B * samples], from `outputs`; undefined for a reversed model.
   torch::Tensor input_weights(const torch::Tensor& x, const torch::Tensor& of_outputs) const;
 
   /// The names of the columns of outputs: the target's, else the source's. May be empty.

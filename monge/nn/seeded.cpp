@@ -2,11 +2,18 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 
-#include <mutex>
-
 namespace monge::nn {
 
-SeededInitialisation::SeededInitialisation(uint64_t seed) {
+namespace {
+
+std::recursive_mutex& building() {
+  static std::recursive_mutex mutex;  // recursive: a net may build another one
+  return mutex;
+}
+
+}  // namespace
+
+SeededInitialisation::SeededInitialisation(uint64_t seed) : alone_(building()) {
   auto generator = at::detail::getDefaultCPUGenerator();
   const std::lock_guard lock(generator.mutex());
   former_state_ = generator.get_state();

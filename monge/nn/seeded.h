@@ -4,11 +4,13 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <mutex>
 
 namespace monge::nn {
 
 /// While the object lives, the global CPU generator runs from `seed`. The destructor restores its former state, so that
-/// building a net changes no other draw. Build nets on one thread at a time.
+/// building a net changes no other draw. Other threads that want to build wait, because the process has one such
+/// generator.
 ///
 ///     const SeededInitialisation seeded(stream_seed(seed, "init map", 0));
 ///     auto map = std::make_shared<UNet>(options);
@@ -20,6 +22,7 @@ class SeededInitialisation {
   SeededInitialisation& operator=(const SeededInitialisation&) = delete;
 
  private:
+  std::unique_lock<std::recursive_mutex> alone_;
   torch::Tensor former_state_;
 };
 

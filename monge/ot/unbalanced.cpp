@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <tuple>
 
 #include "monge/core/error.h"
 #include "monge/core/number.h"
@@ -70,16 +71,14 @@ void UnbalancedOptions::describe(OptionRows& rows) {
   rows.on_resume(OnResume::fixed, "changes the problem");
   rows.add("source", source,
            "divergence that replaces the fixed marginal of the source, so that samples which are expensive to move "
-           "count "
-           "less; none: all of the source is moved")
+           "count less; none: all of the source is moved")
       .choices(divergences().names());
   rows.add("target", target, "the same of the target, whose samples need not all be reached")
       .choices(divergences().names());
   rows.on_resume(OnResume::alters_updates);
   rows.add("alpha", alpha,
-           "weight of the divergences, in the unit of the cost: mass is left out rather than moved where that costs "
-           "more "
-           "than about 2 alpha, where both sides are relaxed")
+           "weight of the divergences, in the unit of the cost: where both sides are relaxed, mass is left out rather "
+           "than moved at a cost of more than about 2 alpha")
       .above_zero();
   rows.add("alpha_start", alpha_start, "alpha at the first iteration; 0: alpha throughout").least(0);
   rows.add("alpha_iters", alpha_iters, "length of the geometric ramp from alpha_start to alpha")
@@ -97,14 +96,16 @@ double UnbalancedOptions::alpha_at(int64_t iteration) const {
 }
 
 void UnbalancedOptions::check() const {
-  if (!marginals().relaxed() && (alpha != 1 || alpha_start != 0 || alpha_iters != 0)) {
+  const UnbalancedOptions usual;
+  const std::tuple<const char*, double, double> numbers[] = {
+      {"unbalanced.alpha", alpha, usual.alpha},
+      {"unbalanced.alpha_start", alpha_start, usual.alpha_start},
+      {"unbalanced.alpha_iters", static_cast<double>(alpha_iters), static_cast<double>(usual.alpha_iters)}};
+  for (const auto& [key, value, unset] : numbers) {
+    if (marginals().relaxed() || value == unset) continue;
     throw InputError({.what = "has no effect while both marginals are fixed",
-                      .where = alpha != 1         ? "unbalanced.alpha"
-                               : alpha_start != 0 ? "unbalanced.alpha_start"
-                                                  : "unbalanced.alpha_iters",
-                      .value = number(alpha != 1         ? alpha
-                                      : alpha_start != 0 ? alpha_start
-                                                         : static_cast<double>(alpha_iters)),
+                      .where = key,
+                      .value = number(value),
                       .fix = "set unbalanced.source or unbalanced.target, or leave it out"});
   }
   if ((alpha_start == 0) == (alpha_iters == 0)) return;

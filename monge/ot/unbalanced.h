@@ -45,7 +45,8 @@ struct Marginals {
 ///     mean_b (alpha Psi_source)*( f(T(x_b)) - c(x_b, T(x_b)) ) + mean_b (alpha Psi_target)*( -f(y_b) )
 ///
 /// which for marginals that are not relaxed is mean f(T(x)) - f(y) up to the mean cost.
-/// @param fake_B, real_B  f at outputs and target samples, with the graph.  @param cost_B  c(x, T(x)).
+/// @param fake_B, real_B  f at outputs and target samples, [B], with the graph.  @param cost_B  c(x, T(x)), [B].
+/// @return  a scalar.
 torch::Tensor unbalanced_loss(const Marginals& marginals, const torch::Tensor& fake_B, const torch::Tensor& cost_B,
                               const torch::Tensor& real_B, const HostOrDeviceScalar& alpha);
 
@@ -64,8 +65,7 @@ struct UnbalancedOptions {
   Marginals marginals() const;
   /// alpha at an outer iteration (UOTM-SD; Choi, Choi, Kang 2024).
   double alpha_at(int64_t iteration) const;
-  /// @throws InputError for a ramp without a start or a start without a ramp, and for either or an alpha without
-  /// effect.
+  /// @throws InputError for a ramp without a start or a start without a ramp, and for numbers that have no effect.
   void check() const;
 };
 

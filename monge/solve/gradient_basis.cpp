@@ -8,6 +8,8 @@ namespace {
 
 constexpr int64_t kLargestSide = 1024;  // a QR decomposition of more costs as much as many iterations
 
+using ExactProducts = at::NoTF32Guard;  // TF32's three digits would not keep the bases orthonormal
+
 bool is_matrix(const torch::Tensor& weight) {
   return weight.dim() >= 2 && weight.size(0) > 1 && weight.numel() > weight.size(0);
 }
@@ -50,13 +52,14 @@ GradientBasis::GradientBasis(const nn::NamedTensors& parameters, const FlatParam
       return Side{torch::zeros({length, length}, options.memory_format(std::nullopt)),
                   torch::eye(length, options.memory_format(std::nullopt))};
     };
-    rotated_.push_back({i, name, side(weight.size(0)), side(weight.numel() / weight.size(0))});
+    Rotated sides{i, name, side(weight.size(0)), side(weight.numel() / weight.size(0))};
+    if (sides.left.vectors.defined() || sides.right.vectors.defined()) rotated_.push_back(std::move(sides));
   }
 }
 
 const FlatParameters& GradientBasis::project(const FlatParameters& gradients, const torch::Tensor& accepted) {
   const at::NoGradGuard no_grad;
-  const at::NoTF32Guard exact_products;  // three digits would not keep the bases orthonormal
+  const ExactProducts exact;
   in_basis_.whole().copy_(gradients.whole());
   const auto weight = accepted.to(gradients.whole().scalar_type()) * (1 - decay_);
   for (auto& r : rotated_) {
@@ -76,7 +79,7 @@ const torch::Tensor& GradientBasis::step_buffer() {
 
 void GradientBasis::project_back(const FlatParameters& values) {
   const at::NoGradGuard no_grad;
-  const at::NoTF32Guard exact_products;  // three digits would not keep the bases orthonormal
+  const ExactProducts exact;
   for (const auto& r : rotated_) {
     const auto& view = step_.views()[r.index];
     view.copy_(rotate(as_matrix(view), r.left.vectors, r.right.vectors, /*into=*/false).view(view.sizes()));
@@ -86,7 +89,7 @@ void GradientBasis::project_back(const FlatParameters& values) {
 
 void GradientBasis::refresh(const FlatParameters& average, const FlatParameters& square) {
   const at::NoGradGuard no_grad;
-  const at::NoTF32Guard exact_products;  // three digits would not keep the bases orthonormal
+  const ExactProducts exact;
   for (auto& r : rotated_) {
     const auto &first_moment = average.views()[r.index], &second_moment = square.views()[r.index];
     const auto unrotated = rotate(as_matrix(first_moment), r.left.vectors, r.right.vectors, /*into=*/false);

@@ -40,9 +40,7 @@ int64_t peak_of(const SolverOptions& options, const std::vector<int64_t>& item_s
   small.train.batch = batch;
   small.train.k_t = 1;
   small.train.accumulate = 1;
-  small.train.optimiser = "adam";  // the products of SOAP do not grow with the batch
-  small.train.basis_decay = TrainOptions().basis_decay;
-  small.train.basis_every = TrainOptions().basis_every;
+  small.train.optimiser = "adam";                     // the products of SOAP do not grow with the batch
   small.potential.r1_every = 1;                       // the step with the penalty is the largest
   make_method(small)->drop_smoothing(small.methods);  // no noise level is known yet, and none changes a size
   if (product_type(small.train.precision) == torch::kHalf)

@@ -2,8 +2,6 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
-#include <mutex>
-
 #include "monge/eval/evaluation.h"
 #include "monge/model/model.h"
 #include "monge/solve/nets.h"
@@ -126,13 +124,7 @@ nn::NamedTensors trained_by(const Kind& kind, int64_t ranks) {
   const std::vector<int64_t> shape = kind.image ? std::vector<int64_t>{3, 16, 16} : std::vector<int64_t>{2};
   nn::NamedTensors out;
   testing::run_ranks(ranks, [&](dist::ProcessGroup& group) {
-    static std::mutex one_at_a_time;  // initial weights come from LibTorch's generator, of which a process has one
-    solve::Nets nets;
-    {
-      const std::lock_guard lock(one_at_a_time);
-      nets = solve::make_nets(recipe, shape, shape);
-    }
-    solve::Solver solver(recipe, nets, kind.image ? 768 : 2, torch::kCPU, group);
+    solve::Solver solver(recipe, solve::make_nets(recipe, shape, shape), kind.image ? 768 : 2, torch::kCPU, group);
     const auto slice = dist::slice_of_batch(8, group);
     const auto side = [&](const char* name) {
       auto whole = shape;

@@ -5,8 +5,6 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
-#include <mutex>
-
 #include "monge/core/error.h"
 #include "monge/ot/otp.h"
 #include "monge/ot/weak.h"
@@ -70,12 +68,7 @@ solve::BatchProvider batches_of(const std::vector<int64_t>& shape, const dist::P
 
 std::unique_ptr<solve::Solver> make_solver(const Recipe& recipe, const std::vector<int64_t>& shape,
                                            dist::ProcessGroup& group) {
-  static std::mutex one_at_a_time;  // initial weights come from LibTorch's generator, of which a process has one
-  solve::Nets nets;
-  {
-    const std::lock_guard lock(one_at_a_time);
-    nets = solve::make_nets(recipe, shape, shape);
-  }
+  const auto nets = solve::make_nets(recipe, shape, shape);
   return std::make_unique<solve::Solver>(recipe, nets.map, nets.ema, nets.potential, shape.size() == 3 ? 768 : 2,
                                          torch::kCPU, group);
 }

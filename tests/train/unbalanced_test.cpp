@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "monge/eval/evaluation.h"
-#include "monge/eval/kept_samples.h"
+#include "monge/eval/weighted_samples.h"
 #include "monge/model/initialise.h"
 #include "monge/model/model.h"
 #include "tests/support/support.h"
@@ -152,7 +152,7 @@ TEST(UnbalancedTraining, RefusesWhatHasAnotherCostOrNoConstant) {
   }
 }
 
-TEST(KeptSamples, AreDrawnByWeight) {
+TEST(WeightedSamples, AreDrawnByWeight) {
   const auto generator = [] { return RandomStreams(3).at("kept", 0); };
   const auto equal = std::get<0>(eval::resampled_indices(torch::full({50}, 0.3), generator()).sort());
   EXPECT_TRUE(torch::equal(equal, torch::arange(50)));

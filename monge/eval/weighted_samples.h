@@ -7,7 +7,7 @@ namespace monge::eval {
 
 /// What the weights of the samples of both sides say: their means, which are the masses of the plan's marginals, and
 /// effective_fraction.
-struct KeptFractions {
+struct WeightStatistics {
   double source_mass = 1, target_mass = 1, source_effective = 1, target_effective = 1;
 };
 

@@ -1,4 +1,4 @@
-#include "monge/eval/kept_samples.h"
+#include "monge/eval/weighted_samples.h"
 
 #include <torch/types.h>
 
