@@ -44,7 +44,7 @@ Step step(const Problem& problem, const std::string& precision, torch::Device de
   const auto x = draw("x"), y = draw("y");
   torch::Tensor t_x, f_t, f_y;
   {
-    const solve::AutocastScope mixed(device, solve::product_type(precision));
+    const solve::PrecisionScope arithmetic(device, precision);
     t_x = nets.map->forward(x);
     f_t = nets.potential->forward(t_x);
     f_y = nets.potential->forward(y);

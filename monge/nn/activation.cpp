@@ -20,11 +20,8 @@ const Registry<Activation>& registry() {
   return names;
 }
 
-constexpr double kSlope = 0.2;  // the slope of leaky_relu below 0
-
 using Floats16 = AlignedFloats<16>;
 using Lanes = Floats16::Type;
-constexpr int64_t kLanes = Floats16::kCount;
 
 struct Pair {
   Lanes value, slope;
@@ -48,24 +45,18 @@ MONGE_INLINE Pair relu(Lanes x) {
   return {x < zero ? zero : x, x > zero ? one : zero};  // NaN remains NaN
 }
 MONGE_INLINE Pair leaky_relu(Lanes x) {
-  const Lanes zero{}, one = zero + 1.0F, slope = zero + static_cast<float>(kSlope);
+  const Lanes zero{}, one = zero + 1.0F, slope = zero + static_cast<float>(kLeakySlope);
   return {x > zero ? x : slope * x, x > zero ? one : slope};
 }
 
 template <Pair (*function)(Lanes)>
 MONGE_INLINE void rows_of(float* h, float* derivative, const float* bias, int64_t rows, int64_t width, int64_t stride) {
-  for (int64_t row = 0; row < rows; ++row, h += stride) {
-    int64_t i = 0;
-    for (; i + kLanes <= width; i += kLanes) {
-      const Pair out = function(load<Floats16>(h + i, kLanes) + load<Floats16>(bias + i, kLanes));
-      store<Floats16>(h + i, out.value, kLanes);
-      if (derivative) store<Floats16>(derivative + row * stride + i, out.slope, kLanes);
-    }
-    if (i == width) continue;
-    const Pair out = function(load<Floats16>(h + i, width - i) + load<Floats16>(bias + i, width - i));
-    store<Floats16>(h + i, out.value, width - i);
-    if (derivative) store<Floats16>(derivative + row * stride + i, out.slope, width - i);
-  }
+  each_vector<Floats16>(
+      rows, width, stride, [=](int64_t at, int64_t column, int64_t count) __attribute__((always_inline)) {
+        const Pair out = function(load<Floats16>(h + at, count) + load<Floats16>(bias + column, count));
+        store<Floats16>(h + at, out.value, count);
+        if (derivative) store<Floats16>(derivative + at, out.slope, count);
+      });
 }
 
 MONGE_VECTORISED void silu_rows(float* h, float* derivative, const float* bias, int64_t rows, int64_t width,
@@ -104,7 +95,7 @@ void softplus_rows(float* h, float* derivative, const float* bias, int64_t rows,
 MONGE_INLINE Lanes by_slope(Lanes gradient, Lanes slope) { return gradient * slope; }
 MONGE_INLINE Lanes by_relu(Lanes gradient, Lanes value) { return value > Lanes{} ? gradient : Lanes{}; }
 MONGE_INLINE Lanes by_leaky_relu(Lanes gradient, Lanes value) {
-  return value > Lanes{} ? gradient : gradient * static_cast<float>(kSlope);
+  return value > Lanes{} ? gradient : gradient * static_cast<float>(kLeakySlope);
 }
 
 MONGE_INLINE Lanes by_elu(Lanes gradient, Lanes value) {
@@ -115,18 +106,12 @@ MONGE_INLINE Lanes by_tanh(Lanes gradient, Lanes value) { return gradient * (1.0
 template <Lanes (*function)(Lanes, Lanes)>
 MONGE_INLINE void chain_of(float* gradient, const float* other, float* sums, int64_t rows, int64_t width,
                            int64_t stride) {
-  for (int64_t row = 0; row < rows; ++row, gradient += stride, other += stride) {
-    int64_t i = 0;
-    for (; i + kLanes <= width; i += kLanes) {
-      const Lanes out = function(load<Floats16>(gradient + i, kLanes), load<Floats16>(other + i, kLanes));
-      store<Floats16>(gradient + i, out, kLanes);
-      if (sums) store<Floats16>(sums + i, load<Floats16>(sums + i, kLanes) + out, kLanes);
-    }
-    if (i == width) continue;
-    const Lanes out = function(load<Floats16>(gradient + i, width - i), load<Floats16>(other + i, width - i));
-    store<Floats16>(gradient + i, out, width - i);
-    if (sums) store<Floats16>(sums + i, load<Floats16>(sums + i, width - i) + out, width - i);
-  }
+  each_vector<Floats16>(
+      rows, width, stride, [=](int64_t at, int64_t column, int64_t count) __attribute__((always_inline)) {
+        const Lanes out = function(load<Floats16>(gradient + at, count), load<Floats16>(other + at, count));
+        store<Floats16>(gradient + at, out, count);
+        if (sums) store<Floats16>(sums + column, load<Floats16>(sums + column, count) + out, count);
+      });
 }
 
 MONGE_VECTORISED void chain_slope(float* gradient, const float* other, float* sums, int64_t rows, int64_t width,
@@ -164,7 +149,7 @@ torch::Tensor activate(Activation kind, const torch::Tensor& x) {
     case Activation::elu:
       return torch::elu(x);
     case Activation::leaky_relu:
-      return torch::leaky_relu(x, kSlope);
+      return torch::leaky_relu(x, kLeakySlope);
     case Activation::softplus:
       return torch::softplus(x);
     case Activation::tanh:

@@ -11,6 +11,8 @@ namespace monge::nn {
 
 enum class Activation { relu, silu, elu, leaky_relu, softplus, tanh };
 
+constexpr double kLeakySlope = 0.2;  ///< of leaky_relu below 0
+
 /// The activation named "relu", "silu", "elu", "leaky_relu" (slope 0.2), "softplus" or "tanh".
 /// @throws InputError for another name, suggesting the nearest.
 Activation activation_named(const std::string& name);

@@ -17,20 +17,34 @@ torch::Tensor activation_slope(Activation kind, const torch::Tensor& z);
 /// Whether act'' is not zero everywhere. The gradient map of a relu is constant in pieces and does not learn them.
 bool has_curvature(Activation kind);
 
-/// z = h + bias; h <- act(z), slope <- act'(z), curvature <- act''(z).
-void activate_with_curvature(Activation kind, float* h, float* slope, float* curvature, const float* bias, int64_t rows,
+/// What the passes keep of a hidden layer: act(z) and, unless slope_from_value, act'(z) and act''(z), [rows, width]
+/// each. The tangent and the adjoint pass only read it.
+struct ActivationRecord {
+  float* value = nullptr;
+  float* slope = nullptr;      ///< null if slope_from_value(kind): act' and act'' then follow from `value`
+  float* curvature = nullptr;  ///< likewise; gradient_through_activation multiplies it by the gradient above
+
+  ActivationRecord from(int64_t offset) const {
+    return slope ? ActivationRecord{value + offset, slope + offset, curvature + offset}
+                 : ActivationRecord{.value = value + offset};
+  }
+};
+
+/// Writes the record of z = value + bias; `value` holds z - bias at first.
+void activate_with_curvature(Activation kind, const ActivationRecord& record, const float* bias, int64_t rows,
                              int64_t width, int64_t stride);
 
-/// curvature <- u curvature; u <- u slope, for the gradient u above the activation.
-void gradient_through_activation(float* u, const float* slope, float* curvature, int64_t rows, int64_t width,
+/// u <- u act', for the gradient u above the activation.
+void gradient_through_activation(Activation kind, const ActivationRecord& record, float* u, int64_t rows, int64_t width,
                                  int64_t stride);
 
-/// curvature_term <- t curvature; t <- t slope, for the tangent t before the activation.
-void tangent_through_activation(float* t, const float* slope, const float* curvature, float* curvature_term,
-                                int64_t rows, int64_t width, int64_t stride);
+/// curvature_term <- t u act'', t <- t act', for the tangent t before the activation.
+/// @param d  u act' of gradient_through_activation; read where act'' follows from the value.
+void tangent_through_activation(Activation kind, const ActivationRecord& record, const float* d, float* t,
+                                float* curvature_term, int64_t rows, int64_t width, int64_t stride);
 
-/// c <- c slope + curvature_term, and adds the sums of c over rows to `sums` [width].
-void adjoint_through_activation(float* c, const float* slope, const float* curvature_term, float* sums, int64_t rows,
-                                int64_t width, int64_t stride);
+/// c <- c act' + curvature_term, and adds the sums of c over rows to `sums` [width].
+void adjoint_through_activation(Activation kind, const ActivationRecord& record, float* c, const float* curvature_term,
+                                float* sums, int64_t rows, int64_t width, int64_t stride);
 
 }  // namespace monge::nn

@@ -2,9 +2,6 @@
 
 #include <algorithm>
 
-#include "monge/nn/activation_curvature.h"
-#include "monge/nn/gemm.h"
-
 namespace monge::nn {
 namespace {
 
@@ -12,9 +9,9 @@ namespace {
 constexpr int64_t kNarrow = 8;
 
 /// c[rows, n] = a[rows, k] b, with b packed or, if it is narrow, transposed.
-void product(const float* a, const float* b, float* c, int64_t rows, int64_t k, int64_t n,
-             const gemm::Epilogue& epilogue) {
-  if (n >= kNarrow) return gemm::multiply(a, k, b, c, n, rows, k, n, /*accumulate=*/false, epilogue);
+void product(gemm::ProductPrecision products, const float* a, const float* b, float* c, int64_t rows, int64_t k,
+             int64_t n, const gemm::Epilogue& epilogue) {
+  if (n >= kNarrow) return gemm::multiply(a, k, b, c, n, rows, k, n, /*accumulate=*/false, epilogue, products);
   gemm::multiply_narrow(a, k, b, k, c, n, rows, k, n);
   epilogue.call(epilogue.context, 0, rows, 0, n);
 }
@@ -30,16 +27,18 @@ gemm::Epilogue epilogue_by(const Function& function) {
 
 }  // namespace
 
-int64_t forward_pack_size(const ChainLayer& l) { return l.out < kNarrow ? 0 : gemm::packed_size(l.in, l.out); }
+int64_t forward_pack_size(const ChainLayer& l) {
+  return l.out < kNarrow ? 0 : gemm::packed_size(l.in, l.out, l.products);
+}
 int64_t backward_pack_size(const ChainLayer& l) {
-  return l.in < kNarrow ? l.in * l.out : gemm::packed_size(l.out, l.in);
+  return l.in < kNarrow ? l.in * l.out : gemm::packed_size(l.out, l.in, l.products);
 }
 
 void pack_forward(const ChainLayer& l, float* to) {
-  if (l.out >= kNarrow) gemm::pack(l.weight, 1, l.in, l.in, l.out, to);
+  if (l.out >= kNarrow) gemm::pack(l.weight, 1, l.in, l.in, l.out, to, l.products);
 }
 void pack_backward(const ChainLayer& l, float* to) {
-  if (l.in >= kNarrow) return gemm::pack(l.weight, l.in, 1, l.out, l.in, to);
+  if (l.in >= kNarrow) return gemm::pack(l.weight, l.in, 1, l.out, l.in, to, l.products);
   for (int64_t i = 0; i < l.in; ++i) {
     for (int64_t o = 0; o < l.out; ++o) to[i * l.out + o] = l.weight[o * l.in + i];
   }
@@ -50,7 +49,7 @@ void hidden_pass(const ChainLayer& l, Activation kind, const float* x, float* h,
     const int64_t at = row * l.out + column;
     add_bias_and_activate(kind, h + at, slope ? slope + at : nullptr, l.bias + column, count, columns, l.out);
   };
-  product(x, l.out < kNarrow ? l.weight : l.forward, h, rows, l.in, l.out, epilogue_by(activate));
+  product(l.products, x, l.out < kNarrow ? l.weight : l.forward, h, rows, l.in, l.out, epilogue_by(activate));
 }
 
 void output_pass(const ChainLayer& l, const float* x, float* y, int64_t rows) {
@@ -59,12 +58,12 @@ void output_pass(const ChainLayer& l, const float* x, float* y, int64_t rows) {
       for (int64_t j = column; j < column + columns; ++j) y[r * l.out + j] += l.bias[j];
     }
   };
-  product(x, l.out < kNarrow ? l.weight : l.forward, y, rows, l.in, l.out, epilogue_by(add_bias));
+  product(l.products, x, l.out < kNarrow ? l.weight : l.forward, y, rows, l.in, l.out, epilogue_by(add_bias));
 }
 
 void input_gradient(const ChainLayer& l, const float* up, float* down, int64_t rows) {
   const auto nothing = [](int64_t, int64_t, int64_t, int64_t) {};
-  product(up, l.backward, down, rows, l.out, l.in, epilogue_by(nothing));
+  product(l.products, up, l.backward, down, rows, l.out, l.in, epilogue_by(nothing));
 }
 
 void hidden_gradient(const ChainLayer& l, Activation kind, const float* up, const float* kept, float* down,
@@ -73,52 +72,52 @@ void hidden_gradient(const ChainLayer& l, Activation kind, const float* up, cons
     const int64_t at = row * l.in + column;
     activation_backward(kind, down + at, kept + at, bias_sum ? bias_sum + column : nullptr, count, columns, l.in);
   };
-  product(up, l.backward, down, rows, l.out, l.in, epilogue_by(chain));
+  product(l.products, up, l.backward, down, rows, l.out, l.in, epilogue_by(chain));
 }
 
-void curved_pass(const ChainLayer& l, Activation kind, const float* x, float* h, float* slope, float* curvature,
-                 int64_t rows) {
+void curved_pass(const ChainLayer& l, Activation kind, const float* x, const ActivationRecord& record, int64_t rows) {
   const auto activate = [=, &l](int64_t row, int64_t count, int64_t column, int64_t columns) {
-    const int64_t at = row * l.out + column;
-    activate_with_curvature(kind, h + at, slope + at, curvature + at, l.bias + column, count, columns, l.out);
+    activate_with_curvature(kind, record.from(row * l.out + column), l.bias + column, count, columns, l.out);
   };
-  product(x, l.out < kNarrow ? l.weight : l.forward, h, rows, l.in, l.out, epilogue_by(activate));
+  product(l.products, x, l.out < kNarrow ? l.weight : l.forward, record.value, rows, l.in, l.out,
+          epilogue_by(activate));
 }
 
-void descending_pass(const ChainLayer& l, const float* up, const float* slope, float* curvature, float* down,
+void descending_pass(const ChainLayer& l, Activation kind, const float* up, const ActivationRecord& below, float* down,
                      int64_t rows) {
   const auto scale = [=, &l](int64_t row, int64_t count, int64_t column, int64_t columns) {
     const int64_t at = row * l.in + column;
-    gradient_through_activation(down + at, slope + at, curvature + at, count, columns, l.in);
+    gradient_through_activation(kind, below.from(at), down + at, count, columns, l.in);
   };
-  product(up, l.backward, down, rows, l.out, l.in, epilogue_by(scale));
+  product(l.products, up, l.backward, down, rows, l.out, l.in, epilogue_by(scale));
 }
 
-void tangent_pass(const ChainLayer& l, const float* v, const float* slope, const float* curvature, float* tangent,
-                  float* curvature_term, int64_t rows) {
+void tangent_pass(const ChainLayer& l, Activation kind, const float* v, const ActivationRecord& record, const float* d,
+                  float* tangent, float* curvature_term, int64_t rows) {
   const auto scale = [=, &l](int64_t row, int64_t count, int64_t column, int64_t columns) {
     const int64_t at = row * l.out + column;
-    tangent_through_activation(tangent + at, slope + at, curvature + at, curvature_term + at, count, columns, l.out);
+    tangent_through_activation(kind, record.from(at), d + at, tangent + at, curvature_term + at, count, columns, l.out);
   };
-  product(v, l.out < kNarrow ? l.weight : l.forward, tangent, rows, l.in, l.out, epilogue_by(scale));
+  product(l.products, v, l.out < kNarrow ? l.weight : l.forward, tangent, rows, l.in, l.out, epilogue_by(scale));
 }
 
-void adjoint_pass(const ChainLayer& l, const float* c, const float* slope, const float* curvature_term, float* down,
-                  float* sums, int64_t rows) {
+void adjoint_pass(const ChainLayer& l, Activation kind, const float* c, const ActivationRecord& below,
+                  const float* curvature_term, float* down, float* sums, int64_t rows) {
   const auto add = [=, &l](int64_t row, int64_t count, int64_t column, int64_t columns) {
     const int64_t at = row * l.in + column;
-    adjoint_through_activation(down + at, slope + at, curvature_term + at, sums + column, count, columns, l.in);
+    adjoint_through_activation(kind, below.from(at), down + at, curvature_term + at, sums + column, count, columns,
+                               l.in);
   };
-  product(c, l.backward, down, rows, l.out, l.in, epilogue_by(add));
+  product(l.products, c, l.backward, down, rows, l.out, l.in, epilogue_by(add));
 }
 
 bool sums_transposed(const ChainLayer& l) { return l.in < 16 && l.out > l.in; }
 
 void weight_gradient(const ChainLayer& l, const float* up, const float* x, float* sum, int64_t rows, bool accumulate) {
   if (sums_transposed(l)) {
-    gemm::multiply_transposed(x, l.in, up, l.out, sum, l.out, rows, l.in, l.out, accumulate);
+    gemm::multiply_transposed(x, l.in, up, l.out, sum, l.out, rows, l.in, l.out, accumulate, l.products);
   } else {
-    gemm::multiply_transposed(up, l.out, x, l.in, sum, l.in, rows, l.out, l.in, accumulate);
+    gemm::multiply_transposed(up, l.out, x, l.in, sum, l.in, rows, l.out, l.in, accumulate, l.products);
   }
 }
 

@@ -4,7 +4,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "monge/nn/activation.h"
+#include "monge/nn/activation_curvature.h"
+#include "monge/nn/gemm.h"
 
 namespace monge::nn {
 
@@ -15,6 +16,7 @@ struct ChainLayer {
   int64_t in, out;
   const float* forward = nullptr;   ///< W^T packed by pack_forward, for hidden_pass and output_pass
   const float* backward = nullptr;  ///< W packed by pack_backward, for input_gradient and hidden_gradient
+  gemm::ProductPrecision products = gemm::ProductPrecision::fp32;
 };
 
 /// The numbers of floats of `forward` and of `backward`, and the functions that fill them.
@@ -40,21 +42,21 @@ void hidden_gradient(const ChainLayer& layer, Activation kind, const float* up, 
 
 // The passes of fused_gradient.h; see activation_curvature.h for what they do at the activation.
 
-/// h = act(x W^T + b), slope = act', curvature = act'', [rows, out] each.
-void curved_pass(const ChainLayer& layer, Activation kind, const float* x, float* h, float* slope, float* curvature,
+/// Writes the record of x W^T + b, [rows, out].
+void curved_pass(const ChainLayer& layer, Activation kind, const float* x, const ActivationRecord& record,
                  int64_t rows);
 
-/// u = up W, [rows, in]; curvature <- u curvature, down = u slope.
-void descending_pass(const ChainLayer& layer, const float* up, const float* slope, float* curvature, float* down,
-                     int64_t rows);
+/// down = (up W) act', [rows, in], with the record of the layer below.
+void descending_pass(const ChainLayer& layer, Activation kind, const float* up, const ActivationRecord& below,
+                     float* down, int64_t rows);
 
-/// t = v W^T, [rows, out]; curvature_term = t curvature, tangent = t slope.
-void tangent_pass(const ChainLayer& layer, const float* v, const float* slope, const float* curvature, float* tangent,
-                  float* curvature_term, int64_t rows);
+/// t = v W^T, [rows, out]; curvature_term = t u act'', tangent = t act'.  @param d  u act' of descending_pass.
+void tangent_pass(const ChainLayer& layer, Activation kind, const float* v, const ActivationRecord& record,
+                  const float* d, float* tangent, float* curvature_term, int64_t rows);
 
-/// down = (c W) slope + curvature_term, [rows, in]; its sums over rows are added to `sums` [in].
-void adjoint_pass(const ChainLayer& layer, const float* c, const float* slope, const float* curvature_term, float* down,
-                  float* sums, int64_t rows);
+/// down = (c W) act' + curvature_term, [rows, in]; its sums over rows are added to `sums` [in].
+void adjoint_pass(const ChainLayer& layer, Activation kind, const float* c, const ActivationRecord& below,
+                  const float* curvature_term, float* down, float* sums, int64_t rows);
 
 /// Whether the gradient of the weights is summed as [in, out], because `in` is too small to fill a vector.
 bool sums_transposed(const ChainLayer& layer);

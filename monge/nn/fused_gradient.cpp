@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "monge/core/vectorised.h"
 #include "monge/nn/activation_curvature.h"
 #include "monge/nn/packed_chain.h"
 #include "monge/nn/workspace.h"
@@ -14,7 +15,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// The values of the hidden layers that the derivative needs, for all rows in one tensor.
+/// The places of what the derivative needs of the hidden layers, for all rows in one tensor.
 struct HiddenValues {
   HiddenValues(const PackedChain& layers, int64_t rows) {
     const auto take = [&](std::vector<int64_t>& at, int64_t width) {
@@ -24,14 +25,23 @@ struct HiddenValues {
     for (size_t l = 0; l + 1 < layers.all.size(); ++l) {
       const int64_t width = layers.all[l].out;
       take(value, width);
+      take(gradient, width);
+      if (!layers.keeps_slopes) continue;
       take(slope, width);
       take(curvature, width);
-      take(gradient, width);
     }
   }
-  std::vector<int64_t> value, slope;  ///< h and s
-  std::vector<int64_t> curvature;     ///< act'' and, after the gradient's pass, act'' times d(l+1) W(l+1)
-  std::vector<int64_t> gradient;      ///< d
+  /// The record of layer l from an offset on.
+  ActivationRecord record(float* memory, size_t l, int64_t offset) const {
+    ActivationRecord out{.value = memory + value[l] + offset};
+    if (!slope.empty()) {
+      out.slope = memory + slope[l] + offset;
+      out.curvature = memory + curvature[l] + offset;
+    }
+    return out;
+  }
+  std::vector<int64_t> value, slope, curvature;  ///< of an ActivationRecord
+  std::vector<int64_t> gradient;                 ///< d
   int64_t size = 0;
 };
 
@@ -41,36 +51,42 @@ void gradient_rows(const PackedChain& layers, const HiddenValues& at, float* mem
   const size_t hidden = layers.all.size() - 1;
   const float* below = x;
   for (size_t l = 0; l < hidden; ++l) {
-    const int64_t from = first * layers.all[l].out;
-    float* h = memory + at.value[l] + from;
-    curved_pass(layers.all[l], layers.activation, below, h, memory + at.slope[l] + from,
-                memory + at.curvature[l] + from, rows);
-    below = h;
+    const auto record = at.record(memory, l, first * layers.all[l].out);
+    curved_pass(layers.all[l], layers.activation, below, record, rows);
+    below = record.value;
   }
   const auto& top = layers.all.back();
   output_pass(top, below, value, rows);
   float* up = hidden == 0 ? gradient : memory + at.gradient[hidden - 1] + first * top.in;
   for (int64_t r = 0; r < rows; ++r) std::copy_n(top.weight, top.in, up + r * top.in);
   if (hidden == 0) return;
-  gradient_through_activation(up, memory + at.slope[hidden - 1] + first * top.in,
-                              memory + at.curvature[hidden - 1] + first * top.in, rows, top.in, top.in);
+  gradient_through_activation(layers.activation, at.record(memory, hidden - 1, first * top.in), up, rows, top.in,
+                              top.in);
   for (size_t l = hidden - 1; l > 0; --l) {
     const int64_t from = first * layers.all[l].in;
     float* down = memory + at.gradient[l - 1] + from;
-    descending_pass(layers.all[l], up, memory + at.slope[l - 1] + from, memory + at.curvature[l - 1] + from, down,
-                    rows);
+    descending_pass(layers.all[l], layers.activation, up, at.record(memory, l - 1, from), down, rows);
     up = down;
   }
   input_gradient(layers.all.front(), up, gradient, rows);
 }
 
-/// out[r, :] = w[r] d[r, :], added to `out` with `accumulate`.
-void scale_rows(const float* w, const float* d, int64_t rows, int64_t width, float* out, bool accumulate) {
+/// out[r, :] = w[r] d[r, :], added to `out` with `accumulate`; adds the sums of `out` over rows to `sums`.
+MONGE_VECTORISED void weigh_rows(const float* w, const float* d, int64_t rows, int64_t width, float* out,
+                                 bool accumulate, float* sums) {
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t j = 0; j < width; ++j) {
-      const float scaled = w[r] * d[r * width + j];
-      out[r * width + j] = accumulate ? out[r * width + j] + scaled : scaled;
+      const float before = accumulate ? out[r * width + j] : 0, weighted = before + w[r] * d[r * width + j];
+      out[r * width + j] = weighted;
+      sums[j] += weighted;
     }
+  }
+}
+
+/// sum[j] += w[r] h[r, j] over the rows r.
+MONGE_VECTORISED void add_weighted_rows(const float* w, const float* h, int64_t rows, int64_t width, float* sum) {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t j = 0; j < width; ++j) sum[j] += w[r] * h[r * width + j];
   }
 }
 
@@ -82,7 +98,7 @@ struct Derivatives {
 
 /// Adds the derivative in the weights, for rows [begin, end), to `sum`, whose last weights and biases begin at zero.
 void derivative_rows(const PackedChain& layers, const HiddenValues& at, const GradientSlab& slab, const float* x,
-                     const float* memory, const Derivatives& given, float* sum, int64_t begin, int64_t end) {
+                     float* memory, const Derivatives& given, float* sum, int64_t begin, int64_t end) {
   const auto count = static_cast<int64_t>(layers.all.size()) - 1;
   const auto hidden = static_cast<size_t>(count);
   const int64_t step = std::min(layers.block_rows(), end - begin), side = whole_vectors(step * layers.widest);
@@ -94,13 +110,14 @@ void derivative_rows(const PackedChain& layers, const HiddenValues& at, const Gr
   for (int64_t first = begin; first < end; first += step) {
     const int64_t rows = std::min(step, end - first);
     const auto part = [=](int64_t place, int64_t width) { return memory + place + first * width; };
+    const auto record = [=, &at](size_t l, int64_t width) { return at.record(memory, l, first * width); };
     const float* v = given.gradient ? given.gradient + first * layers.all.front().in : nullptr;
     const float* w = given.value ? given.value + first : nullptr;
     if (v) {
       const float* below = v;
       for (size_t l = 0; l < hidden; ++l) {
         const int64_t width = layers.all[l].out;
-        tangent_pass(layers.all[l], below, part(at.slope[l], width), part(at.curvature[l], width), tangent(l),
+        tangent_pass(layers.all[l], layers.activation, below, record(l, width), part(at.gradient[l], width), tangent(l),
                      curvature_term(l), rows);
         below = tangent(l);
       }
@@ -108,16 +125,18 @@ void derivative_rows(const PackedChain& layers, const HiddenValues& at, const Gr
     }
     if (w) {
       const float* below = hidden == 0 ? x + first * top.in : part(at.value[hidden - 1], top.in);
-      for (int64_t r = 0; r < rows; ++r) {
-        sum[slab.biases.back()] += w[r];
-        for (int64_t j = 0; j < top.in; ++j) sum[slab.weights.back() + j] += w[r] * below[r * top.in + j];
-      }
+      add_rows(w, rows, 1, sum + slab.biases.back());
+      add_weighted_rows(w, below, rows, top.in, sum + slab.weights.back());
     }
     if (hidden == 0) continue;
     // The adjoint of the values before the highest activation.
     float* adjoint = v ? curvature_term(hidden - 1) : buffers[0];
-    if (w) scale_rows(w, part(at.gradient[hidden - 1], top.in), rows, top.in, adjoint, /*accumulate=*/v != nullptr);
-    add_rows(adjoint, rows, top.in, sum + slab.biases[hidden - 1]);
+    if (w) {
+      weigh_rows(w, part(at.gradient[hidden - 1], top.in), rows, top.in, adjoint, /*accumulate=*/v != nullptr,
+                 sum + slab.biases[hidden - 1]);
+    } else {
+      add_rows(adjoint, rows, top.in, sum + slab.biases[hidden - 1]);
+    }
     for (size_t l = hidden; l-- > 0;) {
       const auto& layer = layers.all[l];
       const float* h_below = l == 0 ? x + first * layer.in : part(at.value[l - 1], layer.in);
@@ -130,11 +149,11 @@ void derivative_rows(const PackedChain& layers, const HiddenValues& at, const Gr
       if (l == 0) break;
       float* down = buffers[l % 2];
       if (v) {
-        adjoint_pass(layer, adjoint, part(at.slope[l - 1], layer.in), curvature_term(l - 1), down,
+        adjoint_pass(layer, layers.activation, adjoint, record(l - 1, layer.in), curvature_term(l - 1), down,
                      sum + slab.biases[l - 1], rows);
       } else {
-        scale_rows(w, part(at.gradient[l - 1], layer.in), rows, layer.in, down, /*accumulate=*/false);
-        add_rows(down, rows, layer.in, sum + slab.biases[l - 1]);
+        weigh_rows(w, part(at.gradient[l - 1], layer.in), rows, layer.in, down, /*accumulate=*/false,
+                   sum + slab.biases[l - 1]);
       }
       adjoint = down;
     }
@@ -156,18 +175,20 @@ class FusedValueAndGradient : public torch::autograd::Function<FusedValueAndGrad
                     float_data(value) + begin, float_data(gradient) + begin * in, records ? begin : 0, end - begin);
     });
     if (!records) return {value, gradient};
-    variable_list saved{x, memory, gradient};
+    const bool trains = tensors[0].requires_grad();
+    variable_list saved{x, memory, gradient, trains ? layers.packed() : torch::Tensor()};
     saved.insert(saved.end(), tensors.begin(), tensors.end());
     ctx->save_for_backward(saved);
     ctx->saved_data["activation"] = activation;
+    ctx->saved_data["products"] = static_cast<int64_t>(layers.products);
     ctx->set_materialize_grads(false);
     return {value, gradient};
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
     const auto saved = ctx->get_saved_variables();
-    const auto &x = saved[0], &memory = saved[1], &gradient = saved[2];
-    const variable_list tensors(saved.begin() + 3, saved.end());
+    const auto &x = saved[0], &memory = saved[1], &gradient = saved[2], &packed = saved[3];
+    const variable_list tensors(saved.begin() + 4, saved.end());
     const auto activation = static_cast<Activation>(ctx->saved_data["activation"].toInt());
     const bool wants_input = ctx->needs_input_grad(0), wants_weights = ctx->needs_input_grad(1);
     if (at::GradMode::is_enabled() || (wants_input && gradients[1].defined()))
@@ -178,7 +199,7 @@ class FusedValueAndGradient : public torch::autograd::Function<FusedValueAndGrad
     const auto w = gradients[0].defined() ? gradients[0].contiguous() : torch::Tensor();
     const auto v = gradients[1].defined() ? gradients[1].contiguous() : torch::Tensor();
     const Derivatives given{w.defined() ? float_data(w) : nullptr, v.defined() ? float_data(v) : nullptr};
-    const PackedChain layers(tensors, activation, Passes::both);
+    const PackedChain layers(tensors, activation, Passes::both, saved_products(*ctx), packed);
     const HiddenValues at(layers, x.size(0));
     const GradientSlab slab(layers);
     const int64_t parts = thread_count(x.size(0));

@@ -134,6 +134,7 @@ class FusedChain : public torch::autograd::Function<FusedChain> {
     saved.insert(saved.end(), tensors.begin(), tensors.end());
     ctx->save_for_backward(saved);
     ctx->saved_data["activation"] = activation;
+    ctx->saved_data["products"] = static_cast<int64_t>(layers.products);
     return output;
   }
 
@@ -147,7 +148,7 @@ class FusedChain : public torch::autograd::Function<FusedChain> {
       return differentiable(x, tensors, activation, gradients[0], wants_input, wants_weights);
 
     const auto top = gradients[0].contiguous();
-    const PackedChain layers(tensors, activation, Passes::backward);
+    const PackedChain layers(tensors, activation, Passes::backward, saved_products(*ctx));
     const Kept kept(layers, x.size(0));
     const int64_t parts = thread_count(x.size(0));  // not more parts, because each needs the memory of a slab
     const GradientSlab slab(layers);

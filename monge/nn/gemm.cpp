@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "monge/nn/gemm_matrix_units.h"
 #include "monge/nn/gemm_tile.h"
 #include "monge/nn/operation_tally.h"
 #include "monge/nn/vector_width.h"
@@ -93,7 +94,18 @@ struct MultiplyNarrow {
 
 }  // namespace
 
-void pack(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, float* packed) {
+int64_t packed_size(int64_t k, int64_t n, ProductPrecision products) {
+  return on_matrix_units(products, k, n) ? matrix_packed_size(k, n) : (n + kPanel - 1) / kPanel * kPanel * k;
+}
+
+int64_t tile_rows(ProductPrecision products) {
+  if (on_matrix_units(products, kPanel, kPanel)) return kPanel;
+  return vector_width() >= VectorWidth::bits_512 ? kTileRows<16> : kTileRows<8>;
+}
+
+void pack(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, float* packed,
+          ProductPrecision products) {
+  if (on_matrix_units(products, k, n)) return matrix_pack(b, row_stride, column_stride, k, n, packed);
   for (int64_t j = 0; j < n; j += kPanel, packed += kPanel * k) {
     const int64_t columns = std::min(kPanel, n - j);
     if (columns < kPanel) std::fill_n(packed, kPanel * k, 0.0F);
@@ -114,14 +126,18 @@ void pack(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, 
 }
 
 void multiply(const float* a, int64_t lda, const float* packed_b, float* c, int64_t ldc, int64_t m, int64_t k,
-              int64_t n, bool accumulate, const Epilogue& epilogue) {
+              int64_t n, bool accumulate, const Epilogue& epilogue, ProductPrecision products) {
   operation_tally.fetch_add(2 * m * k * n, std::memory_order_relaxed);
+  if (on_matrix_units(products, k, n))
+    return matrix_multiply(products, a, lda, packed_b, c, ldc, m, k, n, accumulate, epilogue);
   run_widest<Multiply>(a, lda, packed_b, c, ldc, m, k, n, accumulate, epilogue);
 }
 
 void multiply_transposed(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc, int64_t rows,
-                         int64_t m, int64_t n, bool accumulate) {
+                         int64_t m, int64_t n, bool accumulate, ProductPrecision products) {
   operation_tally.fetch_add(2 * m * rows * n, std::memory_order_relaxed);
+  if (on_matrix_units(products, rows, std::min(m, n)))
+    return matrix_multiply_transposed(products, a, lda, b, ldb, c, ldc, rows, m, n, accumulate);
   run_widest<MultiplyTransposed>(a, lda, b, ldb, c, ldc, rows, m, n, accumulate);
 }
 

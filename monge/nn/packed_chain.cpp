@@ -3,15 +3,20 @@
 #include <ATen/autocast_mode.h>
 
 #include <algorithm>
+#include <utility>
+
+#include "monge/core/vectorised.h"
 
 namespace monge::nn {
 
-PackedChain::PackedChain(at::TensorList tensors, Activation kind, Passes passes)
-    : activation(kind), keeps_slopes(!slope_from_value(kind)) {
+PackedChain::PackedChain(at::TensorList tensors, Activation kind, Passes passes, gemm::ProductPrecision with,
+                         torch::Tensor packed)
+    : activation(kind), products(with), keeps_slopes(!slope_from_value(kind)), packed_(std::move(packed)) {
   const size_t count = tensors.size() / 2;
   for (size_t l = 0; l < count; ++l) {
     const auto& weight = tensors[l];
-    all.push_back({float_data(weight), float_data(tensors[count + l]), weight.size(1), weight.size(0)});
+    all.push_back({float_data(weight), float_data(tensors[count + l]), weight.size(1), weight.size(0), nullptr, nullptr,
+                   products});
     widest = std::max({widest, weight.size(0), weight.size(1)});
   }
   int64_t size = 0;
@@ -19,7 +24,8 @@ PackedChain::PackedChain(at::TensorList tensors, Activation kind, Passes passes)
     if (passes != Passes::backward) size += whole_vectors(forward_pack_size(layer));
     if (passes != Passes::forward) size += whole_vectors(backward_pack_size(layer));
   }
-  packed_ = torch::empty({size}, tensors[0].options().requires_grad(false));
+  const bool is_packed = packed_.defined();
+  if (!is_packed) packed_ = torch::empty({size}, tensors[0].options().requires_grad(false));
   float* next = float_data(packed_);
   for (auto& layer : all) {
     if (passes != Passes::backward) {
@@ -31,6 +37,7 @@ PackedChain::PackedChain(at::TensorList tensors, Activation kind, Passes passes)
       next += whole_vectors(backward_pack_size(layer));
     }
   }
+  if (is_packed) return;
   const int64_t pieces = 2 * static_cast<int64_t>(count);
   for_parts(pieces, pieces, [&](int64_t i, int64_t, int64_t) {
     const auto& layer = all[static_cast<size_t>(i) / 2];
@@ -40,7 +47,8 @@ PackedChain::PackedChain(at::TensorList tensors, Activation kind, Passes passes)
 }
 
 int64_t PackedChain::block_rows() const {
-  return std::clamp<int64_t>((int64_t{128} << 10) / (4 * widest), 56, 448) / 56 * 56;
+  const int64_t step = 4 * gemm::tile_rows(products), wanted = (int64_t{128} << 10) / (4 * widest);
+  return std::clamp<int64_t>(wanted, step, 448) / step * step;
 }
 
 GradientSlab::GradientSlab(const PackedChain& layers) {
@@ -65,7 +73,7 @@ void GradientSlab::unpack(const torch::Tensor& slab, const PackedChain& layers,
   }
 }
 
-void add_rows(const float* values, int64_t rows, int64_t width, float* sum) {
+MONGE_VECTORISED void add_rows(const float* values, int64_t rows, int64_t width, float* sum) {
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t j = 0; j < width; ++j) sum[j] += values[r * width + j];
   }

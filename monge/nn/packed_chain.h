@@ -2,6 +2,7 @@
 // threads of a pass sum the gradients of its weights.
 #pragma once
 
+#include <torch/autograd.h>
 #include <torch/types.h>
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include "monge/nn/chain_layers.h"
 #include "monge/nn/fused_mlp.h"
 #include "monge/nn/parts.h"
+#include "monge/nn/product_scope.h"
 
 namespace monge::nn {
 
@@ -26,21 +28,26 @@ enum class Passes { forward, backward, both };
 class PackedChain {
  public:
   /// @param tensors  weights, then biases.
-  PackedChain(at::TensorList tensors, Activation kind, Passes passes);
+  /// @param packed   packed() of an earlier chain of the same values and passes, which saves packing; undefined: none.
+  PackedChain(at::TensorList tensors, Activation kind, Passes passes,
+              gemm::ProductPrecision products = current_products(), torch::Tensor packed = {});
 
-  /// The number of rows that go through all layers together: a layer's values then take 128 KiB, so that those of two
-  /// layers and a panel of weights fit in the second cache of a core.
+  /// The memory of the packed weights.
+  const torch::Tensor& packed() const { return packed_; }
+
+  /// The number of rows that go through all layers together: a layer's values then take 128 KiB if four tiles need no
+  /// more, so that those of two layers and a panel of weights fit in the second cache of a core.
   int64_t block_rows() const;
 
   /// Calls work(begin, end) for blocks of a batch's rows.
   template <class Work>
   void for_blocks(int64_t rows, const Work& work) const {
-    // The inner loops hold 14 rows in registers.
-    for_pieces(rows, block_rows(), /*step=*/14, thread_count(rows), work);
+    for_pieces(rows, block_rows(), /*step=*/gemm::tile_rows(products), thread_count(rows), work);
   }
 
   std::vector<ChainLayer> all;
   Activation activation;
+  gemm::ProductPrecision products;
   bool keeps_slopes;
   int64_t widest = 1;
 
@@ -64,6 +71,11 @@ void add_rows(const float* values, int64_t rows, int64_t width, float* sum);
 
 /// Weights, then biases.
 std::vector<torch::Tensor> tensors_of(const Chain& chain);
+
+/// The products of a node's forward pass, which it has saved as "products".
+inline gemm::ProductPrecision saved_products(torch::autograd::AutogradContext& node) {
+  return static_cast<gemm::ProductPrecision>(node.saved_data["products"].toInt());
+}
 
 /// The inverse of tensors_of.
 Chain chain_from(at::TensorList tensors, Activation activation);

@@ -39,4 +39,17 @@ MONGE_INLINE void store(float* to, const typename Floats::Type& value, int64_t c
   std::memcpy(to, &value, count == Floats::kCount ? sizeof value : static_cast<size_t>(count) * sizeof(float));
 }
 
+/// Calls work(at, column, count) for vectors of a block [rows, width] with rows `stride` floats apart, then for the
+/// ends of its rows. The loops are apart, so that constants stay in registers from row to row. work must be
+/// always_inline.
+template <class Floats, class Work>
+MONGE_INLINE void each_vector(int64_t rows, int64_t width, int64_t stride, const Work& work) {
+  const int64_t whole = width / Floats::kCount * Floats::kCount;
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t i = 0; i < whole; i += Floats::kCount) work(row * stride + i, i, Floats::kCount);
+  }
+  if (whole == width) return;
+  for (int64_t row = 0; row < rows; ++row) work(row * stride + whole, whole, width - whole);
+}
+
 }  // namespace monge::nn

@@ -1,8 +1,13 @@
-// Mixed precision for a scope.
+// The arithmetic of networks for a scope: mixed precision, and products of bfloat16.
 #pragma once
 
 #include <ATen/autocast_mode.h>
 #include <torch/types.h>
+
+#include <string>
+
+#include "monge/nn/product_scope.h"
+#include "monge/solve/precision.h"
 
 namespace monge::solve {
 
@@ -34,6 +39,17 @@ class AutocastScope {
   bool on_;
   bool was_enabled_ = false;
   torch::ScalarType was_type_ = torch::kFloat32;
+};
+
+/// While it lives, networks are evaluated in the arithmetic of train.precision.
+class PrecisionScope {
+ public:
+  PrecisionScope(torch::Device device, const std::string& precision)
+      : mixed_(device, product_type(precision)), products_(products_of(precision)) {}
+
+ private:
+  AutocastScope mixed_;
+  nn::ProductScope products_;
 };
 
 }  // namespace monge::solve

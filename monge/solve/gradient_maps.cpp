@@ -26,7 +26,7 @@ void check_method(const SolverOptions& options, int64_t noise_channels) {
     throw InputError({.what = "a gradient map is trained by second derivatives, which leave the range of fp16",
                       .where = "train.precision",
                       .value = "\"fp16\"",
-                      .allowed = "fp32, bf16, fp64",
+                      .allowed = "fp32, bf16x6, bf16x3, bf16, fp64",
                       .fix = "set train.precision = \"bf16\""});
   }
   if (make_method(options)->cost_kind() == ot::CostKind::squared && noise_channels == 0) return;

@@ -11,6 +11,7 @@
 #include "monge/ot/light.h"
 #include "monge/solve/map_nets.h"
 #include "monge/solve/net_registry.h"
+#include "monge/solve/precision.h"
 #include "monge/solve/shape_text.h"
 
 namespace monge::solve {
@@ -114,6 +115,18 @@ void require_gradient(const SolverOptions& options, const nn::PotentialNet& pote
   if (options.potential.net != "icnn") check_activation("potential.activation", options.potential.activation);
 }
 
+/// @throws InputError for an arithmetic that only the fused passes of vectors have.
+void check_products(const SolverOptions& options, const std::vector<int64_t>& item_shape) {
+  if (products_of(options.train.precision) == nn::gemm::ProductPrecision::fp32) return;
+  if (item_shape.size() == 1 && options.train.fused) return;
+  throw InputError(
+      {.what = "only the fused passes of networks for vectors multiply in sums of products of bfloat16",
+       .where = "train.precision",
+       .value = '"' + options.train.precision + '"',
+       .allowed = item_shape.size() == 1 ? "with train.fused = true" : "auto, fp32, bf16, fp16, fp64 for images",
+       .fix = "set train.precision = \"fp32\""});
+}
+
 nn::SeededInitialisation seeded_by(const SolverOptions& options, const char* purpose) {
   return nn::SeededInitialisation(stream_seed(static_cast<uint64_t>(options.train.seed), purpose, 0));
 }
@@ -123,6 +136,7 @@ nn::SeededInitialisation seeded_by(const SolverOptions& options, const char* pur
 std::shared_ptr<nn::MapNet> make_map(const SolverOptions& options, const std::vector<int64_t>& source_shape,
                                      const std::vector<int64_t>& target_shape) {
   if (source_shape != target_shape) refuse_shapes(source_shape, target_shape);
+  check_products(options, source_shape);
   const auto seeded = seeded_by(options, "init map");
   if (is_closed_form(options) && source_shape.size() == 1)
     return std::make_shared<nn::GaussianPlanMap>(plan_potential(options, source_shape[0]));

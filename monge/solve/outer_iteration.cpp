@@ -145,7 +145,7 @@ bool Solver::gradient_pair_update(const IterationBatches& batches, const Iterati
   }
   const auto of = [this](nn::PotentialNet& net) {
     return [this, &net](const torch::Tensor& points) {
-      const AutocastScope mixed(device_, product_type(options_.train.precision));
+      const PrecisionScope arithmetic(device_, options_.train.precision);
       const auto found = net.value_and_gradient(points);
       return std::pair{found.value_B.to(points.scalar_type()), found.gradient_BD.to(points.scalar_type())};
     };

@@ -1,25 +1,19 @@
 #include "monge/solve/precision.h"
 
-#include <ATen/cpu/Utils.h>
+#include "monge/core/error.h"
+#include "monge/nn/gemm_matrix_units.h"
 
 namespace monge::solve {
 namespace {
 
 Precision value_of(const std::string& precision) { return precision_names().at(precision, "train.precision"); }
 
-bool has_amx() {
-  const auto abilities = at::cpu::get_cpu_capabilities();
-  const auto amx = abilities.find("amx_bf16");
-  return amx != abilities.end() && amx->second.isBool() && amx->second.toBool();
-}
-
 }  // namespace
 
 const ValueNames<Precision>& precision_names() {
-  static const ValueNames<Precision> names{{"auto", Precision::automatic},
-                                           {"fp32", Precision::fp32},
-                                           {"bf16", Precision::bf16},
-                                           {"fp16", Precision::fp16},
+  static const ValueNames<Precision> names{{"auto", Precision::automatic}, {"fp32", Precision::fp32},
+                                           {"bf16x6", Precision::bf16x6},  {"bf16x3", Precision::bf16x3},
+                                           {"bf16", Precision::bf16},      {"fp16", Precision::fp16},
                                            {"fp64", Precision::fp64}};
   return names;
 }
@@ -29,8 +23,14 @@ std::string resolve_precision(const std::string& precision, torch::Device device
   if (value == Precision::fp16 && !device.is_cuda()) {
     log(LogLevel::warning, "train.precision = \"fp16\" needs a GPU; training in fp32");
     value = Precision::fp32;
+  } else if (value == Precision::bf16x6 || value == Precision::bf16x3) {
+    if (!device.is_cpu() || !nn::gemm::has_matrix_units()) {
+      log(LogLevel::warning,
+          text("train.precision = \"", precision, "\" needs a processor with AMX; training in fp32"));
+      value = Precision::fp32;
+    }
   } else if (value == Precision::automatic) {
-    value = device.is_cuda() || has_amx() ? Precision::bf16 : Precision::fp32;
+    value = device.is_cuda() || nn::gemm::has_matrix_units() ? Precision::bf16 : Precision::fp32;
   }
   return precision_names().name(value);
 }
@@ -49,6 +49,17 @@ torch::ScalarType product_type(const std::string& precision) {
       return torch::kFloat64;
     default:
       return torch::kFloat32;
+  }
+}
+
+nn::gemm::ProductPrecision products_of(const std::string& precision) {
+  switch (value_of(precision)) {
+    case Precision::bf16x6:
+      return nn::gemm::ProductPrecision::bf16x6;
+    case Precision::bf16x3:
+      return nn::gemm::ProductPrecision::bf16x3;
+    default:
+      return nn::gemm::ProductPrecision::fp32;
   }
 }
 

@@ -183,7 +183,7 @@ torch::Tensor Solver::transport(nn::MapNet& map, const torch::Tensor& x, const t
   if (options_.train.channels_last && input.dim() == 4) input = input.contiguous(torch::MemoryFormat::ChannelsLast);
   torch::Tensor output;
   {
-    const AutocastScope mixed(device_, product_type(options_.train.precision));
+    const PrecisionScope arithmetic(device_, options_.train.precision);
     output = map.forward(input);
   }
   if (output.scalar_type() != x.scalar_type()) output = output.to(x.scalar_type());
@@ -204,7 +204,7 @@ void Solver::initialise_plan(const torch::Tensor& x, const torch::Tensor& y) {
 
 ot::Potential Solver::potential_function(nn::PotentialNet& potential) const {
   return [this, &potential](const torch::Tensor& y, const torch::Tensor& sigma_B) {
-    const AutocastScope mixed(device_, product_type(options_.train.precision));
+    const PrecisionScope arithmetic(device_, options_.train.precision);
     const auto input =
         options_.train.channels_last && y.dim() == 4 ? y.contiguous(torch::MemoryFormat::ChannelsLast) : y;
     return potential.forward(input, sigma_B).to(y.scalar_type());

@@ -8,9 +8,12 @@
 #include <cmath>
 
 #include "monge/core/random.h"
+#include "monge/nn/activation_curvature.h"
+#include "monge/nn/gemm_matrix_units.h"
 #include "monge/nn/gradient_map.h"
 #include "monge/nn/icnn.h"
 #include "monge/nn/mlp.h"
+#include "monge/nn/product_scope.h"
 #include "tests/support/support.h"
 
 namespace monge::nn {
@@ -171,6 +174,83 @@ TEST(GradientMap, NeedsAPotentialWithAGradient) {
   };
   EXPECT_THAT(testing::message_of([] { GradientMap(std::make_shared<Bare>(), 0.5); }),
               ::testing::HasSubstr("an mlp or an icnn"));
+}
+
+// The products of the backward pass are those of the forward pass, also outside the scope.
+TEST(ProductScope, ReachesValuesGradientsAndDerivatives) {
+  const auto chain = scalar_chain({40, 96, 64, 1}, Activation::elu);
+  const auto wide = scalar_chain({40, 96, 64, 1}, Activation::silu);
+  const auto x = points(70, 40), w = points(70, 1).squeeze(1), v = points(70, 40);
+  const auto found = [&](gemm::ProductPrecision products, bool derive_inside) {
+    ValueAndGradient outputs;
+    torch::Tensor plain;
+    std::vector<torch::Tensor> all;
+    const auto derive = [&] {
+      all = derivatives(outputs, w, v, parameters(chain));
+      for (const auto& each : torch::autograd::grad({(plain.squeeze(1) * w).sum()}, parameters(wide)))
+        all.push_back(each);
+    };
+    {
+      const ProductScope scope(products);
+      outputs = fused_value_and_gradient(x, chain);
+      plain = fused_chain(x, wide);
+      if (derive_inside) derive();
+    }
+    EXPECT_EQ(current_products(), gemm::ProductPrecision::fp32);
+    if (!derive_inside) derive();
+    for (const auto& each : {outputs.value_B, outputs.gradient_BD, plain}) all.push_back(each);
+    return all;
+  };
+  const auto fp32 = found(gemm::ProductPrecision::fp32, true), six = found(gemm::ProductPrecision::bf16x6, true),
+             three = found(gemm::ProductPrecision::bf16x3, true),
+             outside = found(gemm::ProductPrecision::bf16x3, false);
+  for (size_t i = 0; i < fp32.size(); ++i) {
+    EXPECT_LT(relative_error(six[i], fp32[i]), 1e-5) << i;
+    EXPECT_LT(relative_error(three[i], fp32[i]), 1e-3) << i;
+    EXPECT_TRUE(torch::equal(three[i], outside[i])) << i;
+  }
+  if (gemm::has_matrix_units()) {
+    EXPECT_FALSE(torch::equal(three.back(), six.back()));
+  }
+}
+
+/// h of the sum of act'(z) and of act''(z) by autograd, at z.
+std::pair<torch::Tensor, torch::Tensor> curves_by_autograd(Activation kind, const torch::Tensor& z) {
+  const auto leaf = z.to(torch::kFloat64).requires_grad_(true);
+  const auto slope = torch::autograd::grad({activate(kind, leaf).sum()}, {leaf}, {}, true, true)[0];
+  if (!slope.requires_grad()) return {slope, torch::zeros_like(slope)};
+  const auto curvature = torch::autograd::grad({slope.sum()}, {leaf}, {}, false, false, true)[0];
+  return {slope.detach(), curvature.defined() ? curvature : torch::zeros_like(slope)};
+}
+
+// But for the kink at zero. Also far from it, where elu and tanh find their slopes from values near their limits.
+TEST_P(FusedValueAndGradient, PassesThroughTheActivationAreThoseOfAutograd) {
+  const auto kind = activation_named(GetParam());
+  const auto z = torch::cat({torch::linspace(-90, 90, 60), torch::linspace(-3.01, 3, 80)}).unsqueeze(0);
+  const int64_t width = z.size(1);
+  const auto [slope, curvature] = curves_by_autograd(kind, z);
+  const auto bias = torch::zeros({width}), u = points(1, width), t = points(1, width), c = points(1, width);
+  auto value = z.clone(), stored_slope = torch::empty_like(z), stored_curvature = torch::empty_like(z), d = u.clone(),
+       tangent = t.clone(), term = torch::empty_like(z), adjoint = c.clone(), sums = torch::ones({width});
+  const auto at = [](torch::Tensor& tensor) { return tensor.data_ptr<float>(); };
+  ActivationRecord record{.value = at(value)};
+  if (!slope_from_value(kind)) {
+    record.slope = at(stored_slope);
+    record.curvature = at(stored_curvature);
+  }
+  activate_with_curvature(kind, record, bias.data_ptr<float>(), 1, width, width);
+  gradient_through_activation(kind, record, at(d), 1, width, width);
+  tangent_through_activation(kind, record, at(d), at(tangent), at(term), 1, width, width);
+  adjoint_through_activation(kind, record, at(adjoint), at(term), at(sums), 1, width, width);
+  const auto expect_near = [&](const torch::Tensor& found, const torch::Tensor& expected, const char* what) {
+    EXPECT_LT((found - expected).abs().max().item<double>(), 5e-6) << what;
+  };
+  expect_near(value, activate(kind, z.to(torch::kFloat64)), "value");
+  expect_near(d, u * slope, "gradient");
+  expect_near(tangent, t * slope, "tangent");
+  expect_near(term, t * u * curvature, "curvature");
+  expect_near(adjoint, c * slope + t * u * curvature, "adjoint");
+  expect_near(sums, 1 + adjoint, "sums");
 }
 
 }  // namespace

@@ -6,10 +6,12 @@
 #include <torch/types.h>
 
 #include "monge/core/error.h"
+#include "monge/nn/gemm_matrix_units.h"
 #include "monge/ot/otp.h"
 #include "monge/ot/weak.h"
 #include "monge/solve/memory.h"
 #include "monge/solve/nets.h"
+#include "monge/solve/precision.h"
 #include "tests/support/support.h"
 
 namespace monge::solve {
@@ -174,6 +176,21 @@ TEST(Solver, Bf16FollowsFp32) {
   }
 }
 
+TEST(Precision, OfMatrixUnitsBecomesFp32WhereThereAreNone) {
+  std::string warning;
+  const LogSink log = [&](LogLevel, const std::string& message) { warning = message; };
+  EXPECT_EQ(resolve_precision("bf16x3", torch::kCUDA, log), "fp32");
+  EXPECT_THAT(warning, AllOf(HasSubstr("bf16x3"), HasSubstr("AMX")));
+  nn::gemm::matrix_units_allowed = false;
+  const auto forbidden = resolve_precision("bf16x6", torch::kCPU, log);
+  nn::gemm::matrix_units_allowed = true;
+  EXPECT_EQ(forbidden, "fp32");
+  EXPECT_THAT(warning, HasSubstr("bf16x6"));
+  if (nn::gemm::has_matrix_units()) {
+    EXPECT_EQ(resolve_precision("bf16x3", torch::kCPU, log), "bf16x3");
+  }
+}
+
 TEST(Solver, ChannelsLastChangesNothingButTheLayout) {
   auto recipe = small_image("strong");
   auto last = make_solver(recipe, kImage);
@@ -311,6 +328,12 @@ TEST(MakeNets, RefusesWhatDoesNotFitTheData) {
   EXPECT_THAT(testing::message_of([&] { make_nets(recipe, {2}, {3}); }),
               AllOf(HasSubstr("the same shape"), HasSubstr("[2] and [3]")));
   EXPECT_THAT(testing::message_of([&] { make_nets(recipe, {3, 32, 32}, {3, 64, 64}); }), HasSubstr("source.size"));
+  recipe.train.precision = "bf16x6";
+  EXPECT_THAT(testing::message_of([&] { make_nets(recipe, {3, 32, 32}, {3, 32, 32}); }),
+              AllOf(HasSubstr("train.precision"), HasSubstr("vectors")));
+  recipe.train.fused = false;
+  EXPECT_THAT(testing::message_of([&] { make_nets(recipe, {2}, {2}); }), HasSubstr("train.fused = true"));
+  recipe.train.precision = "fp32";
   recipe.map.net = "unet";
   EXPECT_THAT(testing::message_of([&] { make_nets(recipe, {2}, {2}); }),
               AllOf(HasSubstr("map.net"), HasSubstr("vectors")));

@@ -41,6 +41,13 @@ std::vector<std::string> pair_and(const std::string& setting) {
   return out;
 }
 
+/// The same with enough terms and rows to fill the tiles of matrix units.
+std::vector<std::string> wide_pair_and(const std::string& setting) {
+  auto out = pair_and(setting);
+  out.insert(out.end(), {"map.width=40", "potential.width=40", "train.batch=32"});
+  return out;
+}
+
 const std::vector<std::string> kUnbalanced{"unbalanced.source=\"softplus\"", "unbalanced.target=\"kl\"",
                                            "unbalanced.alpha=2", "unbalanced.alpha_start=0.2",
                                            "unbalanced.alpha_iters=12"};
@@ -53,6 +60,7 @@ std::vector<Kind> kinds() {
           {"pair_forward", "strong", false, pair_and("train.directions=\"forward\"")},
           {"pair_alternating", "strong", false, pair_and("train.update=\"alternating\"")},
           {"pair_of_icnns", "strong", false, pair_and("map.gradient_of=\"icnn\"")},
+          {"pair_bf16x6", "strong", false, wide_pair_and("train.precision=\"bf16x6\"")},
           {"simultaneous", "strong", false, {"train.update=\"simultaneous\"", "train.k_t=1"}},
           {"both", "strong", false, {"train.directions=\"both\""}},
           {"both_weak", "weak", false, {"train.directions=\"both\""}},
