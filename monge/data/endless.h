@@ -9,7 +9,7 @@ namespace monge::data {
 
 /// For Source::stored_items of a source that only draws. @throws InputError naming the source.
 [[noreturn]] inline void refuse_items(const std::string& name) {
-  throw InputError(name + ": the law is endless and has no numbered items; draw from it instead");
+  throw InputError(name + ": the distribution is endless and has no numbered items; draw from it instead");
 }
 
 }  // namespace monge::data

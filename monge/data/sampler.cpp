@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "monge/core/checked.h"
+#include "monge/data/endless.h"
 
 namespace monge::data {
 
@@ -34,7 +35,7 @@ torch::Tensor Sampler::permutation(int64_t epoch) const {
 }
 
 std::vector<int64_t> Sampler::indices(int64_t step, int64_t n) const {
-  require(!source_->endless(), source_->name(), ": the law is endless and has no numbered items");
+  if (source_->endless()) refuse_items(source_->name());
   const int64_t size = source_->size();
   const auto* what = "the position in the data";
   const int64_t whole = checked_multiply(n, options_.group, what);

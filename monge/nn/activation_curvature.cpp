@@ -118,6 +118,24 @@ MONGE_INLINE void adjoint_rows(const ActivationRecord& record, float* c, const f
       });
 }
 
+/// Calls work(curve), whose type is that of the activation's curve above.
+template <class Work>
+MONGE_INLINE void with_curve(Activation kind, const Work& work) {
+  switch (kind) {
+    case Activation::relu:
+      return work(OfRelu());
+    case Activation::leaky_relu:
+      return work(OfLeakyRelu());
+    case Activation::elu:
+      return work(OfElu());
+    case Activation::tanh:
+      return work(OfTanh());
+    case Activation::silu:
+    case Activation::softplus:
+      return work(Stored());
+  }
+}
+
 }  // namespace
 
 torch::Tensor activation_slope(Activation kind, const torch::Tensor& z) {
@@ -160,55 +178,28 @@ void activate_with_curvature(Activation kind, const ActivationRecord& record, co
 
 MONGE_VECTORISED void gradient_through_activation(Activation kind, const ActivationRecord& record, float* u,
                                                   int64_t rows, int64_t width, int64_t stride) {
-  switch (kind) {
-    case Activation::relu:
-      return gradient_pass_rows<OfRelu>(record, u, rows, width, stride);
-    case Activation::leaky_relu:
-      return gradient_pass_rows<OfLeakyRelu>(record, u, rows, width, stride);
-    case Activation::elu:
-      return gradient_pass_rows<OfElu>(record, u, rows, width, stride);
-    case Activation::tanh:
-      return gradient_pass_rows<OfTanh>(record, u, rows, width, stride);
-    case Activation::silu:
-    case Activation::softplus:
-      return gradient_pass_rows<Stored>(record, u, rows, width, stride);
-  }
+  with_curve(
+      kind, [=](auto curve) __attribute__((always_inline)) {
+        gradient_pass_rows<decltype(curve)>(record, u, rows, width, stride);
+      });
 }
 
 MONGE_VECTORISED void tangent_through_activation(Activation kind, const ActivationRecord& record, const float* d,
                                                  float* t, float* curvature_term, int64_t rows, int64_t width,
                                                  int64_t stride) {
-  switch (kind) {
-    case Activation::relu:
-      return tangent_rows<OfRelu>(record, d, t, curvature_term, rows, width, stride);
-    case Activation::leaky_relu:
-      return tangent_rows<OfLeakyRelu>(record, d, t, curvature_term, rows, width, stride);
-    case Activation::elu:
-      return tangent_rows<OfElu>(record, d, t, curvature_term, rows, width, stride);
-    case Activation::tanh:
-      return tangent_rows<OfTanh>(record, d, t, curvature_term, rows, width, stride);
-    case Activation::silu:
-    case Activation::softplus:
-      return tangent_rows<Stored>(record, d, t, curvature_term, rows, width, stride);
-  }
+  with_curve(
+      kind, [=](auto curve) __attribute__((always_inline)) {
+        tangent_rows<decltype(curve)>(record, d, t, curvature_term, rows, width, stride);
+      });
 }
 
 MONGE_VECTORISED void adjoint_through_activation(Activation kind, const ActivationRecord& record, float* c,
                                                  const float* curvature_term, float* sums, int64_t rows, int64_t width,
                                                  int64_t stride) {
-  switch (kind) {
-    case Activation::relu:
-      return adjoint_rows<OfRelu>(record, c, curvature_term, sums, rows, width, stride);
-    case Activation::leaky_relu:
-      return adjoint_rows<OfLeakyRelu>(record, c, curvature_term, sums, rows, width, stride);
-    case Activation::elu:
-      return adjoint_rows<OfElu>(record, c, curvature_term, sums, rows, width, stride);
-    case Activation::tanh:
-      return adjoint_rows<OfTanh>(record, c, curvature_term, sums, rows, width, stride);
-    case Activation::silu:
-    case Activation::softplus:
-      return adjoint_rows<Stored>(record, c, curvature_term, sums, rows, width, stride);
-  }
+  with_curve(
+      kind, [=](auto curve) __attribute__((always_inline)) {
+        adjoint_rows<decltype(curve)>(record, c, curvature_term, sums, rows, width, stride);
+      });
 }
 
 }  // namespace monge::nn

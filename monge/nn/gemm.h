@@ -1,4 +1,4 @@
-// ProductPrecision of small and medium float32 matrices on one thread, for the networks of vectors and for Winograd
+// Products of small and medium float32 matrices on one thread, for the networks of vectors and for Winograd
 // convolutions. They avoid the overhead of a library's call, and of packing a matrix again that is already packed.
 #pragma once
 

@@ -1,4 +1,4 @@
-// ProductPrecision of float32 matrices on a processor's matrix units for bfloat16 (Intel's AMX).
+// Products of float32 matrices on a processor's matrix units for bfloat16 (Intel's AMX).
 //
 // Each entry is the exact sum of three bfloat16 numbers, a = a1 + a2 + a3 of 8 significant bits each. Summed in
 // float32,

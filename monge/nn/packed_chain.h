@@ -28,6 +28,7 @@ enum class Passes { forward, backward, both };
 class PackedChain {
  public:
   /// @param tensors  weights, then biases.
+  /// @param products  with which the passes multiply; part of the packing.
   /// @param packed   packed() of an earlier chain of the same values and passes, which saves packing; undefined: none.
   PackedChain(at::TensorList tensors, Activation kind, Passes passes,
               gemm::ProductPrecision products = current_products(), torch::Tensor packed = {});
