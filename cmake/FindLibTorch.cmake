@@ -43,8 +43,10 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
     INTERFACE_INCLUDE_DIRECTORIES "${LibTorch_INCLUDE_DIR};${LIBTORCH_ROOT}/include"
     INTERFACE_COMPILE_DEFINITIONS "_GLIBCXX_USE_CXX11_ABI=1"
     INTERFACE_LINK_LIBRARIES "${LibTorch_LIBRARIES}"
-    # The wheel's libraries need others (CUDA runtime, OpenMP) that the loader finds beside them.
-    INTERFACE_LINK_OPTIONS "LINKER:--unresolved-symbols=ignore-in-shared-libs")
+    # The wheel's libraries need others (CUDA runtime, OpenMP) that the loader finds beside them. A module of Python has
+    # symbols of its own that only its interpreter resolves.
+    INTERFACE_LINK_OPTIONS
+    "$<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:LINKER:--unresolved-symbols=ignore-in-shared-libs>")
   if(MONGE_CUDA)
     set_property(TARGET LibTorch::LibTorch APPEND PROPERTY INTERFACE_COMPILE_DEFINITIONS MONGE_CUDA=1)
     set_property(TARGET LibTorch::LibTorch APPEND PROPERTY INTERFACE_INCLUDE_DIRECTORIES "${LibTorch_NCCL_INCLUDE_DIR}")

@@ -12,11 +12,10 @@
 #include "monge/data/check.h"
 #include "monge/data/check_table.h"
 #include "monge/data/open.h"
+#include "monge/session/check_report.h"
 
 namespace monge::cli {
 namespace {
-
-using nlohmann::ordered_json;
 
 struct CheckCommand {
   Common common;
@@ -24,58 +23,6 @@ struct CheckCommand {
   int64_t most = 20;
   bool strict = false;
 };
-
-ordered_json counts(const data::ImageReport::Count& values) {
-  auto out = ordered_json::object();
-  for (const auto& [value, count] : values) out[std::to_string(value)] = count;
-  return out;
-}
-
-ordered_json pairs(const std::vector<std::pair<std::string, std::string>>& list) {
-  auto out = ordered_json::array();
-  for (const auto& [a, b] : list) out.push_back({a, b});
-  return out;
-}
-
-/// The number of 16-bit images and the range of their values; null if there are none.
-ordered_json sixteen_bit_json(const io::NoteCounts& notes) {
-  if (notes.sixteen_bit == 0) return nullptr;
-  return {{"images", notes.sixteen_bit}, {"least", notes.least}, {"largest", notes.largest}};
-}
-
-ordered_json json_of(const data::ImageReport& r, bool passed) {
-  auto converted = ordered_json::array();
-  for (const auto& [name, kind] : r.converted) converted.push_back({name, io::conversion_name(kind)});
-  ordered_json out{{"source", r.name},
-                   {"images", r.images},
-                   {"corrupt", r.corrupt.size()},
-                   {"duplicates", r.duplicates.size()},
-                   {"widths", counts(r.widths)},
-                   {"heights", counts(r.heights)},
-                   {"channels", counts(r.channels)},
-                   {"near_empty", r.near_empty.size()},
-                   {"converted", r.converted.size()},
-                   {"oriented", r.oriented.size()},
-                   {"without_end", r.without_end.size()},
-                   {"several_pages", r.several_pages.size()},
-                   {"sixteen_bit", sixteen_bit_json(r.notes)},
-                   {"leaked", r.against > 0 ? ordered_json(r.leaked.size()) : ordered_json(nullptr)},
-                   {"unread", r.unread.size()},
-                   {"damaged", r.damaged.size()},
-                   {"bytes", r.bytes},
-                   {"passed", passed},
-                   {"corrupt_files", r.corrupt},
-                   {"duplicate_files", pairs(r.duplicates)},
-                   {"near_empty_files", r.near_empty},
-                   {"converted_files", converted},
-                   {"oriented_files", r.oriented},
-                   {"without_end_files", r.without_end},
-                   {"several_pages_files", r.several_pages},
-                   {"leaked_files", pairs(r.leaked)},
-                   {"unread_files", r.unread},
-                   {"damaged_files", r.damaged}};
-  return out;
-}
 
 /// "90 to 110 (21 values)", or "64".
 std::string range(const data::ImageReport::Count& values) {
@@ -151,10 +98,9 @@ int run(const CheckCommand& command) {
   }
   const auto unused_range = io::unused_range_warning(report.notes, "range (source.range, target.range, --range)");
   if (!unused_range.empty()) log(LogLevel::warning, report.name + ": " + unused_range);
-  const bool passed = !report.bad() && !(command.strict && (!report.duplicates.empty() || !report.near_empty.empty() ||
-                                                            !report.converted.empty() || !report.without_end.empty()));
+  const bool passed = session::passes(report, command.strict);
   if (command.common.json) {
-    print_json(json_of(report, passed));
+    std::cout << session::report_json(report, passed) << std::endl;
   } else {
     print_table(report, command);
     const char* fit = unused_range.empty()

@@ -17,7 +17,7 @@ namespace {
 
 struct EvalCommand {
   Common common;
-  std::string model;
+  std::string model, source, target;
   session::EvaluateOptions evaluate;
   LocalRanks local_ranks;
 };
@@ -78,6 +78,8 @@ int eval_command(EvalCommand command) {
     return loaded;
   });
   model::broadcast_from_root(group, model);
+  command.evaluate.source = command.source;
+  command.evaluate.target = command.target;
   const auto result = session::evaluate(model, command.evaluate, compute, hooks);
   if (!group.is_root()) return kDone;
   if (command.common.json) {
@@ -95,8 +97,8 @@ void add_eval(CLI::App& program, Action& action) {
       "eval", "Evaluate a model on held-out data: distance to the target, cost and other metrics");
   auto options = std::make_shared<EvalCommand>();
   command->add_option("MODEL", options->model, "Run directory, checkpoint folder (RUN/best) or model file")->required();
-  command->add_option("--source", options->evaluate.source, "Inputs; default: the recipe's held-out part");
-  command->add_option("--target", options->evaluate.target, "Target samples; default: the recipe's held-out part");
+  command->add_option("--source", options->source, "Inputs; default: the recipe's held-out part");
+  command->add_option("--target", options->target, "Target samples; default: the recipe's held-out part");
   command->add_option(
       "--truth", options->evaluate.truth,
       "Right outputs of the inputs, images of the same names: adds PSNR, SSIM and, with --lpips, LPIPS to "

@@ -4,71 +4,21 @@
 #include <cmath>
 #include <cstdio>
 #include <functional>
+#include <iostream>
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
 #include "monge/data/check_table.h"
 #include "monge/io/column_choice.h"
+#include "monge/session/check_report.h"
 
 namespace monge::cli {
 namespace {
-
-using nlohmann::ordered_json;
 
 /// The name of a column, or its number if it has none.
 std::string label(const data::TableReport& r, int64_t column) {
   const auto& name = r.columns[static_cast<size_t>(column)].name;
   return name.empty() ? text("column ", column) : shown(name);
-}
-
-ordered_json labels(const data::TableReport& r, const std::vector<int64_t>& columns) {
-  auto out = ordered_json::array();
-  for (const int64_t column : columns) {
-    const auto& name = r.columns[static_cast<size_t>(column)].name;
-    out.push_back(name.empty() ? ordered_json(column) : ordered_json(name));
-  }
-  return out;
-}
-
-ordered_json fill_values(const data::ColumnReport& column) {
-  auto out = ordered_json::array();
-  if (!column.fill) return out;
-  for (const auto& [value, rows] : column.fill->values) out.push_back({{"value", value}, {"rows", rows}});
-  return out;
-}
-
-ordered_json json_of(const data::TableReport& r, bool passed) {
-  auto columns = ordered_json::array();
-  for (const auto& c : r.columns) {
-    const bool some = c.least <= c.most;
-    columns.push_back({{"name", c.name.empty() ? ordered_json(nullptr) : ordered_json(c.name)},
-                       {"mean", some ? ordered_json(c.mean) : ordered_json(nullptr)},
-                       {"sd", some ? ordered_json(c.deviation) : ordered_json(nullptr)},
-                       {"min", some ? ordered_json(c.least) : ordered_json(nullptr)},
-                       {"max", some ? ordered_json(c.most) : ordered_json(nullptr)},
-                       {"missing", c.missing},
-                       {"infinite", c.infinite},
-                       {"constant", c.constant},
-                       {"beyond_float32", c.beyond_float32},
-                       {"fill_values", fill_values(c)}});
-  }
-  return {{"source", r.name},
-          {"rows", r.rows},
-          {"columns", r.columns.size()},
-          {"reading", r.reading.empty() ? ordered_json(nullptr) : ordered_json(r.reading)},
-          {"warnings", r.warnings},
-          {"missing", r.missing()},
-          {"incomplete", r.incomplete.size()},
-          {"constant", labels(r, r.constant())},
-          {"beyond_float32", labels(r, r.beyond_float32())},
-          {"fill_values", labels(r, r.with_fill_values())},
-          {"duplicates", r.duplicates.size()},
-          {"leaked", r.against > 0 ? ordered_json(r.leaked.size()) : ordered_json(nullptr)},
-          {"passed", passed},
-          {"column_list", columns},
-          {"incomplete_rows", r.incomplete},
-          {"duplicate_rows", r.duplicates},
-          {"leaked_rows", r.leaked}};
 }
 
 /// Prints the number of items, then the first `most` of them.
@@ -134,12 +84,9 @@ int check_table(const Common& common, const std::string& source, const std::stri
     log_sink(common)(LogLevel::warning, "stopped; an incomplete check is not printed");
     return kStopped;
   }
-  const bool fails =
-      strict && (!report.duplicates.empty() || !report.constant().empty() || !report.beyond_float32().empty() ||
-                 !report.with_fill_values().empty() || !report.warnings.empty());
-  const bool passed = !report.bad() && !fails;
+  const bool passed = session::passes(report, strict);
   if (common.json) {
-    print_json(json_of(report, passed));
+    std::cout << session::report_json(report, passed) << std::endl;
   } else {
     print_table(report, most);
     const char* fit =

@@ -151,7 +151,9 @@ torch::Tensor chosen(const torch::Tensor& array, const std::string& columns, con
   return (few ? array.to(torch::kFloat64) : array).index_select(1, torch::tensor(numbers, torch::kInt64));
 }
 
-std::shared_ptr<const Source> source_of(const std::string& name, io::Table table, const LogSink& log) {
+}  // namespace
+
+std::shared_ptr<const Source> table_source(const std::string& name, io::Table table, const LogSink& log) {
   const auto& array = table.values;
   check_kind(name, array);
   const bool images = array.dim() == 4;
@@ -170,10 +172,8 @@ std::shared_ptr<const Source> source_of(const std::string& name, io::Table table
   return std::make_shared<TensorSource>(name, floats, std::vector<std::string>(), std::move(facts));
 }
 
-}  // namespace
-
 std::shared_ptr<const Source> array_source(const std::string& name, const torch::Tensor& array, const LogSink& log) {
-  return source_of(name, {.values = array, .names = {}, .reading = {}}, log);
+  return table_source(name, {.values = array, .names = {}, .reading = {}}, log);
 }
 
 std::string lost_in_float64(const torch::Tensor& array) {
@@ -207,7 +207,7 @@ std::shared_ptr<const Source> open_array(const std::string& line, const LogSink&
       array_extension(path.file) == ".npy" && path.table.columns.empty() && fs::is_regular_file(path.file, ignored);
   const auto bytes = mappable ? fs::file_size(path.file, ignored) : 0;
   if (!ignored && bytes >= kMapFrom) return mapped_source(line, io::map_npy(path.file));
-  return source_of(line, read_table(line, io::TextTableOptions::Missing::refuse), log);
+  return table_source(line, read_table(line, io::TextTableOptions::Missing::refuse), log);
 }
 
 namespace {

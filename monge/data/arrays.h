@@ -43,6 +43,9 @@ std::shared_ptr<const Source> open_array(const std::string& line, const LogSink&
 std::shared_ptr<const Source> array_source(const std::string& name, const torch::Tensor& array,
                                            const LogSink& log = silent());
 
+/// The same with the names of columns and rows, for a tensor [N, D].
+std::shared_ptr<const Source> table_source(const std::string& name, io::Table table, const LogSink& log = silent());
+
 /// A sentence about the whole numbers of the array that float64 rounds: how many, and the first. Empty if there are
 /// none. Reads the whole array if its type is an integer of 8 bytes.
 std::string lost_in_float64(const torch::Tensor& array);

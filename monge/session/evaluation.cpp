@@ -17,18 +17,39 @@
 namespace monge::session {
 namespace {
 
+/// Whether the data are samples in memory. @throws InputError if only one side is.
+bool in_memory(const EvaluateOptions& options) {
+  const bool source = options.source.source() != nullptr, target = options.target.source() != nullptr;
+  if (source != target) {
+    throw InputError({.what = "only one side is given as samples in memory",
+                      .where = source ? "target" : "source",
+                      .allowed = "samples in memory on both sides, or paths",
+                      .fix = "give the other side as samples too"});
+  }
+  return source;
+}
+
+train::EvaluationData open_data(const EvaluateOptions& options, const train::Recipe& recipe, const Hooks& hooks) {
+  if (!in_memory(options)) {
+    return train::open_evaluation_data(recipe, hooks.log, hooks.progress_of("reading images"));
+  }
+  const auto &source = options.source.source(), &target = options.target.source();
+  return {.source = source, .target = target, .target_b = target};
+}
+
 /// The recipe that defines the data and the evaluator: the model's own, changed by the options.
 train::Recipe evaluation_recipe(const EvaluateOptions& options, const model::Model& model) {
   train::Recipe recipe;
   if (model.recipe) recipe = *model.recipe;
   // Named data replace the held-out part. The floor is still measured against the recipe's own training target.
-  if (!options.source.empty()) recipe.eval.source = options.source;
-  if (!options.target.empty()) recipe.eval.target = options.target;
+  const auto &source = options.source.path(), &target = options.target.path();
+  if (!source.empty()) recipe.eval.source = source;
+  if (!target.empty()) recipe.eval.target = target;
   if (!model.recipe) {
-    require(!options.source.empty() && !options.target.empty(), model.origin,
+    require(in_memory(options) || (!source.empty() && !target.empty()), model.origin,
             ": a state dict without a recipe names no data; add --source PATH --target PATH");
-    recipe.source.path = options.source;
-    recipe.target.path = options.target;
+    recipe.source.path = source;
+    recipe.target.path = target;
     recipe.source.colour = recipe.target.colour = model.item_shape[0] == 1 ? "grey" : "rgb";
     if (options.state_dict.size.width > 0) recipe.source.size = recipe.target.size = options.state_dict.size;
     recipe.eval.source = recipe.eval.target = "";
@@ -105,7 +126,7 @@ EvaluateResult evaluate(const model::Model& given, const EvaluateOptions& option
   apply_state_dict_options(options.state_dict, model);
   const auto recipe = root_first(group, [&] { return evaluation_recipe(options, model); });
   const auto evaluator = root_first(group, [&] { return eval::make_image_evaluator(recipe, model.device); });
-  auto data = train::open_evaluation_data(recipe, hooks.log, hooks.progress_of("reading images"));
+  auto data = open_data(options, recipe, hooks);
   if (group.size() > 1) {  // hashing the names of large sets takes time
     for (const auto& source : {data.source, data.target, data.target_b})
       group.require_same(source->name(), content_summary(*source));

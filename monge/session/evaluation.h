@@ -11,14 +11,16 @@
 #include "monge/model/model.h"
 #include "monge/session/compute.h"
 #include "monge/session/hooks.h"
+#include "monge/session/samples.h"
 #include "monge/session/translation.h"
 
 namespace monge::session {
 
 /// An empty text stands for the value in the model's recipe. "none" switches a metric of the recipe off.
 struct EvaluateOptions {
-  /// Paths of data to use instead of the held-out parts. A model without a recipe needs both.
-  std::string source = "", target = "";
+  /// Data to use instead of the held-out parts: paths, or both as samples in memory, of which the target's halves then
+  /// give the floor. A model without a recipe needs both.
+  Samples source = {}, target = {};
   /// Path of the right outputs of the inputs, of the same names: adds eval::evaluate_against_truth to the image
   /// metrics.
   std::string truth = "";

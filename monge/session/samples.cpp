@@ -1,7 +1,7 @@
 #include "monge/session/samples.h"
 
 #include "monge/core/error.h"
-#include "monge/data/tensor_source.h"
+#include "monge/data/arrays.h"
 
 namespace monge::session {
 
@@ -13,7 +13,7 @@ Samples::Samples(torch::Tensor items) {
                       .value = text(items.sizes()),
                       .allowed = "[N, D] or [N, C, H, W] with N >= 2 and C = 1 or 3"});
   }
-  source_ = std::make_shared<data::TensorSource>("tensor", items.detach().to(torch::kCPU).contiguous());
+  source_ = data::array_source("tensor", items.detach().to(torch::kCPU).contiguous());
 }
 
 }  // namespace monge::session

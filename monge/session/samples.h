@@ -21,8 +21,8 @@ class Samples {
   Samples(const char* path) : path_(path) {}                     // NOLINT
   Samples(std::string path) : path_(std::move(path)) {}          // NOLINT
   /// Vectors [N, D], or images [N, C, H, W] in [-1, 1] with C = 1 or 3, of real numbers. A contiguous tensor on the CPU
-  /// is shared, any other one is copied.
-  /// @throws InputError for other shapes, or for fewer than 2 items.
+  /// is shared, any other one is copied; float32 and, for images, uint8 (0..255) need no further copy.
+  /// @throws InputError for other shapes, for fewer than 2 items, and as data::array_source for the values.
   Samples(torch::Tensor items);  // NOLINT
   /// Any source; must not be null.
   Samples(std::shared_ptr<const data::Source> source) : source_(std::move(source)) {}  // NOLINT

@@ -40,7 +40,7 @@ TEST_F(CliSignals, EvalEndsWithTheCodeOfAStop) {
 TEST_F(CliSignals, FidAndStatsSayThatTheyStopped) {
   io::write_npy(folder / "many.npy", torch::randint(0, 256, {20000, 3, 16, 16}, torch::kUInt8));
   EXPECT_THAT(interrupt("fid many.npy images" + kFeatureNet, 3),
-              HasSubstr("stopped while computing features of many.npy; no metric is printed"));
+              HasSubstr("stopped while computing features of many.npy; there is no result"));
   EXPECT_THAT(interrupt("stats many.npy out.safetensors" + kFeatureNet, 3),
               HasSubstr("stopped while computing features of many.npy"));
   EXPECT_FALSE(fs::exists(folder / "out.safetensors"));

@@ -1,0 +1,54 @@
+// Receivers of messages, progress and metrics that are written in Python, as hooks of a job.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include <memory>
+
+#include "monge/session/training.h"
+
+namespace monge::python {
+
+namespace nb = nanobind;
+
+/// The hooks of one job, which runs without the GIL.
+///
+/// They call these methods of a Python object, if it has them and is not None:
+///
+///     log(level, text)                 level is "info" or "warning"
+///     progress(step, done, total)      at most every 0.05 s
+///     iteration(done, total, metrics)  metrics: dict of the losses; each, or at most every 0.05 s unless the object's
+///                                      every_iteration is true
+///     evaluated(iteration, metrics)    dict of all metrics; a true result ends the training
+///
+/// They also let the main thread handle signals, so that Ctrl-C ends a job at its next safe point. An exception of a
+/// callback, or KeyboardInterrupt, ends it the same way and is raised by `finish`.
+///
+/// A source may keep the hooks that it was opened with. After the destruction of this object they do nothing.
+class JobHooks : public train::Observer {
+ public:
+  /// @param receiver  the Python object, or None. The GIL must be held, as in the destructor.
+  explicit JobHooks(const nb::object& receiver);
+  ~JobHooks() override;
+  JobHooks(const JobHooks&) = delete;
+  JobHooks& operator=(const JobHooks&) = delete;
+
+  /// Hooks for a job. The observer among them is this object, which must outlive the job.
+  session::TrainHooks hooks();
+
+  /// Raises what ended the job, if it was an exception. The GIL must be held.
+  void finish();
+
+  bool needs_nets(const train::Trainer&, int64_t) const override { return false; }
+  void iteration_done(train::Trainer& trainer, int64_t done, const solve::IterationMetrics& metrics) override;
+
+ private:
+  struct State;
+
+  std::shared_ptr<State> state_;
+};
+
+/// Evaluation as a dict: metrics by name, and samples, target_samples, reaches_target and verdict.
+nb::dict metrics_of(const eval::Evaluation& evaluation);
+
+}  // namespace monge::python

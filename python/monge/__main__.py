@@ -1,0 +1,5 @@
+"""``python -m monge`` runs the program monge."""
+
+from ._program import main
+
+main()

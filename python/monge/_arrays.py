@@ -1,0 +1,155 @@
+"""Arrays of any library as NumPy arrays for the extension module, and the results in the library of the input."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ._errors import input_error
+
+
+@dataclass(frozen=True)
+class Items:
+    """A batch of items on the host."""
+
+    values: np.ndarray
+    """Float32, float64, integer or (images) uint8; shares the memory of the given array where its layout allows."""
+    columns: list[str] = field(default_factory=list)
+    """Names of the columns of a data frame."""
+    wrap: Callable[..., Any] = lambda values, columns=(): values
+    """Turns a result [N, ...] into the kind of the given array."""
+
+    def floats(self) -> np.ndarray:
+        """The values as float32 or float64, whichever holds them."""
+        values = self.values
+        if values.dtype in (np.float32, np.float64):
+            return values
+        wide = values.dtype.itemsize > 2 and values.dtype != np.float16
+        return values.astype(np.float64 if wide else np.float32)
+
+
+def as_items(data: Any, name: str) -> Items:
+    """Reads vectors [N, D] or images [N, C, H, W].
+
+    Takes NumPy arrays and lists, tensors of PyTorch (also on a GPU, from which they are copied), data frames of pandas,
+    and arrays of the array API. Raises InputError for sparse and object arrays, complex numbers, text, another rank, no
+    rows, and NaN or infinity.
+    """
+    items = _convert(data, name)
+    values = items.values
+    if values.dtype.kind not in "fiub":
+        kind = {"c": "complex numbers", "O": "objects", "U": "text", "S": "text", "M": "dates"}.get(values.dtype.kind, "")
+        raise input_error(f"the array holds {kind or values.dtype}, not real numbers", name, str(values.dtype),
+                          "floats and integers", "convert it with .astype(float)")
+    if values.ndim not in (2, 4):
+        raise input_error("the array has a wrong number of dimensions", name, f"shape {values.shape}",
+                          "vectors [N, D] or images [N, C, H, W]",
+                          "reshape it to [N, 1]" if values.ndim == 1 else "reshape it")
+    if values.size == 0:
+        raise input_error("the array is empty", name, f"shape {values.shape}", "at least one row and one column")
+    if values.dtype.kind == "f":
+        _require_finite(values, name, items.columns)
+    return items
+
+
+def _require_finite(values: np.ndarray, name: str, columns: list[str]) -> None:
+    if np.isfinite(values.sum(dtype=np.float64)):  # one pass and no copy: NaN and infinity survive a sum
+        return
+    bad = ~np.isfinite(values)
+    if not bad.any():
+        return  # the sum alone was too large
+    where = [int(i) for i in np.argwhere(bad)[0]]
+    column = f", column {columns[where[1]]!r}" if columns else f", column {where[1]}"
+    raise input_error(f"{int(bad.sum())} values are NaN or infinite, the first in row {where[0]}{column}", name,
+                      str(values[tuple(where)]), "finite numbers", "drop or fill these rows first")
+
+
+def _convert(data: Any, name: str) -> Items:
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(data, torch.Tensor):
+        return _from_torch(data, torch)
+    if hasattr(data, "iloc") and hasattr(data, "to_numpy"):
+        return _from_pandas(data, name)
+    if hasattr(data, "tocsr"):
+        raise input_error("the array is sparse", name, type(data).__name__, "dense arrays", "convert it with .toarray()")
+    if isinstance(data, np.ndarray) or not hasattr(data, "__dlpack__"):
+        return Items(_native(_asarray(data, name)))
+    if hasattr(data, "__array_namespace__"):
+        xp = data.__array_namespace__()
+        return Items(_native(np.asarray(np.from_dlpack(data))), wrap=lambda y, columns=(): xp.asarray(y))
+    return Items(_native(np.asarray(np.from_dlpack(data))))
+
+
+def _asarray(data: Any, name: str) -> np.ndarray:
+    try:
+        values = np.asarray(data)
+    except ValueError as error:
+        raise input_error("this is no rectangular array", name, fix=str(error)) from None
+    if values.dtype == object:
+        try:
+            return values.astype(np.float64)
+        except (TypeError, ValueError):
+            raise input_error("the array holds objects that are no numbers", name, str(values.dtype), "floats and integers",
+                              "convert it with .astype(float)") from None
+    return values
+
+
+def _native(values: np.ndarray) -> np.ndarray:
+    """The array in a layout that can be shared: native bytes, no negative strides, whole elements as steps."""
+    if not values.dtype.isnative:
+        values = values.astype(values.dtype.newbyteorder("="))
+    if values.dtype == np.longdouble and values.dtype.itemsize > 8:
+        values = values.astype(np.float64)
+    if values.dtype == bool:
+        values = values.astype(np.uint8) if values.ndim == 4 else values.astype(np.float32)
+    if any(step < 0 or step % values.dtype.itemsize for step in values.strides):
+        values = np.ascontiguousarray(values)
+    return values
+
+
+def _from_torch(data: Any, torch: Any) -> Items:
+    device = data.device
+    host = data.detach().cpu()
+    if host.dtype == torch.bfloat16:
+        host = host.float()
+    return Items(_native(host.resolve_conj().resolve_neg().numpy()),
+                 wrap=lambda y, columns=(): torch.from_numpy(np.ascontiguousarray(y)).to(device))
+
+
+def _from_pandas(data: Any, name: str) -> Items:
+    if data.ndim == 1:
+        data = data.to_frame()
+    for column, kind in data.dtypes.items():
+        if getattr(kind, "kind", "O") not in "fiub":
+            raise input_error("a column holds no numbers", f"{name}, column {column!r}", str(kind), "floats and integers",
+                              "choose the columns of numbers first, e.g. with .select_dtypes('number')")
+    columns = [str(column) for column in data.columns]
+    index = data.index
+
+    def wrap(values: np.ndarray, columns: Any = columns) -> Any:
+        import pandas
+
+        names = list(columns) or None
+        return pandas.DataFrame(values, index=index, columns=names)
+
+    return Items(_native(np.asarray(data.to_numpy())), columns, wrap)
+
+
+def select_columns(items: Items, wanted: list[str], name: str) -> Items:
+    """Puts the columns of a data frame into the order `wanted`; arrays without names are taken as they are."""
+    if not wanted or not items.columns or items.columns == wanted:
+        return items
+    missing = [column for column in wanted if column not in items.columns]
+    if missing:
+        import difflib
+
+        near = difflib.get_close_matches(missing[0], items.columns, 1)
+        raise input_error(f"{len(missing)} of {len(wanted)} columns that the map takes are missing", name,
+                          f"{missing[0]!r}", ", ".join(map(repr, wanted[:8])) + (", ..." if len(wanted) > 8 else ""),
+                          f"the nearest name here is {near[0]!r}" if near else "rename the columns")
+    order = [items.columns.index(column) for column in wanted]
+    return Items(np.ascontiguousarray(items.values[:, order]), list(wanted), items.wrap)
