@@ -18,11 +18,11 @@ _LIBRARIES = ("libgomp.so.1", "libc10.so", "libtorch_cpu.so")
 
 
 def load() -> None:
-    """Makes the symbols of LibTorch available. Raises ImportError naming what is missing."""
-    if "torch" in sys.modules:
-        return
+    """Loads LibTorch and the extension module. Raises ImportError naming what is missing."""
     with _short_spinning():
-        _load()
+        if "torch" not in sys.modules:
+            _load_libraries()
+        from . import _monge  # noqa: F401
 
 
 @contextmanager
@@ -39,32 +39,19 @@ def _short_spinning() -> Iterator[None]:
         del os.environ["GOMP_SPINCOUNT"]
 
 
-def _load() -> None:
+def _load_libraries() -> None:
     # With a GPU, all of torch must be there before LibTorch is first asked for its devices.
     if os.path.exists("/dev/nvidiactl"):
         import torch  # noqa: F401
 
         return
-    folder = _folder()
-    if folder is None:
+    spec = importlib.util.find_spec("torch")
+    if spec is None or spec.origin is None:
         return  # the extension module has a run path to LibTorch, as in a build folder
+    folder = pathlib.Path(spec.origin).parent / "lib"
     try:
         for name in _LIBRARIES:
             if (folder / name).exists():
                 ctypes.CDLL(str(folder / name), mode=ctypes.RTLD_GLOBAL)
     except OSError:
         import torch  # noqa: F401 - it also finds companions that are installed elsewhere
-
-
-def _folder() -> pathlib.Path | None:
-    given = os.environ.get("LIBTORCH_ROOT")
-    if given and (pathlib.Path(given) / "lib" / "libtorch_cpu.so").exists() and _is_build_folder():
-        return pathlib.Path(given) / "lib"
-    spec = importlib.util.find_spec("torch")
-    if spec is None or spec.origin is None:
-        return None
-    return pathlib.Path(spec.origin).parent / "lib"
-
-
-def _is_build_folder() -> bool:
-    return (pathlib.Path(__file__).parent / "__init__.py").is_symlink()
