@@ -52,10 +52,10 @@ class Dataset:
         size = len(self)
         if not -size <= index < size:
             raise IndexError(f"{self.name} has {size} items; {index} is out of range")
-        return _tensor(self._source.items([index % size])[0])
+        return _tensor(np.asarray(self._source.items([index % size]))[0])
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
-        return list(_tensor(self._source.items([int(i) for i in indices])))
+        return list(_tensor(np.asarray(self._source.items([int(i) for i in indices]))))
 
     def __iter__(self) -> Iterator[Any]:
         for begin in range(0, len(self), 256):
@@ -67,7 +67,7 @@ class Dataset:
 
     def draw(self, n: int, seed: int = 0) -> Any:
         """n independent draws, [n, ...item]; the only way to read a law (``toy:moons``)."""
-        return _tensor(self._source.draw(n, seed))
+        return _tensor(np.asarray(self._source.draw(n, seed)))
 
     def numpy(self) -> np.ndarray:
         """All items, [N, ...item]."""

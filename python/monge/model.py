@@ -65,7 +65,7 @@ class Model:
         options = _monge.TranslateOptions(samples=1 if samples is None else samples, seed=seed,
                                           deterministic=deterministic, t=t, steps=steps or 0, batch=batch, range=range,
                                           size=size, tile=tile, noise=noise)
-        out = self._model.translate_array(values, options, threads)
+        out = np.asarray(self._model.translate_array(values, options, threads))
         out = out.astype(np.float64 if values.dtype == np.float64 else np.float32, copy=False)
         if samples is None:
             out = out[:, 0]

@@ -51,7 +51,7 @@ class Run:
     @property
     def metrics(self) -> dict[str, Any] | None:
         """The last evaluation on held-out data; None if there was none."""
-        metrics = self._training.metrics
+        metrics: Any = self._training.metrics
         return None if metrics is None else dict(metrics)
 
     @property
