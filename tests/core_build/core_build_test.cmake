@@ -13,8 +13,8 @@ endfunction()
 set(others CLI11 nlohmann_json PNG JPEG Freetype LibArchive CURL OpenSSL PkgConfig GTest)
 list(TRANSFORM others PREPEND "-DCMAKE_DISABLE_FIND_PACKAGE_" OUTPUT_VARIABLE disabled)
 list(TRANSFORM disabled APPEND "=ON")
-# -O0: the code is compiled to show that it can be.
-run(${CMAKE_COMMAND} -S ${SOURCE} -B ${SCRATCH} -G Ninja -DMONGE_CORE=ON -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0
+# -O0 and large batches: the code is compiled to show that it can be.
+run(${CMAKE_COMMAND} -S ${SOURCE} -B ${SCRATCH} -G Ninja -DMONGE_CORE=ON -DMONGE_BATCH=16 -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0
   -DCMAKE_CXX_COMPILER=${COMPILER} -DLIBTORCH_ROOT=${LIBTORCH_ROOT} ${disabled})
 run(${CMAKE_COMMAND} --build ${SCRATCH} -j 2)
 
