@@ -5,7 +5,8 @@
 
 FOLDER has CASE.onnx and CASE/BATCH/{x,y,...}.npy: inputs and the output under their names in the graph. Prints the
 largest difference of each case, relative to the larger of 1 and the value, and exits with 1 if one is above 1e-4, if
-onnx.checker refuses a file, if a case has no batches, or if its outputs do not vary. Exits with 77 without numpy, onnx and onnxruntime.
+onnx.checker refuses a file, if a case has no batches, or if its outputs do not vary. Exits with 77 without numpy, onnx
+and onnxruntime.
 """
 import pathlib
 import sys

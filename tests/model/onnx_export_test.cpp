@@ -12,6 +12,7 @@
 #include "monge/core/error.h"
 #include "monge/core/version.h"
 #include "monge/model/onnx/net_graphs.h"
+#include "monge/nn/activation.h"
 #include "monge/train/trainer.h"
 #include "tests/model/onnx_models.h"
 #include "tests/train/short_run.h"
@@ -37,6 +38,19 @@ std::vector<std::string> input_names(const OnnxFile& file) {
 std::set<std::string> operators(const OnnxFile& file) {
   std::set<std::string> out;
   for (const auto& node : file.nodes) out.insert(node.op);
+  return out;
+}
+
+/// The values that no node and no output reads. Runtimes warn of them.
+std::set<std::string> unread(const OnnxFile& file) {
+  std::set<std::string> out;
+  for (const auto& entry : file.initializers) out.insert(entry.first);
+  for (const auto& input : file.inputs) out.insert(input.name);
+  for (const auto& node : file.nodes) out.insert(node.output);
+  for (const auto& node : file.nodes) {
+    for (const auto& input : node.inputs) out.erase(input);
+  }
+  for (const auto& output : file.outputs) out.erase(output.name);
   return out;
 }
 
@@ -95,10 +109,19 @@ TEST(OnnxExport, HoldsTheWeightsUnderTheirKeys) {
       EXPECT_TRUE(torch::equal(written.at(key), value)) << key;
     }
     EXPECT_FALSE(io::onnx_bytes(file).empty());  // and is a graph whose values are given before they are read
+    EXPECT_THAT(unread(file), ElementsAre());
   }
+  for (const auto& activation : nn::activation_names()) {
+    const nn::MlpPotentialOptions options{.dim = 2, .mlp = {.hidden = {8, 8}, .activation = activation}};
+    EXPECT_THAT(unread(onnx_file(gradient_model(std::make_shared<nn::MlpPotential>(options), 2, 0.5))), ElementsAre());
+  }
+  EXPECT_THAT(unread(onnx_file(gradient_model(
+                  std::make_shared<nn::IcnnPotential>(nn::IcnnOptions{.dim = 2, .hidden = {8, 8}}), 2, 0.5))),
+              ElementsAre());
   // The value of a potential is not needed for its gradient: its last bias is left out.
   const auto file = onnx_file(gradient_model(mlp, 2, 0.5));
   std::map<std::string, torch::Tensor> written(file.initializers.begin(), file.initializers.end());
+  EXPECT_THAT(unread(file), ElementsAre());
   EXPECT_TRUE(written.contains("potential.4.weight"));
   EXPECT_FALSE(written.contains("potential.4.bias"));
   EXPECT_TRUE(torch::equal(written.at("potential.quadratic.A"), mlp->named_parameters()["quadratic.A"]));

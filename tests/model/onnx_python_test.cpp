@@ -116,6 +116,9 @@ TEST_F(OnnxPython, TheStepsAroundTheNet) {
   const double infinite = std::numeric_limits<double>::infinity();
   model.limits = OutputLimits{torch::full({1}, -infinite, torch::kFloat64), torch::full({1}, 0.1, torch::kFloat64)};
   add("limited_above", model);
+  model = map();
+  nn::to_type(*model.net, torch::kFloat64);
+  add("weights_in_double", model);
   for (int64_t opset = io::kLeastOpset; opset <= io::kMostOpset; ++opset)
     add(text("opset_", opset), map(), {{0, 0}}, {.opset = opset});
   compare();
@@ -170,6 +173,7 @@ TEST_F(OnnxPython, UNets) {
   auto fixed = unet_model({.in = 4, .out = 3, .base = 4, .depth = 2}, 20);
   fixed.sizes.reset();
   add("one_size", fixed, {{20, 20}});
+  add("state_dict", unet_model({.in = 4, .out = 3, .base = 4, .depth = 2}, /*side=*/0), sizes);
   auto smoothed = unet_model({.in = 4, .out = 3, .base = 4, .depth = 2}, 16);
   smoothed.smoothing = {.preserve_variance = true, .eps = 0.3, .tint = 0.4};
   add("smoothed_with_tint", smoothed, sizes);

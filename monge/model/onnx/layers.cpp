@@ -25,27 +25,29 @@ Value activate(Graph& graph, nn::Activation kind, const Value& x) {
 }
 
 Value activation_slope(Graph& graph, nn::Activation kind, const Value& x) {
-  const auto zero = graph.scalar(0), one = graph.scalar(1);
-  const auto positive = [&] { return graph.node("Greater", {x, zero}); };
+  const auto one_above_zero = [&](double below) {
+    return graph.node("Where", {graph.node("Greater", {x, graph.scalar(0)}), graph.scalar(1), graph.scalar(below)});
+  };
+  const auto one_minus = [&](const Value& a) { return graph.subtract(graph.scalar(1), a); };
   switch (kind) {
     case nn::Activation::relu:
-      return graph.node("Where", {positive(), one, zero});
+      return one_above_zero(0);
     case nn::Activation::silu: {
       const auto s = graph.node("Sigmoid", {x});
-      return graph.multiply(s, graph.add(one, graph.multiply(x, graph.subtract(one, s))));
+      return graph.multiply(s, graph.add(graph.scalar(1), graph.multiply(x, one_minus(s))));
     }
     case nn::Activation::elu:
-      return graph.node("Exp", {graph.node("Min", {x, zero})});  // exp(0) is 1
+      return graph.node("Exp", {graph.node("Min", {x, graph.scalar(0)})});  // exp(0) is 1
     case nn::Activation::leaky_relu:
-      return graph.node("Where", {positive(), one, graph.scalar(nn::kLeakySlope)});
+      return one_above_zero(nn::kLeakySlope);
     case nn::Activation::softplus:
       return graph.node("Sigmoid", {x});
     case nn::Activation::tanh: {
       const auto t = graph.node("Tanh", {x});
-      return graph.subtract(one, graph.multiply(t, t));
+      return one_minus(graph.multiply(t, t));
     }
   }
-  return one;
+  return graph.scalar(1);
 }
 
 Value linear(Graph& graph, const std::string& key, const Value& x) {
