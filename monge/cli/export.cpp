@@ -103,8 +103,9 @@ void check_options(const ExportCommand& command) {
 void warn_of_graph(const model::Model& model, const std::string& out, bool float64, const LogSink& log) {
   if (model.sample_weights) {
     log(LogLevel::warning,
-        text(out, ": holds the map alone, without the potential that gives unbalanced samples their weights "
-                  "(--to safetensors keeps it)"));
+        text(out,
+             ": holds the map alone, without the potential that gives unbalanced samples their weights "
+             "(--to safetensors keeps it)"));
   }
   if (const auto columns = model::columns_beyond_float32(model); !columns.empty() && !float64) {
     const auto number = static_cast<size_t>(columns.front());

@@ -13,7 +13,14 @@ using protozero::pbf_writer;
 
 /// The numbers of the fields in onnx.proto, by message.
 namespace field {
-enum Model : uint32_t { ir_version = 1, producer = 2, producer_version = 3, graph = 7, opset_import = 8, properties = 14 };
+enum Model : uint32_t {
+  ir_version = 1,
+  producer = 2,
+  producer_version = 3,
+  graph = 7,
+  opset_import = 8,
+  properties = 14
+};
 enum Opset : uint32_t { opset_version = 2 };
 enum Property : uint32_t { key = 1, value = 2 };
 enum Graph : uint32_t { node = 1, graph_name = 2, initializer = 5, description = 10, input = 11, output = 12 };
@@ -42,7 +49,8 @@ int32_t data_type(torch::ScalarType type, const std::string& of) {
     case torch::kFloat64:
       return 11;
     default:
-      throw InputError(text("onnx: ", of, " has the type ", type_name(type), " (allowed: float32, float64, int64, bool)"));
+      throw InputError(
+          text("onnx: ", of, " has the type ", type_name(type), " (allowed: float32, float64, int64, bool)"));
   }
 }
 

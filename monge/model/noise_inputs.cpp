@@ -41,10 +41,11 @@ std::vector<NoiseInput> noise_inputs(const Model& model) {
     return shape;
   };
   if (takes_noise(model)) {
-    const auto what = model.noise.optional
-                          ? text("standard normal: ", model.noise.channels - 1,
-                                 " numbers for the draw from a component of the plan, and one that chooses the component")
-                          : text("standard normal; the map multiplies it by ", model.noise.std);
+    const auto what =
+        model.noise.optional
+            ? text("standard normal: ", model.noise.channels - 1,
+                   " numbers for the draw from a component of the plan, and one that chooses the component")
+            : text("standard normal; the map multiplies it by ", model.noise.std);
     out.push_back({"noise", item(model.noise.channels, !model.noise.vector), what});
   }
   if (is_smoothed(model)) {
@@ -63,8 +64,8 @@ std::vector<NoiseInput> noise_inputs(const Model& model) {
 torch::Tensor outputs_for(const Model& model, const torch::Tensor& x, const std::vector<torch::Tensor>& noises) {
   const Model map = model.sizes ? model.at_any_size() : model;
   require(x.dim() == static_cast<int64_t>(model.item_shape.size()) + 1 && x.size(1) == model.item_shape[0],
-          model.origin, ": the map takes items of shape ", torch::IntArrayRef(map.item_shape), ", got a batch of shape ",
-          x.sizes());
+          model.origin, ": the map takes items of shape ", torch::IntArrayRef(map.item_shape),
+          ", got a batch of shape ", x.sizes());
   map.require_takes(x.sizes().slice(1));
   check_noises(map, noise_inputs(map), x, noises);
   const auto on_cpu = x.to(torch::kCPU);

@@ -35,7 +35,8 @@ TEST_F(Cli, RefusesAGraphThatCannotBe) {
       {"--to onnx --out map.safetensors", "--out map.safetensors: the name must end in .onnx for --to onnx"},
       {"--to onnx --out run/best/map.onnx", "is a checkpoint"},
       {"--to onnx --inverse", "has no inverse map; train with train.directions = \"both\""},
-      {"--to onnx --float64", "has no standardisation (data.standardise) and takes float32 throughout; leave out --float64"},
+      {"--to onnx --float64",
+       "has no standardisation (data.standardise) and takes float32 throughout; leave out --float64"},
       {"--to onnx --z-std 1", "this model's recipe sets the standard deviation of its noise"},
       {"--to onnx --opset 16", "16 not in range"},
       {"--to torch --deterministic", "--deterministic is for --to onnx"},
@@ -51,7 +52,8 @@ TEST_F(Cli, RefusesAGraphThatCannotBe) {
 }
 
 TEST_F(Cli, WarnsOfWhatAGraphLeavesOut) {
-  io::write_npy(folder / "far.npy", torch::rand({300, 2}, torch::kFloat64) + torch::tensor({0., 1.75e9}, torch::kFloat64));
+  io::write_npy(folder / "far.npy",
+                torch::rand({300, 2}, torch::kFloat64) + torch::tensor({0., 1.75e9}, torch::kFloat64));
   const std::string far =
       " --set method=strong --set source.path=far.npy --set target.path=far.npy --set data.standardise=joint";
   ASSERT_EQ(monge(folder.path(), "train v.toml --out far -q" + far).code, 0);

@@ -24,8 +24,7 @@ OnnxFile small_file() {
   OnnxFile out{.producer = "monge", .producer_version = "1.2", .graph = "g", .description = "words"};
   out.inputs = {{"x", torch::kFloat32, {std::string("batch"), 3}, "rows"}};
   out.outputs = {{"y", torch::kFloat64, {std::string("batch"), 2}}};
-  out.initializers = {{"W", torch::arange(6, torch::kFloat32).view({3, 2})},
-                      {"one", torch::ones({}, torch::kFloat64)}};
+  out.initializers = {{"W", torch::arange(6, torch::kFloat32).view({3, 2})}, {"one", torch::ones({}, torch::kFloat64)}};
   out.nodes = {{.op = "MatMul", .inputs = {"x", "W"}, .output = "a"},
                {.op = "Cast",
                 .inputs = {"a", ""},

@@ -217,8 +217,8 @@ TEST(OnnxExport, RefusesANetWithoutAGraphUntilItsProgramBringsOne) {
               AllOf(HasSubstr("there is no ONNX graph of this map"), HasSubstr("Shift"),
                     HasSubstr("unet, ddpm, mlp, gradient, light"), HasSubstr("net_graphs()")));
   // A derived class may compute something else.
-  const auto derived = model_of_net(
-      std::make_shared<OtherMlp>(nn::MlpMapOptions{.in = 2, .out = 2, .mlp = {.hidden = {8}}}), {2});
+  const auto derived =
+      model_of_net(std::make_shared<OtherMlp>(nn::MlpMapOptions{.in = 2, .out = 2, .mlp = {.hidden = {8}}}), {2});
   EXPECT_THAT(message_of([&] { onnx_file(derived); }), HasSubstr("OtherMlp"));
 
   const auto build = [](onnx::Graph& graph, const Shift&, const onnx::NetInputs& inputs) {

@@ -20,8 +20,8 @@
 
 namespace monge::model {
 
-/// Gives all weights other values than those that nets start from: no zeros, no ones, no equal statistics. Matrices keep
-/// their size, so that values neither grow nor vanish from layer to layer.
+/// Gives all weights other values than those that nets start from: no zeros, no ones, no equal statistics. Matrices
+/// keep their size, so that values neither grow nor vanish from layer to layer.
 inline void randomise(nn::MapNet& net) {
   const torch::NoGradGuard no_grad;
   const auto generator = RandomStreams(3).at("weights", 0);

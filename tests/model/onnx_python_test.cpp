@@ -132,9 +132,8 @@ TEST_F(OnnxPython, GradientMaps) {
   for (const auto& [dim, width, depth] : {Size{1, 16, 1}, {5, 64, 2}, {32, 128, 3}}) {
     for (const char* activation : {"silu", "elu", "softplus", "tanh", "relu", "leaky_relu"}) {
       for (const bool quadratic : {false, true}) {
-        const nn::MlpPotentialOptions options{.dim = dim,
-                                              .mlp = layers(std::vector<int64_t>(depth, width), activation),
-                                              .quadratic = quadratic};
+        const nn::MlpPotentialOptions options{
+            .dim = dim, .mlp = layers(std::vector<int64_t>(depth, width), activation), .quadratic = quadratic};
         add(text("mlp_", activation, quadratic ? "_quadratic_" : "_", dim),
             gradient_model(std::make_shared<nn::MlpPotential>(options), dim, 0.5 / static_cast<double>(dim)));
       }
@@ -185,8 +184,8 @@ TEST_F(OnnxPython, UNets) {
 TEST_F(OnnxPython, DdpmMaps) {
   const std::vector<Size> sizes{{16, 16}, {32, 48}, {19, 26}};
   add("small", ddpm_model({.in = 1, .out = 1, .width = 4, .depth = 1, .attention = false}, 16), sizes);
-  add("middle",
-      ddpm_model({.noise = 2, .width = 8, .depth = 2, .blocks = 2, .residual = true, .output = "clamp"}, 16), sizes);
+  add("middle", ddpm_model({.noise = 2, .width = 8, .depth = 2, .blocks = 2, .residual = true, .output = "clamp"}, 16),
+      sizes);
   add("large",
       ddpm_model({.noise = 16, .noise_vector = true, .width = 16, .depth = 3, .residual = true, .output = "tanh"}, 32),
       {{32, 32}, {48, 64}, {33, 27}});

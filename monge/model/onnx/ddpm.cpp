@@ -71,8 +71,7 @@ class DdpmGraph {
 
   Value attention(const Value& x) {
     const int64_t channels = graph_.tensor("attention.weight").size(0);
-    const auto normal =
-        group_norm(graph_, "attention", x, nn::ops::group_count(channels), nn::ops::GroupNorm().eps);
+    const auto normal = group_norm(graph_, "attention", x, nn::ops::group_count(channels), nn::ops::GroupNorm().eps);
     const auto tokens = graph_.transpose(graph_.reshape(normal, {0, 0, -1}), {0, 2, 1});  // [B, HW, C]
     const auto all = linear_of_tokens(graph_, "attention.query_key_value", tokens);
     const auto part = [&](int64_t i) { return graph_.slice(all, 2, i * channels, (i + 1) * channels); };

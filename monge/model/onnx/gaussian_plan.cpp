@@ -21,8 +21,8 @@ Value build_gaussian_plan(Graph& graph, const nn::GaussianPlanMap& net, const Ne
       wide(log_alpha), graph.scaled(graph.add(squares, products), 1 / (2 * options.epsilon), torch::kFloat64));
   const auto weights_BK = graph.node("Softmax", {exponents}, {{"axis", int64_t{1}}});
   if (!inputs.noise) {
-    const auto mean = graph.add(graph.matrix_product(weights_BK, r_KD),
-                                graph.multiply(graph.matrix_product(weights_BK, s_KD), x));
+    const auto mean =
+        graph.add(graph.matrix_product(weights_BK, r_KD), graph.multiply(graph.matrix_product(weights_BK, s_KD), x));
     return graph.cast(mean, torch::kFloat32);
   }
 

@@ -52,9 +52,7 @@ class Graph {
     return multiply(a, scalar(factor, type));
   }
   Value matrix_product(const Value& a, const Value& b) { return node("MatMul", {a, b}); }
-  Value concatenate(const std::vector<Value>& values, int64_t axis) {
-    return node("Concat", values, {{"axis", axis}});
-  }
+  Value concatenate(const std::vector<Value>& values, int64_t axis) { return node("Concat", values, {{"axis", axis}}); }
   Value transpose(const Value& a, const std::vector<int64_t>& axes) { return node("Transpose", {a}, {{"perm", axes}}); }
   Value cast(const Value& a, torch::ScalarType type);
 

@@ -61,9 +61,9 @@ Value linear_of_tokens(Graph& graph, const std::string& key, const Value& x) {
 
 Value convolution(Graph& graph, const std::string& key, const Value& x) {
   const int64_t side = graph.tensor(key + ".weight").size(2), pad = side / 2;
-  return graph.node("Conv", {x, graph.weight(key + ".weight"), graph.weight(key + ".bias")},
-                    {{"kernel_shape", std::vector<int64_t>{side, side}},
-                     {"pads", std::vector<int64_t>{pad, pad, pad, pad}}});
+  return graph.node(
+      "Conv", {x, graph.weight(key + ".weight"), graph.weight(key + ".bias")},
+      {{"kernel_shape", std::vector<int64_t>{side, side}}, {"pads", std::vector<int64_t>{pad, pad, pad, pad}}});
 }
 
 Value per_channel(Graph& graph, const Value& values_C) { return graph.reshape(values_C, {-1, 1, 1}); }
@@ -82,9 +82,9 @@ Value upsample_concat(Graph& graph, const Value& skip, const Value& low) {
   const auto doubled = graph.multiply(graph.shape(low, 2, 4), graph.integers({2}));
   const auto size = graph.node("Min", {doubled, frame});
   const auto sizes = graph.concatenate({graph.shape(low, 0, 2), size}, 0);
-  const auto up = graph.node("Resize", {low, Value{}, Value{}, sizes},
-                             {{"mode", std::string("linear")},
-                              {"coordinate_transformation_mode", std::string("align_corners")}});
+  const auto up =
+      graph.node("Resize", {low, Value{}, Value{}, sizes},
+                 {{"mode", std::string("linear")}, {"coordinate_transformation_mode", std::string("align_corners")}});
   const auto missing = graph.subtract(frame, size), before = graph.divide(missing, graph.integers({2}));
   const auto none = graph.integers({0, 0});
   const auto pads = graph.concatenate({none, before, none, graph.subtract(missing, before)}, 0);

@@ -48,9 +48,8 @@ Registry<NetGraph>& net_graphs() {
 }
 
 Registry<GradientGraph>& gradient_graphs() {
-  static Registry<GradientGraph> rows(
-      "ONNX graph of a gradient",
-      {{"mlp", gradient_graph(build_mlp_gradient)}, {"icnn", gradient_graph(build_icnn_gradient)}});
+  static Registry<GradientGraph> rows("ONNX graph of a gradient", {{"mlp", gradient_graph(build_mlp_gradient)},
+                                                                   {"icnn", gradient_graph(build_icnn_gradient)}});
   return rows;
 }
 

@@ -45,7 +45,8 @@ struct NetGraph {
 struct GradientGraph {
   std::type_index type;
   /// @param prefix  of the keys of the potential's weights.  @return  the gradient at y, [B, D].
-  std::function<Value(Graph& graph, const nn::PotentialNet& potential, const std::string& prefix, const Value& y)> build;
+  std::function<Value(Graph& graph, const nn::PotentialNet& potential, const std::string& prefix, const Value& y)>
+      build;
 };
 
 template <class Net>
@@ -57,8 +58,7 @@ NetGraph net_graph(Value (*build)(Graph&, const Net&, const NetInputs&)) {
 
 template <class Net>
 GradientGraph gradient_graph(Value (*build)(Graph&, const Net&, const std::string&, const Value&)) {
-  return {typeid(Net),
-          [build](Graph& graph, const nn::PotentialNet& net, const std::string& prefix, const Value& y) {
+  return {typeid(Net), [build](Graph& graph, const nn::PotentialNet& net, const std::string& prefix, const Value& y) {
             return build(graph, dynamic_cast<const Net&>(net), prefix, y);
           }};
 }
