@@ -18,8 +18,9 @@ void check_noises(const Model& model, const std::vector<NoiseInput>& inputs, con
                   const std::vector<torch::Tensor>& noises) {
   std::vector<std::string> names;
   for (const auto& input : inputs) names.push_back(input.name);
-  require(noises.size() == inputs.size(), model.origin, ": the map takes ", inputs.size(), " noises",
-          names.empty() ? "" : " (" + join(names, ", ") + ")", ", got ", noises.size());
+  require(noises.size() == inputs.size(), model.origin, ": the map has ", inputs.size(),
+          inputs.size() == 1 ? " noise input" : " noise inputs", names.empty() ? "" : " (" + join(names, ", ") + ")",
+          ", and ", noises.size(), " were given");
   for (size_t i = 0; i < inputs.size(); ++i) {
     std::vector<int64_t> wanted{x.size(0)};
     for (const int64_t extent : inputs[i].item_shape)

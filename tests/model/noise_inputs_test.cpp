@@ -95,7 +95,8 @@ TEST(NoiseInputs, OfAnotherShapeAreRefusedByName) {
   const auto model = unet_model({.in = 5, .out = 3, .base = 2, .depth = 1}, 16);
   const auto x = torch::rand({2, 3, 24, 16});
   EXPECT_EQ(outputs_for(model, x, {torch::randn({2, 2, 24, 16})}).sizes(), x.sizes());
-  EXPECT_THAT(message_of([&] { outputs_for(model, x); }), HasSubstr("the map takes 1 noises (noise), got 0"));
+  EXPECT_THAT(message_of([&] { outputs_for(model, x); }),
+              HasSubstr("the map has 1 noise input (noise), and 0 were given"));
   EXPECT_THAT(message_of([&] { outputs_for(model, x, {torch::randn({2, 2, 16, 16})}); }),
               HasSubstr("the input \"noise\" must have the shape [2, 2, 24, 16], got [2, 2, 16, 16]"));
   EXPECT_THAT(message_of([&] { outputs_for(model, torch::rand({2, 5, 16, 16}), {torch::randn({2, 2, 16, 16})}); }),

@@ -1,6 +1,7 @@
 #include "monge/model/onnx/graph.h"
 
 #include "monge/core/error.h"
+#include "monge/core/files.h"
 #include "monge/io/tensor_file.h"
 
 namespace monge::model::onnx {
@@ -59,7 +60,7 @@ Value Graph::weight(const std::string& key) {
 
 Value Graph::constant(const torch::Tensor& values) {
   const auto plain = io::plain(values);
-  const auto content = text('=', plain.scalar_type(), ' ', plain.sizes(), ' ', io::bytes_of(plain));
+  const auto content = text('=', plain.scalar_type(), ' ', plain.sizes(), ' ', content_hash(io::bytes_of(plain)));
   const auto found = written_.find(content);
   if (found != written_.end()) return found->second;
   return written_[content] = initializer(text("constant_", count_++), plain.clone());
