@@ -10,6 +10,7 @@ void install_user_words() {
       {"FetchOptions::keep", "--keep"},
       {"FetchOptions::name", "--name"},
       {"ImageOptions::on_error = \"skip\"", "on_error = \"skip\" in the recipe, --on-error skip of a command"},
+      {"OnnxOptions::float64", "--float64"},
       {"PackOptions::encoded", "--encoded"},
       {"PackOptions::on_error = \"skip\"", "--on-error skip"},
       {"PackOptions::select", "--select"},

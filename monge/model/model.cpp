@@ -17,6 +17,7 @@
 #include "monge/io/torch_checkpoint.h"
 #include "monge/model/net_tensors.h"
 #include "monge/model/public_checkpoint.h"
+#include "monge/model/rounded_inwards.h"
 #include "monge/ot/cost.h"
 #include "monge/ot/light.h"
 #include "monge/solve/nets.h"
@@ -47,14 +48,6 @@ void require_weights(const std::string& origin, const train::Recipe& recipe, con
 OutputLimits in_units_of(const data::Columns& columns, const OutputLimits& limits) {
   const auto standard = [&](const torch::Tensor& bound) { return (bound - columns.mean) / columns.scale; };
   return {standard(limits.low), standard(limits.high)};
-}
-
-/// The bound in another type, rounded towards `inside`: no clamped value may lie beyond the bound itself.
-torch::Tensor rounded_inwards(const torch::Tensor& bound, torch::ScalarType type, double inside) {
-  const auto nearest = bound.to(type);
-  const auto gap = nearest.to(torch::kFloat64) - bound;
-  const auto outside = inside > 0 ? gap < 0 : gap > 0;
-  return torch::where(outside, torch::nextafter(nearest, torch::full_like(nearest, inside)), nearest);
 }
 
 torch::Tensor clamp(const torch::Tensor& y, const OutputLimits& limits, int64_t* clamped) {

@@ -47,11 +47,15 @@ ImageSizes image_sizes(const DdpmMapOptions& options) {
   return {.multiple = multiple, .least = multiple, .reach = reach, .uses_whole_image = true};
 }
 
+int64_t ddpm_norm_groups(int64_t channels) {
+  return ops::group_count(channels, std::min(kMostGroups, std::max<int64_t>(channels / kGroupWidth, 1)));
+}
+
 /// The parameters of a group norm with its activation, under the names of torch::nn::GroupNorm.
 class DdpmMap::Norm : public torch::nn::Module {
  public:
   Norm(int64_t channels, const DdpmMapOptions& options)
-      : groups_(ops::group_count(channels, std::min(kMostGroups, std::max<int64_t>(channels / kGroupWidth, 1)))),
+      : groups_(ddpm_norm_groups(channels)),
         fused_(options.fused),
         gpu_kernels_(options.gpu_kernels),
         weight_(register_parameter("weight", torch::ones({channels}))),

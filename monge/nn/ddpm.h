@@ -33,6 +33,9 @@ struct DdpmMapOptions {
 /// The sizes of images that the net takes, as of UNet. ImageSizes::reach does not count the attention.
 ImageSizes image_sizes(const DdpmMapOptions& options);
 
+/// The number of groups of a norm before a convolution: groups of 8 channels or a few more, at most 32.
+int64_t ddpm_norm_groups(int64_t channels);
+
 /// A U-Net of residual blocks. Each level halves the image by the mean of 2 x 2 pixels and doubles it by bilinear
 /// interpolation before a convolution, so that neither makes a checkerboard. A block computes
 ///

@@ -22,6 +22,7 @@ class GradientMap : public MapNet {
   torch::Tensor forward(const torch::Tensor& x) override;
 
   const std::shared_ptr<PotentialNet>& potential() const { return potential_; }
+  double scale() const { return scale_; }  ///< 1 / (2 tau)
 
  private:
   std::shared_ptr<PotentialNet> potential_;

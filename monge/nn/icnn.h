@@ -36,6 +36,8 @@ class IcnnPotential : public PotentialNet {
   ValueAndGradient value_and_gradient(const torch::Tensor& y) override;
   bool has_gradient() const override { return true; }
 
+  const IcnnOptions& options() const { return options_; }
+
  private:
   /// Positive weights from the free ones of pass l.
   torch::Tensor positive(size_t l) const;
