@@ -52,4 +52,5 @@ NB_MODULE(_monge, m) {
   python::bind_model(m);
   python::bind_training(m);
   python::bind_metrics(m);
+  python::bind_onnx(m);
 }

@@ -18,7 +18,7 @@ from . import _libtorch
 
 _libtorch.load()
 
-from . import _monge, data, metrics  # noqa: E402
+from . import _monge, data, metrics, onnx  # noqa: E402
 from ._errors import DivergedError, Error, InputError, SystemError  # noqa: E402
 from ._jobs import MongeWarning  # noqa: E402
 from ._truth import truth, truth_names  # noqa: E402
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __version__: str = _monge.version()
 __all__ = [
     "DivergedError", "Error", "InputError", "Map", "Model", "MongeWarning", "Recipe", "Run", "SystemError", "data", "load",
-    "metrics", "recipes", "resume", "train", "translate", "truth", "truth_names",
+    "metrics", "onnx", "recipes", "resume", "train", "translate", "truth", "truth_names",
 ]
 
 

@@ -17,4 +17,8 @@ def path() -> pathlib.Path:
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["check-export"]:  # needs onnxruntime, which is there for Python only
+        from .onnx import main as check
+
+        sys.exit(check(sys.argv[2:]))
     os.execv(path(), ["monge", *sys.argv[1:]])

@@ -138,6 +138,22 @@ class Model:
             raise input_error("a model file must have the extension .safetensors", "path", path)
         self._model.save(path)
 
+    def export_onnx(self, path: PathLike, *, opset: int = 17, float64: bool = False, deterministic: bool = False) -> None:
+        """Writes the map as an ONNX file, which onnxruntime and others run without monge (docs/onnx.md).
+
+        Args:
+            path: the file to write (.onnx).
+            opset: version of the operators, 17 to 21.
+            float64: inputs and outputs in float64; only for a model with a standardisation.
+            deterministic: the map of the mean noise; else the noises are inputs of the graph.
+
+        Use :func:`monge.onnx.check` to compare the file with the map. Raises InputError for an option out of its range.
+        """
+        path = os.fspath(path)
+        if not path.endswith(".onnx"):
+            raise input_error("an ONNX file must have the extension .onnx", "path", path)
+        _monge.export_onnx(self._model, path, opset, float64, deterministic)
+
     def save_state_dict(self, path: PathLike) -> None:
         """Writes the net's state dict as ``torch.save`` would, with the keys of the public codes."""
         self._model.save_state_dict(os.fspath(path))
