@@ -52,6 +52,12 @@ torch::Device gpu_of_rank(const dist::ProcessGroup& group) {
 }  // namespace
 
 torch::Device choose_device(const Compute& compute, const std::string& recipe_device) {
+  if (compute.device != "auto" && compute.device != "cpu" && compute.device != "cuda") {
+    throw InputError({.what = "no such device",
+                      .where = "--device",
+                      .value = '"' + compute.device + '"',
+                      .allowed = "auto, cpu, cuda"});
+  }
   const bool available = torch::cuda::is_available();
   const auto& wanted = compute.device == "auto" ? recipe_device : compute.device;
   if (wanted == "cuda" && !available) {

@@ -146,7 +146,7 @@ MeasuredSet write_feature_statistics(const std::string& images, const std::files
   auto& group = compute.group;
   const auto hooks = with_log_on_root(given_hooks, group);
   root_first(group, [&] {
-    require(out.extension() == ".safetensors", out.string(),
+    require(out.string().ends_with(".safetensors"), out.string(),
             ": a file of statistics must have the extension .safetensors");
     require(!std::filesystem::is_directory(out), out.string(), ": is a folder; name a file");
     require(!is_file_of_statistics(images), images, ": already holds statistics; give a set of images");

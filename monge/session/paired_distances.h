@@ -35,7 +35,7 @@ struct PairedDistances {
 };
 
 /// Compares each image of `a` with its partner in `b`, both a folder, an archive, a .npy of images or one image. The
-/// log gets the protocol, and warnings of pairs that were left out.
+/// log gets the protocol, and warnings of pairs that were left out. Runs on one rank.
 /// @throws InputError for images without a partner or with several, partners of different sizes, missing weights, and
 ///         images that cannot be used (all of them in one error, unless they are skipped).
 PairedDistances compare_pairs(const std::string& a, const std::string& b, const PairedOptions& options = {},

@@ -193,6 +193,8 @@ void prepare_for_translation(model::Model& model, const TranslateOptions& option
                       .fix = "the methods weak, kernel and otp learn several outputs"});
   }
   require(options.samples >= 1 && options.samples <= 1024, "--samples ", options.samples, ": allowed is 1 to 1024");
+  require(options.seed >= 0, "--seed ", options.seed, ": allowed is 0 or more");
+  require(options.batch >= 0, "--batch ", options.batch, ": allowed is 0 (automatic) or more");
   require(options.noise == "item" || options.noise == "fixed", "--noise ", options.noise, ": allowed is item or fixed");
   constexpr int64_t kLeastTile = 16, kMostTile = 16384;
   require(options.tile == 0 || (options.tile >= kLeastTile && options.tile <= kMostTile), "--tile ", options.tile,

@@ -17,4 +17,7 @@ void apply_settings(const TrainOptions& options, torch::Device device);
 /// them again, zeroed page by page, for the next update. Call it in programs that train.
 void keep_freed_memory();
 
+/// Ends that and returns freed memory to the system. For programs that do other work after a training.
+void release_freed_memory();
+
 }  // namespace monge::solve

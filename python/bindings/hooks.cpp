@@ -25,6 +25,14 @@ struct JobHooks::State {
 
   nb::object log, progress, iteration, evaluated;
   bool every_iteration = false;
+
+  /// A source may be the last to hold it, and may be destroyed by any thread.
+  ~State() {
+    const nb::gil_scoped_acquire gil;
+    for (auto* object : {&log, &progress, &iteration, &evaluated}) object->reset();
+  }
+
+  bool closed = false;  ///< whether the JobHooks are gone; read and written with the GIL held
   std::atomic<bool> stop{false};
   std::mutex guard;  ///< of the members below
   Clock::time_point last{};
@@ -43,6 +51,7 @@ struct JobHooks::State {
   template <class Work>
   void with_python(const Work& work) {
     const nb::gil_scoped_acquire gil;
+    if (closed) return;
     try {
       if (PyErr_CheckSignals() != 0) throw nb::python_error();
       work();
@@ -64,7 +73,7 @@ JobHooks::JobHooks(const nb::object& receiver) : state_(std::make_shared<State>(
 }
 
 JobHooks::~JobHooks() {
-  for (auto* object : {&state_->log, &state_->progress, &state_->iteration, &state_->evaluated}) *object = nb::none();
+  state_->closed = true;
   state_->error = nullptr;
 }
 
@@ -74,13 +83,13 @@ session::TrainHooks JobHooks::hooks() {
   out.observers = {this};
   out.log = [state = state_](LogLevel level, const std::string& text) {
     state->with_python([&] {
-      if (!state->log.is_none()) state->log(level == LogLevel::warning ? "warning" : "info", text);
+      if (!state->log.is_none()) state->log(level == LogLevel::warning ? "warning" : "info", text_of(text));
     });
   };
   out.progress = [state = state_](const std::string& step, int64_t done, int64_t total) {
     if (!state->is_due() && done != total) return;
     state->with_python([&] {
-      if (!state->progress.is_none()) state->progress(step, done, total);
+      if (!state->progress.is_none()) state->progress(text_of(step), done, total);
     });
   };
   out.evaluated = [state = state_](int64_t iteration, const eval::Evaluation& evaluation) {
@@ -106,8 +115,12 @@ void JobHooks::iteration_done(train::Trainer& trainer, int64_t done, const solve
   });
 }
 
-void JobHooks::finish() {
+void JobHooks::raise() {
   if (const auto error = std::exchange(state_->error, nullptr)) std::rethrow_exception(error);
+}
+
+nb::object text_of(std::string_view bytes) {
+  return nb::steal(PyUnicode_DecodeUTF8(bytes.data(), static_cast<Py_ssize_t>(bytes.size()), "surrogateescape"));
 }
 
 nb::dict metrics_of(const eval::Evaluation& evaluation) {

@@ -3,7 +3,10 @@
 
 #include <nanobind/nanobind.h>
 
+#include <exception>
 #include <memory>
+#include <optional>
+#include <string_view>
 
 #include "monge/session/training.h"
 
@@ -22,7 +25,7 @@ namespace nb = nanobind;
 ///     evaluated(iteration, metrics)    dict of all metrics; a true result ends the training
 ///
 /// They also let the main thread handle signals, so that Ctrl-C ends a job at its next safe point. An exception of a
-/// callback, or KeyboardInterrupt, ends it the same way and is raised by `finish`.
+/// callback, or KeyboardInterrupt, ends it the same way and is raised by `raise`.
 ///
 /// A source may keep the hooks that it was opened with. After the destruction of this object they do nothing.
 class JobHooks : public train::Observer {
@@ -37,7 +40,7 @@ class JobHooks : public train::Observer {
   session::TrainHooks hooks();
 
   /// Raises what ended the job, if it was an exception. The GIL must be held.
-  void finish();
+  void raise();
 
   bool needs_nets(const train::Trainer&, int64_t) const override { return false; }
   void iteration_done(train::Trainer& trainer, int64_t done, const solve::IterationMetrics& metrics) override;
@@ -47,6 +50,31 @@ class JobHooks : public train::Observer {
 
   std::shared_ptr<State> state_;
 };
+
+/// Runs `work(hooks, job)` without the GIL. What ended it in Python is raised before what the job itself threw.
+template <class Work>
+auto run_job(const nb::object& receiver, const Work& work) {
+  JobHooks job(receiver);
+  const auto hooks = job.hooks();
+  using Result = decltype(work(hooks, job));
+  std::optional<Result> out;
+  std::exception_ptr thrown;
+  {
+    const nb::gil_scoped_release release;
+    try {
+      out.emplace(work(hooks, job));
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+  }
+  job.raise();
+  if (thrown) std::rethrow_exception(thrown);
+  return std::move(*out);
+}
+
+/// A text of the library for Python. Bytes that are not UTF-8, which names of files may hold, become lone surrogates,
+/// as os.fsdecode makes them.
+nb::object text_of(std::string_view bytes);
 
 /// Evaluation as a dict: metrics by name, and samples, target_samples, reaches_target and verdict.
 nb::dict metrics_of(const eval::Evaluation& evaluation);

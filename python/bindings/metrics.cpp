@@ -52,15 +52,10 @@ nb::dict sample_distances(const Array& a, const Array& reference, int64_t plan_p
 nb::dict feature_distance(const std::string& a, const std::string& b, bool kernel,
                           const session::FeatureOptions& options, const std::string& device,
                           const nb::object& receiver) {
-  JobHooks job(receiver);
-  const auto hooks = job.hooks();
-  session::FeatureDistance result;
-  {
-    const nb::gil_scoped_release release;
-    result = session::feature_distance(a, b, kernel ? session::FeatureMetric::kernel : session::FeatureMetric::frechet,
-                                       options, {.device = device}, hooks);
-  }
-  job.finish();
+  const auto result = run_job(receiver, [&](const auto& hooks, auto&) {
+    return session::feature_distance(a, b, kernel ? session::FeatureMetric::kernel : session::FeatureMetric::frechet,
+                                     options, {.device = device}, hooks);
+  });
   nb::dict out;
   out["metric"] = result.metric;
   out["value"] = result.value;
@@ -77,14 +72,9 @@ nb::dict feature_distance(const std::string& a, const std::string& b, bool kerne
 
 nb::dict paired_distances(const std::string& a, const std::string& b, const session::PairedOptions& options,
                           const std::string& device, const nb::object& receiver) {
-  JobHooks job(receiver);
-  const auto hooks = job.hooks();
-  session::PairedDistances result;
-  {
-    const nb::gil_scoped_release release;
-    result = session::compare_pairs(a, b, options, {.device = device}, hooks);
-  }
-  job.finish();
+  const auto result = run_job(receiver, [&](const auto& hooks, auto&) {
+    return session::compare_pairs(a, b, options, {.device = device}, hooks);
+  });
   nb::dict out;
   out["lpips"] = result.lpips;
   out["mse"] = result.mse;

@@ -30,15 +30,9 @@ class ThreadsOfCall {
 };
 
 LockedModel load(const std::string& path, const std::string& device, const nb::object& receiver) {
-  JobHooks job(receiver);
-  const auto hooks = job.hooks();
-  std::optional<LockedModel> out;
-  {
-    const nb::gil_scoped_release release;
-    out = LockedModel{session::Model::load(path, {.device = device}, hooks)};
-  }
-  job.finish();
-  return std::move(*out);
+  return run_job(receiver, [&](const auto& hooks, auto&) {
+    return LockedModel{session::Model::load(path, {.device = device}, hooks)};
+  });
 }
 
 nb::object translate_array(const LockedModel& self, const Array& array, const session::TranslateOptions& options,
@@ -56,16 +50,11 @@ nb::object translate_array(const LockedModel& self, const Array& array, const se
 
 nb::dict translate_files(const LockedModel& self, const std::string& in, const std::string& out,
                          const session::TranslateOptions& options, int64_t threads, const nb::object& receiver) {
-  JobHooks job(receiver);
-  const auto hooks = job.hooks();
-  session::TranslateResult result;
-  {
-    const nb::gil_scoped_release release;
+  const auto result = run_job(receiver, [&](const auto& hooks, auto&) {
     const std::lock_guard lock(*self.lock);
     const ThreadsOfCall threads_of_call(threads);
-    result = self.model.translate(in, out, options, {}, hooks);
-  }
-  job.finish();
+    return self.model.translate(in, out, options, {}, hooks);
+  });
   nb::dict o;
   o["complete"] = result.complete;
   o["items"] = result.items;
@@ -92,16 +81,11 @@ nb::dict evaluate(const LockedModel& self, const nb::object& source, const nb::o
                                    .lpips = lpips,
                                    .weights = weights,
                                    .on_error = on_error};
-  JobHooks job(receiver);
-  const auto hooks = job.hooks();
-  session::EvaluateResult result;
-  {
-    const nb::gil_scoped_release release;
+  const auto result = run_job(receiver, [&](const auto& hooks, auto&) {
     const std::lock_guard lock(*self.lock);
     const ThreadsOfCall threads_of_call(threads);
-    result = self.model.evaluate(options, {}, hooks);
-  }
-  job.finish();
+    return self.model.evaluate(options, {}, hooks);
+  });
   auto out = metrics_of(result.evaluation);
   for (const auto& [key, value] : result.protocol) out[key.c_str()] = value;
   return out;
@@ -159,7 +143,15 @@ void bind_model(nb::module_& m) {
           "save_state_dict",
           [](const LockedModel& self, const std::string& path) { model::export_torch(self.model.get(), path); },
           nb::arg("path"), nb::call_guard<nb::gil_scoped_release>())
-      .def_prop_ro("origin", [](const LockedModel& self) { return self.model.get().origin; })
+      .def_prop_ro("origin", [](const LockedModel& self) { return text_of(self.model.get().origin); })
+      .def(
+          "set_origin",
+          [](LockedModel& self, const std::string& origin) {
+            auto model = self.model.get();
+            model.origin = origin;
+            self.model = session::Model(std::move(model));
+          },
+          nb::arg("origin"))
       .def_prop_ro("item_shape", [](const LockedModel& self) { return self.model.get().item_shape; })
       .def_prop_ro("iteration", [](const LockedModel& self) { return self.model.get().iteration; })
       .def_prop_ro("stochastic", [](const LockedModel& self) { return self.model.get().stochastic(); })

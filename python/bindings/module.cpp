@@ -1,10 +1,13 @@
 // The extension module monge._monge: the session and model of the library. monge/*.py is its public face.
+#include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
 #include <nanobind/nanobind.h>
 
 #include "monge/core/error.h"
+#include "monge/core/user_words.h"
 #include "monge/core/version.h"
 #include "monge/data/source_kinds.h"
+#include "python/bindings/hooks.h"
 #include "python/bindings/model.h"
 #include "python/bindings/samples.h"
 #include "python/bindings/training.h"
@@ -16,11 +19,8 @@ namespace {
 void raise(const char* type, const Error& error) {
   const auto errors = nb::module_::import_("monge._errors");
   const auto& c = error.complaint();
-  const auto text = [](const std::string& bytes) {
-    return nb::steal(PyUnicode_DecodeUTF8(bytes.data(), static_cast<Py_ssize_t>(bytes.size()), "replace"));
-  };
-  const auto exception =
-      errors.attr(type)(text(error.what()), text(c.what), text(c.where), text(c.value), text(c.allowed), text(c.fix));
+  const auto exception = errors.attr(type)(text_of(error.what()), text_of(c.what), text_of(c.where), text_of(c.value),
+                                           text_of(c.allowed), text_of(c.fix));
   PyErr_SetObject(exception.type().ptr(), exception.ptr());
 }
 
@@ -40,14 +40,50 @@ void translate_exception(const std::exception_ptr& pointer, void*) {
   }
 }
 
+/// What Python calls the options and functions that messages name.
+void install_user_words() {
+  set_user_words({
+      {"ImageOptions::on_error = \"skip\"", "on_error=\"skip\""},
+      {"OnnxOptions::float64", "float64"},
+      {"PackOptions::encoded", "encoded"},
+      {"PackOptions::on_error = \"skip\"", "on_error=\"skip\""},
+      {"PackOptions::select", "select"},
+      {"PackOptions::split", "split"},
+      {"PackOptions::split_by", "split_by"},
+      {"TruthOptions::dim", "dim"},
+      {"TruthOptions::method", "method"},
+      {"TruthOptions::pair", "pair"},
+      {"TruthOptions::epsilon", "epsilon"},
+      {"assignment", "option"},
+      {"data::check_table()", "monge.data.check()"},
+      {"data::pack()", "monge.data.pack()"},
+      {"eval::fetch_weights()", "monge weights fetch"},
+      {"eval::kernel_distance()", "monge.metrics.kid()"},
+      {"eval::weights_folders(folder)", "weights"},
+      {"eval::write_statistics()", "monge stats"},
+      {"eval::write_statistics() of a sweep with keep_features", "monge stats --with-features"},
+      {"eval::known_weights()", "monge weights list"},
+      {"in folder", "weights"},
+      {"model::export_safetensors()", "Model.save()"},
+      {"model::export_torch()", "Model.save_state_dict()"},
+      {"output folder", "out"},
+      {"session::resume()", "monge.resume()"},
+      {"session::train()", "monge.train()"},
+      {"the device of the caller", "device"},
+  });
+}
+
 }  // namespace
 }  // namespace monge::python
 
 NB_MODULE(_monge, m) {
   namespace python = monge::python;
   nanobind::register_exception_translator(python::translate_exception);
+  python::install_user_words();
   m.def("version", &monge::version);
   m.def("source_help", &monge::data::source_help);
+  // OpenMP's threads do not survive a fork, and a child that waits for them hangs.
+  m.def("use_one_thread", [] { at::set_num_threads(1); });
   python::bind_samples(m);
   python::bind_model(m);
   python::bind_training(m);

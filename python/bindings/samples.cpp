@@ -30,58 +30,39 @@ struct SourceHandle {
 
 SourceHandle source_of_array(const std::string& name, const Array& array, std::vector<std::string> columns,
                              const nb::object& receiver) {
-  auto tensor = tensor_of(array);
-  JobHooks job(receiver);
-  const auto hooks = job.hooks();
-  SourceHandle out;
-  {
-    const nb::gil_scoped_release release;
+  const auto tensor = tensor_of(array);
+  return run_job(receiver, [&](const auto& hooks, auto&) {
     io::TableNames names;
     names.columns = std::move(columns);
-    out.source =
-        data::table_source(name, {.values = tensor.contiguous(), .names = std::move(names), .reading = {}}, hooks.log);
-  }
-  job.finish();
-  return out;
+    io::Table table{.values = tensor.contiguous(), .names = std::move(names), .reading = {}};
+    return SourceHandle{data::table_source(name, std::move(table), hooks.log)};
+  });
 }
 
 SourceHandle open_source(const std::string& path, const std::vector<std::string>& assignments,
                          const nb::object& receiver) {
-  JobHooks job(receiver);
-  const auto hooks = job.hooks();
-  SourceHandle out;
-  {
-    const nb::gil_scoped_release release;
+  return run_job(receiver, [&](const auto& hooks, auto&) {
     train::Recipe recipe;
     recipe.source.path = path;
     recipe.data.cache_mb = 0;  // decoded at each use: a data set that is only looked at needs no cache
     train::assign(recipe, assignments);
-    out.source =
-        data::open_source(train::source_options(recipe.source, recipe), hooks.log, hooks.progress_of("reading images"));
-  }
-  job.finish();
-  return out;
+    return SourceHandle{data::open_source(train::source_options(recipe.source, recipe), hooks.log,
+                                          hooks.progress_of("reading images"))};
+  });
 }
 
 std::string check(const std::string& path, const std::string& against, bool strict, const nb::object& receiver) {
-  JobHooks job(receiver);
-  const auto hooks = job.hooks();
-  std::string out;
-  {
-    const nb::gil_scoped_release release;
+  return run_job(receiver, [&](const auto& hooks, auto&) {
     const auto progress = hooks.progress_of("checking");
     if (data::names_table(path)) {
       const auto report = data::check_table(path, against, progress, hooks.stop_flag());
-      out = session::report_json(report, session::passes(report, strict));
-    } else {
-      data::require_images(path);
-      if (!against.empty()) data::require_images(against);
-      const auto report = data::check_images(path, against, hooks.log, progress, hooks.stop_flag());
-      out = session::report_json(report, session::passes(report, strict));
+      return session::report_json(report, session::passes(report, strict));
     }
-  }
-  job.finish();
-  return out;
+    data::require_images(path);
+    if (!against.empty()) data::require_images(against);
+    const auto report = data::check_images(path, against, hooks.log, progress, hooks.stop_flag());
+    return session::report_json(report, session::passes(report, strict));
+  });
 }
 
 struct PackArguments {
@@ -90,24 +71,21 @@ struct PackArguments {
 };
 
 nb::list pack(const PackArguments& arguments, const nb::object& receiver) {
-  JobHooks job(receiver);
-  const auto hooks = job.hooks();
-  data::PackResult result;
-  {
-    const nb::gil_scoped_release release;
-    result = data::pack(arguments.source, arguments.destination, arguments.options, hooks.log,
-                        hooks.progress_of("packing"), hooks.stop_flag());
-  }
-  job.finish();
+  const auto result = run_job(receiver, [&](const auto& hooks, auto&) {
+    return data::pack(arguments.source, arguments.destination, arguments.options, hooks.log,
+                      hooks.progress_of("packing"), hooks.stop_flag());
+  });
   nb::list out;
   for (const auto& part : result.parts) {
     nb::dict one;
-    one["folder"] = part.folder.string();
+    one["folder"] = text_of(part.folder.string());
     one["state"] = part.was_there ? "there" : "packed";
     one["images"] = part.images;
     one["found"] = result.found;
     one["selected"] = result.selected;
-    one["left_out"] = part.left_out;
+    nb::list left_out;
+    for (const auto& line : part.left_out) left_out.append(text_of(line));
+    one["left_out"] = left_out;
     one["shards"] = part.shards;
     one["resumed"] = part.resumed;
     one["bytes"] = part.bytes;
@@ -126,7 +104,7 @@ session::Samples samples_of(const nb::handle& data) {
 
 void bind_samples(nb::module_& m) {
   nb::class_<SourceHandle>(m, "Source", "A distribution known by samples: a file, a folder, an array or a law.")
-      .def_prop_ro("name", [](const SourceHandle& s) { return s.get().name(); })
+      .def_prop_ro("name", [](const SourceHandle& s) { return text_of(s.get().name()); })
       .def_prop_ro(
           "item_shape", [](const SourceHandle& s) { return s.get().item_shape(); }, "[C, H, W] or [D]")
       .def_prop_ro(
@@ -138,7 +116,8 @@ void bind_samples(nb::module_& m) {
           "row_names", [](const SourceHandle& s) { return s.get().table_names().rows; },
           "Names of the rows of a table, or []")
       .def(
-          "item_name", [](const SourceHandle& s, int64_t index) { return s.get().item_name(index); }, nb::arg("index"))
+          "item_name", [](const SourceHandle& s, int64_t index) { return text_of(s.get().item_name(index)); },
+          nb::arg("index"))
       .def(
           "items",
           [](const SourceHandle& s, const std::vector<int64_t>& indices) {

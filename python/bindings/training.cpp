@@ -8,9 +8,11 @@
 #include <nanobind/stl/vector.h>
 
 #include <memory>
+#include <mutex>
 
 #include "monge/core/option_value.h"
 #include "monge/session/truth.h"
+#include "monge/solve/settings.h"
 #include "python/bindings/arrays.h"
 #include "python/bindings/hooks.h"
 #include "python/bindings/model.h"
@@ -19,28 +21,61 @@
 namespace monge::python {
 namespace {
 
-/// Restores the settings of LibTorch that a training changes: they belong to the Python program.
-class SettingsOfProgram {
+/// Settings of the whole process that a training changes. They belong to the Python program, so the last training that
+/// ends restores them; trainings may run in several threads.
+class ProcessSettings {
  public:
-  SettingsOfProgram()
-      : threads_(at::get_num_threads()),
-        deterministic_(context_.deterministicAlgorithms()),
-        warn_only_(context_.deterministicAlgorithmsWarnOnly()),
-        fill_(context_.deterministicFillUninitializedMemory()),
-        mkldnn_(context_.deterministicMkldnn()) {}
-  ~SettingsOfProgram() {
-    at::set_num_threads(threads_);
-    context_.setDeterministicAlgorithms(deterministic_, warn_only_);
-    context_.setDeterministicFillUninitializedMemory(fill_);
-    context_.setDeterministicMkldnn(mkldnn_);
+  ProcessSettings() {
+    const std::lock_guard lock(guard);
+    if (users++ == 0) saved = read();
   }
-  SettingsOfProgram(const SettingsOfProgram&) = delete;
-  SettingsOfProgram& operator=(const SettingsOfProgram&) = delete;
+  ~ProcessSettings() {
+    const std::lock_guard lock(guard);
+    if (--users > 0) return;
+    auto& context = at::globalContext();
+    context.setDeterministicAlgorithms(saved.deterministic, saved.warn_only);
+    context.setDeterministicFillUninitializedMemory(saved.fill);
+    context.setDeterministicMkldnn(saved.mkldnn);
+    context.setDeterministicCuDNN(saved.cudnn);
+    context.setBenchmarkCuDNN(saved.benchmark);
+    context.setAllowTF32CuBLAS(saved.cublas_tf32);
+    context.setAllowTF32CuDNN(saved.cudnn_tf32);
+    solve::release_freed_memory();
+  }
+  ProcessSettings(const ProcessSettings&) = delete;
+  ProcessSettings& operator=(const ProcessSettings&) = delete;
 
  private:
-  at::Context& context_ = at::globalContext();
-  int threads_;
-  bool deterministic_, warn_only_, fill_, mkldnn_;
+  struct Values {
+    bool deterministic, warn_only, fill, mkldnn, cudnn, benchmark, cublas_tf32, cudnn_tf32;
+  };
+  static Values read() {
+    auto& context = at::globalContext();
+    return {context.deterministicAlgorithms(),
+            context.deterministicAlgorithmsWarnOnly(),
+            context.deterministicFillUninitializedMemory(),
+            context.deterministicMkldnn(),
+            context.deterministicCuDNN(),
+            context.benchmarkCuDNN(),
+            context.allowTF32CuBLAS(),
+            context.allowTF32CuDNN()};
+  }
+
+  static inline std::mutex guard;
+  static inline int users = 0;
+  static inline Values saved{};
+};
+
+/// The number of threads of LibTorch, which belongs to the calling thread.
+class ThreadsOfCaller {
+ public:
+  ThreadsOfCaller() = default;
+  ~ThreadsOfCaller() { at::set_num_threads(threads_); }
+  ThreadsOfCaller(const ThreadsOfCaller&) = delete;
+  ThreadsOfCaller& operator=(const ThreadsOfCaller&) = delete;
+
+ private:
+  int threads_ = at::get_num_threads();
 };
 
 /// nanobind cannot hold a recipe whose option table is bound to its fields, so it holds a handle.
@@ -86,9 +121,12 @@ nb::list option_rows(const RecipeHandle& self) {
   return out;
 }
 
-/// A training that has ended.
+/// A training that has ended. All its models share one lock, because they share the net.
 struct RunHandle {
+  explicit RunHandle(session::Session ended) : session(std::move(ended)), model{session.model()} {}
+
   session::Session session;
+  LockedModel model;
 };
 
 nb::object metrics_or_none(const std::optional<eval::Evaluation>& evaluation) {
@@ -96,20 +134,15 @@ nb::object metrics_or_none(const std::optional<eval::Evaluation>& evaluation) {
   return metrics_of(*evaluation);
 }
 
-/// Runs a training without the GIL.
 template <class Train>
 RunHandle run_training(const nb::object& receiver, const Train& train) {
-  JobHooks job(receiver);
-  session::Session::Options options;
-  options.hooks = job.hooks();
-  std::optional<session::Session> session;
-  {
-    const nb::gil_scoped_release release;
-    const SettingsOfProgram settings;
-    session = train(options);
-  }
-  job.finish();
-  return {std::move(*session)};
+  return run_job(receiver, [&](const session::TrainHooks& hooks, JobHooks&) {
+    const ProcessSettings settings;
+    const ThreadsOfCaller threads;
+    session::Session::Options options;
+    options.hooks = hooks;
+    return RunHandle(train(options));
+  });
 }
 
 RunHandle train(const RecipeHandle& recipe, const nb::object& source, const nb::object& target, const std::string& out,
@@ -136,21 +169,17 @@ RunHandle resume(const std::string& folder, const std::vector<std::string>& assi
 nb::dict truth(const std::string& name, const eval::TruthOptions& case_options,
                const std::vector<std::string>& assignments, int64_t seed, const std::string& device, int64_t threads,
                const nb::object& receiver) {
-  JobHooks job(receiver);
-  const auto hooks = job.hooks();
-  eval::TruthResult result;
   std::string method;
   int64_t dim = 0;
-  {
-    const nb::gil_scoped_release release;
-    const SettingsOfProgram settings;
+  const auto result = run_job(receiver, [&](const session::TrainHooks& hooks, JobHooks& job) {
+    const ProcessSettings settings;
+    const ThreadsOfCaller threads_of_caller;
     const session::Compute compute{.device = device, .threads = threads};
     auto truth_case = session::truth_case(name, case_options, assignments, compute, hooks.log);
     method = truth_case.recipe.method;
     dim = truth_case.dim;
-    result = session::truth(std::move(truth_case), seed, compute, hooks, &job);
-  }
-  job.finish();
+    return session::truth(std::move(truth_case), seed, compute, hooks, &job);
+  });
   nb::dict out;
   out["case"] = name;
   out["dim"] = dim;
@@ -195,13 +224,13 @@ void bind_training(nb::module_& m) {
           nb::arg("commented") = false)
       .def("option_rows", &option_rows);
   nb::class_<RunHandle>(m, "Training", "A training that has ended.")
-      .def("model", [](const RunHandle& self) { return LockedModel{self.session.model()}; })
-      .def_prop_ro("folder", [](const RunHandle& self) { return self.session.folder().string(); })
+      .def("model", [](const RunHandle& self) { return self.model; })
+      .def_prop_ro("folder", [](const RunHandle& self) { return text_of(self.session.folder().string()); })
       .def_prop_ro("complete", [](const RunHandle& self) { return self.session.complete(); })
       .def_prop_ro("iterations", [](const RunHandle& self) { return self.session.result().iterations; })
       .def_prop_ro("seconds", [](const RunHandle& self) { return self.session.result().seconds; })
       .def_prop_ro("metrics", [](const RunHandle& self) { return metrics_or_none(self.session.evaluation()); })
-      .def_prop_ro("summary_json", [](const RunHandle& self) { return self.session.result().summary_json; });
+      .def_prop_ro("summary_json", [](const RunHandle& self) { return text_of(self.session.result().summary_json); });
   m.def("train", &train, nb::arg("recipe"), nb::arg("source").none(), nb::arg("target").none(), nb::arg("out"),
         nb::arg("device"), nb::arg("threads"), nb::arg("hooks").none());
   m.def("resume", &resume, nb::arg("folder"), nb::arg("assignments"), nb::arg("source").none(),

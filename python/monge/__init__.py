@@ -12,6 +12,7 @@ random draws are those of the C++ library, so results equal those of the program
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from . import _libtorch
@@ -28,6 +29,8 @@ from .training import Run, resume, train  # noqa: E402
 
 if TYPE_CHECKING:
     from ._map import Map
+
+os.register_at_fork(after_in_child=_monge.use_one_thread)
 
 __version__: str = _monge.version()
 __all__ = [

@@ -43,7 +43,7 @@ def as_items(data: Any, name: str) -> Items:
     values = items.values
     if values.dtype.kind not in "fiub":
         kind = {"c": "complex numbers", "O": "objects", "U": "text", "S": "text", "M": "dates"}.get(values.dtype.kind, "")
-        raise input_error(f"the array holds {kind or values.dtype}, not real numbers", name, str(values.dtype),
+        raise input_error(f"the array holds {kind or values.dtype} in place of real numbers", name, str(values.dtype),
                           "floats and integers", "convert it with .astype(float)")
     if values.ndim not in (2, 4):
         raise input_error("the array has a wrong number of dimensions", name, f"shape {values.shape}",
@@ -52,13 +52,15 @@ def as_items(data: Any, name: str) -> Items:
     if values.size == 0:
         raise input_error("the array is empty", name, f"shape {values.shape}", "at least one row and one column")
     if values.dtype.kind == "f":
-        _require_finite(values, name, items.columns)
+        require_finite(values, name, items.columns)
     return items
 
 
-def _require_finite(values: np.ndarray, name: str, columns: list[str]) -> None:
-    if np.isfinite(values.sum(dtype=np.float64)):  # one pass and no copy: NaN and infinity survive a sum
-        return
+def require_finite(values: np.ndarray, name: str, columns: list[str]) -> None:
+    """Raises InputError that names the first NaN or infinity of vectors or images."""
+    with np.errstate(all="ignore"):
+        if np.isfinite(values.sum(dtype=np.float64)):  # one pass and no copy: NaN and infinity survive a sum
+            return
     bad = ~np.isfinite(values)
     if not bad.any():
         return  # the sum alone was too large
@@ -71,7 +73,7 @@ def _require_finite(values: np.ndarray, name: str, columns: list[str]) -> None:
 def _convert(data: Any, name: str) -> Items:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(data, torch.Tensor):
-        return _from_torch(data, torch)
+        return _from_torch(data, torch, name)
     if hasattr(data, "iloc") and hasattr(data, "to_numpy"):
         return _from_pandas(data, name)
     if hasattr(data, "tocsr"):
@@ -88,12 +90,12 @@ def _asarray(data: Any, name: str) -> np.ndarray:
     try:
         values = np.asarray(data)
     except ValueError as error:
-        raise input_error("this is no rectangular array", name, fix=str(error)) from None
+        raise input_error("the rows have different lengths", name, fix=str(error)) from None
     if values.dtype == object:
         try:
             return values.astype(np.float64)
         except (TypeError, ValueError):
-            raise input_error("the array holds objects that are no numbers", name, str(values.dtype), "floats and integers",
+            raise input_error("the array holds objects that are not numbers", name, str(values.dtype), "floats and integers",
                               "convert it with .astype(float)") from None
     return values
 
@@ -111,8 +113,11 @@ def _native(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _from_torch(data: Any, torch: Any) -> Items:
+def _from_torch(data: Any, torch: Any, name: str) -> Items:
     device = data.device
+    if data.layout != torch.strided or device.type == "meta":
+        raise input_error("the tensor holds no dense numbers", name, f"{data.layout} on {device}", "strided tensors",
+                          "convert it with .to_dense()")
     host = data.detach().cpu()
     if host.dtype == torch.bfloat16:
         host = host.float()
@@ -125,7 +130,7 @@ def _from_pandas(data: Any, name: str) -> Items:
         data = data.to_frame()
     for column, kind in data.dtypes.items():
         if getattr(kind, "kind", "O") not in "fiub":
-            raise input_error("a column holds no numbers", f"{name}, column {column!r}", str(kind), "floats and integers",
+            raise input_error("a column does not hold numbers", f"{name}, column {column!r}", str(kind), "floats and integers",
                               "choose the columns of numbers first, e.g. with .select_dtypes('number')")
     columns = [str(column) for column in data.columns]
     index = data.index

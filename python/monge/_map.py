@@ -1,7 +1,8 @@
-"""An optimal transport map with the manners of scikit-learn."""
+"""An optimal transport map with the estimator API of scikit-learn."""
 
 from __future__ import annotations
 
+import numbers
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -10,10 +11,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._arrays import Items, as_items
+from ._arrays import Items, as_items, require_finite, select_columns
 from ._errors import InputError, input_error
 from ._jobs import Callback
-from .model import Model, load
+from .model import Model, as_samples, load
 from .recipe import Recipe
 from .training import train
 
@@ -64,11 +65,12 @@ class Map(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     Args:
         method: "strong" (a map), "light" (an entropic plan in closed form; seconds), "weak", "kernel", "noised" or "otp".
+            None: that of `recipe`, else "strong".
         recipe: what :class:`monge.Recipe` takes; None: that of the package for the method ("vectors/gradient" for
-            "strong", which also learns the way back). It is applied under `options`.
+            "strong", which also learns the way back). `method` and `options` are applied over it.
         standardise: how the columns are scaled: "off", "scale" (one scale for all columns, which leaves the problem
             unchanged), "joint" or "each". None: the recipe's, else "scale".
-        random_state: seed of all random draws, a whole number.
+        random_state: seed of all random draws: a whole number, a RandomState, or None for another seed in each fit.
         device: "auto", "cpu" or "cuda".
         threads: of the CPU; 0: all cores.
         verbose: show a progress bar (tqdm).
@@ -82,11 +84,12 @@ class Map(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         metrics_: dict of the metrics on held-out data at the end, None without an evaluation.
         verdict_: whether the map reaches its target, in words.
         history_: the metrics of each evaluation.
+        seed_: the seed of the fit, also that of the draws of transform and sample.
         recipe_: the :class:`monge.Recipe` of the fit.
         n_features_in_, feature_names_in_: as in scikit-learn.
     """
 
-    def __init__(self, method: str = "strong", *, recipe: Any = None, standardise: str | None = None,
+    def __init__(self, method: str | None = None, *, recipe: Any = None, standardise: str | None = None,
                  random_state: int = 0, device: str = "auto", threads: int = 0, verbose: bool = False,
                  callbacks: Sequence[Callback] = (), **options: Any) -> None:
         self.method = method
@@ -146,8 +149,7 @@ class Map(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         source = self._validated(X, reset=True)
         if Y is None:
             raise input_error("fit needs samples of the target", "Y", "None", "a table [M, D] with the columns of X")
-        target = as_items(Y, "Y")
-        _require_vectors(target, "Y")
+        target = self._target(Y, [])
         if len(target.values) < 2:
             raise input_error("a distribution needs at least 2 samples", "Y", f"shape {target.values.shape}", "2 rows or more")
         if target.values.shape[1] != source.values.shape[1]:
@@ -156,9 +158,10 @@ class Map(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if bool(source.columns) != bool(target.columns):  # names on one side only tell nothing
             source, target = Items(source.values), Items(target.values)
         recipe = self._recipe(len(source.values), len(target.values))
-        run = train(recipe, _Side(source, "X"), _Side(target, "Y"), device=self.device, threads=self.threads,
+        run = train(recipe, as_samples(source, "X"), as_samples(target, "Y"), device=self.device, threads=self.threads,
                     progress=bool(self.verbose), callbacks=self.callbacks)
         self.recipe_: Recipe | None = recipe
+        self.seed_ = int(recipe["train.seed"])
         self.model_ = run.model
         self.metrics_ = run.metrics
         self.verdict_ = run.verdict
@@ -171,21 +174,22 @@ class Map(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self.fit(X, Y).transform(X)
 
     def _recipe(self, *sizes: int) -> Recipe:
-        base = self.recipe if self.recipe is not None else _BASES.get(self.method)
-        recipe = Recipe(base)
+        method = self.method or ("strong" if self.recipe is None else None)
+        recipe = Recipe(_BASES.get(method) if self.recipe is None else self.recipe)
+        if method is not None:
+            recipe.set(method=method)
         if self.recipe is None:
             # Some 512 held-out rows make a verdict that is no chance, but a fit needs most rows of a small table. Below 40
             # rows nothing is held out, and the metrics are those of the fit's own rows.
             holdout = 0.0 if min(sizes) < 40 else round(min(0.2, max(0.05, 512 / min(sizes))), 3)
-            recipe.set(method=self.method, data__standardise="scale", eval__holdout=holdout)
+            recipe.set(data__standardise="scale", eval__holdout=holdout)
         if self.standardise is not None:
             recipe.set(data__standardise=self.standardise)
-        seed = self.random_state
-        if isinstance(seed, np.random.RandomState):
-            seed = int(seed.randint(2**31 - 1))
-        if seed is None:
-            seed = int(np.random.SeedSequence().generate_state(1)[0])
-        return recipe.set(source__path="", target__path="", train__seed=int(seed), **self._options)
+        for name in ("source__path", "target__path", "train__seed"):
+            if name in self._options:
+                raise input_error("an option that fit sets itself", name, repr(self._options[name]),
+                                  fix="give data to fit, and the seed as random_state")
+        return recipe.set(source__path="", target__path="", train__seed=_seed_of(self.random_state), **self._options)
 
     # Use
 
@@ -205,7 +209,7 @@ class Map(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """n draws for each row of a stochastic map, [N, n, D]. A deterministic map has one: n > 1 raises InputError."""
         model = self._fitted()
         items = self._validated(X, reset=False)
-        out = model.translate(items.values, samples=n, seed=self._seed(), threads=self.threads)
+        out = model.translate(items.values, samples=n, seed=self.seed_, threads=self.threads)
         return out if items.columns else items.wrap(out)
 
     def score(self, X: Any, Y: Any) -> Score:
@@ -215,8 +219,7 @@ class Map(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Give rows that the fit has not seen.
         """
         model = self._fitted()
-        source, target = self._validated(X, reset=False), as_items(Y, "Y")
-        _require_vectors(target, "Y")
+        source, target = self._validated(X, reset=False), self._target(Y, model.output_columns)
         rows = max(2, min(len(source.values), len(target.values), 4096))
         return Score(model.evaluate(source.values, target.values, samples=rows, threads=self.threads))
 
@@ -232,8 +235,8 @@ class Map(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise input_error("Map is for tables, and this is a map of images", "path", os.fspath(path),
                               fix="use monge.load")
         recipe = model.recipe
-        out = cls(recipe["method"] if recipe else "strong", recipe=recipe, device=device)
-        out.recipe_, out.model_ = recipe, model
+        out = cls(recipe=recipe, device=device)
+        out.recipe_, out.model_, out.seed_ = recipe, model, 0
         out.metrics_ = out.verdict_ = None
         out.history_ = []
         out.n_iter_ = model.iteration
@@ -254,31 +257,27 @@ class Map(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "model_")
         return self.model_
 
-    def _seed(self) -> int:
-        return self.random_state if isinstance(self.random_state, int) else 0
-
     def _validated(self, X: Any, reset: bool) -> Items:
-        """Rows with scikit-learn's checks and messages; tensors and data frames keep their kind."""
-        wrap = Items(np.empty(0)).wrap
-        columns: list[str] = []
+        """Rows with scikit-learn's checks; tensors and data frames keep their kind, and data frames their names."""
+        given = Items(np.empty(0))
         if not isinstance(X, np.ndarray) and (hasattr(X, "iloc") or hasattr(X, "__dlpack__")):
-            items = as_items(X, "X")
-            wrap = items.wrap
-            if not items.columns:
-                X = items.values
-        values = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=2 if reset else 1)
-        if hasattr(X, "iloc"):
-            columns = list(getattr(self, "feature_names_in_", []))
-        return Items(values, columns, wrap)
+            given = as_items(X, "X")
+            if not given.columns:
+                X = given.values
+        values = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=2 if reset else 1,
+                               ensure_all_finite=False)
+        require_finite(values, "X", given.columns)
+        return Items(values, given.columns, given.wrap)
 
     def _apply(self, model: Model, X: Any, is_source: bool = True) -> Any:
-        if is_source:
-            items = self._validated(X, reset=False)
-        else:
-            items = as_items(X, "Y")
-            _require_vectors(items, "Y")
-        out = model.translate(items.values, seed=self._seed(), threads=self.threads)
+        items = self._validated(X, reset=False) if is_source else self._target(X, model.source_columns)
+        out = model.translate(items.values, seed=self.seed_, threads=self.threads)
         return items.wrap(out, model.output_columns or items.columns) if items.columns else items.wrap(out)
+
+    def _target(self, Y: Any, columns: list[str]) -> Items:
+        items = select_columns(as_items(Y, "Y"), columns, "Y")
+        _require_vectors(items, "Y")
+        return items
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -291,15 +290,16 @@ class Map(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return hasattr(self, "model_")
 
 
-class _Side:
-    """Items that are ready for the extension module."""
-
-    def __init__(self, items: Items, name: str) -> None:
-        from . import _monge
-        from ._jobs import JobHooks
-
-        with JobHooks() as hooks:
-            self._source = _monge.source_of_array(name, items.floats(), items.columns, hooks)
+def _seed_of(random_state: Any) -> int:
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31 - 1))
+    if not isinstance(random_state, numbers.Integral) or random_state < 0:
+        raise input_error("no seed", "random_state", repr(random_state), "a whole number of 0 or more, RandomState, None")
+    return int(random_state)
 
 
 def _require_vectors(items: Items, name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import ssl
 import sys
 
 
@@ -17,8 +18,13 @@ def path() -> pathlib.Path:
 
 
 def main() -> None:
+    """Replaces this process by the program."""
     if sys.argv[1:2] == ["check-export"]:  # needs onnxruntime, which is there for Python only
         from .onnx import main as check
 
         sys.exit(check(sys.argv[2:]))
+    # The program of a wheel has an OpenSSL of its own, whose certificates may lie elsewhere than this system's.
+    certificates = ssl.get_default_verify_paths().cafile
+    if certificates and "SSL_CERT_FILE" not in os.environ:
+        os.environ["SSL_CERT_FILE"] = certificates
     os.execv(path(), ["monge", *sys.argv[1:]])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from . import _monge
 from ._jobs import JobHooks
-from .model import PathLike
+from .model import PathLike, path_text
 from .recipe import _assignments
 
 
@@ -40,5 +39,5 @@ def truth(name: str, *, dim: int = 0, method: str = "", pair: PathLike = "", eps
         DivergedError: when losses are no longer finite.
     """
     with JobHooks(progress) as hooks:
-        return dict(_monge.truth(name, dim, method, os.fspath(pair), epsilon, quick, list(_assignments(options)), seed,
+        return dict(_monge.truth(name, dim, method, path_text(pair), epsilon, quick, list(_assignments(options)), seed,
                                  device, threads, hooks))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
-import os
+import numbers
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from . import _monge
 from ._errors import input_error
 from ._jobs import JobHooks
-from .model import PathLike
+from .model import PathLike, path_text
 from .recipe import _assignments
 
 
@@ -25,7 +25,7 @@ class Dataset:
     """
 
     def __init__(self, path: PathLike, **options: Any) -> None:
-        self._path, self._options = os.fspath(path), options
+        self._path, self._options = path_text(path), options
         with JobHooks() as hooks:
             self._source = _monge.open_source(self._path, list(_assignments(options, "source.")), hooks)
 
@@ -107,7 +107,7 @@ def check(path: PathLike, against: PathLike = "", *, strict: bool = False, progr
         The report of ``monge data check --json``; ``passed`` says whether the set is fit to train on.
     """
     with JobHooks(progress) as hooks:
-        return dict(json.loads(_monge.check_data(os.fspath(path), os.fspath(against), strict, hooks)))
+        return dict(json.loads(_monge.check_data(path_text(path), path_text(against), strict, hooks)))
 
 
 def pack(source: PathLike, destination: PathLike, *, size: int | tuple[int, int] = 64, resize_to: int = 0,
@@ -126,9 +126,9 @@ def pack(source: PathLike, destination: PathLike, *, size: int | tuple[int, int]
     Returns:
         One dict for each set that was made: ``folder``, ``images``, ``bytes``, ``left_out``, ...
     """
-    width, height = (size, size) if isinstance(size, int) else size
+    width, height = (size, size) if isinstance(size, numbers.Integral) else size
     with JobHooks(progress) as hooks:
-        return builtins.list(_monge.pack(os.fspath(source), os.fspath(destination), width, height, resize_to, crop, filter,
+        return builtins.list(_monge.pack(path_text(source), path_text(destination), width, height, resize_to, crop, filter,
                                          background, grey, exif, range, encoded, convert, on_error, builtins.list(select),
                                          split, split_by, shard_mb, hooks))
 

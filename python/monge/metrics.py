@@ -1,4 +1,4 @@
-"""Distances between distributions known by samples: the figures of ``monge eval``, ``fid``, ``kid``, ``lpips`` and
+"""Distances between distributions known by samples: the metrics of ``monge eval``, ``fid``, ``kid``, ``lpips`` and
 ``score``, to the bit."""
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from . import _monge
 from ._arrays import as_items
 from ._errors import input_error
 from ._jobs import JobHooks
-from .model import PathLike
+from .model import PathLike, path_text
 
 
 def energy_distance(a: Any, b: Any, *, unbiased: bool = False) -> float:
@@ -118,8 +118,8 @@ def lpips(a: Any, b: Any, *, net: str = "alex", weights: PathLike = "", backgrou
         ``lpips``, ``mse`` (values in [-1, 1]), ``psnr`` (dB), ``ssim``, ``pairs``, ``skipped``, ``weights`` (hash).
     """
     with _images(a, b) as (x, y), JobHooks(progress) as hooks:
-        return dict(_monge.paired_distances(x, y, net, os.fspath(weights), background, on_error, by_order,
-                                            os.fspath(table), device, hooks))
+        return dict(_monge.paired_distances(x, y, net, path_text(weights), background, on_error, by_order,
+                                            path_text(table), device, hooks))
 
 
 def _flat(data: Any, name: str) -> np.ndarray:
@@ -130,7 +130,7 @@ def _flat(data: Any, name: str) -> np.ndarray:
 def _features(a: Any, b: Any, kernel: bool, features: str, mode: str, weights: PathLike, background: str, on_error: str,
               batch: int, samples: int, device: str, progress: bool) -> dict[str, Any]:
     with _images(a, b) as (x, y), JobHooks(progress) as hooks:
-        return dict(_monge.feature_distance(x, y, kernel, features, mode, os.fspath(weights), background, on_error, batch,
+        return dict(_monge.feature_distance(x, y, kernel, features, mode, path_text(weights), background, on_error, batch,
                                             samples, device, hooks))
 
 
@@ -141,7 +141,7 @@ def _images(a: Any, b: Any) -> Iterator[tuple[str, str]]:
         paths = []
         for name, data in (("a", a), ("b", b)):
             if isinstance(data, (str, os.PathLike)):
-                paths.append(os.fspath(data))
+                paths.append(path_text(data))
                 continue
             values = as_items(data, name).values
             if values.ndim != 4:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import _monge
-from ._arrays import as_items, select_columns
+from ._arrays import Items, as_items, select_columns
 from ._errors import input_error
 from ._jobs import JobHooks
 from .recipe import Recipe
@@ -99,9 +99,9 @@ class Model:
         """
         options = _monge.TranslateOptions(samples=samples, seed=seed, deterministic=deterministic, t=t, steps=steps,
                                           batch=batch, range=range, size=size, tile=tile, noise=noise, bits=bits,
-                                          on_error=on_error, grid=os.fspath(grid), weights=os.fspath(weights))
+                                          on_error=on_error, grid=path_text(grid), weights=path_text(weights))
         with JobHooks(progress) as hooks:
-            return dict(self._model.translate_files(os.fspath(source), os.fspath(out), options, threads, hooks))
+            return dict(self._model.translate_files(path_text(source), path_text(out), options, threads, hooks))
 
     def evaluate(self, source: Any = None, target: Any = None, *, samples: int = 512, seed: int = 0, features: str = "",
                  mode: str = "", lpips: str = "", weights: PathLike = "", truth: PathLike = "", on_error: str = "",
@@ -125,7 +125,7 @@ class Model:
         with JobHooks(progress) as hooks:
             return dict(self._model.evaluate(
                 as_samples(source, "source", self.source_columns), as_samples(target, "target", self.output_columns),
-                samples, seed, features, mode, lpips, os.fspath(weights), os.fspath(truth), on_error, threads, hooks))
+                samples, seed, features, mode, lpips, path_text(weights), path_text(truth), on_error, threads, hooks))
 
     def inverse(self) -> Model:
         """The map back, which shares the nets. Raises InputError unless trained with ``train.directions="both"``."""
@@ -133,7 +133,7 @@ class Model:
 
     def save(self, path: PathLike) -> None:
         """Writes the map, and its inverse if there is one, to a .safetensors file that :func:`load` reads."""
-        path = os.fspath(path)
+        path = path_text(path)
         if not path.endswith(".safetensors"):
             raise input_error("a model file must have the extension .safetensors", "path", path)
         self._model.save(path)
@@ -149,14 +149,14 @@ class Model:
 
         Use :func:`monge.onnx.check` to compare the file with the map. Raises InputError for an option out of its range.
         """
-        path = os.fspath(path)
+        path = path_text(path)
         if not path.endswith(".onnx"):
             raise input_error("an ONNX file must have the extension .onnx", "path", path)
         _monge.export_onnx(self._model, path, opset, float64, deterministic)
 
     def save_state_dict(self, path: PathLike) -> None:
         """Writes the net's state dict as ``torch.save`` would, with the keys of the public codes."""
-        self._model.save_state_dict(os.fspath(path))
+        self._model.save_state_dict(path_text(path))
 
     @property
     def origin(self) -> str:
@@ -214,7 +214,7 @@ class Model:
         return f"<monge.Model {method} {list(self.item_shape)}, {self.parameters:,} parameters>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _model_from_bytes, (_bytes_of(self), bool(self._model.reversed), self.device)
+        return _model_from_bytes, (_bytes_of(self), bool(self._model.reversed), self.device, self.origin)
 
 
 def load(path: PathLike, device: str = "auto") -> Model:
@@ -229,7 +229,7 @@ def load(path: PathLike, device: str = "auto") -> Model:
         InputError: naming the path and what is accepted, or saying that the file is damaged.
     """
     with JobHooks() as hooks:
-        return Model(_monge.Model.load(os.fspath(path), device, hooks))
+        return Model(_monge.Model.load(path_text(path), device, hooks))
 
 
 def translate(model: Model | PathLike, source: Any, out: PathLike | None = None, **options: Any) -> Any:
@@ -247,7 +247,7 @@ def translate(model: Model | PathLike, source: Any, out: PathLike | None = None,
             raise input_error("a path needs a place for the outputs", "out", "None", "a path of the same kind as source")
         return model.translate_files(source, out, **options)
     if out is not None:
-        raise input_error("an array is returned and not written", "out", os.fspath(out), "None for arrays")
+        raise input_error("an array is returned and not written", "out", path_text(out), "None for arrays")
     return model.translate(source, **options)
 
 
@@ -256,15 +256,27 @@ def as_samples(data: Any, name: str, columns: Sequence[str] = ()) -> Any:
     if data is None or isinstance(data, _monge.Source):
         return data
     if isinstance(data, (str, os.PathLike)):
-        return os.fspath(data)
+        return path_text(data)
     handle = getattr(data, "_source", None)
     if isinstance(handle, _monge.Source):
         return handle
-    items = select_columns(as_items(data, name), list(columns), name)
+    items = data if isinstance(data, Items) else select_columns(as_items(data, name), list(columns), name)
     if len(items.values) < 2:
         raise input_error("a distribution needs at least 2 samples", name, f"shape {items.values.shape}", "2 rows or more")
     with JobHooks() as hooks:
         return _monge.source_of_array(name, items.values, items.columns, hooks)
+
+
+def path_text(path: PathLike) -> str:
+    """A path as text. Raises InputError for one that is not UTF-8, which recipes cannot hold."""
+    text = os.fspath(path)
+    if isinstance(text, bytes):
+        text = os.fsdecode(text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise input_error("a path that is not UTF-8", value=ascii(text), fix="rename the file or folder") from None
+    return text
 
 
 def _bytes_of(model: Model) -> bytes:
@@ -274,9 +286,10 @@ def _bytes_of(model: Model) -> bytes:
         return path.read_bytes()
 
 
-def _model_from_bytes(data: bytes, is_reversed: bool, device: str) -> Model:
+def _model_from_bytes(data: bytes, is_reversed: bool, device: str, origin: str) -> Model:
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "map.safetensors"
         path.write_bytes(data)
-        model = load(path, "cuda" if device.startswith("cuda") else "cpu")
+        model = load(path, "auto" if device.startswith("cuda") else "cpu")  # on a machine without a GPU: its CPU
+    model._model.set_origin(origin)
     return model.inverse() if is_reversed else model

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any
 
 from . import _monge
 from ._jobs import Callback, JobHooks
-from .model import Model, PathLike, as_samples
+from .model import Model, PathLike, as_samples, path_text
 from .recipe import Recipe, _assignments
 
 
@@ -97,7 +96,7 @@ def train(recipe: Recipe | PathLike | dict[str, Any] | None = None, source: Any 
     full = Recipe(recipe, **options)
     x, y = as_samples(source, "source"), as_samples(target, "target")
     with JobHooks(progress, callbacks, on_iteration) as hooks:
-        handle = _monge.train(full._recipe, x, y, "" if out is None else os.fspath(out), device, threads, hooks)
+        handle = _monge.train(full._recipe, x, y, "" if out is None else path_text(out), device, threads, hooks)
         return Run(handle, hooks.history)
 
 
@@ -117,5 +116,5 @@ def resume(folder: PathLike, source: Any = None, target: Any = None, *, device: 
     """
     x, y = as_samples(source, "source"), as_samples(target, "target")
     with JobHooks(progress, callbacks, on_iteration) as hooks:
-        handle = _monge.resume(os.fspath(folder), list(_assignments(options)), x, y, device, threads, hooks)
+        handle = _monge.resume(path_text(folder), list(_assignments(options)), x, y, device, threads, hooks)
         return Run(handle, hooks.history)

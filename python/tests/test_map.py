@@ -56,6 +56,24 @@ def test_parameters_are_those_of_scikit_learn(clouds):
         monge.Map(train__iteration=5).fit(*clouds)
 
 
+def test_the_method_is_applied_over_a_recipe(clouds):
+    assert monge.Map(recipe="vectors/light", train__iterations=20, eval__every=0).fit(*clouds).recipe_["method"] == "light"
+    weak = monge.Map("weak", recipe="quick/moons", train__iterations=2, eval__every=0).fit(*clouds)
+    assert weak.recipe_["method"] == "weak" and weak.model_.stochastic
+    for name in ("train__seed", "source__path"):
+        with pytest.raises(monge.InputError, match="an option that fit sets itself"):
+            monge.Map(**{name: 3}).fit(*clouds)
+
+
+def test_seeds_of_numpy_are_seeds(clouds):
+    a, b = (monge.Map("light", random_state=seed, train__iterations=5, eval__every=0).fit(*clouds)
+            for seed in (3, np.int64(3)))
+    np.testing.assert_array_equal(a.sample(clouds[0], 2), b.sample(clouds[0], 2))
+    assert monge.Map(random_state=np.random.RandomState(0), **QUICK).fit(*clouds).seed_ > 0
+    with pytest.raises(monge.InputError, match="no seed"):
+        monge.Map(random_state="one").fit(*clouds)
+
+
 def test_it_can_be_searched(clouds):
     x, y = clouds
     search = GridSearchCV(monge.Map(**QUICK), {"train__lr_map": [1e-3, 5e-3]}, cv=2)
@@ -70,13 +88,18 @@ def test_data_frames_keep_their_names(clouds):
     out = transport.transform(x)
     assert list(out.columns) == ["gene a", "gene b"] and list(out.index) == list(x.index)
     np.testing.assert_array_equal(out.to_numpy(), monge.Map(**QUICK).fit(*clouds).transform(clouds[0]))
+    np.testing.assert_array_equal(transport.inverse_transform(y), transport.inverse_transform(y[["gene a", "gene b"]]))
+    assert transport.score(x, y) == transport.score(x, y[["gene a", "gene b"]]) == transport.score(*clouds)
+    numbered = monge.Map(**QUICK).fit(pandas.DataFrame(clouds[0], columns=[7, 8]),
+                                      pandas.DataFrame(clouds[1][:, ::-1], columns=[8, 7]))
+    np.testing.assert_array_equal(numbered.transform(clouds[0]), out.to_numpy())
     assert list(transport.feature_names_in_) == list(transport.get_feature_names_out()) == ["gene a", "gene b"]
     with pytest.raises(ValueError, match="feature names"):
         transport.transform(x.rename(columns={"gene a": "gene c"}))
     with pytest.warns(monge.MongeWarning, match="name 2 of 2 columns differently"):
         renamed = monge.Map(**QUICK).fit(x, y.rename(columns={"gene a": "gene c"}))
     assert list(renamed.transform(x).columns) == ["gene b", "gene c"]
-    with pytest.raises(monge.InputError, match="a column holds no numbers .*'label'"):
+    with pytest.raises(monge.InputError, match="a column does not hold numbers .*'label'"):
         monge.Map(**QUICK).fit(x.assign(label="t"), y)
 
 
@@ -114,8 +137,8 @@ def test_arrays_of_the_array_api_give_their_kind(fitted, clouds):
 BAD = {
     "one dimension": (np.zeros(5), "1D array"),
     "no rows": (np.zeros((0, 2)), "0 sample"),
-    "NaN": (np.full((5, 2), np.nan), "NaN"),
-    "infinity": (np.full((5, 2), np.inf), "infinity"),
+    "NaN": (np.array([[0, 1], [2, np.nan]]), "1 values are NaN or infinite, the first in row 1, column 1"),
+    "infinity": (np.full((5, 2), np.inf), "values are NaN or infinite, the first in row 0, column 0"),
     "objects": (np.array([["a", "b"], ["c", "d"]], dtype=object), "convert string to float"),
     "complex": (np.zeros((5, 2), complex), "[Cc]omplex"),
     "columns": (np.zeros((5, 3)), "X has 3 features, but Map is expecting 2"),
@@ -133,7 +156,7 @@ BAD_TARGETS = {
     "none": (None, "fit needs samples of the target"),
     "columns": (np.zeros((5, 3)), "different numbers of columns.*2 and 3"),
     "NaN": (np.array([[0, 1], [2, np.nan]]), "1 values are NaN or infinite, the first in row 1, column 1"),
-    "objects": (np.array([[object(), 1]]), "objects that are no numbers"),
+    "objects": (np.array([[object(), 1]]), "objects that are not numbers"),
     "one row": (np.zeros((1, 2)), "at least 2 samples"),
     "images": (np.zeros((5, 3, 8, 8)), "Map is for tables"),
 }

@@ -1,8 +1,8 @@
 """monge.metrics and monge.data."""
 
+import os
 import pickle
 import struct
-import sys
 import zlib
 
 import numpy as np
@@ -57,7 +57,7 @@ def test_missing_weights_name_the_command(tmp_path, monkeypatch):
     monkeypatch.setenv("MONGE_WEIGHTS", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     images = np.zeros((3, 3, 64, 64), np.uint8)
-    with pytest.raises(monge.InputError, match="the weights lpips-vgg .*fetch"):
+    with pytest.raises(monge.InputError, match="monge weights fetch"):
         monge.metrics.lpips(images, images, net="vgg")
     with pytest.raises(monge.InputError, match="images are needed"):
         monge.metrics.fid(np.zeros((3, 3)), images)
@@ -97,6 +97,8 @@ def test_a_data_set_feeds_a_loader(tmp_path):
     images = monge.data.open(write_images(tmp_path / "images"), size=16)
     batches = list(torch.utils.data.DataLoader(images, batch_size=5))
     assert [tuple(batch.shape) for batch in batches] == [(5, 3, 16, 16), (5, 3, 16, 16), (2, 3, 16, 16)]
+    parallel = list(torch.utils.data.DataLoader(images, batch_size=5, num_workers=2))
+    assert all((a == b).all() for a, b in zip(batches, parallel))
 
 
 def test_laws_are_drawn():
@@ -127,4 +129,12 @@ def test_errors_are_value_errors_with_parts():
         monge.data.open("toy:mons")
     error = caught.value
     assert isinstance(error, monge.InputError) and error.what in str(error) and pickle.loads(pickle.dumps(error)).what == error.what
-    assert "monge" in sys.modules and issubclass(monge.DivergedError, ArithmeticError)
+    assert issubclass(monge.DivergedError, ArithmeticError)
+
+
+def test_names_that_are_not_utf_8_are_kept(tmp_path):
+    folder = write_images(tmp_path / "images")
+    os.rename(folder / "03.png", os.fsencode(folder) + b"/\xff.png")
+    (folder / "04.png").write_bytes(b"no image")
+    images = monge.data.open(folder, on_error="skip")
+    assert os.fsencode(images.item_name(len(images) - 1)) == b"\xff.png"

@@ -35,4 +35,4 @@ def test_files_equal_their_maps(fitted, clouds, tmp_path, capsys):
     with pytest.raises(monge.InputError, match="cannot open"):
         monge.onnx.check(plan, tmp_path / "no.onnx")
     with pytest.raises(monge.InputError, match="other inputs"):
-        monge.onnx.check(plan, tmp_path / "map.onnx")
+        monge.onnx.check(fitted.model_, tmp_path / "plan.onnx")

@@ -1,10 +1,12 @@
 """monge.train, resume, load and translate."""
 
+import multiprocessing
 import os
 import pickle
 import signal
 import threading
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -48,10 +50,13 @@ def test_a_run_is_resumed_to_the_same_bits(clouds, tmp_path):
     np.testing.assert_array_equal(monge.load(tmp_path / "run").translate(x), straight.model.translate(x))
 
 
-def test_iterations_and_messages_are_reported(clouds, caplog):
+def test_iterations_and_messages_are_reported(clouds, caplog, tmp_path):
     seen = []
-    with caplog.at_level("INFO", logger="monge"), pytest.warns(monge.MongeWarning, match="50 samples"):
-        monge.train("vectors/gradient", *clouds, progress=False, on_iteration=lambda i, m: seen.append((i, m["cost"])), **QUICK)
+    with caplog.at_level("INFO", logger="monge"), pytest.warns(monge.MongeWarning, match="50 samples") as warned:
+        monge.train("vectors/gradient", *clouds, out=tmp_path / "run", progress=False,
+                    on_iteration=lambda i, m: seen.append((i, m["cost"])), **QUICK)
+    assert any("parameters" in message for message in caplog.messages)
+    assert all(warning.filename == __file__ for warning in warned)
     assert [i for i, _ in seen] == list(range(1, 31))
     assert all(np.isfinite(cost) for _, cost in seen)
 
@@ -66,12 +71,13 @@ def test_an_exception_of_a_callback_ends_the_training(clouds, tmp_path):
 
 
 def test_ctrl_c_ends_a_training_and_saves_it(clouds, tmp_path):
-    threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT)).start()
-    began = time.monotonic()
+    def interrupt(iteration, metrics):
+        if iteration == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+
     with pytest.raises(KeyboardInterrupt):
-        monge.train("vectors/gradient", *clouds, out=tmp_path / "run", progress=False, **LONG)
-    assert time.monotonic() - began < 30
-    assert monge.load(tmp_path / "run").iteration > 0
+        monge.train("vectors/gradient", *clouds, out=tmp_path / "run", progress=False, on_iteration=interrupt, **LONG)
+    assert 5 <= monge.load(tmp_path / "run").iteration < 1000
 
 
 def test_other_threads_run_during_a_training(clouds):
@@ -111,6 +117,53 @@ def test_two_threads_translate_at_once(fitted, clouds):
             np.testing.assert_array_equal(out, back if i % 2 else right)
 
 
+def test_models_of_a_run_share_a_lock(clouds):
+    run = monge.train("vectors/gradient", *clouds, progress=False, **QUICK)
+    x = np.concatenate([clouds[0]] * 20)
+    right = run.model.translate(x)
+    results = []
+    threads = [threading.Thread(target=lambda: results.extend(run.model.translate(x) for _ in range(5))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 15 and all((out == right).all() for out in results)
+
+
+def test_two_threads_train_at_once(clouds):
+    right = monge.Map(**QUICK).fit(*clouds).transform(clouds[0])
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(monge.Map(**QUICK).fit(*clouds).transform(clouds[0])))
+               for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 3
+    for out in results:
+        np.testing.assert_array_equal(out, right)
+
+
+def test_a_forked_child_computes(clouds):
+    monge.metrics.energy_distance(*clouds)  # starts the threads of OpenMP, which the child does not have
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        value = pool.apply_async(monge.metrics.energy_distance, clouds).get(timeout=60)
+    assert value == pytest.approx(monge.metrics.energy_distance(*clouds), rel=1e-6)
+
+
+def test_a_warning_that_is_an_error_ends_the_training(clouds):
+    with warnings.catch_warnings(), pytest.raises(monge.MongeWarning, match="50 samples"):
+        warnings.simplefilter("error", monge.MongeWarning)
+        monge.train("vectors/gradient", *clouds, progress=False, **QUICK)
+
+
+def test_an_inverse_is_pickled(fitted, clouds):
+    inverse = fitted.model_.inverse()
+    same = pickle.loads(pickle.dumps(inverse))
+    np.testing.assert_array_equal(same.translate(clouds[1]), inverse.translate(clouds[1]))
+    assert same.origin == inverse.origin
+
+
 def test_translate_takes_paths_and_arrays(fitted, clouds, tmp_path):
     fitted.save(tmp_path / "map.safetensors")
     (tmp_path / "in.csv").write_text("a,b\n0,0\n1,2\n")
@@ -128,6 +181,13 @@ def test_translate_takes_paths_and_arrays(fitted, clouds, tmp_path):
         monge.translate(fitted.model_, tmp_path / "no-such.csv", tmp_path / "out.csv")
     with pytest.raises(monge.InputError, match="samples"):
         fitted.model_.translate(clouds[0], samples=0)
+    for wrong in ({"batch": -1}, {"seed": -1}, {"t": 2.0}, {"noise": "some"}):
+        with pytest.raises(monge.InputError, match=next(iter(wrong))):
+            fitted.model_.translate(clouds[0], **wrong)
+    with pytest.raises(monge.InputError, match="no such device"):
+        monge.load(tmp_path / "map.safetensors", device="gpu")
+    with pytest.raises(monge.InputError, match="not UTF-8"):
+        monge.load(os.fsdecode(b"\xff.safetensors"))
     with pytest.raises(monge.InputError, match="no-such-model"):
         monge.load(tmp_path / "no-such-model")
 
