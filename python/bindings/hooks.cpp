@@ -115,6 +115,8 @@ void JobHooks::iteration_done(train::Trainer& trainer, int64_t done, const solve
   });
 }
 
+std::atomic<bool>* JobHooks::stop_flag() { return &state_->stop; }
+
 void JobHooks::raise() {
   if (const auto error = std::exchange(state_->error, nullptr)) std::rethrow_exception(error);
 }

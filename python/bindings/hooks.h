@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "monge/session/training.h"
+#include "python/bindings/native_call.h"
 
 namespace monge::python {
 
@@ -42,6 +43,9 @@ class JobHooks : public train::Observer {
   /// Raises what ended the job, if it was an exception. The GIL must be held.
   void raise();
 
+  /// Ends the job at its next safe point when it is set.
+  std::atomic<bool>* stop_flag();
+
   bool needs_nets(const train::Trainer&, int64_t) const override { return false; }
   void iteration_done(train::Trainer& trainer, int64_t done, const solve::IterationMetrics& metrics) override;
 
@@ -60,7 +64,7 @@ auto run_job(const nb::object& receiver, const Work& work) {
   std::optional<Result> out;
   std::exception_ptr thrown;
   {
-    const nb::gil_scoped_release release;
+    const NativeCall call(job.stop_flag());
     try {
       out.emplace(work(hooks, job));
     } catch (...) {

@@ -10,6 +10,7 @@
 #include "monge/session/paired_distances.h"
 #include "python/bindings/arrays.h"
 #include "python/bindings/hooks.h"
+#include "python/bindings/native_call.h"
 #include "python/bindings/training.h"
 
 namespace monge::python {
@@ -19,7 +20,7 @@ namespace {
 template <class Distance>
 double of_arrays(const Array& a, const Array& b, const Distance& distance) {
   const auto x = tensor_of(a), y = tensor_of(b);
-  const nb::gil_scoped_release release;
+  const NativeCall call;
   return distance(x, y);
 }
 
@@ -35,7 +36,7 @@ nb::dict sample_distances(const Array& a, const Array& reference, int64_t plan_p
   double bandwidth = 0;
   int64_t points = 0;
   {
-    const nb::gil_scoped_release release;
+    const NativeCall call;
     const eval::SampleComparison comparison(y, plan_points, seed);
     distances = comparison.compare(x);
     floor = comparison.floor();
@@ -117,7 +118,7 @@ void bind_metrics(nb::module_& m) {
         const auto x = tensor_of(a), y = tensor_of(b);
         eval::KernelDistance distance;
         {
-          const nb::gil_scoped_release release;
+          const NativeCall call;
           distance = eval::kernel_distance(x, y);
         }
         return nb::make_tuple(distance.value, distance.standard_error);

@@ -7,6 +7,7 @@
 
 #include "python/bindings/arrays.h"
 #include "python/bindings/hooks.h"
+#include "python/bindings/native_call.h"
 #include "python/bindings/samples.h"
 
 namespace monge::python {
@@ -40,7 +41,7 @@ nb::object translate_array(const LockedModel& self, const Array& array, const se
   const auto x = tensor_of(array);
   torch::Tensor y;
   {
-    const nb::gil_scoped_release release;
+    const NativeCall call;
     const std::lock_guard lock(*self.lock);
     const ThreadsOfCall threads_of_call(threads);
     y = self.model.translate(x, options).contiguous();
@@ -138,11 +139,11 @@ void bind_model(nb::module_& m) {
       .def("inverse", [](const LockedModel& self) { return LockedModel{self.model.inverse(), self.lock}; })
       .def(
           "save", [](const LockedModel& self, const std::string& path) { self.model.save(path); }, nb::arg("path"),
-          nb::call_guard<nb::gil_scoped_release>())
+          nb::call_guard<NativeCall>())
       .def(
           "save_state_dict",
           [](const LockedModel& self, const std::string& path) { model::export_torch(self.model.get(), path); },
-          nb::arg("path"), nb::call_guard<nb::gil_scoped_release>())
+          nb::arg("path"), nb::call_guard<NativeCall>())
       .def_prop_ro("origin", [](const LockedModel& self) { return text_of(self.model.get().origin); })
       .def(
           "set_origin",

@@ -9,6 +9,7 @@
 #include "monge/data/source_kinds.h"
 #include "python/bindings/hooks.h"
 #include "python/bindings/model.h"
+#include "python/bindings/native_call.h"
 #include "python/bindings/samples.h"
 #include "python/bindings/training.h"
 
@@ -78,12 +79,14 @@ void install_user_words() {
 
 NB_MODULE(_monge, m) {
   namespace python = monge::python;
+  nanobind::set_leak_warnings(false);  // objects that a thread holds when the interpreter ends are no fault
   nanobind::register_exception_translator(python::translate_exception);
   python::install_user_words();
   m.def("version", &monge::version);
   m.def("source_help", &monge::data::source_help);
   // OpenMP's threads do not survive a fork, and a child that waits for them hangs.
   m.def("use_one_thread", [] { at::set_num_threads(1); });
+  m.def("finish_calls", &python::RunningCalls::finish);
   python::bind_samples(m);
   python::bind_model(m);
   python::bind_training(m);

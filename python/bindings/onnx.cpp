@@ -5,6 +5,7 @@
 #include "monge/model/onnx_export.h"
 #include "python/bindings/arrays.h"
 #include "python/bindings/model.h"
+#include "python/bindings/native_call.h"
 #include "python/bindings/training.h"
 
 namespace monge::python {
@@ -26,7 +27,7 @@ void bind_onnx(nb::module_& m) {
         model::export_onnx(chosen(self, deterministic), path, {.opset = opset, .float64 = float64});
       },
       nb::arg("model"), nb::arg("path"), nb::arg("opset"), nb::arg("float64"), nb::arg("deterministic"),
-      nb::call_guard<nb::gil_scoped_release>());
+      nb::call_guard<NativeCall>());
   m.def(
       "noise_inputs",
       [](const LockedModel& self, bool deterministic) {
@@ -45,7 +46,7 @@ void bind_onnx(nb::module_& m) {
         for (const auto& noise : noises) draws.push_back(tensor_of(noise));
         torch::Tensor y;
         {
-          const nb::gil_scoped_release release;
+          const NativeCall call;
           const std::lock_guard lock(*self.lock);
           const torch::NoGradGuard no_grad;
           y = model::outputs_for(chosen(self, deterministic), input, draws).contiguous();

@@ -17,6 +17,7 @@
 #include "monge/train/training_data.h"
 #include "python/bindings/arrays.h"
 #include "python/bindings/hooks.h"
+#include "python/bindings/native_call.h"
 
 namespace monge::python {
 namespace {
@@ -123,7 +124,7 @@ void bind_samples(nb::module_& m) {
           [](const SourceHandle& s, const std::vector<int64_t>& indices) {
             torch::Tensor out;
             {
-              const nb::gil_scoped_release release;
+              const NativeCall call;
               out = s.get().items(indices);
             }
             return numpy_of(out);
@@ -134,7 +135,7 @@ void bind_samples(nb::module_& m) {
           [](const SourceHandle& s, int64_t n, uint64_t seed) {
             torch::Tensor out;
             {
-              const nb::gil_scoped_release release;
+              const NativeCall call;
               out = s.get().draw(n, RandomStreams(seed).at("python draw", 0));
             }
             return numpy_of(out);

@@ -12,6 +12,7 @@ random draws are those of the C++ library, so results equal those of the program
 
 from __future__ import annotations
 
+import atexit
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from ._map import Map
 
 os.register_at_fork(after_in_child=_monge.use_one_thread)
+atexit.register(_monge.finish_calls)
 
 __version__: str = _monge.version()
 __all__ = [

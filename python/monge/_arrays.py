@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ._errors import input_error
+from ._errors import Error, input_error
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Items:
     columns: list[str] = field(default_factory=list)
     """Names of the columns of a data frame."""
     wrap: Callable[..., Any] = lambda values, columns=(): values
-    """Turns a result [N, ...] into the kind of the given array."""
+    """Turns a result [N, ...] into the kind of the given array; a data frame only for [N, D]."""
 
     def floats(self) -> np.ndarray:
         """The values as float32 or float64, whichever holds them."""
@@ -70,7 +70,27 @@ def require_finite(values: np.ndarray, name: str, columns: list[str]) -> None:
                       str(values[tuple(where)]), "finite numbers", "drop or fill these rows first")
 
 
+def refuse_masked(data: Any, name: str) -> None:
+    """Raises InputError for a masked array with masked values, which NumPy would use as they are."""
+    if np.ma.isMaskedArray(data) and np.ma.getmaskarray(data).any():
+        raise input_error("the array has masked values", name, f"{int(np.ma.getmaskarray(data).sum())} of them",
+                          "arrays without masked values", "fill them with .filled(), or drop these rows")
+
+
 def _convert(data: Any, name: str) -> Items:
+    if isinstance(data, type):
+        raise input_error("a class in place of an array", name, data.__name__)
+    refuse_masked(data, name)
+    try:
+        return _convert_kind(data, name)
+    except Error:
+        raise
+    except (TypeError, ValueError, OverflowError, RuntimeError, NotImplementedError, BufferError) as error:
+        raise input_error(f"{type(data).__name__} cannot be read as an array", name, allowed="arrays of real numbers",
+                          fix=str(error).splitlines()[0] if str(error) else "") from error
+
+
+def _convert_kind(data: Any, name: str) -> Items:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(data, torch.Tensor):
         return _from_torch(data, torch, name)
@@ -133,15 +153,22 @@ def _from_pandas(data: Any, name: str) -> Items:
             raise input_error("a column does not hold numbers", f"{name}, column {column!r}", str(kind), "floats and integers",
                               "choose the columns of numbers first, e.g. with .select_dtypes('number')")
     columns = [str(column) for column in data.columns]
-    index = data.index
+    twice = next((column for column in columns if columns.count(column) > 1), None) if len(set(columns)) < len(columns) else None
+    if twice is not None:
+        raise input_error("two columns have the same name", name, repr(twice), fix="rename one of them")
+    labels, index = data.columns, data.index
 
-    def wrap(values: np.ndarray, columns: Any = columns) -> Any:
+    def wrap(values: np.ndarray, names: Any = columns) -> Any:
+        if values.ndim != 2:
+            return values
         import pandas
 
-        names = list(columns) or None
-        return pandas.DataFrame(values, index=index, columns=names)
+        return pandas.DataFrame(values, index=index, columns=labels if list(names) == columns else list(names))
 
-    return Items(_native(np.asarray(data.to_numpy())), columns, wrap)
+    values = np.asarray(data.to_numpy())
+    if values.dtype == object:  # nullable types, or columns of several types
+        values = data.to_numpy(dtype=np.float64, na_value=np.nan)
+    return Items(_native(values), columns, wrap)
 
 
 def select_columns(items: Items, wanted: list[str], name: str) -> Items:

@@ -7,7 +7,10 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import Any
+
+from ._errors import input_error
 
 logger = logging.getLogger("monge")
 
@@ -27,8 +30,11 @@ class JobHooks:
 
     every_iteration = False
 
-    def __init__(self, progress: bool = False, callbacks: Sequence[Callback] = (),
+    def __init__(self, progress: bool = False, callbacks: Sequence[Callback] | None = (),
                  on_iteration: Callback | None = None) -> None:
+        callbacks = [] if callbacks is None else callbacks
+        if callable(callbacks) or not all(callable(entry) for entry in callbacks):
+            raise input_error("callbacks must be a list of functions", "callbacks", repr(callbacks), fix="write callbacks=[f]")
         self._bars = _bar_class() if progress else None
         self._bar: Any = None
         self._step = ""
@@ -87,7 +93,8 @@ class JobHooks:
 def _level_of_caller() -> int:
     """The stack level of the first frame outside the package, seen from `log`."""
     folder = os.path.dirname(__file__)
-    level, frame = 1, sys._getframe(1)
+    level = 1
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and os.path.dirname(frame.f_code.co_filename) == folder:
         level, frame = level + 1, frame.f_back
     return level

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import functools
 import numbers
 import os
 from collections.abc import Sequence
@@ -11,7 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._arrays import Items, as_items, require_finite, select_columns
+from ._arrays import Items, as_items, refuse_masked, require_finite, select_columns
 from ._errors import InputError, input_error
 from ._jobs import Callback
 from .model import Model, as_samples, load
@@ -100,7 +102,8 @@ class Map(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.threads = threads
         self.verbose = verbose
         self.callbacks = callbacks
-        self._set_options(options)
+        _require_options(options)
+        self._options = options
 
     # Parameters
 
@@ -111,16 +114,11 @@ class Map(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def set_params(self, **params: Any) -> Map:
         """Sets parameters and options. Raises InputError for an option that does not exist."""
         own = {name: value for name, value in params.items() if "__" not in name}
+        options = {**self._options, **{name: value for name, value in params.items() if "__" in name}}
+        _require_options(options)
         super().set_params(**own)
-        self._set_options({**self._options, **{name: value for name, value in params.items() if "__" in name}})
+        self._options = options
         return self
-
-    def _set_options(self, options: dict[str, Any]) -> None:
-        for name in options:
-            if "__" not in name:
-                raise TypeError(f"Map has no parameter {name!r}; options of a recipe have two underscores between section "
-                                f"and key, such as train__iterations")
-        self._options = dict(options)
 
     def __getattr__(self, name: str) -> Any:
         if "__" in name and not name.startswith("__"):
@@ -175,7 +173,7 @@ class Map(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _recipe(self, *sizes: int) -> Recipe:
         method = self.method or ("strong" if self.recipe is None else None)
-        recipe = Recipe(_BASES.get(method) if self.recipe is None else self.recipe)
+        recipe = Recipe(_BASES.get(str(method)) if self.recipe is None else self.recipe)
         if method is not None:
             recipe.set(method=method)
         if self.recipe is None:
@@ -210,7 +208,7 @@ class Map(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         model = self._fitted()
         items = self._validated(X, reset=False)
         out = model.translate(items.values, samples=n, seed=self.seed_, threads=self.threads)
-        return out if items.columns else items.wrap(out)
+        return items.wrap(out)
 
     def score(self, X: Any, Y: Any) -> Score:
         """Minus the distance of T(X) from Y (energy distance of standardised columns), so that greater is better.
@@ -260,6 +258,7 @@ class Map(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _validated(self, X: Any, reset: bool) -> Items:
         """Rows with scikit-learn's checks; tensors and data frames keep their kind, and data frames their names."""
         given = Items(np.empty(0))
+        refuse_masked(X, "X")
         if not isinstance(X, np.ndarray) and (hasattr(X, "iloc") or hasattr(X, "__dlpack__")):
             given = as_items(X, "X")
             if not given.columns:
@@ -288,6 +287,24 @@ class Map(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
+
+
+@functools.cache
+def _keys() -> tuple[str, ...]:
+    return tuple(Recipe())
+
+
+def _require_options(options: dict[str, Any]) -> None:
+    """Raises for a name that no option has: it would be ignored until the fit."""
+    for name in options:
+        if "__" not in name:
+            raise TypeError(f"Map has no parameter {name!r}; options of a recipe have two underscores between section and key, "
+                            f"such as train__iterations")
+        key = name.replace("__", ".")
+        if key not in _keys():
+            near = difflib.get_close_matches(key, _keys(), 1)
+            raise input_error("no such option", "Map", name, fix=f"did you mean {near[0].replace('.', '__')}?" if near
+                              else "docs/recipes.md lists all")
 
 
 def _seed_of(random_state: Any) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 from . import _monge
 from ._jobs import JobHooks
-from .model import PathLike, path_text
+from .model import PathLike, path_text, thread_count
 from .recipe import _assignments
 
 
@@ -40,4 +40,4 @@ def truth(name: str, *, dim: int = 0, method: str = "", pair: PathLike = "", eps
     """
     with JobHooks(progress) as hooks:
         return dict(_monge.truth(name, dim, method, path_text(pair), epsilon, quick, list(_assignments(options)), seed,
-                                 device, threads, hooks))
+                                 device, thread_count(threads), hooks))

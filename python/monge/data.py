@@ -126,7 +126,7 @@ def pack(source: PathLike, destination: PathLike, *, size: int | tuple[int, int]
     Returns:
         One dict for each set that was made: ``folder``, ``images``, ``bytes``, ``left_out``, ...
     """
-    width, height = (size, size) if isinstance(size, numbers.Integral) else size
+    width, height = (int(size), int(size)) if isinstance(size, numbers.Integral) else size  # type: ignore[misc]
     with JobHooks(progress) as hooks:
         return builtins.list(_monge.pack(path_text(source), path_text(destination), width, height, resize_to, crop, filter,
                                          background, grey, exif, range, encoded, convert, on_error, builtins.list(select),

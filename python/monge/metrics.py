@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import _monge
-from ._arrays import as_items
+from ._arrays import as_items, select_columns
 from ._errors import input_error
 from ._jobs import JobHooks
 from .model import PathLike, path_text
@@ -23,18 +23,18 @@ def energy_distance(a: Any, b: Any, *, unbiased: bool = False) -> float:
     """Energy distance 2 E|a - b| - E|a - a'| - E|b - b'| (Szekely and Rizzo 2013); 0 only for equal distributions.
 
     Args:
-        a, b: [N, ...] and [M, ...], entries of one shape.
+        a, b: vectors [N, D] and [M, D], or images of one shape. Columns of data frames are found by name.
         unbiased: leave out the pairs i = i; then equal distributions scatter around 0. If False, the value is never
             negative and is the ``target_error`` of an evaluation.
 
     Time grows with N M D. Raises InputError for entries of different shapes.
     """
-    return float(_monge.energy_distance(_flat(a, "a"), _flat(b, "b"), unbiased))
+    return float(_monge.energy_distance(*_pair(a, b), unbiased))
 
 
 def sliced_wasserstein(a: Any, b: Any, *, projections: int = 256, seed: int = 0) -> float:
     """Squared Wasserstein-2 distance of random projections, averaged over `projections` directions."""
-    return float(_monge.sliced_wasserstein(_flat(a, "a"), _flat(b, "b"), projections, seed))
+    return float(_monge.sliced_wasserstein(*_pair(a, b), projections, seed))
 
 
 def sample_distances(a: Any, reference: Any, *, plan_points: int = 2048, seed: int = 0) -> dict[str, Any]:
@@ -51,8 +51,8 @@ def sample_distances(a: Any, reference: Any, *, plan_points: int = 2048, seed: i
         around the median distance), ``w1`` and ``w2`` (exact plans), and ``floor``: the same between two halves of the
         reference.
     """
-    points = min(plan_points, len(_flat(a, "a")))
-    return dict(_monge.sample_distances(_flat(a, "a"), _flat(reference, "reference"), points, seed))
+    x, y = _pair(a, reference)
+    return dict(_monge.sample_distances(x, y, min(plan_points, len(x)), seed))
 
 
 def l2_uvp(prediction: Any, truth: Any, target_variance: float | None = None) -> float:
@@ -62,9 +62,9 @@ def l2_uvp(prediction: Any, truth: Any, target_variance: float | None = None) ->
         prediction, truth: [N, D], the map and the optimal map on the same inputs.
         target_variance: trace of the target's covariance; None: that of `truth`.
     """
-    right = _flat(truth, "truth")
+    made, right = _pair(prediction, truth)
     variance = float(np.var(right, axis=0, dtype=np.float64).sum()) if target_variance is None else target_variance
-    return float(_monge.l2_uvp(_flat(prediction, "prediction"), right, variance))
+    return float(_monge.l2_uvp(made, right, variance))
 
 
 def kernel_distance(a: Any, b: Any) -> tuple[float, float]:
@@ -72,7 +72,7 @@ def kernel_distance(a: Any, b: Any) -> tuple[float, float]:
 
     KID (Binkowski et al. 2018) is this distance of Inception features; see :func:`kid` for images.
     """
-    value, error = _monge.kernel_distance(_flat(a, "a"), _flat(b, "b"))
+    value, error = _monge.kernel_distance(*_pair(a, b))
     return float(value), float(error)
 
 
@@ -122,9 +122,10 @@ def lpips(a: Any, b: Any, *, net: str = "alex", weights: PathLike = "", backgrou
                                             path_text(table), device, hooks))
 
 
-def _flat(data: Any, name: str) -> np.ndarray:
-    items = as_items(data, name)
-    return items.floats()
+def _pair(a: Any, b: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Both sets as floats, the columns of the second in the order of the first."""
+    x = as_items(a, "a")
+    return x.floats(), select_columns(as_items(b, "b"), x.columns, "b").floats()
 
 
 def _features(a: Any, b: Any, kernel: bool, features: str, mode: str, weights: PathLike, background: str, on_error: str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 import pathlib
 import tempfile
@@ -65,7 +66,7 @@ class Model:
         options = _monge.TranslateOptions(samples=1 if samples is None else samples, seed=seed,
                                           deterministic=deterministic, t=t, steps=steps or 0, batch=batch, range=range,
                                           size=size, tile=tile, noise=noise)
-        out = np.asarray(self._model.translate_array(values, options, threads))
+        out = np.asarray(self._model.translate_array(values, options, thread_count(threads)))
         out = out.astype(np.float64 if values.dtype == np.float64 else np.float32, copy=False)
         if samples is None:
             out = out[:, 0]
@@ -101,7 +102,7 @@ class Model:
                                           batch=batch, range=range, size=size, tile=tile, noise=noise, bits=bits,
                                           on_error=on_error, grid=path_text(grid), weights=path_text(weights))
         with JobHooks(progress) as hooks:
-            return dict(self._model.translate_files(path_text(source), path_text(out), options, threads, hooks))
+            return dict(self._model.translate_files(path_text(source), path_text(out), options, thread_count(threads), hooks))
 
     def evaluate(self, source: Any = None, target: Any = None, *, samples: int = 512, seed: int = 0, features: str = "",
                  mode: str = "", lpips: str = "", weights: PathLike = "", truth: PathLike = "", on_error: str = "",
@@ -125,7 +126,7 @@ class Model:
         with JobHooks(progress) as hooks:
             return dict(self._model.evaluate(
                 as_samples(source, "source", self.source_columns), as_samples(target, "target", self.output_columns),
-                samples, seed, features, mode, lpips, path_text(weights), path_text(truth), on_error, threads, hooks))
+                samples, seed, features, mode, lpips, path_text(weights), path_text(truth), on_error, thread_count(threads), hooks))
 
     def inverse(self) -> Model:
         """The map back, which shares the nets. Raises InputError unless trained with ``train.directions="both"``."""
@@ -269,6 +270,8 @@ def as_samples(data: Any, name: str, columns: Sequence[str] = ()) -> Any:
 
 def path_text(path: PathLike) -> str:
     """A path as text. Raises InputError for one that is not UTF-8, which recipes cannot hold."""
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise input_error("no path", value=f"{path!r} of type {type(path).__name__}", allowed="text or a pathlib path")
     text = os.fspath(path)
     if isinstance(text, bytes):
         text = os.fsdecode(text)
@@ -276,7 +279,16 @@ def path_text(path: PathLike) -> str:
         text.encode()
     except UnicodeEncodeError:
         raise input_error("a path that is not UTF-8", value=ascii(text), fix="rename the file or folder") from None
+    if "\0" in text:
+        raise input_error("a path with a character of code 0", value=repr(text))
     return text
+
+
+def thread_count(threads: Any) -> int:
+    """A number of threads. Raises InputError for another type, or out of range."""
+    if not isinstance(threads, numbers.Integral) or not 0 <= int(threads) <= 4096:
+        raise input_error("no number of threads", "threads", repr(threads), "a whole number from 0 (LibTorch's) to 4096")
+    return int(threads)
 
 
 def _bytes_of(model: Model) -> bytes:

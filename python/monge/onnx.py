@@ -58,7 +58,7 @@ def check(model: Model | PathLike, path: PathLike, *, batches: tuple[int, ...] =
         raise input_error("the file has other inputs than the map", os.fspath(path),
                           ", ".join(entry.name for entry in inputs), ", ".join(["x", *(name for name, _, _ in noises)]))
     rng = np.random.default_rng(seed)
-    cases = []
+    cases: list[dict[str, Any]] = []
     for shape in _shapes(inputs[0].shape, about):
         for batch in batches:
             x = _inputs(rng, model, (batch, *shape)).astype(np.float64 if exact else np.float32)
@@ -68,7 +68,7 @@ def check(model: Model | PathLike, path: PathLike, *, batches: tuple[int, ...] =
             wanted = np.asarray(_monge.outputs_for(model._model, x, draws, deterministic)).astype(np.float64)
             difference = float((np.abs(given - wanted) / np.maximum(1, np.abs(wanted))).max())
             cases.append({"shape": list(x.shape), "difference": difference})
-    largest = max(case["difference"] for case in cases)
+    largest = max(float(case["difference"]) for case in cases)
     return {"passed": largest <= tolerance, "largest": largest, "tolerance": tolerance, "cases": cases}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import _monge
 from ._jobs import Callback, JobHooks
-from .model import Model, PathLike, as_samples, path_text
+from .model import Model, PathLike, as_samples, path_text, thread_count
 from .recipe import Recipe, _assignments
 
 
@@ -29,7 +29,7 @@ class Run:
     @property
     def folder(self) -> pathlib.Path | None:
         """The run directory; None for a training in memory."""
-        folder = self._training.folder
+        folder = str(self._training.folder)
         return pathlib.Path(folder) if folder else None
 
     @property
@@ -61,7 +61,7 @@ class Run:
     @property
     def summary(self) -> dict[str, Any] | None:
         """The content of summary.json; None for a training in memory."""
-        text = self._training.summary_json
+        text = str(self._training.summary_json)
         return json.loads(text) if text else None
 
     def __repr__(self) -> str:
@@ -96,7 +96,7 @@ def train(recipe: Recipe | PathLike | dict[str, Any] | None = None, source: Any 
     full = Recipe(recipe, **options)
     x, y = as_samples(source, "source"), as_samples(target, "target")
     with JobHooks(progress, callbacks, on_iteration) as hooks:
-        handle = _monge.train(full._recipe, x, y, "" if out is None else path_text(out), device, threads, hooks)
+        handle = _monge.train(full._recipe, x, y, "" if out is None else path_text(out), device, thread_count(threads), hooks)
         return Run(handle, hooks.history)
 
 
@@ -116,5 +116,5 @@ def resume(folder: PathLike, source: Any = None, target: Any = None, *, device: 
     """
     x, y = as_samples(source, "source"), as_samples(target, "target")
     with JobHooks(progress, callbacks, on_iteration) as hooks:
-        handle = _monge.resume(path_text(folder), list(_assignments(options)), x, y, device, threads, hooks)
+        handle = _monge.resume(path_text(folder), list(_assignments(options)), x, y, device, thread_count(threads), hooks)
         return Run(handle, hooks.history)

@@ -1,4 +1,4 @@
-"""monge.Map: the manners of scikit-learn."""
+"""monge.Map: the estimator API of scikit-learn."""
 
 import pickle
 
@@ -52,8 +52,13 @@ def test_parameters_are_those_of_scikit_learn(clouds):
     assert repr(copy) == "Map(method='light', random_state=7, train__iterations=30)"
     with pytest.raises(TypeError, match="has no parameter 'iterations'.*train__iterations"):
         monge.Map(iterations=5)
-    with pytest.raises(monge.InputError, match='unknown key "train.iteration"; did you mean "train.iterations"'):
-        monge.Map(train__iteration=5).fit(*clouds)
+    with pytest.raises(monge.InputError, match="no such option .*did you mean train__iterations"):
+        monge.Map(train__iteration=5)
+    with pytest.raises(monge.InputError, match="did you mean map__width"):
+        copy.set_params(map__widht=8)
+    assert "map__widht" not in copy.get_params()
+    with pytest.raises(monge.InputError, match="train.lr_map"):
+        monge.Map(train__lr_map="fast").fit(*clouds)
 
 
 def test_the_method_is_applied_over_a_recipe(clouds):
@@ -142,6 +147,7 @@ BAD = {
     "objects": (np.array([["a", "b"], ["c", "d"]], dtype=object), "convert string to float"),
     "complex": (np.zeros((5, 2), complex), "[Cc]omplex"),
     "columns": (np.zeros((5, 3)), "X has 3 features, but Map is expecting 2"),
+    "masked": (np.ma.masked_array(np.zeros((5, 2)), np.eye(5, 2)), "2 of them"),
 }
 
 
@@ -159,6 +165,10 @@ BAD_TARGETS = {
     "objects": (np.array([[object(), 1]]), "objects that are not numbers"),
     "one row": (np.zeros((1, 2)), "at least 2 samples"),
     "images": (np.zeros((5, 3, 8, 8)), "Map is for tables"),
+    "lengths": ([[1, 2], [3]], "cannot be read|rows have different lengths"),
+    "huge": (np.array([[10**400, 2]], object), "cannot be read"),
+    "a class": (np.ndarray, "a class"),
+    "two names": (pandas.DataFrame(np.zeros((5, 2)), columns=["a", "a"]), "two columns have the same name .*'a'"),
 }
 
 
@@ -187,3 +197,13 @@ def test_callbacks_see_metrics_and_end_the_fit(clouds):
     transport = monge.Map(callbacks=[lambda i, m: seen.append((i, m["target_error"])) or i >= 30], **options).fit(*clouds)
     assert [i for i, _ in seen] == [10, 20, 30] and transport.n_iter_ == 30
     assert [line["iteration"] for line in transport.history_] == [10, 20, 30]
+
+
+def test_nullable_columns_are_numbers(fitted, clouds):
+    whole = pandas.DataFrame({"a": [1, 2, 3], "b": [0, 1, 0]})
+    right = monge.Map(**QUICK).fit(*clouds).transform(whole)
+    np.testing.assert_array_equal(fitted.transform(whole.astype("Int64")), right)
+    with pytest.raises(monge.InputError, match="row 1, column 'a'"):
+        fitted.transform(whole.astype("Int64").mask(whole == 2))
+    assert list(fitted.transform(whole.rename(columns={"a": 0, "b": 1})).columns) == [0, 1]
+    assert fitted.sample(whole.rename(columns={"a": 0, "b": 1})).shape == (3, 1, 2)

@@ -4,6 +4,8 @@ import multiprocessing
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -202,3 +204,51 @@ def test_images_are_trained_on_arrays():
     assert out.shape == (3, 1, 16, 16) and out.dtype == np.float32
     signed = x[:3].astype(np.float32) / np.float32(127.5) - 1
     np.testing.assert_array_equal(out, run.model.translate(signed))
+
+
+def test_a_model_may_be_used_by_the_callbacks_of_its_job(fitted, clouds, tmp_path, monkeypatch):
+    np.save(tmp_path / "in.npy", np.concatenate([clouds[0]] * 100))
+    seen = []
+    monkeypatch.setattr(warnings, "showwarning", lambda *a, **k: seen.append(fitted.transform(clouds[0][:2])))
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", monge.MongeWarning)
+        fitted.model_.evaluate(clouds[0][:20], clouds[1][:20])
+    assert seen
+
+
+@pytest.mark.parametrize("work", ["monge.train('vectors/light', x, x + 1, progress=False, train__iterations=10**6)",
+                                  "monge.metrics.energy_distance(np.tile(x, (10, 1)), np.tile(x, (10, 1)))"])
+def test_the_interpreter_ends_while_a_thread_computes(work):
+    code = f"""
+import threading, time
+import numpy as np
+import monge
+x = np.random.default_rng(0).normal(size=(1000, 2)).astype(np.float32)
+threading.Thread(target=lambda: {work}, daemon=True).start()
+time.sleep(0.5)
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_state_of_torch_is_no_matter(clouds):
+    torch = pytest.importorskip("torch", exc_type=ImportError)
+    right = monge.Map(**QUICK).fit(*clouds).transform(clouds[0])
+    torch.set_default_dtype(torch.float64)
+    try:
+        np.testing.assert_array_equal(monge.Map(**QUICK).fit(*clouds).transform(clouds[0]), right)
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for state in (torch.no_grad(), torch.inference_mode(), torch.autocast("cpu")):
+        with state:
+            np.testing.assert_array_equal(monge.Map(**QUICK).fit(*clouds).transform(clouds[0]), right)
+    with pytest.raises(monge.InputError, match="no dense numbers|strided"):
+        monge.Map(**QUICK).fit(torch.eye(5, 2).to_sparse(), clouds[1])
+
+
+def test_threads_are_checked(fitted, clouds):
+    for wrong in (-1, 5000, 1.5, "two", 2**32 + 1):
+        with pytest.raises(monge.InputError, match="threads"):
+            fitted.model_.translate(clouds[0], threads=wrong)
+    np.testing.assert_array_equal(fitted.model_.translate(clouds[0], threads=1), fitted.transform(clouds[0]))
