@@ -155,7 +155,7 @@ class Map(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                               f"{source.values.shape[1]} and {target.values.shape[1]}", "one number of columns")
         if bool(source.columns) != bool(target.columns):  # names on one side only tell nothing
             source, target = Items(source.values), Items(target.values)
-        recipe = self._recipe(len(source.values), len(target.values))
+        recipe = self._recipe(source.values.shape[1], len(source.values), len(target.values))
         run = train(recipe, as_samples(source, "X"), as_samples(target, "Y"), device=self.device, threads=self.threads,
                     progress=bool(self.verbose), callbacks=self.callbacks)
         self.recipe_: Recipe | None = recipe
@@ -171,7 +171,7 @@ class Map(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """fit(X, Y).transform(X)."""
         return self.fit(X, Y).transform(X)
 
-    def _recipe(self, *sizes: int) -> Recipe:
+    def _recipe(self, columns: int, *sizes: int) -> Recipe:
         method = self.method or ("strong" if self.recipe is None else None)
         recipe = Recipe(_BASES.get(str(method)) if self.recipe is None else self.recipe)
         if method is not None:
@@ -181,6 +181,8 @@ class Map(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             # rows nothing is held out, and the metrics are those of the fit's own rows.
             holdout = 0.0 if min(sizes) < 40 else round(min(0.2, max(0.05, 512 / min(sizes))), 3)
             recipe.set(data__standardise="scale", eval__holdout=holdout)
+            if method == "strong" and columns >= 32:  # docs/benchmarks.md: with many columns 1 makes maps that are too steep
+                recipe.set(potential__weight=0.3)
         if self.standardise is not None:
             recipe.set(data__standardise=self.standardise)
         for name in ("source__path", "target__path", "train__seed"):
