@@ -164,11 +164,12 @@ CellsTableInfo AnnDataFile::find_table(const CellsChoice& choice, const std::str
     out.form = form_of(element);
     out.width = width;
     if (width == 0) element.refuse("has no columns");
-    require_memory(element.where(), checked_multiply(width, sizeof(int64_t), element.where()));  // for their numbers
   };
   if (!choice.obsm.empty()) {
     const auto element = parts_->member("obsm", choice.obsm, "member of obsm", line);
     describe("obsm/" + choice.obsm, element);
+    // For the numbers of its columns.
+    require_memory(element.where(), checked_multiply(out.width, sizeof(int64_t), element.where()));
     if (anndata_kind(element) == AnnDataKind::frame) out.columns = frame_columns(element);
     return out;
   }
