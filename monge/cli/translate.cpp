@@ -83,14 +83,19 @@ int translate_command(TranslateCommand command) {
 }  // namespace
 
 void add_translate(CLI::App& program, Action& action) {
-  auto* command = program.add_subcommand("translate", "Apply a model to an image, folder, archive, .npy, .npz or .csv");
+  auto* command =
+      program.add_subcommand("translate", "Apply a model to an image, folder, archive, .npy, .npz, .csv or .h5ad");
   auto options = std::make_shared<TranslateCommand>();
   command
       ->add_option("MODEL", options->model,
                    "Run directory, checkpoint folder (RUN/best), exported file, or a .pt file of the public codes")
       ->required();
   command->add_option("IN", options->in, "Image, folder, archive or table to translate")->required();
-  command->add_option("OUT", options->out, "Output path, of the same kind as IN unless --steps is given")->required();
+  command
+      ->add_option("OUT", options->out,
+                   "Output path, of the same kind as IN unless --steps is given. A .h5ad keeps the input's parts: "
+                   "OUT.h5ad?layer=NAME, or ?obsm=NAME&genes=NAME for an embedding")
+      ->required();
   command->add_flag("--inverse", options->inverse,
                     "Map back, from the target to the source, with a model of train.directions = \"both\"");
   command->add_option("--samples", options->translate.samples, "Outputs per input, for maps with noise")

@@ -2,6 +2,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
+#include "monge/data/cell_conditions.h"
 #include "monge/data/member_path.h"
 #include "monge/data/spec.h"
 
@@ -12,9 +13,22 @@ namespace fs = std::filesystem;
 
 std::string extension_of(const fs::path& path) {
   const auto extension = lower_extension(path);
-  if (extension == ".npy" || extension == ".npz") return extension;
+  if (extension == ".npy" || extension == ".npz" || extension == ".h5ad") return extension;
   const auto inner = extension == ".gz" ? lower_extension(path.stem()) : extension;
   return inner == ".csv" || inner == ".tsv" || inner == ".txt" ? ".csv" : "";
+}
+
+void take_cells(Spec& spec, ArrayPath& out) {
+  auto& cells = out.cells;
+  cells.layer = spec.word("layer", "");
+  cells.obsm = spec.word("obsm", "");
+  cells.raw = spec.word("raw", "no", {"yes", "no"}) == "yes";
+  for (const char* key : {"layer", "obsm"})
+    require(!spec.has(key) || !spec.word(key, "").empty(), spec.line(), ": ", key, "= names nothing");
+  require(!cells.layer.empty() + !cells.obsm.empty() + cells.raw <= 1, spec.line(),
+          ": layer=, obsm= and raw=yes exclude each other: each names the table in place of X");
+  if (spec.has("where")) out.conditions = cell_conditions(spec.word("where", ""), spec.line());
+  out.table.missing = spec.choice("missing", io::TextTableOptions::Missing::refuse, missing_names());
 }
 
 ArrayPath take(Spec& spec) {
@@ -24,7 +38,8 @@ ArrayPath take(Spec& spec) {
   if (extension == ".npz") out.key = spec.word("key", "");
   table.columns = spec.word("columns", "");
   require(!spec.has("columns") || !table.columns.empty(), spec.line(), ": columns= names no columns");
-  if (extension != ".npz" && extension != ".npy") {
+  if (extension == ".h5ad") take_cells(spec, out);
+  if (extension == ".csv") {
     table.index = spec.word("index", "");
     table.header = spec.word("header", "auto", {"auto", "yes", "no"});
     table.separator = spec.word("separator", "auto", {"auto", "comma", "semicolon", "tab", "bar", "blank"});

@@ -5,6 +5,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
+#include "monge/data/cells.h"
 #include "monge/data/member_path.h"
 #include "monge/data/parquet_table.h"
 #include "monge/data/row_source.h"
@@ -185,8 +186,9 @@ std::string lost_in_float64(const torch::Tensor& array) {
 io::Table read_table(const std::string& line, io::TextTableOptions::Missing missing) {
   if (const auto parquet = parquet_path(line)) return read_parquet_table(*parquet, missing);
   auto path = array_path(line);
-  require(has_array_extension(path.file), line, ": not an array; allowed are .npy, .npz, .csv, .tsv and .txt");
+  require(has_array_extension(path.file), line, ": not an array; allowed are .npy, .npz, .csv, .tsv, .txt and .h5ad");
   const auto extension = array_extension(path.file);
+  if (extension == ".h5ad") return read_cells(line, missing).table;
   if (extension == ".csv") {
     if (path.table.missing == io::TextTableOptions::Missing::refuse) path.table.missing = missing;
     return io::read_text_table(path.file, path.table);
@@ -243,9 +245,12 @@ std::vector<SourceKind> array_kinds() {
     const auto named = parquet_path(path);
     return named && holds_parquet_table(*named);
   };
-  return {by_key, file_kind("array", 70, ".npy", ".npy", ".npy"),
+  return {by_key,
+          file_kind("array", 70, ".npy", ".npy", ".npy"),
           file_kind("arrays", 80, ".npz", ".npz", ".npz or npz:FILE?key=NAME"),
-          file_kind("table of text", 90, ".csv", ".csv, FILE.csv?columns=a,b&index=NAME", ".csv .tsv .txt"), parquet};
+          file_kind("table of text", 90, ".csv", ".csv, FILE.csv?columns=a,b&index=NAME", ".csv .tsv .txt"),
+          file_kind("table of single cells", 95, ".h5ad", "FILE.h5ad?obsm=X_pca&where=COLUMN=VALUE", ".h5ad"),
+          parquet};
 }
 
 }  // namespace monge::data

@@ -26,6 +26,7 @@ inline constexpr uint64_t kMapFrom = uint64_t{64} << 20;
 ///     .npz                     the same
 ///     .csv .tsv .txt           a table of text, one vector per row; also with .gz
 ///     .parquet                 a table of numbers, see read_parquet_table
+///     .h5ad                    a table of single cells, see read_cells
 ///
 /// Items are float32. If float32 does not hold the values of vectors exactly, the file's values are kept beside them in
 /// float64 (Source::exact_items). Arrays are in memory, except .npy files of at least kMapFrom bytes: these are mapped

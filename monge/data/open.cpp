@@ -25,7 +25,8 @@ namespace fs = std::filesystem;
 
 std::shared_ptr<const Source> open_any(const SourceOptions& options, const LogSink& log,
                                        const ProgressCallback& progress) {
-  require(!options.path.empty(), "path: no data are named; give a folder, an archive, a .npy, .npz or .csv file, ",
+  require(!options.path.empty(),
+          "path: no data are named; give a folder, an archive, a .npy, .npz, .csv or .h5ad file, ",
           source_kinds().accepted_prefixes());
   if (const auto* kind = source_kinds().find(options.path)) return kind->open(options, log, progress);
   refuse_kind(options.path);

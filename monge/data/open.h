@@ -20,6 +20,8 @@ namespace monge::data {
 ///     a .png .jpg .webp .tif .svg file     one image, see io::kImageExtensions
 ///     .npy .npz .csv .tsv .txt, the last three also with .gz; npz:FILE.npz?key=NAME; FILE.csv?columns=a,b
 ///                                          an array or a table, see array_path and open_array
+///     .h5ad, FILE.h5ad?obsm=X_pca&where=condition=ctrl
+///                                          a table of single cells, see array_path and read_cells
 ///
 /// The path is used literally: "~" and "*" have no special meaning.
 /// @param log  is informed once how many items there are (for a table its rows, columns and how its text was

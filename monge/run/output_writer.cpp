@@ -56,7 +56,9 @@ void check_output(DataKind kind, const fs::path& in, const fs::path& out) {
           ": is a folder, but a file is expected; choose another OUT");
   switch (kind) {
     case DataKind::table:
-      return need(extension == ".npy" || is_text_table(out), "a .npy, .csv, .tsv, .csv.gz or .tsv.gz file");
+      return need(extension == ".npy" || is_text_table(out),
+                  text("a .npy, .csv, .tsv, .csv.gz or .tsv.gz file",
+                       data::array_extension(in) == ".h5ad" ? ", or a .h5ad file" : ""));
     case DataKind::image:
       return need(io::has_output_extension(out), text("a ", io::kOutputFormats, " file"));
     case DataKind::folder:

@@ -23,7 +23,7 @@ enum class DataKind { table, image, folder, archive };
 /// The kind of data at a path, by the path alone. In this order:
 ///
 ///     folder   an existing folder, whatever its name
-///     table    the extensions .npy, .npz, .csv, .tsv, .txt; or "npz:FILE?key=NAME"
+///     table    the extensions .npy, .npz, .csv, .tsv, .txt, .h5ad; or "npz:FILE?key=NAME"
 ///     archive  the extension of an archive, which "?member=" may follow
 ///     folder   Parquet
 ///     image    all else

@@ -7,6 +7,7 @@
 #include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/core/names.h"
+#include "monge/data/array_path.h"
 #include "monge/io/archive.h"
 #include "monge/io/image.h"
 
@@ -28,8 +29,8 @@ std::string step_table_extension(const fs::path& in) {
 bool names_a_folder(const fs::path& out) {
   std::error_code ignored;
   if (fs::exists(out, ignored)) return fs::is_directory(out, ignored);
-  static constexpr std::array<std::string_view, 12> kFiles = {".npy",  ".npz", ".txt",  ".parquet", ".gif", ".apng",
-                                                              ".avif", ".mp4", ".webm", ".avi",     ".mov", ".mkv"};
+  static constexpr std::array<std::string_view, 13> kFiles = {
+      ".npy", ".npz", ".txt", ".parquet", ".h5ad", ".gif", ".apng", ".avif", ".mp4", ".webm", ".avi", ".mov", ".mkv"};
   return !io::has_image_extension(out) && !io::has_archive_extension(out) && !is_text_table(out) &&
          std::find(kFiles.begin(), kFiles.end(), lower_extension(out)) == kFiles.end();
 }
@@ -48,9 +49,27 @@ fs::path step_table(const StepPlace& place, int64_t step) {
   return place.out / (step_name(step, place.steps) + place.table_extension);
 }
 
+/// A place in a copy of the .h5ad file `in`.
+StepPlace cells_place(const CellsOutput& cells, const fs::path& in, int64_t steps) {
+  const auto& out = cells.file;
+  std::error_code ignored;
+  require(!fs::equivalent(in, out, ignored), out.string(), ": is the input itself; choose another OUT");
+  require(!fs::is_directory(out, ignored), out.string(), ": is a folder, but a file is expected; choose another OUT");
+  if (data::array_extension(in) != ".h5ad") {
+    throw InputError({.what = "a .h5ad file is written only for the cells of another one, whose parts it keeps",
+                      .where = "OUT",
+                      .value = out.string(),
+                      .allowed = "a .npy, .csv, .tsv, .csv.gz or .tsv.gz file"});
+  }
+  return {.kind = DataKind::table, .out = out, .steps = steps, .layout = StepLayout::cells, .cells = cells};
+}
+
 }  // namespace
 
 StepPlace step_place(DataKind kind, const fs::path& in, const fs::path& out, int64_t steps) {
+  if (kind == DataKind::table) {
+    if (const auto cells = cells_output(out.string())) return cells_place(*cells, in, steps);
+  }
   StepPlace place{.kind = kind, .out = out, .steps = steps};
   if (steps == 1 || kind == DataKind::folder || kind == DataKind::archive) {
     check_output(kind, in, out);
@@ -105,7 +124,8 @@ int64_t check_replaced_steps(const StepPlace& place, const std::vector<fs::path>
   };
   return check_replaced(
       [&](const std::function<void(const fs::path&)>& use) {
-        const bool one_file = place.layout == StepLayout::array || place.kind == DataKind::archive;
+        const bool one_file =
+            place.layout == StepLayout::array || place.layout == StepLayout::cells || place.kind == DataKind::archive;
         if (one_file) return use(place.out);
         if (place.layout == StepLayout::animation) return for_each_sample(place.out, use);
         std::error_code failure;
@@ -142,6 +162,9 @@ StepWriter::StepWriter(StepPlace place, int64_t items, const std::vector<TableFo
                                                           format(static_cast<size_t>(step))));
       }
       break;
+    case StepLayout::cells:
+      cells_ = std::make_unique<CellsWriter>(place_.cells, place_.cells_format, items, place_.steps);
+      break;
     case StepLayout::images:
       writers_.push_back(std::make_unique<OutputWriter>(DataKind::folder, place_.out));
       break;
@@ -170,6 +193,7 @@ void StepWriter::add_frame(int64_t sample, int64_t samples_per_input, int64_t st
 void StepWriter::add_row(const std::vector<torch::Tensor>& steps_KD) {
   require(static_cast<int64_t>(steps_KD.size()) == place_.steps, place_.out.string(), ": a row of ", steps_KD.size(),
           " steps where ", place_.steps, " were announced");
+  if (cells_) return cells_->add(steps_KD);
   if (place_.layout == StepLayout::array) return writers_.front()->add({}, torch::stack(steps_KD, 1));
   for (size_t table = 0; table < writers_.size(); ++table) writers_[table]->add({}, steps_KD[table]);
 }
@@ -182,6 +206,7 @@ void StepWriter::leave_out(const std::string& item, int64_t samples_per_input) {
 }
 
 void StepWriter::finish() {
+  if (cells_) cells_->finish();
   for (const auto& writer : writers_) writer->finish();
 }
 

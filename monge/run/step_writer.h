@@ -13,6 +13,8 @@
 #include "monge/data/source.h"
 #include "monge/io/sample_range.h"
 #include "monge/io/webp_animation.h"
+#include "monge/run/cells_output.h"
+#include "monge/run/cells_writer.h"
 #include "monge/run/output_writer.h"
 #include "monge/run/table_writer.h"
 
@@ -26,6 +28,7 @@ enum class StepLayout {
   animation,  ///< of one image, in an animated WebP
   tables,     ///< of a table, in a folder: "step_1.csv", "step_2.csv", ...
   array,      ///< of a table, in one .npy with an axis of steps: [N, S, ...], or [N, K, S, ...] for K samples
+  cells,      ///< of cells, in a copy of their .h5ad file, see CellsWriter
 };
 
 /// A place for steps.
@@ -35,12 +38,16 @@ struct StepPlace {
   int64_t steps = 1;
   StepLayout layout = StepLayout::single;
   std::string table_extension = {};  ///< of `tables`: ".npy", ".csv", ".tsv", ".csv.gz" or ".tsv.gz"
+  CellsOutput cells = {};            ///< of `cells`, what is added to the file
+  CellsFormat cells_format = {};     ///< of `cells`; the caller sets it
 };
 
 /// The place for `steps` steps of the outputs for `in`. Their layout follows from the kind of data and from `out`.
+/// @param out    may have the parameters of cells_output.
 /// @param steps  1: a single step, which may stand wherever check_output allows it.
 /// @throws InputError unless `out` can hold the steps; the message names what is allowed: a .webp file or a folder for
-///         an image, a folder or a .npy file for a table, and a folder or an archive as check_output wants them.
+///         an image, a folder or a .npy file for a table, also a .h5ad file for one of cells, and a folder or an
+///         archive as check_output wants them.
 StepPlace step_place(DataKind kind, const std::filesystem::path& in, const std::filesystem::path& out, int64_t steps);
 
 /// The name of a step, such as "step_03" among 12: its number from 1 with leading zeros, so that names sort as steps
@@ -87,6 +94,7 @@ class StepWriter {
   StepPlace place_;
   std::vector<std::unique_ptr<OutputWriter>> writers_;  ///< one per table, else one; none for an animation
   std::unique_ptr<io::WebpAnimation> animation_;        ///< of the present output
+  std::unique_ptr<CellsWriter> cells_;                  ///< of StepLayout::cells
 };
 
 }  // namespace monge::run

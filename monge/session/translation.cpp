@@ -166,7 +166,9 @@ TranslateResult translate(const model::Model& given, const std::string& in, cons
     const bool is_table = input.kind == run::DataKind::table;
     const auto formats =
         is_table ? table_formats_for(model, source, translator.times()) : std::vector<run::TableFormat>();
-    return std::make_unique<run::StepWriter>(input.place, source.size(), formats);
+    auto place = input.place;
+    place.cells_format.samples = translator.samples();
+    return std::make_unique<run::StepWriter>(place, source.size(), formats);
   });
   run::NotFiniteOutputs not_finite(run::is_text_table(out) ? std::nullopt : std::optional(source.number_type()));
   const auto done = translate_items(translator, input, *writer, not_finite, out, options, group, hooks);

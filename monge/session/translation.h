@@ -70,7 +70,8 @@ struct TranslateResult {
 void check_translation_paths(const std::string& in, const std::string& out, const TranslateOptions& options);
 
 /// Writes T of every item of `in` to `out`: an image to an image, a folder to a folder, an archive to an archive, a
-/// table (.npy, .npz, .csv, Parquet) to a table. All ranks of the group call it; several ranks can write folders only.
+/// table (.npy, .npz, .csv, Parquet, .h5ad) to a table. All ranks of the group call it; several ranks can write folders
+/// only.
 ///
 /// Each item has its own noise stream, named by `seed` and the item's name, unless `noise` is "fixed". So the outputs
 /// depend neither on the batch nor on the other items nor on the number of ranks. Images that keep their size are
@@ -80,7 +81,9 @@ void check_translation_paths(const std::string& in, const std::string& out, cons
 /// data: a standardisation is undone before, and only T is clamped to the output range. They stand where those of T
 /// would. With `steps` an image is written to an animated WebP or to a folder, a table to a .npy or to a folder, and a
 /// folder or an archive holds a folder for each step (run/step_writer.h).
-/// @param in, out  paths as monge::open_source takes them, of one kind, which check_translation_paths accepts.
+/// @param in, out  paths as monge::open_source takes them, of one kind, which check_translation_paths accepts. A .h5ad
+///     output holds the whole input beside its outputs, see run::CellsWriter, and may have the parameters of
+///     run::cells_output.
 /// @throws InputError before anything is written, for paths, options or data that do not fit the model; SystemError
 ///         when writing fails. Then an archive or table does not exist, but the files of a folder that are written
 ///         remain.

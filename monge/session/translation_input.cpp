@@ -6,6 +6,7 @@
 #include "monge/core/files.h"
 #include "monge/core/names.h"
 #include "monge/core/random.h"
+#include "monge/core/version.h"
 #include "monge/data/array_path.h"
 #include "monge/data/column_names.h"
 #include "monge/data/image_collection.h"
@@ -19,6 +20,7 @@
 #include "monge/io/npy.h"
 #include "monge/model/displacement.h"
 #include "monge/model/tiles.h"
+#include "monge/run/cells_output.h"
 #include "monge/session/translation_size.h"
 #include "monge/train/training_data.h"
 
@@ -136,6 +138,18 @@ void warn_of_lost_columns(const model::Model& model, std::shared_ptr<const data:
                : "these rows lie far from those of the training"));
 }
 
+/// What a .h5ad file says of the outputs in it. The columns are set later.
+run::CellsFormat cells_format(const model::Model& model, const std::string& in, const TranslateOptions& options) {
+  run::CellsFormat out{.in = in};
+  out.metadata = {{"version", version()}, {"model", model.origin}, {"input", in}, {"seed", options.seed}};
+  if (model.reversed) out.metadata.emplace_back("inverse", int64_t{1});
+  if (options.samples > 1) out.metadata.emplace_back("samples", options.samples);
+  if (options.t) out.metadata.emplace_back("t", *options.t);
+  if (options.steps > 0) out.metadata.emplace_back("steps", options.steps);
+  if (!options.range.empty()) out.metadata.emplace_back("range", options.range);
+  return out;
+}
+
 /// The range of 16-bit outputs. It is the range that the training's target was scaled from, so that outputs have its
 /// units.
 io::SampleRange output_range(const model::Model& model) {
@@ -211,8 +225,9 @@ void prepare_for_translation(model::Model& model, const TranslateOptions& option
           ": a grid needs images");
 }
 
-void check_translation_paths(const std::string& in_path, const std::string& out, const TranslateOptions& options) {
+void check_translation_paths(const std::string& in_path, const std::string& out_path, const TranslateOptions& options) {
   const auto in = place_of(in_path);
+  const auto out = run::output_file(out_path).string();
   const auto grid = options.grid.string();
   times_of(options);  // throws for t and steps that are not allowed
   std::error_code ignored;
@@ -263,6 +278,7 @@ TranslationInput open_translation_input(model::Model& model, const std::string& 
   input.files = files_of(place_of(in));
   input.place = checked_place(input, in, out, std::max<int64_t>(1, options.steps), group);
   input.kind = input.place.kind;
+  if (input.place.layout == run::StepLayout::cells) input.place.cells_format = cells_format(model, in, options);
   input.range = output_range(model);
   input.source = data::select_columns(std::move(input.source), model.columns.source, "IN", log);
   take_size_of_arrays(model, *input.source, options);
@@ -276,6 +292,8 @@ TranslationInput open_translation_input(model::Model& model, const std::string& 
          .fix = "add --size train"});
   }
   warn_of_lost_columns(model, input.source, log);
+  input.place.cells_format.columns = input.source->table_names().columns;
+  input.place.cells_format.type = input.source->number_type();
   return input;
 }
 

@@ -10,7 +10,7 @@ function(run)
 endfunction()
 
 # A find_package of one of these would stop the configuration.
-set(others CLI11 nlohmann_json PNG JPEG Freetype LibArchive CURL OpenSSL PkgConfig GTest)
+set(others CLI11 nlohmann_json PNG JPEG Freetype LibArchive CURL OpenSSL HDF5 PkgConfig GTest)
 list(TRANSFORM others PREPEND "-DCMAKE_DISABLE_FIND_PACKAGE_" OUTPUT_VARIABLE disabled)
 list(TRANSFORM disabled APPEND "=ON")
 # -O0 and large batches: the code is compiled to show that it can be.

@@ -82,17 +82,19 @@ TEST_F(ExternalSource, DoesNotTakeAPathFromTheOthers) {
 TEST_F(ExternalSource, StandsInHelpAndMessages) {
   EXPECT_THAT(source_help(),
               StartsWith("folder, archive, shards (NAME-{000..146}.tar), FILE.parquet?column=NAME, packed set, image, "
-                         ".npy, .npz, .csv, FILE.csv?columns=a,b&index=NAME, npz:FILE?key=NAME, toy:NAME?dim=2, "
+                         ".npy, .npz, .csv, FILE.csv?columns=a,b&index=NAME, FILE.h5ad?obsm=X_pca&where=COLUMN=VALUE, "
+                         "npz:FILE?key=NAME, toy:NAME?dim=2, "
                          "font:FILE.ttf?mode=grey&part=1/2, w2bench:FILE?side=source, grid:N or FILE.points"));
   const ScratchFolder folder;
   std::ofstream(folder / "film.mp4") << "x";
   EXPECT_THAT(
       message_of([&] { open_source({.path = (folder / "film.mp4").string()}); }),
-      HasSubstr("a folder of images; .zip .tar .tar.gz .tgz .7z .parquet of images; .png .jpg .jpeg .jfif .jpe "
-                ".webp .tif .tiff .svg; .npy; .npz or npz:FILE?key=NAME; .csv .tsv .txt; toy:NAME; font:FILE.ttf; "
-                "w2bench:FILE.safetensors; grid:N; .points"));
+      HasSubstr(
+          "a folder of images; .zip .tar .tar.gz .tgz .7z .parquet of images; .png .jpg .jpeg .jfif .jpe "
+          ".webp .tif .tiff .svg; .npy; .npz or npz:FILE?key=NAME; .csv .tsv .txt; .h5ad; toy:NAME; font:FILE.ttf; "
+          "w2bench:FILE.safetensors; grid:N; .points"));
   EXPECT_THAT(message_of([] { open_source({.path = ""}); }),
-              HasSubstr("no data are named; give a folder, an archive, a .npy, .npz or .csv file, toy:NAME, "
+              HasSubstr("no data are named; give a folder, an archive, a .npy, .npz, .csv or .h5ad file, toy:NAME, "
                         "font:FILE.ttf, w2bench:FILE.safetensors or grid:N"));
 }
 

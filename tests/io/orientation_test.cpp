@@ -18,7 +18,7 @@ using testing::jpeg_with_exif;
 using testing::png_with_exif;
 using testing::webp_with_exif;
 
-torch::Tensor noise(int64_t height, int64_t width, int64_t channels) {
+torch::Tensor noise_image(int64_t height, int64_t width, int64_t channels) {
   torch::manual_seed(7);
   return torch::randint(0, 256, {height, width, channels}, torch::kUInt8);
 }
@@ -50,7 +50,7 @@ torch::Tensor as_pillow(const torch::Tensor& image_HWC, int orientation) {
 TEST(Orientation, TurnsAsPillowDoes) {
   for (int orientation = 0; orientation <= 9; ++orientation) {
     for (int64_t channels = 1; channels <= 4; ++channels) {
-      const auto image = noise(37, 70, channels);  // more than a tile each way
+      const auto image = noise_image(37, 70, channels);  // more than a tile each way
       EXPECT_TRUE(torch::equal(upright(image, orientation), as_pillow(image, orientation)))
           << orientation << ", " << channels;
       const auto deep = testing::deep_image(image.to(torch::kInt) * 257);
@@ -62,7 +62,7 @@ TEST(Orientation, TurnsAsPillowDoes) {
 }
 
 TEST(Orientation, IsReadFromEveryFormatInBothByteOrders) {
-  const auto image = noise(16, 24, 3);
+  const auto image = noise_image(16, 24, 3);
   const auto jpeg = encode_jpeg(image, 95), png = encode_png(image), webp = encode_webp(image, 100);
   for (int orientation = 1; orientation <= 8; ++orientation) {
     for (const bool big : {false, true}) {
@@ -106,7 +106,7 @@ TEST(Orientation, IsOneWhereTheTagSaysNone) {
 }
 
 TEST(Orientation, IsNotReadOutOfWhatIsNoHeaderOfTheFile) {
-  const auto jpeg = encode_jpeg(noise(16, 24, 3), 95);
+  const auto jpeg = encode_jpeg(noise_image(16, 24, 3), 95);
   // Behind the end of the image; in a segment that is not APP1; with a length that reaches beyond the file.
   for (const auto& odd :
        {jpeg + "\xff\xe1" + exif_block(6), jpeg_with_exif(jpeg, "http://ns.adobe.com/xap/1.0/" + exif_block(6))}) {
@@ -117,7 +117,7 @@ TEST(Orientation, IsNotReadOutOfWhatIsNoHeaderOfTheFile) {
 }
 
 TEST(Orientation, DamagedExifBreaksNothing) {
-  const auto image = noise(16, 24, 3);
+  const auto image = noise_image(16, 24, 3);
   const auto jpeg = encode_jpeg(image, 95), png = encode_png(image), webp = encode_webp(image, 100);
   const auto good = exif_block(6);
   // Every cut of the block, in memory of exactly that size so that the sanitizer sees a byte too many.

@@ -19,7 +19,7 @@ std::string file_of(const std::string& json, size_t data_size) {
   return std::string(reinterpret_cast<const char*>(&size), 8) + json + std::string(data_size, '\1');
 }
 
-std::string complaint_about(const std::string& json, size_t data_size) {
+std::string complaint_of_header(const std::string& json, size_t data_size) {
   return monge::testing::message_of([&] { parse_safetensors(file_of(json, data_size), "x.safetensors"); });
 }
 
@@ -73,55 +73,55 @@ TEST(Safetensors, RefusesABrokenFrame) {
 }
 
 TEST(Safetensors, RefusesAHeaderThatDeviatesFromTheFormat) {
-  EXPECT_THAT(complaint_about(R"({"a":{"dtype":"F31","shape":[1],"data_offsets":[0,4]}})", 4),
+  EXPECT_THAT(complaint_of_header(R"({"a":{"dtype":"F31","shape":[1],"data_offsets":[0,4]}})", 4),
               HasSubstr("tensor \"a\" has an unknown dtype, got \"F31\" (allowed: F64, F32, F16"));
-  EXPECT_THAT(complaint_about(R"({"a":{"dtype":"U8","shape":[-1],"data_offsets":[0,4]}})", 4),
+  EXPECT_THAT(complaint_of_header(R"({"a":{"dtype":"U8","shape":[-1],"data_offsets":[0,4]}})", 4),
               HasSubstr("the negative number -1 at \"a\""));
-  EXPECT_THAT(complaint_about(R"({"a":{"dtype":"U8","shape":[1.5],"data_offsets":[0,4]}})", 4),
+  EXPECT_THAT(complaint_of_header(R"({"a":{"dtype":"U8","shape":[1.5],"data_offsets":[0,4]}})", 4),
               HasSubstr("the number 1.5 at \"a\""));
-  EXPECT_THAT(complaint_about(R"({"a":{"dtype":"U8","shape":[9223372036854775808],"data_offsets":[0,4]}})", 4),
+  EXPECT_THAT(complaint_of_header(R"({"a":{"dtype":"U8","shape":[9223372036854775808],"data_offsets":[0,4]}})", 4),
               HasSubstr("the extent 9223372036854775808"));
-  EXPECT_THAT(complaint_about(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0]}})", 1),
+  EXPECT_THAT(complaint_of_header(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0]}})", 1),
               HasSubstr("fewer than two data_offsets"));
-  EXPECT_THAT(complaint_about(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1,2]}})", 1),
+  EXPECT_THAT(complaint_of_header(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1,2]}})", 1),
               HasSubstr("more than two data_offsets"));
-  EXPECT_THAT(complaint_about(R"({"a":{"dtype":"U8","shape":[1]}})", 1),
+  EXPECT_THAT(complaint_of_header(R"({"a":{"dtype":"U8","shape":[1]}})", 1),
               HasSubstr("without dtype, shape or data_offsets"));
-  EXPECT_THAT(complaint_about(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"run":"me"}})", 1),
+  EXPECT_THAT(complaint_of_header(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"run":"me"}})", 1),
               HasSubstr("the key \"run\" at \"a\""));
-  EXPECT_THAT(complaint_about(R"({"a":{"dtype":"U8","dtype":"U8"}})", 1), HasSubstr("the duplicate key \"dtype\""));
-  EXPECT_THAT(complaint_about(R"({"a":7})", 0), HasSubstr("the number 7 at \"a\""));
-  EXPECT_THAT(complaint_about(R"({"a":{"shape":[[1]]}})", 0), HasSubstr("a list at \"a\""));
-  EXPECT_THAT(complaint_about(R"({"a":{"shape":{"b":{}}}})", 0), HasSubstr("an object at \"a\""));
-  EXPECT_THAT(complaint_about(R"({"a":null})", 0), HasSubstr("null at \"a\""));
-  EXPECT_THAT(complaint_about(R"({"__metadata__":{"epoch":3}})", 0), HasSubstr("the number 3 at \"__metadata__\""));
-  EXPECT_THAT(complaint_about("{\"a\\u001b[2J\":7}", 0), HasSubstr("at \"a\\x1b[2J\""));
+  EXPECT_THAT(complaint_of_header(R"({"a":{"dtype":"U8","dtype":"U8"}})", 1), HasSubstr("the duplicate key \"dtype\""));
+  EXPECT_THAT(complaint_of_header(R"({"a":7})", 0), HasSubstr("the number 7 at \"a\""));
+  EXPECT_THAT(complaint_of_header(R"({"a":{"shape":[[1]]}})", 0), HasSubstr("a list at \"a\""));
+  EXPECT_THAT(complaint_of_header(R"({"a":{"shape":{"b":{}}}})", 0), HasSubstr("an object at \"a\""));
+  EXPECT_THAT(complaint_of_header(R"({"a":null})", 0), HasSubstr("null at \"a\""));
+  EXPECT_THAT(complaint_of_header(R"({"__metadata__":{"epoch":3}})", 0), HasSubstr("the number 3 at \"__metadata__\""));
+  EXPECT_THAT(complaint_of_header("{\"a\\u001b[2J\":7}", 0), HasSubstr("at \"a\\x1b[2J\""));
 }
 
 TEST(Safetensors, RefusesDuplicateNames) {
   const std::string a = R"("a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})";
-  EXPECT_THAT(complaint_about("{" + a + "," + a + "}", 0), HasSubstr("a duplicate name at \"a\""));
-  EXPECT_THAT(complaint_about(R"({"__metadata__":{"k":"v","k":"w"}})", 0), HasSubstr("the duplicate key \"k\""));
+  EXPECT_THAT(complaint_of_header("{" + a + "," + a + "}", 0), HasSubstr("a duplicate name at \"a\""));
+  EXPECT_THAT(complaint_of_header(R"({"__metadata__":{"k":"v","k":"w"}})", 0), HasSubstr("the duplicate key \"k\""));
 }
 
 TEST(Safetensors, RefusesOffsetsThatDoNotCoverTheDataOnce) {
-  EXPECT_THAT(complaint_about(R"({"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}})", 4),
+  EXPECT_THAT(complaint_of_header(R"({"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}})", 4),
               HasSubstr("tensor \"a\" has data_offsets [0, 8] outside the 4 bytes"));
-  EXPECT_THAT(complaint_about(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[4,0]}})", 4),
+  EXPECT_THAT(complaint_of_header(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[4,0]}})", 4),
               HasSubstr("data_offsets [4, 0]"));
-  EXPECT_THAT(complaint_about(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", 4),
+  EXPECT_THAT(complaint_of_header(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", 4),
               HasSubstr("tensor \"a\": shape [2] of float32 needs 8 bytes, the file has 4"));
-  EXPECT_THAT(complaint_about(R"({"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,4]}})", 4),
+  EXPECT_THAT(complaint_of_header(R"({"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,4]}})", 4),
               HasSubstr("overflows"));
-  EXPECT_THAT(complaint_about(R"({"a":{"dtype":"F32","shape":[0,4611686018427387904,4],"data_offsets":[0,0]}})", 0),
+  EXPECT_THAT(complaint_of_header(R"({"a":{"dtype":"F32","shape":[0,4611686018427387904,4],"data_offsets":[0,0]}})", 0),
               HasSubstr("overflows"));
-  EXPECT_THAT(complaint_about(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},
+  EXPECT_THAT(complaint_of_header(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},
                                   "b":{"dtype":"U8","shape":[3],"data_offsets":[3,6]}})",
-                              6),
+                                  6),
               HasSubstr("tensor \"b\" overlaps the tensor before it: it begins at 3, the other ends at 4"));
-  EXPECT_THAT(complaint_about(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}})", 3),
+  EXPECT_THAT(complaint_of_header(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}})", 3),
               HasSubstr("the bytes 0 to 2 belong to no tensor"));
-  EXPECT_THAT(complaint_about(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 3),
+  EXPECT_THAT(complaint_of_header(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 3),
               HasSubstr("the last 2 bytes belong to no tensor"));
 }
 
