@@ -1,6 +1,6 @@
 """Images: colours grey drawings from two folders of images without pairs.
 
-    python examples/python/images.py [--out FOLDER] [--quick]
+    python examples/python/images.py [--out FOLDER] [--quick] [--threads N]
 
 One folder holds drawings of discs and squares in dark or light grey, the other holds different drawings in blue and yellow. The
 optimal map keeps lightness as far as it can: dark grey becomes blue, light grey becomes yellow. The program writes both folders,
@@ -50,10 +50,10 @@ def read(folder):
     return monge.data.open(folder, size=SIDE).numpy()
 
 
-def train(source, target, iterations):
+def train(source, target, iterations, threads=0):
     """Trains a map between two folders."""
     return monge.train(
-        None, source, target, progress=False, source__size=SIDE, target__size=SIDE,
+        None, source, target, progress=False, threads=threads, source__size=SIDE, target__size=SIDE,
         map__net="ddpm", map__width=8, map__depth=2, map__residual=True, map__output="clamp",
         potential__width=16, potential__width_max=32,
         train__iterations=iterations, train__batch=16, train__k_t=2, train__lr_map=2e-3, train__lr_potential=2e-3,
@@ -64,6 +64,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description="Colours grey drawings.")
     parser.add_argument("--out", help="a new folder for the drawings, the outputs and grid.png; without it they are not kept")
     parser.add_argument("--quick", action="store_true", help="fewer iterations")
+    parser.add_argument("--threads", type=int, default=0, help="of the CPU; 0: all cores")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as temporary:
         out = pathlib.Path(options.out or temporary)
@@ -72,7 +73,7 @@ def main(arguments=None):
         drawings, kind = draw(200, (DARK, LIGHT), 3)
         new = write(out / "new", drawings)
 
-        run = train(grey, coloured, 120 if options.quick else 300)
+        run = train(grey, coloured, 120 if options.quick else 300, options.threads)
         result = run.model.translate_files(new, out / "outputs", grid=out / "grid.png")
 
         outputs, target = read(out / "outputs"), read(coloured)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import pathlib
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -38,7 +40,7 @@ class JobHooks:
 
     def log(self, level: str, text: str) -> None:
         if level == "warning":
-            warnings.warn(text, MongeWarning, stacklevel=2)
+            warnings.warn(text, MongeWarning, stacklevel=_level_of_caller())
         else:
             logger.info("%s", text)
 
@@ -80,6 +82,15 @@ class JobHooks:
         self._bar.update(done - self._bar.n)
         if done == total:
             self.close()
+
+
+def _level_of_caller() -> int:
+    """The stacklevel with which a warning of the function that calls this one names the first line outside the package."""
+    package = str(pathlib.Path(__file__).parent)
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and str(pathlib.Path(frame.f_code.co_filename).parent) == package:
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _bar_class() -> Any:
