@@ -57,7 +57,7 @@ def train(source, target, iterations, threads=0):
         map__net="ddpm", map__width=8, map__depth=2, map__residual=True, map__output="clamp",
         potential__width=16, potential__width_max=32,
         train__iterations=iterations, train__batch=16, train__k_t=2, train__lr_map=2e-3, train__lr_potential=2e-3,
-        train__betas=[0.0, 0.9], train__schedule="cosine", train__ema=0.99, eval__samples=40, eval__holdout=0.1)
+        train__betas=[0.0, 0.9], train__schedule="cosine", train__ema=0.99, eval__samples=60, eval__holdout=0.1)
 
 
 def main(arguments=None):
@@ -68,8 +68,8 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as temporary:
         out = pathlib.Path(options.out or temporary)
-        grey = write(out / "grey", draw(400, (DARK, LIGHT), 1)[0])
-        coloured = write(out / "coloured", draw(400, (BLUE, YELLOW), 2)[0])
+        grey = write(out / "grey", draw(600, (DARK, LIGHT), 1)[0])
+        coloured = write(out / "coloured", draw(600, (BLUE, YELLOW), 2)[0])
         drawings, kind = draw(200, (DARK, LIGHT), 3)
         new = write(out / "new", drawings)
 
@@ -84,7 +84,7 @@ def main(arguments=None):
             "right colour": float((np.linalg.norm(centre - wanted, axis=1) < 40).mean()),
             "before": monge.metrics.energy_distance(read(new), target[:200]),
             "after": monge.metrics.energy_distance(outputs, target[:200]),
-            "floor": monge.metrics.energy_distance(target[200:], target[:200]),
+            "floor": monge.metrics.energy_distance(target[200:400], target[:200]),
         }
     print(f"images           {figures['images']} translated")
     print(f"right colour     {100 * figures['right colour']:.0f} %")

@@ -1,9 +1,10 @@
-"""The examples print what they promise: each runs with --quick, and its figures are checked.
+"""The examples print what they promise: each runs with --quick, and its figures are checked. The notebooks hold their outputs.
 
 Examples whose further packages are not installed (Pillow, PyTorch) are skipped. POT is optional in the others.
 """
 
 import importlib.util
+import json
 import pathlib
 
 import numpy as np
@@ -57,8 +58,8 @@ def test_stimulated_cells_are_predicted():
     predicted, shift = figures["monge"], figures["mean shift"]
     assert predicted["r2"] > 0.98 and predicted["r2"] > figures["no change"]["r2"]
     assert predicted["r2 of changes"] > 0.9 > 0.85 > shift["r2 of changes"]  # a shift cannot tell the two types
-    assert predicted["energy"] < 0.3 * shift["energy"] and predicted["mmd"] < 0.3 * shift["mmd"]
-    assert figures["floor"]["energy"] < predicted["energy"]
+    assert predicted["energy"] < 0.2 * shift["energy"] and predicted["mmd"] < 0.2 * shift["mmd"]
+    assert abs(figures["floor"]["energy"]) < 0.1 * shift["energy"]  # unbiased distances scatter around 0
     assert predicted["minimum"] >= 0
 
 
@@ -78,3 +79,15 @@ def test_a_map_is_a_layer_of_pytorch():
     assert figures["difference"] < 1e-5
     assert not figures["gradient of the layer"] and figures["gradient of the module"]
     np.testing.assert_allclose(figures["jacobian"], [[1.2, 0.4], [0.4, 0.6]], atol=0.1)
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.parent.glob("notebooks/*.ipynb")), ids=lambda path: path.stem)
+def test_a_notebook_holds_its_outputs(path):
+    text = path.read_text()
+    assert len(text) < 400_000
+    cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert {output["output_type"] for output in outputs} <= {"stream", "display_data", "execute_result"}  # and no error
+    assert all(output["name"] == "stdout" for output in outputs if output["output_type"] == "stream")
+    assert not any(folder in json.dumps(outputs) for folder in ("/tmp/", "/home/", "/work/", "site-packages"))
