@@ -45,6 +45,8 @@ def main(arguments=None):
     parser.add_argument("--out", help="file for the recoloured photograph")
     parser.add_argument("--quick", action="store_true", help="fewer pixels and iterations")
     options = parser.parse_args(arguments)
+    if len(options.images) != 2:
+        parser.error("give two images, or none for those of scikit-learn")
     photo, style = map(read, options.images)
 
     fit_pixels, iterations = (5000, 300) if options.quick else (20000, 1500)

@@ -4,7 +4,8 @@
 
 `TransportLayer` wraps any trained map; no gradient passes it. `rebuild` makes the same network of PyTorch's own layers, so
 that gradients pass it and it can be trained further. It reads the state dict that Model.save_state_dict writes, and serves
-maps of the kind mlp that were trained without standardisation.
+maps of the kind mlp that were trained without standardisation. Import monge before torch where you train with more than one thread
+(docs/troubleshooting.md).
 """
 
 import argparse
