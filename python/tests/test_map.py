@@ -108,6 +108,12 @@ def test_data_frames_keep_their_names(clouds):
         monge.Map(**QUICK).fit(x.assign(label="t"), y)
 
 
+def test_a_warning_names_the_line_of_the_caller(clouds):
+    with pytest.warns(monge.MongeWarning, match="below 50 samples") as caught:
+        monge.Map(**QUICK).fit(*clouds)
+    assert {warning.filename for warning in caught} == {__file__}
+
+
 def test_any_layout_gives_the_same(fitted, clouds):
     x = clouds[0]
     right = fitted.transform(x)
