@@ -10,8 +10,8 @@ import sys
 
 def path() -> pathlib.Path:
     """The file of the program. Raises FileNotFoundError in an incomplete installation."""
-    here = pathlib.Path(__file__).resolve()
-    for candidate in (here.parent / "bin" / "monge", pathlib.Path(__file__).parents[2] / "monge"):
+    package = pathlib.Path(__file__).parent
+    for candidate in (package / "bin" / "monge", package.parents[1] / "monge"):  # of a wheel, of a build folder
         if candidate.is_file():
             return candidate
     raise FileNotFoundError("the program monge is not in this package; build it with script/build")

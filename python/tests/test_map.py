@@ -109,7 +109,7 @@ def test_data_frames_keep_their_names(clouds):
 
 
 def test_a_warning_names_the_line_of_the_caller(clouds):
-    with pytest.warns(monge.MongeWarning, match="below 50 samples") as caught:
+    with pytest.warns(monge.MongeWarning, match="MISSES its target") as caught:
         monge.Map(**QUICK).fit(*clouds)
     assert {warning.filename for warning in caught} == {__file__}
 
