@@ -66,21 +66,21 @@ def main(arguments=None):
     predictions = {"no change": x, "mean shift": np.maximum(x + shift, 0), "monge": predicted}
 
     print("prediction    r2 of means   r2 of changes   energy    MMD^2")
-    figures = {}
+    results = {}
     for name, genes in predictions.items():
         changes = [(genes[x_kind == k].mean(0) - x[x_kind == k].mean(0), y[y_kind == k].mean(0) - x[x_kind == k].mean(0))
                    for k in (0, 1)]
         distances = monge.metrics.sample_distances(pca.transform(genes), pca.transform(y), plan_points=held_out // 2)
-        figures[name] = {
+        results[name] = {
             "r2": r2(genes.mean(0), y.mean(0)),
             "r2 of changes": float(np.mean([r2(a, b) if a.any() else 0 for a, b in changes])),  # by type, mean of both
             "energy": distances["energy"], "mmd": distances["mmd_squared"], "minimum": float(genes.min()),
         }
-        row = figures[name]
+        row = results[name]
         print(f"{name:12s}  {row['r2']:11.3f}   {row['r2 of changes']:13.3f}  {row['energy']:7.3f}  {row['mmd']:7.4f}")
-    floor = figures["floor"] = distances["floor"]
+    floor = results["floor"] = distances["floor"]
     print(f"{'floor':12s}  {'':11s}   {'':13s}  {floor['energy']:7.3f}  {floor['mmd_squared']:7.4f}")
-    return figures
+    return results
 
 
 if __name__ == "__main__":

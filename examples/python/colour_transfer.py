@@ -56,21 +56,21 @@ def main(arguments=None):
     x, y = draw(photo, 2000, 2), draw(style, 2000, 3)  # other pixels than those of the fit
     moved = transport.transform(x)
     distance = monge.metrics.energy_distance
-    figures = {
+    results = {
         "before": distance(x, y),
         "after": distance(moved, y),
         "floor": distance(draw(style, 2000, 4), y),
         "cost": float(0.5 * ((moved - x) ** 2).sum(1).mean()),
         "exact cost": exact_cost(x, y),
     }
-    print(f"energy distance of colours  before {figures['before']:.4f}, after {figures['after']:.4f}, "
-          f"floor {figures['floor']:.4f}")
-    print(f"cost                        map {figures['cost']:.3f}, exact plan of 2,000 pixels {figures['exact cost']:.3f}")
+    print(f"energy distance of colours  before {results['before']:.4f}, after {results['after']:.4f}, "
+          f"floor {results['floor']:.4f}")
+    print(f"cost                        map {results['cost']:.3f}, exact plan of 2,000 pixels {results['exact cost']:.3f}")
     if options.out:
         pixels = transport.transform(photo.reshape(-1, 3)).reshape(photo.shape)
         Image.fromarray(np.clip((pixels + 1) * 127.5, 0, 255).round().astype(np.uint8)).save(options.out)
         print("image                      ", options.out)
-    return figures
+    return results
 
 
 if __name__ == "__main__":

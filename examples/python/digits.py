@@ -61,12 +61,12 @@ def main(arguments=None):
     x, x_labels, y, y_labels = load(options.seed)
 
     print(f"{'accuracy on the target':24s}1-nearest neighbour   logistic regression")
-    figures = {}
+    results = {}
     for name, moved in moved_sources(x, y, options.quick):
         classifiers = KNeighborsClassifier(1), LogisticRegression(max_iter=1000)
-        figures[name] = [float(c.fit(moved, x_labels).score(y, y_labels)) for c in classifiers]
-        print(f"{name:24s}{figures[name][0]:19.3f}   {figures[name][1]:19.3f}", flush=True)
-    return figures
+        results[name] = [float(c.fit(moved, x_labels).score(y, y_labels)) for c in classifiers]
+        print(f"{name:24s}{results[name][0]:19.3f}   {results[name][1]:19.3f}", flush=True)
+    return results
 
 
 if __name__ == "__main__":

@@ -79,17 +79,17 @@ def main(arguments=None):
         outputs, target = read(out / "outputs"), read(coloured)
         centre = (outputs[:, :, 6:10, 6:10].mean((2, 3)) + 1) * 127.5
         wanted = np.where(kind[:, None] == 1, YELLOW, BLUE)
-        figures = {
+        results = {
             "images": result["items"],
             "right colour": float((np.linalg.norm(centre - wanted, axis=1) < 40).mean()),
             "before": monge.metrics.energy_distance(read(new), target[:200]),
             "after": monge.metrics.energy_distance(outputs, target[:200]),
             "floor": monge.metrics.energy_distance(target[200:400], target[:200]),
         }
-    print(f"images           {figures['images']} translated")
-    print(f"right colour     {100 * figures['right colour']:.0f} %")
-    print(f"energy distance  before {figures['before']:.3f}, after {figures['after']:.3f}, floor {figures['floor']:.3f}")
-    return figures
+    print(f"images           {results['images']} translated")
+    print(f"right colour     {100 * results['right colour']:.0f} %")
+    print(f"energy distance  before {results['before']:.3f}, after {results['after']:.3f}, floor {results['floor']:.3f}")
+    return results
 
 
 if __name__ == "__main__":

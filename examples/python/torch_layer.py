@@ -81,18 +81,18 @@ def main(arguments=None):
 
     inputs = x[:200].requires_grad_()
     jacobian = torch.func.vmap(torch.func.jacrev(module))(inputs).mean(0).detach()
-    figures = {
+    results = {
         "outputs": list(classifier(x).shape),
         "difference": difference,
         "gradient of the layer": layer(inputs).requires_grad,
         "gradient of the module": module(inputs).requires_grad,
         "jacobian": jacobian.numpy(),
     }
-    print("a model with the layer  outputs", figures["outputs"])
+    print("a model with the layer  outputs", results["outputs"])
     print(f"layer and module        differ by {difference:.1e} at most")
     print("mean Jacobian of T      " + np.array2string(jacobian.numpy(), precision=2).replace("\n", ""))
     print("the optimal map's       [[1.2  0.4] [0.4 0.6]]")
-    return figures
+    return results
 
 
 if __name__ == "__main__":

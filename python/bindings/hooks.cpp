@@ -8,6 +8,7 @@
 #include <mutex>
 #include <utility>
 
+#include "monge/session/summary.h"
 #include "monge/train/trainer.h"
 
 namespace monge::python {
@@ -130,10 +131,8 @@ nb::dict metrics_of(const eval::Evaluation& evaluation) {
   out["samples"] = evaluation.samples;
   out["target_samples"] = evaluation.target_samples;
   for (const auto& [name, value] : evaluation.named()) out[name.c_str()] = value;
-  const auto verdict = evaluation.target_verdict();
-  out["reaches_target"] = verdict == eval::TargetVerdict::unknown
-                              ? nb::object(nb::none())
-                              : nb::object(nb::bool_(verdict == eval::TargetVerdict::reached));
+  const auto reached = session::reaches_target(evaluation);
+  out["reaches_target"] = reached.is_null() ? nb::object(nb::none()) : nb::object(nb::bool_(reached.get<bool>()));
   out["verdict"] = "the map " + evaluation.verdict();
   return out;
 }

@@ -1,3 +1,4 @@
+#include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
@@ -126,40 +127,29 @@ void bind_metrics(nb::module_& m) {
       nb::arg("a"), nb::arg("b"));
   m.def("sample_distances", &sample_distances, nb::arg("a"), nb::arg("reference"), nb::arg("plan_points"),
         nb::arg("seed"));
-  m.def(
-      "feature_distance",
-      [](const std::string& a, const std::string& b, bool kernel, const std::string& features, const std::string& mode,
-         const std::string& weights, const std::string& background, const std::string& on_error, int64_t batch,
-         int64_t samples, const std::string& device, const nb::object& receiver) {
-        return feature_distance(a, b, kernel,
-                                {.features = features,
-                                 .mode = mode,
-                                 .weights = weights,
-                                 .background = background,
-                                 .on_error = on_error,
-                                 .batch = batch,
-                                 .samples = samples},
-                                device, receiver);
-      },
-      nb::arg("a"), nb::arg("b"), nb::arg("kernel"), nb::arg("features"), nb::arg("mode"), nb::arg("weights"),
-      nb::arg("background"), nb::arg("on_error"), nb::arg("batch"), nb::arg("samples"), nb::arg("device"),
-      nb::arg("hooks").none());
-  m.def(
-      "paired_distances",
-      [](const std::string& a, const std::string& b, const std::string& net, const std::string& weights,
-         const std::string& background, const std::string& on_error, bool by_order, const std::string& table,
-         const std::string& device, const nb::object& receiver) {
-        return paired_distances(a, b,
-                                {.net = net,
-                                 .weights = weights,
-                                 .background = background,
-                                 .on_error = on_error,
-                                 .by_order = by_order,
-                                 .table = table},
-                                device, receiver);
-      },
-      nb::arg("a"), nb::arg("b"), nb::arg("net"), nb::arg("weights"), nb::arg("background"), nb::arg("on_error"),
-      nb::arg("by_order"), nb::arg("table"), nb::arg("device"), nb::arg("hooks").none());
+  using session::FeatureOptions;
+  using session::PairedOptions;
+  nb::class_<FeatureOptions>(m, "FeatureOptions")
+      .def(nb::init<>())
+      .def_rw("features", &FeatureOptions::features)
+      .def_rw("mode", &FeatureOptions::mode)
+      .def_rw("weights", &FeatureOptions::weights)
+      .def_rw("background", &FeatureOptions::background)
+      .def_rw("on_error", &FeatureOptions::on_error)
+      .def_rw("batch", &FeatureOptions::batch)
+      .def_rw("samples", &FeatureOptions::samples);
+  m.def("feature_distance", &feature_distance, nb::arg("a"), nb::arg("b"), nb::arg("kernel"), nb::arg("options"),
+        nb::arg("device"), nb::arg("hooks").none());
+  nb::class_<PairedOptions>(m, "PairedOptions")
+      .def(nb::init<>())
+      .def_rw("net", &PairedOptions::net)
+      .def_rw("weights", &PairedOptions::weights)
+      .def_rw("background", &PairedOptions::background)
+      .def_rw("on_error", &PairedOptions::on_error)
+      .def_rw("by_order", &PairedOptions::by_order)
+      .def_rw("table", &PairedOptions::table);
+  m.def("paired_distances", &paired_distances, nb::arg("a"), nb::arg("b"), nb::arg("options"), nb::arg("device"),
+        nb::arg("hooks").none());
 }
 
 }  // namespace monge::python

@@ -1,6 +1,6 @@
 #include "python/bindings/model.h"
 
-#include <ATen/Parallel.h>
+#include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
@@ -12,23 +12,6 @@
 
 namespace monge::python {
 namespace {
-
-/// Sets LibTorch's threads for a call, if a number is given, and restores them.
-class ThreadsOfCall {
- public:
-  explicit ThreadsOfCall(int64_t threads) : before_(at::get_num_threads()), changes_(threads > 0) {
-    if (changes_) at::set_num_threads(static_cast<int>(threads));
-  }
-  ~ThreadsOfCall() {
-    if (changes_) at::set_num_threads(before_);
-  }
-  ThreadsOfCall(const ThreadsOfCall&) = delete;
-  ThreadsOfCall& operator=(const ThreadsOfCall&) = delete;
-
- private:
-  int before_;
-  bool changes_;
-};
 
 LockedModel load(const std::string& path, const std::string& device, const nb::object& receiver) {
   return run_job(receiver, [&](const auto& hooks, auto&) {
@@ -68,20 +51,10 @@ nb::dict translate_files(const LockedModel& self, const std::string& in, const s
   return o;
 }
 
-nb::dict evaluate(const LockedModel& self, const nb::object& source, const nb::object& target, int64_t samples,
-                  int64_t seed, const std::string& features, const std::string& mode, const std::string& lpips,
-                  const std::string& weights, const std::string& truth, const std::string& on_error, int64_t threads,
-                  const nb::object& receiver) {
-  session::EvaluateOptions options{.source = samples_of(source),
-                                   .target = samples_of(target),
-                                   .truth = truth,
-                                   .samples = samples,
-                                   .seed = seed,
-                                   .features = features,
-                                   .mode = mode,
-                                   .lpips = lpips,
-                                   .weights = weights,
-                                   .on_error = on_error};
+nb::dict evaluate(const LockedModel& self, const nb::object& source, const nb::object& target,
+                  session::EvaluateOptions options, int64_t threads, const nb::object& receiver) {
+  options.source = samples_of(source);
+  options.target = samples_of(target);
   const auto result = run_job(receiver, [&](const auto& hooks, auto&) {
     const std::lock_guard lock(*self.lock);
     const ThreadsOfCall threads_of_call(threads);
@@ -92,50 +65,44 @@ nb::dict evaluate(const LockedModel& self, const nb::object& source, const nb::o
   return out;
 }
 
-session::TranslateOptions translate_options(int64_t samples, int64_t seed, bool deterministic, std::optional<double> t,
-                                            int64_t steps, int64_t batch, const std::string& range,
-                                            const std::string& size, int64_t tile, const std::string& noise) {
-  return {.samples = samples,
-          .deterministic = deterministic,
-          .seed = seed,
-          .t = t,
-          .steps = steps,
-          .batch = batch,
-          .range = range,
-          .size = size,
-          .tile = tile,
-          .noise = noise};
-}
-
 }  // namespace
 
 void bind_model(nb::module_& m) {
-  nb::class_<session::TranslateOptions>(m, "TranslateOptions")
-      .def(
-          "__init__",
-          [](session::TranslateOptions* self, int64_t samples, int64_t seed, bool deterministic,
-             std::optional<double> t, int64_t steps, int64_t batch, const std::string& range, const std::string& size,
-             int64_t tile, const std::string& noise, const std::string& bits, const std::string& on_error,
-             const std::string& grid, const std::string& weights) {
-            auto options = translate_options(samples, seed, deterministic, t, steps, batch, range, size, tile, noise);
-            options.bits = bits;
-            options.on_error = on_error;
-            options.grid = grid;
-            options.weights = weights;
-            new (self) session::TranslateOptions(std::move(options));
-          },
-          nb::kw_only(), nb::arg("samples") = 1, nb::arg("seed") = 0, nb::arg("deterministic") = false,
-          nb::arg("t") = nb::none(), nb::arg("steps") = 0, nb::arg("batch") = 0, nb::arg("range") = "",
-          nb::arg("size") = "", nb::arg("tile") = 0, nb::arg("noise") = "item", nb::arg("bits") = "auto",
-          nb::arg("on_error") = "", nb::arg("grid") = "", nb::arg("weights") = "");
+  using session::EvaluateOptions;
+  using session::TranslateOptions;
+  nb::class_<TranslateOptions>(m, "TranslateOptions")
+      .def(nb::init<>())
+      .def_rw("samples", &TranslateOptions::samples)
+      .def_rw("seed", &TranslateOptions::seed)
+      .def_rw("deterministic", &TranslateOptions::deterministic)
+      .def_rw("t", &TranslateOptions::t, nb::arg().none())
+      .def_rw("steps", &TranslateOptions::steps)
+      .def_rw("batch", &TranslateOptions::batch)
+      .def_rw("range", &TranslateOptions::range)
+      .def_rw("size", &TranslateOptions::size)
+      .def_rw("tile", &TranslateOptions::tile)
+      .def_rw("noise", &TranslateOptions::noise)
+      .def_rw("bits", &TranslateOptions::bits)
+      .def_rw("on_error", &TranslateOptions::on_error)
+      .def_rw("grid", &TranslateOptions::grid)
+      .def_rw("weights", &TranslateOptions::weights);
+  nb::class_<EvaluateOptions>(m, "EvaluateOptions")
+      .def(nb::init<>())
+      .def_rw("truth", &EvaluateOptions::truth)
+      .def_rw("samples", &EvaluateOptions::samples)
+      .def_rw("seed", &EvaluateOptions::seed)
+      .def_rw("features", &EvaluateOptions::features)
+      .def_rw("mode", &EvaluateOptions::mode)
+      .def_rw("lpips", &EvaluateOptions::lpips)
+      .def_rw("weights", &EvaluateOptions::weights)
+      .def_rw("on_error", &EvaluateOptions::on_error);
   nb::class_<LockedModel>(m, "Model", "A trained map. Copies share the net.")
       .def_static("load", &load, nb::arg("path"), nb::arg("device"), nb::arg("hooks").none())
       .def("translate_array", &translate_array, nb::arg("array"), nb::arg("options"), nb::arg("threads"))
       .def("translate_files", &translate_files, nb::arg("source"), nb::arg("out"), nb::arg("options"),
            nb::arg("threads"), nb::arg("hooks").none())
-      .def("evaluate", &evaluate, nb::arg("source").none(), nb::arg("target").none(), nb::arg("samples"),
-           nb::arg("seed"), nb::arg("features"), nb::arg("mode"), nb::arg("lpips"), nb::arg("weights"),
-           nb::arg("truth"), nb::arg("on_error"), nb::arg("threads"), nb::arg("hooks").none())
+      .def("evaluate", &evaluate, nb::arg("source").none(), nb::arg("target").none(), nb::arg("options"),
+           nb::arg("threads"), nb::arg("hooks").none())
       .def("inverse", [](const LockedModel& self) { return LockedModel{self.model.inverse(), self.lock}; })
       .def(
           "save", [](const LockedModel& self, const std::string& path) { self.model.save(path); }, nb::arg("path"),

@@ -1,5 +1,6 @@
 #include "python/bindings/native_call.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
 #include <c10/core/DefaultDtype.h>
 
@@ -71,5 +72,11 @@ NativeCall::~NativeCall() {
   at::autocast::set_autocast_enabled(at::kCPU, cpu_autocast_);
   at::autocast::set_autocast_enabled(at::kCUDA, cuda_autocast_);
 }
+
+ThreadsOfCall::ThreadsOfCall(int64_t threads) : before_(at::get_num_threads()) {
+  if (threads > 0) at::set_num_threads(static_cast<int>(threads));
+}
+
+ThreadsOfCall::~ThreadsOfCall() { at::set_num_threads(before_); }
 
 }  // namespace monge::python

@@ -7,6 +7,7 @@
 #include <nanobind/nanobind.h>
 
 #include <atomic>
+#include <cstdint>
 
 namespace monge::python {
 
@@ -49,6 +50,19 @@ class NativeCall {
   c10::AutoGradMode gradients_{true};
   bool cpu_autocast_, cuda_autocast_;
   caffe2::TypeMeta default_type_;
+};
+
+/// Sets the number of LibTorch's threads, which belongs to the calling thread, and restores it. 0: leaves it, for a
+/// call that may change it.
+class ThreadsOfCall {
+ public:
+  explicit ThreadsOfCall(int64_t threads = 0);
+  ~ThreadsOfCall();
+  ThreadsOfCall(const ThreadsOfCall&) = delete;
+  ThreadsOfCall& operator=(const ThreadsOfCall&) = delete;
+
+ private:
+  int before_;
 };
 
 }  // namespace monge::python

@@ -66,15 +66,10 @@ std::string check(const std::string& path, const std::string& against, bool stri
   });
 }
 
-struct PackArguments {
-  std::string source, destination;
-  data::PackOptions options;
-};
-
-nb::list pack(const PackArguments& arguments, const nb::object& receiver) {
+nb::list pack(const std::string& source, const std::string& destination, const data::PackOptions& options,
+              const nb::object& receiver) {
   const auto result = run_job(receiver, [&](const auto& hooks, auto&) {
-    return data::pack(arguments.source, arguments.destination, arguments.options, hooks.log,
-                      hooks.progress_of("packing"), hooks.stop_flag());
+    return data::pack(source, destination, options, hooks.log, hooks.progress_of("packing"), hooks.stop_flag());
   });
   nb::list out;
   for (const auto& part : result.parts) {
@@ -145,38 +140,31 @@ void bind_samples(nb::module_& m) {
         nb::arg("hooks").none());
   m.def("open_source", &open_source, nb::arg("path"), nb::arg("assignments"), nb::arg("hooks").none());
   m.def("check_data", &check, nb::arg("path"), nb::arg("against"), nb::arg("strict"), nb::arg("hooks").none());
-  m.def(
-      "pack",
-      [](std::string source, std::string destination, int64_t width, int64_t height, int64_t resize_to,
-         const std::string& crop, const std::string& filter, const std::string& background, bool grey,
-         const std::string& exif, const std::string& range, bool encoded, bool convert, const std::string& on_error,
-         const std::vector<std::string>& select, const std::string& split, const std::string& split_by,
-         int64_t shard_mb, const nb::object& receiver) {
-        PackArguments arguments{std::move(source), std::move(destination), {}};
-        auto& options = arguments.options;
-        auto& preparation = options.preparation;
-        preparation.width = width;
-        preparation.height = height;
-        preparation.resize_to = resize_to;
-        preparation.crop = crop;
-        preparation.filter = filter;
-        preparation.background = background;
-        preparation.grey = grey;
-        preparation.exif = exif;
-        preparation.range = range;
-        options.encoded = encoded;
-        options.convert = convert;
-        options.on_error = on_error;
-        options.select = select;
-        if (!split.empty()) options.split = data::parse_split(split);
-        options.split_by = split_by;
-        options.shard_bytes = shard_mb << 20;
-        return pack(arguments, receiver);
-      },
-      nb::arg("source"), nb::arg("destination"), nb::arg("width"), nb::arg("height"), nb::arg("resize_to"),
-      nb::arg("crop"), nb::arg("filter"), nb::arg("background"), nb::arg("grey"), nb::arg("exif"), nb::arg("range"),
-      nb::arg("encoded"), nb::arg("convert"), nb::arg("on_error"), nb::arg("select"), nb::arg("split"),
-      nb::arg("split_by"), nb::arg("shard_mb"), nb::arg("hooks").none());
+  using data::PackOptions;
+  using data::PreparationOptions;
+  nb::class_<PreparationOptions>(m, "PreparationOptions")
+      .def_rw("width", &PreparationOptions::width)
+      .def_rw("height", &PreparationOptions::height)
+      .def_rw("resize_to", &PreparationOptions::resize_to)
+      .def_rw("crop", &PreparationOptions::crop)
+      .def_rw("filter", &PreparationOptions::filter)
+      .def_rw("background", &PreparationOptions::background)
+      .def_rw("grey", &PreparationOptions::grey)
+      .def_rw("exif", &PreparationOptions::exif)
+      .def_rw("range", &PreparationOptions::range);
+  nb::class_<PackOptions>(m, "PackOptions")
+      .def(nb::init<>())
+      .def_rw("preparation", &PackOptions::preparation)
+      .def_rw("encoded", &PackOptions::encoded)
+      .def_rw("convert", &PackOptions::convert)
+      .def_rw("on_error", &PackOptions::on_error)
+      .def_rw("select", &PackOptions::select)
+      .def_rw("split_by", &PackOptions::split_by)
+      .def_rw("shard_bytes", &PackOptions::shard_bytes)
+      .def(
+          "set_split", [](PackOptions& self, const std::string& parts) { self.split = data::parse_split(parts); },
+          nb::arg("parts"));
+  m.def("pack", &pack, nb::arg("source"), nb::arg("destination"), nb::arg("options"), nb::arg("hooks").none());
 }
 
 }  // namespace monge::python

@@ -9,7 +9,7 @@ namespace monge::python {
 
 namespace nb = nanobind;
 
-/// None: the recipe's own path; a text: a path; a Source of this module. @throws nb::type_error for anything else.
+/// None: the recipe's own path; a text: a path; a Source of this module. @throws nb::cast_error for anything else.
 session::Samples samples_of(const nb::handle& data);
 
 void bind_samples(nb::module_& m);

@@ -1,7 +1,6 @@
 #include "python/bindings/training.h"
 
 #include <ATen/Context.h>
-#include <ATen/Parallel.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
@@ -16,6 +15,7 @@
 #include "python/bindings/arrays.h"
 #include "python/bindings/hooks.h"
 #include "python/bindings/model.h"
+#include "python/bindings/native_call.h"
 #include "python/bindings/samples.h"
 
 namespace monge::python {
@@ -64,18 +64,6 @@ class ProcessSettings {
   static inline std::mutex guard;
   static inline int users = 0;
   static inline Values saved{};
-};
-
-/// The number of threads of LibTorch, which belongs to the calling thread.
-class ThreadsOfCaller {
- public:
-  ThreadsOfCaller() = default;
-  ~ThreadsOfCaller() { at::set_num_threads(threads_); }
-  ThreadsOfCaller(const ThreadsOfCaller&) = delete;
-  ThreadsOfCaller& operator=(const ThreadsOfCaller&) = delete;
-
- private:
-  int threads_ = at::get_num_threads();
 };
 
 /// nanobind cannot hold a recipe whose option table is bound to its fields, so it holds a handle.
@@ -138,7 +126,7 @@ template <class Train>
 RunHandle run_training(const nb::object& receiver, const Train& train) {
   return run_job(receiver, [&](const session::TrainHooks& hooks, JobHooks&) {
     const ProcessSettings settings;
-    const ThreadsOfCaller threads;
+    const ThreadsOfCall threads;
     session::Session::Options options;
     options.hooks = hooks;
     return RunHandle(train(options));
@@ -173,7 +161,7 @@ nb::dict truth(const std::string& name, const eval::TruthOptions& case_options,
   int64_t dim = 0;
   const auto result = run_job(receiver, [&](const session::TrainHooks& hooks, JobHooks& job) {
     const ProcessSettings settings;
-    const ThreadsOfCaller threads_of_caller;
+    const ThreadsOfCall threads_of_call;
     const session::Compute compute{.device = device, .threads = threads};
     auto truth_case = session::truth_case(name, case_options, assignments, compute, hooks.log);
     method = truth_case.recipe.method;

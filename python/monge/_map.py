@@ -317,7 +317,7 @@ def _seed_of(random_state: Any) -> int:
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(2**31 - 1))
     if not isinstance(random_state, numbers.Integral) or random_state < 0:
-        raise input_error("no seed", "random_state", repr(random_state), "a whole number of 0 or more, RandomState, None")
+        raise input_error("not a seed", "random_state", repr(random_state), "a whole number of 0 or more, RandomState, None")
     return int(random_state)
 
 

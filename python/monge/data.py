@@ -13,7 +13,7 @@ import numpy as np
 from . import _monge
 from ._errors import input_error
 from ._jobs import JobHooks
-from .model import PathLike, path_text
+from .model import PathLike, filled, path_text
 from .recipe import _assignments
 
 
@@ -127,10 +127,14 @@ def pack(source: PathLike, destination: PathLike, *, size: int | tuple[int, int]
         One dict for each set that was made: ``folder``, ``images``, ``bytes``, ``left_out``, ...
     """
     width, height = (int(size), int(size)) if isinstance(size, numbers.Integral) else size  # type: ignore[misc]
+    options = filled(_monge.PackOptions(), encoded=encoded, convert=convert, on_error=on_error,
+                     select=builtins.list(select), split_by=split_by, shard_bytes=shard_mb << 20)
+    filled(options.preparation, width=width, height=height, resize_to=resize_to, crop=crop, filter=filter,
+           background=background, grey=grey, exif=exif, range=range)
+    if split:
+        options.set_split(split)
     with JobHooks(progress) as hooks:
-        return builtins.list(_monge.pack(path_text(source), path_text(destination), width, height, resize_to, crop, filter,
-                                         background, grey, exif, range, encoded, convert, on_error, builtins.list(select),
-                                         split, split_by, shard_mb, hooks))
+        return builtins.list(_monge.pack(path_text(source), path_text(destination), options, hooks))
 
 
 def _tensor(values: np.ndarray) -> Any:

@@ -16,7 +16,7 @@ from . import _monge
 from ._arrays import as_items, select_columns
 from ._errors import input_error
 from ._jobs import JobHooks
-from .model import PathLike, path_text
+from .model import PathLike, filled, path_text
 
 
 def energy_distance(a: Any, b: Any, *, unbiased: bool = False) -> float:
@@ -92,15 +92,18 @@ def fid(a: Any, b: Any, *, features: str = "inception", mode: str = "clean", wei
     Raises:
         InputError: weights that are missing (with the command that fetches them), images that cannot be used.
     """
-    return float(_features(a, b, False, features, mode, weights, background, on_error, batch, samples, device,
-                           progress)["value"])
+    options = filled(_monge.FeatureOptions(), features=features, mode=mode, weights=path_text(weights),
+                     background=background, on_error=on_error, batch=batch, samples=samples)
+    return float(_features(a, b, False, options, device, progress)["value"])
 
 
 def kid(a: Any, b: Any, *, features: str = "inception", mode: str = "clean", weights: PathLike = "", samples: int = 0,
         background: str = "white", on_error: str = "fail", batch: int = 64, device: str = "auto",
         progress: bool = False) -> tuple[float, float]:
     """Kernel distance of features between two sets of images, and its standard error. Arguments as :func:`fid`."""
-    result = _features(a, b, True, features, mode, weights, background, on_error, batch, samples, device, progress)
+    options = filled(_monge.FeatureOptions(), features=features, mode=mode, weights=path_text(weights),
+                     background=background, on_error=on_error, batch=batch, samples=samples)
+    result = _features(a, b, True, options, device, progress)
     return float(result["value"]), float(result["standard_error"])
 
 
@@ -118,8 +121,9 @@ def lpips(a: Any, b: Any, *, net: str = "alex", weights: PathLike = "", backgrou
         ``lpips``, ``mse`` (values in [-1, 1]), ``psnr`` (dB), ``ssim``, ``pairs``, ``skipped``, ``weights`` (hash).
     """
     with _images(a, b) as (x, y), JobHooks(progress) as hooks:
-        return dict(_monge.paired_distances(x, y, net, path_text(weights), background, on_error, by_order,
-                                            path_text(table), device, hooks))
+        options = filled(_monge.PairedOptions(), net=net, weights=path_text(weights), background=background,
+                         on_error=on_error, by_order=by_order, table=path_text(table))
+        return dict(_monge.paired_distances(x, y, options, device, hooks))
 
 
 def _pair(a: Any, b: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -128,11 +132,9 @@ def _pair(a: Any, b: Any) -> tuple[np.ndarray, np.ndarray]:
     return x.floats(), select_columns(as_items(b, "b"), x.columns, "b").floats()
 
 
-def _features(a: Any, b: Any, kernel: bool, features: str, mode: str, weights: PathLike, background: str, on_error: str,
-              batch: int, samples: int, device: str, progress: bool) -> dict[str, Any]:
+def _features(a: Any, b: Any, kernel: bool, options: Any, device: str, progress: bool) -> dict[str, Any]:
     with _images(a, b) as (x, y), JobHooks(progress) as hooks:
-        return dict(_monge.feature_distance(x, y, kernel, features, mode, path_text(weights), background, on_error, batch,
-                                            samples, device, hooks))
+        return dict(_monge.feature_distance(x, y, kernel, options, device, hooks))
 
 
 @contextmanager

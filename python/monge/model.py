@@ -61,11 +61,9 @@ class Model:
         """
         items = select_columns(as_items(x, "x"), self.source_columns, "x")
         values = items.values if items.values.dtype == np.uint8 and items.values.ndim == 4 else items.floats()
-        if values.dtype == np.uint8:
-            values = (values.astype(np.float32) / np.float32(127.5)) - np.float32(1)
-        options = _monge.TranslateOptions(samples=1 if samples is None else samples, seed=seed,
-                                          deterministic=deterministic, t=t, steps=steps or 0, batch=batch, range=range,
-                                          size=size, tile=tile, noise=noise)
+        options = filled(_monge.TranslateOptions(), samples=1 if samples is None else samples, seed=seed,
+                         deterministic=deterministic, t=t, steps=steps or 0, batch=batch, range=range, size=size,
+                         tile=tile, noise=noise)
         out = np.asarray(self._model.translate_array(values, options, thread_count(threads)))
         out = out.astype(np.float64 if values.dtype == np.float64 else np.float32, copy=False)
         if samples is None:
@@ -98,9 +96,9 @@ class Model:
             InputError: before anything is written, when paths, options or data do not fit.
             SystemError: when writing fails.
         """
-        options = _monge.TranslateOptions(samples=samples, seed=seed, deterministic=deterministic, t=t, steps=steps,
-                                          batch=batch, range=range, size=size, tile=tile, noise=noise, bits=bits,
-                                          on_error=on_error, grid=path_text(grid), weights=path_text(weights))
+        options = filled(_monge.TranslateOptions(), samples=samples, seed=seed, deterministic=deterministic, t=t,
+                         steps=steps, batch=batch, range=range, size=size, tile=tile, noise=noise, bits=bits,
+                         on_error=on_error, grid=path_text(grid), weights=path_text(weights))
         with JobHooks(progress) as hooks:
             return dict(self._model.translate_files(path_text(source), path_text(out), options, thread_count(threads), hooks))
 
@@ -123,10 +121,12 @@ class Model:
         Raises:
             InputError: missing data, data that do not fit, an option out of its range.
         """
+        options = filled(_monge.EvaluateOptions(), samples=samples, seed=seed, features=features, mode=mode, lpips=lpips,
+                         weights=path_text(weights), truth=path_text(truth), on_error=on_error)
         with JobHooks(progress) as hooks:
             return dict(self._model.evaluate(
                 as_samples(source, "source", self.source_columns), as_samples(target, "target", self.output_columns),
-                samples, seed, features, mode, lpips, path_text(weights), path_text(truth), on_error, thread_count(threads), hooks))
+                options, thread_count(threads), hooks))
 
     def inverse(self) -> Model:
         """The map back, which shares the nets. Raises InputError unless trained with ``train.directions="both"``."""
@@ -268,10 +268,21 @@ def as_samples(data: Any, name: str, columns: Sequence[str] = ()) -> Any:
         return _monge.source_of_array(name, items.values, items.columns, hooks)
 
 
+def filled(options: Any, **values: Any) -> Any:
+    """An options struct of the extension module with these fields. Raises InputError for a value of another type."""
+    for name, value in values.items():
+        try:
+            setattr(options, name, value)
+        except (TypeError, RuntimeError):
+            raise input_error("a value of a wrong type", name, f"{value!r} of type {type(value).__name__}",
+                              f"values like {getattr(options, name)!r}") from None
+    return options
+
+
 def path_text(path: PathLike) -> str:
     """A path as text. Raises InputError for one that is not UTF-8, which recipes cannot hold."""
     if not isinstance(path, (str, bytes, os.PathLike)):
-        raise input_error("no path", value=f"{path!r} of type {type(path).__name__}", allowed="text or a pathlib path")
+        raise input_error("not a path", value=f"{path!r} of type {type(path).__name__}", allowed="text or a pathlib path")
     text = os.fspath(path)
     if isinstance(text, bytes):
         text = os.fsdecode(text)
@@ -287,7 +298,7 @@ def path_text(path: PathLike) -> str:
 def thread_count(threads: Any) -> int:
     """A number of threads. Raises InputError for another type, or out of range."""
     if not isinstance(threads, numbers.Integral) or not 0 <= int(threads) <= 4096:
-        raise input_error("no number of threads", "threads", repr(threads), "a whole number from 0 (LibTorch's) to 4096")
+        raise input_error("not a number of threads", "threads", repr(threads), "a whole number from 0 (LibTorch's) to 4096")
     return int(threads)
 
 

@@ -75,7 +75,7 @@ def test_seeds_of_numpy_are_seeds(clouds):
             for seed in (3, np.int64(3)))
     np.testing.assert_array_equal(a.sample(clouds[0], 2), b.sample(clouds[0], 2))
     assert monge.Map(random_state=np.random.RandomState(0), **QUICK).fit(*clouds).seed_ > 0
-    with pytest.raises(monge.InputError, match="no seed"):
+    with pytest.raises(monge.InputError, match="not a seed"):
         monge.Map(random_state="one").fit(*clouds)
 
 

@@ -49,6 +49,9 @@ TEST(UserWords, TheProgramHasAWordForEachNameInMessagesAndNoOther) {
   const auto table = matches(real_files().read(kSource / "cli/user_words.cpp"), R"re(\{"((?:[^"\\]|\\.)*)",)re");
   EXPECT_GE(used.size(), 20U);
   EXPECT_THAT(std::set<std::string>(table.begin(), table.end()), ::testing::ContainerEq(used));
+  // Python has words for most of them; the others are what only a command line has.
+  const auto python = real_files().read(fs::path(MONGE_SOURCE_DIR) / "python/bindings/module.cpp");
+  for (const auto& name : matches(python, R"re(\{"((?:[^"\\]|\\.)*)", ")re")) EXPECT_EQ(used.count(name), 1U) << name;
 }
 
 TEST(UserWords, TheRoomsBelowTheSessionNameNoFlagAndNoCommand) {
