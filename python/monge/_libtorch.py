@@ -22,7 +22,13 @@ def load() -> None:
     with _short_spinning():
         if "torch" not in sys.modules:
             _load_libraries()
-        from . import _monge  # noqa: F401
+        try:
+            from . import _monge  # noqa: F401
+        except ImportError as error:
+            if "libtorch" not in str(error) and "libc10" not in str(error):
+                raise
+            raise ImportError(f"monge needs LibTorch, the C++ part of PyTorch 2.11.0 ({error}); install it with: "
+                              "pip install torch==2.11.0") from None
 
 
 @contextmanager
