@@ -96,7 +96,10 @@ void add_eval(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand(
       "eval", "Evaluate a model on held-out data: distance to the target, cost and other metrics");
   auto options = std::make_shared<EvalCommand>();
-  command->add_option("MODEL", options->model, "Run directory, checkpoint folder (RUN/best) or model file")->required();
+  command
+      ->add_option("MODEL", options->model,
+                   "Run directory, checkpoint folder (RUN/best), model file or name of a pretrained model")
+      ->required();
   command->add_option("--source", options->source, "Inputs; default: the recipe's held-out part");
   command->add_option("--target", options->target, "Target samples; default: the recipe's held-out part");
   command->add_option(

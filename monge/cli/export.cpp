@@ -10,10 +10,13 @@
 #include "monge/cli/command.h"
 #include "monge/cli/state_dict_options.h"
 #include "monge/core/error.h"
+#include "monge/model/amend_recipe.h"
 #include "monge/model/model.h"
 #include "monge/model/noise_inputs.h"
 #include "monge/model/onnx_export.h"
+#include "monge/model/pretrained.h"
 #include "monge/model/public_checkpoint.h"
+#include "monge/session/model_card.h"
 #include "monge/session/translation.h"
 #include "monge/train/checkpoint.h"
 
@@ -55,6 +58,7 @@ void warn_of_losses(const model::Model& model, const std::string& out, const Log
 struct ExportCommand {
   Common common;
   std::string model, to = "safetensors", out;
+  std::vector<std::string> assignments;  ///< for safetensors alone
   // For ONNX alone.
   bool inverse = false, deterministic = false;
   model::OnnxOptions onnx;
@@ -83,12 +87,14 @@ void check_out(const ExportCommand& command, const std::string& out) {
           ": this folder is a checkpoint, whose files must not change; choose another folder");
   // Overwriting the model would lose what its file holds besides the map.
   std::error_code ignored;
-  require(!std::filesystem::equivalent(model::split_key(command.model).file, path, ignored), "--out ", out,
-          ": is the model itself; choose another file");
+  require(!std::filesystem::equivalent(model::split_key(model::resolve_model(command.model)).file, path, ignored),
+          "--out ", out, ": is the model itself; choose another file");
 }
 
-/// @throws InputError for an option that only a graph has.
+/// @throws InputError for an option that the format does not have.
 void check_options(const ExportCommand& command) {
+  require(command.to == "safetensors" || command.assignments.empty(), "--set is for --to safetensors; ",
+          "other files hold no recipe");
   if (command.to == "onnx") return;
   const std::pair<const char*, bool> given[] = {{"--inverse", command.inverse},
                                                 {"--deterministic", command.deterministic},
@@ -119,6 +125,14 @@ void warn_of_graph(const model::Model& model, const std::string& out, bool float
 
 model::Model model_to_export(const ExportCommand& command, const LogSink& log) {
   auto model = model::load_model(command.model, torch::kCPU, log);
+  if (command.to == "safetensors") {
+    model.evaluation = session::evaluation_of(model);
+    model::amend_recipe(model, command.assignments);
+    if (!model.evaluation) {
+      log(LogLevel::info, text(model.origin, ": no evaluation at iteration ", model.iteration, " is recorded, so the ",
+                               "file will hold no metrics"));
+    }
+  }
   if (command.to != "onnx") return model;
   session::apply_state_dict_options(command.state_dict, model);
   if (command.inverse) model = model.inverse();
@@ -175,13 +189,21 @@ void add_export(CLI::App& program, Action& action) {
   auto* command =
       program.add_subcommand("export", "Write only the map of a model, as a safetensors, torch.save or ONNX file");
   auto options = std::make_shared<ExportCommand>();
-  command->add_option("MODEL", options->model, "Run directory, checkpoint folder (RUN/best) or model file")->required();
+  command
+      ->add_option("MODEL", options->model,
+                   "Run directory, checkpoint folder (RUN/best), model file or name of a pretrained model")
+      ->required();
   command
       ->add_option("--to", options->to,
                    "safetensors: weights with the recipe; torch: a state dict with the keys of the public codes; onnx: "
                    "a graph from raw inputs to raw outputs that other programs run")
       ->check(CLI::IsMember({"safetensors", "torch", "onnx"}))
       ->capture_default_str();
+  command
+      ->add_option("--set", options->assignments,
+                   "safetensors: KEY=VALUE of what the file tells about the map: name, card.*, output.*, eval.*, "
+                   "source.path, target.path, train.init (repeatable)")
+      ->allow_extra_args(false);
   command->add_option("--out", options->out,
                       "File to write; default: map.safetensors, map.pt or map.onnx in the working folder");
   command->add_flag("--inverse", options->inverse,

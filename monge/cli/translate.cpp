@@ -87,8 +87,10 @@ void add_translate(CLI::App& program, Action& action) {
       program.add_subcommand("translate", "Apply a model to an image, folder, archive, .npy, .npz, .csv or .h5ad");
   auto options = std::make_shared<TranslateCommand>();
   command
-      ->add_option("MODEL", options->model,
-                   "Run directory, checkpoint folder (RUN/best), exported file, or a .pt file of the public codes")
+      ->add_option(
+          "MODEL", options->model,
+          "Run directory, checkpoint folder (RUN/best), exported file, name of a pretrained model (monge models "
+          "list), or a .pt file of the public codes")
       ->required();
   command->add_option("IN", options->in, "Image, folder, archive or table to translate")->required();
   command

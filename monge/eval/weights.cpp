@@ -1,13 +1,12 @@
 #include "monge/eval/weights.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
-#include <sstream>
 
 #include "monge/core/error.h"
 #include "monge/core/nearest.h"
 #include "monge/core/quoting.h"
+#include "monge/core/user_folders.h"
 #include "monge/core/user_words.h"
 #include "monge/io/sha256.h"
 
@@ -69,22 +68,7 @@ std::vector<Weights> weights_named(const std::vector<std::string>& words) {
 }
 
 std::vector<fs::path> weights_folders(const fs::path& flag) {
-  const auto variable = [](const char* name) {
-    const char* value = std::getenv(name);
-    return std::string(value ? value : "");
-  };
-  std::vector<fs::path> out;
-  if (!flag.empty()) out.push_back(flag);
-  std::istringstream listed(variable("MONGE_WEIGHTS"));
-  for (std::string folder; std::getline(listed, folder, ':');) {
-    if (!folder.empty()) out.emplace_back(folder);
-  }
-  // The XDG base directory specification: a relative path is to be ignored.
-  if (const fs::path cache = variable("XDG_CACHE_HOME"); cache.is_absolute()) {
-    out.push_back(cache / "monge/weights");
-  } else if (const fs::path home = variable("HOME"); !home.empty()) {
-    out.push_back(home / ".cache/monge/weights");
-  }
+  const auto out = user_folders(flag, "MONGE_WEIGHTS", "weights");
   if (!out.empty()) return out;
   throw InputError({.what = "no folder for weights is known: HOME is not set",
                     .fix = "name one with " + user_word("eval::weights_folders(folder)") + " or MONGE_WEIGHTS"});

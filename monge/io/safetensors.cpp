@@ -7,6 +7,7 @@
 #include <set>
 
 #include "monge/core/error.h"
+#include "monge/core/read_at.h"
 #include "monge/io/safetensors_header.h"
 
 namespace monge::io {
@@ -29,18 +30,36 @@ void require_coverage(std::vector<TensorEntry> entries, uint64_t data_size, cons
   require(covered == data_size, name, ": the last ", data_size - covered, " bytes belong to no tensor");
 }
 
-}  // namespace
-
-TensorFile parse_safetensors(std::string_view bytes, const std::string& name) {
+/// The length of the header, from the first bytes of a file of `file_size` bytes.
+uint64_t checked_header_size(std::string_view first, uint64_t file_size, const std::string& name) {
   uint64_t header_size = 0;
-  require(bytes.size() >= sizeof header_size, name, ": is not a safetensors file: ", bytes.size(),
+  require(first.size() >= sizeof header_size, name, ": is not a safetensors file: ", first.size(),
           " bytes are too few for the length of the header");
-  std::memcpy(&header_size, bytes.data(), sizeof header_size);
-  bytes.remove_prefix(sizeof header_size);
+  std::memcpy(&header_size, first.data(), sizeof header_size);
   require(header_size <= header_limit, name, ": is not a safetensors file, or is damaged: its header would have ",
           header_size, " bytes (allowed: up to ", header_limit, ")");
-  require(header_size <= bytes.size(), name, ": the file is truncated: its header has ", header_size, " bytes, only ",
-          bytes.size(), " are present; copy or download it again");
+  const uint64_t present = file_size - sizeof header_size;
+  require(header_size <= present, name, ": the file is truncated: its header has ", header_size, " bytes, only ",
+          present, " are present; copy or download it again");
+  return header_size;
+}
+
+}  // namespace
+
+std::map<std::string, std::string> read_safetensors_metadata(const std::filesystem::path& path) {
+  const ReadAt file(path);
+  std::error_code failure;
+  const uint64_t size = std::filesystem::is_regular_file(path, failure) ? std::filesystem::file_size(path, failure) : 0;
+  std::string text(std::min<uint64_t>(size, sizeof(uint64_t)), '\0');
+  file.read(0, text.data(), static_cast<int64_t>(text.size()));
+  text.resize(checked_header_size(text, size, path.string()));
+  file.read(sizeof(uint64_t), text.data(), static_cast<int64_t>(text.size()));
+  return parse_safetensors_header(text, path.string()).metadata;
+}
+
+TensorFile parse_safetensors(std::string_view bytes, const std::string& name) {
+  const uint64_t header_size = checked_header_size(bytes, bytes.size(), name);
+  bytes.remove_prefix(sizeof header_size);
   const auto header = parse_safetensors_header(bytes.substr(0, header_size), name);
   const auto data = bytes.substr(header_size);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -21,7 +22,11 @@ namespace monge::io {
 ///     duplicate name; a type that is not listed; offsets that leave the data, overlap, or leave a hole.
 TensorFile read_safetensors(const std::filesystem::path& path, const Files& files = real_files());
 
-/// The same from memory; `name` stands for the file in messages.
+/// The metadata of a file alone: its header is read, and neither its tensors nor their extent are.
+/// @throws InputError as read_safetensors for a header that is cut, too long or no such JSON object.
+std::map<std::string, std::string> read_safetensors_metadata(const std::filesystem::path& path);
+
+/// As read_safetensors, from memory; `name` stands for the file in messages.
 TensorFile parse_safetensors(std::string_view bytes, const std::string& name);
 
 /// The file as bytes. Tensors may be strided, on a GPU, or part of a graph. The data are ordered by falling item size,

@@ -11,6 +11,7 @@
 #include "monge/core/nearest.h"
 #include "monge/io/tensor_file.h"
 #include "monge/model/model.h"
+#include "monge/model/pretrained.h"
 #include "monge/model/public_checkpoint.h"
 #include "monge/nn/find_states.h"
 #include "monge/nn/infer.h"
@@ -195,16 +196,11 @@ std::string hash_of(const nn::NamedTensors& tensors) {
 
 InitialWeights read_initial_weights(const train::Recipe& recipe, const LogSink& log) {
   InitialWeights out;
-  const auto split = split_key(recipe.train.init);
+  const auto path = resolve_model(recipe.train.init, "train.init");
+  const auto split = split_key(path);
   out.origin = split.file.string();
   out.key = split.key;
   std::error_code ignored;
-  if (!fs::exists(split.file, ignored)) {
-    throw InputError({.what = "no such run or file",
-                      .where = "train.init",
-                      .value = '"' + out.origin + '"',
-                      .allowed = "a run directory, a checkpoint folder, .safetensors, .pt, .pth"});
-  }
   if (fs::is_directory(split.file, ignored)) {
     const bool checkpoint = fs::exists(split.file / "manifest.json", ignored);
     require(checkpoint || fs::exists(split.file / "checkpoints", ignored), setting(out),
@@ -216,7 +212,7 @@ InitialWeights read_initial_weights(const train::Recipe& recipe, const LogSink& 
             " (allowed: a run directory, a checkpoint folder, .safetensors, .pt, .pth)");
     auto file = read_tensor_file(split.file, log);
     if (is_export(file)) {
-      auto model = load_model(recipe.train.init, torch::kCPU, log);  // load_model checks the hash
+      auto model = load_model(path, torch::kCPU, log);  // load_model checks the hash
       out.map = nn::state_dict(*model.net);
       if (model.sample_weights) out.potential = nn::state_dict(*model.sample_weights->potential());
       out.recipe = std::move(model.recipe);

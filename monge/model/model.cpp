@@ -16,6 +16,7 @@
 #include "monge/io/safetensors.h"
 #include "monge/io/torch_checkpoint.h"
 #include "monge/model/net_tensors.h"
+#include "monge/model/pretrained.h"
 #include "monge/model/public_checkpoint.h"
 #include "monge/model/rounded_inwards.h"
 #include "monge/ot/cost.h"
@@ -183,9 +184,12 @@ Model from_export(const fs::path& path, io::TensorFile file, torch::Device devic
   };
   data::ColumnNames columns{names(kSourceColumns), names(kTargetColumns)};
   const auto inverse = take_net(file.tensors, kInversePrefix), potential = take_net(file.tensors, kPotentialPrefix);
-  return from_recipe(path.string(), train::saved_recipe(find("monge.recipe"), path.string()),
-                     shape.get<std::vector<int64_t>>(), file.tensors, inverse, potential, std::move(standardisation),
-                     std::move(columns), iteration, device);
+  auto evaluation = take_evaluation(file, path.string());
+  auto model = from_recipe(path.string(), train::saved_recipe(find("monge.recipe"), path.string()),
+                           shape.get<std::vector<int64_t>>(), file.tensors, inverse, potential,
+                           std::move(standardisation), std::move(columns), iteration, device);
+  model.evaluation = std::move(evaluation);
+  return model;
 }
 
 bool fits(const Model& model, torch::IntArrayRef item) {
@@ -266,6 +270,7 @@ Model Model::inverse() const {
   require(inverse_net != nullptr, origin,
           ": has no inverse map; train with train.directions = \"both\", or exchange source and target");
   auto out = *this;
+  out.evaluation.reset();  // it is of the other direction
   std::swap(out.net, out.inverse_net);
   out.reversed = !reversed;
   if (out.standardisation) std::swap(out.standardisation->source, out.standardisation->target);
@@ -300,11 +305,10 @@ torch::Tensor Model::translate(const torch::Tensor& x, int64_t samples, torch::G
   return y.unflatten(0, std::vector<int64_t>{x.size(0), y.size(0) / x.size(0)});
 }
 
-Model load_model(const fs::path& path, torch::Device device, const LogSink& log) {
+Model load_model(const fs::path& named, torch::Device device, const LogSink& log) {
   std::error_code ignored;
+  const auto path = resolve_model(named);
   const auto split = split_key(path);
-  require(fs::exists(split.file, ignored), split.file.string(),
-          ": no such model (a run directory, a checkpoint folder, ", "or a .safetensors, .pt or .pth file)");
   if (fs::is_directory(split.file, ignored)) {
     require(split.key.empty(), path.string(),
             ": ?key= chooses among the nets of a file, and this is a folder; give the folder alone");
@@ -381,6 +385,7 @@ void export_safetensors(const Model& model, const fs::path& path) {
        {std::pair{kSourceColumns, &model.columns.source}, {kTargetColumns, &model.columns.target}}) {
     if (!names->empty()) file.metadata[key] = nlohmann::json(*names).dump();
   }
+  if (model.evaluation) put_evaluation(*model.evaluation, file);
   file.metadata[kHashKey] = exported_hash(file);
   io::write_safetensors(path, file);
 }

@@ -13,6 +13,7 @@
 #include "monge/data/column_names.h"
 #include "monge/data/standardise.h"
 #include "monge/io/tensor_file.h"
+#include "monge/model/evaluation_record.h"
 #include "monge/model/sample_weights.h"
 #include "monge/nn/image_sizes.h"
 #include "monge/nn/module.h"
@@ -46,6 +47,7 @@ class Model {
   std::optional<OutputLimits> limits;   ///< the range to which outputs are clamped
   std::optional<train::Recipe> recipe;  ///< unset for a state dict of the public codes
   int64_t iteration = 0;                ///< outer iterations trained; 0 when unknown
+  std::optional<EvaluationRecord> evaluation = {};  ///< of the file; unset if it has none, and for a run directory
   torch::Device device = torch::kCPU;
 
   /// The weights of samples of an unbalanced problem, in the units of the nets; unset if all are 1.
@@ -131,7 +133,8 @@ class Model {
 ///   - a file written by `monge export --to safetensors`,
 ///   - a file of torch.save or a safetensors file that holds a state dict of the public codes at any depth. Its keys
 ///     and shapes define the architecture. If there are several maps, "FILE?key=NAME" chooses one (see
-///     public_checkpoint.h).
+///     public_checkpoint.h),
+///   - the name of a pretrained model, if there is no file of this name (see resolve_model in pretrained.h).
 ///
 /// @throws InputError that names the path and the accepted kinds of models, or says that the file is damaged.
 Model load_model(const std::filesystem::path& path, torch::Device device, const LogSink& log);
@@ -147,7 +150,8 @@ Model model_of(train::Trainer& trainer);
 Model raw_model_of(train::Trainer& trainer);
 
 /// Writes the map alone to a safetensors file. The file also holds the recipe, so that it loads without any other file,
-/// a content hash that load_model checks, the numbers of the standardisation, and the names of the columns.
+/// a content hash that load_model checks, the numbers of the standardisation, the names of the columns, and the record
+/// of an evaluation if the model has one.
 /// @throws InputError for a map without a recipe; SystemError when the file cannot be written.
 void export_safetensors(const Model& model, const std::filesystem::path& path);
 

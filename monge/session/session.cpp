@@ -1,5 +1,9 @@
 #include "monge/session/session.h"
 
+#include "monge/model/amend_recipe.h"
+#include "monge/session/model_card.h"
+#include "monge/session/summary.h"
+
 namespace monge::session {
 
 Model Model::load(const std::filesystem::path& path, const Compute& compute, const Hooks& hooks) {
@@ -20,7 +24,20 @@ EvaluateResult Model::evaluate(const EvaluateOptions& options, const Compute& co
   return session::evaluate(model_, options, compute, hooks);
 }
 
-void Model::save(const std::filesystem::path& path) const { model::export_safetensors(model_, path); }
+void Model::save(const std::filesystem::path& path, const std::vector<std::string>& assignments) const {
+  auto model = model_;
+  model::amend_recipe(model, assignments);
+  model.evaluation = evaluation_of(model_);
+  model::export_safetensors(model, path);
+}
+
+std::string Model::card() const { return json_text(model_card(model_, evaluation_of(model_))); }
+
+Session::Session(TrainResult result) : result_(std::move(result)) {
+  // The last evaluation is of the last iteration, unless the training was stopped.
+  if (result_.complete && result_.last)
+    result_.model.evaluation = record_of(*result_.last, result_.folder, result_.iterations);
+}
 
 Session Session::train(train::Recipe recipe, const Samples& source, const Samples& target, const Options& options) {
   if (!source.path().empty()) recipe.source.path = source.path();

@@ -22,8 +22,8 @@ class Model {
  public:
   explicit Model(model::Model model) : model_(std::move(model)) {}
 
-  /// Loads a run directory (its newest checkpoint), a checkpoint folder, an exported file, or a state dict of the
-  /// public codes onto compute.device, on which the model then computes.
+  /// Loads a run directory (its newest checkpoint), a checkpoint folder, an exported file, a pretrained model by its
+  /// name, or a state dict of the public codes onto compute.device, on which the model then computes.
   /// @throws InputError that names the path and the accepted kinds of models.
   static Model load(const std::filesystem::path& path, const Compute& compute = {}, const Hooks& hooks = {});
 
@@ -48,9 +48,14 @@ class Model {
   /// The map back, from the target to the source. @throws InputError for a model that was trained in one direction.
   Model inverse() const { return Model(model_.inverse()); }
 
-  /// Writes the map, and its inverse if there is one, to one safetensors file, which `load` reads. @throws InputError
-  /// for a map without a recipe.
-  void save(const std::filesystem::path& path) const;
+  /// Writes the map, its inverse if there is one, and what is known of its evaluation to one safetensors file, which
+  /// `load` reads.
+  /// @param assignments  change what the file tells about the map ("card.title=..."), see model::amend_recipe.
+  /// @throws InputError for a map without a recipe, or as amend_recipe.
+  void save(const std::filesystem::path& path, const std::vector<std::string>& assignments = {}) const;
+
+  /// What is known about the map, as JSON: see session::model_card.
+  std::string card() const;
 
   const model::Model& get() const { return model_; }
 
@@ -94,7 +99,7 @@ class Session {
   const TrainResult& result() const { return result_; }
 
  private:
-  explicit Session(TrainResult result) : result_(std::move(result)) {}
+  explicit Session(TrainResult result);
 
   TrainResult result_;
 };

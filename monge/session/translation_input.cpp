@@ -254,7 +254,7 @@ void take_size_of_arrays(model::Model& model, const data::Source& source, const 
   const auto item = source.item_shape();
   if (model.item_shape.size() != 3 || item.size() != 3 || item[1] == 0) return;
   using Kind = SizeChoice::Kind;
-  const auto choice = size_choice(options, model);
+  const auto choice = size_choice(options, model, /*array=*/true);
   const ImageSize size(item[2], item[1]);
   require(choice.kind != Kind::given || choice.size == size, "--size ", text_of(choice.size), ": the images of ",
           source.name(), " have ", text_of(size), " pixels, and only image files are resized; leave --size out");

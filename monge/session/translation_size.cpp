@@ -1,39 +1,20 @@
 #include "monge/session/translation_size.h"
 
-#include <algorithm>
-
 #include "monge/core/error.h"
-#include "monge/data/native_images.h"
 
 namespace monge::session {
-namespace {
 
-using SizeKind = SizeChoice::Kind;
-
-constexpr int64_t kLeastSide = 8, kMostSide = 4096;  // as source.size
-
-SizeChoice parse_size(const std::string& words) {
-  if (words.empty()) return {};
-  if (words == "keep") return {.kind = SizeKind::keep};
-  if (words == "train") return {.kind = SizeKind::train};
-  const auto size = parse_image_size(words);
-  if (size && std::min(size->width, size->height) >= kLeastSide && std::max(size->width, size->height) <= kMostSide)
-    return {.kind = SizeKind::given, .size = *size};
-  throw InputError({.what = "not a size of images",
-                    .where = "--size",
-                    .value = '"' + words + '"',
-                    .allowed = text("keep, train, WIDTHxHEIGHT or one number, each side ", kLeastSide, " to ",
-                                    kMostSide, " pixels")});
-}
-
-}  // namespace
-
-SizeChoice size_choice(const TranslateOptions& options, const model::Model& model) {
+SizeChoice size_choice(const TranslateOptions& options, const model::Model& model, bool array) {
+  using SizeKind = SizeChoice::Kind;
   const bool by_number = options.size.empty() && options.state_dict.size.width > 0;
-  const auto words = by_number ? text_of(options.state_dict.size) : options.size;
-  auto choice = parse_size(words);
+  const bool by_recipe = options.size.empty() && model.recipe && !array && model.item_shape.back() > 0;
+  const std::string where = by_recipe ? "output.size" : "--size";
+  const auto words = by_number   ? text_of(options.state_dict.size)
+                     : by_recipe ? model.recipe->output.size
+                                 : options.size;
+  auto choice = parse_output_size(words, where);
   if (model.item_shape.size() != 3) {
-    require(choice.kind == SizeKind::automatic, "--size ", words, ": this map takes vectors, which have no size");
+    require(choice.kind == SizeKind::automatic, where, " ", words, ": this map takes vectors, which have no size");
     return choice;
   }
   const ImageSize trained(model.item_shape[2], model.item_shape[1]);
@@ -45,7 +26,7 @@ SizeChoice size_choice(const TranslateOptions& options, const model::Model& mode
   }
   if (choice.kind == SizeKind::given && choice.size == trained) choice.kind = SizeKind::train;
   if (choice.kind == SizeKind::automatic && !model.sizes) choice.kind = SizeKind::train;
-  require(model.sizes || choice.kind == SizeKind::train, "--size ", words, ": this map was trained at ",
+  require(model.sizes || choice.kind == SizeKind::train, where, " ", words, ": this map was trained at ",
           text_of(trained), " pixels and accepts no other size");
   if (choice.kind != SizeKind::given) choice.size = trained;
   return choice;

@@ -1,6 +1,7 @@
 #include "monge/train/recipe.h"
 
 #include "monge/core/error.h"
+#include "monge/core/output_size.h"
 #include "monge/core/user_words.h"
 #include "monge/core/value_range.h"
 #include "monge/data/source_kinds.h"
@@ -120,10 +121,29 @@ void OutputOptions::describe(OptionRows& rows) {
            "vectors: range that outputs are clamped to, in raw units: LOW..HIGH, LOW.. or ..HIGH (such as 0..); empty: "
            "no clamping. Training does not clamp; translate and the metrics do")
       .on_resume(OnResume::keeps_updates);
+  rows.add(
+          "size", size,
+          "images: size at which translate maps them unless it is told another: keep (each its own), train (crop and "
+          "resize to the size of the training), WIDTHxHEIGHT or one number; empty: keep images that are larger than in "
+          "training or of another shape if the net takes any size, else train")
+      .on_resume(OnResume::keeps_updates);
 }
 
 void OutputOptions::check() const {
   if (!range.empty()) parse_value_range(range, "output.range");
+  parse_output_size(size, "output.size");
+}
+
+void CardOptions::describe(OptionRows& rows) {
+  rows.on_resume(OnResume::keeps_updates);
+  rows.add("title", title, "what the map does, in a few words");
+  rows.add("description", description, "what it is good for, what it is not, and what inputs it wants");
+  rows.add("licence", licence, "licence of the model file, an SPDX identifier such as CC-BY-4.0");
+  rows.add("credit", credit, "whom to name, and where the data come from");
+  rows.add("source", source, "the source data in words");
+  rows.add("source_licence", source_licence, "licence of the source data");
+  rows.add("target", target, "the target data in words");
+  rows.add("target_licence", target_licence, "licence of the target data");
 }
 
 OptionTable Recipe::options() {
@@ -146,6 +166,7 @@ OptionTable Recipe::options() {
   describe(table, eval);
   describe(table, samples);
   describe(table, output);
+  describe(table, card);
   return table;
 }
 

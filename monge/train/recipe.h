@@ -83,11 +83,22 @@ struct OutputOptions {
   static constexpr const char* kSection = "output";
   static constexpr const char* kHelp = "Outputs of a trained map";
 
-  std::string range = "";
+  std::string range = "", size = "";
 
   void describe(OptionRows& rows);
-  /// @throws InputError for a range that parse_value_range refuses.
+  /// @throws InputError for a range that parse_value_range refuses, or a size that parse_output_size refuses.
   void check() const;
+};
+
+/// [card]: what people should know of a map that they are given. Texts for people; nothing depends on them.
+struct CardOptions {
+  static constexpr const char* kSection = "card";
+  static constexpr const char* kHelp = "What model files tell about the map";
+
+  std::string title = "", description = "", licence = "", credit = "";
+  std::string source = "", source_licence = "", target = "", target_licence = "";
+
+  void describe(OptionRows& rows);
 };
 
 /// The problem, the nets and the loop (solve::SolverOptions), and the options of a run. It has the sections of all
@@ -100,6 +111,7 @@ struct Recipe : solve::SolverOptions {
   EvalOptions eval;
   SamplesOptions samples;
   OutputOptions output;
+  CardOptions card;
 
   /// The table bound to this object's fields; the recipe must outlive it.
   OptionTable options();

@@ -6,6 +6,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/nearest.h"
+#include "monge/core/output_size.h"
 #include "monge/core/random.h"
 #include "monge/core/user_words.h"
 #include "monge/data/fill_values.h"
@@ -14,6 +15,7 @@
 #include "monge/data/image_survey.h"
 #include "monge/data/images.h"
 #include "monge/data/split.h"
+#include "monge/solve/nets.h"
 #include "monge/train/broadcast_from_root.h"
 
 namespace monge::train {
@@ -248,9 +250,15 @@ void standardise(EvaluationData& data, const data::Standardisation& standardisat
   wrap(data.target, data.target_b, standardisation.target);
 }
 
-void check_output_range(const Recipe& recipe, const data::Source& source) {
+void check_output_options(const Recipe& recipe, const data::Source& source) {
   require(recipe.output.range.empty() || source.item_shape().size() == 1, "output.range = \"", recipe.output.range,
           "\": only vectors are clamped to a range, but these are images, which are in [-1, 1]; leave it empty");
+  require(recipe.output.size.empty() || source.item_shape().size() == 3, "output.size = \"", recipe.output.size,
+          "\": only images have a size, but these are vectors; leave it empty");
+  const auto size = parse_output_size(recipe.output.size, "output.size").kind;
+  const bool other_sizes = size == OutputSize::Kind::keep || size == OutputSize::Kind::given;
+  require(!other_sizes || solve::map_image_sizes(recipe, source.item_shape()), "output.size = \"", recipe.output.size,
+          "\": the net of this recipe takes images of the training's size alone; leave it empty or name train");
 }
 
 void resolve_images(Recipe& recipe, const TrainingData& data) {
@@ -313,7 +321,7 @@ TrainingData open_training_data(const Recipe& whole_recipe, const TrainingDataOp
     data = {};  // frees the memory of the first pair before the second pair is opened
     open_parts(data, recipe, options);
   }
-  check_output_range(recipe, *data.source);
+  check_output_options(recipe, *data.source);
   const auto source_before = data.source;
   widen_where_other_has_colour("source", recipe.source, data.source, data.held_source, *data.target, options.log);
   widen_where_other_has_colour("target", recipe.target, data.target, data.held_target, *source_before, options.log);

@@ -50,8 +50,9 @@ TrainingData open_training_data(const Recipe& recipe, const TrainingDataOptions&
 /// resumed run and a user of the map need not measure them again. Changes nothing else.
 void resolve_images(Recipe& recipe, const TrainingData& data);
 
-/// @throws InputError when output.range is set and the outputs would be images, which are in [-1, 1].
-void check_output_range(const Recipe& recipe, const data::Source& source);
+/// @throws InputError when output.range is set and the outputs would be images, which are in [-1, 1], or output.size
+/// and they would be vectors.
+void check_output_options(const Recipe& recipe, const data::Source& source);
 
 /// Puts raw data into standard units. @throws InputError for images, or when the dimensions do not fit.
 void standardise(TrainingData& data, const data::Standardisation& standardisation);

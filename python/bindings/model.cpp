@@ -5,6 +5,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "monge/session/model_card.h"
 #include "python/bindings/arrays.h"
 #include "python/bindings/hooks.h"
 #include "python/bindings/native_call.h"
@@ -65,6 +66,25 @@ nb::dict evaluate(const LockedModel& self, const nb::object& source, const nb::o
   return out;
 }
 
+nb::object card(const LockedModel& self) {
+  std::string json;
+  {
+    const NativeCall call;
+    json = self.model.card();
+  }
+  return text_of(json);
+}
+
+/// The PNG file of the model's inputs and outputs; empty if there is none.
+nb::bytes sample_image(const LockedModel& self) {
+  std::string png;
+  {
+    const NativeCall call;
+    if (const auto evaluation = session::evaluation_of(self.model.get())) png = evaluation->image;
+  }
+  return nb::bytes(png.data(), png.size());
+}
+
 }  // namespace
 
 void bind_model(nb::module_& m) {
@@ -105,8 +125,13 @@ void bind_model(nb::module_& m) {
            nb::arg("threads"), nb::arg("hooks").none())
       .def("inverse", [](const LockedModel& self) { return LockedModel{self.model.inverse(), self.lock}; })
       .def(
-          "save", [](const LockedModel& self, const std::string& path) { self.model.save(path); }, nb::arg("path"),
-          nb::call_guard<NativeCall>())
+          "save",
+          [](const LockedModel& self, const std::string& path, const std::vector<std::string>& assignments) {
+            self.model.save(path, assignments);
+          },
+          nb::arg("path"), nb::arg("assignments"), nb::call_guard<NativeCall>())
+      .def("card", &card)
+      .def("sample_image", &sample_image)
       .def(
           "save_state_dict",
           [](const LockedModel& self, const std::string& path) { model::export_torch(self.model.get(), path); },

@@ -20,5 +20,6 @@ struct LockedModel {
 };
 
 void bind_model(nb::module_& m);
+void bind_models(nb::module_& m);
 
 }  // namespace monge::python

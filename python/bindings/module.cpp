@@ -67,6 +67,9 @@ void install_user_words() {
       {"in folder", "weights"},
       {"model::export_safetensors()", "Model.save()"},
       {"model::export_torch()", "Model.save_state_dict()"},
+      {"model::locate_model(index_url)", "url"},
+      {"model::pretrained_models()", "monge.models.list()"},
+      {"model::write_model_index()", "monge models index"},
       {"output folder", "out"},
       {"session::resume()", "monge.resume()"},
       {"session::train()", "monge.train()"},
@@ -89,6 +92,7 @@ NB_MODULE(_monge, m) {
   m.def("finish_calls", &python::RunningCalls::finish);
   python::bind_samples(m);
   python::bind_model(m);
+  python::bind_models(m);
   python::bind_training(m);
   python::bind_metrics(m);
   python::bind_onnx(m);

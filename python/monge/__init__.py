@@ -6,8 +6,9 @@
 >>> moved = transport.transform(X)
 
 ``monge.train`` trains a recipe on tables or folders of images, ``monge.load`` loads a run or a model file,
-``monge.translate`` applies it, ``monge.metrics`` measures, ``monge.data`` opens, checks and packs data. Nets, kernels and
-random draws are those of the C++ library, so results equal those of the program ``monge``.
+``monge.translate`` applies it, ``monge.models`` has pretrained ones, ``monge.metrics`` measures, ``monge.data`` opens,
+checks and packs data. Nets, kernels and random draws are those of the C++ library, so results equal those of the program
+``monge``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from . import _libtorch
 
 _libtorch.load()
 
-from . import _monge, data, metrics, onnx  # noqa: E402
+from . import _monge, data, metrics, models, onnx  # noqa: E402
 from ._errors import DivergedError, Error, InputError, SystemError  # noqa: E402
 from ._jobs import MongeWarning  # noqa: E402
 from ._truth import truth, truth_names  # noqa: E402
@@ -37,7 +38,7 @@ atexit.register(_monge.finish_calls)
 __version__: str = _monge.version()
 __all__ = [
     "DivergedError", "Error", "InputError", "Map", "Model", "MongeWarning", "Recipe", "Run", "SystemError", "data", "load",
-    "metrics", "onnx", "recipes", "resume", "train", "translate", "truth", "truth_names",
+    "metrics", "models", "onnx", "recipes", "resume", "train", "translate", "truth", "truth_names",
 ]
 
 

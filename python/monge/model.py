@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import numbers
 import os
 import pathlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -132,12 +133,44 @@ class Model:
         """The map back, which shares the nets. Raises InputError unless trained with ``train.directions="both"``."""
         return Model(self._model.inverse())
 
-    def save(self, path: PathLike) -> None:
-        """Writes the map, and its inverse if there is one, to a .safetensors file that :func:`load` reads."""
+    @classmethod
+    def from_pretrained(cls, name: PathLike, *, url: str = "", device: str = "auto", progress: bool = False) -> Model:
+        """Loads a model by its name (:func:`monge.models.list`), or fetches it first.
+
+        Args:
+            name: the name of a pretrained model, the address of a model file (``https://.../NAME.safetensors``,
+                which is fetched at each call), or a path as in :func:`load`.
+            url: the address of a folder with an index, in which a name that is not here is looked up; "": the environment
+                variable MONGE_MODELS_URL.
+            device: "auto", "cpu" or "cuda".
+            progress: show a progress bar of the fetch (tqdm).
+
+        Raises:
+            InputError: an unknown name, with the known ones; a file that is no model.
+            SystemError: the server is not reached, or the transfer breaks.
+        """
+        from . import models
+
+        return load(models.find(path_text(name), url=url, progress=progress), device)
+
+    def save(self, path: PathLike, *, card: Mapping[str, str] | None = None, name: str = "") -> None:
+        """Writes the map, its inverse if there is one, and the metrics of its evaluation to a .safetensors file, which
+        :func:`load` reads.
+
+        Args:
+            path: the file to write (.safetensors).
+            card: what people should know: any of ``title``, ``description``, ``licence`` (an SPDX identifier),
+                ``credit``, ``source``, ``source_licence``, ``target``, ``target_licence``.
+            name: the name of the map; "": that of its recipe.
+
+        Raises:
+            InputError: another extension, an unknown key of the card, a map without a recipe.
+        """
         path = path_text(path)
         if not path.endswith(".safetensors"):
             raise input_error("a model file must have the extension .safetensors", "path", path)
-        self._model.save(path)
+        assignments = [f"card.{key}={_toml_text(value)}" for key, value in (card or {}).items()]
+        self._model.save(path, assignments + ([f"name={_toml_text(name)}"] if name else []))
 
     def export_onnx(self, path: PathLike, *, opset: int = 17, float64: bool = False, deterministic: bool = False) -> None:
         """Writes the map as an ONNX file, which onnxruntime and others run without monge (docs/onnx.md).
@@ -158,6 +191,18 @@ class Model:
     def save_state_dict(self, path: PathLike) -> None:
         """Writes the net's state dict as ``torch.save`` would, with the keys of the public codes."""
         self._model.save_state_dict(path_text(path))
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """What is known about the map: ``title``, ``description``, ``licence``, ``credit``, ``source``, ``target``, the
+        training, and the ``protocol``, ``metrics``, ``reaches_target`` and ``verdict`` of its evaluation; None where
+        nothing is known."""
+        return dict(json.loads(self._model.card()))
+
+    @property
+    def sample_image(self) -> bytes:
+        """A PNG file of inputs and their outputs; b"" if the model holds none."""
+        return bytes(self._model.sample_image())
 
     @property
     def origin(self) -> str:
@@ -222,8 +267,9 @@ def load(path: PathLike, device: str = "auto") -> Model:
     """Loads a map.
 
     Args:
-        path: a run directory (its newest checkpoint), a checkpoint folder, a file of :meth:`Model.save`, or a state dict of
-            the public codes (.pt; ``FILE?key=NAME`` chooses one of several).
+        path: a run directory (its newest checkpoint), a checkpoint folder, a file of :meth:`Model.save`, the name of a
+            pretrained model that is here, or a state dict of the public codes (.pt; ``FILE?key=NAME`` chooses one of
+            several).
         device: "auto", "cpu" or "cuda".
 
     Raises:
@@ -250,6 +296,10 @@ def translate(model: Model | PathLike, source: Any, out: PathLike | None = None,
     if out is not None:
         raise input_error("an array is returned and not written", "out", path_text(out), "None for arrays")
     return model.translate(source, **options)
+
+
+def _toml_text(value: str) -> str:
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")  # a basic string of TOML is one of JSON
 
 
 def as_samples(data: Any, name: str, columns: Sequence[str] = ()) -> Any:

@@ -185,7 +185,7 @@ TEST(Initialise, NamesTheTensorThatDoesNotFitAndTheKeys) {
       HasSubstr(
           "warning: differs from the training that it starts from: map.activation = \"silu\" there and \"relu\" here"));
   recipe.train.init = "nowhere";
-  EXPECT_THAT(message_of([&] { start_of(recipe); }), AllOf(HasSubstr("no such run or file"), HasSubstr("\"nowhere\"")));
+  EXPECT_THAT(message_of([&] { start_of(recipe); }), AllOf(HasSubstr("no such model"), HasSubstr("\"nowhere\"")));
 }
 
 TEST(Initialise, TakesNetsOutOfPublicFiles) {

@@ -1,0 +1,179 @@
+#include "monge/model/model_index.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/core/names.h"
+#include "monge/core/nearest.h"
+#include "monge/core/user_words.h"
+#include "monge/io/sha256.h"
+#include "monge/model/model.h"
+#include "monge/model/pretrained.h"
+
+namespace monge::model {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+constexpr const char* kIndexFormat = "monge models 1";
+constexpr const char* kIndexFile = "index.json";
+constexpr const char* kModelExtension = ".safetensors";
+constexpr int64_t kMostIndexBytes = 16 << 20;
+
+bool is_sha256(const std::string& text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+std::string as_folder(const std::string& url) { return url.ends_with('/') ? url : url + '/'; }
+
+bool is_address(const std::string& text) {
+  return text.starts_with("http://") || text.starts_with("https://") || text.starts_with("file://");
+}
+
+/// A folder for the index, removed with this object.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    auto name = (fs::temp_directory_path() / "monge-index-XXXXXX").string();
+    if (!mkdtemp(name.data())) throw SystemError("cannot make a temporary folder, " + name);
+    path_ = name;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+/// @throws nlohmann::json::exception for another structure, InputError for values that are not allowed.
+IndexedModel entry_of(const ordered_json& object, const std::string& where) {
+  IndexedModel out{.name = object.at("name").get<std::string>(),
+                   .bytes = object.at("bytes").get<int64_t>(),
+                   .sha256 = object.at("sha256").get<std::string>(),
+                   .title = object.value("title", ""),
+                   .licence = object.value("licence", "")};
+  require(is_model_name(out.name), where, ": \"", printable(out.name), "\" is not the name of a model");
+  require(out.bytes > 0 && is_sha256(out.sha256), where, ": the size or the SHA-256 of ", out.name, " is none");
+  return out;
+}
+
+}  // namespace
+
+std::vector<IndexedModel> parse_model_index(const std::string& json, const std::string& where) {
+  try {
+    const auto index = ordered_json::parse(json);
+    require(index.at("format").get<std::string>() == kIndexFormat, where, ": is not an index of models (format \"",
+            kIndexFormat, "\"), or one of a newer monge");
+    std::vector<IndexedModel> out;
+    for (const auto& object : index.at("models")) out.push_back(entry_of(object, where));
+    return out;
+  } catch (const nlohmann::json::exception&) {
+    throw InputError(
+        text(where, ": is not an index of models; ", user_word("model::write_model_index()"), " writes one"));
+  }
+}
+
+std::vector<IndexedModel> write_model_index(const fs::path& folder, const LogSink& log) {
+  std::error_code ignored;
+  require(fs::is_directory(folder, ignored), folder.string(), ": is not a folder");
+  std::vector<IndexedModel> out;
+  ordered_json list = ordered_json::array();
+  for (const auto& model : pretrained_models({folder}, log)) {
+    out.push_back({.name = model.name,
+                   .bytes = model.bytes,
+                   .sha256 = io::sha256_of_file(model.path),
+                   .title = model.title,
+                   .licence = model.licence});
+    const auto& entry = out.back();
+    list.push_back({{"name", entry.name},
+                    {"bytes", entry.bytes},
+                    {"sha256", entry.sha256},
+                    {"title", entry.title},
+                    {"licence", entry.licence}});
+  }
+  require(!out.empty(), folder.string(), ": holds no model file (NAME", kModelExtension, "); ",
+          user_word("model::export_safetensors()"), " writes one");
+  real_files().replace(folder / kIndexFile, ordered_json{{"format", kIndexFormat}, {"models", list}}.dump(
+                                                1, ' ', false, ordered_json::error_handler_t::replace) +
+                                                "\n");
+  return out;
+}
+
+std::vector<IndexedModel> fetch_model_index(const std::string& url, const fetch::DownloadOptions& options) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / kIndexFile;
+  auto allowed = options;
+  allowed.allow_file_urls = true;
+  const auto address = as_folder(url) + kIndexFile;
+  const auto shown = fetch::without_credentials(address);
+  if (!fetch::download(address, file, allowed).complete) throw SystemError(shown + ": stopped");
+  return parse_model_index(real_files().read(file, kMostIndexBytes), shown);
+}
+
+ModelAddress locate_model(const std::string& name, const std::string& index_url,
+                          const fetch::DownloadOptions& options) {
+  if (is_address(name)) {
+    const auto path = name.substr(0, name.find_first_of("?#"));
+    const auto file = fs::path(path.substr(path.rfind('/') + 1));
+    const auto stem = file.stem().string();
+    if (file.extension() == kModelExtension && is_model_name(stem)) return {.name = stem, .url = name};
+    throw InputError({.what = "not the address of a model file",
+                      .value = fetch::without_credentials(name),
+                      .allowed = text("an address that ends in NAME", kModelExtension)});
+  }
+  const char* variable = std::getenv("MONGE_MODELS_URL");
+  const auto base = !index_url.empty() ? index_url : std::string(variable ? variable : "");
+  if (base.empty()) {
+    throw InputError({.what = "no index of models is known",
+                      .fix = "name its address with " + user_word("model::locate_model(index_url)") +
+                             " or MONGE_MODELS_URL, or give the address of a model file; " +
+                             user_word("model::pretrained_models()") + " shows the models that are there"});
+  }
+  const auto models = fetch_model_index(base, options);
+  std::vector<std::string> known;
+  for (const auto& model : models) {
+    if (model.name == name) {
+      return {
+          .name = name, .url = as_folder(base) + name + kModelExtension, .bytes = model.bytes, .sha256 = model.sha256};
+    }
+    known.push_back(model.name);
+  }
+  throw InputError({.what = "no such model",
+                    .where = fetch::without_credentials(base),
+                    .value = '"' + printable(name) + '"',
+                    .allowed = join(known),
+                    .fix = suggestion(name, known)});
+}
+
+fetch::Download fetch_model(const ModelAddress& address, const fs::path& folder, fetch::DownloadOptions options) {
+  options.bytes = address.bytes;
+  options.sha256 = address.sha256;
+  options.allow_file_urls = true;
+  // Under another name until it is checked, so that a file that is no model replaces none.
+  const auto file = folder / ('.' + address.name + kModelExtension);
+  auto got = fetch::download(address.url, file, options);
+  if (!got.complete) return got;
+  try {
+    load_model(file, torch::kCPU, silent());  // compares the content hash, too
+  } catch (const InputError& error) {
+    std::error_code ignored;
+    fs::remove(file, ignored);
+    throw InputError(
+        text(fetch::without_credentials(address.url), ": is no model that can be used (", error.what(), ")"));
+  }
+  real_files().publish(file, folder / (address.name + kModelExtension));
+  return got;
+}
+
+}  // namespace monge::model

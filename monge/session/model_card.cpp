@@ -1,0 +1,118 @@
+#include "monge/session/model_card.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "monge/core/files.h"
+#include "monge/run/report.h"
+#include "monge/session/summary.h"
+
+namespace monge::session {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+/// The run directory of a model that was loaded from one, or from a checkpoint in it; empty for a file.
+fs::path run_directory_of(const model::Model& model) {
+  std::error_code ignored;
+  const auto is_run = [&](const fs::path& folder) { return fs::exists(folder / "checkpoints", ignored); };
+  const auto folder = fs::weakly_canonical(model.origin, ignored);
+  if (ignored || !fs::is_directory(folder, ignored)) return {};
+  if (is_run(folder)) return folder;
+  const auto run = folder.parent_path().parent_path();  // RUN/checkpoints/step_000500, to which RUN/best leads
+  return is_run(run) ? run : fs::path();
+}
+
+/// The metrics that a run measured at this iteration; empty if there was no evaluation then.
+NamedMetrics metrics_at(const fs::path& run, int64_t iteration) {
+  constexpr std::string_view kPrefix = "eval.";
+  NamedMetrics out;
+  for (const auto& curve : run::metrics_of(run).curves) {
+    if (!curve.name.starts_with(kPrefix)) continue;
+    const auto at = std::find(curve.x.rbegin(), curve.x.rend(), static_cast<double>(iteration));
+    if (at == curve.x.rend()) continue;
+    out.emplace_back(curve.name.substr(kPrefix.size()), curve.y.at(curve.x.rend() - at - 1));
+  }
+  return out;
+}
+
+/// The run's sample image of this iteration as a PNG file; empty if there is none.
+std::string sample_image_at(const fs::path& run, int64_t iteration) {
+  char name[64];
+  std::snprintf(name, sizeof name, "step_%06lld.png", static_cast<long long>(iteration));
+  const auto file = run / "samples" / name;
+  std::error_code ignored;
+  return fs::exists(file, ignored) ? real_files().read(file) : "";
+}
+
+ordered_json text_or_null(const std::string& text) { return text.empty() ? ordered_json() : ordered_json(text); }
+
+}  // namespace
+
+model::EvaluationRecord record_of(const eval::Evaluation& evaluation, const fs::path& run, int64_t iteration) {
+  model::EvaluationRecord out{.metrics = evaluation.named(),
+                              .reaches_target = {},
+                              .verdict = "the map " + evaluation.verdict(),
+                              .image = run.empty() ? "" : sample_image_at(run, iteration)};
+  const auto reaches = reaches_target(evaluation);
+  if (!reaches.is_null()) out.reaches_target = reaches.get<bool>();
+  return out;
+}
+
+std::optional<model::EvaluationRecord> evaluation_of(const model::Model& model) {
+  if (model.evaluation || model.reversed) return model.evaluation;
+  const auto run = run_directory_of(model);
+  if (run.empty()) return std::nullopt;
+  eval::Evaluation evaluation;
+  evaluation.metrics = metrics_at(run, model.iteration);
+  if (evaluation.metrics.empty()) return std::nullopt;
+  return record_of(evaluation, run, model.iteration);
+}
+
+ordered_json model_card(const model::Model& model, const std::optional<model::EvaluationRecord>& evaluation) {
+  const train::Recipe recipe = model.recipe.value_or(train::Recipe());
+  const auto& card = recipe.card;
+  ordered_json out{{"name", model.recipe ? ordered_json(recipe.name) : ordered_json()},
+                   {"title", text_or_null(card.title)},
+                   {"description", text_or_null(card.description)},
+                   {"licence", text_or_null(card.licence)},
+                   {"credit", text_or_null(card.credit)},
+                   {"source", {{"data", text_or_null(card.source)}, {"licence", text_or_null(card.source_licence)}}},
+                   {"target", {{"data", text_or_null(card.target)}, {"licence", text_or_null(card.target_licence)}}},
+                   {"method", nullptr},
+                   {"net", nullptr},
+                   {"parameters", nn::parameter_count(*model.net)},
+                   {"iterations", model.iteration},
+                   {"item_shape", model.item_shape},
+                   {"stochastic", model.stochastic()},
+                   {"has_inverse", model.inverse_net != nullptr},
+                   {"any_size", model.sizes.has_value()},
+                   {"protocol", nullptr},
+                   {"metrics", nullptr},
+                   {"reaches_target", nullptr},
+                   {"verdict", nullptr}};
+  if (model.recipe) {
+    out["method"] = recipe.method;
+    out["net"] = recipe.map.net;
+  }
+  if (!evaluation) return out;
+  if (model.recipe) {
+    out["protocol"] = {{"samples", recipe.eval.samples},
+                       {"holdout", recipe.eval.holdout},
+                       {"source", text_or_null(recipe.eval.source)},
+                       {"target", text_or_null(recipe.eval.target)},
+                       {"features", text_or_null(recipe.eval.features)},
+                       {"lpips", text_or_null(recipe.eval.lpips)}};
+  }
+  out["metrics"] = ordered_json::object();
+  for (const auto& [name, value] : evaluation->metrics) {
+    out["metrics"][name] = std::isfinite(value) ? ordered_json(value) : ordered_json();
+  }
+  if (evaluation->reaches_target) out["reaches_target"] = *evaluation->reaches_target;
+  out["verdict"] = evaluation->verdict;
+  return out;
+}
+
+}  // namespace monge::session

@@ -1,0 +1,130 @@
+// monge models and export --set, from outside.
+#include <sstream>
+
+#include "tests/cli/fixture.h"
+#include "tests/support/http_server.h"
+
+namespace monge {
+namespace {
+
+using testing::ScopedVariable;
+
+/// A run of vectors and a run of images, each exported to the folder "shelf".
+class CliModels : public Cli {
+ protected:
+  void SetUp() override {
+    Cli::SetUp();
+    for (const char* name : {"v", "p"}) {
+      ASSERT_EQ(monge(folder.path(), std::string("train ") + name + ".toml --out " + name + " -q").code, 0);
+    }
+    exported = monge(folder.path(),
+                     "export v --out shelf/cloud-moons.safetensors --set name=cloud-moons "
+                     "--set 'card.title=Gaussian to moons' --set card.licence=CC0-1.0 --set 'card.source=a Gaussian' "
+                     "--set card.source_licence=CC0-1.0");
+    ASSERT_EQ(exported.code, 0) << exported.err;
+    ASSERT_EQ(monge(folder.path(), "export p --out shelf/greys.safetensors").code, 0);
+  }
+
+  testing::Result run(const std::string& arguments) const { return monge(folder.path(), arguments); }
+
+  testing::NoProxies no_proxies;
+  testing::Result exported;
+  ScopedVariable here{"MONGE_MODELS", "shelf"}, cache{"XDG_CACHE_HOME", (folder / "cache").string()},
+      url{"MONGE_MODELS_URL", {}};
+};
+
+TEST_F(CliModels, ListAndShowTellWhatAFileSaysOfItsMap) {
+  const auto listed = run("models list");
+  EXPECT_EQ(listed.code, 0) << listed.err;
+  EXPECT_THAT(listed.out, AllOf(HasSubstr("cloud-moons"), HasSubstr("CC0-1.0"), HasSubstr("Gaussian to moons"),
+                                HasSubstr("shelf/greys.safetensors"), HasSubstr("Folders searched: shelf, ")));
+  EXPECT_FALSE(fs::exists(folder / "cache"));
+
+  const auto shown = run("models show cloud-moons");
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  EXPECT_THAT(shown.out, AllOf(HasSubstr("a Gaussian (CC0-1.0)"), HasSubstr("method weak, 12 iterations, vectors of 2"),
+                               HasSubstr("target_error"), HasSubstr("floor"), HasSubstr("verdict"),
+                               HasSubstr("monge translate cloud-moons IN OUT --samples 4")));
+  // The metrics are those that the run printed for this iteration.
+  const auto summary = json::parse(testing::slurp(folder / "v/summary.json"));
+  for (const char* model : {"cloud-moons", "v", "v/checkpoints/step_000012", "shelf/cloud-moons.safetensors"}) {
+    const auto card = json::parse(run(std::string("models show --json ") + model).out);
+    EXPECT_EQ(card["metrics"]["target_error"], summary["target_error"]) << model;
+    EXPECT_EQ(card["verdict"], summary["verdict"]) << model;
+    EXPECT_EQ(card["reaches_target"], summary["reaches_target"]) << model;
+    EXPECT_EQ(card["iterations"], 12) << model;
+  }
+  EXPECT_THAT(run("models show cloud-moons --recipe").out, HasSubstr("title = \"Gaussian to moons\""));
+}
+
+TEST_F(CliModels, TheImageOfTheRunTravelsWithTheFile) {
+  const auto shown = run("models show greys --image out.png");
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  EXPECT_EQ(testing::slurp(folder / "out.png"), testing::slurp(folder / "p/samples/step_000002.png"));
+  EXPECT_EQ(run("models show greys --image out.jpg").code, 2);
+}
+
+TEST_F(CliModels, EveryCommandTakesAName) {
+  std::ofstream(folder / "in.csv") << "x,y\n1,2\n3,4\n";
+  const auto by_name = run("translate cloud-moons in.csv a.csv"), by_run = run("translate v in.csv b.csv");
+  EXPECT_EQ(by_name.code, 0) << by_name.err;
+  EXPECT_EQ(testing::slurp(folder / "a.csv"), testing::slurp(folder / "b.csv"));
+  EXPECT_EQ(run("eval cloud-moons --samples 32").code, 0);
+  EXPECT_EQ(run("export cloud-moons --to torch --out map.pt").code, 0);
+  EXPECT_EQ(run("train v.toml --out tuned -q --set train.init=cloud-moons").code, 0);
+  const auto wrong = run("translate cloud-mons in.csv c.csv");
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_THAT(wrong.err, AllOf(HasSubstr("no such model"), HasSubstr("did you mean \"cloud-moons\"")));
+  const auto unknown = run("translate whatever-it-is in.csv c.csv");
+  EXPECT_THAT(unknown.err, HasSubstr("monge models list"));
+  // A file of the name comes first.
+  fs::create_directory(folder / "greys");
+  EXPECT_THAT(run("translate greys in.csv c.csv").err, HasSubstr("neither a run directory"));
+}
+
+TEST_F(CliModels, ExportRefusesToOverwriteAndToChangeTheMap) {
+  EXPECT_THAT(run("export cloud-moons --out shelf/cloud-moons.safetensors").err, HasSubstr("is the model itself"));
+  EXPECT_THAT(run("export v --set map.width=3").err, HasSubstr("the map depends on this key"));
+  EXPECT_THAT(run("export v --to onnx --set name=x").err, HasSubstr("--set is for --to safetensors"));
+}
+
+TEST_F(CliModels, FetchesFromAnIndex) {
+  const auto index = run("models index shelf");
+  EXPECT_EQ(index.code, 0) << index.err;
+  EXPECT_THAT(index.out, AllOf(HasSubstr("cloud-moons"), HasSubstr("greys")));
+  testing::HttpServer server([this](const testing::HttpRequest& request) {
+    const auto file = folder / "shelf" / request.target.substr(request.target.rfind('/') + 1);
+    return fs::exists(file) ? testing::file_reply(request, testing::slurp(file)) : testing::HttpReply{.status = 404};
+  });
+  EXPECT_THAT(run("models list --url " + server.url("/")).out, HasSubstr("at " + server.url("/")));
+  const auto got = run("models fetch greys --models mine --url " + server.url("/"));
+  EXPECT_EQ(got.code, 0) << got.err;
+  EXPECT_EQ(got.out, "mine/greys.safetensors\n");
+  EXPECT_EQ(testing::slurp(folder / "mine/greys.safetensors"), testing::slurp(folder / "shelf/greys.safetensors"));
+  EXPECT_EQ(run("models fetch " + server.url("/cloud-moons.safetensors") + " --models mine -q").code, 0);
+
+  const auto wrong = run("models fetch grays --url " + server.url("/"));
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_THAT(wrong.err, AllOf(HasSubstr("cloud-moons, greys"), HasSubstr("did you mean \"greys\"")));
+  EXPECT_THAT(run("models fetch greys").err, AllOf(HasSubstr("--url"), HasSubstr("MONGE_MODELS_URL")));
+  const auto nowhere = run("models fetch greys --url " + server.url("/nothing.json/"));
+  EXPECT_NE(nowhere.code, 0);
+}
+
+TEST_F(CliModels, TheSizeOfTheRecipeIsTheDefault) {
+  ASSERT_EQ(run("export p --out sized.safetensors --set output.size=keep").code, 0);
+  ASSERT_EQ(run("export p --out train.safetensors --set output.size=train").code, 0);
+  const auto size_of = [&](const std::string& model) {
+    const auto done = run("translate " + model + " images/0.png " + model + ".png");
+    EXPECT_EQ(done.code, 0) << done.err;
+    return io::read_image(folder / (model + ".png")).sizes().vec();
+  };
+  EXPECT_EQ(size_of("sized.safetensors"), (std::vector<int64_t>{20, 24, 3}));
+  EXPECT_EQ(size_of("train.safetensors"), (std::vector<int64_t>{16, 16, 3}));
+  EXPECT_THAT(run("export p --out x.safetensors --set output.size=huge").err,
+              AllOf(HasSubstr("output.size"), HasSubstr("WIDTHxHEIGHT")));
+  EXPECT_THAT(run("train v.toml --set output.size=keep").err, HasSubstr("these are vectors"));
+}
+
+}  // namespace
+}  // namespace monge
