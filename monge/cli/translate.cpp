@@ -123,6 +123,7 @@ void add_translate(CLI::App& program, Action& action) {
   command
       ->add_option("--size", options->translate.size,
                    "Size of the outputs: keep (each image's own), train (crop and resize to the size of the training), "
+                   "residual (each image's own: the change of a copy at the size of the training is added), "
                    "WIDTHxHEIGHT or one number; default: keep images that are larger than in training or of another "
                    "shape if the net takes any size, else train")
       ->type_name("SIZE");

@@ -5,6 +5,7 @@
 
 #include "monge/core/error.h"
 #include "monge/data/column_names.h"
+#include "monge/data/image_collection.h"
 #include "monge/data/item_label.h"
 #include "monge/data/tensor_source.h"
 #include "monge/dist/progress_reduction.h"
@@ -12,6 +13,7 @@
 #include "monge/run/table_writer.h"
 #include "monge/session/root_first.h"
 #include "monge/session/translation_input.h"
+#include "monge/session/translation_size.h"
 #include "monge/session/translator.h"
 
 namespace monge::session {
@@ -144,10 +146,11 @@ data::TensorSource source_of(const torch::Tensor& x) {
 }  // namespace
 
 TranslateResult translate(const model::Model& given, const std::string& in, const std::string& out,
-                          const TranslateOptions& options, const Compute& compute, const Hooks& given_hooks) {
+                          const TranslateOptions& given_options, const Compute& compute, const Hooks& given_hooks) {
   auto& group = compute.group;
   const auto hooks = with_log_on_root(given_hooks, group);
   auto model = given;
+  const auto options = with_size_of_recipe(given_options, model, /*array=*/!data::holds_images(in));
   const auto input = root_first(group, [&] {
     prepare_for_translation(model, options);
     return open_translation_input(model, in, out, options, group, hooks.log);
@@ -198,9 +201,10 @@ TranslateResult translate(const model::Model& given, const std::string& in, cons
   return result;
 }
 
-torch::Tensor translate(const model::Model& model, const torch::Tensor& x, const TranslateOptions& options) {
+torch::Tensor translate(const model::Model& model, const torch::Tensor& x, const TranslateOptions& given) {
   require(x.dim() >= 2, "translate: expected a batch of items, [B, ...], got a tensor of shape ", x.sizes());
   auto prepared = model;
+  const auto options = with_size_of_recipe(given, model, /*array=*/true);
   prepare_for_translation(prepared, options);
   const auto source = source_of(x);
   take_size_of_arrays(prepared, source, options);

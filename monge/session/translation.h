@@ -37,8 +37,9 @@ struct TranslateOptions {
   std::string range = "";     ///< "LOW..HIGH" to which vectors are clamped; empty: the recipe's output.range
   std::string on_error = "";  ///< what to do with images that cannot be used: fail or skip; empty: the recipe's
   /// Size of the images: "keep", "train" (crop and resize to the size of the training), "WxH" or one number (crop and
-  /// resize to that). Empty: the recipe's output.size, else keep images that are larger than in training or of another
-  /// shape if the net takes any size, else train.
+  /// resize to that), "residual" (keep, and add the enlarged change of a small copy, see model/small_copy.h). Empty:
+  /// the recipe's output.size, else keep images that are larger than in training or of another shape if the net takes
+  /// any size, else train.
   std::string size = "";
   int64_t tile = 0;            ///< longest side of a tile of large images, in pixels, [16, 16384]; see model::tile_side
   std::string noise = "item";  ///< "item": drawn by the item's name; "fixed": the same for all items (video frames)

@@ -53,20 +53,23 @@ std::shared_ptr<const data::Source> open_own_sizes(model::Model& model, const da
                                                    const SizeChoice& choice, const TranslateOptions& options,
                                                    const LogSink& log) {
   using Kind = SizeChoice::Kind;
-  if ((choice.kind != Kind::keep && choice.kind != Kind::automatic) || !data::holds_images(source.path)) return nullptr;
-  const bool all = choice.kind == Kind::keep;
+  if (choice.kind == Kind::train || choice.kind == Kind::given || !data::holds_images(source.path)) return nullptr;
+  const bool residual = choice.kind == Kind::residual, all = residual || choice.kind == Kind::keep;
   if (!all && !data::any_keeps_own_size(source.path, choice.size, silent())) return nullptr;
   const auto images = std::make_shared<data::NativeImageSource>(
       source.path, source.images, log, all ? data::OwnSize::always : data::OwnSize::larger_or_other_shape);
   const bool has_trained_size = model.item_shape[1] > 0;
   const bool one = images->own_sizes() == 1;
   const auto which =
-      all ? text(images->size(), one ? " image" : " images", ", each translated at its own size")
-          : text(images->own_sizes(), " of ", images->size(), images->size() == 1 ? " image" : " images",
-                 one ? " is" : " are", " larger than the ", choice.size.width, " x ", choice.size.height,
-                 " pixels of the training or of another shape and ", one ? "keeps its size" : "keep their size");
-  log(LogLevel::info, text(images->name(), ": ", which, tile_words(model, options, images->largest()), " (--size ",
-                           has_trained_size ? "train" : "N", " crops and resizes ", one ? "it)" : "them)"));
+      residual ? text(images->size(), one ? " image keeps its size" : " images keep their sizes", "; the change of ",
+                      one ? "a copy" : "copies", " at ", text_of(choice.size), " pixels is enlarged and added")
+      : all    ? text(images->size(), one ? " image" : " images", ", each translated at its own size")
+               : text(images->own_sizes(), " of ", images->size(), images->size() == 1 ? " image" : " images",
+                   one ? " is" : " are", " larger than the ", choice.size.width, " x ", choice.size.height,
+                      " pixels of the training or of another shape and ", one ? "keeps its size" : "keep their size");
+  log(LogLevel::info,
+      text(images->name(), ": ", which, residual ? "" : tile_words(model, options, images->largest()), " (--size ",
+           has_trained_size ? "train" : "N", " crops and resizes ", one ? "it)" : "them)"));
   model = model.at_any_size();
   return images;
 }
@@ -254,7 +257,7 @@ void take_size_of_arrays(model::Model& model, const data::Source& source, const 
   const auto item = source.item_shape();
   if (model.item_shape.size() != 3 || item.size() != 3 || item[1] == 0) return;
   using Kind = SizeChoice::Kind;
-  const auto choice = size_choice(options, model, /*array=*/true);
+  const auto choice = size_choice(options, model);
   const ImageSize size(item[2], item[1]);
   require(choice.kind != Kind::given || choice.size == size, "--size ", text_of(choice.size), ": the images of ",
           source.name(), " have ", text_of(size), " pixels, and only image files are resized; leave --size out");

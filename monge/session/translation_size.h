@@ -9,13 +9,16 @@
 
 namespace monge::session {
 
-/// TranslateOptions::size for a model; `size` is set for `train`, too.
+/// TranslateOptions::size for a model; `size` is set for `train` and `residual`, too.
 using SizeChoice = OutputSize;
 
-/// The choice for a model, which is never `given` at the size of the training. Without a size in the options it is the
-/// recipe's output.size; without a recipe, the default is to keep.
-/// @param array  whether the images are an array: they are not resized, so the recipe's size is not for them.
+/// The options with the recipe's output.size where they leave the size open.
+/// @param array  whether the images are an array. They are not resized, so only "residual" is for them.
+TranslateOptions with_size_of_recipe(TranslateOptions options, const model::Model& model, bool array);
+
+/// The choice for a model, which is never `given` at the size of the training. Without a recipe, the default is to
+/// keep.
 /// @throws InputError for a text that is no size, or a size that the map does not take.
-SizeChoice size_choice(const TranslateOptions& options, const model::Model& model, bool array = false);
+SizeChoice size_choice(const TranslateOptions& options, const model::Model& model);
 
 }  // namespace monge::session

@@ -5,7 +5,9 @@
 #include <limits>
 #include <numeric>
 
+#include "monge/core/output_size.h"
 #include "monge/model/displacement.h"
+#include "monge/model/small_copy.h"
 #include "monge/model/tiles.h"
 #include "monge/session/translation_input.h"
 
@@ -19,6 +21,7 @@ Translator::Translator(const TranslateOptions& options, const model::Model& mode
       trained_(std::move(trained)),
       times_(times_of(options)),
       streams_(static_cast<uint64_t>(options.seed)),
+      residual_(parse_output_size(options.size, "--size").kind == OutputSize::Kind::residual),
       one_by_one_(!fits_a_batch(source.item_shape())),
       carries_noise_(model.carries_noise(source.item_shape())) {
   if (!options.weights.empty()) weights_ = torch::full({source.size()}, std::numeric_limits<float>::quiet_NaN());
@@ -32,7 +35,7 @@ bool Translator::fits_a_batch(torch::IntArrayRef item) const {
   const int64_t height = item[1], width = item[2];
   if (height == 0) return false;  // the images differ in size
   if (item == torch::IntArrayRef(trained_)) return true;
-  if (!model_.sizes || height * width > kMostPixels) return false;
+  if (residual_ || !model_.sizes || height * width > kMostPixels) return false;
   const auto& sizes = *model_.sizes;
   const auto fits = [&](int64_t side) { return side >= sizes.least && side % sizes.multiple == 0; };
   return fits(height) && fits(width);
@@ -127,6 +130,18 @@ bool Translator::for_each_output(int64_t begin, int64_t length, const UseOutput&
   return true;
 }
 
+/// Passes the outputs of an image at its own size to `use`, each the image and the enlarged change of its small copy.
+bool Translator::add_residuals(int64_t item, const torch::Tensor& x, const UseOutput& use, const Proceed& proceed) {
+  const model::SmallCopy small(x, ImageSize(trained_.at(2), trained_.at(1)));
+  const auto y = batch_outputs(small.image(), item);
+  for (int64_t k = 0; k < samples(); ++k) {
+    if (k > 0 && proceed && !proceed(k, samples())) return false;
+    const auto y_CHW = small.add_change(x, y.select(1, k))[0];
+    if (!use_steps(item, k, x[0], y_CHW, use, {})) return false;
+  }
+  return true;
+}
+
 bool Translator::for_each_output_of(int64_t item, const UseOutput& use, const Proceed& proceed) {
   auto x = source_.items({item});
   torch::Tensor x_CHW;
@@ -134,6 +149,7 @@ bool Translator::for_each_output_of(int64_t item, const UseOutput& use, const Pr
   show_input(item, x_CHW);
   if (fits_a_batch(x.sizes().slice(1)))  // the same outputs as among images of this size alone
     return use_samples(item, x_CHW, batch_outputs(x, item)[0], use, proceed);
+  if (residual_) return add_residuals(item, x, use, proceed);
   // The work on an output has its tiles as parts and, if there are several steps, those too.
   const int64_t more = times_.size() > 1 ? static_cast<int64_t>(times_.size()) : 0;
   for (int64_t k = 0; k < samples(); ++k) {

@@ -67,6 +67,7 @@ class Translator {
   torch::Tensor in_units_at(const torch::Tensor& noise, double t) const;
   torch::Tensor bridge_noise(const torch::Tensor& y, int64_t begin) const;
   torch::Tensor batch_outputs(const torch::Tensor& x, int64_t begin);
+  bool add_residuals(int64_t item, const torch::Tensor& x, const UseOutput& use, const Proceed& proceed);
   bool for_each_output_of(int64_t item, const UseOutput& use, const Proceed& proceed);
   bool use_samples(int64_t item, const torch::Tensor& x_CHW, const torch::Tensor& y_KCHW, const UseOutput& use,
                    const Proceed& proceed);
@@ -82,6 +83,7 @@ class Translator {
   std::vector<int64_t> trained_;
   std::vector<double> times_;
   RandomStreams streams_;
+  bool residual_;  ///< whether images keep their size and get the change of a small copy, see model/small_copy.h
   bool one_by_one_;
   bool carries_noise_;  ///< whether the input has its noise channels, see Model::inputs
   int64_t clamped_ = 0;

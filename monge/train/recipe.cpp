@@ -121,11 +121,13 @@ void OutputOptions::describe(OptionRows& rows) {
            "vectors: range that outputs are clamped to, in raw units: LOW..HIGH, LOW.. or ..HIGH (such as 0..); empty: "
            "no clamping. Training does not clamp; translate and the metrics do")
       .on_resume(OnResume::keeps_updates);
-  rows.add(
-          "size", size,
-          "images: size at which translate maps them unless it is told another: keep (each its own), train (crop and "
-          "resize to the size of the training), WIDTHxHEIGHT or one number; empty: keep images that are larger than in "
-          "training or of another shape if the net takes any size, else train")
+  rows.add("size", size,
+           "images: size at which translate maps them unless it is told another: keep (each its own), train (crop and "
+           "resize to the size of the training), WIDTHxHEIGHT or one number, residual (each its own: the change of a "
+           "copy "
+           "at the size of the training is enlarged and added); empty: keep images that are larger than in training or "
+           "of "
+           "another shape if the net takes any size, else train")
       .on_resume(OnResume::keeps_updates);
 }
 

@@ -256,7 +256,7 @@ void check_output_options(const Recipe& recipe, const data::Source& source) {
   require(recipe.output.size.empty() || source.item_shape().size() == 3, "output.size = \"", recipe.output.size,
           "\": only images have a size, but these are vectors; leave it empty");
   const auto size = parse_output_size(recipe.output.size, "output.size").kind;
-  const bool other_sizes = size == OutputSize::Kind::keep || size == OutputSize::Kind::given;
+  const bool other_sizes = size != OutputSize::Kind::automatic && size != OutputSize::Kind::train;
   require(!other_sizes || solve::map_image_sizes(recipe, source.item_shape()), "output.size = \"", recipe.output.size,
           "\": the net of this recipe takes images of the training's size alone; leave it empty or name train");
 }

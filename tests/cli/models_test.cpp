@@ -94,7 +94,8 @@ TEST_F(CliModels, FetchesFromAnIndex) {
   EXPECT_THAT(index.out, AllOf(HasSubstr("cloud-moons"), HasSubstr("greys")));
   testing::HttpServer server([this](const testing::HttpRequest& request) {
     const auto file = folder / "shelf" / request.target.substr(request.target.rfind('/') + 1);
-    return fs::exists(file) ? testing::file_reply(request, testing::slurp(file)) : testing::HttpReply{.status = 404};
+    const bool there = fs::exists(file) && !request.target.starts_with("/gone/");
+    return there ? testing::file_reply(request, testing::slurp(file)) : testing::HttpReply{.status = 404};
   });
   EXPECT_THAT(run("models list --url " + server.url("/")).out, HasSubstr("at " + server.url("/")));
   const auto got = run("models fetch greys --models mine --url " + server.url("/"));
@@ -107,8 +108,9 @@ TEST_F(CliModels, FetchesFromAnIndex) {
   EXPECT_EQ(wrong.code, 2);
   EXPECT_THAT(wrong.err, AllOf(HasSubstr("cloud-moons, greys"), HasSubstr("did you mean \"greys\"")));
   EXPECT_THAT(run("models fetch greys").err, AllOf(HasSubstr("--url"), HasSubstr("MONGE_MODELS_URL")));
-  const auto nowhere = run("models fetch greys --url " + server.url("/nothing.json/"));
-  EXPECT_NE(nowhere.code, 0);
+  const auto gone = run("models fetch greys --url " + server.url("/gone"));
+  EXPECT_EQ(gone.code, 2);
+  EXPECT_THAT(gone.err, AllOf(HasSubstr(server.url("/gone/index.json")), HasSubstr("404")));
 }
 
 TEST_F(CliModels, TheSizeOfTheRecipeIsTheDefault) {
@@ -121,6 +123,17 @@ TEST_F(CliModels, TheSizeOfTheRecipeIsTheDefault) {
   };
   EXPECT_EQ(size_of("sized.safetensors"), (std::vector<int64_t>{20, 24, 3}));
   EXPECT_EQ(size_of("train.safetensors"), (std::vector<int64_t>{16, 16, 3}));
+  // A larger image keeps its size, also by the recipe's default; a small one gets what it gets at the training's size.
+  ASSERT_EQ(run("export p --out rest.safetensors --set output.size=residual").code, 0);
+  EXPECT_EQ(size_of("rest.safetensors"), (std::vector<int64_t>{20, 24, 3}));
+  ASSERT_EQ(run("translate p images/0.png given.png --size residual").code, 0);
+  EXPECT_EQ(testing::slurp(folder / "given.png"), testing::slurp(folder / "rest.safetensors.png"));
+  ASSERT_EQ(run("translate rest.safetensors train.safetensors.png same.png").code, 0);
+  ASSERT_EQ(run("translate p train.safetensors.png by-train.png --size train").code, 0);
+  EXPECT_EQ(testing::slurp(folder / "same.png"), testing::slurp(folder / "by-train.png"));
+  EXPECT_EQ(run("translate p images many --size residual --samples 3").code, 0);
+  EXPECT_EQ(io::read_image(folder / "many/0.1.png").size(1), 24);
+  EXPECT_THAT(run("translate v v.toml x.csv --size residual").err, HasSubstr("this map takes vectors"));
   EXPECT_THAT(run("export p --out x.safetensors --set output.size=huge").err,
               AllOf(HasSubstr("output.size"), HasSubstr("WIDTHxHEIGHT")));
   EXPECT_THAT(run("train v.toml --set output.size=keep").err, HasSubstr("these are vectors"));
