@@ -9,6 +9,7 @@
 
 #include "monge/core/cores.h"
 #include "monge/core/error.h"
+#include "monge/core/user_words.h"
 
 namespace monge::session {
 namespace {
@@ -54,7 +55,7 @@ torch::Device gpu_of_rank(const dist::ProcessGroup& group) {
 torch::Device choose_device(const Compute& compute, const std::string& recipe_device) {
   if (compute.device != "auto" && compute.device != "cpu" && compute.device != "cuda") {
     throw InputError({.what = "no such device",
-                      .where = "--device",
+                      .where = user_word("the device of the caller"),
                       .value = '"' + compute.device + '"',
                       .allowed = "auto, cpu, cuda"});
   }
@@ -62,9 +63,10 @@ torch::Device choose_device(const Compute& compute, const std::string& recipe_de
   const auto& wanted = compute.device == "auto" ? recipe_device : compute.device;
   if (wanted == "cuda" && !available) {
     throw InputError({.what = "no CUDA device can be used",
-                      .where = "--device",
+                      .where = user_word("the device of the caller"),
                       .value = "cuda",
-                      .fix = "use --device cpu; monge info prints the devices that this build can use"});
+                      .fix = "use " + user_word("the device of the caller") +
+                             " cpu; monge info prints the devices that this build can use"});
   }
   if (wanted == "cpu" || !available) return torch::kCPU;
   return compute.group.launched() ? gpu_of_rank(compute.group) : torch::Device(torch::kCUDA);

@@ -5,6 +5,7 @@
 #include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/core/random.h"
+#include "monge/core/user_words.h"
 #include "monge/eval/features.h"
 #include "monge/eval/few_samples.h"
 #include "monge/eval/ground_truth.h"
@@ -47,7 +48,8 @@ train::Recipe evaluation_recipe(const EvaluateOptions& options, const model::Mod
   if (!target.empty()) recipe.eval.target = target;
   if (!model.recipe) {
     require(in_memory(options) || (!source.empty() && !target.empty()), model.origin,
-            ": a state dict without a recipe names no data; add --source PATH --target PATH");
+            ": a state dict without a recipe names no data; add ", user_word("EvaluateOptions::source"), " PATH ",
+            user_word("EvaluateOptions::target"), " PATH");
     recipe.source.path = source;
     recipe.target.path = target;
     recipe.source.colour = recipe.target.colour = model.item_shape[0] == 1 ? "grey" : "rgb";
@@ -65,9 +67,10 @@ train::Recipe evaluation_recipe(const EvaluateOptions& options, const model::Mod
   }
   if (!options.mode.empty() && !eval::names_fid_net(recipe.eval.features)) {
     throw InputError({.what = "applies only to the features of inception, which this evaluation does not compute",
-                      .where = "--mode",
+                      .where = user_word("EvaluateOptions::mode"),
                       .value = options.mode,
-                      .fix = "add --features inception, or leave --mode out"});
+                      .fix = "add " + user_word("EvaluateOptions::features") + " inception, or leave " +
+                             user_word("EvaluateOptions::mode") + " out"});
   }
   return recipe;
 }
@@ -84,7 +87,7 @@ std::shared_ptr<const data::Source> open_truth(const std::string& path, const tr
 void check_grid(const std::filesystem::path& file) {
   if (!io::has_output_extension(file)) {
     throw InputError({.what = "not an image format that can be written",
-                      .where = "--grid",
+                      .where = user_word("EvaluateOptions::grid"),
                       .value = file.string(),
                       .fix = "choose a name that ends with .png, .jpg, .webp or .tif"});
   }
@@ -113,13 +116,14 @@ EvaluateResult evaluate(const model::Model& given, const EvaluateOptions& option
                         const Hooks& given_hooks) {
   auto& group = compute.group;
   const auto hooks = with_log_on_root(given_hooks, group);
-  require(options.samples >= 2 && options.samples <= 1 << 20, "--samples ", options.samples, ": allowed is 2 to ",
-          1 << 20);
+  require(options.samples >= 2 && options.samples <= 1 << 20, user_word("EvaluateOptions::samples"), " ",
+          options.samples, ": allowed is 2 to ", 1 << 20);
   if (!options.grid.empty() && options.truth.empty()) {
     throw InputError({.what = "the image shows outputs beside the right ones, and there are none",
-                      .where = "--grid",
+                      .where = user_word("EvaluateOptions::grid"),
                       .value = options.grid.string(),
-                      .fix = "add --truth, or use monge translate --grid"});
+                      .fix = "add " + user_word("EvaluateOptions::truth") + ", or use monge translate " +
+                             user_word("EvaluateOptions::grid")});
   }
   if (!options.grid.empty()) check_grid(options.grid);
   auto model = given;

@@ -16,8 +16,8 @@ TranslateResult Model::translate(const std::string& in, const std::string& out, 
   return session::translate(model_, in, out, options, compute, hooks);
 }
 
-torch::Tensor Model::translate(const torch::Tensor& x, const TranslateOptions& options) const {
-  return session::translate(model_, x, options);
+torch::Tensor Model::translate(const torch::Tensor& x, const TranslateOptions& options, const Hooks& hooks) const {
+  return session::translate(model_, x, options, hooks);
 }
 
 EvaluateResult Model::evaluate(const EvaluateOptions& options, const Compute& compute, const Hooks& hooks) const {

@@ -37,9 +37,10 @@ class Model {
 
   /// T of the rows of `x`.
   /// @param x  [B, D], or [B, C, H, W] in [-1, 1]; raw, as the source's items.
-  /// @return   [B, samples, ...item] on the CPU; with options.steps [B, samples, steps, ...item].
+  /// @return   [B, samples, ...item] on the CPU; with options.steps [B, samples, steps, ...item]. Undefined if
+  ///           hooks.stop ended it.
   /// @throws InputError when the shape or an option does not fit the map.
-  torch::Tensor translate(const torch::Tensor& x, const TranslateOptions& options = {}) const;
+  torch::Tensor translate(const torch::Tensor& x, const TranslateOptions& options = {}, const Hooks& hooks = {}) const;
 
   /// Metrics on the held-out data, or on the data that the options name. @throws InputError as session::evaluate.
   EvaluateResult evaluate(const EvaluateOptions& options = {}, const Compute& compute = {},

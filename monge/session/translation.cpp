@@ -201,7 +201,8 @@ TranslateResult translate(const model::Model& given, const std::string& in, cons
   return result;
 }
 
-torch::Tensor translate(const model::Model& model, const torch::Tensor& x, const TranslateOptions& given) {
+torch::Tensor translate(const model::Model& model, const torch::Tensor& x, const TranslateOptions& given,
+                        const Hooks& hooks) {
   require(x.dim() >= 2, "translate: expected a batch of items, [B, ...], got a tensor of shape ", x.sizes());
   auto prepared = model;
   const auto options = with_size_of_recipe(given, model, /*array=*/true);
@@ -215,10 +216,14 @@ torch::Tensor translate(const model::Model& model, const torch::Tensor& x, const
   Translator translator(without_grid, prepared, source, model.item_shape);
   std::vector<torch::Tensor> outputs;
   const int64_t batch = batch_for(options, source, translator.one_by_one());
+  const auto report = hooks.progress_of("translating");
   for (int64_t begin = 0; begin < source.size(); begin += batch) {
+    if (hooks.stop_flag()) return {};
+    if (report && begin > 0) report(begin, source.size());
     const auto steps = translator.outputs(begin, std::min(batch, source.size() - begin));
     outputs.push_back(options.steps == 0 ? steps[0] : torch::stack(steps, 2));
   }
+  if (report && !outputs.empty()) report(source.size(), source.size());
   return torch::cat(outputs);
 }
 

@@ -95,8 +95,9 @@ TranslateResult translate(const model::Model& model, const std::string& in, cons
 /// @param x  [B, ...item], raw as the source's items; float32 or float64. Images may have another size than in training
 ///           if the net takes any and `size` allows it.
 /// @return   [B, samples, ...item] on the CPU; with `steps` [B, samples, steps, ...item]. With `t` or `steps` rows of
-///           float64 give float64.
+///           float64 give float64. Undefined if hooks.stop ended it.
 /// @throws InputError when the shape or an option does not fit the map.
-torch::Tensor translate(const model::Model& model, const torch::Tensor& x, const TranslateOptions& options = {});
+torch::Tensor translate(const model::Model& model, const torch::Tensor& x, const TranslateOptions& options = {},
+                        const Hooks& hooks = {});
 
 }  // namespace monge::session

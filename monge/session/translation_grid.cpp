@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "monge/core/error.h"
+#include "monge/core/user_words.h"
 #include "monge/io/image.h"
 #include "monge/io/resize.h"
 #include "monge/run/grid.h"
@@ -47,7 +48,7 @@ void TranslationGrid::add(const torch::Tensor& image_CHW) {
 }
 
 void TranslationGrid::write(const std::filesystem::path& path, int64_t columns) const {
-  require(!cells_.empty(), "--grid: a grid needs images");
+  require(!cells_.empty(), user_word("TranslateOptions::grid"), ": a grid needs images");
   const int64_t side = std::max(cells_[0].size(1), cells_[0].size(2));
   io::write_image(path, run::image_grid(cells_, {.columns = columns, .scale = std::max<int64_t>(1, 96 / side)}));
 }

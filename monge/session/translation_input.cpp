@@ -6,6 +6,7 @@
 #include "monge/core/files.h"
 #include "monge/core/names.h"
 #include "monge/core/random.h"
+#include "monge/core/user_words.h"
 #include "monge/core/version.h"
 #include "monge/data/array_path.h"
 #include "monge/data/column_names.h"
@@ -67,9 +68,9 @@ std::shared_ptr<const data::Source> open_own_sizes(model::Model& model, const da
                : text(images->own_sizes(), " of ", images->size(), images->size() == 1 ? " image" : " images",
                    one ? " is" : " are", " larger than the ", choice.size.width, " x ", choice.size.height,
                       " pixels of the training or of another shape and ", one ? "keeps its size" : "keep their size");
-  log(LogLevel::info,
-      text(images->name(), ": ", which, residual ? "" : tile_words(model, options, images->largest()), " (--size ",
-           has_trained_size ? "train" : "N", " crops and resizes ", one ? "it)" : "them)"));
+  log(LogLevel::info, text(images->name(), ": ", which, residual ? "" : tile_words(model, options, images->largest()),
+                           " (", user_word("TranslateOptions::size"), " ", has_trained_size ? "train" : "N",
+                           " crops and resizes ", one ? "it)" : "them)"));
   model = model.at_any_size();
   return images;
 }
@@ -166,28 +167,32 @@ io::SampleRange output_range(const model::Model& model) {
 void apply_state_dict_options(const StateDictOptions& options, model::Model& model) {
   if (options.size.width > 0) {
     const auto size = text_of(options.size);
-    require(model.item_shape.size() == 3, "--size ", size, ": this map takes vectors, which have no size");
+    require(model.item_shape.size() == 3, user_word("TranslateOptions::size"), " ", size,
+            ": this map takes vectors, which have no size");
     const ImageSize trained(model.item_shape[2], model.item_shape[1]);
-    require(trained.width == 0 || options.size == trained, "--size ", size, ": this map was trained at ",
-            text_of(trained), " pixels and accepts no other size");
+    require(trained.width == 0 || options.size == trained, user_word("TranslateOptions::size"), " ", size,
+            ": this map was trained at ", text_of(trained), " pixels and accepts no other size");
   }
   if (options.z_std > 0) {
-    require(!model.recipe, "--z-std ", options.z_std,
+    require(!model.recipe, user_word("StateDictOptions::z_std"), " ", options.z_std,
             ": this model's recipe sets the standard deviation of its noise; leave the flag out");
-    require(model.noise.channels > 0, "--z-std ", options.z_std, ": this map has no noise");
+    require(model.noise.channels > 0, user_word("StateDictOptions::z_std"), " ", options.z_std,
+            ": this map has no noise");
     model.noise.std = options.z_std;
   }
 }
 
 std::vector<double> times_of(const TranslateOptions& options) {
   constexpr int64_t kMostSteps = 1000;
-  require(!options.t || options.steps == 0, "--t and --steps: choose one; --steps ", options.steps,
-          " writes all steps from t = 0 to t = 1, --t one of them");
-  require(options.steps == 0 || (options.steps >= 2 && options.steps <= kMostSteps), "--steps ", options.steps,
-          ": allowed is 2 to ", kMostSteps, "; the first step is the input, the last one the output");
+  require(!options.t || options.steps == 0, user_word("TranslateOptions::t"), " and ",
+          user_word("TranslateOptions::steps"), ": choose one; ", user_word("TranslateOptions::steps"), " ",
+          options.steps, " writes all steps from t = 0 to t = 1, ", user_word("TranslateOptions::t"), " one of them");
+  require(options.steps == 0 || (options.steps >= 2 && options.steps <= kMostSteps),
+          user_word("TranslateOptions::steps"), " ", options.steps, ": allowed is 2 to ", kMostSteps,
+          "; the first step is the input, the last one the output");
   if (options.t && !(*options.t >= 0 && *options.t <= 1)) {  // also what is not a number
     throw InputError({.what = "the interpolation is between an input and its output",
-                      .where = "--t",
+                      .where = user_word("TranslateOptions::t"),
                       .value = text(*options.t),
                       .allowed = "0 (the input) to 1 (the output)"});
   }
@@ -202,30 +207,34 @@ void prepare_for_translation(model::Model& model, const TranslateOptions& option
   size_choice(options, model);  // throws for a size that the map does not take
   if (!options.range.empty()) model.set_output_range(options.range);
   if (options.samples > 1 && !model.stochastic()) {
-    const char* by = options.deterministic ? " by --deterministic" : "";
+    const std::string by = options.deterministic ? " by " + user_word("TranslateOptions::deterministic") : "";
     throw InputError({.what = text("this map is deterministic", by, ": it has one output per input"),
-                      .where = "--samples",
+                      .where = user_word("TranslateOptions::samples"),
                       .value = std::to_string(options.samples),
                       .allowed = "1",
                       .fix = "the methods weak, kernel and otp learn several outputs"});
   }
-  require(options.samples >= 1 && options.samples <= 1024, "--samples ", options.samples, ": allowed is 1 to 1024");
-  require(options.seed >= 0, "--seed ", options.seed, ": allowed is 0 or more");
-  require(options.batch >= 0, "--batch ", options.batch, ": allowed is 0 (automatic) or more");
-  require(options.noise == "item" || options.noise == "fixed", "--noise ", options.noise, ": allowed is item or fixed");
+  require(options.samples >= 1 && options.samples <= 1024, user_word("TranslateOptions::samples"), " ", options.samples,
+          ": allowed is 1 to 1024");
+  require(options.seed >= 0, user_word("TranslateOptions::seed"), " ", options.seed, ": allowed is 0 or more");
+  require(options.batch >= 0, user_word("TranslateOptions::batch"), " ", options.batch,
+          ": allowed is 0 (automatic) or more");
+  require(options.noise == "item" || options.noise == "fixed", user_word("TranslateOptions::noise"), " ", options.noise,
+          ": allowed is item or fixed");
   constexpr int64_t kLeastTile = 16, kMostTile = 16384;
-  require(options.tile == 0 || (options.tile >= kLeastTile && options.tile <= kMostTile), "--tile ", options.tile,
-          ": allowed is 0 (automatic) or ", kLeastTile, " to ", kMostTile, " pixels");
-  require(options.bits == "auto" || options.bits == "8" || options.bits == "16", "--bits ", options.bits,
-          ": allowed is auto, 8 or 16");
+  require(options.tile == 0 || (options.tile >= kLeastTile && options.tile <= kMostTile),
+          user_word("TranslateOptions::tile"), " ", options.tile, ": allowed is 0 (automatic) or ", kLeastTile, " to ",
+          kMostTile, " pixels");
+  require(options.bits == "auto" || options.bits == "8" || options.bits == "16", user_word("TranslateOptions::bits"),
+          " ", options.bits, ": allowed is auto, 8 or 16");
   if (!options.weights.empty() && !model.sample_weights) {
     throw InputError({.what = "all samples have the weight 1: the training was not unbalanced",
-                      .where = "--weights",
+                      .where = user_word("TranslateOptions::weights"),
                       .value = options.weights.string(),
                       .fix = "leave it out, or train with unbalanced.source or unbalanced.target"});
   }
-  require(options.grid.empty() || model.item_shape.size() == 3, "--grid ", options.grid.string(),
-          ": a grid needs images");
+  require(options.grid.empty() || model.item_shape.size() == 3, user_word("TranslateOptions::grid"), " ",
+          options.grid.string(), ": a grid needs images");
 }
 
 void check_translation_paths(const std::string& in_path, const std::string& out_path, const TranslateOptions& options) {
@@ -240,15 +249,16 @@ void check_translation_paths(const std::string& in_path, const std::string& out_
           ", where the next translation would read it as an input; choose another OUT");
   if (!options.weights.empty()) {
     const auto weights = options.weights.string();
-    require(run::is_text_table(weights) || lower_extension(weights) == ".npy", "--weights ", weights,
-            ": must name a .npy, .csv or .tsv file");
-    require(!lies_in(weights, in) && !lies_in(weights, out), "--weights ", weights,
+    require(run::is_text_table(weights) || lower_extension(weights) == ".npy", user_word("TranslateOptions::weights"),
+            " ", weights, ": must name a .npy, .csv or .tsv file");
+    require(!lies_in(weights, in) && !lies_in(weights, out), user_word("TranslateOptions::weights"), " ", weights,
             ": lies among the inputs or outputs; choose another file");
     make_writable_folder(fs::absolute(weights).parent_path());
   }
   if (grid.empty()) return;
-  require(io::has_output_extension(grid), "--grid ", grid, ": must name a ", io::kOutputFormats, " file");
-  require(!lies_in(grid, in) && !lies_in(grid, out), "--grid ", grid,
+  require(io::has_output_extension(grid), user_word("TranslateOptions::grid"), " ", grid, ": must name a ",
+          io::kOutputFormats, " file");
+  require(!lies_in(grid, in) && !lies_in(grid, out), user_word("TranslateOptions::grid"), " ", grid,
           ": lies among the inputs or outputs; choose another file");
   make_writable_folder(fs::absolute(grid).parent_path());
 }
@@ -259,8 +269,9 @@ void take_size_of_arrays(model::Model& model, const data::Source& source, const 
   using Kind = SizeChoice::Kind;
   const auto choice = size_choice(options, model);
   const ImageSize size(item[2], item[1]);
-  require(choice.kind != Kind::given || choice.size == size, "--size ", text_of(choice.size), ": the images of ",
-          source.name(), " have ", text_of(size), " pixels, and only image files are resized; leave --size out");
+  require(choice.kind != Kind::given || choice.size == size, user_word("TranslateOptions::size"), " ",
+          text_of(choice.size), ": the images of ", source.name(), " have ", text_of(size),
+          " pixels, and only image files are resized; leave ", user_word("TranslateOptions::size"), " out");
   if (choice.kind == Kind::train || model.item_shape[1] == 0) return;
   if (size != ImageSize(model.item_shape[2], model.item_shape[1])) model = model.at_any_size();
 }
@@ -270,7 +281,7 @@ TranslationInput open_translation_input(model::Model& model, const std::string& 
                                         const LogSink& log) {
   if (!options.weights.empty() && group.size() > 1) {
     throw InputError({.what = "one process writes the weights",
-                      .where = "--weights",
+                      .where = user_word("TranslateOptions::weights"),
                       .value = text(group.size(), " ranks"),
                       .allowed = "1",
                       .fix = "start a single process"});
@@ -289,10 +300,10 @@ TranslationInput open_translation_input(model::Model& model, const std::string& 
   if (const auto item = input.source->item_shape(); !options.weights.empty() && item != trained) {
     throw InputError(
         {.what = "the potential takes items of the training's shape alone",
-         .where = "--weights",
+         .where = user_word("TranslateOptions::weights"),
          .value = item[item.size() - 1] == 0 ? "images of their own sizes" : text(torch::IntArrayRef(item)),
          .allowed = text(torch::IntArrayRef(trained)),
-         .fix = "add --size train"});
+         .fix = "add " + user_word("TranslateOptions::size") + " train"});
   }
   warn_of_lost_columns(model, input.source, log);
   input.place.cells_format.columns = input.source->table_names().columns;

@@ -21,15 +21,15 @@ LockedModel load(const std::string& path, const std::string& device, const nb::o
 }
 
 nb::object translate_array(const LockedModel& self, const Array& array, const session::TranslateOptions& options,
-                           int64_t threads) {
+                           int64_t threads, const nb::object& receiver) {
   const auto x = tensor_of(array);
-  torch::Tensor y;
-  {
-    const NativeCall call;
+  const auto y = run_job(receiver, [&](const auto& hooks, auto&) {
     const std::lock_guard lock(*self.lock);
     const ThreadsOfCall threads_of_call(threads);
-    y = self.model.translate(x, options).contiguous();
-  }
+    const auto out = self.model.translate(x, options, hooks);
+    return out.defined() ? out.contiguous() : out;
+  });
+  if (!y.defined()) throw SystemError("the translation was stopped");
   return numpy_of(y);
 }
 
@@ -118,7 +118,8 @@ void bind_model(nb::module_& m) {
       .def_rw("on_error", &EvaluateOptions::on_error);
   nb::class_<LockedModel>(m, "Model", "A trained map. Copies share the net.")
       .def_static("load", &load, nb::arg("path"), nb::arg("device"), nb::arg("hooks").none())
-      .def("translate_array", &translate_array, nb::arg("array"), nb::arg("options"), nb::arg("threads"))
+      .def("translate_array", &translate_array, nb::arg("array"), nb::arg("options"), nb::arg("threads"),
+           nb::arg("hooks").none())
       .def("translate_files", &translate_files, nb::arg("source"), nb::arg("out"), nb::arg("options"),
            nb::arg("threads"), nb::arg("hooks").none())
       .def("evaluate", &evaluate, nb::arg("source").none(), nb::arg("target").none(), nb::arg("options"),

@@ -32,7 +32,7 @@ class Model:
 
     def translate(self, x: Any, *, samples: int | None = None, seed: int = 0, deterministic: bool = False,
                   t: float | None = None, steps: int | None = None, batch: int = 0, range: str = "", size: str = "",
-                  tile: int = 0, noise: str = "item", threads: int = 0) -> Any:
+                  tile: int = 0, noise: str = "item", threads: int = 0, progress: bool = False) -> Any:
         """T of the rows of `x`, equal to what ``monge translate`` writes for a file of these rows.
 
         The outputs of a row depend on `seed` and on the number of the row, and on no other row.
@@ -52,6 +52,9 @@ class Model:
             tile: longest side of a tile of large images, in pixels; 0: chosen.
             noise: "item", or "fixed" for the same noise in all rows.
             threads: of the CPU; 0: those of LibTorch.
+            progress: show a progress bar (tqdm).
+
+        Ctrl-C ends it between batches.
 
         Returns:
             [N, D] or [N, C, H, W]; with `samples` [N, samples, ...]; with `steps` a further dimension after that. The
@@ -65,7 +68,8 @@ class Model:
         options = filled(_monge.TranslateOptions(), samples=1 if samples is None else samples, seed=seed,
                          deterministic=deterministic, t=t, steps=steps or 0, batch=batch, range=range, size=size,
                          tile=tile, noise=noise)
-        out = np.asarray(self._model.translate_array(values, options, thread_count(threads)))
+        with JobHooks(progress) as hooks:
+            out = np.asarray(self._model.translate_array(values, options, thread_count(threads), hooks))
         out = out.astype(np.float64 if values.dtype == np.float64 else np.float32, copy=False)
         if samples is None:
             out = out[:, 0]

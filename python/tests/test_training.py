@@ -82,6 +82,22 @@ def test_ctrl_c_ends_a_training_and_saves_it(clouds, tmp_path):
     assert 5 <= monge.load(tmp_path / "run").iteration < 1000
 
 
+def test_ctrl_c_ends_a_translation_of_an_array(fitted, monkeypatch):
+    seen = []
+
+    def interrupt(hooks, step, done, total):
+        seen.append(done)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("monge._jobs.JobHooks.progress", interrupt)
+    rows = np.zeros((1_000_000, 2), np.float32)
+    with pytest.raises(KeyboardInterrupt):
+        fitted.model_.translate(rows)
+    assert 0 < seen[-1] < len(rows)
+    monkeypatch.undo()
+    assert fitted.model_.translate(rows[:10]).shape == (10, 2)  # the model can still be used
+
+
 def test_other_threads_run_during_a_training(clouds):
     count = 0
     done = threading.Event()

@@ -132,7 +132,7 @@ TEST_F(CliModels, TheSizeOfTheRecipeIsTheDefault) {
   ASSERT_EQ(run("translate p train.safetensors.png by-train.png --size train").code, 0);
   EXPECT_EQ(testing::slurp(folder / "same.png"), testing::slurp(folder / "by-train.png"));
   EXPECT_EQ(run("translate p images many --size residual --samples 3").code, 0);
-  EXPECT_EQ(io::read_image(folder / "many/0.1.png").size(1), 24);
+  EXPECT_EQ(io::read_image(folder / "many/0_1.png").size(1), 24);
   EXPECT_THAT(run("translate v v.toml x.csv --size residual").err, HasSubstr("this map takes vectors"));
   EXPECT_THAT(run("export p --out x.safetensors --set output.size=huge").err,
               AllOf(HasSubstr("output.size"), HasSubstr("WIDTHxHEIGHT")));
