@@ -51,6 +51,8 @@ std::string in_words(const PushForwardError& f) {
   char left[64] = "";
   if (const double remaining = remaining_fraction(f); remaining > 1.05) {
     std::snprintf(left, sizeof left, ": it is farther from the target than the source itself");
+  } else if (remaining < 0.005) {
+    std::snprintf(left, sizeof left, ": less than 1 %% of the way is left");
   } else if (std::isfinite(remaining)) {
     std::snprintf(left, sizeof left, ": %.0f %% of the way is left", 100 * remaining);
   }

@@ -95,8 +95,8 @@ AnnDataWriter::AnnDataWriter(const fs::path& in, const std::vector<int64_t>& cel
       copy_cells(Hdf5Node::open_file(in), file.cells(), cells, made);
       made.flush();
     };
-    const auto end = run_in_child(copy);
-    if (end == TrialEnd::crashed) refuse_crash(in.string());
+    const auto end = run_in_child(copy, most_seconds_for(in.string()));
+    require_survived(end, in.string());
     if (end == TrialEnd::threw) copy();
     parts.root = Hdf5Node::open_file(parts.part, /*write=*/true);
   }

@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "monge/core/checked.h"
 #include "monge/core/error.h"
@@ -21,8 +22,11 @@ constexpr int kThrew = 43;  // apart from the codes of sanitizers and of exit()
 
 bool trial_child = false;
 
-[[noreturn]] void be_child(const std::function<void()>& work) {
+[[noreturn]] void be_child(const std::function<void()>& work, int64_t most_seconds) {
   trial_child = true;
+  const rlimit time{static_cast<rlim_t>(most_seconds), static_cast<rlim_t>(most_seconds) + 1};
+  ::setrlimit(RLIMIT_CPU, &time);
+  ::signal(SIGXCPU, SIG_DFL);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   for (const int fatal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) ::signal(fatal, SIG_DFL);
   const rlimit none{0, 0};
@@ -41,23 +45,34 @@ bool trial_child = false;
 
 bool is_trial_child() { return trial_child; }
 
-TrialEnd run_in_child(const std::function<void()>& work) {
+TrialEnd run_in_child(const std::function<void()>& work, int64_t most_seconds) {
   const pid_t child = ::fork();
   if (child < 0) return TrialEnd::threw;
-  if (child == 0) be_child(work);
+  if (child == 0) be_child(work, most_seconds);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0) {
     if (errno != EINTR) return TrialEnd::threw;
   }
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) return TrialEnd::stuck;
   if (!WIFEXITED(status)) return TrialEnd::crashed;
   return WEXITSTATUS(status) == 0        ? TrialEnd::done
          : WEXITSTATUS(status) == kThrew ? TrialEnd::threw
                                          : TrialEnd::crashed;
 }
 
-void refuse_crash(const std::string& file) {
-  throw InputError(
-      {.what = "the file is damaged: HDF5 crashes on it", .where = file, .fix = "get it again from where it came"});
+int64_t most_seconds_for(const std::string& file) {
+  std::error_code failure;
+  const auto bytes = std::filesystem::file_size(file, failure);
+  return 60 + (failure ? 0 : static_cast<int64_t>(bytes / 1'000'000));
+}
+
+void require_survived(TrialEnd end, const std::string& file) {
+  if (end != TrialEnd::crashed && end != TrialEnd::stuck) return;
+  throw InputError({.what = end == TrialEnd::crashed ? "the file is damaged: HDF5 crashes on it"
+                                                     : text("the file is damaged: HDF5 reads in it for more than ",
+                                                            most_seconds_for(file), " s of processor time"),
+                    .where = file,
+                    .fix = "get it again from where it came"});
 }
 
 torch::Tensor shared_zeros(const std::vector<int64_t>& shape, torch::ScalarType type) {

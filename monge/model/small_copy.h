@@ -10,9 +10,11 @@ namespace monge::model {
 /// A copy of an image at the size of a training.
 ///
 /// The whole image is scaled to fit into that size, its proportions kept, and the rest is filled by repeating its edge
-/// pixels. The output for the image x with the copy s is x + enlarged(T(s) - s), so its detail is that of x and its
-/// colours are those of T(s). It is T(x) for an image of the size of the training, and not otherwise: fine structure of
-/// T(s) is lost, and colours may pass over edges by a pixel of the copy.
+/// pixels. The change T(s) - s of the copy s is enlarged by the fast guided filter (He and Sun 2015, arXiv:1505.00996):
+/// around each pixel it is fitted by a linear function of the image's grey, whose coefficients are enlarged and applied
+/// to the grey of the large image. So the output has the detail and the edges of the large image and the colours of
+/// T(s). It is not T(x): fine structure of T(s) is lost, and colours that no edge of grey separates run into each
+/// other.
 class SmallCopy {
  public:
   /// @param image_BCHW  float32 in [-1, 1].
@@ -23,7 +25,7 @@ class SmallCopy {
 
   /// @param image_BCHW   the image of the constructor.
   /// @param output_BCHW  T of image().
-  /// @return             x + enlarged(output - image()), clamped to [-1, 1].
+  /// @return             image_BCHW with the change of its copy, clamped to [-1, 1].
   torch::Tensor add_change(const torch::Tensor& image_BCHW, const torch::Tensor& output_BCHW) const;
 
  private:

@@ -50,6 +50,9 @@ TEST(TargetVerdict, SaysHowManyTimesTheFloorIsLeft) {
             "comes near its target: 2 % of the way is left (the error is 255 times its floor)");
   EXPECT_EQ(in_words({.error = 0.04, .floor = 0.01, .start = 1}),
             "comes near its target: 3 % of the way is left (the error is 4.0 times its floor)");
+  EXPECT_EQ(in_words({.error = 0.0134, .floor = 0.009, .start = 1.5}), "reaches its target");
+  EXPECT_EQ(in_words({.error = 0.0014, .floor = 0.0005, .start = 1}),
+            "comes near its target: less than 1 % of the way is left");
   EXPECT_EQ(in_words({.error = 0.029, .floor = 0.01, .start = 1}), "comes near its target: 2 % of the way is left");
   EXPECT_EQ(in_words({.error = 0.5, .floor = 0.01, .start = 1}),
             "MISSES its target: 49 % of the way is left (the error is 50 times its floor)");

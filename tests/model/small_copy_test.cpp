@@ -14,11 +14,26 @@ torch::Tensor picture(int64_t height, int64_t width) {
   return torch::nn::functional::avg_pool2d(x, torch::nn::functional::AvgPool2dFuncOptions(5).stride(1).padding(2));
 }
 
-TEST(SmallCopy, OfTheSizeOfTheTrainingIsTheImageAndGivesTheOutput) {
-  const auto x = picture(16, 24), y = -x;
-  const SmallCopy small(x, {24, 16});
-  EXPECT_LT((small.image() - x).abs().max().item<float>(), 1e-6);
-  EXPECT_LT((small.add_change(x, y) - y).abs().max().item<float>(), 1e-6);
+TEST(SmallCopy, OfTheSizeOfTheTrainingIsTheImage) {
+  const auto x = picture(16, 24);
+  EXPECT_LT((SmallCopy(x, {24, 16}).image() - x).abs().max().item<float>(), 1e-6);
+}
+
+TEST(SmallCopy, ColoursStopAtEdgesOfTheLargeImage) {
+  // A dark disc on white, 128 pixels wide; a map that makes what is dark red. The edge lies within pixels of the copy.
+  const auto at = torch::arange(128) - 63.5;
+  const auto inside = (at.square().view({128, 1}) + at.square()) < 45 * 45;
+  const auto x = torch::where(inside, -0.6, 1.0).to(torch::kFloat32).expand({1, 3, 128, 128}).contiguous();
+  const SmallCopy small(x, 16);
+  const auto darkness = (1 - small.image().mean(1, true)) / 1.6;  // 1 in the disc, 0 outside
+  const auto change = torch::tensor({0.8F, 0.0F, 0.0F}).view({1, 3, 1, 1}) * darkness;
+  const auto y = small.add_change(x, small.image() + change);
+  const auto red = (y - x).select(1, 0).squeeze(0);
+  EXPECT_GT(red.masked_select(inside).min().item<float>(), 0.6);
+  EXPECT_LT(red.masked_select(~inside).max().item<float>(), 0.05);
+  // Enlarged without the image, the colour would run over the edge by a pixel of the copy.
+  const auto plain = at::upsample_bicubic2d(change, {128, 128}, false).select(1, 0).squeeze(0);
+  EXPECT_GT(plain.masked_select(~inside).max().item<float>(), 0.2);
 }
 
 TEST(SmallCopy, AMapThatShiftsAllValuesShiftsImagesOfEverySize) {
