@@ -10,7 +10,6 @@
 #include "monge/cli/command.h"
 #include "monge/cli/state_dict_options.h"
 #include "monge/core/error.h"
-#include "monge/model/amend_recipe.h"
 #include "monge/model/model.h"
 #include "monge/model/noise_inputs.h"
 #include "monge/model/onnx_export.h"
@@ -126,11 +125,10 @@ void warn_of_graph(const model::Model& model, const std::string& out, bool float
 model::Model model_to_export(const ExportCommand& command, const LogSink& log) {
   auto model = model::load_model(command.model, torch::kCPU, log);
   if (command.to == "safetensors") {
-    model.evaluation = session::evaluation_of(model);
-    model::amend_recipe(model, command.assignments);
+    model = session::with_card(std::move(model), command.assignments);
     if (!model.evaluation) {
-      log(LogLevel::info, text(model.origin, ": no evaluation at iteration ", model.iteration, " is recorded, so the ",
-                               "file will hold no metrics"));
+      log(LogLevel::info, text(model.origin, ": there is no evaluation of iteration ", model.iteration,
+                               " with these outputs, so the file will hold no metrics"));
     }
   }
   if (command.to != "onnx") return model;
@@ -201,8 +199,8 @@ void add_export(CLI::App& program, Action& action) {
       ->capture_default_str();
   command
       ->add_option("--set", options->assignments,
-                   "safetensors: KEY=VALUE of what the file tells about the map: name, card.*, output.*, eval.*, "
-                   "source.path, target.path, train.init (repeatable)")
+                   "safetensors: KEY=VALUE of what the file tells about the map: name, card.*, output.*, "
+                   "source.path, target.path, eval.source, eval.target, train.init (repeatable)")
       ->allow_extra_args(false);
   command->add_option("--out", options->out,
                       "File to write; default: map.safetensors, map.pt or map.onnx in the working folder");

@@ -1,11 +1,15 @@
 // monge models: lists, shows, fetches and publishes pretrained models.
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <memory>
+#include <optional>
+#include <string_view>
 
 #include "monge/cli/command.h"
 #include "monge/cli/megabytes.h"
 #include "monge/core/error.h"
+#include "monge/core/file_name.h"
 #include "monge/core/files.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
@@ -29,12 +33,31 @@ struct ModelsCommand {
   bool recipe = false;
 };
 
+/// The result of work that reads stop_flag(); nothing, and a message, if that ended it.
+template <class Work>
+auto unless_stopped(const LogSink& log, const Work& work) -> std::optional<decltype(work())> {
+  try {
+    return work();
+  } catch (const SystemError&) {
+    if (!stop_flag()) throw;
+    log(LogLevel::warning, "stopped");
+    return std::nullopt;
+  }
+}
+
 // ---- list ----
+
+/// Untrusted text as a part of one line, of at most `most` bytes.
+std::string in_one_line(const std::string& text, size_t most) {
+  auto out = printable(text);
+  std::replace_if(out.begin(), out.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
+  return out.size() <= most ? out : std::string(shortened(out, most - 3)) + "...";
+}
 
 void print_row(const std::string& name, int64_t bytes, const std::string& licence, const std::string& title,
                const std::string& place) {
-  std::printf("%-18s %9s  %-14s %-44s %s\n", name.c_str(), size_text(bytes).c_str(), printable(licence).c_str(),
-              printable(title).c_str(), place.c_str());
+  std::printf("%-18s %9s  %-14s %-44s %s\n", name.c_str(), size_text(bytes).c_str(), in_one_line(licence, 20).c_str(),
+              in_one_line(title, 60).c_str(), printable(place).c_str());
 }
 
 int list(const ModelsCommand& command) {
@@ -54,7 +77,11 @@ int list(const ModelsCommand& command) {
     }
   }
   if (!command.url.empty()) {
-    for (const auto& model : model::fetch_model_index(command.url)) {
+    watch_signals();
+    const auto index =
+        unless_stopped(log, [&] { return model::fetch_model_index(command.url, {.stop = &stop_flag()}); });
+    if (!index) return kStopped;
+    for (const auto& model : *index) {
       if (command.common.json) {
         print_json({{"name", model.name},
                     {"path", nullptr},
@@ -69,11 +96,11 @@ int list(const ModelsCommand& command) {
   }
   if (command.common.json || command.common.quiet) return kDone;
   std::vector<std::string> places;
-  for (const auto& folder : folders) places.push_back(folder.lexically_normal().string());
+  for (const auto& folder : folders) places.push_back(printable(folder.lexically_normal().string()));
   std::printf("\nFolders searched: %s.\n%s", join(places).c_str(),
               models.empty() ? "No model is there. monge models fetch fetches one; script/models trains those of the "
                                "project.\n"
-                             : "monge models show NAME says more; monge translate NAME IN OUT applies a model.\n");
+                             : "monge models show NAME shows a card; monge translate NAME IN OUT applies a model.\n");
   return kDone;
 }
 
@@ -82,12 +109,14 @@ int list(const ModelsCommand& command) {
 /// "label   text", with the text broken into lines of up to 100 characters.
 void print_field(const std::string& label, const std::string& text) {
   constexpr size_t kWidth = 100;
-  std::string rest = printable(text), heading = label;
+  std::string rest = in_one_line(text, std::string::npos), heading = label;
   while (!rest.empty()) {
-    auto end = rest.size() <= kWidth ? rest.size() : rest.rfind(' ', kWidth);
-    if (end == std::string::npos || end == 0) end = std::min(rest.size(), kWidth);
-    std::printf("%-14s %s\n", heading.c_str(), rest.substr(0, end).c_str());
-    rest.erase(0, std::min(rest.size(), end + 1));
+    const auto space = rest.size() <= kWidth ? rest.size() : rest.rfind(' ', kWidth);
+    const auto line =
+        space == std::string::npos || space == 0 ? shortened(rest, kWidth) : std::string_view(rest).substr(0, space);
+    std::printf("%-14s %.*s\n", heading.c_str(), static_cast<int>(line.size()), line.data());
+    const auto next = line.size() < rest.size() && rest[line.size()] == ' ' ? line.size() + 1 : line.size();
+    rest.erase(0, next);
     heading.clear();
   }
 }
@@ -117,7 +146,7 @@ void print_metrics(const ordered_json& metrics) {
       if (found != metrics.end()) beside += (beside.empty() ? "" : ", ") + text(what, " ", number_text(*found));
     }
     if (!beside.empty()) line += " (" + beside + ")";
-    std::printf("  %-22s %s\n", name.c_str(), line.c_str());
+    std::printf("  %-22s %s\n", in_one_line(name, 60).c_str(), line.c_str());
   }
 }
 
@@ -127,7 +156,8 @@ std::string training_line(const ordered_json& card) {
   const auto& shape = card["item_shape"];
   const auto items = shape.size() == 1
                          ? text("vectors of ", shape[0], " columns")
-                         : text(shape[0] == 1 ? "grey" : "colour", " images of ", shape[2], " x ", shape[1], " pixels");
+                         : text(shape[0] == 1 ? "grey" : "colour", " images of ",
+                                shape[2] == 0 ? std::string("any size") : text(shape[2], " x ", shape[1], " pixels"));
   if (card["iterations"] > 0) out += text(card["iterations"], " iterations, ");
   out += items + ", map ";
   if (!card["net"].is_null()) out += card["net"].get<std::string>() + " ";
@@ -151,9 +181,10 @@ void print_card(const ordered_json& card, const model::Model& model) {
   if (card["has_inverse"] == true) print_field("inverse", "the map back, by --inverse");
   if (!card["metrics"].is_null()) {
     const auto& protocol = card["protocol"];
-    print_field("metrics", protocol.is_null()
-                               ? ""
-                               : text("on up to ", protocol["samples"], " samples that the training has not seen"));
+    const bool held_out = protocol.contains("source") || protocol.value("holdout", "0") != "0";
+    const auto samples =
+        protocol.contains("samples") ? "on up to " + protocol["samples"].get<std::string>() + " samples" : "";
+    print_field("metrics", samples + (held_out ? " that the training has not seen" : ""));
     print_metrics(card["metrics"]);
   }
   field("verdict", "verdict");
@@ -169,7 +200,10 @@ int show(const ModelsCommand& command) {
     require(evaluation && !evaluation->image.empty(), model.origin, ": holds no image of inputs and outputs; ",
             "samples.every of the recipe makes them in a training");
     require(fs::path(command.image).extension() == ".png", "--image ", command.image, ": must name a .png file");
+    std::error_code ignored;
+    const bool replaces = fs::exists(command.image, ignored);
     real_files().replace(command.image, evaluation->image);
+    if (replaces) log(LogLevel::info, command.image + ": replaced the existing file");
   }
   if (command.recipe) {
     require(model.recipe.has_value(), model.origin, ": this state dict has no recipe");
@@ -195,10 +229,13 @@ int show(const ModelsCommand& command) {
 
 int fetch(const ModelsCommand& command) {
   const auto log = log_sink(command.common);
-  const auto folder = model::model_folders(command.folder).front();
+  const auto folder = model::folder_for_fetched_models(command.folder);
   watch_signals();
   for (const auto& name : command.names) {
-    const auto address = model::locate_model(name, command.url, {.stop = &stop_flag()});
+    const auto located =
+        unless_stopped(log, [&] { return model::locate_model(name, command.url, {.stop = &stop_flag()}); });
+    if (!located) return kStopped;
+    const auto& address = *located;
     make_writable_folder(folder);
     const auto got = model::fetch_model(
         address, folder, {.progress = megabytes(command.common, "fetching " + address.name), .stop = &stop_flag()});
@@ -212,7 +249,8 @@ int fetch(const ModelsCommand& command) {
       print_json({{"name", address.name}, {"path", path}, {"bytes", got.bytes}, {"sha256", got.sha256}});
     } else {
       std::cout << path << std::endl;
-      log(LogLevel::info, text(address.name, ": fetched and checked; monge models show ", address.name, " says more"));
+      log(LogLevel::info, text(address.name, ": fetched and checked; monge models show ",
+                               command.folder.empty() ? address.name : shell_quoted(path), " shows its card"));
     }
   }
   return kDone;
@@ -263,7 +301,8 @@ void add_models(CLI::App& program, Action& action) {
       ->required()
       ->expected(1);
   one->add_option("--image", one_options->image, "Also write its image of inputs and outputs to this .png file");
-  one->add_flag("--recipe", one_options->recipe, "Print the recipe of its training instead");
+  one->add_flag("--recipe", one_options->recipe, "Print the recipe of its training instead")
+      ->excludes(one->get_option("--json"));
   const auto [get, get_options] = add("fetch", "Fetch models by name, or by the address of a model file", fetch);
   get->add_option("NAME", get_options->names, "Names of the index, or addresses that end in NAME.safetensors")
       ->required();

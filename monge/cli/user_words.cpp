@@ -54,6 +54,7 @@ void install_user_words() {
       {"in folder", "--weights"},
       {"model::export_safetensors()", "monge export --to safetensors"},
       {"model::export_torch()", "monge export --to torch"},
+      {"model::folder_for_fetched_models(folder)", "--models"},
       {"model::locate_model(index_url)", "--url"},
       {"model::pretrained_models()", "monge models list"},
       {"model::write_model_index()", "monge models index"},

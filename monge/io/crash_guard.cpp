@@ -69,7 +69,7 @@ int64_t most_seconds_for(const std::string& file) {
 void require_survived(TrialEnd end, const std::string& file) {
   if (end != TrialEnd::crashed && end != TrialEnd::stuck) return;
   throw InputError({.what = end == TrialEnd::crashed ? "the file is damaged: HDF5 crashes on it"
-                                                     : text("the file is damaged: HDF5 reads in it for more than ",
+                                                     : text("the file is damaged: reading it took HDF5 more than ",
                                                             most_seconds_for(file), " s of processor time"),
                     .where = file,
                     .fix = "get it again from where it came"});

@@ -23,8 +23,8 @@ enum class TrialEnd {
 /// @param most_seconds  of processor time; at least 1.
 TrialEnd run_in_child(const std::function<void()>& work, int64_t most_seconds);
 
-/// The processor time in seconds that reading a file may take: a minute, and a second for each of its megabytes. Whole
-/// files take a hundredth of that, and damaged ones may make HDF5 search for hours.
+/// The processor time in seconds that reading a file may take: a minute, and a second for each of its megabytes.
+/// Undamaged files take a hundredth of that, and damaged ones may make HDF5 search for hours.
 int64_t most_seconds_for(const std::string& file);
 
 /// Whether this is such a child.

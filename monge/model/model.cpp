@@ -270,7 +270,6 @@ Model Model::inverse() const {
   require(inverse_net != nullptr, origin,
           ": has no inverse map; train with train.directions = \"both\", or exchange source and target");
   auto out = *this;
-  out.evaluation.reset();  // it is of the other direction
   std::swap(out.net, out.inverse_net);
   out.reversed = !reversed;
   if (out.standardisation) std::swap(out.standardisation->source, out.standardisation->target);
@@ -328,7 +327,13 @@ Model load_model(const fs::path& named, torch::Device device, const LogSink& log
   if (!is_export(file)) return model_of_public(file, split, device, log);
   require(split.key.empty(), path.string(),
           ": ?key= chooses among the nets of a file, and this one holds one map; leave it out");
-  return from_export(split.file, std::move(file), device);
+  try {
+    return from_export(split.file, std::move(file), device);
+  } catch (const InputError& error) {
+    const std::string what = error.what();
+    if (what.find(split.file.string()) != std::string::npos) throw;
+    throw InputError(text(split.file.string(), ": ", what));  // such as a recipe whose keys do not go together
+  }
 }
 
 Model model_of(train::Trainer& trainer) {
@@ -385,7 +390,7 @@ void export_safetensors(const Model& model, const fs::path& path) {
        {std::pair{kSourceColumns, &model.columns.source}, {kTargetColumns, &model.columns.target}}) {
     if (!names->empty()) file.metadata[key] = nlohmann::json(*names).dump();
   }
-  if (model.evaluation) put_evaluation(*model.evaluation, file);
+  if (model.evaluation && !model.reversed) put_evaluation(*model.evaluation, file);
   file.metadata[kHashKey] = exported_hash(file);
   io::write_safetensors(path, file);
 }

@@ -47,7 +47,7 @@ class Model {
   std::optional<OutputLimits> limits;   ///< the range to which outputs are clamped
   std::optional<train::Recipe> recipe;  ///< unset for a state dict of the public codes
   int64_t iteration = 0;                ///< outer iterations trained; 0 when unknown
-  std::optional<EvaluationRecord> evaluation = {};  ///< of the file; unset if it has none, and for a run directory
+  std::optional<EvaluationRecord> evaluation = {};  ///< of the map that is not reversed; unset for a run directory
   torch::Device device = torch::kCPU;
 
   /// The weights of samples of an unbalanced problem, in the units of the nets; unset if all are 1.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
@@ -30,11 +31,14 @@ bool is_sha256(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
-std::string as_folder(const std::string& url) { return url.ends_with('/') ? url : url + '/'; }
-
-bool is_address(const std::string& text) {
-  return text.starts_with("http://") || text.starts_with("https://") || text.starts_with("file://");
+/// The address of the folder of an index, of which the index itself may be named.
+std::string as_folder(std::string url) {
+  const std::string index = text('/', kIndexFile);
+  if (url.ends_with(index)) url.resize(url.size() - index.size());
+  return url.ends_with('/') ? url : url + '/';
 }
+
+bool is_address(const std::string& text) { return text.find("://") != std::string::npos; }
 
 /// A folder for the index, removed with this object.
 class TemporaryFolder {
@@ -58,14 +62,35 @@ class TemporaryFolder {
 
 /// @throws nlohmann::json::exception for another structure, InputError for values that are not allowed.
 IndexedModel entry_of(const ordered_json& object, const std::string& where) {
+  require(object.at("bytes").is_number_integer(), where, ": a size is not a whole number");
   IndexedModel out{.name = object.at("name").get<std::string>(),
                    .bytes = object.at("bytes").get<int64_t>(),
                    .sha256 = object.at("sha256").get<std::string>(),
                    .title = object.value("title", ""),
                    .licence = object.value("licence", "")};
   require(is_model_name(out.name), where, ": \"", printable(out.name), "\" is not the name of a model");
-  require(out.bytes > 0 && is_sha256(out.sha256), where, ": the size or the SHA-256 of ", out.name, " is none");
+  require(out.bytes > 0 && is_sha256(out.sha256), where, ": ", out.name, " has no valid size or SHA-256");
   return out;
+}
+
+/// Whether a file is a whole model; reports why not.
+bool can_be_loaded(const fs::path& file, const LogSink& log) {
+  try {
+    load_model(file, torch::kCPU, silent());
+    return true;
+  } catch (const InputError& error) {
+    log(LogLevel::warning, text("left out: ", error.what()));
+    return false;
+  }
+}
+
+/// @throws InputError for a file that write_model_index did not write.
+void require_replaceable(const fs::path& file) {
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) return;
+  const auto there = ordered_json::parse(real_files().read(file, kMostIndexBytes), nullptr, /*allow_exceptions=*/false);
+  require(there.is_object() && there.value("format", ordered_json()) == kIndexFormat, file.string(),
+          ": is there and is not an index of models; move it away");
 }
 
 }  // namespace
@@ -76,7 +101,11 @@ std::vector<IndexedModel> parse_model_index(const std::string& json, const std::
     require(index.at("format").get<std::string>() == kIndexFormat, where, ": is not an index of models (format \"",
             kIndexFormat, "\"), or one of a newer monge");
     std::vector<IndexedModel> out;
-    for (const auto& object : index.at("models")) out.push_back(entry_of(object, where));
+    std::set<std::string> names;
+    for (const auto& object : index.at("models").get_ref<const ordered_json::array_t&>()) {
+      out.push_back(entry_of(object, where));
+      require(names.insert(out.back().name).second, where, ": names ", out.back().name, " twice");
+    }
     return out;
   } catch (const nlohmann::json::exception&) {
     throw InputError(
@@ -89,7 +118,9 @@ std::vector<IndexedModel> write_model_index(const fs::path& folder, const LogSin
   require(fs::is_directory(folder, ignored), folder.string(), ": is not a folder");
   std::vector<IndexedModel> out;
   ordered_json list = ordered_json::array();
+  require_replaceable(folder / kIndexFile);
   for (const auto& model : pretrained_models({folder}, log)) {
+    if (!can_be_loaded(model.path, log)) continue;
     out.push_back({.name = model.name,
                    .bytes = model.bytes,
                    .sha256 = io::sha256_of_file(model.path),
@@ -113,12 +144,22 @@ std::vector<IndexedModel> write_model_index(const fs::path& folder, const LogSin
 std::vector<IndexedModel> fetch_model_index(const std::string& url, const fetch::DownloadOptions& options) {
   const TemporaryFolder folder;
   const auto file = folder.path() / kIndexFile;
-  auto allowed = options;
-  allowed.allow_file_urls = true;
   const auto address = as_folder(url) + kIndexFile;
   const auto shown = fetch::without_credentials(address);
-  if (!fetch::download(address, file, allowed).complete) throw SystemError(shown + ": stopped");
-  return parse_model_index(real_files().read(file, kMostIndexBytes), shown);
+  auto bounded = options;
+  bounded.allow_file_urls = true;
+  bounded.progress = [&shown](int64_t done, int64_t total) {
+    require(std::max(done, total) <= kMostIndexBytes, shown, ": is larger than ", kMostIndexBytes,
+            " bytes, so it is not an index of models");
+  };
+  try {
+    if (!fetch::download(address, file, bounded).complete) throw SystemError(shown + ": stopped");
+  } catch (const SystemError& error) {
+    auto complaint = error.complaint();
+    complaint.fix.clear();  // the part is not kept
+    throw SystemError(complaint);
+  }
+  return parse_model_index(real_files().read(file), shown);
 }
 
 ModelAddress locate_model(const std::string& name, const std::string& index_url,
@@ -169,8 +210,7 @@ fetch::Download fetch_model(const ModelAddress& address, const fs::path& folder,
   } catch (const InputError& error) {
     std::error_code ignored;
     fs::remove(file, ignored);
-    throw InputError(
-        text(fetch::without_credentials(address.url), ": is no model that can be used (", error.what(), ")"));
+    throw InputError(text(fetch::without_credentials(address.url), ": is not a usable model (", error.what(), ")"));
   }
   real_files().publish(file, folder / (address.name + kModelExtension));
   return got;

@@ -26,14 +26,19 @@ struct IndexedModel {
 
 /// The models of an index.
 /// @param where  file or address, for the message.
-/// @throws InputError for text that is no such index, or a name or hash that is none.
+/// @throws InputError for text that is no such index, or an invalid name, size or hash.
 std::vector<IndexedModel> parse_model_index(const std::string& json, const std::string& where);
 
 /// Writes FOLDER/index.json for the model files in `folder`, and returns its content.
-/// @throws InputError if the folder holds no model; SystemError when writing fails.
+/// Files that cannot be loaded are reported to `log` and left out.
+/// @throws InputError for a path that is no folder, a folder without a model, or an index.json that this function did
+/// not
+///         write; SystemError when writing fails.
 std::vector<IndexedModel> write_model_index(const std::filesystem::path& folder, const LogSink& log);
 
-/// Downloads and reads the index at `url` (http, https or file), a folder.
+/// Downloads and reads the index at `url` (http, https or file), a folder or its index.json, of at most 16 MiB. Nothing
+/// of a transfer that breaks is kept.
+/// @param options  tries, times and stop; `progress` is not called.
 /// @throws InputError, SystemError as fetch::download and parse_model_index.
 std::vector<IndexedModel> fetch_model_index(const std::string& url, const fetch::DownloadOptions& options = {});
 

@@ -26,14 +26,17 @@ PretrainedModel read_card(const std::string& name, const fs::path& path) {
   const auto recipe = metadata.find("monge.recipe");
   require(recipe != metadata.end(), path.string(), ": has no \"monge.recipe\" in its metadata, so it is not a model");
   const auto card = train::saved_recipe(recipe->second, path.string()).card;
-  out.bytes = static_cast<int64_t>(fs::file_size(path));
+  std::error_code failure;
+  out.bytes = static_cast<int64_t>(fs::file_size(path, failure));
+  require(!failure, path.string(), ": ", failure.message());
   out.title = card.title;
   out.licence = card.licence;
   return out;
 }
 
-/// The names and paths of the files in `folders` that are named like pretrained models.
-std::map<std::string, fs::path> files_by_name(const std::vector<fs::path>& folders) {
+/// The names and paths of the files in `folders` that are named like pretrained models. Reports those whose names are
+/// not allowed.
+std::map<std::string, fs::path> files_by_name(const std::vector<fs::path>& folders, const LogSink& log) {
   std::map<std::string, fs::path> out;
   for (const auto& folder : folders) {
     std::error_code failure;
@@ -42,7 +45,13 @@ std::map<std::string, fs::path> files_by_name(const std::vector<fs::path>& folde
       const auto& path = entry->path();
       std::error_code ignored;
       if (path.extension() != kExtension || !entry->is_regular_file(ignored)) continue;
-      if (const auto name = path.stem().string(); is_model_name(name)) out.emplace(name, path);
+      const auto name = path.stem().string();
+      if (is_model_name(name)) {
+        out.emplace(name, path);
+      } else if (!name.starts_with('.')) {  // hidden files are those of a fetch
+        log(LogLevel::warning, text("left out: ", path.string(),
+                                    ": the name has characters other than letters, digits, \"-\", \"_\" and \".\""));
+      }
     }
   }
   return out;
@@ -64,20 +73,31 @@ bool is_model_name(std::string_view name) {
 std::vector<fs::path> model_folders(const fs::path& flag) {
   auto out = user_folders(flag, "MONGE_MODELS", "models");
   if (const auto folder = installation_folder(); !folder.empty()) {
-    // Beside the folder of the library in a Python package and in a build; where programs keep data in a prefix.
-    out.push_back(folder.parent_path() / "models");
-    out.push_back(folder.parent_path() / "share/monge/models");
+    // A prefix keeps data in share; a Python package (monge/lib) and a build folder keep the models beside the library.
+    const auto name = folder.filename(), parent = folder.parent_path().filename();
+    const bool is_prefix = name == "bin" || (name.string().starts_with("lib") && parent != "monge");
+    out.push_back(folder.parent_path() / (is_prefix ? "share/monge/models" : "models"));
   }
   return out;
 }
 
+fs::path folder_for_fetched_models(const fs::path& flag) {
+  const auto folders = user_folders(flag, "MONGE_MODELS", "models");
+  if (!folders.empty()) return folders.front();
+  throw InputError(
+      {.what = "no folder for models is known: HOME is not set",
+       .fix = "name one with " + user_word("model::folder_for_fetched_models(folder)") + " or MONGE_MODELS"});
+}
+
 std::vector<PretrainedModel> pretrained_models(const std::vector<fs::path>& folders, const LogSink& log) {
   std::vector<PretrainedModel> out;
-  for (const auto& [name, path] : files_by_name(folders)) {
+  for (const auto& [name, path] : files_by_name(folders, log)) {
     try {
       out.push_back(read_card(name, path));
     } catch (const Error& error) {
-      log(LogLevel::warning, text("left out: ", error.what()));
+      const std::string what = error.what();
+      const bool names_file = what.find(path.string()) != std::string::npos;
+      log(LogLevel::warning, text("left out: ", names_file ? "" : path.string() + ": ", what));
     }
   }
   return out;
@@ -90,7 +110,7 @@ fs::path resolve_model(const fs::path& path, const std::string& where) {
   const auto name = split.file.string();
   std::vector<std::string> known;
   if (is_model_name(name)) {
-    for (const auto& [other, file] : files_by_name(model_folders())) {
+    for (const auto& [other, file] : files_by_name(model_folders(), silent())) {
       if (other == name) return file.string() + path.string().substr(name.size());
       known.push_back(other);
     }

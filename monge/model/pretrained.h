@@ -20,8 +20,12 @@ bool is_model_name(std::string_view name);
 
 /// The folders that are searched, in this order: `flag` (named by the user; may be empty), those of MONGE_MODELS
 /// (separated by ':'), monge/models in the user's cache (XDG_CACHE_HOME, else ~/.cache), and the folder of the
-/// installation. They need not exist. A fetch writes to the first.
+/// installation. They need not exist.
 std::vector<std::filesystem::path> model_folders(const std::filesystem::path& flag = {});
+
+/// The folder that a fetch writes to: the first of these, unless that is the installation's.
+/// @throws InputError without a flag, MONGE_MODELS, XDG_CACHE_HOME and HOME.
+std::filesystem::path folder_for_fetched_models(const std::filesystem::path& flag = {});
 
 struct PretrainedModel {
   std::string name;

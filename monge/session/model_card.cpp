@@ -5,6 +5,8 @@
 #include <cstdio>
 
 #include "monge/core/files.h"
+#include "monge/core/number.h"
+#include "monge/model/amend_recipe.h"
 #include "monge/run/report.h"
 #include "monge/session/summary.h"
 
@@ -21,8 +23,8 @@ fs::path run_directory_of(const model::Model& model) {
   const auto folder = fs::weakly_canonical(model.origin, ignored);
   if (ignored || !fs::is_directory(folder, ignored)) return {};
   if (is_run(folder)) return folder;
-  const auto run = folder.parent_path().parent_path();  // RUN/checkpoints/step_000500, to which RUN/best leads
-  return is_run(run) ? run : fs::path();
+  // RUN/checkpoints/step_000500, to which RUN/best leads
+  return folder.parent_path().filename() == "checkpoints" ? folder.parent_path().parent_path() : fs::path();
 }
 
 /// The metrics that a run measured at this iteration; empty if there was no evaluation then.
@@ -47,14 +49,29 @@ std::string sample_image_at(const fs::path& run, int64_t iteration) {
   return fs::exists(file, ignored) ? real_files().read(file) : "";
 }
 
+std::vector<std::pair<std::string, std::string>> protocol_of(const train::Recipe& recipe) {
+  const auto& eval = recipe.eval;
+  std::vector<std::pair<std::string, std::string>> out{{"samples", std::to_string(eval.samples)},
+                                                       {"holdout", number(eval.holdout)}};
+  for (const auto& [key, value] : {std::pair{"source", &eval.source},
+                                   {"target", &eval.target},
+                                   {"features", &eval.features},
+                                   {"lpips", &eval.lpips}}) {
+    if (!value->empty()) out.emplace_back(key, *value);
+  }
+  return out;
+}
+
 ordered_json text_or_null(const std::string& text) { return text.empty() ? ordered_json() : ordered_json(text); }
 
 }  // namespace
 
-model::EvaluationRecord record_of(const eval::Evaluation& evaluation, const fs::path& run, int64_t iteration) {
+model::EvaluationRecord record_of(const eval::Evaluation& evaluation, const train::Recipe& recipe, const fs::path& run,
+                                  int64_t iteration) {
   model::EvaluationRecord out{.metrics = evaluation.named(),
                               .reaches_target = {},
                               .verdict = "the map " + evaluation.verdict(),
+                              .protocol = protocol_of(recipe),
                               .image = run.empty() ? "" : sample_image_at(run, iteration)};
   const auto reaches = reaches_target(evaluation);
   if (!reaches.is_null()) out.reaches_target = reaches.get<bool>();
@@ -62,13 +79,20 @@ model::EvaluationRecord record_of(const eval::Evaluation& evaluation, const fs::
 }
 
 std::optional<model::EvaluationRecord> evaluation_of(const model::Model& model) {
-  if (model.evaluation || model.reversed) return model.evaluation;
+  if (model.reversed || !model.recipe) return std::nullopt;
+  if (model.evaluation) return model.evaluation;
   const auto run = run_directory_of(model);
   if (run.empty()) return std::nullopt;
   eval::Evaluation evaluation;
   evaluation.metrics = metrics_at(run, model.iteration);
   if (evaluation.metrics.empty()) return std::nullopt;
-  return record_of(evaluation, run, model.iteration);
+  return record_of(evaluation, *model.recipe, run, model.iteration);
+}
+
+model::Model with_card(model::Model model, const std::vector<std::string>& assignments) {
+  model.evaluation = evaluation_of(model);
+  model::amend_recipe(model, assignments);
+  return model;
 }
 
 ordered_json model_card(const model::Model& model, const std::optional<model::EvaluationRecord>& evaluation) {
@@ -98,14 +122,8 @@ ordered_json model_card(const model::Model& model, const std::optional<model::Ev
     out["net"] = recipe.map.net;
   }
   if (!evaluation) return out;
-  if (model.recipe) {
-    out["protocol"] = {{"samples", recipe.eval.samples},
-                       {"holdout", recipe.eval.holdout},
-                       {"source", text_or_null(recipe.eval.source)},
-                       {"target", text_or_null(recipe.eval.target)},
-                       {"features", text_or_null(recipe.eval.features)},
-                       {"lpips", text_or_null(recipe.eval.lpips)}};
-  }
+  out["protocol"] = ordered_json::object();
+  for (const auto& [key, value] : evaluation->protocol) out["protocol"][key] = value;
   out["metrics"] = ordered_json::object();
   for (const auto& [name, value] : evaluation->metrics) {
     out["metrics"][name] = std::isfinite(value) ? ordered_json(value) : ordered_json();

@@ -15,15 +15,19 @@ namespace monge::session {
 std::optional<model::EvaluationRecord> evaluation_of(const model::Model& model);
 
 /// The record of an evaluation, with the sample image of its iteration from a run directory (empty: none).
-model::EvaluationRecord record_of(const eval::Evaluation& evaluation, const std::filesystem::path& run,
-                                  int64_t iteration);
+model::EvaluationRecord record_of(const eval::Evaluation& evaluation, const train::Recipe& recipe,
+                                  const std::filesystem::path& run, int64_t iteration);
+
+/// The model as it is written to a file: with the record of its evaluation, and its recipe amended by "KEY=VALUE"
+/// assignments. @throws InputError as model::amend_recipe.
+model::Model with_card(model::Model model, const std::vector<std::string>& assignments);
 
 /// The card: the texts of the recipe's [card]; the training (method, iterations, sizes, nets); the protocol and the
 /// metrics of `evaluation`. Keys without a value are null.
 ///
 ///     name, title, description, licence, credit, source {data, licence}, target {data, licence},
 ///     method, net, parameters, iterations, item_shape, stochastic, has_inverse, any_size,
-///     protocol {samples, holdout, source, target, features, lpips}, metrics {...}, reaches_target, verdict
+///     protocol {samples, holdout, source, target, features, lpips: texts}, metrics {...}, reaches_target, verdict
 nlohmann::ordered_json model_card(const model::Model& model, const std::optional<model::EvaluationRecord>& evaluation);
 
 }  // namespace monge::session

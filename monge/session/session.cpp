@@ -1,6 +1,5 @@
 #include "monge/session/session.h"
 
-#include "monge/model/amend_recipe.h"
 #include "monge/session/model_card.h"
 #include "monge/session/summary.h"
 
@@ -25,10 +24,7 @@ EvaluateResult Model::evaluate(const EvaluateOptions& options, const Compute& co
 }
 
 void Model::save(const std::filesystem::path& path, const std::vector<std::string>& assignments) const {
-  auto model = model_;
-  model::amend_recipe(model, assignments);
-  model.evaluation = evaluation_of(model_);
-  model::export_safetensors(model, path);
+  model::export_safetensors(with_card(model_, assignments), path);
 }
 
 std::string Model::card() const { return json_text(model_card(model_, evaluation_of(model_))); }
@@ -36,7 +32,7 @@ std::string Model::card() const { return json_text(model_card(model_, evaluation
 Session::Session(TrainResult result) : result_(std::move(result)) {
   // The last evaluation is of the last iteration, unless the training was stopped.
   if (result_.complete && result_.last)
-    result_.model.evaluation = record_of(*result_.last, result_.folder, result_.iterations);
+    result_.model.evaluation = record_of(*result_.last, *result_.model.recipe, result_.folder, result_.iterations);
 }
 
 Session Session::train(train::Recipe recipe, const Samples& source, const Samples& target, const Options& options) {

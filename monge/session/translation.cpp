@@ -220,7 +220,12 @@ torch::Tensor translate(const model::Model& model, const torch::Tensor& x, const
   for (int64_t begin = 0; begin < source.size(); begin += batch) {
     if (hooks.stop_flag()) return {};
     if (report && begin > 0) report(begin, source.size());
-    const auto steps = translator.outputs(begin, std::min(batch, source.size() - begin));
+    const auto proceed = [&](int64_t part, int64_t parts) {
+      if (report && source.size() == 1 && part > 0) report(part, parts);
+      return !hooks.stop_flag();
+    };
+    const auto steps = translator.outputs(begin, std::min(batch, source.size() - begin), proceed);
+    if (steps.empty()) return {};
     outputs.push_back(options.steps == 0 ? steps[0] : torch::stack(steps, 2));
   }
   if (report && !outputs.empty()) report(source.size(), source.size());

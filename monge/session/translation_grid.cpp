@@ -50,7 +50,7 @@ void TranslationGrid::add(const torch::Tensor& image_CHW) {
 void TranslationGrid::write(const std::filesystem::path& path, int64_t columns) const {
   require(!cells_.empty(), user_word("TranslateOptions::grid"), ": a grid needs images");
   const int64_t side = std::max(cells_[0].size(1), cells_[0].size(2));
-  io::write_image(path, run::image_grid(cells_, {.columns = columns, .scale = std::max<int64_t>(1, 96 / side)}));
+  io::write_image(path, run::image_grid(cells_, {.columns = columns, .scale = std::clamp<int64_t>(96 / side, 1, 64)}));
 }
 
 }  // namespace monge::session

@@ -21,7 +21,7 @@ Translator::Translator(const TranslateOptions& options, const model::Model& mode
       trained_(std::move(trained)),
       times_(times_of(options)),
       streams_(static_cast<uint64_t>(options.seed)),
-      residual_(parse_output_size(options.size, "--size").kind == OutputSize::Kind::residual),
+      residual_(parse_output_size(options.size, "TranslateOptions::size").kind == OutputSize::Kind::residual),
       one_by_one_(!fits_a_batch(source.item_shape())),
       carries_noise_(model.carries_noise(source.item_shape())) {
   if (!options.weights.empty()) weights_ = torch::full({source.size()}, std::numeric_limits<float>::quiet_NaN());
@@ -70,14 +70,15 @@ torch::Tensor Translator::items(int64_t begin, int64_t length) const {
   return model_.standardisation || in_double ? source_.exact_items(indices) : source_.items(indices);
 }
 
-std::vector<torch::Tensor> Translator::outputs(int64_t begin, int64_t length) {
+std::vector<torch::Tensor> Translator::outputs(int64_t begin, int64_t length, const Proceed& proceed) {
   std::vector<torch::Tensor> out;
   if (source_.item_shape().size() != 1) {
     // [length * samples] for each time
     std::vector<std::vector<torch::Tensor>> images(times_.size());
-    for_each_output(begin, length, [&](int64_t, int64_t, int64_t step, const torch::Tensor& y_CHW) {
+    const auto keep = [&](int64_t, int64_t, int64_t step, const torch::Tensor& y_CHW) {
       images[static_cast<size_t>(step)].push_back(y_CHW);
-    });
+    };
+    if (!for_each_output(begin, length, keep, proceed)) return {};
     for (const auto& at_time : images)
       out.push_back(torch::stack(at_time).unflatten(0, std::vector<int64_t>{length, samples()}));
     return out;

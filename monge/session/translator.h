@@ -33,14 +33,14 @@ class Translator {
   /// Outputs per item. An input that carries its noise has one output.
   int64_t samples() const { return model_.stochastic() && !carries_noise_ ? options_.samples : 1; }
 
-  /// The outputs of items [begin, begin + length), all of one shape, at each of the times. @return  [length, samples,
-  /// ...] for each of them
-  std::vector<torch::Tensor> outputs(int64_t begin, int64_t length);
-
   /// Called with the number of an item, of one of its outputs and of a time, and with the output, [C, H, W].
   using UseOutput = std::function<void(int64_t item, int64_t sample, int64_t step, const torch::Tensor& y_CHW)>;
   /// Called before each part of the work with the parts that are done and their number; false ends it.
   using Proceed = std::function<bool(int64_t done, int64_t total)>;
+
+  /// The outputs of items [begin, begin + length), all of one shape, at each of the times.
+  /// @return  [length, samples, ...] for each of them; empty when `proceed` ended it.
+  std::vector<torch::Tensor> outputs(int64_t begin, int64_t length, const Proceed& proceed = {});
 
   /// Passes the outputs of images [begin, begin + length) to `use`, one after the other: for each image the samples,
   /// and for each of those all times. Of images that are translated one by one, and of the steps of an output, only one

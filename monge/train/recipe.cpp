@@ -122,7 +122,8 @@ void OutputOptions::describe(OptionRows& rows) {
            "no clamping. Training does not clamp; translate and the metrics do")
       .on_resume(OnResume::keeps_updates);
   rows.add("size", size,
-           "images: size at which translate maps them unless it is told another: keep (each its own), train (crop and "
+           "images: size at which translate maps image files unless the caller names one (of arrays, residual alone "
+           "applies): keep (each its own), train (crop and "
            "resize to the size of the training), WIDTHxHEIGHT or one number, residual (each its own: the change of a "
            "copy "
            "at the size of the training is enlarged and added); empty: keep images that are larger than in training or "
@@ -146,6 +147,18 @@ void CardOptions::describe(OptionRows& rows) {
   rows.add("source_licence", source_licence, "licence of the source data");
   rows.add("target", target, "the target data in words");
   rows.add("target_licence", target_licence, "licence of the target data");
+}
+
+void CardOptions::check() const {
+  constexpr size_t kMostBytes = 10'000;
+  auto copy = *this;
+  OptionRows rows(kSection);
+  copy.describe(rows);
+  for (const auto& option : rows.take()) {
+    const auto& words = *std::get<std::string*>(option.field);
+    require(words.size() <= kMostBytes, option.key, ": a text of ", words.size(), " bytes (allowed: up to ", kMostBytes,
+            "); shorten it");
+  }
 }
 
 OptionTable Recipe::options() {
@@ -182,6 +195,7 @@ void validate(const Recipe& recipe) {
   copy.options().check("recipe");  // a program may have set fields without the table
   solve::validate(recipe);
   recipe.output.check();
+  recipe.card.check();
   for (const auto& [key, path] :
        {std::pair{"source.path", &recipe.source.path}, {"target.path", &recipe.target.path}}) {
     if (path->empty()) {

@@ -99,6 +99,8 @@ struct CardOptions {
   std::string source = "", source_licence = "", target = "", target_licence = "";
 
   void describe(OptionRows& rows);
+  /// @throws InputError for a text of more than 10,000 bytes.
+  void check() const;
 };
 
 /// The problem, the nets and the loop (solve::SolverOptions), and the options of a run. It has the sections of all

@@ -45,7 +45,7 @@ Trainer::Trainer(const Recipe& recipe, TrainingData data, torch::Device device, 
   require(data_.standardisation.has_value() == (recipe_.data.standardise != "off"),
           "data.standardise = ", recipe_.data.standardise, ": the data are ", data_.standardisation ? "" : "not ",
           "standardised; open_training_data opens them as the recipe says");
-  check_output_options(recipe_, *data_.source);
+  check_output_options(recipe_, data_.source->item_shape());
   columns_ = data::ColumnNames{data_.source->table_names().columns, data_.target->table_names().columns}.completed();
   if (method->level_is_open()) {
     const auto shape = measure_source(*data_.source, static_cast<uint64_t>(recipe_.train.seed));

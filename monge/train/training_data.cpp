@@ -250,14 +250,14 @@ void standardise(EvaluationData& data, const data::Standardisation& standardisat
   wrap(data.target, data.target_b, standardisation.target);
 }
 
-void check_output_options(const Recipe& recipe, const data::Source& source) {
-  require(recipe.output.range.empty() || source.item_shape().size() == 1, "output.range = \"", recipe.output.range,
+void check_output_options(const Recipe& recipe, const std::vector<int64_t>& item_shape) {
+  require(recipe.output.range.empty() || item_shape.size() == 1, "output.range = \"", recipe.output.range,
           "\": only vectors are clamped to a range, but these are images, which are in [-1, 1]; leave it empty");
-  require(recipe.output.size.empty() || source.item_shape().size() == 3, "output.size = \"", recipe.output.size,
+  require(recipe.output.size.empty() || item_shape.size() == 3, "output.size = \"", recipe.output.size,
           "\": only images have a size, but these are vectors; leave it empty");
   const auto size = parse_output_size(recipe.output.size, "output.size").kind;
   const bool other_sizes = size != OutputSize::Kind::automatic && size != OutputSize::Kind::train;
-  require(!other_sizes || solve::map_image_sizes(recipe, source.item_shape()), "output.size = \"", recipe.output.size,
+  require(!other_sizes || solve::map_image_sizes(recipe, item_shape), "output.size = \"", recipe.output.size,
           "\": the net of this recipe takes images of the training's size alone; leave it empty or name train");
 }
 
@@ -321,7 +321,7 @@ TrainingData open_training_data(const Recipe& whole_recipe, const TrainingDataOp
     data = {};  // frees the memory of the first pair before the second pair is opened
     open_parts(data, recipe, options);
   }
-  check_output_options(recipe, *data.source);
+  check_output_options(recipe, data.source->item_shape());
   const auto source_before = data.source;
   widen_where_other_has_colour("source", recipe.source, data.source, data.held_source, *data.target, options.log);
   widen_where_other_has_colour("target", recipe.target, data.target, data.held_target, *source_before, options.log);

@@ -51,8 +51,8 @@ TrainingData open_training_data(const Recipe& recipe, const TrainingDataOptions&
 void resolve_images(Recipe& recipe, const TrainingData& data);
 
 /// @throws InputError when output.range is set and the outputs would be images, which are in [-1, 1], or output.size
-/// and they would be vectors.
-void check_output_options(const Recipe& recipe, const data::Source& source);
+/// and they would be vectors, or images of a net that takes one size alone.
+void check_output_options(const Recipe& recipe, const std::vector<int64_t>& item_shape);
 
 /// Puts raw data into standard units. @throws InputError for images, or when the dimensions do not fit.
 void standardise(TrainingData& data, const data::Standardisation& standardisation);

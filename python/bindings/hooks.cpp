@@ -116,6 +116,10 @@ void JobHooks::iteration_done(train::Trainer& trainer, int64_t done, const solve
   });
 }
 
+void JobHooks::check_signals() {
+  state_->with_python([] {});
+}
+
 std::atomic<bool>* JobHooks::stop_flag() { return &state_->stop; }
 
 void JobHooks::raise() {

@@ -43,6 +43,9 @@ class JobHooks : public train::Observer {
   /// Raises what ended the job, if it was an exception. The GIL must be held.
   void raise();
 
+  /// Lets the main thread handle signals, as each callback does. Without the GIL.
+  void check_signals();
+
   /// Ends the job at its next safe point when it is set.
   std::atomic<bool>* stop_flag();
 

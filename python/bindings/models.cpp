@@ -1,6 +1,9 @@
 // Pretrained models for Python.
 #include <nanobind/stl/string.h>
 
+#include <chrono>
+#include <future>
+
 #include "monge/core/files.h"
 #include "monge/model/model_index.h"
 #include "monge/model/pretrained.h"
@@ -29,15 +32,20 @@ nb::list list_models(const std::string& folder, const nb::object& receiver) {
 
 nb::object fetch_model(const std::string& name, const std::string& url, const std::string& folder,
                        const nb::object& receiver) {
-  const auto path = run_job(receiver, [&](const auto& hooks, auto& job) {
-    const auto* stop = job.stop_flag();
-    const auto place = model::model_folders(folder).front();
+  const auto fetched = [&](const auto& hooks, const std::atomic<bool>* stop) {
+    const auto place = model::folder_for_fetched_models(folder);
     const auto address = model::locate_model(name, url, {.stop = stop});
     make_writable_folder(place);
     const auto progress = hooks.progress_of("fetching " + address.name);
     const auto got = model::fetch_model(address, place, {.progress = progress, .stop = stop});
     if (!got.complete) throw SystemError(address.name + ": stopped; what was fetched is kept for the next call");
     return (place / (address.name + ".safetensors")).string();
+  };
+  const auto path = run_job(receiver, [&](const auto& hooks, auto& job) {
+    // In a thread of its own: a transfer may wait for its server for long, and signals are for the main thread.
+    auto result = std::async(std::launch::async, [&] { return fetched(hooks, job.stop_flag()); });
+    while (result.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready) job.check_signals();
+    return result.get();
   });
   return text_of(path);
 }

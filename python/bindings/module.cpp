@@ -85,6 +85,7 @@ void install_user_words() {
       {"in folder", "weights"},
       {"model::export_safetensors()", "Model.save()"},
       {"model::export_torch()", "Model.save_state_dict()"},
+      {"model::folder_for_fetched_models(folder)", "folder"},
       {"model::locate_model(index_url)", "url"},
       {"model::pretrained_models()", "monge.models.list()"},
       {"model::write_model_index()", "monge models index"},

@@ -2,7 +2,11 @@
 
 import io
 import json
+import os
 import pathlib
+import signal
+import socket
+import threading
 
 import numpy as np
 import pytest
@@ -79,10 +83,27 @@ def test_a_damaged_file_is_refused_and_replaces_none(shelf, program, tmp_path):
     assert path.read_bytes() == before
 
 
-def test_wrong_cards_are_refused(fitted, tmp_path):
-    with pytest.raises(monge.InputError, match="card.title"):
-        fitted.model_.save(tmp_path / "map.safetensors", card={"titel": "x"})
+@pytest.mark.parametrize(("card", "message"), [
+    ({"titel": "x"}, "unknown entry of a card.*titel.*title, description"), ("x", "a card is a dict of texts"), ([], "a card is a dict"),
+    ({"title": 5}, "must be a text.*title: 5"), ({"title": "\ud800"}, "not a text in UTF-8"), ({"credit": "x" * 10_001}, "card.credit"),
+])
+def test_wrong_cards_are_refused(fitted, tmp_path, card, message):
+    with pytest.raises(monge.InputError, match=message):
+        fitted.model_.save(tmp_path / "map.safetensors", card=card)
     assert not list(tmp_path.iterdir())
+
+
+def test_wrong_names_are_refused(fitted, tmp_path):
+    with pytest.raises(monge.InputError, match="not the name of a model"):
+        fitted.model_.save(tmp_path / "map.safetensors", name="../x")
+
+
+def test_ctrl_c_ends_a_fetch_whose_server_says_nothing(tmp_path):
+    server = socket.create_server(("127.0.0.1", 0))
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        monge.models.fetch("clouds", url=f"http://127.0.0.1:{server.getsockname()[1]}", folder=tmp_path)
+    server.close()
 
 
 def test_a_run_of_images_has_an_image(program, tmp_path):

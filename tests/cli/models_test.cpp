@@ -61,7 +61,7 @@ TEST_F(CliModels, TheImageOfTheRunTravelsWithTheFile) {
   const auto shown = run("models show greys --image out.png");
   EXPECT_EQ(shown.code, 0) << shown.err;
   EXPECT_EQ(testing::slurp(folder / "out.png"), testing::slurp(folder / "p/samples/step_000002.png"));
-  EXPECT_EQ(run("models show greys --image out.jpg").code, 2);
+  EXPECT_THAT(run("models show greys --image out.jpg").err, HasSubstr("must name a .png file"));
 }
 
 TEST_F(CliModels, EveryCommandTakesAName) {
@@ -84,7 +84,7 @@ TEST_F(CliModels, EveryCommandTakesAName) {
 
 TEST_F(CliModels, ExportRefusesToOverwriteAndToChangeTheMap) {
   EXPECT_THAT(run("export cloud-moons --out shelf/cloud-moons.safetensors").err, HasSubstr("is the model itself"));
-  EXPECT_THAT(run("export v --set map.width=3").err, HasSubstr("the map depends on this key"));
+  EXPECT_THAT(run("export v --set map.width=3").err, HasSubstr("the map or its metrics depend on this key"));
   EXPECT_THAT(run("export v --to onnx --set name=x").err, HasSubstr("--set is for --to safetensors"));
 }
 
@@ -101,6 +101,8 @@ TEST_F(CliModels, FetchesFromAnIndex) {
   const auto got = run("models fetch greys --models mine --url " + server.url("/"));
   EXPECT_EQ(got.code, 0) << got.err;
   EXPECT_EQ(got.out, "mine/greys.safetensors\n");
+  EXPECT_THAT(got.err, HasSubstr("monge models show mine/greys.safetensors shows its card"));
+  EXPECT_EQ(run("models show mine/greys.safetensors").code, 0);
   EXPECT_EQ(testing::slurp(folder / "mine/greys.safetensors"), testing::slurp(folder / "shelf/greys.safetensors"));
   EXPECT_EQ(run("models fetch " + server.url("/cloud-moons.safetensors") + " --models mine -q").code, 0);
 
@@ -111,6 +113,39 @@ TEST_F(CliModels, FetchesFromAnIndex) {
   const auto gone = run("models fetch greys --url " + server.url("/gone"));
   EXPECT_EQ(gone.code, 2);
   EXPECT_THAT(gone.err, AllOf(HasSubstr(server.url("/gone/index.json")), HasSubstr("404")));
+}
+
+TEST_F(CliModels, WhatIsThereIsNotOverwritten) {
+  std::ofstream(folder / "shelf/index.json") << R"({"my": "data"})";
+  const auto index = run("models index shelf");
+  EXPECT_EQ(index.code, 2);
+  EXPECT_THAT(index.err, AllOf(HasSubstr("shelf/index.json"), HasSubstr("is not an index of models; move it away")));
+  EXPECT_EQ(testing::slurp(folder / "shelf/index.json"), R"({"my": "data"})");
+  fs::remove(folder / "shelf/index.json");
+  EXPECT_EQ(run("models index shelf").code, 0);
+  EXPECT_EQ(run("models index shelf").code, 0);  // its own is replaced
+
+  // Without a folder of the user nothing is written into the installation.
+  const ScopedVariable no_models("MONGE_MODELS", {}), no_cache("XDG_CACHE_HOME", {}), no_home("HOME", {});
+  const auto homeless = run("models fetch greys --url file://" + (folder / "shelf").string());
+  EXPECT_EQ(homeless.code, 2);
+  EXPECT_THAT(homeless.err, AllOf(HasSubstr("HOME is not set"), HasSubstr("--models")));
+}
+
+TEST_F(CliModels, TextsOfStrangersStayInTheirLines) {
+  ASSERT_EQ(run("export v --out shelf/odd.safetensors --set 'card.title=\"a\\u001b[31mb\\nfake  1.0 MB  CC0-1.0\"' "
+                "--set 'card.description=" +
+                std::string(120, 'x') + " \xc3\xa9 end'")
+                .code,
+            0);
+  const auto listed = run("models list").out;
+  EXPECT_THAT(listed, AllOf(HasSubstr("a\\x1b[31mb fake"), Not(HasSubstr("\x1b")), Not(HasSubstr("\nfake"))));
+  const auto shown = run("models show odd").out;
+  EXPECT_THAT(shown, AllOf(HasSubstr("title          a\\x1b[31mb fake"),
+                           HasSubstr(std::string(20, 'x') + " \xc3\xa9 end"), Not(HasSubstr("\x1b"))));
+  EXPECT_THAT(run("export v --out x.safetensors --set card.title=" + std::string(10'001, 'x')).err,
+              HasSubstr("card.title: a text of 10001 bytes"));
+  EXPECT_THAT(run("export v --out x.safetensors --set name=../x").err, HasSubstr("not the name of a model"));
 }
 
 TEST_F(CliModels, TheSizeOfTheRecipeIsTheDefault) {
@@ -133,6 +168,8 @@ TEST_F(CliModels, TheSizeOfTheRecipeIsTheDefault) {
   EXPECT_EQ(testing::slurp(folder / "same.png"), testing::slurp(folder / "by-train.png"));
   EXPECT_EQ(run("translate p images many --size residual --samples 3").code, 0);
   EXPECT_EQ(io::read_image(folder / "many/0_1.png").size(1), 24);
+  io::write_image(folder / "tiny.png", torch::zeros({1, 1, 3}, torch::kUInt8));
+  EXPECT_EQ(run("translate p tiny.png tiny-out.png --size residual --grid grid.png").code, 0);
   EXPECT_THAT(run("translate v v.toml x.csv --size residual").err, HasSubstr("this map takes vectors"));
   EXPECT_THAT(run("export p --out x.safetensors --set output.size=huge").err,
               AllOf(HasSubstr("output.size"), HasSubstr("WIDTHxHEIGHT")));

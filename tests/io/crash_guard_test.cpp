@@ -32,7 +32,7 @@ TEST(CrashGuard, EndsAChildThatIsStuck) {
                 1),
             TrialEnd::stuck);
   EXPECT_THAT(message_of([] { require_survived(TrialEnd::stuck, "no-such.h5ad"); }),
-              HasSubstr("no-such.h5ad: the file is damaged: HDF5 reads in it for more than 60 s"));
+              HasSubstr("no-such.h5ad: the file is damaged: reading it took HDF5 more than 60 s"));
   require_survived(TrialEnd::done, "a.h5ad");
   require_survived(TrialEnd::threw, "a.h5ad");  // the caller runs the work again, for its error
 }

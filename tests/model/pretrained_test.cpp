@@ -122,7 +122,7 @@ TEST_F(Pretrained, AFetchThatFailsItsChecksReplacesNothing) {
   EXPECT_THAT(message_of([&] { fetch_model(locate_model("moons", url), cached); }), HasSubstr("wrong SHA-256"));
   // An address without an index has no SHA-256; the file's own hash tells.
   EXPECT_THAT(message_of([&] { fetch_model(locate_model(url + "/moons.safetensors", ""), cached); }),
-              AllOf(HasSubstr("is no model that can be used"), HasSubstr("is damaged")));
+              AllOf(HasSubstr("is not a usable model"), HasSubstr("is damaged")));
   EXPECT_EQ(real_files().read(cached / "moons.safetensors"), before);
   EXPECT_EQ(std::distance(fs::directory_iterator(cached), fs::directory_iterator()), 1);
 }
@@ -135,8 +135,11 @@ TEST_F(Pretrained, AnIndexFromAStrangerIsChecked) {
   EXPECT_EQ(parse_model_index(R"({"format": "monge models 1", "models": []})", "INDEX").size(), 0u);
   EXPECT_THAT(complaint(R"([{"name": "../../evil", "bytes": 1, "sha256": ")" + hash + "\"}]"),
               AllOf(HasSubstr("INDEX"), HasSubstr("../../evil"), HasSubstr("not the name of a model")));
-  EXPECT_THAT(complaint(R"([{"name": "x", "bytes": 1, "sha256": "abc"}])"), HasSubstr("SHA-256 of x"));
+  EXPECT_THAT(complaint(R"([{"name": "x", "bytes": 1, "sha256": "abc"}])"),
+              HasSubstr("x has no valid size or SHA-256"));
   EXPECT_THAT(complaint(R"([{"name": "x", "bytes": 0, "sha256": ")" + hash + "\"}]"), HasSubstr("size"));
+  const auto twice = R"({"name": "x", "bytes": 1, "sha256": ")" + hash + "\"}";
+  EXPECT_THAT(complaint("[" + twice + ", " + twice + "]"), HasSubstr("names x twice"));
   EXPECT_THAT(complaint(R"([{"name": 3}])"), HasSubstr("is not an index of models"));
   EXPECT_THAT(complaint("7"), HasSubstr("is not an index of models"));
   EXPECT_THAT(message_of([] { parse_model_index(R"({"format": "monge models 2", "models": []})", "INDEX"); }),
@@ -149,7 +152,11 @@ TEST_F(Pretrained, OnlyWhatTheMapDoesNotDependOnCanBeAmended) {
   const auto complaint = [&](const std::string& assignment) {
     return message_of([&] { amend_recipe(model, {assignment}); });
   };
-  EXPECT_THAT(complaint("map.width=4"), AllOf(HasSubstr("the map depends on this key"), HasSubstr("map.width=4")));
+  EXPECT_THAT(complaint("map.width=4"),
+              AllOf(HasSubstr("the map or its metrics depend on this key"), HasSubstr("map.width=4")));
+  EXPECT_THAT(complaint("eval.samples=7"), HasSubstr("eval.samples=7"));
+  EXPECT_THAT(complaint("output.size=keep"), HasSubstr("these are vectors"));
+  EXPECT_THAT(complaint("name=../x"), HasSubstr("not the name of a model"));
   EXPECT_THAT(complaint("card.titel=x"), HasSubstr("card.title"));
   EXPECT_THAT(complaint("output.range=7"), HasSubstr("output.range"));
   EXPECT_EQ(model.recipe->card.title, "");
@@ -157,6 +164,12 @@ TEST_F(Pretrained, OnlyWhatTheMapDoesNotDependOnCanBeAmended) {
   EXPECT_EQ(model.recipe->source.path, "data/a.csv");
   EXPECT_EQ(model.recipe->card.description, "one = two");
   EXPECT_TRUE(model.limits.has_value());
+  // Metrics belong to the range that outputs were clamped to.
+  model.evaluation = EvaluationRecord{.metrics = {}, .reaches_target = {}, .verdict = "good"};
+  amend_recipe(model, {"card.title=x", "output.range=0.."});
+  EXPECT_TRUE(model.evaluation.has_value());
+  amend_recipe(model, {"output.range=0..1"});
+  EXPECT_FALSE(model.evaluation.has_value());
 }
 
 TEST_F(Pretrained, AnEvaluationTravelsWithTheFile) {
@@ -164,7 +177,8 @@ TEST_F(Pretrained, AnEvaluationTravelsWithTheFile) {
   model.evaluation = EvaluationRecord{.metrics = {{"target_error", 0.25}, {"cost", NAN}},
                                       .reaches_target = true,
                                       .verdict = "the map reaches its target",
-                                      .image = std::string("\x89PNG\0\r\n", 7)};
+                                      .protocol = {{"samples", "64"}},
+                                      .image = std::string("\x89PNG\r\n\x1a\n\0\1", 10)};
   export_safetensors(model, scratch / "map.safetensors");
   const auto loaded = load_model(scratch / "map.safetensors", torch::kCPU, silent());
   ASSERT_TRUE(loaded.evaluation.has_value());
@@ -173,13 +187,28 @@ TEST_F(Pretrained, AnEvaluationTravelsWithTheFile) {
   EXPECT_EQ(loaded.evaluation->reaches_target, true);
   EXPECT_EQ(loaded.evaluation->verdict, "the map reaches its target");
   EXPECT_EQ(loaded.evaluation->image, model.evaluation->image);
+  EXPECT_EQ(loaded.evaluation->protocol, model.evaluation->protocol);
 
-  auto file = io::read_safetensors(scratch / "map.safetensors");
-  file.metadata.erase("monge.xxh3");
-  file.metadata["monge.evaluation"] = R"({"metrics": [1]})";
-  io::write_safetensors(scratch / "map.safetensors", file);
-  EXPECT_THAT(message_of([&] { load_model(scratch / "map.safetensors", torch::kCPU, silent()); }),
-              AllOf(HasSubstr("map.safetensors"), HasSubstr("not the record of an evaluation")));
+  const auto whole = io::read_safetensors(scratch / "map.safetensors");
+  const auto complaint = [&](const std::string& evaluation, const std::string& image) {
+    auto file = whole;
+    file.metadata.erase("monge.xxh3");
+    file.metadata["monge.evaluation"] = evaluation;
+    for (auto& [name, tensor] : file.tensors) {
+      const auto bytes = static_cast<int64_t>(image.size());
+      if (name == "card/image") tensor = io::tensor_from_bytes(image, torch::kUInt8, {bytes}, name);
+    }
+    io::write_safetensors(scratch / "map.safetensors", file);
+    return message_of([&] { load_model(scratch / "map.safetensors", torch::kCPU, silent()); });
+  };
+  const auto is_no_record = AllOf(HasSubstr("map.safetensors"), HasSubstr("not the record of an evaluation"));
+  const auto& image = model.evaluation->image;
+  EXPECT_THAT(complaint(R"({"metrics": [1], "reaches_target": null, "verdict": ""})", image), is_no_record);
+  EXPECT_THAT(complaint("7", image), is_no_record);
+  const auto deep = R"({"reaches_target": null, "verdict": "", "metrics": )" + std::string(2'000'000, '[') +
+                    std::string(2'000'000, ']') + "}";
+  EXPECT_THAT(complaint(deep, image), is_no_record);
+  EXPECT_THAT(complaint(whole.metadata.at("monge.evaluation"), "#!/bin/sh"), HasSubstr("bytes of a PNG file"));
 }
 
 }  // namespace

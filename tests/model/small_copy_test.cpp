@@ -58,7 +58,7 @@ TEST(SmallCopy, KeepsProportionsAndRepeatsTheEdge) {
 }
 
 TEST(SmallCopy, KeepsFineDetailAndStaysInRange) {
-  // A checkerboard of single pixels is grey in the copy; a map that darkens it leaves the board's contrast.
+  // A checkerboard of single pixels is grey in the copy; a map that darkens it evenly leaves the board's contrast.
   const auto x =
       ((torch::arange(64).view({64, 1}) + torch::arange(64)) % 2).to(torch::kFloat32).view({1, 1, 64, 64}) - 0.5;
   const SmallCopy small(x, 8);

@@ -68,7 +68,7 @@ TEST(AnySize, LargerImagesAndOtherShapesKeepTheirSizeAndTheLogSaysSo) {
   const auto log = translated(model, folder, {.grid = folder / "grid.png"});
   EXPECT_THAT(log, AllOf(HasSubstr("3 of 5 images are larger than the 16 x 16 pixels of the training or of another "
                                    "shape and keep their size"),
-                         HasSubstr("--size train crops and resizes them"), Not(HasSubstr("tiles"))));
+                         HasSubstr("TranslateOptions::size train crops and resizes them"), Not(HasSubstr("tiles"))));
   EXPECT_EQ(size_of(folder / "out/wide.png"), ImageSize(43, 21));
   EXPECT_EQ(size_of(folder / "out/large.jpg"), ImageSize(40));
   EXPECT_EQ(size_of(folder / "out/tiny.png"), ImageSize(5, 3));
@@ -90,8 +90,9 @@ TEST(AnySize, SizesMayBeKeptGivenOrThoseOfTheTraining) {
   io::write_image(folder / "in/wide.png", pixels(21, 43));
   io::write_image(folder / "in/small.png", pixels(8, 8));
   const auto model = small_map();
-  EXPECT_THAT(translated(model, folder, {.size = "keep"}, "in", "keep"),
-              HasSubstr("2 images, each translated at its own size (--size train crops and resizes them)"));
+  EXPECT_THAT(
+      translated(model, folder, {.size = "keep"}, "in", "keep"),
+      HasSubstr("2 images, each translated at its own size (TranslateOptions::size train crops and resizes them)"));
   EXPECT_EQ(size_of(folder / "keep/small.png"), ImageSize(8));
   EXPECT_THAT(translated(model, folder, {.size = "train"}, "in", "train"),
               HasSubstr("cropped 1 image to the middle square"));
@@ -103,9 +104,11 @@ TEST(AnySize, SizesMayBeKeptGivenOrThoseOfTheTraining) {
   EXPECT_EQ(size_of(folder / "given/small.png"), ImageSize(36, 20));
 
   EXPECT_THAT(message_of([&] { translated(model, folder, {.size = "huge"}); }),
-              AllOf(HasSubstr("--size"), HasSubstr("\"huge\""), HasSubstr("keep, train, WIDTHxHEIGHT or one number")));
+              AllOf(HasSubstr("TranslateOptions::size"), HasSubstr("\"huge\""),
+                    HasSubstr("keep, train, residual, WIDTHxHEIGHT or one number")));
   EXPECT_THAT(message_of([&] { translated(model, folder, {.size = "7"}); }), HasSubstr("8 to 4096"));
-  EXPECT_THAT(message_of([&] { translated(model, folder, {.tile = 5}); }), HasSubstr("--tile 5: allowed is 0"));
+  EXPECT_THAT(message_of([&] { translated(model, folder, {.tile = 5}); }),
+              HasSubstr("TranslateOptions::tile 5: allowed is 0"));
   EXPECT_THAT(message_of([&] { translated(model, folder, {.noise = "none"}); }), HasSubstr("item or fixed"));
 }
 
@@ -169,7 +172,8 @@ TEST(AnySize, ArraysAreTakenAtTheirSizeAndNeverResized) {
   EXPECT_TRUE(torch::equal(io::read_npy(folder / "y.npy"), y.squeeze(1)));
   EXPECT_THAT(message_of([&] { model.translate(x, {.size = "train"}); }), HasSubstr("items of shape [3, 16, 16]"));
   EXPECT_THAT(message_of([&] { model.translate(x, {.size = "32"}); }),
-              AllOf(HasSubstr("--size 32"), HasSubstr("have 40x24 pixels"), HasSubstr("only image files are resized")));
+              AllOf(HasSubstr("TranslateOptions::size 32"), HasSubstr("have 40x24 pixels"),
+                    HasSubstr("only image files are resized")));
   EXPECT_THAT(message_of([&] { model.translate(torch::zeros({2, 1, 24, 40})); }), HasSubstr("[3, 0, 0]"));
 }
 
@@ -181,7 +185,7 @@ TEST(AnySize, MapsOfVectorsHaveNone) {
   const auto x = torch::rand({100, 2});
   const auto model = Session::train(recipe, x, x + 1).model();
   EXPECT_THAT(message_of([&] { model.translate(x, {.size = "keep"}); }),
-              HasSubstr("--size keep: this map takes vectors, which have no size"));
+              HasSubstr("TranslateOptions::size keep: this map takes vectors, which have no size"));
 }
 
 }  // namespace

@@ -258,11 +258,12 @@ TEST(Between, RefusesValuesOutOfTheirRange) {
   const auto x = table_of(4);
   for (const double t : {-0.5, 1.5, std::numeric_limits<double>::quiet_NaN()}) {
     EXPECT_THAT(message_of([&] { translate(model, x, {.t = t}); }),
-                AllOf(HasSubstr("--t"), HasSubstr("allowed: 0 (the input) to 1 (the output)")));
+                AllOf(HasSubstr("TranslateOptions::t"), HasSubstr("allowed: 0 (the input) to 1 (the output)")));
   }
   for (const int64_t steps : {-1, 1, 1001})
-    EXPECT_THAT(message_of([&] { translate(model, x, {.steps = steps}); }),
-                AllOf(HasSubstr("--steps " + std::to_string(steps)), HasSubstr("allowed is 2 to 1000")));
+    EXPECT_THAT(
+        message_of([&] { translate(model, x, {.steps = steps}); }),
+        AllOf(HasSubstr("TranslateOptions::steps " + std::to_string(steps)), HasSubstr("allowed is 2 to 1000")));
   EXPECT_THAT(message_of([&] { translate(model, x, {.t = 0.5, .steps = 5}); }), HasSubstr("choose one"));
   // Paths are checked first, before a model is loaded.
   EXPECT_THAT(message_of([&] { check_translation_paths("none.npy", "out.npy", {.t = 2.}); }),

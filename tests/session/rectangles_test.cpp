@@ -93,7 +93,7 @@ TEST_F(Rectangles, AreShownBesideTheRightOutputs) {
   EXPECT_EQ(io::read_image(folder / "grid.png").sizes(),
             torch::IntArrayRef({3 * (16 * 4 + 2) + 2, 15 * (24 * 4 + 2) + 2, 3}));
   EXPECT_THAT(testing::message_of([&] { run.model().evaluate({.grid = folder / "grid.png"}); }),
-              AllOf(HasSubstr("--grid"), HasSubstr("add --truth")));
+              AllOf(HasSubstr("EvaluateOptions::grid"), HasSubstr("add EvaluateOptions::truth")));
 }
 
 TEST_F(Rectangles, ArePackedAtTheirSize) {

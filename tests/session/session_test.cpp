@@ -125,9 +125,10 @@ TEST(SessionModel, IsSavedToOneFileAndRefusesWhatDoesNotFit) {
   EXPECT_TRUE(torch::equal(loaded.translate(x), model.translate(x)));
   EXPECT_THAT(message_of([&] { model.translate(x, {.samples = 2}); }), HasSubstr("this map is deterministic"));
   EXPECT_THAT(message_of([&] { model.translate(torch::zeros({4, 3})); }), HasSubstr("3"));
-  EXPECT_THAT(message_of([&] { model.translate(x, {.samples = 0}); }), HasSubstr("--samples 0: allowed is 1 to 1024"));
+  EXPECT_THAT(message_of([&] { model.translate(x, {.samples = 0}); }),
+              HasSubstr("TranslateOptions::samples 0: allowed is 1 to 1024"));
   EXPECT_THAT(message_of([&] { model.translate(x, {.bits = "12"}); }),
-              HasSubstr("--bits 12: allowed is auto, 8 or 16"));
+              HasSubstr("TranslateOptions::bits 12: allowed is auto, 8 or 16"));
   EXPECT_THAT(message_of([&] { model.translate("no.npy", "out.npy"); }), HasSubstr("no.npy: no such file or folder"));
   EXPECT_THAT(message_of([&] { Model::load(folder.path() / "nothing"); }), HasSubstr("nothing"));
 }
@@ -158,7 +159,8 @@ TEST(SessionModel, IsEvaluatedOnNamedData) {
   EXPECT_EQ(result.evaluation.samples, 64);
   EXPECT_TRUE(result.protocol.empty());
   options.samples = 1;
-  EXPECT_THAT(message_of([&] { model.evaluate(options); }), HasSubstr("--samples 1: allowed is 2 to 1048576"));
+  EXPECT_THAT(message_of([&] { model.evaluate(options); }),
+              HasSubstr("EvaluateOptions::samples 1: allowed is 2 to 1048576"));
   options = {.source = options.source, .target = options.target, .state_dict = {.z_std = 0.5}};
   EXPECT_THAT(message_of([&] { model.evaluate(options); }),
               HasSubstr("this model's recipe sets the standard deviation"));

@@ -40,7 +40,7 @@ TEST(ResumeChanges, FollowTheOptions) {
       EXPECT_NO_THROW(require_changeable(assignments)) << option.key;
     }
   }
-  EXPECT_THAT(changeable(), AllOf(Contains("checkpoint.*"), Contains("samples.*"), Contains("output.range"),
+  EXPECT_THAT(changeable(), AllOf(Contains("checkpoint.*"), Contains("samples.*"), Contains("output.*"),
                                   Contains("train.lr_map"), Not(Contains("train.k_t"))));
 }
 
