@@ -7,6 +7,7 @@
 #include "monge/cli/megabytes.h"
 #include "monge/core/error.h"
 #include "monge/fetch/fetch.h"
+#include "monge/io/sha256.h"
 
 namespace monge::cli {
 namespace {
@@ -28,7 +29,7 @@ std::string digest_of(const std::string& given) {
   if (given == "-") return word;
   std::transform(word.begin(), word.end(), word.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (word.size() != 64 || word.find_first_not_of("0123456789abcdef") != word.npos) {
+  if (!io::is_sha256(word)) {
     throw InputError(
         {.what = "is not a SHA-256", .where = "--sha256", .value = word, .allowed = "64 hexadecimal digits, or -"});
   }

@@ -1,5 +1,6 @@
 // monge models: lists, shows, fetches and publishes pretrained models.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "monge/core/files.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
+#include "monge/core/number.h"
 #include "monge/core/quoting.h"
 #include "monge/model/model.h"
 #include "monge/model/model_index.h"
@@ -32,18 +34,6 @@ struct ModelsCommand {
   std::string folder, url, image;
   bool recipe = false;
 };
-
-/// The result of work that reads stop_flag(); nothing, and a message, if that ended it.
-template <class Work>
-auto unless_stopped(const LogSink& log, const Work& work) -> std::optional<decltype(work())> {
-  try {
-    return work();
-  } catch (const SystemError&) {
-    if (!stop_flag()) throw;
-    log(LogLevel::warning, "stopped");
-    return std::nullopt;
-  }
-}
 
 // ---- list ----
 
@@ -78,9 +68,11 @@ int list(const ModelsCommand& command) {
   }
   if (!command.url.empty()) {
     watch_signals();
-    const auto index =
-        unless_stopped(log, [&] { return model::fetch_model_index(command.url, {.stop = &stop_flag()}); });
-    if (!index) return kStopped;
+    const auto index = model::fetch_model_index(command.url, {.stop = &stop_flag()});
+    if (!index) {
+      log(LogLevel::warning, "stopped");
+      return kStopped;
+    }
     for (const auto& model : *index) {
       if (command.common.json) {
         print_json({{"name", model.name},
@@ -98,8 +90,8 @@ int list(const ModelsCommand& command) {
   std::vector<std::string> places;
   for (const auto& folder : folders) places.push_back(printable(folder.lexically_normal().string()));
   std::printf("\nFolders searched: %s.\n%s", join(places).c_str(),
-              models.empty() ? "No model is there. monge models fetch fetches one; script/models trains those of the "
-                               "project.\n"
+              models.empty() ? "No models were found. monge models fetch fetches one; script/models trains those of "
+                               "the project.\n"
                              : "monge models show NAME shows a card; monge translate NAME IN OUT applies a model.\n");
   return kDone;
 }
@@ -128,10 +120,7 @@ std::string with_licence(const ordered_json& side) {
 }
 
 std::string number_text(const ordered_json& value) {
-  if (!value.is_number()) return "not measurable";
-  char out[32];
-  std::snprintf(out, sizeof out, "%.4g", value.get<double>());
-  return out;
+  return value.is_number() && std::isfinite(value.get<double>()) ? number(value.get<double>()) : "not measurable";
 }
 
 /// One line a metric; its floor and its value at the start, if there are any, beside it.
@@ -232,9 +221,11 @@ int fetch(const ModelsCommand& command) {
   const auto folder = model::folder_for_fetched_models(command.folder);
   watch_signals();
   for (const auto& name : command.names) {
-    const auto located =
-        unless_stopped(log, [&] { return model::locate_model(name, command.url, {.stop = &stop_flag()}); });
-    if (!located) return kStopped;
+    const auto located = model::locate_model(name, command.url, {.stop = &stop_flag()});
+    if (!located) {
+      log(LogLevel::warning, "stopped");
+      return kStopped;
+    }
     const auto& address = *located;
     make_writable_folder(folder);
     const auto got = model::fetch_model(
@@ -244,7 +235,7 @@ int fetch(const ModelsCommand& command) {
           text("stopped; ", got.bytes, " bytes of ", address.name, " are kept; run the same command again to resume"));
       return kStopped;
     }
-    const auto path = (folder / (address.name + ".safetensors")).string();
+    const auto path = model::model_path(folder, address.name).string();
     if (command.common.json) {
       print_json({{"name", address.name}, {"path", path}, {"bytes", got.bytes}, {"sha256", got.sha256}});
     } else {

@@ -62,6 +62,7 @@ void install_user_words() {
       {"parent folder", "--runs"},
       {"session::resume()", "monge resume"},
       {"session::train()", "monge train"},
+      {"session::translate()", "monge translate"},
       {"the device of the caller", "--device"},
   });
 }

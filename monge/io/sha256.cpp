@@ -52,6 +52,10 @@ std::string Sha256::digest() {
   return out;
 }
 
+bool is_sha256(std::string_view text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 std::string sha256(std::string_view bytes) {
   Sha256 hash;
   hash.update(bytes);

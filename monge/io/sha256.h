@@ -34,6 +34,9 @@ class Sha256 {
   std::unique_ptr<Context> context_;
 };
 
+/// Whether a text is a digest as these functions return it.
+bool is_sha256(std::string_view text);
+
 /// The SHA-256 of bytes in memory.
 std::string sha256(std::string_view bytes);
 

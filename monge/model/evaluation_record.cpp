@@ -1,7 +1,6 @@
 #include "monge/model/evaluation_record.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -41,12 +40,9 @@ EvaluationRecord parsed(const std::string& json) {
 }  // namespace
 
 void put_evaluation(const EvaluationRecord& record, io::TensorFile& file) {
-  ordered_json metrics = ordered_json::object(), reaches_target;
-  for (const auto& [name, value] : record.metrics) {
-    metrics[name] = std::isfinite(value) ? ordered_json(value) : ordered_json();
-  }
+  ordered_json metrics = ordered_json::object(), protocol = ordered_json::object(), reaches_target;
+  for (const auto& [name, value] : record.metrics) metrics[name] = value;  // NaN is written as null
   if (record.reaches_target) reaches_target = *record.reaches_target;
-  ordered_json protocol = ordered_json::object();
   for (const auto& [key, value] : record.protocol) protocol[key] = value;
   file.metadata[kEvaluationKey] = ordered_json{
       {"metrics", metrics},

@@ -24,12 +24,7 @@ using nlohmann::ordered_json;
 
 constexpr const char* kIndexFormat = "monge models 1";
 constexpr const char* kIndexFile = "index.json";
-constexpr const char* kModelExtension = ".safetensors";
 constexpr int64_t kMostIndexBytes = 16 << 20;
-
-bool is_sha256(const std::string& text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
 
 /// The address of the folder of an index, of which the index itself may be named.
 std::string as_folder(std::string url) {
@@ -69,7 +64,7 @@ IndexedModel entry_of(const ordered_json& object, const std::string& where) {
                    .title = object.value("title", ""),
                    .licence = object.value("licence", "")};
   require(is_model_name(out.name), where, ": \"", printable(out.name), "\" is not the name of a model");
-  require(out.bytes > 0 && is_sha256(out.sha256), where, ": ", out.name, " has no valid size or SHA-256");
+  require(out.bytes > 0 && io::is_sha256(out.sha256), where, ": ", out.name, " has no valid size or SHA-256");
   return out;
 }
 
@@ -141,7 +136,8 @@ std::vector<IndexedModel> write_model_index(const fs::path& folder, const LogSin
   return out;
 }
 
-std::vector<IndexedModel> fetch_model_index(const std::string& url, const fetch::DownloadOptions& options) {
+std::optional<std::vector<IndexedModel>> fetch_model_index(const std::string& url,
+                                                           const fetch::DownloadOptions& options) {
   const TemporaryFolder folder;
   const auto file = folder.path() / kIndexFile;
   const auto address = as_folder(url) + kIndexFile;
@@ -153,7 +149,7 @@ std::vector<IndexedModel> fetch_model_index(const std::string& url, const fetch:
             " bytes, so it is not an index of models");
   };
   try {
-    if (!fetch::download(address, file, bounded).complete) throw SystemError(shown + ": stopped");
+    if (!fetch::download(address, file, bounded).complete) return std::nullopt;
   } catch (const SystemError& error) {
     auto complaint = error.complaint();
     complaint.fix.clear();  // the part is not kept
@@ -162,13 +158,13 @@ std::vector<IndexedModel> fetch_model_index(const std::string& url, const fetch:
   return parse_model_index(real_files().read(file), shown);
 }
 
-ModelAddress locate_model(const std::string& name, const std::string& index_url,
-                          const fetch::DownloadOptions& options) {
+std::optional<ModelAddress> locate_model(const std::string& name, const std::string& index_url,
+                                         const fetch::DownloadOptions& options) {
   if (is_address(name)) {
     const auto path = name.substr(0, name.find_first_of("?#"));
     const auto file = fs::path(path.substr(path.rfind('/') + 1));
     const auto stem = file.stem().string();
-    if (file.extension() == kModelExtension && is_model_name(stem)) return {.name = stem, .url = name};
+    if (file.extension() == kModelExtension && is_model_name(stem)) return ModelAddress{.name = stem, .url = name};
     throw InputError({.what = "not the address of a model file",
                       .value = fetch::without_credentials(name),
                       .allowed = text("an address that ends in NAME", kModelExtension)});
@@ -182,10 +178,11 @@ ModelAddress locate_model(const std::string& name, const std::string& index_url,
                              user_word("model::pretrained_models()") + " shows the models that are there"});
   }
   const auto models = fetch_model_index(base, options);
+  if (!models) return std::nullopt;
   std::vector<std::string> known;
-  for (const auto& model : models) {
+  for (const auto& model : *models) {
     if (model.name == name) {
-      return {
+      return ModelAddress{
           .name = name, .url = as_folder(base) + name + kModelExtension, .bytes = model.bytes, .sha256 = model.sha256};
     }
     known.push_back(model.name);
@@ -202,7 +199,7 @@ fetch::Download fetch_model(const ModelAddress& address, const fs::path& folder,
   options.sha256 = address.sha256;
   options.allow_file_urls = true;
   // Under another name until it is checked, so that a file that is no model replaces none.
-  const auto file = folder / ('.' + address.name + kModelExtension);
+  const auto file = model_path(folder, '.' + address.name);
   auto got = fetch::download(address.url, file, options);
   if (!got.complete) return got;
   try {
@@ -211,8 +208,12 @@ fetch::Download fetch_model(const ModelAddress& address, const fs::path& folder,
     std::error_code ignored;
     fs::remove(file, ignored);
     throw InputError(text(fetch::without_credentials(address.url), ": is not a usable model (", error.what(), ")"));
+  } catch (...) {  // such as no memory
+    std::error_code ignored;
+    fs::remove(file, ignored);
+    throw;
   }
-  real_files().publish(file, folder / (address.name + kModelExtension));
+  real_files().publish(file, model_path(folder, address.name));
   return got;
 }
 

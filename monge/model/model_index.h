@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,8 +40,10 @@ std::vector<IndexedModel> write_model_index(const std::filesystem::path& folder,
 /// Downloads and reads the index at `url` (http, https or file), a folder or its index.json, of at most 16 MiB. Nothing
 /// of a transfer that breaks is kept.
 /// @param options  tries, times and stop; `progress` is not called.
+/// @return nothing when options.stop ended it.
 /// @throws InputError, SystemError as fetch::download and parse_model_index.
-std::vector<IndexedModel> fetch_model_index(const std::string& url, const fetch::DownloadOptions& options = {});
+std::optional<std::vector<IndexedModel>> fetch_model_index(const std::string& url,
+                                                           const fetch::DownloadOptions& options = {});
 
 /// A model file to fetch.
 struct ModelAddress {
@@ -53,10 +56,11 @@ struct ModelAddress {
 /// Finds a model by its name in the index at `index_url`, or takes the address of a model file as it is.
 /// @param name       a name, or an address that ends in NAME.safetensors.
 /// @param index_url  empty: that of the environment variable MONGE_MODELS_URL.
+/// @return nothing when options.stop ended it.
 /// @throws InputError for a name that the index lacks, with the nearest one; without any index; for an address that
 ///         ends otherwise.
-ModelAddress locate_model(const std::string& name, const std::string& index_url,
-                          const fetch::DownloadOptions& options = {});
+std::optional<ModelAddress> locate_model(const std::string& name, const std::string& index_url,
+                                         const fetch::DownloadOptions& options = {});
 
 /// Fetches the file into `folder`, which is made if absent, and checks that it is a whole model file of monge.
 /// @param options  tries, times, progress and stop; size and hash are set here.

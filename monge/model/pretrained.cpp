@@ -17,8 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kExtension = ".safetensors";
-
 /// @throws InputError for a file that is no exported model.
 PretrainedModel read_card(const std::string& name, const fs::path& path) {
   PretrainedModel out{.name = name, .path = path};
@@ -44,7 +42,7 @@ std::map<std::string, fs::path> files_by_name(const std::vector<fs::path>& folde
          entry.increment(failure)) {
       const auto& path = entry->path();
       std::error_code ignored;
-      if (path.extension() != kExtension || !entry->is_regular_file(ignored)) continue;
+      if (path.extension() != kModelExtension || !entry->is_regular_file(ignored)) continue;
       const auto name = path.stem().string();
       if (is_model_name(name)) {
         out.emplace(name, path);
@@ -66,9 +64,11 @@ bool is_model_name(std::string_view name) {
   const auto is_allowed = [&](char c) { return is_plain(c) || c == '-' || c == '_' || c == '.'; };
   const auto is_file = [name](const char* extension) { return name.ends_with(extension); };
   return !name.empty() && name.size() <= 100 && is_plain(name[0]) &&
-         std::all_of(name.begin(), name.end(), is_allowed) && !is_file(kExtension) && !is_file(".pt") &&
+         std::all_of(name.begin(), name.end(), is_allowed) && !is_file(kModelExtension) && !is_file(".pt") &&
          !is_file(".pth");
 }
+
+fs::path model_path(const fs::path& folder, const std::string& name) { return folder / (name + kModelExtension); }
 
 std::vector<fs::path> model_folders(const fs::path& flag) {
   auto out = user_folders(flag, "MONGE_MODELS", "models");

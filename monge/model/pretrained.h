@@ -14,9 +14,14 @@
 
 namespace monge::model {
 
+inline constexpr const char* kModelExtension = ".safetensors";
+
 /// Whether `name` can be the name of a pretrained model: 1 to 100 letters, digits, '-', '_' and '.', beginning with a
 /// letter or digit, and not ending like a model file.
 bool is_model_name(std::string_view name);
+
+/// FOLDER/NAME.safetensors, the file of a pretrained model.
+std::filesystem::path model_path(const std::filesystem::path& folder, const std::string& name);
 
 /// The folders that are searched, in this order: `flag` (named by the user; may be empty), those of MONGE_MODELS
 /// (separated by ':'), monge/models in the user's cache (XDG_CACHE_HOME, else ~/.cache), and the folder of the

@@ -61,13 +61,17 @@ void SampleImages::started(train::Trainer& trainer, int64_t /*iteration*/) {
   target_ = trainer.data().held_target->draw(count, streams.at("sample targets", 0));
 }
 
-void SampleImages::draw(train::Trainer& trainer, int64_t done) {
+std::filesystem::path sample_image_path(const std::filesystem::path& run, int64_t iteration) {
   char name[32];
-  std::snprintf(name, sizeof name, "step_%06lld.png", static_cast<long long>(done));
+  std::snprintf(name, sizeof name, "step_%06lld.png", static_cast<long long>(iteration));
+  return run / "samples" / name;
+}
+
+void SampleImages::draw(train::Trainer& trainer, int64_t done) {
   const auto model = model::model_of(trainer);
   const auto grid =
       grid_of(model, x_, target_, trainer.recipe().samples.draws, static_cast<uint64_t>(trainer.recipe().train.seed));
-  io::write_image(trainer.folder() / "samples" / name, grid);
+  io::write_image(sample_image_path(trainer.folder(), done), grid);
   drawn_at_ = done;
 }
 

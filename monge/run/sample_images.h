@@ -3,6 +3,7 @@
 
 #include <torch/types.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 
@@ -11,7 +12,10 @@
 
 namespace monge::run {
 
-/// Writes folder/samples/step_NNNNNN.png every samples.every iterations and at the end, for held-out inputs that are
+/// RUN/samples/step_NNNNNN.png, the image of an iteration.
+std::filesystem::path sample_image_path(const std::filesystem::path& run, int64_t iteration);
+
+/// Writes sample_image_path() every samples.every iterations and at the end, for held-out inputs that are
 /// chosen once.
 class SampleImages : public train::Observer {
  public:

@@ -122,8 +122,8 @@ EvaluateResult evaluate(const model::Model& given, const EvaluateOptions& option
     throw InputError({.what = "the image shows outputs beside the right ones, and there are none",
                       .where = user_word("EvaluateOptions::grid"),
                       .value = options.grid.string(),
-                      .fix = "add " + user_word("EvaluateOptions::truth") + ", or use monge translate " +
-                             user_word("EvaluateOptions::grid")});
+                      .fix = "add " + user_word("EvaluateOptions::truth") + ", or use " +
+                             user_word("session::translate()") + " with " + user_word("TranslateOptions::grid")});
   }
   if (!options.grid.empty()) check_grid(options.grid);
   auto model = given;

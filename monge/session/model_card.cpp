@@ -1,13 +1,12 @@
 #include "monge/session/model_card.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstdio>
 
 #include "monge/core/files.h"
 #include "monge/core/number.h"
 #include "monge/model/amend_recipe.h"
 #include "monge/run/report.h"
+#include "monge/run/sample_images.h"
 #include "monge/session/summary.h"
 
 namespace monge::session {
@@ -19,10 +18,9 @@ using nlohmann::ordered_json;
 /// The run directory of a model that was loaded from one, or from a checkpoint in it; empty for a file.
 fs::path run_directory_of(const model::Model& model) {
   std::error_code ignored;
-  const auto is_run = [&](const fs::path& folder) { return fs::exists(folder / "checkpoints", ignored); };
   const auto folder = fs::weakly_canonical(model.origin, ignored);
   if (ignored || !fs::is_directory(folder, ignored)) return {};
-  if (is_run(folder)) return folder;
+  if (fs::exists(folder / "checkpoints", ignored)) return folder;
   // RUN/checkpoints/step_000500, to which RUN/best leads
   return folder.parent_path().filename() == "checkpoints" ? folder.parent_path().parent_path() : fs::path();
 }
@@ -42,13 +40,12 @@ NamedMetrics metrics_at(const fs::path& run, int64_t iteration) {
 
 /// The run's sample image of this iteration as a PNG file; empty if there is none.
 std::string sample_image_at(const fs::path& run, int64_t iteration) {
-  char name[64];
-  std::snprintf(name, sizeof name, "step_%06lld.png", static_cast<long long>(iteration));
-  const auto file = run / "samples" / name;
+  const auto file = run::sample_image_path(run, iteration);
   std::error_code ignored;
   return fs::exists(file, ignored) ? real_files().read(file) : "";
 }
 
+/// How a training with this recipe measures its metrics.
 std::vector<std::pair<std::string, std::string>> protocol_of(const train::Recipe& recipe) {
   const auto& eval = recipe.eval;
   std::vector<std::pair<std::string, std::string>> out{{"samples", std::to_string(eval.samples)},
@@ -126,7 +123,7 @@ ordered_json model_card(const model::Model& model, const std::optional<model::Ev
   for (const auto& [key, value] : evaluation->protocol) out["protocol"][key] = value;
   out["metrics"] = ordered_json::object();
   for (const auto& [name, value] : evaluation->metrics) {
-    out["metrics"][name] = std::isfinite(value) ? ordered_json(value) : ordered_json();
+    out["metrics"][name] = value;  // as text, NaN is null
   }
   if (evaluation->reaches_target) out["reaches_target"] = *evaluation->reaches_target;
   out["verdict"] = evaluation->verdict;

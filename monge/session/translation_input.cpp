@@ -51,9 +51,9 @@ std::string tile_words(const model::Model& model, const TranslateOptions& option
 
 /// Images that keep their own sizes, all or some of them; nothing if none does. The model then takes any size.
 std::shared_ptr<const data::Source> open_own_sizes(model::Model& model, const data::SourceOptions& source,
-                                                   const SizeChoice& choice, const TranslateOptions& options,
+                                                   const OutputSize& choice, const TranslateOptions& options,
                                                    const LogSink& log) {
-  using Kind = SizeChoice::Kind;
+  using Kind = OutputSize::Kind;
   if (choice.kind == Kind::train || choice.kind == Kind::given || !data::holds_images(source.path)) return nullptr;
   const bool residual = choice.kind == Kind::residual, all = residual || choice.kind == Kind::keep;
   if (!all && !data::any_keeps_own_size(source.path, choice.size, silent())) return nullptr;
@@ -93,7 +93,7 @@ std::shared_ptr<const data::Source> open_source_for(model::Model& model, const s
   const auto choice = size_choice(options, model);
   if (choice.size.width > 0) source.images.size = choice.size;
   if (auto images = open_own_sizes(model, source, choice, options, log)) return images;
-  if (choice.kind == SizeChoice::Kind::given && data::holds_images(in)) model = model.at_any_size();
+  if (choice.kind == OutputSize::Kind::given && data::holds_images(in)) model = model.at_any_size();
   return data::open_source(source, log);
 }
 
@@ -266,7 +266,7 @@ void check_translation_paths(const std::string& in_path, const std::string& out_
 void take_size_of_arrays(model::Model& model, const data::Source& source, const TranslateOptions& options) {
   const auto item = source.item_shape();
   if (model.item_shape.size() != 3 || item.size() != 3 || item[1] == 0) return;
-  using Kind = SizeChoice::Kind;
+  using Kind = OutputSize::Kind;
   const auto choice = size_choice(options, model);
   const ImageSize size(item[2], item[1]);
   require(choice.kind != Kind::given || choice.size == size, user_word("TranslateOptions::size"), " ",

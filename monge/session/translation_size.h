@@ -9,16 +9,13 @@
 
 namespace monge::session {
 
-/// TranslateOptions::size for a model; `size` is set for `train` and `residual`, too.
-using SizeChoice = OutputSize;
-
 /// The options with the recipe's output.size where they leave the size open.
 /// @param array  whether the images are an array. They are not resized, so only "residual" is for them.
 TranslateOptions with_size_of_recipe(TranslateOptions options, const model::Model& model, bool array);
 
-/// The choice for a model, which is never `given` at the size of the training. Without a recipe, the default is to
-/// keep.
+/// TranslateOptions::size for a model, never `given` at the size of the training. Unless it is `given`, its `size` is
+/// that of the training. Without a recipe, the default is to keep.
 /// @throws InputError for a text that is no size, or a size that the map does not take.
-SizeChoice size_choice(const TranslateOptions& options, const model::Model& model);
+OutputSize size_choice(const TranslateOptions& options, const model::Model& model);
 
 }  // namespace monge::session

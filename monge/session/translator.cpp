@@ -5,7 +5,6 @@
 #include <limits>
 #include <numeric>
 
-#include "monge/core/output_size.h"
 #include "monge/model/displacement.h"
 #include "monge/model/small_copy.h"
 #include "monge/model/tiles.h"
@@ -21,7 +20,7 @@ Translator::Translator(const TranslateOptions& options, const model::Model& mode
       trained_(std::move(trained)),
       times_(times_of(options)),
       streams_(static_cast<uint64_t>(options.seed)),
-      residual_(parse_output_size(options.size, "TranslateOptions::size").kind == OutputSize::Kind::residual),
+      residual_(options.size == "residual"),
       one_by_one_(!fits_a_batch(source.item_shape())),
       carries_noise_(model.carries_noise(source.item_shape())) {
   if (!options.weights.empty()) weights_ = torch::full({source.size()}, std::numeric_limits<float>::quiet_NaN());

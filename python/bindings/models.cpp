@@ -35,11 +35,12 @@ nb::object fetch_model(const std::string& name, const std::string& url, const st
   const auto fetched = [&](const auto& hooks, const std::atomic<bool>* stop) {
     const auto place = model::folder_for_fetched_models(folder);
     const auto address = model::locate_model(name, url, {.stop = stop});
+    if (!address) throw SystemError(name + ": stopped");
     make_writable_folder(place);
-    const auto progress = hooks.progress_of("fetching " + address.name);
-    const auto got = model::fetch_model(address, place, {.progress = progress, .stop = stop});
-    if (!got.complete) throw SystemError(address.name + ": stopped; what was fetched is kept for the next call");
-    return (place / (address.name + ".safetensors")).string();
+    const auto progress = hooks.progress_of("fetching " + address->name);
+    const auto got = model::fetch_model(*address, place, {.progress = progress, .stop = stop});
+    if (!got.complete) throw SystemError(name + ": stopped; what was fetched is kept for the next call");
+    return model::model_path(place, address->name).string();
   };
   const auto path = run_job(receiver, [&](const auto& hooks, auto& job) {
     // In a thread of its own: a transfer may wait for its server for long, and signals are for the main thread.
@@ -53,6 +54,7 @@ nb::object fetch_model(const std::string& name, const std::string& url, const st
 }  // namespace
 
 void bind_models(nb::module_& m) {
+  m.def("is_model_name", [](const std::string& name) { return model::is_model_name(name); }, nb::arg("name"));
   m.def("list_models", &list_models, nb::arg("folder"), nb::arg("hooks").none());
   m.def("fetch_model", &fetch_model, nb::arg("name"), nb::arg("url"), nb::arg("folder"), nb::arg("hooks").none());
 }

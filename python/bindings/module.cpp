@@ -92,6 +92,7 @@ void install_user_words() {
       {"output folder", "out"},
       {"session::resume()", "monge.resume()"},
       {"session::train()", "monge.train()"},
+      {"session::translate()", "Model.translate_files()"},
       {"the device of the caller", "device"},
   });
 }

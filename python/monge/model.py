@@ -16,7 +16,7 @@ from . import _monge
 from ._arrays import Items, as_items, select_columns
 from ._errors import input_error
 from ._jobs import JobHooks
-from .recipe import Recipe
+from .recipe import Recipe, _assignments
 
 PathLike = str | os.PathLike[str]
 
@@ -173,8 +173,9 @@ class Model:
         path = path_text(path)
         if not path.endswith(".safetensors"):
             raise input_error("a model file must have the extension .safetensors", "path", path)
-        assignments = [f"card.{key}={_toml_text(value, key)}" for key, value in _checked_card(card).items()]
-        self._model.save(path, assignments + ([f"name={_toml_text(name, 'name')}"] if name else []))
+        if card is not None and not isinstance(card, Mapping):
+            raise input_error("a card is a dict of texts", "card", repr(card))
+        self._model.save(path, list(_assignments({"card": card or {}, **({"name": name} if name else {})})))
 
     def export_onnx(self, path: PathLike, *, opset: int = 17, float64: bool = False, deterministic: bool = False) -> None:
         """Writes the map as an ONNX file, which onnxruntime and others run without monge (docs/onnx.md).
@@ -300,30 +301,6 @@ def translate(model: Model | PathLike, source: Any, out: PathLike | None = None,
     if out is not None:
         raise input_error("an array is returned and not written", "out", path_text(out), "None for arrays")
     return model.translate(source, **options)
-
-
-_CARD_KEYS = ("title", "description", "licence", "credit", "source", "source_licence", "target", "target_licence")
-
-
-def _checked_card(card: Mapping[str, str] | None) -> Mapping[str, str]:
-    if card is None:
-        return {}
-    if not isinstance(card, Mapping):
-        raise input_error("a card is a dict of texts", "card", repr(card), ", ".join(_CARD_KEYS))
-    for key in card:
-        if key not in _CARD_KEYS:
-            raise input_error("unknown entry of a card", "card", repr(key), ", ".join(_CARD_KEYS))
-    return card
-
-
-def _toml_text(value: str, name: str) -> str:
-    if not isinstance(value, str):
-        raise input_error("must be a text", name, repr(value))
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise input_error("not a text in UTF-8", name, repr(value)) from None
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # a basic string of TOML is one of JSON
 
 
 def as_samples(data: Any, name: str, columns: Sequence[str] = ()) -> Any:

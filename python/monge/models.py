@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import os
-import re
 from typing import Any
 
 from . import _monge
@@ -49,7 +48,7 @@ def find(name: str, *, url: str = "", progress: bool = False) -> str:
         return fetch(name, url=url, progress=progress)
     if os.path.exists(name.split("?")[0]):
         return name
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+    if not (name.isascii() and _monge.is_model_name(name)):
         return name  # a path, of which load() says that it is missing
     for model in list():
         if model["name"] == name:

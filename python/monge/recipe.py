@@ -133,7 +133,12 @@ def _toml(value: Any, key: str) -> str:
     if isinstance(value, (float, np.floating)):
         return repr(float(value))
     if isinstance(value, (str, os.PathLike)):
-        return json.dumps(os.fspath(value), ensure_ascii=False)
+        text = os.fspath(value)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise input_error("not a text in UTF-8", key, repr(text)) from None
+        return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # nearly a string of TOML
     if isinstance(value, (list, tuple, np.ndarray)):
         return "[" + ", ".join(_toml(entry, key) for entry in value) + "]"
     raise input_error("a value of a type that no option has", key, f"{value!r} of type {type(value).__name__}",

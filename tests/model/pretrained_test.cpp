@@ -95,7 +95,7 @@ TEST_F(Pretrained, AnIndexPublishesAFolderAndAServerBringsItsModels) {
     return fs::is_regular_file(file) ? testing::file_reply(request, real_files().read(file))
                                      : testing::HttpReply{.status = 404};
   });
-  const auto found = locate_model("other", server.url(""));  // without a slash at the end
+  const auto found = *locate_model("other", server.url(""));  // without a slash at the end
   EXPECT_EQ(found.url, server.url("/other.safetensors"));
   EXPECT_TRUE(fetch_model(found, cached).complete);
   EXPECT_EQ(real_files().read(cached / "other.safetensors"), real_files().read(shelf / "other.safetensors"));
@@ -104,7 +104,7 @@ TEST_F(Pretrained, AnIndexPublishesAFolderAndAServerBringsItsModels) {
               AllOf(HasSubstr("no such model"), HasSubstr("moons, other"), HasSubstr("did you mean \"other\"")));
   EXPECT_THAT(message_of([] { locate_model("other", ""); }), HasSubstr("MONGE_MODELS_URL"));
 
-  const auto direct = locate_model(server.url("/moons.safetensors"), "");
+  const auto direct = *locate_model(server.url("/moons.safetensors"), "");
   EXPECT_EQ(direct.name, "moons");
   EXPECT_TRUE(fetch_model(direct, cached).complete);
   EXPECT_THAT(message_of([&] { locate_model(server.url("/moons.zip"), ""); }), HasSubstr("NAME.safetensors"));
@@ -119,9 +119,9 @@ TEST_F(Pretrained, AFetchThatFailsItsChecksReplacesNothing) {
   damaged.back() ^= 1;
   real_files().replace(shelf / "moons.safetensors", damaged);
   const auto url = "file://" + shelf.string();
-  EXPECT_THAT(message_of([&] { fetch_model(locate_model("moons", url), cached); }), HasSubstr("wrong SHA-256"));
+  EXPECT_THAT(message_of([&] { fetch_model(*locate_model("moons", url), cached); }), HasSubstr("wrong SHA-256"));
   // An address without an index has no SHA-256; the file's own hash tells.
-  EXPECT_THAT(message_of([&] { fetch_model(locate_model(url + "/moons.safetensors", ""), cached); }),
+  EXPECT_THAT(message_of([&] { fetch_model(*locate_model(url + "/moons.safetensors", ""), cached); }),
               AllOf(HasSubstr("is not a usable model"), HasSubstr("is damaged")));
   EXPECT_EQ(real_files().read(cached / "moons.safetensors"), before);
   EXPECT_EQ(std::distance(fs::directory_iterator(cached), fs::directory_iterator()), 1);
