@@ -131,12 +131,16 @@ Columns with_one_scale(const Moments& moments) {
           torch::full({static_cast<int64_t>(moments.mean.size())}, scale, torch::kFloat64)};
 }
 
+void require_width(const torch::Tensor& rows_ND, const Columns& columns) {
+  const int64_t width = columns.mean.size(0);
+  require(rows_ND.dim() == 2 && rows_ND.size(1) == width, "standardisation: rows of ", width,
+          " columns are needed, got the shape ", rows_ND.sizes());
+}
+
 /// out[i][k] = f(rows[i][k], mean[k], scale[k]), computed in double.
 template <class From, class To, class Map>
 torch::Tensor each(const torch::Tensor& rows_ND, const Columns& columns, const Map& map) {
   const int64_t width = columns.mean.size(0);
-  require(rows_ND.dim() == 2 && rows_ND.size(1) == width, "standardisation: rows of ", width,
-          " columns are needed, got the shape ", rows_ND.sizes());
   const auto rows = rows_ND.to(c10::CppTypeToScalarType<From>::value).contiguous();
   auto out = torch::empty(rows.sizes(), c10::CppTypeToScalarType<To>::value);
   const From* from = rows.template const_data_ptr<From>();
@@ -152,11 +156,19 @@ torch::Tensor each(const torch::Tensor& rows_ND, const Columns& columns, const M
 /// Converts only if needed: rows that float32 holds exactly need no wider copy.
 template <class To, class Map>
 torch::Tensor each_of(const torch::Tensor& rows_ND, const Columns& columns, const Map& map) {
+  require_width(rows_ND, columns);
+  if (!rows_ND.is_cpu()) {
+    const auto rows = rows_ND.to(torch::kFloat64);
+    return map(rows, columns.mean.to(rows.device()), columns.scale.to(rows.device()))
+        .to(c10::CppTypeToScalarType<To>::value);
+  }
   return rows_ND.scalar_type() == torch::kFloat32 ? each<float, To>(rows_ND, columns, map)
                                                   : each<double, To>(rows_ND, columns, map);
 }
 
-constexpr auto kStandard = [](double x, double m, double s) { return (x - m) / s; };
+// For numbers and for tensors.
+constexpr auto kStandard = [](const auto& x, const auto& m, const auto& s) { return (x - m) / s; };
+constexpr auto kRaw = [](const auto& z, const auto& m, const auto& s) { return z * s + m; };
 
 std::string counted(const Source& source, const Moments& moments) {
   if (source.endless()) return text(moments.rows, " draws");
@@ -172,9 +184,7 @@ torch::Tensor Columns::apply_exactly(const torch::Tensor& rows_ND) const {
   return each_of<double>(rows_ND, *this, kStandard);
 }
 
-torch::Tensor Columns::undo(const torch::Tensor& rows_ND) const {
-  return each_of<double>(rows_ND, *this, [](double z, double m, double s) { return z * s + m; });
-}
+torch::Tensor Columns::undo(const torch::Tensor& rows_ND) const { return each_of<double>(rows_ND, *this, kRaw); }
 
 std::vector<double> Columns::resolution() const {
   const auto steps = scale * std::ldexp(1.0, -std::numeric_limits<float>::digits);

@@ -15,14 +15,14 @@
 
 namespace monge::data {
 
-/// An affine map of each column, z = (x - mean) / scale. It is computed in double by plain code in the calling thread,
-/// so the bits are the same wherever it is called.
+/// An affine map of each column, z = (x - mean) / scale. Of rows on the CPU it is computed in double by plain code in the
+/// calling thread, so the bits are the same wherever it is called; of rows on a GPU, by LibTorch in double.
 struct Columns {
   torch::Tensor mean, scale;  ///< float64 [D], finite; scale above 0
 
   /// Converts raw rows to standard units.
-  /// @param rows_ND  any real type, on the CPU; pass float64 if float32 would lose digits.
-  /// @return float32 [N, D], rounded once. @throws InputError for another shape.
+  /// @param rows_ND  any real type, on any device; pass float64 if float32 would lose digits.
+  /// @return float32 [N, D] on that device, rounded once. @throws InputError for another shape.
   torch::Tensor apply(const torch::Tensor& rows_ND) const;
 
   /// The same in float64, not rounded.

@@ -53,8 +53,8 @@ OutputLimits in_units_of(const data::Columns& columns, const OutputLimits& limit
 
 torch::Tensor clamp(const torch::Tensor& y, const OutputLimits& limits, int64_t* clamped) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  const auto low = rounded_inwards(limits.low, y.scalar_type(), kInfinity),
-             high = rounded_inwards(limits.high, y.scalar_type(), -kInfinity);
+  const auto low = rounded_inwards(limits.low, y.scalar_type(), kInfinity).to(y.device()),
+             high = rounded_inwards(limits.high, y.scalar_type(), -kInfinity).to(y.device());
   if (clamped) *clamped += ((y < low) | (y > high)).sum().item<int64_t>();
   return torch::minimum(torch::maximum(y, low), high);
 }
@@ -219,15 +219,14 @@ torch::Tensor Model::inputs(const torch::Tensor& x, int64_t samples, torch::Gene
   require_takes(x.sizes().slice(1));
   if (carries_noise(x.sizes().slice(1))) return x;
   const int64_t repeat = stochastic() ? samples : 1;
-  // The noise is drawn on the CPU, so that it is the same for every device.
-  const auto on_cpu = x.to(torch::kCPU);
-  const auto once = standardisation ? standardisation->source.apply(on_cpu) : on_cpu.to(torch::kFloat32);
+  const auto once = standardisation ? standardisation->source.apply(x) : x.to(torch::kFloat32);
   const auto repeated = repeat == 1 ? once : once.repeat_interleave(repeat, 0);
   const bool blur = smoothing.eps > 0 && !deterministic;
-  const auto smooth =
-      ot::smooth(repeated, smoothing, blur ? ot::smoothing_noise(repeated, smoothing, generator) : torch::Tensor());
+  // The noise is drawn on the CPU, so that it is the same for every device.
+  const auto n = blur ? ot::smoothing_noise(repeated, smoothing, generator).to(x.device()) : torch::Tensor();
+  const auto smooth = ot::smooth(repeated, smoothing, n);
   if (noise.channels == 0) return smooth;
-  const auto z = solve::draw_noise(repeated, 1, noise, generator);
+  const auto z = solve::draw_noise(repeated, 1, noise, generator).to(x.device());
   if (deterministic && noise.optional) return smooth;
   return solve::with_noise(smooth, deterministic ? torch::zeros_like(z) : z);
 }
@@ -236,7 +235,7 @@ torch::Tensor Model::outputs(const torch::Tensor& inputs, int64_t* clamped, torc
   const c10::InferenceMode inference;
   auto input = inputs.to(device, net->parameters().at(0).scalar_type());
   if (item_shape.size() == 3) input = input.contiguous(torch::MemoryFormat::ChannelsLast);
-  const auto out = net->forward(input).to(torch::kCPU, torch::kFloat32).contiguous();
+  const auto out = net->forward(input).to(output_device, torch::kFloat32).contiguous();
   if (weights_N && !reversed)
     *weights_N = sample_weights ? sample_weights->of_source(inputs, out) : torch::ones({inputs.size(0)});
   const auto raw = standardisation ? standardisation->target.undo(out) : out;

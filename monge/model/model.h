@@ -49,6 +49,7 @@ class Model {
   int64_t iteration = 0;                ///< outer iterations trained; 0 when unknown
   std::optional<EvaluationRecord> evaluation = {};  ///< of the map that is not reversed; unset for a run directory
   torch::Device device = torch::kCPU;
+  torch::Device output_device = torch::kCPU;  ///< on which outputs lie: the CPU, or `device`
 
   /// The weights of samples of an unbalanced problem, in the units of the nets; unset if all are 1.
   std::optional<SampleWeights> sample_weights = {};
@@ -87,7 +88,7 @@ class Model {
   /// @param generator  draws the noises, on the CPU.
   /// @param weights    if given, receives the weights of the inputs, [B], as `outputs` computes them; the mean over the
   ///                   samples of an input.
-  /// @return [B, samples, ...item] on the CPU, clamped to `limits`; float32, or float64 with a standardisation.
+  /// @return [B, samples, ...item] on output_device, clamped to `limits`; float32, or float64 with a standardisation.
   /// @throws InputError when the shape does not fit the net.
   torch::Tensor translate(const torch::Tensor& x, int64_t samples, torch::Generator generator,
                           torch::Tensor* weights = nullptr) const;
@@ -95,7 +96,7 @@ class Model {
   /// The first half of translate, for callers that put several inputs into one batch: the input of the net, which is x
   /// standardised, smoothed and with its noise beside it. The inputs of a state dict without a recipe may carry their
   /// noise channels already; they are returned unchanged.
-  /// @return [B*samples, ...], with all samples of an input next to each other.
+  /// @return [B*samples, ...] on the device of x, with all samples of an input next to each other.
   /// @throws InputError as translate.
   torch::Tensor inputs(const torch::Tensor& x, int64_t samples, torch::Generator generator) const;
 
@@ -107,7 +108,7 @@ class Model {
   /// @param clamped  if given, the number of values that `limits` changed is added to it.
   /// @param weights  if given, receives the weights of the inputs in the source's marginal, [N] (see SampleWeights);
   ///                 ones unless the problem is unbalanced. Not for a reversed model, see input_weights.
-  /// @return [N, ...item] on the CPU, of the type that translate returns.
+  /// @return [N, ...item] on output_device, of the type that translate returns.
   torch::Tensor outputs(const torch::Tensor& inputs, int64_t* clamped = nullptr,
                         torch::Tensor* weights = nullptr) const;
 

@@ -5,6 +5,7 @@
 
 #include "monge/core/error.h"
 #include "monge/data/column_names.h"
+#include "monge/data/finite.h"
 #include "monge/data/image_collection.h"
 #include "monge/data/item_label.h"
 #include "monge/data/tensor_source.h"
@@ -134,13 +135,53 @@ double write_weights(const fs::path& path, const torch::Tensor& weights_N, const
   return weights_N.mean().item<double>();
 }
 
-/// The rows of a tensor; float64 of vectors is kept beside its float32.
-data::TensorSource source_of(const torch::Tensor& x) {
+/// The rows of a tensor on a GPU, where they stay.
+class RowsOnDevice : public data::FiniteSource {
+ public:
+  explicit RowsOnDevice(torch::Tensor rows) : rows_(std::move(rows)) {}
+
+  std::string name() const override { return "tensor"; }
+  std::vector<int64_t> item_shape() const override { return rows_.sizes().slice(1).vec(); }
+  int64_t size() const override { return rows_.size(0); }
+  torch::ScalarType number_type() const override { return exact() ? torch::kFloat64 : torch::kFloat32; }
+  torch::Tensor stored_items(const std::vector<int64_t>& indices) const override {
+    const auto rows = rows_at(indices);
+    return rows.scalar_type() == torch::kUInt8 ? rows : rows.to(torch::kFloat32);
+  }
+  torch::Tensor exact_items(const std::vector<int64_t>& indices) const override {
+    return exact() ? rows_at(indices) : FiniteSource::exact_items(indices);
+  }
+
+ private:
+  bool exact() const { return rows_.dim() == 2 && rows_.scalar_type() == torch::kFloat64; }
+  /// Without a copy where the indices are consecutive, which those of a translation are.
+  torch::Tensor rows_at(const std::vector<int64_t>& indices) const {
+    check(indices);
+    const auto length = static_cast<int64_t>(indices.size());
+    if (length > 0 && indices.back() - indices.front() == length - 1 && std::is_sorted(indices.begin(), indices.end()))
+      return rows_.narrow(0, indices.front(), length);
+    return rows_.index_select(0, torch::tensor(indices, torch::kInt64).to(rows_.device()));
+  }
+
+  torch::Tensor rows_;
+};
+
+/// Whether the outputs of `x` stay on its device. Images of a size other than that of the training may be translated in
+/// tiles, which pass through the host.
+bool stays_on_device(const model::Model& model, const torch::Tensor& x) {
+  if (x.is_cpu() || x.device().type() != model.device.type()) return false;
+  if (x.device().has_index() && model.device.has_index() && x.device() != model.device) return false;
+  return x.dim() == 2 || x.sizes().slice(1) == torch::IntArrayRef(model.item_shape);
+}
+
+/// The rows of a tensor on the host; float64 of vectors is kept beside its float32.
+std::unique_ptr<data::Source> source_of(const torch::Tensor& x) {
   auto rows = x.detach().to(torch::kCPU).contiguous();
-  if (rows.scalar_type() != torch::kFloat64) return {"tensor", rows};
+  if (rows.scalar_type() != torch::kFloat64) return std::make_unique<data::TensorSource>("tensor", rows);
   data::TableMetadata table;
   if (rows.dim() == 2) table = {.exact = rows, .names = {}, .reading = {}, .type = torch::kFloat64};
-  return {"tensor", rows.to(torch::kFloat32), {}, std::move(table)};
+  return std::make_unique<data::TensorSource>("tensor", rows.to(torch::kFloat32), std::vector<std::string>(),
+                                              std::move(table));
 }
 
 }  // namespace
@@ -207,7 +248,11 @@ torch::Tensor translate(const model::Model& model, const torch::Tensor& x, const
   auto prepared = model;
   const auto options = with_size_of_recipe(given, model, /*array=*/true);
   prepare_for_translation(prepared, options);
-  const auto source = source_of(x);
+  require(x.size(0) > 0, "translate: there are no items in a tensor of shape ", x.sizes());
+  const bool stays = stays_on_device(model, x);
+  if (stays) prepared.output_device = x.device();
+  const auto holder = stays ? std::make_unique<RowsOnDevice>(x.detach()) : source_of(x);
+  const auto& source = *holder;
   take_size_of_arrays(prepared, source, options);
   prepared.require_takes(source.item_shape());
   auto without_grid = options;

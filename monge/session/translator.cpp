@@ -104,14 +104,14 @@ torch::Tensor Translator::bridge_noise(const torch::Tensor& y, int64_t begin) co
     const auto name = options_.noise == "fixed" ? "fixed" : source_.item_name(begin + i);
     out.push_back(torch::randn(y.sizes().slice(1), streams_.at("translate bridge/" + name, 0)));
   }
-  return torch::stack(out).to(y.scalar_type());
+  return torch::stack(out).to(y.options());
 }
 
 /// Noise in standard units in those of the raw items at time t; exact where both sides have one scale.
 torch::Tensor Translator::in_units_at(const torch::Tensor& noise, double t) const {
   if (!model_.standardisation) return noise;
   const auto& units = *model_.standardisation;
-  return noise * ((1 - t) * units.source.scale + t * units.target.scale);
+  return noise * ((1 - t) * units.source.scale + t * units.target.scale).to(noise.device());
 }
 
 bool Translator::for_each_output(int64_t begin, int64_t length, const UseOutput& use, const Proceed& proceed) {

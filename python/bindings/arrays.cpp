@@ -59,32 +59,46 @@ nb::dlpack::dtype dlpack_type_of(torch::ScalarType type) {
   }
 }
 
+torch::Device device_of(const DeviceArray& array) {
+  if (array.device_type() == nb::device::cpu::value) return torch::kCPU;
+  require(array.device_type() == nb::device::cuda::value, "an array on a device of another kind than CPU and CUDA");
+  return {torch::kCUDA, static_cast<c10::DeviceIndex>(array.device_id())};
+}
+
+/// An array of `Framework` that shares the memory of the tensor and keeps it alive.
+template <class Framework>
+nb::object array_of(const torch::Tensor& tensor) {
+  auto owned = std::make_unique<torch::Tensor>(tensor.detach());
+  auto* data = owned->data_ptr();
+  const auto device = owned->device();
+  const auto shape = owned->sizes().vec();
+  const auto strides = owned->strides().vec();
+  const auto type = dlpack_type_of(owned->scalar_type());
+  const std::vector<size_t> extents(shape.begin(), shape.end());
+  nb::capsule owner(owned.release(), [](void* p) noexcept { delete static_cast<torch::Tensor*>(p); });
+  const int kind = device.is_cuda() ? nb::device::cuda::value : nb::device::cpu::value;
+  return nb::cast(nb::ndarray<Framework>(data, extents.size(), extents.data(), owner, strides.data(), type, kind,
+                                         device.is_cuda() ? device.index() : 0),
+                  nb::rv_policy::reference);
+}
+
 }  // namespace
 
-torch::Tensor tensor_of(const Array& array) {
+torch::Tensor tensor_of(const DeviceArray& array) {
   std::vector<int64_t> sizes(array.ndim()), strides(array.ndim());
   for (size_t i = 0; i < array.ndim(); ++i) {
     sizes[i] = static_cast<int64_t>(array.shape(i));
     strides[i] = array.stride(i);
     require(strides[i] >= 0, "an array with negative strides cannot be shared; copy it");
   }
-  const auto type = scalar_type_of(array.dtype());
-  if (array.size() == 0) return torch::empty(sizes, type);
+  const auto options = torch::TensorOptions().dtype(scalar_type_of(array.dtype())).device(device_of(array));
+  if (array.size() == 0) return torch::empty(sizes, options);
   // The deleter holds a reference to the array. Releasing it takes the GIL if it is the last one.
-  return torch::from_blob(
-      const_cast<void*>(array.data()), sizes, strides, [array](void*) {}, torch::TensorOptions().dtype(type));
+  return torch::from_blob(const_cast<void*>(array.data()), sizes, strides, [array](void*) {}, options);
 }
 
-nb::object numpy_of(const torch::Tensor& tensor) {
-  auto owned = std::make_unique<torch::Tensor>(tensor.detach());
-  auto* data = owned->data_ptr();
-  const auto shape = owned->sizes().vec();
-  const auto strides = owned->strides().vec();
-  const auto type = dlpack_type_of(owned->scalar_type());
-  const std::vector<size_t> extents(shape.begin(), shape.end());
-  nb::capsule owner(owned.release(), [](void* p) noexcept { delete static_cast<torch::Tensor*>(p); });
-  return nb::cast(nb::ndarray<nb::numpy>(data, extents.size(), extents.data(), owner, strides.data(), type),
-                  nb::rv_policy::reference);
-}
+nb::object numpy_of(const torch::Tensor& tensor) { return array_of<nb::numpy>(tensor); }
+
+nb::object torch_of(const torch::Tensor& tensor) { return array_of<nb::pytorch>(tensor); }
 
 }  // namespace monge::python

@@ -20,8 +20,9 @@ LockedModel load(const std::string& path, const std::string& device, const nb::o
   });
 }
 
-nb::object translate_array(const LockedModel& self, const Array& array, const session::TranslateOptions& options,
-                           int64_t threads, const nb::object& receiver) {
+/// @param as_tensor  whether to return a tensor of PyTorch, on the device where the library left it, or a NumPy array.
+nb::object translate_array(const LockedModel& self, const DeviceArray& array, const session::TranslateOptions& options,
+                           int64_t threads, bool as_tensor, const nb::object& receiver) {
   const auto x = tensor_of(array);
   const auto y = run_job(receiver, [&](const auto& hooks, auto&) {
     const std::lock_guard lock(*self.lock);
@@ -30,7 +31,7 @@ nb::object translate_array(const LockedModel& self, const Array& array, const se
     return out.defined() ? out.contiguous() : out;
   });
   if (!y.defined()) throw SystemError("the translation was stopped");
-  return numpy_of(y);
+  return as_tensor ? torch_of(y) : numpy_of(y);
 }
 
 nb::dict translate_files(const LockedModel& self, const std::string& in, const std::string& out,
@@ -119,7 +120,7 @@ void bind_model(nb::module_& m) {
   nb::class_<LockedModel>(m, "Model", "A trained map. Copies share the net.")
       .def_static("load", &load, nb::arg("path"), nb::arg("device"), nb::arg("hooks").none())
       .def("translate_array", &translate_array, nb::arg("array"), nb::arg("options"), nb::arg("threads"),
-           nb::arg("hooks").none())
+           nb::arg("as_tensor"), nb::arg("hooks").none())
       .def("translate_files", &translate_files, nb::arg("source"), nb::arg("out"), nb::arg("options"),
            nb::arg("threads"), nb::arg("hooks").none())
       .def("evaluate", &evaluate, nb::arg("source").none(), nb::arg("target").none(), nb::arg("options"),

@@ -35,7 +35,7 @@ class Items:
 def as_items(data: Any, name: str) -> Items:
     """Reads vectors [N, D] or images [N, C, H, W].
 
-    Takes NumPy arrays and lists, tensors of PyTorch (also on a GPU, from which they are copied), data frames of pandas,
+    Takes NumPy arrays and lists, tensors of PyTorch (those on a GPU are copied to the host), data frames of pandas,
     and arrays of the array API. Raises InputError for sparse and object arrays, complex numbers, text, another rank, no
     rows, and NaN or infinity.
     """
@@ -54,6 +54,26 @@ def as_items(data: Any, name: str) -> Items:
     if values.dtype.kind == "f":
         require_finite(values, name, items.columns)
     return items
+
+
+def as_tensor(data: Any) -> Any:
+    """A well-formed tensor of PyTorch as float32, float64 or (images) uint8, without a copy where it is one already, and on
+    its device. None for all else, also for wrong tensors, for which `as_items` says what is wrong."""
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(data, torch.Tensor):
+        return None
+    if data.layout != torch.strided or data.device.type == "meta" or data.dim() not in (2, 4) or not data.numel():
+        return None
+    if data.is_complex() or data.dtype == torch.bool:
+        return None
+    rows = data.detach().resolve_neg()
+    if rows.dtype == torch.uint8 and rows.dim() == 4:
+        return rows
+    if rows.dtype not in (torch.float32, torch.float64):
+        wide = rows.element_size() > 2
+        rows = rows.to(torch.float64 if wide else torch.float32)
+    # One pass and no copy: NaN and infinity survive a sum.
+    return rows if bool(rows.sum(dtype=torch.float64).isfinite()) else None
 
 
 def require_finite(values: np.ndarray, name: str, columns: list[str]) -> None:

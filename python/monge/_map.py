@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._arrays import Items, as_items, refuse_masked, require_finite, select_columns
+from ._arrays import Items, as_items, as_tensor, refuse_masked, require_finite, select_columns
 from ._errors import InputError, input_error
 from ._jobs import Callback
 from .model import Model, as_samples, load
@@ -208,6 +208,9 @@ class Map(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def sample(self, X: Any, n: int = 1) -> Any:
         """n draws for each row of a stochastic map, [N, n, D]. A deterministic map has one: n > 1 raises InputError."""
         model = self._fitted()
+        tensor = self._rows_on_device(X, model)
+        if tensor is not None:
+            return model.translate(tensor, samples=n, seed=self.seed_, threads=self.threads)
         items = self._validated(X, reset=False)
         out = model.translate(items.values, samples=n, seed=self.seed_, threads=self.threads)
         return items.wrap(out)
@@ -270,7 +273,15 @@ class Map(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         require_finite(values, "X", given.columns)
         return Items(values, given.columns, given.wrap)
 
+    def _rows_on_device(self, X: Any, model: Model) -> Any:
+        """A tensor of PyTorch that fits the map, which is then not copied; None for what needs scikit-learn's checks."""
+        tensor = None if hasattr(self, "feature_names_in_") else as_tensor(X)
+        return tensor if tensor is not None and tuple(tensor.shape[1:]) == model.item_shape else None
+
     def _apply(self, model: Model, X: Any, is_source: bool = True) -> Any:
+        tensor = self._rows_on_device(X, model)
+        if tensor is not None:
+            return model.translate(tensor, seed=self.seed_, threads=self.threads)
         items = self._validated(X, reset=False) if is_source else self._target(X, model.source_columns)
         out = model.translate(items.values, seed=self.seed_, threads=self.threads)
         return items.wrap(out, model.output_columns or items.columns) if items.columns else items.wrap(out)

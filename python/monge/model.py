@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import _monge
-from ._arrays import Items, as_items, select_columns
+from ._arrays import Items, as_items, as_tensor, select_columns
 from ._errors import input_error
 from ._jobs import JobHooks
 from .recipe import Recipe, _assignments
@@ -63,13 +63,19 @@ class Model:
         Raises:
             InputError: NaN, infinity, another shape, missing columns, an option that does not fit the map.
         """
-        items = select_columns(as_items(x, "x"), self.source_columns, "x")
-        values = items.values if items.values.dtype == np.uint8 and items.values.ndim == 4 else items.floats()
         options = filled(_monge.TranslateOptions(), samples=1 if samples is None else samples, seed=seed,
                          deterministic=deterministic, t=t, steps=steps or 0, batch=batch, range=range, size=size,
                          tile=tile, noise=noise)
+        tensor = as_tensor(x)
+        if tensor is not None and tensor.device.type == self._model.device.split(":")[0]:
+            with JobHooks(progress) as hooks:
+                moved: Any = self._model.translate_array(tensor, options, thread_count(threads), True, hooks)
+            moved = moved.to(device=tensor.device, dtype=tensor.dtype if tensor.dtype.is_floating_point else moved.dtype)
+            return moved[:, 0] if samples is None else moved
+        items = select_columns(as_items(x, "x"), self.source_columns, "x")
+        values = items.values if items.values.dtype == np.uint8 and items.values.ndim == 4 else items.floats()
         with JobHooks(progress) as hooks:
-            out = np.asarray(self._model.translate_array(values, options, thread_count(threads), hooks))
+            out = np.asarray(self._model.translate_array(values, options, thread_count(threads), False, hooks))
         out = out.astype(np.float64 if values.dtype == np.float64 else np.float32, copy=False)
         if samples is None:
             out = out[:, 0]

@@ -138,6 +138,42 @@ def test_tensors_give_tensors(fitted, clouds):
     np.testing.assert_array_equal(fitted.sample(x, 1)[:, 0].numpy(), out.numpy())
 
 
+@pytest.mark.parametrize("kind", ["float64", "bfloat16", "int64", "int8"])
+def test_tensors_of_any_type_are_translated_as_their_values(fitted, clouds, kind):
+    torch = pytest.importorskip("torch", exc_type=ImportError)
+    x = torch.from_numpy(clouds[0] * (10 if "int" in kind else 1)).to(getattr(torch, kind))
+    wide = torch.stack([x, x], 2)  # steps of two elements
+    out = fitted.transform(wide[:, :, 0])
+    values = x.double().numpy() if kind in ("float64", "int64") else x.float().numpy()
+    np.testing.assert_array_equal(out.numpy(), fitted.transform(values))
+    assert out.dtype == (torch.float64 if values.dtype == np.float64 else torch.float32)
+    np.testing.assert_array_equal(fitted.sample(wide[:, :, 0], 1)[:, 0].numpy(), out.numpy())
+
+
+def test_bad_tensors_get_the_errors_of_arrays(fitted):
+    torch = pytest.importorskip("torch", exc_type=ImportError)
+    for bad, message in [(torch.full((5, 2), torch.nan), "NaN or infinite, the first in row 0, column 0"),
+                         (torch.zeros(5, 3), "3 features"), (torch.zeros(0, 2), "array is empty"), (torch.zeros(5, 2).to_sparse(), "dense"),
+                         (torch.zeros(5, 2, dtype=torch.complex64), "omplex")]:
+        with pytest.raises(ValueError, match=message):
+            fitted.transform(bad)
+
+
+def test_tensors_on_a_gpu_stay_there(fitted, clouds):
+    torch = pytest.importorskip("torch", exc_type=ImportError)
+    if not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+    model = pickle.loads(pickle.dumps(fitted.model_))
+    assert model.device.startswith("cuda")
+    x = torch.from_numpy(clouds[0]).cuda()
+    side = torch.cuda.Stream()
+    with torch.cuda.stream(side):  # the work of a map is in the stream of its caller
+        out = model.translate(x + 0, samples=1)[:, 0]
+    side.synchronize()
+    assert out.device == x.device
+    np.testing.assert_allclose(out.cpu().numpy(), fitted.transform(clouds[0]), atol=1e-4)
+
+
 def test_arrays_of_the_array_api_give_their_kind(fitted, clouds):
     xp = pytest.importorskip("array_api_strict")
     out = fitted.transform(xp.asarray(clouds[0]))
