@@ -82,6 +82,9 @@ void add_export(CLI::App& program, Action& action);
 void add_bench(CLI::App& program, Action& action);
 void add_fid(CLI::App& program, Action& action);  ///< and kid, stats
 void add_lpips(CLI::App& program, Action& action);
+void add_report(CLI::App& program, Action& action);
+void add_runs(CLI::App& program, Action& action);
+void add_watch(CLI::App& program, Action& action);
 void add_info(CLI::App& program, Action& action);
 void add_options(CLI::App& program, Action& action);
 void add_weights(CLI::App& program, Action& action);

@@ -131,6 +131,9 @@ int main(int argc, char** argv) {
   cli::add_data(program, action);
   cli::add_train(program, action);
   cli::add_resume(program, action);
+  cli::add_watch(program, action);
+  cli::add_runs(program, action);
+  cli::add_report(program, action);
   cli::add_translate(program, action);
   cli::add_recolour(program, action);
   cli::add_eval(program, action);

@@ -9,6 +9,7 @@
 #include "monge/cli/command.h"
 #include "monge/cli/job.h"
 #include "monge/cli/summary.h"
+#include "monge/cli/training_line.h"
 #include "monge/core/error.h"
 #include "monge/core/number.h"
 #include "monge/session/training.h"
@@ -34,14 +35,18 @@ class StatusLine : public train::Observer {
   void started(train::Trainer& trainer, int64_t /*iteration*/) override {
     const std::lock_guard lock(guard_);
     waits_.clear();
+    rate_ = {};
+    unit_ = trainer.data().source->item_shape().size() == 3 ? "images" : "rows";
     progress_ =
         std::make_unique<Progress>(std::cerr, progress_style(common_), "training", trainer.recipe().train.iterations);
   }
   bool needs_nets(const train::Trainer&, int64_t) const override { return false; }
   void iteration_done(train::Trainer& trainer, int64_t done, const solve::IterationMetrics& m) override {
     const std::lock_guard lock(guard_);
-    progress_->update(done, "cost " + number(m.cost) + "  loss T " + number(m.loss_map) + "  loss f " +
-                                number(m.loss_potential) + target_ + waiting(trainer));
+    rate_.add(std::chrono::duration<double>(Clock::now().time_since_epoch()).count(), done);
+    const auto& train = trainer.recipe().train;
+    const auto rate = rate_.text(train.batch * train.k_t, unit_);
+    progress_->update(done, target_ + "cost " + number(m.cost) + (rate.empty() ? "" : "  " + rate) + waiting(trainer));
   }
   void ended(train::Trainer&, int64_t, bool) override { finish(); }
   /// Ends the line, so that a message can follow; from any thread.
@@ -51,8 +56,8 @@ class StatusLine : public train::Observer {
   }
 
   void evaluated(const eval::Evaluation& evaluation) {
-    target_ = "  target " + number(evaluation.value("target_error")) + " (floor " +
-              number(evaluation.value("target_floor")) + ")";
+    target_ = target_text(evaluation.decisive());
+    if (!target_.empty()) target_ += "  ";
   }
 
  private:
@@ -72,7 +77,8 @@ class StatusLine : public train::Observer {
   Common common_;
   std::mutex guard_;  ///< of progress_: messages may come from loader threads
   std::unique_ptr<Progress> progress_;
-  std::string target_;
+  std::string target_, unit_;
+  IterationRate rate_;
   std::deque<std::pair<Clock::time_point, double>>
       waits_;  ///< the end of each iteration, and the seconds of waiting until then
 };

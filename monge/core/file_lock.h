@@ -38,6 +38,10 @@ class FileLock {
   /// nothing is locked, is_open() is false and errno has the reason.
   static FileLock take(const std::filesystem::path& path, On on, const Complaint& busy);
 
+  /// Whether a process holds the lock of a file, without touching the lock: a process that takes it meanwhile is not
+  /// disturbed. False if the system does not tell (/proc/locks), as for locks of other hosts.
+  static bool is_held(const std::filesystem::path& path);
+
   bool is_open() const { return static_cast<bool>(fd_); }
 
  private:

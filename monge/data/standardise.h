@@ -15,8 +15,8 @@
 
 namespace monge::data {
 
-/// An affine map of each column, z = (x - mean) / scale. Of rows on the CPU it is computed in double by plain code in the
-/// calling thread, so the bits are the same wherever it is called; of rows on a GPU, by LibTorch in double.
+/// An affine map of each column, z = (x - mean) / scale. Of rows on the CPU it is computed in double by plain code in
+/// the calling thread, so the bits are the same wherever it is called; of rows on a GPU, by LibTorch in double.
 struct Columns {
   torch::Tensor mean, scale;  ///< float64 [D], finite; scale above 0
 

@@ -55,6 +55,19 @@ class Message {
   std::string bytes_;
 };
 
+/// SummaryMetadata that names the plugin of a value.
+std::string metadata(std::string_view plugin, std::string_view content) {
+  const auto data = Message().add_bytes(1, plugin).add_bytes(2, content);
+  return Message().add_bytes(1, data.bytes()).bytes();
+}
+
+/// A value of the plugin HParams: its data are in the metadata, and its tensor is empty.
+std::string session_value(std::string_view tag, std::string_view data) {
+  constexpr int64_t kFloat = 1;  // DataType.DT_FLOAT
+  const auto tensor = Message().add_integer(1, kFloat).add_bytes(2, "").add_float(5, 0);
+  return Message().add_bytes(1, tag).add_bytes(8, tensor.bytes()).add_bytes(9, metadata("hparams", data)).bytes();
+}
+
 constexpr const char* kNamePart = "tfevents";  // TensorBoard shows files with this in their name
 
 std::string version_event(double wall_time) {
@@ -148,9 +161,41 @@ void EventFile::add_image(int64_t step, const std::string& tag, std::string_view
   constexpr int64_t rgb = 3;
   const auto image = Message().add_integer(1, height).add_integer(2, width).add_integer(3, rgb).add_bytes(4, png);
   const auto value = Message().add_bytes(1, tag).add_bytes(4, image.bytes());
-  const auto summary = Message().add_bytes(1, value.bytes());
+  add_value(step, value.bytes());
+}
+
+void EventFile::add_value(int64_t step, std::string_view value) {
+  const auto summary = Message().add_bytes(1, value);
   const auto event = Message().add_double(1, clock_()).add_integer(2, step).add_bytes(5, summary.bytes());
   files_.append(path_, tfrecord(event.bytes()));
+}
+
+void EventFile::add_text(int64_t step, const std::string& tag, std::string_view markdown) {
+  constexpr int64_t kString = 7;  // DataType.DT_STRING
+  const auto one = Message().add_integer(1, 1);
+  const auto shape = Message().add_bytes(2, one.bytes());
+  const auto tensor = Message().add_integer(1, kString).add_bytes(2, shape.bytes()).add_bytes(8, markdown);
+  const auto value = Message().add_bytes(1, tag).add_bytes(8, tensor.bytes()).add_bytes(9, metadata("text", ""));
+  add_value(step, value.bytes());
+}
+
+void EventFile::add_settings(const std::vector<Setting>& settings) {
+  Message start;
+  for (const auto& [name, value] : settings) {
+    Message as_value;  // google/protobuf/struct.proto
+    if (const auto* flag = std::get_if<bool>(&value)) as_value.add_integer(4, *flag ? 1 : 0);
+    if (const auto* number = std::get_if<double>(&value)) as_value.add_double(2, *number);
+    if (const auto* word = std::get_if<std::string>(&value)) as_value.add_bytes(3, *word);
+    start.add_bytes(1, Message().add_bytes(1, name).add_bytes(2, as_value.bytes()).bytes());
+  }
+  start.add_double(5, clock_());
+  add_value(0, session_value("_hparams_/session_start_info", Message().add_bytes(3, start.bytes()).bytes()));
+}
+
+void EventFile::add_end(bool complete) {
+  const auto end =
+      Message().add_integer(1, complete ? 1 : 2).add_double(2, clock_());  // STATUS_SUCCESS, STATUS_FAILURE
+  add_value(0, session_value("_hparams_/session_end_info", Message().add_bytes(4, end.bytes()).bytes()));
 }
 
 EventFile::Clock EventFile::system_clock() {

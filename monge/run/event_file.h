@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "monge/core/files.h"
@@ -19,7 +20,8 @@ namespace monge::run {
 ///
 ///     Event { 1: double wall_time, 2: int64 step, 3: string file_version, 5: Summary { repeated 1: Value },
 ///             7: SessionLog { 1: status } }
-///     Value { 1: string tag, 2: float simple_value, 4: Image { 1: height, 2: width, 3: colorspace, 4: png } }
+///     Value { 1: string tag, 2: float simple_value, 4: Image { 1: height, 2: width, 3: colorspace, 4: png },
+///             8: TensorProto, 9: SummaryMetadata { 1: PluginData { 1: plugin_name, 2: content } } }
 class EventFile {
  public:
   using Clock = std::function<double()>;  ///< seconds since 1970
@@ -46,12 +48,25 @@ class EventFile {
   /// Adds an image as PNG bytes, with its size in pixels.
   void add_image(int64_t step, const std::string& tag, std::string_view png, int64_t height, int64_t width);
 
+  /// Adds a text, which TensorBoard shows as Markdown.
+  void add_text(int64_t step, const std::string& tag, std::string_view markdown);
+
+  /// A setting of a run, by which TensorBoard compares runs (plugin HParams).
+  using Setting = std::pair<std::string, std::variant<bool, double, std::string>>;
+
+  /// Says with which settings the run begins (tensorboard/plugins/hparams/plugin_data.proto, SessionStartInfo).
+  void add_settings(const std::vector<Setting>& settings);
+
+  /// Says how it ended (SessionEndInfo).
+  void add_end(bool complete);
+
   const std::filesystem::path& path() const { return path_; }
 
   static Clock system_clock();
 
  private:
   void repair();
+  void add_value(int64_t step, std::string_view value);
 
   std::filesystem::path path_;
   const Files& files_;

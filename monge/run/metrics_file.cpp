@@ -1,10 +1,13 @@
 #include "monge/run/metrics_file.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
+#include "monge/io/image.h"
+#include "monge/train/recipe_changes.h"
 #include "monge/train/trainer.h"
 
 namespace monge::run {
@@ -14,6 +17,42 @@ namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
 constexpr double kFlushSeconds = 2;
+
+/// Text as a block of code in Markdown.
+std::string as_code(const std::string& text) {
+  std::string out = "    ";
+  for (const char c : text) {
+    out += c;
+    if (c == '\n') out += "    ";
+  }
+  return out;
+}
+
+/// The options by which people compare runs: those that are often changed, and those that differ from the defaults.
+std::vector<EventFile::Setting> settings_of(train::Recipe recipe) {
+  static constexpr std::string_view kAlways[] = {
+      "method",      "map.net",   "map.width",    "potential.net", "potential.width",   "train.iterations",
+      "train.batch", "train.k_t", "train.lr_map", "train.seed",    "train.lr_potential"};
+  std::vector<EventFile::Setting> out;
+  const auto changes = train::changes_from_defaults(recipe);
+  for (const auto& option : recipe.options().options()) {
+    const bool changed = std::any_of(changes.begin(), changes.end(),
+                                     [&](const train::RecipeChange& change) { return change.key == option.key; });
+    if (!changed && std::find(std::begin(kAlways), std::end(kAlways), option.key) == std::end(kAlways)) continue;
+    if (const auto* const* flag = std::get_if<bool*>(&option.field)) {
+      out.emplace_back(option.key, **flag);
+    } else if (const auto* const* whole = std::get_if<int64_t*>(&option.field)) {
+      out.emplace_back(option.key, static_cast<double>(**whole));
+    } else if (const auto* const* number = std::get_if<double*>(&option.field)) {
+      out.emplace_back(option.key, **number);
+    } else if (const auto* const* word = std::get_if<std::string*>(&option.field)) {
+      out.emplace_back(option.key, **word);
+    } else {
+      out.emplace_back(option.key, OptionTable::to_toml(option));
+    }
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -61,6 +100,9 @@ void MetricsFile::started(train::Trainer& trainer, int64_t iteration) {
     trainer.log()(LogLevel::warning, events_->path().filename().string() + ": " + events_->repaired());
   }
   if (iteration > 0) events_->restart(iteration + 1);
+  auto recipe = trainer.recipe();
+  events_->add_text(iteration, "recipe", as_code(recipe.options().to_toml(false)));
+  events_->add_settings(settings_of(recipe));
   const auto file = folder_ / "metrics.jsonl";
   std::error_code ignored;
   if (!fs::exists(file, ignored)) return;
@@ -101,7 +143,8 @@ void MetricsFile::iteration_done(train::Trainer& trainer, int64_t done, const so
     flush();
 }
 
-void MetricsFile::add(int64_t iteration, const NamedMetrics& metrics) {
+void MetricsFile::add(int64_t iteration, const NamedMetrics& metrics, const std::string& verdict,
+                      std::optional<bool> reaches_target) {
   ordered_json eval;
   NamedMetrics tagged;
   for (const auto& [name, value] : metrics) {
@@ -109,7 +152,10 @@ void MetricsFile::add(int64_t iteration, const NamedMetrics& metrics) {
     tagged.emplace_back("eval/" + name, value);
   }
   events_->add_scalars(iteration, tagged);
-  pending_ += ordered_json{{"iteration", iteration}, {"seconds", seconds()}, {"eval", eval}}.dump() + "\n";
+  ordered_json line{{"iteration", iteration}, {"seconds", seconds()}, {"eval", eval}, {"verdict", verdict}};
+  events_->add_text(iteration, "verdict", "the map " + verdict);
+  if (reaches_target) line["reaches_target"] = *reaches_target;
+  pending_ += line.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
   flush();
 }
 
@@ -122,6 +168,13 @@ void MetricsFile::flush() {
 
 void MetricsFile::checkpoint_saved(train::Trainer&, const fs::path&) { flush(); }
 
-void MetricsFile::ended(train::Trainer&, int64_t, bool) { flush(); }
+void MetricsFile::add_image(int64_t iteration, const torch::Tensor& pixels) {
+  events_->add_image(iteration, "samples", io::encode_image(pixels, "samples.png"), pixels.size(0), pixels.size(1));
+}
+
+void MetricsFile::ended(train::Trainer&, int64_t, bool complete) {
+  flush();
+  events_->add_end(complete);
+}
 
 }  // namespace monge::run

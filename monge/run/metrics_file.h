@@ -1,10 +1,13 @@
 // metrics.jsonl: one JSON object per line, one line per outer iteration or evaluation.
 #pragma once
 
+#include <torch/types.h>
+
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,13 +30,14 @@ struct KeptLines {
 /// @param jsonl  the content of metrics.jsonl, whose end a crash may have cut off or filled with zeros.
 KeptLines lines_until(int64_t iteration, const std::string& jsonl);
 
-/// Writes the metrics of training, and those passed to add(), to metrics.jsonl and to a TensorBoard event file. NaN is
+/// Writes the metrics of training, and those passed to add(), to metrics.jsonl and to a TensorBoard event file, which
+/// also gets the recipe, the verdicts and images. NaN is
 /// written as null. The keys are
 ///
 ///     training line    iteration, seconds (since this run's first start), loss_map, cost, potential_fake,
 ///                      loss_potential, gradient_map, gradient_potential, rate_map, rate_potential,
 ///                      noise_level (if above 0), skipped
-///     evaluation line  iteration, seconds, eval: {...}
+///     evaluation line  iteration, seconds, eval: {...}, verdict, reaches_target (where it is known)
 class MetricsFile : public train::Observer {
  public:
   explicit MetricsFile(std::filesystem::path folder);
@@ -49,8 +53,15 @@ class MetricsFile : public train::Observer {
   void checkpoint_saved(train::Trainer& trainer, const std::filesystem::path& folder) override;
   void ended(train::Trainer& trainer, int64_t done, bool complete) override;
 
-  /// Writes the line of an evaluation.
-  void add(int64_t iteration, const NamedMetrics& metrics);
+  /// Writes the line of an evaluation: its metrics, and whether the map reaches its target.
+  /// @param verdict         in words, to follow "the map ".
+  /// @param reaches_target  unset if unknown.
+  void add(int64_t iteration, const NamedMetrics& metrics, const std::string& verdict,
+           std::optional<bool> reaches_target);
+
+  /// Adds an image to the event file.
+  /// @param pixels  uint8 [H, W, 3].
+  void add_image(int64_t iteration, const torch::Tensor& pixels);
 
   /// Writes pending lines.
   void flush();

@@ -1,10 +1,9 @@
-// Reading of metrics.jsonl for the report.
+#include "monge/run/metrics_log.h"
+
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
-
-#include "monge/run/report.h"
 
 namespace monge::run {
 namespace {
@@ -42,7 +41,22 @@ class Collector {
       curve.x.resize(kept);
       curve.y.resize(kept);
     }
+    while (!evaluations_.empty() && static_cast<double>(evaluations_.back().iteration) >= iteration)
+      evaluations_.pop_back();
     last_iteration_ = iteration;
+  }
+
+  void add_evaluation(const Json& line, const Json& metrics) {
+    EvaluationLine out{.iteration = static_cast<int64_t>(iteration_)};
+    for (const auto& [name, value] : metrics.items()) {
+      if (value.is_number() || value.is_null())
+        out.metrics.emplace_back(name, value.is_null() ? NAN : value.get<double>());
+    }
+    if (const auto verdict = line.find("verdict"); verdict != line.end() && verdict->is_string())
+      out.verdict = verdict->get<std::string>();
+    if (const auto reaches = line.find("reaches_target"); reaches != line.end() && reaches->is_boolean())
+      out.reaches_target = reaches->get<bool>();
+    evaluations_.push_back(std::move(out));
   }
 
   void add(const std::string& key, const Json& value) {
@@ -53,6 +67,9 @@ class Collector {
     curve.x.push_back(iteration_);
     curve.y.push_back(value.is_null() ? NAN : value.get<double>());
   }
+
+  std::vector<EvaluationLine> take_evaluations() { return std::move(evaluations_); }
+  double last_iteration() const { return last_iteration_; }
 
   std::vector<Curve> take() {
     // A key whose values are all null (unknown) has nothing to show.
@@ -65,6 +82,7 @@ class Collector {
  private:
   double iteration_ = 0, last_iteration_ = -INFINITY;
   std::vector<Curve> curves_;
+  std::vector<EvaluationLine> evaluations_;
   std::map<std::string, size_t> index_;
 };
 
@@ -84,6 +102,10 @@ MetricsLog parse_metrics(std::string_view jsonl) {
       continue;
     }
     collector.start_line(iteration_of(json, line_number));
+    if (const auto seconds = json.find("seconds"); seconds != json.end() && seconds->is_number())
+      out.seconds = seconds->get<double>();
+    if (const auto evaluation = json.find("eval"); evaluation != json.end() && evaluation->is_object())
+      collector.add_evaluation(json, *evaluation);
     for (const auto& [key, value] : json.items()) {
       if (is_iteration_or_time(key)) continue;
       if (!value.is_object()) {
@@ -94,7 +116,14 @@ MetricsLog parse_metrics(std::string_view jsonl) {
     }
   }
   out.curves = collector.take();
+  out.evaluations = collector.take_evaluations();
+  out.iterations = static_cast<int64_t>(std::max(collector.last_iteration(), 0.0));
   return out;
+}
+
+MetricsLog metrics_of(const std::filesystem::path& run, const Files& files) {
+  const auto path = run / "metrics.jsonl";
+  return std::filesystem::exists(path) ? parse_metrics(files.read(path)) : MetricsLog();
 }
 
 }  // namespace monge::run

@@ -2,8 +2,10 @@
 
 #include <cstdio>
 
+#include "monge/core/files.h"
 #include "monge/core/random.h"
 #include "monge/io/image.h"
+#include "monge/model/model.h"
 #include "monge/run/grid.h"
 #include "monge/run/plot.h"
 #include "monge/train/trainer.h"
@@ -13,43 +15,29 @@ namespace {
 
 constexpr int64_t kScatterPoints = 512;
 constexpr int64_t kSegments = 48;
-constexpr int64_t kImageSide = 96;  // small images are enlarged to about this many pixels
 
-/// One image of a model at work: for images a row per input, the input first, then its outputs; for vectors a scatter
-/// plot of the first two coordinates of source, target and outputs.
-/// @param x       inputs [B, ...item].
-/// @param target  target samples; used for vectors only.
-/// @param samples_per_input   outputs per input if the map is stochastic.
-/// @param seed    seed of the noises; the same seed gives the same noises.
-/// @return        uint8 [H, W, 3].
-torch::Tensor grid_of(const model::Model& model, const torch::Tensor& x, const torch::Tensor& target,
-                      int64_t samples_per_input, uint64_t seed) {
-  const auto y = model.translate(x, samples_per_input, RandomStreams(seed).at("picture z", 0));
-  if (x.dim() == 2) {
-    const auto plane = [](const torch::Tensor& points) {
-      return points.narrow(1, 0, std::min<int64_t>(2, points.size(1)));
-    };
-    const auto flat = [&](const torch::Tensor& points) {  // points on a line get the second coordinate 0
-      const auto two = plane(points);
-      return two.size(1) == 2 ? two : torch::cat({two, torch::zeros_like(two)}, 1);
-    };
-    const auto first = y.select(1, 0);
-    const int64_t shown = std::min<int64_t>(kSegments, x.size(0));
-    return scatter_image({.source = flat(x),
-                          .target = flat(target),
-                          .images = flat(y.flatten(0, 1)),
-                          .segments = torch::cat({flat(x), flat(first)}, 1).narrow(0, 0, shown)});
-  }
+/// The outputs of a model for inputs [B, ...item]: [B, samples, ...item], with the same noises for the same seed.
+torch::Tensor outputs_of(const model::Model& model, const torch::Tensor& x, const train::Recipe& recipe) {
+  const RandomStreams streams(static_cast<uint64_t>(recipe.train.seed));
+  return model.translate(x, recipe.samples.draws, streams.at("picture z", 0));
+}
+
+/// A row for each input: the input first, then its outputs.
+torch::Tensor grid_of(const torch::Tensor& x, const torch::Tensor& y) {
   std::vector<torch::Tensor> cells;
   for (int64_t b = 0; b < x.size(0); ++b) {
     cells.push_back(x[b]);
     for (int64_t k = 0; k < y.size(1); ++k) cells.push_back(y[b][k]);
   }
-  const int64_t scale = std::max<int64_t>(1, kImageSide / x.size(3));
-  return image_grid(cells, {.columns = 1 + y.size(1), .scale = scale});
+  return image_grid(cells, {.columns = 1 + y.size(1), .scale = sample_image_scale(x.size(3))});
 }
 
 }  // namespace
+
+int64_t sample_image_scale(int64_t width) {
+  constexpr int64_t kImageSide = 96;  // small images are enlarged to about this many pixels
+  return std::max<int64_t>(1, kImageSide / width);
+}
 
 void SampleImages::started(train::Trainer& trainer, int64_t /*iteration*/) {
   const auto& recipe = trainer.recipe();
@@ -59,6 +47,9 @@ void SampleImages::started(train::Trainer& trainer, int64_t /*iteration*/) {
   const auto& source = *trainer.data().held_source;
   x_ = data::some_items(source, count, streams.at("sample inputs", 0));  // no input twice
   target_ = trainer.data().held_target->draw(count, streams.at("sample targets", 0));
+  if (images) return;
+  const auto& columns = trainer.columns();
+  view_.emplace(torch::cat({x_, target_}), columns.target.empty() ? columns.source : columns.target);
 }
 
 std::filesystem::path sample_image_path(const std::filesystem::path& run, int64_t iteration) {
@@ -68,11 +59,20 @@ std::filesystem::path sample_image_path(const std::filesystem::path& run, int64_
 }
 
 void SampleImages::draw(train::Trainer& trainer, int64_t done) {
-  const auto model = model::model_of(trainer);
-  const auto grid =
-      grid_of(model, x_, target_, trainer.recipe().samples.draws, static_cast<uint64_t>(trainer.recipe().train.seed));
-  io::write_image(sample_image_path(trainer.folder(), done), grid);
+  const auto y = outputs_of(model::model_of(trainer), x_, trainer.recipe());
+  const auto pixels = view_ ? draw_scatter(y, scatter_points_path(trainer.folder(), done)) : grid_of(x_, y);
+  io::write_image(sample_image_path(trainer.folder(), done), pixels);
+  if (drawn_) drawn_(done, pixels);
   drawn_at_ = done;
+}
+
+/// The plot of the outputs [N, K, D]. Writes its points to a file, too.
+torch::Tensor SampleImages::draw_scatter(const torch::Tensor& y, const std::filesystem::path& points) const {
+  const torch::Tensor source = (*view_)(x_), target = (*view_)(target_), outputs = (*view_)(y);
+  real_files().replace(points, scatter_points_json(*view_, source, target, outputs));
+  const int64_t shown = std::min<int64_t>(kSegments, x_.size(0));
+  const auto segments = torch::cat({source, outputs.select(1, 0)}, /*dim=*/1).narrow(0, 0, shown);
+  return scatter_image({.source = source, .target = target, .images = outputs.flatten(0, 1), .segments = segments});
 }
 
 bool SampleImages::needs_nets(const train::Trainer& trainer, int64_t done) const {

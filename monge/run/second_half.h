@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "monge/run/report.h"
+#include "monge/run/metrics_log.h"
 
 namespace monge::run {
 

@@ -5,7 +5,7 @@
 #include "monge/core/files.h"
 #include "monge/core/number.h"
 #include "monge/model/amend_recipe.h"
-#include "monge/run/report.h"
+#include "monge/run/metrics_log.h"
 #include "monge/run/sample_images.h"
 #include "monge/session/summary.h"
 

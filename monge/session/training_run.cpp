@@ -7,8 +7,8 @@
 #include "monge/core/files.h"
 #include "monge/core/quoting.h"
 #include "monge/eval/held_out_evaluator.h"
+#include "monge/report/report_writer.h"
 #include "monge/run/metrics_file.h"
-#include "monge/run/report.h"
 #include "monge/run/sample_images.h"
 #include "monge/session/summary.h"
 #include "monge/train/growth_watch.h"
@@ -86,11 +86,16 @@ TrainResult run_in_folder(train::Trainer& trainer, eval::ImageEvaluator* evaluat
                           const LogSink& log) {
   const auto& folder = trainer.folder();
   run::MetricsFile metrics(folder);
-  run::SampleImages images;
+  run::SampleImages images(
+      [&metrics](int64_t iteration, const torch::Tensor& pixels) { metrics.add_image(iteration, pixels); });
+  report::ReportWriter page(folder, log);
   std::optional<eval::Evaluation> last;
   eval::HeldOutEvaluator held_out(
       [&](int64_t iteration, const eval::Evaluation& evaluation) {
-        metrics.add(iteration, evaluation.named());
+        const auto reaches = reaches_target(evaluation);
+        metrics.add(iteration, evaluation.named(), evaluation.verdict(),
+                    reaches.is_null() ? std::nullopt : std::optional(reaches.get<bool>()));
+        page.evaluated();
         last = evaluation;
         if (hooks.evaluated) hooks.evaluated(iteration, evaluation);
       },
@@ -101,6 +106,7 @@ TrainResult run_in_folder(train::Trainer& trainer, eval::ImageEvaluator* evaluat
   trainer.attach(held_out);
   for (auto* observer : hooks.observers) trainer.attach(*observer);
   trainer.attach(images);
+  trainer.attach(page);
 
   const int64_t before = trainer.done();
   Outcome outcome{.evaluator = evaluator};
@@ -111,7 +117,7 @@ TrainResult run_in_folder(train::Trainer& trainer, eval::ImageEvaluator* evaluat
       // A launched job reports the hint together with the failure.
       if (!trainer.group().launched()) log(LogLevel::warning, resume_hint_for(folder));
       metrics.flush();
-      run::write_report(folder);
+      page.write_last();
     } catch (const std::exception&) {
       // On a full disk no report can be written, and on a failed file system there is nothing to resume from. The error
       // that ended the run matters more.
@@ -126,7 +132,7 @@ TrainResult run_in_folder(train::Trainer& trainer, eval::ImageEvaluator* evaluat
     if (auto old = earlier_summary(folder / "summary.json"); !old.is_null()) summary = std::move(old);
   }
   real_files().replace(folder / "summary.json", json_text(summary, 2) + "\n");
-  run::write_report(folder);
+  page.write_last();
   if (!outcome.complete) {
     log(LogLevel::info, text("stopped after iteration ", trainer.done(), "; everything is saved; resume with\n  ",
                              "monge resume ", shell_quoted(folder.string())));

@@ -42,7 +42,8 @@ std::vector<Event> events_of(const fs::path& path) {
       const auto key = varint(payload, at);
       if (key == 2 * 8) event.step = static_cast<int64_t>(varint(payload, at));
       event.start = event.start || key == 7 * 8 + 2;
-      event.metrics = event.metrics || key == 5 * 8 + 2;
+      // Texts, images and settings of a run have no tag of these.
+      event.metrics = payload.find("train/") != std::string::npos || payload.find("eval/") != std::string::npos;
       if (key % 8 == 1) at += 8;
       if (key % 8 == 2) at += varint(payload, at);
     }

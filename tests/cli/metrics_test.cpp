@@ -194,7 +194,7 @@ TEST_F(Metrics, GrainIsNamedWhereverARunIsEvaluated) {
     EXPECT_TRUE(fs::exists(folder / ("run/curves/eval." + std::string(key) + ".svg"))) << key;
   }
   EXPECT_GT(line.at("texture_luma").get<double>(), 1.5);
-  EXPECT_THAT(testing::slurp(folder / "run/report.html"), HasSubstr("The last outputs have grain"));
+  EXPECT_THAT(testing::slurp(folder / "run/report.html"), HasSubstr("(grain): more detail than the target has"));
 }
 
 TEST_F(Metrics, PatienceEndsARunThatGetsNoBetter) {

@@ -73,6 +73,34 @@ TEST(EventFile, IsAsTheMessagesAreDefined) {
             time + "\x10\x01\x2a\x12\x0a\x10" + "\x0a\x01x" + "\x22\x0b" + "\x08\x02\x10\x03\x18\x03" + "\x22\x03PNG");
 }
 
+TEST(EventFile, HoldsTextsAndSettings) {
+  const monge::testing::ScratchFolder folder;
+  EventFile events(folder / "events.out.tfevents.1", real_files(), [] { return 1.0; });
+  events.add_text(2, "t", "*hi*");
+  events.add_settings({{"a", true}, {"b", 1.0}, {"c", "x"}});
+  events.add_end(true);
+
+  using namespace std::string_literals;
+  const auto payloads = expect_records(real_files().read(events.path()));
+  ASSERT_EQ(payloads.size(), 4);
+  const auto time = "\x09\0\0\0\0\0\0\xf0\x3f"s, one = "\0\0\0\0\0\0\xf0\x3f"s;
+  // Tensor: type 7 (string), shape {dim {size 1}}, the text; metadata: plugin "text" with empty content.
+  const auto tensor = "\x08\x07\x12\x04\x12\x02\x08\x01\x42\x04*hi*"s, plugin = "\x0a\x08\x0a\x04text\x12\0"s;
+  EXPECT_EQ(payloads[1], time + "\x10\x02\x2a\x21\x0a\x1f\x0a\x01t" + "\x42\x0e" + tensor + "\x4a\x0a" + plugin);
+  const auto start =
+      "\x0a\x07\x0a\x01"
+      "a\x12\x02\x20\x01"s +
+      "\x0a\x0e\x0a\x01"
+      "b\x12\x09\x11"s +
+      one +
+      "\x0a\x08\x0a\x01"
+      "c\x12\x03\x1a\x01x"s +
+      "\x29" + one;
+  EXPECT_NE(payloads[2].find("_hparams_/session_start_info"), std::string::npos);
+  EXPECT_NE(payloads[2].find("\x0a\x07hparams\x12\x2e\x1a\x2c" + start), std::string::npos);
+  EXPECT_NE(payloads[3].find("\x0a\x07hparams\x12\x0d\x22\x0b\x08\x01\x11" + one), std::string::npos);
+}
+
 TEST(EventFile, IsContinued) {
   const monge::testing::ScratchFolder folder;
   const auto path = folder / "tfevents";

@@ -1,0 +1,36 @@
+#include "monge/core/file_tail.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "monge/core/unique_fd.h"
+
+namespace monge {
+
+FileTail::News FileTail::poll() {
+  News out;
+  const UniqueFd fd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat file {};
+  if (!fd || ::fstat(fd.get(), &file) != 0 || !S_ISREG(file.st_mode)) return out;
+  if (file.st_ino != inode_ || file.st_size < read_) {
+    out.anew = read_ > 0;
+    inode_ = file.st_ino;
+    read_ = 0;
+    rest_.clear();
+  }
+  char buffer[1 << 16];
+  for (;;) {
+    const auto got = ::pread(fd.get(), buffer, sizeof buffer, read_);
+    if (got <= 0) break;
+    read_ += got;
+    rest_.append(buffer, static_cast<size_t>(got));
+  }
+  size_t begin = 0;
+  for (size_t end; (end = rest_.find('\n', begin)) != std::string::npos; begin = end + 1)
+    out.lines.push_back(rest_.substr(begin, end - begin));
+  rest_.erase(0, begin);
+  return out;
+}
+
+}  // namespace monge
