@@ -95,9 +95,8 @@ TranslateResult translate(const model::Model& model, const std::string& in, cons
 /// @param x  [B, ...item], raw as the source's items; float32 or float64. Images may have another size than in training
 ///           if the net takes any and `size` allows it. A tensor on the GPU of the model is not copied to the host,
 ///           unless its images have another size.
-/// @return   [B, samples, ...item] on the CPU, or on the GPU where `x` stays; with `steps` [B, samples, steps,
-/// ...item].
-///           With `t` or `steps` rows of float64 give float64. Undefined if hooks.stop ended it.
+/// @return   [B, samples, ...item], with `steps` [B, samples, steps, ...item]; on the CPU, or on the GPU where `x`
+///           stays. With `t` or `steps` rows of float64 give float64. Undefined if hooks.stop ended it.
 /// @throws InputError when the shape or an option does not fit the map.
 torch::Tensor translate(const model::Model& model, const torch::Tensor& x, const TranslateOptions& options = {},
                         const Hooks& hooks = {});
