@@ -92,6 +92,32 @@ bool is_smoothed(const Figure& figure, const Curve& curve) {
   return !is_of_evaluations(curve) && figure.group != FigureGroup::rates && curve.y.size() >= kLeastToSmooth;
 }
 
+/// Starts and floors stand beside their errors, the target's colourfulness beside that of the outputs. The move is the
+/// transport cost in other units.
+bool has_own_chart(const std::string& name, const std::vector<Curve>& curves) {
+  static const std::set<std::string> left_out{"eval.mse", "eval.psnr", "eval.colourfulness_target"};
+  return !name.ends_with("_start") && run::chart_of(name, curves) == name && !left_out.contains(name);
+}
+
+/// The curves to which an error is compared: its floor, and its start if the floor is there, too.
+std::vector<const Curve*> references_of(const std::string& name, const std::vector<Curve>& curves) {
+  constexpr std::string_view kError = "_error";
+  std::vector<const Curve*> out;
+  const auto start = name.ends_with(kError) ? name.substr(0, name.size() - kError.size()) + "_start" : "";
+  for (const auto& other : curves) {
+    const bool is_floor = other.name != name && run::chart_of(other.name, curves) == name;
+    const bool is_target = name == "eval.colourfulness_output" && other.name == "eval.colourfulness_target";
+    if (is_floor || is_target || other.name == start) out.push_back(&other);
+  }
+  return out;
+}
+
+/// The value that is right whatever the data are; NaN if there is none.
+double right_value(const std::string& name) {
+  if (name.starts_with("eval.texture_")) return 1;
+  return name == "eval.background_shift" || name == "eval.luma_shift" ? 0 : NAN;
+}
+
 ordered_json series_json(const std::string& label, const char* kind, const std::vector<double>& y) {
   return {{"label", label}, {"kind", kind}, {"y", on_page(y)}};
 }
@@ -148,6 +174,8 @@ ordered_json chart_of_run(const Figure& figure, const Curve& curve, const std::v
   if (smooth) out["series"].push_back(series_json("smoothed", "smooth", at(smoothed(curve.y), kept)));
   for (const auto* floor : floors)
     out["series"].push_back(series_json(figure_of(floor->name).title, "floor", values_at(*floor, x)));
+  if (const double right = right_value(figure.name); std::isfinite(right))
+    out["series"].push_back(series_json("right", "floor", std::vector<double>(x.size(), right)));
   return out;
 }
 
@@ -158,7 +186,7 @@ std::vector<std::string> chart_names(const NamedRuns& runs) {
   std::vector<std::string> out;
   for (const auto& entry : runs) {
     for (const auto& curve : entry.second) {
-      if (curve.name.ends_with("_start") || run::chart_of(curve.name, entry.second) != curve.name) continue;
+      if (!has_own_chart(curve.name, entry.second)) continue;
       if (std::find(out.begin(), out.end(), curve.name) == out.end()) out.push_back(curve.name);
     }
   }
@@ -224,12 +252,9 @@ Charts charts_of(const std::vector<Curve>& curves) {
   Charts out;
   Groups groups;
   for (const auto& curve : curves) {
-    if (run::chart_of(curve.name, curves) != curve.name || curve.name.ends_with("_start")) continue;
+    if (!has_own_chart(curve.name, curves)) continue;
     const auto figure = figure_of(curve.name);
-    std::vector<const Curve*> floors;
-    for (const auto& other : curves) {
-      if (&other != &curve && run::chart_of(other.name, curves) == curve.name) floors.push_back(&other);
-    }
+    const auto floors = references_of(curve.name, curves);
     if (floors.empty() && is_constant(curve)) {
       out.constants.push_back({figure, curve.y.back()});
     } else {

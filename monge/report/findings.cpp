@@ -61,6 +61,17 @@ std::string learned_sentence(const RunRecord& run) {
   return out + text(" by method ", recipe.method, ".");
 }
 
+/// What people should know of the run by its recipe's card, else what optimal transport is after.
+std::string purpose_sentence(const RunRecord& run) {
+  if (run.recipe && !run.recipe->card.description.empty()) return run.recipe->card.description;
+  return "Outputs should be distributed as the samples of the target, and inputs should move as little as possible. "
+         "The "
+         "verdict is on the first; the transport cost measures the second.";
+}
+
+/// The figure by which the run chooses its best iteration.
+std::string best_figure(const RunRecord& run) { return run.recipe ? run.recipe->eval.best : "target_error"; }
+
 std::string progress_sentence(const RunRecord& run) {
   const auto done = run.metrics.iterations, wanted = run.iterations_wanted();
   std::string out = run.state == RunState::running    ? "Running"
@@ -86,6 +97,21 @@ Grade grade_of(const run::EvaluationLine& evaluation) {
   return eval::verdict_of(decisive_errors(evaluation)) == eval::TargetVerdict::near ? Grade::near : Grade::bad;
 }
 
+/// The error of the verdict in words and numbers.
+std::string measured_sentence(const run::EvaluationLine& evaluation, const eval::PushForwardError& errors) {
+  const bool features = std::isfinite(value_of(evaluation, "feature_error"));
+  auto out = text(features ? "Feature error " : "Target error ", number(errors.error));
+  if (std::isfinite(errors.floor) && errors.floor > 0) {
+    out += text(", where two sets of target samples differ by ", number(errors.floor),
+                " (the floor, which a perfect map has)");
+    out += errors.error <= errors.floor ? ": no difference can be seen with these samples"
+                                        : text(": ", number(errors.error / errors.floor, 2), " times the floor");
+  }
+  if (std::isfinite(errors.start)) out += text("; the inputs themselves have ", number(errors.start), " (start)");
+  return out + text(". Measured at iteration ", grouped(evaluation.iteration), " as the energy distance",
+                    features ? " of random convolution features." : ".");
+}
+
 void add_verdict(const RunRecord& run, Findings& out) {
   const auto* last = run.last_evaluation();
   if (!last) {
@@ -96,31 +122,42 @@ void add_verdict(const RunRecord& run, Findings& out) {
   out.verdict = "The map " + verdict_of(*last);
   const auto errors = decisive_errors(*last);
   if (!std::isfinite(errors.error)) return;
-  const bool features = std::isfinite(value_of(*last, "feature_error"));
-  out.measured = text("Target error ", number(errors.error), features ? " in random convolution features" : "");
-  if (std::isfinite(errors.floor)) out.measured += text("; a perfect map has about ", number(errors.floor), " (floor)");
-  if (std::isfinite(errors.start)) out.measured += text(", the inputs themselves ", number(errors.start), " (start)");
-  out.measured += text("; measured at iteration ", grouped(last->iteration), ".");
+  out.measured = measured_sentence(*last, errors);
   const double remaining = eval::remaining_fraction(errors);
   if (std::isfinite(remaining)) out.way = std::clamp(1 - remaining, 0.0, 1.0);
+}
+
+/// "feature error 0.117, 63 % of the way": the verdict's error, or the figure of eval.best beside it.
+std::string step_note(const RunRecord& run, const run::EvaluationLine& evaluation) {
+  const auto errors = decisive_errors(evaluation);
+  const bool features = std::isfinite(value_of(evaluation, "feature_error"));
+  auto out = text(features ? "feature error " : "target error ", number(errors.error));
+  if (const double left = eval::remaining_fraction(errors); std::isfinite(left))
+    out += text(", ", percent(std::clamp(1 - left, 0.0, 1.0)), " of the way");
+  const auto figure = best_figure(run);
+  if (figure != "target_error")
+    out += text("; ", figure_of("eval." + figure).title, " ", number(value_of(evaluation, figure)));
+  return out;
 }
 
 void add_facts(const RunRecord& run, Findings& out) {
   const auto* last = run.last_evaluation();
   if (!last) return;
   const auto shape = item_shape(run);
-  const double mse = value_of(*last, "mse");
-  if (std::isfinite(mse) && shape.size() == 1) {
-    out.facts.push_back({"Inputs move by", number(std::sqrt(mse * static_cast<double>(shape[0])), 3),
-                         "root mean square of ||x - T(x)||, in the units of the training"});
-  } else if (std::isfinite(mse)) {
-    out.facts.push_back({"Inputs change by", number(100 * std::sqrt(mse) / 2, 3) + " %",
-                         "root mean square change of a value, of the range from black to white"});
-  }
-  const double diversity = value_of(*last, "diversity");
+  // Of images in percent of the range from black to white; of vectors as distances.
+  const bool images = shape.size() != 1;
+  const double entries = images ? 1 : static_cast<double>(shape[0]);
+  const auto amount = [&](double rms) {
+    return images ? number(50 * rms, 3) + " %" : number(rms * std::sqrt(entries), 3);
+  };
+  const std::string unit = images ? "of the range from black to white, root mean square"
+                           : run.recipe && run.recipe->data.standardise != "off"
+                               ? "root mean square distance, in standard deviations (data.standardise)"
+                               : "root mean square distance, in the units of the data";
+  const double mse = value_of(*last, "mse"), diversity = value_of(*last, "diversity");
+  if (std::isfinite(mse)) out.facts.push_back({"Inputs move by", amount(std::sqrt(mse)), unit});
   if (std::isfinite(diversity)) {
-    out.facts.push_back({"Outputs of one input differ by", number(diversity, 3),
-                         "root mean square difference per entry between two outputs of one input"});
+    out.facts.push_back({"Outputs of one input differ by", amount(diversity), unit});
   } else {
     out.facts.push_back({"Outputs per input", "1", "the map is deterministic"});
   }
@@ -130,38 +167,95 @@ void add_facts(const RunRecord& run, Findings& out) {
     out.facts.push_back({figure_of(std::string("eval.") + name).title, number(value),
                          std::isfinite(floor) ? "floor " + number(floor) : ""});
   }
-  const auto figure = run.recipe ? run.recipe->eval.best : std::string("target_error");
-  if (const auto* best = run.best_evaluation()) {
-    out.facts.push_back({"Best step", grouped(best->iteration), figure + " " + number(value_of(*best, figure))});
-    out.facts.push_back({"Last step", grouped(last->iteration), figure + " " + number(value_of(*last, figure))});
+  const auto* best = run.best_evaluation();
+  if (best && best != last) {
+    out.facts.push_back({"Best iteration", grouped(best->iteration), step_note(run, *best) + "; in the folder best"});
   }
+  out.facts.push_back(
+      {"Last iteration", grouped(last->iteration),
+       step_note(run, *last) + (best == last ? "; the best so far" : "") + "; what monge translate uses"});
 }
 
-/// Whether the error still falls: the mean of its last third is below that of the third before by a twentieth.
-bool still_falls(const RunRecord& run) {
-  std::vector<double> errors;
+/// How the error went over the second half of the evaluations.
+enum class Trend { unknown, falls, flat, jumps };
+
+Trend trend_of_error(const RunRecord& run) {
+  std::vector<double> logs;
   for (const auto& line : run.metrics.evaluations) {
-    if (const double error = decisive_errors(line).error; std::isfinite(error)) errors.push_back(error);
+    if (const double error = decisive_errors(line).error; error > 0 && std::isfinite(error))
+      logs.push_back(std::log(error));
   }
-  const auto third = static_cast<std::ptrdiff_t>(errors.size() / 3);
-  if (third < 1) return true;  // too few evaluations to tell
-  const auto mean = [&](std::ptrdiff_t from_end) {
-    double sum = 0;
-    for (auto at = errors.end() - from_end; at != errors.end() - from_end + third; ++at) sum += *at;
-    return sum / static_cast<double>(third);
-  };
-  return mean(third) < 0.95 * mean(2 * third);
+  constexpr size_t kLeast = 4;
+  if (logs.size() <= kLeast) return Trend::unknown;  // the first evaluation hardly tells of the course
+  logs.erase(logs.begin(), logs.end() - static_cast<std::ptrdiff_t>(std::max(kLeast, logs.size() / 2)));
+  // The line through log(error) by least squares.
+  const auto count = static_cast<double>(logs.size());
+  double mean = 0, slope = 0, spread = 0, rest = 0;
+  for (const double value : logs) mean += value / count;
+  const double middle = (count - 1) / 2;
+  for (size_t i = 0; i < logs.size(); ++i) {
+    const double x = static_cast<double>(i) - middle;
+    slope += x * (logs[i] - mean);
+    spread += x * x;
+  }
+  slope /= spread;
+  for (size_t i = 0; i < logs.size(); ++i) {
+    const double gap = logs[i] - mean - slope * (static_cast<double>(i) - middle);
+    rest += gap * gap / count;
+  }
+  constexpr double kClear = 0.1;  // a tenth of the error
+  const double change = slope * (count - 1), noise = std::sqrt(rest);
+  if (change < -kClear && -change > 3 * noise) return Trend::falls;
+  return noise > 2 * kClear ? Trend::jumps : Trend::flat;
+}
+
+/// The learning rate at the end, over its largest; NaN if unknown.
+double rate_left(const RunRecord& run) {
+  for (const auto& curve : run.metrics.curves) {
+    if (curve.name != "rate_map" || curve.y.empty()) continue;
+    const double most = *std::max_element(curve.y.begin(), curve.y.end());
+    return most > 0 ? curve.y.back() / most : NAN;
+  }
+  return NAN;
 }
 
 void warn_of_target(const RunRecord& run, const Findings& so_far, std::vector<std::string>& out) {
   if (so_far.grade != Grade::bad && so_far.grade != Grade::near) return;
-  const auto advice = run.recipe ? solve::make_method(*run.recipe)->advice_when_missed() : std::string();
-  if (still_falls(run)) {
-    out.push_back("The target error still falls: train longer (train.iterations).");
-  } else {
-    out.push_back("The target error has stopped falling above its floor, so the solution may be spurious" +
-                  (advice.empty() ? "." : ": try " + advice + "."));
+  const auto longer =
+      text("train.iterations = ", 2 * std::max<int64_t>(run.iterations_wanted(), run.metrics.iterations));
+  switch (trend_of_error(run)) {
+    case Trend::unknown:
+      out.push_back(
+          text("There are too few evaluations to say whether the error still falls: train longer, for example with ",
+               longer, ", and evaluate more often (eval.every)."));
+      break;
+    case Trend::falls:
+      out.push_back(text("The error still falls: train longer, for example with ", longer, "."));
+      break;
+    case Trend::jumps:
+      out.push_back(
+          "The error jumps from evaluation to evaluation: lower the learning rates (train.lr_map, "
+          "train.lr_potential), or train longer with train.schedule = \"cosine\".");
+      break;
+    case Trend::flat: {
+      const auto advice = run.recipe ? solve::make_method(*run.recipe)->advice_when_missed() : std::string();
+      out.push_back(
+          "The error has stopped falling above its floor, although losses may be small: the solution may be "
+          "spurious, a balance of map and potential that misses the target" +
+          (advice.empty() ? "." : "; try " + advice + "."));
+    }
   }
+  constexpr double kEnded = 0.05;
+  if (rate_left(run) < kEnded)
+    out.push_back(
+        "The learning rate has reached its end (train.schedule), so a resumed run would hardly change: begin a "
+        "new one with more iterations.");
+  constexpr double kFar = 50;
+  const train::Recipe standard;
+  if (run.recipe && run.recipe->train.lr_map >= kFar * standard.train.lr_map)
+    out.push_back(text("The learning rate of the map, ", number(run.recipe->train.lr_map), ", is ",
+                       number(run.recipe->train.lr_map / standard.train.lr_map, 3),
+                       " times its default: lower train.lr_map."));
 }
 
 void warn_of_judgement(const RunRecord& run, const Findings& so_far, std::vector<std::string>& out) {
@@ -175,12 +269,13 @@ void warn_of_judgement(const RunRecord& run, const Findings& so_far, std::vector
 
 void warn_of_steps(const RunRecord& run, std::vector<std::string>& out) {
   const auto *last = run.last_evaluation(), *best = run.best_evaluation();
-  const auto figure = run.recipe ? run.recipe->eval.best : std::string("target_error");
+  const auto figure = best_figure(run);
   constexpr double kMuchWorse = 1.3;
   if (last && best && last != best && value_of(*last, figure) > kMuchWorse * value_of(*best, figure)) {
-    out.push_back(text("The last step is worse than the best, ", grouped(best->iteration), ": ", figure, " ",
-                       number(value_of(*last, figure)), " against ", number(value_of(*best, figure)),
-                       ". The folder best holds the best checkpoint; a lower learning rate makes the end calmer."));
+    out.push_back(text(
+        "The last iteration is worse than the best, ", grouped(best->iteration), ": ", figure, " ",
+        number(value_of(*last, figure)), " against ", number(value_of(*best, figure)),
+        ". The folder best has that map (monge translate RUN/best ...); a lower learning rate makes the end calmer."));
   }
   int64_t skipped = 0;
   for (const auto& curve : run.metrics.curves) {
@@ -228,6 +323,12 @@ void warn_of_data(const RunRecord& run, std::vector<std::string>& out) {
 
 }  // namespace
 
+std::string percent(double fraction) {
+  const double rounded = std::round(1000 * fraction) / 10;
+  // All but the whole is less than the whole.
+  return number(fraction < 1 ? std::min(rounded, 99.9) : rounded, 3) + " %";
+}
+
 std::string grouped(int64_t value) {
   auto out = std::to_string(value);
   const auto first = out.starts_with('-') ? 1 : 0;
@@ -244,7 +345,7 @@ std::string short_name(const std::string& path) {
 }
 
 Findings findings_of(const RunRecord& run) {
-  Findings out{.learned = learned_sentence(run), .progress = progress_sentence(run)};
+  Findings out{.learned = learned_sentence(run), .purpose = purpose_sentence(run), .progress = progress_sentence(run)};
   add_verdict(run, out);
   add_facts(run, out);
   warn_of_target(run, out, out.warnings);

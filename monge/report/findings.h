@@ -19,6 +19,7 @@ struct Fact {
 
 struct Findings {
   std::string learned;                ///< a sentence: what was learned from what
+  std::string purpose;                ///< what it is good for, or what the verdict is about
   std::string progress;               ///< the state: "Complete: 3,000 iterations in 12 min 30 s."
   Grade grade = Grade::unknown;       ///< of the verdict
   std::string verdict;                ///< "The map reaches its target"
@@ -29,6 +30,9 @@ struct Findings {
 };
 
 Findings findings_of(const RunRecord& run);
+
+/// 0.8699 as "87 %"; less than 1 is at most "99.9 %".
+std::string percent(double fraction);
 
 /// 12345 as "12,345".
 std::string grouped(int64_t value);

@@ -27,11 +27,12 @@ inline std::string folded(const std::string& summary, const std::string& content
   return "<details><summary>" + escaped(summary) + "</summary>\n" + content + "</details>\n";
 }
 
-/// A table that scrolls by itself on narrow screens. @param rows  cells are HTML; the first of a row is its heading.
+/// A table that scrolls by itself on narrow screens, or stacks its cells there.
+/// @param header  HTML; empty: none.  @param rows  cells are HTML; the first of a row is its heading.
 inline std::string table(const std::string& label, const std::vector<std::string>& header,
-                         const std::vector<std::vector<std::string>>& rows) {
-  std::string out =
-      "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"" + escaped(label) + "\"><table>\n";
+                         const std::vector<std::vector<std::string>>& rows, bool stacks = false) {
+  std::string out = "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"" + escaped(label) +
+                    "\"><table" + (stacks ? " class=\"stacks\"" : "") + ">\n";
   if (!header.empty()) {
     out += "<thead><tr>";
     for (const auto& cell : header) out += "<th scope=\"col\">" + cell + "</th>";
@@ -41,7 +42,9 @@ inline std::string table(const std::string& label, const std::vector<std::string
   for (const auto& row : rows) {
     out += "<tr>";
     for (size_t i = 0; i < row.size(); ++i)
-      out += i == 0 ? "<th scope=\"row\">" + row[i] + "</th>" : "<td>" + row[i] + "</td>";
+      out += i == 0 ? "<th scope=\"row\">" + row[i] + "</th>"
+                    : "<td" + (i < header.size() ? " data-label=\"" + header[i] + "\"" : std::string()) + ">" + row[i] +
+                          "</td>";
     out += "</tr>\n";
   }
   return out + "</tbody></table></div>\n";

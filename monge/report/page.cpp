@@ -41,6 +41,12 @@ std::string document(const std::string& title, const std::string& body, const or
   return out;
 }
 
+/// Whether the samples are drawn from formulas, so that none are held out.
+bool is_endless(const RunRecord& run) {
+  return run.data.is_object() && run.data.contains("source") && run.data["source"].is_object() &&
+         run.data["source"].value("items", ordered_json()) == 0;
+}
+
 const char* class_of(Grade grade) {
   switch (grade) {
     case Grade::good:
@@ -57,20 +63,20 @@ const char* class_of(Grade grade) {
 
 /// The way from source to target as a bar.
 std::string way_bar(double way) {
-  const auto percent = number(std::floor(1000 * way) / 10, 3);
-  return "<div class=\"way\" role=\"img\" aria-label=\"" + percent +
-         " % of the way from source to target is done\">"
+  const auto done = percent(way);
+  return "<div class=\"way\" role=\"img\" aria-label=\"" + done +
+         " of the distance from source to target is gone\">"
          "<span>source</span><div class=\"track\"><div class=\"done\" style=\"width:" +
-         percent +
-         "%\"></div></div>"
-         "<span>target</span></div>\n<p class=\"small\">" +
-         percent + " % of the way from source to target is done.</p>\n";
+         number(100 * way, 4) + "%\"></div></div><span>target</span></div>\n<p class=\"small\">" + done +
+         " of the distance between source and target is gone. Rough shape and place make most of it, so look at the "
+         "error "
+         "over its floor and at the samples, too.</p>\n";
 }
 
 std::string verdict_box(const Findings& findings) {
   auto out = element("p", escaped(findings.verdict), "verdict");
+  if (!findings.measured.empty()) out += element("p", escaped(findings.measured));
   if (findings.way) out += way_bar(*findings.way);
-  if (!findings.measured.empty()) out += element("p", escaped(findings.measured), "small");
   return "<div class=\"box " + std::string(class_of(findings.grade)) + "\">\n" + out + "</div>\n";
 }
 
@@ -98,30 +104,42 @@ std::string warnings_part(const Findings& findings, const RunRecord& run) {
   } else if (findings.grade == Grade::good) {
     out += "<p>Nothing stands out.</p>\n";
   }
-  if (!run.warnings.empty())
-    out += folded(text("Warnings of the log (", run.warnings.size(), ")"), list_of(run.warnings));
+  std::vector<std::string> logged;
+  for (const auto& warning : run.warnings) {
+    if (!warning.starts_with("the map MISSES")) logged.push_back(warning);  // the verdict and its advice stand above
+  }
+  constexpr size_t kFew = 3;
+  if (logged.size() > kFew) {
+    out += folded(text("Warnings of the log (", logged.size(), ")"), list_of(logged));
+  } else if (!logged.empty()) {
+    out += "<p>Warnings of the log:</p>\n" + list_of(logged);
+  }
   return out.empty() ? "" : section("change", "What should change?", out);
 }
 
-std::string samples_part(const ordered_json& samples) {
+std::string samples_part(const ordered_json& samples, bool endless) {
   if (samples.is_null()) return {};
   const auto& newest = samples["steps"].back();
-  const auto iteration = newest["iteration"].get<int64_t>();
+  const auto iteration = grouped(newest["iteration"].get<int64_t>());
+  const auto at = ", at iteration <span class=\"step\">" + iteration + "</span>.</p>\n";
   std::string out = "<div id=\"samples\">\n<div class=\"controls\" hidden></div>\n";
   if (samples["kind"] == "images") {
-    out += "<figure><img src=\"" + newest["image"].get<std::string>() +
-           "\" alt=\"A row for each input: the input, then its outputs, at iteration " + grouped(iteration) +
-           "\"></figure>\n";
-    out +=
-        "<p class=\"small\">Each row: an input that was not trained on, then its outputs. Step <span class=\"step\">" +
-        grouped(iteration) + "</span>.</p>\n";
+    out += "<div class=\"beside\"><figure><img src=\"" + newest["image"].get<std::string>() +
+           "\" alt=\"A row for each input: the input, then its outputs, at iteration " + iteration +
+           "\"><figcaption>In each row on the left an input that was not trained on, then its "
+           "outputs.</figcaption></figure>\n";
+    if (samples.contains("target")) {
+      out += "<figure class=\"target\"><img src=\"" + samples["target"].get<std::string>() +
+             "\" alt=\"Samples of the target\"><figcaption>Samples of the target, which outputs should look "
+             "like.</figcaption></figure>\n";
+    }
+    out += "</div>\n<p class=\"small\">Inputs and outputs" + at;
   } else {
     out +=
-        "<figure><canvas role=\"img\" aria-label=\"Scatter plot of source, target and outputs\"></canvas></figure>\n";
-    out +=
-        "<p class=\"small\">Held-out samples in the plane of <span class=\"axes\"></span>, at step <span "
-        "class=\"step\">" +
-        grouped(iteration) + "</span>.</p>\n<noscript><p>The plots are in the folder samples.</p></noscript>\n";
+        "<figure><canvas role=\"img\" aria-label=\"Scatter plot of source, target and outputs\"></canvas></figure>\n"
+        "<p class=\"small\">" +
+        std::string(endless ? "Fresh" : "Held-out") + " samples in the plane of <span class=\"axes\"></span>" + at +
+        "<noscript><p>The plots are in the folder samples.</p></noscript>\n";
   }
   return section("outputs", samples["kind"] == "images" ? "Inputs and outputs" : "Source, target and outputs",
                  out + "</div>\n");
@@ -150,9 +168,9 @@ std::string data_part(const RunRecord& run) {
       return record.contains(key) && record[key].is_number() ? grouped(record[key].get<int64_t>()) : std::string("-");
     };
     const auto items = count("items");
-    std::string shape;
-    for (const auto& extent : record.value("shape", ordered_json::array()))
-      shape += (shape.empty() ? "" : " x ") + extent.dump();
+    const auto extents = item_shape(run, side);
+    std::string shape = extents.size() == 1 ? text(extents[0], extents[0] == 1 ? " column" : " columns") : "";
+    if (extents.size() == 3) shape = text(extents[2], " x ", extents[1], extents[0] == 1 ? ", grey" : ", colour");
     rows.push_back({side, escaped(short_name(record.value("name", ""))), items == "0" ? "endless" : items,
                     count("held_out"), escaped(shape), count("left_out"), count("converted")});
     std::vector<std::string> lines;
@@ -167,10 +185,11 @@ std::string data_part(const RunRecord& run) {
     }
     if (!lines.empty()) details += folded(text("Notes on the ", side), list_of(lines));
   }
-  return section("data", "Data",
-                 table("Both sides",
-                       {"side", "samples of", "training items", "held out", "shape", "left out", "converted"}, rows) +
-                     details);
+  return section(
+      "data", "Data",
+      table("Both sides", {"side", "samples of", "training items", "held out", "shape", "left out", "converted"}, rows,
+            /*stacks=*/true) +
+          details);
 }
 
 std::string recipe_part(const RunRecord& run) {
@@ -180,8 +199,9 @@ std::string recipe_part(const RunRecord& run) {
     std::vector<std::vector<std::string>> rows;
     for (const auto& change : train::changes_from_defaults(*run.recipe))
       rows.push_back({"<code>" + escaped(change.key) + "</code>", "<code>" + escaped(change.values.at(0)) + "</code>",
-                      "<code>" + escaped(change.standard) + "</code>", escaped(change.help)});
-    out += table("Differences from the defaults", {"key", "value", "default", "meaning"}, rows);
+                      "<code>" + escaped(change.standard) + "</code>",
+                      escaped(change.key.ends_with(".path") ? "the data" : change.help)});
+    out += table("Differences from the defaults", {"key", "value", "default", "meaning"}, rows, /*stacks=*/true);
   }
   return section("recipe", "Recipe: differences from the defaults",
                  out + folded("The whole recipe", "<pre tabindex=\"0\">" + escaped(run.recipe_text) + "</pre>\n"));
@@ -244,9 +264,10 @@ std::string run_page(const RunRecord& run, const Files& files) {
   const auto samples = sample_views(run, files);
   const auto charts = charts_of(run.metrics.curves);
   std::string body = "<header>\n<h1>" + escaped(run.name) + "</h1>\n" + element("p", escaped(findings.learned)) +
+                     element("p", escaped(findings.purpose), "small") +
                      element("p", escaped(findings.progress), "small") + "</header>\n";
   body += section("answer", "Did it work?", verdict_box(findings) + fact_cards(findings.facts));
-  body += warnings_part(findings, run) + samples_part(samples);
+  body += warnings_part(findings, run) + samples_part(samples, is_endless(run));
   body += run.metrics.curves.empty() ? section("curves", "Curves", "<p>No metrics were recorded yet.</p>\n")
                                      : charts_part(charts) + figures_part(run);
   body += data_part(run) + recipe_part(run) + environment_part(run) + glossary_part({run});

@@ -84,6 +84,14 @@ ordered_json sample_views(const RunRecord& run, const Files& files) {
     steps.push_back({{"iteration", step}, {"image", data_uri("image/png", png)}});
   if (steps.empty()) return {};
   ordered_json out{{"kind", "images"}, {"steps", std::move(steps)}};
+  std::error_code ignored;
+  if (const auto target = run::target_image_path(run.folder); std::filesystem::exists(target, ignored)) {
+    try {
+      out["target"] = data_uri("image/png", files.read(target, kMostSampleBytes));
+    } catch (const Error&) {
+      // The page then does without.
+    }
+  }
   const auto shape = item_shape(run);
   if (shape.size() != 3 || shape[1] < 1 || shape[2] < 1) return out;
   const auto height = shape[1], width = shape[2];

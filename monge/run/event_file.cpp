@@ -140,11 +140,23 @@ void EventFile::repair() {
                                                          : "; they were cut off";
 }
 
+void EventFile::append(std::string_view event) {
+  std::error_code unknown, ignored;
+  const auto before = fs::file_size(path_, unknown);
+  try {
+    files_.append(path_, tfrecord(event));
+  } catch (const SystemError&) {
+    // Readers stop at a part of a record, and would not see what follows when the disk has room again.
+    if (!unknown) fs::resize_file(path_, before, ignored);
+    throw;
+  }
+}
+
 void EventFile::restart(int64_t step) {
   constexpr int64_t kStart = 1;  // SessionLog.SessionStatus.START
   const auto event =
       Message().add_double(1, clock_()).add_integer(2, step).add_bytes(7, Message().add_integer(1, kStart).bytes());
-  files_.append(path_, tfrecord(event.bytes()));
+  append(event.bytes());
 }
 
 void EventFile::add_scalars(int64_t step, const std::vector<std::pair<std::string, double>>& scalars) {
@@ -153,7 +165,7 @@ void EventFile::add_scalars(int64_t step, const std::vector<std::pair<std::strin
     summary.add_bytes(1, Message().add_bytes(1, tag).add_float(2, static_cast<float>(value)).bytes());
   }
   const auto event = Message().add_double(1, clock_()).add_integer(2, step).add_bytes(5, summary.bytes());
-  files_.append(path_, tfrecord(event.bytes()));
+  append(event.bytes());
 }
 
 void EventFile::add_image(int64_t step, const std::string& tag, std::string_view png, int64_t height, int64_t width) {
@@ -167,7 +179,7 @@ void EventFile::add_image(int64_t step, const std::string& tag, std::string_view
 void EventFile::add_value(int64_t step, std::string_view value) {
   const auto summary = Message().add_bytes(1, value);
   const auto event = Message().add_double(1, clock_()).add_integer(2, step).add_bytes(5, summary.bytes());
-  files_.append(path_, tfrecord(event.bytes()));
+  append(event.bytes());
 }
 
 void EventFile::add_text(int64_t step, const std::string& tag, std::string_view markdown) {

@@ -14,7 +14,8 @@
 
 namespace monge::run {
 
-/// Appends to one event file. A crash loses at most the record that was being written.
+/// Appends to one event file. A crash loses at most the record that was being written. A record that the disk refuses
+/// is taken back, and SystemError is thrown.
 ///
 /// The records are protobuf messages (tensorflow/core/util/event.proto and framework/summary.proto):
 ///
@@ -67,6 +68,7 @@ class EventFile {
  private:
   void repair();
   void add_value(int64_t step, std::string_view value);
+  void append(std::string_view event);
 
   std::filesystem::path path_;
   const Files& files_;

@@ -81,13 +81,7 @@ KeptLines lines_until(int64_t iteration, const std::string& jsonl) {
 
 MetricsFile::MetricsFile(fs::path folder) : folder_(std::move(folder)) {}
 
-MetricsFile::~MetricsFile() {
-  try {
-    flush();
-  } catch (const std::exception&) {
-    // A disk that is full here was full before, and the run reports its own error.
-  }
-}
+MetricsFile::~MetricsFile() { flush(); }
 
 double MetricsFile::seconds() const {
   return seconds_before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
@@ -95,6 +89,7 @@ double MetricsFile::seconds() const {
 
 void MetricsFile::started(train::Trainer& trainer, int64_t iteration) {
   began_ = flushed_ = std::chrono::steady_clock::now();
+  log_ = trainer.log();
   events_ = std::make_unique<EventFile>(folder_ / "events.out.tfevents.monge");
   if (!events_->repaired().empty()) {
     trainer.log()(LogLevel::warning, events_->path().filename().string() + ": " + events_->repaired());
@@ -134,7 +129,7 @@ void MetricsFile::iteration_done(train::Trainer& trainer, int64_t done, const so
     line[name] = value;  // a value that is not finite is written as null
     tagged.emplace_back("train/" + name, value);
   }
-  events_->add_scalars(done, tagged);
+  record([&] { events_->add_scalars(done, tagged); });
   line["skipped"] = m.skipped;
   pending_ += line.dump() + "\n";
   // Flush before a checkpoint is saved: a run killed between the two would resume without these lines.
@@ -151,30 +146,56 @@ void MetricsFile::add(int64_t iteration, const NamedMetrics& metrics, const std:
     eval[name] = value;
     tagged.emplace_back("eval/" + name, value);
   }
-  events_->add_scalars(iteration, tagged);
+  record([&] {
+    events_->add_scalars(iteration, tagged);
+    events_->add_text(iteration, "verdict", "the map " + verdict);
+  });
   ordered_json line{{"iteration", iteration}, {"seconds", seconds()}, {"eval", eval}, {"verdict", verdict}};
-  events_->add_text(iteration, "verdict", "the map " + verdict);
   if (reaches_target) line["reaches_target"] = *reaches_target;
   pending_ += line.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
   flush();
 }
 
 void MetricsFile::flush() {
+  constexpr size_t kMostPending = 64 << 20;
   if (pending_.empty()) return;
-  real_files().append(folder_ / "metrics.jsonl", pending_);
-  pending_.clear();
   flushed_ = std::chrono::steady_clock::now();
+  try {
+    real_files().append(folder_ / "metrics.jsonl", (torn_ ? "\n" : "") + pending_);
+    pending_.clear();
+    torn_ = false;
+  } catch (const SystemError& error) {
+    if (!torn_) warn("metrics.jsonl", error.what());
+    torn_ = true;  // lines that are written twice count once, see parse_metrics
+    if (pending_.size() > kMostPending) pending_.erase(0, pending_.find('\n', kMostPending / 2) + 1);
+  }
+}
+
+/// Adds to the event file; what the disk refuses is missing there.
+void MetricsFile::record(const std::function<void()>& add) {
+  try {
+    add();
+    events_failed_ = false;
+  } catch (const SystemError& error) {
+    if (!events_failed_) warn("events for TensorBoard", error.what());
+    events_failed_ = true;
+  }
+}
+
+void MetricsFile::warn(const std::string& what, const std::string& reason) const {
+  log_(LogLevel::warning, what + " cannot be written now, and the training continues: " + reason);
 }
 
 void MetricsFile::checkpoint_saved(train::Trainer&, const fs::path&) { flush(); }
 
 void MetricsFile::add_image(int64_t iteration, const torch::Tensor& pixels) {
-  events_->add_image(iteration, "samples", io::encode_image(pixels, "samples.png"), pixels.size(0), pixels.size(1));
+  const auto png = io::encode_image(pixels, "samples.png");
+  record([&] { events_->add_image(iteration, "samples", png, pixels.size(0), pixels.size(1)); });
 }
 
 void MetricsFile::ended(train::Trainer&, int64_t, bool complete) {
   flush();
-  events_->add_end(complete);
+  record([&] { events_->add_end(complete); });
 }
 
 }  // namespace monge::run

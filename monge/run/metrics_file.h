@@ -6,12 +6,14 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "monge/core/log.h"
 #include "monge/core/named_metrics.h"
 #include "monge/run/event_file.h"
 #include "monge/train/observer.h"
@@ -63,14 +65,20 @@ class MetricsFile : public train::Observer {
   /// @param pixels  uint8 [H, W, 3].
   void add_image(int64_t iteration, const torch::Tensor& pixels);
 
-  /// Writes pending lines.
+  /// Writes pending lines. Those that the disk refuses are kept, and written when it takes them again: what informs
+  /// about a training must not end it.
   void flush();
 
  private:
   double seconds() const;
+  void record(const std::function<void()>& add);
+  void warn(const std::string& what, const std::string& reason) const;
 
   std::filesystem::path folder_;
+  LogSink log_ = silent();
   std::string pending_;
+  bool torn_ = false;           ///< whether a piece of `pending_` was refused, and the file may end in a part of a line
+  bool events_failed_ = false;  ///< whether the newest event was refused
   std::unique_ptr<EventFile> events_;
   double seconds_before_ = 0;
   std::chrono::steady_clock::time_point began_, flushed_;

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/core/random.h"
 #include "monge/io/image.h"
@@ -47,10 +48,28 @@ void SampleImages::started(train::Trainer& trainer, int64_t /*iteration*/) {
   const auto& source = *trainer.data().held_source;
   x_ = data::some_items(source, count, streams.at("sample inputs", 0));  // no input twice
   target_ = trainer.data().held_target->draw(count, streams.at("sample targets", 0));
-  if (images) return;
+  if (images) {
+    try {
+      write_target(trainer.folder());
+    } catch (const SystemError& error) {
+      trainer.log()(LogLevel::warning, text("samples of the target were not written: ", error.what()));
+    }
+    return;
+  }
   const auto& columns = trainer.columns();
   view_.emplace(torch::cat({x_, target_}), columns.target.empty() ? columns.source : columns.target);
 }
+
+/// A grid of target samples, so that a reader sees what outputs should look like.
+void SampleImages::write_target(const std::filesystem::path& run) const {
+  constexpr int64_t kColumns = 6;
+  std::vector<torch::Tensor> cells;
+  for (int64_t i = 0; i < target_.size(0); ++i) cells.push_back(target_[i]);
+  io::write_image(target_image_path(run), image_grid(cells, {.columns = std::min(kColumns, target_.size(0)),
+                                                             .scale = sample_image_scale(target_.size(3))}));
+}
+
+std::filesystem::path target_image_path(const std::filesystem::path& run) { return run / "samples" / "target.png"; }
 
 std::filesystem::path sample_image_path(const std::filesystem::path& run, int64_t iteration) {
   char name[32];
@@ -59,11 +78,23 @@ std::filesystem::path sample_image_path(const std::filesystem::path& run, int64_
 }
 
 void SampleImages::draw(train::Trainer& trainer, int64_t done) {
-  const auto y = outputs_of(model::model_of(trainer), x_, trainer.recipe());
-  const auto pixels = view_ ? draw_scatter(y, scatter_points_path(trainer.folder(), done)) : grid_of(x_, y);
-  io::write_image(sample_image_path(trainer.folder(), done), pixels);
-  if (drawn_) drawn_(done, pixels);
   drawn_at_ = done;
+  const auto y = outputs_of(model::model_of(trainer), x_, trainer.recipe());
+  try {
+    write(y, trainer.folder(), done);
+    failed_ = false;
+  } catch (const SystemError& error) {  // what informs about a training must not end it
+    if (!failed_)
+      trainer.log()(LogLevel::warning, text("the samples of iteration ", done,
+                                            " were not written, and the training continues: ", error.what()));
+    failed_ = true;
+  }
+}
+
+void SampleImages::write(const torch::Tensor& y, const std::filesystem::path& run, int64_t done) const {
+  const auto pixels = view_ ? draw_scatter(y, scatter_points_path(run, done)) : grid_of(x_, y);
+  io::write_image(sample_image_path(run, done), pixels);
+  if (drawn_) drawn_(done, pixels);
 }
 
 /// The plot of the outputs [N, K, D]. Writes its points to a file, too.

@@ -188,6 +188,24 @@ fs::path Trainer::save() {
   return written;
 }
 
+/// Saves between two iterations. What the disk refuses now is in memory, and a later checkpoint holds it, so the
+/// training continues. @return as save(); empty if nothing was saved.
+fs::path Trainer::save_if_possible() {
+  compare_nets();
+  fs::path written;
+  bool saved = true;
+  try {
+    written = write_checkpoint();
+  } catch (const SystemError& error) {
+    log_(LogLevel::warning,
+         text("no checkpoint of iteration ", done_, " was saved, and the training continues: ", error.what()));
+    saved = false;
+  }
+  // All ranks must agree, because they save together at the end. It is also the barrier of save().
+  if (group_.broadcast(saved ? "saved" : "") == "saved") saved_at_ = done_;
+  return written;
+}
+
 /// Nets that differ between ranks must not become a checkpoint.
 void Trainer::compare_nets() {
   if (group_.size() == 1) return;
@@ -233,7 +251,7 @@ void Trainer::offer_best(double metric) {
   if (!std::isfinite(metric) || (best_metric_ && metric >= *best_metric_)) return;
   best_metric_ = metric;
   best_iteration_ = done_;
-  const auto written = save();
+  const auto written = save_if_possible();
   if (written.empty()) return;
   // Making the link under another name and renaming it keeps `best` pointing at a whole checkpoint at all times.
   const auto link = folder_ / ".best.part";
@@ -297,7 +315,7 @@ void Trainer::report() {
     save_after_failure();  // an evaluation or an image that fails must not cost the iterations before it
     throw;
   }
-  if (done_ % recipe_.checkpoint.every == 0 && saved_at_ != done_) save();
+  if (done_ % recipe_.checkpoint.every == 0 && saved_at_ != done_) save_if_possible();
 }
 
 bool Trainer::run(const std::atomic<bool>& stop) {

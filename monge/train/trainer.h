@@ -98,6 +98,7 @@ class Trainer {
 
  private:
   void warn_of_changed_data(const Checkpoint& checkpoint) const;
+  std::filesystem::path save_if_possible();
   void save_after_failure();
   void follow_overfitting();
   void compare_nets();

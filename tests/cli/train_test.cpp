@@ -6,6 +6,7 @@
 
 #include "monge/io/archive.h"
 #include "monge/io/npy.h"
+#include "monge/run/tfrecord.h"
 #include "monge/train/checkpoint.h"
 #include "tests/cli/fixture.h"
 
@@ -244,23 +245,34 @@ TEST_F(Cli, ARunWithoutACheckpointCanBeBegunAnew) {
   EXPECT_EQ(monge(folder.path(), "train v.toml --out run -q").code, 0);
 }
 
-// A disk of our own: a tmpfs of 512 KiB in a mount namespace, gone when the command ends; so the run is copied out
-// first.
-TEST_F(Cli, AFullDiskLeavesTheLastGoodCheckpoint) {
-  fs::create_directory(folder / "disk");
-  const std::string mount = "mount -t tmpfs -o size=512k none disk";
-  const auto in_namespace = [&](const std::string& script) {
-    return WEXITSTATUS(
-        std::system(("cd '" + folder.path().string() + "' && unshare -rm sh -c \"" + script + "\" 2>err").c_str()));
-  };
-  if (in_namespace(mount) != 0)
-    GTEST_SKIP() << "needs unshare -rm and a tmpfs of its own: " << testing::slurp(folder / "err");
+/// A disk of our own: a tmpfs in a mount namespace, gone when the command ends, so the run is copied out
+/// first.
+class CliFullDisk : public Cli {
+ protected:
+  void SetUp() override {
+    Cli::SetUp();
+    fs::create_directory(folder / "disk");
+    if (in_namespace("512k", "true") != 0)
+      GTEST_SKIP() << "needs unshare -rm and a tmpfs of its own: " << testing::slurp(folder / "err");
+  }
+
+  /// Runs the script with `disk` mounted. @return its exit code; what it said is in `err`.
+  int in_namespace(const std::string& size, const std::string& script) const {
+    const auto line = "cd '" + folder.path().string() + "' && unshare -rm sh -c \"mount -t tmpfs -o size=" + size +
+                      " none disk && " + script + "\" 2>err";
+    return WEXITSTATUS(std::system(line.c_str()));
+  }
+
+  const std::string train = "'" MONGE_PROGRAM "' train v.toml --out disk/run --set checkpoint.keep=100000 ";
+};
+
+TEST_F(CliFullDisk, LeavesTheLastGoodCheckpoint) {
   const int code =
-      in_namespace(mount + " && '" MONGE_PROGRAM "' train v.toml --out disk/run --set train.iterations=100000 " +
-                   "--set checkpoint.keep=100000 --set eval.every=0; code=\\$?; cp -r disk/run copy; exit \\$code");
+      in_namespace("512k", train + "--set train.iterations=600; code=\\$?; cp -r disk/run copy; exit \\$code");
   const auto said = testing::slurp(folder / "err");
   EXPECT_EQ(code, 1) << said;
   EXPECT_THAT(said, AllOf(HasSubstr("No space left on device"), HasSubstr("free some space"),
+                          HasSubstr("was saved, and the training continues"),
                           HasSubstr("the last good checkpoint is disk/run/checkpoints/step_"),
                           HasSubstr("monge resume disk/run"), Not(HasSubstr("internal error"))));
   const auto checkpoints = train::list_checkpoints(folder / "copy/checkpoints");
@@ -268,6 +280,27 @@ TEST_F(Cli, AFullDiskLeavesTheLastGoodCheckpoint) {
   EXPECT_THAT(said, HasSubstr(checkpoints.back().filename().string() + ";"));
   for (const auto& checkpoint : checkpoints) EXPECT_NO_THROW(train::load_checkpoint(checkpoint)) << checkpoint;
   EXPECT_EQ(monge(folder.path(), "eval copy -q").code, 0);
+}
+
+TEST_F(CliFullDisk, DoesNotEndATrainingIfThereIsRoomAgain) {
+  // Another file fills the disk; it is removed when the training has said that it continues.
+  const int code = in_namespace(
+      "4m",
+      "head -c 3800k /dev/zero > disk/other; (until grep -q 'training continues' err; do sleep 0.1; done; sleep 1; rm "
+      "disk/other) & " +
+          train +
+          "--set train.iterations=1000 --set checkpoint.keep=1 --set eval.every=100 --set samples.every=100; "
+          "code=\\$?; cp -r disk/run copy; exit \\$code");
+  const auto said = testing::slurp(folder / "err");
+  EXPECT_EQ(code, 0) << said;
+  EXPECT_THAT(said, HasSubstr("training continues"));
+  EXPECT_EQ(train::load_checkpoint(train::list_checkpoints(folder / "copy/checkpoints").back()).iteration, 1000);
+  EXPECT_EQ(json::parse(std::ifstream(folder / "copy/summary.json"))["complete"], true);
+  // The metrics that the disk refused for a while are there.
+  const auto metrics = testing::slurp(folder / "copy/metrics.jsonl");
+  for (int iteration = 1; iteration <= 1000; ++iteration)
+    ASSERT_NE(metrics.find("{\"iteration\":" + std::to_string(iteration) + ","), std::string::npos) << iteration;
+  EXPECT_EQ(run::sound_records(folder / "copy/events.out.tfevents.monge").rest, run::SoundRecords::Rest::none);
 }
 
 }  // namespace

@@ -55,7 +55,9 @@ TEST(Findings, PraiseAMapThatReachesItsTarget) {
                                    recipe_from_photos());
   EXPECT_EQ(found.grade, Grade::good);
   EXPECT_EQ(found.verdict, "The map reaches its target");
-  EXPECT_THAT(found.measured, HasSubstr("Target error 0.011; a perfect map has about 0.01 (floor)"));
+  EXPECT_THAT(found.measured,
+              AllOf(HasSubstr("Target error 0.011, where two sets of target samples differ by 0.01 (the floor"),
+                    HasSubstr("1.1 times the floor")));
   ASSERT_TRUE(found.way.has_value());
   EXPECT_NEAR(*found.way, 0.999, 1e-3);
   EXPECT_THAT(found.progress, HasSubstr("Complete: 300 of 300 iterations in 5 min 00 s"));
@@ -64,21 +66,45 @@ TEST(Findings, PraiseAMapThatReachesItsTarget) {
   EXPECT_THAT(found.warnings, IsEmpty());
 }
 
+/// metrics.jsonl with these errors, one evaluation each.
+std::string evaluations(const std::vector<double>& errors) {
+  std::string out;
+  for (size_t i = 0; i < errors.size(); ++i) out += evaluation_line(static_cast<int>(i) + 1, errors[i]);
+  return out;
+}
+
 TEST(Findings, TellWhetherToTrainLongerOrToChangeTheMethod) {
-  std::string falling, stuck;
-  for (int i = 1; i <= 9; ++i) {
-    falling += evaluation_line(i, 1.0 / i);
-    stuck += evaluation_line(i, 0.4);
-  }
-  const auto grows = findings_with({.metrics = falling}), stays = findings_with({.metrics = stuck});
-  EXPECT_EQ(grows.grade, Grade::bad);
-  EXPECT_THAT(grows.warnings, ElementsAre(HasSubstr("still falls: train longer")));
-  EXPECT_THAT(stays.warnings, ElementsAre(HasSubstr("may be spurious: try method = \"otp\"")));
+  const auto advice = [](const std::vector<double>& errors) {
+    const auto found = findings_with({.metrics = evaluations(errors)});
+    EXPECT_EQ(found.grade, Grade::bad);
+    return found.warnings.empty() ? "" : found.warnings[0];
+  };
+  EXPECT_THAT(advice({.9, .8, .7, .62, .55, .48, .42, .37}),
+              HasSubstr("still falls: train longer, for example with train.iterations = "));
+  EXPECT_THAT(
+      advice({.9, .5, .4, .41, .4, .4, .41, .4}),
+      HasSubstr("may be spurious, a balance of map and potential that misses the target; try method = \"otp\""));
+  EXPECT_THAT(advice({.9, .3, .8, .2, .9, .25, .7, .3}),
+              HasSubstr("jumps from evaluation to evaluation: lower the learning rates"));
+  EXPECT_THAT(advice({.9, .5, .4}), HasSubstr("too few evaluations to say"));
+}
+
+TEST(Findings, KnowThatAnEndedScheduleCannotBeContinued) {
+  const auto found =
+      findings_with({.metrics = "{\"iteration\":1,\"rate_map\":1e-3}\n{\"iteration\":2,\"rate_map\":1e-6}\n" +
+                                evaluation_line(2, 0.5)});
+  EXPECT_THAT(found.warnings, Contains(HasSubstr("begin a new one with more iterations")));
+  auto recipe = recipe_from_photos();
+  recipe.train.lr_map = 0.02;
+  EXPECT_THAT(findings_with({.metrics = evaluation_line(2, 0.5)}, recipe).warnings,
+              Contains(HasSubstr("0.02, is 100 times its default: lower train.lr_map")));
 }
 
 TEST(Findings, WarnOfWhatAPersonWouldOverlook) {
   const auto worse = findings_with({.metrics = evaluation_line(10, 0.011) + evaluation_line(20, 0.015)});
-  EXPECT_THAT(worse.warnings, ElementsAre(HasSubstr("worse than the best, 10: target_error 0.015 against 0.011")));
+  EXPECT_THAT(
+      worse.warnings,
+      ElementsAre(HasSubstr("The last iteration is worse than the best, 10: target_error 0.015 against 0.011")));
   const auto grain = findings_with({.metrics = evaluation_line(10, 0.011, ",\"texture_luma\":1.8")});
   EXPECT_THAT(grain.warnings, ElementsAre(HasSubstr("texture_luma 1.8 (grain)")));
   const auto ignored = findings_with({.metrics = evaluation_line(10, 0.011, ",\"mse\":0.25,\"diversity\":0.001")});
@@ -92,6 +118,9 @@ TEST(Findings, WarnOfWhatAPersonWouldOverlook) {
 }
 
 TEST(Findings, GroupDigitsAndShortenPaths) {
+  EXPECT_EQ(percent(0.86995), "87 %");
+  EXPECT_EQ(percent(0.9999), "99.9 %");
+  EXPECT_EQ(percent(1), "100 %");
   EXPECT_EQ(grouped(0), "0");
   EXPECT_EQ(grouped(-999), "-999");
   EXPECT_EQ(grouped(-1000), "-1,000");

@@ -47,9 +47,10 @@ TEST(Page, AnswersFirstAndFoldsDetails) {
             {.metrics = evaluation_line(1, 0.5) + evaluation_line(2, 0.011), .data = data_json("[2]")});
   const auto page = run_page(read_run(folder / "00007-<moons>"));
   EXPECT_NE(page.find("/LICENSE.txt (MIT)"), std::string::npos);
-  EXPECT_THAT(shown(page), AllOf(HasSubstr("<h1>00007-&lt;moons&gt;</h1>"), HasSubstr("The map reaches its target"),
-                                 HasSubstr("<code>method</code></th><td><code>&quot;weak&quot;</code></td>"),
-                                 HasSubstr("<summary>The whole recipe</summary>")));
+  EXPECT_THAT(shown(page),
+              AllOf(HasSubstr("<h1>00007-&lt;moons&gt;</h1>"), HasSubstr("The map reaches its target"),
+                    HasSubstr("<code>method</code></th><td data-label=\"value\"><code>&quot;weak&quot;</code></td>"),
+                    HasSubstr("<summary>The whole recipe</summary>")));
   EXPECT_LT(page.find("id=\"answer\""), page.find("id=\"curves\""));
   EXPECT_LT(page.find("id=\"curves\""), page.find("id=\"recipe\""));
   // Nothing is loaded from elsewhere.
@@ -58,7 +59,8 @@ TEST(Page, AnswersFirstAndFoldsDetails) {
   const auto groups = data_of(page)["charts"];
   ASSERT_EQ(groups.size(), 1);
   EXPECT_EQ(groups[0]["heading"], "Does it reach its target?");
-  EXPECT_EQ(groups[0]["charts"][0]["series"][1]["kind"], "floor");
+  EXPECT_EQ(groups[0]["charts"][0]["series"][1]["label"], "target floor");
+  EXPECT_EQ(groups[0]["charts"][0]["series"][2]["label"], "target start");
   EXPECT_EQ(groups[0]["charts"][0]["series"][0]["y"], (std::vector<double>{0.5, 0.011}));
 }
 
@@ -115,7 +117,8 @@ TEST(Page, ComparesRuns) {
   const auto page = real_files().read(folder / "both.html");
   EXPECT_THAT(shown(page),
               AllOf(HasSubstr("<th scope=\"col\">run</th><th scope=\"col\">run (2)</th>"),
-                    HasSubstr("<code>train.batch</code></th><td><code>64</code></td><td><code>7</code></td>"),
+                    HasSubstr("<code>train.batch</code></th><td data-label=\"run\"><code>64</code></td><td "
+                              "data-label=\"run (2)\"><code>7</code></td>"),
                     Not(HasSubstr("<code>train.seed</code>"))));
   const auto chart = data_of(page)["charts"][0]["charts"][0];
   EXPECT_EQ(chart["x"], (std::vector<double>{1, 2, 3}));

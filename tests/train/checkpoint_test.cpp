@@ -186,6 +186,7 @@ TEST(Checkpoint, AFullDiskLosesNothingThatWasSaved) {
   auto trainer = trainer_in(folder.path(), recipe, false, silent(), disk);
   const std::atomic<bool> go{false};
   EXPECT_THAT(testing::message_of([&] { trainer.run(go); }), HasSubstr("No space left"));
+  EXPECT_EQ(trainer.done(), 100);  // it went on from memory and failed at its end
   const auto left = names(folder / "checkpoints");
   ASSERT_FALSE(left.empty());
   for (const auto& name : left) EXPECT_NO_THROW(load_checkpoint(folder / "checkpoints" / name)) << name;

@@ -22,20 +22,23 @@
 
   // Curves
 
-  /// Draws a chart into a visible place, whose size it takes.
+  /// Adds the frame of a chart. @return a function that draws it when the frame has its size.
   function addChart(place, spec) {
     const plot = create("div", {className: "plot", tabIndex: 0});
     const legend = create("div", {className: "legend"});
     legend.setAttribute("aria-live", "polite");
     const log = create("input", {type: "checkbox", checked: spec.log});
-    const positive = spec.series.some((s) => s.y.some((y) => y !== null && y > 0));
+    const positive = spec.series.every((s) => s.y.every((y) => y === null || y > 0));
     const head = create("div", {className: "head"}, create("h4", {textContent: spec.title, title: spec.meaning}));
     if (positive) head.append(create("label", {}, log, "log axis"));
     place.append(create("div", {className: "chart"}, head, plot, legend));
     const last = spec.series.map((s) => `${s.label} ${number([...s.y].reverse().find((y) => y !== null))}`).join(", ");
     plot.setAttribute("role", "application");
     plot.setAttribute("aria-label", `${spec.title}; last values: ${last}. Arrow keys read values, plus and minus zoom, 0 resets.`);
+    return () => drawChart(spec, plot, legend, log);
+  }
 
+  function drawChart(spec, plot, legend, log) {
     const rows = spec.x.map((x, i) => [x, ...spec.series.map((s) => s.y[i])]);
     const styles = () => {
       const out = {};
@@ -70,7 +73,7 @@
       gridLineColor: colour("grid"),
       axisLabelFontSize: 12,
       highlightCircleSize: 4,
-      axes: {x: {valueFormatter: (x) => "step " + grouped(x), axisLabelFormatter: (x) => x >= 1e4 ? `${number(x / 1e3)}k` : number(x), drawGrid: false},
+      axes: {x: {valueFormatter: (x) => "iteration " + grouped(x), axisLabelFormatter: (x) => x >= 1e4 ? `${number(x / 1e3)}k` : number(x), drawGrid: false},
              y: {valueFormatter: number, axisLabelFormatter: number, axisLabelWidth: 58}},
     });
     log.addEventListener("change", () => graph.updateOptions({logscale: log.checked}));
@@ -113,9 +116,8 @@
     if (!place) return;
     for (const group of data.charts) {
       const grid = create("div", {className: "charts"});
-      const fill = () => {
-        for (const spec of group.charts) addChart(grid, spec);
-      };
+      // All frames first: each takes a part of the width.
+      const fill = () => group.charts.map((spec) => addChart(grid, spec)).forEach((draw) => draw());
       if (group.folded) {
         const details = create("details", {}, create("summary", {textContent: group.heading}), grid);
         // A chart measures its place, so it is drawn when that is visible.
@@ -142,7 +144,7 @@
       show(Number(slider.value));
     };
     slider.addEventListener("input", update);
-    controls.append(create("label", {}, "step", slider, output));
+    controls.append(create("label", {}, "iteration", slider, output));
     update();
   }
 
@@ -207,6 +209,28 @@
     const axes = place.querySelector(".axes");
     if (axes) axes.textContent = samples.steps[0].axes[1] ? samples.steps[0].axes.join(" and ") : samples.steps[0].axes[0];
 
+    // A few round numbers along the frame.
+    const ticks = (context, size) => {
+      const rough = side / 5, power = 10 ** Math.floor(Math.log10(rough));
+      const step = [1, 2, 5, 10].map((k) => k * power).find((k) => k >= rough);
+      context.fillStyle = colour("faint");
+      context.font = "12px system-ui, sans-serif";
+      for (const [k, start] of low.entries()) {
+        for (let value = Math.ceil(start / step) * step; value < start + side; value += step) {
+          const at = (value - start) / side * size;
+          if (at < 24 || at > size - 24) continue;
+          const text = number(Math.abs(value) < step / 1e6 ? 0 : value);
+          if (k === 0) {
+            context.textAlign = "center";
+            context.fillText(text, at, size - 6);
+          } else if (samples.steps[0].axes[1]) {
+            context.textAlign = "left";
+            context.fillText(text, 5, size - at + 4);
+          }
+        }
+      }
+    };
+
     const show = () => {
       showStep(place, samples.steps[step]);
       const shown = samples.steps[step];
@@ -230,6 +254,7 @@
       };
       context.strokeStyle = colour("line");
       context.strokeRect(0.5, 0.5, size - 1, size - 1);
+      ticks(context, size);
       if (layers.source) dots(shown.source, "source", 0.6);
       if (layers.target) dots(shown.target, "target", 0.6);
       const outputs = draw === 0 ? shown.outputs.flat() : shown.outputs[draw - 1];
