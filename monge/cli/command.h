@@ -89,6 +89,7 @@ void add_info(CLI::App& program, Action& action);
 void add_options(CLI::App& program, Action& action);
 void add_weights(CLI::App& program, Action& action);
 void add_models(CLI::App& program, Action& action);
+void add_serve(CLI::App& program, Action& action);
 void add_data(CLI::App& program, Action& action);
 
 /// The commands of the group `data`, which add_data makes.

@@ -145,6 +145,7 @@ int main(int argc, char** argv) {
   cli::add_export(program, action);
   cli::add_options(program, action);
   cli::add_models(program, action);
+  cli::add_serve(program, action);
   cli::add_weights(program, action);
   cli::add_info(program, action);
 

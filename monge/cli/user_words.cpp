@@ -1,12 +1,17 @@
 #include "monge/cli/user_words.h"
 
+#include <map>
+#include <string>
+#include <string_view>
+
 #include "monge/core/user_words.h"
 
 namespace monge::cli {
+namespace {
 
 // A test compares this table with the calls of user_word() in the library.
-void install_user_words() {
-  set_user_words({
+std::map<std::string, std::string> command_words() {
+  return {
       {"EvaluateOptions::features", "--features"},
       {"EvaluateOptions::grid", "--grid"},
       {"EvaluateOptions::mode", "--mode"},
@@ -24,6 +29,8 @@ void install_user_words() {
       {"PackOptions::split", "--split"},
       {"PackOptions::split_by", "--split-by"},
       {"StateDictOptions::z_std", "--z-std"},
+      {"ServeOptions::listen", "--listen"},
+      {"ServeOptions::port", "--port"},
       {"TranslateOptions::batch", "--batch"},
       {"TranslateOptions::bits", "--bits"},
       {"TranslateOptions::deterministic", "--deterministic"},
@@ -64,7 +71,20 @@ void install_user_words() {
       {"session::train()", "monge train"},
       {"session::translate()", "monge translate"},
       {"the device of the caller", "--device"},
-  });
+  };
+}
+
+}  // namespace
+
+void install_user_words() { set_user_words(command_words()); }
+
+void install_serve_words() {
+  constexpr std::string_view kPrefix = "TranslateOptions::";
+  auto words = command_words();
+  for (auto& [name, word] : words) {
+    if (name.starts_with(kPrefix)) word = name.substr(kPrefix.size());
+  }
+  set_user_words(std::move(words));
 }
 
 }  // namespace monge::cli

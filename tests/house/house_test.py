@@ -12,7 +12,8 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FLOORS = [("core",), ("io", "nn", "ot", "dist"), ("data", "fetch"), ("solve",), ("train",), ("model",), ("eval", "run"),
-          ("report",), ("session",), ("cli",)]
+          ("report",), ("session",), ("serve",),
+          ("cli",)]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS, 1) for room in rooms}
 CLANG_FORMAT = "18.1.8"
 FOLDERS = ("monge", "tests", "bench", "examples", "python")
