@@ -83,71 +83,71 @@ int runs_command(const std::string& folder, const Common& common) {
                     run.verdict.empty() ? "-" : run.verdict});
   }
   std::vector<size_t> widths(rows[0].size());
+  for (auto& row : rows)
+    for (auto& cell : row) cell = printable(cell);
   for (const auto& row : rows)
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   for (const auto& row : rows) {
     for (size_t i = 0; i < row.size(); ++i)
-      std::cout << printable(row[i]) << (i + 1 < row.size() ? std::string(widths[i] - row[i].size() + 2, ' ') : "\n");
+      std::cout << row[i] << (i + 1 < row.size() ? std::string(widths[i] - row[i].size() + 2, ' ') : "\n");
   }
   std::cout << std::flush;
   return kDone;
 }
 
-/// Prints what happens in a run until it ends.
+/// Prints what happens in a run until it ends. It only reads files, so a signal may end it at any time.
 class RunWatcher {
  public:
   RunWatcher(fs::path folder, const Common& common)
       : folder_(std::move(folder)),
         common_(common),
-        metrics_(folder_ / "metrics.jsonl"),
+        metrics_(folder_ / "metrics.jsonl", kFirstBytes),
         log_(folder_ / "log.txt"),
-        first_(report::read_run(folder_)) {
-    if (first_.recipe) samples_ = first_.recipe->train.batch * first_.recipe->train.k_t;
-    unit_ = report::is_of_images(first_) ? "images" : "rows";
-    progress_ = std::make_unique<Progress>(std::cerr, progress_style(common_), "training",
-                                           std::max<int64_t>(first_.iterations_wanted(), 1));
-  }
+        run_(report::read_run_without_metrics(folder_)),
+        progress_(std::cerr, progress_style(common_), "training", std::max<int64_t>(run_.iterations_wanted(), 1)) {}
 
-  /// Follows the run to its end, or until a signal comes.
-  int follow() {
+  /// Follows the run to its end.
+  void follow() {
     constexpr auto kPause = std::chrono::milliseconds(300);
     log_.poll();  // what is there already is the past
     for (;;) {
       // Read before the files, so that nothing is missed of a run that has just ended.
-      const bool running = report::read_state(folder_) == report::RunState::running;
+      const bool running = report::read_run_without_metrics(folder_).state == report::RunState::running;
       show_log();
       show_metrics();
       if (!running) break;
-      if (stop_flag()) {
-        progress_->finish();
-        return kDone;
-      }
       std::this_thread::sleep_for(kPause);
     }
-    progress_->finish();
-    return conclude();
+    progress_.finish();
+    conclude();
   }
 
  private:
+  static constexpr int64_t kFirstBytes = 1 << 20;  // the end of a long file tells where the training is
+
   void show_log() {
     for (const auto& line : log_.poll().lines) {
-      progress_->finish();
+      if (common_.quiet && line.find(" warning: ") == std::string::npos) continue;
+      progress_.finish();
       std::cerr << printable(line) << std::endl;
     }
   }
 
   void show_metrics() {
-    auto news = metrics_.poll();
+    const auto news = metrics_.poll();
     if (news.lines.empty()) return;
     std::string lines;
-    for (auto& line : news.lines) lines += line + "\n";
+    for (const auto& line : news.lines) lines.append(line).append("\n");
     const auto log = run::parse_metrics(lines);
     if (!log.evaluations.empty()) target_ = target_text(report::decisive_errors(log.evaluations.back()));
     rate_.add(log.seconds, log.iterations);
-    progress_->update(log.iterations, join({target_, rate_.text(samples_, unit_)}, "  "));
+    if (!run_.data.is_object()) run_ = report::read_run_without_metrics(folder_);  // a run that had just begun
+    const auto samples = run_.recipe ? run_.recipe->train.batch * run_.recipe->train.k_t : 0;
+    const auto rate = rate_.text(samples, report::is_of_images(run_) ? "images" : "rows");
+    progress_.update(log.iterations, target_ + (target_.empty() || rate.empty() ? "" : "  ") + rate);
   }
 
-  int conclude() {
+  void conclude() {
     const auto run = report::read_run(folder_);
     const auto findings = report::findings_of(run);
     if (common_.json) {
@@ -156,25 +156,15 @@ class RunWatcher {
       std::cout << printable(findings.progress + "\n" + findings.verdict) << ".\nreport  "
                 << (folder_ / "report.html").string() << std::endl;
     }
-    return kDone;
-  }
-
-  static std::string join(const std::vector<std::string>& parts, const std::string& between) {
-    std::string out;
-    for (const auto& part : parts) {
-      if (!part.empty()) out += (out.empty() ? "" : between) + part;
-    }
-    return out;
   }
 
   fs::path folder_;
   Common common_;
   FileTail metrics_, log_;
-  report::RunRecord first_;
-  int64_t samples_ = 0;
-  std::string unit_, target_;
+  report::RunRecord run_;
+  std::string target_;
   IterationRate rate_;
-  std::unique_ptr<Progress> progress_;
+  Progress progress_;
 };
 
 }  // namespace
@@ -206,8 +196,8 @@ void add_watch(CLI::App& program, Action& action) {
   add_output_flags(*command, *common);
   command->callback([&action, common, folder] {
     action = [=] {
-      watch_signals();
-      return RunWatcher(*folder, *common).follow();
+      RunWatcher(*folder, *common).follow();
+      return int{kDone};
     };
   });
 }

@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "monge/core/unique_fd.h"
 
 namespace monge {
@@ -16,7 +18,8 @@ FileTail::News FileTail::poll() {
   if (file.st_ino != inode_ || file.st_size < read_) {
     out.anew = read_ > 0;
     inode_ = file.st_ino;
-    read_ = 0;
+    read_ = std::max<int64_t>(0, file.st_size - first_);
+    skips_ = read_ > 0;
     rest_.clear();
   }
   char buffer[1 << 16];
@@ -27,8 +30,10 @@ FileTail::News FileTail::poll() {
     rest_.append(buffer, static_cast<size_t>(got));
   }
   size_t begin = 0;
-  for (size_t end; (end = rest_.find('\n', begin)) != std::string::npos; begin = end + 1)
-    out.lines.push_back(rest_.substr(begin, end - begin));
+  for (size_t end; (end = rest_.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    if (!skips_) out.lines.push_back(rest_.substr(begin, end - begin));
+    skips_ = false;
+  }
   rest_.erase(0, begin);
   return out;
 }

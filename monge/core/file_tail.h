@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,9 @@ namespace monge {
 /// run that is resumed drops lines), it is read anew from its start.
 class FileTail {
  public:
-  explicit FileTail(std::filesystem::path path) : path_(std::move(path)) {}
+  /// @param first  bytes: of a longer file the first call gives only the whole lines in its last `first` bytes.
+  explicit FileTail(std::filesystem::path path, int64_t first = std::numeric_limits<int64_t>::max())
+      : path_(std::move(path)), first_(first) {}
 
   struct News {
     std::vector<std::string> lines;  ///< without their line feeds
@@ -24,6 +27,8 @@ class FileTail {
 
  private:
   std::filesystem::path path_;
+  int64_t first_;
+  bool skips_ = false;  ///< whether the next line began before the bytes that are read
   uint64_t inode_ = 0;
   int64_t read_ = 0;  ///< bytes whose lines were given or stand in `rest_`
   std::string rest_;  ///< the beginning of a line

@@ -22,7 +22,11 @@ constexpr double kLogFrom = 20;           // a range of values that a linear axi
 /// A number for a page: five digits are finer than its pixels.
 ordered_json on_page(double value) {
   if (!std::isfinite(value)) return {};
-  return std::stod(number(value, 5));
+  // Rounded to five digits; the largest and the least numbers have no room for that.
+  const double power = std::floor(std::log10(std::abs(value)));
+  if (value == 0 || std::abs(power) > 290) return value;
+  const double unit = std::pow(10.0, 4 - power);
+  return std::round(value * unit) / unit;
 }
 
 ordered_json on_page(const std::vector<double>& values) {
@@ -70,14 +74,10 @@ std::vector<double> at(const std::vector<double>& values, const std::vector<size
   return out;
 }
 
+/// Whether a curve has one value throughout, without gaps.
 bool is_constant(const Curve& curve) {
-  double value = NAN;
-  for (const double y : curve.y) {
-    if (!std::isfinite(y)) continue;
-    if (std::isfinite(value) && y != value) return false;
-    value = y;
-  }
-  return curve.y.size() > 1;
+  return curve.y.size() > 1 && std::isfinite(curve.y[0]) &&
+         std::all_of(curve.y.begin(), curve.y.end(), [&](double y) { return y == curve.y[0]; });
 }
 
 /// Whether the order of magnitude of a figure tells something.

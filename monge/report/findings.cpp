@@ -37,11 +37,15 @@ std::string items_in_words(const std::vector<int64_t>& shape) {
 
 std::string count_in_words(int64_t items) { return items == 0 ? "endless" : grouped(items); }
 
+/// Whether several outputs of an input differ.
+bool is_stochastic(const train::Recipe& recipe) {
+  const auto method = solve::make_method(recipe);
+  return method->noise().channels > 0 || method->smoothing(recipe.train.iterations).eps > 0;
+}
+
 std::string learned_sentence(const RunRecord& run) {
   if (!run.recipe) return "The recipe of this run cannot be read by this version of monge.";
   const auto& recipe = *run.recipe;
-  const auto method = solve::make_method(recipe);
-  const bool stochastic = method->noise().channels > 0 || method->smoothing(recipe.train.iterations).eps > 0;
   const auto source = side_of(run, "source"), target = side_of(run, "target");
   const bool one_file = short_name(recipe.source.path) == short_name(recipe.target.path);
   const auto name = [&](const std::string& path, const char* other) {
@@ -50,9 +54,10 @@ std::string learned_sentence(const RunRecord& run) {
     return one_file && parameters != std::string::npos ? short_name(path) + " (" + path.substr(parameters + 1) + ")"
                                                        : short_name(path);
   };
-  auto out =
-      text("A ", stochastic ? "transport plan (several outputs per input)" : "transport map (one output per input)",
-           " from ", name(recipe.source.path, "the source"), " to ", name(recipe.target.path, "the target"));
+  auto out = text(
+      "A ",
+      is_stochastic(recipe) ? "transport plan (several outputs per input)" : "transport map (one output per input)",
+      " from ", name(recipe.source.path, "the source"), " to ", name(recipe.target.path, "the target"));
   if (source.is_object() && target.is_object()) {
     out += text(": ", items_in_words(item_shape(run)), ", learned without pairs from ",
                 count_in_words(integer(source, "items")), " source and ", count_in_words(integer(target, "items")),
@@ -68,9 +73,6 @@ std::string purpose_sentence(const RunRecord& run) {
          "The "
          "verdict is on the first; the transport cost measures the second.";
 }
-
-/// The figure by which the run chooses its best iteration.
-std::string best_figure(const RunRecord& run) { return run.recipe ? run.recipe->eval.best : "target_error"; }
 
 std::string progress_sentence(const RunRecord& run) {
   const auto done = run.metrics.iterations, wanted = run.iterations_wanted();
@@ -134,7 +136,7 @@ std::string step_note(const RunRecord& run, const run::EvaluationLine& evaluatio
   auto out = text(features ? "feature error " : "target error ", number(errors.error));
   if (const double left = eval::remaining_fraction(errors); std::isfinite(left))
     out += text(", ", percent(std::clamp(1 - left, 0.0, 1.0)), " of the way");
-  const auto figure = best_figure(run);
+  const auto figure = run.best_figure();
   if (figure != "target_error")
     out += text("; ", figure_of("eval." + figure).title, " ", number(value_of(evaluation, figure)));
   return out;
@@ -158,7 +160,7 @@ void add_facts(const RunRecord& run, Findings& out) {
   if (std::isfinite(mse)) out.facts.push_back({"Inputs move by", amount(std::sqrt(mse)), unit});
   if (std::isfinite(diversity)) {
     out.facts.push_back({"Outputs of one input differ by", amount(diversity), unit});
-  } else {
+  } else if (run.recipe && !is_stochastic(*run.recipe)) {
     out.facts.push_back({"Outputs per input", "1", "the map is deterministic"});
   }
   for (const auto* name : {"fid", "kid", "lpips"}) {
@@ -259,17 +261,23 @@ void warn_of_target(const RunRecord& run, const Findings& so_far, std::vector<st
 }
 
 void warn_of_judgement(const RunRecord& run, const Findings& so_far, std::vector<std::string>& out) {
-  if (!run.last_evaluation()) {
+  if (!run.recipe || so_far.grade != Grade::unknown) return;
+  const auto& eval = run.recipe->eval;
+  const auto* last = run.last_evaluation();
+  if (!last && eval.every == 0) {
     out.push_back("There is no evaluation: set eval.every, and eval.holdout or eval.source and eval.target.");
-  } else if (so_far.grade == Grade::unknown && run.recipe) {
-    out.push_back(text("There is no verdict on ", run.recipe->eval.samples,
+  } else if (!last && run.state == RunState::running) {
+    out.push_back(text("The first evaluation comes at iteration ", grouped(eval.every), "."));
+  } else if (last && std::isfinite(decisive_errors(*last).error) &&
+             verdict_of(*last).find("eval.samples") != std::string::npos) {
+    out.push_back(text("There is no verdict on ", grouped(eval.samples),
                        " samples at most: raise eval.samples, or hold out more (eval.holdout)."));
   }
 }
 
 void warn_of_steps(const RunRecord& run, std::vector<std::string>& out) {
   const auto *last = run.last_evaluation(), *best = run.best_evaluation();
-  const auto figure = best_figure(run);
+  const auto figure = run.best_figure();
   constexpr double kMuchWorse = 1.3;
   if (last && best && last != best && value_of(*last, figure) > kMuchWorse * value_of(*best, figure)) {
     out.push_back(text(
@@ -277,12 +285,15 @@ void warn_of_steps(const RunRecord& run, std::vector<std::string>& out) {
         number(value_of(*last, figure)), " against ", number(value_of(*best, figure)),
         ". The folder best has that map (monge translate RUN/best ...); a lower learning rate makes the end calmer."));
   }
-  int64_t skipped = 0;
+  double skipped = 0, iterations = 0;
   for (const auto& curve : run.metrics.curves) {
-    if (curve.name == "skipped" && !curve.y.empty()) skipped = static_cast<int64_t>(curve.y.back());
+    if (curve.name != "skipped") continue;
+    for (const double count : curve.y) skipped += std::isfinite(count) ? count : 0;
+    iterations = static_cast<double>(curve.y.size());
   }
   // A loss scaler skips some updates of a sound training, too.
-  if (100 * skipped > run.metrics.iterations) {
+  const double updates = iterations * static_cast<double>(run.recipe ? run.recipe->train.k_t + 1 : 1);
+  if (100 * skipped > updates) {
     out.push_back(text(grouped(skipped),
                        " updates were skipped, because their gradients were not finite; lower the "
                        "learning rates, or train in fp32 (train.precision)."));

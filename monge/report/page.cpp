@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "monge/core/error.h"
+#include "monge/core/file_lock.h"
 #include "monge/core/number.h"
 #include "monge/core/progress.h"
 #include "monge/core/quoting.h"
@@ -117,6 +118,12 @@ std::string warnings_part(const Findings& findings, const RunRecord& run) {
   return out.empty() ? "" : section("change", "What should change?", out);
 }
 
+/// The names of the two axes of a scatter plot.
+std::string axes_of(const ordered_json& points) {
+  const auto first = points["axes"][0].get<std::string>(), second = points["axes"][1].get<std::string>();
+  return escaped(second.empty() ? first : first + " and " + second);
+}
+
 std::string samples_part(const ordered_json& samples, bool endless) {
   if (samples.is_null()) return {};
   const auto& newest = samples["steps"].back();
@@ -138,7 +145,7 @@ std::string samples_part(const ordered_json& samples, bool endless) {
     out +=
         "<figure><canvas role=\"img\" aria-label=\"Scatter plot of source, target and outputs\"></canvas></figure>\n"
         "<p class=\"small\">" +
-        std::string(endless ? "Fresh" : "Held-out") + " samples in the plane of <span class=\"axes\"></span>" + at +
+        std::string(endless ? "Fresh" : "Held-out") + " samples in the plane of " + axes_of(newest) + at +
         "<noscript><p>The plots are in the folder samples.</p></noscript>\n";
   }
   return section("outputs", samples["kind"] == "images" ? "Inputs and outputs" : "Source, target and outputs",
@@ -162,17 +169,18 @@ std::string data_part(const RunRecord& run) {
   std::vector<std::vector<std::string>> rows;
   std::string details;
   for (const char* side : {"source", "target"}) {
-    if (!run.data.contains(side)) continue;
+    if (!run.data.contains(side) || !run.data[side].is_object()) continue;
     const auto& record = run.data[side];
     const auto count = [&](const char* key) {
       return record.contains(key) && record[key].is_number() ? grouped(record[key].get<int64_t>()) : std::string("-");
     };
+    const auto name = record.contains("name") && record["name"].is_string() ? record["name"].get<std::string>() : "?";
     const auto items = count("items");
     const auto extents = item_shape(run, side);
     std::string shape = extents.size() == 1 ? text(extents[0], extents[0] == 1 ? " column" : " columns") : "";
     if (extents.size() == 3) shape = text(extents[2], " x ", extents[1], extents[0] == 1 ? ", grey" : ", colour");
-    rows.push_back({side, escaped(short_name(record.value("name", ""))), items == "0" ? "endless" : items,
-                    count("held_out"), escaped(shape), count("left_out"), count("converted")});
+    rows.push_back({side, escaped(short_name(name)), items == "0" ? "endless" : items, count("held_out"),
+                    escaped(shape), count("left_out"), count("converted")});
     std::vector<std::string> lines;
     for (const auto& line : record.value("noticed", ordered_json::array()))
       if (line.is_string()) lines.push_back(line.get<std::string>());
@@ -243,18 +251,19 @@ std::string glossary_part(const std::vector<RunRecord>& runs) {
   return seen.empty() ? "" : section("glossary", "Glossary", folded("What each figure means", out + "</dl>\n"));
 }
 
-/// The figures of the last evaluation, each once.
+/// The figures of the last evaluation, and those of the best one if it is another.
 std::string figures_part(const RunRecord& run) {
   const auto *last = run.last_evaluation(), *best = run.best_evaluation();
   if (!last) return {};
+  const bool two = best && best != last;
   std::vector<std::vector<std::string>> rows;
   for (const auto& [name, value] : last->metrics) {
-    const auto figure = figure_of("eval." + name);
-    rows.push_back({escaped(figure.title), number(value, 5), number(value_of(*best, name), 5)});
+    rows.push_back({escaped(figure_of("eval." + name).title), number(value, 5)});
+    if (two) rows.back().push_back(number(value_of(*best, name), 5));
   }
-  return folded(text("All figures of the last evaluation, ", grouped(last->iteration), ", and of the best, ",
-                     grouped(best->iteration)),
-                table("Figures", {"figure", "last", "best step"}, rows));
+  std::vector<std::string> header{"figure", "iteration " + grouped(last->iteration)};
+  if (two) header.push_back("best, iteration " + grouped(best->iteration));
+  return folded("All figures of the evaluation", table("Figures", header, rows));
 }
 
 }  // namespace
@@ -341,6 +350,8 @@ std::string comparison_page(const std::vector<RunRecord>& runs, const Files& fil
 }
 
 void write_report(const RunRecord& run, const Files& files) {
+  // A training and a command may write the page of a run at one time.
+  const auto lock = FileLock::wait(run.folder, FileLock::On::folder);
   files.replace(run.folder / "report.html", run_page(run, files));
   run::write_curve_images(run.folder, run.metrics.curves, files);
 }

@@ -15,10 +15,10 @@ void ReportWriter::write(bool ended) {
   due_ = false;
   try {
     auto run = read_run(run_);
-    if (ended) run.state = recorded_end(run);  // this process still holds the lock of the run
+    run.state = ended ? recorded_end(run) : RunState::running;  // this process holds the lock of the run
     write_report(run);
     failed_ = false;
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {  // a page about a training must not end it
     if (!failed_)
       log_(LogLevel::warning, text("the report was not written and the training continues: ", error.what()));
     failed_ = true;

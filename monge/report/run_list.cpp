@@ -14,7 +14,7 @@ RunSummary summary_of(const RunRecord& run) {
                  .state = run.state,
                  .iterations = run.metrics.iterations,
                  .wanted = run.iterations_wanted(),
-                 .best_figure = run.recipe ? run.recipe->eval.best : "target_error"};
+                 .best_figure = run.best_figure()};
   if (const auto* best = run.best_evaluation()) {
     out.best_value = value_of(*best, out.best_figure);
     out.best_iteration = best->iteration;
@@ -29,8 +29,9 @@ RunSummary summary_of(const RunRecord& run) {
 std::vector<RunSummary> list_runs(const fs::path& folder, const Files& files) {
   std::error_code failure;
   std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(folder, failure)) {
-    if (is_run_directory(entry.path())) found.push_back(entry.path());
+  for (auto entry = fs::directory_iterator(folder, failure); !failure && entry != fs::directory_iterator();
+       entry.increment(failure)) {
+    if (is_run_directory(entry->path())) found.push_back(entry->path());
   }
   if (failure) {
     throw InputError({.what = text("cannot be read: ", failure.message()),
@@ -39,7 +40,9 @@ std::vector<RunSummary> list_runs(const fs::path& folder, const Files& files) {
   }
   std::sort(found.begin(), found.end());
   std::vector<RunSummary> out;
-  for (const auto& run : found) out.push_back(summary_of(read_run(run, files)));
+  for (const auto& run : found) {
+    if (is_run_directory(run)) out.push_back(summary_of(read_run(run, files)));  // it may have been removed meanwhile
+  }
   return out;
 }
 

@@ -28,6 +28,7 @@ struct RunRecord {
   std::optional<train::Recipe> recipe;  ///< unset if recipe.toml cannot be read
   std::string recipe_text;              ///< of recipe.toml; may be empty
   run::MetricsLog metrics;
+  std::optional<int64_t> best_iteration;              ///< of the checkpoint to which RUN/best leads
   nlohmann::ordered_json data, environment, summary;  ///< data.json and so on; null if a file is missing or damaged
   std::vector<std::string> warnings;                  ///< those of log.txt, the newest last, each once
 
@@ -35,18 +36,24 @@ struct RunRecord {
   int64_t iterations_wanted() const { return recipe ? recipe->train.iterations : 0; }
   /// The newest evaluation; null if there is none.
   const run::EvaluationLine* last_evaluation() const;
-  /// The evaluation with the smallest value of the recipe's eval.best; null if there is none.
+  /// The evaluation of the checkpoint to which RUN/best leads; else the one with the smallest value of best_figure().
+  /// Null if there is none.
   const run::EvaluationLine* best_evaluation() const;
+  /// The figure by which the run chooses its best iteration (eval.best).
+  std::string best_figure() const { return recipe ? recipe->eval.best : "target_error"; }
 };
 
 /// Reads a run directory. Files that are missing, being written or damaged are left out.
 /// @throws InputError if the folder does not exist or holds no recipe.toml.
 RunRecord read_run(const std::filesystem::path& folder, const Files& files = real_files());
 
-/// How the last process of a run ended it by summary.json: complete or stopped.
+/// The same without metrics.jsonl, which may be long; the state is running or stopped.
+RunRecord read_run_without_metrics(const std::filesystem::path& folder, const Files& files = real_files());
+
+/// How the last process of a run ended it, by summary.json and the iterations that were done: complete or stopped.
 RunState recorded_end(const RunRecord& run);
 
-/// The state of a run, without reading its metrics. @throws InputError as read_run.
+/// The state of a run. @throws InputError as read_run.
 RunState read_state(const std::filesystem::path& folder, const Files& files = real_files());
 
 /// Whether the items of a run are images, by data.json.

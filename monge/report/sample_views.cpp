@@ -33,6 +33,26 @@ std::vector<int64_t> by_importance(const std::vector<int64_t>& steps) {
   return out;
 }
 
+/// Whether a file has the parts that a plot needs, see run::scatter_points_json.
+bool are_points(const ordered_json& json) {
+  if (!json.is_object()) return false;
+  const auto is_list = [](const ordered_json& list) { return list.is_array() && !list.empty(); };
+  const auto are_pairs = [&](const ordered_json& list) {
+    return is_list(list) && std::all_of(list.begin(), list.end(), [](const ordered_json& pair) {
+             return pair.is_array() && pair.size() == 2 && (pair[0].is_number() || pair[0].is_null()) &&
+                    (pair[1].is_number() || pair[1].is_null());
+           });
+  };
+  for (const char* part : {"source", "target"}) {
+    if (!json.contains(part) || !are_pairs(json[part])) return false;
+  }
+  if (!json.contains("axes") || json["axes"].size() != 2 || !json["axes"][0].is_string() ||
+      !json["axes"][1].is_string())
+    return false;
+  return json.contains("outputs") && is_list(json["outputs"]) &&
+         std::all_of(json["outputs"].begin(), json["outputs"].end(), are_pairs);
+}
+
 /// The content of those files that fit into the limit, by iteration, ascending.
 template <class Path>
 std::vector<std::pair<int64_t, std::string>> read_steps(const RunRecord& run, const char* extension,
@@ -59,9 +79,10 @@ std::vector<int64_t> sample_steps(const fs::path& run, std::string_view extensio
   constexpr std::string_view kPrefix = "step_";
   std::vector<int64_t> out;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(run / "samples", error)) {
-    const auto stem = entry.path().stem().string();
-    if (entry.path().extension() != extension || !stem.starts_with(kPrefix)) continue;
+  for (auto entry = fs::directory_iterator(run / "samples", error); !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
+    const auto stem = entry->path().stem().string();
+    if (entry->path().extension() != extension || !stem.starts_with(kPrefix)) continue;
     int64_t step = 0;
     const auto* end = stem.data() + stem.size();
     const auto [at, failure] = std::from_chars(stem.data() + kPrefix.size(), end, step);
@@ -75,7 +96,7 @@ ordered_json sample_views(const RunRecord& run, const Files& files) {
   auto steps = ordered_json::array();
   for (const auto& [step, json] : read_steps(run, ".json", run::scatter_points_path, files)) {
     auto points = ordered_json::parse(json, nullptr, /*allow_exceptions=*/false);
-    if (!points.is_object()) continue;
+    if (!are_points(points)) continue;
     points["iteration"] = step;
     steps.push_back(std::move(points));
   }

@@ -33,8 +33,7 @@ struct KeptLines {
 KeptLines lines_until(int64_t iteration, const std::string& jsonl);
 
 /// Writes the metrics of training, and those passed to add(), to metrics.jsonl and to a TensorBoard event file, which
-/// also gets the recipe, the verdicts and images. NaN is
-/// written as null. The keys are
+/// also gets the recipe, the settings, the verdicts and images. NaN is written as null. The keys are
 ///
 ///     training line    iteration, seconds (since this run's first start), loss_map, cost, potential_fake,
 ///                      loss_potential, gradient_map, gradient_potential, rate_map, rate_potential,

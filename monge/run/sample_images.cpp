@@ -42,6 +42,7 @@ int64_t sample_image_scale(int64_t width) {
 
 void SampleImages::started(train::Trainer& trainer, int64_t /*iteration*/) {
   const auto& recipe = trainer.recipe();
+  if (recipe.samples.every == 0) return;
   const RandomStreams streams(static_cast<uint64_t>(recipe.train.seed));
   const bool images = trainer.data().held_source->item_shape().size() == 3;
   const int64_t count = images ? recipe.samples.count : kScatterPoints;

@@ -1,6 +1,6 @@
 #include "monge/run/scatter_points.h"
 
-#include <ATen/ops/linalg_svd.h>
+#include <ATen/ops/linalg_eigh.h>
 
 #include <cmath>
 #include <cstdio>
@@ -38,8 +38,13 @@ PlaneView::PlaneView(const torch::Tensor& samples, const std::vector<std::string
   names_[1] = "second principal component";
   const auto rows = samples.to(torch::kCPU, torch::kFloat64);
   centre_ = rows.mean(0);
-  const auto parts = at::linalg_svd((rows - centre_).nan_to_num(), /*full_matrices=*/false);
-  directions_ = std::get<2>(parts).narrow(0, 0, 2).t().contiguous();
+  const auto centred = (rows - centre_).nan_to_num();
+  // The two largest eigenvectors, of the smaller of the two Gram matrices.
+  const bool wide = width > centred.size(0);
+  const auto gram = wide ? centred.matmul(centred.t()) : centred.t().matmul(centred);
+  const auto largest_two = std::get<1>(at::linalg_eigh(gram)).narrow(1, gram.size(0) - 2, 2).flip(1);
+  directions_ = wide ? centred.t().matmul(largest_two) : largest_two;
+  directions_ = directions_ / directions_.norm(2, 0, /*keepdim=*/true).clamp_min(1e-300);
   // A direction and its opposite fit equally; this choice makes the view a function of the samples.
   const auto largest = directions_.gather(0, directions_.abs().argmax(0, /*keepdim=*/true));
   directions_ = directions_ * torch::where(largest < 0, -1.0, 1.0);

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kFirstLines = 500, kFirstLogLines = 100;
+constexpr int64_t kFirstLines = 3000, kFirstLogLines = 100;
 constexpr int64_t kMostFirst = 1 << 20;  // bytes of the end of a file in which these lines are looked for
 constexpr int64_t kMostPiece = 1 << 20;  // bytes of one event
 constexpr auto kLook = std::chrono::milliseconds(300);

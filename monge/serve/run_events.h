@@ -16,12 +16,12 @@ namespace monge::serve {
 
 /// One thread looks at the files of all runs that are followed. The events of a stream are
 ///
-///     metrics   lines of metrics.jsonl, first the last 500, then those that are new
+///     metrics   lines of metrics.jsonl, first the last 3,000, then those that are new
 ///     log       lines of log.txt without the folders of the machine, first the last 100
 ///     sample    the iteration of a new sample image, first of the newest one
 ///     state     run_state as JSON, first and when it changes
 ///     reset     metrics.jsonl has become shorter: the run was resumed from an earlier step. Forget all metrics; the
-///               last 500 follow
+///               last 3,000 follow
 ///
 /// The id of an event is METRICS-LOG-SAMPLE: the offsets in the two files and the iteration. A client that comes back
 /// with it as Last-Event-ID gets what it has missed. A comment every 15 s keeps the connection.

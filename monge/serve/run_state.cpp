@@ -75,8 +75,13 @@ ordered_json run_state(const fs::path& folder) {
   const auto summary = object_in(folder / "summary.json");
   const auto lines = last_lines(folder);
   const bool running = FileLock::is_held(folder / ".lock");
-  out["state"] = running ? "running" : value_of(summary, "complete") == true ? "complete" : "stopped";
   out["iteration"] = value_of(lines.any, "iteration");
+  // The summary may be that of a process before one that was killed.
+  const auto& done = out["iteration"];
+  const bool reached = !out["of"].is_number() || (done.is_number() && done >= out["of"]);
+  const bool complete =
+      value_of(summary, "complete") == true && (reached || value_of(summary, "ended_early").is_string());
+  out["state"] = running ? "running" : complete ? "complete" : "stopped";
   out["seconds"] = value_of(lines.any, "seconds");
   const auto evaluation = value_of(lines.evaluation, "eval");
   out["target_error"] = value_of(evaluation, "target_error");

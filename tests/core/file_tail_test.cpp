@@ -26,6 +26,16 @@ TEST(FileTail, GivesWholeLinesOnce) {
   EXPECT_THAT(tail.poll().lines, ElementsAre("two", "", "three"));
 }
 
+TEST(FileTail, BeginsNearTheEndOfALongFile) {
+  const testing::ScratchFolder folder;
+  append(folder / "log", "one\ntwo\nthree\n");
+  FileTail tail(folder / "log", 8);  // "o\nthree\n"
+  EXPECT_THAT(tail.poll().lines, ElementsAre("three"));
+  append(folder / "log", "four\n");
+  EXPECT_THAT(tail.poll().lines, ElementsAre("four"));
+  EXPECT_THAT(FileTail(folder / "log", 1000).poll().lines, ElementsAre("one", "two", "three", "four"));
+}
+
 TEST(FileTail, BeginsAnewWhenTheFileIsCutOrReplaced) {
   const testing::ScratchFolder folder;
   FileTail tail(folder / "log");

@@ -89,6 +89,27 @@ TEST(Findings, TellWhetherToTrainLongerOrToChangeTheMethod) {
   EXPECT_THAT(advice({.9, .5, .4}), HasSubstr("too few evaluations to say"));
 }
 
+TEST(Findings, CountSkippedUpdatesOverTheRun) {
+  std::string metrics;
+  for (int i = 1; i <= 50; ++i)
+    metrics += "{\"iteration\":" + std::to_string(i) + ",\"skipped\":" + (i < 50 ? "2" : "0") + "}\n";
+  EXPECT_THAT(findings_with({.metrics = metrics + evaluation_line(50, 0.011)}).warnings,
+              Contains(HasSubstr("98 updates were skipped")));
+  EXPECT_THAT(findings_with({.metrics = "{\"iteration\":1,\"skipped\":0}\n" + evaluation_line(1, 0.011)}).warnings,
+              IsEmpty());
+}
+
+TEST(Findings, SayNothingOfWhatWasNotMeasured) {
+  auto weak = recipe_from_photos();
+  weak.method = "weak";
+  const auto found = findings_with({.metrics = "{\"iteration\":1,\"eval\":{\"target_error\":null,\"diversity\":null},"
+                                               "\"verdict\":\"cannot be judged: 2 outputs are beyond 1e19\"}\n"},
+                                   weak);
+  EXPECT_THAT(found.facts, ::testing::Not(Contains(Field(&Fact::note, "the map is deterministic"))));
+  EXPECT_THAT(found.warnings, IsEmpty());
+  EXPECT_EQ(found.grade, Grade::unknown);
+}
+
 TEST(Findings, KnowThatAnEndedScheduleCannotBeContinued) {
   const auto found =
       findings_with({.metrics = "{\"iteration\":1,\"rate_map\":1e-3}\n{\"iteration\":2,\"rate_map\":1e-6}\n" +

@@ -107,6 +107,34 @@ TEST(Page, ShowsPointsOfVectors) {
   EXPECT_EQ(views["steps"][0]["axes"][0], "a<b");
 }
 
+TEST(Page, LivesWithoutAnyFiniteFigure) {
+  const ScratchFolder folder;
+  write_run(folder / "run", {},
+            {.metrics = "{\"iteration\":1,\"eval\":{\"target_error\":null,\"cost\":1e-310,\"mse\":1.79e308}}\n"
+                        "{\"iteration\":2,\"eval\":{\"target_error\":null,\"cost\":5,\"mse\":1}}\n"});
+  EXPECT_NE(run_page(read_run(folder / "run")).find("All figures of the evaluation"), std::string::npos);
+}
+
+TEST(Page, LivesWithRecordsOfOtherShapes) {
+  const ScratchFolder folder;
+  const char* records[] = {
+      R"({"source": 5, "target": {"name": 7, "items": "x", "shape": 3, "left_out": [], "noticed": 1}})",
+      R"({"source": {"shape": ["a", -1, 1e99], "items": 1e300, "noticed": [5], "left_out_files": [[]]}})",
+      R"({"target": {"shape": [0, 0, 0], "left_out_files": {"a": 1}}})"};
+  for (const char* record : records) {
+    write_run(folder / "run", {},
+              {.metrics = evaluation_line(1, 0.5),
+               .summary = R"({"complete": 3, "ended_early": {}, "data_wait": "x"})",
+               .data = record});
+    for (const char* points : {"{}", R"({"axes":[1,2],"source":[],"target":{},"outputs":3})",
+                               R"({"axes":["a","b"],"source":[[1]],"target":[["x",1]],"outputs":[[]]})"})
+      write_text(folder / "run/samples/step_000001.json", points);
+    const auto page = run_page(read_run(folder / "run"));
+    EXPECT_NE(page.find("id=\"answer\""), std::string::npos) << record;
+    EXPECT_TRUE(data_of(page)["samples"].is_null()) << record;
+  }
+}
+
 TEST(Page, ComparesRuns) {
   const ScratchFolder folder;
   train::Recipe a, b;
@@ -153,6 +181,8 @@ TEST(Charts, ThinLongCurvesToTheirExtremesAndSmoothThem) {
 TEST(Charts, GiveConstantsAsTextAndKeepGaps) {
   const run::Curve rate{.name = "rate_map", .x = {1, 2}, .y = {1e-4, 1e-4}};
   const run::Curve cost{.name = "cost", .x = {1, 2, 3}, .y = {1, NAN, 2}};
+  const run::Curve lost{.name = "loss_map", .x = {1, 2}, .y = {0.5, NAN}};  // not measured at its end: no constant
+  EXPECT_TRUE(charts_of(std::vector<run::Curve>{lost}).constants.empty());
   const auto charts = charts_of(std::vector<run::Curve>{rate, cost});
   ASSERT_EQ(charts.constants.size(), 1);
   EXPECT_EQ(charts.constants[0].figure.title, "learning rate of the map");

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "monge/core/file_lock.h"
 #include "monge/report/run_list.h"
@@ -56,7 +57,7 @@ TEST(RunRecord, LivesWithoutFilesAndWithDamagedOnes) {
 
 TEST(RunRecord, KnowsARunThatAProcessHolds) {
   const ScratchFolder folder;
-  write_run(folder / "run", {}, {.summary = "{\"complete\": true}"});
+  write_run(folder / "run", {}, {.metrics = evaluation_line(10'000, 0.5), .summary = "{\"complete\": true}"});
   EXPECT_EQ(read_state(folder / "run"), RunState::complete);
   {
     const auto lock = FileLock::take(folder / "run/.lock", FileLock::On::file, {.what = "held"});
@@ -65,6 +66,36 @@ TEST(RunRecord, KnowsARunThatAProcessHolds) {
     EXPECT_EQ(recorded_end(read_run(folder / "run")), RunState::complete);
   }
   EXPECT_EQ(read_state(folder / "run"), RunState::complete);
+}
+
+TEST(RunRecord, AResumedRunThatWasKilledIsNotComplete) {
+  const ScratchFolder folder;
+  train::Recipe recipe;
+  recipe.train.iterations = 100;  // the summary is of the process before, which reached 20
+  write_run(folder / "run", recipe,
+            {.metrics = evaluation_line(30, 0.5), .summary = R"({"complete": true, "ended_early": null})"});
+  EXPECT_EQ(read_state(folder / "run"), RunState::stopped);
+  write_run(folder / "run", recipe, {.summary = R"({"complete": true, "ended_early": "no better for 5 evaluations"})"});
+  EXPECT_EQ(read_state(folder / "run"), RunState::complete);
+}
+
+TEST(RunRecord, TheBestIsTheOneThatTheRunKeeps) {
+  const ScratchFolder folder;
+  write_run(folder / "run", {},
+            {.metrics = evaluation_line(10, 0.2) + evaluation_line(20, 0.3) + evaluation_line(30, 0.4)});
+  EXPECT_EQ(read_run(folder / "run").best_evaluation()->iteration, 10);
+  // While a schedule runs, the trainer takes none as the best.
+  std::filesystem::create_directory_symlink("checkpoints/step_000020", folder / "run/best");
+  EXPECT_EQ(read_run(folder / "run").best_evaluation()->iteration, 20);
+}
+
+TEST(RunRecord, DoesNotReadNestedOrSpecialFiles) {
+  const ScratchFolder folder;
+  write_run(folder / "run", {}, {.summary = "{\"a\":" + std::string(200'000, '[') + std::string(200'000, ']') + "}"});
+  ASSERT_EQ(::mkfifo((folder / "run/metrics.jsonl").c_str(), 0600), 0);
+  const auto run = read_run(folder / "run");
+  EXPECT_TRUE(run.summary.is_null());
+  EXPECT_TRUE(run.metrics.curves.empty());
 }
 
 TEST(RunRecord, JudgesLinesOfOlderVersionsByTheirMetrics) {
@@ -82,7 +113,8 @@ TEST(RunList, HasARowForEachRun) {
   train::Recipe recipe;
   recipe.method = "weak";
   write_run(folder / "00001-b", recipe, {.metrics = evaluation_line(10, 0.5) + evaluation_line(20, 0.7)});
-  write_run(folder / "00000-a", {}, {.summary = "{\"complete\": true}"});
+  write_run(folder / "00000-a", {},
+            {.metrics = "{\"iteration\":10000,\"cost\":1}\n", .summary = "{\"complete\": true}"});
   write_text(folder / "notes/readme.txt", "no run");
   const auto runs = list_runs(folder.path());
   ASSERT_EQ(runs.size(), 2);

@@ -26,7 +26,7 @@ class Events : public ::testing::Test {
   Events() {
     testing::make_run(folder_ / "run");
     for (const char* file : {"metrics.jsonl", "log.txt"}) fs::remove(folder_ / "run" / file);
-    for (int i = 1; i <= 700; ++i) add("metrics.jsonl", text("{\"iteration\": ", i, "}\n"));
+    for (int i = 1; i <= 3200; ++i) add("metrics.jsonl", text("{\"iteration\": ", i, "}\n"));
     server_ = std::make_unique<Server>(folder_.path(), ServeOptions{.http = {.port = 0}});
   }
 
@@ -43,47 +43,47 @@ class Events : public ::testing::Test {
   std::unique_ptr<Server> server_;
 };
 
-TEST_F(Events, TheLast500LinesComeFirstAndThenWhatIsNew) {
+TEST_F(Events, TheLast3000LinesComeFirstAndThenWhatIsNew) {
   const auto client = follow();
-  const auto first = client->read_until("{\"iteration\": 700}\n\n");
+  const auto first = client->read_until("{\"iteration\": 3200}\n\n");
   EXPECT_THAT(first, AllOf(HasSubstr("event: metrics"), HasSubstr("data: {\"iteration\": 201}\n"),
                            Not(HasSubstr("\"iteration\": 200}"))));
-  add("metrics.jsonl", "{\"iteration\": 701}\n{\"iteration\": 702}\n{\"itera");
+  add("metrics.jsonl", "{\"iteration\": 3201}\n{\"iteration\": 3202}\n{\"itera");
   add("log.txt", "12:00 saved /tmp/x/run\n");
   const auto second = client->read_until("saved run\n");
-  EXPECT_THAT(second, AllOf(HasSubstr("data: {\"iteration\": 701}\ndata: {\"iteration\": 702}\n\n"),
+  EXPECT_THAT(second, AllOf(HasSubstr("data: {\"iteration\": 3201}\ndata: {\"iteration\": 3202}\n\n"),
                             Not(HasSubstr("itera\n"))));
-  add("metrics.jsonl", "tion\": 703}\n");  // the rest of the torn line
-  EXPECT_THAT(client->read_until("703}"), HasSubstr("data: {\"iteration\": 703}"));
+  add("metrics.jsonl", "tion\": 3203}\n");  // the rest of the torn line
+  EXPECT_THAT(client->read_until("3203}"), HasSubstr("data: {\"iteration\": 3203}"));
   fs::copy(folder_ / "run/samples/step_000003.png", folder_ / "run/samples/step_000009.png");
   EXPECT_THAT(client->read_until("data: 9\n"), HasSubstr("event: sample"));
 }
 
 TEST_F(Events, AClientThatComesBackGetsWhatItMissed) {
   auto client = follow();
-  const auto first = client->read_until("{\"iteration\": 700}\n\n");
+  const auto first = client->read_until("{\"iteration\": 3200}\n\n");
   const auto at = first.rfind("id: ");
   const auto id = first.substr(at + 4, first.find('\n', at) - at - 4);
   client->close();
-  add("metrics.jsonl", "{\"iteration\": 701}\n");
+  add("metrics.jsonl", "{\"iteration\": 3201}\n");
   client = follow("Last-Event-ID: " + id + "\r\n");
-  EXPECT_THAT(client->read_until("701}"), Not(HasSubstr("{\"iteration\": 700}")));
+  EXPECT_THAT(client->read_until("3201}"), Not(HasSubstr("{\"iteration\": 3200}")));
   for (const char* other : {"", "x", "1-2", "1-2-3-4", "99999999999999999999-0-0", "-5-0-0"}) {
     client = follow(text("Last-Event-ID: ", other, "\r\n"));
-    EXPECT_THAT(client->read_until("701}"), HasSubstr("{\"iteration\": 700}")) << other;
+    EXPECT_THAT(client->read_until("3201}"), HasSubstr("{\"iteration\": 3200}")) << other;
   }
 }
 
 TEST_F(Events, AFileThatIsWrittenAnewIsToldAgain) {
   const auto client = follow();
-  client->read_until("700}\n\n");
+  client->read_until("3200}\n\n");
   std::ofstream(folder_ / "run/metrics.jsonl") << "{\"iteration\": 5}\n";
   EXPECT_THAT(client->read_until("5}"), HasSubstr("event: reset"));
 }
 
 TEST_F(Events, StreamsEndWithTheServer) {
   const auto client = follow();
-  client->read_until("700}\n\n");
+  client->read_until("3200}\n\n");
   server_->stop(60);
   EXPECT_TRUE(client->is_closed_within(20000));
 }

@@ -203,12 +203,12 @@
     // One view for all steps, so that they compare.
     const finite = (points) => points.filter((p) => p[0] !== null && p[1] !== null);
     const all = finite(samples.steps.flatMap((s, i) => [...s.source, ...s.target, ...(i === samples.steps.length - 1 ? s.outputs.flat() : [])]));
-    const bounds = [0, 1].map((k) => [Math.min(...all.map((p) => p[k])), Math.max(...all.map((p) => p[k]))]);
+    const bounds = [[Infinity, -Infinity], [Infinity, -Infinity]];
+    for (const point of all) {
+      point.forEach((value, k) => { bounds[k] = [Math.min(bounds[k][0], value), Math.max(bounds[k][1], value)]; });
+    }
     const side = Math.max(bounds[0][1] - bounds[0][0], bounds[1][1] - bounds[1][0]) * 1.08 || 1;
     const low = bounds.map(([a, b]) => (a + b - side) / 2);
-    const axes = place.querySelector(".axes");
-    if (axes) axes.textContent = samples.steps[0].axes[1] ? samples.steps[0].axes.join(" and ") : samples.steps[0].axes[0];
-
     // A few round numbers along the frame.
     const ticks = (context, size) => {
       const rough = side / 5, power = 10 ** Math.floor(Math.log10(rough));
@@ -257,11 +257,11 @@
       ticks(context, size);
       if (layers.source) dots(shown.source, "source", 0.6);
       if (layers.target) dots(shown.target, "target", 0.6);
-      const outputs = draw === 0 ? shown.outputs.flat() : shown.outputs[draw - 1];
+      const outputs = draw === 0 ? shown.outputs.flat() : shown.outputs[Math.min(draw, shown.outputs.length) - 1];
       if (layers.arrows) {
         context.strokeStyle = context.fillStyle = colour("faint");
         context.globalAlpha = 0.6;
-        const ends = shown.outputs[Math.max(0, draw - 1)];
+        const ends = shown.outputs[Math.min(Math.max(0, draw - 1), shown.outputs.length - 1)];
         shown.source.slice(0, 120).forEach((from, i) => {
           if (finite([from, ends[i]]).length < 2) return;
           const [x1, y1] = to(from), [x2, y2] = to(ends[i]);
@@ -290,7 +290,7 @@
       if (name !== "arrows") swatch.style.background = `var(--${name === "outputs" ? "output" : name})`;
       controls.append(create("label", {}, box, name, swatch));
     }
-    const draws = samples.steps[0].outputs.length;
+    const draws = Math.max(...samples.steps.map((s) => s.outputs.length));
     if (draws > 1)
       controls.append(choice("outputs per input", ["all", ...Array.from({length: draws}, (_, k) => `only ${k + 1}`)], (k) => { draw = k; show(); }));
     controls.hidden = false;

@@ -60,6 +60,7 @@ async function attempt(action) {
 function verdictClass(item) {
   const words = item.verdict || "";
   if (item.reaches_target === true || /reaches its target/.test(words)) return "good";
+  if (/comes near its target/.test(words)) return "near";
   return item.reaches_target === false || /misses/i.test(words) ? "bad" : "soft";
 }
 
