@@ -16,7 +16,7 @@ FLOORS = [("core",), ("io", "nn", "ot", "dist"), ("data", "fetch"), ("solve",), 
           ("cli",)]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS, 1) for room in rooms}
 CLANG_FORMAT = "18.1.8"
-FOLDERS = ("monge", "tests", "bench", "examples", "python")
+FOLDERS = ("monge", "tests", "bench", "examples", "python", "fuzz")
 
 
 def sources(*folders):
