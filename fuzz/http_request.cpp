@@ -2,11 +2,10 @@
 // types. The first line of an input is the target, the second the Content-Type, the rest is the body.
 //
 //     script/fuzz http_request SECONDS
-#include "monge/core/file_name.cpp"
-
 #include <cstdlib>
 
 #include "monge/core/error.cpp"
+#include "monge/core/file_name.cpp"
 #include "monge/core/names.cpp"
 #include "monge/core/nearest.cpp"
 #include "monge/serve/http_message.cpp"
