@@ -56,7 +56,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   serve::media_type(type);
   request.headers["accept"] = type;
   serve::accepts(request, "image/png");
-  expect(serve::base64(body).size() == (body.size() + 2) / 3 * 4);
   try {
     for (const auto& part : serve::form_parts(type, body)) {
       // Each content is a view of the body.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "monge/core/error.h"
+#include "monge/core/name_pattern.h"
 #include "monge/core/random.h"
 #include "monge/eval/colourfulness.h"
 #include "monge/eval/colouring.h"
@@ -250,14 +251,6 @@ std::vector<Metric> built_in_metrics() {
   return rows;
 }
 
-/// @param pattern  holds at most one '*', which stands for any text.
-bool fits(std::string_view name, std::string_view pattern) {
-  const auto star = pattern.find('*');
-  if (star == std::string_view::npos) return name == pattern;
-  const auto before = pattern.substr(0, star), after = pattern.substr(star + 1);
-  return name.size() >= before.size() + after.size() && name.starts_with(before) && name.ends_with(after);
-}
-
 }  // namespace
 
 MetricContext::MetricContext(const model::Model& model, torch::Tensor input, torch::Tensor output, torch::Tensor target,
@@ -364,7 +357,8 @@ void Metrics::add(Metric metric) {
 }
 
 const Metric* Metrics::find(std::string_view name) const {
-  const auto found = std::find_if(rows_.begin(), rows_.end(), [&](const Metric& row) { return fits(name, row.name); });
+  const auto found =
+      std::find_if(rows_.begin(), rows_.end(), [&](const Metric& row) { return fits_pattern(name, row.name); });
   return found == rows_.end() ? nullptr : &*found;
 }
 

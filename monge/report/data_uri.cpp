@@ -4,13 +4,17 @@
 
 namespace monge::report {
 
-std::string data_uri(std::string_view type, std::string_view bytes) {
-  std::string encoded((bytes.size() + 2) / 3 * 4 + 1, '\0');  // the function adds a NUL
+std::string base64(std::string_view bytes) {
+  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');  // the function adds a NUL
   const int length =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
                       reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  encoded.resize(static_cast<size_t>(length));
-  return "data:" + std::string(type) + ";base64," + encoded;
+  out.resize(static_cast<size_t>(length));
+  return out;
+}
+
+std::string data_uri(std::string_view type, std::string_view bytes) {
+  return "data:" + std::string(type) + ";base64," + base64(bytes);
 }
 
 std::string json_in_page(std::string json) {

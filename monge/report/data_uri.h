@@ -6,6 +6,9 @@
 
 namespace monge::report {
 
+/// The bytes as base64 (RFC 4648).
+std::string base64(std::string_view bytes);
+
 /// "data:TYPE;base64,...": a file as an address (RFC 2397).
 /// @param type  its media type, such as "image/png".
 std::string data_uri(std::string_view type, std::string_view bytes);

@@ -1,16 +1,10 @@
 #include "monge/report/glossary.h"
 
+#include "monge/core/name_pattern.h"
 #include "monge/eval/metrics.h"
 
 namespace monge::report {
 namespace {
-
-bool fits(std::string_view name, std::string_view pattern) {
-  const auto star = pattern.find('*');
-  if (star == std::string_view::npos) return name == pattern;
-  const auto before = pattern.substr(0, star), after = pattern.substr(star + 1);
-  return name.size() >= before.size() + after.size() && name.starts_with(before) && name.ends_with(after);
-}
 
 const std::vector<Figure>& rows() {
   using enum FigureGroup;
@@ -94,7 +88,7 @@ const std::vector<Figure>& rows() {
 Figure figure_of(const std::string& key) {
   constexpr std::string_view kEvaluation = "eval.";
   for (const auto& row : rows()) {
-    if (!fits(key, row.name)) continue;
+    if (!fits_pattern(key, row.name)) continue;
     auto out = row;
     const bool is_evaluation = key.starts_with(kEvaluation);
     const auto name = is_evaluation ? key.substr(kEvaluation.size()) : key;

@@ -1,7 +1,5 @@
 #include "monge/run/sample_images.h"
 
-#include <cstdio>
-
 #include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/core/random.h"
@@ -9,6 +7,7 @@
 #include "monge/model/model.h"
 #include "monge/run/grid.h"
 #include "monge/run/plot.h"
+#include "monge/run/sample_path.h"
 #include "monge/train/trainer.h"
 
 namespace monge::run {
@@ -73,9 +72,7 @@ void SampleImages::write_target(const std::filesystem::path& run) const {
 std::filesystem::path target_image_path(const std::filesystem::path& run) { return run / "samples" / "target.png"; }
 
 std::filesystem::path sample_image_path(const std::filesystem::path& run, int64_t iteration) {
-  char name[32];
-  std::snprintf(name, sizeof name, "step_%06lld.png", static_cast<long long>(iteration));
-  return run / "samples" / name;
+  return sample_path(run, iteration, ".png");
 }
 
 void SampleImages::draw(train::Trainer& trainer, int64_t done) {

@@ -3,10 +3,10 @@
 #include <ATen/ops/linalg_eigh.h>
 
 #include <cmath>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "monge/core/number.h"
+#include "monge/run/sample_path.h"
 
 namespace monge::run {
 namespace {
@@ -58,9 +58,7 @@ torch::Tensor PlaneView::operator()(const torch::Tensor& points) const {
 }
 
 std::filesystem::path scatter_points_path(const std::filesystem::path& run, int64_t iteration) {
-  char name[32];
-  std::snprintf(name, sizeof name, "step_%06lld.json", static_cast<long long>(iteration));
-  return run / "samples" / name;
+  return sample_path(run, iteration, ".json");
 }
 
 std::string scatter_points_json(const PlaneView& view, const torch::Tensor& source, const torch::Tensor& target,

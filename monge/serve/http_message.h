@@ -72,9 +72,6 @@ std::string media_type(std::string_view type);
 /// Whether the Accept header names this media type itself, not by a wildcard.
 bool accepts(const Request& request, std::string_view type);
 
-/// The bytes as base64 (RFC 4648).
-std::string base64(std::string_view bytes);
-
 /// The text in lower case (ASCII).
 std::string lower_case(std::string_view text);
 

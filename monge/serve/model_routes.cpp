@@ -4,6 +4,7 @@
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
 #include "monge/io/image.h"
+#include "monge/report/data_uri.h"
 #include "monge/serve/json_response.h"
 
 namespace monge::serve {
@@ -49,7 +50,7 @@ ordered_json inputs_of(const HeldOutInputs& inputs) {
   auto items = ordered_json::array();
   for (int64_t i = 0; i < inputs.items.size(0); ++i) {
     const auto name = static_cast<size_t>(i) < inputs.names.size() ? inputs.names[static_cast<size_t>(i)] : "";
-    items.push_back({{"name", name}, {"png", base64(io::encode_png(io::from_float(inputs.items[i])))}});
+    items.push_back({{"name", name}, {"png", report::base64(io::encode_png(io::from_float(inputs.items[i])))}});
   }
   return {{"kind", "image"}, {"items", items}};
 }

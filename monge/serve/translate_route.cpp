@@ -10,6 +10,7 @@
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
 #include "monge/io/zip_writer.h"
+#include "monge/report/data_uri.h"
 #include "monge/serve/image_input.h"
 #include "monge/serve/translate_query.h"
 #include "monge/session/summary.h"
@@ -69,9 +70,9 @@ Response image_response(const Work& work, const torch::Tensor& y_KCHW) {
                                {"samples", files.size()},
                                {"width", y_KCHW.size(3)},
                                {"height", y_KCHW.size(2)},
-                               {"input", base64(png_of(data::as_floats(work.x)[0]))},
+                               {"input", report::base64(png_of(data::as_floats(work.x)[0]))},
                                {"outputs", nlohmann::ordered_json::array()}};
-    for (const auto& file : files) out["outputs"].push_back(base64(file));
+    for (const auto& file : files) out["outputs"].push_back(report::base64(file));
     return {.body = session::json_text(out)};
   }
   if (files.size() == 1) return {.type = "image/png", .body = std::move(files[0])};

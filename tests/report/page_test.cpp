@@ -190,6 +190,9 @@ TEST(Charts, GiveConstantsAsTextAndKeepGaps) {
 }
 
 TEST(DataUri, IsBase64) {
+  EXPECT_EQ(base64("f"), "Zg==");
+  EXPECT_EQ(base64("fo"), "Zm8=");
+  EXPECT_EQ(base64("foobar"), "Zm9vYmFy");  // RFC 4648, 10
   EXPECT_EQ(data_uri("text/plain", "abcd"), "data:text/plain;base64,YWJjZA==");
   EXPECT_EQ(data_uri("a/b", ""), "data:a/b;base64,");
   EXPECT_EQ(json_in_page("{\"a\":\"</script><!--\"}"), "{\"a\":\"\\u003c/script>\\u003c!--\"}");

@@ -55,13 +55,6 @@ TEST(HttpMessage, FormsAreReadByTheirBoundary) {
     EXPECT_THAT(message_of([&] { form_parts(type, whole.substr(0, length)); }), HasSubstr("multipart")) << length;
 }
 
-TEST(HttpMessage, Base64IsThatOfTheStandard) {
-  EXPECT_EQ(base64(""), "");
-  EXPECT_EQ(base64("f"), "Zg==");
-  EXPECT_EQ(base64("fo"), "Zm8=");
-  EXPECT_EQ(base64("foobar"), "Zm9vYmFy");  // RFC 4648, 10
-}
-
 TEST(HttpMessage, ErrorsLeaveOutWhatIsEmpty) {
   const auto response = error_response(400, Complaint{.what = "bad\xff", .fix = "mend it"});
   EXPECT_EQ(response.body, "{\"error\":{\"what\":\"bad\xEF\xBF\xBD\",\"fix\":\"mend it\"}}\n");

@@ -9,6 +9,7 @@
 #include "monge/core/files.h"
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
+#include "monge/report/data_uri.h"
 #include "tests/serve/client.h"
 #include "tests/serve/models.h"
 #include "tests/support/support.h"
@@ -98,10 +99,10 @@ TEST_F(Served, SeveralDrawsAreAnArchiveOrJson) {
   const auto object = nlohmann::json::parse(answer.body);
   EXPECT_EQ(object["outputs"].size(), 2U);
   EXPECT_EQ(object["seed"], 3);
-  EXPECT_EQ(object["input"], base64(png));
+  EXPECT_EQ(object["input"], report::base64(png));
   const auto x = io::scale_to_float(pixels(16, 16)).permute({2, 0, 1}).unsqueeze(0);
   const auto y = session::translate(model("draws"), x, {.samples = 2, .seed = 3});
-  EXPECT_EQ(object["outputs"][1], base64(io::encode_png(io::from_float(y[0][1]))));
+  EXPECT_EQ(object["outputs"][1], report::base64(io::encode_png(io::from_float(y[0][1]))));
 }
 
 TEST_F(Served, FormsHoldOneFile) {
