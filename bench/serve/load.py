@@ -96,6 +96,8 @@ class Load:
 
     def run(self):
         self.about = json.loads(self.get("/v1/models/" + urllib.parse.quote(self.model)))
+        if "input" not in self.about:
+            raise SystemExit(f"{self.model} cannot be used: {self.about.get('error', self.about)}")
         memory = [self.resident()]
         end = time.monotonic() + self.seconds
         threads = [threading.Thread(target=self.client, args=(i, end)) for i in range(self.clients)]

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Opens the page of `monge serve` in Chromium: translates dropped images and tables, follows a run that trains.
+"""Opens the page of `monge serve` in Chromium: translates dropped images and tables, follows a run that trains, logs in,
+loses the server and finds it again.
 
     serve_test.py PROGRAM    PROGRAM is build/release/monge
 """
@@ -21,9 +22,9 @@ RED = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAAAF0lEQVR4
 class Server:
     """The program, serving a folder on a free port."""
 
-    def __init__(self, program, folder):
-        self.process = subprocess.Popen([program, "serve", ".", "--port", "0", "--threads", "1", "--json"], cwd=folder,
-                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    def __init__(self, program, folder, port=0, options=()):
+        command = [program, "serve", ".", "--port", str(port), "--threads", "1", "--json", *options]
+        self.process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.address = json.loads(self.process.stdout.readline())["url"]
 
     def stop(self):
@@ -139,6 +140,63 @@ def a_report_is_shown_in_a_sandbox(chromium, server):
     page.close()
 
 
+def the_token_opens_the_page(chromium, program, folder):
+    """Without the token the page asks for it, refuses a wrong one, and works with the right one, live views included."""
+    token = "a-token-of-the-test-0123456789"
+    (folder / "token").write_text(token + "\n")
+    server = Server(program, folder, options=["--token-file", "token"])
+    try:
+        page = Page(chromium, f"{server.address}/#translate=images")
+        field = page.page.locator("#token")
+        field.wait_for()
+        assert page.page.locator("#controls").is_hidden(), "models are shown without the token"
+        page.complaints.clear()  # the browser reports the refusals
+        page.expect_sound("login")
+        field.fill("wrong-token-0123456789")
+        field.press("Enter")
+        page.page.locator("#problem", has_text="token").wait_for()
+        assert field.is_visible(), "a wrong token closes the form"
+        field.fill(token)
+        field.press("Enter")
+        page.page.locator("#controls").wait_for()
+        assert field.is_hidden() and page.page.locator("#problem").is_hidden()
+        page.complaints.clear()
+        drop(page, "red.png", "image/png", RED)
+        page.page.locator("#results figure img").nth(1).wait_for()
+        page.page.goto(f"{server.address}/#runs=vectors")
+        page.page.locator("#charts canvas").first.wait_for()
+        page.expect_sound("after login")
+        page.page.reload()  # the browser remembers the token
+        page.page.locator("#charts canvas").first.wait_for()
+        assert field.is_hidden() and token not in page.page.evaluate("document.cookie"), "scripts can read the token"
+        page.close()
+    finally:
+        server.stop()
+
+
+def the_page_finds_the_server_again(chromium, program, folder):
+    """When the server has gone and comes back, the live view says so, goes on, and shows every iteration once."""
+    server = Server(program, folder)
+    try:
+        page = Page(chromium, f"{server.address}/#runs=vectors")
+        state = page.page.locator("#run-state")
+        lines = lambda: page.page.evaluate("runs.lines.map((line) => line.iteration)")
+        page.page.locator("#charts canvas").first.wait_for()
+        before = lines()
+        server.stop()
+        page.page.wait_for_function("document.querySelector('#run-state').textContent.startsWith('The connection is lost')")
+        with open(folder / "vectors/metrics.jsonl", "a") as metrics:
+            metrics.write(json.dumps({"iteration": before[-1] + 1, "map_loss": 1.0}) + "\n")
+        server = Server(program, folder, port=server.address.rsplit(":", 1)[1])
+        page.page.wait_for_function("last => runs.lines.at(-1)?.iteration === last", arg=before[-1] + 1, timeout=60_000)
+        assert lines() == [*before, before[-1] + 1], (before, lines())
+        page.page.wait_for_function("!document.querySelector('#run-state').textContent.startsWith('The connection')")
+        assert "iteration" in state.inner_text(), state.inner_text()
+        page.close()
+    finally:
+        server.process.poll() is None and server.stop()
+
+
 def main():
     require_browser()
     program = str(pathlib.Path(sys.argv[1]).resolve())
@@ -153,6 +211,10 @@ def main():
                 print(f"passed: {check.__name__}")
             a_training_is_followed(chromium, server, program, folder)
             print("passed: a_training_is_followed")
+            server.stop()
+            for check in (the_token_opens_the_page, the_page_finds_the_server_again):
+                check(chromium, program, folder)
+                print(f"passed: {check.__name__}")
         finally:
             server.process.poll() is None and server.stop()
 
