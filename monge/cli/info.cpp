@@ -4,10 +4,12 @@
 #include <torch/types.h>
 #include <torch/version.h>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
 #include "monge/cli/command.h"
+#include "monge/cli/embedded_files.h"
 #include "monge/core/random.h"
 #include "monge/core/version.h"
 #include "monge/nn/resnet_potential.h"
@@ -38,14 +40,43 @@ double self_test(torch::Device device) {
   return ((wide - narrow).norm() / wide.norm()).item<double>();
 }
 
+/// The software of others in this program: what it is for, its licence, and how it comes in.
+int print_licences(bool as_json) {
+  const auto parts = nlohmann::ordered_json::parse(embedded_file("third_party.json"));
+  if (as_json) {
+    print_json({{"monge", "MIT"}, {"parts", parts}});
+    return kDone;
+  }
+  size_t name = 0, licence = 0;
+  for (const auto& part : parts) {
+    name = std::max(name, part["name"].get_ref<const std::string&>().size());
+    licence = std::max(licence, part["licence"].get_ref<const std::string&>().size());
+  }
+  const auto padded = [](std::string text, size_t width) { return text.append(width - text.size() + 2, ' '); };
+  std::cout << "monge is under the MIT licence. It is made of:\n\n";
+  for (const auto& part : parts) {
+    std::cout << padded(part["name"], name) << padded(part["licence"], licence) << part["purpose"].get<std::string>()
+              << "; " << part["use"].get<std::string>()
+              << (part.contains("optional") ? ", if built with " + part["optional"].get<std::string>() : "") << "\n"
+              << std::string(name + 2, ' ') << part["homepage"].get<std::string>() << "\n";
+  }
+  std::cout << "\nOn Debian /usr/share/doc/PACKAGE/copyright holds the full texts. Versions and packages: "
+               "monge.spdx.json of the build."
+            << std::endl;
+  return kDone;
+}
+
 }  // namespace
 
 void add_info(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand("info", "Print build, LibTorch, CUDA and devices, and run a self-test");
   auto common = std::make_shared<Common>();
+  auto licences = std::make_shared<bool>(false);
   add_common(*command, *common);
-  command->callback([&action, common] {
-    action = [common] {
+  command->add_flag("--licenses", *licences, "Print the software that the program is made of, with its licences");
+  command->callback([&action, common, licences] {
+    action = [common, licences] {
+      if (*licences) return print_licences(common->json);
       session::set_threads(compute_for(*common));
       const auto device = session::choose_device(compute_for(*common));
       nlohmann::ordered_json devices = nlohmann::ordered_json::array({"cpu"});

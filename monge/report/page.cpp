@@ -10,9 +10,9 @@
 #include "monge/core/quoting.h"
 #include "monge/report/charts.h"
 #include "monge/report/data_uri.h"
+#include "monge/report/embedded_files.h"
 #include "monge/report/findings.h"
 #include "monge/report/html.h"
-#include "monge/report/page_files.h"
 #include "monge/report/sample_views.h"
 #include "monge/run/curve_images.h"
 #include "monge/train/recipe_changes.h"
@@ -34,11 +34,11 @@ std::string document(const std::string& title, const std::string& body, const or
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<meta name=\"color-scheme\" content=\"light dark\">\n<link rel=\"icon\" href=\"data:,\">\n<title>";
   out += escaped(title) + "</title>\n<style>\n";
-  out.append(page_file("dygraph.min.css")).append(page_file("report.css"));
+  out.append(embedded_file("dygraph.min.css")).append(embedded_file("report.css"));
   out += "</style>\n</head>\n<body>\n<main>\n" + body + "</main>\n<script id=\"page-data\" type=\"application/json\">" +
          json_text(data) + "</script>\n<script>\n";
-  out.append(page_file("dygraph.min.js")).append("</script>\n<script>\n");
-  out.append(page_file("report.js")).append("</script>\n</body>\n</html>\n");
+  out.append(embedded_file("dygraph.min.js")).append("</script>\n<script>\n");
+  out.append(embedded_file("report.js")).append("</script>\n</body>\n</html>\n");
   return out;
 }
 

@@ -1,11 +1,11 @@
 #include "monge/serve/server.h"
 
 #include "monge/core/error.h"
-#include "monge/report/page_files.h"
+#include "monge/report/embedded_files.h"
 #include "monge/serve/counters.h"
+#include "monge/serve/embedded_files.h"
 #include "monge/serve/listener.h"
 #include "monge/serve/model_routes.h"
-#include "monge/serve/page_files.h"
 #include "monge/serve/router.h"
 #include "monge/serve/run_events.h"
 #include "monge/serve/run_routes.h"
@@ -25,8 +25,8 @@ void add_pages(Router& router) {
         "GET", path,
         [file, type](const Request&) {
           Response out{.type = type + "; charset=utf-8",
-                       .body = std::string(std::string_view(file).starts_with("dygraph") ? report::page_file(file)
-                                                                                         : page_file(file))};
+                       .body = std::string(std::string_view(file).starts_with("dygraph") ? report::embedded_file(file)
+                                                                                         : embedded_file(file))};
           out.headers = {{"Content-Security-Policy", kPagePolicy}, {"Cache-Control", "no-cache"}};
           return out;
         },

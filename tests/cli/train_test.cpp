@@ -64,6 +64,8 @@ TEST_F(Cli, JsonIsOneObjectOnStdoutAndNothingElse) {
   const auto info = json::parse(monge(folder.path(), "info --json").out);
   for (const char* key : {"version", "libtorch", "cuda", "devices"}) EXPECT_TRUE(info.contains(key)) << key;
   EXPECT_EQ(info["self_test"], "passed");
+  EXPECT_THAT(monge(folder.path(), "info --licenses").out, HasSubstr("libarchive"));
+  EXPECT_GT(json::parse(monge(folder.path(), "info --licenses --json").out)["parts"].size(), 20);
   const auto eval = json::parse(monge(folder.path(), "eval runs/00000-run --samples 32 --json -q").out);
   for (const char* key : {"target_error", "target_floor", "cost", "mse", "diversity"})
     EXPECT_TRUE(eval.contains(key)) << key;

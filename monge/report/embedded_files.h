@@ -7,6 +7,6 @@ namespace monge::report {
 
 /// The text of a file in monge/report/pages, or of dygraph.min.js and dygraph.min.css.
 /// @throws SystemError for a name that the build does not hold.
-std::string_view page_file(std::string_view name);
+std::string_view embedded_file(std::string_view name);
 
 }  // namespace monge::report

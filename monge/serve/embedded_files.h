@@ -7,6 +7,6 @@ namespace monge::serve {
 
 /// The text of a file in monge/serve/pages.
 /// @throws SystemError for a name that the build does not hold.
-std::string_view page_file(std::string_view name);
+std::string_view embedded_file(std::string_view name);
 
 }  // namespace monge::serve
