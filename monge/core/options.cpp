@@ -134,6 +134,9 @@ std::string checked_word(const Option& option, const OptionValue& value, const s
     return shown(value);
   }
   const auto& word = std::get<std::string>(value);
+  // No path can hold it, and a message of the library ends at it.
+  if (word.find('\0') != std::string::npos)
+    throw InputError({.what = option.key + " holds the character U+0000", .where = where, .value = toml_quoted(word)});
   if (!option.choices.empty() &&
       std::find(option.choices.begin(), option.choices.end(), word) == option.choices.end()) {
     throw InputError({.what = "unknown " + option.key,

@@ -97,7 +97,7 @@ FeatureStatistics read_statistics(const std::filesystem::path& path, const Files
   const auto doubles = [](const torch::Tensor& t) {
     return t.defined() && t.scalar_type() == torch::kFloat64 && t.isfinite().all().item<bool>();
   };
-  const bool fits = count >= 2 && doubles(mean) && doubles(covariance) && mean.dim() == 1 &&
+  const bool fits = count >= 2 && doubles(mean) && doubles(covariance) && mean.dim() == 1 && mean.size(0) > 0 &&
                     covariance.sizes() == torch::IntArrayRef({mean.size(0), mean.size(0)}) &&
                     torch::equal(covariance, covariance.t()) && covariance.diagonal().min().item<double>() >= 0 &&
                     !out.protocol.net.empty() && !out.protocol.mode.empty() && !out.protocol.hash.empty();

@@ -258,6 +258,12 @@ TEST(FeatureStatistics, RefuseOtherFiles) {
   content.metadata["count"] = "12abc";
   io::write_safetensors(out / "count.safetensors", content);
   EXPECT_THAT(message_of([&] { read_statistics(out / "count.safetensors"); }), HasSubstr("are inconsistent"));
+  write_statistics(out / "none.safetensors",
+                   {.protocol = {"net", "clean", "1"},
+                    .source = "none",
+                    .moments = {4, torch::zeros({0}, torch::kFloat64), torch::zeros({0, 0}, torch::kFloat64)},
+                    .features_NF = {}});
+  EXPECT_THAT(message_of([&] { read_statistics(out / "none.safetensors"); }), HasSubstr("are inconsistent"));
 }
 
 TEST(FeatureStatistics, WarnOfFewerSamplesThanFeatures) {

@@ -22,6 +22,11 @@ Recipe parse(const std::string& head, const std::vector<std::string>& set = {}) 
   return parse_recipe(head + kPaths, "a.toml", set);
 }
 
+TEST(Recipe, RefusesATextThatMessagesWouldEndAt) {
+  EXPECT_THAT(message_of([] { parse_recipe("[source]\npath = \"\\u0000toy\"\n", "a.toml"); }),
+              AllOf(HasSubstr("source.path holds the character U+0000"), HasSubstr("a.toml")));
+}
+
 TEST(Recipe, ReadsWhatIsWrittenAndKeepsTheRest) {
   const auto recipe = parse("method = \"weak\"\n[weak]\nz = 8\n[train]\nbetas = [0.5, 0.9]\nlr_map = 1\n");
   EXPECT_EQ(recipe.method, "weak");
