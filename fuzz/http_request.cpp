@@ -2,21 +2,12 @@
 // types. The first line of an input is the target, the second the Content-Type, the rest is the body.
 //
 //     script/fuzz http_request SECONDS
-#include <cstdlib>
+#include "fuzz/target.h"
+#include "monge/serve/http_message.h"
+#include "monge/serve/translate_query.h"
 
-#include "monge/core/error.cpp"
-#include "monge/core/file_name.cpp"
-#include "monge/core/names.cpp"
-#include "monge/core/nearest.cpp"
-#include "monge/serve/http_message.cpp"
-#include "monge/serve/translate_query.cpp"
-
-namespace monge {
-
-// Of core/files.cpp; nothing here calls it.
-std::string content_hash(std::string_view) { return {}; }
-
-}  // namespace monge
+#ifdef MONGE_LIBFUZZER
+#include <nlohmann/json.hpp>
 
 namespace monge::session {
 
@@ -26,18 +17,11 @@ std::string json_text(const nlohmann::ordered_json& object, int indent) {
 }
 
 }  // namespace monge::session
+#endif
 
-namespace {
-
-void expect(bool holds) {
-  if (!holds) std::abort();
-}
-
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+MONGE_FUZZ_TARGET(http_request) {
   using namespace monge;
-  const std::string_view input(reinterpret_cast<const char*>(data), size);
+  using fuzz::expect;
   const auto line = [&](size_t begin) { return std::min(input.find('\n', begin), input.size()); };
   const auto target_end = line(0), type_begin = std::min(target_end + 1, input.size()), type_end = line(type_begin);
   const auto body = input.substr(std::min(type_end + 1, input.size()));
@@ -64,5 +48,4 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
   } catch (const InputError&) {
   }
-  return 0;
 }

@@ -12,9 +12,9 @@
 namespace monge::io {
 namespace {
 
-constexpr int64_t kBlockBytes = int64_t{1} << 26;
-constexpr int64_t kBlockEntries = int64_t{1} << 22;
-constexpr const char* kOldCategories = "__categories";
+constexpr int64_t kCopyBlockBytes = int64_t{1} << 26;
+constexpr int64_t kCopyBlockEntries = int64_t{1} << 22;
+constexpr const char* kOldCategoryGroup = "__categories";
 
 /// Some of the `count` cells along the first axis, or along both.
 struct Subset {
@@ -115,7 +115,7 @@ void copy_rows(const Hdf5Node& from, const Hdf5Node& to, const std::string& name
   if (subset.both) shape[1] = shape[0];
   const auto made = create_like(from, to, name, shape);
   if (row_bytes == 0) return;
-  const int64_t most = std::max<int64_t>(1, kBlockBytes / row_bytes);
+  const int64_t most = std::max<int64_t>(1, kCopyBlockBytes / row_bytes);
   int64_t done = 0;
   for (size_t first = 0; first < cells.size();) {
     auto end = first + 1;
@@ -150,7 +150,7 @@ template <class Use>
 void for_each_block(const Hdf5Node& element, const SparsePlan& plan, const Use& use) {
   const auto indices = element.child("indices");
   size_t next = 0;
-  for (const auto& [begin, end] : sparse_blocks(plan.offsets, kBlockEntries)) {
+  for (const auto& [begin, end] : sparse_blocks(plan.offsets, kCopyBlockEntries)) {
     const auto first = next;
     while (next < plan.slices.size() && plan.slices[next] < end) ++next;
     if (first == next) continue;
@@ -240,7 +240,7 @@ void copy_frame(const Hdf5Node& from, const Hdf5Node& to, const std::string& nam
   copy_attributes(from, made);
   const bool categorical = anndata_kind(from) == AnnDataKind::categorical;
   for (const auto& member : from.names()) {
-    if (member == kOldCategories || (categorical && member == "categories")) {
+    if (member == kOldCategoryGroup || (categorical && member == "categories")) {
       copy_element(from, member, made);
     } else {
       copy_subset(from, member, made, subset);
@@ -249,8 +249,8 @@ void copy_frame(const Hdf5Node& from, const Hdf5Node& to, const std::string& nam
   for (const auto& column : from.names()) {
     if (!from.child(column).has_attribute("categories")) continue;  // of anndata before 0.8
     hobj_ref_t reference{};
-    const auto path = std::string(kOldCategories) + '/' + column;
-    if (!made.has(kOldCategories) || H5Rcreate(&reference, made.id(), path.c_str(), H5R_OBJECT, -1) < 0)
+    const auto path = std::string(kOldCategoryGroup) + '/' + column;
+    if (!made.has(kOldCategoryGroup) || H5Rcreate(&reference, made.id(), path.c_str(), H5R_OBJECT, -1) < 0)
       from.child(column).refuse("its categories are not in " + path);
     const Hdf5Id space(H5Screate(H5S_SCALAR));
     const auto target = made.child(column);
