@@ -1,0 +1,85 @@
+// Damaged files against the libraries of their formats: what both read must be equal.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+
+#include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/io/archive.h"
+#include "monge/io/image.h"
+#include "monge/io/npy.h"
+#include "monge/io/npz.h"
+#include "monge/io/tensor_file.h"
+#include "tests/support/support.h"
+
+namespace monge::io {
+namespace {
+
+using monge::testing::ScratchFolder;
+namespace fs = std::filesystem;
+
+/// Whether monge reads the file, and then as `expected` has it.
+bool reads_alike(const fs::path& file, const fs::path& expected) {
+  const auto kind = file.extension();
+  if (kind == ".npy") {
+    const auto array = read_npy(file), other = read_npy(expected);
+    EXPECT_EQ(array.scalar_type(), other.scalar_type());
+    EXPECT_EQ(array.sizes(), other.sizes());
+    EXPECT_EQ(bytes_of(array), bytes_of(other));
+  } else if (kind == ".zip") {
+    std::map<std::string, std::string> entries;
+    for (const auto& entry : read_archive(file)) entries.emplace(entry.name, entry.bytes);
+    auto names = npz_names(expected);
+    EXPECT_EQ(entries.size(), names.size());
+    for (const auto& name : names) EXPECT_EQ(entries[name], bytes_of(read_npz(expected, name))) << name;
+  } else {
+    EXPECT_TRUE(torch::equal(to_rgb(read_image(file)), read_npy(expected)));
+  }
+  return true;
+}
+
+// MONGE_DIFFERENTIAL_ROUNDS files of each kind (by default 150).
+TEST(DamagedFiles, PythonReadsTheSameOfThem) {
+  const ScratchFolder scratch;
+  const char* named = std::getenv("PEER_PYTHON");
+  const char* rounds = std::getenv("MONGE_DIFFERENTIAL_ROUNDS");
+  const auto output = (scratch / "output").string();
+  const int status =
+      std::system((std::string(named ? named : "python3") + " " MONGE_SOURCE_DIR "/tests/fuzz/python_damages_files.py " +
+                   scratch.path().string() + " " + (rounds ? rounds : "150") + " > " + output + " 2>&1")
+                      .c_str());
+  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  if (code == 77 || code == 127) {
+    GTEST_SKIP() << "needs a Python with numpy and Pillow, named by PEER_PYTHON: " << real_files().read(output);
+  }
+  ASSERT_EQ(code, 0) << real_files().read(output);
+  std::map<std::string, int> both, python_alone;
+  for (const auto& entry : fs::directory_iterator(scratch.path())) {
+    const auto& expected = entry.path();
+    if (expected.extension() != ".expected") continue;
+    const auto file = expected.parent_path() / expected.stem();
+    SCOPED_TRACE(file.filename().string());
+    const auto kind = file.extension().string();
+    try {
+      if (reads_alike(file, expected)) ++both[kind];
+    } catch (const InputError&) {
+      ++python_alone[kind];  // stricter: it may refuse what Python reads
+    }
+    if (HasFailure()) {
+      fs::copy_file(file, fs::temp_directory_path() / file.filename(), fs::copy_options::overwrite_existing);
+      FAIL() << "kept as " << (fs::temp_directory_path() / file.filename());
+    }
+  }
+  for (const char* kind : {".npy", ".zip", ".png"}) {
+    EXPECT_GT(both[kind], 0) << kind;
+    RecordProperty(std::string("both") + kind, both[kind]);
+    RecordProperty(std::string("python_alone") + kind, python_alone[kind]);
+    std::printf("%s: both read %d alike, Python alone %d\n", kind, both[kind], python_alone[kind]);
+  }
+}
+
+}  // namespace
+}  // namespace monge::io
