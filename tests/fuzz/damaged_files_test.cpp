@@ -47,10 +47,10 @@ TEST(DamagedFiles, PythonReadsTheSameOfThem) {
   const char* named = std::getenv("PEER_PYTHON");
   const char* rounds = std::getenv("MONGE_DIFFERENTIAL_ROUNDS");
   const auto output = (scratch / "output").string();
-  const int status =
-      std::system((std::string(named ? named : "python3") + " " MONGE_SOURCE_DIR "/tests/fuzz/python_damages_files.py " +
-                   scratch.path().string() + " " + (rounds ? rounds : "150") + " > " + output + " 2>&1")
-                      .c_str());
+  const int status = std::system((std::string(named ? named : "python3") +
+                                  " " MONGE_SOURCE_DIR "/tests/fuzz/python_damages_files.py " +
+                                  scratch.path().string() + " " + (rounds ? rounds : "150") + " > " + output + " 2>&1")
+                                     .c_str());
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   if (code == 77 || code == 127) {
     GTEST_SKIP() << "needs a Python with numpy and Pillow, named by PEER_PYTHON: " << real_files().read(output);
