@@ -10,12 +10,14 @@
 #include <fstream>
 #include <sstream>
 
+#include "monge/core/file_system.h"
+
 namespace monge {
 namespace {
 
 UniqueFd open_to_lock(const std::filesystem::path& path, FileLock::On on) {
-  const int flags = on == FileLock::On::folder ? O_RDONLY | O_DIRECTORY : O_RDWR | O_CREAT;
-  return UniqueFd(::open(path.c_str(), flags | O_CLOEXEC, 0644));
+  if (on == FileLock::On::folder) return UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return UniqueFd(file_system().open(AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC, 0644));
 }
 
 /// Whether a process has the file open.
@@ -33,11 +35,8 @@ bool has_open(const std::string& process, const struct stat& file) {
 
 bool try_lock(int fd, LockPolicy policy) {
   const int operation = policy == LockPolicy::wait ? LOCK_EX : LOCK_EX | LOCK_NB;
-  while (::flock(fd, operation) != 0) {
-    if (errno == EWOULDBLOCK) return false;
-    if (errno != EINTR) return true;  // a file system without locks
-  }
-  return true;
+  // Any other failure than that of a lock which another holds: a file system without locks.
+  return file_system().lock(fd, operation) == 0 || errno != EWOULDBLOCK;
 }
 
 FileLock FileLock::wait(const std::filesystem::path& path, On on) {

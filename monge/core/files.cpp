@@ -15,7 +15,9 @@
 #include <xxhash.h>
 
 #include "monge/core/error.h"
+#include "monge/core/file_changes.h"
 #include "monge/core/file_name.h"
+#include "monge/core/file_system.h"
 #include "monge/core/unique_fd.h"
 
 namespace monge {
@@ -26,14 +28,16 @@ namespace fs = std::filesystem;
 /// An open file whose failures name its path.
 class Descriptor {
  public:
-  Descriptor(const fs::path& path, int flags) : path_(path), fd_(::open(path.c_str(), flags, 0644)) {
+  Descriptor(const fs::path& path, int flags)
+      : path_(path),
+        fd_((flags & O_ACCMODE) == O_RDONLY ? ::open(path.c_str(), flags)
+                                            : file_system().open(AT_FDCWD, path, flags, 0644)) {
     if (!fd_) fail("cannot open");
   }
 
   void write(std::string_view bytes) {
     while (!bytes.empty()) {
-      const ssize_t written = ::write(fd_.get(), bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
+      const ssize_t written = file_system().write(fd_.get(), bytes);
       if (written < 0) fail("cannot write");
       bytes.remove_prefix(static_cast<size_t>(written));
     }
@@ -63,25 +67,15 @@ class Descriptor {
   void begin_sync() { ::sync_file_range(fd_.get(), 0, 0, SYNC_FILE_RANGE_WRITE); }  // a hint; its failure does no harm
   void sync() {
     // Some special files (pipes, /dev/null) cannot be synchronised; they need not be.
-    if (::fsync(fd_.get()) != 0 && errno != EINVAL && errno != EROFS) fail("cannot flush to the disk");
+    if (file_system().sync(fd_.get()) != 0 && errno != EINVAL) fail("cannot flush to the disk");
   }
 
  private:
-  [[noreturn]] void fail(const char* what) const {
-    const int reason = errno;
-    throw SystemError({.what = text(what, ": ", std::strerror(reason)),
-                       .where = path_.string(),
-                       .fix = reason == ENOSPC ? "free some space on that disk and run the command again" : ""});
-  }
+  [[noreturn]] void fail(const char* what) const { throw_system_error(what, path_); }
 
   fs::path path_;
   UniqueFd fd_;
 };
-
-/// Makes the names in a folder durable. An empty path stands for the working folder.
-void sync_folder(const fs::path& folder) {
-  Descriptor(folder.empty() ? fs::path(".") : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC).sync();
-}
 
 }  // namespace
 
@@ -115,15 +109,16 @@ void Files::write(const fs::path& path, std::span<const std::string_view> parts)
 void Files::publish(const fs::path& from, const fs::path& to) const {
   std::error_code ignored;
   if (fs::is_directory(fs::symlink_status(from, ignored))) sync_folder(from);
-  if (std::rename(from.c_str(), to.c_str()) != 0) {
-    throw SystemError(text(to.string(), ": cannot publish ", from.string(), ": ", std::strerror(errno)));
-  }
+  if (file_system().rename(from, to) != 0) throw_system_error(text("cannot publish ", from.string()), to);
   sync_folder(to.parent_path());
 }
 
 bool Files::exchange(const fs::path& a, const fs::path& b) const {
   sync_folder(a);
-  if (::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) != 0) return false;
+  if (file_system().rename(a, b, RENAME_EXCHANGE) != 0) {
+    if (errno == EINVAL || errno == ENOSYS || errno == ENOTSUP || errno == ENOENT) return false;
+    throw_system_error(text("cannot be exchanged with ", a.string()), b);
+  }
   sync_folder(b.parent_path());
   return true;
 }
@@ -135,7 +130,7 @@ void Files::replace(const fs::path& path, std::string_view bytes) const {
     publish(beside, path);
   } catch (...) {
     std::error_code ignored;
-    fs::remove(beside, ignored);
+    remove_entry(beside, ignored);
     throw;
   }
 }
@@ -155,7 +150,7 @@ PartFile::PartFile(fs::path path, const Files& files) : path_(std::move(path)), 
 
 PartFile::~PartFile() {
   std::error_code ignored;
-  if (open_) fs::remove(part_, ignored);
+  if (open_) remove_entry(part_, ignored);
 }
 
 void PartFile::append(std::string_view bytes) {
@@ -203,20 +198,24 @@ std::string ContentHash::digits() const { return sixteen_digits(XXH3_64bits_dige
 
 void make_writable_folder(const fs::path& folder) {
   std::error_code failure;
-  fs::create_directories(folder, failure);
+  make_folders(folder, failure);
   require(!failure, folder.string(), ": cannot create the folder: ", failure.message(),
           "; choose another output folder");
-  // access() succeeds for the user root on a read-only mount, so this creates a real file. Its name is unique, and
-  // O_EXCL and O_NOFOLLOW keep it from touching a file or link that exists already.
-  const auto probe = folder / (".monge-write-test-" + std::to_string(::getpid()) + "-" +
-                               std::to_string(std::chrono::steady_clock::now().time_since_epoch().count()));
+  // access() succeeds for the user root on a read-only mount, so this creates a real file: one without a name, which no
+  // kill can leave behind.
+  const auto path = folder.empty() ? fs::path(".") : folder;
+  if (UniqueFd(file_system().open(AT_FDCWD, path, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600))) return;
+  // NFS, among others, has no files without names (EOPNOTSUPP; old kernels EISDIR). The name is unique, and O_EXCL and
+  // O_NOFOLLOW keep it from touching a file or link that exists already.
+  const auto probe = path / (std::string(".monge-write-test-") + std::to_string(::getpid()) + "-" +
+                             std::to_string(std::chrono::steady_clock::now().time_since_epoch().count()));
   try {
     Descriptor(probe, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC);
   } catch (const SystemError& error) {
     throw InputError(text(folder.string(), ": the folder cannot be written to (", error.complaint().what,
                           "); choose another output folder"));
   }
-  fs::remove(probe, failure);
+  remove_entry(probe, failure);
 }
 
 }  // namespace monge
