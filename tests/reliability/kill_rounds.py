@@ -64,6 +64,8 @@ class Rounds:
         self.run = folder / "run"
         self.program = [str(pathlib.Path(options.program).resolve())]
         (folder / "tiny.toml").write_text(RECIPE)
+        # 3: stopped with a checkpoint. SIGTERM kills a program that has only begun; ranks whose peer was killed end with 1.
+        self.codes = {"KILL": (-9, 1, 137) if options.ranks > 1 else (-9,), "TERM": (3, -15, 143)}[options.signal]
         self.counts = collections.Counter()
 
     def start(self, *arguments):
@@ -73,8 +75,9 @@ class Rounds:
                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
 
     def newest(self, run="run"):
+        """Iteration of the newest checkpoint; -1 without one."""
         steps = [int(m[1]) for p in (self.folder / run / "checkpoints").glob("step_*") if (m := re.fullmatch(r"step_(\d+)", p.name))]
-        return max(steps, default=0)
+        return max(steps, default=-1)
 
     def signal_all(self, process, number):
         """To a rank at random, or with SIGTERM to the launcher, as a scheduler does."""
@@ -89,7 +92,7 @@ class Rounds:
 
     def begin(self):
         """Resumes what is there; before the run has a checkpoint a user starts anew."""
-        if self.newest():
+        if self.newest() >= 0:
             return self.start("resume", "run")
         return self.start("train", "tiny.toml", "--out", "run")
 
@@ -111,8 +114,9 @@ class Rounds:
         if self.options.signal == "TERM" and (stop := re.search(r"stopped after iteration (\d+)", said)) and int(stop[1]) != after:
             raise SystemExit(f"round {number}: stopped after iteration {stop[1]}, but the newest checkpoint is {after}")
         self.counts["moved on" if after > before else "not moved on"] += 1
-        if process.returncode not in (0, 3):
-            self.counts[f"code {process.returncode}"] += 1
+        self.counts[f"code {process.returncode}"] += 1
+        if process.returncode not in self.codes:
+            raise SystemExit(f"round {number}: code {process.returncode}:\n{said}")
 
     def finish(self, run, words, last):
         process = self.start(*words, "--set", f"train.iterations={last}")
@@ -127,7 +131,7 @@ class Rounds:
             if number % 10 == 0:
                 print(f"round {number}: iteration {self.newest()}", flush=True)
         last = self.newest() + 5
-        ends = self.finish("run", ["resume", "run"] if self.newest() else ["train", "tiny.toml", "--out", "run"], last)
+        ends = self.finish("run", ["resume", "run"] if self.newest() >= 0 else ["train", "tiny.toml", "--out", "run"], last)
         alone = self.finish("undisturbed", ["train", "tiny.toml", "--out", "undisturbed"], last)
         if ends.keys() != alone.keys():
             raise SystemExit(f"tensors differ: {sorted(ends.keys() ^ alone.keys())}")
