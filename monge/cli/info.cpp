@@ -58,7 +58,8 @@ int print_licences(bool as_json) {
     std::cout << padded(part["name"], name) << padded(part["licence"], licence) << part["purpose"].get<std::string>()
               << "; " << part["use"].get<std::string>()
               << (part.contains("optional") ? ", if built with " + part["optional"].get<std::string>() : "") << "\n"
-              << std::string(name + 2, ' ') << part["homepage"].get<std::string>() << "\n";
+              << std::string(name + 2, ' ') << part["homepage"].get<std::string>()
+              << (part.contains("package") ? ", Debian's " + part["package"].get<std::string>() : "") << "\n";
   }
   std::cout << "\nOn Debian /usr/share/doc/PACKAGE/copyright holds the full texts. Versions and packages: "
                "monge.spdx.json of the build."

@@ -1,8 +1,4 @@
 // monge serve: models and runs over HTTP.
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
 #include <chrono>
 #include <memory>
 #include <thread>
@@ -12,6 +8,7 @@
 #include "monge/core/error.h"
 #include "monge/core/files.h"
 #include "monge/serve/server.h"
+#include "monge/solve/settings.h"
 
 namespace monge::cli {
 namespace {
@@ -39,23 +36,8 @@ std::string read_token(const std::string& file) {
   return token;
 }
 
-/// Lets all threads allocate from one heap. With a heap for each, what one thread allocates and another frees leaves
-/// holes in several heaps, and resident memory creeps up over days though no more is in use (bench/results).
-void use_one_heap() {
-#ifdef __GLIBC__
-  ::mallopt(M_ARENA_MAX, 1);
-#endif
-}
-
-/// Gives the pages of the heap that hold nothing back to the system.
-void return_free_memory() {
-#ifdef __GLIBC__
-  ::malloc_trim(0);
-#endif
-}
-
 int serve_command(ServeCommand command) {
-  use_one_heap();  // before there are threads
+  solve::share_one_heap();  // before there are threads
   install_serve_words();
   const auto compute = compute_for(command.common);
   const auto hooks = hooks_for(command.common);
@@ -77,7 +59,7 @@ int serve_command(ServeCommand command) {
   constexpr int kRoundsBetweenTrims = 1200;  // a minute
   for (int round = 1; !stop_flag(); ++round) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    if (round % kRoundsBetweenTrims == 0) return_free_memory();
+    if (round % kRoundsBetweenTrims == 0) solve::return_free_pages();
   }
   server.stop();
   return kDone;

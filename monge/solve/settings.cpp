@@ -37,6 +37,18 @@ void release_freed_memory() {
   ::mallopt(M_MMAP_THRESHOLD, kMostMapped);
   ::mallopt(M_TRIM_THRESHOLD, 2 * kMostMapped);
   ::mallopt(M_TOP_PAD, 128 << 10);
+  return_free_pages();
+#endif
+}
+
+void share_one_heap() {
+#ifdef __GLIBC__
+  ::mallopt(M_ARENA_MAX, 1);
+#endif
+}
+
+void return_free_pages() {
+#ifdef __GLIBC__
   ::malloc_trim(0);
 #endif
 }

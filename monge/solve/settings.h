@@ -20,4 +20,12 @@ void keep_freed_memory();
 /// Ends that and returns freed memory to the system. For programs that do other work after a training.
 void release_freed_memory();
 
+/// Lets all threads of the process allocate from one heap. With a heap for each, what one thread allocates and another
+/// frees leaves holes in several heaps, and resident memory creeps up though no more is in use (docs/serve.md). Call it
+/// before there are threads, in programs that serve.
+void share_one_heap();
+
+/// Gives the pages of the heaps that hold nothing back to the system, once.
+void return_free_pages();
+
 }  // namespace monge::solve

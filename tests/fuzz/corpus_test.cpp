@@ -32,7 +32,6 @@ TEST(FuzzCorpus, EveryTargetHasOneAndEveryCorpusATarget) {
     folders.insert(entry.path().filename().string());
   }
   EXPECT_EQ(names, folders);
-  EXPECT_EQ(names.size(), 14u);
 }
 
 // MONGE_FUZZ_ROUNDS damaged copies of each input (by default 2) are fed, too: more of them look for faults without
