@@ -2,14 +2,15 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "monge/core/error.h"
+#include "monge/core/file_changes.h"
 #include "monge/core/user_words.h"
 #include "monge/io/safetensors.h"
+#include "monge/train/checkpoint_name.h"
 
 namespace monge::train {
 namespace {
@@ -19,13 +20,7 @@ using nlohmann::json;
 
 constexpr const char* kFormat = "monge-checkpoint";
 constexpr int kVersion = 1;
-constexpr const char* kOld = ".old";
-
-std::string folder_name(int64_t iteration) {
-  char name[32];
-  std::snprintf(name, sizeof name, "step_%06lld", static_cast<long long>(iteration));
-  return name;
-}
+constexpr const char *kOld = ".old", *kPart = ".part";
 
 /// The iteration of "step_000500", and of ".step_000500.old", which a rewrite of the step leaves for a moment.
 std::optional<int64_t> iteration_of(const fs::path& folder) {
@@ -75,23 +70,40 @@ void publish_folder(const fs::path& part, const fs::path& whole, const fs::path&
   if (!fs::exists(whole, ignored)) {
     files.publish(part, whole);
   } else if (files.exchange(part, whole)) {
-    fs::remove_all(part, ignored);  // the old folder
+    remove_tree(part, ignored);  // the old folder
   } else {
-    fs::remove_all(old, ignored);
-    fs::rename(whole, old);  // a crash here leaves a name that list_checkpoints knows
-    files.publish(part, whole);
+    remove_tree(old);
+    rename_entry(whole, old);  // a crash here leaves a name that list_checkpoints knows
+    try {
+      files.publish(part, whole);
+    } catch (...) {
+      // Back to its name, which the link to the best checkpoint may hold. If `part` has the name already, this fails.
+      rename_entry(old, whole, ignored);
+      throw;
+    }
   }
-  fs::remove_all(old, ignored);
+  remove_tree(old, ignored);
+}
+
+/// Removes what a kill during a save left under hidden names, but for a step that exists under no other name.
+void remove_leftovers(const fs::path& parent) {
+  std::vector<fs::path> leftovers;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(parent, ignored)) {
+    const auto name = entry.path().filename().string();
+    if (!name.starts_with(".step_")) continue;
+    const auto step = iteration_of(entry.path());
+    if (name.ends_with(kPart) || (step && fs::exists(parent / checkpoint_name(*step), ignored)))
+      leftovers.push_back(entry.path());
+  }
+  for (const auto& path : leftovers) remove_tree(path, ignored);
 }
 
 }  // namespace
 
 fs::path save_checkpoint(const fs::path& parent, const Checkpoint& checkpoint, const Files& files) {
-  const auto name = folder_name(checkpoint.iteration);
-  const auto part = parent / ("." + name + ".part"), whole = parent / name;
-  std::error_code ignored;
-  fs::remove_all(part, ignored);
-  fs::create_directories(part, ignored);
+  const auto name = checkpoint_name(checkpoint.iteration);
+  const auto part = parent / ("." + name + kPart), whole = parent / name;
 
   io::TensorFile state;
   state.tensors = checkpoint.tensors;
@@ -117,6 +129,8 @@ fs::path save_checkpoint(const fs::path& parent, const Checkpoint& checkpoint, c
     if (!fingerprint->empty()) manifest[key] = *fingerprint;
   }
   try {
+    remove_tree(part);
+    make_folders(part);
     for (const auto& [file, bytes] : contents) {
       files.write(part / file, std::array<std::string_view, 1>{bytes});
       manifest["files"][file] = {{"bytes", bytes.size()}, {"xxh3", content_hash(bytes)}};
@@ -126,7 +140,8 @@ fs::path save_checkpoint(const fs::path& parent, const Checkpoint& checkpoint, c
     files.write(part / "manifest.json", std::array<std::string_view, 1>{text});
     publish_folder(part, whole, parent / ("." + name + kOld), files);
   } catch (...) {
-    fs::remove_all(part, ignored);
+    std::error_code ignored;
+    remove_tree(part, ignored);
     throw;
   }
   return whole;
@@ -204,19 +219,21 @@ void set_aside_newer(const fs::path& parent, int64_t iteration) {
   for (const auto& folder : list_checkpoints(parent)) {
     const int64_t step = *iteration_of(folder);
     if (step <= iteration) continue;
-    const auto aside = parent / ("damaged_" + folder_name(step));
+    const auto aside = parent / ("damaged_" + checkpoint_name(step));
     std::error_code ignored;
-    fs::remove_all(aside, ignored);
-    fs::rename(folder, aside, ignored);
+    remove_tree(aside, ignored);
+    rename_entry(folder, aside, ignored);
   }
+  remove_leftovers(parent);
 }
 
 void prune_checkpoints(const fs::path& parent, int64_t keep, const fs::path& spare) {
   const auto folders = list_checkpoints(parent);
   for (size_t i = 0; i + static_cast<size_t>(keep) < folders.size(); ++i) {
     std::error_code ignored;
-    if (iteration_of(folders[i]) != iteration_of(spare)) fs::remove_all(folders[i], ignored);
+    if (iteration_of(folders[i]) != iteration_of(spare)) remove_tree(folders[i], ignored);
   }
+  remove_leftovers(parent);
 }
 
 }  // namespace monge::train

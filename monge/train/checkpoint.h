@@ -63,7 +63,7 @@ Checkpoint load_newest(const std::filesystem::path& parent, const LogSink& log, 
 /// steps again, and a folder that could not be read must not count among the newest.
 void set_aside_newer(const std::filesystem::path& parent, int64_t iteration);
 
-/// Removes all checkpoints but the newest `keep` and the one that `spare` names.
+/// Removes all checkpoints but the newest `keep` and the one that `spare` names, and what a killed save left.
 void prune_checkpoints(const std::filesystem::path& parent, int64_t keep, const std::filesystem::path& spare);
 
 }  // namespace monge::train

@@ -8,10 +8,12 @@
 #include <set>
 
 #include "monge/core/error.h"
+#include "monge/core/file_changes.h"
 #include "monge/ot/light.h"
 #include "monge/solve/nets.h"
 #include "monge/solve/precision.h"
 #include "monge/train/broadcast_from_root.h"
+#include "monge/train/checkpoint_name.h"
 #include "monge/train/source_check.h"
 
 namespace monge::train {
@@ -24,6 +26,37 @@ bool equal(const data::Standardisation& a, const data::Standardisation& b) {
   const auto mine = data::tensors_of(a), other = data::tensors_of(b);
   return std::equal(mine.begin(), mine.end(), other.begin(),
                     [](const auto& x, const auto& y) { return torch::equal(x.second, y.second); });
+}
+
+/// Lets the link `best` of a run name a checkpoint. A link that the disk refuses costs no iteration: a warning says so.
+void link_best(const fs::path& run, const fs::path& name, const LogSink& log, const Files& files) {
+  // Making the link under another name and renaming it keeps `best` pointing at a whole checkpoint at all times.
+  const auto link = run / ".best.part";
+  std::error_code failure;
+  std::string reason;
+  make_link(fs::path("checkpoints") / name, link, failure);
+  if (!failure) {
+    try {
+      return files.publish(link, run / "best");
+    } catch (const SystemError& error) {
+      reason = error.what();
+    }
+  }
+  std::error_code ignored;
+  remove_entry(link, ignored);
+  log(LogLevel::warning,
+      text((run / "best").string(), ": cannot create this link (", reason.empty() ? failure.message() : reason,
+           "); the best checkpoint is ", (run / "checkpoints" / name).string(), ", but it will be pruned"));
+}
+
+/// Lets the link name the best checkpoint if it does not: after its saving, and in a resumed run, because a kill
+/// between the two leaves a link to the best before. No later metric is better, so nothing else would renew it.
+void renew_best_link(const fs::path& run, int64_t best_iteration, const LogSink& log, const Files& files) {
+  std::error_code none;
+  remove_entry(run / ".best.part", none);
+  const auto name = checkpoint_name(best_iteration);
+  if (fs::read_symlink(run / "best", none).filename() == name || !fs::exists(run / "checkpoints" / name, none)) return;
+  link_best(run, name, log, files);
 }
 
 }  // namespace
@@ -143,6 +176,7 @@ void Trainer::resume(const Checkpoint& checkpoint) {
   done_ = saved_at_ = checkpoint.iteration;
   best_metric_ = checkpoint.best_metric;
   best_iteration_ = checkpoint.best_iteration;
+  if (!folder_.empty() && best_metric_) renew_best_link(folder_, best_iteration_, log_, files_);
 }
 
 void Trainer::warn_of_changed_data(const Checkpoint& checkpoint) const {
@@ -240,6 +274,8 @@ fs::path Trainer::write_checkpoint() {
   checkpoint.ranks = group_.size();
   const auto written = save_checkpoint(folder_ / "checkpoints", checkpoint, files_);
   saved_at_ = done_;
+  // Before the pruning, which spares what the link names.
+  if (best_metric_) renew_best_link(folder_, best_iteration_, log_, files_);
   std::error_code none;
   prune_checkpoints(folder_ / "checkpoints", recipe_.checkpoint.keep, fs::read_symlink(folder_ / "best", none));
   for (auto* observer : observers_) observer->checkpoint_saved(*this, written);
@@ -251,19 +287,7 @@ void Trainer::offer_best(double metric) {
   if (!std::isfinite(metric) || (best_metric_ && metric >= *best_metric_)) return;
   best_metric_ = metric;
   best_iteration_ = done_;
-  const auto written = save_if_possible();
-  if (written.empty()) return;
-  // Making the link under another name and renaming it keeps `best` pointing at a whole checkpoint at all times.
-  const auto link = folder_ / ".best.part";
-  std::error_code ignored;
-  fs::remove(link, ignored);
-  fs::create_directory_symlink(fs::path("checkpoints") / written.filename(), link, ignored);
-  if (ignored) {
-    log_(LogLevel::warning, text((folder_ / "best").string(), ": cannot create this link (", ignored.message(),
-                                 "); the best checkpoint is ", written.string(), ", but it will be pruned"));
-    return;
-  }
-  files_.publish(link, folder_ / "best");
+  save_if_possible();
 }
 
 void Trainer::end_early(const std::string& reason) {
