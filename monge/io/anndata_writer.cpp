@@ -1,15 +1,11 @@
 #include "monge/io/anndata_writer.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cstring>
 #include <optional>
 
 #include "monge/core/error.h"
+#include "monge/core/file_changes.h"
 #include "monge/core/files.h"
 #include "monge/core/names.h"
-#include "monge/core/unique_fd.h"
 #include "monge/io/anndata.h"
 #include "monge/io/anndata_frame.h"
 #include "monge/io/anndata_subset.h"
@@ -46,12 +42,6 @@ void copy_whole_file(const fs::path& from, const fs::path& to) {
   fs::permissions(to, fs::perms::owner_read | fs::perms::owner_write, fs::perm_options::add, failure);
 }
 
-void sync_file(const fs::path& path) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file || ::fsync(file.get()) != 0)
-    throw SystemError(text(path.string(), ": cannot be flushed to the disk: ", std::strerror(errno)));
-}
-
 hid_t memory_type(torch::ScalarType type) { return type == torch::kFloat64 ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT; }
 hid_t file_type(torch::ScalarType type) { return type == torch::kFloat64 ? H5T_IEEE_F64LE : H5T_IEEE_F32LE; }
 
@@ -74,7 +64,7 @@ struct AnnDataWriter::Parts {
     tables.clear();
     root.reset();
     std::error_code ignored;
-    if (!published) fs::remove(part, ignored);
+    if (!published) remove_entry(part, ignored);
   }
 };
 

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "monge/core/error.h"
+#include "monge/core/file_changes.h"
 #include "monge/core/files.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
@@ -45,7 +46,7 @@ class TemporaryFolder {
   }
   ~TemporaryFolder() {
     std::error_code ignored;
-    fs::remove_all(path_, ignored);
+    remove_tree(path_, ignored);
   }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
@@ -206,11 +207,11 @@ fetch::Download fetch_model(const ModelAddress& address, const fs::path& folder,
     load_model(file, torch::kCPU, silent());  // compares the content hash, too
   } catch (const InputError& error) {
     std::error_code ignored;
-    fs::remove(file, ignored);
+    remove_entry(file, ignored);
     throw InputError(text(fetch::without_credentials(address.url), ": is not a usable model (", error.what(), ")"));
   } catch (...) {  // such as no memory
     std::error_code ignored;
-    fs::remove(file, ignored);
+    remove_entry(file, ignored);
     throw;
   }
   real_files().publish(file, model_path(folder, address.name));

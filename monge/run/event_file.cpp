@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "monge/core/error.h"
+#include "monge/core/file_changes.h"
 #include "monge/run/tfrecord.h"
 
 namespace monge::run {
@@ -127,14 +128,14 @@ void EventFile::repair() {
   std::error_code failure;
   if (sound.count == 0 && sound.rest != SoundRecords::Rest::zeros && !begins_as_ours(path_)) {
     const auto aside = free_name_beside(path_);
-    fs::rename(path_, aside, failure);
+    rename_entry(path_, aside, failure);
     if (failure)
       throw SystemError(text(path_.string(), ": is not an event file, and cannot be renamed: ", failure.message()));
     repaired_ = "is not an event file; it was renamed to " + aside.filename().string() + ", and a new one was started";
     return;
   }
   // A TensorBoard that was open at the crash has read the torn bytes, waits for their rest, and must be started again.
-  fs::resize_file(path_, static_cast<uintmax_t>(sound.bytes), failure);
+  resize_file(path_, sound.bytes, failure);
   if (failure) throw SystemError(text(path_.string(), ": cannot cut off its damaged end: ", failure.message()));
   repaired_ += sound.rest == SoundRecords::Rest::damaged ? " were cut off. metrics.jsonl has all metrics"
                                                          : "; they were cut off";
@@ -147,7 +148,7 @@ void EventFile::append(std::string_view event) {
     files_.append(path_, tfrecord(event));
   } catch (const SystemError&) {
     // Readers stop at a part of a record, and would not see what follows when the disk has room again.
-    if (!unknown) fs::resize_file(path_, before, ignored);
+    if (!unknown) resize_file(path_, static_cast<int64_t>(before), ignored);
     throw;
   }
 }

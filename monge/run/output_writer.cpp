@@ -4,6 +4,7 @@
 #include <map>
 
 #include "monge/core/error.h"
+#include "monge/core/file_changes.h"
 #include "monge/core/file_identity.h"
 #include "monge/core/file_name.h"
 #include "monge/core/files.h"
@@ -185,7 +186,7 @@ void OutputWriter::add_sample(const std::string& item, int64_t sample, int64_t s
   if (archive_) {
     archive_->add(name.string(), io::encode_image(pixels(name), name));
   } else {
-    fs::create_directories((out_ / name).parent_path());
+    make_folders((out_ / name).parent_path());
     io::write_image(out_ / name, pixels(name));
   }
 }

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "monge/core/error.h"
+#include "monge/core/file_changes.h"
 #include "monge/core/files.h"
 #include "monge/core/quoting.h"
 #include "monge/core/user_words.h"
@@ -67,7 +68,10 @@ fs::path take_folder(const fs::path& parent, const std::string& name) {
   for (;;) {
     const auto folder = next_folder(parent, name);
     std::error_code failure;
-    if (fs::create_directory(folder, failure)) return folder;
+    if (make_folder(folder, failure)) {
+      sync_folder(parent);  // what is saved in it must not be lost with its name
+      return folder;
+    }
     // Not created and no failure: another process was faster, so the next number is larger now.
     require(!failure, folder.string(), ": cannot create the folder: ", failure.message(), "; choose another ",
             user_word("parent folder"));
@@ -86,7 +90,7 @@ bool is_fresh(const fs::path& folder) {
 void clear(const fs::path& folder) {
   for (const char* name : {"metrics.jsonl", "events.out.tfevents.monge", "log.txt", "summary.json", "report.html",
                            "best", ".best.part", "samples", "checkpoints"}) {
-    fs::remove_all(folder / name);
+    remove_tree(folder / name);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "monge/core/error.h"
+#include "monge/core/file_changes.h"
 #include "monge/core/files.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
@@ -201,8 +202,8 @@ void write_truth_case(const std::string& name, const eval::TruthOptions& options
                       .where = (folder / file).string(),
                       .fix = "choose another folder"});
   }
-  fs::remove(folder / kCaseFile, ignored);
-  fs::remove(folder / kTruthFile, ignored);
+  remove_entry(folder / kCaseFile, ignored);
+  remove_entry(folder / kTruthFile, ignored);
   const auto stream = static_cast<uint64_t>(seed);
   const auto x = eval::standard_inputs(*open_side(truth.recipe.source), points, stream);
   io::write_npy(folder / kInputsFile, x);
