@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "monge/core/error.h"
+#include "monge/core/file_changes.h"
 #include "monge/core/files.h"
 
 namespace monge::data {
@@ -52,7 +53,7 @@ void StagingFolder::prepare(const std::string& inputs, const LogSink& log) const
       if (name == kLock || name == kInputs || name == text(kInputs, ".part")) continue;
       require(begun, folder_.string(), ": is needed for packing ", folder_.stem().string(), ", but holds other files (",
               name, "); choose another DST, or remove it");
-      fs::remove(entry.path());
+      remove_entry(entry.path());
     }
   });
   if (begun)
@@ -63,11 +64,11 @@ void StagingFolder::prepare(const std::string& inputs, const LogSink& log) const
 void StagingFolder::publish(const fs::path& destination) const {
   guarded([&] {
     for (const auto& entry : fs::directory_iterator(folder_)) {
-      if (entry.path().extension() == ".record" || entry.path().extension() == ".part") fs::remove(entry.path());
+      if (entry.path().extension() == ".record" || entry.path().extension() == ".part") remove_entry(entry.path());
     }
-    fs::remove(folder_ / kLock);  // the lock is held by the open file
+    remove_entry(folder_ / kLock);  // the lock is held by the open file
     std::error_code ignored;
-    fs::remove(destination, ignored);  // removes an existing empty folder
+    remove_entry(destination, ignored);  // removes an existing empty folder
   });
   real_files().publish(folder_, destination);
 }
