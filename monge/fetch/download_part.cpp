@@ -9,7 +9,9 @@
 #include <sstream>
 
 #include "monge/core/error.h"
+#include "monge/core/file_changes.h"
 #include "monge/core/file_lock.h"
+#include "monge/core/file_system.h"
 #include "monge/core/files.h"
 
 namespace monge::fetch {
@@ -40,7 +42,7 @@ DownloadPart::~DownloadPart() {
 /// @return false when another process published or removed the file between the opening and the lock. Then it is not
 ///     ours.
 bool DownloadPart::open_and_lock() {
-  fd_.reset(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  fd_.reset(file_system().open(AT_FDCWD, path_, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
   if (!fd_) fail("cannot open");
   if (!try_lock(fd_.get(), LockPolicy::fail)) {
     fd_.reset();  // what is not ours must not be removed
@@ -56,15 +58,12 @@ bool DownloadPart::open_and_lock() {
   return ours;
 }
 
-void DownloadPart::fail(const char* what) const {
-  const int reason = errno;
-  throw SystemError({.what = text(what, ": ", std::strerror(reason)),
-                     .where = path_.string(),
-                     .fix = reason == ENOSPC ? "free some space on that disk and run the command again" : ""});
-}
+void DownloadPart::fail(const char* what) const { throw_system_error(what, path_); }
 
 void DownloadPart::restart(const DownloadOrigin& origin) {
-  if (::ftruncate(fd_.get(), 0) != 0) fail("cannot truncate");
+  if (file_system().resize(fd_.get(), 0) != 0) fail("cannot truncate");
+  // Before the new origin is on the disk: a power cut must not leave the bytes of the old one under its name.
+  if (file_system().sync(fd_.get()) != 0) fail("cannot flush to the disk");
   size_ = 0;
   origin_ = origin;
   real_files().replace(origin_path_, origin.url + '\n' + origin.validator + '\n');
@@ -72,8 +71,7 @@ void DownloadPart::restart(const DownloadOrigin& origin) {
 
 void DownloadPart::append(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = ::write(fd_.get(), bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
+    const ssize_t written = file_system().write(fd_.get(), bytes);
     if (written < 0) fail("cannot write");
     size_ += written;
     bytes.remove_prefix(static_cast<size_t>(written));
@@ -81,17 +79,17 @@ void DownloadPart::append(std::string_view bytes) {
 }
 
 void DownloadPart::publish() {
-  if (::fsync(fd_.get()) != 0) fail("cannot flush to the disk");
+  if (file_system().sync(fd_.get()) != 0) fail("cannot flush to the disk");
   real_files().publish(path_, destination_);
   std::error_code ignored;
-  fs::remove(origin_path_, ignored);
+  remove_entry(origin_path_, ignored);
   fd_.reset();
 }
 
 void DownloadPart::discard() {
   std::error_code ignored;
-  fs::remove(path_, ignored);
-  fs::remove(origin_path_, ignored);
+  remove_entry(path_, ignored);
+  remove_entry(origin_path_, ignored);
   fd_.reset();
 }
 

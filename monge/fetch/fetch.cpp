@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "monge/core/error.h"
+#include "monge/core/file_changes.h"
 #include "monge/core/file_lock.h"
 #include "monge/core/files.h"
 #include "monge/core/user_words.h"
@@ -71,16 +72,19 @@ class Fetch {
   /// Removes our folder if it is empty.
   ~Fetch() {
     std::error_code ignored;
-    if (fs::is_empty(work_, ignored)) fs::remove(work_, ignored);
+    if (fs::is_empty(work_, ignored)) remove_entry(work_, ignored);
   }
   Fetch(const Fetch&) = delete;
   Fetch& operator=(const Fetch&) = delete;
 
   Fetched run(FetchRecord& record) {
-    if (auto known = known_by(record)) return *known;
-    fs::create_directories(work_);
+    if (auto known = known_by(record)) {
+      remove_leftovers();
+      return *known;
+    }
+    make_folders(work_);
     for (const auto& entry : fs::directory_iterator(work_)) {  // left by calls that were killed
-      if (entry.path().extension() == ".unpacked" && entry.is_directory()) fs::remove_all(entry.path());
+      if (entry.path().extension() == ".unpacked" && entry.is_directory()) remove_tree(entry.path());
     }
     try {
       if (!unpacks_) {
@@ -91,7 +95,7 @@ class Fetch {
       return stopped(bytes_here());
     } catch (...) {
       std::error_code ignored;
-      fs::remove_all(staging_, ignored);
+      remove_tree(staging_, ignored);
       throw;
     }
   }
@@ -112,6 +116,13 @@ class Fetch {
     return io::sha256_of_file(path, [this](int64_t, int64_t) {
       if (options_.stop && *options_.stop) throw UnpackStopped{};
     });
+  }
+
+  /// Removes what only an unfinished fetch needs; also that of a call which was killed after it had recorded the file.
+  void remove_leftovers() const {
+    std::error_code ignored;
+    for (const char* ending : {"", ".part", ".part.from"}) remove_entry(archive_.string() + ending, ignored);
+    remove_tree(staging_, ignored);
   }
 
   fs::path result() const { return unpacks_ ? folder_ : folder_ / name_; }
@@ -177,7 +188,7 @@ class Fetch {
     if (!fs::is_regular_file(fs::symlink_status(archive_, ignored))) return {};
     const auto digest = hash_of(archive_);
     if (!options_.sha256.empty() && digest != options_.sha256) {
-      fs::remove(archive_);
+      remove_entry(archive_);
       return {};
     }
     return Download{.complete = true, .bytes = static_cast<int64_t>(fs::file_size(archive_)), .sha256 = digest};
@@ -220,8 +231,8 @@ class Fetch {
   }
 
   Unpacked unpack_file(int64_t bytes) const {
-    fs::remove_all(staging_);
-    fs::create_directory(staging_);
+    remove_tree(staging_);
+    make_folders(staging_);
     auto options = unpacking();
     if (options_.unpacking_progress) {
       options.progress = [&](int64_t done) { options_.unpacking_progress(std::min(done, bytes), bytes); };
@@ -233,7 +244,7 @@ class Fetch {
     } catch (const io::UnreadableArchive& error) {
       // It may be a page that asks for a login, for example. If it were kept, every further call would take it for the
       // archive.
-      if (source_ == archive_ && options_.sha256.empty()) fs::remove(archive_);
+      if (source_ == archive_ && options_.sha256.empty()) remove_entry(archive_);
       auto complaint = error.complaint();
       complaint.where = shown_;
       complaint.fix = "check the address: it serves no tar, zip or 7z archive, or a damaged one";
@@ -257,7 +268,7 @@ class Fetch {
   }
 
   Fetched stopped(int64_t bytes) const {
-    fs::remove_all(staging_);
+    remove_tree(staging_);
     return {.state = Fetched::stopped, .path = result(), .file = facts("", bytes)};
   }
 
@@ -284,7 +295,7 @@ class Fetch {
     sync_file_system(folder_);
     if (file.kept && source_ == archive_) place_file(archive_, folder_ / name_);
     record.put(file);
-    fs::remove(archive_);
+    remove_leftovers();
     return {.state = Fetched::fetched, .path = result(), .file = file};
   }
 
@@ -346,7 +357,7 @@ Fetched fetch(const std::string& url, const fs::path& folder, const FetchOptions
   const bool new_folder = !fs::exists(folder, ignored);
   make_writable_folder(folder);
   const auto remove_if_new = [&] {
-    if (new_folder && fs::is_empty(folder, ignored)) fs::remove(folder, ignored);
+    if (new_folder && fs::is_empty(folder, ignored)) remove_entry(folder, ignored);
   };
   try {
     const FileLock lock = lock_folder(folder);

@@ -10,6 +10,8 @@
 #include <cstring>
 
 #include "monge/core/error.h"
+#include "monge/core/file_changes.h"
+#include "monge/core/file_system.h"
 #include "monge/core/nearest.h"
 
 namespace monge::fetch {
@@ -19,12 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr int kFolder = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
-[[noreturn]] void fail(const char* what, const std::string& shown) {
-  const int reason = errno;
-  throw SystemError({.what = text(what, ": ", std::strerror(reason)),
-                     .where = shown,
-                     .fix = reason == ENOSPC ? "free some space on that disk and run the command again" : ""});
-}
+[[noreturn]] void fail(const char* what, const std::string& shown) { throw_system_error(what, shown); }
 
 [[noreturn]] void clash(const std::string& name, const char* wants, const char* there) {
   throw InputError({.what = text("cannot create the ", wants, ": a ", there, " has this name"),
@@ -36,8 +33,7 @@ constexpr int kFolder = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
 void NewFile::append(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = ::write(fd_.get(), bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
+    const ssize_t written = file_system().write(fd_.get(), bytes);
     if (written < 0) fail("cannot write", shown_);
     bytes.remove_prefix(static_cast<size_t>(written));
   }
@@ -49,7 +45,8 @@ FolderWriter::FolderWriter(const fs::path& folder) : root_(::open(folder.c_str()
 
 /// Opens the folder `name` in `parent`, and makes it if it does not exist.
 UniqueFd FolderWriter::enter(int parent, const std::string& name, const std::vector<std::string>& parts) const {
-  if (::mkdirat(parent, name.c_str(), 0777) != 0 && errno != EEXIST) fail("cannot create the folder", join(parts, "/"));
+  if (file_system().make_folder(parent, name, 0777) != 0 && errno != EEXIST)
+    fail("cannot create the folder", join(parts, "/"));
   UniqueFd fd(::openat(parent, name.c_str(), kFolder));
   if (!fd && (errno == ENOTDIR || errno == ELOOP)) clash(join(parts, "/"), "folder", "file");
   if (!fd) fail("cannot open the folder", join(parts, "/"));
@@ -71,7 +68,7 @@ int FolderWriter::parent_of(const std::vector<std::string>& parts) {
 NewFile FolderWriter::make_file(const std::vector<std::string>& parts) {
   const int parent = parent_of(parts);
   const auto shown = join(parts, "/");
-  UniqueFd fd(::openat(parent, parts.back().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
+  UniqueFd fd(file_system().open(parent, parts.back(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
   if (!fd && errno != EEXIST) fail("cannot create the file", shown);
   if (!fd) {
     struct stat facts {};
@@ -104,7 +101,7 @@ UniqueFd FolderWriter::find_file(const std::vector<std::string>& parts) const {
 
 int64_t FolderWriter::free_bytes() const {
   struct statvfs facts {};
-  if (::fstatvfs(root_.get(), &facts) != 0 || facts.f_blocks == 0) return -1;
+  if (file_system().free_space(root_.get(), facts) != 0 || facts.f_blocks == 0) return -1;
   return static_cast<int64_t>(facts.f_bavail) * static_cast<int64_t>(facts.f_frsize);
 }
 

@@ -10,6 +10,8 @@
 #include <fstream>
 
 #include "monge/core/error.h"
+#include "monge/core/file_changes.h"
+#include "monge/core/file_system.h"
 #include "monge/core/unique_fd.h"
 
 namespace monge::fetch {
@@ -66,11 +68,11 @@ bool check_target(const fs::path& from, const fs::path& to) {
 }
 
 void move(const fs::path& from, const fs::path& to) {
-  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return;
+  if (file_system().rename(from, to, RENAME_NOREPLACE) == 0) return;
   // Some file systems lack RENAME_NOREPLACE. All entries were checked, and the folder is locked against other
   // processes.
-  if (errno == EINVAL && ::rename(from.c_str(), to.c_str()) == 0) return;
-  throw SystemError(text(to.string(), ": cannot be moved there: ", std::strerror(errno)));
+  if (errno == EINVAL && file_system().rename(from, to) == 0) return;
+  throw_system_error("cannot be moved there", to);
 }
 
 void merge_entry(const fs::path& from, const fs::path& to) {
@@ -79,7 +81,7 @@ void merge_entry(const fs::path& from, const fs::path& to) {
   if (there == fs::file_type::directory) {
     for (const auto& entry : fs::directory_iterator(from)) merge_entry(entry.path(), to / entry.path().filename());
   }
-  fs::remove(from);
+  remove_entry(from);
 }
 
 /// Converts the standard library's exceptions to ours.
@@ -99,21 +101,20 @@ void check_place(const fs::path& from, const fs::path& to) {
 }
 
 void place_file(const fs::path& from, const fs::path& to) {
-  guarded([&] { check_target(from, to) ? static_cast<void>(fs::remove(from)) : move(from, to); });
+  guarded([&] { check_target(from, to) ? static_cast<void>(remove_entry(from)) : move(from, to); });
 }
 
 void merge_folder(const fs::path& from, const fs::path& to) {
   guarded([&] {
     for (const auto& entry : fs::directory_iterator(from)) check_target(entry.path(), to / entry.path().filename());
     for (const auto& entry : fs::directory_iterator(from)) merge_entry(entry.path(), to / entry.path().filename());
-    fs::remove(from);
+    remove_entry(from);
   });
 }
 
 void sync_file_system(const fs::path& folder) {
   const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd || ::syncfs(fd.get()) != 0)
-    throw SystemError(text(folder.string(), ": cannot flush to the disk: ", std::strerror(errno)));
+  if (!fd || file_system().sync_all(fd.get()) != 0) throw_system_error("cannot flush to the disk", folder);
 }
 
 }  // namespace monge::fetch

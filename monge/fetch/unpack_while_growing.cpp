@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "monge/core/error.h"
+#include "monge/core/file_changes.h"
 #include "monge/io/sha256.h"
 
 namespace monge::fetch {
@@ -36,8 +37,8 @@ std::optional<Unpacked> UnpackWhileGrowing::finish(const std::string& sha256) {
 void UnpackWhileGrowing::work() {
   try {
     for (;;) {
-      fs::remove_all(staging_);
-      fs::create_directory(staging_);
+      remove_tree(staging_);
+      make_folders(staging_);
       file_.rewind();
       try {
         io::Sha256 hash;
