@@ -11,7 +11,7 @@
 namespace monge::fetch {
 namespace {
 
-/// Fetches from a server whose file has replaced another, of which a part was received before.
+/// Fetches into a folder that does not exist yet.
 void expect_sound_fetch(const std::string& name, const std::string& served, bool keep) {
   const testing::NoProxies no_proxies;
   testing::HttpServer server([&](const testing::HttpRequest& request) { return testing::file_reply(request, served); });
@@ -26,11 +26,14 @@ void expect_sound_fetch(const std::string& name, const std::string& served, bool
 
 TEST(DisturbedFetch, OfAFile) { expect_sound_fetch("a.bin", testing::noise_bytes(3000, 1), false); }
 
-TEST(DisturbedFetch, OfAnArchive) {
+void expect_sound_fetch_of_archive(bool keep) {
   const testing::ScratchFolder folder;
   io::write_archive(folder / "a.tar", {{"x/a", testing::noise_bytes(700, 1)}, {"x/b", "b"}, {"c", ""}});
-  expect_sound_fetch("a.tar", real_files().read(folder / "a.tar"), true);
+  expect_sound_fetch("a.tar", real_files().read(folder / "a.tar"), keep);
 }
+
+TEST(DisturbedFetch, OfAnArchive) { expect_sound_fetch_of_archive(false); }
+TEST(DisturbedFetch, OfAnArchiveThatIsKept) { expect_sound_fetch_of_archive(true); }
 
 }  // namespace
 }  // namespace monge::fetch

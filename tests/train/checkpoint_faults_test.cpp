@@ -145,6 +145,26 @@ TEST_F(DisturbedSave, ARefusalAnywhereIsSaidOrMadeUpFor) {
   }
 }
 
+/// Also what no later save of the same step replaces.
+TEST_F(DisturbedSave, TheNextRunRemovesWhatKilledSavesLeft) {
+  const Attempt attempt;
+  const auto checkpoints = attempt.run() / "checkpoints";
+  fs::copy(checkpoints / "step_000002", checkpoints / ".step_000001.part", kCopy);
+  fs::copy(checkpoints / "step_000002", checkpoints / ".step_000002.old", kCopy);
+  fs::create_directory_symlink("checkpoints/step_000001", attempt.run() / ".best.part");
+  expect_same_end(attempt);
+}
+
+/// After a stop between the last save of a run and the link to it, no later save renews the link.
+TEST_F(DisturbedSave, AResumedRunRenewsTheLinkToTheBest) {
+  const Attempt attempt;
+  fs::remove(attempt.run() / "best");
+  fs::create_directory_symlink("checkpoints/step_000001", attempt.run() / "best");
+  trainer_in(attempt.run(), recipe_for("strong", false), false)
+      .resume(load_newest(attempt.run() / "checkpoints", silent()));
+  EXPECT_EQ(fs::read_symlink(attempt.run() / "best"), "checkpoints/step_000002");
+}
+
 /// A step that is written again, with and without an exchange of folders: old or new, and never none.
 TEST_F(DisturbedSave, ARewriteThatStopsLeavesTheOldOrTheNew) {
   const auto old = load_newest(*before_ / "run" / "checkpoints", silent());
