@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "monge/core/error.h"
+#include "monge/core/file_changes.h"
 #include "monge/core/files.h"
 #include "monge/io/image.h"
 #include "monge/train/recipe_changes.h"
@@ -132,10 +133,13 @@ void MetricsFile::iteration_done(train::Trainer& trainer, int64_t done, const so
   record([&] { events_->add_scalars(done, tagged); });
   line["skipped"] = m.skipped;
   pending_ += line.dump() + "\n";
-  // Flush before a checkpoint is saved: a run killed between the two would resume without these lines.
-  const bool saved_next = done % trainer.recipe().checkpoint.every == 0;
-  if (saved_next || std::chrono::duration<double>(std::chrono::steady_clock::now() - flushed_).count() > kFlushSeconds)
+  // Before a checkpoint is saved: a run that is killed between the two, or whose machine fails, would resume without
+  // these lines.
+  if (done % trainer.recipe().checkpoint.every == 0) {
+    make_durable();
+  } else if (std::chrono::duration<double>(std::chrono::steady_clock::now() - flushed_).count() > kFlushSeconds) {
     flush();
+  }
 }
 
 void MetricsFile::add(int64_t iteration, const NamedMetrics& metrics, const std::string& verdict,
@@ -171,6 +175,18 @@ void MetricsFile::flush() {
   }
 }
 
+void MetricsFile::make_durable() {
+  flush();
+  if (torn_) return;
+  try {
+    sync_file(folder_ / "metrics.jsonl");
+    sync_failed_ = false;
+  } catch (const SystemError& error) {
+    if (!sync_failed_) warn("metrics.jsonl", error.what());
+    sync_failed_ = true;
+  }
+}
+
 /// Adds to the event file; what the disk refuses is missing there.
 void MetricsFile::record(const std::function<void()>& add) {
   try {
@@ -186,7 +202,7 @@ void MetricsFile::warn(const std::string& what, const std::string& reason) const
   log_(LogLevel::warning, what + " cannot be written now, and the training continues: " + reason);
 }
 
-void MetricsFile::checkpoint_saved(train::Trainer&, const fs::path&) { flush(); }
+void MetricsFile::checkpoint_saved(train::Trainer&, const fs::path&) { make_durable(); }
 
 void MetricsFile::add_image(int64_t iteration, const torch::Tensor& pixels) {
   const auto png = io::encode_image(pixels, "samples.png");

@@ -70,6 +70,7 @@ class MetricsFile : public train::Observer {
 
  private:
   double seconds() const;
+  void make_durable();
   void record(const std::function<void()>& add);
   void warn(const std::string& what, const std::string& reason) const;
 
@@ -77,6 +78,7 @@ class MetricsFile : public train::Observer {
   LogSink log_ = silent();
   std::string pending_;
   bool torn_ = false;           ///< whether a piece of `pending_` was refused, and the file may end in a part of a line
+  bool sync_failed_ = false;    ///< whether the disk did not confirm the newest lines
   bool events_failed_ = false;  ///< whether the newest event was refused
   std::unique_ptr<EventFile> events_;
   double seconds_before_ = 0;

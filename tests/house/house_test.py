@@ -4,6 +4,7 @@
     tests/house/house_test.py floors            includes go downwards, and never to another room of the same floor
     tests/house/house_test.py layout            every source file is laid out as clang-format (pinned) does
     tests/house/house_test.py names             words that the project has given up do not come back
+    tests/house/house_test.py writes            files are changed through core/file_system.h alone, so that tests can attack it
 """
 import pathlib
 import re
@@ -73,6 +74,31 @@ def layout():
     return faults + long_lines + (["run script/format"] if faults else [])
 
 
+def writes():
+    calls = re.compile(r"(?:(?<![\w:])::|\bstd::|\bfs::|std::filesystem::)"
+                       r"(write|pwritev?|writev|fsync|fdatasync|rename|renameat2?|link|linkat|unlink|unlinkat|mkdir|mkdirat|rmdir|"
+                       r"truncate|ftruncate|resize_file|posix_fallocate|symlink|symlinkat|flock|chmod|mkdtemp|mkstemp|copy_file|"
+                       r"permissions|remove|remove_all|create_\w+|statvfs|fstatvfs|space|fopen|freopen|o?fstream)\b"
+                       r"|\b(mkdtemp|mkstemp|mkostemp|tmpfile)\(|(?<!\w)::(open|openat|creat)\((?!.*(O_RDONLY|kFolder))")
+    allowed = {
+        "core/file_system.cpp": "is the seam",
+        "core/file_changes.cpp": "opens what is there, to synchronise it",
+        "core/files.cpp": "opens by flags that the seam gets",
+        "cli/command.cpp": "::write of an answer to a signal, to stderr",
+        "io/crash_guard.cpp": "/dev/null",
+        "io/anndata_writer.cpp": "copies the input for HDF5, which writes by itself",
+        "model/model_index.cpp": "a scratch folder",
+    }
+    faults = []
+    for path in sources("monge"):
+        name = path.relative_to(ROOT / "monge").as_posix()
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            found = calls.search(line.split("//")[0])
+            if found and name not in allowed:
+                faults.append(f"monge/{name}:{number}: {found[0]} changes files beside core/file_system.h")
+    return faults
+
+
 def names():
     given_up = [(r"[Pp]icture", ("monge packed pictures", '"pictures"', '\\"pictures\\"', "picture z\"", "truth picture ",
                                 "WebPPicture")),
@@ -91,7 +117,7 @@ def names():
 
 
 def main():
-    checks = {"floors": floors, "layout": layout, "names": names}
+    checks = {"floors": floors, "layout": layout, "names": names, "writes": writes}
     if len(sys.argv) != 2 or sys.argv[1] not in checks:
         sys.exit(__doc__)
     faults = checks[sys.argv[1]]()
