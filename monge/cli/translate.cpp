@@ -105,6 +105,13 @@ void add_translate(CLI::App& program, Action& action) {
       ->capture_default_str();
   command->add_flag("--deterministic", options->translate.deterministic,
                     "Set all noises to zero: one output per input, always the same");
+  command
+      ->add_option(
+          "--noise-scale", options->translate.noise_scale,
+          "Multiply the noise level of the training by this: below 1 outputs of an input differ less, above it "
+          "more; 0 is --deterministic")
+      ->check(CLI::Range(0.0, 4.0))
+      ->capture_default_str();
   command->add_option("--t", options->translate.t,
                       "Write (1 - t) x + t T(x) instead of T(x): 0 is the input, 1 the output; each of several "
                       "--samples has its own path");

@@ -36,6 +36,7 @@ std::map<std::string, std::string> command_words() {
       {"TranslateOptions::deterministic", "--deterministic"},
       {"TranslateOptions::grid", "--grid"},
       {"TranslateOptions::noise", "--noise"},
+      {"TranslateOptions::noise_scale", "--noise-scale"},
       {"TranslateOptions::samples", "--samples"},
       {"TranslateOptions::seed", "--seed"},
       {"TranslateOptions::size", "--size"},

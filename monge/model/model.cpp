@@ -11,6 +11,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
+#include "monge/core/number.h"
 #include "monge/core/user_words.h"
 #include "monge/core/value_range.h"
 #include "monge/io/safetensors.h"
@@ -215,18 +216,45 @@ bool Model::carries_noise(torch::IntArrayRef item) const {
   return !recipe && item.size() == 3 && item[0] == item_shape[0] + noise.channels && !fits(*this, item);
 }
 
+std::optional<double> Model::noise_level() const {
+  if (smoothing.eps > 0) return smoothing.eps;
+  if (noise.channels > 0 && !noise.optional) return noise.std;
+  return std::nullopt;
+}
+
+void Model::set_noise_scale(double scale) {
+  constexpr double kMost = 4;
+  const auto level = noise_level();
+  const double most = smoothing.preserve_variance && level ? std::min(kMost, 1 / *level) : kMost;
+  if (scale != 1 && (!level || !(scale > 0 && scale <= most))) {
+    const std::string why = level ? "the noise level cannot be multiplied by this"
+                            : noise.channels > 0
+                                ? "a plan of method light draws by its potential, without a noise level"
+                                : "this map has no noise";
+    throw InputError({.what = origin + ": " + why,
+                      .where = user_word("TranslateOptions::noise_scale"),
+                      .value = number(scale),
+                      .allowed = level ? text("above 0, up to ", number(most)) : "1"});
+  }
+  noise_scale = scale;
+}
+
 torch::Tensor Model::inputs(const torch::Tensor& x, int64_t samples, torch::Generator generator) const {
   require_takes(x.sizes().slice(1));
   if (carries_noise(x.sizes().slice(1))) return x;
   const int64_t repeat = stochastic() ? samples : 1;
   const auto once = standardisation ? standardisation->source.apply(x) : x.to(torch::kFloat32);
   const auto repeated = repeat == 1 ? once : once.repeat_interleave(repeat, 0);
+  auto scaled_smoothing = smoothing;
+  auto scaled_noise = noise;
+  scaled_smoothing.eps *= noise_scale;
+  scaled_noise.std *= noise_scale;
   const bool blur = smoothing.eps > 0 && !deterministic;
   // The noise is drawn on the CPU, so that it is the same for every device.
-  const auto n = blur ? ot::smoothing_noise(repeated, smoothing, generator).to(x.device()) : torch::Tensor();
-  const auto smooth = ot::smooth(repeated, smoothing, n);
+  const auto n = blur ? ot::smoothing_noise(repeated, scaled_smoothing, generator).to(x.device()) : torch::Tensor();
+  const auto smooth = ot::smooth(repeated, scaled_smoothing, n);
   if (noise.channels == 0) return smooth;
-  const auto z = solve::draw_noise(repeated, 1, noise, generator).to(x.device());
+  const auto z = solve::draw_noise(repeated, 1, scaled_noise, generator).to(x.device());
   if (deterministic && noise.optional) return smooth;
   return solve::with_noise(smooth, deterministic ? torch::zeros_like(z) : z);
 }

@@ -56,6 +56,18 @@ class Model {
   bool reversed = false;  ///< whether this is the inverse() of a model, whose inputs are the target's samples
 
   bool deterministic = false;  ///< sets all noises to 0, their mean, so that there is one output per input
+  double noise_scale = 1;      ///< factor of the noise level; set it by set_noise_scale
+
+  /// The level of the noise that makes outputs differ, as in training: the level eps of the smoothing, else the
+  /// standard deviation of z. Unset without noise, and for method light, whose plan has no level that could be scaled.
+  std::optional<double> noise_level() const;
+
+  /// Multiplies the level of the noise in `inputs` by `scale`, which replaces an earlier one. At 1 outputs have the
+  /// distribution that was learned; below it they differ less, above it more, at points on which the map was not
+  /// trained.
+  /// @throws InputError for a scale outside (0, 4], without a noise_level, and for a smoothing of kind vp whose level
+  ///         would exceed 1. Any map takes 1.
+  void set_noise_scale(double scale);
 
   /// Whether several outputs per input differ.
   bool stochastic() const { return !deterministic && (noise.channels > 0 || smoothing.eps > 0); }

@@ -36,6 +36,12 @@ ordered_json input_of(const model::Model& map) {
           {"any_size", map.sizes.has_value()}};
 }
 
+/// The level that noise_scale multiplies, or null.
+ordered_json noise_level_of(const model::Model& map) {
+  const auto level = map.noise_level();
+  return level ? ordered_json(*level) : ordered_json();
+}
+
 ordered_json inputs_of(const HeldOutInputs& inputs) {
   if (!inputs.items.defined()) return {{"kind", nullptr}, {"items", ordered_json::array()}};
   if (inputs.items.dim() == 2) {
@@ -64,7 +70,8 @@ void add_model_routes(Router& router, Catalogue& catalogue) {
                return json_response({{"name", model.name},
                                      {"kind", model.run.empty() ? "file" : "run"},
                                      {"card", model.card},
-                                     {"input", input_of(model.map)}});
+                                     {"input", input_of(model.map)},
+                                     {"noise_level", noise_level_of(model.map)}});
              }));
   router.add("GET", "/v1/models/*/sample.png", for_model(catalogue, [](const ServedModel& model) {
                if (model.sample.empty()) return error_response(404, "this model has no sample image");

@@ -49,13 +49,16 @@ TranslateQuery parse_translate_query(const std::map<std::string, std::string>& q
       options.t = parse<double>(key, value, 0, 1, "0 (the input) to 1 (the output)");
     } else if (key == "deterministic") {
       options.deterministic = flag(key, value);
+    } else if (key == "noise_scale") {
+      options.noise_scale = parse<double>(key, value, 0, 4, "0 (without noise) to 4; 1 is the noise of the training");
     } else if (key == "size") {
       options.size = value;
     } else if (key == "noise") {
       if (value != "item" && value != "fixed") refuse(key, value, "item or fixed");
       options.noise = value;
     } else {
-      const std::vector<std::string> keys{"model", "samples", "seed", "t", "deterministic", "size", "noise", "inverse"};
+      const std::vector<std::string> keys{"model",       "samples", "seed",  "t",      "deterministic",
+                                          "noise_scale", "size",    "noise", "inverse"};
       throw InputError({.what = "unknown key in the query",
                         .value = shown(key),
                         .allowed = join(keys),

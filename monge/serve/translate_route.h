@@ -22,7 +22,7 @@ struct TranslateLimits {
 /// The query is
 ///
 ///     model          a name of the catalogue; may be left out if there is one
-///     samples, seed, t, deterministic=0|1, size, noise=item|fixed       as TranslateOptions
+///     samples, seed, t, deterministic=0|1, noise_scale, size, noise=item|fixed       as TranslateOptions
 ///     inverse=0|1    map back, for a model of both directions
 ///
 /// and the body a PNG, JPEG or WebP image, a .npy array ([N, D], or [N, C, H, W] in [-1, 1] or uint8), or a form with

@@ -5,6 +5,7 @@
 #include "monge/core/random.h"
 #include "monge/data/source.h"
 #include "monge/model/displacement.h"
+#include "monge/session/translation_input.h"
 
 namespace monge::serve {
 namespace {
@@ -12,7 +13,7 @@ namespace {
 /// The map of a request, as session::translate prepares it.
 model::Model prepared(const Translation& translation) {
   auto map = translation.inverse ? translation.model->map.inverse() : translation.model->map;
-  map.deterministic = translation.options.deterministic;
+  session::apply_noise_options(translation.options, map);
   const auto item = translation.x.sizes().slice(1);
   if (item.size() == 3 && item != torch::IntArrayRef(map.item_shape)) map = map.at_any_size();
   map.require_takes(item);
@@ -40,7 +41,10 @@ bool can_be_batched(const Translation& translation) {
   const auto& options = translation.options;
   if (options.steps > 0 || options.size == "residual" || map.item_shape.empty()) return false;
   // session::translate says what is wrong with them.
-  if (options.samples > 1 && (options.deterministic || !map.stochastic())) return false;
+  const bool scales_in_batches =
+      map.noise_level() && !translation.inverse && (options.noise_scale <= 1 || !map.smoothing.preserve_variance);
+  const bool noiseless = options.deterministic || options.noise_scale == 0 || !map.stochastic();
+  if ((options.samples > 1 && noiseless) || (options.noise_scale != 1 && !scales_in_batches)) return false;
   if (translation.x.dim() == 2) return !options.t || *options.t == 1;
   const auto item = translation.x.sizes().slice(1);
   if (item.size() != 3 || item[0] != map.item_shape[0]) return false;  // also inputs that carry their noise
@@ -54,8 +58,8 @@ bool can_be_batched(const Translation& translation) {
 bool belong_together(const Translation& a, const Translation& b) {
   return a.model == b.model && a.inverse == b.inverse && a.x.sizes().slice(1) == b.x.sizes().slice(1) &&
          a.options.samples == b.options.samples && a.options.deterministic == b.options.deterministic &&
-         a.options.t == b.options.t && a.options.size == b.options.size && a.options.noise == b.options.noise &&
-         can_be_batched(b);
+         a.options.noise_scale == b.options.noise_scale && a.options.t == b.options.t &&
+         a.options.size == b.options.size && a.options.noise == b.options.noise && can_be_batched(b);
 }
 
 std::vector<torch::Tensor> translate_together(const std::vector<Translation>& batch) {

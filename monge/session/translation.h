@@ -27,6 +27,7 @@ void apply_state_dict_options(const StateDictOptions& options, model::Model& mod
 struct TranslateOptions {
   int64_t samples = 1;         ///< outputs per input, for maps with noise; [1, 1024]
   bool deterministic = false;  ///< set all noises to zero, so that there is one output per input
+  double noise_scale = 1;      ///< factor of the noise level, see Model::set_noise_scale; 0: as `deterministic`
   int64_t seed = 0;            ///< seed of the noises; the same seed and item name give the same outputs
   /// The outputs are (1 - t) x + t T(x), see model/displacement.h, for method light with the noise of the plan's bridge
   /// (Model::bridge_variance), one draw for all t of a path; [0, 1]. 0: the inputs; 1 or unset: T. Each of

@@ -148,6 +148,7 @@ run::CellsFormat cells_format(const model::Model& model, const std::string& in, 
   out.metadata = {{"version", version()}, {"model", model.origin}, {"input", in}, {"seed", options.seed}};
   if (model.reversed) out.metadata.emplace_back("inverse", int64_t{1});
   if (options.samples > 1) out.metadata.emplace_back("samples", options.samples);
+  if (options.noise_scale != 1) out.metadata.emplace_back("noise_scale", options.noise_scale);
   if (options.t) out.metadata.emplace_back("t", *options.t);
   if (options.steps > 0) out.metadata.emplace_back("steps", options.steps);
   if (!options.range.empty()) out.metadata.emplace_back("range", options.range);
@@ -182,6 +183,12 @@ void apply_state_dict_options(const StateDictOptions& options, model::Model& mod
   }
 }
 
+void apply_noise_options(const TranslateOptions& options, model::Model& model) {
+  const bool none = options.deterministic || options.noise_scale == 0;
+  model.deterministic = none;
+  model.set_noise_scale(none ? 1 : options.noise_scale);
+}
+
 std::vector<double> times_of(const TranslateOptions& options) {
   constexpr int64_t kMostSteps = 1000;
   require(!options.t || options.steps == 0, user_word("TranslateOptions::t"), " and ",
@@ -202,12 +209,14 @@ std::vector<double> times_of(const TranslateOptions& options) {
 
 void prepare_for_translation(model::Model& model, const TranslateOptions& options) {
   times_of(options);  // throws for t and steps that are not allowed
-  model.deterministic = options.deterministic;
+  apply_noise_options(options, model);
   apply_state_dict_options({.size = 0, .z_std = options.state_dict.z_std}, model);
   size_choice(options, model);  // throws for a size that the map does not take
   if (!options.range.empty()) model.set_output_range(options.range);
   if (options.samples > 1 && !model.stochastic()) {
-    const std::string by = options.deterministic ? " by " + user_word("TranslateOptions::deterministic") : "";
+    const std::string by = options.deterministic      ? " by " + user_word("TranslateOptions::deterministic")
+                           : options.noise_scale == 0 ? " by " + user_word("TranslateOptions::noise_scale") + " 0"
+                                                      : "";
     throw InputError({.what = text("this map is deterministic", by, ": it has one output per input"),
                       .where = user_word("TranslateOptions::samples"),
                       .value = std::to_string(options.samples),

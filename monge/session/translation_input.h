@@ -27,7 +27,10 @@ struct TranslationInput {
 /// @throws InputError for a `t` or `steps` out of its range, or both.
 std::vector<double> times_of(const TranslateOptions& options);
 
-/// Checks the options and applies `deterministic`, `range` and `state_dict` to a loaded model.
+/// Applies `deterministic` and `noise_scale` to a loaded model. @throws InputError as Model::set_noise_scale.
+void apply_noise_options(const TranslateOptions& options, model::Model& model);
+
+/// Checks the options and applies those of the noise, `range` and `state_dict` to a loaded model.
 /// @throws InputError for an option that is out of its range or does not fit the model.
 void prepare_for_translation(model::Model& model, const TranslateOptions& options);
 

@@ -96,6 +96,7 @@ void bind_model(nb::module_& m) {
       .def_rw("samples", &TranslateOptions::samples)
       .def_rw("seed", &TranslateOptions::seed)
       .def_rw("deterministic", &TranslateOptions::deterministic)
+      .def_rw("noise_scale", &TranslateOptions::noise_scale)
       .def_rw("t", &TranslateOptions::t, nb::arg().none())
       .def_rw("steps", &TranslateOptions::steps)
       .def_rw("batch", &TranslateOptions::batch)

@@ -62,6 +62,7 @@ void install_user_words() {
       {"TranslateOptions::deterministic", "deterministic"},
       {"TranslateOptions::grid", "grid"},
       {"TranslateOptions::noise", "noise"},
+      {"TranslateOptions::noise_scale", "noise_scale"},
       {"TranslateOptions::samples", "samples"},
       {"TranslateOptions::seed", "seed"},
       {"TranslateOptions::size", "size"},

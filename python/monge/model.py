@@ -31,8 +31,9 @@ class Model:
         self._model = handle
 
     def translate(self, x: Any, *, samples: int | None = None, seed: int = 0, deterministic: bool = False,
-                  t: float | None = None, steps: int | None = None, batch: int = 0, range: str = "", size: str = "",
-                  tile: int = 0, noise: str = "item", threads: int = 0, progress: bool = False) -> Any:
+                  noise_scale: float = 1, t: float | None = None, steps: int | None = None, batch: int = 0,
+                  range: str = "", size: str = "", tile: int = 0, noise: str = "item", threads: int = 0,
+                  progress: bool = False) -> Any:
         """T of the rows of `x`, equal to what ``monge translate`` writes for a file of these rows.
 
         The outputs of a row depend on `seed` and on the number of the row, and on no other row.
@@ -43,6 +44,8 @@ class Model:
             samples: outputs per input of a stochastic map, 1 to 1024; None: one, without a dimension for it.
             seed: of the noises.
             deterministic: set all noises to 0.
+            noise_scale: factor of the noise level of the training, 0 to 4: below 1 the outputs of a row differ less, above
+                it more; 0 is `deterministic`.
             t: in [0, 1]: return (1 - t) x + t T(x) (McCann's displacement interpolation; for method "light" points of
                 the bridge).
             steps: return this many equidistant t from 0 to 1.
@@ -64,8 +67,8 @@ class Model:
             InputError: NaN, infinity, another shape, missing columns, an option that does not fit the map.
         """
         options = filled(_monge.TranslateOptions(), samples=1 if samples is None else samples, seed=seed,
-                         deterministic=deterministic, t=t, steps=steps or 0, batch=batch, range=range, size=size,
-                         tile=tile, noise=noise)
+                         deterministic=deterministic, noise_scale=noise_scale, t=t, steps=steps or 0, batch=batch,
+                         range=range, size=size, tile=tile, noise=noise)
         tensor = as_tensor(x)
         if tensor is not None and tensor.device.type == self._model.device.split(":")[0]:
             with JobHooks(progress) as hooks:
@@ -84,10 +87,10 @@ class Model:
         return items.wrap(out) if not items.columns else out
 
     def translate_files(self, source: PathLike, out: PathLike, *, samples: int = 1, seed: int = 0,
-                        deterministic: bool = False, t: float | None = None, steps: int = 0, batch: int = 0,
-                        range: str = "", size: str = "", tile: int = 0, noise: str = "item", bits: str = "auto",
-                        on_error: str = "", grid: PathLike = "", weights: PathLike = "", threads: int = 0,
-                        progress: bool = False) -> dict[str, Any]:
+                        deterministic: bool = False, noise_scale: float = 1, t: float | None = None, steps: int = 0,
+                        batch: int = 0, range: str = "", size: str = "", tile: int = 0, noise: str = "item",
+                        bits: str = "auto", on_error: str = "", grid: PathLike = "", weights: PathLike = "",
+                        threads: int = 0, progress: bool = False) -> dict[str, Any]:
         """Writes T of every item of `source` to `out`, as ``monge translate`` does.
 
         Args:
@@ -107,9 +110,9 @@ class Model:
             InputError: before anything is written, when paths, options or data do not fit.
             SystemError: when writing fails.
         """
-        options = filled(_monge.TranslateOptions(), samples=samples, seed=seed, deterministic=deterministic, t=t,
-                         steps=steps, batch=batch, range=range, size=size, tile=tile, noise=noise, bits=bits,
-                         on_error=on_error, grid=path_text(grid), weights=path_text(weights))
+        options = filled(_monge.TranslateOptions(), samples=samples, seed=seed, deterministic=deterministic,
+                         noise_scale=noise_scale, t=t, steps=steps, batch=batch, range=range, size=size, tile=tile,
+                         noise=noise, bits=bits, on_error=on_error, grid=path_text(grid), weights=path_text(weights))
         with JobHooks(progress) as hooks:
             return dict(self._model.translate_files(path_text(source), path_text(out), options, thread_count(threads), hooks))
 

@@ -156,5 +156,49 @@ TEST(Model, DrawsByItsSmoothedInput) {
   EXPECT_TRUE(torch::equal(model.inputs(x, 5, RandomStreams(1).at("z", 0)), x));
 }
 
+TEST(Model, TheScaleOfTheNoiseMultipliesTheLevelOfTheSmoothing) {
+  const SmoothedRun run;
+  auto model = load_model(run.folder.path(), torch::kCPU, silent());
+  const auto x = torch::rand({3, 2});
+  const auto offset = [&] { return model.inputs(x, 4, RandomStreams(1).at("z", 0)) - x.repeat_interleave(4, 0); };
+  ASSERT_NEAR(model.noise_level().value(), 0.1, 1e-12);
+  const auto as_trained = offset();
+  model.set_noise_scale(2.5);
+  EXPECT_TRUE(torch::allclose(offset(), 2.5 * as_trained, 0, 1e-6));
+  model.set_noise_scale(0.5);  // replaces the scale before
+  EXPECT_TRUE(torch::allclose(offset(), 0.5 * as_trained, 0, 1e-6));
+  for (const double scale : {0.0, -1.0, 4.1, std::nan("")}) EXPECT_THROW(model.set_noise_scale(scale), InputError);
+  model.smoothing.preserve_variance = true;
+  model.smoothing.eps = 0.8;
+  model.set_noise_scale(1.25);
+  EXPECT_NEAR(model.inputs(torch::full({1, 2}, 1e4), 400, RandomStreams(1).at("z", 0)).std().item<double>(), 1, 0.15);
+  EXPECT_THROW(model.set_noise_scale(1.3), InputError);  // sqrt(1 - eps^2) has no value
+}
+
+TEST(Model, TheScaleOfTheNoiseMultipliesZ) {
+  const testing::ScratchFolder folder;
+  const auto untrained = [&](const std::string& method) {
+    auto recipe = train::recipe_for(method, false);
+    recipe.potential.r1 = recipe.potential.expectile = 0;
+    if (method == "light") recipe.train.k_t = 1;
+    auto trainer = train::trainer_in(folder / method, recipe, false);
+    return model_of(trainer);
+  };
+  auto weak = untrained("weak");
+  const auto x = torch::rand({3, 2});
+  const auto z = [](const Model& model, const torch::Tensor& of) {
+    return model.inputs(of, 4, RandomStreams(1).at("z", 0)).slice(1, 2);
+  };
+  const auto as_trained = z(weak, x);
+  weak.set_noise_scale(0.25);
+  EXPECT_TRUE(torch::allclose(z(weak, x), 0.25 * as_trained, 1e-6));
+  for (const char* method : {"strong", "light"}) {
+    auto model = untrained(method);
+    EXPECT_FALSE(model.noise_level().has_value()) << method;
+    model.set_noise_scale(1);
+    EXPECT_THROW(model.set_noise_scale(0.5), InputError) << method;
+  }
+}
+
 }  // namespace
 }  // namespace monge::model

@@ -61,8 +61,18 @@ def a_dropped_image_comes_back_translated(chromium, server):
     assert first != images.nth(2).get_attribute("src"), "two draws are equal"
     page.page.get_by_label("Seed").fill("5")
     page.page.wait_for_function("before => document.querySelectorAll('#results figure img')[1]?.src !== before", arg=first)
-    slider = page.page.get_by_role("slider")
-    slider.focus()
+    noise = page.page.get_by_role("slider", name="Noise level")
+    before = images.nth(1).get_attribute("src")
+    noise.focus()
+    page.page.keyboard.press("End")
+    page.page.wait_for_function("before => document.querySelectorAll('#results figure img')[1]?.src !== before", arg=before)
+    assert "2 times" in page.page.locator("#noise-value").inner_text()
+    page.page.keyboard.press("Home")  # without noise: one output
+    page.page.wait_for_function("() => document.querySelectorAll('#results figure img').length === 2")
+    noise.fill("1")
+    page.page.wait_for_function("before => document.querySelectorAll('#results figure img')[1]?.src === before", arg=before)
+    assert "as trained" in page.page.locator("#noise-value").inner_text()
+    page.page.get_by_role("slider", name="t").last.focus()
     page.page.keyboard.press("Home")  # t = 0: the outputs are the input
     page.page.wait_for_function("""() => { const all = [...document.querySelectorAll('#results figure img')].map((i) => i.src);
                                            return all.length === 4 && new Set(all).size === 1; }""")

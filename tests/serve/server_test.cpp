@@ -200,7 +200,8 @@ TEST_F(Served, ErrorsSayWhatIsAllowed) {
   EXPECT_THAT(error("model=photos&samples=2", png, 400), HasSubstr("deterministic"));
   for (const char* query :
        {"samples=0", "samples=65", "samples=x", "samples=1e3", "seed=-1", "seed=99999999999999999999", "t=2", "t=nan",
-        "t=-0.1", "deterministic=2", "noise=loud", "size=7", "size=99999", "inverse=1", "size=16x"})
+        "t=-0.1", "deterministic=2", "noise_scale=-1", "noise_scale=4.5", "noise_scale=0.5", "noise=loud", "size=7",
+        "size=99999", "inverse=1", "size=16x"})
     EXPECT_THAT(error(text("model=photos&", query), png, 400), HasSubstr("what")) << query;
   EXPECT_THAT(error("model=photos", "", 415), HasSubstr("no body"));
   EXPECT_THAT(error("model=photos", "GIF89a", 415), HasSubstr("PNG"));

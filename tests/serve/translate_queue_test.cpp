@@ -73,7 +73,10 @@ TEST(TranslateQueue, ImagesWithNoiseHaveTheirOwnOutputsInABatch) {
   EXPECT_LE(difference(translations(model, inputs, {.samples = 3})), kRounding);
   EXPECT_LE(difference(translations(model, inputs, {.samples = 2, .t = 0.3})), kRounding);
   EXPECT_LE(difference(translations(model, inputs, {.deterministic = true})), kRounding);
+  EXPECT_LE(difference(translations(model, inputs, {.samples = 2, .noise_scale = 0.5})), kRounding);
   EXPECT_LE(difference(translations(model, inputs, {.samples = 2, .noise = "fixed"})), kRounding);
+  EXPECT_FALSE(
+      belong_together(translation(model, images(1, 1), {}), translation(model, images(1, 2), {.noise_scale = 2})));
   const std::vector<torch::Tensor> larger{images(1, 1, 24), images(2, 2, 24)};
   ASSERT_TRUE(can_be_batched(translation(model, larger[0], {})));
   EXPECT_LE(difference(translations(model, larger, {.samples = 2})), kRounding);

@@ -58,7 +58,11 @@ async function chooseModel(name) {
   $("drop-hint").textContent = image ? "Drop images here, paste one, or choose:"
       : `Drop a .npy or .csv of rows with ${about.input.dim} columns here, or choose:`;
   $("field-size").hidden = !image || !about.input.any_size;
-  $("field-samples").hidden = $("field-deterministic").hidden = !card.stochastic;
+  const hasLevel = card.stochastic && about.noise_level !== null;
+  $("field-samples").hidden = !card.stochastic;
+  $("field-noise-scale").hidden = !hasLevel;
+  $("field-deterministic").hidden = !card.stochastic || hasLevel;
+  if (hasLevel) showNoiseLevel();
   $("field-inverse").hidden = !card.has_inverse;
   await showHeldOut(name);
 }
@@ -127,9 +131,19 @@ function queryOf() {
   if (!$("field-size").hidden && size) query.set("size", size);
   if (about.card.has_inverse) query.set("inverse", $("inverse").value);
   if (!about.card.stochastic) return query;
-  if ($("deterministic").checked) query.set("deterministic", "1");
-  else query.set("samples", $("samples").value || "1");
+  const scale = $("field-noise-scale").hidden ? 1 : Number($("noise-scale").value);
+  if (scale === 0 || (!$("field-deterministic").hidden && $("deterministic").checked)) {
+    query.set("deterministic", "1");
+    return query;
+  }
+  if (scale !== 1) query.set("noise_scale", scale);
+  query.set("samples", $("samples").value || "1");
   return query;
+}
+
+function showNoiseLevel() {
+  const scale = Number($("noise-scale").value), level = shortNumber(scale * translation.about.noise_level);
+  $("noise-value").textContent = scale === 0 ? "none" : scale === 1 ? `${level} (as trained)` : `${level} (${scale} times)`;
 }
 
 function translateSoon(wait) {
@@ -228,8 +242,9 @@ $("new-draw").addEventListener("click", () => {
   translateSoon(0);
 });
 $("t").addEventListener("input", () => { $("t-value").textContent = Number($("t").value).toFixed(2); });
+$("noise-scale").addEventListener("input", showNoiseLevel);
 $("size").addEventListener("change", () => { $("size-given").hidden = $("size").value !== "given"; });
-for (const id of ["seed", "samples", "t", "size", "size-given", "inverse", "deterministic"])
+for (const id of ["seed", "samples", "t", "size", "size-given", "inverse", "deterministic", "noise-scale"])
   $(id).addEventListener("input", () => translateSoon(250));
 $("controls").addEventListener("submit", (event) => { event.preventDefault(); translateSoon(0); });
 document.addEventListener("show-translate", () => { if (!translation.model) attempt(loadModels); });
