@@ -6,6 +6,7 @@
 
 #include "monge/core/checked.h"
 #include "monge/core/files.h"
+#include "monge/core/format_version.h"
 #include "monge/core/names.h"
 #include "monge/core/read_at.h"
 #include "monge/data/image_collection_kinds.h"
@@ -209,9 +210,8 @@ PackedManifest read_packed_manifest(const fs::path& folder) {
   const auto all = json::parse(real_files().read(folder / kManifest, kMostManifest), watch, /*allow_exceptions=*/false);
   if (too_deep || !all.is_object() || all.value("format", json()) != kPackedFormat)
     refuse_manifest(folder, "is not that of a packed set");
-  if (all.value("version", json()) != kPackedVersion)
-    refuse_manifest(folder,
-                    text("has version ", all.value("version", json()).dump(), "; this monge reads ", kPackedVersion));
+  require_format_version((folder / kManifest).string(), "packed set", all.value("version", json()).dump(),
+                         kPackedVersion);
   PackedManifest out;
   const auto integer = [&](const char* key, int64_t least, int64_t most) {
     const auto found = all.find(key);

@@ -4,6 +4,8 @@
 #include <charconv>
 
 #include "monge/core/error.h"
+#include "monge/core/format_version.h"
+#include "monge/core/names.h"
 #include "monge/core/user_words.h"
 #include "monge/eval/frechet.h"
 #include "monge/io/safetensors.h"
@@ -11,7 +13,8 @@
 namespace monge::eval {
 namespace {
 
-constexpr const char* kFormat = "monge feature statistics 1";
+constexpr std::string_view kFormat = "monge feature statistics ";  // before the number of the version
+constexpr int64_t kVersion = 1;
 
 /// "inception (clean, weights 0123456789abcdef)"
 std::string described(const FeatureProtocol& p) { return p.net + " (" + p.mode + ", weights " + p.hash + ")"; }
@@ -56,9 +59,9 @@ void write_statistics(const std::filesystem::path& path, const FeatureStatistics
   io::TensorFile content;
   content.tensors = {{"mean", s.moments.mean_F}, {"covariance", s.moments.covariance_FF}};
   if (s.features_NF.defined()) content.tensors.emplace_back("features", s.features_NF.to(torch::kFloat32));
-  content.metadata = {{"format", kFormat},       {"net", s.protocol.net},
-                      {"mode", s.protocol.mode}, {"weights", s.protocol.hash},
-                      {"source", s.source},      {"count", std::to_string(s.moments.count)}};
+  content.metadata = {
+      {"format", text(kFormat, kVersion)}, {"net", s.protocol.net}, {"mode", s.protocol.mode},
+      {"weights", s.protocol.hash},        {"source", s.source},    {"count", std::to_string(s.moments.count)}};
   std::sort(content.tensors.begin(), content.tensors.end(),
             [](const auto& x, const auto& y) { return x.first < y.first; });
   content.metadata["numbers"] = numbers_hash(content);
@@ -72,14 +75,15 @@ FeatureStatistics read_statistics(const std::filesystem::path& path, const Files
     const auto at = content.metadata.find(key);
     return at == content.metadata.end() ? std::string() : at->second;
   };
-  if (word("format") != kFormat) {
-    throw InputError(
-        {.what = "holds no feature statistics",
-         .where = where,
-         .value = word("format").empty() ? "no format in its metadata" : "the format \"" + word("format") + '"',
-         .allowed = std::string("\"") + kFormat + '"',
-         .fix = "write it with: " + user_word("eval::write_statistics()") + " SET " + where});
+  const auto format = word("format");
+  if (!format.starts_with(kFormat)) {
+    throw InputError({.what = "holds no feature statistics",
+                      .where = where,
+                      .value = format.empty() ? "no format in its metadata" : "the format " + shown(format),
+                      .allowed = text('"', kFormat, kVersion, '"'),
+                      .fix = "write it with: " + user_word("eval::write_statistics()") + " SET " + where});
   }
+  require_format_version(where, "file of statistics", format.substr(kFormat.size()), kVersion);
   std::sort(content.tensors.begin(), content.tensors.end(),
             [](const auto& x, const auto& y) { return x.first < y.first; });
   require(word("numbers") == numbers_hash(content), where,

@@ -16,6 +16,7 @@
 #include "monge/core/value_range.h"
 #include "monge/io/safetensors.h"
 #include "monge/io/torch_checkpoint.h"
+#include "monge/model/model_format.h"
 #include "monge/model/net_tensors.h"
 #include "monge/model/pretrained.h"
 #include "monge/model/public_checkpoint.h"
@@ -157,6 +158,7 @@ std::string exported_hash(const io::TensorFile& file) {
 
 /// Builds the model of a file that monge exported, with its recipe.
 Model from_export(const fs::path& path, io::TensorFile file, torch::Device device) {
+  require_known_format(file.metadata, path.string());
   const auto hash = file.metadata.find(kHashKey);  // exports from before version 0.1.0 have none
   require(hash == file.metadata.end() || hash->second == exported_hash(file), path.string(),
           ": is damaged (its content does not match its hash); copy or export it again");
@@ -411,6 +413,7 @@ void export_safetensors(const Model& model, const fs::path& path) {
   }
   auto recipe = *model.recipe;
   file.metadata["monge.recipe"] = recipe.options().to_toml(false);
+  file.metadata[kFormatKey] = std::to_string(kFormat);
   file.metadata["monge.item_shape"] = nlohmann::json(model.item_shape).dump();
   file.metadata["monge.iteration"] = std::to_string(model.iteration);
   for (const auto& [key, names] :

@@ -10,6 +10,7 @@
 #include "monge/core/error.h"
 #include "monge/core/file_changes.h"
 #include "monge/core/files.h"
+#include "monge/core/format_version.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
 #include "monge/core/user_words.h"
@@ -23,7 +24,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-constexpr const char* kIndexFormat = "monge models 1";
+constexpr std::string_view kIndexFormat = "monge models ";  // before the number of the version
+constexpr int64_t kIndexVersion = 1;
 constexpr const char* kIndexFile = "index.json";
 constexpr int64_t kMostIndexBytes = 16 << 20;
 
@@ -56,6 +58,15 @@ class TemporaryFolder {
   fs::path path_;
 };
 
+/// The version of an index, as it says it; unset if `index` is none.
+std::optional<std::string> index_version(const ordered_json& index) {
+  if (!index.is_object()) return std::nullopt;
+  const auto format = index.value("format", ordered_json());
+  const auto* name = format.get_ptr<const std::string*>();
+  if (!name || !name->starts_with(kIndexFormat)) return std::nullopt;
+  return name->substr(kIndexFormat.size());
+}
+
 /// @throws nlohmann::json::exception for another structure, InputError for values that are not allowed.
 IndexedModel entry_of(const ordered_json& object, const std::string& where) {
   require(object.at("bytes").is_number_integer(), where, ": a size is not a whole number");
@@ -85,8 +96,9 @@ void require_replaceable(const fs::path& file) {
   std::error_code ignored;
   if (!fs::exists(file, ignored)) return;
   const auto there = ordered_json::parse(real_files().read(file, kMostIndexBytes), nullptr, /*allow_exceptions=*/false);
-  require(there.is_object() && there.value("format", ordered_json()) == kIndexFormat, file.string(),
-          ": is there and is not an index of models; move it away");
+  const auto version = index_version(there);
+  require(version.has_value(), file.string(), ": is there and is not an index of models; move it away");
+  require_format_version(file.string(), "index of models", *version, kIndexVersion);
 }
 
 }  // namespace
@@ -94,8 +106,9 @@ void require_replaceable(const fs::path& file) {
 std::vector<IndexedModel> parse_model_index(const std::string& json, const std::string& where) {
   try {
     const auto index = ordered_json::parse(json);
-    require(index.at("format").get<std::string>() == kIndexFormat, where, ": is not an index of models (format \"",
-            kIndexFormat, "\"), or one of a newer monge");
+    const auto version = index_version(index);
+    require(version.has_value(), where, ": is not an index of models (format \"", kIndexFormat, kIndexVersion, "\")");
+    require_format_version(where, "index of models", *version, kIndexVersion);
     std::vector<IndexedModel> out;
     std::set<std::string> names;
     for (const auto& object : index.at("models").get_ref<const ordered_json::array_t&>()) {
@@ -131,9 +144,10 @@ std::vector<IndexedModel> write_model_index(const fs::path& folder, const LogSin
   }
   require(!out.empty(), folder.string(), ": holds no model file (NAME", kModelExtension, "); ",
           user_word("model::export_safetensors()"), " writes one");
-  real_files().replace(folder / kIndexFile, ordered_json{{"format", kIndexFormat}, {"models", list}}.dump(
-                                                1, ' ', false, ordered_json::error_handler_t::replace) +
-                                                "\n");
+  real_files().replace(folder / kIndexFile,
+                       ordered_json{{"format", text(kIndexFormat, kIndexVersion)}, {"models", list}}.dump(
+                           1, ' ', false, ordered_json::error_handler_t::replace) +
+                           "\n");
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include "monge/core/user_folders.h"
 #include "monge/core/user_words.h"
 #include "monge/io/safetensors.h"
+#include "monge/model/model_format.h"
 #include "monge/model/public_checkpoint.h"
 #include "monge/train/recipe.h"
 
@@ -21,6 +22,7 @@ namespace fs = std::filesystem;
 PretrainedModel read_card(const std::string& name, const fs::path& path) {
   PretrainedModel out{.name = name, .path = path};
   const auto metadata = io::read_safetensors_metadata(path);
+  require_known_format(metadata, path.string());
   const auto recipe = metadata.find("monge.recipe");
   require(recipe != metadata.end(), path.string(), ": has no \"monge.recipe\" in its metadata, so it is not a model");
   const auto card = train::saved_recipe(recipe->second, path.string()).card;

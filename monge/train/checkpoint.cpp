@@ -8,6 +8,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/file_changes.h"
+#include "monge/core/format_version.h"
 #include "monge/core/user_words.h"
 #include "monge/io/safetensors.h"
 #include "monge/train/checkpoint_name.h"
@@ -44,8 +45,7 @@ json parse_manifest(const fs::path& file, const std::string& bytes) {
   auto manifest = json::parse(bytes, nullptr, /*allow_exceptions=*/false);
   require(manifest.is_object() && manifest.value("format", "") == kFormat, file.string(),
           ": is not a checkpoint's manifest");
-  require(manifest.value("version", 0) == kVersion, file.string(), ": checkpoint version ",
-          manifest.value("version", 0), ", this program reads version ", kVersion);
+  require_format_version(file.string(), "checkpoint", manifest.value("version", json()).dump(), kVersion);
   require(manifest.value("xxh3", "") == manifest_hash(manifest), file.string(),
           ": is damaged (its content does not match its hash)");
   return manifest;

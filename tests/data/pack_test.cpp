@@ -405,7 +405,7 @@ TEST(PackedSet, FindsWhatIsDamaged) {
     real_files().replace(manifest, out.replace(at, from.size(), to));
     return message();
   };
-  EXPECT_THAT(changed("\"version\": 1", "\"version\": 2"), HasSubstr("has version 2"));
+  EXPECT_THAT(changed("\"version\": 1", "\"version\": 2"), HasSubstr("a newer monge wrote this packed set"));
   EXPECT_THAT(changed("\"count\": 5", "\"count\": 6"), HasSubstr("counts 6 images, but its shards hold 5"));
   EXPECT_THAT(changed("\"count\": 5", "\"count\": -5"), HasSubstr("no valid \"count\""));
   EXPECT_THAT(changed("pixels-00001.npy", "../set/00.png"), HasSubstr("is outside the set"));

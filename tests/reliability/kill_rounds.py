@@ -15,11 +15,13 @@ import pathlib
 import random
 import re
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from safetensors_file import tensors  # noqa: E402
 
 RECIPE = """
 method = "weak"
@@ -47,15 +49,6 @@ samples = 64
 [samples]
 every = 13
 """
-
-
-def tensors(file):
-    """Name -> (type, shape, bytes) of a safetensors file."""
-    data = file.read_bytes()
-    (length,) = struct.unpack("<Q", data[:8])
-    header = json.loads(data[8:8 + length])
-    header.pop("__metadata__", None)
-    return {name: (about["dtype"], about["shape"], data[8 + length:][slice(*about["data_offsets"])]) for name, about in header.items()}
 
 
 class Rounds:
