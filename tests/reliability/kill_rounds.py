@@ -89,9 +89,24 @@ class Rounds:
             return self.start("resume", "run")
         return self.start("train", "tiny.toml", "--out", "run")
 
+    def wait_for_iterations(self, process):
+        """Until the training has written lines of metrics, so that signals come after the start as well, however slow it is."""
+        def size():
+            file = self.run / "metrics.jsonl"
+            return file.stat().st_size if file.exists() else 0
+        least, until = size(), time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < until:
+            now = size()
+            if now > least:
+                return
+            least = min(least, now)  # the start drops lines after the checkpoint
+            time.sleep(0.01)
+
     def one(self, number):
         before = self.newest()
         process = self.begin()
+        if self.random.random() < 0.75:
+            self.wait_for_iterations(process)
         time.sleep(self.random.uniform(*self.options.seconds))
         if process.poll() is not None:
             raise SystemExit(f"round {number}: the program ended by itself with {process.returncode}:\n{process.stderr.read()}")
@@ -147,7 +162,8 @@ def main():
     parser.add_argument("--signal", choices=("KILL", "TERM"), default="KILL")
     parser.add_argument("--ranks", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds", type=float, nargs=2, default=(0.2, 2.0), help="bounds of the time to the signal")
+    parser.add_argument("--seconds", type=float, nargs=2, default=(0, 1.5),
+                        help="bounds of the time to the signal, from the start in a quarter of the rounds, else from the first iterations")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         Rounds(options, pathlib.Path(scratch)).all()
