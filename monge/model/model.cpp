@@ -228,7 +228,7 @@ void Model::set_noise_scale(double scale) {
   constexpr double kMost = 4;
   const auto level = noise_level();
   const double most = smoothing.preserve_variance && level ? std::min(kMost, 1 / *level) : kMost;
-  if (scale != 1 && (!level || !(scale > 0 && scale <= most))) {
+  if (scale != 1 && (!level || !(scale >= 0 && scale <= most))) {
     const std::string why = level ? "the noise level cannot be multiplied by this"
                             : noise.channels > 0
                                 ? "a plan of method light draws by its potential, without a noise level"
@@ -236,7 +236,7 @@ void Model::set_noise_scale(double scale) {
     throw InputError({.what = origin + ": " + why,
                       .where = user_word("TranslateOptions::noise_scale"),
                       .value = number(scale),
-                      .allowed = level ? text("above 0, up to ", number(most)) : "1"});
+                      .allowed = level ? text("0 to ", number(most)) : "1"});
   }
   noise_scale = scale;
 }
@@ -251,7 +251,7 @@ torch::Tensor Model::inputs(const torch::Tensor& x, int64_t samples, torch::Gene
   auto scaled_noise = noise;
   scaled_smoothing.eps *= noise_scale;
   scaled_noise.std *= noise_scale;
-  const bool blur = smoothing.eps > 0 && !deterministic;
+  const bool blur = scaled_smoothing.eps > 0 && !deterministic;
   // The noise is drawn on the CPU, so that it is the same for every device.
   const auto n = blur ? ot::smoothing_noise(repeated, scaled_smoothing, generator).to(x.device()) : torch::Tensor();
   const auto smooth = ot::smooth(repeated, scaled_smoothing, n);

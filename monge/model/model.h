@@ -65,7 +65,7 @@ class Model {
   /// Multiplies the level of the noise in `inputs` by `scale`, which replaces an earlier one. At 1 outputs have the
   /// distribution that was learned; below it they differ less, above it more, at points on which the map was not
   /// trained.
-  /// @throws InputError for a scale outside (0, 4], without a noise_level, and for a smoothing of kind vp whose level
+  /// @throws InputError for a scale outside [0, 4], without a noise_level, and for a smoothing of kind vp whose level
   ///         would exceed 1. Any map takes 1.
   void set_noise_scale(double scale);
 
