@@ -71,11 +71,11 @@ void run_on_stack(size_t bytes, const std::string& name, const std::function<voi
   if (call.thrown) std::rethrow_exception(call.thrown);
 }
 
-/// Enough for every element of a file to be drawn inside all others: librsvg 2.54 needs up to 7 KiB for each, and 4 KiB
-/// for each nested bracket of a style sheet.
+/// Enough for every element of a file to be drawn inside all others, and for every bracket to be nested in all others:
+/// librsvg 2.54 needs up to 7 KiB for an element and 4 KiB for a bracket of a style sheet.
 size_t stack_bytes(const SvgMarkup& markup) {
   constexpr size_t kBase = size_t{1} << 20, kElement = size_t{16} << 10, kBracket = size_t{8} << 10;
-  return kBase + static_cast<size_t>(markup.elements) * kElement + static_cast<size_t>(markup.most_nested) * kBracket;
+  return kBase + static_cast<size_t>(markup.elements) * kElement + static_cast<size_t>(markup.most_brackets) * kBracket;
 }
 
 /// A style sheet that hides all but the chosen groups.
@@ -198,13 +198,12 @@ torch::Tensor draw(std::string_view bytes, const std::string& name, const SvgMar
 torch::Tensor decode_svg(std::string_view bytes, const std::string& name, const DecodeOptions& options,
                          ImageNotes& notes) {
   constexpr size_t kMostBytes = size_t{64} << 20;
-  constexpr int64_t kMostElements = 200'000, kMostNested = 100'000;  // of librsvg; of a stack of 1 GiB
+  constexpr int64_t kMostElements = 200'000, kMostBrackets = 100'000;  // of librsvg; of a stack of 1 GiB
   if (bytes.size() > kMostBytes) refuse_image(name, "SVG", "it has more than 64 MiB");
   const auto markup = read_svg_markup(bytes);
   if (!markup.refusal.empty()) refuse_image(name, "SVG", markup.refusal);
-  if (markup.elements > kMostElements || markup.most_nested > kMostNested)
-    refuse_image(name, "SVG",
-                 text("it has more than ", kMostElements, " elements or ", kMostNested, " nested brackets"));
+  if (markup.elements > kMostElements || markup.most_brackets > kMostBrackets)
+    refuse_image(name, "SVG", text("it has more than ", kMostElements, " elements or ", kMostBrackets, " brackets"));
   torch::Tensor out;
   run_on_stack(stack_bytes(markup), name, [&] { out = draw(bytes, name, markup, options, notes); });
   return out;

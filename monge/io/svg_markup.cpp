@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <optional>
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
@@ -18,24 +17,24 @@ std::string_view local_name(std::string_view name) {
   return colon == std::string_view::npos ? name : name.substr(colon + 1);
 }
 
-/// Steps through the tags of an XML text, and passes over comments, CDATA and instructions.
+/// Steps through the tags of an XML text, and passes over comments, CDATA and instructions. It must find the tags that
+/// libxml2 finds in any text that libxml2 accepts: whoever writes a file may try to hide some.
 class XmlTags {
  public:
   explicit XmlTags(std::string_view text) : text_(text) {}
 
   /// Goes to the next tag. @return false at the end, or where the text is malformed.
   bool next() {
+    last_end_ = at_;
     for (;;) {
       at_ = text_.find('<', at_);
       if (at_ == std::string_view::npos) return false;
+      begin_ = at_;
       const auto rest = text_.substr(at_);
       bool passed = true;
-      if (rest.starts_with("<!--")) {
-        passed = pass("-->");
-      } else if (rest.starts_with("<![CDATA[")) {
-        passed = pass("]]>");
-      } else if (rest.starts_with("<?")) {
-        passed = pass("?>");
+      if (is_skipped(rest)) {
+        at_ = end_of_skipped(text_, at_);
+        passed = at_ != std::string_view::npos;
       } else if (rest.starts_with("<!")) {
         passed = pass_declaration();
       } else {
@@ -48,41 +47,52 @@ class XmlTags {
   std::string_view name() const { return name_; }  ///< without its prefix
   bool is_end() const { return is_end_; }          ///< "</g>"
   bool is_empty() const { return is_empty_; }      ///< "<g/>"
-  std::string_view declaration() const { return declaration_; }
+  std::string_view attributes() const { return attributes_; }
+  /// What stands between the tag before and this one, with comments and CDATA as they are written.
+  std::string_view text_before() const { return text_.substr(last_end_, begin_ - last_end_); }
+  const std::string& declarations() const { return declarations_; }
 
-  /// The value of an attribute of the tag, by its name without a prefix; nothing if it has none.
-  std::optional<std::string_view> attribute(std::string_view wanted) const {
-    auto rest = attributes_;
-    for (;;) {
+  /// The values of the attributes of the tag that have this name, with any prefix.
+  std::vector<std::string_view> values(std::string_view wanted) const {
+    std::vector<std::string_view> out;
+    for (auto rest = attributes_;;) {
       const auto equals = rest.find('=');
-      if (equals == std::string_view::npos) return {};
+      if (equals == std::string_view::npos) return out;
       auto own = rest.substr(0, equals);
       own.remove_suffix(own.size() - std::min(own.find_last_not_of(kSpace) + 1, own.size()));
       own.remove_prefix(std::min(own.find_last_of(kSpace) + 1, own.size()));
       const auto open = rest.find_first_of("\"'", equals);
-      if (open == std::string_view::npos) return {};
+      if (open == std::string_view::npos) return out;
       const auto close = rest.find(rest[open], open + 1);
-      if (close == std::string_view::npos) return {};
-      if (local_name(own) == wanted) return rest.substr(open + 1, close - open - 1);
+      if (close == std::string_view::npos) return out;
+      if (local_name(own) == wanted) out.push_back(rest.substr(open + 1, close - open - 1));
       rest.remove_prefix(close + 1);
     }
   }
 
  private:
-  bool pass(std::string_view end) {
-    const auto found = text_.find(end, at_);
-    at_ = found == std::string_view::npos ? found : found + end.size();
-    return at_ != std::string_view::npos;
+  /// A comment, CDATA or an instruction.
+  static bool is_skipped(std::string_view rest) {
+    return rest.starts_with("<!--") || rest.starts_with("<![CDATA[") || rest.starts_with("<?");
+  }
+
+  /// The place after it; npos if it has no end. "<!-->" only begins a comment.
+  static size_t end_of_skipped(std::string_view text, size_t at) {
+    const auto rest = text.substr(at);
+    const bool comment = rest.starts_with("<!--"), instruction = rest.starts_with("<?");
+    const std::string_view end = comment ? "-->" : instruction ? "?>" : "]]>";
+    const auto found = text.find(end, at + (comment ? 4 : instruction ? 2 : 9));
+    return found == std::string_view::npos ? found : found + end.size();
   }
 
   /// <!DOCTYPE ...>, whose declarations stand in square brackets.
   bool pass_declaration() {
     int depth = 0;
     for (size_t i = at_; i < text_.size(); ++i) {
-      if (text_.substr(i).starts_with("<!--")) {
-        i = text_.find("-->", i);
+      if (is_skipped(text_.substr(i))) {
+        i = end_of_skipped(text_, i);
         if (i == std::string_view::npos) return false;
-        i += 2;
+        --i;
         continue;
       }
       const char c = text_[i];
@@ -93,7 +103,7 @@ class XmlTags {
       depth += c == '<' || c == '[';
       depth -= c == '>' || c == ']';
       if (depth > 0) continue;
-      declaration_ = text_.substr(at_, i + 1 - at_);
+      declarations_ += text_.substr(at_, i + 1 - at_);
       at_ = i + 1;
       return true;
     }
@@ -121,26 +131,141 @@ class XmlTags {
     return true;
   }
 
-  std::string_view text_, name_, attributes_, declaration_;
-  size_t at_ = 0;
+  std::string_view text_, name_, attributes_;
+  std::string declarations_;
+  size_t at_ = 0, begin_ = 0, last_end_ = 0;
   bool is_end_ = false, is_empty_ = false;
 };
 
-/// Whether a declaration defines an entity whose value has a tag.
-bool has_markup_entity(std::string_view declaration) {
-  for (size_t at = 0; (at = declaration.find("<!ENTITY", at)) != std::string_view::npos; ++at) {
-    const auto open = declaration.find_first_of("\"'", at);
-    if (open == std::string_view::npos) return false;
-    const auto close = declaration.find(declaration[open], open + 1);
-    const auto value = declaration.substr(open, std::min(close, declaration.size()) - open);
-    // "&#60;" and "&#x3c;" are tags as well.
-    if (value.find('<') != std::string_view::npos || value.find("&#") != std::string_view::npos) return true;
+/// The quoted texts of the declarations of this kind, "<!ENTITY" or "<!ATTLIST".
+std::vector<std::string_view> quoted_in(std::string_view declarations, std::string_view kind) {
+  std::vector<std::string_view> out;
+  for (size_t at = 0; (at = declarations.find(kind, at)) != std::string_view::npos;) {
+    for (at += kind.size(); at < declarations.size() && declarations[at] != '>'; ++at) {
+      if (declarations[at] != '"' && declarations[at] != '\'') continue;
+      const auto close = std::min(declarations.find(declarations[at], at + 1), declarations.size());
+      out.push_back(declarations.substr(at + 1, close - at - 1));
+      at = close;
+    }
+  }
+  return out;
+}
+
+int64_t opening_brackets(std::string_view text) {
+  return std::count_if(text.begin(), text.end(), [](char c) { return c == '(' || c == '[' || c == '{'; });
+}
+
+/// The facts about what the DOCTYPE defines.
+struct Definitions {
+  int64_t brackets = 0;  ///< that open in the values of the entities
+  std::string refusal;
+};
+
+Definitions read_definitions(std::string_view declarations) {
+  Definitions out;
+  bool nested = false;
+  for (const auto value : quoted_in(declarations, "<!ENTITY")) {
+    // "&#60;" and "&#x3c;" are tags as well; "@" may import a style sheet.
+    if (value.find('<') != std::string_view::npos || value.find("&#") != std::string_view::npos ||
+        value.find('@') != std::string_view::npos)
+      out.refusal = "its DOCTYPE defines entities that hold markup";
+    nested |= value.find('&') != std::string_view::npos;
+    out.brackets += opening_brackets(value);
+  }
+  if (nested && out.brackets > 0) out.refusal = "its DOCTYPE defines entities of brackets and of other entities";
+  // Namespaces are defined so, in old files. Other attributes would not be seen where they take effect.
+  for (const auto value : quoted_in(declarations, "<!ATTLIST")) {
+    if (!value.starts_with("http://")) out.refusal = "its DOCTYPE gives values to attributes";
+  }
+  return out;
+}
+
+/// An upper bound of the brackets that open in a piece of the file: each reference may stand for one, or for those of
+/// an entity.
+int64_t most_brackets(std::string_view text, int64_t of_entities) {
+  return opening_brackets(text) + std::count(text.begin(), text.end(), '&') * (1 + of_entities);
+}
+
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  return out;
+}
+
+/// Whether the address of an @import rule, in `rest` after the keyword, names another file. librsvg does not read that,
+/// but it does read addresses that hold the style sheet themselves ("data:"), which may be written in many ways.
+bool imports_a_file(std::string_view rest) {
+  const auto pass_space = [&] { rest.remove_prefix(std::min(rest.find_first_not_of(" \t\r\n\f"), rest.size())); };
+  pass_space();
+  if (lower_case(rest.substr(0, 4)) == "url(") rest.remove_prefix(4);
+  pass_space();
+  if (rest.starts_with('"') || rest.starts_with('\'')) rest.remove_prefix(1);
+  if (rest.starts_with("/*")) return false;
+  const auto end = rest.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+");
+  if (end == std::string_view::npos) return false;
+  return rest[end] == ':' ? lower_case(rest.substr(0, end)) != "data"
+                          : std::string_view("\"')/?#").find(rest[end]) != std::string_view::npos;
+}
+
+/// Whether the raw text of a style sheet may import one that is written in its address.
+bool may_import(std::string_view sheet) {
+  for (size_t at = 0; (at = sheet.find("&#", at)) != std::string_view::npos;) {  // "&#64;" is "@"
+    at += 2;
+    const bool hex = sheet.substr(at).starts_with('x');
+    const auto digits = sheet.substr(std::min(sheet.find_first_not_of("0", at + hex), sheet.size()));
+    if (digits.starts_with(hex ? "40;" : "64;")) return true;
+  }
+  constexpr std::string_view kImport = "import";
+  for (size_t at = 0; (at = sheet.find('@', at)) != std::string_view::npos;) {
+    const auto word = lower_case(sheet.substr(++at, kImport.size()));
+    const auto differs = std::mismatch(kImport.begin(), kImport.end(), word.begin(), word.end());
+    if (differs.first == kImport.end()
+            ? !imports_a_file(sheet.substr(at + kImport.size()))
+            // An escape, a reference, a comment or the end of CDATA inside the word.
+            : differs.second != word.end() && std::string_view("\\&<]").find(*differs.second) != std::string_view::npos)
+      return true;
   }
   return false;
 }
 
-/// Whether any number of the text exceeds `most`.
+/// Whether an instruction <?xml-stylesheet ...?> may hold the style sheet in its address.
+bool has_sheet_in_instruction(std::string_view bytes) {
+  constexpr std::string_view kBegin = "<?xml-stylesheet";
+  for (size_t at = 0; (at = bytes.find(kBegin, at)) != std::string_view::npos; ++at) {
+    const auto end = std::min(bytes.find("?>", at), bytes.size());
+    auto text = lower_case(bytes.substr(at, end - at));
+    std::erase_if(text, [](unsigned char c) { return c <= ' '; });  // which addresses may hold anywhere
+    if (text.find("data:") != std::string::npos || text.find('&') != std::string::npos) return true;
+  }
+  return false;
+}
+
+/// The encoding that the XML declaration names, if it is one in which tags may be written with other bytes than those
+/// of ASCII, as in UTF-7.
+std::string hiding_encoding(std::string_view bytes) {
+  if (bytes.starts_with("\xef\xbb\xbf")) bytes.remove_prefix(3);
+  if (!bytes.starts_with("<?xml")) return {};
+  const auto declaration = bytes.substr(0, bytes.find("?>"));
+  constexpr std::string_view kWord = "encoding";
+  for (size_t at = 0; (at = declaration.find(kWord, at)) != std::string_view::npos;) {
+    at += kWord.size();
+    const auto begin = declaration.find_first_not_of(" \t\r\n=\"'", at);
+    if (begin == std::string_view::npos) return "unknown";
+    const auto name = declaration.substr(begin, declaration.find_first_of("\"'", begin) - begin);
+    const auto lower = lower_case(name);
+    bool known = false;
+    for (const char* superset :
+         {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-", "iso_8859-", "iso8859-", "latin", "windows-125", "cp125",
+          "koi8-", "shift_jis", "euc-", "gb2312", "gbk", "gb18030", "big5"})
+      known |= lower.starts_with(superset);
+    if (!known) return std::string(name);
+  }
+  return {};
+}
+
+/// Whether any number of the text exceeds `most`, or may, since a reference stands for it.
 bool exceeds(std::string_view words, double most) {
+  if (words.find('&') != std::string_view::npos) return true;
   const std::string all(words);
   for (const char* at = all.c_str(); *at != '\0';) {
     char* end = nullptr;
@@ -154,16 +279,23 @@ bool exceeds(std::string_view words, double most) {
 /// Why a tag must not be given to librsvg; empty if it may.
 std::string refusal_of(const XmlTags& tag) {
   const auto name = tag.name();
+  if (name == "include") return "its <include> takes in another text, which is not examined";
   if (name == "image" || name == "feImage" || name == "use") {
-    const auto href = tag.attribute("href");
-    if (!href || href->empty() || href->starts_with('#')) return {};
-    const auto what = href->starts_with("data:") ? std::string("an embedded image") : "the file " + shown(*href);
-    return text("its <", name, "> refers to ", what, ", and only drawings that are complete in themselves are read");
+    for (const auto href : tag.values("href")) {
+      if (href.empty() || href.starts_with('#')) continue;
+      const auto what = href.starts_with("data:") ? std::string("an embedded image") : "the file " + shown(href);
+      return text("its <", name, "> refers to ", what, ", and only drawings that are complete in themselves are read");
+    }
+    return {};
   }
+  const auto any_exceeds = [&](std::string_view attribute, double most) {
+    const auto values = tag.values(attribute);
+    return std::any_of(values.begin(), values.end(), [&](auto value) { return exceeds(value, most); });
+  };
   constexpr double kMostOrder = 9, kMostOctaves = 16;
-  if (name == "feConvolveMatrix" && exceeds(tag.attribute("order").value_or(""), kMostOrder))
+  if (name == "feConvolveMatrix" && any_exceeds("order", kMostOrder))
     return text("its <feConvolveMatrix> has an order above ", kMostOrder);
-  if (name == "feTurbulence" && exceeds(tag.attribute("numOctaves").value_or(""), kMostOctaves))
+  if (name == "feTurbulence" && any_exceeds("numOctaves", kMostOctaves))
     return text("its <feTurbulence> has more than ", kMostOctaves, " octaves");
   return {};
 }
@@ -181,16 +313,6 @@ bool has_endless_stroke(std::string_view bytes) {
     if (exceeds(word, kMostWidth)) return true;
   }
   return false;
-}
-
-int64_t deepest_nesting(std::string_view text) {
-  int64_t depth = 0, most = 0;
-  for (const char c : text) {
-    depth += c == '(' || c == '[' || c == '{';
-    depth -= depth > 0 && (c == ')' || c == ']' || c == '}');
-    most = std::max(most, depth);
-  }
-  return most;
 }
 
 }  // namespace
@@ -211,20 +333,41 @@ bool is_chosen_group(std::string_view id, const std::vector<std::string>& chosen
 
 SvgMarkup read_svg_markup(std::string_view bytes) {
   SvgMarkup out;
-  out.most_nested = deepest_nesting(bytes);
   XmlTags tags(bytes);
+  Definitions defined;
+  int64_t in_sheets = 0, style_depth = 0;
+  bool imports = false;
   for (int64_t depth = 0; out.refusal.empty() && tags.next();) {
+    if (out.elements == 0) defined = read_definitions(tags.declarations());
+    if (style_depth > 0) {
+      const auto sheet = tags.text_before();
+      in_sheets += most_brackets(sheet, defined.brackets);
+      imports = imports || may_import(sheet);
+    }
+    const bool style = tags.name() == "style";
     if (tags.is_end()) {
       --depth;
+      style_depth -= style;
       continue;
     }
     ++out.elements;
     out.refusal = refusal_of(tags);
-    if (const auto id = tags.attribute("id"); depth == 1 && tags.name() == "g" && id) out.groups.emplace_back(*id);
-    if (!tags.is_empty()) ++depth;
+    out.most_brackets = std::max(out.most_brackets, most_brackets(tags.attributes(), defined.brackets));
+    if (depth == 1 && tags.name() == "g") {
+      if (const auto ids = tags.values("id"); !ids.empty()) out.groups.emplace_back(ids.front());
+    }
+    if (tags.is_empty()) continue;
+    ++depth;
+    style_depth += style;
   }
-  if (has_endless_stroke(bytes)) out.refusal = "it has a stroke of more than a million pixels";
-  if (has_markup_entity(tags.declaration())) out.refusal = "its DOCTYPE defines entities that hold markup";
+  out.most_brackets = std::max(out.most_brackets, in_sheets);
+  if (has_endless_stroke(bytes))
+    out.refusal = "it has a stroke of more than a million pixels, or one whose width an entity gives";
+  if (!defined.refusal.empty()) out.refusal = defined.refusal;
+  if (imports || has_sheet_in_instruction(bytes))
+    out.refusal = "it may take in a style sheet that is written in an address, which is not examined";
+  if (const auto encoding = hiding_encoding(bytes); !encoding.empty())
+    out.refusal = text("its encoding is ", shown(encoding), "; save it in UTF-8");
   return out;
 }
 

@@ -14,17 +14,22 @@ namespace monge::io {
 struct SvgMarkup {
   std::vector<std::string> groups;  ///< ids of the <g> elements directly below the root, in order
   int64_t elements = 0;             ///< start tags
-  int64_t most_nested = 0;          ///< the deepest nesting of brackets, as in selectors of style sheets
-  std::string refusal;              ///< why the file must not be drawn; empty: it may
+  /// The most brackets that open in one tag, or in all style sheets together: no expression nests deeper, whatever
+  /// quotes and stray brackets are in it. A reference ("&a;") counts as the brackets that it may stand for.
+  int64_t most_brackets = 0;
+  std::string refusal;  ///< why the file must not be drawn; empty: it may
 };
 
 /// Whether the first element of the text is named svg, with or without a namespace prefix.
 bool is_svg(std::string_view bytes);
 
-/// Examines a whole file. `refusal` names images, embedded or in other files, since these are not read; other files
-/// that <use> refers to; entities that hold markup, whose size cannot be seen; and what ends the process or takes
-/// minutes in librsvg 2.54: feConvolveMatrix of more than 9 rows or columns, feTurbulence of more than 16 octaves,
-/// strokes of more than a million pixels.
+/// Examines a whole file. `refusal` names
+/// - images, embedded or in other files, since these are not read, and other files that <use> refers to;
+/// - what would hide a part of the file from this examination: encodings that write tags with other bytes than those of
+///   ASCII (UTF-7), <include> of XInclude, style sheets in addresses ("data:"), entities that hold markup, attributes
+///   that the DOCTYPE sets;
+/// - what takes minutes in librsvg 2.54: feConvolveMatrix of more than 9 rows or columns, feTurbulence of more than 16
+///   octaves, strokes of more than a million pixels.
 SvgMarkup read_svg_markup(std::string_view bytes);
 
 /// Whether the id of a group is among the chosen: "line*" means every id that begins with "line".

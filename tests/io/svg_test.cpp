@@ -271,6 +271,66 @@ TEST(Svg, FiltersThatEndTheProcessOrTakeHoursAreRefused) {
       9);
 }
 
+// Each of these ended the process: what is nested in them was not counted, and a stack of the usual size overflowed.
+TEST(Svg, WhatHidesNestingFromTheExaminationIsRefused) {
+  const auto message = [](const std::string& svg) { return message_of([&] { draw_on(svg, 10); }); };
+  const std::string rect = "<rect width='9' height='9'/>";
+  EXPECT_THAT(message("<?xml version='1.0' encoding='UTF-7'?>" + drawing("+ADw-g/+AD4-")),
+              HasSubstr("its encoding is \"UTF-7\"; save it in UTF-8"));
+  EXPECT_THAT(message("<?xml version='1.0' encoding='IBM037'?>" + drawing(rect)), HasSubstr("its encoding is"));
+  for (const char* known : {"utf-8", "ISO-8859-1", "windows-1252", "US-ASCII", "Shift_JIS"})
+    EXPECT_EQ(draw_on(text("<?xml version='1.0' encoding='", known, "'?>", drawing(rect)), 10).size(0), 10) << known;
+  EXPECT_THAT(message(drawing("<xi:include xmlns:xi='http://www.w3.org/2001/XInclude' href='data:image/svg+xml,x'/>")),
+              HasSubstr("its <include> takes in another text"));
+  const std::string in_address = "a style sheet that is written in an address";
+  for (const char* sheet :
+       {"@import 'data:text/css,a{}';", "@import url(data:text/css,a{});", "@IMPORT \"DATA:text/css,a{}\";",
+        "@\\69mport 'data:text/css,a{}';", "@imp&o;rt 'data:,';", "&#64;import 'data:,';", "&#x0040;import 'data:,';",
+        "@im<!-- -->port 'data:,';", "<![CDATA[@im]]><![CDATA[port 'data:,';]]>", "@import url(d\\61ta:,);",
+        "@import 'da\tta:,';", "@import/**/'data:,';"}) {
+    EXPECT_THAT(message(drawing(text("<style>", sheet, "</style>") + rect)), HasSubstr(in_address)) << sheet;
+  }
+  for (const char* sheet : {"@import url(https://fonts.googleapis.com/css?family=A);", "@import 'a.css';", "@media{}",
+                            "@font-face{font-family:a}", "text:after{content:'a@b'}"}) {
+    EXPECT_EQ(draw_on(drawing(text("<style>", sheet, "</style>") + rect), 10).size(0), 10) << sheet;
+  }
+  EXPECT_THAT(message("<?xml-stylesheet type='text/css' href='data:text/css,a{}'?>" + drawing(rect)),
+              HasSubstr(in_address));
+  EXPECT_EQ(draw_on("<?xml-stylesheet type='text/css' href='a.css'?>" + drawing(rect), 10).size(0), 10);
+
+  const auto defining = [&](const std::string& definitions, const std::string& content) {
+    return message("<!DOCTYPE svg [" + definitions + "]>" + drawing(content + rect));
+  };
+  const auto brackets = repeated_text("(", 1000);
+  EXPECT_THAT(defining("<!ENTITY a '" + brackets + "'>", "<style>" + repeated_text("&a;", 200) + "</style>"),
+              HasSubstr("brackets"));
+  EXPECT_THAT(defining("<!ENTITY a '('><!ENTITY b '&a;&a;'>", ""), HasSubstr("of brackets and of other entities"));
+  EXPECT_THAT(defining("<!ATTLIST image href CDATA 'data:,'>", ""), HasSubstr("gives values to attributes"));
+  // Apostrophes and brackets in an instruction delimit nothing.
+  EXPECT_THAT(defining("<?x ]]]> ?><!ENTITY a '<g/>'><!ENTITY b ''>", ""), HasSubstr("entities that hold markup"));
+  EXPECT_THAT(defining("<?x '?><!ENTITY a '<g/>'>", ""), HasSubstr("entities that hold markup"));
+  EXPECT_THAT(defining("<!ENTITY n '31'>", "<feConvolveMatrix order='&n;'/>"), HasSubstr("order above 9"));
+}
+
+TEST(Svg, TagsAreFoundWhereTheParserFindsThem) {
+  const std::string image = "<image href='data:image/png;base64,x'/>";
+  EXPECT_THAT(read_svg_markup(drawing("<!--> <a b=' -->" + image + "<!-- '> -->")).refusal, HasSubstr("<image>"));
+  EXPECT_THAT(read_svg_markup(drawing("<image a:href='#b' href='data:,'/>")).refusal, HasSubstr("<image>"));
+  EXPECT_THAT(read_svg_markup(drawing("<!--->" + image + "-->")).refusal, IsEmpty());
+}
+
+TEST(Svg, BracketsAreCountedWhateverQuotesAndOtherBracketsAreBetweenThem) {
+  constexpr int kMany = 3000;
+  for (const char* piece : {":not([a=')']", ":not(]", ":not(/*)*/", ":not(<!-- -->"}) {
+    const auto svg = drawing("<style>rect" + repeated_text(piece, kMany) + "{fill:red}</style><rect/>");
+    EXPECT_GE(read_svg_markup(svg).most_brackets, kMany) << piece;
+    EXPECT_EQ(draw_on(svg, 10).size(0), 10) << piece;
+  }
+  EXPECT_EQ(read_svg_markup(drawing("<g transform='scale(2) rotate(3)'/><g transform='scale(2)'/>")).most_brackets, 2);
+  EXPECT_THAT(message_of([&] { draw_on(drawing("<style>" + repeated_text("(", 100'001) + "</style>"), 10); }),
+              HasSubstr("100000 brackets"));
+}
+
 TEST(Svg, DamageIsReported) {
   const auto message = [](const std::string& svg) { return message_of([&] { decode_image(svg, "folder/a.svg"); }); };
   EXPECT_THAT(message(drawing("<rect width='5' hei").substr(0, 120)),
