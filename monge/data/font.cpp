@@ -35,8 +35,10 @@ bool Font::has_outlines() const { return FT_IS_SCALABLE(face_); }
 std::vector<std::pair<uint32_t, int64_t>> Font::characters() {
   require(FT_Select_Charmap(face_, FT_ENCODING_UNICODE) == 0, path_, ": the font does not say which characters it has");
   std::vector<std::pair<uint32_t, int64_t>> out;
+  constexpr FT_ULong kLastCodePoint = 0x10FFFF;  // a damaged font may map every number of 32 bits
   FT_UInt glyph = 0;
-  for (auto code = FT_Get_First_Char(face_, &glyph); glyph != 0; code = FT_Get_Next_Char(face_, code, &glyph))
+  for (auto code = FT_Get_First_Char(face_, &glyph); glyph != 0 && code <= kLastCodePoint;
+       code = FT_Get_Next_Char(face_, code, &glyph))
     out.emplace_back(static_cast<uint32_t>(code), glyph);
   return out;
 }

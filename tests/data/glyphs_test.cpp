@@ -7,6 +7,8 @@
 #include <set>
 
 #include "monge/core/error.h"
+#include "monge/core/files.h"
+#include "monge/data/font.h"
 #include "tests/support/support.h"
 
 namespace monge::data {
@@ -164,6 +166,14 @@ TEST(OutlineGlyphs, OfAVariableFontHaveAWeight) {
   EXPECT_NEAR(width("?weight=900"), 600, 3);
   EXPECT_THAT(message_of([&] { open_glyphs(font + "?weight=901", 16); }),
               AllOf(HasSubstr("weight = 901"), HasSubstr("100 to 900")));
+}
+
+// A map of 12 bytes that gives every number of 32 bits a glyph filled the memory.
+TEST(Font, HasNoCharactersBeyondUnicode) {
+  const auto bytes = real_files().read(std::filesystem::path(MONGE_SOURCE_DIR) / "fuzz/corpus/font/vast-map");
+  const auto characters = Font(bytes, "vast.ttf").characters();
+  ASSERT_EQ(characters.size(), 0x110000u);
+  EXPECT_EQ(characters.back(), (std::pair<uint32_t, int64_t>{0x10FFFF, 1}));
 }
 
 TEST(OutlineGlyphs, SayWhatIsWrong) {
