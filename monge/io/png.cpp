@@ -28,7 +28,7 @@ void on_png_error(png_structp png, png_const_charp message) {
 
 void on_png_warning(png_structp, png_const_charp) {}
 
-constexpr std::string_view kEnd("\0\0\0\0IEND\xae\x42\x60\x82", 12);
+constexpr std::string_view kEndChunk("\0\0\0\0IEND\xae\x42\x60\x82", 12);
 
 /// Properties from the chunks of a file, before anything is decoded.
 struct Layout {
@@ -51,7 +51,7 @@ Layout layout_of(std::string_view bytes) {
   for (size_t at = kSignature; at < bytes.size();) {
     const auto rest = bytes.substr(at);
     if (rest.size() < kFrame) {
-      out.without_end = pixels && kEnd.starts_with(rest);
+      out.without_end = pixels && kEndChunk.starts_with(rest);
       return out;
     }
     const size_t length = number(rest);
@@ -196,7 +196,7 @@ std::optional<ImageSize> stored_png_size(std::string_view bytes) {
 torch::Tensor decode_png(std::string_view bytes, const std::string& name, int64_t most_pixels, ImageNotes& notes) {
   const auto layout = layout_of(bytes);
   PngReader reader(layout.without_end ? bytes.substr(0, layout.chunks_end) : bytes,
-                   layout.without_end ? kEnd : std::string_view());
+                   layout.without_end ? kEndChunk : std::string_view());
   if (!reader.read_header()) refuse_image(name, "PNG", reader.reason());
   notes.conversion = reader.converted();
   const int64_t width = reader.width(), height = reader.height(), channels = reader.channels(),
