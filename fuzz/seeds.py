@@ -2,7 +2,7 @@
 
     seeds.py [FOLDER]
 
-Needs numpy, Pillow, torch, anndata and h5py. Files that a fuzzing run has added are left alone.
+Needs numpy, Pillow, torch, anndata, h5py and fontTools. Files that a fuzzing run has added are left alone.
 """
 
 import gzip
@@ -159,6 +159,65 @@ def images():
     seed("exif", "big", b"MM\0*\0\0\0\x08\0\1\x01\x12\0\3\0\0\0\1\0\6\0\0\0\0\0\0")
 
 
+def drawings():
+    def drawing(content, before=""):
+        return before + ('<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+                         'viewBox="0 0 10 10">' + content + "</svg>")
+    rect = '<rect width="9" height="9"/>'
+    seed("svg", "groups", "line*,b\n" + drawing(f'<g id="line1">{rect}</g><g id="b"><path d="M1 1c0,2-1,3-3,3z"/></g>'))
+    seed("svg", "style", "\n" + drawing(f"<style>.a:not(b){{fill:url(#l)}}</style><linearGradient id='l'><stop/></linearGradient>{rect}"))
+    seed("svg", "use", "\n" + drawing(f'<defs><g id="a">{rect}</g></defs><use xlink:href="#a"/><mask id="m"/><g mask="url(#m)"/>'))
+    seed("svg", "filter", "\n" + drawing(f'<filter id="f"><feGaussianBlur stdDeviation="1"/></filter><g filter="url(#f)">{rect}</g>'))
+    seed("svg", "entities", "\n" + drawing(rect, "<?xml version='1.0' encoding='UTF-8'?><!-- c --><!DOCTYPE svg [<?p?><!ENTITY a 'b'>]>"))
+    seed("svg", "text", "\n" + drawing('<text y="9" font-size="4" style="stroke-width:1">x<![CDATA[y]]></text>'))
+    # These hid what is nested in them, and librsvg ended the process.
+    seed("svg", "utf7", "\n" + drawing("+ADw-g/+AD4-", "<?xml version='1.0' encoding='UTF-7'?>"))
+    seed("svg", "include", "\n" + drawing("<i:include xmlns:i='http://www.w3.org/2001/XInclude' href='data:image/svg+xml,x'/>"))
+    seed("svg", "import", "\n" + drawing("<style>@import 'data:text/css,a{}';</style>" + rect))
+    seed("svg", "instruction", "\n" + drawing(rect, "<?xml-stylesheet type='text/css' href='data:text/css,a{}'?>"))
+    seed("svg", "brackets", "\n" + drawing("<style>a" + ":not([a=')']" * 20 + "{}</style>" + rect))
+
+
+def fonts():
+    from fontTools.fontBuilder import FontBuilder
+    from fontTools.pens.ttGlyphPen import TTGlyphPen
+    pen = TTGlyphPen(None)
+    pen.moveTo((0, 0))
+    pen.lineTo((0, 50))
+    pen.qCurveTo((40, 60), (50, 0))
+    pen.closePath()
+    builder = FontBuilder(64, isTTF=True)
+    builder.setupGlyphOrder([".notdef", "A"])
+    builder.setupCharacterMap({65: "A"})
+    builder.setupGlyf({".notdef": TTGlyphPen(None).glyph(), "A": pen.glyph()})
+    builder.setupHorizontalMetrics({".notdef": (64, 0), "A": (64, 0)})
+    builder.setupHorizontalHeader(ascent=60, descent=0)
+    builder.setupPost(keepGlyphNames=False)
+    builder.setupMaxp()
+    builder.font["head"].created = builder.font["head"].modified = 0
+    builder.font.recalcTimestamp = False
+    plain = bytes_of(builder.save)
+    seed("font", "plain", plain)
+    seed("font", "weights", (FIXTURES / "weights.ttf").read_bytes())
+
+    def table(font, tag, content):
+        """The font with another table of this tag."""
+        count = int.from_bytes(font[4:6], "big")
+        tables = {}
+        for at in range(12, 12 + 16 * count, 16):
+            begin, size = struct.unpack(">II", font[at + 8:at + 16])
+            tables[font[at:at + 4]] = font[begin:begin + size]
+        tables[tag] = content
+        records, body, begin = b"", b"", 12 + 16 * len(tables)
+        for name in sorted(tables):
+            records += name + struct.pack(">III", 0, begin + len(body), len(tables[name]))
+            body += tables[name] + b"\0" * (-len(tables[name]) % 4)
+        return font[:4] + struct.pack(">HHHH", len(tables), 0, 0, 0) + records + body
+    # A map of one group: every number of 32 bits is the glyph 1.
+    seed("font", "vast-map", table(plain, b"cmap", struct.pack(">HHHHI", 0, 1, 0, 4, 12) + struct.pack(
+        ">HHIIIIII", 13, 0, 28, 0, 1, 0, 0xFFFFFFFE, 1)))
+
+
 def archives():
     def tar(mode, form=tarfile.PAX_FORMAT):
         def write(out):
@@ -225,5 +284,5 @@ def cells():
 
 
 ROOT.mkdir(exist_ok=True)
-for write in (tensors, statistics, texts, images, archives, packed, cells):
+for write in (tensors, statistics, texts, images, drawings, fonts, archives, packed, cells):
     write()
