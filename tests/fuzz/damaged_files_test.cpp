@@ -12,6 +12,7 @@
 #include "monge/io/image.h"
 #include "monge/io/npy.h"
 #include "monge/io/npz.h"
+#include "monge/io/safetensors.h"
 #include "monge/io/tensor_file.h"
 #include "tests/support/support.h"
 
@@ -29,7 +30,17 @@ bool reads_alike(const fs::path& file, const fs::path& expected) {
     EXPECT_EQ(array.scalar_type(), other.scalar_type());
     EXPECT_EQ(array.sizes(), other.sizes());
     EXPECT_EQ(bytes_of(array), bytes_of(other));
-  } else if (kind == ".zip") {
+  } else if (kind == ".safetensors") {
+    const auto content = read_safetensors(file);
+    const auto names = npz_names(expected);
+    EXPECT_EQ(content.tensors.size(), names.size());
+    for (const auto& [name, tensor] : content.tensors) {
+      const auto other = read_npz(expected, name);
+      EXPECT_EQ(tensor.scalar_type(), other.scalar_type()) << name;
+      EXPECT_EQ(tensor.sizes(), other.sizes()) << name;
+      EXPECT_EQ(bytes_of(tensor), bytes_of(other)) << name;
+    }
+  } else if (kind == ".zip" || kind == ".tar" || kind == ".7z") {
     std::map<std::string, std::string> entries;
     for (const auto& entry : read_archive(file)) entries.emplace(entry.name, entry.bytes);
     auto names = npz_names(expected);
@@ -56,9 +67,10 @@ TEST(DamagedFiles, PythonReadsTheSameOfThem) {
     GTEST_SKIP() << "needs a Python with numpy and Pillow, named by PEER_PYTHON: " << real_files().read(output);
   }
   ASSERT_EQ(code, 0) << real_files().read(output);
-  std::map<std::string, int> both, python_alone;
+  std::map<std::string, int> both, python_alone, files;
   for (const auto& entry : fs::directory_iterator(scratch.path())) {
     const auto& expected = entry.path();
+    ++files[expected.extension().string()];
     if (expected.extension() != ".expected") continue;
     const auto file = expected.parent_path() / expected.stem();
     SCOPED_TRACE(file.filename().string());
@@ -73,7 +85,12 @@ TEST(DamagedFiles, PythonReadsTheSameOfThem) {
       FAIL() << "kept as " << (fs::temp_directory_path() / file.filename());
     }
   }
-  for (const char* kind : {".npy", ".zip", ".png"}) {
+  for (const char* kind : {".npy", ".zip", ".tar", ".png", ".safetensors", ".7z"}) {
+    const std::string name = kind;
+    if (files[name] == 0 && (name == ".safetensors" || name == ".7z")) {
+      std::printf("%s: this Python lacks the package\n", kind);
+      continue;
+    }
     EXPECT_GT(both[kind], 0) << kind;
     RecordProperty(std::string("both") + kind, both[kind]);
     RecordProperty(std::string("python_alone") + kind, python_alone[kind]);
