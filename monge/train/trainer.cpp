@@ -14,6 +14,7 @@
 #include "monge/solve/precision.h"
 #include "monge/train/broadcast_from_root.h"
 #include "monge/train/checkpoint_name.h"
+#include "monge/train/iteration_batches.h"
 #include "monge/train/source_check.h"
 
 namespace monge::train {
@@ -139,7 +140,8 @@ solve::BatchProvider Trainer::batch_provider() {
     data::LoaderOptions options;
     options.batch = dist::slice_of_batch(recipe_.train.batch, group_).length;
     options.workers = recipe_.data.workers;
-    options.prefetch = recipe_.data.prefetch;
+    // An iteration reads all its batches before it begins. With fewer than those made ahead, the nets would wait.
+    options.prefetch = std::max(recipe_.data.prefetch, steps_of_iteration(0, recipe_, solver_->method()).source_count);
     options.device = solver_->device();
     options.type = solve::state_type(recipe_.train.precision);
     options.resident = keeps_on_device(sampler->source());
@@ -353,12 +355,25 @@ bool Trainer::run(const std::atomic<bool>& stop) {
   // With several ranks, one rank's request to stop is sent with an iteration, so that all stop after the same one.
   const bool alone = group_.size() == 1;
   const auto stops = [&] { return alone ? stop.load() : stop_agreed_; };
+  // Ranks that have all items in memory do not ask each other in every iteration whether they could read them.
+  const bool ask = alone || !data_.source->is_quick() || !data_.target->is_quick();
   while (reached() < recipe_.train.iterations && !stops() && early_end_.empty()) {
+    const auto read = read_batches(batches, steps_of_iteration(reached(), recipe_, solver_->method()));
+    if (!ask && read.failure) std::rethrow_exception(read.failure);
+    if (ask && any_rank_failed(read.failure, group_)) {
+      while (solver_->launched() > 0) report();
+      try {
+        if (done_ > 0 && saved_at_ != done_) save();
+      } catch (const SystemError& error) {
+        log_(LogLevel::warning, text("no checkpoint of iteration ", done_, " was saved: ", error.what()));
+      }
+      throw_read_failure(read.failure, group_);
+    }
     try {
-      solver_->launch(reached(), batches, stop);
+      solver_->launch(reached(), read.batches, stop);
     } catch (...) {
-      // A batch cannot be read. A single rank reports the iterations before it. One of several ranks must not, because
-      // the others continue, and reporting may need all of them.
+      // A single rank reports the iterations before it. One of several ranks must not, because the others continue, and
+      // reporting may need all of them.
       while (alone && solver_->launched() > 0) report();
       throw;
     }
