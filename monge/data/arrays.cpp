@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "monge/core/error.h"
+#include "monge/core/mapped_file.h"
 #include "monge/core/names.h"
 #include "monge/data/cells.h"
 #include "monge/data/member_path.h"
@@ -199,7 +200,9 @@ io::Table read_table(const std::string& line, io::TextTableOptions::Missing miss
   const auto array = extension == ".npz" ? io::read_npz(path.file, path.key)
                      : large             ? io::map_npy(path.file)
                                          : io::read_npy(path.file);
-  return {.values = chosen(array, path.table.columns, line), .names = {}, .reading = {}};
+  io::Table out{.values = chosen(array, path.table.columns, line), .names = {}, .reading = {}};
+  require_whole_mapping(array.const_data_ptr());
+  return out;
 }
 
 std::shared_ptr<const Source> open_array(const std::string& line, const LogSink& log) {

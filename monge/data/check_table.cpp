@@ -8,6 +8,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
+#include "monge/core/mapped_file.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
 #include "monge/data/arrays.h"
@@ -31,6 +32,7 @@ io::Table read_rows(const std::string& line) {
           out.values.sizes());
   out.values = out.values.flatten(1);
   if (auto lost = lost_in_float64(out.values); !lost.empty()) out.warnings.push_back(std::move(lost));
+  require_whole_mapping(out.values.const_data_ptr());
   return out;
 }
 
@@ -45,6 +47,7 @@ bool for_each_row(const torch::Tensor& rows_ND, const std::function<void(int64_t
         rows_ND.narrow(0, begin, std::min(length, rows_ND.size(0) - begin)).to(torch::kFloat64).contiguous();
     const auto* row = block.const_data_ptr<double>();
     for (int64_t i = 0; i < block.size(0); ++i, row += block.size(1)) action(begin + i, row);
+    require_whole_mapping(rows_ND.const_data_ptr());
     add_progress(block.size(0));
   }
   return true;
@@ -241,6 +244,7 @@ TableReport check_table(const std::string& line, const std::string& against,
   // A slice is a view, so only the sample is converted.
   const int64_t sampled = within_entries(kSample, width);
   const auto sample = table.values.slice(0, 0, out.rows, (out.rows + sampled - 1) / sampled).to(torch::kFloat64);
+  require_whole_mapping(table.values.const_data_ptr());
   for (const int64_t d : columns_lost_in_float32(sample)) out.columns[static_cast<size_t>(d)].beyond_float32 = true;
   return out;
 }

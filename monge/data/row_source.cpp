@@ -87,6 +87,7 @@ torch::Tensor RowSource::stored_items(const std::vector<int64_t>& indices) const
   auto* to = out.mutable_data_ptr<uint8_t>();
   const auto* from = rows_.const_data_ptr<uint8_t>();
   for (const int64_t index : indices) to = std::copy_n(from + index * count, count, to);
+  require_whole_mapping(from);
   return out;
 }
 
@@ -119,6 +120,7 @@ torch::Tensor RowSource::copy_items(const std::vector<int64_t>& indices) const {
         }
       }
       if (!copy_row(row, count, to)) {
+        require_whole_mapping(from);
         const int64_t at = first_not_finite(to);
         throw InputError(
             {.what = "a value is not a finite number in float32, at " + place_in(rows_.sizes(), index * count + at),
@@ -133,6 +135,7 @@ torch::Tensor RowSource::copy_items(const std::vector<int64_t>& indices) const {
   AT_DISPATCH_V2(rows_.scalar_type(), "RowSource", AT_WRAP([&] { copy(std::type_identity<scalar_t>()); }),
                  AT_EXPAND(AT_ALL_TYPES), AT_EXPAND(AT_BAREBONES_UNSIGNED_TYPES), torch::kHalf, torch::kBFloat16,
                  torch::kBool);
+  require_whole_mapping(rows_.const_data_ptr());
   return out;
 }
 

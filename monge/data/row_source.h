@@ -23,7 +23,8 @@ class RowSource : public FiniteSource {
   /// The rows may have to come from a disk.
   bool is_quick() const override { return false; }
 
-  /// @throws InputError also for a value that is NaN, infinite or too large for float32, with its row and column in the
+  /// @throws InputError when the mapped file was cut since it was opened; also for a value that is NaN, infinite or too
+  /// large for float32, with its row and column in the
   ///     array.
   torch::Tensor stored_items(const std::vector<int64_t>& indices) const override;
 

@@ -48,6 +48,7 @@ class PixelShard : public ShardFile {
     PartFile file(path_);
     write(file, hash_, io::npy_header(torch::kUInt8, shape_));
     write(file, hash_, old.bytes().substr(before));
+    old.require_whole();
     file.publish();
   }
 
@@ -71,6 +72,7 @@ class EncodedShard : public ShardFile {
     const MappedFile file(path_, MappedFile::Access::sequential);
     record.file.bytes = static_cast<int64_t>(file.bytes().size());
     record.file.xxh3 = content_hash(file.bytes());
+    file.require_whole();
     const auto index = io::index_archive(file);
     if (!index || static_cast<int64_t>(index->size()) != record.file.count)
       throw InputError(text(path_.string(), ": could not be read back"));

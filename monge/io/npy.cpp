@@ -182,13 +182,16 @@ torch::Tensor read_npy(const std::filesystem::path& path, const Files& files) {
 torch::Tensor map_npy(const std::filesystem::path& path) {
   const auto file = std::make_shared<const MappedFile>(path);
   const auto name = path.string();
-  const auto [header, data] = npy_parts(file->bytes(), name);
-  const auto [dtype, swapped] = type_of(*header.descr, name);
-  const bool aligned = reinterpret_cast<uintptr_t>(data.data()) % torch::elementSize(dtype) == 0;
-  if (swapped || *header.fortran_order || !aligned || dtype == torch::kBool || data.empty())
-    return parse_npy(file->bytes(), name);
-  check_size(data, dtype, *header.shape, name);
-  return torch::from_blob(const_cast<char*>(data.data()), *header.shape, [file](void*) {}, torch::TensorOptions(dtype));
+  return file->used_by([&](std::string_view bytes) {
+    const auto [header, data] = npy_parts(bytes, name);
+    const auto [dtype, swapped] = type_of(*header.descr, name);
+    const bool aligned = reinterpret_cast<uintptr_t>(data.data()) % torch::elementSize(dtype) == 0;
+    if (swapped || *header.fortran_order || !aligned || dtype == torch::kBool || data.empty())
+      return parse_npy(bytes, name);
+    check_size(data, dtype, *header.shape, name);
+    return torch::from_blob(
+        const_cast<char*>(data.data()), *header.shape, [file](void*) {}, torch::TensorOptions(dtype));
+  });
 }
 
 std::string npy_header(torch::ScalarType type, torch::IntArrayRef shape) {

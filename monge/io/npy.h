@@ -26,9 +26,10 @@ torch::Tensor read_npy(const std::filesystem::path& path, const Files& files = r
 torch::Tensor parse_npy(std::string_view bytes, const std::string& name);
 
 /// The array as a view of its file, which is mapped read-only. It costs only address space; pages are read when they
-/// are used. The tensor must not be written to (that would terminate the process), and nobody may truncate the file
-/// while the tensor or a view of it lives. Arrays that cannot be mapped are copied as by read_npy: Fortran order,
-/// big-endian data, data that are not aligned to their type (numpy.save aligns them), b1, empty arrays.
+/// are used. The tensor must not be written to (that would terminate the process). Whoever used its values calls
+/// require_whole_mapping(), since the file may be cut while the tensor or a view of it lives. Arrays that cannot be
+/// mapped are copied as by read_npy: Fortran order, big-endian data, data that are not aligned to their type
+/// (numpy.save aligns them), b1, empty arrays.
 /// @throws InputError as read_npy; SystemError when the file cannot be mapped.
 torch::Tensor map_npy(const std::filesystem::path& path);
 

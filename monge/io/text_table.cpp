@@ -255,7 +255,7 @@ Table read_text_table(const std::filesystem::path& path, const TextTableOptions&
     return parse_text_table(real_files().read(path), path.string(), options);
   // The file is mapped, so that the text of a large table need not be in memory beside its values.
   const MappedFile file(path, MappedFile::Access::sequential);
-  return parse_text_table(file.bytes(), path.string(), options);
+  return file.used_by([&](std::string_view bytes) { return parse_text_table(bytes, path.string(), options); });
 }
 
 }  // namespace monge::io

@@ -180,6 +180,34 @@ TEST(Arrays, WhatIsMappedGivesTheSameItems) {
   EXPECT_THAT(message_of([&] { open_array(folder / "rows.npy"); }), HasSubstr("the file has"));
 }
 
+TEST(Arrays, ThatAreCutWhileTheyAreMappedAreAnErrorThatNamesThem) {
+  const ScratchFolder folder;
+  const auto path = folder / "rows.npy";
+  const auto sparse = [&](torch::ScalarType type, const std::vector<int64_t>& shape) {
+    const auto header = io::npy_header(type, shape);
+    real_files().replace(path, header);
+    int64_t bytes = static_cast<int64_t>(c10::elementSize(type));
+    for (const int64_t extent : shape) bytes *= extent;
+    fs::resize_file(path, header.size() + static_cast<size_t>(bytes));
+  };
+  const int64_t rows = static_cast<int64_t>(kMapFrom) / 4096;
+  for (const auto type : {torch::kFloat32, torch::kInt64, torch::kUInt8}) {
+    const bool images = type == torch::kUInt8;
+    sparse(type, images ? std::vector<int64_t>{rows, 3, 40, 40} : std::vector<int64_t>{rows, 1024});
+    const auto source = open_array(path);
+    EXPECT_EQ(source->items({rows - 1}).abs().max().item<float>(), images ? 1 : 0);
+    fs::resize_file(path, fs::file_size(path) / 2);
+    for (const int64_t row : {rows - 2, rows - 1}) {
+      EXPECT_THAT(message_of([&] { source->stored_items({row}); }),
+                  AllOf(HasSubstr("rows.npy"), HasSubstr("has become shorter")))
+          << type;
+      EXPECT_THAT(message_of([&] { source->exact_items({0, row}); }), HasSubstr("has become shorter")) << type;
+    }
+    EXPECT_THAT(message_of([&] { source->items({0}); }), HasSubstr("has become shorter"))
+        << "an error also where the row is still there: the set is not what was opened";
+  }
+}
+
 TEST(Arrays, OfMappedImagesSomeAreLookedAt) {
   const ScratchFolder folder;
   const std::vector<int64_t> shape{3000, 3, 48, 48};
