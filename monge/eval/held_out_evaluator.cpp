@@ -47,6 +47,7 @@ void HeldOutEvaluator::measure(train::Trainer& trainer, int64_t done) {
   }
   warned_of_ = result.unmeasurable;
   report_(done, result);
+  trainer.note_target_error(result.value("target_error"), result.value("target_start"));
   const auto& method = trainer.solver().method();
   const auto now = method.smoothing(done), last = method.smoothing(recipe.train.iterations);
   if (now.eps != last.eps) return;

@@ -275,6 +275,18 @@ void warn_of_judgement(const RunRecord& run, const Findings& so_far, std::vector
   }
 }
 
+/// The returns to an earlier state, see train::Trainer::run.
+void warn_of_rollbacks(const RunRecord& run, std::vector<std::string>& out) {
+  const auto found = run.summary.is_object() ? run.summary.find("rollbacks") : run.summary.end();
+  if (!run.summary.is_object() || found == run.summary.end() || !found->is_array() || found->empty()) return;
+  const auto& last = found->back();
+  out.push_back(text("The training diverged ", found->size() == 1 ? "once" : text(found->size(), " times"),
+                     " and returned to an earlier state, the last time from iteration ",
+                     grouped(integer(last, "alarm")), " to ", grouped(integer(last, "restored")),
+                     ", with lower rates. Begin another run with lower train.lr_map and train.lr_potential, or with "
+                     "potential.r1 (docs/divergence.md)."));
+}
+
 void warn_of_steps(const RunRecord& run, std::vector<std::string>& out) {
   const auto *last = run.last_evaluation(), *best = run.best_evaluation();
   const auto figure = run.best_figure();
@@ -361,6 +373,7 @@ Findings findings_of(const RunRecord& run) {
   add_facts(run, out);
   warn_of_target(run, out, out.warnings);
   warn_of_judgement(run, out, out.warnings);
+  warn_of_rollbacks(run, out.warnings);
   warn_of_steps(run, out.warnings);
   warn_of_outputs(run, out.warnings);
   warn_of_data(run, out.warnings);

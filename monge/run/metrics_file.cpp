@@ -202,6 +202,24 @@ void MetricsFile::warn(const std::string& what, const std::string& reason) const
   log_(LogLevel::warning, what + " cannot be written now, and the training continues: " + reason);
 }
 
+void MetricsFile::rolled_back(train::Trainer& trainer, const std::string& message) {
+  flush();
+  const auto done = trainer.done();
+  record([&] {
+    events_->restart(done + 1);
+    events_->add_text(done, "rollback", message);
+  });
+  const auto file = folder_ / "metrics.jsonl";
+  try {
+    real_files().replace(file, lines_until(done, real_files().read(file)).lines);
+  } catch (const Error& error) {
+    warn("metrics.jsonl", error.what());  // readers drop what is repeated
+  }
+  const ordered_json line{{"iteration", done}, {"seconds", seconds()}, {"event", "rollback"}, {"message", message}};
+  pending_ += line.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+  flush();
+}
+
 void MetricsFile::checkpoint_saved(train::Trainer&, const fs::path&) { make_durable(); }
 
 void MetricsFile::add_image(int64_t iteration, const torch::Tensor& pixels) {

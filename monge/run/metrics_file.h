@@ -51,6 +51,9 @@ class MetricsFile : public train::Observer {
   void started(train::Trainer& trainer, int64_t iteration) override;
   bool needs_nets(const train::Trainer&, int64_t) const override { return false; }
   void iteration_done(train::Trainer& trainer, int64_t done, const solve::IterationMetrics& metrics) override;
+  /// Drops the lines of the iterations that will be repeated and adds a line {iteration, seconds, event: "rollback",
+  /// message}.
+  void rolled_back(train::Trainer& trainer, const std::string& message) override;
   void checkpoint_saved(train::Trainer& trainer, const std::filesystem::path& folder) override;
   void ended(train::Trainer& trainer, int64_t done, bool complete) override;
 

@@ -68,6 +68,7 @@ ordered_json summary_of(train::Trainer& trainer, const Outcome& outcome) {
       {"best_figure", trainer.recipe().eval.best},
       {"best_value", nullptr}};
   if (data.lost.any()) summary["lost_columns"] = lost_columns_json(data);
+  if (!trainer.interventions().empty()) summary["rollbacks"] = train::to_json(trainer.interventions());
   if (!trainer.early_end().empty()) summary["ended_early"] = trainer.early_end();
   if (trainer.best_metric()) {
     summary["best_iteration"] = trainer.best_iteration();

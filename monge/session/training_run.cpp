@@ -65,7 +65,7 @@ TrainResult run_without_folder(train::Trainer& trainer, eval::ImageEvaluator* ev
   train::GrowthWatch growth(hooks.log);
   trainer.attach(held_out);
   if (trainer.group().is_root()) {
-    trainer.attach(growth);
+    if (trainer.recipe().train.on_divergence == "ignore") trainer.attach(growth);
     for (auto* observer : hooks.observers) trainer.attach(*observer);
   }
   const auto [complete, seconds] = timed_run(trainer, hooks);
@@ -102,7 +102,7 @@ TrainResult run_in_folder(train::Trainer& trainer, eval::ImageEvaluator* evaluat
       evaluator);
   train::GrowthWatch growth(log);
   trainer.attach(metrics);
-  trainer.attach(growth);
+  if (trainer.recipe().train.on_divergence == "ignore") trainer.attach(growth);  // else the trainer watches
   trainer.attach(held_out);
   for (auto* observer : hooks.observers) trainer.attach(*observer);
   trainer.attach(images);

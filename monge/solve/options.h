@@ -45,6 +45,8 @@ struct TrainOptions {
   bool recompute = false, tf32 = true, cudnn_benchmark = true, deterministic = false;
   std::string graph = "auto";
   int64_t seed = 0, threads = 0;
+  std::string on_divergence = "rollback";  ///< see train::DivergenceWatch
+  int64_t rollbacks = 3;
 
   void describe(OptionRows& rows);
   /// @throws InputError unless there are two betas, at most as many pieces as inputs, and k_t = 1 with a simultaneous

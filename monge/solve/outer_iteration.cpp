@@ -30,7 +30,7 @@ double Solver::augmentation_strength() const {
 
 IterationSchedule Solver::schedule(int64_t iteration) const {
   const auto& p = options_.potential;
-  const double factor = ot::rate_factor(schedule_, iteration);
+  const double factor = ot::rate_factor(schedule_, iteration) * rate_scale_;
   // An average that starts from trained weights must not forget them early on.
   const double decay = options_.train.init.empty()
                            ? ot::ema_decay(options_.train.ema, iteration, options_.train.ema_ramp)
@@ -367,6 +367,22 @@ IterationMetrics Solver::collect() {
   out.noise_level = schedule.values.smoothing.eps;
   out.augmentation = schedule.augmentation.value;
   return out;
+}
+
+void Solver::stabilise(double rate, double r1, int64_t r1_every) {
+  rate_scale_ = rate;
+  options_.potential.r1 = r1;
+  options_.potential.r1_every = r1_every;
+  graphs_.clear();  // a captured iteration has the weight of R1 in it
+}
+
+void Solver::discard_launched() {
+  while (launched() > 0) {
+    metric_buffer_.receive();
+    if (device_.is_cuda()) group_.note_done();
+    launched_.pop_front();
+  }
+  blocked_maps_ = blocked_potentials_ = 0;
 }
 
 IterationMetrics Solver::outer_iteration(int64_t iteration, const BatchProvider& batches) {

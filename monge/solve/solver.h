@@ -101,6 +101,13 @@ class Solver {
   ///         throw it, and it names the ranks whose own loss or gradient was not finite.
   IterationMetrics collect();
 
+  /// Multiplies both learning rates by `rate` and gives R1 this weight in every `r1_every`-th potential update, from
+  /// the next iteration on. It is not part of the state.
+  void stabilise(double rate, double r1, int64_t r1_every);
+
+  /// Drops the iterations that were launched and not collected, before an earlier state is copied in.
+  void discard_launched();
+
   /// The number of iterations launched and not collected.
   int64_t launched() const { return metric_buffer_.in_flight(); }
 
@@ -223,6 +230,7 @@ class Solver {
   ot::MapNoise noise_;
   IterationStreams streams_;
   ot::RateSchedule schedule_;
+  double rate_scale_ = 1;  ///< see stabilise
 
   /// The nets that are trained, each with its optimiser; gradient maps of both directions have two for four roles.
   struct Trained {

@@ -26,6 +26,9 @@ Checkpoint broadcast_from_root(dist::ProcessGroup& group, std::optional<Checkpoi
               {"source_items", c.source_items},     {"target_items", c.target_items},
               {"best_iteration", c.best_iteration}, {"ranks", c.ranks},
               {"source_columns", c.columns.source}, {"target_columns", c.columns.target}};
+    fields["interventions"] = to_json(c.interventions);
+    fields["divergence_watch"] = c.divergence_watch;
+    fields["sound"] = c.sound;
     if (c.best_metric) fields["best_figure"] = *c.best_metric;
   }
   fields = nlohmann::json::parse(group.broadcast(fields.dump()));
@@ -43,6 +46,9 @@ Checkpoint broadcast_from_root(dist::ProcessGroup& group, std::optional<Checkpoi
     out.ranks = fields.at("ranks").get<int64_t>();
     out.columns.source = fields.at("source_columns").get<std::vector<std::string>>();
     out.columns.target = fields.at("target_columns").get<std::vector<std::string>>();
+    out.interventions = interventions_from(fields.at("interventions"));
+    out.divergence_watch = fields.at("divergence_watch").get<std::vector<double>>();
+    out.sound = fields.at("sound").get<std::vector<int64_t>>();
     if (fields.contains("best_figure")) out.best_metric = fields.at("best_figure").get<double>();
   }
   out.standardisation = broadcast_from_root(group, out.standardisation);

@@ -128,6 +128,9 @@ fs::path save_checkpoint(const fs::path& parent, const Checkpoint& checkpoint, c
                                          {"target_fingerprint", &checkpoint.target_fingerprint}}) {
     if (!fingerprint->empty()) manifest[key] = *fingerprint;
   }
+  if (!checkpoint.interventions.empty()) manifest["interventions"] = to_json(checkpoint.interventions);
+  if (!checkpoint.divergence_watch.empty()) manifest["divergence_watch"] = checkpoint.divergence_watch;
+  if (!checkpoint.sound.empty()) manifest["sound"] = checkpoint.sound;
   try {
     remove_tree(part);
     make_folders(part);
@@ -166,6 +169,10 @@ Checkpoint load_checkpoint(const fs::path& folder, const Files& files) {
     out.source_fingerprint = manifest.value("source_fingerprint", std::string());
     out.target_fingerprint = manifest.value("target_fingerprint", std::string());
     out.ranks = manifest.value("ranks", int64_t{1});  // checkpoints from before there were several ranks lack it
+    // These keys are newer than the first checkpoints, and absent while there is nothing to say.
+    out.interventions = interventions_from(manifest.value("interventions", json::array()));
+    out.divergence_watch = manifest.value("divergence_watch", std::vector<double>());
+    out.sound = manifest.value("sound", std::vector<int64_t>());
     out.recipe_toml = verified(folder, "recipe.toml", manifest, files);
     const auto bytes = verified(folder, "state.safetensors", manifest, files);
     out.tensors = io::parse_safetensors(bytes, (folder / "state.safetensors").string()).tensors;
@@ -215,11 +222,11 @@ Checkpoint load_newest(const fs::path& parent, const LogSink& log, const Files& 
   throw InputError(text(parent.string(), ": no checkpoint can be used:", complaints));
 }
 
-void set_aside_newer(const fs::path& parent, int64_t iteration) {
+void set_aside_newer(const fs::path& parent, int64_t iteration, const std::string& word) {
   for (const auto& folder : list_checkpoints(parent)) {
     const int64_t step = *iteration_of(folder);
     if (step <= iteration) continue;
-    const auto aside = parent / ("damaged_" + checkpoint_name(step));
+    const auto aside = parent / (word + "_" + checkpoint_name(step));
     std::error_code ignored;
     remove_tree(aside, ignored);
     rename_entry(folder, aside, ignored);
@@ -227,11 +234,13 @@ void set_aside_newer(const fs::path& parent, int64_t iteration) {
   remove_leftovers(parent);
 }
 
-void prune_checkpoints(const fs::path& parent, int64_t keep, const fs::path& spare) {
+void prune_checkpoints(const fs::path& parent, int64_t keep, const fs::path& spare, const std::vector<int64_t>& sound) {
   const auto folders = list_checkpoints(parent);
   for (size_t i = 0; i + static_cast<size_t>(keep) < folders.size(); ++i) {
     std::error_code ignored;
-    if (iteration_of(folders[i]) != iteration_of(spare)) remove_tree(folders[i], ignored);
+    const auto iteration = iteration_of(folders[i]);
+    const bool is_sound = std::find(sound.begin(), sound.end(), *iteration) != sound.end();
+    if (iteration != iteration_of(spare) && !is_sound) remove_tree(folders[i], ignored);
   }
   remove_leftovers(parent);
 }

@@ -19,6 +19,7 @@
 #include "monge/data/column_names.h"
 #include "monge/data/standardise.h"
 #include "monge/nn/module.h"
+#include "monge/train/intervention.h"
 
 namespace monge::train {
 
@@ -34,7 +35,10 @@ struct Checkpoint {
   std::string source_fingerprint, target_fingerprint;
   std::optional<double> best_metric;  ///< the best value of eval.best so far; smaller is better
   int64_t best_iteration = 0;
-  int64_t ranks = 1;  ///< number of ranks of the job that saved it
+  int64_t ranks = 1;                        ///< number of ranks of the job that saved it
+  std::vector<Intervention> interventions;  ///< oldest first
+  std::vector<double> divergence_watch;     ///< DivergenceWatch::state(); empty in old checkpoints
+  std::vector<int64_t> sound;               ///< checkpoints to which a training that diverges returns, oldest first
 };
 
 /// Writes a hidden folder beside the final one, syncs it to the disk and renames it. After a crash or on a full disk
@@ -59,11 +63,13 @@ std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path&
 /// @throws InputError when there is none, listing what is wrong with each.
 Checkpoint load_newest(const std::filesystem::path& parent, const LogSink& log, const Files& files = real_files());
 
-/// Renames the checkpoints after `iteration` to damaged_step_NNNNNN. A run that fell back to `iteration` saves those
-/// steps again, and a folder that could not be read must not count among the newest.
-void set_aside_newer(const std::filesystem::path& parent, int64_t iteration);
+/// Renames the checkpoints after `iteration` to damaged_step_NNNNNN, or with another word. A run that fell back to
+/// `iteration` saves those steps again, and a folder that could not be read must not count among the newest.
+void set_aside_newer(const std::filesystem::path& parent, int64_t iteration, const std::string& word = "damaged");
 
-/// Removes all checkpoints but the newest `keep` and the one that `spare` names, and what a killed save left.
-void prune_checkpoints(const std::filesystem::path& parent, int64_t keep, const std::filesystem::path& spare);
+/// Removes all checkpoints but the newest `keep`, the one that `spare` names, and those after the iterations in
+/// `sound`; and what a killed save left.
+void prune_checkpoints(const std::filesystem::path& parent, int64_t keep, const std::filesystem::path& spare,
+                       const std::vector<int64_t>& sound = {});
 
 }  // namespace monge::train

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 
 #include "monge/solve/solver.h"
 
@@ -26,6 +27,10 @@ class Observer {
 
   /// Called after an outer iteration; `done` counts from 1. It must not draw from the training's random streams.
   virtual void iteration_done(Trainer& /*trainer*/, int64_t /*done*/, const solve::IterationMetrics& /*metrics*/) {}
+
+  /// Called when the training has diverged and returned to the state after Trainer::done() iterations, whose successors
+  /// will be repeated. @param message  what happened, as a sentence.
+  virtual void rolled_back(Trainer& /*trainer*/, const std::string& /*message*/) {}
 
   /// Called after a checkpoint has been saved in `folder`.
   virtual void checkpoint_saved(Trainer& /*trainer*/, const std::filesystem::path& /*folder*/) {}

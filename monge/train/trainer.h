@@ -18,6 +18,7 @@
 #include "monge/solve/solver.h"
 #include "monge/train/augmentation_control.h"
 #include "monge/train/checkpoint.h"
+#include "monge/train/divergence_watch.h"
 #include "monge/train/observer.h"
 #include "monge/train/recipe.h"
 #include "monge/train/training_data.h"
@@ -53,7 +54,13 @@ class Trainer {
   /// Trains up to train.iterations, or until `stop` of any rank is set; then it finishes the iteration under way. In
   /// both cases it saves the last state.
   /// @return whether the run is complete; true also when end_early ended it.
-  /// @throws DivergedError, with nothing saved over the last good checkpoint.
+  ///
+  /// When the losses run away (DivergenceWatch) or are not finite, train.on_divergence decides. "rollback": the
+  /// training returns to its last sound checkpoint (without a folder: to a copy in memory), or to its start where there
+  /// is none, and continues with 0.3 times the rates and, if it had none, with R1; at most train.rollbacks times.
+  /// "stop": it ends. In both cases checkpoints that are not sound are renamed to diverged_step_NNNNNN. "ignore": only
+  /// values that are not finite end it.
+  /// @throws DivergedError, with nothing saved over the last sound checkpoint.
   bool run(const std::atomic<bool>& stop);
 
   /// Saves a checkpoint now (once per iteration) and prunes older ones. All ranks call it, compare their nets and
@@ -64,6 +71,13 @@ class Trainer {
   /// For observers that evaluate the map. When `metric` (smaller is better) is the best of the run, this saves a
   /// checkpoint and makes folder/best a link to it. A metric that is not finite is never the best.
   void offer_best(double metric);
+
+  /// For observers that evaluate the map, on all ranks: its push-forward error and that of the inputs themselves, which
+  /// the watch for divergence judges.
+  void note_target_error(double error, double start);
+
+  /// What was changed after divergences, oldest first.
+  const std::vector<Intervention>& interventions() const { return interventions_; }
 
   /// Forgets the best metric, for a resumed run whose metrics do not compare with the earlier ones.
   void forget_best() { best_metric_.reset(); }
@@ -111,6 +125,16 @@ class Trainer {
   bool keeps_on_device(const data::Source& source) const;
   /// Collects the oldest iteration that was launched and notifies the observers.
   void report();
+  bool watches() const;
+  void start_watch();
+  bool roll_back(const std::string& reason, bool finite);
+  [[noreturn]] void stop_diverged(const std::string& reason);
+  bool restore_sound_state();
+  void restore_start();
+  void apply_interventions();
+  void note_if_sound();
+  void set_aside_diverged(int64_t sound);
+  Checkpoint state_now() const;
 
   Recipe recipe_;
   TrainingData data_;
@@ -127,10 +151,19 @@ class Trainer {
   int64_t done_ = 0, saved_at_ = -1, ahead_ = 0;
   std::optional<double> best_metric_;
   int64_t best_iteration_ = 0;
+  bool best_is_aside_ = false;  ///< set_aside_diverged has renamed the best checkpoint
   std::string early_end_;
-  bool has_state_ = false;    ///< the nets have been resumed, started from weights, or trained
-  bool stop_agreed_ = false;  ///< with several ranks: some rank wants to stop, and all ranks know it
-  bool drifted_ = false;      ///< the ranks' nets differ
+  DivergenceWatch watch_;
+  std::vector<Intervention> interventions_;
+  std::vector<int64_t> sound_;               ///< see Checkpoint::sound
+  std::vector<Checkpoint> sound_in_memory_;  ///< the same states of a training without a folder, with copied tensors
+  nn::NamedTensors start_weights_;           ///< of start_from, on the root
+  std::string alarm_;                        ///< raised in this iteration, and not handled yet
+  bool starts_anew_ = true;                  ///< the start of the training can be built again in this process
+  bool from_weights_ = false;                ///< start_from was called
+  bool has_state_ = false;                   ///< the nets have been resumed, started from weights, or trained
+  bool stop_agreed_ = false;                 ///< with several ranks: some rank wants to stop, and all ranks know it
+  bool drifted_ = false;                     ///< the ranks' nets differ
 };
 
 }  // namespace monge::train

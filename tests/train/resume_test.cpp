@@ -84,6 +84,7 @@ TEST(Trainer, DivergenceKeepsTheLastGoodCheckpoint) {
   testing::ScratchFolder folder;
   auto recipe = recipe_for("strong", false);
   recipe.checkpoint.every = 2;
+  recipe.train.on_divergence = "stop";
   auto data = data_for(false);
   const auto source = std::make_shared<Spoilable>(torch::rand({23, 2}));
   data.source = source;
