@@ -114,12 +114,13 @@ class Unpacker {
 
   [[noreturn]] void refuse() {
     if (failure_) std::rethrow_exception(failure_);
+    io::rethrow_input_failure(reader_);
     io::refuse_archive(shown_, reader_.get());
   }
 
   void report_progress() {
     if (options_.stop && *options_.stop) throw UnpackStopped{};
-    if (options_.progress) options_.progress(archive_filter_bytes(reader_.get(), -1));
+    if (options_.progress) options_.progress(io::archive_bytes_read(reader_));
   }
 
   Unpacked unpack_all() {
@@ -127,7 +128,11 @@ class Unpacker {
       ::archive_entry* entry = nullptr;
       const int status = names_->next(reader_.get(), &entry);
       if (failure_ || (status != ARCHIVE_OK && status != ARCHIVE_WARN && status != ARCHIVE_EOF)) refuse();
-      if (status == ARCHIVE_EOF) break;
+      if (status == ARCHIVE_EOF) {
+        io::finish_archive(reader_);
+        if (mapped_) mapped_->require_whole();
+        break;
+      }
       if (seen >= options_.limits.most_entries) {
         throw InputError(text(shown_, ": more than ", options_.limits.most_entries,
                               " entries; the archive may be malicious, otherwise split it"));

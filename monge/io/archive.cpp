@@ -39,12 +39,16 @@ bool ends_with(const fs::path& path, std::string_view extension) {
 using LibarchiveWriter = std::unique_ptr<::archive, decltype(&archive_write_free)>;
 using Entry = std::unique_ptr<::archive_entry, decltype(&archive_entry_free)>;
 
-std::string read_entry(const fs::path& path, ::archive* archive, const std::string& name, int64_t most_bytes) {
+std::string read_entry(const fs::path& path, const ArchiveReader& archive, const std::string& name, int64_t claimed,
+                       int64_t most_bytes) {
   std::string out;
+  // Else it takes twice its size while it grows. Memory that is never written to is not taken.
+  out.reserve(static_cast<size_t>(std::clamp<int64_t>(claimed, 0, most_bytes)));
   std::array<char, 1 << 16> block;
   for (;;) {
-    const auto count = archive_read_data(archive, block.data(), block.size());
-    if (count < 0) refuse_archive(path.string(), archive);
+    const auto count = archive_read_data(archive.get(), block.data(), block.size());
+    if (count < 0) rethrow_input_failure(archive);
+    if (count < 0) refuse_archive(text(path.string(), ", entry ", shown(name)), archive.get());
     if (count == 0) return out;
     require(static_cast<int64_t>(out.size()) + count <= most_bytes, path.string(), ": the entry ", name,
             " unpacks to more than ", most_bytes, " bytes; the archive is not a set of images, or is malicious");
@@ -99,7 +103,12 @@ void read_entries(const fs::path& path, const std::function<bool(const std::stri
   for (int64_t seen = 0;; ++seen) {
     ::archive_entry* entry = nullptr;
     const int status = names.next(reader.get(), &entry);
-    if (status == ARCHIVE_EOF) return;
+    rethrow_input_failure(reader);
+    if (status == ARCHIVE_EOF) {
+      finish_archive(reader);
+      if (mapped) mapped->require_whole();
+      return;
+    }
     if (status != ARCHIVE_OK && status != ARCHIVE_WARN) refuse_archive(path.string(), reader.get());
     require(seen < limits.most_entries, path.string(), ": more than ", limits.most_entries,
             " entries; split the archive");
@@ -117,7 +126,9 @@ void read_entries(const fs::path& path, const std::function<bool(const std::stri
     if (target.empty()) {
       require(!archive_entry_is_encrypted(entry), path.string(), ": the entry ", name,
               " is encrypted; unpack it first");
-      taken.add({name, read_entry(path, reader.get(), name, std::min(taken.left(), limits.most_entry_bytes))}, report);
+      taken.add({name, read_entry(path, reader, name, archive_entry_size(entry),
+                                  std::min(taken.left(), limits.most_entry_bytes))},
+                report);
     } else if (const auto* linked = taken.list().find(target)) {
       taken.add({name, linked->bytes}, report);
     } else {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <memory>
 #include <string_view>
+#include <unordered_map>
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
@@ -13,6 +14,7 @@
 #include "monge/io/archive_reader.h"
 #include "monge/io/entry_list.h"
 #include "monge/io/entry_names.h"
+#include "monge/io/zip_directory.h"
 
 namespace monge::io {
 
@@ -41,6 +43,31 @@ void add_entry(const MappedFile& archive, StoredEntry entry, EntryList<StoredEnt
   count(report.repetitions, entry.name);
 }
 
+/// The checksums of the entries of a zip, by the offsets of their bytes.
+class StoredChecksums {
+ public:
+  /// @return false if the directory cannot be read.
+  bool read(std::string_view zip, const std::string& shown) {
+    try {
+      for (const auto& record : read_zip_directory(zip, shown).records) {
+        constexpr uint16_t kStored = 0;
+        if (record.method == kStored) crc_.emplace(zip_entry_begin(zip, record, shown), record.crc);
+      }
+    } catch (const InputError&) {
+      return false;
+    }
+    return true;
+  }
+
+  std::optional<uint32_t> at(int64_t offset) const {
+    const auto found = crc_.find(static_cast<uint64_t>(offset));
+    return found == crc_.end() ? std::nullopt : std::optional(found->second);
+  }
+
+ private:
+  std::unordered_map<uint64_t, uint32_t> crc_;
+};
+
 /// @param links  receives the hard links to entries that were not taken.
 /// @return the entries; nothing if their bytes do not lie in the file as they are.
 std::optional<EntryList<StoredEntry>> index_entries(const MappedFile& archive,
@@ -55,6 +82,7 @@ std::optional<EntryList<StoredEntry>> index_entries(const MappedFile& archive,
     refuse_archive(path.string(), reader.get());
   EntryNames names(bytes, path.string());
   EntryList<StoredEntry> out;
+  std::optional<StoredChecksums> checksums;  // of a zip
   for (int64_t seen = 0;; ++seen) {
     ::archive_entry* entry = nullptr;
     const int status = names.next(reader.get(), &entry);
@@ -83,7 +111,7 @@ std::optional<EntryList<StoredEntry>> index_entries(const MappedFile& archive,
     if (wanted && !wanted(name)) continue;
     if (!target.empty()) {
       if (const auto* linked = out.find(target)) {
-        add_entry(archive, {name, linked->offset, linked->size}, out, report);
+        add_entry(archive, {name, linked->offset, linked->size, linked->crc}, out, report);
       } else {
         links.push_back({name, target});
       }
@@ -109,16 +137,19 @@ std::optional<EntryList<StoredEntry>> index_entries(const MappedFile& archive,
       require(size <= static_cast<int64_t>(bytes.size()) - found.offset, path.string(),
               ": the archive ends within the entry ", found.name, "; check that it was copied completely");
       if (static_cast<int64_t>(length) != size) return {};  // not in one piece
+      if ((archive_format(reader.get()) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_ZIP) {
+        if (!checksums && !checksums.emplace().read(bytes, path.string())) return {};
+        found.crc = checksums->at(found.offset);
+        if (!found.crc) return {};  // read_archive compares it
+      }
     }
     add_entry(archive, std::move(found), out, report);
   }
 }
 
-}  // namespace
-
-std::optional<std::vector<StoredEntry>> index_archive(const MappedFile& archive,
-                                                      const std::function<bool(const std::string&)>& wanted,
-                                                      const ArchiveLimits& limits, ArchiveReport* report) {
+std::optional<std::vector<StoredEntry>> index_with_links(const MappedFile& archive,
+                                                         const std::function<bool(const std::string&)>& wanted,
+                                                         const ArchiveLimits& limits, ArchiveReport* report) {
   ArchiveReport own;
   std::vector<UnresolvedLink> links;
   auto entries = index_entries(archive, wanted, limits, own, links);
@@ -132,12 +163,20 @@ std::optional<std::vector<StoredEntry>> index_archive(const MappedFile& archive,
     return targets ? std::move(*targets) : EntryList<StoredEntry>();
   };
   const auto add_link = [&](const UnresolvedLink& link, const StoredEntry& entry) {
-    add_entry(archive, {link.name, entry.offset, entry.size}, *entries, own);
+    add_entry(archive, {link.name, entry.offset, entry.size, entry.crc}, *entries, own);
   };
   resolve_links(links, index_targets, add_link, own);
   if (!stored) return {};
   if (report) *report = std::move(own);
   return entries->take();
+}
+
+}  // namespace
+
+std::optional<std::vector<StoredEntry>> index_archive(const MappedFile& archive,
+                                                      const std::function<bool(const std::string&)>& wanted,
+                                                      const ArchiveLimits& limits, ArchiveReport* report) {
+  return archive.used_by([&](std::string_view) { return index_with_links(archive, wanted, limits, report); });
 }
 
 }  // namespace monge::io

@@ -16,6 +16,8 @@ namespace monge::io {
 struct StoredEntry {
   std::string name;  ///< as in ArchiveEntry
   int64_t offset = 0, size = 0;
+  std::optional<uint32_t> crc =
+      {};  ///< the CRC-32 that a zip states of the bytes, which index_archive does not compare
 };
 
 /// The wanted entries of an uncompressed tar, or of a zip that stores them, in the archive's order. It leaves out and

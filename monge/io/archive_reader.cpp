@@ -3,16 +3,40 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include <cerrno>
+#include <exception>
 #include <new>
 #include <sstream>
+#include <utility>
 
 #include "monge/core/file_name.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
+#include "monge/io/decompressed_source.h"
 
 namespace monge::io {
 
 namespace fs = std::filesystem;
+
+struct ArchiveInput {
+  fs::path path;
+  std::unique_ptr<DecompressedSource> source;
+  std::exception_ptr failure = {};
+
+  /// The read callback of libarchive. Exceptions must not pass through C; rethrow_input_failure() rethrows them.
+  static la_ssize_t give(::archive* reader, void* self, const void** bytes) {
+    auto& me = *static_cast<ArchiveInput*>(self);
+    try {
+      const auto block = me.source->next();
+      *bytes = block.data();
+      return static_cast<la_ssize_t>(block.size());
+    } catch (...) {
+      me.failure = std::current_exception();
+      archive_set_error(reader, EIO, "the bytes of the archive cannot be read");
+      return -1;
+    }
+  }
+};
 
 void FreeArchiveReader::operator()(::archive* reader) const { archive_read_free(reader); }
 
@@ -37,9 +61,32 @@ ArchiveReader open_archive(const fs::path& path, size_t block) {
     throw UnreadableArchive(text(path.string(), ": the archive is empty (0 bytes)"));
   }
   auto reader = new_archive_reader();
+  if (auto source = open_decompressed(path, block)) {
+    auto input = std::make_shared<ArchiveInput>(ArchiveInput{.path = path, .source = std::move(source)});
+    auto* given = input.get();
+    reader.get_deleter().input = std::move(input);
+    const int status = archive_read_open2(reader.get(), given, nullptr, &ArchiveInput::give, nullptr, nullptr);
+    rethrow_input_failure(reader);
+    if (status != ARCHIVE_OK) refuse_archive(path.string(), reader.get());
+    return reader;
+  }
   if (archive_read_open_filename(reader.get(), path.c_str(), block) != ARCHIVE_OK)
     refuse_archive(path.string(), reader.get());
   return reader;
+}
+
+void finish_archive(const ArchiveReader& reader) {
+  if (const auto& input = reader.get_deleter().input) input->source->read_to_end(input->path);
+}
+
+void rethrow_input_failure(const ArchiveReader& reader) {
+  const auto& input = reader.get_deleter().input;
+  if (input && input->failure) std::rethrow_exception(input->failure);
+}
+
+int64_t archive_bytes_read(const ArchiveReader& reader) {
+  const auto& input = reader.get_deleter().input;
+  return input ? input->source->bytes_read() : archive_filter_bytes(reader.get(), -1);
 }
 
 void refuse_archive(const std::string& shown, ::archive* reader) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -15,8 +16,12 @@ struct archive_entry;
 
 namespace monge::io {
 
+/// Where the bytes of a compressed archive come from, and the failure of that if it ended the reading.
+struct ArchiveInput;
+
 struct FreeArchiveReader {
   void operator()(::archive* reader) const;
+  std::shared_ptr<ArchiveInput> input = {};  ///< of a file compressed as a whole; else null
 };
 using ArchiveReader = std::unique_ptr<::archive, FreeArchiveReader>;
 
@@ -33,6 +38,16 @@ ArchiveReader new_archive_reader();
 /// @param block  the bytes of one read; at least as many are read after every seek.
 /// @throws InputError naming the file: missing, a folder; UnreadableArchive: empty, of another kind.
 ArchiveReader open_archive(const std::filesystem::path& path, size_t block = size_t{1} << 18);
+
+/// Reads what follows the last entry of a compressed archive, so that all of its checksums are compared. Call it at the
+/// end of the entries. @throws UnreadableArchive when one is wrong.
+void finish_archive(const ArchiveReader& reader);
+
+/// Throws the failure by which the input of a compressed archive ended the reading, if there is one.
+void rethrow_input_failure(const ArchiveReader& reader);
+
+/// The bytes of the file that were read so far.
+int64_t archive_bytes_read(const ArchiveReader& reader);
 
 /// @throws UnreadableArchive with libarchive's reason. @param shown  the archive's name for the message.
 [[noreturn]] void refuse_archive(const std::string& shown, ::archive* reader);

@@ -1,12 +1,11 @@
 #include "monge/io/stored_zip.h"
 
-#include <zlib.h>  // crc32
-
 #include <algorithm>
 #include <unordered_set>
 
 #include "monge/core/error.h"
 #include "monge/core/names.h"
+#include "monge/io/crc32.h"
 #include "monge/io/zip_directory.h"
 
 namespace monge::io {
@@ -39,8 +38,7 @@ std::vector<ZipEntry> read_stored_zip(std::string_view archive, const std::strin
     const auto& bytes = out[i].bytes;
     const auto expected = directory.records[i].crc;
     // torch.save writes 0 if its checksums are switched off.
-    require(expected == 0 || expected == ::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()), file,
-            ": the checksum of the entry ", shown(out[i].name),
+    require(expected == 0 || expected == crc32_of(bytes), file, ": the checksum of the entry ", shown(out[i].name),
             " is wrong; the file is damaged, copy or download it again");
   }
   return out;

@@ -7,6 +7,8 @@
 #include <sys/resource.h>
 
 #include <csignal>
+#include <random>
+#include <tuple>
 
 #include "monge/core/error.h"
 #include "tests/support/support.h"
@@ -75,6 +77,77 @@ TEST(Archive, ReadsBackWhatItWrote) {
     write_archive(folder / name, entries);
     EXPECT_EQ(once, real_files().read(folder / name)) << "the same entries give the same bytes";
   }
+}
+
+/// A tar of one entry, compressed as a whole. @param level  0: gzip stores the bytes as they are.
+void write_compressed(const std::filesystem::path& path, const std::string& bytes, int (*filter)(::archive*),
+                      const char* level) {
+  auto* writer = archive_write_new();
+  archive_write_set_format_ustar(writer);
+  filter(writer);
+  if (level) archive_write_set_filter_option(writer, nullptr, "compression-level", level);
+  ASSERT_EQ(archive_write_open_filename(writer, path.c_str()), ARCHIVE_OK);
+  auto* entry = archive_entry_new();
+  archive_entry_set_pathname(entry, "one.bin");
+  archive_entry_set_filetype(entry, AE_IFREG);
+  archive_entry_set_perm(entry, 0644);
+  archive_entry_set_size(entry, static_cast<int64_t>(bytes.size()));
+  archive_write_header(writer, entry);
+  archive_write_data(writer, bytes.data(), bytes.size());
+  archive_entry_free(entry);
+  archive_write_close(writer);
+  archive_write_free(writer);
+}
+
+// libarchive compares neither the checksum of gzip nor what comes after the end of a tar.
+TEST(Archive, ComparesTheChecksumsOfCompressedFiles) {
+  const ScratchFolder folder;
+  std::mt19937 random(7);
+  std::string content(200'000, '\0');
+  for (char& c : content) c = static_cast<char>(random() % 64);
+  const std::vector<std::tuple<const char*, int (*)(::archive*), const char*>> kinds = {
+      {"a.tar.gz", archive_write_add_filter_gzip, "0"},
+      {"b.tar.gz", archive_write_add_filter_gzip, "6"},
+      {"a.tar.bz2", archive_write_add_filter_bzip2, nullptr},
+      {"a.tar.xz", archive_write_add_filter_xz, nullptr},
+  };
+  for (const auto& [name, filter, level] : kinds) {
+    const auto path = folder / name;
+    write_compressed(path, content, filter, level);
+    EXPECT_EQ(read_archive(path)[0].bytes, content) << name;
+    const auto whole = real_files().read(path);
+    const bool xz = path.extension() == ".xz";  // its last bytes are an index of its own
+    for (const size_t before : {size_t{2}, size_t{7}, size_t{600}, whole.size() / 2}) {
+      if (xz && before < 100) continue;
+      auto damaged = whole;
+      damaged[damaged.size() - before] ^= 0x10;
+      real_files().replace(path, damaged);
+      EXPECT_THAT(message_of([&] { read_archive(path); }), HasSubstr(name)) << before << " bytes before the end";
+    }
+    for (const size_t cut : {size_t{1}, size_t{5}, whole.size() / 2}) {
+      real_files().replace(path, whole.substr(0, whole.size() - cut));
+      EXPECT_THAT(message_of([&] { read_archive(path); }), HasSubstr(name)) << cut << " bytes are missing";
+    }
+  }
+  write_compressed(folder / "a.tar.gz", content, archive_write_add_filter_gzip, "0");
+  auto damaged = real_files().read(folder / "a.tar.gz");
+  damaged[damaged.size() / 2] ^= 1;  // a byte of the entry, which deflate does not notice
+  real_files().replace(folder / "a.tar.gz", damaged);
+  EXPECT_THAT(message_of([&] { read_archive(folder / "a.tar.gz"); }),
+              AllOf(HasSubstr("a.tar.gz"), HasSubstr("gzip data are damaged or cut short (incorrect data check)")));
+}
+
+TEST(Archive, ComparesTheChecksumsOfZips) {
+  const ScratchFolder folder;
+  const auto path = folder / "a.zip";
+  const auto content = letters(100'000);
+  write_archive(path, {{"one.bin", content}, {"two.bin", "2"}});
+  auto damaged = real_files().read(path);
+  damaged[damaged.find(content) + 50'000] ^= 1;
+  real_files().replace(path, damaged);
+  EXPECT_THAT(message_of([&] { read_archive(path); }),
+              AllOf(HasSubstr("a.zip"), HasSubstr("one.bin"), HasSubstr("CRC")));
+  EXPECT_EQ(read_archive(path, [](const std::string& name) { return name == "two.bin"; })[0].bytes, "2");
 }
 
 TEST(Archive, IsWrittenEntryByEntryAndAppearsWhole) {
