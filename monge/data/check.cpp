@@ -11,6 +11,7 @@
 #include "monge/data/member_path.h"
 #include "monge/data/packed_set.h"
 #include "monge/data/parallel.h"
+#include "monge/io/decoding_memory.h"
 
 namespace monge::data {
 namespace {
@@ -48,6 +49,7 @@ struct ImageFacts {
 /// Decodes image i. @param length  the size of its file, also when it cannot be decoded.
 /// @throws InputError naming the image.
 void decode_to_check(const ImageCollection& images, int64_t i, std::string& buffer, ImageFacts& out, int64_t& length) {
+  const io::DecodingMemory memory;
   const auto bytes = images.bytes(i, buffer);
   length = static_cast<int64_t>(bytes.size());
   out.content = images.pixel_size() ? images.content(i) : content_hash64(bytes);

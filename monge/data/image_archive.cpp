@@ -7,10 +7,13 @@
 #include "monge/core/error.h"
 #include "monge/core/mapped_file.h"
 #include "monge/core/read_at.h"
+#include "monge/data/encoded_buffer.h"
 #include "monge/data/image_collection_kinds.h"
 #include "monge/data/name_list.h"
 #include "monge/io/archive.h"
 #include "monge/io/archive_index.h"
+#include "monge/io/crc32.h"
+#include "monge/io/decoding_memory.h"
 
 namespace monge::data {
 namespace {
@@ -37,6 +40,7 @@ class StoredImages : public NamedImages {
  public:
   struct Place {
     int64_t offset = 0, size = 0;
+    std::optional<uint32_t> crc = {};
   };
   StoredImages(const fs::path& path, NameList names, std::vector<Place> places)
       : NamedImages(path, std::move(names)), file_(path), locations_(std::move(places)) {}
@@ -45,8 +49,13 @@ class StoredImages : public NamedImages {
     const auto& place = locations_[static_cast<size_t>(i)];
     if (place.size > kMostBytes)
       throw InputError(text(where(i), ": has ", place.size, " bytes, too many for an image (at most 1 GiB)"));
+    hold_buffer(buffer, place.size, where(i));
     buffer.resize(static_cast<size_t>(place.size));
     file_.read(place.offset, buffer.data(), place.size);
+    // At each reading, because that costs little beside decoding, and all at opening would read the whole archive.
+    if (place.crc && *place.crc != io::crc32_of(buffer))
+      throw InputError(text(where(i), ": its checksum in the archive is wrong; the archive is damaged, copy or ",
+                            "download it again"));
     return buffer;
   }
   int64_t length(int64_t i) const override { return locations_[static_cast<size_t>(i)].size; }
@@ -70,8 +79,17 @@ class UnpackedImages : public NamedImages {
   std::vector<std::string> contents_;
 };
 
-/// Limits for what is unpacked to memory: images only, and not more than a machine has.
-constexpr io::ArchiveLimits kLimits{.most_entry_bytes = int64_t{256} << 20};
+constexpr int64_t kMostEntryBytes = int64_t{256} << 20;
+
+/// Images that are read in place.
+constexpr io::ArchiveLimits kStoredLimits{.most_entry_bytes = kMostEntryBytes};
+
+/// Limits for what is unpacked to memory: images only, and not more than decoding may take.
+io::ArchiveLimits unpacked_limits() {
+  io::ArchiveLimits out{.most_entry_bytes = kMostEntryBytes};
+  out.most_bytes = std::min(out.most_bytes, io::decoding_memory());
+  return out;
+}
 
 /// "a.png" for "./a.png", which tar writes for a folder named ".".
 std::string plain_name(const std::string& name) { return fs::path(name).lexically_normal().generic_string(); }
@@ -106,19 +124,21 @@ struct ArchiveChoice {
 std::shared_ptr<const ImageCollection> open_stored(const fs::path& path, ArchiveChoice& choice) {
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored) || fs::file_size(path, ignored) == 0) return nullptr;
-  const auto index = io::index_archive(MappedFile(path), choice.wanted(), kLimits, &choice.report);
+  const auto index = io::index_archive(MappedFile(path), choice.wanted(), kStoredLimits, &choice.report);
   if (!index) return nullptr;
   NameList names;
   for (const auto& entry : *index) names.add(plain_name(entry.name));
   const auto order = choice.order(names);
   std::vector<StoredImages::Place> places;
-  for (const int64_t at : order)
-    places.push_back({(*index)[static_cast<size_t>(at)].offset, (*index)[static_cast<size_t>(at)].size});
+  for (const int64_t at : order) {
+    const auto& entry = (*index)[static_cast<size_t>(at)];
+    places.push_back({entry.offset, entry.size, entry.crc});
+  }
   return std::make_shared<StoredImages>(path, names.chosen(order), std::move(places));
 }
 
 std::shared_ptr<const ImageCollection> open_unpacked(const fs::path& path, ArchiveChoice& choice) {
-  auto entries = io::read_archive(path, choice.wanted(), kLimits, &choice.report);
+  auto entries = io::read_archive(path, choice.wanted(), unpacked_limits(), &choice.report);
   NameList names;
   for (const auto& entry : entries)
     names.add(plain_name(entry.name));  // an empty entry is kept, so that its error names it

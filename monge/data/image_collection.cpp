@@ -8,12 +8,14 @@
 #include "monge/data/image_collection_kinds.h"
 #include "monge/data/packed_set.h"
 #include "monge/io/archive.h"
+#include "monge/io/decoding_memory.h"
 
 namespace monge::data {
 
 namespace fs = std::filesystem;
 
 torch::Tensor ImageCollection::decode(int64_t i, io::ImageNotes& notes, const io::DecodeOptions& options) const {
+  const io::DecodingMemory memory;
   std::string buffer;
   return decode(i, bytes(i, buffer), options, notes);
 }

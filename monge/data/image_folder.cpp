@@ -10,6 +10,7 @@
 #include "monge/core/file_identity.h"
 #include "monge/core/files.h"
 #include "monge/core/names.h"
+#include "monge/data/encoded_buffer.h"
 #include "monge/data/image_collection_kinds.h"
 #include "monge/data/name_list.h"
 
@@ -30,7 +31,10 @@ class FileImages : public ImageCollection {
     // The limit prevents that one file that is no image takes all memory.
     constexpr int64_t kMostBytes = int64_t{1} << 30;
     const auto path = where(i);
-    buffer = real_files().read(path, kMostBytes);
+    constexpr int64_t kSpare = 1 << 20;  // for a file that grows meanwhile
+    const int64_t most = std::min(length(i) + kSpare, kMostBytes);
+    hold_buffer(buffer, most, path);
+    buffer = real_files().read(path, most);
     return buffer;
   }
   std::string stamp(int64_t i) const override { return file_stamp(folder_ / names_[i]); }

@@ -10,6 +10,7 @@
 #include "monge/core/files.h"
 #include "monge/core/names.h"
 #include "monge/core/user_words.h"
+#include "monge/data/encoded_buffer.h"
 #include "monge/data/image_collection_kinds.h"
 #include "monge/data/image_parquet_file.h"
 
@@ -136,7 +137,9 @@ class ParquetImages : public ImageCollection {
     const int64_t own = row - (group == 0 ? 0 : file->ends[static_cast<size_t>(group) - 1]);
     const auto values = groups_->get(*file, static_cast<int>(group));
     if (!values->present[static_cast<size_t>(own)]) throw InputError(where(i) + ": has no image");
-    buffer.assign((*values)[own]);
+    const auto image = (*values)[own];
+    hold_buffer(buffer, static_cast<int64_t>(image.size()), where(i));
+    buffer.assign(image);
     return buffer;
   }
   int64_t length(int64_t) const override { return 0; }

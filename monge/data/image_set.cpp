@@ -5,6 +5,7 @@
 #include "monge/core/error.h"
 #include "monge/data/arrays.h"
 #include "monge/data/parallel.h"
+#include "monge/io/decoding_memory.h"
 
 namespace monge::data {
 
@@ -49,6 +50,7 @@ LoadedImage ImageSet::load_one(int64_t index) const {
     if (array_) {
       out.rgb_HWC = io::from_float(array_->items({index})[0].expand({3, -1, -1}));
     } else {
+      const io::DecodingMemory memory;
       io::ImageNotes ignored;
       out.rgb_HWC = io::to_rgb(images_->decode(index, ignored, {.orientation = io::Orientation::pillow}), background_)
                         .contiguous();

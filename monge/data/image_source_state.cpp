@@ -9,6 +9,7 @@
 #include "monge/core/nearest.h"
 #include "monge/data/image_survey.h"
 #include "monge/data/parallel.h"
+#include "monge/io/decoding_memory.h"
 #include "monge/io/image.h"
 
 namespace monge::data {
@@ -139,11 +140,13 @@ int64_t ImageSource::State::size() const {
 }
 
 void ImageSource::State::load(int64_t image, uint8_t* to, io::ImageNotes& notes) const {
+  const io::DecodingMemory memory;  // until the image is prepared
   std::string buffer;
   prepare_image(*images, image, images->bytes(image, buffer), convert, &preparation, to, notes);
 }
 
 void ImageSource::State::load_floats(int64_t image, float* to, io::ImageNotes& notes) const {
+  const io::DecodingMemory memory;
   std::string buffer;
   const int64_t values = preparation.item_bytes();
   auto decoding = preparation.decoding();

@@ -5,6 +5,7 @@
 
 #include "monge/core/error.h"
 #include "monge/data/parallel.h"
+#include "monge/io/decoding_memory.h"
 
 namespace monge::data {
 
@@ -38,6 +39,7 @@ io::NoteCounts measure_samples(const ImageCollection& images, const std::vector<
       const int64_t i = chosen[static_cast<size_t>(k)];
       io::ImageNotes notes;
       try {
+        const io::DecodingMemory memory;
         const auto bytes = images.bytes(i, buffer);
         if (io::sample_bits(bytes) == 8) return;
         images.decode(i, bytes, {.keep_sixteen_bits = true}, notes);

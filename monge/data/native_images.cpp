@@ -8,6 +8,7 @@
 #include "monge/core/error.h"
 #include "monge/core/nearest.h"
 #include "monge/data/parallel.h"
+#include "monge/io/decoding_memory.h"
 
 namespace monge::data {
 
@@ -30,6 +31,7 @@ bool any_keeps_own_size(const std::filesystem::path& path, const ImageSize& trai
       if (found) return;
       std::optional<ImageSize> size;
       try {
+        const io::DecodingMemory memory;
         size = io::stored_size(images->bytes(i, buffer));
       } catch (const InputError&) {  // whoever decodes the image says why it cannot be read
       }
@@ -54,6 +56,7 @@ NativeImageSource::NativeImageSource(const std::filesystem::path& path, const Im
   for_each_parallel(images_->size(), [&] {
     return [&](int64_t i) {
       try {
+        const io::DecodingMemory memory;
         io::ImageNotes notes;
         const auto image = images_->decode(i, notes, decoding);
         check_conversion(*images_, i, options_.convert, notes);
@@ -95,6 +98,7 @@ torch::Tensor NativeImageSource::stored_items(const std::vector<int64_t>& indice
   auto decoding = Preparation(preparation_options).decoding();
   decoding.keep_sixteen_bits = options_.bits == 16;
   const int64_t i = image_of(indices[0]);
+  const io::DecodingMemory memory;
   std::string buffer;
   io::ImageNotes notes;
   const auto image = images_->decode(i, images_->bytes(i, buffer), decoding, notes);

@@ -9,9 +9,11 @@
 #include "monge/core/format_version.h"
 #include "monge/core/names.h"
 #include "monge/core/read_at.h"
+#include "monge/data/encoded_buffer.h"
 #include "monge/data/image_collection_kinds.h"
 #include "monge/data/name_list.h"
 #include "monge/data/parallel.h"
+#include "monge/io/decoding_memory.h"
 #include "monge/io/npy.h"
 #include "monge/io/tensor_file.h"
 
@@ -139,6 +141,7 @@ class PixelImages : public PackedImages {
     file(shard).read(headers_[shard] + own * item_, to, item_);
   }
   std::string_view bytes(int64_t i, std::string& buffer) const override {
+    hold_buffer(buffer, item_, folder_.string());  // not the name, which would have to be read
     buffer.resize(static_cast<size_t>(item_));
     copy_pixels(i, reinterpret_cast<uint8_t*>(buffer.data()));
     return buffer;
@@ -148,6 +151,9 @@ class PixelImages : public PackedImages {
   torch::Tensor decode(int64_t, std::string_view bytes, const io::DecodeOptions&,
                        io::ImageNotes& notes) const override {
     notes.grey = manifest_.grey;
+    const io::DecodingMemory memory;
+    constexpr int64_t kPrepared = 3;  // the image, its colours and a part that is cut out
+    io::DecodingMemory::of_thread()->hold_decoded(kPrepared * item_, folder_.string());
     auto out = torch::empty({manifest_.height, manifest_.width, 3}, torch::kUInt8);
     std::copy_n(bytes.data(), item_, reinterpret_cast<char*>(out.data_ptr<uint8_t>()));
     return out;
@@ -178,6 +184,7 @@ class EncodedImages : public PackedImages {
     constexpr int64_t kMostBytes = int64_t{1} << 30;
     if (place[2] > kMostBytes)
       throw InputError(text(where(i), ": has ", place[2], " bytes, too many for an image (at most 1 GiB)"));
+    hold_buffer(buffer, place[2], where(i));
     buffer.resize(static_cast<size_t>(place[2]));
     file(static_cast<size_t>(place[0])).read(place[1], buffer.data(), place[2]);
     return buffer;

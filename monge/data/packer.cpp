@@ -13,6 +13,7 @@
 #include "monge/data/pack_manifest.h"
 #include "monge/data/parallel.h"
 #include "monge/data/piece_writer.h"
+#include "monge/io/decoding_memory.h"
 #include "monge/io/npy.h"
 
 namespace monge::data {
@@ -234,6 +235,7 @@ void Packer::fill(int64_t begin, int64_t end, const AddProgress& add_progress, c
 /// Decodes image i: its pixels go to `to`, or its bytes to `encoded`.
 void Packer::take(int64_t i, std::string& buffer, uint8_t* to, std::string* encoded, int64_t& content,
                   io::ImageNotes& notes) const {
+  const io::DecodingMemory memory;  // until the image is prepared
   const auto bytes = images_.bytes(i, buffer);
   content = static_cast<int64_t>(images_.pixel_size() ? images_.content(i) : content_hash64(bytes));
   prepare_image(images_, i, bytes, options_.convert, encoded ? nullptr : &preparation_, to, notes);

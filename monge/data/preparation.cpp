@@ -98,14 +98,15 @@ void Preparation::write_rgb(const torch::Tensor& image_HWC, uint8_t* to) const {
   const uint8_t* from = image_HWC.const_data_ptr<uint8_t>() + (part.top * width + part.left) * 3;
   thread_local std::vector<uint8_t> lines;
   if (part.width != width) {
-    constexpr size_t kMostKept = 1 << 22;
     const auto bytes = static_cast<size_t>(part.height * part.width * 3);
-    if (lines.size() < bytes || lines.size() > kMostKept) lines = std::vector<uint8_t>(bytes);
+    if (lines.size() < bytes) lines = std::vector<uint8_t>(bytes);
     for (int64_t y = 0; y < part.height; ++y)
       std::copy_n(from + y * width * 3, part.width * 3, lines.data() + y * part.width * 3);
     from = lines.data();
   }
   io::resize_rgb(from, part.height, part.width, to, options_.height, options_.width, filter_);
+  constexpr size_t kMostKept = 1 << 22;
+  if (lines.size() > kMostKept) lines = {};
 }
 
 void Preparation::note_crop(const torch::Tensor& image_HWC, io::ImageNotes* notes) const {

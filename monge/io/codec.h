@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "monge/core/image_size.h"
+#include "monge/io/decoding_memory.h"
 #include "monge/io/image.h"
 
 namespace monge::io {
@@ -34,6 +35,14 @@ std::optional<ImageSize> stored_tiff_size(std::string_view bytes);
 
 /// @throws InputError unless 1 <= width * height <= most_pixels.
 void check_pixel_count(int64_t width, int64_t height, int64_t most_pixels, const std::string& name);
+
+/// Holds the memory of an image that will be decoded, and of its preparation afterwards, in the scope of the calling
+/// thread (see DecodingMemory; decode_image has one).
+/// @param sample_bytes   1 or 2.
+/// @param decoder_bytes  what the codec takes beside the image.
+/// @throws InputError if that is more than the whole.
+void hold_image_memory(const ImageSize& size, int64_t channels, int64_t sample_bytes, int64_t decoder_bytes,
+                       const std::string& name);
 
 /// The sample types that an encoder accepts.
 enum class Depth { eight, eight_or_sixteen };

@@ -2,11 +2,13 @@
 
 #include <zlib.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
 
 #include "monge/core/error.h"
+#include "monge/io/decoding_memory.h"
 
 namespace monge::io {
 
@@ -17,6 +19,7 @@ std::string read_gzip(const std::filesystem::path& path, int64_t most) {
   const auto close = [](gzFile file) { gzclose(file); };
   const std::unique_ptr<gzFile_s, decltype(close)> file(gzopen(path.c_str(), "rb"), close);
   require(file != nullptr, path.string(), ": cannot be read: ", errno != 0 ? std::strerror(errno) : "no memory");
+  most = std::min(most, decoding_memory() / 2);  // twice that while the text grows
   constexpr unsigned kBlock = 1 << 20;
   gzbuffer(file.get(), kBlock / 4);
   std::string out;
@@ -31,7 +34,8 @@ std::string read_gzip(const std::filesystem::path& path, int64_t most) {
     require(read >= 0 && (fault == Z_OK || fault == Z_STREAM_END), path.string(),
             ": the gzip file is damaged or cut short (", reason, "); copy it again");
     out.resize(before + static_cast<size_t>(read));
-    require(static_cast<int64_t>(out.size()) <= most, path.string(), ": holds more than ", most, " bytes");
+    require(static_cast<int64_t>(out.size()) <= most, path.string(), ": holds more than ", most,
+            " bytes; unpack it, or raise MONGE_DECODE_MB if you trust it");
     if (read == 0) return out;
   }
 }

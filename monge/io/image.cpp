@@ -8,6 +8,7 @@
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
 #include "monge/io/codec.h"
+#include "monge/io/decoding_memory.h"
 #include "monge/io/orientation.h"
 #include "monge/io/svg_markup.h"
 
@@ -36,6 +37,16 @@ void check_pixel_count(int64_t width, int64_t height, int64_t most_pixels, const
                     .value = text(width, " x ", height, " pixels"),
                     .allowed = text("1 to ", most_pixels, " pixels"),
                     .fix = "shrink it or take it out of the set"});
+}
+
+void hold_image_memory(const ImageSize& size, int64_t channels, int64_t sample_bytes, int64_t decoder_bytes,
+                       const std::string& name) {
+  // For each pixel, beside the image. 8 bits: a part that is cut out, its colours as RGB, and the lines between the
+  // passes of resizing, or a turned copy. 16 bits: two images of three floats, see Preparation::write_floats.
+  constexpr int64_t kAfterEight = 10, kAfterSixteen = 24;
+  const int64_t after = sample_bytes == 1 ? kAfterEight : kAfterSixteen;
+  DecodingMemory::of_thread()->hold_decoded(
+      size.width * size.height * (channels * sample_bytes + after) + decoder_bytes, name);
 }
 
 torch::Tensor checked_image(const torch::Tensor& image_HWC, const char* caller, Depth depth) {
@@ -107,6 +118,7 @@ torch::Tensor decode_image(std::string_view bytes, const std::string& name, cons
   auto& found = notes ? *notes : own;
   found = {};
   if (bytes.empty()) throw InputError(name + ": the file is empty; replace it or take it out of the set");
+  const DecodingMemory memory;  // given back here unless the caller has a scope of its own
   auto image = decode_as_stored(bytes, name, options, found);
   found.grey = image.size(2) <= 2;
   if (image.scalar_type() == torch::kUInt16) {

@@ -115,6 +115,10 @@ class JpegReader {
 
   int64_t width() const { return jpeg_.image_width; }
   int64_t height() const { return jpeg_.image_height; }
+  /// The bytes of coefficients that are kept for each pixel: none if the image is decoded row by row.
+  int64_t coefficient_bytes() {
+    return jpeg_has_multiple_scans(&jpeg_) ? int64_t{jpeg_.num_components} * static_cast<int64_t>(sizeof(JCOEF)) : 0;
+  }
   bool inks() const { return jpeg_.out_color_space == JCS_CMYK; }
   bool grey() const { return jpeg_.out_color_space == JCS_GRAYSCALE; }
   bool inverted() const { return jpeg_.saw_Adobe_marker; }
@@ -218,9 +222,14 @@ torch::Tensor decode_jpeg(std::string_view bytes, const std::string& name, int64
   notes.orientation = static_cast<uint8_t>(exif_orientation(jpeg_exif(bytes)));
   const int64_t width = reader.width(), height = reader.height();
   check_pixel_count(width, height, most_pixels, name);
+  const int64_t channels = reader.grey() ? 1 : 3;
+  // Whole blocks of up to 32 x 32 pixels; some rows of them, and all coefficients if the file has several scans.
+  constexpr int64_t kBlock = 32, kRows = 16 * kBlock, kFixed = 1 << 20;
+  const int64_t wide = width + kBlock, high = height + kBlock;
+  hold_image_memory({width, height}, channels, 1, wide * kRows + wide * high * reader.coefficient_bytes() + kFixed,
+                    name);
 
   insist(reader.start());
-  const int64_t channels = reader.grey() ? 1 : 3;
   auto image = torch::empty({height, width, channels}, torch::kUInt8);
   uint8_t* row = image.data_ptr<uint8_t>();
   if (reader.inks()) {

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "monge/core/checked.h"
 #include "monge/core/error.h"
 #include "monge/core/mapped_file.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
 #include "monge/io/archive.h"
+#include "monge/io/decoding_memory.h"
 #include "monge/io/npy.h"
+#include "monge/io/zip_directory.h"
 
 namespace monge::io {
 namespace {
@@ -24,6 +27,23 @@ std::string listing(const std::vector<std::string>& names) {
   const bool many = out.size() > kMostListed;
   if (many) out.resize(kMostListed);
   return join(out) + (many ? text(" and ", names.size() - kMostListed, " more") : "");
+}
+
+}  // namespace
+
+namespace {
+
+/// The size that the file's directory claims for an entry, so that a small file cannot fill the memory.
+int64_t claimed_size(const std::filesystem::path& path, const std::string& entry) {
+  const auto directory =
+      MappedFile(path).used_by([&](std::string_view bytes) { return read_zip_directory(bytes, path.string()); });
+  uint64_t out = 0;
+  for (const auto& record : directory.records) {
+    if (record.name == entry) out = std::max(out, record.size);
+  }
+  require(out <= static_cast<uint64_t>(kMost), path.string(), ": the array ", shown(entry), " would have ", out,
+          " bytes (allowed: up to ", kMost, ")");
+  return static_cast<int64_t>(out);
 }
 
 }  // namespace
@@ -53,8 +73,14 @@ torch::Tensor read_npz(const std::filesystem::path& path, const std::string& nam
                       .fix = name.empty() ? "name one: npz:FILE.npz?key=NAME" : suggestion(name, names)});
   }
   const auto& wanted = name.empty() ? names.front() : name;
-  auto entries =
-      read_archive(path, [&](const std::string& entry) { return entry == wanted + std::string(kEnding); }, kLimits);
+  const auto entry = wanted + std::string(kEnding);
+  // The entry while it grows, and its copy as a tensor, perhaps in another order.
+  constexpr int64_t kCopies = 3;
+  const int64_t bytes = claimed_size(path, entry);
+  const DecodingMemory memory;
+  DecodingMemory::of_thread()->hold_decoded(checked_multiply(bytes, kCopies, path.string()), path.string());
+  const ArchiveLimits limits{.most_bytes = bytes, .most_entry_bytes = bytes};
+  auto entries = read_archive(path, [&](const std::string& each) { return each == entry; }, limits);
   return parse_npy(entries.front().bytes, path.string() + ", array " + shown(wanted));
 }
 

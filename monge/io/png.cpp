@@ -78,6 +78,7 @@ class PngReader {
     png_set_read_fn(png_, this, &PngReader::give);
     png_set_user_limits(png_, PNG_UINT_31_MAX,
                         PNG_UINT_31_MAX);  // check_pixel_count checks the size, with a message of monge
+    skip_unused_chunks();
   }
   ~PngReader() { png_destroy_read_struct(&png_, &info_, nullptr); }
   PngReader(const PngReader&) = delete;
@@ -110,6 +111,16 @@ class PngReader {
   const char* reason() const { return reason_.text; }
 
  private:
+  /// Chunks that hold text, profiles, palettes to choose from and the like are skipped. libpng would inflate each of up
+  /// to 1,000 of them to as much as 8 MB and keep it.
+  void skip_unused_chunks() {
+    constexpr png_byte kUnused[] =
+        "bKGD\0cHRM\0eXIf\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0sRGB\0"
+        "tEXt\0tIME\0zTXt";
+    png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, kUnused, sizeof kUnused / 5);
+    png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, 0);  // unknown ones, too
+  }
+
   Conversion conversion() const {
     const int bits = png_get_bit_depth(png_, info_);
     if (png_get_color_type(png_, info_) == PNG_COLOR_TYPE_PALETTE) return Conversion::palette;
@@ -204,6 +215,10 @@ torch::Tensor decode_png(std::string_view bytes, const std::string& name, int64_
   check_pixel_count(width, height, most_pixels, name);
   if (reader.row_bytes() != static_cast<size_t>(width * channels * bytes_each))
     refuse_image(name, "PNG", "unsupported sample depth");
+  // libpng keeps the filtered and the plain row, and a wide one of 8 bytes for each pixel while it expands them.
+  constexpr int64_t kRowPixel = 32, kFixed = 1 << 20;
+  hold_image_memory({width, height}, channels, bytes_each,
+                    width * kRowPixel + height * static_cast<int64_t>(sizeof(png_bytep)) + kFixed, name);
 
   auto image = torch::empty({height, width, channels}, bytes_each == 2 ? torch::kUInt16 : torch::kUInt8);
   auto rows = row_pointers(static_cast<uint8_t*>(image.data_ptr()), height, width * channels * bytes_each);

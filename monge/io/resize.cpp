@@ -16,17 +16,33 @@ bool goes_down_first(int64_t shrink_height, int64_t shrink_width, PassOrder orde
   return order == PassOrder::pillow13 && shrink_height > 0 && shrink_height > 2 * shrink_width;
 }
 
-/// The image between the passes. The thread keeps it, because its size often repeats.
-uint8_t* between(int64_t bytes) {
-  thread_local std::unique_ptr<uint8_t[]> memory;
-  thread_local int64_t size = 0;
-  constexpr int64_t kMostKept = 1 << 22;
-  if (size < bytes || size > kMostKept) {
-    memory.reset(new uint8_t[static_cast<size_t>(bytes)]);
-    size = bytes;
+/// The image between the passes. The thread keeps a small one, because its size often repeats.
+class Between {
+ public:
+  explicit Between(int64_t bytes) {
+    if (size < bytes) {
+      memory.reset(new uint8_t[static_cast<size_t>(bytes)]);
+      size = bytes;
+    }
   }
-  return memory.get();
-}
+  ~Between() {
+    constexpr int64_t kMostKept = 1 << 22;
+    if (size <= kMostKept) return;
+    memory.reset();
+    size = 0;
+  }
+  Between(const Between&) = delete;
+  Between& operator=(const Between&) = delete;
+
+  uint8_t* get() const { return memory.get(); }
+
+ private:
+  static thread_local std::unique_ptr<uint8_t[]> memory;
+  static thread_local int64_t size;
+};
+
+thread_local std::unique_ptr<uint8_t[]> Between::memory;
+thread_local int64_t Between::size = 0;
 
 /// Resizes with integer weights, as Pillow's 8-bit modes do.
 void resize_bytes(const uint8_t* from, int64_t from_height, int64_t from_width, int64_t channels, uint8_t* to,
@@ -38,13 +54,13 @@ void resize_bytes(const uint8_t* from, int64_t from_height, int64_t from_width, 
   } else if (width == from_width) {
     resample_lines(from, from_height, width * channels, height, filter, to);
   } else if (goes_down_first(from_height - height, from_width - width, order)) {
-    auto* half = between(height * from_width * channels);
-    resample_lines(from, from_height, from_width * channels, height, filter, half);
-    resample_pixels(half, height, from_width, channels, width, filter, to);
+    const Between half(height * from_width * channels);
+    resample_lines(from, from_height, from_width * channels, height, filter, half.get());
+    resample_pixels(half.get(), height, from_width, channels, width, filter, to);
   } else {
-    auto* half = between(from_height * width * channels);
-    resample_pixels(from, from_height, from_width, channels, width, filter, half);
-    resample_lines(half, from_height, width * channels, height, filter, to);
+    const Between half(from_height * width * channels);
+    resample_pixels(from, from_height, from_width, channels, width, filter, half.get());
+    resample_lines(half.get(), from_height, width * channels, height, filter, to);
   }
 }
 

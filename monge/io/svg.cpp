@@ -152,19 +152,39 @@ torch::Tensor straight_rgba(cairo_surface_t* surface, int64_t rows, int64_t colu
   return out;
 }
 
+// Drawings are mostly drawn at the size of a training set.
+constexpr int64_t kFirstPixels = 512 * 512;
+
+/// What librsvg takes for a parsed file and for its recursion, see stack_bytes().
+int64_t parsed_bytes(const SvgMarkup& markup) {
+  constexpr int64_t kFixed = 8 << 20, kElement = 4 << 10, kLevel = 8 << 10;
+  return kFixed + markup.elements * kElement + (markup.deepest + markup.most_nested) * kLevel;
+}
+
+/// What is taken for each pixel: the surface, the result and its preparation, and the results of filters. The layers of
+/// transparent groups are not counted.
+int64_t pixel_bytes(const SvgMarkup& markup) { return 4 * (6 + markup.filters); }
+
+/// @param memory  of the thread that waits for this one.
 torch::Tensor draw(std::string_view bytes, const std::string& name, const SvgMarkup& markup,
-                   const DecodeOptions& options, ImageNotes& notes) {
-  GError* error = nullptr;
-  // Without an address of its own the file cannot refer to others.
-  const Handle handle(rsvg_handle_new_from_data(reinterpret_cast<const guint8*>(bytes.data()), bytes.size(), &error));
-  if (!handle) refuse_image(name, "SVG", take_message(error));
-  constexpr double kCssPixels = 96;  // per inch
-  rsvg_handle_set_dpi(handle.get(), kCssPixels);
-  if (!options.groups.empty()) {
+                   const DecodeOptions& options, ImageNotes& notes, DecodingMemory& memory) {
+  const auto parse = [&] {
+    GError* error = nullptr;
+    // Without an address of its own the file cannot refer to others.
+    Handle out(rsvg_handle_new_from_data(reinterpret_cast<const guint8*>(bytes.data()), bytes.size(), &error));
+    if (!out) refuse_image(name, "SVG", take_message(error));
+    constexpr double kCssPixels = 96;  // per inch
+    rsvg_handle_set_dpi(out.get(), kCssPixels);
+    if (options.groups.empty()) return out;
     const auto style = style_of(markup, options.groups, name);
-    if (!rsvg_handle_set_stylesheet(handle.get(), reinterpret_cast<const guint8*>(style.data()), style.size(), &error))
+    if (!rsvg_handle_set_stylesheet(out.get(), reinterpret_cast<const guint8*>(style.data()), style.size(), &error))
       refuse_image(name, "SVG", take_message(error));
-  }
+    return out;
+  };
+  // Most drawings need no more than is held at first. For others the parsed file is freed before more is waited for.
+  const int64_t at_first = parsed_bytes(markup) + kFirstPixels * pixel_bytes(markup);
+  memory.hold_decoded(at_first, name);
+  auto handle = parse();
   const auto size = stated_size(handle.get(), name);
   constexpr double kMostStated = 1e9;
   if (std::max(size.width, size.height) > kMostStated)
@@ -179,7 +199,13 @@ torch::Tensor draw(std::string_view bytes, const std::string& name, const SvgMar
   }
   notes.drawn = static_cast<bool>(options.view);
   notes.cropped = view.cropped;
+  if (const int64_t pixels = view.columns * view.rows; pixels > kFirstPixels) {
+    handle.reset();
+    memory.hold_decoded(parsed_bytes(markup) + pixels * pixel_bytes(markup), name);
+    handle = parse();
+  }
 
+  GError* error = nullptr;
   const Surface surface(
       cairo_image_surface_create(CAIRO_FORMAT_ARGB32, static_cast<int>(view.columns), static_cast<int>(view.rows)));
   const Context context(cairo_create(surface.get()));
@@ -205,7 +231,8 @@ torch::Tensor decode_svg(std::string_view bytes, const std::string& name, const 
   if (markup.elements > kMostElements || markup.most_brackets > kMostBrackets)
     refuse_image(name, "SVG", text("it has more than ", kMostElements, " elements or ", kMostBrackets, " brackets"));
   torch::Tensor out;
-  run_on_stack(stack_bytes(markup), name, [&] { out = draw(bytes, name, markup, options, notes); });
+  auto& memory = *DecodingMemory::of_thread();
+  run_on_stack(stack_bytes(markup), name, [&] { out = draw(bytes, name, markup, options, notes, memory); });
   return out;
 }
 

@@ -351,13 +351,14 @@ SvgMarkup read_svg_markup(std::string_view bytes) {
       continue;
     }
     ++out.elements;
+    out.filters += tags.name().starts_with("fe");
     out.refusal = refusal_of(tags);
     out.most_brackets = std::max(out.most_brackets, most_brackets(tags.attributes(), defined.brackets));
     if (depth == 1 && tags.name() == "g") {
       if (const auto ids = tags.values("id"); !ids.empty()) out.groups.emplace_back(ids.front());
     }
     if (tags.is_empty()) continue;
-    ++depth;
+    out.deepest = std::max(out.deepest, ++depth);
     style_depth += style;
   }
   out.most_brackets = std::max(out.most_brackets, in_sheets);

@@ -14,6 +14,8 @@ namespace monge::io {
 struct SvgMarkup {
   std::vector<std::string> groups;  ///< ids of the <g> elements directly below the root, in order
   int64_t elements = 0;             ///< start tags
+  int64_t deepest = 0;              ///< the deepest nesting of elements
+  int64_t filters = 0;              ///< elements of filters: <feBlend>, <feFlood> and the like
   /// The most brackets that open in one tag, or in all style sheets together: no expression nests deeper, whatever
   /// quotes and stray brackets are in it. A reference ("&a;") counts as the brackets that it may stand for.
   int64_t most_brackets = 0;

@@ -290,6 +290,23 @@ torch::Tensor read_converted(TIFF* tiff, const Page& page, const std::string& na
   return image;
 }
 
+/// Holds what the two functions above take.
+/// @param plain  the first one will read the page.
+void hold_page_memory(TIFF* tiff, const Page& page, bool plain, size_t file_bytes, const std::string& name) {
+  // read_plain has one tile or row, and libtiff a compressed piece and its decoder. read_converted has whole strips, or
+  // tiles of each colour, and 4 bytes for each pixel.
+  constexpr int64_t kPieces = 6, kMostChannels = 4, kRaster = 4, kFixed = 1 << 20;
+  const auto most = static_cast<uint64_t>(std::numeric_limits<int64_t>::max() / 16);
+  const auto piece = std::min<uint64_t>(most, TIFFIsTiled(tiff) ? TIFFTileSize64(tiff)
+                                              : plain           ? TIFFScanlineSize64(tiff)
+                                                                : TIFFStripSize64(tiff));
+  const ImageSize size(page.width, page.height);
+  hold_image_memory(size, kMostChannels, page.bits > 8 ? 2 : 1,
+                    static_cast<int64_t>(piece) * kPieces + static_cast<int64_t>(file_bytes) +
+                        (plain ? 0 : size.width * size.height * kRaster) + kFixed,
+                    name);
+}
+
 Conversion conversion_of(const Page& page) {
   if (page.photometric == PHOTOMETRIC_PALETTE) return Conversion::palette;
   if (page.photometric == PHOTOMETRIC_SEPARATED) return Conversion::cmyk;
@@ -361,6 +378,7 @@ torch::Tensor decode_tiff(std::string_view bytes, const std::string& name, int64
     refuse_image(name, "TIFF", text("one of its tiles or rows has ", piece, " bytes"));
   const bool simple = page.photometric == PHOTOMETRIC_MINISBLACK || page.photometric == PHOTOMETRIC_MINISWHITE ||
                       page.photometric == PHOTOMETRIC_RGB;
+  hold_page_memory(tiff.get(), page, simple && page.bits >= 8, bytes.size(), name);
   const auto image =
       simple && page.bits >= 8 ? read_plain(tiff.get(), page, name) : read_converted(tiff.get(), page, name, memory);
   if (!image.defined()) refuse_image(name, "TIFF", memory.reason[0] ? memory.reason : "the data are damaged");

@@ -60,6 +60,9 @@ torch::Tensor decode_webp(std::string_view bytes, const std::string& name, int64
   if (config.input.has_animation) refuse_image(name, "WebP", "it is an animation, a still image was expected");
   const int64_t width = config.input.width, height = config.input.height, channels = config.input.has_alpha ? 4 : 3;
   check_pixel_count(width, height, most_pixels, name);
+  // A lossless image is kept as 4 bytes for each pixel beside the result; of a lossy one its transparency is.
+  constexpr int64_t kKept = 6, kRows = 256, kFixed = 4 << 20;
+  hold_image_memory({width, height}, channels, 1, width * height * kKept + width * kRows + kFixed, name);
 
   auto image = torch::empty({height, width, channels}, torch::kUInt8);
   config.output.colorspace = channels == 4 ? MODE_RGBA : MODE_RGB;

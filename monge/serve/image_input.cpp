@@ -4,6 +4,7 @@
 #include "monge/core/user_words.h"
 #include "monge/data/image_options.h"
 #include "monge/data/native_images.h"
+#include "monge/io/decoding_memory.h"
 #include "monge/io/image.h"
 #include "monge/session/translation_size.h"
 #include "monge/train/training_data.h"
@@ -69,6 +70,7 @@ ImageInput read_image_input(const model::Model& model, std::string_view bytes, c
   decoding.most_pixels = most_pixels;
   decoding.keep_sixteen_bits = true;
   decoding.view = {};
+  const io::DecodingMemory memory;  // until the image is prepared
   const auto image_HWC = io::decode_image(bytes, kName, decoding);
   const ImageSize stored(image_HWC.size(1), image_HWC.size(0));
   const bool residual = choice.kind == Kind::residual;

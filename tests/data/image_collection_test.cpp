@@ -123,6 +123,32 @@ TEST(Archives, ThatStoreImagesAreNotReadIntoMemory) {
   }
 }
 
+TEST(Archives, CompareTheChecksumsOfAZipThatStoresImages) {
+  const ScratchFolder folder;
+  const auto path = folder / "a.zip";
+  // Encoded images that are read as they are: no decoder looks at them.
+  io::write_archive(path, {{"a.png", image(1)}, {"b.png", std::string(1000, 'b')}, {"c.png", image(3)}});
+  auto bytes = real_files().read(path);
+  const auto at = bytes.find(std::string(1000, 'b'));
+  ASSERT_NE(at, std::string::npos);
+  std::string buffer;
+  EXPECT_EQ(open_image_collection(path, silent())->bytes(1, buffer), std::string(1000, 'b'));
+  for (const size_t place : {size_t{0}, size_t{500}, size_t{999}}) {
+    auto damaged = bytes;
+    damaged[at + place] ^= 1;
+    real_files().replace(path, damaged);
+    const auto images = open_image_collection(path, silent());
+    EXPECT_THAT(message_of([&] { images->bytes(1, buffer); }),
+                AllOf(HasSubstr("a.zip/b.png"), HasSubstr("its checksum in the archive is wrong")));
+    EXPECT_EQ(red(*images, 0), 1);
+    EXPECT_EQ(red(*images, 2), 3);
+  }
+  real_files().replace(path, bytes);
+  const auto images = open_image_collection(path, silent());
+  std::filesystem::resize_file(path, at);
+  EXPECT_THAT(message_of([&] { images->bytes(1, buffer); }), HasSubstr("has become shorter since it was opened"));
+}
+
 TEST(Archives, LeaveOutUnsafeNamesAndSymbolicLinksAndSayWhich) {
   const ScratchFolder folder;
   for (const bool zip : {false, true}) {

@@ -1,0 +1,137 @@
+// What decoders and the preparation of an image take at most is compared with what is held for them.
+#include <gtest/gtest.h>
+#include <malloc.h>
+
+#include <cstddef>
+#include <cstdio>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <string>
+#include <vector>
+
+// clang-format off
+#include <jpeglib.h>  // needs FILE and size_t declared before it
+// clang-format on
+
+#include "monge/core/error.h"
+#include "monge/data/preparation.h"
+#include "monge/io/decoding_memory.h"
+#include "monge/io/image.h"
+
+namespace monge::data {
+namespace {
+
+constexpr int64_t kMega = int64_t{1} << 20;
+constexpr int64_t kSide = 2400;
+
+std::string progressive_jpeg(const torch::Tensor& image_HWC) {
+  jpeg_compress_struct jpeg{};
+  jpeg_error_mgr errors{};
+  jpeg.err = jpeg_std_error(&errors);
+  jpeg_create_compress(&jpeg);
+  unsigned char* buffer = nullptr;
+  unsigned long size = 0;
+  jpeg_mem_dest(&jpeg, &buffer, &size);
+  jpeg.image_height = static_cast<JDIMENSION>(image_HWC.size(0));
+  jpeg.image_width = static_cast<JDIMENSION>(image_HWC.size(1));
+  jpeg.input_components = 3;
+  jpeg.in_color_space = JCS_RGB;
+  jpeg_set_defaults(&jpeg);
+  for (int c = 0; c < 3; ++c) jpeg.comp_info[c].h_samp_factor = jpeg.comp_info[c].v_samp_factor = 1;
+  jpeg_simple_progression(&jpeg);
+  jpeg_start_compress(&jpeg, TRUE);
+  while (jpeg.next_scanline < jpeg.image_height) {
+    auto* row = image_HWC.data_ptr<uint8_t>() + jpeg.next_scanline * jpeg.image_width * 3;
+    jpeg_write_scanlines(&jpeg, &row, 1);
+  }
+  jpeg_finish_compress(&jpeg);
+  std::string out(reinterpret_cast<char*>(buffer), size);
+  jpeg_destroy_compress(&jpeg);
+  std::free(buffer);
+  return out;
+}
+
+int64_t process_kib(const std::string& key) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(key + ":")) return std::stoll(line.substr(key.size() + 1));
+  }
+  return 0;
+}
+
+/// Decodes an image and prepares it at 64 x 64. @return the largest growth of the resident memory, and what was held.
+std::pair<int64_t, int64_t> peak_and_held(const std::string& bytes, bool sixteen_bits) {
+  const Preparation preparation(PreparationOptions{.height = 64, .width = 64});
+  auto decoding = preparation.decoding();
+  decoding.keep_sixteen_bits = sixteen_bits;
+  decoding.view = {};
+  ::malloc_trim(0);
+  std::ofstream("/proc/self/clear_refs") << 5;  // forgets the peak so far
+  const int64_t before = process_kib("VmRSS");
+  io::ImageNotes notes;
+  int64_t held = 0;
+  {
+    const io::DecodingMemory memory;
+    const auto image = io::decode_image(bytes, "x", decoding, &notes);
+    held = io::held_decoding_memory();
+    std::vector<float> out(64 * 64 * 3);
+    if (image.scalar_type() == torch::kUInt16) {
+      preparation.write_floats(image, out.data(), &notes);
+    } else {
+      preparation.write(image, reinterpret_cast<uint8_t*>(out.data()), &notes);
+    }
+  }
+  return {(process_kib("VmHWM") - before) << 10, held};
+}
+
+TEST(DecodingPeak, IsNoMoreThanWhatIsHeld) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers take memory of their own";
+#endif
+  if (!std::ofstream("/proc/self/clear_refs").is_open()) GTEST_SKIP() << "the peak cannot be measured here";
+  const auto image = [](int64_t channels, torch::ScalarType type) {
+    const auto ramp = torch::arange(kSide, torch::kInt64);
+    const auto all = (ramp.view({-1, 1, 1}) + 3 * ramp.view({1, -1, 1})).expand({kSide, kSide, channels}) % 251;
+    return type == torch::kUInt8 ? all.to(torch::kUInt8).contiguous()
+                                 : (all * 257).to(torch::kInt32).to(torch::kUInt16).contiguous();
+  };
+  std::string drawing = text("<svg xmlns='http://www.w3.org/2000/svg' width='", kSide, "' height='", kSide, "'>");
+  for (int k = 0; k < 20'000; ++k) drawing += text("<rect id='r", k, "' x='", k, "' y='1' width='2' height='3'/>");
+  const auto sum = [](int levels) {
+    std::string out = "<svg xmlns='http://www.w3.org/2000/svg' width='1000' height='1000'><filter id='f'>";
+    for (int k = 0; k < levels; ++k) out += text("<feFlood flood-color='red' result='r", k, "'/>");
+    return out + "</filter><rect width='1000' height='1000' filter='url(#f)'/></svg>";
+  };
+  struct Case {
+    const char* name;
+    std::string bytes;
+    bool sixteen_bits = false;
+  };
+  const std::vector<Case> cases = {
+      {"PNG, RGB", io::encode_png(image(3, torch::kUInt8))},
+      {"PNG, RGBA", io::encode_png(image(4, torch::kUInt8))},
+      {"PNG, RGBA of 16 bits", io::encode_png(image(4, torch::kUInt16)), true},
+      {"PNG, RGBA of 16 bits, as 8", io::encode_png(image(4, torch::kUInt16))},
+      {"JPEG", io::encode_jpeg(image(3, torch::kUInt8))},
+      {"JPEG, progressive", progressive_jpeg(image(3, torch::kUInt8))},
+      {"WebP", io::encode_webp(image(3, torch::kUInt8), 50)},
+      {"WebP, RGBA", io::encode_webp(image(4, torch::kUInt8), 50)},
+      {"WebP, lossless", io::encode_webp(image(4, torch::kUInt8), 100)},
+      {"TIFF, RGB", io::encode_tiff(image(3, torch::kUInt8))},
+      {"TIFF, RGBA of 16 bits", io::encode_tiff(image(4, torch::kUInt16)), true},
+      {"SVG", drawing + "</svg>"},
+      {"SVG, filters", sum(50)},
+  };
+  for (const auto& [name, bytes, sixteen_bits] : cases) {
+    peak_and_held(io::encode_png(torch::zeros({8, 8, 3}, torch::kUInt8)), false);
+    const auto [peak, held] = peak_and_held(bytes, sixteen_bits);
+    std::cout << name << ": peak " << peak / kMega << " MiB, held " << held / kMega << " MiB\n";
+    constexpr int64_t kSpare = 4 * kMega;  // of the allocator
+    EXPECT_LE(peak, held + kSpare) << name;
+    EXPECT_GE(peak, held / 20) << name << ": the measurement sees the image";
+  }
+}
+
+}  // namespace
+}  // namespace monge::data
