@@ -158,7 +158,7 @@ constexpr int64_t kFirstPixels = 512 * 512;
 /// What librsvg takes for a parsed file and for its recursion, see stack_bytes().
 int64_t parsed_bytes(const SvgMarkup& markup) {
   constexpr int64_t kFixed = 8 << 20, kElement = 4 << 10, kLevel = 8 << 10;
-  return kFixed + markup.elements * kElement + (markup.deepest + markup.most_nested) * kLevel;
+  return kFixed + markup.elements * kElement + (markup.deepest + markup.most_brackets) * kLevel;
 }
 
 /// What is taken for each pixel: the surface, the result and its preparation, and the results of filters. The layers of
