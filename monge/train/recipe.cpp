@@ -62,7 +62,7 @@ void DataOptions::describe(OptionRows& rows) {
            "threads per side that prepare batches ahead; 0: none; -1: chosen by the data (none for data in memory)")
       .range(-1, 256)
       .on_resume(OnResume::keeps_updates);
-  rows.add("prefetch", prefetch, "batches per side that the workers prepare ahead")
+  rows.add("prefetch", prefetch, "batches per side that the workers prepare ahead; at least those of an iteration")
       .range(1, 1024)
       .on_resume(OnResume::keeps_updates);
   rows.add("standardise", standardise,
