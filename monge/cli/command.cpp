@@ -41,7 +41,9 @@ void on_signal(int number) {
 
 void end_at_once(int /*number*/) {
   static constexpr char answer[] = "\nmonge: warning: stopped; there is no result, and nothing was written\n";
-  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, answer, sizeof answer - 1);
+  if (!quiet) {
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, answer, sizeof answer - 1);
+  }
   ::_exit(kStopped);
 }
 
@@ -140,8 +142,10 @@ void watch_signals(const dist::ProcessGroup& group) {
 }
 
 void end_on_signals(const dist::ProcessGroup& group) {
-  if (group.launched()) return;
+  const bool in_job = group.launched();
+  quiet = in_job && !group.is_root();
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) handle(number, end_at_once);
+  if (in_job) handle(SIGUSR1, end_at_once);
 }
 
 }  // namespace monge::cli

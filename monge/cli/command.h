@@ -66,8 +66,8 @@ void print_json(const nlohmann::ordered_json& object);
 const std::atomic<bool>& stop_flag();
 void watch_signals(const dist::ProcessGroup& group = dist::ProcessGroup::single());
 
-/// For a command that saves nothing: these signals end it at once, with a message and the code kStopped. It does
-/// nothing in a launched job, whose other ranks would wait for this one.
+/// For a command that saves nothing: these signals end it at once, with a message and the code kStopped. In a launched
+/// job SIGUSR1 as well. A launcher sends them to all ranks; where one alone gets it, the others end because it is lost.
 void end_on_signals(const dist::ProcessGroup& group = dist::ProcessGroup::single());
 
 /// The commands, one file each. Each adds itself to the program; the chosen one sets `action`.

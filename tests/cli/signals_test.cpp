@@ -14,7 +14,7 @@ class CliSignals : public Cli {
   /// Sends SIGINT as soon as the program has a handler for it. @return what it says to stderr.
   std::string interrupt(const std::string& arguments, int code) {
     testing::Running program(folder.path(), "'" MONGE_PROGRAM "' " + arguments);
-    for (int i = 0; i < 3000 && !catches(program.process(), SIGINT); ++i)
+    for (int i = 0; i < 3000 && !handles(program.process()); ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     ::kill(program.process(), SIGINT);
     EXPECT_EQ(program.wait(120), code) << program.err();
@@ -22,11 +22,11 @@ class CliSignals : public Cli {
     return program.err();
   }
 
- private:
-  static bool catches(pid_t process, int signal) {
+  /// Whether the process has a handler for SIGINT.
+  static bool handles(pid_t process) {
     std::istringstream lines(testing::slurp("/proc/" + std::to_string(process) + "/status"));
     for (std::string line; std::getline(lines, line);) {
-      if (line.starts_with("SigCgt:")) return (std::stoull(line.substr(7), nullptr, 16) >> (signal - 1)) & 1;
+      if (line.starts_with("SigCgt:")) return (std::stoull(line.substr(7), nullptr, 16) >> (SIGINT - 1)) & 1;
     }
     return false;
   }
@@ -35,6 +35,32 @@ class CliSignals : public Cli {
 TEST_F(CliSignals, EvalEndsWithTheCodeOfAStop) {
   ASSERT_EQ(monge(folder.path(), "train v.toml --out run -q").code, 0);
   EXPECT_THAT(interrupt("eval run --samples 200000", 3), HasSubstr("monge: warning: stopped; there is no result"));
+}
+
+// The launcher passes the signal on to its ranks. Some of them may not have begun to evaluate.
+TEST_F(CliSignals, EvalOfSeveralRanksEndsWithTheCodeOfAStop) {
+  ASSERT_EQ(monge(folder.path(), "train v.toml --out run -q").code, 0);
+  testing::Running job(folder.path(), "'" MONGE_PROGRAM "' eval run --samples 200000 --threads 1 --ranks 2");
+  for (int i = 0; i < 6000 && !(handles(job.rank(0)) && handles(job.rank(1))); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  ::kill(job.process(), SIGTERM);
+  EXPECT_EQ(job.wait(120), 3) << job.err();
+  EXPECT_EQ(job.out(), "");
+  EXPECT_THAT(job.err(), HasSubstr("monge: warning: stopped; there is no result"));
+  EXPECT_EQ(job.err().find("stopped", job.err().find("stopped") + 1), std::string::npos) << "once: " << job.err();
+}
+
+// Both signals are there before the program runs on, so that none can come too late.
+TEST_F(CliSignals, ASecondOneEndsTheProgramAtOnce) {
+  testing::Running program(folder.path(),
+                           "'" MONGE_PROGRAM "' train v.toml --out run --set train.iterations=100000000");
+  ASSERT_TRUE(testing::appears(folder / "run/metrics.jsonl")) << program.err();
+  ::kill(program.process(), SIGSTOP);
+  ::kill(program.process(), SIGINT);
+  ::kill(program.process(), SIGTERM);
+  ::kill(program.process(), SIGCONT);
+  const int code = program.wait(120);
+  EXPECT_TRUE(code == 128 + SIGINT || code == 128 + SIGTERM) << code << program.err();
 }
 
 TEST_F(CliSignals, FidAndStatsSayThatTheyStopped) {
