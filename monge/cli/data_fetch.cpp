@@ -97,6 +97,7 @@ int fetch(const DataFetchCommand& command) {
                                 .downloading = megabytes(command.common, "fetching " + name),
                                 .unpacking_progress = megabytes(command.common, "unpacking " + name),
                                 .stop = &stop_flag()};
+    options.download.most_bytes = command.most_gb * 1000000000;
     options.unpacking.strip = command.strip;
     options.unpacking.limits.most_bytes = command.most_gb * 1000000000;
     options.unpacking.limits.most_entry_bytes = options.unpacking.limits.most_bytes;
@@ -145,7 +146,8 @@ void add_data_fetch(CLI::App& group, Action& action) {
       ->check(CLI::Range(0, 100))
       ->capture_default_str();
   command
-      ->add_option("--most-gb", options->most_gb, "Maximum unpacked size of an archive, in GB; larger ones are refused")
+      ->add_option("--most-gb", options->most_gb,
+                   "Maximum size of a download and of what an archive unpacks to, in GB; larger ones are refused")
       ->check(CLI::Range(int64_t{1}, int64_t{1000000}))
       ->capture_default_str();
   command->footer(

@@ -31,6 +31,7 @@ using nlohmann::ordered_json;
 struct ModelsCommand {
   Common common;
   std::vector<std::string> names;  ///< fetch: names or addresses; show and index: one
+  int64_t most_gb = 16;            ///< fetch
   std::string folder, url, image;
   bool recipe = false;
 };
@@ -228,8 +229,10 @@ int fetch(const ModelsCommand& command) {
     }
     const auto& address = *located;
     make_writable_folder(folder);
-    const auto got = model::fetch_model(
-        address, folder, {.progress = megabytes(command.common, "fetching " + address.name), .stop = &stop_flag()});
+    const auto got = model::fetch_model(address, folder,
+                                        {.most_bytes = command.most_gb * 1000000000,
+                                         .progress = megabytes(command.common, "fetching " + address.name),
+                                         .stop = &stop_flag()});
     if (!got.complete) {
       log(LogLevel::warning,
           text("stopped; ", got.bytes, " bytes of ", address.name, " are kept; run the same command again to resume"));
@@ -300,6 +303,9 @@ void add_models(CLI::App& program, Action& action) {
   get->add_option("--url", get_options->url,
                   "Address of a folder with an index (http, https, file); default: MONGE_MODELS_URL");
   get->add_option("--models", get_options->folder, "Folder to write to; default: the first that is searched");
+  get->add_option("--most-gb", get_options->most_gb, "Maximum size of a model file, in GB; larger ones are refused")
+      ->check(CLI::Range(int64_t{1}, int64_t{1000000}))
+      ->capture_default_str();
   const auto [publish, publish_options] =
       add("index", "Write FOLDER/index.json, so that others can fetch the models of the folder by name", index);
   publish->add_option("FOLDER", publish_options->names, "Folder of model files")->required()->expected(1);

@@ -12,6 +12,7 @@ namespace {
 // A test compares this table with the calls of user_word() in the library.
 std::map<std::string, std::string> command_words() {
   return {
+      {"DownloadOptions::most_bytes", "--most-gb"},
       {"EvaluateOptions::features", "--features"},
       {"EvaluateOptions::grid", "--grid"},
       {"EvaluateOptions::mode", "--mode"},

@@ -9,6 +9,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/files.h"
+#include "monge/core/user_words.h"
 #include "monge/fetch/download_part.h"
 #include "monge/fetch/download_try.h"
 #include "monge/io/sha256.h"
@@ -128,7 +129,17 @@ Download download(const std::string& url, const fs::path& destination, const Dow
         continue;
       case TryOutcome::whole:
       case TryOutcome::wrong_size:
+      case TryOutcome::too_large:
         break;
+    }
+    if (outcome.kind == TryOutcome::too_large) {
+      part.discard();
+      throw InputError(
+          {.what = "the file is larger than a download may be",
+           .where = shown,
+           .value = outcome.what + " bytes",
+           .allowed = text("at most ", options.most_bytes),
+           .fix = "if it is the one that you want, raise the limit: " + user_word("DownloadOptions::most_bytes")});
     }
     auto complaint = find_fault(outcome, part, options, out.sha256);
     if (!complaint) {

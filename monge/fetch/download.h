@@ -10,8 +10,11 @@
 namespace monge::fetch {
 
 struct DownloadOptions {
-  int64_t bytes = -1;            ///< size of the file; -1: not known beforehand
-  std::string sha256 = {};       ///< 64 lower-case hexadecimal digits; empty: not known
+  int64_t bytes = -1;  ///< size of the file; -1: not known beforehand
+  /// A larger file is refused: before its first byte if the server says its size, else when it exceeds this.
+  int64_t most_bytes = 256'000'000'000;
+  int64_t spare_bytes = int64_t{256} << 20;  ///< space to leave on the disk when the size is not known
+  std::string sha256 = {};                   ///< 64 lower-case hexadecimal digits; empty: not known
   int64_t tries = 4;             ///< consecutive tries without progress before a broken transfer fails; at least 1
   double wait_seconds = 1;       ///< pause before the second try; doubles with each try
   double stall_seconds = 30;     ///< a try without a byte from the server for so long counts as broken
@@ -40,18 +43,19 @@ struct Download {
 /// - If a server sends the whole file from the beginning, that replaces the part.
 /// - A file that fails its check after it was resumed is discarded and downloaded once more from the beginning.
 ///
-/// A stopped or broken transfer keeps its part. A complete file with the wrong size or SHA-256 is removed with its
-/// part, because there is nothing to resume from.
+/// A stopped or broken transfer keeps its part, and so does one that would fill the disk. A complete file with the
+/// wrong size or SHA-256, and one that exceeds `most_bytes`, is removed with its part, because there is nothing to
+/// resume from.
 ///
 /// Redirects are followed, from https only to https. The proxies of http_proxy, https_proxy, all_proxy and no_proxy are
 /// used, and the certificates of SSL_CERT_FILE if it is set. Passwords in `url` do not appear in messages and files.
 /// Only one process at a time downloads to a destination; others are refused.
 ///
 /// @throws InputError for another protocol, an answer of the server that a repetition does not change (404), a wrong
-///     size or SHA-256 (both values are named), a folder that cannot be written to, a destination to which another
-///     process downloads.
+///     size or SHA-256 (both values are named), a file larger than `most_bytes`, a folder that cannot be written to, a
+///     destination to which another process downloads.
 /// @throws SystemError when the server is not found or not reached, the certificate is not trusted, the transfer breaks
-///     or stalls more often than `tries`, or the disk is full.
+///     or stalls more often than `tries`, or the disk has too little space.
 Download download(const std::string& url, const std::filesystem::path& destination,
                   const DownloadOptions& options = {});
 

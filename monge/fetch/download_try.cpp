@@ -16,6 +16,7 @@
 #include "monge/core/error.h"
 #include "monge/core/number.h"
 #include "monge/core/version.h"
+#include "monge/fetch/folder_writer.h"
 
 namespace monge::fetch {
 namespace {
@@ -44,7 +45,8 @@ int64_t whole_number(std::string_view digits) {
 
 /// The head of the last answer; the heads of redirects come before it.
 struct Head {
-  int64_t length = -1;                   ///< Content-Length
+  int64_t length = -1;  ///< Content-Length
+  bool chunked = false;
   int64_t range_begin = -1, total = -1;  ///< Content-Range: bytes BEGIN-END/TOTAL
   std::string etag, last_modified;
 
@@ -54,7 +56,9 @@ struct Head {
     if (colon == line.npos) return;
     const auto name = lower(line.substr(0, colon));
     const auto value = trimmed(line.substr(colon + 1));
-    if (name == "content-length") length = whole_number(value);
+    if (name == "content-length" && !chunked) length = whole_number(value);
+    // The length of the file is then not known, whatever the server says besides (RFC 9112, 6.3).
+    if (name == "transfer-encoding") chunked = true, length = -1;
     if (name == "etag") etag = value;
     if (name == "last-modified") last_modified = value;
     if (name == "content-range" && value.starts_with("bytes ")) {
@@ -101,10 +105,12 @@ class Try {
   std::optional<CURLcode> transfer();
   bool begin();
   bool take(std::string_view bytes);
+  bool has_room(int64_t wanted);
   long status() const;
   TryOutcome answer_refused() const;
   TryOutcome transfer_failed(CURLcode code) const;
   std::string so_far() const;
+  std::string kept() const;
 
   const std::string& url_;
   const std::string shown_;
@@ -122,6 +128,7 @@ class Try {
   std::optional<TryOutcome> ended_;  ///< set when this side ended the transfer
   Clock::time_point last_byte_;      ///< time of the last byte
   int64_t total_ = -1;
+  int64_t since_check_ = 0;  ///< bytes received since the free space was looked at
   bool begun_ = false;
 };
 
@@ -207,8 +214,26 @@ bool Try::begin() {
     ended_ = TryOutcome{TryOutcome::wrong_size, text(total_)};
     return false;
   }
-  if (options_.progress) options_.progress(part_.size(), total_ >= 0 ? total_ : options_.bytes);
+  if (total_ > options_.most_bytes) {
+    ended_ = TryOutcome{TryOutcome::too_large, text(total_)};
+    return false;
+  }
+  const int64_t known = total_ >= 0 ? total_ : options_.bytes;
+  if (known > part_.size() && !has_room(known - part_.size())) return false;
+  if (options_.progress) options_.progress(part_.size(), known);
   return true;
+}
+
+/// Whether `wanted` bytes are free. If not, it ends the transfer, whose part is kept.
+bool Try::has_room(int64_t wanted) {
+  const auto parent = part_.path().parent_path();
+  const int64_t free = FolderWriter(parent.empty() ? "." : parent).free_bytes();
+  if (free < 0 || free >= wanted) return true;
+  ended_ = TryOutcome{TryOutcome::refused,
+                      text("there is not enough free space on the disk of ", part_.path().string(), ": ", free,
+                           " bytes are free, at least ", wanted, " are needed"),
+                      "free some space and run the command again" + kept()};
+  return false;
 }
 
 bool Try::take(std::string_view bytes) {
@@ -217,6 +242,16 @@ bool Try::take(std::string_view bytes) {
     ended_ = TryOutcome{TryOutcome::wrong_size,
                         text("more than ", options_.bytes)};  // of a server that does not say how much
     return false;
+  }
+  if (part_.size() + static_cast<int64_t>(bytes.size()) > options_.most_bytes) {
+    ended_ = TryOutcome{TryOutcome::too_large, text("more than ", options_.most_bytes)};
+    return false;
+  }
+  constexpr int64_t kBetweenChecks = int64_t{16} << 20;
+  since_check_ += static_cast<int64_t>(bytes.size());
+  if (total_ < 0 && options_.bytes < 0 && since_check_ >= kBetweenChecks) {
+    since_check_ = 0;
+    if (!has_room(options_.spare_bytes)) return false;
   }
   part_.append(bytes);
   received_ += static_cast<int64_t>(bytes.size());
@@ -227,6 +262,10 @@ bool Try::take(std::string_view bytes) {
 std::string Try::so_far() const {
   if (part_.size() == 0) return {};
   return text(", after ", part_.size(), total_ >= 0 ? text(" of ", total_) : "", " bytes");
+}
+
+std::string Try::kept() const {
+  return part_.size() == 0 ? "" : text("; ", part_.size(), " bytes are kept in ", part_.path().string());
 }
 
 TryOutcome Try::answer_refused() const {
@@ -313,9 +352,10 @@ TryOutcome Try::run() {
   auto out = ended_ ? *ended_ : done ? TryOutcome{} : transfer_failed(*code);
   // An answer may be complete by itself and still lack bytes of the file: a range shorter than requested.
   if (done && !ended_ && total_ >= 0 && part_.size() != total_) {
-    out = part_.size() < total_
-              ? TryOutcome{TryOutcome::broken, text("the server sent ", part_.size(), " of ", total_, " bytes")}
-              : TryOutcome{TryOutcome::not_resumable};
+    const auto what = text("the server sent ", part_.size(), " of ", total_, " bytes");
+    // Without an earlier part there is nothing to do without, so a repetition counts as one.
+    const bool joined_wrongly = part_.size() > total_ && offset_ > 0;
+    out = joined_wrongly ? TryOutcome{TryOutcome::not_resumable} : TryOutcome{TryOutcome::broken, what};
   }
   out.continued = offset_ > 0 && status() == 206;
   return out;

@@ -17,6 +17,7 @@ struct TryOutcome {
     broken,         ///< a repetition may succeed
     not_resumable,  ///< the answer does not continue the part; only for a try with `resume`
     wrong_size,     ///< not DownloadOptions::bytes; `what` is the size
+    too_large,      ///< more than DownloadOptions::most_bytes; `what` is the size
     refused         ///< a repetition cannot succeed
   } kind = whole;
   std::string what = {}, fix = {};

@@ -203,25 +203,13 @@ class Fetch {
     part += ".part";
     std::optional<UnpackWhileGrowing> unpacker;
     if (unpacks_) unpacker.emplace(part, staging_, shown_, unpacking());
-    options.progress = [&, room_checked = false](int64_t done, int64_t total) mutable {
-      if (!std::exchange(room_checked, true)) check_room(total - done);
+    options.progress = [&](int64_t done, int64_t total) {
       if (unpacker) unpacker->now_holds(done);
       if (options_.downloading) options_.downloading(done, total);
     };
     const auto got = download(url_, archive_, options);
     if (got.complete && unpacker) unpacked = unpacker->finish(got.sha256);
     return got;
-  }
-
-  void check_room(int64_t wanted) const {
-    if (wanted <= 0) return;
-    const int64_t free = FolderWriter(work_).free_bytes();
-    if (free < 0 || free >= wanted) return;
-    throw SystemError({.what = "there is not enough free space on the disk",
-                       .where = work_.string(),
-                       .value = text(free, " bytes are free"),
-                       .allowed = text("at least ", wanted),
-                       .fix = "free some space and run the command again"});
   }
 
   UnpackOptions unpacking() const {

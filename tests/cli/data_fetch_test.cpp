@@ -91,6 +91,19 @@ TEST_F(CliDataFetch, WrongUse) {
   EXPECT_FALSE(fs::exists(folder / "d"));
 }
 
+TEST_F(CliDataFetch, NamesTheFlagThatRaisesTheLimit) {
+  HttpServer server([](const HttpRequest&) {
+    return HttpReply{.headers = {{"Content-Length", "1000000001"}}, .body = "x", .say_length = false};
+  });
+  for (const std::string& line : {"data fetch --most-gb 1 " + server.url("/a.bin") + " d",
+                                  "models fetch --most-gb 1 --models d " + server.url("/a.safetensors")}) {
+    const auto result = monge(folder.path(), line);
+    EXPECT_EQ(result.code, 2) << result.err;
+    EXPECT_THAT(result.err, AllOf(HasSubstr(server.url("/a.")), HasSubstr("1000000001 bytes"),
+                                  HasSubstr("at most 1000000000"), HasSubstr("--most-gb")));
+  }
+}
+
 TEST_F(CliDataFetch, CtrlCKeepsThePartAndTheSameCommandGoesOn) {
   const auto body = tar("a.png", 400'000);
   HttpServer server(stalling(body));
