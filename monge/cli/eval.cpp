@@ -35,7 +35,8 @@ std::string table_text(const eval::Metric& metric, double value) {
 }
 
 /// Prints the metrics for people: first those that apply to all data and maps, then those of this kind.
-void print_table(const eval::Evaluation& e) {
+void print_table(const session::EvaluateResult& result) {
+  const auto& e = result.evaluation;
   std::string table;
   const auto& rows = eval::metrics().rows();
   for (const auto& row : rows) {
@@ -47,6 +48,10 @@ void print_table(const eval::Evaluation& e) {
   }
   std::printf("%s\n", table.c_str() + 1);
   for (const auto& [name, value] : e.image_metrics) std::printf("%-14s %.5g\n", name.c_str(), value);
+  if (result.left_out_source + result.left_out_target > 0) {
+    std::printf("left out       images that cannot be used: %lld of the source, %lld of the target\n",
+                static_cast<long long>(result.left_out_source), static_cast<long long>(result.left_out_target));
+  }
   std::printf("verdict        the map %s\n", e.verdict().c_str());
   std::fflush(stdout);
 }
@@ -57,6 +62,8 @@ nlohmann::ordered_json json_of(const model::Model& model, const session::Evaluat
                               {"iteration", model.iteration},
                               {"samples", evaluation.samples},
                               {"target_samples", evaluation.target_samples}};
+  line["left_out_source"] = result.left_out_source;
+  line["left_out_target"] = result.left_out_target;
   for (const auto& [key, value] : result.protocol) line[key] = value;
   for (const auto& [name, value] : evaluation.named()) line[name] = value;
   if (!evaluation.lost_columns.empty()) line["lost_columns"] = evaluation.lost_columns;
@@ -85,7 +92,7 @@ int eval_command(EvalCommand command) {
   if (command.common.json) {
     print_json(json_of(model, result));
   } else {
-    print_table(result.evaluation);
+    print_table(result);
   }
   return kDone;
 }

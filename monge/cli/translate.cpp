@@ -32,6 +32,12 @@ std::string replaced_words(int64_t count) {
   return count == 0 ? "" : text("; replaced ", count, count == 1 ? " existing file" : " existing files");
 }
 
+/// The end of the closing line, which counts images that --on-error skip left out.
+std::string left_out_words(int64_t count) {
+  if (count == 0) return "";
+  return text("; left out ", count, count == 1 ? " image" : " images", " that cannot be used");
+}
+
 /// The end of the closing line, which reports the file of weights.
 std::string weight_words(const TranslateCommand& command, const session::TranslateResult& result) {
   if (!result.mean_weight) return "";
@@ -73,9 +79,10 @@ int translate_command(TranslateCommand command) {
   if (command.common.json) {
     print_json(json_of(command, model, result));
   } else {
-    hooks.log(LogLevel::info, text(result.items, " items, ", result.samples, " output", result.samples > 1 ? "s" : "",
-                                   " each", interpolation_words(command.translate), ", written to ", command.out,
-                                   replaced_words(result.replaced), weight_words(command, result)));
+    hooks.log(LogLevel::info,
+              text(result.items, " items, ", result.samples, " output", result.samples > 1 ? "s" : "", " each",
+                   interpolation_words(command.translate), ", written to ", command.out,
+                   replaced_words(result.replaced), left_out_words(result.left_out), weight_words(command, result)));
   }
   return kDone;
 }

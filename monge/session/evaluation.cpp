@@ -144,6 +144,8 @@ EvaluateResult evaluate(const model::Model& given, const EvaluateOptions& option
   const auto warning = eval::few_samples_warning(*data.source, *data.target, *data.target_b, options.samples);
   if (!warning.empty()) hooks.log(LogLevel::warning, warning);
   EvaluateResult out;
+  out.left_out_source = static_cast<int64_t>(data.source->open_report().left_out.size());
+  out.left_out_target = static_cast<int64_t>(data.target->open_report().left_out.size());
   out.evaluation = eval::evaluate(model, *data.source, *data.target, *data.target_b, options.samples,
                                   static_cast<uint64_t>(options.seed), evaluator.get(), group);
   if (!options.truth.empty()) {

@@ -38,6 +38,8 @@ struct EvaluateOptions {
 struct EvaluateResult {
   eval::Evaluation evaluation;
   std::vector<std::pair<std::string, std::string>> protocol;  ///< of the image evaluator; empty if there was none
+  /// Images of either side that cannot be used and were left out, with on_error = "skip". Their names were logged.
+  int64_t left_out_source = 0, left_out_target = 0;
 };
 
 /// Measures whether the map reaches its target and what it costs, in the units of the training. All ranks of the group

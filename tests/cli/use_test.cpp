@@ -104,7 +104,16 @@ TEST_F(Cli, TranslateAndEvalLeaveBrokenImagesOutOnRequest) {
   EXPECT_EQ(json::parse(result.out)["items"], 6);
   EXPECT_EQ(json::parse(result.out)["left_out"], 1);
   EXPECT_EQ(monge(folder.path(), "eval run --source images --target images --samples 7 -q").code, 2);
-  EXPECT_EQ(monge(folder.path(), "eval run --source images --target images --samples 7 -q --on-error skip").code, 0);
+  EXPECT_THAT(monge(folder.path(), "translate run images plain --on-error skip").err,
+              HasSubstr("; left out 1 image that cannot be used"));
+  const std::string line = "eval run --source images --target images --samples 7 --on-error skip";
+  const auto evaluated = monge(folder.path(), line + " --json");
+  ASSERT_EQ(evaluated.code, 0) << evaluated.err;
+  EXPECT_THAT(evaluated.err, HasSubstr("broken.png"));
+  EXPECT_EQ(json::parse(evaluated.out).at("left_out_source"), 1);
+  EXPECT_EQ(json::parse(evaluated.out).at("left_out_target"), 1);
+  EXPECT_THAT(monge(folder.path(), line + " -q").out,
+              HasSubstr("left out       images that cannot be used: 1 of the source, 1 of the target"));
 }
 
 // Options that would do nothing are refused.
