@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <set>
 
@@ -52,6 +53,8 @@ FailureReport failure_report(const std::exception_ptr& thrown) {
       if (what.find(phrase) != std::string::npos) return {kOutOfMemory, cli::kFailure};
     }
     return {"internal error: " + what, cli::kFailure};
+  } catch (const std::filesystem::filesystem_error& error) {
+    return {text(error.path1().string(), ": ", error.code().message()), cli::kFailure};
   } catch (const std::exception& error) {
     return {text("internal error: ", error.what()), cli::kFailure};
   }

@@ -1,5 +1,6 @@
 #include "monge/core/file_name.h"
 
+#include <algorithm>
 #include <string>
 
 #include "monge/core/error.h"
@@ -8,6 +9,20 @@
 
 namespace monge {
 
+void require_usable_name(const std::filesystem::path& path, std::string_view where) {
+  const auto refuse = [&](const char* what, const std::string& name, size_t most) {
+    throw InputError({.what = what,
+                      .where = std::string(where),
+                      .value = text(shortened(name, 60), "... of ", name.size(), " bytes"),
+                      .allowed = text("at most ", most),
+                      .fix = "choose a shorter one"});
+  };
+  for (const auto& name : path) {
+    if (name.native().size() > kLongestFileName) refuse("the name is too long", name, kLongestFileName);
+  }
+  if (path.native().size() > kLongestPath) refuse("the path is too long", path, kLongestPath);
+}
+
 std::string_view shortened(std::string_view name, size_t most) {
   if (name.size() <= most) return name;
   auto out = name.substr(0, most);
@@ -15,13 +30,21 @@ std::string_view shortened(std::string_view name, size_t most) {
   return out;
 }
 
-std::filesystem::path part_path(const std::filesystem::path& path) {
-  constexpr std::string_view kEnding = ".part";
+std::filesystem::path with_ending(const std::filesystem::path& path, std::string_view ending) {
   constexpr size_t kHashDigits = 16;
   const auto name = path.filename().string();
-  if (name.size() + kEnding.size() <= kLongestFileName) return path.string() + std::string(kEnding);
-  const auto begin = shortened(name, kLongestFileName - kEnding.size() - 1 - kHashDigits);
-  return path.parent_path() / text(begin, '-', content_hash(name), kEnding);
+  if (name.size() + ending.size() <= kLongestFileName) return path.string() + std::string(ending);
+  const auto begin = shortened(name, kLongestFileName - ending.size() - 1 - kHashDigits);
+  return path.parent_path() / text(begin, '-', content_hash(name), ending);
+}
+
+std::filesystem::path part_path(const std::filesystem::path& path) { return with_ending(path, ".part"); }
+
+std::filesystem::path with_suffix(const std::filesystem::path& path, std::string_view suffix) {
+  const auto end = std::string(suffix) + path.extension().string();
+  const auto stem = path.stem().string();
+  const auto room = kLongestFileName - std::min(kLongestFileName, end.size());
+  return path.parent_path() / (std::string(shortened(stem, room)) + end);
 }
 
 }  // namespace monge

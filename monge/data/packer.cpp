@@ -65,6 +65,7 @@ Packer::Packer(const ImageCollection& images, std::vector<int64_t> chosen, fs::p
 }
 
 bool Packer::run(const AddProgress& add_progress, const std::atomic<bool>& stop, PackedPart& part) {
+  require_usable_name(destination_, "packed set");
   part.folder = destination_;
   const auto inputs = input_manifest(images_, chosen_, options_);
   if (is_there(inputs)) {

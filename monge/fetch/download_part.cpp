@@ -11,6 +11,7 @@
 #include "monge/core/error.h"
 #include "monge/core/file_changes.h"
 #include "monge/core/file_lock.h"
+#include "monge/core/file_name.h"
 #include "monge/core/file_system.h"
 #include "monge/core/files.h"
 
@@ -18,10 +19,8 @@ namespace monge::fetch {
 
 namespace fs = std::filesystem;
 
-DownloadPart::DownloadPart(const fs::path& destination) : destination_(destination), path_(destination) {
-  path_ += ".part";
-  origin_path_ = path_;
-  origin_path_ += ".from";
+DownloadPart::DownloadPart(const fs::path& destination)
+    : destination_(destination), path_(part_path(destination)), origin_path_(with_ending(destination, ".part.from")) {
   while (!open_and_lock()) {
   }
   struct stat facts {};

@@ -4,6 +4,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/file_changes.h"
+#include "monge/core/file_name.h"
 #include "monge/core/files.h"
 #include "monge/core/names.h"
 #include "monge/io/anndata.h"
@@ -73,7 +74,7 @@ AnnDataWriter::AnnDataWriter(const fs::path& in, const std::vector<int64_t>& cel
   parts_ = std::make_unique<Parts>();
   auto& parts = *parts_;
   parts.out = std::move(out);
-  parts.part = parts.out.string() + ".part";
+  parts.part = part_path(parts.out);
   const AnnDataFile file(in);
   for (const int64_t cell : cells) parts.cell_names.push_back(file.cell_names().at(static_cast<size_t>(cell)));
   if (static_cast<int64_t>(cells.size()) == file.cells()) {

@@ -19,14 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// "a/smile.jpg" with "_2" is "a/smile_2.jpg". File systems allow names of 255 bytes, so a longer stem is cut.
-fs::path with_suffix(const fs::path& name, const std::string& suffix) {
-  const auto end = suffix + name.extension().string();
-  const auto stem = name.stem().string();
-  return name.parent_path() /
-         (std::string(shortened(stem, kLongestFileName - std::min(kLongestFileName, end.size()))) + end);
-}
-
 }  // namespace
 
 DataKind kind_of(const std::string& path) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "monge/core/error.h"
+#include "monge/core/file_name.h"
 #include "monge/core/files.h"
 #include "monge/core/random.h"
 #include "monge/core/user_words.h"
@@ -85,6 +86,7 @@ std::shared_ptr<const data::Source> open_truth(const std::string& path, const tr
 
 /// Finds a file that cannot be written before the evaluation, which may take long.
 void check_grid(const std::filesystem::path& file) {
+  require_usable_name(file, user_word("EvaluateOptions::grid"));
   if (!io::has_output_extension(file)) {
     throw InputError({.what = "not an image format that can be written",
                       .where = user_word("EvaluateOptions::grid"),

@@ -1,6 +1,7 @@
 #include "monge/session/feature_distance.h"
 
 #include "monge/core/error.h"
+#include "monge/core/file_name.h"
 #include "monge/core/files.h"
 #include "monge/core/names.h"
 #include "monge/core/nearest.h"
@@ -148,6 +149,7 @@ MeasuredSet write_feature_statistics(const std::string& images, const std::files
   root_first(group, [&] {
     require(out.string().ends_with(".safetensors"), out.string(),
             ": a file of statistics must have the extension .safetensors");
+    require_usable_name(out, "OUT");
     require(!std::filesystem::is_directory(out), out.string(), ": is a folder; name a file");
     require(!is_file_of_statistics(images), images, ": already holds statistics; give a set of images");
     if (group.is_root()) make_writable_folder(std::filesystem::absolute(out).parent_path());

@@ -9,6 +9,7 @@
 
 #include "monge/core/error.h"
 #include "monge/core/file_identity.h"
+#include "monge/core/file_name.h"
 #include "monge/core/files.h"
 #include "monge/core/names.h"
 #include "monge/core/random.h"
@@ -236,13 +237,12 @@ void check_image(const torch::Tensor& image, const char* name) {
 
 fs::path reverse_path(const fs::path& out, const std::string& style) {
   if (run::kind_of(style) != run::DataKind::image) {
-    auto folder = out;
-    return folder.replace_extension() += "-reverse";
+    constexpr std::string_view kSuffix = "-reverse";
+    const auto name = out.stem().string();
+    return out.parent_path() / text(shortened(name, kLongestFileName - kSuffix.size()), kSuffix);
   }
-  const auto extension = io::has_image_extension(out) ? out.extension() : fs::path(style).extension();
-  auto file = io::has_image_extension(out) ? fs::path(out).replace_extension() : out;
-  file += "-reverse";
-  return file += extension;
+  return with_suffix(io::has_image_extension(out) ? out : fs::path(out.string() + fs::path(style).extension().string()),
+                     "-reverse");
 }
 
 RecolourResult recolour(const std::string& photo, const std::string& style, const std::string& out,
@@ -254,6 +254,7 @@ RecolourResult recolour(const std::string& photo, const std::string& style, cons
   require(photos.kind == run::DataKind::image || photos.kind == run::DataKind::folder, photo,
           ": PHOTO must be an image or a folder of images; unpack it first");
   if (styles.kind != run::DataKind::image) styles.kind = run::DataKind::folder;
+  require_usable_name(out, "OUT");
   const auto reverse = reverse_path(out, style);
   const std::vector<const Photographs*> inputs{&photos, &styles};
   const int64_t replaced = check_outputs(photos, out, inputs);

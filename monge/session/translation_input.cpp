@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "monge/core/error.h"
+#include "monge/core/file_name.h"
 #include "monge/core/files.h"
 #include "monge/core/names.h"
 #include "monge/core/random.h"
@@ -251,6 +252,9 @@ void check_translation_paths(const std::string& in_path, const std::string& out_
   const auto out = run::output_file(out_path).string();
   const auto grid = options.grid.string();
   times_of(options);  // throws for t and steps that are not allowed
+  require_usable_name(out, "OUT");
+  require_usable_name(options.grid, user_word("TranslateOptions::grid"));
+  require_usable_name(options.weights, user_word("TranslateOptions::weights"));
   std::error_code ignored;
   require(fs::exists(in, ignored) || data::images_exist(in_path), in.string(), ": no such file or folder");
   require(!fs::equivalent(in, out, ignored), out, ": is the input itself; choose another OUT");

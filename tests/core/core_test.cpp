@@ -127,6 +127,29 @@ TEST(Files, LongNamesArePublishedToo) {
   EXPECT_TRUE(is_utf8(part_path(umlauts).string()));
 }
 
+TEST(FileName, GetsEndingsAndSuffixesWithinTheLimit) {
+  const std::string longest(255, 'n'), stem(251, 'n');
+  EXPECT_EQ(with_ending("a/b", ".part.from"), "a/b.part.from");
+  EXPECT_EQ(with_ending("a/" + std::string(245, 'n'), ".part.from").filename().string().size(), 255u);
+  const auto cut = with_ending("a/" + longest, ".part.from");
+  EXPECT_EQ(cut.parent_path(), "a");
+  EXPECT_LE(cut.filename().string().size(), 255u);
+  EXPECT_TRUE(cut.string().ends_with(".part.from"));
+  EXPECT_EQ(with_suffix("a/smile.jpg", "_2"), "a/smile_2.jpg");
+  EXPECT_EQ(with_suffix("a/" + stem + ".jpg", "_2").filename(), std::string(249, 'n') + "_2.jpg");
+}
+
+TEST(FileName, ThatNoFileCanHaveIsRefused) {
+  EXPECT_NO_THROW(require_usable_name("", "OUT"));
+  EXPECT_NO_THROW(require_usable_name("a/" + std::string(255, 'n') + "/b", "OUT"));
+  EXPECT_THAT(message_of([] { require_usable_name("a/" + std::string(256, 'n') + "/b", "OUT"); }),
+              AllOf(HasSubstr("OUT: the name is too long"), HasSubstr("... of 256 bytes"), HasSubstr("at most 255")));
+  std::string path;
+  for (int i = 0; i < 41; ++i) path += std::string(99, 'n') + '/';
+  EXPECT_THAT(message_of([&] { require_usable_name(path, "OUT"); }),
+              AllOf(HasSubstr("OUT: the path is too long"), HasSubstr("... of 4100 bytes"), HasSubstr("4095")));
+}
+
 TEST(Files, ALinkThatLeadsNowhereIsNamed) {
   testing::ScratchFolder scratch;
   std::filesystem::create_symlink("nowhere", scratch / "a");
