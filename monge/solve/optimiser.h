@@ -62,6 +62,10 @@ class Adam {
   Step step(const ot::HostOrDeviceScalar& rate, const torch::Tensor& loss,
             const FlatParameters* of_all_ranks = nullptr);
 
+  /// 0, or NaN where a moment holds a value that is not finite, as a fault of the memory leaves it. It would reach the
+  /// parameters with the next step; added to the loss, it blocks that step. Scalar; does not wait for the device.
+  torch::Tensor moment_check() const;
+
   /// Brings the basis of SOAP up to date, see GradientBasis::refresh; nothing for plain Adam.
   void refresh_basis();
 

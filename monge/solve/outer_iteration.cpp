@@ -323,7 +323,10 @@ void Solver::throw_diverged(int64_t iteration, int64_t row_index, const MetricBu
   throw DivergedError(
       {.what = text("the training diverged: outer iteration ", iteration, ", ", reversed ? "reversed problem, " : "",
                     is_map ? text("map update ", update + 1, " of ", k_t) : std::string("potential update"), " (",
-                    batch, "): loss ", row.loss, ", gradient norm ", row.gradient_norm, diverged_ranks(row)),
+                    batch, "): loss ", row.loss, ", gradient norm ", row.gradient_norm, diverged_ranks(row),
+                    std::isnan(row.loss) && std::isfinite(row.gradient_norm)
+                        ? "; its gradient is finite, so a moment of the optimiser may not be"
+                        : ""),
        .fix = "the step was not taken; " + advice_when_diverged(is_map) + ", or look at that batch"});
 }
 

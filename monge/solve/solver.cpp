@@ -381,6 +381,11 @@ torch::Tensor Solver::expectile_scale(const torch::Tensor& x, const torch::Tenso
 void Solver::finish_update(Direction& direction, bool map, const IterationSchedule& schedule, Update& update) {
   auto* reducer = map ? direction.reducer_map : direction.reducer_potential;
   auto& adam = map ? *direction.adam_map : *direction.adam_potential;
+  {
+    // Before the sums over the ranks, so that all of them see it and the rank is named.
+    const at::NoGradGuard no_grad;
+    update.loss = update.loss + adam.moment_check().to(update.loss.scalar_type());
+  }
   if (reducer) reducer->finish(update);
   const bool by_rank = group_.size() > 1 && !options_.parallel.sync_batch_norm;
   // A simultaneous update runs the map once, for its own step.
