@@ -196,7 +196,9 @@ TEST(NonFinite, OnOneRankOfTwoNoRankTakesTheStep) {
     for (const auto& message : messages) {
       EXPECT_THAT(message, AllOf(HasSubstr("outer iteration 5"), HasSubstr(update), HasSubstr("rank 1")));
       // The expectile term is scaled by the mean cost over all ranks, which carries the NaN of one target batch to all.
-      if (fault.place != Place::target) EXPECT_THAT(message, Not(HasSubstr("rank 0")));
+      if (fault.place != Place::target) {
+        EXPECT_THAT(message, Not(HasSubstr("rank 0")));
+      }
     }
     expect_checkpoint_kept(folder.path());
   }
