@@ -38,7 +38,7 @@ struct Stored {};
 
 MONGE_VECTORISED void curved_silu_rows(const ActivationRecord& record, const float* bias, int64_t rows, int64_t width,
                                        int64_t stride) {
-  const auto [h, slope, curvature] = record;
+  float *const h = record.value, *const slope = record.slope, *const curvature = record.curvature;
   each_vector<Vector>(
       rows, width, stride, [=](int64_t at, int64_t column, int64_t count) __attribute__((always_inline)) {
         const Values x = load<Vector>(h + at, count) + load<Vector>(bias + column, count);
