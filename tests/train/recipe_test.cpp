@@ -112,6 +112,25 @@ TEST(Recipe, SaysWhereTheTomlIsBroken) {
               HasSubstr("a.toml, line 2"));
 }
 
+// Each of these ended a program that was built with assertions.
+TEST(Recipe, RefusesAHeaderThatBeginsWithNoKey) {
+  for (const char* header : {"[!]", "[\x01]", "[[=]]"}) {
+    EXPECT_THAT(message_of([&] { parse(std::string(header) + "\n"); }),
+                AllOf(HasSubstr("a.toml, line 1: not valid TOML"), HasSubstr("expected bare key")))
+        << header;
+  }
+}
+
+// What follows such a value was undefined in toml++.
+TEST(Recipe, RefusesALetterAfterANumber) {
+  for (const char* letter : {"\u0191", "\u00e9", "\u0416", "\u6f22", "\ufb01", "\U0001d54f"}) {
+    EXPECT_THAT(message_of([&] { parse(std::string("seed = 3") + letter + "\n"); }),
+                HasSubstr("a.toml, line 1: not valid TOML"))
+        << letter;
+    EXPECT_FALSE(toml_value(std::string("3") + letter).has_value()) << letter;
+  }
+}
+
 TEST(Recipe, NamesAMissingFile) {
   EXPECT_THAT(message_of([] { read_recipe("no/such.toml", {}); }),
               AllOf(HasSubstr("no/such.toml"), HasSubstr("no such file")));
