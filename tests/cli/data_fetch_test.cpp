@@ -109,8 +109,9 @@ TEST_F(CliDataFetch, CtrlCKeepsThePartAndTheSameCommandGoesOn) {
   HttpServer server(stalling(body));
   const auto line = "data fetch " + server.url("/set.tar") + " d";
   const auto work = folder / "d/.monge-fetch";
-  const auto part = work / (content_hash(server.url("/set.tar")) + "-set.tar.part.from");
-  const auto stopped = testing::monge_with_signal(folder.path(), line, part, SIGINT);
+  // It has begun to unpack what came, so the part holds something.
+  const auto sign = work / (content_hash(server.url("/set.tar")) + "-set.tar.unpacked") / "faces/a.png";
+  const auto stopped = testing::monge_with_signal(folder.path(), line, sign, SIGINT);
   EXPECT_EQ(stopped.code, 3) << stopped.err;
   EXPECT_THAT(stopped.err, AllOf(HasSubstr("of set.tar are kept"), HasSubstr("run the same command again")));
   EXPECT_FALSE(fs::exists(folder / "d/faces"));
