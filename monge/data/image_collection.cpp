@@ -111,6 +111,7 @@ const std::vector<ImageCollectionKind>& image_collection_kinds() {
 
 std::shared_ptr<const ImageCollection> open_image_collection(const fs::path& whole, const LogSink& log) {
   const auto path = whole.string();
+  io::decoding_memory();  // throws for a wrong MONGE_DECODE_MB, which is no fault of each image
   const auto open = [&] {
     for (const auto& kind : image_collection_kinds()) {
       if (kind.matches(path)) return kind.open(path, log);

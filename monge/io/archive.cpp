@@ -39,8 +39,11 @@ bool ends_with(const fs::path& path, std::string_view extension) {
 using LibarchiveWriter = std::unique_ptr<::archive, decltype(&archive_write_free)>;
 using Entry = std::unique_ptr<::archive_entry, decltype(&archive_entry_free)>;
 
+/// @param claimed  the size that the entry states, 0 or less if it states none.
+/// @param left     bytes that may still be unpacked of the archive.
 std::string read_entry(const fs::path& path, const ArchiveReader& archive, const std::string& name, int64_t claimed,
-                       int64_t most_bytes) {
+                       int64_t left, const ArchiveLimits& limits) {
+  const int64_t most_bytes = std::min(left, limits.most_entry_bytes);
   std::string out;
   // Else it takes twice its size while it grows. Memory that is never written to is not taken.
   out.reserve(static_cast<size_t>(std::clamp<int64_t>(claimed, 0, most_bytes)));
@@ -50,8 +53,11 @@ std::string read_entry(const fs::path& path, const ArchiveReader& archive, const
     if (count < 0) rethrow_input_failure(archive);
     if (count < 0) refuse_archive(text(path.string(), ", entry ", shown(name)), archive.get());
     if (count == 0) return out;
-    require(static_cast<int64_t>(out.size()) + count <= most_bytes, path.string(), ": the entry ", name,
-            " unpacks to more than ", most_bytes, " bytes; the archive is not a set of images, or is malicious");
+    const int64_t bytes = static_cast<int64_t>(out.size()) + count;
+    require(bytes <= limits.most_entry_bytes, path.string(), ": the entry ", name, " unpacks to more than ",
+            limits.most_entry_bytes, " bytes; the archive is not a set of images, or is malicious");
+    require(bytes <= left, path.string(), ": with the entry ", name, " it unpacks to more than ", limits.most_bytes,
+            " bytes of memory; unpack it to a folder, unless it is malicious");
     out.append(block.data(), static_cast<size_t>(count));
   }
 }
@@ -126,9 +132,7 @@ void read_entries(const fs::path& path, const std::function<bool(const std::stri
     if (target.empty()) {
       require(!archive_entry_is_encrypted(entry), path.string(), ": the entry ", name,
               " is encrypted; unpack it first");
-      taken.add({name, read_entry(path, reader, name, archive_entry_size(entry),
-                                  std::min(taken.left(), limits.most_entry_bytes))},
-                report);
+      taken.add({name, read_entry(path, reader, name, archive_entry_size(entry), taken.left(), limits)}, report);
     } else if (const auto* linked = taken.list().find(target)) {
       taken.add({name, linked->bytes}, report);
     } else {

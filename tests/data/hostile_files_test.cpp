@@ -229,5 +229,22 @@ TEST(HostileFiles, StayUnderTheBoundOnManyThreads) {
   EXPECT_EQ(std::system(command.c_str()), 0);
 }
 
+TEST(HostileFiles, TheBoundIsAWholeNumberOfTheEnvironment) {
+  if (!fs::exists(MONGE_PROGRAM)) GTEST_SKIP() << "needs the program " << MONGE_PROGRAM << ", which is not built";
+  const ScratchFolder folder;
+  fs::create_directories(folder / "images");
+  write(folder / "images/a.png", io::encode_png(torch::zeros({8, 8, 3}, torch::kUInt8)));
+  const auto check = [&](const std::string& value) {
+    const auto out = folder / "out.txt";
+    const auto command = text("MONGE_DECODE_MB=", value, " '", MONGE_PROGRAM, "' data check '",
+                              (folder / "images").string(), "' > '", out.string(), "' 2>&1");
+    const int status = std::system(command.c_str());
+    return text(WEXITSTATUS(status), ' ', real_files().read(out));
+  };
+  EXPECT_THAT(check("lots"), AllOf(HasSubstr("2 "), HasSubstr("MONGE_DECODE_MB"), HasSubstr("not a size in MiB")));
+  EXPECT_THAT(check("4"), HasSubstr("a whole number from 16"));
+  EXPECT_THAT(check("64"), HasSubstr("images"));
+}
+
 }  // namespace
 }  // namespace monge::data
